@@ -1,0 +1,328 @@
+//! What a text means, and what it leads to.
+
+use std::time::SystemTime;
+
+use shared::config::Source;
+use shared::pending::Request;
+use shared::table::epoch;
+use unicode_normalization::UnicodeNormalization as _;
+
+const DAY: u64 = 86_400;
+/// Wrong replies that we answer, per number and day.
+const WRONG_PER_DAY: u64 = 5;
+/// A confirmation is a word and a code; what is longer is not one.
+const LONGEST: usize = 200;
+
+/// Words that end all texts, to Twilio (<https://help.twilio.com/articles/223134027>) and so to us.
+const STOP_WORDS: [&str; 9] =
+    ["stop", "stopall", "unsubscribe", "cancel", "end", "quit", "revoke", "optout", "arret"];
+
+/// The words that confirm.
+#[derive(Debug)]
+pub(crate) struct Words {
+    normal: Vec<String>,
+    /// The first as configured, for telling people what to reply.
+    pub(crate) shown: String,
+}
+
+impl Words {
+    /// Reads `CORRECT_SMS_RESPONSE`: a comma list, `YES` by default.
+    pub(crate) fn read(source: &mut Source<'_>) -> Self {
+        let mut listed = source.list("CORRECT_SMS_RESPONSE");
+        if listed.is_empty() {
+            listed.push("YES".to_owned());
+        }
+        let normal: Vec<String> = listed.iter().map(|word| tokens(word).join(" ")).collect();
+        if normal.iter().any(String::is_empty) {
+            source.problem("CORRECT_SMS_RESPONSE holds an entry without a letter");
+        }
+        if normal.iter().any(|word| STOP_WORDS.contains(&word.as_str())) {
+            source.problem("CORRECT_SMS_RESPONSE holds a word that opts out of all texts, such as STOP or END");
+        }
+        Self { normal, shown: listed.swap_remove(0) }
+    }
+}
+
+/// What a person said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Said {
+    /// No more texts.
+    Stop,
+    /// A word that confirms, perhaps with the code of the request meant.
+    Word {
+        /// Four digits.
+        code: Option<String>,
+    },
+    /// Anything else.
+    Other,
+}
+
+/// Understands a text. Only exactly a configured word confirms, in any case, width and punctuation: `yes!`, `"ＹＥＳ"`, but not
+/// `yes please`.
+pub(crate) fn understand(text: &str, words: &Words) -> Said {
+    if text.len() > LONGEST {
+        return Said::Other;
+    }
+    let tokens = tokens(text);
+    let is_word = |tokens: &[String]| words.normal.contains(&tokens.join(" "));
+    match tokens.as_slice() {
+        [word] if STOP_WORDS.contains(&word.as_str()) => Said::Stop,
+        all if is_word(all) => Said::Word { code: None },
+        [word @ .., code] if is_word(word) && code.len() == 4 && code.bytes().all(|byte| byte.is_ascii_digit()) => {
+            Said::Word { code: Some(code.clone()) }
+        }
+        _ => Said::Other,
+    }
+}
+
+/// The words of a text: compatibility forms unified (NFKC), invisible characters dropped, case folded, punctuation around each
+/// word stripped.
+fn tokens(text: &str) -> Vec<String> {
+    let unified: String = text.nfkc().filter(|c| !is_invisible(*c)).flat_map(char::to_lowercase).collect();
+    let words = unified.split_whitespace().map(|word| word.trim_matches(is_punctuation));
+    words.filter(|word| !word.is_empty()).map(str::to_owned).collect()
+}
+
+/// Zero-width characters, direction marks, variation selectors, byte order mark, controls that are not blanks.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}')
+        || (c.is_control() && !c.is_whitespace())
+}
+
+fn is_punctuation(c: char) -> bool {
+    c.is_ascii_punctuation()
+        || matches!(c, '\u{a1}' | '\u{ab}' | '\u{b4}' | '\u{b7}' | '\u{bb}' | '\u{bf}' | '\u{2010}'..='\u{2027}' | '\u{2030}'..='\u{205e}' | '\u{3000}'..='\u{3003}' | '\u{3008}'..='\u{3011}')
+}
+
+/// What is known about the sender's number.
+pub(crate) struct Known<'a> {
+    /// Its requests, oldest first, expired ones included.
+    pub(crate) requests: &'a [Request],
+    /// How often it was told today that its reply was wrong.
+    pub(crate) wrong_today: u64,
+    /// When it last confirmed something (epoch seconds), and with which code.
+    pub(crate) confirmed: Option<(u64, Option<String>)>,
+    /// Requests are valid for this long, even if they were stored for longer.
+    pub(crate) valid_hours: u64,
+}
+
+/// What a text leads to.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Decision {
+    /// No answer; the word for the log.
+    Silence(&'static str),
+    /// All requests are dropped, no answer.
+    Cancel,
+    /// "Try again".
+    Wrong,
+    /// Which one? All valid requests with their codes.
+    List,
+    /// Confirmed before: the same answer again.
+    Repeat,
+    /// Too late; these requests are dropped.
+    Expired(Vec<String>),
+    /// This request is confirmed, or its link handed over.
+    Act(String),
+}
+
+impl Known<'_> {
+    fn end(&self, request: &Request) -> u64 {
+        request.expires_at.min(request.created_at + self.valid_hours * 3600)
+    }
+
+    /// The requests that can still be confirmed.
+    pub(crate) fn valid(&self, now: SystemTime) -> impl Iterator<Item = &Request> {
+        self.requests.iter().filter(move |request| self.end(request) > epoch(now))
+    }
+}
+
+/// Decides.
+pub(crate) fn decide(said: &Said, known: &Known<'_>, now: SystemTime) -> Decision {
+    let valid: Vec<&Request> = known.valid(now).collect();
+    match said {
+        Said::Stop if known.requests.is_empty() => Decision::Silence("opted_out"),
+        Said::Stop => Decision::Cancel,
+        Said::Other if valid.is_empty() => Decision::Silence("nothing_pending"),
+        Said::Other => wrong(known),
+        Said::Word { code: Some(code) } => {
+            if let Some(request) = valid.iter().find(|request| request.code.as_ref() == Some(code)) {
+                Decision::Act(request.id.clone())
+            } else if known.confirmed.as_ref().is_some_and(|(_, used)| used.as_ref() == Some(code)) {
+                Decision::Repeat
+            } else if valid.is_empty() {
+                nothing_valid(known, now)
+            } else {
+                wrong(known)
+            }
+        }
+        Said::Word { code: None } => match valid.as_slice() {
+            [] => nothing_valid(known, now),
+            [request] => Decision::Act(request.id.clone()),
+            _ => Decision::List,
+        },
+    }
+}
+
+fn wrong(known: &Known<'_>) -> Decision {
+    if known.wrong_today < WRONG_PER_DAY { Decision::Wrong } else { Decision::Silence("wrong_reply_ignored") }
+}
+
+/// Nothing valid is left: whichever was last within a day, an expiry or a success, is what the person is told.
+fn nothing_valid(known: &Known<'_>, now: SystemTime) -> Decision {
+    let now = epoch(now);
+    let expired = known.requests.iter().filter(|request| known.end(request) + DAY > now);
+    let last_expiry = expired.clone().map(|request| known.end(request)).max();
+    match (last_expiry, known.confirmed.as_ref().map(|(at, _)| *at)) {
+        (Some(expiry), confirmed) if confirmed.is_none_or(|confirmed| confirmed < expiry) => {
+            Decision::Expired(expired.map(|request| request.id.clone()).collect())
+        }
+        (_, Some(_)) => Decision::Repeat,
+        _ => Decision::Silence("nothing_pending"),
+    }
+}
+
+/// A code for each of `requests` that has none, no two alike. `random` gives numbers from 0 to its argument - 1.
+pub(crate) fn codes(requests: &[&Request], mut random: impl FnMut(u64) -> u64) -> Vec<Request> {
+    let mut taken: Vec<String> = Vec::new();
+    let mut coded = Vec::new();
+    for request in requests {
+        let kept = request.code.clone().filter(|code| !taken.contains(code));
+        let code = kept.unwrap_or_else(|| {
+            // Not 0000 to 0999: a phone that drops leading zeros would break them.
+            let start = 1000 + random(9000);
+            let free = |code: &String| !taken.contains(code) && !requests.iter().any(|other| other.code.as_ref() == Some(code));
+            (0..9000).map(|step| (1000 + (start - 1000 + step) % 9000).to_string()).find(free).unwrap_or_default()
+        });
+        taken.push(code.clone());
+        coded.push(Request { code: Some(code), ..(*request).clone() });
+    }
+    coded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use shared::link::Kind;
+    use std::time::{Duration, UNIX_EPOCH};
+
+    fn words(list: &str) -> Words {
+        let lookup = |name: &str| (name == "CORRECT_SMS_RESPONSE").then(|| list.to_owned());
+        shared::config::read(&lookup, |source| Some(Words::read(source))).unwrap()
+    }
+
+    #[test]
+    fn grammar() {
+        let words = words("YES, Sí, ja tak, 👍");
+        let plain = Said::Word { code: None };
+        for text in [
+            "yes", "YES ", "Yes.", "\"yes\"", "yes!!", "YES\n", "ＹＥＳ", "\u{a0}yes\u{a0}", "y\u{200d}es", "\u{feff}yes", "¡sí!",
+            "si\u{301}", "Ja   tak", "👍\u{fe0f}", "«YES»", "‘yes’", "\u{202e}yes",
+        ] {
+            assert_eq!(understand(text, &words), plain, "{text:?}");
+        }
+        for text in ["YES 4821", "yes, 4821.", "ja tak 4821", "ＹＥＳ ４８２１"] {
+            assert_eq!(understand(text, &words), Said::Word { code: Some("4821".to_owned()) }, "{text:?}");
+        }
+        for text in ["STOP", "stop.", " Unsubscribe", "ＥＮＤ", "Quit!", "arret"] {
+            assert_eq!(understand(text, &words), Said::Stop, "{text:?}");
+        }
+        for text in [
+            "", " ", "yes please", "yes no", "no yes", "yesterday", "y e s", "I said YES yesterday", "oui", "ja", "YES 482", "YES 48211",
+            "YES 48 21", "4821", "YES4821", "stop it", "yes\0no", "YES ٤٨٢١", "!!!",
+        ] {
+            assert_eq!(understand(text, &words), Said::Other, "{text:?}");
+        }
+        assert_eq!(understand(&"yes ".repeat(500), &words), Said::Other);
+    }
+
+    proptest! {
+        #[test]
+        fn only_the_words_confirm(text in "\\PC{0,40}") {
+            let words = words("YES");
+            if let Said::Word { .. } = understand(&text, &words) {
+                let letters: String = text.nfkc().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
+                prop_assert!(letters.strip_prefix("yes").is_some_and(|rest| rest.is_empty() || rest.len() == 4), "{text:?}");
+            }
+        }
+
+        #[test]
+        fn any_text_is_understood(text in any::<String>()) {
+            understand(&text, &words("YES"));
+        }
+    }
+
+    #[test]
+    fn words_that_opt_out_cannot_confirm() {
+        let problems = |list: &str| {
+            let lookup = |_: &str| Some(list.to_owned());
+            shared::config::read(&lookup, |source| Some(Words::read(source))).unwrap_err().0.len()
+        };
+        assert_eq!(problems("END"), 1);
+        assert_eq!(problems("yes,!"), 1);
+    }
+
+    const NOW: u64 = 1_000_000;
+
+    fn request(id: &str, created: u64, code: Option<&str>) -> Request {
+        Request {
+            id: id.to_owned(),
+            kind: Kind::Verification,
+            link: String::new(),
+            email: String::new(),
+            created_at: created,
+            expires_at: created + 8 * 3600,
+            code: code.map(str::to_owned),
+        }
+    }
+
+    fn decided(said: &Said, requests: &[Request], wrong_today: u64, confirmed: Option<(u64, Option<&str>)>) -> Decision {
+        let confirmed = confirmed.map(|(at, code)| (at, code.map(str::to_owned)));
+        decide(said, &Known { requests, wrong_today, confirmed, valid_hours: 8 }, UNIX_EPOCH + Duration::from_secs(NOW))
+    }
+
+    #[test]
+    fn decisions() {
+        let (yes, hour) = (Said::Word { code: None }, 3600);
+        let coded = |code: &str| Said::Word { code: Some(code.to_owned()) };
+        let valid = request("v", NOW - hour, None);
+        let late = request("late", NOW - 9 * hour, None);
+        let lost = request("lost", NOW - 33 * hour, None);
+        let (a, b) = (request("a", NOW - 60, Some("1111")), request("b", NOW - 50, Some("2222")));
+        let act = |id: &str| Decision::Act(id.to_owned());
+        let one = std::slice::from_ref(&valid);
+        for (said, requests, wrong_today, confirmed, expected) in [
+            (&yes, one, 0, None, act("v")),
+            (&yes, &[late.clone(), valid.clone()][..], 0, Some((NOW - 5, None)), act("v")),
+            (&yes, &[a.clone(), b.clone()], 0, None, Decision::List),
+            (&coded("2222"), &[a.clone(), b.clone()], 0, None, act("b")),
+            (&coded("3333"), &[a.clone(), b.clone()], 0, None, Decision::Wrong),
+            (&coded("3333"), &[a.clone(), b.clone()], 5, None, Decision::Silence("wrong_reply_ignored")),
+            (&coded("3333"), std::slice::from_ref(&b), 0, Some((NOW - 5, Some("3333"))), Decision::Repeat),
+            (&coded("1111"), one, 0, None, Decision::Wrong),
+            (&yes, &[], 0, None, Decision::Silence("nothing_pending")),
+            (&yes, &[], 0, Some((NOW - 5, None)), Decision::Repeat),
+            (&coded("9999"), &[], 0, Some((NOW - 5, Some("1111"))), Decision::Repeat),
+            (&yes, std::slice::from_ref(&late), 0, None, Decision::Expired(vec!["late".to_owned()])),
+            (&yes, &[lost.clone(), late.clone()], 0, Some((NOW - 2 * hour, None)), Decision::Expired(vec!["late".to_owned()])),
+            (&yes, std::slice::from_ref(&late), 0, Some((NOW - 5, None)), Decision::Repeat),
+            (&yes, std::slice::from_ref(&lost), 0, None, Decision::Silence("nothing_pending")),
+            (&Said::Other, one, 4, None, Decision::Wrong),
+            (&Said::Other, one, 5, None, Decision::Silence("wrong_reply_ignored")),
+            (&Said::Other, std::slice::from_ref(&late), 0, None, Decision::Silence("nothing_pending")),
+            (&Said::Stop, one, 0, None, Decision::Cancel),
+            (&Said::Stop, std::slice::from_ref(&late), 0, None, Decision::Cancel),
+            (&Said::Stop, &[], 0, None, Decision::Silence("opted_out")),
+        ] {
+            assert_eq!(decided(said, requests, wrong_today, confirmed), expected, "{said:?} {wrong_today} {confirmed:?}");
+        }
+    }
+
+    #[test]
+    fn codes_are_kept_and_never_alike() {
+        let (a, b, c) = (request("a", 0, Some("1000")), request("b", 0, None), request("c", 0, Some("1000")));
+        let coded = codes(&[&b, &a, &c], |_| 0);
+        let codes: Vec<&str> = coded.iter().map(|request| request.code.as_deref().unwrap()).collect();
+        assert_eq!(codes, ["1001", "1000", "1002"]);
+    }
+}

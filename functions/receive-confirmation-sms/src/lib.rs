@@ -1,0 +1,446 @@
+//! A text came to our number: if it is the right word, confirm what waits for that phone.
+//!
+//! Twilio posts the text. It is authenticated, understood ([`decide`]), and answered with TwiML. Each message is handled once, by
+//! its SID: Twilio's retry gets the first answer again. A number's requests are held while one reply acts on them, so two replies
+//! never follow a link twice, and a failed attempt leaves the request as it was.
+//!
+//! Never: a word about what is pending to another number, a confirmation on a status alone, a password link opened (unless the
+//! operator asks for it), an answer to a text that opts out.
+
+mod decide;
+
+use std::time::{Duration, Instant, SystemTime};
+
+use shared::auth0::{self, tokens::Tokens, users::Users, users::Verification};
+use shared::aws;
+use shared::config::Source;
+use shared::http::{self, BaseUrl};
+use shared::link::{self, Confirmation, Kind};
+use shared::pending::{self, Held, Hold, confirmed};
+use shared::phone::E164;
+use shared::reply::{Failure, Reply};
+use shared::request::Request;
+use shared::secrets::Secret;
+use shared::table::{Key, Table, Unavailable, Update, Write, epoch, owner_id, random_below};
+use shared::twilio::webhook::{self, InboundSms};
+use shared::twilio::{self, twiml};
+
+use decide::{Decision, Known, Said, Words};
+
+const FORMS: [&str; 1] = ["application/x-www-form-urlencoded"];
+const BODY_LIMIT: usize = 1024 * 1024;
+const DAY: u64 = 86_400;
+/// Twilio waits 15 s for an answer (<https://www.twilio.com/docs/api/errors/11205>); the link has to have answered by then.
+const TIME_TO_ANSWER: Duration = Duration::from_secs(12);
+/// Kept free for the closing writes and the answer.
+const RESERVE: Duration = Duration::from_millis(1_500);
+/// A list of requests that fits a few segments.
+const LISTED: usize = 8;
+
+/// The settings.
+#[derive(Debug)]
+pub struct Config {
+    aws: aws::Settings,
+    http: http::Settings,
+    table: String,
+    twilio_secret: String,
+    public_url: Option<BaseUrl>,
+    rules: Rules,
+    messages: Texts,
+    links: link::Rules,
+    management: Option<(BaseUrl, String)>,
+    tenant: Option<BaseUrl>,
+}
+
+#[derive(Debug)]
+struct Rules {
+    words: Words,
+    valid_hours: u64,
+    open_password_links: bool,
+}
+
+#[derive(Debug)]
+struct Texts {
+    wrong: String,
+    confirmed: String,
+    retry: String,
+    expired: String,
+    password_link: String,
+}
+
+impl Config {
+    /// Reads the settings; what is wrong is noted in `source`.
+    pub fn read(source: &mut Source<'_>) -> Option<Self> {
+        let aws = aws::Settings::read(source);
+        let http = http::Settings::read(source);
+        let (table, twilio_secret) = (source.required("TABLE_NAME"), source.required("TWILIO_SECRET"));
+        let public_url = source.optional("PUBLIC_URL").is_some().then(|| source.base_url("PUBLIC_URL", None)).flatten();
+        let rules = Rules {
+            words: Words::read(source),
+            valid_hours: source.number("RESET_VALID_HOURS", 8, 0..=720),
+            open_password_links: source.choice("PASSWORD_ACTION", &[("send-link", false), ("click", true)]),
+        };
+        let messages = Texts {
+            wrong: source.message("WRONG_SMS_MESSAGE", "Try again. Reply YES or don't reply"),
+            confirmed: source.message("CONFIRMED_SMS_MESSAGE", "Thank you. Your account is verified."),
+            retry: source.message(
+                "RETRY_SMS_MESSAGE",
+                "Something went wrong on our side. Please reply YES again in a few minutes.",
+            ),
+            expired: source.message("EXPIRED_SMS_MESSAGE", "This request is no longer valid. Please start again."),
+            password_link: source.message("PASSWORD_LINK_MESSAGE", "Open this link to choose your password: {link}"),
+        };
+        if !messages.password_link.contains("{link}") {
+            source.problem("PASSWORD_LINK_MESSAGE must contain {link}, where the link goes");
+        }
+        let by_management = source.choice("CONFIRM_WITH", &[("link", false), ("management-api", true)]);
+        let tenant_needed = by_management || source.optional("AUTH0_URL").is_some();
+        let tenant = tenant_needed.then(|| source.base_url("AUTH0_URL", None)).flatten();
+        let auth0_secret = by_management.then(|| source.required("AUTH0_SECRET")).flatten();
+        let links = link::Rules::read(source);
+        Some(Self {
+            aws: aws?,
+            http,
+            table: table?,
+            twilio_secret: twilio_secret?,
+            public_url,
+            rules,
+            messages,
+            links: links?,
+            management: tenant.clone().zip(auth0_secret),
+            tenant,
+        })
+    }
+}
+
+/// The function's state for the life of an instance.
+pub struct App {
+    http: http::Client,
+    table: Table,
+    twilio: Secret<twilio::Credentials>,
+    public_url: Option<BaseUrl>,
+    rules: Rules,
+    messages: Texts,
+    links: link::Rules,
+    users: Option<Users>,
+}
+
+impl App {
+    /// Makes the state: everything that a request will need is fetched and connected to at once.
+    ///
+    /// # Errors
+    /// When no HTTP client can be made from the settings. Upstreams that are down are met again by the first request.
+    pub async fn connect(config: Config) -> Result<Self, String> {
+        let http = http::Client::new(config.http.public_only(config.links.public_hosts()))?;
+        let secrets = config.aws.secrets_manager(&http);
+        let users = config.management.map(|(base, secret)| {
+            let secret = Secret::<auth0::Credentials>::new(secret, secrets.clone());
+            let tokens = Tokens::new(http.clone(), base.clone(), Users::audience(&base), secret);
+            Users::new(http.clone(), base, tokens)
+        });
+        let app = Self {
+            table: Table::new(config.aws.dynamodb(&http), config.table),
+            twilio: Secret::new(config.twilio_secret, secrets),
+            public_url: config.public_url,
+            rules: config.rules,
+            messages: config.messages,
+            links: config.links,
+            users,
+            http,
+        };
+        let (now, dynamodb) = (shared::runtime::now(), config.aws.dynamodb_url());
+        let warm_up = async {
+            tokio::join!(
+                app.twilio.get(now),
+                app.http.warm_up(dynamodb.as_ref()),
+                app.http.warm_up(config.tenant.as_ref()),
+            )
+        };
+        shared::runtime::warm_up(warm_up).await;
+        app.http.take_waited();
+        Ok(app)
+    }
+
+    /// Answers one request.
+    pub async fn handle(&self, request: &Request, now: SystemTime) -> Reply {
+        let reply = self.flow(request, now).await.unwrap_or_else(|refusal| refusal);
+        reply.upstream(self.http.take_waited())
+    }
+
+    async fn flow(&self, request: &Request, now: SystemTime) -> Result<Reply, Reply> {
+        request.expect_post("/", &FORMS, BODY_LIMIT)?;
+        let form = webhook::authenticate(request, self.public_url.as_ref(), &self.twilio, now).await?;
+        let sms = InboundSms::parse(&form)?;
+        // Short codes, names, other channels, and ourselves: an answer could only start a loop.
+        let Some(phone) = sms.from.clone().filter(|from| sms.to.as_ref() != Some(from)) else {
+            return Ok(twiml::Response::new().into_reply("sender_not_answered").field("sid", sms.sid));
+        };
+        let said = if sms.opt_out_type.is_some() { Said::Stop } else { decide::understand(&sms.body, &self.rules.words) };
+        let started = Instant::now();
+        let deadline = started + TIME_TO_ANSWER.min(request.remaining(Duration::ZERO));
+        let turn = Turn { sid: &sms.sid, phone: &phone, owner: owner_id(), started, deadline, now };
+        let reply = match self.answer(&said, &turn).await {
+            Ok(reply) | Err(reply) => reply,
+        };
+        Ok(reply.field("phone", phone.to_string()).field("sid", sms.sid))
+    }
+
+    /// Waits for this message's turn, acts, and remembers the answer.
+    async fn answer(&self, said: &Said, turn: &Turn<'_>) -> Result<Reply, Reply> {
+        let mut held = match self.begin(turn).await? {
+            Begun::Answered(text) => return Ok(reply(&text, "repeated")),
+            Begun::Ours(held) => held,
+        };
+        let last = self.table.get(confirmed::key(turn.phone), turn.now);
+        let confirmed = match (&held, said) {
+            // Nothing to compare with and nothing to repeat: most texts end here.
+            (None, Said::Stop | Said::Other) => None,
+            _ => last.await.map_err(Failure::from)?.as_ref().and_then(confirmed::read),
+        };
+        let outcome = self.act(said, held.as_mut(), confirmed, turn).await;
+        let release = async {
+            match held {
+                Some(held) => held.release(&self.table).await,
+                None => Ok(()),
+            }
+        };
+        let remember = async {
+            match &outcome.remember {
+                Some(code) => self.table.update(confirmed::remember(turn.phone, code.as_deref(), turn.now)).await.map(drop),
+                None => Ok(()),
+            }
+        };
+        let (released, remembered, finished) = tokio::join!(release, remember, self.finish(turn, &outcome));
+        let written = released.and(remembered).and(finished);
+        if let Err(error) = written {
+            // What was confirmed is confirmed, and the person should know; anything else Twilio may ask for again.
+            if outcome.word != "confirmed" {
+                return Err(Failure::from(error).into());
+            }
+            tracing::error!(%error, "confirmed, but a closing write failed");
+        }
+        Ok(outcome.into_reply())
+    }
+
+    async fn begin(&self, turn: &Turn<'_>) -> Result<Begun, Reply> {
+        loop {
+            let clock = turn.now + turn.started.elapsed();
+            let lease_until = epoch(clock) + turn.deadline.saturating_duration_since(Instant::now()).as_secs() + 1;
+            let (message, hold) = tokio::join!(
+                self.table.update(turn.claim(lease_until, clock)),
+                pending::hold(&self.table, turn.phone, &turn.owner, lease_until, clock),
+            );
+            let (message, hold) = (message.map_err(Failure::from)?, hold.map_err(Failure::from)?);
+            let (ours, answered) = match &message {
+                Write::Done(_) => (true, None),
+                Write::Refused(item) => (false, item.text("answer").map(str::to_owned)),
+            };
+            match (ours, hold) {
+                (true, Hold::Held(held)) => return Ok(Begun::Ours(Some(held))),
+                (true, Hold::Nothing) => return Ok(Begun::Ours(None)),
+                (false, Hold::Held(held)) => held.release(&self.table).await.map_err(Failure::from)?,
+                (_, Hold::Busy) | (false, Hold::Nothing) => {}
+            }
+            if let Some(text) = answered {
+                return Ok(Begun::Answered(text));
+            }
+            if turn.left().is_zero() {
+                return Err(Reply::empty(503, "in_progress"));
+            }
+            tokio::time::sleep(Duration::from_millis(60 + random_below(60))).await;
+        }
+    }
+
+    async fn finish(&self, turn: &Turn<'_>, outcome: &Outcome) -> Result<(), Unavailable> {
+        // A link is kept no longer than Twilio could ask for it again.
+        let days = if outcome.word == "password_link" { 1 } else { 7 };
+        let update = Update::new(turn.key())
+            .set("answer", outcome.text.as_str())
+            .set("expires_at", epoch(turn.now) + days * DAY)
+            .only_if("owner_id = :me")
+            .bind(":me", turn.owner.as_str());
+        self.table.update(update).await.map(drop)
+    }
+
+    async fn act(
+        &self,
+        said: &Said,
+        held: Option<&mut Held>,
+        confirmed: Option<(u64, Option<String>)>,
+        turn: &Turn<'_>,
+    ) -> Outcome {
+        let (requests, wrong_today) = held.as_ref().map_or((&[][..], 0), |held| (&held.requests[..], held.wrong_today));
+        let known = Known { requests, wrong_today, confirmed, valid_hours: self.rules.valid_hours };
+        let decision = decide::decide(said, &known, turn.now);
+        let Some(held) = held else {
+            return match decision {
+                Decision::Repeat => Outcome::new("confirmed_before", &self.messages.confirmed),
+                Decision::Silence(word) => Outcome::silent(word),
+                _ => Outcome::silent("nothing_pending"),
+            };
+        };
+        match decision {
+            Decision::Silence(word) => Outcome::silent(word),
+            Decision::Repeat => Outcome::new("confirmed_before", &self.messages.confirmed),
+            Decision::Cancel => {
+                held.remove_all();
+                Outcome::silent("cancelled")
+            }
+            Decision::Wrong => {
+                held.count_wrong(turn.now);
+                Outcome::new("wrong_reply", &self.messages.wrong)
+            }
+            Decision::Expired(ids) => {
+                ids.iter().for_each(|id| held.remove(id));
+                Outcome::new("expired", &self.messages.expired)
+            }
+            Decision::List => {
+                let known = Known { requests: &held.requests, wrong_today: 0, confirmed: None, valid_hours: self.rules.valid_hours };
+                let valid: Vec<&pending::Request> = known.valid(turn.now).collect();
+                // The newest: what a person asked for last is what they mean, if they cannot be told all.
+                let listed = decide::codes(&valid[valid.len().saturating_sub(LISTED)..], random_below);
+                let text = self.list(&listed, turn.now);
+                listed.into_iter().for_each(|request| held.rewrite(request));
+                Outcome::new("listed", &text)
+            }
+            Decision::Act(id) => match held.requests.iter().find(|request| request.id == id).cloned() {
+                Some(request) => self.confirm(&request, held, turn).await,
+                None => Outcome::new("unclear", &self.messages.retry),
+            },
+        }
+    }
+
+    /// Confirms a request, or hands its link over; uses it up unless it may be tried again.
+    async fn confirm(&self, request: &pending::Request, held: &mut Held, turn: &Turn<'_>) -> Outcome {
+        // The rules may have been tightened since it was stored.
+        let Some(link) = self.links.judge(&request.link, None) else {
+            held.remove(&request.id);
+            return Outcome::new("link_no_longer_allowed", &self.messages.expired);
+        };
+        if request.kind == Kind::Password && !self.rules.open_password_links {
+            held.remove(&request.id);
+            return Outcome::new("password_link", &self.messages.password_link.replace("{link}", link.reveal()));
+        }
+        let confirmation = match &self.users {
+            Some(users) if request.kind == Kind::Verification => {
+                let work = users.verify_email(&request.email, turn.now);
+                match tokio::time::timeout(turn.left(), work).await {
+                    Ok(Ok(Verification::Verified)) => Confirmation::Confirmed,
+                    Ok(Ok(Verification::NoUser)) => Confirmation::Refused,
+                    Ok(Ok(Verification::Several)) => Confirmation::Unclear("several users have this address".to_owned()),
+                    Ok(Err(error)) => Confirmation::Unclear(error.to_string()),
+                    Err(_) => Confirmation::Unclear("no answer in time".to_owned()),
+                }
+            }
+            _ => link::confirm(&self.http, &link, Instant::now() + turn.left()).await,
+        };
+        match confirmation {
+            Confirmation::Confirmed => {
+                held.remove(&request.id);
+                Outcome { remember: Some(request.code.clone()), ..Outcome::new("confirmed", &self.messages.confirmed) }
+            }
+            Confirmation::Refused => {
+                held.remove(&request.id);
+                Outcome::new("link_refused", &self.messages.expired)
+            }
+            Confirmation::Unclear(why) => Outcome { error: Some(why), ..Outcome::new("unclear", &self.messages.retry) },
+        }
+    }
+
+    fn list(&self, requests: &[pending::Request], now: SystemTime) -> String {
+        let mut text = "Several requests are waiting for you.".to_owned();
+        for request in requests {
+            let kind = if request.kind == Kind::Password { "password change" } else { "account verification" };
+            let code = request.code.as_deref().unwrap_or_default();
+            let age = age(epoch(now).saturating_sub(request.created_at));
+            text.push_str(&format!("\nReply {} {code} for {kind} ({age})", self.rules.words.shown));
+        }
+        text
+    }
+}
+
+fn age(seconds: u64) -> String {
+    let counted = |number: u64, unit: &str| format!("{number} {unit}{} ago", if number == 1 { "" } else { "s" });
+    match seconds {
+        0..60 => "just now".to_owned(),
+        60..3600 => counted(seconds / 60, "minute"),
+        _ => counted(seconds / 3600, "hour"),
+    }
+}
+
+/// One message being answered.
+struct Turn<'a> {
+    sid: &'a str,
+    phone: &'a E164,
+    owner: String,
+    started: Instant,
+    deadline: Instant,
+    now: SystemTime,
+}
+
+impl Turn<'_> {
+    fn key(&self) -> Key {
+        Key::new(format!("seen#twilio#{}", self.sid), "sms")
+    }
+
+    /// Ours if nobody answered this message, or is about to.
+    fn claim(&self, lease_until: u64, clock: SystemTime) -> Update {
+        Update::new(self.key())
+            .set("owner_id", self.owner.as_str())
+            .set("lease_until", lease_until)
+            .set("expires_at", epoch(clock) + 7 * DAY)
+            .only_if(
+                "attribute_not_exists(pk) OR expires_at <= :now \
+                 OR (attribute_not_exists(answer) AND (lease_until <= :now OR owner_id = :me))",
+            )
+            .bind(":now", epoch(clock))
+            .bind(":me", self.owner.as_str())
+    }
+
+    fn left(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now()).saturating_sub(RESERVE)
+    }
+}
+
+enum Begun {
+    /// This message was answered before, with this text.
+    Answered(String),
+    /// We answer it, holding the number's requests, if it has any.
+    Ours(Option<Held>),
+}
+
+/// How a message is answered.
+struct Outcome {
+    word: &'static str,
+    /// Empty for no answer.
+    text: String,
+    /// Set when something was confirmed: the code it was confirmed with, if any.
+    remember: Option<Option<String>>,
+    error: Option<String>,
+}
+
+impl Outcome {
+    fn new(word: &'static str, text: &str) -> Self {
+        Self { word, text: text.to_owned(), remember: None, error: None }
+    }
+
+    fn silent(word: &'static str) -> Self {
+        Self::new(word, "")
+    }
+
+    fn into_reply(self) -> Reply {
+        let mut reply = reply(&self.text, self.word);
+        if self.word == "confirmed" {
+            reply = reply.metric("Confirmed", 1);
+        }
+        match self.error {
+            Some(error) => reply.field("error", error),
+            None => reply,
+        }
+    }
+}
+
+fn reply(text: &str, outcome: &'static str) -> Reply {
+    let response = twiml::Response::new();
+    if text.is_empty() { response } else { response.message(text) }.into_reply(outcome)
+}

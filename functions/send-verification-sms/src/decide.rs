@@ -1,0 +1,241 @@
+//! Which mails become a text, to whom, with which link.
+
+use regex_lite::Regex;
+use shared::config::Source;
+use shared::link::{self, Link, NoLink};
+use shared::mailgun::mail::StoredMail;
+use shared::phone::{self, Countries, E164};
+
+/// What the operator allows.
+#[derive(Debug)]
+pub(crate) struct Rules {
+    recipient: Recipient,
+    senders: Vec<String>,
+    require_dkim: bool,
+    countries: Countries,
+    links: link::Rules,
+}
+
+/// How the phone number stands in the recipient address.
+#[derive(Debug)]
+enum Recipient {
+    /// `{prefix}+{digits}@{domain}`.
+    Plus { prefix: String, domain: String },
+    /// A pattern over the whole address with a group `phone`.
+    Pattern(Regex),
+}
+
+/// What to do with a mail.
+pub(crate) enum Decision {
+    /// Text this phone, keep this link.
+    Text {
+        /// Whom to text.
+        phone: E164,
+        /// What a YES will confirm.
+        link: Link,
+    },
+    /// Nothing, and never again: the reason for the log.
+    Refuse {
+        /// Outcome word.
+        reason: &'static str,
+        /// The phone, where it is known.
+        phone: Option<E164>,
+    },
+}
+
+impl Rules {
+    /// Reads the settings; the countries default to that of our own number.
+    pub(crate) fn read(source: &mut Source<'_>, our_number: Option<&E164>) -> Option<Self> {
+        let recipient = Recipient::read(source);
+        let senders = senders(source);
+        let require_dkim = source.flag("REQUIRE_DKIM", false);
+        let countries = phone::allowed_countries(source, our_number);
+        let links = link::Rules::read(source);
+        Some(Self { recipient: recipient?, senders, require_dkim, countries: countries?, links: links? })
+    }
+}
+
+impl Recipient {
+    fn read(source: &mut Source<'_>) -> Option<Self> {
+        if let Some(pattern) = source.optional("RECIPIENT_PATTERN") {
+            let regex = Regex::new(&format!("(?i)^(?:{pattern})$")).ok();
+            let regex = regex.filter(|regex| regex.capture_names().flatten().any(|name| name == "phone"));
+            if regex.is_none() {
+                source.problem("RECIPIENT_PATTERN is not a regular expression with a group (?P<phone>...)");
+            }
+            return regex.map(Self::Pattern);
+        }
+        let (prefix, domain) = (source.required("RECIPIENT_PREFIX"), source.required("RECIPIENT_DOMAIN"));
+        let (prefix, domain) = (prefix?.trim().to_owned(), domain?.trim().to_owned());
+        if prefix.contains(['@', '+']) || domain.contains('@') {
+            source.problem("RECIPIENT_PREFIX and RECIPIENT_DOMAIN are what stands before the + and after the @");
+        }
+        Some(Self::Plus { prefix, domain })
+    }
+
+    /// The phone in an address, which must match from end to end.
+    fn phone(&self, address: &str) -> Option<E164> {
+        let digits = match self {
+            Self::Plus { prefix, domain } => {
+                let (local, host) = address.split_once('@')?;
+                let (before, digits) = local.split_once('+')?;
+                (host.eq_ignore_ascii_case(domain) && before.eq_ignore_ascii_case(prefix)).then_some(digits)?
+            }
+            Self::Pattern(regex) => {
+                let group = regex.captures(address)?.name("phone")?.as_str();
+                group.strip_prefix('+').unwrap_or(group)
+            }
+        };
+        format!("+{digits}").parse().ok()
+    }
+}
+
+/// Reads `MAIL_SENDERS`: addresses and `@domain`s, lower-case.
+fn senders(source: &mut Source<'_>) -> Vec<String> {
+    source.required("MAIL_SENDERS");
+    let senders: Vec<String> = source.list("MAIL_SENDERS").iter().map(|entry| entry.to_ascii_lowercase()).collect();
+    if senders.iter().any(|entry| entry.split_once('@').is_none_or(|(_, domain)| domain.is_empty() || domain.contains('@'))) {
+        source.problem("MAIL_SENDERS must be a comma list of addresses or @domains, such as no-reply@acme.example,@mail.acme.example");
+    }
+    senders
+}
+
+/// Judges a mail.
+pub(crate) fn decide(mail: &StoredMail<'_>, rules: &Rules) -> Decision {
+    let Some(phone) = mail.recipient.and_then(|address| rules.recipient.phone(address)) else {
+        return Decision::Refuse { reason: "no_phone", phone: None };
+    };
+    let refuse = |reason| Decision::Refuse { reason, phone: Some(phone.clone()) };
+    let known = |address: &String| {
+        let domain = address.find('@').map_or("", |at| &address[at..]);
+        rules.senders.iter().any(|sender| sender == address || sender == domain)
+    };
+    if !mail.from.as_ref().is_some_and(|from| from.iter().all(known)) {
+        return refuse("sender_not_allowed");
+    }
+    if rules.require_dkim && !mail.dkim_passed {
+        return refuse("dkim_not_passed");
+    }
+    if !phone.is_allowed(&rules.countries) {
+        return refuse("country_not_allowed");
+    }
+    match rules.links.find(mail.html, mail.plain) {
+        Ok(link) => Decision::Text { phone, link },
+        Err(NoLink::None) => refuse("no_link"),
+        Err(NoLink::Several) => refuse("several_links"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shared::config::read;
+
+    fn rules(changes: &[(&str, &str)]) -> Rules {
+        let defaults = [
+            ("RECIPIENT_PREFIX", "acme"),
+            ("RECIPIENT_DOMAIN", "sms.example.com"),
+            ("MAIL_SENDERS", "no-reply@acme.example, @mail.acme.example"),
+            ("ALLOWED_COUNTRIES", "DK"),
+            ("AUTH0_URL", "https://acme.eu.auth0.com"),
+        ];
+        let lookup = |name: &str| {
+            let found = changes.iter().chain(&defaults).find(|(key, _)| *key == name);
+            found.map(|(_, value)| (*value).to_owned())
+        };
+        read(&lookup, |source| Rules::read(source, None)).unwrap()
+    }
+
+    const LINK: &str = "<a href='https://acme.eu.auth0.com/u/email-verification?ticket=T#'>Confirm</a>";
+
+    fn mail<'a>() -> StoredMail<'a> {
+        StoredMail {
+            recipient: Some("acme+4512345678@sms.example.com"),
+            from: Some(vec!["no-reply@acme.example".to_owned()]),
+            dkim_passed: false,
+            html: LINK,
+            plain: "",
+            id: "id".to_owned(),
+        }
+    }
+
+    fn outcome(mail: &StoredMail<'_>, rules: &Rules) -> &'static str {
+        match decide(mail, rules) {
+            Decision::Text { .. } => "text",
+            Decision::Refuse { reason, .. } => reason,
+        }
+    }
+
+    #[test]
+    fn recipients() {
+        for (address, phone) in [
+            ("acme+4512345678@sms.example.com", Some("+4512345678")),
+            ("ACME+4512345678@SMS.example.com", Some("+4512345678")),
+            ("acme 4512345678@sms.example.com", None),
+            ("acme4512345678@sms.example.com", None),
+            ("acme++4512345678@sms.example.com", None),
+            ("acme+45123abc@sms.example.com", None),
+            ("acme+4512345678+1@sms.example.com", None),
+            ("acme+4512345678@sms.example.com@evil.example", None),
+            ("acme+4512345678@evil.example", None),
+            ("xacme+4512345678@sms.example.com", None),
+            ("\"acme+4512345678\"@sms.example.com", None),
+            ("acme+4512345678@sms.example.com,acme+4587654321@sms.example.com", None),
+            ("acme+1234567890123456789012345678901234567890@sms.example.com", None),
+            ("acme+٤٥١٢٣٤٥٦٧٨@sms.example.com", None),
+            ("acme+@sms.example.com", None),
+            ("", None),
+        ] {
+            let found = rules(&[]).recipient.phone(address);
+            assert_eq!(found.as_ref().map(E164::reveal), phone, "{address}");
+        }
+        let pattern = rules(&[("RECIPIENT_PATTERN", r"user-(?P<phone>\+?\d+)@(a|b)\.example")]);
+        for (address, phone) in [
+            ("user-4512345678@a.example", Some("+4512345678")),
+            ("user-+4512345678@b.example", Some("+4512345678")),
+            ("xuser-4512345678@a.example", None),
+            ("user-4512345678@a.example.com", None),
+        ] {
+            assert_eq!(pattern.recipient.phone(address).as_ref().map(E164::reveal), phone, "{address}");
+        }
+    }
+
+    #[test]
+    fn refusals_by_reason() {
+        let plain = rules(&[]);
+        assert_eq!(outcome(&mail(), &plain), "text");
+        assert_eq!(outcome(&StoredMail { recipient: None, ..mail() }, &plain), "no_phone");
+        for from in [None, Some("evil@evil.example"), Some("no-reply@acme.example.evil.example"), Some("x@sub.mail.acme.example")] {
+            let from = from.map(|from| vec![from.to_owned()]);
+            assert_eq!(outcome(&StoredMail { from, ..mail() }, &plain), "sender_not_allowed");
+        }
+        let both = Some(vec!["no-reply@acme.example".to_owned(), "evil@evil.example".to_owned()]);
+        assert_eq!(outcome(&StoredMail { from: both, ..mail() }, &plain), "sender_not_allowed");
+        let domain = Some(vec!["anything@mail.acme.example".to_owned()]);
+        assert_eq!(outcome(&StoredMail { from: domain, ..mail() }, &plain), "text");
+        let dkim = rules(&[("REQUIRE_DKIM", "true")]);
+        assert_eq!(outcome(&mail(), &dkim), "dkim_not_passed");
+        assert_eq!(outcome(&StoredMail { dkim_passed: true, ..mail() }, &dkim), "text");
+        for address in ["acme+12025550123@sms.example.com", "acme+4590123456@sms.example.com"] {
+            assert_eq!(outcome(&StoredMail { recipient: Some(address), ..mail() }, &plain), "country_not_allowed");
+        }
+        assert_eq!(outcome(&StoredMail { html: "<p>Hello", ..mail() }, &plain), "no_link");
+        let two = format!("{LINK}{}", LINK.replace("=T#", "=U#"));
+        assert_eq!(outcome(&StoredMail { html: &two, ..mail() }, &plain), "several_links");
+    }
+
+    #[test]
+    fn every_bad_setting_is_named() {
+        let lookup = |name: &str| match name {
+            "RECIPIENT_PATTERN" => Some("(".to_owned()),
+            "MAIL_SENDERS" => Some("acme.example".to_owned()),
+            "ALLOWED_COUNTRIES" => Some("Denmark".to_owned()),
+            "REQUIRE_DKIM" => Some("maybe".to_owned()),
+            _ => None,
+        };
+        let problems = read(&lookup, |source| Rules::read(source, None)).unwrap_err().to_string();
+        for name in ["RECIPIENT_PATTERN", "MAIL_SENDERS", "ALLOWED_COUNTRIES", "REQUIRE_DKIM", "AUTH0_URL"] {
+            assert!(problems.contains(name), "{name} in {problems}");
+        }
+    }
+}

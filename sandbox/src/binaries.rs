@@ -1,0 +1,54 @@
+//! Builds the functions.
+
+use std::{collections::BTreeMap, path::PathBuf, process::Stdio};
+
+use serde_json::Value;
+use tokio::process::Command;
+
+use crate::template::{Template, root};
+
+/// Builds every function of the template with the profile `dev` and says where the binaries are, by name. Cargo's own messages go to
+/// standard error.
+pub async fn build(template: &Template) -> Result<BTreeMap<String, PathBuf>, String> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the cargo that runs this says which one it is"
+    )]
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
+    let mut command = Command::new(&cargo);
+    command
+        .args(["build", "--message-format=json-render-diagnostics"])
+        .current_dir(root());
+    for function in &template.functions {
+        command.args(["--package", &function.name, "--bin", &function.name]);
+    }
+    let output = command
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .kill_on_drop(true)
+        .output()
+        .await
+        .map_err(|error| format!("{cargo}: {error}"))?;
+    if !output.status.success() {
+        return Err("the functions do not build: see cargo's messages above".into());
+    }
+    let binaries: BTreeMap<_, _> = output
+        .stdout
+        .split(|byte| *byte == b'\n')
+        .filter_map(|line| serde_json::from_slice::<Value>(line).ok())
+        .filter_map(|artifact| {
+            Some((
+                artifact["target"]["name"].as_str()?.to_owned(),
+                artifact["executable"].as_str()?.into(),
+            ))
+        })
+        .collect();
+    match template
+        .functions
+        .iter()
+        .find(|function| !binaries.contains_key(&function.name))
+    {
+        Some(function) => Err(format!("cargo built no binary {}", function.name)),
+        None => Ok(binaries),
+    }
+}

@@ -1,0 +1,327 @@
+//! The local cloud: everything the functions talk to, on 127.0.0.1, in one process.
+//!
+//! A [`Sandbox`] has AWS (`DynamoDB`, Secrets Manager, Lambda) and simulators of the providers, each with state of its own. It runs the
+//! real binaries with exactly the environment that `template.yaml` declares. Simulators are strict: what a real provider would not have
+//! been sent is refused and remembered as a complaint, and a sandbox with unread complaints fails the test when dropped. None of the
+//! code is shared with the functions, so that a misunderstanding cannot agree with itself.
+
+pub mod auth0;
+pub mod aws;
+pub mod binaries;
+mod door;
+pub mod lambda;
+pub mod mail;
+pub mod mailgun;
+mod random;
+pub mod template;
+pub mod twilio;
+pub mod twiml;
+pub mod wire;
+
+use std::{collections::BTreeMap, io, path::Path, time::Duration};
+
+use serde_json::json;
+
+use crate::{
+    auth0::Auth0,
+    aws::{Aws, TABLE_NAME},
+    door::Door,
+    lambda::{Lambda, Launch},
+    mailgun::Mailgun,
+    template::{Function, Template},
+    twilio::Twilio,
+    wire::Server,
+};
+
+/// The region everything pretends to be in.
+const REGION: &str = "eu-west-1";
+
+/// Values only this sandbox knows, for variables of `template.yaml`; the simulators' own come on top.
+const VALUES: [(&str, &str); 6] = [
+    ("ALLOWED_COUNTRIES", "DK,US,CO"),
+    ("MAIL_SENDERS", "no-reply@acme.example"),
+    ("RECIPIENT_DOMAIN", "sms.example.com"),
+    ("RECIPIENT_PREFIX", "acme"),
+    ("TABLE_NAME", TABLE_NAME),
+    ("TWILIO_NUMBER", twilio::NUMBER),
+];
+
+/// Where everything listens when the ports are fixed.
+#[derive(Clone, Copy, Debug)]
+pub struct Ports {
+    /// The Invoke API; the Function URLs follow it, then at +10 Twilio, +11 Mailgun, +12 Auth0, +20 `DynamoDB`, +21 Secrets Manager.
+    pub base: u16,
+}
+
+/// The local cloud. Dropping it stops everything but a [`Lambda`], which ends by its own drop.
+pub struct Sandbox {
+    /// `DynamoDB` and Secrets Manager.
+    pub aws: Aws,
+    /// The texting provider.
+    pub twilio: Twilio,
+    /// The mail-receiving provider.
+    pub mailgun: Mailgun,
+    /// The identity provider.
+    pub auth0: Auth0,
+    template: Template,
+    doors: BTreeMap<String, Door>,
+    invoke_api: Server,
+}
+
+impl Sandbox {
+    /// A sandbox of its own: free ports, empty state, the Mailgun route and the Twilio number set up as for a deployment. Panics when it
+    /// cannot start.
+    pub async fn start() -> Self {
+        Self::open(None)
+            .await
+            .unwrap_or_else(|error| panic!("sandbox: {error}"))
+    }
+
+    /// A sandbox on fixed ports. The error names the port that is taken and whose it is.
+    pub async fn start_on(ports: Ports) -> io::Result<Self> {
+        Self::open(Some(ports.base)).await
+    }
+
+    async fn open(base: Option<u16>) -> io::Result<Self> {
+        let template = Template::read().map_err(io::Error::other)?;
+        let at = |offset: u16| base.map(|base| base + offset);
+        let mut doors = BTreeMap::new();
+        for (offset, function) in (1..).zip(&template.functions) {
+            let port = at(offset).unwrap_or_default();
+            let door = Door::open(port)
+                .await
+                .map_err(|error| busy(&function.name, port, &error))?;
+            doors.insert(function.name.clone(), door);
+        }
+        let port = at(0).unwrap_or_default();
+        let invoke_api = door::invoke_api(port, &doors)
+            .await
+            .map_err(|error| busy("Invoke API", port, &error))?;
+        let started =
+            |whose, offset, error: io::Error| busy(whose, at(offset).unwrap_or_default(), &error);
+        let twilio = Twilio::start(at(10))
+            .await
+            .map_err(|error| started("Twilio", 10, error))?;
+        let mailgun = Mailgun::start(at(11))
+            .await
+            .map_err(|error| started("Mailgun", 11, error))?;
+        let auth0 = Auth0::start(at(12))
+            .await
+            .map_err(|error| started("Auth0", 12, error))?;
+        let aws = Aws::start(&template.table, at(20).zip(at(21))).await?;
+        aws.set_secret(
+            "switchboard/twilio",
+            &json!({ "account_sid": twilio::ACCOUNT_SID, "auth_token": twilio::AUTH_TOKEN }),
+        );
+        aws.set_secret(
+            "switchboard/mailgun",
+            &json!({ "signing_key": mailgun::SIGNING_KEY }),
+        );
+        aws.set_secret(
+            "switchboard/auth0",
+            &json!({ "client_id": auth0::CLIENT_ID, "client_secret": auth0::CLIENT_SECRET }),
+        );
+        for (name, door) in &doors {
+            match name.as_str() {
+                "send-verification-sms" => mailgun.set_route(&format!("{}/", door.server().url())),
+                "receive-confirmation-sms" => twilio.set_sms_url(
+                    twilio::NUMBER,
+                    &format!("{}/#rc=3&rp=5xx,ct,rt", door.server().url()),
+                ),
+                _ => {}
+            }
+        }
+        Ok(Self {
+            aws,
+            twilio,
+            mailgun,
+            auth0,
+            template,
+            doors,
+            invoke_api,
+        })
+    }
+
+    /// What is deployed, in the order of `template.yaml`.
+    pub fn template(&self) -> &Template {
+        &self.template
+    }
+
+    /// Another timeout than the template's for functions started from now on: a test that provokes one need not wait long.
+    pub fn set_timeout(&mut self, timeout: Duration) {
+        self.template
+            .functions
+            .iter_mut()
+            .for_each(|function| function.timeout = timeout);
+    }
+
+    /// Where `cargo lambda invoke -A 127.0.0.1 -P <port>` finds the functions.
+    pub fn invoke_api(&self) -> &Server {
+        &self.invoke_api
+    }
+
+    /// The Function URL's server of a function of the template, there before the function runs; it answers 502 until then.
+    pub fn door(&self, function: &str) -> &Server {
+        self.doors
+            .get(function)
+            .unwrap_or_else(|| panic!("template.yaml has no {function}"))
+            .server()
+    }
+
+    /// The environment Lambda gives this function: the variables of `template.yaml`, empty ones left out, and Lambda's own.
+    /// Panics when the template declares a variable without a default for which the sandbox has no value.
+    pub fn env_for(&self, function: &str) -> BTreeMap<String, String> {
+        let declared = self.declared(function);
+        let mut environment: BTreeMap<String, String> = declared
+            .environment
+            .iter()
+            .map(|(name, default)| {
+                let value = self.value(function, name).or_else(|| default.clone());
+                (
+                    name.clone(),
+                    value.unwrap_or_else(|| {
+                        panic!(
+                            "{function}: {name} has no default in template.yaml and no value here"
+                        )
+                    }),
+                )
+            })
+            .filter(|(_, value)| !value.is_empty())
+            .collect();
+        let memory = declared.memory.to_string();
+        let lambda = [
+            ("AWS_ACCESS_KEY_ID", "ASIASANDBOXSANDBOX00"),
+            ("AWS_DEFAULT_REGION", REGION),
+            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", &memory),
+            ("AWS_LAMBDA_FUNCTION_NAME", function),
+            ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
+            ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand"),
+            ("AWS_LAMBDA_LOG_GROUP_NAME", function),
+            ("AWS_LAMBDA_LOG_STREAM_NAME", "sandbox"),
+            ("AWS_REGION", REGION),
+            ("AWS_SECRET_ACCESS_KEY", "sandbox-secret-access-key"),
+            ("AWS_SESSION_TOKEN", "sandbox-session-token"),
+            ("LANG", "en_US.UTF-8"),
+            ("LAMBDA_RUNTIME_DIR", "/var/runtime"),
+            ("LAMBDA_TASK_ROOT", "/var/task"),
+            ("TZ", ":UTC"),
+            ("_HANDLER", "bootstrap"),
+        ];
+        environment.extend(lambda.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        for name in [
+            "AWS_ENDPOINT_URL_DYNAMODB",
+            "AWS_ENDPOINT_URL_SECRETS_MANAGER",
+        ] {
+            environment.extend(
+                self.value(function, name)
+                    .map(|value| (name.to_owned(), value)),
+            );
+        }
+        environment
+    }
+
+    fn declared(&self, function: &str) -> &Function {
+        self.template
+            .function(function)
+            .unwrap_or_else(|| panic!("template.yaml has no {function}"))
+    }
+
+    fn value(&self, function: &str, name: &str) -> Option<String> {
+        match name {
+            "AUTH0_URL" => Some(self.auth0.server().url()),
+            "TWILIO_URL" => Some(self.twilio.server().url()),
+            "PUBLIC_URL" => Some(self.door(function).url()),
+            "AWS_ENDPOINT_URL_DYNAMODB" => Some(self.aws.dynamodb().url()),
+            "AWS_ENDPOINT_URL_SECRETS_MANAGER" => Some(self.aws.secrets().url()),
+            _ => match name.strip_suffix("_SECRET") {
+                Some(whose) => Some(format!("switchboard/{}", whose.to_lowercase())),
+                None => VALUES
+                    .iter()
+                    .find(|(known, _)| *known == name)
+                    .map(|(_, value)| (*value).to_owned()),
+            },
+        }
+    }
+
+    /// Starts a function of the template from this binary, in one process.
+    pub async fn run(&self, function: &str, binary: &Path) -> Lambda {
+        self.run_with(function, binary, 1, &[]).await
+    }
+
+    /// Starts a function in several processes, with some variables set (`Some`) or missing (`None`). Its Function URL and the Invoke API
+    /// lead to it from now on, and no longer to one started before.
+    pub async fn run_with(
+        &self,
+        function: &str,
+        binary: &Path,
+        instances: usize,
+        overrides: &[(&str, Option<&str>)],
+    ) -> Lambda {
+        let mut environment = self.env_for(function);
+        for (name, value) in overrides {
+            environment.remove(*name);
+            environment.extend(value.map(|value| ((*name).to_owned(), value.to_owned())));
+        }
+        let timeout = self.declared(function).timeout;
+        let launch = Launch {
+            name: function,
+            timeout,
+            binary,
+            instances,
+            environment,
+        };
+        let lambda = Lambda::start(launch, format!("{}/", self.door(function).url()))
+            .await
+            .unwrap_or_else(|error| panic!("{function}: {error}"));
+        if let Some(door) = self.doors.get(function) {
+            door.attach(lambda.core());
+        }
+        lambda
+    }
+
+    /// What the simulators complain about; taken by reading.
+    pub fn complaints(&self) -> Vec<String> {
+        let servers = [
+            self.twilio.server(),
+            self.mailgun.server(),
+            self.auth0.server(),
+            self.aws.dynamodb(),
+            self.aws.secrets(),
+            &self.invoke_api,
+        ];
+        servers
+            .into_iter()
+            .chain(self.doors.values().map(Door::server))
+            .flat_map(Server::complaints)
+            .collect()
+    }
+
+    /// Ends the sandbox; panics if a complaint is unread, as dropping it does.
+    pub fn finish(self) {}
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        let complaints = self.complaints();
+        assert!(
+            complaints.is_empty() || std::thread::panicking(),
+            "the simulators complain: {complaints:#?}"
+        );
+    }
+}
+
+/// Says whose port is taken.
+fn busy(whose: &str, port: u16, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("port {port} ({whose}): {error}"))
+}
+
+/// Time since the epoch.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the rule is for functions; the sandbox is the outside world"
+)]
+pub fn now() -> Duration {
+    std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap_or_default()
+}

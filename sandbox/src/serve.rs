@@ -1,0 +1,182 @@
+//! `cargo sandbox`: everything on fixed ports, commands to paste, and what happens as it happens.
+
+use std::{io, path::PathBuf, pin::pin, time::Duration};
+
+use futures_util::future::join_all;
+use sandbox::{
+    Ports, Sandbox, auth0::LinkPage, binaries, lambda::Lambda, template::Template, twilio,
+};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// The first port, unless told otherwise.
+pub(crate) const BASE: u16 = 4700;
+
+/// The phone of the person who signs up.
+const PHONE: &str = "+4512345678";
+
+/// The pseudo address they sign up with.
+fn address() -> String {
+    format!("acme{PHONE}@sms.example.com")
+}
+
+/// Serves until SIGINT or SIGTERM; `Err`: why it could not start.
+pub(crate) async fn run(base: u16) -> Result<(), String> {
+    let (mut interrupt, mut terminate) = (
+        listen(SignalKind::interrupt())?,
+        listen(SignalKind::terminate())?,
+    );
+    let mut stop = pin!(async {
+        tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+    });
+    let (sandbox, lambdas) = tokio::select! {
+        started = start(base) => started?,
+        () = &mut stop => return Ok(()),
+    };
+    print_table(&sandbox);
+    print_commands(&sandbox).map_err(|error| error.to_string())?;
+    let logs = join_all(lambdas.iter().map(|(name, lambda)| follow(name, lambda)));
+    tokio::select! {
+        _ = logs => {}
+        () = watch(&sandbox) => {}
+        () = stop => {}
+    }
+    for (_, lambda) in lambdas {
+        lambda.stop().await;
+    }
+    print_complaints(&sandbox);
+    println!("\nStopped.");
+    Ok(())
+}
+
+fn listen(kind: SignalKind) -> Result<Signal, String> {
+    signal(kind).map_err(|error| format!("no signal handler: {error}"))
+}
+
+async fn start(base: u16) -> Result<(Sandbox, Vec<(String, Lambda)>), String> {
+    let template = Template::read()?;
+    println!("Building {} functions ...", template.functions.len());
+    let binaries = binaries::build(&template).await?;
+    let mut sandbox = Sandbox::start_on(Ports { base }).await.map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => format!("{error}\nIs another sandbox running? Stop it, or take other ports: cargo sandbox --port {}", base + 100),
+        _ => error.to_string(),
+    })?;
+    sandbox.aws.sweep();
+    let mut lambdas = Vec::new();
+    for (name, binary) in binaries {
+        let lambda = sandbox.run(&name, &binary).await;
+        lambda
+            .wait_ready()
+            .await
+            .map_err(|reason| format!("{name} does not start: {reason}"))?;
+        lambdas.push((name, lambda));
+    }
+    Ok((sandbox, lambdas))
+}
+
+fn print_table(sandbox: &Sandbox) {
+    let doors = sandbox
+        .template()
+        .functions
+        .iter()
+        .map(|function| (function.name.as_str(), sandbox.door(&function.name)));
+    let servers = [
+        ("Twilio", sandbox.twilio.server()),
+        ("Mailgun", sandbox.mailgun.server()),
+        ("Auth0", sandbox.auth0.server()),
+        ("DynamoDB", sandbox.aws.dynamodb()),
+        ("Secrets Manager", sandbox.aws.secrets()),
+        ("Invoke API", sandbox.invoke_api()),
+    ];
+    println!();
+    for (name, server) in doors.chain(servers) {
+        println!("  {name:<26}{}/", server.url());
+    }
+}
+
+/// The texts are signed for this sandbox's URLs.
+fn print_commands(sandbox: &Sandbox) -> io::Result<()> {
+    let (mail_url, sms_url) = (
+        sandbox.door("send-verification-sms").url() + "/",
+        sandbox.door("receive-confirmation-sms").url() + "/",
+    );
+    let user = sandbox.auth0.sign_up(&address());
+    let mail = sandbox.auth0.mail_verification(&user, LinkPage::Form).mail;
+    let file = mail_file()?;
+    std::fs::write(
+        &file,
+        form(&sandbox.mailgun.fields(&mail, sandbox::now().as_secs())),
+    )?;
+    let sms = sandbox.twilio.inbound(PHONE, twilio::NUMBER, "YES");
+    let signature = sandbox.twilio.sign(&sms_url, &sms);
+    let body = form(&sms);
+    let tampered = body.replace("Body=YES", "Body=YEs");
+    println!(
+        "
+{} has signed up. Auth0's mail about it, as Mailgun posts it (a text goes to {PHONE}):
+  curl -i --data '@{}' {mail_url}
+The answer by text message, signed by Twilio (TwiML comes back, the account is verified):
+  curl -i -H 'X-Twilio-Signature: {signature}' --data '{body}' {sms_url}
+The same with one byte changed (403, no body):
+  curl -i -H 'X-Twilio-Signature: {signature}' --data '{tampered}' {sms_url}
+Any event:
+  cargo lambda invoke -A 127.0.0.1 -P {} send-verification-sms --data-ascii '{{}}'
+
+Ctrl-C stops everything.
+",
+        user.email,
+        file.display(),
+        sandbox.invoke_api().port(),
+    );
+    Ok(())
+}
+
+/// Beside the binary, in Cargo's target folder.
+fn mail_file() -> io::Result<PathBuf> {
+    let program = std::env::current_exe()?;
+    Ok(program.with_file_name("sandbox-mail.txt"))
+}
+
+fn form(fields: &[(String, String)]) -> String {
+    form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(fields)
+        .finish()
+}
+
+async fn follow(name: &str, lambda: &Lambda) {
+    let mut seen = 0;
+    loop {
+        for line in lambda.follow(seen).await {
+            println!("{name}: {line}");
+            seen += 1;
+        }
+    }
+}
+
+/// Prints texts that were sent, the account's verification, and complaints.
+async fn watch(sandbox: &Sandbox) {
+    let mut clock = tokio::time::interval(Duration::from_millis(200));
+    let (mut seen, mut verified) = (0, false);
+    loop {
+        clock.tick().await;
+        for message in sandbox.twilio.messages().iter().skip(seen) {
+            println!("text to {}: {}", message.to, message.body);
+            seen += 1;
+        }
+        if !verified
+            && sandbox
+                .auth0
+                .user(&address())
+                .is_some_and(|user| user.email_verified)
+        {
+            println!("verified: {}", address());
+            verified = true;
+        }
+        print_complaints(sandbox);
+    }
+}
+
+fn print_complaints(sandbox: &Sandbox) {
+    for complaint in sandbox.complaints() {
+        println!("unexpected: {complaint}");
+    }
+}

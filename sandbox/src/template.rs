@@ -1,0 +1,264 @@
+//! `template.yaml` as far as the sandbox needs it: the functions with their variables, and the table.
+//!
+//! What `CloudFormation` would know only after deploying (an ARN, a parameter without a default) is `None` here: the sandbox puts its own.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use serde_json::{Map, Value, json};
+use serde_norway::Value as Yaml;
+
+/// What is deployed.
+#[derive(Clone, Debug)]
+pub struct Template {
+    /// In the order of the file.
+    pub functions: Vec<Function>,
+    /// The properties of the first `AWS::DynamoDB::Table`, as `CreateTable` takes them except `TimeToLiveSpecification`.
+    pub table: Value,
+}
+
+/// One `AWS::Serverless::Function`, with `Globals` merged in.
+#[derive(Clone, Debug)]
+pub struct Function {
+    /// Key under `Resources`.
+    pub logical_id: String,
+    /// Last part of `CodeUri`: package, binary and folder under `functions/`.
+    pub name: String,
+    /// After this Lambda kills the process.
+    pub timeout: Duration,
+    /// MB.
+    pub memory: u64,
+    /// Declared variables; a parameter's value is its default.
+    pub environment: BTreeMap<String, Option<String>>,
+}
+
+/// The folder of `template.yaml`: this repository, or else the current directory.
+pub fn root() -> PathBuf {
+    let repository = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+    if repository.join("template.yaml").exists() {
+        repository
+            .canonicalize()
+            .unwrap_or_else(|_| repository.into())
+    } else {
+        PathBuf::from(".")
+    }
+}
+
+impl Template {
+    /// The template of this repository, read now.
+    pub fn read() -> Result<Self, String> {
+        let path = root().join("template.yaml");
+        let text = std::fs::read_to_string(&path)
+            .map_err(|error| format!("{}: {error}", path.display()))?;
+        Self::parse(&text).map_err(|error| format!("{}: {error}", path.display()))
+    }
+
+    /// Understands the intrinsic functions `Ref` and `If` with its conditions; any other is a value nobody knows before deploying.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let yaml: Yaml = serde_norway::from_str(text).map_err(|error| error.to_string())?;
+        let known = Known {
+            parameters: &yaml["Parameters"],
+            conditions: &yaml["Conditions"],
+        };
+        let globals = known.value(&yaml["Globals"]["Function"]);
+        let resources = yaml["Resources"].as_mapping().ok_or("no Resources")?;
+        let (mut functions, mut table) = (Vec::new(), Value::Null);
+        for (id, resource) in resources {
+            let id = id.as_str().unwrap_or_default();
+            let properties = known.value(&resource["Properties"]);
+            match resource["Type"].as_str() {
+                Some("AWS::Serverless::Function") => {
+                    functions.push(function(id, &globals, &properties)?);
+                }
+                Some("AWS::DynamoDB::Table") if table.is_null() => table = properties,
+                _ => {}
+            }
+        }
+        Ok(Self { functions, table })
+    }
+
+    /// The function of this name.
+    pub fn function(&self, name: &str) -> Option<&Function> {
+        self.functions.iter().find(|function| function.name == name)
+    }
+}
+
+fn function(id: &str, globals: &Value, properties: &Value) -> Result<Function, String> {
+    let either = |name: &str| {
+        [&properties[name], &globals[name]]
+            .into_iter()
+            .find(|value| !value.is_null())
+    };
+    let mut environment = BTreeMap::new();
+    for source in [globals, properties] {
+        for (name, value) in source["Environment"]["Variables"]
+            .as_object()
+            .into_iter()
+            .flatten()
+        {
+            let value = match value {
+                Value::Null => None,
+                Value::String(text) => Some(text.clone()),
+                other => Some(other.to_string()),
+            };
+            environment.insert(name.clone(), value);
+        }
+    }
+    let code = properties["CodeUri"]
+        .as_str()
+        .ok_or_else(|| format!("{id}: no CodeUri"))?;
+    Ok(Function {
+        logical_id: id.to_owned(),
+        name: code
+            .trim_end_matches('/')
+            .rsplit('/')
+            .next()
+            .unwrap_or(code)
+            .to_owned(),
+        timeout: Duration::from_secs(either("Timeout").and_then(Value::as_u64).unwrap_or(3)), // Lambda's default
+        memory: either("MemorySize").and_then(Value::as_u64).unwrap_or(128),
+        environment,
+    })
+}
+
+struct Known<'a> {
+    parameters: &'a Yaml,
+    conditions: &'a Yaml,
+}
+
+impl Known<'_> {
+    /// Null stands for what is unknown.
+    fn value(&self, yaml: &Yaml) -> Value {
+        match yaml {
+            Yaml::Bool(flag) => json!(flag),
+            Yaml::Number(number) => serde_json::to_value(number).unwrap_or_default(),
+            Yaml::String(text) => json!(text),
+            Yaml::Sequence(items) => items.iter().map(|item| self.value(item)).collect(),
+            Yaml::Mapping(entries) => entries
+                .iter()
+                .filter_map(|(key, value)| Some((key.as_str()?.to_owned(), self.value(value))))
+                .collect::<Map<_, _>>()
+                .into(),
+            Yaml::Tagged(tagged) if tagged.tag == "Ref" => {
+                self.value(&self.parameters[&tagged.value]["Default"])
+            }
+            Yaml::Tagged(tagged) if tagged.tag == "If" => {
+                let branch = if self.holds(&self.conditions[&tagged.value[0]]) {
+                    1
+                } else {
+                    2
+                };
+                self.value(&tagged.value[branch])
+            }
+            Yaml::Null | Yaml::Tagged(_) => Value::Null,
+        }
+    }
+
+    fn holds(&self, condition: &Yaml) -> bool {
+        let Yaml::Tagged(tagged) = condition else {
+            return false;
+        };
+        let mut operands = tagged.value.as_sequence().into_iter().flatten();
+        match tagged.tag.to_string().trim_start_matches('!') {
+            // "-1" and -1 are the same to CloudFormation
+            "Equals" => text(&self.value(&tagged.value[0])) == text(&self.value(&tagged.value[1])),
+            "Not" => !self.holds(&tagged.value[0]),
+            "And" => operands.all(|operand| self.holds(operand)),
+            "Or" => operands.any(|operand| self.holds(operand)),
+            "Condition" => self.holds(&self.conditions[&tagged.value]),
+            _ => false,
+        }
+    }
+}
+
+fn text(value: &Value) -> String {
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEMPLATE: &str = r#"
+Parameters:
+  Url: { Type: String }
+  Prefix: { Type: String, Default: acme }
+  Pattern: { Type: String, Default: "" }
+  Hours: { Type: Number, Default: 8 }
+  Reserved: { Type: Number, Default: "-1" }
+Conditions:
+  ByPattern: !Not [!Equals [!Ref Pattern, ""]]
+  Both: !And [!Condition ByPattern, !Equals [!Ref Reserved, -1]]
+Globals:
+  Function:
+    Timeout: 15
+    Environment: { Variables: { TABLE_NAME: !Ref Table, LEVEL: info, CLEAR: one } }
+Resources:
+  Table:
+    Type: AWS::DynamoDB::Table
+    Properties: { BillingMode: PAY_PER_REQUEST, KeySchema: [{ AttributeName: pk, KeyType: HASH }] }
+  SendIt:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: functions/send-it/
+      MemorySize: 256
+      Policies: [{ Statement: { Resource: !GetAtt Table.Arn } }]
+      Environment:
+        Variables:
+          URL: !Ref Url
+          CLEAR: ""
+          PREFIX: !If [ByPattern, "", !Ref Prefix]
+          BOTH: !If [Both, yes, no]
+          HOURS: !Ref Hours
+          SECRET: !Sub "${AWS::StackName}/it"
+"#;
+
+    #[test]
+    fn functions_have_defaults_and_globals() {
+        let template = Template::parse(TEMPLATE).unwrap();
+        let function = template.function("send-it").unwrap();
+        assert_eq!(
+            (
+                function.logical_id.as_str(),
+                function.timeout,
+                function.memory
+            ),
+            ("SendIt", Duration::from_secs(15), 256)
+        );
+        let expected = [
+            ("BOTH", Some("no")),
+            ("CLEAR", Some("")),
+            ("HOURS", Some("8")),
+            ("LEVEL", Some("info")),
+            ("PREFIX", Some("acme")),
+            ("SECRET", None),
+            ("TABLE_NAME", None),
+            ("URL", None),
+        ];
+        let found: Vec<_> = function
+            .environment
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_deref()))
+            .collect();
+        assert_eq!(found, expected);
+        assert_eq!(template.table["KeySchema"][0]["AttributeName"], "pk");
+    }
+
+    #[test]
+    fn the_real_template_is_understood() {
+        let template = Template::read().unwrap();
+        assert!(
+            template.function("send-verification-sms").is_some()
+                && template.function("receive-confirmation-sms").is_some()
+        );
+        assert_eq!(
+            template.table["TimeToLiveSpecification"]["AttributeName"],
+            "expires_at"
+        );
+    }
+}

@@ -1,0 +1,436 @@
+//! Twilio: the Messages API, and the phones whose texts it turns into webhooks.
+//!
+//! Imitates <https://www.twilio.com/docs/messaging/api/message-resource>, `/docs/messaging/guides/webhook-request` (2026-03-09),
+//! `/docs/usage/webhooks/webhooks-security`, `/docs/usage/webhooks/webhooks-connection-overrides`, `/docs/api/errors/*` and twilio-oai@d50069b4
+//! `twilio_api_v2010.json`. Stricter than Twilio in one thing: a field it does not know is refused and complained about.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    io,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use axum::{
+    Extension, Json, Router,
+    body::Bytes,
+    extract::{OriginalUri, Path, State as Axum},
+    http::{HeaderMap, Method, StatusCode, header},
+    response::{IntoResponse as _, Response},
+    routing::post,
+};
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use serde_json::{Value, json};
+use tokio::sync::Notify;
+
+use crate::{
+    mail, random, twiml,
+    wire::{Complaints, Server, client, lock},
+};
+
+mod phone;
+
+pub use phone::Reply;
+
+/// The account.
+pub const ACCOUNT_SID: &str = "AC00000000000000000000000000000001";
+/// Its primary token, until [`Twilio::set_auth_token`].
+pub const AUTH_TOKEN: &str = "0123456789abcdef-example-auth-token";
+/// The account's first number; the one of Twilio's own test credentials.
+pub const NUMBER: &str = "+15005550006";
+/// A messaging service whose only sender is [`NUMBER`].
+pub const MESSAGING_SERVICE: &str = "MG00000000000000000000000000000001";
+
+/// A message that Twilio accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// `SM` and 32 hexadecimal digits.
+    pub sid: String,
+    /// The recipient, E.164.
+    pub to: String,
+    /// The sender, E.164.
+    pub from: String,
+    /// The text.
+    pub body: String,
+    /// URLs of pictures and the like.
+    pub media: Vec<String>,
+    /// `outbound-api` or `outbound-reply` (by `TwiML`).
+    pub direction: &'static str,
+}
+
+struct State {
+    auth_token: String,
+    api_keys: HashMap<String, String>,
+    /// The account's numbers and where they send what they get.
+    numbers: BTreeMap<String, Option<String>>,
+    messages: Vec<Message>,
+    inboxes: HashMap<String, Vec<String>>,
+    refusals: HashMap<String, u32>,
+    /// Phone, account number.
+    opted_out: HashSet<(String, String)>,
+    alerts: Vec<twiml::Error>,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    arrived: Notify,
+}
+
+/// The simulator. All numbers are E.164.
+pub struct Twilio {
+    server: Server,
+    shared: Arc<Shared>,
+    client: reqwest::Client,
+}
+
+impl Twilio {
+    /// Serves `https://api.twilio.com` on this port, or a free one.
+    pub async fn start(port: Option<u16>) -> io::Result<Self> {
+        let state = State {
+            auth_token: AUTH_TOKEN.to_owned(),
+            api_keys: HashMap::new(),
+            numbers: [(NUMBER.to_owned(), None)].into(),
+            messages: vec![],
+            inboxes: HashMap::new(),
+            refusals: HashMap::new(),
+            opted_out: HashSet::new(),
+            alerts: vec![],
+        };
+        let shared = Arc::new(Shared { state: Mutex::new(state), arrived: Notify::new() });
+        let server = Server::start_on("Twilio", port.unwrap_or(0), router(Arc::clone(&shared))).await?;
+        Ok(Self { server, shared, client: client() })
+    }
+
+    /// What passed over the wire, faults, complaints.
+    pub fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// Promotes another token to primary: the old one neither signs nor opens any more.
+    pub fn set_auth_token(&self, token: &str) {
+        token.clone_into(&mut lock(&self.shared.state).auth_token);
+    }
+
+    /// Adds an API key (`SK...`) that may use the Messages API.
+    pub fn add_api_key(&self, sid: &str, secret: &str) {
+        lock(&self.shared.state).api_keys.insert(sid.to_owned(), secret.to_owned());
+    }
+
+    /// Gives the account this number (if it has not) and sets the URL for incoming messages, connection overrides (`#rc=3&rp=5xx,ct,rt`) included.
+    pub fn set_sms_url(&self, number: &str, url: &str) {
+        lock(&self.shared.state).numbers.insert(number.to_owned(), Some(url.to_owned()));
+    }
+
+    /// From now on every message to this phone is refused with this error code (21211, 21408, 21610, 21614, 21635, 20429...).
+    pub fn reject(&self, number: &str, code: u32) {
+        lock(&self.shared.state).refusals.insert(number.to_owned(), code);
+    }
+
+    /// Takes [`Twilio::reject`] back.
+    pub fn accept(&self, number: &str) {
+        lock(&self.shared.state).refusals.remove(number);
+    }
+
+    /// Every message accepted, in order.
+    pub fn messages(&self) -> Vec<Message> {
+        lock(&self.shared.state).messages.clone()
+    }
+
+    /// The texts a phone received, in order; Twilio's own replies to STOP and the like among them.
+    pub fn inbox(&self, number: &str) -> Vec<String> {
+        lock(&self.shared.state).inboxes.get(number).cloned().unwrap_or_default()
+    }
+
+    /// The inbox as soon as it holds `n` texts, or, after `timeout`, with fewer.
+    pub async fn wait_inbox(&self, number: &str, n: usize, timeout: Duration) -> Vec<String> {
+        let enough = async {
+            loop {
+                let arrived = self.shared.arrived.notified(); // before looking, so that none slips through
+                if self.inbox(number).len() >= n {
+                    return;
+                }
+                arrived.await;
+            }
+        };
+        let _ = tokio::time::timeout(timeout, enough).await;
+        self.inbox(number)
+    }
+
+    /// Whether the phone has opted out of texts from this account number.
+    pub fn opted_out(&self, phone: &str, number: &str) -> bool {
+        lock(&self.shared.state).opted_out.contains(&(phone.to_owned(), number.to_owned()))
+    }
+
+    /// What Twilio's debugger shows: webhooks that failed (11200, 11205), replies that could not be sent (14101, 21610...). Taken by reading.
+    pub fn alerts(&self) -> Vec<twiml::Error> {
+        std::mem::take(&mut lock(&self.shared.state).alerts)
+    }
+}
+
+impl State {
+    /// Accepts and delivers a message, or says with which error code and text not.
+    fn send(&mut self, message: Message) -> Result<Message, (u32, String)> {
+        let Message { to, from, .. } = &message;
+        let refused = match to.as_str() {
+            _ if !e164(to) => Some(21211),
+            _ if !e164(from) => Some(21212),
+            // Twilio's magic numbers, www.twilio.com/docs/iam/test-credentials
+            "+15005550001" => Some(21211),
+            "+15005550002" => Some(21612),
+            "+15005550003" => Some(21408),
+            "+15005550004" => Some(21610),
+            "+15005550009" => Some(21614),
+            _ if !self.numbers.contains_key(from) => Some(21606),
+            _ if to == from => Some(21266),
+            _ if message.body.chars().count() > 1600 => Some(21617),
+            _ if self.opted_out.contains(&(to.clone(), from.clone())) => Some(21610),
+            _ => self.refusals.get(to).copied(),
+        };
+        if let Some(code) = refused {
+            return Err((code, explain(code, to, from)));
+        }
+        self.inboxes.entry(to.clone()).or_default().push(message.body.clone());
+        self.messages.push(message.clone());
+        Ok(message)
+    }
+}
+
+fn explain(code: u32, to: &str, from: &str) -> String {
+    match code {
+        20003 => "Authenticate".to_owned(),
+        20429 => "Too Many Requests".to_owned(),
+        21211 => format!("The 'To' number {to} is not a valid phone number."),
+        21212 => format!("The 'From' number {from} is not a valid phone number, shortcode, or alphanumeric sender ID."),
+        21266 => "'To' and 'From' number cannot be the same".to_owned(),
+        21408 => format!("Permission to send an SMS has not been enabled for the region indicated by the 'To' number: {to}."),
+        21602 => "Message body is required.".to_owned(),
+        21603 => "A 'From' phone number is required.".to_owned(),
+        21604 => "A 'To' phone number is required.".to_owned(),
+        21606 => format!("The From phone number {from} is not a valid, SMS-capable inbound phone number or short code for your account."),
+        21610 => "Attempt to send to unsubscribed recipient".to_owned(),
+        21612 => format!("The 'To' phone number: {to}, is not currently reachable using the 'From' phone number: {from} via SMS."),
+        21614 => format!("'To' number: {to}, is not a valid mobile number"),
+        21617 => "The concatenated message body exceeds the 1600 character limit.".to_owned(),
+        21635 => format!("'To' number {to} cannot be a landline"),
+        21701 => "The Messaging Service does not exist.".to_owned(),
+        _ => format!("Error {code}"),
+    }
+}
+
+fn new_sid() -> String {
+    format!("SM{}", random::hex(16))
+}
+
+fn e164(number: &str) -> bool {
+    number
+        .strip_prefix('+')
+        .is_some_and(|digits| (7..=15).contains(&digits.len()) && !digits.starts_with('0') && digits.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// How many SMS a text takes: 160 (153 in parts) septets of GSM 03.38, else 70 (67) UTF-16 units; a pair is never split over two parts.
+pub fn segments(text: &str) -> usize {
+    const BASIC: &str =
+        "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà";
+    const EXTENDED: &str = "\u{c}^{}\\[~]|€";
+    let septets = |c: char| {
+        if BASIC.contains(c) { Some(1) } else { EXTENDED.contains(c).then_some(2) }
+    };
+    let (widths, whole, part) = match text.chars().map(septets).collect::<Option<Vec<_>>>() {
+        Some(widths) => (widths, 160, 153),
+        None => (text.chars().map(char::len_utf16).collect(), 70, 67),
+    };
+    if widths.iter().sum::<usize>() <= whole {
+        return 1;
+    }
+    let (parts, _) =
+        widths.into_iter().fold((1, 0), |(parts, used), width| if used + width > part { (parts + 1, width) } else { (parts, used + width) });
+    parts
+}
+
+fn router(shared: Arc<Shared>) -> Router {
+    Router::new()
+        .route("/2010-04-01/Accounts/{account}/Messages.json", post(create))
+        .fallback(unknown)
+        .method_not_allowed_fallback(unknown)
+        .with_state(shared)
+}
+
+async fn unknown(Extension(complaints): Extension<Complaints>, method: Method, OriginalUri(uri): OriginalUri) -> Response {
+    complaints.add(format!("Twilio: {method} {uri} is not simulated"));
+    StatusCode::NOT_IMPLEMENTED.into_response()
+}
+
+fn refuse(code: u32, message: &str) -> Response {
+    let status = match code {
+        20003 => 401,
+        20404 => 404,
+        20429 => 429,
+        20500 => 500,
+        20503 => 503,
+        _ => 400,
+    };
+    let body = json!({"code": code, "message": message, "more_info": format!("https://www.twilio.com/docs/errors/{code}"), "status": status});
+    (StatusCode::from_u16(status).unwrap_or_default(), Json(body)).into_response()
+}
+
+async fn create(
+    Axum(shared): Axum<Arc<Shared>>,
+    Extension(complaints): Extension<Complaints>,
+    Path(account): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let header = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let complain = |code, what: String| {
+        complaints.add(format!("Twilio Messages: {what}"));
+        refuse(code, &what)
+    };
+    let credentials = header(header::AUTHORIZATION).strip_prefix("Basic ").and_then(|encoded| BASE64.decode(encoded).ok());
+    let Some((user, password)) = credentials.as_deref().and_then(|decoded| str::from_utf8(decoded).ok()).and_then(|pair| pair.split_once(':')) else {
+        return complain(20003, "no Basic credentials".to_owned());
+    };
+    let mut state = lock(&shared.state);
+    if !(user == ACCOUNT_SID && password == state.auth_token || state.api_keys.get(user).is_some_and(|secret| secret == password)) {
+        return refuse(20003, "Authenticate");
+    }
+    if account != ACCOUNT_SID {
+        return complain(20404, format!("The requested resource /2010-04-01/Accounts/{account}/Messages.json was not found"));
+    }
+    if header(header::CONTENT_TYPE).split(';').next() != Some("application/x-www-form-urlencoded") {
+        return complain(21604, format!("content type {:?}", header(header::CONTENT_TYPE)));
+    }
+    let (mut fields, mut media) = (HashMap::new(), Vec::new());
+    for (name, value) in form_urlencoded::parse(&body).into_owned() {
+        match name.as_str() {
+            "MediaUrl" => media.push(value),
+            "To" | "From" | "MessagingServiceSid" | "Body" | "ValidityPeriod" | "ContentRetention" | "AddressRetention" | "RiskCheck"
+                if !fields.contains_key(&name) =>
+            {
+                fields.insert(name, value);
+            }
+            _ => return complain(20001, format!("unknown or repeated field {name}")),
+        }
+    }
+    let take = |name: &str| fields.get(name).cloned().unwrap_or_default();
+    let (to, service) = (take("To"), fields.get("MessagingServiceSid"));
+    let from = match service {
+        Some(_) if take("From").is_empty() => NUMBER.to_owned(),
+        _ => take("From"),
+    };
+    let missing = match () {
+        () if to.is_empty() => Some(21604),
+        () if from.is_empty() => Some(21603),
+        () if take("Body").is_empty() && media.is_empty() => Some(21602),
+        () if service.is_some_and(|sid| sid != MESSAGING_SERVICE) => Some(21701),
+        () => None,
+    };
+    if let Some(code) = missing {
+        return complain(code, explain(code, &to, &from));
+    }
+    if fields.get("ValidityPeriod").is_some_and(|seconds| !seconds.parse().is_ok_and(|n: u32| (1..=36_000).contains(&n))) {
+        return complain(20001, "ValidityPeriod is 1 to 36000 seconds".to_owned());
+    }
+    let sent = state.send(Message { sid: new_sid(), to, from, body: take("Body"), media, direction: "outbound-api" });
+    drop(state);
+    shared.arrived.notify_waiters();
+    match sent {
+        Ok(message) => (StatusCode::CREATED, Json(resource(&message, service))).into_response(),
+        Err((code, text)) => refuse(code, &text),
+    }
+}
+
+/// The Message resource as just created: through a service the sender is not chosen yet.
+fn resource(message: &Message, service: Option<&String>) -> Value {
+    let Message { sid, to, from, body, media, direction } = message;
+    let (uri, now) = (format!("/2010-04-01/Accounts/{ACCOUNT_SID}/Messages/{sid}"), mail::date(crate::now().as_secs()));
+    json!({
+        "account_sid": ACCOUNT_SID, "api_version": "2010-04-01", "body": body, "date_created": now, "date_sent": null, "date_updated": now,
+        "direction": direction, "error_code": null, "error_message": null, "from": service.is_none().then_some(from),
+        "messaging_service_sid": service, "num_media": media.len().to_string(), "num_segments": segments(body).to_string(), "price": null,
+        "price_unit": "USD", "sid": sid, "status": if service.is_some() { "accepted" } else { "queued" },
+        "subresource_uris": {"media": format!("{uri}/Media.json")}, "to": to, "uri": format!("{uri}.json"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn create(twilio: &Twilio, form: &[(&str, &str)]) -> (u16, Value) {
+        let url = format!("{}/2010-04-01/Accounts/{ACCOUNT_SID}/Messages.json", twilio.server().url());
+        let answer = client().post(url).basic_auth(ACCOUNT_SID, Some(AUTH_TOKEN)).form(form).send().await.unwrap();
+        (answer.status().as_u16(), answer.json().await.unwrap())
+    }
+
+    #[test]
+    fn segments_are_counted_per_alphabet() {
+        for (text, expected) in [
+            (String::new(), 1),
+            ("a".repeat(160), 1),
+            ("a".repeat(161), 2),
+            ("€".repeat(80), 1),
+            ("a".repeat(306), 2),
+            ("a".repeat(307), 3),
+            ("a".repeat(152) + "€" + &"a".repeat(10), 2),
+            ("œ".repeat(70), 1),
+            ("œ".repeat(71), 2),
+            ("this is a ".to_owned() + &"]".repeat(74) + "😘", 2),
+            ("😘".repeat(66), 2),
+            ("😘".repeat(67), 3),
+        ] {
+            assert_eq!(segments(&text), expected, "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_accepted_message_is_on_the_phone() {
+        let twilio = Twilio::start(None).await.unwrap();
+        let (status, message) = create(&twilio, &[("To", "+4512345678"), ("From", NUMBER), ("Body", "Reply YES")]).await;
+        assert_eq!((status, &message["status"], &message["num_segments"], &message["from"]), (201, &json!("queued"), &json!("1"), &json!(NUMBER)));
+        assert_eq!(message["sid"].as_str().unwrap().len(), 34);
+        let (status, message) = create(&twilio, &[("To", "+4512345678"), ("MessagingServiceSid", MESSAGING_SERVICE), ("Body", "Æ + œ")]).await;
+        assert_eq!((status, &message["status"], &message["from"]), (201, &json!("accepted"), &Value::Null));
+        assert_eq!(twilio.wait_inbox("+4512345678", 2, Duration::from_secs(9)).await, ["Reply YES", "Æ + œ"]);
+        assert_eq!(twilio.messages()[1].from, NUMBER);
+        assert_eq!(twilio.server().complaints(), [""; 0]);
+    }
+
+    #[tokio::test]
+    async fn refusals_have_twilios_codes() {
+        let twilio = Twilio::start(None).await.unwrap();
+        twilio.reject("+4511111111", 21635);
+        twilio.reject("+4522222222", 20429);
+        let long = "a".repeat(1601);
+        for (form, status, code, complaints) in [
+            (vec![("To", "+45"), ("From", NUMBER), ("Body", "x")], 400, 21211, 0),
+            (vec![("To", "+4511111111"), ("From", NUMBER), ("Body", "x")], 400, 21635, 0),
+            (vec![("To", "+4522222222"), ("From", NUMBER), ("Body", "x")], 429, 20429, 0),
+            (vec![("To", "+4512345678"), ("From", "+15005550007"), ("Body", "x")], 400, 21606, 0),
+            (vec![("To", "+15005550004"), ("From", NUMBER), ("Body", "x")], 400, 21610, 0),
+            (vec![("To", "+4512345678"), ("From", NUMBER), ("Body", &long)], 400, 21617, 0),
+            (vec![("To", "+4512345678"), ("From", NUMBER)], 400, 21602, 1),
+            (vec![("To", "+4512345678"), ("Body", "x")], 400, 21603, 1),
+            (vec![("To", "+4512345678"), ("From", NUMBER), ("Body", "x"), ("body", "y")], 400, 20001, 1),
+            (vec![("To", "+4512345678"), ("From", NUMBER), ("Body", "x"), ("Body", "y")], 400, 20001, 1),
+        ] {
+            let (answered, body) = create(&twilio, &form).await;
+            assert_eq!((answered, &body["code"], &body["status"]), (status, &json!(code), &json!(status)), "{form:?}");
+            assert_eq!(twilio.server().complaints().len(), complaints, "{form:?}");
+        }
+        assert!(twilio.messages().is_empty());
+        let url = format!("{}/2010-04-01/Accounts/{ACCOUNT_SID}/Messages.json", twilio.server().url());
+        let ask = |user: &'static str, password: &'static str| {
+            client().post(&url).basic_auth(user, Some(password)).form(&[("To", "+4512345678"), ("From", NUMBER), ("Body", "x")]).send()
+        };
+        twilio.set_auth_token("new");
+        twilio.add_api_key("SK1", "secret");
+        assert_eq!(ask(ACCOUNT_SID, AUTH_TOKEN).await.unwrap().status(), 401);
+        assert_eq!(ask("SK1", "secret").await.unwrap().status(), 201);
+        assert_eq!(ask(ACCOUNT_SID, "new").await.unwrap().status(), 201);
+        assert!(twilio.server().complaints().is_empty());
+        assert_eq!(client().post(&url).send().await.unwrap().status(), 401);
+        assert_eq!(client().get(&url).send().await.unwrap().status(), 501);
+        assert_eq!(client().get(twilio.server().url() + "/x").send().await.unwrap().status(), 501);
+        assert_eq!(twilio.server().complaints().len(), 3);
+    }
+}

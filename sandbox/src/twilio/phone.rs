@@ -1,0 +1,434 @@
+//! Phones: texts to the account's numbers become signed webhooks, and the `TwiML` they answer is executed.
+
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
+
+use axum::http::{Method, header};
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha1::Sha1;
+
+use super::{ACCOUNT_SID, Message, Twilio, new_sid, segments};
+use crate::{
+    random,
+    twiml::{self, Verb},
+    wire::lock,
+};
+
+/// Words that opt out of a long code when they are the whole message, and their opposite (help.twilio.com/articles/223134027).
+const STOP: [&str; 8] = ["STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPTOUT"];
+const START: [&str; 3] = ["START", "YES", "UNSTOP"];
+
+/// What became of a text to one of the account's numbers.
+#[derive(Clone, Debug, Default)]
+pub struct Reply {
+    /// Status of the last attempt; 0: no number, no answer, or one that broke off.
+    pub status: u16,
+    /// Body of the last attempt.
+    pub body: String,
+    /// The texts its `TwiML` had delivered, in order, to whomever. Twilio's own replies to STOP and the like are only in the [`Twilio::inbox`].
+    pub messages: Vec<String>,
+    /// Webhook requests made, retries and redirects included.
+    pub attempts: u32,
+    /// From the first request to the last text delivered.
+    pub took: Duration,
+}
+
+impl Twilio {
+    /// `X-Twilio-Signature` of a request to this URL: parameters for a form POST, none for GET. A fragment is left out.
+    pub fn sign(&self, url: &str, params: &[(String, String)]) -> String {
+        let url = url.split('#').next().unwrap_or_default();
+        signature(&lock(&self.shared.state).auth_token, url, params)
+    }
+
+    /// The parameters of the webhook for a new text.
+    pub fn inbound(&self, from: &str, to: &str, body: &str) -> Vec<(String, String)> {
+        let sid = new_sid();
+        let segments = segments(body).to_string();
+        let pairs = [
+            ("ToCountry", country(to)),
+            ("ToState", ""),
+            ("SmsMessageSid", &sid),
+            ("NumMedia", "0"),
+            ("ToCity", ""),
+            ("FromZip", ""),
+            ("SmsSid", &sid),
+            ("FromState", ""),
+            ("SmsStatus", "received"),
+            ("FromCity", ""),
+            ("Body", body),
+            ("FromCountry", country(from)),
+            ("To", to),
+            ("ToZip", ""),
+            ("NumSegments", &segments),
+            ("MessageSid", &sid),
+            ("AccountSid", ACCOUNT_SID),
+            ("From", from),
+            ("ApiVersion", "2010-04-01"),
+        ];
+        pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
+    }
+
+    /// Someone texts one of the account's numbers: STOP words take effect, the number's webhook is called, its `TwiML` executed.
+    pub async fn text(&self, from: &str, to: &str, body: &str) -> Reply {
+        let url = {
+            let mut state = lock(&self.shared.state);
+            let pair = (from.to_owned(), to.to_owned());
+            let word = body.trim().to_uppercase();
+            let own_reply = if STOP.contains(&word.as_str()) {
+                state.opted_out.insert(pair);
+                Some("You have successfully been unsubscribed. You will not receive any more messages from this number. Reply START to resubscribe.")
+            } else if START.contains(&word.as_str()) && state.opted_out.remove(&pair) {
+                Some(
+                    "You have successfully been re-subscribed to messages from this number. Reply HELP for help. Reply STOP to unsubscribe. Msg&Data Rates May Apply.",
+                )
+            } else if matches!(word.as_str(), "HELP" | "INFO") {
+                Some("Reply STOP to unsubscribe. Msg&Data Rates May Apply.")
+            } else {
+                None
+            };
+            if let Some(own_reply) = own_reply {
+                state.inboxes.entry(from.to_owned()).or_default().push(own_reply.to_owned());
+            }
+            state.numbers.get(to).cloned().flatten()
+        };
+        self.shared.arrived.notify_waiters();
+        match url {
+            Some(url) => self.deliver(self.inbound(from, to, body), &url).await,
+            None => Reply::default(),
+        }
+    }
+
+    /// Calls a webhook with these parameters, signed; so a test can repeat a `MessageSid`.
+    pub async fn deliver(&self, params: Vec<(String, String)>, url: &str) -> Reply {
+        let signature = self.sign(url, &params);
+        self.deliver_signed(params, url, &signature).await
+    }
+
+    /// Calls a webhook with any parameters and any signature.
+    pub async fn deliver_signed(&self, params: Vec<(String, String)>, url: &str, signature: &str) -> Reply {
+        let started = Instant::now();
+        let mut reply = Reply::default();
+        let (mut url, mut signature, mut method) = (url.to_owned(), signature.to_owned(), Method::POST);
+        for _ in 0..10 {
+            let Some(document) = self.fetch(&mut reply, &params, &url, &signature, &method).await else {
+                break;
+            };
+            let Some((next, next_method)) = self.execute(&mut reply, &params, document) else {
+                break;
+            };
+            let base = url::Url::parse(&url).expect("it was just fetched");
+            method = Method::from_bytes(next_method.as_bytes()).unwrap_or(Method::POST);
+            match base.join(&next) {
+                Ok(joined) => url = joined.into(),
+                Err(error) => {
+                    self.alert(11100, format!("Invalid URL format: {next}: {error}"), true);
+                    break;
+                }
+            }
+            if method == Method::GET {
+                let mut joined = url::Url::parse(&url).expect("just joined");
+                joined.query_pairs_mut().extend_pairs(&params);
+                url = joined.into();
+            }
+            signature = self.sign(&url, if method == Method::GET { &[] } else { &params });
+        }
+        reply.took = started.elapsed();
+        reply
+    }
+
+    /// One document, after as many attempts as the URL's fragment allows. `None`: none came.
+    async fn fetch(&self, reply: &mut Reply, params: &[(String, String)], url: &str, signature: &str, method: &Method) -> Option<String> {
+        let (plain, overrides) = self.overrides(url);
+        let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(params).finish();
+        let (token, deadline) = (random::uuid(), Instant::now() + overrides.total);
+        for retry in 0..=overrides.retries {
+            reply.attempts += 1;
+            let mut request = self
+                .client
+                .request(method.clone(), plain)
+                .timeout(overrides.read.min(deadline.saturating_duration_since(Instant::now())))
+                .header("X-Twilio-Signature", signature)
+                .header("I-Twilio-Idempotency-Token", &token)
+                .header(header::USER_AGENT, "TwilioProxy/1.1")
+                .header(header::ACCEPT, "*/*");
+            if *method == Method::POST {
+                request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded; charset=UTF-8").body(form.clone());
+            }
+            let answer = async {
+                let answer = request.send().await?;
+                let (status, kind) = (answer.status().as_u16(), answer.headers().get(header::CONTENT_TYPE).cloned());
+                Ok::<_, reqwest::Error>((status, kind, answer.text().await?))
+            };
+            let (failure, alert) = match answer.await {
+                Ok((status, kind, body)) => {
+                    (reply.status, reply.body) = (status, body);
+                    match status {
+                        200..300 => {
+                            return self.document(kind.as_ref().and_then(|kind| kind.to_str().ok()).unwrap_or_default(), &reply.body);
+                        }
+                        300..400 => {
+                            self.alert(11200, format!("{status}: a redirect would lose the parameters"), true);
+                            return None;
+                        }
+                        400..500 => ("4xx", 11200),
+                        _ => ("5xx", 11200),
+                    }
+                }
+                Err(error) => {
+                    (reply.status, reply.body) = (0, String::new());
+                    if error.is_connect() { ("ct", 11205) } else { ("rt", 11200) }
+                }
+            };
+            let again = overrides.policy.contains(failure) || overrides.policy.contains("all");
+            if retry == overrides.retries || !again || Instant::now() >= deadline {
+                self.alert(alert, format!("HTTP retrieval failure: {failure} {}", reply.status), false);
+                return None;
+            }
+        }
+        None
+    }
+
+    /// The document an answer stands for: a plain text is a message.
+    fn document(&self, content_type: &str, body: &str) -> Option<String> {
+        match content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
+            "text/xml" | "application/xml" | "text/html" => Some(body.to_owned()),
+            "text/plain" => Some(format!("<Response><Message>{}</Message></Response>", quick_xml::escape::escape(body))),
+            other => {
+                self.alert(12300, format!("Invalid Content-Type: {other:?}"), true);
+                None
+            }
+        }
+    }
+
+    /// Executes a document; answers where it redirects to.
+    fn execute(&self, reply: &mut Reply, params: &[(String, String)], document: String) -> Option<(String, String)> {
+        let param = |name: &str| params.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str());
+        let verbs = match twiml::messaging(&document) {
+            Ok(verbs) => verbs,
+            Err(error) => {
+                self.alert(error.code, error.detail, true);
+                return None;
+            }
+        };
+        drop(document);
+        for verb in verbs {
+            match verb {
+                Verb::Redirect { url, method } => return Some((url, method)),
+                Verb::Message { to, from, body, media } => {
+                    let (to, from) = (to.unwrap_or_else(|| param("From").to_owned()), from.unwrap_or_else(|| param("To").to_owned()));
+                    if to == from {
+                        self.alert(14101, "\"To\" Attribute is Invalid: it equals \"From\"".to_owned(), true);
+                        continue;
+                    }
+                    let sent = lock(&self.shared.state).send(Message { sid: new_sid(), to, from, body, media, direction: "outbound-reply" });
+                    match sent {
+                        Ok(message) => reply.messages.push(message.body),
+                        Err((code, text)) => self.alert(code, text, code != 21610),
+                    }
+                }
+            }
+        }
+        self.shared.arrived.notify_waiters();
+        None
+    }
+
+    fn alert(&self, code: u32, detail: String, complain: bool) {
+        if complain {
+            self.server.complain(format!("{code} {detail}"));
+        }
+        lock(&self.shared.state).alerts.push(twiml::Error { code, detail });
+    }
+
+    /// The URL without its fragment, and what that says; defaults as documented for connection overrides.
+    fn overrides<'a>(&self, url: &'a str) -> (&'a str, Overrides) {
+        let (plain, fragment) = url.split_once('#').unwrap_or((url, ""));
+        let mut overrides = Overrides { retries: 1, policy: ["ct".to_owned()].into(), read: Duration::from_secs(15), total: Duration::from_secs(15) };
+        for (key, value) in form_urlencoded::parse(fragment.as_bytes()) {
+            let number = value.parse::<u64>();
+            match (key.as_ref(), number) {
+                ("rc", Ok(n @ 0..=5)) => overrides.retries = n,
+                ("rt", Ok(n @ 100..=15_000)) => overrides.read = Duration::from_millis(n),
+                ("tt", Ok(n @ 100..=15_000)) => overrides.total = Duration::from_millis(n),
+                ("ct", Ok(100..=10_000)) => {} // nothing on loopback takes that long to connect
+                ("rp", _) if value.split(',').all(|policy| ["4xx", "5xx", "ct", "rt", "all"].contains(&policy)) => {
+                    overrides.policy = value.split(',').map(str::to_owned).collect();
+                }
+                _ => self.server.complain(format!("connection override {key}={value}")),
+            }
+        }
+        (plain, overrides)
+    }
+}
+
+struct Overrides {
+    retries: u64,
+    policy: BTreeSet<String>,
+    read: Duration,
+    total: Duration,
+}
+
+fn country(number: &str) -> &'static str {
+    [("+1", "US"), ("+45", "DK"), ("+57", "CO"), ("+44", "GB"), ("+49", "DE")]
+        .into_iter()
+        .find(|(prefix, _)| number.starts_with(prefix))
+        .map_or("", |(_, country)| country)
+}
+
+/// Key order by bytes; of a repeated key each value once, sorted, as twilio-node and twilio-python do.
+fn signature(token: &str, url: &str, params: &[(String, String)]) -> String {
+    let mut mac = Hmac::<Sha1>::new_from_slice(token.as_bytes()).expect("HMAC takes keys of any length");
+    mac.update(url.as_bytes());
+    for (key, value) in params.iter().collect::<BTreeSet<_>>() {
+        mac.update(key.as_bytes());
+        mac.update(value.as_bytes());
+    }
+    BASE64.encode(mac.finalize().into_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        twilio::{AUTH_TOKEN, NUMBER},
+        wire::{Server, client},
+    };
+    use axum::{
+        Router,
+        http::StatusCode,
+        routing::{any, get, post},
+    };
+    use std::collections::HashSet;
+
+    fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    /// A webhook with a fixed answer.
+    async fn webhook(status: u16, content_type: &'static str, body: &'static str) -> Server {
+        let answer = move || async move { (StatusCode::from_u16(status).unwrap(), [(header::CONTENT_TYPE, content_type)], body) };
+        Server::start("webhook", Router::new().fallback(any(answer))).await.unwrap()
+    }
+
+    #[test]
+    fn signatures_match_published_ones() {
+        // form-basic: twilio/twilio-node@45d3d65a spec/validation.spec.js (MIT)
+        let params = pairs(&[
+            ("Digits", "1234"),
+            ("CallSid", "CA1234567890ABCDE"),
+            ("To", "+18005551212"),
+            ("Caller", "+14158675309"),
+            ("From", "+14158675309"),
+        ]);
+        assert_eq!(signature("12345", "https://mycompany.com/myapp.php?foo=1&bar=2", &params), "RSOYDt4T1cUTdK1PDd93/VVr8B8=");
+        // http-nonstandard-port-kept: the same file
+        assert_eq!(signature("12345", "http://mycompany.com:1234/myapp.php?foo=1&bar=2", &params), "Zmvh+3yNM1Phv2jhDCwEM3q5ebU=");
+        // duplicate-params: the same file; twilio/twilio-python@306691e7 tests/unit/test_request_validator.py (MIT)
+        let params = pairs(&[("Sid", "CA123"), ("SidAccount", "AC123"), ("Digits", "5678"), ("Digits", "1234"), ("Digits", "1234")]);
+        assert_eq!(signature("12345", "https://mycompany.com/myapp.php?foo=1&bar=2", &params), "IK+Dwps556ElfBT0I3Rgjkr1wJU=");
+    }
+
+    #[tokio::test]
+    async fn a_text_calls_the_webhook_and_its_twiml_is_executed() {
+        let twilio = Twilio::start(None).await.unwrap();
+        let hook =
+            webhook(200, "text/xml; charset=utf-8", "<Response><Message>Thanks</Message><Message to='+4587654321'>Hi</Message></Response>").await;
+        let url = hook.url() + "/?tenant=1";
+        twilio.set_sms_url(NUMBER, &(url.clone() + "#rc=3&rp=5xx,ct,rt"));
+        let reply = twilio.text("+4512345678", NUMBER, " Yes ").await;
+        assert_eq!((reply.status, reply.attempts, reply.messages), (200, 1, vec!["Thanks".to_owned(), "Hi".to_owned()]));
+        assert_eq!((twilio.inbox("+4512345678"), twilio.inbox("+4587654321")), (vec!["Thanks".to_owned()], vec!["Hi".to_owned()]));
+        let sent = &hook.exchanges()[0];
+        let params = form_urlencoded::parse(&sent.request).into_owned().collect::<Vec<_>>();
+        let header = |name: &str| sent.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone()).unwrap();
+        assert_eq!(header("x-twilio-signature"), signature(AUTH_TOKEN, &url, &params));
+        assert_eq!(
+            (sent.target.as_str(), header("user-agent").as_str(), header("i-twilio-idempotency-token").len()),
+            ("/?tenant=1", "TwilioProxy/1.1", 36)
+        );
+        assert!(params.contains(&("Body".to_owned(), " Yes ".to_owned())) && params.len() == 19);
+        assert_eq!(twilio.server().complaints(), [""; 0]);
+    }
+
+    #[tokio::test]
+    async fn retries_follow_the_fragment() {
+        let twilio = Twilio::start(None).await.unwrap();
+        for (fragment, status, attempts) in
+            [("", 503, 1), ("#rc=3&rp=5xx,ct,rt", 503, 4), ("#rc=2&rp=ct", 503, 1), ("#rc=2&rp=5xx", 403, 1), ("#rp=all", 403, 2)]
+        {
+            let hook = webhook(status, "text/xml", "").await;
+            twilio.set_sms_url(NUMBER, &(hook.url() + "/" + fragment));
+            let reply = twilio.text("+4512345678", NUMBER, "x").await;
+            assert_eq!((reply.status, reply.attempts), (status, attempts), "{fragment}");
+            let bodies = hook.exchanges().into_iter().map(|exchange| exchange.request).collect::<HashSet<_>>();
+            assert_eq!(bodies.len(), 1, "the same MessageSid each time");
+            let gone = webhook(status, "text/xml", "").await;
+            gone.faults().refuse(true);
+            twilio.set_sms_url(NUMBER, &gone.url());
+            let reply = twilio.text("+4512345678", NUMBER, "x").await;
+            assert_eq!((reply.status, reply.attempts), (0, 2), "{fragment}");
+        }
+        assert_eq!(twilio.alerts().iter().map(|alert| alert.code).collect::<Vec<_>>(), [11200, 11205].repeat(5));
+        assert!(twilio.server().complaints().is_empty());
+    }
+
+    #[tokio::test]
+    async fn stop_words_opt_out_and_still_reach_the_webhook() {
+        let twilio = Twilio::start(None).await.unwrap();
+        let hook = webhook(200, "text/xml", "<Response><Message>x</Message></Response>").await;
+        twilio.set_sms_url(NUMBER, &hook.url());
+        assert!(twilio.text("+4512345678", NUMBER, " stop ").await.messages.is_empty());
+        assert!(twilio.opted_out("+4512345678", NUMBER) && twilio.alerts()[0].code == 21610);
+        let url = format!("{}/2010-04-01/Accounts/{ACCOUNT_SID}/Messages.json", twilio.server().url());
+        let form = [("To", "+4512345678"), ("From", NUMBER), ("Body", "x")];
+        let refused = client().post(url).basic_auth(ACCOUNT_SID, Some(AUTH_TOKEN)).form(&form).send().await.unwrap();
+        assert!(refused.text().await.unwrap().contains("\"code\":21610"));
+        assert_eq!(twilio.text("+4512345678", NUMBER, "stop it").await.messages.len(), 0);
+        assert_eq!(twilio.text("+4512345678", NUMBER, "Start").await.messages, ["x"]);
+        assert_eq!((twilio.inbox("+4512345678").len(), hook.exchanges().len()), (3, 3));
+        assert_eq!(twilio.text("+4512345678", NUMBER, "YES").await.messages, ["x"]);
+        assert_eq!(twilio.inbox("+4512345678").len(), 4, "YES opts nobody in who is not out");
+    }
+
+    #[tokio::test]
+    async fn odd_answers_are_complained_about() {
+        let twilio = Twilio::start(None).await.unwrap();
+        for (status, content_type, body, code) in [
+            (200, "text/xml", "<Response><Message>a & b</Message></Response>", 12100),
+            (200, "text/xml", "<Response><Say>x</Say></Response>", 12200),
+            (200, "application/json", "{}", 12300),
+            (200, "text/xml", "<Response><Message to='+15005550006'>x</Message></Response>", 14101),
+            (302, "text/xml", "", 11200),
+        ] {
+            let hook = webhook(status, content_type, body).await;
+            twilio.set_sms_url(NUMBER, &hook.url());
+            assert!(twilio.text("+4512345678", NUMBER, "x").await.messages.is_empty());
+            assert_eq!((twilio.alerts()[0].code, twilio.server().complaints().len()), (code, 1), "{body}");
+        }
+        let hook = webhook(200, "text/plain", "1 < 2 & so on").await;
+        assert_eq!(twilio.deliver(twilio.inbound("+4512345678", NUMBER, "x"), &hook.url()).await.messages, ["1 < 2 & so on"]);
+        assert_eq!(twilio.text("+4512345678", "+4599999999", "nobody there").await.status, 0);
+    }
+
+    #[tokio::test]
+    async fn a_redirect_verb_is_followed_and_signed_anew() {
+        let twilio = Twilio::start(None).await.unwrap();
+        let answer = |body: &'static str| move || async move { ([(header::CONTENT_TYPE, "text/xml")], body) };
+        let router = Router::new()
+            .route("/a", post(answer("<Response><Message>1</Message><Redirect>b?x=1</Redirect><Message>never</Message></Response>")))
+            .route("/b", post(answer("<Response><Redirect method='GET'>/c</Redirect></Response>")))
+            .route("/c", get(answer("<Response><Message>2</Message></Response>")));
+        let hook = Server::start("webhook", router).await.unwrap();
+        let params = twilio.inbound("+4512345678", NUMBER, "a b");
+        let reply = twilio.deliver(params.clone(), &(hook.url() + "/a")).await;
+        assert_eq!((reply.messages, reply.attempts), (vec!["1".to_owned(), "2".to_owned()], 3));
+        for (exchange, params) in hook.exchanges().iter().zip([&params[..], &params, &[]]) {
+            let signed = signature(AUTH_TOKEN, &(hook.url() + &exchange.target), params);
+            assert!(exchange.headers.contains(&("x-twilio-signature".to_owned(), signed)), "{}", exchange.target);
+        }
+        let endless = Server::start("webhook", Router::new().fallback(any(answer("<Response><Redirect>/a</Redirect></Response>")))).await.unwrap();
+        assert_eq!(twilio.deliver(params, &endless.url()).await.attempts, 10);
+    }
+}

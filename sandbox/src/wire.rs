@@ -1,0 +1,480 @@
+//! The loopback HTTP server under every simulator: it records what passed over the wire, and fails on demand.
+
+use std::{
+    collections::VecDeque,
+    convert::Infallible,
+    future::poll_fn,
+    io,
+    net::Ipv4Addr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Poll, Waker},
+    time::{Duration, Instant},
+};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::DefaultBodyLimit,
+    http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header},
+};
+use bytes::Bytes;
+use futures_util::{StreamExt as _, stream};
+use http_body_util::{BodyExt as _, Limited};
+use hyper::{
+    body::Incoming,
+    server::conn::http1,
+    service::{Service as _, service_fn},
+};
+use hyper_util::{rt::TokioIo, service::TowerToHyperService};
+use tokio::{
+    net::{TcpListener, TcpSocket},
+    runtime::Handle,
+    task::JoinSet,
+};
+
+/// The largest request body a [`Server`] reads; more is answered 413.
+pub const BODY_LIMIT: usize = 20 * 1024 * 1024;
+
+/// Connections that wait to be accepted.
+const BACKLOG: u32 = 1024;
+
+/// A lock whose holder panicked is used on: the panic has already failed the test.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A client for plain HTTP to loopback: never follows redirects, waits as long as it takes unless the request says otherwise.
+pub fn client() -> reqwest::Client {
+    // A workspace-wide build gives reqwest TLS without a provider; it then demands one although no request here uses TLS.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the rule is for functions; the sandbox calls them from outside"
+    )]
+    reqwest::Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .expect("a client without settings that can fail")
+}
+
+/// One request and what became of it.
+#[derive(Clone, Debug)]
+pub struct Exchange {
+    /// When the request's head had arrived.
+    pub started: Instant,
+    /// From the head of the request to the answer being ready; zero while it is not.
+    pub took: Duration,
+    /// `GET`, `POST`...
+    pub method: String,
+    /// Path and query as sent.
+    pub target: String,
+    /// Names in lower case, in the order sent.
+    pub headers: Vec<(String, String)>,
+    /// The request's body.
+    pub request: Bytes,
+    /// `None`: not answered (yet, or the connection was dropped).
+    pub status: Option<u16>,
+    /// The answer's body as it should have arrived; faults that spoil it on the way do not show here.
+    pub response: Bytes,
+}
+
+/// One entry of the fault menu. `HEAD /` (a client's warm-up) never meets one.
+#[derive(Clone, Debug)]
+pub enum Fault {
+    /// This instead of the real handler.
+    Answer {
+        /// HTTP status.
+        status: u16,
+        /// Header names and values.
+        headers: Vec<(String, String)>,
+        /// The whole body.
+        body: String,
+    },
+    /// First a pause, then the real handler, even if the client has gone meanwhile.
+    Delay(Duration),
+    /// The connection is dropped; the handler does not run.
+    ResetBefore,
+    /// The handler runs, so state changes, and the connection is dropped without an answer.
+    ResetAfter,
+    /// No answer, until the client goes away; the handler does not run.
+    Hang,
+    /// The handler runs; the head promises the whole body, half of it arrives, then the connection drops.
+    Truncate,
+    /// The handler runs; its status with a body nobody can parse.
+    Garbage,
+    /// The handler runs; its status with a body of that many bytes.
+    Oversize(usize),
+    /// The handler runs; its body arrives one byte at a time, each after this pause.
+    Trickle(Duration),
+}
+
+/// Texts of what a simulator did not expect. Handlers get theirs as `Extension<Complaints>`.
+#[derive(Clone, Debug, Default)]
+pub struct Complaints(Arc<Mutex<Vec<String>>>);
+
+impl Complaints {
+    /// Notes something a real provider would never have been sent.
+    pub fn add(&self, what: impl Into<String>) {
+        lock(&self.0).push(what.into());
+    }
+
+    /// All of them; the list is empty afterwards.
+    pub fn take(&self) -> Vec<String> {
+        std::mem::take(&mut lock(&self.0))
+    }
+}
+
+/// Decides what goes wrong at one [`Server`]. Cheap to clone.
+#[derive(Clone)]
+pub struct Faults(Arc<Shared>);
+
+impl Faults {
+    /// Queues one fault; each is met by one request, in order.
+    pub fn next(&self, fault: Fault) {
+        lock(&self.0.faults).queue.push_back(fault);
+    }
+
+    /// Queues `n` faults.
+    pub fn times(&self, n: usize, fault: impl Fn() -> Fault) {
+        lock(&self.0.faults).queue.extend((0..n).map(|_| fault()));
+    }
+
+    /// The fault of every request that finds the queue empty; `None`: all is well again.
+    pub fn always(&self, fault: Option<Fault>) {
+        lock(&self.0.faults).always = fault;
+    }
+
+    /// Forgets every fault, and listens again if connections were refused.
+    pub fn clear(&self) {
+        *lock(&self.0.faults) = Plan::default();
+        self.refuse(false);
+    }
+
+    /// How many queued faults no request has met yet.
+    pub fn pending(&self) -> usize {
+        lock(&self.0.faults).queue.len()
+    }
+
+    /// `true`: as if the process were gone, from this moment: nobody listens, open connections are dropped. `false`: listens again, same port.
+    pub fn refuse(&self, on: bool) {
+        let _context = self.0.runtime.enter();
+        let mut door = lock(&self.0.door);
+        let moved = if on && door.listener.is_some() {
+            door.listener = None;
+            lock(&self.0.connections).abort_all();
+            bind(self.0.port).map(|socket| door.reserved = Some(socket))
+        } else if let Some(socket) = door.reserved.take_if(|_| !on) {
+            socket.listen(BACKLOG).map(|listener| door.open(listener))
+        } else {
+            Ok(())
+        };
+        moved.unwrap_or_else(|error| panic!("{}, port {}: {error}", self.0.name, self.0.port));
+    }
+
+    fn take(&self) -> Option<Fault> {
+        let mut plan = lock(&self.0.faults);
+        plan.queue.pop_front().or_else(|| plan.always.clone())
+    }
+}
+
+#[derive(Default)]
+struct Plan {
+    queue: VecDeque<Fault>,
+    always: Option<Fault>,
+}
+
+/// No listener: connections are refused, and a bound socket keeps the port. The accept loop leaves its waker here.
+#[derive(Default)]
+struct Door {
+    listener: Option<TcpListener>,
+    reserved: Option<TcpSocket>,
+    waker: Option<Waker>,
+}
+
+impl Door {
+    fn open(&mut self, listener: TcpListener) {
+        self.listener = Some(listener);
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+}
+
+struct Shared {
+    name: &'static str,
+    /// `HEAD /` is answered here.
+    warm_up: bool,
+    port: u16,
+    runtime: Handle,
+    faults: Mutex<Plan>,
+    door: Mutex<Door>,
+    connections: Mutex<JoinSet<()>>,
+    exchanges: Mutex<Vec<Exchange>>,
+    complaints: Complaints,
+}
+
+/// A loopback HTTP/1.1 server that records every exchange, can be told to fail, and stops when dropped.
+pub struct Server {
+    shared: Arc<Shared>,
+    faults: Faults,
+    accepting: tokio::task::JoinHandle<()>,
+}
+
+impl Server {
+    /// Serves `router` on a free port of 127.0.0.1; `name` is for messages.
+    pub async fn start(name: &'static str, router: Router) -> io::Result<Self> {
+        Self::start_on(name, 0, router).await
+    }
+
+    /// Serves `router` on this port of 127.0.0.1.
+    #[expect(
+        clippy::unused_async,
+        reason = "must be called within a runtime; async says so"
+    )]
+    pub async fn start_on(name: &'static str, port: u16, router: Router) -> io::Result<Self> {
+        Self::open(name, port, router, true)
+    }
+
+    /// Like [`Self::start_on`], but `HEAD /` is a request as any other.
+    #[expect(clippy::unused_async, reason = "as above")]
+    pub async fn start_verbatim(name: &'static str, port: u16, router: Router) -> io::Result<Self> {
+        Self::open(name, port, router, false)
+    }
+
+    fn open(name: &'static str, port: u16, router: Router, warm_up: bool) -> io::Result<Self> {
+        let listener = bind(port)?.listen(BACKLOG)?;
+        let shared = Arc::new(Shared {
+            name,
+            warm_up,
+            port: listener.local_addr()?.port(),
+            runtime: Handle::current(),
+            faults: Mutex::default(),
+            door: Mutex::new(Door {
+                listener: Some(listener),
+                ..Door::default()
+            }),
+            connections: Mutex::default(),
+            exchanges: Mutex::default(),
+            complaints: Complaints::default(),
+        });
+        let router = router.layer(DefaultBodyLimit::disable());
+        let accepting = tokio::spawn(accept(Arc::clone(&shared), router));
+        Ok(Self {
+            faults: Faults(Arc::clone(&shared)),
+            shared,
+            accepting,
+        })
+    }
+
+    /// `http://127.0.0.1:PORT`, without a trailing slash.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port())
+    }
+
+    /// The port it listens on.
+    pub fn port(&self) -> u16 {
+        self.shared.port
+    }
+
+    /// What is to go wrong.
+    pub fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
+    /// All exchanges so far, in order of arrival, except `HEAD /`.
+    pub fn exchanges(&self) -> Vec<Exchange> {
+        lock(&self.shared.exchanges).clone()
+    }
+
+    /// Forgets the exchanges so far.
+    pub fn clear_exchanges(&self) {
+        lock(&self.shared.exchanges).clear();
+    }
+
+    /// Notes an unexpected request; handlers use `Extension<Complaints>`.
+    pub fn complain(&self, what: impl Into<String>) {
+        self.shared.complaints.add(what);
+    }
+
+    /// What was complained about; taken by reading.
+    pub fn complaints(&self) -> Vec<String> {
+        self.shared.complaints.take()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.accepting.abort();
+        lock(&self.shared.door).listener = None;
+        lock(&self.shared.connections).abort_all();
+    }
+}
+
+fn bind(port: u16) -> io::Result<TcpSocket> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseaddr(true)?; // past connections do not keep the port
+    socket.bind((Ipv4Addr::LOCALHOST, port).into())?;
+    Ok(socket)
+}
+
+async fn accept(shared: Arc<Shared>, router: Router) {
+    loop {
+        let accepted = poll_fn(|context| {
+            let mut door = lock(&shared.door);
+            door.waker = Some(context.waker().clone());
+            door.listener
+                .as_ref()
+                .map_or(Poll::Pending, |listener| listener.poll_accept(context))
+        });
+        let Ok((stream, _)) = accepted.await else {
+            continue;
+        };
+        let _ = stream.set_nodelay(true);
+        let (service_shared, router) = (Arc::clone(&shared), router.clone());
+        let service =
+            service_fn(move |request| serve(Arc::clone(&service_shared), router.clone(), request));
+        let mut connections = lock(&shared.connections);
+        while connections.try_join_next().is_some() {}
+        connections.spawn(async move {
+            let _ = http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service)
+                .await;
+        });
+    }
+}
+
+/// Why a connection ends without an answer.
+type Dropped = &'static str;
+
+async fn serve(
+    shared: Arc<Shared>,
+    router: Router,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, Dropped> {
+    if lock(&shared.door).listener.is_none() {
+        return Err("refused");
+    }
+    if shared.warm_up && request.method() == Method::HEAD && request.uri().path() == "/" {
+        return Ok(Response::default());
+    }
+    let started = Instant::now();
+    let (head, body) = request.into_parts();
+    let (body, too_large) = match Limited::new(body, BODY_LIMIT).collect().await {
+        Ok(whole) => (whole.to_bytes(), false),
+        Err(error) if error.is::<http_body_util::LengthLimitError>() => (Bytes::new(), true),
+        Err(_) => return Err("the client went away"),
+    };
+    let exchange = Exchange {
+        started,
+        took: Duration::ZERO,
+        method: head.method.to_string(),
+        target: head
+            .uri
+            .path_and_query()
+            .map_or_else(String::new, ToString::to_string),
+        headers: head
+            .headers
+            .iter()
+            .map(|(name, value)| {
+                (
+                    name.to_string(),
+                    String::from_utf8_lossy(value.as_bytes()).into_owned(),
+                )
+            })
+            .collect(),
+        request: body.clone(),
+        status: None,
+        response: Bytes::new(),
+    };
+    lock(&shared.exchanges).push(exchange);
+    let fault = Faults(Arc::clone(&shared)).take();
+    let complaints = shared.complaints.clone();
+    let target = format!("{} {}", head.method, head.uri.path());
+    // A task of its own: a provider finishes what it began although the caller hung up.
+    let answering = tokio::spawn(async move {
+        let answer = match &fault {
+            Some(Fault::ResetBefore) => return Err("reset before"),
+            Some(Fault::Hang) => return Ok(None),
+            Some(Fault::Answer {
+                status,
+                headers,
+                body,
+            }) => answer(*status, headers, body),
+            _ if too_large => answer(413, &[], ""),
+            _ => {
+                if let Some(Fault::Delay(pause)) = fault {
+                    tokio::time::sleep(pause).await;
+                }
+                let mut request = Request::from_parts(head, Body::from(body));
+                request.extensions_mut().insert(shared.complaints.clone());
+                let Ok::<_, Infallible>(answer) =
+                    TowerToHyperService::new(router).call(request).await;
+                answer
+            }
+        };
+        let (mut head, body) = answer.into_parts();
+        let body = body
+            .collect()
+            .await
+            .map_err(|_| "the handler's body failed")?
+            .to_bytes();
+        if let Some(exchange) = lock(&shared.exchanges)
+            .iter_mut()
+            .rfind(|exchange| exchange.started == started)
+        {
+            exchange.took = started.elapsed();
+            exchange.response = body.clone();
+            exchange.status =
+                (!matches!(fault, Some(Fault::ResetAfter))).then_some(head.status.as_u16());
+        }
+        let body = match fault {
+            Some(Fault::ResetAfter) => return Err("reset after"),
+            Some(Fault::Garbage) => Body::from("<html>oops"),
+            Some(Fault::Oversize(size)) => Body::from(vec![b' '; size]),
+            Some(Fault::Truncate) => {
+                head.headers
+                    .insert(header::CONTENT_LENGTH, body.len().max(2).into());
+                let half = body.slice(..body.len() / 2);
+                Body::from_stream(stream::iter([Ok(half)]).chain(stream::once(async {
+                    tokio::task::yield_now().await; // lets the half be flushed
+                    Err("truncated")
+                })))
+            }
+            Some(Fault::Trickle(pause)) => {
+                head.headers
+                    .insert(header::CONTENT_LENGTH, body.len().into());
+                Body::from_stream(stream::iter(body).then(move |byte| async move {
+                    tokio::time::sleep(pause).await;
+                    Ok::<_, Infallible>(Bytes::copy_from_slice(&[byte]))
+                }))
+            }
+            _ => Body::from(body),
+        };
+        if matches!(fault, Some(Fault::Garbage | Fault::Oversize(_))) {
+            head.headers.remove(header::CONTENT_LENGTH);
+        }
+        Ok(Some(Response::from_parts(head, body)))
+    });
+    match answering.await {
+        Ok(Ok(Some(answer))) => Ok(answer),
+        Ok(Ok(None)) => std::future::pending().await,
+        Ok(Err(reason)) => Err(reason),
+        Err(_) => {
+            complaints.add(format!("the handler of {target} panicked"));
+            Err("the handler panicked")
+        }
+    }
+}
+
+fn answer(status: u16, headers: &[(String, String)], body: &str) -> Response<Body> {
+    let mut answer = Response::new(Body::from(body.to_owned()));
+    *answer.status_mut() = StatusCode::from_u16(status).expect("an HTTP status");
+    for (name, value) in headers {
+        let name = HeaderName::try_from(name).expect("a header name");
+        answer
+            .headers_mut()
+            .append(name, HeaderValue::try_from(value).expect("a header value"));
+    }
+    answer
+}

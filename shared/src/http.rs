@@ -1,0 +1,382 @@
+//! The one HTTP client, for providers and for the AWS SDK alike.
+//!
+//! rustls with ring and bundled roots (no system certificates are read at start, see the README's "Build"), HTTP/1.1, no
+//! redirects, no cookies, no proxies, no retries: whether a request may be repeated is decided where its meaning is known. Every
+//! answer is read up to a limit, and every failure says whether the request can have reached the other side.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::str::FromStr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::header::HeaderMap;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use url::{Host, Url};
+
+use crate::config::Source;
+
+/// Connecting (DNS, TCP and TLS) takes at most this long.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
+/// Providers close idle connections after 30 s and more; dropping ours first avoids sending into a closing one.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// A provider's base URL: scheme, host, optional port and path prefix; `https`, or `http` on this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BaseUrl(Url);
+
+impl FromStr for BaseUrl {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut url = Url::parse(text).map_err(|_| "is not a URL such as https://api.example.com")?;
+        if !matches!(url.scheme(), "https" | "http") || url.host().is_none() {
+            return Err("is not a URL such as https://api.example.com");
+        }
+        if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
+            return Err("must be scheme, host, port and path only");
+        }
+        if url.scheme() == "http" && !is_this_machine(&url) {
+            return Err("must be https (http only for this machine)");
+        }
+        if !url.path().ends_with('/') {
+            url.set_path(&format!("{}/", url.path()));
+        }
+        Ok(Self(url))
+    }
+}
+
+impl BaseUrl {
+    /// `path` (no leading slash; already percent-encoded) below this base.
+    pub fn join(&self, path: &str) -> Url {
+        let mut url = self.0.clone();
+        url.set_path(&format!("{}{path}", self.0.path()));
+        url
+    }
+
+    /// The base itself, with its trailing slash.
+    pub fn as_url(&self) -> &Url {
+        &self.0
+    }
+
+    /// Whether the base is on this machine (a sandbox), where plain `http` and loopback addresses are accepted.
+    pub fn is_this_machine(&self) -> bool {
+        is_this_machine(&self.0)
+    }
+}
+
+impl fmt::Display for BaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.as_str().trim_end_matches('/'))
+    }
+}
+
+fn is_this_machine(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => matches!(name, "localhost" | "host.docker.internal"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+/// What the client is made from.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    extra_roots: Vec<CertificateDer<'static>>,
+    public_only: HashSet<String>,
+}
+
+impl Settings {
+    /// Reads `EXTRA_CA_FILE`: a PEM file of further trusted roots.
+    pub fn read(source: &mut Source<'_>) -> Self {
+        let mut settings = Self::default();
+        if let Some(path) = source.optional("EXTRA_CA_FILE") {
+            match CertificateDer::pem_file_iter(&path).and_then(Iterator::collect::<Result<Vec<_>, _>>) {
+                Ok(roots) if !roots.is_empty() => settings.extra_roots = roots,
+                Ok(_) => source.problem("EXTRA_CA_FILE holds no certificate in PEM form"),
+                Err(_) => source.problem("EXTRA_CA_FILE cannot be read as PEM certificates"),
+            }
+        }
+        settings
+    }
+
+    /// Hosts named in untrusted text (links in mails): connections to them are refused when their name resolves to an address
+    /// that is not public.
+    #[must_use]
+    pub fn public_only(mut self, hosts: impl IntoIterator<Item = String>) -> Self {
+        self.public_only.extend(hosts);
+        self
+    }
+}
+
+/// An upstream's answer.
+#[derive(Debug)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// Response headers.
+    pub headers: HeaderMap,
+    body: Result<Bytes, &'static str>,
+}
+
+impl Answer {
+    /// The body.
+    ///
+    /// # Errors
+    /// Why it could not be read to its end: cut off, too slow, or over the limit.
+    pub fn body(&self) -> Result<&Bytes, &'static str> {
+        self.body.as_ref().map_err(|why| *why)
+    }
+
+    /// The body as JSON, if it is that.
+    pub fn json<T: serde::de::DeserializeOwned>(&self) -> Option<T> {
+        serde_json::from_slice(self.body().ok()?).ok()
+    }
+}
+
+/// Why there is no answer. Neither variant tells the URL, which may be secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoAnswer {
+    /// The request certainly did not reach the other side (name, connection or TLS failed): repeating it is safe.
+    NotSent(&'static str),
+    /// It may have: the connection was lost or time ran out after it was made.
+    Unknown(&'static str),
+}
+
+impl fmt::Display for NoAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotSent(why) => write!(f, "not sent: {why}"),
+            Self::Unknown(why) => write!(f, "outcome unknown: {why}"),
+        }
+    }
+}
+
+/// The client. Clones share connections.
+#[derive(Debug, Clone)]
+pub struct Client {
+    inner: reqwest::Client,
+    meter: Arc<Mutex<Meter>>,
+}
+
+impl Client {
+    /// Makes the client; no connection yet.
+    ///
+    /// # Errors
+    /// When the TLS set-up is impossible, e.g. a root in `EXTRA_CA_FILE` is not one.
+    #[expect(clippy::disallowed_methods, reason = "this is the one client")]
+    pub fn new(settings: Settings) -> Result<Self, String> {
+        let mut roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+        for root in settings.extra_roots {
+            roots.add(root).map_err(|why| format!("EXTRA_CA_FILE: {why}"))?;
+        }
+        let tls = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(|why| why.to_string())?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let inner = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls)
+            .http1_only()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .referer(false)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            .user_agent(concat!("Switchboard/", env!("CARGO_PKG_VERSION")))
+            .dns_resolver(GuardedResolver { public_only: Arc::new(settings.public_only) })
+            .build()
+            .map_err(|why| why.without_url().to_string())?;
+        Ok(Self { inner, meter: Arc::default() })
+    }
+
+    /// Starts a request to be given to [`Client::send`].
+    pub fn request(&self, method: reqwest::Method, url: Url) -> reqwest::RequestBuilder {
+        self.inner.request(method, url)
+    }
+
+    /// Sends once and reads at most `limit` bytes of the answer within `timeout` in all.
+    ///
+    /// # Errors
+    /// [`NoAnswer`] when not even a status came.
+    pub async fn send(
+        &self,
+        request: reqwest::RequestBuilder,
+        limit: usize,
+        timeout: Duration,
+    ) -> Result<Answer, NoAnswer> {
+        let _waiting = Waiting::start(&self.meter);
+        let mut response = request.timeout(timeout).send().await.map_err(|error| {
+            if error.is_connect() || error.is_builder() {
+                NoAnswer::NotSent(if error.is_timeout() { "no connection in time" } else { "no connection" })
+            } else {
+                NoAnswer::Unknown(if error.is_timeout() { "no answer in time" } else { "connection lost" })
+            }
+        })?;
+        let (status, headers) = (response.status().as_u16(), std::mem::take(response.headers_mut()));
+        let mut body = BytesMut::new();
+        let body = loop {
+            match response.chunk().await {
+                Ok(Some(chunk)) if body.len() + chunk.len() > limit => break Err("answer over the size limit"),
+                Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+                Ok(None) => break Ok(body.freeze()),
+                Err(error) if error.is_timeout() => break Err("answer not complete in time"),
+                Err(_) => break Err("answer cut off"),
+            }
+        };
+        Ok(Answer { status, headers, body })
+    }
+
+    /// Opens a connection to a host that will be needed, so that its handshakes fall into INIT. Failures are left to be met
+    /// by the real request.
+    pub async fn warm_up(&self, base: Option<&BaseUrl>) {
+        let Some(base) = base else { return };
+        let request = self.request(reqwest::Method::HEAD, base.as_url().clone());
+        let _unneeded = self.send(request, 64 * 1024, CONNECT_TIMEOUT).await;
+    }
+
+    /// The time since the last call during which at least one upstream was waited for.
+    pub fn take_waited(&self) -> Duration {
+        std::mem::take(&mut lock(&self.meter).total)
+    }
+}
+
+#[derive(Debug, Default)]
+struct Meter {
+    in_flight: usize,
+    since: Option<Instant>,
+    total: Duration,
+}
+
+fn lock(meter: &Mutex<Meter>) -> std::sync::MutexGuard<'_, Meter> {
+    meter.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+struct Waiting<'a>(&'a Mutex<Meter>);
+
+impl<'a> Waiting<'a> {
+    fn start(meter: &'a Mutex<Meter>) -> Self {
+        let mut state = lock(meter);
+        state.in_flight += 1;
+        state.since.get_or_insert_with(Instant::now);
+        Self(meter)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let mut state = lock(self.0);
+        state.in_flight -= 1;
+        if state.in_flight == 0
+            && let Some(since) = state.since.take()
+        {
+            state.total += since.elapsed();
+        }
+    }
+}
+
+/// The system's resolver, without addresses that are not public for names that came in untrusted text. The check sits where
+/// the connection is made, so a name that changes its address between check and use (DNS rebinding) gains nothing.
+struct GuardedResolver {
+    public_only: Arc<HashSet<String>>,
+}
+
+impl Resolve for GuardedResolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let guarded = self.public_only.contains(name.as_str());
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            let allowed: Vec<SocketAddr> = found.filter(|address| !guarded || is_public(address.ip())).collect();
+            if allowed.is_empty() {
+                return Err("the name has no public address".into());
+            }
+            Ok(Box::new(allowed.into_iter()) as Addrs)
+        })
+    }
+}
+
+/// Whether an address is globally reachable: none of the blocks of the IANA special-purpose registries
+/// (<https://www.iana.org/assignments/iana-ipv4-special-registry>, <https://www.iana.org/assignments/iana-ipv6-special-registry>),
+/// nor a form that leads to one (mapped, 6to4, NAT64, Teredo).
+pub fn is_public(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => is_public_v4(address),
+        IpAddr::V6(address) => is_public_v6(address),
+    }
+}
+
+fn is_public_v4(address: Ipv4Addr) -> bool {
+    let [a, b, c, _] = address.octets();
+    let special = matches!(
+        (a, b, c),
+        (0 | 10 | 127, _, _)
+            | (100, 64..=127, _)
+            | (169, 254, _)
+            | (172, 16..=31, _)
+            | (192, 0, 0 | 2)
+            | (192, 88, 99)
+            | (192, 168, _)
+            | (198, 18 | 19, _)
+            | (198, 51, 100)
+            | (203, 0, 113)
+            | (224..=255, _, _)
+    );
+    !special
+}
+
+fn is_public_v6(address: Ipv6Addr) -> bool {
+    let [first, second, ..] = address.segments();
+    // 2000::/3 is all that is allocated for global use; the blocks below are special within it.
+    let special = matches!((first, second), (0x2001, 0..=0x01ff | 0x0db8) | (0x2002, _) | (0x3fff, 0..=0x0fff));
+    (0x2000..=0x3fff).contains(&first) && !special
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base_urls() {
+        let base: BaseUrl = "https://hooks.example.com/in".parse().unwrap();
+        assert_eq!(base.join("a%2Fb").as_str(), "https://hooks.example.com/in/a%2Fb");
+        assert_eq!(base.to_string(), "https://hooks.example.com/in");
+        for text in ["http://127.0.0.1:8000", "http://localhost:1", "http://[::1]:1", "http://host.docker.internal:8000"] {
+            assert!(text.parse::<BaseUrl>().unwrap().is_this_machine(), "{text}");
+        }
+        for text in ["", "acme.eu.auth0.com", "ftp://x", "http://example.com", "http://10.0.0.1", "https://u:p@x", "https://x?a=1", "https://x#a"] {
+            assert!(text.parse::<BaseUrl>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn public_addresses() {
+        for text in ["1.1.1.1", "100.63.255.255", "172.32.0.1", "223.255.255.255", "2606:4700::1", "2a00::1"] {
+            assert!(is_public(text.parse().unwrap()), "{text}");
+        }
+        for text in [
+            "0.0.0.0", "10.1.2.3", "100.64.0.1", "127.0.0.2", "169.254.169.254", "172.16.0.1", "172.31.255.255", "192.0.0.8",
+            "192.168.1.1", "198.18.0.1", "224.0.0.1", "240.0.0.1", "255.255.255.255", "::", "::1", "::ffff:127.0.0.1",
+            "64:ff9b::a00:1", "fc00::1", "fd00:ec2::254", "fe80::1", "ff02::1", "2001::1", "2001:db8::1", "2002:7f00:1::",
+        ] {
+            assert!(!is_public(text.parse().unwrap()), "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_guarded_name_that_resolves_to_loopback_is_refused_before_a_connection() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url: Url = format!("http://localhost:{}/", listener.local_addr().unwrap().port()).parse().unwrap();
+        let guarded = Client::new(Settings::default().public_only(["localhost".to_owned()])).unwrap();
+        let request = guarded.request(reqwest::Method::GET, url.clone());
+        let answer = guarded.send(request, 1024, Duration::from_secs(2)).await;
+        assert_eq!(answer.unwrap_err(), NoAnswer::NotSent("no connection"));
+        listener.set_nonblocking(true).unwrap();
+        assert!(listener.accept().is_err(), "a connection was made");
+    }
+}

@@ -1,0 +1,40 @@
+//! What Switchboard's functions share. Looking for …
+//!
+//! | … | it is in |
+//! | --- | --- |
+//! | what every `main` does: settings, warm-up, the loop, the log line | [`runtime`] |
+//! | a Function URL event as a request, and what is refused before anything else | [`request`] |
+//! | an answer, a failure, and how they become HTTP and a log line | [`reply`] |
+//! | environment variables, all problems at once | [`config`] |
+//! | credentials from Secrets Manager | [`secrets`] |
+//! | the one HTTP client, its limits, the AWS SDK on top of it | [`http`], [`aws`] |
+//! | the one table; the send journal; counters | [`table`], [`journal`], [`limits`] |
+//! | E.164 numbers: countries, refused ranges, masking | [`phone`] |
+//! | sending a text: message, receipt, what can go wrong | [`sms`] |
+//! | requests that wait for a reply from a phone | [`pending`] |
+//! | links in mails: finding, judging, following | [`html`], [`link`] |
+//! | a vendor's wire: signatures, fields, errors | [`twilio`], [`mailgun`], [`auth0`] |
+//!
+//! Invariants. A vendor's module knows no other vendor. Nothing here knows a function. What came in counts only as
+//! [`verified::Verified`], which nothing but a vendor's signature check can make. The clock and the environment are read in
+//! [`runtime`] only; elsewhere `now` and a look-up function are arguments.
+
+pub mod auth0;
+pub mod aws;
+pub mod config;
+pub mod html;
+pub mod http;
+pub mod journal;
+pub mod limits;
+pub mod link;
+pub mod mailgun;
+pub mod pending;
+pub mod phone;
+pub mod reply;
+pub mod request;
+pub mod runtime;
+pub mod secrets;
+pub mod sms;
+pub mod table;
+pub mod twilio;
+pub mod verified;

@@ -1,0 +1,138 @@
+//! Answers, failures, and the one place where either becomes HTTP, a log line and metrics.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+/// An answer to a webhook together with what is logged about it. `outcome` is a stable `snake_case` word that operators
+/// search and alarm on.
+#[derive(Debug)]
+pub struct Reply {
+    /// HTTP status.
+    pub status: u16,
+    /// What happened, for the log line.
+    pub outcome: &'static str,
+    /// Response body; empty for refusals.
+    pub body: String,
+    headers: Vec<(&'static str, String)>,
+    fields: Map<String, Value>,
+    metrics: Vec<(&'static str, u64)>,
+}
+
+impl Reply {
+    /// An answer without a body.
+    pub fn empty(status: u16, outcome: &'static str) -> Self {
+        Self { status, outcome, body: String::new(), headers: Vec::new(), fields: Map::new(), metrics: Vec::new() }
+    }
+
+    /// A refusal: no body, counted as `Refused`.
+    pub fn refused(status: u16, outcome: &'static str) -> Self {
+        Self::empty(status, outcome).metric("Refused", 1)
+    }
+
+    /// An answer with a body.
+    pub fn body(status: u16, outcome: &'static str, content_type: &str, body: String) -> Self {
+        Self { body, ..Self::empty(status, outcome) }.header("content-type", content_type)
+    }
+
+    /// Adds a response header (lower-case name).
+    #[must_use]
+    pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// Adds a field to the log line. Never a number in clear, a code, a link, a token or a secret.
+    #[must_use]
+    pub fn field(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.fields.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Adds to a metric of the namespace `Switchboard`.
+    #[must_use]
+    pub fn metric(mut self, name: &'static str, count: u64) -> Self {
+        self.metrics.push((name, count));
+        self
+    }
+
+    /// The time this request spent waiting for upstreams.
+    #[must_use]
+    pub fn upstream(self, waited: Duration) -> Self {
+        self.field("upstream_ms", millis(waited))
+    }
+
+    /// The answer in Function URL payload format 2.0
+    /// (<https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html#urls-payloads>).
+    pub fn into_payload(self) -> Value {
+        let headers: Map<String, Value> =
+            self.headers.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
+        json!({ "statusCode": self.status, "headers": headers, "body": self.body, "isBase64Encoded": false })
+    }
+
+    /// The request's log line, which also carries its metrics in CloudWatch embedded metric format
+    /// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>).
+    pub fn log_line(&self, function: &str, epoch_ms: u64, took: Duration, cold: bool) -> Value {
+        let mut line = Map::new();
+        line.insert("level".into(), if self.status >= 500 { "ERROR" } else { "INFO" }.into());
+        line.insert("function".into(), function.into());
+        line.insert("outcome".into(), self.outcome.into());
+        line.insert("status".into(), self.status.into());
+        line.insert("duration_ms".into(), millis(took));
+        line.insert("cold".into(), cold.into());
+        line.extend(self.fields.clone());
+        let mut counts: Map<String, Value> = Map::new();
+        counts.insert("Requests".into(), 1.into());
+        for (name, count) in &self.metrics {
+            counts.insert((*name).to_owned(), (*count).into());
+        }
+        let metrics: Vec<Value> = counts.keys().map(|name| json!({ "Name": name, "Unit": "Count" })).collect();
+        line.extend(counts);
+        line.insert("Function".into(), function.into());
+        let directive = json!({ "Namespace": "Switchboard", "Dimensions": [["Function"]], "Metrics": metrics });
+        line.insert("_aws".into(), json!({ "Timestamp": epoch_ms, "CloudWatchMetrics": [directive] }));
+        Value::Object(line)
+    }
+}
+
+fn millis(duration: Duration) -> Value {
+    json!((duration.as_secs_f64() * 1e4).round() / 10.0)
+}
+
+/// Why a request could not be served: what the caller sees, and what the log says. `cause` is for operators; it is made from
+/// kinds and codes, never from values that came in.
+#[derive(Debug)]
+pub struct Failure {
+    /// HTTP status for the caller.
+    pub status: u16,
+    /// What happened, for the log line.
+    pub outcome: &'static str,
+    /// For the log line.
+    pub cause: String,
+}
+
+impl From<Failure> for Reply {
+    fn from(failure: Failure) -> Self {
+        Reply::empty(failure.status, failure.outcome).field("error", failure.cause)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn payload_and_log_line() {
+        let reply = Reply::refused(405, "method_not_allowed").header("allow", "POST").field("phone", "+45••••5678");
+        let line = reply.log_line("f", 1_795_176_000_000, Duration::from_micros(1_240), true);
+        assert_eq!(line["outcome"], "method_not_allowed");
+        assert_eq!(line["duration_ms"], 1.2);
+        assert_eq!((&line["Refused"], &line["Requests"], &line["Function"]), (&json!(1), &json!(1), &json!("f")));
+        let names = line["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().unwrap();
+        assert_eq!(names.len(), 2);
+        let payload = reply.into_payload();
+        assert_eq!(payload["statusCode"], 405);
+        assert_eq!(payload["headers"]["allow"], "POST");
+        assert_eq!(payload["body"], "");
+    }
+}

@@ -1,0 +1,206 @@
+//! A Function URL event as a request: the guard in front of every function.
+//!
+//! The event (payload format 2.0, <https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html>) is read leniently into
+//! just what is used, so nothing that a stranger can put into a URL, header or body makes the process fail: what cannot be
+//! read is answered with 400. Path and query stay as they came, since signatures are made over exactly those bytes, and the
+//! host is taken from `requestContext.domainName`, which AWS sets, never from a header, which a client sets.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use serde::Deserialize;
+
+use crate::reply::Reply;
+
+/// An HTTP request as it reached the Function URL.
+#[derive(Debug)]
+pub struct Request {
+    /// Upper-case method.
+    pub method: String,
+    /// Path as sent, at least `/`.
+    pub path: String,
+    /// Query as sent, without `?`; may be empty.
+    pub query: String,
+    /// The Function URL's own host, set by AWS.
+    pub domain: String,
+    /// The body, base64 undone.
+    pub body: Bytes,
+    /// Lambda's id of this invocation.
+    pub id: String,
+    /// When Lambda ends this invocation.
+    pub deadline: Instant,
+    headers: HashMap<String, String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Event<'a> {
+    #[serde(borrow, default)]
+    raw_path: Cow<'a, str>,
+    #[serde(borrow, default)]
+    raw_query_string: Cow<'a, str>,
+    #[serde(default)]
+    headers: Option<HashMap<String, String>>,
+    #[serde(borrow)]
+    request_context: RequestContext<'a>,
+    #[serde(borrow, default)]
+    body: Option<Cow<'a, str>>,
+    #[serde(default)]
+    is_base64_encoded: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RequestContext<'a> {
+    #[serde(borrow, default)]
+    domain_name: Cow<'a, str>,
+    #[serde(borrow)]
+    http: Http<'a>,
+}
+
+#[derive(Deserialize)]
+struct Http<'a> {
+    #[serde(borrow)]
+    method: Cow<'a, str>,
+}
+
+impl Request {
+    /// Reads an event.
+    ///
+    /// # Errors
+    /// The 400 to answer with, when it is no Function URL event, holds characters that no URL has, or its base64 is broken.
+    pub fn from_event(event: &str, id: &str, deadline: Instant) -> Result<Self, Reply> {
+        let malformed = |what: &'static str| Reply::refused(400, "malformed_request").field("error", what);
+        let event: Event<'_> =
+            serde_json::from_str(event).map_err(|_| malformed("not a Function URL event (payload format 2.0)"))?;
+        if !is_uri_text(&event.raw_path) || !is_uri_text(&event.raw_query_string) {
+            return Err(malformed("the path or query holds characters that no URL has"));
+        }
+        let body = match (event.body, event.is_base64_encoded) {
+            (None, _) => Bytes::new(),
+            (Some(text), false) => Bytes::from(text.into_owned()),
+            (Some(text), true) => {
+                STANDARD.decode(text.as_bytes()).map_err(|_| malformed("the body is not the base64 it claims to be"))?.into()
+            }
+        };
+        let headers = event.headers.unwrap_or_default();
+        Ok(Self {
+            method: event.request_context.http.method.to_ascii_uppercase(),
+            path: if event.raw_path.is_empty() { "/".to_owned() } else { event.raw_path.into_owned() },
+            query: event.raw_query_string.into_owned(),
+            domain: event.request_context.domain_name.into_owned(),
+            body,
+            id: id.to_owned(),
+            deadline,
+            headers: headers.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect(),
+        })
+    }
+
+    /// A header by its lower-case name.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(String::as_str)
+    }
+
+    /// The media type of the body, lower-case, without parameters; empty if not given.
+    pub fn media_type(&self) -> String {
+        let value = self.header("content-type").unwrap_or_default();
+        value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+    }
+
+    /// Time left for work, keeping `reserve` for the answer.
+    pub fn remaining(&self, reserve: Duration) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now()).saturating_sub(reserve)
+    }
+
+    /// Checks that this is a `POST` of one of `media_types` to `path` of at most `limit` bytes.
+    ///
+    /// # Errors
+    /// The refusal to answer with: 404, 405, 415 or 413.
+    pub fn expect_post(&self, path: &str, media_types: &[&str], limit: usize) -> Result<(), Reply> {
+        if self.path != path {
+            return Err(Reply::refused(404, "not_found"));
+        }
+        if self.method != "POST" {
+            return Err(Reply::refused(405, "method_not_allowed").header("allow", "POST"));
+        }
+        if !media_types.contains(&self.media_type().as_str()) {
+            return Err(Reply::refused(415, "unsupported_media_type"));
+        }
+        if self.body.len() > limit {
+            return Err(Reply::refused(413, "too_large"));
+        }
+        Ok(())
+    }
+}
+
+/// Graphic ASCII without the characters that RFC 3986 keeps out of URLs as their delimiters: such text was never a URL.
+fn is_uri_text(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'<' | b'>' | b'\\'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn event() -> Value {
+        json!({
+            "rawPath": "/", "rawQueryString": "a=1&a=2", "headers": {"Content-Type": "Text/Plain; charset=UTF-8"},
+            "requestContext": {"domainName": "x.on.aws", "http": {"method": "post"}}, "body": "WUVT", "isBase64Encoded": true
+        })
+    }
+
+    fn read(event: &Value) -> Result<Request, Reply> {
+        Request::from_event(&event.to_string(), "id", Instant::now())
+    }
+
+    #[test]
+    fn a_good_event() {
+        let request = read(&event()).unwrap();
+        assert_eq!((request.method.as_str(), request.path.as_str(), request.query.as_str()), ("POST", "/", "a=1&a=2"));
+        assert_eq!(request.media_type(), "text/plain");
+        assert_eq!(&request.body[..], b"YES");
+    }
+
+    #[test]
+    fn hostile_events_are_answered_400() {
+        let mut cases = vec![json!(null), json!([]), json!("text"), json!({}), json!({"requestContext": {}})];
+        for (pointer, value) in [
+            ("/rawQueryString", json!("a=\"b\"")),
+            ("/rawQueryString", json!("a=b c")),
+            ("/rawPath", json!("/\u{7f}")),
+            ("/rawPath", json!("/å")),
+            ("/body", json!("!!!")),
+            ("/body", json!(7)),
+            ("/headers", json!({"host": 7})),
+            ("/requestContext/http", json!("POST")),
+        ] {
+            let mut event = event();
+            *event.pointer_mut(pointer).unwrap() = value;
+            cases.push(event);
+        }
+        for case in cases {
+            assert_eq!(read(&case).unwrap_err().status, 400, "{case}");
+        }
+        assert_eq!(Request::from_event(r#"{"rawPath":"\ud800"}"#, "id", Instant::now()).unwrap_err().status, 400);
+    }
+
+    #[test]
+    fn refusals_come_in_order() {
+        let mut request = read(&event()).unwrap();
+        let status = |request: &Request| request.expect_post("/", &["text/plain"], 3).map_err(|reply| reply.status);
+        assert_eq!(status(&request), Ok(()));
+        request.body = Bytes::from_static(b"long");
+        assert_eq!(status(&request), Err(413));
+        request.headers.clear();
+        assert_eq!(status(&request), Err(415));
+        request.method = "GET".to_owned();
+        assert_eq!(status(&request), Err(405));
+        request.path = "/x".to_owned();
+        assert_eq!(status(&request), Err(404));
+    }
+}

@@ -1,0 +1,148 @@
+//! What every `main` does: settings, INIT, the Lambda loop, one log line a request. The only place that reads the environment and
+//! the clock.
+
+use std::panic::AssertUnwindSafe;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use futures_util::FutureExt as _;
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use tracing::level_filters::LevelFilter;
+
+use crate::config::{self, Problems, Source};
+use crate::http;
+use crate::reply::Reply;
+use crate::request::Request;
+
+/// Runs a function as Lambda's custom runtime (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>) until Lambda ends it.
+///
+/// `configure` reads the settings; if it notes any problem, all of them go to standard error as one line and to Lambda's
+/// `init/error`, and the exit code is not zero. `connect` makes the function's state during INIT, where CPU is not throttled:
+/// it should fetch secrets and open connections. `handle` answers every request; nothing it does, not even a panic, becomes a
+/// function error.
+pub async fn serve<C, A>(
+    function: &'static str,
+    configure: impl FnOnce(&mut Source<'_>) -> Option<C>,
+    connect: impl AsyncFnOnce(C) -> Result<A, String>,
+    handle: impl AsyncFn(&A, &Request, SystemTime) -> Reply,
+) -> ExitCode {
+    quiet_panics(function);
+    let app = match config::read(&environment, |source| {
+        telemetry(function, source);
+        configure(source)
+    }) {
+        Ok(config) => connect(config).await.map_err(|why| Problems(vec![why])),
+        Err(problems) => Err(problems),
+    };
+    let app = match app {
+        Ok(app) => app,
+        Err(problems) => {
+            report_bad_start(function, &problems).await;
+            return ExitCode::FAILURE;
+        }
+    };
+    let cold = AtomicBool::new(true);
+    let (app, handle, cold) = (&app, &handle, &cold);
+    let service = service_fn(|event: LambdaEvent<Box<RawValue>>| async move {
+        let started = Instant::now();
+        let arrived = now();
+        let reply = match Request::from_event(event.payload.get(), &event.context.request_id, deadline(&event.context, arrived)) {
+            Ok(request) => {
+                let handled = AssertUnwindSafe(handle(app, &request, arrived)).catch_unwind().await;
+                handled.unwrap_or_else(|_| Reply::empty(500, "panic"))
+            }
+            Err(refusal) => refusal,
+        };
+        let line = reply.log_line(function, millis(arrived), started.elapsed(), cold.swap(false, Ordering::Relaxed));
+        print_line(&mut std::io::stdout().lock(), &line);
+        Ok::<Value, Error>(reply.into_payload())
+    });
+    match lambda_runtime::run(service).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(%error, "the Lambda Runtime API is gone");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs INIT's fetching and connecting, for at most two seconds: whatever is not there by then is met again by the first request.
+pub async fn warm_up(work: impl Future) {
+    let _too_slow = tokio::time::timeout(Duration::from_secs(2), work).await;
+}
+
+/// The time. Everything else takes it as an argument.
+#[expect(clippy::disallowed_methods, reason = "this is the one clock")]
+pub fn now() -> SystemTime {
+    SystemTime::now()
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the one look into the environment")]
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+fn millis(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn deadline(context: &lambda_runtime::Context, now: SystemTime) -> Instant {
+    Instant::now() + Duration::from_millis(context.deadline.saturating_sub(millis(now)))
+}
+
+/// Diagnostics as JSON lines on standard output, from `LOG_LEVEL` (`error`, `warn`, `info`, `debug`, `trace`) upwards. Only our own: the
+/// SDK's and the HTTP stack's events show requests, which hold numbers and links.
+fn telemetry(function: &str, source: &mut Source<'_>) {
+    use tracing_subscriber::filter::Targets;
+    use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+    use tracing_subscriber::util::SubscriberInitExt as _;
+    let level = source.choice(
+        "LOG_LEVEL",
+        &[
+            ("info", LevelFilter::INFO),
+            ("error", LevelFilter::ERROR),
+            ("warn", LevelFilter::WARN),
+            ("debug", LevelFilter::DEBUG),
+            ("trace", LevelFilter::TRACE),
+        ],
+    );
+    let own = Targets::new().with_target("shared", level).with_target(function.replace('-', "_"), level);
+    let layer = tracing_subscriber::fmt::layer().json().flatten_event(true).with_current_span(false).with_span_list(false);
+    tracing_subscriber::registry().with(layer.with_filter(own)).init();
+}
+
+/// A panic's message may hold what came in; only its place is told.
+fn quiet_panics(function: &'static str) {
+    std::panic::set_hook(Box::new(move |panic| {
+        let place = panic.location().map(ToString::to_string);
+        let line = json!({ "level": "ERROR", "function": function, "outcome": "panic", "place": place });
+        print_line(&mut std::io::stderr().lock(), &line);
+    }));
+}
+
+fn print_line(out: &mut impl std::io::Write, line: &Value) {
+    // Nobody is left to be told when standard output is closed.
+    let _closed = writeln!(out, "{line}").and_then(|()| out.flush());
+}
+
+async fn report_bad_start(function: &str, problems: &Problems) {
+    let line = json!({ "level": "ERROR", "function": function, "outcome": "bad_configuration", "problems": problems.0 });
+    print_line(&mut std::io::stderr().lock(), &line);
+    let Some(api) = environment("AWS_LAMBDA_RUNTIME_API") else { return };
+    let (Ok(url), Ok(client)) =
+        (format!("http://{api}/2018-06-01/runtime/init/error").parse(), http::Client::new(http::Settings::default()))
+    else {
+        return;
+    };
+    let report = json!({ "errorType": "Configuration", "errorMessage": problems.to_string(), "stackTrace": [] });
+    let request = client
+        .request(reqwest::Method::POST, url)
+        .header("Lambda-Runtime-Function-Error-Type", "Configuration")
+        .body(report.to_string());
+    // Lambda sees the exit code in any case.
+    let _unreported = client.send(request, 4096, Duration::from_secs(2)).await;
+}

@@ -1,0 +1,198 @@
+//! Credentials from AWS Secrets Manager: one JSON object a secret, cached five minutes, fetched again early when a provider or
+//! a signature says that it changed.
+//!
+//! A secret that cannot be had is never skipped: callers refuse with 503 (fail closed).
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use secrecy::SecretString;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::reply::Failure;
+
+/// Values are used at most this long.
+const LIFE: Duration = Duration::from_secs(300);
+/// A mismatch fetches again at most this often, so that a stranger's bad signatures cannot run up requests.
+const REFRESH_INTERVAL: Duration = Duration::from_secs(60);
+
+/// The content of a secret: a JSON object of strings.
+pub trait Content: Sized {
+    /// What the secret is called in messages (`twilio`).
+    const NAME: &'static str;
+
+    /// Takes what is needed from the object.
+    fn take(keys: &mut Keys) -> Option<Self>;
+}
+
+/// The keys of a secret being read; collects what is missing.
+#[derive(Debug)]
+pub struct Keys {
+    values: std::collections::HashMap<String, Value>,
+    missing: Vec<&'static str>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Value {
+    Text(SecretString),
+    Flag(bool),
+    Other(serde::de::IgnoredAny),
+}
+
+impl Keys {
+    /// A value that must be there and not blank.
+    pub fn required(&mut self, key: &'static str) -> Option<SecretString> {
+        let value = self.optional(key);
+        if value.is_none() {
+            self.missing.push(key);
+        }
+        value
+    }
+
+    /// A value that may be left out.
+    pub fn optional(&mut self, key: &'static str) -> Option<SecretString> {
+        match self.values.remove(key) {
+            Some(Value::Text(value)) if !secrecy::ExposeSecret::expose_secret(&value).trim().is_empty() => Some(value),
+            _ => None,
+        }
+    }
+
+    /// A switch, off if left out.
+    pub fn flag(&mut self, key: &'static str) -> bool {
+        matches!(self.values.get(key), Some(Value::Flag(true)))
+    }
+}
+
+/// Why a secret cannot be used; names the secret, never its value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretError(String);
+
+impl fmt::Display for SecretError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<SecretError> for Failure {
+    fn from(error: SecretError) -> Self {
+        Failure { status: 503, outcome: "secret_unavailable", cause: error.0 }
+    }
+}
+
+/// One secret, fetched when needed.
+pub struct Secret<T> {
+    id: String,
+    client: aws_sdk_secretsmanager::Client,
+    cache: Mutex<Cache<T>>,
+    content: PhantomData<T>,
+}
+
+struct Cache<T> {
+    value: Option<(Arc<T>, SystemTime)>,
+    refreshed: Option<SystemTime>,
+}
+
+impl<T: Content> Secret<T> {
+    /// The secret with this id or ARN; nothing is fetched yet.
+    pub fn new(id: String, client: aws_sdk_secretsmanager::Client) -> Self {
+        Self { id, client, cache: Mutex::new(Cache { value: None, refreshed: None }), content: PhantomData }
+    }
+
+    /// The current value, from memory if it was fetched within five minutes.
+    ///
+    /// # Errors
+    /// When Secrets Manager has no answer, or the value lacks a key.
+    pub async fn get(&self, now: SystemTime) -> Result<Arc<T>, SecretError> {
+        if let Some((value, fetched)) = &self.lock().value
+            && now.duration_since(*fetched).is_ok_and(|age| age < LIFE)
+        {
+            return Ok(Arc::clone(value));
+        }
+        self.fetch(now).await
+    }
+
+    /// The value fetched anew, because the cached one did not fit; `None` when that was done within the last minute.
+    ///
+    /// # Errors
+    /// As [`Secret::get`].
+    pub async fn refresh(&self, now: SystemTime) -> Result<Option<Arc<T>>, SecretError> {
+        {
+            let mut cache = self.lock();
+            if cache.refreshed.is_some_and(|last| now.duration_since(last).is_ok_and(|age| age < REFRESH_INTERVAL)) {
+                return Ok(None);
+            }
+            cache.refreshed = Some(now);
+        }
+        self.fetch(now).await.map(Some)
+    }
+
+    async fn fetch(&self, now: SystemTime) -> Result<Arc<T>, SecretError> {
+        let output = self.client.get_secret_value().secret_id(&self.id).send().await.map_err(|error| {
+            SecretError(format!("secret {} ({}): {}", T::NAME, self.id, crate::aws::cause("GetSecretValue", &error)))
+        })?;
+        let value = Arc::new(parse::<T>(&self.id, output.secret_string().unwrap_or_default())?);
+        self.lock().value = Some((Arc::clone(&value), now));
+        Ok(value)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Cache<T>> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn parse<T: Content>(id: &str, text: &str) -> Result<T, SecretError> {
+    let values = object(text).ok_or_else(|| SecretError(format!("secret {} ({id}) is not a JSON object", T::NAME)))?;
+    let mut keys = Keys { values, missing: Vec::new() };
+    let content = T::take(&mut keys);
+    if !keys.missing.is_empty() {
+        return Err(SecretError(format!("secret {} ({id}) lacks {}", T::NAME, keys.missing.join(", "))));
+    }
+    content.ok_or_else(|| SecretError(format!("secret {} ({id}) is incomplete", T::NAME)))
+}
+
+fn object<V: DeserializeOwned>(text: &str) -> Option<std::collections::HashMap<String, V>> {
+    serde_json::from_str(text).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use secrecy::ExposeSecret as _;
+
+    struct Pair {
+        user: SecretString,
+        old: Option<SecretString>,
+        encoded: bool,
+    }
+
+    impl Content for Pair {
+        const NAME: &'static str = "pair";
+
+        fn take(keys: &mut Keys) -> Option<Self> {
+            let (user, key) = (keys.required("user"), keys.required("key"));
+            key?;
+            Some(Self { user: user?, old: keys.optional("old"), encoded: keys.flag("encoded") })
+        }
+    }
+
+    #[test]
+    fn keys_are_checked_by_name() {
+        let pair = parse::<Pair>("id", r#"{"user":"u","key":"k","encoded":true,"more":[1],"old":null}"#).unwrap();
+        assert_eq!(pair.user.expose_secret(), "u");
+        assert!(pair.old.is_none() && pair.encoded);
+        let error = |text: &str| parse::<Pair>("app/pair", text).err().unwrap().to_string();
+        assert_eq!(error("{}"), "secret pair (app/pair) lacks user, key");
+        assert_eq!(error(r#"{"user":"u","key":""}"#), "secret pair (app/pair) lacks key");
+        assert_eq!(error("hunter2"), "secret pair (app/pair) is not a JSON object");
+    }
+
+    #[test]
+    fn debug_output_hides_values() {
+        let keys = Keys { values: object(r#"{"user":"hunter2"}"#).unwrap(), missing: vec![] };
+        assert!(!format!("{keys:?}").contains("hunter2"));
+    }
+}

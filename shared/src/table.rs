@@ -1,0 +1,414 @@
+//! The one DynamoDB table: keys, items, and the few operations the functions need.
+//!
+//! Conditional writes are the only lock. Every item has `expires_at` (epoch seconds, the table's TTL attribute); DynamoDB
+//! deletes late, up to days (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html>), so readers compare it
+//! with `now` themselves. An outage is [`Unavailable`], never "not found".
+
+use std::collections::HashMap;
+use std::fmt;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{
+    AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update as SdkUpdate,
+};
+
+use crate::reply::Failure;
+
+/// Seconds since 1970, as stored.
+pub fn epoch(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+/// The primary key of an item. The parts come from validated values only (E.164, SIDs, hashes), so they hold no stray `#`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key {
+    /// Partition key, `prefix#value`.
+    pub pk: String,
+    /// Sort key.
+    pub sk: String,
+}
+
+impl Key {
+    /// A key.
+    pub fn new(pk: impl Into<String>, sk: impl Into<String>) -> Self {
+        Self { pk: pk.into(), sk: sk.into() }
+    }
+
+    fn attributes(self) -> HashMap<String, AttributeValue> {
+        HashMap::from([("pk".to_owned(), AttributeValue::S(self.pk)), ("sk".to_owned(), AttributeValue::S(self.sk))])
+    }
+}
+
+/// An attribute to store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    /// A string.
+    S(String),
+    /// A whole number.
+    N(u64),
+    /// A map.
+    M(Vec<(&'static str, Value)>),
+}
+
+impl From<Value> for AttributeValue {
+    fn from(value: Value) -> Self {
+        match value {
+            Value::S(text) => Self::S(text),
+            Value::N(number) => Self::N(number.to_string()),
+            Value::M(entries) => {
+                Self::M(entries.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect())
+            }
+        }
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::S(text.to_owned())
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::S(text)
+    }
+}
+
+impl From<u64> for Value {
+    fn from(number: u64) -> Self {
+        Self::N(number)
+    }
+}
+
+/// Attributes as stored: an item, or a map within one.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Item(HashMap<String, AttributeValue>);
+
+impl Item {
+    /// A string attribute.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.0.get(name)?.as_s().ok().map(String::as_str)
+    }
+
+    /// A whole-number attribute.
+    pub fn number(&self, name: &str) -> Option<u64> {
+        self.0.get(name)?.as_n().ok()?.parse().ok()
+    }
+
+    /// The map attributes whose name begins with `prefix`, as (rest of the name, map).
+    pub fn maps<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, Item)> {
+        self.0.iter().filter_map(move |(name, value)| {
+            Some((name.strip_prefix(prefix)?, Item(value.as_m().ok()?.clone())))
+        })
+    }
+}
+
+#[cfg(test)]
+impl Item {
+    /// An item made by hand.
+    pub(crate) fn for_tests(texts: &[(&str, &str)], numbers: &[(&str, u64)]) -> Self {
+        let texts = texts.iter().map(|(name, text)| ((*name).to_owned(), AttributeValue::S((*text).to_owned())));
+        let numbers = numbers.iter().map(|(name, number)| ((*name).to_owned(), AttributeValue::N(number.to_string())));
+        Self(texts.chain(numbers).collect())
+    }
+}
+
+/// DynamoDB could not be used. The text names the operation and the kind of error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unavailable(String);
+
+impl fmt::Display for Unavailable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<Unavailable> for Failure {
+    fn from(error: Unavailable) -> Self {
+        Failure { status: 503, outcome: "table_unavailable", cause: error.0 }
+    }
+}
+
+/// The answer to a conditional write.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Write {
+    /// Done; the item as it is now.
+    Done(Item),
+    /// The condition does not hold; the item as it is, empty if there is none.
+    Refused(Item),
+}
+
+/// An update of one item under a condition. Attribute names are the crate's own constants.
+#[derive(Debug, Clone)]
+pub struct Update {
+    key: Key,
+    sets: Vec<(String, Value)>,
+    adds: Vec<(String, u64)>,
+    removes: Vec<String>,
+    condition: Option<String>,
+    values: Vec<(&'static str, Value)>,
+}
+
+impl Update {
+    /// An update of the item at `key`, which is made if it does not exist.
+    pub fn new(key: Key) -> Self {
+        Self { key, sets: Vec::new(), adds: Vec::new(), removes: Vec::new(), condition: None, values: Vec::new() }
+    }
+
+    /// Sets an attribute.
+    #[must_use]
+    pub fn set(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.sets.push((name.into(), value.into()));
+        self
+    }
+
+    /// Adds to a number, from 0 if absent.
+    #[must_use]
+    pub fn add(mut self, name: impl Into<String>, number: u64) -> Self {
+        self.adds.push((name.into(), number));
+        self
+    }
+
+    /// Removes an attribute.
+    #[must_use]
+    pub fn remove(mut self, name: impl Into<String>) -> Self {
+        self.removes.push(name.into());
+        self
+    }
+
+    /// Only if `condition` holds: a DynamoDB condition expression whose `:names` are bound by [`Update::bind`].
+    #[must_use]
+    pub fn only_if(mut self, condition: impl Into<String>) -> Self {
+        self.condition = Some(condition.into());
+        self
+    }
+
+    /// Binds a value of the condition.
+    #[must_use]
+    pub fn bind(mut self, name: &'static str, value: impl Into<Value>) -> Self {
+        self.values.push((name, value.into()));
+        self
+    }
+
+    fn into_parts(self) -> Parts {
+        let mut names = HashMap::new();
+        let mut values: HashMap<String, AttributeValue> =
+            self.values.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
+        let mut expression = String::new();
+        let mut clause = |verb: &str, terms: Vec<String>| {
+            if !terms.is_empty() {
+                expression.push_str(&format!("{verb} {} ", terms.join(", ")));
+            }
+        };
+        let mut placeholder = |name: String| {
+            let placeholder = format!("#n{}", names.len());
+            names.insert(placeholder.clone(), name);
+            placeholder
+        };
+        let mut bound = |value: AttributeValue| {
+            let placeholder = format!(":v{}", values.len());
+            values.insert(placeholder.clone(), value);
+            placeholder
+        };
+        let sets = self.sets.into_iter();
+        clause("SET", sets.map(|(name, value)| format!("{} = {}", placeholder(name), bound(value.into()))).collect());
+        let adds = self.adds.into_iter();
+        clause("ADD", adds.map(|(name, number)| format!("{} {}", placeholder(name), bound(Value::N(number).into()))).collect());
+        clause("REMOVE", self.removes.into_iter().map(&mut placeholder).collect());
+        Parts {
+            key: self.key.attributes(),
+            expression,
+            condition: self.condition,
+            names: Some(names).filter(|names| !names.is_empty()),
+            values: Some(values).filter(|values| !values.is_empty()),
+        }
+    }
+}
+
+struct Parts {
+    key: HashMap<String, AttributeValue>,
+    expression: String,
+    condition: Option<String>,
+    names: Option<HashMap<String, String>>,
+    values: Option<HashMap<String, AttributeValue>>,
+}
+
+/// The table.
+#[derive(Debug, Clone)]
+pub struct Table {
+    client: Client,
+    name: String,
+}
+
+impl Table {
+    /// The table of this name.
+    pub fn new(client: Client, name: String) -> Self {
+        Self { client, name }
+    }
+
+    /// Reads an item, consistently; an expired one counts as absent.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    pub async fn get(&self, key: Key, now: SystemTime) -> Result<Option<Item>, Unavailable> {
+        let output = self
+            .client
+            .get_item()
+            .table_name(&self.name)
+            .set_key(Some(key.attributes()))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|error| Unavailable(crate::aws::cause("GetItem", &error)))?;
+        let item = output.item.map(Item);
+        Ok(item.filter(|item| item.number("expires_at").is_none_or(|end| end > epoch(now))))
+    }
+
+    /// Updates an item; its condition may refuse.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    pub async fn update(&self, update: Update) -> Result<Write, Unavailable> {
+        let parts = update.into_parts();
+        let result = self
+            .client
+            .update_item()
+            .table_name(&self.name)
+            .set_key(Some(parts.key))
+            .update_expression(parts.expression)
+            .set_condition_expression(parts.condition)
+            .set_expression_attribute_names(parts.names)
+            .set_expression_attribute_values(parts.values)
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        match result {
+            Ok(output) => Ok(Write::Done(Item(output.attributes.unwrap_or_default()))),
+            Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {
+                let UpdateItemError::ConditionalCheckFailedException(refusal) = error.into_err() else {
+                    return Ok(Write::Refused(Item::default()));
+                };
+                Ok(Write::Refused(Item(refusal.item.unwrap_or_default())))
+            }
+            Err(error) => Err(Unavailable(crate::aws::cause("UpdateItem", &error))),
+        }
+    }
+
+    /// Deletes an item if `condition` (see [`Update::only_if`]) holds.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    pub async fn delete(
+        &self,
+        key: Key,
+        condition: Option<(String, Vec<(&'static str, Value)>)>,
+    ) -> Result<Write, Unavailable> {
+        let (condition, values) = condition.unzip();
+        let values = values.map(|values| values.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect());
+        let result = self
+            .client
+            .delete_item()
+            .table_name(&self.name)
+            .set_key(Some(key.attributes()))
+            .set_condition_expression(condition)
+            .set_expression_attribute_values(values)
+            .send()
+            .await;
+        match result {
+            Ok(_) => Ok(Write::Done(Item::default())),
+            Err(SdkError::ServiceError(error))
+                if matches!(error.err(), DeleteItemError::ConditionalCheckFailedException(_)) =>
+            {
+                Ok(Write::Refused(Item::default()))
+            }
+            Err(error) => Err(Unavailable(crate::aws::cause("DeleteItem", &error))),
+        }
+    }
+
+    /// Makes all updates or none. `Ok(None)`: done. `Ok(Some(refusals))`: nothing was written; for each update, in order,
+    /// the item that its condition refused (empty if there is none), `None` where it did not refuse.
+    ///
+    /// # Errors
+    /// [`Unavailable`], also when other transactions kept these items busy through the SDK's and our own retries.
+    pub async fn update_all(&self, updates: Vec<Update>) -> Result<Option<Vec<Option<Item>>>, Unavailable> {
+        let items: Vec<TransactWriteItem> = updates
+            .into_iter()
+            .map(|update| {
+                let parts = update.into_parts();
+                let update = SdkUpdate::builder()
+                    .table_name(&self.name)
+                    .set_key(Some(parts.key))
+                    .update_expression(parts.expression)
+                    .set_condition_expression(parts.condition)
+                    .set_expression_attribute_names(parts.names)
+                    .set_expression_attribute_values(parts.values)
+                    .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+                    .build();
+                update.map(|update| TransactWriteItem::builder().update(update).build())
+            })
+            .collect::<Result<_, _>>()
+            .map_err(|_| Unavailable("TransactWriteItems: request could not be made".to_owned()))?;
+        // A transaction that meets another one on the same item is cancelled as a conflict, not queued.
+        for attempt in 1_u32.. {
+            let result = self.client.transact_write_items().set_transact_items(Some(items.clone())).send().await;
+            let error = match result {
+                Ok(_) => return Ok(None),
+                Err(error) => error,
+            };
+            let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error() else {
+                return Err(Unavailable(crate::aws::cause("TransactWriteItems", &error)));
+            };
+            let reasons = cancelled.cancellation_reasons();
+            let refused = |code: Option<&str>| code == Some("ConditionalCheckFailed");
+            if reasons.iter().any(|reason| refused(reason.code())) {
+                let refusals = reasons.iter().map(|reason| {
+                    refused(reason.code()).then(|| Item(reason.item().cloned().unwrap_or_default()))
+                });
+                return Ok(Some(refusals.collect()));
+            }
+            let conflict = reasons.iter().any(|reason| reason.code() == Some("TransactionConflict"));
+            if !conflict || attempt == 6 {
+                let codes: Vec<&str> = reasons.iter().filter_map(|reason| reason.code()).collect();
+                return Err(Unavailable(format!("TransactWriteItems: {}", codes.join(", "))));
+            }
+            tokio::time::sleep(Duration::from_millis(u64::from(10 * attempt) + random_below(20))).await;
+        }
+        unreachable!("the loop returns")
+    }
+}
+
+/// A random number from 0 to `bound - 1`.
+pub fn random_below(bound: u64) -> u64 {
+    getrandom::u64().unwrap_or_default() % bound
+}
+
+/// A fresh name for one invocation's claims, by which it recognises its own after an answer was lost.
+pub fn owner_id() -> String {
+    format!("{:016x}{:016x}", random_below(u64::MAX), random_below(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn expressions() {
+        let parts = Update::new(Key::new("rate#sms#x", "1"))
+            .set("expires_at", 5)
+            .add("hits", 1)
+            .remove("lease_until")
+            .only_if("attribute_not_exists(hits) OR hits < :max")
+            .bind(":max", 3)
+            .into_parts();
+        assert_eq!(parts.expression, "SET #n0 = :v1 ADD #n1 :v2 REMOVE #n2 ");
+        assert_eq!(parts.names.unwrap()["#n2"], "lease_until");
+        let values = parts.values.unwrap();
+        assert_eq!((&values[":max"], &values[":v1"]), (&AttributeValue::N("3".into()), &AttributeValue::N("5".into())));
+    }
+}

@@ -1,0 +1,154 @@
+//! Sending a text: `POST /2010-04-01/Accounts/{AccountSid}/Messages.json`
+//! (<https://www.twilio.com/docs/messaging/api/message-resource#create-a-message-resource>).
+//!
+//! There is no idempotency key: once the request may have been received, only an answer tells. Error codes:
+//! <https://www.twilio.com/docs/api/errors>.
+
+use std::time::{Duration, SystemTime};
+
+use reqwest::Method;
+use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
+use secrecy::ExposeSecret as _;
+use serde::Deserialize;
+
+use super::{Credentials, is_sid};
+use crate::config::Source;
+use crate::http::{Answer, BaseUrl, Client, NoAnswer};
+use crate::phone::E164;
+use crate::reply::Failure;
+use crate::secrets::Secret;
+use crate::sms::{Outbound, Receipt, SendError};
+
+const ANSWER_LIMIT: usize = 256 * 1024;
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// The number itself can never be texted: impossible, opted out, not routable, not a mobile, a landline.
+const RECIPIENT_CODES: [u32; 6] = [21211, 21217, 21610, 21612, 21614, 21635];
+
+/// Who texts come from.
+#[derive(Debug, Clone)]
+pub struct Sender {
+    /// One of our numbers.
+    pub number: Option<E164>,
+    /// A Messaging Service (`MG…`), which chooses the number.
+    pub service: Option<String>,
+}
+
+impl Sender {
+    /// Reads `TWILIO_NUMBER` and `TWILIO_MESSAGING_SERVICE`, of which one is required.
+    pub fn read(source: &mut Source<'_>) -> Self {
+        let number = source.parsed("TWILIO_NUMBER", "an E.164 number such as +15005550006");
+        let service = source.optional("TWILIO_MESSAGING_SERVICE").map(|text| text.trim().to_owned());
+        if source.optional("TWILIO_NUMBER").is_none() && service.is_none() {
+            source.problem("TWILIO_NUMBER or TWILIO_MESSAGING_SERVICE is missing");
+        }
+        if service.as_deref().is_some_and(|sid| !is_sid(sid, &["MG"])) {
+            source.problem("TWILIO_MESSAGING_SERVICE is not a SID such as MG followed by 32 hexadecimal digits");
+        }
+        Self { number, service }
+    }
+}
+
+/// The Messages resource.
+#[derive(Debug, Clone)]
+pub struct Messages {
+    client: Client,
+    base: BaseUrl,
+    sender: Sender,
+}
+
+#[derive(Deserialize)]
+struct Created {
+    sid: Option<String>,
+    num_segments: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Refusal {
+    code: Option<u32>,
+}
+
+impl Messages {
+    /// The resource at `base` (`TWILIO_URL`).
+    pub fn new(client: Client, base: BaseUrl, sender: Sender) -> Self {
+        Self { client, base, sender }
+    }
+
+    /// Sends a text, once; refused credentials are fetched anew and tried a second time. At most `within`.
+    ///
+    /// # Errors
+    /// The outer error when the credentials cannot be had (nothing was sent), the inner one from Twilio's answer.
+    pub async fn send(
+        &self,
+        sms: &Outbound<'_>,
+        secret: &Secret<Credentials>,
+        now: SystemTime,
+        within: Duration,
+    ) -> Result<Result<Receipt, SendError>, Failure> {
+        let started = std::time::Instant::now();
+        let first = self.create(sms, &*secret.get(now).await?, TIMEOUT.min(within)).await;
+        if first == Err(SendError::Unauthorized)
+            && let Some(fresh) = secret.refresh(now).await?
+        {
+            return Ok(self.create(sms, &fresh, TIMEOUT.min(within.saturating_sub(started.elapsed()))).await);
+        }
+        Ok(first)
+    }
+
+    async fn create(&self, sms: &Outbound<'_>, credentials: &Credentials, timeout: Duration) -> Result<Receipt, SendError> {
+        let account = credentials.account_sid.expose_secret();
+        if !is_sid(account, &["AC"]) {
+            return Err(SendError::Unauthorized);
+        }
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        form.append_pair("To", sms.to.reveal()).append_pair("Body", sms.body);
+        if let Some(number) = &self.sender.number {
+            form.append_pair("From", number.reveal());
+        }
+        if let Some(service) = &self.sender.service {
+            form.append_pair("MessagingServiceSid", service);
+        }
+        let (user, password) = match &credentials.api_key {
+            Some((sid, secret)) => (sid.expose_secret(), secret.expose_secret()),
+            None => (account, credentials.auth_token.expose_secret()),
+        };
+        let request = self
+            .client
+            .request(Method::POST, self.base.join(&format!("2010-04-01/Accounts/{account}/Messages.json")))
+            .basic_auth(user, Some(password))
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(form.finish());
+        match self.client.send(request, ANSWER_LIMIT, timeout).await {
+            Ok(answer) => judge(&answer),
+            Err(NoAnswer::NotSent(_)) => Err(SendError::Unavailable),
+            Err(NoAnswer::Unknown(_)) => Err(SendError::Unknown),
+        }
+    }
+}
+
+fn judge(answer: &Answer) -> Result<Receipt, SendError> {
+    let code = || answer.json::<Refusal>().and_then(|refusal| refusal.code);
+    match answer.status {
+        // Accepted, whatever the body.
+        200..=299 => {
+            let created: Option<Created> = answer.json();
+            let (id, segments) = created.map_or((None, None), |created| (created.sid, created.num_segments));
+            Ok(Receipt {
+                id: id.filter(|sid| is_sid(sid, &["SM", "MM"])),
+                segments: segments.and_then(|text| text.parse().ok()),
+            })
+        }
+        429 => {
+            let after = answer.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+            Err(SendError::RateLimited { after: after.map(Duration::from_secs) })
+        }
+        401 | 403 => Err(SendError::Unauthorized),
+        400..=499 => {
+            let code = code();
+            let recipient = code.is_some_and(|code| RECIPIENT_CODES.contains(&code));
+            Err(SendError::Refused { recipient, code })
+        }
+        503 => Err(SendError::Unavailable),
+        500..=599 => Err(SendError::Unknown),
+        _ => Err(SendError::Refused { recipient: false, code: None }),
+    }
+}

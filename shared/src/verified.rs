@@ -1,0 +1,27 @@
+//! Proof that a vendor's signature covered a value.
+
+use std::ops::Deref;
+
+/// A value whose sender has been authenticated. Only the vendors' signature checks in this crate can make one, and all
+/// parsing of what a webhook means takes one, so a function cannot read before it verified.
+#[derive(Debug)]
+pub struct Verified<T>(T);
+
+impl<T> Verified<T> {
+    pub(crate) fn vouch(value: T) -> Self {
+        Self(value)
+    }
+
+    /// The value, out of its wrapper.
+    pub fn into_inner(self) -> T {
+        self.0
+    }
+}
+
+impl<T> Deref for Verified<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
