@@ -6,19 +6,22 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ring::{digest, hmac};
+use url::Url;
 
-use crate::http::BaseUrl;
 
 /// The addresses that Twilio may have signed for a request to `base` + `path` + `query`.
 ///
 /// With and without port, since Twilio's own back end is not consistent there (comments in all official SDKs), and for the root
 /// also without its slash, because a webhook URL may be registered that way.
-pub fn candidates(base: &BaseUrl, path: &str, query: &str) -> Vec<String> {
-    let url = base.as_url();
-    let host = url.host_str().unwrap_or_default();
-    let bare = format!("{}://{host}", url.scheme());
-    let ported = format!("{bare}:{}", url.port_or_known_default().unwrap_or(443));
-    let prefix = url.path().trim_end_matches('/');
+pub fn candidates(base: &Url, path: &str, query: &str) -> Vec<String> {
+    let user = match (base.username(), base.password()) {
+        ("", None) => String::new(),
+        (user, None) => format!("{user}@"),
+        (user, Some(password)) => format!("{user}:{password}@"),
+    };
+    let bare = format!("{}://{user}{}", base.scheme(), base.host_str().unwrap_or_default());
+    let ported = format!("{bare}:{}", base.port_or_known_default().unwrap_or(443));
+    let prefix = base.path().trim_end_matches('/');
     let query = if query.is_empty() { String::new() } else { format!("?{query}") };
     let mut urls = Vec::new();
     for origin in [bare, ported] {

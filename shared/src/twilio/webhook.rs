@@ -41,7 +41,7 @@ pub async fn authenticate(
     let Some(signature) = signature else { return Err(Reply::refused(403, "signature_missing")) };
     let own: Option<BaseUrl> = format!("https://{}", request.domain).parse().ok();
     let Some(base) = public_url.or(own.as_ref()) else { return Err(Reply::refused(403, "bad_signature")) };
-    let urls = signature::candidates(base, &request.path, &request.query);
+    let urls = signature::candidates(base.as_url(), &request.path, &request.query);
     let pairs: Vec<(String, String)> = form_urlencoded::parse(&request.body).into_owned().collect();
     let fits = |credentials: &Credentials| {
         let tokens = [Some(&credentials.auth_token), credentials.previous_auth_token.as_ref()];
