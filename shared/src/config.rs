@@ -46,7 +46,11 @@ pub fn read<C>(
 impl Source<'_> {
     /// Notes a problem that is not about a single variable's syntax.
     pub fn problem(&mut self, what: impl Into<String>) {
-        self.problems.push(what.into());
+        let what = what.into();
+        // A variable that two readers want is one problem.
+        if !self.problems.contains(&what) {
+            self.problems.push(what);
+        }
     }
 
     /// The value, if set and not blank.

@@ -57,6 +57,7 @@ struct Rules {
     words: Words,
     valid_hours: u64,
     open_password_links: bool,
+    by_management: bool,
 }
 
 #[derive(Debug)]
@@ -79,6 +80,7 @@ impl Config {
             words: Words::read(source),
             valid_hours: source.number("RESET_VALID_HOURS", 8, 0..=720),
             open_password_links: source.choice("PASSWORD_ACTION", &[("send-link", false), ("click", true)]),
+            by_management: source.choice("CONFIRM_WITH", &[("link", false), ("management-api", true)]),
         };
         let messages = Texts {
             wrong: source.message("WRONG_SMS_MESSAGE", "Try again. Reply YES or don't reply"),
@@ -93,10 +95,10 @@ impl Config {
         if !messages.password_link.contains("{link}") {
             source.problem("PASSWORD_LINK_MESSAGE must contain {link}, where the link goes");
         }
-        let by_management = source.choice("CONFIRM_WITH", &[("link", false), ("management-api", true)]);
-        let tenant_needed = by_management || source.optional("AUTH0_URL").is_some();
+        let tenant_needed = rules.by_management || source.optional("AUTH0_URL").is_some();
         let tenant = tenant_needed.then(|| source.base_url("AUTH0_URL", None)).flatten();
-        let auth0_secret = by_management.then(|| source.required("AUTH0_SECRET")).flatten();
+        let auth0_secret =
+            if rules.by_management { source.required("AUTH0_SECRET") } else { source.optional("AUTH0_SECRET") };
         let links = link::Rules::read(source);
         Some(Self {
             aws: aws?,
@@ -322,17 +324,10 @@ impl App {
             return Outcome::new("password_link", &self.messages.password_link.replace("{link}", link.reveal()));
         }
         let confirmation = match &self.users {
-            Some(users) if request.kind == Kind::Verification => {
-                let work = users.verify_email(&request.email, turn.now);
-                match tokio::time::timeout(turn.left(), work).await {
-                    Ok(Ok(Verification::Verified)) => Confirmation::Confirmed,
-                    Ok(Ok(Verification::NoUser)) => Confirmation::Refused,
-                    Ok(Ok(Verification::Several)) => Confirmation::Unclear("several users have this address".to_owned()),
-                    Ok(Err(error)) => Confirmation::Unclear(error.to_string()),
-                    Err(_) => Confirmation::Unclear("no answer in time".to_owned()),
-                }
+            Some(users) if self.rules.by_management && request.kind == Kind::Verification => {
+                by_management(users, &request.email, turn).await
             }
-            _ => link::confirm(&self.http, &link, Instant::now() + turn.left()).await,
+            users => self.by_link(&link, users.as_ref(), &request.email, turn).await,
         };
         match confirmation {
             Confirmation::Confirmed => {
@@ -347,6 +342,19 @@ impl App {
         }
     }
 
+    /// Follows a link. Where that did not end in a clear success, the user's record is asked, if we may read it: an earlier attempt
+    /// whose answer was lost has used the link up, and the person should hear the truth.
+    async fn by_link(&self, link: &link::Link, users: Option<&Users>, email: &str, turn: &Turn<'_>) -> Confirmation {
+        let followed = link::confirm(&self.http, link, Instant::now() + turn.left()).await;
+        match users {
+            Some(users) if followed != Confirmation::Confirmed && link.kind == Kind::Verification => {
+                let record = tokio::time::timeout(turn.left(), users.is_verified(email, turn.now)).await;
+                if record == Ok(Ok(true)) { Confirmation::Confirmed } else { followed }
+            }
+            _ => followed,
+        }
+    }
+
     fn list(&self, requests: &[pending::Request], now: SystemTime) -> String {
         let mut text = "Several requests are waiting for you.".to_owned();
         for request in requests {
@@ -356,6 +364,16 @@ impl App {
             text.push_str(&format!("\nReply {} {code} for {kind} ({age})", self.rules.words.shown));
         }
         text
+    }
+}
+
+async fn by_management(users: &Users, email: &str, turn: &Turn<'_>) -> Confirmation {
+    match tokio::time::timeout(turn.left(), users.verify_email(email, turn.now)).await {
+        Ok(Ok(Verification::Verified)) => Confirmation::Confirmed,
+        Ok(Ok(Verification::NoUser)) => Confirmation::Refused,
+        Ok(Ok(Verification::Several)) => Confirmation::Unclear("several users have this address".to_owned()),
+        Ok(Err(error)) => Confirmation::Unclear(error.to_string()),
+        Err(_) => Confirmation::Unclear("no answer in time".to_owned()),
     }
 }
 

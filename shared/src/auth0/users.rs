@@ -98,6 +98,14 @@ impl Users {
         }
     }
 
+    /// Whether the one user with this address has it verified.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn is_verified(&self, email: &str, now: SystemTime) -> Result<bool, CallError> {
+        Ok(matches!(self.by_email(email, now).await?.as_slice(), [user] if user.email_verified))
+    }
+
     async fn by_email(&self, email: &str, now: SystemTime) -> Result<Vec<User>, CallError> {
         let mut url = self.base.join("api/v2/users-by-email");
         // Auth0 stores addresses in lower case and compares exactly.

@@ -7,3 +7,17 @@ mod secrets;
 mod signatures;
 mod table;
 mod twiml;
+
+use sandbox::Sandbox;
+use shared::http::{Client, Settings};
+use shared::{aws, config};
+
+/// AWS as the sandbox's variables say.
+fn aws(sandbox: &Sandbox) -> aws::Settings {
+    let variables = sandbox.env_for("receive-confirmation-sms");
+    config::read(&|name| variables.get(name).cloned(), aws::Settings::read).unwrap()
+}
+
+fn client() -> Client {
+    Client::new(Settings::default()).unwrap()
+}

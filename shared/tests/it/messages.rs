@@ -1,1 +1,119 @@
-//! x
+//! Sending a text: each outcome that callers branch on, from Twilio's real answers and from a failing wire.
+
+use std::time::Duration;
+
+use sandbox::Sandbox;
+use sandbox::twilio::{ACCOUNT_SID, AUTH_TOKEN, MESSAGING_SERVICE, NUMBER};
+use sandbox::wire::Fault;
+use serde_json::json;
+use shared::phone::E164;
+use shared::runtime::now;
+use shared::secrets::Secret;
+use shared::sms::{Outbound, Receipt, SendError};
+use shared::twilio::Credentials;
+use shared::twilio::messages::{Messages, Sender};
+
+struct Setup {
+    sandbox: Sandbox,
+    messages: Messages,
+    secret: Secret<Credentials>,
+}
+
+async fn setup() -> Setup {
+    let sandbox = Sandbox::start().await;
+    let http = crate::client();
+    let sender = Sender { number: Some(NUMBER.parse().unwrap()), service: None };
+    let messages = Messages::new(http.clone(), sandbox.twilio.server().url().parse().unwrap(), sender);
+    let secret = Secret::new("switchboard/twilio".to_owned(), crate::aws(&sandbox).secrets_manager(&http));
+    Setup { sandbox, messages, secret }
+}
+
+impl Setup {
+    async fn send(&self, within: Duration) -> Result<Receipt, SendError> {
+        let to: E164 = "+4512345678".parse().unwrap();
+        let sms = Outbound { to: &to, body: "Grüße" };
+        self.messages.send(&sms, &self.secret, now(), within).await.unwrap()
+    }
+}
+
+const TIME: Duration = Duration::from_secs(5);
+
+#[tokio::test]
+async fn accepted() {
+    let setup = setup().await;
+    let receipt = setup.send(TIME).await.unwrap();
+    let sent = &setup.sandbox.twilio.messages()[0];
+    assert_eq!((sent.to.as_str(), sent.from.as_str(), sent.body.as_str()), ("+4512345678", NUMBER, "Grüße"));
+    assert_eq!(receipt, Receipt { id: Some(sent.sid.clone()), segments: Some(1) });
+}
+
+#[tokio::test]
+async fn through_a_messaging_service_with_an_api_key() {
+    let setup = setup().await;
+    let key = format!("SK{}", "a".repeat(32));
+    setup.sandbox.twilio.add_api_key(&key, "key-secret");
+    setup.sandbox.aws.set_secret(
+        "switchboard/twilio",
+        &json!({"account_sid": ACCOUNT_SID, "auth_token": "not used for REST", "api_key_sid": key, "api_key_secret": "key-secret"}),
+    );
+    let sender = Sender { number: None, service: Some(MESSAGING_SERVICE.to_owned()) };
+    let messages = Messages::new(crate::client(), setup.sandbox.twilio.server().url().parse().unwrap(), sender);
+    let setup = Setup { messages, ..setup };
+    assert!(setup.send(TIME).await.is_ok());
+}
+
+#[tokio::test]
+async fn accepted_whatever_the_body() {
+    let setup = setup().await;
+    for fault in [Fault::Garbage, Fault::Truncate, Fault::Oversize(1_000_000)] {
+        setup.sandbox.twilio.server().faults().next(fault.clone());
+        assert_eq!(setup.send(TIME).await, Ok(Receipt { id: None, segments: None }), "{fault:?}");
+    }
+    assert_eq!(setup.sandbox.twilio.messages().len(), 3);
+}
+
+#[tokio::test]
+async fn refusals_by_code() {
+    let setup = setup().await;
+    for (code, recipient) in [(21211, true), (21610, true), (21612, true), (21614, true), (21635, true), (21408, false), (21606, false)] {
+        setup.sandbox.twilio.reject("+4512345678", code);
+        assert_eq!(setup.send(TIME).await, Err(SendError::Refused { recipient, code: Some(code) }));
+    }
+}
+
+#[tokio::test]
+async fn failures_before_and_after_acceptance() {
+    let setup = setup().await;
+    let answer = |status| Fault::Answer { status, headers: vec![("retry-after".to_owned(), "7".to_owned())], body: "<html>".to_owned() };
+    for (fault, error) in [
+        (answer(429), SendError::RateLimited { after: Some(Duration::from_secs(7)) }),
+        (answer(503), SendError::Unavailable),
+        (answer(500), SendError::Unknown),
+        (answer(502), SendError::Unknown),
+        (answer(400), SendError::Refused { recipient: false, code: None }),
+        (answer(302), SendError::Refused { recipient: false, code: None }),
+        (Fault::ResetBefore, SendError::Unknown),
+        (Fault::ResetAfter, SendError::Unknown),
+        (Fault::Hang, SendError::Unknown),
+    ] {
+        setup.sandbox.twilio.server().faults().next(fault.clone());
+        assert_eq!(setup.send(Duration::from_millis(500)).await, Err(error), "{fault:?}");
+    }
+    setup.sandbox.twilio.server().faults().refuse(true);
+    assert_eq!(setup.send(TIME).await, Err(SendError::Unavailable));
+}
+
+#[tokio::test]
+async fn refused_credentials_are_fetched_again_once() {
+    let setup = setup().await;
+    setup.send(TIME).await.unwrap();
+    setup.sandbox.twilio.set_auth_token("rotated");
+    setup.sandbox.aws.set_secret("switchboard/twilio", &json!({"account_sid": ACCOUNT_SID, "auth_token": "rotated"}));
+    assert!(setup.send(TIME).await.is_ok());
+    setup.sandbox.twilio.set_auth_token(AUTH_TOKEN);
+    let before = setup.sandbox.aws.secrets().exchanges().len();
+    for _ in 0..3 {
+        assert_eq!(setup.send(TIME).await, Err(SendError::Unauthorized));
+    }
+    assert_eq!(setup.sandbox.aws.secrets().exchanges().len(), before, "fetched again within a minute");
+}

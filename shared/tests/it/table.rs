@@ -1,1 +1,184 @@
-//! x
+//! The table's conditional writes, the journal, the counters and the pending requests, against an embedded DynamoDB.
+
+use std::time::{Duration, SystemTime};
+
+use sandbox::Sandbox;
+use sandbox::wire::Fault;
+use shared::journal::{Entry, Stage};
+use shared::limits::hourly;
+use shared::link::Kind;
+use shared::pending::{self, Hold, Request};
+use shared::phone::E164;
+use shared::runtime::now;
+use shared::table::{Item, Key, Table, Update, Write, epoch};
+
+async fn setup() -> (Sandbox, Table) {
+    let sandbox = Sandbox::start().await;
+    let name = sandbox.env_for("receive-confirmation-sms").remove("TABLE_NAME").unwrap();
+    let table = Table::new(crate::aws(&sandbox).dynamodb(&crate::client()), name);
+    (sandbox, table)
+}
+
+fn phone() -> E164 {
+    "+4512345678".parse().unwrap()
+}
+
+fn request(id: &str, now: SystemTime) -> Request {
+    Request {
+        id: id.to_owned(),
+        kind: Kind::Verification,
+        link: "https://acme.eu.auth0.com/u/email-verification?ticket=T".to_owned(),
+        email: "acme+4512345678@sms.example.com".to_owned(),
+        created_at: epoch(now),
+        expires_at: epoch(now) + 3600,
+        code: None,
+    }
+}
+
+#[tokio::test]
+async fn a_transaction_tells_what_refused_it_and_writes_nothing() {
+    let (sandbox, table) = setup().await;
+    let now = now();
+    let entry = Entry::new("m", "me".to_owned(), epoch(now) + 30, epoch(now) + 60);
+    let limited = || hourly("sms", "x", 2, now);
+    assert_eq!(table.update_all(vec![entry.claim(now), limited()]).await, Ok(None));
+    let refusals = table.update_all(vec![entry.claim(now), limited()]).await.unwrap().unwrap();
+    assert_eq!((refusals[0].as_ref().and_then(|item| item.text("stage")), &refusals[1]), (Some("sending"), &None));
+    assert_eq!(table.update_all(vec![limited()]).await, Ok(None));
+    let full = table.update_all(vec![limited()]).await.unwrap().unwrap();
+    assert_eq!(full[0].as_ref().and_then(|item| item.number("hits")), Some(2));
+    assert_eq!(sandbox.aws.items().await.len(), 2);
+}
+
+#[tokio::test]
+async fn concurrent_transactions_have_one_winner() {
+    let (_sandbox, table) = setup().await;
+    let now = now();
+    let attempts = (0..50).map(|attempt| {
+        let entry = Entry::new("m", attempt.to_string(), epoch(now) + 30, epoch(now) + 60);
+        let table = table.clone();
+        tokio::spawn(async move { table.update_all(vec![entry.claim(now), hourly("sms", "all", 1000, now)]).await })
+    });
+    let mut won = 0;
+    for attempt in attempts.collect::<Vec<_>>() {
+        won += usize::from(attempt.await.unwrap().unwrap().is_none());
+    }
+    assert_eq!(won, 1);
+}
+
+#[tokio::test]
+async fn expired_items_are_absent_though_they_are_still_there() {
+    let (sandbox, table) = setup().await;
+    let (now, key) = (now(), Key::new("seen#x#1", "x"));
+    table.update(Update::new(key.clone()).set("expires_at", epoch(now))).await.unwrap();
+    assert_eq!(table.get(key.clone(), now).await, Ok(None));
+    assert!(table.get(key, now - Duration::from_secs(1)).await.unwrap().is_some());
+    assert_eq!(sandbox.aws.items().await.len(), 1);
+}
+
+#[tokio::test]
+async fn an_outage_is_not_an_absent_item() {
+    let (sandbox, table) = setup().await;
+    sandbox.aws.dynamodb().faults().always(Some(Fault::Answer { status: 500, headers: vec![], body: String::new() }));
+    let key = || Key::new("seen#x#1", "x");
+    assert!(table.get(key(), now()).await.is_err());
+    assert!(table.update(Update::new(key()).set("a", 1)).await.is_err());
+    assert!(table.delete(key(), None).await.is_err());
+    assert!(table.update_all(vec![Update::new(key()).set("a", 1)]).await.is_err());
+}
+
+#[tokio::test]
+async fn a_write_whose_answer_was_lost_is_recognised_as_our_own() {
+    let (sandbox, table) = setup().await;
+    let (now, phone) = (now(), phone());
+    table.update(pending::add(&phone, &request("a", now))).await.unwrap();
+    sandbox.aws.dynamodb().faults().next(Fault::ResetAfter);
+    let hold = pending::hold(&table, &phone, "me", epoch(now) + 30, now).await.unwrap();
+    assert!(matches!(hold, Hold::Held(_)));
+    let entry = Entry::new("m", "me".to_owned(), epoch(now) + 30, epoch(now) + 60);
+    sandbox.aws.dynamodb().faults().next(Fault::ResetAfter);
+    match table.update_all(vec![entry.claim(now)]).await.unwrap() {
+        None => {}
+        Some(refusals) => assert_eq!(entry.stage(refusals[0].as_ref().unwrap(), now), None),
+    }
+}
+
+#[tokio::test]
+async fn the_journal_through_its_stages() {
+    let (_sandbox, table) = setup().await;
+    let now = now();
+    let entry = |owner: &str, lease: u64| Entry::new("m", owner.to_owned(), epoch(now) + lease, epoch(now) + 600);
+    let seen = async |owner: &str| -> (Item, Option<Stage>) {
+        let entry = entry(owner, 30);
+        let item = table.update_all(vec![entry.claim(now)]).await.unwrap().unwrap().remove(0).unwrap();
+        let stage = entry.stage(&item, now);
+        (item, stage)
+    };
+    let first = entry("first", 0);
+    assert_eq!(table.update_all(vec![first.claim(now)]).await, Ok(None));
+    let (item, stage) = seen("second").await;
+    assert_eq!(stage, Some(Stage::Unknown), "a lease that ended while sending");
+    let second = entry("second", 30);
+    assert_eq!(table.update_all(vec![second.claim_again(&item)]).await, Ok(None));
+    assert!(table.update_all(vec![entry("third", 30).claim_again(&item)]).await.unwrap().is_some(), "moved meanwhile");
+    first.settle(&table, &Stage::Failed).await.unwrap();
+    assert_eq!(seen("third").await.1, Some(Stage::Sending), "the first is no longer its owner");
+    second.settle(&table, &Stage::Sent { sid: Some("SM1".to_owned()) }).await.unwrap();
+    assert_eq!(seen("third").await.1, Some(Stage::Sent { sid: Some("SM1".to_owned()) }));
+}
+
+#[tokio::test]
+async fn pending_requests_are_held_by_one_and_gone_with_the_last() {
+    let (sandbox, table) = setup().await;
+    let (now, phone) = (now(), phone());
+    let hold = async |owner: &str, at: SystemTime| pending::hold(&table, &phone, owner, epoch(at) + 30, at).await.unwrap();
+    assert!(matches!(hold("a", now).await, Hold::Nothing));
+    for id in ["one", "two"] {
+        table.update(pending::add(&phone, &request(id, now))).await.unwrap();
+    }
+    let Hold::Held(mut held) = hold("a", now).await else { panic!("not held") };
+    assert_eq!(held.requests.iter().map(|request| request.id.as_str()).collect::<Vec<_>>(), ["one", "two"]);
+    assert!(matches!(hold("b", now).await, Hold::Busy));
+    held.remove("one");
+    held.count_wrong(now);
+    // A mail comes in while a reply is being acted on.
+    table.update(pending::add(&phone, &request("three", now))).await.unwrap();
+    held.release(&table).await.unwrap();
+    let Hold::Held(held) = hold("b", now).await else { panic!("not released") };
+    assert_eq!((held.requests.len(), held.wrong_today), (2, 1));
+    // A holder that died: its lease ends.
+    let later = now + Duration::from_secs(31);
+    let Hold::Held(mut held) = hold("c", later).await else { panic!("lease does not end") };
+    held.remove_all();
+    held.release(&table).await.unwrap();
+    assert_eq!(sandbox.aws.items().await, Vec::<serde_json::Value>::new());
+}
+
+#[tokio::test]
+async fn a_request_added_while_the_last_is_removed_survives() {
+    let (_sandbox, table) = setup().await;
+    let (now, phone) = (now(), phone());
+    table.update(pending::add(&phone, &request("one", now))).await.unwrap();
+    let Hold::Held(mut held) = pending::hold(&table, &phone, "a", epoch(now) + 30, now).await.unwrap() else { panic!() };
+    held.remove("one");
+    table.update(pending::add(&phone, &request("two", now))).await.unwrap();
+    held.release(&table).await.unwrap();
+    let Hold::Held(held) = pending::hold(&table, &phone, "b", epoch(now) + 30, now).await.unwrap() else { panic!() };
+    assert_eq!(held.requests[0].id, "two");
+}
+
+#[tokio::test]
+async fn withdrawn_and_forgotten_requests() {
+    let (sandbox, table) = setup().await;
+    let (now, phone) = (now(), phone());
+    pending::withdraw(&table, &phone, "none").await.unwrap();
+    let old = Request { expires_at: epoch(now) - 90_000, ..request("old", now) };
+    table.update(pending::add(&phone, &old)).await.unwrap();
+    table.update(pending::add(&phone, &request("new", now))).await.unwrap();
+    pending::tidy(&table, &phone, now).await.unwrap();
+    let item = table.get(Key::new("pending#+4512345678", "pending"), now).await.unwrap().unwrap();
+    assert_eq!(item.maps("r_").map(|(id, _)| id).collect::<Vec<_>>(), ["new"]);
+    assert!(matches!(table.update(pending::renew(&phone, &request("old", now))).await, Ok(Write::Refused(_))));
+    pending::withdraw(&table, &phone, "new").await.unwrap();
+    assert!(sandbox.aws.items().await.is_empty());
+}

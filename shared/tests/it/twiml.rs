@@ -14,12 +14,12 @@ fn read(xml: &str) -> (Vec<String>, String) {
         match reader.read_event().unwrap() {
             Event::Start(tag) | Event::Empty(tag) => {
                 assert_eq!(tag.attributes().count(), 0);
-                names.push(String::from_utf8(tag.name().as_ref().to_vec()).unwrap());
+                names.push(tag.name().as_ref().to_owned());
             }
-            Event::Text(part) => text.push_str(&part.decode().unwrap()),
+            Event::Text(part) => text.push_str(&part),
             Event::GeneralRef(name) => match name.resolve_char_ref().unwrap() {
                 Some(character) => text.push(character),
-                None => text.push_str(quick_xml::escape::resolve_predefined_entity(&name.decode().unwrap()).unwrap()),
+                None => text.push_str(quick_xml::escape::resolve_predefined_entity(&name).unwrap()),
             },
             Event::Decl(_) | Event::End(_) => {}
             Event::Eof => return (names, text),
