@@ -212,6 +212,11 @@ impl Held {
         self.changes.push(Change::CountWrong(epoch(now) / DAY));
     }
 
+    /// All stays as it was read.
+    pub fn keep_all(&mut self) {
+        self.changes.clear();
+    }
+
     /// Writes the changes and lets others act again. The item goes with its last request.
     ///
     /// # Errors

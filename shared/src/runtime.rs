@@ -91,7 +91,10 @@ fn millis(time: SystemTime) -> u64 {
 }
 
 fn deadline(context: &lambda_runtime::Context, now: SystemTime) -> Instant {
-    Instant::now() + Duration::from_millis(context.deadline.saturating_sub(millis(now)))
+    let left = Duration::from_millis(context.deadline.saturating_sub(millis(now)));
+    // Some local runtimes send no deadline, or one in the far future; Lambda's longest is 15 minutes.
+    let left = if left.is_zero() { Duration::from_secs(10) } else { left.min(Duration::from_secs(900)) };
+    Instant::now() + left
 }
 
 /// Diagnostics as JSON lines on standard output, from `LOG_LEVEL` (`error`, `warn`, `info`, `debug`, `trace`) upwards. Only our own: the

@@ -180,7 +180,8 @@ impl App {
         let said = if sms.opt_out_type.is_some() { Said::Stop } else { decide::understand(&sms.body, &self.rules.words) };
         let started = Instant::now();
         let deadline = started + TIME_TO_ANSWER.min(request.remaining(Duration::ZERO));
-        let turn = Turn { sid: &sms.sid, phone: &phone, owner: owner_id(), started, deadline, now };
+        let key = Key::new(format!("seen#twilio#{}", sms.sid), sms.fingerprint());
+        let turn = Turn { key, phone: &phone, owner: owner_id(), started, deadline, now };
         let reply = match self.answer(&said, &turn).await {
             Ok(reply) | Err(reply) => reply,
         };
@@ -193,46 +194,81 @@ impl App {
             Begun::Answered(text) => return Ok(reply(&text, "repeated")),
             Begun::Ours(held) => held,
         };
-        let last = self.table.get(confirmed::key(turn.phone), turn.now);
         let confirmed = match (&held, said) {
             // Nothing to compare with and nothing to repeat: most texts end here.
             (None, Said::Stop | Said::Other) => None,
-            _ => last.await.map_err(Failure::from)?.as_ref().and_then(confirmed::read),
+            _ => match self.table.get(confirmed::key(turn.phone), turn.now).await {
+                Ok(last) => last.as_ref().and_then(confirmed::read),
+                Err(error) => return Err(self.abandon(turn, held, error).await),
+            },
         };
         let outcome = self.act(said, held.as_mut(), confirmed, turn).await;
-        let release = async {
-            match held {
-                Some(held) => held.release(&self.table).await,
-                None => Ok(()),
-            }
-        };
-        let remember = async {
-            match &outcome.remember {
-                Some(code) => self.table.update(confirmed::remember(turn.phone, code.as_deref(), turn.now)).await.map(drop),
-                None => Ok(()),
-            }
-        };
-        let (released, remembered, finished) = tokio::join!(release, remember, self.finish(turn, &outcome));
-        let written = released.and(remembered).and(finished);
-        if let Err(error) = written {
+        if let Err(error) = self.close(held, turn, &outcome).await {
             // What was confirmed is confirmed, and the person should know; anything else Twilio may ask for again.
             if outcome.word != "confirmed" {
-                return Err(Failure::from(error).into());
+                return Err(self.abandon(turn, None, error).await);
             }
             tracing::error!(%error, "confirmed, but a closing write failed");
         }
         Ok(outcome.into_reply())
     }
 
+    /// Writes down the answer and what became of the requests, in the order in which nothing is lost between the two: an answer
+    /// is there before the request it uses up is gone, but the codes it lists, and the end of all requests, before the answer.
+    async fn close(&self, mut held: Option<Held>, turn: &Turn<'_>, outcome: &Outcome) -> Result<(), Unavailable> {
+        if matches!(outcome.word, "listed" | "cancelled") {
+            self.release(held).await?;
+            return self.finish(turn, outcome).await;
+        }
+        let remember = async {
+            match &outcome.remember {
+                Some(code) => self.table.update(confirmed::remember(turn.phone, code.as_deref(), turn.now)).await.map(drop),
+                None => Ok(()),
+            }
+        };
+        let (remembered, finished) = tokio::join!(remember, self.finish(turn, outcome));
+        let answered = remembered.and(finished);
+        if let (Err(_), Some(held)) = (&answered, &mut held)
+            && outcome.word != "confirmed"
+        {
+            held.keep_all();
+        }
+        let released = self.release(held).await;
+        answered.and(released)
+    }
+
+    async fn release(&self, held: Option<Held>) -> Result<(), Unavailable> {
+        match held {
+            Some(held) => held.release(&self.table).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Gives up because of `error`, and lets Twilio's retry begin at once, as far as the table allows, not only when our leases end.
+    async fn abandon(&self, turn: &Turn<'_>, held: Option<Held>, error: Unavailable) -> Reply {
+        let unclaim = Update::new(turn.key.clone())
+            .set("lease_until", 0)
+            .only_if("owner_id = :me AND attribute_not_exists(answer)")
+            .bind(":me", turn.owner.as_str());
+        let work = async { tokio::join!(self.release(held), self.table.update(unclaim)) };
+        let _leases_end_anyway = tokio::time::timeout(RESERVE, work).await;
+        Failure::from(error).into()
+    }
+
     async fn begin(&self, turn: &Turn<'_>) -> Result<Begun, Reply> {
         loop {
             let clock = turn.now + turn.started.elapsed();
-            let lease_until = epoch(clock) + turn.deadline.saturating_duration_since(Instant::now()).as_secs() + 1;
+            // Both terms are rounded down; the leases must not end before we do.
+            let lease_until = epoch(clock) + turn.deadline.saturating_duration_since(Instant::now()).as_secs() + 2;
             let (message, hold) = tokio::join!(
                 self.table.update(turn.claim(lease_until, clock)),
                 pending::hold(&self.table, turn.phone, &turn.owner, lease_until, clock),
             );
-            let (message, hold) = (message.map_err(Failure::from)?, hold.map_err(Failure::from)?);
+            let (message, hold) = match (message, hold) {
+                (Ok(message), Ok(hold)) => (message, hold),
+                (Err(error), Ok(Hold::Held(held))) => return Err(self.abandon(turn, Some(held), error).await),
+                (Err(error), _) | (_, Err(error)) => return Err(self.abandon(turn, None, error).await),
+            };
             let (ours, answered) = match &message {
                 Write::Done(_) => (true, None),
                 Write::Refused(item) => (false, item.text("answer").map(str::to_owned)),
@@ -254,13 +290,14 @@ impl App {
     }
 
     async fn finish(&self, turn: &Turn<'_>, outcome: &Outcome) -> Result<(), Unavailable> {
-        // A link is kept no longer than Twilio could ask for it again.
-        let days = if outcome.word == "password_link" { 1 } else { 7 };
-        let update = Update::new(turn.key())
-            .set("answer", outcome.text.as_str())
-            .set("expires_at", epoch(turn.now) + days * DAY)
-            .only_if("owner_id = :me")
-            .bind(":me", turn.owner.as_str());
+        let update = Update::new(turn.key.clone()).only_if("owner_id = :me").bind(":me", turn.owner.as_str());
+        let update = match outcome.word {
+            // Nothing came of it: if Twilio asks again, it is tried again.
+            "unclear" => update.set("lease_until", 0),
+            // A link is kept no longer than Twilio could ask for it again.
+            "password_link" => update.set("answer", outcome.text.as_str()).set("expires_at", epoch(turn.now) + DAY),
+            _ => update.set("answer", outcome.text.as_str()).set("expires_at", epoch(turn.now) + 7 * DAY),
+        };
         self.table.update(update).await.map(drop)
     }
 
@@ -388,7 +425,7 @@ fn age(seconds: u64) -> String {
 
 /// One message being answered.
 struct Turn<'a> {
-    sid: &'a str,
+    key: Key,
     phone: &'a E164,
     owner: String,
     started: Instant,
@@ -397,13 +434,9 @@ struct Turn<'a> {
 }
 
 impl Turn<'_> {
-    fn key(&self) -> Key {
-        Key::new(format!("seen#twilio#{}", self.sid), "sms")
-    }
-
     /// Ours if nobody answered this message, or is about to.
     fn claim(&self, lease_until: u64, clock: SystemTime) -> Update {
-        Update::new(self.key())
+        Update::new(self.key.clone())
             .set("owner_id", self.owner.as_str())
             .set("lease_until", lease_until)
             .set("expires_at", epoch(clock) + 7 * DAY)

@@ -32,6 +32,8 @@ use decide::{Decision, Rules};
 const FORMS: [&str; 2] = ["application/x-www-form-urlencoded", "multipart/form-data"];
 const BODY_LIMIT: usize = 5 * 1024 * 1024;
 const DAY: u64 = 86_400;
+/// A mail is handled, and leased, for at most this long.
+const LONGEST: Duration = Duration::from_secs(30);
 /// Kept free for the closing writes and the answer.
 const RESERVE: Duration = Duration::from_secs(2);
 
@@ -173,7 +175,7 @@ impl App {
 
     /// The journal outlives the time in which Mailgun, or whoever recorded the post, can deliver it again.
     fn entry(&self, mail: &str, request: &Request, now: SystemTime) -> Entry {
-        let lease_until = epoch(now) + request.remaining(Duration::ZERO).as_secs() + 1;
+        let lease_until = epoch(now) + request.remaining(Duration::ZERO).min(LONGEST).as_secs() + 1;
         Entry::new(mail, owner_id(), lease_until, epoch(now) + self.limits.max_age + DAY)
     }
 
@@ -245,15 +247,15 @@ impl App {
                 None => return Ok(()),
                 Some(Stage::Sent { sid }) => return Err(Reply::empty(200, "duplicate").field("sid", sid)),
                 Some(Stage::Refused) => return Err(Reply::refused(406, "recipient_refused")),
-                Some(Stage::Sending) if request.remaining(RESERVE).is_zero() => {
-                    return Err(Reply::empty(503, "in_progress"));
-                }
-                Some(Stage::Sending) => {
-                    tokio::time::sleep(Duration::from_millis(100 + random_below(100))).await;
-                    None
-                }
+                Some(Stage::Sending) => None,
                 Some(stage @ (Stage::Failed | Stage::Unknown)) => Some((seen.clone(), stage)),
             };
+            if request.remaining(RESERVE).is_zero() || started.elapsed() > LONGEST {
+                return Err(Reply::empty(503, "in_progress"));
+            }
+            if earlier.is_none() {
+                tokio::time::sleep(Duration::from_millis(100 + random_below(100))).await;
+            }
         }
     }
 

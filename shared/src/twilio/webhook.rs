@@ -3,6 +3,7 @@
 
 use std::time::SystemTime;
 
+use ring::digest;
 use secrecy::ExposeSecret as _;
 
 use super::{Credentials, is_sid, signature};
@@ -84,6 +85,13 @@ pub struct InboundSms {
 }
 
 impl InboundSms {
+    /// A hash of what, besides its SID, makes it the same message.
+    pub fn fingerprint(&self) -> String {
+        let from = self.from.as_ref().map_or("", E164::reveal);
+        let hash = digest::digest(&digest::SHA256, format!("{from}\n{}", self.body).as_bytes());
+        hash.as_ref()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
     /// Reads a verified form.
     ///
     /// # Errors
