@@ -175,7 +175,8 @@ impl App {
 
     /// The journal outlives the time in which Mailgun, or whoever recorded the post, can deliver it again.
     fn entry(&self, mail: &str, request: &Request, now: SystemTime) -> Entry {
-        let lease_until = epoch(now) + request.remaining(Duration::ZERO).min(LONGEST).as_secs() + 1;
+        // Two seconds more, as both terms are rounded down: it must not end while we live.
+        let lease_until = epoch(now) + request.remaining(Duration::ZERO).min(LONGEST).as_secs() + 2;
         Entry::new(mail, owner_id(), lease_until, epoch(now) + self.limits.max_age + DAY)
     }
 
@@ -192,13 +193,15 @@ impl App {
     async fn act(&self, work: &Work, request: &Request, now: SystemTime) -> Result<Reply, Reply> {
         // Before anything is written: without credentials nothing can be sent.
         self.twilio.get(now).await.map_err(Failure::from)?;
-        self.claim(work, request, now).await?;
+        let doubt = self.claim(work, request, now).await?;
+        // A text of an attempt before may still be answered: this one's failure does not make that one unsent.
+        let failed = if doubt { Stage::Unknown } else { Stage::Failed };
         let body = if work.request.kind == Kind::Password { &self.password_text } else { &self.verification_text };
         let sms = Outbound { to: &work.phone, body };
         let result = match self.messages.send(&sms, &self.twilio, now, request.remaining(RESERVE)).await {
             Ok(result) => result,
             Err(failure) => {
-                self.settle(work, &Stage::Failed, now).await;
+                self.settle(work, &failed, now).await;
                 return Err(failure.into());
             }
         };
@@ -216,22 +219,23 @@ impl App {
                 Reply::empty(503, "outcome_unknown").metric("SmsFailed", 1)
             }
             Err(error) => {
-                self.settle(work, &Stage::Failed, now).await;
+                self.settle(work, &failed, now).await;
                 Reply::empty(503, "twilio_unavailable").field("error", error.to_string()).metric("SmsFailed", 1)
             }
         })
     }
 
     /// Makes this invocation the one that sends, or tells how else to answer. A delivery of a mail that another invocation is
-    /// sending waits for how that ends.
-    async fn claim(&self, work: &Work, request: &Request, now: SystemTime) -> Result<(), Reply> {
+    /// sending waits for how that ends. True if the text of an attempt before may have arrived.
+    async fn claim(&self, work: &Work, request: &Request, now: SystemTime) -> Result<bool, Reply> {
         let started = Instant::now();
         let mut earlier: Option<(Item, Stage)> = None;
         loop {
             let now = now + started.elapsed();
             let updates = self.claiming(work, earlier.as_ref(), now);
             let refusals = self.table.update_all(updates).await.map_err(Failure::from)?;
-            let Some(refusals) = refusals else { return Ok(()) };
+            let doubt = matches!(earlier, Some((_, Stage::Unknown)));
+            let Some(refusals) = refusals else { return Ok(doubt) };
             let refused = |place: usize| refusals.get(place).and_then(Option::as_ref);
             if refused(0).is_some() {
                 return Err(Reply::refused(200, "replayed"));
@@ -244,7 +248,7 @@ impl App {
                 });
             };
             earlier = match work.entry.stage(seen, now) {
-                None => return Ok(()),
+                None => return Ok(doubt),
                 Some(Stage::Sent { sid }) => return Err(Reply::empty(200, "duplicate").field("sid", sid)),
                 Some(Stage::Refused) => return Err(Reply::refused(406, "recipient_refused")),
                 Some(Stage::Sending) => None,

@@ -1,0 +1,99 @@
+//! The same mail again: one text, whoever delivers it how often.
+
+use std::sync::Arc;
+
+use sandbox::{Sandbox, mail::Mail, wire::Fault};
+
+use crate::scene::{PHONE, Scene, get, number, set, wait_exchanges};
+
+#[tokio::test]
+async fn the_identical_post_is_answered_200_and_sends_nothing() {
+    let scene = Scene::start().await;
+    let fields = scene.fields(&scene.mail());
+    for _ in 0..3 {
+        assert_eq!(scene.post(&fields).await.status, 200);
+    }
+    let line = scene.logged("duplicate").await;
+    assert_eq!(line["sid"], scene.sandbox.twilio.messages()[0].sid);
+    assert_eq!((scene.texts(), scene.asked(), scene.pending(PHONE).await.len()), (1, 1, 1));
+    assert_eq!(number(&scene.items(&format!("rate#sms#{PHONE}")).await[0]["hits"]), 1, "duplicates count nothing");
+}
+
+#[tokio::test]
+async fn the_same_mail_signed_anew_is_a_duplicate() {
+    let scene = Scene::start().await;
+    let mail = scene.mail();
+    for _ in 0..3 {
+        assert_eq!(scene.post_mail(&mail).await.status, 200);
+    }
+    assert_eq!((scene.texts(), scene.pending(PHONE).await.len()), (1, 1));
+}
+
+#[tokio::test]
+async fn a_token_is_good_for_one_mail() {
+    let scene = Scene::start().await;
+    let used = scene.fields(&scene.mail());
+    assert_eq!(scene.post(&used).await.status, 200);
+    let mut other = scene.fields(&scene.mail_to("+4587654321"));
+    for name in ["timestamp", "token", "signature"] {
+        set(&mut other, name, get(&used, name));
+    }
+    assert_eq!(scene.post(&other).await.status, 200);
+    scene.logged("replayed").await;
+    assert_eq!((scene.texts(), scene.asked(), scene.pending("+4587654321").await.len()), (1, 1, 0));
+}
+
+#[tokio::test]
+async fn without_a_message_id_the_token_tells_mails_apart() {
+    let scene = Scene::start().await;
+    let mail = Mail { message_id: String::new(), ..scene.mail() };
+    let (one, other) = (scene.fields(&mail), scene.fields(&mail));
+    for fields in [&one, &one, &other] {
+        assert_eq!(scene.post(fields).await.status, 200);
+    }
+    assert_eq!(scene.texts(), 2);
+}
+
+#[tokio::test]
+async fn one_message_id_to_two_phones_is_two_mails() {
+    let scene = Scene::start().await;
+    let mail = scene.mail();
+    let copy = Mail { recipient: "acme+4587654321@sms.example.com".into(), ..mail.clone() };
+    for mail in [mail, copy] {
+        assert_eq!(scene.post_mail(&mail).await.status, 200);
+    }
+    assert_eq!(scene.texts(), 2);
+}
+
+#[tokio::test]
+async fn fifty_deliveries_at_once_over_four_processes_send_one_text() {
+    let scene = Arc::new(Scene::on(Sandbox::start().await, 4, &[]).await);
+    let mail = scene.mail();
+    let same = scene.fields(&mail);
+    let posts = (0..50).map(|n| if n % 2 == 0 { same.clone() } else { scene.fields(&mail) }).collect();
+    let statuses = scene.post_together(posts).await;
+    assert_eq!(statuses, [200; 50]);
+    assert_eq!((scene.texts(), scene.asked(), scene.stage().await.as_str()), (1, 1, "sent"));
+}
+
+/// It neither sends meanwhile nor gives up: it takes over once the other one has failed.
+#[tokio::test]
+async fn a_delivery_during_the_send_waits_for_how_that_ends() {
+    let scene = Scene::on(Sandbox::start().await, 2, &[]).await;
+    scene.twilio().next(Fault::Hang);
+    let fields = scene.fields(&scene.mail());
+    let second = async {
+        scene.wait_asked(1).await;
+        scene.post(&fields).await.status
+    };
+    let cut = async {
+        // The first one's claim, then the second one's two looks at it.
+        wait_exchanges(scene.sandbox.aws.dynamodb(), 3).await;
+        let asked = scene.asked();
+        scene.cut_twilio();
+        asked
+    };
+    let (first, second, asked) = tokio::join!(scene.post(&fields), second, cut);
+    assert_eq!((first.status, second, asked), (503, 200, 1));
+    assert_eq!((scene.texts(), scene.asked(), scene.stage().await.as_str()), (1, 2, "sent"));
+}

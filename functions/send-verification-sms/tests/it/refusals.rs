@@ -1,0 +1,180 @@
+//! What is refused for good, and with which word in the log.
+
+use sandbox::{mail::Mail, wire::client};
+
+use crate::scene::{PHONE, Scene, set};
+
+async fn refused(scene: &Scene, mail: &Mail, reason: &str) {
+    let answer = scene.post_mail(mail).await;
+    assert_eq!((answer.status, answer.body.as_str()), (406, ""), "{reason}: {mail:#?}");
+    let line = scene.logged(reason).await;
+    assert_eq!((&line["status"], &line["Refused"]), (&406.into(), &1.into()));
+    scene.untouched();
+}
+
+#[tokio::test]
+async fn other_paths_methods_types_and_sizes() {
+    let scene = Scene::start().await;
+    let url = scene.lambda.url();
+    let http = client();
+    let form = "application/x-www-form-urlencoded";
+    for path in ["x", "mime", "%2f", "/", "index.html?a=1"] {
+        let answer = http.post(format!("{url}{path}")).header("content-type", form).body("a=1").send().await.unwrap();
+        assert_eq!((answer.status().as_u16(), answer.text().await.unwrap().as_str()), (404, ""), "{path}");
+    }
+    for request in [http.get(url), http.put(url), http.patch(url), http.delete(url)] {
+        let answer = request.header("content-type", form).body("a=1").send().await.unwrap();
+        assert_eq!((answer.status().as_u16(), &answer.headers()["allow"]), (405, &"POST".parse().unwrap()));
+    }
+    for kind in ["application/json", "text/plain", "multipart/alternative", "multipart/mixed; boundary=b", "", "form"] {
+        let answer = http.post(url).header("content-type", kind).body("a=1").send().await.unwrap();
+        assert_eq!((answer.status().as_u16(), answer.text().await.unwrap().as_str()), (415, ""), "{kind}");
+    }
+    scene.untouched();
+    // The event's base64 would exceed Lambda's own limit by then: over 5 MiB comes in as it is only.
+    let event = serde_json::json!({
+        "rawPath": "/", "rawQueryString": "", "headers": { "content-type": form },
+        "requestContext": { "domainName": "x", "http": { "method": "POST" } },
+        "body": "x".repeat(5 * 1024 * 1024 + 1), "isBase64Encoded": false
+    });
+    assert_eq!(scene.lambda.invoke(event).await.unwrap()["statusCode"], 413);
+    scene.untouched();
+    scene.still_works().await;
+}
+
+#[tokio::test]
+async fn a_recipient_without_one_clear_phone() {
+    let scene = Scene::start().await;
+    for recipient in [
+        "acme 4512345678@sms.example.com",
+        "acme4512345678@sms.example.com",
+        "acme++4512345678@sms.example.com",
+        "acme+4512345678+15005550001@sms.example.com",
+        "acme+45123abc@sms.example.com",
+        "acme+0045123456@sms.example.com",
+        "acme+123456789012345678901234567890123456789@sms.example.com",
+        "acme+٤٥١٢٣٤٥٦٧٨@sms.example.com",
+        "acme+4512345678@sms.example.com,acme+4587654321@sms.example.com",
+        "acme+4512345678@sms.example.com@evil.example",
+        "acme+4512345678@evil.example",
+        "\"acme+4512345678\"@sms.example.com",
+        "\u{202e}acme+4512345678@sms.example.com",
+        "info@sms.example.com",
+        "",
+    ] {
+        refused(&scene, &Mail { recipient: recipient.to_owned(), ..scene.mail() }, "no_phone").await;
+    }
+    let mut twice = scene.fields(&scene.mail());
+    twice.push(("recipient".into(), "acme+4587654321@sms.example.com".into()));
+    assert_eq!(scene.post(&twice).await.status, 406);
+    scene.untouched();
+}
+
+#[tokio::test]
+async fn the_to_header_is_not_the_recipient() {
+    let scene = Scene::start().await;
+    let mail = Mail { to: "acme+4587654321@sms.example.com, other@sms.example.com".into(), ..scene.mail() };
+    assert_eq!(scene.post_mail(&mail).await.status, 200);
+    assert_eq!((scene.sandbox.twilio.inbox(PHONE).len(), scene.texts()), (1, 1));
+}
+
+#[tokio::test]
+async fn an_unknown_or_ambiguous_sender() {
+    let scene = Scene::start().await;
+    for from in [
+        "evil@evil.example",
+        "\"no-reply@acme.example\" <evil@evil.example>",
+        "no-reply@acme.example <evil@evil.example>",
+        "no-reply@acme.example, evil@evil.example",
+        "no-reply@acme.example.evil.example",
+        "Acme <no-reply@acme.example> <evil@evil.example>",
+        "",
+    ] {
+        refused(&scene, &Mail { from: from.into(), ..scene.mail() }, "sender_not_allowed").await;
+    }
+    for name in ["From", "from", "FROM"] {
+        let mut second = scene.fields(&scene.mail());
+        second.push((name.into(), "evil@evil.example".into()));
+        assert_eq!(scene.post(&second).await.status, 406);
+    }
+    let mut one_of_two = scene.fields(&scene.mail());
+    set(&mut one_of_two, "from", "evil@evil.example");
+    assert_eq!(scene.post(&one_of_two).await.status, 406);
+    scene.untouched();
+}
+
+#[tokio::test]
+async fn a_whole_domain_may_be_allowed_to_send() {
+    let scene = Scene::with(&[("MAIL_SENDERS", Some("@mail.acme.example, no-reply@acme.example"))]).await;
+    assert_eq!(scene.post_mail(&Mail { from: "Any <One@MAIL.acme.example>".into(), ..scene.mail() }).await.status, 200);
+    assert_eq!(scene.post_mail(&Mail { from: "any@sub.mail.acme.example".into(), ..scene.mail() }).await.status, 406);
+    assert_eq!(scene.texts(), 1);
+}
+
+#[tokio::test]
+async fn a_country_not_allowed_and_ranges_that_cost() {
+    let scene = Scene::start().await;
+    for phone in ["+447400123456", "+18765550123", "+4590123456", "+19005550123", "+881612345678", "+97912345678"] {
+        refused(&scene, &scene.mail_to(phone), "country_not_allowed").await;
+    }
+    assert_eq!(scene.post_mail(&scene.mail_to("+573001234567")).await.status, 200);
+    let own = Scene::with(&[("ALLOWED_COUNTRIES", None)]).await;
+    refused(&own, &own.mail(), "country_not_allowed").await;
+    assert_eq!(own.post_mail(&own.mail_to("+12025550123")).await.status, 200);
+}
+
+#[tokio::test]
+async fn no_link_that_may_be_trusted() {
+    let scene = Scene::start().await;
+    let tenant = scene.sandbox.auth0.server().url();
+    let port = scene.sandbox.auth0.server().port();
+    for html in [
+        String::new(),
+        "<p>Welcome to Acme!</p>".into(),
+        format!("<a href='{tenant}/u/email-verification'>no ticket</a>"),
+        format!("<a href='{tenant}/v2/logout?ticket=x'>another page</a>"),
+        format!("<a href='http://localhost:{port}/u/email-verification?ticket=x'>another host</a>"),
+        format!("<a href='http://127.0.0.1:{}/u/email-verification?ticket=x'>another port</a>", port ^ 1),
+        format!("<a href='http://user@127.0.0.1:{port}/u/email-verification?ticket=x'>user</a>"),
+        "<a href='http://169.254.169.254/u/email-verification?ticket=x'>metadata</a>".into(),
+        format!("<a href='https://track.example/c?u={tenant}/u/email-verification'>tracking</a>"),
+        format!("<meta http-equiv=refresh content='0;url={tenant}/u/email-verification?ticket=x'>"),
+        format!("<base href='https://evil.example'><a href='/u/email-verification?ticket=x'>{tenant}</a>"),
+        format!("<!-- <a href='{tenant}/u/email-verification?ticket=x'>hidden</a> -->"),
+    ] {
+        refused(&scene, &Mail { html, ..scene.mail() }, "no_link").await;
+    }
+}
+
+#[tokio::test]
+async fn two_links_that_may_be_trusted() {
+    let scene = Scene::start().await;
+    let (one, other) = (scene.mail(), scene.mail());
+    refused(&scene, &Mail { html: format!("{}{}", one.html, other.html), ..scene.mail() }, "several_links").await;
+    let hidden = format!("{}<a style='display:none' href='{}/lo/reset?ticket=x'>", one.html, scene.sandbox.auth0.server().url());
+    refused(&scene, &Mail { html: hidden, ..scene.mail() }, "several_links").await;
+}
+
+#[tokio::test]
+async fn dkim_where_it_is_demanded() {
+    let scene = Scene::with(&[("REQUIRE_DKIM", Some("true"))]).await;
+    let header = |value: &str| ("X-Mailgun-Dkim-Check-Result".to_owned(), value.to_owned());
+    for headers in [
+        vec![],
+        vec![header("Fail")],
+        vec![header("")],
+        vec![header("Pass"), header("Fail")],
+        vec![header("Fail"), header("Pass")],
+    ] {
+        refused(&scene, &Mail { headers, ..scene.mail() }, "dkim_not_passed").await;
+    }
+    assert_eq!(scene.post_mail(&Mail { headers: vec![header("Pass")], ..scene.mail() }).await.status, 200);
+    assert_eq!(scene.texts(), 1);
+}
+
+#[tokio::test]
+async fn a_refused_mail_is_not_delivered_again() {
+    let scene = Scene::start().await;
+    let delivery = scene.sandbox.mailgun.receive(&Mail { html: "Welcome".into(), ..scene.mail() }).await;
+    assert_eq!((delivery.attempts.len(), delivery.done), (1, false));
+}

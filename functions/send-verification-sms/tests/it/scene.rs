@@ -1,0 +1,217 @@
+//! A sandbox with the function running in it, and the questions every test asks.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use sandbox::{
+    Sandbox,
+    auth0::LinkPage,
+    aws::Aws,
+    lambda::Lambda,
+    mail::Mail,
+    mailgun::{self, Attempt},
+    twilio,
+    wire::{Faults, Server},
+};
+use serde_json::Value;
+
+pub(crate) const FUNCTION: &str = "send-verification-sms";
+pub(crate) const PHONE: &str = "+4512345678";
+pub(crate) const REGISTRATION: &str = "You have registered for an account. Reply YES to verify";
+pub(crate) const PASSWORD: &str = "Someone asked to change your password. If it was you, reply YES";
+
+pub(crate) type Fields = Vec<(String, String)>;
+pub(crate) type Override<'a> = (&'a str, Option<&'a str>);
+
+/// When it ends, nothing that was logged may hold a number, a link or a secret in clear.
+pub(crate) struct Scene {
+    pub(crate) lambda: Lambda,
+    pub(crate) sandbox: Sandbox,
+}
+
+impl Scene {
+    pub(crate) async fn start() -> Self {
+        Self::with(&[]).await
+    }
+
+    pub(crate) async fn with(overrides: &[Override<'_>]) -> Self {
+        Self::on(Sandbox::start().await, 1, overrides).await
+    }
+
+    /// With a shorter timeout than the template's: leases and waits end sooner.
+    pub(crate) async fn hurried(timeout: Duration) -> Self {
+        let mut sandbox = Sandbox::start().await;
+        sandbox.set_timeout(timeout);
+        Self::on(sandbox, 1, &[]).await
+    }
+
+    pub(crate) async fn on(sandbox: Sandbox, instances: usize, overrides: &[Override<'_>]) -> Self {
+        let binary = Path::new(env!("CARGO_BIN_EXE_send-verification-sms"));
+        let lambda = sandbox.run_with(FUNCTION, binary, instances, overrides).await;
+        lambda.wait_ready().await.unwrap();
+        Self { lambda, sandbox }
+    }
+
+    pub(crate) fn twilio(&self) -> &Faults {
+        self.sandbox.twilio.server().faults()
+    }
+
+    pub(crate) fn dynamodb(&self) -> &Faults {
+        self.sandbox.aws.dynamodb().faults()
+    }
+
+    pub(crate) fn secrets(&self) -> &Faults {
+        self.sandbox.aws.secrets().faults()
+    }
+
+    /// A verification mail to [`PHONE`] with a ticket and a Message-Id of its own.
+    pub(crate) fn mail(&self) -> Mail {
+        self.mail_to(PHONE)
+    }
+
+    pub(crate) fn mail_to(&self, phone: &str) -> Mail {
+        let user = self.sandbox.auth0.sign_up(&format!("acme{phone}@sms.example.com"));
+        self.sandbox.auth0.mail_verification(&user, LinkPage::Form).mail
+    }
+
+    /// What Mailgun posts for a mail, signed now.
+    pub(crate) fn fields(&self, mail: &Mail) -> Fields {
+        self.sandbox.mailgun.fields(mail, sandbox::now().as_secs())
+    }
+
+    /// Signs fields again, as if Mailgun had meant them so.
+    pub(crate) fn sign(&self, fields: &mut Fields, timestamp: &str, token: &str) {
+        set(fields, "signature", &self.sandbox.mailgun.sign(timestamp, token));
+        set(fields, "timestamp", timestamp);
+        set(fields, "token", token);
+    }
+
+    pub(crate) async fn post(&self, fields: &Fields) -> Attempt {
+        self.sandbox.mailgun.post(self.lambda.url(), fields).await
+    }
+
+    pub(crate) async fn post_mail(&self, mail: &Mail) -> Attempt {
+        self.post(&self.fields(mail)).await
+    }
+
+    /// Posts all at once; the statuses in no order.
+    pub(crate) async fn post_together(self: &Arc<Self>, posts: Vec<Fields>) -> Vec<u16> {
+        let mut posting = tokio::task::JoinSet::new();
+        for fields in posts {
+            let scene = Arc::clone(self);
+            posting.spawn(async move { scene.post(&fields).await.status });
+        }
+        posting.join_all().await
+    }
+
+    /// A good mail is sent by the process that is there, whatever happened before.
+    pub(crate) async fn still_works(&self) {
+        let (texts, pids) = (self.texts(), self.lambda.pids());
+        assert_eq!(self.post_mail(&self.mail_to("+4587654321")).await.status, 200);
+        assert_eq!(self.texts(), texts + 1);
+        assert_eq!(self.lambda.pids(), pids);
+        assert!(self.lambda.exits().is_empty());
+    }
+
+    /// How many texts Twilio accepted.
+    pub(crate) fn texts(&self) -> usize {
+        self.sandbox.twilio.messages().len()
+    }
+
+    /// How often Twilio was asked, accepted or not.
+    pub(crate) fn asked(&self) -> usize {
+        self.sandbox.twilio.server().exchanges().len()
+    }
+
+    /// How often a secret was fetched.
+    pub(crate) fn fetched(&self) -> usize {
+        self.sandbox.aws.secrets().exchanges().len()
+    }
+
+    /// Waits until Twilio was asked `n` times; it may still be thinking.
+    pub(crate) async fn wait_asked(&self, n: usize) {
+        wait_exchanges(self.sandbox.twilio.server(), n).await;
+    }
+
+    /// Cuts all connections to Twilio, once.
+    pub(crate) fn cut_twilio(&self) {
+        self.twilio().refuse(true);
+        self.twilio().refuse(false);
+    }
+
+    /// No provider was called and the table not touched.
+    pub(crate) fn untouched(&self) {
+        assert_eq!(self.asked(), 0);
+        assert!(self.sandbox.aws.dynamodb().exchanges().is_empty());
+    }
+
+    /// The items whose `pk` begins so.
+    pub(crate) async fn items(&self, prefix: &str) -> Vec<Value> {
+        items(&self.sandbox.aws, prefix).await
+    }
+
+    /// The requests that wait for a reply of this phone.
+    pub(crate) async fn pending(&self, phone: &str) -> Vec<Value> {
+        let item = self.items(&format!("pending#{phone}")).await.pop().unwrap_or_default();
+        let attributes = item.as_object().cloned().unwrap_or_default();
+        attributes.into_iter().filter(|(name, _)| name.starts_with("r_")).map(|(_, value)| value["M"].clone()).collect()
+    }
+
+    /// The request is used up, as by a person's YES.
+    pub(crate) async fn confirm(&self, phone: &str) {
+        let mut item = self.items(&format!("pending#{phone}")).await.pop().unwrap();
+        item.as_object_mut().unwrap().retain(|name, _| !name.starts_with("r_"));
+        self.sandbox.aws.put(item).await;
+    }
+
+    /// What the journal says of the one mail there was.
+    pub(crate) async fn stage(&self) -> String {
+        let items = self.items("sent#").await;
+        assert_eq!(items.len(), 1, "{items:#?}");
+        items[0]["stage"]["S"].as_str().unwrap().to_owned()
+    }
+
+    /// The first log line with this outcome.
+    pub(crate) async fn logged(&self, outcome: &str) -> Value {
+        let marked = format!("\"outcome\":\"{outcome}\"");
+        serde_json::from_str(&self.lambda.wait_log(|line| line.contains(&marked)).await).unwrap()
+    }
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        let said = [self.lambda.log(), self.lambda.errors()].concat().join("\n");
+        for secret in [&PHONE[1..], "87654321", "ticket=", mailgun::SIGNING_KEY, twilio::AUTH_TOKEN, "sms.example.com"] {
+            assert!(!said.contains(secret), "{secret} in the log: {said}");
+        }
+    }
+}
+
+pub(crate) async fn items(aws: &Aws, prefix: &str) -> Vec<Value> {
+    let all = aws.items().await;
+    all.into_iter().filter(|item| item["pk"]["S"].as_str().is_some_and(|pk| pk.starts_with(prefix))).collect()
+}
+
+pub(crate) async fn wait_exchanges(server: &Server, n: usize) {
+    let enough = async {
+        while server.exchanges().len() < n {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), enough).await.expect("the request arrives");
+}
+
+pub(crate) fn get<'a>(fields: &'a Fields, name: &str) -> &'a str {
+    &fields.iter().find(|(key, _)| key == name).unwrap().1
+}
+
+pub(crate) fn set(fields: &mut Fields, name: &str, value: &str) {
+    value.clone_into(&mut fields.iter_mut().find(|(key, _)| key == name).unwrap().1);
+}
+
+/// A whole number in `DynamoDB` JSON.
+pub(crate) fn number(value: &Value) -> u64 {
+    value["N"].as_str().unwrap().parse().unwrap()
+}

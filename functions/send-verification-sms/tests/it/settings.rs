@@ -1,0 +1,59 @@
+//! Variables: what is wrong is said at start, all of it.
+
+use sandbox::Sandbox;
+use serde_json::Value;
+
+use crate::scene::{FUNCTION, Scene};
+
+#[tokio::test]
+async fn every_problem_is_named_in_one_line_and_the_process_ends() {
+    let sandbox = Sandbox::start().await;
+    let overrides = [
+        ("TABLE_NAME", None),
+        ("MAIL_SENDERS", Some("acme.example")),
+        ("TWILIO_NUMBER", Some("5005550006")),
+        ("TWILIO_URL", Some("http://api.example.com")),
+        ("RESET_VALID_HOURS", Some("soon")),
+        ("RECIPIENT_DOMAIN", None),
+        ("ALLOWED_COUNTRIES", Some("Denmark")),
+    ];
+    let lambda = sandbox.run_with(FUNCTION, env!("CARGO_BIN_EXE_send-verification-sms").as_ref(), 1, &overrides).await;
+    let reported = lambda.wait_ready().await.unwrap_err();
+    assert!(!lambda.wait_exits(1).await[0].success());
+    let lines = lambda.errors();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    let line: Value = serde_json::from_str(&lines[0]).unwrap();
+    assert_eq!(line["outcome"], "bad_configuration");
+    for (name, _) in overrides {
+        assert!(line["problems"].to_string().contains(name), "{name} in {line}");
+        assert!(reported.contains(name), "{name} in {reported}");
+    }
+}
+
+#[tokio::test]
+async fn a_pattern_may_say_where_the_phone_stands() {
+    let pattern = r"user-(?P<phone>\+?\d+)@(sms|text)\.example\.com";
+    let scene =
+        Scene::with(&[("RECIPIENT_PATTERN", Some(pattern)), ("RECIPIENT_PREFIX", None), ("RECIPIENT_DOMAIN", None)]).await;
+    for (recipient, status) in [
+        ("user-4512345678@sms.example.com", 200),
+        ("USER-+4587654321@text.example.com", 200),
+        ("acme+4512345678@sms.example.com", 406),
+        ("xuser-4512345678@sms.example.com", 406),
+        ("user-4512345678@sms.example.com.evil.example", 406),
+    ] {
+        let mail = sandbox::mail::Mail { recipient: recipient.into(), ..scene.mail() };
+        assert_eq!(scene.post_mail(&mail).await.status, status, "{recipient}");
+    }
+    let phones: Vec<_> = scene.sandbox.twilio.messages().into_iter().map(|message| message.to).collect();
+    assert_eq!(phones, ["+4512345678", "+4587654321"]);
+}
+
+#[tokio::test]
+async fn links_to_listed_hosts_only() {
+    let scene = Scene::with(&[("LINK_HOSTS", Some("login.acme.example"))]).await;
+    assert_eq!(scene.post_mail(&scene.mail()).await.status, 406);
+    scene.logged("no_link").await;
+    let html = "<a href='https://login.acme.example/u/email-verification?ticket=x'>Confirm</a>".to_owned();
+    assert_eq!(scene.post_mail(&sandbox::mail::Mail { html, ..scene.mail() }).await.status, 200);
+}
