@@ -165,8 +165,8 @@ mod tests {
     fn hostile_documents_are_refused_and_nesting_is_free() {
         let nested = format!("{}<a href=deep>", "<div>".repeat(100_000));
         assert_eq!(read(&nested).unwrap().links, ["deep"]);
-        let many: String = (0..8_000).map(|n| format!(" a{n}")).collect();
-        assert_eq!(read(&format!("<p{many}>")), None);
+        let many: Vec<String> = (0..8_000).map(|n| format!("a{n}")).collect();
+        assert_eq!(read(&format!("<p {}>", many.join(" "))), None);
         assert_eq!(read(&"<a href=x>".repeat(LINK_LIMIT + 1)), None);
         assert_eq!(read(&"x".repeat(SIZE_LIMIT + 1)), None);
         assert_eq!(read(&format!("<!--{}", "x".repeat(2 * TOKEN_LIMIT))), None);

@@ -205,12 +205,7 @@ impl Client {
     ///
     /// # Errors
     /// [`NoAnswer`] when not even a status came.
-    pub async fn send(
-        &self,
-        request: reqwest::RequestBuilder,
-        limit: usize,
-        timeout: Duration,
-    ) -> Result<Answer, NoAnswer> {
+    pub async fn send(&self, request: reqwest::RequestBuilder, limit: usize, timeout: Duration) -> Result<Answer, NoAnswer> {
         let _waiting = Waiting::start(&self.meter);
         let mut response = request.timeout(timeout).send().await.map_err(|error| {
             if error.is_connect() || error.is_builder() {
@@ -313,20 +308,14 @@ pub fn is_public(address: IpAddr) -> bool {
 
 fn is_public_v4(address: Ipv4Addr) -> bool {
     let [a, b, c, _] = address.octets();
-    let special = matches!(
-        (a, b, c),
-        (0 | 10 | 127, _, _)
-            | (100, 64..=127, _)
-            | (169, 254, _)
-            | (172, 16..=31, _)
-            | (192, 0, 0 | 2)
-            | (192, 88, 99)
-            | (192, 168, _)
-            | (198, 18 | 19, _)
-            | (198, 51, 100)
-            | (203, 0, 113)
-            | (224..=255, _, _)
-    );
+    let special = match (a, b) {
+        (0 | 10 | 127 | 224..=255, _) | (100, 64..=127) | (169, 254) | (172, 16..=31) | (192, 168) | (198, 18 | 19) => true,
+        (192, 0) => matches!(c, 0 | 2),
+        (192, 88) => c == 99,
+        (198, 51) => c == 100,
+        (203, 0) => c == 113,
+        _ => false,
+    };
     !special
 }
 
@@ -349,7 +338,16 @@ mod tests {
         for text in ["http://127.0.0.1:8000", "http://localhost:1", "http://[::1]:1", "http://host.docker.internal:8000"] {
             assert!(text.parse::<BaseUrl>().unwrap().is_this_machine(), "{text}");
         }
-        for text in ["", "acme.eu.auth0.com", "ftp://x", "http://example.com", "http://10.0.0.1", "https://u:p@x", "https://x?a=1", "https://x#a"] {
+        for text in [
+            "",
+            "acme.eu.auth0.com",
+            "ftp://x",
+            "http://example.com",
+            "http://10.0.0.1",
+            "https://u:p@x",
+            "https://x?a=1",
+            "https://x#a",
+        ] {
             assert!(text.parse::<BaseUrl>().is_err(), "{text}");
         }
     }
@@ -360,9 +358,30 @@ mod tests {
             assert!(is_public(text.parse().unwrap()), "{text}");
         }
         for text in [
-            "0.0.0.0", "10.1.2.3", "100.64.0.1", "127.0.0.2", "169.254.169.254", "172.16.0.1", "172.31.255.255", "192.0.0.8",
-            "192.168.1.1", "198.18.0.1", "224.0.0.1", "240.0.0.1", "255.255.255.255", "::", "::1", "::ffff:127.0.0.1",
-            "64:ff9b::a00:1", "fc00::1", "fd00:ec2::254", "fe80::1", "ff02::1", "2001::1", "2001:db8::1", "2002:7f00:1::",
+            "0.0.0.0",
+            "10.1.2.3",
+            "100.64.0.1",
+            "127.0.0.2",
+            "169.254.169.254",
+            "172.16.0.1",
+            "172.31.255.255",
+            "192.0.0.8",
+            "192.168.1.1",
+            "198.18.0.1",
+            "224.0.0.1",
+            "240.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "::ffff:127.0.0.1",
+            "64:ff9b::a00:1",
+            "fc00::1",
+            "fd00:ec2::254",
+            "fe80::1",
+            "ff02::1",
+            "2001::1",
+            "2001:db8::1",
+            "2002:7f00:1::",
         ] {
             assert!(!is_public(text.parse().unwrap()), "{text}");
         }

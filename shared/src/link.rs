@@ -76,11 +76,8 @@ impl Rules {
     /// Reads `LINK_HOSTS`: a comma list of `host` or `host:port`; if unset, the host of `AUTH0_URL`, which then is required.
     pub fn read(source: &mut Source<'_>) -> Option<Self> {
         let entries = source.list("LINK_HOSTS");
-        let auth0 = if entries.is_empty() || source.optional("AUTH0_URL").is_some() {
-            source.base_url("AUTH0_URL", None)
-        } else {
-            None
-        };
+        let auth0 =
+            if entries.is_empty() || source.optional("AUTH0_URL").is_some() { source.base_url("AUTH0_URL", None) } else { None };
         let local = auth0.as_ref().filter(|base| base.is_this_machine()).map(|base| base.as_url().clone());
         if entries.is_empty() {
             let url = auth0?;
@@ -90,7 +87,9 @@ impl Rules {
         let mut hosts = Vec::new();
         for entry in entries {
             match Url::parse(&format!("https://{entry}")) {
-                Ok(url) if url.path() == "/" && url.username().is_empty() && url.query().is_none() && url.fragment().is_none() => {
+                Ok(url)
+                    if url.path() == "/" && url.username().is_empty() && url.query().is_none() && url.fragment().is_none() =>
+                {
                     hosts.push((url.host_str().unwrap_or_default().to_owned(), url.port()));
                 }
                 _ => source.problem("LINK_HOSTS must be a comma list of host or host:port, such as login.acme.example"),
@@ -114,9 +113,10 @@ impl Rules {
         let mut url = Url::options().base_url(base).parse(text).ok()?;
         url.set_fragment(None);
         let local = self.local.as_ref().filter(|local| local.origin() == url.origin());
-        let listed = self.hosts.iter().any(|(host, port)| {
-            url.host_str() == Some(host) && (url.port() == *port || (local.is_some() && port.is_none()))
-        });
+        let listed = self
+            .hosts
+            .iter()
+            .any(|(host, port)| url.host_str() == Some(host) && (url.port() == *port || (local.is_some() && port.is_none())));
         let sound = (url.scheme() == "https" && matches!(url.host(), Some(Host::Domain(_)))) || local.is_some();
         let ticket = url.query_pairs().any(|(name, value)| name == "ticket" && !value.is_empty());
         if !listed || !sound || !ticket || !url.username().is_empty() || url.password().is_some() {
@@ -173,9 +173,8 @@ pub async fn confirm(client: &Client, link: &Link, deadline: Instant) -> Confirm
         let timeout = STEP_TIMEOUT.min(deadline.saturating_duration_since(Instant::now()));
         client.send(request, PAGE_LIMIT, timeout).await
     };
-    let page = match step(client.request(Method::GET, link.url.clone())).await {
-        Ok(page) => page,
-        Err(_) => return unclear("the link could not be opened"),
+    let Ok(page) = step(client.request(Method::GET, link.url.clone())).await else {
+        return unclear("the link could not be opened");
     };
     if page.status != 200 {
         return judge_answer(&link.url, &page);
@@ -235,7 +234,8 @@ fn confirmation_form(url: &Url, page: &Answer) -> Option<(Url, Vec<(String, Stri
 
 fn cookies(page: &Answer) -> Option<String> {
     let set = page.headers.get_all(SET_COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let pairs: Vec<&str> = set.filter_map(|text| text.split(';').next()).map(str::trim).filter(|pair| pair.contains('=')).collect();
+    let pairs: Vec<&str> =
+        set.filter_map(|text| text.split(';').next()).map(str::trim).filter(|pair| pair.contains('=')).collect();
     (!pairs.is_empty()).then(|| pairs.join("; "))
 }
 
@@ -259,8 +259,16 @@ mod tests {
     fn good_links() {
         for (text, kind, sent) in [
             (GOOD, Kind::Verification, "https://acme.eu.auth0.com/u/email-verification?ticket=AbC"),
-            ("HTTPS://ACME.eu.auth0.com:443/lo/verify_email?ticket=x", Kind::Verification, "https://acme.eu.auth0.com/lo/verify_email?ticket=x"),
-            (" https://login.acme.example:8443/u/reset-verify?a=1&ticket=x\n", Kind::Password, "https://login.acme.example:8443/u/reset-verify?a=1&ticket=x"),
+            (
+                "HTTPS://ACME.eu.auth0.com:443/lo/verify_email?ticket=x",
+                Kind::Verification,
+                "https://acme.eu.auth0.com/lo/verify_email?ticket=x",
+            ),
+            (
+                " https://login.acme.example:8443/u/reset-verify?a=1&ticket=x\n",
+                Kind::Password,
+                "https://login.acme.example:8443/u/reset-verify?a=1&ticket=x",
+            ),
             ("https://acme.eu.auth0.com/lo/reset?ticket=x", Kind::Password, "https://acme.eu.auth0.com/lo/reset?ticket=x"),
         ] {
             let link = acme().judge(text, None).unwrap_or_else(|| panic!("{text}"));
@@ -302,7 +310,8 @@ mod tests {
     fn a_tenant_on_this_machine_may_be_http() {
         let local = rules(&[("AUTH0_URL", "http://127.0.0.1:4712")]);
         assert!(local.judge("http://127.0.0.1:4712/u/email-verification?ticket=x", None).is_some());
-        for text in ["http://127.0.0.1:4713/u/email-verification?ticket=x", "http://localhost:4712/u/email-verification?ticket=x"] {
+        for text in ["http://127.0.0.1:4713/u/email-verification?ticket=x", "http://localhost:4712/u/email-verification?ticket=x"]
+        {
             assert!(local.judge(text, None).is_none(), "{text}");
         }
         assert!(local.public_hosts().is_empty());
@@ -314,13 +323,24 @@ mod tests {
         let find = |html: &str, plain: &str| acme().find(html, plain).map(|link| link.reveal().to_owned());
         let other = GOOD.replace("AbC", "xyz");
         let sent = Ok("https://acme.eu.auth0.com/u/email-verification?ticket=AbC".to_owned());
-        assert_eq!(find(&format!("<a href='{GOOD}'>Confirm</a> <a href={GOOD}>again</a><a href=https://acme.example/>Help</a>"), ""), sent);
-        assert_eq!(find("<base href=https://acme.eu.auth0.com/u/x><a href='email-verification?x=1&amp;ticket=A'>", "").unwrap(),
-            "https://acme.eu.auth0.com/u/email-verification?x=1&ticket=A");
+        assert_eq!(
+            find(&format!("<a href='{GOOD}'>Confirm</a> <a href={GOOD}>again</a><a href=https://acme.example/>Help</a>"), ""),
+            sent
+        );
+        assert_eq!(
+            find("<base href=https://acme.eu.auth0.com/u/x><a href='email-verification?x=1&amp;ticket=A'>", "").unwrap(),
+            "https://acme.eu.auth0.com/u/email-verification?x=1&ticket=A"
+        );
         assert_eq!(find("<p>text only", &format!("Confirm ({GOOD}), or not.")), sent);
         assert_eq!(find("", &format!("<{GOOD}>")), sent);
-        assert_eq!(find(&format!("<a href='{GOOD}'>a</a><a style='display:none' href='{other}'>b</a>"), ""), Err(NoLink::Several));
-        assert_eq!(find("<a href='https://track.example/c?u=https://acme.eu.auth0.com/u/email-verification'>x</a>", ""), Err(NoLink::None));
+        assert_eq!(
+            find(&format!("<a href='{GOOD}'>a</a><a style='display:none' href='{other}'>b</a>"), ""),
+            Err(NoLink::Several)
+        );
+        assert_eq!(
+            find("<a href='https://track.example/c?u=https://acme.eu.auth0.com/u/email-verification'>x</a>", ""),
+            Err(NoLink::None)
+        );
         assert_eq!(find(&format!("<meta http-equiv=refresh content='0;url={GOOD}'><form action={GOOD}>"), ""), Err(NoLink::None));
     }
 }

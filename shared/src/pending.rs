@@ -152,13 +152,7 @@ enum Change {
 ///
 /// # Errors
 /// [`Unavailable`].
-pub async fn hold(
-    table: &Table,
-    phone: &E164,
-    owner: &str,
-    lease_until: u64,
-    now: SystemTime,
-) -> Result<Hold, Unavailable> {
+pub async fn hold(table: &Table, phone: &E164, owner: &str, lease_until: u64, now: SystemTime) -> Result<Hold, Unavailable> {
     let update = Update::new(key(phone))
         .set("held_by", owner)
         .set("held_until", lease_until)

@@ -65,8 +65,7 @@ impl Reply {
     /// The answer in Function URL payload format 2.0
     /// (<https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html#urls-payloads>).
     pub fn into_payload(self) -> Value {
-        let headers: Map<String, Value> =
-            self.headers.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
+        let headers: Map<String, Value> = self.headers.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
         json!({ "statusCode": self.status, "headers": headers, "body": self.body, "isBase64Encoded": false })
     }
 

@@ -93,7 +93,7 @@ fn millis(time: SystemTime) -> u64 {
 fn deadline(context: &lambda_runtime::Context, now: SystemTime) -> Instant {
     let left = Duration::from_millis(context.deadline.saturating_sub(millis(now)));
     // Some local runtimes send no deadline, or one in the far future; Lambda's longest is 15 minutes.
-    let left = if left.is_zero() { Duration::from_secs(10) } else { left.min(Duration::from_secs(900)) };
+    let left = if left.is_zero() { Duration::from_secs(10) } else { left.min(Duration::from_mins(15)) };
     Instant::now() + left
 }
 

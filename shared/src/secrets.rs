@@ -15,9 +15,9 @@ use serde::de::DeserializeOwned;
 use crate::reply::Failure;
 
 /// Values are used at most this long.
-const LIFE: Duration = Duration::from_secs(300);
+const LIFE: Duration = Duration::from_mins(5);
 /// A mismatch fetches again at most this often, so that a stranger's bad signatures cannot run up requests.
-const REFRESH_INTERVAL: Duration = Duration::from_secs(60);
+const REFRESH_INTERVAL: Duration = Duration::from_mins(1);
 
 /// The content of a secret: a JSON object of strings.
 pub trait Content: Sized {

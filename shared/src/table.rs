@@ -5,7 +5,7 @@
 //! with `now` themselves. An outage is [`Unavailable`], never "not found".
 
 use std::collections::HashMap;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_sdk_dynamodb::Client;
@@ -60,9 +60,7 @@ impl From<Value> for AttributeValue {
         match value {
             Value::S(text) => Self::S(text),
             Value::N(number) => Self::N(number.to_string()),
-            Value::M(entries) => {
-                Self::M(entries.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect())
-            }
+            Value::M(entries) => Self::M(entries.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect()),
         }
     }
 }
@@ -102,9 +100,7 @@ impl Item {
 
     /// The map attributes whose name begins with `prefix`, as (rest of the name, map).
     pub fn maps<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, Item)> {
-        self.0.iter().filter_map(move |(name, value)| {
-            Some((name.strip_prefix(prefix)?, Item(value.as_m().ok()?.clone())))
-        })
+        self.0.iter().filter_map(move |(name, value)| Some((name.strip_prefix(prefix)?, Item(value.as_m().ok()?.clone()))))
     }
 }
 
@@ -202,7 +198,7 @@ impl Update {
         let mut expression = String::new();
         let mut clause = |verb: &str, terms: Vec<String>| {
             if !terms.is_empty() {
-                expression.push_str(&format!("{verb} {} ", terms.join(", ")));
+                let _infallible = write!(expression, "{verb} {} ", terms.join(", "));
             }
         };
         let mut placeholder = |name: String| {
@@ -304,11 +300,7 @@ impl Table {
     ///
     /// # Errors
     /// [`Unavailable`].
-    pub async fn delete(
-        &self,
-        key: Key,
-        condition: Option<(String, Vec<(&'static str, Value)>)>,
-    ) -> Result<Write, Unavailable> {
+    pub async fn delete(&self, key: Key, condition: Option<(String, Vec<(&'static str, Value)>)>) -> Result<Write, Unavailable> {
         let (condition, values) = condition.unzip();
         let values = values.map(|values| values.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect());
         let result = self
@@ -322,9 +314,7 @@ impl Table {
             .await;
         match result {
             Ok(_) => Ok(Write::Done(Item::default())),
-            Err(SdkError::ServiceError(error))
-                if matches!(error.err(), DeleteItemError::ConditionalCheckFailedException(_)) =>
-            {
+            Err(SdkError::ServiceError(error)) if matches!(error.err(), DeleteItemError::ConditionalCheckFailedException(_)) => {
                 Ok(Write::Refused(Item::default()))
             }
             Err(error) => Err(Unavailable(crate::aws::cause("DeleteItem", &error))),
@@ -357,19 +347,15 @@ impl Table {
         // A transaction that meets another one on the same item is cancelled as a conflict, not queued.
         for attempt in 1_u32.. {
             let result = self.client.transact_write_items().set_transact_items(Some(items.clone())).send().await;
-            let error = match result {
-                Ok(_) => return Ok(None),
-                Err(error) => error,
-            };
+            let Err(error) = result else { return Ok(None) };
             let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error() else {
                 return Err(Unavailable(crate::aws::cause("TransactWriteItems", &error)));
             };
             let reasons = cancelled.cancellation_reasons();
             let refused = |code: Option<&str>| code == Some("ConditionalCheckFailed");
             if reasons.iter().any(|reason| refused(reason.code())) {
-                let refusals = reasons.iter().map(|reason| {
-                    refused(reason.code()).then(|| Item(reason.item().cloned().unwrap_or_default()))
-                });
+                let refusals =
+                    reasons.iter().map(|reason| refused(reason.code()).then(|| Item(reason.item().cloned().unwrap_or_default())));
                 return Ok(Some(refusals.collect()));
             }
             let conflict = reasons.iter().any(|reason| reason.code() == Some("TransactionConflict"));

@@ -58,7 +58,8 @@ pub struct Users {
 
 #[derive(Deserialize)]
 struct User {
-    user_id: String,
+    #[serde(rename = "user_id")]
+    id: String,
     email: String,
     #[serde(default)]
     email_verified: bool,
@@ -83,13 +84,12 @@ impl Users {
         let user = match self.by_email(email, now).await?.as_mut_slice() {
             [] => return Ok(Verification::NoUser),
             [user] if user.email_verified => return Ok(Verification::Verified),
-            [user] => std::mem::take(&mut user.user_id),
+            [user] => std::mem::take(&mut user.id),
             _ => return Ok(Verification::Several),
         };
-        let mut url = self.base.join("api/v2/users/");
-        if let Ok(mut path) = url.path_segments_mut() {
-            path.pop_if_empty().push(&user);
-        }
+        // Ids hold a `|`, which a URL must not; and what is percent-encoded has no `+` but for blanks.
+        let id: String = form_urlencoded::byte_serialize(user.as_bytes()).collect();
+        let url = self.base.join(&format!("api/v2/users/{}", id.replace('+', "%20")));
         let answer = self.call(Method::PATCH, url, Some(json!({ "email_verified": true }).to_string()), now).await?;
         match answer.status {
             200 => Ok(Verification::Verified),

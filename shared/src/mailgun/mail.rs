@@ -43,7 +43,7 @@ impl<'a> StoredMail<'a> {
             dkim_passed,
             html: one("body-html").unwrap_or_default(),
             plain: one("body-plain").unwrap_or_default(),
-            id: id.as_ref()[..16].iter().map(|byte| format!("{byte:02x}")).collect(),
+            id: hex::encode(&id.as_ref()[..16]),
         }
     }
 }
@@ -56,7 +56,8 @@ fn address(header: &str) -> Option<String> {
         Some(start) => {
             // A quoted display name may hold anything; the mailbox is what stands in the brackets at the very end.
             let name = header[..start].trim();
-            let quoted = name.len() >= 2 && name.starts_with('"') && name.ends_with('"') && !name[1..name.len() - 1].contains('"');
+            let quoted =
+                name.len() >= 2 && name.starts_with('"') && name.ends_with('"') && !name[1..name.len() - 1].contains('"');
             if !quoted && name.contains(['<', '>', ',', ';', ':', '"', '@']) {
                 return None;
             }
@@ -65,9 +66,8 @@ fn address(header: &str) -> Option<String> {
         None => header,
     };
     let (local, domain) = address.split_once('@')?;
-    let plain = |text: &str, extra: &str| {
-        !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || extra.contains(c))
-    };
+    let plain =
+        |text: &str, extra: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || extra.contains(c));
     (plain(local, "!#$%&'*+-/=?^_`{|}~.") && plain(domain, "-.")).then(|| address.to_ascii_lowercase())
 }
 

@@ -132,10 +132,7 @@ fn judge(answer: &Answer) -> Result<Receipt, SendError> {
         200..=299 => {
             let created: Option<Created> = answer.json();
             let (id, segments) = created.map_or((None, None), |created| (created.sid, created.num_segments));
-            Ok(Receipt {
-                id: id.filter(|sid| is_sid(sid, &["SM", "MM"])),
-                segments: segments.and_then(|text| text.parse().ok()),
-            })
+            Ok(Receipt { id: id.filter(|sid| is_sid(sid, &["SM", "MM"])), segments: segments.and_then(|text| text.parse().ok()) })
         }
         429 => {
             let after = answer.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());

@@ -45,7 +45,8 @@ pub fn api(source: &mut Source<'_>) -> Option<BaseUrl> {
 
 /// Whether `text` is a SID: one of `prefixes`, then 32 hexadecimal digits (<https://www.twilio.com/docs/glossary/what-is-a-sid>).
 pub fn is_sid(text: &str, prefixes: &[&str]) -> bool {
-    prefixes.iter().filter_map(|prefix| text.strip_prefix(prefix)).any(|rest| {
-        rest.len() == 32 && rest.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'a'..=b'f'))
-    })
+    prefixes
+        .iter()
+        .filter_map(|prefix| text.strip_prefix(prefix))
+        .any(|rest| rest.len() == 32 && rest.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'a'..=b'f')))
 }

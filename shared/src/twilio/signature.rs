@@ -8,7 +8,6 @@ use base64::engine::general_purpose::STANDARD;
 use ring::{digest, hmac};
 use url::Url;
 
-
 /// The addresses that Twilio may have signed for a request to `base` + `path` + `query`.
 ///
 /// With and without port, since Twilio's own back end is not consistent there (comments in all official SDKs), and for the root
@@ -19,15 +18,15 @@ pub fn candidates(base: &Url, path: &str, query: &str) -> Vec<String> {
         (user, None) => format!("{user}@"),
         (user, Some(password)) => format!("{user}:{password}@"),
     };
-    let bare = format!("{}://{user}{}", base.scheme(), base.host_str().unwrap_or_default());
-    let ported = format!("{bare}:{}", base.port_or_known_default().unwrap_or(443));
+    let origin = format!("{}://{user}{}", base.scheme(), base.host_str().unwrap_or_default());
+    let ported = format!("{origin}:{}", base.port_or_known_default().unwrap_or(443));
     let prefix = base.path().trim_end_matches('/');
     let query = if query.is_empty() { String::new() } else { format!("?{query}") };
     let mut urls = Vec::new();
-    for origin in [bare, ported] {
-        urls.push(format!("{origin}{prefix}{path}{query}"));
+    for base in [origin, ported] {
+        urls.push(format!("{base}{prefix}{path}{query}"));
         if path == "/" {
-            urls.push(format!("{origin}{prefix}{query}"));
+            urls.push(format!("{base}{prefix}{query}"));
         }
     }
     urls
@@ -49,6 +48,6 @@ pub fn fits(token: &str, urls: &[String], params: &[(String, String)], signature
 pub fn fits_body(query: &str, body: &[u8]) -> bool {
     let named = form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == "bodySHA256");
     let named: Vec<String> = named.map(|(_, value)| value.to_ascii_lowercase()).collect();
-    let actual: String = digest::digest(&digest::SHA256, body).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let actual = hex::encode(digest::digest(&digest::SHA256, body));
     named == [actual]
 }

@@ -89,7 +89,7 @@ impl InboundSms {
     pub fn fingerprint(&self) -> String {
         let from = self.from.as_ref().map_or("", E164::reveal);
         let hash = digest::digest(&digest::SHA256, format!("{from}\n{}", self.body).as_bytes());
-        hash.as_ref()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+        hex::encode(&hash.as_ref()[..8])
     }
 
     /// Reads a verified form.

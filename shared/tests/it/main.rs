@@ -1,5 +1,7 @@
 //! The library against published vectors, generated input, and the simulators over real HTTP.
 
+#![expect(clippy::unwrap_used, reason = "in a test, a panic is the report")]
+
 mod auth0;
 mod link;
 mod messages;

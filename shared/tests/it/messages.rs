@@ -75,7 +75,9 @@ async fn accepted_whatever_the_body() {
 #[tokio::test]
 async fn refusals_by_code() {
     let setup = setup().await;
-    for (code, recipient) in [(21211, true), (21610, true), (21612, true), (21614, true), (21635, true), (21408, false), (21606, false)] {
+    for (code, recipient) in
+        [(21211, true), (21610, true), (21612, true), (21614, true), (21635, true), (21408, false), (21606, false)]
+    {
         setup.sandbox.twilio.reject("+4512345678", code);
         assert_eq!(setup.send(TIME).await, Err(SendError::Refused { recipient, code: Some(code) }));
     }
@@ -84,7 +86,8 @@ async fn refusals_by_code() {
 #[tokio::test]
 async fn failures_before_and_after_acceptance() {
     let setup = setup().await;
-    let answer = |status| Fault::Answer { status, headers: vec![("retry-after".to_owned(), "7".to_owned())], body: "<html>".to_owned() };
+    let answer =
+        |status| Fault::Answer { status, headers: vec![("retry-after".to_owned(), "7".to_owned())], body: "<html>".to_owned() };
     for (fault, error) in [
         (answer(429), SendError::RateLimited { after: Some(Duration::from_secs(7)) }),
         (answer(503), SendError::Unavailable),

@@ -35,9 +35,8 @@ fn twilio_vectors() {
         let urls = candidates(&base, &path, &query);
         let empty = vec![];
         let params = case["params"].as_array().unwrap_or(&empty).iter();
-        let params: Vec<(String, String)> = params
-            .map(|pair| (pair[0].as_str().unwrap().to_owned(), pair[1].as_str().unwrap_or_default().to_owned()))
-            .collect();
+        let params: Vec<(String, String)> =
+            params.map(|pair| (pair[0].as_str().unwrap().to_owned(), pair[1].as_str().unwrap_or_default().to_owned())).collect();
         let mut verdict = fits(text(&case, "auth_token"), &urls, &params, text(&case, "signature"));
         if let Some(body) = case["raw_json_body"].as_str() {
             verdict &= fits_body(&query, body.as_bytes());
@@ -75,11 +74,8 @@ fn mailgun_vectors() {
     let mut checked = 0;
     for case in cases(include_str!("../vectors/mailgun.json")) {
         let Some(key) = case["signing_key"].as_str() else { continue };
-        let triple = Triple {
-            timestamp: text(&case, "timestamp"),
-            token: text(&case, "token"),
-            signature: text(&case, "signature"),
-        };
+        let triple =
+            Triple { timestamp: text(&case, "timestamp"), token: text(&case, "token"), signature: text(&case, "signature") };
         let now = case["now"].as_u64().unwrap_or(1_800_000_003);
         let verdict = triple.fits(key) && triple.is_fresh(32_400, UNIX_EPOCH + Duration::from_secs(now));
         let expected = case["expected_by_strict_validator"].as_bool().unwrap_or(case["valid"].as_bool().unwrap());
@@ -94,9 +90,15 @@ const URL: &str = "https://mycompany.com/myapp.php?foo=1&bar=2";
 const SIGNATURE: &str = "RSOYDt4T1cUTdK1PDd93/VVr8B8=";
 
 fn signed() -> Vec<(String, String)> {
-    [("CallSid", "CA1234567890ABCDE"), ("Caller", "+14158675309"), ("Digits", "1234"), ("From", "+14158675309"), ("To", "+18005551212")]
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .to_vec()
+    [
+        ("CallSid", "CA1234567890ABCDE"),
+        ("Caller", "+14158675309"),
+        ("Digits", "1234"),
+        ("From", "+14158675309"),
+        ("To", "+18005551212"),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .to_vec()
 }
 
 proptest! {

@@ -136,21 +136,21 @@ async fn pending_requests_are_held_by_one_and_gone_with_the_last() {
     for id in ["one", "two"] {
         table.update(pending::add(&phone, &request(id, now))).await.unwrap();
     }
-    let Hold::Held(mut held) = hold("a", now).await else { panic!("not held") };
-    assert_eq!(held.requests.iter().map(|request| request.id.as_str()).collect::<Vec<_>>(), ["one", "two"]);
+    let Hold::Held(mut ours) = hold("a", now).await else { panic!("not held") };
+    assert_eq!(ours.requests.iter().map(|request| request.id.as_str()).collect::<Vec<_>>(), ["one", "two"]);
     assert!(matches!(hold("b", now).await, Hold::Busy));
-    held.remove("one");
-    held.count_wrong(now);
+    ours.remove("one");
+    ours.count_wrong(now);
     // A mail comes in while a reply is being acted on.
     table.update(pending::add(&phone, &request("three", now))).await.unwrap();
-    held.release(&table).await.unwrap();
-    let Hold::Held(held) = hold("b", now).await else { panic!("not released") };
-    assert_eq!((held.requests.len(), held.wrong_today), (2, 1));
+    ours.release(&table).await.unwrap();
+    let Hold::Held(ours) = hold("b", now).await else { panic!("not released") };
+    assert_eq!((ours.requests.len(), ours.wrong_today), (2, 1));
     // A holder that died: its lease ends.
     let later = now + Duration::from_secs(31);
-    let Hold::Held(mut held) = hold("c", later).await else { panic!("lease does not end") };
-    held.remove_all();
-    held.release(&table).await.unwrap();
+    let Hold::Held(mut ours) = hold("c", later).await else { panic!("lease does not end") };
+    ours.remove_all();
+    ours.release(&table).await.unwrap();
     assert_eq!(sandbox.aws.items().await, Vec::<serde_json::Value>::new());
 }
 
@@ -159,12 +159,12 @@ async fn a_request_added_while_the_last_is_removed_survives() {
     let (_sandbox, table) = setup().await;
     let (now, phone) = (now(), phone());
     table.update(pending::add(&phone, &request("one", now))).await.unwrap();
-    let Hold::Held(mut held) = pending::hold(&table, &phone, "a", epoch(now) + 30, now).await.unwrap() else { panic!() };
-    held.remove("one");
+    let Hold::Held(mut ours) = pending::hold(&table, &phone, "a", epoch(now) + 30, now).await.unwrap() else { panic!() };
+    ours.remove("one");
     table.update(pending::add(&phone, &request("two", now))).await.unwrap();
-    held.release(&table).await.unwrap();
-    let Hold::Held(held) = pending::hold(&table, &phone, "b", epoch(now) + 30, now).await.unwrap() else { panic!() };
-    assert_eq!(held.requests[0].id, "two");
+    ours.release(&table).await.unwrap();
+    let Hold::Held(ours) = pending::hold(&table, &phone, "b", epoch(now) + 30, now).await.unwrap() else { panic!() };
+    assert_eq!(ours.requests[0].id, "two");
 }
 
 #[tokio::test]
