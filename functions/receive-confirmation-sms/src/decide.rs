@@ -14,8 +14,7 @@ const WRONG_PER_DAY: u64 = 5;
 const LONGEST: usize = 200;
 
 /// Words that end all texts, to Twilio (<https://help.twilio.com/articles/223134027>) and so to us.
-const STOP_WORDS: [&str; 9] =
-    ["stop", "stopall", "unsubscribe", "cancel", "end", "quit", "revoke", "optout", "arret"];
+const STOP_WORDS: [&str; 9] = ["stop", "stopall", "unsubscribe", "cancel", "end", "quit", "revoke", "optout", "arret"];
 
 /// The words that confirm.
 #[derive(Debug)]
@@ -144,6 +143,8 @@ pub(crate) fn decide(said: &Said, known: &Known<'_>, now: SystemTime) -> Decisio
         Said::Stop => Decision::Cancel,
         Said::Other if valid.is_empty() => Decision::Silence("nothing_pending"),
         Said::Other => wrong(known),
+        // Four digits can be guessed; not after the wrong replies that a person makes in a day.
+        Said::Word { code: Some(_) } if known.wrong_today >= WRONG_PER_DAY => Decision::Silence("wrong_reply_ignored"),
         Said::Word { code: Some(code) } => {
             if let Some(request) = valid.iter().find(|request| request.code.as_ref() == Some(code)) {
                 Decision::Act(request.id.clone())
@@ -216,8 +217,23 @@ mod tests {
         let words = words("YES, Sí, ja tak, 👍");
         let plain = Said::Word { code: None };
         for text in [
-            "yes", "YES ", "Yes.", "\"yes\"", "yes!!", "YES\n", "ＹＥＳ", "\u{a0}yes\u{a0}", "y\u{200d}es", "\u{feff}yes", "¡sí!",
-            "si\u{301}", "Ja   tak", "👍\u{fe0f}", "«YES»", "‘yes’", "\u{202e}yes",
+            "yes",
+            "YES ",
+            "Yes.",
+            "\"yes\"",
+            "yes!!",
+            "YES\n",
+            "ＹＥＳ",
+            "\u{a0}yes\u{a0}",
+            "y\u{200d}es",
+            "\u{feff}yes",
+            "¡sí!",
+            "si\u{301}",
+            "Ja   tak",
+            "👍\u{fe0f}",
+            "«YES»",
+            "‘yes’",
+            "\u{202e}yes",
         ] {
             assert_eq!(understand(text, &words), plain, "{text:?}");
         }
@@ -228,8 +244,25 @@ mod tests {
             assert_eq!(understand(text, &words), Said::Stop, "{text:?}");
         }
         for text in [
-            "", " ", "yes please", "yes no", "no yes", "yesterday", "y e s", "I said YES yesterday", "oui", "ja", "YES 482", "YES 48211",
-            "YES 48 21", "4821", "YES4821", "stop it", "yes\0no", "YES ٤٨٢١", "!!!",
+            "",
+            " ",
+            "yes please",
+            "yes no",
+            "no yes",
+            "yesterday",
+            "y e s",
+            "I said YES yesterday",
+            "oui",
+            "ja",
+            "YES 482",
+            "YES 48211",
+            "YES 48 21",
+            "4821",
+            "YES4821",
+            "stop it",
+            "yes\0no",
+            "YES ٤٨٢١",
+            "!!!",
         ] {
             assert_eq!(understand(text, &words), Said::Other, "{text:?}");
         }
@@ -299,6 +332,8 @@ mod tests {
             (&coded("3333"), &[a.clone(), b.clone()], 0, None, Decision::Wrong),
             (&coded("3333"), &[a.clone(), b.clone()], 5, None, Decision::Silence("wrong_reply_ignored")),
             (&coded("3333"), std::slice::from_ref(&b), 0, Some((NOW - 5, Some("3333"))), Decision::Repeat),
+            (&coded("2222"), &[a.clone(), b.clone()], 5, None, Decision::Silence("wrong_reply_ignored")),
+            (&coded("2222"), &[a.clone(), b.clone()], 4, None, act("b")),
             (&coded("1111"), one, 0, None, Decision::Wrong),
             (&yes, &[], 0, None, Decision::Silence("nothing_pending")),
             (&yes, &[], 0, Some((NOW - 5, None)), Decision::Repeat),
@@ -322,7 +357,7 @@ mod tests {
     fn codes_are_kept_and_never_alike() {
         let (a, b, c) = (request("a", 0, Some("1000")), request("b", 0, None), request("c", 0, Some("1000")));
         let coded = codes(&[&b, &a, &c], |_| 0);
-        let codes: Vec<&str> = coded.iter().map(|request| request.code.as_deref().unwrap()).collect();
-        assert_eq!(codes, ["1001", "1000", "1002"]);
+        let given: Vec<&str> = coded.iter().map(|request| request.code.as_deref().unwrap()).collect();
+        assert_eq!(given, ["1001", "1000", "1002"]);
     }
 }

@@ -9,6 +9,7 @@
 
 mod decide;
 
+use std::fmt::Write as _;
 use std::time::{Duration, Instant, SystemTime};
 
 use shared::auth0::{self, tokens::Tokens, users::Users, users::Verification};
@@ -85,10 +86,8 @@ impl Config {
         let messages = Texts {
             wrong: source.message("WRONG_SMS_MESSAGE", "Try again. Reply YES or don't reply"),
             confirmed: source.message("CONFIRMED_SMS_MESSAGE", "Thank you. Your account is verified."),
-            retry: source.message(
-                "RETRY_SMS_MESSAGE",
-                "Something went wrong on our side. Please reply YES again in a few minutes.",
-            ),
+            retry: source
+                .message("RETRY_SMS_MESSAGE", "Something went wrong on our side. Please reply YES again in a few minutes."),
             expired: source.message("EXPIRED_SMS_MESSAGE", "This request is no longer valid. Please start again."),
             password_link: source.message("PASSWORD_LINK_MESSAGE", "Open this link to choose your password: {link}"),
         };
@@ -97,8 +96,7 @@ impl Config {
         }
         let tenant_needed = rules.by_management || source.optional("AUTH0_URL").is_some();
         let tenant = tenant_needed.then(|| source.base_url("AUTH0_URL", None)).flatten();
-        let auth0_secret =
-            if rules.by_management { source.required("AUTH0_SECRET") } else { source.optional("AUTH0_SECRET") };
+        let auth0_secret = if rules.by_management { source.required("AUTH0_SECRET") } else { source.optional("AUTH0_SECRET") };
         let links = link::Rules::read(source);
         Some(Self {
             aws: aws?,
@@ -152,11 +150,7 @@ impl App {
         };
         let (now, dynamodb) = (shared::runtime::now(), config.aws.dynamodb_url());
         let warm_up = async {
-            tokio::join!(
-                app.twilio.get(now),
-                app.http.warm_up(dynamodb.as_ref()),
-                app.http.warm_up(config.tenant.as_ref()),
-            )
+            tokio::join!(app.twilio.get(now), app.http.warm_up(dynamodb.as_ref()), app.http.warm_up(config.tenant.as_ref()),)
         };
         shared::runtime::warm_up(warm_up).await;
         app.http.take_waited();
@@ -205,7 +199,7 @@ impl App {
         let outcome = self.act(said, held.as_mut(), confirmed, turn).await;
         if let Err(error) = self.close(held, turn, &outcome).await {
             // What was confirmed is confirmed, and the person should know; anything else Twilio may ask for again.
-            if outcome.word != "confirmed" {
+            if !outcome.is_confirmed() {
                 return Err(self.abandon(turn, None, error).await);
             }
             tracing::error!(%error, "confirmed, but a closing write failed");
@@ -221,15 +215,15 @@ impl App {
             return self.finish(turn, outcome).await;
         }
         let remember = async {
-            match &outcome.remember {
-                Some(code) => self.table.update(confirmed::remember(turn.phone, code.as_deref(), turn.now)).await.map(drop),
-                None => Ok(()),
+            if !outcome.is_confirmed() {
+                return Ok(());
             }
+            self.table.update(confirmed::remember(turn.phone, outcome.code.as_deref(), turn.now)).await.map(drop)
         };
         let (remembered, finished) = tokio::join!(remember, self.finish(turn, outcome));
         let answered = remembered.and(finished);
         if let (Err(_), Some(held)) = (&answered, &mut held)
-            && outcome.word != "confirmed"
+            && !outcome.is_confirmed()
         {
             held.keep_all();
         }
@@ -260,12 +254,12 @@ impl App {
             let clock = turn.now + turn.started.elapsed();
             // Both terms are rounded down; the leases must not end before we do.
             let lease_until = epoch(clock) + turn.deadline.saturating_duration_since(Instant::now()).as_secs() + 2;
-            let (message, hold) = tokio::join!(
+            let (message, requests) = tokio::join!(
                 self.table.update(turn.claim(lease_until, clock)),
                 pending::hold(&self.table, turn.phone, &turn.owner, lease_until, clock),
             );
-            let (message, hold) = match (message, hold) {
-                (Ok(message), Ok(hold)) => (message, hold),
+            let (message, requests) = match (message, requests) {
+                (Ok(message), Ok(requests)) => (message, requests),
                 (Err(error), Ok(Hold::Held(held))) => return Err(self.abandon(turn, Some(held), error).await),
                 (Err(error), _) | (_, Err(error)) => return Err(self.abandon(turn, None, error).await),
             };
@@ -273,7 +267,7 @@ impl App {
                 Write::Done(_) => (true, None),
                 Write::Refused(item) => (false, item.text("answer").map(str::to_owned)),
             };
-            match (ours, hold) {
+            match (ours, requests) {
                 (true, Hold::Held(held)) => return Ok(Begun::Ours(Some(held))),
                 (true, Hold::Nothing) => return Ok(Begun::Ours(None)),
                 (false, Hold::Held(held)) => held.release(&self.table).await.map_err(Failure::from)?,
@@ -330,16 +324,21 @@ impl App {
                 Outcome::new("wrong_reply", &self.messages.wrong)
             }
             Decision::Expired(ids) => {
-                ids.iter().for_each(|id| held.remove(id));
+                for id in &ids {
+                    held.remove(id);
+                }
                 Outcome::new("expired", &self.messages.expired)
             }
             Decision::List => {
-                let known = Known { requests: &held.requests, wrong_today: 0, confirmed: None, valid_hours: self.rules.valid_hours };
+                let known =
+                    Known { requests: &held.requests, wrong_today: 0, confirmed: None, valid_hours: self.rules.valid_hours };
                 let valid: Vec<&pending::Request> = known.valid(turn.now).collect();
                 // The newest: what a person asked for last is what they mean, if they cannot be told all.
                 let listed = decide::codes(&valid[valid.len().saturating_sub(LISTED)..], random_below);
                 let text = self.list(&listed, turn.now);
-                listed.into_iter().for_each(|request| held.rewrite(request));
+                for request in listed {
+                    held.rewrite(request);
+                }
                 Outcome::new("listed", &text)
             }
             Decision::Act(id) => match held.requests.iter().find(|request| request.id == id).cloned() {
@@ -369,7 +368,7 @@ impl App {
         match confirmation {
             Confirmation::Confirmed => {
                 held.remove(&request.id);
-                Outcome { remember: Some(request.code.clone()), ..Outcome::new("confirmed", &self.messages.confirmed) }
+                Outcome { code: request.code.clone(), ..Outcome::new("confirmed", &self.messages.confirmed) }
             }
             Confirmation::Refused => {
                 held.remove(&request.id);
@@ -398,7 +397,7 @@ impl App {
             let kind = if request.kind == Kind::Password { "password change" } else { "account verification" };
             let code = request.code.as_deref().unwrap_or_default();
             let age = age(epoch(now).saturating_sub(request.created_at));
-            text.push_str(&format!("\nReply {} {code} for {kind} ({age})", self.rules.words.shown));
+            let _infallible = write!(text, "\nReply {} {code} for {kind} ({age})", self.rules.words.shown);
         }
         text
     }
@@ -465,23 +464,28 @@ struct Outcome {
     word: &'static str,
     /// Empty for no answer.
     text: String,
-    /// Set when something was confirmed: the code it was confirmed with, if any.
-    remember: Option<Option<String>>,
+    /// The code that something was confirmed with, if any.
+    code: Option<String>,
     error: Option<String>,
 }
 
 impl Outcome {
     fn new(word: &'static str, text: &str) -> Self {
-        Self { word, text: text.to_owned(), remember: None, error: None }
+        Self { word, text: text.to_owned(), code: None, error: None }
     }
 
     fn silent(word: &'static str) -> Self {
         Self::new(word, "")
     }
 
+    /// Whether something was confirmed just now.
+    fn is_confirmed(&self) -> bool {
+        self.word == "confirmed"
+    }
+
     fn into_reply(self) -> Reply {
         let mut reply = reply(&self.text, self.word);
-        if self.word == "confirmed" {
+        if self.is_confirmed() {
             reply = reply.metric("Confirmed", 1);
         }
         match self.error {

@@ -95,7 +95,9 @@ fn senders(source: &mut Source<'_>) -> Vec<String> {
     source.required("MAIL_SENDERS");
     let senders: Vec<String> = source.list("MAIL_SENDERS").iter().map(|entry| entry.to_ascii_lowercase()).collect();
     if senders.iter().any(|entry| entry.split_once('@').is_none_or(|(_, domain)| domain.is_empty() || domain.contains('@'))) {
-        source.problem("MAIL_SENDERS must be a comma list of addresses or @domains, such as no-reply@acme.example,@mail.acme.example");
+        source.problem(
+            "MAIL_SENDERS must be a comma list of addresses or @domains, such as no-reply@acme.example,@mail.acme.example",
+        );
     }
     senders
 }
@@ -205,7 +207,8 @@ mod tests {
         let plain = rules(&[]);
         assert_eq!(outcome(&mail(), &plain), "text");
         assert_eq!(outcome(&StoredMail { recipient: None, ..mail() }, &plain), "no_phone");
-        for from in [None, Some("evil@evil.example"), Some("no-reply@acme.example.evil.example"), Some("x@sub.mail.acme.example")] {
+        for from in [None, Some("evil@evil.example"), Some("no-reply@acme.example.evil.example"), Some("x@sub.mail.acme.example")]
+        {
             let from = from.map(|from| vec![from.to_owned()]);
             assert_eq!(outcome(&StoredMail { from, ..mail() }, &plain), "sender_not_allowed");
         }

@@ -78,8 +78,7 @@ impl Config {
             max_age: source.number("MAX_MAIL_AGE_SECONDS", 32_400, 1..=3_153_600_000),
         };
         let verification_text = source.message("REG_SMS_BODY", "You have registered for an account. Reply YES to verify");
-        let password_text =
-            source.message("PWD_SMS_BODY", "Someone asked to change your password. If it was you, reply YES");
+        let password_text = source.message("PWD_SMS_BODY", "Someone asked to change your password. If it was you, reply YES");
         Some(Self {
             aws: aws?,
             http,

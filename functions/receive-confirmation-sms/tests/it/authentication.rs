@@ -1,0 +1,287 @@
+//! Who may speak to the function: Twilio, for our account, with the request exactly as it was signed.
+
+use sandbox::Sandbox;
+use sandbox::auth0::LinkPage;
+use sandbox::twilio::{ACCOUNT_SID, AUTH_TOKEN};
+use sandbox::wire::client;
+use serde_json::json;
+
+use crate::scene::{CONFIRMED, PHONE, Scene, form, replaced};
+
+type Params = Vec<(String, String)>;
+
+/// Refused with this status and an empty body, and nothing happened.
+async fn refused(scene: &Scene, status: u16, params: &Params, url: &str, signature: &str) {
+    let reply = scene.sandbox.twilio.deliver_signed(params.clone(), url, signature).await;
+    assert_eq!((reply.status, reply.body.as_str()), (status, ""), "{signature:?} {url} {params:?}");
+    scene.assert_untouched();
+}
+
+fn secret_fetches(scene: &Scene) -> usize {
+    scene.sandbox.aws.secrets().exchanges().len()
+}
+
+#[tokio::test]
+async fn a_wrong_signature_is_refused_and_nothing_happens() {
+    let scene = Scene::start().await;
+    scene.verification(LinkPage::Form).await;
+    let (params, url) = (scene.inbound("YES"), scene.lambda.url());
+    let good = scene.sandbox.twilio.sign(url, &params);
+    let another_url = scene.sandbox.twilio.sign("https://hooks.example.com/", &params);
+    let tampered = format!("{}{}", if good.starts_with('A') { 'B' } else { 'A' }, &good[1..]);
+    let truncated = &good[..good.len() - 4];
+    let quoted = format!("\"{good}\"");
+    let twice = format!("{good},{good}");
+    let unpadded = good.trim_end_matches('=');
+    for signature in [
+        "",
+        "x",
+        "!!!",
+        &good.to_lowercase(),
+        &another_url,
+        &tampered,
+        truncated,
+        &quoted,
+        &twice,
+        unpadded,
+        "AAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+    ] {
+        refused(&scene, 403, &params, url, signature).await;
+    }
+    let missing =
+        client().post(url).header("content-type", "application/x-www-form-urlencoded").body("Body=YES").send().await.unwrap();
+    assert_eq!((missing.status().as_u16(), missing.text().await.unwrap().as_str()), (403, ""));
+    scene.assert_untouched();
+    assert_eq!(scene.waiting().await, 1);
+    assert_eq!(scene.sandbox.twilio.deliver(params, url).await.messages, [CONFIRMED]);
+}
+
+#[tokio::test]
+async fn every_byte_and_parameter_counts_but_not_their_order() {
+    let scene = Scene::start().await;
+    scene.verification(LinkPage::Form).await;
+    let (params, url) = (scene.inbound("NO"), scene.lambda.url());
+    let good = scene.sandbox.twilio.sign(url, &params);
+    for name in ["Body", "From", "To", "MessageSid", "AccountSid", "NumSegments"] {
+        refused(&scene, 403, &replaced(&params, name, "YES"), url, &good).await;
+        let less: Params = params.iter().filter(|(key, _)| key != name).cloned().collect();
+        refused(&scene, 403, &less, url, &good).await;
+    }
+    refused(&scene, 403, &replaced(&params, "Body", "NO "), url, &good).await;
+    refused(&scene, 403, &replaced(&params, "Body", "no"), url, &good).await;
+    let more: Params = [params.clone(), vec![("Extra".to_owned(), String::new())]].concat();
+    refused(&scene, 403, &more, url, &good).await;
+    refused(&scene, 403, &params, &format!("{url}?a=1"), &good).await;
+    let reversed: Params = params.iter().rev().cloned().collect();
+    assert_eq!(scene.sandbox.twilio.deliver_signed(reversed, url, &good).await.status, 200);
+}
+
+#[tokio::test]
+async fn parameters_that_twilio_adds_are_accepted() {
+    let scene = Scene::start().await;
+    scene.verification(LinkPage::Form).await;
+    let mut params = scene.inbound("YES");
+    params.extend([("Brand".to_owned(), "new & <old>".to_owned()), ("ToCounty".to_owned(), "Åbenrå".to_owned())]);
+    assert_eq!(scene.sandbox.twilio.deliver(params, scene.lambda.url()).await.messages, [CONFIRMED]);
+}
+
+#[tokio::test]
+async fn a_signature_that_fits_a_request_cut_otherwise_does_not_help() {
+    let scene = Scene::start().await;
+    scene.verification(LinkPage::Form).await;
+    let url = format!("{}?tenant=1", scene.lambda.url());
+    let sid = format!("SM{}", "0".repeat(32));
+    let pairs = |pairs: &[(&str, &str)]| -> Params {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    };
+    let honest = pairs(&[
+        ("AccountSid", ACCOUNT_SID),
+        ("Body", "YES"),
+        ("From", PHONE),
+        ("MessageSid", &sid),
+        ("To", sandbox::twilio::NUMBER),
+    ]);
+    let good = scene.sandbox.twilio.sign(&url, &honest);
+    let from_in_body = pairs(&[
+        ("AccountSid", ACCOUNT_SID),
+        ("Body", &format!("YESFrom{PHONE}")),
+        ("MessageSid", &sid),
+        ("To", sandbox::twilio::NUMBER),
+    ]);
+    let renamed = honest
+        .iter()
+        .map(|(name, value)| if name == "Body" { ("Bod".into(), format!("y{value}")) } else { (name.clone(), value.clone()) });
+    let everything_in_one =
+        pairs(&[("AccountSid", &format!("{ACCOUNT_SID}BodyYESFrom{PHONE}MessageSid{sid}To{}", sandbox::twilio::NUMBER))]);
+    let body_twice: Params = [honest.clone(), vec![("Body".into(), "YES".into())]].concat();
+    let sid_in_from = pairs(&[
+        ("AccountSid", ACCOUNT_SID),
+        ("Body", "YES"),
+        ("From", &format!("{PHONE}MessageSid{sid}")),
+        ("To", sandbox::twilio::NUMBER),
+    ]);
+    let in_query = (format!("{url}AccountSid{ACCOUNT_SID}"), honest[1..].to_vec());
+    let all_in_query =
+        (format!("{url}AccountSid{ACCOUNT_SID}BodyYESFrom{PHONE}MessageSid{sid}To{}", sandbox::twilio::NUMBER), vec![]);
+    for (status, url, params) in [
+        (403, url.clone(), from_in_body),
+        (403, url.clone(), renamed.collect()),
+        (403, in_query.0, in_query.1),
+        (403, all_in_query.0, all_in_query.1),
+        (403, url.clone(), everything_in_one),
+        (400, url.clone(), body_twice),
+        (403, url.clone(), sid_in_from),
+    ] {
+        assert_eq!(scene.sandbox.twilio.sign(&url, &params), good, "it fits: {params:?}");
+        refused(&scene, status, &params, &url, &good).await;
+    }
+    assert_eq!(scene.sandbox.twilio.deliver_signed(honest, &url, &good).await.messages, [CONFIRMED]);
+}
+
+#[tokio::test]
+async fn signed_requests_that_are_no_inbound_sms_are_refused() {
+    let scene = Scene::start().await;
+    scene.verification(LinkPage::Form).await;
+    let (params, url) = (scene.inbound("YES"), scene.lambda.url());
+    let other_account = format!("AC{}", "f".repeat(32));
+    for (name, value) in [
+        ("AccountSid", other_account.as_str()),
+        ("AccountSid", ""),
+        ("MessageSid", ""),
+        ("MessageSid", "SM1"),
+        ("MessageSid", &format!("CA{}", "0".repeat(32))),
+        ("MessageSid", &format!("SM{}", "g".repeat(32))),
+        ("MessageSid", &format!("SM{}#x", "0".repeat(30))),
+    ] {
+        let params = replaced(&params, name, value);
+        refused(&scene, 403, &params, url, &scene.sandbox.twilio.sign(url, &params)).await;
+    }
+    for name in ["AccountSid", "MessageSid", "From", "To", "Body"] {
+        let params: Params = params.iter().filter(|(key, _)| key != name).cloned().collect();
+        refused(&scene, 403, &params, url, &scene.sandbox.twilio.sign(url, &params)).await;
+        let array: Params = [params, vec![(format!("{name}[]"), "YES".to_owned())]].concat();
+        refused(&scene, 403, &array, url, &scene.sandbox.twilio.sign(url, &array)).await;
+    }
+}
+
+#[tokio::test]
+async fn the_url_counts_as_it_was_registered_with_or_without_port_and_slash() {
+    for (public_url, accepted, not) in [
+        (
+            "https://hooks.example.com",
+            vec!["https://hooks.example.com/", "https://hooks.example.com:443/", "https://hooks.example.com"],
+            vec![
+                "http://hooks.example.com/",
+                "https://hooks.example.com:8443/",
+                "https://hooks.example.com/sms",
+                "https://example.com/",
+            ],
+        ),
+        (
+            "https://hooks.example.com:8443/",
+            vec!["https://hooks.example.com:8443/", "https://hooks.example.com/"],
+            vec!["https://hooks.example.com:443/"],
+        ),
+        (
+            "https://hooks.example.com/in/sms",
+            vec!["https://hooks.example.com/in/sms/", "https://hooks.example.com/in/sms", "https://hooks.example.com:443/in/sms"],
+            vec!["https://hooks.example.com/", "https://hooks.example.com/in/", "https://hooks.example.com/in/sms//"],
+        ),
+    ] {
+        let scene = Scene::with(&[("PUBLIC_URL", Some(public_url))]).await;
+        let local = scene.lambda.url().to_owned();
+        let mut not: Vec<&str> = not;
+        not.push(&local);
+        for (urls, status) in [(accepted, 200), (not, 403)] {
+            for url in urls {
+                let params = scene.inbound("hello");
+                let signature = scene.sandbox.twilio.sign(url, &params);
+                let reply = scene.sandbox.twilio.deliver_signed(params, &local, &signature).await;
+                assert_eq!(reply.status, status, "{url} for {public_url}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_query_is_signed_and_not_read() {
+    let scene = Scene::start().await;
+    scene.verification(LinkPage::Form).await;
+    let root = scene.lambda.url().trim_end_matches('/').to_owned();
+    for url in
+        [format!("{root}/?Body=YES&From=%2B4599999999"), format!("{root}?Body=YES"), format!("{root}/?b=%7E&a=%7e&a=+&&=x")]
+    {
+        let reply = scene.sandbox.twilio.deliver(scene.inbound("NO"), &url).await;
+        assert_eq!((reply.status, reply.messages.as_slice()), (200, &[crate::scene::WRONG.to_owned()][..]), "{url}");
+    }
+    let params: Params = scene.inbound("YES").into_iter().filter(|(name, _)| name != "Body").collect();
+    assert_eq!(scene.sandbox.twilio.deliver(params, &format!("{root}/?Body=YES")).await.status, 403);
+    scene.assert_nothing_fetched();
+}
+
+#[tokio::test]
+async fn headers_that_a_client_sets_do_not_name_the_host() {
+    let scene = Scene::start().await;
+    scene.verification(LinkPage::Form).await;
+    let url = scene.lambda.url();
+    let forged = [
+        ("x-forwarded-host", "evil.example"),
+        ("x-forwarded-proto", "https"),
+        ("x-forwarded-port", "443"),
+        ("x-forwarded-prefix", "/x"),
+        ("x-original-host", "evil.example"),
+        ("x-original-url", "/x"),
+        ("forwarded", "host=evil.example;proto=https"),
+        ("host", "evil.example"),
+    ];
+    let post = async |signed_for: &str| {
+        let params = scene.inbound("NO");
+        let mut request = client()
+            .post(url)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("x-twilio-signature", scene.sandbox.twilio.sign(signed_for, &params));
+        for (name, value) in forged {
+            request = request.header(name, value);
+        }
+        request.body(form(&params)).send().await.unwrap().status().as_u16()
+    };
+    for evil in ["https://evil.example/", "https://evil.example/x/", "https://evil.example:443/"] {
+        assert_eq!(post(evil).await, 403, "{evil}");
+    }
+    scene.assert_untouched();
+    assert_eq!(post(url).await, 200);
+}
+
+#[tokio::test]
+async fn the_token_before_is_accepted_while_it_is_being_rotated() {
+    let sandbox = Sandbox::start().await;
+    let rotating = json!({ "account_sid": ACCOUNT_SID, "auth_token": "new-token", "previous_auth_token": AUTH_TOKEN });
+    sandbox.aws.set_secret("switchboard/twilio", &rotating);
+    let scene = Scene::within(sandbox, 1, &[]).await;
+    scene.verification(LinkPage::Form).await;
+    scene.text_answered("NO", crate::scene::WRONG).await;
+    scene.sandbox.twilio.set_auth_token("new-token");
+    scene.text_answered("YES", CONFIRMED).await;
+    assert_eq!(secret_fetches(&scene), 1);
+    scene.sandbox.twilio.set_auth_token("older-token");
+    let (params, url) = (scene.inbound("YES"), scene.lambda.url());
+    assert_eq!(scene.sandbox.twilio.deliver(params, url).await.status, 403);
+}
+
+#[tokio::test]
+async fn a_token_rotated_under_way_is_fetched_once() {
+    let scene = Scene::start().await;
+    scene.verification(LinkPage::Form).await;
+    assert_eq!(secret_fetches(&scene), 1);
+    scene.sandbox.aws.set_secret("switchboard/twilio", &json!({ "account_sid": ACCOUNT_SID, "auth_token": "new-token" }));
+    scene.sandbox.twilio.set_auth_token("new-token");
+    scene.text_answered("YES", CONFIRMED).await;
+    assert_eq!(secret_fetches(&scene), 2);
+    scene.sandbox.twilio.set_auth_token(AUTH_TOKEN);
+    for _ in 0..5 {
+        assert_eq!(scene.text("YES").await.status, 403);
+    }
+    assert_eq!(secret_fetches(&scene), 2, "strangers cannot run up requests");
+    scene.sandbox.twilio.set_auth_token("new-token");
+    scene.text_answered("YES", CONFIRMED).await;
+}

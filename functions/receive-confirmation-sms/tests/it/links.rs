@@ -1,0 +1,156 @@
+//! Links that give no clear word: the person is asked to try again, and can.
+
+use std::time::Duration;
+
+use sandbox::auth0::LinkPage;
+use sandbox::wire::Fault;
+
+use crate::scene::{CONFIRMED, EXPIRED, RETRY, Scene, answer, no_fault};
+
+async fn can_be_tried_again(scene: &Scene, faults: Vec<Fault>, what: &str) {
+    for fault in faults {
+        scene.sandbox.auth0.server().faults().next(fault);
+    }
+    let reply = scene.text("YES").await;
+    assert_eq!((reply.status, reply.messages), (200, vec![RETRY.to_owned()]), "{what}: {:#?}", scene.lambda.log());
+    assert_eq!(scene.waiting().await, 1, "{what}");
+    assert_eq!(scene.sandbox.auth0.server().faults().pending(), 0, "{what}");
+}
+
+#[tokio::test]
+async fn a_tenant_in_trouble() {
+    let scene = Scene::start().await;
+    scene.verification(LinkPage::Form).await;
+    for status in [500, 502, 503, 429, 408, 204] {
+        can_be_tried_again(&scene, vec![answer(status, &[("retry-after", "60")], "busy")], &status.to_string()).await;
+        can_be_tried_again(&scene, vec![no_fault(), answer(status, &[], "")], &format!("form: {status}")).await;
+    }
+    let odd = [Fault::ResetBefore, Fault::Truncate, Fault::Garbage, Fault::Oversize(5 * 1024 * 1024)];
+    for fault in odd {
+        can_be_tried_again(&scene, vec![fault.clone()], &format!("{fault:?}")).await;
+    }
+    can_be_tried_again(&scene, vec![no_fault(), Fault::ResetBefore], "form: reset").await;
+    scene.sandbox.auth0.server().faults().refuse(true);
+    can_be_tried_again(&scene, vec![], "refused").await;
+    scene.sandbox.auth0.server().faults().refuse(false);
+    scene.text_answered("YES", CONFIRMED).await;
+    assert!(scene.verified());
+}
+
+#[tokio::test]
+async fn a_tenant_that_hangs() {
+    let scene = Scene::hurried(Duration::from_secs(3)).await;
+    scene.verification(LinkPage::Form).await;
+    can_be_tried_again(&scene, vec![Fault::Hang], "hang").await;
+    can_be_tried_again(&scene, vec![no_fault(), Fault::Hang], "form: hang").await;
+    scene.text_answered("YES", CONFIRMED).await;
+}
+
+#[tokio::test]
+async fn a_page_that_cannot_be_confirmed() {
+    let scene = Scene::start().await;
+    let mail = scene.verification(LinkPage::Unconfirmable).await;
+    can_be_tried_again(&scene, vec![], "no form").await;
+    can_be_tried_again(&scene, vec![], "no form").await;
+    assert_eq!((scene.sandbox.auth0.fetched(&mail.ticket), scene.verified()), (2, false));
+}
+
+#[tokio::test]
+async fn a_redirect_that_does_not_tell() {
+    let scene = Scene::start().await;
+    scene.verification(LinkPage::Form).await;
+    let elsewhere = scene.sandbox.mailgun.server().url();
+    for location in [
+        elsewhere.clone(),
+        format!("{elsewhere}/?success=maybe"),
+        format!("{elsewhere}/?success=true&success=false"),
+        format!("{elsewhere}/?Success=true"),
+        format!("{elsewhere}/#success=true"),
+        "http://[".to_owned(),
+    ] {
+        can_be_tried_again(&scene, vec![answer(302, &[("location", &location)], "")], &location).await;
+    }
+    can_be_tried_again(&scene, vec![answer(302, &[], "")], "no location").await;
+    assert!(scene.sandbox.mailgun.server().exchanges().is_empty());
+}
+
+#[tokio::test]
+async fn where_a_redirect_leads_is_never_visited() {
+    let scene = Scene::start().await;
+    let location = format!("{}/?success=true&message=Fine", scene.sandbox.mailgun.server().url());
+    scene.verification(LinkPage::Form).await;
+    scene.sandbox.auth0.server().faults().next(answer(303, &[("location", &location)], ""));
+    scene.text_answered("YES", CONFIRMED).await;
+    scene.verification(LinkPage::Form).await;
+    let within = format!("{}/login?success=true", scene.sandbox.auth0.server().url());
+    scene.sandbox.auth0.server().faults().next(answer(302, &[("location", &within)], ""));
+    scene.text_answered("YES", CONFIRMED).await;
+    assert_eq!(scene.opened(), ["GET /u/email-verification"; 2]);
+    assert!(scene.sandbox.mailgun.server().exchanges().is_empty());
+}
+
+#[tokio::test]
+async fn only_one_form_that_posts_to_the_same_origin_is_posted() {
+    let scene = Scene::start().await;
+    scene.verification(LinkPage::Form).await;
+    let elsewhere = scene.sandbox.mailgun.server().url();
+    let form = "<form method=post action=/u/email-verification><input type=hidden name=state value=x></form>";
+    let pages = [
+        format!("<form method=post action={elsewhere}/x><input type=hidden name=state value=x></form>"),
+        format!("<form method=post action=//{}/x></form>", elsewhere.trim_start_matches("http://")),
+        format!("<base href={elsewhere}><form method=post action=x></form>"),
+        "<form method=post action=https://acme.example/></form>".to_owned(),
+        "<form method=post action=javascript:alert(1)></form>".to_owned(),
+        "<form action=/u/email-verification><input type=hidden name=state value=x></form>".to_owned(),
+        "<form method=get></form><form method=dialog></form>".to_owned(),
+        format!("{form}{form}"),
+        format!("<meta http-equiv=refresh content='0;url={elsewhere}'>"),
+        format!("<!-- {form} --><script>'{form}'</script>"),
+        String::new(),
+    ];
+    for page in &pages {
+        can_be_tried_again(&scene, vec![answer(200, &[("content-type", "text/html")], page)], page).await;
+    }
+    assert_eq!(scene.opened(), vec!["GET /u/email-verification"; pages.len()]);
+    assert!(scene.sandbox.mailgun.server().exchanges().is_empty());
+    scene.text_answered("YES", CONFIRMED).await;
+}
+
+#[tokio::test]
+async fn the_user_s_record_tells_where_the_link_does_not() {
+    let scene = Scene::start().await;
+    let mail = scene.verification(LinkPage::Form).await;
+    scene.sandbox.auth0.server().faults().next(no_fault());
+    scene.sandbox.auth0.server().faults().next(Fault::ResetAfter);
+    scene.text_answered("YES", CONFIRMED).await;
+    assert_eq!((scene.sandbox.auth0.posted(&mail.ticket), scene.pending().await), (1, None));
+    // Somebody opened this one before the YES came.
+    let mail = scene.verification(LinkPage::Redirect).await;
+    sandbox::wire::client().get(&mail.link).send().await.unwrap();
+    scene.text_answered("YES", CONFIRMED).await;
+    assert_eq!(scene.pending().await, None);
+}
+
+#[tokio::test]
+async fn without_the_record_a_link_used_up_is_told_as_such() {
+    let scene = Scene::with(&[("AUTH0_SECRET", None)]).await;
+    let mail = scene.verification(LinkPage::Form).await;
+    can_be_tried_again(&scene, vec![no_fault(), Fault::ResetAfter], "form: reset after").await;
+    assert_eq!((scene.sandbox.auth0.posted(&mail.ticket), scene.verified()), (1, true));
+    scene.text_answered("YES", EXPIRED).await;
+    assert_eq!((scene.sandbox.auth0.posted(&mail.ticket), scene.pending().await), (1, None));
+}
+
+#[tokio::test]
+async fn a_record_that_cannot_be_read_changes_nothing() {
+    let scene = Scene::start().await;
+    scene.verification(LinkPage::Unconfirmable).await;
+    can_be_tried_again(&scene, vec![no_fault(), answer(500, &[], "")], "token").await;
+    can_be_tried_again(&scene, vec![no_fault(), no_fault(), answer(500, &[], "")], "users").await;
+    scene.sandbox.aws.secrets().faults().refuse(true);
+    can_be_tried_again(&scene, vec![], "secret").await;
+    let mail = scene.verification(LinkPage::Form).await;
+    scene.sandbox.auth0.expire(&mail.ticket);
+    scene.sandbox.auth0.rate_limit(1);
+    scene.text_answered("YES", EXPIRED).await;
+}

@@ -1,0 +1,16 @@
+//! The built binary against the sandbox: what Twilio, Auth0, the table and the phones see.
+
+#![expect(clippy::unwrap_used, reason = "in a test, a panic is the report")]
+
+mod authentication;
+mod confirming;
+mod events;
+mod late;
+mod links;
+mod management;
+mod outages;
+mod password;
+mod replies;
+mod scene;
+mod several;
+mod twice;

@@ -1,0 +1,108 @@
+//! Texts that confirm nothing.
+
+use sandbox::auth0::LinkPage;
+use sandbox::twilio::NUMBER;
+
+use crate::scene::{CONFIRMED, PHONE, Scene, WRONG, replaced};
+
+#[tokio::test]
+async fn a_wrong_word_is_answered_five_times_a_day() {
+    let scene = Scene::start().await;
+    scene.verification(LinkPage::Form).await;
+    for text in ["NO", "yes please", "y", "4821", "YES 4821"] {
+        scene.text_answered(text, WRONG).await;
+    }
+    for text in ["NO", "YES 4821", "hello"] {
+        scene.text_answered(text, "").await;
+    }
+    scene.assert_nothing_fetched();
+    scene.assert_everything_expires().await;
+    scene.text_answered("YES", CONFIRMED).await;
+}
+
+#[tokio::test]
+async fn a_number_with_nothing_pending_is_not_answered() {
+    let scene = Scene::start().await;
+    for text in ["YES", "NO", "YES 4821", "", "STOP", "Is this Acme?"] {
+        scene.text_answered(text, "").await;
+    }
+    assert!(scene.text("hi").await.body.ends_with("<Response/>"));
+    scene.assert_nothing_fetched();
+    scene.assert_everything_expires().await;
+}
+
+#[tokio::test]
+async fn odd_texts_are_answered() {
+    let scene = Scene::start().await;
+    scene.verification(LinkPage::Form).await;
+    let odd =
+        ["", " \n", "\0", "YES\0NO", "\u{202e}SEY", &"😘".repeat(1600), &"YES ".repeat(400), "<Response>&amp;]]>", "\u{fffd}"];
+    for text in odd {
+        let reply = scene.text(text).await;
+        assert!(reply.status == 200 && reply.messages.iter().all(|message| message == WRONG), "{text:?}: {reply:?}");
+    }
+    let mut picture = scene.inbound("");
+    picture.retain(|(name, _)| name != "NumMedia");
+    let media = [("NumMedia", "1"), ("MediaUrl0", "https://api.twilio.com/2010-04-01/x"), ("MediaContentType0", "image/jpeg")];
+    picture.extend(media.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    let picture = replaced(&picture, "MessageSid", &format!("MM{}", "0".repeat(32)));
+    assert_eq!(scene.sandbox.twilio.deliver(picture, scene.lambda.url()).await.status, 200);
+    scene.assert_nothing_fetched();
+    scene.text_answered("\u{feff}\u{202a}ＹＥＳ\u{202c}", CONFIRMED).await;
+}
+
+#[tokio::test]
+async fn stop_words_cancel_and_are_not_answered() {
+    for word in ["STOP", "stopall", "Unsubscribe", " CANCEL ", "end", "Quit", "REVOKE", "OPTOUT", "Arret", "stop."] {
+        let scene = Scene::start().await;
+        scene.verification(LinkPage::Form).await;
+        let reply = scene.text(word).await;
+        assert_eq!((reply.status, reply.messages.len()), (200, 0), "{word}");
+        assert!(reply.body.ends_with("<Response/>"));
+        assert_eq!(scene.pending().await, None, "{word}");
+        assert_eq!(scene.text("YES").await.messages.len(), 0, "{word}");
+        scene.assert_nothing_fetched();
+    }
+}
+
+#[tokio::test]
+async fn advanced_opt_out_answers_itself() {
+    for kind in ["STOP", "START", "HELP"] {
+        let scene = Scene::start().await;
+        scene.verification(LinkPage::Form).await;
+        let mut params = scene.inbound(if kind == "START" { "YES" } else { kind });
+        params.push(("OptOutType".to_owned(), kind.to_owned()));
+        let reply = scene.sandbox.twilio.deliver(params, scene.lambda.url()).await;
+        assert_eq!((reply.status, reply.messages.len()), (200, 0), "{kind}");
+        assert!(kind != "STOP" || scene.pending().await.is_none());
+        scene.assert_nothing_fetched();
+    }
+}
+
+#[tokio::test]
+async fn senders_that_could_start_a_loop_are_not_answered() {
+    let scene = Scene::start().await;
+    scene.verification(LinkPage::Form).await;
+    let whatsapp = format!("whatsapp:{PHONE}");
+    let bare = PHONE.trim_start_matches('+');
+    for from in ["12345", "ACME", &whatsapp, "messenger:1234", bare, "+0", "", "+45 12345678", "\u{202e}+4512345678", NUMBER] {
+        let reply = scene.sandbox.twilio.deliver(scene.sandbox.twilio.inbound(from, NUMBER, "YES"), scene.lambda.url()).await;
+        assert_eq!((reply.status, reply.messages.len()), (200, 0), "{from:?}");
+        assert!(reply.body.ends_with("<Response/>"), "{from:?}");
+    }
+    scene.assert_untouched();
+    assert_eq!(scene.waiting().await, 1);
+}
+
+#[tokio::test]
+async fn a_yes_from_another_number_does_nothing() {
+    let scene = Scene::start().await;
+    scene.verification(LinkPage::Form).await;
+    for from in ["+4512345679", "+451234567", "+14512345678"] {
+        let reply = scene.sandbox.twilio.text(from, NUMBER, "YES").await;
+        assert_eq!((reply.status, reply.messages.len()), (200, 0), "{from}");
+    }
+    scene.assert_nothing_fetched();
+    assert_eq!(scene.waiting().await, 1);
+    scene.text_answered("YES", CONFIRMED).await;
+}

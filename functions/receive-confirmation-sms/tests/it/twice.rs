@@ -1,0 +1,101 @@
+//! The same reply more than once: in a row, at once, after an answer that got lost, after a crash.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sandbox::Sandbox;
+use sandbox::auth0::LinkPage;
+use sandbox::twilio::Reply;
+use sandbox::wire::Fault;
+use tokio::task::JoinSet;
+
+use crate::scene::{CONFIRMED, FUNCTION, Scene, WRONG};
+
+#[tokio::test]
+async fn twilio_s_retry_gets_the_first_answer_again() {
+    let scene = Scene::start().await;
+    let mail = scene.verification(LinkPage::Form).await;
+    for (text, expected) in [("NO", WRONG), ("YES", CONFIRMED)] {
+        let params = scene.inbound(text);
+        let first = scene.sandbox.twilio.deliver(params.clone(), scene.lambda.url()).await;
+        assert_eq!(first.messages, [expected]);
+        for _ in 0..3 {
+            let again = scene.sandbox.twilio.deliver(params.clone(), scene.lambda.url()).await;
+            assert_eq!((again.status, &again.body), (200, &first.body));
+        }
+    }
+    assert_eq!((scene.sandbox.auth0.fetched(&mail.ticket), scene.sandbox.auth0.posted(&mail.ticket)), (1, 1));
+}
+
+#[tokio::test]
+async fn a_lost_answer_confirms_no_second_time() {
+    let scene = Scene::start().await;
+    let mail = scene.verification(LinkPage::Form).await;
+    scene.sandbox.door(FUNCTION).faults().next(Fault::ResetAfter);
+    let reply = scene.text("YES").await;
+    assert_eq!((reply.attempts, reply.messages.as_slice()), (2, &[CONFIRMED.to_owned()][..]));
+    assert_eq!(scene.sandbox.auth0.posted(&mail.ticket), 1);
+}
+
+/// Twenty requests at once to four processes.
+async fn at_once(same_message: bool) {
+    let scene = Arc::new(Scene::within(Sandbox::start().await, 4, &[]).await);
+    let mail = scene.verification(LinkPage::Form).await;
+    let params = scene.inbound("YES");
+    let mut replies = JoinSet::new();
+    for _ in 0..20 {
+        let params = if same_message { params.clone() } else { scene.inbound("YES") };
+        let scene = Arc::clone(&scene);
+        replies.spawn(async move { scene.sandbox.twilio.deliver(params, scene.lambda.url()).await });
+    }
+    let replies: Vec<Reply> = replies.join_all().await;
+    for reply in &replies {
+        assert_eq!((reply.status, reply.messages.as_slice()), (200, &[CONFIRMED.to_owned()][..]), "{:#?}", scene.lambda.log());
+    }
+    assert_eq!((scene.sandbox.auth0.fetched(&mail.ticket), scene.sandbox.auth0.posted(&mail.ticket)), (1, 1));
+    assert_eq!(scene.pending().await, None);
+    scene.assert_everything_expires().await;
+}
+
+#[tokio::test]
+async fn one_message_twenty_times_at_once() {
+    at_once(true).await;
+}
+
+#[tokio::test]
+async fn twenty_messages_at_once() {
+    at_once(false).await;
+}
+
+#[tokio::test]
+async fn a_second_reply_waits_for_the_first() {
+    let scene = Arc::new(Scene::within(Sandbox::start().await, 2, &[]).await);
+    let mail = scene.verification(LinkPage::Form).await;
+    scene.sandbox.auth0.server().faults().next(Fault::Delay(Duration::from_millis(300)));
+    let (first, second) = tokio::join!(scene.text("YES"), scene.text("YES"));
+    assert_eq!((first.messages, second.messages), (vec![CONFIRMED.to_owned()], vec![CONFIRMED.to_owned()]));
+    assert_eq!(scene.sandbox.auth0.posted(&mail.ticket), 1);
+}
+
+#[tokio::test]
+async fn after_a_crash_another_yes_works() {
+    let scene = Arc::new(Scene::hurried(Duration::from_secs(3)).await);
+    let mail = scene.verification(LinkPage::Form).await;
+    scene.sandbox.auth0.server().faults().next(Fault::Hang);
+    let params = scene.inbound("YES");
+    let crashing = tokio::spawn({
+        let (scene, params) = (Arc::clone(&scene), params.clone());
+        async move { scene.sandbox.twilio.deliver(params, scene.lambda.url()).await }
+    });
+    while scene.opened().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    scene.lambda.kill(scene.lambda.pids()[0]).await;
+    assert_eq!(crashing.await.unwrap().status, 502);
+    assert_eq!(scene.waiting().await, 1);
+    let reply = scene.deliver_until_answered(&scene.inbound("YES")).await;
+    assert_eq!(reply.messages, [CONFIRMED], "{:#?}", scene.lambda.log());
+    let again = scene.sandbox.twilio.deliver(params, scene.lambda.url()).await;
+    assert_eq!(again.messages, [CONFIRMED], "the message that crashed");
+    assert_eq!((scene.sandbox.auth0.posted(&mail.ticket), scene.verified()), (1, true));
+}
