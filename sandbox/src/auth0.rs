@@ -228,7 +228,8 @@ impl Auth0 {
         let before = if kind == Kind::Verification(LinkPage::Redirect) { "client_id=sandbox-spa&tenant=acme&" } else { "" };
         let link = format!("{}{}?{before}ticket={ticket}#", self.server.url(), kind.path());
         let html = MAIL.replace("{lead}", lead).replace("{button}", button).replace("{url}", &link.replace('&', "&amp;"));
-        let made = Ticket { user_id: user.user_id.clone(), kind, expired: false, used: false, forms: vec![], fetched: 0, posted: 0 };
+        let made =
+            Ticket { user_id: user.user_id.clone(), kind, expired: false, used: false, forms: vec![], fetched: 0, posted: 0 };
         lock(&self.state).tickets.insert(ticket.clone(), made);
         TicketMail { mail: Mail::new(&user.email, subject, &html), link, ticket }
     }
@@ -276,14 +277,18 @@ async fn unknown(Extension(complaints): Extension<Complaints>, method: Method, O
 
 fn result(success: bool, message: &str) -> Response {
     let code = if success { "success" } else { "access_expired" };
-    let query = format!("supportSignUp=true&supportForgotPassword=true&message={}&success={success}&code={code}", message.replace(' ', "%20"));
+    let query = format!(
+        "supportSignUp=true&supportForgotPassword=true&message={}&success={success}&code={code}",
+        message.replace(' ', "%20")
+    );
     (StatusCode::FOUND, [(header::LOCATION, format!("{RESULT_URL}?{query}"))]).into_response()
 }
 
 impl State {
     /// The ticket if it can still be used, or the answer that says why not.
     fn ticket(&mut self, path: &str, query: &HashMap<String, String>) -> Result<&mut Ticket, Box<Response>> {
-        let ticket = self.tickets.get_mut(query.get("ticket").map_or("", String::as_str)).filter(|ticket| ticket.kind.path() == path);
+        let ticket =
+            self.tickets.get_mut(query.get("ticket").map_or("", String::as_str)).filter(|ticket| ticket.kind.path() == path);
         match ticket {
             None => Err(Box::new(result(false, UNKNOWN))),
             Some(ticket) if ticket.used => Err(Box::new(result(false, USED))),
@@ -335,14 +340,18 @@ async fn open(
     match ticket.kind {
         Kind::Verification(LinkPage::Redirect) => state.redeem(&id),
         Kind::Verification(LinkPage::Unconfirmable) => {
-            page("<h1>Verifying your email</h1><div id=\"root\"></div><script src=\"/assets/main.js\"></script>".to_owned()).into_response()
+            page("<h1>Verifying your email</h1><div id=\"root\"></div><script src=\"/assets/main.js\"></script>".to_owned())
+                .into_response()
         }
         Kind::Password => {
-            page("<h1>Change your password</h1><input type=\"password\"><script src=\"/assets/main.js\"></script>".to_owned()).into_response()
+            page("<h1>Change your password</h1><input type=\"password\"><script src=\"/assets/main.js\"></script>".to_owned())
+                .into_response()
         }
         Kind::Verification(LinkPage::Form) => {
-            let (form_state, cookies) = (random::hex(20), [format!("did=s%3A{}", random::hex(8)), format!("auth0={}", random::hex(16))]);
-            let set = |cookie: &String| (header::SET_COOKIE, format!("{cookie}; Max-Age=31557600; Path=/; HttpOnly; SameSite=None"));
+            let (form_state, cookies) =
+                (random::hex(20), [format!("did=s%3A{}", random::hex(8)), format!("auth0={}", random::hex(16))]);
+            let set =
+                |cookie: &String| (header::SET_COOKIE, format!("{cookie}; Max-Age=31557600; Path=/; HttpOnly; SameSite=None"));
             let headers = axum::response::AppendHeaders([set(&cookies[0]), set(&cookies[1])]);
             // "=" as an entity, the way Auth0's template engine escapes it
             let form = format!(
@@ -389,7 +398,12 @@ async fn submit(
     state.redeem(&id)
 }
 
-async fn token(Axum(state): Axum<Shared>, Extension(complaints): Extension<Complaints>, headers: HeaderMap, body: Bytes) -> Response {
+async fn token(
+    Axum(state): Axum<Shared>,
+    Extension(complaints): Extension<Complaints>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     let error = |status: StatusCode, error: &str, description: &str| {
         (status, Json(json!({"error": error, "error_description": description}))).into_response()
     };
@@ -400,7 +414,8 @@ async fn token(Axum(state): Axum<Shared>, Extension(complaints): Extension<Compl
         _ => None,
     };
     let known = ["grant_type", "client_id", "client_secret", "audience"];
-    let Some(fields) = fields.filter(|fields| fields.len() == known.len() && known.iter().all(|name| fields.contains_key(*name))) else {
+    let Some(fields) = fields.filter(|fields| fields.len() == known.len() && known.iter().all(|name| fields.contains_key(*name)))
+    else {
         complaints.add("Auth0 token: not exactly grant_type, client_id, client_secret, audience");
         return error(StatusCode::BAD_REQUEST, "invalid_request", "missing or unknown parameter");
     };
@@ -414,7 +429,11 @@ async fn token(Axum(state): Axum<Shared>, Extension(complaints): Extension<Compl
     }
     if fields["audience"] != format!("http://{}/api/v2/", header(header::HOST)) {
         complaints.add(format!("Auth0 token: audience {}", fields["audience"]));
-        return error(StatusCode::FORBIDDEN, "access_denied", &format!("Service not enabled within domain: {}", fields["audience"]));
+        return error(
+            StatusCode::FORBIDDEN,
+            "access_denied",
+            &format!("Service not enabled within domain: {}", fields["audience"]),
+        );
     }
     let (token, scope) = (random::hex(32), state.scope.clone());
     state.tokens.insert(token.clone(), scope.clone());
@@ -430,17 +449,30 @@ fn api_error(status: StatusCode, code: Option<&str>, message: &str) -> Response 
 }
 
 /// Rate limit, then token, then scope, for every Management API call.
-async fn authorize(Axum(state): Axum<Shared>, Extension(complaints): Extension<Complaints>, request: Request, next: Next) -> Response {
+async fn authorize(
+    Axum(state): Axum<Shared>,
+    Extension(complaints): Extension<Complaints>,
+    request: Request,
+    next: Next,
+) -> Response {
     let reset = (crate::now().as_secs() + 1).to_string();
-    let limits =
-        |left: &str| [("x-ratelimit-limit", "2".to_owned()), ("x-ratelimit-remaining", left.to_owned()), ("x-ratelimit-reset", reset.clone())];
+    let limits = |left: &str| {
+        [("x-ratelimit-limit", "2".to_owned()), ("x-ratelimit-remaining", left.to_owned()), ("x-ratelimit-reset", reset.clone())]
+    };
     let needed = if request.method() == Method::GET { "read:users" } else { "update:users" };
-    let bearer = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| value.strip_prefix("Bearer "));
+    let bearer = request
+        .headers()
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.strip_prefix("Bearer "));
     let refusal = {
         let mut state = lock(&state);
         if state.rate_limited > 0 {
             state.rate_limited -= 1;
-            return (limits("0"), api_error(StatusCode::TOO_MANY_REQUESTS, Some("too_many_requests"), "Global limit has been reached"))
+            return (
+                limits("0"),
+                api_error(StatusCode::TOO_MANY_REQUESTS, Some("too_many_requests"), "Global limit has been reached"),
+            )
                 .into_response();
         }
         match bearer.map(|token| state.tokens.get(token)) {
@@ -449,9 +481,11 @@ async fn authorize(Axum(state): Axum<Shared>, Extension(complaints): Extension<C
                 Some(api_error(StatusCode::UNAUTHORIZED, None, "Missing authentication"))
             }
             Some(None) => Some(api_error(StatusCode::UNAUTHORIZED, None, "Invalid token")),
-            Some(Some(scope)) if !scope.split(' ').any(|scope| scope == needed) => {
-                Some(api_error(StatusCode::FORBIDDEN, Some("insufficient_scope"), &format!("Insufficient scope, expected any of: {needed}")))
-            }
+            Some(Some(scope)) if !scope.split(' ').any(|scope| scope == needed) => Some(api_error(
+                StatusCode::FORBIDDEN,
+                Some("insufficient_scope"),
+                &format!("Insufficient scope, expected any of: {needed}"),
+            )),
             Some(Some(_)) => None,
         }
     };
@@ -492,7 +526,12 @@ async fn users_by_email(
     Json(found).into_response()
 }
 
-async fn update_user(Axum(state): Axum<Shared>, Extension(complaints): Extension<Complaints>, Path(id): Path<String>, body: Bytes) -> Response {
+async fn update_user(
+    Axum(state): Axum<Shared>,
+    Extension(complaints): Extension<Complaints>,
+    Path(id): Path<String>,
+    body: Bytes,
+) -> Response {
     let changes = serde_json::from_slice::<serde_json::Map<String, Value>>(&body).unwrap_or_default();
     let stray = changes.keys().find(|name| !["email_verified", "connection"].contains(&name.as_str()));
     let Some(verified) = changes.get("email_verified").and_then(Value::as_bool).filter(|_| stray.is_none()) else {
@@ -522,7 +561,10 @@ mod tests {
     }
 
     fn location(answer: &reqwest::Response) -> (u16, String) {
-        (answer.status().as_u16(), answer.headers().get("location").map_or_else(String::new, |value| value.to_str().unwrap().to_owned()))
+        (
+            answer.status().as_u16(),
+            answer.headers().get("location").map_or_else(String::new, |value| value.to_str().unwrap().to_owned()),
+        )
     }
 
     #[tokio::test]
@@ -565,7 +607,9 @@ mod tests {
             .join("; ");
         let html = page.text().await.unwrap();
         let form_state = html.split_once("value=\"").unwrap().1.split_once('"').unwrap().0.replace("&#x3D;", "=");
-        let submit = |form_state: &str, cookies: &str| client().post(&mail.link).header("cookie", cookies).form(&[("state", form_state)]).send();
+        let submit = |form_state: &str, cookies: &str| {
+            client().post(&mail.link).header("cookie", cookies).form(&[("state", form_state)]).send()
+        };
         for (form_state, cookies) in [(form_state.as_str(), ""), ("x", cookies.as_str())] {
             assert_eq!(submit(form_state, cookies).await.unwrap().status(), 400);
             assert_eq!(auth0.server().complaints().len(), 1);
@@ -589,7 +633,11 @@ mod tests {
         assert_eq!(auth0.server().complaints(), ["Auth0: password link opened"]);
         auth0.allow_password_links(true);
         get(&password.link).await;
-        assert!(auth0.server().complaints().is_empty() && !auth0.user(EMAIL).unwrap().email_verified && auth0.fetched(&password.ticket) == 2);
+        assert!(
+            auth0.server().complaints().is_empty()
+                && !auth0.user(EMAIL).unwrap().email_verified
+                && auth0.fetched(&password.ticket) == 2
+        );
         for path in ["/login", "/oauth/token", "/api/v2/users"] {
             assert_eq!(get(&(auth0.server().url() + path)).await.status(), 501);
             assert_eq!(auth0.server().complaints().len(), 1, "{path}");
@@ -602,29 +650,39 @@ mod tests {
         let url = auth0.server().url();
         let user = auth0.sign_up(EMAIL);
         let audience = format!("{url}/api/v2/");
-        let grant =
-            |secret: &'static str| json!({"grant_type": "client_credentials", "client_id": CLIENT_ID, "client_secret": secret, "audience": audience});
+        let grant = |secret: &'static str| json!({"grant_type": "client_credentials", "client_id": CLIENT_ID, "client_secret": secret, "audience": audience});
         let token = |body: Value| client().post(format!("{url}/oauth/token")).json(&body).send();
         assert_eq!(token(grant("wrong")).await.unwrap().status(), 401);
         let issued = token(grant(CLIENT_SECRET)).await.unwrap().json::<Value>().await.unwrap();
         assert_eq!((&issued["expires_in"], &issued["token_type"]), (&json!(86_400), &json!("Bearer")));
         let bearer = issued["access_token"].as_str().unwrap().to_owned();
-        let find =
-            |email: &str, bearer: &str| client().get(format!("{url}/api/v2/users-by-email")).query(&[("email", email)]).bearer_auth(bearer).send();
-        let update =
-            |id: &str, body: Value| client().patch(format!("{url}/api/v2/users/{}", id.replace('|', "%7C"))).bearer_auth(&bearer).json(&body).send();
+        let find = |email: &str, bearer: &str| {
+            client().get(format!("{url}/api/v2/users-by-email")).query(&[("email", email)]).bearer_auth(bearer).send()
+        };
+        let update = |id: &str, body: Value| {
+            client().patch(format!("{url}/api/v2/users/{}", id.replace('|', "%7C"))).bearer_auth(&bearer).json(&body).send()
+        };
 
         let found = find(EMAIL, &bearer).await.unwrap();
         assert!(found.headers().contains_key("x-ratelimit-remaining"));
         let found = found.json::<Value>().await.unwrap();
-        assert_eq!((found.as_array().unwrap().len(), &found[0]["user_id"], &found[0]["email_verified"]), (1, &json!(user.user_id), &json!(false)));
+        assert_eq!(
+            (found.as_array().unwrap().len(), &found[0]["user_id"], &found[0]["email_verified"]),
+            (1, &json!(user.user_id), &json!(false))
+        );
         assert_eq!(find("acme 4512345678@sms.example.com", &bearer).await.unwrap().json::<Value>().await.unwrap(), json!([]));
-        assert_eq!(update(&user.user_id, json!({"email_verified": true})).await.unwrap().json::<Value>().await.unwrap()["email_verified"], true);
+        assert_eq!(
+            update(&user.user_id, json!({"email_verified": true})).await.unwrap().json::<Value>().await.unwrap()["email_verified"],
+            true
+        );
         assert!(auth0.user(EMAIL).unwrap().email_verified);
         assert_eq!(update("auth0|none", json!({"email_verified": true})).await.unwrap().status(), 404);
         auth0.rate_limit(1);
         let limited = find(EMAIL, &bearer).await.unwrap();
-        assert_eq!((limited.status().as_u16(), limited.json::<Value>().await.unwrap()["errorCode"].clone()), (429, json!("too_many_requests")));
+        assert_eq!(
+            (limited.status().as_u16(), limited.json::<Value>().await.unwrap()["errorCode"].clone()),
+            (429, json!("too_many_requests"))
+        );
         assert!(auth0.server().complaints().is_empty());
         assert_eq!(update(&user.user_id, json!({"email_verified": "true"})).await.unwrap().status(), 400);
         assert_eq!(get(&format!("{url}/api/v2/users-by-email?email=x")).await.status(), 401);
@@ -632,7 +690,12 @@ mod tests {
         auth0.revoke_tokens();
         assert_eq!(find(EMAIL, &bearer).await.unwrap().status(), 401);
         auth0.set_scope("update:users");
-        let form = [("grant_type", "client_credentials"), ("client_id", CLIENT_ID), ("client_secret", CLIENT_SECRET), ("audience", &audience)];
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("client_id", CLIENT_ID),
+            ("client_secret", CLIENT_SECRET),
+            ("audience", &audience),
+        ];
         let issued = client().post(format!("{url}/oauth/token")).form(&form).send().await.unwrap().json::<Value>().await.unwrap();
         assert_eq!(find(EMAIL, issued["access_token"].as_str().unwrap()).await.unwrap().status(), 403);
         assert!(auth0.server().complaints().is_empty());

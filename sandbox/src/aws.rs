@@ -44,27 +44,17 @@ impl Aws {
         let inner = TcpListener::bind(("127.0.0.1", 0)).await?;
         let upstream = format!("http://{}/", inner.local_addr()?);
         let (dynamodb_port, secrets_port) = ports.unwrap_or_default();
-        let proxy = Router::new()
-            .fallback(forward)
-            .with_state((wire::client(), upstream));
+        let proxy = Router::new().fallback(forward).with_state((wire::client(), upstream));
         let dynamodb = Server::start_on("dynamodb", dynamodb_port, proxy)
             .await
             .map_err(|error| crate::busy("DynamoDB", dynamodb_port, &error))?;
         let values = Secrets::default();
-        let router = Router::new()
-            .fallback(get_secret_value)
-            .with_state(Arc::clone(&values));
+        let router = Router::new().fallback(get_secret_value).with_state(Arc::clone(&values));
         let secrets = Server::start_on("secrets", secrets_port, router)
             .await
             .map_err(|error| crate::busy("Secrets Manager", secrets_port, &error))?;
         let serving = tokio::spawn(dynoxide::server::serve_on(inner, database.clone()));
-        Ok(Self {
-            dynamodb,
-            secrets,
-            database,
-            values,
-            tasks: vec![serving],
-        })
+        Ok(Self { dynamodb, secrets, database, values, tasks: vec![serving] })
     }
 
     /// The `DynamoDB` endpoint: its faults and exchanges.
@@ -109,9 +99,7 @@ impl Aws {
         let mut items = Vec::new();
         let mut from = Value::Null;
         loop {
-            let page = self
-                .call("Scan", json!({ "ExclusiveStartKey": from }))
-                .await;
+            let page = self.call("Scan", json!({ "ExclusiveStartKey": from })).await;
             items.extend(page["Items"].as_array().cloned().unwrap_or_default());
             from = page["LastEvaluatedKey"].clone();
             if from.is_null() {
@@ -143,9 +131,8 @@ impl Aws {
             fields.insert("TableName".into(), TABLE_NAME.into());
         }
         let (database, operation) = (self.database.clone(), operation.to_owned());
-        let called = tokio::task::spawn_blocking(move || call(&database, &operation, request))
-            .await
-            .expect("DynamoDB does not panic");
+        let called =
+            tokio::task::spawn_blocking(move || call(&database, &operation, request)).await.expect("DynamoDB does not panic");
         called.unwrap_or_else(|error| panic!("{error}"))
     }
 }
@@ -178,12 +165,7 @@ fn call(database: &Database, operation: &str, request: Value) -> Result<Value, S
 
 fn create(database: &Database, table: &Value) -> Result<(), String> {
     let mut request = json!({ "TableName": TABLE_NAME });
-    for name in [
-        "AttributeDefinitions",
-        "KeySchema",
-        "BillingMode",
-        "GlobalSecondaryIndexes",
-    ] {
+    for name in ["AttributeDefinitions", "KeySchema", "BillingMode", "GlobalSecondaryIndexes"] {
         if !table[name].is_null() {
             request[name] = table[name].clone();
         }
@@ -191,11 +173,7 @@ fn create(database: &Database, table: &Value) -> Result<(), String> {
     call(database, "CreateTable", request)?;
     let expiry = &table["TimeToLiveSpecification"];
     if !expiry.is_null() {
-        call(
-            database,
-            "UpdateTimeToLive",
-            json!({ "TableName": TABLE_NAME, "TimeToLiveSpecification": expiry }),
-        )?;
+        call(database, "UpdateTimeToLive", json!({ "TableName": TABLE_NAME, "TimeToLiveSpecification": expiry }))?;
     }
     Ok(())
 }
@@ -203,26 +181,16 @@ fn create(database: &Database, table: &Value) -> Result<(), String> {
 async fn sweep(database: &Database) {
     let database = database.clone();
     let swept = tokio::task::spawn_blocking(move || database.sweep_ttl()).await;
-    swept
-        .expect("a sweep does not panic")
-        .expect("the database is there");
+    swept.expect("a sweep does not panic").expect("the database is there");
 }
 
-async fn forward(
-    State((client, upstream)): State<(reqwest::Client, String)>,
-    request: Request,
-) -> Response<Body> {
+async fn forward(State((client, upstream)): State<(reqwest::Client, String)>, request: Request) -> Response<Body> {
     let (mut head, body) = request.into_parts();
     head.headers.remove(header::HOST);
     head.headers.remove(header::CONTENT_LENGTH);
-    let body = axum::body::to_bytes(body, BODY_LIMIT)
-        .await
-        .unwrap_or_default();
+    let body = axum::body::to_bytes(body, BODY_LIMIT).await.unwrap_or_default();
     let answer = client
-        .request(
-            head.method,
-            format!("{}{}", upstream.trim_end_matches('/'), head.uri),
-        )
+        .request(head.method, format!("{}{}", upstream.trim_end_matches('/'), head.uri))
         .headers(head.headers)
         .body(body)
         .send();
@@ -253,33 +221,17 @@ async fn get_secret_value(
 ) -> (StatusCode, [(&'static str, &'static str); 1], String) {
     let json_1_1 = [("content-type", "application/x-amz-json-1.1")];
     let refuse = |kind: &str, message: &str| {
-        (
-            StatusCode::BAD_REQUEST,
-            json_1_1,
-            json!({ "__type": kind, "message": message }).to_string(),
-        )
+        (StatusCode::BAD_REQUEST, json_1_1, json!({ "__type": kind, "message": message }).to_string())
     };
-    let text = |name: &str| {
-        headers
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default()
-    };
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if text("x-amz-target") != "secretsmanager.GetSecretValue" {
-        complaints.add(format!(
-            "Secrets Manager: operation {:?}",
-            text("x-amz-target")
-        ));
+        complaints.add(format!("Secrets Manager: operation {:?}", text("x-amz-target")));
         return refuse("UnknownOperationException", "");
     }
-    if !(text("authorization").starts_with("AWS4-HMAC-SHA256 ")
-        && text("authorization").contains("/secretsmanager/aws4_request"))
+    if !(text("authorization").starts_with("AWS4-HMAC-SHA256 ") && text("authorization").contains("/secretsmanager/aws4_request"))
     {
         complaints.add("Secrets Manager: a request without a signature");
-        return refuse(
-            "MissingAuthenticationTokenException",
-            "Missing Authentication Token",
-        );
+        return refuse("MissingAuthenticationTokenException", "Missing Authentication Token");
     }
     let request: GetSecretValue = match serde_json::from_slice(&body) {
         Ok(request) => request,
@@ -288,16 +240,10 @@ async fn get_secret_value(
             return refuse("ValidationException", &error.to_string());
         }
     };
-    let current = request
-        .version_stage
-        .as_deref()
-        .is_none_or(|stage| stage == "AWSCURRENT");
+    let current = request.version_stage.as_deref().is_none_or(|stage| stage == "AWSCURRENT");
     let values = lock(&values);
     let Some(value) = values.get(&request.secret_id).filter(|_| current) else {
-        return refuse(
-            "ResourceNotFoundException",
-            "Secrets Manager can't find the specified secret.",
-        );
+        return refuse("ResourceNotFoundException", "Secrets Manager can't find the specified secret.");
     };
     let answer = json!({
         "ARN": format!("arn:aws:secretsmanager:eu-west-1:000000000000:secret:{}-AbCdEf", request.secret_id),

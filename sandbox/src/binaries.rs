@@ -10,15 +10,16 @@ use crate::template::{Template, root};
 /// Builds every function of the template with the profile `dev` and says where the binaries are, by name. Cargo's own messages go to
 /// standard error.
 pub async fn build(template: &Template) -> Result<BTreeMap<String, PathBuf>, String> {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the cargo that runs this says which one it is"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the cargo that runs this says which one it is")]
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
     let mut command = Command::new(&cargo);
-    command
-        .args(["build", "--message-format=json-render-diagnostics"])
-        .current_dir(root());
+    command.args(["build", "--message-format=json-render-diagnostics"]).current_dir(root());
+    // What the cargo that runs this says about the sandbox: ring's build script would take it for a change and be built anew each time.
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(|name| ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|prefix| name.starts_with(prefix))) {
+            command.env_remove(name);
+        }
+    }
     for function in &template.functions {
         command.args(["--package", &function.name, "--bin", &function.name]);
     }
@@ -36,18 +37,9 @@ pub async fn build(template: &Template) -> Result<BTreeMap<String, PathBuf>, Str
         .stdout
         .split(|byte| *byte == b'\n')
         .filter_map(|line| serde_json::from_slice::<Value>(line).ok())
-        .filter_map(|artifact| {
-            Some((
-                artifact["target"]["name"].as_str()?.to_owned(),
-                artifact["executable"].as_str()?.into(),
-            ))
-        })
+        .filter_map(|artifact| Some((artifact["target"]["name"].as_str()?.to_owned(), artifact["executable"].as_str()?.into())))
         .collect();
-    match template
-        .functions
-        .iter()
-        .find(|function| !binaries.contains_key(&function.name))
-    {
+    match template.functions.iter().find(|function| !binaries.contains_key(&function.name)) {
         Some(function) => Err(format!("cargo built no binary {}", function.name)),
         None => Ok(binaries),
     }

@@ -31,6 +31,7 @@ use crate::{
 pub(crate) struct Door {
     server: Server,
     slot: Slot,
+    invoked: Slot,
 }
 
 /// The function behind a door: the one started last.
@@ -39,19 +40,19 @@ type Slot = Arc<Mutex<Weak<Core>>>;
 impl Door {
     pub(crate) async fn open(port: u16) -> io::Result<Self> {
         let slot = Slot::default();
-        let server = Server::start_verbatim(
-            "function url",
-            port,
-            Router::new()
-                .fallback(function_url)
-                .with_state(Arc::clone(&slot)),
-        )
-        .await?;
-        Ok(Self { server, slot })
+        let server =
+            Server::start_verbatim("function url", port, Router::new().fallback(function_url).with_state(Arc::clone(&slot)))
+                .await?;
+        Ok(Self { server, slot, invoked: Slot::default() })
     }
 
     pub(crate) fn attach(&self, core: &Arc<Core>) {
         *lock(&self.slot) = Arc::downgrade(core);
+        self.attach_to_invoke_api(core);
+    }
+
+    pub(crate) fn attach_to_invoke_api(&self, core: &Arc<Core>) {
+        *lock(&self.invoked) = Arc::downgrade(core);
     }
 
     pub(crate) fn server(&self) -> &Server {
@@ -62,13 +63,8 @@ impl Door {
 /// Serves `POST /2015-03-31/functions/{name}/invocations`.
 /// <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>
 pub(crate) async fn invoke_api(port: u16, doors: &BTreeMap<String, Door>) -> io::Result<Server> {
-    let slots: BTreeMap<String, Slot> = doors
-        .iter()
-        .map(|(name, door)| (name.clone(), Arc::clone(&door.slot)))
-        .collect();
-    let router = Router::new()
-        .route("/2015-03-31/functions/{name}/invocations", post(invoke))
-        .with_state(Arc::new(slots));
+    let slots: BTreeMap<String, Slot> = doors.iter().map(|(name, door)| (name.clone(), Arc::clone(&door.invoked))).collect();
+    let router = Router::new().route("/2015-03-31/functions/{name}/invocations", post(invoke)).with_state(Arc::new(slots));
     Server::start_on("invoke api", port, router).await
 }
 
@@ -79,19 +75,10 @@ async fn invoke(
     event: Bytes,
 ) -> Response {
     let Some(core) = slots.get(&name).and_then(|slot| lock(slot).upgrade()) else {
-        let body =
-            json!({ "Type": "User", "Message": format!("Function not found: {name}") }).to_string();
-        return (
-            StatusCode::NOT_FOUND,
-            [("x-amzn-errortype", "ResourceNotFoundException")],
-            body,
-        )
-            .into_response();
+        let body = json!({ "Type": "User", "Message": format!("Function not found: {name}") }).to_string();
+        return (StatusCode::NOT_FOUND, [("x-amzn-errortype", "ResourceNotFoundException")], body).into_response();
     };
-    if headers
-        .get("x-amz-invocation-type")
-        .is_some_and(|kind| kind == "Event")
-    {
+    if headers.get("x-amz-invocation-type").is_some_and(|kind| kind == "Event") {
         tokio::spawn(async move { core.invoke(event).await });
         return StatusCode::ACCEPTED.into_response();
     }
@@ -104,14 +91,7 @@ async fn invoke(
                 }
                 other => json!({ "errorMessage": other.to_string() }),
             };
-            (
-                [
-                    ("content-type", "application/json"),
-                    ("x-amz-function-error", "Unhandled"),
-                ],
-                report.to_string(),
-            )
-                .into_response()
+            ([("content-type", "application/json"), ("x-amz-function-error", "Unhandled")], report.to_string()).into_response()
         }
     }
 }
@@ -141,17 +121,8 @@ async fn function_url(State(slot): State<Slot>, request: Request) -> Response {
 
 /// What AWS answers by itself.
 fn refusal(status: StatusCode) -> Response {
-    let message = if status.is_server_error() {
-        "Internal Server Error"
-    } else {
-        status.canonical_reason().unwrap_or_default()
-    };
-    (
-        status,
-        [("content-type", "application/json")],
-        json!({ "Message": message }).to_string(),
-    )
-        .into_response()
+    let message = if status.is_server_error() { "Internal Server Error" } else { status.canonical_reason().unwrap_or_default() };
+    (status, [("content-type", "application/json")], json!({ "Message": message }).to_string()).into_response()
 }
 
 /// The event of a request that arrived `at` that time since the epoch.
@@ -214,13 +185,7 @@ fn event(head: &Parts, body: &Bytes, at: Duration) -> Value {
     if !body.is_empty() {
         let kind = joined(&head.headers, &header::CONTENT_TYPE);
         let plain = kind.starts_with("text/")
-            || [
-                "application/json",
-                "application/javascript",
-                "application/xml",
-            ]
-            .iter()
-            .any(|known| kind.starts_with(known));
+            || ["application/json", "application/javascript", "application/xml"].iter().any(|known| kind.starts_with(known));
         match std::str::from_utf8(body) {
             Ok(text) if plain => event["body"] = text.into(),
             _ => {
@@ -234,11 +199,7 @@ fn event(head: &Parts, body: &Bytes, at: Duration) -> Value {
 
 /// All values of a header; cookies have a separator of their own.
 fn joined(headers: &HeaderMap, name: &HeaderName) -> String {
-    let values: Vec<_> = headers
-        .get_all(name)
-        .iter()
-        .map(|value| String::from_utf8_lossy(value.as_bytes()))
-        .collect();
+    let values: Vec<_> = headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
     values.join(if name == header::COOKIE { "; " } else { "," })
 }
 
@@ -254,38 +215,22 @@ fn log_time(epoch: u64) -> String {
 /// The HTTP answer for what a function returned; `None` if AWS could make nothing of it.
 fn response(answer: &Value) -> Option<Response> {
     let Some(status) = answer.get("statusCode") else {
-        let body = answer
-            .as_str()
-            .map_or_else(|| answer.to_string(), str::to_owned);
+        let body = answer.as_str().map_or_else(|| answer.to_string(), str::to_owned);
         return Some(([("content-type", "application/json")], body).into_response());
     };
     let text = answer["body"].as_str().unwrap_or_default();
-    let body = if answer["isBase64Encoded"].as_bool().unwrap_or_default() {
-        BASE64_STANDARD.decode(text).ok()?
-    } else {
-        text.into()
-    };
+    let body =
+        if answer["isBase64Encoded"].as_bool().unwrap_or_default() { BASE64_STANDARD.decode(text).ok()? } else { text.into() };
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = StatusCode::from_u16(u16::try_from(status.as_u64()?).ok()?).ok()?;
     let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     for (name, value) in answer["headers"].as_object().into_iter().flatten() {
-        let value = value
-            .as_str()
-            .map_or_else(|| value.to_string(), str::to_owned);
-        headers.insert(
-            HeaderName::try_from(name).ok()?,
-            HeaderValue::try_from(value).ok()?,
-        );
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        headers.insert(HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?);
     }
     for cookie in answer["cookies"].as_array().into_iter().flatten() {
-        headers.append(
-            header::SET_COOKIE,
-            HeaderValue::try_from(cookie.as_str()?).ok()?,
-        );
+        headers.append(header::SET_COOKIE, HeaderValue::try_from(cookie.as_str()?).ok()?);
     }
     Some(response)
 }
@@ -304,34 +249,18 @@ mod tests {
             .header("Content-Type", "application/x-www-form-urlencoded")
             .body(())
             .unwrap();
-        let event = event(
-            &request.into_parts().0,
-            &Bytes::from_static(b"Body=YES"),
-            Duration::from_millis(1_795_176_000_123),
-        );
+        let event = event(&request.into_parts().0, &Bytes::from_static(b"Body=YES"), Duration::from_millis(1_795_176_000_123));
         assert_eq!(event["rawPath"], "/a%20b");
         assert_eq!(event["rawQueryString"], "a=1&a=2&b=%2B45");
-        assert_eq!(
-            event["queryStringParameters"],
-            json!({ "a": "1,2", "b": "+45" })
-        );
+        assert_eq!(event["queryStringParameters"], json!({ "a": "1,2", "b": "+45" }));
         assert_eq!(event["headers"]["x-two"], "1,2");
         assert_eq!(event["cookies"], json!(["k=v", "l=w"]));
-        assert_eq!(
-            (&event["body"], &event["isBase64Encoded"]),
-            (&json!("Qm9keT1ZRVM="), &json!(true))
-        );
+        assert_eq!((&event["body"], &event["isBase64Encoded"]), (&json!("Qm9keT1ZRVM="), &json!(true)));
         let context = &event["requestContext"];
-        assert_eq!(
-            (&context["domainName"], &context["http"]["method"]),
-            (&json!("127.0.0.1:4701"), &json!("POST"))
-        );
+        assert_eq!((&context["domainName"], &context["http"]["method"]), (&json!("127.0.0.1:4701"), &json!("POST")));
         assert_eq!(
             (&context["time"], &context["timeEpoch"]),
-            (
-                &json!("20/Nov/2026:12:00:00 +0000"),
-                &json!(1_795_176_000_123_u64)
-            )
+            (&json!("20/Nov/2026:12:00:00 +0000"), &json!(1_795_176_000_123_u64))
         );
     }
 
@@ -339,10 +268,7 @@ mod tests {
     fn an_answer_becomes_a_response() {
         let full = json!({ "statusCode": 201, "headers": { "x-a": "b" }, "cookies": ["a=1", "b=2"], "body": "aGk=", "isBase64Encoded": true });
         let full = response(&full).unwrap();
-        assert_eq!(
-            (full.status().as_u16(), &full.headers()["x-a"]),
-            (201, &HeaderValue::from_static("b"))
-        );
+        assert_eq!((full.status().as_u16(), &full.headers()["x-a"]), (201, &HeaderValue::from_static("b")));
         assert_eq!(full.headers().get_all("set-cookie").iter().count(), 2);
         let bare = response(&json!({ "any": 1 })).unwrap();
         assert_eq!(

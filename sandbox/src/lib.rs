@@ -13,6 +13,7 @@ pub mod lambda;
 pub mod mail;
 pub mod mailgun;
 mod random;
+pub mod record;
 pub mod template;
 pub mod twilio;
 pub mod twiml;
@@ -53,6 +54,17 @@ pub struct Ports {
     pub base: u16,
 }
 
+impl Ports {
+    /// Those of `cargo sandbox`, unless told otherwise.
+    pub const USUAL: Self = Self { base: 4700 };
+
+    const TWILIO: u16 = 10;
+    const MAILGUN: u16 = 11;
+    const AUTH0: u16 = 12;
+    const DYNAMODB: u16 = 20;
+    const SECRETS: u16 = 21;
+}
+
 /// The local cloud. Dropping it stops everything but a [`Lambda`], which ends by its own drop.
 pub struct Sandbox {
     /// `DynamoDB` and Secrets Manager.
@@ -72,9 +84,7 @@ impl Sandbox {
     /// A sandbox of its own: free ports, empty state, the Mailgun route and the Twilio number set up as for a deployment. Panics when it
     /// cannot start.
     pub async fn start() -> Self {
-        Self::open(None)
-            .await
-            .unwrap_or_else(|error| panic!("sandbox: {error}"))
+        Self::open(None).await.unwrap_or_else(|error| panic!("sandbox: {error}"))
     }
 
     /// A sandbox on fixed ports. The error names the port that is taken and whose it is.
@@ -88,58 +98,29 @@ impl Sandbox {
         let mut doors = BTreeMap::new();
         for (offset, function) in (1..).zip(&template.functions) {
             let port = at(offset).unwrap_or_default();
-            let door = Door::open(port)
-                .await
-                .map_err(|error| busy(&function.name, port, &error))?;
+            let door = Door::open(port).await.map_err(|error| busy(&function.name, port, &error))?;
             doors.insert(function.name.clone(), door);
         }
         let port = at(0).unwrap_or_default();
-        let invoke_api = door::invoke_api(port, &doors)
-            .await
-            .map_err(|error| busy("Invoke API", port, &error))?;
-        let started =
-            |whose, offset, error: io::Error| busy(whose, at(offset).unwrap_or_default(), &error);
-        let twilio = Twilio::start(at(10))
-            .await
-            .map_err(|error| started("Twilio", 10, error))?;
-        let mailgun = Mailgun::start(at(11))
-            .await
-            .map_err(|error| started("Mailgun", 11, error))?;
-        let auth0 = Auth0::start(at(12))
-            .await
-            .map_err(|error| started("Auth0", 12, error))?;
-        let aws = Aws::start(&template.table, at(20).zip(at(21))).await?;
-        aws.set_secret(
-            "switchboard/twilio",
-            &json!({ "account_sid": twilio::ACCOUNT_SID, "auth_token": twilio::AUTH_TOKEN }),
-        );
-        aws.set_secret(
-            "switchboard/mailgun",
-            &json!({ "signing_key": mailgun::SIGNING_KEY }),
-        );
-        aws.set_secret(
-            "switchboard/auth0",
-            &json!({ "client_id": auth0::CLIENT_ID, "client_secret": auth0::CLIENT_SECRET }),
-        );
+        let invoke_api = door::invoke_api(port, &doors).await.map_err(|error| busy("Invoke API", port, &error))?;
+        let started = |whose, offset, error: io::Error| busy(whose, at(offset).unwrap_or_default(), &error);
+        let twilio = Twilio::start(at(Ports::TWILIO)).await.map_err(|error| started("Twilio", Ports::TWILIO, error))?;
+        let mailgun = Mailgun::start(at(Ports::MAILGUN)).await.map_err(|error| started("Mailgun", Ports::MAILGUN, error))?;
+        let auth0 = Auth0::start(at(Ports::AUTH0)).await.map_err(|error| started("Auth0", Ports::AUTH0, error))?;
+        let aws = Aws::start(&template.table, at(Ports::DYNAMODB).zip(at(Ports::SECRETS))).await?;
+        aws.set_secret("switchboard/twilio", &json!({ "account_sid": twilio::ACCOUNT_SID, "auth_token": twilio::AUTH_TOKEN }));
+        aws.set_secret("switchboard/mailgun", &json!({ "signing_key": mailgun::SIGNING_KEY }));
+        aws.set_secret("switchboard/auth0", &json!({ "client_id": auth0::CLIENT_ID, "client_secret": auth0::CLIENT_SECRET }));
         for (name, door) in &doors {
             match name.as_str() {
                 "send-verification-sms" => mailgun.set_route(&format!("{}/", door.server().url())),
-                "receive-confirmation-sms" => twilio.set_sms_url(
-                    twilio::NUMBER,
-                    &format!("{}/#rc=3&rp=5xx,ct,rt", door.server().url()),
-                ),
+                "receive-confirmation-sms" => {
+                    twilio.set_sms_url(twilio::NUMBER, &format!("{}/#rc=3&rp=5xx,ct,rt", door.server().url()));
+                }
                 _ => {}
             }
         }
-        Ok(Self {
-            aws,
-            twilio,
-            mailgun,
-            auth0,
-            template,
-            doors,
-            invoke_api,
-        })
+        Ok(Self { aws, twilio, mailgun, auth0, template, doors, invoke_api })
     }
 
     /// What is deployed, in the order of `template.yaml`.
@@ -149,10 +130,7 @@ impl Sandbox {
 
     /// Another timeout than the template's for functions started from now on: a test that provokes one need not wait long.
     pub fn set_timeout(&mut self, timeout: Duration) {
-        self.template
-            .functions
-            .iter_mut()
-            .for_each(|function| function.timeout = timeout);
+        self.template.functions.iter_mut().for_each(|function| function.timeout = timeout);
     }
 
     /// Where `cargo lambda invoke -A 127.0.0.1 -P <port>` finds the functions.
@@ -162,10 +140,7 @@ impl Sandbox {
 
     /// The Function URL's server of a function of the template, there before the function runs; it answers 502 until then.
     pub fn door(&self, function: &str) -> &Server {
-        self.doors
-            .get(function)
-            .unwrap_or_else(|| panic!("template.yaml has no {function}"))
-            .server()
+        self.doors.get(function).unwrap_or_else(|| panic!("template.yaml has no {function}")).server()
     }
 
     /// The environment Lambda gives this function: the variables of `template.yaml`, empty ones left out, and Lambda's own.
@@ -179,11 +154,7 @@ impl Sandbox {
                 let value = self.value(function, name).or_else(|| default.clone());
                 (
                     name.clone(),
-                    value.unwrap_or_else(|| {
-                        panic!(
-                            "{function}: {name} has no default in template.yaml and no value here"
-                        )
-                    }),
+                    value.unwrap_or_else(|| panic!("{function}: {name} has no default in template.yaml and no value here")),
                 )
             })
             .filter(|(_, value)| !value.is_empty())
@@ -208,22 +179,14 @@ impl Sandbox {
             ("_HANDLER", "bootstrap"),
         ];
         environment.extend(lambda.map(|(name, value)| (name.to_owned(), value.to_owned())));
-        for name in [
-            "AWS_ENDPOINT_URL_DYNAMODB",
-            "AWS_ENDPOINT_URL_SECRETS_MANAGER",
-        ] {
-            environment.extend(
-                self.value(function, name)
-                    .map(|value| (name.to_owned(), value)),
-            );
+        for name in ["AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_SECRETS_MANAGER"] {
+            environment.extend(self.value(function, name).map(|value| (name.to_owned(), value)));
         }
         environment
     }
 
     fn declared(&self, function: &str) -> &Function {
-        self.template
-            .function(function)
-            .unwrap_or_else(|| panic!("template.yaml has no {function}"))
+        self.template.function(function).unwrap_or_else(|| panic!("template.yaml has no {function}"))
     }
 
     fn value(&self, function: &str, name: &str) -> Option<String> {
@@ -235,10 +198,7 @@ impl Sandbox {
             "AWS_ENDPOINT_URL_SECRETS_MANAGER" => Some(self.aws.secrets().url()),
             _ => match name.strip_suffix("_SECRET") {
                 Some(whose) => Some(format!("switchboard/{}", whose.to_lowercase())),
-                None => VALUES
-                    .iter()
-                    .find(|(known, _)| *known == name)
-                    .map(|(_, value)| (*value).to_owned()),
+                None => VALUES.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned()),
             },
         }
     }
@@ -250,33 +210,35 @@ impl Sandbox {
 
     /// Starts a function in several processes, with some variables set (`Some`) or missing (`None`). Its Function URL and the Invoke API
     /// lead to it from now on, and no longer to one started before.
-    pub async fn run_with(
-        &self,
-        function: &str,
-        binary: &Path,
-        instances: usize,
-        overrides: &[(&str, Option<&str>)],
-    ) -> Lambda {
+    pub async fn run_with(&self, function: &str, binary: &Path, instances: usize, overrides: &[(&str, Option<&str>)]) -> Lambda {
+        let lambda = self.launch(function, binary, instances, overrides).await;
+        if let Some(door) = self.doors.get(function) {
+            door.attach(lambda.core());
+        }
+        lambda
+    }
+
+    /// Starts a function for the events of [`record`], which are signed for another URL and old. The Invoke API leads to it from now
+    /// on; the Function URL does not.
+    pub async fn run_recorded(&self, function: &str, binary: &Path) -> Lambda {
+        let overrides = record::SETTINGS.map(|(name, value)| (name, (!value.is_empty()).then_some(value)));
+        let lambda = self.launch(function, binary, 1, &overrides).await;
+        if let Some(door) = self.doors.get(function) {
+            door.attach_to_invoke_api(lambda.core());
+        }
+        lambda
+    }
+
+    async fn launch(&self, function: &str, binary: &Path, instances: usize, overrides: &[(&str, Option<&str>)]) -> Lambda {
         let mut environment = self.env_for(function);
         for (name, value) in overrides {
             environment.remove(*name);
             environment.extend(value.map(|value| ((*name).to_owned(), value.to_owned())));
         }
-        let timeout = self.declared(function).timeout;
-        let launch = Launch {
-            name: function,
-            timeout,
-            binary,
-            instances,
-            environment,
-        };
-        let lambda = Lambda::start(launch, format!("{}/", self.door(function).url()))
+        let launch = Launch { name: function, timeout: self.declared(function).timeout, binary, instances, environment };
+        Lambda::start(launch, format!("{}/", self.door(function).url()))
             .await
-            .unwrap_or_else(|error| panic!("{function}: {error}"));
-        if let Some(door) = self.doors.get(function) {
-            door.attach(lambda.core());
-        }
-        lambda
+            .unwrap_or_else(|error| panic!("{function}: {error}"))
     }
 
     /// What the simulators complain about; taken by reading.
@@ -289,11 +251,7 @@ impl Sandbox {
             self.aws.secrets(),
             &self.invoke_api,
         ];
-        servers
-            .into_iter()
-            .chain(self.doors.values().map(Door::server))
-            .flat_map(Server::complaints)
-            .collect()
+        servers.into_iter().chain(self.doors.values().map(Door::server)).flat_map(Server::complaints).collect()
     }
 
     /// Ends the sandbox; panics if a complaint is unread, as dropping it does.
@@ -303,10 +261,7 @@ impl Sandbox {
 impl Drop for Sandbox {
     fn drop(&mut self) {
         let complaints = self.complaints();
-        assert!(
-            complaints.is_empty() || std::thread::panicking(),
-            "the simulators complain: {complaints:#?}"
-        );
+        assert!(complaints.is_empty() || std::thread::panicking(), "the simulators complain: {complaints:#?}");
     }
 }
 
@@ -316,12 +271,7 @@ fn busy(whose: &str, port: u16, error: &io::Error) -> io::Error {
 }
 
 /// Time since the epoch.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the rule is for functions; the sandbox is the outside world"
-)]
+#[expect(clippy::disallowed_methods, reason = "the rule is for functions; the sandbox is the outside world")]
 pub fn now() -> Duration {
-    std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap_or_default()
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default()
 }

@@ -69,7 +69,14 @@ pub fn date(epoch: u64) -> String {
         day -= lengths[month];
         month += 1;
     }
-    format!("{weekday}, {:02} {} {year} {:02}:{:02}:{:02} +0000", day + 1, MONTHS[month], second / 3600, second / 60 % 60, second % 60)
+    format!(
+        "{weekday}, {:02} {} {year} {:02}:{:02}:{:02} +0000",
+        day + 1,
+        MONTHS[month],
+        second / 3600,
+        second / 60 % 60,
+        second % 60
+    )
 }
 
 /// The text a receiving service makes of an HTML part: tags dropped, link targets kept in brackets, entities decoded.
@@ -81,10 +88,14 @@ pub fn plain_text(html: &str) -> String {
         let tag = &rest[at + 1..at + end];
         rest = &rest[at + end + 1..];
         match tag.split_ascii_whitespace().next().unwrap_or_default().to_ascii_lowercase().as_str() {
-            "a" => href = tag.split_once("href=\"").and_then(|(_, value)| value.split_once('"')).map(|(value, _)| unescape(value)),
+            "a" => {
+                href = tag.split_once("href=\"").and_then(|(_, value)| value.split_once('"')).map(|(value, _)| unescape(value));
+            }
             "/a" => text.extend(href.take().map(|url| format!(" ( {url} )"))),
             "br" | "br/" | "/p" | "/tr" | "/h1" | "/div" => text.push('\n'),
-            opened @ ("style" | "head" | "script") => rest = rest.split_once(&format!("</{opened}>")).map_or("", |(_, after)| after),
+            opened @ ("style" | "head" | "script") => {
+                rest = rest.split_once(&format!("</{opened}>")).map_or("", |(_, after)| after);
+            }
             _ => {}
         }
     }

@@ -99,7 +99,8 @@ impl Mailgun {
 
     /// `hex(HMAC-SHA256(signing key, timestamp + token))`.
     pub fn sign(&self, timestamp: &str, token: &str) -> String {
-        let mut mac = Hmac::<Sha256>::new_from_slice(lock(&self.settings).signing_key.as_bytes()).expect("HMAC takes keys of any length");
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(lock(&self.settings).signing_key.as_bytes()).expect("HMAC takes keys of any length");
         mac.update(timestamp.as_bytes());
         mac.update(token.as_bytes());
         hex::encode(mac.finalize().into_bytes())
@@ -114,7 +115,10 @@ impl Mailgun {
             ("X-Mailgun-Incoming", "Yes"),
             ("X-Envelope-From", &envelope_from),
             ("Mime-Version", "1.0"),
-            ("Content-Type", if mail.attachments.is_empty() { "text/html; charset=\"utf-8\"" } else { "multipart/mixed; boundary=\"b\"" }),
+            (
+                "Content-Type",
+                if mail.attachments.is_empty() { "text/html; charset=\"utf-8\"" } else { "multipart/mixed; boundary=\"b\"" },
+            ),
             ("Date", &date),
             ("Subject", &mail.subject),
             ("From", &mail.from),
@@ -125,9 +129,16 @@ impl Mailgun {
         }
         headers.extend(mail.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())));
         let (headers_json, signature) = (json!(headers).to_string(), self.sign(&timestamp, &token));
-        let mut fields = vec![("recipient", mail.recipient.as_str()), ("sender", &mail.sender), ("subject", &mail.subject), ("from", &mail.from)];
-        let (message_url, count) =
-            (format!("{}/v3/domains/{domain}/messages/{}", self.server.url(), random::hex(16)), mail.attachments.len().to_string());
+        let mut fields = vec![
+            ("recipient", mail.recipient.as_str()),
+            ("sender", &mail.sender),
+            ("subject", &mail.subject),
+            ("from", &mail.from),
+        ];
+        let (message_url, count) = (
+            format!("{}/v3/domains/{domain}/messages/{}", self.server.url(), random::hex(16)),
+            mail.attachments.len().to_string(),
+        );
         if mail.attachments.is_empty() {
             fields.extend([("domain", domain), ("message-url", &message_url)]);
         } else {
@@ -168,7 +179,9 @@ impl Mailgun {
             let status = attempt.status;
             attempts.push(attempt);
             match pause {
-                Some(seconds) if !matches!(status, 200 | 406) => tokio::time::sleep(Duration::from_secs(seconds).mul_f64(scale)).await,
+                Some(seconds) if !matches!(status, 200 | 406) => {
+                    tokio::time::sleep(Duration::from_secs(seconds).mul_f64(scale)).await;
+                }
                 _ => break,
             }
         }
@@ -186,10 +199,14 @@ impl Mailgun {
         let boundary = random::hex(16);
         let mut body = Vec::new();
         for (name, value) in fields {
-            body.extend_from_slice(format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n").as_bytes());
+            body.extend_from_slice(
+                format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n").as_bytes(),
+            );
         }
         for (n, Attachment { name, content_type, content }) in (1..).zip(files) {
-            let head = format!("Content-Disposition: form-data; name=\"attachment-{n}\"; filename=\"{name}\"\r\nContent-Type: {content_type}");
+            let head = format!(
+                "Content-Disposition: form-data; name=\"attachment-{n}\"; filename=\"{name}\"\r\nContent-Type: {content_type}"
+            );
             body.extend_from_slice(format!("--{boundary}\r\n{head}\r\n\r\n").as_bytes());
             body.extend_from_slice(content);
             body.extend_from_slice(b"\r\n");
@@ -230,7 +247,8 @@ mod tests {
     const TO: &str = "acme+4512345678@sms.example.com";
 
     async fn start() -> (Mailgun, Server) {
-        let (mailgun, route) = (Mailgun::start(None).await.unwrap(), Server::start("route", Router::new().fallback(|| async {})).await.unwrap());
+        let (mailgun, route) =
+            (Mailgun::start(None).await.unwrap(), Server::start("route", Router::new().fallback(|| async {})).await.unwrap());
         mailgun.set_route(&route.url());
         (mailgun, route)
     }
@@ -266,16 +284,25 @@ mod tests {
         assert_eq!((all("from"), all("From")), (vec!["Acme <no-reply@acme.example>"], vec!["Acme <no-reply@acme.example>"]));
         assert_eq!((all("Received"), all("To"), all("domain")), (vec!["a", "b"], vec![TO], vec!["sms.example.com"]));
         assert_eq!((all("body-plain"), all("body-html")), (vec!["Go ( https://x/?t=1&u=2 )"], vec![mail.html.as_str()]));
-        assert_eq!((all("token")[0].len(), all("signature")), (50, vec![mailgun.sign(all("timestamp")[0], all("token")[0]).as_str()]));
+        assert_eq!(
+            (all("token")[0].len(), all("signature")),
+            (50, vec![mailgun.sign(all("timestamp")[0], all("token")[0]).as_str()])
+        );
         assert!(
-            serde_json::from_str::<Vec<(String, String)>>(all("message-headers")[0]).unwrap().contains(&("Message-Id".to_owned(), mail.message_id))
+            serde_json::from_str::<Vec<(String, String)>>(all("message-headers")[0])
+                .unwrap()
+                .contains(&("Message-Id".to_owned(), mail.message_id))
         );
     }
 
     #[tokio::test]
     async fn files_make_it_multipart() {
         let (mailgun, route) = start().await;
-        let attachment = Attachment { name: "a.bin".to_owned(), content_type: "application/octet-stream".to_owned(), content: vec![0, 255, 13, 10] };
+        let attachment = Attachment {
+            name: "a.bin".to_owned(),
+            content_type: "application/octet-stream".to_owned(),
+            content: vec![0, 255, 13, 10],
+        };
         mailgun.receive(&Mail { attachments: vec![attachment], ..Mail::new(TO, "Verify", "x") }).await;
         let exchange = &route.exchanges()[0];
         let body = exchange.request.as_ref();

@@ -3,13 +3,8 @@
 use std::{io, path::PathBuf, pin::pin, time::Duration};
 
 use futures_util::future::join_all;
-use sandbox::{
-    Ports, Sandbox, auth0::LinkPage, binaries, lambda::Lambda, template::Template, twilio,
-};
+use sandbox::{Ports, Sandbox, auth0::LinkPage, binaries, lambda::Lambda, template::Template, twilio};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-
-/// The first port, unless told otherwise.
-pub(crate) const BASE: u16 = 4700;
 
 /// The phone of the person who signs up.
 const PHONE: &str = "+4512345678";
@@ -20,16 +15,13 @@ fn address() -> String {
 }
 
 /// Serves until SIGINT or SIGTERM; `Err`: why it could not start.
-pub(crate) async fn run(base: u16) -> Result<(), String> {
-    let (mut interrupt, mut terminate) = (
-        listen(SignalKind::interrupt())?,
-        listen(SignalKind::terminate())?,
-    );
+pub(crate) async fn run(ports: Ports) -> Result<(), String> {
+    let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
     let mut stop = pin!(async {
         tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
     });
     let (sandbox, lambdas) = tokio::select! {
-        started = start(base) => started?,
+        started = start(ports) => started?,
         () = &mut stop => return Ok(()),
     };
     print_table(&sandbox);
@@ -52,33 +44,32 @@ fn listen(kind: SignalKind) -> Result<Signal, String> {
     signal(kind).map_err(|error| format!("no signal handler: {error}"))
 }
 
-async fn start(base: u16) -> Result<(Sandbox, Vec<(String, Lambda)>), String> {
+async fn start(ports: Ports) -> Result<(Sandbox, Vec<(String, Lambda)>), String> {
     let template = Template::read()?;
     println!("Building {} functions ...", template.functions.len());
     let binaries = binaries::build(&template).await?;
-    let mut sandbox = Sandbox::start_on(Ports { base }).await.map_err(|error| match error.kind() {
-        io::ErrorKind::AddrInUse => format!("{error}\nIs another sandbox running? Stop it, or take other ports: cargo sandbox --port {}", base + 100),
+    let mut sandbox = Sandbox::start_on(ports).await.map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => format!(
+            "{error}\nIs another sandbox running? Stop it, or take other ports: cargo sandbox --port {}",
+            ports.base + 100
+        ),
         _ => error.to_string(),
     })?;
     sandbox.aws.sweep();
     let mut lambdas = Vec::new();
     for (name, binary) in binaries {
         let lambda = sandbox.run(&name, &binary).await;
-        lambda
-            .wait_ready()
-            .await
-            .map_err(|reason| format!("{name} does not start: {reason}"))?;
-        lambdas.push((name, lambda));
+        let recorded = sandbox.run_recorded(&name, &binary).await;
+        for lambda in [lambda, recorded] {
+            lambda.wait_ready().await.map_err(|reason| format!("{name} does not start: {reason}"))?;
+            lambdas.push((name.clone(), lambda));
+        }
     }
     Ok((sandbox, lambdas))
 }
 
 fn print_table(sandbox: &Sandbox) {
-    let doors = sandbox
-        .template()
-        .functions
-        .iter()
-        .map(|function| (function.name.as_str(), sandbox.door(&function.name)));
+    let doors = sandbox.template().functions.iter().map(|function| (function.name.as_str(), sandbox.door(&function.name)));
     let servers = [
         ("Twilio", sandbox.twilio.server()),
         ("Mailgun", sandbox.mailgun.server()),
@@ -95,17 +86,12 @@ fn print_table(sandbox: &Sandbox) {
 
 /// The texts are signed for this sandbox's URLs.
 fn print_commands(sandbox: &Sandbox) -> io::Result<()> {
-    let (mail_url, sms_url) = (
-        sandbox.door("send-verification-sms").url() + "/",
-        sandbox.door("receive-confirmation-sms").url() + "/",
-    );
+    let (mail_url, sms_url) =
+        (sandbox.door("send-verification-sms").url() + "/", sandbox.door("receive-confirmation-sms").url() + "/");
     let user = sandbox.auth0.sign_up(&address());
     let mail = sandbox.auth0.mail_verification(&user, LinkPage::Form).mail;
     let file = mail_file()?;
-    std::fs::write(
-        &file,
-        form(&sandbox.mailgun.fields(&mail, sandbox::now().as_secs())),
-    )?;
+    std::fs::write(&file, form(&sandbox.mailgun.fields(&mail, sandbox::now().as_secs())))?;
     let sms = sandbox.twilio.inbound(PHONE, twilio::NUMBER, "YES");
     let signature = sandbox.twilio.sign(&sms_url, &sms);
     let body = form(&sms);
@@ -118,8 +104,8 @@ The answer by text message, signed by Twilio (TwiML comes back, the account is v
   curl -i -H 'X-Twilio-Signature: {signature}' --data '{body}' {sms_url}
 The same with one byte changed (403, no body):
   curl -i -H 'X-Twilio-Signature: {signature}' --data '{tampered}' {sms_url}
-Any event:
-  cargo lambda invoke -A 127.0.0.1 -P {} send-verification-sms --data-ascii '{{}}'
+A recorded event (a text goes to another phone):
+  cargo lambda invoke -A 127.0.0.1 -P {} send-verification-sms --data-file events/send-verification-sms.json
 
 Ctrl-C stops everything.
 ",
@@ -137,9 +123,7 @@ fn mail_file() -> io::Result<PathBuf> {
 }
 
 fn form(fields: &[(String, String)]) -> String {
-    form_urlencoded::Serializer::new(String::new())
-        .extend_pairs(fields)
-        .finish()
+    form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish()
 }
 
 async fn follow(name: &str, lambda: &Lambda) {
@@ -162,12 +146,7 @@ async fn watch(sandbox: &Sandbox) {
             println!("text to {}: {}", message.to, message.body);
             seen += 1;
         }
-        if !verified
-            && sandbox
-                .auth0
-                .user(&address())
-                .is_some_and(|user| user.email_verified)
-        {
+        if !verified && sandbox.auth0.user(&address()).is_some_and(|user| user.email_verified) {
             println!("verified: {}", address());
             verified = true;
         }

@@ -39,9 +39,7 @@ pub struct Function {
 pub fn root() -> PathBuf {
     let repository = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
     if repository.join("template.yaml").exists() {
-        repository
-            .canonicalize()
-            .unwrap_or_else(|_| repository.into())
+        repository.canonicalize().unwrap_or_else(|_| repository.into())
     } else {
         PathBuf::from(".")
     }
@@ -51,18 +49,14 @@ impl Template {
     /// The template of this repository, read now.
     pub fn read() -> Result<Self, String> {
         let path = root().join("template.yaml");
-        let text = std::fs::read_to_string(&path)
-            .map_err(|error| format!("{}: {error}", path.display()))?;
+        let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
         Self::parse(&text).map_err(|error| format!("{}: {error}", path.display()))
     }
 
     /// Understands the intrinsic functions `Ref` and `If` with its conditions; any other is a value nobody knows before deploying.
     pub fn parse(text: &str) -> Result<Self, String> {
         let yaml: Yaml = serde_norway::from_str(text).map_err(|error| error.to_string())?;
-        let known = Known {
-            parameters: &yaml["Parameters"],
-            conditions: &yaml["Conditions"],
-        };
+        let known = Known { parameters: &yaml["Parameters"], conditions: &yaml["Conditions"] };
         let globals = known.value(&yaml["Globals"]["Function"]);
         let resources = yaml["Resources"].as_mapping().ok_or("no Resources")?;
         let (mut functions, mut table) = (Vec::new(), Value::Null);
@@ -87,18 +81,10 @@ impl Template {
 }
 
 fn function(id: &str, globals: &Value, properties: &Value) -> Result<Function, String> {
-    let either = |name: &str| {
-        [&properties[name], &globals[name]]
-            .into_iter()
-            .find(|value| !value.is_null())
-    };
+    let either = |name: &str| [&properties[name], &globals[name]].into_iter().find(|value| !value.is_null());
     let mut environment = BTreeMap::new();
     for source in [globals, properties] {
-        for (name, value) in source["Environment"]["Variables"]
-            .as_object()
-            .into_iter()
-            .flatten()
-        {
+        for (name, value) in source["Environment"]["Variables"].as_object().into_iter().flatten() {
             let value = match value {
                 Value::Null => None,
                 Value::String(text) => Some(text.clone()),
@@ -107,17 +93,10 @@ fn function(id: &str, globals: &Value, properties: &Value) -> Result<Function, S
             environment.insert(name.clone(), value);
         }
     }
-    let code = properties["CodeUri"]
-        .as_str()
-        .ok_or_else(|| format!("{id}: no CodeUri"))?;
+    let code = properties["CodeUri"].as_str().ok_or_else(|| format!("{id}: no CodeUri"))?;
     Ok(Function {
         logical_id: id.to_owned(),
-        name: code
-            .trim_end_matches('/')
-            .rsplit('/')
-            .next()
-            .unwrap_or(code)
-            .to_owned(),
+        name: code.trim_end_matches('/').rsplit('/').next().unwrap_or(code).to_owned(),
         timeout: Duration::from_secs(either("Timeout").and_then(Value::as_u64).unwrap_or(3)), // Lambda's default
         memory: either("MemorySize").and_then(Value::as_u64).unwrap_or(128),
         environment,
@@ -142,15 +121,9 @@ impl Known<'_> {
                 .filter_map(|(key, value)| Some((key.as_str()?.to_owned(), self.value(value))))
                 .collect::<Map<_, _>>()
                 .into(),
-            Yaml::Tagged(tagged) if tagged.tag == "Ref" => {
-                self.value(&self.parameters[&tagged.value]["Default"])
-            }
+            Yaml::Tagged(tagged) if tagged.tag == "Ref" => self.value(&self.parameters[&tagged.value]["Default"]),
             Yaml::Tagged(tagged) if tagged.tag == "If" => {
-                let branch = if self.holds(&self.conditions[&tagged.value[0]]) {
-                    1
-                } else {
-                    2
-                };
+                let branch = if self.holds(&self.conditions[&tagged.value[0]]) { 1 } else { 2 };
                 self.value(&tagged.value[branch])
             }
             Yaml::Null | Yaml::Tagged(_) => Value::Null,
@@ -175,9 +148,7 @@ impl Known<'_> {
 }
 
 fn text(value: &Value) -> String {
-    value
-        .as_str()
-        .map_or_else(|| value.to_string(), str::to_owned)
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 #[cfg(test)]
@@ -222,14 +193,7 @@ Resources:
     fn functions_have_defaults_and_globals() {
         let template = Template::parse(TEMPLATE).unwrap();
         let function = template.function("send-it").unwrap();
-        assert_eq!(
-            (
-                function.logical_id.as_str(),
-                function.timeout,
-                function.memory
-            ),
-            ("SendIt", Duration::from_secs(15), 256)
-        );
+        assert_eq!((function.logical_id.as_str(), function.timeout, function.memory), ("SendIt", Duration::from_secs(15), 256));
         let expected = [
             ("BOTH", Some("no")),
             ("CLEAR", Some("")),
@@ -240,11 +204,7 @@ Resources:
             ("TABLE_NAME", None),
             ("URL", None),
         ];
-        let found: Vec<_> = function
-            .environment
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_deref()))
-            .collect();
+        let found: Vec<_> = function.environment.iter().map(|(name, value)| (name.as_str(), value.as_deref())).collect();
         assert_eq!(found, expected);
         assert_eq!(template.table["KeySchema"][0]["AttributeName"], "pk");
     }
@@ -252,13 +212,7 @@ Resources:
     #[test]
     fn the_real_template_is_understood() {
         let template = Template::read().unwrap();
-        assert!(
-            template.function("send-verification-sms").is_some()
-                && template.function("receive-confirmation-sms").is_some()
-        );
-        assert_eq!(
-            template.table["TimeToLiveSpecification"]["AttributeName"],
-            "expires_at"
-        );
+        assert!(template.function("send-verification-sms").is_some() && template.function("receive-confirmation-sms").is_some());
+        assert_eq!(template.table["TimeToLiveSpecification"]["AttributeName"], "expires_at");
     }
 }

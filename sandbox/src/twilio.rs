@@ -206,9 +206,13 @@ fn explain(code: u32, to: &str, from: &str) -> String {
         21602 => "Message body is required.".to_owned(),
         21603 => "A 'From' phone number is required.".to_owned(),
         21604 => "A 'To' phone number is required.".to_owned(),
-        21606 => format!("The From phone number {from} is not a valid, SMS-capable inbound phone number or short code for your account."),
+        21606 => format!(
+            "The From phone number {from} is not a valid, SMS-capable inbound phone number or short code for your account."
+        ),
         21610 => "Attempt to send to unsubscribed recipient".to_owned(),
-        21612 => format!("The 'To' phone number: {to}, is not currently reachable using the 'From' phone number: {from} via SMS."),
+        21612 => {
+            format!("The 'To' phone number: {to}, is not currently reachable using the 'From' phone number: {from} via SMS.")
+        }
         21614 => format!("'To' number: {to}, is not a valid mobile number"),
         21617 => "The concatenated message body exceeds the 1600 character limit.".to_owned(),
         21635 => format!("'To' number {to} cannot be a landline"),
@@ -222,15 +226,14 @@ fn new_sid() -> String {
 }
 
 fn e164(number: &str) -> bool {
-    number
-        .strip_prefix('+')
-        .is_some_and(|digits| (7..=15).contains(&digits.len()) && !digits.starts_with('0') && digits.bytes().all(|b| b.is_ascii_digit()))
+    number.strip_prefix('+').is_some_and(|digits| {
+        (7..=15).contains(&digits.len()) && !digits.starts_with('0') && digits.bytes().all(|b| b.is_ascii_digit())
+    })
 }
 
 /// How many SMS a text takes: 160 (153 in parts) septets of GSM 03.38, else 70 (67) UTF-16 units; a pair is never split over two parts.
 pub fn segments(text: &str) -> usize {
-    const BASIC: &str =
-        "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà";
+    const BASIC: &str = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà";
     const EXTENDED: &str = "\u{c}^{}\\[~]|€";
     let septets = |c: char| {
         if BASIC.contains(c) { Some(1) } else { EXTENDED.contains(c).then_some(2) }
@@ -242,8 +245,9 @@ pub fn segments(text: &str) -> usize {
     if widths.iter().sum::<usize>() <= whole {
         return 1;
     }
-    let (parts, _) =
-        widths.into_iter().fold((1, 0), |(parts, used), width| if used + width > part { (parts + 1, width) } else { (parts, used + width) });
+    let (parts, _) = widths
+        .into_iter()
+        .fold((1, 0), |(parts, used), width| if used + width > part { (parts + 1, width) } else { (parts, used + width) });
     parts
 }
 
@@ -286,11 +290,14 @@ async fn create(
         refuse(code, &what)
     };
     let credentials = header(header::AUTHORIZATION).strip_prefix("Basic ").and_then(|encoded| BASE64.decode(encoded).ok());
-    let Some((user, password)) = credentials.as_deref().and_then(|decoded| str::from_utf8(decoded).ok()).and_then(|pair| pair.split_once(':')) else {
+    let Some((user, password)) =
+        credentials.as_deref().and_then(|decoded| str::from_utf8(decoded).ok()).and_then(|pair| pair.split_once(':'))
+    else {
         return complain(20003, "no Basic credentials".to_owned());
     };
     let mut state = lock(&shared.state);
-    if !(user == ACCOUNT_SID && password == state.auth_token || state.api_keys.get(user).is_some_and(|secret| secret == password)) {
+    if !(user == ACCOUNT_SID && password == state.auth_token || state.api_keys.get(user).is_some_and(|secret| secret == password))
+    {
         return refuse(20003, "Authenticate");
     }
     if account != ACCOUNT_SID {
@@ -303,7 +310,14 @@ async fn create(
     for (name, value) in form_urlencoded::parse(&body).into_owned() {
         match name.as_str() {
             "MediaUrl" => media.push(value),
-            "To" | "From" | "MessagingServiceSid" | "Body" | "ValidityPeriod" | "ContentRetention" | "AddressRetention" | "RiskCheck"
+            "To"
+            | "From"
+            | "MessagingServiceSid"
+            | "Body"
+            | "ValidityPeriod"
+            | "ContentRetention"
+            | "AddressRetention"
+            | "RiskCheck"
                 if !fields.contains_key(&name) =>
             {
                 fields.insert(name, value);
@@ -386,9 +400,13 @@ mod tests {
     async fn an_accepted_message_is_on_the_phone() {
         let twilio = Twilio::start(None).await.unwrap();
         let (status, message) = create(&twilio, &[("To", "+4512345678"), ("From", NUMBER), ("Body", "Reply YES")]).await;
-        assert_eq!((status, &message["status"], &message["num_segments"], &message["from"]), (201, &json!("queued"), &json!("1"), &json!(NUMBER)));
+        assert_eq!(
+            (status, &message["status"], &message["num_segments"], &message["from"]),
+            (201, &json!("queued"), &json!("1"), &json!(NUMBER))
+        );
         assert_eq!(message["sid"].as_str().unwrap().len(), 34);
-        let (status, message) = create(&twilio, &[("To", "+4512345678"), ("MessagingServiceSid", MESSAGING_SERVICE), ("Body", "Æ + œ")]).await;
+        let (status, message) =
+            create(&twilio, &[("To", "+4512345678"), ("MessagingServiceSid", MESSAGING_SERVICE), ("Body", "Æ + œ")]).await;
         assert_eq!((status, &message["status"], &message["from"]), (201, &json!("accepted"), &Value::Null));
         assert_eq!(twilio.wait_inbox("+4512345678", 2, Duration::from_secs(9)).await, ["Reply YES", "Æ + œ"]);
         assert_eq!(twilio.messages()[1].from, NUMBER);
@@ -420,7 +438,11 @@ mod tests {
         assert!(twilio.messages().is_empty());
         let url = format!("{}/2010-04-01/Accounts/{ACCOUNT_SID}/Messages.json", twilio.server().url());
         let ask = |user: &'static str, password: &'static str| {
-            client().post(&url).basic_auth(user, Some(password)).form(&[("To", "+4512345678"), ("From", NUMBER), ("Body", "x")]).send()
+            client()
+                .post(&url)
+                .basic_auth(user, Some(password))
+                .form(&[("To", "+4512345678"), ("From", NUMBER), ("Body", "x")])
+                .send()
         };
         twilio.set_auth_token("new");
         twilio.add_api_key("SK1", "secret");

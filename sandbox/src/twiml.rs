@@ -150,7 +150,8 @@ pub fn messaging(document: &str) -> Result<Vec<Verb>, Error> {
 fn verb(element: &Element) -> Result<Verb, Error> {
     let check = |element: &Element, attributes: &[&str], children: &[&str]| {
         let stray = element.attributes.iter().map(|(name, _)| name).find(|name| !attributes.contains(&name.as_str()));
-        let stray = stray.or_else(|| element.children.iter().map(|child| &child.name).find(|name| !children.contains(&name.as_str())));
+        let stray =
+            stray.or_else(|| element.children.iter().map(|child| &child.name).find(|name| !children.contains(&name.as_str())));
         stray.map_or(Ok(()), |stray| error(12200, format!("{stray} is not allowed in <{}>", element.name)))
     };
     match element.name.as_str() {
@@ -171,7 +172,12 @@ fn verb(element: &Element) -> Result<Verb, Error> {
             if body.is_empty() && media.is_empty() {
                 return error(14103, "Invalid Body: nothing to send");
             }
-            Ok(Verb::Message { to: element.attribute("to").map(str::to_owned), from: element.attribute("from").map(str::to_owned), body, media })
+            Ok(Verb::Message {
+                to: element.attribute("to").map(str::to_owned),
+                from: element.attribute("from").map(str::to_owned),
+                body,
+                media,
+            })
         }
         "Redirect" => {
             check(element, &["method"], &[])?;

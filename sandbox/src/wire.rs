@@ -6,7 +6,10 @@ use std::{
     future::poll_fn,
     io,
     net::Ipv4Addr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
     task::{Poll, Waker},
     time::{Duration, Instant},
 };
@@ -47,10 +50,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 pub fn client() -> reqwest::Client {
     // A workspace-wide build gives reqwest TLS without a provider; it then demands one although no request here uses TLS.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the rule is for functions; the sandbox calls them from outside"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the rule is for functions; the sandbox calls them from outside")]
     reqwest::Client::builder()
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
@@ -228,10 +228,7 @@ impl Server {
     }
 
     /// Serves `router` on this port of 127.0.0.1.
-    #[expect(
-        clippy::unused_async,
-        reason = "must be called within a runtime; async says so"
-    )]
+    #[expect(clippy::unused_async, reason = "must be called within a runtime; async says so")]
     pub async fn start_on(name: &'static str, port: u16, router: Router) -> io::Result<Self> {
         Self::open(name, port, router, true)
     }
@@ -250,21 +247,14 @@ impl Server {
             port: listener.local_addr()?.port(),
             runtime: Handle::current(),
             faults: Mutex::default(),
-            door: Mutex::new(Door {
-                listener: Some(listener),
-                ..Door::default()
-            }),
+            door: Mutex::new(Door { listener: Some(listener), ..Door::default() }),
             connections: Mutex::default(),
             exchanges: Mutex::default(),
             complaints: Complaints::default(),
         });
         let router = router.layer(DefaultBodyLimit::disable());
         let accepting = tokio::spawn(accept(Arc::clone(&shared), router));
-        Ok(Self {
-            faults: Faults(Arc::clone(&shared)),
-            shared,
-            accepting,
-        })
+        Ok(Self { faults: Faults(Arc::clone(&shared)), shared, accepting })
     }
 
     /// `http://127.0.0.1:PORT`, without a trailing slash.
@@ -312,10 +302,32 @@ impl Drop for Server {
 }
 
 fn bind(port: u16) -> io::Result<TcpSocket> {
-    let socket = TcpSocket::new_v4()?;
-    socket.set_reuseaddr(true)?; // past connections do not keep the port
-    socket.bind((Ipv4Addr::LOCALHOST, port).into())?;
-    Ok(socket)
+    let at = |port: u16| {
+        let socket = TcpSocket::new_v4()?;
+        socket.set_reuseaddr(true)?; // past connections do not keep the port
+        socket.bind((Ipv4Addr::LOCALHOST, port).into())?;
+        Ok(socket)
+    };
+    if port != 0 {
+        return at(port);
+    }
+    for _ in 1..100 {
+        match at(free_port()) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
+            bound => return bound,
+        }
+    }
+    at(free_port())
+}
+
+/// Ports below the ranges from which systems give them to outgoing connections, each once: the port of a server that refuses
+/// connections for a while must not go to another meanwhile.
+fn free_port() -> u16 {
+    const FIRST: u32 = 15_000;
+    const COUNT: u32 = 17_000;
+    static TAKEN: AtomicU32 = AtomicU32::new(0);
+    let next = std::process::id().wrapping_mul(997).wrapping_add(TAKEN.fetch_add(1, Ordering::Relaxed));
+    u16::try_from(FIRST + next % COUNT).unwrap_or_default()
 }
 
 async fn accept(shared: Arc<Shared>, router: Router) {
@@ -323,23 +335,18 @@ async fn accept(shared: Arc<Shared>, router: Router) {
         let accepted = poll_fn(|context| {
             let mut door = lock(&shared.door);
             door.waker = Some(context.waker().clone());
-            door.listener
-                .as_ref()
-                .map_or(Poll::Pending, |listener| listener.poll_accept(context))
+            door.listener.as_ref().map_or(Poll::Pending, |listener| listener.poll_accept(context))
         });
         let Ok((stream, _)) = accepted.await else {
             continue;
         };
         let _ = stream.set_nodelay(true);
         let (service_shared, router) = (Arc::clone(&shared), router.clone());
-        let service =
-            service_fn(move |request| serve(Arc::clone(&service_shared), router.clone(), request));
+        let service = service_fn(move |request| serve(Arc::clone(&service_shared), router.clone(), request));
         let mut connections = lock(&shared.connections);
         while connections.try_join_next().is_some() {}
         connections.spawn(async move {
-            let _ = http1::Builder::new()
-                .serve_connection(TokioIo::new(stream), service)
-                .await;
+            let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
         });
     }
 }
@@ -347,11 +354,7 @@ async fn accept(shared: Arc<Shared>, router: Router) {
 /// Why a connection ends without an answer.
 type Dropped = &'static str;
 
-async fn serve(
-    shared: Arc<Shared>,
-    router: Router,
-    request: Request<Incoming>,
-) -> Result<Response<Body>, Dropped> {
+async fn serve(shared: Arc<Shared>, router: Router, request: Request<Incoming>) -> Result<Response<Body>, Dropped> {
     if lock(&shared.door).listener.is_none() {
         return Err("refused");
     }
@@ -369,19 +372,11 @@ async fn serve(
         started,
         took: Duration::ZERO,
         method: head.method.to_string(),
-        target: head
-            .uri
-            .path_and_query()
-            .map_or_else(String::new, ToString::to_string),
+        target: head.uri.path_and_query().map_or_else(String::new, ToString::to_string),
         headers: head
             .headers
             .iter()
-            .map(|(name, value)| {
-                (
-                    name.to_string(),
-                    String::from_utf8_lossy(value.as_bytes()).into_owned(),
-                )
-            })
+            .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
             .collect(),
         request: body.clone(),
         status: None,
@@ -396,11 +391,7 @@ async fn serve(
         let answer = match &fault {
             Some(Fault::ResetBefore) => return Err("reset before"),
             Some(Fault::Hang) => return Ok(None),
-            Some(Fault::Answer {
-                status,
-                headers,
-                body,
-            }) => answer(*status, headers, body),
+            Some(Fault::Answer { status, headers, body }) => answer(*status, headers, body),
             _ if too_large => answer(413, &[], ""),
             _ => {
                 if let Some(Fault::Delay(pause)) = fault {
@@ -408,33 +399,23 @@ async fn serve(
                 }
                 let mut request = Request::from_parts(head, Body::from(body));
                 request.extensions_mut().insert(shared.complaints.clone());
-                let Ok::<_, Infallible>(answer) =
-                    TowerToHyperService::new(router).call(request).await;
+                let Ok::<_, Infallible>(answer) = TowerToHyperService::new(router).call(request).await;
                 answer
             }
         };
         let (mut head, body) = answer.into_parts();
-        let body = body
-            .collect()
-            .await
-            .map_err(|_| "the handler's body failed")?
-            .to_bytes();
-        if let Some(exchange) = lock(&shared.exchanges)
-            .iter_mut()
-            .rfind(|exchange| exchange.started == started)
-        {
+        let body = body.collect().await.map_err(|_| "the handler's body failed")?.to_bytes();
+        if let Some(exchange) = lock(&shared.exchanges).iter_mut().rfind(|exchange| exchange.started == started) {
             exchange.took = started.elapsed();
             exchange.response = body.clone();
-            exchange.status =
-                (!matches!(fault, Some(Fault::ResetAfter))).then_some(head.status.as_u16());
+            exchange.status = (!matches!(fault, Some(Fault::ResetAfter))).then_some(head.status.as_u16());
         }
         let body = match fault {
             Some(Fault::ResetAfter) => return Err("reset after"),
             Some(Fault::Garbage) => Body::from("<html>oops"),
             Some(Fault::Oversize(size)) => Body::from(vec![b' '; size]),
             Some(Fault::Truncate) => {
-                head.headers
-                    .insert(header::CONTENT_LENGTH, body.len().max(2).into());
+                head.headers.insert(header::CONTENT_LENGTH, body.len().max(2).into());
                 let half = body.slice(..body.len() / 2);
                 Body::from_stream(stream::iter([Ok(half)]).chain(stream::once(async {
                     tokio::task::yield_now().await; // lets the half be flushed
@@ -442,8 +423,7 @@ async fn serve(
                 })))
             }
             Some(Fault::Trickle(pause)) => {
-                head.headers
-                    .insert(header::CONTENT_LENGTH, body.len().into());
+                head.headers.insert(header::CONTENT_LENGTH, body.len().into());
                 Body::from_stream(stream::iter(body).then(move |byte| async move {
                     tokio::time::sleep(pause).await;
                     Ok::<_, Infallible>(Bytes::copy_from_slice(&[byte]))
@@ -472,9 +452,7 @@ fn answer(status: u16, headers: &[(String, String)], body: &str) -> Response<Bod
     *answer.status_mut() = StatusCode::from_u16(status).expect("an HTTP status");
     for (name, value) in headers {
         let name = HeaderName::try_from(name).expect("a header name");
-        answer
-            .headers_mut()
-            .append(name, HeaderValue::try_from(value).expect("a header value"));
+        answer.headers_mut().append(name, HeaderValue::try_from(value).expect("a header value"));
     }
     answer
 }

@@ -135,6 +135,12 @@ impl Known<'_> {
     }
 }
 
+/// Whether what was confirmed before can matter to [`decide`]; most replies need no look-up.
+pub(crate) fn needs_the_past(said: &Said, requests: &[Request], valid_hours: u64, now: SystemTime) -> bool {
+    let known = Known { requests, wrong_today: 0, confirmed: None, valid_hours };
+    matches!(said, Said::Word { code } if code.is_some() || known.valid(now).next().is_none())
+}
+
 /// Decides.
 pub(crate) fn decide(said: &Said, known: &Known<'_>, now: SystemTime) -> Decision {
     let valid: Vec<&Request> = known.valid(now).collect();

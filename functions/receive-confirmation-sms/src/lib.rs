@@ -1,6 +1,6 @@
 //! A text came to our number: if it is the right word, confirm what waits for that phone.
 //!
-//! Twilio posts the text. It is authenticated, understood ([`decide`]), and answered with TwiML. Each message is handled once, by
+//! Twilio posts the text. It is authenticated, understood (`decide`), and answered with TwiML. Each message is handled once, by
 //! its SID: Twilio's retry gets the first answer again. A number's requests are held while one reply acts on them, so two replies
 //! never follow a link twice, and a failed attempt leaves the request as it was.
 //!
@@ -188,13 +188,14 @@ impl App {
             Begun::Answered(text) => return Ok(reply(&text, "repeated")),
             Begun::Ours(held) => held,
         };
-        let confirmed = match (&held, said) {
-            // Nothing to compare with and nothing to repeat: most texts end here.
-            (None, Said::Stop | Said::Other) => None,
-            _ => match self.table.get(confirmed::key(turn.phone), turn.now).await {
+        let requests = held.as_ref().map_or(&[][..], |held| &held.requests[..]);
+        let confirmed = if decide::needs_the_past(said, requests, self.rules.valid_hours, turn.now) {
+            match self.table.get(confirmed::key(turn.phone), turn.now).await {
                 Ok(last) => last.as_ref().and_then(confirmed::read),
                 Err(error) => return Err(self.abandon(turn, held, error).await),
-            },
+            }
+        } else {
+            None
         };
         let outcome = self.act(said, held.as_mut(), confirmed, turn).await;
         if let Err(error) = self.close(held, turn, &outcome).await {

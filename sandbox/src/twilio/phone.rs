@@ -79,7 +79,9 @@ impl Twilio {
             let word = body.trim().to_uppercase();
             let own_reply = if STOP.contains(&word.as_str()) {
                 state.opted_out.insert(pair);
-                Some("You have successfully been unsubscribed. You will not receive any more messages from this number. Reply START to resubscribe.")
+                Some(
+                    "You have successfully been unsubscribed. You will not receive any more messages from this number. Reply START to resubscribe.",
+                )
             } else if START.contains(&word.as_str()) && state.opted_out.remove(&pair) {
                 Some(
                     "You have successfully been re-subscribed to messages from this number. Reply HELP for help. Reply STOP to unsubscribe. Msg&Data Rates May Apply.",
@@ -140,7 +142,14 @@ impl Twilio {
     }
 
     /// One document, after as many attempts as the URL's fragment allows. `None`: none came.
-    async fn fetch(&self, reply: &mut Reply, params: &[(String, String)], url: &str, signature: &str, method: &Method) -> Option<String> {
+    async fn fetch(
+        &self,
+        reply: &mut Reply,
+        params: &[(String, String)],
+        url: &str,
+        signature: &str,
+        method: &Method,
+    ) -> Option<String> {
         let (plain, overrides) = self.overrides(url);
         let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(params).finish();
         let (token, deadline) = (random::uuid(), Instant::now() + overrides.total);
@@ -155,7 +164,8 @@ impl Twilio {
                 .header(header::USER_AGENT, "TwilioProxy/1.1")
                 .header(header::ACCEPT, "*/*");
             if *method == Method::POST {
-                request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded; charset=UTF-8").body(form.clone());
+                request =
+                    request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded; charset=UTF-8").body(form.clone());
             }
             let answer = async {
                 let answer = request.send().await?;
@@ -167,7 +177,8 @@ impl Twilio {
                     (reply.status, reply.body) = (status, body);
                     match status {
                         200..300 => {
-                            return self.document(kind.as_ref().and_then(|kind| kind.to_str().ok()).unwrap_or_default(), &reply.body);
+                            return self
+                                .document(kind.as_ref().and_then(|kind| kind.to_str().ok()).unwrap_or_default(), &reply.body);
                         }
                         300..400 => {
                             self.alert(11200, format!("{status}: a redirect would lose the parameters"), true);
@@ -218,12 +229,20 @@ impl Twilio {
             match verb {
                 Verb::Redirect { url, method } => return Some((url, method)),
                 Verb::Message { to, from, body, media } => {
-                    let (to, from) = (to.unwrap_or_else(|| param("From").to_owned()), from.unwrap_or_else(|| param("To").to_owned()));
+                    let (to, from) =
+                        (to.unwrap_or_else(|| param("From").to_owned()), from.unwrap_or_else(|| param("To").to_owned()));
                     if to == from {
                         self.alert(14101, "\"To\" Attribute is Invalid: it equals \"From\"".to_owned(), true);
                         continue;
                     }
-                    let sent = lock(&self.shared.state).send(Message { sid: new_sid(), to, from, body, media, direction: "outbound-reply" });
+                    let sent = lock(&self.shared.state).send(Message {
+                        sid: new_sid(),
+                        to,
+                        from,
+                        body,
+                        media,
+                        direction: "outbound-reply",
+                    });
                     match sent {
                         Ok(message) => reply.messages.push(message.body),
                         Err((code, text)) => self.alert(code, text, code != 21610),
@@ -245,7 +264,12 @@ impl Twilio {
     /// The URL without its fragment, and what that says; defaults as documented for connection overrides.
     fn overrides<'a>(&self, url: &'a str) -> (&'a str, Overrides) {
         let (plain, fragment) = url.split_once('#').unwrap_or((url, ""));
-        let mut overrides = Overrides { retries: 1, policy: ["ct".to_owned()].into(), read: Duration::from_secs(15), total: Duration::from_secs(15) };
+        let mut overrides = Overrides {
+            retries: 1,
+            policy: ["ct".to_owned()].into(),
+            read: Duration::from_secs(15),
+            total: Duration::from_secs(15),
+        };
         for (key, value) in form_urlencoded::parse(fragment.as_bytes()) {
             let number = value.parse::<u64>();
             match (key.as_ref(), number) {
@@ -324,22 +348,33 @@ mod tests {
         ]);
         assert_eq!(signature("12345", "https://mycompany.com/myapp.php?foo=1&bar=2", &params), "RSOYDt4T1cUTdK1PDd93/VVr8B8=");
         // http-nonstandard-port-kept: the same file
-        assert_eq!(signature("12345", "http://mycompany.com:1234/myapp.php?foo=1&bar=2", &params), "Zmvh+3yNM1Phv2jhDCwEM3q5ebU=");
+        assert_eq!(
+            signature("12345", "http://mycompany.com:1234/myapp.php?foo=1&bar=2", &params),
+            "Zmvh+3yNM1Phv2jhDCwEM3q5ebU="
+        );
         // duplicate-params: the same file; twilio/twilio-python@306691e7 tests/unit/test_request_validator.py (MIT)
-        let params = pairs(&[("Sid", "CA123"), ("SidAccount", "AC123"), ("Digits", "5678"), ("Digits", "1234"), ("Digits", "1234")]);
+        let params =
+            pairs(&[("Sid", "CA123"), ("SidAccount", "AC123"), ("Digits", "5678"), ("Digits", "1234"), ("Digits", "1234")]);
         assert_eq!(signature("12345", "https://mycompany.com/myapp.php?foo=1&bar=2", &params), "IK+Dwps556ElfBT0I3Rgjkr1wJU=");
     }
 
     #[tokio::test]
     async fn a_text_calls_the_webhook_and_its_twiml_is_executed() {
         let twilio = Twilio::start(None).await.unwrap();
-        let hook =
-            webhook(200, "text/xml; charset=utf-8", "<Response><Message>Thanks</Message><Message to='+4587654321'>Hi</Message></Response>").await;
+        let hook = webhook(
+            200,
+            "text/xml; charset=utf-8",
+            "<Response><Message>Thanks</Message><Message to='+4587654321'>Hi</Message></Response>",
+        )
+        .await;
         let url = hook.url() + "/?tenant=1";
         twilio.set_sms_url(NUMBER, &(url.clone() + "#rc=3&rp=5xx,ct,rt"));
         let reply = twilio.text("+4512345678", NUMBER, " Yes ").await;
         assert_eq!((reply.status, reply.attempts, reply.messages), (200, 1, vec!["Thanks".to_owned(), "Hi".to_owned()]));
-        assert_eq!((twilio.inbox("+4512345678"), twilio.inbox("+4587654321")), (vec!["Thanks".to_owned()], vec!["Hi".to_owned()]));
+        assert_eq!(
+            (twilio.inbox("+4512345678"), twilio.inbox("+4587654321")),
+            (vec!["Thanks".to_owned()], vec!["Hi".to_owned()])
+        );
         let sent = &hook.exchanges()[0];
         let params = form_urlencoded::parse(&sent.request).into_owned().collect::<Vec<_>>();
         let header = |name: &str| sent.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone()).unwrap();
@@ -417,7 +452,10 @@ mod tests {
         let twilio = Twilio::start(None).await.unwrap();
         let answer = |body: &'static str| move || async move { ([(header::CONTENT_TYPE, "text/xml")], body) };
         let router = Router::new()
-            .route("/a", post(answer("<Response><Message>1</Message><Redirect>b?x=1</Redirect><Message>never</Message></Response>")))
+            .route(
+                "/a",
+                post(answer("<Response><Message>1</Message><Redirect>b?x=1</Redirect><Message>never</Message></Response>")),
+            )
             .route("/b", post(answer("<Response><Redirect method='GET'>/c</Redirect></Response>")))
             .route("/c", get(answer("<Response><Message>2</Message></Response>")));
         let hook = Server::start("webhook", router).await.unwrap();
@@ -428,7 +466,10 @@ mod tests {
             let signed = signature(AUTH_TOKEN, &(hook.url() + &exchange.target), params);
             assert!(exchange.headers.contains(&("x-twilio-signature".to_owned(), signed)), "{}", exchange.target);
         }
-        let endless = Server::start("webhook", Router::new().fallback(any(answer("<Response><Redirect>/a</Redirect></Response>")))).await.unwrap();
+        let endless =
+            Server::start("webhook", Router::new().fallback(any(answer("<Response><Redirect>/a</Redirect></Response>"))))
+                .await
+                .unwrap();
         assert_eq!(twilio.deliver(params, &endless.url()).await.attempts, 10);
     }
 }

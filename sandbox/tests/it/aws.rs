@@ -13,22 +13,14 @@ async fn expired_items_are_swept() {
     }
     sandbox.aws.update_expiry("goes", "1", 1_795_000_000).await;
     sandbox.aws.sweep_now().await;
-    let left: Vec<_> = sandbox
-        .aws
-        .items()
-        .await
-        .iter()
-        .map(|item| item["pk"]["S"].as_str().unwrap().to_owned())
-        .collect();
+    let left: Vec<_> = sandbox.aws.items().await.iter().map(|item| item["pk"]["S"].as_str().unwrap().to_owned()).collect();
     assert_eq!(left, ["stays"]);
 }
 
 #[tokio::test]
 async fn secrets_are_for_signed_requests() {
     let sandbox = Sandbox::start().await;
-    sandbox
-        .aws
-        .set_secret("switchboard/twilio", &json!({ "account_sid": "other" }));
+    sandbox.aws.set_secret("switchboard/twilio", &json!({ "account_sid": "other" }));
     let get = async |authorization: &str, request: Value| {
         let target = ("x-amz-target", "secretsmanager.GetSecretValue");
         let request = client()
@@ -39,28 +31,13 @@ async fn secrets_are_for_signed_requests() {
         request.send().await.unwrap().json::<Value>().await.unwrap()
     };
     let signed = "AWS4-HMAC-SHA256 Credential=A/20261120/eu-west-1/secretsmanager/aws4_request";
-    assert_eq!(
-        get(signed, json!({ "SecretId": "switchboard/twilio" })).await["SecretString"],
-        r#"{"account_sid":"other"}"#
-    );
-    for unknown in [
-        json!({ "SecretId": "no" }),
-        json!({ "SecretId": "switchboard/twilio", "VersionStage": "AWSPREVIOUS" }),
-    ] {
-        assert_eq!(
-            get(signed, unknown).await["__type"],
-            "ResourceNotFoundException"
-        );
+    assert_eq!(get(signed, json!({ "SecretId": "switchboard/twilio" })).await["SecretString"], r#"{"account_sid":"other"}"#);
+    for unknown in [json!({ "SecretId": "no" }), json!({ "SecretId": "switchboard/twilio", "VersionStage": "AWSPREVIOUS" })] {
+        assert_eq!(get(signed, unknown).await["__type"], "ResourceNotFoundException");
     }
     assert_eq!(sandbox.complaints().len(), 0);
-    assert_eq!(
-        get("", json!({ "SecretId": "switchboard/twilio" })).await["__type"],
-        "MissingAuthenticationTokenException"
-    );
-    assert_eq!(
-        get(signed, json!({ "Id": 1 })).await["__type"],
-        "ValidationException"
-    );
+    assert_eq!(get("", json!({ "SecretId": "switchboard/twilio" })).await["__type"], "MissingAuthenticationTokenException");
+    assert_eq!(get(signed, json!({ "Id": 1 })).await["__type"], "ValidationException");
     assert_eq!(sandbox.complaints().len(), 2);
 }
 
@@ -75,9 +52,7 @@ async fn an_unread_complaint_fails_the_test() {
 async fn a_taken_port_is_named() {
     let taken = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = taken.local_addr().unwrap().port();
-    let Err(refused) = Sandbox::start_on(Ports { base }).await else {
-        panic!("started")
-    };
+    let Err(refused) = Sandbox::start_on(Ports { base }).await else { panic!("started") };
     assert_eq!(refused.kind(), io::ErrorKind::AddrInUse);
     assert!(refused.to_string().starts_with("port "), "{refused}");
 }

@@ -1,6 +1,28 @@
-//! The sandbox's own promises.
+//! The sandbox's own promises, and those that hold for all functions alike, on their real binaries.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use sandbox::{binaries, template::Template};
+use tokio::sync::OnceCell;
+
 mod aws;
+mod canary;
+mod cold;
+mod events;
 mod lambda;
+mod structure;
 mod wire;
+
+const SEND: &str = "send-verification-sms";
+const RECEIVE: &str = "receive-confirmation-sms";
+
+/// A function's binary; all are built once, before the first.
+async fn binary(function: &str) -> &'static Path {
+    static BUILT: OnceCell<BTreeMap<String, PathBuf>> = OnceCell::const_new();
+    let build = || async { binaries::build(&Template::read().unwrap()).await.unwrap() };
+    &BUILT.get_or_init(build).await[function]
+}

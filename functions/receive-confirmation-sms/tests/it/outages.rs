@@ -58,7 +58,7 @@ async fn what_was_confirmed_is_told_although_it_cannot_be_written_down() {
     let scene = Scene::hurried(Duration::from_secs(3)).await;
     let mail = scene.verification(LinkPage::Form).await;
     let faults = scene.sandbox.aws.dynamodb().faults();
-    faults.times(3, no_fault); // the claim, the hold, the last confirmation
+    faults.times(2, no_fault); // the claim, the hold
     faults.always(Some(broken()));
     scene.text_answered("YES", CONFIRMED).await;
     assert_eq!((scene.verified(), scene.sandbox.auth0.posted(&mail.ticket)), (true, 1));
@@ -74,7 +74,7 @@ async fn a_link_is_not_lost_when_its_answer_cannot_be_written_down() {
     let scene = Scene::start().await;
     let mail = scene.password().await;
     let faults = scene.sandbox.aws.dynamodb().faults();
-    faults.times(3, no_fault);
+    faults.times(2, no_fault);
     faults.times(3, broken); // the answer, through all retries
     let reply = scene.text("YES").await;
     assert_eq!((reply.status, reply.attempts), (200, 2), "{:#?}", scene.lambda.log());
@@ -87,7 +87,7 @@ async fn a_cancellation_is_not_lost_when_it_cannot_be_written_down() {
     let scene = Scene::hurried(Duration::from_secs(3)).await;
     scene.verification(LinkPage::Form).await;
     let faults = scene.sandbox.aws.dynamodb().faults();
-    faults.times(3, no_fault);
+    faults.times(2, no_fault);
     faults.times(3, broken);
     let params = scene.inbound("STOP");
     assert_eq!(scene.sandbox.twilio.deliver(params.clone(), scene.lambda.url()).await.status, 503);
@@ -102,7 +102,7 @@ async fn codes_are_not_told_before_they_are_written_down() {
     let mail = scene.verification(LinkPage::Form).await;
     scene.pend(&request("other", Kind::Verification, &mail.link.replace(&mail.ticket, "other"))).await;
     let faults = scene.sandbox.aws.dynamodb().faults();
-    faults.times(4, no_fault); // the codes among them
+    faults.times(3, no_fault); // the codes among them
     faults.times(3, broken); // the answer
     let reply = scene.text("YES").await;
     let list = reply.messages.concat();

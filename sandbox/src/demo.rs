@@ -1,0 +1,477 @@
+//! `cargo demo`: the whole story against the real functions, told step by step; every claim is looked up where it would show.
+
+use std::{
+    fmt::Debug,
+    io::{self, IsTerminal as _},
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use sandbox::{
+    Sandbox,
+    auth0::{LinkPage, TicketMail, User},
+    binaries,
+    lambda::Lambda,
+    mailgun::Delivery,
+    template::Template,
+    twilio::{self, Reply},
+    wire::{Exchange, Fault, Server},
+};
+use serde_json::Value;
+
+const SEND: &str = "send-verification-sms";
+const RECEIVE: &str = "receive-confirmation-sms";
+/// How long a log line may take from the process to us.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Log lines shown when something is not as it should be.
+const LAST_LINES: usize = 8;
+
+/// Builds, plays, sums up; `Err`: what is not as it should be. Ctrl-C leaves nothing running.
+pub(crate) async fn run() -> Result<(), String> {
+    tokio::select! {
+        biased; // Ctrl-C ends a build as well, which is no failure of the build
+        _ = tokio::signal::ctrl_c() => Err("\nInterrupted; everything has been stopped.".to_owned()),
+        played = play() => played,
+    }
+}
+
+async fn play() -> Result<(), String> {
+    let begun = Instant::now();
+    println!("building the functions ...");
+    let binaries = binaries::build(&Template::read()?).await?;
+    let built = begun.elapsed();
+    let binary = |name: &str| binaries.get(name).ok_or_else(|| format!("template.yaml has no {name}"));
+    let mut story = Story::open(binary(SEND)?, binary(RECEIVE)?).await?;
+    let played = story.play().await;
+    let (checks, texts) = (story.checks, story.sandbox.twilio.messages().len());
+    let report = played.map_err(|failure| story.report(&failure));
+    story.close().await;
+    report?;
+    let seconds = |duration: Duration| format!("{:.1} s", duration.as_secs_f64());
+    println!(
+        "\n{} {checks} checks, {texts} texts, {} (and {} to build)",
+        paint("32;1", "All as it should be:"),
+        seconds(begun.elapsed().saturating_sub(built)),
+        seconds(built)
+    );
+    Ok(())
+}
+
+/// A claim that does not hold.
+struct Failure {
+    scene: String,
+    claim: String,
+    expected: String,
+    came: String,
+}
+
+type Checked = Result<(), Failure>;
+
+/// A running function and how far its log has been read.
+struct Function {
+    lambda: Lambda,
+    read: usize,
+}
+
+struct Story {
+    send: Function,
+    receive: Function,
+    sandbox: Sandbox,
+    scene: String,
+    scenes: u32,
+    checks: u32,
+}
+
+impl Story {
+    async fn open(send: &Path, receive: &Path) -> Result<Self, String> {
+        let sandbox = Sandbox::start().await;
+        let send = start(&sandbox, SEND, send).await?;
+        let receive = start(&sandbox, RECEIVE, receive).await?;
+        Ok(Self { send, receive, sandbox, scene: String::new(), scenes: 0, checks: 0 })
+    }
+
+    async fn close(self) {
+        self.send.lambda.stop().await;
+        self.receive.lambda.stop().await;
+        self.sandbox.complaints();
+    }
+
+    async fn play(&mut self) -> Checked {
+        self.sign_up().await?;
+        self.wrong_word_then_choice().await?;
+        self.password().await?;
+        self.duplicates().await?;
+        self.outage_then_forgery().await?;
+        self.check("the simulators met nothing unexpected", self.sandbox.complaints(), vec![])
+    }
+
+    async fn sign_up(&mut self) -> Checked {
+        self.title("Someone signs up with a phone number");
+        let (phone, user) = self.person("+4512345678");
+        let mail = self.sandbox.auth0.mail_verification(&user, LinkPage::Form);
+        self.mail_arrives(&mail, &["sent"]).await?;
+        self.check("one text is on the phone", self.inbox(phone), vec![self.setting(SEND, "REG_SMS_BODY")])?;
+        self.check("one request waits for an answer", self.waiting(phone).await, 1)?;
+        self.check(
+            "the account is not verified yet, its link not opened",
+            (self.verified(&user), self.fetched(&mail)),
+            (false, 0),
+        )?;
+        let reply = self.phone_says(phone, "yes", "confirmed").await?;
+        self.check("the phone is thanked", reply.messages, vec![self.setting(RECEIVE, "CONFIRMED_SMS_MESSAGE")])?;
+        self.check("the account is verified", self.verified(&user), true)?;
+        let traces = (self.fetched(&mail), self.sandbox.auth0.posted(&mail.ticket), self.waiting(phone).await);
+        self.check("the link was opened once, its form posted once, and nothing waits any more", traces, (1, 1, 0))
+    }
+
+    async fn wrong_word_then_choice(&mut self) -> Checked {
+        self.title("A wrong word");
+        let (phone, user) = self.person("+4520304050");
+        let verification = self.sandbox.auth0.mail_verification(&user, LinkPage::Redirect);
+        self.mail_arrives(&verification, &["sent"]).await?;
+        let reply = self.phone_says(phone, "Who is this?", "wrong_reply").await?;
+        self.check("the phone is told what to reply", reply.messages, vec![self.setting(RECEIVE, "WRONG_SMS_MESSAGE")])?;
+        self.check(
+            "nothing was opened, the request still waits",
+            (self.fetched(&verification), self.waiting(phone).await),
+            (0, 1),
+        )?;
+
+        self.title("Two requests wait for the same phone");
+        let password = self.sandbox.auth0.mail_password(&user);
+        self.mail_arrives(&password, &["sent"]).await?;
+        let reply = self.phone_says(phone, "YES", "listed").await?;
+        let list = reply.messages.concat();
+        let code = |kind: &str| {
+            let line = list.lines().find(|line| line.contains(kind)).unwrap_or_default();
+            line.split_whitespace()
+                .find(|word| word.len() == 4 && word.bytes().all(|byte| byte.is_ascii_digit()))
+                .map(str::to_owned)
+        };
+        let (first, second) = (code("account verification"), code("password change"));
+        self.check("both are listed, each with a code of its own", first.is_some() && second.is_some() && first != second, true)?;
+        self.check("neither was acted on", (self.verified(&user), self.waiting(phone).await), (false, 2))?;
+        let reply = self.phone_says(phone, &format!("YES {}", first.unwrap_or_default()), "confirmed").await?;
+        self.check("the phone is thanked", reply.messages, vec![self.setting(RECEIVE, "CONFIRMED_SMS_MESSAGE")])?;
+        self.check("the account is verified", self.verified(&user), true)?;
+        let left = (self.fetched(&verification), self.fetched(&password), self.waiting(phone).await);
+        self.check("only that link was opened; the password request still waits", left, (1, 0, 1))
+    }
+
+    async fn password(&mut self) -> Checked {
+        self.title("A forgotten password");
+        let (phone, user) = self.person("+4530405060");
+        let mail = self.sandbox.auth0.mail_password(&user);
+        self.mail_arrives(&mail, &["sent"]).await?;
+        self.check("the text asks about the password", self.inbox(phone), vec![self.setting(SEND, "PWD_SMS_BODY")])?;
+        let reply = self.phone_says(phone, "yes", "password_link").await?;
+        let link = mail.link.trim_end_matches('#');
+        let expected = self.setting(RECEIVE, "PASSWORD_LINK_MESSAGE").replace("{link}", link);
+        self.check("the phone gets the link of the mail", reply.messages, vec![expected])?;
+        self.check("nobody opened it, and it is used up", (self.fetched(&mail), self.waiting(phone).await), (0, 0))
+    }
+
+    async fn duplicates(&mut self) -> Checked {
+        self.title("Mailgun delivers the same mail again");
+        let (phone, user) = self.person("+4540506070");
+        let mail = self.sandbox.auth0.mail_verification(&user, LinkPage::Form).mail;
+        let route = self.send.lambda.url().to_owned();
+        let signed = |sandbox: &Sandbox| sandbox.mailgun.fields(&mail, sandbox::now().as_secs());
+        let (first, later) = (signed(&self.sandbox), signed(&self.sandbox));
+        for (what, fields, outcome) in [
+            ("the mail", &first, "sent"),
+            ("the same post, byte for byte", &first, "duplicate"),
+            ("the same mail, signed anew", &later, "duplicate"),
+        ] {
+            say(&format!("Mailgun delivers {what}"));
+            let attempt = self.sandbox.mailgun.post(&route, fields).await;
+            self.tell(&[outcome]).await?;
+            self.check("answered 200, so that Mailgun is content", attempt.status, 200)?;
+        }
+        self.check("one text is on the phone", self.inbox(phone).len(), 1)
+    }
+
+    async fn outage_then_forgery(&mut self) -> Checked {
+        self.title("Twilio is down, and comes back");
+        let (phone, user) = self.person("+4550607080");
+        let mail = self.sandbox.auth0.mail_verification(&user, LinkPage::Form);
+        say("Twilio answers the next two requests with 503");
+        let down = || Fault::Answer { status: 503, headers: vec![], body: String::new() };
+        self.sandbox.twilio.server().faults().times(2, down);
+        let delivery = self.mail_arrives(&mail, &["twilio_unavailable", "twilio_unavailable", "sent"]).await?;
+        let answers: Vec<_> = delivery.attempts.iter().map(|attempt| attempt.status).collect();
+        self.check("Mailgun was asked to come again until the text was out", answers, vec![503, 503, 200])?;
+        self.check("one text is on the phone", self.inbox(phone).len(), 1)?;
+
+        self.title("Forged webhooks");
+        say("Someone posts a mail that Mailgun never signed");
+        let mut fields = self.sandbox.mailgun.fields(&mail.mail, sandbox::now().as_secs());
+        for (_, signature) in fields.iter_mut().filter(|(name, _)| name == "signature") {
+            *signature = "0".repeat(signature.len());
+        }
+        let route = self.send.lambda.url().to_owned();
+        let attempt = self.sandbox.mailgun.post(&route, &fields).await;
+        self.tell(&["bad_signature"]).await?;
+        self.check("refused without a word", (attempt.status, attempt.body.as_str()), (401, ""))?;
+        say("Someone posts the YES of a phone, with the signature of another text");
+        let url = self.receive.lambda.url().to_owned();
+        let signature = self.sandbox.twilio.sign(&url, &self.sandbox.twilio.inbound(phone, twilio::NUMBER, "no"));
+        let forged = self.sandbox.twilio.inbound(phone, twilio::NUMBER, "YES");
+        let reply = self.sandbox.twilio.deliver_signed(forged, &url, &signature).await;
+        self.tell(&["bad_signature"]).await?;
+        self.check("refused without a word", (reply.status, reply.body.as_str()), (403, ""))?;
+        let untouched = (self.verified(&user), self.fetched(&mail), self.waiting(phone).await, self.inbox(phone).len());
+        self.check("nothing was opened, verified or sent", untouched, (false, 0, 1, 1))
+    }
+
+    fn title(&mut self, title: &str) {
+        self.scenes += 1;
+        self.scene = format!("{} {title}", self.scenes);
+        println!("\n{}", paint("1", &self.scene));
+    }
+
+    /// Signs up; the account's address is the phone's pseudo address.
+    fn person(&self, phone: &'static str) -> (&'static str, User) {
+        let address = |name: &str| self.setting(SEND, name);
+        (phone, self.sandbox.auth0.sign_up(&format!("{}{phone}@{}", address("RECIPIENT_PREFIX"), address("RECIPIENT_DOMAIN"))))
+    }
+
+    /// Auth0 mails, Mailgun delivers until it is content.
+    async fn mail_arrives(&mut self, mail: &TicketMail, outcomes: &[&str]) -> Result<Delivery, Failure> {
+        let phone = mail.mail.to.split(['+', '@']).nth(1).map(|digits| format!("+{digits}")).unwrap_or_default();
+        say(&format!("Auth0 mails {}: {:?}, with the link {}", mail.mail.to, mail.mail.subject, mail.link.trim_end_matches('#')));
+        let before = self.inbox(&phone).len();
+        let delivery = self.sandbox.mailgun.receive(&mail.mail).await;
+        self.tell(outcomes).await?;
+        self.inbox(&phone).iter().skip(before).for_each(|text| heard(&phone, text));
+        Ok(delivery)
+    }
+
+    /// A text to our number, and what comes back.
+    async fn phone_says(&mut self, phone: &str, text: &str, outcome: &str) -> Result<Reply, Failure> {
+        say(&format!("{phone} replies {}", paint("36", &format!("{text:?}"))));
+        let reply = self.sandbox.twilio.text(phone, twilio::NUMBER, text).await;
+        self.tell(&[outcome]).await?;
+        reply.messages.iter().for_each(|text| heard(phone, text));
+        Ok(reply)
+    }
+
+    /// Prints what passed over the wire since the last time, and checks what the functions logged about it.
+    async fn tell(&mut self, expected: &[&str]) -> Checked {
+        let mut outcomes = Vec::new();
+        for call in calls(&self.sandbox) {
+            let function = match call.to {
+                SEND => &mut self.send,
+                RECEIVE => &mut self.receive,
+                _ => {
+                    call.print(None);
+                    continue;
+                }
+            };
+            outcomes.push(function.next_outcome().await);
+            call.print(outcomes.last());
+        }
+        if outcomes == expected { Ok(()) } else { self.fail("the outcomes in the log", &outcomes, &expected) }
+    }
+
+    #[expect(clippy::needless_pass_by_value, reason = "claims are read more easily without ampersands")]
+    fn check<T: PartialEq + Debug>(&mut self, claim: &str, came: T, expected: T) -> Checked {
+        if came != expected {
+            return self.fail(claim, &came, &expected);
+        }
+        self.checks += 1;
+        println!("  {} {claim}", paint("32", "✓"));
+        Ok(())
+    }
+
+    fn fail(&self, claim: &str, came: &dyn Debug, expected: &dyn Debug) -> Checked {
+        println!("  {} {claim}", paint("31", "✗"));
+        let text = |value: &dyn Debug| masked(&format!("{value:?}"));
+        Err(Failure { scene: self.scene.clone(), claim: claim.to_owned(), expected: text(expected), came: text(came) })
+    }
+
+    fn report(&self, failure: &Failure) -> String {
+        let Failure { scene, claim, expected, came } = failure;
+        let mut report = vec![format!(
+            "\n{} {scene}: {claim}\n  expected {expected}\n  came     {came}",
+            paint("31;1", "Not as it should be.")
+        )];
+        for (name, function) in [(SEND, &self.send), (RECEIVE, &self.receive)] {
+            let lines = [function.lambda.log(), function.lambda.errors()].concat();
+            report.push(format!("The last of the log of {name}:"));
+            report.extend(lines[lines.len().saturating_sub(LAST_LINES)..].iter().map(|line| format!("  {line}")));
+        }
+        report.join("\n")
+    }
+
+    fn inbox(&self, phone: &str) -> Vec<String> {
+        self.sandbox.twilio.inbox(phone)
+    }
+
+    fn verified(&self, user: &User) -> bool {
+        self.sandbox.auth0.user(&user.email).is_some_and(|user| user.email_verified)
+    }
+
+    fn fetched(&self, mail: &TicketMail) -> u32 {
+        self.sandbox.auth0.fetched(&mail.ticket)
+    }
+
+    /// The requests that the table holds for this phone.
+    async fn waiting(&self, phone: &str) -> usize {
+        let key = format!("pending#{phone}");
+        let items = self.sandbox.aws.items().await;
+        let requests = items.iter().filter(|item| item["pk"]["S"] == key.as_str()).filter_map(Value::as_object);
+        requests.flat_map(|item| item.keys()).filter(|attribute| attribute.starts_with("r_")).count()
+    }
+
+    /// A variable of a function, as it was given to it.
+    fn setting(&self, function: &str, name: &str) -> String {
+        self.sandbox.env_for(function).remove(name).unwrap_or_default()
+    }
+}
+
+async fn start(sandbox: &Sandbox, name: &str, binary: &Path) -> Result<Function, String> {
+    let begun = Instant::now();
+    let lambda = sandbox.run(name, binary).await;
+    lambda.wait_ready().await.map_err(|reason| format!("{name} does not start: {reason}"))?;
+    println!("{name} is up, {} ms", begun.elapsed().as_millis());
+    for call in calls(sandbox) {
+        call.print(None);
+    }
+    Ok(Function { lambda, read: 0 })
+}
+
+impl Function {
+    /// The outcome of the next request in the log.
+    async fn next_outcome(&mut self) -> String {
+        let found = async {
+            loop {
+                let line = self.lambda.follow(self.read).await.swap_remove(0);
+                self.read += 1;
+                let line: Value = serde_json::from_str(&line).unwrap_or_default();
+                if let Some(outcome) = line["outcome"].as_str() {
+                    return outcome.to_owned();
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, found).await.unwrap_or_else(|_| "(nothing)".to_owned())
+    }
+}
+
+/// One request over the wire.
+struct Call {
+    from: &'static str,
+    to: &'static str,
+    exchange: Exchange,
+}
+
+/// What passed since the last time, in order.
+fn calls(sandbox: &Sandbox) -> Vec<Call> {
+    let servers: [(_, _, &Server); 6] = [
+        ("Mailgun", SEND, sandbox.door(SEND)),
+        ("Twilio", RECEIVE, sandbox.door(RECEIVE)),
+        ("", "Twilio", sandbox.twilio.server()),
+        ("", "Auth0", sandbox.auth0.server()),
+        ("", "DynamoDB", sandbox.aws.dynamodb()),
+        ("", "Secrets Manager", sandbox.aws.secrets()),
+    ];
+    let mut calls = Vec::new();
+    for (from, to, server) in servers {
+        calls.extend(server.exchanges().into_iter().map(|exchange| Call { from, to, exchange }));
+        server.clear_exchanges();
+    }
+    calls.sort_by_key(|call| call.exchange.started);
+    calls
+}
+
+impl Call {
+    /// What the functions call stands indented below what called them.
+    fn print(&self, outcome: Option<&String>) {
+        let Self { from, to, exchange } = self;
+        let operation =
+            exchange.headers.iter().find(|(name, _)| name == "x-amz-target").and_then(|(_, target)| target.split('.').nth(1));
+        let unmet =
+            exchange.status == Some(400) && String::from_utf8_lossy(&exchange.response).contains("ConditionalCheckFailed");
+        let what = match operation {
+            Some(operation) if unmet => format!("{operation}, condition not met"),
+            Some(operation) => operation.to_owned(),
+            None => {
+                // Neither the account in a path nor what stands before a ticket says anything.
+                let target = exchange.target.rsplit_once(twilio::ACCOUNT_SID).map_or(&*exchange.target, |(_, rest)| rest);
+                let (path, query) = target.split_once('?').unwrap_or((target, ""));
+                let ticket = query.find("ticket=").map_or(String::new(), |at| format!("?{}", &query[at..]));
+                masked(&format!("{} {path}{ticket}", exchange.method))
+            }
+        };
+        let route = if from.is_empty() { format!("    → {to}") } else { format!("{from} → {to}") };
+        let status = exchange.status.map_or("-".to_owned(), |status| status.to_string());
+        let took = exchange.took.as_secs_f64() * 1000.0;
+        let line = format!("{route:<35}{what:<42}{status:>3}{took:>7.1} ms");
+        match outcome {
+            Some(outcome) => println!("  {}  {}", paint("2", &line), paint("33", outcome)),
+            None => println!("  {}", paint("2", &line)),
+        }
+    }
+}
+
+fn say(text: &str) {
+    println!("  {}", masked(text));
+}
+
+/// A text that a phone received.
+fn heard(phone: &str, text: &str) {
+    let who = masked(phone) + " receives ";
+    let margin = format!("\n{}", " ".repeat(2 + who.chars().count()));
+    let text = format!("\"{}\"", masked(text));
+    let lines: Vec<_> = text.lines().map(|line| paint("36", line)).collect();
+    println!("  {who}{}", lines.join(&margin));
+}
+
+/// In colour, if someone is looking who did not ask for none (<https://no-color.org>).
+fn paint(code: &str, text: &str) -> String {
+    let plain =
+        text.is_empty() || !io::stdout().is_terminal() || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    if plain { text.to_owned() } else { format!("\x1b[{code}m{text}\x1b[0m") }
+}
+
+/// The text without what opens or identifies: of phone numbers country and last four digits stay, of tickets and codes nothing.
+fn masked(text: &str) -> String {
+    const HIDDEN: &str = "••••";
+    let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
+    let (mut shown, mut rest) = (String::new(), text);
+    while let Some(next) = rest.chars().next() {
+        let after = &rest[next.len_utf8()..];
+        if next == '+' && digits(after) >= 7 {
+            let (country, end) = (if after.starts_with('1') { 1 } else { 2 }, digits(after));
+            shown.extend(["+", &after[..country], HIDDEN, &after[end - 4..end]]);
+            rest = &after[end..];
+        } else if let Some(value) = rest.strip_prefix("ticket=") {
+            shown.extend(["ticket=", HIDDEN]);
+            rest = value.trim_start_matches(|c: char| c.is_ascii_alphanumeric());
+        } else if let Some(code) = rest.strip_prefix("YES ").filter(|code| digits(code) == 4) {
+            shown.extend(["YES ", HIDDEN]);
+            rest = &code[4..];
+        } else {
+            shown.push(next);
+            rest = after;
+        }
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_printed_opens_anything() {
+        for (text, shown) in [
+            ("acme+4512345678@sms.example.com", "acme+45••••5678@sms.example.com"),
+            ("from +15005550006, +45", "from +1••••0006, +45"),
+            ("GET /u/x?a=1&ticket=0aZ&b=2", "GET /u/x?a=1&ticket=••••&b=2"),
+            ("Reply YES 4821 for ø, YES 48211", "Reply YES •••• for ø, YES 48211"),
+        ] {
+            assert_eq!(masked(text), shown);
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! `cargo run --package sandbox -- record`: the recorded requests in `events/`, and the variables that go with them.
+//!
+//! Everything in them is fixed, so writing them again changes nothing: the simulators make the requests, and what they make at random
+//! is replaced and signed again, with the sandbox's fixed keys. Function URL payload 2.0,
+//! <https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html#urls-payloads>.
+
+use std::{collections::BTreeMap, io, path::PathBuf};
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use serde_json::{Value, json};
+
+use crate::{
+    Ports, Sandbox,
+    auth0::{LinkPage, TicketMail},
+    template::root,
+    twilio,
+};
+
+/// Where the requests arrived; Twilio signs it. <https://docs.aws.amazon.com/lambda/latest/dg/urls-configuration.html>
+const DOMAIN: &str = "abcdefghij.lambda-url.eu-west-1.on.aws";
+/// When, in epoch seconds: 20 November 2026, noon.
+const AT: u64 = 1_795_176_000;
+/// Who signs up and replies.
+const PHONE: &str = "+4520123456";
+/// This machine, seen from a container (`sam local`) of Docker Desktop or Finch.
+const HOST: &str = "host.docker.internal";
+
+/// The tenant that the links of the recorded mails lead to: the sandbox's, on its usual port.
+const TENANT: &str = "http://host.docker.internal:4712";
+
+/// Settings under which recorded requests stay good for a century; an empty value means not set.
+pub(crate) const SETTINGS: [(&str, &str); 3] =
+    [("AUTH0_URL", TENANT), ("MAX_MAIL_AGE_SECONDS", "3153600000"), ("PUBLIC_URL", "")];
+
+/// Writes the files of [`files`] and says which.
+pub async fn write() -> io::Result<Vec<PathBuf>> {
+    let folder = root().join("events");
+    let mut written = Vec::new();
+    for (name, text) in files().await {
+        let path = folder.join(name);
+        std::fs::write(&path, text)?;
+        written.push(path);
+    }
+    Ok(written)
+}
+
+/// The files of `events/` by name.
+pub async fn files() -> BTreeMap<&'static str, String> {
+    let sandbox = Sandbox::start().await;
+    let user = sandbox.auth0.sign_up(&format!("acme{PHONE}@sms.example.com"));
+    let verification = mail(&sandbox, sandbox.auth0.mail_verification(&user, LinkPage::Form), 1);
+    let password = mail(&sandbox, sandbox.auth0.mail_password(&user), 2);
+    let mut forged = verification.clone();
+    set(&mut forged, "signature", |signature| {
+        let last = signature.pop();
+        signature.push(if last == Some('0') { '1' } else { '0' });
+    });
+    let (yes, other) = (text(&sandbox, "YES", 1), text(&sandbox, "What is this?", 2));
+    let mut tampered = yes.clone();
+    set(&mut tampered, "Body", |body| body.replace_range(2.., "s"));
+    let signature = |params: &[(String, String)]| sandbox.twilio.sign(&format!("https://{DOMAIN}/"), params);
+    let mailgun = |fields: &[(String, String)]| event("application/x-www-form-urlencoded", "mailgun/treq", &[], fields);
+    let twilio = |params: &[(String, String)], signature: &str| {
+        let headers = [("i-twilio-idempotency-token", "00000000-0000-4000-8000-000000000001"), ("x-twilio-signature", signature)];
+        event("application/x-www-form-urlencoded; charset=UTF-8", "TwilioProxy/1.1", &headers, params)
+    };
+    let files = [
+        ("send-verification-sms.json", mailgun(&verification)),
+        ("send-verification-sms-password.json", mailgun(&password)),
+        ("send-verification-sms-forged.json", mailgun(&forged)),
+        ("receive-confirmation-sms.json", twilio(&yes, &signature(&yes))),
+        ("receive-confirmation-sms-wrong-word.json", twilio(&other, &signature(&other))),
+        ("receive-confirmation-sms-tampered.json", twilio(&tampered, &signature(&yes))),
+        ("env.json", environment(&sandbox)),
+    ];
+    files.map(|(name, value)| (name, pretty(value))).into()
+}
+
+/// The post of a mail; `number` makes it another one.
+fn mail(sandbox: &Sandbox, made: TicketMail, number: u8) -> Vec<(String, String)> {
+    let TicketMail { mut mail, ticket, .. } = made;
+    mail.message_id = format!("<20261120120000.{number}@mail.acme.example>");
+    mail.html = mail.html.replace(&sandbox.auth0.server().url(), TENANT).replace(&ticket, &format!("{number:032x}"));
+    let token = format!("{number:050x}");
+    let mut fields = sandbox.mailgun.fields(&mail, AT);
+    set(&mut fields, "message-url", |url| {
+        *url = format!("https://storage.eu.mailgun.net/v3/domains/sms.example.com/messages/{number:032x}");
+    });
+    set(&mut fields, "signature", |signature| *signature = sandbox.mailgun.sign(&AT.to_string(), &token));
+    set(&mut fields, "token", |old| *old = token);
+    fields
+}
+
+/// The parameters of a text; `number` makes it another one.
+fn text(sandbox: &Sandbox, body: &str, number: u8) -> Vec<(String, String)> {
+    let mut params = sandbox.twilio.inbound(PHONE, twilio::NUMBER, body);
+    for name in ["MessageSid", "SmsSid", "SmsMessageSid"] {
+        set(&mut params, name, |sid| *sid = format!("SM{number:032x}"));
+    }
+    params
+}
+
+fn set(fields: &mut [(String, String)], name: &str, change: impl FnOnce(&mut String)) {
+    let (_, value) = fields.iter_mut().find(|(key, _)| key == name).unwrap_or_else(|| panic!("the simulator sends {name}"));
+    change(value);
+}
+
+fn event(content_type: &str, user_agent: &str, headers: &[(&str, &str)], fields: &[(String, String)]) -> Value {
+    let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+    let mut event = json!({
+        "version": "2.0",
+        "routeKey": "$default",
+        "rawPath": "/",
+        "rawQueryString": "",
+        "headers": {
+            "accept": "*/*",
+            "content-length": body.len().to_string(),
+            "content-type": content_type,
+            "host": DOMAIN,
+            "user-agent": user_agent,
+            "x-amzn-tls-cipher-suite": "TLS_AES_128_GCM_SHA256",
+            "x-amzn-tls-version": "TLSv1.3",
+            "x-amzn-trace-id": format!("Root=1-{AT:08x}-000000000000000000000000"),
+            "x-forwarded-for": "203.0.113.7",
+            "x-forwarded-port": "443",
+            "x-forwarded-proto": "https",
+        },
+        "requestContext": {
+            "accountId": "anonymous",
+            "apiId": "abcdefghij",
+            "domainName": DOMAIN,
+            "domainPrefix": "abcdefghij",
+            "http": { "method": "POST", "path": "/", "protocol": "HTTP/1.1", "sourceIp": "203.0.113.7", "userAgent": user_agent },
+            "requestId": "00000000-0000-4000-8000-000000000001",
+            "routeKey": "$default",
+            "stage": "$default",
+            "time": "20/Nov/2026:12:00:00 +0000",
+            "timeEpoch": AT * 1000,
+        },
+        "body": BASE64_STANDARD.encode(body),
+        "isBase64Encoded": true,
+    });
+    for (name, value) in headers {
+        event["headers"][name] = (*value).into();
+    }
+    event
+}
+
+/// `sam local invoke -n`: by logical id, the variables of `template.yaml` that need a value, or another one, beside `cargo sandbox`.
+fn environment(sandbox: &Sandbox) -> Value {
+    let ports = [
+        (sandbox.twilio.server(), Ports::TWILIO),
+        (sandbox.auth0.server(), Ports::AUTH0),
+        (sandbox.aws.dynamodb(), Ports::DYNAMODB),
+        (sandbox.aws.secrets(), Ports::SECRETS),
+    ];
+    let outside = |value: &str| {
+        let there = ports.iter().find(|(server, _)| server.url() == value);
+        there.map_or_else(|| value.to_owned(), |(_, offset)| format!("http://{HOST}:{}", Ports::USUAL.base + offset))
+    };
+    let functions = sandbox.template().functions.iter().map(|function| {
+        let values = sandbox.env_for(&function.name);
+        let needed = function.environment.iter().filter_map(|(name, default)| {
+            let fixed = SETTINGS.iter().find(|(setting, _)| setting == name).map(|(_, value)| (*value).to_owned());
+            let value = fixed.or_else(|| values.get(name).map(|value| outside(value))).unwrap_or_default();
+            (!value.is_empty() && default.as_ref() != Some(&value)).then(|| (name.clone(), Value::from(value)))
+        });
+        (function.logical_id.clone(), Value::Object(needed.collect()))
+    });
+    Value::Object(functions.collect())
+}
+
+/// Independent of whether a build has `serde_json` keep the order of keys.
+fn pretty(mut value: Value) -> String {
+    value.sort_all_objects();
+    format!("{value:#}\n")
+}

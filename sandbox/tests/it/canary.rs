@@ -1,0 +1,439 @@
+//! No log line holds what opens, identifies or repeats anything: unique markers go through successes and failures, at the most
+//! talkative log level, and are looked for in every line.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use sandbox::{
+    Sandbox,
+    auth0::{self, LinkPage, TicketMail, User},
+    lambda::Lambda,
+    mail::Mail,
+    twilio,
+    wire::{Exchange, Fault},
+};
+use serde_json::{Value, json};
+
+use crate::{RECEIVE, SEND, binary};
+
+const PHONES: [&str; 8] =
+    ["+4520304051", "+4520304052", "+4520304053", "+4520304054", "+4520304055", "+4520304056", "+4520304057", "+4520304058"];
+const TOKEN: &str = "canary-auth-token";
+const KEY: &str = "canary-signing-key";
+const CLIENT_SECRET: &str = "canary-client-secret";
+/// In every subject, body, display name, reply, path, header and bad setting.
+const WORD: &str = "zebrafinch";
+
+/// What must not be in a line, and the lines.
+struct Canary {
+    sandbox: Sandbox,
+    markers: BTreeSet<String>,
+    codes: BTreeSet<String>,
+    output: Vec<String>,
+    errors: Vec<String>,
+}
+
+impl Canary {
+    async fn start() -> Self {
+        let sandbox = Sandbox::start().await;
+        sandbox.twilio.set_auth_token(TOKEN);
+        sandbox.mailgun.set_signing_key(KEY);
+        sandbox.auth0.set_client_secret(CLIENT_SECRET);
+        let mut canary = Self { sandbox, markers: BTreeSet::new(), codes: BTreeSet::new(), output: vec![], errors: vec![] };
+        canary.good_secrets();
+        for marker in [WORD, TOKEN, KEY, CLIENT_SECRET, "canary", "ticket=", "/u/", "/lo/", "acme+", "sandbox-session-token"] {
+            canary.mark(marker);
+        }
+        for marker in [twilio::ACCOUNT_SID, auth0::CLIENT_ID, "sandbox-secret-access-key"] {
+            canary.mark(marker);
+        }
+        for phone in PHONES {
+            canary.mark(&phone[1..]);
+            canary.mark(&phone[3..]);
+        }
+        canary
+    }
+
+    fn good_secrets(&self) {
+        let set = |id: &str, value: Value| self.sandbox.aws.set_secret(id, &value);
+        let sid = twilio::ACCOUNT_SID;
+        set(
+            "switchboard/twilio",
+            json!({ "account_sid": sid, "auth_token": TOKEN, "previous_auth_token": "canary-previous-token" }),
+        );
+        set("switchboard/mailgun", json!({ "signing_key": KEY, "previous_signing_key": "canary-previous-key" }));
+        set("switchboard/auth0", json!({ "client_id": auth0::CLIENT_ID, "client_secret": CLIENT_SECRET }));
+    }
+
+    fn mark(&mut self, marker: &str) {
+        assert!(marker.len() >= 3, "{marker:?} would be found anywhere");
+        self.markers.insert(marker.to_owned());
+    }
+
+    async fn run(&self, function: &str, settings: &[(&str, Option<&str>)]) -> Lambda {
+        let overrides = [settings, &[("LOG_LEVEL", Some("trace"))]].concat();
+        self.sandbox.door(function).clear_exchanges();
+        self.sandbox.run_with(function, binary(function).await, 1, &overrides).await
+    }
+
+    fn user(&self, phone: &str) -> User {
+        let address = format!("acme{phone}@sms.example.com");
+        self.sandbox.auth0.user(&address).unwrap_or_else(|| self.sandbox.auth0.sign_up(&address))
+    }
+
+    fn verification(&mut self, phone: &str, page: LinkPage) -> TicketMail {
+        let made = self.sandbox.auth0.mail_verification(&self.user(phone), page);
+        self.marked(made)
+    }
+
+    fn password(&mut self, phone: &str) -> TicketMail {
+        let made = self.sandbox.auth0.mail_password(&self.user(phone));
+        self.marked(made)
+    }
+
+    fn marked(&mut self, mut made: TicketMail) -> TicketMail {
+        self.mark(&made.ticket);
+        self.mark(made.mail.message_id.trim_matches(['<', '>']));
+        made.mail.subject += WORD;
+        made.mail.html = made.mail.html.replace("Welcome", WORD);
+        made.mail.from = format!("{WORD} <no-reply@acme.example>");
+        made
+    }
+
+    async fn post(&self, mail: &Mail) -> u16 {
+        let fields = self.sandbox.mailgun.fields(mail, sandbox::now().as_secs());
+        self.sandbox.mailgun.post(&format!("{}/", self.sandbox.door(SEND).url()), &fields).await.status
+    }
+
+    async fn text(&mut self, phone: &str, text: &str) -> Vec<String> {
+        let messages = self.sandbox.twilio.text(phone, twilio::NUMBER, text).await.messages;
+        for word in messages.iter().flat_map(|text| text.split_whitespace()) {
+            if word.len() == 4 && word.bytes().all(|byte| byte.is_ascii_digit()) {
+                self.codes.insert(word.to_owned());
+            }
+        }
+        messages
+    }
+
+    /// Everything a function wrote, once it has a line for each of `requests` and those at its door; and what to look for in it.
+    async fn collect(&mut self, function: &str, lambda: Lambda, requests: usize) {
+        let at_the_door = self.sandbox.door(function).exchanges();
+        let requests = requests + at_the_door.len();
+        let written = async {
+            let (mut seen, mut outcomes) = (0, 0);
+            while outcomes < requests {
+                let lines = lambda.follow(seen).await;
+                seen += lines.len();
+                outcomes += lines.iter().filter(|line| line.contains("\"outcome\":")).count();
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), written).await.expect("one line with an outcome for every request");
+        self.output.extend(lambda.log());
+        self.errors.extend(lambda.errors());
+        lambda.stop().await;
+        let upstream = [self.sandbox.twilio.server(), self.sandbox.auth0.server()].map(sandbox::wire::Server::exchanges);
+        for exchange in at_the_door.into_iter().chain(upstream.into_iter().flatten()) {
+            self.mark_credentials(&exchange);
+        }
+    }
+
+    /// Signatures, tokens, cookies, states.
+    fn mark_credentials(&mut self, exchange: &Exchange) {
+        for (name, value) in &exchange.headers {
+            if ["authorization", "cookie", "x-twilio-signature"].contains(&name.as_str()) {
+                self.mark(value.split_whitespace().next_back().unwrap_or_default());
+            }
+        }
+        for (name, value) in form_urlencoded::parse(&exchange.request) {
+            if ["token", "signature", "state"].contains(&&*name) {
+                self.mark(&value);
+            }
+        }
+        let answer: Value = serde_json::from_slice(&exchange.response).unwrap_or_default();
+        if let Some(token) = answer["access_token"].as_str() {
+            self.mark(token);
+        }
+    }
+
+    fn judge(&self) {
+        for line in self.output.iter().chain(&self.errors) {
+            for marker in &self.markers {
+                assert!(!line.contains(marker), "{marker:?} in {line}");
+            }
+            let line: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+            assert!(!self.holds_code(&line), "a code in {line}");
+        }
+    }
+
+    /// Whether a value is one of the codes or has one as a word. Times and durations are numbers of their own.
+    fn holds_code(&self, value: &Value) -> bool {
+        match value {
+            Value::String(text) => text.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| self.codes.contains(word)),
+            Value::Number(number) => self.codes.contains(&number.to_string()),
+            Value::Array(values) => values.iter().any(|value| self.holds_code(value)),
+            Value::Object(fields) => {
+                let told = |name: &str| !["duration_ms", "upstream_ms", "Timestamp", "timestamp"].contains(&name);
+                fields.iter().any(|(name, value)| told(name) && self.holds_code(value))
+            }
+            Value::Null | Value::Bool(_) => false,
+        }
+    }
+}
+
+/// An answer that quotes what was sent, as error messages like to do.
+fn quoting(status: u16) -> Fault {
+    let body = json!({ "code": 21211, "__type": "x#AccessDeniedException", "message": format!("{WORD} {}", PHONES.concat()) });
+    Fault::Answer { status, headers: vec![("location".into(), format!("https://x.example/?{WORD}"))], body: body.to_string() }
+}
+
+/// Requests that are none, each full of markers.
+fn malformed() -> Vec<Value> {
+    let event = |path: &str, method: &str, kind: &str, body: &str, base64: bool| {
+        json!({
+            "rawPath": path, "rawQueryString": format!("ticket={WORD}"), "headers": { "content-type": kind, "x-twilio-signature": WORD },
+            "requestContext": { "domainName": format!("{WORD}.example"), "http": { "method": method } }, "body": body, "isBase64Encoded": base64,
+        })
+    };
+    let form = "application/x-www-form-urlencoded";
+    vec![
+        Value::Null,
+        json!(WORD),
+        json!({ "requestContext": WORD }),
+        event(&format!("/{WORD}"), "POST", form, WORD, false),
+        event(&format!("/{WORD} \""), "POST", form, WORD, false),
+        event("/", WORD, form, WORD, false),
+        event("/", "POST", WORD, WORD, false),
+        event("/", "POST", form, &format!("!{WORD}"), true),
+        event("/", "POST", "multipart/form-data; boundary=zebrafinch", &format!("--{WORD}\r\n\r\nx"), false),
+        event("/", "POST", form, &format!("timestamp={WORD}&token={WORD}&signature={WORD}&MessageSid={WORD}"), false),
+        event("/", "POST", form, &format!("Body={WORD}"), false),
+        event("/", "POST", form, &WORD.repeat(600_000), false),
+    ]
+}
+
+#[tokio::test]
+async fn no_line_of_the_log_gives_anything_away() {
+    let mut canary = Canary::start().await;
+    sending(&mut canary).await;
+    confirming(&mut canary).await;
+    confirming_by_management_api(&mut canary).await;
+    starting_badly(&mut canary).await;
+    assert!(
+        canary.output.len() > 60 && canary.errors.len() >= 2,
+        "{} lines, {} errors",
+        canary.output.len(),
+        canary.errors.len()
+    );
+    assert!(
+        canary.markers.len() > 100 && canary.codes.len() == 2,
+        "{} markers, {} codes",
+        canary.markers.len(),
+        canary.codes.len()
+    );
+    canary.judge();
+    let outcomes: BTreeSet<_> = canary
+        .output
+        .iter()
+        .filter_map(|line| serde_json::from_str::<Value>(line).unwrap()["outcome"].as_str().map(str::to_owned))
+        .collect();
+    for outcome in [
+        "bad_signature",
+        "cancelled",
+        "confirmed",
+        "confirmed_before",
+        "country_not_allowed",
+        "duplicate",
+        "link_refused",
+        "listed",
+        "malformed_form",
+        "malformed_request",
+        "method_not_allowed",
+        "no_link",
+        "no_phone",
+        "nothing_pending",
+        "not_found",
+        "outcome_unknown",
+        "password_link",
+        "rate_limited",
+        "recipient_refused",
+        "repeated",
+        "secret_unavailable",
+        "sender_not_allowed",
+        "sent",
+        "several_links",
+        "signature_missing",
+        "table_unavailable",
+        "too_large",
+        "twilio_unavailable",
+        "unclear",
+        "unsupported_media_type",
+        "wrong_reply",
+    ] {
+        assert!(outcomes.contains(outcome), "{outcome} was to be provoked; there were {outcomes:?}");
+    }
+}
+
+async fn sending(canary: &mut Canary) {
+    let lambda = canary.run(SEND, &[("SMS_PER_NUMBER_PER_HOUR", Some("3"))]).await;
+    let good = canary.verification(PHONES[0], LinkPage::Form).mail;
+    assert_eq!((canary.post(&good).await, canary.post(&good).await), (200, 200));
+    for bad in [
+        Mail { from: format!("{WORD}@evil.example"), ..good.clone() },
+        Mail { recipient: format!("acme+{WORD}@sms.example.com"), ..good.clone() },
+        Mail { recipient: "acme+442071838750@sms.example.com".to_owned(), ..good.clone() },
+        Mail { html: WORD.to_owned(), ..good.clone() },
+        Mail { html: good.html.clone() + &canary.password(PHONES[0]).mail.html, ..good.clone() },
+    ] {
+        assert_eq!(canary.post(&bad).await, 406);
+    }
+    canary.mark("2071838750");
+    let mut forged = canary.sandbox.mailgun.fields(&good, sandbox::now().as_secs());
+    forged.iter_mut().filter(|(name, _)| name == "token").for_each(|(_, token)| *token = "0".repeat(50));
+    assert_eq!(canary.sandbox.mailgun.post(lambda.url(), &forged).await.status, 401);
+
+    canary.sandbox.twilio.reject(PHONES[1], 21211);
+    let refused = canary.verification(PHONES[1], LinkPage::Form).mail;
+    assert_eq!(canary.post(&refused).await, 406);
+    for fault in [
+        quoting(500),
+        quoting(429),
+        quoting(401),
+        quoting(400),
+        Fault::Garbage,
+        Fault::Truncate,
+        Fault::ResetAfter,
+        Fault::ResetBefore,
+    ] {
+        canary.sandbox.twilio.server().faults().next(fault);
+        let mail = canary.verification(PHONES[2], LinkPage::Form).mail;
+        canary.post(&mail).await;
+        canary.sandbox.twilio.server().faults().clear();
+    }
+    for fault in [quoting(500), quoting(400), Fault::Garbage] {
+        canary.sandbox.aws.dynamodb().faults().always(Some(fault));
+        let mail = canary.verification(PHONES[3], LinkPage::Form).mail;
+        assert_eq!(canary.post(&mail).await, 503);
+        canary.sandbox.aws.dynamodb().faults().clear();
+    }
+    for page in [LinkPage::Form, LinkPage::Redirect, LinkPage::Unconfirmable] {
+        let mail = canary.verification(PHONES[4], page).mail;
+        assert_eq!(canary.post(&mail).await, 200);
+    }
+    let one_too_many = canary.password(PHONES[4]).mail;
+    assert_eq!(canary.post(&one_too_many).await, 406);
+    for event in malformed() {
+        lambda.invoke(event).await.unwrap();
+    }
+    canary.collect(SEND, lambda, malformed().len()).await;
+}
+
+/// A request waits for this phone.
+async fn wait_for(canary: &mut Canary, mail: &TicketMail) {
+    let lambda = canary.run(SEND, &[]).await;
+    assert_eq!(canary.post(&mail.mail).await, 200);
+    canary.collect(SEND, lambda, 0).await;
+}
+
+async fn confirming(canary: &mut Canary) {
+    // PHONES[0] has one request, from before.
+    let lambda = canary.run(RECEIVE, &[]).await;
+    let url = lambda.url().to_owned();
+    let yes = canary.sandbox.twilio.inbound(PHONES[0], twilio::NUMBER, "YES");
+    for fault in [quoting(500), quoting(302), Fault::Garbage, Fault::ResetAfter, Fault::Truncate] {
+        canary.sandbox.auth0.server().faults().next(fault);
+        canary.text(PHONES[0], "YES").await;
+    }
+    for fault in [quoting(500), quoting(400)] {
+        canary.sandbox.aws.dynamodb().faults().always(Some(fault));
+        assert_eq!(canary.sandbox.twilio.deliver(yes.clone(), &url).await.status, 503);
+        canary.sandbox.aws.dynamodb().faults().clear();
+    }
+    canary.text(PHONES[0], WORD).await;
+    assert_eq!(canary.sandbox.twilio.deliver_signed(yes.clone(), &url, WORD).await.status, 403);
+    for _ in 0..2 {
+        assert_eq!(canary.sandbox.twilio.deliver(yes.clone(), &url).await.status, 200);
+    }
+    assert!(canary.sandbox.auth0.user(&canary.user(PHONES[0]).email).unwrap().email_verified);
+    canary.text(PHONES[0], "yes").await;
+    canary.text(PHONES[5], WORD).await;
+    for event in malformed() {
+        lambda.invoke(event).await.unwrap();
+    }
+    canary.collect(RECEIVE, lambda, malformed().len()).await;
+
+    let (verification, password) = (canary.verification(PHONES[6], LinkPage::Form), canary.password(PHONES[6]));
+    wait_for(canary, &verification).await;
+    wait_for(canary, &password).await;
+    let lambda = canary.run(RECEIVE, &[]).await;
+    let list = canary.text(PHONES[6], "YES").await;
+    assert!(list[0].lines().count() == 3, "{list:?}");
+    for code in canary.codes.clone() {
+        canary.text(PHONES[6], &format!("YES {code}")).await;
+    }
+    canary.collect(RECEIVE, lambda, 0).await;
+
+    let mail = canary.verification(PHONES[7], LinkPage::Form);
+    canary.sandbox.auth0.expire(&mail.ticket);
+    wait_for(canary, &mail).await;
+    let lambda = canary.run(RECEIVE, &[]).await;
+    canary.text(PHONES[7], "YES").await;
+    canary.text(PHONES[4], "STOP").await;
+    canary.sandbox.twilio.alerts();
+    canary.collect(RECEIVE, lambda, 0).await;
+}
+
+async fn confirming_by_management_api(canary: &mut Canary) {
+    let mail = canary.verification(PHONES[7], LinkPage::Form);
+    wait_for(canary, &mail).await;
+    let lambda = canary.run(RECEIVE, &[("CONFIRM_WITH", Some("management-api"))]).await;
+    for fault in [quoting(401), quoting(500), quoting(200), Fault::Garbage] {
+        canary.sandbox.auth0.server().faults().next(fault);
+        canary.text(PHONES[7], "YES").await;
+        canary.sandbox.auth0.server().faults().clear();
+    }
+    canary.text(PHONES[7], "YES").await;
+    assert!(canary.sandbox.auth0.user(&canary.user(PHONES[7]).email).unwrap().email_verified);
+    assert_eq!(canary.sandbox.auth0.fetched(&mail.ticket), 0);
+    canary.collect(RECEIVE, lambda, 0).await;
+}
+
+/// Secrets without their keys, settings that are wrong.
+async fn starting_badly(canary: &mut Canary) {
+    for secret in [json!({ "auth_tokem": TOKEN, "signing_kei": KEY }), json!(TOKEN)] {
+        for id in ["switchboard/twilio", "switchboard/mailgun"] {
+            canary.sandbox.aws.set_secret(id, &secret);
+        }
+        let lambda = canary.run(SEND, &[]).await;
+        let mail = canary.verification(PHONES[5], LinkPage::Form).mail;
+        assert_eq!(canary.post(&mail).await, 503);
+        canary.collect(SEND, lambda, 0).await;
+        let lambda = canary.run(RECEIVE, &[]).await;
+        canary.text(PHONES[5], "YES").await;
+        canary.collect(RECEIVE, lambda, 0).await;
+    }
+    canary.good_secrets();
+    for (function, names) in [
+        (
+            SEND,
+            &[
+                "TWILIO_URL",
+                "AUTH0_URL",
+                "MAIL_SENDERS",
+                "RECIPIENT_PATTERN",
+                "TWILIO_MESSAGING_SERVICE",
+                "SMS_PER_HOUR",
+                "ALLOWED_COUNTRIES",
+            ][..],
+        ),
+        (
+            RECEIVE,
+            &["AUTH0_URL", "CONFIRM_WITH", "PASSWORD_LINK_MESSAGE", "PUBLIC_URL", "AWS_ENDPOINT_URL_DYNAMODB", "EXTRA_CA_FILE"],
+        ),
+    ] {
+        let settings: Vec<_> = names.iter().map(|name| (*name, Some(WORD))).collect();
+        let lambda = canary.run(function, &settings).await;
+        assert!(lambda.wait_ready().await.is_err());
+        lambda.wait_exits(1).await;
+        canary.output.extend(lambda.log());
+        canary.errors.extend(lambda.errors());
+    }
+}

@@ -1,0 +1,108 @@
+//! The recorded requests in `events/`.
+
+use std::{collections::BTreeMap, fs};
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use sandbox::{Ports, Sandbox, lambda::Lambda, record, template::root, wire::client};
+use serde_json::Value;
+
+use crate::{RECEIVE, SEND, binary};
+
+fn read(name: &str) -> Value {
+    serde_json::from_str(&fs::read_to_string(root().join("events").join(name)).unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn the_files_are_what_record_writes() {
+    let files = record::files().await;
+    for (name, text) in &files {
+        let found = fs::read_to_string(root().join("events").join(name)).unwrap_or_default();
+        assert!(found == *text, "events/{name} is stale: run `cargo run -p sandbox -- record`");
+    }
+    let found = fs::read_dir(root().join("events")).unwrap().count();
+    assert_eq!(found, files.len(), "a file in events/ that record does not write");
+}
+
+/// From what a container sees to this sandbox.
+fn moved(text: &str, sandbox: &Sandbox) -> String {
+    let base = Ports::USUAL.base;
+    let servers =
+        [(10, sandbox.twilio.server()), (12, sandbox.auth0.server()), (20, sandbox.aws.dynamodb()), (21, sandbox.aws.secrets())];
+    let moved = servers.iter().fold(text.to_owned(), |text, (offset, server)| {
+        text.replace(&format!("http://host.docker.internal:{}", base + offset), &server.url())
+    });
+    assert!(!moved.contains("docker"), "{moved}");
+    moved
+}
+
+/// With the variables as `sam local` sets them: the template's, those of `env.json` in their place.
+async fn run(sandbox: &Sandbox, name: &str) -> Lambda {
+    let environment = read("env.json");
+    let function = sandbox.template().function(name).unwrap();
+    let given: BTreeMap<&str, String> = environment[&function.logical_id]
+        .as_object()
+        .unwrap()
+        .iter()
+        .map(|(name, value)| (name.as_str(), moved(value.as_str().unwrap(), sandbox)))
+        .collect();
+    for name in given.keys() {
+        assert!(function.environment.contains_key(*name), "sam ignores {name}: template.yaml does not declare it");
+    }
+    let overrides: Vec<_> = function
+        .environment
+        .iter()
+        .map(|(name, default)| (name.as_str(), given.get(name.as_str()).or(default.as_ref()).map(String::as_str)))
+        .collect();
+    sandbox.run_with(name, binary(name).await, 1, &overrides).await
+}
+
+/// Status and body.
+async fn invoke(sandbox: &Sandbox, lambda: &Lambda, event: &str) -> (u64, String) {
+    let mut event = read(event);
+    let body = BASE64_STANDARD.decode(event["body"].as_str().unwrap()).unwrap();
+    let fields: Vec<_> = form_urlencoded::parse(&body).map(|(name, value)| (name, moved(&value, sandbox))).collect();
+    let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+    event["body"] = BASE64_STANDARD.encode(body).into();
+    let answer = lambda.invoke(event).await.unwrap();
+    (answer["statusCode"].as_u64().unwrap(), answer["body"].as_str().unwrap().to_owned())
+}
+
+#[tokio::test]
+async fn each_request_is_answered_as_its_name_says() {
+    let sandbox = Sandbox::start().await;
+    let (send, receive) = (run(&sandbox, SEND).await, run(&sandbox, RECEIVE).await);
+    let texts = || sandbox.twilio.messages().into_iter().map(|message| message.body).collect::<Vec<_>>();
+    let message = |name: &str, function: &str| sandbox.env_for(function)[name].clone();
+    let empty = |answer: &(u64, String)| answer.0 == 200 && answer.1.ends_with("<Response/>");
+
+    assert!(empty(&invoke(&sandbox, &receive, "receive-confirmation-sms.json").await), "nothing waits yet");
+    assert_eq!(invoke(&sandbox, &receive, "receive-confirmation-sms-tampered.json").await, (403, String::new()));
+    assert_eq!(invoke(&sandbox, &send, "send-verification-sms-forged.json").await, (401, String::new()));
+    assert_eq!((texts(), sandbox.aws.items().await.len()), (vec![], 1), "nothing but that the text was answered");
+
+    assert_eq!(invoke(&sandbox, &send, "send-verification-sms.json").await, (200, String::new()));
+    assert_eq!(invoke(&sandbox, &send, "send-verification-sms.json").await, (200, String::new()));
+    assert_eq!(texts(), [message("REG_SMS_BODY", SEND)], "once");
+    let (status, twiml) = invoke(&sandbox, &receive, "receive-confirmation-sms-wrong-word.json").await;
+    assert!(status == 200 && twiml.contains("Try again."), "{twiml}");
+    assert_eq!(invoke(&sandbox, &send, "send-verification-sms-password.json").await, (200, String::new()));
+    assert_eq!(texts(), [message("REG_SMS_BODY", SEND), message("PWD_SMS_BODY", SEND)]);
+}
+
+#[tokio::test]
+async fn the_invoke_api_takes_them_while_the_function_url_takes_its_own() {
+    let sandbox = Sandbox::start().await;
+    let url = sandbox.run(SEND, binary(SEND).await).await;
+    let recorded = sandbox.run_recorded(SEND, binary(SEND).await).await;
+    let invoke = |name: &str| {
+        let api = format!("{}/2015-03-31/functions/{SEND}/invocations", sandbox.invoke_api().url());
+        let event = read(name);
+        async move { client().post(api).json(&event).send().await.unwrap().json::<Value>().await.unwrap() }
+    };
+    assert_eq!(invoke("send-verification-sms.json").await["statusCode"], 200);
+    assert_eq!(invoke("send-verification-sms-forged.json").await["statusCode"], 401);
+    assert_eq!((sandbox.twilio.messages().len(), recorded.log().len(), url.log().len()), (1, 2, 0));
+    let user = sandbox.auth0.sign_up("acme+4512345678@sms.example.com");
+    assert!(sandbox.mailgun.receive(&sandbox.auth0.mail_password(&user).mail).await.done);
+    url.wait_log(|line| line.contains("\"sent\"")).await;
+}

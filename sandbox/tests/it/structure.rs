@@ -1,0 +1,189 @@
+//! What holds for every function alike: its files, what may depend on what, and the variables it reads.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use sandbox::template::{Template, root};
+use serde_json::Value;
+
+const VENDORS: [&str; 7] = ["auth0", "clickatell", "mailgun", "okta", "plivo", "twilio", "vonage"];
+
+/// What Lambda itself sets. <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>
+const BY_LAMBDA: [&str; 6] = [
+    "AWS_ACCESS_KEY_ID",
+    "AWS_DEFAULT_REGION",
+    "AWS_LAMBDA_RUNTIME_API",
+    "AWS_REGION",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+];
+
+/// The folders in `functions/`.
+fn functions() -> Vec<String> {
+    let entries = fs::read_dir(root().join("functions")).unwrap().map(Result::unwrap);
+    let folders = entries.filter(|entry| entry.path().join("Cargo.toml").exists());
+    let names: Vec<_> = folders.map(|entry| entry.file_name().into_string().unwrap()).collect();
+    assert!(names.len() >= 2, "{names:?}");
+    names
+}
+
+/// The Rust sources below a folder.
+fn sources(folder: &Path) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push((path.clone(), fs::read_to_string(path).unwrap()));
+        }
+    }
+    found
+}
+
+#[test]
+fn every_function_is_deployed_tried_described_and_tested() {
+    let (template, root) = (Template::read().unwrap(), root());
+    let readme = fs::read_to_string(root.join("README.md")).unwrap_or_default();
+    for name in functions() {
+        assert!(template.function(&name).is_some(), "template.yaml has no resource with CodeUri functions/{name}");
+        assert!(root.join(format!("events/{name}.json")).exists(), "events/{name}.json is missing");
+        assert!(readme.contains(&name), "README.md says nothing of {name}");
+        assert!(root.join(format!("functions/{name}/tests/it/main.rs")).exists(), "functions/{name}/tests/it/main.rs is missing");
+    }
+    for function in template.functions {
+        assert!(functions().contains(&function.name), "template.yaml: {} has no folder in functions/", function.logical_id);
+    }
+}
+
+#[test]
+fn dependencies_point_one_way() {
+    let cargo = Command::new(env!("CARGO"))
+        .args(["metadata", "--no-deps", "--offline", "--format-version", "1"])
+        .current_dir(root())
+        .output();
+    let metadata: Value = serde_json::from_slice(&cargo.unwrap().stdout).unwrap();
+    let functions = functions();
+    let mut seen = BTreeSet::new();
+    for package in metadata["packages"].as_array().unwrap() {
+        let name = package["name"].as_str().unwrap();
+        seen.insert(name.to_owned());
+        let dependencies = package["dependencies"].as_array().unwrap().iter().filter(|dependency| dependency["path"].is_string());
+        for dependency in dependencies {
+            let (on, dev) = (dependency["name"].as_str().unwrap(), dependency["kind"] == "dev");
+            let may = match name {
+                "sandbox" => false,
+                "shared" => on == "sandbox" && dev,
+                _ => on == "shared" || on == "sandbox" && dev,
+            };
+            assert!(may, "{name} must not depend on {on}{}", if dev { ", not even to be tested" } else { "" });
+        }
+    }
+    assert!(functions.iter().map(String::as_str).chain(["shared", "sandbox"]).all(|name| seen.contains(name)), "{seen:?}");
+}
+
+#[test]
+fn no_vendor_knows_another() {
+    let shared = root().join("shared/src");
+    let mut rooms = 0;
+    for vendor in VENDORS {
+        let file = shared.join(format!("{vendor}.rs"));
+        let mut room = if shared.join(vendor).is_dir() { sources(&shared.join(vendor)) } else { vec![] };
+        room.extend(fs::read_to_string(&file).map(|text| (file, text)));
+        rooms += usize::from(!room.is_empty());
+        for (path, text) in room {
+            for other in VENDORS.iter().filter(|other| **other != vendor) {
+                let path_to = format!("{other}::");
+                // A word ends before it: `twilio::` in a path, not in a longer name.
+                let named =
+                    text.match_indices(&path_to).any(|(at, _)| !text[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_'));
+                assert!(!named && !text.contains(&format!("crate::{other};")), "{} names {other}", path.display());
+            }
+        }
+    }
+    assert!(rooms >= 3);
+}
+
+/// A function that reads settings: its path, and its body.
+struct Reader {
+    path: String,
+    body: String,
+}
+
+/// The functions with a `Source` among their parameters. The end of one is the first closing brace as far left as its `fn`.
+fn readers(folder: &Path, file: &Path, text: &str) -> Vec<Reader> {
+    let module = file.strip_prefix(folder).unwrap().with_extension("");
+    let module = module.iter().map(|part| part.to_str().unwrap()).filter(|part| !["mod", "lib", "main"].contains(part));
+    let module = module.flat_map(|part| [part, "::"]).collect::<String>();
+    let (mut readers, mut owner) = (Vec::new(), String::new());
+    let lines: Vec<&str> = text.split_once("#[cfg(test)]").map_or(text, |(code, _)| code).lines().collect();
+    for (number, line) in lines.iter().enumerate() {
+        let indent = line.len() - line.trim_start().len();
+        if indent == 0 {
+            owner =
+                line.strip_prefix("impl ").map_or_else(String::new, |rest| format!("{}::", rest.trim_end_matches([' ', '{'])));
+        }
+        let Some((_, name)) = line.split_once("fn ").filter(|_| line.contains("Source<")) else { continue };
+        let end = format!("{}}}", " ".repeat(indent));
+        let body: Vec<_> = lines[number + 1..].iter().take_while(|line| **line != end).copied().collect();
+        let name: String = name.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+        readers.push(Reader { path: format!("{module}{owner}{name}"), body: body.join("\n") });
+    }
+    readers
+}
+
+/// `a::b::c` of every call `a::b::c(source...)`.
+fn calls(body: &str) -> Vec<&str> {
+    let before = body.match_indices("(source").map(|(at, _)| &body[..at]);
+    let paths =
+        before.map(|text| &text[text.rfind(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':')).map_or(0, |at| at + 1)..]);
+    paths.filter(|path| !path.is_empty()).collect()
+}
+
+/// Literals that are names of variables: capitals with an underscore.
+fn variables(body: &str) -> impl Iterator<Item = &str> {
+    let name = |text: &&str| {
+        text.len() > 3
+            && text.contains('_')
+            && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
+    };
+    body.split('"').skip(1).step_by(2).filter(name)
+}
+
+/// Every variable that `path` reads, itself or through what it calls: in its own package, else in `shared`.
+fn read_by(path: &str, own: &[Reader], shared: &[Reader], found: &mut BTreeSet<String>) {
+    let fits = |reader: &&Reader| reader.path == path || reader.path.ends_with(&format!("::{path}"));
+    let reader = own.iter().find(fits).or_else(|| shared.iter().find(fits)).unwrap_or_else(|| panic!("no reader {path}"));
+    found.extend(variables(&reader.body).map(str::to_owned));
+    for call in calls(&reader.body) {
+        read_by(call, own, shared, found);
+    }
+}
+
+#[test]
+fn what_is_read_is_declared_and_what_is_declared_is_read() {
+    let (template, root) = (Template::read().unwrap(), root());
+    let all = |folder: &Path| -> Vec<Reader> {
+        let files = sources(folder);
+        files.iter().flat_map(|(file, text)| readers(folder, file, text)).collect()
+    };
+    let shared = all(&root.join("shared/src"));
+    let mut counts = BTreeMap::new();
+    for name in functions() {
+        let own = all(&root.join(format!("functions/{name}/src")));
+        let mut read = BTreeSet::new();
+        read_by("Config::read", &own, &shared, &mut read);
+        read_by("runtime::telemetry", &[], &shared, &mut read); // every main's
+        read.retain(|variable| !BY_LAMBDA.contains(&variable.as_str()));
+        let declared: BTreeSet<String> = template.function(&name).unwrap().environment.keys().cloned().collect();
+        let (undeclared, unread): (Vec<_>, Vec<_>) = (read.difference(&declared).collect(), declared.difference(&read).collect());
+        assert!(undeclared.is_empty(), "{name} reads, but template.yaml does not declare for it, {undeclared:?}");
+        assert!(unread.is_empty(), "template.yaml declares for {name}, which does not read them, {unread:?}");
+        counts.insert(name, read.len());
+    }
+    assert!(counts.values().all(|count| *count > 10), "{counts:?}");
+}
