@@ -8,6 +8,7 @@ use std::{
     collections::HashMap,
     io,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use axum::{
@@ -19,20 +20,34 @@ use axum::{
     response::{Html, IntoResponse as _, Response},
     routing::{get, patch, post},
 };
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL};
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
+use sha2::Sha256;
 
 use crate::{
     mail::Mail,
     random,
-    wire::{Complaints, Server, lock},
+    wire::{Complaints, Server, client, lock},
 };
 
 /// The machine-to-machine application.
 pub const CLIENT_ID: &str = "sandbox-m2m-client";
 /// Its secret, until [`Auth0::set_client_secret`].
 pub const CLIENT_SECRET: &str = "sandbox-m2m-secret";
+/// What the SMS gateway of a legacy connection signs its tokens with (`gateway_authentication.secret`).
+pub const GATEWAY_SECRET: &str = "a-sufficiently-long-shared-secret-of-32+bytes!";
+/// The tokens' `aud` (`gateway_authentication.audience`).
+pub const GATEWAY_AUDIENCE: &str = "urn:MySmsGateway";
+/// The tokens' `sub` (`gateway_authentication.subject`).
+pub const GATEWAY_SUBJECT: &str = "urn:Auth0";
+/// The secret of a phone provider Action, its `TOKEN`.
+pub const GATEWAY_BEARER_TOKEN: &str = "sandbox-gateway-bearer-token";
 /// Where a link ends, with `success` and `message` in the query; nobody answers there.
 pub const RESULT_URL: &str = "https://app.acme.example/verified";
+
+/// The sender in the tenant's settings.
+const SENDER: &str = "+15005550006";
 
 const VERIFIED: &str = "Your email was verified. You can continue using the application.";
 const USED: &str = "This URL can be used only once";
@@ -79,6 +94,24 @@ impl Kind {
     }
 }
 
+/// How a tenant reaches an SMS gateway.
+#[derive(Clone, Copy, Debug)]
+pub enum Credential<'a> {
+    /// A legacy connection's gateway: its token (see [`Auth0::gateway_token`]) and its body, `recipient, body, sender`.
+    Jwt(&'a str),
+    /// A custom phone provider's Action: its static token and its body, `recipient, text, from, code, message_type, language`.
+    Bearer(&'a str),
+}
+
+/// What a gateway answered. Auth0 takes exactly 200 for success.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// 0: none came in the time Auth0 waits, or it broke off.
+    pub status: u16,
+    /// The body, which Auth0 ignores.
+    pub body: String,
+}
+
 /// A mail with a ticket link, as handed to the mail provider.
 #[derive(Clone, Debug)]
 pub struct TicketMail {
@@ -118,6 +151,7 @@ type Shared = Arc<Mutex<State>>;
 pub struct Auth0 {
     server: Server,
     state: Shared,
+    client: reqwest::Client,
 }
 
 impl Auth0 {
@@ -133,7 +167,7 @@ impl Auth0 {
             rate_limited: 0,
         }));
         let server = Server::start_on("Auth0", port.unwrap_or(0), router(&state)).await?;
-        Ok(Self { server, state })
+        Ok(Self { server, state, client: client() })
     }
 
     /// What passed over the wire, faults, complaints.
@@ -221,6 +255,39 @@ impl Auth0 {
     /// The next `n` calls of the Management API are answered 429.
     pub fn rate_limit(&self, n: u32) {
         lock(&self.state).rate_limited = n;
+    }
+
+    /// The HS256 token for an SMS gateway with `aud` and `sub`, which are all that Auth0 documents; an object of `claims` adds others or replaces these, and
+    /// null takes one away.
+    pub fn gateway_token(&self, secret: impl AsRef<[u8]>, aud: &str, sub: &str, claims: Value) -> String {
+        let mut all = serde_json::Map::from_iter([("aud".to_owned(), json!(aud)), ("sub".to_owned(), json!(sub))]);
+        all.extend(serde_json::from_value::<serde_json::Map<_, _>>(claims).unwrap_or_default());
+        all.retain(|_, claim| !claim.is_null());
+        let encode = |part: Value| BASE64URL.encode(part.to_string());
+        let signed = format!("{}.{}", encode(json!({"alg": "HS256", "typ": "JWT"})), encode(all.into()));
+        let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_ref()).expect("HMAC takes keys of any length");
+        mac.update(signed.as_bytes());
+        format!("{signed}.{}", BASE64URL.encode(mac.finalize().into_bytes()))
+    }
+
+    /// Someone signs in by phone: posts `text` for `recipient` (as the user wrote it) to the gateway at `url`, once. The code is the last number in the text.
+    pub async fn passwordless(&self, url: &str, credential: Credential<'_>, recipient: &str, text: &str) -> Answer {
+        let code = text.split(|c: char| !c.is_ascii_digit()).rfind(|digits| !digits.is_empty());
+        let (token, wait, body) = match credential {
+            Credential::Jwt(token) => (token, 30, json!({"recipient": recipient, "body": text, "sender": SENDER})),
+            Credential::Bearer(token) => (
+                token,
+                20,
+                json!({"recipient": recipient, "text": text, "from": SENDER, "code": code, "message_type": "otp_verify", "language": "en"}),
+            ),
+        };
+        let request = self.client.post(url).bearer_auth(token).timeout(Duration::from_secs(wait)).json(&body);
+        let answer = async {
+            let answer = request.send().await?;
+            Ok::<_, reqwest::Error>((answer.status().as_u16(), answer.text().await?))
+        };
+        let (status, body) = answer.await.unwrap_or_default();
+        Answer { status, body }
     }
 
     fn ticket_mail(&self, user: &User, kind: Kind, subject: &str, lead: &str, button: &str) -> TicketMail {
@@ -552,7 +619,6 @@ async fn update_user(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::client;
 
     const EMAIL: &str = "acme+4512345678@sms.example.com";
 
@@ -699,5 +765,34 @@ mod tests {
         let issued = client().post(format!("{url}/oauth/token")).form(&form).send().await.unwrap().json::<Value>().await.unwrap();
         assert_eq!(find(EMAIL, issued["access_token"].as_str().unwrap()).await.unwrap().status(), 403);
         assert!(auth0.server().complaints().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_gateway_gets_one_post_with_its_token() {
+        let auth0 = Auth0::start(None).await.unwrap();
+        // composed, MAC computed independently with Python's standard library
+        let token =
+            auth0.gateway_token(GATEWAY_SECRET, GATEWAY_AUDIENCE, GATEWAY_SUBJECT, json!({"sub": "x", "exp": 1, "aud": null}));
+        assert_eq!(
+            token,
+            "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJleHAiOjEsInN1YiI6IngifQ.rsYdEJY5CtPRPuZTF1kYXfPgqPkpN0Uw8VUkJ2rlP3Q"
+        );
+        let gateway = Server::start("gateway", Router::new().fallback(|| async { "ok" })).await.unwrap();
+        for (credential, expected) in [
+            (Credential::Jwt("a.b.c"), json!({"recipient": "+45 12345678", "body": "Code 271828.", "sender": SENDER})),
+            (
+                Credential::Bearer("t"),
+                json!({"recipient": "+45 12345678", "text": "Code 271828.", "from": SENDER, "code": "271828", "message_type": "otp_verify", "language": "en"}),
+            ),
+        ] {
+            let answer = auth0.passwordless(&gateway.url(), credential, "+45 12345678", "Code 271828.").await;
+            assert_eq!(answer, Answer { status: 200, body: "ok".to_owned() });
+            let exchange = gateway.exchanges().pop().unwrap();
+            let (Credential::Jwt(token) | Credential::Bearer(token)) = credential;
+            assert!(exchange.headers.contains(&("authorization".to_owned(), format!("Bearer {token}"))));
+            assert_eq!(serde_json::from_slice::<Value>(&exchange.request).unwrap(), expected);
+        }
+        gateway.faults().next(crate::wire::Fault::ResetBefore);
+        assert_eq!(auth0.passwordless(&gateway.url(), Credential::Bearer("t"), "+4512345678", "x").await.status, 0);
     }
 }

@@ -1,6 +1,9 @@
 //! `cargo demo`: the whole story against the real functions, told step by step; every claim is looked up where it would show.
 
+mod codes;
+
 use std::{
+    collections::BTreeMap,
     fmt::Debug,
     io::{self, IsTerminal as _},
     path::Path,
@@ -13,6 +16,7 @@ use sandbox::{
     binaries,
     lambda::Lambda,
     mailgun::Delivery,
+    plivo,
     template::Template,
     twilio::{self, Reply},
     wire::{Exchange, Fault, Server},
@@ -21,6 +25,7 @@ use serde_json::Value;
 
 const SEND: &str = "send-verification-sms";
 const RECEIVE: &str = "receive-confirmation-sms";
+const GATEWAY: &str = "sms-gateway";
 /// How long a log line may take from the process to us.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Log lines shown when something is not as it should be.
@@ -41,9 +46,9 @@ async fn play() -> Result<(), String> {
     let binaries = binaries::build(&Template::read()?).await?;
     let built = begun.elapsed();
     let binary = |name: &str| binaries.get(name).ok_or_else(|| format!("template.yaml has no {name}"));
-    let mut story = Story::open(binary(SEND)?, binary(RECEIVE)?).await?;
+    let mut story = Story::open([(SEND, binary(SEND)?), (RECEIVE, binary(RECEIVE)?), (GATEWAY, binary(GATEWAY)?)]).await?;
     let played = story.play().await;
-    let (checks, texts) = (story.checks, story.sandbox.twilio.messages().len());
+    let (checks, texts) = (story.checks, story.texts_sent());
     let report = played.map_err(|failure| story.report(&failure));
     story.close().await;
     report?;
@@ -74,25 +79,29 @@ struct Function {
 }
 
 struct Story {
-    send: Function,
-    receive: Function,
+    functions: BTreeMap<&'static str, Function>,
     sandbox: Sandbox,
     scene: String,
     scenes: u32,
     checks: u32,
+    /// Who was called in the step told last, in order.
+    called: Vec<&'static str>,
 }
 
 impl Story {
-    async fn open(send: &Path, receive: &Path) -> Result<Self, String> {
+    async fn open(binaries: [(&'static str, &Path); 3]) -> Result<Self, String> {
         let sandbox = Sandbox::start().await;
-        let send = start(&sandbox, SEND, send).await?;
-        let receive = start(&sandbox, RECEIVE, receive).await?;
-        Ok(Self { send, receive, sandbox, scene: String::new(), scenes: 0, checks: 0 })
+        let mut functions = BTreeMap::new();
+        for (name, binary) in binaries {
+            functions.insert(name, start(&sandbox, name, binary).await?);
+        }
+        Ok(Self { functions, sandbox, scene: String::new(), scenes: 0, checks: 0, called: vec![] })
     }
 
     async fn close(self) {
-        self.send.lambda.stop().await;
-        self.receive.lambda.stop().await;
+        for function in self.functions.into_values() {
+            function.lambda.stop().await;
+        }
         self.sandbox.complaints();
     }
 
@@ -102,6 +111,7 @@ impl Story {
         self.password().await?;
         self.duplicates().await?;
         self.outage_then_forgery().await?;
+        self.codes().await?;
         self.check("the simulators met nothing unexpected", self.sandbox.complaints(), vec![])
     }
 
@@ -175,7 +185,7 @@ impl Story {
         self.title("Mailgun delivers the same mail again");
         let (phone, user) = self.person("+4540506070");
         let mail = self.sandbox.auth0.mail_verification(&user, LinkPage::Form).mail;
-        let route = self.send.lambda.url().to_owned();
+        let route = self.url(SEND);
         let signed = |sandbox: &Sandbox| sandbox.mailgun.fields(&mail, sandbox::now().as_secs());
         let (first, later) = (signed(&self.sandbox), signed(&self.sandbox));
         for (what, fields, outcome) in [
@@ -209,12 +219,12 @@ impl Story {
         for (_, signature) in fields.iter_mut().filter(|(name, _)| name == "signature") {
             *signature = "0".repeat(signature.len());
         }
-        let route = self.send.lambda.url().to_owned();
+        let route = self.url(SEND);
         let attempt = self.sandbox.mailgun.post(&route, &fields).await;
         self.tell(&["bad_signature"]).await?;
         self.check("refused without a word", (attempt.status, attempt.body.as_str()), (401, ""))?;
         say("Someone posts the YES of a phone, with the signature of another text");
-        let url = self.receive.lambda.url().to_owned();
+        let url = self.url(RECEIVE);
         let signature = self.sandbox.twilio.sign(&url, &self.sandbox.twilio.inbound(phone, twilio::NUMBER, "no"));
         let forged = self.sandbox.twilio.inbound(phone, twilio::NUMBER, "YES");
         let reply = self.sandbox.twilio.deliver_signed(forged, &url, &signature).await;
@@ -259,17 +269,15 @@ impl Story {
     /// Prints what passed over the wire since the last time, and checks what the functions logged about it.
     async fn tell(&mut self, expected: &[&str]) -> Checked {
         let mut outcomes = Vec::new();
+        self.called.clear();
         for call in calls(&self.sandbox) {
-            let function = match call.to {
-                SEND => &mut self.send,
-                RECEIVE => &mut self.receive,
-                _ => {
-                    call.print(None);
-                    continue;
-                }
-            };
-            outcomes.push(function.next_outcome().await);
-            call.print(outcomes.last());
+            self.called.push(call.to);
+            if self.functions.contains_key(call.to) {
+                outcomes.push(self.next_outcome(call.to).await);
+                call.print(outcomes.last());
+            } else {
+                call.print(None);
+            }
         }
         if outcomes == expected { Ok(()) } else { self.fail("the outcomes in the log", &outcomes, &expected) }
     }
@@ -296,12 +304,24 @@ impl Story {
             "\n{} {scene}: {claim}\n  expected {expected}\n  came     {came}",
             paint("31;1", "Not as it should be.")
         )];
-        for (name, function) in [(SEND, &self.send), (RECEIVE, &self.receive)] {
+        for (name, function) in &self.functions {
             let lines = [function.lambda.log(), function.lambda.errors()].concat();
             report.push(format!("The last of the log of {name}:"));
             report.extend(lines[lines.len().saturating_sub(LAST_LINES)..].iter().map(|line| format!("  {line}")));
         }
         report.join("\n")
+    }
+
+    /// The outcome of the next request in a function's log.
+    async fn next_outcome(&mut self, function: &str) -> String {
+        match self.functions.get_mut(function) {
+            Some(function) => function.next_outcome().await,
+            None => "(no such function)".to_owned(),
+        }
+    }
+
+    fn url(&self, function: &str) -> String {
+        self.functions[function].lambda.url().to_owned()
     }
 
     fn inbox(&self, phone: &str) -> Vec<String> {
@@ -367,10 +387,14 @@ struct Call {
 
 /// What passed since the last time, in order.
 fn calls(sandbox: &Sandbox) -> Vec<Call> {
-    let servers: [(_, _, &Server); 6] = [
+    let servers: [(_, _, &Server); 10] = [
         ("Mailgun", SEND, sandbox.door(SEND)),
         ("Twilio", RECEIVE, sandbox.door(RECEIVE)),
+        ("Auth0", GATEWAY, sandbox.door(GATEWAY)),
         ("", "Twilio", sandbox.twilio.server()),
+        ("", "Clickatell", sandbox.clickatell.server()),
+        ("", "Plivo", sandbox.plivo.server()),
+        ("", "Vonage", sandbox.vonage.server()),
         ("", "Auth0", sandbox.auth0.server()),
         ("", "DynamoDB", sandbox.aws.dynamodb()),
         ("", "Secrets Manager", sandbox.aws.secrets()),
@@ -397,20 +421,26 @@ impl Call {
             Some(operation) => operation.to_owned(),
             None => {
                 // Neither the account in a path nor what stands before a ticket says anything.
-                let target = exchange.target.rsplit_once(twilio::ACCOUNT_SID).map_or(&*exchange.target, |(_, rest)| rest);
+                let accounts = [twilio::ACCOUNT_SID, plivo::AUTH_ID];
+                let after = |account: &str| exchange.target.rsplit_once(account).map(|(_, rest)| rest);
+                let target = accounts.into_iter().find_map(after).unwrap_or(&exchange.target);
                 let (path, query) = target.split_once('?').unwrap_or((target, ""));
                 let ticket = query.find("ticket=").map_or(String::new(), |at| format!("?{}", &query[at..]));
                 masked(&format!("{} {path}{ticket}", exchange.method))
             }
         };
         let route = if from.is_empty() { format!("    → {to}") } else { format!("{from} → {to}") };
-        let status = exchange.status.map_or("-".to_owned(), |status| status.to_string());
-        let took = exchange.took.as_secs_f64() * 1000.0;
-        let line = format!("{route:<35}{what:<42}{status:>3}{took:>7.1} ms");
-        match outcome {
-            Some(outcome) => println!("  {}  {}", paint("2", &line), paint("33", outcome)),
-            None => println!("  {}", paint("2", &line)),
-        }
+        print_call(&route, &what, exchange.status, exchange.took, outcome);
+    }
+}
+
+fn print_call(route: &str, what: &str, status: Option<u16>, took: Duration, outcome: Option<&String>) {
+    let status = status.map_or("-".to_owned(), |status| status.to_string());
+    let took = took.as_secs_f64() * 1000.0;
+    let line = paint("2", &format!("{route:<35}{what:<42}{status:>3}{took:>7.1} ms"));
+    match outcome {
+        Some(outcome) => println!("  {line}  {}", paint("33", outcome)),
+        None => println!("  {line}"),
     }
 }
 
@@ -451,6 +481,9 @@ fn masked(text: &str) -> String {
         } else if let Some(code) = rest.strip_prefix("YES ").filter(|code| digits(code) == 4) {
             shown.extend(["YES ", HIDDEN]);
             rest = &code[4..];
+        } else if let Some(code) = rest.strip_prefix("code is ").filter(|code| digits(code) > 0) {
+            shown.extend(["code is ", HIDDEN]);
+            rest = &code[digits(code)..];
         } else {
             shown.push(next);
             rest = after;
@@ -469,6 +502,7 @@ mod tests {
             ("acme+4512345678@sms.example.com", "acme+45••••5678@sms.example.com"),
             ("from +15005550006, +45", "from +1••••0006, +45"),
             ("GET /u/x?a=1&ticket=0aZ&b=2", "GET /u/x?a=1&ticket=••••&b=2"),
+            ("Your code is 271828.", "Your code is ••••."),
             ("Reply YES 4821 for ø, YES 48211", "Reply YES •••• for ø, YES 48211"),
         ] {
             assert_eq!(masked(text), shown);

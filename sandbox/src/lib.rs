@@ -8,15 +8,19 @@
 pub mod auth0;
 pub mod aws;
 pub mod binaries;
+pub mod clickatell;
 mod door;
 pub mod lambda;
 pub mod mail;
 pub mod mailgun;
+pub mod plivo;
 mod random;
 pub mod record;
+pub mod sms;
 pub mod template;
 pub mod twilio;
 pub mod twiml;
+pub mod vonage;
 pub mod wire;
 
 use std::{collections::BTreeMap, io, path::Path, time::Duration};
@@ -26,11 +30,14 @@ use serde_json::json;
 use crate::{
     auth0::Auth0,
     aws::{Aws, TABLE_NAME},
+    clickatell::Clickatell,
     door::Door,
     lambda::{Lambda, Launch},
     mailgun::Mailgun,
+    plivo::Plivo,
     template::{Function, Template},
     twilio::Twilio,
+    vonage::Vonage,
     wire::Server,
 };
 
@@ -38,11 +45,15 @@ use crate::{
 const REGION: &str = "eu-west-1";
 
 /// Values only this sandbox knows, for variables of `template.yaml`; the simulators' own come on top.
-const VALUES: [(&str, &str); 6] = [
+const VALUES: [(&str, &str); 10] = [
     ("ALLOWED_COUNTRIES", "DK,US,CO"),
+    ("GATEWAY_AUDIENCE", auth0::GATEWAY_AUDIENCE),
+    ("GATEWAY_SUBJECT", auth0::GATEWAY_SUBJECT),
     ("MAIL_SENDERS", "no-reply@acme.example"),
     ("RECIPIENT_DOMAIN", "sms.example.com"),
     ("RECIPIENT_PREFIX", "acme"),
+    ("SMS_FROM", "twilio:+15005550006,plivo:15005550006,vonage:ACME"),
+    ("SMS_ROUTES", "+57=plivo,clickatell;+1=twilio;*=vonage,twilio"),
     ("TABLE_NAME", TABLE_NAME),
     ("TWILIO_NUMBER", twilio::NUMBER),
 ];
@@ -50,7 +61,8 @@ const VALUES: [(&str, &str); 6] = [
 /// Where everything listens when the ports are fixed.
 #[derive(Clone, Copy, Debug)]
 pub struct Ports {
-    /// The Invoke API; the Function URLs follow it, then at +10 Twilio, +11 Mailgun, +12 Auth0, +20 `DynamoDB`, +21 Secrets Manager.
+    /// The Invoke API; the Function URLs follow it, then at +10 Twilio, +11 Mailgun, +12 Auth0, +13 Clickatell, +14 Plivo, +15 Vonage, +20
+    /// `DynamoDB`, +21 Secrets Manager.
     pub base: u16,
 }
 
@@ -61,6 +73,9 @@ impl Ports {
     const TWILIO: u16 = 10;
     const MAILGUN: u16 = 11;
     const AUTH0: u16 = 12;
+    const CLICKATELL: u16 = 13;
+    const PLIVO: u16 = 14;
+    const VONAGE: u16 = 15;
     const DYNAMODB: u16 = 20;
     const SECRETS: u16 = 21;
 }
@@ -75,6 +90,12 @@ pub struct Sandbox {
     pub mailgun: Mailgun,
     /// The identity provider.
     pub auth0: Auth0,
+    /// A texting provider.
+    pub clickatell: Clickatell,
+    /// A texting provider.
+    pub plivo: Plivo,
+    /// A texting provider.
+    pub vonage: Vonage,
     template: Template,
     doors: BTreeMap<String, Door>,
     invoke_api: Server,
@@ -107,10 +128,21 @@ impl Sandbox {
         let twilio = Twilio::start(at(Ports::TWILIO)).await.map_err(|error| started("Twilio", Ports::TWILIO, error))?;
         let mailgun = Mailgun::start(at(Ports::MAILGUN)).await.map_err(|error| started("Mailgun", Ports::MAILGUN, error))?;
         let auth0 = Auth0::start(at(Ports::AUTH0)).await.map_err(|error| started("Auth0", Ports::AUTH0, error))?;
+        let clickatell =
+            Clickatell::start(at(Ports::CLICKATELL)).await.map_err(|error| started("Clickatell", Ports::CLICKATELL, error))?;
+        let plivo = Plivo::start(at(Ports::PLIVO)).await.map_err(|error| started("Plivo", Ports::PLIVO, error))?;
+        let vonage = Vonage::start(at(Ports::VONAGE)).await.map_err(|error| started("Vonage", Ports::VONAGE, error))?;
         let aws = Aws::start(&template.table, at(Ports::DYNAMODB).zip(at(Ports::SECRETS))).await?;
         aws.set_secret("switchboard/twilio", &json!({ "account_sid": twilio::ACCOUNT_SID, "auth_token": twilio::AUTH_TOKEN }));
         aws.set_secret("switchboard/mailgun", &json!({ "signing_key": mailgun::SIGNING_KEY }));
         aws.set_secret("switchboard/auth0", &json!({ "client_id": auth0::CLIENT_ID, "client_secret": auth0::CLIENT_SECRET }));
+        aws.set_secret(
+            "switchboard/gateway",
+            &json!({ "jwt_secret": auth0::GATEWAY_SECRET, "bearer_token": auth0::GATEWAY_BEARER_TOKEN }),
+        );
+        aws.set_secret("switchboard/clickatell", &json!({ "api_key": clickatell::API_KEY }));
+        aws.set_secret("switchboard/plivo", &json!({ "auth_id": plivo::AUTH_ID, "auth_token": plivo::AUTH_TOKEN }));
+        aws.set_secret("switchboard/vonage", &json!({ "api_key": vonage::API_KEY, "api_secret": vonage::API_SECRET }));
         for (name, door) in &doors {
             match name.as_str() {
                 "send-verification-sms" => mailgun.set_route(&format!("{}/", door.server().url())),
@@ -120,7 +152,7 @@ impl Sandbox {
                 _ => {}
             }
         }
-        Ok(Self { aws, twilio, mailgun, auth0, template, doors, invoke_api })
+        Ok(Self { aws, twilio, mailgun, auth0, clickatell, plivo, vonage, template, doors, invoke_api })
     }
 
     /// What is deployed, in the order of `template.yaml`.
@@ -192,6 +224,9 @@ impl Sandbox {
     fn value(&self, function: &str, name: &str) -> Option<String> {
         match name {
             "AUTH0_URL" => Some(self.auth0.server().url()),
+            "CLICKATELL_URL" => Some(self.clickatell.server().url()),
+            "PLIVO_URL" => Some(self.plivo.server().url()),
+            "VONAGE_URL" => Some(self.vonage.server().url()),
             "TWILIO_URL" => Some(self.twilio.server().url()),
             "PUBLIC_URL" => Some(self.door(function).url()),
             "AWS_ENDPOINT_URL_DYNAMODB" => Some(self.aws.dynamodb().url()),
@@ -247,6 +282,9 @@ impl Sandbox {
             self.twilio.server(),
             self.mailgun.server(),
             self.auth0.server(),
+            self.clickatell.server(),
+            self.plivo.server(),
+            self.vonage.server(),
             self.aws.dynamodb(),
             self.aws.secrets(),
             &self.invoke_api,

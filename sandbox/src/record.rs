@@ -6,12 +6,15 @@
 
 use std::{collections::BTreeMap, io, path::PathBuf};
 
-use base64::{Engine as _, prelude::BASE64_STANDARD};
+use base64::{
+    Engine as _,
+    prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD},
+};
 use serde_json::{Value, json};
 
 use crate::{
     Ports, Sandbox,
-    auth0::{LinkPage, TicketMail},
+    auth0::{self, LinkPage, TicketMail},
     template::root,
     twilio,
 };
@@ -27,6 +30,9 @@ const HOST: &str = "host.docker.internal";
 
 /// The tenant that the links of the recorded mails lead to: the sandbox's, on its usual port.
 const TENANT: &str = "http://host.docker.internal:4712";
+
+/// When the recorded token ends: in a century.
+const TOKEN_END: u64 = AT + 3_153_600_000;
 
 /// Settings under which recorded requests stay good for a century; an empty value means not set.
 pub(crate) const SETTINGS: [(&str, &str); 3] =
@@ -59,10 +65,20 @@ pub async fn files() -> BTreeMap<&'static str, String> {
     let mut tampered = yes.clone();
     set(&mut tampered, "Body", |body| body.replace_range(2.., "s"));
     let signature = |params: &[(String, String)]| sandbox.twilio.sign(&format!("https://{DOMAIN}/"), params);
-    let mailgun = |fields: &[(String, String)]| event("application/x-www-form-urlencoded", "mailgun/treq", &[], fields);
+    let form = |fields: &[(String, String)]| form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+    let mailgun = |fields: &[(String, String)]| event("application/x-www-form-urlencoded", "mailgun/treq", &[], &form(fields));
     let twilio = |params: &[(String, String)], signature: &str| {
         let headers = [("i-twilio-idempotency-token", "00000000-0000-4000-8000-000000000001"), ("x-twilio-signature", signature)];
-        event("application/x-www-form-urlencoded; charset=UTF-8", "TwilioProxy/1.1", &headers, params)
+        event("application/x-www-form-urlencoded; charset=UTF-8", "TwilioProxy/1.1", &headers, &form(params))
+    };
+    let (token, code) = (gateway_token(&sandbox), "Your verification code is: 271828");
+    // The connection's own examples have blanks in numbers.
+    let legacy = json!({ "recipient": PHONE.replacen("+45", "+45 ", 1), "body": code, "sender": twilio::NUMBER });
+    let action = json!({
+        "recipient": PHONE, "text": code, "from": twilio::NUMBER, "code": "271828", "message_type": "otp_verify", "language": "en",
+    });
+    let auth0 = |token: &str, body: &Value| {
+        event("application/json", "node", &[("authorization", &format!("Bearer {token}"))], &body.to_string())
     };
     let files = [
         ("send-verification-sms.json", mailgun(&verification)),
@@ -71,6 +87,9 @@ pub async fn files() -> BTreeMap<&'static str, String> {
         ("receive-confirmation-sms.json", twilio(&yes, &signature(&yes))),
         ("receive-confirmation-sms-wrong-word.json", twilio(&other, &signature(&other))),
         ("receive-confirmation-sms-tampered.json", twilio(&tampered, &signature(&yes))),
+        ("sms-gateway.json", auth0(&token, &legacy)),
+        ("sms-gateway-action.json", auth0(auth0::GATEWAY_BEARER_TOKEN, &action)),
+        ("sms-gateway-forged.json", auth0(&unsigned(&token), &legacy)),
         ("env.json", environment(&sandbox)),
     ];
     files.map(|(name, value)| (name, pretty(value))).into()
@@ -100,13 +119,27 @@ fn text(sandbox: &Sandbox, body: &str, number: u8) -> Vec<(String, String)> {
     params
 }
 
+/// The token of a passwordless connection.
+fn gateway_token(sandbox: &Sandbox) -> String {
+    let claims = json!({ "exp": TOKEN_END });
+    sandbox.auth0.gateway_token(auth0::GATEWAY_SECRET, auth0::GATEWAY_AUDIENCE, auth0::GATEWAY_SUBJECT, claims)
+}
+
+/// The same claims, with the algorithm that needs no key.
+fn unsigned(token: &str) -> String {
+    let header = BASE64_URL_SAFE_NO_PAD.encode(r#"{"alg":"none","typ":"JWT"}"#);
+    let claims = token.split('.').nth(1).unwrap_or_default();
+    format!("{header}.{claims}.")
+}
+
 fn set(fields: &mut [(String, String)], name: &str, change: impl FnOnce(&mut String)) {
     let (_, value) = fields.iter_mut().find(|(key, _)| key == name).unwrap_or_else(|| panic!("the simulator sends {name}"));
     change(value);
 }
 
-fn event(content_type: &str, user_agent: &str, headers: &[(&str, &str)], fields: &[(String, String)]) -> Value {
-    let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+/// Lambda passes JSON as it is, forms as base64.
+fn event(content_type: &str, user_agent: &str, headers: &[(&str, &str)], body: &str) -> Value {
+    let plain = content_type == "application/json";
     let mut event = json!({
         "version": "2.0",
         "routeKey": "$default",
@@ -137,8 +170,8 @@ fn event(content_type: &str, user_agent: &str, headers: &[(&str, &str)], fields:
             "time": "20/Nov/2026:12:00:00 +0000",
             "timeEpoch": AT * 1000,
         },
-        "body": BASE64_STANDARD.encode(body),
-        "isBase64Encoded": true,
+        "body": if plain { body.to_owned() } else { BASE64_STANDARD.encode(body) },
+        "isBase64Encoded": !plain,
     });
     for (name, value) in headers {
         event["headers"][name] = (*value).into();
@@ -151,6 +184,9 @@ fn environment(sandbox: &Sandbox) -> Value {
     let ports = [
         (sandbox.twilio.server(), Ports::TWILIO),
         (sandbox.auth0.server(), Ports::AUTH0),
+        (sandbox.clickatell.server(), Ports::CLICKATELL),
+        (sandbox.plivo.server(), Ports::PLIVO),
+        (sandbox.vonage.server(), Ports::VONAGE),
         (sandbox.aws.dynamodb(), Ports::DYNAMODB),
         (sandbox.aws.secrets(), Ports::SECRETS),
     ];

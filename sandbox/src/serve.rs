@@ -3,7 +3,14 @@
 use std::{io, path::PathBuf, pin::pin, time::Duration};
 
 use futures_util::future::join_all;
-use sandbox::{Ports, Sandbox, auth0::LinkPage, binaries, lambda::Lambda, template::Template, twilio};
+use sandbox::{
+    Ports, Sandbox,
+    auth0::{self, LinkPage},
+    binaries,
+    lambda::Lambda,
+    template::Template,
+    twilio,
+};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// The phone of the person who signs up.
@@ -74,6 +81,9 @@ fn print_table(sandbox: &Sandbox) {
         ("Twilio", sandbox.twilio.server()),
         ("Mailgun", sandbox.mailgun.server()),
         ("Auth0", sandbox.auth0.server()),
+        ("Clickatell", sandbox.clickatell.server()),
+        ("Plivo", sandbox.plivo.server()),
+        ("Vonage", sandbox.vonage.server()),
         ("DynamoDB", sandbox.aws.dynamodb()),
         ("Secrets Manager", sandbox.aws.secrets()),
         ("Invoke API", sandbox.invoke_api()),
@@ -95,6 +105,7 @@ fn print_commands(sandbox: &Sandbox) -> io::Result<()> {
     let sms = sandbox.twilio.inbound(PHONE, twilio::NUMBER, "YES");
     let signature = sandbox.twilio.sign(&sms_url, &sms);
     let body = form(&sms);
+    let code = r#"{"recipient":"+573001234567","text":"Your code is 271828"}"#;
     let tampered = body.replace("Body=YES", "Body=YEs");
     println!(
         "
@@ -104,6 +115,8 @@ The answer by text message, signed by Twilio (TwiML comes back, the account is v
   curl -i -H 'X-Twilio-Signature: {signature}' --data '{body}' {sms_url}
 The same with one byte changed (403, no body):
   curl -i -H 'X-Twilio-Signature: {signature}' --data '{tampered}' {sms_url}
+A one-time code for a phone in Colombia, as a custom phone provider Action of Auth0 posts it (a text goes out through Plivo):
+  curl -i -H 'Authorization: Bearer {}' -H 'Content-Type: application/json' --data '{code}' {}/
 A recorded event (a text goes to another phone):
   cargo lambda invoke -A 127.0.0.1 -P {} send-verification-sms --data-file events/send-verification-sms.json
 
@@ -111,6 +124,8 @@ Ctrl-C stops everything.
 ",
         user.email,
         file.display(),
+        auth0::GATEWAY_BEARER_TOKEN,
+        sandbox.door("sms-gateway").url(),
         sandbox.invoke_api().port(),
     );
     Ok(())
@@ -139,12 +154,19 @@ async fn follow(name: &str, lambda: &Lambda) {
 /// Prints texts that were sent, the account's verification, and complaints.
 async fn watch(sandbox: &Sandbox) {
     let mut clock = tokio::time::interval(Duration::from_millis(200));
-    let (mut seen, mut verified) = (0, false);
+    let (mut seen, mut verified) = ([0; 4], false);
     loop {
         clock.tick().await;
-        for message in sandbox.twilio.messages().iter().skip(seen) {
-            println!("text to {}: {}", message.to, message.body);
-            seen += 1;
+        let twilio = sandbox.twilio.messages().into_iter().map(|message| (message.to, message.body)).collect();
+        let others = [&sandbox.clickatell.messages(), &sandbox.plivo.messages(), &sandbox.vonage.messages()];
+        let [clickatell, plivo, vonage] =
+            others.map(|texts| texts.iter().map(|sent| (sent.to.clone(), sent.text.clone())).collect());
+        let texts: [(_, Vec<_>); 4] = [("Twilio", twilio), ("Clickatell", clickatell), ("Plivo", plivo), ("Vonage", vonage)];
+        for ((provider, texts), seen) in texts.iter().zip(&mut seen) {
+            for (to, text) in &texts[*seen..] {
+                println!("text to {to} through {provider}: {text}");
+            }
+            *seen = texts.len();
         }
         if !verified && sandbox.auth0.user(&address()).is_some_and(|user| user.email_verified) {
             println!("verified: {}", address());

@@ -231,17 +231,27 @@ fn e164(number: &str) -> bool {
     })
 }
 
-/// How many SMS a text takes: 160 (153 in parts) septets of GSM 03.38, else 70 (67) UTF-16 units; a pair is never split over two parts.
-pub fn segments(text: &str) -> usize {
+/// The septets of a character in GSM 03.38; `None` if it is not in it.
+pub(crate) fn septets(c: char) -> Option<usize> {
     const BASIC: &str = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà";
     const EXTENDED: &str = "\u{c}^{}\\[~]|€";
-    let septets = |c: char| {
-        if BASIC.contains(c) { Some(1) } else { EXTENDED.contains(c).then_some(2) }
-    };
-    let (widths, whole, part) = match text.chars().map(septets).collect::<Option<Vec<_>>>() {
-        Some(widths) => (widths, 160, 153),
-        None => (text.chars().map(char::len_utf16).collect(), 70, 67),
-    };
+    if BASIC.contains(c) { Some(1) } else { EXTENDED.contains(c).then_some(2) }
+}
+
+/// How many SMS a text takes: 160 (153 in parts) septets of GSM 03.38, else 70 (67) UTF-16 units; a pair is never split over two parts.
+pub fn segments(text: &str) -> usize {
+    match text.chars().map(septets).collect::<Option<Vec<_>>>() {
+        Some(widths) => parts(widths, 160, 153),
+        None => ucs2_segments(text),
+    }
+}
+
+/// How many SMS a text takes when it is sent as UCS-2 although it need not be.
+pub(crate) fn ucs2_segments(text: &str) -> usize {
+    parts(text.chars().map(char::len_utf16).collect(), 70, 67)
+}
+
+fn parts(widths: Vec<usize>, whole: usize, part: usize) -> usize {
     if widths.iter().sum::<usize>() <= whole {
         return 1;
     }

@@ -18,6 +18,8 @@ pub enum Stage {
     Sent {
         /// The provider's id of the message, if it told one.
         sid: Option<String>,
+        /// Which provider, where there are several.
+        provider: Option<String>,
     },
     /// The provider refused the recipient for good.
     Refused,
@@ -41,6 +43,12 @@ impl Entry {
     /// `expires_at` (epoch seconds).
     pub fn new(hash: &str, owner: String, lease_until: u64, expires_at: u64) -> Self {
         Self { key: Key::new(format!("sent#{hash}"), "send"), owner, lease_until, expires_at }
+    }
+
+    /// The same entry, forgotten at another time, which [`Entry::settle`] writes: what is remembered may count from the end of a send.
+    #[must_use]
+    pub fn remembered_until(self, expires_at: u64) -> Self {
+        Self { expires_at, ..self }
     }
 
     /// The update that claims the message if nobody has it: for the transaction of a first delivery.
@@ -71,7 +79,10 @@ impl Entry {
         match seen.text("stage") {
             Some("sending") if seen.text("owner_id") == Some(&self.owner) => None,
             Some("sending") if seen.number("lease_until").is_some_and(|end| end > epoch(now)) => Some(Stage::Sending),
-            Some("sent") => Some(Stage::Sent { sid: seen.text("sid").map(str::to_owned) }),
+            Some("sent") => Some(Stage::Sent {
+                sid: seen.text("sid").map(str::to_owned),
+                provider: seen.text("provider").map(str::to_owned),
+            }),
             Some("refused") => Some(Stage::Refused),
             Some("failed") => Some(Stage::Failed),
             _ => Some(Stage::Unknown),
@@ -83,18 +94,16 @@ impl Entry {
     /// # Errors
     /// [`Unavailable`]; the entry then stays `sending`, which means unknown once the lease is over.
     pub async fn settle(&self, table: &Table, stage: &Stage) -> Result<(), Unavailable> {
-        let (word, sid) = match stage {
+        let (word, details) = match stage {
             Stage::Sending => return Ok(()),
-            Stage::Sent { sid } => ("sent", sid.as_deref()),
-            Stage::Refused => ("refused", None),
-            Stage::Failed => ("failed", None),
-            Stage::Unknown => ("unknown", None),
+            Stage::Sent { sid, provider } => ("sent", [("sid", sid.as_deref()), ("provider", provider.as_deref())]),
+            Stage::Refused => ("refused", [("sid", None), ("provider", None)]),
+            Stage::Failed => ("failed", [("sid", None), ("provider", None)]),
+            Stage::Unknown => ("unknown", [("sid", None), ("provider", None)]),
         };
-        let update = Update::new(self.key.clone()).set("stage", word);
-        let update = match sid {
-            Some(sid) => update.set("sid", sid),
-            None => update,
-        };
+        let update = Update::new(self.key.clone()).set("stage", word).set("expires_at", self.expires_at);
+        let known = details.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        let update = known.fold(update, |update, (name, value)| update.set(name, value));
         // Refused: another invocation has taken it over, and writes how that ends.
         table.update(update.only_if("owner_id = :owner").bind(":owner", self.owner.as_str())).await.map(drop)
     }
@@ -114,7 +123,7 @@ mod tests {
             ("sending", "me", 50, None),
             ("sending", "other", 50, Some(Stage::Sending)),
             ("sending", "other", 100, Some(Stage::Unknown)),
-            ("sent", "other", 50, Some(Stage::Sent { sid: None })),
+            ("sent", "other", 50, Some(Stage::Sent { sid: None, provider: None })),
             ("refused", "other", 50, Some(Stage::Refused)),
             ("failed", "other", 50, Some(Stage::Failed)),
             ("unknown", "me", 50, Some(Stage::Unknown)),

@@ -10,10 +10,11 @@
 //! | the one HTTP client, its limits, the AWS SDK on top of it | [`http`], [`aws`] |
 //! | the one table; the send journal; counters | [`table`], [`journal`], [`limits`] |
 //! | E.164 numbers: countries, refused ranges, masking | [`phone`] |
-//! | sending a text: message, receipt, what can go wrong | [`sms`] |
+//! | sending a text: message, receipt, errors, routes, segments, the list of providers | [`sms`] |
+//! | bearer tokens | [`jwt`] |
 //! | requests that wait for a reply from a phone | [`pending`] |
 //! | links in mails: finding, judging, following | [`html`], [`link`] |
-//! | a vendor's wire: signatures, fields, errors | [`twilio`], [`mailgun`], [`auth0`] |
+//! | a vendor's wire: signatures, fields, errors | [`twilio`], [`mailgun`], [`auth0`], [`clickatell`], [`plivo`], [`vonage`] |
 //!
 //! Invariants. A vendor's module knows no other vendor. Nothing here knows a function. What came in counts only as
 //! [`verified::Verified`], which nothing but a vendor's signature check can make. The clock and the environment are read in
@@ -21,15 +22,18 @@
 
 pub mod auth0;
 pub mod aws;
+pub mod clickatell;
 pub mod config;
 pub mod html;
 pub mod http;
 pub mod journal;
+pub mod jwt;
 pub mod limits;
 pub mod link;
 pub mod mailgun;
 pub mod pending;
 pub mod phone;
+pub mod plivo;
 pub mod reply;
 pub mod request;
 pub mod runtime;
@@ -38,3 +42,4 @@ pub mod sms;
 pub mod table;
 pub mod twilio;
 pub mod verified;
+pub mod vonage;

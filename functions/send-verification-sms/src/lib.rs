@@ -196,17 +196,17 @@ impl App {
         // A text of an attempt before may still be answered: this one's failure does not make that one unsent.
         let failed = if doubt { Stage::Unknown } else { Stage::Failed };
         let body = if work.request.kind == Kind::Password { &self.password_text } else { &self.verification_text };
-        let sms = Outbound { to: &work.phone, body };
+        let sms = Outbound { to: &work.phone, from: None, body };
         let result = match self.messages.send(&sms, &self.twilio, now, request.remaining(RESERVE)).await {
             Ok(result) => result,
-            Err(failure) => {
+            Err(error) => {
                 self.settle(work, &failed, now).await;
-                return Err(failure.into());
+                return Err(Failure::from(error).into());
             }
         };
         Ok(match result {
             Ok(receipt) => {
-                let settled = self.settle(work, &Stage::Sent { sid: receipt.id.clone() }, now).await;
+                let settled = self.settle(work, &Stage::Sent { sid: receipt.id.clone(), provider: None }, now).await;
                 sent(receipt, settled)
             }
             Err(SendError::Refused { recipient: true, code }) => {
@@ -248,7 +248,7 @@ impl App {
             };
             earlier = match work.entry.stage(seen, now) {
                 None => return Ok(doubt),
-                Some(Stage::Sent { sid }) => return Err(Reply::empty(200, "duplicate").field("sid", sid)),
+                Some(Stage::Sent { sid, .. }) => return Err(Reply::empty(200, "duplicate").field("sid", sid)),
                 Some(Stage::Refused) => return Err(Reply::refused(406, "recipient_refused")),
                 Some(Stage::Sending) => None,
                 Some(stage @ (Stage::Failed | Stage::Unknown)) => Some((seen.clone(), stage)),

@@ -6,7 +6,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use sandbox::{Ports, Sandbox, lambda::Lambda, record, template::root, wire::client};
 use serde_json::Value;
 
-use crate::{RECEIVE, SEND, binary};
+use crate::{GATEWAY, RECEIVE, SEND, binary};
 
 fn read(name: &str) -> Value {
     serde_json::from_str(&fs::read_to_string(root().join("events").join(name)).unwrap()).unwrap()
@@ -26,8 +26,15 @@ async fn the_files_are_what_record_writes() {
 /// From what a container sees to this sandbox.
 fn moved(text: &str, sandbox: &Sandbox) -> String {
     let base = Ports::USUAL.base;
-    let servers =
-        [(10, sandbox.twilio.server()), (12, sandbox.auth0.server()), (20, sandbox.aws.dynamodb()), (21, sandbox.aws.secrets())];
+    let servers = [
+        (10, sandbox.twilio.server()),
+        (12, sandbox.auth0.server()),
+        (13, sandbox.clickatell.server()),
+        (14, sandbox.plivo.server()),
+        (15, sandbox.vonage.server()),
+        (20, sandbox.aws.dynamodb()),
+        (21, sandbox.aws.secrets()),
+    ];
     let moved = servers.iter().fold(text.to_owned(), |text, (offset, server)| {
         text.replace(&format!("http://host.docker.internal:{}", base + offset), &server.url())
     });
@@ -59,10 +66,12 @@ async fn run(sandbox: &Sandbox, name: &str) -> Lambda {
 /// Status and body.
 async fn invoke(sandbox: &Sandbox, lambda: &Lambda, event: &str) -> (u64, String) {
     let mut event = read(event);
-    let body = BASE64_STANDARD.decode(event["body"].as_str().unwrap()).unwrap();
-    let fields: Vec<_> = form_urlencoded::parse(&body).map(|(name, value)| (name, moved(&value, sandbox))).collect();
-    let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-    event["body"] = BASE64_STANDARD.encode(body).into();
+    if event["isBase64Encoded"] == true {
+        let body = BASE64_STANDARD.decode(event["body"].as_str().unwrap()).unwrap();
+        let fields: Vec<_> = form_urlencoded::parse(&body).map(|(name, value)| (name, moved(&value, sandbox))).collect();
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        event["body"] = BASE64_STANDARD.encode(body).into();
+    }
     let answer = lambda.invoke(event).await.unwrap();
     (answer["statusCode"].as_u64().unwrap(), answer["body"].as_str().unwrap().to_owned())
 }
@@ -87,6 +96,22 @@ async fn each_request_is_answered_as_its_name_says() {
     assert!(status == 200 && twiml.contains("Try again."), "{twiml}");
     assert_eq!(invoke(&sandbox, &send, "send-verification-sms-password.json").await, (200, String::new()));
     assert_eq!(texts(), [message("REG_SMS_BODY", SEND), message("PWD_SMS_BODY", SEND)]);
+}
+
+#[tokio::test]
+async fn each_request_of_auth0_is_answered_as_its_name_says() {
+    let sandbox = Sandbox::start().await;
+    let gateway = run(&sandbox, GATEWAY).await;
+    assert_eq!(invoke(&sandbox, &gateway, "sms-gateway-forged.json").await, (401, String::new()));
+    assert_eq!((sandbox.vonage.messages(), sandbox.aws.items().await), (vec![], vec![]));
+
+    let first = invoke(&sandbox, &gateway, "sms-gateway.json").await;
+    let messages = sandbox.vonage.messages();
+    assert_eq!((first.0, messages.len(), messages[0].to.as_str()), (200, 1, "+4520123456"));
+    let receipt: Value = serde_json::from_str(&first.1).unwrap();
+    assert_eq!((&receipt["provider"], receipt["id"].as_str()), (&"vonage".into(), Some(messages[0].id.as_str())));
+    assert_eq!(invoke(&sandbox, &gateway, "sms-gateway-action.json").await, first, "the same text to the same phone");
+    assert_eq!(sandbox.vonage.messages().len(), 1, "once");
 }
 
 #[tokio::test]

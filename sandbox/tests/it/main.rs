@@ -19,6 +19,7 @@ mod wire;
 
 const SEND: &str = "send-verification-sms";
 const RECEIVE: &str = "receive-confirmation-sms";
+const GATEWAY: &str = "sms-gateway";
 
 /// A function's binary; all are built once, before the first.
 async fn binary(function: &str) -> &'static Path {

@@ -138,7 +138,8 @@ fn readers(folder: &Path, file: &Path, text: &str) -> Vec<Reader> {
 
 /// `a::b::c` of every call `a::b::c(source...)`.
 fn calls(body: &str) -> Vec<&str> {
-    let before = body.match_indices("(source").map(|(at, _)| &body[..at]);
+    let passed = body.match_indices("(source").filter(|(at, found)| body[at + found.len()..].starts_with([',', ')']));
+    let before = passed.map(|(at, _)| &body[..at]);
     let paths =
         before.map(|text| &text[text.rfind(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':')).map_or(0, |at| at + 1)..]);
     paths.filter(|path| !path.is_empty()).collect()

@@ -47,8 +47,14 @@ impl E164 {
         &self.0
     }
 
-    fn digits(&self) -> &str {
+    /// The digits after the `+`: for providers that want them so.
+    pub fn digits(&self) -> &str {
         &self.0[1..]
+    }
+
+    /// The number without its last four digits: the range it lies in, as attackers walk through them.
+    pub fn range(&self) -> &str {
+        &self.0[..self.0.len() - 4]
     }
 
     /// The ISO 3166 region, by calling code and, where several regions share one, by the digits after it: `+1876…` is `JM`,

@@ -7,17 +7,16 @@
 use std::time::{Duration, SystemTime};
 
 use reqwest::Method;
-use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
+use reqwest::header::CONTENT_TYPE;
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 
 use super::{Credentials, is_sid};
 use crate::config::Source;
-use crate::http::{Answer, BaseUrl, Client, NoAnswer};
+use crate::http::{BaseUrl, Client};
 use crate::phone::E164;
-use crate::reply::Failure;
-use crate::secrets::Secret;
-use crate::sms::{Outbound, Receipt, SendError};
+use crate::secrets::{Secret, SecretError};
+use crate::sms::{self, Outbound, Receipt, SendError};
 
 const ANSWER_LIMIT: usize = 256 * 1024;
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -73,7 +72,7 @@ impl Messages {
         Self { client, base, sender }
     }
 
-    /// Sends a text, once; refused credentials are fetched anew and tried a second time. At most `within`.
+    /// Sends a text, once, within `within`; refused credentials are fetched anew and tried a second time.
     ///
     /// # Errors
     /// The outer error when the credentials cannot be had (nothing was sent), the inner one from Twilio's answer.
@@ -83,15 +82,14 @@ impl Messages {
         secret: &Secret<Credentials>,
         now: SystemTime,
         within: Duration,
-    ) -> Result<Result<Receipt, SendError>, Failure> {
-        let started = std::time::Instant::now();
-        let first = self.create(sms, &*secret.get(now).await?, TIMEOUT.min(within)).await;
-        if first == Err(SendError::Unauthorized)
-            && let Some(fresh) = secret.refresh(now).await?
-        {
-            return Ok(self.create(sms, &fresh, TIMEOUT.min(within.saturating_sub(started.elapsed()))).await);
-        }
-        Ok(first)
+    ) -> Result<Result<Receipt, SendError>, SecretError> {
+        sms::authorised(secret, now, TIMEOUT.min(within), async |credentials, within| self.create(sms, credentials, within).await)
+            .await
+    }
+
+    /// Opens a connection, during INIT.
+    pub async fn warm_up(&self) {
+        self.client.warm_up(Some(&self.base)).await;
     }
 
     async fn create(&self, sms: &Outbound<'_>, credentials: &Credentials, timeout: Duration) -> Result<Receipt, SendError> {
@@ -101,11 +99,21 @@ impl Messages {
         }
         let mut form = form_urlencoded::Serializer::new(String::new());
         form.append_pair("To", sms.to.reveal()).append_pair("Body", sms.body);
-        if let Some(number) = &self.sender.number {
-            form.append_pair("From", number.reveal());
-        }
-        if let Some(service) = &self.sender.service {
-            form.append_pair("MessagingServiceSid", service);
+        match sms.from {
+            Some(service) if is_sid(service, &["MG"]) => {
+                form.append_pair("MessagingServiceSid", service);
+            }
+            Some(from) => {
+                form.append_pair("From", from);
+            }
+            None => {
+                if let Some(number) = &self.sender.number {
+                    form.append_pair("From", number.reveal());
+                }
+                if let Some(service) = &self.sender.service {
+                    form.append_pair("MessagingServiceSid", service);
+                }
+            }
         }
         let (user, password) = match &credentials.api_key {
             Some((sid, secret)) => (sid.expose_secret(), secret.expose_secret()),
@@ -117,35 +125,21 @@ impl Messages {
             .basic_auth(user, Some(password))
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
             .body(form.finish());
-        match self.client.send(request, ANSWER_LIMIT, timeout).await {
-            Ok(answer) => judge(&answer),
-            Err(NoAnswer::NotSent(_)) => Err(SendError::Unavailable),
-            Err(NoAnswer::Unknown(_)) => Err(SendError::Unknown),
+        let answer = self.client.send(request, ANSWER_LIMIT, timeout).await?;
+        match answer.status {
+            // Accepted, whatever the body.
+            200..=299 => {
+                let created: Option<Created> = answer.json();
+                let (id, segments) = created.map_or((None, None), |created| (created.sid, created.num_segments));
+                Ok(Receipt {
+                    id: id.filter(|sid| is_sid(sid, &["SM", "MM"])),
+                    segments: segments.and_then(|text| text.parse().ok()),
+                })
+            }
+            _ => Err(sms::by_status(&answer, || {
+                let code = answer.json::<Refusal>().and_then(|refusal| refusal.code);
+                SendError::Refused { recipient: code.is_some_and(|code| RECIPIENT_CODES.contains(&code)), code }
+            })),
         }
-    }
-}
-
-fn judge(answer: &Answer) -> Result<Receipt, SendError> {
-    let code = || answer.json::<Refusal>().and_then(|refusal| refusal.code);
-    match answer.status {
-        // Accepted, whatever the body.
-        200..=299 => {
-            let created: Option<Created> = answer.json();
-            let (id, segments) = created.map_or((None, None), |created| (created.sid, created.num_segments));
-            Ok(Receipt { id: id.filter(|sid| is_sid(sid, &["SM", "MM"])), segments: segments.and_then(|text| text.parse().ok()) })
-        }
-        429 => {
-            let after = answer.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-            Err(SendError::RateLimited { after: after.map(Duration::from_secs) })
-        }
-        401 | 403 => Err(SendError::Unauthorized),
-        400..=499 => {
-            let code = code();
-            let recipient = code.is_some_and(|code| RECIPIENT_CODES.contains(&code));
-            Err(SendError::Refused { recipient, code })
-        }
-        503 => Err(SendError::Unavailable),
-        500..=599 => Err(SendError::Unknown),
-        _ => Err(SendError::Refused { recipient: false, code: None }),
     }
 }

@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "in a test, a panic is the report")]
 
 mod auth0;
+mod jwt;
 mod link;
 mod messages;
+mod providers;
 mod secrets;
 mod signatures;
 mod table;

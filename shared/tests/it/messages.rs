@@ -31,7 +31,7 @@ async fn setup() -> Setup {
 impl Setup {
     async fn send(&self, within: Duration) -> Result<Receipt, SendError> {
         let to: E164 = "+4512345678".parse().unwrap();
-        let sms = Outbound { to: &to, body: "Grüße" };
+        let sms = Outbound { to: &to, from: None, body: "Grüße" };
         self.messages.send(&sms, &self.secret, now(), within).await.unwrap()
     }
 }

@@ -123,8 +123,8 @@ async fn the_journal_through_its_stages() {
     assert!(table.update_all(vec![entry("third", 30).claim_again(&item)]).await.unwrap().is_some(), "moved meanwhile");
     first.settle(&table, &Stage::Failed).await.unwrap();
     assert_eq!(seen("third").await.1, Some(Stage::Sending), "the first is no longer its owner");
-    second.settle(&table, &Stage::Sent { sid: Some("SM1".to_owned()) }).await.unwrap();
-    assert_eq!(seen("third").await.1, Some(Stage::Sent { sid: Some("SM1".to_owned()) }));
+    second.settle(&table, &Stage::Sent { sid: Some("SM1".to_owned()), provider: None }).await.unwrap();
+    assert_eq!(seen("third").await.1, Some(Stage::Sent { sid: Some("SM1".to_owned()), provider: None }));
 }
 
 #[tokio::test]

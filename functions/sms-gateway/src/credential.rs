@@ -1,0 +1,94 @@
+//! Who may send: Auth0, by a signed token or a shared one.
+//!
+//! The legacy gateway signs an HS256 JWT with the connection's secret
+//! (<https://auth0.com/docs/authenticate/passwordless/authentication-methods/use-sms-gateway-passwordless>); an Action sends what we
+//! tell it to, a static bearer token.
+
+use std::time::SystemTime;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
+use base64::engine::DecodePaddingMode;
+use secrecy::{ExposeSecret as _, SecretSlice, SecretString};
+use shared::jwt::{self, Invalid};
+use shared::reply::Reply;
+use shared::request::Request;
+use shared::secrets::{self, Content, Keys, Secret};
+
+const BASE64URL: GeneralPurpose = GeneralPurpose::new(
+    &base64::alphabet::URL_SAFE,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// The `gateway` secret.
+pub(crate) struct Credentials {
+    jwt_keys: Vec<SecretSlice<u8>>,
+    bearer_token: Option<SecretString>,
+}
+
+impl Content for Credentials {
+    const NAME: &'static str = "gateway";
+
+    fn take(keys: &mut Keys) -> Option<Self> {
+        let encoded = keys.flag("jwt_secret_base64");
+        let bearer_token = keys.optional("bearer_token");
+        let current = if bearer_token.is_some() { keys.optional("jwt_secret") } else { keys.required("jwt_secret") };
+        let texts = [current, keys.optional("previous_jwt_secret")].into_iter().flatten();
+        let key = |text: SecretString| {
+            let bytes = if encoded { BASE64URL.decode(text.expose_secret()).ok()? } else { text.expose_secret().into() };
+            Some(SecretSlice::from(bytes))
+        };
+        let jwt_keys: Option<Vec<_>> = texts.map(key).collect();
+        Some(Self { jwt_keys: jwt_keys?, bearer_token })
+    }
+}
+
+/// Checks `Authorization`, fetching the secret anew once when it does not fit.
+///
+/// # Errors
+/// The answer: 401, or 503 if the secret cannot be had.
+pub(crate) async fn check(
+    request: &Request,
+    secret: &Secret<Credentials>,
+    expected: Option<&(String, String)>,
+    now: SystemTime,
+) -> Result<(), Reply> {
+    let header = request.header("authorization").unwrap_or_default();
+    let token = header.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token.trim());
+    let Some(token) = token.filter(|token| !token.is_empty()) else {
+        return Err(Reply::refused(401, "credential_missing"));
+    };
+    let judge = |credentials: &Credentials| judge(token, credentials, expected, now);
+    let first = judge(&*secret.get(now).await.map_err(super::unavailable)?);
+    let verdict = match first {
+        Err(Invalid::Signature) => match secret.refresh(now).await.map_err(super::unavailable)? {
+            Some(fresh) => judge(&fresh),
+            None => first,
+        },
+        _ => first,
+    };
+    verdict.map_err(|invalid| {
+        let outcome = if invalid == Invalid::Claims { "bad_claims" } else { "bad_credential" };
+        Reply::refused(401, outcome)
+    })
+}
+
+fn judge(
+    token: &str,
+    credentials: &Credentials,
+    expected: Option<&(String, String)>,
+    now: SystemTime,
+) -> Result<(), Invalid> {
+    if credentials.bearer_token.as_ref().is_some_and(|known| secrets::same(known.expose_secret(), token)) {
+        return Ok(());
+    }
+    let Some((audience, subject)) = expected else { return Err(Invalid::Signature) };
+    let mut verdict = Err(Invalid::Signature);
+    for key in &credentials.jwt_keys {
+        verdict = jwt::check_hs256(token, key.expose_secret(), audience, subject, now);
+        if verdict != Err(Invalid::Signature) {
+            break;
+        }
+    }
+    verdict
+}

@@ -1,0 +1,187 @@
+//! What is asked for, and in which order providers are tried.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use ring::digest;
+use serde::Deserialize;
+use shared::phone::E164;
+use shared::sms::Name;
+
+/// Who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// The legacy gateway of a passwordless connection: `{recipient, body, sender}`.
+    Legacy,
+    /// A custom phone provider Action: `{recipient, text, from, …}`.
+    Action,
+}
+
+/// A text to deliver. No `Debug`: it holds a code.
+pub(crate) struct Message {
+    pub(crate) shape: Shape,
+    pub(crate) to: E164,
+    pub(crate) body: String,
+    pub(crate) from: Option<String>,
+}
+
+/// Why a request body is refused, for the log and for the caller.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Wrong {
+    pub(crate) outcome: &'static str,
+    pub(crate) public: &'static str,
+}
+
+#[derive(Deserialize)]
+struct Body {
+    recipient: Option<String>,
+    body: Option<String>,
+    text: Option<String>,
+    sender: Option<String>,
+    from: Option<String>,
+}
+
+impl Message {
+    /// What makes it the same message when it comes again.
+    pub(crate) fn id(&self) -> String {
+        let hash = digest::digest(&digest::SHA256, format!("{}\n{}", self.to.reveal(), self.body).as_bytes());
+        hash.as_ref()[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// Reads a request body of either shape.
+pub(crate) fn read(body: &[u8]) -> Result<Message, Wrong> {
+    let malformed = |public| Wrong { outcome: "malformed_body", public };
+    let Ok(body) = serde_json::from_slice::<Body>(body) else {
+        return Err(malformed("the body must be a JSON object with recipient and body, or recipient and text"));
+    };
+    let (shape, text, from) = match (body.body, body.text) {
+        (Some(text), None) => (Shape::Legacy, text, body.sender),
+        (None, Some(text)) => (Shape::Action, text, body.from),
+        (Some(_), Some(_)) => return Err(malformed("body and text are the same thing; send one")),
+        (None, None) => return Err(malformed("body (or text) is missing")),
+    };
+    if text.trim().is_empty() || text.chars().count() > 1_600 {
+        return Err(malformed("the text must have 1 to 1600 characters"));
+    }
+    let Some(recipient) = body.recipient else { return Err(malformed("recipient is missing")) };
+    let to = number(&recipient).ok_or(Wrong {
+        outcome: "impossible_number",
+        public: "recipient must be an E.164 number such as +4512345678",
+    })?;
+    let from = from.map(|from| from.trim().to_owned()).filter(|from| !from.is_empty());
+    if from.as_deref().is_some_and(|from| !is_sender(from)) {
+        return Err(malformed("the sender must be a number or a name of at most 11 letters and digits"));
+    }
+    Ok(Message { shape, to, body: text, from: from.map(|from| number(&from).map_or(from, |number| number.reveal().to_owned())) })
+}
+
+/// A number as people write it, E.164 but for blanks and dashes (Auth0's own examples have blanks).
+fn number(text: &str) -> Option<E164> {
+    let digits: String = text.trim_matches(' ').chars().filter(|c| !matches!(c, ' ' | '-' | '.' | '(' | ')' | '/')).collect();
+    digits.parse().ok()
+}
+
+fn is_sender(text: &str) -> bool {
+    let named = text.len() <= 11 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b' ');
+    named || number(text).is_some()
+}
+
+/// A provider that failed three times within a minute goes to the end of the list for a minute; known to this instance only.
+#[derive(Debug, Default)]
+pub(crate) struct Avoidance(HashMap<Name, Vec<Instant>>);
+
+impl Avoidance {
+    const FAILURES: usize = 3;
+    const WINDOW: Duration = Duration::from_secs(60);
+
+    /// Notes how an attempt went.
+    pub(crate) fn note(&mut self, name: Name, healthy: bool, now: Instant) {
+        let failures = self.0.entry(name).or_default();
+        if healthy {
+            failures.clear();
+        } else {
+            failures.push(now);
+            let surplus = failures.len().saturating_sub(Self::FAILURES);
+            failures.drain(..surplus);
+        }
+    }
+
+    /// `route`, those that are failing last.
+    pub(crate) fn order(&self, route: &[Name], now: Instant) -> Vec<Name> {
+        let failing = |name: &Name| {
+            self.0.get(name).is_some_and(|failures| match failures.as_slice() {
+                [first, .., last] if failures.len() == Self::FAILURES => {
+                    last.duration_since(*first) < Self::WINDOW && now.duration_since(*last) < Self::WINDOW
+                }
+                _ => false,
+            })
+        };
+        let mut order = route.to_vec();
+        order.sort_by_key(failing);
+        order
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_shapes() {
+        let legacy = read(br#"{"recipient":"+1 399 999-1234","body":"code 1","sender":"+1 500 555 0006","req":{"ip":"::1"}}"#).ok().unwrap();
+        assert_eq!((legacy.shape, legacy.to.reveal(), legacy.body.as_str()), (Shape::Legacy, "+13999991234", "code 1"));
+        assert_eq!(legacy.from.as_deref(), Some("+15005550006"));
+        let action = read(br#"{"recipient":"+4512345678","text":"code 1","from":"ACME","code":"1","message_type":"text","language":"en"}"#);
+        let action = action.ok().unwrap();
+        assert_eq!((action.shape, action.from.as_deref()), (Shape::Action, Some("ACME")));
+        assert_ne!(legacy.id(), action.id());
+        assert!(read(br#"{"recipient":"+4512345678","text":"x","from":null}"#).is_ok());
+    }
+
+    #[test]
+    fn malformed() {
+        for (body, outcome) in [
+            ("", "malformed_body"),
+            ("[]", "malformed_body"),
+            ("null", "malformed_body"),
+            (r#"{"recipient":"+4512345678"}"#, "malformed_body"),
+            (r#"{"body":"x"}"#, "malformed_body"),
+            (r#"{"recipient":"+4512345678","body":"x","text":"y"}"#, "malformed_body"),
+            (r#"{"recipient":"+4512345678","body":" "}"#, "malformed_body"),
+            (r#"{"recipient":4512345678,"body":"x"}"#, "malformed_body"),
+            (r#"{"recipient":"+4512345678","body":"x","sender":"a\r\nb"}"#, "malformed_body"),
+            (r#"{"recipient":"+4512345678","body":"x","body":"y"}"#, "malformed_body"),
+            (r#"{"recipient":"4512345678","body":"x"}"#, "impossible_number"),
+            (r#"{"recipient":"+45","body":"x"}"#, "impossible_number"),
+            (r#"{"recipient":"+0123456789","body":"x"}"#, "impossible_number"),
+            (r#"{"recipient":"+4512345678;ext=1","body":"x"}"#, "impossible_number"),
+            ("{\"recipient\":\"\u{202e}+4512345678\",\"body\":\"x\"}", "impossible_number"),
+            ("{\"recipient\":\"+4512345678\\n\",\"body\":\"x\"}", "impossible_number"),
+        ] {
+            assert_eq!(read(body.as_bytes()).err().map(|wrong| wrong.outcome), Some(outcome), "{body}");
+        }
+        let long = format!(r#"{{"recipient":"+4512345678","body":"{}"}}"#, "x".repeat(1_601));
+        assert!(read(long.as_bytes()).is_err());
+    }
+
+    #[test]
+    fn failing_providers_go_last_for_a_minute() {
+        let route = [Name::Vonage, Name::Twilio];
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut avoidance = Avoidance::default();
+        avoidance.note(Name::Vonage, false, at(0));
+        avoidance.note(Name::Vonage, false, at(1));
+        assert_eq!(avoidance.order(&route, at(1)), route);
+        avoidance.note(Name::Vonage, false, at(2));
+        assert_eq!(avoidance.order(&route, at(2)), [Name::Twilio, Name::Vonage]);
+        assert_eq!(avoidance.order(&route, at(61)), [Name::Twilio, Name::Vonage]);
+        assert_eq!(avoidance.order(&route, at(62)), route);
+        avoidance.note(Name::Vonage, false, at(63));
+        assert_eq!(avoidance.order(&route, at(63)), route, "three, but not within a minute");
+        avoidance.note(Name::Vonage, true, at(64));
+        avoidance.note(Name::Vonage, false, at(64));
+        assert_eq!(avoidance.order(&route, at(64)), route);
+    }
+}

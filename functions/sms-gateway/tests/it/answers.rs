@@ -1,0 +1,152 @@
+//! What is asked and what is answered when all is well, or the request is not right.
+
+use serde_json::{Value, json};
+
+use crate::scene::{BEARER, PHONE, Scene, TEXT, token};
+
+#[tokio::test]
+async fn a_code_of_the_legacy_gateway_is_sent_and_answered_with_its_receipt() {
+    let scene = Scene::through("twilio").await;
+    let request = json!({
+        "recipient": "+45 2030 4050", "body": TEXT, "sender": "+1 500 555 0006",
+        "req": { "ip": "203.0.113.7", "user-agent": "Mozilla/5.0" },
+    });
+    let answer = scene.post(&request).await;
+    let [message] = &scene.sandbox.twilio.messages()[..] else { panic!("one text") };
+    assert_eq!((message.to.as_str(), message.from.as_str(), message.body.as_str()), (PHONE, "+15005550006", TEXT));
+    assert_eq!((answer.status, answer.body), (200, json!({ "provider": "twilio", "id": message.sid })));
+    let line = scene.logged("sent").await;
+    assert_eq!((&line["phone"], &line["provider"], &line["sid"]), (&json!("+45••••4050"), &json!("twilio"), &json!(message.sid)));
+    assert_eq!((&line["SmsSent"], &line["SmsSegments"], &line["segments"]), (&json!(1), &json!(1), &json!(1)));
+}
+
+#[tokio::test]
+async fn a_code_of_an_action_is_sent_with_the_static_token() {
+    let scene = Scene::through("twilio").await;
+    let request = json!({
+        "recipient": PHONE, "text": TEXT, "from": "+15005550006", "code": "27182818", "message_type": "text", "language": "en",
+        "action": "second-factor-authenticator",
+    });
+    let answer = scene.post_as(Some(&format!("Bearer {BEARER}")), &request).await;
+    assert_eq!((answer.status, answer.provider(), scene.texts()), (200, "twilio", [1, 0, 0, 0]));
+}
+
+#[tokio::test]
+async fn body_and_credential_go_in_any_pair() {
+    let scene = Scene::through("twilio").await;
+    let (legacy, action) = (json!({ "recipient": PHONE, "body": TEXT }), json!({ "recipient": "+4520304051", "text": TEXT }));
+    for (authorization, body) in [(format!("bearer  {BEARER}"), legacy), (format!("BEARER {}", token(&json!({}))), action)] {
+        assert_eq!(scene.post_as(Some(&authorization), &body).await.status, 200);
+    }
+    assert_eq!(scene.texts(), [2, 0, 0, 0]);
+}
+
+#[tokio::test]
+async fn a_long_text_is_counted_in_segments() {
+    let scene = Scene::through("twilio").await;
+    scene.send(PHONE, &"ж".repeat(71)).await;
+    assert_eq!(scene.logged("sent").await["SmsSegments"], 2);
+}
+
+#[tokio::test]
+async fn what_is_not_a_json_post_to_the_root_is_refused_before_anything_else() {
+    let scene = Scene::through("twilio").await;
+    let json = ("content-type", "application/json");
+    let body = || json!({ "recipient": PHONE, "body": TEXT }).to_string();
+    for (method, path, headers, body, status) in [
+        ("POST", "sms", &[json][..], body(), 404),
+        ("GET", "elsewhere", &[json], String::new(), 404),
+        ("GET", "", &[json], String::new(), 405),
+        ("PUT", "", &[json], body(), 405),
+        ("POST", "", &[], body(), 415),
+        ("POST", "", &[("content-type", "application/x-www-form-urlencoded")], "recipient=%2B45".to_owned(), 415),
+        ("POST", "", &[("content-type", "text/plain")], body(), 415),
+        ("POST", "", &[json], " ".repeat(1024 * 1024 + 1), 413),
+        ("POST", "", &[("content-type", "Application/JSON; charset=utf-8")], body(), 401),
+    ] {
+        let answer = scene.request(method, path, headers, body).await;
+        assert_eq!((answer.status, answer.body), (status, Value::Null), "{method} /{path}");
+        assert_eq!(answer.allow.as_deref(), (status == 405).then_some("POST"));
+    }
+    scene.untouched();
+}
+
+#[tokio::test]
+async fn malformed_bodies_are_400_in_words_of_our_own() {
+    let scene = Scene::through("twilio").await;
+    let authorization = format!("Bearer {}", token(&json!({})));
+    let headers = [("content-type", "application/json"), ("authorization", &authorization)];
+    scene.mark("zebrafinch");
+    scene.mark("20304050");
+    for body in [
+        String::new(),
+        "zebrafinch".to_owned(),
+        "[]".to_owned(),
+        "null".to_owned(),
+        r#"{"recipient":"+4520304050","body":"zebrafinch""#.to_owned(),
+        r#"{"recipient":"+4520304050","body":"zebrafinch","body":"x"}"#.to_owned(),
+        json!({ "recipient": PHONE }).to_string(),
+        json!({ "body": "zebrafinch" }).to_string(),
+        json!({ "recipient": null, "text": "zebrafinch" }).to_string(),
+        json!({ "recipient": PHONE, "body": "zebrafinch", "text": "zebrafinch" }).to_string(),
+        json!({ "recipient": PHONE, "body": "" }).to_string(),
+        json!({ "recipient": PHONE, "body": "x".repeat(1_601) }).to_string(),
+        json!({ "recipient": [PHONE], "body": "zebrafinch" }).to_string(),
+        json!({ "recipient": PHONE, "body": "x", "sender": "zebra\r\nfinch" }).to_string(),
+        json!({ "recipient": PHONE, "body": "x", "sender": "https://zebrafinch.example" }).to_string(),
+        json!({ "recipient": "20304050", "body": "zebrafinch" }).to_string(),
+        json!({ "recipient": "+45", "body": "zebrafinch" }).to_string(),
+        json!({ "recipient": "+020304050", "body": "zebrafinch" }).to_string(),
+        json!({ "recipient": "+4520304050,+4520304051", "body": "zebrafinch" }).to_string(),
+        json!({ "recipient": "+4520304050;phone-context=AA", "body": "zebrafinch" }).to_string(),
+        json!({ "recipient": "\u{202e}+4520304050", "body": "zebrafinch" }).to_string(),
+        json!({ "recipient": "+４５20304050", "body": "zebrafinch" }).to_string(),
+        json!({ "recipient": "+452030405020304050", "body": "zebrafinch" }).to_string(),
+    ] {
+        let answer = scene.request("POST", "", &headers, body.clone()).await;
+        assert_eq!(answer.status, 400, "{body}");
+        assert!(answer.body["error"].as_str().is_some_and(|error| !error.is_empty()), "{body}: {answer:?}");
+    }
+    for outcome in ["malformed_body", "impossible_number"] {
+        scene.logged(outcome).await;
+    }
+    scene.untouched();
+}
+
+#[tokio::test]
+async fn hostile_events_are_answered_and_the_process_lives() {
+    let scene = Scene::through("twilio").await;
+    let event = |body: &str, base64: bool| {
+        json!({
+            "rawPath": "/", "rawQueryString": "", "body": body, "isBase64Encoded": base64,
+            "headers": { "content-type": "application/json", "authorization": format!("Bearer {}", token(&json!({}))) },
+            "requestContext": { "domainName": "x.example", "http": { "method": "POST" } },
+        })
+    };
+    let deep = "[".repeat(100_000);
+    for (event, status) in [
+        (Value::Null, 400),
+        (json!({ "source": "aws.events" }), 400),
+        (event("!", true), 400),
+        (event("/w==", true), 400),
+        (event(&deep, false), 400),
+        (event(&format!("{{\"recipient\":\"{PHONE}\",\"req\":{deep}"), false), 400),
+        (event("{\"recipient\":\"\\ud800\",\"body\":\"x\"}", false), 400),
+    ] {
+        assert_eq!(scene.lambda.invoke(event).await.unwrap()["statusCode"], status);
+    }
+    assert_eq!(scene.send(PHONE, TEXT).await.status, 200);
+    assert!(scene.lambda.exits().is_empty());
+}
+
+#[tokio::test]
+async fn every_item_written_expires() {
+    let scene = Scene::through("twilio").await;
+    assert_eq!(scene.send(PHONE, TEXT).await.status, 200);
+    let (items, now) = (scene.items("").await, sandbox::now().as_secs());
+    assert_eq!(items.len(), 4, "a journal entry, three counters: {items:#?}");
+    for item in items {
+        assert!(crate::scene::number(&item["expires_at"]) > now, "{item}");
+        assert!(!item.to_string().contains("27182818"), "{item}");
+    }
+}

@@ -1,0 +1,14 @@
+//! The built binary as a black box: requests go in at its Function URL, and answer, texts, table and log are looked at.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod answers;
+mod canary;
+mod crashes;
+mod credentials;
+mod failover;
+mod faults;
+mod limits;
+mod outages;
+mod scene;
+mod settings;
+mod twice;

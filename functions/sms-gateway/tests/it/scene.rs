@@ -1,0 +1,306 @@
+//! A sandbox with the function running in it, and the questions every test asks.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64URL;
+use ring::hmac;
+use sandbox::lambda::Lambda;
+use sandbox::wire::{Fault, Faults, Server};
+use sandbox::{Sandbox, clickatell, plivo, twilio, vonage};
+use serde_json::{Value, json};
+
+pub(crate) const FUNCTION: &str = "sms-gateway";
+pub(crate) const PHONE: &str = "+4520304050";
+pub(crate) const OTHER_PHONE: &str = "+4531415161";
+pub(crate) const TEXT: &str = "Your verification code is: 27182818";
+pub(crate) const OTHER_TEXT: &str = "Your verification code is: 31415926";
+pub(crate) const JWT_SECRET: &str = "a-gateway-secret-of-32-bytes-and-more";
+pub(crate) const BEARER: &str = "a-static-bearer-token-for-the-action";
+pub(crate) const AUDIENCE: &str = "urn:MySmsGateway";
+pub(crate) const SUBJECT: &str = "urn:Auth0";
+pub(crate) const PROVIDERS: [&str; 4] = ["twilio", "clickatell", "plivo", "vonage"];
+
+/// Whatever a provider says, these are not repeated.
+const SECRETS: [&str; 11] = [
+    JWT_SECRET,
+    BEARER,
+    twilio::ACCOUNT_SID,
+    twilio::AUTH_TOKEN,
+    clickatell::API_KEY,
+    clickatell::USER,
+    clickatell::PASSWORD,
+    plivo::AUTH_ID,
+    plivo::AUTH_TOKEN,
+    vonage::API_KEY,
+    vonage::API_SECRET,
+];
+
+pub(crate) type Override<'a> = (&'a str, Option<&'a str>);
+
+/// What came back.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    /// The body as JSON, `Null` if there is none.
+    pub(crate) body: Value,
+    pub(crate) allow: Option<String>,
+}
+
+impl Answer {
+    /// A receipt's provider.
+    pub(crate) fn provider(&self) -> &str {
+        self.body["provider"].as_str().unwrap_or_default()
+    }
+}
+
+/// When it ends, no number, text, token or secret of the test may be in anything that was written, at the most talkative level.
+pub(crate) struct Scene {
+    pub(crate) lambda: Lambda,
+    pub(crate) sandbox: Sandbox,
+    markers: Mutex<BTreeSet<String>>,
+}
+
+impl Scene {
+    pub(crate) async fn with(overrides: &[Override<'_>]) -> Self {
+        Self::on(Sandbox::start().await, 1, overrides).await
+    }
+
+    /// Everything goes through these, in this order.
+    pub(crate) async fn through(route: &str) -> Self {
+        Self::with(&[("SMS_ROUTES", Some(&format!("*={route}")))]).await
+    }
+
+    /// With a function that Lambda ends after `timeout`: leases and waits end sooner.
+    pub(crate) async fn hurried(timeout: Duration, route: &str) -> Self {
+        let mut sandbox = Sandbox::start().await;
+        sandbox.set_timeout(timeout);
+        Self::on(sandbox, 1, &[("SMS_ROUTES", Some(&format!("*={route}")))]).await
+    }
+
+    pub(crate) async fn on(sandbox: Sandbox, instances: usize, overrides: &[Override<'_>]) -> Self {
+        sandbox.aws.set_secret("switchboard/gateway", &json!({ "jwt_secret": JWT_SECRET, "bearer_token": BEARER }));
+        let usual = [("LOG_LEVEL", Some("trace")), ("GATEWAY_AUDIENCE", Some(AUDIENCE)), ("GATEWAY_SUBJECT", Some(SUBJECT))];
+        let binary = Path::new(env!("CARGO_BIN_EXE_sms-gateway"));
+        let lambda = sandbox.run_with(FUNCTION, binary, instances, &[&usual, overrides].concat()).await;
+        lambda.wait_ready().await.unwrap();
+        let scene = Self { lambda, sandbox, markers: Mutex::default() };
+        for secret in SECRETS {
+            scene.mark(secret);
+        }
+        scene
+    }
+
+    /// This must never be written or answered.
+    pub(crate) fn mark(&self, marker: &str) {
+        self.markers.lock().unwrap().insert(marker.to_owned());
+    }
+
+    /// Neither the whole, nor its digits, nor those without a calling code.
+    fn mark_content(&self, text: &str) {
+        let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+        // Digits of a thousand numbers would be found in ids by chance.
+        if digits.len() >= 8 && self.markers.lock().unwrap().len() < 100 {
+            self.mark(text);
+            self.mark(&digits);
+            self.mark(&digits[digits.len() - 8..]);
+        }
+    }
+
+    pub(crate) fn assert_unmarked(&self, said: &str) {
+        for marker in &*self.markers.lock().unwrap() {
+            assert!(!said.contains(marker.as_str()), "{marker} in {said}");
+        }
+    }
+
+    pub(crate) fn server(&self, provider: &str) -> &Server {
+        match provider {
+            "twilio" => self.sandbox.twilio.server(),
+            "clickatell" => self.sandbox.clickatell.server(),
+            "plivo" => self.sandbox.plivo.server(),
+            "vonage" => self.sandbox.vonage.server(),
+            other => panic!("{other} is no provider"),
+        }
+    }
+
+    pub(crate) fn faults(&self, provider: &str) -> &Faults {
+        self.server(provider).faults()
+    }
+
+    pub(crate) fn dynamodb(&self) -> &Faults {
+        self.sandbox.aws.dynamodb().faults()
+    }
+
+    pub(crate) fn secrets(&self) -> &Faults {
+        self.sandbox.aws.secrets().faults()
+    }
+
+    /// How often the providers were asked, in the order of [`PROVIDERS`].
+    pub(crate) fn asked(&self) -> [usize; 4] {
+        PROVIDERS.map(|provider| self.server(provider).exchanges().len())
+    }
+
+    /// How many texts each of them took.
+    pub(crate) fn texts(&self) -> [usize; 4] {
+        let sandbox = &self.sandbox;
+        [
+            sandbox.twilio.messages().len(),
+            sandbox.clickatell.messages().len(),
+            sandbox.plivo.messages().len(),
+            sandbox.vonage.messages().len(),
+        ]
+    }
+
+    /// No provider was called and the table not touched.
+    pub(crate) fn untouched(&self) {
+        assert_eq!(self.asked(), [0; 4]);
+        assert!(self.sandbox.aws.dynamodb().exchanges().is_empty());
+    }
+
+    /// How often a secret was fetched.
+    pub(crate) fn fetched(&self, secret: &str) -> usize {
+        let asked_for = |body: &[u8]| serde_json::from_slice::<Value>(body).unwrap()["SecretId"] == format!("switchboard/{secret}");
+        self.sandbox.aws.secrets().exchanges().iter().filter(|exchange| asked_for(&exchange.request)).count()
+    }
+
+    /// A code as Auth0's legacy gateway posts it.
+    pub(crate) async fn send(&self, to: &str, text: &str) -> Answer {
+        self.post(&json!({ "recipient": to, "body": text, "sender": "+15005550006" })).await
+    }
+
+    /// A body with a good token.
+    pub(crate) async fn post(&self, body: &Value) -> Answer {
+        self.post_as(Some(&format!("Bearer {}", token(&json!({})))), body).await
+    }
+
+    pub(crate) async fn post_as(&self, authorization: Option<&str>, body: &Value) -> Answer {
+        for value in ["recipient", "body", "text"].iter().filter_map(|name| body[name].as_str()) {
+            self.mark_content(value);
+        }
+        let headers: Vec<_> = authorization.map(|value| ("authorization", value)).into_iter().collect();
+        self.request("POST", "", &[&headers[..], &[("content-type", "application/json")]].concat(), body.to_string()).await
+    }
+
+    /// Any request to the Function URL, `path` without its leading slash.
+    pub(crate) async fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: String) -> Answer {
+        let url = format!("{}{path}", self.lambda.url());
+        let mut request = sandbox::wire::client().request(method.parse().unwrap(), url).body(body);
+        for (name, value) in headers {
+            if *name == "authorization" {
+                value.split_whitespace().skip(1).filter(|token| token.len() > 8).for_each(|token| self.mark(token));
+            }
+            request = request.header(*name, *value);
+        }
+        let answer = request.send().await.unwrap();
+        let allow = answer.headers().get("allow").map(|value| value.to_str().unwrap().to_owned());
+        let status = answer.status().as_u16();
+        let text = answer.text().await.unwrap();
+        self.assert_unmarked(&text);
+        Answer { status, body: if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap() }, allow }
+    }
+
+    /// The same code `n` times at once.
+    pub(crate) async fn send_together(self: &Arc<Self>, sends: Vec<(String, String)>) -> Vec<Answer> {
+        let mut sending = tokio::task::JoinSet::new();
+        for (to, text) in sends {
+            let scene = Arc::clone(self);
+            sending.spawn(async move { scene.send(&to, &text).await });
+        }
+        sending.join_all().await
+    }
+
+    /// Waits until a provider was asked `n` times; it may still be thinking.
+    pub(crate) async fn wait_asked(&self, provider: &str, n: usize) {
+        wait_exchanges(self.server(provider), n).await;
+    }
+
+    /// The items whose `pk` begins so.
+    pub(crate) async fn items(&self, prefix: &str) -> Vec<Value> {
+        let all = self.sandbox.aws.items().await;
+        all.into_iter().filter(|item| item["pk"]["S"].as_str().is_some_and(|pk| pk.starts_with(prefix))).collect()
+    }
+
+    /// The counts of a limit, of every hour the test saw (nearly always one).
+    pub(crate) async fn counted(&self, counter: &str) -> Vec<u64> {
+        self.items(counter).await.iter().map(|item| number(&item["hits"])).collect()
+    }
+
+    /// What the journal says of the one text there was.
+    pub(crate) async fn stage(&self) -> String {
+        let items = self.items("sent#").await;
+        assert_eq!(items.len(), 1, "{items:#?}");
+        items[0]["stage"]["S"].as_str().unwrap().to_owned()
+    }
+
+    /// The first log line with this outcome.
+    pub(crate) async fn logged(&self, outcome: &str) -> Value {
+        let marked = format!("\"outcome\":\"{outcome}\"");
+        serde_json::from_str(&self.lambda.wait_log(|line| line.contains(&marked)).await).unwrap()
+    }
+
+    pub(crate) async fn kill(&self) {
+        let exits = self.lambda.exits().len();
+        self.lambda.kill(self.lambda.pids()[0]).await;
+        self.lambda.wait_exits(exits + 1).await;
+    }
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        for line in [self.lambda.log(), self.lambda.errors()].concat() {
+            let mut line: Value = serde_json::from_str(&line).unwrap();
+            line["_aws"] = Value::Null; // its milliseconds are digits by chance
+            self.assert_unmarked(&line.to_string());
+        }
+    }
+}
+
+/// A good token of the gateway's connection, with these claims over the usual ones; `null` takes one away.
+pub(crate) fn token(claims: &Value) -> String {
+    jwt(&json!({ "alg": "HS256", "typ": "JWT" }), claims, JWT_SECRET.as_bytes())
+}
+
+pub(crate) fn jwt(header: &Value, claims: &Value, key: &[u8]) -> String {
+    let mut all = json!({ "aud": AUDIENCE, "sub": SUBJECT, "iat": sandbox::now().as_secs() });
+    for (name, value) in claims.as_object().unwrap() {
+        all[name] = value.clone();
+    }
+    all.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+    signed(&format!("{}.{}", part(header), part(&all)), hmac::HMAC_SHA256, key)
+}
+
+pub(crate) fn signed(text: &str, algorithm: hmac::Algorithm, key: &[u8]) -> String {
+    format!("{text}.{}", BASE64URL.encode(hmac::sign(&hmac::Key::new(algorithm, key), text.as_bytes())))
+}
+
+pub(crate) fn part(value: &Value) -> String {
+    BASE64URL.encode(value.to_string())
+}
+
+pub(crate) async fn wait_exchanges(server: &Server, n: usize) {
+    let enough = async {
+        while server.exchanges().len() < n {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), enough).await.expect("the request arrives");
+}
+
+/// A whole number in `DynamoDB` JSON.
+pub(crate) fn number(value: &Value) -> u64 {
+    value["N"].as_str().unwrap().parse().unwrap()
+}
+
+pub(crate) fn status(status: u16) -> Fault {
+    says(status, "")
+}
+
+pub(crate) fn says(status: u16, body: impl Into<String>) -> Fault {
+    Fault::Answer { status, headers: vec![], body: body.into() }
+}

@@ -1,0 +1,89 @@
+//! What the simulators of Clickatell, Plivo and Vonage have in common: an account with the texts it took, and how a request is read.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+};
+
+use axum::{
+    Extension, Router,
+    extract::OriginalUri,
+    http::{HeaderMap, HeaderName, Method, StatusCode},
+};
+
+use crate::wire::Complaints;
+
+/// A text that a provider took.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// The recipient, E.164; on the wire it has no plus.
+    pub to: String,
+    /// The sender as given; empty if none was.
+    pub from: String,
+    /// The text.
+    pub text: String,
+    /// What the provider calls it.
+    pub id: String,
+}
+
+/// The state behind a simulator.
+pub(crate) struct Account {
+    /// The key, token or password that opens it.
+    pub(crate) secret: String,
+    pub(crate) sent: Vec<Sent>,
+    /// What is answered to texts to a number, E.164; codes are the provider's.
+    pub(crate) refusals: HashMap<String, u32>,
+}
+
+pub(crate) type Shared = Arc<Mutex<Account>>;
+
+impl Account {
+    pub(crate) fn open(secret: &str) -> Shared {
+        Arc::new(Mutex::new(Self { secret: secret.to_owned(), sent: vec![], refusals: HashMap::new() }))
+    }
+
+    /// Takes a text to these digits.
+    pub(crate) fn take(&mut self, to: &str, from: &str, text: &str, id: &str) {
+        self.sent.push(Sent { to: format!("+{to}"), from: from.to_owned(), text: text.to_owned(), id: id.to_owned() });
+    }
+
+    /// What is answered to texts to these digits, if they are not taken.
+    pub(crate) fn refusal(&self, to: &str) -> Option<u32> {
+        self.refusals.get(&format!("+{to}")).copied()
+    }
+}
+
+/// The routes, and complaints about requests to any other.
+pub(crate) fn router(vendor: &'static str, routes: Router<Shared>, account: &Shared) -> Router {
+    let unknown = move |Extension(complaints): Extension<Complaints>, method: Method, OriginalUri(uri): OriginalUri| async move {
+        complaints.add(format!("{vendor}: {method} {uri} is not simulated"));
+        StatusCode::NOT_IMPLEMENTED
+    };
+    routes.fallback(unknown).method_not_allowed_fallback(unknown).with_state(Arc::clone(account))
+}
+
+/// The header's value, or nothing.
+pub(crate) fn header(headers: &HeaderMap, name: HeaderName) -> &str {
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+/// A form's fields; the error names the first that is not in `known` or comes twice.
+pub(crate) fn form(body: &[u8], known: &[&str]) -> Result<HashMap<String, String>, String> {
+    let mut fields = HashMap::new();
+    for (name, value) in form_urlencoded::parse(body).into_owned() {
+        if !known.contains(&name.as_str()) || fields.insert(name.clone(), value).is_some() {
+            return Err(format!("unknown or repeated field {name}"));
+        }
+    }
+    Ok(fields)
+}
+
+/// 7 to 15 digits with the country code, without a plus.
+pub(crate) fn is_number(text: &str) -> bool {
+    (7..=15).contains(&text.len()) && !text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// A number, or a name of at most 11 letters and digits.
+pub(crate) fn is_sender(text: &str) -> bool {
+    is_number(text) || (1..=11).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b' ')
+}

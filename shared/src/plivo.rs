@@ -1,0 +1,109 @@
+//! Plivo: `POST /v1/Account/{auth_id}/Message/` (<https://www.plivo.com/docs/messaging/api/message/>), JSON, Basic authentication.
+//!
+//! A 2xx means accepted, whatever its body. Errors have no numeric code, so that only an `invalid_number` in the answer tells
+//! that it is about the recipient.
+
+use std::time::{Duration, SystemTime};
+
+use reqwest::Method;
+use reqwest::header::CONTENT_TYPE;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::config::Source;
+use crate::http::{BaseUrl, Client};
+use crate::secrets::{Content, Keys, Secret, SecretError};
+use crate::sms::{self, Outbound, Receipt, SendError};
+
+const ANSWER_LIMIT: usize = 64 * 1024;
+
+/// The `plivo` secret.
+#[derive(Debug)]
+pub struct Credentials {
+    auth_id: SecretString,
+    auth_token: SecretString,
+}
+
+impl Content for Credentials {
+    const NAME: &'static str = "plivo";
+
+    fn take(keys: &mut Keys) -> Option<Self> {
+        let (auth_id, auth_token) = (keys.required("auth_id"), keys.required("auth_token"));
+        Some(Self { auth_id: auth_id?, auth_token: auth_token? })
+    }
+}
+
+/// Plivo as an SMS provider.
+pub struct Plivo {
+    client: Client,
+    base: BaseUrl,
+    secret: Secret<Credentials>,
+}
+
+#[derive(Deserialize)]
+struct Queued {
+    #[serde(default)]
+    message_uuid: Vec<String>,
+    #[serde(default)]
+    invalid_number: Vec<String>,
+}
+
+impl Plivo {
+    /// Reads `PLIVO_URL`.
+    pub fn base(source: &mut Source<'_>) -> Option<BaseUrl> {
+        source.base_url("PLIVO_URL", Some("https://api.plivo.com"))
+    }
+
+    /// The provider at `base`.
+    pub fn new(client: Client, base: BaseUrl, secret: Secret<Credentials>) -> Self {
+        Self { client, base, secret }
+    }
+
+    /// Sends a text within `within`. It is kept out of Plivo's log (`log: "false"`), since it may be a one-time code.
+    ///
+    /// # Errors
+    /// The outer error when the credentials cannot be had (nothing was sent), the inner one from Plivo's answer.
+    pub async fn send(
+        &self,
+        sms: &Outbound<'_>,
+        now: SystemTime,
+        within: Duration,
+    ) -> Result<Result<Receipt, SendError>, SecretError> {
+        sms::authorised(&self.secret, now, within, async |credentials, within| self.create(sms, credentials, within).await).await
+    }
+
+    /// Fetches the credentials and opens a connection, during INIT.
+    pub async fn warm_up(&self, now: SystemTime) {
+        let _later = tokio::join!(self.secret.get(now), self.client.warm_up(Some(&self.base)));
+    }
+
+    async fn create(&self, sms: &Outbound<'_>, credentials: &Credentials, within: Duration) -> Result<Receipt, SendError> {
+        let auth_id = credentials.auth_id.expose_secret();
+        if auth_id.is_empty() || !auth_id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            return Err(SendError::Unauthorized);
+        }
+        let Some(from) = sms.from else { return Err(SendError::Refused { recipient: false, code: None }) };
+        let body = json!({
+            "src": from.trim_start_matches('+'), "dst": sms.to.digits(), "text": sms.body, "type": "sms", "log": "false",
+        });
+        let request = self
+            .client
+            .request(Method::POST, self.base.join(&format!("v1/Account/{auth_id}/Message/")))
+            .basic_auth(auth_id, Some(credentials.auth_token.expose_secret()))
+            .header(CONTENT_TYPE, "application/json")
+            .body(body.to_string());
+        let answer = self.client.send(request, ANSWER_LIMIT, within).await?;
+        match answer.status {
+            200..=299 => match answer.json::<Queued>() {
+                Some(queued) if queued.message_uuid.is_empty() && !queued.invalid_number.is_empty() => {
+                    Err(SendError::Refused { recipient: true, code: None })
+                }
+                queued => {
+                    Ok(Receipt { id: queued.and_then(|queued| queued.message_uuid.into_iter().next()), segments: None })
+                }
+            },
+            _ => Err(sms::by_status(&answer, || SendError::Refused { recipient: false, code: None })),
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! The providers: one variant each.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::{Duration, SystemTime};
+
+use super::{Outbound, Receipt, SendError, segments};
+use crate::clickatell::Clickatell;
+use crate::config::Source;
+use crate::http::{BaseUrl, Client};
+use crate::plivo::Plivo;
+use crate::secrets::{Secret, SecretError};
+use crate::twilio::{self, messages};
+use crate::vonage::Vonage;
+
+/// A provider's name in settings, answers and logs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Name {
+    /// Twilio's Messages resource.
+    Twilio,
+    /// Clickatell.
+    Clickatell,
+    /// Plivo.
+    Plivo,
+    /// Vonage's SMS API.
+    Vonage,
+    /// No provider: the masked text goes to the log, for trials.
+    Log,
+}
+
+impl Name {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Twilio, Self::Clickatell, Self::Plivo, Self::Vonage, Self::Log];
+
+    /// As written in settings.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Twilio => "twilio",
+            Self::Clickatell => "clickatell",
+            Self::Plivo => "plivo",
+            Self::Vonage => "vonage",
+            Self::Log => "log",
+        }
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+impl FromStr for Name {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        Self::ALL.into_iter().find(|name| name.word() == text).ok_or(())
+    }
+}
+
+/// The settings of the providers in use: where each is, and its secret's id.
+#[derive(Debug, Default)]
+pub struct Providers {
+    twilio: Option<(BaseUrl, String)>,
+    clickatell: Option<(Option<BaseUrl>, String)>,
+    plivo: Option<(BaseUrl, String)>,
+    vonage: Option<(BaseUrl, String)>,
+}
+
+impl Providers {
+    /// Reads base URL and secret of each provider in `used`; others need neither.
+    pub fn read(source: &mut Source<'_>, used: &[Name]) -> Self {
+        let mut providers = Self::default();
+        for name in used {
+            match name {
+                Name::Twilio => providers.twilio = twilio::api(source).zip(source.required("TWILIO_SECRET")),
+                Name::Clickatell => {
+                    let base = Clickatell::base(source);
+                    providers.clickatell = source.required("CLICKATELL_SECRET").map(|secret| (base, secret));
+                }
+                Name::Plivo => providers.plivo = Plivo::base(source).zip(source.required("PLIVO_SECRET")),
+                Name::Vonage => providers.vonage = Vonage::base(source).zip(source.required("VONAGE_SECRET")),
+                Name::Log => {}
+            }
+        }
+        providers
+    }
+
+    /// The provider of this name; `None` if its settings were not read.
+    pub fn connect(&self, name: Name, http: &Client, secrets: &aws_sdk_secretsmanager::Client) -> Option<Provider> {
+        let client = || http.clone();
+        Some(match name {
+            Name::Twilio => {
+                let (base, secret) = self.twilio.clone()?;
+                let sender = messages::Sender { number: None, service: None };
+                Provider::Twilio {
+                    messages: messages::Messages::new(client(), base, sender),
+                    secret: Secret::new(secret, secrets.clone()),
+                }
+            }
+            Name::Clickatell => {
+                let (base, secret) = self.clickatell.clone()?;
+                Provider::Clickatell(Clickatell::new(client(), base, Secret::new(secret, secrets.clone())))
+            }
+            Name::Plivo => {
+                let (base, secret) = self.plivo.clone()?;
+                Provider::Plivo(Plivo::new(client(), base, Secret::new(secret, secrets.clone())))
+            }
+            Name::Vonage => {
+                let (base, secret) = self.vonage.clone()?;
+                Provider::Vonage(Vonage::new(client(), base, Secret::new(secret, secrets.clone())))
+            }
+            Name::Log => Provider::Log,
+        })
+    }
+}
+
+/// Someone who sends texts.
+pub enum Provider {
+    /// Twilio.
+    Twilio {
+        /// The resource.
+        messages: messages::Messages,
+        /// Its credentials.
+        secret: Secret<twilio::Credentials>,
+    },
+    /// Clickatell.
+    Clickatell(Clickatell),
+    /// Plivo.
+    Plivo(Plivo),
+    /// Vonage.
+    Vonage(Vonage),
+    /// The log.
+    Log,
+}
+
+impl Provider {
+    /// Sends once, within `within`.
+    ///
+    /// # Errors
+    /// The outer error when the credentials cannot be had (nothing was sent), the inner one from the provider's answer.
+    pub async fn send(
+        &self,
+        sms: &Outbound<'_>,
+        now: SystemTime,
+        within: Duration,
+    ) -> Result<Result<Receipt, SendError>, SecretError> {
+        match self {
+            Self::Twilio { messages, secret } => messages.send(sms, secret, now, within).await,
+            Self::Clickatell(clickatell) => clickatell.send(sms, now, within).await,
+            Self::Plivo(plivo) => plivo.send(sms, now, within).await,
+            Self::Vonage(vonage) => vonage.send(sms, now, within).await,
+            Self::Log => {
+                let masked: String = sms.body.chars().map(|c| if c.is_numeric() { '•' } else { c }).collect();
+                tracing::info!(to = %sms.to, text = masked, "not sent: the provider is `log`");
+                Ok(Ok(Receipt { id: None, segments: Some(segments::count(sms.body)) }))
+            }
+        }
+    }
+
+    /// Fetches the credentials and opens a connection, during INIT.
+    pub async fn warm_up(&self, now: SystemTime) {
+        match self {
+            Self::Twilio { messages, secret } => {
+                let _later = tokio::join!(secret.get(now), messages.warm_up());
+            }
+            Self::Clickatell(clickatell) => clickatell.warm_up(now).await,
+            Self::Plivo(plivo) => plivo.warm_up(now).await,
+            Self::Vonage(vonage) => vonage.warm_up(now).await,
+            Self::Log => {}
+        }
+    }
+}
