@@ -26,8 +26,12 @@ pub async fn build(template: &Template) -> Result<BTreeMap<String, PathBuf>, Str
     let output = command
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
+        .stdout(Stdio::piped())
         .kill_on_drop(true)
-        .output()
+        .spawn()
+        .map_err(|error| format!("{cargo}: {error}"))?
+        // Not `output()`, which would swallow standard error.
+        .wait_with_output()
         .await
         .map_err(|error| format!("{cargo}: {error}"))?;
     if !output.status.success() {

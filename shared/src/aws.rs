@@ -43,7 +43,8 @@ impl Settings {
     /// Reads Lambda's variables and the SDK's own `AWS_ENDPOINT_URL`, `AWS_ENDPOINT_URL_DYNAMODB`,
     /// `AWS_ENDPOINT_URL_SECRETS_MANAGER`.
     pub fn read(source: &mut Source<'_>) -> Option<Self> {
-        let region = source.optional("AWS_REGION").or_else(|| source.required("AWS_DEFAULT_REGION"));
+        let region = source.optional("AWS_REGION").or_else(|| source.optional("AWS_DEFAULT_REGION"));
+        let region = region.or_else(|| source.required("AWS_REGION"));
         let key = source.required("AWS_ACCESS_KEY_ID");
         let secret = source.required("AWS_SECRET_ACCESS_KEY");
         let session = source.optional("AWS_SESSION_TOKEN");

@@ -71,7 +71,6 @@ impl Entry {
             .set("owner_id", self.owner.as_str())
             .set("lease_until", self.lease_until)
             .set("expires_at", self.expires_at)
-            .add("attempts", 1)
     }
 
     /// What `seen`, the item that refused a claim, says; `None` if it is our own claim, made by an attempt whose answer was lost.
@@ -79,10 +78,9 @@ impl Entry {
         match seen.text("stage") {
             Some("sending") if seen.text("owner_id") == Some(&self.owner) => None,
             Some("sending") if seen.number("lease_until").is_some_and(|end| end > epoch(now)) => Some(Stage::Sending),
-            Some("sent") => Some(Stage::Sent {
-                sid: seen.text("sid").map(str::to_owned),
-                provider: seen.text("provider").map(str::to_owned),
-            }),
+            Some("sent") => {
+                Some(Stage::Sent { sid: seen.text("sid").map(str::to_owned), provider: seen.text("provider").map(str::to_owned) })
+            }
             Some("refused") => Some(Stage::Refused),
             Some("failed") => Some(Stage::Failed),
             _ => Some(Stage::Unknown),

@@ -53,9 +53,13 @@ pub fn check_hs256(token: &str, key: &[u8], audience: &str, subject: &str, now: 
     // Its own clock is not ours; the times are checked below.
     validation.validate_exp = false;
     validation.validate_nbf = false;
+    jsonwebtoken::decode_header(token).map_err(|_| Invalid::Signature)?;
     let times = jsonwebtoken::decode::<Times>(token, &DecodingKey::from_secret(key), &validation)
         .map_err(|error| match error.kind() {
-            ErrorKind::InvalidAudience | ErrorKind::InvalidSubject | ErrorKind::MissingRequiredClaim(_) => Invalid::Claims,
+            // Json: claims of another shape under a signature that fits, for the header has been read.
+            ErrorKind::InvalidAudience | ErrorKind::InvalidSubject | ErrorKind::MissingRequiredClaim(_) | ErrorKind::Json(_) => {
+                Invalid::Claims
+            }
             _ => Invalid::Signature,
         })?
         .claims;

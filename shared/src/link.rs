@@ -18,6 +18,8 @@ use crate::http::{Answer, Client};
 
 /// A confirmation page is tens of kilobytes.
 const PAGE_LIMIT: usize = 512 * 1024;
+/// Auth0's links have some 150 characters; longer ones fit neither a text message nor, in numbers, the table's item.
+pub const LONGEST: usize = 1_000;
 /// For each of the two steps.
 const STEP_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -87,9 +89,7 @@ impl Rules {
         let mut hosts = Vec::new();
         for entry in entries {
             match Url::parse(&format!("https://{entry}")) {
-                Ok(url)
-                    if url.path() == "/" && url.username().is_empty() && url.query().is_none() && url.fragment().is_none() =>
-                {
+                Ok(url) if is_bare_host(&url, local.as_ref()) => {
                     hosts.push((url.host_str().unwrap_or_default().to_owned(), url.port()));
                 }
                 _ => source.problem("LINK_HOSTS must be a comma list of host or host:port, such as login.acme.example"),
@@ -107,7 +107,7 @@ impl Rules {
     /// Judges one link, relative ones against `base`.
     pub fn judge(&self, text: &str, base: Option<&Url>) -> Option<Link> {
         let text = text.trim_matches(|c: char| c.is_ascii_whitespace());
-        if text.contains(|c: char| c.is_control() || c == '\\' || c == char::REPLACEMENT_CHARACTER) {
+        if text.len() > LONGEST || text.contains(|c: char| c.is_control() || c == '\\' || c == char::REPLACEMENT_CHARACTER) {
             return None;
         }
         let mut url = Url::options().base_url(base).parse(text).ok()?;
@@ -142,6 +142,13 @@ impl Rules {
             result => result,
         }
     }
+}
+
+/// A name with at most a port; an address only where the tenant is on this machine.
+fn is_bare_host(url: &Url, local: Option<&Url>) -> bool {
+    let bare = url.path() == "/" && url.username().is_empty() && url.query().is_none() && url.fragment().is_none();
+    let named = matches!(url.host(), Some(Host::Domain(name)) if !name.contains('*'));
+    bare && (named || local.is_some())
 }
 
 fn only(links: impl Iterator<Item = Link>) -> Result<Link, NoLink> {
@@ -303,7 +310,16 @@ mod tests {
         ] {
             assert!(acme().judge(text, None).is_none(), "{text}");
         }
-        assert!(rules(&[("LINK_HOSTS", "127.0.0.1")]).judge("https://127.0.0.1/lo/reset?ticket=x", None).is_none());
+        let long = format!("https://acme.eu.auth0.com/lo/reset?ticket={}", "x".repeat(LONGEST));
+        assert!(acme().judge(&long, None).is_none());
+    }
+
+    #[test]
+    fn hosts_that_can_never_fit_are_refused() {
+        for hosts in ["127.0.0.1", "*.acme.example", "acme.example/x", "https://acme.example", "u@acme.example"] {
+            let lookup = |name: &str| (name == "LINK_HOSTS").then(|| hosts.to_owned());
+            assert_eq!(config::read(&lookup, Rules::read).unwrap_err().0.len(), 1, "{hosts}");
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use crate::link::{Kind, Link};
 use crate::phone::E164;
-use crate::table::{Item, Key, Table, Unavailable, Update, Value, Write, epoch};
+use crate::table::{Item, Key, Table, Unavailable, Update, Value, Write, epoch, owner_id};
 
 const DAY: u64 = 86_400;
 
@@ -30,6 +30,8 @@ pub struct Request {
     pub expires_at: u64,
     /// The four digits that tell it from others, once a reply has listed them.
     pub code: Option<String>,
+    /// Who stored it (a [`crate::table::owner_id`]): a later delivery of the mail may have stored it anew.
+    pub added_by: String,
 }
 
 impl Request {
@@ -43,6 +45,7 @@ impl Request {
             created_at: epoch(now),
             expires_at: epoch(now) + valid_hours * 3600,
             code: None,
+            added_by: owner_id(),
         }
     }
 
@@ -57,6 +60,7 @@ impl Request {
             ("email", self.email.clone().into()),
             ("created_at", self.created_at.into()),
             ("expires_at", self.expires_at.into()),
+            ("added_by", self.added_by.clone().into()),
         ];
         map.extend(self.code.clone().map(|code| ("code", code.into())));
         Value::M(map)
@@ -71,6 +75,7 @@ impl Request {
             created_at: map.number("created_at")?,
             expires_at: map.number("expires_at")?.min(item_end),
             code: map.text("code").map(str::to_owned),
+            added_by: map.text("added_by").unwrap_or_default().to_owned(),
         })
     }
 }
@@ -92,12 +97,15 @@ pub fn renew(phone: &E164, request: &Request) -> Update {
     add(phone, request).only_if(format!("attribute_exists({})", request.attribute()))
 }
 
-/// Takes a request back whose text was certainly not sent.
+/// Takes a request back whose text was certainly not sent, unless another delivery has stored it anew since.
 ///
 /// # Errors
 /// [`Unavailable`].
-pub async fn withdraw(table: &Table, phone: &E164, id: &str) -> Result<(), Unavailable> {
-    let update = Update::new(key(phone)).remove(format!("r_{id}")).only_if("attribute_exists(pk)");
+pub async fn withdraw(table: &Table, phone: &E164, request: &Request) -> Result<(), Unavailable> {
+    let update = Update::new(key(phone))
+        .remove(request.attribute())
+        .only_if(format!("{}.added_by = :me", request.attribute()))
+        .bind(":me", request.added_by.as_str());
     match table.update(update).await? {
         Write::Done(item) if item.maps("r_").next().is_none() => {
             let version = item.number("version").unwrap_or_default();
@@ -137,15 +145,12 @@ pub struct Held {
     version: u64,
     /// All requests, oldest first, expired ones included.
     pub requests: Vec<Request>,
-    /// How often we told this number today that its reply was wrong.
-    pub wrong_today: u64,
     changes: Vec<Change>,
 }
 
 enum Change {
     Remove(String),
     Rewrite(Request),
-    CountWrong(u64),
 }
 
 /// Reads all requests of a number and keeps others from acting on them until `lease_until` (epoch seconds).
@@ -167,13 +172,11 @@ pub async fn hold(table: &Table, phone: &E164, owner: &str, lease_until: u64, no
     let end = item.number("expires_at").unwrap_or(u64::MAX);
     let mut requests: Vec<Request> = item.maps("r_").filter_map(|(id, map)| Request::read(id, &map, end)).collect();
     requests.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
-    let same_day = item.number("wrong_day") == Some(epoch(now) / DAY);
     Ok(Hold::Held(Held {
         phone: phone.clone(),
         owner: owner.to_owned(),
         version: item.number("version").unwrap_or_default(),
         requests,
-        wrong_today: item.number("wrong_hits").filter(|_| same_day).unwrap_or_default(),
         changes: Vec::new(),
     }))
 }
@@ -200,12 +203,6 @@ impl Held {
         self.changes.push(Change::Rewrite(request));
     }
 
-    /// The number was told that its reply was wrong.
-    pub fn count_wrong(&mut self, now: SystemTime) {
-        self.wrong_today += 1;
-        self.changes.push(Change::CountWrong(epoch(now) / DAY));
-    }
-
     /// All stays as it was read.
     pub fn keep_all(&mut self) {
         self.changes.clear();
@@ -228,7 +225,6 @@ impl Held {
         let update = self.changes.into_iter().fold(update, |update, change| match change {
             Change::Remove(id) => update.remove(format!("r_{id}")),
             Change::Rewrite(request) => update.set(request.attribute(), request.value()),
-            Change::CountWrong(day) => update.set("wrong_day", day).set("wrong_hits", self.wrong_today),
         });
         table.update(update.only_if("held_by = :me").bind(":me", self.owner)).await.map(drop)
     }

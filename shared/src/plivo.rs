@@ -99,9 +99,7 @@ impl Plivo {
                 Some(queued) if queued.message_uuid.is_empty() && !queued.invalid_number.is_empty() => {
                     Err(SendError::Refused { recipient: true, code: None })
                 }
-                queued => {
-                    Ok(Receipt { id: queued.and_then(|queued| queued.message_uuid.into_iter().next()), segments: None })
-                }
+                queued => Ok(Receipt { id: queued.and_then(|queued| queued.message_uuid.into_iter().next()), segments: None }),
             },
             _ => Err(sms::by_status(&answer, || SendError::Refused { recipient: false, code: None })),
         }

@@ -32,7 +32,15 @@ pub async fn serve<C, A>(
     quiet_panics(function);
     let app = match config::read(&environment, |source| {
         telemetry(function, source);
-        configure(source)
+        // Without them the runtime library panics.
+        let lambda = [
+            "AWS_LAMBDA_RUNTIME_API",
+            "AWS_LAMBDA_FUNCTION_NAME",
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+            "AWS_LAMBDA_FUNCTION_VERSION",
+        ];
+        let missing = lambda.into_iter().filter(|name| source.required(name).is_none()).count();
+        configure(source).filter(|_| missing == 0)
     }) {
         Ok(config) => connect(config).await.map_err(|why| Problems(vec![why])),
         Err(problems) => Err(problems),
@@ -57,7 +65,7 @@ pub async fn serve<C, A>(
             Err(refusal) => refusal,
         };
         let line = reply.log_line(function, millis(arrived), started.elapsed(), cold.swap(false, Ordering::Relaxed));
-        print_line(&mut std::io::stdout().lock(), &line);
+        print_line(&mut std::io::stdout().lock(), line);
         Ok::<Value, Error>(reply.into_payload())
     });
     match lambda_runtime::run(service).await {
@@ -123,18 +131,18 @@ fn quiet_panics(function: &'static str) {
     std::panic::set_hook(Box::new(move |panic| {
         let place = panic.location().map(ToString::to_string);
         let line = json!({ "level": "ERROR", "function": function, "outcome": "panic", "place": place });
-        print_line(&mut std::io::stderr().lock(), &line);
+        print_line(&mut std::io::stderr().lock(), line);
     }));
 }
 
-fn print_line(out: &mut impl std::io::Write, line: &Value) {
+fn print_line(out: &mut impl std::io::Write, line: impl std::fmt::Display) {
     // Nobody is left to be told when standard output is closed.
     let _closed = writeln!(out, "{line}").and_then(|()| out.flush());
 }
 
 async fn report_bad_start(function: &str, problems: &Problems) {
     let line = json!({ "level": "ERROR", "function": function, "outcome": "bad_configuration", "problems": problems.0 });
-    print_line(&mut std::io::stderr().lock(), &line);
+    print_line(&mut std::io::stderr().lock(), line);
     let Some(api) = environment("AWS_LAMBDA_RUNTIME_API") else { return };
     let (Ok(url), Ok(client)) =
         (format!("http://{api}/2018-06-01/runtime/init/error").parse(), http::Client::new(http::Settings::default()))

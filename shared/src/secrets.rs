@@ -16,6 +16,8 @@ use crate::reply::Failure;
 
 /// Values are used at most this long.
 const LIFE: Duration = Duration::from_mins(5);
+/// A fetch that failed is not repeated for this long; until one succeeds nobody can say that a signature is wrong.
+const RETRY_INTERVAL: Duration = Duration::from_secs(5);
 /// A mismatch fetches again at most this often, so that a stranger's bad signatures cannot run up requests.
 const REFRESH_INTERVAL: Duration = Duration::from_mins(1);
 
@@ -63,7 +65,11 @@ impl Keys {
 
     /// A switch, off if left out.
     pub fn flag(&mut self, key: &'static str) -> bool {
-        matches!(self.values.get(key), Some(Value::Flag(true)))
+        match self.values.get(key) {
+            Some(Value::Flag(set)) => *set,
+            Some(Value::Text(text)) => secrecy::ExposeSecret::expose_secret(text) == "true",
+            _ => false,
+        }
     }
 }
 
@@ -93,7 +99,7 @@ pub struct Secret<T> {
 
 struct Cache<T> {
     value: Option<(Arc<T>, SystemTime)>,
-    refreshed: Option<SystemTime>,
+    refreshed: Option<(SystemTime, Result<(), SecretError>)>,
 }
 
 impl<T: Content> Secret<T> {
@@ -118,16 +124,17 @@ impl<T: Content> Secret<T> {
     /// The value fetched anew, because the cached one did not fit; `None` when that was done within the last minute.
     ///
     /// # Errors
-    /// As [`Secret::get`].
+    /// As [`Secret::get`], also for five seconds after a fetch failed.
     pub async fn refresh(&self, now: SystemTime) -> Result<Option<Arc<T>>, SecretError> {
-        {
-            let mut cache = self.lock();
-            if cache.refreshed.is_some_and(|last| now.duration_since(last).is_ok_and(|age| age < REFRESH_INTERVAL)) {
-                return Ok(None);
+        if let Some((last, result)) = &self.lock().refreshed {
+            let interval = if result.is_ok() { REFRESH_INTERVAL } else { RETRY_INTERVAL };
+            if now.duration_since(*last).is_ok_and(|age| age < interval) {
+                return result.clone().map(|()| None);
             }
-            cache.refreshed = Some(now);
         }
-        self.fetch(now).await.map(Some)
+        let fetched = self.fetch(now).await;
+        self.lock().refreshed = Some((now, fetched.as_ref().map(drop).map_err(Clone::clone)));
+        fetched.map(Some)
     }
 
     async fn fetch(&self, now: SystemTime) -> Result<Arc<T>, SecretError> {

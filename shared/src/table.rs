@@ -9,7 +9,6 @@ use std::fmt::{self, Write as _};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
@@ -117,6 +116,13 @@ impl Item {
 /// DynamoDB could not be used. The text names the operation and the kind of error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unavailable(String);
+
+impl Unavailable {
+    /// There was no time left to wait for DynamoDB.
+    pub fn late() -> Self {
+        Self("no answer in time".to_owned())
+    }
+}
 
 impl fmt::Display for Unavailable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -268,57 +274,65 @@ impl Table {
     /// Updates an item; its condition may refuse.
     ///
     /// # Errors
-    /// [`Unavailable`].
+    /// [`Unavailable`], also when transactions kept the item busy through all retries.
     pub async fn update(&self, update: Update) -> Result<Write, Unavailable> {
         let parts = update.into_parts();
-        let result = self
-            .client
-            .update_item()
-            .table_name(&self.name)
-            .set_key(Some(parts.key))
-            .update_expression(parts.expression)
-            .set_condition_expression(parts.condition)
-            .set_expression_attribute_names(parts.names)
-            .set_expression_attribute_values(parts.values)
-            .return_values(ReturnValue::AllNew)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .send()
-            .await;
-        match result {
-            Ok(output) => Ok(Write::Done(Item(output.attributes.unwrap_or_default()))),
-            Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {
-                let UpdateItemError::ConditionalCheckFailedException(refusal) = error.into_err() else {
-                    return Ok(Write::Refused(Item::default()));
-                };
-                Ok(Write::Refused(Item(refusal.item.unwrap_or_default())))
+        for attempt in 1.. {
+            let result = self
+                .client
+                .update_item()
+                .table_name(&self.name)
+                .set_key(Some(parts.key.clone()))
+                .update_expression(&parts.expression)
+                .set_condition_expression(parts.condition.clone())
+                .set_expression_attribute_names(parts.names.clone())
+                .set_expression_attribute_values(parts.values.clone())
+                .return_values(ReturnValue::AllNew)
+                .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+                .send()
+                .await;
+            let error = match result {
+                Ok(output) => return Ok(Write::Done(Item(output.attributes.unwrap_or_default()))),
+                Err(error) => error,
+            };
+            match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(refusal)) => {
+                    return Ok(Write::Refused(Item(refusal.item.clone().unwrap_or_default())));
+                }
+                Some(UpdateItemError::TransactionConflictException(_)) if attempt < CONFLICT_ATTEMPTS => back_off(attempt).await,
+                _ => return Err(Unavailable(crate::aws::cause("UpdateItem", &error))),
             }
-            Err(error) => Err(Unavailable(crate::aws::cause("UpdateItem", &error))),
         }
+        unreachable!("the loop returns")
     }
 
     /// Deletes an item if `condition` (see [`Update::only_if`]) holds.
     ///
     /// # Errors
-    /// [`Unavailable`].
+    /// As [`Table::update`].
     pub async fn delete(&self, key: Key, condition: Option<(String, Vec<(&'static str, Value)>)>) -> Result<Write, Unavailable> {
+        let key = key.attributes();
         let (condition, values) = condition.unzip();
-        let values = values.map(|values| values.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect());
-        let result = self
-            .client
-            .delete_item()
-            .table_name(&self.name)
-            .set_key(Some(key.attributes()))
-            .set_condition_expression(condition)
-            .set_expression_attribute_values(values)
-            .send()
-            .await;
-        match result {
-            Ok(_) => Ok(Write::Done(Item::default())),
-            Err(SdkError::ServiceError(error)) if matches!(error.err(), DeleteItemError::ConditionalCheckFailedException(_)) => {
-                Ok(Write::Refused(Item::default()))
+        let values: Option<HashMap<String, AttributeValue>> =
+            values.map(|values| values.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect());
+        for attempt in 1.. {
+            let result = self
+                .client
+                .delete_item()
+                .table_name(&self.name)
+                .set_key(Some(key.clone()))
+                .set_condition_expression(condition.clone())
+                .set_expression_attribute_values(values.clone())
+                .send()
+                .await;
+            let Err(error) = result else { return Ok(Write::Done(Item::default())) };
+            match error.as_service_error() {
+                Some(DeleteItemError::ConditionalCheckFailedException(_)) => return Ok(Write::Refused(Item::default())),
+                Some(DeleteItemError::TransactionConflictException(_)) if attempt < CONFLICT_ATTEMPTS => back_off(attempt).await,
+                _ => return Err(Unavailable(crate::aws::cause("DeleteItem", &error))),
             }
-            Err(error) => Err(Unavailable(crate::aws::cause("DeleteItem", &error))),
         }
+        unreachable!("the loop returns")
     }
 
     /// Makes all updates or none. `Ok(None)`: done. `Ok(Some(refusals))`: nothing was written; for each update, in order,
@@ -344,8 +358,7 @@ impl Table {
             })
             .collect::<Result<_, _>>()
             .map_err(|_| Unavailable("TransactWriteItems: request could not be made".to_owned()))?;
-        // A transaction that meets another one on the same item is cancelled as a conflict, not queued.
-        for attempt in 1_u32.. {
+        for attempt in 1.. {
             let result = self.client.transact_write_items().set_transact_items(Some(items.clone())).send().await;
             let Err(error) = result else { return Ok(None) };
             let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error() else {
@@ -359,14 +372,22 @@ impl Table {
                 return Ok(Some(refusals.collect()));
             }
             let conflict = reasons.iter().any(|reason| reason.code() == Some("TransactionConflict"));
-            if !conflict || attempt == 6 {
+            if !conflict || attempt == CONFLICT_ATTEMPTS {
                 let codes: Vec<&str> = reasons.iter().filter_map(|reason| reason.code()).collect();
                 return Err(Unavailable(format!("TransactWriteItems: {}", codes.join(", "))));
             }
-            tokio::time::sleep(Duration::from_millis(u64::from(10 * attempt) + random_below(20))).await;
+            back_off(attempt).await;
         }
         unreachable!("the loop returns")
     }
+}
+
+/// A write that meets a transaction on the same item is refused, not queued, and the SDK does not repeat it
+/// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html#transaction-conflict-handling>).
+const CONFLICT_ATTEMPTS: u64 = 6;
+
+async fn back_off(attempt: u64) {
+    tokio::time::sleep(Duration::from_millis(10 * attempt + random_below(20))).await;
 }
 
 /// A random number from 0 to `bound - 1`.

@@ -8,8 +8,8 @@ use shared::table::epoch;
 use unicode_normalization::UnicodeNormalization as _;
 
 const DAY: u64 = 86_400;
-/// Wrong replies that we answer, per number and day.
-const WRONG_PER_DAY: u64 = 5;
+/// Wrong replies that we answer, and wrong codes after which none counts, per number and day.
+pub(crate) const WRONG_PER_DAY: u64 = 5;
 /// A confirmation is a word and a code; what is longer is not one.
 const LONGEST: usize = 200;
 
@@ -97,8 +97,8 @@ fn is_punctuation(c: char) -> bool {
 pub(crate) struct Known<'a> {
     /// Its requests, oldest first, expired ones included.
     pub(crate) requests: &'a [Request],
-    /// How often it was told today that its reply was wrong.
-    pub(crate) wrong_today: u64,
+    /// How many wrong codes came from it today.
+    pub(crate) wrong_codes: u64,
     /// When it last confirmed something (epoch seconds), and with which code.
     pub(crate) confirmed: Option<(u64, Option<String>)>,
     /// Requests are valid for this long, even if they were stored for longer.
@@ -112,7 +112,7 @@ pub(crate) enum Decision {
     Silence(&'static str),
     /// All requests are dropped, no answer.
     Cancel,
-    /// "Try again".
+    /// "Try again", if that was not said too often today.
     Wrong,
     /// Which one? All valid requests with their codes.
     List,
@@ -137,7 +137,7 @@ impl Known<'_> {
 
 /// Whether what was confirmed before can matter to [`decide`]; most replies need no look-up.
 pub(crate) fn needs_the_past(said: &Said, requests: &[Request], valid_hours: u64, now: SystemTime) -> bool {
-    let known = Known { requests, wrong_today: 0, confirmed: None, valid_hours };
+    let known = Known { requests, wrong_codes: 0, confirmed: None, valid_hours };
     matches!(said, Said::Word { code } if code.is_some() || known.valid(now).next().is_none())
 }
 
@@ -148,9 +148,9 @@ pub(crate) fn decide(said: &Said, known: &Known<'_>, now: SystemTime) -> Decisio
         Said::Stop if known.requests.is_empty() => Decision::Silence("opted_out"),
         Said::Stop => Decision::Cancel,
         Said::Other if valid.is_empty() => Decision::Silence("nothing_pending"),
-        Said::Other => wrong(known),
-        // Four digits can be guessed; not after the wrong replies that a person makes in a day.
-        Said::Word { code: Some(_) } if known.wrong_today >= WRONG_PER_DAY => Decision::Silence("wrong_reply_ignored"),
+        Said::Other => Decision::Wrong,
+        // Four digits can be guessed, but not in as few attempts as a person needs.
+        Said::Word { code: Some(_) } if known.wrong_codes >= WRONG_PER_DAY => Decision::Silence("wrong_reply_ignored"),
         Said::Word { code: Some(code) } => {
             if let Some(request) = valid.iter().find(|request| request.code.as_ref() == Some(code)) {
                 Decision::Act(request.id.clone())
@@ -159,7 +159,7 @@ pub(crate) fn decide(said: &Said, known: &Known<'_>, now: SystemTime) -> Decisio
             } else if valid.is_empty() {
                 nothing_valid(known, now)
             } else {
-                wrong(known)
+                Decision::Wrong
             }
         }
         Said::Word { code: None } => match valid.as_slice() {
@@ -168,10 +168,6 @@ pub(crate) fn decide(said: &Said, known: &Known<'_>, now: SystemTime) -> Decisio
             _ => Decision::List,
         },
     }
-}
-
-fn wrong(known: &Known<'_>) -> Decision {
-    if known.wrong_today < WRONG_PER_DAY { Decision::Wrong } else { Decision::Silence("wrong_reply_ignored") }
 }
 
 /// Nothing valid is left: whichever was last within a day, an expiry or a success, is what the person is told.
@@ -312,12 +308,13 @@ mod tests {
             created_at: created,
             expires_at: created + 8 * 3600,
             code: code.map(str::to_owned),
+            added_by: String::new(),
         }
     }
 
-    fn decided(said: &Said, requests: &[Request], wrong_today: u64, confirmed: Option<(u64, Option<&str>)>) -> Decision {
+    fn decided(said: &Said, requests: &[Request], wrong_codes: u64, confirmed: Option<(u64, Option<&str>)>) -> Decision {
         let confirmed = confirmed.map(|(at, code)| (at, code.map(str::to_owned)));
-        decide(said, &Known { requests, wrong_today, confirmed, valid_hours: 8 }, UNIX_EPOCH + Duration::from_secs(NOW))
+        decide(said, &Known { requests, wrong_codes, confirmed, valid_hours: 8 }, UNIX_EPOCH + Duration::from_secs(NOW))
     }
 
     #[test]
@@ -330,7 +327,7 @@ mod tests {
         let (a, b) = (request("a", NOW - 60, Some("1111")), request("b", NOW - 50, Some("2222")));
         let act = |id: &str| Decision::Act(id.to_owned());
         let one = std::slice::from_ref(&valid);
-        for (said, requests, wrong_today, confirmed, expected) in [
+        for (said, requests, wrong_codes, confirmed, expected) in [
             (&yes, one, 0, None, act("v")),
             (&yes, &[late.clone(), valid.clone()][..], 0, Some((NOW - 5, None)), act("v")),
             (&yes, &[a.clone(), b.clone()], 0, None, Decision::List),
@@ -349,13 +346,13 @@ mod tests {
             (&yes, std::slice::from_ref(&late), 0, Some((NOW - 5, None)), Decision::Repeat),
             (&yes, std::slice::from_ref(&lost), 0, None, Decision::Silence("nothing_pending")),
             (&Said::Other, one, 4, None, Decision::Wrong),
-            (&Said::Other, one, 5, None, Decision::Silence("wrong_reply_ignored")),
+            (&Said::Other, one, 5, None, Decision::Wrong),
             (&Said::Other, std::slice::from_ref(&late), 0, None, Decision::Silence("nothing_pending")),
             (&Said::Stop, one, 0, None, Decision::Cancel),
             (&Said::Stop, std::slice::from_ref(&late), 0, None, Decision::Cancel),
             (&Said::Stop, &[], 0, None, Decision::Silence("opted_out")),
         ] {
-            assert_eq!(decided(said, requests, wrong_today, confirmed), expected, "{said:?} {wrong_today} {confirmed:?}");
+            assert_eq!(decided(said, requests, wrong_codes, confirmed), expected, "{said:?} {wrong_codes} {confirmed:?}");
         }
     }
 

@@ -16,13 +16,14 @@ use shared::auth0::{self, tokens::Tokens, users::Users, users::Verification};
 use shared::aws;
 use shared::config::Source;
 use shared::http::{self, BaseUrl};
+use shared::limits;
 use shared::link::{self, Confirmation, Kind};
 use shared::pending::{self, Held, Hold, confirmed};
 use shared::phone::E164;
 use shared::reply::{Failure, Reply};
 use shared::request::Request;
 use shared::secrets::Secret;
-use shared::table::{Key, Table, Unavailable, Update, Write, epoch, owner_id, random_below};
+use shared::table::{Item, Key, Table, Unavailable, Update, Write, epoch, owner_id, random_below};
 use shared::twilio::webhook::{self, InboundSms};
 use shared::twilio::{self, twiml};
 
@@ -91,8 +92,8 @@ impl Config {
             expired: source.message("EXPIRED_SMS_MESSAGE", "This request is no longer valid. Please start again."),
             password_link: source.message("PASSWORD_LINK_MESSAGE", "Open this link to choose your password: {link}"),
         };
-        if !messages.password_link.contains("{link}") {
-            source.problem("PASSWORD_LINK_MESSAGE must contain {link}, where the link goes");
+        if !messages.password_link.contains("{link}") || messages.password_link.chars().count() > 1600 - link::LONGEST {
+            source.problem("PASSWORD_LINK_MESSAGE must contain {link}, where the link goes, and at most 600 characters");
         }
         let tenant_needed = rules.by_management || source.optional("AUTH0_URL").is_some();
         let tenant = tenant_needed.then(|| source.base_url("AUTH0_URL", None)).flatten();
@@ -173,7 +174,7 @@ impl App {
         };
         let said = if sms.opt_out_type.is_some() { Said::Stop } else { decide::understand(&sms.body, &self.rules.words) };
         let started = Instant::now();
-        let deadline = started + TIME_TO_ANSWER.min(request.remaining(Duration::ZERO));
+        let deadline = started + TIME_TO_ANSWER.min(request.remaining(Duration::from_millis(500)));
         let key = Key::new(format!("seen#twilio#{}", sms.sid), sms.fingerprint());
         let turn = Turn { key, phone: &phone, owner: owner_id(), started, deadline, now };
         let reply = match self.answer(&said, &turn).await {
@@ -184,21 +185,24 @@ impl App {
 
     /// Waits for this message's turn, acts, and remembers the answer.
     async fn answer(&self, said: &Said, turn: &Turn<'_>) -> Result<Reply, Reply> {
-        let mut held = match self.begin(turn).await? {
+        let (mut held, bound) = match self.begin(turn).await? {
             Begun::Answered(text) => return Ok(reply(&text, "repeated")),
-            Begun::Ours(held) => held,
+            Begun::Ours { held, bound } => (held, bound),
         };
-        let requests = held.as_ref().map_or(&[][..], |held| &held.requests[..]);
-        let confirmed = if decide::needs_the_past(said, requests, self.rules.valid_hours, turn.now) {
-            match self.table.get(confirmed::key(turn.phone), turn.now).await {
-                Ok(last) => last.as_ref().and_then(confirmed::read),
+        let past = match self.past(said, held.as_ref(), turn).await {
+            Ok(past) => past,
+            Err(error) => return Err(self.abandon(turn, held, error).await),
+        };
+        let mut outcome = self.act(said, held.as_mut(), past, bound.as_deref(), turn).await;
+        if outcome.word == "wrong_reply" {
+            match self.count_wrong(said, turn).await {
+                Ok(true) => {}
+                Ok(false) => outcome = Outcome::silent("wrong_reply_ignored"),
                 Err(error) => return Err(self.abandon(turn, held, error).await),
             }
-        } else {
-            None
-        };
-        let outcome = self.act(said, held.as_mut(), confirmed, turn).await;
-        if let Err(error) = self.close(held, turn, &outcome).await {
+        }
+        let closed = tokio::time::timeout(turn.to_close(), self.close(held, turn, &outcome)).await;
+        if let Err(error) = closed.unwrap_or_else(|_| Err(Unavailable::late())) {
             // What was confirmed is confirmed, and the person should know; anything else Twilio may ask for again.
             if !outcome.is_confirmed() {
                 return Err(self.abandon(turn, None, error).await);
@@ -206,6 +210,43 @@ impl App {
             tracing::error!(%error, "confirmed, but a closing write failed");
         }
         Ok(outcome.into_reply())
+    }
+
+    /// Reads what else can matter to this reply: most need nothing.
+    async fn past(&self, said: &Said, held: Option<&Held>, turn: &Turn<'_>) -> Result<Past, Unavailable> {
+        let requests = held.map_or(&[][..], |held| &held.requests[..]);
+        let confirmed = async {
+            if !decide::needs_the_past(said, requests, self.rules.valid_hours, turn.now) {
+                return Ok(None);
+            }
+            self.table.get(confirmed::key(turn.phone), turn.now).await
+        };
+        let wrong_codes = async {
+            if !matches!(said, Said::Word { code: Some(_) }) {
+                return Ok(None);
+            }
+            self.table.get(limits::daily_key("guess", turn.phone.reveal(), turn.now), turn.now).await
+        };
+        let work = async { tokio::join!(confirmed, wrong_codes) };
+        let (confirmed, wrong_codes) = tokio::time::timeout(turn.left(), work).await.map_err(|_| Unavailable::late())?;
+        Ok(Past {
+            confirmed: confirmed?.as_ref().and_then(confirmed::read),
+            wrong_codes: wrong_codes?.and_then(|item| item.number("hits")).unwrap_or_default(),
+        })
+    }
+
+    /// Counts a wrong reply; whether it is still answered today.
+    async fn count_wrong(&self, said: &Said, turn: &Turn<'_>) -> Result<bool, Unavailable> {
+        let count = |what, max| self.table.update(limits::daily(what, turn.phone.reveal(), max, turn.now));
+        let code = async {
+            match said {
+                Said::Word { .. } => count("guess", u64::from(u32::MAX)).await.map(drop),
+                _ => Ok(()),
+            }
+        };
+        let (answered, counted) = tokio::join!(count("wrong", decide::WRONG_PER_DAY), code);
+        counted?;
+        Ok(matches!(answered?, Write::Done(_)))
     }
 
     /// Writes down the answer and what became of the requests, in the order in which nothing is lost between the two: an answer
@@ -264,18 +305,20 @@ impl App {
                 (Err(error), Ok(Hold::Held(held))) => return Err(self.abandon(turn, Some(held), error).await),
                 (Err(error), _) | (_, Err(error)) => return Err(self.abandon(turn, None, error).await),
             };
-            let (ours, answered) = match &message {
-                Write::Done(_) => (true, None),
-                Write::Refused(item) => (false, item.text("answer").map(str::to_owned)),
-            };
-            match (ours, requests) {
-                (true, Hold::Held(held)) => return Ok(Begun::Ours(Some(held))),
-                (true, Hold::Nothing) => return Ok(Begun::Ours(None)),
-                (false, Hold::Held(held)) => held.release(&self.table).await.map_err(Failure::from)?,
-                (_, Hold::Busy) | (false, Hold::Nothing) => {}
+            match (&message, requests) {
+                (Write::Done(item), Hold::Held(held)) => return Ok(Begun::ours(Some(held), item)),
+                (Write::Done(item), Hold::Nothing) => return Ok(Begun::ours(None, item)),
+                (Write::Refused(_), Hold::Held(held)) => held.release(&self.table).await.map_err(Failure::from)?,
+                (_, Hold::Busy) | (Write::Refused(_), Hold::Nothing) => {}
             }
-            if let Some(text) = answered {
-                return Ok(Begun::Answered(text));
+            if let Write::Refused(item) = &message
+                && let Some(text) = item.text("answer")
+            {
+                if item.text("kept").is_none() {
+                    return Ok(Begun::Answered(text.to_owned()));
+                }
+                let kept = self.table.get(turn.kept_key(), turn.now).await.map_err(Failure::from)?;
+                return Ok(Begun::Answered(kept.as_ref().and_then(|item| item.text("text")).unwrap_or_default().to_owned()));
             }
             if turn.left().is_zero() {
                 return Err(Reply::empty(503, "in_progress"));
@@ -286,26 +329,31 @@ impl App {
 
     async fn finish(&self, turn: &Turn<'_>, outcome: &Outcome) -> Result<(), Unavailable> {
         let update = Update::new(turn.key.clone()).only_if("owner_id = :me").bind(":me", turn.owner.as_str());
-        let update = match outcome.word {
-            // Nothing came of it: if Twilio asks again, it is tried again.
-            "unclear" => update.set("lease_until", 0),
-            // A link is kept no longer than Twilio could ask for it again.
-            "password_link" => update.set("answer", outcome.text.as_str()).set("expires_at", epoch(turn.now) + DAY),
-            _ => update.set("answer", outcome.text.as_str()).set("expires_at", epoch(turn.now) + 7 * DAY),
+        let update = match (outcome.word, &outcome.tried) {
+            // Nothing came of it: if Twilio asks again, it is tried again, but for no other request.
+            ("unclear", Some(request)) => update.set("lease_until", 0).set("request", request.as_str()),
+            ("unclear", None) => update.set("lease_until", 0),
+            // A link is kept apart, no longer than Twilio could ask for it again; that there was an answer, as long as ever.
+            ("password_link", _) => {
+                let kept =
+                    Update::new(turn.kept_key()).set("text", outcome.text.as_str()).set("expires_at", epoch(turn.now) + DAY);
+                self.table.update(kept).await?;
+                update.set("answer", "").set("kept", "link")
+            }
+            _ => update.set("answer", outcome.text.as_str()),
         };
         self.table.update(update).await.map(drop)
     }
 
-    async fn act(
-        &self,
-        said: &Said,
-        held: Option<&mut Held>,
-        confirmed: Option<(u64, Option<String>)>,
-        turn: &Turn<'_>,
-    ) -> Outcome {
-        let (requests, wrong_today) = held.as_ref().map_or((&[][..], 0), |held| (&held.requests[..], held.wrong_today));
-        let known = Known { requests, wrong_today, confirmed, valid_hours: self.rules.valid_hours };
-        let decision = decide::decide(said, &known, turn.now);
+    async fn act(&self, said: &Said, held: Option<&mut Held>, past: Past, bound: Option<&str>, turn: &Turn<'_>) -> Outcome {
+        let requests = held.as_ref().map_or(&[][..], |held| &held.requests[..]);
+        let Past { confirmed, wrong_codes } = past;
+        let known = Known { requests, wrong_codes, confirmed, valid_hours: self.rules.valid_hours };
+        let decision = match decide::decide(said, &known, turn.now) {
+            // This very message was for another request, which did not work out: it never meant this one.
+            Decision::Act(id) if bound.is_some_and(|bound| bound != id) => Decision::Silence("repeated"),
+            decision => decision,
+        };
         let Some(held) = held else {
             return match decision {
                 Decision::Repeat => Outcome::new("confirmed_before", &self.messages.confirmed),
@@ -320,10 +368,7 @@ impl App {
                 held.remove_all();
                 Outcome::silent("cancelled")
             }
-            Decision::Wrong => {
-                held.count_wrong(turn.now);
-                Outcome::new("wrong_reply", &self.messages.wrong)
-            }
+            Decision::Wrong => Outcome::new("wrong_reply", &self.messages.wrong),
             Decision::Expired(ids) => {
                 for id in &ids {
                     held.remove(id);
@@ -332,7 +377,7 @@ impl App {
             }
             Decision::List => {
                 let known =
-                    Known { requests: &held.requests, wrong_today: 0, confirmed: None, valid_hours: self.rules.valid_hours };
+                    Known { requests: &held.requests, wrong_codes: 0, confirmed: None, valid_hours: self.rules.valid_hours };
                 let valid: Vec<&pending::Request> = known.valid(turn.now).collect();
                 // The newest: what a person asked for last is what they mean, if they cannot be told all.
                 let listed = decide::codes(&valid[valid.len().saturating_sub(LISTED)..], random_below);
@@ -375,7 +420,9 @@ impl App {
                 held.remove(&request.id);
                 Outcome::new("link_refused", &self.messages.expired)
             }
-            Confirmation::Unclear(why) => Outcome { error: Some(why), ..Outcome::new("unclear", &self.messages.retry) },
+            Confirmation::Unclear(why) => {
+                Outcome { tried: Some(request.id.clone()), error: Some(why), ..Outcome::new("unclear", &self.messages.retry) }
+            }
         }
     }
 
@@ -448,16 +495,44 @@ impl Turn<'_> {
             .bind(":me", self.owner.as_str())
     }
 
+    /// Where the text of an answer with a link is kept.
+    fn kept_key(&self) -> Key {
+        Key::new(self.key.pk.clone(), format!("{}#link", self.key.sk))
+    }
+
+    /// Time for acting.
     fn left(&self) -> Duration {
         self.deadline.saturating_duration_since(Instant::now()).saturating_sub(RESERVE)
+    }
+
+    /// Time for writing down what came of it.
+    fn to_close(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(500))
     }
 }
 
 enum Begun {
     /// This message was answered before, with this text.
     Answered(String),
-    /// We answer it, holding the number's requests, if it has any.
-    Ours(Option<Held>),
+    /// We answer it.
+    Ours {
+        /// The number's requests, if it has any, held by us.
+        held: Option<Held>,
+        /// The one request that an earlier attempt at this message tried in vain.
+        bound: Option<String>,
+    },
+}
+
+impl Begun {
+    fn ours(held: Option<Held>, message: &Item) -> Self {
+        Self::Ours { held, bound: message.text("request").map(str::to_owned) }
+    }
+}
+
+/// What is known beyond the requests themselves.
+struct Past {
+    confirmed: Option<(u64, Option<String>)>,
+    wrong_codes: u64,
 }
 
 /// How a message is answered.
@@ -467,12 +542,14 @@ struct Outcome {
     text: String,
     /// The code that something was confirmed with, if any.
     code: Option<String>,
+    /// The request that was tried in vain, if any.
+    tried: Option<String>,
     error: Option<String>,
 }
 
 impl Outcome {
     fn new(word: &'static str, text: &str) -> Self {
-        Self { word, text: text.to_owned(), code: None, error: None }
+        Self { word, text: text.to_owned(), code: None, tried: None, error: None }
     }
 
     fn silent(word: &'static str) -> Self {

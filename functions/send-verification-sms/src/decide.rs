@@ -3,7 +3,7 @@
 use regex_lite::Regex;
 use shared::config::Source;
 use shared::link::{self, Link, NoLink};
-use shared::mailgun::mail::StoredMail;
+use shared::mailgun::mail::{StoredMail, is_address};
 use shared::phone::{self, Countries, E164};
 
 /// What the operator allows.
@@ -67,8 +67,8 @@ impl Recipient {
         }
         let (prefix, domain) = (source.required("RECIPIENT_PREFIX"), source.required("RECIPIENT_DOMAIN"));
         let (prefix, domain) = (prefix?.trim().to_owned(), domain?.trim().to_owned());
-        if prefix.contains(['@', '+']) || domain.contains('@') {
-            source.problem("RECIPIENT_PREFIX and RECIPIENT_DOMAIN are what stands before the + and after the @");
+        if prefix.contains('+') || !is_address(&format!("{prefix}@{domain}")) {
+            source.problem("RECIPIENT_PREFIX and RECIPIENT_DOMAIN are what stands before the + and after the @, such as acme and sms.example.com");
         }
         Some(Self::Plus { prefix, domain })
     }
@@ -92,9 +92,12 @@ impl Recipient {
 
 /// Reads `MAIL_SENDERS`: addresses and `@domain`s, lower-case.
 fn senders(source: &mut Source<'_>) -> Vec<String> {
-    source.required("MAIL_SENDERS");
+    if source.required("MAIL_SENDERS").is_none() {
+        return Vec::new();
+    }
     let senders: Vec<String> = source.list("MAIL_SENDERS").iter().map(|entry| entry.to_ascii_lowercase()).collect();
-    if senders.iter().any(|entry| entry.split_once('@').is_none_or(|(_, domain)| domain.is_empty() || domain.contains('@'))) {
+    let sound = |entry: &String| is_address(entry) || (entry.starts_with('@') && is_address(&format!("any{entry}")));
+    if senders.is_empty() || !senders.iter().all(sound) {
         source.problem(
             "MAIL_SENDERS must be a comma list of addresses or @domains, such as no-reply@acme.example,@mail.acme.example",
         );

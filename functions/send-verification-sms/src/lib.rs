@@ -24,7 +24,7 @@ use shared::reply::{Failure, Reply};
 use shared::request::Request;
 use shared::secrets::Secret;
 use shared::sms::{Outbound, Receipt, SendError};
-use shared::table::{Item, Key, Table, Update, epoch, owner_id, random_below};
+use shared::table::{Item, Key, Table, Unavailable, Update, epoch, owner_id, random_below};
 use shared::twilio::{self, messages};
 
 use decide::{Decision, Rules};
@@ -200,25 +200,25 @@ impl App {
         let result = match self.messages.send(&sms, &self.twilio, now, request.remaining(RESERVE)).await {
             Ok(result) => result,
             Err(error) => {
-                self.settle(work, &failed, now).await;
+                self.settle(work, &failed, request, now).await;
                 return Err(Failure::from(error).into());
             }
         };
         Ok(match result {
             Ok(receipt) => {
-                let settled = self.settle(work, &Stage::Sent { sid: receipt.id.clone(), provider: None }, now).await;
+                let settled = self.settle(work, &Stage::Sent { sid: receipt.id.clone(), provider: None }, request, now).await;
                 sent(receipt, settled)
             }
             Err(SendError::Refused { recipient: true, code }) => {
-                self.settle(work, &Stage::Refused, now).await;
+                self.settle(work, &Stage::Refused, request, now).await;
                 Reply::refused(406, "recipient_refused").field("code", code).metric("SmsFailed", 1)
             }
             Err(SendError::Unknown) => {
-                self.settle(work, &Stage::Unknown, now).await;
+                self.settle(work, &Stage::Unknown, request, now).await;
                 Reply::empty(503, "outcome_unknown").metric("SmsFailed", 1)
             }
             Err(error) => {
-                self.settle(work, &failed, now).await;
+                self.settle(work, &failed, request, now).await;
                 Reply::empty(503, "twilio_unavailable").field("error", error.to_string()).metric("SmsFailed", 1)
             }
         })
@@ -241,7 +241,10 @@ impl App {
             }
             let Some(seen) = refused(1) else {
                 return Err(match earlier {
-                    None => Reply::refused(406, "rate_limited"),
+                    None => {
+                        let limit = if refused(2).is_some() { "SMS_PER_NUMBER_PER_HOUR" } else { "SMS_PER_HOUR" };
+                        Reply::refused(406, "rate_limited").field("limit", limit)
+                    }
                     // The text had arrived after all: its request was used up meanwhile.
                     Some(_) => Reply::empty(200, "duplicate"),
                 });
@@ -282,14 +285,16 @@ impl App {
     }
 
     /// Writes how it ended; whether that worked. What was certainly not sent waits for no reply.
-    async fn settle(&self, work: &Work, stage: &Stage, now: SystemTime) -> bool {
+    async fn settle(&self, work: &Work, stage: &Stage, request: &Request, now: SystemTime) -> bool {
         let withdrawn = async {
             match stage {
-                Stage::Failed | Stage::Refused => pending::withdraw(&self.table, &work.phone, &work.request.id).await,
+                Stage::Failed | Stage::Refused => pending::withdraw(&self.table, &work.phone, &work.request).await,
                 _ => pending::tidy(&self.table, &work.phone, now).await,
             }
         };
-        let (settled, withdrawn) = tokio::join!(work.entry.settle(&self.table, stage), withdrawn);
+        let writes = async { tokio::join!(work.entry.settle(&self.table, stage), withdrawn) };
+        let closed = tokio::time::timeout(request.remaining(Duration::from_millis(200)), writes).await;
+        let (settled, withdrawn) = closed.unwrap_or_else(|_| (Err(Unavailable::late()), Ok(())));
         for error in [settled.as_ref().err(), withdrawn.as_ref().err()].into_iter().flatten() {
             tracing::error!(%error, "a closing write failed");
         }

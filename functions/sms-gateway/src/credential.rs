@@ -7,8 +7,8 @@
 use std::time::SystemTime;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use secrecy::{ExposeSecret as _, SecretSlice, SecretString};
 use shared::jwt::{self, Invalid};
 use shared::reply::Reply;
@@ -73,12 +73,7 @@ pub(crate) async fn check(
     })
 }
 
-fn judge(
-    token: &str,
-    credentials: &Credentials,
-    expected: Option<&(String, String)>,
-    now: SystemTime,
-) -> Result<(), Invalid> {
+fn judge(token: &str, credentials: &Credentials, expected: Option<&(String, String)>, now: SystemTime) -> Result<(), Invalid> {
     if credentials.bearer_token.as_ref().is_some_and(|known| secrets::same(known.expose_secret(), token)) {
         return Ok(());
     }

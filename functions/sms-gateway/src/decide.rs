@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use ring::digest;
 use serde::Deserialize;
 use shared::phone::E164;
@@ -33,7 +35,7 @@ pub(crate) struct Wrong {
 }
 
 #[derive(Deserialize)]
-struct Body {
+struct Posted {
     recipient: Option<String>,
     body: Option<String>,
     text: Option<String>,
@@ -45,14 +47,14 @@ impl Message {
     /// What makes it the same message when it comes again.
     pub(crate) fn id(&self) -> String {
         let hash = digest::digest(&digest::SHA256, format!("{}\n{}", self.to.reveal(), self.body).as_bytes());
-        hash.as_ref()[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+        BASE64_URL_SAFE_NO_PAD.encode(&hash.as_ref()[..16])
     }
 }
 
 /// Reads a request body of either shape.
 pub(crate) fn read(body: &[u8]) -> Result<Message, Wrong> {
     let malformed = |public| Wrong { outcome: "malformed_body", public };
-    let Ok(body) = serde_json::from_slice::<Body>(body) else {
+    let Ok(body) = serde_json::from_slice::<Posted>(body) else {
         return Err(malformed("the body must be a JSON object with recipient and body, or recipient and text"));
     };
     let (shape, text, from) = match (body.body, body.text) {
@@ -65,10 +67,8 @@ pub(crate) fn read(body: &[u8]) -> Result<Message, Wrong> {
         return Err(malformed("the text must have 1 to 1600 characters"));
     }
     let Some(recipient) = body.recipient else { return Err(malformed("recipient is missing")) };
-    let to = number(&recipient).ok_or(Wrong {
-        outcome: "impossible_number",
-        public: "recipient must be an E.164 number such as +4512345678",
-    })?;
+    let to = number(&recipient)
+        .ok_or(Wrong { outcome: "impossible_number", public: "recipient must be an E.164 number such as +4512345678" })?;
     let from = from.map(|from| from.trim().to_owned()).filter(|from| !from.is_empty());
     if from.as_deref().is_some_and(|from| !is_sender(from)) {
         return Err(malformed("the sender must be a number or a name of at most 11 letters and digits"));
@@ -93,7 +93,7 @@ pub(crate) struct Avoidance(HashMap<Name, Vec<Instant>>);
 
 impl Avoidance {
     const FAILURES: usize = 3;
-    const WINDOW: Duration = Duration::from_secs(60);
+    const WINDOW: Duration = Duration::from_mins(1);
 
     /// Notes how an attempt went.
     pub(crate) fn note(&mut self, name: Name, healthy: bool, now: Instant) {
@@ -129,10 +129,14 @@ mod tests {
 
     #[test]
     fn both_shapes() {
-        let legacy = read(br#"{"recipient":"+1 399 999-1234","body":"code 1","sender":"+1 500 555 0006","req":{"ip":"::1"}}"#).ok().unwrap();
+        let legacy = read(br#"{"recipient":"+1 399 999-1234","body":"code 1","sender":"+1 500 555 0006","req":{"ip":"::1"}}"#)
+            .ok()
+            .unwrap();
         assert_eq!((legacy.shape, legacy.to.reveal(), legacy.body.as_str()), (Shape::Legacy, "+13999991234", "code 1"));
         assert_eq!(legacy.from.as_deref(), Some("+15005550006"));
-        let action = read(br#"{"recipient":"+4512345678","text":"code 1","from":"ACME","code":"1","message_type":"text","language":"en"}"#);
+        let action = read(
+            br#"{"recipient":"+4512345678","text":"code 1","from":"ACME","code":"1","message_type":"text","language":"en"}"#,
+        );
         let action = action.ok().unwrap();
         assert_eq!((action.shape, action.from.as_deref()), (Shape::Action, Some("ACME")));
         assert_ne!(legacy.id(), action.id());

@@ -77,10 +77,8 @@ impl Config {
         if audience.is_some() != subject.is_some() {
             source.problem("GATEWAY_AUDIENCE and GATEWAY_SUBJECT go together: both are compared with the token's claims");
         }
-        let (per_number, per_range) = (
-            source.number("SMS_PER_NUMBER_PER_HOUR", 10, 1..=1_000),
-            source.number("SMS_PER_RANGE_PER_HOUR", 25, 1..=1_000_000),
-        );
+        let (per_number, per_range) =
+            (source.number("SMS_PER_NUMBER_PER_HOUR", 10, 1..=1_000), source.number("SMS_PER_RANGE_PER_HOUR", 25, 1..=1_000_000));
         let overall = source.number("SMS_PER_HOUR", 1_000, 1..=1_000_000);
         let cooldown = source.number("RESEND_COOLDOWN_SECONDS", 30, 1..=3_600);
         let go_on_after_unknown = source.choice("ON_UNKNOWN", &[("stop", false), ("failover", true)]);

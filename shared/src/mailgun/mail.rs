@@ -49,26 +49,30 @@ impl<'a> StoredMail<'a> {
 }
 
 /// The address of a From header with one mailbox, lower-case: `Name <local@domain>` or `local@domain`
-/// (<https://www.rfc-editor.org/rfc/rfc5322#section-3.4>); `None` for anything that could be read in two ways.
+/// (<https://www.rfc-editor.org/rfc/rfc5322#section-3.4>); `None` for anything that could hold a second address.
 fn address(header: &str) -> Option<String> {
     let header = header.trim();
     let address = match header.rfind('<') {
         Some(start) => {
             // A quoted display name may hold anything; the mailbox is what stands in the brackets at the very end.
-            let name = header[..start].trim();
+            let name = header[..start].trim().replace(r"\\", "").replace(r#"\""#, "");
             let quoted =
                 name.len() >= 2 && name.starts_with('"') && name.ends_with('"') && !name[1..name.len() - 1].contains('"');
-            if !quoted && name.contains(['<', '>', ',', ';', ':', '"', '@']) {
+            if !quoted && name.contains(['<', '>', '"', '@']) {
                 return None;
             }
             header[start + 1..].strip_suffix('>')?
         }
         None => header,
     };
-    let (local, domain) = address.split_once('@')?;
+    is_address(address).then(|| address.to_ascii_lowercase())
+}
+
+/// Whether `text` is a plain `local@domain`.
+pub fn is_address(text: &str) -> bool {
     let plain =
         |text: &str, extra: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || extra.contains(c));
-    (plain(local, "!#$%&'*+-/=?^_`{|}~.") && plain(domain, "-.")).then(|| address.to_ascii_lowercase())
+    text.split_once('@').is_some_and(|(local, domain)| plain(local, "!#$%&'*+-/=?^_`{|}~.") && plain(domain, "-."))
 }
 
 #[cfg(test)]
@@ -81,6 +85,11 @@ mod tests {
             ("no-reply@acme.example", Some("no-reply@acme.example")),
             ("Acme <No-Reply@acme.example>", Some("no-reply@acme.example")),
             ("\"Acme, Inc. <x@y>\" <no-reply@acme.example>", Some("no-reply@acme.example")),
+            ("Café, Inc. <no-reply@acme.example>", Some("no-reply@acme.example")),
+            ("Acme: accounts <no-reply@acme.example>", Some("no-reply@acme.example")),
+            (r#""The \"best\" <x@y>" <no-reply@acme.example>"#, Some("no-reply@acme.example")),
+            (r#""x\" <no-reply@acme.example>" <evil@evil.example>"#, Some("evil@evil.example")),
+            (r#""x\\" <no-reply@acme.example>"#, Some("no-reply@acme.example")),
             ("\"no-reply@acme.example\" <evil@evil.example>", Some("evil@evil.example")),
             ("no-reply@acme.example <evil@evil.example>", None),
             ("evil@evil.example, no-reply@acme.example", None),

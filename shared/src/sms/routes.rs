@@ -87,7 +87,8 @@ impl Senders {
             });
             match parsed {
                 Some(sender) => senders.push(sender),
-                None => source.problem(format!("SMS_FROM: {entry} is not provider:sender, such as twilio:+15005550006 or vonage:ACME")),
+                None => source
+                    .problem(format!("SMS_FROM: {entry} is not provider:sender, such as twilio:+15005550006 or vonage:ACME")),
             }
         }
         Self(senders)
@@ -157,7 +158,10 @@ mod tests {
         let lookup = |text: &'static str| move |name: &str| (name == "SMS_FROM").then(|| text.to_owned());
         let read_from = |text: &'static str| read(&lookup(text), |source| Some(Senders::read(source)));
         let good = read_from("twilio:+15005550006, vonage:ACME").unwrap();
-        assert_eq!((good.find(Name::Twilio), good.find(Name::Vonage), good.find(Name::Plivo)), (Some("+15005550006"), Some("ACME"), None));
+        assert_eq!(
+            (good.find(Name::Twilio), good.find(Name::Vonage), good.find(Name::Plivo)),
+            (Some("+15005550006"), Some("ACME"), None)
+        );
         assert_eq!(read_from("acme,plivo:,sms77:ACME,vonage:TOO LONG A NAME").unwrap_err().0.len(), 4);
     }
 }

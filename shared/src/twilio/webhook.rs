@@ -14,6 +14,9 @@ use crate::request::Request;
 use crate::secrets::Secret;
 use crate::verified::Verified;
 
+/// Twilio sends some thirty, and a few for each media file.
+const PARAMETER_LIMIT: usize = 500;
+
 /// The decoded parameters of a webhook, in the order sent.
 #[derive(Debug)]
 pub struct Form {
@@ -43,7 +46,10 @@ pub async fn authenticate(
     let own: Option<BaseUrl> = format!("https://{}", request.domain).parse().ok();
     let Some(base) = public_url.or(own.as_ref()) else { return Err(Reply::refused(403, "bad_signature")) };
     let urls = signature::candidates(base.as_url(), &request.path, &request.query);
-    let pairs: Vec<(String, String)> = form_urlencoded::parse(&request.body).into_owned().collect();
+    let pairs: Vec<(String, String)> = form_urlencoded::parse(&request.body).into_owned().take(PARAMETER_LIMIT + 1).collect();
+    if pairs.len() > PARAMETER_LIMIT {
+        return Err(Reply::refused(400, "too_many_parameters"));
+    }
     let fits = |credentials: &Credentials| {
         let tokens = [Some(&credentials.auth_token), credentials.previous_auth_token.as_ref()];
         tokens.into_iter().flatten().any(|token| signature::fits(token.expose_secret(), &urls, &pairs, signature))

@@ -46,6 +46,20 @@ async fn refreshed_at_most_once_a_minute() {
 }
 
 #[tokio::test]
+async fn a_refresh_that_failed_is_no_verdict_and_is_repeated_soon() {
+    let (sandbox, secret) = setup().await;
+    let start = now();
+    secret.get(start).await.unwrap();
+    sandbox.aws.secrets().faults().always(Some(Fault::Answer { status: 500, headers: vec![], body: String::new() }));
+    assert!(secret.refresh(start).await.is_err());
+    sandbox.aws.secrets().faults().always(None);
+    let before = fetches(&sandbox);
+    assert!(secret.refresh(start + Duration::from_secs(4)).await.is_err());
+    assert_eq!(fetches(&sandbox), before);
+    assert!(secret.refresh(start + Duration::from_secs(5)).await.unwrap().is_some());
+}
+
+#[tokio::test]
 async fn an_outage_is_an_error_that_names_the_secret() {
     let (sandbox, secret) = setup().await;
     let start = now();

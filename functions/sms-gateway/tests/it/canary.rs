@@ -25,7 +25,10 @@ fn quoting(status: u16, text: &str) -> Fault {
     let error = json!({ "code": all, "description": all });
     let message = json!({ "accepted": false, "to": all, "error": error, "status": all, "error-text": all });
     let body = json!({ "code": all, "message": all, "error": error, "api_id": all, "messages": [message], "more_info": all });
-    let headers = vec![("location".to_owned(), format!("https://evil.example/?{}", all.replace(' ', "%20"))), ("retry-after".to_owned(), all)];
+    let headers = vec![
+        ("location".to_owned(), format!("https://evil.example/?{}", all.replace(' ', "%20"))),
+        ("retry-after".to_owned(), all),
+    ];
     Fault::Answer { status, headers, body: body.to_string() }
 }
 
@@ -49,7 +52,8 @@ async fn aws_that_quotes_is_not_quoted() {
     let scene = Scene::through("twilio").await;
     let text = "Your verification code is: 27182818";
     for status in [400, 403, 500] {
-        let body = json!({ "__type": "x#AccessDeniedException", "message": format!("{PHONE} {text} {BEARER} {JWT_SECRET}") }).to_string();
+        let body = json!({ "__type": "x#AccessDeniedException", "message": format!("{PHONE} {text} {BEARER} {JWT_SECRET}") })
+            .to_string();
         scene.dynamodb().always(Some(says(status, body.clone())));
         scene.secrets().always(Some(says(status, body)));
         assert_eq!(scene.send(PHONE, text).await.status, 503);
@@ -72,7 +76,8 @@ async fn requests_that_are_none_are_not_quoted() {
         ("", "application/json", "zebrafinch".to_owned()),
     ] {
         let headers = [("content-type", kind), ("authorization", &authorization), ("x-zebrafinch", "zebrafinch")];
-        let answer = scene.request("POST", path, &headers, json!({ "recipient": "zebrafinch", "body": "zebrafinch" }).to_string()).await;
+        let answer =
+            scene.request("POST", path, &headers, json!({ "recipient": "zebrafinch", "body": "zebrafinch" }).to_string()).await;
         assert!([400, 401, 404, 415].contains(&answer.status), "{answer:?}");
     }
 }

@@ -79,7 +79,10 @@ async fn tokens_with_another_algorithm_or_key() {
         ("alg hs256", with(json!({ "alg": "hs256" }))),
         ("no alg", with(json!({ "typ": "JWT" }))),
         ("alg as a list", with(json!({ "alg": ["HS256"] }))),
-        ("header is no object", signed(&format!("{}.{payload}", part(&json!("HS256"))), hmac::HMAC_SHA256, JWT_SECRET.as_bytes())),
+        (
+            "header is no object",
+            signed(&format!("{}.{payload}", part(&json!("HS256"))), hmac::HMAC_SHA256, JWT_SECRET.as_bytes()),
+        ),
         ("another key", jwt(&json!({ "alg": "HS256" }), &claims, b"attacker")),
         ("an empty key", jwt(&json!({ "alg": "HS256" }), &claims, b"")),
         ("kid that names a file", jwt(&json!({ "alg": "HS256", "kid": "../../dev/null" }), &claims, b"")),
@@ -147,6 +150,7 @@ async fn tokens_for_someone_else_or_not_for_now() {
         ("exp as text", json!({ "exp": at(300).to_string() })),
         ("negative exp", json!({ "exp": -1 })),
         ("exp 1e30", json!({ "exp": 1e30 })),
+        ("exp with a fraction", json!({ "exp": 4_000_000_000.5 })),
         ("exp as a list", json!({ "exp": [at(300)] })),
         ("exp true", json!({ "exp": true })),
         ("not yet", json!({ "nbf": at(90) })),
@@ -157,7 +161,6 @@ async fn tokens_for_someone_else_or_not_for_now() {
     let tokens: Vec<_> = tokens.iter().map(|(name, claims)| (*name, token(claims))).collect();
     refused(&scene, &tokens).await;
     scene.logged("bad_claims").await;
-    assert_eq!(scene.fetched("gateway"), 1, "a token signed well needs no other key");
 }
 
 #[tokio::test]
@@ -170,14 +173,17 @@ async fn good_tokens_of_every_kind() {
         json!({ "exp": at(300), "nbf": at(-1), "iss": "https://acme.eu.auth0.com/", "jti": "1" }),
         json!({ "exp": at(-20) }),
         json!({ "nbf": at(20), "iat": at(20) }),
-        json!({ "exp": 4_000_000_000.5 }),
     ];
     for claims in &claims {
         let answer = scene.post_as(Some(&format!("Bearer {}", token(claims))), &request()).await;
         assert_eq!(answer.status, 200, "{claims}");
     }
     // Its header decides nothing.
-    let strange = jwt(&json!({ "alg": "HS256", "kid": "../x", "jku": "https://evil.example", "typ": "x" }), &json!({}), JWT_SECRET.as_bytes());
+    let strange = jwt(
+        &json!({ "alg": "HS256", "kid": "../x", "jku": "https://evil.example", "typ": "x" }),
+        &json!({}),
+        JWT_SECRET.as_bytes(),
+    );
     assert_eq!(scene.post_as(Some(&format!("Bearer {strange}")), &request()).await.status, 200);
     assert_eq!(scene.texts(), [1, 0, 0, 0]);
 }
@@ -186,7 +192,8 @@ async fn good_tokens_of_every_kind() {
 async fn without_audience_and_subject_only_the_static_token_counts() {
     let route = ("SMS_ROUTES", Some("*=twilio"));
     let scene = Scene::with(&[route, ("GATEWAY_AUDIENCE", None), ("GATEWAY_SUBJECT", None)]).await;
-    refused(&scene, &[("a good token", token(&json!({}))), ("without claims", token(&json!({ "aud": null, "sub": null })))]).await;
+    refused(&scene, &[("a good token", token(&json!({}))), ("without claims", token(&json!({ "aud": null, "sub": null })))])
+        .await;
     assert_eq!(scene.post_as(Some(&format!("Bearer {BEARER}")), &request()).await.status, 200);
 }
 
@@ -204,7 +211,8 @@ async fn without_a_static_token_none_is_accepted() {
 async fn rotated_keys_are_fetched_once() {
     let scene = Scene::through("twilio").await;
     let (new, header) = (b"the-next-gateway-secret-of-32-bytes", json!({ "alg": "HS256" }));
-    let secret = json!({ "jwt_secret": "the-next-gateway-secret-of-32-bytes", "previous_jwt_secret": JWT_SECRET, "bearer_token": BEARER });
+    let secret =
+        json!({ "jwt_secret": "the-next-gateway-secret-of-32-bytes", "previous_jwt_secret": JWT_SECRET, "bearer_token": BEARER });
     scene.sandbox.aws.set_secret("switchboard/gateway", &secret);
     let send = async |token: String| scene.post_as(Some(&format!("Bearer {token}")), &request()).await.status;
     assert_eq!(send(token(&json!({}))).await, 200, "the old one is still good");

@@ -113,7 +113,8 @@ async fn a_recipient_that_one_provider_refuses_is_not_offered_to_others() {
 
 #[tokio::test]
 async fn after_an_unknown_outcome_the_next_is_tried_only_if_told_so() {
-    for (setting, answered, texts) in [(None, 504, [0, 0, 0, 1]), (Some("stop"), 504, [0, 0, 0, 1]), (Some("failover"), 200, [1, 0, 0, 1])]
+    for (setting, answered, texts) in
+        [(None, 504, [0, 0, 0, 1]), (Some("stop"), 504, [0, 0, 0, 1]), (Some("failover"), 200, [1, 0, 0, 1])]
     {
         let scene = Scene::with(&[("SMS_ROUTES", Some("*=vonage,twilio")), ("ON_UNKNOWN", setting)]).await;
         scene.faults("vonage").next(Fault::ResetAfter);
@@ -165,7 +166,9 @@ async fn refused_recipients_are_no_failures_of_the_provider() {
 #[tokio::test]
 async fn the_configured_sender_counts_before_the_asked_for_one() {
     let asked_for = json!({ "recipient": PHONE, "body": TEXT, "sender": "+4531415161" });
-    for (from, sender) in [(Some("vonage:ACME,twilio:+15005550006"), "ACME"), (Some("twilio:+15005550006"), "4531415161"), (None, "4531415161")] {
+    for (from, sender) in
+        [(Some("vonage:ACME,twilio:+15005550006"), "ACME"), (Some("twilio:+15005550006"), "4531415161"), (None, "4531415161")]
+    {
         let scene = Scene::with(&[("SMS_ROUTES", Some("*=vonage,twilio")), ("SMS_FROM", from)]).await;
         assert_eq!(scene.post(&asked_for).await.status, 200);
         assert_eq!(scene.sandbox.vonage.messages()[0].from.trim_start_matches('+'), sender);

@@ -59,7 +59,9 @@ impl Vendor {
                 ("an-id", json!({ "messages": [message], "error": null }).to_string())
             }
             Self::Central => ("00000000000000000000000000000001", "ID: 00000000000000000000000000000001\n".to_owned()),
-            Self::Plivo => ("an-id", json!({ "api_id": "x", "message": "message(s) queued", "message_uuid": ["an-id"] }).to_string()),
+            Self::Plivo => {
+                ("an-id", json!({ "api_id": "x", "message": "message(s) queued", "message_uuid": ["an-id"] }).to_string())
+            }
             Self::Vonage => ("an-id", parts(&[json!({ "status": "0", "message-id": "an-id" })])),
         }
     }
@@ -96,7 +98,8 @@ impl Vendor {
             }
             Self::Clickatell => {
                 let refused = |code: Value| {
-                    let message = json!({ "apiMessageId": null, "accepted": false, "error": { "code": code, "description": "" } });
+                    let message =
+                        json!({ "apiMessageId": null, "accepted": false, "error": { "code": code, "description": "" } });
                     says(202, json!({ "messages": [message], "error": null }).to_string())
                 };
                 let failed = |status, code: u32| {
@@ -311,6 +314,16 @@ async fn however_slow_it_is(vendor: Vendor) {
     assert!(table.scene.lambda.exits().is_empty(), "Lambda did not have to kill it");
 }
 
+/// All at once: most of it is waiting.
+#[tokio::test]
+async fn however_slow_they_are() {
+    use Vendor::{Central, Clickatell, Plivo, Twilio, Vonage};
+    let slow = [Twilio, Clickatell, Central, Plivo, Vonage].map(|vendor| tokio::spawn(however_slow_it_is(vendor)));
+    for vendor in slow {
+        vendor.await.unwrap();
+    }
+}
+
 /// Refused credentials are fetched again, once a minute.
 async fn whichever_credentials_it_refuses(vendor: Vendor) {
     for refusal in [status(401), status(403)] {
@@ -357,11 +370,6 @@ macro_rules! every_vendor {
             #[tokio::test]
             async fn whatever_it_answers() {
                 super::whatever_it_answers($vendor).await;
-            }
-
-            #[tokio::test]
-            async fn however_slow_it_is() {
-                super::however_slow_it_is($vendor).await;
             }
 
             #[tokio::test]

@@ -116,5 +116,8 @@ async fn a_pumping_attack_is_stopped_and_users_do_not_notice() {
     let hours = u64::try_from(scene.counted("rate#code#all").await.len()).unwrap();
     assert!(hours <= 2);
     assert!(ranges["+452030"] <= 25 * hours && hammered <= 10 * hours, "{hammered} {ranges:?}");
-    assert!(ranges.keys().all(|range| range.starts_with("+454") || ["+452030", "+453141"].contains(&range.as_str())), "{ranges:?}");
+    assert!(
+        ranges.keys().all(|range| range.starts_with("+454") || ["+452030", "+453141"].contains(&range.as_str())),
+        "{ranges:?}"
+    );
 }

@@ -61,6 +61,7 @@ impl Answer {
 pub(crate) struct Scene {
     pub(crate) lambda: Lambda,
     pub(crate) sandbox: Sandbox,
+    client: reqwest::Client,
     markers: Mutex<BTreeSet<String>>,
 }
 
@@ -87,7 +88,7 @@ impl Scene {
         let binary = Path::new(env!("CARGO_BIN_EXE_sms-gateway"));
         let lambda = sandbox.run_with(FUNCTION, binary, instances, &[&usual, overrides].concat()).await;
         lambda.wait_ready().await.unwrap();
-        let scene = Self { lambda, sandbox, markers: Mutex::default() };
+        let scene = Self { lambda, sandbox, client: sandbox::wire::client(), markers: Mutex::default() };
         for secret in SECRETS {
             scene.mark(secret);
         }
@@ -162,7 +163,8 @@ impl Scene {
 
     /// How often a secret was fetched.
     pub(crate) fn fetched(&self, secret: &str) -> usize {
-        let asked_for = |body: &[u8]| serde_json::from_slice::<Value>(body).unwrap()["SecretId"] == format!("switchboard/{secret}");
+        let asked_for =
+            |body: &[u8]| serde_json::from_slice::<Value>(body).unwrap()["SecretId"] == format!("switchboard/{secret}");
         self.sandbox.aws.secrets().exchanges().iter().filter(|exchange| asked_for(&exchange.request)).count()
     }
 
@@ -187,7 +189,7 @@ impl Scene {
     /// Any request to the Function URL, `path` without its leading slash.
     pub(crate) async fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: String) -> Answer {
         let url = format!("{}{path}", self.lambda.url());
-        let mut request = sandbox::wire::client().request(method.parse().unwrap(), url).body(body);
+        let mut request = self.client.request(method.parse().unwrap(), url).body(body);
         for (name, value) in headers {
             if *name == "authorization" {
                 value.split_whitespace().skip(1).filter(|token| token.len() > 8).for_each(|token| self.mark(token));

@@ -47,14 +47,18 @@ async fn every_problem_is_named_in_one_line_and_the_process_ends() {
 #[tokio::test]
 async fn every_mistake_in_the_routes_is_named() {
     let problems = problems(&[("SMS_ROUTES", Some("+45=twilio,twilio;45=plivo;+45=nexmo;*=log;twilio"))]).await;
-    for mistake in ["+45 names twilio twice", "45 is neither", "+45 is routed twice", "nexmo", "ALLOW_LOG_PROVIDER", "twilio is not prefix"] {
+    for mistake in
+        ["+45 names twilio twice", "45 is neither", "+45 is routed twice", "nexmo", "ALLOW_LOG_PROVIDER", "twilio is not prefix"]
+    {
         assert!(problems.iter().any(|problem| problem.contains(mistake)), "{mistake} in {problems:#?}");
     }
 }
 
 #[tokio::test]
 async fn the_log_provider_must_be_allowed() {
-    for overrides in [&[("SMS_ROUTES", Some("*=log"))][..], &[("SMS_ROUTES", Some("*=twilio,log")), ("ALLOW_LOG_PROVIDER", Some("false"))]] {
+    for overrides in
+        [&[("SMS_ROUTES", Some("*=log"))][..], &[("SMS_ROUTES", Some("*=twilio,log")), ("ALLOW_LOG_PROVIDER", Some("false"))]]
+    {
         let problems = problems(overrides).await;
         assert!(problems.len() == 1 && problems[0].contains("ALLOW_LOG_PROVIDER"), "{problems:?}");
     }
