@@ -48,7 +48,7 @@ pub async fn authenticate(
     let urls = signature::candidates(base.as_url(), &request.path, &request.query);
     let pairs: Vec<(String, String)> = form_urlencoded::parse(&request.body).into_owned().take(PARAMETER_LIMIT + 1).collect();
     if pairs.len() > PARAMETER_LIMIT {
-        return Err(Reply::refused(400, "too_many_parameters"));
+        return Err(Reply::refused(403, "too_many_parameters"));
     }
     let fits = |credentials: &Credentials| {
         let tokens = [Some(&credentials.auth_token), credentials.previous_auth_token.as_ref()];
