@@ -13,6 +13,7 @@ mod door;
 pub mod lambda;
 pub mod mail;
 pub mod mailgun;
+pub mod okta;
 pub mod plivo;
 mod random;
 pub mod record;
@@ -34,6 +35,7 @@ use crate::{
     door::Door,
     lambda::{Lambda, Launch},
     mailgun::Mailgun,
+    okta::Okta,
     plivo::Plivo,
     template::{Function, Template},
     twilio::Twilio,
@@ -61,8 +63,8 @@ const VALUES: [(&str, &str); 10] = [
 /// Where everything listens when the ports are fixed.
 #[derive(Clone, Copy, Debug)]
 pub struct Ports {
-    /// The Invoke API; the Function URLs follow it, then at +10 Twilio, +11 Mailgun, +12 Auth0, +13 Clickatell, +14 Plivo, +15 Vonage, +20
-    /// `DynamoDB`, +21 Secrets Manager.
+    /// The Invoke API; the Function URLs follow it, then at +10 Twilio, +11 Mailgun, +12 Auth0, +13 Clickatell, +14 Plivo, +15 Vonage, +16 Okta,
+    /// +20 `DynamoDB`, +21 Secrets Manager.
     pub base: u16,
 }
 
@@ -76,6 +78,7 @@ impl Ports {
     const CLICKATELL: u16 = 13;
     const PLIVO: u16 = 14;
     const VONAGE: u16 = 15;
+    const OKTA: u16 = 16;
     const DYNAMODB: u16 = 20;
     const SECRETS: u16 = 21;
 }
@@ -96,6 +99,8 @@ pub struct Sandbox {
     pub plivo: Plivo,
     /// A texting provider.
     pub vonage: Vonage,
+    /// The directory of employees.
+    pub okta: Okta,
     template: Template,
     doors: BTreeMap<String, Door>,
     invoke_api: Server,
@@ -132,6 +137,7 @@ impl Sandbox {
             Clickatell::start(at(Ports::CLICKATELL)).await.map_err(|error| started("Clickatell", Ports::CLICKATELL, error))?;
         let plivo = Plivo::start(at(Ports::PLIVO)).await.map_err(|error| started("Plivo", Ports::PLIVO, error))?;
         let vonage = Vonage::start(at(Ports::VONAGE)).await.map_err(|error| started("Vonage", Ports::VONAGE, error))?;
+        let okta = Okta::start(at(Ports::OKTA)).await.map_err(|error| started("Okta", Ports::OKTA, error))?;
         let aws = Aws::start(&template.table, at(Ports::DYNAMODB).zip(at(Ports::SECRETS))).await?;
         aws.set_secret("switchboard/twilio", &json!({ "account_sid": twilio::ACCOUNT_SID, "auth_token": twilio::AUTH_TOKEN }));
         aws.set_secret("switchboard/mailgun", &json!({ "signing_key": mailgun::SIGNING_KEY }));
@@ -143,6 +149,7 @@ impl Sandbox {
         aws.set_secret("switchboard/clickatell", &json!({ "api_key": clickatell::API_KEY }));
         aws.set_secret("switchboard/plivo", &json!({ "auth_id": plivo::AUTH_ID, "auth_token": plivo::AUTH_TOKEN }));
         aws.set_secret("switchboard/vonage", &json!({ "api_key": vonage::API_KEY, "api_secret": vonage::API_SECRET }));
+        aws.set_secret("switchboard/okta", &json!({ "api_token": okta::API_TOKEN }));
         for (name, door) in &doors {
             match name.as_str() {
                 "send-verification-sms" => mailgun.set_route(&format!("{}/", door.server().url())),
@@ -152,7 +159,7 @@ impl Sandbox {
                 _ => {}
             }
         }
-        Ok(Self { aws, twilio, mailgun, auth0, clickatell, plivo, vonage, template, doors, invoke_api })
+        Ok(Self { aws, twilio, mailgun, auth0, clickatell, plivo, vonage, okta, template, doors, invoke_api })
     }
 
     /// What is deployed, in the order of `template.yaml`.
@@ -226,6 +233,7 @@ impl Sandbox {
             "AUTH0_URL" => Some(self.auth0.server().url()),
             "CLICKATELL_URL" => Some(self.clickatell.server().url()),
             "PLIVO_URL" => Some(self.plivo.server().url()),
+            "OKTA_URL" => Some(self.okta.server().url()),
             "VONAGE_URL" => Some(self.vonage.server().url()),
             "TWILIO_URL" => Some(self.twilio.server().url()),
             "PUBLIC_URL" => Some(self.door(function).url()),
@@ -285,6 +293,7 @@ impl Sandbox {
             self.clickatell.server(),
             self.plivo.server(),
             self.vonage.server(),
+            self.okta.server(),
             self.aws.dynamodb(),
             self.aws.secrets(),
             &self.invoke_api,

@@ -10,7 +10,7 @@ use sandbox::{Ports, record};
 
 const USAGE: &str = "\
 cargo demo                           the whole story against the real functions, checked, in seconds
-cargo sandbox [--port BASE]          the local cloud on fixed ports (from 4700), until Ctrl-C
+cargo sandbox [--port BASE]          the local cloud on 22 fixed ports from BASE (4700) on, until Ctrl-C
 cargo run -p sandbox -- record       writes events/*.json anew";
 
 #[tokio::main]

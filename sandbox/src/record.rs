@@ -187,6 +187,7 @@ fn environment(sandbox: &Sandbox) -> Value {
         (sandbox.clickatell.server(), Ports::CLICKATELL),
         (sandbox.plivo.server(), Ports::PLIVO),
         (sandbox.vonage.server(), Ports::VONAGE),
+        (sandbox.okta.server(), Ports::OKTA),
         (sandbox.aws.dynamodb(), Ports::DYNAMODB),
         (sandbox.aws.secrets(), Ports::SECRETS),
     ];

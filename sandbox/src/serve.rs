@@ -84,6 +84,7 @@ fn print_table(sandbox: &Sandbox) {
         ("Clickatell", sandbox.clickatell.server()),
         ("Plivo", sandbox.plivo.server()),
         ("Vonage", sandbox.vonage.server()),
+        ("Okta", sandbox.okta.server()),
         ("DynamoDB", sandbox.aws.dynamodb()),
         ("Secrets Manager", sandbox.aws.secrets()),
         ("Invoke API", sandbox.invoke_api()),

@@ -141,7 +141,7 @@ impl Clickatell {
                 let Some(Accepted { mut messages, error }) = read else { return Err(SendError::Unknown) };
                 match (messages.pop(), error) {
                     (Some(Message { accepted: Some(true), api_message_id, .. }), _) => {
-                        Ok(Receipt { id: api_message_id, segments: None })
+                        Ok(Receipt { id: sms::plain_id(api_message_id), segments: None })
                     }
                     (Some(Message { accepted: Some(false), .. }), _) | (None, Some(_)) => Err(by_code(code)),
                     _ => Err(SendError::Unknown),
@@ -182,7 +182,7 @@ impl Clickatell {
             .body(form.finish());
         let answer = self.client.send(request, ANSWER_LIMIT, within).await?;
         match answer.status {
-            200..=299 => judge_line(&answer),
+            200..=299 => judge_line(&answer).map(|receipt| Receipt { segments: Some(parts), ..receipt }),
             _ => Err(sms::by_status(&answer, || SendError::Refused { recipient: false, code: None })),
         }
     }
@@ -205,7 +205,7 @@ fn judge_line(answer: &Answer) -> Result<Receipt, SendError> {
     let line = text.lines().next().unwrap_or_default().trim();
     if let Some(id) = line.strip_prefix("ID:") {
         let id = id.split_whitespace().next().ok_or(SendError::Unknown)?;
-        return Ok(Receipt { id: Some(id.to_owned()), segments: None });
+        return Ok(Receipt { id: sms::plain_id(Some(id.to_owned())), segments: None });
     }
     let code = line.strip_prefix("ERR:").and_then(|rest| rest.trim().split(',').next()?.trim().parse().ok());
     Err(match code {

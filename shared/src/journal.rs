@@ -5,9 +5,9 @@
 //! What *unknown* allows is the caller's rule: a verification text is sent again (losing one is worse than repeating it), a
 //! one-time code never.
 
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
-use crate::table::{Item, Key, Table, Unavailable, Update, epoch};
+use crate::table::{Item, Key, Table, Unavailable, Update, epoch, random_below};
 
 /// What is known about a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,6 +71,8 @@ impl Entry {
             .set("owner_id", self.owner.as_str())
             .set("lease_until", self.lease_until)
             .set("expires_at", self.expires_at)
+            .remove("sid")
+            .remove("provider")
     }
 
     /// What `seen`, the item that refused a claim, says; `None` if it is our own claim, made by an attempt whose answer was lost.
@@ -85,6 +87,25 @@ impl Entry {
             Some("failed") => Some(Stage::Failed),
             _ => Some(Stage::Unknown),
         }
+    }
+
+    /// Waits, at most `within`, while another invocation is sending this message.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    pub async fn wait_while_sending(&self, table: &Table, within: Duration, now: SystemTime) -> Result<(), Unavailable> {
+        let started = Instant::now();
+        let mut pause = 50;
+        while let Some(left) = within.checked_sub(started.elapsed()) {
+            tokio::time::sleep(left.min(Duration::from_millis(pause + random_below(pause)))).await;
+            let now = now + started.elapsed();
+            let seen = table.get(self.key.clone(), now).await?;
+            if seen.and_then(|seen| self.stage(&seen, now)) != Some(Stage::Sending) {
+                break;
+            }
+            pause = (2 * pause).min(400);
+        }
+        Ok(())
     }
 
     /// Writes how it ended, unless another invocation has taken the message over since.
@@ -110,7 +131,7 @@ impl Entry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::{Duration, UNIX_EPOCH};
+    use std::time::UNIX_EPOCH;
 
     #[test]
     fn a_lease_that_ended_is_unknown_and_an_own_claim_is_recognised() {

@@ -3,13 +3,18 @@
 
 use std::time::SystemTime;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
 use jsonwebtoken::errors::{Error, ErrorKind};
 use jsonwebtoken::signature::{self, Verifier};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Validation};
-use ring::hmac;
+use ring::rand::SystemRandom;
+use ring::{hmac, signature as algorithms};
+use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::pem::PemObject as _;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::table::epoch;
 
@@ -71,6 +76,22 @@ pub fn check_hs256(token: &str, key: &[u8], audience: &str, subject: &str, now: 
         && holds(times.nbf, &|nbf| nbf <= latest)
         && holds(times.iat, &|iat| iat <= latest);
     if fits { Ok(()) } else { Err(Invalid::Claims) }
+}
+
+/// An RS256 token (RFC 7518, section 3.3) of `claims`, made with the RSA key in `pem` (PKCS#8 or PKCS#1, 2048 bits and more) that
+/// the other side knows as `key_id`. `None` when `pem` is not such a key.
+pub fn sign_rs256(claims: &Value, key_id: &str, pem: &str) -> Option<String> {
+    let key = match PrivateKeyDer::from_pem_slice(pem.as_bytes()).ok()? {
+        PrivateKeyDer::Pkcs8(key) => algorithms::RsaKeyPair::from_pkcs8(key.secret_pkcs8_der()),
+        PrivateKeyDer::Pkcs1(key) => algorithms::RsaKeyPair::from_der(key.secret_pkcs1_der()),
+        _ => return None,
+    };
+    let key = key.ok()?;
+    let encode = |part: &Value| URL_SAFE_NO_PAD.encode(part.to_string());
+    let signed = format!("{}.{}", encode(&json!({ "alg": "RS256", "typ": "JWT", "kid": key_id })), encode(claims));
+    let mut signature = vec![0; key.public().modulus_len()];
+    key.sign(&algorithms::RSA_PKCS1_SHA256, &SystemRandom::new(), signed.as_bytes(), &mut signature).ok()?;
+    Some(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)))
 }
 
 static RING: CryptoProvider = CryptoProvider {

@@ -11,10 +11,11 @@
 //! | the one table; the send journal; counters | [`table`], [`journal`], [`limits`] |
 //! | E.164 numbers: countries, refused ranges, masking | [`phone`] |
 //! | sending a text: message, receipt, errors, routes, segments, the list of providers | [`sms`] |
-//! | bearer tokens | [`jwt`] |
+//! | bearer tokens, checked and signed | [`jwt`] |
+//! | an org's users by phone number | [`okta::users`] |
 //! | requests that wait for a reply from a phone | [`pending`] |
 //! | links in mails: finding, judging, following | [`html`], [`link`] |
-//! | a vendor's wire: signatures, fields, errors | [`twilio`], [`mailgun`], [`auth0`], [`clickatell`], [`plivo`], [`vonage`] |
+//! | a vendor's wire: signatures, fields, errors | [`twilio`], [`mailgun`], [`auth0`], [`okta`], [`clickatell`], [`plivo`], [`vonage`] |
 //!
 //! Invariants. A vendor's module knows no other vendor. Nothing here knows a function. What came in counts only as
 //! [`verified::Verified`], which nothing but a vendor's signature check can make. The clock and the environment are read in
@@ -31,6 +32,7 @@ pub mod jwt;
 pub mod limits;
 pub mod link;
 pub mod mailgun;
+pub mod okta;
 pub mod pending;
 pub mod phone;
 pub mod plivo;

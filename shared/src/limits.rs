@@ -6,15 +6,30 @@ use crate::table::{Key, Update, epoch};
 
 const DAY: u64 = 86_400;
 
-/// Counts one more `what` for `key` in the current hour, refused when `max` were counted. To be part of the transaction that
-/// claims the work, so that duplicates count nothing.
-pub fn hourly(what: &str, key: &str, max: u64, now: SystemTime) -> Update {
-    let hour = epoch(now) / 3600;
-    Update::new(Key::new(format!("rate#{what}#{key}"), hour.to_string()))
-        .add("hits", 1)
-        .set("expires_at", (hour + 2) * 3600)
-        .only_if("attribute_not_exists(hits) OR hits < :max")
-        .bind(":max", max)
+/// One more `what` for `key` in the current hour.
+#[derive(Debug, Clone)]
+pub struct Hourly {
+    /// Counts it, refused when `max` were counted. To be part of the transaction that claims the work, so that duplicates count
+    /// nothing.
+    pub count: Update,
+    /// Takes it back.
+    pub undo: Update,
+}
+
+impl Hourly {
+    /// Counts in the hour of `now`.
+    pub fn new(what: &str, key: &str, max: u64, now: SystemTime) -> Self {
+        let hour = epoch(now) / 3600;
+        let key = Key::new(format!("rate#{what}#{key}"), hour.to_string());
+        Self {
+            count: Update::new(key.clone())
+                .add("hits", 1)
+                .set("expires_at", (hour + 2) * 3600)
+                .only_if("attribute_not_exists(hits) OR hits < :max")
+                .bind(":max", max),
+            undo: Update::new(key).add("hits", -1).only_if("hits > :none").bind(":none", 0),
+        }
+    }
 }
 
 /// Counts one more `what` for `key` today (UTC), refused when `max` were counted.

@@ -12,6 +12,8 @@ use crate::phone::E164;
 use crate::table::{Item, Key, Table, Unavailable, Update, Value, Write, epoch, owner_id};
 
 const DAY: u64 = 86_400;
+/// More requests than one person makes; with the longest links they fit an item, which ends at 400 KB.
+const KEPT: usize = 200;
 
 /// One request.
 #[derive(Clone)]
@@ -116,15 +118,19 @@ pub async fn withdraw(table: &Table, phone: &E164, request: &Request) -> Result<
     }
 }
 
-/// Drops requests that nobody can be told about any more, so that a number which is written to for ever does not outgrow its item.
+/// Drops requests that nobody can be told about any more, and the oldest of very many, so that a number which is written to for
+/// ever does not outgrow its item.
 ///
 /// # Errors
 /// [`Unavailable`].
 pub async fn tidy(table: &Table, phone: &E164, now: SystemTime) -> Result<(), Unavailable> {
     let Some(item) = table.get(key(phone), now).await? else { return Ok(()) };
-    let forgotten = item.maps("r_").filter(|(_, map)| map.number("expires_at").is_none_or(|end| end + DAY <= epoch(now)));
+    let mut requests: Vec<(&str, Item)> = item.maps("r_").collect();
+    requests.sort_by_key(|(_, map)| std::cmp::Reverse(map.number("created_at")));
+    let is_over = |map: &Item| map.number("expires_at").is_none_or(|end| end + DAY <= epoch(now));
+    let forgotten = requests.iter().enumerate().filter(|(place, (_, map))| *place >= KEPT || is_over(map));
     let update = Update::new(key(phone)).only_if("attribute_exists(pk)");
-    let update = forgotten.fold((update, false), |(update, _), (id, _)| (update.remove(format!("r_{id}")), true));
+    let update = forgotten.fold((update, false), |(update, _), (_, (id, _))| (update.remove(format!("r_{id}")), true));
     if let (update, true) = update { table.update(update).await.map(drop) } else { Ok(()) }
 }
 

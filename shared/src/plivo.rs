@@ -43,10 +43,9 @@ pub struct Plivo {
 
 #[derive(Deserialize)]
 struct Queued {
-    #[serde(default)]
-    message_uuid: Vec<String>,
-    #[serde(default)]
-    invalid_number: Vec<String>,
+    message_uuid: Option<Vec<String>>,
+    invalid_number: Option<Vec<String>>,
+    error: Option<serde::de::IgnoredAny>,
 }
 
 impl Plivo {
@@ -95,12 +94,15 @@ impl Plivo {
             .body(body.to_string());
         let answer = self.client.send(request, ANSWER_LIMIT, within).await?;
         match answer.status {
-            200..=299 => match answer.json::<Queued>() {
-                Some(queued) if queued.message_uuid.is_empty() && !queued.invalid_number.is_empty() => {
-                    Err(SendError::Refused { recipient: true, code: None })
+            200..=299 => {
+                let queued = answer.json().unwrap_or(Queued { message_uuid: None, invalid_number: None, error: None });
+                let id = queued.message_uuid.unwrap_or_default().into_iter().next();
+                match (&id, queued.invalid_number.unwrap_or_default().is_empty(), queued.error) {
+                    (None, false, _) => Err(SendError::Refused { recipient: true, code: None }),
+                    (None, true, Some(_)) => Err(SendError::Refused { recipient: false, code: None }),
+                    _ => Ok(Receipt { id: sms::plain_id(id), segments: None }),
                 }
-                queued => Ok(Receipt { id: queued.and_then(|queued| queued.message_uuid.into_iter().next()), segments: None }),
-            },
+            }
             _ => Err(sms::by_status(&answer, || SendError::Refused { recipient: false, code: None })),
         }
     }

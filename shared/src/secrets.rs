@@ -63,6 +63,11 @@ impl Keys {
         }
     }
 
+    /// Notes that a value is not what it should be, in words that complete "the secret lacks …".
+    pub fn reject(&mut self, what: &'static str) {
+        self.missing.push(what);
+    }
+
     /// A switch, off if left out.
     pub fn flag(&mut self, key: &'static str) -> bool {
         match self.values.get(key) {

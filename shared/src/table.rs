@@ -150,7 +150,7 @@ pub enum Write {
 pub struct Update {
     key: Key,
     sets: Vec<(String, Value)>,
-    adds: Vec<(String, u64)>,
+    adds: Vec<(String, i64)>,
     removes: Vec<String>,
     condition: Option<String>,
     values: Vec<(&'static str, Value)>,
@@ -171,7 +171,7 @@ impl Update {
 
     /// Adds to a number, from 0 if absent.
     #[must_use]
-    pub fn add(mut self, name: impl Into<String>, number: u64) -> Self {
+    pub fn add(mut self, name: impl Into<String>, number: i64) -> Self {
         self.adds.push((name.into(), number));
         self
     }
@@ -220,7 +220,11 @@ impl Update {
         let sets = self.sets.into_iter();
         clause("SET", sets.map(|(name, value)| format!("{} = {}", placeholder(name), bound(value.into()))).collect());
         let adds = self.adds.into_iter();
-        clause("ADD", adds.map(|(name, number)| format!("{} {}", placeholder(name), bound(Value::N(number).into()))).collect());
+        clause(
+            "ADD",
+            adds.map(|(name, number)| format!("{} {}", placeholder(name), bound(AttributeValue::N(number.to_string()))))
+                .collect(),
+        );
         clause("REMOVE", self.removes.into_iter().map(&mut placeholder).collect());
         Parts {
             key: self.key.attributes(),
@@ -365,18 +369,21 @@ impl Table {
                 return Err(Unavailable(crate::aws::cause("TransactWriteItems", &error)));
             };
             let reasons = cancelled.cancellation_reasons();
-            let refused = |code: Option<&str>| code == Some("ConditionalCheckFailed");
-            if reasons.iter().any(|reason| refused(reason.code())) {
-                let refusals =
-                    reasons.iter().map(|reason| refused(reason.code()).then(|| Item(reason.item().cloned().unwrap_or_default())));
+            let is = |code: &str| reasons.iter().any(|reason| reason.code() == Some(code));
+            // While one item is busy, what the others refuse is only half of the answer.
+            if is("TransactionConflict") && attempt < CONFLICT_ATTEMPTS {
+                back_off(attempt).await;
+                continue;
+            }
+            if is("ConditionalCheckFailed") {
+                let refusals = reasons.iter().map(|reason| {
+                    let refused = reason.code() == Some("ConditionalCheckFailed");
+                    refused.then(|| Item(reason.item().cloned().unwrap_or_default()))
+                });
                 return Ok(Some(refusals.collect()));
             }
-            let conflict = reasons.iter().any(|reason| reason.code() == Some("TransactionConflict"));
-            if !conflict || attempt == CONFLICT_ATTEMPTS {
-                let codes: Vec<&str> = reasons.iter().filter_map(|reason| reason.code()).collect();
-                return Err(Unavailable(format!("TransactWriteItems: {}", codes.join(", "))));
-            }
-            back_off(attempt).await;
+            let codes: Vec<&str> = reasons.iter().filter_map(|reason| reason.code()).collect();
+            return Err(Unavailable(format!("TransactWriteItems: {}", codes.join(", "))));
         }
         unreachable!("the loop returns")
     }

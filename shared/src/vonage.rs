@@ -110,7 +110,7 @@ fn judge(parts: &[Part]) -> Result<Receipt, SendError> {
     let accepted = parts.iter().filter(|part| part.status == Some(0)).count();
     match parts.iter().find(|part| part.status != Some(0)) {
         None if parts.is_empty() => Err(SendError::Unknown),
-        None => Ok(Receipt { id: parts[0].message_id.clone(), segments: Some(parts.len() as u64) }),
+        None => Ok(Receipt { id: sms::plain_id(parts[0].message_id.clone()), segments: Some(parts.len() as u64) }),
         // Some parts are, or may be, on their way: another provider would repeat them.
         Some(_) if accepted > 0 || parts.iter().any(|part| part.status.is_none()) => Err(SendError::Unknown),
         Some(part) => Err(by_status(part.status)),

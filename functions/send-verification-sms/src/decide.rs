@@ -90,13 +90,13 @@ impl Recipient {
     }
 }
 
-/// Reads `MAIL_SENDERS`: addresses and `@domain`s, lower-case.
+/// Reads `MAIL_SENDERS`: addresses and `@domain`s, lower-case. A star may stand in an address, but was meant as a pattern.
 fn senders(source: &mut Source<'_>) -> Vec<String> {
     if source.required("MAIL_SENDERS").is_none() {
         return Vec::new();
     }
     let senders: Vec<String> = source.list("MAIL_SENDERS").iter().map(|entry| entry.to_ascii_lowercase()).collect();
-    let sound = |entry: &String| is_address(entry) || (entry.starts_with('@') && is_address(&format!("any{entry}")));
+    let sound = |entry: &String| is_address(&format!("any{entry}")) && !entry.contains('*');
     if senders.is_empty() || !senders.iter().all(sound) {
         source.problem(
             "MAIL_SENDERS must be a comma list of addresses or @domains, such as no-reply@acme.example,@mail.acme.example",

@@ -24,7 +24,7 @@ use shared::reply::{Failure, Reply};
 use shared::request::Request;
 use shared::secrets::Secret;
 use shared::sms::{Outbound, Receipt, SendError};
-use shared::table::{Item, Key, Table, Unavailable, Update, epoch, owner_id, random_below};
+use shared::table::{Item, Key, Table, Unavailable, Update, epoch, owner_id};
 use shared::twilio::{self, messages};
 
 use decide::{Decision, Rules};
@@ -253,14 +253,15 @@ impl App {
                 None => return Ok(doubt),
                 Some(Stage::Sent { sid, .. }) => return Err(Reply::empty(200, "duplicate").field("sid", sid)),
                 Some(Stage::Refused) => return Err(Reply::refused(406, "recipient_refused")),
-                Some(Stage::Sending) => None,
+                Some(Stage::Sending) => {
+                    let left = request.remaining(RESERVE).min(LONGEST.saturating_sub(started.elapsed()));
+                    work.entry.wait_while_sending(&self.table, left, now).await.map_err(Failure::from)?;
+                    None
+                }
                 Some(stage @ (Stage::Failed | Stage::Unknown)) => Some((seen.clone(), stage)),
             };
             if request.remaining(RESERVE).is_zero() || started.elapsed() > LONGEST {
                 return Err(Reply::empty(503, "in_progress"));
-            }
-            if earlier.is_none() {
-                tokio::time::sleep(Duration::from_millis(100 + random_below(100))).await;
             }
         }
     }
@@ -273,8 +274,8 @@ impl App {
             None => vec![
                 work.token.clone(),
                 work.entry.claim(now),
-                limits::hourly("sms", phone.reveal(), self.limits.per_number, now),
-                limits::hourly("sms", "all", self.limits.overall, now),
+                limits::Hourly::new("sms", phone.reveal(), self.limits.per_number, now).count,
+                limits::Hourly::new("sms", "all", self.limits.overall, now).count,
                 pending::add(phone, pending),
             ],
             Some((seen, Stage::Unknown)) => {

@@ -59,6 +59,10 @@ exports.onExecuteCustomPhoneProvider = async (event, api) => {
   // The status says it all. An unread body would hold the connection, and one that breaks off changes nothing.
   response.body?.cancel().catch(() => {});
   if (response.status === 200) return;
+  // Lambda itself answers 429 when all reserved instances are busy; then nobody has seen the text yet.
+  if (response.status === 429 && response.headers.has("x-amzn-errortype")) {
+    return conclude(api, "retry", "the gateway is busy; nothing was sent");
+  }
 
   const unexpected = [response.status >= 500 ? "retry" : "drop", `the gateway answered ${response.status}; check GATEWAY_URL`];
   return conclude(api, ...(ANSWERS[response.status] ?? unexpected));

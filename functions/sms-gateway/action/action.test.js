@@ -107,6 +107,13 @@ for (const [status, expected, reason] of [
   });
 }
 
+test("429 of Lambda itself is retry", async (t) => {
+  const { url } = await gateway(t, (_, response) => response.writeHead(429, { "x-amzn-ErrorType": "TooManyRequestsException" }).end());
+  const result = await verdict(event(url));
+  assert.equal(result.verdict, "retry");
+  assert.match(result.reason, /busy/);
+});
+
 test("the request", async (t) => {
   const { url, requests } = await gateway(t, 200);
   await run(event(`${url}/path?stage=1`));

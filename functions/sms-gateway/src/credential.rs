@@ -39,6 +39,9 @@ impl Content for Credentials {
             Some(SecretSlice::from(bytes))
         };
         let jwt_keys: Option<Vec<_>> = texts.map(key).collect();
+        if jwt_keys.is_none() {
+            keys.reject("jwt_secret as base64url, which jwt_secret_base64 says it is");
+        }
         Some(Self { jwt_keys: jwt_keys?, bearer_token })
     }
 }
@@ -77,7 +80,10 @@ fn judge(token: &str, credentials: &Credentials, expected: Option<&(String, Stri
     if credentials.bearer_token.as_ref().is_some_and(|known| secrets::same(known.expose_secret(), token)) {
         return Ok(());
     }
-    let Some((audience, subject)) = expected else { return Err(Invalid::Signature) };
+    let Some((audience, subject)) = expected else {
+        // No key can make a token fit while there is nothing to compare its claims with.
+        return Err(if credentials.jwt_keys.is_empty() { Invalid::Signature } else { Invalid::Claims });
+    };
     let mut verdict = Err(Invalid::Signature);
     for key in &credentials.jwt_keys {
         verdict = jwt::check_hs256(token, key.expose_secret(), audience, subject, now);

@@ -8,7 +8,10 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use ring::digest;
 use serde::Deserialize;
 use shared::phone::E164;
-use shared::sms::Name;
+use shared::sms::{Name, is_sender, segments};
+
+/// A longer text is no one-time code, and each segment is billed.
+const MOST_SEGMENTS: u64 = 6;
 
 /// Who asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +57,8 @@ impl Message {
 /// Reads a request body of either shape.
 pub(crate) fn read(body: &[u8]) -> Result<Message, Wrong> {
     let malformed = |public| Wrong { outcome: "malformed_body", public };
-    let Ok(body) = serde_json::from_slice::<Posted>(body) else {
+    let object = body.trim_ascii_start().starts_with(b"{");
+    let Some(body) = serde_json::from_slice::<Posted>(body).ok().filter(|_| object) else {
         return Err(malformed("the body must be a JSON object with recipient and body, or recipient and text"));
     };
     let (shape, text, from) = match (body.body, body.text) {
@@ -63,28 +67,29 @@ pub(crate) fn read(body: &[u8]) -> Result<Message, Wrong> {
         (Some(_), Some(_)) => return Err(malformed("body and text are the same thing; send one")),
         (None, None) => return Err(malformed("body (or text) is missing")),
     };
-    if text.trim().is_empty() || text.chars().count() > 1_600 {
-        return Err(malformed("the text must have 1 to 1600 characters"));
+    if text.trim().is_empty() || text.contains(|c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
+        return Err(malformed("the text must have characters, and no control characters"));
+    }
+    if segments::count(&text) > MOST_SEGMENTS {
+        return Err(malformed("the text is longer than 6 segments, which no one-time code needs"));
     }
     let Some(recipient) = body.recipient else { return Err(malformed("recipient is missing")) };
     let to = number(&recipient)
         .ok_or(Wrong { outcome: "impossible_number", public: "recipient must be an E.164 number such as +4512345678" })?;
-    let from = from.map(|from| from.trim().to_owned()).filter(|from| !from.is_empty());
-    if from.as_deref().is_some_and(|from| !is_sender(from)) {
-        return Err(malformed("the sender must be a number or a name of at most 11 letters and digits"));
-    }
-    Ok(Message { shape, to, body: text, from: from.map(|from| number(&from).map_or(from, |number| number.reveal().to_owned())) })
+    // A sender that no provider takes is left to `SMS_FROM`, or to the provider's default.
+    let from =
+        from.map(|from| from.trim().to_owned()).map(|from| number(&from).map_or(from, |number| number.reveal().to_owned()));
+    Ok(Message { shape, to, body: text, from: from.filter(|from| is_sender(from)) })
 }
 
 /// A number as people write it, E.164 but for blanks and dashes (Auth0's own examples have blanks).
 fn number(text: &str) -> Option<E164> {
+    // "+44 (0) 20": the zero is dialled only within the country.
+    if text.contains("(0)") {
+        return None;
+    }
     let digits: String = text.trim_matches(' ').chars().filter(|c| !matches!(c, ' ' | '-' | '.' | '(' | ')' | '/')).collect();
     digits.parse().ok()
-}
-
-fn is_sender(text: &str) -> bool {
-    let named = text.len() <= 11 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b' ');
-    named || number(text).is_some()
 }
 
 /// A provider that failed three times within a minute goes to the end of the list for a minute; known to this instance only.
@@ -154,7 +159,9 @@ mod tests {
             (r#"{"recipient":"+4512345678","body":"x","text":"y"}"#, "malformed_body"),
             (r#"{"recipient":"+4512345678","body":" "}"#, "malformed_body"),
             (r#"{"recipient":4512345678,"body":"x"}"#, "malformed_body"),
-            (r#"{"recipient":"+4512345678","body":"x","sender":"a\r\nb"}"#, "malformed_body"),
+            (r#"["+4512345678","x",null,null,null]"#, "malformed_body"),
+            (r#"{"recipient":"+4512345678","body":"x\u0000"}"#, "malformed_body"),
+            (r#"{"recipient":"+44 (0) 20 7946 0000","body":"x"}"#, "impossible_number"),
             (r#"{"recipient":"+4512345678","body":"x","body":"y"}"#, "malformed_body"),
             (r#"{"recipient":"4512345678","body":"x"}"#, "impossible_number"),
             (r#"{"recipient":"+45","body":"x"}"#, "impossible_number"),
@@ -165,8 +172,10 @@ mod tests {
         ] {
             assert_eq!(read(body.as_bytes()).err().map(|wrong| wrong.outcome), Some(outcome), "{body}");
         }
-        let long = format!(r#"{{"recipient":"+4512345678","body":"{}"}}"#, "x".repeat(1_601));
-        assert!(read(long.as_bytes()).is_err());
+        let long = |length| format!(r#"{{"recipient":"+4512345678","body":"{}"}}"#, "x".repeat(length));
+        assert!(read(long(6 * 153).as_bytes()).is_ok() && read(long(6 * 153 + 1).as_bytes()).is_err());
+        let odd = r#"{"recipient":"+4512345678","body":"x","sender":"Acme\r\nCorporation"}"#;
+        assert_eq!(read(odd.as_bytes()).ok().unwrap().from, None);
     }
 
     #[test]

@@ -23,7 +23,7 @@ use shared::reply::{Failure, Reply};
 use shared::request::Request;
 use shared::secrets::Secret;
 use shared::sms::{Name, Outbound, Provider, Providers, Receipt, Routes, SendError, Senders, segments};
-use shared::table::{Item, Table, epoch, owner_id, random_below};
+use shared::table::{Item, Table, epoch, owner_id};
 use shared::{aws, limits};
 
 use credential::Credentials;
@@ -35,6 +35,9 @@ const BODY_LIMIT: usize = 1024 * 1024;
 const LEGACY_TIME: Duration = Duration::from_secs(25);
 const ACTION_TIME: Duration = Duration::from_secs(17);
 const ATTEMPT_TIME: Duration = Duration::from_secs(8);
+const SHORTEST_ATTEMPT: Duration = Duration::from_secs(1);
+/// The settings behind what a text counts against.
+const LIMITS: [&str; 3] = ["SMS_PER_NUMBER_PER_HOUR", "SMS_PER_RANGE_PER_HOUR", "SMS_PER_HOUR"];
 /// Kept free for the closing write and the answer.
 const RESERVE: Duration = Duration::from_secs(1);
 
@@ -142,12 +145,14 @@ impl App {
     }
 
     async fn flow(&self, request: &Request, now: SystemTime) -> Result<Reply, Reply> {
+        let arrived = Instant::now();
         request.expect_post("/", &JSON, BODY_LIMIT)?;
         credential::check(request, &self.gateway, self.rules.token.as_ref(), now).await?;
-        let message = decide::read(&request.body).map_err(|wrong| error(400, wrong.outcome, wrong.public))?;
+        let message = decide::read(&request.body).map_err(|wrong| refused(400, wrong.outcome, wrong.public))?;
         let time = if message.shape == Shape::Legacy { LEGACY_TIME } else { ACTION_TIME };
-        let deadline = Instant::now() + time.min(request.remaining(RESERVE));
-        let reply = match self.deliver(&message, deadline, now).await {
+        // From its arrival: what the credential check took is gone for the caller too.
+        let deadline = (arrived + time).min(Instant::now() + request.remaining(RESERVE));
+        let reply = match self.deliver(&message, deadline, now + arrived.elapsed()).await {
             Ok(reply) | Err(reply) => reply,
         };
         Ok(reply.field("phone", message.to.to_string()).field("segments", segments::count(&message.body)))
@@ -169,12 +174,19 @@ impl App {
             epoch(now) + left.as_secs() + 2,
             epoch(now) + self.rules.cooldown.max(left.as_secs() + 2),
         );
-        self.claim(message, &entry, deadline, now).await?;
+        let counted = self.claim(message, &entry, deadline, now).await?;
         let order = self.avoidance().order(route, Instant::now());
         let attempts = self.attempt(message, &order, deadline, now).await;
         let entry = entry.remembered_until(epoch(now + started.elapsed()) + self.rules.cooldown);
         let left = (deadline + RESERVE / 2).saturating_duration_since(Instant::now());
-        let settled = tokio::time::timeout(left, entry.settle(&self.table, &attempts.stage())).await;
+        let stage = attempts.stage();
+        let give_back = async {
+            if stage == Stage::Failed {
+                let _only_counts = self.table.update_all(self.limits(message, counted).map(|limit| limit.undo).into()).await;
+            }
+        };
+        let settle = async { tokio::join!(entry.settle(&self.table, &stage), give_back).0 };
+        let settled = tokio::time::timeout(left, settle).await;
         if let Some(error) = settled.map_or(Some("no answer in time".to_owned()), |settled| Some(settled.err()?.to_string())) {
             // The answer is what happened; until the cooldown is over the entry reads as unknown, which sends nothing.
             tracing::error!(error, "a closing write failed");
@@ -182,41 +194,44 @@ impl App {
         Ok(attempts.into_reply(message))
     }
 
-    /// Makes this invocation the one that sends, or tells how else to answer.
-    async fn claim(&self, message: &Message, entry: &Entry, deadline: Instant, now: SystemTime) -> Result<(), Reply> {
+    /// What a text counts against, in the order of [`LIMITS`].
+    fn limits(&self, message: &Message, now: SystemTime) -> [limits::Hourly; 3] {
+        [
+            limits::Hourly::new("code", message.to.reveal(), self.rules.per_number, now),
+            limits::Hourly::new("code-range", message.to.range(), self.rules.per_range, now),
+            limits::Hourly::new("code", "all", self.rules.overall, now),
+        ]
+    }
+
+    /// Makes this invocation the one that sends, and says when that was counted, or tells how else to answer.
+    async fn claim(&self, message: &Message, entry: &Entry, deadline: Instant, now: SystemTime) -> Result<SystemTime, Reply> {
         let started = Instant::now();
-        let limits = |now| {
-            vec![
-                limits::hourly("code", message.to.reveal(), self.rules.per_number, now),
-                limits::hourly("code-range", message.to.range(), self.rules.per_range, now),
-                limits::hourly("code", "all", self.rules.overall, now),
-            ]
-        };
         let mut again: Option<Item> = None;
         loop {
             let now = now + started.elapsed();
             let mut updates = vec![again.as_ref().map_or_else(|| entry.claim(now), |seen| entry.claim_again(seen))];
-            if again.is_none() {
-                updates.extend(limits(now));
-            }
+            updates.extend(self.limits(message, now).map(|limit| limit.count));
             let refusals = self.table.update_all(updates).await.map_err(unavailable)?;
-            let Some(refusals) = refusals else { return Ok(()) };
+            let Some(refusals) = refusals else { return Ok(now) };
             let Some(seen) = refusals.first().and_then(Option::as_ref) else {
-                return Err(refused(429, "rate_limited", "too many texts; try again later"));
+                let limits = LIMITS.iter().zip(refusals.iter().skip(1));
+                let hit = limits.filter(|(_, refusal)| refusal.is_some()).map(|(name, _)| *name).next();
+                return Err(refused(429, "rate_limited", "too many texts; try again later").field("limit", hit));
             };
             again = match entry.stage(seen, now) {
-                None => return Ok(()),
+                None => return Ok(now),
                 Some(Stage::Sent { sid, provider }) => return Err(receipt(provider.as_deref(), sid.as_deref(), "duplicate")),
                 Some(Stage::Refused) => return Err(recipient_refused()),
                 Some(Stage::Unknown) => return Err(unknown()),
                 Some(Stage::Failed) => Some(seen.clone()),
-                Some(Stage::Sending) => None,
+                Some(Stage::Sending) => {
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    entry.wait_while_sending(&self.table, left, now).await.map_err(unavailable)?;
+                    None
+                }
             };
             if Instant::now() >= deadline {
-                return Err(unknown());
-            }
-            if again.is_none() {
-                tokio::time::sleep(Duration::from_millis(60 + random_below(60))).await;
+                return Err(if again.is_some() { all_refused() } else { unknown() });
             }
         }
     }
@@ -227,7 +242,8 @@ impl App {
         for name in order {
             let Some(provider) = self.providers.get(name) else { continue };
             let within = ATTEMPT_TIME.min(deadline.saturating_duration_since(Instant::now()));
-            if within.is_zero() {
+            // Cut off by us, a text that was taken would end as unknown.
+            if within < SHORTEST_ATTEMPT {
                 break;
             }
             let from = self.rules.senders.find(*name).or(message.from.as_deref());
@@ -305,7 +321,7 @@ impl Attempts {
             None if self.without_secret == self.tried.len() && !self.tried.is_empty() => {
                 error(503, "secret_unavailable", "the gateway's credentials are unavailable; try again").metric("SmsFailed", 1)
             }
-            None => error(502, "all_refused", "no provider took the text").metric("SmsFailed", 1),
+            None => all_refused().metric("SmsFailed", 1),
         };
         let reply = if failovers > 0 { reply.metric("ProviderFailover", failovers) } else { reply };
         if self.errors.is_empty() { reply } else { reply.field("error", self.errors.join("; ")) }
@@ -314,6 +330,10 @@ impl Attempts {
 
 fn receipt(provider: Option<&str>, id: Option<&str>, outcome: &'static str) -> Reply {
     json_reply(200, outcome, &json!({ "provider": provider, "id": id })).field("provider", provider).field("sid", id)
+}
+
+fn all_refused() -> Reply {
+    error(502, "all_refused", "no provider took the text")
 }
 
 fn unknown() -> Reply {

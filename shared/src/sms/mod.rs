@@ -18,7 +18,7 @@ use crate::phone::E164;
 use crate::secrets::{Content, Secret, SecretError};
 
 pub use provider::{Name, Provider, Providers};
-pub use routes::{Routes, Senders};
+pub use routes::{Routes, Senders, is_sender};
 
 /// A text to send.
 #[derive(Debug)]
@@ -113,12 +113,26 @@ pub(crate) async fn authorised<T: Content>(
 ) -> Result<Result<Receipt, SendError>, SecretError> {
     let started = Instant::now();
     let first = attempt(&*secret.get(now).await?, within).await;
-    if first == Err(SendError::Unauthorized)
-        && let Some(fresh) = secret.refresh(now).await?
-    {
-        return Ok(attempt(&fresh, within.saturating_sub(started.elapsed())).await);
+    if first != Err(SendError::Unauthorized) {
+        return Ok(first);
     }
-    Ok(first)
+    let fresh = tokio::time::timeout(within.saturating_sub(started.elapsed()), secret.refresh(now)).await;
+    match fresh.unwrap_or(Ok(None))? {
+        // An attempt that we had to cut off would end as unknown; so far it is certain that nothing was sent.
+        Some(fresh) if started.elapsed() + SHORTEST < within => {
+            Ok(attempt(&fresh, within.saturating_sub(started.elapsed())).await)
+        }
+        _ => Ok(first),
+    }
+}
+
+const SHORTEST: Duration = Duration::from_secs(1);
+
+/// A provider's id of a message as it may be logged and answered: what is no plain id could be an echo of the text.
+pub(crate) fn plain_id(id: Option<String>) -> Option<String> {
+    id.filter(|id| {
+        (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    })
 }
 
 /// A code that providers write as a number or as digits in a string.
@@ -130,9 +144,11 @@ pub(crate) fn number_or_digits<'de, D: Deserializer<'de>>(deserializer: D) -> Re
         Digits(String),
         Other(serde::de::IgnoredAny),
     }
-    Ok(match Written::deserialize(deserializer)? {
+    let code = match Written::deserialize(deserializer)? {
         Written::Number(number) => Some(number),
         Written::Digits(digits) => digits.parse().ok(),
         Written::Other(_) => None,
-    })
+    };
+    // Error codes have up to five digits; one-time codes have more.
+    Ok(code.filter(|code| *code < 100_000))
 }

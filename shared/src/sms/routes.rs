@@ -53,6 +53,9 @@ impl Routes {
             }
             routes.push((key, names));
         }
+        if routes.is_empty() {
+            source.problem("SMS_ROUTES routes nothing");
+        }
         routes.sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.len()));
         Some(Self(routes))
     }
@@ -86,6 +89,9 @@ impl Senders {
                 is_sender(from.trim()).then(|| (name, from.trim().to_owned()))
             });
             match parsed {
+                Some((name, _)) if senders.iter().any(|(other, _)| *other == name) => {
+                    source.problem(format!("SMS_FROM names {name} twice"));
+                }
                 Some(sender) => senders.push(sender),
                 None => source
                     .problem(format!("SMS_FROM: {entry} is not provider:sender, such as twilio:+15005550006 or vonage:ACME")),
@@ -101,7 +107,7 @@ impl Senders {
 }
 
 /// A number, a short code, a SID, or an alphanumeric sender of at most 11 characters.
-pub(crate) fn is_sender(text: &str) -> bool {
+pub fn is_sender(text: &str) -> bool {
     let named = (1..=11).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b' ');
     text.parse::<E164>().is_ok() || named || crate::twilio::is_sid(text, &["MG"])
 }

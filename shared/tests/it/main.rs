@@ -6,6 +6,7 @@ mod auth0;
 mod jwt;
 mod link;
 mod messages;
+mod okta;
 mod providers;
 mod secrets;
 mod signatures;

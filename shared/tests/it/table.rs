@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use sandbox::Sandbox;
 use sandbox::wire::Fault;
 use shared::journal::{Entry, Stage};
-use shared::limits::hourly;
+use shared::limits::Hourly;
 use shared::link::Kind;
 use shared::pending::{self, Hold, Request};
 use shared::phone::E164;
@@ -41,7 +41,7 @@ async fn a_transaction_tells_what_refused_it_and_writes_nothing() {
     let (sandbox, table) = setup().await;
     let now = now();
     let entry = Entry::new("m", "me".to_owned(), epoch(now) + 30, epoch(now) + 60);
-    let limited = || hourly("sms", "x", 2, now);
+    let limited = || Hourly::new("sms", "x", 2, now).count;
     assert_eq!(table.update_all(vec![entry.claim(now), limited()]).await, Ok(None));
     let refusals = table.update_all(vec![entry.claim(now), limited()]).await.unwrap().unwrap();
     assert_eq!((refusals[0].as_ref().and_then(|item| item.text("stage")), &refusals[1]), (Some("sending"), &None));
@@ -58,7 +58,7 @@ async fn concurrent_transactions_have_one_winner() {
     let attempts = (0..50).map(|attempt| {
         let entry = Entry::new("m", attempt.to_string(), epoch(now) + 30, epoch(now) + 60);
         let table = table.clone();
-        tokio::spawn(async move { table.update_all(vec![entry.claim(now), hourly("sms", "all", 1000, now)]).await })
+        tokio::spawn(async move { table.update_all(vec![entry.claim(now), Hourly::new("sms", "all", 1000, now).count]).await })
     });
     let mut won = 0;
     for attempt in attempts.collect::<Vec<_>>() {

@@ -1,12 +1,14 @@
 //! Who may speak to the function: Twilio, for our account, with the request exactly as it was signed.
 
+use std::time::Duration;
+
 use sandbox::Sandbox;
 use sandbox::auth0::LinkPage;
 use sandbox::twilio::{ACCOUNT_SID, AUTH_TOKEN};
 use sandbox::wire::client;
 use serde_json::json;
 
-use crate::scene::{CONFIRMED, PHONE, Scene, form, replaced};
+use crate::scene::{CONFIRMED, PHONE, Scene, answer, form, replaced};
 
 type Params = Vec<(String, String)>;
 
@@ -284,4 +286,42 @@ async fn a_token_rotated_under_way_is_fetched_once() {
     assert_eq!(secret_fetches(&scene), 2, "strangers cannot run up requests");
     scene.sandbox.twilio.set_auth_token("new-token");
     scene.text_answered("YES", CONFIRMED).await;
+}
+
+/// Nobody could look whether the signature is right: that is no forgery.
+#[tokio::test]
+async fn a_rotation_met_by_an_outage_is_no_wrong_signature() {
+    let scene = Scene::start().await;
+    scene.verification(LinkPage::Form).await;
+    scene.sandbox.aws.set_secret("switchboard/twilio", &json!({ "account_sid": ACCOUNT_SID, "auth_token": "new-token" }));
+    scene.sandbox.twilio.set_auth_token("new-token");
+    let fetches = secret_fetches(&scene);
+    scene.sandbox.aws.secrets().faults().times(3, || answer(500, &[], "{}")); // one fetch, through all its retries
+    let params = scene.inbound("YES");
+    let mut statuses = Vec::new();
+    let retrying = async {
+        loop {
+            let reply = scene.sandbox.twilio.deliver(params.clone(), scene.lambda.url()).await;
+            statuses.push(reply.status);
+            if reply.status != 503 {
+                return reply;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let reply = tokio::time::timeout(Duration::from_secs(20), retrying).await.unwrap();
+    assert_eq!((reply.status, reply.messages.as_slice()), (200, &[CONFIRMED.to_owned()][..]));
+    assert!(statuses.len() > 2, "Twilio's retry comes at once");
+    assert_eq!(secret_fetches(&scene), fetches + 4, "and none of them fetches again");
+}
+
+#[tokio::test]
+async fn more_parameters_than_twilio_sends_are_refused() {
+    let scene = Scene::start().await;
+    scene.verification(LinkPage::Form).await;
+    let (mut params, url) = (scene.inbound("YES"), scene.lambda.url());
+    params.extend((params.len()..500).map(|number| (format!("More{number}"), "x".to_owned())));
+    let many: Params = [params.clone(), vec![("More".to_owned(), "x".to_owned())]].concat();
+    refused(&scene, 403, &many, url, &scene.sandbox.twilio.sign(url, &many)).await;
+    assert_eq!(scene.sandbox.twilio.deliver(params, url).await.messages, [CONFIRMED]);
 }

@@ -69,6 +69,20 @@ async fn what_was_confirmed_is_told_although_it_cannot_be_written_down() {
     assert_eq!((scene.pending().await, scene.sandbox.auth0.posted(&mail.ticket)), (None, 1));
 }
 
+/// Twilio and Lambda wait fifteen seconds.
+#[tokio::test]
+async fn what_was_confirmed_is_told_in_time_although_the_table_is_silent() {
+    let scene = Scene::hurried(Duration::from_secs(15)).await;
+    let mail = scene.verification(LinkPage::Form).await;
+    scene.sandbox.auth0.server().faults().next(Fault::Delay(Duration::from_secs(4)));
+    let faults = scene.sandbox.aws.dynamodb().faults();
+    faults.times(2, no_fault); // the claim, the hold
+    faults.always(Some(Fault::Hang));
+    let reply = scene.text("YES").await;
+    assert_eq!((reply.status, reply.attempts, reply.messages.as_slice()), (200, 1, &[CONFIRMED.to_owned()][..]));
+    assert_eq!((scene.verified(), scene.sandbox.auth0.posted(&mail.ticket), scene.lambda.exits().len()), (true, 1, 0));
+}
+
 #[tokio::test]
 async fn a_link_is_not_lost_when_its_answer_cannot_be_written_down() {
     let scene = Scene::start().await;

@@ -1,5 +1,6 @@
 //! Password mails: the link goes to the phone, and is not opened by us.
 
+use sandbox::Sandbox;
 use sandbox::auth0::LinkPage;
 use sandbox::twilio::{NUMBER, Reply};
 use shared::link::Kind;
@@ -51,6 +52,24 @@ async fn a_link_with_markup_in_it_stays_one_text() {
     let link = format!("{}/u/reset-verify?ticket=x&a=%3C/Message%3E", scene.sandbox.auth0.server().url());
     scene.pend(&request("password", Kind::Password, &link)).await;
     scene.text_answered("YES", &format!("<b>{link}</b> & \"go\"")).await;
+}
+
+/// A text ends at 1,600 characters, of which the longest link takes 1,000.
+#[tokio::test]
+async fn the_message_leaves_room_for_the_longest_link() {
+    let message = format!("{}{{link}}", "é".repeat(594));
+    let scene = Scene::with(&[("PASSWORD_LINK_MESSAGE", Some(&message))]).await;
+    let start = format!("{}/u/reset-verify?ticket=", scene.sandbox.auth0.server().url());
+    let link = format!("{start}{}", "x".repeat(1_000 - start.len()));
+    scene.pend(&request("password", Kind::Password, &link)).await;
+    scene.text_answered("YES", &message.replace("{link}", &link)).await;
+
+    let sandbox = Sandbox::start().await;
+    let longer = format!("{message}!");
+    let binary = std::path::Path::new(env!("CARGO_BIN_EXE_receive-confirmation-sms"));
+    let lambda = sandbox.run_with(FUNCTION, binary, 1, &[("PASSWORD_LINK_MESSAGE", Some(&longer))]).await;
+    let problem = lambda.wait_ready().await.unwrap_err();
+    assert!(problem.contains("PASSWORD_LINK_MESSAGE") && problem.contains("600 characters"), "{problem}");
 }
 
 #[tokio::test]

@@ -21,6 +21,19 @@ async fn a_wrong_word_is_answered_five_times_a_day() {
 }
 
 #[tokio::test]
+async fn five_a_day_whatever_is_asked_for_and_confirmed_meanwhile() {
+    let scene = Scene::start().await;
+    for answers in [[WRONG, WRONG], [WRONG, WRONG], [WRONG, ""], ["", ""]] {
+        scene.verification(LinkPage::Form).await;
+        for expected in answers {
+            scene.text_answered("NO", expected).await;
+        }
+        scene.text_answered("YES", CONFIRMED).await;
+        assert_eq!(scene.pending().await, None);
+    }
+}
+
+#[tokio::test]
 async fn a_number_with_nothing_pending_is_not_answered() {
     let scene = Scene::start().await;
     for text in ["YES", "NO", "YES 4821", "", "STOP", "Is this Acme?"] {

@@ -107,3 +107,32 @@ async fn a_long_list_fits_a_text() {
     assert!(list.chars().count() <= 1600 && list.contains("(just now)") && list.lines().count() > 2, "{list}");
     assert_eq!(scene.waiting().await, 30);
 }
+
+/// Four digits can be guessed.
+#[tokio::test]
+async fn after_five_wrong_codes_the_right_one_does_not_count_either() {
+    let scene = Scene::start().await;
+    three(&scene).await;
+    let codes = codes(&scene).await;
+    for guess in (1000..).map(|guess| guess.to_string()).filter(|guess| !codes.contains(guess)).take(5) {
+        scene.text_answered(&format!("YES {guess}"), WRONG).await;
+    }
+    for code in &codes {
+        scene.text_answered(&format!("YES {code}"), "").await;
+    }
+    scene.assert_nothing_fetched();
+    assert_eq!(scene.waiting().await, 3);
+}
+
+#[tokio::test]
+async fn words_beside_the_matter_do_not_use_the_code_up() {
+    let scene = Scene::start().await;
+    let (_, newer, _) = three(&scene).await;
+    let codes = codes(&scene).await;
+    for text in ["Who is this?", "hello", "yes please", "4821", "NO"] {
+        scene.text_answered(text, WRONG).await;
+    }
+    scene.text_answered("NO", "").await;
+    scene.text_answered(&format!("YES {}", codes[1]), CONFIRMED).await;
+    assert_eq!(scene.sandbox.auth0.posted(&newer.ticket), 1);
+}

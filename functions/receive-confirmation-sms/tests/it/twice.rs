@@ -7,9 +7,12 @@ use sandbox::Sandbox;
 use sandbox::auth0::LinkPage;
 use sandbox::twilio::Reply;
 use sandbox::wire::Fault;
+use serde_json::Value;
+use shared::link::Kind;
+use shared::table::epoch;
 use tokio::task::JoinSet;
 
-use crate::scene::{CONFIRMED, FUNCTION, Scene, WRONG};
+use crate::scene::{CONFIRMED, FUNCTION, RETRY, Scene, WRONG, answer, request};
 
 #[tokio::test]
 async fn twilio_s_retry_gets_the_first_answer_again() {
@@ -98,4 +101,55 @@ async fn after_a_crash_another_yes_works() {
     let again = scene.sandbox.twilio.deliver(params, scene.lambda.url()).await;
     assert_eq!(again.messages, [CONFIRMED], "the message that crashed");
     assert_eq!((scene.sandbox.auth0.posted(&mail.ticket), scene.verified()), (1, true));
+}
+
+/// A signed message is valid for ever; what it once led to is not done again for a later request.
+#[tokio::test]
+async fn a_replay_after_the_link_is_forgotten_hands_over_no_other() {
+    let scene = Scene::start().await;
+    let first = scene.password().await;
+    let params = scene.inbound("YES");
+    let reply = scene.sandbox.twilio.deliver(params.clone(), scene.lambda.url()).await;
+    assert!(reply.messages.concat().contains(&first.ticket), "{reply:?}");
+    let items = scene.sandbox.aws.items().await;
+    let text = |item: &Value, name: &str| item[name]["S"].as_str().unwrap_or_default().to_owned();
+    let kept = items.iter().find(|item| text(item, "sk").ends_with("#link")).unwrap();
+    let past = epoch(shared::runtime::now()) - 1;
+    scene.sandbox.aws.update_expiry(&text(kept, "pk"), &text(kept, "sk"), past).await;
+    let second = scene.password().await;
+    let again = scene.sandbox.twilio.deliver(params, scene.lambda.url()).await;
+    assert_eq!((again.status, again.messages.len(), scene.waiting().await), (200, 0, 1));
+    let reply = scene.text("YES").await;
+    assert!(reply.messages.concat().contains(&second.ticket), "{reply:?}");
+}
+
+#[tokio::test]
+async fn a_replay_of_a_yes_that_failed_may_confirm_only_what_it_was_said_to() {
+    let scene = Scene::start().await;
+    let mail = scene.verification(LinkPage::Form).await;
+    let params = scene.inbound("YES");
+    for _ in 0..2 {
+        scene.sandbox.auth0.server().faults().next(answer(503, &[], ""));
+        let reply = scene.sandbox.twilio.deliver(params.clone(), scene.lambda.url()).await;
+        assert_eq!((reply.messages, scene.waiting().await), (vec![RETRY.to_owned()], 1));
+    }
+    let other = scene.sandbox.auth0.mail_verification(&scene.sandbox.auth0.sign_up("other@sms.example.com"), LinkPage::Form);
+    scene.text_answered("YES", CONFIRMED).await;
+    scene.pend(&request("other", Kind::Verification, &other.link)).await;
+    let again = scene.sandbox.twilio.deliver(params, scene.lambda.url()).await;
+    assert_eq!((again.status, again.messages.len(), scene.waiting().await), (200, 0, 1));
+    assert_eq!((scene.sandbox.auth0.posted(&mail.ticket), scene.sandbox.auth0.fetched(&other.ticket)), (1, 0));
+}
+
+#[tokio::test]
+async fn a_yes_that_failed_confirms_what_it_was_said_to_when_it_comes_again() {
+    let scene = Scene::start().await;
+    let mail = scene.verification(LinkPage::Form).await;
+    scene.sandbox.auth0.server().faults().next(answer(503, &[], ""));
+    let params = scene.inbound("YES");
+    for expected in [RETRY, CONFIRMED, CONFIRMED] {
+        let reply = scene.sandbox.twilio.deliver(params.clone(), scene.lambda.url()).await;
+        assert_eq!(reply.messages, [expected]);
+    }
+    assert_eq!((scene.sandbox.auth0.posted(&mail.ticket), scene.pending().await), (1, None));
 }

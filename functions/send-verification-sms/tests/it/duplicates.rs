@@ -1,6 +1,6 @@
 //! The same mail again: one text, whoever delivers it how often.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use sandbox::{Sandbox, mail::Mail, wire::Fault};
 
@@ -96,4 +96,28 @@ async fn a_delivery_during_the_send_waits_for_how_that_ends() {
     let (first, second, asked) = tokio::join!(scene.post(&fields), second, cut);
     assert_eq!((first.status, second, asked), (503, 200, 1));
     assert_eq!((scene.texts(), scene.asked(), scene.stage().await.as_str()), (1, 2, "sent"));
+}
+
+/// The first one has written that it failed, but takes its request back only when the second one has sent it.
+#[tokio::test]
+async fn a_late_withdrawal_leaves_the_request_of_another_delivery_alone() {
+    let scene = Scene::on(Sandbox::start().await, 2, &[]).await;
+    scene.twilio().next(Fault::Answer { status: 503, headers: vec![], body: String::new() });
+    scene.dynamodb().next(Fault::Delay(Duration::ZERO));
+    scene.dynamodb().times(2, || Fault::Hang);
+    let fields = scene.fields(&scene.mail());
+    let second = async {
+        wait_exchanges(scene.sandbox.aws.dynamodb(), 3).await;
+        let mut journal = scene.items("sent#").await.remove(0);
+        journal["stage"]["S"] = "failed".into();
+        scene.sandbox.aws.put(journal).await;
+        let status = scene.post(&fields).await.status;
+        scene.dynamodb().refuse(true);
+        scene.dynamodb().refuse(false);
+        status
+    };
+    let (first, second) = tokio::join!(scene.post(&fields), second);
+    assert_eq!((first.status, second, scene.texts()), (503, 200, 1));
+    assert_eq!((scene.pending(PHONE).await.len(), scene.stage().await.as_str()), (1, "sent"));
+    assert_eq!((scene.post(&fields).await.status, scene.texts()), (200, 1));
 }

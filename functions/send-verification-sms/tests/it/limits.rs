@@ -7,7 +7,7 @@ use sandbox::{Sandbox, wire::Fault};
 use crate::scene::{PHONE, Scene, number};
 
 /// All counted texts were sent and none beyond the limit, in every hour the test saw (nearly always one).
-async fn bounded(scene: &Scene, counter: &str, limit: u64, statuses: &[u16]) {
+async fn bounded(scene: &Scene, counter: &str, (setting, limit): (&str, u64), statuses: &[u16]) {
     let windows: Vec<u64> = scene.items(counter).await.iter().map(|item| number(&item["hits"])).collect();
     let sent = u64::try_from(scene.texts()).unwrap();
     assert_eq!(windows.iter().sum::<u64>(), sent);
@@ -15,7 +15,7 @@ async fn bounded(scene: &Scene, counter: &str, limit: u64, statuses: &[u16]) {
     assert!(windows.len() > 1 || sent == limit, "{windows:?}");
     assert_eq!(statuses.iter().filter(|status| **status == 200).count(), scene.texts());
     assert_eq!(statuses.iter().filter(|status| **status == 406).count(), statuses.len() - scene.texts());
-    scene.logged("rate_limited").await;
+    assert_eq!(scene.logged("rate_limited").await["limit"], setting);
 }
 
 #[tokio::test]
@@ -24,7 +24,7 @@ async fn different_mails_to_one_phone_at_once() {
     let scene = Arc::new(Scene::on(Sandbox::start().await, 4, &overrides).await);
     let posts = (0..10).map(|_| scene.fields(&scene.mail())).collect();
     let statuses = scene.post_together(posts).await;
-    bounded(&scene, &format!("rate#sms#{PHONE}"), 3, &statuses).await;
+    bounded(&scene, &format!("rate#sms#{PHONE}"), ("SMS_PER_NUMBER_PER_HOUR", 3), &statuses).await;
     assert_eq!(scene.pending(PHONE).await.len(), scene.texts(), "a refused mail leaves nothing behind");
     assert_eq!(scene.items("sent#").await.len(), scene.texts());
 }
@@ -35,7 +35,7 @@ async fn mails_to_many_phones_at_once() {
     let scene = Arc::new(Scene::on(Sandbox::start().await, 4, &overrides).await);
     let posts = (0..10).map(|n| scene.fields(&scene.mail_to(&format!("+451111110{n}")))).collect();
     let statuses = scene.post_together(posts).await;
-    bounded(&scene, "rate#sms#all", 4, &statuses).await;
+    bounded(&scene, "rate#sms#all", ("SMS_PER_HOUR", 4), &statuses).await;
     assert_eq!(scene.items("pending#").await.len(), scene.texts());
 }
 

@@ -2,7 +2,7 @@
 
 use sandbox::{mail::Mail, wire::client};
 
-use crate::scene::{PHONE, Scene, set};
+use crate::scene::{PHONE, Scene, number, set};
 
 async fn refused(scene: &Scene, mail: &Mail, reason: &str) {
     let answer = scene.post_mail(mail).await;
@@ -144,6 +144,47 @@ async fn no_link_that_may_be_trusted() {
     ] {
         refused(&scene, &Mail { html, ..scene.mail() }, "no_link").await;
     }
+}
+
+/// A verification link of this length.
+fn link(scene: &Scene, length: usize) -> String {
+    let start = format!("{}/u/email-verification?ticket=", scene.sandbox.auth0.server().url());
+    format!("{start}{}", "x".repeat(length - start.len()))
+}
+
+#[tokio::test]
+async fn a_link_that_no_text_could_hold() {
+    let scene = Scene::start().await;
+    for length in [1_001, 150_000, 150_000, 150_000] {
+        refused(&scene, &Mail { html: format!("<a href='{}'>", link(&scene, length)), ..scene.mail() }, "no_link").await;
+    }
+    scene.untouched();
+    let html = format!("<a href='{}'>", link(&scene, 1_000));
+    assert_eq!(scene.post_mail(&Mail { html, ..scene.mail() }).await.status, 200);
+}
+
+/// DynamoDB's items end at 400 KB.
+#[tokio::test]
+async fn a_phone_that_is_written_to_for_ever_stays_reachable() {
+    let overrides = [("SMS_PER_NUMBER_PER_HOUR", Some("1000")), ("RESET_VALID_HOURS", Some("720"))];
+    let scene = Scene::with(&overrides).await;
+    let html = format!("<a href='{}'>", link(&scene, 1_000));
+    assert_eq!(scene.post_mail(&Mail { html: html.clone(), ..scene.mail() }).await.status, 200);
+    let mut item = scene.items(&format!("pending#{PHONE}")).await.remove(0);
+    let attributes = item.as_object_mut().unwrap();
+    let name = attributes.keys().find(|name| name.starts_with("r_")).unwrap().clone();
+    let mut request = attributes[&name].clone();
+    let created = number(&request["M"]["created_at"]);
+    for earlier in 1..=270 {
+        request["M"]["created_at"]["N"] = (created - earlier).to_string().into();
+        attributes.insert(format!("r_{earlier:032}"), request.clone());
+    }
+    scene.sandbox.aws.put(item).await;
+    for _ in 0..3 {
+        assert_eq!(scene.post_mail(&Mail { html: html.clone(), ..scene.mail() }).await.status, 200);
+    }
+    assert!(scene.pending(PHONE).await.len() <= 200);
+    assert!(scene.items(&format!("pending#{PHONE}")).await[0][name].is_object(), "the newest are kept");
 }
 
 #[tokio::test]

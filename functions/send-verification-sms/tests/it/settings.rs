@@ -3,7 +3,7 @@
 use sandbox::Sandbox;
 use serde_json::Value;
 
-use crate::scene::{FUNCTION, Scene};
+use crate::scene::{FUNCTION, Override, Scene};
 
 #[tokio::test]
 async fn every_problem_is_named_in_one_line_and_the_process_ends() {
@@ -56,4 +56,45 @@ async fn links_to_listed_hosts_only() {
     scene.logged("no_link").await;
     let html = "<a href='https://login.acme.example/u/email-verification?ticket=x'>Confirm</a>".to_owned();
     assert_eq!(scene.post_mail(&sandbox::mail::Mail { html, ..scene.mail() }).await.status, 200);
+}
+
+/// Values that would be accepted and then refuse every mail.
+#[tokio::test]
+async fn a_value_that_fits_nothing_is_named_at_start() {
+    let sandbox = Sandbox::start().await;
+    let https = ("AUTH0_URL", Some("https://acme.eu.auth0.com"));
+    for (name, value) in [
+        ("MAIL_SENDERS", ","),
+        ("MAIL_SENDERS", "Acme <no-reply@acme.example>"),
+        ("MAIL_SENDERS", "*@acme.example"),
+        ("MAIL_SENDERS", "no-reply@acme.example,@"),
+        ("RECIPIENT_DOMAIN", "https://sms.example.com"),
+        ("RECIPIENT_DOMAIN", "sms.example. com"),
+        ("RECIPIENT_DOMAIN", "@sms.example.com"),
+        ("RECIPIENT_PREFIX", "acme+"),
+        ("LINK_HOSTS", "*.acme.example"),
+        ("LINK_HOSTS", "192.0.2.1"),
+        ("LINK_HOSTS", "https://login.acme.example"),
+    ] {
+        named(&sandbox, &[https, (name, Some(value))], name).await;
+    }
+}
+
+#[tokio::test]
+async fn without_a_variable_of_lambda_s_own_it_does_not_panic() {
+    let sandbox = Sandbox::start().await;
+    for name in ["AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_VERSION"] {
+        named(&sandbox, &[(name, None)], name).await;
+    }
+}
+
+/// One problem, that of the variable `name`, ends the process.
+async fn named(sandbox: &Sandbox, overrides: &[Override<'_>], name: &str) {
+    let lambda = sandbox.run_with(FUNCTION, env!("CARGO_BIN_EXE_send-verification-sms").as_ref(), 1, overrides).await;
+    let reported = lambda.wait_ready().await.expect_err(&format!("{overrides:?}"));
+    let line: Value = serde_json::from_str(&lambda.errors()[0]).unwrap();
+    assert_eq!(line["outcome"], "bad_configuration");
+    let problems = line["problems"].as_array().unwrap();
+    assert!(problems.len() == 1 && problems[0].as_str().unwrap().contains(name), "{overrides:?}: {line}");
+    assert!(reported.contains(name), "{reported}");
 }

@@ -242,6 +242,24 @@ async fn a_closing_write_that_fails_once_is_written_again() {
     assert_eq!((scene.texts(), scene.stage().await.as_str()), (1, "sent"));
 }
 
+/// Another mail to the same phone is being claimed at that moment.
+#[tokio::test]
+async fn a_closing_write_that_meets_a_transaction_is_written_again() {
+    let scene = Scene::start().await;
+    let kind = "com.amazonaws.dynamodb.v20120810#TransactionConflictException";
+    let conflict = json!({ "__type": kind, "message": "Transaction is ongoing for the item" }).to_string();
+    scene.dynamodb().next(Fault::Delay(Duration::ZERO));
+    scene.dynamodb().times(3, || Fault::Answer { status: 400, headers: vec![], body: conflict.clone() });
+    let fields = scene.fields(&scene.mail());
+    assert_eq!(scene.post(&fields).await.status, 200);
+    scene.dynamodb().clear();
+    let mut journal = scene.items("sent#").await.remove(0);
+    journal["lease_until"]["N"] = "0".into();
+    scene.sandbox.aws.put(journal).await;
+    assert_eq!(scene.post(&fields).await.status, 200);
+    assert_eq!((scene.texts(), scene.asked(), scene.stage().await.as_str()), (1, 1, "sent"));
+}
+
 #[tokio::test]
 async fn without_secrets_manager_at_start_it_waits_for_better_times() {
     let sandbox = Sandbox::start().await;

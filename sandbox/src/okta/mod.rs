@@ -1,0 +1,706 @@
+//! Okta: an org with users, their search, and the token endpoint.
+//!
+//! Imitates okta/okta-management-openapi-spec@fdda229e (dist/2026.06.3) and okta/okta-developer-docs@468de9c
+//! (guides/implement-oauth-for-okta-serviceapp, reference/core-okta-api, reference/rl2-monitor, reference/error-codes). Stricter than Okta: parameters that
+//! are not simulated, ids that are logins, and cursors that were not issued are complained about.
+
+mod assertion;
+mod search;
+
+use std::{
+    collections::{HashMap, HashSet},
+    io,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use axum::{
+    Extension, Json, Router,
+    body::Bytes,
+    extract::{OriginalUri, Path, Query, Request, State as Axum},
+    http::{HeaderMap, Method, StatusCode, header},
+    middleware::{self, Next},
+    response::{AppendHeaders, IntoResponse as _, Response},
+    routing::{get, post},
+};
+use serde_json::{Map, Value, json};
+
+use crate::{
+    random, sms,
+    wire::{Complaints, Server, lock},
+};
+
+/// The API token, until [`Okta::set_api_token`].
+pub const API_TOKEN: &str = "00sandbox-okta-api-token";
+/// The service app.
+pub const CLIENT_ID: &str = "0oasandboxserviceapp";
+/// What Okta calls the public half of [`PRIVATE_KEY`].
+pub const KEY_ID: &str = "sandbox-okta-key";
+/// The service app's key, PKCS#8; a test key that opens nothing else.
+pub const PRIVATE_KEY: &str = include_str!("test-key.pem");
+
+/// What the service app is granted at first.
+const SCOPE: &str = "okta.users.read okta.users.manage";
+/// Calls a minute that nobody limits.
+const USUAL_LIMIT: u64 = 600;
+/// When everything was made.
+const THEN: &str = "2026-11-20T12:00:00.000Z";
+/// The base attributes of a profile that are simulated; the first four cannot be emptied.
+const ATTRIBUTES: [&str; 8] =
+    ["login", "email", "firstName", "lastName", "mobilePhone", "primaryPhone", "department", "organization"];
+const STATUSES: [&str; 8] =
+    ["ACTIVE", "DEPROVISIONED", "LOCKED_OUT", "PASSWORD_EXPIRED", "PROVISIONED", "RECOVERY", "STAGED", "SUSPENDED"];
+
+/// The content of the `okta` secret for the service app, in place of the API token that the sandbox has in it.
+pub fn service_app() -> Value {
+    json!({ "client_id": CLIENT_ID, "private_key": PRIVATE_KEY, "key_id": KEY_ID })
+}
+
+/// A user.
+#[derive(Clone, Debug, PartialEq)]
+pub struct User {
+    /// `00u` and 17 letters and digits.
+    pub id: String,
+    /// `ACTIVE`, `SUSPENDED`, `DEPROVISIONED`...
+    pub status: String,
+    /// `firstName`, `mobilePhone`, `primaryPhone`...; absent ones are null in answers.
+    pub profile: Map<String, Value>,
+}
+
+impl User {
+    /// An attribute's text, empty if it is null or absent.
+    pub fn text(&self, attribute: &str) -> &str {
+        self.profile.get(attribute).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    fn wire(&self) -> Value {
+        let mut profile = self.profile.clone();
+        for attribute in ["mobilePhone", "primaryPhone"] {
+            profile.entry(attribute).or_insert(Value::Null);
+        }
+        json!({
+            "id": self.id, "status": self.status, "created": THEN, "activated": THEN, "statusChanged": THEN, "lastLogin": null, "lastUpdated": THEN,
+            "passwordChanged": null, "type": {"id": "otysandbox"}, "profile": profile,
+            "credentials": {"provider": {"type": "OKTA", "name": "OKTA"}}, "_links": {"self": {"href": format!("https://acme.okta.com/api/v1/users/{}", self.id)}},
+        })
+    }
+}
+
+/// What a cursor continues: the parameters it was issued for, and the last user before it.
+struct Cursor {
+    query: [Option<String>; 2],
+    after: usize,
+}
+
+struct Limit {
+    remaining: u64,
+    /// Seconds since the epoch.
+    reset: u64,
+}
+
+struct State {
+    api_token: String,
+    scope: String,
+    key_registered: bool,
+    /// Scope by access token.
+    tokens: HashMap<String, String>,
+    /// `jti` of the assertions taken.
+    assertions: HashSet<String>,
+    /// In the order of their making, each with its number.
+    users: Vec<(usize, User)>,
+    made: usize,
+    /// What the search sees, while it is held back.
+    index: Option<Vec<(usize, User)>>,
+    page_size: usize,
+    next_link: String,
+    cursors: HashMap<String, Cursor>,
+    limit: Option<Limit>,
+}
+
+type Shared = Arc<Mutex<State>>;
+
+/// The simulator.
+pub struct Okta {
+    server: Server,
+    state: Shared,
+}
+
+impl Okta {
+    /// Serves `https://ORG.okta.com` on this port, or a free one.
+    pub async fn start(port: Option<u16>) -> io::Result<Self> {
+        let state = Shared::new(Mutex::new(State {
+            api_token: API_TOKEN.to_owned(),
+            scope: SCOPE.to_owned(),
+            key_registered: true,
+            tokens: HashMap::new(),
+            assertions: HashSet::new(),
+            users: vec![],
+            made: 0,
+            index: None,
+            page_size: 200,
+            next_link: String::new(),
+            cursors: HashMap::new(),
+            limit: None,
+        }));
+        let okta = Self { server: Server::start_on("Okta", port.unwrap_or(0), router(&state)).await?, state };
+        okta.set_next_link("<{url}>; rel=\"next\"");
+        Ok(okta)
+    }
+
+    /// What passed over the wire, faults, complaints.
+    pub fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// A new active user; empty numbers are null in the profile. Answers the id.
+    pub fn hire(&self, first_name: &str, mobile_phone: &str, primary_phone: &str) -> String {
+        let login = format!("{}@acme.example", first_name.to_lowercase());
+        let texts = [
+            ("login", login.as_str()),
+            ("email", &login),
+            ("firstName", first_name),
+            ("lastName", "Example"),
+            ("mobilePhone", mobile_phone),
+            ("primaryPhone", primary_phone),
+        ];
+        let texts = texts.into_iter().filter(|(_, text)| !text.is_empty());
+        let profile = texts.map(|(name, text)| (name.to_owned(), json!(text))).collect();
+        let id = format!("00u{}", &random::hex(9)[..17]);
+        let mut state = lock(&self.state);
+        state.made += 1;
+        let made = state.made;
+        state.users.push((made, User { id: id.clone(), status: "ACTIVE".to_owned(), profile }));
+        id
+    }
+
+    /// The user with this id, as it is, whatever the search says.
+    pub fn user(&self, id: &str) -> Option<User> {
+        lock(&self.state).users.iter().find(|(_, user)| user.id == id).map(|(_, user)| user.clone())
+    }
+
+    /// Every user, in the order of their making.
+    pub fn users(&self) -> Vec<User> {
+        lock(&self.state).users.iter().map(|(_, user)| user.clone()).collect()
+    }
+
+    /// Suspends, deactivates... a user.
+    pub fn set_status(&self, id: &str, status: &str) {
+        assert!(STATUSES.contains(&status), "Okta has no status {status}");
+        self.change(id, |user| status.clone_into(&mut user.status));
+    }
+
+    /// Sets an attribute of a user's profile, as an administrator or the user would; null empties it.
+    pub fn set_profile(&self, id: &str, attribute: &str, value: Value) {
+        self.change(id, |user| {
+            user.profile.insert(attribute.to_owned(), value);
+        });
+    }
+
+    fn change(&self, id: &str, change: impl FnOnce(&mut User)) {
+        let mut state = lock(&self.state);
+        let (_, user) = state.users.iter_mut().find(|(_, user)| user.id == id).unwrap_or_else(|| panic!("no user {id}"));
+        change(user);
+    }
+
+    /// Deletes a user for good.
+    pub fn delete(&self, id: &str) {
+        lock(&self.state).users.retain(|(_, user)| user.id != id);
+    }
+
+    /// `true`: searches find what there is now, whatever changes; `false`: they have caught up, and keep up.
+    pub fn hold_index(&self, on: bool) {
+        let mut state = lock(&self.state);
+        state.index = on.then(|| state.users.clone());
+    }
+
+    /// Pages hold at most so many users; at first 200.
+    pub fn set_page_size(&self, users: usize) {
+        lock(&self.state).page_size = users;
+    }
+
+    /// How the link to the next page is written; `{url}` stands for its address.
+    pub fn set_next_link(&self, format: &str) {
+        format.clone_into(&mut lock(&self.state).next_link);
+    }
+
+    /// So many more calls of the Users API are answered, then none until `reset` from now, then all.
+    pub fn limit(&self, calls: u64, reset: Duration) {
+        let reset = (crate::now() + reset).as_secs();
+        lock(&self.state).limit = Some(Limit { remaining: calls, reset });
+    }
+
+    /// Lifts [`Okta::limit`].
+    pub fn unlimit(&self) {
+        lock(&self.state).limit = None;
+    }
+
+    /// Replaces the API token.
+    pub fn set_api_token(&self, token: &str) {
+        token.clone_into(&mut lock(&self.state).api_token);
+    }
+
+    /// No access token issued so far opens anything any more.
+    pub fn revoke_tokens(&self) {
+        lock(&self.state).tokens.clear();
+    }
+
+    /// Whether the service app's public key is registered; it is at first.
+    pub fn register_key(&self, on: bool) {
+        lock(&self.state).key_registered = on;
+    }
+
+    /// What the service app is granted; at first `okta.users.read okta.users.manage`.
+    pub fn set_scope(&self, scope: &str) {
+        scope.clone_into(&mut lock(&self.state).scope);
+    }
+
+    /// What the app's administrator role permits is taken from the tokens issued so far, which keep opening the rest.
+    pub fn narrow_tokens(&self, scope: &str) {
+        lock(&self.state).tokens.values_mut().for_each(|granted| scope.clone_into(granted));
+    }
+}
+
+fn router(state: &Shared) -> Router {
+    let users = Router::new()
+        .route("/api/v1/users", get(list))
+        .route("/api/v1/users/{id}", get(read).post(update))
+        .layer(middleware::from_fn_with_state(Arc::clone(state), authorize));
+    Router::new()
+        .route("/oauth2/v1/token", post(token))
+        .merge(users)
+        .fallback(unknown)
+        .method_not_allowed_fallback(unknown)
+        .with_state(Arc::clone(state))
+}
+
+async fn unknown(Extension(complaints): Extension<Complaints>, method: Method, OriginalUri(uri): OriginalUri) -> StatusCode {
+    complaints.add(format!("Okta: {method} {} is not simulated", uri.path()));
+    StatusCode::NOT_IMPLEMENTED
+}
+
+fn error(status: StatusCode, code: &str, summary: &str, causes: &[&str]) -> Response {
+    let causes = causes.iter().map(|cause| json!({ "errorSummary": cause })).collect::<Vec<_>>();
+    let body = json!({
+        "errorCode": code, "errorSummary": summary, "errorLink": code, "errorId": format!("oae{}", random::hex(10)), "errorCauses": causes,
+    });
+    (status, Json(body)).into_response()
+}
+
+fn invalid_token() -> Response {
+    let challenge = [(header::WWW_AUTHENTICATE, "Bearer error=\"invalid_token\"")];
+    (challenge, error(StatusCode::UNAUTHORIZED, "E0000011", "Invalid token provided", &[])).into_response()
+}
+
+fn not_found(id: &str) -> Response {
+    error(StatusCode::NOT_FOUND, "E0000007", &format!("Not found: Resource not found: {id} (User)"), &[])
+}
+
+/// Form, limit, token and scope of every call of the Users API.
+async fn authorize(
+    Axum(state): Axum<Shared>,
+    Extension(complaints): Extension<Complaints>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let [accept, content_type, agent, authorization] =
+        [header::ACCEPT, header::CONTENT_TYPE, header::USER_AGENT, header::AUTHORIZATION]
+            .map(|name| sms::header(request.headers(), name).to_owned());
+    if accept != "application/json" || !content_type.starts_with("application/json") || agent.is_empty() {
+        complaints.add("Okta: Accept, Content-Type or User-Agent");
+    }
+    let needed = if request.method() == Method::GET { "okta.users.read" } else { "okta.users.manage" };
+    let now = crate::now().as_secs();
+    let (limits, refusal) = {
+        let mut state = lock(&state);
+        let limit = state.limit.as_mut().filter(|limit| limit.reset > now);
+        let (all, left, reset, over) = match limit {
+            None => (USUAL_LIMIT, USUAL_LIMIT - 1, now + 60, false),
+            Some(limit) => {
+                let over = limit.remaining == 0;
+                limit.remaining = limit.remaining.saturating_sub(1);
+                (USUAL_LIMIT, limit.remaining, limit.reset, over)
+            }
+        };
+        let limits = AppendHeaders([
+            ("x-rate-limit-limit", all.to_string()),
+            ("x-rate-limit-remaining", left.to_string()),
+            ("x-rate-limit-reset", reset.to_string()),
+            ("x-okta-request-id", random::hex(12)),
+        ]);
+        let scope = match authorization.split_once(' ') {
+            Some(("SSWS", token)) => Some((token == state.api_token).then_some(SCOPE)),
+            Some(("Bearer", token)) => Some(state.tokens.get(token).map(String::as_str)),
+            _ => None,
+        };
+        let refusal = match scope {
+            _ if over => Some(error(
+                StatusCode::TOO_MANY_REQUESTS,
+                "E0000047",
+                "API call exceeded rate limit due to too many requests.",
+                &[],
+            )),
+            None => {
+                complaints.add("Okta: no authorization");
+                Some(invalid_token())
+            }
+            Some(None) => Some(invalid_token()),
+            Some(Some(scope)) if !scope.split(' ').any(|scope| scope == needed) => {
+                Some(error(StatusCode::FORBIDDEN, "E0000006", "You do not have permission to perform the requested action", &[]))
+            }
+            Some(Some(_)) => None,
+        };
+        (limits, refusal)
+    };
+    let answer = match refusal {
+        Some(refusal) => refusal,
+        None => next.run(request).await,
+    };
+    (limits, answer).into_response()
+}
+
+/// `listUsers`: with a search, from the index, in which changes may not be yet; without, everybody but the departed.
+async fn list(
+    Axum(state): Axum<Shared>,
+    Extension(complaints): Extension<Complaints>,
+    headers: HeaderMap,
+    Query(query): Query<Vec<(String, String)>>,
+) -> Response {
+    let refuse = |code, what: &str| {
+        complaints.add(format!("Okta users: {what}"));
+        error(StatusCode::BAD_REQUEST, code, what, &[])
+    };
+    let mut parameters = HashMap::new();
+    for (name, value) in query {
+        if !["search", "limit", "after", "fields"].contains(&name.as_str()) || parameters.insert(name.clone(), value).is_some() {
+            return refuse("E0000001", &format!("unknown or repeated parameter {name}"));
+        }
+    }
+    let given = ["search", "fields"].map(|name| parameters.get(name).cloned());
+    let Some(limit) =
+        parameters.get("limit").map_or(Some(200), |limit| limit.parse().ok()).filter(|limit| (1..=200).contains(limit))
+    else {
+        return refuse("E0000001", "limit");
+    };
+    let fits: Box<dyn Fn(&User) -> bool> = match &given[0] {
+        None => Box::new(|user| user.status != "DEPROVISIONED"),
+        Some(text) => match search::parse(text) {
+            Ok(search) => Box::new(move |user| search.fits(user)),
+            Err(what) => return refuse("E0000031", &format!("Invalid search criteria: {what}")),
+        },
+    };
+    let mut state = lock(&state);
+    let after = match parameters.get("after").map(|cursor| state.cursors.get(cursor)) {
+        None => 0,
+        Some(Some(cursor)) if cursor.query == given => cursor.after,
+        Some(_) => return refuse("E0000001", "a cursor not issued for this"),
+    };
+    let all = state.index.as_ref().filter(|_| given[0].is_some()).unwrap_or(&state.users);
+    let size = state.page_size.min(limit);
+    let mut found = all.iter().filter(|(made, user)| *made > after && fits(user)).take(size + 1).collect::<Vec<_>>();
+    let more = found.len() > size;
+    found.truncate(size);
+    let page = found.iter().map(|(_, user)| project(user.wire(), given[1].as_deref())).collect::<Vec<_>>();
+    let last = found.last().map_or(after, |(made, _)| *made);
+    // Every page says what it is, and what comes after it.
+    let mut links = vec![];
+    let address = |after: Option<&String>| {
+        let mut address = form_urlencoded::Serializer::new(String::new());
+        address.extend_pairs(given[0].iter().map(|search| ("search", search)));
+        address.extend_pairs(given[1].iter().map(|fields| ("fields", fields)));
+        address.extend_pairs(after.map(|after| ("after", after)));
+        let query = address.append_pair("limit", &limit.to_string()).finish();
+        format!("http://{}/api/v1/users?{query}", sms::header(&headers, header::HOST))
+    };
+    links.push((header::LINK, format!("<{}>; rel=\"self\"", address(parameters.get("after")))));
+    if more {
+        let cursor = random::hex(10);
+        links.push((header::LINK, state.next_link.replace("{url}", &address(Some(&cursor)))));
+        state.cursors.insert(cursor, Cursor { query: given, after: last });
+    }
+    let mut answer = Json(page).into_response();
+    for (name, link) in links {
+        answer.headers_mut().append(name, link.parse().expect("a link in plain characters"));
+    }
+    answer
+}
+
+/// What `fields` leaves of a user: `id,status,profile:(a,b)`.
+fn project(mut user: Value, fields: Option<&str>) -> Value {
+    let Some(fields) = fields else { return user };
+    let (plain, profile) = match fields.split_once("profile:(") {
+        Some((before, rest)) => (before, rest.split_once(')').map_or(rest, |(inner, _)| inner)),
+        None => (fields, ""),
+    };
+    let named = |list: &str, name: &String| list.split(',').any(|field| field.trim() == name);
+    if let Some(user) = user.as_object_mut() {
+        user.retain(|name, _| name == "id" || named(plain, name) || name == "profile" && !profile.is_empty());
+    }
+    if let Some(attributes) = user.get_mut("profile").and_then(Value::as_object_mut) {
+        attributes.retain(|name, _| named(profile, name));
+    }
+    user
+}
+
+/// Okta takes logins too, which may change; a client is to use ids.
+fn is_id(id: &str, complaints: &Complaints) -> bool {
+    let is = id.len() == 20 && id.starts_with("00u");
+    if !is {
+        complaints.add(format!("Okta user: {id} is not an id"));
+    }
+    is
+}
+
+async fn read(Axum(state): Axum<Shared>, Extension(complaints): Extension<Complaints>, Path(id): Path<String>) -> Response {
+    let found = lock(&state).users.iter().find(|(_, user)| user.id == id).map(|(_, user)| user.wire());
+    found.filter(|_| is_id(&id, &complaints)).map_or_else(|| not_found(&id), |user| Json(user).into_response())
+}
+
+/// `updateUser`: changes what is named, leaves the rest.
+async fn update(
+    Axum(state): Axum<Shared>,
+    Extension(complaints): Extension<Complaints>,
+    Path(id): Path<String>,
+    body: Bytes,
+) -> Response {
+    let Ok(mut body) = serde_json::from_slice::<Map<String, Value>>(&body) else {
+        complaints.add("Okta update: not a JSON object");
+        return error(StatusCode::BAD_REQUEST, "E0000003", "The request body was not well-formed.", &[]);
+    };
+    let invalid =
+        |cause: &str| error(StatusCode::BAD_REQUEST, "E0000001", "Api validation failed: com.saasure.core.bo", &[cause]);
+    let Some(profile) = body.remove("profile").and_then(|profile| profile.as_object().cloned()).filter(|_| body.is_empty())
+    else {
+        complaints.add("Okta update: not exactly a profile");
+        return invalid("profile");
+    };
+    if !is_id(&id, &complaints) {
+        return not_found(&id);
+    }
+    for (name, value) in &profile {
+        let Some(place) = ATTRIBUTES.iter().position(|attribute| attribute == name) else {
+            complaints.add(format!("Okta update: attribute {name}"));
+            return invalid(&format!("{name}: not in the schema"));
+        };
+        if !(value.as_str().is_some_and(|text| text.chars().count() <= 100) || value.is_null() && place > 3) {
+            return invalid(&format!("{name}: does not take this value"));
+        }
+    }
+    let mut state = lock(&state);
+    let Some((_, user)) = state.users.iter_mut().find(|(_, user)| user.id == id) else { return not_found(&id) };
+    if user.status == "DEPROVISIONED" {
+        let summary = "This operation is not allowed in the user's current status.";
+        return error(StatusCode::FORBIDDEN, "E0000038", summary, &[]);
+    }
+    user.profile.extend(profile);
+    Json(user.wire()).into_response()
+}
+
+/// The org authorization server, for the service app.
+async fn token(
+    Axum(state): Axum<Shared>,
+    Extension(complaints): Extension<Complaints>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let refuse = |status: StatusCode, error: &str, description: &str| {
+        (status, Json(json!({"error": error, "error_description": description}))).into_response()
+    };
+    let known = ["grant_type", "scope", "client_assertion_type", "client_assertion"];
+    let fields = sms::form(&body, &known).ok().filter(|fields| {
+        fields.len() == known.len()
+            && sms::header(&headers, header::CONTENT_TYPE) == "application/x-www-form-urlencoded"
+            && sms::header(&headers, header::ACCEPT) == "application/json"
+            && fields["grant_type"] == "client_credentials"
+            && fields["client_assertion_type"] == "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+    });
+    let Some(fields) = fields else {
+        complaints.add("Okta token: not exactly grant_type, scope, client_assertion_type, client_assertion as documented");
+        return refuse(StatusCode::BAD_REQUEST, "invalid_request", "The request is missing a required parameter.");
+    };
+    let audience = format!("http://{}/oauth2/v1/token", sms::header(&headers, header::HOST));
+    let mut state = lock(&state);
+    if !state.key_registered || !assertion::is_signed(&fields["client_assertion"]) {
+        return refuse(StatusCode::UNAUTHORIZED, "invalid_client", "The client_assertion signature is invalid.");
+    }
+    let once = match assertion::check(&fields["client_assertion"], &audience, crate::now().as_secs()) {
+        Ok(Some(jti)) if !state.assertions.insert(jti.clone()) => Err("The client_assertion token was used before."),
+        Ok(_) => Ok(()),
+        Err(what) => Err(what),
+    };
+    if let Err(what) = once {
+        complaints.add(format!("Okta token: {what}"));
+        return refuse(StatusCode::UNAUTHORIZED, "invalid_client", what);
+    }
+    let granted = |scope: &str| state.scope.split(' ').any(|granted| granted == scope);
+    if !fields["scope"].split(' ').all(granted) {
+        return refuse(
+            StatusCode::BAD_REQUEST,
+            "invalid_scope",
+            "One or more scopes are not configured for the authorization server resource.",
+        );
+    }
+    let token = random::hex(32);
+    state.tokens.insert(token.clone(), fields["scope"].clone());
+    Json(json!({"token_type": "Bearer", "expires_in": 3600, "access_token": token, "scope": fields["scope"]})).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::client;
+
+    struct Api(Okta, String);
+
+    impl Api {
+        async fn start() -> Self {
+            let okta = Okta::start(None).await.unwrap();
+            let url = okta.server().url();
+            Self(okta, url)
+        }
+
+        fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+            let request = client().request(method, format!("{}{path}", self.1)).header("user-agent", "test");
+            request.header("accept", "application/json").header("content-type", "application/json")
+        }
+
+        async fn call(&self, method: Method, path: &str, body: Option<Value>) -> (u16, Value) {
+            let mut request = self.request(method, path).header("authorization", format!("SSWS {API_TOKEN}"));
+            if let Some(body) = body {
+                request = request.body(body.to_string());
+            }
+            let answer = request.send().await.unwrap();
+            (answer.status().as_u16(), answer.json().await.unwrap())
+        }
+
+        async fn get(&self, path: &str) -> (u16, Value) {
+            self.call(Method::GET, path, None).await
+        }
+    }
+
+    #[tokio::test]
+    async fn lists_leave_out_the_departed_and_searches_do_not() {
+        let api = Api::start().await;
+        let id = api.0.hire("Ann", "+4512345678", "");
+        api.0.set_status(&id, "DEPROVISIONED");
+        assert_eq!(api.get("/api/v1/users").await, (200, json!([])));
+        let path =
+            "/api/v1/users?search=profile.mobilePhone%20eq%20%22%2B4512345678%22&fields=status,profile:(firstName,primaryPhone)";
+        let expected = json!([{"id": id, "status": "DEPROVISIONED", "profile": {"firstName": "Ann", "primaryPhone": null}}]);
+        assert_eq!(api.get(path).await, (200, expected));
+        let (status, body) = api.get("/api/v1/users?search=profile.mobilePhone%20ne%20%221%22").await;
+        assert_eq!((status, &body["errorCode"], api.0.server().complaints().len()), (400, &json!("E0000031"), 1));
+        for path in
+            ["/api/v1/users?q=Ann", "/api/v1/users?limit=201", "/api/v1/users?after=made-up", "/api/v1/users/ann@acme.example"]
+        {
+            assert_ne!(api.get(path).await.0, 200, "{path}");
+        }
+        assert_eq!(api.0.server().complaints().len(), 3, "nobody is called ann@acme.example, so far only the id is wrong");
+    }
+
+    #[tokio::test]
+    async fn a_cursor_continues_where_its_page_ended() {
+        let api = Api::start().await;
+        let ids = ["Ann", "Bob", "Cid"].map(|name| api.0.hire(name, "", ""));
+        let page = async |path: String| {
+            let answer =
+                api.request(Method::GET, &path).header("authorization", format!("SSWS {API_TOKEN}")).send().await.unwrap();
+            let links = answer.headers().get_all("link").iter().map(|link| link.to_str().unwrap().to_owned()).collect::<Vec<_>>();
+            (answer.json::<Value>().await.unwrap(), links)
+        };
+        let (first, links) = page("/api/v1/users?limit=1".to_owned()).await;
+        assert_eq!((&first[0]["id"], links.len()), (&json!(ids[0]), 2));
+        assert!(links[0].ends_with("rel=\"self\"") && links[1].ends_with("rel=\"next\""), "{links:?}");
+        // Gone meanwhile: the cursor does not mind.
+        api.0.delete(&ids[0]);
+        let next = links[1].strip_prefix(&format!("<{}", api.1)).unwrap().split_once('>').unwrap().0.to_owned();
+        let (second, _) = page(next.clone()).await;
+        assert_eq!(second[0]["id"], ids[1]);
+        assert_eq!(api.get(&format!("{next}&fields=id")).await.0, 400, "it is for the same question");
+        assert_eq!(api.0.server().complaints().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn updates_are_partial_and_checked() {
+        let api = Api::start().await;
+        let id = api.0.hire("Ann", "", "");
+        let path = format!("/api/v1/users/{id}");
+        let post = |body| api.call(Method::POST, &path, Some(body));
+        let (status, user) = post(json!({"profile": {"primaryPhone": "+15005550006"}})).await;
+        assert_eq!(
+            (status, &user["profile"]["primaryPhone"], &user["profile"]["firstName"]),
+            (200, &json!("+15005550006"), &json!("Ann"))
+        );
+        for value in [json!("x".repeat(101)), json!(1)] {
+            assert_eq!(post(json!({"profile": {"primaryPhone": value}})).await.1["errorCode"], "E0000001");
+        }
+        assert_eq!(post(json!({"profile": {"firstName": null}})).await.1["errorCode"], "E0000001");
+        assert_eq!(api.0.server().complaints(), [""; 0]);
+        assert_eq!(post(json!({"profile": {"PrimaryPhone": "1"}})).await.0, 400);
+        assert_eq!(post(json!({"status": "ACTIVE"})).await.0, 400);
+        assert_eq!(api.request(Method::PUT, &path).send().await.unwrap().status(), 501);
+        assert_eq!(api.0.server().complaints().len(), 3);
+        api.0.set_status(&id, "DEPROVISIONED");
+        assert_eq!(post(json!({"profile": {"primaryPhone": null}})).await.1["errorCode"], "E0000038");
+        assert_eq!(api.call(Method::POST, "/api/v1/users/00u00000000000000000", Some(json!({"profile": {}}))).await.0, 404);
+        assert_eq!(api.0.server().complaints(), [""; 0]);
+    }
+
+    #[tokio::test]
+    async fn limits_count_down() {
+        let api = Api::start().await;
+        api.0.limit(1, Duration::from_secs(40));
+        assert_eq!(api.get("/api/v1/users").await.0, 200);
+        assert_eq!(api.get("/api/v1/users").await.1["errorCode"], "E0000047");
+        api.0.unlimit();
+        assert_eq!(api.get("/api/v1/users").await.0, 200);
+        api.0.limit(0, Duration::ZERO);
+        assert_eq!(api.get("/api/v1/users").await.0, 200, "that window is over");
+    }
+
+    #[tokio::test]
+    async fn only_the_documented_assertion_opens_the_token_endpoint() {
+        let api = Api::start().await;
+        let post = async |changes: Value, scope: &str| {
+            let now = crate::now().as_secs();
+            let mut claims = json!({
+                "iss": CLIENT_ID, "sub": CLIENT_ID, "aud": format!("{}/oauth2/v1/token", api.1), "iat": now, "exp": now + 300, "jti": random::hex(8),
+            });
+            claims.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+            let form = [
+                ("grant_type", "client_credentials"),
+                ("scope", scope),
+                ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
+                ("client_assertion", &assertion::sign(&claims)),
+            ];
+            let url = format!("{}/oauth2/v1/token", api.1);
+            let answer = client().post(url).header("accept", "application/json").form(&form).send().await.unwrap();
+            (answer.status().as_u16(), answer.json::<Value>().await.unwrap(), api.0.server().complaints().len())
+        };
+        let (status, granted, complaints) = post(json!({"jti": "once"}), "okta.users.read").await;
+        assert_eq!((status, &granted["expires_in"], complaints), (200, &json!(3600), 0));
+        let bearer = |method, body: &'static str| {
+            let request = api.request(method, "/api/v1/users/00u00000000000000000").body(body);
+            request.bearer_auth(granted["access_token"].as_str().unwrap()).send()
+        };
+        assert_eq!(bearer(Method::GET, "").await.unwrap().status(), 404);
+        assert_eq!(bearer(Method::POST, "{}").await.unwrap().status(), 403, "it is for reading");
+        api.0.revoke_tokens();
+        assert_eq!(bearer(Method::GET, "").await.unwrap().status(), 401);
+        for changes in [
+            json!({"jti": "once"}),
+            json!({"iss": "x"}),
+            json!({"aud": api.1}),
+            json!({"exp": 1}),
+            json!({"exp": "1"}),
+            json!({"exp": 9_999_999_999_u64}),
+        ] {
+            let (status, refusal, complaints) = post(changes.clone(), "okta.users.read").await;
+            assert_eq!((status, &refusal["error"], complaints), (401, &json!("invalid_client"), 1), "{changes}");
+        }
+        assert_eq!(post(json!({}), "okta.groups.read").await.1["error"], "invalid_scope");
+        api.0.register_key(false);
+        let (status, _, complaints) = post(json!({}), "okta.users.read").await;
+        assert_eq!((status, complaints), (401, 0));
+        assert!(!assertion::is_signed("a.b.c") && !assertion::is_signed(""));
+    }
+}
