@@ -17,7 +17,7 @@ pub fn count(text: &str) -> u64 {
 }
 
 /// The number of segments of a text that goes out as UCS-2, whether it has to or not.
-pub(crate) fn count_ucs2(text: &str) -> u64 {
+pub fn count_ucs2(text: &str) -> u64 {
     split(text, false)
 }
 
