@@ -165,6 +165,7 @@ impl App {
     }
 
     async fn flow(&self, request: &Request, now: SystemTime) -> Result<Reply, Reply> {
+        let arrived = Instant::now();
         request.expect_post("/", &FORMS, BODY_LIMIT)?;
         let form = webhook::authenticate(request, self.public_url.as_ref(), &self.twilio, now).await?;
         let sms = InboundSms::parse(&form)?;
@@ -173,8 +174,9 @@ impl App {
             return Ok(twiml::Response::new().into_reply("sender_not_answered").field("sid", sms.sid));
         };
         let said = if sms.opt_out_type.is_some() { Said::Stop } else { decide::understand(&sms.body, &self.rules.words) };
-        let started = Instant::now();
-        let deadline = started + TIME_TO_ANSWER.min(request.remaining(Duration::from_millis(500)));
+        // Fetching the token may have taken seconds: Twilio has waited for them, and leases count from here.
+        let (started, now) = (Instant::now(), now + arrived.elapsed());
+        let deadline = (arrived + TIME_TO_ANSWER).min(started + request.remaining(Duration::from_millis(500)));
         let key = Key::new(format!("seen#twilio#{}", sms.sid), sms.fingerprint());
         let turn = Turn { key, phone: &phone, owner: owner_id(), started, deadline, now };
         let reply = match self.answer(&said, &turn).await {

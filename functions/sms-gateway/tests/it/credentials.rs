@@ -192,9 +192,14 @@ async fn good_tokens_of_every_kind() {
 async fn without_audience_and_subject_only_the_static_token_counts() {
     let route = ("SMS_ROUTES", Some("*=twilio"));
     let scene = Scene::with(&[route, ("GATEWAY_AUDIENCE", None), ("GATEWAY_SUBJECT", None)]).await;
-    refused(&scene, &[("a good token", token(&json!({}))), ("without claims", token(&json!({ "aud": null, "sub": null })))])
-        .await;
+    let good = token(&json!({}));
+    refused(&scene, &[("a good token", good.clone()), ("without claims", token(&json!({ "aud": null, "sub": null })))]).await;
+    assert_eq!((&scene.logged("bad_claims").await["Refused"], scene.fetched("gateway")), (&json!(1), 1), "no key makes it fit");
     assert_eq!(scene.post_as(Some(&format!("Bearer {BEARER}")), &request()).await.status, 200);
+    let new = "the-next-static-token-of-the-action";
+    scene.sandbox.aws.set_secret("switchboard/gateway", &json!({ "jwt_secret": JWT_SECRET, "bearer_token": new }));
+    assert_eq!(scene.post_as(Some(&format!("Bearer {new}")), &request()).await.status, 200);
+    assert_eq!(scene.fetched("gateway"), 2);
 }
 
 #[tokio::test]

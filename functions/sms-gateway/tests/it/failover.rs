@@ -175,6 +175,31 @@ async fn the_configured_sender_counts_before_the_asked_for_one() {
     }
 }
 
+/// The code matters more than whose name it carries.
+#[tokio::test]
+async fn an_asked_for_sender_that_is_none_is_ignored() {
+    let odd = ["zebra\r\nfinch", "https://zebrafinch.example", "Zebrafinch Corporation", "+45", "Zébra", " "];
+    for (from, sender) in [(Some("vonage:ACME"), Some("ACME")), (None, None)] {
+        let route = if from.is_some() { "*=vonage" } else { "*=clickatell" };
+        let scene = Scene::with(&[("SMS_ROUTES", Some(route)), ("SMS_FROM", from)]).await;
+        scene.mark("ebra");
+        for (n, odd) in odd.into_iter().enumerate() {
+            let request = json!({ "recipient": format!("+4520304{n:03}"), "body": TEXT, "sender": odd });
+            assert_eq!(scene.post(&request).await.status, 200, "{odd:?}");
+        }
+        let asked = [scene.server("vonage"), scene.server("clickatell")].map(|server| server.exchanges()).concat();
+        assert_eq!(asked.len(), odd.len());
+        for exchange in asked {
+            let request = String::from_utf8(exchange.request.to_vec()).unwrap();
+            assert!(!request.to_lowercase().contains("bra"), "{request}");
+            match sender {
+                Some(sender) => assert!(request.contains(&format!("from={sender}&")), "{request}"),
+                None => assert!(!request.contains("from"), "{request}"),
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn without_any_sender_a_provider_that_needs_one_is_passed_over() {
     let scene = Scene::with(&[("SMS_ROUTES", Some("*=vonage,plivo,clickatell")), ("SMS_FROM", None)]).await;

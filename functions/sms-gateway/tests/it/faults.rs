@@ -52,17 +52,25 @@ impl Vendor {
 
     /// Its success.
     fn accepts(self) -> (&'static str, String) {
+        let id = match self {
+            Self::Twilio => SID,
+            Self::Central => "00000000000000000000000000000001",
+            Self::Clickatell | Self::Plivo | Self::Vonage => "an-id",
+        };
+        (id, self.accepts_as(id))
+    }
+
+    /// Its success with this id of the message.
+    fn accepts_as(self, id: &str) -> String {
         match self {
-            Self::Twilio => (SID, json!({ "sid": SID, "num_segments": "1", "error_code": null }).to_string()),
+            Self::Twilio => json!({ "sid": id, "num_segments": "1", "error_code": null }).to_string(),
             Self::Clickatell => {
-                let message = json!({ "apiMessageId": "an-id", "accepted": true, "to": "4520304050", "error": null });
-                ("an-id", json!({ "messages": [message], "error": null }).to_string())
+                let message = json!({ "apiMessageId": id, "accepted": true, "to": "4520304050", "error": null });
+                json!({ "messages": [message], "error": null }).to_string()
             }
-            Self::Central => ("00000000000000000000000000000001", "ID: 00000000000000000000000000000001\n".to_owned()),
-            Self::Plivo => {
-                ("an-id", json!({ "api_id": "x", "message": "message(s) queued", "message_uuid": ["an-id"] }).to_string())
-            }
-            Self::Vonage => ("an-id", parts(&[json!({ "status": "0", "message-id": "an-id" })])),
+            Self::Central => format!("ID: {id}\n"),
+            Self::Plivo => json!({ "api_id": "x", "message": "message(s) queued", "message_uuid": [id] }).to_string(),
+            Self::Vonage => parts(&[json!({ "status": "0", "message-id": id })]),
         }
     }
 
@@ -134,6 +142,7 @@ impl Vendor {
                 let invalid = json!({ "api_id": "x", "message_uuid": [], "invalid_number": ["4520304050"] }).to_string();
                 vec![
                     ("202 with an invalid number", says(202, invalid), Recipient),
+                    ("202 with nothing but an error", says(202, json!({ "api_id": "x", "error": "no" }).to_string()), Next),
                     ("400 text", says(400, json!({ "api_id": "x", "error": "src is invalid" }).to_string()), Next),
                     ("400 object", says(400, json!({ "api_id": "x", "error": { "dst": ["wrong"] } }).to_string()), Next),
                     ("405", status(405), Next),
@@ -191,6 +200,9 @@ impl Vendor {
             ("201", says(201, good.clone()), Taken(Some(id))),
             ("202", says(202, good.clone()), Taken(Some(id))),
             ("200, another content type", with(200, "content-type", "text/html; charset=utf-8", &good), Taken(Some(id))),
+            ("an id that quotes", says(200, self.accepts_as("+4520304050 Your code is 27182818")), Taken(None)),
+            ("an id without end", says(200, self.accepts_as(&"zebrafinch".repeat(10))), Taken(None)),
+            ("an id with an address", says(200, self.accepts_as("https://zebrafinch.example/")), Taken(None)),
             ("200, empty", says(200, ""), self.unreadable()),
             ("200, {}", says(200, "{}"), self.unreadable()),
             ("200, null", says(200, "null"), self.unreadable()),
@@ -288,6 +300,7 @@ impl Table {
 
 async fn whatever_it_answers(vendor: Vendor) {
     let mut table = Table::of(vendor).await;
+    ["Your code is", "+45203", "zebrafinch"].map(|quoted| table.scene.mark(quoted));
     table.meet(vendor.rows()).await;
     table.meet(vendor.common_rows()).await;
     let elsewhere = PROVIDERS.iter().find(|name| ![vendor.name(), vendor.backup()].contains(name)).unwrap();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sandbox::Sandbox;
 use serde_json::json;
 
-use crate::scene::{Answer, BEARER, PHONE, Scene, TEXT};
+use crate::scene::{Answer, BEARER, PHONE, Scene, TEXT, status};
 
 fn sends(n: u64, send: impl Fn(u64) -> (String, String)) -> Vec<(String, String)> {
     (0..n).map(send).collect()
@@ -29,6 +29,7 @@ async fn limited(variable: &str, sends: Vec<(String, String)>, counter: &str) {
     let scene = Arc::new(Scene::on(Sandbox::start().await, 4, &overrides).await);
     let answers = scene.send_together(sends).await;
     bounded(&scene, counter, 3, &answers).await;
+    assert_eq!(scene.logged("rate_limited").await["limit"], variable);
 }
 
 #[tokio::test]
@@ -47,6 +48,36 @@ async fn the_numbers_of_one_range_at_once() {
 async fn numbers_everywhere_at_once() {
     let sends = sends(12, |n| (format!("+4520{n:02}4050"), TEXT.to_owned()));
     limited("SMS_PER_HOUR", sends, "rate#code#all").await;
+}
+
+/// What may have been sent counts like what was.
+#[tokio::test]
+async fn texts_that_no_provider_took_do_not_count() {
+    let scene = Scene::with(&[("SMS_ROUTES", Some("*=twilio,vonage")), ("SMS_PER_HOUR", Some("3"))]).await;
+    let counters = [format!("rate#code#{PHONE}"), "rate#code-range#+452030".to_owned(), "rate#code#all".to_owned()];
+    let counted = async || {
+        let mut sums = Vec::new();
+        for counter in &counters {
+            sums.push(scene.counted(counter).await.iter().sum::<u64>());
+        }
+        sums
+    };
+    for provider in ["twilio", "vonage"] {
+        scene.faults(provider).times(4, || status(429));
+    }
+    for n in 0..4 {
+        assert_eq!(scene.send(PHONE, &format!("Your code is 2718281{n}")).await.status, 502);
+        assert_eq!(counted().await, [0, 0, 0]);
+    }
+    for n in 0..2 {
+        assert_eq!(scene.send(PHONE, &format!("Your code is 2718281{n}")).await.status, 200);
+    }
+    for provider in ["twilio", "vonage"] {
+        scene.faults(provider).next(status(500));
+    }
+    assert_eq!((scene.send(PHONE, "Your code is 27182812").await.status, counted().await), (504, vec![3, 3, 3]));
+    let hours = scene.counted("rate#code#all").await.len();
+    assert!(hours > 1 || scene.send(PHONE, "Your code is 27182813").await.status == 429);
 }
 
 #[tokio::test]

@@ -55,6 +55,15 @@ async fn every_mistake_in_the_routes_is_named() {
 }
 
 #[tokio::test]
+async fn routes_without_a_route_and_two_senders_of_one_provider() {
+    let found = problems(&[("SMS_ROUTES", Some(" ; ")), ("SMS_FROM", Some("vonage:ACME,twilio:+15005550006,vonage:Acme"))]).await;
+    assert_eq!(found.len(), 2, "{found:?}");
+    for mistake in ["SMS_ROUTES routes nothing", "SMS_FROM names vonage twice"] {
+        assert!(found.iter().any(|problem| problem == mistake), "{mistake} in {found:#?}");
+    }
+}
+
+#[tokio::test]
 async fn the_log_provider_must_be_allowed() {
     for overrides in
         [&[("SMS_ROUTES", Some("*=log"))][..], &[("SMS_ROUTES", Some("*=twilio,log")), ("ALLOW_LOG_PROVIDER", Some("false"))]]

@@ -7,7 +7,7 @@ use sandbox::Sandbox;
 use sandbox::wire::Fault;
 use serde_json::json;
 
-use crate::scene::{BEARER, OTHER_TEXT, PHONE, Scene, TEXT, number, status, wait_exchanges};
+use crate::scene::{BEARER, OTHER_TEXT, PHONE, Scene, TEXT, jwt, number, status, wait_exchanges};
 
 #[tokio::test]
 async fn the_same_code_within_the_cooldown_is_answered_with_the_first_receipt() {
@@ -68,6 +68,57 @@ async fn the_cooldown_counts_from_the_send() {
     let (settled, now) = (number(&scene.items("sent#").await[0]["expires_at"]), sandbox::now().as_secs());
     assert_eq!(answer.status, 504);
     assert!(claimed <= settled && (now + 595..=now + 600).contains(&settled), "{claimed} {settled} {now}");
+}
+
+/// While a slow check of the credential and a silent provider use it up: nobody else may take the text for one whose sender died.
+#[tokio::test]
+async fn the_lease_lasts_as_long_as_the_invocation_may() {
+    for (name, seconds) in [("body", 25), ("text", 17)] {
+        let scene = Scene::with(&[("SMS_ROUTES", Some("*=twilio")), ("RESEND_COOLDOWN_SECONDS", Some("1"))]).await;
+        // A new key is fetched when the first token comes that it made, at the second attempt.
+        let key = "the-next-gateway-secret-of-32-bytes";
+        scene.mark(key);
+        scene.sandbox.aws.set_secret("switchboard/gateway", &json!({ "jwt_secret": key }));
+        let fetches = scene.sandbox.aws.secrets().exchanges().len();
+        scene.secrets().next(Fault::Delay(Duration::from_secs(3)));
+        scene.secrets().next(Fault::Delay(Duration::from_millis(1_500)));
+        scene.faults("twilio").next(Fault::Hang);
+        let token = jwt(&json!({ "alg": "HS256" }), &json!({}), key.as_bytes());
+        let authorization = format!("Bearer {token}");
+        let request = json!({ "recipient": PHONE, name: TEXT });
+        let sent = sandbox::now().as_secs();
+        let looking = async {
+            wait_exchanges(scene.sandbox.aws.secrets(), fetches + 1).await;
+            let arrived = sandbox::now().as_secs();
+            scene.wait_asked("twilio", 1).await;
+            let entry = scene.items("sent#").await.pop().unwrap();
+            scene.faults("twilio").refuse(true);
+            scene.faults("twilio").refuse(false);
+            (arrived, number(&entry["lease_until"]), number(&entry["expires_at"]))
+        };
+        let (answer, (arrived, lease, expiry)) = tokio::join!(scene.post_as(Some(&authorization), &request), looking);
+        assert_eq!(answer.status, 504, "{answer:?}");
+        assert!(
+            (sent + seconds..=arrived + seconds + 3).contains(&lease) && expiry >= lease,
+            "{sent} {arrived} {lease} {expiry}"
+        );
+    }
+}
+
+/// What the first one left in the entry is no receipt of the second.
+#[tokio::test]
+async fn after_the_cooldown_an_unreadable_answer_has_no_id() {
+    let scene = Scene::through("twilio").await;
+    assert!(scene.send(PHONE, TEXT).await.body["id"].is_string());
+    let entry = scene.items("sent#").await.pop().unwrap();
+    let (pk, sk) = (entry["pk"]["S"].as_str().unwrap(), entry["sk"]["S"].as_str().unwrap());
+    scene.sandbox.aws.update_expiry(pk, sk, sandbox::now().as_secs()).await;
+    scene.faults("twilio").next(Fault::Garbage);
+    for _ in 0..2 {
+        let answer = scene.send(PHONE, TEXT).await;
+        assert_eq!((answer.status, answer.body), (200, json!({ "provider": "twilio", "id": null })));
+    }
+    assert_eq!(scene.texts(), [2, 0, 0, 0]);
 }
 
 /// `DynamoDB` deletes late: what has expired does not count although it is there.
