@@ -82,6 +82,13 @@ impl Keys {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SecretError(String);
 
+impl SecretError {
+    /// There was no time left to wait for Secrets Manager.
+    pub(crate) fn late(name: &str) -> Self {
+        Self(format!("secret {name}: no answer in time"))
+    }
+}
+
 impl fmt::Display for SecretError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

@@ -112,7 +112,8 @@ pub(crate) async fn authorised<T: Content>(
     attempt: impl AsyncFn(&T, Duration) -> Result<Receipt, SendError>,
 ) -> Result<Result<Receipt, SendError>, SecretError> {
     let started = Instant::now();
-    let first = attempt(&*secret.get(now).await?, within).await;
+    let credentials = tokio::time::timeout(within, secret.get(now)).await.unwrap_or_else(|_| Err(SecretError::late(T::NAME)))?;
+    let first = attempt(&credentials, within.saturating_sub(started.elapsed())).await;
     if first != Err(SendError::Unauthorized) {
         return Ok(first);
     }

@@ -187,7 +187,7 @@ async fn an_asked_for_sender_that_is_none_is_ignored() {
             let request = json!({ "recipient": format!("+4520304{n:03}"), "body": TEXT, "sender": odd });
             assert_eq!(scene.post(&request).await.status, 200, "{odd:?}");
         }
-        let asked = [scene.server("vonage"), scene.server("clickatell")].map(|server| server.exchanges()).concat();
+        let asked = [scene.server("vonage"), scene.server("clickatell")].map(sandbox::wire::Server::exchanges).concat();
         assert_eq!(asked.len(), odd.len());
         for exchange in asked {
             let request = String::from_utf8(exchange.request.to_vec()).unwrap();

@@ -300,7 +300,9 @@ impl Table {
 
 async fn whatever_it_answers(vendor: Vendor) {
     let mut table = Table::of(vendor).await;
-    ["Your code is", "+45203", "zebrafinch"].map(|quoted| table.scene.mark(quoted));
+    for quoted in ["Your code is", "+45203", "zebrafinch"] {
+        table.scene.mark(quoted);
+    }
     table.meet(vendor.rows()).await;
     table.meet(vendor.common_rows()).await;
     let elsewhere = PROVIDERS.iter().find(|name| ![vendor.name(), vendor.backup()].contains(name)).unwrap();
