@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Writes ranges.rs from libphonenumber's metadata, after checking the tables against its example numbers.
 
-    python3 -m venv /tmp/ranges && /tmp/ranges/bin/pip install phonenumbers==9.0.43
-    /tmp/ranges/bin/python shared/src/phone/ranges.py
+    python3 -m venv target/ranges && target/ranges/bin/pip install phonenumbers==9.0.43
+    target/ranges/bin/python shared/src/phone/ranges.py
 
 Needs Python 3.11. To update: raise the version, run, read the diff.
 """
