@@ -1,13 +1,13 @@
-//! Twilio: the Messages API, and the phones whose texts it turns into webhooks.
+//! Twilio: the Messages API, the numbers, and the phones whose texts and calls it turns into webhooks.
 //!
 //! Imitates <https://www.twilio.com/docs/messaging/api/message-resource>, `/docs/messaging/guides/webhook-request` (2026-03-09),
 //! `/docs/usage/webhooks/webhooks-security`, `/docs/usage/webhooks/webhooks-connection-overrides`, `/docs/api/errors/*` and twilio-oai@d50069b4
 //! `twilio_api_v2010.json`. Stricter than Twilio in one thing: a field it does not know is refused and complained about.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{HashMap, HashSet},
     io,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
 
@@ -24,13 +24,18 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 use crate::{
-    mail, random, twiml,
+    mail, random, sms, twiml,
     wire::{Complaints, Server, client, lock},
 };
 
+mod numbers;
 mod phone;
+mod voice;
 
+use numbers::Numbers;
+pub use numbers::{Owned, Stock};
 pub use phone::Reply;
+pub use voice::{APPLICATION_ERROR, Call, Caller, Dialled, Ended, Recording, Talk};
 
 /// The account.
 pub const ACCOUNT_SID: &str = "AC00000000000000000000000000000001";
@@ -61,8 +66,9 @@ pub struct Message {
 struct State {
     auth_token: String,
     api_keys: HashMap<String, String>,
-    /// The account's numbers and where they send what they get.
-    numbers: BTreeMap<String, Option<String>>,
+    numbers: Numbers,
+    /// What the phones do that are dialled.
+    callees: HashMap<String, voice::Callee>,
     messages: Vec<Message>,
     inboxes: HashMap<String, Vec<String>>,
     refusals: HashMap<String, u32>,
@@ -89,7 +95,8 @@ impl Twilio {
         let state = State {
             auth_token: AUTH_TOKEN.to_owned(),
             api_keys: HashMap::new(),
-            numbers: [(NUMBER.to_owned(), None)].into(),
+            numbers: Numbers::new(),
+            callees: HashMap::new(),
             messages: vec![],
             inboxes: HashMap::new(),
             refusals: HashMap::new(),
@@ -118,7 +125,12 @@ impl Twilio {
 
     /// Gives the account this number (if it has not) and sets the URL for incoming messages, connection overrides (`#rc=3&rp=5xx,ct,rt`) included.
     pub fn set_sms_url(&self, number: &str, url: &str) {
-        lock(&self.shared.state).numbers.insert(number.to_owned(), Some(url.to_owned()));
+        lock(&self.shared.state).numbers.set(number, "SmsUrl", url);
+    }
+
+    /// The same for incoming calls.
+    pub fn set_voice_url(&self, number: &str, url: &str) {
+        lock(&self.shared.state).numbers.set(number, "VoiceUrl", url);
     }
 
     /// From now on every message to this phone is refused with this error code (21211, 21408, 21610, 21614, 21635, 20429...).
@@ -134,6 +146,11 @@ impl Twilio {
     /// Every message accepted, in order.
     pub fn messages(&self) -> Vec<Message> {
         lock(&self.shared.state).messages.clone()
+    }
+
+    /// The messages a phone received from the account's numbers, in order, with sender and pictures.
+    pub fn texts(&self, number: &str) -> Vec<Message> {
+        lock(&self.shared.state).messages.iter().filter(|message| message.to == number).cloned().collect()
     }
 
     /// The texts a phone received, in order; Twilio's own replies to STOP and the like among them.
@@ -180,9 +197,10 @@ impl State {
             "+15005550003" => Some(21408),
             "+15005550004" => Some(21610),
             "+15005550009" => Some(21614),
-            _ if !self.numbers.contains_key(from) => Some(21606),
+            _ if self.numbers.get(from).is_none() => Some(21606),
             _ if to == from => Some(21266),
             _ if message.body.chars().count() > 1600 => Some(21617),
+            _ if message.media.len() > 10 => Some(21623),
             _ if self.opted_out.contains(&(to.clone(), from.clone())) => Some(21610),
             _ => self.refusals.get(to).copied(),
         };
@@ -215,6 +233,7 @@ fn explain(code: u32, to: &str, from: &str) -> String {
         }
         21614 => format!("'To' number: {to}, is not a valid mobile number"),
         21617 => "The concatenated message body exceeds the 1600 character limit.".to_owned(),
+        21623 => "Number of media files exceeds allowed limit".to_owned(),
         21635 => format!("'To' number {to} cannot be a landline"),
         21701 => "The Messaging Service does not exist.".to_owned(),
         _ => format!("Error {code}"),
@@ -225,7 +244,7 @@ fn new_sid() -> String {
     format!("SM{}", random::hex(16))
 }
 
-fn e164(number: &str) -> bool {
+pub(crate) fn e164(number: &str) -> bool {
     number.strip_prefix('+').is_some_and(|digits| {
         (7..=15).contains(&digits.len()) && !digits.starts_with('0') && digits.bytes().all(|b| b.is_ascii_digit())
     })
@@ -264,6 +283,7 @@ fn parts(widths: Vec<usize>, whole: usize, part: usize) -> usize {
 fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/2010-04-01/Accounts/{account}/Messages.json", post(create))
+        .merge(numbers::routes())
         .fallback(unknown)
         .method_not_allowed_fallback(unknown)
         .with_state(shared)
@@ -287,6 +307,35 @@ fn refuse(code: u32, message: &str) -> Response {
     (StatusCode::from_u16(status).unwrap_or_default(), Json(body)).into_response()
 }
 
+/// The account's state, if the request is the account's.
+#[expect(clippy::result_large_err, reason = "it is the answer")]
+fn authenticate<'a>(
+    shared: &'a Shared,
+    complaints: &Complaints,
+    account: &str,
+    headers: &HeaderMap,
+) -> Result<MutexGuard<'a, State>, Response> {
+    let credentials = sms::header(headers, header::AUTHORIZATION).strip_prefix("Basic ");
+    let credentials = credentials.and_then(|encoded| BASE64.decode(encoded).ok());
+    let Some((user, password)) =
+        credentials.as_deref().and_then(|decoded| str::from_utf8(decoded).ok()).and_then(|pair| pair.split_once(':'))
+    else {
+        complaints.add("Twilio: no Basic credentials");
+        return Err(refuse(20003, "Authenticate"));
+    };
+    let state = lock(&shared.state);
+    if !(user == ACCOUNT_SID && password == state.auth_token || state.api_keys.get(user).is_some_and(|secret| secret == password))
+    {
+        return Err(refuse(20003, "Authenticate"));
+    }
+    if account != ACCOUNT_SID {
+        let what = format!("The requested resource of account {account} was not found");
+        complaints.add(format!("Twilio: {what}"));
+        return Err(refuse(20404, &what));
+    }
+    Ok(state)
+}
+
 async fn create(
     Axum(shared): Axum<Arc<Shared>>,
     Extension(complaints): Extension<Complaints>,
@@ -294,27 +343,17 @@ async fn create(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let header = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let complain = |code, what: String| {
         complaints.add(format!("Twilio Messages: {what}"));
         refuse(code, &what)
     };
-    let credentials = header(header::AUTHORIZATION).strip_prefix("Basic ").and_then(|encoded| BASE64.decode(encoded).ok());
-    let Some((user, password)) =
-        credentials.as_deref().and_then(|decoded| str::from_utf8(decoded).ok()).and_then(|pair| pair.split_once(':'))
-    else {
-        return complain(20003, "no Basic credentials".to_owned());
+    let mut state = match authenticate(&shared, &complaints, &account, &headers) {
+        Ok(state) => state,
+        Err(refusal) => return refusal,
     };
-    let mut state = lock(&shared.state);
-    if !(user == ACCOUNT_SID && password == state.auth_token || state.api_keys.get(user).is_some_and(|secret| secret == password))
-    {
-        return refuse(20003, "Authenticate");
-    }
-    if account != ACCOUNT_SID {
-        return complain(20404, format!("The requested resource /2010-04-01/Accounts/{account}/Messages.json was not found"));
-    }
-    if header(header::CONTENT_TYPE).split(';').next() != Some("application/x-www-form-urlencoded") {
-        return complain(21604, format!("content type {:?}", header(header::CONTENT_TYPE)));
+    let content_type = sms::header(&headers, header::CONTENT_TYPE);
+    if content_type.split(';').next() != Some("application/x-www-form-urlencoded") {
+        return complain(21604, format!("content type {content_type:?}"));
     }
     let (mut fields, mut media) = (HashMap::new(), Vec::new());
     for (name, value) in form_urlencoded::parse(&body).into_owned() {

@@ -1,13 +1,18 @@
-//! Reads `TwiML` for messages as strictly as its documentation is written.
+//! Reads `TwiML` for messages and for calls as strictly as its documentation is written.
 //!
-//! Rules: <https://www.twilio.com/docs/messaging/twiml>, verbs and attributes as in twilio-node's `MessagingResponse.ts`. Twilio itself only warns
-//! about an unknown verb (12200); here it is an error, because no function means to write one.
+//! Rules: <https://www.twilio.com/docs/messaging/twiml> and <https://www.twilio.com/docs/voice/twiml>, verbs and attributes as in twilio-node's
+//! `MessagingResponse.ts` and `VoiceResponse.ts`. Twilio itself only warns about an unknown verb (12200) or a wrong value; here it is an error,
+//! because no function means to write one.
 
 use quick_xml::{
     XmlVersion,
     events::{BytesStart, Event},
     reader::Reader,
 };
+
+mod voice;
+
+pub use voice::{Dial, Gather, Record, VoiceVerb, voice};
 
 /// The largest document Twilio takes (error 11750), bytes.
 pub const MAX_BYTES: usize = 64 * 1024;
@@ -135,8 +140,8 @@ fn element(tag: &BytesStart<'_>) -> Result<Element, String> {
     Ok(Element { name: tag.name().as_ref().to_owned(), attributes: attributes.collect::<Result<_, _>>()?, ..Element::default() })
 }
 
-/// The verbs of an answer to an inbound message.
-pub fn messaging(document: &str) -> Result<Vec<Verb>, Error> {
+/// The root of a document that is a plain `<Response>` of verbs.
+fn response(document: &str) -> Result<Element, Error> {
     let root = parse(document)?;
     if root.name != "Response" || !root.attributes.is_empty() {
         return error(12102, format!("Document is not a plain <Response>: <{}>", root.name));
@@ -144,16 +149,23 @@ pub fn messaging(document: &str) -> Result<Vec<Verb>, Error> {
     if !root.text.trim().is_empty() {
         return error(12200, "text outside a verb");
     }
-    root.children.iter().map(verb).collect()
+    Ok(root)
+}
+
+/// Nothing but these attributes and children is in the element.
+fn check(element: &Element, attributes: &[&str], children: &[&str]) -> Result<(), Error> {
+    let stray = element.attributes.iter().map(|(name, _)| name).find(|name| !attributes.contains(&name.as_str()));
+    let stray =
+        stray.or_else(|| element.children.iter().map(|child| &child.name).find(|name| !children.contains(&name.as_str())));
+    stray.map_or(Ok(()), |stray| error(12200, format!("{stray} is not allowed in <{}>", element.name)))
+}
+
+/// The verbs of an answer to an inbound message.
+pub fn messaging(document: &str) -> Result<Vec<Verb>, Error> {
+    response(document)?.children.iter().map(verb).collect()
 }
 
 fn verb(element: &Element) -> Result<Verb, Error> {
-    let check = |element: &Element, attributes: &[&str], children: &[&str]| {
-        let stray = element.attributes.iter().map(|(name, _)| name).find(|name| !attributes.contains(&name.as_str()));
-        let stray =
-            stray.or_else(|| element.children.iter().map(|child| &child.name).find(|name| !children.contains(&name.as_str())));
-        stray.map_or(Ok(()), |stray| error(12200, format!("{stray} is not allowed in <{}>", element.name)))
-    };
     match element.name.as_str() {
         "Message" => {
             check(element, &["to", "from", "action", "method", "statusCallback"], &["Body", "Media"])?;

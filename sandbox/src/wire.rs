@@ -132,15 +132,20 @@ pub struct Faults(Arc<Shared>);
 impl Faults {
     /// Queues one fault; each is met by one request, in order.
     pub fn next(&self, fault: Fault) {
-        lock(&self.0.faults).queue.push_back(fault);
+        self.next_for("", fault);
+    }
+
+    /// Queues one fault for the next request whose method, path and query (`POST /path?query`) contain `part`; others pass it by.
+    pub fn next_for(&self, part: &str, fault: Fault) {
+        lock(&self.0.faults).queue.push_back((part.to_owned(), fault));
     }
 
     /// Queues `n` faults.
     pub fn times(&self, n: usize, fault: impl Fn() -> Fault) {
-        lock(&self.0.faults).queue.extend((0..n).map(|_| fault()));
+        lock(&self.0.faults).queue.extend((0..n).map(|_| (String::new(), fault())));
     }
 
-    /// The fault of every request that finds the queue empty; `None`: all is well again.
+    /// The fault of every request for which the queue has none; `None`: all is well again.
     pub fn always(&self, fault: Option<Fault>) {
         lock(&self.0.faults).always = fault;
     }
@@ -163,7 +168,16 @@ impl Faults {
         let moved = if on && door.listener.is_some() {
             door.listener = None;
             lock(&self.0.connections).abort_all();
-            bind(self.0.port).map(|socket| door.reserved = Some(socket))
+            // A process being started holds a copy of the listener until it runs its own program.
+            let mut patience = 200;
+            let socket = loop {
+                match bind(self.0.port) {
+                    Err(error) if error.kind() == io::ErrorKind::AddrInUse && patience > 0 => patience -= 1,
+                    bound => break bound,
+                }
+                std::thread::sleep(Duration::from_millis(5));
+            };
+            socket.map(|socket| door.reserved = Some(socket))
         } else if let Some(socket) = door.reserved.take_if(|_| !on) {
             socket.listen(BACKLOG).map(|listener| door.open(listener))
         } else {
@@ -172,15 +186,17 @@ impl Faults {
         moved.unwrap_or_else(|error| panic!("{}, port {}: {error}", self.0.name, self.0.port));
     }
 
-    fn take(&self) -> Option<Fault> {
+    fn take(&self, request: &str) -> Option<Fault> {
         let mut plan = lock(&self.0.faults);
-        plan.queue.pop_front().or_else(|| plan.always.clone())
+        let aimed = plan.queue.iter().position(|(part, _)| request.contains(part.as_str()));
+        aimed.and_then(|index| plan.queue.remove(index)).map(|(_, fault)| fault).or_else(|| plan.always.clone())
     }
 }
 
 #[derive(Default)]
 struct Plan {
-    queue: VecDeque<Fault>,
+    /// What a request must contain to meet the fault, and the fault.
+    queue: VecDeque<(String, Fault)>,
     always: Option<Fault>,
 }
 
@@ -382,8 +398,8 @@ async fn serve(shared: Arc<Shared>, router: Router, request: Request<Incoming>) 
         status: None,
         response: Bytes::new(),
     };
+    let fault = Faults(Arc::clone(&shared)).take(&format!("{} {}", exchange.method, exchange.target));
     lock(&shared.exchanges).push(exchange);
-    let fault = Faults(Arc::clone(&shared)).take();
     let complaints = shared.complaints.clone();
     let target = format!("{} {}", head.method, head.uri.path());
     // A task of its own: a provider finishes what it began although the caller hung up.

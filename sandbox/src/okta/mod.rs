@@ -1,11 +1,14 @@
-//! Okta: an org with users, their search, and the token endpoint.
+//! Okta: an org with users, their search, the token endpoint, and event hooks.
 //!
 //! Imitates okta/okta-management-openapi-spec@fdda229e (dist/2026.06.3) and okta/okta-developer-docs@468de9c
 //! (guides/implement-oauth-for-okta-serviceapp, reference/core-okta-api, reference/rl2-monitor, reference/error-codes). Stricter than Okta: parameters that
 //! are not simulated, ids that are logins, and cursors that were not issued are complained about.
 
 mod assertion;
+mod hooks;
 mod search;
+
+pub use hooks::Delivery;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -43,8 +46,8 @@ pub const PRIVATE_KEY: &str = include_str!("test-key.pem");
 const SCOPE: &str = "okta.users.read okta.users.manage";
 /// Calls a minute that nobody limits.
 const USUAL_LIMIT: u64 = 600;
-/// When everything was made.
-const THEN: &str = "2026-11-20T12:00:00.000Z";
+/// When everything was made: 20 November 2026, noon.
+const THEN: Duration = Duration::from_hours(498_660);
 /// The base attributes of a profile that are simulated; the first four cannot be emptied.
 const ATTRIBUTES: [&str; 8] =
     ["login", "email", "firstName", "lastName", "mobilePhone", "primaryPhone", "department", "organization"];
@@ -63,6 +66,8 @@ pub struct User {
     pub id: String,
     /// `ACTIVE`, `SUSPENDED`, `DEPROVISIONED`...
     pub status: String,
+    /// Since when, from the epoch.
+    pub status_changed: Duration,
     /// `firstName`, `mobilePhone`, `primaryPhone`...; absent ones are null in answers.
     pub profile: Map<String, Value>,
 }
@@ -78,12 +83,38 @@ impl User {
         for attribute in ["mobilePhone", "primaryPhone"] {
             profile.entry(attribute).or_insert(Value::Null);
         }
+        let then = iso(THEN);
         json!({
-            "id": self.id, "status": self.status, "created": THEN, "activated": THEN, "statusChanged": THEN, "lastLogin": null, "lastUpdated": THEN,
+            "id": self.id, "status": self.status, "created": then, "activated": then, "statusChanged": iso(self.status_changed), "lastLogin": null,
+            "lastUpdated": then,
             "passwordChanged": null, "type": {"id": "otysandbox"}, "profile": profile,
             "credentials": {"provider": {"type": "OKTA", "name": "OKTA"}}, "_links": {"self": {"href": format!("https://acme.okta.com/api/v1/users/{}", self.id)}},
         })
     }
+}
+
+/// `2026-11-20T12:00:00.000Z`, of a time since the epoch.
+fn iso(time: Duration) -> String {
+    let (days, second) = (time.as_secs() / 86_400, time.as_secs() % 86_400);
+    // Years that begin in March end with their leap day (Howard Hinnant, chrono-compatible low-level date algorithms).
+    let days = days + 719_468;
+    let (era, day) = (days / 146_097, days % 146_097);
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let (day, month) = (day - (153 * month + 2) / 5 + 1, if month < 10 { month + 3 } else { month - 9 });
+    let year = era * 400 + year + u64::from(month < 3);
+    let (hour, minute, second, milli) = (second / 3_600, second / 60 % 60, second % 60, time.subsec_millis());
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z")
+}
+
+/// An update of a profile that a client made.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Update {
+    /// The user's id.
+    pub id: String,
+    /// The attributes it named.
+    pub profile: Map<String, Value>,
 }
 
 /// What a cursor continues: the parameters it was issued for, and the last user before it.
@@ -114,7 +145,9 @@ struct State {
     page_size: usize,
     next_link: String,
     cursors: HashMap<String, Cursor>,
+    expired_cursors: HashSet<String>,
     limit: Option<Limit>,
+    updates: Vec<Update>,
 }
 
 type Shared = Arc<Mutex<State>>;
@@ -140,7 +173,9 @@ impl Okta {
             page_size: 200,
             next_link: String::new(),
             cursors: HashMap::new(),
+            expired_cursors: HashSet::new(),
             limit: None,
+            updates: vec![],
         }));
         let okta = Self { server: Server::start_on("Okta", port.unwrap_or(0), router(&state)).await?, state };
         okta.set_next_link("<{url}>; rel=\"next\"");
@@ -165,12 +200,12 @@ impl Okta {
         ];
         let texts = texts.into_iter().filter(|(_, text)| !text.is_empty());
         let profile = texts.map(|(name, text)| (name.to_owned(), json!(text))).collect();
-        let id = format!("00u{}", &random::hex(9)[..17]);
-        let mut state = lock(&self.state);
-        state.made += 1;
-        let made = state.made;
-        state.users.push((made, User { id: id.clone(), status: "ACTIVE".to_owned(), profile }));
-        id
+        lock(&self.state).hire(profile)
+    }
+
+    /// That many new active users with mobile phones +45 20 00 00 00 and on, and no primary phones. Answers the ids.
+    pub fn hire_many(&self, n: usize) -> Vec<String> {
+        (0..n).map(|n| self.hire(&format!("User{n}"), &format!("+4520{n:06}"), "")).collect()
     }
 
     /// The user with this id, as it is, whatever the search says.
@@ -186,7 +221,10 @@ impl Okta {
     /// Suspends, deactivates... a user.
     pub fn set_status(&self, id: &str, status: &str) {
         assert!(STATUSES.contains(&status), "Okta has no status {status}");
-        self.change(id, |user| status.clone_into(&mut user.status));
+        self.change(id, |user| {
+            status.clone_into(&mut user.status);
+            user.status_changed = crate::now();
+        });
     }
 
     /// Sets an attribute of a user's profile, as an administrator or the user would; null empties it.
@@ -194,6 +232,11 @@ impl Okta {
         self.change(id, |user| {
             user.profile.insert(attribute.to_owned(), value);
         });
+    }
+
+    /// Sets since when a user has its status, from the epoch; [`Okta::set_status`] sets it to now.
+    pub fn set_status_changed(&self, id: &str, at: Duration) {
+        self.change(id, |user| user.status_changed = at);
     }
 
     fn change(&self, id: &str, change: impl FnOnce(&mut User)) {
@@ -205,6 +248,18 @@ impl Okta {
     /// Deletes a user for good.
     pub fn delete(&self, id: &str) {
         lock(&self.state).users.retain(|(_, user)| user.id != id);
+    }
+
+    /// Every update of a profile that a client made and Okta took, in order; each raises `user.account.update_profile`.
+    pub fn updates(&self) -> Vec<Update> {
+        lock(&self.state).updates.clone()
+    }
+
+    /// The cursors issued so far are refused.
+    pub fn expire_cursors(&self) {
+        let mut state = lock(&self.state);
+        let expired = state.cursors.drain().map(|(cursor, _)| cursor).collect::<Vec<_>>();
+        state.expired_cursors.extend(expired);
     }
 
     /// `true`: searches find what there is now, whatever changes; `false`: they have caught up, and keep up.
@@ -257,6 +312,16 @@ impl Okta {
     /// What the app's administrator role permits is taken from the tokens issued so far, which keep opening the rest.
     pub fn narrow_tokens(&self, scope: &str) {
         lock(&self.state).tokens.values_mut().for_each(|granted| scope.clone_into(granted));
+    }
+}
+
+impl State {
+    fn hire(&mut self, profile: Map<String, Value>) -> String {
+        self.made += 1;
+        let id = format!("00u{}", &random::hex(9)[..17]);
+        let user = User { id: id.clone(), status: "ACTIVE".to_owned(), status_changed: THEN, profile };
+        self.users.push((self.made, user));
+        id
     }
 }
 
@@ -392,6 +457,9 @@ async fn list(
     let after = match parameters.get("after").map(|cursor| state.cursors.get(cursor)) {
         None => 0,
         Some(Some(cursor)) if cursor.query == given => cursor.after,
+        Some(None) if parameters.get("after").is_some_and(|cursor| state.expired_cursors.contains(cursor)) => {
+            return error(StatusCode::BAD_REQUEST, "E0000001", "Api validation failed: after", &["after: expired"]);
+        }
         Some(_) => return refuse("E0000001", "a cursor not issued for this"),
     };
     let all = state.index.as_ref().filter(|_| given[0].is_some()).unwrap_or(&state.users);
@@ -486,11 +554,13 @@ async fn update(
         }
     }
     let mut state = lock(&state);
-    let Some((_, user)) = state.users.iter_mut().find(|(_, user)| user.id == id) else { return not_found(&id) };
+    let State { users, updates, .. } = &mut *state;
+    let Some((_, user)) = users.iter_mut().find(|(_, user)| user.id == id) else { return not_found(&id) };
     if user.status == "DEPROVISIONED" {
         let summary = "This operation is not allowed in the user's current status.";
         return error(StatusCode::FORBIDDEN, "E0000038", summary, &[]);
     }
+    updates.push(Update { id, profile: profile.clone() });
     user.profile.extend(profile);
     Json(user.wire()).into_response()
 }
@@ -617,6 +687,9 @@ mod tests {
         assert_eq!(second[0]["id"], ids[1]);
         assert_eq!(api.get(&format!("{next}&fields=id")).await.0, 400, "it is for the same question");
         assert_eq!(api.0.server().complaints().len(), 1);
+        api.0.expire_cursors();
+        assert_eq!(api.get(&next).await.1["errorCode"], "E0000001");
+        assert_eq!(api.0.server().complaints(), [""; 0], "a client cannot know");
     }
 
     #[tokio::test]
@@ -643,6 +716,35 @@ mod tests {
         assert_eq!(post(json!({"profile": {"primaryPhone": null}})).await.1["errorCode"], "E0000038");
         assert_eq!(api.call(Method::POST, "/api/v1/users/00u00000000000000000", Some(json!({"profile": {}}))).await.0, 404);
         assert_eq!(api.0.server().complaints(), [""; 0]);
+    }
+
+    #[tokio::test]
+    async fn statuses_have_a_beginning_and_updates_are_kept() {
+        let api = Api::start().await;
+        let ids = api.0.hire_many(1000);
+        let path = format!("/api/v1/users/{}", ids[999]);
+        let user = api.get(&path).await.1;
+        assert_eq!((&user["profile"]["mobilePhone"], &user["statusChanged"]), (&json!("+4520000999"), &json!(iso(THEN))));
+        api.0.set_status(&ids[999], "DEPROVISIONED");
+        assert_ne!(api.get(&path).await.1["statusChanged"], iso(THEN));
+        api.0.set_status_changed(&ids[999], Duration::from_millis(951_782_399_250));
+        assert_eq!(api.get(&path).await.1["statusChanged"], "2000-02-28T23:59:59.250Z");
+        let search =
+            "/api/v1/users?search=status%20eq%20%22DEPROVISIONED%22%20and%20statusChanged%20lt%20%222001-01-01T00:00:00.000Z%22";
+        assert_eq!(api.get(search).await.1[0]["id"], ids[999]);
+        let profile = json!({"primaryPhone": "+14155550100"});
+        assert_eq!(api.call(Method::POST, &path, Some(json!({ "profile": profile }))).await.0, 403);
+        let path = format!("/api/v1/users/{}", ids[0]);
+        assert_eq!(api.call(Method::POST, &path, Some(json!({ "profile": profile }))).await.0, 200);
+        assert_eq!(api.0.updates(), [Update { id: ids[0].clone(), profile: profile.as_object().unwrap().clone() }]);
+        for (time, expected) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (951_782_400, "2000-02-29T00:00:00.000Z"),
+            (1_798_761_599, "2026-12-31T23:59:59.000Z"),
+        ] {
+            assert_eq!(iso(Duration::from_secs(time)), expected);
+        }
+        assert_eq!(iso(THEN), "2026-11-20T12:00:00.000Z");
     }
 
     #[tokio::test]

@@ -1,7 +1,7 @@
 //! The expressions of `search`: comparisons, `and`, `or`, parentheses. Names are case sensitive, operators and values are not; an absent attribute fits
 //! nothing; there is no `ne`.
 
-use super::{ATTRIBUTES, User};
+use super::{ATTRIBUTES, User, iso};
 
 /// An expression that has been understood.
 #[derive(Debug)]
@@ -27,9 +27,11 @@ impl Search {
             Self::All(parts) => parts.iter().all(|part| part.fits(user)),
             Self::Any(parts) => parts.iter().any(|part| part.fits(user)),
             Self::Compare { name, operator, value } => {
+                let changed = iso(user.status_changed);
                 let actual = match name.as_str() {
                     "id" => user.id.as_str(),
                     "status" => &user.status,
+                    "statusChanged" => &changed,
                     attribute => user.text(attribute.trim_start_matches("profile.")),
                 };
                 let (actual, value) = (actual.to_lowercase(), value.to_lowercase());
@@ -103,7 +105,7 @@ fn one(words: &mut Vec<String>) -> Result<Search, String> {
         return words.pop_if(|word| word == ")").map_or_else(|| Err("a parenthesis is open".to_owned()), |_| Ok(inner));
     }
     let attribute = name.strip_prefix("profile.").filter(|attribute| ATTRIBUTES.contains(attribute));
-    if attribute.is_none() && !["id", "status"].contains(&name.as_str()) {
+    if attribute.is_none() && !["id", "status", "statusChanged"].contains(&name.as_str()) {
         return Err(format!("{name} is not simulated"));
     }
     let operator = match word()?.to_lowercase().as_str() {
@@ -131,6 +133,7 @@ mod tests {
         let user = User {
             id: "00u1".to_owned(),
             status: "ACTIVE".to_owned(),
+            status_changed: std::time::Duration::ZERO,
             profile: serde_json::from_value(
                 json!({"firstName": "Ann \"A\"", "primaryPhone": "+15005550006", "mobilePhone": null}),
             )

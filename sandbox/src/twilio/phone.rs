@@ -45,13 +45,19 @@ impl Twilio {
 
     /// The parameters of the webhook for a new text.
     pub fn inbound(&self, from: &str, to: &str, body: &str) -> Vec<(String, String)> {
-        let sid = new_sid();
-        let segments = segments(body).to_string();
+        self.inbound_picture(from, to, body, &[])
+    }
+
+    /// The parameters of the webhook for a new text with pictures and the like, by URL.
+    pub fn inbound_picture(&self, from: &str, to: &str, body: &str, media: &[&str]) -> Vec<(String, String)> {
+        let sid = if media.is_empty() { new_sid() } else { format!("MM{}", random::hex(16)) };
+        let segments = if media.is_empty() { segments(body) } else { 1 }.to_string();
+        let media_count = media.len().to_string();
         let pairs = [
             ("ToCountry", country(to)),
             ("ToState", ""),
             ("SmsMessageSid", &sid),
-            ("NumMedia", "0"),
+            ("NumMedia", &media_count),
             ("ToCity", ""),
             ("FromZip", ""),
             ("SmsSid", &sid),
@@ -68,11 +74,21 @@ impl Twilio {
             ("From", from),
             ("ApiVersion", "2010-04-01"),
         ];
-        pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
+        let mut params: Vec<_> = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        for (n, url) in media.iter().enumerate() {
+            params.push((format!("MediaUrl{n}"), (*url).to_owned()));
+            params.push((format!("MediaContentType{n}"), media_type(url).to_owned()));
+        }
+        params
     }
 
     /// Someone texts one of the account's numbers: STOP words take effect, the number's webhook is called, its `TwiML` executed.
     pub async fn text(&self, from: &str, to: &str, body: &str) -> Reply {
+        self.picture(from, to, body, &[]).await
+    }
+
+    /// Someone sends one of the account's numbers a text with pictures and the like, by URL (MMS).
+    pub async fn picture(&self, from: &str, to: &str, body: &str, media: &[&str]) -> Reply {
         let url = {
             let mut state = lock(&self.shared.state);
             let pair = (from.to_owned(), to.to_owned());
@@ -94,11 +110,11 @@ impl Twilio {
             if let Some(own_reply) = own_reply {
                 state.inboxes.entry(from.to_owned()).or_default().push(own_reply.to_owned());
             }
-            state.numbers.get(to).cloned().flatten()
+            state.numbers.url(to, "SmsUrl")
         };
         self.shared.arrived.notify_waiters();
         match url {
-            Some(url) => self.deliver(self.inbound(from, to, body), &url).await,
+            Some(url) => self.deliver(self.inbound_picture(from, to, body, media), &url).await,
             None => Reply::default(),
         }
     }
@@ -118,38 +134,47 @@ impl Twilio {
             let Some(document) = self.fetch(&mut reply, &params, &url, &signature, &method).await else {
                 break;
             };
+            let Some(document) = self.document(&document, |text| format!("<Message>{text}</Message>")) else {
+                break;
+            };
             let Some((next, next_method)) = self.execute(&mut reply, &params, document) else {
                 break;
             };
-            let base = url::Url::parse(&url).expect("it was just fetched");
-            method = Method::from_bytes(next_method.as_bytes()).unwrap_or(Method::POST);
-            match base.join(&next) {
-                Ok(joined) => url = joined.into(),
-                Err(error) => {
-                    self.alert(11100, format!("Invalid URL format: {next}: {error}"), true);
-                    break;
-                }
-            }
-            if method == Method::GET {
-                let mut joined = url::Url::parse(&url).expect("just joined");
-                joined.query_pairs_mut().extend_pairs(&params);
-                url = joined.into();
-            }
+            let Some(next) = self.follow(&url, &next, &next_method, &params) else {
+                break;
+            };
+            (url, method) = next;
             signature = self.sign(&url, if method == Method::GET { &[] } else { &params });
         }
         reply.took = started.elapsed();
         reply
     }
 
-    /// One document, after as many attempts as the URL's fragment allows. `None`: none came.
-    async fn fetch(
+    /// The address that a document at `base` refers to as `next`; for GET with the parameters in its query.
+    pub(super) fn follow(&self, base: &str, next: &str, method: &str, params: &[(String, String)]) -> Option<(String, Method)> {
+        let mut url = match url::Url::parse(base).and_then(|base| base.join(next)) {
+            Ok(url) => url,
+            Err(error) => {
+                self.alert(11100, format!("Invalid URL format: {next}: {error}"), true);
+                return None;
+            }
+        };
+        let method = if method == "GET" { Method::GET } else { Method::POST };
+        if method == Method::GET {
+            url.query_pairs_mut().extend_pairs(params);
+        }
+        Some((url.into(), method))
+    }
+
+    /// One answer, after as many attempts as the URL's fragment allows. `None`: none came.
+    pub(super) async fn fetch(
         &self,
         reply: &mut Reply,
         params: &[(String, String)],
         url: &str,
         signature: &str,
         method: &Method,
-    ) -> Option<String> {
+    ) -> Option<Answer> {
         let (plain, overrides) = self.overrides(url);
         let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(params).finish();
         let (token, deadline) = (random::uuid(), Instant::now() + overrides.total);
@@ -177,8 +202,8 @@ impl Twilio {
                     (reply.status, reply.body) = (status, body);
                     match status {
                         200..300 => {
-                            return self
-                                .document(kind.as_ref().and_then(|kind| kind.to_str().ok()).unwrap_or_default(), &reply.body);
+                            let content_type = kind.as_ref().and_then(|kind| kind.to_str().ok()).unwrap_or_default().to_owned();
+                            return Some(Answer { content_type, body: reply.body.clone() });
                         }
                         300..400 => {
                             self.alert(11200, format!("{status}: a redirect would lose the parameters"), true);
@@ -202,11 +227,12 @@ impl Twilio {
         None
     }
 
-    /// The document an answer stands for: a plain text is a message.
-    fn document(&self, content_type: &str, body: &str) -> Option<String> {
+    /// The document an answer stands for: `plain` makes the verb that a plain text is short for.
+    pub(super) fn document(&self, answer: &Answer, plain: impl Fn(&str) -> String) -> Option<String> {
+        let Answer { content_type, body } = answer;
         match content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
-            "text/xml" | "application/xml" | "text/html" => Some(body.to_owned()),
-            "text/plain" => Some(format!("<Response><Message>{}</Message></Response>", quick_xml::escape::escape(body))),
+            "text/xml" | "application/xml" | "text/html" => Some(body.clone()),
+            "text/plain" => Some(format!("<Response>{}</Response>", plain(&quick_xml::escape::escape(body)))),
             other => {
                 self.alert(12300, format!("Invalid Content-Type: {other:?}"), true);
                 None
@@ -254,7 +280,7 @@ impl Twilio {
         None
     }
 
-    fn alert(&self, code: u32, detail: String, complain: bool) {
+    pub(super) fn alert(&self, code: u32, detail: String, complain: bool) {
         if complain {
             self.server.complain(format!("{code} {detail}"));
         }
@@ -287,6 +313,12 @@ impl Twilio {
     }
 }
 
+/// A successful answer to a webhook.
+pub(super) struct Answer {
+    content_type: String,
+    pub(super) body: String,
+}
+
 struct Overrides {
     retries: u64,
     policy: BTreeSet<String>,
@@ -294,7 +326,16 @@ struct Overrides {
     total: Duration,
 }
 
-fn country(number: &str) -> &'static str {
+/// As the file's name says; a picture if it says nothing.
+fn media_type(url: &str) -> &'static str {
+    let name = url.split(['?', '#']).next().unwrap_or_default().to_ascii_lowercase();
+    [(".png", "image/png"), (".gif", "image/gif"), (".mp4", "video/mp4"), (".pdf", "application/pdf"), (".vcf", "text/vcard")]
+        .into_iter()
+        .find(|(ending, _)| name.ends_with(ending))
+        .map_or("image/jpeg", |(_, kind)| kind)
+}
+
+pub(super) fn country(number: &str) -> &'static str {
     [("+1", "US"), ("+45", "DK"), ("+57", "CO"), ("+44", "GB"), ("+49", "DE")]
         .into_iter()
         .find(|(prefix, _)| number.starts_with(prefix))
@@ -425,6 +466,28 @@ mod tests {
         assert_eq!((twilio.inbox("+4512345678").len(), hook.exchanges().len()), (3, 3));
         assert_eq!(twilio.text("+4512345678", NUMBER, "YES").await.messages, ["x"]);
         assert_eq!(twilio.inbox("+4512345678").len(), 4, "YES opts nobody in who is not out");
+    }
+
+    #[tokio::test]
+    async fn pictures_come_and_go() {
+        let twilio = Twilio::start(None).await.unwrap();
+        let hook = webhook(
+            200,
+            "text/xml",
+            "<Response><Message to='+4587654321'><Body>From: x</Body><Media>https://x.example/a.png</Media></Message></Response>",
+        )
+        .await;
+        twilio.set_sms_url(NUMBER, &hook.url());
+        let media = ["https://x.example/a.png?b", "https://x.example/c"];
+        assert_eq!(twilio.picture("+4512345678", NUMBER, "", &media).await.messages, ["From: x"]);
+        let params = form_urlencoded::parse(&hook.exchanges()[0].request).into_owned().collect::<Vec<_>>();
+        let param = |name: &str| params.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone()).unwrap();
+        assert!(param("MessageSid").starts_with("MM") && param("NumMedia") == "2" && params.len() == 23);
+        assert_eq!((param("MediaContentType0"), param("MediaUrl1")), ("image/png".to_owned(), media[1].to_owned()));
+        let texts = twilio.texts("+4587654321");
+        assert_eq!((texts[0].from.as_str(), &texts[0].media[..]), (NUMBER, &["https://x.example/a.png".to_owned()][..]));
+        assert_eq!(twilio.inbox("+4587654321"), ["From: x"]);
+        assert_eq!(twilio.server().complaints(), [""; 0]);
     }
 
     #[tokio::test]

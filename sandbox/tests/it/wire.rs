@@ -68,6 +68,17 @@ async fn a_fault_is_met_once_and_in_order() {
 }
 
 #[tokio::test]
+async fn a_fault_can_wait_for_its_request() {
+    let server = server().await;
+    let get = |path: &str| client().get(server.url() + path).send();
+    server.faults().next_for("GET /a?b", Fault::Answer { status: 429, headers: vec![], body: String::new() });
+    server.faults().next(Fault::Answer { status: 503, headers: vec![], body: String::new() });
+    assert_eq!((send(&server).await.unwrap().0, send(&server).await.unwrap().0, server.faults().pending()), (503, 200, 1));
+    assert_eq!(get("/a?b=c").await.unwrap().status(), 429);
+    assert_eq!((get("/a?b=c").await.unwrap().status().as_u16(), server.complaints().len()), (200, 1));
+}
+
+#[tokio::test]
 async fn faults_can_last_and_be_cleared() {
     let server = server().await;
     server.faults().times(2, || Fault::Oversize(100_000));

@@ -1,0 +1,175 @@
+//! The search among the numbers that can be bought.
+
+use std::sync::Arc;
+
+use axum::{
+    Extension, Json,
+    extract::{Path, Query, State as Axum},
+    http::HeaderMap,
+    response::{IntoResponse as _, Response},
+};
+use serde_json::{Value, json};
+
+use super::{
+    ACCOUNT_SID, Pairs, Shared, Stock, authenticate, complain, flag, friendly, in_area, is_area, page_size, parameters, refuse,
+};
+use crate::wire::Complaints;
+
+/// What `Contains` asks for: plain characters, and what may stand before and after them.
+#[derive(Debug, PartialEq, Eq)]
+struct Pattern {
+    plain: String,
+    before: Option<char>,
+    after: Option<char>,
+}
+
+impl Pattern {
+    /// 2 to 16 characters: digits and letters; before or after them, not between them, one of `*` (any digit) and `%` (any digits), or `+` (the number
+    /// begins) and `$` (it ends).
+    fn parse(text: &str) -> Option<Self> {
+        let before = text.chars().next().filter(|c| "*%+".contains(*c));
+        let after = text.chars().last().filter(|c| "*%$".contains(*c));
+        let plain = text.strip_prefix(|c| Some(c) == before).unwrap_or(text);
+        let plain = plain.strip_suffix(|c| Some(c) == after).unwrap_or(plain);
+        let wild = [before, after].iter().flatten().any(|c| "*%".contains(*c));
+        let fits = (2..=16).contains(&text.len()) && plain.len() >= if wild { 2 } else { 1 };
+        let plain = plain.chars().map(key).collect::<Option<String>>()?;
+        fits.then_some(Self { plain, before, after })
+    }
+
+    fn fits(&self, number: &str) -> bool {
+        let digits = number.trim_start_matches('+');
+        (0..digits.len()).filter(|start| digits[*start..].starts_with(&self.plain)).any(|start| {
+            let rest = digits.len() - start - self.plain.len();
+            let begins = match self.before {
+                Some('+') => start == 0,
+                Some('*') => start > 0,
+                _ => true,
+            };
+            begins
+                && match self.after {
+                    Some('$') => rest == 0,
+                    Some('*') => rest > 0,
+                    _ => true,
+                }
+        })
+    }
+}
+
+/// The key of a telephone with this digit or letter.
+fn key(c: char) -> Option<char> {
+    const KEYS: [&str; 8] = ["abc", "def", "ghi", "jkl", "mno", "pqrs", "tuv", "wxyz"];
+    if c.is_ascii_digit() {
+        return Some(c);
+    }
+    KEYS.iter().zip('2'..).find(|(letters, _)| letters.contains(c.to_ascii_lowercase())).map(|(_, digit)| digit)
+}
+
+pub(super) async fn search(
+    Axum(shared): Axum<Arc<Shared>>,
+    Extension(complaints): Extension<Complaints>,
+    Path((account, country, list)): Path<(String, String, String)>,
+    Query(query): Query<Pairs>,
+    headers: HeaderMap,
+) -> Response {
+    let state = match authenticate(&shared, &complaints, &account, &headers) {
+        Ok(state) => state,
+        Err(refusal) => return refusal,
+    };
+    let north_american = ["US", "CA"].contains(&country.as_str());
+    let lists: &[&str] = if north_american { &["Local", "TollFree"] } else { &["Local", "Mobile", "National", "TollFree"] };
+    let uri = format!("/2010-04-01/Accounts/{ACCOUNT_SID}/AvailablePhoneNumbers/{country}/{list}");
+    let Some(list) = list.strip_suffix(".json").filter(|list| lists.contains(list)) else {
+        return refuse(20404, &format!("The requested resource {uri} was not found"));
+    };
+    let known = [
+        "AreaCode",
+        "Contains",
+        "SmsEnabled",
+        "VoiceEnabled",
+        "MmsEnabled",
+        "ExcludeAllAddressRequired",
+        "ExcludeLocalAddressRequired",
+        "ExcludeForeignAddressRequired",
+        "Beta",
+        "PageSize",
+    ];
+    let fitting = || {
+        if country.len() != 2 || !country.bytes().all(|byte| byte.is_ascii_uppercase()) {
+            return Err(format!("{country} is not a country"));
+        }
+        let parameters = parameters(query, &known)?;
+        let size = page_size(&parameters)?;
+        let area = parameters.get("AreaCode");
+        if area.is_some_and(|area| !north_american || !is_area(area)) {
+            return Err("AreaCode has three digits, in the US and Canada".to_owned());
+        }
+        let contains = parameters.get("Contains").map(|text| Pattern::parse(text).ok_or_else(|| format!("Contains={text}")));
+        let contains = contains.transpose()?;
+        let [sms, voice, mms] = ["SmsEnabled", "VoiceEnabled", "MmsEnabled"].map(|name| flag(&parameters, name));
+        let able = [("sms", sms?), ("voice", voice?), ("mms", mms?)];
+        flag(&parameters, "Beta")?;
+        let mut excluded = vec![];
+        for (name, kinds) in [
+            ("ExcludeAllAddressRequired", &["any", "local", "foreign"][..]),
+            ("ExcludeLocalAddressRequired", &["local"]),
+            ("ExcludeForeignAddressRequired", &["foreign"]),
+        ] {
+            if flag(&parameters, name)? == Some(true) {
+                excluded.extend(kinds);
+            }
+        }
+        let fits = |(number, stock): &(&String, &Stock)| {
+            let capabilities = stock.capabilities();
+            stock.country == country
+                && stock.list == list
+                && area.is_none_or(|area| in_area(number, area))
+                && contains.as_ref().is_none_or(|pattern| pattern.fits(number))
+                && able.iter().all(|(name, wanted)| wanted.is_none_or(|wanted| capabilities[*name] == wanted))
+                && !excluded.contains(&stock.address_requirements)
+        };
+        Ok(state.numbers.stock.iter().filter(fits).take(size).map(|(number, stock)| available(number, stock)).collect::<Vec<_>>())
+    };
+    match fitting() {
+        Ok(numbers) => Json(json!({"available_phone_numbers": numbers, "uri": uri})).into_response(),
+        Err(what) => complain(&complaints, 20001, &what),
+    }
+}
+
+/// The `AvailablePhoneNumber` resource.
+fn available(number: &str, stock: &Stock) -> Value {
+    json!({
+        "phone_number": number, "friendly_name": friendly(number), "iso_country": stock.country, "region": null, "locality": null,
+        "postal_code": null, "rate_center": null, "lata": null, "latitude": null, "longitude": null,
+        "address_requirements": stock.address_requirements, "beta": false, "capabilities": stock.capabilities(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns() {
+        for (text, fits) in [
+            ("+1415", true),
+            ("+1628", false),
+            ("+415", false),
+            ("415", true),
+            ("0100$", true),
+            ("100*", false),
+            ("010*", true),
+            ("*14", false),
+            ("*41", true),
+            ("%0100", true),
+            ("55501%", true),
+            ("JKL", true),
+            ("+14155550100$", true),
+        ] {
+            assert_eq!(Pattern::parse(text).unwrap().fits("+14155550100"), fits, "{text}");
+        }
+        for text in ["", "1", "+", "1*", "4**", "+*415", "4*5", "41+5", "4 15", "+1415555010012345", "æøå"] {
+            assert_eq!(Pattern::parse(text), None, "{text}");
+        }
+    }
+}
