@@ -1,0 +1,302 @@
+//! The tenant's signing keys, what it publishes of them, and tokens made with them, with others, or with none.
+
+use std::sync::LazyLock;
+
+use axum::{
+    Json,
+    extract::State as Axum,
+    http::{HeaderMap, header},
+    response::{IntoResponse as _, Response},
+};
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD as BASE64, URL_SAFE_NO_PAD as BASE64URL},
+};
+use ring::{hmac, rand::SystemRandom, rsa, signature};
+use serde_json::{Value, json};
+use sha1::{Digest as _, Sha1};
+
+use super::{API_AUDIENCE, Auth0, CLIENT_ID, Shared, merged};
+use crate::{sms, wire::lock};
+
+/// Where the keys are published.
+const JWKS_PATH: &str = "/.well-known/jwks.json";
+
+/// The id of the first key; the next is `sandbox-auth0-key-2`, and so on.
+pub const KEY_ID: &str = "sandbox-auth0-key-1";
+
+/// What makes the signature of [`Auth0::mint`]. The header's `alg` chooses the digest and the padding, if there is a choice.
+#[derive(Clone, Copy, Debug)]
+pub enum Signer<'a> {
+    /// The key that signs now.
+    Current,
+    /// The one before it, published or not; there is none before the first rotation.
+    Old,
+    /// An RSA key that is not the tenant's.
+    Stranger,
+    /// The public half of the key that signs now, its PEM text taken for an HMAC secret.
+    PublicKey,
+    /// This HMAC secret.
+    Secret(&'a [u8]),
+    /// Nobody: the signature is empty.
+    Nobody,
+}
+
+struct Key {
+    pem: &'static str,
+    pair: signature::RsaKeyPair,
+}
+
+/// Fixed keys with their certificates, used by turns; making keys takes too long for every start.
+static TENANT: LazyLock<[Key; 2]> = LazyLock::new(|| [include_str!("key-1.pem"), include_str!("key-2.pem")].map(Key::read));
+static STRANGER: LazyLock<Key> = LazyLock::new(|| Key::read(include_str!("stranger.pem")));
+
+impl Key {
+    fn read(pem: &'static str) -> Self {
+        let der = BASE64.decode(base64(pem, "PRIVATE KEY").expect("a private key")).expect("the test key's base64");
+        Self { pem, pair: signature::RsaKeyPair::from_pkcs8(&der).expect("the test key") }
+    }
+
+    fn sign(&self, alg: &str, text: &str) -> Vec<u8> {
+        let encoding: &dyn signature::RsaEncoding = match alg {
+            "RS384" => &signature::RSA_PKCS1_SHA384,
+            "RS512" => &signature::RSA_PKCS1_SHA512,
+            "PS256" => &signature::RSA_PSS_SHA256,
+            _ => &signature::RSA_PKCS1_SHA256,
+        };
+        let mut signed = vec![0; self.pair.public().modulus_len()];
+        self.pair.sign(encoding, &SystemRandom::new(), text.as_bytes(), &mut signed).expect("a signature of the key's length");
+        signed
+    }
+
+    fn jwk(&self, id: &str) -> Value {
+        let public = rsa::PublicKeyComponents::<Vec<u8>>::from(self.pair.public());
+        let mut jwk = json!({
+            "kty": "RSA", "use": "sig", "alg": "RS256", "kid": id, "n": BASE64URL.encode(public.n), "e": BASE64URL.encode(public.e),
+        });
+        if let Some(certificate) = base64(self.pem, "CERTIFICATE") {
+            let der = BASE64.decode(&certificate).expect("the certificate's base64");
+            jwk["x5t"] = BASE64URL.encode(Sha1::digest(der)).into();
+            jwk["x5c"] = json!([certificate]);
+        }
+        jwk
+    }
+}
+
+/// A block of a PEM file with its first and last line.
+fn block<'a>(pem: &'a str, label: &str) -> Option<&'a str> {
+    let (begin, end) = (format!("-----BEGIN {label}-----"), format!("-----END {label}-----"));
+    let from = pem.find(&begin)?;
+    let to = pem.find(&end)? + end.len();
+    pem.get(from..to)
+}
+
+fn base64(pem: &str, label: &str) -> Option<String> {
+    Some(block(pem, label)?.lines().filter(|line| !line.starts_with("-----")).collect())
+}
+
+/// Which keys sign and are published.
+pub(super) struct Keys {
+    /// Counts the keys from 0.
+    current: usize,
+    /// Whether the one before is still published.
+    old: bool,
+}
+
+impl Keys {
+    pub(super) fn new() -> Self {
+        Self { current: 0, old: false }
+    }
+
+    /// The id and the key with this number.
+    fn key(number: usize) -> (String, &'static Key) {
+        (format!("sandbox-auth0-key-{}", number + 1), &TENANT[number % 2])
+    }
+
+    /// An access or ID token as the tenant issues it.
+    pub(super) fn sign(&self, typ: &str, claims: &Value) -> String {
+        let (id, _) = Self::key(self.current);
+        self.make(&json!({ "alg": "RS256", "typ": typ, "kid": id }), claims, Signer::Current)
+    }
+
+    fn make(&self, header: &Value, claims: &Value, signer: Signer<'_>) -> String {
+        let text = [header, claims].map(|part| BASE64URL.encode(part.to_string())).join(".");
+        let alg = header["alg"].as_str().unwrap_or_default();
+        let (_, current) = Self::key(self.current);
+        let hash = |secret: &[u8]| {
+            let algorithm = match alg {
+                "HS384" => hmac::HMAC_SHA384,
+                "HS512" => hmac::HMAC_SHA512,
+                _ => hmac::HMAC_SHA256,
+            };
+            hmac::sign(&hmac::Key::new(algorithm, secret), text.as_bytes()).as_ref().to_vec()
+        };
+        let signature = match signer {
+            Signer::Current => current.sign(alg, &text),
+            Signer::Old => Self::key(self.before()).1.sign(alg, &text),
+            Signer::Stranger => STRANGER.sign(alg, &text),
+            Signer::PublicKey => hash(public_pem(current).as_bytes()),
+            Signer::Secret(secret) => hash(secret),
+            Signer::Nobody => vec![],
+        };
+        format!("{text}.{}", BASE64URL.encode(signature))
+    }
+
+    fn before(&self) -> usize {
+        self.current.checked_sub(1).expect("no key was rotated out")
+    }
+}
+
+fn public_pem(key: &Key) -> String {
+    block(key.pem, "PUBLIC KEY").map(|block| format!("{block}\n")).expect("the test key's public half")
+}
+
+impl Auth0 {
+    /// A new key signs from now on. The one before stays published until [`Auth0::withdraw_old_key`] or the next rotation.
+    pub fn rotate_key(&self) {
+        let keys = &mut lock(&self.state).keys;
+        *keys = Keys { current: keys.current + 1, old: true };
+    }
+
+    /// Only the key that signs now is published.
+    pub fn withdraw_old_key(&self) {
+        lock(&self.state).keys.old = false;
+    }
+
+    /// The id of the key that signs now.
+    pub fn key_id(&self) -> String {
+        Keys::key(lock(&self.state).keys.current).0
+    }
+
+    /// The PEM text of the public half of the key that signs now, as anyone can get it.
+    pub fn public_key(&self) -> String {
+        public_pem(Keys::key(lock(&self.state).keys.current).1)
+    }
+
+    /// The JWK of [`Signer::Stranger`], for headers that bring or name a key of their own.
+    pub fn stranger_jwk(&self, id: &str) -> Value {
+        STRANGER.jwk(id)
+    }
+
+    /// A token made to order: by default the good access token of [`CLIENT_ID`] for [`API_AUDIENCE`], with the current key's `kid` and the `alg` that suits the
+    /// signer. Members of the objects `claims` and `header` are added or replace those, and null takes one away.
+    pub fn mint(&self, claims: Value, header: Value, signer: Signer<'_>) -> String {
+        let now = crate::now().as_secs();
+        let good = json!({
+            "iss": format!("{}/", self.server.url()), "sub": format!("{CLIENT_ID}@clients"), "aud": API_AUDIENCE, "iat": now, "exp": now + 86_400,
+            "azp": CLIENT_ID, "scope": "read:accounts", "gty": "client-credentials",
+        });
+        let alg = match signer {
+            Signer::Current | Signer::Old | Signer::Stranger => "RS256",
+            Signer::PublicKey | Signer::Secret(_) => "HS256",
+            Signer::Nobody => "none",
+        };
+        let keys = &lock(&self.state).keys;
+        let number = if matches!(signer, Signer::Old) { keys.before() } else { keys.current };
+        let usual = json!({ "alg": alg, "typ": "JWT", "kid": Keys::key(number).0 });
+        keys.make(&merged(usual, header), &merged(good, claims), signer)
+    }
+
+    /// How often the published keys were asked for since [`clear_exchanges`](crate::wire::Server::clear_exchanges), whatever came of it.
+    pub fn jwks_fetches(&self) -> usize {
+        self.requests(&format!("GET {JWKS_PATH}"))
+    }
+
+    /// The same of the discovery document.
+    pub fn discovery_fetches(&self) -> usize {
+        self.requests("GET /.well-known/openid-configuration")
+    }
+}
+
+/// `GET /.well-known/jwks.json`: the current key first.
+pub(super) async fn published(Axum(state): Axum<Shared>) -> Response {
+    let numbers = {
+        let keys = &lock(&state).keys;
+        [Some(keys.current), keys.old.then(|| keys.before())]
+    };
+    let keys = numbers.into_iter().flatten().map(Keys::key).map(|(id, key)| key.jwk(&id)).collect::<Vec<_>>();
+    let caching = [(header::CACHE_CONTROL, "public, max-age=15, stale-while-revalidate=15, stale-if-error=86400")];
+    (caching, Json(json!({ "keys": keys }))).into_response()
+}
+
+/// `GET /.well-known/openid-configuration` (`OpenID` Connect Discovery 1.0), the members that concern tokens.
+pub(super) async fn discovery(headers: HeaderMap) -> Json<Value> {
+    let url = format!("http://{}", sms::header(&headers, header::HOST));
+    Json(json!({
+        "issuer": format!("{url}/"), "jwks_uri": format!("{url}{JWKS_PATH}"), "token_endpoint": format!("{url}/oauth/token"),
+        "authorization_endpoint": format!("{url}/authorize"), "userinfo_endpoint": format!("{url}/userinfo"),
+        "id_token_signing_alg_values_supported": ["HS256", "RS256", "PS256"], "response_types_supported": ["code", "token", "id_token"],
+        "subject_types_supported": ["public"], "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::client;
+
+    /// The ids of the published keys whose signature a token bears, taken from `n` and `e` alone.
+    async fn signed_by(auth0: &Auth0, token: &str) -> Vec<String> {
+        let published = client().get(auth0.server().url() + JWKS_PATH).send().await.unwrap().json::<Value>().await.unwrap();
+        let (text, signed) = token.rsplit_once('.').unwrap();
+        let decode = |value: &Value| BASE64URL.decode(value.as_str().unwrap()).unwrap();
+        let signed = BASE64URL.decode(signed).unwrap();
+        let fits = |key: &&Value| {
+            let public = rsa::PublicKeyComponents { n: decode(&key["n"]), e: decode(&key["e"]) };
+            public.verify(&signature::RSA_PKCS1_2048_8192_SHA256, text.as_bytes(), &signed).is_ok()
+        };
+        let keys = published["keys"].as_array().unwrap().iter().filter(fits);
+        keys.map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
+    }
+
+    fn parts(token: &str) -> [Value; 2] {
+        let mut parts = token.split('.').map(|part| BASE64URL.decode(part).unwrap());
+        [(); 2].map(|()| serde_json::from_slice(&parts.next().unwrap()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn keys_rotate() {
+        let auth0 = Auth0::start(None).await.unwrap();
+        let first = auth0.mint(json!({}), json!({}), Signer::Current);
+        assert_eq!((signed_by(&auth0, &first).await, auth0.key_id().as_str()), (vec![KEY_ID.to_owned()], KEY_ID));
+        let published = client().get(auth0.server().url() + JWKS_PATH).send().await.unwrap().json::<Value>().await.unwrap();
+        // computed with openssl x509 and openssl dgst
+        assert_eq!(published["keys"][0]["x5t"], "Jj_ODIx8yp7Mwb4-S8g3WSWBfTo");
+        auth0.rotate_key();
+        let second = auth0.mint(json!({}), json!({}), Signer::Current);
+        assert_eq!(signed_by(&auth0, &first).await, [KEY_ID]);
+        assert_eq!(signed_by(&auth0, &second).await, ["sandbox-auth0-key-2"]);
+        assert_eq!(signed_by(&auth0, &auth0.mint(json!({}), json!({}), Signer::Old)).await, [KEY_ID]);
+        auth0.withdraw_old_key();
+        assert_eq!(signed_by(&auth0, &first).await, [""; 0]);
+        assert_eq!(auth0.jwks_fetches(), 6);
+        let url = auth0.server().url();
+        let found = client().get(format!("{url}/.well-known/openid-configuration")).send().await.unwrap();
+        let found = found.json::<Value>().await.unwrap();
+        assert_eq!((&found["issuer"], &found["jwks_uri"]), (&json!(format!("{url}/")), &json!(url + JWKS_PATH)));
+        assert_eq!(auth0.discovery_fetches(), 1);
+    }
+
+    #[tokio::test]
+    async fn tokens_to_order() {
+        let auth0 = Auth0::start(None).await.unwrap();
+        let stranger = auth0.mint(json!({"aud": null, "exp": "x"}), json!({"jwk": auth0.stranger_jwk("x")}), Signer::Stranger);
+        let [header, claims] = parts(&stranger);
+        assert_eq!((&header["kid"], &header["jwk"]["kid"]), (&json!(KEY_ID), &json!("x")));
+        assert_eq!((claims.get("aud"), &claims["exp"], &claims["scope"]), (None, &json!("x"), &json!("read:accounts")));
+        assert_eq!(signed_by(&auth0, &stranger).await, [""; 0]);
+        let none = auth0.mint(json!({}), json!({}), Signer::Nobody);
+        assert!(none.ends_with('.') && parts(&none)[0]["alg"] == "none");
+        let public = auth0.public_key();
+        let confused = auth0.mint(json!({}), json!({}), Signer::PublicKey);
+        let (text, signed) = confused.rsplit_once('.').unwrap();
+        let key = hmac::Key::new(hmac::HMAC_SHA256, public.as_bytes());
+        hmac::verify(&key, text.as_bytes(), &BASE64URL.decode(signed).unwrap()).unwrap();
+        for (alg, length) in [("HS256", 32), ("HS384", 48), ("HS512", 64)] {
+            let token = auth0.mint(json!({}), json!({"alg": alg}), Signer::Secret(b"secret"));
+            assert_eq!(BASE64URL.decode(token.rsplit_once('.').unwrap().1).unwrap().len(), length, "{alg}");
+        }
+        let other = auth0.mint(json!({}), json!({"alg": "RS384"}), Signer::Current);
+        assert_eq!(signed_by(&auth0, &other).await, [""; 0]);
+    }
+}

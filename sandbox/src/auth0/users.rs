@@ -1,0 +1,472 @@
+//! The users, and the corner of the Management API that is about them.
+
+use std::{collections::HashMap, sync::Arc};
+
+use axum::{
+    Extension, Json, Router,
+    body::Bytes,
+    extract::{OriginalUri, Path, Query, Request, State as Axum},
+    http::{Method, StatusCode, header},
+    middleware::{self, Next},
+    response::{IntoResponse as _, Response},
+    routing::get,
+};
+use serde_json::{Map, Value, json};
+
+use super::{Auth0, REALM, Shared, User, search};
+use crate::{
+    random,
+    wire::{Complaints, lock},
+};
+
+/// The longest path and query that is read; Auth0 documents that there is a limit, not which.
+const URL_LIMIT: usize = 8 * 1024;
+/// The most users a search shows, over all its pages.
+const RESULTS: usize = 1000;
+
+/// How a user signs in.
+#[derive(Default)]
+pub(super) struct Login {
+    pub(super) password: String,
+    pub(super) mfa: bool,
+    pub(super) leaked: bool,
+}
+
+impl Auth0 {
+    /// A new user of the default database, unverified and without a password.
+    pub fn sign_up(&self, email: &str) -> User {
+        self.sign_up_with(email, REALM)
+    }
+
+    /// A new user of another connection; the same address may be in several.
+    pub fn sign_up_with(&self, email: &str, connection: &str) -> User {
+        let user = User {
+            user_id: format!("auth0|{}", random::hex(12)),
+            email: email.to_lowercase(),
+            email_verified: false,
+            connection: connection.to_owned(),
+            blocked: false,
+            app_metadata: Map::new(),
+        };
+        lock(&self.state).users.push(user.clone());
+        user
+    }
+
+    /// A new user of the default database who calls: the PIN is the password, `app_metadata` has `account_number` and `ivr_greeting`.
+    pub fn sign_up_caller(&self, account_number: &str, pin: &str, greeting: &str, email: &str) -> User {
+        let user = self.sign_up(email);
+        self.set_password(&user, pin);
+        self.set_app_metadata(&user, "account_number", json!(account_number));
+        self.set_app_metadata(&user, "ivr_greeting", json!(greeting))
+    }
+
+    /// The first user with this address.
+    pub fn user(&self, email: &str) -> Option<User> {
+        lock(&self.state).users.iter().find(|user| user.email == email.to_lowercase()).cloned()
+    }
+
+    /// Sets a member of a user's `app_metadata`, of any type; null takes it away. Answers the user as it is now.
+    pub fn set_app_metadata(&self, user: &User, name: &str, value: Value) -> User {
+        self.change(user, |user| {
+            match value {
+                Value::Null => user.app_metadata.remove(name),
+                value => user.app_metadata.insert(name.to_owned(), value),
+            };
+        })
+    }
+
+    /// Blocks a user, or no longer, as an administrator does; for brute-force protection see [`Auth0::is_shut_out`].
+    pub fn block(&self, user: &User, on: bool) {
+        self.change(user, |user| user.blocked = on);
+    }
+
+    /// Removes a user for good.
+    pub fn delete(&self, user: &User) {
+        lock(&self.state).users.retain(|other| other.user_id != user.user_id);
+    }
+
+    /// Sets a user's password.
+    pub fn set_password(&self, user: &User, password: &str) {
+        password.clone_into(&mut lock(&self.state).logins.entry(user.user_id.clone()).or_default().password);
+    }
+
+    /// Whether a user needs a second factor, at which the password grants end.
+    pub fn require_mfa(&self, user: &User, on: bool) {
+        lock(&self.state).logins.entry(user.user_id.clone()).or_default().mfa = on;
+    }
+
+    /// Whether a user's password is on the list of breached ones.
+    pub fn leak_password(&self, user: &User, on: bool) {
+        lock(&self.state).logins.entry(user.user_id.clone()).or_default().leaked = on;
+    }
+
+    /// `true`: searches find what there is now, whatever changes; `false`: they have caught up, and keep up.
+    pub fn hold_index(&self, on: bool) {
+        let mut state = lock(&self.state);
+        state.index = on.then(|| state.users.clone());
+    }
+
+    /// The next `n` searches take too long and are answered 503.
+    pub fn slow_searches(&self, n: u32) {
+        lock(&self.state).slow_searches = n;
+    }
+
+    /// No access token for the Management API issued so far opens anything any more.
+    pub fn revoke_tokens(&self) {
+        lock(&self.state).tokens.clear();
+    }
+
+    /// The next `n` calls of the Management API are answered 429.
+    pub fn rate_limit(&self, n: u32) {
+        lock(&self.state).rate_limited = n;
+    }
+
+    fn change(&self, user: &User, change: impl FnOnce(&mut User)) -> User {
+        let mut state = lock(&self.state);
+        let found = state.users.iter_mut().find(|other| other.user_id == user.user_id);
+        let found = found.unwrap_or_else(|| panic!("no user {}", user.user_id));
+        change(found);
+        found.clone()
+    }
+}
+
+pub(super) fn router(state: &Shared) -> Router<Shared> {
+    Router::new()
+        .route("/api/v2/users", get(search_users))
+        .route("/api/v2/users-by-email", get(users_by_email))
+        .route("/api/v2/users/{id}", get(read_user).patch(update_user))
+        .layer(middleware::from_fn_with_state(Arc::clone(state), authorize))
+}
+
+fn api_error(status: StatusCode, code: Option<&str>, message: &str) -> Response {
+    let mut body = json!({"statusCode": status.as_u16(), "error": status.canonical_reason(), "message": message});
+    if let Some(code) = code {
+        body["errorCode"] = code.into();
+    }
+    (status, Json(body)).into_response()
+}
+
+/// Rate limit, then token, then scope, for every Management API call.
+async fn authorize(
+    Axum(state): Axum<Shared>,
+    Extension(complaints): Extension<Complaints>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let reset = (crate::now().as_secs() + 1).to_string();
+    let limits = |left: &str| {
+        [("x-ratelimit-limit", "2".to_owned()), ("x-ratelimit-remaining", left.to_owned()), ("x-ratelimit-reset", reset.clone())]
+    };
+    let needed = if request.method() == Method::GET { "read:users" } else { "update:users" };
+    let bearer = request
+        .headers()
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.strip_prefix("Bearer "));
+    let refusal = {
+        let mut state = lock(&state);
+        if state.rate_limited > 0 {
+            state.rate_limited -= 1;
+            return (
+                limits("0"),
+                api_error(StatusCode::TOO_MANY_REQUESTS, Some("too_many_requests"), "Global limit has been reached"),
+            )
+                .into_response();
+        }
+        match bearer.map(|token| state.tokens.get(token)) {
+            None => {
+                complaints.add("Auth0 Management API: no bearer token");
+                Some(api_error(StatusCode::UNAUTHORIZED, None, "Missing authentication"))
+            }
+            Some(None) => Some(api_error(StatusCode::UNAUTHORIZED, None, "Invalid token")),
+            Some(Some(scope)) if !scope.split(' ').any(|scope| scope == needed) => Some(api_error(
+                StatusCode::FORBIDDEN,
+                Some("insufficient_scope"),
+                &format!("Insufficient scope, expected any of: {needed}"),
+            )),
+            Some(Some(_)) => None,
+        }
+    };
+    match refusal {
+        Some(refusal) => refusal,
+        None => (limits("1"), next.run(request).await).into_response(),
+    }
+}
+
+fn profile(user: &User) -> Value {
+    let User { user_id, email, email_verified, connection, blocked, app_metadata } = user;
+    let (provider, id) = user_id.split_once('|').unwrap_or_default();
+    let mut profile = json!({
+        "user_id": user_id, "email": email, "email_verified": email_verified, "name": email, "nickname": email.split('@').next(),
+        "identities": [{"connection": connection, "provider": provider, "user_id": id, "isSocial": false}],
+        "created_at": "2026-11-20T12:00:00.000Z", "updated_at": "2026-11-20T12:00:00.000Z",
+    });
+    if !app_metadata.is_empty() {
+        profile["app_metadata"] = app_metadata.clone().into();
+    }
+    if *blocked {
+        profile["blocked"] = true.into();
+    }
+    profile
+}
+
+/// What `fields` and `include_fields` leave of a profile.
+fn project(mut profile: Value, query: &HashMap<String, String>) -> Value {
+    if let (Some(fields), Some(profile)) = (query.get("fields"), profile.as_object_mut()) {
+        let include = query.get("include_fields").is_none_or(|include| include == "true");
+        profile.retain(|name, _| fields.split(',').any(|field| field == name) == include);
+    }
+    profile
+}
+
+/// Full-text search, in an index that may lag behind.
+async fn search_users(
+    Axum(state): Axum<Shared>,
+    Extension(complaints): Extension<Complaints>,
+    OriginalUri(uri): OriginalUri,
+    Query(pairs): Query<Vec<(String, String)>>,
+) -> Response {
+    let refuse = |code, what: &str| {
+        complaints.add(format!("Auth0 users: {what}"));
+        api_error(StatusCode::BAD_REQUEST, Some(code), what)
+    };
+    if uri.path_and_query().is_some_and(|target| target.as_str().len() > URL_LIMIT) {
+        complaints.add("Auth0 users: the URL is too long");
+        return api_error(StatusCode::URI_TOO_LONG, None, "URI too long");
+    }
+    let known = ["q", "search_engine", "page", "per_page", "include_totals", "fields", "include_fields"];
+    let mut query = HashMap::new();
+    for (name, value) in pairs {
+        if !known.contains(&name.as_str()) || query.insert(name.clone(), value).is_some() {
+            return refuse("invalid_query_string", &format!("unknown or repeated parameter {name}"));
+        }
+    }
+    if query.get("search_engine").is_none_or(|engine| engine != "v3") {
+        return refuse("invalid_query_string", "search_engine is not v3");
+    }
+    let number = |name: &str, usual: usize| query.get(name).map_or(Some(usual), |text| text.parse().ok());
+    let (Some(page), Some(per_page)) = (number("page", 0), number("per_page", 50).filter(|size| *size <= 100)) else {
+        return refuse("invalid_query_string", "page or per_page");
+    };
+    let start = page.saturating_mul(per_page);
+    if start.saturating_add(per_page) > RESULTS {
+        return refuse("invalid_paging", "You can only page through the first 1000 records. Please refine your search.");
+    }
+    let search = match query.get("q").map_or_else(|| Err("no q".to_owned()), |text| search::parse(text)) {
+        Ok(search) => search,
+        Err(what) => return refuse("invalid_query_string", &format!("q: {what}")),
+    };
+    let mut state = lock(&state);
+    if state.slow_searches > 0 {
+        state.slow_searches -= 1;
+        return api_error(StatusCode::SERVICE_UNAVAILABLE, None, "Query exceeded the time limit. Please refine your search.");
+    }
+    let index = state.index.as_ref().unwrap_or(&state.users);
+    let found = index.iter().map(profile).filter(|profile| search.fits(profile)).take(RESULTS).collect::<Vec<_>>();
+    let total = found.len();
+    let users = found.into_iter().skip(start).take(per_page).map(|profile| project(profile, &query)).collect::<Vec<_>>();
+    if query.get("include_totals").is_some_and(|totals| totals == "true") {
+        let body = json!({ "start": start, "limit": per_page, "length": users.len(), "total": total, "users": users });
+        return Json(body).into_response();
+    }
+    Json(users).into_response()
+}
+
+/// Exact match: addresses are stored in lower case, the query is taken as it is.
+async fn users_by_email(
+    Axum(state): Axum<Shared>,
+    Extension(complaints): Extension<Complaints>,
+    Query(query): Query<HashMap<String, String>>,
+) -> Response {
+    let stray = query.keys().find(|name| !["email", "fields", "include_fields"].contains(&name.as_str()));
+    let Some(email) = query.get("email").filter(|_| stray.is_none()) else {
+        complaints.add(format!("Auth0 users-by-email: {}", stray.map_or("no email", String::as_str)));
+        return api_error(StatusCode::BAD_REQUEST, Some("invalid_query_string"), "Query validation error");
+    };
+    let found = lock(&state).users.iter().filter(|user| user.email == *email).map(profile).collect::<Vec<_>>();
+    Json(found.into_iter().map(|profile| project(profile, &query)).collect::<Vec<_>>()).into_response()
+}
+
+/// Immediately consistent, as is `users-by-email`.
+async fn read_user(
+    Axum(state): Axum<Shared>,
+    Extension(complaints): Extension<Complaints>,
+    Path(id): Path<String>,
+    Query(query): Query<HashMap<String, String>>,
+) -> Response {
+    if let Some(stray) = query.keys().find(|name| !["fields", "include_fields"].contains(&name.as_str())) {
+        complaints.add(format!("Auth0 GET user: {stray}"));
+        return api_error(StatusCode::BAD_REQUEST, Some("invalid_query_string"), "Query validation error");
+    }
+    let found = lock(&state).users.iter().find(|user| user.user_id == id).map(profile);
+    found.map_or_else(unknown_user, |profile| Json(project(profile, &query)).into_response())
+}
+
+fn unknown_user() -> Response {
+    api_error(StatusCode::NOT_FOUND, Some("inexistent_user"), "The user does not exist.")
+}
+
+async fn update_user(
+    Axum(state): Axum<Shared>,
+    Extension(complaints): Extension<Complaints>,
+    Path(id): Path<String>,
+    body: Bytes,
+) -> Response {
+    let changes = serde_json::from_slice::<Map<String, Value>>(&body).unwrap_or_default();
+    let stray = changes.keys().find(|name| !["email_verified", "connection"].contains(&name.as_str()));
+    let Some(verified) = changes.get("email_verified").and_then(Value::as_bool).filter(|_| stray.is_none()) else {
+        complaints.add(format!("Auth0 PATCH user: {}", stray.map_or("email_verified is not a boolean", String::as_str)));
+        return api_error(StatusCode::BAD_REQUEST, Some("invalid_body"), "Payload validation error");
+    };
+    let mut state = lock(&state);
+    let Some(user) = state.users.iter_mut().find(|user| user.user_id == id) else {
+        return unknown_user();
+    };
+    if changes.get("connection").is_some_and(|connection| connection != user.connection.as_str()) {
+        return api_error(StatusCode::BAD_REQUEST, Some("operation_not_supported"), "The user is not in that connection.");
+    }
+    user.email_verified = verified;
+    Json(profile(user)).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        auth0::{CLIENT_ID, CLIENT_SECRET},
+        wire::client,
+    };
+
+    const EMAIL: &str = "acme+4512345678@sms.example.com";
+
+    async fn get(url: &str) -> reqwest::Response {
+        client().get(url).send().await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_token_opens_the_management_api() {
+        let auth0 = Auth0::start(None).await.unwrap();
+        let url = auth0.server().url();
+        let user = auth0.sign_up(EMAIL);
+        let audience = format!("{url}/api/v2/");
+        let grant = |secret: &'static str| json!({"grant_type": "client_credentials", "client_id": CLIENT_ID, "client_secret": secret, "audience": audience});
+        let token = |body: Value| client().post(format!("{url}/oauth/token")).json(&body).send();
+        assert_eq!(token(grant("wrong")).await.unwrap().status(), 401);
+        let issued = token(grant(CLIENT_SECRET)).await.unwrap().json::<Value>().await.unwrap();
+        assert_eq!((&issued["expires_in"], &issued["token_type"]), (&json!(86_400), &json!("Bearer")));
+        let bearer = issued["access_token"].as_str().unwrap().to_owned();
+        let find = |email: &str, bearer: &str| {
+            client().get(format!("{url}/api/v2/users-by-email")).query(&[("email", email)]).bearer_auth(bearer).send()
+        };
+        let update = |id: &str, body: Value| {
+            client().patch(format!("{url}/api/v2/users/{}", id.replace('|', "%7C"))).bearer_auth(&bearer).json(&body).send()
+        };
+
+        let found = find(EMAIL, &bearer).await.unwrap();
+        assert!(found.headers().contains_key("x-ratelimit-remaining"));
+        let found = found.json::<Value>().await.unwrap();
+        assert_eq!(
+            (found.as_array().unwrap().len(), &found[0]["user_id"], &found[0]["email_verified"]),
+            (1, &json!(user.user_id), &json!(false))
+        );
+        assert_eq!(find("acme 4512345678@sms.example.com", &bearer).await.unwrap().json::<Value>().await.unwrap(), json!([]));
+        assert_eq!(
+            update(&user.user_id, json!({"email_verified": true})).await.unwrap().json::<Value>().await.unwrap()["email_verified"],
+            true
+        );
+        assert!(auth0.user(EMAIL).unwrap().email_verified);
+        assert_eq!(update("auth0|none", json!({"email_verified": true})).await.unwrap().status(), 404);
+        auth0.rate_limit(1);
+        let limited = find(EMAIL, &bearer).await.unwrap();
+        assert_eq!(
+            (limited.status().as_u16(), limited.json::<Value>().await.unwrap()["errorCode"].clone()),
+            (429, json!("too_many_requests"))
+        );
+        assert!(auth0.server().complaints().is_empty());
+        assert_eq!(update(&user.user_id, json!({"email_verified": "true"})).await.unwrap().status(), 400);
+        assert_eq!(get(&format!("{url}/api/v2/users-by-email?email=x")).await.status(), 401);
+        assert_eq!(auth0.server().complaints().len(), 2);
+        auth0.revoke_tokens();
+        assert_eq!(find(EMAIL, &bearer).await.unwrap().status(), 401);
+        auth0.set_scope("update:users");
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("client_id", CLIENT_ID),
+            ("client_secret", CLIENT_SECRET),
+            ("audience", &audience),
+        ];
+        let issued = client().post(format!("{url}/oauth/token")).form(&form).send().await.unwrap().json::<Value>().await.unwrap();
+        assert_eq!(find(EMAIL, issued["access_token"].as_str().unwrap()).await.unwrap().status(), 403);
+        assert!(auth0.server().complaints().is_empty());
+    }
+
+    async fn granted(auth0: &Auth0) -> String {
+        let url = auth0.server().url();
+        let body = json!({
+            "grant_type": "client_credentials", "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, "audience": format!("{url}/api/v2/"),
+        });
+        let granted = client().post(format!("{url}/oauth/token")).json(&body).send().await.unwrap();
+        granted.json::<Value>().await.unwrap()["access_token"].as_str().unwrap().to_owned()
+    }
+
+    #[tokio::test]
+    async fn searches_find_users() {
+        let auth0 = Auth0::start(None).await.unwrap();
+        let token = granted(&auth0).await;
+        let find = async |query: &[(&str, &str)]| {
+            let url = auth0.server().url() + "/api/v2/users";
+            let answer = client().get(url).query(query).bearer_auth(&token).send().await.unwrap();
+            (answer.status().as_u16(), answer.json::<Value>().await.unwrap())
+        };
+        let ann = auth0.sign_up_caller("10042", "2718", "Hello Ann", "ann@example.com");
+        let query = ("q", r#"app_metadata.account_number:"10042""#);
+        let v3 = ("search_engine", "v3");
+        let (status, found) = find(&[query, v3, ("fields", "user_id,app_metadata"), ("per_page", "2")]).await;
+        let metadata = json!({"account_number": "10042", "ivr_greeting": "Hello Ann"});
+        assert_eq!((status, &found), (200, &json!([{"user_id": ann.user_id, "app_metadata": metadata}])));
+        assert_eq!(find(&[query, v3, ("fields", "identities"), ("include_fields", "false")]).await.1[0].get("identities"), None);
+
+        auth0.hold_index(true);
+        auth0.set_app_metadata(&ann, "account_number", json!("10043"));
+        let bob = auth0.sign_up_caller("10042", "3141", "Hello Bob", "bob@example.com");
+        assert_eq!(find(&[query, v3]).await.1[0]["user_id"], ann.user_id, "the index is behind");
+        let url = format!("{}/api/v2/users/{}", auth0.server().url(), ann.user_id.replace('|', "%7C"));
+        let read = client().get(url).bearer_auth(&token).send().await.unwrap().json::<Value>().await.unwrap();
+        assert_eq!(read["app_metadata"]["account_number"], "10043");
+        auth0.hold_index(false);
+        assert_eq!(find(&[query, v3]).await.1[0]["user_id"], bob.user_id);
+        auth0.block(&bob, true);
+        let everybody =
+            [("q", "app_metadata.account_number:x OR _exists_:email"), v3, ("include_totals", "true"), ("per_page", "1")];
+        let (_, found) = find(&everybody).await;
+        assert_eq!((&found["total"], &found["length"], &found["limit"]), (&json!(2), &json!(1), &json!(1)));
+        let (_, found) = find(&[&everybody[..], &[("page", "1")]].concat()).await;
+        assert_eq!((&found["start"], &found["users"][0]["blocked"]), (&json!(1), &json!(true)));
+        auth0.delete(&bob);
+        assert_eq!(find(&[query, v3]).await, (200, json!([])));
+        auth0.slow_searches(1);
+        assert_eq!((find(&[query, v3]).await.0, find(&[query, v3]).await.0), (503, 200));
+        assert_eq!(auth0.server().complaints(), [""; 0]);
+
+        let long = format!("email:\"{}\"", "a".repeat(URL_LIMIT));
+        for (status, query) in [
+            (400, &[query][..]),
+            (400, &[query, ("search_engine", "v2")]),
+            (400, &[v3]),
+            (400, &[("q", "email:"), v3]),
+            (400, &[query, query, v3]),
+            (400, &[query, v3, ("per_page", "101")]),
+            (400, &[query, v3, ("page", "-1")]),
+            (400, &[query, v3, ("page", "20")]),
+            (400, &[query, v3, ("connection", "x")]),
+            (414, &[("q", &long), v3]),
+        ] {
+            assert_eq!(find(query).await.0, status, "{query:?}");
+            assert_eq!(auth0.server().complaints().len(), 1, "{query:?}");
+        }
+        auth0.set_scope("update:users");
+        let url = auth0.server().url() + "/api/v2/users?search_engine=v3&q=email:*";
+        let answer = client().get(url).bearer_auth(granted(&auth0).await).send().await.unwrap();
+        assert_eq!(answer.status(), 403);
+    }
+}
