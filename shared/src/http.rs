@@ -75,6 +75,12 @@ impl fmt::Display for BaseUrl {
     }
 }
 
+/// Whether others may be sent to this address: `https`, or this machine.
+pub(crate) fn is_acceptable(url: &str) -> bool {
+    let plain = |url: &Url| url.username().is_empty() && url.password().is_none();
+    Url::parse(url).is_ok_and(|url| plain(&url) && (url.scheme() == "https" || url.scheme() == "http" && is_this_machine(&url)))
+}
+
 fn is_this_machine(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => matches!(name, "localhost" | "host.docker.internal"),

@@ -8,12 +8,13 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
 use jsonwebtoken::errors::{Error, ErrorKind};
 use jsonwebtoken::signature::{self, Verifier};
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Validation};
+use jsonwebtoken::{Algorithm, DecodingKey, DecodingKeyKind, EncodingKey, Validation};
 use ring::rand::SystemRandom;
 use ring::{hmac, signature as algorithms};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject as _;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::table::epoch;
@@ -34,11 +35,24 @@ pub enum Invalid {
     Claims,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 struct Times {
     exp: Option<Value>,
     nbf: Option<Value>,
     iat: Option<Value>,
+}
+
+impl Times {
+    /// Whether those that are there fit: whole seconds only; texts, fractions, negative and huge numbers are refused.
+    fn fit(&self, now: SystemTime) -> bool {
+        let (latest, earliest) = (epoch(now) + LEEWAY, epoch(now).saturating_sub(LEEWAY));
+        let holds = |claim: &Option<Value>, holds: &dyn Fn(u64) -> bool| {
+            claim.as_ref().is_none_or(|value| value.as_u64().is_some_and(holds))
+        };
+        holds(&self.exp, &|exp| exp > earliest && exp < LATEST_EXPIRY)
+            && holds(&self.nbf, &|nbf| nbf <= latest)
+            && holds(&self.iat, &|iat| iat <= latest)
+    }
 }
 
 /// Checks an HS256 token: `aud` holds `audience`, `sub` is `subject`, and `exp`, `nbf`, `iat` fit `now` where they are present.
@@ -46,36 +60,100 @@ struct Times {
 /// # Errors
 /// [`Invalid`].
 pub fn check_hs256(token: &str, key: &[u8], audience: &str, subject: &str, now: SystemTime) -> Result<(), Invalid> {
+    let mut validation = Validation::new(Algorithm::HS256);
+    validation.set_required_spec_claims(&["aud", "sub"]);
+    validation.set_audience(&[audience]);
+    validation.sub = Some(subject.to_owned());
+    let times: Times = decode(token, &DecodingKey::from_secret(key), validation)?;
+    if times.fit(now) { Ok(()) } else { Err(Invalid::Claims) }
+}
+
+fn decode<T: DeserializeOwned>(token: &str, key: &DecodingKey, mut validation: Validation) -> Result<T, Invalid> {
     if token.len() > LONGEST || token.split('.').count() != 3 {
         return Err(Invalid::Signature);
     }
     // Already installed: by an earlier token.
     let _installed = RING.install_default();
-    let mut validation = Validation::new(Algorithm::HS256);
-    validation.set_required_spec_claims(&["aud", "sub"]);
-    validation.set_audience(&[audience]);
-    validation.sub = Some(subject.to_owned());
-    // Its own clock is not ours; the times are checked below.
+    // Its own clock is not ours; the times are checked afterwards.
     validation.validate_exp = false;
     validation.validate_nbf = false;
-    jsonwebtoken::decode_header(token).map_err(|_| Invalid::Signature)?;
-    let times = jsonwebtoken::decode::<Times>(token, &DecodingKey::from_secret(key), &validation)
-        .map_err(|error| match error.kind() {
-            // Json: claims of another shape under a signature that fits, for the header has been read.
-            ErrorKind::InvalidAudience | ErrorKind::InvalidSubject | ErrorKind::MissingRequiredClaim(_) | ErrorKind::Json(_) => {
-                Invalid::Claims
-            }
-            _ => Invalid::Signature,
-        })?
-        .claims;
-    let now = epoch(now);
-    // Whole seconds only: strings, fractions, negative and huge numbers are refused.
-    let holds = |claim: Option<Value>, holds: &dyn Fn(u64) -> bool| claim.is_none_or(|value| value.as_u64().is_some_and(holds));
-    let (latest, earliest) = (now + LEEWAY, now.saturating_sub(LEEWAY));
-    let fits = holds(times.exp, &|exp| exp > earliest && exp < LATEST_EXPIRY)
-        && holds(times.nbf, &|nbf| nbf <= latest)
-        && holds(times.iat, &|iat| iat <= latest);
-    if fits { Ok(()) } else { Err(Invalid::Claims) }
+    let header = jsonwebtoken::decode_header(token).map_err(|_| Invalid::Signature)?;
+    // Who does not understand what is critical refuses (RFC 7515, section 4.1.11); we understand none of it.
+    if header.crit.is_some() {
+        return Err(Invalid::Signature);
+    }
+    let decoded = jsonwebtoken::decode::<T>(token, key, &validation).map_err(|error| match error.kind() {
+        // Json: claims of another shape under a signature that fits, for the header has been read.
+        ErrorKind::InvalidAudience
+        | ErrorKind::InvalidIssuer
+        | ErrorKind::InvalidSubject
+        | ErrorKind::MissingRequiredClaim(_)
+        | ErrorKind::Json(_) => Invalid::Claims,
+        _ => Invalid::Signature,
+    })?;
+    Ok(decoded.claims)
+}
+
+/// A public key of RS256 (RFC 7518, section 3.3).
+#[derive(Clone)]
+pub struct Key(DecodingKey);
+
+impl Key {
+    /// A key of a JSON Web Key Set with its `kid`; `None` if it is not one for signatures with RS256, of 2048 to 8192 bits.
+    pub fn from_jwk(jwk: &Value) -> Option<(String, Self)> {
+        let text = |name: &str| jwk.get(name).and_then(Value::as_str);
+        let suits = |name: &str, value: &str| text(name).is_none_or(|text| text == value);
+        let (n, e) = (text("n")?, text("e")?);
+        if text("kty") != Some("RSA") || !suits("use", "sig") || !suits("alg", "RS256") || n.len() > LONGEST || e.len() > 16 {
+            return None;
+        }
+        let modulus = URL_SAFE_NO_PAD.decode(n).ok()?;
+        let bits = modulus.len() * 8 - usize::try_from(modulus.first()?.leading_zeros()).ok()?;
+        if !(2048..=8192).contains(&bits) {
+            return None;
+        }
+        Some((text("kid")?.to_owned(), Self(DecodingKey::from_rsa_components(n, e).ok()?)))
+    }
+}
+
+/// The claims of an access token that its checks leave to the caller.
+#[derive(Debug, Deserialize)]
+pub struct Claims {
+    #[serde(default)]
+    scope: Option<String>,
+    #[serde(flatten)]
+    times: Times,
+}
+
+impl Claims {
+    /// The scopes granted.
+    pub fn scopes(&self) -> impl Iterator<Item = &str> {
+        self.scope.as_deref().unwrap_or_default().split(' ').filter(|scope| !scope.is_empty())
+    }
+}
+
+/// The `kid` of a token that says it is signed with RS256, and is for access or of no named type; nothing is proven by it.
+pub fn key_id(token: &str) -> Option<String> {
+    if token.len() > LONGEST || token.split('.').count() != 3 {
+        return None;
+    }
+    let header = jsonwebtoken::decode_header(token).ok()?;
+    let typ = header.typ.as_deref().unwrap_or("JWT").to_ascii_lowercase();
+    let fits = header.alg == Algorithm::RS256 && matches!(typ.strip_prefix("application/").unwrap_or(&typ), "jwt" | "at+jwt");
+    header.kid.filter(|_| fits)
+}
+
+/// Checks an RS256 access token: `iss` is `issuer`, `aud` holds `audience`, `exp` is there, and all times fit `now`.
+///
+/// # Errors
+/// [`Invalid`].
+pub fn check_rs256(token: &str, key: &Key, issuer: &str, audience: &str, now: SystemTime) -> Result<Claims, Invalid> {
+    let mut validation = Validation::new(Algorithm::RS256);
+    validation.set_required_spec_claims(&["exp", "aud", "iss"]);
+    validation.set_audience(&[audience]);
+    validation.set_issuer(&[issuer]);
+    let claims: Claims = decode(token, &key.0, validation)?;
+    if claims.times.exp.is_some() && claims.times.fit(now) { Ok(claims) } else { Err(Invalid::Claims) }
 }
 
 /// An RS256 token (RFC 7518, section 3.3) of `claims`, made with the RSA key in `pem` (PKCS#8 or PKCS#1, 2048 bits and more) that
@@ -101,6 +179,7 @@ static RING: CryptoProvider = CryptoProvider {
     verifier_factory: |algorithm: &Algorithm, key: &DecodingKey| -> Result<Box<dyn JwtVerifier>, Error> {
         match algorithm {
             Algorithm::HS256 => Ok(Box::new(Hs256(hmac::Key::new(hmac::HMAC_SHA256, key.try_get_as_bytes()?)))),
+            Algorithm::RS256 => Ok(Box::new(Rs256(key.clone()))),
             _ => Err(ErrorKind::InvalidAlgorithm.into()),
         }
     },
@@ -118,5 +197,21 @@ impl Verifier<Vec<u8>> for Hs256 {
 impl JwtVerifier for Hs256 {
     fn algorithm(&self) -> Algorithm {
         Algorithm::HS256
+    }
+}
+
+struct Rs256(DecodingKey);
+
+impl Verifier<Vec<u8>> for Rs256 {
+    fn verify(&self, message: &[u8], signature: &Vec<u8>) -> Result<(), signature::Error> {
+        let DecodingKeyKind::RsaModulusExponent { n, e } = self.0.kind() else { return Err(signature::Error::new()) };
+        let key = algorithms::RsaPublicKeyComponents { n, e };
+        key.verify(&algorithms::RSA_PKCS1_2048_8192_SHA256, message, signature).map_err(|_| signature::Error::new())
+    }
+}
+
+impl JwtVerifier for Rs256 {
+    fn algorithm(&self) -> Algorithm {
+        Algorithm::RS256
     }
 }

@@ -11,8 +11,9 @@
 //! | the one table; the send journal; counters | [`table`], [`journal`], [`limits`] |
 //! | E.164 numbers: countries, refused ranges, masking | [`phone`] |
 //! | sending a text: message, receipt, errors, routes, segments, the list of providers | [`sms`] |
-//! | bearer tokens, checked and signed | [`jwt`] |
-//! | an org's users by phone number | [`okta::users`] |
+//! | tokens that callers bring: shared ones, signed ones | [`bearer`], [`jwt`], [`auth0::access`] |
+//! | a protected API and the token for it | [`protected`], [`auth0::tokens`] |
+//! | whose company number it is; an org's users | [`directory`], [`okta::users`] |
 //! | requests that wait for a reply from a phone | [`pending`] |
 //! | links in mails: finding, judging, following | [`html`], [`link`] |
 //! | a vendor's wire: signatures, fields, errors | [`twilio`], [`mailgun`], [`auth0`], [`okta`], [`clickatell`], [`plivo`], [`vonage`] |
@@ -23,8 +24,10 @@
 
 pub mod auth0;
 pub mod aws;
+pub mod bearer;
 pub mod clickatell;
 pub mod config;
+pub mod directory;
 pub mod html;
 pub mod http;
 pub mod journal;
@@ -36,6 +39,7 @@ pub mod okta;
 pub mod pending;
 pub mod phone;
 pub mod plivo;
+pub mod protected;
 pub mod reply;
 pub mod request;
 pub mod runtime;

@@ -17,12 +17,21 @@ pub struct Reply {
     headers: Vec<(&'static str, String)>,
     fields: Vec<(&'static str, Value)>,
     metrics: Vec<(&'static str, u64)>,
+    failed: bool,
 }
 
 impl Reply {
     /// An answer without a body.
     pub fn empty(status: u16, outcome: &'static str) -> Self {
-        Self { status, outcome, body: String::new(), headers: Vec::new(), fields: Vec::new(), metrics: Vec::new() }
+        Self {
+            status,
+            outcome,
+            body: String::new(),
+            headers: Vec::new(),
+            fields: Vec::new(),
+            metrics: Vec::new(),
+            failed: status >= 500,
+        }
     }
 
     /// A refusal: no body, counted as `Refused`.
@@ -48,6 +57,18 @@ impl Reply {
         self.fields.retain(|(other, _)| *other != name);
         self.fields.push((name, value.into()));
         self
+    }
+
+    /// Logs it as an error, although its status is not one: the caller got an apology.
+    #[must_use]
+    pub fn failed(self) -> Self {
+        Self { failed: true, ..self }
+    }
+
+    /// The same outcome in another answer, for callers who must get words or a document in any case.
+    #[must_use]
+    pub fn answered_with(self, answer: Reply) -> Self {
+        Self { status: answer.status, body: answer.body, headers: answer.headers, ..self }
     }
 
     /// Adds to a metric of the namespace `Switchboard`.
@@ -76,7 +97,7 @@ impl Reply {
         let counts = std::iter::once(&("Requests", 1)).chain(&self.metrics);
         let metrics: Vec<Value> = counts.clone().map(|(name, _)| json!({ "Name": name, "Unit": "Count" })).collect();
         let directive = json!({ "Namespace": "Switchboard", "Dimensions": [["Function"]], "Metrics": metrics });
-        let level = if self.status >= 500 { "ERROR" } else { "INFO" };
+        let level = if self.failed { "ERROR" } else { "INFO" };
         // What a person looks for comes first.
         let mut line = vec![
             ("level", level.into()),

@@ -13,6 +13,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use crate::reply::Reply;
 
@@ -137,6 +138,12 @@ impl Request {
     }
 }
 
+/// Whether an event is no request but a schedule's or an operator's: any JSON object without the `requestContext` that AWS puts into
+/// every event of a Function URL, so that nobody outside can make one.
+pub fn is_schedule(event: &str) -> bool {
+    serde_json::from_str::<HashMap<String, &RawValue>>(event).is_ok_and(|event| !event.contains_key("requestContext"))
+}
+
 /// Graphic ASCII without the characters that RFC 3986 keeps out of URLs as their delimiters: such text was never a URL.
 fn is_uri_text(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'<' | b'>' | b'\\'))
@@ -187,6 +194,17 @@ mod tests {
             assert_eq!(read(&case).unwrap_err().status, 400, "{case}");
         }
         assert_eq!(Request::from_event(r#"{"rawPath":"\ud800"}"#, "id", Instant::now()).unwrap_err().status, 400);
+    }
+
+    #[test]
+    fn a_schedule_is_whatever_no_stranger_can_send() {
+        for event in ["{}", r#"{"source":"aws.scheduler","detail":{"requestContext":1}}"#, r#"{"rawPath":"/"}"#] {
+            assert!(is_schedule(event), "{event}");
+        }
+        for event in [r#"{"requestContext":null}"#, r#"{"requestContext":{"http":7}}"#, "null", "[]", "7", "\"text\"", "{", ""] {
+            assert!(!is_schedule(event), "{event}");
+        }
+        assert!(!is_schedule(&event().to_string()));
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! What every `main` does: settings, INIT, the Lambda loop, one log line a request. The only place that reads the environment and
-//! the clock.
+//! What every `main` does: settings, INIT, the Lambda loop, one log line an invocation. The only place that reads the environment
+//! and the clock.
 
 use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
@@ -7,15 +7,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use futures_util::FutureExt as _;
-use lambda_runtime::{Error, LambdaEvent, service_fn};
+use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tracing::level_filters::LevelFilter;
 
 use crate::config::{self, Problems, Source};
 use crate::http;
-use crate::reply::Reply;
-use crate::request::Request;
+use crate::reply::{Failure, Reply};
+use crate::request::{self, Request};
 
 /// Runs a function as Lambda's custom runtime (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>) until Lambda ends it.
 ///
@@ -28,6 +28,68 @@ pub async fn serve<C, A>(
     configure: impl FnOnce(&mut Source<'_>) -> Option<C>,
     connect: impl AsyncFnOnce(C) -> Result<A, String>,
     handle: impl AsyncFn(&A, &Request, SystemTime) -> Reply,
+) -> ExitCode {
+    run(function, configure, connect, async |app: &A, event: Event<'_>| (answer(app, &event, &handle).await, None)).await
+}
+
+/// As [`serve`], for a function that a schedule starts too: an event that is no request ([`request::is_schedule`]) goes to
+/// `scheduled`, with the time at which Lambda ends it. The body of its reply is the invocation's result, JSON. Only its failure, or
+/// panic, becomes a function error, after which Lambda tries again
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html>).
+pub async fn serve_scheduled<C, A>(
+    function: &'static str,
+    configure: impl FnOnce(&mut Source<'_>) -> Option<C>,
+    connect: impl AsyncFnOnce(C) -> Result<A, String>,
+    handle: impl AsyncFn(&A, &Request, SystemTime) -> Reply,
+    scheduled: impl AsyncFn(&A, Instant, SystemTime) -> Result<Reply, Failure>,
+) -> ExitCode {
+    let invoke = async |app: &A, event: Event<'_>| {
+        if !request::is_schedule(event.payload) {
+            return (answer(app, &event, &handle).await, None);
+        }
+        let ran = AssertUnwindSafe(scheduled(app, event.deadline, event.arrived)).catch_unwind().await;
+        let panicked = || Failure { status: 500, outcome: "panic", cause: "the run panicked".to_owned() };
+        match ran.unwrap_or_else(|_| Err(panicked())) {
+            Ok(reply) => {
+                let result = serde_json::from_str(&reply.body).unwrap_or_default();
+                (reply, Some(Ok(result)))
+            }
+            Err(failure) => {
+                let error = Diagnostic { error_type: failure.outcome.to_owned(), error_message: failure.cause.clone() };
+                (failure.into(), Some(Err(error)))
+            }
+        }
+    };
+    run(function, configure, connect, invoke).await
+}
+
+/// An invocation.
+struct Event<'a> {
+    payload: &'a str,
+    id: &'a str,
+    deadline: Instant,
+    arrived: SystemTime,
+}
+
+/// What Lambda gets, if it is not the reply as HTTP.
+type Instead = Option<Result<Value, Diagnostic>>;
+
+/// Answers a request, come what may.
+async fn answer<A>(app: &A, event: &Event<'_>, handle: &impl AsyncFn(&A, &Request, SystemTime) -> Reply) -> Reply {
+    match Request::from_event(event.payload, event.id, event.deadline) {
+        Ok(request) => {
+            let handled = AssertUnwindSafe(Box::pin(handle(app, &request, event.arrived))).catch_unwind().await;
+            handled.unwrap_or_else(|_| Reply::empty(500, "panic"))
+        }
+        Err(refusal) => refusal,
+    }
+}
+
+async fn run<C, A>(
+    function: &'static str,
+    configure: impl FnOnce(&mut Source<'_>) -> Option<C>,
+    connect: impl AsyncFnOnce(C) -> Result<A, String>,
+    invoke: impl AsyncFn(&A, Event<'_>) -> (Reply, Instead),
 ) -> ExitCode {
     quiet_panics(function);
     let app = match config::read(&environment, |source| {
@@ -53,20 +115,16 @@ pub async fn serve<C, A>(
         }
     };
     let cold = AtomicBool::new(true);
-    let (app, handle, cold) = (&app, &handle, &cold);
+    let (app, invoke, cold) = (&app, &invoke, &cold);
     let service = service_fn(|event: LambdaEvent<Box<RawValue>>| async move {
         let started = Instant::now();
         let arrived = now();
-        let reply = match Request::from_event(event.payload.get(), &event.context.request_id, deadline(&event.context, arrived)) {
-            Ok(request) => {
-                let handled = AssertUnwindSafe(handle(app, &request, arrived)).catch_unwind().await;
-                handled.unwrap_or_else(|_| Reply::empty(500, "panic"))
-            }
-            Err(refusal) => refusal,
-        };
+        let (payload, context) = (event.payload.get(), &event.context);
+        let event = Event { payload, id: &context.request_id, deadline: deadline(context, arrived), arrived };
+        let (reply, result) = invoke(app, event).await;
         let line = reply.log_line(function, millis(arrived), started.elapsed(), cold.swap(false, Ordering::Relaxed));
         print_line(&mut std::io::stdout().lock(), line);
-        Ok::<Value, Error>(reply.into_payload())
+        result.unwrap_or_else(|| Ok(reply.into_payload()))
     });
     match lambda_runtime::run(service).await {
         Ok(()) => ExitCode::SUCCESS,

@@ -97,6 +97,17 @@ impl Item {
         self.0.get(name)?.as_n().ok()?.parse().ok()
     }
 
+    /// A map attribute.
+    pub fn map(&self, name: &str) -> Option<Item> {
+        Some(Item(self.0.get(name)?.as_m().ok()?.clone()))
+    }
+
+    /// The maps in a list attribute.
+    pub fn list(&self, name: &str) -> Vec<Item> {
+        let list = self.0.get(name).and_then(|value| value.as_l().ok());
+        list.into_iter().flatten().filter_map(|value| Some(Item(value.as_m().ok()?.clone()))).collect()
+    }
+
     /// The map attributes whose name begins with `prefix`, as (rest of the name, map).
     pub fn maps<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, Item)> {
         self.0.iter().filter_map(move |(name, value)| Some((name.strip_prefix(prefix)?, Item(value.as_m().ok()?.clone()))))

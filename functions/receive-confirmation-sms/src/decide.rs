@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use shared::config::Source;
 use shared::pending::Request;
 use shared::table::epoch;
+use shared::twilio::webhook::STOP_WORDS;
 use unicode_normalization::UnicodeNormalization as _;
 
 const DAY: u64 = 86_400;
@@ -12,9 +13,6 @@ const DAY: u64 = 86_400;
 pub(crate) const WRONG_PER_DAY: u64 = 5;
 /// A confirmation is a word and a code; what is longer is not one.
 const LONGEST: usize = 200;
-
-/// Words that end all texts, to Twilio (<https://help.twilio.com/articles/223134027>) and so to us.
-const STOP_WORDS: [&str; 9] = ["stop", "stopall", "unsubscribe", "cancel", "end", "quit", "revoke", "optout", "arret"];
 
 /// The words that confirm.
 #[derive(Debug)]

@@ -10,6 +10,7 @@
 mod decide;
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use shared::auth0::{self, tokens::Tokens, users::Users, users::Verification};
@@ -29,7 +30,6 @@ use shared::twilio::{self, twiml};
 
 use decide::{Decision, Known, Said, Words};
 
-const FORMS: [&str; 1] = ["application/x-www-form-urlencoded"];
 const BODY_LIMIT: usize = 1024 * 1024;
 const DAY: u64 = 86_400;
 /// Twilio waits 15 s for an answer (<https://www.twilio.com/docs/api/errors/11205>); the link has to have answered by then.
@@ -136,7 +136,7 @@ impl App {
         let secrets = config.aws.secrets_manager(&http);
         let users = config.management.map(|(base, secret)| {
             let secret = Secret::<auth0::Credentials>::new(secret, secrets.clone());
-            let tokens = Tokens::new(http.clone(), base.clone(), Users::audience(&base), secret);
+            let tokens = Tokens::new(http.clone(), base.clone(), Users::audience(&base), Arc::new(secret), None);
             Users::new(http.clone(), base, tokens)
         });
         let app = Self {
@@ -166,7 +166,7 @@ impl App {
 
     async fn flow(&self, request: &Request, now: SystemTime) -> Result<Reply, Reply> {
         let arrived = Instant::now();
-        request.expect_post("/", &FORMS, BODY_LIMIT)?;
+        request.expect_post("/", &webhook::FORMS, BODY_LIMIT)?;
         let form = webhook::authenticate(request, self.public_url.as_ref(), &self.twilio, now).await?;
         let sms = InboundSms::parse(&form)?;
         // Short codes, names, other channels, and ourselves: an answer could only start a loop.

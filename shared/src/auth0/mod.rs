@@ -1,14 +1,19 @@
-//! Auth0: the token endpoint and the Management API's users (API version 2).
+//! Auth0: the token endpoint, logging a user in, the Management API's users (API version 2), and checking the access tokens that it
+//! issues.
 //!
 //! Authentication of calls: a machine-to-machine application's access token for the audience `https://{tenant}/api/v2/`
 //! (<https://auth0.com/docs/secure/tokens/access-tokens/management-api-access-tokens>).
 
+pub mod access;
+pub mod login;
 pub mod tokens;
 pub mod users;
 
+use std::fmt;
+
 use secrecy::SecretString;
 
-use crate::secrets::{Content, Keys};
+use crate::secrets::{Content, Keys, SecretError};
 
 /// The `auth0` secret: a machine-to-machine application.
 #[derive(Debug)]
@@ -17,6 +22,8 @@ pub struct Credentials {
     pub client_id: SecretString,
     /// Its client secret.
     pub client_secret: SecretString,
+    /// Client id and secret of the application that logs users in; if not given, it is the same one.
+    pub login: Option<(SecretString, SecretString)>,
 }
 
 impl Content for Credentials {
@@ -24,6 +31,31 @@ impl Content for Credentials {
 
     fn take(keys: &mut Keys) -> Option<Self> {
         let (client_id, client_secret) = (keys.required("client_id"), keys.required("client_secret"));
-        Some(Self { client_id: client_id?, client_secret: client_secret? })
+        let login = keys.optional("login_client_id").zip(keys.optional("login_client_secret"));
+        Some(Self { client_id: client_id?, client_secret: client_secret?, login })
+    }
+}
+
+/// Why a call brought no result. No variant holds a value of ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CallError {
+    /// The application's credentials or scopes are not accepted.
+    Unauthorized,
+    /// Auth0, or Secrets Manager before it, had no usable answer; the text says which and how.
+    Unavailable(String),
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unauthorized => f.write_str("Auth0 refuses the application's credentials or scopes"),
+            Self::Unavailable(why) => f.write_str(why),
+        }
+    }
+}
+
+impl From<SecretError> for CallError {
+    fn from(error: SecretError) -> Self {
+        Self::Unavailable(error.to_string())
     }
 }

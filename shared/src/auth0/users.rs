@@ -1,42 +1,25 @@
-//! Users by e-mail address, and marking an address as verified.
+//! Users by e-mail address, marking an address as verified, and users by an account number in their metadata.
 //!
 //! `GET /api/v2/users-by-email` is immediately consistent, unlike the search
 //! (<https://auth0.com/docs/manage-users/user-search/retrieve-users-with-get-users-by-email-endpoint>); scopes `read:users`,
 //! `update:users`.
 
-use std::fmt;
+use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
 use reqwest::Method;
 use reqwest::header::CONTENT_TYPE;
-use secrecy::ExposeSecret as _;
-use serde::Deserialize;
-use serde_json::json;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::{Deserialize, Deserializer};
+use serde_json::{Value, json};
 use url::Url;
 
+use super::CallError;
 use super::tokens::Tokens;
 use crate::http::{Answer, BaseUrl, Client};
 
 const ANSWER_LIMIT: usize = 1024 * 1024;
 const TIMEOUT: Duration = Duration::from_secs(4);
-
-/// Why a call brought no result. No variant holds a value of ours.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CallError {
-    /// The application's credentials or scopes are not accepted.
-    Unauthorized,
-    /// Auth0, or Secrets Manager before it, had no usable answer; the text says which and how.
-    Unavailable(String),
-}
-
-impl fmt::Display for CallError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unauthorized => f.write_str("Auth0 refuses the application's credentials or scopes"),
-            Self::Unavailable(why) => f.write_str(why),
-        }
-    }
-}
 
 /// What marking an address as verified came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +30,73 @@ pub enum Verification {
     NoUser,
     /// Several users have it; none was changed, since nobody can say which one is meant.
     Several,
+}
+
+/// An account number as keyed: 1 to 10 ASCII digits, so that nothing in it is a query's syntax.
+#[derive(Clone, PartialEq, Eq)]
+pub struct AccountNumber(String);
+
+impl FromStr for AccountNumber {
+    type Err = NotAnAccountNumber;
+
+    fn from_str(text: &str) -> Result<Self, NotAnAccountNumber> {
+        let right = (1..=10).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+        if right { Ok(Self(text.to_owned())) } else { Err(NotAnAccountNumber) }
+    }
+}
+
+impl AccountNumber {
+    /// The digits: for the wire and for keys, never for a log.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The text is not 1 to 10 digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotAnAccountNumber;
+
+/// Who has an account number.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Found {
+    /// Nobody.
+    Nobody,
+    /// One user.
+    One(AccountHolder),
+    /// Several: nobody can say which one is meant.
+    Several,
+}
+
+/// The user with an account number.
+#[derive(Clone, PartialEq, Eq)]
+pub struct AccountHolder {
+    /// What the user logs in with.
+    pub email: String,
+    /// What the user is greeted with: `app_metadata.ivr_greeting`, else the name. Untrusted text.
+    pub greeting: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Holder {
+    email: Option<String>,
+    name: Option<String>,
+    app_metadata: Option<Metadata>,
+}
+
+/// What we read of it; what has another type than text counts as absent.
+#[derive(Deserialize)]
+struct Metadata {
+    #[serde(default, deserialize_with = "text")]
+    account_number: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    ivr_greeting: Option<String>,
+}
+
+fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Ok(match Value::deserialize(deserializer)? {
+        Value::String(text) => Some(text),
+        _ => None,
+    })
 }
 
 /// The users of a tenant.
@@ -74,6 +124,11 @@ impl Users {
     /// The audience of the Management API of the tenant at `base`.
     pub fn audience(base: &BaseUrl) -> String {
         base.join("api/v2/").to_string()
+    }
+
+    /// Gets a token ahead, during INIT.
+    pub async fn warm_up(&self, now: SystemTime) {
+        let _met_again = self.tokens.get(now).await;
     }
 
     /// Marks the address of the one user who has it as verified.
@@ -106,6 +161,41 @@ impl Users {
         Ok(matches!(self.by_email(email, now).await?.as_slice(), [user] if user.email_verified))
     }
 
+    /// Who has this account number (digits) in `app_metadata.account_number`, a text.
+    ///
+    /// By the search, which is eventually consistent: a user changed a moment ago may be found as before
+    /// (<https://auth0.com/docs/manage-users/user-search/list-and-search-users>). What is found has exactly this number.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn by_account_number(&self, number: &AccountNumber, now: SystemTime) -> Result<Found, CallError> {
+        let mut url = self.base.join("api/v2/users");
+        url.query_pairs_mut()
+            .append_pair("q", &format!("app_metadata.account_number:\"{}\"", number.as_str()))
+            .append_pair("search_engine", "v3")
+            .append_pair("fields", "email,name,app_metadata")
+            .append_pair("include_fields", "true")
+            .append_pair("per_page", "3");
+        let answer = self.call(Method::GET, url, None, now).await?;
+        if answer.status != 200 {
+            return Err(CallError::Unavailable(format!("searching the user: status {}", answer.status)));
+        }
+        let unreadable = || CallError::Unavailable("searching the user: unreadable answer".to_owned());
+        let mut holders: Vec<Holder> = answer.json().ok_or_else(unreadable)?;
+        let has_number = |metadata: &Metadata| metadata.account_number.as_deref() == Some(number.as_str());
+        holders.retain(|holder| holder.app_metadata.as_ref().is_some_and(has_number));
+        Ok(match holders.len() {
+            0 => Found::Nobody,
+            1 => {
+                let Holder { email, name, app_metadata } = holders.remove(0);
+                let greeting = app_metadata.and_then(|metadata| metadata.ivr_greeting);
+                let greeting = [greeting, name].into_iter().flatten().find(|text| !text.trim().is_empty());
+                email.map_or(Found::Nobody, |email| Found::One(AccountHolder { email, greeting }))
+            }
+            _ => Found::Several,
+        })
+    }
+
     async fn by_email(&self, email: &str, now: SystemTime) -> Result<Vec<User>, CallError> {
         let mut url = self.base.join("api/v2/users-by-email");
         // Auth0 stores addresses in lower case and compares exactly.
@@ -123,20 +213,26 @@ impl Users {
 
     /// One call; a refused token is replaced and the call made once more.
     async fn call(&self, method: Method, url: Url, body: Option<String>, now: SystemTime) -> Result<Answer, CallError> {
-        for last in [false, true] {
-            let token = self.tokens.get(now).await?;
+        let mut refused: Option<SecretString> = None;
+        loop {
+            let token = match &refused {
+                None => self.tokens.get(now).await?,
+                Some(refused) => self.tokens.replace(refused, now).await?,
+            };
             let mut request = self.client.request(method.clone(), url.clone()).bearer_auth(token.expose_secret());
             if let Some(body) = &body {
                 request = request.header(CONTENT_TYPE, "application/json").body(body.clone());
             }
             let answer = self.client.send(request, ANSWER_LIMIT, TIMEOUT).await;
             let answer = answer.map_err(|error| CallError::Unavailable(format!("Management API: {error}")))?;
+            if answer.status != 401 {
+                self.tokens.worked(&token);
+            }
             match answer.status {
-                401 if !last => self.tokens.refused(&token),
+                401 if refused.is_none() => refused = Some(token),
                 401 | 403 => return Err(CallError::Unauthorized),
                 _ => return Ok(answer),
             }
         }
-        Err(CallError::Unauthorized)
     }
 }

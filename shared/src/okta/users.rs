@@ -7,6 +7,7 @@ use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use aws_smithy_types::date_time::{DateTime, Format};
 use reqwest::Method;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, LINK};
 use serde::de::DeserializeOwned;
@@ -29,7 +30,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const PAGE: &str = "200";
 /// Enough to see that a number is taken twice although departed users still have it.
 const MATCHES: &str = "10";
-const FIELDS: &str = "id,status,profile:(firstName,login,mobilePhone,primaryPhone)";
+const FIELDS: &str = "id,status,statusChanged,profile:(firstName,login,mobilePhone,primaryPhone)";
 /// Leaves out of lists what nobody reads, which makes them faster.
 const SPARSE: &str = r#"application/json; okta-response="omitCredentials,omitCredentialsLinks,omitTransitioningToStatus""#;
 
@@ -73,6 +74,8 @@ pub struct User {
     pub mobile_phone: Option<String>,
     /// What the user signs in with.
     pub login: Option<String>,
+    /// Since when the user has this status, if told.
+    pub status_changed: Option<SystemTime>,
 }
 
 impl fmt::Debug for User {
@@ -84,9 +87,11 @@ impl fmt::Debug for User {
 impl<'de> Deserialize<'de> for User {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
         struct Wire {
             id: String,
             status: Status,
+            status_changed: Option<String>,
             profile: Profile,
         }
         #[derive(Deserialize)]
@@ -97,11 +102,12 @@ impl<'de> Deserialize<'de> for User {
             mobile_phone: Option<String>,
             login: Option<String>,
         }
-        let Wire { id, status, profile: Profile { first_name, primary_phone, mobile_phone, login } } =
+        let Wire { id, status, status_changed, profile: Profile { first_name, primary_phone, mobile_phone, login } } =
             Wire::deserialize(deserializer)?;
+        let status_changed = status_changed.and_then(|date| DateTime::from_str(&date, Format::DateTime).ok()?.try_into().ok());
         let text = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
         let (first_name, primary_phone) = (text(first_name), text(primary_phone));
-        Ok(Self { id, status, first_name, primary_phone, mobile_phone: text(mobile_phone), login: text(login) })
+        Ok(Self { id, status, first_name, primary_phone, mobile_phone: text(mobile_phone), login: text(login), status_changed })
     }
 }
 
@@ -153,6 +159,13 @@ pub struct Page {
 /// The address of a further page, as Okta gave it, in the configured org.
 #[derive(Debug, Clone)]
 pub struct NextPage(Url);
+
+impl NextPage {
+    /// As text that [`Users::next_page`] reads, to go on later. Okta does not say how long an address is good for.
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+}
 
 /// The users of an org.
 pub struct Users {
@@ -221,6 +234,13 @@ impl Users {
         let url = next.map_or_else(first, |next| next.0.clone());
         let answer = self.call(Kind::List, &url, None, TIMEOUT, now).await?;
         Ok(Page { users: readable(&answer)?, next: self.next(&answer.headers, &url)? })
+    }
+
+    /// A page's address as [`NextPage::as_str`] wrote it; `None` if it is not one of the lists of this org.
+    pub fn next_page(&self, text: &str) -> Option<NextPage> {
+        let list = self.base.join("api/v1/users");
+        let url = Url::parse(text).ok().filter(|url| self.is_ours(url) && url.path() == list.path());
+        url.map(NextPage)
     }
 
     /// The user with this id, as it is now.
@@ -297,11 +317,13 @@ impl Users {
     fn next(&self, headers: &HeaderMap, current: &Url) -> Result<Option<NextPage>, CallError> {
         let mut fields = headers.get_all(LINK).iter().filter_map(|field| field.to_str().ok());
         let Some(target) = fields.find_map(next_link) else { return Ok(None) };
-        let base = self.base.as_url();
-        let url = base.join(target).ok().filter(|url| {
-            url.origin() == base.origin() && url.username().is_empty() && url.password().is_none() && url != current
-        });
+        let url = self.base.as_url().join(target).ok().filter(|url| self.is_ours(url) && url != current);
         url.map(|url| Some(NextPage(url))).ok_or_else(|| CallError::Unavailable("Okta: the next page is elsewhere".to_owned()))
+    }
+
+    /// Whether the token may be sent there.
+    fn is_ours(&self, url: &Url) -> bool {
+        url.origin() == self.base.as_url().origin() && url.username().is_empty() && url.password().is_none()
     }
 
     fn exhausted(&self) -> MutexGuard<'_, [Option<SystemTime>; 3]> {
@@ -409,7 +431,7 @@ mod tests {
     #[test]
     fn a_user_is_read_from_what_there_is_and_shows_no_personal_data() {
         let user: User = serde_json::from_value(json!({"id": "00u1", "status": "NEWLY_INVENTED", "profile":
-            {"firstName": "Ann", "primaryPhone": " ", "mobilePhone": null, "unknown": 1}, "more": {}}))
+            {"firstName": "Ann", "primaryPhone": " ", "mobilePhone": null, "unknown": 1}, "statusChanged": "then", "more": {}}))
         .unwrap();
         let expected = User {
             id: "00u1".to_owned(),
@@ -418,6 +440,7 @@ mod tests {
             primary_phone: None,
             mobile_phone: None,
             login: None,
+            status_changed: None,
         };
         assert_eq!(user, expected);
         assert_eq!(format!("{user:?}"), r#"User { id: "00u1", status: Unknown, .. }"#);

@@ -42,6 +42,14 @@ impl fmt::Debug for E164 {
 }
 
 impl E164 {
+    /// A number that a person wrote in international form: `+1 (415) 555-2671`. Brackets around a zero, which is not dialled
+    /// internationally, leave it open which number is meant.
+    pub fn from_written(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let digits: String = text.chars().filter(|c| !matches!(c, ' ' | '\u{a0}' | '-' | '.' | '/' | '(' | ')')).collect();
+        if text.contains("(0") { None } else { digits.parse().ok() }
+    }
+
     /// The whole number with its `+`: for the wire and for keys, never for a log.
     pub fn reveal(&self) -> &str {
         &self.0
@@ -154,6 +162,18 @@ mod tests {
             "++4512345678",
         ] {
             assert!(text.parse::<E164>().is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn written_numbers() {
+        for text in ["+14155552671", " +1 (415) 555-2671 ", "+1.415.555.2671", "+1\u{a0}415/555 2671"] {
+            assert_eq!(E164::from_written(text), Some(number("+14155552671")), "{text}");
+        }
+        for text in
+            ["", "(415) 555-2671", "+44 (0)20 7946 0958", "+1 415 555 2671 ext 5", "1 415 555 2671", "\u{202e}+14155552671"]
+        {
+            assert_eq!(E164::from_written(text), None, "{text:?}");
         }
     }
 

@@ -1,9 +1,10 @@
-//! Twilio: signed webhooks in, TwiML out, the Messages resource of the REST API (version 2010-04-01).
+//! Twilio: signed webhooks in, TwiML out, the Messages and phone number resources of the REST API (version 2010-04-01).
 //!
 //! Inbound requests are authenticated with the account's AuthToken ([`signature`]); REST calls with an API key, or the account SID
 //! and AuthToken.
 
 pub mod messages;
+pub mod numbers;
 pub mod signature;
 pub mod twiml;
 pub mod webhook;

@@ -1,13 +1,15 @@
-//! Twilio's webhooks: authentication, and the inbound SMS
-//! (<https://www.twilio.com/docs/messaging/guides/webhook-request>).
+//! Twilio's webhooks: authentication, the inbound SMS
+//! (<https://www.twilio.com/docs/messaging/guides/webhook-request>) and the inbound call
+//! (<https://www.twilio.com/docs/voice/twiml#twilios-request-to-your-application>).
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use ring::digest;
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{Credentials, is_sid, signature};
-use crate::http::BaseUrl;
+use crate::http::{self, BaseUrl};
 use crate::phone::E164;
 use crate::reply::{Failure, Reply};
 use crate::request::Request;
@@ -16,6 +18,18 @@ use crate::verified::Verified;
 
 /// Twilio sends some thirty, and a few for each media file.
 const PARAMETER_LIMIT: usize = 500;
+/// Twilio's limit for a message.
+const MEDIA_LIMIT: usize = 10;
+const URL_LIMIT: usize = 2000;
+/// What Twilio tells instead of a withheld caller id: ANONYMOUS, RESTRICTED, BLOCKED, UNKNOWN and UNAVAILABLE on a keypad
+/// (<https://help.twilio.com/articles/223179988>).
+const WITHHELD: [&str; 5] = ["+266696687", "+7378742833", "+2562533", "+8656696", "+86282452253"];
+
+/// The media types of Twilio's webhooks.
+pub const FORMS: [&str; 1] = ["application/x-www-form-urlencoded"];
+
+/// Words that, alone in a text, opt out of all texts (<https://help.twilio.com/articles/223134027>); in lower case.
+pub const STOP_WORDS: [&str; 9] = ["stop", "stopall", "unsubscribe", "cancel", "end", "quit", "revoke", "optout", "arret"];
 
 /// The decoded parameters of a webhook, in the order sent.
 #[derive(Debug)]
@@ -24,6 +38,24 @@ pub struct Form {
 }
 
 impl Form {
+    /// Decodes a body; `None` if it has more parameters than any form of Twilio's.
+    pub fn parse(body: &[u8]) -> Option<Self> {
+        let pairs: Vec<(String, String)> = form_urlencoded::parse(body).into_owned().take(PARAMETER_LIMIT + 1).collect();
+        Some(Self { pairs }).filter(|form| form.pairs.len() <= PARAMETER_LIMIT)
+    }
+
+    /// Whether a parameter came twice.
+    pub fn repeats(&self) -> bool {
+        let mut names: Vec<&str> = self.pairs.iter().map(|(name, _)| name.as_str()).collect();
+        names.sort_unstable();
+        names.windows(2).any(|pair| pair[0] == pair[1])
+    }
+
+    /// All parameters.
+    pub fn into_pairs(self) -> Vec<(String, String)> {
+        self.pairs
+    }
+
     /// A parameter's value, if it came.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
@@ -41,18 +73,51 @@ pub async fn authenticate(
     secret: &Secret<Credentials>,
     now: SystemTime,
 ) -> Result<Verified<Form>, Reply> {
+    let (form, credentials) = check(request, public_url, secret, now, true).await?;
+    if form.get("AccountSid") != Some(credentials.account_sid.expose_secret()) {
+        return Err(Reply::refused(403, "other_account"));
+    }
+    Ok(Verified::vouch(form))
+}
+
+/// As [`authenticate`], for a Studio flow's request: its parameters are what its author chose, and a JSON body is told by the
+/// `bodySHA256` in the query (<https://www.twilio.com/docs/usage/webhooks/webhooks-security>).
+///
+/// # Errors
+/// As [`authenticate`].
+pub async fn authenticate_flow(
+    request: &Request,
+    public_url: Option<&BaseUrl>,
+    secret: &Secret<Credentials>,
+    now: SystemTime,
+) -> Result<(), Reply> {
+    let is_form = FORMS.contains(&request.media_type().as_str());
+    check(request, public_url, secret, now, is_form).await?;
+    if is_form || signature::fits_body(&request.query, &request.body) {
+        Ok(())
+    } else {
+        Err(Reply::refused(403, "bad_signature"))
+    }
+}
+
+/// The form, empty if the body is none, and the credentials that its signature fits.
+async fn check(
+    request: &Request,
+    public_url: Option<&BaseUrl>,
+    secret: &Secret<Credentials>,
+    now: SystemTime,
+    is_form: bool,
+) -> Result<(Form, Arc<Credentials>), Reply> {
     let signature = request.header("x-twilio-signature").filter(|value| !value.is_empty());
     let Some(signature) = signature else { return Err(Reply::refused(403, "signature_missing")) };
     let own: Option<BaseUrl> = format!("https://{}", request.domain).parse().ok();
     let Some(base) = public_url.or(own.as_ref()) else { return Err(Reply::refused(403, "bad_signature")) };
     let urls = signature::candidates(base.as_url(), &request.path, &request.query);
-    let pairs: Vec<(String, String)> = form_urlencoded::parse(&request.body).into_owned().take(PARAMETER_LIMIT + 1).collect();
-    if pairs.len() > PARAMETER_LIMIT {
-        return Err(Reply::refused(403, "too_many_parameters"));
-    }
+    let body: &[u8] = if is_form { &request.body } else { &[] };
+    let form = Form::parse(body).ok_or_else(|| Reply::refused(403, "too_many_parameters"))?;
     let fits = |credentials: &Credentials| {
         let tokens = [Some(&credentials.auth_token), credentials.previous_auth_token.as_ref()];
-        tokens.into_iter().flatten().any(|token| signature::fits(token.expose_secret(), &urls, &pairs, signature))
+        tokens.into_iter().flatten().any(|token| signature::fits(token.expose_secret(), &urls, &form.pairs, signature))
     };
     let mut credentials = secret.get(now).await.map_err(Failure::from)?;
     if !fits(&credentials) {
@@ -61,18 +126,12 @@ pub async fn authenticate(
             _ => return Err(Reply::refused(403, "bad_signature")),
         }
     }
-    let form = Form { pairs };
     // The signature would also fit with parameters glued together or moved into the query: what must be there is checked, and
     // Twilio never repeats a parameter.
-    let mut names: Vec<&str> = form.pairs.iter().map(|(name, _)| name.as_str()).collect();
-    names.sort_unstable();
-    if names.windows(2).any(|pair| pair[0] == pair[1]) {
+    if form.repeats() {
         return Err(Reply::refused(400, "repeated_parameter"));
     }
-    if form.get("AccountSid") != Some(credentials.account_sid.expose_secret()) {
-        return Err(Reply::refused(403, "other_account"));
-    }
-    Ok(Verified::vouch(form))
+    Ok((form, credentials))
 }
 
 /// A text that someone sent to one of our numbers.
@@ -82,10 +141,14 @@ pub struct InboundSms {
     pub sid: String,
     /// The sender; `None` if it is no E.164 number (short code, alphanumeric, another channel), which is never answered.
     pub from: Option<E164>,
+    /// The sender as Twilio names it.
+    pub sender: String,
     /// Our number, if it is E.164.
     pub to: Option<E164>,
     /// The text, untrimmed; may be empty.
     pub body: String,
+    /// Where its pictures and the like are, at most ten.
+    pub media: Vec<String>,
     /// `STOP`, `START` or `HELP`, when Twilio's Advanced Opt-Out took it as such and answered itself.
     pub opt_out_type: Option<String>,
 }
@@ -96,6 +159,11 @@ impl InboundSms {
         let from = self.from.as_ref().map_or("", E164::reveal);
         let hash = digest::digest(&digest::SHA256, format!("{from}\n{}", self.body).as_bytes());
         hex::encode(&hash.as_ref()[..8])
+    }
+
+    /// Whether the sender wants no more texts; Twilio has seen to that itself.
+    pub fn opts_out(&self) -> bool {
+        self.opt_out_type.is_some() || STOP_WORDS.contains(&self.body.trim().to_lowercase().as_str())
     }
 
     /// Reads a verified form.
@@ -114,9 +182,99 @@ impl InboundSms {
         Ok(Self {
             sid: sid.to_owned(),
             from: from.parse().ok(),
+            sender: from.to_owned(),
             to: to.parse().ok(),
             body: body.to_owned(),
+            media: media(form),
             opt_out_type: form.get("OptOutType").filter(|kind| !kind.is_empty()).map(str::to_owned),
         })
     }
+}
+
+fn media(form: &Form) -> Vec<String> {
+    let count: usize = form.get("NumMedia").and_then(|count| count.parse().ok()).unwrap_or_default();
+    let urls = (0..count.min(MEDIA_LIMIT)).filter_map(|index| form.get(&format!("MediaUrl{index}")));
+    urls.filter(|url| is_fetchable(url)).map(str::to_owned).collect()
+}
+
+fn is_fetchable(url: &str) -> bool {
+    url.len() <= URL_LIMIT && http::is_acceptable(url)
+}
+
+/// A step of a call to one of our numbers.
+#[derive(Debug)]
+pub struct InboundCall {
+    /// `CA…`; the same in all steps of a call.
+    pub sid: String,
+    /// The caller; `None` if withheld or no E.164 number.
+    pub from: Option<E164>,
+    /// Our number, if it is E.164.
+    pub to: Option<E164>,
+    /// The number that passed the call on to ours, if a carrier told.
+    pub forwarded_from: Option<String>,
+}
+
+impl InboundCall {
+    /// Reads a verified form.
+    ///
+    /// # Errors
+    /// 403 when a parameter is missing that every signed step of a call has: Twilio did not sign this request as it is.
+    pub fn parse(form: &Verified<Form>) -> Result<Self, Reply> {
+        let (Some(sid), Some(from), Some(to)) = (form.get("CallSid"), form.get("From"), form.get("To")) else {
+            return Err(Reply::refused(403, "not_an_inbound_call"));
+        };
+        if !is_sid(sid, &["CA"]) {
+            return Err(Reply::refused(403, "not_an_inbound_call"));
+        }
+        Ok(Self {
+            sid: sid.to_owned(),
+            from: from.parse().ok().filter(|_| !WITHHELD.contains(&from)),
+            to: to.parse().ok(),
+            forwarded_from: form.get("ForwardedFrom").filter(|number| !number.trim().is_empty()).map(str::to_owned),
+        })
+    }
+}
+
+/// What was keyed into a `<Gather>`, empty if nothing: may be a PIN
+/// (<https://www.twilio.com/docs/voice/twiml/gather#twilios-request-to-the-action-url>).
+pub fn keys(form: &Verified<Form>) -> SecretString {
+    form.get("Digits").unwrap_or_default().to_owned().into()
+}
+
+/// How a `<Dial>` ended (<https://www.twilio.com/docs/voice/twiml/dial#dialcallstatus>).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dialled {
+    /// Whether somebody answered.
+    pub answered: bool,
+    /// Seconds talked.
+    pub seconds: u64,
+}
+
+impl Dialled {
+    /// Reads it; `None` if this request tells nothing of a dialled call.
+    pub fn parse(form: &Verified<Form>) -> Option<Self> {
+        let answered = matches!(form.get("DialCallStatus")?, "completed" | "answered");
+        Some(Self { answered, seconds: number(form, "DialCallDuration") })
+    }
+}
+
+/// What a `<Record>` recorded (<https://www.twilio.com/docs/voice/twiml/record#request-parameters>).
+#[derive(Debug)]
+pub struct Recording {
+    /// Where it can be fetched, without a suffix for the format.
+    pub url: String,
+    /// Its length.
+    pub seconds: u64,
+}
+
+impl Recording {
+    /// Reads it; `None` if this request tells of none.
+    pub fn parse(form: &Verified<Form>) -> Option<Self> {
+        let url = form.get("RecordingUrl").filter(|url| is_fetchable(url))?;
+        Some(Self { url: url.to_owned(), seconds: number(form, "RecordingDuration") })
+    }
+}
+
+fn number(form: &Form, name: &str) -> u64 {
+    form.get(name).and_then(|text| text.parse().ok()).unwrap_or_default()
 }

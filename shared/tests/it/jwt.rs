@@ -88,6 +88,10 @@ fn the_algorithm_is_not_the_tokens_choice() {
     for header in [json!({}), json!({"typ": "JWT"}), json!({"alg": null}), json!({"alg": ["HS256"]}), json!([]), json!("HS256")] {
         assert_eq!(check(&headed(&header)), Err(Invalid::Signature), "{header}");
     }
+    for critical in [json!([]), json!(["exp"]), json!(["b64"])] {
+        let header = json!({"alg": "HS256", "crit": critical, "b64": false});
+        assert_eq!(check(&headed(&header)), Err(Invalid::Signature), "{header}");
+    }
 }
 
 #[test]

@@ -2,15 +2,22 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test, a panic is the report")]
 
+mod access;
 mod auth0;
+mod bearer;
+mod directory;
 mod jwt;
 mod link;
+mod login;
 mod messages;
+mod numbers;
 mod okta;
+mod protected;
 mod providers;
 mod secrets;
 mod signatures;
 mod table;
+mod tokens;
 mod twiml;
 
 use sandbox::Sandbox;

@@ -71,6 +71,7 @@ async fn a_number_finds_its_one_user_by_one_request() {
         primary_phone: Some(COMPANY.to_owned()),
         mobile_phone: Some("+45 12 34 56 78".to_owned()),
         login: Some("ann@acme.example".to_owned()),
+        status_changed: Some(SystemTime::UNIX_EPOCH + Duration::from_hours(498_660)),
     };
     assert_eq!(search(&users, now()).await, Ok(Found::One(ann)));
     assert_eq!(sandbox.okta.server().exchanges().len(), 1);
@@ -206,6 +207,27 @@ async fn no_token_goes_to_another_host_or_round_in_circles() {
 }
 
 /// Path and query of the request for the first page.
+#[tokio::test]
+async fn a_walk_goes_on_later_from_a_page_s_address_of_this_org() {
+    let (sandbox, users) = setup().await;
+    sandbox.okta.hire_many(5);
+    sandbox.okta.set_page_size(2);
+    let next = users.page(None, now()).await.unwrap().next.unwrap();
+    let later = self::users(&sandbox);
+    let page = later.page(later.next_page(next.as_str()).as_ref(), now()).await.unwrap();
+    assert_eq!((page.users.len(), page.users[0].id.as_str()), (2, sandbox.okta.users()[2].id.as_str()));
+    let base = sandbox.okta.server().url();
+    for text in [
+        "",
+        "x",
+        "https://elsewhere.example/api/v1/users?after=1",
+        &format!("{base}/api/v1/groups?after=1"),
+        &format!("{}/api/v1/users?after=1", base.replace("http://", "http://u:p@")),
+    ] {
+        assert!(users.next_page(text).is_none(), "{text}");
+    }
+}
+
 async fn first_page(sandbox: &Sandbox, users: &Users) -> String {
     users.page(None, now()).await.unwrap();
     sandbox.okta.server().exchanges().pop().unwrap().target

@@ -3,7 +3,9 @@
 use proptest::prelude::*;
 use quick_xml::Reader;
 use quick_xml::events::Event;
-use shared::twilio::twiml::Response;
+use sandbox::twiml::{Element, parse};
+use shared::phone::E164;
+use shared::twilio::twiml::{Dial, Response};
 
 /// Names of all elements in order, and the text of the last one with text.
 fn read(xml: &str) -> (Vec<String>, String) {
@@ -39,6 +41,61 @@ fn check(text: &str) {
     assert_eq!(read, expected);
 }
 
+fn element(name: &str, attributes: &[(&str, &str)], text: &str, children: Vec<Element>) -> Element {
+    let attributes = attributes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    Element { name: name.to_owned(), attributes, text: text.to_owned(), children }
+}
+
+/// All that can be written, with the text wherever there is one.
+fn check_every_verb(text: &str) {
+    let (to, from): (E164, E164) = ("+12025550123".parse().unwrap(), "+15005550010".parse().unwrap());
+    let dial = Dial { number: &to, caller_id: &from, timeout: 25, time_limit: 7_200, action: text };
+    let document = Response::new()
+        .message(text)
+        .message_to(&to, &from, text, &[])
+        .message_to(&to, &from, text, &[text.to_owned(), "https://example.com/a?b&c".to_owned()])
+        .say(text)
+        .dial(&dial)
+        .record(text, 180)
+        .hangup();
+    let kept: String = text.chars().filter(|c| is_xml(*c)).collect();
+    let cut = |limit| text.chars().take(limit).filter(|c| is_xml(*c)).collect::<String>();
+    // XML reads blanks in attributes as spaces.
+    let (message, action) = (cut(1_600), kept.replace(['\t', '\n'], " "));
+    let pair = [("to", "+12025550123"), ("from", "+15005550010")];
+    let dialling = [
+        ("answerOnBridge", "true"),
+        ("callerId", "+15005550010"),
+        ("timeLimit", "7200"),
+        ("timeout", "25"),
+        ("action", &action),
+        ("method", "POST"),
+    ];
+    let recording = [
+        ("action", action.as_str()),
+        ("method", "POST"),
+        ("maxLength", "180"),
+        ("timeout", "5"),
+        ("finishOnKey", "#"),
+        ("playBeep", "true"),
+    ];
+    let parts = vec![
+        element("Body", &[], &message, vec![]),
+        element("Media", &[], &kept, vec![]),
+        element("Media", &[], "https://example.com/a?b&c", vec![]),
+    ];
+    let verbs = vec![
+        element("Message", &[], &message, vec![]),
+        element("Message", &pair, &message, vec![]),
+        element("Message", &pair, "", parts),
+        element("Say", &[], &cut(4_096), vec![]),
+        element("Dial", &dialling, "+12025550123", vec![]),
+        element("Record", &recording, "", vec![]),
+        element("Hangup", &[], "", vec![]),
+    ];
+    assert_eq!(parse(&document.to_xml()), Ok(element("Response", &[], "", verbs)));
+}
+
 #[test]
 fn hostile_texts() {
     for text in [
@@ -50,10 +107,16 @@ fn hostile_texts() {
         "\0\u{1}\u{b}\u{1f}\u{fffe}\u{ffff}",
         "a\r\nb\rc",
         "\"' onload=\"x",
+        "/after\" method=\"GET",
+        "</Say><Dial callerId='+19005550123'>+19005550123</Dial><Say>",
         "",
     ] {
         check(text);
+        check_every_verb(text);
     }
+    check_every_verb(&"<&>".repeat(400));
+    let spoken = read(&Response::new().say(&"<&>".repeat(2_000)).to_xml());
+    assert_eq!((spoken.0, spoken.1.len()), (vec!["Response".to_owned(), "Say".to_owned()], 4_096));
     check(&"<&>".repeat(1_000));
     assert_eq!(read(&Response::new().to_xml()).0, ["Response"]);
 }
@@ -62,10 +125,12 @@ proptest! {
     #[test]
     fn any_text(text in any::<String>()) {
         check(&text);
+        check_every_verb(&text);
     }
 
     #[test]
     fn markup_like_text(text in "[<>&;/\"'!\\[\\]A-Za-z#0-9 -]{0,80}") {
         check(&text);
+        check_every_verb(&text);
     }
 }

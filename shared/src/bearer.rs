@@ -1,0 +1,55 @@
+//! Callers that present a token we gave them: `Authorization: Bearer` (RFC 6750), or the password of `Basic` (RFC 7617) for those who
+//! can only put credentials into a URL.
+
+use std::time::SystemTime;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::reply::{Failure, Reply};
+use crate::request::Request;
+use crate::secrets::{self, Content, Keys, Secret};
+
+/// A secret with the key `bearer_token`: `ivr`, `studio`, `hook`.
+pub struct Token(SecretString);
+
+impl Content for Token {
+    const NAME: &'static str = "for callers";
+
+    fn take(keys: &mut Keys) -> Option<Self> {
+        keys.required("bearer_token").map(Self)
+    }
+}
+
+/// What the caller presents; `None`: nothing of this kind.
+pub fn presented(request: &Request) -> Option<SecretString> {
+    let (scheme, rest) = request.header("authorization")?.trim().split_once(' ')?;
+    let rest = rest.trim();
+    let token = if scheme.eq_ignore_ascii_case("bearer") {
+        rest.to_owned()
+    } else if scheme.eq_ignore_ascii_case("basic") {
+        let pair = String::from_utf8(STANDARD.decode(rest).ok()?).ok()?;
+        pair.split_once(':')?.1.to_owned()
+    } else {
+        return None;
+    };
+    Some(token).filter(|token| !token.is_empty()).map(SecretString::from)
+}
+
+/// Checks what was presented, fetching the secret anew once when it does not fit.
+///
+/// # Errors
+/// The answer: 401, or 503 if the secret cannot be had.
+pub async fn check(given: Option<&SecretString>, secret: &Secret<Token>, now: SystemTime) -> Result<(), Reply> {
+    let refused = |outcome| Reply::refused(401, outcome).header("www-authenticate", r#"Basic realm="switchboard", Bearer"#);
+    let Some(given) = given else { return Err(refused("credential_missing")) };
+    let fits = |token: &Token| secrets::same(token.0.expose_secret(), given.expose_secret());
+    if fits(&*secret.get(now).await.map_err(Failure::from)?) {
+        return Ok(());
+    }
+    match secret.refresh(now).await.map_err(Failure::from)? {
+        Some(fresh) if fits(&fresh) => Ok(()),
+        _ => Err(refused("bad_credential")),
+    }
+}

@@ -1,0 +1,204 @@
+//! Whose number it is, with Okta and without: the copy, its life, and what is remembered.
+
+use std::time::{Duration, SystemTime};
+
+use sandbox::Sandbox;
+use sandbox::aws::TABLE_NAME;
+use sandbox::wire::{Exchange, Fault};
+use serde_json::{Value, json};
+use shared::directory::{Directory, Employee, Listing};
+use shared::http::BaseUrl;
+use shared::okta::users::Users;
+use shared::phone::E164;
+use shared::runtime::now;
+use shared::secrets::Secret;
+use shared::table::Table;
+
+const COMPANY: &str = "+15005550010";
+const OTHER_COMPANY: &str = "+15005550020";
+const MOBILE: &str = "+12025550123";
+const OTHER_MOBILE: &str = "+12025550145";
+const DAY: Duration = Duration::from_hours(24);
+
+fn number(text: &str) -> E164 {
+    text.parse().unwrap()
+}
+
+/// A directory that remembers nothing yet, as in another process.
+fn directory(sandbox: &Sandbox) -> Directory {
+    let (http, aws) = (crate::client(), crate::aws(sandbox));
+    let base: BaseUrl = sandbox.okta.server().url().parse().unwrap();
+    let users = Users::new(http.clone(), base, Secret::new("switchboard/okta".to_owned(), aws.secrets_manager(&http)));
+    Directory::new(users, Table::new(aws.dynamodb(&http), TABLE_NAME.to_owned()))
+}
+
+/// What another process finds.
+async fn find(sandbox: &Sandbox, company: &str, now: SystemTime) -> Result<Listing, &'static str> {
+    directory(sandbox).find(&number(company), now).await.map_err(|failure| failure.outcome)
+}
+
+fn employee(id: &str, mobile: &str, mobile_is_ours: bool) -> Listing {
+    let mobile = Some(mobile).filter(|mobile| !mobile.is_empty()).map(number);
+    Listing::Employee(Employee { id: id.to_owned(), first_name: Some("Ann".to_owned()), mobile, mobile_is_ours })
+}
+
+fn writes(sandbox: &Sandbox) -> usize {
+    let is_write = |exchange: &&Exchange| exchange.headers.iter().any(|(_, value)| value.ends_with(".UpdateItem"));
+    sandbox.aws.dynamodb().exchanges().iter().filter(is_write).count()
+}
+
+async fn copy(sandbox: &Sandbox, company: &str) -> Value {
+    let pk = json!({ "S": format!("directory#{company}") });
+    sandbox.aws.items().await.into_iter().find(|item| item["pk"] == pk).unwrap_or_default()
+}
+
+#[tokio::test]
+async fn the_copy_is_written_when_something_changed_or_half_its_life_is_over() {
+    let sandbox = Sandbox::start().await;
+    let (id, now) = (sandbox.okta.hire("Ann", MOBILE, COMPANY), now());
+    let mut written = 0;
+    for (what, days, writes_more) in
+        [("new", 0, true), ("known", 1, false), ("nearly half", 14, false), ("half", 15, true), ("as new again", 29, false)]
+    {
+        assert_eq!(find(&sandbox, COMPANY, now + days * DAY).await, Ok(employee(&id, MOBILE, false)), "{what}");
+        written += usize::from(writes_more);
+        assert_eq!(writes(&sandbox), written, "{what}");
+    }
+    let expires = copy(&sandbox, COMPANY).await["expires_at"]["N"].as_str().unwrap().parse::<u64>().unwrap();
+    assert_eq!(expires, shared::table::epoch(now + 45 * DAY));
+    for (attribute, value, expected) in [
+        ("mobilePhone", json!("+1 (202) 555-0145"), employee(&id, OTHER_MOBILE, false)),
+        ("mobilePhone", json!("2025550145"), employee(&id, "", false)),
+        ("mobilePhone", json!(null), employee(&id, "", false)),
+        ("mobilePhone", json!(MOBILE), employee(&id, MOBILE, false)),
+    ] {
+        sandbox.okta.set_profile(&id, attribute, value.clone());
+        assert_eq!(find(&sandbox, COMPANY, now + 29 * DAY).await, Ok(expected), "{value}");
+        written += usize::from(!value.is_null()); // none and none to be used are the same
+        assert_eq!(writes(&sandbox), written, "{value}");
+    }
+    sandbox.okta.set_profile(&id, "firstName", json!("Anna"));
+    find(&sandbox, COMPANY, now + 29 * DAY).await.unwrap();
+    assert_eq!((copy(&sandbox, COMPANY).await["first_name"]["S"].as_str(), writes(&sandbox)), (Some("Anna"), written + 1));
+}
+
+#[tokio::test]
+async fn the_copy_serves_for_thirty_days_though_it_may_still_be_there() {
+    let sandbox = Sandbox::start().await;
+    let (id, now) = (sandbox.okta.hire("Ann", MOBILE, COMPANY), now());
+    find(&sandbox, COMPANY, now).await.unwrap();
+    sandbox.okta.server().faults().refuse(true);
+    for (age, expected) in [
+        (0, Ok(employee(&id, MOBILE, false))),
+        (30 * 86_400 - 1, Ok(employee(&id, MOBILE, false))),
+        (30 * 86_400, Err("directory_unavailable")),
+    ] {
+        assert_eq!(find(&sandbox, COMPANY, now + Duration::from_secs(age)).await, expected, "{age}");
+    }
+    assert!(copy(&sandbox, COMPANY).await.is_object());
+    assert_eq!(find(&sandbox, OTHER_COMPANY, now).await, Err("directory_unavailable"), "nobody asked before");
+    assert_eq!(writes(&sandbox), 1, "an outage writes nothing");
+}
+
+#[tokio::test]
+async fn an_employee_is_remembered_for_a_minute_and_nobody_is_not() {
+    let sandbox = Sandbox::start().await;
+    let (id, now) = (sandbox.okta.hire("Ann", MOBILE, COMPANY), now());
+    let directory = directory(&sandbox);
+    let asked = || sandbox.okta.server().exchanges().len();
+    for (age, company, expected) in
+        [(0, COMPANY, 1), (59, COMPANY, 1), (60, COMPANY, 2), (60, OTHER_COMPANY, 3), (61, OTHER_COMPANY, 4)]
+    {
+        let found = directory.find(&number(company), now + Duration::from_secs(age)).await.unwrap();
+        assert_eq!((matches!(found, Listing::Employee(_)), asked()), (company == COMPANY, expected), "{company} {age}");
+    }
+    // Who is served by the copy is asked for again.
+    let outage = now + Duration::from_mins(5);
+    sandbox.okta.server().faults().times(2, || Fault::Answer { status: 500, headers: vec![], body: String::new() });
+    for expected in [5, 6, 7, 7] {
+        assert_eq!(directory.find(&number(COMPANY), outage).await.unwrap(), employee(&id, MOBILE, false));
+        assert_eq!(asked(), expected);
+    }
+    // A clock that was set back ends it, too.
+    directory.find(&number(COMPANY), now).await.unwrap();
+    assert_eq!(asked(), 8);
+}
+
+#[tokio::test]
+async fn okta_wins_over_the_copy_and_the_copy_keeps_what_it_said_last() {
+    let sandbox = Sandbox::start().await;
+    let (id, now) = (sandbox.okta.hire("Ann", MOBILE, COMPANY), now());
+    for (what, word) in [("suspended", "user_not_active"), ("given to two", "ambiguous_number"), ("taken away", "unknown_number")]
+    {
+        assert_eq!(find(&sandbox, COMPANY, now).await, Ok(employee(&id, MOBILE, false)), "{what}");
+        let second = match what {
+            "suspended" => {
+                sandbox.okta.set_status(&id, "SUSPENDED");
+                None
+            }
+            "taken away" => {
+                sandbox.okta.set_profile(&id, "primaryPhone", json!(OTHER_COMPANY));
+                None
+            }
+            _ => Some(sandbox.okta.hire("Bob", OTHER_MOBILE, COMPANY)),
+        };
+        for _ in 0..2 {
+            assert_eq!(find(&sandbox, COMPANY, now).await, Ok(Listing::Nobody(word)), "{what}");
+        }
+        let kept = copy(&sandbox, COMPANY).await;
+        assert_eq!((kept["state"]["S"].as_str(), kept.as_object().unwrap().len()), (Some(word), 4), "no personal data: {kept}");
+        sandbox.okta.server().faults().refuse(true);
+        assert_eq!(find(&sandbox, COMPANY, now).await, Ok(Listing::Nobody(word)), "{what}");
+        sandbox.okta.server().faults().refuse(false);
+        if let Some(second) = second {
+            sandbox.okta.delete(&second);
+        }
+        sandbox.okta.set_status(&id, "ACTIVE");
+        sandbox.okta.set_profile(&id, "primaryPhone", json!(COMPANY));
+    }
+    assert_eq!(writes(&sandbox), 6);
+}
+
+#[tokio::test]
+async fn a_mobile_that_is_a_company_number_is_recognised() {
+    let sandbox = Sandbox::start().await;
+    let (id, now) = (sandbox.okta.hire("Ann", OTHER_COMPANY, COMPANY), now());
+    let directory = directory(&sandbox);
+    assert_eq!(directory.is_ours(&number(OTHER_COMPANY), now).await, Ok(false));
+    assert_eq!(find(&sandbox, COMPANY, now).await, Ok(employee(&id, OTHER_COMPANY, false)), "never seen");
+    sandbox.okta.hire("Bob", MOBILE, OTHER_COMPANY);
+    find(&sandbox, OTHER_COMPANY, now).await.unwrap();
+    for (company, ours) in [(COMPANY, true), (OTHER_COMPANY, true), (MOBILE, false)] {
+        assert_eq!(directory.is_ours(&number(company), now).await, Ok(ours), "{company}");
+    }
+    assert_eq!(directory.is_ours(&number(OTHER_COMPANY), now + 30 * DAY).await, Ok(false));
+    assert_eq!(find(&sandbox, COMPANY, now + 15 * DAY).await, Ok(employee(&id, OTHER_COMPANY, true)), "looked up with the copy");
+    assert_eq!(find(&sandbox, COMPANY, now + 16 * DAY).await, Ok(employee(&id, OTHER_COMPANY, true)), "and kept in it");
+    sandbox.okta.server().faults().refuse(true);
+    assert_eq!(find(&sandbox, COMPANY, now + 16 * DAY).await, Ok(employee(&id, OTHER_COMPANY, true)), "also without Okta");
+    sandbox.okta.server().faults().refuse(false);
+    sandbox.okta.set_profile(&id, "mobilePhone", json!(MOBILE));
+    assert_eq!(find(&sandbox, COMPANY, now + 16 * DAY).await, Ok(employee(&id, MOBILE, false)));
+    sandbox.okta.set_profile(&id, "mobilePhone", json!(COMPANY));
+    assert_eq!(find(&sandbox, COMPANY, now + 16 * DAY).await, Ok(employee(&id, COMPANY, true)), "its own");
+}
+
+#[tokio::test]
+async fn without_the_table_okta_is_enough() {
+    let sandbox = Sandbox::start().await;
+    let (id, now) = (sandbox.okta.hire("Ann", MOBILE, COMPANY), now());
+    sandbox.aws.dynamodb().faults().refuse(true);
+    assert_eq!(find(&sandbox, COMPANY, now).await, Ok(employee(&id, MOBILE, false)));
+    assert!(directory(&sandbox).is_ours(&number(COMPANY), now).await.is_err());
+    sandbox.okta.server().faults().refuse(true);
+    assert_eq!(find(&sandbox, COMPANY, now).await, Err("directory_unavailable"));
+    sandbox.aws.dynamodb().faults().refuse(false);
+    sandbox.okta.server().faults().refuse(false);
+    // Read, and then not to be written.
+    let (well, bad) = (|| Fault::Delay(Duration::ZERO), || Fault::Answer { status: 500, headers: vec![], body: String::new() });
+    let faults = sandbox.aws.dynamodb().faults();
+    faults.times(2, well);
+    faults.times(3, bad);
+    assert_eq!(find(&sandbox, COMPANY, now).await, Ok(employee(&id, MOBILE, false)));
+    assert_eq!((faults.pending(), copy(&sandbox, COMPANY).await), (0, Value::Null));
+}
