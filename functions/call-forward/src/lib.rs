@@ -1,0 +1,348 @@
+//! Somebody calls a company number: ring the employee's own phone.
+//!
+//! Twilio posts the call. It is authenticated; Okta is asked whose number it is, while the call is noted in the table beside the
+//! other calls of that number; then it is decided (`decide`) and answered with TwiML that greets and dials. When the dialled call
+//! is over Twilio asks again (`/after`): the caller may leave a message, of which the employee gets a text.
+//!
+//! The caller always hears words: a regret where the number is nobody's or the call goes round in circles, an apology where
+//! something of ours failed. Never: a premium or foreign number dialled unasked, a name that becomes markup, a call without end.
+
+mod decide;
+
+use std::time::{Duration, Instant, SystemTime};
+
+use ring::digest;
+use shared::aws;
+use shared::config::Source;
+use shared::directory::Directory;
+use shared::http::{self, BaseUrl};
+use shared::journal::{Entry, Stage};
+use shared::okta::users::Users;
+use shared::phone::{Countries, E164};
+use shared::reply::{Failure, Reply};
+use shared::request::Request;
+use shared::secrets::Secret;
+use shared::sms::{Outbound, SendError};
+use shared::table::{Key, Table, Unavailable, Update, Value, Write, epoch, owner_id};
+use shared::twilio::messages::{Messages, Sender};
+use shared::twilio::twiml::{Dial, Response};
+use shared::twilio::webhook::{self, Dialled, InboundCall, Recording};
+use shared::twilio::{self, Credentials};
+
+use decide::{Call, Connection, Limits, Line};
+
+const BODY_LIMIT: usize = 1024 * 1024;
+const DAY: u64 = 86_400;
+/// Twilio waits 15 s; nobody listens to silence for so long.
+const TIME_TO_ANSWER: Duration = Duration::from_secs(9);
+/// The guards in the table may take this much of it; without them the call is still bounded.
+const TABLE_TIME: Duration = Duration::from_secs(3);
+const RECORDING_SECONDS: u64 = 180;
+
+const REGRET: &str = "We are sorry, this number cannot be reached. Goodbye.";
+const BUSY: &str = "We are sorry, this number is busy. Please try again later. Goodbye.";
+const APOLOGY: &str = "We are sorry, something went wrong on our side. Please call again in a few minutes. Goodbye.";
+const VOICEMAIL: &str =
+    "Nobody can take your call right now. Please leave a message after the tone, and press the pound key when you are done.";
+const GOODBYE: &str = "Goodbye.";
+
+/// The settings.
+#[derive(Debug)]
+pub struct Config {
+    aws: aws::Settings,
+    http: http::Settings,
+    table: String,
+    twilio_secret: String,
+    twilio: BaseUrl,
+    okta_secret: String,
+    okta: BaseUrl,
+    public_url: Option<BaseUrl>,
+    rules: Rules,
+}
+
+#[derive(Debug)]
+struct Rules {
+    greeting: String,
+    ring_seconds: u64,
+    call_seconds: u64,
+    countries: Option<Countries>,
+    voicemail: bool,
+    limits: Limits,
+}
+
+impl Config {
+    /// Reads the settings; what is wrong is noted in `source`.
+    pub fn read(source: &mut Source<'_>) -> Option<Self> {
+        let aws = aws::Settings::read(source);
+        let http = http::Settings::read(source);
+        let (table, twilio_secret) = (source.required("TABLE_NAME"), source.required("TWILIO_SECRET"));
+        let (okta, okta_secret) = (source.base_url("OKTA_URL", None), source.required("OKTA_SECRET"));
+        let twilio = twilio::api(source);
+        let public_url = source.optional("PUBLIC_URL").is_some().then(|| source.base_url("PUBLIC_URL", None)).flatten();
+        let greeting = source.text("GREETING", "Please wait. You are being connected to {firstName}.");
+        if greeting.chars().count() > 1_000 {
+            source.problem("GREETING is longer than 1000 characters, which nobody listens to");
+        }
+        let countries = source.parsed("ALLOWED_COUNTRIES", "a comma list of ISO 3166 country codes such as DK,US");
+        let rules = Rules {
+            greeting,
+            ring_seconds: source.number("DIAL_TIMEOUT_SECONDS", 25, 5..=600),
+            call_seconds: source.number("MAX_CALL_SECONDS", 7_200, 60..=14_400),
+            countries,
+            voicemail: source.choice("VOICEMAIL", &[("off", false), ("on", true)]),
+            limits: Limits {
+                concurrent: usize::try_from(source.number("MAX_CONCURRENT_CALLS", 5, 1..=100)).unwrap_or(usize::MAX),
+                seconds_per_day: 60 * source.number("MAX_MINUTES_PER_DAY", 600, 1..=100_000),
+            },
+        };
+        Some(Self {
+            aws: aws?,
+            http,
+            table: table?,
+            twilio_secret: twilio_secret?,
+            twilio: twilio?,
+            okta_secret: okta_secret?,
+            okta: okta?,
+            public_url,
+            rules,
+        })
+    }
+}
+
+/// The function's state for the life of an instance.
+pub struct App {
+    http: http::Client,
+    table: Table,
+    directory: Directory,
+    twilio: Secret<Credentials>,
+    messages: Messages,
+    public_url: Option<BaseUrl>,
+    rules: Rules,
+}
+
+impl App {
+    /// Makes the state: everything that a request will need is fetched and connected to at once.
+    ///
+    /// # Errors
+    /// When no HTTP client can be made from the settings. Upstreams that are down are met again by the first request.
+    pub async fn connect(config: Config) -> Result<Self, String> {
+        let http = http::Client::new(config.http)?;
+        let secrets = config.aws.secrets_manager(&http);
+        let table = Table::new(config.aws.dynamodb(&http), config.table);
+        let users = Users::new(http.clone(), config.okta.clone(), Secret::new(config.okta_secret, secrets.clone()));
+        let app = Self {
+            directory: Directory::new(users, table.clone()),
+            table,
+            twilio: Secret::new(config.twilio_secret, secrets),
+            messages: Messages::new(http.clone(), config.twilio, Sender { number: None, service: None }),
+            public_url: config.public_url,
+            rules: config.rules,
+            http,
+        };
+        let (now, dynamodb) = (shared::runtime::now(), config.aws.dynamodb_url());
+        let warm_up = async {
+            tokio::join!(
+                app.twilio.get(now),
+                app.directory.warm_up(now),
+                app.http.warm_up(dynamodb.as_ref()),
+                app.http.warm_up(Some(&config.okta))
+            )
+        };
+        shared::runtime::warm_up(warm_up).await;
+        app.http.take_waited();
+        Ok(app)
+    }
+
+    /// Answers one request.
+    pub async fn handle(&self, request: &Request, now: SystemTime) -> Reply {
+        let within = TIME_TO_ANSWER.min(request.remaining(Duration::from_millis(500)));
+        let reply = match tokio::time::timeout(within, self.flow(request, now)).await {
+            Ok(Ok(reply) | Err(reply)) => reply,
+            Err(_) => Reply::empty(503, "too_slow"),
+        };
+        // A caller must not hear Twilio's "application error".
+        let reply = if reply.status == 503 { reply.answered_with(last_words(APOLOGY).into_reply("")) } else { reply };
+        reply.upstream(self.http.take_waited())
+    }
+
+    async fn flow(&self, request: &Request, now: SystemTime) -> Result<Reply, Reply> {
+        let after = request.path == "/after";
+        request.expect_post(if after { "/after" } else { "/" }, &webhook::FORMS, BODY_LIMIT)?;
+        let form = webhook::authenticate(request, self.public_url.as_ref(), &self.twilio, now).await?;
+        let call = InboundCall::parse(&form)?;
+        let reply = match (&call.to, after) {
+            (None, _) => refusal("unknown_number"),
+            (Some(to), false) => self.connect_call(&call, to, now).await?,
+            (Some(to), true) => self.after(&call, to, Dialled::parse(&form), Recording::parse(&form), now).await?,
+        };
+        let from = call.from.as_ref().map_or_else(|| "withheld".to_owned(), ToString::to_string);
+        Ok(reply.field("sid", call.sid).field("from", from))
+    }
+
+    async fn connect_call(&self, call: &InboundCall, to: &E164, now: SystemTime) -> Result<Reply, Reply> {
+        let caller = call.from.as_ref().map(|from| {
+            let hash = digest::digest(&digest::SHA256, from.reveal().as_bytes());
+            hex::encode(&hash.as_ref()[..8])
+        });
+        // Who calls, or passed the call on, may be another company number.
+        let passed_on_by = call.forwarded_from.as_deref().and_then(E164::from_written);
+        let is_ours = async {
+            let ours = async |number: Option<&E164>| match number {
+                Some(number) => self.directory.is_ours(number, now).await,
+                None => Ok(false),
+            };
+            let (from, passed_on) = tokio::try_join!(ours(call.from.as_ref()), ours(passed_on_by.as_ref()))?;
+            Ok(from || passed_on)
+        };
+        let guards = async {
+            let guards = async { tokio::try_join!(is_ours, self.note(&call.sid, to, caller.as_deref(), now)) };
+            tokio::time::timeout(TABLE_TIME, guards).await.unwrap_or_else(|_| Err(Unavailable::late()))
+        };
+        let (listing, guards) = tokio::join!(self.directory.find(to, now), guards);
+        let (from_is_ours, line) = guards.unwrap_or_else(|error| {
+            tracing::error!(%error, "the call is not guarded against loops and limits");
+            Default::default()
+        });
+        let connection = listing.map(|listing| {
+            let call = Call { from: call.from.as_ref(), to, forwarded_from: call.forwarded_from.as_deref(), from_is_ours };
+            let (countries, limits) = (self.rules.countries.as_ref(), &self.rules.limits);
+            decide::connection(&call, caller.as_deref(), &listing, &line, countries, limits, epoch(now))
+        });
+        let over = if matches!(connection, Ok(Ok(_))) { None } else { Some(format!("call_{}", call.sid)) };
+        let forget: Vec<String> = line.stale.into_iter().chain(over).collect();
+        if !forget.is_empty() {
+            let update = forget.into_iter().fold(Update::new(line_key(to)), Update::remove);
+            let update = update.only_if("attribute_exists(pk)");
+            let _expires = tokio::time::timeout(TABLE_TIME, self.table.update(update)).await;
+        }
+        match connection? {
+            Ok(connection) => Ok(self.dial(&connection)),
+            Err(outcome) => Ok(refusal(outcome)),
+        }
+    }
+
+    fn dial(&self, connection: &Connection) -> Reply {
+        let dial = Dial {
+            number: &connection.mobile,
+            caller_id: &connection.caller_id,
+            timeout: self.rules.ring_seconds,
+            time_limit: self.rules.call_seconds,
+            action: &self.after_path(),
+        };
+        let greeting = decide::greeting(&self.rules.greeting, connection.first_name.as_deref());
+        Response::new().say(&greeting).dial(&dial).into_reply("connected").field("phone", connection.mobile.to_string())
+    }
+
+    /// Twilio resolves it against the address it called, which may have a path in front of ours.
+    fn after_path(&self) -> String {
+        let prefix = self.public_url.as_ref().map_or("/", |url| url.as_url().path());
+        format!("{prefix}after")
+    }
+
+    /// Notes a call beside the others of its number, which it returns.
+    async fn note(&self, sid: &str, to: &E164, caller: Option<&str>, now: SystemTime) -> Result<Line, Unavailable> {
+        let seconds = epoch(now);
+        let mut entry =
+            vec![("since", Value::N(seconds)), ("until", Value::N(seconds + self.rules.ring_seconds + self.rules.call_seconds))];
+        entry.extend(caller.map(|caller| ("from", Value::from(caller))));
+        let update = Update::new(line_key(to)).set(format!("call_{sid}"), Value::M(entry)).set("expires_at", seconds + 2 * DAY);
+        match self.table.update(update).await? {
+            Write::Done(item) | Write::Refused(item) => Ok(Line::read(&item, sid, seconds)),
+        }
+    }
+
+    async fn after(
+        &self,
+        call: &InboundCall,
+        to: &E164,
+        dialled: Option<Dialled>,
+        recording: Option<Recording>,
+        now: SystemTime,
+    ) -> Result<Reply, Reply> {
+        if let Some(dialled) = dialled {
+            self.hung_up(&call.sid, to, dialled.seconds, now).await;
+            return Ok(match dialled.answered {
+                true => goodbye("completed").field("seconds", dialled.seconds),
+                false if self.rules.voicemail => Response::new()
+                    .say(VOICEMAIL)
+                    .record(&self.after_path(), RECORDING_SECONDS)
+                    .say(GOODBYE)
+                    .hangup()
+                    .into_reply("voicemail_offered"),
+                false => goodbye("not_answered"),
+            });
+        }
+        match recording {
+            Some(recording) if self.rules.voicemail => self.voicemail(call, to, &recording, now).await,
+            _ => Ok(goodbye("ended")),
+        }
+    }
+
+    /// Takes a call off its number's list, and counts what was talked, once.
+    async fn hung_up(&self, sid: &str, to: &E164, seconds: u64, now: SystemTime) {
+        let attribute = format!("call_{sid}");
+        let talked = decide::talked_on(epoch(now));
+        let update = Update::new(line_key(to))
+            .remove(attribute.as_str())
+            .add(talked, seconds.min(DAY).cast_signed())
+            .set("expires_at", epoch(now) + 2 * DAY)
+            .only_if(format!("attribute_exists({attribute})"));
+        let written = tokio::time::timeout(TABLE_TIME, self.table.update(update)).await;
+        if let Err(error) = written.unwrap_or_else(|_| Err(Unavailable::late())) {
+            tracing::warn!(%error, "the end of a call could not be noted; its entry ends by itself");
+        }
+    }
+
+    /// Tells the employee of a message, once. The caller may have hung up long ago, so this is no TwiML.
+    async fn voicemail(&self, call: &InboundCall, to: &E164, recording: &Recording, now: SystemTime) -> Result<Reply, Reply> {
+        let started = Instant::now();
+        let entry = Entry::new(&format!("voicemail-{}", call.sid), owner_id(), epoch(now) + 15, epoch(now) + 7 * DAY);
+        let (listing, claimed) = tokio::join!(self.directory.find(to, now), self.table.update(entry.claim(now)));
+        if let Write::Refused(seen) = claimed.map_err(Failure::from)?
+            && entry.stage(&seen, now).is_some()
+        {
+            return Ok(goodbye("duplicate"));
+        }
+        let listing = listing?;
+        let (mobile, _) = match decide::destination(&listing, to, self.rules.countries.as_ref()) {
+            Ok(destination) => destination,
+            Err(outcome) => return Ok(goodbye(outcome)),
+        };
+        let from = call.from.as_ref().map_or("a withheld number", E164::reveal);
+        let text = format!("Voicemail from {from} ({} s): {}.mp3", recording.seconds, recording.url);
+        let sms = Outbound { to: mobile, from: Some(to.reveal()), body: &text };
+        let within = TIME_TO_ANSWER.saturating_sub(started.elapsed() + Duration::from_secs(1));
+        let sent = self.messages.send(&sms, &self.twilio, now, within).await;
+        let (stage, reply) = match sent {
+            Ok(Ok(receipt)) => (Stage::Sent { sid: receipt.id, provider: None }, goodbye("voicemail").metric("SmsSent", 1)),
+            Ok(Err(error)) => {
+                let stage = if error == SendError::Unknown { Stage::Unknown } else { Stage::Failed };
+                (stage, goodbye("voicemail_text_failed").failed().metric("SmsFailed", 1).field("error", error.to_string()))
+            }
+            Err(error) => (
+                Stage::Failed,
+                goodbye("voicemail_text_failed").failed().metric("SmsFailed", 1).field("error", error.to_string()),
+            ),
+        };
+        if let Err(error) = entry.settle(&self.table, &stage).await {
+            tracing::warn!(%error, "a closing write failed");
+        }
+        Ok(reply.field("phone", mobile.to_string()).field("seconds", recording.seconds))
+    }
+}
+
+fn line_key(company: &E164) -> Key {
+    Key::new(format!("rate#calls#{}", company.reveal()), "active")
+}
+
+fn last_words(words: &str) -> Response {
+    Response::new().say(words).hangup()
+}
+
+fn goodbye(outcome: &'static str) -> Reply {
+    last_words(GOODBYE).into_reply(outcome)
+}
+
+fn refusal(outcome: &'static str) -> Reply {
+    last_words(if outcome == "line_limit" { BUSY } else { REGRET }).into_reply(outcome).metric("Refused", 1)
+}

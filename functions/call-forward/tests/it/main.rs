@@ -1,0 +1,12 @@
+//! The built binary against the sandbox: who is called, what callers hear, and what Okta, Twilio and the table are asked.
+
+#![expect(clippy::unwrap_used, reason = "in a test, a panic is the report")]
+
+mod afterwards;
+mod authentication;
+mod calls;
+mod guards;
+mod outages;
+mod refusals;
+mod scene;
+mod settings;

@@ -1,0 +1,253 @@
+//! A sandbox with the function and an employee in it, and what callers and the log tell.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Mutex;
+
+use sandbox::lambda::Lambda;
+use sandbox::twilio::Call;
+use sandbox::wire::{Exchange, Fault, Faults, Server};
+use sandbox::{COMPANY_NUMBER, Sandbox, okta, twilio};
+use serde_json::Value;
+
+pub(crate) const FUNCTION: &str = "call-forward";
+pub(crate) const CALLER: &str = "+14155550111";
+pub(crate) const OTHER_CALLER: &str = "+14155550122";
+pub(crate) const NAME: &str = "Annabeth";
+pub(crate) const MOBILE: &str = "+12025550123";
+pub(crate) const OTHER_COMPANY_NUMBER: &str = "+15005550020";
+pub(crate) const OTHER_MOBILE: &str = "+12025550145";
+
+pub(crate) const GREETING: &str = "Please wait. You are being connected to Annabeth.";
+pub(crate) const REGRET: &str = "We are sorry, this number cannot be reached. Goodbye.";
+pub(crate) const BUSY: &str = "We are sorry, this number is busy. Please try again later. Goodbye.";
+pub(crate) const APOLOGY: &str = "We are sorry, something went wrong on our side. Please call again in a few minutes. Goodbye.";
+pub(crate) const VOICEMAIL: &str =
+    "Nobody can take your call right now. Please leave a message after the tone, and press the pound key when you are done.";
+pub(crate) const GOODBYE: &str = "Goodbye.";
+
+pub(crate) type Override<'a> = (&'a str, Option<&'a str>);
+pub(crate) type Params = Vec<(String, String)>;
+
+/// When it ends, no number, name, recording or secret of the test may be in anything that was written, at the most talkative level.
+pub(crate) struct Scene {
+    pub(crate) lambda: Lambda,
+    pub(crate) sandbox: Sandbox,
+    markers: Mutex<BTreeSet<String>>,
+}
+
+impl Scene {
+    /// With one employee, whose company number is the sandbox's.
+    pub(crate) async fn start() -> Self {
+        Self::with(&[]).await
+    }
+
+    pub(crate) async fn with(overrides: &[Override<'_>]) -> Self {
+        let scene = Self::on(Sandbox::start().await, overrides).await;
+        scene.hire(NAME, MOBILE, COMPANY_NUMBER);
+        scene
+    }
+
+    /// Without employees.
+    pub(crate) async fn on(sandbox: Sandbox, overrides: &[Override<'_>]) -> Self {
+        let usual = [("LOG_LEVEL", Some("trace"))];
+        let binary = Path::new(env!("CARGO_BIN_EXE_call-forward"));
+        let lambda = sandbox.run_with(FUNCTION, binary, 1, &[&usual, overrides].concat()).await;
+        lambda.wait_ready().await.unwrap();
+        let scene = Self { lambda, sandbox, markers: Mutex::default() };
+        for secret in [twilio::AUTH_TOKEN, okta::API_TOKEN, COMPANY_NUMBER] {
+            scene.mark(secret);
+        }
+        scene
+    }
+
+    /// An employee with a company number, which the account has and whose calls come here. Answers Okta's id.
+    pub(crate) fn hire(&self, name: &str, mobile: &str, company_number: &str) -> String {
+        self.sandbox.twilio.set_voice_url(company_number, self.lambda.url());
+        self.mark(mobile);
+        self.mark(company_number);
+        if name.len() > 7 {
+            self.mark(name);
+        }
+        self.sandbox.okta.hire(name, mobile, company_number)
+    }
+
+    /// This must never be written. Short ones are found by chance.
+    pub(crate) fn mark(&self, marker: &str) {
+        let mut markers = self.markers.lock().unwrap();
+        let digits: String = marker.chars().filter(char::is_ascii_digit).collect();
+        if marker.starts_with('+') && digits.len() >= 8 {
+            markers.insert(digits[digits.len() - 8..].to_owned());
+        }
+        if marker.len() > 7 {
+            markers.insert(marker.to_owned());
+        }
+    }
+
+    /// Somebody calls the employee and stays until the end.
+    pub(crate) async fn call(&self, from: &str) -> Call {
+        self.call_to(from, COMPANY_NUMBER).await
+    }
+
+    pub(crate) async fn call_to(&self, from: &str, to: &str) -> Call {
+        self.mark(from);
+        let call = self.sandbox.twilio.call(from, to).await;
+        self.note(&call);
+        call
+    }
+
+    /// Marks what a call left behind.
+    pub(crate) fn note(&self, call: &Call) {
+        call.recordings.iter().for_each(|recording| self.mark(&recording.url));
+    }
+
+    /// The webhook for a new call, as Twilio makes it.
+    pub(crate) fn inbound(&self, from: &str) -> Params {
+        self.mark(from);
+        self.sandbox.twilio.inbound_call(from, COMPANY_NUMBER)
+    }
+
+    /// The document that a signed request is answered.
+    pub(crate) async fn post(&self, params: &Params, path: &str) -> String {
+        let (status, body) = self.sandbox.twilio.post_call(params.clone(), &format!("{}{path}", self.lambda.url())).await;
+        assert_eq!(status, 200, "{path} {params:?}");
+        body
+    }
+
+    pub(crate) fn okta(&self) -> &Faults {
+        self.sandbox.okta.server().faults()
+    }
+
+    pub(crate) fn dynamodb(&self) -> &Faults {
+        self.sandbox.aws.dynamodb().faults()
+    }
+
+    pub(crate) fn secrets(&self) -> &Faults {
+        self.sandbox.aws.secrets().faults()
+    }
+
+    /// How often Okta was asked who has a number.
+    pub(crate) fn searches(&self) -> usize {
+        self.sandbox.okta.server().exchanges().len()
+    }
+
+    /// Requests to Twilio's REST API.
+    pub(crate) fn texts_tried(&self) -> usize {
+        self.sandbox.twilio.server().exchanges().len()
+    }
+
+    /// How often a secret was fetched.
+    pub(crate) fn fetched(&self, secret: &str) -> usize {
+        let asked_for =
+            |body: &[u8]| serde_json::from_slice::<Value>(body).unwrap()["SecretId"] == format!("switchboard/{secret}");
+        self.sandbox.aws.secrets().exchanges().iter().filter(|exchange| asked_for(&exchange.request)).count()
+    }
+
+    /// How often items whose `pk` begins so were written.
+    pub(crate) fn writes(&self, prefix: &str) -> usize {
+        let writes = |exchange: &&Exchange| {
+            let target = exchange.headers.iter().find(|(name, _)| name == "x-amz-target");
+            let body: Value = serde_json::from_slice(&exchange.request).unwrap();
+            target.is_some_and(|(_, value)| value.ends_with(".UpdateItem"))
+                && body["Key"]["pk"]["S"].as_str().unwrap().starts_with(prefix)
+        };
+        self.sandbox.aws.dynamodb().exchanges().iter().filter(writes).count()
+    }
+
+    /// The item whose `pk` this is.
+    pub(crate) async fn item(&self, pk: &str) -> Option<Value> {
+        self.sandbox.aws.items().await.into_iter().find(|item| item["pk"]["S"] == pk)
+    }
+
+    /// The calls that are on at a company number, and the seconds talked.
+    pub(crate) async fn line(&self, company_number: &str) -> (usize, u64) {
+        let item = self.item(&format!("rate#calls#{company_number}")).await.unwrap_or_default();
+        let attributes = item.as_object().cloned().unwrap_or_default();
+        let calls = attributes.keys().filter(|name| name.starts_with("call_")).count();
+        let talked = attributes.iter().filter(|(name, _)| name.starts_with("talked_"));
+        (calls, talked.map(|(_, value)| value["N"].as_str().unwrap().parse::<u64>().unwrap()).sum())
+    }
+
+    /// No upstream was asked anything but the twilio secret.
+    pub(crate) fn untouched(&self) {
+        for server in [self.sandbox.okta.server(), self.sandbox.aws.dynamodb(), self.sandbox.twilio.server()] {
+            assert_eq!(exchanges(server), [""; 0]);
+        }
+    }
+
+    /// The first log line with this outcome.
+    pub(crate) async fn logged(&self, outcome: &str) -> Value {
+        let marked = format!("\"outcome\":\"{outcome}\"");
+        serde_json::from_str(&self.lambda.wait_log(|line| line.contains(&marked)).await).unwrap()
+    }
+
+    /// The outcomes so far, in order.
+    pub(crate) fn outcomes(&self) -> Vec<String> {
+        let lines = self.lambda.log().into_iter().filter_map(|line| serde_json::from_str::<Value>(&line).ok());
+        lines.filter_map(|line| line["outcome"].as_str().map(str::to_owned)).collect()
+    }
+
+    /// Another process, which remembers nothing.
+    pub(crate) async fn restart(&self) {
+        let exits = self.lambda.exits().len();
+        self.lambda.kill(self.lambda.pids()[0]).await;
+        self.lambda.wait_exits(exits + 1).await;
+        self.lambda.wait_ready().await.unwrap();
+    }
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        for line in [self.lambda.log(), self.lambda.errors()].concat() {
+            let mut line: Value = serde_json::from_str(&line).unwrap();
+            line["_aws"] = Value::Null; // its milliseconds are digits by chance
+            let line = line.to_string();
+            for marker in &*self.markers.lock().unwrap() {
+                assert!(!line.contains(marker.as_str()), "{marker} in {line}");
+            }
+        }
+    }
+}
+
+fn exchanges(server: &Server) -> Vec<String> {
+    server.exchanges().iter().map(|exchange| format!("{} {}", exchange.method, exchange.target)).collect()
+}
+
+/// A call that was connected: to this phone, showing this number.
+#[track_caller]
+pub(crate) fn connected(call: &Call, mobile: &str, caller_id: &str) {
+    let dialled: Vec<_> = call.dialled.iter().map(|dialled| (dialled.number.as_str(), dialled.caller_id.as_str())).collect();
+    assert_eq!((call.status, &dialled[..]), (200, &[(mobile, caller_id)][..]), "{call:#?}");
+}
+
+/// A call that ended with these words, nobody dialled.
+#[track_caller]
+pub(crate) fn refused(call: &Call, words: &str) {
+    assert_eq!((call.status, &call.heard[..], call.dialled.len()), (200, &[words.to_owned()][..], 0), "{call:#?}");
+}
+
+/// The parameters and these, which take the place of others of the same name.
+pub(crate) fn and(params: &Params, more: &[(&str, &str)]) -> Params {
+    let kept = params.iter().filter(|(name, _)| more.iter().all(|(other, _)| other != name)).cloned();
+    kept.chain(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))).collect()
+}
+
+/// A document that says this and hangs up.
+pub(crate) fn last_words(words: &str) -> String {
+    document(&format!("<Say>{words}</Say><Hangup/>"))
+}
+
+pub(crate) fn document(verbs: &str) -> String {
+    format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response>{verbs}</Response>")
+}
+
+pub(crate) fn status(status: u16) -> Fault {
+    says(status, "")
+}
+
+pub(crate) fn says(status: u16, body: &str) -> Fault {
+    Fault::Answer { status, headers: vec![], body: body.to_owned() }
+}

@@ -1,0 +1,219 @@
+//! What is remembered between runs, in the table:
+//!
+//! | `pk` / `sk` | what |
+//! | --- | --- |
+//! | `number#<okta id>` / `number` | how far a user's number is ([`Entry`]) |
+//! | `number#new` / `queue` | `u_<okta id>`: users to look at first, because the hook named them or their number is unfinished |
+//! | `number#run` / `lock`, `cursor` | who is at it; where the last run stopped among Okta's users |
+//! | `seen#okta#<event id>` / `event` | deliveries of the hook |
+
+use std::time::SystemTime;
+
+use shared::phone::E164;
+use shared::table::{Item, Key, Table, Unavailable, Update, Value, Write, epoch};
+
+use crate::decide::is_id;
+
+const DAY: u64 = 86_400;
+/// Longer than anybody's absence; what it says of numbers that are there is known at Twilio and Okta too.
+const KEPT: u64 = 5 * 365 * DAY;
+/// An item ends at 400 KB, an entry has 50 bytes; whoever finds no place is found among Okta's users.
+const QUEUE: usize = 1_000;
+
+/// How far a user's number is. What comes next is written before it is done, what came of it after.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// This number is about to be bought, and may have been.
+    Planned,
+    /// It is the account's, with the user's name.
+    Bought,
+    /// Calls and texts to it are forwarded.
+    Wired,
+    /// It is in the user's profile.
+    Recorded,
+    /// It is about to be given back, and may have been.
+    Releasing,
+    /// It was given back.
+    Released,
+}
+
+const STAGES: [(&str, Stage); 6] = [
+    ("planned", Stage::Planned),
+    ("bought", Stage::Bought),
+    ("wired", Stage::Wired),
+    ("recorded", Stage::Recorded),
+    ("releasing", Stage::Releasing),
+    ("released", Stage::Released),
+];
+
+/// A user's entry; all empty if there is none.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Entry {
+    pub(crate) stage: Option<Stage>,
+    pub(crate) number: Option<E164>,
+    pub(crate) sid: Option<String>,
+    /// Since when it is planned (epoch seconds).
+    pub(crate) planned_at: u64,
+    /// When the user was first seen gone (epoch seconds).
+    pub(crate) gone_since: Option<u64>,
+}
+
+impl Entry {
+    fn read(item: &Item) -> Self {
+        let word = item.text("stage");
+        Self {
+            stage: STAGES.iter().find(|(stage, _)| word == Some(stage)).map(|(_, stage)| *stage),
+            number: item.text("number").and_then(|number| number.parse().ok()),
+            sid: item.text("sid").map(str::to_owned),
+            planned_at: item.number("planned_at").unwrap_or_default(),
+            gone_since: item.number("gone_since"),
+        }
+    }
+
+    /// The number that was given back, or may have been.
+    pub(crate) fn released(&self) -> Option<&E164> {
+        self.number.as_ref().filter(|_| matches!(self.stage, Some(Stage::Releasing | Stage::Released)))
+    }
+}
+
+/// Where all this is.
+pub(crate) struct Ledger(pub(crate) Table);
+
+fn entry(id: &str, now: SystemTime) -> Update {
+    Update::new(Key::new(format!("number#{id}"), "number")).set("expires_at", epoch(now) + KEPT)
+}
+
+fn staged(id: &str, stage: Stage, now: SystemTime) -> Update {
+    let word = STAGES.iter().find(|(_, listed)| *listed == stage).map_or("", |(word, _)| word);
+    entry(id, now).set("stage", word).remove("gone_since")
+}
+
+fn queue() -> Key {
+    Key::new("number#new", "queue")
+}
+
+fn queued<'a>(ids: impl IntoIterator<Item = &'a str>, now: SystemTime) -> Update {
+    let update = Update::new(queue()).set("expires_at", epoch(now) + KEPT);
+    let at = || Value::M(vec![("queued_at", epoch(now).into())]);
+    ids.into_iter().fold(update, |update, id| update.set(format!("u_{id}"), at()))
+}
+
+fn lock() -> Key {
+    Key::new("number#run", "lock")
+}
+
+fn cursor() -> Key {
+    Key::new("number#run", "cursor")
+}
+
+impl Ledger {
+    /// Keeps other runs out until `lease_until` (epoch seconds); `false`: one is at it.
+    pub(crate) async fn lock(&self, owner: &str, lease_until: u64, now: SystemTime) -> Result<bool, Unavailable> {
+        let update = Update::new(lock())
+            .set("owner_id", owner)
+            .set("lease_until", lease_until)
+            .set("expires_at", lease_until + DAY)
+            .only_if("attribute_not_exists(lease_until) OR lease_until <= :now OR owner_id = :me")
+            .bind(":now", epoch(now))
+            .bind(":me", owner);
+        Ok(matches!(self.0.update(update).await?, Write::Done(_)))
+    }
+
+    /// Lets others in.
+    pub(crate) async fn unlock(&self, owner: &str) -> Result<(), Unavailable> {
+        let update = Update::new(lock()).remove("lease_until").only_if("owner_id = :me").bind(":me", owner);
+        self.0.update(update).await.map(drop)
+    }
+
+    /// Where the last run stopped.
+    pub(crate) async fn cursor(&self, now: SystemTime) -> Result<Option<String>, Unavailable> {
+        Ok(self.0.get(cursor(), now).await?.and_then(|item| item.text("next").map(str::to_owned)))
+    }
+
+    /// Remembers where this one stopped; `None`: it came to the end, or stopped on the first page.
+    pub(crate) async fn stop_at(&self, next: Option<&str>, now: SystemTime) -> Result<(), Unavailable> {
+        let update = Update::new(cursor()).set("expires_at", epoch(now) + DAY);
+        let update = match next {
+            Some(next) => update.set("next", next),
+            None => update.remove("next"),
+        };
+        self.0.update(update).await.map(drop)
+    }
+
+    /// Users to look at first, those who wait longest before others, each with when it was queued.
+    pub(crate) async fn queue(&self, now: SystemTime) -> Result<Vec<(String, u64)>, Unavailable> {
+        let Some(item) = self.0.get(queue(), now).await? else { return Ok(Vec::new()) };
+        let entries = item.maps("u_").filter(|(id, _)| is_id(id));
+        let mut entries: Vec<(String, u64)> =
+            entries.map(|(id, map)| (id.to_owned(), map.number("queued_at").unwrap_or_default())).collect();
+        entries.sort_by(|a, b| (a.1, &a.0).cmp(&(b.1, &b.0)));
+        Ok(entries)
+    }
+
+    /// Takes a user off the queue, unless it was queued anew since `at`.
+    pub(crate) async fn dequeue(&self, id: &str, at: u64) -> Result<(), Unavailable> {
+        let update = Update::new(queue()).remove(format!("u_{id}")).only_if(format!("u_{id}.queued_at = :at")).bind(":at", at);
+        self.0.update(update).await.map(drop)
+    }
+
+    /// Queues the users whom a delivery of the hook names; `false`: it was here before.
+    pub(crate) async fn announce(&self, event: &str, ids: &[&str], now: SystemTime) -> Result<bool, Unavailable> {
+        let waiting = self.queue(now).await?;
+        let room = QUEUE.saturating_sub(waiting.len());
+        let is_waiting = |id: &&str| waiting.iter().any(|(waiting, _)| waiting == id);
+        let (again, new): (Vec<&str>, Vec<&str>) = ids.iter().partition(|id| is_waiting(id));
+        let seen = Update::new(Key::new(format!("seen#okta#{event}"), "event"))
+            .set("expires_at", epoch(now) + 7 * DAY)
+            .only_if("attribute_not_exists(pk) OR expires_at <= :now")
+            .bind(":now", epoch(now));
+        let update = queued(again.into_iter().chain(new.into_iter().take(room)), now);
+        Ok(self.0.update_all(vec![seen, update]).await?.is_none())
+    }
+
+    /// How far a user's number is.
+    pub(crate) async fn entry(&self, id: &str, now: SystemTime) -> Result<Entry, Unavailable> {
+        let item = self.0.get(Key::new(format!("number#{id}"), "number"), now).await?;
+        Ok(item.as_ref().map(Entry::read).unwrap_or_default())
+    }
+
+    /// This number is about to be bought; queues the user, so that the next run begins with it.
+    pub(crate) async fn plan(&self, id: &str, number: &E164, now: SystemTime) -> Result<(), Unavailable> {
+        let update = staged(id, Stage::Planned, now).set("number", number.reveal()).set("planned_at", epoch(now)).remove("sid");
+        self.0.update_all(vec![update, queued([id], now)]).await.map(drop)
+    }
+
+    /// It was certainly not bought.
+    pub(crate) async fn forget(&self, id: &str, now: SystemTime) -> Result<(), Unavailable> {
+        let update = entry(id, now).remove("stage").remove("number").remove("planned_at");
+        self.0.update(update).await.map(drop)
+    }
+
+    /// A number of the account's is the user's.
+    pub(crate) async fn hold(
+        &self,
+        id: &str,
+        sid: &str,
+        number: &E164,
+        stage: Stage,
+        now: SystemTime,
+    ) -> Result<(), Unavailable> {
+        let update = staged(id, stage, now).set("number", number.reveal()).set("sid", sid).remove("planned_at");
+        self.0.update(update).await.map(drop)
+    }
+
+    /// It is about to be given back; queues the user, as only the entry knows of it afterwards.
+    pub(crate) async fn release(&self, id: &str, sid: &str, number: &E164, now: SystemTime) -> Result<(), Unavailable> {
+        let update = staged(id, Stage::Releasing, now).set("number", number.reveal()).set("sid", sid);
+        self.0.update_all(vec![update, queued([id], now)]).await.map(drop)
+    }
+
+    /// The next stage of the number that the entry has.
+    pub(crate) async fn advance(&self, id: &str, stage: Stage, now: SystemTime) -> Result<(), Unavailable> {
+        self.0.update(staged(id, stage, now)).await.map(drop)
+    }
+
+    /// The user is gone since then; queued, so that a return is noticed.
+    pub(crate) async fn note_absence(&self, id: &str, since: u64, now: SystemTime) -> Result<(), Unavailable> {
+        self.0.update_all(vec![entry(id, now).set("gone_since", since), queued([id], now)]).await.map(drop)
+    }
+}

@@ -1,0 +1,406 @@
+//! A number's way to a user: planned, bought, wired, recorded; and back: releasing, released.
+//!
+//! Each step is written to the ledger before or after it, and may end here:
+//!
+//! | ended after … | the next run finds | and |
+//! | --- | --- | --- |
+//! | planned | nothing at Twilio by the user's name | buys the planned number, which nobody can buy twice |
+//! | the purchase, answered or not | the number by the user's name, or by its SID in the ledger | goes on with it |
+//! | the purchase, unanswered, and no list shows it yet | that the planned number cannot be bought | waits ten minutes before it plans another |
+//! | bought, wired | the same | makes sure of the webhooks and records it; both may be done twice |
+//! | the change of the profile, answered or not | the number in the profile | has nothing to do |
+//! | releasing, or its `DELETE` | the number there, or not | decides anew, or writes that it is gone |
+
+use std::collections::VecDeque;
+
+use shared::okta::CallError as Okta;
+use shared::okta::users::{Attribute, User};
+use shared::phone::E164;
+use shared::table::epoch;
+use shared::twilio::numbers::{CallError, Numbers, Owned};
+
+use crate::Rules;
+use crate::decide::{self, Assigned, Farewell, Number, Person};
+use crate::ledger::{Entry, Stage};
+use crate::run::{Run, Stop};
+
+/// Numbers asked for that others were quicker to buy, before a user has to wait for the next run.
+const CANDIDATES: usize = 5;
+/// Seconds until Twilio's lists certainly show what was bought.
+const LAG: u64 = 600;
+/// Not to be had: no such number, no longer available, none in the area.
+const GONE: [u32; 3] = [21421, 21422, 21452];
+/// An address, a bundle of documents, or both are demanded.
+const PAPERS: [u32; 4] = [21615, 21631, 21649, 21651];
+
+/// Numbers to buy, searched for when needed, area after area.
+pub(crate) struct Stock {
+    areas: VecDeque<String>,
+    found: VecDeque<E164>,
+    /// Numbers were passed over because they need papers.
+    needs_address: bool,
+    /// Nothing more is bought in this run: it would fail alike for the next user.
+    closed: bool,
+}
+
+impl Stock {
+    pub(crate) fn new(rules: &Rules) -> Self {
+        Self { areas: rules.prefixes.iter().cloned().collect(), found: VecDeque::new(), needs_address: false, closed: false }
+    }
+
+    /// The next number that can be bought without papers; `None`: there is none in any area.
+    async fn next(&mut self, numbers: &Numbers, country: &str, now: std::time::SystemTime) -> Result<Option<E164>, CallError> {
+        loop {
+            if let Some(number) = self.found.pop_front() {
+                return Ok(Some(number));
+            }
+            let Some(area) = self.areas.front() else { return Ok(None) };
+            let found = numbers.search(country, area, now).await?;
+            self.needs_address |= found.iter().any(|available| available.needs_address);
+            self.found =
+                found.into_iter().filter(|available| !available.needs_address).map(|available| available.number).collect();
+            self.areas.pop_front();
+        }
+    }
+}
+
+impl Run<'_> {
+    /// Whether the limits allow a purchase, whatever became of those that had no answer.
+    pub(crate) fn may_buy(&self) -> bool {
+        let rules = self.rules();
+        !self.stock.closed && self.purchases < rules.max_purchases && self.held + self.purchases < rules.max_numbers
+    }
+
+    /// Points those of our numbers elsewhere that do not lead to the other functions (any more).
+    pub(crate) async fn mend_wiring(&mut self) -> Result<(), Stop> {
+        let (app, rules) = (self.app, self.rules());
+        let mut ids: Vec<String> =
+            self.ours.iter().filter(|(_, owned)| !owned.is_wired(&rules.wiring)).map(|(id, _)| id.clone()).collect();
+        ids.sort();
+        for id in ids {
+            self.check_time()?;
+            let Some(owned) = self.ours.get(&id).cloned() else { continue };
+            if !rules.dry_run {
+                match app.numbers.wire(&owned, &rules.wiring, self.now()).await {
+                    Ok(wired) => drop(self.ours.insert(id.clone(), wired)),
+                    Err(error) => {
+                        self.failed(&id, "rewire", error.to_string());
+                        // It would be for the others too.
+                        if matches!(error, CallError::Unauthorized | CallError::RateLimited) {
+                            break;
+                        }
+                        continue;
+                    }
+                }
+                tracing::info!("Pointed the company number ({}) of {id} to its webhooks.", owned.number);
+            }
+            self.report.rewired.push(assigned(&id, &owned.number));
+        }
+        Ok(())
+    }
+
+    /// Brings a user to a number, from wherever that stands; whether nothing is left to be done.
+    pub(crate) async fn provide(&mut self, user: &User, clean: Option<&E164>, entry: &Entry) -> Result<bool, Stop> {
+        let (app, rules, id) = (self.app, self.rules(), user.id.as_str());
+        let Some((owned, new)) = self.acquire(user, entry).await? else {
+            // A dry run buys nothing; otherwise the mobile does not wait for the number.
+            if let Some(mobile) = clean {
+                self.clean(id, mobile).await?;
+            }
+            return Ok(false);
+        };
+        if rules.dry_run {
+            self.report.cleaned.extend(clean.map(|_| person(id)));
+            return Ok(true);
+        }
+        if !owned.is_wired(&rules.wiring) {
+            match app.numbers.wire(&owned, &rules.wiring, self.now()).await {
+                Ok(wired) if wired.is_wired(&rules.wiring) => {}
+                Ok(_) => return Ok(self.unfinished(id, "wire", "Twilio keeps other webhooks")),
+                Err(error) => return Ok(self.unfinished(id, "wire", error.to_string())),
+            }
+        }
+        app.ledger.advance(id, Stage::Wired, self.now()).await?;
+        if new {
+            // While it was bought, somebody may have given the user a number by hand.
+            let user = match app.users.get(id, self.now()).await {
+                Ok(user) => user,
+                Err(error) => return self.okta_failed(id, "record", error).map(|()| false),
+            };
+            if self.plan(&user, entry).number != Number::Needed {
+                return Ok(self.unfinished(id, "record", "the user no longer needs the number just bought"));
+            }
+        }
+        self.record(id, &owned, clean).await
+    }
+
+    /// The user's number and whether it is new, or nothing if none was to be had.
+    async fn acquire(&mut self, user: &User, entry: &Entry) -> Result<Option<(Owned, bool)>, Stop> {
+        let (app, id) = (self.app, user.id.as_str());
+        let known = match (self.ours.get(id), &entry.sid) {
+            (Some(owned), _) => Some(owned.clone()),
+            // Lists may lag behind.
+            (None, Some(sid)) => match app.numbers.get(sid, self.now()).await {
+                Ok(owned) => Some(owned).filter(|owned| decide::owner(&owned.name) == Some(id)),
+                Err(CallError::NotFound) => None,
+                Err(error) => {
+                    self.failed(id, "buy", error.to_string());
+                    return Ok(None);
+                }
+            },
+            (None, None) => None,
+        };
+        match known {
+            Some(owned) => self.adopt(id, owned, entry).await.map(|owned| Some((owned, false))),
+            None => self.buy(id, entry).await,
+        }
+    }
+
+    /// Goes on with a number that is there; if its purchase had no answer, it is reported now.
+    async fn adopt(&mut self, id: &str, owned: Owned, entry: &Entry) -> Result<Owned, Stop> {
+        if entry.stage == Some(Stage::Planned) {
+            self.bought(id, &owned).await?;
+        } else if !self.rules().dry_run {
+            self.app.ledger.hold(id, &owned.sid, &owned.number, Stage::Bought, self.now()).await?;
+        }
+        Ok(owned)
+    }
+
+    async fn bought(&mut self, id: &str, owned: &Owned) -> Result<(), Stop> {
+        self.report.purchased.push(assigned(id, &owned.number));
+        self.company.insert(owned.number.clone());
+        self.ours.insert(id.to_owned(), owned.clone());
+        if self.rules().dry_run {
+            return Ok(());
+        }
+        tracing::info!("Purchased a new company number ({}) for {id}.", owned.number);
+        Ok(self.app.ledger.hold(id, &owned.sid, &owned.number, Stage::Bought, self.now()).await?)
+    }
+
+    async fn buy(&mut self, id: &str, entry: &Entry) -> Result<Option<(Owned, bool)>, Stop> {
+        let (app, rules, name) = (self.app, self.rules(), decide::name_of(id));
+        if !self.may_buy() {
+            self.report.remaining += 1;
+            return Ok(None);
+        }
+        // Its purchase may have happened unanswered: then nobody can buy it again, we included.
+        let mut planned = entry.number.clone().filter(|_| entry.stage == Some(Stage::Planned));
+        for _ in 0..CANDIDATES {
+            let again = planned.is_some();
+            let number = match planned.take() {
+                Some(number) => number,
+                None => match self.search(id).await {
+                    Some(number) => number,
+                    None => return Ok(None),
+                },
+            };
+            if rules.dry_run {
+                self.purchases += 1;
+                self.company.insert(number.clone());
+                self.report.purchased.push(assigned(id, &number));
+                return Ok(None);
+            }
+            if !again {
+                let now = self.now();
+                app.ledger.plan(id, &number, now).await?;
+                self.queued.insert(id.to_owned(), epoch(now));
+            }
+            match app.numbers.list(Some(&name), self.now()).await {
+                Ok(found) => {
+                    if let Some(owned) = found.into_iter().next() {
+                        self.bought(id, &owned).await?;
+                        return Ok(Some((owned, true)));
+                    }
+                }
+                Err(error) => {
+                    self.stock.closed = true;
+                    self.failed(id, "buy", error.to_string());
+                    return Ok(None);
+                }
+            }
+            self.purchases += 1;
+            let error = match app.numbers.buy(&number, &name, &rules.wiring, self.now()).await {
+                Ok(owned) => {
+                    // Counted among ours from now on.
+                    self.bought(id, &owned).await?;
+                    return Ok(Some((owned, true)));
+                }
+                Err(error) => error,
+            };
+            if let CallError::Unknown(_) = error {
+                self.failed(id, "buy", error.to_string());
+                return Ok(None);
+            }
+            self.purchases -= 1;
+            match error {
+                CallError::Refused(code) if GONE.contains(&code) => {
+                    if again && epoch(self.now()) < entry.planned_at + LAG {
+                        self.failed(id, "buy", "it is not known yet whether the last purchase was made");
+                        return Ok(None);
+                    }
+                    app.ledger.forget(id, self.now()).await?;
+                }
+                error => {
+                    // Certainly nothing of this is ours; the same would be said to the next user.
+                    self.stock.closed = true;
+                    let papers = matches!(error, CallError::Refused(code) if PAPERS.contains(&code));
+                    let demand = if papers { " (an address or a bundle of documents is required)" } else { "" };
+                    self.failed(id, "buy", format!("{error}{demand}"));
+                    if !again {
+                        app.ledger.forget(id, self.now()).await?;
+                    }
+                    return Ok(None);
+                }
+            }
+        }
+        self.failed(id, "buy", "others were quicker to buy the numbers found");
+        Ok(None)
+    }
+
+    async fn search(&mut self, id: &str) -> Option<E164> {
+        let now = self.now();
+        let app = self.app;
+        let reason = match self.stock.next(&app.numbers, &app.rules.country, now).await {
+            Ok(Some(number)) => return Some(number),
+            Ok(None) if self.stock.needs_address => "all numbers found require an address".to_owned(),
+            Ok(None) => "no number is available in AREA_PREFIXES".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        self.stock.closed = true;
+        self.failed(id, "search", reason);
+        None
+    }
+
+    /// Writes the number, and the mobile, into the profile.
+    async fn record(&mut self, id: &str, owned: &Owned, clean: Option<&E164>) -> Result<bool, Stop> {
+        let app = self.app;
+        let number = (Attribute::PrimaryPhone, Some(&owned.number));
+        let changes: Vec<_> = [number].into_iter().chain(clean.map(|mobile| (Attribute::MobilePhone, Some(mobile)))).collect();
+        let user = match self.change(id, &changes).await {
+            Ok(user) => user,
+            Err(error) => return self.okta_failed(id, "record", error).map(|()| false),
+        };
+        if user.primary_phone.as_deref() != Some(owned.number.reveal()) {
+            return Ok(self.unfinished(id, "record", "Okta keeps another number"));
+        }
+        app.ledger.advance(id, Stage::Recorded, self.now()).await?;
+        if let Some(mobile) = clean {
+            self.cleaned(id, mobile);
+        }
+        Ok(true)
+    }
+
+    /// Rewrites a mobile in E.164; whether that was done.
+    pub(crate) async fn clean(&mut self, id: &str, mobile: &E164) -> Result<bool, Stop> {
+        if self.rules().dry_run {
+            self.report.cleaned.push(person(id));
+            return Ok(true);
+        }
+        match self.change(id, &[(Attribute::MobilePhone, Some(mobile))]).await {
+            Ok(user) if user.mobile_phone.as_deref() == Some(mobile.reveal()) => {
+                self.cleaned(id, mobile);
+                Ok(true)
+            }
+            Ok(_) => Ok(self.unfinished(id, "clean", "Okta keeps another number")),
+            Err(error) => self.okta_failed(id, "clean", error).map(|()| false),
+        }
+    }
+
+    fn cleaned(&mut self, id: &str, mobile: &E164) {
+        tracing::info!("Cleaned up the formatting of a phone number ({mobile}) for {id}.");
+        self.report.cleaned.push(person(id));
+    }
+
+    /// Changes a profile; without an answer, what it is now tells.
+    async fn change(&self, id: &str, changes: &[(Attribute, Option<&E164>)]) -> Result<User, Okta> {
+        match self.app.users.update(id, changes, self.now()).await {
+            Err(error @ Okta::Unavailable(_)) => {
+                let user = self.app.users.get(id, self.now()).await.map_err(|_| error.clone())?;
+                let made = changes.iter().all(|(attribute, number)| {
+                    let now = match attribute {
+                        Attribute::PrimaryPhone => &user.primary_phone,
+                        Attribute::MobilePhone => &user.mobile_phone,
+                    };
+                    now.as_deref() == number.map(E164::reveal)
+                });
+                if made { Ok(user) } else { Err(error) }
+            }
+            result => result,
+        }
+    }
+
+    /// Puts the entry right of a user who needs nothing: an earlier run ended before it could, or the user came back in time.
+    pub(crate) async fn settle(&mut self, user: &User, entry: &Entry) -> Result<(), Stop> {
+        let Some(owned) = self.ours.get(&user.id).filter(|_| !self.rules().dry_run) else { return Ok(()) };
+        let recorded = user.primary_phone.as_deref() == Some(owned.number.reveal());
+        let stage = if recorded { Stage::Recorded } else { Stage::Wired };
+        let open = entry.stage.is_some_and(|known| known != stage) || entry.gone_since.is_some();
+        if open {
+            self.app.ledger.hold(&user.id, &owned.sid, &owned.number, stage, self.now()).await?;
+        }
+        Ok(())
+    }
+
+    /// A user who is gone (`None`: Okta has nobody with this id); whether nothing is left to be done.
+    pub(crate) async fn farewell(&mut self, id: &str, user: Option<&User>, entry: &Entry) -> Result<bool, Stop> {
+        let (app, rules) = (self.app, self.rules());
+        let Some(days) = rules.release_after_days else { return Ok(true) };
+        let sid = match (self.ours.get(id), &entry.sid, entry.stage) {
+            (Some(owned), ..) => owned.sid.clone(),
+            (None, Some(sid), Some(Stage::Releasing)) => sid.clone(),
+            _ => return Ok(true),
+        };
+        match decide::farewell(user, entry.gone_since, days, self.now()) {
+            Farewell::Keep => return Ok(true),
+            Farewell::Wait(since) => {
+                let told = user.is_some_and(|user| user.status_changed.is_some());
+                if !told && entry.gone_since.is_none() && !rules.dry_run {
+                    let now = self.now();
+                    app.ledger.note_absence(id, since, now).await?;
+                    self.queued.insert(id.to_owned(), epoch(now));
+                }
+                return Ok(told);
+            }
+            Farewell::Release => {}
+        }
+        // There is no undoing it: the number is looked at again.
+        let owned = match app.numbers.get(&sid, self.now()).await {
+            Ok(owned) if decide::owner(&owned.name) == Some(id) => Some(owned),
+            Ok(_) => return Ok(true),
+            Err(CallError::NotFound) => None,
+            Err(error) => return Ok(self.unfinished(id, "release", error.to_string())),
+        };
+        let Some(number) = owned.as_ref().map(|owned| owned.number.clone()).or_else(|| entry.number.clone()) else {
+            return Ok(true);
+        };
+        if !rules.dry_run {
+            if owned.is_some() {
+                let now = self.now();
+                app.ledger.release(id, &sid, &number, now).await?;
+                self.queued.insert(id.to_owned(), epoch(now));
+                match app.numbers.release(&sid, self.now()).await {
+                    Ok(()) | Err(CallError::NotFound) => {}
+                    Err(error) => return Ok(self.unfinished(id, "release", error.to_string())),
+                }
+            }
+            app.ledger.advance(id, Stage::Released, self.now()).await?;
+            tracing::info!("Released the company number ({number}) of {id}.");
+        }
+        self.ours.remove(id);
+        self.report.released.push(assigned(id, &number));
+        Ok(true)
+    }
+
+    fn unfinished(&mut self, id: &str, step: &'static str, reason: impl Into<String>) -> bool {
+        self.failed(id, step, reason);
+        false
+    }
+}
+
+fn assigned(id: &str, number: &E164) -> Assigned {
+    Assigned { user: id.to_owned(), number: number.reveal().to_owned() }
+}
+
+fn person(id: &str) -> Person {
+    Person { user: id.to_owned() }
+}

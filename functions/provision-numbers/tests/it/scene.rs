@@ -1,0 +1,135 @@
+//! A sandbox with the function running in it, and the questions every test asks.
+
+use std::path::Path;
+use std::time::Duration;
+
+use sandbox::lambda::{InvokeError, Lambda};
+use sandbox::okta;
+use sandbox::twilio::Owned;
+use sandbox::{HOOK_TOKEN, Sandbox, twilio};
+use serde_json::{Value, json};
+
+pub(crate) const FUNCTION: &str = "provision-numbers";
+pub(crate) const MOBILE: &str = "(302) 482-9229";
+pub(crate) const CLEAN_MOBILE: &str = "+13024829229";
+
+/// These are never written.
+const SECRETS: [&str; 4] = [HOOK_TOKEN, twilio::AUTH_TOKEN, twilio::ACCOUNT_SID, okta::API_TOKEN];
+
+/// When it ends, no mobile of the test may be in the log, nor a secret.
+pub(crate) struct Scene {
+    pub(crate) lambda: Lambda,
+    pub(crate) sandbox: Sandbox,
+}
+
+impl Scene {
+    pub(crate) async fn new() -> Self {
+        Self::with(&[]).await
+    }
+
+    pub(crate) async fn with(overrides: &[(&str, Option<&str>)]) -> Self {
+        Self::on(Sandbox::start().await, 1, overrides).await
+    }
+
+    /// With a function that Lambda ends after `timeout`: leases end sooner.
+    pub(crate) async fn hurried(timeout: Duration) -> Self {
+        let mut sandbox = Sandbox::start().await;
+        sandbox.set_timeout(timeout);
+        Self::on(sandbox, 1, &[]).await
+    }
+
+    /// In several processes.
+    pub(crate) async fn instances(n: usize) -> Self {
+        Self::on(Sandbox::start().await, n, &[]).await
+    }
+
+    async fn on(sandbox: Sandbox, instances: usize, overrides: &[(&str, Option<&str>)]) -> Self {
+        let binary = Path::new(env!("CARGO_BIN_EXE_provision-numbers"));
+        let usual = [("LOG_LEVEL", Some("trace"))];
+        let lambda = sandbox.run_with(FUNCTION, binary, instances, &[&usual, overrides].concat()).await;
+        lambda.wait_ready().await.unwrap();
+        Self { lambda, sandbox }
+    }
+
+    /// A run's report.
+    pub(crate) async fn run(&self) -> Value {
+        self.try_run().await.unwrap()
+    }
+
+    pub(crate) async fn try_run(&self) -> Result<Value, InvokeError> {
+        self.lambda.invoke(json!({ "source": "aws.scheduler" })).await
+    }
+
+    /// Runs until one does nothing; a lock left behind by a killed one is taken away instead of waited for.
+    pub(crate) async fn run_until_quiet(&self) {
+        for _ in 0..20 {
+            let report = self.run().await;
+            if report["locked"] == true {
+                self.sandbox.aws.put(json!({ "pk": { "S": "number#run" }, "sk": { "S": "lock" } })).await;
+            } else if did(&report) == 0 && report["remaining"] == 0 && report["complete"] == true {
+                return;
+            }
+        }
+        panic!("runs do not come to rest");
+    }
+
+    /// The numbers bought for this user.
+    pub(crate) fn numbers_of(&self, id: &str) -> Vec<Owned> {
+        let name = format!("switchboard:{id}");
+        self.sandbox.twilio.owned().into_iter().filter(|owned| owned.field("FriendlyName") == name).collect()
+    }
+
+    /// An attribute of a user's profile.
+    pub(crate) fn profile(&self, id: &str, attribute: &str) -> String {
+        self.sandbox.okta.user(id).unwrap().text(attribute).to_owned()
+    }
+
+    pub(crate) async fn items(&self, pk: &str) -> Vec<Value> {
+        self.sandbox.aws.items().await.into_iter().filter(|item| item["pk"]["S"] == pk).collect()
+    }
+
+    /// What the journal says of a user.
+    pub(crate) async fn stage(&self, id: &str) -> Option<String> {
+        let items = self.items(&format!("number#{id}")).await;
+        items.first().and_then(|item| item["stage"]["S"].as_str()).map(str::to_owned)
+    }
+
+    /// Who is looked at first.
+    pub(crate) async fn queue(&self) -> Vec<String> {
+        let items = self.items("number#new").await;
+        let attributes = items.first().and_then(Value::as_object).cloned().unwrap_or_default();
+        attributes.keys().filter_map(|name| name.strip_prefix("u_")).map(str::to_owned).collect()
+    }
+
+    pub(crate) async fn kill(&self) {
+        let exits = self.lambda.exits().len();
+        self.lambda.kill(self.lambda.pids()[0]).await;
+        self.lambda.wait_exits(exits + 1).await;
+    }
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        for line in [self.lambda.log(), self.lambda.errors()].concat() {
+            for secret in SECRETS.iter().chain(&[MOBILE, CLEAN_MOBILE]) {
+                assert!(!line.contains(secret), "{secret} in {line}");
+            }
+        }
+    }
+}
+
+/// How many entries a report has.
+pub(crate) fn did(report: &Value) -> usize {
+    ["purchased", "cleaned", "skipped", "failed", "released", "rewired"]
+        .iter()
+        .map(|list| report[list].as_array().unwrap().len())
+        .sum()
+}
+
+/// That many days before now, since the epoch.
+pub(crate) fn days_ago(days: u64) -> Duration {
+    sandbox::now().saturating_sub(Duration::from_hours(24 * days))
+}

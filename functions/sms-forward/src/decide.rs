@@ -1,0 +1,249 @@
+//! Where a text goes, and in which words.
+
+use shared::directory::Listing;
+use shared::phone::{Countries, E164};
+use shared::twilio::twiml::MESSAGE_LIMIT;
+use shared::twilio::webhook::InboundSms;
+
+/// What an employee is told whose text has no address.
+pub(crate) const NOTICE: &str =
+    "Not sent, because it is not clear to whom. Begin your text with a number, like this: +4512345678: Hello";
+
+/// More than a written number has.
+const NUMBER_LIMIT: usize = 40;
+/// The longest sender that is no E.164 number: 11 characters of a name, or a short code.
+const SENDER_LIMIT: usize = 16;
+
+/// Where a text goes.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Way<'a> {
+    /// To the employee.
+    Forward,
+    /// From the employee to whoever wrote last.
+    Back(&'a str),
+    /// From the employee to this number.
+    To(E164, &'a str),
+    /// From the employee, to nobody knows whom.
+    Unclear,
+}
+
+/// Whether the sender is a number, a short code or a name: other channels are addressed as `whatsapp:+4512345678`, and a text
+/// cannot be passed on to them.
+pub(crate) fn is_served(sender: &str) -> bool {
+    let plain = |byte: u8| byte == b' ' || byte.is_ascii_graphic() && byte != b':';
+    (1..=SENDER_LIMIT).contains(&sender.len()) && sender.bytes().all(plain)
+}
+
+/// Whether `number` may be texted: never a costly range, and only `allowed` countries if there is a list.
+pub(crate) fn is_reachable(number: &E164, allowed: Option<&Countries>) -> bool {
+    allowed.map_or(!number.is_costly(), |allowed| number.is_allowed(allowed))
+}
+
+/// The way of a text to `company`, with the employee's phone; or the outcome word of the reason why it is not passed on.
+pub(crate) fn way<'a, 'b>(
+    sms: &'a InboundSms,
+    company: &E164,
+    listing: &'b Listing,
+    allowed: Option<&Countries>,
+) -> Result<(Way<'a>, &'b E164), &'static str> {
+    let employee = match listing {
+        Listing::Employee(employee) => employee,
+        Listing::Nobody(why) => return Err(why),
+    };
+    let mobile = employee.mobile.as_ref().ok_or("no_mobile")?;
+    if mobile == company || employee.mobile_is_ours {
+        return Err("company_number");
+    }
+    if !is_reachable(mobile, allowed) {
+        return Err("country_not_allowed");
+    }
+    if sms.from.as_ref() != Some(mobile) {
+        return Ok((Way::Forward, mobile));
+    }
+    let is_empty = |text: &str| is_blank(text) && sms.media.is_empty();
+    let way = match address(&sms.body) {
+        Address::Number(number, text) if !is_empty(text) => {
+            destination(&number, company, mobile, allowed)?;
+            Way::To(number, text)
+        }
+        Address::Number(..) | Address::Unreadable => Way::Unclear,
+        Address::None if is_empty(&sms.body) => return Err("empty"),
+        Address::None => Way::Back(&sms.body),
+    };
+    Ok((way, mobile))
+}
+
+/// Whether an employee's text may go to `number`.
+///
+/// # Errors
+/// The outcome word of the reason why not.
+pub(crate) fn destination(number: &E164, company: &E164, mobile: &E164, allowed: Option<&Countries>) -> Result<(), &'static str> {
+    match number {
+        number if number == company || number == mobile => Err("reply_to_self"),
+        number if is_reachable(number, allowed) => Ok(()),
+        _ => Err("country_not_allowed"),
+    }
+}
+
+enum Address<'a> {
+    None,
+    Number(E164, &'a str),
+    /// Meant as a number, but which one? It must not be taken as a text to somebody else.
+    Unreadable,
+}
+
+/// Reads `+4512345678: text`.
+fn address(body: &str) -> Address<'_> {
+    let Some((head, text)) = body.split_once(':').filter(|(head, _)| head.len() <= NUMBER_LIMIT) else { return Address::None };
+    // Phones put marks of the writing direction around a copied number.
+    let head: String = head
+        .chars()
+        .filter(|c| !matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'))
+        .collect();
+    let written = |c: char| c.is_ascii_digit() || matches!(c, ' ' | '\u{a0}' | '-' | '.' | '/' | '(' | ')');
+    if !head.trim().strip_prefix('+').is_some_and(|digits| digits.chars().all(written)) {
+        return Address::None;
+    }
+    let text = ["\r\n", "\n", " "].into_iter().find_map(|gap| text.strip_prefix(gap)).unwrap_or(text);
+    E164::from_written(&head).map_or(Address::Unreadable, |number| Address::Number(number, text))
+}
+
+/// Nothing in it would be seen; Twilio refuses to send such a text.
+fn is_blank(text: &str) -> bool {
+    text.chars().all(|c| c.is_whitespace() || c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}'))
+}
+
+/// A text in at most two messages: Twilio delivers up to [`MESSAGE_LIMIT`] characters, to which a forwarded one adds its sender.
+pub(crate) fn messages(text: &str) -> Vec<&str> {
+    let (first, rest) = split(text);
+    let (second, _) = split(rest);
+    [first].into_iter().chain(Some(second).filter(|second| !is_blank(second))).collect()
+}
+
+fn split(text: &str) -> (&str, &str) {
+    text.split_at(text.char_indices().nth(MESSAGE_LIMIT).map_or(text.len(), |(end, _)| end))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shared::directory::Employee;
+
+    const COMPANY: &str = "+15005550010";
+    const MOBILE: &str = "+4520304050";
+    const STRANGER: &str = "+4512345678";
+
+    fn number(text: &str) -> E164 {
+        text.parse().unwrap()
+    }
+
+    fn sms(from: &str, body: &str) -> InboundSms {
+        InboundSms {
+            sid: format!("SM{}", "0".repeat(32)),
+            from: from.parse().ok(),
+            sender: from.to_owned(),
+            to: Some(number(COMPANY)),
+            body: body.to_owned(),
+            media: vec![],
+            opt_out_type: None,
+        }
+    }
+
+    fn ann(mobile: Option<&str>) -> Employee {
+        Employee { id: "00u1".to_owned(), first_name: None, mobile: mobile.map(number), mobile_is_ours: false }
+    }
+
+    fn decided<'a>(sms: &'a InboundSms, employee: Employee, allowed: Option<&str>) -> Result<Way<'a>, &'static str> {
+        let allowed = allowed.map(|list| list.parse().unwrap());
+        way(sms, &number(COMPANY), &Listing::Employee(employee), allowed.as_ref()).map(|(way, _)| way)
+    }
+
+    #[test]
+    fn texts_from_others_go_to_the_employee() {
+        for from in [STRANGER, "+15005550099", "12345", "ACME", "+900123"] {
+            for body in ["Hello", "", "+4511111111: Hello"] {
+                assert_eq!(decided(&sms(from, body), ann(Some(MOBILE)), None), Ok(Way::Forward), "{from} {body}");
+            }
+        }
+    }
+
+    #[test]
+    fn whose_texts_are_not_passed_on() {
+        let text = sms(STRANGER, "Hello");
+        let ours = Employee { mobile_is_ours: true, ..ann(Some(MOBILE)) };
+        for (employee, allowed, outcome) in [
+            (ann(None), None, "no_mobile"),
+            (ann(Some(COMPANY)), None, "company_number"),
+            (ours, None, "company_number"),
+            (ann(Some("+4590123456")), None, "country_not_allowed"),
+            (ann(Some("+4590123456")), Some("DK"), "country_not_allowed"),
+            (ann(Some(MOBILE)), Some("US,CO"), "country_not_allowed"),
+        ] {
+            assert_eq!(decided(&text, employee.clone(), allowed), Err(outcome), "{employee:?}");
+        }
+        for word in ["unknown_number", "user_not_active", "ambiguous_number"] {
+            assert_eq!(way(&text, &number(COMPANY), &Listing::Nobody(word), None), Err(word));
+        }
+        assert_eq!(decided(&text, ann(Some(MOBILE)), Some("DK")), Ok(Way::Forward));
+    }
+
+    #[test]
+    fn replies_and_their_addresses() {
+        let to = |text| Ok(Way::To(number(STRANGER), text));
+        for (body, expected) in [
+            ("Hello", Ok(Way::Back("Hello"))),
+            ("At 10:30: yes", Ok(Way::Back("At 10:30: yes"))),
+            ("4512345678: x", Ok(Way::Back("4512345678: x"))),
+            ("Call +4512345678: he waits", Ok(Way::Back("Call +4512345678: he waits"))),
+            ("+4512345678", Ok(Way::Back("+4512345678"))),
+            ("+4512345678 is his number: x", Ok(Way::Back("+4512345678 is his number: x"))),
+            ("+4512345678: Hello", to("Hello")),
+            ("+4512345678:Hello", to("Hello")),
+            ("+4512345678:\nHello\n", to("Hello\n")),
+            ("+4512345678:\r\nHello", to("Hello")),
+            ("+4512345678:  two", to(" two")),
+            (" +45 12 34-56.78 : a: b", to("a: b")),
+            ("\u{202a}+45 (12) 34\u{a0}56 78\u{202c}: Hello", to("Hello")),
+            ("+4512345678: <b>&", to("<b>&")),
+            ("+4512345678:", Ok(Way::Unclear)),
+            ("+4512345678: \n\u{7}", Ok(Way::Unclear)),
+            ("+44 (0)20 7946 0958: Hello", Ok(Way::Unclear)),
+            ("+45: Hello", Ok(Way::Unclear)),
+            ("+0123456789: Hello", Ok(Way::Unclear)),
+            ("+: Hello", Ok(Way::Unclear)),
+            ("+1234567890123456: Hello", Ok(Way::Unclear)),
+            ("+15005550010: Hello", Err("reply_to_self")),
+            ("+4520304050: Hello", Err("reply_to_self")),
+            ("+4590123456: Hello", Err("country_not_allowed")),
+            ("", Err("empty")),
+            (" \n\u{0}\u{ffff}", Err("empty")),
+        ] {
+            assert_eq!(decided(&sms(MOBILE, body), ann(Some(MOBILE)), None), expected, "{body:?}");
+        }
+        assert_eq!(decided(&sms(MOBILE, "+15005550001: x"), ann(Some(MOBILE)), Some("DK")), Err("country_not_allowed"));
+        assert_eq!(decided(&sms(MOBILE, &"+1 ".repeat(1_000)), ann(Some(MOBILE)), None), Ok(Way::Back(&"+1 ".repeat(1_000))));
+        let picture = |body| InboundSms { media: vec!["https://api.twilio.com/x".to_owned()], ..sms(MOBILE, body) };
+        assert_eq!(decided(&picture(""), ann(Some(MOBILE)), None), Ok(Way::Back("")));
+        assert_eq!(decided(&picture("+4512345678:"), ann(Some(MOBILE)), None), Ok(Way::To(number(STRANGER), "")));
+    }
+
+    #[test]
+    fn senders() {
+        for sender in [STRANGER, "12345", "+12345", "ACME Inc", "A&B", "A"] {
+            assert!(is_served(sender), "{sender}");
+        }
+        for sender in ["", "whatsapp:+4512345678", "rcs:x", "messenger:1", "a\nb", "Åse", "longer than any name"] {
+            assert!(!is_served(sender), "{sender}");
+        }
+    }
+
+    #[test]
+    fn long_texts_are_split_where_a_message_ends() {
+        let long = "æ".repeat(1_600);
+        assert_eq!(messages(""), [""]);
+        assert_eq!(messages(&long), [long.as_str()]);
+        assert_eq!(messages(&format!("{long}x😀")), [long.as_str(), "x😀"]);
+        assert_eq!(messages(&format!("{long} \n")), [long.as_str()]);
+        assert_eq!(messages(&long.repeat(3)), [long.as_str(), &long]);
+    }
+}

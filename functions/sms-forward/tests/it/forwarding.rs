@@ -1,0 +1,135 @@
+//! A text to a company number arrives at the employee's phone.
+
+use sandbox::twilio::ACCOUNT_SID;
+
+use crate::scene::{COMPANY, MOBILE, OTHER, STRANGER, Scene, forwarded};
+
+#[tokio::test]
+async fn a_text_arrives_with_its_sender() {
+    let scene = Scene::start().await;
+    let reply = scene.text(STRANGER, "Hi Ann,\nsee you at 8? Bøf & \"øl\"").await;
+    assert_eq!(
+        reply.body,
+        format!(
+            r#"<?xml version="1.0" encoding="UTF-8"?><Response><Message to="{MOBILE}" from="{COMPANY}">From: {STRANGER}
+
+Hi Ann,
+see you at 8? Bøf &amp; &quot;øl&quot;</Message></Response>"#
+        )
+    );
+    assert_eq!((reply.status, reply.attempts), (200, 1));
+    let texts = scene.sandbox.twilio.texts(MOBILE);
+    assert_eq!(texts.len(), 1);
+    assert_eq!(
+        (texts[0].from.as_str(), texts[0].body.as_str()),
+        (COMPANY, "From: +4512345678\n\nHi Ann,\nsee you at 8? Bøf & \"øl\"")
+    );
+    let line = scene.logged("forwarded").await;
+    assert_eq!((line["from"].as_str(), line["phone"].as_str()), (Some("+45••••5678"), Some("+45••••4050")));
+    assert_eq!((&line["segments"], &line["SmsSent"], &line["SmsSegments"]), (&1.into(), &1.into(), &1.into()));
+    assert!(line["sid"].as_str().unwrap().starts_with("SM"));
+}
+
+#[tokio::test]
+async fn one_request_to_okta_when_cold_none_when_warm_and_none_to_twilio() {
+    let scene = Scene::start().await;
+    scene.text_leads_to(STRANGER, "one", &[&forwarded(STRANGER, "one")]).await;
+    let [okta, _, twilio] = scene.asked();
+    assert_eq!((okta, twilio), (1, 0));
+    scene.text_leads_to(OTHER, "two", &[&forwarded(OTHER, "two")]).await;
+    assert_eq!(scene.asked(), [0, 1, 0], "a single round trip");
+    scene.text_leads_to(MOBILE, "three", &["three"]).await;
+    assert_eq!(scene.asked(), [0, 2, 0]);
+    scene.restart().await;
+    scene.text_leads_to(STRANGER, "four", &[&forwarded(STRANGER, "four")]).await;
+    let [okta, _, twilio] = scene.asked();
+    assert_eq!((okta, twilio), (1, 0));
+}
+
+#[tokio::test]
+async fn pictures_go_along() {
+    let scene = Scene::start().await;
+    let media = format!("https://api.twilio.com/2010-04-01/Accounts/{ACCOUNT_SID}/Messages/MM1/Media/ME");
+    let urls: Vec<String> = (0..10).map(|n| format!("{media}{n}?a=1&b=2")).collect();
+    let urls: Vec<&str> = urls.iter().map(String::as_str).collect();
+    let reply = scene.sandbox.twilio.picture(STRANGER, COMPANY, "Look", &urls).await;
+    assert!(reply.body.contains("</Body><Media>https://api.twilio.com/") && reply.body.contains("?a=1&amp;b=2</Media>"));
+    scene.sandbox.twilio.picture(STRANGER, COMPANY, "", &urls[..1]).await;
+    let texts = scene.sandbox.twilio.texts(MOBILE);
+    assert_eq!((texts[0].body.as_str(), &texts[0].media), (forwarded(STRANGER, "Look").as_str(), &crate::scene::owned(&urls)));
+    assert_eq!((texts[1].body.as_str(), texts[1].media.len()), (forwarded(STRANGER, "").as_str(), 1));
+    scene.sandbox.twilio.picture(MOBILE, COMPANY, "", &urls[..2]).await;
+    assert_eq!(scene.sandbox.twilio.texts(STRANGER)[0].media, crate::scene::owned(&urls[..2]));
+}
+
+#[tokio::test]
+async fn only_addresses_that_twilio_can_fetch_go_along() {
+    let scene = Scene::start().await;
+    let params = scene.sandbox.twilio.inbound_picture(
+        STRANGER,
+        COMPANY,
+        "Look",
+        &["javascript:alert(1)", "http://evil.example/x", "https://user:pw@evil.example/", "https://api.twilio.com/1"],
+    );
+    scene.deliver(&params).await;
+    assert_eq!(scene.sandbox.twilio.texts(MOBILE)[0].media, ["https://api.twilio.com/1"]);
+}
+
+#[tokio::test]
+async fn a_text_that_its_sender_makes_too_long_arrives_in_two() {
+    let scene = Scene::start().await;
+    let body = "æ".repeat(1_600);
+    let reply = scene.sandbox.twilio.picture(STRANGER, COMPANY, &body, &["https://api.twilio.com/1"]).await;
+    assert_eq!(reply.messages.concat(), forwarded(STRANGER, &body));
+    assert_eq!((reply.messages.len(), reply.messages[0].chars().count()), (2, 1_600));
+    let media: Vec<usize> = scene.sandbox.twilio.texts(MOBILE).iter().map(|text| text.media.len()).collect();
+    assert_eq!(media, [1, 0]);
+    assert_eq!(scene.logged("forwarded").await["SmsSent"], 2);
+    scene.text_leads_to(MOBILE, &body, &[&body]).await;
+}
+
+#[tokio::test]
+async fn senders_without_a_number_are_forwarded_and_cannot_be_answered() {
+    let scene = Scene::start().await;
+    for sender in ["12345", "+12345", "ACME Inc"] {
+        scene.text_leads_to(STRANGER, "Hello", &[&forwarded(STRANGER, "Hello")]).await;
+        assert_eq!(scene.correspondent().await.as_deref(), Some(STRANGER));
+        let params = scene.inbound(sender, "Your parcel");
+        assert_eq!(scene.deliver(&params).await.messages, [forwarded(sender, "Your parcel")]);
+        assert_eq!(scene.logged("forwarded").await["from"], serde_json::Value::Null);
+        // The answer to the parcel service is nothing for the stranger.
+        scene.text_leads_to(MOBILE, "OK", &[crate::scene::NOTICE]).await;
+    }
+    assert!(scene.sandbox.twilio.texts(STRANGER).is_empty());
+}
+
+/// Another region than the list's, where there is one, is no correspondent either, but may still write.
+#[tokio::test]
+async fn senders_that_may_not_be_texted_are_forwarded_and_cannot_be_answered() {
+    let scene = Scene::with(&[("ALLOWED_COUNTRIES", Some("DK"))]).await;
+    scene.mark("+447400123456");
+    for sender in ["+447400123456", "+4590123456"] {
+        scene.text_leads_to(sender, "Hello", &[&forwarded(sender, "Hello")]).await;
+        assert_eq!(scene.correspondent().await, None);
+    }
+}
+
+#[tokio::test]
+async fn what_is_kept_is_little_and_not_for_long() {
+    let scene = Scene::start().await;
+    scene.text_leads_to(STRANGER, "a secret word", &[&forwarded(STRANGER, "a secret word")]).await;
+    scene.text_leads_to(MOBILE, "another", &["another"]).await;
+    let now = sandbox::now().as_secs();
+    for item in scene.sandbox.aws.items().await {
+        let end: u64 = item["expires_at"]["N"].as_str().unwrap().parse().unwrap();
+        assert!(end > now && end <= now + 30 * 86_400 + 60, "{item}");
+        assert!(!item.to_string().contains("secret word") && !item.to_string().contains("another"), "{item}");
+    }
+    let counters = scene.items("rate#").await;
+    assert_eq!(counters.len(), 2);
+    for counter in counters {
+        let pk = counter["pk"]["S"].as_str().unwrap();
+        let hash = pk.strip_prefix(&format!("rate#sms#{COMPANY}#")).unwrap();
+        assert!(hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()), "{pk}");
+    }
+}
