@@ -1,12 +1,13 @@
 //! `cargo demo`: the whole story against the real functions, told step by step; every claim is looked up where it would show.
 
 mod codes;
+mod company_phone;
 
 use std::{
     collections::BTreeMap,
     fmt::Debug,
     io::{self, IsTerminal as _},
-    path::Path,
+    path::PathBuf,
     time::{Duration, Instant},
 };
 
@@ -26,6 +27,11 @@ use serde_json::Value;
 const SEND: &str = "send-verification-sms";
 const RECEIVE: &str = "receive-confirmation-sms";
 const GATEWAY: &str = "sms-gateway";
+const CALL: &str = "call-forward";
+const FORWARD: &str = "sms-forward";
+const PROVISION: &str = "provision-numbers";
+/// What the template leaves off, and the story shows.
+const SWITCHED_ON: [(&str, Option<&str>); 1] = [("VOICEMAIL", Some("on"))];
 /// How long a log line may take from the process to us.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Log lines shown when something is not as it should be.
@@ -45,8 +51,7 @@ async fn play() -> Result<(), String> {
     println!("building the functions ...");
     let binaries = binaries::build(&Template::read()?).await?;
     let built = begun.elapsed();
-    let binary = |name: &str| binaries.get(name).ok_or_else(|| format!("template.yaml has no {name}"));
-    let mut story = Story::open([(SEND, binary(SEND)?), (RECEIVE, binary(RECEIVE)?), (GATEWAY, binary(GATEWAY)?)]).await?;
+    let mut story = Story::open(binaries).await?;
     let played = story.play().await;
     let (checks, texts) = (story.checks, story.texts_sent());
     let report = played.map_err(|failure| story.report(&failure));
@@ -80,6 +85,7 @@ struct Function {
 
 struct Story {
     functions: BTreeMap<&'static str, Function>,
+    binaries: BTreeMap<String, PathBuf>,
     sandbox: Sandbox,
     scene: String,
     scenes: u32,
@@ -89,13 +95,29 @@ struct Story {
 }
 
 impl Story {
-    async fn open(binaries: [(&'static str, &Path); 3]) -> Result<Self, String> {
-        let sandbox = Sandbox::start().await;
-        let mut functions = BTreeMap::new();
-        for (name, binary) in binaries {
-            functions.insert(name, start(&sandbox, name, binary).await?);
+    async fn open(binaries: BTreeMap<String, PathBuf>) -> Result<Self, String> {
+        let (sandbox, functions) = (Sandbox::start().await, BTreeMap::new());
+        let mut story = Self { functions, binaries, sandbox, scene: String::new(), scenes: 0, checks: 0, called: vec![] };
+        for name in [SEND, RECEIVE, GATEWAY, CALL, FORWARD, PROVISION] {
+            story.start(name, &SWITCHED_ON).await?;
         }
-        Ok(Self { functions, sandbox, scene: String::new(), scenes: 0, checks: 0, called: vec![] })
+        Ok(story)
+    }
+
+    /// Starts a function, in the place of the process that ran it.
+    async fn start(&mut self, name: &'static str, settings: &[(&str, Option<&str>)]) -> Result<(), String> {
+        let begun = Instant::now();
+        let binary = self.binaries.get(name).ok_or_else(|| format!("template.yaml has no {name}"))?;
+        let lambda = self.sandbox.run_with(name, binary, 1, settings).await;
+        lambda.wait_ready().await.map_err(|reason| format!("{name} does not start: {reason}"))?;
+        println!("{}{name} is up, {} ms", if self.scenes == 0 { "" } else { "  " }, begun.elapsed().as_millis());
+        for call in calls(&self.sandbox) {
+            call.print(None);
+        }
+        if let Some(before) = self.functions.insert(name, Function { lambda, read: 0 }) {
+            before.lambda.stop().await;
+        }
+        Ok(())
     }
 
     async fn close(self) {
@@ -112,6 +134,7 @@ impl Story {
         self.duplicates().await?;
         self.outage_then_forgery().await?;
         self.codes().await?;
+        self.company_phone().await?;
         self.check("the simulators met nothing unexpected", self.sandbox.complaints(), vec![])
     }
 
@@ -350,17 +373,6 @@ impl Story {
     }
 }
 
-async fn start(sandbox: &Sandbox, name: &str, binary: &Path) -> Result<Function, String> {
-    let begun = Instant::now();
-    let lambda = sandbox.run(name, binary).await;
-    lambda.wait_ready().await.map_err(|reason| format!("{name} does not start: {reason}"))?;
-    println!("{name} is up, {} ms", begun.elapsed().as_millis());
-    for call in calls(sandbox) {
-        call.print(None);
-    }
-    Ok(Function { lambda, read: 0 })
-}
-
 impl Function {
     /// The outcome of the next request in the log.
     async fn next_outcome(&mut self) -> String {
@@ -387,10 +399,14 @@ struct Call {
 
 /// What passed since the last time, in order.
 fn calls(sandbox: &Sandbox) -> Vec<Call> {
-    let servers: [(_, _, &Server); 10] = [
+    let servers: [(_, _, &Server); 14] = [
         ("Mailgun", SEND, sandbox.door(SEND)),
         ("Twilio", RECEIVE, sandbox.door(RECEIVE)),
         ("Auth0", GATEWAY, sandbox.door(GATEWAY)),
+        ("Twilio", CALL, sandbox.door(CALL)),
+        ("Twilio", FORWARD, sandbox.door(FORWARD)),
+        ("Okta", PROVISION, sandbox.door(PROVISION)),
+        ("", "Okta", sandbox.okta.server()),
         ("", "Twilio", sandbox.twilio.server()),
         ("", "Clickatell", sandbox.clickatell.server()),
         ("", "Plivo", sandbox.plivo.server()),
@@ -464,7 +480,7 @@ fn paint(code: &str, text: &str) -> String {
     if plain { text.to_owned() } else { format!("\x1b[{code}m{text}\x1b[0m") }
 }
 
-/// The text without what opens or identifies: of phone numbers country and last four digits stay, of tickets and codes nothing.
+/// The text without what opens or identifies: of phone numbers country and last four digits stay, of tickets, codes and recordings nothing.
 fn masked(text: &str) -> String {
     const HIDDEN: &str = "••••";
     let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
@@ -484,6 +500,9 @@ fn masked(text: &str) -> String {
         } else if let Some(code) = rest.strip_prefix("code is ").filter(|code| digits(code) > 0) {
             shown.extend(["code is ", HIDDEN]);
             rest = &code[digits(code)..];
+        } else if let Some(sid) = rest.strip_prefix("/Recordings/") {
+            shown.extend(["/Recordings/", HIDDEN]);
+            rest = sid.trim_start_matches(|c: char| c.is_ascii_alphanumeric());
         } else {
             shown.push(next);
             rest = after;
@@ -503,6 +522,7 @@ mod tests {
             ("from +15005550006, +45", "from +1••••0006, +45"),
             ("GET /u/x?a=1&ticket=0aZ&b=2", "GET /u/x?a=1&ticket=••••&b=2"),
             ("Your code is 271828.", "Your code is ••••."),
+            ("https://x/AC1/Recordings/RE0aZ.mp3", "https://x/AC1/Recordings/••••.mp3"),
             ("Reply YES 4821 for ø, YES 48211", "Reply YES •••• for ø, YES 48211"),
         ] {
             assert_eq!(masked(text), shown);

@@ -46,9 +46,17 @@ use crate::{
 /// The region everything pretends to be in.
 const REGION: &str = "eu-west-1";
 
+/// A company number, whose calls and texts go to `call-forward` and `sms-forward`.
+pub const COMPANY_NUMBER: &str = "+15005550010";
+/// The mobile of the employee whose number that is, in the recorded events and for `cargo sandbox`.
+pub const EMPLOYEE_MOBILE: &str = "+4520304050";
+/// What the event hook of Okta sends as `Authorization`.
+pub const HOOK_TOKEN: &str = "example-hook-bearer-token";
+
 /// Values only this sandbox knows, for variables of `template.yaml`; the simulators' own come on top.
-const VALUES: [(&str, &str); 10] = [
+const VALUES: [(&str, &str); 11] = [
     ("ALLOWED_COUNTRIES", "DK,US,CO"),
+    ("AREA_PREFIXES", "415,628"),
     ("GATEWAY_AUDIENCE", auth0::GATEWAY_AUDIENCE),
     ("GATEWAY_SUBJECT", auth0::GATEWAY_SUBJECT),
     ("MAIL_SENDERS", "no-reply@acme.example"),
@@ -107,7 +115,7 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// A sandbox of its own: free ports, empty state, the Mailgun route and the Twilio number set up as for a deployment. Panics when it
+    /// A sandbox of its own: free ports, empty state, the Mailgun route and the Twilio numbers set up as for a deployment. Panics when it
     /// cannot start.
     pub async fn start() -> Self {
         Self::open(None).await.unwrap_or_else(|error| panic!("sandbox: {error}"))
@@ -150,12 +158,15 @@ impl Sandbox {
         aws.set_secret("switchboard/plivo", &json!({ "auth_id": plivo::AUTH_ID, "auth_token": plivo::AUTH_TOKEN }));
         aws.set_secret("switchboard/vonage", &json!({ "api_key": vonage::API_KEY, "api_secret": vonage::API_SECRET }));
         aws.set_secret("switchboard/okta", &json!({ "api_token": okta::API_TOKEN }));
+        aws.set_secret("switchboard/hook", &json!({ "bearer_token": HOOK_TOKEN }));
         for (name, door) in &doors {
+            let url = format!("{}/", door.server().url());
+            let retried = format!("{url}#rc=3&rp=5xx,ct,rt");
             match name.as_str() {
-                "send-verification-sms" => mailgun.set_route(&format!("{}/", door.server().url())),
-                "receive-confirmation-sms" => {
-                    twilio.set_sms_url(twilio::NUMBER, &format!("{}/#rc=3&rp=5xx,ct,rt", door.server().url()));
-                }
+                "send-verification-sms" => mailgun.set_route(&url),
+                "receive-confirmation-sms" => twilio.set_sms_url(twilio::NUMBER, &retried),
+                "call-forward" => twilio.set_voice_url(COMPANY_NUMBER, &retried),
+                "sms-forward" => twilio.set_sms_url(COMPANY_NUMBER, &retried),
                 _ => {}
             }
         }
@@ -237,6 +248,8 @@ impl Sandbox {
             "VONAGE_URL" => Some(self.vonage.server().url()),
             "TWILIO_URL" => Some(self.twilio.server().url()),
             "PUBLIC_URL" => Some(self.door(function).url()),
+            "CALL_FORWARD_URL" => Some(self.door("call-forward").url() + "/"),
+            "SMS_FORWARD_URL" => Some(self.door("sms-forward").url() + "/"),
             "AWS_ENDPOINT_URL_DYNAMODB" => Some(self.aws.dynamodb().url()),
             "AWS_ENDPOINT_URL_SECRETS_MANAGER" => Some(self.aws.secrets().url()),
             _ => match name.strip_suffix("_SECRET") {

@@ -13,7 +13,7 @@ use base64::{
 use serde_json::{Value, json};
 
 use crate::{
-    Ports, Sandbox,
+    COMPANY_NUMBER, EMPLOYEE_MOBILE, HOOK_TOKEN, Ports, Sandbox,
     auth0::{self, LinkPage, TicketMail},
     template::root,
     twilio,
@@ -23,7 +23,7 @@ use crate::{
 const DOMAIN: &str = "abcdefghij.lambda-url.eu-west-1.on.aws";
 /// When, in epoch seconds: 20 November 2026, noon.
 const AT: u64 = 1_795_176_000;
-/// Who signs up and replies.
+/// Who signs up and replies, and who calls and texts an employee.
 const PHONE: &str = "+4520123456";
 /// This machine, seen from a container (`sam local`) of Docker Desktop or Finch.
 const HOST: &str = "host.docker.internal";
@@ -66,10 +66,11 @@ pub async fn files() -> BTreeMap<&'static str, String> {
     set(&mut tampered, "Body", |body| body.replace_range(2.., "s"));
     let signature = |params: &[(String, String)]| sandbox.twilio.sign(&format!("https://{DOMAIN}/"), params);
     let form = |fields: &[(String, String)]| form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-    let mailgun = |fields: &[(String, String)]| event("application/x-www-form-urlencoded", "mailgun/treq", &[], &form(fields));
-    let twilio = |params: &[(String, String)], signature: &str| {
-        let headers = [("i-twilio-idempotency-token", "00000000-0000-4000-8000-000000000001"), ("x-twilio-signature", signature)];
-        event("application/x-www-form-urlencoded; charset=UTF-8", "TwilioProxy/1.1", &headers, &form(params))
+    let mailgun =
+        |fields: &[(String, String)]| event("/", "application/x-www-form-urlencoded", "mailgun/treq", &[], &form(fields));
+    let twilio = |params: &[(String, String)], signature: &str| webhook("/", signature, &form(params));
+    let signed = |path: &str, params: &[(String, String)]| {
+        webhook(path, &sandbox.twilio.sign(&format!("https://{DOMAIN}{path}"), params), &form(params))
     };
     let (token, code) = (gateway_token(&sandbox), "Your verification code is: 271828");
     // The connection's own examples have blanks in numbers.
@@ -78,7 +79,20 @@ pub async fn files() -> BTreeMap<&'static str, String> {
         "recipient": PHONE, "text": code, "from": twilio::NUMBER, "code": "271828", "message_type": "otp_verify", "language": "en",
     });
     let auth0 = |token: &str, body: &Value| {
-        event("application/json", "node", &[("authorization", &format!("Bearer {token}"))], &body.to_string())
+        event("/", "application/json", "node", &[("authorization", &format!("Bearer {token}"))], &body.to_string())
+    };
+    let (call, mut after) = (call(&sandbox), call(&sandbox));
+    set(&mut after, "CallStatus", |status| "in-progress".clone_into(status));
+    for (name, value) in [("DialCallStatus", "no-answer"), ("DialCallSid", "CA00000000000000000000000000000002")] {
+        after.push((name.to_owned(), value.to_owned()));
+    }
+    let hello = sandbox.twilio.inbound(PHONE, COMPANY_NUMBER, "Are you in the office today?");
+    let picture =
+        sandbox.twilio.inbound_picture(PHONE, COMPANY_NUMBER, "The new sign", &["https://api.twilio.com/example/sign.jpg"]);
+    let reply = sandbox.twilio.inbound(EMPLOYEE_MOBILE, COMPANY_NUMBER, "From noon on.");
+    let [hello, picture, reply] = [(hello, 3), (picture, 4), (reply, 5)].map(|(params, number)| numbered(params, number));
+    let hook = |token: &str| {
+        event("/okta", "application/json", "Okta-Event-Hooks/1.0", &[("authorization", token)], &hired(&sandbox).to_string())
     };
     let files = [
         ("send-verification-sms.json", mailgun(&verification)),
@@ -90,6 +104,17 @@ pub async fn files() -> BTreeMap<&'static str, String> {
         ("sms-gateway.json", auth0(&token, &legacy)),
         ("sms-gateway-action.json", auth0(auth0::GATEWAY_BEARER_TOKEN, &action)),
         ("sms-gateway-forged.json", auth0(&unsigned(&token), &legacy)),
+        ("call-forward.json", signed("/", &call)),
+        ("call-forward-after.json", signed("/after", &after)),
+        ("call-forward-forged.json", webhook("/", &signature(&after), &form(&call))),
+        ("sms-forward.json", signed("/", &hello)),
+        ("sms-forward-picture.json", signed("/", &picture)),
+        ("sms-forward-reply.json", signed("/", &reply)),
+        ("sms-forward-forged.json", webhook("/", &signature(&reply), &form(&hello))),
+        ("provision-numbers.json", schedule()),
+        ("provision-numbers-challenge.json", challenge()),
+        ("provision-numbers-hook.json", hook(HOOK_TOKEN)),
+        ("provision-numbers-forged.json", hook("guessed")),
         ("env.json", environment(&sandbox)),
     ];
     files.map(|(name, value)| (name, pretty(value))).into()
@@ -112,11 +137,62 @@ fn mail(sandbox: &Sandbox, made: TicketMail, number: u8) -> Vec<(String, String)
 
 /// The parameters of a text; `number` makes it another one.
 fn text(sandbox: &Sandbox, body: &str, number: u8) -> Vec<(String, String)> {
-    let mut params = sandbox.twilio.inbound(PHONE, twilio::NUMBER, body);
+    numbered(sandbox.twilio.inbound(PHONE, twilio::NUMBER, body), number)
+}
+
+/// With a fixed name; `SM` or `MM` stays.
+fn numbered(mut params: Vec<(String, String)>, number: u8) -> Vec<(String, String)> {
     for name in ["MessageSid", "SmsSid", "SmsMessageSid"] {
-        set(&mut params, name, |sid| *sid = format!("SM{number:032x}"));
+        set(&mut params, name, |sid| sid.replace_range(2.., &format!("{number:032x}")));
     }
     params
+}
+
+/// The parameters of a call to the company number.
+fn call(sandbox: &Sandbox) -> Vec<(String, String)> {
+    let mut params = sandbox.twilio.inbound_call(PHONE, COMPANY_NUMBER);
+    set(&mut params, "CallSid", |sid| *sid = format!("CA{:032x}", 1));
+    set(&mut params, "CallToken", |token| r#"{"parentCallInfoToken":"0","identityHeaderTokens":[]}"#.clone_into(token));
+    params
+}
+
+/// What Okta tells of a new employee.
+fn hired(sandbox: &Sandbox) -> Value {
+    let mut event = sandbox.okta.event("user.lifecycle.activate", "00u00000000000000001");
+    event["eventId"] = "00000000-0000-4000-8000-000000000002".into();
+    event["eventTime"] = "2026-11-20T12:00:00.000Z".into();
+    event["data"]["events"][0]["uuid"] = "00000000-0000-4000-8000-000000000003".into();
+    event["data"]["events"][0]["published"] = "2026-11-20T11:59:58.000Z".into();
+    event["data"]["events"][0]["target"][0]["alternateId"] = "ann@acme.example".into();
+    event["data"]["events"][0]["target"][0]["displayName"] = "Ann Example".into();
+    event
+}
+
+/// What `EventBridge` Scheduler sends. <https://docs.aws.amazon.com/lambda/latest/dg/with-eventbridge-scheduler.html>
+fn schedule() -> Value {
+    json!({
+        "version": "0",
+        "id": "00000000-0000-4000-8000-000000000001",
+        "detail-type": "Scheduled Event",
+        "source": "aws.scheduler",
+        "account": "000000000000",
+        "time": "2026-11-20T12:00:00Z",
+        "region": "eu-west-1",
+        "resources": ["arn:aws:scheduler:eu-west-1:000000000000:schedule/default/switchboard-ProvisionNumbersRun-1ABCDEFGHIJKL"],
+        "detail": "{}",
+    })
+}
+
+/// Okta asks whether the address of its event hook is one.
+fn challenge() -> Value {
+    let headers = [("x-okta-verification-challenge", "0123456789abcdef0123456789abcdef01234567")];
+    let mut event = event("/okta", "application/json", "Okta-Event-Hooks/1.0", &headers, "");
+    event["requestContext"]["http"]["method"] = "GET".into();
+    for (object, names) in [("", &["body"][..]), ("/headers", &["content-length", "content-type"])] {
+        let object = event.pointer_mut(object).and_then(Value::as_object_mut).unwrap_or_else(|| panic!("an event has {object}"));
+        object.retain(|name, _| !names.contains(&name.as_str()));
+    }
+    event
 }
 
 /// The token of a passwordless connection.
@@ -137,13 +213,19 @@ fn set(fields: &mut [(String, String)], name: &str, change: impl FnOnce(&mut Str
     change(value);
 }
 
+/// A post of Twilio's.
+fn webhook(path: &str, signature: &str, body: &str) -> Value {
+    let headers = [("i-twilio-idempotency-token", "00000000-0000-4000-8000-000000000001"), ("x-twilio-signature", signature)];
+    event(path, "application/x-www-form-urlencoded; charset=UTF-8", "TwilioProxy/1.1", &headers, body)
+}
+
 /// Lambda passes JSON as it is, forms as base64.
-fn event(content_type: &str, user_agent: &str, headers: &[(&str, &str)], body: &str) -> Value {
+fn event(path: &str, content_type: &str, user_agent: &str, headers: &[(&str, &str)], body: &str) -> Value {
     let plain = content_type == "application/json";
     let mut event = json!({
         "version": "2.0",
         "routeKey": "$default",
-        "rawPath": "/",
+        "rawPath": path,
         "rawQueryString": "",
         "headers": {
             "accept": "*/*",
@@ -163,7 +245,7 @@ fn event(content_type: &str, user_agent: &str, headers: &[(&str, &str)], body: &
             "apiId": "abcdefghij",
             "domainName": DOMAIN,
             "domainPrefix": "abcdefghij",
-            "http": { "method": "POST", "path": "/", "protocol": "HTTP/1.1", "sourceIp": "203.0.113.7", "userAgent": user_agent },
+            "http": { "method": "POST", "path": path, "protocol": "HTTP/1.1", "sourceIp": "203.0.113.7", "userAgent": user_agent },
             "requestId": "00000000-0000-4000-8000-000000000001",
             "routeKey": "$default",
             "stage": "$default",
@@ -191,9 +273,18 @@ fn environment(sandbox: &Sandbox) -> Value {
         (sandbox.aws.dynamodb(), Ports::DYNAMODB),
         (sandbox.aws.secrets(), Ports::SECRETS),
     ];
+    // What a number is bought with: it is this machine that calls it.
+    let doors = (1..).zip(&sandbox.template().functions);
+    let doors: Vec<_> = doors
+        .map(|(offset, function)| {
+            (sandbox.door(&function.name).url() + "/", format!("http://127.0.0.1:{}/", Ports::USUAL.base + offset))
+        })
+        .collect();
     let outside = |value: &str| {
         let there = ports.iter().find(|(server, _)| server.url() == value);
-        there.map_or_else(|| value.to_owned(), |(_, offset)| format!("http://{HOST}:{}", Ports::USUAL.base + offset))
+        let there = there.map(|(_, offset)| format!("http://{HOST}:{}", Ports::USUAL.base + offset));
+        let door = doors.iter().find(|(url, _)| url == value).map(|(_, usual)| usual.clone());
+        there.or(door).unwrap_or_else(|| value.to_owned())
     };
     let functions = sandbox.template().functions.iter().map(|function| {
         let values = sandbox.env_for(&function.name);

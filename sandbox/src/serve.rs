@@ -4,16 +4,16 @@ use std::{io, path::PathBuf, pin::pin, time::Duration};
 
 use futures_util::future::join_all;
 use sandbox::{
-    Ports, Sandbox,
+    COMPANY_NUMBER, EMPLOYEE_MOBILE, HOOK_TOKEN, Ports, Sandbox,
     auth0::{self, LinkPage},
     binaries,
     lambda::Lambda,
     template::Template,
-    twilio,
+    twilio::{self, Owned},
 };
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// The phone of the person who signs up.
+/// The phone of the person who signs up, and who calls and texts an employee.
 const PHONE: &str = "+4512345678";
 
 /// The pseudo address they sign up with.
@@ -33,6 +33,7 @@ pub(crate) async fn run(ports: Ports) -> Result<(), String> {
     };
     print_table(&sandbox);
     print_commands(&sandbox).map_err(|error| error.to_string())?;
+    print_company_phone(&sandbox);
     let logs = join_all(lambdas.iter().map(|(name, lambda)| follow(name, lambda)));
     tokio::select! {
         _ = logs => {}
@@ -97,32 +98,26 @@ fn print_table(sandbox: &Sandbox) {
 
 /// The texts are signed for this sandbox's URLs.
 fn print_commands(sandbox: &Sandbox) -> io::Result<()> {
-    let (mail_url, sms_url) =
-        (sandbox.door("send-verification-sms").url() + "/", sandbox.door("receive-confirmation-sms").url() + "/");
+    let mail_url = sandbox.door("send-verification-sms").url() + "/";
     let user = sandbox.auth0.sign_up(&address());
     let mail = sandbox.auth0.mail_verification(&user, LinkPage::Form).mail;
     let file = mail_file()?;
     std::fs::write(&file, form(&sandbox.mailgun.fields(&mail, sandbox::now().as_secs())))?;
-    let sms = sandbox.twilio.inbound(PHONE, twilio::NUMBER, "YES");
-    let signature = sandbox.twilio.sign(&sms_url, &sms);
-    let body = form(&sms);
+    let yes = command(sandbox, "receive-confirmation-sms", &sandbox.twilio.inbound(PHONE, twilio::NUMBER, "YES"));
     let code = r#"{"recipient":"+573001234567","text":"Your code is 271828"}"#;
-    let tampered = body.replace("Body=YES", "Body=YEs");
+    let tampered = yes.replace("Body=YES", "Body=YEs");
     println!(
         "
 {} has signed up. Auth0's mail about it, as Mailgun posts it (a text goes to {PHONE}):
   curl -i --data '@{}' {mail_url}
 The answer by text message, signed by Twilio (TwiML comes back, the account is verified):
-  curl -i -H 'X-Twilio-Signature: {signature}' --data '{body}' {sms_url}
+{yes}
 The same with one byte changed (403, no body):
-  curl -i -H 'X-Twilio-Signature: {signature}' --data '{tampered}' {sms_url}
+{tampered}
 A one-time code for a phone in Colombia, as a custom phone provider Action of Auth0 posts it (a text goes out through Plivo):
   curl -i -H 'Authorization: Bearer {}' -H 'Content-Type: application/json' --data '{code}' {}/
 A recorded event (a text goes to another phone):
-  cargo lambda invoke -A 127.0.0.1 -P {} send-verification-sms --data-file events/send-verification-sms.json
-
-Ctrl-C stops everything.
-",
+  cargo lambda invoke -A 127.0.0.1 -P {} send-verification-sms --data-file events/send-verification-sms.json",
         user.email,
         file.display(),
         auth0::GATEWAY_BEARER_TOKEN,
@@ -130,6 +125,39 @@ Ctrl-C stops everything.
         sandbox.invoke_api().port(),
     );
     Ok(())
+}
+
+fn print_company_phone(sandbox: &Sandbox) {
+    sandbox.okta.hire("Ann", EMPLOYEE_MOBILE, COMPANY_NUMBER);
+    let ben = sandbox.okta.hire("Ben", "(818) 217-9229", "");
+    let text = sandbox.twilio.inbound(PHONE, COMPANY_NUMBER, "Are you in the office today?");
+    let reply = sandbox.twilio.inbound(EMPLOYEE_MOBILE, COMPANY_NUMBER, "From noon on.");
+    println!(
+        "
+Ann has the company number {COMPANY_NUMBER} and the mobile {EMPLOYEE_MOBILE}. {PHONE} calls her (TwiML comes back, which dials):
+{}
+A text to her, and her answer from her mobile (TwiML comes back, which sends):
+{}
+{}
+Ben is new. Okta tells its event hook, and the schedule runs (a number is bought, and stands in his profile):
+  curl -i -H 'Authorization: {HOOK_TOKEN}' -H 'Content-Type: application/json' --data '{}' {}/okta
+  curl --data '{{}}' {}/2015-03-31/functions/provision-numbers/invocations
+
+Ctrl-C stops everything.
+",
+        command(sandbox, "call-forward", &sandbox.twilio.inbound_call(PHONE, COMPANY_NUMBER)),
+        command(sandbox, "sms-forward", &text),
+        command(sandbox, "sms-forward", &reply),
+        sandbox.okta.event("user.lifecycle.activate", &ben),
+        sandbox.door("provision-numbers").url(),
+        sandbox.invoke_api().url(),
+    );
+}
+
+/// Posts these parameters to a function, signed by Twilio.
+fn command(sandbox: &Sandbox, function: &str, params: &[(String, String)]) -> String {
+    let url = sandbox.door(function).url() + "/";
+    format!("  curl -i -H 'X-Twilio-Signature: {}' --data '{}' {url}", sandbox.twilio.sign(&url, params), form(params))
 }
 
 /// Beside the binary, in Cargo's target folder.
@@ -152,10 +180,10 @@ async fn follow(name: &str, lambda: &Lambda) {
     }
 }
 
-/// Prints texts that were sent, the account's verification, and complaints.
+/// Prints texts that were sent, the account's verification, numbers bought, and complaints.
 async fn watch(sandbox: &Sandbox) {
     let mut clock = tokio::time::interval(Duration::from_millis(200));
-    let (mut seen, mut verified) = ([0; 4], false);
+    let (mut seen, mut verified, mut bought) = ([0; 4], false, 0);
     loop {
         clock.tick().await;
         let twilio = sandbox.twilio.messages().into_iter().map(|message| (message.to, message.body)).collect();
@@ -173,6 +201,13 @@ async fn watch(sandbox: &Sandbox) {
             println!("verified: {}", address());
             verified = true;
         }
+        let named = |owned: &Owned| owned.field("FriendlyName").starts_with("switchboard:");
+        let numbers: Vec<_> = sandbox.twilio.owned().into_iter().filter(named).collect();
+        for owned in numbers.get(bought..).unwrap_or_default() {
+            println!("bought: {} as {}; a call to it:", owned.number, owned.field("FriendlyName"));
+            println!("{}", command(sandbox, "call-forward", &sandbox.twilio.inbound_call(PHONE, &owned.number)));
+        }
+        bought = numbers.len();
         print_complaints(sandbox);
     }
 }

@@ -14,7 +14,7 @@ use serde_norway::Value as Yaml;
 /// What is deployed.
 #[derive(Clone, Debug)]
 pub struct Template {
-    /// In the order of the file.
+    /// In the order of the file; those that a condition may leave out count.
     pub functions: Vec<Function>,
     /// The properties of the first `AWS::DynamoDB::Table`, as `CreateTable` takes them except `TimeToLiveSpecification`.
     pub table: Value,
@@ -175,6 +175,7 @@ Resources:
     Properties: { BillingMode: PAY_PER_REQUEST, KeySchema: [{ AttributeName: pk, KeyType: HASH }] }
   SendIt:
     Type: AWS::Serverless::Function
+    Condition: Both
     Properties:
       CodeUri: functions/send-it/
       MemorySize: 256

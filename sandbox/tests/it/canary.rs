@@ -4,24 +4,31 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use sandbox::{
-    Sandbox,
+    COMPANY_NUMBER, Sandbox,
     auth0::{self, LinkPage, TicketMail, User},
     lambda::Lambda,
     mail::Mail,
     twilio,
-    wire::{Exchange, Fault},
+    wire::{Exchange, Fault, Server},
 };
 use serde_json::{Value, json};
 
-use crate::{RECEIVE, SEND, binary};
+use crate::{CALL, FORWARD, PROVISION, RECEIVE, SEND, binary};
 
 const PHONES: [&str; 8] =
     ["+4520304051", "+4520304052", "+4520304053", "+4520304054", "+4520304055", "+4520304056", "+4520304057", "+4520304058"];
 const TOKEN: &str = "canary-auth-token";
 const KEY: &str = "canary-signing-key";
 const CLIENT_SECRET: &str = "canary-client-secret";
+const OKTA_TOKEN: &str = "canary-okta-token";
+const HOOK: &str = "canary-hook-token";
+/// Further numbers of the account, whose calls and texts go where those of the company number go.
+const NUMBERS: [&str; 5] = ["+15005550011", "+15005550012", "+15005550013", "+15005550014", "+15005550015"];
 /// In every subject, body, display name, reply, path, header and bad setting.
 const WORD: &str = "zebrafinch";
+
+/// One more, of nobody, that is asked for only while Okta fails.
+const UNSEEN: &str = "+15005550016";
 
 /// What must not be in a line, and the lines.
 struct Canary {
@@ -38,6 +45,11 @@ impl Canary {
         sandbox.twilio.set_auth_token(TOKEN);
         sandbox.mailgun.set_signing_key(KEY);
         sandbox.auth0.set_client_secret(CLIENT_SECRET);
+        sandbox.okta.set_api_token(OKTA_TOKEN);
+        for number in NUMBERS.into_iter().chain([UNSEEN]) {
+            sandbox.twilio.set_voice_url(number, &(sandbox.door(CALL).url() + "/"));
+            sandbox.twilio.set_sms_url(number, &(sandbox.door(FORWARD).url() + "/"));
+        }
         let mut canary = Self { sandbox, markers: BTreeSet::new(), codes: BTreeSet::new(), output: vec![], errors: vec![] };
         canary.good_secrets();
         for marker in [WORD, TOKEN, KEY, CLIENT_SECRET, "canary", "ticket=", "/u/", "/lo/", "acme+", "sandbox-session-token"] {
@@ -49,6 +61,9 @@ impl Canary {
         for phone in PHONES {
             canary.mark(&phone[1..]);
             canary.mark(&phone[3..]);
+        }
+        for number in NUMBERS.into_iter().chain([COMPANY_NUMBER, UNSEEN]) {
+            canary.mark(&number[2..]);
         }
         canary
     }
@@ -62,6 +77,8 @@ impl Canary {
         );
         set("switchboard/mailgun", json!({ "signing_key": KEY, "previous_signing_key": "canary-previous-key" }));
         set("switchboard/auth0", json!({ "client_id": auth0::CLIENT_ID, "client_secret": CLIENT_SECRET }));
+        set("switchboard/okta", json!({ "api_token": OKTA_TOKEN }));
+        set("switchboard/hook", json!({ "bearer_token": HOOK }));
     }
 
     fn mark(&mut self, marker: &str) {
@@ -130,7 +147,8 @@ impl Canary {
         self.output.extend(lambda.log());
         self.errors.extend(lambda.errors());
         lambda.stop().await;
-        let upstream = [self.sandbox.twilio.server(), self.sandbox.auth0.server()].map(sandbox::wire::Server::exchanges);
+        let upstream = [self.sandbox.twilio.server(), self.sandbox.auth0.server(), self.sandbox.okta.server()];
+        let upstream = upstream.map(Server::exchanges);
         for exchange in at_the_door.into_iter().chain(upstream.into_iter().flatten()) {
             self.mark_credentials(&exchange);
         }
@@ -181,7 +199,11 @@ impl Canary {
 
 /// An answer that quotes what was sent, as error messages like to do.
 fn quoting(status: u16) -> Fault {
-    let body = json!({ "code": 21211, "__type": "x#AccessDeniedException", "message": format!("{WORD} {}", PHONES.concat()) });
+    let words = format!("{WORD} {}", PHONES.concat());
+    let body = json!({
+        "code": 21211, "__type": "x#AccessDeniedException", "message": words, "more_info": words, "errorCode": words, "errorSummary": words,
+        "error": words, "error_description": words,
+    });
     Fault::Answer { status, headers: vec![("location".into(), format!("https://x.example/?{WORD}"))], body: body.to_string() }
 }
 
@@ -216,9 +238,12 @@ async fn no_line_of_the_log_gives_anything_away() {
     sending(&mut canary).await;
     confirming(&mut canary).await;
     confirming_by_management_api(&mut canary).await;
+    calling(&mut canary).await;
+    texting(&mut canary).await;
+    provisioning(&mut canary).await;
     starting_badly(&mut canary).await;
     assert!(
-        canary.output.len() > 60 && canary.errors.len() >= 2,
+        canary.output.len() > 200 && canary.errors.len() >= 5,
         "{} lines, {} errors",
         canary.output.len(),
         canary.errors.len()
@@ -237,25 +262,39 @@ async fn no_line_of_the_log_gives_anything_away() {
         .collect();
     for outcome in [
         "bad_signature",
+        "ambiguous_number",
+        "bad_credential",
         "cancelled",
+        "completed",
         "confirmed",
         "confirmed_before",
+        "connected",
         "country_not_allowed",
+        "directory_unavailable",
         "duplicate",
+        "forwarded",
         "link_refused",
         "listed",
+        "loop",
         "malformed_form",
         "malformed_request",
         "method_not_allowed",
+        "no_correspondent",
         "no_link",
+        "no_mobile",
         "no_phone",
         "nothing_pending",
+        "not_answered",
         "not_found",
+        "noted",
+        "okta_unavailable",
         "outcome_unknown",
         "password_link",
+        "provisioned",
         "rate_limited",
         "recipient_refused",
         "repeated",
+        "replied",
         "secret_unavailable",
         "sender_not_allowed",
         "sent",
@@ -265,7 +304,12 @@ async fn no_line_of_the_log_gives_anything_away() {
         "too_large",
         "twilio_unavailable",
         "unclear",
+        "unknown_number",
         "unsupported_media_type",
+        "user_not_active",
+        "voicemail",
+        "voicemail_offered",
+        "voicemail_text_failed",
         "wrong_reply",
     ] {
         assert!(outcomes.contains(outcome), "{outcome} was to be provoked; there were {outcomes:?}");
@@ -396,6 +440,137 @@ async fn confirming_by_management_api(canary: &mut Canary) {
     canary.collect(RECEIVE, lambda, 0).await;
 }
 
+/// Employees: one whose number is in order, and one for each way in which it is not.
+fn employees(canary: &Canary, mobile: &str) {
+    let okta = &canary.sandbox.okta;
+    for user in okta.users() {
+        okta.delete(&user.id);
+    }
+    okta.hire(WORD, mobile, COMPANY_NUMBER);
+    okta.hire(WORD, WORD, NUMBERS[1]);
+    okta.hire(WORD, "+442071838750", NUMBERS[2]);
+    okta.set_status(&okta.hire(WORD, mobile, NUMBERS[3]), "SUSPENDED");
+    okta.hire(WORD, PHONES[5], NUMBERS[4]);
+    okta.hire(WORD, PHONES[6], NUMBERS[4]);
+}
+
+fn upstream_faults() -> Vec<Fault> {
+    let quotes = [500, 429, 401, 403, 400, 302, 200].map(quoting);
+    quotes.into_iter().chain([Fault::Garbage, Fault::Truncate, Fault::ResetAfter, Fault::ResetBefore]).collect()
+}
+
+async fn calling(canary: &mut Canary) {
+    let lambda = canary.run(CALL, &[("VOICEMAIL", Some("on"))]).await;
+    let (mobile, caller) = (PHONES[0], PHONES[1]);
+    employees(canary, mobile);
+    for number in NUMBERS.into_iter().chain([COMPANY_NUMBER]) {
+        canary.sandbox.twilio.call(caller, number).await;
+    }
+    for fault in upstream_faults() {
+        canary.sandbox.okta.server().faults().next(fault);
+        canary.sandbox.twilio.call(caller, UNSEEN).await;
+        canary.sandbox.okta.server().faults().clear();
+    }
+    canary.sandbox.twilio.phone_rings_out(mobile);
+    for fault in upstream_faults().into_iter().map(Some).chain([None]) {
+        if let Some(fault) = fault {
+            canary.sandbox.twilio.server().faults().next(fault);
+        }
+        let call = canary.sandbox.twilio.caller(PHONES[2]).records(12).call(COMPANY_NUMBER).await;
+        canary.sandbox.twilio.server().faults().clear();
+        canary.mark(&call.recordings[0].url);
+        canary.mark(&call.recordings[0].sid);
+    }
+    for fault in [quoting(500), quoting(400), Fault::Garbage] {
+        canary.sandbox.aws.dynamodb().faults().always(Some(fault));
+        canary.sandbox.twilio.caller(PHONES[3]).records(12).call(COMPANY_NUMBER).await;
+        canary.sandbox.aws.dynamodb().faults().clear();
+    }
+    canary.sandbox.twilio.phone_forwards(mobile, COMPANY_NUMBER);
+    canary.sandbox.twilio.call(PHONES[4], COMPANY_NUMBER).await;
+    let params = canary.sandbox.twilio.inbound_call(caller, COMPANY_NUMBER);
+    canary.sandbox.twilio.post_call_signed(params, lambda.url(), WORD).await;
+    for event in malformed() {
+        lambda.invoke(event).await.unwrap();
+    }
+    canary.sandbox.twilio.alerts();
+    canary.collect(CALL, lambda, malformed().len()).await;
+
+    let lambda = canary.run(CALL, &[]).await;
+    canary.sandbox.twilio.phone_busy(mobile);
+    canary.sandbox.twilio.call(PHONES[7], COMPANY_NUMBER).await;
+    canary.collect(CALL, lambda, 0).await;
+}
+
+async fn texting(canary: &mut Canary) {
+    let lambda = canary.run(FORWARD, &[]).await;
+    let (mobile, sender) = (PHONES[0], PHONES[1]);
+    employees(canary, mobile);
+    canary.sandbox.twilio.text(mobile, COMPANY_NUMBER, WORD).await;
+    for number in NUMBERS.into_iter().chain([COMPANY_NUMBER]) {
+        canary.sandbox.twilio.text(sender, number, WORD).await;
+    }
+    let text = canary.sandbox.twilio.inbound(sender, UNSEEN, WORD);
+    for fault in upstream_faults() {
+        canary.sandbox.okta.server().faults().next(fault);
+        canary.sandbox.twilio.deliver(text.clone(), lambda.url()).await;
+        canary.sandbox.okta.server().faults().clear();
+    }
+    canary.sandbox.twilio.picture(PHONES[2], COMPANY_NUMBER, WORD, &["https://api.twilio.com/zebrafinch.jpg"]).await;
+    canary.sandbox.twilio.text(mobile, COMPANY_NUMBER, WORD).await;
+    canary.sandbox.twilio.text(mobile, COMPANY_NUMBER, &format!("{}: {WORD}", PHONES[3])).await;
+    let text = canary.sandbox.twilio.inbound(PHONES[4], COMPANY_NUMBER, WORD);
+    for _ in 0..2 {
+        canary.sandbox.twilio.deliver(text.clone(), lambda.url()).await;
+    }
+    canary.sandbox.twilio.deliver_signed(text, lambda.url(), WORD).await;
+    for fault in [quoting(500), quoting(400), Fault::Garbage] {
+        canary.sandbox.aws.dynamodb().faults().always(Some(fault));
+        canary.sandbox.twilio.text(PHONES[5], COMPANY_NUMBER, WORD).await;
+        canary.sandbox.aws.dynamodb().faults().clear();
+    }
+    for _ in 0..6 {
+        canary.sandbox.twilio.text(PHONES[6], COMPANY_NUMBER, WORD).await;
+    }
+    canary.sandbox.twilio.text(PHONES[7], COMPANY_NUMBER, "STOP").await;
+    for event in malformed() {
+        lambda.invoke(event).await.unwrap();
+    }
+    canary.sandbox.twilio.alerts();
+    canary.collect(FORWARD, lambda, malformed().len()).await;
+}
+
+async fn provisioning(canary: &mut Canary) {
+    let lambda = canary.run(PROVISION, &[]).await;
+    employees(canary, PHONES[0]);
+    let hook = format!("{}okta", lambda.url());
+    let new = canary.sandbox.okta.hire(WORD, PHONES[1], "");
+    canary.sandbox.okta.deliver_event(&hook, WORD, "user.lifecycle.activate", &new).await;
+    for _ in 0..2 {
+        canary.sandbox.okta.deliver_event(&hook, HOOK, "user.lifecycle.activate", &new).await;
+    }
+    canary.sandbox.okta.deliver(&hook, HOOK, &json!({ "eventId": WORD, "data": WORD })).await;
+    let mut runs = 0;
+    for fault in upstream_faults() {
+        for faults in
+            [canary.sandbox.okta.server(), canary.sandbox.twilio.server(), canary.sandbox.aws.dynamodb()].map(Server::faults)
+        {
+            faults.next(fault.clone());
+            let _refused = lambda.invoke(json!({})).await;
+            faults.clear();
+            runs += 1;
+        }
+    }
+    lambda.invoke(json!({})).await.unwrap();
+    for number in canary.sandbox.twilio.owned() {
+        canary.mark(&number.number[2..]);
+    }
+    for event in malformed() {
+        let _refused = lambda.invoke(event).await;
+    }
+    canary.collect(PROVISION, lambda, runs + 1 + malformed().len()).await;
+}
+
 /// Secrets without their keys, settings that are wrong.
 async fn starting_badly(canary: &mut Canary) {
     for secret in [json!({ "auth_tokem": TOKEN, "signing_kei": KEY }), json!(TOKEN)] {
@@ -428,6 +603,9 @@ async fn starting_badly(canary: &mut Canary) {
             RECEIVE,
             &["AUTH0_URL", "CONFIRM_WITH", "PASSWORD_LINK_MESSAGE", "PUBLIC_URL", "AWS_ENDPOINT_URL_DYNAMODB", "EXTRA_CA_FILE"],
         ),
+        (CALL, &["OKTA_URL", "TWILIO_URL", "PUBLIC_URL", "VOICEMAIL", "DIAL_TIMEOUT_SECONDS", "ALLOWED_COUNTRIES"]),
+        (FORWARD, &["OKTA_URL", "PUBLIC_URL", "ALLOWED_COUNTRIES", "MESSAGES_PER_PAIR_PER_MINUTE"]),
+        (PROVISION, &["OKTA_URL", "TWILIO_URL", "CALL_FORWARD_URL", "AREA_PREFIXES", "NUMBER_COUNTRY", "DRY_RUN", "MAX_NUMBERS"]),
     ] {
         let settings: Vec<_> = names.iter().map(|name| (*name, Some(WORD))).collect();
         let lambda = canary.run(function, &settings).await;

@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeSet, fs, path::PathBuf, process::Command};
 
-use sandbox::{Sandbox, twilio};
+use sandbox::{COMPANY_NUMBER, HOOK_TOKEN, Sandbox, twilio};
 use serde_json::{Value, json};
 use tokio::net::unix::pipe;
 
-use crate::{RECEIVE, SEND, binary};
+use crate::{CALL, FORWARD, PROVISION, RECEIVE, SEND, binary};
 
 /// A folder of this test's own in Cargo's, empty.
 fn empty_folder(name: &str) -> PathBuf {
@@ -28,11 +28,12 @@ async fn no_system_certificate_is_read() {
     fs::create_dir(&empty).unwrap();
     let overrides = [("SSL_CERT_FILE", bundle.to_str()), ("SSL_CERT_DIR", empty.to_str())];
     let sandbox = Sandbox::start().await;
-    let (send, receive) = (binary(SEND).await, binary(RECEIVE).await);
-    let send = sandbox.run_with(SEND, send, 1, &overrides).await;
-    let receive = sandbox.run_with(RECEIVE, receive, 1, &overrides).await;
-    send.wait_ready().await.unwrap();
-    receive.wait_ready().await.unwrap();
+    let mut lambdas = Vec::new();
+    for function in &sandbox.template().functions {
+        let lambda = sandbox.run_with(&function.name, binary(&function.name).await, 1, &overrides).await;
+        lambda.wait_ready().await.unwrap();
+        lambdas.push(lambda);
+    }
 
     let user = sandbox.auth0.sign_up("acme+4512345678@sms.example.com");
     let mail = sandbox.auth0.mail_verification(&user, sandbox::auth0::LinkPage::Form).mail;
@@ -72,6 +73,33 @@ async fn every_problem_of_the_settings_is_in_one_line() {
             ],
             &["AUTH0_URL", "TWILIO_SECRET", "PASSWORD_LINK_MESSAGE", "CORRECT_SMS_RESPONSE", "AWS_SECRET_ACCESS_KEY"],
         ),
+        (
+            CALL,
+            &[
+                ("OKTA_URL", Some("http://acme.okta.example")),
+                ("OKTA_SECRET", None),
+                ("VOICEMAIL", Some("maybe")),
+                ("DIAL_TIMEOUT_SECONDS", Some("1")),
+                ("ALLOWED_COUNTRIES", Some("Denmark")),
+            ],
+            &["OKTA_URL", "OKTA_SECRET", "VOICEMAIL", "DIAL_TIMEOUT_SECONDS", "ALLOWED_COUNTRIES"],
+        ),
+        (
+            FORWARD,
+            &[("TABLE_NAME", None), ("PUBLIC_URL", Some("ftp://x.example")), ("MESSAGES_PER_PAIR_PER_MINUTE", Some("0"))],
+            &["TABLE_NAME", "PUBLIC_URL", "MESSAGES_PER_PAIR_PER_MINUTE"],
+        ),
+        (
+            PROVISION,
+            &[
+                ("HOOK_SECRET", None),
+                ("AREA_PREFIXES", None),
+                ("NUMBER_COUNTRY", Some("Denmark")),
+                ("CALL_FORWARD_URL", Some("http://x.example")),
+                ("RELEASE_AFTER_DAYS", Some("never")),
+            ],
+            &["HOOK_SECRET", "AREA_PREFIXES", "NUMBER_COUNTRY", "CALL_FORWARD_URL", "RELEASE_AFTER_DAYS"],
+        ),
     ] {
         let lambda = sandbox.run_with(function, binary(function).await, 1, overrides).await;
         let reported = lambda.wait_ready().await.unwrap_err();
@@ -108,4 +136,27 @@ async fn a_secret_without_its_key_is_named_and_answered_503() {
         assert_eq!((&line["outcome"], &line["error"]), (&json!("secret_unavailable"), &json!(error)));
     }
     assert!(sandbox.twilio.messages().is_empty());
+}
+
+#[tokio::test]
+async fn the_company_phone_names_the_secret_that_lacks_a_key() {
+    let sandbox = Sandbox::start().await;
+    sandbox.aws.set_secret("switchboard/okta", &json!({ "api_tokem": "typed wrong" }));
+    let (calls, texts) = (sandbox.run(CALL, binary(CALL).await).await, sandbox.run(FORWARD, binary(FORWARD).await).await);
+    assert_eq!(sandbox.twilio.text("+4512345678", COMPANY_NUMBER, "hello").await.status, 503);
+    let call = sandbox.twilio.call("+4512345678", COMPANY_NUMBER).await;
+    assert!(call.status == 200 && call.heard.concat().contains("something went wrong"), "{call:?}");
+    for lambda in [calls, texts] {
+        let line: Value = serde_json::from_str(&lambda.wait_log(|line| line.contains("outcome")).await).unwrap();
+        assert_eq!(line["outcome"], "directory_unavailable");
+        assert!(line["error"].as_str().unwrap().contains("secret okta (switchboard/okta) lacks api_token"), "{line}");
+    }
+    sandbox.aws.set_secret("switchboard/hook", &json!({ "token": "typed wrong" }));
+    let hook = sandbox.run(PROVISION, binary(PROVISION).await).await;
+    let told = sandbox.okta.deliver_event(&format!("{}okta", hook.url()), HOOK_TOKEN, "user.lifecycle.create", "00u1").await;
+    assert_eq!(told.attempts, [503, 503]);
+    let line: Value = serde_json::from_str(&hook.wait_log(|line| line.contains("outcome")).await).unwrap();
+    let error = "secret hook (switchboard/hook) lacks bearer_token";
+    assert_eq!((&line["outcome"], &line["error"]), (&json!("secret_unavailable"), &json!(error)));
+    sandbox.twilio.alerts();
 }

@@ -3,10 +3,10 @@
 use std::{collections::BTreeMap, fs};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use sandbox::{Ports, Sandbox, lambda::Lambda, record, template::root, wire::client};
-use serde_json::Value;
+use sandbox::{COMPANY_NUMBER, EMPLOYEE_MOBILE, Ports, Sandbox, lambda::Lambda, record, template::root, wire::client};
+use serde_json::{Value, json};
 
-use crate::{GATEWAY, RECEIVE, SEND, binary};
+use crate::{CALL, FORWARD, GATEWAY, PROVISION, RECEIVE, SEND, binary};
 
 fn read(name: &str) -> Value {
     serde_json::from_str(&fs::read_to_string(root().join("events").join(name)).unwrap()).unwrap()
@@ -32,6 +32,7 @@ fn moved(text: &str, sandbox: &Sandbox) -> String {
         (13, sandbox.clickatell.server()),
         (14, sandbox.plivo.server()),
         (15, sandbox.vonage.server()),
+        (16, sandbox.okta.server()),
         (20, sandbox.aws.dynamodb()),
         (21, sandbox.aws.secrets()),
     ];
@@ -39,7 +40,10 @@ fn moved(text: &str, sandbox: &Sandbox) -> String {
         text.replace(&format!("http://host.docker.internal:{}", base + offset), &server.url())
     });
     assert!(!moved.contains("docker"), "{moved}");
-    moved
+    let doors = (1..).zip(&sandbox.template().functions);
+    doors.fold(moved, |text, (offset, function)| {
+        text.replace(&format!("http://127.0.0.1:{}/", base + offset), &format!("{}/", sandbox.door(&function.name).url()))
+    })
 }
 
 /// With the variables as `sam local` sets them: the template's, those of `env.json` in their place.
@@ -112,6 +116,48 @@ async fn each_request_of_auth0_is_answered_as_its_name_says() {
     assert_eq!((&receipt["provider"], receipt["id"].as_str()), (&"vonage".into(), Some(messages[0].id.as_str())));
     assert_eq!(invoke(&sandbox, &gateway, "sms-gateway-action.json").await, first, "the same text to the same phone");
     assert_eq!(sandbox.vonage.messages().len(), 1, "once");
+}
+
+#[tokio::test]
+async fn each_call_and_text_of_an_employee_is_answered_as_its_name_says() {
+    let sandbox = Sandbox::start().await;
+    sandbox.okta.hire("Ann", EMPLOYEE_MOBILE, COMPANY_NUMBER);
+    let (calls, texts) = (run(&sandbox, CALL).await, run(&sandbox, FORWARD).await);
+    for (lambda, forged) in [(&calls, "call-forward-forged.json"), (&texts, "sms-forward-forged.json")] {
+        assert_eq!(invoke(&sandbox, lambda, forged).await, (403, String::new()));
+    }
+    assert_eq!(sandbox.aws.items().await, [] as [Value; 0]);
+    for (lambda, event, said) in [
+        (&calls, "call-forward.json", &["connected to Ann.", &format!(">{EMPLOYEE_MOBILE}</")][..]),
+        (&calls, "call-forward-after.json", &["Goodbye.", "<Hangup/>"]),
+        (&texts, "sms-forward.json", &["From: +4520123456", &format!("to=\"{EMPLOYEE_MOBILE}\"")]),
+        (&texts, "sms-forward-picture.json", &["The new sign", "<Media>https://api.twilio.com/example/sign.jpg</Media>"]),
+        (&texts, "sms-forward-reply.json", &["From noon on.", "to=\"+4520123456\""]),
+    ] {
+        let (status, twiml) = invoke(&sandbox, lambda, event).await;
+        assert!(status == 200 && said.iter().all(|words| twiml.contains(words)), "{event}: {status} {twiml}");
+    }
+}
+
+#[tokio::test]
+async fn each_event_of_provisioning_is_answered_as_its_name_says() {
+    let sandbox = Sandbox::start().await;
+    let user = sandbox.okta.hire("Ben", "+18182179229", "");
+    let lambda = run(&sandbox, PROVISION).await;
+    assert_eq!(invoke(&sandbox, &lambda, "provision-numbers-forged.json").await, (401, String::new()));
+    assert_eq!(sandbox.aws.items().await, [] as [Value; 0]);
+    let (status, body) = invoke(&sandbox, &lambda, "provision-numbers-challenge.json").await;
+    let challenge = &read("provision-numbers-challenge.json")["headers"]["x-okta-verification-challenge"];
+    assert_eq!((status, serde_json::from_str::<Value>(&body).unwrap()), (200, json!({ "verification": challenge })));
+    assert_eq!(invoke(&sandbox, &lambda, "provision-numbers-hook.json").await, (200, String::new()));
+    let report = lambda.invoke(read("provision-numbers.json")).await.unwrap();
+    let bought = sandbox.twilio.owned().into_iter().find(|owned| owned.field("FriendlyName") == format!("switchboard:{user}"));
+    let bought = bought.unwrap_or_else(|| panic!("{report}"));
+    assert_eq!(report["purchased"], json!([{ "user": user, "number": bought.number }]));
+    let urls = [("VoiceUrl", CALL), ("SmsUrl", FORWARD)];
+    for (field, function) in urls {
+        assert!(bought.field(field).starts_with(&format!("{}/#", sandbox.door(function).url())), "{}", bought.field(field));
+    }
 }
 
 #[tokio::test]

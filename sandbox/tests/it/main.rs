@@ -20,6 +20,9 @@ mod wire;
 const SEND: &str = "send-verification-sms";
 const RECEIVE: &str = "receive-confirmation-sms";
 const GATEWAY: &str = "sms-gateway";
+const CALL: &str = "call-forward";
+const FORWARD: &str = "sms-forward";
+const PROVISION: &str = "provision-numbers";
 
 /// A function's binary; all are built once, before the first.
 async fn binary(function: &str) -> &'static Path {

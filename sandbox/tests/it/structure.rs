@@ -145,12 +145,10 @@ fn calls(body: &str) -> Vec<&str> {
     paths.filter(|path| !path.is_empty()).collect()
 }
 
-/// Literals that are names of variables: capitals with an underscore.
+/// Literals that are names of variables: capitals.
 fn variables(body: &str) -> impl Iterator<Item = &str> {
     let name = |text: &&str| {
-        text.len() > 3
-            && text.contains('_')
-            && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
+        text.len() > 3 && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
     };
     body.split('"').skip(1).step_by(2).filter(name)
 }
