@@ -64,7 +64,7 @@ impl Settings {
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(self.region.clone()))
             .credentials_provider(self.credentials.clone())
-            .http_client(OneClient(http.clone()))
+            .http_client(http_client(http, ATTEMPT_TIMEOUT))
             .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
             .retry_config(retries())
             .timeout_config(timeouts());
@@ -80,7 +80,7 @@ impl Settings {
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(self.region.clone()))
             .credentials_provider(self.credentials.clone())
-            .http_client(OneClient(http.clone()))
+            .http_client(http_client(http, ATTEMPT_TIMEOUT))
             .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
             .retry_config(retries())
             .timeout_config(timeouts());
@@ -104,20 +104,32 @@ fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).operation_timeout(OPERATION_TIMEOUT).build()
 }
 
+/// The one HTTP client as the SDK takes it; a call has so much time for one attempt.
+pub fn http_client(http: &Client, attempt: Duration) -> impl HttpClient + Clone + 'static {
+    OneClient(http.clone(), attempt)
+}
+
 /// What went wrong with an AWS call, in words that hold no value of ours: the kind, and the service's own error code.
-pub(crate) fn cause<E: ProvideErrorMetadata, R>(operation: &str, error: &SdkError<E, R>) -> String {
+pub fn cause<E: ProvideErrorMetadata, R>(operation: &str, error: &SdkError<E, R>) -> String {
     let kind = match error {
         SdkError::ConstructionFailure(_) => "request could not be made",
         SdkError::TimeoutError(_) => "no answer in time",
         SdkError::DispatchFailure(_) => "no connection",
         SdkError::ResponseError(_) => "unreadable answer",
-        _ => error.as_service_error().and_then(ProvideErrorMetadata::code).unwrap_or("unknown error"),
+        _ => {
+            error.as_service_error().and_then(ProvideErrorMetadata::code).filter(|code| is_code(code)).unwrap_or("unknown error")
+        }
     };
     format!("{operation}: {kind}")
 }
 
+/// A name such as `ProvisionedThroughputExceededException`: nothing else that stands in its place goes into a log.
+fn is_code(text: &str) -> bool {
+    text.len() <= 80 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_'))
+}
+
 #[derive(Debug, Clone)]
-struct OneClient(Client);
+struct OneClient(Client, Duration);
 
 impl HttpClient for OneClient {
     fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
@@ -127,14 +139,14 @@ impl HttpClient for OneClient {
 
 impl HttpConnector for OneClient {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let client = self.0.clone();
+        let Self(client, attempt) = self.clone();
         HttpConnectorFuture::new(async move {
             let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
             let (parts, body) = request.into_parts();
             let url = parts.uri.to_string().parse().map_err(|_| ConnectorError::user("no URL".into()))?;
             let body = body.bytes().map(bytes::Bytes::copy_from_slice).unwrap_or_default();
             let request = client.request(parts.method, url).headers(parts.headers).body(body);
-            let answer = client.send(request, ANSWER_LIMIT, ATTEMPT_TIMEOUT).await.map_err(|error| match error {
+            let answer = client.send(request, ANSWER_LIMIT, attempt).await.map_err(|error| match error {
                 NoAnswer::Unknown("no answer in time") => ConnectorError::timeout(error.to_string().into()),
                 NoAnswer::NotSent(_) | NoAnswer::Unknown(_) => ConnectorError::io(error.to_string().into()),
             })?;

@@ -97,17 +97,28 @@ impl Directory {
         Ok(listing)
     }
 
-    /// Whether this is a company number that the directory has seen.
+    /// Whether this is a company number: one that the directory has seen, or that was bought for an employee.
     ///
     /// # Errors
     /// [`Unavailable`].
     pub async fn is_ours(&self, number: &E164, now: SystemTime) -> Result<bool, Unavailable> {
-        Ok(in_time(self.table.get(key(number), now)).await?.is_some())
+        let bought = Key::new(format!("number#{}", number.reveal()), "owner");
+        let (seen, bought) = tokio::try_join!(in_time(self.table.get(key(number), now)), in_time(self.table.get(bought, now)))?;
+        Ok(seen.is_some() || bought.is_some())
     }
 
     /// Okta's answer as a listing; the copy is brought up to it.
     async fn accept(&self, number: &E164, found: Found, copy: Result<Option<Item>, Unavailable>, now: SystemTime) -> Listing {
+        let unread = match &found {
+            Found::One(user) if user.status == Status::Active => {
+                user.mobile_phone.clone().map(|written| (user.id.clone(), written))
+            }
+            _ => None,
+        };
         let mut listing = judge(found);
+        if let (Listing::Employee(employee @ Employee { mobile: None, .. }), Some((id, written))) = (&mut listing, &unread) {
+            employee.mobile = self.as_read_before(id, written, now).await;
+        }
         let copy = match copy {
             Ok(copy) => copy,
             Err(error) => {
@@ -135,6 +146,16 @@ impl Directory {
             tracing::warn!(%error, "Okta's answer could not be copied");
         }
         listing
+    }
+
+    /// The number that a mobile in national form was found to be when the employee got the company number.
+    async fn as_read_before(&self, id: &str, written: &str, now: SystemTime) -> Option<E164> {
+        let entry = in_time(self.table.get(Key::new(format!("number#{id}"), "number"), now)).await;
+        let entry = entry.unwrap_or_else(|error| {
+            tracing::warn!(%error, "a mobile in national form could not be looked up");
+            None
+        })?;
+        entry.text("mobile").filter(|_| entry.text("mobile_written") == Some(written))?.parse().ok()
     }
 
     fn memory(&self) -> MutexGuard<'_, HashMap<E164, (Employee, SystemTime)>> {

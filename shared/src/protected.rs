@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 use reqwest::Method;
 use reqwest::header::ACCEPT;
 use secrecy::{ExposeSecret as _, SecretString};
-use serde_json::Value;
+use serde_json::value::RawValue;
 use url::Url;
 
 use crate::auth0::CallError;
@@ -131,15 +131,15 @@ impl Api {
         let _met_again = tokio::join!(self.tokens.get(now), self.client.warm_up(Some(&self.base)));
     }
 
-    /// The JSON at `path` (of [`Template::fill`]) with its status, 2xx; `None`: there is none (404).
+    /// The JSON at `path` (of [`Template::fill`]), as the API wrote it, with its status, 2xx; `None`: there is none (404).
     ///
     /// # Errors
     /// [`Failed`].
-    pub async fn get(&self, path: &str, within: Duration, now: SystemTime) -> Result<Option<(u16, Value)>, Failed> {
+    pub async fn get(&self, path: &str, within: Duration, now: SystemTime) -> Result<Option<(u16, Box<RawValue>)>, Failed> {
         tokio::time::timeout(within, self.ask(path, now)).await.unwrap_or(Err(Failed::Late))
     }
 
-    async fn ask(&self, path: &str, now: SystemTime) -> Result<Option<(u16, Value)>, Failed> {
+    async fn ask(&self, path: &str, now: SystemTime) -> Result<Option<(u16, Box<RawValue>)>, Failed> {
         let started = Instant::now();
         // Under the base's own path, and on its host whatever the path says.
         let url = Url::parse(&format!("{}{path}", self.base)).ok().filter(|url| url.origin() == self.base.as_url().origin());

@@ -59,7 +59,7 @@ impl Reply {
         self
     }
 
-    /// Logs it as an error, although its status is not one: the caller got an apology.
+    /// Logs and counts it as an error, although its status is not one: the caller got an apology.
     #[must_use]
     pub fn failed(self) -> Self {
         Self { failed: true, ..self }
@@ -94,7 +94,8 @@ impl Reply {
     /// The request's log line, which also carries its metrics in CloudWatch embedded metric format
     /// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>).
     pub fn log_line(&self, function: &str, epoch_ms: u64, took: Duration, cold: bool) -> String {
-        let counts = std::iter::once(&("Requests", 1)).chain(&self.metrics);
+        let failed = self.failed.then_some(&("Failed", 1));
+        let counts = std::iter::once(&("Requests", 1)).chain(failed).chain(&self.metrics);
         let metrics: Vec<Value> = counts.clone().map(|(name, _)| json!({ "Name": name, "Unit": "Count" })).collect();
         let directive = json!({ "Namespace": "Switchboard", "Dimensions": [["Function"]], "Metrics": metrics });
         let level = if self.failed { "ERROR" } else { "INFO" };

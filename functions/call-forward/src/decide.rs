@@ -4,8 +4,8 @@ use shared::directory::Listing;
 use shared::phone::{Countries, E164};
 use shared::table::Item;
 
-/// A second call from the same caller to the same number within this many seconds, while the first is on, is the first one coming
-/// back: people hang up before they dial again.
+/// A second call from the same caller to the same number within this many seconds, while the first seems to be on, may be the first
+/// one coming back.
 const LOOP_SECONDS: u64 = 60;
 /// More of a name than anybody is called, less than anybody listens to.
 const NAME_LIMIT: usize = 60;
@@ -36,16 +36,18 @@ pub(crate) struct Line {
     others: Vec<(Option<String>, u64)>,
     /// Seconds talked today.
     talked: u64,
-    /// Attributes of calls whose end was never told.
+    /// Attributes of calls that must be over, though their end was never told.
     pub(crate) stale: Vec<String>,
 }
 
 impl Line {
-    /// Reads the item that counts a number's calls, without the call with this `sid`.
-    pub(crate) fn read(item: &Item, sid: &str, now: u64) -> Self {
+    /// Reads the item that counts a number's calls, without the call with this `sid`; none takes more than `longest` seconds.
+    pub(crate) fn read(item: &Item, sid: &str, longest: u64, now: u64) -> Self {
         let calls: Vec<(&str, Item)> = item.maps("call_").filter(|(other, _)| *other != sid).collect();
         let is_on = |call: &Item| call.number("until").is_some_and(|until| until > now);
-        let stale = calls.iter().filter(|(_, call)| !is_on(call)).map(|(other, _)| format!("call_{other}")).collect();
+        // People may still talk after the time in which a call counts as one of several: its minutes are counted by its entry.
+        let is_over = |call: &Item| call.number("since").unwrap_or_default() + longest <= now;
+        let stale = calls.iter().filter(|(_, call)| is_over(call)).map(|(other, _)| format!("call_{other}")).collect();
         let others = calls.iter().filter(|(_, call)| is_on(call));
         let others = others.map(|(_, call)| (call.text("from").map(str::to_owned), call.number("since").unwrap_or_default()));
         Self { others: others.collect(), talked: item.number(&talked_on(now)).unwrap_or_default(), stale }
@@ -103,13 +105,11 @@ pub(crate) fn connection(
         by.len() >= 7 && (number.digits().ends_with(&by) || by.ends_with(number.digits()))
     };
     let coming_back = |(other, since): &(Option<String>, u64)| other.as_deref() == caller && since + LOOP_SECONDS > now;
-    if call.from_is_ours
-        || call.from.is_some_and(came_round)
-        || passed_on_by(call.to)
-        || passed_on_by(mobile)
-        || caller.is_some() && line.others.iter().any(coming_back)
-    {
+    if call.from_is_ours || call.from.is_some_and(came_round) || passed_on_by(call.to) || passed_on_by(mobile) {
         return Err("loop");
+    }
+    if caller.is_some() && line.others.iter().any(coming_back) {
+        return Err("repeated_call");
     }
     if line.others.len() >= limits.concurrent || line.talked >= limits.seconds_per_day {
         return Err("line_limit");
@@ -216,7 +216,7 @@ mod tests {
             ("passed on by the mobile", Case { forwarded_from: Some("+12025550123"), ..Case::default() }, "loop"),
             ("in national form", Case { forwarded_from: Some("(202) 555-0123"), ..Case::default() }, "loop"),
             ("passed on by us", Case { forwarded_from: Some("15005550010"), ..Case::default() }, "loop"),
-            ("just came", Case { line: line(&[(Some("hash"), NOW - 59)], 0), ..Case::default() }, "loop"),
+            ("just came", Case { line: line(&[(Some("hash"), NOW - 59)], 0), ..Case::default() }, "repeated_call"),
             (
                 "too many",
                 Case { line: line(&[(Some("a"), NOW), (Some("b"), NOW), (None, NOW)], 0), ..Case::default() },

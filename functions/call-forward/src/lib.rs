@@ -17,6 +17,7 @@ use shared::config::Source;
 use shared::directory::Directory;
 use shared::http::{self, BaseUrl};
 use shared::journal::{Entry, Stage};
+use shared::limits::Hourly;
 use shared::okta::users::Users;
 use shared::phone::{Countries, E164};
 use shared::reply::{Failure, Reply};
@@ -38,6 +39,11 @@ const TIME_TO_ANSWER: Duration = Duration::from_secs(9);
 /// The guards in the table may take this much of it; without them the call is still bounded.
 const TABLE_TIME: Duration = Duration::from_secs(3);
 const RECORDING_SECONDS: u64 = 180;
+/// Longer than any greeting takes to speak.
+const GREETING_SECONDS: u64 = 90;
+/// Messages an hour of which an employee is told, in all and from one caller.
+const VOICEMAILS: u64 = 30;
+const VOICEMAILS_OF_CALLER: u64 = 5;
 
 const REGRET: &str = "We are sorry, this number cannot be reached. Goodbye.";
 const BUSY: &str = "We are sorry, this number is busy. Please try again later. Goodbye.";
@@ -180,10 +186,7 @@ impl App {
     }
 
     async fn connect_call(&self, call: &InboundCall, to: &E164, now: SystemTime) -> Result<Reply, Reply> {
-        let caller = call.from.as_ref().map(|from| {
-            let hash = digest::digest(&digest::SHA256, from.reveal().as_bytes());
-            hex::encode(&hash.as_ref()[..8])
-        });
+        let caller = call.from.as_ref().map(hash);
         // Who calls, or passed the call on, may be another company number.
         let passed_on_by = call.forwarded_from.as_deref().and_then(E164::from_written);
         let is_ours = async {
@@ -242,12 +245,14 @@ impl App {
     /// Notes a call beside the others of its number, which it returns.
     async fn note(&self, sid: &str, to: &E164, caller: Option<&str>, now: SystemTime) -> Result<Line, Unavailable> {
         let seconds = epoch(now);
-        let mut entry =
-            vec![("since", Value::N(seconds)), ("until", Value::N(seconds + self.rules.ring_seconds + self.rules.call_seconds))];
+        // Nobody tells when a caller hangs up during the greeting, so a call without an end counts only as long as one that rings.
+        let until = seconds + self.rules.ring_seconds + GREETING_SECONDS;
+        let longest = until - seconds + self.rules.call_seconds;
+        let mut entry = vec![("since", Value::N(seconds)), ("until", Value::N(until))];
         entry.extend(caller.map(|caller| ("from", Value::from(caller))));
         let update = Update::new(line_key(to)).set(format!("call_{sid}"), Value::M(entry)).set("expires_at", seconds + 2 * DAY);
         match self.table.update(update).await? {
-            Write::Done(item) | Write::Refused(item) => Ok(Line::read(&item, sid, seconds)),
+            Write::Done(item) | Write::Refused(item) => Ok(Line::read(&item, sid, longest, seconds)),
         }
     }
 
@@ -273,7 +278,7 @@ impl App {
             });
         }
         match recording {
-            Some(recording) if self.rules.voicemail => self.voicemail(call, to, &recording, now).await,
+            Some(recording) if self.rules.voicemail && recording.seconds > 0 => self.voicemail(call, to, &recording, now).await,
             _ => Ok(goodbye("ended")),
         }
     }
@@ -297,11 +302,17 @@ impl App {
     async fn voicemail(&self, call: &InboundCall, to: &E164, recording: &Recording, now: SystemTime) -> Result<Reply, Reply> {
         let started = Instant::now();
         let entry = Entry::new(&format!("voicemail-{}", call.sid), owner_id(), epoch(now) + 15, epoch(now) + 7 * DAY);
-        let (listing, claimed) = tokio::join!(self.directory.find(to, now), self.table.update(entry.claim(now)));
-        if let Write::Refused(seen) = claimed.map_err(Failure::from)?
-            && entry.stage(&seen, now).is_some()
-        {
-            return Ok(goodbye("duplicate"));
+        let mut updates = vec![entry.claim(now), Hourly::new("voicemail", to.reveal(), VOICEMAILS, now).count];
+        let of_caller =
+            |caller: String| Hourly::new("voicemail", &format!("{}#{caller}", to.reveal()), VOICEMAILS_OF_CALLER, now).count;
+        updates.extend(call.from.as_ref().map(hash).map(of_caller));
+        let (listing, claimed) = tokio::join!(self.directory.find(to, now), self.table.update_all(updates));
+        let refusals = claimed.map_err(Failure::from)?.unwrap_or_default();
+        match refusals.first() {
+            None => {}
+            Some(Some(seen)) if entry.stage(seen, now).is_none() => {}
+            Some(Some(_)) => return Ok(goodbye("duplicate")),
+            Some(None) => return Ok(goodbye("voicemail_limit").metric("Refused", 1)),
         }
         let listing = listing?;
         let (mobile, _) = match decide::destination(&listing, to, self.rules.countries.as_ref()) {
@@ -331,6 +342,11 @@ impl App {
     }
 }
 
+/// What stands for a caller in the table.
+fn hash(number: &E164) -> String {
+    hex::encode(&digest::digest(&digest::SHA256, number.reveal().as_bytes()).as_ref()[..8])
+}
+
 fn line_key(company: &E164) -> Key {
     Key::new(format!("rate#calls#{}", company.reveal()), "active")
 }
@@ -344,5 +360,7 @@ fn goodbye(outcome: &'static str) -> Reply {
 }
 
 fn refusal(outcome: &'static str) -> Reply {
-    last_words(if outcome == "line_limit" { BUSY } else { REGRET }).into_reply(outcome).metric("Refused", 1)
+    last_words(if matches!(outcome, "line_limit" | "repeated_call") { BUSY } else { REGRET })
+        .into_reply(outcome)
+        .metric("Refused", 1)
 }

@@ -114,6 +114,8 @@ pub(crate) struct Holding<'a> {
 pub(crate) struct Plan {
     /// `mobilePhone` is to be rewritten as this.
     pub(crate) clean: Option<E164>,
+    /// What `mobilePhone` means, where it is to stay in a form that the forwarders cannot read.
+    pub(crate) national: Option<E164>,
     pub(crate) number: Number,
 }
 
@@ -130,11 +132,12 @@ pub(crate) enum Number {
 
 /// What to do for `user`.
 pub(crate) fn plan(user: &User, holding: Holding<'_>, world: &World<'_>) -> Plan {
-    let nothing = Plan { clean: None, number: Number::Nothing };
+    let nothing = Plan { clean: None, national: None, number: Number::Nothing };
     let Some(written) = user.mobile_phone.as_deref().filter(|_| user.status == Status::Active) else { return nothing };
     let given = user.primary_phone.as_deref().filter(|given| holding.released.is_none_or(|number| number.reveal() != *given));
     let mobile = world.dialect.read(written);
     let clean = mobile.clone().filter(|mobile| world.clean && mobile.reveal() != written);
+    let national = mobile.clone().filter(|mobile| !world.clean && E164::from_written(written).as_ref() != Some(mobile));
     let number = match (given, holding.number, mobile) {
         (None, _, Some(mobile)) => acceptable(&mobile, world).map_or(Number::Needed, Number::Skipped),
         (None, ..) => Number::Skipped("mobile_unparsable"),
@@ -144,7 +147,8 @@ pub(crate) fn plan(user: &User, holding: Holding<'_>, world: &World<'_>) -> Plan
         (Some(_), _, None) if world.clean => Number::Skipped("mobile_unparsable"),
         _ => Number::Nothing,
     };
-    Plan { clean, number }
+    let national = national.filter(|_| given.is_some() || number == Number::Needed);
+    Plan { clean, national, number }
 }
 
 /// Why a mobile is not one to forward to.
@@ -382,7 +386,9 @@ mod tests {
         }
         let world = World { dialect: &dialect, countries: None, clean: false, company: &company };
         let anywhere = plan(&user(Active, Some("+1 876 555 0123"), None), none, &world);
-        assert_eq!(anywhere, Plan { clean: None, number: Needed });
+        assert_eq!(anywhere, Plan { clean: None, national: None, number: Needed });
+        let national = plan(&user(Active, Some("(302) 482-9229"), None), none, &world);
+        assert_eq!(national, Plan { clean: None, national: Some(number("+13024829229")), number: Needed });
         assert_eq!(plan(&user(Active, Some("call me"), Some(OURS)), holds, &world).number, Nothing, "nobody asked to clean");
     }
 

@@ -2,7 +2,8 @@
 //!
 //! | `pk` / `sk` | what |
 //! | --- | --- |
-//! | `number#<okta id>` / `number` | how far a user's number is ([`Entry`]) |
+//! | `number#<okta id>` / `number` | how far a user's number is ([`Entry`]), and what the mobile was read as |
+//! | `number#<E.164>` / `owner` | that it is a company number |
 //! | `number#new` / `queue` | `u_<okta id>`: users to look at first, because the hook named them or their number is unfinished |
 //! | `number#run` / `lock`, `cursor` | who is at it; where the last run stopped among Okta's users |
 //! | `seen#okta#<event id>` / `event` | deliveries of the hook |
@@ -56,6 +57,10 @@ pub(crate) struct Entry {
     pub(crate) planned_at: u64,
     /// When the user was first seen gone (epoch seconds).
     pub(crate) gone_since: Option<u64>,
+    /// Until then Okta is not asked again to rewrite the mobile, which it has refused (epoch seconds).
+    pub(crate) unwritable_until: u64,
+    /// The mobile as written in the profile when it was last read.
+    pub(crate) written: Option<String>,
 }
 
 impl Entry {
@@ -67,6 +72,8 @@ impl Entry {
             sid: item.text("sid").map(str::to_owned),
             planned_at: item.number("planned_at").unwrap_or_default(),
             gone_since: item.number("gone_since"),
+            unwritable_until: item.number("unwritable_until").unwrap_or_default(),
+            written: item.text("mobile_written").map(str::to_owned),
         }
     }
 
@@ -74,6 +81,17 @@ impl Entry {
     pub(crate) fn released(&self) -> Option<&E164> {
         self.number.as_ref().filter(|_| matches!(self.stage, Some(Stage::Releasing | Stage::Released)))
     }
+}
+
+/// Where a run stopped.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Progress {
+    /// The page of Okta's users; `None`: the next run begins with the first.
+    pub(crate) next: Option<String>,
+    /// The user after whom the numbers of those who left are looked at.
+    pub(crate) farewell: Option<String>,
+    /// A hash of who was skipped, and why.
+    pub(crate) skipped: Option<String>,
 }
 
 /// Where all this is.
@@ -86,6 +104,11 @@ fn entry(id: &str, now: SystemTime) -> Update {
 fn staged(id: &str, stage: Stage, now: SystemTime) -> Update {
     let word = STAGES.iter().find(|(_, listed)| *listed == stage).map_or("", |(word, _)| word);
     entry(id, now).set("stage", word).remove("gone_since")
+}
+
+/// By the number: what tells call-forward that it is a company number.
+fn owner(number: &E164) -> Update {
+    Update::new(Key::new(format!("number#{}", number.reveal()), "owner"))
 }
 
 fn queue() -> Key {
@@ -125,18 +148,21 @@ impl Ledger {
         self.0.update(update).await.map(drop)
     }
 
-    /// Where the last run stopped.
-    pub(crate) async fn cursor(&self, now: SystemTime) -> Result<Option<String>, Unavailable> {
-        Ok(self.0.get(cursor(), now).await?.and_then(|item| item.text("next").map(str::to_owned)))
+    /// Where the last run stopped, and what it had to say of users who are skipped.
+    pub(crate) async fn progress(&self, now: SystemTime) -> Result<Progress, Unavailable> {
+        let item = self.0.get(cursor(), now).await?.unwrap_or_default();
+        let text = |name: &str| item.text(name).map(str::to_owned);
+        Ok(Progress { next: text("next"), farewell: text("farewell"), skipped: text("skipped") })
     }
 
-    /// Remembers where this one stopped; `None`: it came to the end, or stopped on the first page.
-    pub(crate) async fn stop_at(&self, next: Option<&str>, now: SystemTime) -> Result<(), Unavailable> {
+    /// Remembers where this one stopped.
+    pub(crate) async fn stop_at(&self, progress: &Progress, now: SystemTime) -> Result<(), Unavailable> {
+        let fields = [("next", &progress.next), ("farewell", &progress.farewell), ("skipped", &progress.skipped)];
         let update = Update::new(cursor()).set("expires_at", epoch(now) + DAY);
-        let update = match next {
-            Some(next) => update.set("next", next),
-            None => update.remove("next"),
-        };
+        let update = fields.into_iter().fold(update, |update, (name, value)| match value {
+            Some(value) => update.set(name, value.as_str()),
+            None => update.remove(name),
+        });
         self.0.update(update).await.map(drop)
     }
 
@@ -198,13 +224,30 @@ impl Ledger {
         now: SystemTime,
     ) -> Result<(), Unavailable> {
         let update = staged(id, stage, now).set("number", number.reveal()).set("sid", sid).remove("planned_at");
-        self.0.update(update).await.map(drop)
+        let owner = owner(number).set("user", id).set("expires_at", epoch(now) + KEPT);
+        self.0.update_all(vec![update, owner]).await.map(drop)
     }
 
     /// It is about to be given back; queues the user, as only the entry knows of it afterwards.
     pub(crate) async fn release(&self, id: &str, sid: &str, number: &E164, now: SystemTime) -> Result<(), Unavailable> {
         let update = staged(id, Stage::Releasing, now).set("number", number.reveal()).set("sid", sid);
         self.0.update_all(vec![update, queued([id], now)]).await.map(drop)
+    }
+
+    /// The number is the account's no more.
+    pub(crate) async fn released(&self, id: &str, number: &E164, now: SystemTime) -> Result<(), Unavailable> {
+        let owner = owner(number).remove("user").set("expires_at", epoch(now));
+        self.0.update_all(vec![staged(id, Stage::Released, now), owner]).await.map(drop)
+    }
+
+    /// What the user's mobile, in whichever form, was read as: the forwarders cannot read national ones.
+    pub(crate) async fn note_mobile(&self, id: &str, mobile: &E164, written: &str, now: SystemTime) -> Result<(), Unavailable> {
+        self.0.update(entry(id, now).set("mobile", mobile.reveal()).set("mobile_written", written)).await.map(drop)
+    }
+
+    /// Okta does not take the mobile: the profile has it from elsewhere.
+    pub(crate) async fn note_unwritable(&self, id: &str, now: SystemTime) -> Result<(), Unavailable> {
+        self.0.update(entry(id, now).set("unwritable_until", epoch(now) + DAY)).await.map(drop)
     }
 
     /// The next stage of the number that the entry has.

@@ -6,6 +6,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant, SystemTime};
 
+use ring::digest;
 use shared::okta::CallError;
 use shared::okta::users::{NextPage, Page, Status, User};
 use shared::phone::E164;
@@ -14,9 +15,12 @@ use shared::table::{Unavailable, epoch, owner_id};
 use shared::twilio::numbers::{self, Owned};
 
 use crate::decide::{self, Failed, Holding, Number, Plan, Report, Skipped, World};
-use crate::ledger::Entry;
+use crate::ledger::{Entry, Progress};
 use crate::saga::Stock;
 use crate::{App, Rules};
+
+/// Users whose absence one run looks into.
+const FAREWELLS: usize = 50;
 
 /// Why a run goes no further.
 #[derive(Debug)]
@@ -55,6 +59,8 @@ pub(crate) struct Run<'a> {
     pub(crate) queued: HashMap<String, u64>,
     seen: HashSet<String>,
     page: Option<NextPage>,
+    /// Where the last run stopped; `None`: not read.
+    progress: Option<Progress>,
     /// The lists are there, and with them something to report.
     listed: bool,
 }
@@ -83,6 +89,7 @@ pub(crate) async fn run(app: &App, deadline: Instant, now: SystemTime) -> Result
         queued: HashMap::new(),
         seen: HashSet::new(),
         page: None,
+        progress: None,
         listed: false,
     };
     // What is cut off is as if the process had died there, and is finished by the next run.
@@ -93,9 +100,15 @@ pub(crate) async fn run(app: &App, deadline: Instant, now: SystemTime) -> Result
         run.listed.then_some(()).ok_or_else(late)
     });
     if !dry_run {
-        let next = run.page.as_ref().filter(|_| !run.report.complete).map(NextPage::as_str);
+        let progress = run.progress.take().map(|last| run.tell_skipped(last));
         let closing = async {
-            let (stopped, unlocked) = tokio::join!(app.ledger.stop_at(next, run.now()), app.ledger.unlock(&owner));
+            let stop = async {
+                match &progress {
+                    Some(progress) => app.ledger.stop_at(progress, run.now()).await,
+                    None => Ok(()),
+                }
+            };
+            let (stopped, unlocked) = tokio::join!(stop, app.ledger.unlock(&owner));
             stopped.and(unlocked)
         };
         let within = deadline.saturating_duration_since(Instant::now()).saturating_sub(Duration::from_millis(200));
@@ -125,9 +138,10 @@ impl<'a> Run<'a> {
         let app = self.app;
         let owned = app.numbers.list(None, self.now()).await.map_err(|error| twilio(&error))?;
         self.take_stock_of(owned);
-        let (queue, cursor) = tokio::join!(app.ledger.queue(self.now()), app.ledger.cursor(self.now()));
-        let queue = queue?;
-        let first = match self.first_page(cursor?.as_deref()).await {
+        let (queue, progress) = tokio::try_join!(app.ledger.queue(self.now()), app.ledger.progress(self.now()))?;
+        let next = progress.next.clone();
+        self.progress = Some(progress);
+        let first = match self.first_page(next.as_deref()).await {
             Ok(first) => first,
             Err(error @ CallError::RateLimited { .. }) => {
                 tracing::warn!(%error, "the run stops");
@@ -165,6 +179,7 @@ impl<'a> Run<'a> {
         match users.page(self.page.as_ref(), self.now()).await {
             Err(CallError::Refused(_) | CallError::NotFound) if self.page.is_some() => {
                 self.page = None;
+                self.progress_mut().next = None;
                 users.page(None, self.now()).await
             }
             result => result,
@@ -191,35 +206,61 @@ impl<'a> Run<'a> {
                 }
             }
             let Some(next) = page.next else { break };
+            self.progress_mut().next = Some(next.as_str().to_owned());
             self.page = Some(next);
             self.check_time()?;
             page = self.app.users.page(self.page.as_ref(), self.now()).await.map_err(Stop::Okta)?;
         }
+        // From here on the next run begins anew.
+        self.page = None;
+        self.progress_mut().next = None;
         self.see_off().await
+    }
+
+    fn progress_mut(&mut self) -> &mut Progress {
+        self.progress.get_or_insert_default()
+    }
+
+    /// Logs who is skipped and why, when that is not what the last run had to say: nobody reads a schedule's report.
+    fn tell_skipped(&self, last: Progress) -> Progress {
+        let mut skipped: Vec<String> =
+            self.report.skipped.iter().map(|Skipped { user, reason }| format!("{user}: {reason}")).collect();
+        skipped.sort();
+        let hash = digest::digest(&digest::SHA256, skipped.join(",").as_bytes());
+        let hash = Some(hex::encode(&hash.as_ref()[..8]));
+        if hash != last.skipped {
+            for Skipped { user, reason } in &self.report.skipped {
+                tracing::warn!(user, reason, "a user is skipped");
+            }
+        }
+        Progress { skipped: hash, ..last }
     }
 
     /// A user as the list shows it.
     async fn visit(&mut self, listed: &User) -> Result<(), Stop> {
-        let listed_plan = self.plan(listed, &Entry::default());
+        let nothing_known = Entry::default();
+        let plan = self.plan(listed, &nothing_known);
+        let deferred = self.is_deferred(&listed.id, &plan, &nothing_known);
         // Okta does not let go of what stands in a departed user's profile: it may be a number that was given back.
         let given = listed.primary_phone.as_deref().and_then(|given| given.parse::<E164>().ok());
         let foreign = listed.status == Status::Active && given.is_some_and(|given| !self.company.contains(&given));
-        let entry = match (&listed_plan.number, self.rules().release_after_days) {
-            (Number::Nothing, Some(_)) if foreign => Some(self.app.ledger.entry(&listed.id, self.now()).await?),
-            _ => None,
+        let returned = plan.number == Number::Nothing && foreign && self.rules().release_after_days.is_some();
+        let needed = plan.number == Number::Needed && !deferred;
+        let (entry, plan) = if needed || returned || plan.clean.is_some() || plan.national.is_some() {
+            let entry = self.app.ledger.entry(&listed.id, self.now()).await?;
+            let plan = self.plan(listed, &entry);
+            (entry, plan)
+        } else {
+            (nothing_known, plan)
         };
-        let plan = entry.as_ref().map_or(listed_plan, |entry| self.plan(listed, entry));
-        let deferred = self.is_deferred(&listed.id, &plan, &Entry::default());
-        if plan.clean.is_none() && (deferred || plan.number != Number::Needed) {
+        let deferred = self.is_deferred(&listed.id, &plan, &entry);
+        let idle = plan.clean.is_none() && plan.national.is_none();
+        if idle && (deferred || plan.number != Number::Needed) {
             self.note(&listed.id, &plan, deferred);
             return Ok(());
         }
         match self.app.users.get(&listed.id, self.now()).await {
             Ok(user) => {
-                let entry = match entry {
-                    None if plan.number == Number::Needed => self.app.ledger.entry(&user.id, self.now()).await?,
-                    entry => entry.unwrap_or_default(),
-                };
                 if self.act(&user, &entry).await? {
                     self.dequeue(&user.id).await?;
                 }
@@ -249,6 +290,9 @@ impl<'a> Run<'a> {
         let plan = self.plan(user, entry);
         let deferred = self.is_deferred(&user.id, &plan, entry);
         self.note(&user.id, &plan, deferred);
+        if let (Some(mobile), Some(written), false) = (&plan.national, &user.mobile_phone, self.rules().dry_run) {
+            self.app.ledger.note_mobile(&user.id, mobile, written, self.now()).await?;
+        }
         if plan.number == Number::Needed && !deferred {
             return self.provide(user, plan.clean.as_ref(), entry).await;
         }
@@ -260,15 +304,19 @@ impl<'a> Run<'a> {
         Ok(cleaned && !deferred)
     }
 
-    /// Gives back the numbers of those who left, after a walk that did not meet them.
+    /// Gives back the numbers of those who left: of those whom the walk did not meet, some in each run, one after the other.
     async fn see_off(&mut self) -> Result<(), Stop> {
         if self.rules().release_after_days.is_none() {
             return Ok(());
         }
         let mut unseen: Vec<String> = self.ours.keys().filter(|id| !self.seen.contains(*id)).cloned().collect();
         unseen.sort();
-        for id in unseen {
+        let after = self.progress_mut().farewell.take().unwrap_or_default();
+        let behind = unseen.iter().filter(|id| **id <= after).count();
+        unseen.rotate_left(behind);
+        for id in unseen.into_iter().take(FAREWELLS) {
             self.check_time()?;
+            self.progress_mut().farewell = Some(id.clone());
             let user = match self.app.users.get(&id, self.now()).await {
                 Ok(user) if user.status != Status::Deprovisioned => continue,
                 Ok(user) => Some(user),
@@ -294,7 +342,10 @@ impl<'a> Run<'a> {
         let given = user.primary_phone.as_deref();
         let is_given = |owned: &Owned| given == Some(owned.number.reveal());
         let usurped = given.is_some() && self.ours.iter().any(|(id, owned)| *id != user.id && is_given(owned));
-        decide::plan(user, Holding { number, released: entry.released(), usurped }, &world)
+        let plan = decide::plan(user, Holding { number, released: entry.released(), usurped }, &world);
+        let writable = entry.unwritable_until <= epoch(self.now());
+        let noted = entry.written == user.mobile_phone;
+        Plan { clean: plan.clean.filter(|_| writable), national: plan.national.filter(|_| !noted), ..plan }
     }
 
     /// Takes a user with whom all is done off the queue, unless the hook queued it anew.
@@ -313,9 +364,12 @@ impl<'a> Run<'a> {
     fn note(&mut self, id: &str, plan: &Plan, deferred: bool) {
         self.report.remaining += u64::from(deferred);
         if let Number::Skipped(reason) = plan.number {
-            tracing::warn!(user = id, reason, "a user is skipped");
-            self.report.skipped.push(Skipped { user: id.to_owned(), reason });
+            self.skip(id, reason);
         }
+    }
+
+    pub(crate) fn skip(&mut self, id: &str, reason: &'static str) {
+        self.report.skipped.push(Skipped { user: id.to_owned(), reason });
     }
 
     pub(crate) fn failed(&mut self, id: &str, step: &'static str, reason: impl Into<String>) {

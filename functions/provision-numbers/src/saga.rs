@@ -14,7 +14,7 @@
 use std::collections::VecDeque;
 
 use shared::okta::CallError as Okta;
-use shared::okta::users::{Attribute, User};
+use shared::okta::users::{Attribute, Found, Status, User};
 use shared::phone::E164;
 use shared::table::epoch;
 use shared::twilio::numbers::{CallError, Numbers, Owned};
@@ -185,6 +185,7 @@ impl Run<'_> {
         }
         // Its purchase may have happened unanswered: then nobody can buy it again, we included.
         let mut planned = entry.number.clone().filter(|_| entry.stage == Some(Stage::Planned));
+        let mut last = None;
         for _ in 0..CANDIDATES {
             let again = planned.is_some();
             let number = match planned.take() {
@@ -232,28 +233,31 @@ impl Run<'_> {
                 return Ok(None);
             }
             self.purchases -= 1;
-            match error {
-                CallError::Refused(code) if GONE.contains(&code) => {
-                    if again && epoch(self.now()) < entry.planned_at + LAG {
-                        self.failed(id, "buy", "it is not known yet whether the last purchase was made");
-                        return Ok(None);
-                    }
-                    app.ledger.forget(id, self.now()).await?;
-                }
-                error => {
-                    // Certainly nothing of this is ours; the same would be said to the next user.
-                    self.stock.closed = true;
-                    let papers = matches!(error, CallError::Refused(code) if PAPERS.contains(&code));
-                    let demand = if papers { " (an address or a bundle of documents is required)" } else { "" };
-                    self.failed(id, "buy", format!("{error}{demand}"));
-                    if !again {
-                        app.ledger.forget(id, self.now()).await?;
-                    }
-                    return Ok(None);
-                }
+            let refused = matches!(error, CallError::Refused(_) | CallError::NotFound);
+            if again && refused && epoch(self.now()) < entry.planned_at + LAG {
+                self.failed(id, "buy", "it is not known yet whether the last purchase was made");
+                return Ok(None);
             }
+            if refused || !again {
+                app.ledger.forget(id, self.now()).await?;
+            }
+            let papers = matches!(error, CallError::Refused(code) if PAPERS.contains(&code));
+            if !refused || papers && !again {
+                // The same would be said to the next user.
+                self.stock.closed = true;
+                let demand = if papers { " (an address or a bundle of documents is required)" } else { "" };
+                self.failed(id, "buy", format!("{error}{demand}"));
+                return Ok(None);
+            }
+            // It is about this number; another one may be had.
+            last = Some(error);
         }
-        self.failed(id, "buy", "others were quicker to buy the numbers found");
+        let gone = matches!(last, Some(CallError::Refused(code)) if GONE.contains(&code));
+        let reason =
+            last.filter(|_| !gone).map_or("others were quicker to buy the numbers found".to_owned(), |error| error.to_string());
+        // Whatever Twilio has against five numbers, it has against the next.
+        self.stock.closed = !gone;
+        self.failed(id, "buy", reason);
         Ok(None)
     }
 
@@ -274,9 +278,8 @@ impl Run<'_> {
     /// Writes the number, and the mobile, into the profile.
     async fn record(&mut self, id: &str, owned: &Owned, clean: Option<&E164>) -> Result<bool, Stop> {
         let app = self.app;
-        let number = (Attribute::PrimaryPhone, Some(&owned.number));
-        let changes: Vec<_> = [number].into_iter().chain(clean.map(|mobile| (Attribute::MobilePhone, Some(mobile)))).collect();
-        let user = match self.change(id, &changes).await {
+        // Alone: a mobile that comes from another directory, and cannot be written, must not keep the number out.
+        let user = match self.change(id, &[(Attribute::PrimaryPhone, Some(&owned.number))]).await {
             Ok(user) => user,
             Err(error) => return self.okta_failed(id, "record", error).map(|()| false),
         };
@@ -284,10 +287,10 @@ impl Run<'_> {
             return Ok(self.unfinished(id, "record", "Okta keeps another number"));
         }
         app.ledger.advance(id, Stage::Recorded, self.now()).await?;
-        if let Some(mobile) = clean {
-            self.cleaned(id, mobile);
+        match clean {
+            Some(mobile) => self.clean(id, mobile).await,
+            None => Ok(true),
         }
-        Ok(true)
     }
 
     /// Rewrites a mobile in E.164; whether that was done.
@@ -302,6 +305,10 @@ impl Run<'_> {
                 Ok(true)
             }
             Ok(_) => Ok(self.unfinished(id, "clean", "Okta keeps another number")),
+            Err(error @ Okta::Refused(_)) => {
+                self.app.ledger.note_unwritable(id, self.now()).await?;
+                self.okta_failed(id, "clean", error).map(|()| true)
+            }
             Err(error) => self.okta_failed(id, "clean", error).map(|()| false),
         }
     }
@@ -373,6 +380,14 @@ impl Run<'_> {
         let Some(number) = owned.as_ref().map(|owned| owned.number.clone()).or_else(|| entry.number.clone()) else {
             return Ok(true);
         };
+        match app.users.by_phone(Attribute::PrimaryPhone, &number, self.now()).await {
+            Ok(found) if is_used_by_another(&found, id) => {
+                self.skip(id, "number_in_use_by_another");
+                return Ok(true);
+            }
+            Ok(_) => {}
+            Err(error) => return self.okta_failed(id, "release", error).map(|()| false),
+        }
         if !rules.dry_run {
             if owned.is_some() {
                 let now = self.now();
@@ -383,7 +398,7 @@ impl Run<'_> {
                     Err(error) => return Ok(self.unfinished(id, "release", error.to_string())),
                 }
             }
-            app.ledger.advance(id, Stage::Released, self.now()).await?;
+            app.ledger.released(id, &number, self.now()).await?;
             tracing::info!("Released the company number ({number}) of {id}.");
         }
         self.ours.remove(id);
@@ -394,6 +409,16 @@ impl Run<'_> {
     fn unfinished(&mut self, id: &str, step: &'static str, reason: impl Into<String>) -> bool {
         self.failed(id, step, reason);
         false
+    }
+}
+
+/// Whether somebody else who has not left has the number in the profile.
+fn is_used_by_another(found: &Found, id: &str) -> bool {
+    let other = |user: &User| user.id != id && user.status != Status::Deprovisioned;
+    match found {
+        Found::Nobody => false,
+        Found::One(user) => other(user),
+        Found::Several(users) => users.iter().any(other),
     }
 }
 

@@ -9,6 +9,9 @@ use shared::twilio::webhook::InboundSms;
 pub(crate) const NOTICE: &str =
     "Not sent, because it is not clear to whom. Begin your text with a number, like this: +4512345678: Hello";
 
+/// What an employee is told whose text may not go where it is addressed.
+pub(crate) const NOT_ALLOWED: &str = "Not sent: texts to this number are not allowed.";
+
 /// More than a written number has.
 const NUMBER_LIMIT: usize = 40;
 /// The longest sender that is no E.164 number: 11 characters of a name, or a short code.
@@ -25,6 +28,8 @@ pub(crate) enum Way<'a> {
     To(E164, &'a str),
     /// From the employee, to nobody knows whom.
     Unclear,
+    /// From the employee, to somewhere it may not go.
+    Barred,
 }
 
 /// Whether the sender is a number, a short code or a name: other channels are addressed as `whatsapp:+4512345678`, and a text
@@ -63,8 +68,12 @@ pub(crate) fn way<'a, 'b>(
     let is_empty = |text: &str| is_blank(text) && sms.media.is_empty();
     let way = match address(&sms.body) {
         Address::Number(number, text) if !is_empty(text) => {
-            destination(&number, company, mobile, allowed)?;
-            Way::To(number, text)
+            // Whoever sends with the employee's number as sender could text the world: without a list, two countries are enough.
+            let near = [company.region(), mobile.region()].contains(&number.region());
+            match destination(&number, company, mobile, allowed) {
+                Ok(()) if allowed.is_some() || near => Way::To(number, text),
+                _ => Way::Barred,
+            }
         }
         Address::Number(..) | Address::Unreadable => Way::Unclear,
         Address::None if is_empty(&sms.body) => return Err("empty"),
@@ -212,15 +221,21 @@ mod tests {
             ("+0123456789: Hello", Ok(Way::Unclear)),
             ("+: Hello", Ok(Way::Unclear)),
             ("+1234567890123456: Hello", Ok(Way::Unclear)),
-            ("+15005550010: Hello", Err("reply_to_self")),
-            ("+4520304050: Hello", Err("reply_to_self")),
-            ("+4590123456: Hello", Err("country_not_allowed")),
+            ("+15005550010: Hello", Ok(Way::Barred)),
+            ("+4520304050: Hello", Ok(Way::Barred)),
+            ("+4590123456: Hello", Ok(Way::Barred)),
+            ("+573001234567: Hello", Ok(Way::Barred)),
+            ("+12025550123: Hello", Ok(Way::To(number("+12025550123"), "Hello"))),
             ("", Err("empty")),
             (" \n\u{0}\u{ffff}", Err("empty")),
         ] {
             assert_eq!(decided(&sms(MOBILE, body), ann(Some(MOBILE)), None), expected, "{body:?}");
         }
-        assert_eq!(decided(&sms(MOBILE, "+15005550001: x"), ann(Some(MOBILE)), Some("DK")), Err("country_not_allowed"));
+        assert_eq!(decided(&sms(MOBILE, "+15005550001: x"), ann(Some(MOBILE)), Some("DK")), Ok(Way::Barred));
+        assert_eq!(
+            decided(&sms(MOBILE, "+573001234567: x"), ann(Some(MOBILE)), Some("DK,CO")),
+            Ok(Way::To(number("+573001234567"), "x"))
+        );
         assert_eq!(decided(&sms(MOBILE, &"+1 ".repeat(1_000)), ann(Some(MOBILE)), None), Ok(Way::Back(&"+1 ".repeat(1_000))));
         let picture = |body| InboundSms { media: vec!["https://api.twilio.com/x".to_owned()], ..sms(MOBILE, body) };
         assert_eq!(decided(&picture(""), ann(Some(MOBILE)), None), Ok(Way::Back("")));

@@ -23,6 +23,7 @@ use shared::aws;
 use shared::config::Source;
 use shared::directory::Directory;
 use shared::http::{self, BaseUrl};
+use shared::limits;
 use shared::okta::users::Users;
 use shared::phone::{Countries, E164};
 use shared::reply::{Failure, Reply};
@@ -58,6 +59,8 @@ pub struct Config {
 struct Rules {
     countries: Option<Countries>,
     per_pair: u64,
+    /// A number as sender is no proof of who sends: what somebody else could send in an employee's name is bounded.
+    replies_per_day: u64,
 }
 
 impl Config {
@@ -71,6 +74,7 @@ impl Config {
         let rules = Rules {
             countries: source.parsed("ALLOWED_COUNTRIES", "a comma list of ISO 3166 country codes such as DK,US"),
             per_pair: source.number("MESSAGES_PER_PAIR_PER_MINUTE", 5, 1..=1_000),
+            replies_per_day: source.number("REPLIES_PER_DAY", 200, 1..=100_000),
         };
         Some(Self {
             aws: aws?,
@@ -196,6 +200,9 @@ impl App {
             None => seen,
         };
         let mut updates = vec![seen, self.count(sms, company, now)];
+        if matches!(way, Way::Back(_) | Way::To(..)) {
+            updates.push(limits::daily("sms", company.reveal(), self.rules.replies_per_day, now));
+        }
         let thread = Update::new(thread_key(company)).set("expires_at", epoch(now) + 30 * DAY);
         match (way, &sms.from, to) {
             (Way::Forward, Some(from), _) if decide::is_reachable(from, self.rules.countries.as_ref()) => {
@@ -244,6 +251,7 @@ fn answer(sms: &InboundSms, company: &E164, mobile: &E164, way: &Way<'_>, to: Op
             ("forwarded", mobile, headed.as_str(), &sms.media[..])
         }
         (Way::Back(text) | Way::To(_, text), Some(to)) => ("replied", to, *text, &sms.media[..]),
+        (Way::Barred, _) => ("not_allowed", mobile, decide::NOT_ALLOWED, &[][..]),
         (Way::Unclear | Way::Back(_) | Way::To(..), _) => ("no_correspondent", mobile, decide::NOTICE, &[][..]),
     };
     let messages = decide::messages(text);

@@ -189,6 +189,8 @@ impl Users {
             1 => {
                 let Holder { email, name, app_metadata } = holders.remove(0);
                 let greeting = app_metadata.and_then(|metadata| metadata.ivr_greeting);
+                // Without another, Auth0 takes the address for a name, which nobody wants read out.
+                let name = name.filter(|name| !name.contains('@'));
                 let greeting = [greeting, name].into_iter().flatten().find(|text| !text.trim().is_empty());
                 email.map_or(Found::Nobody, |email| Found::One(AccountHolder { email, greeting }))
             }

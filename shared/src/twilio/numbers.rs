@@ -241,7 +241,10 @@ impl Numbers {
             };
             found.extend(page.available_phone_numbers.into_iter().filter_map(|entry| {
                 let needs_address = entry.address_requirements.is_some_and(|kind| kind != "none");
-                Some(Available { number: entry.phone_number.parse().ok()?, needs_address })
+                let number: E164 = entry.phone_number.parse().ok()?;
+                // What is searched for may match elsewhere in the number.
+                let digits = if area_codes { number.digits().strip_prefix('1')? } else { number.digits() };
+                digits.starts_with(prefix).then_some(Available { number, needs_address })
             }));
         }
         Ok(found)

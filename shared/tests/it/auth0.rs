@@ -202,6 +202,7 @@ async fn what_the_search_answers_is_checked_and_the_greeting_taken_where_it_is()
         (json!([greeted(json!(null))]), ann("Ann")),
         (json!([ours(json!({"name": null}))]), ann("")),
         (json!([ours(json!({"name": " "}))]), ann("")),
+        (json!([ours(json!({"name": "ann@example.com"}))]), ann("")),
         (json!({"users": []}), Err("unavailable")),
         (json!(null), Err("unavailable")),
         (json!("x"), Err("unavailable")),

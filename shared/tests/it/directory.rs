@@ -184,6 +184,62 @@ async fn a_mobile_that_is_a_company_number_is_recognised() {
 }
 
 #[tokio::test]
+async fn a_number_that_was_bought_is_a_company_number_before_anybody_asks_for_it() {
+    let sandbox = Sandbox::start().await;
+    let (id, now) = (sandbox.okta.hire("Ann", OTHER_COMPANY, COMPANY), now());
+    let owner = |expires: Duration| {
+        json!({
+            "pk": { "S": format!("number#{OTHER_COMPANY}") }, "sk": { "S": "owner" }, "user": { "S": "00u1" },
+            "expires_at": { "N": shared::table::epoch(now + expires).to_string() },
+        })
+    };
+    sandbox.aws.put(owner(DAY)).await;
+    assert_eq!(directory(&sandbox).is_ours(&number(OTHER_COMPANY), now).await, Ok(true));
+    assert_eq!(find(&sandbox, COMPANY, now).await, Ok(employee(&id, OTHER_COMPANY, true)));
+    sandbox.aws.put(owner(Duration::ZERO)).await;
+    assert_eq!(directory(&sandbox).is_ours(&number(OTHER_COMPANY), now).await, Ok(false), "given back");
+}
+
+/// provision-numbers reads national forms, and notes what it read.
+#[tokio::test]
+async fn a_mobile_in_national_form_is_what_it_was_noted_as() {
+    let sandbox = Sandbox::start().await;
+    let (id, now) = (sandbox.okta.hire("Ann", "(202) 555-0123", COMPANY), now());
+    assert_eq!(find(&sandbox, COMPANY, now).await, Ok(employee(&id, "", false)), "not noted");
+    let note = |mobile: &str| {
+        json!({
+            "pk": { "S": format!("number#{id}") }, "sk": { "S": "number" }, "stage": { "S": "recorded" },
+            "mobile": { "S": mobile }, "mobile_written": { "S": "(202) 555-0123" },
+        })
+    };
+    sandbox.aws.put(note(MOBILE)).await;
+    assert_eq!(find(&sandbox, COMPANY, now).await, Ok(employee(&id, MOBILE, false)));
+    let asked = || sandbox.aws.dynamodb().exchanges().len();
+    let before = asked();
+    sandbox.okta.server().faults().refuse(true);
+    assert_eq!(find(&sandbox, COMPANY, now).await, Ok(employee(&id, MOBILE, false)), "also without Okta");
+    sandbox.okta.server().faults().refuse(false);
+    assert_eq!(asked() - before, 1);
+    for mobile in ["2025550123", "+", ""] {
+        sandbox.aws.put(note(mobile)).await;
+        assert_eq!(find(&sandbox, COMPANY, now).await, Ok(employee(&id, "", false)), "no number: {mobile:?}");
+    }
+    sandbox.aws.put(note(MOBILE)).await;
+    sandbox.okta.set_profile(&id, "mobilePhone", json!("202 555 0123"));
+    assert_eq!(find(&sandbox, COMPANY, now).await, Ok(employee(&id, "", false)), "of another text");
+    // What can be read is not looked up, whatever is noted.
+    let mut other = note(MOBILE);
+    other["mobile_written"]["S"] = json!("+1 (202) 555-0145");
+    sandbox.aws.put(other).await;
+    sandbox.okta.set_profile(&id, "mobilePhone", json!("+1 (202) 555-0145"));
+    assert_eq!(find(&sandbox, COMPANY, now).await, Ok(employee(&id, OTHER_MOBILE, false)));
+    // Nor is anybody called by a note who has left.
+    sandbox.okta.set_profile(&id, "mobilePhone", json!("(202) 555-0123"));
+    sandbox.okta.set_status(&id, "SUSPENDED");
+    assert_eq!(find(&sandbox, COMPANY, now).await, Ok(Listing::Nobody("user_not_active")));
+}
+
+#[tokio::test]
 async fn without_the_table_okta_is_enough() {
     let sandbox = Sandbox::start().await;
     let (id, now) = (sandbox.okta.hire("Ann", MOBILE, COMPANY), now());
@@ -197,7 +253,7 @@ async fn without_the_table_okta_is_enough() {
     // Read, and then not to be written.
     let (well, bad) = (|| Fault::Delay(Duration::ZERO), || Fault::Answer { status: 500, headers: vec![], body: String::new() });
     let faults = sandbox.aws.dynamodb().faults();
-    faults.times(2, well);
+    faults.times(3, well);
     faults.times(3, bad);
     assert_eq!(find(&sandbox, COMPANY, now).await, Ok(employee(&id, MOBILE, false)));
     assert_eq!((faults.pending(), copy(&sandbox, COMPANY).await), (0, Value::Null));

@@ -92,6 +92,28 @@ async fn outside_north_america_numbers_are_searched_by_their_first_digits() {
     assert_eq!(numbers.search("DK", "4599", now()).await, Ok(vec![]));
 }
 
+/// What is searched for may stand elsewhere in a number.
+#[tokio::test]
+async fn numbers_that_do_not_begin_as_asked_are_left_out() {
+    let (sandbox, numbers) = setup().await;
+    let entry = |number: &str| json!({ "phone_number": number, "address_requirements": "none" });
+    let page = |numbers: &[&str]| {
+        let entries: Vec<Value> = numbers.iter().map(|number| entry(number)).collect();
+        Fault::Answer { status: 200, headers: vec![], body: json!({ "available_phone_numbers": entries }).to_string() }
+    };
+    for (country, prefix, offered, kept) in [
+        ("US", "415", &["+16284150100", "+4541555010", "+14155550101"][..], "+14155550101"),
+        ("CA", "416", &["+14155550416", "+14165550101"], "+14165550101"),
+        ("DK", "4520", &["+4530452000", "+14520555010", "+4520550100"], "+4520550100"),
+    ] {
+        sandbox.twilio.server().faults().next(page(offered));
+        sandbox.twilio.server().faults().next(page(&[])); // of mobile numbers, where there is such a list
+        let found = numbers.search(country, prefix, now()).await.unwrap();
+        assert_eq!(found, [Available { number: number(kept), needs_address: false }], "{country} {prefix}");
+        sandbox.twilio.server().faults().clear();
+    }
+}
+
 #[tokio::test]
 async fn an_answer_says_whether_a_purchase_may_have_been_made() {
     let (sandbox, numbers) = setup().await;

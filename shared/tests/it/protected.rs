@@ -9,6 +9,7 @@ use sandbox::Sandbox;
 use sandbox::auth0::API_AUDIENCE;
 use sandbox::aws::TABLE_NAME;
 use sandbox::wire::{Fault, Server};
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use shared::auth0::tokens::Tokens;
 use shared::http::BaseUrl;
@@ -42,8 +43,13 @@ fn api(sandbox: &Sandbox, url: &str) -> Api {
     Api::new(http, url.parse().unwrap(), tokens)
 }
 
+/// The JSON that came.
+fn read(result: Result<Option<(u16, Box<RawValue>)>, Failed>) -> Result<Option<(u16, Value)>, Failed> {
+    Ok(result?.map(|(status, body)| (status, serde_json::from_str(body.get()).unwrap())))
+}
+
 async fn get(api: &Api, at: SystemTime) -> Result<Option<(u16, Value)>, Failed> {
-    api.get(PATH, LONG, at).await
+    read(api.get(PATH, LONG, at).await)
 }
 
 fn answer(status: u16, body: &str) -> Fault {
@@ -73,7 +79,11 @@ async fn the_path_is_filled_below_the_base() {
         ] {
             let path = template.fill(|name| Some(if name == "phone" { phone } else { account })).unwrap();
             let expected = format!("{prefix}{target}");
-            assert_eq!(api.get(&path, LONG, now()).await, Ok(Some((200, json!({"target": expected})))), "{account} {phone}");
+            assert_eq!(
+                read(api.get(&path, LONG, now()).await),
+                Ok(Some((200, json!({"target": expected})))),
+                "{account} {phone}"
+            );
         }
     }
     let exchange = server.exchanges().remove(0);
@@ -209,13 +219,13 @@ async fn late_is_late_and_the_next_call_goes_well() {
     let soon = Duration::from_millis(50);
     for fault in [Fault::Hang, Fault::Trickle(Duration::from_secs(1))] {
         server.faults().next(fault.clone());
-        assert_eq!(api.get(PATH, soon, now()).await, Err(Failed::Late), "{fault:?}");
+        assert_eq!(read(api.get(PATH, soon, now()).await), Err(Failed::Late), "{fault:?}");
     }
     assert!(matches!(get(&api, now()).await, Ok(Some(_))));
     // Late within the tenant's time, too.
     sandbox.auth0.server().faults().next(Fault::Hang);
     server.faults().next(answer(401, ""));
-    assert_eq!(api.get(PATH, Duration::from_millis(500), now()).await, Err(Failed::Late));
+    assert_eq!(read(api.get(PATH, Duration::from_millis(500), now()).await), Err(Failed::Late));
     // And within a limit of its own where there is more time.
     for fault in [Fault::Hang, Fault::Trickle(Duration::from_secs(1))] {
         server.faults().next(fault);

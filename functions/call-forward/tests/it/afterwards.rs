@@ -6,7 +6,8 @@ use sandbox::wire::Fault;
 use serde_json::json;
 
 use crate::scene::{
-    CALLER, GOODBYE, GREETING, MOBILE, OTHER_CALLER, Override, Params, Scene, VOICEMAIL, and, document, last_words, says, status,
+    CALLER, GOODBYE, GREETING, MOBILE, OTHER_CALLER, OTHER_COMPANY_NUMBER, OTHER_MOBILE, Override, Params, Scene, VOICEMAIL, and,
+    document, last_words, says, status,
 };
 
 const ON: [Override<'static>; 1] = [("VOICEMAIL", Some("on"))];
@@ -102,6 +103,51 @@ async fn silence_is_no_message() {
     assert_eq!((&silent.heard[1..], silent.ended), (&[VOICEMAIL.to_owned(), GOODBYE.to_owned()][..], Ended::HungUpByUs));
     twilio.caller(CALLER).hangs_up_at_the_beep().call(COMPANY_NUMBER).await;
     assert_eq!((scene.texts_tried(), scene.line(COMPANY_NUMBER).await.0), (0, 0));
+}
+
+/// Twilio tells of a recording that nobody spoke into, too.
+#[tokio::test]
+async fn a_recording_of_no_length_is_no_message() {
+    let scene = Scene::with(&ON).await;
+    let told = and(&recorded(&scene, &scene.inbound(CALLER), &url(1)), &[("RecordingDuration", "0")]);
+    assert_eq!(scene.post(&told, "after").await, last_words(GOODBYE));
+    scene.logged("ended").await;
+    assert_eq!((scene.texts_tried(), scene.writes("sent#")), (0, 0));
+}
+
+/// Each message is a text that somebody pays for.
+#[tokio::test]
+async fn an_employee_is_told_of_so_many_messages_an_hour() {
+    let scene = Scene::with(&ON).await;
+    let leave = async |from: &str, n| {
+        let told = recorded(&scene, &scene.inbound(from), &url(n));
+        assert_eq!(scene.post(&told, "after").await, last_words(GOODBYE));
+        told
+    };
+    let first = leave(CALLER, 0).await;
+    for n in 1..7 {
+        leave(CALLER, n).await;
+    }
+    assert_eq!(scene.texts_tried(), 5, "of one caller");
+    let logged = scene.logged("voicemail_limit").await;
+    assert_eq!((&logged["Refused"], &logged["level"]), (&json!(1), &json!("INFO")));
+    for n in 7..22 {
+        leave("anonymous", n).await;
+    }
+    for n in 22..32 {
+        leave(&format!("+141555501{n}"), n).await;
+    }
+    assert_eq!(scene.texts_tried(), 30, "those refused did not count");
+    leave("+14155550144", 32).await;
+    leave("anonymous", 33).await;
+    assert_eq!(scene.post(&first, "after").await, last_words(GOODBYE));
+    assert_eq!((scene.texts_tried(), scene.sandbox.twilio.inbox(MOBILE).len()), (30, 30));
+    assert_eq!(scene.outcomes()[32..], ["voicemail_limit", "voicemail_limit", "duplicate"]);
+    // Another employee's are counted for that one.
+    scene.hire("Bob", OTHER_MOBILE, OTHER_COMPANY_NUMBER);
+    let elsewhere = and(&scene.inbound(CALLER), &[("To", OTHER_COMPANY_NUMBER)]);
+    scene.post(&recorded(&scene, &elsewhere, &url(34)), "after").await;
+    assert_eq!(scene.sandbox.twilio.inbox(OTHER_MOBILE).len(), 1);
 }
 
 #[tokio::test]

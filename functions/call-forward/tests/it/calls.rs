@@ -5,7 +5,7 @@ use sandbox::twilio::Ended;
 use sandbox::twiml::{self, VoiceVerb};
 use serde_json::json;
 
-use crate::scene::{CALLER, GREETING, MOBILE, NAME, OTHER_CALLER, Scene, and, connected, document, says};
+use crate::scene::{CALLER, GREETING, MOBILE, NAME, OTHER_CALLER, REGRET, Scene, and, connected, document, refused, says};
 
 #[tokio::test]
 async fn the_document_greets_and_dials() {
@@ -97,6 +97,33 @@ async fn a_number_written_by_a_person_is_dialled() {
     connected(&scene.call_to(CALLER, "+15005550021").await, "+12025550145", CALLER);
 }
 
+/// What provision-numbers read it as holds for the text that it read.
+#[tokio::test]
+async fn a_number_in_national_form_is_dialled_if_it_was_noted() {
+    let scene = Scene::start().await;
+    let (written, number, company_number) = ("(302) 482-9229", "+13024829229", "+15005550021");
+    scene.mark(number);
+    let id = scene.hire("Bob", written, company_number);
+    refused(&scene.call_to(CALLER, company_number).await, REGRET);
+    let noted = json!({
+        "pk": { "S": format!("number#{id}") }, "sk": { "S": "number" }, "mobile": { "S": number },
+        "mobile_written": { "S": written },
+    });
+    scene.sandbox.aws.put(noted).await;
+    scene.restart().await; // what Okta said is remembered for a minute
+    connected(&scene.call_to(CALLER, company_number).await, number, CALLER);
+    scene.restart().await;
+    scene.okta().refuse(true);
+    connected(&scene.call_to(CALLER, company_number).await, number, CALLER);
+    scene.okta().refuse(false);
+    for other in ["302 482 9229", "(302) 482-9228"] {
+        scene.sandbox.okta.set_profile(&id, "mobilePhone", json!(other));
+        scene.restart().await;
+        refused(&scene.call_to(CALLER, company_number).await, REGRET);
+    }
+    assert_eq!(scene.outcomes().iter().filter(|outcome| *outcome == "no_mobile").count(), 3);
+}
+
 /// A name is spoken and nothing else, whatever it says.
 #[tokio::test]
 async fn a_name_stays_a_name() {
@@ -139,7 +166,7 @@ async fn a_lone_surrogate_in_a_name_is_an_unreadable_answer() {
         r#"[{{"id":"00u1","status":"ACTIVE","profile":{{"firstName":"\ud800","primaryPhone":"{COMPANY_NUMBER}","mobilePhone":"{MOBILE}"}}}}]"#
     );
     scene.okta().next(says(200, &user));
-    crate::scene::refused(&scene.call(CALLER).await, crate::scene::APOLOGY);
+    refused(&scene.call(CALLER).await, crate::scene::APOLOGY);
     connected(&scene.call(CALLER).await, MOBILE, CALLER);
     assert!(scene.lambda.exits().is_empty());
 }

@@ -1,6 +1,7 @@
 //! Calls that go round in circles end, and a company number bounds what it costs.
 
 use sandbox::COMPANY_NUMBER;
+use sandbox::twilio::Ended;
 use serde_json::json;
 
 use crate::scene::{
@@ -13,6 +14,7 @@ async fn hang_up(scene: &Scene, params: &Params, seconds: &str) {
     assert_eq!(scene.post(&over, "after").await, last_words("Goodbye."));
 }
 
+/// Its carrier tells who passed the call on.
 #[tokio::test]
 async fn a_mobile_that_passes_calls_back_ends_after_one_round() {
     let scene = Scene::start().await;
@@ -39,7 +41,7 @@ async fn two_mobiles_that_pass_calls_to_each_other_end_after_one_round() {
     connected(&call, MOBILE, CALLER);
     let onward = call.dialled[0].onward.as_ref().unwrap();
     connected(onward, OTHER_MOBILE, CALLER);
-    refused(onward.dialled[0].onward.as_ref().unwrap(), REGRET);
+    refused(onward.dialled[0].onward.as_ref().unwrap(), BUSY);
     assert_eq!(scene.searches(), 2);
 }
 
@@ -50,8 +52,8 @@ async fn the_same_caller_within_a_minute_is_the_call_coming_back() {
     let (first, again) = (scene.inbound(CALLER), scene.inbound(CALLER));
     let dial = scene.post(&first, "").await;
     assert!(dial.contains(MOBILE));
-    assert_eq!(scene.post(&again, "").await, last_words(REGRET));
-    scene.logged("loop").await;
+    assert_eq!(scene.post(&again, "").await, last_words(BUSY));
+    scene.logged("repeated_call").await;
     assert_eq!(scene.post(&first, "").await, dial, "the same call again");
     assert_eq!(scene.line(COMPANY_NUMBER).await, (1, 0));
     assert!(scene.post(&scene.inbound(OTHER_CALLER), "").await.contains(MOBILE), "another caller");
@@ -60,6 +62,49 @@ async fn the_same_caller_within_a_minute_is_the_call_coming_back() {
     hang_up(&scene, &first, "3").await;
     let third = scene.inbound(CALLER);
     assert_eq!(scene.post(&third, "").await, dial, "people hang up before they dial again");
+}
+
+/// Lets time pass for the calls of the sandbox's company number.
+async fn let_pass(scene: &Scene, seconds: u64) {
+    let mut item = scene.item(&format!("rate#calls#{COMPANY_NUMBER}")).await.unwrap();
+    for (name, call) in item.as_object_mut().unwrap() {
+        for moment in ["since", "until"] {
+            if let Some(at) = call["M"][moment]["N"].as_str().filter(|_| name.starts_with("call_")) {
+                call["M"][moment]["N"] = (at.parse::<u64>().unwrap() - seconds).to_string().into();
+            }
+        }
+    }
+    scene.sandbox.aws.put(item).await;
+}
+
+/// No webhook tells of it: such a call counts as long as one whose phone rings after the longest greeting.
+#[tokio::test]
+async fn who_hangs_up_during_the_greeting_does_not_block_the_number() {
+    let scene = Scene::start().await;
+    for n in 0..7 {
+        let from = format!("+1415555013{n}");
+        scene.mark(&from);
+        let call = scene.sandbox.twilio.caller(&from).hangs_up_during_greeting().call(COMPANY_NUMBER).await;
+        assert_eq!((call.ended, call.dialled.len()), (Ended::CallerHungUp, 0));
+    }
+    assert_eq!(scene.outcomes(), [["connected"; 5].as_slice(), &["line_limit"; 2]].concat());
+    let_pass(&scene, 25 + 90 - 60).await;
+    refused(&scene.call(CALLER).await, BUSY);
+    let_pass(&scene, 60).await;
+    for from in ["+14155550130", CALLER] {
+        connected(&scene.call(from).await, MOBILE, from);
+    }
+}
+
+#[tokio::test]
+async fn a_long_call_is_counted_whoever_called_meanwhile() {
+    let scene = Scene::start().await;
+    let call = scene.inbound(CALLER);
+    scene.post(&call, "").await;
+    let_pass(&scene, 1_800).await;
+    connected(&scene.call(OTHER_CALLER).await, MOBILE, OTHER_CALLER);
+    hang_up(&scene, &call, "1800").await;
+    assert_eq!(scene.line(COMPANY_NUMBER).await, (0, 1_842));
 }
 
 /// The caller hung up, and nobody told; a call outlives neither its own end nor a minute as a mark of a loop.
@@ -116,6 +161,24 @@ async fn company_numbers_and_the_employee_do_not_call() {
     refused(&call, REGRET);
     connected(&scene.call(OTHER_MOBILE).await, MOBILE, OTHER_MOBILE);
     assert_eq!(scene.outcomes()[2..6], ["loop"; 4]);
+}
+
+/// What provision-numbers bought is a company number before anybody called it.
+#[tokio::test]
+async fn a_bought_number_is_known_before_its_first_call() {
+    let scene = Scene::start().await;
+    scene.mark(OTHER_COMPANY_NUMBER);
+    let on_the_way = || scene.sandbox.twilio.caller(CALLER).forwarded_from(OTHER_COMPANY_NUMBER).call(COMPANY_NUMBER);
+    connected(&on_the_way().await, MOBILE, CALLER);
+    connected(&scene.call(OTHER_COMPANY_NUMBER).await, MOBILE, OTHER_COMPANY_NUMBER);
+    let owner =
+        json!({ "pk": { "S": format!("number#{OTHER_COMPANY_NUMBER}") }, "sk": { "S": "owner" }, "user": { "S": "00u1" } });
+    scene.sandbox.aws.put(owner).await;
+    refused(&on_the_way().await, REGRET);
+    refused(&scene.call(OTHER_COMPANY_NUMBER).await, REGRET);
+    scene.hire("Bob", OTHER_COMPANY_NUMBER, "+15005550021");
+    refused(&scene.call_to(CALLER, "+15005550021").await, REGRET);
+    assert_eq!(scene.outcomes()[4..], ["loop", "loop", "company_number"]);
 }
 
 #[tokio::test]

@@ -5,8 +5,8 @@ use sandbox::{COMPANY_NUMBER, Sandbox};
 use serde_json::{Value, json};
 
 use crate::scene::{
-    APOLOGY, CALLER, GREETING, MOBILE, NAME, OTHER_CALLER, OTHER_COMPANY_NUMBER, OTHER_MOBILE, REGRET, Scene, and, connected,
-    last_words, refused, says, status,
+    APOLOGY, CALLER, GREETING, MOBILE, NAME, OTHER_COMPANY_NUMBER, OTHER_MOBILE, REGRET, Scene, and, connected, last_words,
+    refused, says, status,
 };
 
 fn okta_error(status: u16, code: &str) -> Fault {
@@ -181,7 +181,8 @@ async fn upstreams_that_quote_are_not_quoted() {
         scene.okta().clear();
         scene.dynamodb().clear();
         scene.restart().await; // Okta's limit is forgotten
-        let told = and(&scene.inbound(OTHER_CALLER), &[("RecordingUrl", recording), ("RecordingDuration", "7")]);
+        // Somebody else each time: one caller's messages are limited.
+        let told = and(&scene.inbound(&format!("+14155551{code}")), &[("RecordingUrl", recording), ("RecordingDuration", "7")]);
         assert_eq!(scene.post(&told, "after").await, last_words("Goodbye."));
     }
     assert_eq!(scene.outcomes().iter().filter(|outcome| *outcome == "voicemail_text_failed").count(), 6);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use sandbox::wire::{Fault, Server};
 use serde_json::json;
 
-use crate::scene::{CLEAN_MOBILE, MOBILE, Scene, days_ago, did};
+use crate::scene::{CLEAN_MOBILE, MOBILE, Scene, days_ago, did, wait_until};
 
 fn server<'a>(scene: &'a Scene, which: &str) -> &'a Server {
     match which {
@@ -14,15 +14,6 @@ fn server<'a>(scene: &'a Scene, which: &str) -> &'a Server {
         "okta" => scene.sandbox.okta.server(),
         other => panic!("no server {other}"),
     }
-}
-
-async fn wait_until(condition: impl Fn() -> bool) {
-    let waiting = async {
-        while !condition() {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(30), waiting).await.expect("it happens");
 }
 
 /// How many requests of each kind the run under test makes.

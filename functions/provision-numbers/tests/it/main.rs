@@ -4,6 +4,8 @@
 
 mod crashes;
 mod hook;
+mod leavers;
+mod refusals;
 mod runs;
 mod scene;
 mod settings;

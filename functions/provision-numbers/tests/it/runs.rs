@@ -176,6 +176,23 @@ async fn a_thousand_users_with_a_limit_are_gone_through_in_several_runs() {
 }
 
 #[tokio::test]
+async fn an_outage_does_not_lose_the_place_where_a_run_stopped() {
+    let scene = Scene::with(&[("MAX_PURCHASES_PER_RUN", Some("0"))]).await;
+    let (okta, twilio) = (&scene.sandbox.okta, scene.sandbox.twilio.server());
+    okta.set_page_size(2);
+    okta.hire_many(6);
+    okta.limit(1, std::time::Duration::from_mins(1));
+    assert_eq!(scene.run().await["remaining"], 2);
+    okta.unlimit();
+    scene.kill().await; // an instance that does not remember the limit
+    twilio.faults().always(Some(Fault::Answer { status: 500, headers: vec![], body: String::new() }));
+    scene.try_run().await.unwrap_err();
+    twilio.faults().clear();
+    let report = scene.run().await;
+    assert_eq!((&report["remaining"], &report["complete"]), (&json!(4), &json!(true)), "{report}");
+}
+
+#[tokio::test]
 async fn without_table_or_lists_a_run_fails_so_that_lambda_tries_again() {
     for (path, outcome) in
         [("dynamodb", "table_unavailable"), ("IncomingPhoneNumbers", "twilio_unavailable"), ("/api/v1/users", "okta_unavailable")]

@@ -6,6 +6,7 @@ use std::time::Duration;
 use sandbox::lambda::{InvokeError, Lambda};
 use sandbox::okta;
 use sandbox::twilio::Owned;
+use sandbox::wire::Fault;
 use sandbox::{HOOK_TOKEN, Sandbox, twilio};
 use serde_json::{Value, json};
 
@@ -94,6 +95,18 @@ impl Scene {
         items.first().and_then(|item| item["stage"]["S"].as_str()).map(str::to_owned)
     }
 
+    /// What the journal has of a user, and with `changes` from now on.
+    pub(crate) async fn journal(&self, id: &str, changes: &[(&str, Value)]) -> Value {
+        let mut item = self.items(&format!("number#{id}")).await.pop().unwrap();
+        for (name, value) in changes {
+            item[*name] = value.clone();
+        }
+        if !changes.is_empty() {
+            self.sandbox.aws.put(item.clone()).await;
+        }
+        item
+    }
+
     /// Who is looked at first.
     pub(crate) async fn queue(&self) -> Vec<String> {
         let items = self.items("number#new").await;
@@ -119,6 +132,20 @@ impl Drop for Scene {
             }
         }
     }
+}
+
+pub(crate) async fn wait_until(condition: impl Fn() -> bool) {
+    let waiting = async {
+        while !condition() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), waiting).await.expect("it happens");
+}
+
+/// An answer in the place of the real one.
+pub(crate) fn answer(status: u16, body: &str) -> Fault {
+    Fault::Answer { status, headers: vec![], body: body.to_owned() }
 }
 
 /// How many entries a report has.

@@ -2,7 +2,7 @@
 
 use sandbox::Sandbox;
 
-use crate::scene::{COMPANY, MOBILE, NOTICE, OTHER, STRANGER, Scene, forwarded};
+use crate::scene::{COMPANY, MOBILE, NOT_ALLOWED, NOTICE, OTHER, STRANGER, Scene, forwarded};
 
 #[tokio::test]
 async fn a_reply_goes_to_whoever_wrote_last_and_only_as_typed() {
@@ -66,18 +66,67 @@ async fn a_thread_ends_after_a_month() {
 
 #[tokio::test]
 async fn where_a_reply_must_not_go() {
-    let scene = Scene::start().await;
-    for (body, outcome) in [
-        (format!("{COMPANY}: Hello"), "reply_to_self"),
-        (format!("{MOBILE}: Hello"), "reply_to_self"),
-        ("+4590123456: Hello".to_owned(), "country_not_allowed"),
-        ("+447400123456: Hello".to_owned(), "country_not_allowed"),
-        (" ".to_owned(), "empty"),
-    ] {
-        scene.ignored(&scene.inbound(MOBILE, &body), outcome).await;
-        assert_eq!(scene.logged(outcome).await["Refused"], 1);
+    let scene = Scene::with(&[("MESSAGES_PER_PAIR_PER_MINUTE", Some("100"))]).await;
+    for to in [COMPANY, MOBILE, "+4590123456", "+447400123456"] {
+        scene.mark(to);
+        scene.text_leads_to(MOBILE, &format!("{to}: Hello there"), &[NOT_ALLOWED]).await;
     }
-    assert!(scene.items("seen#").await.is_empty() && scene.items("thread#").await.is_empty());
+    let line = scene.logged("not_allowed").await;
+    assert_eq!((line["phone"].as_str(), &line["SmsSent"]), (Some("+45••••4050"), &1.into()));
+    assert_eq!(scene.sandbox.twilio.inbox(MOBILE).len(), 4);
+    assert!(scene.items("thread#").await.is_empty());
+    scene.ignored(&scene.inbound(MOBILE, " "), "empty").await;
+    assert_eq!(scene.logged("empty").await["Refused"], 1);
+}
+
+/// A number as sender is no proof of who sends: whoever could send with the employee's must not text the world.
+#[tokio::test]
+async fn without_a_list_addresses_are_in_two_countries_and_answers_go_anywhere() {
+    let scene = Scene::with(&[("ALLOWED_COUNTRIES", None), ("MESSAGES_PER_PAIR_PER_MINUTE", Some("100"))]).await;
+    let (american, french) = ("+12025550123", "+33612345678");
+    for number in [american, french, "+573001234567"] {
+        scene.mark(number);
+    }
+    for near in [american, OTHER] {
+        scene.text_leads_to(MOBILE, &format!("{near}: Hello there"), &["Hello there"]).await;
+        assert_eq!(scene.sandbox.twilio.inbox(near), ["Hello there"]);
+    }
+    for far in [french, "+573001234567", "+447400123456"] {
+        scene.text_leads_to(MOBILE, &format!("{far}: Hello there"), &[NOT_ALLOWED]).await;
+    }
+    assert_eq!(scene.correspondent().await.as_deref(), Some(OTHER), "what was not sent changes nothing");
+    scene.text_leads_to(french, "Bonjour", &[&forwarded(french, "Bonjour")]).await;
+    scene.text_leads_to(MOBILE, "How are you?", &["How are you?"]).await;
+    assert_eq!(scene.sandbox.twilio.inbox(french), ["How are you?"]);
+}
+
+#[tokio::test]
+async fn a_list_says_where_addresses_may_be() {
+    let scene = Scene::with(&[("ALLOWED_COUNTRIES", Some("DK,CO"))]).await;
+    for (to, text) in [("+573001234567", "Hello there"), ("+12025550123", NOT_ALLOWED)] {
+        scene.mark(to);
+        scene.text_leads_to(MOBILE, &format!("{to}: Hello there"), &[text]).await;
+    }
+}
+
+#[tokio::test]
+async fn an_employee_has_so_many_texts_a_day() {
+    let scene = Scene::with(&[("REPLIES_PER_DAY", Some("2"))]).await;
+    scene.text_leads_to(STRANGER, "Hello", &[&forwarded(STRANGER, "Hello")]).await;
+    scene.text_leads_to(MOBILE, "first reply", &["first reply"]).await;
+    let second = scene.inbound(MOBILE, &format!("{OTHER}: second reply"));
+    for _ in 0..2 {
+        assert_eq!(scene.deliver(&second).await.messages, ["second reply"], "counted once");
+    }
+    for body in ["third reply".to_owned(), format!("{STRANGER}: third reply")] {
+        scene.ignored(&scene.inbound(MOBILE, &body), "rate_limited").await;
+    }
+    assert_eq!(scene.correspondent().await.as_deref(), Some(OTHER));
+    scene.text_leads_to(OTHER, "Why?", &[&forwarded(OTHER, "Why?")]).await;
+    assert_eq!(
+        (scene.sandbox.twilio.inbox(STRANGER).len(), scene.logged("rate_limited").await["Refused"].as_u64()),
+        (1, Some(1))
+    );
 }
 
 #[tokio::test]

@@ -19,6 +19,7 @@ pub(crate) const OTHER: &str = "+4587654321";
 pub(crate) const EMPTY: &str = r#"<?xml version="1.0" encoding="UTF-8"?><Response/>"#;
 pub(crate) const NOTICE: &str =
     "Not sent, because it is not clear to whom. Begin your text with a number, like this: +4512345678: Hello";
+pub(crate) const NOT_ALLOWED: &str = "Not sent: texts to this number are not allowed.";
 
 pub(crate) type Params = Vec<(String, String)>;
 

@@ -15,6 +15,7 @@ async fn every_problem_is_named_in_one_line_and_the_process_ends() {
         ("PUBLIC_URL", Some("hooks.example.com")),
         ("ALLOWED_COUNTRIES", Some("Denmark")),
         ("MESSAGES_PER_PAIR_PER_MINUTE", Some("0")),
+        ("REPLIES_PER_DAY", Some("many")),
         ("LOG_LEVEL", Some("loud")),
         ("AWS_ENDPOINT_URL_DYNAMODB", Some("ftp://127.0.0.1")),
     ];
@@ -35,6 +36,7 @@ async fn every_problem_is_named_in_one_line_and_the_process_ends() {
 
 #[tokio::test]
 async fn what_has_a_default_may_be_left_out() {
-    let scene = Scene::with(&[("ALLOWED_COUNTRIES", Some("")), ("MESSAGES_PER_PAIR_PER_MINUTE", None)]).await;
+    let scene =
+        Scene::with(&[("ALLOWED_COUNTRIES", Some("")), ("MESSAGES_PER_PAIR_PER_MINUTE", None), ("REPLIES_PER_DAY", None)]).await;
     scene.text_leads_to(STRANGER, "Hello", &[&forwarded(STRANGER, "Hello")]).await;
 }
