@@ -1,0 +1,240 @@
+//! A Studio flow asks the protected API for something: call it with the shared access token.
+//!
+//! Twilio's widget posts a form or JSON. The caller is authenticated (Twilio's signature, or the token that the flow was given), the
+//! path is filled with what was posted, and the API's JSON goes back as it is. The token is fetched once for all instances, kept in
+//! the table, and replaced once when the API refuses it.
+//!
+//! Never: a call for somebody without a credential, a posted value that reaches another path than the configured one, the token in an
+//! answer or a log.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use secrecy::SecretString;
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
+use serde_json::json;
+use serde_json::value::RawValue;
+use shared::auth0::tokens::Tokens;
+use shared::aws;
+use shared::bearer::{self, Token};
+use shared::config::Source;
+use shared::http::{self, BaseUrl};
+use shared::protected::{Api, Failed, Template};
+use shared::reply::Reply;
+use shared::request::Request;
+use shared::secrets::Secret;
+use shared::table::Table;
+use shared::twilio::Credentials;
+use shared::twilio::webhook::{self, Form};
+
+const MEDIA_TYPES: [&str; 2] = ["application/x-www-form-urlencoded", "application/json"];
+const BODY_LIMIT: usize = 1024 * 1024;
+const VALUE_LIMIT: usize = 200;
+/// Studio waits 10 s (<https://www.twilio.com/docs/studio/widget-library/http-request>).
+const TIME_TO_ANSWER: Duration = Duration::from_millis(8_500);
+const RESERVE: Duration = Duration::from_millis(500);
+
+/// The settings.
+#[derive(Debug)]
+pub struct Config {
+    aws: aws::Settings,
+    http: http::Settings,
+    table: String,
+    tenant: BaseUrl,
+    auth0_secret: String,
+    audience: String,
+    api: BaseUrl,
+    path: Template,
+    public_url: Option<BaseUrl>,
+    twilio_secret: Option<String>,
+    studio_secret: Option<String>,
+}
+
+impl Config {
+    /// Reads the settings; what is wrong is noted in `source`.
+    pub fn read(source: &mut Source<'_>) -> Option<Self> {
+        let aws = aws::Settings::read(source);
+        let http = http::Settings::read(source);
+        let (table, auth0_secret) = (source.required("TABLE_NAME"), source.required("AUTH0_SECRET"));
+        let (tenant, api) = (source.base_url("AUTH0_URL", None), source.base_url("API_URL", None));
+        let audience = source.required("API_AUDIENCE");
+        let path = source.text("API_PATH", "/accounts/{account_number}").parse();
+        if let Err(why) = &path {
+            source.problem(format!("API_PATH {why}"));
+        }
+        let public_url = source.optional("PUBLIC_URL").is_some().then(|| source.base_url("PUBLIC_URL", None)).flatten();
+        let (twilio_secret, studio_secret) = (source.optional("TWILIO_SECRET"), source.optional("STUDIO_SECRET"));
+        if twilio_secret.is_none() && studio_secret.is_none() {
+            source.problem("TWILIO_SECRET or STUDIO_SECRET is missing: callers are known by Twilio's signature, or by a token");
+        }
+        Some(Self {
+            aws: aws?,
+            http,
+            table: table?,
+            tenant: tenant?,
+            auth0_secret: auth0_secret?,
+            audience: audience?,
+            api: api?,
+            path: path.ok()?,
+            public_url,
+            twilio_secret,
+            studio_secret,
+        })
+    }
+}
+
+/// The function's state for the life of an instance.
+pub struct App {
+    http: http::Client,
+    api: Api,
+    path: Template,
+    public_url: Option<BaseUrl>,
+    twilio: Option<Secret<Credentials>>,
+    studio: Option<Secret<Token>>,
+}
+
+impl App {
+    /// Makes the state: everything that a request will need is fetched and connected to at once.
+    ///
+    /// # Errors
+    /// When no HTTP client can be made from the settings. Upstreams that are down are met again by the first request.
+    pub async fn connect(config: Config) -> Result<Self, String> {
+        let http = http::Client::new(config.http)?;
+        let secrets = config.aws.secrets_manager(&http);
+        let table = Table::new(config.aws.dynamodb(&http), config.table);
+        let auth0 = Arc::new(Secret::new(config.auth0_secret, secrets.clone()));
+        let tokens = Tokens::new(http.clone(), config.tenant, config.audience, auth0, Some(table));
+        let app = Self {
+            api: Api::new(http.clone(), config.api, tokens),
+            path: config.path,
+            public_url: config.public_url,
+            twilio: config.twilio_secret.map(|id| Secret::new(id, secrets.clone())),
+            studio: config.studio_secret.map(|id| Secret::new(id, secrets)),
+            http,
+        };
+        let now = shared::runtime::now();
+        let twilio = async {
+            if let Some(secret) = &app.twilio {
+                let _met_again = secret.get(now).await;
+            }
+        };
+        let studio = async {
+            if let Some(secret) = &app.studio {
+                let _met_again = secret.get(now).await;
+            }
+        };
+        shared::runtime::warm_up(async { tokio::join!(twilio, studio, app.api.warm_up(now)) }).await;
+        app.http.take_waited();
+        Ok(app)
+    }
+
+    /// Answers one request.
+    pub async fn handle(&self, request: &Request, now: SystemTime) -> Reply {
+        let within = TIME_TO_ANSWER.min(request.remaining(RESERVE));
+        let reply = match tokio::time::timeout(within, self.flow(request, now)).await {
+            Ok(Ok(reply) | Err(reply)) => reply,
+            Err(_) => late(),
+        };
+        reply.upstream(self.http.take_waited())
+    }
+
+    async fn flow(&self, request: &Request, now: SystemTime) -> Result<Reply, Reply> {
+        request.expect_post("/", &MEDIA_TYPES, BODY_LIMIT)?;
+        self.authenticate(request, now).await?;
+        let values = posted(request).ok_or_else(|| {
+            refused(400, "bad_body", "the body must be a form, or a JSON object of texts and numbers, each named once")
+        })?;
+        let value = |name: &str| values.get(name).map(String::as_str).filter(|value| value.len() <= VALUE_LIMIT);
+        let Some(path) = self.path.fill(value) else {
+            let names: Vec<&str> = self.path.names().collect();
+            return Err(refused(400, "value_missing", &format!("these are needed, of at most 200 bytes: {}", names.join(", "))));
+        };
+        match self.api.get(&path, TIME_TO_ANSWER, now).await {
+            Ok(Some((status, found))) => Ok(Reply::body(status, "found", "application/json", found.get().to_owned())),
+            Ok(None) => Ok(Reply::body(200, "not_found", "application/json", json!({ "found": false }).to_string())),
+            Err(Failed::Late) => Err(late()),
+            Err(failed @ Failed::Unauthorized) => {
+                let public = "the API does not accept this application";
+                Err(error(502, "api_refuses", public).field("error", failed.to_string()))
+            }
+            Err(Failed::Unavailable(cause)) => {
+                Err(error(502, "api_unavailable", "the API has no usable answer").field("error", cause))
+            }
+        }
+    }
+
+    /// Twilio signs what Studio posts, or the flow's author put the token into the request.
+    async fn authenticate(&self, request: &Request, now: SystemTime) -> Result<(), Reply> {
+        let given: Option<SecretString> = bearer::presented(request);
+        match (&self.twilio, &self.studio) {
+            (Some(twilio), studio) if request.header("x-twilio-signature").is_some() && (given.is_none() || studio.is_none()) => {
+                let checked = webhook::authenticate_flow(request, self.public_url.as_ref(), twilio, now).await;
+                match (checked, studio) {
+                    // Credentials in the flow's URL are part of what Twilio signs, and sent only when asked for.
+                    (Err(refusal), Some(studio)) if refusal.status == 403 => bearer::check(None, studio, now).await,
+                    (checked, _) => checked,
+                }
+            }
+            (_, Some(studio)) => bearer::check(given.as_ref(), studio, now).await,
+            _ => Err(Reply::refused(403, "signature_missing")),
+        }
+    }
+}
+
+/// What was posted, by name; `None` if it cannot be read, or a name came twice.
+fn posted(request: &Request) -> Option<HashMap<String, String>> {
+    if request.media_type() == "application/json" {
+        return serde_json::from_slice(&request.body).ok().map(|Object(values)| values);
+    }
+    let form = Form::parse(&request.body).filter(|form| !form.repeats())?;
+    Some(form.into_pairs().into_iter().collect())
+}
+
+/// The texts and numbers of a JSON object, numbers as they were written. Of members with the same name a map would keep the last.
+struct Object(HashMap<String, String>);
+
+impl<'de> Deserialize<'de> for Object {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Members).map(Self)
+    }
+}
+
+struct Members;
+
+impl<'de> Visitor<'de> for Members {
+    type Value = HashMap<String, String>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
+        let (mut names, mut values) = (HashSet::new(), HashMap::new());
+        while let Some((name, value)) = members.next_entry::<String, &RawValue>()? {
+            if !names.insert(name.clone()) {
+                return Err(A::Error::custom("a name came twice"));
+            }
+            let text = match value.get().as_bytes() {
+                [b'"', ..] => Some(serde_json::from_str(value.get()).map_err(A::Error::custom)?),
+                [b'-' | b'0'..=b'9', ..] => Some(value.get().to_owned()),
+                _ => None,
+            };
+            values.extend(text.map(|text| (name, text)));
+        }
+        Ok(values)
+    }
+}
+
+fn error(status: u16, outcome: &'static str, public: &str) -> Reply {
+    Reply::body(status, outcome, "application/json", json!({ "error": public }).to_string())
+}
+
+fn refused(status: u16, outcome: &'static str, public: &str) -> Reply {
+    error(status, outcome, public).metric("Refused", 1)
+}
+
+fn late() -> Reply {
+    error(504, "api_late", "the API did not answer in time")
+}

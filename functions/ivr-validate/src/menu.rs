@@ -1,0 +1,169 @@
+//! The menu after the PIN, from `IVR_MENU`: what is offered, and what is told of the API's answer.
+
+use std::collections::HashSet;
+
+use serde::Deserialize;
+use serde_json::Value;
+use shared::config::Source;
+use shared::protected::Template;
+
+const DEFAULT: &str = r#"[
+    {"digit":"1","label":"account balance","path":"/accounts/{account}","say":"Your balance is {balance.amount} {balance.currency}."},
+    {"digit":"2","label":"payments","path":"/accounts/{account}","say":"Your last payment was {payments.0.amount} {payments.0.currency} on {payments.0.date}."},
+    {"digit":"9","label":"exit","exit":true}
+]"#;
+/// More is not listened to.
+const TOLD_LIMIT: usize = 1_000;
+
+/// The menu.
+#[derive(Debug)]
+pub(crate) struct Menu(Vec<Entry>);
+
+/// What a key does.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    digit: String,
+    label: String,
+    pub(crate) action: Action,
+}
+
+/// What happens when it is pressed.
+#[derive(Debug)]
+pub(crate) enum Action {
+    /// The call ends.
+    Exit,
+    /// This is told of what the API has at this path.
+    Tell { path: Template, say: String },
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Given {
+    digit: String,
+    label: String,
+    path: Option<String>,
+    say: Option<String>,
+    #[serde(default)]
+    exit: bool,
+}
+
+impl Menu {
+    /// Reads `IVR_MENU`; what is wrong is noted in `source`.
+    pub(crate) fn read(source: &mut Source<'_>) -> Option<Self> {
+        match parse(&source.text("IVR_MENU", DEFAULT)) {
+            Ok(menu) => Some(menu),
+            Err(why) => {
+                source.problem(format!("IVR_MENU {why}"));
+                None
+            }
+        }
+    }
+
+    /// The entry for what was pressed.
+    pub(crate) fn find(&self, digit: &str) -> Option<&Entry> {
+        self.0.iter().find(|entry| entry.digit == digit)
+    }
+
+    /// What is offered, as spoken.
+    pub(crate) fn offer(&self) -> String {
+        self.0.iter().map(|entry| format!("Press {} for {}.", entry.digit, entry.label)).collect::<Vec<_>>().join(" ")
+    }
+}
+
+fn parse(text: &str) -> Result<Menu, String> {
+    const SHAPE: &str = r#"is not a JSON list such as [{"digit":"1","label":"account balance","path":"/accounts/{account}","say":"Your balance is {balance.amount}."},{"digit":"9","label":"exit","exit":true}]"#;
+    let given: Vec<Given> = serde_json::from_str(text).map_err(|_| SHAPE.to_owned())?;
+    let mut digits = HashSet::new();
+    let mut entries = Vec::new();
+    for Given { digit, label, path, say, exit } in given {
+        if digit.len() != 1 || !digit.bytes().all(|byte| byte.is_ascii_digit()) || !digits.insert(digit.clone()) {
+            return Err("must give each entry one digit of its own".to_owned());
+        }
+        let action = match (path, say, exit) {
+            (None, None, true) => Action::Exit,
+            (Some(path), Some(say), false) => {
+                let path: Template = path.parse().map_err(|why| format!("entry {digit}: path {why}"))?;
+                if path.names().any(|name| name != "account") {
+                    return Err(format!("entry {digit}: path may hold {{account}} only"));
+                }
+                Action::Tell { path, say }
+            }
+            _ => return Err(format!("entry {digit}: either path and say, or exit")),
+        };
+        entries.push(Entry { digit, label, action });
+    }
+    if entries.is_empty() { Err("is empty".to_owned()) } else { Ok(Menu(entries)) }
+}
+
+/// A sentence with what its braces name in `found` (`{balance.amount}`, `{payments.0.date}`); `None` if something is not there.
+/// What is filled in is not read again.
+pub(crate) fn tell(say: &str, found: &Value) -> Option<String> {
+    let mut told = String::new();
+    let mut rest = say;
+    while let Some((before, after)) = rest.split_once('{') {
+        let (name, after) = after.split_once('}')?;
+        let value = name.split('.').try_fold(found, |value, step| match value {
+            Value::Array(list) => list.get(step.parse::<usize>().ok()?),
+            value => value.get(step),
+        });
+        told.push_str(before);
+        match value? {
+            Value::String(text) => told.push_str(text),
+            Value::Number(number) => told.push_str(&number.to_string()),
+            _ => return None,
+        }
+        rest = after;
+    }
+    told.push_str(rest);
+    Some(told.chars().take(TOLD_LIMIT).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_default_menu() {
+        let menu = parse(DEFAULT).unwrap();
+        assert_eq!(menu.offer(), "Press 1 for account balance. Press 2 for payments. Press 9 for exit.");
+        assert!(matches!(menu.find("9").unwrap().action, Action::Exit));
+        assert!(menu.find("3").is_none() && menu.find("").is_none() && menu.find("19").is_none());
+    }
+
+    #[test]
+    fn bad_menus_are_told() {
+        for (text, part) in [
+            ("{}", "JSON list"),
+            ("[]", "empty"),
+            (r#"[{"digit":"1"}]"#, "JSON list"),
+            (r#"[{"digit":"10","label":"x","exit":true}]"#, "digit"),
+            (r#"[{"digit":"1","label":"x","exit":true},{"digit":"1","label":"y","exit":true}]"#, "digit"),
+            (r#"[{"digit":"1","label":"x"}]"#, "either"),
+            (r#"[{"digit":"1","label":"x","path":"/a","exit":true}]"#, "either"),
+            (r#"[{"digit":"1","label":"x","path":"/a"}]"#, "either"),
+            (r#"[{"digit":"1","label":"x","path":"a","say":"y"}]"#, "path"),
+            (r#"[{"digit":"1","label":"x","path":"/{pin}","say":"y"}]"#, "{account}"),
+        ] {
+            let why = parse(text).unwrap_err();
+            assert!(why.contains(part), "{text}: {why}");
+        }
+    }
+
+    #[test]
+    fn a_sentence_is_filled_once() {
+        let found =
+            json!({"balance": {"amount": "12.50", "currency": "EUR"}, "payments": [{"amount": 3, "date": "{balance.amount}"}]});
+        for (say, told) in [
+            ("It is {balance.amount} {balance.currency}.", Some("It is 12.50 EUR.")),
+            ("{payments.0.amount} on {payments.0.date}", Some("3 on {balance.amount}")),
+            ("nothing to fill", Some("nothing to fill")),
+            ("{payments.1.amount}", None),
+            ("{balance}", None),
+            ("{nothing.there}", None),
+            ("{balance.amount", None),
+        ] {
+            assert_eq!(tell(say, &found).as_deref(), told, "{say}");
+        }
+    }
+}

@@ -1,0 +1,352 @@
+//! A sandbox with the function, an account's holder and an API that knows the account; and what callers and the log tell.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Mutex;
+
+use axum::Router;
+use axum::extract::OriginalUri;
+use axum::http::StatusCode;
+use sandbox::auth0::{API_AUDIENCE, TokenProfile, User};
+use sandbox::lambda::Lambda;
+use sandbox::twilio::Call;
+use sandbox::wire::{Exchange, Fault, Faults, Server, client};
+use sandbox::{Sandbox, auth0, twilio};
+use serde_json::{Value, json};
+
+pub(crate) const FUNCTION: &str = "ivr-validate";
+/// Where callers reach the dialogue.
+pub(crate) const NUMBER: &str = "+15005550077";
+pub(crate) const CALLER: &str = "+14155550111";
+pub(crate) const OTHER_CALLER: &str = "+14155550122";
+pub(crate) const TOKEN: &str = "example-ivr-bearer-token";
+
+pub(crate) const ACCOUNT: &str = "1004200427";
+pub(crate) const PIN: &str = "2718";
+pub(crate) const WRONG_PIN: &str = "3141";
+pub(crate) const NAME: &str = "Annabeth";
+pub(crate) const NOBODYS: &str = "9999999999";
+
+pub(crate) const WELCOME: &str = "Welcome. Please enter your account number, followed by the pound key.";
+pub(crate) const ASK_PIN: &str = "Please enter your PIN, followed by the pound key.";
+pub(crate) const GREETED: &str = "Welcome Annabeth. Press 1 for account balance. Press 2 for payments. Press 9 for exit.";
+pub(crate) const OFFER: &str = "Press 1 for account balance. Press 2 for payments. Press 9 for exit.";
+pub(crate) const BALANCE: &str = "Your balance is 1234.50 EUR.";
+pub(crate) const PAYMENT: &str = "Your last payment was 20 EUR on 2026-11-02.";
+pub(crate) const REFUSED: &str = "We are sorry, this account number and PIN could not be accepted.";
+pub(crate) const REFUSED_ONCE: &str = "We are sorry, this account number and PIN could not be accepted. Please enter your account number, followed by the pound key.";
+pub(crate) const AGAIN_ACCOUNT: &str = "We did not get that. Please enter your account number, followed by the pound key.";
+pub(crate) const AGAIN_PIN: &str = "We did not get that. Please enter your PIN, followed by the pound key.";
+pub(crate) const GOODBYE: &str = "Goodbye.";
+pub(crate) const APOLOGY: &str = "We are sorry, something went wrong on our side. Please call again in a few minutes. Goodbye.";
+
+pub(crate) type Override<'a> = (&'a str, Option<&'a str>);
+pub(crate) type Params = Vec<(String, String)>;
+
+/// What the function answered, but for the date.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) body: String,
+}
+
+/// When it ends, no number, name, greeting, token or secret of the test may be in anything that was written, at the most talkative level.
+pub(crate) struct Scene {
+    pub(crate) lambda: Lambda,
+    pub(crate) sandbox: Sandbox,
+    /// The protected API, which knows [`ACCOUNT`].
+    pub(crate) api: Server,
+    markers: Mutex<BTreeSet<String>>,
+}
+
+impl Scene {
+    /// With one account's holder.
+    pub(crate) async fn start() -> Self {
+        Self::with(1, &[]).await
+    }
+
+    /// In so many processes.
+    pub(crate) async fn with(instances: usize, overrides: &[Override<'_>]) -> Self {
+        let scene = Self::on(Sandbox::start().await, instances, overrides).await;
+        scene.hire(ACCOUNT, PIN, NAME);
+        scene
+    }
+
+    /// Without an account's holder.
+    pub(crate) async fn on(sandbox: Sandbox, instances: usize, overrides: &[Override<'_>]) -> Self {
+        let api = Server::start("API", Router::new().fallback(account)).await.unwrap();
+        sandbox.auth0.set_token_profile(TokenProfile::Rfc9068); // no two tokens are alike
+        sandbox.aws.set_secret("switchboard/ivr", &json!({ "bearer_token": TOKEN }));
+        let applications = json!({
+            "client_id": auth0::CLIENT_ID, "client_secret": auth0::CLIENT_SECRET,
+            "login_client_id": auth0::LOGIN_CLIENT_ID, "login_client_secret": auth0::LOGIN_CLIENT_SECRET,
+        });
+        sandbox.aws.set_secret("switchboard/auth0", &applications);
+        let url = api.url();
+        let usual = [("LOG_LEVEL", Some("trace")), ("API_URL", Some(url.as_str())), ("API_AUDIENCE", Some(API_AUDIENCE))];
+        let binary = Path::new(env!("CARGO_BIN_EXE_ivr-validate"));
+        let lambda = sandbox.run_with(FUNCTION, binary, instances, &[&usual, overrides].concat()).await;
+        lambda.wait_ready().await.unwrap();
+        sandbox.twilio.set_voice_url(NUMBER, &format!("{}voice", lambda.url()));
+        let scene = Self { lambda, sandbox, api, markers: Mutex::default() };
+        let secrets = [twilio::AUTH_TOKEN, auth0::CLIENT_SECRET, auth0::LOGIN_CLIENT_SECRET, TOKEN, NUMBER, NOBODYS];
+        for secret in secrets {
+            scene.mark(secret);
+        }
+        scene
+    }
+
+    /// An account's holder.
+    pub(crate) fn hire(&self, account: &str, pin: &str, greeting: &str) -> User {
+        let email = format!("holder-of-{account}@acme.example");
+        for marker in [account, pin, greeting, &email] {
+            self.mark(marker);
+        }
+        self.sandbox.auth0.sign_up_caller(account, pin, greeting, &email)
+    }
+
+    /// The holder of [`ACCOUNT`].
+    pub(crate) fn holder(&self) -> User {
+        self.sandbox.auth0.user(&format!("holder-of-{ACCOUNT}@acme.example")).unwrap()
+    }
+
+    /// This must never be written. Short ones are found by chance.
+    pub(crate) fn mark(&self, marker: &str) {
+        if marker.len() > 7 {
+            let number = marker.starts_with('+').then(|| marker[marker.len() - 8..].to_owned());
+            self.markers.lock().unwrap().insert(number.unwrap_or_else(|| marker.to_owned()));
+        }
+    }
+
+    /// Somebody calls, presses these keys, one text for each question, and stays until the end.
+    pub(crate) async fn call(&self, from: &str, keys: &[&str]) -> Call {
+        self.mark(from);
+        self.sandbox.twilio.caller(from).keys(keys.iter().copied()).call(NUMBER).await
+    }
+
+    /// The webhook for a new call, as Twilio makes it.
+    pub(crate) fn inbound(&self, from: &str) -> Params {
+        self.mark(from);
+        self.sandbox.twilio.inbound_call(from, NUMBER)
+    }
+
+    /// A signed step of a call.
+    pub(crate) fn step(&self, call: &Params, path: &str, keys: &str) -> impl Future<Output = Answer> + Send + use<> {
+        let params = and(call, &[("CallStatus", "in-progress"), ("Digits", keys)]);
+        let url = format!("{}{path}", self.lambda.url());
+        let signature = self.sandbox.twilio.sign(&url, &params);
+        send(client().post(url).header("x-twilio-signature", signature).form(&params))
+    }
+
+    /// The document that a step is answered.
+    pub(crate) async fn document(&self, call: &Params, path: &str, keys: &str) -> String {
+        let answer = self.step(call, path, keys).await;
+        assert_eq!((answer.status, answer.headers["content-type"].as_str()), (200, "text/xml"), "{path}");
+        answer.body
+    }
+
+    /// An account number and a PIN from an IVR that has our token.
+    pub(crate) fn validate(&self, account: &str, pin: &str) -> impl Future<Output = Answer> + Send + use<> {
+        self.validate_form(&[("account_number", account), ("pin", pin)])
+    }
+
+    /// The same, for this caller.
+    pub(crate) fn validate_for(&self, caller: &str, account: &str, pin: &str) -> impl Future<Output = Answer> + Send + use<> {
+        self.validate_form(&[("account_number", account), ("pin", pin), ("caller", caller)])
+    }
+
+    pub(crate) fn validate_form(&self, form: &[(&str, &str)]) -> impl Future<Output = Answer> + Send + use<> {
+        send(client().post(format!("{}validate", self.lambda.url())).bearer_auth(TOKEN).form(form))
+    }
+
+    pub(crate) fn auth0(&self) -> &Faults {
+        self.sandbox.auth0.server().faults()
+    }
+
+    pub(crate) fn dynamodb(&self) -> &Faults {
+        self.sandbox.aws.dynamodb().faults()
+    }
+
+    /// Forgets what upstreams were asked so far.
+    pub(crate) fn clear(&self) {
+        for server in [self.sandbox.auth0.server(), self.sandbox.aws.dynamodb(), &self.api] {
+            server.clear_exchanges();
+        }
+    }
+
+    /// Neither Auth0 nor the table nor the API was asked anything.
+    #[track_caller]
+    pub(crate) fn untouched(&self) {
+        for server in [self.sandbox.auth0.server(), self.sandbox.aws.dynamodb(), &self.api] {
+            let asked: Vec<_> = server.exchanges().into_iter().map(|exchange| exchange.target).collect();
+            assert_eq!(asked, [""; 0]);
+        }
+    }
+
+    /// How often the API was asked.
+    pub(crate) fn asked(&self) -> usize {
+        self.api.exchanges().len()
+    }
+
+    /// Passwords tried at Auth0.
+    pub(crate) fn logins(&self) -> usize {
+        let exchanges = self.sandbox.auth0.server().exchanges();
+        exchanges.iter().filter(|exchange| exchange.request.windows(14).any(|part| part == b"password-realm")).count()
+    }
+
+    /// How often a secret was fetched.
+    pub(crate) fn fetched(&self, secret: &str) -> usize {
+        let asked_for =
+            |body: &[u8]| serde_json::from_slice::<Value>(body).unwrap()["SecretId"] == format!("switchboard/{secret}");
+        self.sandbox.aws.secrets().exchanges().iter().filter(|exchange| asked_for(&exchange.request)).count()
+    }
+
+    /// The attribute of the items with these keys; `sk` may be the beginning of one.
+    pub(crate) async fn counted(&self, pk: &str, sk: &str, attribute: &str) -> Vec<u64> {
+        let items = self.sandbox.aws.items().await;
+        let fits = |item: &&Value| {
+            item["pk"]["S"].as_str().unwrap().starts_with(pk) && item["sk"]["S"].as_str().unwrap().starts_with(sk)
+        };
+        items.iter().filter(fits).map(|item| item[attribute]["N"].as_str().unwrap().parse().unwrap()).collect()
+    }
+
+    /// Wrong PINs counted for [`ACCOUNT`]: by its callers together.
+    pub(crate) async fn wrong(&self) -> u64 {
+        self.counted(&format!("lock#{ACCOUNT}"), "all", "wrong").await.into_iter().sum()
+    }
+
+    /// The first log line with this outcome.
+    pub(crate) async fn logged(&self, outcome: &str) -> Value {
+        let marked = format!("\"outcome\":\"{outcome}\"");
+        serde_json::from_str(&self.lambda.wait_log(|line| line.contains(&marked)).await).unwrap()
+    }
+
+    /// The outcomes so far, in order.
+    pub(crate) fn outcomes(&self) -> Vec<String> {
+        let lines = self.lambda.log().into_iter().filter_map(|line| serde_json::from_str::<Value>(&line).ok());
+        lines.filter_map(|line| line["outcome"].as_str().map(str::to_owned)).collect()
+    }
+
+    /// Another process, which remembers nothing.
+    pub(crate) async fn restart(&self) {
+        let exits = self.lambda.exits().len();
+        self.lambda.kill(self.lambda.pids()[0]).await;
+        self.lambda.wait_exits(exits + 1).await;
+        self.lambda.wait_ready().await.unwrap();
+    }
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        let issued = self.sandbox.auth0.server().exchanges();
+        let issued: Vec<String> = issued.iter().filter_map(access_token).collect();
+        let mut markers = self.markers.lock().unwrap().clone();
+        markers.extend(issued);
+        for line in [self.lambda.log(), self.lambda.errors()].concat() {
+            let mut line: Value = serde_json::from_str(&line).unwrap();
+            line["_aws"] = Value::Null; // its milliseconds are digits by chance
+            let line = line.to_string();
+            for marker in &markers {
+                assert!(!line.contains(marker.as_str()), "{marker} in {line}");
+            }
+        }
+    }
+}
+
+/// What the API knows.
+async fn account(OriginalUri(uri): OriginalUri) -> Result<String, StatusCode> {
+    if uri.path() != format!("/accounts/{ACCOUNT}") {
+        return Err(StatusCode::NOT_FOUND);
+    }
+    let payments = json!([{ "amount": 20, "currency": "EUR", "date": "2026-11-02" }]);
+    Ok(json!({ "account_number": ACCOUNT, "balance": { "amount": "1234.50", "currency": "EUR" }, "payments": payments })
+        .to_string())
+}
+
+fn access_token(exchange: &Exchange) -> Option<String> {
+    serde_json::from_slice::<Value>(&exchange.response).ok()?["access_token"].as_str().map(str::to_owned)
+}
+
+/// The bearer tokens that the API was shown.
+pub(crate) fn bearers(server: &Server) -> Vec<String> {
+    let bearer = |exchange: &Exchange| {
+        let header = exchange.headers.iter().find(|(name, _)| name == "authorization");
+        header.and_then(|(_, value)| value.strip_prefix("Bearer ")).unwrap_or_default().to_owned()
+    };
+    server.exchanges().iter().map(bearer).collect()
+}
+
+/// The tokens that Auth0 issued, in order.
+pub(crate) fn issued(scene: &Scene) -> Vec<String> {
+    scene.sandbox.auth0.server().exchanges().iter().filter_map(access_token).collect()
+}
+
+/// Sends a request and reads the answer.
+pub(crate) async fn send(request: reqwest::RequestBuilder) -> Answer {
+    let answer = request.send().await.unwrap();
+    let headers = answer.headers().iter().filter(|(name, _)| *name != "date");
+    let headers = headers.map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned())).collect();
+    Answer { status: answer.status().as_u16(), headers, body: answer.text().await.unwrap() }
+}
+
+/// Runs all at once; the results in the same order.
+pub(crate) async fn at_once<T: Send + 'static>(
+    jobs: impl IntoIterator<Item = impl Future<Output = T> + Send + 'static>,
+) -> Vec<T> {
+    let running: Vec<_> = jobs.into_iter().map(tokio::spawn).collect();
+    let mut results = Vec::new();
+    for job in running {
+        results.push(job.await.unwrap());
+    }
+    results
+}
+
+/// The parameters and these, which take the place of others of the same name.
+pub(crate) fn and(params: &Params, more: &[(&str, &str)]) -> Params {
+    let kept = params.iter().filter(|(name, _)| more.iter().all(|(other, _)| other != name)).cloned();
+    kept.chain(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))).collect()
+}
+
+/// A document that says this and hangs up.
+pub(crate) fn last_words(words: &[&str]) -> String {
+    let said: Vec<_> = words.iter().map(|words| format!("<Say language=\"en-US\">{words}</Say>")).collect();
+    document(&format!("{}<Hangup/>", said.concat()))
+}
+
+/// A document that asks this question.
+pub(crate) fn question(words: &str, step: &str, digits: Option<u32>) -> String {
+    let digits = digits.map(|digits| format!(" numDigits=\"{digits}\"")).unwrap_or_default();
+    let gather = format!(
+        "<Gather input=\"dtmf\" action=\"/voice/{step}\" method=\"POST\" finishOnKey=\"#\" timeout=\"8\" actionOnEmptyResult=\"true\"{digits}>"
+    );
+    document(&format!("{gather}<Say language=\"en-US\">{words}</Say></Gather>"))
+}
+
+pub(crate) fn document(verbs: &str) -> String {
+    format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response>{verbs}</Response>")
+}
+
+pub(crate) fn status(status: u16) -> Fault {
+    says(status, "")
+}
+
+pub(crate) fn says(status: u16, body: &str) -> Fault {
+    Fault::Answer { status, headers: vec![], body: body.to_owned() }
+}
+
+/// What counts the wrong PINs for an account: of all callers (`all`) or of one (`caller#...`).
+pub(crate) fn lock(account: &str, sk: &str, wrong: u32, expires_at: u64) -> Value {
+    json!({
+        "pk": { "S": format!("lock#{account}") }, "sk": { "S": sk }, "wrong": { "N": wrong.to_string() },
+        "expires_at": { "N": expires_at.to_string() },
+    })
+}
+
+/// Posts a form with this signature.
+pub(crate) async fn post_signed(url: &str, signature: &str, params: &Params) -> Answer {
+    send(client().post(url).header("x-twilio-signature", signature).form(params)).await
+}

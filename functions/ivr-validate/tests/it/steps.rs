@@ -1,0 +1,182 @@
+//! Steps of a call cannot be skipped, repeated, or taken by two requests at once.
+
+use crate::scene::{
+    ACCOUNT, AGAIN_ACCOUNT, AGAIN_PIN, ASK_PIN, Answer, CALLER, GOODBYE, GREETED, OTHER_CALLER, PIN, Params, REFUSED_ONCE, Scene,
+    WELCOME, WRONG_PIN, and, at_once, last_words, question,
+};
+
+/// A call that has got as far as the menu.
+async fn logged_in(scene: &Scene) -> Params {
+    let call = scene.inbound(CALLER);
+    for (path, keys) in [("voice", ""), ("voice/account", ACCOUNT), ("voice/pin", PIN)] {
+        scene.document(&call, path, keys).await;
+    }
+    call
+}
+
+fn sid(call: &Params) -> String {
+    call.iter().find(|(name, _)| name == "CallSid").unwrap().1.clone()
+}
+
+/// The state of the call is past its time.
+async fn expire(scene: &Scene, call: &Params) {
+    let now = sandbox::now().as_secs();
+    scene.sandbox.aws.update_expiry(&format!("call#{}", sid(call)), "state", now).await;
+}
+
+#[tokio::test]
+async fn no_step_without_the_one_before_it() {
+    let scene = Scene::start().await;
+    let goodbye = last_words(&[GOODBYE]);
+    let all = [("voice/account", ACCOUNT), ("voice/pin", PIN), ("voice/menu", "1"), ("voice/menu", "7"), ("voice/pin", "")];
+    for (path, keys) in all {
+        assert_eq!(scene.document(&scene.inbound(CALLER), path, keys).await, goodbye, "{path} {keys}");
+    }
+    for (path, keys) in &all[1..] {
+        let call = scene.inbound(CALLER);
+        assert_eq!(scene.document(&call, "voice", "").await, question(WELCOME, "account", None));
+        assert_eq!(scene.document(&call, path, keys).await, goodbye, "after the welcome: {path} {keys}");
+    }
+    for (path, keys) in
+        [("voice", ""), ("voice/account", ACCOUNT), ("voice/menu", "1"), ("voice/menu", "9"), ("voice/account", "")]
+    {
+        let call = scene.inbound(CALLER);
+        scene.document(&call, "voice", "").await;
+        scene.document(&call, "voice/account", ACCOUNT).await;
+        assert_eq!(scene.document(&call, path, keys).await, goodbye, "after the account number: {path} {keys}");
+    }
+    assert_eq!((scene.logins(), scene.asked(), scene.wrong().await), (0, 0, 0));
+    assert!(scene.outcomes().contains(&"out_of_order".to_owned()));
+}
+
+#[tokio::test]
+async fn no_step_twice() {
+    let scene = Scene::start().await;
+    let goodbye = last_words(&[GOODBYE]);
+    let call = logged_in(&scene).await;
+    for (path, keys) in [("voice/pin", PIN), ("voice/pin", WRONG_PIN), ("voice/account", ACCOUNT), ("voice", "")] {
+        assert_eq!(scene.document(&call, path, keys).await, goodbye, "{path}");
+    }
+    assert_eq!((scene.logins(), scene.wrong().await), (1, 0));
+    assert!(scene.document(&call, "voice/menu", "1").await.contains("Your balance is 1234.50 EUR."));
+    assert_eq!(scene.document(&call, "voice/menu", "9").await, goodbye);
+    for (path, keys) in [("voice/menu", "1"), ("voice", ""), ("voice/account", ACCOUNT), ("voice/pin", PIN)] {
+        assert_eq!(scene.document(&call, path, keys).await, goodbye, "after the exit: {path}");
+    }
+    assert_eq!((scene.logins(), scene.asked()), (1, 1));
+    // Twilio asks again if an answer is lost; that is no other step.
+    let call = scene.inbound(CALLER);
+    for _ in 0..3 {
+        assert_eq!(scene.document(&call, "voice", "").await, question(WELCOME, "account", None));
+    }
+    assert_eq!(scene.document(&call, "voice/account", ACCOUNT).await, question(ASK_PIN, "pin", Some(4)));
+    // After a wrong pair as well the way is the whole way.
+    assert_eq!(scene.document(&call, "voice/pin", WRONG_PIN).await, question(REFUSED_ONCE, "account", None));
+    assert_eq!(scene.document(&call, "voice/pin", PIN).await, goodbye);
+}
+
+#[tokio::test]
+async fn a_call_is_not_another() {
+    let scene = Scene::start().await;
+    let (call, goodbye) = (logged_in(&scene).await, last_words(&[GOODBYE]));
+    let other = scene.inbound(OTHER_CALLER);
+    assert_eq!(scene.document(&other, "voice/menu", "1").await, goodbye);
+    let almost = and(&call, &[("CallSid", &format!("CA{}", "0".repeat(32)))]);
+    assert_eq!(scene.document(&almost, "voice/menu", "1").await, goodbye);
+    assert_eq!(scene.asked(), 0);
+    // The account asked about is the one that was logged in to, whatever else a request says.
+    let more = and(&call, &[("account", "9999999999"), ("account_number", "9999999999")]);
+    assert!(scene.document(&more, "voice/menu", "1").await.contains("1234.50"));
+}
+
+#[tokio::test]
+async fn what_was_reached_does_not_last() {
+    let scene = Scene::start().await;
+    let goodbye = last_words(&[GOODBYE]);
+    let call = logged_in(&scene).await;
+    expire(&scene, &call).await;
+    for (path, keys) in [("voice/menu", "1"), ("voice/menu", "9")] {
+        assert_eq!(scene.document(&call, path, keys).await, goodbye);
+    }
+    let call = scene.inbound(CALLER);
+    scene.document(&call, "voice", "").await;
+    scene.document(&call, "voice/account", ACCOUNT).await;
+    expire(&scene, &call).await;
+    assert_eq!(scene.document(&call, "voice/pin", PIN).await, goodbye);
+    assert_eq!((scene.logins(), scene.asked()), (1, 0));
+}
+
+/// How many of the answers are this document; the others say goodbye.
+#[track_caller]
+fn went_on(answers: &[Answer], document: &str) -> usize {
+    let (on, others): (Vec<&Answer>, Vec<&Answer>) = answers.iter().partition(|answer| answer.body == document);
+    assert!(others.iter().all(|answer| answer.status == 200 && answer.body == last_words(&[GOODBYE])), "{others:?}");
+    on.len()
+}
+
+#[tokio::test]
+async fn of_twenty_at_once_one_goes_on() {
+    let scene = Scene::with(5, &[]).await;
+    let call = scene.inbound(CALLER);
+    scene.document(&call, "voice", "").await;
+    let twenty = |path: &'static str, keys: &'static str| (0..20).map(move |_| (path, keys));
+    let all =
+        |steps: Vec<(&'static str, &'static str)>| at_once(steps.into_iter().map(|(path, keys)| scene.step(&call, path, keys)));
+    let answers = all(twenty("voice/account", ACCOUNT).collect()).await;
+    assert_eq!(went_on(&answers, &question(ASK_PIN, "pin", Some(4))), 1);
+    let answers = all(twenty("voice/pin", WRONG_PIN).collect()).await;
+    assert_eq!(went_on(&answers, &question(REFUSED_ONCE, "account", None)), 1);
+    assert_eq!((scene.logins(), scene.wrong().await), (1, 1));
+    all(vec![("voice/account", ACCOUNT)]).await;
+    let answers = all(twenty("voice/pin", PIN).collect()).await;
+    assert_eq!((went_on(&answers, &question(GREETED, "menu", Some(1))), scene.logins()), (1, 2));
+    // A guess of every PIN at once is one guess.
+    let other = scene.inbound(OTHER_CALLER);
+    scene.document(&other, "voice", "").await;
+    scene.document(&other, "voice/account", ACCOUNT).await;
+    let guesses: Vec<String> = (0..20).map(|n| format!("{n:04}")).collect();
+    let answers = at_once(guesses.iter().map(|pin| scene.step(&other, "voice/pin", pin))).await;
+    assert_eq!((went_on(&answers, &question(REFUSED_ONCE, "account", None)), scene.logins()), (1, 3));
+}
+
+#[tokio::test]
+async fn a_menu_does_not_go_on_for_ever() {
+    let scene = Scene::start().await;
+    let call = logged_in(&scene).await;
+    for _ in 0..50 {
+        assert!(scene.document(&call, "voice/menu", "1").await.contains("1234.50"));
+    }
+    assert_eq!(scene.document(&call, "voice/menu", "1").await, last_words(&[GOODBYE]));
+    assert_eq!(scene.asked(), 50);
+}
+
+#[tokio::test]
+async fn what_no_keypad_has_is_no_entry() {
+    let scene = Scene::start().await;
+    let (long, huge) = ("1".repeat(100), "1".repeat(500_000));
+    let spoken = [("SpeechResult", "two seven one eight"), ("Confidence", "0.9")];
+    let keyed = [
+        "",
+        "abcd",
+        "२७१८",
+        "27 18",
+        "271\u{0}",
+        "1 OR *",
+        "* AND email:x",
+        "\"",
+        "\"}}",
+        "</Say>",
+        "\r\nx: y",
+        "+271",
+        &long,
+        &huge,
+    ];
+    for keys in keyed {
+        let call = and(&scene.inbound(CALLER), &spoken);
+        scene.document(&call, "voice", "").await;
+        assert_eq!(scene.document(&call, "voice/account", keys).await, question(AGAIN_ACCOUNT, "account", None), "{keys:.20}");
+        assert_eq!(scene.document(&call, "voice/account", ACCOUNT).await, question(ASK_PIN, "pin", Some(4)));
+        assert_eq!(scene.document(&call, "voice/pin", keys).await, question(AGAIN_PIN, "pin", Some(4)), "{keys:.20}");
+    }
+    assert_eq!((scene.logins(), scene.wrong().await, scene.asked()), (0, 0, 0));
+}

@@ -1,0 +1,214 @@
+//! The protected API: accounts by number or phone, for callers with an access token of the tenant.
+//!
+//! `GET /accounts/{account_number}` and `GET /accounts?phone=%2B45…`. The token is checked first (RS256 by the tenant's keys, issuer,
+//! audience, time, scope), refusals are answered as RFC 6750 says, and only then the table is read.
+//!
+//! Never: a word about an account to somebody without the scope, a difference between an account that is not there and a number
+//! that can be none.
+
+use std::time::{Duration, SystemTime};
+
+use serde::Serialize;
+use serde_json::json;
+use shared::auth0::access::{Access, Refusal};
+use shared::auth0::users::AccountNumber;
+use shared::aws;
+use shared::config::Source;
+use shared::http::{self, BaseUrl};
+use shared::phone::E164;
+use shared::reply::{Failure, Reply};
+use shared::request::Request;
+use shared::table::{Item, Key, Table, Unavailable};
+
+const SCOPE: &str = "read:accounts";
+const ACCOUNTS: &str = "/accounts";
+/// Kept free for the answer.
+const RESERVE: Duration = Duration::from_millis(500);
+
+/// The settings.
+#[derive(Debug)]
+pub struct Config {
+    aws: aws::Settings,
+    http: http::Settings,
+    table: String,
+    tenant: BaseUrl,
+    audience: String,
+}
+
+impl Config {
+    /// Reads the settings; what is wrong is noted in `source`.
+    pub fn read(source: &mut Source<'_>) -> Option<Self> {
+        let aws = aws::Settings::read(source);
+        let http = http::Settings::read(source);
+        let (table, tenant) = (source.required("TABLE_NAME"), source.base_url("AUTH0_URL", None));
+        let audience = source.required("API_AUDIENCE");
+        Some(Self { aws: aws?, http, table: table?, tenant: tenant?, audience: audience? })
+    }
+}
+
+/// The function's state for the life of an instance.
+pub struct App {
+    http: http::Client,
+    table: Table,
+    access: Access,
+}
+
+impl App {
+    /// Makes the state: the tenant's keys and a connection to the table are had ahead.
+    ///
+    /// # Errors
+    /// When no HTTP client can be made from the settings. Upstreams that are down are met again by the first request.
+    pub async fn connect(config: Config) -> Result<Self, String> {
+        let http = http::Client::new(config.http)?;
+        let app = Self {
+            table: Table::new(config.aws.dynamodb(&http), config.table),
+            access: Access::new(http.clone(), config.tenant, config.audience),
+            http,
+        };
+        let (now, dynamodb) = (shared::runtime::now(), config.aws.dynamodb_url());
+        let warm_up = async { tokio::join!(app.access.warm_up(now), app.http.warm_up(dynamodb.as_ref())) };
+        shared::runtime::warm_up(warm_up).await;
+        app.http.take_waited();
+        Ok(app)
+    }
+
+    /// Answers one request.
+    pub async fn handle(&self, request: &Request, now: SystemTime) -> Reply {
+        let flow = tokio::time::timeout(request.remaining(RESERVE), self.flow(request, now)).await;
+        let reply = flow.map_or_else(|_| Reply::empty(503, "too_slow"), |flow| flow.unwrap_or_else(|refusal| refusal));
+        reply.upstream(self.http.take_waited())
+    }
+
+    async fn flow(&self, request: &Request, now: SystemTime) -> Result<Reply, Reply> {
+        let number = request.path.strip_prefix(ACCOUNTS).and_then(|rest| match rest {
+            "" => Some(None),
+            rest => rest.strip_prefix('/').filter(|number| !number.contains('/')).map(Some),
+        });
+        let Some(number) = number else { return Err(Reply::refused(404, "not_found")) };
+        if request.method != "GET" {
+            return Err(Reply::refused(405, "method_not_allowed").header("allow", "GET"));
+        }
+        self.authorize(request, now).await?;
+        let found = if let Some(number) = number {
+            self.by_number(number.parse().ok(), now).await
+        } else {
+            let phone = phone(&request.query).ok_or_else(|| {
+                let error = json!({ "error": "one phone in E.164 form is needed, such as /accounts?phone=%2B4512345678" });
+                Reply::body(400, "bad_phone", "application/json", error.to_string()).metric("Refused", 1)
+            })?;
+            self.by_phone(&phone, now).await
+        };
+        match found.map_err(Failure::from)? {
+            Some(account) => {
+                let body = serde_json::to_string(&account).unwrap_or_default();
+                Ok(Reply::body(200, "account", "application/json", body).header("cache-control", "no-store"))
+            }
+            None => Ok(Reply::empty(404, "no_account")),
+        }
+    }
+
+    /// The challenges are those of RFC 6750, section 3.
+    async fn authorize(&self, request: &Request, now: SystemTime) -> Result<(), Reply> {
+        let challenge = |status, outcome, challenge: &str| Reply::refused(status, outcome).header("www-authenticate", challenge);
+        let header = request.header("authorization").unwrap_or_default();
+        let token = header.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+        let Some((_, token)) = token else {
+            return Err(challenge(401, "no_token", r#"Bearer realm="switchboard""#));
+        };
+        self.access.check(token.trim(), SCOPE, now).await.map_err(|refusal| match refusal {
+            Refusal::Invalid(word) => challenge(401, word, r#"Bearer realm="switchboard", error="invalid_token""#),
+            Refusal::Scope => {
+                let scope = format!(r#"Bearer realm="switchboard", error="insufficient_scope", scope="{SCOPE}""#);
+                challenge(403, "insufficient_scope", &scope)
+            }
+            Refusal::Unavailable(cause) => Failure { status: 503, outcome: "keys_unavailable", cause }.into(),
+        })
+    }
+
+    async fn by_number(&self, number: Option<AccountNumber>, now: SystemTime) -> Result<Option<Account>, Unavailable> {
+        let Some(number) = number else { return Ok(None) };
+        let item = self.table.get(Key::new(format!("account#{}", number.as_str()), "account"), now).await?;
+        Ok(item.map(|item| Account::read(&number, &item)))
+    }
+
+    async fn by_phone(&self, phone: &E164, now: SystemTime) -> Result<Option<Account>, Unavailable> {
+        let item = self.table.get(Key::new(format!("phone#{}", phone.reveal()), "account"), now).await?;
+        let number = item.and_then(|item| item.text("account_number")?.parse().ok());
+        // An account may have got another phone since the pointer was written.
+        Ok(self.by_number(number, now).await?.filter(|account| account.phone.as_deref() == Some(phone.reveal())))
+    }
+}
+
+/// The one phone of the query, and nothing else in it.
+fn phone(query: &str) -> Option<E164> {
+    let mut pairs = form_urlencoded::parse(query.as_bytes());
+    let (name, value) = pairs.next()?;
+    if name == "phone" && pairs.next().is_none() { value.parse().ok() } else { None }
+}
+
+/// An account as answered; amounts are decimal texts.
+#[derive(Serialize)]
+struct Account {
+    #[serde(rename = "account_number")]
+    number: String,
+    name: Option<String>,
+    phone: Option<String>,
+    balance: Option<Amount>,
+    payments: Vec<Payment>,
+}
+
+#[derive(Serialize)]
+struct Amount {
+    amount: Option<String>,
+    currency: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Payment {
+    date: Option<String>,
+    amount: Option<String>,
+    currency: Option<String>,
+    description: Option<String>,
+}
+
+impl Account {
+    fn read(number: &AccountNumber, item: &Item) -> Self {
+        let text = |item: &Item, name: &str| item.text(name).map(str::to_owned);
+        let payments = item.list("payments").into_iter().map(|payment| Payment {
+            date: text(&payment, "date"),
+            amount: text(&payment, "amount"),
+            currency: text(&payment, "currency"),
+            description: text(&payment, "description"),
+        });
+        Self {
+            number: number.as_str().to_owned(),
+            name: text(item, "name"),
+            phone: text(item, "phone"),
+            balance: item
+                .map("balance")
+                .map(|balance| Amount { amount: text(&balance, "amount"), currency: text(&balance, "currency") }),
+            payments: payments.collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_phone_and_nothing_else() {
+        assert_eq!(phone("phone=%2B4512345678").unwrap().reveal(), "+4512345678");
+        for query in [
+            "",
+            "phone=",
+            "phone=4512345678",
+            "phone=+4512345678",
+            "phone=%2B45&x=1",
+            "x=%2B4512345678",
+            "phone=%2B4512345678&phone=%2B4512345678",
+        ] {
+            assert!(phone(query).is_none(), "{query}");
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! A sandbox with the function and an account in it, and what callers and the log tell.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Mutex;
+
+use sandbox::Sandbox;
+use sandbox::auth0::{API_AUDIENCE, Signer};
+use sandbox::lambda::Lambda;
+use sandbox::wire::{Fault, Faults, client};
+use serde_json::{Value, json};
+
+pub(crate) const FUNCTION: &str = "secure-api";
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_secure-api");
+pub(crate) const NUMBER: &str = "4815162342";
+pub(crate) const PHONE: &str = "+4520304051";
+pub(crate) const NAME: &str = "Annabeth Chase";
+/// As it goes over the wire.
+pub(crate) const ACCOUNT: &str = concat!(
+    r#"{"account_number":"4815162342","name":"Annabeth Chase","phone":"+4520304051","#,
+    r#""balance":{"amount":"1234.50","currency":"EUR"},"payments":["#,
+    r#"{"date":"2026-11-01","amount":"20.00","currency":"EUR","description":"Rent & \"more\""},"#,
+    r#"{"date":"2026-10-01","amount":"0.10","currency":"EUR","description":"Coffee"}]}"#,
+);
+
+pub(crate) const NO_TOKEN: &str = r#"Bearer realm="switchboard""#;
+pub(crate) const INVALID: &str = r#"Bearer realm="switchboard", error="invalid_token""#;
+pub(crate) const NO_SCOPE: &str = r#"Bearer realm="switchboard", error="insufficient_scope", scope="read:accounts""#;
+
+/// What a caller gets.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    /// `www-authenticate`, empty if there is none.
+    pub(crate) challenge: String,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    pub(crate) fn empty(status: u16) -> Self {
+        Self { status, challenge: String::new(), body: String::new() }
+    }
+
+    pub(crate) fn challenged(status: u16, challenge: &str) -> Self {
+        Self { challenge: challenge.to_owned(), ..Self::empty(status) }
+    }
+
+    pub(crate) fn account(body: &str) -> Self {
+        Self { body: body.to_owned(), ..Self::empty(200) }
+    }
+}
+
+/// When it ends, no token, account, name or phone of the test may be in anything that was written, at the most talkative level.
+pub(crate) struct Scene {
+    pub(crate) lambda: Lambda,
+    pub(crate) sandbox: Sandbox,
+    markers: Mutex<BTreeSet<String>>,
+}
+
+impl Scene {
+    /// With one account.
+    pub(crate) async fn start() -> Self {
+        let scene = Self::on(Sandbox::start().await).await;
+        scene.open_account().await;
+        scene
+    }
+
+    /// Without accounts.
+    pub(crate) async fn on(sandbox: Sandbox) -> Self {
+        let overrides = [("LOG_LEVEL", Some("trace")), ("API_AUDIENCE", Some(API_AUDIENCE))];
+        let lambda = sandbox.run_with(FUNCTION, Path::new(BINARY), 1, &overrides).await;
+        lambda.wait_ready().await.unwrap();
+        let scene = Self { lambda, sandbox, markers: Mutex::default() };
+        for marker in [NUMBER, &PHONE[1..], NAME, "1234.50", "Coffee"] {
+            scene.mark(marker);
+        }
+        scene
+    }
+
+    pub(crate) async fn open_account(&self) {
+        let payment = |date: &str, amount: &str, description: &str| json!({ "M": texts(&[("date", date), ("amount", amount), ("currency", "EUR"), ("description", description)]) });
+        let payments = [payment("2026-11-01", "20.00", "Rent & \"more\""), payment("2026-10-01", "0.10", "Coffee")];
+        let mut account = account(NUMBER, &[("name", NAME), ("phone", PHONE)]);
+        account["balance"] = json!({ "M": texts(&[("amount", "1234.50"), ("currency", "EUR")]) });
+        account["payments"] = json!({ "L": payments });
+        self.sandbox.aws.put(account).await;
+        self.sandbox.aws.put(pointer(PHONE, NUMBER)).await;
+    }
+
+    /// This must never be written. Short ones are found by chance.
+    pub(crate) fn mark(&self, marker: &str) {
+        if marker.len() >= 6 {
+            self.markers.lock().unwrap().insert(marker.to_owned());
+        }
+    }
+
+    /// A good access token.
+    pub(crate) fn token(&self) -> String {
+        self.mint(json!({}), json!({}), Signer::Current)
+    }
+
+    /// A token made to order: see [`sandbox::auth0::Auth0::mint`].
+    pub(crate) fn mint(&self, claims: Value, header: Value, signer: Signer<'_>) -> String {
+        self.sandbox.auth0.mint(claims, header, signer)
+    }
+
+    /// Somebody with a good token asks.
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.get_with(path, &self.token()).await
+    }
+
+    pub(crate) async fn get_with(&self, path: &str, token: &str) -> Answer {
+        token.split('.').for_each(|part| self.mark(part));
+        self.get_as(path, Some(&format!("Bearer {token}"))).await
+    }
+
+    /// With any `authorization`, or none.
+    pub(crate) async fn get_as(&self, path: &str, authorization: Option<&str>) -> Answer {
+        let mut request = client().get(self.url(path));
+        if let Some(authorization) = authorization {
+            request = request.header("authorization", authorization);
+        }
+        answer(request.send().await.unwrap()).await
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.lambda.url().trim_end_matches('/'))
+    }
+
+    pub(crate) fn auth0(&self) -> &Faults {
+        self.sandbox.auth0.server().faults()
+    }
+
+    pub(crate) fn dynamodb(&self) -> &Faults {
+        self.sandbox.aws.dynamodb().faults()
+    }
+
+    /// The `pk` of every item asked for so far.
+    pub(crate) fn looked_up(&self) -> Vec<String> {
+        let pk = |body: &[u8]| serde_json::from_slice::<Value>(body).unwrap()["Key"]["pk"]["S"].as_str().unwrap().to_owned();
+        self.sandbox.aws.dynamodb().exchanges().iter().map(|exchange| pk(&exchange.request)).collect()
+    }
+
+    /// The first log line with this outcome.
+    pub(crate) async fn logged(&self, outcome: &str) -> Value {
+        let marked = format!("\"outcome\":\"{outcome}\"");
+        serde_json::from_str(&self.lambda.wait_log(|line| line.contains(&marked)).await).unwrap()
+    }
+
+    /// Another process, which remembers nothing.
+    pub(crate) async fn restart(&self) {
+        let exits = self.lambda.exits().len();
+        self.lambda.kill(self.lambda.pids()[0]).await;
+        self.lambda.wait_exits(exits + 1).await;
+        self.lambda.wait_ready().await.unwrap();
+    }
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        for line in [self.lambda.log(), self.lambda.errors()].concat() {
+            let mut line: Value = serde_json::from_str(&line).unwrap();
+            line["_aws"] = Value::Null; // its milliseconds are digits by chance
+            let line = line.to_string();
+            for marker in &*self.markers.lock().unwrap() {
+                assert!(!line.contains(marker.as_str()), "{marker} in {line}");
+            }
+        }
+    }
+}
+
+async fn answer(answer: reqwest::Response) -> Answer {
+    let challenge = answer.headers().get("www-authenticate").map_or("", |value| value.to_str().unwrap()).to_owned();
+    Answer { status: answer.status().as_u16(), challenge, body: answer.text().await.unwrap() }
+}
+
+/// An account's item with these texts.
+pub(crate) fn account(number: &str, attributes: &[(&str, &str)]) -> Value {
+    item(&format!("account#{number}"), attributes)
+}
+
+/// The item that leads from a phone to an account.
+pub(crate) fn pointer(phone: &str, number: &str) -> Value {
+    item(&format!("phone#{phone}"), &[("account_number", number)])
+}
+
+fn item(pk: &str, attributes: &[(&str, &str)]) -> Value {
+    texts(&[&[("pk", pk), ("sk", "account")], attributes].concat())
+}
+
+fn texts(pairs: &[(&str, &str)]) -> Value {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), json!({ "S": value }))).collect::<serde_json::Map<_, _>>().into()
+}
+
+pub(crate) fn says(status: u16, body: &str) -> Fault {
+    Fault::Answer { status, headers: vec![], body: body.to_owned() }
+}
