@@ -20,7 +20,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, task::JoinHandle};
 
-use crate::wire::{self, BODY_LIMIT, Complaints, Server, lock};
+use crate::{
+    random,
+    wire::{self, BODY_LIMIT, Complaints, Server, lock},
+};
 
 /// The table's name.
 pub const TABLE_NAME: &str = "switchboard-sandbox";
@@ -34,7 +37,24 @@ pub struct Aws {
     tasks: Vec<JoinHandle<()>>,
 }
 
-type Secrets = Arc<Mutex<BTreeMap<String, String>>>;
+type Secrets = Arc<Mutex<BTreeMap<String, Secret>>>;
+
+/// A secret by its name; one without a value was made and never written.
+#[derive(Default)]
+struct Secret {
+    description: String,
+    value: Option<String>,
+    version: String,
+    /// Seconds since the epoch.
+    changed: u64,
+}
+
+impl Secret {
+    /// Writes a new current version.
+    fn put(&mut self, version: &str, value: &str) {
+        (self.version, self.value, self.changed) = (version.to_owned(), Some(value.to_owned()), crate::now().as_secs());
+    }
+}
 
 impl Aws {
     /// Starts both, on these ports or free ones, with the table as `template.yaml` has it (`table`: its properties) and no secrets.
@@ -49,7 +69,7 @@ impl Aws {
             .await
             .map_err(|error| crate::busy("DynamoDB", dynamodb_port, &error))?;
         let values = Secrets::default();
-        let router = Router::new().fallback(get_secret_value).with_state(Arc::clone(&values));
+        let router = Router::new().fallback(secrets_manager).with_state(Arc::clone(&values));
         let secrets = Server::start_on("secrets", secrets_port, router)
             .await
             .map_err(|error| crate::busy("Secrets Manager", secrets_port, &error))?;
@@ -69,7 +89,18 @@ impl Aws {
 
     /// Stores the value of a secret, e.g. `switchboard/twilio`, as its current version.
     pub fn set_secret(&self, id: &str, value: &Value) {
-        lock(&self.values).insert(id.to_owned(), value.to_string());
+        lock(&self.values).entry(id.to_owned()).or_default().put(&random::uuid(), &value.to_string());
+    }
+
+    /// Makes a secret without a value, as a stack does; one that exists loses its own.
+    pub fn create_secret(&self, id: &str, description: &str) {
+        lock(&self.values).insert(id.to_owned(), Secret { description: description.to_owned(), ..Secret::default() });
+    }
+
+    /// What is in a secret, whoever wrote it; a text that is not JSON is a JSON text.
+    pub fn secret(&self, id: &str) -> Option<Value> {
+        let value = lock(&self.values).get(id)?.value.clone()?;
+        Some(serde_json::from_str(&value).unwrap_or_else(|_| value.into()))
     }
 
     /// Forgets a secret.
@@ -122,6 +153,12 @@ impl Aws {
             "ExpressionAttributeValues": { ":at": { "N": epoch.to_string() } },
         });
         self.call("UpdateItem", request).await;
+    }
+
+    /// Switches the table's time to live on or off.
+    pub async fn set_time_to_live(&self, on: bool) {
+        let specification = json!({ "AttributeName": "expires_at", "Enabled": on });
+        self.call("UpdateTimeToLive", json!({ "TimeToLiveSpecification": specification })).await;
     }
 
     /// One operation on the table past the proxy: neither recorded nor met by a fault. Panics when `DynamoDB` refuses.
@@ -213,45 +250,111 @@ struct GetSecretValue {
     version_stage: Option<String>,
 }
 
-async fn get_secret_value(
+/// <https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html>
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct PutSecretValue {
+    secret_id: String,
+    client_request_token: String,
+    secret_string: String,
+}
+
+/// <https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DescribeSecret.html>
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct DescribeSecret {
+    secret_id: String,
+}
+
+/// An error's type and message.
+type Refusal = (&'static str, String);
+
+async fn secrets_manager(
     State(values): State<Secrets>,
     Extension(complaints): Extension<Complaints>,
     headers: HeaderMap,
     body: Bytes,
 ) -> (StatusCode, [(&'static str, &'static str); 1], String) {
-    let json_1_1 = [("content-type", "application/x-amz-json-1.1")];
-    let refuse = |kind: &str, message: &str| {
-        (StatusCode::BAD_REQUEST, json_1_1, json!({ "__type": kind, "message": message }).to_string())
-    };
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if text("x-amz-target") != "secretsmanager.GetSecretValue" {
-        complaints.add(format!("Secrets Manager: operation {:?}", text("x-amz-target")));
-        return refuse("UnknownOperationException", "");
-    }
-    if !(text("authorization").starts_with("AWS4-HMAC-SHA256 ") && text("authorization").contains("/secretsmanager/aws4_request"))
-    {
-        complaints.add("Secrets Manager: a request without a signature");
-        return refuse("MissingAuthenticationTokenException", "Missing Authentication Token");
-    }
-    let request: GetSecretValue = match serde_json::from_slice(&body) {
-        Ok(request) => request,
-        Err(error) => {
-            complaints.add(format!("Secrets Manager: {error}"));
-            return refuse("ValidationException", &error.to_string());
+    let complain = |kind: &'static str, what: &str| {
+        complaints.add(format!("Secrets Manager: {what}"));
+        Err((kind, what.to_owned()))
+    };
+    let signed =
+        text("authorization").starts_with("AWS4-HMAC-SHA256 ") && text("authorization").contains("/secretsmanager/aws4_request");
+    let operation = text("x-amz-target").strip_prefix("secretsmanager.").unwrap_or_default();
+    let answer = match operation {
+        _ if !signed => complain("MissingAuthenticationTokenException", "a request without a signature"),
+        "GetSecretValue" => get_secret_value(&lock(&values), &body),
+        "PutSecretValue" => put_secret_value(&mut lock(&values), &body),
+        "DescribeSecret" => describe_secret(&lock(&values), &body),
+        _ => complain("UnknownOperationException", &format!("operation {operation:?}")),
+    };
+    let json_1_1 = [("content-type", "application/x-amz-json-1.1")];
+    match answer {
+        Ok(answer) => (StatusCode::OK, json_1_1, answer.to_string()),
+        Err((kind, message)) => {
+            if kind == "ValidationException" {
+                complaints.add(format!("Secrets Manager: {message}"));
+            }
+            (StatusCode::BAD_REQUEST, json_1_1, json!({ "__type": kind, "message": message }).to_string())
         }
-    };
-    let current = request.version_stage.as_deref().is_none_or(|stage| stage == "AWSCURRENT");
-    let values = lock(&values);
-    let Some(value) = values.get(&request.secret_id).filter(|_| current) else {
-        return refuse("ResourceNotFoundException", "Secrets Manager can't find the specified secret.");
-    };
-    let answer = json!({
-        "ARN": format!("arn:aws:secretsmanager:eu-west-1:000000000000:secret:{}-AbCdEf", request.secret_id),
-        "Name": request.secret_id,
-        "VersionId": "00000000-0000-4000-8000-000000000001",
-        "SecretString": value,
-        "VersionStages": ["AWSCURRENT"],
-        "CreatedDate": 1_700_000_000,
-    });
-    (StatusCode::OK, json_1_1, answer.to_string())
+    }
+}
+
+fn parse<T: for<'de> Deserialize<'de>>(body: &[u8]) -> Result<T, Refusal> {
+    serde_json::from_slice(body).map_err(|error| ("ValidationException", error.to_string()))
+}
+
+/// The name in what may be an ARN, which ends with a dash and six random characters.
+fn name(id: &str) -> &str {
+    let name = id.rsplit(":secret:").next().unwrap_or(id);
+    if name == id { id } else { name.len().checked_sub(7).and_then(|end| name.get(..end)).unwrap_or(name) }
+}
+
+fn arn(name: &str) -> String {
+    format!("arn:aws:secretsmanager:eu-west-1:000000000000:secret:{name}-AbCdEf")
+}
+
+fn no_secret() -> Refusal {
+    ("ResourceNotFoundException", "Secrets Manager can't find the specified secret.".to_owned())
+}
+
+fn get_secret_value(values: &BTreeMap<String, Secret>, body: &[u8]) -> Result<Value, Refusal> {
+    let request: GetSecretValue = parse(body)?;
+    let name = name(&request.secret_id);
+    let secret = values.get(name).ok_or_else(no_secret)?;
+    let stage = request.version_stage.as_deref().unwrap_or("AWSCURRENT");
+    let value = secret.value.as_ref().filter(|_| stage == "AWSCURRENT").ok_or_else(|| {
+        let what = format!("Secrets Manager can't find the specified secret value for staging label: {stage}");
+        ("ResourceNotFoundException", what)
+    })?;
+    Ok(json!({
+        "ARN": arn(name), "Name": name, "VersionId": secret.version, "SecretString": value, "VersionStages": ["AWSCURRENT"],
+        "CreatedDate": secret.changed,
+    }))
+}
+
+fn put_secret_value(values: &mut BTreeMap<String, Secret>, body: &[u8]) -> Result<Value, Refusal> {
+    let request: PutSecretValue = parse(body)?;
+    let lengths = [(request.client_request_token.len(), 32..=64), (request.secret_string.len(), 1..=65_536)];
+    if lengths.iter().any(|(length, allowed)| !allowed.contains(length)) {
+        return Err(("ValidationException", "ClientRequestToken or SecretString: length".to_owned()));
+    }
+    let name = name(&request.secret_id);
+    let secret = values.get_mut(name).ok_or_else(no_secret)?;
+    secret.put(&request.client_request_token, &request.secret_string);
+    Ok(json!({ "ARN": arn(name), "Name": name, "VersionId": secret.version, "VersionStages": ["AWSCURRENT"] }))
+}
+
+fn describe_secret(values: &BTreeMap<String, Secret>, body: &[u8]) -> Result<Value, Refusal> {
+    let request: DescribeSecret = parse(body)?;
+    let name = name(&request.secret_id);
+    let secret = values.get(name).ok_or_else(no_secret)?;
+    let versions =
+        secret.value.iter().map(|_| (secret.version.clone(), json!(["AWSCURRENT"]))).collect::<serde_json::Map<_, _>>();
+    Ok(json!({
+        "ARN": arn(name), "Name": name, "Description": secret.description, "CreatedDate": 1_700_000_000,
+        "LastChangedDate": secret.changed, "VersionIdsToStages": versions, "Tags": [],
+    }))
 }

@@ -2,6 +2,7 @@
 
 mod codes;
 mod company_phone;
+mod phone_menu;
 
 use std::{
     collections::BTreeMap,
@@ -30,6 +31,9 @@ const GATEWAY: &str = "sms-gateway";
 const CALL: &str = "call-forward";
 const FORWARD: &str = "sms-forward";
 const PROVISION: &str = "provision-numbers";
+const IVR: &str = "ivr-validate";
+const FLOW: &str = "api-call";
+const API: &str = "secure-api";
 /// What the template leaves off, and the story shows.
 const SWITCHED_ON: [(&str, Option<&str>); 1] = [("VOICEMAIL", Some("on"))];
 /// How long a log line may take from the process to us.
@@ -98,7 +102,7 @@ impl Story {
     async fn open(binaries: BTreeMap<String, PathBuf>) -> Result<Self, String> {
         let (sandbox, functions) = (Sandbox::start().await, BTreeMap::new());
         let mut story = Self { functions, binaries, sandbox, scene: String::new(), scenes: 0, checks: 0, called: vec![] };
-        for name in [SEND, RECEIVE, GATEWAY, CALL, FORWARD, PROVISION] {
+        for name in [SEND, RECEIVE, GATEWAY, CALL, FORWARD, PROVISION, API, IVR, FLOW] {
             story.start(name, &SWITCHED_ON).await?;
         }
         Ok(story)
@@ -107,13 +111,18 @@ impl Story {
     /// Starts a function, in the place of the process that ran it.
     async fn start(&mut self, name: &'static str, settings: &[(&str, Option<&str>)]) -> Result<(), String> {
         let begun = Instant::now();
-        let binary = self.binaries.get(name).ok_or_else(|| format!("template.yaml has no {name}"))?;
-        let lambda = self.sandbox.run_with(name, binary, 1, settings).await;
-        lambda.wait_ready().await.map_err(|reason| format!("{name} does not start: {reason}"))?;
+        self.launch(name, 1, settings).await?;
+        let ready = self.functions[name].lambda.wait_ready().await;
+        ready.map_err(|reason| format!("{name} does not start: {reason}"))?;
         println!("{}{name} is up, {} ms", if self.scenes == 0 { "" } else { "  " }, begun.elapsed().as_millis());
-        for call in calls(&self.sandbox) {
-            call.print(None);
-        }
+        self.print_calls().await;
+        Ok(())
+    }
+
+    /// The same in several processes, for which nobody waits.
+    async fn launch(&mut self, name: &'static str, instances: usize, settings: &[(&str, Option<&str>)]) -> Result<(), String> {
+        let binary = self.binaries.get(name).ok_or_else(|| format!("template.yaml has no {name}"))?;
+        let lambda = self.sandbox.run_with(name, binary, instances, settings).await;
         if let Some(before) = self.functions.insert(name, Function { lambda, read: 0 }) {
             before.lambda.stop().await;
         }
@@ -135,6 +144,7 @@ impl Story {
         self.outage_then_forgery().await?;
         self.codes().await?;
         self.company_phone().await?;
+        self.phone_menu().await?;
         self.check("the simulators met nothing unexpected", self.sandbox.complaints(), vec![])
     }
 
@@ -291,6 +301,12 @@ impl Story {
 
     /// Prints what passed over the wire since the last time, and checks what the functions logged about it.
     async fn tell(&mut self, expected: &[&str]) -> Checked {
+        let outcomes = self.print_calls().await;
+        if outcomes == expected { Ok(()) } else { self.fail("the outcomes in the log", &outcomes, &expected) }
+    }
+
+    /// The outcomes of what passed since the last time, in the order of the requests.
+    async fn print_calls(&mut self) -> Vec<String> {
         let mut outcomes = Vec::new();
         self.called.clear();
         for call in calls(&self.sandbox) {
@@ -302,7 +318,7 @@ impl Story {
                 call.print(None);
             }
         }
-        if outcomes == expected { Ok(()) } else { self.fail("the outcomes in the log", &outcomes, &expected) }
+        outcomes
     }
 
     #[expect(clippy::needless_pass_by_value, reason = "claims are read more easily without ampersands")]
@@ -399,13 +415,16 @@ struct Call {
 
 /// What passed since the last time, in order.
 fn calls(sandbox: &Sandbox) -> Vec<Call> {
-    let servers: [(_, _, &Server); 14] = [
+    let servers: [(_, _, &Server); 17] = [
         ("Mailgun", SEND, sandbox.door(SEND)),
         ("Twilio", RECEIVE, sandbox.door(RECEIVE)),
         ("Auth0", GATEWAY, sandbox.door(GATEWAY)),
         ("Twilio", CALL, sandbox.door(CALL)),
         ("Twilio", FORWARD, sandbox.door(FORWARD)),
         ("Okta", PROVISION, sandbox.door(PROVISION)),
+        ("Twilio", IVR, sandbox.door(IVR)),
+        ("Studio", FLOW, sandbox.door(FLOW)),
+        ("", API, sandbox.door(API)),
         ("", "Okta", sandbox.okta.server()),
         ("", "Twilio", sandbox.twilio.server()),
         ("", "Clickatell", sandbox.clickatell.server()),
@@ -425,14 +444,22 @@ fn calls(sandbox: &Sandbox) -> Vec<Call> {
 }
 
 impl Call {
-    /// What the functions call stands indented below what called them.
     fn print(&self, outcome: Option<&String>) {
-        let Self { from, to, exchange } = self;
+        print_call(&self.route(), &self.what(), self.exchange.status, self.exchange.took, outcome);
+    }
+
+    /// What the functions call stands indented below what called them.
+    fn route(&self) -> String {
+        if self.from.is_empty() { format!("    → {}", self.to) } else { format!("{} → {}", self.from, self.to) }
+    }
+
+    fn what(&self) -> String {
+        let exchange = &self.exchange;
         let operation =
             exchange.headers.iter().find(|(name, _)| name == "x-amz-target").and_then(|(_, target)| target.split('.').nth(1));
         let unmet =
             exchange.status == Some(400) && String::from_utf8_lossy(&exchange.response).contains("ConditionalCheckFailed");
-        let what = match operation {
+        match operation {
             Some(operation) if unmet => format!("{operation}, condition not met"),
             Some(operation) => operation.to_owned(),
             None => {
@@ -444,9 +471,7 @@ impl Call {
                 let ticket = query.find("ticket=").map_or(String::new(), |at| format!("?{}", &query[at..]));
                 masked(&format!("{} {path}{ticket}", exchange.method))
             }
-        };
-        let route = if from.is_empty() { format!("    → {to}") } else { format!("{from} → {to}") };
-        print_call(&route, &what, exchange.status, exchange.took, outcome);
+        }
     }
 }
 
@@ -462,6 +487,11 @@ fn print_call(route: &str, what: &str, status: Option<u16>, took: Duration, outc
 
 fn say(text: &str) {
     println!("  {}", masked(text));
+}
+
+/// What a caller is told.
+fn hears(who: &str, text: &str) {
+    println!("  {} hears {}", masked(who), paint("36", &format!("\"{text}\"")));
 }
 
 /// A text that a phone received.
@@ -503,6 +533,9 @@ fn masked(text: &str) -> String {
         } else if let Some(sid) = rest.strip_prefix("/Recordings/") {
             shown.extend(["/Recordings/", HIDDEN]);
             rest = sid.trim_start_matches(|c: char| c.is_ascii_alphanumeric());
+        } else if let Some(number) = rest.strip_prefix("/accounts/") {
+            shown.extend(["/accounts/", HIDDEN]);
+            rest = number.trim_start_matches(|c: char| c.is_ascii_digit());
         } else {
             shown.push(next);
             rest = after;
@@ -523,6 +556,7 @@ mod tests {
             ("GET /u/x?a=1&ticket=0aZ&b=2", "GET /u/x?a=1&ticket=••••&b=2"),
             ("Your code is 271828.", "Your code is ••••."),
             ("https://x/AC1/Recordings/RE0aZ.mp3", "https://x/AC1/Recordings/••••.mp3"),
+            ("GET /accounts/0010042", "GET /accounts/••••"),
             ("Reply YES 4821 for ø, YES 48211", "Reply YES •••• for ø, YES 48211"),
         ] {
             assert_eq!(masked(text), shown);

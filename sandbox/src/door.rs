@@ -24,6 +24,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     lambda::{Core, InvokeError, PAYLOAD_LIMIT},
     mail, random,
+    record::Tokens,
     wire::{BODY_LIMIT, Server, lock},
 };
 
@@ -62,22 +63,25 @@ impl Door {
 
 /// Serves `POST /2015-03-31/functions/{name}/invocations`.
 /// <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>
-pub(crate) async fn invoke_api(port: u16, doors: &BTreeMap<String, Door>) -> io::Result<Server> {
+pub(crate) async fn invoke_api(port: u16, doors: &BTreeMap<String, Door>, tokens: Tokens) -> io::Result<Server> {
     let slots: BTreeMap<String, Slot> = doors.iter().map(|(name, door)| (name.clone(), Arc::clone(&door.invoked))).collect();
-    let router = Router::new().route("/2015-03-31/functions/{name}/invocations", post(invoke)).with_state(Arc::new(slots));
+    let router =
+        Router::new().route("/2015-03-31/functions/{name}/invocations", post(invoke)).with_state(Arc::new((slots, tokens)));
     Server::start_on("invoke api", port, router).await
 }
 
 async fn invoke(
-    State(slots): State<Arc<BTreeMap<String, Slot>>>,
+    State(state): State<Arc<(BTreeMap<String, Slot>, Tokens)>>,
     Path(name): Path<String>,
     headers: HeaderMap,
     event: Bytes,
 ) -> Response {
+    let (slots, tokens) = &*state;
     let Some(core) = slots.get(&name).and_then(|slot| lock(slot).upgrade()) else {
         let body = json!({ "Type": "User", "Message": format!("Function not found: {name}") }).to_string();
         return (StatusCode::NOT_FOUND, [("x-amzn-errortype", "ResourceNotFoundException")], body).into_response();
     };
+    let event = tokens.reissue(event);
     if headers.get("x-amz-invocation-type").is_some_and(|kind| kind == "Event") {
         tokio::spawn(async move { core.invoke(event).await });
         return StatusCode::ACCEPTED.into_response();

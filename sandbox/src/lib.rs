@@ -5,10 +5,12 @@
 //! been sent is refused and remembered as a complaint, and a sandbox with unread complaints fails the test when dropped. None of the
 //! code is shared with the functions, so that a misunderstanding cannot agree with itself.
 
+pub mod accounts;
 pub mod auth0;
 pub mod aws;
 pub mod binaries;
 pub mod clickatell;
+pub mod cloudformation;
 mod door;
 pub mod lambda;
 pub mod mail;
@@ -29,9 +31,11 @@ use std::{collections::BTreeMap, io, path::Path, time::Duration};
 use serde_json::json;
 
 use crate::{
+    accounts::Account,
     auth0::Auth0,
     aws::{Aws, TABLE_NAME},
     clickatell::Clickatell,
+    cloudformation::{CloudFormation, STACK_NAME, Stack},
     door::Door,
     lambda::{Lambda, Launch},
     mailgun::Mailgun,
@@ -52,10 +56,20 @@ pub const COMPANY_NUMBER: &str = "+15005550010";
 pub const EMPLOYEE_MOBILE: &str = "+4520304050";
 /// What the event hook of Okta sends as `Authorization`.
 pub const HOOK_TOKEN: &str = "example-hook-bearer-token";
+/// The number of the phone menu, whose calls go to `ivr-validate`.
+pub const IVR_NUMBER: &str = "+15005550020";
+/// What another IVR sends to `/validate`.
+pub const IVR_TOKEN: &str = "example-ivr-bearer-token";
+/// What a Studio flow sends to `api-call`, if its author chose to.
+pub const STUDIO_TOKEN: &str = "example-studio-bearer-token";
+
+/// At the end of a webhook's URL: what Twilio is to try again.
+const RETRIED: &str = "#rc=3&rp=5xx,ct,rt";
 
 /// Values only this sandbox knows, for variables of `template.yaml`; the simulators' own come on top.
-const VALUES: [(&str, &str); 11] = [
+const VALUES: [(&str, &str); 12] = [
     ("ALLOWED_COUNTRIES", "DK,US,CO"),
+    ("API_AUDIENCE", auth0::API_AUDIENCE),
     ("AREA_PREFIXES", "415,628"),
     ("GATEWAY_AUDIENCE", auth0::GATEWAY_AUDIENCE),
     ("GATEWAY_SUBJECT", auth0::GATEWAY_SUBJECT),
@@ -72,13 +86,18 @@ const VALUES: [(&str, &str); 11] = [
 #[derive(Clone, Copy, Debug)]
 pub struct Ports {
     /// The Invoke API; the Function URLs follow it, then at +10 Twilio, +11 Mailgun, +12 Auth0, +13 Clickatell, +14 Plivo, +15 Vonage, +16 Okta,
-    /// +20 `DynamoDB`, +21 Secrets Manager.
+    /// +20 `DynamoDB`, +21 Secrets Manager, +22 `CloudFormation`.
     pub base: u16,
 }
 
 impl Ports {
     /// Those of `cargo sandbox`, unless told otherwise.
     pub const USUAL: Self = Self { base: 4700 };
+
+    /// The port of `DynamoDB`.
+    pub fn dynamodb(self) -> u16 {
+        self.base + Self::DYNAMODB
+    }
 
     const TWILIO: u16 = 10;
     const MAILGUN: u16 = 11;
@@ -89,12 +108,15 @@ impl Ports {
     const OKTA: u16 = 16;
     const DYNAMODB: u16 = 20;
     const SECRETS: u16 = 21;
+    const CLOUDFORMATION: u16 = 22;
 }
 
 /// The local cloud. Dropping it stops everything but a [`Lambda`], which ends by its own drop.
 pub struct Sandbox {
     /// `DynamoDB` and Secrets Manager.
     pub aws: Aws,
+    /// What is deployed says so: the stack [`STACK_NAME`].
+    pub cloudformation: CloudFormation,
     /// The texting provider.
     pub twilio: Twilio,
     /// The mail-receiving provider.
@@ -135,12 +157,13 @@ impl Sandbox {
             let door = Door::open(port).await.map_err(|error| busy(&function.name, port, &error))?;
             doors.insert(function.name.clone(), door);
         }
-        let port = at(0).unwrap_or_default();
-        let invoke_api = door::invoke_api(port, &doors).await.map_err(|error| busy("Invoke API", port, &error))?;
         let started = |whose, offset, error: io::Error| busy(whose, at(offset).unwrap_or_default(), &error);
         let twilio = Twilio::start(at(Ports::TWILIO)).await.map_err(|error| started("Twilio", Ports::TWILIO, error))?;
         let mailgun = Mailgun::start(at(Ports::MAILGUN)).await.map_err(|error| started("Mailgun", Ports::MAILGUN, error))?;
         let auth0 = Auth0::start(at(Ports::AUTH0)).await.map_err(|error| started("Auth0", Ports::AUTH0, error))?;
+        let tokens = record::Tokens::new(&auth0);
+        let invoke_api = door::invoke_api(at(0).unwrap_or_default(), &doors, tokens);
+        let invoke_api = invoke_api.await.map_err(|error| started("Invoke API", 0, error))?;
         let clickatell =
             Clickatell::start(at(Ports::CLICKATELL)).await.map_err(|error| started("Clickatell", Ports::CLICKATELL, error))?;
         let plivo = Plivo::start(at(Ports::PLIVO)).await.map_err(|error| started("Plivo", Ports::PLIVO, error))?;
@@ -149,7 +172,15 @@ impl Sandbox {
         let aws = Aws::start(&template.table, at(Ports::DYNAMODB).zip(at(Ports::SECRETS))).await?;
         aws.set_secret("switchboard/twilio", &json!({ "account_sid": twilio::ACCOUNT_SID, "auth_token": twilio::AUTH_TOKEN }));
         aws.set_secret("switchboard/mailgun", &json!({ "signing_key": mailgun::SIGNING_KEY }));
-        aws.set_secret("switchboard/auth0", &json!({ "client_id": auth0::CLIENT_ID, "client_secret": auth0::CLIENT_SECRET }));
+        aws.set_secret(
+            "switchboard/auth0",
+            &json!({
+                "client_id": auth0::CLIENT_ID,
+                "client_secret": auth0::CLIENT_SECRET,
+                "login_client_id": auth0::LOGIN_CLIENT_ID,
+                "login_client_secret": auth0::LOGIN_CLIENT_SECRET,
+            }),
+        );
         aws.set_secret(
             "switchboard/gateway",
             &json!({ "jwt_secret": auth0::GATEWAY_SECRET, "bearer_token": auth0::GATEWAY_BEARER_TOKEN }),
@@ -159,18 +190,45 @@ impl Sandbox {
         aws.set_secret("switchboard/vonage", &json!({ "api_key": vonage::API_KEY, "api_secret": vonage::API_SECRET }));
         aws.set_secret("switchboard/okta", &json!({ "api_token": okta::API_TOKEN }));
         aws.set_secret("switchboard/hook", &json!({ "bearer_token": HOOK_TOKEN }));
+        aws.set_secret("switchboard/ivr", &json!({ "bearer_token": IVR_TOKEN }));
+        aws.set_secret("switchboard/studio", &json!({ "bearer_token": STUDIO_TOKEN }));
         for (name, door) in &doors {
             let url = format!("{}/", door.server().url());
-            let retried = format!("{url}#rc=3&rp=5xx,ct,rt");
+            let retried = format!("{url}{RETRIED}");
             match name.as_str() {
                 "send-verification-sms" => mailgun.set_route(&url),
                 "receive-confirmation-sms" => twilio.set_sms_url(twilio::NUMBER, &retried),
                 "call-forward" => twilio.set_voice_url(COMPANY_NUMBER, &retried),
                 "sms-forward" => twilio.set_sms_url(COMPANY_NUMBER, &retried),
+                "ivr-validate" => twilio.set_voice_url(IVR_NUMBER, &format!("{url}voice{RETRIED}")),
                 _ => {}
             }
         }
-        Ok(Self { aws, twilio, mailgun, auth0, clickatell, plivo, vonage, okta, template, doors, invoke_api })
+        let cloudformation = CloudFormation::start(at(Ports::CLOUDFORMATION))
+            .await
+            .map_err(|error| started("CloudFormation", Ports::CLOUDFORMATION, error))?;
+        let sandbox =
+            Self { aws, cloudformation, twilio, mailgun, auth0, clickatell, plivo, vonage, okta, template, doors, invoke_api };
+        sandbox.cloudformation.set_stack(STACK_NAME, sandbox.stack().map_err(io::Error::other)?);
+        Ok(sandbox)
+    }
+
+    /// The template as deployed here.
+    fn stack(&self) -> Result<Stack, String> {
+        let functions = || self.template.functions.iter();
+        let parameter = |parameter: &str| {
+            let variables = functions().flat_map(|function| function.environment.keys().map(move |name| (function, name)));
+            // the built-in API is a resource of the stack, whose parameter is only for another
+            let mut feeding = variables.filter(|(_, name)| *name != "API_URL" && camel_case(name) == parameter);
+            feeding.next().and_then(|(function, name)| self.value(&function.name, name))
+        };
+        let resource = |reference: &str| match reference.strip_suffix("Url.FunctionUrl") {
+            Some(id) => {
+                functions().find(|function| function.logical_id == id).map(|function| self.door(&function.name).url() + "/")
+            }
+            None => (reference == "Table").then(|| TABLE_NAME.to_owned()),
+        };
+        Stack::of_template(parameter, resource)
     }
 
     /// What is deployed, in the order of `template.yaml`.
@@ -250,6 +308,7 @@ impl Sandbox {
             "PUBLIC_URL" => Some(self.door(function).url()),
             "CALL_FORWARD_URL" => Some(self.door("call-forward").url() + "/"),
             "SMS_FORWARD_URL" => Some(self.door("sms-forward").url() + "/"),
+            "API_URL" => Some(self.door("secure-api").url() + "/"),
             "AWS_ENDPOINT_URL_DYNAMODB" => Some(self.aws.dynamodb().url()),
             "AWS_ENDPOINT_URL_SECRETS_MANAGER" => Some(self.aws.secrets().url()),
             _ => match name.strip_suffix("_SECRET") {
@@ -277,8 +336,7 @@ impl Sandbox {
     /// Starts a function for the events of [`record`], which are signed for another URL and old. The Invoke API leads to it from now
     /// on; the Function URL does not.
     pub async fn run_recorded(&self, function: &str, binary: &Path) -> Lambda {
-        let overrides = record::SETTINGS.map(|(name, value)| (name, (!value.is_empty()).then_some(value)));
-        let lambda = self.launch(function, binary, 1, &overrides).await;
+        let lambda = self.launch(function, binary, 1, &record::settings(function)).await;
         if let Some(door) = self.doors.get(function) {
             door.attach_to_invoke_api(lambda.core());
         }
@@ -309,9 +367,17 @@ impl Sandbox {
             self.okta.server(),
             self.aws.dynamodb(),
             self.aws.secrets(),
+            self.cloudformation.server(),
             &self.invoke_api,
         ];
         servers.into_iter().chain(self.doors.values().map(Door::server)).flat_map(Server::complaints).collect()
+    }
+
+    /// Writes accounts into the table, as `secure-api` reads them.
+    pub async fn load(&self, accounts: &[Account]) {
+        for item in accounts.iter().flat_map(Account::items) {
+            self.aws.put(item).await;
+        }
     }
 
     /// Ends the sandbox; panics if a complaint is unread, as dropping it does.
@@ -323,6 +389,12 @@ impl Drop for Sandbox {
         let complaints = self.complaints();
         assert!(complaints.is_empty() || std::thread::panicking(), "the simulators complain: {complaints:#?}");
     }
+}
+
+/// `TwilioUrl` for `TWILIO_URL`.
+fn camel_case(name: &str) -> String {
+    let capitalised = |word: &str| word.chars().take(1).chain(word.to_ascii_lowercase().chars().skip(1)).collect::<String>();
+    name.split('_').map(capitalised).collect()
 }
 
 /// Says whose port is taken.

@@ -1,16 +1,21 @@
-//! `cargo sandbox`, `cargo demo`, and the recorder of `events/`.
+//! `cargo sandbox`, `cargo demo`, the recorder of `events/`, the loader of accounts, and the clock of refusals.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for people to read")]
 
 mod demo;
+mod refusals;
 mod serve;
 
-use std::process::ExitCode;
+use std::{path::Path, process::ExitCode};
 
-use sandbox::{Ports, record};
+use sandbox::{Ports, accounts, aws::TABLE_NAME, record};
 
 const USAGE: &str = "\
 cargo demo                           the whole story against the real functions, checked, in seconds
 cargo sandbox [--port BASE]          the local cloud on 22 fixed ports from BASE (4700) on, until Ctrl-C
+cargo load-accounts FILE             writes accounts into the table of `cargo sandbox`
+    [--endpoint URL] [--table NAME]  ... into this table, behind an endpoint that asks for no credentials
+    [--print]                        ... nowhere: prints batches for `aws dynamodb batch-write-item`
+cargo bench-refusals                 how long ivr-validate takes to refuse, by what was wrong
 cargo run -p sandbox -- record       writes events/*.json anew";
 
 #[tokio::main]
@@ -28,6 +33,8 @@ async fn main() -> ExitCode {
             Ok(base @ 1024..=65_000) => serve::run(Ports { base }).await,
             _ => Err(format!("--port {base}: a number from 1024 to 65000 is needed")),
         },
+        ["refusals"] => refusals::run().await,
+        ["load", file, ref options @ ..] => load(Path::new(file), options).await,
         _ => Err(USAGE.into()),
     };
     match done {
@@ -37,4 +44,29 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+async fn load(file: &Path, options: &[&str]) -> Result<(), String> {
+    let usual = format!("http://127.0.0.1:{}/", Ports::USUAL.dynamodb());
+    let (mut endpoint, mut table, mut print) = (usual.as_str(), TABLE_NAME, false);
+    let mut options = options.iter().copied();
+    while let Some(option) = options.next() {
+        let value = |value: Option<_>| value.ok_or_else(|| format!("{option} needs a value\n{USAGE}"));
+        match option {
+            "--endpoint" => endpoint = value(options.next())?,
+            "--table" => table = value(options.next())?,
+            "--print" => print = true,
+            _ => return Err(USAGE.into()),
+        }
+    }
+    let read = accounts::read(file)?;
+    if print {
+        for batch in accounts::batches(&read, table) {
+            println!("{batch}");
+        }
+        return Ok(());
+    }
+    accounts::load(&read, endpoint, table).await?;
+    println!("{} accounts are in {table}", read.len());
+    Ok(())
 }

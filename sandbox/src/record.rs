@@ -10,11 +10,12 @@ use base64::{
     Engine as _,
     prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD},
 };
+use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::{
-    COMPANY_NUMBER, EMPLOYEE_MOBILE, HOOK_TOKEN, Ports, Sandbox,
-    auth0::{self, LinkPage, TicketMail},
+    COMPANY_NUMBER, EMPLOYEE_MOBILE, HOOK_TOKEN, IVR_NUMBER, IVR_TOKEN, Ports, STUDIO_TOKEN, Sandbox,
+    auth0::{self, Auth0, LinkPage, Signer, TicketMail},
     template::root,
     twilio,
 };
@@ -25,6 +26,10 @@ const DOMAIN: &str = "abcdefghij.lambda-url.eu-west-1.on.aws";
 const AT: u64 = 1_795_176_000;
 /// Who signs up and replies, and who calls and texts an employee.
 const PHONE: &str = "+4520123456";
+/// An account of `accounts.json`, its phone, and its holder's PIN.
+const ACCOUNT: &str = "10042";
+const ACCOUNT_PHONE: &str = "+4512345678";
+const PIN: &str = "2718";
 /// This machine, seen from a container (`sam local`) of Docker Desktop or Finch.
 const HOST: &str = "host.docker.internal";
 
@@ -35,8 +40,41 @@ const TENANT: &str = "http://host.docker.internal:4712";
 const TOKEN_END: u64 = AT + 3_153_600_000;
 
 /// Settings under which recorded requests stay good for a century; an empty value means not set.
-pub(crate) const SETTINGS: [(&str, &str); 3] =
-    [("AUTH0_URL", TENANT), ("MAX_MAIL_AGE_SECONDS", "3153600000"), ("PUBLIC_URL", "")];
+const SETTINGS: [(&str, &str); 3] = [("AUTH0_URL", TENANT), ("MAX_MAIL_AGE_SECONDS", "3153600000"), ("PUBLIC_URL", "")];
+/// The functions that compare recorded links with the tenant; the others call it, from here and not from a container.
+const LINKED: [&str; 2] = ["send-verification-sms", "receive-confirmation-sms"];
+
+/// Those of [`SETTINGS`] that a function on this machine needs.
+pub(crate) fn settings(function: &str) -> Vec<(&'static str, Option<&'static str>)> {
+    let needed = SETTINGS.into_iter().filter(|(name, _)| *name != "AUTH0_URL" || LINKED.contains(&function));
+    needed.map(|(name, value)| (name, (!value.is_empty()).then_some(value))).collect()
+}
+
+/// The access token in recorded requests, whose issuer is the tenant as a container sees it, and the same of this tenant.
+#[derive(Clone, Debug)]
+pub struct Tokens {
+    recorded: String,
+    own: String,
+}
+
+impl Tokens {
+    /// Both, signed by this tenant.
+    pub fn new(auth0: &Auth0) -> Self {
+        let token = |issuer| {
+            let claims = json!({ "iss": issuer, "iat": AT, "exp": TOKEN_END });
+            auth0.mint(claims, json!({}), Signer::Current)
+        };
+        Self { recorded: token(format!("{TENANT}/")), own: token(auth0.server().url() + "/") }
+    }
+
+    /// A recorded event for a function that asks this tenant for its keys; any other stays as it is.
+    pub fn reissue(&self, event: Bytes) -> Bytes {
+        match std::str::from_utf8(&event) {
+            Ok(text) if text.contains(&self.recorded) => text.replace(&self.recorded, &self.own).into(),
+            _ => event,
+        }
+    }
+}
 
 /// Writes the files of [`files`] and says which.
 pub async fn write() -> io::Result<Vec<PathBuf>> {
@@ -91,6 +129,20 @@ pub async fn files() -> BTreeMap<&'static str, String> {
         sandbox.twilio.inbound_picture(PHONE, COMPANY_NUMBER, "The new sign", &["https://api.twilio.com/example/sign.jpg"]);
     let reply = sandbox.twilio.inbound(EMPLOYEE_MOBILE, COMPANY_NUMBER, "From noon on.");
     let [hello, picture, reply] = [(hello, 3), (picture, 4), (reply, 5)].map(|(params, number)| numbered(params, number));
+    let validate = |token: &str, pin: &str| {
+        let form = form(&pairs(&[("account_number", ACCOUNT), ("pin", pin), ("caller", PHONE)]));
+        let credential = ("authorization", &*format!("Bearer {token}"));
+        event("/validate", "application/x-www-form-urlencoded", "example-ivr/1.0", &[credential], &form)
+    };
+    let voice = call_to(&sandbox, IVR_NUMBER, 3);
+    let asked = pairs(&[("account_number", ACCOUNT)]);
+    let flow = json!({ "account_number": ACCOUNT }).to_string();
+    let studio =
+        |token: &str| event("/", "application/json", "TwilioProxy/1.1", &[("authorization", &format!("Bearer {token}"))], &flow);
+    let access = Tokens::new(&sandbox.auth0).recorded;
+    let account = |token: &str, number: &str, query: &str| {
+        get(&format!("/accounts{number}"), query, "curl/8.5.0", &[("authorization", &format!("Bearer {token}"))])
+    };
     let hook = |token: &str| {
         event("/okta", "application/json", "Okta-Event-Hooks/1.0", &[("authorization", token)], &hired(&sandbox).to_string())
     };
@@ -115,6 +167,17 @@ pub async fn files() -> BTreeMap<&'static str, String> {
         ("provision-numbers-challenge.json", challenge()),
         ("provision-numbers-hook.json", hook(HOOK_TOKEN)),
         ("provision-numbers-forged.json", hook("guessed")),
+        ("ivr-validate.json", validate(IVR_TOKEN, PIN)),
+        ("ivr-validate-wrong-pin.json", validate(IVR_TOKEN, "0000")),
+        ("ivr-validate-forged.json", validate("guessed", PIN)),
+        ("ivr-validate-voice.json", signed("/voice", &voice)),
+        ("ivr-validate-voice-forged.json", webhook("/voice", &signature(&voice), &form(&voice))),
+        ("api-call.json", signed("/", &asked)),
+        ("api-call-token.json", studio(STUDIO_TOKEN)),
+        ("api-call-forged.json", studio("guessed")),
+        ("secure-api.json", account(&access, &format!("/{ACCOUNT}"), "")),
+        ("secure-api-phone.json", account(&access, "", &format!("phone={}", ACCOUNT_PHONE.replace('+', "%2B")))),
+        ("secure-api-forged.json", account(&unsigned(&access), &format!("/{ACCOUNT}"), "")),
         ("env.json", environment(&sandbox)),
     ];
     files.map(|(name, value)| (name, pretty(value))).into()
@@ -150,8 +213,13 @@ fn numbered(mut params: Vec<(String, String)>, number: u8) -> Vec<(String, Strin
 
 /// The parameters of a call to the company number.
 fn call(sandbox: &Sandbox) -> Vec<(String, String)> {
-    let mut params = sandbox.twilio.inbound_call(PHONE, COMPANY_NUMBER);
-    set(&mut params, "CallSid", |sid| *sid = format!("CA{:032x}", 1));
+    call_to(sandbox, COMPANY_NUMBER, 1)
+}
+
+/// The parameters of a call; `number` makes it another one.
+fn call_to(sandbox: &Sandbox, to: &str, number: u8) -> Vec<(String, String)> {
+    let mut params = sandbox.twilio.inbound_call(PHONE, to);
+    set(&mut params, "CallSid", |sid| *sid = format!("CA{number:032x}"));
     set(&mut params, "CallToken", |token| r#"{"parentCallInfoToken":"0","identityHeaderTokens":[]}"#.clone_into(token));
     params
 }
@@ -186,8 +254,14 @@ fn schedule() -> Value {
 /// Okta asks whether the address of its event hook is one.
 fn challenge() -> Value {
     let headers = [("x-okta-verification-challenge", "0123456789abcdef0123456789abcdef01234567")];
-    let mut event = event("/okta", "application/json", "Okta-Event-Hooks/1.0", &headers, "");
+    get("/okta", "", "Okta-Event-Hooks/1.0", &headers)
+}
+
+/// A GET, which has no body.
+fn get(path: &str, query: &str, user_agent: &str, headers: &[(&str, &str)]) -> Value {
+    let mut event = event(path, "application/json", user_agent, headers, "");
     event["requestContext"]["http"]["method"] = "GET".into();
+    event["rawQueryString"] = query.into();
     for (object, names) in [("", &["body"][..]), ("/headers", &["content-length", "content-type"])] {
         let object = event.pointer_mut(object).and_then(Value::as_object_mut).unwrap_or_else(|| panic!("an event has {object}"));
         object.retain(|name, _| !names.contains(&name.as_str()));
@@ -206,6 +280,10 @@ fn unsigned(token: &str) -> String {
     let header = BASE64_URL_SAFE_NO_PAD.encode(r#"{"alg":"none","typ":"JWT"}"#);
     let claims = token.split('.').nth(1).unwrap_or_default();
     format!("{header}.{claims}.")
+}
+
+fn pairs(fields: &[(&str, &str)]) -> Vec<(String, String)> {
+    fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
 fn set(fields: &mut [(String, String)], name: &str, change: impl FnOnce(&mut String)) {
@@ -273,24 +351,27 @@ fn environment(sandbox: &Sandbox) -> Value {
         (sandbox.aws.dynamodb(), Ports::DYNAMODB),
         (sandbox.aws.secrets(), Ports::SECRETS),
     ];
-    // What a number is bought with: it is this machine that calls it.
+    // What a number is bought with: it is this machine that calls it. The protected API is called from the container.
     let doors = (1..).zip(&sandbox.template().functions);
     let doors: Vec<_> = doors
         .map(|(offset, function)| {
             (sandbox.door(&function.name).url() + "/", format!("http://127.0.0.1:{}/", Ports::USUAL.base + offset))
         })
         .collect();
-    let outside = |value: &str| {
+    let outside = |name: &str, value: &str| {
         let there = ports.iter().find(|(server, _)| server.url() == value);
         let there = there.map(|(_, offset)| format!("http://{HOST}:{}", Ports::USUAL.base + offset));
-        let door = doors.iter().find(|(url, _)| url == value).map(|(_, usual)| usual.clone());
+        let door = doors.iter().find(|(url, _)| url == value).map(|(_, usual)| match name {
+            "API_URL" => usual.replace("127.0.0.1", HOST),
+            _ => usual.clone(),
+        });
         there.or(door).unwrap_or_else(|| value.to_owned())
     };
     let functions = sandbox.template().functions.iter().map(|function| {
         let values = sandbox.env_for(&function.name);
         let needed = function.environment.iter().filter_map(|(name, default)| {
             let fixed = SETTINGS.iter().find(|(setting, _)| setting == name).map(|(_, value)| (*value).to_owned());
-            let value = fixed.or_else(|| values.get(name).map(|value| outside(value))).unwrap_or_default();
+            let value = fixed.or_else(|| values.get(name).map(|value| outside(name, value))).unwrap_or_default();
             (!value.is_empty() && default.as_ref() != Some(&value)).then(|| (name.clone(), Value::from(value)))
         });
         (function.logical_id.clone(), Value::Object(needed.collect()))

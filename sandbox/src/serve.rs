@@ -4,17 +4,20 @@ use std::{io, path::PathBuf, pin::pin, time::Duration};
 
 use futures_util::future::join_all;
 use sandbox::{
-    COMPANY_NUMBER, EMPLOYEE_MOBILE, HOOK_TOKEN, Ports, Sandbox,
-    auth0::{self, LinkPage},
+    COMPANY_NUMBER, EMPLOYEE_MOBILE, HOOK_TOKEN, IVR_NUMBER, IVR_TOKEN, Ports, STUDIO_TOKEN, Sandbox, accounts,
+    auth0::{self, LinkPage, Signer},
     binaries,
     lambda::Lambda,
     template::Template,
     twilio::{self, Owned},
 };
+use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// The phone of the person who signs up, and who calls and texts an employee.
 const PHONE: &str = "+4512345678";
+/// Of all callers.
+const PIN: &str = "2718";
 
 /// The pseudo address they sign up with.
 fn address() -> String {
@@ -34,6 +37,7 @@ pub(crate) async fn run(ports: Ports) -> Result<(), String> {
     print_table(&sandbox);
     print_commands(&sandbox).map_err(|error| error.to_string())?;
     print_company_phone(&sandbox);
+    print_phone_menu(&sandbox).await?;
     let logs = join_all(lambdas.iter().map(|(name, lambda)| follow(name, lambda)));
     tokio::select! {
         _ = logs => {}
@@ -141,10 +145,7 @@ A text to her, and her answer from her mobile (TwiML comes back, which sends):
 {}
 Ben is new. Okta tells its event hook, and the schedule runs (a number is bought, and stands in his profile):
   curl -i -H 'Authorization: {HOOK_TOKEN}' -H 'Content-Type: application/json' --data '{}' {}/okta
-  curl --data '{{}}' {}/2015-03-31/functions/provision-numbers/invocations
-
-Ctrl-C stops everything.
-",
+  curl --data '{{}}' {}/2015-03-31/functions/provision-numbers/invocations",
         command(sandbox, "call-forward", &sandbox.twilio.inbound_call(PHONE, COMPANY_NUMBER)),
         command(sandbox, "sms-forward", &text),
         command(sandbox, "sms-forward", &reply),
@@ -154,9 +155,57 @@ Ctrl-C stops everything.
     );
 }
 
+/// The accounts of `accounts.json`, each with a caller who knows its PIN, and the ways to hear of the first.
+async fn print_phone_menu(sandbox: &Sandbox) -> Result<(), String> {
+    let accounts = accounts::seed()?;
+    sandbox.load(&accounts).await;
+    for account in &accounts {
+        let (number, name) = (&account.account_number, account.name.as_deref().unwrap_or("caller"));
+        let first = name.split(' ').next().unwrap_or(name);
+        sandbox.auth0.sign_up_caller(number, PIN, first, &format!("{}@acme.example", first.to_lowercase()));
+    }
+    let number = accounts.first().map(|account| account.account_number.as_str()).unwrap_or_default();
+    let call = sandbox.twilio.inbound_call(PHONE, IVR_NUMBER);
+    let step = |path: &str, keys: Option<&str>| {
+        let keys = keys.map(|keys| ("Digits".to_owned(), keys.to_owned()));
+        let params: Vec<_> = call.iter().cloned().chain(keys).collect();
+        command_at(sandbox, "ivr-validate", path, &params)
+    };
+    let token = sandbox.auth0.mint(json!({}), json!({}), Signer::Current);
+    println!(
+        "
+{PHONE} calls the phone menu at {IVR_NUMBER}, keys the account {number} and the PIN {PIN}, and asks for the balance (in this order, once):
+{}
+{}
+{}
+{}
+The same pair from an IVR of another make (the greeting, or the word error):
+  curl -i -H 'Authorization: Bearer {IVR_TOKEN}' --data 'account_number={number}&pin={PIN}' {}/validate
+A Studio flow asks for the account (JSON comes back):
+  curl -i -u 'studio:{STUDIO_TOKEN}' --data 'account_number={number}' {}/
+The protected API itself, with an access token of the tenant:
+  curl -i -H 'Authorization: Bearer {token}' {}/accounts/{number}
+
+Ctrl-C stops everything.
+",
+        step("voice", None),
+        step("voice/account", Some(number)),
+        step("voice/pin", Some(PIN)),
+        step("voice/menu", Some("1")),
+        sandbox.door("ivr-validate").url(),
+        sandbox.door("api-call").url(),
+        sandbox.door("secure-api").url(),
+    );
+    Ok(())
+}
+
 /// Posts these parameters to a function, signed by Twilio.
 fn command(sandbox: &Sandbox, function: &str, params: &[(String, String)]) -> String {
-    let url = sandbox.door(function).url() + "/";
+    command_at(sandbox, function, "", params)
+}
+
+fn command_at(sandbox: &Sandbox, function: &str, path: &str, params: &[(String, String)]) -> String {
+    let url = format!("{}/{path}", sandbox.door(function).url());
     format!("  curl -i -H 'X-Twilio-Signature: {}' --data '{}' {url}", sandbox.twilio.sign(&url, params), form(params))
 }
 

@@ -1,4 +1,4 @@
-//! Twilio: the Messages API, the numbers, and the phones whose texts and calls it turns into webhooks.
+//! Twilio: the Messages API, the numbers, what administrators set, and the phones whose texts and calls it turns into webhooks.
 //!
 //! Imitates <https://www.twilio.com/docs/messaging/api/message-resource>, `/docs/messaging/guides/webhook-request` (2026-03-09),
 //! `/docs/usage/webhooks/webhooks-security`, `/docs/usage/webhooks/webhooks-connection-overrides`, `/docs/api/errors/*` and twilio-oai@d50069b4
@@ -28,10 +28,12 @@ use crate::{
     wire::{Complaints, Server, client, lock},
 };
 
+mod admin;
 mod numbers;
 mod phone;
 mod voice;
 
+pub use admin::Service;
 use numbers::Numbers;
 pub use numbers::{Owned, Stock};
 pub use phone::Reply;
@@ -43,7 +45,7 @@ pub const ACCOUNT_SID: &str = "AC00000000000000000000000000000001";
 pub const AUTH_TOKEN: &str = "0123456789abcdef-example-auth-token";
 /// The account's first number; the one of Twilio's own test credentials.
 pub const NUMBER: &str = "+15005550006";
-/// A messaging service whose only sender is [`NUMBER`].
+/// A messaging service whose only sender is [`NUMBER`], and which leaves texts to where that sends them.
 pub const MESSAGING_SERVICE: &str = "MG00000000000000000000000000000001";
 
 /// A message that Twilio accepted.
@@ -67,6 +69,7 @@ struct State {
     auth_token: String,
     api_keys: HashMap<String, String>,
     numbers: Numbers,
+    admin: admin::Settings,
     /// What the phones do that are dialled.
     callees: HashMap<String, voice::Callee>,
     messages: Vec<Message>,
@@ -96,6 +99,7 @@ impl Twilio {
             auth_token: AUTH_TOKEN.to_owned(),
             api_keys: HashMap::new(),
             numbers: Numbers::new(),
+            admin: admin::Settings::new(),
             callees: HashMap::new(),
             messages: vec![],
             inboxes: HashMap::new(),
@@ -199,6 +203,7 @@ impl State {
             "+15005550009" => Some(21614),
             _ if self.numbers.get(from).is_none() => Some(21606),
             _ if to == from => Some(21266),
+            _ if !self.admin.texts_to(phone::country(to)) => Some(21408),
             _ if message.body.chars().count() > 1600 => Some(21617),
             _ if message.media.len() > 10 => Some(21623),
             _ if self.opted_out.contains(&(to.clone(), from.clone())) => Some(21610),
@@ -235,6 +240,7 @@ fn explain(code: u32, to: &str, from: &str) -> String {
         21617 => "The concatenated message body exceeds the 1600 character limit.".to_owned(),
         21623 => "Number of media files exceeds allowed limit".to_owned(),
         21635 => format!("'To' number {to} cannot be a landline"),
+        21703 => "The Messaging Service does not have a phone number or short code associated with it.".to_owned(),
         21701 => "The Messaging Service does not exist.".to_owned(),
         _ => format!("Error {code}"),
     }
@@ -284,6 +290,7 @@ fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/2010-04-01/Accounts/{account}/Messages.json", post(create))
         .merge(numbers::routes())
+        .merge(admin::routes())
         .fallback(unknown)
         .method_not_allowed_fallback(unknown)
         .with_state(shared)
@@ -377,14 +384,17 @@ async fn create(
     let take = |name: &str| fields.get(name).cloned().unwrap_or_default();
     let (to, service) = (take("To"), fields.get("MessagingServiceSid"));
     let from = match service {
-        Some(_) if take("From").is_empty() => NUMBER.to_owned(),
+        Some(sid) if take("From").is_empty() => {
+            state.admin.service(sid).and_then(|service| service.numbers.first().cloned()).unwrap_or_default()
+        }
         _ => take("From"),
     };
     let missing = match () {
         () if to.is_empty() => Some(21604),
+        () if service.is_some_and(|sid| state.admin.service(sid).is_none()) => Some(21701),
+        () if service.is_some() && from.is_empty() => Some(21703),
         () if from.is_empty() => Some(21603),
         () if take("Body").is_empty() && media.is_empty() => Some(21602),
-        () if service.is_some_and(|sid| sid != MESSAGING_SERVICE) => Some(21701),
         () => None,
     };
     if let Some(code) = missing {

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::{Value, json};
 
-use super::{Auth0, CLIENT_ID, CLIENT_SECRET, LOGIN_CLIENT_ID, LOGIN_CLIENT_SECRET, User, WRONG_PASSWORDS};
+use super::{Auth0, CLIENT_ID, CLIENT_SECRET, LOGIN_CLIENT_ID, LOGIN_CLIENT_SECRET, User};
 use crate::wire::lock;
 
 /// The grant of machine-to-machine applications.
@@ -128,7 +128,7 @@ impl Auth0 {
         scope.clone_into(&mut lock(&self.state).issuing.management_scope);
     }
 
-    /// What tokens for [`API_AUDIENCE`] issued from now on permit; at first `read:accounts`.
+    /// What tokens for [`API_AUDIENCE`](super::API_AUDIENCE) issued from now on permit; at first `read:accounts`.
     pub fn set_api_scope(&self, scope: &str) {
         scope.clone_into(&mut lock(&self.state).issuing.api_scope);
     }
@@ -143,7 +143,7 @@ impl Auth0 {
         lock(&self.state).issuing.expires_in = expires_in;
     }
 
-    /// How access tokens for [`API_AUDIENCE`] look; at first as [`TokenProfile::Auth0`].
+    /// How access tokens for [`API_AUDIENCE`](super::API_AUDIENCE) look; at first as [`TokenProfile::Auth0`].
     pub fn set_token_profile(&self, profile: TokenProfile) {
         lock(&self.state).issuing.profile = profile;
     }
@@ -184,9 +184,10 @@ impl Auth0 {
         mistakes.get(&[user.email.clone(), user.connection.clone()]).copied().unwrap_or_default()
     }
 
-    /// Whether brute-force protection keeps a user out. It does after ten wrong passwords in a row, here whatever address they come from.
+    /// Whether brute-force protection keeps a user out. It does, at first, after ten wrong passwords in a row, here whatever address they come from.
     pub fn is_shut_out(&self, user: &User) -> bool {
-        self.failed_logins(user) >= WRONG_PASSWORDS
+        let most = lock(&self.state).settings.wrong_passwords();
+        most.is_some_and(|most| self.failed_logins(user) >= most)
     }
 
     /// Lifts brute-force protection from a user, as the link in the mail about it does.

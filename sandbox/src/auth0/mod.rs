@@ -7,6 +7,7 @@ mod gateway;
 mod issuing;
 mod jwks;
 mod search;
+mod settings;
 mod tickets;
 mod tokens;
 mod users;
@@ -14,6 +15,7 @@ mod users;
 pub use gateway::{Answer, Credential};
 pub use issuing::{CLIENT_CREDENTIALS, PASSWORD, PASSWORD_REALM, TokenProfile, WrongPassword};
 pub use jwks::{KEY_ID, Signer};
+pub use settings::Action;
 pub use tickets::{LinkPage, TicketMail};
 
 use std::{
@@ -44,7 +46,7 @@ pub const LOGIN_CLIENT_SECRET: &str = "sandbox-login-secret";
 pub const API_AUDIENCE: &str = "https://api.acme.example/";
 /// The default database, where [`Auth0::sign_up`] puts users.
 pub const REALM: &str = "Username-Password-Authentication";
-/// So many wrong passwords in a row, and brute-force protection keeps the user out (Auth0's default).
+/// So many wrong passwords in a row, and brute-force protection keeps the user out (Auth0's default), until [`Auth0::set_brute_force_protection`].
 pub const WRONG_PASSWORDS: u32 = 10;
 /// What the SMS gateway of a legacy connection signs its tokens with (`gateway_authentication.secret`).
 pub const GATEWAY_SECRET: &str = "a-sufficiently-long-shared-secret-of-32+bytes!";
@@ -84,6 +86,7 @@ struct State {
     password_links_allowed: bool,
     issuing: issuing::Issuing,
     keys: jwks::Keys,
+    settings: settings::Settings,
     /// Scope by token for the Management API.
     tokens: HashMap<String, String>,
     rate_limited: u32,
@@ -110,6 +113,7 @@ impl Auth0 {
             password_links_allowed: false,
             issuing: issuing::Issuing::new(),
             keys: jwks::Keys::new(),
+            settings: settings::Settings::new(),
             tokens: HashMap::new(),
             rate_limited: 0,
             slow_searches: 0,
@@ -166,7 +170,7 @@ mod tests {
     #[tokio::test]
     async fn other_requests_are_complained_about() {
         let auth0 = Auth0::start(None).await.unwrap();
-        for path in ["/login", "/oauth/token", "/api/v2/clients"] {
+        for path in ["/login", "/oauth/token", "/api/v2/roles"] {
             assert_eq!(client().get(auth0.server().url() + path).send().await.unwrap().status(), 501);
             assert_eq!(auth0.server().complaints().len(), 1, "{path}");
         }

@@ -12,8 +12,7 @@ use axum::{
 use serde_json::{Value, json};
 
 use super::{
-    API_AUDIENCE, CLIENT_CREDENTIALS, PASSWORD, PASSWORD_REALM, REALM, Shared, State, TokenProfile, User, WRONG_PASSWORDS,
-    WrongPassword,
+    API_AUDIENCE, CLIENT_CREDENTIALS, PASSWORD, PASSWORD_REALM, REALM, Shared, State, TokenProfile, User, WrongPassword,
 };
 use crate::{
     random, sms,
@@ -171,7 +170,7 @@ impl State {
         }
         let key = [username.to_lowercase(), realm];
         let mistakes = self.issuing.mistakes.entry(key.clone()).or_default();
-        if *mistakes >= WRONG_PASSWORDS {
+        if self.settings.wrong_passwords().is_some_and(|most| *mistakes >= most) {
             return Err(too_many(
                 "Your account has been blocked after multiple consecutive login attempts. We've sent you an email with instructions on how to unblock it.",
             ));
@@ -266,7 +265,7 @@ impl State {
 mod tests {
     use super::*;
     use crate::{
-        auth0::{Auth0, CLIENT_ID, CLIENT_SECRET, KEY_ID, LOGIN_CLIENT_ID, LOGIN_CLIENT_SECRET, merged},
+        auth0::{Auth0, CLIENT_ID, CLIENT_SECRET, KEY_ID, LOGIN_CLIENT_ID, LOGIN_CLIENT_SECRET, WRONG_PASSWORDS, merged},
         wire::client,
     };
 

@@ -1,4 +1,4 @@
-//! The users, and the corner of the Management API that is about them.
+//! The users, the corner of the Management API that is about them, and the lock of all of it.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -6,14 +6,14 @@ use axum::{
     Extension, Json, Router,
     body::Bytes,
     extract::{OriginalUri, Path, Query, Request, State as Axum},
-    http::{Method, StatusCode, header},
+    http::{StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse as _, Response},
     routing::get,
 };
 use serde_json::{Map, Value, json};
 
-use super::{Auth0, REALM, Shared, User, search};
+use super::{Auth0, REALM, Shared, User, search, settings};
 use crate::{
     random,
     wire::{Complaints, lock},
@@ -135,10 +135,11 @@ pub(super) fn router(state: &Shared) -> Router<Shared> {
         .route("/api/v2/users", get(search_users))
         .route("/api/v2/users-by-email", get(users_by_email))
         .route("/api/v2/users/{id}", get(read_user).patch(update_user))
+        .merge(settings::routes())
         .layer(middleware::from_fn_with_state(Arc::clone(state), authorize))
 }
 
-fn api_error(status: StatusCode, code: Option<&str>, message: &str) -> Response {
+pub(super) fn api_error(status: StatusCode, code: Option<&str>, message: &str) -> Response {
     let mut body = json!({"statusCode": status.as_u16(), "error": status.canonical_reason(), "message": message});
     if let Some(code) = code {
         body["errorCode"] = code.into();
@@ -157,7 +158,7 @@ async fn authorize(
     let limits = |left: &str| {
         [("x-ratelimit-limit", "2".to_owned()), ("x-ratelimit-remaining", left.to_owned()), ("x-ratelimit-reset", reset.clone())]
     };
-    let needed = if request.method() == Method::GET { "read:users" } else { "update:users" };
+    let needed = settings::scope(request.method(), request.uri().path());
     let bearer = request
         .headers()
         .get(header::AUTHORIZATION)

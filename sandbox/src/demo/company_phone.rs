@@ -6,7 +6,7 @@ use sandbox::{
 };
 use serde_json::{Value, json};
 
-use super::{CALL, Checked, FORWARD, Failure, PROVISION, SWITCHED_ON, Story, heard, masked, paint, say};
+use super::{CALL, Checked, FORWARD, Failure, PROVISION, SWITCHED_ON, Story, heard, hears, paint, say};
 
 /// Ann's own phone.
 const MOBILE: &str = "+4521223344";
@@ -140,7 +140,7 @@ impl Story {
     async fn told(&mut self, from: &str, call: &Call, outcomes: &[&str]) -> Checked {
         self.tell(outcomes).await?;
         for text in &call.heard {
-            println!("  {} hears {}", masked(from), paint("36", &format!("\"{text}\"")));
+            hears(from, text);
         }
         for Dialled { number, caller_id, status, seconds, .. } in &call.dialled {
             say(&format!("{number} rang, showing {caller_id}: {status}, {seconds} s"));

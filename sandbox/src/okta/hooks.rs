@@ -22,6 +22,19 @@ pub struct Delivery {
     pub done: bool,
 }
 
+/// Whether a URL echoes a challenge; if not, what it does.
+pub(super) async fn challenge(url: &str) -> Result<(), String> {
+    let challenge = random::hex(20);
+    let request = client().get(url).header("x-okta-verification-challenge", &challenge).timeout(PATIENCE);
+    let answer = request.send().await.map_err(|error| error.to_string())?;
+    let status = answer.status().as_u16();
+    let kind = answer.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default().to_owned();
+    let body = answer.text().await.map_err(|error| error.to_string())?;
+    let echoed = serde_json::from_str::<Value>(&body).is_ok_and(|body| body == json!({ "verification": challenge }));
+    let fits = status == 200 && kind.split(';').next() == Some("application/json") && echoed;
+    if fits { Ok(()) } else { Err(format!("{status}, {kind:?}: {body}")) }
+}
+
 impl Okta {
     /// The body that tells of one event (`user.lifecycle.create`...) of a user; each with an `eventId` of its own.
     pub fn event(&self, event_type: &str, user_id: &str) -> Value {
@@ -45,15 +58,7 @@ impl Okta {
 
     /// Asks a hook's URL whether it is one, as when an administrator verifies it; the error says what Okta would not take.
     pub async fn verify_hook(&self, url: &str) -> Result<(), String> {
-        let challenge = random::hex(20);
-        let request = client().get(url).header("x-okta-verification-challenge", &challenge).timeout(PATIENCE);
-        let answer = request.send().await.map_err(|error| error.to_string())?;
-        let status = answer.status().as_u16();
-        let kind = answer.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default().to_owned();
-        let body = answer.text().await.map_err(|error| error.to_string())?;
-        let echoed = serde_json::from_str::<Value>(&body).is_ok_and(|body| body == json!({ "verification": challenge }));
-        let fits = status == 200 && kind.split(';').next() == Some("application/json") && echoed;
-        if fits { Ok(()) } else { Err(format!("{status}, {kind:?}: {body}")) }
+        challenge(url).await
     }
 
     /// Tells a hook of one event of a user, with the `Authorization` chosen when it was registered.

@@ -5,9 +5,11 @@
 //! are not simulated, ids that are logins, and cursors that were not issued are complained about.
 
 mod assertion;
+mod event_hooks;
 mod hooks;
 mod search;
 
+pub use event_hooks::EventHook;
 pub use hooks::Delivery;
 
 use std::{
@@ -44,6 +46,8 @@ pub const PRIVATE_KEY: &str = include_str!("test-key.pem");
 
 /// What the service app is granted at first.
 const SCOPE: &str = "okta.users.read okta.users.manage";
+/// What the administrator may do whose API token it is.
+const ADMINISTRATOR: &str = "okta.users.read okta.users.manage okta.eventHooks.read okta.eventHooks.manage";
 /// Calls a minute that nobody limits.
 const USUAL_LIMIT: u64 = 600;
 /// When everything was made: 20 November 2026, noon.
@@ -148,6 +152,7 @@ struct State {
     expired_cursors: HashSet<String>,
     limit: Option<Limit>,
     updates: Vec<Update>,
+    event_hooks: Vec<EventHook>,
 }
 
 type Shared = Arc<Mutex<State>>;
@@ -176,6 +181,7 @@ impl Okta {
             expired_cursors: HashSet::new(),
             limit: None,
             updates: vec![],
+            event_hooks: vec![],
         }));
         let okta = Self { server: Server::start_on("Okta", port.unwrap_or(0), router(&state)).await?, state };
         okta.set_next_link("<{url}>; rel=\"next\"");
@@ -278,7 +284,7 @@ impl Okta {
         format.clone_into(&mut lock(&self.state).next_link);
     }
 
-    /// So many more calls of the Users API are answered, then none until `reset` from now, then all.
+    /// So many more calls are answered, then none until `reset` from now, then all.
     pub fn limit(&self, calls: u64, reset: Duration) {
         let reset = (crate::now() + reset).as_secs();
         lock(&self.state).limit = Some(Limit { remaining: calls, reset });
@@ -329,6 +335,7 @@ fn router(state: &Shared) -> Router {
     let users = Router::new()
         .route("/api/v1/users", get(list))
         .route("/api/v1/users/{id}", get(read).post(update))
+        .merge(event_hooks::routes())
         .layer(middleware::from_fn_with_state(Arc::clone(state), authorize));
     Router::new()
         .route("/oauth2/v1/token", post(token))
@@ -360,7 +367,7 @@ fn not_found(id: &str) -> Response {
     error(StatusCode::NOT_FOUND, "E0000007", &format!("Not found: Resource not found: {id} (User)"), &[])
 }
 
-/// Form, limit, token and scope of every call of the Users API.
+/// Form, limit, token and scope of every call.
 async fn authorize(
     Axum(state): Axum<Shared>,
     Extension(complaints): Extension<Complaints>,
@@ -373,7 +380,12 @@ async fn authorize(
     if accept != "application/json" || !content_type.starts_with("application/json") || agent.is_empty() {
         complaints.add("Okta: Accept, Content-Type or User-Agent");
     }
-    let needed = if request.method() == Method::GET { "okta.users.read" } else { "okta.users.manage" };
+    let needed = match (request.uri().path().starts_with("/api/v1/eventHooks"), request.method() == Method::GET) {
+        (true, true) => "okta.eventHooks.read",
+        (true, false) => "okta.eventHooks.manage",
+        (false, true) => "okta.users.read",
+        (false, false) => "okta.users.manage",
+    };
     let now = crate::now().as_secs();
     let (limits, refusal) = {
         let mut state = lock(&state);
@@ -393,7 +405,7 @@ async fn authorize(
             ("x-okta-request-id", random::hex(12)),
         ]);
         let scope = match authorization.split_once(' ') {
-            Some(("SSWS", token)) => Some((token == state.api_token).then_some(SCOPE)),
+            Some(("SSWS", token)) => Some((token == state.api_token).then_some(ADMINISTRATOR)),
             Some(("Bearer", token)) => Some(state.tokens.get(token).map(String::as_str)),
             _ => None,
         };

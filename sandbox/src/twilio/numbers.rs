@@ -323,7 +323,7 @@ fn friendly(number: &str) -> String {
 }
 
 /// `voice_url` for `VoiceUrl`.
-fn snake_case(name: &str) -> String {
+pub(super) fn snake_case(name: &str) -> String {
     let mut snake = String::new();
     for c in name.chars() {
         if c.is_ascii_uppercase() && !snake.is_empty() {
@@ -353,7 +353,7 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
         )
 }
 
-type Pairs = Vec<(String, String)>;
+pub(super) type Pairs = Vec<(String, String)>;
 
 fn complain(complaints: &Complaints, code: u32, what: &str) -> Response {
     complaints.add(format!("Twilio numbers: {what}"));
@@ -361,7 +361,7 @@ fn complain(complaints: &Complaints, code: u32, what: &str) -> Response {
 }
 
 /// The parameters of a query, if all are known and none comes twice.
-fn parameters(query: Pairs, known: &[&str]) -> Result<HashMap<String, String>, String> {
+pub(super) fn parameters(query: Pairs, known: &[&str]) -> Result<HashMap<String, String>, String> {
     let mut parameters = HashMap::new();
     for (name, value) in query {
         if !known.contains(&name.as_str()) || parameters.insert(name.clone(), value).is_some() {
@@ -376,7 +376,7 @@ fn flag(parameters: &HashMap<String, String>, name: &str) -> Result<Option<bool>
     parameters.get(name).map(parse).transpose()
 }
 
-fn page_size(parameters: &HashMap<String, String>) -> Result<usize, String> {
+pub(super) fn page_size(parameters: &HashMap<String, String>) -> Result<usize, String> {
     let size = parameters.get("PageSize").map_or(Some(50), |size| size.parse().ok());
     size.filter(|size| (1..=1000).contains(size)).ok_or_else(|| "PageSize is 1 to 1000".to_owned())
 }

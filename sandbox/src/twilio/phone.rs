@@ -82,14 +82,15 @@ impl Twilio {
         params
     }
 
-    /// Someone texts one of the account's numbers: STOP words take effect, the number's webhook is called, its `TwiML` executed.
+    /// Someone texts one of the account's numbers: STOP words take effect, the webhook of the number or of its messaging
+    /// service is called, its `TwiML` executed.
     pub async fn text(&self, from: &str, to: &str, body: &str) -> Reply {
         self.picture(from, to, body, &[]).await
     }
 
     /// Someone sends one of the account's numbers a text with pictures and the like, by URL (MMS).
     pub async fn picture(&self, from: &str, to: &str, body: &str, media: &[&str]) -> Reply {
-        let url = {
+        let webhook = {
             let mut state = lock(&self.shared.state);
             let pair = (from.to_owned(), to.to_owned());
             let word = body.trim().to_uppercase();
@@ -110,13 +111,18 @@ impl Twilio {
             if let Some(own_reply) = own_reply {
                 state.inboxes.entry(from.to_owned()).or_default().push(own_reply.to_owned());
             }
-            state.numbers.url(to, "SmsUrl")
+            state.sms_webhook(to)
         };
         self.shared.arrived.notify_waiters();
-        match url {
-            Some(url) => self.deliver(self.inbound_picture(from, to, body, media), &url).await,
-            None => Reply::default(),
+        let Some((url, method, service)) = webhook else { return Reply::default() };
+        let mut params = self.inbound_picture(from, to, body, media);
+        params.extend(service.map(|sid| ("MessagingServiceSid".to_owned(), sid)));
+        if method != "GET" {
+            return self.deliver(params, &url).await;
         }
+        let Some((url, method)) = self.follow(&url, &url, &method, &params) else { return Reply::default() };
+        let signature = self.sign(&url, &[]);
+        self.run(params, &url, &signature, method).await
     }
 
     /// Calls a webhook with these parameters, signed; so a test can repeat a `MessageSid`.
@@ -127,9 +133,14 @@ impl Twilio {
 
     /// Calls a webhook with any parameters and any signature.
     pub async fn deliver_signed(&self, params: Vec<(String, String)>, url: &str, signature: &str) -> Reply {
+        self.run(params, url, signature, Method::POST).await
+    }
+
+    /// Calls a webhook, executes what it answers, and so on as long as that redirects.
+    async fn run(&self, params: Vec<(String, String)>, url: &str, signature: &str, mut method: Method) -> Reply {
         let started = Instant::now();
         let mut reply = Reply::default();
-        let (mut url, mut signature, mut method) = (url.to_owned(), signature.to_owned(), Method::POST);
+        let (mut url, mut signature) = (url.to_owned(), signature.to_owned());
         for _ in 0..10 {
             let Some(document) = self.fetch(&mut reply, &params, &url, &signature, &method).await else {
                 break;

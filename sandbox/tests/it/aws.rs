@@ -2,7 +2,7 @@
 
 use std::io;
 
-use sandbox::{Ports, Sandbox, wire::client};
+use sandbox::{Ports, Sandbox, aws::TABLE_NAME, cloudformation::STACK_NAME, wire::client};
 use serde_json::{Value, json};
 
 #[tokio::test]
@@ -39,6 +39,95 @@ async fn secrets_are_for_signed_requests() {
     assert_eq!(get("", json!({ "SecretId": "switchboard/twilio" })).await["__type"], "MissingAuthenticationTokenException");
     assert_eq!(get(signed, json!({ "Id": 1 })).await["__type"], "ValidationException");
     assert_eq!(sandbox.complaints().len(), 2);
+}
+
+#[tokio::test]
+async fn secrets_are_written_and_described() {
+    let sandbox = Sandbox::start().await;
+    let call = async |operation: &str, request: Value| {
+        let signed = "AWS4-HMAC-SHA256 Credential=A/20261120/eu-west-1/secretsmanager/aws4_request";
+        let request = client()
+            .post(sandbox.aws.secrets().url())
+            .header("x-amz-target", format!("secretsmanager.{operation}"))
+            .header("authorization", signed)
+            .json(&request);
+        request.send().await.unwrap().json::<Value>().await.unwrap()
+    };
+    sandbox.aws.create_secret("dev/hook", "bearer_token");
+    let asked = json!({ "SecretId": "dev/hook" });
+    let described = call("DescribeSecret", asked.clone()).await;
+    assert_eq!((&described["Description"], &described["VersionIdsToStages"]), (&json!("bearer_token"), &json!({})));
+    assert_eq!(call("GetSecretValue", asked.clone()).await["__type"], "ResourceNotFoundException");
+    assert_eq!(sandbox.aws.secret("dev/hook"), None);
+    let token = "00000000-0000-4000-8000-0000000000aa";
+    let put = |id: &str| json!({ "SecretId": id, "ClientRequestToken": token, "SecretString": r#"{"bearer_token":"x"}"# });
+    let arn = described["ARN"].as_str().unwrap();
+    assert_eq!(call("PutSecretValue", put(arn)).await["VersionId"], token);
+    assert_eq!(sandbox.aws.secret("dev/hook"), Some(json!({ "bearer_token": "x" })));
+    assert_eq!(call("GetSecretValue", json!({ "SecretId": arn })).await["SecretString"], r#"{"bearer_token":"x"}"#);
+    assert_eq!(call("DescribeSecret", asked).await["VersionIdsToStages"][token], json!(["AWSCURRENT"]));
+    for operation in ["PutSecretValue", "DescribeSecret"] {
+        let request = if operation == "PutSecretValue" { put("no") } else { json!({ "SecretId": "no" }) };
+        assert_eq!(call(operation, request).await["__type"], "ResourceNotFoundException");
+    }
+    assert_eq!(sandbox.complaints().len(), 0);
+    assert_eq!(call("PutSecretValue", json!({ "SecretId": "no", "SecretString": "x" })).await["__type"], "ValidationException");
+    assert_eq!(call("DeleteSecret", json!({ "SecretId": "no" })).await["__type"], "UnknownOperationException");
+    assert_eq!(sandbox.complaints().len(), 2);
+}
+
+#[tokio::test]
+async fn the_stack_is_described_as_deployed() {
+    let sandbox = Sandbox::start().await;
+    let stack = sandbox.cloudformation.stack(STACK_NAME).unwrap();
+    let url = |function: &str| sandbox.door(function).url() + "/";
+    for (key, value) in [
+        ("ReceiveConfirmationSmsUrl", url("receive-confirmation-sms")),
+        ("ProvisionNumbersUrl", url("provision-numbers") + "okta"),
+        ("TableName", TABLE_NAME.to_owned()),
+        ("HookSecretName", "switchboard/hook".to_owned()),
+    ] {
+        assert_eq!(stack.outputs[key], value);
+        assert!(sandbox.aws.secret(&value).is_some() || !key.ends_with("SecretName"));
+    }
+    for (key, value) in
+        [("Auth0Url", sandbox.auth0.server().url()), ("RecipientPrefix", "acme".to_owned()), ("ApiUrl", String::new())]
+    {
+        assert_eq!(stack.parameters[key], value, "{key}");
+    }
+}
+
+#[tokio::test]
+async fn what_an_operator_asks_of_the_table_is_answered() {
+    let sandbox = Sandbox::start().await;
+    let call = async |operation: &str, mut request: Value| {
+        request["TableName"] = TABLE_NAME.into();
+        let signed = "AWS4-HMAC-SHA256 Credential=A/20261120/eu-west-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0";
+        let request = client()
+            .post(sandbox.aws.dynamodb().url())
+            .header("x-amz-target", format!("DynamoDB_20120810.{operation}"))
+            .header("authorization", signed)
+            .header("x-amz-date", "20261120T120000Z")
+            .header("content-type", "application/x-amz-json-1.0")
+            .body(request.to_string());
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{operation}");
+        answer.json::<Value>().await.unwrap()
+    };
+    let key = json!({ "pk": { "S": "rate#a" }, "sk": { "S": "1" } });
+    sandbox.aws.put(key.clone()).await;
+    assert_eq!(call("DescribeTable", json!({})).await["Table"]["TableStatus"], "ACTIVE");
+    assert_eq!(call("DescribeTimeToLive", json!({})).await["TimeToLiveDescription"]["TimeToLiveStatus"], "ENABLED");
+    let query = json!({ "KeyConditionExpression": "pk = :pk", "ExpressionAttributeValues": { ":pk": { "S": "rate#a" } } });
+    assert_eq!(call("Query", query).await["Count"], 1);
+    let scan = json!({
+        "FilterExpression": "begins_with(pk, :prefix)", "ExpressionAttributeValues": { ":prefix": { "S": "rate#" } },
+    });
+    assert_eq!(call("Scan", scan).await["Items"], json!([key]));
+    call("DeleteItem", json!({ "Key": key })).await;
+    assert!(sandbox.aws.items().await.is_empty());
+    sandbox.aws.set_time_to_live(false).await;
+    assert_eq!(call("DescribeTimeToLive", json!({})).await["TimeToLiveDescription"]["TimeToLiveStatus"], "DISABLED");
 }
 
 #[tokio::test]

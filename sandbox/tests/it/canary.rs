@@ -4,16 +4,17 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use sandbox::{
-    COMPANY_NUMBER, Sandbox,
-    auth0::{self, LinkPage, TicketMail, User},
+    COMPANY_NUMBER, IVR_NUMBER, Sandbox,
+    accounts::{Account, Amount},
+    auth0::{self, LinkPage, Signer, TicketMail, User},
     lambda::Lambda,
     mail::Mail,
     twilio,
-    wire::{Exchange, Fault, Server},
+    wire::{Exchange, Fault, Server, client},
 };
 use serde_json::{Value, json};
 
-use crate::{CALL, FORWARD, PROVISION, RECEIVE, SEND, binary};
+use crate::{API, CALL, FLOW, FORWARD, IVR, PROVISION, RECEIVE, SEND, binary};
 
 const PHONES: [&str; 8] =
     ["+4520304051", "+4520304052", "+4520304053", "+4520304054", "+4520304055", "+4520304056", "+4520304057", "+4520304058"];
@@ -22,6 +23,13 @@ const KEY: &str = "canary-signing-key";
 const CLIENT_SECRET: &str = "canary-client-secret";
 const OKTA_TOKEN: &str = "canary-okta-token";
 const HOOK: &str = "canary-hook-token";
+const LOGIN_SECRET: &str = "canary-login-secret";
+const IVR_TOKEN: &str = "canary-ivr-token";
+const STUDIO_TOKEN: &str = "canary-studio-token";
+/// Of callers: one who has it alone, two who share it, one who is blocked, nobody.
+const ACCOUNTS: [&str; 4] = ["7300190021", "7300190022", "7300190023", "7300190024"];
+/// Longer than any number in a log.
+const PIN: &str = "835146209173";
 /// Further numbers of the account, whose calls and texts go where those of the company number go.
 const NUMBERS: [&str; 5] = ["+15005550011", "+15005550012", "+15005550013", "+15005550014", "+15005550015"];
 /// In every subject, body, display name, reply, path, header and bad setting.
@@ -45,6 +53,7 @@ impl Canary {
         sandbox.twilio.set_auth_token(TOKEN);
         sandbox.mailgun.set_signing_key(KEY);
         sandbox.auth0.set_client_secret(CLIENT_SECRET);
+        sandbox.auth0.set_login_client_secret(LOGIN_SECRET);
         sandbox.okta.set_api_token(OKTA_TOKEN);
         for number in NUMBERS.into_iter().chain([UNSEEN]) {
             sandbox.twilio.set_voice_url(number, &(sandbox.door(CALL).url() + "/"));
@@ -55,8 +64,11 @@ impl Canary {
         for marker in [WORD, TOKEN, KEY, CLIENT_SECRET, "canary", "ticket=", "/u/", "/lo/", "acme+", "sandbox-session-token"] {
             canary.mark(marker);
         }
-        for marker in [twilio::ACCOUNT_SID, auth0::CLIENT_ID, "sandbox-secret-access-key"] {
+        for marker in [twilio::ACCOUNT_SID, auth0::CLIENT_ID, auth0::LOGIN_CLIENT_ID, "sandbox-secret-access-key", PIN] {
             canary.mark(marker);
+        }
+        for account in ACCOUNTS {
+            canary.mark(account);
         }
         for phone in PHONES {
             canary.mark(&phone[1..]);
@@ -76,9 +88,17 @@ impl Canary {
             json!({ "account_sid": sid, "auth_token": TOKEN, "previous_auth_token": "canary-previous-token" }),
         );
         set("switchboard/mailgun", json!({ "signing_key": KEY, "previous_signing_key": "canary-previous-key" }));
-        set("switchboard/auth0", json!({ "client_id": auth0::CLIENT_ID, "client_secret": CLIENT_SECRET }));
+        set(
+            "switchboard/auth0",
+            json!({
+                "client_id": auth0::CLIENT_ID, "client_secret": CLIENT_SECRET,
+                "login_client_id": auth0::LOGIN_CLIENT_ID, "login_client_secret": LOGIN_SECRET,
+            }),
+        );
         set("switchboard/okta", json!({ "api_token": OKTA_TOKEN }));
         set("switchboard/hook", json!({ "bearer_token": HOOK }));
+        set("switchboard/ivr", json!({ "bearer_token": IVR_TOKEN }));
+        set("switchboard/studio", json!({ "bearer_token": STUDIO_TOKEN }));
     }
 
     fn mark(&mut self, marker: &str) {
@@ -87,9 +107,13 @@ impl Canary {
     }
 
     async fn run(&self, function: &str, settings: &[(&str, Option<&str>)]) -> Lambda {
+        self.run_many(function, 1, settings).await
+    }
+
+    async fn run_many(&self, function: &str, instances: usize, settings: &[(&str, Option<&str>)]) -> Lambda {
         let overrides = [settings, &[("LOG_LEVEL", Some("trace"))]].concat();
         self.sandbox.door(function).clear_exchanges();
-        self.sandbox.run_with(function, binary(function).await, 1, &overrides).await
+        self.sandbox.run_with(function, binary(function).await, instances, &overrides).await
     }
 
     fn user(&self, phone: &str) -> User {
@@ -167,7 +191,7 @@ impl Canary {
             }
         }
         let answer: Value = serde_json::from_slice(&exchange.response).unwrap_or_default();
-        if let Some(token) = answer["access_token"].as_str() {
+        for token in ["access_token", "id_token"].into_iter().filter_map(|name| answer[name].as_str()) {
             self.mark(token);
         }
     }
@@ -241,6 +265,7 @@ async fn no_line_of_the_log_gives_anything_away() {
     calling(&mut canary).await;
     texting(&mut canary).await;
     provisioning(&mut canary).await;
+    asking(&mut canary).await;
     starting_badly(&mut canary).await;
     assert!(
         canary.output.len() > 200 && canary.errors.len() >= 5,
@@ -261,24 +286,39 @@ async fn no_line_of_the_log_gives_anything_away() {
         .filter_map(|line| serde_json::from_str::<Value>(line).unwrap()["outcome"].as_str().map(str::to_owned))
         .collect();
     for outcome in [
-        "bad_signature",
+        "account",
+        "ambiguous_account",
         "ambiguous_number",
+        "api_unavailable",
+        "asked_account",
+        "asked_pin",
         "bad_credential",
+        "bad_phone",
+        "bad_signature",
+        "blocked",
         "cancelled",
         "completed",
         "confirmed",
         "confirmed_before",
         "connected",
         "country_not_allowed",
+        "credential_missing",
         "directory_unavailable",
         "duplicate",
         "forwarded",
+        "found",
+        "greeted",
+        "insufficient_scope",
         "link_refused",
         "listed",
+        "locked",
+        "login_unavailable",
         "loop",
+        "malformed",
         "malformed_form",
         "malformed_request",
         "method_not_allowed",
+        "no_account",
         "no_correspondent",
         "no_link",
         "no_mobile",
@@ -288,6 +328,7 @@ async fn no_line_of_the_log_gives_anything_away() {
         "not_found",
         "noted",
         "okta_unavailable",
+        "out_of_order",
         "outcome_unknown",
         "password_link",
         "provisioned",
@@ -301,15 +342,19 @@ async fn no_line_of_the_log_gives_anything_away() {
         "several_links",
         "signature_missing",
         "table_unavailable",
+        "told",
         "too_large",
         "twilio_unavailable",
         "unclear",
+        "unknown_account",
         "unknown_number",
         "unsupported_media_type",
         "user_not_active",
+        "value_missing",
         "voicemail",
         "voicemail_offered",
         "voicemail_text_failed",
+        "wrong_pin",
         "wrong_reply",
     ] {
         assert!(outcomes.contains(outcome), "{outcome} was to be provoked; there were {outcomes:?}");
@@ -571,6 +616,137 @@ async fn provisioning(canary: &mut Canary) {
     canary.collect(PROVISION, lambda, runs + 1 + malformed().len()).await;
 }
 
+/// The phone menu, a Studio flow, and the protected API behind both.
+async fn asking(canary: &mut Canary) {
+    let sandbox = &canary.sandbox;
+    let balance = Amount { amount: "1.00".to_owned(), currency: WORD.to_owned() };
+    let account = Account {
+        account_number: ACCOUNTS[0].to_owned(),
+        name: Some(WORD.to_owned()),
+        phone: Some(PHONES[0].to_owned()),
+        balance: Some(balance),
+        payments: vec![],
+    };
+    sandbox.load(&[account]).await;
+    let caller = |account, name| sandbox.auth0.sign_up_caller(account, PIN, WORD, &format!("{WORD}{name}@acme.example"));
+    caller(ACCOUNTS[0], "1");
+    caller(ACCOUNTS[1], "2");
+    caller(ACCOUNTS[1], "3");
+    sandbox.auth0.block(&caller(ACCOUNTS[2], "4"), true);
+
+    let api = canary.run(API, &[]).await;
+    let flow = canary.run(FLOW, &[]).await;
+    let settings = [("PIN_LENGTH", Some("12")), ("PIN_ATTEMPTS", Some("1"))];
+    let ivr = canary.run_many(IVR, 4, &settings).await; // refusals take their time
+    validating(canary, ivr.url()).await;
+    calling_the_menu(canary, ivr.url()).await;
+    flowing(canary, flow.url()).await;
+    asking_the_api(canary, api.url()).await;
+    for lambda in [&api, &flow, &ivr] {
+        for event in malformed() {
+            lambda.invoke(event).await.unwrap();
+        }
+    }
+    canary.collect(API, api, malformed().len()).await;
+
+    // Nobody is behind the API's door any more.
+    let door = canary.sandbox.door(API);
+    for fault in upstream_faults() {
+        door.faults().next(fault);
+        canary.sandbox.twilio.post_call(vec![("account_number".into(), ACCOUNTS[0].into())], flow.url()).await;
+        door.faults().clear();
+    }
+    canary.sandbox.twilio.caller(PHONES[0]).keys([ACCOUNTS[0], PIN, "1", "9"]).call(IVR_NUMBER).await;
+    canary.sandbox.twilio.alerts();
+    canary.collect(FLOW, flow, malformed().len()).await;
+    canary.collect(IVR, ivr, malformed().len()).await;
+}
+
+async fn validating(canary: &Canary, url: &str) {
+    let url = &format!("{url}validate");
+    let ask = |token: &str, account: &str, pin: &str, caller: &str| {
+        let form = [("account_number", account), ("pin", pin), ("caller", caller)];
+        let request = client().post(url).bearer_auth(token).form(&form);
+        async move { request.send().await.unwrap().status().as_u16() }
+    };
+    assert_eq!(ask(IVR_TOKEN, ACCOUNTS[0], PIN, PHONES[0]).await, 200);
+    let wrong = PIN.chars().rev().collect::<String>();
+    tokio::join!(
+        ask(IVR_TOKEN, ACCOUNTS[0], &wrong, PHONES[1]),
+        ask(IVR_TOKEN, ACCOUNTS[1], PIN, PHONES[2]),
+        ask(IVR_TOKEN, ACCOUNTS[2], PIN, PHONES[3]),
+        ask(IVR_TOKEN, ACCOUNTS[3], PIN, WORD),
+    );
+    tokio::join!(ask(IVR_TOKEN, ACCOUNTS[0], PIN, PHONES[1]), ask(IVR_TOKEN, WORD, WORD, WORD), ask(WORD, WORD, WORD, WORD));
+    for server in [canary.sandbox.auth0.server(), canary.sandbox.aws.dynamodb()] {
+        for fault in [quoting(500), quoting(400), quoting(200), Fault::Garbage] {
+            server.faults().always(Some(fault));
+            tokio::join!(
+                ask(IVR_TOKEN, ACCOUNTS[0], PIN, PHONES[4]),
+                canary.sandbox.twilio.caller(PHONES[5]).keys([ACCOUNTS[0], PIN]).hangs_up_after_keys().call(IVR_NUMBER),
+            );
+            server.faults().clear();
+        }
+    }
+    client().post(url).form(&[("pin", PIN)]).send().await.unwrap();
+}
+
+async fn calling_the_menu(canary: &Canary, url: &str) {
+    let twilio = &canary.sandbox.twilio;
+    let call = twilio.caller(PHONES[0]).keys([ACCOUNTS[0], PIN, "1", "2", "5", "9"]).call(IVR_NUMBER).await;
+    assert!(call.heard.concat().contains(WORD), "{call:?}");
+    let digits = |keys: &str| {
+        let mut params = twilio.inbound_call(PHONES[6], IVR_NUMBER);
+        params.push(("Digits".to_owned(), keys.to_owned()));
+        params
+    };
+    twilio.post_call(digits(PIN), &format!("{url}voice/pin")).await;
+    twilio.post_call(digits(WORD), &format!("{url}voice/account")).await;
+    twilio.post_call_signed(digits(PIN), &format!("{url}voice/pin"), WORD).await;
+}
+
+async fn flowing(canary: &Canary, url: &str) {
+    let twilio = &canary.sandbox.twilio;
+    for (name, value) in
+        [("account_number", ACCOUNTS[0]), ("account_number", ACCOUNTS[3]), (WORD, WORD), ("account_number", WORD)]
+    {
+        twilio.post_call(vec![(name.to_owned(), value.to_owned())], url).await;
+    }
+    let post = |token: &str| client().post(url).basic_auth(WORD, Some(token)).json(&json!({ "account_number": ACCOUNTS[0] }));
+    assert_eq!(post(STUDIO_TOKEN).send().await.unwrap().status(), 200);
+    assert_eq!(post(WORD).send().await.unwrap().status(), 401);
+    let garbled = client().post(url).bearer_auth(STUDIO_TOKEN).header("content-type", "application/json").body(WORD);
+    assert_eq!(garbled.send().await.unwrap().status(), 400);
+}
+
+async fn asking_the_api(canary: &Canary, url: &str) {
+    let auth0 = &canary.sandbox.auth0;
+    let good = auth0.mint(json!({}), json!({}), Signer::Current);
+    let get = |path: String, token: &str| {
+        let request = client().get(format!("{url}{path}")).bearer_auth(token);
+        async move { request.send().await.unwrap().status().as_u16() }
+    };
+    let path = format!("accounts/{}", ACCOUNTS[0]);
+    assert_eq!(get(path.clone(), &good).await, 200);
+    assert_eq!(get(format!("accounts?phone=%2B{}", &PHONES[0][1..]), &good).await, 200);
+    assert_eq!(get(format!("accounts?phone={WORD}"), &good).await, 400);
+    assert_eq!(get(format!("accounts/{WORD}"), &good).await, 404);
+    for (claims, header, signer) in [
+        (json!({ "scope": WORD }), json!({}), Signer::Current),
+        (json!({ "iss": WORD, "sub": WORD }), json!({}), Signer::Current),
+        (json!({}), json!({ "kid": WORD }), Signer::Current),
+        (json!({}), json!({}), Signer::Stranger),
+        (json!({}), json!({ "alg": WORD }), Signer::Nobody),
+    ] {
+        assert!([401, 403].contains(&get(path.clone(), &auth0.mint(claims, header, signer)).await));
+    }
+    for fault in [quoting(500), quoting(400), Fault::Garbage] {
+        canary.sandbox.aws.dynamodb().faults().always(Some(fault));
+        assert_eq!(get(path.clone(), &good).await, 503);
+        canary.sandbox.aws.dynamodb().faults().clear();
+    }
+}
+
 /// Secrets without their keys, settings that are wrong.
 async fn starting_badly(canary: &mut Canary) {
     for secret in [json!({ "auth_tokem": TOKEN, "signing_kei": KEY }), json!(TOKEN)] {
@@ -605,6 +781,9 @@ async fn starting_badly(canary: &mut Canary) {
         ),
         (CALL, &["OKTA_URL", "TWILIO_URL", "PUBLIC_URL", "VOICEMAIL", "DIAL_TIMEOUT_SECONDS", "ALLOWED_COUNTRIES"]),
         (FORWARD, &["OKTA_URL", "PUBLIC_URL", "ALLOWED_COUNTRIES", "MESSAGES_PER_PAIR_PER_MINUTE"]),
+        (IVR, &["AUTH0_URL", "API_URL", "PUBLIC_URL", "PIN_LENGTH", "PIN_ATTEMPTS", "IVR_MENU"]),
+        (FLOW, &["AUTH0_URL", "API_URL", "PUBLIC_URL", "API_PATH"]),
+        (API, &["AUTH0_URL", "AWS_ENDPOINT_URL_DYNAMODB"]),
         (PROVISION, &["OKTA_URL", "TWILIO_URL", "CALL_FORWARD_URL", "AREA_PREFIXES", "NUMBER_COUNTRY", "DRY_RUN", "MAX_NUMBERS"]),
     ] {
         let settings: Vec<_> = names.iter().map(|name| (*name, Some(WORD))).collect();

@@ -6,7 +6,7 @@ use sandbox::{COMPANY_NUMBER, HOOK_TOKEN, Sandbox, twilio};
 use serde_json::{Value, json};
 use tokio::net::unix::pipe;
 
-use crate::{CALL, FORWARD, PROVISION, RECEIVE, SEND, binary};
+use crate::{API, CALL, FLOW, FORWARD, IVR, PROVISION, RECEIVE, SEND, binary};
 
 /// A folder of this test's own in Cargo's, empty.
 fn empty_folder(name: &str) -> PathBuf {
@@ -100,6 +100,24 @@ async fn every_problem_of_the_settings_is_in_one_line() {
             ],
             &["HOOK_SECRET", "AREA_PREFIXES", "NUMBER_COUNTRY", "CALL_FORWARD_URL", "RELEASE_AFTER_DAYS"],
         ),
+        (
+            IVR,
+            &[
+                ("API_AUDIENCE", None),
+                ("IVR_SECRET", None),
+                ("API_URL", Some("http://api.acme.example")),
+                ("PIN_LENGTH", Some("3")),
+                ("PIN_ATTEMPTS", Some("9")),
+                ("IVR_MENU", Some("[]")),
+            ],
+            &["API_AUDIENCE", "IVR_SECRET", "API_URL", "PIN_LENGTH", "PIN_ATTEMPTS", "IVR_MENU"],
+        ),
+        (
+            FLOW,
+            &[("AUTH0_SECRET", None), ("API_PATH", Some("accounts")), ("TWILIO_SECRET", None), ("STUDIO_SECRET", None)],
+            &["AUTH0_SECRET", "API_PATH", "TWILIO_SECRET"],
+        ),
+        (API, &[("AUTH0_URL", Some("acme")), ("API_AUDIENCE", Some(" "))], &["AUTH0_URL", "API_AUDIENCE"]),
     ] {
         let lambda = sandbox.run_with(function, binary(function).await, 1, overrides).await;
         let reported = lambda.wait_ready().await.unwrap_err();

@@ -3,10 +3,10 @@
 use std::{collections::BTreeMap, fs};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use sandbox::{COMPANY_NUMBER, EMPLOYEE_MOBILE, Ports, Sandbox, lambda::Lambda, record, template::root, wire::client};
+use sandbox::{COMPANY_NUMBER, EMPLOYEE_MOBILE, Ports, Sandbox, accounts, lambda::Lambda, record, template::root, wire::client};
 use serde_json::{Value, json};
 
-use crate::{CALL, FORWARD, GATEWAY, PROVISION, RECEIVE, SEND, binary};
+use crate::{API, CALL, FLOW, FORWARD, GATEWAY, IVR, PROVISION, RECEIVE, SEND, binary};
 
 fn read(name: &str) -> Value {
     serde_json::from_str(&fs::read_to_string(root().join("events").join(name)).unwrap()).unwrap()
@@ -39,11 +39,15 @@ fn moved(text: &str, sandbox: &Sandbox) -> String {
     let moved = servers.iter().fold(text.to_owned(), |text, (offset, server)| {
         text.replace(&format!("http://host.docker.internal:{}", base + offset), &server.url())
     });
-    assert!(!moved.contains("docker"), "{moved}");
     let doors = (1..).zip(&sandbox.template().functions);
-    doors.fold(moved, |text, (offset, function)| {
-        text.replace(&format!("http://127.0.0.1:{}/", base + offset), &format!("{}/", sandbox.door(&function.name).url()))
-    })
+    let moved = doors.fold(moved, |text, (offset, function)| {
+        let door = format!("{}/", sandbox.door(&function.name).url());
+        ["127.0.0.1", "host.docker.internal"]
+            .iter()
+            .fold(text, |text, host| text.replace(&format!("http://{host}:{}/", base + offset), &door))
+    });
+    assert!(!moved.contains("docker"), "{moved}");
+    moved
 }
 
 /// With the variables as `sam local` sets them: the template's, those of `env.json` in their place.
@@ -76,7 +80,8 @@ async fn invoke(sandbox: &Sandbox, lambda: &Lambda, event: &str) -> (u64, String
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         event["body"] = BASE64_STANDARD.encode(body).into();
     }
-    let answer = lambda.invoke(event).await.unwrap();
+    let event = record::Tokens::new(&sandbox.auth0).reissue(event.to_string().into());
+    let answer = lambda.invoke(serde_json::from_slice(&event).unwrap()).await.unwrap();
     (answer["statusCode"].as_u64().unwrap(), answer["body"].as_str().unwrap().to_owned())
 }
 
@@ -157,6 +162,46 @@ async fn each_event_of_provisioning_is_answered_as_its_name_says() {
     let urls = [("VoiceUrl", CALL), ("SmsUrl", FORWARD)];
     for (field, function) in urls {
         assert!(bought.field(field).starts_with(&format!("{}/#", sandbox.door(function).url())), "{}", bought.field(field));
+    }
+}
+
+#[tokio::test]
+async fn each_request_of_the_phone_menu_is_answered_as_its_name_says() {
+    let sandbox = Sandbox::start().await;
+    sandbox.load(&accounts::seed().unwrap()).await;
+    sandbox.auth0.sign_up_caller("10042", "2718", "Ann", "ann@acme.example");
+    let (api, flow, ivr) = (run(&sandbox, API).await, run(&sandbox, FLOW).await, run(&sandbox, IVR).await);
+    let refused = |status| (status, String::new());
+    for (lambda, forged, answer) in [
+        (&ivr, "ivr-validate-forged.json", refused(401)),
+        (&ivr, "ivr-validate-voice-forged.json", refused(403)),
+        (&flow, "api-call-forged.json", refused(401)),
+        (&api, "secure-api-forged.json", refused(401)),
+        (&ivr, "ivr-validate-wrong-pin.json", (200, "error".to_owned())),
+        (&ivr, "ivr-validate.json", (200, "Ann".to_owned())),
+    ] {
+        assert_eq!(invoke(&sandbox, lambda, forged).await, answer, "{forged}");
+    }
+    let (status, twiml) = invoke(&sandbox, &ivr, "ivr-validate-voice.json").await;
+    assert!(status == 200 && twiml.contains("Please enter your account number"), "{twiml}");
+    let expected = serde_json::to_value(&accounts::seed().unwrap()[0]).unwrap();
+    for (lambda, event) in
+        [(&api, "secure-api.json"), (&api, "secure-api-phone.json"), (&flow, "api-call.json"), (&flow, "api-call-token.json")]
+    {
+        let (status, body) = invoke(&sandbox, lambda, event).await;
+        assert_eq!((status, serde_json::from_str::<Value>(&body).unwrap_or_default()), (200, expected.clone()), "{event}");
+    }
+}
+
+#[tokio::test]
+async fn the_invoke_api_takes_a_recorded_access_token() {
+    let sandbox = Sandbox::start().await;
+    sandbox.load(&accounts::seed().unwrap()).await;
+    let _recorded = sandbox.run_recorded(API, binary(API).await).await;
+    let api = format!("{}/2015-03-31/functions/{API}/invocations", sandbox.invoke_api().url());
+    for (event, status) in [("secure-api.json", 200), ("secure-api-forged.json", 401)] {
+        let answer = client().post(&api).json(&read(event)).send().await.unwrap().json::<Value>().await.unwrap();
+        assert_eq!(answer["statusCode"], status, "{event}");
     }
 }
 

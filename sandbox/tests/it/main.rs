@@ -23,6 +23,9 @@ const GATEWAY: &str = "sms-gateway";
 const CALL: &str = "call-forward";
 const FORWARD: &str = "sms-forward";
 const PROVISION: &str = "provision-numbers";
+const IVR: &str = "ivr-validate";
+const FLOW: &str = "api-call";
+const API: &str = "secure-api";
 
 /// A function's binary; all are built once, before the first.
 async fn binary(function: &str) -> &'static Path {

@@ -1,11 +1,15 @@
-//! Mailgun: a route that turns mails into signed POSTs and tries again.
+//! Mailgun: routes that turn mails into signed POSTs and try again, and their administration.
 //!
 //! Imitates <https://documentation.mailgun.com/docs/mailgun/user-manual/receive-forward-store/receive-http> and `user_manual.rst`, `api-routes.rst`
-//! of github mailgun/documentation@32f41214. Nothing calls Mailgun: whatever arrives at its server is complained about.
+//! of github mailgun/documentation@32f41214.
+
+mod routes;
+
+pub use routes::Route;
 
 use std::{
     io,
-    sync::Mutex,
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
@@ -27,6 +31,11 @@ use crate::{
 /// The account's HTTP webhook signing key, until [`Mailgun::set_signing_key`].
 pub const SIGNING_KEY: &str = "example-http-webhook-signing-key";
 
+/// The account's API key, until [`Mailgun::set_api_key`].
+pub const API_KEY: &str = "example-mailgun-api-key";
+/// The account's domain.
+pub const DOMAIN: &str = "sms.example.com";
+
 /// Pauses between attempts, seconds: 10, 10, 15, 30 minutes, 1, 2, 4 hours (user manual; newer pages leave out the second).
 const PAUSES: [u64; 7] = [600, 600, 900, 1800, 3600, 7200, 14_400];
 
@@ -44,42 +53,44 @@ pub struct Attempt {
 /// What became of a mail.
 #[derive(Clone, Debug)]
 pub struct Delivery {
-    /// In order; one more than there were pauses.
+    /// In order; for each URL one more than there were pauses. None if no route took the mail.
     pub attempts: Vec<Attempt>,
-    /// The route's URL answered 200; else it answered 406, or Mailgun gave up.
+    /// The URL of every route that took the mail answered 200; else one answered 406, or Mailgun gave up.
     pub done: bool,
 }
 
 struct Settings {
     signing_key: String,
-    route: Option<String>,
+    account: routes::Account,
     retry_scale: f64,
     sign_each_attempt: bool,
 }
 
+type Shared = Arc<Mutex<Settings>>;
+
 /// The simulator.
 pub struct Mailgun {
     server: Server,
-    settings: Mutex<Settings>,
+    settings: Shared,
     client: reqwest::Client,
 }
 
 impl Mailgun {
     /// Serves `https://api.mailgun.net` on this port, or a free one.
     pub async fn start(port: Option<u16>) -> io::Result<Self> {
-        let server = Server::start_on("Mailgun", port.unwrap_or(0), Router::new().fallback(unknown)).await?;
-        let settings = Settings { signing_key: SIGNING_KEY.to_owned(), route: None, retry_scale: 1e-5, sign_each_attempt: false };
-        Ok(Self { server, settings: Mutex::new(settings), client: client() })
+        let settings = Shared::new(Mutex::new(Settings {
+            signing_key: SIGNING_KEY.to_owned(),
+            account: routes::Account::new(),
+            retry_scale: 1e-5,
+            sign_each_attempt: false,
+        }));
+        let server = Server::start_on("Mailgun", port.unwrap_or(0), router(&settings)).await?;
+        Ok(Self { server, settings, client: client() })
     }
 
     /// What passed over the wire, faults, complaints.
     pub fn server(&self) -> &Server {
         &self.server
-    }
-
-    /// The one route's URL; the filter matches every mail.
-    pub fn set_route(&self, url: &str) {
-        lock(&self.settings).route = Some(url.to_owned());
     }
 
     /// Signs with another key from now on.
@@ -159,11 +170,22 @@ impl Mailgun {
         fields.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
 
-    /// A mail comes in: posts it to the route until that answers 200 or 406, or all retries are spent.
+    /// A mail comes in: posts it to the URL of each route that takes it until that answers 200 or 406, or all retries are spent.
     pub async fn receive(&self, mail: &Mail) -> Delivery {
-        let (route, scale, sign_each) = {
+        let urls = lock(&self.settings).account.destinations(mail);
+        let mut delivery = Delivery { attempts: vec![], done: !urls.is_empty() };
+        for url in urls {
+            let attempts = self.post_until_done(mail, &url).await;
+            delivery.done &= attempts.last().is_some_and(|attempt| attempt.status == 200);
+            delivery.attempts.extend(attempts);
+        }
+        delivery
+    }
+
+    async fn post_until_done(&self, mail: &Mail, url: &str) -> Vec<Attempt> {
+        let (scale, sign_each) = {
             let settings = lock(&self.settings);
-            (settings.route.clone().expect("Mailgun::set_route was called"), settings.retry_scale, settings.sign_each_attempt)
+            (settings.retry_scale, settings.sign_each_attempt)
         };
         let mut fields = self.fields(mail, crate::now().as_secs());
         let mut attempts: Vec<Attempt> = Vec::new();
@@ -172,9 +194,9 @@ impl Mailgun {
                 fields = self.fields(mail, crate::now().as_secs());
             }
             let attempt = if mail.attachments.is_empty() {
-                self.post(&route, &fields).await
+                self.post(url, &fields).await
             } else {
-                self.post_multipart(&route, &fields, &mail.attachments).await
+                self.post_multipart(url, &fields, &mail.attachments).await
             };
             let status = attempt.status;
             attempts.push(attempt);
@@ -185,7 +207,7 @@ impl Mailgun {
                 _ => break,
             }
         }
-        Delivery { done: attempts.last().is_some_and(|attempt| attempt.status == 200), attempts }
+        attempts
     }
 
     /// One POST of a form with any fields.
@@ -232,6 +254,14 @@ impl Mailgun {
         let (status, body) = answer.await.unwrap_or_default();
         Attempt { status, body, took: started.elapsed() }
     }
+}
+
+fn router(settings: &Shared) -> Router {
+    Router::new()
+        .merge(routes::router(settings))
+        .fallback(unknown)
+        .method_not_allowed_fallback(unknown)
+        .with_state(Arc::clone(settings))
 }
 
 async fn unknown(Extension(complaints): Extension<Complaints>, method: Method, OriginalUri(uri): OriginalUri) -> StatusCode {

@@ -1,0 +1,126 @@
+"""Check who may do what in the translated template: each function its own items and secrets, and nothing else.
+
+The table below is the one list of what a function needs of the table; the secrets are those that its environment names. More than
+that is a finding, and so is less, which would show only when the function fails in AWS.
+"""
+
+import json
+import sys
+
+READ, CHANGE, DELETE = "dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"
+
+ITEMS = {
+    "SendVerificationSms": {"pending": {READ, CHANGE, DELETE}, "seen": {READ, CHANGE, DELETE}, "sent": {READ, CHANGE, DELETE}, "rate": {READ, CHANGE, DELETE}},
+    "ReceiveConfirmationSms": {"pending": {READ, CHANGE, DELETE}, "seen": {READ, CHANGE, DELETE}, "rate": {READ, CHANGE, DELETE}},
+    "SmsGateway": {"sent": {READ, CHANGE}, "rate": {READ, CHANGE}},
+    "CallForward": {"directory": {READ, CHANGE}, "rate": {READ, CHANGE}, "sent": {READ, CHANGE}, "number": {READ}},
+    "SmsForward": {"directory": {READ, CHANGE}, "thread": {READ, CHANGE}, "seen": {READ, CHANGE}, "rate": {READ, CHANGE}, "number": {READ}},
+    "ProvisionNumbers": {"number": {READ, CHANGE}, "seen": {READ, CHANGE}},
+    "IvrValidate": {"call": {READ, CHANGE}, "lock": {READ, CHANGE}, "rate": {READ, CHANGE}, "token": {READ, CHANGE}},
+    "ApiCall": {"token": {READ, CHANGE}},
+    "SecureApi": {"account": {READ}, "phone": {READ}},
+}
+# Where failed events go; only a function that events start has any.
+QUEUES = {"ProvisionNumbers": {"ProvisionFailures"}}
+
+
+def listed(value):
+    return value if isinstance(value, list) else [value]
+
+
+def ref(value):
+    """The logical id that a value refers to, if it is a plain reference."""
+    if isinstance(value, dict):
+        return value.get("Ref") or (value.get("Fn::GetAtt") or [None])[0]
+    return None
+
+
+def rights(role):
+    """The statements of a role, with their actions and resources as lists."""
+    for policy in role["Properties"].get("Policies", []):
+        for statement in listed(policy["PolicyDocument"]["Statement"]):
+            yield statement, listed(statement["Action"]), listed(statement.get("Resource", "*"))
+
+
+def check_function(name, function, resources):
+    role = resources[ref(function["Properties"]["Role"])]
+    items, secrets, queues = {}, set(), set()
+    for statement, actions, targets in rights(role):
+        if statement["Effect"] != "Allow" or "NotAction" in statement or "NotResource" in statement:
+            yield "a statement other than a plain Allow"
+        if any("*" in action for action in actions):
+            yield f"a wildcard among its actions: {', '.join(actions)}"
+        for target in targets:
+            if target == "*" or (isinstance(target, str) and "*" in target):
+                yield f"a wildcard as resource of {', '.join(actions)}"
+        services = {action.split(":")[0] for action in actions}
+        if services == {"dynamodb"}:
+            keys = statement.get("Condition", {}).get("ForAllValues:StringLike", {}).get("dynamodb:LeadingKeys")
+            if not keys or [ref(target) for target in targets] != ["Table"]:
+                yield "rights to items that are not bound to the table and to leading keys"
+            for key in keys or []:
+                prefix, hash_, rest = key.partition("#")
+                if hash_ + rest != "#*" or not prefix.isalpha():
+                    yield f"the leading key {key}, which is not a prefix such as rate#*"
+                items.setdefault(prefix, set()).update(actions)
+        elif actions == ["secretsmanager:GetSecretValue"]:
+            secrets.update(ref(target) for target in targets)
+        elif actions == ["sqs:SendMessage"]:
+            queues.update(ref(target) for target in targets)
+        else:
+            yield f"rights that no function needs: {', '.join(actions)}"
+    if items != ITEMS[name]:
+        for prefix in sorted(items.keys() | ITEMS[name].keys()):
+            has, needs = items.get(prefix, set()), ITEMS[name].get(prefix, set())
+            if has - needs:
+                yield f"too much on {prefix}#: {', '.join(sorted(has - needs))}"
+            if needs - has:
+                yield f"too little on {prefix}#: lacks {', '.join(sorted(needs - has))}"
+    environment = function["Properties"]["Environment"]["Variables"]
+    named = {ref(value) for variable, value in environment.items() if variable.endswith("_SECRET")}
+    if named - secrets:
+        yield f"no right to read {', '.join(sorted(map(str, named - secrets)))}, which its environment names"
+    if secrets - named:
+        yield f"a right to read {', '.join(sorted(map(str, secrets - named)))}, which its environment does not name"
+    if queues != QUEUES.get(name, set()):
+        yield f"sends to queues {sorted(map(str, queues))}, not {sorted(QUEUES.get(name, set()))}"
+    for condition in {resource.get("Condition") for resource in (function, role)} - {function.get("Condition")}:
+        yield f"a role that exists on another condition ({condition})"
+    url = [r for r in resources.values() if r["Type"] == "AWS::Lambda::Url" and ref(r["Properties"]["TargetFunctionArn"]) == name]
+    permissions = [r["Properties"] for r in resources.values() if r["Type"] == "AWS::Lambda::Permission" and ref(r["Properties"]["FunctionName"]) == name]
+    granted = {(p["Action"], p.get("FunctionUrlAuthType"), p.get("InvokedViaFunctionUrl")) for p in permissions}
+    # Both, since October 2025: https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html
+    if url and granted != {("lambda:InvokeFunctionUrl", "NONE", None), ("lambda:InvokeFunction", None, True)}:
+        yield f"a Function URL with the permissions {sorted(map(str, granted))}"
+    if not url:
+        yield "no Function URL"
+    logs = function["Properties"].get("LoggingConfig", {}).get("LogGroup")
+    if not resources.get(ref(logs) or "", {}).get("Properties", {}).get("RetentionInDays"):
+        yield "no log group of its own with a retention"
+
+
+def check(template):
+    resources = template["Resources"]
+    functions = {name: r for name, r in resources.items() if r["Type"] == "AWS::Lambda::Function"}
+    for name in sorted(functions.keys() ^ ITEMS.keys()):
+        yield name, "is in only one of template and .ci/policy.py"
+    for name in sorted(functions.keys() & ITEMS.keys()):
+        for finding in check_function(name, functions[name], resources):
+            yield name, finding
+    for name, resource in resources.items():
+        if resource["Type"] == "AWS::IAM::Role" and not name.removesuffix("Role") in functions:
+            for _, actions, targets in rights(resource):
+                if any(not ref(target) for target in targets):
+                    yield name, f"{', '.join(actions)} on something that is no resource of this template"
+
+
+def main(path):
+    with open(path, encoding="utf-8") as file:
+        findings = [f"{name}: {finding}" for name, finding in check(json.load(file))]
+    if findings:
+        sys.exit("\n".join(findings))
+    print("every function reaches its own items and secrets, and nothing else")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

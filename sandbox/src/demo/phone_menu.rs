@@ -1,0 +1,195 @@
+//! The scenes of `ivr-validate`, `api-call` and `secure-api`: a caller hears of an account, and nobody else does.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use futures_util::future::join_all;
+use sandbox::{
+    IVR_NUMBER, accounts,
+    auth0::{API_AUDIENCE, CLIENT_CREDENTIALS, Signer},
+    twilio::Call,
+    wire::client,
+};
+use serde_json::{Value, json};
+
+use super::{API, Checked, FLOW, Failure, IVR, Story, calls, print_call, say};
+
+/// Whose account it is.
+const CALLER: &str = "+4512345678";
+/// Somebody who knows the number and not the PIN.
+const STRANGER: &str = "+4522334455";
+const ACCOUNT: &str = "10042";
+const PIN: &str = "2718";
+const REFUSED: &str = "We are sorry, this account number and PIN could not be accepted.";
+/// Instances of `api-call` and callers of each.
+const CROWD: [usize; 2] = [5, 20];
+
+impl Story {
+    pub(super) async fn phone_menu(&mut self) -> Checked {
+        let seeded = match accounts::seed() {
+            Ok(accounts) => accounts,
+            Err(why) => return self.fail("accounts.json can be read", &why, &"accounts"),
+        };
+        self.sandbox.load(&seeded).await;
+        self.sandbox.auth0.sign_up_caller(ACCOUNT, PIN, "Ann", "ann@acme.example");
+        self.balance().await?;
+        self.locked_out().await?;
+        self.studio().await?;
+        self.one_token().await?;
+        self.forged().await
+    }
+
+    async fn balance(&mut self) -> Checked {
+        self.title("Somebody calls the phone menu");
+        let call = self.menu(CALLER, &["10042#", PIN, "1", "2", "9"]).await;
+        self.tell(&["asked_account", "asked_pin", "greeted", "told", "account", "told", "account", "exit"]).await?;
+        hears(CALLER, &call);
+        let heard = call.heard.concat();
+        let told = ["Welcome Ann.", "Your balance is 1234.50 EUR.", "Your last payment was 20.00 EUR on 2026-11-01."];
+        self.check("greeted by name, told the balance and the last payment", told.map(|words| heard.contains(words)), [true; 3])?;
+        let by_machine = self.sandbox.auth0.grants(CLIENT_CREDENTIALS, API_AUDIENCE);
+        self.check("the functions have asked Auth0 once for a token for the API, and share it", by_machine, 1)
+    }
+
+    /// Refusals take their time, so the five come at once.
+    async fn locked_out(&mut self) -> Checked {
+        self.title("Somebody tries five PINs, and is locked out");
+        self.begin(IVR, 6).await?;
+        say(&format!("{STRANGER} calls on five lines at once, and keys the account and a wrong PIN on each"));
+        let wrong = ["0000", "1111", "1234", "4321", "9999"];
+        let tries = join_all(
+            wrong.map(|pin| self.sandbox.twilio.caller(STRANGER).keys(["10042#", pin]).hangs_up_after_keys().call(IVR_NUMBER)),
+        );
+        let heard: Vec<_> = tries.await.iter().map(|call| call.heard.concat().contains(REFUSED)).collect();
+        let outcomes = self.tell_together().await;
+        self.check("refused on all", (heard, outcomes.get("wrong_pin").copied()), (vec![true; 5], Some(5)))?;
+        say("Then the right PIN, and at the same time the account's owner calls");
+        let right = self.sandbox.twilio.caller(STRANGER).keys(["10042#", PIN]).hangs_up_after_keys();
+        let owner = self.sandbox.twilio.caller(CALLER).keys(["10042#", PIN, "9"]);
+        let (right, owner) = tokio::join!(right.call(IVR_NUMBER), owner.call(IVR_NUMBER));
+        let outcomes = self.tell_together().await;
+        hears(STRANGER, &right);
+        hears(CALLER, &owner);
+        let locked = (right.heard.concat().contains(REFUSED), outcomes.get("locked").copied());
+        self.check("the right PIN is refused in the same words: locked", locked, (true, Some(1)))?;
+        self.check("the owner still gets in", owner.heard.concat().contains("Welcome Ann."), true)?;
+        let auth0 = self.sandbox.auth0.user("ann@acme.example").map(|user| self.sandbox.auth0.is_shut_out(&user));
+        self.check("Auth0 has seen too few to block the user", auth0, Some(false))
+    }
+
+    async fn studio(&mut self) -> Checked {
+        self.title("A Studio flow asks for an account");
+        let (status, account) = self.flow("10042", &["found", "account"]).await?;
+        self.check(
+            "it has the API's JSON, amounts as texts",
+            (status, &account["name"], &account["balance"]["amount"]),
+            (200, &json!("Ann Example"), &json!("1234.50")),
+        )?;
+        let answer = self.flow("99999", &["not_found", "no_account"]).await?;
+        self.check("an account that is not there is an answer too", answer, (200, json!({ "found": false })))
+    }
+
+    async fn one_token(&mut self) -> Checked {
+        let [instances, each] = CROWD;
+        self.title(&format!("{} callers at once on {instances} instances that have just started", instances * each));
+        say("The token in the table has ended");
+        let tokens = self.sandbox.aws.items().await;
+        for item in tokens.iter().filter(|item| item["pk"]["S"].as_str().is_some_and(|pk| pk.starts_with("token#"))) {
+            let key = |name: &str| item[name]["S"].as_str().unwrap_or_default().to_owned();
+            self.sandbox.aws.update_expiry(&key("pk"), &key("sk"), 1).await;
+        }
+        self.sandbox.aws.sweep_now().await;
+        let before = self.sandbox.auth0.grants(CLIENT_CREDENTIALS, API_AUDIENCE);
+        let url = self.url(FLOW);
+        let params = vec![("account_number".to_owned(), ACCOUNT.to_owned())];
+        self.begin(FLOW, instances).await?;
+        let crowd = join_all((0..instances * each).map(|_| self.sandbox.twilio.post_call(params.clone(), &url)));
+        let statuses: BTreeMap<u16, usize> = crowd.await.into_iter().fold(BTreeMap::new(), |mut statuses, (status, _)| {
+            *statuses.entry(status).or_default() += 1;
+            statuses
+        });
+        self.tell_together().await;
+        self.check("each has the account", statuses, BTreeMap::from([(200, instances * each)]))?;
+        let asked = self.sandbox.auth0.grants(CLIENT_CREDENTIALS, API_AUDIENCE) - before;
+        self.check("Auth0 was asked for one token", asked, 1)
+    }
+
+    async fn forged(&mut self) -> Checked {
+        self.title("Forged access tokens");
+        let url = format!("{}accounts/{ACCOUNT}", self.url(API));
+        let auth0 = &self.sandbox.auth0;
+        let none = json!({});
+        let forgeries = [
+            ("a key of somebody else", auth0.mint(none.clone(), none.clone(), Signer::Stranger)),
+            ("the public key, taken for a password", auth0.mint(none.clone(), none.clone(), Signer::PublicKey)),
+            ("nothing", auth0.mint(none.clone(), none.clone(), Signer::Nobody)),
+            ("the right key, for another API", auth0.mint(json!({ "aud": "https://other.example/" }), none, Signer::Current)),
+        ];
+        let mut challenges = Vec::new();
+        for (with, token) in forgeries {
+            say(&format!("Somebody asks for the account with a token signed with {with}"));
+            let answer = client().get(&url).bearer_auth(token).send().await;
+            challenges.push(answer.map_or((0, String::new()), |answer| {
+                let challenge = answer.headers().get("www-authenticate").and_then(|value| value.to_str().ok());
+                (answer.status().as_u16(), challenge.unwrap_or_default().to_owned())
+            }));
+        }
+        self.tell(&["bad_signature", "no_rs256_token", "no_rs256_token", "bad_claims"]).await?;
+        let refused = (401, r#"Bearer realm="switchboard", error="invalid_token""#.to_owned());
+        self.check("all are refused, in the same words", challenges, vec![refused; 4])
+    }
+
+    /// Starts a function anew, in so many processes; those who call meanwhile wait for them.
+    async fn begin(&mut self, name: &'static str, instances: usize) -> Checked {
+        say(&format!("{instances} new instances of {name} start"));
+        match self.launch(name, instances, &[]).await {
+            Ok(()) => Ok(()),
+            Err(reason) => self.fail("new instances start", &reason, &"started"),
+        }
+    }
+
+    /// A call to the menu, with what the caller keys.
+    async fn menu(&self, from: &str, keys: &[&str]) -> Call {
+        say(&format!("{from} calls {IVR_NUMBER}, keys the account number and the PIN, then {}", keys[2..].join(", ")));
+        self.sandbox.twilio.caller(from).keys(keys.iter().copied()).call(IVR_NUMBER).await
+    }
+
+    /// Studio posts, signed as Twilio signs; status and JSON.
+    async fn flow(&mut self, account: &str, outcomes: &[&str]) -> Result<(u16, Value), Failure> {
+        say(&format!("Studio's HTTP widget posts account_number={account}"));
+        let params = vec![("account_number".to_owned(), account.to_owned())];
+        let (status, body) = self.sandbox.twilio.post_call(params, &self.url(FLOW)).await;
+        self.tell(outcomes).await?;
+        Ok((status, serde_json::from_str(&body).unwrap_or_default()))
+    }
+
+    /// As [`Story::tell`] for requests at the same time: how many of a kind, and how many had which outcome.
+    async fn tell_together(&mut self) -> BTreeMap<String, usize> {
+        let (mut kinds, mut outcomes) = (Vec::<(_, Vec<Duration>)>::new(), BTreeMap::new());
+        for call in calls(&self.sandbox) {
+            if self.functions.contains_key(call.to) {
+                *outcomes.entry(self.next_outcome(call.to).await).or_default() += 1;
+            }
+            let kind = (call.route(), call.what(), call.exchange.status);
+            let known = kinds.iter().position(|(known, _)| *known == kind).unwrap_or_else(|| {
+                kinds.push((kind, vec![]));
+                kinds.len() - 1
+            });
+            kinds[known].1.push(call.exchange.took);
+        }
+        for ((route, what, status), took) in kinds {
+            let average = took.iter().sum::<Duration>() / u32::try_from(took.len()).unwrap_or(1);
+            print_call(&route, &format!("{} × {what}", took.len()), status, average, None);
+        }
+        say(&format!(
+            "in the log: {}",
+            outcomes.iter().map(|(outcome, times)| format!("{times} × {outcome}")).collect::<Vec<_>>().join(", ")
+        ));
+        outcomes
+    }
+}
+
+fn hears(who: &str, call: &Call) {
+    for text in &call.heard {
+        super::hears(who, text);
+    }
+}
