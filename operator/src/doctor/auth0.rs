@@ -1,0 +1,198 @@
+//! Auth0: the application's token and scopes, the gateway, the login of the phone menu, brute-force protection.
+
+use secrecy::ExposeSecret;
+
+use super::Examination;
+use crate::calls::{Authorization, Refusal, Session};
+use crate::connect::auth0::{SMS_CONNECTION, grant, management};
+use crate::connect::{Extras, Target};
+use crate::context::Context;
+use crate::problem::Problem;
+
+const PASSWORD_REALM: &str = "http://auth0.com/oauth/grant-type/password-realm";
+
+pub(super) async fn examine(context: &Context, examination: &mut Examination, usable: &[&str]) -> Result<(), Problem> {
+    if usable.contains(&"auth0") {
+        application(context, examination).await?;
+    }
+    if usable.contains(&"gateway") {
+        let gateway = context.secret("gateway").await?;
+        if gateway.text("bearer_token").is_some() {
+            examination.compare(context, "auth0.phone_provider", Target::Auth0, &Extras::default(), "auth0").await?;
+        }
+        if gateway.text("jwt_secret").is_some() && context.stack.get("GatewayAudience").is_some() {
+            let extras = Extras { legacy_gateway: Some(SMS_CONNECTION.to_owned()), ..Extras::default() };
+            let command = format!("auth0 --legacy-gateway {SMS_CONNECTION}");
+            examination.compare(context, "auth0.gateway", Target::Auth0, &extras, &command).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn application(context: &Context, examination: &mut Examination) -> Result<(), Problem> {
+    let (base, secret) = (context.auth0_url()?, context.secret("auth0").await?);
+    let by_phone = context.stack.get("IvrVoiceUrl").is_some();
+    let confirms = context.stack.get("ConfirmWith") == Some("management-api");
+    let (token, scopes) = match grant(context, &base, &secret, &management(&base)).await {
+        Ok(granted) => granted,
+        Err(Refusal::Status(401 | 403, words)) => {
+            examination.fault(
+                "auth0.credentials",
+                format!("Auth0 gives the application of the secret auth0 no token for the Management API: {words}"),
+                "users can neither be found nor confirmed",
+                "compare client id and secret (Applications, the machine-to-machine application), authorise it for the Auth0 Management API (its \
+                 tab APIs), run `operator secrets set auth0`",
+            );
+            return Ok(());
+        }
+        Err(refusal) => {
+            examination.unchecked(
+                "auth0.credentials",
+                format!("Auth0: {refusal}"),
+                "run this again; is Auth0Url the tenant's own domain?",
+            );
+            return Ok(());
+        }
+    };
+    examination.checked("auth0.credentials");
+    let mut needed = Vec::new();
+    if by_phone || confirms {
+        needed.push("read:users");
+    }
+    if confirms {
+        needed.push("update:users");
+    }
+    let missing: Vec<&str> = needed.into_iter().filter(|scope| !scopes.iter().any(|granted| granted == scope)).collect();
+    if !missing.is_empty() {
+        examination.fault(
+            "auth0.grants",
+            format!("the application of the secret auth0 lacks {}", missing.join(" and ")),
+            "the Management API refuses what the functions ask for",
+            format!("Applications, the application, APIs, Auth0 Management API: grant {}", missing.join(" and ")),
+        );
+    }
+    examination.checked("auth0.grants");
+    let token = context.own.auth0_token.clone().unwrap_or(token);
+    let Some(authorization) = Authorization::header("Bearer", &token) else { return Ok(()) };
+    let session = context.calls.to(&base, authorization);
+    if let Some(audience) = context.stack.get("ApiAudience")
+        && api(examination, &session, audience).await
+    {
+        match grant(context, &base, &secret, audience).await {
+            Ok(_) => {}
+            Err(Refusal::Status(401 | 403, words)) => examination.fault(
+                "auth0.api_grant",
+                format!("Auth0 gives the application of the secret auth0 no token for {audience}: {words}"),
+                "neither the phone menu nor api-call reaches the API",
+                "Applications, the application, APIs: authorise it for that API, with read:accounts",
+            ),
+            Err(refusal) => examination.unchecked("auth0.api_grant", format!("Auth0: {refusal}"), "run this again"),
+        }
+        examination.checked("auth0.api_grant");
+    }
+    if by_phone {
+        let login = secret.text("login_client_id").or_else(|| secret.text("client_id"));
+        login_application(examination, &session, login.as_ref().map_or("", ExposeSecret::expose_secret)).await;
+        brute_force(context, examination, &session).await;
+    }
+    Ok(())
+}
+
+fn not_seen(examination: &mut Examination, check: &'static str, refusal: &Refusal) {
+    let remedy =
+        "give the application of the secret auth0 that scope for the Management API, or run this with AUTH0_MANAGEMENT_TOKEN";
+    examination.unchecked(check, format!("Auth0: {refusal}"), remedy);
+}
+
+async fn login_application(examination: &mut Examination, session: &Session, id: &str) {
+    match session.get(&format!("api/v2/clients/{}", segment(id)), &[]).await {
+        Ok(application) => {
+            let grants = application["grant_types"].as_array().cloned().unwrap_or_default();
+            if !grants.iter().any(|grant| grant == PASSWORD_REALM) {
+                examination.fault(
+                    "auth0.login",
+                    format!("the application {id} may not log users in by password and realm"),
+                    "every PIN is refused",
+                    "Applications, the application, Advanced Settings, Grant Types: Password (for all its kinds)",
+                );
+            }
+            if application["is_token_endpoint_ip_header_trusted"] == false {
+                examination.risk(
+                    "auth0.login",
+                    format!("the application {id} does not trust the caller's address that it is told"),
+                    "brute-force protection counts all callers together",
+                    "Applications, the application, Advanced Settings, OAuth: Trust Token Endpoint IP Header",
+                );
+            }
+        }
+        Err(refusal) => not_seen(examination, "auth0.login", &refusal),
+    }
+    examination.checked("auth0.login");
+}
+
+/// Whether there is such an API, as far as can be seen.
+async fn api(examination: &mut Examination, session: &Session, audience: &str) -> bool {
+    let found = session.get(&format!("api/v2/resource-servers/{}", segment(audience)), &[]).await;
+    let missing = found.as_ref().is_err_and(|refusal| refusal.status() == Some(404));
+    match found {
+        Ok(api) if api["signing_alg"] == "RS256" => {}
+        Ok(_) => examination.fault(
+            "auth0.api",
+            format!("tokens for {audience} are not signed with RS256"),
+            "the API refuses every one of them",
+            "Applications, APIs, the API, Settings: Signing Algorithm RS256",
+        ),
+        Err(_) if missing => examination.fault(
+            "auth0.api",
+            format!("the tenant has no API {audience}"),
+            "there are no tokens for it",
+            "Applications, APIs, Create API, with that identifier; or correct ApiAudience",
+        ),
+        Err(refusal) => not_seen(examination, "auth0.api", &refusal),
+    }
+    examination.checked("auth0.api");
+    !missing
+}
+
+/// Auth0 should step in after our own lock, and step in.
+async fn brute_force(context: &Context, examination: &mut Examination, session: &Session) {
+    const CHECK: &str = "auth0.brute_force";
+    let place = "Security, Attack Protection, Brute-force Protection";
+    match session.get("api/v2/attack-protection/brute-force-protection", &[]).await {
+        Ok(protection) => {
+            let ours: u64 = context.stack.get("PinAttemptsAccount").and_then(|number| number.parse().ok()).unwrap_or(8);
+            let theirs = protection["max_attempts"].as_u64().unwrap_or(10);
+            let blocks = protection["shields"].as_array().is_none_or(|shields| shields.iter().any(|shield| shield == "block"));
+            if protection["enabled"] != true || !blocks {
+                examination.risk(
+                    CHECK,
+                    "brute-force protection is off, or only notifies",
+                    "then nothing but this stack's own lock keeps PINs from being tried, and nothing elsewhere in the tenant",
+                    format!("{place}: on, block"),
+                );
+            } else if theirs <= ours {
+                examination.risk(
+                    CHECK,
+                    format!("Auth0 blocks a user after {theirs} wrong PINs, this stack after {ours}"),
+                    "Auth0's block comes first, lasts 30 days and is not lifted by `operator unlock`",
+                    format!("{place}: more than {ours} attempts; or deploy with PinAttemptsAccount below {theirs}"),
+                );
+            }
+        }
+        Err(refusal) => not_seen(examination, CHECK, &refusal),
+    }
+    examination.checked(CHECK);
+}
+
+/// A value as one segment of a path.
+fn segment(value: &str) -> String {
+    use std::fmt::Write as _;
+    value.bytes().fold(String::new(), |mut text, byte| {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            text.push(byte.into());
+        } else {
+            let _infallible = write!(text, "%{byte:02X}");
+        }
+        text
+    })
+}

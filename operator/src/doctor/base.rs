@@ -1,0 +1,146 @@
+//! What lies at AWS: secrets and their keys, the table and its TTL; and this machine's clock.
+
+use aws_sdk_dynamodb::types::{TableStatus, TimeToLiveStatus};
+use shared::aws::cause;
+
+use super::Examination;
+use crate::aws::failed;
+use crate::context::Context;
+use crate::problem::Problem;
+use crate::secrets::{Found, SECRETS};
+
+/// AWS refuses signatures that are five minutes off, Okta and Mailgun earlier.
+const SKEW_REFUSED: i64 = 240;
+const SKEW_SEEN: i64 = 30;
+
+/// Examines secrets and table; answers the names of the secrets that can be used.
+pub(super) async fn examine(context: &Context, examination: &mut Examination) -> Result<Vec<&'static str>, Problem> {
+    let mut usable = Vec::new();
+    for spec in SECRETS {
+        let (name, remedy) = (spec.name, format!("run `operator secrets set {}`", spec.name));
+        let Some(found) = context.vault().find(name).await? else { continue };
+        let needed = is_needed(context, name);
+        match found {
+            Found::Stored(stored) if stored.is_empty() && !needed => {}
+            Found::Missing if !needed => {}
+            Found::Stored(stored) => {
+                let mut problems = stored.problems(spec);
+                // One of several ways is enough for the secret, not for this stack.
+                for key in needed_keys(context, name).into_iter().filter(|key| stored.text(key).is_none()) {
+                    let lacks = format!("lacks {key}");
+                    if !problems.iter().any(|problem| problem.contains(key)) {
+                        problems.push(lacks);
+                    }
+                }
+                if problems.is_empty() {
+                    usable.push(name);
+                }
+                for problem in problems {
+                    let why = "functions that need it answer 503 until it is right";
+                    examination.fault("secrets", format!("the secret {} {problem}", stored.id), why, remedy.clone());
+                }
+            }
+            Found::NotJson(id) => {
+                let why = "functions that need it answer 503";
+                examination.fault(
+                    "secrets",
+                    format!("the secret {id} is no JSON object"),
+                    why,
+                    format!("run `operator secrets set {name} --replace`"),
+                );
+            }
+            Found::Missing => {
+                let id = context.stack.secret(name).unwrap_or_default();
+                let why = "functions that need it answer 503";
+                examination.fault(
+                    "secrets",
+                    format!("there is no secret {id}"),
+                    why,
+                    "deploy the stack again, or use the right region",
+                );
+            }
+        }
+    }
+    examination.checked("secrets");
+    table(context, examination).await?;
+    Ok(usable)
+}
+
+/// Whether a function of this stack cannot do without.
+fn is_needed(context: &Context, secret: &str) -> bool {
+    let stack = &context.stack;
+    match secret {
+        "mailgun" => stack.get("SendVerificationSmsUrl").is_some(),
+        "auth0" => {
+            stack.get("ConfirmWith") == Some("management-api")
+                || stack.get("IvrVoiceUrl").is_some()
+                || stack.get("ApiCallUrl").is_some()
+        }
+        "gateway" => stack.get("SmsGatewayUrl").is_some(),
+        "hook" | "ivr" | "studio" => false,
+        "clickatell" | "plivo" | "vonage" => stack.routes_to(secret),
+        "twilio" => stack.uses_twilio(),
+        _ => true,
+    }
+}
+
+fn needed_keys(context: &Context, secret: &str) -> Vec<&'static str> {
+    if secret == "gateway" && context.stack.get("GatewayAudience").is_some() { vec!["jwt_secret"] } else { Vec::new() }
+}
+
+async fn table(context: &Context, examination: &mut Examination) -> Result<(), Problem> {
+    let Some(name) = context.stack.get("TableName") else {
+        examination.unchecked("table", "the stack's outputs have no TableName", "use --stack, or --parameter TableName=NAME");
+        return Ok(());
+    };
+    let client = &context.aws.dynamodb;
+    let described = client.describe_table().table_name(name).send().await;
+    let described = described.map_err(|error| failed(&cause(&format!("DescribeTable {name}"), &error)))?;
+    let status = described.table().and_then(|table| table.table_status());
+    if status != Some(&TableStatus::Active) {
+        let status = status.map_or("unknown", TableStatus::as_str);
+        examination.fault(
+            "table",
+            format!("the table {name} is {status}"),
+            "every function keeps its state there",
+            "wait, or look at the stack's events",
+        );
+    }
+    examination.checked("table");
+    let ttl = client.describe_time_to_live().table_name(name).send().await;
+    let ttl = ttl.map_err(|error| failed(&cause(&format!("DescribeTimeToLive {name}"), &error)))?;
+    let ttl = ttl.time_to_live_description();
+    let enabled = ttl.and_then(|ttl| ttl.time_to_live_status());
+    let enabled = matches!(enabled, Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling));
+    if !enabled || ttl.and_then(|ttl| ttl.attribute_name()) != Some("expires_at") {
+        examination.fault(
+            "table.ttl",
+            format!("the table {name} does not delete what has expired"),
+            "numbers and links stay for ever, and the table grows",
+            format!(
+                "run `aws dynamodb update-time-to-live --table-name {name} --time-to-live-specification \
+                 Enabled=true,AttributeName=expires_at`, or deploy again"
+            ),
+        );
+    }
+    examination.checked("table.ttl");
+    Ok(())
+}
+
+/// Compares this machine's clock with the providers' answers.
+pub(super) fn clock(context: &Context, examination: &mut Examination) {
+    let skew = context.calls.skew();
+    let what = format!("this machine's clock is {} s {}", skew.abs(), if skew > 0 { "ahead" } else { "behind" });
+    let remedy = "set it by NTP (`timedatectl set-ntp true`)";
+    if skew.abs() >= SKEW_REFUSED {
+        examination.fault(
+            "clock",
+            what,
+            "signatures made here are refused, and ages reported here are wrong; functions have AWS's clock",
+            remedy,
+        );
+    } else if skew.abs() >= SKEW_SEEN {
+        examination.risk("clock", what, "signatures made here are soon refused", remedy);
+    }
+    examination.checked("clock");
+}

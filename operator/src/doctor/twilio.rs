@@ -1,0 +1,228 @@
+//! Twilio: the account and its token, webhooks, countries, registrations.
+
+use std::collections::BTreeSet;
+
+use secrecy::ExposeSecret as _;
+use serde_json::Value;
+use shared::phone::E164;
+
+use super::Examination;
+use crate::calls::{Authorization, Refusal, Session};
+use crate::connect::twilio::{Account, pages};
+use crate::connect::{Extras, Target};
+use crate::context::Context;
+use crate::problem::Problem;
+
+/// Area codes of toll-free numbers in the US and Canada.
+const TOLL_FREE: [&str; 7] = ["+1800", "+1833", "+1844", "+1855", "+1866", "+1877", "+1888"];
+
+pub(super) async fn examine(context: &Context, examination: &mut Examination) -> Result<(), Problem> {
+    let account = Account::open(context).await?;
+    if !credentials(context, examination, &account).await? {
+        return Ok(());
+    }
+    examination.compare(context, "twilio.webhooks", Target::Twilio, &Extras::default(), "twilio").await?;
+    geo(context, examination, &account).await;
+    registration(context, examination, &account).await;
+    Ok(())
+}
+
+/// Whether the account can be asked further.
+async fn credentials(context: &Context, examination: &mut Examination, account: &Account) -> Result<bool, Problem> {
+    let path = format!("2010-04-01/Accounts/{}.json", account.sid);
+    let resource = match account.api.get(&path, &[]).await {
+        Ok(resource) => resource,
+        Err(Refusal::Status(401 | 403 | 404, _)) => {
+            examination.fault(
+                "twilio.auth_token",
+                format!("Twilio refuses the Auth Token of the account {}", account.sid),
+                "webhooks are signed with it: every reply and call is answered 403, and nothing can be sent",
+                "copy the primary Auth Token of that account (Console, Account info), run `operator secrets set twilio`",
+            );
+            return Ok(false);
+        }
+        Err(refusal) => {
+            examination.unchecked("twilio.auth_token", format!("Twilio: {refusal}"), "run this again; is TWILIO_URL right?");
+            return Ok(false);
+        }
+    };
+    examination.checked("twilio.auth_token");
+    if resource["status"] != "active" {
+        let what =
+            format!("the account {} is {}", account.sid, crate::report::plain(resource["status"].as_str().unwrap_or_default()));
+        examination.fault("twilio.account", what, "Twilio neither sends nor calls for it", "see Console, Account");
+    }
+    if resource["type"] == "Trial" {
+        examination.risk(
+            "twilio.account",
+            format!("the account {} is a trial", account.sid),
+            "it texts and calls verified numbers only, and adds a sentence of its own",
+            "upgrade it (Console, Billing)",
+        );
+    }
+    examination.checked("twilio.account");
+    let secret = context.secret("twilio").await?;
+    if let (Some(sid), Some(key)) = (secret.text("api_key_sid"), secret.text("api_key_secret")) {
+        let asked = match Authorization::basic(sid.expose_secret(), &key) {
+            Some(authorization) => {
+                let api = context.calls.to(&account.api.base, authorization);
+                api.get(&account.path("IncomingPhoneNumbers"), &[("PageSize", "1")]).await
+            }
+            None => Err(Refusal::Status(401, String::new())),
+        };
+        // A restricted key may not list numbers, and still send.
+        if asked.is_err_and(|refusal| refusal.status() == Some(401)) {
+            examination.fault(
+                "twilio.api_key",
+                "Twilio refuses the API key",
+                "the functions send with it: nothing is sent",
+                "make a new key (Console, API keys & tokens), or run `operator secrets set twilio --remove api_key_sid --remove api_key_secret`",
+            );
+        }
+        examination.checked("twilio.api_key");
+    }
+    Ok(true)
+}
+
+/// The countries of a list, or that of the sending number.
+fn countries(context: &Context, list: &str) -> BTreeSet<String> {
+    let listed: BTreeSet<String> = context.stack.list(list).into_iter().filter(|country| !country.is_empty()).collect();
+    if !listed.is_empty() {
+        return listed;
+    }
+    let number: Option<E164> = context.stack.get("TwilioNumber").and_then(|number| number.parse().ok());
+    let country = number.as_ref().and_then(E164::region).or_else(|| context.stack.get("DefaultRegion"));
+    country.map(str::to_owned).into_iter().collect()
+}
+
+async fn geo(context: &Context, examination: &mut Examination, account: &Account) {
+    let texting = account.api.at(&context.urls.twilio_accounts_url);
+    for country in countries(context, "AllowedCountries") {
+        let answer = texting.get("v1/Messaging/GeoPermissions", &[("CountryCode", &country)]).await;
+        let allowed = answer.map(|answer| {
+            let mut permissions = answer["permissions"].as_array().into_iter().flatten();
+            permissions
+                .find(|permission| permission["country_code"] == country.as_str())
+                .map(|permission| permission["enabled"] == true)
+        });
+        verdict(
+            examination,
+            "twilio.geo.texts",
+            &country,
+            allowed,
+            "texts",
+            "Messaging, Settings, Geo permissions",
+            "AllowedCountries",
+        );
+    }
+    if context.stack.get("CallForwardUrl").is_none() {
+        return;
+    }
+    let calling = account.api.at(&context.urls.twilio_voice_url);
+    for country in countries(context, "CompanyPhoneCountries") {
+        let answer = calling.get(&format!("v1/DialingPermissions/Countries/{country}"), &[]).await;
+        let allowed = answer.map(|answer| answer["low_risk_numbers_enabled"].as_bool());
+        verdict(
+            examination,
+            "twilio.geo.calls",
+            &country,
+            allowed,
+            "calls",
+            "Voice, Settings, Geo permissions",
+            "CompanyPhoneCountries",
+        );
+    }
+}
+
+fn verdict(
+    examination: &mut Examination,
+    check: &'static str,
+    country: &str,
+    allowed: Result<Option<bool>, Refusal>,
+    what: &str,
+    place: &str,
+    list: &str,
+) {
+    match allowed {
+        Ok(Some(true)) => {}
+        Ok(Some(false)) => examination.fault(
+            check,
+            format!("the account may not make {what} to {country}"),
+            "Twilio refuses each of them (21408, 21215), whatever the stack allows",
+            format!("Console, {place}: allow {country}; or take it off {list}"),
+        ),
+        Ok(None) => examination.unchecked(
+            check,
+            format!("Twilio does not say whether {what} to {country} are allowed"),
+            format!("look at Console, {place}"),
+        ),
+        Err(refusal) => {
+            examination.unchecked(check, format!("{what} to {country}: {refusal}"), format!("look at Console, {place}"));
+        }
+    }
+    examination.checked(check);
+}
+
+/// Senders in the US must be registered: long codes in an A2P 10DLC campaign, toll-free numbers by a verification.
+async fn registration(context: &Context, examination: &mut Examination, account: &Account) {
+    if !countries(context, "AllowedCountries").contains("US") {
+        return;
+    }
+    let messaging = account.api.at(&context.urls.twilio_messaging_url);
+    let number = context.stack.get("TwilioNumber").filter(|number| number.starts_with("+1"));
+    let why = "texts to the US are taken and then fail with 30034 or 30032";
+    if let Some(number) = number.filter(|number| TOLL_FREE.iter().any(|prefix| number.starts_with(prefix))) {
+        let sid = account.numbers().await.ok().and_then(|numbers| {
+            let held = numbers.into_iter().find(|held| held["phone_number"] == number)?;
+            Some(held["sid"].as_str()?.to_owned())
+        });
+        let Some(sid) = sid else { return };
+        let found = messaging.get("v1/Tollfree/Verifications", &[("TollfreePhoneNumberSid", &sid)]).await;
+        match found.map(|found| status(&found["verifications"][0]["status"])) {
+            Ok(status) if status == "TWILIO_APPROVED" => {}
+            Ok(status) => examination.fault(
+                "twilio.registration",
+                format!("the toll-free number {number} is not verified ({status})"),
+                why,
+                "Console, Phone Numbers, Regulatory Compliance, Toll-Free Verifications; it takes days",
+            ),
+            Err(refusal) => examination.unchecked(
+                "twilio.registration",
+                format!("verifications: {refusal}"),
+                "look at Console, Regulatory Compliance",
+            ),
+        }
+    } else if number.is_some() || context.stack.get("TwilioMessagingService").is_some() {
+        match campaigns(context, &messaging).await {
+            Ok(found) if found.iter().any(|status| status == "VERIFIED") => {}
+            Ok(found) => examination.fault(
+                "twilio.registration",
+                format!("no verified A2P 10DLC campaign ({})", if found.is_empty() { "none at all".to_owned() } else { found.join(", ") }),
+                why,
+                "Console, Messaging, Regulatory Compliance: register brand and campaign (days to weeks), and put the number into its Messaging Service",
+            ),
+            Err(refusal) => examination.unchecked("twilio.registration", format!("campaigns: {refusal}"), "look at Console, Messaging, Regulatory Compliance"),
+        }
+    }
+    examination.checked("twilio.registration");
+}
+
+fn status(value: &Value) -> String {
+    value.as_str().map_or_else(|| "never asked for".to_owned(), crate::report::plain)
+}
+
+/// States of the campaigns of the stack's messaging service, or of any: which one a number belongs to is not asked.
+async fn campaigns(context: &Context, messaging: &Session) -> Result<Vec<String>, Refusal> {
+    let services = if let Some(sid) = context.stack.get("TwilioMessagingService") {
+        vec![sid.to_owned()]
+    } else {
+        let services = pages(messaging, "v1/Services", "services").await?;
+        services.iter().filter_map(|service| Some(service["sid"].as_str()?.to_owned())).collect()
+    };
+    let mut found = Vec::new();
+    for sid in services {
+        let campaigns = pages(messaging, &format!("v1/Services/{sid}/Compliance/Usa2p"), "compliance").await?;
+        found.extend(campaigns.iter().map(|campaign| status(&campaign["campaign_status"])));
+    }
+    Ok(found)
+}

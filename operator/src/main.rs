@@ -1,0 +1,117 @@
+//! The operator's program: connects a deployed stack with its providers (`connect`), checks it (`doctor`), looks after its secrets
+//! (`secrets`) and its data (`pending`, `unlock`, `erase`, `numbers`).
+//!
+//! It shares the functions' library for what is on the wire, and reads `template.yaml`'s outputs and parameters for what is deployed.
+//! Everything here runs once, for a person or a pipeline: no daemon, no state of its own.
+
+mod aws;
+mod calls;
+mod cli;
+mod connect;
+mod context;
+mod doctor;
+mod numbers;
+mod problem;
+mod report;
+mod secrets;
+mod stack;
+mod table;
+
+use std::cell::OnceCell;
+use std::io::IsTerminal as _;
+use std::process::ExitCode;
+use std::time::SystemTime;
+
+use clap::Parser as _;
+use secrecy::SecretString;
+use shared::http;
+
+use crate::aws::Aws;
+use crate::calls::Calls;
+use crate::cli::{Cli, Command, Secrets};
+use crate::context::{Context, OwnCredentials};
+use crate::problem::Problem;
+use crate::report::Console;
+use crate::secrets::{Given, Spec, Wishes};
+use crate::stack::Stack;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let console = Console::new(cli.json);
+    match open(&cli, console).await {
+        Ok(context) => match run(&context, cli.command).await {
+            Ok(code) => code.into(),
+            Err(problem) => context.console.fail(&problem).into(),
+        },
+        Err(problem) => Console::new(cli.json).fail(&problem).into(),
+    }
+}
+
+async fn open(cli: &Cli, console: Console) -> Result<Context, Problem> {
+    let http = shared::config::read(&environment, |source| Some(http::Settings::read(source)));
+    let http = http.map_err(|problems| Problem::Usage(problems.to_string()))?;
+    let http = http::Client::new(http).map_err(Problem::Usage)?;
+    let outputs = cli.read_outputs()?;
+    if cli.stack.is_none() && outputs.is_none() {
+        return Err(Problem::Usage("which stack? Give --stack NAME, or --outputs FILE".to_owned()));
+    }
+    console.progress("reading the stack");
+    let aws = Aws::connect(cli.profile.as_deref(), cli.region.as_deref(), &http).await;
+    let mut stack = match (&outputs, &cli.stack) {
+        (Some(text), _) => Stack::read(text)?,
+        (None, Some(name)) => aws.stack(name).await?,
+        (None, None) => Stack::default(),
+    };
+    stack.extend(cli.parameter.iter().cloned());
+    let own = |name: &str| environment(name).filter(|value| !value.trim().is_empty()).map(SecretString::from);
+    Ok(Context {
+        stack,
+        aws,
+        calls: Calls::new(http, now()),
+        console,
+        urls: cli.urls.clone(),
+        own: OwnCredentials {
+            mailgun_api_key: own("MAILGUN_API_KEY").map_or_else(OnceCell::new, OnceCell::from),
+            auth0_token: own("AUTH0_MANAGEMENT_TOKEN"),
+            okta_api_token: own("OKTA_API_TOKEN"),
+        },
+        dry_run: cli.dry_run,
+    })
+}
+
+async fn run(context: &Context, command: Command) -> Result<u8, Problem> {
+    let console = &context.console;
+    Ok(match command {
+        Command::Connect(args) => console.show(&connect::connect(context, &args.targets, &args.extras()).await?),
+        Command::Doctor => console.show(&doctor::examine(context).await?),
+        Command::Secrets(Secrets::List) => console.show(&secrets::list(&context.vault()).await?),
+        Command::Secrets(Secrets::Set { name, from_env, generate, remove, rotate, replace }) => {
+            let given = if from_env {
+                Given::Environment(&environment)
+            } else if std::io::stdin().is_terminal() {
+                console.end_progress();
+                Given::Terminal
+            } else {
+                let text = std::io::read_to_string(std::io::stdin());
+                Given::Text(text.map_err(|error| Problem::Usage(format!("standard input: {error}")))?)
+            };
+            let wishes = Wishes { generate, remove, rotate, replace, dry_run: context.dry_run };
+            console.show(&secrets::set(&context.vault(), Spec::of(&name), given, &wishes).await?)
+        }
+        Command::Pending { number } => console.show(&table::pending(context, number.as_ref()).await?),
+        Command::Unlock { account } => console.show(&table::unlock(context, &account).await?),
+        Command::Erase { number, yes } => console.show(&table::erase(context, &number, yes).await?),
+        Command::Numbers => console.show(&numbers::list(context).await?),
+    })
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is where the program reads the environment")]
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is where the program reads the clock")]
+fn now() -> SystemTime {
+    SystemTime::now()
+}

@@ -1,0 +1,212 @@
+//! The keys of each secret, and what can be told of their values by looking.
+
+use shared::twilio::is_sid;
+
+/// A secret.
+pub(crate) struct Spec {
+    pub(crate) name: &'static str,
+    pub(crate) keys: &'static [Key],
+    /// One of these groups must be complete.
+    needed: &'static [&'static [&'static str]],
+    /// Each of these is given as a whole, or not at all.
+    together: &'static [&'static [&'static str]],
+    /// Some stacks do without.
+    pub(crate) optional: bool,
+}
+
+/// A key of a secret.
+pub(crate) struct Key {
+    pub(crate) name: &'static str,
+    /// Where the value is found.
+    pub(crate) hint: &'static str,
+    pub(crate) kind: Kind,
+}
+
+/// What a value is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A word of the provider's.
+    Given,
+    /// A SID that begins so.
+    Sid(&'static str),
+    /// A word that we choose: any, but not a short one.
+    Chosen,
+    /// The text of a PEM file, given as `@path` where a value is one line.
+    Pem,
+    /// `true` or `false`.
+    Flag,
+}
+
+const fn key(name: &'static str, kind: Kind, hint: &'static str) -> Key {
+    Key { name, hint, kind }
+}
+
+const TOKEN: &[Key] = &[key("bearer_token", Kind::Chosen, "any long random text, see --generate")];
+const ONLY_TOKEN: &[&[&str]] = &[&["bearer_token"]];
+
+/// All secrets, in the order in which they are set up.
+pub(crate) const SECRETS: &[Spec] = &[
+    Spec {
+        name: "twilio",
+        keys: &[
+            key("account_sid", Kind::Sid("AC"), "Console, Account info: Account SID"),
+            key("auth_token", Kind::Given, "Console, Account info: the primary Auth Token, which signs webhooks"),
+            key("previous_auth_token", Kind::Given, "the token before, while it is being rotated"),
+            key("api_key_sid", Kind::Sid("SK"), "Console, API keys & tokens: an API key for sending, instead of the Auth Token"),
+            key("api_key_secret", Kind::Given, "the API key's secret"),
+        ],
+        needed: &[&["account_sid", "auth_token"]],
+        together: &[&["api_key_sid", "api_key_secret"]],
+        optional: false,
+    },
+    Spec {
+        name: "mailgun",
+        keys: &[
+            key("signing_key", Kind::Given, "Control Panel, API security: the HTTP webhook signing key, not an API key"),
+            key("previous_signing_key", Kind::Given, "the key before, while it is being rotated"),
+        ],
+        needed: &[&["signing_key"]],
+        together: &[],
+        optional: false,
+    },
+    Spec {
+        name: "auth0",
+        keys: &[
+            key("client_id", Kind::Given, "Applications, the machine-to-machine application: Client ID"),
+            key("client_secret", Kind::Given, "the same: Client Secret"),
+            key("login_client_id", Kind::Given, "of the application that logs callers in, if it is another one"),
+            key("login_client_secret", Kind::Given, "the same: Client Secret"),
+        ],
+        needed: &[&["client_id", "client_secret"]],
+        together: &[&["login_client_id", "login_client_secret"]],
+        optional: true,
+    },
+    Spec {
+        name: "gateway",
+        keys: &[
+            key("jwt_secret", Kind::Chosen, "of a passwordless connection: any long random text, see --generate"),
+            key("previous_jwt_secret", Kind::Chosen, "the one before, while it is being rotated"),
+            key("jwt_secret_base64", Kind::Flag, "true: they are base64url, and decoded before use"),
+            key("bearer_token", Kind::Chosen, "of the Action: any long random text, see --generate"),
+        ],
+        needed: &[&["jwt_secret"], &["bearer_token"]],
+        together: &[],
+        optional: false,
+    },
+    Spec {
+        name: "okta",
+        keys: &[
+            key("api_token", Kind::Given, "Security, API, Tokens; or instead the three of a service app"),
+            key("client_id", Kind::Given, "Applications, the API Services app: Client ID"),
+            key("private_key", Kind::Pem, "the PEM file of its key (RSA), as @path"),
+            key("key_id", Kind::Given, "the key's id (kid)"),
+        ],
+        needed: &[&["api_token"], &["client_id", "private_key", "key_id"]],
+        together: &[&["client_id", "private_key", "key_id"]],
+        optional: false,
+    },
+    Spec { name: "hook", keys: TOKEN, needed: ONLY_TOKEN, together: &[], optional: true },
+    Spec { name: "ivr", keys: TOKEN, needed: ONLY_TOKEN, together: &[], optional: true },
+    Spec { name: "studio", keys: TOKEN, needed: ONLY_TOKEN, together: &[], optional: true },
+    Spec {
+        name: "clickatell",
+        keys: &[
+            key("api_key", Kind::Given, "of the One API"),
+            key("user", Kind::Given, "of the legacy HTTP API"),
+            key("password", Kind::Given, "of the legacy HTTP API"),
+            key("api_id", Kind::Given, "of the legacy HTTP API"),
+        ],
+        needed: &[&["api_key"], &["user", "password", "api_id"]],
+        together: &[&["user", "password", "api_id"]],
+        optional: true,
+    },
+    Spec {
+        name: "plivo",
+        keys: &[
+            key("auth_id", Kind::Given, "Console, Overview: Auth ID"),
+            key("auth_token", Kind::Given, "the same: Auth Token"),
+        ],
+        needed: &[&["auth_id", "auth_token"]],
+        together: &[],
+        optional: true,
+    },
+    Spec {
+        name: "vonage",
+        keys: &[key("api_key", Kind::Given, "Dashboard, API settings"), key("api_secret", Kind::Given, "the same")],
+        needed: &[&["api_key", "api_secret"]],
+        together: &[],
+        optional: true,
+    },
+];
+
+impl Spec {
+    /// The secret of this name. Panics for one that is not listed: names are this program's own.
+    pub(crate) fn of(name: &str) -> &'static Self {
+        SECRETS.iter().find(|spec| spec.name == name).expect("a secret's name")
+    }
+
+    pub(crate) fn key(&self, name: &str) -> Option<&'static Key> {
+        self.keys.iter().find(|key| key.name == name)
+    }
+
+    /// What is wrong, in words that complete "the secret …".
+    pub(crate) fn problems(&self, value: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
+        let lacks =
+            |group: &[&'static str]| -> Vec<&'static str> { group.iter().copied().filter(|key| value(key).is_none()).collect() };
+        let mut problems = Vec::new();
+        if self.needed.iter().all(|group| !lacks(group).is_empty()) {
+            let ways: Vec<String> = self.needed.iter().map(|group| lacks(group).join(" and ")).collect();
+            problems.push(format!("lacks {}", ways.join(", or ")));
+        }
+        for group in self.together {
+            let missing = lacks(group);
+            if !missing.is_empty() && missing.len() < group.len() && !self.needed.contains(group) {
+                problems.push(format!("lacks {}, which goes with {}", missing.join(" and "), group.join(", ")));
+            }
+        }
+        let faults =
+            self.keys.iter().filter_map(|key| Some(format!("has a {} that {}", key.name, key.kind.fault(&value(key.name)?)?)));
+        problems.extend(faults);
+        problems
+    }
+}
+
+impl Kind {
+    /// What a value cannot be, in words that complete "a value that …".
+    pub(crate) fn fault(self, value: &str) -> Option<String> {
+        if self != Self::Pem && (value.trim() != value || value.chars().any(char::is_control)) {
+            return Some("has blanks or line breaks around it".to_owned());
+        }
+        match self {
+            Self::Given => None,
+            Self::Sid(prefix) => {
+                (!is_sid(value, &[prefix])).then(|| format!("is not {prefix} and 32 digits from 0 to 9 and a to f"))
+            }
+            Self::Chosen => (value.len() < 16).then(|| "is shorter than 16 characters".to_owned()),
+            Self::Pem => (!value.contains("PRIVATE KEY-----")).then(|| "is no private key in PEM form".to_owned()),
+            Self::Flag => (!matches!(value, "true" | "false")).then(|| "is neither true nor false".to_owned()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let problems = |name: &str, given: &[(&str, &str)]| {
+            let value = |key: &str| given.iter().find(|(name, _)| *name == key).map(|(_, value)| (*value).to_owned());
+            Spec::of(name).problems(&value).join("; ")
+        };
+        assert_eq!(problems("twilio", &[]), "lacks account_sid and auth_token");
+        let sid = "AC00000000000000000000000000000001";
+        assert_eq!(problems("twilio", &[("account_sid", sid), ("auth_token", "t")]), "");
+        let half = [("account_sid", sid), ("auth_token", "t"), ("api_key_secret", "s")];
+        assert_eq!(problems("twilio", &half), "lacks api_key_sid, which goes with api_key_sid, api_key_secret");
+        assert_eq!(problems("twilio", &[("account_sid", "AC1"), ("auth_token", " t")]).matches("has a ").count(), 2);
+        assert_eq!(problems("okta", &[("client_id", "c")]), "lacks api_token, or private_key and key_id");
+        assert_eq!(problems("gateway", &[]), "lacks jwt_secret, or bearer_token");
+        assert_eq!(problems("hook", &[("bearer_token", "short")]), "has a bearer_token that is shorter than 16 characters");
+    }
+}

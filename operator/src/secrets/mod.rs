@@ -1,0 +1,182 @@
+//! The stack's secrets: which keys each has, reading and writing them. A value is never shown, and never in an argument.
+
+mod keys;
+mod set;
+
+use std::io::{self, Write};
+
+use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
+use secrecy::SecretString;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use shared::aws::cause;
+
+pub(crate) use keys::{SECRETS, Spec};
+pub(crate) use set::{Given, Wishes, set};
+
+use crate::aws::failed;
+use crate::problem::Problem;
+use crate::report::{BAD, FAINT, GOOD, Report};
+use crate::stack::Stack;
+
+/// A secret as it is stored. Has no `Debug`.
+#[derive(Clone)]
+pub(crate) struct Stored {
+    /// Secrets Manager's name for it.
+    pub(crate) id: String,
+    /// Changes whenever a value does.
+    pub(crate) version: String,
+    values: Map<String, Value>,
+}
+
+impl Stored {
+    /// A value, if it is set.
+    pub(crate) fn text(&self, key: &str) -> Option<SecretString> {
+        self.plain(key).map(SecretString::from)
+    }
+
+    fn plain(&self, key: &str) -> Option<&str> {
+        self.values.get(key)?.as_str().filter(|text| !text.trim().is_empty())
+    }
+
+    /// A switch.
+    pub(crate) fn flag(&self, key: &str) -> bool {
+        self.values.get(key).is_some_and(|value| *value == Value::Bool(true) || value == "true")
+    }
+
+    /// What is wrong with the values, in words that complete "the secret …".
+    pub(crate) fn problems(&self, spec: &Spec) -> Vec<String> {
+        spec.problems(&|key| self.plain(key).map(str::to_owned))
+    }
+
+    /// Whether no key at all is set, as the stack creates it.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+}
+
+/// What reading a secret brought.
+pub(crate) enum Found {
+    Stored(Stored),
+    /// There is none of this name.
+    Missing,
+    /// Its text is no JSON object, which the functions could not read either.
+    NotJson(String),
+}
+
+/// Secrets Manager, and where the stack's secrets are in it.
+pub(crate) struct Vault<'a> {
+    pub(crate) client: &'a aws_sdk_secretsmanager::Client,
+    pub(crate) stack: &'a Stack,
+}
+
+impl Vault<'_> {
+    /// Reads a secret by its short name. `None`: the stack has no such secret.
+    pub(crate) async fn find(&self, name: &str) -> Result<Option<Found>, Problem> {
+        let Some(id) = self.stack.secret(name) else { return Ok(None) };
+        let answer = match self.client.get_secret_value().secret_id(&id).send().await {
+            Ok(answer) => answer,
+            Err(error) => {
+                return match error.as_service_error() {
+                    Some(GetSecretValueError::ResourceNotFoundException(_)) => Ok(Some(Found::Missing)),
+                    _ => Err(failed(&cause(&format!("GetSecretValue {id}"), &error))),
+                };
+            }
+        };
+        let version = answer.version_id().unwrap_or_default().to_owned();
+        let values = serde_json::from_str(answer.secret_string().unwrap_or_default());
+        Ok(Some(
+            values
+                .map_or_else(|_| Found::NotJson(id.clone()), |values| Found::Stored(Stored { id: id.clone(), version, values })),
+        ))
+    }
+
+    /// Whether a secret that some stacks do without has been given any value.
+    pub(crate) async fn is_in_use(&self, name: &str) -> Result<bool, Problem> {
+        Ok(match self.find(name).await? {
+            Some(Found::Stored(stored)) => !stored.is_empty(),
+            Some(Found::NotJson(_)) => true,
+            Some(Found::Missing) | None => false,
+        })
+    }
+
+    /// The secret, where nothing can be done without it and all its keys.
+    pub(crate) async fn complete(&self, spec: &Spec) -> Result<Stored, Problem> {
+        let name = spec.name;
+        match self.find(name).await? {
+            Some(Found::Stored(stored)) => match stored.problems(spec) {
+                problems if problems.is_empty() => Ok(stored),
+                problems => Err(Problem::Failed(format!(
+                    "the secret {} {}; run `operator secrets set {name}`",
+                    stored.id,
+                    problems.join(", ")
+                ))),
+            },
+            Some(Found::NotJson(id)) => {
+                Err(Problem::Failed(format!("the secret {id} is no JSON object; run `operator secrets set {name} --replace`")))
+            }
+            Some(Found::Missing) => {
+                Err(Problem::Failed(format!("there is no secret {}", self.stack.secret(name).unwrap_or_default())))
+            }
+            None => Err(Problem::Usage(format!("the stack has no secret {name}: that part of it is not deployed"))),
+        }
+    }
+}
+
+/// `secrets list`.
+#[derive(Serialize)]
+pub(crate) struct Listing {
+    secrets: Vec<Entry>,
+}
+
+#[derive(Serialize)]
+struct Entry {
+    name: &'static str,
+    id: String,
+    /// Names of keys, never values.
+    keys: Vec<String>,
+    problems: Vec<String>,
+    changed: Option<String>,
+}
+
+/// Names, keys and dates of the stack's secrets.
+pub(crate) async fn list(vault: &Vault<'_>) -> Result<Listing, Problem> {
+    let mut secrets = Vec::new();
+    for spec in SECRETS {
+        let Some(found) = vault.find(spec.name).await? else { continue };
+        let id = vault.stack.secret(spec.name).unwrap_or_default();
+        let (keys, problems) = match found {
+            Found::Stored(stored) => {
+                let keys =
+                    spec.keys.iter().filter(|key| stored.values.contains_key(key.name)).map(|key| key.name.to_owned()).collect();
+                // One that nobody needs stays empty.
+                let problems = if spec.optional && stored.is_empty() { Vec::new() } else { stored.problems(spec) };
+                (keys, problems)
+            }
+            Found::NotJson(_) => (Vec::new(), vec!["is no JSON object".to_owned()]),
+            Found::Missing if spec.optional => continue,
+            Found::Missing => (Vec::new(), vec!["does not exist".to_owned()]),
+        };
+        let described = vault.client.describe_secret().secret_id(&id).send().await.ok();
+        let changed = described.and_then(|secret| secret.last_changed_date().map(ToString::to_string));
+        secrets.push(Entry { name: spec.name, id, keys, problems, changed });
+    }
+    Ok(Listing { secrets })
+}
+
+impl Report for Listing {
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        for Entry { name, id, keys, problems, changed } in &self.secrets {
+            let keys = if keys.is_empty() { "empty".to_owned() } else { keys.join(", ") };
+            write!(out, "{GOOD}{name:<11}{GOOD:#} {id}: {keys}")?;
+            if let Some(changed) = changed {
+                write!(out, " {FAINT}(changed {changed}){FAINT:#}")?;
+            }
+            writeln!(out)?;
+            for problem in problems {
+                writeln!(out, "            {BAD}{problem}{BAD:#}")?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,158 @@
+//! What was deployed: outputs and parameters of the CloudFormation stack, from AWS or from a file.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use url::Url;
+
+use crate::problem::Problem;
+
+/// Twilio then tries again after a 5xx, and when the answer does not come
+/// (<https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides>).
+pub(crate) const RETRIES: &str = "#rc=3&rp=5xx,ct,rt";
+
+/// Outputs and parameters by their names in `template.yaml`; no name is both.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Stack(BTreeMap<String, String>);
+
+impl Stack {
+    /// Reads `aws cloudformation describe-stacks`, `sam list stack-outputs --output json`, or a plain object of names and values.
+    pub(crate) fn read(text: &str) -> Result<Self, Problem> {
+        let unreadable = || {
+            Problem::Usage(
+                "the outputs are neither those of `aws cloudformation describe-stacks`, nor of `sam list stack-outputs --output json`, \
+                 nor an object of names and values"
+                    .to_owned(),
+            )
+        };
+        let value: Value = serde_json::from_str(text).map_err(|_| unreadable())?;
+        let pairs = |list: &Value, name: &str, content: &str| -> Option<Vec<(String, String)>> {
+            list.as_array()?
+                .iter()
+                .map(|entry| Some((entry[name].as_str()?.to_owned(), entry[content].as_str()?.to_owned())))
+                .collect()
+        };
+        let found = match &value {
+            Value::Object(object) if object.contains_key("Stacks") => {
+                let stack = &value["Stacks"][0];
+                let mut found = pairs(&stack["Outputs"], "OutputKey", "OutputValue").ok_or_else(unreadable)?;
+                found.extend(pairs(&stack["Parameters"], "ParameterKey", "ParameterValue").unwrap_or_default());
+                found
+            }
+            Value::Object(object) => {
+                let text = |value: &Value| value.as_str().map(str::to_owned);
+                let found = object.iter().map(|(name, value)| Some((name.clone(), text(value)?))).collect::<Option<_>>();
+                found.ok_or_else(unreadable)?
+            }
+            _ => pairs(&value, "OutputKey", "OutputValue").ok_or_else(unreadable)?,
+        };
+        Ok(Self(found.into_iter().collect()))
+    }
+
+    /// Adds values, over those there are.
+    pub(crate) fn extend(&mut self, values: impl IntoIterator<Item = (String, String)>) {
+        self.0.extend(values);
+    }
+
+    /// An output or parameter; a blank one counts as absent.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
+    }
+
+    /// The same, where nothing can be done without it.
+    pub(crate) fn required(&self, name: &str) -> Result<&str, Problem> {
+        self.get(name).ok_or_else(|| {
+            Problem::Usage(format!(
+                "{name} is not among the stack's outputs and parameters; give it by --parameter {name}=VALUE, or use --stack, which \
+                 knows both"
+            ))
+        })
+    }
+
+    /// A comma list.
+    pub(crate) fn list(&self, name: &str) -> Vec<String> {
+        self.get(name).into_iter().flat_map(|text| text.split(',')).map(|entry| entry.trim().to_owned()).collect()
+    }
+
+    /// Secrets Manager's name of a secret (`twilio`); `None`: the stack does not have it.
+    pub(crate) fn secret(&self, name: &str) -> Option<String> {
+        let mut output: String = name[..1].to_ascii_uppercase();
+        output.push_str(&name[1..]);
+        self.get(&format!("{output}SecretName")).map(str::to_owned)
+    }
+
+    /// Whether a function of the stack calls Twilio, or is called by it.
+    pub(crate) fn uses_twilio(&self) -> bool {
+        let webhooks = [Webhook::Receive, Webhook::Call, Webhook::Text, Webhook::Menu];
+        self.routes_to("twilio") || webhooks.into_iter().any(|webhook| self.webhook(webhook).is_some())
+    }
+
+    /// Whether one-time codes go through this provider.
+    pub(crate) fn routes_to(&self, provider: &str) -> bool {
+        self.get("SmsRoutes").unwrap_or_default().split(|c: char| !c.is_ascii_lowercase()).any(|word| word == provider)
+    }
+
+    /// The URL for Twilio of a function, with the retries it should make: that of the output, or of the public URL that was deployed with.
+    pub(crate) fn webhook(&self, webhook: Webhook) -> Option<String> {
+        let (output, public, path) = match webhook {
+            Webhook::Receive => ("ReceiveConfirmationSmsUrl", "ReceivePublicUrl", "/"),
+            Webhook::Call => ("CallForwardUrl", "CallForwardPublicUrl", "/"),
+            Webhook::Text => ("SmsForwardUrl", "SmsForwardPublicUrl", "/"),
+            Webhook::Menu => ("IvrVoiceUrl", "IvrPublicUrl", "/voice"),
+        };
+        let url = self.get(output)?;
+        let url = self.get(public).map_or_else(|| url.to_owned(), |base| format!("{}{path}", base.trim_end_matches('/')));
+        Some(format!("{}{RETRIES}", Url::parse(&url).ok()?))
+    }
+}
+
+/// A function that Twilio calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Webhook {
+    /// Replies to verification texts.
+    Receive,
+    /// Calls to a company number.
+    Call,
+    /// Texts to a company number.
+    Text,
+    /// Calls to the phone menu.
+    Menu,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn three_shapes() {
+        let all = [
+            r#"{"Stacks":[{"Outputs":[{"OutputKey":"TableName","OutputValue":"t"}],"Parameters":[{"ParameterKey":"SmsFrom","ParameterValue":" "}]}]}"#,
+            r#"[{"OutputKey":"TableName","OutputValue":"t","Description":"d"}]"#,
+            r#"{"TableName":"t"}"#,
+        ];
+        for text in all {
+            let stack = Stack::read(text).unwrap();
+            assert_eq!((stack.required("TableName"), stack.get("SmsFrom")), (Ok("t"), None), "{text}");
+        }
+        for text in ["", "[]x", r#"{"TableName":1}"#, "7", r#"[{"OutputKey":1}]"#, r#"{"Stacks":[]}"#] {
+            assert!(Stack::read(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn urls_and_secrets_follow_the_template() {
+        let mut stack = Stack::read(
+            r#"{"TwilioSecretName":"acme/twilio","ReceiveConfirmationSmsUrl":"https://x.lambda-url.eu-west-1.on.aws/",
+                "IvrVoiceUrl":"https://y.lambda-url.eu-west-1.on.aws/voice","IvrPublicUrl":"https://phone.acme.example"}"#,
+        )
+        .unwrap();
+        assert_eq!(stack.secret("twilio").as_deref(), Some("acme/twilio"));
+        assert_eq!(stack.secret("okta"), None);
+        let url = stack.webhook(Webhook::Receive).unwrap();
+        assert_eq!(url, "https://x.lambda-url.eu-west-1.on.aws/#rc=3&rp=5xx,ct,rt");
+        stack.extend([("ReceivePublicUrl".to_owned(), "https://in.acme.example/sms/".to_owned())]);
+        assert_eq!(stack.webhook(Webhook::Receive).unwrap(), "https://in.acme.example/sms/#rc=3&rp=5xx,ct,rt");
+        assert_eq!(stack.webhook(Webhook::Menu).unwrap(), "https://phone.acme.example/voice#rc=3&rp=5xx,ct,rt");
+        assert_eq!(stack.webhook(Webhook::Call), None);
+    }
+}

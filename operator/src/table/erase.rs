@@ -1,0 +1,202 @@
+//! `erase`: what the table holds about a number, wherever it stands. Deciding is separate from deleting, item by item.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use ring::digest;
+use serde::Serialize;
+use shared::phone::E164;
+
+use super::{Attributes, Items, text};
+use crate::context::Context;
+use crate::problem::Problem;
+use crate::report::{DOUBTFUL, FAINT, GOOD, Report};
+
+/// What no command of ours reaches; each is a sentence for whoever answers a request for erasure.
+const OUT_OF_REACH: [&str; 6] = [
+    "Twilio, Plivo, Vonage, Clickatell: their logs of messages and calls, and recordings (voicemail), are deleted there",
+    "Mailgun: stored mails and events of the pseudo address end by its retention, three days for most plans",
+    "Auth0, Okta: the user, its profile and the tenant's logs are deleted there",
+    "CloudWatch: log lines hold masked numbers (two first and four last digits) until LogRetentionDays have passed",
+    "DynamoDB: point-in-time recovery keeps what was deleted for up to 35 days",
+    "items `sent#` and `seen#` hold hashes of number and text together, from which neither can be told; they end within days",
+];
+
+/// The result.
+#[derive(Debug, Serialize)]
+pub(crate) struct Erased {
+    /// Masked.
+    number: String,
+    dry_run: bool,
+    /// How many items, by what they are.
+    deleted: BTreeMap<&'static str, usize>,
+    /// What also names the number and was kept, and why.
+    kept: Vec<String>,
+    out_of_reach: [&'static str; 6],
+}
+
+/// What becomes of an item.
+#[derive(Debug, PartialEq, Eq)]
+enum Fate {
+    /// It is not about this number.
+    Other,
+    /// It is, and goes; what it is.
+    Delete(&'static str),
+    /// It is, and stays; why.
+    Keep(String),
+}
+
+/// Deletes what is about `number`.
+pub(crate) async fn erase(context: &Context, number: &E164, yes: bool) -> Result<Erased, Problem> {
+    let items = Items::of(context)?;
+    context.console.progress("reading the whole table");
+    let subject = Subject::new(number);
+    let mut erased = Erased {
+        number: number.to_string(),
+        dry_run: context.dry_run,
+        deleted: BTreeMap::new(),
+        kept: Vec::new(),
+        out_of_reach: OUT_OF_REACH,
+    };
+    let mut doomed = Vec::new();
+    for item in items.scan(None).await? {
+        match subject.judge(&item) {
+            Fate::Other => {}
+            Fate::Delete(what) => {
+                *erased.deleted.entry(what).or_default() += 1;
+                doomed.push(item);
+            }
+            Fate::Keep(why) => erased.kept.push(why),
+        }
+    }
+    erased.kept.sort();
+    if context.dry_run || doomed.is_empty() {
+        return Ok(erased);
+    }
+    if !yes {
+        match context.console.confirm(&format!("Delete {} items about {number}, for good?", doomed.len())) {
+            Some(true) => {}
+            Some(false) => return Err(Problem::Failed("nothing was deleted".to_owned())),
+            None => {
+                return Err(Problem::Usage(
+                    "nobody can be asked here; --yes deletes without asking, --dry-run only looks".to_owned(),
+                ));
+            }
+        }
+    }
+    context.console.progress("deleting");
+    for item in &doomed {
+        items.delete(item).await?;
+    }
+    Ok(erased)
+}
+
+/// The number in all the forms in which it is stored.
+struct Subject<'a> {
+    number: &'a E164,
+    /// The first eight bytes of its SHA-256: how counters and locks name a caller or sender.
+    hash: String,
+}
+
+impl<'a> Subject<'a> {
+    fn new(number: &'a E164) -> Self {
+        let hash = digest::digest(&digest::SHA256, number.reveal().as_bytes());
+        Self { number, hash: hex::encode(&hash.as_ref()[..8]) }
+    }
+
+    fn judge(&self, item: &Attributes) -> Fate {
+        let (pk, sk) = (text(item, "pk"), text(item, "sk"));
+        let mut parts = pk.split('#').chain(sk.split('#'));
+        let is_named = parts.any(|part| part == self.number.reveal() || part == self.hash);
+        if !is_named && !item.iter().any(|(name, value)| self.is_in(name, value)) {
+            return Fate::Other;
+        }
+        match pk.split('#').next().unwrap_or_default() {
+            "account" | "phone" => {
+                Fate::Keep("an account that has this phone: change or delete it where accounts are kept".to_owned())
+            }
+            "number" if text(item, "number") == self.number.reveal() => Fate::Keep(format!(
+                "the ledger of a company number, {pk}: release the number first, or change primaryPhone in Okta"
+            )),
+            "number" => Fate::Keep(format!("{pk}, the ledger of company numbers")),
+            "pending" => Fate::Delete("open requests"),
+            "seen" => Fate::Delete("confirmations of the last day"),
+            "rate" => Fate::Delete("counters"),
+            "lock" => Fate::Delete("counts of wrong PINs"),
+            "call" => Fate::Delete("calls"),
+            "thread" => Fate::Delete("conversations"),
+            "directory" => Fate::Delete("copies of the directory"),
+            _ => Fate::Delete("others"),
+        }
+    }
+
+    /// Whether the number stands in an attribute: its digits and no further ones beside them, or its hash.
+    fn is_in(&self, name: &str, value: &AttributeValue) -> bool {
+        let in_text = |text: &str| {
+            let digits = self.number.digits();
+            let apart = |c: Option<char>| c.is_none_or(|c| !c.is_ascii_digit());
+            let stands =
+                |(at, _): (usize, &str)| apart(text[..at].chars().next_back()) && apart(text[at + digits.len()..].chars().next());
+            text.match_indices(digits).any(stands) || text.contains(&self.hash)
+        };
+        in_text(name)
+            || match value {
+                AttributeValue::S(text) => in_text(text),
+                AttributeValue::Ss(texts) => texts.iter().any(|text| in_text(text)),
+                AttributeValue::L(values) => values.iter().any(|value| self.is_in("", value)),
+                AttributeValue::M(map) => map.iter().any(|(name, value)| self.is_in(name, value)),
+                _ => false,
+            }
+    }
+}
+
+impl Report for Erased {
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        if self.deleted.is_empty() {
+            writeln!(out, "{}: the table holds nothing to delete", self.number)?;
+        }
+        let verb = if self.dry_run { "would delete" } else { "deleted" };
+        for (what, count) in &self.deleted {
+            writeln!(out, "{GOOD}{verb}{GOOD:#} {count} of {}: {what}", self.number)?;
+        }
+        for why in &self.kept {
+            writeln!(out, "{DOUBTFUL}kept{DOUBTFUL:#} {why}")?;
+        }
+        writeln!(out, "{FAINT}Out of reach:{FAINT:#}")?;
+        self.out_of_reach.iter().try_for_each(|sentence| writeln!(out, "  {sentence}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn item(pairs: &[(&str, &str)]) -> Attributes {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), AttributeValue::S((*value).to_owned()))).collect()
+    }
+
+    #[test]
+    fn the_number_is_found_wherever_it_stands() {
+        let number: E164 = "+4512345678".parse().unwrap();
+        let subject = Subject::new(&number);
+        let judge = |pk: &str, sk: &str, more: (&str, &str)| subject.judge(&item(&[("pk", pk), ("sk", sk), more]));
+        let hash = subject.hash.clone();
+        assert_eq!(judge("pending#+4512345678", "pending", ("x", "")), Fate::Delete("open requests"));
+        assert_eq!(judge("seen#confirmed#+4512345678", "confirmed", ("x", "")), Fate::Delete("confirmations of the last day"));
+        assert_eq!(judge(&format!("rate#sms#+15005550010#{hash}"), "7", ("x", "")), Fate::Delete("counters"));
+        assert_eq!(judge("lock#10042", &format!("caller#{hash}"), ("x", "")), Fate::Delete("counts of wrong PINs"));
+        assert_eq!(judge("thread#+15005550010", "last", ("correspondent", "+4512345678")), Fate::Delete("conversations"));
+        assert_eq!(judge("directory#+15005550010", "entry", ("mobile", "+4512345678")), Fate::Delete("copies of the directory"));
+        assert_eq!(judge("call#CA1", "state", ("x", "acme+4512345678@sms.example.com")), Fate::Delete("calls"));
+        assert!(matches!(judge("account#1", "account", ("phone", "+4512345678")), Fate::Keep(_)));
+        assert!(matches!(judge("number#00u1", "number", ("number", "+4512345678")), Fate::Keep(_)));
+        for (pk, more) in [
+            ("pending#+45123456789", ("x", "")),
+            ("pending#+15005550006", ("x", "a 14512345678 b")),
+            ("rate#code-range#+451234", ("x", "45123456780")),
+        ] {
+            assert_eq!(judge(pk, "s", more), Fate::Other, "{pk}");
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! The table's data about people: open requests, locks, everything about a number. Keys are those that the functions write.
+
+mod erase;
+
+use std::collections::HashMap;
+use std::io::{self, Write};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::Serialize;
+use shared::aws::cause;
+use shared::phone::E164;
+use shared::table::epoch;
+
+pub(crate) use erase::erase;
+
+use crate::aws::failed;
+use crate::context::Context;
+use crate::problem::Problem;
+use crate::report::{FAINT, GOOD, Report};
+
+pub(crate) type Attributes = HashMap<String, AttributeValue>;
+
+/// Calls on the stack's table.
+pub(crate) struct Items<'a> {
+    client: &'a aws_sdk_dynamodb::Client,
+    table: &'a str,
+}
+
+impl<'a> Items<'a> {
+    pub(crate) fn of(context: &'a Context) -> Result<Self, Problem> {
+        Ok(Self { client: &context.aws.dynamodb, table: context.stack.required("TableName")? })
+    }
+
+    /// Every item, page by page; those whose `pk` begins with `prefix`, if one is given.
+    pub(crate) async fn scan(&self, prefix: Option<&str>) -> Result<Vec<Attributes>, Problem> {
+        let mut items = Vec::new();
+        let mut from = None;
+        loop {
+            let mut page = self.client.scan().table_name(self.table).set_exclusive_start_key(from);
+            if let Some(prefix) = prefix {
+                page = page
+                    .filter_expression("begins_with(pk, :prefix)")
+                    .expression_attribute_values(":prefix", AttributeValue::S(prefix.to_owned()));
+            }
+            let page = page.send().await.map_err(|error| failed(&cause(&format!("Scan {}", self.table), &error)))?;
+            items.extend(page.items.unwrap_or_default());
+            from = page.last_evaluated_key;
+            if from.is_none() {
+                return Ok(items);
+            }
+        }
+    }
+
+    /// The items with this partition key.
+    async fn query(&self, pk: &str) -> Result<Vec<Attributes>, Problem> {
+        let query = self
+            .client
+            .query()
+            .table_name(self.table)
+            .key_condition_expression("pk = :pk")
+            .expression_attribute_values(":pk", AttributeValue::S(pk.to_owned()))
+            .consistent_read(true);
+        let answer = query.send().await.map_err(|error| failed(&cause(&format!("Query {}", self.table), &error)))?;
+        Ok(answer.items.unwrap_or_default())
+    }
+
+    async fn delete(&self, item: &Attributes) -> Result<(), Problem> {
+        let mut call = self.client.delete_item().table_name(self.table);
+        for name in ["pk", "sk"] {
+            call = call.key(name, AttributeValue::S(text(item, name).to_owned()));
+        }
+        call.send().await.map(drop).map_err(|error| failed(&cause(&format!("DeleteItem {}", self.table), &error)))
+    }
+}
+
+pub(crate) fn text<'a>(item: &'a Attributes, name: &str) -> &'a str {
+    item.get(name).and_then(|value| value.as_s().ok()).map(String::as_str).unwrap_or_default()
+}
+
+fn number(item: &Attributes, name: &str) -> u64 {
+    item.get(name).and_then(|value| value.as_n().ok()?.parse().ok()).unwrap_or_default()
+}
+
+/// `pending`.
+#[derive(Debug, Serialize)]
+pub(crate) struct Pending {
+    numbers: Vec<Waiting>,
+}
+
+#[derive(Debug, Serialize)]
+struct Waiting {
+    /// Masked.
+    number: String,
+    requests: Vec<Open>,
+}
+
+#[derive(Debug, Serialize)]
+struct Open {
+    kind: String,
+    age_seconds: u64,
+    /// 0: over, and kept for a truthful answer to a late reply.
+    expires_in_seconds: u64,
+}
+
+/// Open requests, of one number or of all.
+pub(crate) async fn pending(context: &Context, only: Option<&E164>) -> Result<Pending, Problem> {
+    let items = Items::of(context)?;
+    context.console.progress("reading the table");
+    let found = match only {
+        Some(number) => items.query(&format!("pending#{}", number.reveal())).await?,
+        None => items.scan(Some("pending#")).await?,
+    };
+    let now = epoch(context.calls.now());
+    let mut numbers: Vec<Waiting> = found
+        .iter()
+        .filter(|item| number(item, "expires_at") > now)
+        .filter_map(|item| {
+            let phone: E164 = text(item, "pk").strip_prefix("pending#")?.parse().ok()?;
+            let maps = item.iter().filter(|(name, _)| name.starts_with("r_")).filter_map(|(_, value)| value.as_m().ok());
+            let mut requests: Vec<Open> = maps
+                .map(|map| Open {
+                    kind: crate::report::plain(text(map, "kind")),
+                    age_seconds: now.saturating_sub(number(map, "created_at")),
+                    expires_in_seconds: number(map, "expires_at").saturating_sub(now),
+                })
+                .collect();
+            requests.sort_by_key(|request| request.age_seconds);
+            (!requests.is_empty()).then(|| Waiting { number: phone.to_string(), requests })
+        })
+        .collect();
+    numbers.sort_by_key(|waiting| waiting.requests.first().map(|request| request.age_seconds));
+    Ok(Pending { numbers })
+}
+
+fn duration(seconds: u64) -> String {
+    match seconds {
+        0..=119 => format!("{seconds} s"),
+        120..=7_199 => format!("{} min", seconds / 60),
+        7_200..=172_799 => format!("{} h", seconds / 3600),
+        _ => format!("{} days", seconds / 86_400),
+    }
+}
+
+impl Report for Pending {
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        if self.numbers.is_empty() {
+            return writeln!(out, "nobody is waiting");
+        }
+        for Waiting { number, requests } in &self.numbers {
+            for Open { kind, age_seconds, expires_in_seconds } in requests {
+                let end = match expires_in_seconds {
+                    0 => "over".to_owned(),
+                    seconds => format!("{} left", duration(*seconds)),
+                };
+                writeln!(out, "{GOOD}{number}{GOOD:#}  {kind}, {} old {FAINT}({end}){FAINT:#}", duration(*age_seconds))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `unlock`.
+#[derive(Debug, Serialize)]
+pub(crate) struct Unlocked {
+    account: String,
+    dry_run: bool,
+    /// How many callers had tried wrong PINs; their counts are gone.
+    callers: usize,
+    /// Wrong PINs over all callers.
+    wrong: u64,
+}
+
+/// Deletes an account's counts of wrong PINs.
+pub(crate) async fn unlock(context: &Context, account: &str) -> Result<Unlocked, Problem> {
+    let items = Items::of(context)?;
+    let found = items.query(&format!("lock#{account}")).await?;
+    let all = |item: &&Attributes| text(item, "sk") == "all";
+    let unlocked = Unlocked {
+        account: account.to_owned(),
+        dry_run: context.dry_run,
+        callers: found.iter().filter(|item| !all(item)).count(),
+        wrong: found.iter().find(all).map(|item| number(item, "wrong")).unwrap_or_default(),
+    };
+    if !context.dry_run {
+        for item in &found {
+            items.delete(item).await?;
+        }
+    }
+    Ok(unlocked)
+}
+
+impl Report for Unlocked {
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        let Self { account, dry_run, callers, wrong } = self;
+        if *callers == 0 && *wrong == 0 {
+            return writeln!(out, "account {account}: no wrong PINs are counted, nothing to unlock");
+        }
+        let verb = if *dry_run { "would delete" } else { "deleted" };
+        writeln!(out, "account {account}: {GOOD}{verb}{GOOD:#} the counts of {wrong} wrong PINs, by {callers} callers")?;
+        writeln!(out, "If Auth0 has blocked the user as well: User Management, the user, Unblock.")
+    }
+}

@@ -1,0 +1,320 @@
+//! The doctor: quiet where all is well, and for each planted fault its name and the remedy.
+
+use sandbox::auth0::{API_AUDIENCE, LOGIN_CLIENT_ID};
+use sandbox::cloudformation::STACK_NAME;
+use sandbox::mailgun::DOMAIN;
+use sandbox::twilio::{MESSAGING_SERVICE, NUMBER};
+use sandbox::wire::Fault;
+use serde_json::{Value, json};
+
+use crate::scene::{SCOPES, Scene};
+
+async fn findings(scene: &Scene) -> (i32, Vec<Value>) {
+    let output = scene.run(&["--json", "doctor"]).await;
+    let report = output.json();
+    (output.code, report["findings"].as_array().unwrap_or_else(|| panic!("{output:?}")).clone())
+}
+
+/// Exactly one finding, of this check, whose text and remedy hold these words.
+async fn only(scene: &Scene, check: &str, severity: &str, words: &str, remedy: &str) {
+    let (code, findings) = findings(scene).await;
+    let [finding] = &findings[..] else { panic!("{check}: {findings:#?}") };
+    assert_eq!((finding["check"].as_str().unwrap(), finding["severity"].as_str().unwrap()), (check, severity), "{finding:#}");
+    assert!(finding["what"].as_str().unwrap().contains(words), "{finding:#}");
+    assert!(finding["remedy"].as_str().unwrap().contains(remedy), "{finding:#}");
+    assert_eq!(code, i32::from(severity != "unchecked"), "{check}");
+}
+
+#[tokio::test]
+async fn a_healthy_stack_is_fine() {
+    let scene = Scene::healthy().await;
+    let output = scene.succeed(&["doctor"]).await;
+    assert!(output.out.ends_with("nothing to do\n"), "{}", output.out);
+    for check in [
+        "secrets",
+        "table.ttl",
+        "twilio.auth_token",
+        "twilio.webhooks",
+        "mailgun.mx",
+        "auth0.brute_force",
+        "okta.event_hook",
+        "clock",
+    ] {
+        assert!(output.out.contains(check), "{check}: {}", output.out);
+    }
+}
+
+#[tokio::test]
+async fn a_secret_without_a_key() {
+    let scene = Scene::healthy().await;
+    scene.sandbox.aws.set_secret("switchboard/mailgun", &json!({}));
+    only(&scene, "secrets", "fault", "switchboard/mailgun lacks signing_key", "operator secrets set mailgun").await;
+}
+
+#[tokio::test]
+async fn a_secret_that_is_no_json() {
+    let scene = Scene::healthy().await;
+    scene.sandbox.aws.set_secret("switchboard/hook", &json!("Bearer"));
+    only(&scene, "secrets", "fault", "switchboard/hook is no JSON object", "operator secrets set hook --replace").await;
+}
+
+#[tokio::test]
+async fn a_wrong_auth_token() {
+    let scene = Scene::healthy().await;
+    scene.sandbox.twilio.set_auth_token("rotated-token-of-the-account");
+    only(&scene, "twilio.auth_token", "fault", "refuses the Auth Token", "operator secrets set twilio").await;
+}
+
+#[tokio::test]
+async fn a_webhook_that_leads_elsewhere() {
+    let scene = Scene::healthy().await;
+    scene.sandbox.twilio.own(NUMBER, &[("SmsUrl", "https://old.example/")]);
+    only(&scene, "twilio.webhooks", "fault", "sms_url is https://old.example/", "operator connect twilio").await;
+}
+
+#[tokio::test]
+async fn a_webhook_by_get() {
+    let scene = Scene::healthy().await;
+    scene.sandbox.twilio.own(NUMBER, &[("SmsMethod", "GET")]);
+    only(&scene, "twilio.webhooks", "fault", "sms_method is GET, should be POST", "operator connect twilio").await;
+}
+
+#[tokio::test]
+async fn a_number_that_is_not_the_accounts() {
+    let scene = Scene::healthy().await;
+    scene.deploy("TwilioNumber", "+15005550099");
+    only(&scene, "twilio.webhooks", "fault", "has no number +15005550099", "").await;
+}
+
+#[tokio::test]
+async fn a_trial_account() {
+    let scene = Scene::healthy().await;
+    scene.sandbox.twilio.set_account("active", "Trial");
+    only(&scene, "twilio.account", "risk", "is a trial", "upgrade").await;
+}
+
+#[tokio::test]
+async fn texts_to_a_country_that_the_account_may_not_text() {
+    let scene = Scene::healthy().await;
+    scene.sandbox.twilio.set_geo("DK", false, true);
+    only(&scene, "twilio.geo.texts", "fault", "texts to DK", "Messaging, Settings, Geo permissions").await;
+}
+
+#[tokio::test]
+async fn calls_to_a_country_that_the_account_may_not_call() {
+    let scene = Scene::healthy().await;
+    scene.deploy("CompanyPhoneCountries", "DK,GB");
+    scene.sandbox.twilio.set_geo("GB", true, false);
+    only(&scene, "twilio.geo.calls", "fault", "calls to GB", "Voice, Settings, Geo permissions").await;
+}
+
+#[tokio::test]
+async fn no_a2p_registration() {
+    let scene = Scene::healthy().await;
+    scene.sandbox.twilio.set_a2p_status(MESSAGING_SERVICE, Some("IN_PROGRESS"));
+    only(&scene, "twilio.registration", "fault", "no verified A2P 10DLC campaign (IN_PROGRESS)", "register brand and campaign")
+        .await;
+}
+
+#[tokio::test]
+async fn an_unverified_toll_free_number() {
+    let scene = Scene::healthy().await;
+    scene.deploy("TwilioNumber", "+18005550100");
+    scene.sandbox.twilio.own("+18005550100", &[]);
+    scene.succeed(&["connect", "twilio"]).await;
+    only(&scene, "twilio.registration", "fault", "+18005550100 is not verified (never asked for)", "Toll-Free").await;
+    scene.sandbox.twilio.set_tollfree_verification("+18005550100", "TWILIO_APPROVED");
+    assert_eq!(findings(&scene).await, (0, vec![]));
+}
+
+#[tokio::test]
+async fn no_route() {
+    let scene = Scene::healthy().await;
+    scene.sandbox.mailgun.clear_routes();
+    only(&scene, "mailgun.route", "fault", "Mailgun route (new)", "operator connect mailgun").await;
+}
+
+#[tokio::test]
+async fn a_route_shadowed_by_another_with_stop() {
+    let scene = Scene::healthy().await;
+    scene.sandbox.mailgun.add_route(
+        -5,
+        "greedy",
+        "match_recipient(\".*@sms.example.com\")",
+        &["forward(\"a@acme.example\")", "stop()"],
+    );
+    only(&scene, "mailgun.route", "fault", "has priority -5 and stops mails", "").await;
+}
+
+#[tokio::test]
+async fn mx_records_that_lead_elsewhere() {
+    let scene = Scene::healthy().await;
+    scene.sandbox.mailgun.set_domain(DOMAIN, "active", "invalid");
+    only(
+        &scene,
+        "mailgun.mx",
+        "fault",
+        "MX records of sms.example.com do not lead to Mailgun",
+        "mxa.mailgun.org and mxb.mailgun.org",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_domain_of_another_account_or_region() {
+    let scene = Scene::healthy().await;
+    scene.sandbox.mailgun.remove_domain(DOMAIN);
+    only(&scene, "mailgun.domain", "fault", "no domain sms.example.com", "api.eu.mailgun.net").await;
+}
+
+#[tokio::test]
+async fn without_mailguns_key_the_route_is_unchecked() {
+    let scene = Scene::healthy().await;
+    let output = scene.run_with(&["--stack", STACK_NAME, "--json", "doctor"], &[("MAILGUN_API_KEY", " ")], "").await;
+    let report = output.json();
+    assert_eq!((output.code, &report["findings"][0]["severity"]), (0, &json!("unchecked")), "{report:#}");
+}
+
+#[tokio::test]
+async fn an_application_without_its_grant() {
+    let scene = Scene::healthy().await;
+    scene.sandbox.auth0.set_scope(&SCOPES.replace("read:users ", ""));
+    only(&scene, "auth0.grants", "fault", "lacks read:users", "grant read:users").await;
+}
+
+#[tokio::test]
+async fn an_application_without_the_password_grant() {
+    let scene = Scene::healthy().await;
+    scene.sandbox.auth0.set_grant_types(LOGIN_CLIENT_ID, &["client_credentials"]);
+    only(&scene, "auth0.login", "fault", "may not log users in", "Grant Types").await;
+}
+
+#[tokio::test]
+async fn an_application_without_a_grant_for_the_api() {
+    let scene = Scene::healthy().await;
+    scene.sandbox.auth0.set_client_grant(API_AUDIENCE, false);
+    only(&scene, "auth0.api_grant", "fault", API_AUDIENCE, "authorise it for that API").await;
+}
+
+#[tokio::test]
+async fn wrong_client_credentials() {
+    let scene = Scene::healthy().await;
+    scene.sandbox.auth0.set_client_secret("rotated-client-secret");
+    let (code, findings) = findings(&scene).await;
+    assert!(code == 1 && findings.iter().any(|finding| finding["check"] == "auth0.credentials"), "{findings:#?}");
+}
+
+#[tokio::test]
+async fn no_such_api() {
+    let scene = Scene::healthy().await;
+    let other = format!("{API_AUDIENCE}v2");
+    scene.deploy("ApiAudience", &other);
+    only(&scene, "auth0.api", "fault", &other, "Create API").await;
+}
+
+#[tokio::test]
+async fn brute_force_protection_that_is_stronger_than_our_lock() {
+    let scene = Scene::healthy().await;
+    scene.sandbox.auth0.set_brute_force_protection(json!({ "max_attempts": 3 }));
+    only(&scene, "auth0.brute_force", "risk", "after 3 wrong PINs, this stack after 8", "PinAttemptsAccount below 3").await;
+}
+
+#[tokio::test]
+async fn brute_force_protection_that_is_off() {
+    let scene = Scene::healthy().await;
+    scene.sandbox.auth0.set_brute_force_protection(json!({ "enabled": false }));
+    only(&scene, "auth0.brute_force", "risk", "is off", "Brute-force Protection").await;
+}
+
+#[tokio::test]
+async fn an_action_that_somebody_edited() {
+    let scene = Scene::healthy().await;
+    scene.sandbox.aws.set_secret(
+        "switchboard/gateway",
+        &json!({ "bearer_token": "a-new-token-for-the-gateway", "jwt_secret": sandbox::auth0::GATEWAY_SECRET }),
+    );
+    only(&scene, "auth0.phone_provider", "fault", "GATEWAY_TOKEN", "operator connect auth0").await;
+}
+
+#[tokio::test]
+async fn a_service_app_without_a_scope() {
+    let scene = Scene::healthy().await;
+    scene.sandbox.aws.set_secret("switchboard/okta", &sandbox::okta::service_app());
+    scene.sandbox.okta.set_scope("okta.users.read");
+    only(&scene, "okta.scopes", "fault", "no token with okta.users.manage", "grant okta.users.manage").await;
+}
+
+#[tokio::test]
+async fn an_event_hook_that_is_inactive() {
+    let scene = Scene::healthy().await;
+    let id = scene.sandbox.okta.event_hooks()[0].id.clone();
+    scene.sandbox.okta.change_event_hook(&id, |hook| hook.active = false);
+    only(&scene, "okta.event_hook", "fault", "is inactive", "").await;
+}
+
+#[tokio::test]
+async fn a_revoked_okta_token() {
+    let scene = Scene::healthy().await;
+    scene.sandbox.okta.set_api_token("00anothertoken");
+    only(&scene, "okta.credentials", "fault", "refuses the credentials", "operator secrets set okta").await;
+}
+
+#[tokio::test]
+async fn a_table_without_ttl() {
+    let scene = Scene::healthy().await;
+    scene.sandbox.aws.set_time_to_live(false).await;
+    only(&scene, "table.ttl", "fault", "does not delete", "update-time-to-live").await;
+}
+
+#[tokio::test]
+async fn a_clock_that_is_off() {
+    let scene = Scene::healthy().await;
+    let body = json!({ "status": "active", "type": "Full" }).to_string();
+    let headers = vec![
+        ("date".to_owned(), "Mon, 02 Nov 2026 12:00:00 GMT".to_owned()),
+        ("content-type".to_owned(), "application/json".to_owned()),
+    ];
+    scene.sandbox.twilio.server().faults().next(Fault::Answer { status: 200, headers, body });
+    only(&scene, "clock", "fault", "clock is", "NTP").await;
+}
+
+#[tokio::test]
+async fn several_at_once_are_all_told_in_words() {
+    let scene = Scene::healthy().await;
+    scene.sandbox.twilio.own(NUMBER, &[("SmsMethod", "GET")]);
+    scene.sandbox.mailgun.set_domain(DOMAIN, "active", "invalid");
+    scene.sandbox.aws.set_time_to_live(false).await;
+    let output = scene.run(&["doctor"]).await;
+    assert_eq!(output.code, 1);
+    for words in
+        ["fault twilio.webhooks", "fault mailgun.mx", "fault table.ttl", "  do run `operator connect twilio`", "fine secrets"]
+    {
+        assert!(output.out.contains(words), "{words}: {}", output.out);
+    }
+}
+
+#[tokio::test]
+async fn a_provider_that_is_down_is_unchecked_and_the_rest_examined() {
+    let scene = Scene::healthy().await;
+    scene.sandbox.twilio.server().faults().refuse(true);
+    only(&scene, "twilio.auth_token", "unchecked", "not sent", "run this again").await;
+}
+
+#[tokio::test]
+async fn a_stack_with_the_gateway_alone_needs_its_own_secrets_only() {
+    let scene = Scene::healthy().await;
+    let kept = ["SmsGatewayUrl", "TableName", "TwilioSecretName", "GatewaySecretName", "VonageSecretName", "PlivoSecretName"];
+    scene.sandbox.cloudformation.change_stack(STACK_NAME, |stack| {
+        stack.outputs.retain(|name, _| kept.contains(&name.as_str()));
+        stack.parameters = [("SmsRoutes".to_owned(), "*=vonage".to_owned())].into();
+    });
+    for secret in ["switchboard/twilio", "switchboard/plivo"] {
+        scene.sandbox.aws.set_secret(secret, &json!({}));
+    }
+    only(&scene, "auth0.phone_provider", "unchecked", "Auth0", "").await;
+    scene.sandbox.aws.set_secret("switchboard/vonage", &json!({}));
+    let (code, findings) = findings(&scene).await;
+    assert!(code == 1 && findings[0]["what"] == "the secret switchboard/vonage lacks api_key and api_secret", "{findings:#?}");
+    let connected = scene.run(&["connect"]).await;
+    assert!(connected.code == 1 && connected.out.contains("twilio: left alone"), "{connected:?}");
+}

@@ -1,0 +1,149 @@
+//! A sandbox with a deployed stack, and the program run as a person or a pipeline would.
+
+use std::process::Stdio;
+
+use axum::Router;
+use axum::http::HeaderMap;
+use axum::routing::get;
+use sandbox::cloudformation::STACK_NAME;
+use sandbox::wire::Server;
+use sandbox::{HOOK_TOKEN, IVR_TOKEN, STUDIO_TOKEN, Sandbox, auth0, clickatell, mailgun, okta, plivo, twilio, vonage};
+use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt as _;
+use tokio::process::Command;
+
+/// What `connect auth0` and the doctor read and change.
+pub(crate) const SCOPES: &str = "read:users update:users read:connections read:connections_options update:connections \
+    update:connections_options read:phone_providers create:phone_providers update:phone_providers read:actions create:actions \
+    update:actions read:clients read:client_grants read:resource_servers read:attack_protection";
+
+/// These are never printed.
+const SECRETS: [&str; 14] = [
+    twilio::AUTH_TOKEN,
+    mailgun::SIGNING_KEY,
+    mailgun::API_KEY,
+    auth0::CLIENT_SECRET,
+    auth0::GATEWAY_SECRET,
+    auth0::GATEWAY_BEARER_TOKEN,
+    auth0::LOGIN_CLIENT_SECRET,
+    okta::API_TOKEN,
+    HOOK_TOKEN,
+    IVR_TOKEN,
+    STUDIO_TOKEN,
+    clickatell::API_KEY,
+    plivo::AUTH_TOKEN,
+    vonage::API_SECRET,
+];
+
+/// What a run printed, and how it ended.
+#[derive(Debug)]
+pub(crate) struct Output {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Output {
+    /// The document of `--json`.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+}
+
+pub(crate) struct Scene {
+    pub(crate) sandbox: Sandbox,
+    /// provision-numbers, as far as Okta asks it for an echo.
+    pub(crate) hook: Server,
+}
+
+impl Scene {
+    /// A stack with everything, as the template deploys it, and nothing connected at Auth0, Okta and Mailgun.
+    pub(crate) async fn new() -> Self {
+        let echo = get(async |headers: HeaderMap| {
+            let challenge = headers["x-okta-verification-challenge"].to_str().unwrap().to_owned();
+            axum::Json(json!({ "verification": challenge }))
+        });
+        let hook = Server::start("hook", Router::new().route("/okta", echo)).await.unwrap();
+        let sandbox = Sandbox::start().await;
+        let url = hook.url() + "/okta";
+        sandbox.cloudformation.change_stack(STACK_NAME, |stack| {
+            stack.outputs.insert("ProvisionNumbersUrl".to_owned(), url);
+        });
+        sandbox.mailgun.clear_routes();
+        sandbox.auth0.set_scope(SCOPES);
+        Self { sandbox, hook }
+    }
+
+    /// The same, connected: the doctor has nothing to say.
+    pub(crate) async fn healthy() -> Self {
+        let scene = Self::new().await;
+        let template = "Your code is @@password@@";
+        scene.sandbox.auth0.add_connection(
+            "sms",
+            "sms",
+            &json!({ "strategy": "sms", "template": template, "twilio_sid": "AC1" }),
+        );
+        scene.succeed(&["connect"]).await;
+        scene.succeed(&["connect", "auth0", "--legacy-gateway", "sms"]).await;
+        scene
+    }
+
+    /// Sets a parameter or an output of the stack.
+    pub(crate) fn deploy(&self, name: &str, value: &str) {
+        self.sandbox.cloudformation.change_stack(STACK_NAME, |stack| {
+            let part = if stack.outputs.contains_key(name) { &mut stack.outputs } else { &mut stack.parameters };
+            part.insert(name.to_owned(), value.to_owned());
+        });
+    }
+
+    /// Runs the program on the stack, in an environment of its own.
+    pub(crate) async fn run(&self, arguments: &[&str]) -> Output {
+        self.run_with(&[&["--stack", STACK_NAME], arguments].concat(), &[], "").await
+    }
+
+    pub(crate) async fn succeed(&self, arguments: &[&str]) -> Output {
+        let output = self.run(arguments).await;
+        assert_eq!(output.code, 0, "{arguments:?}: {output:?}");
+        output
+    }
+
+    /// With some variables more, and this on standard input.
+    pub(crate) async fn run_with(&self, arguments: &[&str], variables: &[(&str, &str)], input: &str) -> Output {
+        let (aws, twilio) = (&self.sandbox.aws, self.sandbox.twilio.server().url());
+        let usual = [
+            ("HOME", env!("CARGO_TARGET_TMPDIR").to_owned()),
+            ("AWS_REGION", "eu-west-1".to_owned()),
+            ("AWS_ACCESS_KEY_ID", "AKIASANDBOX".to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", "sandbox-secret-access-key".to_owned()),
+            ("AWS_ENDPOINT_URL_CLOUDFORMATION", self.sandbox.cloudformation.server().url()),
+            ("AWS_ENDPOINT_URL_DYNAMODB", aws.dynamodb().url()),
+            ("AWS_ENDPOINT_URL_SECRETS_MANAGER", aws.secrets().url()),
+            ("TWILIO_MESSAGING_URL", twilio.clone()),
+            ("TWILIO_VOICE_URL", twilio.clone()),
+            ("TWILIO_ACCOUNTS_URL", twilio.clone()),
+            ("TWILIO_PRICING_URL", twilio.clone()),
+            ("MAILGUN_URL", self.sandbox.mailgun.server().url()),
+            ("MAILGUN_API_KEY", mailgun::API_KEY.to_owned()),
+        ];
+        let mut child = Command::new(env!("CARGO_BIN_EXE_operator"))
+            .args(arguments)
+            .env_clear()
+            .envs(usual)
+            .envs(variables.iter().copied().filter(|(_, value)| !value.is_empty()))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        // One that does not read it may be gone.
+        let _unread = child.stdin.take().unwrap().write_all(input.as_bytes()).await;
+        let output = child.wait_with_output().await.unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        let output = Output { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) };
+        for secret in SECRETS {
+            assert!(!output.out.contains(secret) && !output.err.contains(secret), "a secret was printed: {output:?}");
+        }
+        output
+    }
+}

@@ -1,0 +1,97 @@
+//! Secrets: set from standard input, the environment and at random, kept, rotated, refused; never printed.
+
+use sandbox::cloudformation::STACK_NAME;
+use sandbox::twilio;
+use serde_json::json;
+
+use crate::scene::Scene;
+
+const SET: [&str; 4] = ["--stack", STACK_NAME, "secrets", "set"];
+
+#[tokio::test]
+async fn keys_given_are_set_and_the_others_kept() {
+    let scene = Scene::new().await;
+    let arguments = [&SET[..], &["mailgun", "--rotate"]].concat();
+    let output = scene.run_with(&arguments, &[], r#"{"signing_key":"key-new-1234567890"}"#).await;
+    assert_eq!(output.code, 0, "{output:?}");
+    assert!(output.out.contains("set signing_key of switchboard/mailgun"), "{output:?}");
+    assert!(!output.out.contains("key-new") && !output.err.contains("key-new"));
+    let stored = scene.sandbox.aws.secret("switchboard/mailgun").unwrap();
+    assert_eq!(stored, json!({ "signing_key": "key-new-1234567890", "previous_signing_key": sandbox::mailgun::SIGNING_KEY }));
+    let again = scene.run_with(&arguments, &[], r#"{"signing_key":"key-new-1234567890"}"#).await;
+    assert_eq!((again.code, again.out.as_str()), (0, "switchboard/mailgun: nothing to change\n"));
+    assert_eq!(scene.sandbox.aws.secret("switchboard/mailgun").unwrap(), stored);
+}
+
+#[tokio::test]
+async fn from_the_environment_and_at_random() {
+    let scene = Scene::new().await;
+    let variables = [("VONAGE_API_KEY", "abcd1234"), ("VONAGE_API_SECRET", "example-vonage-secret-2")];
+    let output = scene.run_with(&[&SET[..], &["vonage", "--from-env"]].concat(), &variables, "").await;
+    assert!(output.code == 0 && !output.out.contains("example-vonage-secret-2"), "{output:?}");
+    assert_eq!(scene.sandbox.aws.secret("switchboard/vonage").unwrap()["api_secret"], "example-vonage-secret-2");
+    let output = scene.run_with(&[&SET[..], &["hook", "--generate", "bearer_token"]].concat(), &[], "").await;
+    let stored = scene.sandbox.aws.secret("switchboard/hook").unwrap();
+    let token = stored["bearer_token"].as_str().unwrap();
+    assert!(output.code == 0 && token.len() == 64 && !output.out.contains(token), "{output:?}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_right_is_not_written() {
+    let scene = Scene::new().await;
+    let before = scene.sandbox.aws.secret("switchboard/twilio");
+    for (input, words, code) in [
+        (r#"{"account_sid":"AC1"}"#, "account_sid is not AC and 32 digits", 1),
+        (r#"{"api_key_sid":"SK00000000000000000000000000000001"}"#, "lacks api_key_secret", 1),
+        (r#"{"token":"x"}"#, "no key token; it has account_sid, auth_token", 2),
+        ("hunter2", "no JSON object", 2),
+        (r#"{"auth_token":7}"#, "auth_token is not a text", 2),
+        (r#"{"auth_token":"a\u0000b"}"#, "auth_token has blanks or line breaks", 1),
+    ] {
+        let output = scene.run_with(&[&SET[..], &["twilio"]].concat(), &[], input).await;
+        assert!(output.code == code && output.err.contains(words), "{input}: {output:?}");
+        assert!(!output.err.contains("hunter2"));
+    }
+    let dry = scene.run_with(&[&["--dry-run"], &SET[..], &["twilio"]].concat(), &[], r#"{"auth_token":"another"}"#).await;
+    assert!(dry.code == 0 && dry.out.contains("would set auth_token"), "{dry:?}");
+    assert_eq!(scene.sandbox.aws.secret("switchboard/twilio"), before);
+}
+
+#[tokio::test]
+async fn a_key_from_a_file_and_the_other_way_of_logging_in() {
+    let scene = Scene::new().await;
+    let app = sandbox::okta::service_app();
+    let path = format!("{}/okta-key-{}.pem", env!("CARGO_TARGET_TMPDIR"), std::process::id());
+    std::fs::write(&path, app["private_key"].as_str().unwrap()).unwrap();
+    let input = json!({ "client_id": app["client_id"], "key_id": app["key_id"], "private_key": format!("@{path}") }).to_string();
+    let output = scene.run_with(&[&SET[..], &["okta", "--remove", "api_token"]].concat(), &[], &input).await;
+    std::fs::remove_file(&path).unwrap();
+    assert!(output.code == 0 && output.out.contains("removed api_token"), "{output:?}");
+    assert_eq!(scene.sandbox.aws.secret("switchboard/okta").unwrap(), app);
+}
+
+#[tokio::test]
+async fn a_secret_that_cannot_be_read_is_replaced_when_told_to() {
+    let scene = Scene::new().await;
+    scene.sandbox.aws.set_secret("switchboard/plivo", &json!("text"));
+    let input = r#"{"auth_id":"MA1","auth_token":"example-plivo-token-2"}"#;
+    let refused = scene.run_with(&[&SET[..], &["plivo"]].concat(), &[], input).await;
+    assert!(refused.code == 1 && refused.err.contains("--replace"), "{refused:?}");
+    let output = scene.run_with(&[&SET[..], &["plivo", "--replace"]].concat(), &[], input).await;
+    assert_eq!(
+        (output.code, &scene.sandbox.aws.secret("switchboard/plivo").unwrap()["auth_id"]),
+        (0, &json!("MA1")),
+        "{output:?}"
+    );
+}
+
+#[tokio::test]
+async fn the_list_has_names_and_what_is_missing() {
+    let scene = Scene::new().await;
+    scene.sandbox.aws.set_secret("switchboard/mailgun", &json!({}));
+    let output = scene.succeed(&["secrets", "list"]).await;
+    for words in ["switchboard/twilio: account_sid, auth_token", "lacks signing_key", "(changed "] {
+        assert!(output.out.contains(words), "{words}: {}", output.out);
+    }
+    assert!(!output.out.contains(twilio::ACCOUNT_SID));
+}
