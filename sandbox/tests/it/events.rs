@@ -23,6 +23,15 @@ async fn the_files_are_what_record_writes() {
     assert_eq!(found, files.len(), "a file in events/ that record does not write");
 }
 
+#[test]
+fn each_file_is_invoked_by_a_test() {
+    let tests = include_str!("events.rs");
+    for entry in fs::read_dir(root().join("events")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        assert!(tests.contains(&format!("\"{name}\"")), "no test invokes events/{name}");
+    }
+}
+
 /// From what a container sees to this sandbox.
 fn moved(text: &str, sandbox: &Sandbox) -> String {
     let base = Ports::USUAL.base;

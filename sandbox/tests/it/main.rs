@@ -12,6 +12,7 @@ use tokio::sync::OnceCell;
 mod aws;
 mod canary;
 mod cold;
+mod docs;
 mod events;
 mod lambda;
 mod structure;

@@ -163,26 +163,102 @@ fn read_by(path: &str, own: &[Reader], shared: &[Reader], found: &mut BTreeSet<S
     }
 }
 
+/// What the code reads, by package.
+struct Sources {
+    shared: Vec<Reader>,
+    functions: BTreeMap<String, Vec<Reader>>,
+}
+
+impl Sources {
+    fn read() -> Self {
+        let all = |folder: &str| -> Vec<Reader> {
+            let folder = root().join(folder);
+            sources(&folder).iter().flat_map(|(file, text)| readers(&folder, file, text)).collect()
+        };
+        let functions = functions().into_iter().map(|name| (name.clone(), all(&format!("functions/{name}/src"))));
+        Self { shared: all("shared/src"), functions: functions.collect() }
+    }
+
+    /// The variables that a function reads and Lambda does not set.
+    fn variables(&self, function: &str) -> BTreeSet<String> {
+        let mut read = BTreeSet::new();
+        read_by("Config::read", &self.functions[function], &self.shared, &mut read);
+        read_by("runtime::telemetry", &[], &self.shared, &mut read); // every main's
+        read.retain(|variable| !BY_LAMBDA.contains(&variable.as_str()));
+        read
+    }
+}
+
+/// Where the variables of a template and those that the code reads are not the same.
+fn differences(template: &Template, sources: &Sources) -> Vec<String> {
+    let mut findings = Vec::new();
+    for name in sources.functions.keys() {
+        let Some(function) = template.function(name) else {
+            findings.push(format!("template.yaml does not have {name}"));
+            continue;
+        };
+        let (read, declared) = (sources.variables(name), function.environment.keys().cloned().collect::<BTreeSet<_>>());
+        let undeclared =
+            read.difference(&declared).map(|variable| format!("{name} reads {variable}, which template.yaml does not declare"));
+        findings.extend(undeclared);
+        let unread =
+            declared.difference(&read).map(|variable| format!("{name} does not read {variable}, which template.yaml declares"));
+        findings.extend(unread);
+    }
+    findings
+}
+
 #[test]
 fn what_is_read_is_declared_and_what_is_declared_is_read() {
-    let (template, root) = (Template::read().unwrap(), root());
-    let all = |folder: &Path| -> Vec<Reader> {
-        let files = sources(folder);
-        files.iter().flat_map(|(file, text)| readers(folder, file, text)).collect()
-    };
-    let shared = all(&root.join("shared/src"));
-    let mut counts = BTreeMap::new();
-    for name in functions() {
-        let own = all(&root.join(format!("functions/{name}/src")));
-        let mut read = BTreeSet::new();
-        read_by("Config::read", &own, &shared, &mut read);
-        read_by("runtime::telemetry", &[], &shared, &mut read); // every main's
-        read.retain(|variable| !BY_LAMBDA.contains(&variable.as_str()));
-        let declared: BTreeSet<String> = template.function(&name).unwrap().environment.keys().cloned().collect();
-        let (undeclared, unread): (Vec<_>, Vec<_>) = (read.difference(&declared).collect(), declared.difference(&read).collect());
-        assert!(undeclared.is_empty(), "{name} reads, but template.yaml does not declare for it, {undeclared:?}");
-        assert!(unread.is_empty(), "template.yaml declares for {name}, which does not read them, {unread:?}");
-        counts.insert(name, read.len());
-    }
+    let sources = Sources::read();
+    assert_eq!(differences(&Template::read().unwrap(), &sources), [""; 0]);
+    let counts: BTreeMap<_, _> = sources.functions.keys().map(|name| (name, sources.variables(name).len())).collect();
     assert!(counts.values().all(|count| *count > 7), "{counts:?}");
+}
+
+#[test]
+fn seeded_mistakes_in_variables_are_found() {
+    let (right, sources) = (template_text(), Sources::read());
+    let seeded = |old: &str, new: &str| {
+        assert!(right.contains(old), "template.yaml no longer has {old:?}");
+        differences(&Template::parse(&right.replacen(old, new, 1)).unwrap(), &sources)
+    };
+    let (mailgun, nobody) = ("          MAILGUN_SECRET: !Ref MailgunSecret\n", "          NOBODY_READS_THIS: one\n");
+    let missing = "send-verification-sms reads MAILGUN_SECRET, which template.yaml does not declare";
+    let unread = "send-verification-sms does not read NOBODY_READS_THIS, which template.yaml declares";
+    assert_eq!(seeded(mailgun, ""), [missing]);
+    assert_eq!(seeded(mailgun, &format!("{mailgun}{nobody}")), [unread]);
+    assert_eq!(seeded(mailgun, nobody), [missing, unread]);
+    let everywhere = seeded("        LOG_LEVEL: !Ref LogLevel\n", "");
+    assert_eq!(everywhere.len(), functions().len());
+    assert!(everywhere.iter().all(|finding| finding.contains(" reads LOG_LEVEL, ")), "{everywhere:?}");
+    let elsewhere = seeded("CodeUri: functions/api-call", "CodeUri: functions/secure-api");
+    assert!(elsewhere.contains(&"template.yaml does not have api-call".to_owned()), "{elsewhere:?}");
+}
+
+fn template_text() -> String {
+    fs::read_to_string(root().join("template.yaml")).unwrap()
+}
+
+/// Of the namespace `Switchboard`: the metrics in a template's alarms and dashboard.
+fn watched(template: &str) -> BTreeSet<&str> {
+    let namespaces = ["Namespace: Switchboard", "{Switchboard,Function}"].into_iter();
+    let after = namespaces.flat_map(|namespace| template.split(namespace).skip(1));
+    let named = after.map(|rest| rest.split_once("MetricName").unwrap().1.trim_start_matches([':', '=', ' ', '\\', '"']));
+    named.map(|rest| &rest[..rest.find(|c: char| !c.is_alphanumeric()).unwrap()]).collect()
+}
+
+#[test]
+fn what_is_counted_is_watched_and_what_is_watched_is_counted() {
+    let template = template_text();
+    let code = sources(&root().join("shared/src")).into_iter().chain(sources(&root().join("functions")));
+    let code = code.filter(|(path, _)| path.iter().all(|part| part != "tests")).map(|(_, text)| text).collect::<String>();
+    let counted = code.split(".metric(\"").skip(1).map(|rest| rest.split_once('"').unwrap().0);
+    let counted: BTreeSet<&str> = counted.chain(["Requests", "Failed"]).collect(); // these two by every answer itself
+    assert_eq!(watched(&template), counted);
+    let functions = functions();
+    for rest in template.split("{ Name: Function, Value: ").skip(1) {
+        let name = rest.split_once(' ').unwrap().0;
+        assert!(functions.iter().any(|function| function == name), "template.yaml watches {name}, which is no function");
+    }
 }
