@@ -10,18 +10,25 @@ use crate::template::{Template, root};
 /// Builds every function of the template with the profile `dev` and says where the binaries are, by name. Cargo's own messages go to
 /// standard error.
 pub async fn build(template: &Template) -> Result<BTreeMap<String, PathBuf>, String> {
+    let names: Vec<_> = template.functions.iter().map(|function| function.name.as_str()).collect();
+    build_packages(&names, "dev").await
+}
+
+/// Builds packages of this workspace, each with a binary of its own name, at once and with one of cargo's profiles (`dev`, `release`). What
+/// is built at once shares the features of its dependencies.
+pub async fn build_packages(names: &[&str], profile: &str) -> Result<BTreeMap<String, PathBuf>, String> {
     #[expect(clippy::disallowed_methods, reason = "the cargo that runs this says which one it is")]
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
     let mut command = Command::new(&cargo);
-    command.args(["build", "--message-format=json-render-diagnostics"]).current_dir(root());
+    command.args(["build", "--profile", profile, "--message-format=json-render-diagnostics"]).current_dir(root());
     // What the cargo that runs this says about the sandbox: ring's build script would take it for a change and be built anew each time.
     for (name, _) in std::env::vars_os() {
         if name.to_str().is_some_and(|name| ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|prefix| name.starts_with(prefix))) {
             command.env_remove(name);
         }
     }
-    for function in &template.functions {
-        command.args(["--package", &function.name, "--bin", &function.name]);
+    for name in names {
+        command.args(["--package", name, "--bin", name]);
     }
     let output = command
         .stdin(Stdio::null())
@@ -43,8 +50,8 @@ pub async fn build(template: &Template) -> Result<BTreeMap<String, PathBuf>, Str
         .filter_map(|line| serde_json::from_slice::<Value>(line).ok())
         .filter_map(|artifact| Some((artifact["target"]["name"].as_str()?.to_owned(), artifact["executable"].as_str()?.into())))
         .collect();
-    match template.functions.iter().find(|function| !binaries.contains_key(&function.name)) {
-        Some(function) => Err(format!("cargo built no binary {}", function.name)),
+    match names.iter().find(|name| !binaries.contains_key(**name)) {
+        Some(name) => Err(format!("cargo built no binary {name}")),
         None => Ok(binaries),
     }
 }

@@ -1,6 +1,7 @@
-//! `cargo sandbox`, `cargo demo`, the recorder of `events/`, the loader of accounts, and the clock of refusals.
+//! `cargo sandbox`, `cargo demo`, the recorder of `events/`, the loader of accounts, the clock of refusals, and the benchmark.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for people to read")]
 
+mod bench;
 mod demo;
 mod refusals;
 mod serve;
@@ -16,6 +17,12 @@ cargo load-accounts FILE             writes accounts into the table of `cargo sa
     [--endpoint URL] [--table NAME]  ... into this table, behind an endpoint that asks for no credentials
     [--print]                        ... nowhere: prints batches for `aws dynamodb batch-write-item`
 cargo bench-refusals                 how long ivr-validate takes to refuse, by what was wrong
+cargo bench-functions                how fast the functions start and answer, and what they weigh, in a release build
+    [--starts 50] [--warm 2000]      ... so many cold starts and warm invocations of each
+    [--rtt-ms 0] [--service-ms 0]    ... with upstreams so far away, and so slow
+    [--memory MB]                    ... with the CPU share that Lambda gives for so much memory
+    [--function NAME]                ... of this function only (repeatable)
+    [--peer node] [--json]           ... beside the same in Node.js; for a program to read
 cargo run -p sandbox -- record       writes events/*.json anew";
 
 #[tokio::main]
@@ -33,6 +40,7 @@ async fn main() -> ExitCode {
             Ok(base @ 1024..=65_000) => serve::run(Ports { base }).await,
             _ => Err(format!("--port {base}: a number from 1024 to 65000 is needed")),
         },
+        ["bench", ref options @ ..] => bench::run(options).await,
         ["refusals"] => refusals::run().await,
         ["load", file, ref options @ ..] => load(Path::new(file), options).await,
         _ => Err(USAGE.into()),

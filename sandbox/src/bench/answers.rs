@@ -1,0 +1,138 @@
+//! What upstreams answer: always the same, as far as a function needs it to do its whole work. It is the functions that are
+//! measured.
+
+use std::collections::BTreeMap;
+
+use sandbox::{COMPANY_NUMBER, EMPLOYEE_MOBILE};
+use serde_json::{Value, json};
+
+use super::http::Request;
+
+/// Who is called; each is a server of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Service {
+    DynamoDb,
+    SecretsManager,
+    Twilio,
+    Auth0,
+    Okta,
+    Api,
+}
+
+impl Service {
+    pub(super) const ALL: [Self; 6] = [Self::DynamoDb, Self::SecretsManager, Self::Twilio, Self::Auth0, Self::Okta, Self::Api];
+
+    /// Whose address this variable of a function holds.
+    pub(super) fn of(variable: &str) -> Option<Self> {
+        match variable {
+            "AWS_ENDPOINT_URL_DYNAMODB" => Some(Self::DynamoDb),
+            "AWS_ENDPOINT_URL_SECRETS_MANAGER" => Some(Self::SecretsManager),
+            "TWILIO_URL" => Some(Self::Twilio),
+            "AUTH0_URL" => Some(Self::Auth0),
+            "OKTA_URL" => Some(Self::Okta),
+            "API_URL" => Some(Self::Api),
+            _ => None,
+        }
+    }
+}
+
+/// An answer.
+pub(super) struct Answer<'a> {
+    pub(super) status: u16,
+    pub(super) content_type: &'static str,
+    pub(super) location: Option<&'static str>,
+    pub(super) body: &'a [u8],
+}
+
+/// All that is ever answered, as it goes over the wire.
+pub(super) struct Answers {
+    secrets: BTreeMap<String, String>,
+    jwks: String,
+    pending: String,
+    account: String,
+    account_item: String,
+    employees: String,
+    message: String,
+    token: String,
+}
+
+impl Answers {
+    /// `secrets` by id; `jwks` is what the tenant signs with; `tenant` is where links lead to.
+    pub(super) fn new(secrets: &BTreeMap<String, Value>, jwks: String, tenant: &str) -> Self {
+        let secret = |(id, value): (&String, &Value)| {
+            let arn = format!("arn:aws:secretsmanager:eu-west-1:000000000000:secret:{id}-AbCdEf");
+            let answer = json!({
+                "ARN": arn, "Name": id, "SecretString": value.to_string(), "CreatedDate": 1_795_176_000.5, "VersionStages": ["AWSCURRENT"],
+                "VersionId": "00000000-0000-4000-8000-000000000001",
+            });
+            (id.clone(), answer.to_string())
+        };
+        let text = |text: &str| json!({ "S": text });
+        let number = |number: u64| json!({ "N": number.to_string() });
+        let (now, day) = (sandbox::now().as_secs(), 86_400);
+        // As send-verification-sms leaves it.
+        let request = json!({ "M": {
+            "kind": text("verification"),
+            "link": text(&format!("{tenant}/u/email-verification?ticket=00000000000000000000000000000001")),
+            "email": text("acme+4520123456@sms.example.com"),
+            "created_at": number(now), "expires_at": number(now + day), "added_by": text("0"),
+        }});
+        let pending = json!({ "Attributes": {
+            "r_00000000000000000000000000000001": request, "version": number(1), "expires_at": number(now + 2 * day),
+        }});
+        let amount = json!({ "amount": "1234.50", "currency": "EUR" });
+        let amount_item = json!({ "M": { "amount": text("1234.50"), "currency": text("EUR") } });
+        let employee = json!({
+            "id": "00u00000000000000001", "status": "ACTIVE", "statusChanged": "2026-01-02T03:04:05.000Z",
+            "profile": { "login": "ann@acme.example", "firstName": "Ann", "primaryPhone": COMPANY_NUMBER, "mobilePhone": EMPLOYEE_MOBILE },
+        });
+        Self {
+            secrets: secrets.iter().map(secret).collect(),
+            jwks,
+            pending: pending.to_string(),
+            account: json!({ "account_number": "10042", "name": "Ann", "balance": amount, "payments": [] }).to_string(),
+            account_item: json!({ "Item": { "name": text("Ann"), "balance": amount_item, "payments": { "L": [] } } }).to_string(),
+            employees: json!([employee]).to_string(),
+            message: json!({
+                "sid": "SM00000000000000000000000000000001", "status": "queued", "num_segments": "1", "error_code": null,
+                "date_created": "Fri, 20 Nov 2026 12:00:00 +0000", "direction": "outbound-api", "api_version": "2010-04-01",
+            })
+            .to_string(),
+            token: json!({ "access_token": "e30.e30.e30", "token_type": "Bearer", "expires_in": 86_400 }).to_string(),
+        }
+    }
+
+    /// What `service` says to this.
+    pub(super) fn answer(&self, service: Service, request: &Request) -> Answer<'_> {
+        let json = |body| Answer { status: 200, content_type: "application/json", location: None, body };
+        let aws = |body| Answer { status: 200, content_type: "application/x-amz-json-1.1", location: None, body };
+        let none = Answer { status: 404, content_type: "text/plain", location: None, body: &[][..] };
+        if request.method == "HEAD" {
+            return Answer { status: 204, ..none };
+        }
+        let body = std::str::from_utf8(&request.body).unwrap_or_default();
+        match service {
+            Service::SecretsManager => {
+                let asked: Value = serde_json::from_str(body).unwrap_or_default();
+                let found = asked["SecretId"].as_str().and_then(|id| self.secrets.get(id));
+                found.map_or(none, |found| aws(found.as_bytes()))
+            }
+            Service::DynamoDb => match request.header("x-amz-target").and_then(|target| target.rsplit('.').next()) {
+                Some("UpdateItem") if body.contains("\"pending#") => aws(self.pending.as_bytes()),
+                Some("GetItem") if body.contains("\"account#") => aws(self.account_item.as_bytes()),
+                _ => aws(b"{}"), // no item, or done
+            },
+            Service::Twilio => Answer { status: 201, ..json(self.message.as_bytes()) },
+            Service::Okta => json(self.employees.as_bytes()),
+            Service::Api => json(self.account.as_bytes()),
+            Service::Auth0 => match request.target.split('?').next() {
+                Some("/oauth/token") => json(self.token.as_bytes()),
+                Some("/.well-known/jwks.json") => json(self.jwks.as_bytes()),
+                Some("/u/email-verification") => {
+                    Answer { status: 302, location: Some("https://app.acme.example/?success=true"), ..none }
+                }
+                _ => none,
+            },
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! `cargo bench-functions`: what the functions weigh, how fast they start and answer, and what that costs in CPU and memory.
+//!
+//! Everything is measured in the same run on the same machine, and takes turns: one start of each subject, then the next of each. So whatever
+//! else the machine does disturbs all alike, and ratios hold where absolute figures do not.
+
+mod answers;
+mod http;
+mod report;
+mod share;
+mod start;
+mod subjects;
+mod upstreams;
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread,
+    time::Duration,
+};
+
+use report::{Conditions, Figures};
+use share::Share;
+use start::{Course, Sample};
+use subjects::Subject;
+use tokio::sync::oneshot;
+use upstreams::{Distance, Upstreams};
+
+/// Of the starts, those that go on with warm invocations.
+const WARM_STARTS: usize = 4;
+
+/// What the command line asks for.
+struct Options<'a> {
+    starts: usize,
+    warm: usize,
+    distance: Distance,
+    memory: Option<u64>,
+    peers: bool,
+    json: bool,
+    functions: Vec<&'a str>,
+    profile: &'a str,
+}
+
+impl<'a> Options<'a> {
+    /// The least is what the tables need: a start, and an invocation after the first.
+    fn parse(arguments: &[&'a str]) -> Result<Self, String> {
+        let mut options = Self {
+            starts: 50,
+            warm: 2_000,
+            distance: Distance::default(),
+            memory: None,
+            peers: false,
+            json: false,
+            functions: Vec::new(),
+            profile: "release",
+        };
+        let mut arguments = arguments.iter().copied();
+        while let Some(option) = arguments.next() {
+            if option == "--json" {
+                options.json = true;
+                continue;
+            }
+            let value = arguments.next().ok_or_else(|| format!("{option} needs a value\n{}", crate::USAGE))?;
+            let number = |least: u64, most: u64| {
+                let number = value.parse().ok().filter(|number| (least..=most).contains(number));
+                number.ok_or_else(|| format!("{option} {value}: a whole number from {least} to {most} is needed"))
+            };
+            let count = |most| number(1, most).map(|number| usize::try_from(number).unwrap_or(usize::MAX));
+            match option {
+                "--starts" => options.starts = count(10_000)?,
+                "--warm" => options.warm = count(1_000_000)?,
+                "--rtt-ms" => options.distance.round_trip = Duration::from_millis(number(0, 1_000)?),
+                "--service-ms" => options.distance.service = Duration::from_millis(number(0, 1_000)?),
+                "--memory" => options.memory = Some(number(128, 1_769)?),
+                "--function" => options.functions.push(value),
+                "--profile" => options.profile = value,
+                "--peer" if value == "node" => options.peers = true,
+                _ => return Err(format!("{option} {value}: there is no such option\n{}", crate::USAGE)),
+            }
+        }
+        Ok(options)
+    }
+}
+
+/// Measures and prints; `Err`: why it cannot. Ctrl-C leaves nothing running.
+pub(crate) async fn run(arguments: &[&str]) -> Result<(), String> {
+    let options = Options::parse(arguments)?;
+    let (conditions, figures) = tokio::select! {
+        biased;
+        _ = tokio::signal::ctrl_c() => return Err("\ninterrupted".to_owned()),
+        measured = measure(&options) => measured?,
+    };
+    println!("{}", if options.json { report::json(&conditions, &figures) } else { report::table(&conditions, &figures) });
+    Ok(())
+}
+
+/// A folder for the files of a run. Removed when dropped.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new() -> io::Result<Self> {
+        let folder = Self(std::env::temp_dir().join(format!("switchboard-bench-{}", std::process::id())));
+        fs::create_dir(&folder.0).map(|()| folder)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+async fn measure(options: &Options<'_>) -> Result<(Conditions, Vec<Figures>), String> {
+    let share = options.memory.map(Share::of).transpose().unwrap_or_else(|why| {
+        eprintln!("without --memory: {why}");
+        None
+    });
+    let scratch = Scratch::new().map_err(|error| format!("a temporary folder: {error}"))?;
+    let (upstreams, waiting) =
+        Upstreams::open(&scratch.0.join("authority.pem")).map_err(|error| format!("upstreams: {error}"))?;
+    let (subjects, answers) = subjects::prepare(&options.functions, options.profile, options.peers, &upstreams).await?;
+    waiting.serve(&Arc::new(answers), options.distance);
+    let (starts, warm, conditions) = (options.starts, options.warm, Conditions::of(options, share.is_some()));
+    let (done, measured) = oneshot::channel();
+    let log = scratch.0.join("log");
+    // A thread that nobody waits for after a Ctrl-C: it blocks for as long as it takes.
+    thread::spawn(move || {
+        let figures = take_turns(&subjects, (starts, warm), &upstreams, share.as_ref(), &log);
+        drop(share); // with its folder, before the process ends
+        done.send(figures)
+    });
+    let figures = measured.await.map_err(|_| "the measurement has ended early".to_owned())?;
+    Ok((conditions, figures?))
+}
+
+fn take_turns(
+    subjects: &[Subject],
+    (starts, warm): (usize, usize),
+    upstreams: &Upstreams,
+    share: Option<&Share>,
+    log: &Path,
+) -> Result<Vec<Figures>, String> {
+    let mut samples: Vec<Vec<Sample>> = subjects.iter().map(|_| Vec::new()).collect();
+    let rounds = WARM_STARTS.min(starts);
+    for start in 0..starts {
+        eprintln!("start {} of {starts}", start + 1);
+        let more = if start < rounds { warm.div_ceil(rounds) } else { 0 };
+        for turn in 0..subjects.len() {
+            // Nobody always comes after the same one.
+            let place = (turn + start) % subjects.len();
+            let subject = &subjects[place];
+            let course = Course { invocations: 1 + more, freeze: start == 0 };
+            let sample = start::measure(&subject.program, course, upstreams, share, log);
+            samples[place].push(sample.map_err(|why| format!("{} ({:?}): {why}", subject.name, subject.kind))?);
+        }
+    }
+    Ok(subjects.iter().zip(&samples).map(|(subject, samples)| Figures::of(subject, samples)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options() {
+        let usual = Options::parse(&[]).unwrap();
+        assert_eq!((usual.starts, usual.warm, usual.memory, usual.profile), (50, 2_000, None, "release"));
+        let asked = ["--rtt-ms", "1", "--json", "--memory", "128", "--peer", "node", "--function", "a", "--function", "b"];
+        let asked = Options::parse(&asked).unwrap();
+        assert_eq!((asked.distance.round_trip, asked.memory), (Duration::from_millis(1), Some(128)));
+        assert!(asked.json && asked.peers && asked.functions == ["a", "b"]);
+        for wrong in [&["--starts", "0"][..], &["--starts"], &["--memory", "64"], &["--peer", "python"], &["fast"]] {
+            assert!(Options::parse(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    /// Two functions, over something like the network that there would be.
+    #[tokio::test]
+    async fn two_starts() {
+        let asked = [
+            ["--profile", "dev"],
+            ["--starts", "2"],
+            ["--warm", "4"],
+            ["--rtt-ms", "1"],
+            ["--service-ms", "1"],
+            ["--function", "sms-gateway"],
+            ["--function", "call-forward"],
+        ];
+        let (conditions, figures) = measure(&Options::parse(asked.as_flattened()).unwrap()).await.unwrap();
+        assert_eq!(figures.len(), 3);
+        let report: serde_json::Value = serde_json::from_str(&report::json(&conditions, &figures)).unwrap();
+        let [hello, gateway, call] = [0, 1, 2].map(|at| &report["subjects"][at]);
+        assert_eq!((&hello["name"], &hello["connections"]), (&"hello".into(), &0.into()));
+        for subject in [gateway, call] {
+            assert!(["connections", "bytes"].iter().all(|figure| subject[figure].as_u64() > Some(0)), "{subject:#}");
+            assert_eq!(subject["after_a_freeze"]["right"], true, "{subject:#}");
+            assert!(subject["requests"]["init"].as_u64() > Some(0) && subject["requests"]["each"].as_f64() > Some(0.0));
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! What functions talk to: lean TLS 1.3 servers on this machine that answer at once, or after a service time, as from so far away.
+//!
+//! Distance is put where it would show: a connection is accepted, and whatever a client then sends and waits for is read, one round trip later.
+//! So TCP, TLS and each request cost a round trip, as they do over a network.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{self, BufReader, Read, Write},
+    net::{Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs as _},
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use rcgen::{BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair};
+use rustls::{
+    ServerConfig, ServerConnection, StreamOwned,
+    pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
+};
+
+use super::{
+    answers::{Answers, Service},
+    http::{self, Request},
+};
+
+/// How far away upstreams are, and how long they think.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Distance {
+    pub(super) round_trip: Duration,
+    pub(super) service: Duration,
+}
+
+/// What arrived at all upstreams.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Traffic {
+    /// Completed handshakes are not told from others.
+    pub(super) connections: usize,
+    pub(super) requests: usize,
+}
+
+#[derive(Default)]
+struct Counters {
+    connections: AtomicUsize,
+    requests: AtomicUsize,
+    /// By the number that each had when it was made.
+    open: Mutex<BTreeMap<usize, TcpStream>>,
+}
+
+impl Counters {
+    fn open(&self) -> MutexGuard<'_, BTreeMap<usize, TcpStream>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The servers. They end with the process.
+pub(super) struct Upstreams {
+    ports: BTreeMap<Service, u16>,
+    counters: Arc<Counters>,
+    authority: PathBuf,
+}
+
+impl Upstreams {
+    /// Listens wherever `localhost` leads to first, as an authority made for this run certifies, whose own certificate goes to `file`.
+    pub(super) fn open(file: &Path) -> io::Result<(Self, Waiting)> {
+        let (config, authority) = certify().map_err(io::Error::other)?;
+        fs::write(file, authority)?;
+        let address = ("localhost", 0).to_socket_addrs()?.next().ok_or_else(|| io::Error::other("localhost has no address"))?;
+        let mut listeners = Vec::new();
+        for service in Service::ALL {
+            listeners.push((service, TcpListener::bind(SocketAddr::new(address.ip(), 0))?));
+        }
+        let port = |(service, listener): &(Service, TcpListener)| Ok((*service, listener.local_addr()?.port()));
+        let ports = listeners.iter().map(port).collect::<io::Result<_>>()?;
+        let upstreams = Self { ports, counters: Arc::default(), authority: file.to_owned() };
+        let waiting = Waiting { listeners, config, counters: Arc::clone(&upstreams.counters) };
+        Ok((upstreams, waiting))
+    }
+
+    /// `https://localhost:PORT`.
+    pub(super) fn url(&self, service: Service) -> String {
+        format!("https://localhost:{}", self.ports[&service])
+    }
+
+    /// The authority's certificate, PEM.
+    pub(super) fn authority(&self) -> &Path {
+        &self.authority
+    }
+
+    /// Closes all connections, as servers do with idle ones.
+    pub(super) fn hang_up(&self) {
+        for (_, connection) in std::mem::take(&mut *self.counters.open()) {
+            // The client may have been first.
+            let _ = connection.shutdown(Shutdown::Both);
+        }
+    }
+
+    /// What arrived so far.
+    pub(super) fn traffic(&self) -> Traffic {
+        let count = |counter: &AtomicUsize| counter.load(Ordering::Relaxed);
+        Traffic { connections: count(&self.counters.connections), requests: count(&self.counters.requests) }
+    }
+}
+
+/// Listeners that have no answers yet.
+pub(super) struct Waiting {
+    listeners: Vec<(Service, TcpListener)>,
+    config: Arc<ServerConfig>,
+    counters: Arc<Counters>,
+}
+
+impl Waiting {
+    /// Serves from now on.
+    pub(super) fn serve(self, answers: &Arc<Answers>, distance: Distance) {
+        for (service, listener) in self.listeners {
+            let (config, counters, answers) = (Arc::clone(&self.config), Arc::clone(&self.counters), Arc::clone(answers));
+            thread::spawn(move || {
+                for stream in listener.incoming().map_while(Result::ok) {
+                    let number = counters.connections.fetch_add(1, Ordering::Relaxed);
+                    counters.open().extend(stream.try_clone().map(|stream| (number, stream)));
+                    let (config, counters, answers) = (Arc::clone(&config), Arc::clone(&counters), Arc::clone(&answers));
+                    thread::spawn(move || {
+                        // A client that ends while it is being served is no news.
+                        let _ = serve(service, stream, config, &counters, &answers, distance);
+                        counters.open().remove(&number);
+                    });
+                }
+            });
+        }
+    }
+}
+
+fn serve(
+    service: Service,
+    stream: TcpStream,
+    config: Arc<ServerConfig>,
+    counters: &Counters,
+    answers: &Answers,
+    distance: Distance,
+) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    pause(distance.round_trip);
+    let connection = ServerConnection::new(config).map_err(io::Error::other)?;
+    let far = Far { stream, round_trip: distance.round_trip };
+    let mut stream = BufReader::new(StreamOwned::new(connection, far));
+    while let Some(request) = Request::read(&mut stream)? {
+        counters.requests.fetch_add(1, Ordering::Relaxed);
+        pause(distance.service);
+        let answer = answers.answer(service, &request);
+        let mut headers = vec![("content-type", answer.content_type)];
+        headers.extend(answer.location.map(|location| ("location", location)));
+        http::answer(stream.get_mut(), &request, answer.status, &headers, answer.body)?;
+    }
+    Ok(())
+}
+
+fn pause(time: Duration) {
+    if !time.is_zero() {
+        thread::sleep(time);
+    }
+}
+
+/// A stream whose other end is a round trip away.
+struct Far {
+    stream: TcpStream,
+    round_trip: Duration,
+}
+
+impl Read for Far {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut length = self.stream.read(buffer)?;
+        if length > 0 && !self.round_trip.is_zero() {
+            thread::sleep(self.round_trip);
+            // What was sent along with it has travelled along with it.
+            self.stream.set_nonblocking(true)?;
+            while let Ok(more @ 1..) = self.stream.read(&mut buffer[length..]) {
+                length += more;
+            }
+            self.stream.set_nonblocking(false)?;
+        }
+        Ok(length)
+    }
+}
+
+impl Write for Far {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.stream.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
+}
+
+/// A server that proves to be `localhost`, and the PEM certificate of the authority that says so.
+fn certify() -> Result<(Arc<ServerConfig>, String), Box<dyn std::error::Error + Send + Sync>> {
+    let mut authority = CertificateParams::default();
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    authority.distinguished_name = DistinguishedName::new();
+    authority.distinguished_name.push(DnType::CommonName, "Benchmark");
+    let key = KeyPair::generate()?;
+    let pem = authority.self_signed(&key)?.pem();
+    let issuer = Issuer::new(authority, key);
+    let key = KeyPair::generate()?;
+    let certificate = CertificateParams::new(["localhost".to_owned()])?.signed_by(&key, &issuer)?;
+    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_protocol_versions(&[&rustls::version::TLS13])?
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], key)?;
+    Ok((Arc::new(config), pem))
+}
