@@ -32,8 +32,8 @@ use shared::twilio::webhook::{self, Form};
 const MEDIA_TYPES: [&str; 2] = ["application/x-www-form-urlencoded", "application/json"];
 const BODY_LIMIT: usize = 1024 * 1024;
 const VALUE_LIMIT: usize = 200;
-/// Studio waits 10 s (<https://www.twilio.com/docs/studio/widget-library/http-request>).
-const TIME_TO_ANSWER: Duration = Duration::from_millis(8_500);
+/// Studio waits 10 s (<https://www.twilio.com/docs/studio/widget-library/http-request>), of which a cold start may take two.
+const TIME_TO_ANSWER: Duration = Duration::from_millis(7_500);
 const RESERVE: Duration = Duration::from_millis(500);
 
 /// The settings.

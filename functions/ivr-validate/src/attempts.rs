@@ -50,25 +50,28 @@ pub(crate) enum Caller<'a> {
     Untold,
 }
 
-/// A lock's counter, and whether what is there has outlived its time.
+/// A lock's counter.
 struct Counter {
     key: Key,
     max: u64,
-    outlived: bool,
+    /// Whether there is none yet, or what is there has outlived its time.
+    fresh: bool,
 }
 
 impl Counter {
+    fn new(account: &AccountNumber, who: String, max: u64) -> Self {
+        Self { key: Key::new(format!("lock#{}", account.as_str()), who), max, fresh: true }
+    }
+
+    /// Only a wrong PIN makes a lock last longer: see [`Attempt::wrong`].
     fn count(&self, limits: &Limits, now: SystemTime) -> Update {
-        let update = Update::new(self.key.clone()).set("expires_at", epoch(now) + limits.lock_seconds);
-        let update = if self.outlived {
-            update.set("wrong", 1).only_if("expires_at <= :now")
+        let update = Update::new(self.key.clone()).bind(":now", epoch(now));
+        if self.fresh {
+            let update = update.set("wrong", 1).set("expires_at", epoch(now) + limits.lock_seconds);
+            update.only_if("attribute_not_exists(wrong) OR expires_at <= :now")
         } else {
-            update
-                .add("wrong", 1)
-                .only_if("attribute_not_exists(wrong) OR (wrong < :max AND expires_at > :now)")
-                .bind(":max", self.max)
-        };
-        update.bind(":now", epoch(now))
+            update.add("wrong", 1).only_if("wrong < :max AND expires_at > :now").bind(":max", self.max)
+        }
     }
 }
 
@@ -89,14 +92,13 @@ impl Attempt {
         now: SystemTime,
     ) -> Result<Option<Self>, Unavailable> {
         let who = match caller {
-            Caller::Known(caller) => hex::encode(&digest::digest(&digest::SHA256, caller.as_bytes()).as_ref()[..8]),
+            Caller::Known(caller) => hex::encode(&digest::digest(&digest::SHA256, normal(caller).as_bytes()).as_ref()[..8]),
             Caller::Withheld => "withheld".to_owned(),
             Caller::Untold => "untold".to_owned(),
         };
-        let lock = format!("lock#{}", account.as_str());
         let mut counters = [
-            Counter { key: Key::new(lock.as_str(), format!("caller#{who}")), max: limits.pair, outlived: false },
-            Counter { key: Key::new(lock.as_str(), "all"), max: limits.account, outlived: false },
+            Counter::new(account, format!("caller#{who}"), limits.pair),
+            Counter::new(account, "all".to_owned(), limits.account),
         ];
         let hourly = match caller {
             Caller::Known(_) => Some(Hourly::new("pin", &who, limits.caller, now)),
@@ -104,26 +106,32 @@ impl Attempt {
             // One IVR without callers' numbers must not lock all its callers out.
             Caller::Untold => None,
         };
-        // The first refusal may come from a lock that is over; another caller may see the same at the same time.
-        for _ in 0..4 {
+        // The first refusal says only that there are counts; meanwhile another caller may have changed that.
+        for _ in 0..5 {
             let mut updates: Vec<Update> = counters.iter().map(|counter| counter.count(limits, now)).collect();
             updates.extend(hourly.as_ref().map(|hourly| hourly.count.clone()));
             let Some(refusals) = table.update_all(updates).await? else {
                 let [pair, account] = counters.map(|counter| counter.key);
                 return Ok(Some(Self { pair, account, hourly }));
             };
-            let mut over = false;
+            let mut otherwise = false;
             for (counter, refusal) in counters.iter_mut().zip(&refusals) {
                 let Some(seen) = refusal else { continue };
-                let outlived = is_outlived(seen, now);
-                over |= outlived != counter.outlived;
-                counter.outlived = outlived;
+                let fresh = seen.number("wrong").is_none() || is_outlived(seen, now);
+                otherwise |= fresh != counter.fresh;
+                counter.fresh = fresh;
             }
-            if !over {
+            if !otherwise {
                 return Ok(None);
             }
         }
         Ok(None)
+    }
+
+    /// The PIN was wrong: the lock's time begins anew.
+    pub(crate) async fn wrong(&self, table: &Table, limits: &Limits, now: SystemTime) -> Result<(), Unavailable> {
+        let prolong = |key: &Key| Update::new(key.clone()).set("expires_at", epoch(now) + limits.lock_seconds);
+        table.update_all(vec![prolong(&self.pair), prolong(&self.account)]).await.map(drop)
     }
 
     /// The PIN was right: this caller starts anew, and the attempt was none.
@@ -144,6 +152,13 @@ impl Attempt {
     fn less(&self, key: &Key) -> Update {
         Update::new(key.clone()).add("wrong", -1).only_if("wrong > :none").bind(":none", 0)
     }
+}
+
+/// One caller, however the number is written: forms turn a plus sign into a blank.
+fn normal(caller: &str) -> String {
+    let is_number = caller.chars().all(|c| c.is_ascii_digit() || matches!(c, '+' | ' ' | '-' | '.' | '(' | ')' | '/'));
+    let digits: String = caller.chars().filter(char::is_ascii_digit).collect();
+    if is_number && digits.len() >= 5 { digits } else { caller.to_lowercase() }
 }
 
 fn is_outlived(seen: &Item, now: SystemTime) -> bool {

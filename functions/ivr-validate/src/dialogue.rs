@@ -7,7 +7,10 @@ use std::time::SystemTime;
 use shared::auth0::users::AccountNumber;
 use shared::table::{Item, Key, Table, Unavailable, Update, Write, epoch};
 
+/// A dialogue, and then a menu, may last this long.
 const LIFE: u64 = 15 * 60;
+/// A call's id is not forgotten with it: a request that is sent again days later opens nothing.
+const REMEMBERED: u64 = 7 * 86_400;
 /// Tries at an entry, and wrong pairs, within a call.
 pub(crate) const TRIES: u64 = 3;
 /// Keys pressed in the menu of one call.
@@ -35,37 +38,43 @@ impl<'a> Dialogue<'a> {
         Self { table, key: Key::new(format!("call#{sid}"), "state"), now }
     }
 
-    /// The call came in. A call that is further already stays where it is.
+    /// The call came in. One that is no further is asked again, and has no more time for it.
     pub(crate) async fn begin(&self) -> Result<Option<Place>, Unavailable> {
         let update = self.update("account").set("tries", 0).set("pairs", 0).set("turns", 0);
-        self.write(
-            update.only_if("attribute_not_exists(pk) OR expires_at <= :now OR (step = :from AND pairs = :none)"),
-            "account",
-        )
-        .await
+        let update = update.set("open_until", epoch(self.now) + LIFE);
+        let update = update.only_if("attribute_not_exists(pk) OR expires_at <= :now").bind(":now", epoch(self.now));
+        Ok(match self.table.update(update).await? {
+            Write::Done(item) => Some(Place(item)),
+            Write::Refused(seen) => {
+                let is_open = seen.number("open_until").is_some_and(|end| end > epoch(self.now));
+                let is_first = seen.text("step") == Some("account") && seen.number("pairs") == Some(0);
+                Some(Place(seen)).filter(|_| is_open && is_first)
+            }
+        })
     }
 
     /// An account number was keyed.
     pub(crate) async fn account(&self, account: &AccountNumber) -> Result<Option<Place>, Unavailable> {
         let update = self.update("pin").set("tries", 0).set("account", account.as_str());
-        self.write(update.only_if("step = :from AND expires_at > :now AND pairs >= :none"), "account").await
+        self.write(update.only_if("step = :from AND open_until > :now AND pairs >= :none"), "account").await
     }
 
     /// A PIN was keyed, which is being tried.
     pub(crate) async fn pin(&self) -> Result<Option<Place>, Unavailable> {
         let update = self.update("trying").set("tries", 0);
-        self.write(update.only_if("step = :from AND expires_at > :now AND pairs >= :none"), "pin").await
+        self.write(update.only_if("step = :from AND open_until > :now AND pairs >= :none"), "pin").await
     }
 
     /// It was right.
     pub(crate) async fn right(&self) -> Result<Option<Place>, Unavailable> {
-        self.write(self.update("menu").only_if("step = :from AND expires_at > :now AND pairs >= :none"), "trying").await
+        let update = self.update("menu").set("open_until", epoch(self.now) + LIFE);
+        self.write(update.only_if("step = :from AND open_until > :now AND pairs >= :none"), "trying").await
     }
 
     /// It was not; `false`: that was the last pair of this call.
     pub(crate) async fn wrong(&self) -> Result<bool, Unavailable> {
         let update = self.update("account").add("pairs", 1).remove("account");
-        let place = self.write(update.only_if("step = :from AND expires_at > :now AND pairs >= :none"), "trying").await?;
+        let place = self.write(update.only_if("step = :from AND open_until > :now AND pairs >= :none"), "trying").await?;
         if place.is_some_and(|place| place.0.number("pairs").is_some_and(|pairs| pairs < TRIES)) {
             return Ok(true);
         }
@@ -74,7 +83,7 @@ impl<'a> Dialogue<'a> {
 
     /// What was keyed at `step` is no entry; `false`: that was the last try.
     pub(crate) async fn again(&self, step: &'static str) -> Result<bool, Unavailable> {
-        let update = self.update(step).add("tries", 1).only_if("step = :from AND expires_at > :now AND tries < :last");
+        let update = self.update(step).add("tries", 1).only_if("step = :from AND open_until > :now AND tries < :last");
         let update = update.bind(":last", TRIES - 1);
         Ok(self.write_bound(update, step).await?.is_some())
     }
@@ -82,7 +91,7 @@ impl<'a> Dialogue<'a> {
     /// A key was pressed in the menu.
     pub(crate) async fn turn(&self) -> Result<Option<Place>, Unavailable> {
         let update = self.update("menu").set("tries", 0).add("turns", 1);
-        let update = update.only_if("step = :from AND expires_at > :now AND turns < :last").bind(":last", TURNS);
+        let update = update.only_if("step = :from AND open_until > :now AND turns < :last").bind(":last", TURNS);
         self.write_bound(update, "menu").await
     }
 
@@ -93,7 +102,7 @@ impl<'a> Dialogue<'a> {
     }
 
     fn update(&self, step: &str) -> Update {
-        Update::new(self.key.clone()).set("step", step).set("expires_at", epoch(self.now) + LIFE)
+        Update::new(self.key.clone()).set("step", step).set("expires_at", epoch(self.now) + REMEMBERED)
     }
 
     async fn write(&self, update: Update, from: &str) -> Result<Option<Place>, Unavailable> {

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use secrecy::{ExposeSecret as _, SecretString};
-use shared::auth0::login::{Login, Verdict};
+use shared::auth0::login::{Login, Untold, Verdict};
 use shared::auth0::tokens::Tokens;
 use shared::auth0::users::{AccountHolder, AccountNumber, Found, Users};
 use shared::aws;
@@ -40,11 +40,12 @@ const BODY_LIMIT: usize = 1024 * 1024;
 /// Twilio waits 15 s; nobody listens to silence for so long.
 const TIME_TO_ANSWER: Duration = Duration::from_secs(10);
 /// By then a PIN has been judged, or it is refused.
-const TIME_TO_JUDGE: Duration = Duration::from_secs(7);
+const TIME_TO_JUDGE: Duration = Duration::from_millis(6_500);
 /// Refusals take this long, or if they must a multiple of it: how long tells nothing of what was wrong.
 const PACE: Duration = Duration::from_millis(1_500);
 const API_TIME: Duration = Duration::from_secs(6);
-const CALLER_LIMIT: usize = 100;
+/// What the table may take once a PIN has been judged.
+const TIME_TO_SETTLE: Duration = Duration::from_secs(1);
 const GREETING_LIMIT: usize = 100;
 
 const REFUSED: &str = "We are sorry, this account number and PIN could not be accepted.";
@@ -130,6 +131,7 @@ pub struct App {
     users: Users,
     login: Login,
     api: Api,
+    realm: String,
     public_url: Option<BaseUrl>,
     rules: Rules,
 }
@@ -139,6 +141,8 @@ enum Judgement {
     Accepted(AccountHolder),
     /// The outcome word, and the cause if it is ours.
     Refused(&'static str, Option<String>),
+    /// As refused, by something of ours, but Auth0 may have judged the PIN: it counts.
+    Untold(String),
 }
 
 impl App {
@@ -156,7 +160,8 @@ impl App {
         let app = Self {
             users: Users::new(http.clone(), config.tenant.clone(), tokens(Users::audience(&config.tenant))),
             api: Api::new(http.clone(), config.api, tokens(config.audience)),
-            login: Login::new(http.clone(), config.tenant.clone(), config.realm, Arc::clone(&auth0)),
+            login: Login::new(http.clone(), config.tenant.clone(), config.realm.clone(), Arc::clone(&auth0)),
+            realm: config.realm,
             twilio: Secret::new(config.twilio_secret, secrets.clone()),
             ivr: Secret::new(config.ivr_secret, secrets),
             table: table.clone(),
@@ -166,7 +171,13 @@ impl App {
         };
         let now = shared::runtime::now();
         let warm_up = async {
-            tokio::join!(app.twilio.get(now), app.ivr.get(now), app.users.warm_up(now), app.http.warm_up(Some(&config.tenant)))
+            tokio::join!(
+                app.twilio.get(now),
+                app.ivr.get(now),
+                app.users.warm_up(now),
+                app.api.warm_up(now),
+                app.http.warm_up(Some(&config.tenant))
+            )
         };
         shared::runtime::warm_up(warm_up).await;
         app.http.take_waited();
@@ -175,8 +186,9 @@ impl App {
 
     /// Answers one request.
     pub async fn handle(&self, request: &Request, now: SystemTime) -> Reply {
+        let started = Instant::now();
         let within = TIME_TO_ANSWER.min(request.remaining(Duration::from_millis(500)));
-        let reply = match tokio::time::timeout(within, self.flow(request, now)).await {
+        let reply = match tokio::time::timeout(within, self.flow(request, started, now)).await {
             Ok(Ok(reply) | Err(reply)) => reply,
             Err(_) => Reply::empty(503, "too_slow"),
         };
@@ -190,24 +202,23 @@ impl App {
         reply.upstream(self.http.take_waited())
     }
 
-    async fn flow(&self, request: &Request, now: SystemTime) -> Result<Reply, Reply> {
+    async fn flow(&self, request: &Request, started: Instant, now: SystemTime) -> Result<Reply, Reply> {
         let path = request.path.as_str();
         let known =
             ["/validate", "/voice", "/voice/account", "/voice/pin", "/voice/menu"].into_iter().find(|known| *known == path);
         request.expect_post(known.unwrap_or("/validate"), &webhook::FORMS, BODY_LIMIT)?;
         if path == "/validate" {
-            return self.validate(request, now).await;
+            return self.validate(request, started, now).await;
         }
         let form = webhook::authenticate(request, self.public_url.as_ref(), &self.twilio, now).await?;
         let call = InboundCall::parse(&form)?;
-        let step = self.step(path, &call, &form, now).await;
+        let step = self.step(path, &call, &form, (started, now)).await;
         let from = call.from.as_ref().map_or_else(|| "withheld".to_owned(), ToString::to_string);
         step.map(|reply| reply.field("sid", call.sid).field("from", from)).map_err(|error| Failure::from(error).into())
     }
 
     /// For an IVR of any make.
-    async fn validate(&self, request: &Request, now: SystemTime) -> Result<Reply, Reply> {
-        let started = Instant::now();
+    async fn validate(&self, request: &Request, started: Instant, now: SystemTime) -> Result<Reply, Reply> {
         let given = bearer::presented(request);
         if given.is_none() && request.header("x-twilio-signature").is_some() {
             webhook::authenticate(request, self.public_url.as_ref(), &self.twilio, now).await?;
@@ -218,24 +229,34 @@ impl App {
         let form = form.ok_or_else(|| Reply::refused(400, "bad_form"))?;
         let caller =
             [form.get("caller"), form.get("From")].into_iter().flatten().map(str::trim).find(|caller| !caller.is_empty());
-        let caller = caller.filter(|caller| caller.len() <= CALLER_LIMIT).map_or(Caller::Untold, Caller::Known);
+        let caller = match caller {
+            None => Caller::Untold,
+            Some(caller) if webhook::is_withheld(caller) => Caller::Withheld,
+            Some(caller) => Caller::Known(caller),
+        };
         let pin = SecretString::from(form.get("pin").unwrap_or_default().trim());
         let account = form.get("account_number").unwrap_or_default().trim().parse().ok();
         let plain = |outcome, text: String| Reply::body(200, outcome, "text/plain; charset=utf-8", text);
-        match self.judge(account.as_ref(), &pin, caller, now).await {
+        let (outcome, cause) = match self.judge(account.as_ref(), &pin, caller, started, now).await {
             Judgement::Accepted(holder) => {
                 // The word for a refusal is nobody's name.
                 let greeting = greeting(&holder).filter(|greeting| greeting != "error");
-                Ok(plain("greeted", greeting.unwrap_or_else(|| "Welcome".to_owned())))
+                return Ok(plain("greeted", greeting.unwrap_or_else(|| "Welcome".to_owned())));
             }
-            Judgement::Refused(outcome, cause) => {
-                pace(started).await;
-                Ok(refusal(plain(outcome, "error".to_owned()), cause))
-            }
-        }
+            Judgement::Refused(outcome, cause) => (outcome, cause),
+            Judgement::Untold(cause) => ("login_unavailable", Some(cause)),
+        };
+        pace(started).await;
+        Ok(refusal(plain(outcome, "error".to_owned()), cause))
     }
 
-    async fn step(&self, path: &str, call: &InboundCall, form: &Verified<Form>, now: SystemTime) -> Result<Reply, Unavailable> {
+    async fn step(
+        &self,
+        path: &str,
+        call: &InboundCall,
+        form: &Verified<Form>,
+        (started, now): (Instant, SystemTime),
+    ) -> Result<Reply, Unavailable> {
         let dialogue = Dialogue::new(&self.table, &call.sid, now);
         let keys = webhook::keys(form);
         let keys = SecretString::from(keys.expose_secret().trim().trim_end_matches('#'));
@@ -258,7 +279,7 @@ impl App {
                     return self.again(&dialogue, "pin", self.ask_pin(NOT_UNDERSTOOD)).await;
                 }
                 let Some(place) = dialogue.pin().await? else { return Ok(self.over("out_of_order")) };
-                self.try_pin(&dialogue, place.account(), &keys, call, now).await
+                self.try_pin(&dialogue, place.account(), &keys, call, (started, now)).await
             }
             _ => self.choose(&dialogue, keys.expose_secret(), now).await,
         }
@@ -270,11 +291,10 @@ impl App {
         account: Option<AccountNumber>,
         pin: &SecretString,
         call: &InboundCall,
-        now: SystemTime,
+        (started, now): (Instant, SystemTime),
     ) -> Result<Reply, Unavailable> {
-        let started = Instant::now();
         let caller = call.from.as_ref().map_or(Caller::Withheld, |from| Caller::Known(from.reveal()));
-        let (outcome, cause) = match self.judge(account.as_ref(), pin, caller, now).await {
+        let (outcome, cause) = match self.judge(account.as_ref(), pin, caller, started, now).await {
             Judgement::Accepted(holder) => {
                 let greeting = greeting(&holder).map_or_else(|| "Welcome.".to_owned(), |name| format!("Welcome {name}."));
                 return Ok(match dialogue.right().await? {
@@ -283,9 +303,10 @@ impl App {
                 });
             }
             Judgement::Refused(outcome, cause) => (outcome, cause),
+            Judgement::Untold(cause) => ("login_unavailable", Some(cause)),
         };
-        // A table that fails now must not sound different either.
-        let more = dialogue.wrong().await.unwrap_or(false);
+        // Without the table the words are the same, but the call cannot go on.
+        let more = in_time(dialogue.wrong()).await.unwrap_or(false);
         pace(started).await;
         let words = if more { self.ask_account(REFUSED) } else { self.speak().say(REFUSED).say(GOODBYE).hangup() };
         Ok(refusal(words.into_reply(outcome), cause))
@@ -317,29 +338,41 @@ impl App {
     }
 
     /// Whether the PIN is this account's.
-    async fn judge(&self, account: Option<&AccountNumber>, pin: &SecretString, caller: Caller<'_>, now: SystemTime) -> Judgement {
+    async fn judge(
+        &self,
+        account: Option<&AccountNumber>,
+        pin: &SecretString,
+        caller: Caller<'_>,
+        started: Instant,
+        now: SystemTime,
+    ) -> Judgement {
         let Some(account) = account.filter(|_| self.is_pin(pin)) else { return Judgement::Refused("malformed", None) };
         let attempt = match Attempt::count(&self.table, &self.rules.limits, account, caller, now).await {
             Ok(Some(attempt)) => attempt,
             Ok(None) => return Judgement::Refused("locked", None),
             Err(error) => return Judgement::Refused("table_unavailable", Some(error.to_string())),
         };
-        let judged = tokio::time::timeout(TIME_TO_JUDGE, self.log_in(account, pin, now)).await;
-        let judgement = judged.unwrap_or_else(|_| Judgement::Refused("login_unavailable", Some("no answer in time".to_owned())));
-        let settled = match &judgement {
-            Judgement::Accepted(_) => attempt.right(&self.table).await,
-            // Ours, not the caller's.
-            Judgement::Refused(_, Some(_)) => attempt.void(&self.table).await,
-            Judgement::Refused(..) => Ok(()),
+        let within = TIME_TO_JUDGE.saturating_sub(started.elapsed());
+        let judged = tokio::time::timeout(within, self.log_in(account, pin, now)).await;
+        let judgement = judged.unwrap_or_else(|_| Judgement::Untold("no answer in time".to_owned()));
+        let settle = async {
+            match &judgement {
+                Judgement::Accepted(_) => attempt.right(&self.table).await,
+                // Nobody looked at the PIN.
+                Judgement::Refused(_, Some(_)) => attempt.void(&self.table).await,
+                Judgement::Refused(_, None) | Judgement::Untold(_) => {
+                    attempt.wrong(&self.table, &self.rules.limits, now + started.elapsed()).await
+                }
+            }
         };
-        if let Err(error) = settled {
-            tracing::warn!(%error, "an attempt that was none stays counted");
+        if let Err(error) = in_time(settle).await {
+            tracing::warn!(%error, "what came of an attempt could not be noted");
         }
         judgement
     }
 
     async fn log_in(&self, account: &AccountNumber, pin: &SecretString, now: SystemTime) -> Judgement {
-        let holder = match self.users.by_account_number(account, now).await {
+        let holder = match self.users.by_account_number(account, &self.realm, now).await {
             Ok(Found::One(holder)) => holder,
             Ok(Found::Nobody) => return Judgement::Refused("unknown_account", None),
             Ok(Found::Several) => {
@@ -352,7 +385,8 @@ impl App {
             Ok(Verdict::Accepted) => Judgement::Accepted(holder),
             Ok(Verdict::WrongPassword) => Judgement::Refused("wrong_pin", None),
             Ok(Verdict::Barred(why)) => Judgement::Refused(why, None),
-            Err(error) => Judgement::Refused("login_unavailable", Some(error.to_string())),
+            Err(Untold { error, tried: true }) => Judgement::Untold(error.to_string()),
+            Err(Untold { error, tried: false }) => Judgement::Refused("login_unavailable", Some(error.to_string())),
         }
     }
 
@@ -411,6 +445,10 @@ fn refusal(reply: Reply, cause: Option<String>) -> Reply {
         Some(cause) => reply.failed().field("error", cause),
         None => reply,
     }
+}
+
+async fn in_time<T>(settling: impl Future<Output = Result<T, Unavailable>>) -> Result<T, Unavailable> {
+    tokio::time::timeout(TIME_TO_SETTLE, settling).await.unwrap_or_else(|_| Err(Unavailable::late()))
 }
 
 /// Waits until a whole number of paces has passed since `started`.

@@ -1,6 +1,7 @@
 //! The menu after the PIN, from `IVR_MENU`: what is offered, and what is told of the API's answer.
 
 use std::collections::HashSet;
+use std::mem;
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -12,6 +13,7 @@ const DEFAULT: &str = r#"[
     {"digit":"2","label":"payments","path":"/accounts/{account}","say":"Your last payment was {payments.0.amount} {payments.0.currency} on {payments.0.date}."},
     {"digit":"9","label":"exit","exit":true}
 ]"#;
+const LABEL_LIMIT: usize = 100;
 /// More is not listened to.
 const TOLD_LIMIT: usize = 1_000;
 
@@ -90,9 +92,28 @@ fn parse(text: &str) -> Result<Menu, String> {
             }
             _ => return Err(format!("entry {digit}: either path and say, or exit")),
         };
+        if let Action::Tell { say, .. } = &action
+            && !are_paired(say)
+        {
+            return Err(format!("entry {digit}: say has a brace without its other half"));
+        }
+        if label.chars().count() > LABEL_LIMIT {
+            return Err(format!("entry {digit}: label is longer than {LABEL_LIMIT} characters"));
+        }
         entries.push(Entry { digit, label, action });
     }
     if entries.is_empty() { Err("is empty".to_owned()) } else { Ok(Menu(entries)) }
+}
+
+/// Whether each brace has its other half, and none is within others.
+fn are_paired(say: &str) -> bool {
+    let mut is_open = false;
+    let fits = |c| match c {
+        '{' => !mem::replace(&mut is_open, true),
+        '}' => mem::replace(&mut is_open, false),
+        _ => true,
+    };
+    say.chars().all(fits) && !is_open
 }
 
 /// A sentence with what its braces name in `found` (`{balance.amount}`, `{payments.0.date}`); `None` if something is not there.
@@ -144,6 +165,11 @@ mod tests {
             (r#"[{"digit":"1","label":"x","path":"/a"}]"#, "either"),
             (r#"[{"digit":"1","label":"x","path":"a","say":"y"}]"#, "path"),
             (r#"[{"digit":"1","label":"x","path":"/{pin}","say":"y"}]"#, "{account}"),
+            (r#"[{"digit":"1","label":"x","path":"/a","say":"{y"}]"#, "brace"),
+            (r#"[{"digit":"1","label":"x","path":"/a","say":"y}"}]"#, "brace"),
+            (r#"[{"digit":"1","label":"x","path":"/a","say":"}y{"}]"#, "brace"),
+            (r#"[{"digit":"1","label":"x","path":"/a","say":"{{y}}"}]"#, "brace"),
+            (&format!(r#"[{{"digit":"1","label":"{}","exit":true}}]"#, "æ".repeat(101)), "label is longer"),
         ] {
             let why = parse(text).unwrap_err();
             assert!(why.contains(part), "{text}: {why}");

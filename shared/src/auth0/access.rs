@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::lock::Mutex as Turn;
 use reqwest::Method;
@@ -18,7 +18,7 @@ use crate::jwt::{self, Invalid, Key};
 const ANSWER_LIMIT: usize = 256 * 1024;
 const TIMEOUT: Duration = Duration::from_secs(4);
 const REFETCH_INTERVAL: Duration = Duration::from_mins(1);
-/// A fetch that failed is repeated sooner while there is no key at all.
+/// A fetch that failed is repeated sooner.
 const RETRY_INTERVAL: Duration = Duration::from_secs(5);
 /// Keys that the tenant has withdrawn are forgotten after this.
 const LIFE: Duration = Duration::from_hours(6);
@@ -49,7 +49,8 @@ pub struct Access {
 struct Keys {
     known: HashMap<String, Key>,
     fetched: Option<SystemTime>,
-    tried: Option<SystemTime>,
+    /// When it was last tried, and what came of it.
+    tried: Option<(SystemTime, Result<(), String>)>,
 }
 
 impl Access {
@@ -90,37 +91,46 @@ impl Access {
             Ok(()) => Ok(self.keys().known.get(kid).cloned()),
             // An old key of the tenant is still its key while it cannot be asked.
             Err(_) if known.is_some() => Ok(known),
-            Err(why) if self.keys().fetched.is_none() => Err(Refusal::Unavailable(why)),
-            Err(_) => Ok(None),
+            // It may have a new one, which is no fault of who brings it.
+            Err(why) => Err(Refusal::Unavailable(why)),
         }
     }
 
     /// Fetches the keys unless that was done within the last minute.
     async fn fetch(&self, now: SystemTime) -> Result<(), String> {
+        let started = Instant::now();
+        let _turn = self.turn.lock().await;
+        let now = now + started.elapsed();
+        if let Some((at, result)) = &self.keys().tried {
+            let interval = if result.is_ok() { REFETCH_INTERVAL } else { RETRY_INTERVAL };
+            // Who arrived while it was fetched, or by a clock that is behind, comes from before.
+            let age = now.duration_since(*at).unwrap_or_else(|ahead| ahead.duration());
+            if age < interval {
+                return result.clone();
+            }
+        }
+        // One that is cut off leaves no mark: nothing is known of it.
+        let fetching = Instant::now();
+        let fetched = self.fetch_now().await;
+        let at = now + fetching.elapsed();
+        let mut keys = self.keys();
+        keys.tried = Some((at, fetched.as_ref().map(drop).map_err(Clone::clone)));
+        let known = fetched?;
+        (keys.known, keys.fetched) = (known, Some(at));
+        Ok(())
+    }
+
+    async fn fetch_now(&self) -> Result<HashMap<String, Key>, String> {
         #[derive(Deserialize)]
         struct Set {
             keys: Vec<serde_json::Value>,
-        }
-        let _turn = self.turn.lock().await;
-        {
-            let mut keys = self.keys();
-            let interval = if keys.fetched.is_some() { REFETCH_INTERVAL } else { RETRY_INTERVAL };
-            if keys.tried.is_some_and(|at| now.duration_since(at).is_ok_and(|age| age < interval)) {
-                return if keys.fetched.is_some() { Ok(()) } else { Err("JWKS: failed a moment ago".to_owned()) };
-            }
-            keys.tried = Some(now);
         }
         let request = self.client.request(Method::GET, self.base.join(".well-known/jwks.json"));
         let answer = self.client.send(request, ANSWER_LIMIT, TIMEOUT).await.map_err(|error| format!("JWKS: {error}"))?;
         let set: Option<Set> = if answer.status == 200 { answer.json() } else { None };
         let set = set.ok_or_else(|| format!("JWKS: unreadable answer with status {}", answer.status))?;
         let known: HashMap<String, Key> = set.keys.iter().take(KEY_LIMIT).filter_map(Key::from_jwk).collect();
-        if known.is_empty() {
-            return Err("JWKS: no RS256 key".to_owned());
-        }
-        let mut keys = self.keys();
-        (keys.known, keys.fetched) = (known, Some(now));
-        Ok(())
+        if known.is_empty() { Err("JWKS: no RS256 key".to_owned()) } else { Ok(known) }
     }
 
     fn keys(&self) -> MutexGuard<'_, Keys> {

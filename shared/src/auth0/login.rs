@@ -14,8 +14,8 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{CallError, Credentials};
-use crate::http::{Answer, BaseUrl, Client};
-use crate::secrets::Secret;
+use crate::http::{Answer, BaseUrl, Client, NoAnswer};
+use crate::secrets::{Secret, SecretError};
 
 const ANSWER_LIMIT: usize = 64 * 1024;
 const TIMEOUT: Duration = Duration::from_secs(4);
@@ -29,6 +29,25 @@ pub enum Verdict {
     WrongPassword,
     /// Right or wrong, this user does not get in this way: `mfa_required`, `password_leaked`, `blocked`, `too_many_attempts`.
     Barred(&'static str),
+}
+
+/// Why nobody said whether a password is right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Untold {
+    /// What went wrong.
+    pub error: CallError,
+    /// Whether Auth0 may have looked at the password all the same, and counted a wrong one.
+    pub tried: bool,
+}
+
+impl From<SecretError> for Untold {
+    fn from(error: SecretError) -> Self {
+        untried(error.into())
+    }
+}
+
+fn untried(error: CallError) -> Untold {
+    Untold { error, tried: false }
 }
 
 /// Logins to one connection of a tenant.
@@ -48,19 +67,20 @@ impl Login {
     /// Tries a password, once.
     ///
     /// # Errors
-    /// [`CallError`]; the try may have been counted by Auth0.
-    pub async fn check(&self, username: &str, password: &SecretString, now: SystemTime) -> Result<Verdict, CallError> {
+    /// [`Untold`].
+    pub async fn check(&self, username: &str, password: &SecretString, now: SystemTime) -> Result<Verdict, Untold> {
         let credentials = self.secret.get(now).await?;
         match self.attempt(&credentials, username, password).await {
-            Err(CallError::Unauthorized) => {
+            Err(Untold { error: CallError::Unauthorized, .. }) => {
                 let fresh = self.secret.refresh(now).await?;
-                self.attempt(&*fresh.ok_or(CallError::Unauthorized)?, username, password).await
+                let fresh = fresh.ok_or_else(|| untried(CallError::Unauthorized))?;
+                self.attempt(&fresh, username, password).await
             }
             result => result,
         }
     }
 
-    async fn attempt(&self, credentials: &Credentials, username: &str, password: &SecretString) -> Result<Verdict, CallError> {
+    async fn attempt(&self, credentials: &Credentials, username: &str, password: &SecretString) -> Result<Verdict, Untold> {
         let own = (&credentials.client_id, &credentials.client_secret);
         let (id, secret) = credentials.login.as_ref().map_or(own, |(id, secret)| (id, secret));
         let body = json!({
@@ -78,40 +98,49 @@ impl Login {
             .header(CONTENT_TYPE, "application/json")
             .body(body.to_string());
         let answer = self.client.send(request, ANSWER_LIMIT, TIMEOUT).await;
-        judge(&answer.map_err(|error| CallError::Unavailable(format!("login: {error}")))?)
+        judge(&answer.map_err(|error| Untold {
+            tried: matches!(error, NoAnswer::Unknown(_)),
+            error: CallError::Unavailable(format!("login: {error}")),
+        })?)
     }
 }
 
-/// What an answer means. An error nobody has told of is a failure of ours, never a wrong password.
-fn judge(answer: &Answer) -> Result<Verdict, CallError> {
+/// What an answer means. An error nobody has told of is not taken for a wrong password, but may have been one.
+fn judge(answer: &Answer) -> Result<Verdict, Untold> {
     #[derive(Deserialize)]
     struct Refusal {
         error: String,
         error_description: Option<String>,
     }
+    let untold = |tried, what: String| Err(Untold { tried, error: CallError::Unavailable(format!("login: {what}")) });
     if answer.status == 200 {
         // A page of some proxy is not a login.
         return match answer.json::<serde_json::Map<String, serde_json::Value>>() {
             Some(granted) if granted.contains_key("access_token") => Ok(Verdict::Accepted),
-            _ => Err(CallError::Unavailable("login: unreadable answer".to_owned())),
+            _ => untold(true, "unreadable answer".to_owned()),
         };
     }
     let Some(Refusal { error, error_description }) = answer.json() else {
-        return Err(CallError::Unavailable(format!("login: status {}", answer.status)));
+        // A server in trouble has judged nothing.
+        return untold(answer.status < 500, format!("status {}", answer.status));
     };
     let description = error_description.unwrap_or_default().to_lowercase();
-    let wrong = description.contains("wrong email or password") || description.contains("wrong username or password");
+    if (400..500).contains(&answer.status)
+        && (description.contains("wrong email or password") || description.contains("wrong username or password"))
+    {
+        return Ok(Verdict::WrongPassword);
+    }
     match (answer.status, error.as_str()) {
         (401 | 403, "mfa_required") => Ok(Verdict::Barred("mfa_required")),
         (401 | 403, "password_leaked") => Ok(Verdict::Barred("password_leaked")),
         (401 | 403, "unauthorized") if description.contains("blocked") => Ok(Verdict::Barred("blocked")),
         (429, "too_many_attempts") => Ok(Verdict::Barred("too_many_attempts")),
         (400 | 403, "invalid_grant" | "invalid_user_password") => Ok(Verdict::WrongPassword),
-        (403, "access_denied") if wrong => Ok(Verdict::WrongPassword),
-        (401, "invalid_client" | "access_denied" | "unauthorized_client") => Err(CallError::Unauthorized),
+        (401, "invalid_client" | "access_denied" | "unauthorized_client") => Err(untried(CallError::Unauthorized)),
         (status, error) => {
             let word: String = error.chars().filter(|c| c.is_ascii_lowercase() || *c == '_').take(40).collect();
-            Err(CallError::Unavailable(format!("login: status {status} {word}").trim_end().to_owned()))
+            let untried = status == 429 || status >= 500 || error == "unauthorized_client";
+            untold(!untried, format!("status {status} {word}").trim_end().to_owned())
         }
     }
 }

@@ -31,7 +31,11 @@ impl Content for Credentials {
 
     fn take(keys: &mut Keys) -> Option<Self> {
         let (client_id, client_secret) = (keys.required("client_id"), keys.required("client_secret"));
-        let login = keys.optional("login_client_id").zip(keys.optional("login_client_secret"));
+        let login = (keys.optional("login_client_id"), keys.optional("login_client_secret"));
+        if login.0.is_some() != login.1.is_some() {
+            keys.reject("one of login_client_id and login_client_secret, which go together");
+        }
+        let login = login.0.zip(login.1);
         Some(Self { client_id: client_id?, client_secret: client_secret?, login })
     }
 }

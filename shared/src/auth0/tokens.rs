@@ -19,24 +19,23 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{CallError, Credentials};
-use crate::http::{BaseUrl, Client};
+use crate::http::{BaseUrl, Client, NoAnswer};
 use crate::secrets::{self, Secret};
 use crate::table::{Item, Key, Table, Unavailable, Update, Write, epoch, owner_id, random_below};
 
 const ANSWER_LIMIT: usize = 64 * 1024;
-const TIMEOUT: Duration = Duration::from_secs(4);
+const TIMEOUT: Duration = Duration::from_secs(3);
 /// Longer than a grant may take, as short as others can wait for one who died.
 const LEASE: u64 = 5;
 /// How long others wait for the one who renews.
 const PATIENCE: Duration = Duration::from_secs(7);
 /// Whatever `expires_in` says, a token is used at most this long: Auth0's own default.
 const LONGEST: u64 = 86_400;
-const SHORTEST: u64 = 30;
 /// Without a sane `expires_in`.
 const ASSUMED: u64 = 60;
 /// Tokens that are about to end are not handed out.
 const LAST_SECONDS: u64 = 5;
-/// After a 429 or 5xx nobody asks again for so many seconds, or as long as Auth0 says; nor does who has a token, whatever failed.
+/// After a 429, a 5xx or no answer in time nobody asks again for so many seconds, or as long as Auth0 says; nor does who has a token, whatever failed.
 const REST: u64 = 3;
 const LONGEST_REST: u64 = 60;
 /// A replacement that was refused as well is kept this long.
@@ -51,6 +50,8 @@ pub struct Tokens {
     table: Option<Table>,
     kept: Mutex<Option<Kept>>,
     turn: Turn<()>,
+    /// This instance's name in leases.
+    owner: String,
 }
 
 /// A token and what is known about it.
@@ -96,7 +97,7 @@ impl Tokens {
     /// Tokens from the tenant at `base` (`AUTH0_URL`) for `audience`, shared with other instances through `table`.
     pub fn new(client: Client, base: BaseUrl, audience: String, secret: Arc<Secret<Credentials>>, table: Option<Table>) -> Self {
         let (kept, turn) = (Mutex::default(), Turn::default());
-        Self { client, base, audience, secret, table, kept, turn }
+        Self { client, base, audience, secret, table, kept, turn, owner: owner_id() }
     }
 
     /// A token.
@@ -141,6 +142,7 @@ impl Tokens {
         if let Some(kept) = kept.as_ref().filter(|kept| kept.is_fresh(now)) {
             return Ok(kept.token.clone());
         }
+        let failing = Instant::now();
         match self.by_secret(refused, now).await {
             Ok(renewed) => {
                 let token = renewed.token.clone();
@@ -150,6 +152,7 @@ impl Tokens {
             // The old one is good until its end, and who comes next need not wait for the same failure.
             Err(error) => {
                 let old = kept.filter(|kept| kept.is_usable(now)).ok_or(error)?;
+                let now = now + failing.elapsed();
                 *self.kept() = Some(Kept { refresh: now + Duration::from_secs(REST), ..old.clone() });
                 Ok(old.token)
             }
@@ -198,7 +201,7 @@ impl Tokens {
         refused: Option<&SecretString>,
         arrived: SystemTime,
     ) -> Result<Result<Kept, CallError>, Unavailable> {
-        let (key, owner, started) = (self.key(credentials), owner_id(), Instant::now());
+        let (key, owner, started) = (self.key(credentials), self.owner.as_str(), Instant::now());
         let mut pause = 40;
         loop {
             let now = arrived + started.elapsed();
@@ -206,10 +209,12 @@ impl Tokens {
             if let Some(answer) = item.as_ref().and_then(|item| known(item, refused, now)) {
                 return Ok(answer);
             }
-            let leased = item.is_some_and(|item| lies_ahead(&item, "lease_until", now));
+            // A lease of our own was left by a call that was cut off.
+            let others = |item: &Item| item.text("lease_owner") != Some(owner);
+            let leased = item.is_some_and(|item| others(&item) && lies_ahead(&item, "lease_until", now));
             if !leased {
                 let lease = Update::new(key.clone())
-                    .set("lease_owner", owner.as_str())
+                    .set("lease_owner", owner)
                     .set("lease_until", epoch(now) + LEASE)
                     .set("expires_at", epoch(now) + LONGEST)
                     .only_if(
@@ -217,11 +222,11 @@ impl Tokens {
                     )
                     .bind(":soon", epoch(now) + 1)
                     .bind(":later", epoch(now) + LONGEST_REST)
-                    .bind(":owner", owner.as_str());
+                    .bind(":owner", owner);
                 if let Write::Done(item) = table.update(lease).await? {
                     // Another may have come and gone since we looked.
                     let known = known(&item, refused, now);
-                    return Ok(self.in_turn(table, &key, &owner, known, credentials, refused.is_some(), now).await);
+                    return Ok(self.in_turn(table, &key, owner, known, credentials, refused.is_some(), now).await);
                 }
             }
             if started.elapsed() > PATIENCE {
@@ -246,6 +251,7 @@ impl Tokens {
         replacement: bool,
         now: SystemTime,
     ) -> Result<Kept, CallError> {
+        let started = Instant::now();
         let release = Update::new(key.clone()).remove("lease_owner").remove("lease_until");
         // Our own lease makes an old token look as if it were being renewed.
         let settled = known.filter(|known| known.as_ref().map_or(true, |kept| kept.is_fresh(now)));
@@ -263,7 +269,9 @@ impl Tokens {
                         .remove("failed_until");
                     (Ok(kept), update)
                 }
-                Err(Failure { error, rest: Some(rest) }) => (Err(error), release.set("failed_until", epoch(now) + rest)),
+                Err(Failure { error, rest: Some(rest) }) => {
+                    (Err(error), release.set("failed_until", epoch(now + started.elapsed()) + rest))
+                }
                 Err(Failure { error, rest: None }) => (Err(error), release),
             },
         };
@@ -304,7 +312,11 @@ impl Tokens {
             .request(Method::POST, self.base.join("oauth/token"))
             .header(CONTENT_TYPE, "application/json")
             .body(body.to_string());
-        let answer = self.client.send(request, ANSWER_LIMIT, TIMEOUT).await.map_err(|error| failed(error.to_string()))?;
+        let answer = self.client.send(request, ANSWER_LIMIT, TIMEOUT).await.map_err(|error| {
+            let (NoAnswer::NotSent(why) | NoAnswer::Unknown(why)) = error;
+            // Whoever comes next would wait as long.
+            Failure { rest: why.contains("in time").then_some(REST), ..failed(error.to_string()) }
+        })?;
         match answer.status {
             200 => {}
             401 | 403 => return Err(Failure { error: CallError::Unauthorized, rest: None }),
@@ -320,7 +332,7 @@ impl Tokens {
         let life = life(granted.expires_in.as_ref());
         let early = (life / 10).max(2 * LAST_SECONDS);
         // Instances that share a token do not all come back in the same second.
-        let refresh = life - early - random_below(early / 2);
+        let refresh = life.saturating_sub(early + random_below(early / 2));
         let after = |seconds| now + Duration::from_secs(seconds);
         let (refresh, end) = (after(refresh), after(life));
         Ok(Kept { token: granted.access_token, granted: now, refresh, end, replacement, worked: false })
@@ -359,7 +371,7 @@ struct Failure {
 /// Seconds a token lives; `expires_in` is missing, a text, negative or absurd when something else than Auth0 answers.
 fn life(expires_in: Option<&Value>) -> u64 {
     let seconds = expires_in.and_then(|value| value.as_u64().or_else(|| value.as_str()?.trim().parse().ok()));
-    seconds.filter(|seconds| *seconds > 0).map_or(ASSUMED, |seconds| seconds.clamp(SHORTEST, LONGEST))
+    seconds.filter(|seconds| *seconds > 0).map_or(ASSUMED, |seconds| seconds.min(LONGEST))
 }
 
 fn rest(headers: &HeaderMap) -> u64 {
@@ -383,7 +395,7 @@ mod tests {
             (json!("soon"), ASSUMED),
             (json!(null), ASSUMED),
             (json!([]), ASSUMED),
-            (json!(1), SHORTEST),
+            (json!(1), 1),
             (json!(315_360_000), LONGEST),
             (json!(u64::MAX), LONGEST),
         ] {

@@ -77,7 +77,13 @@ pub struct AccountHolder {
 }
 
 #[derive(Deserialize)]
+struct Identity {
+    connection: Option<String>,
+}
+
+#[derive(Deserialize)]
 struct Holder {
+    identities: Option<Vec<Identity>>,
     email: Option<String>,
     name: Option<String>,
     app_metadata: Option<Metadata>,
@@ -161,19 +167,20 @@ impl Users {
         Ok(matches!(self.by_email(email, now).await?.as_slice(), [user] if user.email_verified))
     }
 
-    /// Who has this account number (digits) in `app_metadata.account_number`, a text.
+    /// Who has this account number (digits) in `app_metadata.account_number`, a text, and an identity in the connection `realm`:
+    /// somebody of another connection may have the same address, and another password.
     ///
     /// By the search, which is eventually consistent: a user changed a moment ago may be found as before
     /// (<https://auth0.com/docs/manage-users/user-search/list-and-search-users>). What is found has exactly this number.
     ///
     /// # Errors
     /// [`CallError`].
-    pub async fn by_account_number(&self, number: &AccountNumber, now: SystemTime) -> Result<Found, CallError> {
+    pub async fn by_account_number(&self, number: &AccountNumber, realm: &str, now: SystemTime) -> Result<Found, CallError> {
         let mut url = self.base.join("api/v2/users");
         url.query_pairs_mut()
             .append_pair("q", &format!("app_metadata.account_number:\"{}\"", number.as_str()))
             .append_pair("search_engine", "v3")
-            .append_pair("fields", "email,name,app_metadata")
+            .append_pair("fields", "email,name,app_metadata,identities")
             .append_pair("include_fields", "true")
             .append_pair("per_page", "3");
         let answer = self.call(Method::GET, url, None, now).await?;
@@ -183,11 +190,13 @@ impl Users {
         let unreadable = || CallError::Unavailable("searching the user: unreadable answer".to_owned());
         let mut holders: Vec<Holder> = answer.json().ok_or_else(unreadable)?;
         let has_number = |metadata: &Metadata| metadata.account_number.as_deref() == Some(number.as_str());
+        let is_elsewhere = |identities: &Vec<Identity>| identities.iter().all(|known| known.connection.as_deref() != Some(realm));
         holders.retain(|holder| holder.app_metadata.as_ref().is_some_and(has_number));
+        holders.retain(|holder| !holder.identities.as_ref().is_some_and(is_elsewhere));
         Ok(match holders.len() {
             0 => Found::Nobody,
             1 => {
-                let Holder { email, name, app_metadata } = holders.remove(0);
+                let Holder { email, name, app_metadata, .. } = holders.remove(0);
                 let greeting = app_metadata.and_then(|metadata| metadata.ivr_greeting);
                 // Without another, Auth0 takes the address for a name, which nobody wants read out.
                 let name = name.filter(|name| !name.contains('@'));

@@ -228,7 +228,7 @@ impl InboundCall {
         }
         Ok(Self {
             sid: sid.to_owned(),
-            from: from.parse().ok().filter(|_| !WITHHELD.contains(&from)),
+            from: from.parse().ok().filter(|_| !is_withheld(from)),
             to: to.parse().ok(),
             forwarded_from: form.get("ForwardedFrom").filter(|number| !number.trim().is_empty()).map(str::to_owned),
         })
@@ -239,6 +239,14 @@ impl InboundCall {
 /// (<https://www.twilio.com/docs/voice/twiml/gather#twilios-request-to-the-action-url>).
 pub fn keys(form: &Verified<Form>) -> SecretString {
     form.get("Digits").unwrap_or_default().to_owned().into()
+}
+
+/// Whether a caller's number is one of those that Twilio tells instead of a withheld one (its plus may have been lost in a form), or a
+/// word for that.
+pub fn is_withheld(from: &str) -> bool {
+    let word = from.to_ascii_lowercase();
+    WITHHELD.iter().any(|number| number.trim_start_matches('+') == from.trim_start_matches('+'))
+        || matches!(word.as_str(), "anonymous" | "restricted" | "unavailable" | "unknown" | "withheld" | "blocked")
 }
 
 /// How a `<Dial>` ended (<https://www.twilio.com/docs/voice/twiml/dial#dialcallstatus>).

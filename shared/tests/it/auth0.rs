@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use sandbox::Sandbox;
+use sandbox::auth0::REALM;
 use sandbox::wire::Fault;
 use serde_json::{Value, json};
 use shared::auth0::CallError;
@@ -95,7 +96,7 @@ const NUMBER: &str = "0010042";
 
 /// Who is found: the address and the greeting, or why not one.
 async fn find(users: &Users, number: &str) -> Result<(String, Option<String>), &'static str> {
-    match users.by_account_number(&number.parse().unwrap(), now()).await {
+    match users.by_account_number(&number.parse().unwrap(), REALM, now()).await {
         Ok(Found::One(AccountHolder { email, greeting })) => Ok((email, greeting)),
         Ok(Found::Nobody) => Err("nobody"),
         Ok(Found::Several) => Err("several"),
@@ -201,6 +202,12 @@ async fn what_the_search_answers_is_checked_and_the_greeting_taken_where_it_is()
         (json!([greeted(json!(1))]), ann("Ann")),
         (json!([greeted(json!(null))]), ann("Ann")),
         (json!([ours(json!({"name": null}))]), ann("")),
+        (json!([ours(json!({"identities": [{"connection": "google-oauth2"}, {"connection": REALM}]}))]), ann("Ann")),
+        (json!([ours(json!({"identities": [{"connection": "Elsewhere"}, {"connection": null}, {}]}))]), Err("nobody")),
+        (json!([ours(json!({"identities": [{"connection": REALM.to_lowercase()}]}))]), Err("nobody")),
+        (json!([ours(json!({"identities": []}))]), Err("nobody")),
+        (json!([ours(json!({"identities": null}))]), ann("Ann")),
+        (json!([ours(json!({"identities": [{"connection": "Elsewhere"}]})), ours(json!({}))]), ann("Ann")),
         (json!([ours(json!({"name": " "}))]), ann("")),
         (json!([ours(json!({"name": "ann@example.com"}))]), ann("")),
         (json!({"users": []}), Err("unavailable")),
@@ -211,6 +218,18 @@ async fn what_the_search_answers_is_checked_and_the_greeting_taken_where_it_is()
         sandbox.auth0.server().faults().next_for("/api/v2/users?", Fault::Answer { status: 200, headers: vec![], body });
         assert_eq!(find(&users, NUMBER).await, expected, "{found}");
     }
+}
+
+/// Somebody else's connection may have the same address, with another password.
+#[tokio::test]
+async fn the_holder_is_of_the_connection_that_is_logged_in_to() {
+    let (sandbox, users) = setup().await;
+    let auth0 = &sandbox.auth0;
+    let stranger = auth0.sign_up_with("ann@example.com", "Elsewhere");
+    auth0.set_app_metadata(&stranger, "account_number", json!(NUMBER));
+    assert_eq!(find(&users, NUMBER).await, Err("nobody"));
+    auth0.sign_up_caller(NUMBER, "1", "Hello Ann", "ann@example.com");
+    assert_eq!(find(&users, NUMBER).await, Ok(holder("ann@example.com", "Hello Ann")), "the other is none");
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use sandbox::auth0::{
 use sandbox::wire::Fault;
 use serde_json::{Value, json};
 use shared::auth0::CallError;
-use shared::auth0::login::{Login, Verdict};
+use shared::auth0::login::{Login, Untold, Verdict};
 use shared::http::BaseUrl;
 use shared::runtime::now;
 use shared::secrets::Secret;
@@ -41,8 +41,13 @@ fn login(sandbox: &Sandbox, realm: &str) -> Login {
     Login::new(http, base, realm.to_owned(), secret)
 }
 
-async fn check(login: &Login, pin: &str) -> Result<Verdict, CallError> {
+async fn check(login: &Login, pin: &str) -> Result<Verdict, Untold> {
     login.check(EMAIL, &pin.into(), now()).await
+}
+
+/// Nobody said, and Auth0 may have looked at the password, or not.
+fn untold(tried: bool, text: &str) -> Result<Verdict, Untold> {
+    Err(Untold { error: CallError::Unavailable(format!("login: {text}")), tried })
 }
 
 fn answer(status: u16, body: &Value) -> Fault {
@@ -95,7 +100,7 @@ async fn who_is_barred_hears_why_in_our_words() {
 #[tokio::test]
 async fn every_documented_answer_and_others() {
     let (sandbox, login, _) = setup().await;
-    let unavailable = |text: &str| Err(CallError::Unavailable(format!("login: {text}")));
+    let (tried, not_tried) = (|text: &str| untold(true, text), |text: &str| untold(false, text));
     for (status, error, description, expected) in [
         (403, "invalid_grant", "Wrong email or password.", Ok(Verdict::WrongPassword)),
         (400, "invalid_grant", "Wrong email or password.", Ok(Verdict::WrongPassword)),
@@ -108,21 +113,25 @@ async fn every_documented_answer_and_others() {
         (401, "password_leaked", "", Ok(Verdict::Barred("password_leaked"))),
         (403, "password_leaked", "", Ok(Verdict::Barred("password_leaked"))),
         (429, "too_many_attempts", "", Ok(Verdict::Barred("too_many_attempts"))),
-        (429, "too_many_requests", "Global limit has been reached", unavailable("status 429 too_many_requests")),
-        (400, "unauthorized_client", "", unavailable("status 400 unauthorized_client")),
-        (403, "unauthorized_client", "", unavailable("status 403 unauthorized_client")),
-        (400, "invalid_request", "Missing required parameter: password", unavailable("status 400 invalid_request")),
-        (403, "unsupported_grant_type", "", unavailable("status 403 unsupported_grant_type")),
-        (403, "access_denied", "Service not enabled within domain: x", unavailable("status 403 access_denied")),
-        (403, "access_denied", "Client is not authorized to access \"x\".", unavailable("status 403 access_denied")),
-        (403, "unauthorized", "something new", unavailable("status 403 unauthorized")),
-        (500, "server_error", "", unavailable("status 500 server_error")),
-        (500, "invalid_grant", "Wrong email or password.", unavailable("status 500 invalid_grant")),
-        (429, "invalid_grant", "Wrong email or password.", unavailable("status 429 invalid_grant")),
-        (403, "something_new", "Wrong email or password.", unavailable("status 403 something_new")),
-        (403, "", "", unavailable("status 403")),
-        (400, "\r\nLevel: ERROR 271828 ", "", unavailable("status 400 evel")),
-        (400, &"e".repeat(10_000), "", unavailable(&format!("status 400 {}", "e".repeat(40)))),
+        (429, "too_many_requests", "Global limit has been reached", not_tried("status 429 too_many_requests")),
+        (400, "unauthorized_client", "", not_tried("status 400 unauthorized_client")),
+        (403, "unauthorized_client", "", not_tried("status 403 unauthorized_client")),
+        (400, "invalid_request", "Missing required parameter: password", tried("status 400 invalid_request")),
+        (403, "unsupported_grant_type", "", tried("status 403 unsupported_grant_type")),
+        (403, "access_denied", "Service not enabled within domain: x", tried("status 403 access_denied")),
+        (403, "access_denied", "Client is not authorized to access \"x\".", tried("status 403 access_denied")),
+        (403, "unauthorized", "something new", tried("status 403 unauthorized")),
+        (500, "server_error", "", not_tried("status 500 server_error")),
+        (500, "invalid_grant", "Wrong email or password.", not_tried("status 500 invalid_grant")),
+        (429, "invalid_grant", "Wrong email or password.", Ok(Verdict::WrongPassword)),
+        (403, "something_new", "Wrong email or password.", Ok(Verdict::WrongPassword)),
+        (401, "invalid_client", "Wrong email or password.", Ok(Verdict::WrongPassword)),
+        (422, "something_new", "wrong username or password", Ok(Verdict::WrongPassword)),
+        (429, "something_new", "", not_tried("status 429 something_new")),
+        (503, "something_new", "Wrong email or password.", not_tried("status 503 something_new")),
+        (403, "", "", tried("status 403")),
+        (400, "\r\nLevel: ERROR 271828 ", "", tried("status 400 evel")),
+        (400, &"e".repeat(10_000), "", tried(&format!("status 400 {}", "e".repeat(40)))),
     ] {
         sandbox.auth0.server().clear_exchanges();
         sandbox.auth0.server().faults().next(answer(status, &json!({"error": error, "error_description": description})));
@@ -161,12 +170,14 @@ async fn what_is_no_answer_of_auth0_is_no_verdict() {
         sandbox.auth0.server().clear_exchanges();
         sandbox.auth0.server().faults().next(fault.clone());
         let result = check(&login, PIN).await;
-        let Err(CallError::Unavailable(why)) = &result else { panic!("{fault:?}: {result:?}") };
+        let Err(Untold { error: CallError::Unavailable(why), tried }) = &result else { panic!("{fault:?}: {result:?}") };
         assert!(!why.contains(PIN) && !why.contains(EMAIL), "{why}");
+        assert_eq!(*tried, !matches!(fault, Fault::Answer { status: 500.., .. }), "{fault:?}: a lost answer may have been one");
         assert_eq!(sandbox.auth0.token_requests(), 1, "{fault:?}");
     }
     sandbox.auth0.server().faults().refuse(true);
-    assert!(matches!(check(&login, PIN).await, Err(CallError::Unavailable(_))));
+    let result = check(&login, PIN).await;
+    assert!(matches!(result, Err(Untold { error: CallError::Unavailable(_), tried: false })), "not sent: {result:?}");
     assert_eq!(sandbox.auth0.failed_logins(&user), 0);
 }
 
@@ -174,10 +185,9 @@ async fn what_is_no_answer_of_auth0_is_no_verdict() {
 async fn the_login_application_asks_where_there_is_one() {
     let (sandbox, with, _) = setup().await;
     assert_eq!(check(&with, PIN).await, Ok(Verdict::Accepted));
-    sandbox.aws.set_secret(ID, &json!({"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, "login_client_id": "half"}));
+    sandbox.aws.set_secret(ID, &json!({"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}));
     let without = login(&sandbox, REALM);
-    let refused = CallError::Unavailable("login: status 403 unauthorized_client".to_owned());
-    assert_eq!(check(&without, PIN).await, Err(refused), "its grant is not enabled");
+    assert_eq!(check(&without, PIN).await, untold(false, "status 403 unauthorized_client"), "its grant is not enabled");
     sandbox.auth0.set_grant_types(CLIENT_ID, &[CLIENT_CREDENTIALS, PASSWORD_REALM]);
     assert_eq!(check(&without, PIN).await, Ok(Verdict::Accepted));
     let asked: Vec<Value> =
@@ -194,6 +204,21 @@ async fn the_login_application_asks_where_there_is_one() {
     assert_eq!((asked.len(), sandbox.auth0.grants(PASSWORD_REALM, API_AUDIENCE)), (3, 0));
 }
 
+/// Else a mistyped key would have the other application ask for what it is not allowed.
+#[tokio::test]
+async fn half_a_login_application_is_named() {
+    let (sandbox, _, user) = setup().await;
+    for half in ["login_client_id", "login_client_secret"] {
+        let mut content = json!({"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET});
+        content[half] = json!("x");
+        sandbox.aws.set_secret(ID, &content);
+        let Err(Untold { error, tried: false }) = check(&login(&sandbox, REALM), PIN).await else { panic!("{half}") };
+        let error = error.to_string();
+        assert!(error.contains("one of login_client_id and login_client_secret, which go together"), "{error}");
+    }
+    assert_eq!((sandbox.auth0.token_requests(), sandbox.auth0.failed_logins(&user)), (0, 0));
+}
+
 #[tokio::test]
 async fn a_rotated_secret_is_fetched_once() {
     let (sandbox, login, user) = setup().await;
@@ -204,7 +229,8 @@ async fn a_rotated_secret_is_fetched_once() {
     assert_eq!((sandbox.auth0.failed_logins(&user), sandbox.aws.secrets().exchanges().len()), (1, 2));
     for error in ["invalid_client", "access_denied", "unauthorized_client"] {
         sandbox.auth0.server().faults().next(answer(401, &json!({"error": error, "error_description": "Unauthorized"})));
-        assert_eq!(check(&login, PIN).await, Err(CallError::Unauthorized), "{error}");
+        let expected = Err(Untold { error: CallError::Unauthorized, tried: false });
+        assert_eq!(check(&login, PIN).await, expected, "{error}");
     }
     assert_eq!(sandbox.aws.secrets().exchanges().len(), 2, "once a minute");
     assert_eq!(check(&login, PIN).await, Ok(Verdict::Accepted));

@@ -194,7 +194,11 @@ async fn a_caller_that_gives_up_leaves_the_way_free() {
         result = get(&tokens, start) => panic!("{result:?}"),
         () = hurried => {}
     }
-    assert!(get(&tokens, after(start, 6)).await.is_ok());
+    // However long its lease may be; another instance's would be waited for.
+    let mut item = token_items(&sandbox).await.remove(0);
+    item["lease_until"] = json!({"N": (epoch(start) + 50).to_string()});
+    sandbox.aws.put(item).await;
+    assert!(get(&tokens, start).await.is_ok());
     assert_eq!(sandbox.auth0.token_requests(), 2);
 }
 
@@ -255,7 +259,7 @@ async fn a_replacement_that_never_worked_is_not_replaced_for_a_minute() {
 async fn odd_lives_are_bounded() {
     let sandbox = Sandbox::start().await;
     let start = now();
-    let (assumed, shortest, hour, longest) = ((44, 60), (15, 30), (3_050, 3_500), (FRESH, STALE));
+    let (assumed, short, hour, longest) = ((44, 60), (4, 20), (3_050, 3_500), (FRESH, STALE));
     for (expires_in, (fresh, stale)) in [
         (json!(null), assumed),
         (json!(0), assumed),
@@ -268,7 +272,7 @@ async fn odd_lives_are_bounded() {
         (json!(true), assumed),
         (json!("3600"), hour),
         (json!(3600), hour),
-        (json!(1), shortest),
+        (json!(20), short),
         (json!(315_360_000), longest),
         (json!(u64::MAX), longest),
     ] {
@@ -285,6 +289,22 @@ async fn odd_lives_are_bounded() {
             assert_eq!(sandbox.auth0.token_requests(), 1, "{secret}");
             get(&tokens, after(start, stale)).await.unwrap();
             assert_eq!(sandbox.auth0.token_requests(), 2, "{secret}");
+        }
+    }
+}
+
+/// One that is over in a moment is used now, and never again.
+#[tokio::test]
+async fn a_life_is_not_lengthened() {
+    let sandbox = Sandbox::start().await;
+    let start = now();
+    sandbox.auth0.set_expires_in(json!(1));
+    for shares in [false, true] {
+        let (one, two) = (instance(&sandbox, shares), instance(&sandbox, shares));
+        sandbox.auth0.server().clear_exchanges();
+        for (second, tokens) in [(0, &one), (1, &one), (2, &two)] {
+            get(tokens, after(start, second)).await.unwrap();
+            assert_eq!(sandbox.auth0.token_requests() as u64, second + 1, "{shares}");
         }
     }
 }
@@ -376,6 +396,39 @@ async fn a_silent_tenant_is_given_up() {
     let (one, two) = (alone(&sandbox), alone(&sandbox));
     let (one, two) = tokio::join!(get(&one, now()), get(&two, now()));
     assert!(is_unavailable(&one) && is_unavailable(&two), "{one:?} {two:?}");
+}
+
+/// And whoever comes next does not wait as long, from when it was given up.
+#[tokio::test]
+async fn a_silent_tenant_rests() {
+    tokio::join!(no_instance_asks_a_silent_tenant_for_a_while(), who_has_a_token_leaves_a_silent_tenant_alone());
+}
+
+async fn no_instance_asks_a_silent_tenant_for_a_while() {
+    let sandbox = Sandbox::start().await;
+    let (start, tokens) = (now(), sharing(&sandbox));
+    sandbox.auth0.server().faults().next(Fault::Hang);
+    assert!(is_unavailable(&get(&tokens, start).await));
+    let until = token_items(&sandbox).await.remove(0)["failed_until"]["N"].as_str().unwrap().parse::<u64>().unwrap();
+    assert!((epoch(start) + 6..=epoch(start) + 8).contains(&until), "{until}");
+    for tokens in [&tokens, &sharing(&sandbox)] {
+        assert!(is_unavailable(&get(tokens, after(start, 5)).await));
+    }
+    assert_eq!(sandbox.auth0.token_requests(), 1);
+    assert!(get(&tokens, after(start, 9)).await.is_ok());
+}
+
+async fn who_has_a_token_leaves_a_silent_tenant_alone() {
+    let sandbox = Sandbox::start().await;
+    let (start, tokens) = (now(), alone(&sandbox));
+    let first = get(&tokens, start).await.unwrap();
+    sandbox.auth0.server().faults().next(Fault::Hang);
+    for second in [STALE, STALE + 5] {
+        assert_eq!(get(&tokens, after(start, second)).await.as_ref(), Ok(&first), "{second}");
+    }
+    assert_eq!(sandbox.auth0.token_requests(), 2);
+    get(&tokens, after(start, STALE + 9)).await.unwrap();
+    assert_eq!(sandbox.auth0.token_requests(), 3);
 }
 
 #[tokio::test]

@@ -37,6 +37,8 @@ async fn attempts_are_counted() {
         a_caller_has_ten_attempts_an_hour_over_all_accounts(),
         untold_callers_share_only_the_attempts_at_an_account(),
         withheld_callers_are_one(),
+        a_caller_is_one_however_the_number_is_written(),
+        only_wrong_pins_make_a_lock_last(),
         twenty_at_once_get_no_more_attempts_than_one_after_the_other(),
     );
 }
@@ -115,11 +117,10 @@ async fn untold_callers_share_only_the_attempts_at_an_account() {
     at_once(accounts.iter().map(|account| scene.validate(account, WRONG_PIN))).await;
     assert_eq!(scene.validate(ACCOUNT, PIN).await.body, NAME);
     assert_eq!(scene.counted("rate#pin#", "", "hits").await, [0; 0]);
-    // Too long for a number, empty, or under Twilio's name for it.
-    let long = "1".repeat(101);
-    let forms = ["", " ", &long].map(|caller| [("account_number", ACCOUNT), ("pin", WRONG_PIN), ("caller", caller)]);
+    // Empty, or under Twilio's name for it.
+    let forms = ["", " "].map(|caller| [("account_number", ACCOUNT), ("pin", WRONG_PIN), ("caller", caller)]);
     at_once(forms.iter().map(|form| scene.validate_form(form))).await;
-    assert_eq!(scene.counted(&format!("lock#{ACCOUNT}"), "caller#untold", "wrong").await, [3]);
+    assert_eq!(scene.counted(&format!("lock#{ACCOUNT}"), "caller#untold", "wrong").await, [2]);
     let from = [("account_number", ACCOUNT), ("pin", WRONG_PIN), ("From", CALLER)];
     scene.validate_form(&from).await;
     assert_eq!(scene.counted("rate#pin#", "", "hits").await.iter().sum::<u64>(), 1);
@@ -143,6 +144,49 @@ async fn withheld_callers_are_one() {
     scene.sandbox.aws.put(lock(ACCOUNT, "caller#withheld", 0, later)).await;
     let call = scene.call("anonymous", &[ACCOUNT, PIN, "9"]).await;
     assert!(call.heard[2].starts_with("Welcome Annabeth."), "{call:#?}");
+}
+
+/// Forms turn a plus sign into a blank, and every IVR has its own way to write a number.
+async fn a_caller_is_one_however_the_number_is_written() {
+    let scene = Scene::with(8, &[]).await;
+    let long = "x".repeat(5_000);
+    for (account, callers, sk) in [
+        ("5000000001", &["+4520123456", "4520123456", " 4520123456", "+45 20 12 34-56", "(45) 20.12/3456"][..], "caller#"),
+        ("5000000002", &["Extension Anna", "extension anna ", "EXTENSION ANNA"], "caller#"),
+        ("5000000003", &[&long, &long, &long, &long], "caller#"),
+        ("5000000004", &["anonymous", "Unknown", "RESTRICTED", "+266696687", "266696687"], "caller#withheld"),
+    ] {
+        let answers = at_once(callers.iter().map(|caller| scene.validate_for(caller, account, WRONG_PIN))).await;
+        assert!(answers.iter().all(|answer| answer.body == "error"));
+        let counted = scene.counted(&format!("lock#{account}"), sk, "wrong").await;
+        assert_eq!(counted, [callers.len() as u64], "{account}");
+    }
+    let others = ["1", "2", &long[1..]].map(|caller| scene.validate_for(caller, "5000000005", WRONG_PIN));
+    at_once(others).await;
+    assert_eq!(scene.counted("lock#5000000005", "caller#", "wrong").await, [1, 1, 1], "those are three");
+}
+
+/// Else whoever keeps calling would keep the owner out for ever.
+async fn only_wrong_pins_make_a_lock_last() {
+    let scene = Scene::start().await;
+    wrong(&scene, 1, CALLER).await;
+    let soon = sandbox::now().as_secs() + 300;
+    for sk in ["all", "caller#untold"] {
+        scene.sandbox.aws.put(lock(ACCOUNT, sk, 4, soon)).await;
+    }
+    let until = async || scene.counted(&format!("lock#{ACCOUNT}"), "all", "expires_at").await;
+    assert!(right(&scene, OTHER_CALLER).await && right(&scene, CALLER).await);
+    assert_eq!(scene.validate(ACCOUNT, PIN).await.body, NAME);
+    assert_eq!((until().await, scene.wrong().await), (vec![soon], 4), "right ones");
+    scene.auth0().next_for("GET /api/v2/users?", crate::scene::status(500));
+    assert!(!right(&scene, CALLER).await);
+    assert_eq!((until().await, scene.wrong().await), (vec![soon], 4), "nobody looked at it");
+    wrong(&scene, 1, CALLER).await;
+    let prolonged = until().await;
+    assert!(prolonged[0] > soon + 20 * 60 && scene.wrong().await == 5, "{prolonged:?}");
+    scene.sandbox.aws.put(lock(ACCOUNT, "all", 8, soon)).await;
+    assert!(!right(&scene, CALLER).await);
+    assert_eq!((until().await, scene.wrong().await), (vec![soon], 8), "who is locked out");
 }
 
 async fn twenty_at_once_get_no_more_attempts_than_one_after_the_other() {

@@ -135,9 +135,12 @@ async fn a_caller_who_hangs_up_calls_again() {
         assert_eq!(call.sid(&sid).call(crate::scene::NUMBER).await.ended, Ended::CallerHungUp);
     }
     heard(&scene.call(CALLER, &[ACCOUNT, PIN, "9"]).await, &[WELCOME, ASK_PIN, GREETED, GOODBYE]);
-    let lives = scene.counted("call#", "state", "expires_at").await;
-    let soon = sandbox::now().as_secs() + 16 * 60;
-    assert!(lives.len() == 5 && lives.iter().all(|end| *end < soon), "{lives:?}");
+    let now = sandbox::now().as_secs();
+    let lives = scene.counted("call#", "state", "open_until").await;
+    assert!(lives.len() == 5 && lives.iter().all(|end| *end < now + 16 * 60), "{lives:?}");
+    let remembered = scene.counted("call#", "state", "expires_at").await;
+    let days = |days: u64| now + days * 86_400;
+    assert!(remembered.len() == 5 && remembered.iter().all(|end| (days(6)..days(8)).contains(end)), "{remembered:?}");
 }
 
 #[tokio::test]

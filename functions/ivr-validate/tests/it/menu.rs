@@ -1,10 +1,12 @@
 //! What callers hear of the API's answers.
 
+use axum::Router;
+use sandbox::Sandbox;
 use sandbox::auth0::{API_AUDIENCE, CLIENT_CREDENTIALS};
-use sandbox::wire::Fault;
+use sandbox::wire::{Fault, Server};
 use serde_json::json;
 
-use crate::scene::{ACCOUNT, BALANCE, CALLER, GOODBYE, OFFER, PIN, Scene, WELCOME, bearers, issued, says, status};
+use crate::scene::{ACCOUNT, BALANCE, CALLER, GOODBYE, NAME, OFFER, PIN, Scene, WELCOME, bearers, issued, says, status};
 
 const NOTHING: &str = "There is nothing to tell about this.";
 const NOT_NOW: &str = "We are sorry, this is not available right now.";
@@ -103,11 +105,25 @@ async fn a_refused_token_is_replaced_once() {
     assert_eq!(grants(), 3, "the fault is not the token's");
 }
 
+/// No caller waits for what can be had before.
+#[tokio::test]
+async fn the_apis_token_and_connection_are_had_ahead() {
+    let api = Server::start("API", Router::new()).await.unwrap();
+    let url = format!("{}/v1", api.url());
+    let scene = Scene::with(1, &[("API_URL", Some(&url))]).await;
+    assert_eq!(scene.sandbox.auth0.grants(CLIENT_CREDENTIALS, API_AUDIENCE), 1);
+    let asked: Vec<_> = api.exchanges().into_iter().map(|exchange| (exchange.method, exchange.target)).collect();
+    assert_eq!(asked, [("HEAD".to_owned(), "/v1/".to_owned())]);
+    assert_eq!(bearers(&api), [""], "whatever is there is shown no token yet");
+}
+
 /// Whoever is logged in stays so: the menu says what it cannot tell.
 #[tokio::test]
 async fn without_a_token_nothing_is_told() {
-    let scene = Scene::start().await;
-    scene.sandbox.auth0.set_client_grant(API_AUDIENCE, false);
+    let sandbox = Sandbox::start().await;
+    sandbox.auth0.set_client_grant(API_AUDIENCE, false);
+    let scene = Scene::on(sandbox, 1, &[]).await;
+    scene.hire(ACCOUNT, PIN, NAME);
     assert_eq!((balance(&scene).await.as_str(), scene.asked()), (NOT_NOW, 0));
     scene.sandbox.auth0.set_client_grant(API_AUDIENCE, true);
     assert_eq!(balance(&scene).await, BALANCE);

@@ -61,6 +61,8 @@ async fn bounds_that_contradict_each_other_and_menus_that_are_none() {
         (r#"[{"digit":"1","label":"x","path":"/a"}]"#, "entry 1: either path and say, or exit"),
         (r#"[{"digit":"1","label":"x","path":"//evil.example/","say":"y"}]"#, "entry 1: path"),
         (r#"[{"digit":"1","label":"x","path":"/{pin}","say":"y"}]"#, "{account} only"),
+        (r#"[{"digit":"1","label":"x","path":"/a","say":"It is {balance.amount"}]"#, "entry 1: say has a brace"),
+        (&format!(r#"[{{"digit":"1","label":"{}","exit":true}}]"#, "x".repeat(101)), "entry 1: label is longer than 100"),
     ] {
         let told = problems(&sandbox, &[("IVR_MENU", Some(menu))]).await;
         assert!(told.len() == 1 && told[0].contains("IVR_MENU") && told[0].contains(part), "{told:?}");

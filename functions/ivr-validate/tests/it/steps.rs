@@ -1,5 +1,7 @@
 //! Steps of a call cannot be skipped, repeated, or taken by two requests at once.
 
+use serde_json::{Value, json};
+
 use crate::scene::{
     ACCOUNT, AGAIN_ACCOUNT, AGAIN_PIN, ASK_PIN, Answer, CALLER, GOODBYE, GREETED, OTHER_CALLER, PIN, Params, REFUSED_ONCE, Scene,
     WELCOME, WRONG_PIN, and, at_once, last_words, question,
@@ -18,10 +20,22 @@ fn sid(call: &Params) -> String {
     call.iter().find(|(name, _)| name == "CallSid").unwrap().1.clone()
 }
 
-/// The state of the call is past its time.
-async fn expire(scene: &Scene, call: &Params) {
-    let now = sandbox::now().as_secs();
-    scene.sandbox.aws.update_expiry(&format!("call#{}", sid(call)), "state", now).await;
+/// What the table has of the call.
+async fn state(scene: &Scene, call: &Params) -> Value {
+    let pk = format!("call#{}", sid(call));
+    scene.sandbox.aws.items().await.into_iter().find(|item| item["pk"]["S"] == pk).unwrap()
+}
+
+async fn open_until(scene: &Scene, call: &Params) -> u64 {
+    state(scene, call).await["open_until"]["N"].as_str().unwrap().parse().unwrap()
+}
+
+/// The call is open for so many seconds from now.
+async fn set_open(scene: &Scene, call: &Params, seconds: u64) -> u64 {
+    let (mut item, until) = (state(scene, call).await, sandbox::now().as_secs() + seconds);
+    item["open_until"] = json!({ "N": until.to_string() });
+    scene.sandbox.aws.put(item).await;
+    until
 }
 
 #[tokio::test]
@@ -94,16 +108,60 @@ async fn what_was_reached_does_not_last() {
     let scene = Scene::start().await;
     let goodbye = last_words(&[GOODBYE]);
     let call = logged_in(&scene).await;
-    expire(&scene, &call).await;
-    for (path, keys) in [("voice/menu", "1"), ("voice/menu", "9")] {
-        assert_eq!(scene.document(&call, path, keys).await, goodbye);
+    set_open(&scene, &call, 0).await;
+    // Nor does it begin anew: what was recorded of a call opens nothing.
+    for (path, keys) in [
+        ("voice/menu", "1"),
+        ("voice/menu", "9"),
+        ("voice/menu", ""),
+        ("voice", ""),
+        ("voice/account", ACCOUNT),
+        ("voice/pin", PIN),
+    ] {
+        assert_eq!(scene.document(&call, path, keys).await, goodbye, "{path}");
+    }
+    // Not even one that was hung up before anything was keyed.
+    let call = scene.inbound(CALLER);
+    scene.document(&call, "voice", "").await;
+    set_open(&scene, &call, 0).await;
+    for (path, keys) in [("voice", ""), ("voice/account", ""), ("voice/account", ACCOUNT), ("voice/pin", PIN)] {
+        assert_eq!(scene.document(&call, path, keys).await, goodbye, "{path}");
     }
     let call = scene.inbound(CALLER);
     scene.document(&call, "voice", "").await;
     scene.document(&call, "voice/account", ACCOUNT).await;
-    expire(&scene, &call).await;
+    set_open(&scene, &call, 0).await;
     assert_eq!(scene.document(&call, "voice/pin", PIN).await, goodbye);
     assert_eq!((scene.logins(), scene.asked()), (1, 0));
+}
+
+#[tokio::test]
+async fn no_step_gives_a_dialogue_or_a_menu_more_time() {
+    let scene = Scene::start().await;
+    let call = scene.inbound(CALLER);
+    scene.document(&call, "voice", "").await;
+    let until = set_open(&scene, &call, 100).await;
+    for (path, keys) in [
+        ("voice", ""),
+        ("voice/account", ""),
+        ("voice/account", ACCOUNT),
+        ("voice/pin", ""),
+        ("voice/pin", WRONG_PIN),
+        ("voice/account", ACCOUNT),
+    ] {
+        scene.document(&call, path, keys).await;
+        assert_eq!(open_until(&scene, &call).await, until, "{path} {keys}");
+    }
+    // A menu has a time of its own.
+    let now = sandbox::now().as_secs();
+    scene.document(&call, "voice/pin", PIN).await;
+    assert!((now + 15 * 60..now + 16 * 60).contains(&open_until(&scene, &call).await));
+    let until = set_open(&scene, &call, 100).await;
+    for keys in ["1", "", "7", "2"] {
+        scene.document(&call, "voice/menu", keys).await;
+        assert_eq!(open_until(&scene, &call).await, until, "{keys}");
+    }
+    assert_eq!(scene.asked(), 2);
 }
 
 /// How many of the answers are this document; the others say goodbye.
