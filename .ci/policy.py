@@ -42,8 +42,22 @@ def rights(role):
             yield statement, listed(statement["Action"]), listed(statement.get("Resource", "*"))
 
 
+LOGS = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
+
+
+def check_role(role):
+    """What a role may bring besides its inline statements, and who may take it on."""
+    properties = role["Properties"]
+    if properties.get("ManagedPolicyArns") != [LOGS]:
+        yield f"managed policies other than the one for logs: {properties.get('ManagedPolicyArns')}"
+    trusted = [(s["Effect"], listed(s["Action"]), s["Principal"]) for s in properties["AssumeRolePolicyDocument"]["Statement"]]
+    if trusted != [("Allow", ["sts:AssumeRole"], {"Service": ["lambda.amazonaws.com"]})]:
+        yield f"a role that others than Lambda may take on: {trusted}"
+
+
 def check_function(name, function, resources):
     role = resources[ref(function["Properties"]["Role"])]
+    yield from check_role(role)
     items, secrets, queues = {}, set(), set()
     for statement, actions, targets in rights(role):
         if statement["Effect"] != "Allow" or "NotAction" in statement or "NotResource" in statement:
@@ -108,6 +122,8 @@ def check(template):
         for finding in check_function(name, functions[name], resources):
             yield name, finding
     for name, resource in resources.items():
+        if resource["Type"].startswith("AWS::IAM::") and resource["Type"] != "AWS::IAM::Role":
+            yield name, f"rights outside a function's own role: {resource['Type']}"
         if resource["Type"] == "AWS::IAM::Role" and not name.removesuffix("Role") in functions:
             for _, actions, targets in rights(resource):
                 if any(not ref(target) for target in targets):
