@@ -64,7 +64,7 @@ impl Config {
         if let Err(why) = &path {
             source.problem(format!("API_PATH {why}"));
         }
-        let public_url = source.optional("PUBLIC_URL").is_some().then(|| source.base_url("PUBLIC_URL", None)).flatten();
+        let public_url = webhook::public_url(source);
         let (twilio_secret, studio_secret) = (source.optional("TWILIO_SECRET"), source.optional("STUDIO_SECRET"));
         if twilio_secret.is_none() && studio_secret.is_none() {
             source.problem("TWILIO_SECRET or STUDIO_SECRET is missing: callers are known by Twilio's signature, or by a token");

@@ -84,7 +84,7 @@ impl Config {
         let (table, twilio_secret) = (source.required("TABLE_NAME"), source.required("TWILIO_SECRET"));
         let (okta, okta_secret) = (source.base_url("OKTA_URL", None), source.required("OKTA_SECRET"));
         let twilio = twilio::api(source);
-        let public_url = source.optional("PUBLIC_URL").is_some().then(|| source.base_url("PUBLIC_URL", None)).flatten();
+        let public_url = webhook::public_url(source);
         let greeting = source.text("GREETING", "Please wait. You are being connected to {firstName}.");
         if greeting.chars().count() > 1_000 {
             source.problem("GREETING is longer than 1000 characters, which nobody listens to");

@@ -92,7 +92,7 @@ impl Config {
         let (ivr_secret, auth0_secret) = (source.required("IVR_SECRET"), source.required("AUTH0_SECRET"));
         let (tenant, api) = (source.base_url("AUTH0_URL", None), source.base_url("API_URL", None));
         let audience = source.required("API_AUDIENCE");
-        let public_url = source.optional("PUBLIC_URL").is_some().then(|| source.base_url("PUBLIC_URL", None)).flatten();
+        let public_url = webhook::public_url(source);
         let limits = Limits::read(source);
         let pin_length = source.number("PIN_LENGTH", 4, 4..=32);
         let language = source.text("IVR_LANGUAGE", "en-US").trim().to_owned();

@@ -77,7 +77,7 @@ impl Config {
         let aws = aws::Settings::read(source);
         let http = http::Settings::read(source);
         let (table, twilio_secret) = (source.required("TABLE_NAME"), source.required("TWILIO_SECRET"));
-        let public_url = source.optional("PUBLIC_URL").is_some().then(|| source.base_url("PUBLIC_URL", None)).flatten();
+        let public_url = webhook::public_url(source);
         let rules = Rules {
             words: Words::read(source),
             valid_hours: source.number("RESET_VALID_HOURS", 8, 0..=720),

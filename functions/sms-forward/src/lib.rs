@@ -70,7 +70,7 @@ impl Config {
         let http = http::Settings::read(source);
         let (table, twilio_secret) = (source.required("TABLE_NAME"), source.required("TWILIO_SECRET"));
         let (okta, okta_secret) = (source.base_url("OKTA_URL", None), source.required("OKTA_SECRET"));
-        let public_url = source.optional("PUBLIC_URL").is_some().then(|| source.base_url("PUBLIC_URL", None)).flatten();
+        let public_url = webhook::public_url(source);
         let rules = Rules {
             countries: source.parsed("ALLOWED_COUNTRIES", "a comma list of ISO 3166 country codes such as DK,US"),
             per_pair: source.number("MESSAGES_PER_PAIR_PER_MINUTE", 5, 1..=1_000),

@@ -9,6 +9,7 @@ use ring::digest;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{Credentials, is_sid, signature};
+use crate::config::Source;
 use crate::http::{self, BaseUrl};
 use crate::phone::E164;
 use crate::reply::{Failure, Reply};
@@ -60,6 +61,12 @@ impl Form {
     pub fn get(&self, name: &str) -> Option<&str> {
         self.pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
+}
+
+/// Reads `PUBLIC_URL`: what Twilio was given, where that is not the Function URL.
+pub fn public_url(source: &mut Source<'_>) -> Option<BaseUrl> {
+    source.optional("PUBLIC_URL")?;
+    source.base_url("PUBLIC_URL", None)
 }
 
 /// Checks the signature of a form webhook against `PUBLIC_URL` (or the Function URL), fetching the secret anew once when it does
