@@ -48,7 +48,7 @@ impl Aws {
         let given = found.parameters().iter();
         let given = given.filter_map(|parameter| pair(parameter.parameter_key(), parameter.parameter_value()));
         let mut stack = Stack::default();
-        stack.extend(given.chain(outputs));
+        stack.extend(given.chain(outputs).chain(pair(Some("StackName"), found.stack_name())));
         Ok(stack)
     }
 }

@@ -68,7 +68,8 @@ Reads secrets (their keys, and whether providers accept them), the table (TTL), 
 Auth0's grants and attack protection, Okta's scopes and event hook, Twilio's geo permissions and registrations, the clock. Changes nothing \
 and sends nothing.")]
     #[command(after_help = "\
-Severities: `fault` does not work, `risk` works but should not stay so, `unchecked` could not be seen with these credentials.
+Severities: `fault` does not work; `risk` works but should not stay so, or the provider did not answer or refused the key; \
+`unchecked` was not asked for, as its credential (MAILGUN_API_KEY) or scope was not given.
 Faults and risks give exit code 1.
 
 Examples:
@@ -94,16 +95,21 @@ Examples:
     },
     /// Let a caller of the phone menu try again
     #[command(long_about = "\
-Let a caller of the phone menu try again: deletes the counts of wrong PINs of an account, `lock#<account>` in the table.
+Let a caller of the phone menu try again: deletes the counts of wrong PINs of an account, `lock#<account>` in the table, and with --caller \
+what that caller has tried in this hour with any account, `rate#pin#...`. A caller who guessed at several accounts waits up to an hour otherwise.
 
 Auth0's own block of the user, if it has come to that, is lifted in Auth0: User Management, the user, Unblock.")]
     #[command(after_help = "\
-Example:
-  operator --stack switchboard unlock --account 10042")]
+Examples:
+  operator --stack switchboard unlock --account 10042
+  operator --stack switchboard unlock --account 10042 --caller +4512345678")]
     Unlock {
         /// Account number, digits only
         #[arg(long, value_name = "NUMBER", value_parser = account)]
         account: String,
+        /// The caller's number in E.164, whose count of the hour is to go as well
+        #[arg(long, value_name = "NUMBER", value_parser = e164)]
+        caller: Option<E164>,
     },
     /// Delete all that the table holds about a phone number
     #[command(long_about = "\
@@ -111,7 +117,7 @@ Delete all that the table holds about a phone number: requests, counters, copies
 and under its hash.
 
 Scans the whole table. Says what it deletes, masked, and what it cannot reach: the providers' own logs, CloudWatch, backups. What is \
-business data (an account, a company number's ledger) is named and kept.")]
+business data (an account and its lock, a company number's ledger) or unknown is named and kept.")]
     #[command(after_help = "\
 Examples:
   operator --stack switchboard erase --number +4512345678 --dry-run
@@ -168,7 +174,7 @@ pub(crate) struct ConnectArgs {
     /// Name or id of the passwordless connection whose gateway this is to be (tenants made before March 2025)
     #[arg(long, value_name = "CONNECTION")]
     legacy_gateway: Option<String>,
-    /// Let the Action take the place of another phone provider
+    /// Let the Action take the place of another phone provider, or of an Action that this program did not write
     #[arg(long)]
     replace_provider: bool,
 }
@@ -190,7 +196,7 @@ pub(crate) enum Secrets {
     /// Set keys of a secret: asked for without echo, or from the environment, or from standard input
     #[command(long_about = "\
 Set keys of a secret: asked for without echo; with --from-env from variables named like TWILIO_AUTH_TOKEN; or, where standard input is no \
-terminal, from a JSON object. Keys not given stay as they are. Values are checked by their look before anything is written, and never shown.
+terminal, from a JSON object (with --generate or --remove only if --stdin is given, too). Keys not given stay as they are. Values are checked by their look before anything is written, and never shown.
 
 Reads and writes Secrets Manager (GetSecretValue, PutSecretValue) and nothing else; `doctor` then tries the values at the providers.")]
     #[command(after_help = "\
@@ -207,7 +213,10 @@ Examples:
         /// From environment variables, `SECRET_KEY` in capitals
         #[arg(long)]
         from_env: bool,
-        /// Give this key a random value; may be repeated
+        /// Read a JSON object from standard input besides what --generate and --remove say
+        #[arg(long, conflicts_with = "from_env")]
+        stdin: bool,
+        /// Give this key (`bearer_token`, `jwt_secret`) a random value; if it has one, with --rotate or --replace; may be repeated
         #[arg(long, value_name = "KEY")]
         generate: Vec<String>,
         /// Take this key away; may be repeated

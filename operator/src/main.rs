@@ -64,6 +64,7 @@ async fn open(cli: &Cli, console: Console) -> Result<Context, Problem> {
         (None, None) => Stack::default(),
     };
     stack.extend(cli.parameter.iter().cloned());
+    stack.check()?;
     let own = |name: &str| environment(name).filter(|value| !value.trim().is_empty()).map(SecretString::from);
     Ok(Context {
         stack,
@@ -86,12 +87,16 @@ async fn run(context: &Context, command: Command) -> Result<u8, Problem> {
         Command::Connect(args) => console.show(&connect::connect(context, &args.targets, &args.extras()).await?),
         Command::Doctor => console.show(&doctor::examine(context).await?),
         Command::Secrets(Secrets::List) => console.show(&secrets::list(&context.vault()).await?),
-        Command::Secrets(Secrets::Set { name, from_env, generate, remove, rotate, replace }) => {
+        Command::Secrets(Secrets::Set { name, from_env, stdin, generate, remove, rotate, replace }) => {
+            let is_complete = !stdin && (!generate.is_empty() || !remove.is_empty());
             let given = if from_env {
                 Given::Environment(&environment)
-            } else if std::io::stdin().is_terminal() {
+            } else if !stdin && std::io::stdin().is_terminal() {
                 console.end_progress();
                 Given::Terminal
+            } else if is_complete {
+                // A pipeline's standard input may never end.
+                Given::Nothing
             } else {
                 let text = std::io::read_to_string(std::io::stdin());
                 Given::Text(text.map_err(|error| Problem::Usage(format!("standard input: {error}")))?)
@@ -100,7 +105,7 @@ async fn run(context: &Context, command: Command) -> Result<u8, Problem> {
             console.show(&secrets::set(&context.vault(), Spec::of(&name), given, &wishes).await?)
         }
         Command::Pending { number } => console.show(&table::pending(context, number.as_ref()).await?),
-        Command::Unlock { account } => console.show(&table::unlock(context, &account).await?),
+        Command::Unlock { account, caller } => console.show(&table::unlock(context, &account, caller.as_ref()).await?),
         Command::Erase { number, yes } => console.show(&table::erase(context, &number, yes).await?),
         Command::Numbers => console.show(&numbers::list(context).await?),
     })

@@ -11,7 +11,22 @@ use crate::problem::Problem;
 /// (<https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides>).
 pub(crate) const RETRIES: &str = "#rc=3&rp=5xx,ct,rt";
 
-/// Outputs and parameters by their names in `template.yaml`; no name is both.
+/// Outputs that are URLs, and the public ones that take their place.
+const URLS: [&str; 11] = [
+    "SendVerificationSmsUrl",
+    "ReceiveConfirmationSmsUrl",
+    "SmsGatewayUrl",
+    "CallForwardUrl",
+    "SmsForwardUrl",
+    "ProvisionNumbersUrl",
+    "IvrVoiceUrl",
+    "ReceivePublicUrl",
+    "CallForwardPublicUrl",
+    "SmsForwardPublicUrl",
+    "IvrPublicUrl",
+];
+
+/// Outputs and parameters by their names in `template.yaml`, and `StackName` where it is known; no name is both.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Stack(BTreeMap<String, String>);
 
@@ -35,8 +50,12 @@ impl Stack {
         let found = match &value {
             Value::Object(object) if object.contains_key("Stacks") => {
                 let stack = &value["Stacks"][0];
+                if stack.is_object() && stack["Outputs"].as_array().is_none_or(Vec::is_empty) {
+                    return Err(Problem::Usage("this stack has no outputs yet: wait until it is deployed".to_owned()));
+                }
                 let mut found = pairs(&stack["Outputs"], "OutputKey", "OutputValue").ok_or_else(unreadable)?;
                 found.extend(pairs(&stack["Parameters"], "ParameterKey", "ParameterValue").unwrap_or_default());
+                found.extend(stack["StackName"].as_str().map(|name| ("StackName".to_owned(), name.to_owned())));
                 found
             }
             Value::Object(object) => {
@@ -47,6 +66,25 @@ impl Stack {
             _ => pairs(&value, "OutputKey", "OutputValue").ok_or_else(unreadable)?,
         };
         Ok(Self(found.into_iter().collect()))
+    }
+
+    /// Whether this is a stack of this project, and its URLs can be registered anywhere.
+    pub(crate) fn check(&self) -> Result<(), Problem> {
+        self.required("TableName")?;
+        let is_url = |text: &str| Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+        match URLS.iter().find(|name| self.get(name).is_some_and(|text| !is_url(text))) {
+            Some(name) => Err(Problem::Usage(format!("{name} is no URL, such as https://x.lambda-url.eu-west-1.on.aws/"))),
+            None => Ok(()),
+        }
+    }
+
+    /// What tells this stack from another one in the same accounts: its name; where that is not known, what the table's has of it
+    /// (`<stack>-Table-<random>`).
+    pub(crate) fn name(&self) -> Result<&str, Problem> {
+        match self.get("StackName") {
+            Some(name) => Ok(name),
+            None => self.required("TableName").map(|table| table.rsplit_once("-Table-").map_or(table, |(stack, _)| stack)),
+        }
     }
 
     /// Adds values, over those there are.
@@ -136,6 +174,33 @@ mod tests {
         }
         for text in ["", "[]x", r#"{"TableName":1}"#, "7", r#"[{"OutputKey":1}]"#, r#"{"Stacks":[]}"#] {
             assert!(Stack::read(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_stack_of_ours_or_not_deployed_is_refused() {
+        let no_outputs = Stack::read(r#"{"Stacks":[{"StackName":"a"}]}"#).unwrap_err();
+        assert!(no_outputs.to_string().starts_with("this stack has no outputs yet"), "{no_outputs}");
+        for (text, words) in [
+            (r#"{"IvrVoiceUrl":"https://x.on.aws/voice"}"#, Some("TableName is not among")),
+            (r#"{"TableName":"t","IvrVoiceUrl":"x.on.aws/voice"}"#, Some("IvrVoiceUrl is no URL")),
+            (r#"{"TableName":"t","IvrPublicUrl":"mailto:a@b"}"#, Some("IvrPublicUrl is no URL")),
+            (r#"{"TableName":"t","IvrVoiceUrl":"https://x.on.aws/voice","IvrPublicUrl":""}"#, None),
+        ] {
+            let problem = Stack::read(text).unwrap().check().err();
+            assert_eq!(problem.as_ref().map(Problem::code), words.map(|_| 2), "{text}");
+            assert!(problem.is_none_or(|problem| problem.to_string().starts_with(words.unwrap())), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_stack_has_a_name_even_where_nobody_tells_it() {
+        for (text, name) in [
+            (r#"{"Stacks":[{"StackName":"a","Outputs":[{"OutputKey":"TableName","OutputValue":"b-Table-1X"}]}]}"#, "a"),
+            (r#"{"TableName":"acme-Table-Table-1X"}"#, "acme-Table"),
+            (r#"{"TableName":"t"}"#, "t"),
+        ] {
+            assert_eq!(Stack::read(text).unwrap().name(), Ok(name), "{text}");
         }
     }
 

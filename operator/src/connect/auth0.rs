@@ -20,6 +20,8 @@ const CODE: &str = include_str!("../../../functions/sms-gateway/action/action.js
 const NAME: &str = "SMS gateway";
 /// Passwordless connections for texts have this name.
 pub(crate) const SMS_CONNECTION: &str = "sms";
+/// The last line of an Action's code begins so, if this program wrote it.
+const SIGNATURE: &str = "// Deployed by operator:";
 const TRIGGER: &str = "custom-phone-provider";
 const RUNTIME: &str = "node22";
 /// Building takes seconds.
@@ -71,6 +73,19 @@ pub(crate) async fn grant(
     Ok((token.into(), scopes))
 }
 
+/// What is missing to look at a tenant at all, where nobody but Auth0 itself calls the stack; `None`: nothing.
+pub(crate) fn lacks(context: &Context) -> Option<String> {
+    let address = context.urls.auth0_url.is_some() || context.stack.get("Auth0Url").is_some();
+    let credentials = context.own.auth0_token.is_some() || context.stack.secret("auth0").is_some();
+    let missing: Vec<&str> = [(address, "AUTH0_URL"), (credentials, "AUTH0_MANAGEMENT_TOKEN")]
+        .into_iter()
+        .filter(|(has, _)| !has)
+        .map(|(_, name)| name)
+        .collect();
+    let needed = context.stack.get("SmsGatewayUrl").is_some() && !missing.is_empty();
+    needed.then(|| format!("the stack does not say how to reach the tenant; to connect it, set {}", missing.join(" and ")))
+}
+
 pub(crate) async fn examine(context: &Context, extras: &Extras) -> Result<Option<Planned>, Problem> {
     let Some(url) = context.stack.get("SmsGatewayUrl") else { return Ok(None) };
     let gateway = context.secret("gateway").await?;
@@ -101,10 +116,7 @@ async fn read(session: &Session, path: &str, query: &[(&str, &str)]) -> Result<V
 /// The Action's code. Its secrets cannot be read back: what they were set from stands in the last line, so that a later run sees
 /// whether that is still so.
 fn code(url: &str, gateway: &Stored) -> String {
-    format!(
-        "{CODE}\n// Deployed by operator: GATEWAY_URL {url}, GATEWAY_TOKEN from version {} of {}.\n",
-        gateway.version, gateway.id
-    )
+    format!("{CODE}\n{SIGNATURE} GATEWAY_URL {url}, GATEWAY_TOKEN from version {} of {}.\n", gateway.version, gateway.id)
 }
 
 fn phone_provider(
@@ -123,7 +135,8 @@ fn phone_provider(
     })?;
     let mut plan = Plan::default();
     let code = code(url, gateway);
-    let of = format!("Auth0 Action {NAME:?}");
+    let name = crate::report::plain(action.map_or(NAME, |action| action["name"].as_str().unwrap_or_default()));
+    let of = format!("Auth0 Action {name:?}");
     let body = json!({
         "name": NAME,
         "code": code,
@@ -145,6 +158,14 @@ fn phone_provider(
             let id = action["id"].as_str().unwrap_or_default().to_owned();
             let held = action["code"].as_str().unwrap_or_default();
             let settings = |code: &str| code.trim_end().rsplit('\n').next().unwrap_or_default().to_owned();
+            // Somebody else's, to whom the provider leads: neither is touched.
+            if !settings(held).starts_with(SIGNATURE) && !replace {
+                plan.problems.push(format!(
+                    "the tenant's Action for phone messages is {name:?}, which this program did not write: with --replace-provider it \
+                     becomes the stack's"
+                ));
+                return Ok(plan);
+            }
             if !held.starts_with(CODE) {
                 plan.set(&of, "code", Some("other code"), "action.js");
             }

@@ -12,7 +12,6 @@ use crate::context::Context;
 use crate::problem::Problem;
 use crate::stack::Stack;
 
-const DESCRIPTION: &str = "Switchboard: mails to phone numbers";
 /// Lower numbers come first.
 const FIRST: i64 = 0;
 const PAGE: usize = 100;
@@ -71,6 +70,8 @@ pub(crate) async fn routes(session: &Session) -> Result<Vec<Value>, Problem> {
 /// The route that should be.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Wanted {
+    /// Begins with what no other stack's has.
+    description: String,
     expression: String,
     actions: [String; 2],
     /// An address it is for.
@@ -95,14 +96,15 @@ impl Wanted {
         };
         let quoted = pattern.replace('"', "\\\"");
         let actions = [format!("store(notify=\"{url}\")"), "stop()".to_owned()];
-        Ok(Some(Self { expression: format!("match_recipient(\"{quoted}\")"), actions, example }))
+        let description = format!("{}mails to phone numbers", super::mark(stack)?);
+        Ok(Some(Self { description, expression: format!("match_recipient(\"{quoted}\")"), actions, example }))
     }
 
-    /// The one of `routes` that is this one, right or not.
+    /// The one of `routes` that is this one, right or not: it leads here, or says that it is this stack's. Another stack's may have the
+    /// same expression.
     pub(crate) fn among<'a>(&self, routes: &'a [Value]) -> Option<&'a Value> {
         let notifies = |route: &&Value| actions(route).iter().any(|action| action.replace('\'', "\"").contains(&self.actions[0]));
-        let same = |route: &&Value| route["expression"] == self.expression.as_str() || route["description"] == DESCRIPTION;
-        routes.iter().find(notifies).or_else(|| routes.iter().find(same))
+        routes.iter().find(notifies).or_else(|| routes.iter().find(|route| route["description"] == self.description.as_str()))
     }
 }
 
@@ -142,7 +144,7 @@ fn plan(base: &BaseUrl, routes: &[Value], wanted: &Wanted) -> Plan {
     let form = |priority: i64| {
         let mut form = vec![
             ("priority".to_owned(), priority.to_string()),
-            ("description".to_owned(), DESCRIPTION.to_owned()),
+            ("description".to_owned(), wanted.description.clone()),
             ("expression".to_owned(), wanted.expression.clone()),
         ];
         form.extend(wanted.actions.iter().map(|action| ("action".to_owned(), action.clone())));
@@ -194,13 +196,14 @@ mod tests {
 
     fn wanted() -> Wanted {
         let stack =
-            Stack::read(r#"{"SendVerificationSmsUrl":"https://x.on.aws/","RecipientDomain":"sms.acme.example"}"#).unwrap();
+            Stack::read(r#"{"TableName":"t","SendVerificationSmsUrl":"https://x.on.aws/","RecipientDomain":"sms.acme.example"}"#)
+                .unwrap();
         Wanted::read(&stack).unwrap().unwrap()
     }
 
     fn ours(priority: i64) -> Value {
         let wanted = wanted();
-        json!({ "id": "ours", "priority": priority, "description": DESCRIPTION, "expression": wanted.expression, "actions": wanted.actions })
+        json!({ "id": "ours", "priority": priority, "description": wanted.description, "expression": wanted.expression, "actions": wanted.actions })
     }
 
     #[test]
@@ -209,9 +212,10 @@ mod tests {
         assert_eq!(wanted.expression, r#"match_recipient("^acme[+]([0-9]{7,15})@sms[.]acme[.]example$")"#);
         assert_eq!(ends_at(&ours(0), &wanted.example), Some(true));
         assert_eq!(ends_at(&ours(0), "acme+123@sms.acme.example"), Some(false));
-        let stack =
-            Stack::read(r#"{"SendVerificationSmsUrl":"https://x.on.aws/","RecipientPattern":"(?<phone>\\d+)@x\\.example"}"#)
-                .unwrap();
+        let stack = Stack::read(
+            r#"{"TableName":"t","SendVerificationSmsUrl":"https://x.on.aws/","RecipientPattern":"(?<phone>\\d+)@x\\.example"}"#,
+        )
+        .unwrap();
         assert_eq!(Wanted::read(&stack).unwrap().unwrap().expression, r#"match_recipient("^(?:(?P<phone>\d+)@x\.example)$")"#);
     }
 

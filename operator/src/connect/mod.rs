@@ -18,7 +18,8 @@ use url::Url;
 use crate::calls::{Body, Refusal, Session};
 use crate::context::Context;
 use crate::problem::Problem;
-use crate::report::{BAD, FAINT, GOOD, Report};
+use crate::report::{BAD, DOUBTFUL, FAINT, GOOD, Report};
+use crate::stack::{RETRIES, Stack};
 
 /// Who is to be connected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
@@ -60,6 +61,9 @@ pub(crate) struct Change {
     /// `None`: nothing, or nothing that can be read.
     pub(crate) from: Option<String>,
     pub(crate) to: String,
+    /// What should not go unnoticed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) note: Option<String>,
 }
 
 /// What to change, and how.
@@ -108,9 +112,45 @@ impl Plan {
 
     /// Notes a change.
     pub(crate) fn set(&mut self, of: &str, field: &str, from: Option<&str>, to: &str) {
-        let (of, from, to) = (of.to_owned(), from.map(crate::report::plain), to.to_owned());
-        self.changes.push(Change { of, field: field.to_owned(), from, to });
+        let from = from.map(|from| crate::report::plain(&without_credentials(from)));
+        self.changes.push(Change { of: of.to_owned(), field: field.to_owned(), from, to: without_credentials(to), note: None });
     }
+}
+
+/// Begins the name of whatever this program makes where several stacks may have their own.
+pub(crate) fn mark(stack: &Stack) -> Result<String, Problem> {
+    Ok(format!("Switchboard {}: ", stack.name()?))
+}
+
+/// A text whose URLs have nothing but scheme, host and path, and what Twilio is told by [`RETRIES`]: user, query and any other fragment
+/// may be somebody's credentials. A URL ends with the quote that it began after, else with a blank.
+fn without_credentials(text: &str) -> String {
+    let mut shown = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find("://") {
+        let (before, after) = rest.split_at(at + "://".len());
+        shown.push_str(before);
+        let quote = before[..at].trim_end_matches(|c: char| c.is_ascii_alphanumeric()).chars().next_back();
+        let end = match quote.filter(|c| matches!(c, '"' | '\'')) {
+            Some(quote) => after.find(quote),
+            None => after.find(char::is_whitespace),
+        };
+        let (url, left) = after.split_at(end.unwrap_or(after.len()));
+        let (authority, more) = url.split_at(url.find(['/', '\\', '?', '#']).unwrap_or(url.len()));
+        let (path, hidden) = more.split_at(more.find(['?', '#']).unwrap_or(more.len()));
+        match authority.rsplit_once('@') {
+            Some((_, host)) => shown.extend(["...@", host]),
+            None => shown.push_str(authority),
+        }
+        shown.push_str(path);
+        match hidden.chars().next() {
+            Some(_) if hidden == RETRIES => shown.push_str(RETRIES),
+            Some(sign) => shown.extend([sign, '.', '.', '.']),
+            None => {}
+        }
+        rest = left;
+    }
+    shown + rest
 }
 
 /// A provider's API, and what is to be changed there.
@@ -163,6 +203,11 @@ pub(crate) async fn connect(context: &Context, targets: &[Target], extras: &Extr
         let name = target.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
         context.console.progress(&format!("reading {name}"));
         let mut connected = Connected { target: *target, changes: Vec::new(), problems: Vec::new(), skipped: None };
+        if let Some(why) = auth0::lacks(context).filter(|_| *target == Target::Auth0 && targets.is_empty()) {
+            connected.skipped = Some(why);
+            done.push(connected);
+            continue;
+        }
         match plan(context, *target, extras).await {
             Ok(Some(Planned { session, plan })) => {
                 connected.problems = plan.problems;
@@ -194,10 +239,15 @@ impl Report for Outcome {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         for Connected { target, changes, problems, skipped } in &self.targets {
             let name = target.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
-            for Change { of, field, from, to } in changes {
+            for Change { of, field, from, to, note } in changes {
                 let verb = if self.dry_run { "would set" } else { "set" };
                 let from = from.as_deref().unwrap_or("nothing");
-                writeln!(out, "{GOOD}{verb}{GOOD:#} {field} of {of} from {FAINT}{from}{FAINT:#} to {to}")?;
+                let to = if to.is_empty() { "nothing" } else { to };
+                write!(out, "{GOOD}{verb}{GOOD:#} {field} of {of} from {FAINT}{from}{FAINT:#} to {to}")?;
+                match note {
+                    Some(note) => writeln!(out, ", {DOUBTFUL}{note}{DOUBTFUL:#}")?,
+                    None => writeln!(out)?,
+                }
             }
             for problem in problems {
                 writeln!(out, "{BAD}{name}:{BAD:#} {problem}")?;
@@ -213,5 +263,26 @@ impl Report for Outcome {
 
     fn is_fine(&self) -> bool {
         self.targets.iter().all(|connected| connected.problems.is_empty())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_shown_without_what_may_be_a_credential() {
+        for (text, shown) in [
+            ("https://x.example/a#rc=3&rp=5xx,ct,rt", "https://x.example/a#rc=3&rp=5xx,ct,rt"),
+            ("https://u:canary@x.example:81/a?canary#canary", "https://...@x.example:81/a?..."),
+            ("HTTPS://u@canary@x.example#canary", "HTTPS://...@x.example#..."),
+            (r#"forward("https://u:canary@x/?a=(c,d canary)"), stop()"#, r#"forward("https://...@x/?..."), stop()"#),
+            ("store(notify='https://x/?canary'), forward('http://y/')", "store(notify='https://x/?...'), forward('http://y/')"),
+            ("https://x/?canary https://y/?canary", "https://x/?... https://y/?..."),
+            ("://", "://"),
+            ("^acme[+]([0-9]{7,15})@x$", "^acme[+]([0-9]{7,15})@x$"),
+        ] {
+            assert_eq!(without_credentials(text), shown);
+        }
     }
 }

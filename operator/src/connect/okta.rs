@@ -14,7 +14,6 @@ use crate::context::Context;
 use crate::problem::Problem;
 use crate::secrets::Stored;
 
-const NAME: &str = "Switchboard: numbers for new employees";
 /// What makes a look at a user worth while.
 const EVENTS: [&str; 3] = ["user.lifecycle.create", "user.lifecycle.activate", "user.account.update_profile"];
 /// What the functions need.
@@ -94,16 +93,17 @@ pub(crate) async fn examine(context: &Context, extras: &Extras) -> Result<Option
     let session = open(context, &HOOK_SCOPES).await?;
     let hooks = session.get("api/v1/eventHooks", &[]).await;
     let hooks = hooks.map_err(|refusal| Problem::Failed(format!("Okta, event hooks: {refusal}")))?;
-    Ok(Some(Planned { session, plan: plan(&hooks, url, &hook) }))
+    Ok(Some(Planned { session, plan: plan(&hooks, &super::mark(&context.stack)?, url, &hook) }))
 }
 
-fn plan(hooks: &Value, url: &str, secret: &Stored) -> Plan {
+fn plan(hooks: &Value, mark: &str, url: &str, secret: &Stored) -> Plan {
     let mut plan = Plan::default();
+    let name = format!("{mark}numbers for new employees");
     // The token cannot be read back: the description says which one was set.
     let description = format!("Authorization from version {} of {}", secret.version, secret.id);
     let token = secret.text("bearer_token").map(|token| token.expose_secret().to_owned()).unwrap_or_default();
     let body = json!({
-        "name": NAME,
+        "name": name,
         "description": description,
         "events": { "type": "EVENT_TYPE", "items": EVENTS },
         "channel": {
@@ -118,9 +118,10 @@ fn plan(hooks: &Value, url: &str, secret: &Stored) -> Plan {
         },
     });
     let uri = |hook: &Value| hook["channel"]["config"]["uri"].as_str().unwrap_or_default().to_owned();
-    let ours = |hook: &&Value| uri(hook) == url || hook["name"] == NAME;
-    let of = format!("Okta event hook {NAME:?}");
-    let Some(hook) = hooks.as_array().into_iter().flatten().find(ours) else {
+    let all = || hooks.as_array().into_iter().flatten();
+    let named = |hook: &&Value| hook["name"].as_str().is_some_and(|name| name.starts_with(mark));
+    let of = format!("Okta event hook {name:?}");
+    let Some(hook) = all().find(|hook| uri(hook) == url).or_else(|| all().find(named)) else {
         plan.set(&of, "uri", None, url);
         plan.set(&of, "events", None, &EVENTS.join(", "));
         plan.set(&of, "Authorization", None, &format!("bearer_token of {}", secret.id));
@@ -128,6 +129,8 @@ fn plan(hooks: &Value, url: &str, secret: &Stored) -> Plan {
         return plan;
     };
     let id = hook["id"].as_str().unwrap_or_default().to_owned();
+    let name = hook["name"].as_str().unwrap_or_default();
+    let of = format!("Okta event hook {:?}", crate::report::plain(name));
     plan.compare(&of, "uri", Some(&uri(hook)), url);
     let items: Vec<&str> = hook["events"]["items"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     // Further events do no harm.
@@ -145,7 +148,7 @@ fn plan(hooks: &Value, url: &str, secret: &Stored) -> Plan {
         plan.steps.push(Step::Verify(id));
     }
     if hook["status"].as_str().is_some_and(|status| status != "ACTIVE") {
-        plan.problems.push(format!("the event hook {NAME:?} is inactive: Workflow, Event Hooks, Activate"));
+        plan.problems.push(format!("the event hook {name:?} is inactive: Workflow, Event Hooks, Activate"));
     }
     plan
 }

@@ -2,22 +2,26 @@
 //! (<https://www.twilio.com/docs/phone-numbers/api/incomingphonenumber-resource>,
 //! <https://www.twilio.com/docs/messaging/api/service-resource>).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use reqwest::Method;
 use secrecy::ExposeSecret as _;
 use serde_json::Value;
 use shared::http::BaseUrl;
+use url::Url;
 
 use super::{Extras, Plan, Planned, Step};
 use crate::calls::{Authorization, Body, Refusal, Session};
 use crate::context::Context;
 use crate::problem::Problem;
 use crate::stack::{Stack, Webhook};
+use crate::table::{self, Items};
 
 /// Friendly names of numbers that provision-numbers bought begin so.
 pub(crate) const BOUGHT: &str = "switchboard:";
 const MOST_PAGES: usize = 50;
+/// New numbers lead to `https://demo.twilio.com/welcome/...`: to nobody.
+const DEMO: &str = "demo.twilio.com";
 
 /// The account of the `twilio` secret.
 pub(crate) struct Account {
@@ -34,6 +38,8 @@ pub(crate) struct Held {
     pub(crate) service: Option<Value>,
     /// SIDs of the numbers in its pool; asked for only where replies go to the numbers' own webhooks.
     pub(crate) pool: Vec<String>,
+    /// Numbers of the table's ledger; asked for only where it decides whose a number is.
+    ledger: BTreeSet<String>,
 }
 
 /// What should be, by number.
@@ -109,11 +115,21 @@ pub(crate) async fn examine(context: &Context, extras: &Extras) -> Result<Option
         return Ok(None);
     }
     let account = Account::open(context).await?;
-    let held = read(context, &account).await.map_err(|refusal| Problem::Failed(format!("Twilio: {refusal}")))?;
+    let mut held = read(context, &account).await.map_err(|refusal| Problem::Failed(format!("Twilio: {refusal}")))?;
+    let mut unread = None;
+    if let (Some(voice), Some(sms)) = (stack.webhook(Webhook::Call), stack.webhook(Webhook::Text))
+        && held.numbers.iter().any(|number| is_bought(number) && !is_clear(number, &voice, &sms))
+    {
+        match ledger(context).await {
+            Ok(ledger) => held.ledger = ledger,
+            Err(problem) => unread = Some(format!("the table's ledger of company numbers cannot be read: {problem}")),
+        }
+    }
     if let Some(number) = &extras.menu_number {
         stack.extend([("menu number".to_owned(), number.clone())]);
     }
-    let plan = plan(&account, &held, &wishes(&stack, &held, &extras.company_numbers)?, &context.urls.twilio_messaging_url);
+    let mut plan = plan(&account, &held, &wishes(&stack, &held, &extras.company_numbers)?, &context.urls.twilio_messaging_url);
+    plan.problems.extend(unread);
     Ok(Some(Planned { session: account.api, plan }))
 }
 
@@ -141,24 +157,84 @@ pub(crate) fn address(url: &str) -> &str {
     url.split('#').next().unwrap_or_default()
 }
 
+/// The numbers that provision-numbers has noted: those it bought, and those of its users.
+async fn ledger(context: &Context) -> Result<BTreeSet<String>, Problem> {
+    let items = Items::of(context)?.scan(Some("number#")).await?;
+    let number = |item: &table::Attributes| match table::text(item, "sk") {
+        "owner" => table::text(item, "pk").strip_prefix("number#").map(str::to_owned),
+        _ => Some(table::text(item, "number").to_owned()).filter(|number| !number.is_empty()),
+    };
+    Ok(items.iter().filter_map(number).collect())
+}
+
+fn is_bought(number: &Value) -> bool {
+    text(number, "friendly_name").starts_with(BOUGHT)
+}
+
+/// Whether nobody's webhook is lost when this one is replaced.
+fn is_free(url: &str) -> bool {
+    url.is_empty() || host(url) == DEMO
+}
+
+/// Whether calls or texts lead to the company phone. A number that does so in part, or with another method, was wired by hand.
+fn leads_here(number: &Value, voice: &str, sms: &str) -> bool {
+    address(text(number, "voice_url")) == address(voice) || address(text(number, "sms_url")) == address(sms)
+}
+
+/// Whether a bought number can be taken for this stack's without asking the ledger: it leads here, or nowhere.
+fn is_clear(number: &Value, voice: &str, sms: &str) -> bool {
+    leads_here(number, voice, sms) || is_free(text(number, "voice_url")) && is_free(text(number, "sms_url"))
+}
+
+/// What may be said of a stranger's URL.
+fn host(url: &str) -> String {
+    let parsed = Url::parse(url).ok();
+    parsed.as_ref().and_then(Url::host_str).map_or_else(|| "an address that is no URL".to_owned(), str::to_owned)
+}
+
 fn wishes(stack: &Stack, held: &Held, company: &[String]) -> Result<Wishes, Problem> {
     let mut wishes = Wishes::default();
     let receive = stack.webhook(Webhook::Receive);
     let replies = Wiring { sms: receive.clone(), voice: None };
     if let Some(number) = stack.get("TwilioNumber") {
         wishes.want(number, &replies);
+    } else if receive.is_some() && stack.get("TwilioMessagingService").is_none() {
+        wishes.problems.push(
+            "nothing says which number replies to verification texts come to: --parameter TwilioNumber=+15005550006, or \
+             --parameter TwilioMessagingService=MG..., or use --stack, which knows it"
+                .to_owned(),
+        );
     }
     let both = Wiring { voice: stack.webhook(Webhook::Call), sms: stack.webhook(Webhook::Text) };
     if let (Some(voice), Some(sms)) = (&both.voice, &both.sms) {
-        // One that leads there already, in part or with another method, was wired by hand.
-        let is_ours = |number: &&Value| {
-            text(number, "friendly_name").starts_with(BOUGHT)
-                || address(text(number, "voice_url")) == address(voice)
-                || address(text(number, "sms_url")) == address(sms)
-        };
-        let ours = held.numbers.iter().filter(is_ours).map(|number| text(number, "phone_number").to_owned());
-        for number in ours.chain(company.iter().cloned()) {
-            wishes.want(&number, &both);
+        let mut strangers = false;
+        for resource in &held.numbers {
+            let number = text(resource, "phone_number");
+            let bought = is_bought(resource);
+            if leads_here(resource, voice, sms) || bought && (is_clear(resource, voice, sms) || held.ledger.contains(number)) {
+                wishes.want(number, &both);
+            } else if bought && !company.iter().any(|named| named == number) {
+                let strange = ["voice_url", "sms_url"].map(|field| text(resource, field)).into_iter().find(|url| !is_free(url));
+                strangers = true;
+                wishes.problems.push(format!(
+                    "{number} is named {BOUGHT}..., leads to {} and is not in this stack's ledger: it is left to whoever has it; if it \
+                     is this stack's: --company-number {number}",
+                    strange.map(host).unwrap_or_default()
+                ));
+            }
+        }
+        for number in company {
+            wishes.want(number, &both);
+        }
+        if !strangers
+            && stack.get("ProvisionNumbersUrl").is_none()
+            && !wishes.numbers.values().any(|wiring| wiring.voice.is_some())
+        {
+            wishes.problems.push(
+                "no number leads to the company phone: --company-number for one bought by hand, or deploy AreaPrefixes, which has \
+                 numbers bought"
+                    .to_owned(),
+            );
         }
     } else if !company.is_empty() {
         return Err(Problem::Usage("--company-number: the stack has no company phone (OktaUrl is empty)".to_owned()));
@@ -167,9 +243,22 @@ fn wishes(stack: &Stack, held: &Held, company: &[String]) -> Result<Wishes, Prob
         // Numbers with webhooks of their own, such as company numbers, share the service: it stays so.
         Some(service) if service["use_inbound_webhook_on_number"] == true => {
             let pool = held.numbers.iter().filter(|number| held.pool.iter().any(|sid| sid == text(number, "sid")));
-            for number in pool.map(|number| text(number, "phone_number")) {
-                if wishes.numbers.get(number).is_none_or(|wiring| wiring.sms.is_none()) {
+            for resource in pool {
+                let (number, url) = (text(resource, "phone_number"), text(resource, "sms_url"));
+                let ours = receive.as_deref().is_some_and(|ours| address(ours) == address(url));
+                let application = text(resource, "sms_application_sid");
+                if receive.is_none() || wishes.numbers.get(number).is_some_and(|wiring| wiring.sms.is_some()) {
+                    continue;
+                }
+                if ours || is_free(url) && application.is_empty() {
                     wishes.want(number, &replies);
+                } else if !is_bought(resource) || both.voice.is_none() {
+                    let place = if application.is_empty() { host(url) } else { format!("the application {application}") };
+                    wishes.problems.push(format!(
+                        "{number}, of the messaging service {}, leads texts to {place}, where replies to verification texts are lost: \
+                         take it out of the service, or empty its webhook and run this again",
+                        text(service, "sid")
+                    ));
                 }
             }
         }
@@ -184,7 +273,11 @@ fn wishes(stack: &Stack, held: &Held, company: &[String]) -> Result<Wishes, Prob
         // One that leads there already should do so as it must.
         (None, Some(url)) => {
             let wiring = Wiring { voice: Some(url.clone()), sms: None };
-            for number in held.numbers.iter().filter(|number| address(text(number, "voice_url")) == address(&url)) {
+            let mut leading = held.numbers.iter().filter(|number| address(text(number, "voice_url")) == address(&url)).peekable();
+            if leading.peek().is_none() {
+                wishes.problems.push("no number leads to the phone menu: --menu-number NUMBER sets one".to_owned());
+            }
+            for number in leading {
                 wishes.want(text(number, "phone_number"), &wiring);
             }
         }
@@ -219,6 +312,15 @@ fn plan(account: &Account, held: &Held, wishes: &Wishes, messaging: &BaseUrl) ->
             compare("sms_url", "SmsUrl", url);
             compare("sms_method", "SmsMethod", "POST");
             compare("sms_application_sid", "SmsApplicationSid", "");
+        }
+        // The number was named, or is in the ledger: what it led to before is lost, and should be known.
+        for change in plan.changes.iter_mut().filter(|change| change.of == of) {
+            let held = text(resource, &change.field);
+            let moves = matches!(change.field.as_str(), "voice_url" | "sms_url") && !is_free(held);
+            let wanted = if change.field == "sms_url" { &wiring.sms } else { &wiring.voice };
+            if moves && wanted.as_deref().is_some_and(|wanted| address(wanted) != address(held)) {
+                change.note = Some(format!("which led to {}", host(held)));
+            }
         }
         if !form.is_empty() {
             let url = account.api.base.join(&account.path(&format!("IncomingPhoneNumbers/{}", text(resource, "sid"))));
@@ -264,6 +366,7 @@ mod tests {
             ],
             service: Some(json!({ "sid": "MG1", "use_inbound_webhook_on_number": true })),
             pool: vec!["PN1".to_owned(), "PN2".to_owned()],
+            ledger: BTreeSet::new(),
         };
         let wishes = wishes(&stack, &held, &[]).unwrap();
         let url = |host: &str| Some(format!("https://{host}.on.aws/#rc=3&rp=5xx,ct,rt"));

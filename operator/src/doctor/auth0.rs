@@ -9,13 +9,22 @@ use crate::connect::{Extras, Target};
 use crate::context::Context;
 use crate::problem::Problem;
 
+/// What the built-in API asks for.
+const READ_ACCOUNTS: &str = "read:accounts";
 const PASSWORD_REALM: &str = "http://auth0.com/oauth/grant-type/password-realm";
 
 pub(super) async fn examine(context: &Context, examination: &mut Examination, usable: &[&str]) -> Result<(), Problem> {
     if usable.contains(&"auth0") {
         application(context, examination).await?;
     }
-    if usable.contains(&"gateway") {
+    let nobody = context.own.auth0_token.is_none() && !usable.contains(&"auth0");
+    if usable.contains(&"gateway") && nobody {
+        examination.unchecked(
+            "auth0.phone_provider",
+            "Auth0: neither AUTH0_MANAGEMENT_TOKEN nor a usable secret auth0 was given",
+            "run this with AUTH0_URL and AUTH0_MANAGEMENT_TOKEN",
+        );
+    } else if usable.contains(&"gateway") {
         let gateway = context.secret("gateway").await?;
         if gateway.text("bearer_token").is_some() {
             examination.compare(context, "auth0.phone_provider", Target::Auth0, &Extras::default(), "auth0").await?;
@@ -46,7 +55,7 @@ async fn application(context: &Context, examination: &mut Examination) -> Result
             return Ok(());
         }
         Err(refusal) => {
-            examination.unchecked(
+            examination.unanswered(
                 "auth0.credentials",
                 format!("Auth0: {refusal}"),
                 "run this again; is Auth0Url the tenant's own domain?",
@@ -79,14 +88,24 @@ async fn application(context: &Context, examination: &mut Examination) -> Result
         && api(examination, &session, audience).await
     {
         match grant(context, &base, &secret, audience).await {
-            Ok(_) => {}
+            Ok((_, scopes)) => {
+                let lacks = !scopes.iter().any(|scope| scope == READ_ACCOUNTS);
+                if lacks && context.stack.get("SecureApiUrl").is_some() {
+                    examination.fault(
+                        "auth0.api_grant",
+                        format!("the application of the secret auth0 lacks {READ_ACCOUNTS} for {audience}"),
+                        "the API answers 403 to the phone menu and to api-call",
+                        format!("Applications, the application, APIs, that API: grant {READ_ACCOUNTS}"),
+                    );
+                }
+            }
             Err(Refusal::Status(401 | 403, words)) => examination.fault(
                 "auth0.api_grant",
                 format!("Auth0 gives the application of the secret auth0 no token for {audience}: {words}"),
                 "neither the phone menu nor api-call reaches the API",
                 "Applications, the application, APIs: authorise it for that API, with read:accounts",
             ),
-            Err(refusal) => examination.unchecked("auth0.api_grant", format!("Auth0: {refusal}"), "run this again"),
+            Err(refusal) => examination.unanswered("auth0.api_grant", format!("Auth0: {refusal}"), "run this again"),
         }
         examination.checked("auth0.api_grant");
     }
@@ -99,6 +118,10 @@ async fn application(context: &Context, examination: &mut Examination) -> Result
 }
 
 fn not_seen(examination: &mut Examination, check: &'static str, refusal: &Refusal) {
+    if refusal.status() != Some(403) {
+        examination.unanswered(check, format!("Auth0: {refusal}"), "run this again; is AUTH0_MANAGEMENT_TOKEN still valid?");
+        return;
+    }
     let remedy =
         "give the application of the secret auth0 that scope for the Management API, or run this with AUTH0_MANAGEMENT_TOKEN";
     examination.unchecked(check, format!("Auth0: {refusal}"), remedy);

@@ -7,7 +7,7 @@ use super::Examination;
 use crate::aws::failed;
 use crate::context::Context;
 use crate::problem::Problem;
-use crate::secrets::{Found, SECRETS};
+use crate::secrets::{Found, SECRETS, is_needed};
 
 /// AWS refuses signatures that are five minutes off, Okta and Mailgun earlier.
 const SKEW_REFUSED: i64 = 240;
@@ -19,7 +19,7 @@ pub(super) async fn examine(context: &Context, examination: &mut Examination) ->
     for spec in SECRETS {
         let (name, remedy) = (spec.name, format!("run `operator secrets set {}`", spec.name));
         let Some(found) = context.vault().find(name).await? else { continue };
-        let needed = is_needed(context, name);
+        let needed = is_needed(&context.stack, name);
         match found {
             Found::Stored(stored) if stored.is_empty() && !needed => {}
             Found::Missing if !needed => {}
@@ -64,24 +64,6 @@ pub(super) async fn examine(context: &Context, examination: &mut Examination) ->
     examination.checked("secrets");
     table(context, examination).await?;
     Ok(usable)
-}
-
-/// Whether a function of this stack cannot do without.
-fn is_needed(context: &Context, secret: &str) -> bool {
-    let stack = &context.stack;
-    match secret {
-        "mailgun" => stack.get("SendVerificationSmsUrl").is_some(),
-        "auth0" => {
-            stack.get("ConfirmWith") == Some("management-api")
-                || stack.get("IvrVoiceUrl").is_some()
-                || stack.get("ApiCallUrl").is_some()
-        }
-        "gateway" => stack.get("SmsGatewayUrl").is_some(),
-        "hook" | "ivr" | "studio" => false,
-        "clickatell" | "plivo" | "vonage" => stack.routes_to(secret),
-        "twilio" => stack.uses_twilio(),
-        _ => true,
-    }
 }
 
 fn needed_keys(context: &Context, secret: &str) -> Vec<&'static str> {

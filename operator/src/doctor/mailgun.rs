@@ -23,7 +23,7 @@ pub(super) async fn examine(context: &Context, examination: &mut Examination) ->
     };
     match session.get("v3/routes", &[("skip", "0"), ("limit", "1")]).await {
         Err(Refusal::Status(401 | 403, _)) => {
-            examination.unchecked(
+            examination.unanswered(
                 "mailgun.route",
                 "Mailgun refuses MAILGUN_API_KEY",
                 "take an account API key, of the right account",
@@ -31,7 +31,7 @@ pub(super) async fn examine(context: &Context, examination: &mut Examination) ->
             return Ok(());
         }
         Err(refusal) => {
-            examination.unchecked("mailgun.route", format!("Mailgun: {refusal}"), "run this again; is MAILGUN_URL right?");
+            examination.unanswered("mailgun.route", format!("Mailgun: {refusal}"), "run this again; is MAILGUN_URL right?");
             return Ok(());
         }
         Ok(_) => {}
@@ -46,7 +46,7 @@ pub(super) async fn examine(context: &Context, examination: &mut Examination) ->
             "no mail to it reaches a route",
             "Sending, Domains, Add new domain; a domain of the EU region is found with --mailgun-url https://api.eu.mailgun.net",
         ),
-        Err(refusal) => examination.unchecked("mailgun.domain", format!("{domain}: {refusal}"), "look at Sending, Domains"),
+        Err(refusal) => examination.unanswered("mailgun.domain", format!("{domain}: {refusal}"), "look at Sending, Domains"),
     }
     examination.checked("mailgun.domain");
     Ok(())

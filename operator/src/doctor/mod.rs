@@ -23,9 +23,9 @@ use crate::report::{BAD, DOUBTFUL, FAINT, GOOD, Report, Style};
 pub(crate) enum Severity {
     /// Something does not work.
     Fault,
-    /// It works, and should not stay so.
+    /// It works, and should not stay so; or the provider did not answer, or refused the key.
     Risk,
-    /// It could not be seen.
+    /// It was not asked for: the credential or scope for it was not given.
     Unchecked,
 }
 
@@ -65,6 +65,11 @@ impl Examination {
         self.find(Severity::Unchecked, check, what, "it could not be seen with these credentials", remedy);
     }
 
+    /// The provider does not answer, or refuses: nobody knows how it is.
+    fn unanswered(&mut self, check: &'static str, what: impl Into<String>, remedy: impl Into<String>) {
+        self.risk(check, what, "how it is there, nobody can tell", remedy);
+    }
+
     /// Notes that a check was made; it is fine unless it has a finding.
     fn checked(&mut self, check: &'static str) {
         if !self.findings.iter().any(|finding| finding.check == check) && !self.fine.contains(&check) {
@@ -95,6 +100,10 @@ impl Examination {
                 for problem in plan.problems {
                     self.fault(check, problem, "`connect` cannot change that", "change it as described");
                 }
+            }
+            // A scope that the functions do not need, and that nobody granted.
+            Err(Problem::Failed(why)) if !why.contains("status 403") => {
+                self.unanswered(check, why, "see what it says, then run this again");
             }
             Err(Problem::Failed(why) | Problem::Usage(why)) => {
                 self.unchecked(check, why, "see what it says, then run this again");

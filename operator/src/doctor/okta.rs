@@ -68,7 +68,7 @@ fn refused(examination: &mut Examination, refusal: &Refusal) -> bool {
             "calls and texts to company numbers find nobody, nobody gets a number",
             "make a new token (Security, API, Tokens) or key (Applications, the app, Public keys), run `operator secrets set okta`",
         ),
-        refusal => examination.unchecked("okta.credentials", format!("Okta: {refusal}"), "run this again; is OktaUrl right?"),
+        refusal => examination.unanswered("okta.credentials", format!("Okta: {refusal}"), "run this again; is OktaUrl right?"),
     }
     false
 }

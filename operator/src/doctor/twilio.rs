@@ -42,7 +42,7 @@ async fn credentials(context: &Context, examination: &mut Examination, account: 
             return Ok(false);
         }
         Err(refusal) => {
-            examination.unchecked("twilio.auth_token", format!("Twilio: {refusal}"), "run this again; is TWILIO_URL right?");
+            examination.unanswered("twilio.auth_token", format!("Twilio: {refusal}"), "run this again; is TWILIO_URL right?");
             return Ok(false);
         }
     };
@@ -84,53 +84,59 @@ async fn credentials(context: &Context, examination: &mut Examination, account: 
     Ok(true)
 }
 
-/// The countries of a list, or that of the sending number.
-fn countries(context: &Context, list: &str) -> BTreeSet<String> {
+/// Countries of a list; where it is empty, `default`.
+fn listed(context: &Context, list: &str, default: impl FnOnce() -> BTreeSet<String>) -> BTreeSet<String> {
     let listed: BTreeSet<String> = context.stack.list(list).into_iter().filter(|country| !country.is_empty()).collect();
-    if !listed.is_empty() {
-        return listed;
+    if listed.is_empty() { default() } else { listed }
+}
+
+/// Where verification and gateway text people: by default the sender's country.
+fn texted(context: &Context) -> BTreeSet<String> {
+    let stack = &context.stack;
+    let verifies = stack.get("SendVerificationSmsUrl").is_some();
+    let sends_codes = stack.get("SmsGatewayUrl").is_some() && stack.routes_to("twilio");
+    if !verifies && !sends_codes {
+        return BTreeSet::new();
     }
-    let number: Option<E164> = context.stack.get("TwilioNumber").and_then(|number| number.parse().ok());
-    let country = number.as_ref().and_then(E164::region).or_else(|| context.stack.get("DefaultRegion"));
-    country.map(str::to_owned).into_iter().collect()
+    let country = |number: &str| Some(number.parse::<E164>().ok()?.region()?.to_owned());
+    let of_codes = || stack.list("SmsFrom").iter().find_map(|sender| country(sender.strip_prefix("twilio:")?.trim()));
+    listed(context, "AllowedCountries", || {
+        let own = verifies.then(|| stack.get("TwilioNumber").and_then(country));
+        let senders = own.into_iter().chain(sends_codes.then(of_codes));
+        senders.filter_map(|sender| sender.or_else(|| stack.get("DefaultRegion").map(str::to_owned))).collect()
+    })
+}
+
+/// Where the company phone calls and texts: by default the country in which numbers are bought.
+fn reached(context: &Context) -> BTreeSet<String> {
+    let is_deployed = ["CallForwardUrl", "SmsForwardUrl"].iter().any(|url| context.stack.get(url).is_some());
+    if !is_deployed {
+        return BTreeSet::new();
+    }
+    listed(context, "CompanyPhoneCountries", || BTreeSet::from([context.stack.get("NumberCountry").unwrap_or("US").to_owned()]))
 }
 
 async fn geo(context: &Context, examination: &mut Examination, account: &Account) {
+    let (texted, reached) = (texted(context), reached(context));
     let texting = account.api.at(&context.urls.twilio_accounts_url);
-    for country in countries(context, "AllowedCountries") {
-        let answer = texting.get("v1/Messaging/GeoPermissions", &[("CountryCode", &country)]).await;
+    for country in texted.union(&reached) {
+        let answer = texting.get("v1/Messaging/GeoPermissions", &[("CountryCode", country)]).await;
         let allowed = answer.map(|answer| {
             let mut permissions = answer["permissions"].as_array().into_iter().flatten();
             permissions
                 .find(|permission| permission["country_code"] == country.as_str())
                 .map(|permission| permission["enabled"] == true)
         });
-        verdict(
-            examination,
-            "twilio.geo.texts",
-            &country,
-            allowed,
-            "texts",
-            "Messaging, Settings, Geo permissions",
-            "AllowedCountries",
-        );
-    }
-    if context.stack.get("CallForwardUrl").is_none() {
-        return;
+        let list = if texted.contains(country) { "AllowedCountries" } else { "CompanyPhoneCountries" };
+        let place = "Messaging, Settings, Geo permissions";
+        verdict(examination, "twilio.geo.texts", country, allowed, "texts", place, list);
     }
     let calling = account.api.at(&context.urls.twilio_voice_url);
-    for country in countries(context, "CompanyPhoneCountries") {
+    for country in reached.iter().filter(|_| context.stack.get("CallForwardUrl").is_some()) {
         let answer = calling.get(&format!("v1/DialingPermissions/Countries/{country}"), &[]).await;
         let allowed = answer.map(|answer| answer["low_risk_numbers_enabled"].as_bool());
-        verdict(
-            examination,
-            "twilio.geo.calls",
-            &country,
-            allowed,
-            "calls",
-            "Voice, Settings, Geo permissions",
-            "CompanyPhoneCountries",
-        );
+        let place = "Voice, Settings, Geo permissions";
+        verdict(examination, "twilio.geo.calls", country, allowed, "calls", place, "CompanyPhoneCountries");
     }
 }
 
@@ -157,7 +163,7 @@ fn verdict(
             format!("look at Console, {place}"),
         ),
         Err(refusal) => {
-            examination.unchecked(check, format!("{what} to {country}: {refusal}"), format!("look at Console, {place}"));
+            examination.unanswered(check, format!("{what} to {country}: {refusal}"), format!("look at Console, {place}"));
         }
     }
     examination.checked(check);
@@ -165,7 +171,7 @@ fn verdict(
 
 /// Senders in the US must be registered: long codes in an A2P 10DLC campaign, toll-free numbers by a verification.
 async fn registration(context: &Context, examination: &mut Examination, account: &Account) {
-    if !countries(context, "AllowedCountries").contains("US") {
+    if !texted(context).contains("US") {
         return;
     }
     let messaging = account.api.at(&context.urls.twilio_messaging_url);
@@ -186,7 +192,7 @@ async fn registration(context: &Context, examination: &mut Examination, account:
                 why,
                 "Console, Phone Numbers, Regulatory Compliance, Toll-Free Verifications; it takes days",
             ),
-            Err(refusal) => examination.unchecked(
+            Err(refusal) => examination.unanswered(
                 "twilio.registration",
                 format!("verifications: {refusal}"),
                 "look at Console, Regulatory Compliance",
@@ -201,7 +207,7 @@ async fn registration(context: &Context, examination: &mut Examination, account:
                 why,
                 "Console, Messaging, Regulatory Compliance: register brand and campaign (days to weeks), and put the number into its Messaging Service",
             ),
-            Err(refusal) => examination.unchecked("twilio.registration", format!("campaigns: {refusal}"), "look at Console, Messaging, Regulatory Compliance"),
+            Err(refusal) => examination.unanswered("twilio.registration", format!("campaigns: {refusal}"), "look at Console, Messaging, Regulatory Compliance"),
         }
     }
     examination.checked("twilio.registration");

@@ -10,8 +10,6 @@ pub(crate) struct Spec {
     needed: &'static [&'static [&'static str]],
     /// Each of these is given as a whole, or not at all.
     together: &'static [&'static [&'static str]],
-    /// Some stacks do without.
-    pub(crate) optional: bool,
 }
 
 /// A key of a secret.
@@ -37,6 +35,13 @@ pub(crate) enum Kind {
     Flag,
 }
 
+impl Key {
+    /// Whether any random text will do: the previous one is a value that somebody still uses.
+    pub(crate) fn is_generated(&self) -> bool {
+        self.kind == Kind::Chosen && !self.name.starts_with("previous_")
+    }
+}
+
 const fn key(name: &'static str, kind: Kind, hint: &'static str) -> Key {
     Key { name, hint, kind }
 }
@@ -57,7 +62,6 @@ pub(crate) const SECRETS: &[Spec] = &[
         ],
         needed: &[&["account_sid", "auth_token"]],
         together: &[&["api_key_sid", "api_key_secret"]],
-        optional: false,
     },
     Spec {
         name: "mailgun",
@@ -67,7 +71,6 @@ pub(crate) const SECRETS: &[Spec] = &[
         ],
         needed: &[&["signing_key"]],
         together: &[],
-        optional: false,
     },
     Spec {
         name: "auth0",
@@ -79,7 +82,6 @@ pub(crate) const SECRETS: &[Spec] = &[
         ],
         needed: &[&["client_id", "client_secret"]],
         together: &[&["login_client_id", "login_client_secret"]],
-        optional: true,
     },
     Spec {
         name: "gateway",
@@ -91,7 +93,6 @@ pub(crate) const SECRETS: &[Spec] = &[
         ],
         needed: &[&["jwt_secret"], &["bearer_token"]],
         together: &[],
-        optional: false,
     },
     Spec {
         name: "okta",
@@ -103,11 +104,10 @@ pub(crate) const SECRETS: &[Spec] = &[
         ],
         needed: &[&["api_token"], &["client_id", "private_key", "key_id"]],
         together: &[&["client_id", "private_key", "key_id"]],
-        optional: false,
     },
-    Spec { name: "hook", keys: TOKEN, needed: ONLY_TOKEN, together: &[], optional: true },
-    Spec { name: "ivr", keys: TOKEN, needed: ONLY_TOKEN, together: &[], optional: true },
-    Spec { name: "studio", keys: TOKEN, needed: ONLY_TOKEN, together: &[], optional: true },
+    Spec { name: "hook", keys: TOKEN, needed: ONLY_TOKEN, together: &[] },
+    Spec { name: "ivr", keys: TOKEN, needed: ONLY_TOKEN, together: &[] },
+    Spec { name: "studio", keys: TOKEN, needed: ONLY_TOKEN, together: &[] },
     Spec {
         name: "clickatell",
         keys: &[
@@ -118,7 +118,6 @@ pub(crate) const SECRETS: &[Spec] = &[
         ],
         needed: &[&["api_key"], &["user", "password", "api_id"]],
         together: &[&["user", "password", "api_id"]],
-        optional: true,
     },
     Spec {
         name: "plivo",
@@ -128,14 +127,12 @@ pub(crate) const SECRETS: &[Spec] = &[
         ],
         needed: &[&["auth_id", "auth_token"]],
         together: &[],
-        optional: true,
     },
     Spec {
         name: "vonage",
         keys: &[key("api_key", Kind::Given, "Dashboard, API settings"), key("api_secret", Kind::Given, "the same")],
         needed: &[&["api_key", "api_secret"]],
         together: &[],
-        optional: true,
     },
 ];
 

@@ -123,6 +123,23 @@ impl Vault<'_> {
     }
 }
 
+/// Whether a function of this stack cannot do without.
+pub(crate) fn is_needed(stack: &Stack, secret: &str) -> bool {
+    match secret {
+        "mailgun" => stack.get("SendVerificationSmsUrl").is_some(),
+        "auth0" => {
+            stack.get("ConfirmWith") == Some("management-api")
+                || stack.get("IvrVoiceUrl").is_some()
+                || stack.get("ApiCallUrl").is_some()
+        }
+        "gateway" => stack.get("SmsGatewayUrl").is_some(),
+        "hook" | "ivr" | "studio" => false,
+        "clickatell" | "plivo" | "vonage" => stack.routes_to(secret),
+        "twilio" => stack.uses_twilio(),
+        _ => true,
+    }
+}
+
 /// `secrets list`.
 #[derive(Serialize)]
 pub(crate) struct Listing {
@@ -135,6 +152,8 @@ struct Entry {
     id: String,
     /// Names of keys, never values.
     keys: Vec<String>,
+    /// Whether a function of the stack cannot do without.
+    needed: bool,
     problems: Vec<String>,
     changed: Option<String>,
 }
@@ -145,29 +164,34 @@ pub(crate) async fn list(vault: &Vault<'_>) -> Result<Listing, Problem> {
     for spec in SECRETS {
         let Some(found) = vault.find(spec.name).await? else { continue };
         let id = vault.stack.secret(spec.name).unwrap_or_default();
+        let needed = is_needed(vault.stack, spec.name);
         let (keys, problems) = match found {
             Found::Stored(stored) => {
                 let keys =
                     spec.keys.iter().filter(|key| stored.values.contains_key(key.name)).map(|key| key.name.to_owned()).collect();
                 // One that nobody needs stays empty.
-                let problems = if spec.optional && stored.is_empty() { Vec::new() } else { stored.problems(spec) };
+                let problems = if !needed && stored.is_empty() { Vec::new() } else { stored.problems(spec) };
                 (keys, problems)
             }
             Found::NotJson(_) => (Vec::new(), vec!["is no JSON object".to_owned()]),
-            Found::Missing if spec.optional => continue,
+            Found::Missing if !needed => continue,
             Found::Missing => (Vec::new(), vec!["does not exist".to_owned()]),
         };
         let described = vault.client.describe_secret().secret_id(&id).send().await.ok();
         let changed = described.and_then(|secret| secret.last_changed_date().map(ToString::to_string));
-        secrets.push(Entry { name: spec.name, id, keys, problems, changed });
+        secrets.push(Entry { name: spec.name, id, keys, needed, problems, changed });
     }
     Ok(Listing { secrets })
 }
 
 impl Report for Listing {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        for Entry { name, id, keys, problems, changed } in &self.secrets {
-            let keys = if keys.is_empty() { "empty".to_owned() } else { keys.join(", ") };
+        for Entry { name, id, keys, needed, problems, changed } in &self.secrets {
+            let keys = match (keys.is_empty(), needed) {
+                (false, _) => keys.join(", "),
+                (true, true) => "empty (needed)".to_owned(),
+                (true, false) => "empty (not needed)".to_owned(),
+            };
             write!(out, "{GOOD}{name:<11}{GOOD:#} {id}: {keys}")?;
             if let Some(changed) = changed {
                 write!(out, " {FAINT}(changed {changed}){FAINT:#}")?;

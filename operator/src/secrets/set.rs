@@ -22,6 +22,8 @@ pub(crate) enum Given<'a> {
     Text(String),
     /// The terminal, without echo.
     Terminal,
+    /// Nowhere: other wishes say all.
+    Nothing,
 }
 
 /// What becomes of the keys.
@@ -56,6 +58,10 @@ pub(crate) async fn set(vault: &Vault<'_>, spec: &'static Spec, given: Given<'_>
             .ok_or_else(|| Problem::Usage(format!("the secret {} has no key {name}; it has {}", spec.name, names(spec))))
     };
     wishes.generate.iter().chain(&wishes.remove).try_for_each(known)?;
+    if let Some(name) = wishes.generate.iter().find(|name| !spec.key(name).is_some_and(Key::is_generated)) {
+        let why = format!("{name} of the secret {} cannot be made up: its value comes from elsewhere; give it", spec.name);
+        return Err(Problem::Usage(why));
+    }
     let (id, stored) = match vault.find(spec.name).await? {
         Some(Found::Stored(stored)) if !wishes.replace => (stored.id, stored.values),
         Some(Found::Stored(stored)) => (stored.id, Map::new()),
@@ -70,6 +76,12 @@ pub(crate) async fn set(vault: &Vault<'_>, spec: &'static Spec, given: Given<'_>
     };
     let mut values = collect(spec, given, &stored, wishes)?;
     for name in &wishes.generate {
+        if !wishes.rotate && stored.contains_key(name) {
+            return Err(Problem::Usage(format!(
+                "{name} of {id} is set already, and whoever uses it would be refused; --rotate puts a new value in its place, \
+                 --replace empties the secret first"
+            )));
+        }
         values.insert(name.clone(), random()?);
     }
     let updated = merge(spec, &stored, &values, wishes);
@@ -123,6 +135,7 @@ fn collect(
                 }
             }
         }
+        Given::Nothing => {}
         Given::Text(text) if text.trim().is_empty() => {}
         Given::Text(text) => {
             let object: Map<String, Value> = serde_json::from_str(&text)

@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use ring::digest;
 use serde::Serialize;
 use shared::phone::E164;
 
-use super::{Attributes, Items, text};
+use super::{Attributes, Items, hash, text};
 use crate::context::Context;
 use crate::problem::Problem;
 use crate::report::{DOUBTFUL, FAINT, GOOD, Report};
@@ -35,6 +34,12 @@ pub(crate) struct Erased {
     kept: Vec<String>,
     out_of_reach: [&'static str; 6],
 }
+
+/// Attributes that hold an address, in which a number may stand without its plus sign.
+const ADDRESSES: [&str; 1] = ["email"];
+
+/// How often an item that changes meanwhile is judged again.
+const ROUNDS: u32 = 5;
 
 /// What becomes of an item.
 #[derive(Debug, PartialEq, Eq)]
@@ -86,68 +91,98 @@ pub(crate) async fn erase(context: &Context, number: &E164, yes: bool) -> Result
         }
     }
     context.console.progress("deleting");
-    for item in &doomed {
-        items.delete(item).await?;
+    erased.deleted.clear();
+    for item in doomed {
+        if let Some(what) = delete(&items, &subject, item).await? {
+            *erased.deleted.entry(what).or_default() += 1;
+        }
     }
     Ok(erased)
+}
+
+/// Deletes an item as it was judged; one that has changed meanwhile is judged again. `None`: it is no longer about the number.
+async fn delete(items: &Items<'_>, subject: &Subject<'_>, mut item: Attributes) -> Result<Option<&'static str>, Problem> {
+    for _ in 0..ROUNDS {
+        let Fate::Delete(what) = subject.judge(&item) else { return Ok(None) };
+        if items.delete(&item, &subject.evidence(&item)).await? {
+            return Ok(Some(what));
+        }
+        let now = items.query(text(&item, "pk")).await?;
+        let Some(found) = now.into_iter().find(|found| text(found, "sk") == text(&item, "sk")) else { return Ok(None) };
+        item = found;
+    }
+    Err(Problem::Failed("an item about the number changes all the time; run this again".to_owned()))
 }
 
 /// The number in all the forms in which it is stored.
 struct Subject<'a> {
     number: &'a E164,
-    /// The first eight bytes of its SHA-256: how counters and locks name a caller or sender.
-    hash: String,
+    /// Its hashes: the company phone takes that of the number with its plus sign, the phone menu that of the digits.
+    hashes: [String; 2],
 }
 
 impl<'a> Subject<'a> {
     fn new(number: &'a E164) -> Self {
-        let hash = digest::digest(&digest::SHA256, number.reveal().as_bytes());
-        Self { number, hash: hex::encode(&hash.as_ref()[..8]) }
+        Self { number, hashes: [hash(number.reveal()), hash(number.digits())] }
     }
 
     fn judge(&self, item: &Attributes) -> Fate {
-        let (pk, sk) = (text(item, "pk"), text(item, "sk"));
-        let mut parts = pk.split('#').chain(sk.split('#'));
-        let is_named = parts.any(|part| part == self.number.reveal() || part == self.hash);
-        if !is_named && !item.iter().any(|(name, value)| self.is_in(name, value)) {
+        let pk = text(item, "pk");
+        if !self.is_key(item) && self.evidence(item).is_empty() {
             return Fate::Other;
         }
+        // A company number's ledger may have the number in its key.
+        let shown = crate::report::plain(&pk.replace(self.number.reveal(), &self.number.to_string()));
         match pk.split('#').next().unwrap_or_default() {
             "account" | "phone" => {
                 Fate::Keep("an account that has this phone: change or delete it where accounts are kept".to_owned())
             }
             "number" if text(item, "number") == self.number.reveal() => Fate::Keep(format!(
-                "the ledger of a company number, {pk}: release the number first, or change primaryPhone in Okta"
+                "the ledger of a company number, {shown}: release the number first, or change primaryPhone in Okta"
             )),
-            "number" => Fate::Keep(format!("{pk}, the ledger of company numbers")),
+            "number" => Fate::Keep(format!("{shown}, the ledger of company numbers")),
+            "lock" => {
+                Fate::Keep(format!("{shown}, an account's count of wrong PINs: it ends by itself, or by `operator unlock`"))
+            }
+            "token" => Fate::Keep(format!("{shown}, a token that the functions use: it ends by itself")),
             "pending" => Fate::Delete("open requests"),
-            "seen" => Fate::Delete("confirmations of the last day"),
+            "seen" => Fate::Delete("confirmations and messages of the last days"),
             "rate" => Fate::Delete("counters"),
-            "lock" => Fate::Delete("counts of wrong PINs"),
             "call" => Fate::Delete("calls"),
             "thread" => Fate::Delete("conversations"),
             "directory" => Fate::Delete("copies of the directory"),
-            _ => Fate::Delete("others"),
+            _ => Fate::Keep(format!("{shown}, which this program does not know: look at it yourself")),
         }
     }
 
-    /// Whether the number stands in an attribute: its digits and no further ones beside them, or its hash.
+    /// Whether a whole part of the key is the number, or its hash.
+    fn is_key(&self, item: &Attributes) -> bool {
+        let mut parts = text(item, "pk").split('#').chain(text(item, "sk").split('#'));
+        parts.any(|part| part == self.number.reveal() || self.hashes.iter().any(|hash| part == hash))
+    }
+
+    /// The attributes in which the number stands.
+    fn evidence(&self, item: &Attributes) -> Vec<String> {
+        let attributes = item.iter().filter(|(name, _)| !matches!(name.as_str(), "pk" | "sk"));
+        attributes.filter(|(name, value)| self.is_in(name, value)).map(|(name, _)| name.clone()).collect()
+    }
+
+    /// Whether the number stands in an attribute, and no further digits beside it.
     fn is_in(&self, name: &str, value: &AttributeValue) -> bool {
+        let number = if ADDRESSES.contains(&name) { self.number.digits() } else { self.number.reveal() };
         let in_text = |text: &str| {
-            let digits = self.number.digits();
             let apart = |c: Option<char>| c.is_none_or(|c| !c.is_ascii_digit());
             let stands =
-                |(at, _): (usize, &str)| apart(text[..at].chars().next_back()) && apart(text[at + digits.len()..].chars().next());
-            text.match_indices(digits).any(stands) || text.contains(&self.hash)
+                |(at, _): (usize, &str)| apart(text[..at].chars().next_back()) && apart(text[at + number.len()..].chars().next());
+            text.match_indices(number).any(stands)
         };
-        in_text(name)
-            || match value {
-                AttributeValue::S(text) => in_text(text),
-                AttributeValue::Ss(texts) => texts.iter().any(|text| in_text(text)),
-                AttributeValue::L(values) => values.iter().any(|value| self.is_in("", value)),
-                AttributeValue::M(map) => map.iter().any(|(name, value)| self.is_in(name, value)),
-                _ => false,
-            }
+        match value {
+            AttributeValue::S(text) => in_text(text),
+            AttributeValue::Ss(texts) => texts.iter().any(|text| in_text(text)),
+            AttributeValue::L(values) => values.iter().any(|value| self.is_in(name, value)),
+            AttributeValue::M(map) => map.iter().any(|(name, value)| self.is_in(name, value)),
+            _ => false,
+        }
     }
 }
 
@@ -181,20 +216,32 @@ mod tests {
         let number: E164 = "+4512345678".parse().unwrap();
         let subject = Subject::new(&number);
         let judge = |pk: &str, sk: &str, more: (&str, &str)| subject.judge(&item(&[("pk", pk), ("sk", sk), more]));
-        let hash = subject.hash.clone();
+        let [hash, digits] = subject.hashes.clone();
         assert_eq!(judge("pending#+4512345678", "pending", ("x", "")), Fate::Delete("open requests"));
-        assert_eq!(judge("seen#confirmed#+4512345678", "confirmed", ("x", "")), Fate::Delete("confirmations of the last day"));
+        assert_eq!(
+            judge("seen#confirmed#+4512345678", "confirmed", ("x", "")),
+            Fate::Delete("confirmations and messages of the last days")
+        );
         assert_eq!(judge(&format!("rate#sms#+15005550010#{hash}"), "7", ("x", "")), Fate::Delete("counters"));
-        assert_eq!(judge("lock#10042", &format!("caller#{hash}"), ("x", "")), Fate::Delete("counts of wrong PINs"));
+        assert_eq!(judge(&format!("rate#pin#{digits}"), "7", ("x", "")), Fate::Delete("counters"));
         assert_eq!(judge("thread#+15005550010", "last", ("correspondent", "+4512345678")), Fate::Delete("conversations"));
         assert_eq!(judge("directory#+15005550010", "entry", ("mobile", "+4512345678")), Fate::Delete("copies of the directory"));
         assert_eq!(judge("call#CA1", "state", ("x", "acme+4512345678@sms.example.com")), Fate::Delete("calls"));
+        assert_eq!(judge("pending#x", "pending", ("email", "u4512345678@sms.example.com")), Fate::Delete("open requests"));
+        for (pk, sk) in [("lock#10042", format!("caller#{digits}")), ("token#a", number.reveal().to_owned())] {
+            assert!(matches!(judge(pk, &sk, ("x", "")), Fate::Keep(_)), "{pk}");
+        }
+        let Fate::Keep(why) = judge("crm#+4512345678", "x", ("x", "")) else { panic!("kept") };
+        assert!(why.contains("crm#") && !why.contains("12345678"), "{why}");
         assert!(matches!(judge("account#1", "account", ("phone", "+4512345678")), Fate::Keep(_)));
         assert!(matches!(judge("number#00u1", "number", ("number", "+4512345678")), Fate::Keep(_)));
         for (pk, more) in [
             ("pending#+45123456789", ("x", "")),
             ("pending#+15005550006", ("x", "a 14512345678 b")),
             ("rate#code-range#+451234", ("x", "45123456780")),
+            ("call#CA1", ("account", "4512345678")),
+            ("seen#okta#1", ("x", hash.as_str())),
+            ("call#a-+4512345678", ("+4512345678", "x")),
         ] {
             assert_eq!(judge(pk, "s", more), Fate::Other, "{pk}");
         }

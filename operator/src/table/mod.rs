@@ -5,7 +5,9 @@ mod erase;
 use std::collections::HashMap;
 use std::io::{self, Write};
 
+use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
+use ring::digest;
 use serde::Serialize;
 use shared::aws::cause;
 use shared::phone::E164;
@@ -36,7 +38,7 @@ impl<'a> Items<'a> {
         let mut items = Vec::new();
         let mut from = None;
         loop {
-            let mut page = self.client.scan().table_name(self.table).set_exclusive_start_key(from);
+            let mut page = self.client.scan().table_name(self.table).consistent_read(true).set_exclusive_start_key(from);
             if let Some(prefix) = prefix {
                 page = page
                     .filter_expression("begins_with(pk, :prefix)")
@@ -64,12 +66,28 @@ impl<'a> Items<'a> {
         Ok(answer.items.unwrap_or_default())
     }
 
-    async fn delete(&self, item: &Attributes) -> Result<(), Problem> {
+    /// Deletes an item if these attributes of it are as they were read; `false`: they are not.
+    async fn delete(&self, item: &Attributes, unchanged: &[String]) -> Result<bool, Problem> {
         let mut call = self.client.delete_item().table_name(self.table);
         for name in ["pk", "sk"] {
             call = call.key(name, AttributeValue::S(text(item, name).to_owned()));
         }
-        call.send().await.map(drop).map_err(|error| failed(&cause(&format!("DeleteItem {}", self.table), &error)))
+        let mut conditions = Vec::new();
+        for (at, (name, value)) in unchanged.iter().filter_map(|name| item.get_key_value(name)).enumerate() {
+            conditions.push(format!("#n{at} = :v{at}"));
+            call = call.expression_attribute_names(format!("#n{at}"), name);
+            call = call.expression_attribute_values(format!(":v{at}"), value.clone());
+        }
+        if !conditions.is_empty() {
+            call = call.condition_expression(conditions.join(" AND "));
+        }
+        match call.send().await {
+            Ok(_) => Ok(true),
+            Err(error) if error.as_service_error().is_some_and(DeleteItemError::is_conditional_check_failed_exception) => {
+                Ok(false)
+            }
+            Err(error) => Err(failed(&cause(&format!("DeleteItem {}", self.table), &error))),
+        }
     }
 }
 
@@ -79,6 +97,11 @@ pub(crate) fn text<'a>(item: &'a Attributes, name: &str) -> &'a str {
 
 fn number(item: &Attributes, name: &str) -> u64 {
     item.get(name).and_then(|value| value.as_n().ok()?.parse().ok()).unwrap_or_default()
+}
+
+/// How counters and locks name a caller or sender: the first eight bytes of the SHA-256 of the number as it was written there.
+fn hash(written: &str) -> String {
+    hex::encode(&digest::digest(&digest::SHA256, written.as_bytes()).as_ref()[..8])
 }
 
 /// `pending`.
@@ -168,22 +191,35 @@ pub(crate) struct Unlocked {
     callers: usize,
     /// Wrong PINs over all callers.
     wrong: u64,
+    /// Masked; whose counts of the hour are gone too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    caller: Option<String>,
+    /// Attempts of this caller with whatever account.
+    attempts: u64,
 }
 
-/// Deletes an account's counts of wrong PINs.
-pub(crate) async fn unlock(context: &Context, account: &str) -> Result<Unlocked, Problem> {
+/// Deletes an account's counts of wrong PINs, and a caller's of the hour.
+pub(crate) async fn unlock(context: &Context, account: &str, caller: Option<&E164>) -> Result<Unlocked, Problem> {
     let items = Items::of(context)?;
-    let found = items.query(&format!("lock#{account}")).await?;
+    let mut found = items.query(&format!("lock#{account}")).await?;
+    // The phone menu counts a caller by the digits alone.
+    let hourly = match caller {
+        Some(caller) => items.query(&format!("rate#pin#{}", hash(caller.digits()))).await?,
+        None => Vec::new(),
+    };
     let all = |item: &&Attributes| text(item, "sk") == "all";
     let unlocked = Unlocked {
         account: account.to_owned(),
         dry_run: context.dry_run,
         callers: found.iter().filter(|item| !all(item)).count(),
         wrong: found.iter().find(all).map(|item| number(item, "wrong")).unwrap_or_default(),
+        caller: caller.map(ToString::to_string),
+        attempts: hourly.iter().map(|item| number(item, "hits")).sum(),
     };
+    found.extend(hourly);
     if !context.dry_run {
         for item in &found {
-            items.delete(item).await?;
+            items.delete(item, &[]).await?;
         }
     }
     Ok(unlocked)
@@ -191,12 +227,21 @@ pub(crate) async fn unlock(context: &Context, account: &str) -> Result<Unlocked,
 
 impl Report for Unlocked {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        let Self { account, dry_run, callers, wrong } = self;
-        if *callers == 0 && *wrong == 0 {
-            return writeln!(out, "account {account}: no wrong PINs are counted, nothing to unlock");
-        }
+        let Self { account, dry_run, callers, wrong, caller, attempts } = self;
         let verb = if *dry_run { "would delete" } else { "deleted" };
-        writeln!(out, "account {account}: {GOOD}{verb}{GOOD:#} the counts of {wrong} wrong PINs, by {callers} callers")?;
+        if *callers == 0 && *wrong == 0 {
+            writeln!(out, "account {account}: no wrong PINs are counted, nothing to unlock")?;
+        } else {
+            writeln!(out, "account {account}: {GOOD}{verb}{GOOD:#} the counts of {wrong} wrong PINs, by {callers} callers")?;
+        }
+        match caller {
+            Some(caller) if *attempts == 0 => writeln!(out, "caller {caller}: no attempts are counted")?,
+            Some(caller) => writeln!(out, "caller {caller}: {GOOD}{verb}{GOOD:#} the count of {attempts} attempts in an hour")?,
+            None => writeln!(
+                out,
+                "A caller who guessed at several accounts waits up to an hour otherwise; --caller NUMBER ends that as well."
+            )?,
+        }
         writeln!(out, "If Auth0 has blocked the user as well: User Management, the user, Unblock.")
     }
 }

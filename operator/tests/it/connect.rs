@@ -1,10 +1,12 @@
 //! Connecting: once it changes what differs, twice it changes nothing.
 
 use sandbox::auth0::GATEWAY_BEARER_TOKEN;
+use sandbox::cloudformation::STACK_NAME;
 use sandbox::mail::Mail;
 use sandbox::twilio::{NUMBER, Twilio};
+use sandbox::wire::client;
 use sandbox::{COMPANY_NUMBER, HOOK_TOKEN, IVR_NUMBER, auth0};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::scene::{SCOPES, Scene};
 
@@ -21,7 +23,7 @@ async fn the_second_run_changes_nothing_and_says_so() {
     let first = scene.succeed(&["connect"]).await;
     for line in [
         format!(
-            "set sms_url of Twilio number {NUMBER} from https://old.example/ to {}/#rc=3&rp=5xx,ct,rt",
+            "set sms_url of Twilio number {NUMBER} from https://old.example/ to {}/#rc=3&rp=5xx,ct,rt, which led to old.example\n",
             sandbox.door("receive-confirmation-sms").url()
         ),
         format!("set sms_method of Twilio number {NUMBER} from GET to POST"),
@@ -228,4 +230,152 @@ async fn what_nobody_has_set_up_is_left_alone_unless_it_is_named() {
         named.code == 1 && named.out.contains("switchboard/hook lacks bearer_token; run `operator secrets set hook`"),
         "{named:?}"
     );
+}
+
+#[tokio::test]
+async fn another_stack_in_the_same_accounts_keeps_what_is_its_own() {
+    let scene = Scene::new().await;
+    let sandbox = &scene.sandbox;
+    scene.succeed(&["connect", "mailgun", "okta"]).await;
+    // The other one, deployed the same way.
+    let stack = sandbox.cloudformation.stack(STACK_NAME).unwrap();
+    sandbox.cloudformation.set_stack("other", stack);
+    let (url, hook_url) = ("https://other.on.aws/", scene.hook.url() + "/okta?other");
+    sandbox.cloudformation.change_stack("other", |stack| {
+        stack.outputs.insert("SendVerificationSmsUrl".to_owned(), url.to_owned());
+        stack.outputs.insert("ProvisionNumbersUrl".to_owned(), hook_url.clone());
+    });
+    let (routes, hooks) = (sandbox.mailgun.routes(), sandbox.okta.event_hooks());
+    let other = ["--stack", "other", "connect", "mailgun", "okta"];
+    let output = scene.run_with(&other, &[], "").await;
+    assert!(output.code == 1 && output.out.contains("has priority 0 and stops mails"), "{output:?}");
+    let (both_routes, both_hooks) = (sandbox.mailgun.routes(), sandbox.okta.event_hooks());
+    assert_eq!((both_routes.len(), both_hooks.len()), (2, 2));
+    assert!(both_routes.iter().any(|route| route.id == routes[0].id && route.actions == routes[0].actions));
+    assert!(both_hooks.contains(&hooks[0]) && both_hooks[1].name == "Switchboard other: numbers for new employees");
+    // A new address of a stack finds its own by the name.
+    sandbox.cloudformation.change_stack("other", |stack| {
+        stack.outputs.insert("SendVerificationSmsUrl".to_owned(), "https://moved.on.aws/".to_owned());
+        stack.outputs.insert("ProvisionNumbersUrl".to_owned(), scene.hook.url() + "/okta?moved");
+    });
+    let _named = scene.run_with(&other, &[], "").await;
+    assert_eq!((sandbox.mailgun.routes().len(), sandbox.okta.event_hooks().len()), (2, 2));
+    assert!(sandbox.okta.event_hooks().contains(&hooks[0]));
+    assert!(sandbox.mailgun.routes().iter().any(|route| route.actions[0].contains("moved.on.aws")));
+}
+
+#[tokio::test]
+async fn a_bought_number_is_this_stacks_by_its_ledger_only() {
+    let scene = Scene::new().await;
+    let twilio = &scene.sandbox.twilio;
+    let elsewhere = [("FriendlyName", "switchboard:00u1"), ("VoiceUrl", "https://other.on.aws/?canary=1")];
+    for number in ["+14155550101", "+14155550102", "+14155550103"] {
+        twilio.own(number, &elsewhere);
+    }
+    let owner = json!({ "pk": { "S": "number#+14155550102" }, "sk": { "S": "owner" } });
+    let entry = json!({ "pk": { "S": "number#00u3" }, "sk": { "S": "number" }, "number": { "S": "+14155550103" } });
+    scene.sandbox.aws.put(owner).await;
+    scene.sandbox.aws.put(entry).await;
+    let output = scene.run(&["connect", "twilio"]).await;
+    assert_eq!(output.code, 1);
+    assert!(output.out.contains("+14155550101 is named switchboard:..., leads to other.on.aws and is not in this"), "{output:?}");
+    assert!(!output.out.contains("canary"), "{output:?}");
+    assert_eq!(field(twilio, "+14155550101", "VoiceUrl"), elsewhere[1].1);
+    for number in ["+14155550102", "+14155550103"] {
+        assert!(field(twilio, number, "VoiceUrl").starts_with(&scene.sandbox.door("call-forward").url()), "{number}");
+    }
+}
+
+#[tokio::test]
+async fn a_strangers_action_is_left_alone_unless_told_otherwise() {
+    let scene = Scene::new().await;
+    scene.succeed(&["connect", "auth0"]).await;
+    let url = scene.sandbox.auth0.server().url();
+    let login = json!({
+        "grant_type": auth0::CLIENT_CREDENTIALS, "client_id": auth0::CLIENT_ID, "client_secret": auth0::CLIENT_SECRET,
+        "audience": format!("{url}/api/v2/"),
+    });
+    let granted = client().post(format!("{url}/oauth/token")).json(&login).send().await.unwrap().bytes().await.unwrap();
+    let granted: Value = serde_json::from_slice(&granted).unwrap();
+    let theirs = json!({ "code": "exports.onExecuteCustomPhoneProvider = async () => {};" });
+    let action = format!("{url}/api/v2/actions/actions/{}", scene.sandbox.auth0.actions()[0].id);
+    let changed = client().patch(action).bearer_auth(granted["access_token"].as_str().unwrap()).json(&theirs);
+    assert_eq!(changed.send().await.unwrap().status(), 200);
+    let output = scene.run(&["connect", "auth0"]).await;
+    assert!(output.code == 1 && output.out.contains("is \"SMS gateway\", which this program did not write"), "{output:?}");
+    assert_eq!(scene.sandbox.auth0.actions()[0].code, theirs["code"]);
+    scene.succeed(&["connect", "auth0", "--replace-provider"]).await;
+    assert!(scene.sandbox.auth0.actions()[0].code.contains("// Deployed by operator:"));
+}
+
+#[tokio::test]
+async fn numbers_of_a_deferring_service_that_lead_elsewhere_are_named() {
+    let scene = Scene::new().await;
+    let twilio = &scene.sandbox.twilio;
+    let pool = ["+15005550011", "+15005550012", "+15005550013"];
+    let sid = twilio.add_messaging_service("Texts", &pool);
+    twilio.set_messaging_service(&sid, &[("UseInboundWebhookOnNumber", "true")]);
+    twilio.own(pool[1], &[("SmsUrl", "https://demo.twilio.com/welcome/sms/reply/")]);
+    twilio.own(pool[2], &[("SmsUrl", "https://shop.example/?token=canary")]);
+    scene.deploy("TwilioNumber", "");
+    scene.deploy("TwilioMessagingService", &sid);
+    let output = scene.run(&["connect", "twilio"]).await;
+    assert_eq!(output.code, 1);
+    assert!(output.out.contains("+15005550013, of the messaging service") && !output.out.contains("canary"), "{output:?}");
+    let url = format!("{}/#rc=3&rp=5xx,ct,rt", scene.sandbox.door("receive-confirmation-sms").url());
+    assert_eq!([field(twilio, pool[0], "SmsUrl"), field(twilio, pool[1], "SmsUrl")], [url.clone(), url]);
+    assert_eq!(field(twilio, pool[2], "SmsUrl"), "https://shop.example/?token=canary");
+    assert_eq!(twilio.messaging_service(&sid).unwrap().field("InboundRequestUrl"), "");
+}
+
+#[tokio::test]
+async fn credentials_in_urls_are_never_shown() {
+    let scene = Scene::new().await;
+    let sandbox = &scene.sandbox;
+    let url = "https://canary:canary@old.example/in?token=canary#canary";
+    sandbox.twilio.own(NUMBER, &[("SmsUrl", url)]);
+    let action = format!("forward(\"{url}\")");
+    sandbox.mailgun.add_route(0, "Switchboard switchboard: old", "catch_all()", &[&action]);
+    sandbox.mailgun.add_route(0, "Switchboard switchboard: mails to phone numbers", "catch_all()", &[&action]);
+    sandbox.okta.add_event_hook("Switchboard switchboard: old", url, "canary");
+    for command in [&["--dry-run", "connect"][..], &["--dry-run", "--json", "connect"], &["doctor"], &["connect"]] {
+        let output = scene.run(command).await;
+        assert!(output.out.contains("...@old.example/in?..."), "{output:?}");
+        assert!(!output.out.contains("canary") && !output.err.contains("canary"), "{output:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_number_that_is_missing_is_asked_for() {
+    let scene = Scene::new().await;
+    let twilio = &scene.sandbox.twilio;
+    twilio.own(IVR_NUMBER, &[("VoiceUrl", "")]);
+    twilio.own(COMPANY_NUMBER, &[("VoiceUrl", ""), ("SmsUrl", "")]);
+    let output = scene.run(&["connect", "twilio"]).await;
+    assert!(output.code == 1 && output.out.contains("no number leads to the phone menu: --menu-number"), "{output:?}");
+    assert!(!output.out.contains("no number leads to the company phone"), "they are bought: {output:?}");
+    scene.deploy("ProvisionNumbersUrl", "");
+    let output = scene.run(&["connect", "twilio", "--menu-number", IVR_NUMBER]).await;
+    assert!(output.code == 1 && output.out.contains("no number leads to the company phone: --company-number"), "{output:?}");
+    scene.succeed(&["connect", "twilio", "--company-number", COMPANY_NUMBER]).await;
+    twilio.own(NUMBER, &[("SmsApplicationSid", "AP00000000000000000000000000000001")]);
+    let output = scene.succeed(&["connect", "twilio"]).await;
+    assert!(output.out.contains("from AP00000000000000000000000000000001 to nothing\n"), "{output:?}");
+}
+
+#[tokio::test]
+async fn a_gateway_without_a_way_to_its_tenant() {
+    let scene = Scene::new().await;
+    let outputs = json!({
+        "TableName": "t", "SmsGatewayUrl": scene.sandbox.door("sms-gateway").url(), "GatewaySecretName": "switchboard/gateway",
+    });
+    let outputs = outputs.to_string();
+    let output = scene.run_with(&["--outputs", "-", "connect"], &[], &outputs).await;
+    assert_eq!(output.code, 0, "{output:?}");
+    assert!(
+        output.out.contains("auth0: left alone") && output.out.contains("AUTH0_URL and AUTH0_MANAGEMENT_TOKEN"),
+        "{output:?}"
+    );
+    let named = scene.run_with(&["--outputs", "-", "connect", "auth0"], &[], &outputs).await;
+    assert_ne!(named.code, 0, "{named:?}");
 }

@@ -9,6 +9,8 @@ use crate::scene::Scene;
 const NUMBER: &str = "+4512345678";
 /// The first eight bytes of its SHA-256.
 const HASH: &str = "7d5574e4ec1f7e9b";
+/// The same of the digits alone, as the phone menu has it.
+const HASH_OF_DIGITS: &str = "ba642551f3be61fa";
 
 fn now() -> u64 {
     #[expect(clippy::disallowed_methods, reason = "a test is outside")]
@@ -62,7 +64,13 @@ async fn an_account_is_unlocked() {
     let output = scene.succeed(&["unlock", "--account", "10042"]).await;
     assert!(output.out.contains("deleted the counts of 8 wrong PINs, by 2 callers"), "{output:?}");
     assert_eq!(scene.sandbox.aws.items().await.len(), 1);
-    assert!(scene.succeed(&["unlock", "--account", "10042"]).await.out.contains("nothing to unlock"));
+    let again = scene.succeed(&["unlock", "--account", "10042"]).await;
+    assert!(again.out.contains("nothing to unlock") && again.out.contains("up to an hour"), "{again:?}");
+    let hourly = item(&format!("rate#pin#{HASH_OF_DIGITS}"), "490000", &json!({ "hits": { "N": "10" } }));
+    scene.sandbox.aws.put(hourly).await;
+    let output = scene.succeed(&["unlock", "--account", "10042", "--caller", NUMBER]).await;
+    assert!(output.out.contains("+45••••5678: deleted the count of 10 attempts"), "{output:?}");
+    assert_eq!(scene.sandbox.aws.items().await.len(), 1);
 }
 
 #[tokio::test]
@@ -75,7 +83,7 @@ async fn everything_about_a_number_is_erased_and_nothing_else() {
         item(&format!("seen#confirmed#{NUMBER}"), "confirmed", &none()),
         item(&format!("rate#sms#{NUMBER}"), "490000", &none()),
         item(&format!("rate#sms#+15005550010#{HASH}"), "29000000", &none()),
-        item("lock#10042", &format!("caller#{HASH}"), &none()),
+        item(&format!("rate#pin#{HASH_OF_DIGITS}"), "490000", &none()),
         item("thread#+15005550010", "last", &json!({ "correspondent": { "S": NUMBER } })),
         item("directory#+15005550010", "entry", &json!({ "state": { "S": "employee" }, "mobile": { "S": NUMBER } })),
     ] {
@@ -86,26 +94,48 @@ async fn everything_about_a_number_is_erased_and_nothing_else() {
         item("rate#sms#all", "490000", &none()),
         item("account#1", "account", &json!({ "phone": { "S": NUMBER }, "name": { "S": "Ann" } })),
         item("number#00u1", "number", &json!({ "number": { "S": NUMBER } })),
+        item("lock#10042", &format!("caller#{HASH_OF_DIGITS}"), &none()),
+        item("token#a", "token", &json!({ "token": { "S": "4512345678" } })),
+        item(&format!("crm#{NUMBER}"), "x", &none()),
+        item("call#CA1", "state", &json!({ "account": { "S": "4512345678" } })),
     ];
     for item in &kept {
         aws.put(item.clone()).await;
     }
     let dry = scene.succeed(&["--dry-run", "erase", "--number", NUMBER]).await;
-    assert!(dry.out.contains("would delete 2 of +45••••5678: counters"), "{}", dry.out);
+    assert!(dry.out.contains("would delete 3 of +45••••5678: counters"), "{}", dry.out);
     let unasked = scene.run(&["erase", "--number", NUMBER]).await;
     assert!(unasked.code == 2 && unasked.err.contains("--yes"), "{unasked:?}");
-    assert_eq!(aws.items().await.len(), 11);
+    assert_eq!(aws.items().await.len(), 15);
 
     let output = scene.succeed(&["erase", "--number", NUMBER, "--yes"]).await;
     assert!(!output.out.contains("12345678"), "{}", output.out);
-    for words in
-        ["deleted 1 of +45••••5678: open requests", "kept an account that has this phone", "number#00u1", "CloudWatch", "Twilio"]
-    {
+    for words in [
+        "deleted 1 of +45••••5678: open requests",
+        "kept an account that has this phone",
+        "number#00u1",
+        "lock#10042",
+        "crm#+45••••5678",
+        "CloudWatch",
+        "Twilio",
+    ] {
         assert!(output.out.contains(words), "{words}: {}", output.out);
     }
     let mut left: Vec<String> = aws.items().await.iter().map(|item| item["pk"]["S"].as_str().unwrap().to_owned()).collect();
     left.sort();
-    assert_eq!(left, ["account#1", "number#00u1", "pending#+45123456789", "rate#sms#all"]);
+    assert_eq!(
+        left,
+        [
+            "account#1",
+            "call#CA1",
+            "crm#+4512345678",
+            "lock#10042",
+            "number#00u1",
+            "pending#+45123456789",
+            "rate#sms#all",
+            "token#a"
+        ]
+    );
     let again = scene.succeed(&["erase", "--number", NUMBER]).await;
     assert!(again.out.contains("nothing to delete"), "{}", again.out);
 }

@@ -30,10 +30,18 @@ async fn from_the_environment_and_at_random() {
     let output = scene.run_with(&[&SET[..], &["vonage", "--from-env"]].concat(), &variables, "").await;
     assert!(output.code == 0 && !output.out.contains("example-vonage-secret-2"), "{output:?}");
     assert_eq!(scene.sandbox.aws.secret("switchboard/vonage").unwrap()["api_secret"], "example-vonage-secret-2");
-    let output = scene.run_with(&[&SET[..], &["hook", "--generate", "bearer_token"]].concat(), &[], "").await;
+    let output = scene.run_with(&[&SET[..], &["hook", "--generate", "bearer_token", "--rotate"]].concat(), &[], "").await;
     let stored = scene.sandbox.aws.secret("switchboard/hook").unwrap();
     let token = stored["bearer_token"].as_str().unwrap();
     assert!(output.code == 0 && token.len() == 64 && !output.out.contains(token), "{output:?}");
+    for (secret, key, words) in [("hook", "bearer_token", "--rotate"), ("twilio", "auth_token", "cannot be made up")] {
+        let refused = scene.run_with(&[&SET[..], &[secret, "--generate", key]].concat(), &[], "").await;
+        assert!(refused.code == 2 && refused.err.contains(words), "{refused:?}");
+    }
+    assert_eq!(scene.sandbox.aws.secret("switchboard/hook").unwrap(), stored);
+    // Standard input is not read.
+    let output = scene.run_with(&[&SET[..], &["hook", "--generate", "bearer_token", "--replace"]].concat(), &[], "no JSON").await;
+    assert_eq!(output.code, 0, "{output:?}");
 }
 
 #[tokio::test]
@@ -64,7 +72,7 @@ async fn a_key_from_a_file_and_the_other_way_of_logging_in() {
     let path = format!("{}/okta-key-{}.pem", env!("CARGO_TARGET_TMPDIR"), std::process::id());
     std::fs::write(&path, app["private_key"].as_str().unwrap()).unwrap();
     let input = json!({ "client_id": app["client_id"], "key_id": app["key_id"], "private_key": format!("@{path}") }).to_string();
-    let output = scene.run_with(&[&SET[..], &["okta", "--remove", "api_token"]].concat(), &[], &input).await;
+    let output = scene.run_with(&[&SET[..], &["okta", "--remove", "api_token", "--stdin"]].concat(), &[], &input).await;
     std::fs::remove_file(&path).unwrap();
     assert!(output.code == 0 && output.out.contains("removed api_token"), "{output:?}");
     assert_eq!(scene.sandbox.aws.secret("switchboard/okta").unwrap(), app);
@@ -90,7 +98,7 @@ async fn the_list_has_names_and_what_is_missing() {
     let scene = Scene::new().await;
     scene.sandbox.aws.set_secret("switchboard/mailgun", &json!({}));
     let output = scene.succeed(&["secrets", "list"]).await;
-    for words in ["switchboard/twilio: account_sid, auth_token", "lacks signing_key", "(changed "] {
+    for words in ["switchboard/twilio: account_sid, auth_token", "lacks signing_key", "empty (needed)", "(changed "] {
         assert!(output.out.contains(words), "{words}: {}", output.out);
     }
     assert!(!output.out.contains(twilio::ACCOUNT_SID));

@@ -39,6 +39,32 @@ async fn a_file_in_place_of_cloudformation() {
 }
 
 #[tokio::test]
+async fn outputs_that_lack_what_is_needed() {
+    let scene = Scene::new().await;
+    let receive = scene.sandbox.door("receive-confirmation-sms").url();
+    let secret = "switchboard/twilio";
+    for (outputs, code, words) in [
+        (
+            json!({ "TableName": "t", "ReceiveConfirmationSmsUrl": receive, "TwilioSecretName": secret }),
+            1,
+            "--parameter TwilioNumber=",
+        ),
+        (
+            json!({ "TableName": "t", "ReceiveConfirmationSmsUrl": "x", "TwilioSecretName": secret }),
+            2,
+            "ReceiveConfirmationSmsUrl is no URL",
+        ),
+        (json!({ "ReceiveConfirmationSmsUrl": receive, "TwilioSecretName": secret }), 2, "TableName is not among"),
+        (json!({ "Stacks": [{ "StackName": "switchboard" }] }), 2, "this stack has no outputs yet"),
+    ] {
+        let twilio = ("TWILIO_URL", scene.sandbox.twilio.server().url());
+        let arguments = ["--outputs", "-", "connect", "twilio"];
+        let output = scene.run_with(&arguments, &[(twilio.0, &twilio.1)], &outputs.to_string()).await;
+        assert!(output.code == code && format!("{}{}", output.out, output.err).contains(words), "{outputs}: {output:?}");
+    }
+}
+
+#[tokio::test]
 async fn help_teaches() {
     let scene = Scene::new().await;
     let help = scene.run_with(&["--help"], &[], "").await;

@@ -271,6 +271,7 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
         .route("/2010-04-01/Accounts/{account}", get(account))
         .route("/v1/Services", get(services))
         .route("/v1/Services/{sid}", get(service).post(update_service))
+        .route("/v1/Services/{sid}/PhoneNumbers", get(senders))
         .route("/v1/Services/{sid}/Compliance/Usa2p", get(campaigns))
         .route("/v1/Tollfree/Verifications", get(verifications))
         .route("/v1/DialingPermissions/Countries/{country}", get(dialing))
@@ -375,6 +376,28 @@ async fn update_service(
         };
         service.fields.extend(fields);
         Ok(service.resource())
+    })
+}
+
+/// The numbers of a service's pool.
+async fn senders(
+    (Axum(shared), Extension(complaints), headers): Caller,
+    Path(sid): Path<String>,
+    Query(query): Query<Pairs>,
+) -> Response {
+    answer(&shared, &complaints, &headers, |state| {
+        let Some(service) = state.admin.service(&sid) else { return Err(Refusal::Missing(format!("/Services/{sid}"))) };
+        let path = format!("Services/{sid}/PhoneNumbers");
+        let sender = |number: &String| {
+            let number_sid = &state.numbers.get(number)?.sid;
+            Some(json!({
+                "sid": number_sid, "account_sid": ACCOUNT_SID, "service_sid": sid, "phone_number": number, "country_code": null,
+                "capabilities": ["SMS"], "date_created": THEN, "date_updated": THEN,
+                "url": format!("https://messaging.twilio.com/v1/{path}/{number_sid}"),
+            }))
+        };
+        let senders = service.numbers.iter().filter_map(sender).collect::<Vec<_>>();
+        page(&path, "phone_numbers", &senders, query, &[]).map_err(|what| Refusal::Odd(20001, what))
     })
 }
 
@@ -565,7 +588,7 @@ mod tests {
             "/v1/Services?PageSize=0",
             "/v1/Tollfree/Verifications?Sid=x",
             "/2010-04-01/Accounts/AC2.json",
-            "/v1/Services/x/PhoneNumbers",
+            "/v1/Services/x/AlphaSenders",
         ] {
             assert!(api.call(Method::GET, path, &[]).await.0 >= 400, "{path}");
             assert_eq!(api.0.server().complaints().len(), 1, "{path}");
@@ -587,6 +610,9 @@ mod tests {
             (&Value::Null, &json!("POST"), &json!(true))
         );
         let url = "https://x.example/#rc=3&rp=5xx,ct,rt";
+        let senders = api.get(&format!("{path}/PhoneNumbers?PageSize=50")).await;
+        assert_eq!((&senders["phone_numbers"][0]["phone_number"], &senders["phone_numbers"][1]), (&json!(NUMBER), &Value::Null));
+        assert_eq!(api.call(Method::GET, "/v1/Services/MG1/PhoneNumbers", &[]).await.0, 404);
         let form = [("InboundRequestUrl", url), ("InboundMethod", "GET"), ("UseInboundWebhookOnNumber", "false")];
         let (status, service) = api.call(Method::POST, &path, &form).await;
         assert_eq!((status, &service["inbound_request_url"], &service["sid"]), (200, &json!(url), &json!(MESSAGING_SERVICE)));
