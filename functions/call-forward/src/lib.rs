@@ -289,6 +289,7 @@ impl App {
         let talked = decide::talked_on(epoch(now));
         let update = Update::new(line_key(to))
             .remove(attribute.as_str())
+            .remove(decide::talked_on(epoch(now).saturating_sub(2 * DAY)))
             .add(talked, seconds.min(DAY).cast_signed())
             .set("expires_at", epoch(now) + 2 * DAY)
             .only_if(format!("attribute_exists({attribute})"));

@@ -210,6 +210,21 @@ async fn a_number_has_so_many_minutes_a_day() {
     connected(&scene.call_to(CALLER, OTHER_COMPANY_NUMBER).await, OTHER_MOBILE, CALLER);
 }
 
+#[tokio::test]
+async fn the_minutes_of_past_days_are_forgotten() {
+    let scene = Scene::with(&[("MAX_MINUTES_PER_DAY", Some("2"))]).await;
+    let now = sandbox::now().as_secs();
+    let item = json!({
+        "pk": { "S": format!("rate#calls#{COMPANY_NUMBER}") }, "sk": { "S": "active" }, "expires_at": { "N": (now + 600).to_string() },
+        format!("talked_{}", now / 86_400 - 2): { "N": "50000" },
+    });
+    scene.sandbox.aws.put(item).await;
+    let call = scene.inbound(CALLER);
+    assert!(scene.post(&call, "").await.contains(MOBILE), "they do not count");
+    hang_up(&scene, &call, "60").await;
+    assert_eq!(scene.line(COMPANY_NUMBER).await, (0, 60), "nor pile up");
+}
+
 /// Told twice, counted once; and no minutes for a call that was never connected.
 #[tokio::test]
 async fn minutes_are_counted_once() {
