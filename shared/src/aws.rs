@@ -2,14 +2,15 @@
 //!
 //! The SDK's own credential chain and HTTPS stack would add megabytes and a second set of connections for nothing: a function's
 //! credentials are three variables, fixed for the life of the instance
-//! (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>).
+//! (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>). So nothing is kept in the SDK's cache of identities,
+//! and as the HTTP client bounds every attempt and every answer, the SDK measures neither.
 
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Region, SharedAsyncSleep};
+use aws_sdk_dynamodb::config::{BehaviorVersion, IdentityCache, Region, SharedAsyncSleep, StalledStreamProtectionConfig};
 use aws_sdk_dynamodb::error::SdkError;
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_runtime_api::client::http::{
@@ -67,7 +68,9 @@ impl Settings {
             .http_client(http_client(http, ATTEMPT_TIMEOUT))
             .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
             .retry_config(retries())
-            .timeout_config(timeouts());
+            .timeout_config(timeouts())
+            .identity_cache(IdentityCache::no_cache())
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
         aws_sdk_dynamodb::Client::from_conf(match &self.dynamodb {
             Some(url) => config.endpoint_url(url.to_string()).build(),
             None => config.build(),
@@ -83,7 +86,9 @@ impl Settings {
             .http_client(http_client(http, ATTEMPT_TIMEOUT))
             .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
             .retry_config(retries())
-            .timeout_config(timeouts());
+            .timeout_config(timeouts())
+            .identity_cache(IdentityCache::no_cache())
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
         aws_sdk_secretsmanager::Client::from_conf(match &self.secrets_manager {
             Some(url) => config.endpoint_url(url.to_string()).build(),
             None => config.build(),
@@ -101,7 +106,7 @@ fn retries() -> RetryConfig {
 }
 
 fn timeouts() -> TimeoutConfig {
-    TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).operation_timeout(OPERATION_TIMEOUT).build()
+    TimeoutConfig::builder().operation_timeout(OPERATION_TIMEOUT).build()
 }
 
 /// The one HTTP client as the SDK takes it; a call has so much time for one attempt.

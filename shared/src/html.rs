@@ -1,21 +1,20 @@
 //! What we read of HTML: the targets of links and the forms. A tokenizer only, no tree, so nesting costs nothing
 //! (<https://html.spec.whatwg.org/multipage/parsing.html#tokenization>).
 
-use std::cell::{Cell, RefCell};
+use std::mem::take;
 
-use html5ever::tendril::StrTendril;
-use html5ever::tokenizer::states::RawKind;
-use html5ever::tokenizer::{BufferQueue, Tag, TagKind, Token, TokenSink, TokenSinkResult, Tokenizer, TokenizerOpts};
+use html5gum::emitters::callback::{Callback, CallbackEmitter, CallbackEvent};
+use html5gum::{Span, State, Tokenizer};
 
 /// Mails and confirmation pages are tens of kilobytes.
 const SIZE_LIMIT: usize = 512 * 1024;
-/// The tokenizer compares each attribute with all before it in its tag: a tag (or comment) may be this long at most, so that a
-/// hostile one costs milliseconds, not minutes.
-const TOKEN_LIMIT: usize = 16 * 1024;
-const CHUNK: usize = 4 * 1024;
 const LINK_LIMIT: usize = 1_000;
 const FORM_LIMIT: usize = 100;
 const INPUT_LIMIT: usize = 100;
+/// Of one tag.
+const ATTRIBUTE_LIMIT: usize = 1_000;
+/// The attributes that mean something here.
+const READ: [&str; 6] = ["action", "href", "method", "name", "type", "value"];
 
 /// What a document links to and asks for.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -44,89 +43,92 @@ pub fn read(text: &str) -> Option<Document> {
     if text.len() > SIZE_LIMIT {
         return None;
     }
-    let tokenizer = Tokenizer::new(Sink::default(), TokenizerOpts::default());
-    let queue = BufferQueue::default();
-    let (mut rest, mut silent) = (text, 0);
-    while !rest.is_empty() {
-        let (chunk, tail) = rest.split_at(rest.floor_char_boundary(CHUNK));
-        let before = tokenizer.sink.tokens.get();
-        queue.push_back(StrTendril::from_slice(chunk));
-        let _done = tokenizer.feed(&queue);
-        silent = if tokenizer.sink.tokens.get() == before { silent + chunk.len() } else { 0 };
-        if silent >= TOKEN_LIMIT || tokenizer.sink.over_limit.get() {
-            return None;
-        }
-        rest = tail;
+    let mut reader = Reader::default();
+    let emitter = CallbackEmitter::new(|event: CallbackEvent<'_>, span: Span<()>| reader.handle_event(event, span));
+    let mut tokenizer = Tokenizer::new_with_emitter(text, emitter);
+    while let Some(Ok(content)) = tokenizer.next() {
+        tokenizer.set_state(content);
     }
-    tokenizer.end();
-    let over_limit = tokenizer.sink.over_limit.get();
-    let document = tokenizer.sink.document.take();
-    (!over_limit).then_some(document)
+    drop(tokenizer);
+    (!reader.over_limit).then_some(reader.document)
 }
 
 #[derive(Default)]
-struct Sink {
-    document: RefCell<Document>,
-    in_form: Cell<bool>,
-    tokens: Cell<usize>,
-    over_limit: Cell<bool>,
+struct Reader {
+    document: Document,
+    /// The start tag being read, and the first of each of its attributes.
+    tag: Vec<u8>,
+    attributes: [Option<String>; READ.len()],
+    /// Of this tag, with those that mean nothing.
+    seen: usize,
+    /// Whose value comes next.
+    attribute: Option<usize>,
+    in_form: bool,
+    over_limit: bool,
 }
 
-impl TokenSink for Sink {
-    type Handle = ();
-
-    fn process_token(&self, token: Token, _line: u64) -> TokenSinkResult<()> {
-        if !matches!(token, Token::ParseError(_)) {
-            self.tokens.set(self.tokens.get() + 1);
-        }
-        match token {
-            Token::TagToken(tag) if tag.kind == TagKind::StartTag => self.start(&tag),
-            Token::TagToken(tag) if &*tag.name == "form" => {
-                self.in_form.set(false);
-                TokenSinkResult::Continue
+impl Callback<State, ()> for Reader {
+    fn handle_event(&mut self, event: CallbackEvent<'_>, _: Span<()>) -> Option<State> {
+        match event {
+            CallbackEvent::OpenStartTag { name } => {
+                (self.tag, self.attributes, self.seen, self.attribute) = (name.to_vec(), Default::default(), 0, None);
             }
-            _ => TokenSinkResult::Continue,
+            CallbackEvent::AttributeName { name } => {
+                self.seen += 1;
+                self.over_limit |= self.seen > ATTRIBUTE_LIMIT;
+                let known = READ.iter().position(|known| known.as_bytes() == name);
+                self.attribute = known.filter(|at| self.attributes[*at].is_none());
+                if let Some(at) = self.attribute {
+                    self.attributes[at] = Some(String::new());
+                }
+            }
+            CallbackEvent::AttributeValue { value } => {
+                if let Some(at) = self.attribute.take() {
+                    self.attributes[at] = Some(String::from_utf8_lossy(value).into_owned());
+                }
+            }
+            CallbackEvent::CloseStartTag { .. } => return self.start(),
+            CallbackEvent::EndTag { name: b"form" } => self.in_form = false,
+            _ => {}
         }
+        None
     }
 }
 
-impl Sink {
-    fn start(&self, tag: &Tag) -> TokenSinkResult<()> {
-        let attribute = |name: &str| {
-            tag.attrs.iter().find(|attribute| &*attribute.name.local == name).map(|attribute| attribute.value.to_string())
-        };
-        let mut document = self.document.borrow_mut();
-        match &*tag.name {
-            "a" | "area" => document.links.extend(attribute("href")),
-            "base" if document.base.is_none() => document.base = attribute("href"),
-            "form" => {
-                self.in_form.set(true);
+impl Reader {
+    /// Takes a start tag, and says what its content is to be read as, if not as markup.
+    fn start(&mut self) -> Option<State> {
+        let (tag, [action, href, method, name, kind, value]) = (take(&mut self.tag), take(&mut self.attributes));
+        let document = &mut self.document;
+        match &*tag {
+            b"a" | b"area" => document.links.extend(href),
+            b"base" if document.base.is_none() => document.base = href,
+            b"form" => {
+                self.in_form = true;
                 document.forms.push(Form {
-                    method: attribute("method").map_or_else(|| "get".to_owned(), |method| method.trim().to_ascii_lowercase()),
-                    action: attribute("action").filter(|action| !action.trim().is_empty()),
+                    method: method.map_or_else(|| "get".to_owned(), |method| method.trim().to_ascii_lowercase()),
+                    action: action.filter(|action| !action.trim().is_empty()),
                     hidden: Vec::new(),
                 });
             }
-            "input" if self.in_form.get() => {
-                let hidden = attribute("type").is_some_and(|kind| kind.trim().eq_ignore_ascii_case("hidden"));
-                if let (true, Some(name), Some(form)) = (hidden, attribute("name"), document.forms.last_mut()) {
-                    form.hidden.push((name, attribute("value").unwrap_or_default()));
+            b"input" if self.in_form => {
+                let hidden = kind.is_some_and(|kind| kind.trim().eq_ignore_ascii_case("hidden"));
+                if let (true, Some(name), Some(form)) = (hidden, name, document.forms.last_mut()) {
+                    form.hidden.push((name, value.unwrap_or_default()));
                 }
             }
-            // What the tree builder would tell the tokenizer: the content of these is text, not markup.
-            "title" | "textarea" => return TokenSinkResult::RawData(RawKind::Rcdata),
-            "style" | "xmp" | "iframe" | "noembed" | "noframes" => return TokenSinkResult::RawData(RawKind::Rawtext),
-            "script" => return TokenSinkResult::RawData(RawKind::ScriptData),
-            "plaintext" => return TokenSinkResult::Plaintext,
             _ => {}
         }
-        if document.links.len() > LINK_LIMIT
+        self.over_limit |= document.links.len() > LINK_LIMIT
             || document.forms.len() > FORM_LIMIT
-            || document.forms.last().is_some_and(|form| form.hidden.len() > INPUT_LIMIT)
-        {
-            self.over_limit.set(true);
+            || document.forms.last().is_some_and(|form| form.hidden.len() > INPUT_LIMIT);
+        match &*tag {
+            b"title" | b"textarea" => Some(State::RcData),
+            b"style" | b"xmp" | b"iframe" | b"noembed" | b"noframes" => Some(State::RawText),
+            b"script" => Some(State::ScriptData),
+            b"plaintext" => Some(State::PlainText),
+            _ => None,
         }
-        TokenSinkResult::Continue
     }
 }
 
@@ -139,11 +141,12 @@ mod tests {
         let document = read(concat!(
             "<!doctype html><title><a href=t></title><base href='https://a.example/x/'><style><a href=s></style>",
             "<script>\"<a href=j>\"</script><!-- <a href=c> --><A HREF=\"https://h/?a=1&amp;b=2\">x</A>",
-            "<a href=unquoted>x<area href='area'><textarea><a href=ta></textarea><a name=x>"
+            "<a href=unquoted>x<area href='area' HREF=second><textarea><a href=ta></textarea><noframes><a href=n></noframes><a name=x>",
+            "<noscript><a href=shown></noscript><plaintext><a href=p>"
         ))
         .unwrap();
         assert_eq!(document.base.as_deref(), Some("https://a.example/x/"));
-        assert_eq!(document.links, ["https://h/?a=1&b=2", "unquoted", "area"]);
+        assert_eq!(document.links, ["https://h/?a=1&b=2", "unquoted", "area", "shown"]);
     }
 
     #[test]
@@ -165,11 +168,12 @@ mod tests {
     fn hostile_documents_are_refused_and_nesting_is_free() {
         let nested = format!("{}<a href=deep>", "<div>".repeat(100_000));
         assert_eq!(read(&nested).unwrap().links, ["deep"]);
-        let many: Vec<String> = (0..8_000).map(|n| format!("a{n}")).collect();
-        assert_eq!(read(&format!("<p {}>", many.join(" "))), None);
+        let many = |n: usize| (0..n).fold("<a".to_owned(), |all, n| format!("{all} a{n}")) + " href=x>";
+        assert_eq!(read(&many(ATTRIBUTE_LIMIT - 1)).unwrap().links, ["x"]);
+        assert_eq!(read(&many(ATTRIBUTE_LIMIT)), None);
         assert_eq!(read(&"<a href=x>".repeat(LINK_LIMIT + 1)), None);
         assert_eq!(read(&"x".repeat(SIZE_LIMIT + 1)), None);
-        assert_eq!(read(&format!("<!--{}", "x".repeat(2 * TOKEN_LIMIT))), None);
+        assert_eq!(read(&format!("<a href=x><!--{}", "x".repeat(400_000))).unwrap().links, ["x"]);
         assert_eq!(read(&format!("<form>{}", "<input type=hidden name=x>".repeat(INPUT_LIMIT + 1))), None);
     }
 }

@@ -4,7 +4,7 @@
 //! redirects, no cookies, no proxies, no retries: whether a request may be repeated is decided where its meaning is known. Every
 //! answer is read up to a limit, and every failure says whether the request can have reached the other side.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
@@ -12,11 +12,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, Shared, WeakShared};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::HeaderMap;
-use rustls::pki_types::CertificateDer;
+use rustls::SignatureScheme;
+use rustls::crypto::ring::{cipher_suite, kx_group};
+use rustls::crypto::{CryptoProvider, GetRandomFailed, KeyProvider, SecureRandom, WebPkiSupportedAlgorithms};
 use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::SigningKey;
 use url::{Host, Url};
+use webpki::ring as algorithms;
 
 use crate::config::Source;
 
@@ -181,7 +188,7 @@ impl Client {
         for root in settings.extra_roots {
             roots.add(root).map_err(|why| format!("EXTRA_CA_FILE: {why}"))?;
         }
-        let tls = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        let tls = rustls::ClientConfig::builder_with_provider(Arc::new(cryptography()))
             .with_safe_default_protocol_versions()
             .map_err(|why| why.to_string())?
             .with_root_certificates(roots)
@@ -196,7 +203,7 @@ impl Client {
             .connect_timeout(CONNECT_TIMEOUT)
             .pool_idle_timeout(IDLE_TIMEOUT)
             .user_agent(concat!("Switchboard/", env!("CARGO_PKG_VERSION")))
-            .dns_resolver(GuardedResolver { public_only: Arc::new(settings.public_only) })
+            .dns_resolver(GuardedResolver { public_only: settings.public_only, lookups: Mutex::default() })
             .build()
             .map_err(|why| why.without_url().to_string())?;
         Ok(Self { inner, meter: Arc::default() })
@@ -221,12 +228,18 @@ impl Client {
             }
         })?;
         let (status, headers) = (response.status().as_u16(), std::mem::take(response.headers_mut()));
-        let mut body = BytesMut::new();
+        let mut body = Bytes::new();
         let body = loop {
             match response.chunk().await {
                 Ok(Some(chunk)) if body.len() + chunk.len() > limit => break Err("answer over the size limit"),
-                Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-                Ok(None) => break Ok(body.freeze()),
+                // Most answers come whole.
+                Ok(Some(chunk)) if body.is_empty() => body = chunk,
+                Ok(Some(chunk)) => {
+                    let mut joined = BytesMut::from(body);
+                    joined.extend_from_slice(&chunk);
+                    body = joined.freeze();
+                }
+                Ok(None) => break Ok(body),
                 Err(error) if error.is_timeout() => break Err("answer not complete in time"),
                 Err(_) => break Err("answer cut off"),
             }
@@ -237,14 +250,85 @@ impl Client {
     /// Opens a connection to a host that will be needed, so that its handshakes fall into INIT. Failures are left to be met
     /// by the real request.
     pub async fn warm_up(&self, base: Option<&BaseUrl>) {
+        self.warm_up_for(1, base).await;
+    }
+
+    /// As [`Client::warm_up`], for a host that will be asked so many things at once.
+    pub async fn warm_up_for(&self, requests: usize, base: Option<&BaseUrl>) {
         let Some(base) = base else { return };
-        let request = self.request(reqwest::Method::HEAD, base.as_url().clone());
-        let _unneeded = self.send(request, 64 * 1024, CONNECT_TIMEOUT).await;
+        let head = || self.request(reqwest::Method::HEAD, base.as_url().clone());
+        let heads = (0..requests).map(|_| self.send(head(), 64 * 1024, CONNECT_TIMEOUT));
+        let _unneeded = futures_util::future::join_all(heads).await;
     }
 
     /// The time since the last call during which at least one upstream was waited for.
     pub fn take_waited(&self) -> Duration {
         std::mem::take(&mut lock(&self.meter).total)
+    }
+}
+
+/// What connections are made with: of ring's, AES-GCM alone, which every server of TLS 1.3 has
+/// (<https://www.rfc-editor.org/rfc/rfc8446#section-9.1>) and the processors of Lambda compute in hardware, and no keys of our own.
+/// What is not named here is not linked.
+fn cryptography() -> CryptoProvider {
+    CryptoProvider {
+        cipher_suites: vec![
+            cipher_suite::TLS13_AES_128_GCM_SHA256,
+            cipher_suite::TLS13_AES_256_GCM_SHA384,
+            cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+            cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+            cipher_suite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+            cipher_suite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+        ],
+        kx_groups: vec![kx_group::X25519, kx_group::SECP256R1, kx_group::SECP384R1],
+        signature_verification_algorithms: SIGNATURES,
+        secure_random: &Ring,
+        key_provider: &Ring,
+    }
+}
+
+/// What certificates of public authorities are signed with
+/// (<https://cabforum.org/working-groups/server/baseline-requirements/requirements/>, 7.1.3.2), and handshakes with their keys.
+const SIGNATURES: WebPkiSupportedAlgorithms = WebPkiSupportedAlgorithms {
+    all: &[
+        algorithms::ECDSA_P256_SHA256,
+        algorithms::ECDSA_P256_SHA384,
+        algorithms::ECDSA_P384_SHA256,
+        algorithms::ECDSA_P384_SHA384,
+        algorithms::RSA_PSS_2048_8192_SHA256_LEGACY_KEY,
+        algorithms::RSA_PSS_2048_8192_SHA384_LEGACY_KEY,
+        algorithms::RSA_PSS_2048_8192_SHA512_LEGACY_KEY,
+        algorithms::RSA_PKCS1_2048_8192_SHA256,
+        algorithms::RSA_PKCS1_2048_8192_SHA384,
+        algorithms::RSA_PKCS1_2048_8192_SHA512,
+    ],
+    // TLS 1.2 does not say which curve, so all fitting ones are tried.
+    mapping: &[
+        (SignatureScheme::ECDSA_NISTP384_SHA384, &[algorithms::ECDSA_P384_SHA384, algorithms::ECDSA_P256_SHA384]),
+        (SignatureScheme::ECDSA_NISTP256_SHA256, &[algorithms::ECDSA_P256_SHA256, algorithms::ECDSA_P384_SHA256]),
+        (SignatureScheme::RSA_PSS_SHA512, &[algorithms::RSA_PSS_2048_8192_SHA512_LEGACY_KEY]),
+        (SignatureScheme::RSA_PSS_SHA384, &[algorithms::RSA_PSS_2048_8192_SHA384_LEGACY_KEY]),
+        (SignatureScheme::RSA_PSS_SHA256, &[algorithms::RSA_PSS_2048_8192_SHA256_LEGACY_KEY]),
+        (SignatureScheme::RSA_PKCS1_SHA512, &[algorithms::RSA_PKCS1_2048_8192_SHA512]),
+        (SignatureScheme::RSA_PKCS1_SHA384, &[algorithms::RSA_PKCS1_2048_8192_SHA384]),
+        (SignatureScheme::RSA_PKCS1_SHA256, &[algorithms::RSA_PKCS1_2048_8192_SHA256]),
+    ],
+};
+
+#[derive(Debug)]
+struct Ring;
+
+impl SecureRandom for Ring {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), GetRandomFailed> {
+        use ring::rand::SecureRandom as _;
+        ring::rand::SystemRandom::new().fill(bytes).map_err(|_| GetRandomFailed)
+    }
+}
+
+/// No upstream asks for a client's certificate.
+impl KeyProvider for Ring {
+    fn load_private_key(&self, _: PrivateKeyDer<'static>) -> Result<Arc<dyn SigningKey>, rustls::Error> {
+        Err(rustls::Error::General("there are no client certificates here".to_owned()))
     }
 }
 
@@ -284,16 +368,37 @@ impl Drop for Waiting<'_> {
 
 /// The system's resolver, without addresses that are not public for names that came in untrusted text. The check sits where
 /// the connection is made, so a name that changes its address between check and use (DNS rebinding) gains nothing.
+///
+/// Connections that are opened at once to one host share a lookup: each costs a thread.
 struct GuardedResolver {
-    public_only: Arc<HashSet<String>>,
+    public_only: HashSet<String>,
+    /// Those going on, and names of others.
+    lookups: Mutex<HashMap<String, WeakShared<Lookup>>>,
+}
+
+/// The addresses of a name; `None`: it could not be resolved.
+type Lookup = BoxFuture<'static, Option<Vec<SocketAddr>>>;
+
+impl GuardedResolver {
+    fn lookup(&self, name: &str) -> Shared<Lookup> {
+        let mut lookups = self.lookups.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(lookup) = lookups.get(name).and_then(WeakShared::upgrade) {
+            return lookup;
+        }
+        let asked = name.to_owned();
+        let lookup = async move { tokio::net::lookup_host((asked, 0)).await.ok().map(Iterator::collect) }.boxed().shared();
+        lookups.extend(lookup.downgrade().map(|lookup| (name.to_owned(), lookup)));
+        lookup
+    }
 }
 
 impl Resolve for GuardedResolver {
     fn resolve(&self, name: Name) -> Resolving {
         let guarded = self.public_only.contains(name.as_str());
+        let lookup = self.lookup(name.as_str());
         Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let allowed: Vec<SocketAddr> = found.filter(|address| !guarded || is_public(address.ip())).collect();
+            let found = lookup.await.ok_or("the name cannot be resolved")?;
+            let allowed: Vec<SocketAddr> = found.into_iter().filter(|address| !guarded || is_public(address.ip())).collect();
             if allowed.is_empty() {
                 return Err("the name has no public address".into());
             }
@@ -353,9 +458,12 @@ mod tests {
             "https://u:p@x",
             "https://x?a=1",
             "https://x#a",
+            "https://bücher.example",
         ] {
             assert!(text.parse::<BaseUrl>().is_err(), "{text}");
         }
+        let punycode: BaseUrl = "https://Login.XN--bcher-kva.example".parse().unwrap();
+        assert_eq!(punycode.to_string(), "https://login.xn--bcher-kva.example");
     }
 
     #[test]

@@ -150,7 +150,7 @@ impl App {
             tokio::join!(
                 app.twilio.get(now),
                 app.directory.warm_up(now),
-                app.http.warm_up(dynamodb.as_ref()),
+                app.http.warm_up_for(2, dynamodb.as_ref()),
                 app.http.warm_up(Some(&config.okta))
             )
         };

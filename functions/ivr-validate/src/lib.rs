@@ -170,15 +170,13 @@ impl App {
             http: http.clone(),
         };
         let now = shared::runtime::now();
-        let warm_up = async {
-            tokio::join!(
-                app.twilio.get(now),
-                app.ivr.get(now),
-                app.users.warm_up(now),
-                app.api.warm_up(now),
-                app.http.warm_up(Some(&config.tenant))
-            )
+        // One secret for both, asked for once.
+        let tokens = async {
+            let _met_again = auth0.get(now).await;
+            tokio::join!(app.users.warm_up(now), app.api.warm_up(now))
         };
+        let warm_up =
+            async { tokio::join!(app.twilio.get(now), app.ivr.get(now), tokens, app.http.warm_up(Some(&config.tenant))) };
         shared::runtime::warm_up(warm_up).await;
         app.http.take_waited();
         Ok(app)

@@ -4,6 +4,8 @@ use std::collections::HashSet;
 use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
+use std::sync::OnceLock;
+
 use rlibphonenumber::{NumberLengthType, PhoneNumberFormat, PhoneNumberUtil, Region};
 use serde::Serialize;
 use shared::http::BaseUrl;
@@ -55,15 +57,19 @@ impl FromStr for Webhook {
 
 /// Reads numbers as people write them in their country.
 pub(crate) struct Dialect {
-    util: PhoneNumberUtil,
+    /// Made when first needed: it takes milliseconds and megabytes, and a hook needs none.
+    util: OnceLock<Option<PhoneNumberUtil>>,
     region: Region,
 }
 
 impl Dialect {
-    /// That of an ISO 3166 region; `None` if it has no telephone numbers.
+    /// That of an ISO 3166 region, of those that [`shared::phone::Countries`] knows.
     pub(crate) fn new(region: &str) -> Option<Self> {
-        let (util, region) = (PhoneNumberUtil::new().ok()?, region.parse().ok()?);
-        util.get_country_code_for_region(region).map(|_| Self { util, region })
+        Some(Self { util: OnceLock::new(), region: region.parse().ok()? })
+    }
+
+    fn util(&self) -> Option<&PhoneNumberUtil> {
+        self.util.get_or_init(|| PhoneNumberUtil::new().ok()).as_ref()
     }
 
     /// The number that `text` is, nationally or internationally written; of a length that its country has. Anything beside digits and
@@ -81,9 +87,10 @@ impl Dialect {
         if text.chars().count() > LONGEST || !text.chars().all(usual) || !leads {
             return None;
         }
-        let number = self.util.parse(text, Some(self.region)).ok()?;
-        let whole = matches!(self.util.is_possible_number_with_reason(&number), Ok(NumberLengthType::IsPossible));
-        let written = self.util.format(&number, PhoneNumberFormat::E164);
+        let util = self.util()?;
+        let number = util.parse(text, Some(self.region)).ok()?;
+        let whole = matches!(util.is_possible_number_with_reason(&number), Ok(NumberLengthType::IsPossible));
+        let written = util.format(&number, PhoneNumberFormat::E164);
         written.parse().ok().filter(|_| whole && number.extension.is_none())
     }
 }
@@ -338,7 +345,20 @@ mod tests {
         }
         assert_eq!(us.read(&"3".repeat(1_000_000)), None);
         assert_eq!(us.read(&format!("302482{}9229", "-".repeat(90))), Some(number("+13024829229")));
-        assert!(Dialect::new("XX").is_none() && Dialect::new("").is_none() && Dialect::new("USA").is_none());
+        assert!(Dialect::new("").is_none() && Dialect::new("USA").is_none());
+    }
+
+    /// So that the settings need not ask the library.
+    #[test]
+    fn every_region_that_the_settings_accept_has_numbers() {
+        let letters = || (b'A'..=b'Z').map(char::from);
+        let pairs = letters().flat_map(|first| letters().map(move |second| format!("{first}{second}")));
+        let regions: Vec<_> = pairs.filter(|pair| pair.parse::<Countries>().is_ok()).collect();
+        assert!(regions.len() > 200 && !regions.iter().any(|region| region == "XX"), "{regions:?}");
+        for region in regions {
+            let dialect = Dialect::new(&region).unwrap();
+            assert!(dialect.util().unwrap().get_country_code_for_region(dialect.region).is_some(), "{region}");
+        }
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! What upstreams answer: always the same, as far as a function needs it to do its whole work. It is the functions that are
-//! measured.
+//! What upstreams answer: always the same, as far as a function needs it to do its whole work, in a system that is in use: tokens were
+//! asked for and company numbers called before. It is the functions that are measured.
 
 use std::collections::BTreeMap;
 
@@ -54,6 +54,9 @@ pub(super) struct Answers {
     employees: String,
     message: String,
     token: String,
+    token_item: String,
+    listed: String,
+    listing: String,
 }
 
 impl Answers {
@@ -98,6 +101,18 @@ impl Answers {
                 "date_created": "Fri, 20 Nov 2026 12:00:00 +0000", "direction": "outbound-api", "api_version": "2010-04-01",
             })
             .to_string(),
+            // As an instance before left it, and a call before.
+            token_item: json!({ "Item": {
+                "token": text("e30.e30.e30"), "granted": number(now), "refresh": number(now + day / 2), "end": number(now + day),
+                "expires_at": number(now + day),
+            }})
+            .to_string(),
+            listed: format!("\"directory#{COMPANY_NUMBER}\""),
+            listing: json!({ "Item": {
+                "state": text("employee"), "user": text("00u00000000000000001"), "first_name": text("Ann"),
+                "mobile": text(EMPLOYEE_MOBILE), "mobile_is_ours": number(0), "expires_at": number(now + 30 * day),
+            }})
+            .to_string(),
             token: json!({ "access_token": "e30.e30.e30", "token_type": "Bearer", "expires_in": 86_400 }).to_string(),
         }
     }
@@ -120,6 +135,8 @@ impl Answers {
             Service::DynamoDb => match request.header("x-amz-target").and_then(|target| target.rsplit('.').next()) {
                 Some("UpdateItem") if body.contains("\"pending#") => aws(self.pending.as_bytes()),
                 Some("GetItem") if body.contains("\"account#") => aws(self.account_item.as_bytes()),
+                Some("GetItem") if body.contains("\"token#") => aws(self.token_item.as_bytes()),
+                Some("GetItem") if body.contains(&self.listed) => aws(self.listing.as_bytes()),
                 _ => aws(b"{}"), // no item, or done
             },
             Service::Twilio => Answer { status: 201, ..json(self.message.as_bytes()) },

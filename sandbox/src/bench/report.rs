@@ -42,6 +42,11 @@ impl Conditions {
         }
     }
 
+    /// How many requests to upstreams, one after the other, a time is long; `None` where upstreams answer at once, as nobody can tell.
+    fn trips(&self, time: Duration) -> Option<f64> {
+        divided(time, self.round_trip + self.service).map(f64::round)
+    }
+
     fn sentence(&self) -> String {
         let Self { processor, kernel, cores, profile, starts, warm, .. } = self;
         let share = self.memory.map_or_else(|| "all of the CPU".to_owned(), |memory| format!("the CPU share of {memory} MB"));
@@ -207,18 +212,18 @@ fn peers(all: &[Figures]) -> impl Iterator<Item = (&Figures, &Figures)> {
     all.iter().filter(|figures| figures.kind == Kind::Node).filter_map(move |node| Some((node, own(node)?)))
 }
 
-/// Columns for a person. `x`: times that of `hello`. After a freeze in which all connections were closed: whether the answer was right, new
+/// Columns for a person. `x`: times that of `hello`. `trips`: requests to upstreams, one after the other. After a freeze in which all connections were closed: whether the answer was right, new
 /// connections, requests.
 pub(super) fn table(conditions: &Conditions, all: &[Figures]) -> String {
     let heads = [
-        "size", "zip", "init", "cold", "least", "x", "CPU init", "x", "first", "each", "warm p50", "p99", "RSS", "conn", "init",
-        "first", "each", "right", "conn", "reqs",
+        "size", "zip", "init", "cold", "least", "x", "CPU init", "x", "first", "each", "warm p50", "p99", "trips", "RSS", "conn",
+        "init", "first", "each", "right", "conn", "reqs",
     ];
     let groups = [
         (2, "deployed"),
         (4, "start"),
         (4, "CPU"),
-        (2, "invocation"),
+        (3, "invocation"),
         (1, "peak"),
         (1, ""),
         (3, "requests"),
@@ -256,6 +261,7 @@ pub(super) fn table(conditions: &Conditions, all: &[Figures]) -> String {
             cpu(2),
             time(figures.warm.p50, 3),
             time(figures.warm.p99, 3),
+            decimals(conditions.trips(figures.warm.p50), 0),
             decimals(figures.memory.and_then(|memory| bytes(memory, 1024 * 1024)), 1),
             figures.connections.to_string(),
             figures.init_requests.to_string(),
@@ -295,6 +301,7 @@ pub(super) fn json(conditions: &Conditions, all: &[Figures]) -> String {
             "init": figures.init.json(),
             "cold": figures.cold.json(),
             "warm": figures.warm.json(),
+            "sequential_requests": conditions.trips(figures.warm.p50),
             "cpu_ms": { "init": cpu(0), "first": cpu(1), "each": cpu(2) },
             "peak_memory_bytes": figures.memory,
             "connections": figures.connections,
@@ -406,9 +413,9 @@ Times in ms, sizes in 10^6 bytes, memory in MiB.
         assert!(text.starts_with(expected), "{text}");
         let rows: Vec<Vec<&str>> = text.lines().skip(2).map(|line| line.split_whitespace().collect()).collect();
         assert_eq!(rows[0], ["deployed", "start", "CPU", "invocation", "peak", "requests", "after", "a", "freeze"]);
-        let row = "hello 2.00 1.00 2.0 6.0 6.0 - 3.00 - 2.00 1.00 2.000 3.000 1.0 5 4 4 2.0 yes 3 2";
+        let row = "hello 2.00 1.00 2.0 6.0 6.0 - 3.00 - 2.00 1.00 2.000 3.000 0 1.0 5 4 4 2.0 yes 3 2";
         assert_eq!(rows[2].join(" "), row);
-        let row = "sms-forward (Node.js) 2.00 1.00 120.0 360.0 360.0 60.0 180.00 60.0 120.00 60.00 120.000 180.000 60.0 5 4 4 2.0 yes 3 2";
+        let row = "sms-forward (Node.js) 2.00 1.00 120.0 360.0 360.0 60.0 180.00 60.0 120.00 60.00 120.000 180.000 24 60.0 5 4 4 2.0 yes 3 2";
         assert_eq!(rows[3].join(" "), row);
         let last =
             "sms-forward, Node.js / Rust: cold 30.0x, warm 30.0x, CPU of an invocation 30.0x, memory 30.0x, zip 1.0x".to_owned();
@@ -421,6 +428,7 @@ Times in ms, sizes in 10^6 bytes, memory in MiB.
     fn json_says_the_same() {
         let report: Value = serde_json::from_str(&json(&conditions(), &figures())).unwrap();
         assert_eq!(report["conditions"]["cpu_share_of_mb"], 128);
+        assert_eq!(report["subjects"][1]["sequential_requests"], 24.0);
         assert_eq!(report["subjects"][2]["cold"], json!({ "least_ms": 12.0, "p50_ms": 12.0, "p99_ms": 20.0 }));
         assert_eq!(report["subjects"][2]["over_hello"]["init_cpu"], 2.0);
         assert_eq!(report["node_over_rust"]["sms-forward"]["memory"], 30.0);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use sandbox::{Sandbox, wire::Fault};
+use serde_json::json;
 
 use crate::scene::{PHONE, Scene, number};
 
@@ -48,4 +49,24 @@ async fn a_delivery_repeated_because_of_us_counts_once() {
     assert_eq!(delivery.attempts.iter().map(|attempt| attempt.status).collect::<Vec<_>>(), [503, 503, 503, 200]);
     let windows = scene.items(&format!("rate#sms#{PHONE}")).await;
     assert_eq!(windows.iter().map(|item| number(&item["hits"])).sum::<u64>(), 1);
+}
+
+#[tokio::test]
+async fn a_number_that_is_written_to_for_ever_keeps_few_requests() {
+    let overrides = [("SMS_PER_NUMBER_PER_HOUR", Some("1000")), ("SMS_PER_HOUR", Some("100000"))];
+    let scene = Scene::with(&overrides).await;
+    let (text, ago) =
+        (|text: &str| json!({ "S": text }), |days: u64| json!({ "N": (sandbox::now().as_secs() - days * 86_400).to_string() }));
+    let forgotten = json!({ "M": {
+        "kind": text("verification"), "link": text("https://old.example/"), "email": text("old"), "created_at": ago(9), "expires_at": ago(8),
+    }});
+    let key = json!({ "pk": text(&format!("pending#{PHONE}")), "sk": text("pending"), "r_old": forgotten, "expires_at": ago(0) });
+    scene.sandbox.aws.put(key).await;
+    let mut mails = 0;
+    while scene.pending(PHONE).await.iter().any(|request| request["email"]["S"] == "old") {
+        mails += 1;
+        assert!(mails <= 200, "nothing is ever dropped");
+        assert_eq!(scene.post_mail(&scene.mail()).await.status, 200);
+    }
+    assert_eq!(scene.pending(PHONE).await.len(), mails, "what still waits is kept");
 }
