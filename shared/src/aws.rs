@@ -119,6 +119,7 @@ pub fn cause<E: ProvideErrorMetadata, R>(operation: &str, error: &SdkError<E, R>
     let kind = match error {
         SdkError::ConstructionFailure(_) => "request could not be made",
         SdkError::TimeoutError(_) => "no answer in time",
+        SdkError::DispatchFailure(failure) if failure.is_timeout() => "no answer in time",
         SdkError::DispatchFailure(_) => "no connection",
         SdkError::ResponseError(_) => "unreadable answer",
         _ => {

@@ -69,6 +69,9 @@ struct Reader {
 
 impl Callback<State, ()> for Reader {
     fn handle_event(&mut self, event: CallbackEvent<'_>, _: Span<()>) -> Option<State> {
+        if self.over_limit {
+            return None;
+        }
         match event {
             CallbackEvent::OpenStartTag { name } => {
                 (self.tag, self.attributes, self.seen, self.attribute) = (name.to_vec(), Default::default(), 0, None);

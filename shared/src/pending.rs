@@ -13,7 +13,7 @@ use crate::table::{Item, Key, Table, Unavailable, Update, Value, Write, epoch, o
 
 const DAY: u64 = 86_400;
 /// More requests than one person makes; with the longest links they fit an item, which ends at 400 KB.
-const KEPT: usize = 200;
+const KEPT: usize = 150;
 
 /// One request.
 #[derive(Clone)]

@@ -126,9 +126,9 @@ impl Api {
         Self { client, base, tokens }
     }
 
-    /// Gets a token and a connection ahead, during INIT.
+    /// Gets a token ahead, during INIT.
     pub async fn warm_up(&self, now: SystemTime) {
-        let _met_again = tokio::join!(self.tokens.get(now), self.client.warm_up(Some(&self.base)));
+        let _met_again = self.tokens.get(now).await;
     }
 
     /// The JSON at `path` (of [`Template::fill`]), as the API wrote it, with its status, 2xx; `None`: there is none (404).

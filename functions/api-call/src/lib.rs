@@ -107,14 +107,14 @@ impl App {
         let auth0 = Arc::new(Secret::new(config.auth0_secret, secrets.clone()));
         let tokens = Tokens::new(http.clone(), config.tenant, config.audience, auth0, Some(table));
         let app = Self {
-            api: Api::new(http.clone(), config.api, tokens),
+            api: Api::new(http.clone(), config.api.clone(), tokens),
             path: config.path,
             public_url: config.public_url,
             twilio: config.twilio_secret.map(|id| Secret::new(id, secrets.clone())),
             studio: config.studio_secret.map(|id| Secret::new(id, secrets)),
             http,
         };
-        let now = shared::runtime::now();
+        let (now, dynamodb) = (shared::runtime::now(), config.aws.dynamodb_url());
         let twilio = async {
             if let Some(secret) = &app.twilio {
                 let _met_again = secret.get(now).await;
@@ -125,7 +125,8 @@ impl App {
                 let _met_again = secret.get(now).await;
             }
         };
-        shared::runtime::warm_up(async { tokio::join!(twilio, studio, app.api.warm_up(now)) }).await;
+        let (table, api) = (app.http.warm_up(dynamodb.as_ref()), app.http.warm_up(Some(&config.api)));
+        shared::runtime::warm_up(async { tokio::join!(twilio, studio, app.api.warm_up(now), table, api) }).await;
         app.http.take_waited();
         Ok(app)
     }

@@ -159,7 +159,7 @@ impl App {
             |audience| Tokens::new(http.clone(), config.tenant.clone(), audience, Arc::clone(&auth0), Some(table.clone()));
         let app = Self {
             users: Users::new(http.clone(), config.tenant.clone(), tokens(Users::audience(&config.tenant))),
-            api: Api::new(http.clone(), config.api, tokens(config.audience)),
+            api: Api::new(http.clone(), config.api.clone(), tokens(config.audience)),
             login: Login::new(http.clone(), config.tenant.clone(), config.realm.clone(), Arc::clone(&auth0)),
             realm: config.realm,
             twilio: Secret::new(config.twilio_secret, secrets.clone()),
@@ -169,14 +169,22 @@ impl App {
             rules: config.rules,
             http: http.clone(),
         };
-        let now = shared::runtime::now();
+        let (now, dynamodb) = (shared::runtime::now(), config.aws.dynamodb_url());
         // One secret for both, asked for once.
         let tokens = async {
             let _met_again = auth0.get(now).await;
             tokio::join!(app.users.warm_up(now), app.api.warm_up(now))
         };
-        let warm_up =
-            async { tokio::join!(app.twilio.get(now), app.ivr.get(now), tokens, app.http.warm_up(Some(&config.tenant))) };
+        let warm_up = async {
+            tokio::join!(
+                app.twilio.get(now),
+                app.ivr.get(now),
+                tokens,
+                app.http.warm_up_for(2, dynamodb.as_ref()),
+                app.http.warm_up(Some(&config.tenant)),
+                app.http.warm_up(Some(&config.api)),
+            )
+        };
         shared::runtime::warm_up(warm_up).await;
         app.http.take_waited();
         Ok(app)

@@ -2,9 +2,8 @@
 
 use std::collections::HashSet;
 use std::str::FromStr;
-use std::time::{Duration, SystemTime};
-
 use std::sync::OnceLock;
+use std::time::{Duration, SystemTime};
 
 use rlibphonenumber::{NumberLengthType, PhoneNumberFormat, PhoneNumberUtil, Region};
 use serde::Serialize;
@@ -69,7 +68,8 @@ impl Dialect {
     }
 
     fn util(&self) -> Option<&PhoneNumberUtil> {
-        self.util.get_or_init(|| PhoneNumberUtil::new().ok()).as_ref()
+        let read = || PhoneNumberUtil::new().inspect_err(|error| tracing::error!(%error, "no number can be read")).ok();
+        self.util.get_or_init(read).as_ref()
     }
 
     /// The number that `text` is, nationally or internationally written; of a length that its country has. Anything beside digits and

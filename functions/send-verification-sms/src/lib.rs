@@ -200,13 +200,23 @@ impl App {
         let failed = if doubt { Stage::Unknown } else { Stage::Failed };
         let body = if work.request.kind == Kind::Password { &self.password_text } else { &self.verification_text };
         let sms = Outbound { to: &work.phone, from: None, body };
-        let send = self.messages.send(&sms, &self.twilio, now, request.remaining(RESERVE));
-        // Meanwhile, as Twilio takes longer than the table.
-        let (result, ()) = tokio::join!(send, self.tidy(work, request, now));
-        let result = match result {
+        // Beside it, as Twilio takes longer than the table; nothing waits for it.
+        tokio::join!(self.deliver(work, &sms, &failed, request, now), self.tidy(work, request, now)).0
+    }
+
+    /// Sends the text, and writes how that ended.
+    async fn deliver(
+        &self,
+        work: &Work,
+        sms: &Outbound<'_>,
+        failed: &Stage,
+        request: &Request,
+        now: SystemTime,
+    ) -> Result<Reply, Reply> {
+        let result = match self.messages.send(sms, &self.twilio, now, request.remaining(RESERVE)).await {
             Ok(result) => result,
             Err(error) => {
-                self.settle(work, &failed, request).await;
+                self.settle(work, failed, request).await;
                 return Err(Failure::from(error).into());
             }
         };
@@ -224,7 +234,7 @@ impl App {
                 Reply::empty(503, "outcome_unknown").metric("SmsFailed", 1)
             }
             Err(error) => {
-                self.settle(work, &failed, request).await;
+                self.settle(work, failed, request).await;
                 Reply::empty(503, "twilio_unavailable").field("error", error.to_string()).metric("SmsFailed", 1)
             }
         })

@@ -42,9 +42,13 @@ impl Conditions {
         }
     }
 
-    /// How many requests to upstreams, one after the other, a time is long; `None` where upstreams answer at once, as nobody can tell.
-    fn trips(&self, time: Duration) -> Option<f64> {
-        divided(time, self.round_trip + self.service).map(f64::round)
+    /// How many requests to upstreams, one after the other, an invocation has waited for; `None` where nobody can tell: upstreams answer
+    /// at once, or it waited for the CPU too.
+    fn trips(&self, figures: &Figures) -> Option<f64> {
+        let waited = figures.warm.p50.saturating_sub(figures.cpu?[2]);
+        let waited =
+            divided(waited, self.round_trip + self.service).filter(|_| self.memory.is_none() && figures.kind != Kind::Node);
+        waited.map(f64::round)
     }
 
     fn sentence(&self) -> String {
@@ -261,7 +265,7 @@ pub(super) fn table(conditions: &Conditions, all: &[Figures]) -> String {
             cpu(2),
             time(figures.warm.p50, 3),
             time(figures.warm.p99, 3),
-            decimals(conditions.trips(figures.warm.p50), 0),
+            decimals(conditions.trips(figures), 0),
             decimals(figures.memory.and_then(|memory| bytes(memory, 1024 * 1024)), 1),
             figures.connections.to_string(),
             figures.init_requests.to_string(),
@@ -301,7 +305,7 @@ pub(super) fn json(conditions: &Conditions, all: &[Figures]) -> String {
             "init": figures.init.json(),
             "cold": figures.cold.json(),
             "warm": figures.warm.json(),
-            "sequential_requests": conditions.trips(figures.warm.p50),
+            "sequential_requests": conditions.trips(figures),
             "cpu_ms": { "init": cpu(0), "first": cpu(1), "each": cpu(2) },
             "peak_memory_bytes": figures.memory,
             "connections": figures.connections,
@@ -400,7 +404,22 @@ mod tests {
         assert_eq!((unknown.cpu, unknown.memory), (None, Some(1 << 20)));
         assert!(unknown.ratios(&figures()[0]).init_cpu.is_none());
         let row = table(&conditions(), &[unknown]);
-        assert_eq!(row.lines().last().unwrap().matches(" -").count(), 6, "{row}");
+        assert_eq!(row.lines().last().unwrap().matches(" -").count(), 7, "{row}");
+    }
+
+    #[test]
+    fn trips_are_what_is_waited_for_upstreams() {
+        let [hello, node, own] = figures();
+        let far = Conditions {
+            memory: None,
+            round_trip: Duration::from_micros(100),
+            service: Duration::from_micros(900),
+            ..conditions()
+        };
+        assert_eq!((far.trips(&hello), far.trips(&own), far.trips(&node)), (Some(1.0), Some(2.0), None));
+        assert_eq!(conditions().trips(&own), None);
+        let near = Conditions { round_trip: Duration::ZERO, service: Duration::ZERO, ..far };
+        assert_eq!(near.trips(&own), None);
     }
 
     #[test]
@@ -413,9 +432,9 @@ Times in ms, sizes in 10^6 bytes, memory in MiB.
         assert!(text.starts_with(expected), "{text}");
         let rows: Vec<Vec<&str>> = text.lines().skip(2).map(|line| line.split_whitespace().collect()).collect();
         assert_eq!(rows[0], ["deployed", "start", "CPU", "invocation", "peak", "requests", "after", "a", "freeze"]);
-        let row = "hello 2.00 1.00 2.0 6.0 6.0 - 3.00 - 2.00 1.00 2.000 3.000 0 1.0 5 4 4 2.0 yes 3 2";
+        let row = "hello 2.00 1.00 2.0 6.0 6.0 - 3.00 - 2.00 1.00 2.000 3.000 - 1.0 5 4 4 2.0 yes 3 2";
         assert_eq!(rows[2].join(" "), row);
-        let row = "sms-forward (Node.js) 2.00 1.00 120.0 360.0 360.0 60.0 180.00 60.0 120.00 60.00 120.000 180.000 24 60.0 5 4 4 2.0 yes 3 2";
+        let row = "sms-forward (Node.js) 2.00 1.00 120.0 360.0 360.0 60.0 180.00 60.0 120.00 60.00 120.000 180.000 - 60.0 5 4 4 2.0 yes 3 2";
         assert_eq!(rows[3].join(" "), row);
         let last =
             "sms-forward, Node.js / Rust: cold 30.0x, warm 30.0x, CPU of an invocation 30.0x, memory 30.0x, zip 1.0x".to_owned();
@@ -428,7 +447,7 @@ Times in ms, sizes in 10^6 bytes, memory in MiB.
     fn json_says_the_same() {
         let report: Value = serde_json::from_str(&json(&conditions(), &figures())).unwrap();
         assert_eq!(report["conditions"]["cpu_share_of_mb"], 128);
-        assert_eq!(report["subjects"][1]["sequential_requests"], 24.0);
+        assert_eq!(report["subjects"][2]["sequential_requests"], Value::Null);
         assert_eq!(report["subjects"][2]["cold"], json!({ "least_ms": 12.0, "p50_ms": 12.0, "p99_ms": 20.0 }));
         assert_eq!(report["subjects"][2]["over_hello"]["init_cpu"], 2.0);
         assert_eq!(report["node_over_rust"]["sms-forward"]["memory"], 30.0);

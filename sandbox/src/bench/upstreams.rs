@@ -147,7 +147,7 @@ fn serve(
     stream.set_nodelay(true)?;
     pause(distance.round_trip);
     let connection = ServerConnection::new(config).map_err(io::Error::other)?;
-    let far = Far { stream, round_trip: distance.round_trip };
+    let far = Far { stream, round_trip: distance.round_trip, begun: false };
     let mut stream = BufReader::new(StreamOwned::new(connection, far));
     while let Some(request) = Request::read(&mut stream)? {
         counters.requests.fetch_add(1, Ordering::Relaxed);
@@ -170,21 +170,39 @@ fn pause(time: Duration) {
 struct Far {
     stream: TcpStream,
     round_trip: Duration,
+    /// Whether anything was read.
+    begun: bool,
+}
+
+impl Far {
+    /// What is there, without waiting.
+    fn read_more(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.stream.set_nonblocking(true)?;
+        let mut length = 0;
+        while let Ok(more @ 1..) = self.stream.read(&mut buffer[length..]) {
+            length += more;
+        }
+        self.stream.set_nonblocking(false).map(|()| length)
+    }
 }
 
 impl Read for Far {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut length = self.stream.read(buffer)?;
-        if length > 0 && !self.round_trip.is_zero() {
-            thread::sleep(self.round_trip);
-            // What was sent along with it has travelled along with it.
-            self.stream.set_nonblocking(true)?;
-            while let Ok(more @ 1..) = self.stream.read(&mut buffer[length..]) {
-                length += more;
-            }
-            self.stream.set_nonblocking(false)?;
+        if self.round_trip.is_zero() {
+            return self.stream.read(buffer);
         }
-        Ok(length)
+        // What does not fit one buffer has travelled with its beginning. The first words have been waiting for the connection.
+        if self.begun
+            && let length @ 1.. = self.read_more(buffer)?
+        {
+            return Ok(length);
+        }
+        self.begun = true;
+        let length = self.stream.read(buffer)?;
+        if length > 0 {
+            thread::sleep(self.round_trip);
+        }
+        Ok(length + self.read_more(&mut buffer[length..])?)
     }
 }
 

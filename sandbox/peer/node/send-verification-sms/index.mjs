@@ -1,7 +1,7 @@
-// What send-verification-sms does, as one writes it with the vendors' own libraries: check Mailgun's signature, find the link, remember the
-// request, text the phone. Retries, limits and duplicates are left out, so it does less than what it is compared with.
-import { createHmac, timingSafeEqual } from "node:crypto";
-import { DynamoDBClient, PutItemCommand } from "@aws-sdk/client-dynamodb";
+// What send-verification-sms does, as one writes it with the vendors' own libraries: check Mailgun's signature, find the link, claim the mail
+// with its limits and its request in one transaction, text the phone, write down that it was sent. What to do when something fails is left out.
+import { createHash, createHmac, timingSafeEqual } from "node:crypto";
+import { DynamoDBClient, TransactWriteItemsCommand, UpdateItemCommand } from "@aws-sdk/client-dynamodb";
 import { GetSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import twilio from "twilio";
 
@@ -30,6 +30,23 @@ async function connect() {
   return { client: twilio(account_sid, auth_token, { httpClient: new ElsewhereClient() }), signing_key };
 }
 
+const sends = "attribute_not_exists(pk)";
+const counts = "attribute_not_exists(hits) OR hits < :max";
+
+// One item's part of a transaction.
+function update(pk, sk, expression, values, condition) {
+  const Key = { pk: { S: pk }, sk: { S: sk } };
+  return {
+    Update: {
+      TableName: TABLE_NAME,
+      Key,
+      UpdateExpression: expression,
+      ConditionExpression: condition,
+      ExpressionAttributeValues: values,
+    },
+  };
+}
+
 const empty = (statusCode) => ({ statusCode, headers: {}, body: "" });
 
 export async function handler(event) {
@@ -44,14 +61,23 @@ export async function handler(event) {
   const links = [...(form.get("body-html") ?? "").matchAll(/href="([^"]+)"/g)].map(([, link]) => link);
   const link = links.find((link) => link.startsWith(`${AUTH0_URL}/`));
   if (!phone || !link) return empty(406);
-  const expires = Math.floor(Date.now() / 1000) + 8 * 3600;
-  await dynamodb.send(
-    new PutItemCommand({
-      TableName: TABLE_NAME,
-      Item: { pk: { S: `pending#${phone}` }, sk: { S: "pending" }, link: { S: link }, expires_at: { N: String(expires) } },
-    }),
-  );
+  const now = Math.floor(Date.now() / 1000);
+  const number = (value) => ({ N: String(value) });
+  const id = createHash("sha256").update(`${form.get("Message-Id")}${phone}`).digest("hex").slice(0, 32);
+  const hour = String(Math.floor(now / 3600));
+  const hits = (max) => ({ ":one": number(1), ":end": number(now + 7200), ":max": number(max) });
+  const request = { link: { S: link }, email: { S: form.get("recipient") }, created_at: number(now), expires_at: number(now + 8 * 3600) };
+  const TransactItems = [
+    update(`seen#mailgun#${form.get("token")}`, "token", "SET mail = :id, expires_at = :end", { ":id": { S: id }, ":end": number(now + 86400) }, sends),
+    update(`sent#${id}`, "journal", "SET stage = :sending, expires_at = :end", { ":sending": { S: "sending" }, ":end": number(now + 86400) }, sends),
+    update(`rate#sms#${phone}`, hour, "SET expires_at = :end ADD hits :one", hits(5), counts),
+    update("rate#sms#all", hour, "SET expires_at = :end ADD hits :one", hits(1000), counts),
+    update(`pending#${phone}`, "pending", `SET r_${id} = :request, expires_at = :end`, { ":request": { M: request }, ":end": number(now + 2 * 86400) }),
+  ];
+  await dynamodb.send(new TransactWriteItemsCommand({ TransactItems }));
   const message = await client.messages.create({ to: phone, from: TWILIO_NUMBER, body: REG_SMS_BODY });
+  const values = { ":sent": { S: "sent" }, ":sid": { S: message.sid } };
+  await dynamodb.send(new UpdateItemCommand(update(`sent#${id}`, "journal", "SET stage = :sent, sid = :sid", values).Update));
   console.log(JSON.stringify({ outcome: "sent", sid: message.sid }));
   return empty(200);
 }
