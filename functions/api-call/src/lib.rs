@@ -105,7 +105,7 @@ impl App {
         let secrets = config.aws.secrets_manager(&http);
         let table = Table::new(config.aws.dynamodb(&http), config.table);
         let auth0 = Arc::new(Secret::new(config.auth0_secret, secrets.clone()));
-        let tokens = Tokens::new(http.clone(), config.tenant, config.audience, auth0, Some(table));
+        let tokens = Tokens::new(http.clone(), config.tenant, config.audience, Arc::clone(&auth0), Some(table));
         let app = Self {
             api: Api::new(http.clone(), config.api.clone(), tokens),
             path: config.path,
@@ -125,8 +125,11 @@ impl App {
                 let _met_again = secret.get(now).await;
             }
         };
-        let (table, api) = (app.http.warm_up(dynamodb.as_ref()), app.http.warm_up(Some(&config.api)));
-        shared::runtime::warm_up(async { tokio::join!(twilio, studio, app.api.warm_up(now), table, api) }).await;
+        let token = async {
+            let _met_again = tokio::join!(auth0.get(now), app.http.warm_up(dynamodb.as_ref()));
+            app.api.warm_up(now).await;
+        };
+        shared::runtime::warm_up(async { tokio::join!(twilio, studio, token, app.http.warm_up(Some(&config.api))) }).await;
         app.http.take_waited();
         Ok(app)
     }

@@ -170,9 +170,9 @@ impl App {
             http: http.clone(),
         };
         let (now, dynamodb) = (shared::runtime::now(), config.aws.dynamodb_url());
-        // One secret for both, asked for once.
+        // One secret for both, asked for once, while the connections are made by which both are then looked for.
         let tokens = async {
-            let _met_again = auth0.get(now).await;
+            let _met_again = tokio::join!(auth0.get(now), app.http.warm_up_for(2, dynamodb.as_ref()));
             tokio::join!(app.users.warm_up(now), app.api.warm_up(now))
         };
         let warm_up = async {
@@ -180,7 +180,6 @@ impl App {
                 app.twilio.get(now),
                 app.ivr.get(now),
                 tokens,
-                app.http.warm_up_for(2, dynamodb.as_ref()),
                 app.http.warm_up(Some(&config.tenant)),
                 app.http.warm_up(Some(&config.api)),
             )

@@ -17,6 +17,7 @@ mod providers;
 mod secrets;
 mod signatures;
 mod table;
+mod tls;
 mod tokens;
 mod twiml;
 
