@@ -111,24 +111,23 @@ impl Drop for Scratch {
 }
 
 async fn measure(options: &Options<'_>) -> Result<(Conditions, Vec<Figures>), String> {
-    let share = options.memory.map(Share::of).transpose().unwrap_or_else(|why| {
-        eprintln!("without --memory: {why}");
-        None
+    let memory = options.memory.filter(|memory| match Share::of(*memory) {
+        Ok(_removed) => true,
+        Err(why) => {
+            eprintln!("without --memory: {why}");
+            false
+        }
     });
     let scratch = Scratch::new().map_err(|error| format!("a temporary folder: {error}"))?;
     let (upstreams, waiting) =
         Upstreams::open(&scratch.0.join("authority.pem")).map_err(|error| format!("upstreams: {error}"))?;
     let (subjects, answers) = subjects::prepare(&options.functions, options.profile, options.peers, &upstreams).await?;
     waiting.serve(&Arc::new(answers), options.distance);
-    let (starts, warm, conditions) = (options.starts, options.warm, Conditions::of(options, share.is_some()));
+    let (starts, warm, conditions) = (options.starts, options.warm, Conditions::of(options, memory.is_some()));
     let (done, measured) = oneshot::channel();
     let log = scratch.0.join("log");
     // A thread that nobody waits for after a Ctrl-C: it blocks for as long as it takes.
-    thread::spawn(move || {
-        let figures = take_turns(&subjects, (starts, warm), &upstreams, share.as_ref(), &log);
-        drop(share); // with its folder, before the process ends
-        done.send(figures)
-    });
+    thread::spawn(move || done.send(take_turns(&subjects, (starts, warm), &upstreams, memory, &log)));
     let figures = measured.await.map_err(|_| "the measurement has ended early".to_owned())?;
     Ok((conditions, figures?))
 }
@@ -137,7 +136,7 @@ fn take_turns(
     subjects: &[Subject],
     (starts, warm): (usize, usize),
     upstreams: &Upstreams,
-    share: Option<&Share>,
+    memory: Option<u64>,
     log: &Path,
 ) -> Result<Vec<Figures>, String> {
     let mut samples: Vec<Vec<Sample>> = subjects.iter().map(|_| Vec::new()).collect();
@@ -150,7 +149,8 @@ fn take_turns(
             let place = (turn + start) % subjects.len();
             let subject = &subjects[place];
             let course = Course { invocations: 1 + more, freeze: start == 0 };
-            let sample = start::measure(&subject.program, course, upstreams, share, log);
+            let share = memory.map(Share::of).transpose()?;
+            let sample = start::measure(&subject.program, course, upstreams, share.as_ref(), log);
             samples[place].push(sample.map_err(|why| format!("{} ({:?}): {why}", subject.name, subject.kind))?);
         }
     }

@@ -6,6 +6,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    sync::atomic::{AtomicUsize, Ordering},
 };
 
 const MEGABYTES_A_CPU: u64 = 1_769;
@@ -16,10 +17,12 @@ const PERIOD: u64 = 20_000;
 pub(super) struct Share(PathBuf);
 
 impl Share {
-    /// The share of `megabytes`; `Err`: why this machine cannot give it.
+    /// The share of `megabytes`, for one process: what one has overdrawn the next would have to wait for. `Err`: why this machine
+    /// cannot give it.
     pub(super) fn of(megabytes: u64) -> Result<Self, String> {
+        static MADE: AtomicUsize = AtomicUsize::new(0);
         let quota = (PERIOD * megabytes / MEGABYTES_A_CPU).max(1_000); // the kernel's least
-        let name = format!("switchboard-bench-{}", std::process::id());
+        let name = format!("switchboard-bench-{}-{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
         let (second, first) = (Path::new("/sys/fs/cgroup"), Path::new("/sys/fs/cgroup/cpu"));
         let made = if second.join("cgroup.controllers").exists() {
             // There already, unless nobody has ever asked for it.
