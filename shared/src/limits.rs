@@ -1,10 +1,270 @@
-//! Counters that bound what strangers can make us do: fixed windows of an hour or a day in the table.
+//! Budgets that bound what strangers can make us do: windows that slide, in the table.
+//!
+//! A budget is an item `rate#<what>#<key>` / `<window>`: `hits` counts the window, `s_<n>` one thirteenth of it (a *slice*), and
+//! `newest` is the slice that counts now. Whoever comes first in a new slice drops those that left the window, so no window,
+//! wherever it begins, holds more than the maximum. Counting is one conditional write of one item. It is no part of a transaction:
+//! a transaction is refused while another one holds one of its items, so a budget that all requests share would refuse them
+//! each other (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html>), while plain writes queue.
+//!
+//! Count beside the write that claims the work, then [`Taken::give_back`] what was counted for work that was not ours. A crash in
+//! between counts once too much. Small budgets remember what they counted ([`Budget::once_for`]), so that fifty copies of a request
+//! at the same moment fill none.
 
 use std::time::SystemTime;
 
-use crate::table::{Key, Update, epoch};
+use crate::table::{Item, Key, Table, Unavailable, Update, Value, Write, epoch};
 
 const DAY: u64 = 86_400;
+/// A window is looked at in so many parts, and one more for the part that is leaving it.
+const SLICES: u64 = 12;
+/// Up to this maximum a budget remembers what it counted: an item of 200 short names costs two write units.
+const REMEMBERED: u64 = 200;
+/// One item takes 1,000 writes a second; a budget is spread over one more item for each so many an hour.
+const PER_SHARD: u64 = 50_000;
+const MOST_SHARDS: u64 = 16;
+/// Others may have counted between our look and our write.
+const ATTEMPTS: usize = 8;
+
+/// The time that a budget is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Window {
+    /// Any sixty seconds.
+    Minute,
+    /// Any sixty minutes.
+    Hour,
+    /// Any 24 hours.
+    Day,
+}
+
+impl Window {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Minute => "minute",
+            Self::Hour => "hour",
+            Self::Day => "day",
+        }
+    }
+
+    fn slice_seconds(self) -> u64 {
+        let seconds = match self {
+            Self::Minute => 60,
+            Self::Hour => 3_600,
+            Self::Day => DAY,
+        };
+        seconds / SLICES
+    }
+}
+
+/// At most so many of something within a window.
+#[derive(Debug, Clone)]
+pub struct Budget {
+    pk: String,
+    max: u64,
+    window: Window,
+    id: Option<String>,
+    kept_seconds: u64,
+}
+
+impl Budget {
+    /// At most `max` times `what` for `key` within any `window`. Both are part of the item's key, so of validated characters.
+    pub fn new(what: &str, key: &str, max: u64, window: Window) -> Self {
+        Self { pk: format!("rate#{what}#{key}"), max, window, id: None, kept_seconds: 0 }
+    }
+
+    /// What is counted has this name: a budget of at most 200 counts it once within the window, however often it comes. The name's first
+    /// ten characters tell it from others.
+    #[must_use]
+    pub fn once_for(self, id: &str) -> Self {
+        Self { id: (self.max <= REMEMBERED).then(|| id.chars().take(10).collect()), ..self }
+    }
+
+    /// The same budget with another maximum: what one kind of people may use of what all share.
+    #[must_use]
+    pub fn up_to(&self, max: u64) -> Self {
+        Self { max, ..self.clone() }
+    }
+
+    /// The item is kept for so long after the last count, with whatever else is noted in it.
+    #[must_use]
+    pub fn kept_for(self, seconds: u64) -> Self {
+        Self { kept_seconds: seconds, ..self }
+    }
+
+    /// Counts one, unless the budget is used up.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    pub async fn take(&self, table: &Table, now: SystemTime) -> Result<Result<Taken, Full>, Unavailable> {
+        let shards = (self.max / PER_SHARD + 1).min(MOST_SHARDS);
+        let first = crate::table::random_below(shards);
+        let mut full = Full(Item::default());
+        for shard in (first..shards).chain(0..first) {
+            match self.take_from(self.key(shard), self.max / shards, table, now).await? {
+                Ok(taken) => return Ok(Ok(taken)),
+                Err(refused) => full = refused,
+            }
+        }
+        Ok(Err(full))
+    }
+
+    /// The item that counts, where there is one only: for what is noted beside the counts.
+    pub fn item(&self) -> Key {
+        self.key(0)
+    }
+
+    fn key(&self, shard: u64) -> Key {
+        let name = self.window.name();
+        Key::new(self.pk.as_str(), if shard == 0 { name.to_owned() } else { format!("{name}-{shard}") })
+    }
+
+    async fn take_from(&self, key: Key, max: u64, table: &Table, now: SystemTime) -> Result<Result<Taken, Full>, Unavailable> {
+        let mut slice = epoch(now) / self.window.slice_seconds();
+        let mut update = self.next(&key, slice, max);
+        for _ in 0..ATTEMPTS {
+            let seen = match table.update(update).await? {
+                Write::Done(item) => return Ok(Ok(Taken { undo: self.undo(&key, slice), copies: self.copies(true), item })),
+                Write::Refused(item) => item,
+            };
+            // The clock of whoever counted last may be ahead of ours.
+            let newest = seen.number("newest").unwrap_or(slice);
+            slice = slice.max(newest);
+            if let Some(counted) = self.counted_in(&seen, slice) {
+                return Ok(Ok(Taken { undo: self.undo(&key, counted), copies: self.copies(false), item: seen }));
+            }
+            let live: u64 = slices(&seen).filter(|(n, _)| is_live(*n, slice)).map(|(_, hits)| hits).sum();
+            if live >= max {
+                return Ok(Err(Full(seen)));
+            }
+            update = if newest == slice { self.next(&key, slice, max) } else { self.first(&key, &seen, slice, live) };
+        }
+        Err(Unavailable::busy())
+    }
+
+    /// Counts in a slice that counts already, or in a new item.
+    fn next(&self, key: &Key, slice: u64, max: u64) -> Update {
+        let update = Update::new(key.clone())
+            .set("newest", slice)
+            .set("expires_at", self.end(slice))
+            .add("hits", 1)
+            .bind(":slice", slice)
+            .bind(":max", max);
+        let room = "(attribute_not_exists(newest) OR newest = :slice) AND (attribute_not_exists(hits) OR hits < :max)";
+        match &self.id {
+            None => update.add(format!("s_{slice}"), 1).only_if(room),
+            Some(id) => update
+                .add_to_set(format!("i_{slice}"), id)
+                .only_if(format!("{room} AND NOT contains(i_{slice}, :id) AND NOT contains(i_{}, :id)", slice - 1))
+                .bind(":id", id.as_str()),
+        }
+    }
+
+    /// Counts as the first in a slice, and drops the slices that left the window.
+    fn first(&self, key: &Key, seen: &Item, slice: u64, live: u64) -> Update {
+        let update = Update::new(key.clone())
+            .set("newest", slice)
+            .set("hits", live + 1)
+            .set("expires_at", self.end(slice))
+            .only_if("newest = :newest AND hits = :hits")
+            .bind(":newest", seen.number("newest").unwrap_or_default())
+            .bind(":hits", seen.number("hits").unwrap_or_default());
+        let update = match &self.id {
+            None => update.set(format!("s_{slice}"), 1),
+            Some(id) => update.set(format!("i_{slice}"), Value::Set(id.clone())),
+        };
+        let gone = seen.names().filter(|name| number_of(name).is_some_and(|n| !is_live(n, slice)));
+        gone.fold(update, |update, name| update.remove(name))
+    }
+
+    fn undo(&self, key: &Key, slice: u64) -> Update {
+        let update = Update::new(key.clone()).add("hits", -1);
+        match &self.id {
+            None => {
+                let name = format!("s_{slice}");
+                update.only_if(format!("{name} > :none")).bind(":none", 0).add(name, -1)
+            }
+            Some(id) => {
+                let name = format!("i_{slice}");
+                update.only_if(format!("contains({name}, :id)")).bind(":id", id.as_str()).take_from_set(name, id)
+            }
+        }
+    }
+
+    /// The slice that counted what is named, if one did.
+    fn counted_in(&self, seen: &Item, slice: u64) -> Option<u64> {
+        let id = self.id.as_ref()?;
+        let live = seen.names().filter_map(|name| Some((name, number_of(name)?))).filter(|(_, n)| is_live(*n, slice));
+        live.filter(|(name, _)| seen.set(name).contains(id)).map(|(_, n)| n).next()
+    }
+
+    fn copies(&self, fresh: bool) -> Copies {
+        match (&self.id, fresh) {
+            (None, _) => Copies::CountEach,
+            (Some(_), true) => Copies::Counted,
+            (Some(_), false) => Copies::CountedBefore,
+        }
+    }
+
+    fn end(&self, slice: u64) -> u64 {
+        (slice + SLICES + 2) * self.window.slice_seconds() + self.kept_seconds
+    }
+}
+
+/// How often the window of a budget's item has counted up to `now`: for who only looks.
+pub fn used(item: &Item, window: Window, now: SystemTime) -> u64 {
+    let slice = epoch(now) / window.slice_seconds();
+    slices(item).filter(|(n, _)| is_live(*n, slice)).map(|(_, hits)| hits).sum()
+}
+
+/// A slice's number and what it counted.
+fn slices(item: &Item) -> impl Iterator<Item = (u64, u64)> {
+    item.names().filter_map(|name| {
+        let counted = item.number(name).unwrap_or(item.set(name).len() as u64);
+        Some((number_of(name)?, counted))
+    })
+}
+
+fn number_of(name: &str) -> Option<u64> {
+    name.strip_prefix("s_").or_else(|| name.strip_prefix("i_"))?.parse().ok()
+}
+
+fn is_live(slice: u64, newest: u64) -> bool {
+    slice + SLICES >= newest
+}
+
+/// One that was counted.
+#[derive(Debug, Clone)]
+pub struct Taken {
+    undo: Update,
+    /// How copies of the same are counted.
+    pub copies: Copies,
+    /// The budget's item, with this count.
+    pub item: Item,
+}
+
+/// How a budget counts copies of the same request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Copies {
+    /// Each for itself: whoever finds out to be a copy gives back.
+    CountEach,
+    /// Once, and this was the first.
+    Counted,
+    /// Once, and another copy was the first: giving back takes that count away.
+    CountedBefore,
+}
+
+impl Taken {
+    /// Takes the count back: what it was for was not done. Twice does no harm to others.
+    ///
+    /// # Errors
+    /// [`Unavailable`]; it then stays counted.
+    pub async fn give_back(&self, table: &Table) -> Result<(), Unavailable> {
+        table.update(self.undo.clone()).await.map(drop)
+    }
+}
+
+/// The budget is used up: its item.
+#[derive(Debug, Clone)]
+pub struct Full(pub Item);
 
 /// One more `what` for `key` in the current hour.
 #[derive(Debug, Clone)]

@@ -52,6 +52,8 @@ pub enum Value {
     N(u64),
     /// A map.
     M(Vec<(&'static str, Value)>),
+    /// A set of one string: sets grow by [`Update::add_to_set`].
+    Set(String),
 }
 
 impl From<Value> for AttributeValue {
@@ -59,6 +61,7 @@ impl From<Value> for AttributeValue {
         match value {
             Value::S(text) => Self::S(text),
             Value::N(number) => Self::N(number.to_string()),
+            Value::Set(text) => Self::Ss(vec![text]),
             Value::M(entries) => Self::M(entries.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect()),
         }
     }
@@ -97,6 +100,16 @@ impl Item {
         self.0.get(name)?.as_n().ok()?.parse().ok()
     }
 
+    /// A string set attribute, empty if there is none.
+    pub fn set(&self, name: &str) -> &[String] {
+        self.0.get(name).and_then(|value| value.as_ss().ok()).map_or(&[], Vec::as_slice)
+    }
+
+    /// The names of all attributes.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
     /// A map attribute.
     pub fn map(&self, name: &str) -> Option<Item> {
         Some(Item(self.0.get(name)?.as_m().ok()?.clone()))
@@ -133,6 +146,11 @@ impl Unavailable {
     pub fn late() -> Self {
         Self("no answer in time".to_owned())
     }
+
+    /// Others changed the item each time before we could.
+    pub fn busy() -> Self {
+        Self("the item changed too often".to_owned())
+    }
 }
 
 impl fmt::Display for Unavailable {
@@ -161,7 +179,8 @@ pub enum Write {
 pub struct Update {
     key: Key,
     sets: Vec<(String, Value)>,
-    adds: Vec<(String, i64)>,
+    adds: Vec<(String, AttributeValue)>,
+    takes: Vec<(String, AttributeValue)>,
     removes: Vec<String>,
     condition: Option<String>,
     values: Vec<(&'static str, Value)>,
@@ -170,7 +189,15 @@ pub struct Update {
 impl Update {
     /// An update of the item at `key`, which is made if it does not exist.
     pub fn new(key: Key) -> Self {
-        Self { key, sets: Vec::new(), adds: Vec::new(), removes: Vec::new(), condition: None, values: Vec::new() }
+        Self {
+            key,
+            sets: Vec::new(),
+            adds: Vec::new(),
+            takes: Vec::new(),
+            removes: Vec::new(),
+            condition: None,
+            values: Vec::new(),
+        }
     }
 
     /// Sets an attribute.
@@ -183,7 +210,21 @@ impl Update {
     /// Adds to a number, from 0 if absent.
     #[must_use]
     pub fn add(mut self, name: impl Into<String>, number: i64) -> Self {
-        self.adds.push((name.into(), number));
+        self.adds.push((name.into(), AttributeValue::N(number.to_string())));
+        self
+    }
+
+    /// Adds a string to a set, which is made if absent.
+    #[must_use]
+    pub fn add_to_set(mut self, name: impl Into<String>, text: &str) -> Self {
+        self.adds.push((name.into(), AttributeValue::Ss(vec![text.to_owned()])));
+        self
+    }
+
+    /// Takes a string out of a set, which goes with its last one.
+    #[must_use]
+    pub fn take_from_set(mut self, name: impl Into<String>, text: &str) -> Self {
+        self.takes.push((name.into(), AttributeValue::Ss(vec![text.to_owned()])));
         self
     }
 
@@ -231,11 +272,9 @@ impl Update {
         let sets = self.sets.into_iter();
         clause("SET", sets.map(|(name, value)| format!("{} = {}", placeholder(name), bound(value.into()))).collect());
         let adds = self.adds.into_iter();
-        clause(
-            "ADD",
-            adds.map(|(name, number)| format!("{} {}", placeholder(name), bound(AttributeValue::N(number.to_string()))))
-                .collect(),
-        );
+        clause("ADD", adds.map(|(name, value)| format!("{} {}", placeholder(name), bound(value))).collect());
+        let takes = self.takes.into_iter();
+        clause("DELETE", takes.map(|(name, value)| format!("{} {}", placeholder(name), bound(value))).collect());
         clause("REMOVE", self.removes.into_iter().map(&mut placeholder).collect());
         Parts {
             key: self.key.attributes(),

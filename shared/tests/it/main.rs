@@ -7,6 +7,7 @@ mod auth0;
 mod bearer;
 mod directory;
 mod jwt;
+mod limits;
 mod link;
 mod login;
 mod messages;

@@ -1,0 +1,111 @@
+//! Budgets against the embedded DynamoDB.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use sandbox::Sandbox;
+use shared::limits::{Budget, Copies, Taken, Window};
+use shared::table::Table;
+
+use super::{aws, client};
+
+async fn setup() -> (Sandbox, Table) {
+    let sandbox = Sandbox::start().await;
+    let name = sandbox.env_for("receive-confirmation-sms").remove("TABLE_NAME").unwrap();
+    let table = Table::new(aws(&sandbox).dynamodb(&client()), name);
+    (sandbox, table)
+}
+
+/// A full hour, at which fixed windows begin anew.
+fn at(seconds: u64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(1_800_000_000 / 3_600 * 3_600 + seconds)
+}
+
+async fn take(table: &Table, budget: &Budget, seconds: u64) -> Option<Taken> {
+    budget.take(table, at(seconds)).await.unwrap().ok()
+}
+
+#[tokio::test]
+async fn no_hour_wherever_it_begins_has_more_than_the_maximum() {
+    let (_sandbox, table) = setup().await;
+    for (name, id) in [("plain", false), ("named", true)] {
+        let budget = Budget::new("test", name, 6, Window::Hour);
+        let mut counted: Vec<u64> = Vec::new();
+        // Every two minutes through five hours, and a burst around each full hour.
+        for seconds in (0..5 * 3_600).step_by(120).chain((1..6).flat_map(|hour| hour * 3_600 - 3..hour * 3_600 + 3)) {
+            let last = counted.last().copied().unwrap_or_default();
+            let seconds = seconds.max(last);
+            let budget = if id { budget.clone().once_for(&format!("n{seconds}x{}", counted.len())) } else { budget.clone() };
+            if take(&table, &budget, seconds).await.is_some() {
+                counted.push(seconds);
+            }
+        }
+        assert!(counted.len() >= 5 * 5, "{name}: it fills again: {counted:?}");
+        for start in &counted {
+            let within = counted.iter().filter(|at| (*start..start + 3_600).contains(*at)).count();
+            assert!(within <= 6, "{name}: {within} within the hour from {start}: {counted:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_given_back_can_be_taken_again() {
+    let (_sandbox, table) = setup().await;
+    for budget in [Budget::new("test", "a", 1, Window::Day), Budget::new("test", "b", 1, Window::Day).once_for("x")] {
+        let taken = take(&table, &budget, 5).await.unwrap();
+        let other = budget.clone().once_for("y");
+        assert!(take(&table, &other, 5).await.is_none());
+        taken.give_back(&table).await.unwrap();
+        taken.give_back(&table).await.unwrap();
+        assert!(take(&table, &other, 90_000).await.is_some(), "not more than was taken is given back");
+        assert!(take(&table, &budget.clone().once_for("z"), 90_001).await.is_none());
+    }
+}
+
+#[tokio::test]
+async fn copies_of_a_request_count_once() {
+    let (_sandbox, table) = setup().await;
+    let budget = Budget::new("test", "copies", 2, Window::Hour);
+    let copy = budget.clone().once_for("the same message");
+    let first = take(&table, &copy, 0).await.unwrap();
+    assert_eq!(first.copies, Copies::Counted);
+    // In the same slice, in the next one, and two further on.
+    for seconds in [0, 300, 900] {
+        assert_eq!(take(&table, &copy, seconds).await.unwrap().copies, Copies::CountedBefore);
+    }
+    let copies = (0..50).map(|_| take(&table, &copy, 900));
+    assert!(futures_util::future::join_all(copies).await.iter().all(Option::is_some));
+    assert!(take(&table, &budget.clone().once_for("another"), 900).await.is_some());
+    assert!(take(&table, &budget.clone().once_for("a third"), 900).await.is_none());
+    take(&table, &copy, 900).await.unwrap().give_back(&table).await.unwrap();
+    assert!(take(&table, &budget.clone().once_for("a third"), 900).await.is_some());
+    assert!(take(&table, &budget.clone().once_for("a fourth"), 900).await.is_none(), "one was given back, not more");
+}
+
+#[tokio::test]
+async fn many_at_once_take_exactly_what_there_is() {
+    let (_sandbox, table) = setup().await;
+    // In a new item, and across the border of a slice, where whoever comes first moves the window on.
+    for (what, seconds) in [("new", 10), ("next", 310)] {
+        let budget = Budget::new("test", "many", if what == "new" { 20 } else { 35 }, Window::Hour);
+        let all = (0..60).map(|n| {
+            let budget = budget.clone().once_for(&format!("{what}{n}"));
+            let table = table.clone();
+            async move { take(&table, &budget, seconds).await }
+        });
+        let taken = futures_util::future::join_all(all).await.into_iter().flatten().count();
+        assert_eq!(taken, if what == "new" { 20 } else { 15 }, "{what}");
+    }
+    let large = Budget::new("test", "large", 201, Window::Hour);
+    let all = (0..250).map(|_| take(&table, &large, 310));
+    assert_eq!(futures_util::future::join_all(all).await.into_iter().flatten().count(), 201);
+}
+
+#[tokio::test]
+async fn a_budget_of_many_items_has_its_whole_maximum() {
+    let (sandbox, table) = setup().await;
+    let budget = Budget::new("test", "sharded", 100_003, Window::Minute);
+    for _ in 0..40 {
+        assert!(take(&table, &budget, 1).await.is_some());
+    }
+    assert_eq!(sandbox.aws.items().await.len(), 3);
+}
