@@ -146,11 +146,17 @@ impl Aws {
 
     /// Moves an existing item's `expires_at` (epoch seconds): a test's way to let time pass.
     pub async fn update_expiry(&self, pk: &str, sk: &str, epoch: u64) {
+        self.set_number(pk, sk, "expires_at", epoch).await;
+    }
+
+    /// Sets a number of an existing item, such as a time at which something was.
+    pub async fn set_number(&self, pk: &str, sk: &str, name: &str, number: u64) {
         let request = json!({
             "Key": { "pk": { "S": pk }, "sk": { "S": sk } },
-            "UpdateExpression": "SET expires_at = :at",
+            "UpdateExpression": "SET #name = :number",
             "ConditionExpression": "attribute_exists(pk)",
-            "ExpressionAttributeValues": { ":at": { "N": epoch.to_string() } },
+            "ExpressionAttributeNames": { "#name": name },
+            "ExpressionAttributeValues": { ":number": { "N": number.to_string() } },
         });
         self.call("UpdateItem", request).await;
     }

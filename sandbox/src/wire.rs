@@ -137,17 +137,27 @@ impl Faults {
 
     /// Queues one fault for the next request whose method, path and query (`POST /path?query`) contain `part`; others pass it by.
     pub fn next_for(&self, part: &str, fault: Fault) {
-        lock(&self.0.faults).queue.push_back((part.to_owned(), fault));
+        lock(&self.0.faults).queue.push_back((Aim { target: part.to_owned(), ..Aim::default() }, fault));
+    }
+
+    /// Queues one fault for the next request whose body contains `part`: of several at once, the one that is meant.
+    pub fn next_with(&self, part: &str, fault: Fault) {
+        lock(&self.0.faults).queue.push_back((Aim { body: part.to_owned(), ..Aim::default() }, fault));
     }
 
     /// Queues `n` faults.
     pub fn times(&self, n: usize, fault: impl Fn() -> Fault) {
-        lock(&self.0.faults).queue.extend((0..n).map(|_| (String::new(), fault())));
+        lock(&self.0.faults).queue.extend((0..n).map(|_| (Aim::default(), fault())));
     }
 
     /// The fault of every request for which the queue has none; `None`: all is well again.
     pub fn always(&self, fault: Option<Fault>) {
-        lock(&self.0.faults).always = fault;
+        lock(&self.0.faults).always = fault.map(|fault| (Aim::default(), fault));
+    }
+
+    /// The fault of every request whose body contains `part` and for which the queue has none.
+    pub fn always_with(&self, part: &str, fault: Fault) {
+        lock(&self.0.faults).always = Some((Aim { body: part.to_owned(), ..Aim::default() }, fault));
     }
 
     /// Forgets every fault, and listens again if connections were refused.
@@ -186,18 +196,26 @@ impl Faults {
         moved.unwrap_or_else(|error| panic!("{}, port {}: {error}", self.0.name, self.0.port));
     }
 
-    fn take(&self, request: &str) -> Option<Fault> {
+    fn take(&self, target: &str, body: &[u8]) -> Option<Fault> {
         let mut plan = lock(&self.0.faults);
-        let aimed = plan.queue.iter().position(|(part, _)| request.contains(part.as_str()));
-        aimed.and_then(|index| plan.queue.remove(index)).map(|(_, fault)| fault).or_else(|| plan.always.clone())
+        let body = String::from_utf8_lossy(body);
+        let meets = |aim: &Aim| target.contains(aim.target.as_str()) && body.contains(aim.body.as_str());
+        let aimed = plan.queue.iter().position(|(aim, _)| meets(aim)).and_then(|index| plan.queue.remove(index));
+        aimed.or_else(|| plan.always.clone().filter(|(aim, _)| meets(aim))).map(|(_, fault)| fault)
     }
+}
+
+/// What a request must contain to meet a fault.
+#[derive(Clone, Default)]
+struct Aim {
+    target: String,
+    body: String,
 }
 
 #[derive(Default)]
 struct Plan {
-    /// What a request must contain to meet the fault, and the fault.
-    queue: VecDeque<(String, Fault)>,
-    always: Option<Fault>,
+    queue: VecDeque<(Aim, Fault)>,
+    always: Option<(Aim, Fault)>,
 }
 
 /// No listener: connections are refused, and a bound socket keeps the port. The accept loop leaves its waker here.
@@ -398,7 +416,7 @@ async fn serve(shared: Arc<Shared>, router: Router, request: Request<Incoming>) 
         status: None,
         response: Bytes::new(),
     };
-    let fault = Faults(Arc::clone(&shared)).take(&format!("{} {}", exchange.method, exchange.target));
+    let fault = Faults(Arc::clone(&shared)).take(&format!("{} {}", exchange.method, exchange.target), &body);
     lock(&shared.exchanges).push(exchange);
     let complaints = shared.complaints.clone();
     let target = format!("{} {}", head.method, head.uri.path());

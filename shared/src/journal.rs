@@ -36,13 +36,21 @@ pub struct Entry {
     owner: String,
     lease_until: u64,
     expires_at: u64,
+    counted_as: Option<String>,
 }
 
 impl Entry {
     /// The entry of the message with this hash for `owner` (a [`crate::table::owner_id`]), leased until `lease_until`, forgotten at
     /// `expires_at` (epoch seconds).
     pub fn new(hash: &str, owner: String, lease_until: u64, expires_at: u64) -> Self {
-        Self { key: Key::new(format!("sent#{hash}"), "send"), owner, lease_until, expires_at }
+        Self { key: Key::new(format!("sent#{hash}"), "send"), owner, lease_until, expires_at, counted_as: None }
+    }
+
+    /// The same entry, which notes with its claim by what name the message was counted: whoever meets it learns whether its own count
+    /// is the same.
+    #[must_use]
+    pub fn counted_as(&self, name: &str) -> Self {
+        Self { counted_as: Some(name.to_owned()), ..self.clone() }
     }
 
     /// The same entry, forgotten at another time, which [`Entry::settle`] writes: what is remembered may count from the end of a send.
@@ -66,7 +74,12 @@ impl Entry {
     }
 
     fn sending(&self) -> Update {
-        Update::new(self.key.clone())
+        let update = Update::new(self.key.clone());
+        let update = match &self.counted_as {
+            Some(name) => update.set("counted_as", name.as_str()),
+            None => update,
+        };
+        update
             .set("stage", "sending")
             .set("owner_id", self.owner.as_str())
             .set("lease_until", self.lease_until)

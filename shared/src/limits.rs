@@ -60,6 +60,8 @@ impl Window {
 pub struct Budget {
     pk: String,
     max: u64,
+    shards: u64,
+    half: u64,
     window: Window,
     id: Option<String>,
     kept_seconds: u64,
@@ -68,7 +70,9 @@ pub struct Budget {
 impl Budget {
     /// At most `max` times `what` for `key` within any `window`. Both are part of the item's key, so of validated characters.
     pub fn new(what: &str, key: &str, max: u64, window: Window) -> Self {
-        Self { pk: format!("rate#{what}#{key}"), max, window, id: None, kept_seconds: 0 }
+        let shards = (max / PER_SHARD + 1).min(MOST_SHARDS);
+        let half = (max / shards).div_ceil(2);
+        Self { pk: format!("rate#{what}#{key}"), max, shards, half, window, id: None, kept_seconds: 0 }
     }
 
     /// What is counted has this name: a budget of at most 200 counts it once within the window, however often it comes. The name's first
@@ -95,11 +99,10 @@ impl Budget {
     /// # Errors
     /// [`Unavailable`].
     pub async fn take(&self, table: &Table, now: SystemTime) -> Result<Result<Taken, Full>, Unavailable> {
-        let shards = (self.max / PER_SHARD + 1).min(MOST_SHARDS);
-        let first = crate::table::random_below(shards);
+        let first = crate::table::random_below(self.shards);
         let mut full = Full(Item::default());
-        for shard in (first..shards).chain(0..first) {
-            match self.take_from(self.key(shard), self.max / shards, table, now).await? {
+        for shard in (first..self.shards).chain(0..first) {
+            match self.take_from(self.key(shard), self.max / self.shards, table, now).await? {
                 Ok(taken) => return Ok(Ok(taken)),
                 Err(refused) => full = refused,
             }
@@ -122,14 +125,14 @@ impl Budget {
         let mut update = self.next(&key, slice, max);
         for _ in 0..ATTEMPTS {
             let seen = match table.update(update).await? {
-                Write::Done(item) => return Ok(Ok(Taken { undo: self.undo(&key, slice), copies: self.copies(true), item })),
+                Write::Done(item) => return Ok(Ok(self.taken(&key, slice, true, item))),
                 Write::Refused(item) => item,
             };
             // The clock of whoever counted last may be ahead of ours.
             let newest = seen.number("newest").unwrap_or(slice);
             slice = slice.max(newest);
             if let Some(counted) = self.counted_in(&seen, slice) {
-                return Ok(Ok(Taken { undo: self.undo(&key, counted), copies: self.copies(false), item: seen }));
+                return Ok(Ok(self.taken(&key, counted, false, seen)));
             }
             let live: u64 = slices(&seen).filter(|(n, _)| is_live(*n, slice)).map(|(_, hits)| hits).sum();
             if live >= max {
@@ -172,7 +175,7 @@ impl Budget {
             Some(id) => update.set(format!("i_{slice}"), Value::Set(id.clone())),
         };
         let gone = seen.names().filter(|name| number_of(name).is_some_and(|n| !is_live(n, slice)));
-        gone.fold(update, |update, name| update.remove(name))
+        gone.fold(update, Update::remove)
     }
 
     fn undo(&self, key: &Key, slice: u64) -> Update {
@@ -196,12 +199,14 @@ impl Budget {
         live.filter(|(name, _)| seen.set(name).contains(id)).map(|(_, n)| n).next()
     }
 
-    fn copies(&self, fresh: bool) -> Copies {
-        match (&self.id, fresh) {
+    fn taken(&self, key: &Key, slice: u64, fresh: bool, item: Item) -> Taken {
+        let copies = match (&self.id, fresh) {
             (None, _) => Copies::CountEach,
             (Some(_), true) => Copies::Counted,
             (Some(_), false) => Copies::CountedBefore,
-        }
+        };
+        let is_half_used = item.number("hits").is_some_and(|hits| hits >= self.half);
+        Taken { undo: self.undo(key, slice), copies, is_half_used, item }
     }
 
     fn end(&self, slice: u64) -> u64 {
@@ -237,6 +242,8 @@ pub struct Taken {
     undo: Update,
     /// How copies of the same are counted.
     pub copies: Copies,
+    /// Whether half of the whole maximum is used, or more (of this item's share, where there are several).
+    pub is_half_used: bool,
     /// The budget's item, with this count.
     pub item: Item,
 }

@@ -1,12 +1,14 @@
 //! What is asked for, and in which order providers are tried.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use ring::digest;
 use serde::Deserialize;
+use serde_json::Value;
 use shared::phone::E164;
 use shared::sms::{Name, is_sender, segments};
 
@@ -28,6 +30,16 @@ pub(crate) struct Message {
     pub(crate) to: E164,
     pub(crate) body: String,
     pub(crate) from: Option<String>,
+    pub(crate) asker: Asker,
+}
+
+/// Who asked Auth0 for the code, as far as Auth0 says: it bounds what one asker can cost.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Asker {
+    /// A hash of the IPv4 address, or of the IPv6 network of 64 bits, which is what one customer gets.
+    pub(crate) network: Option<String>,
+    /// The ISO 3166 region that Auth0 sees the address in.
+    pub(crate) region: Option<String>,
 }
 
 /// Why a request body is refused, for the log and for the caller.
@@ -44,14 +56,31 @@ struct Posted {
     text: Option<String>,
     sender: Option<String>,
     from: Option<String>,
+    // The legacy gateway's `req` with `forward_req_info`, and the Action's. Whatever else it is, it is no reason to refuse a code.
+    req: Option<Value>,
 }
 
 impl Message {
     /// What makes it the same message when it comes again.
     pub(crate) fn id(&self) -> String {
-        let hash = digest::digest(&digest::SHA256, format!("{}\n{}", self.to.reveal(), self.body).as_bytes());
-        BASE64_URL_SAFE_NO_PAD.encode(&hash.as_ref()[..16])
+        hash(&format!("{}\n{}", self.to.reveal(), self.body))
     }
+}
+
+impl Asker {
+    fn read(req: Option<&Value>) -> Self {
+        let text = |name: &str| req.and_then(|req| req[name].as_str()).map(str::trim);
+        let network = text("ip").and_then(|ip| ip.parse().ok()).map(|ip: IpAddr| match ip.to_canonical() {
+            IpAddr::V4(ip) => hash(&ip.to_string()),
+            IpAddr::V6(ip) => hash(&format!("{:x?}", &ip.octets()[..8])),
+        });
+        let region = text("country").filter(|text| text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_alphabetic()));
+        Self { network, region: region.map(str::to_ascii_uppercase) }
+    }
+}
+
+fn hash(text: &str) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(&digest::digest(&digest::SHA256, text.as_bytes()).as_ref()[..16])
 }
 
 /// Reads a request body of either shape.
@@ -79,7 +108,8 @@ pub(crate) fn read(body: &[u8]) -> Result<Message, Wrong> {
     // A sender that no provider takes is left to `SMS_FROM`, or to the provider's default.
     let from =
         from.map(|from| from.trim().to_owned()).map(|from| number(&from).map_or(from, |number| number.reveal().to_owned()));
-    Ok(Message { shape, to, body: text, from: from.filter(|from| is_sender(from)) })
+    let asker = Asker::read(body.req.as_ref());
+    Ok(Message { shape, to, body: text, from: from.filter(|from| is_sender(from)), asker })
 }
 
 /// A number as people write it, E.164 but for blanks and dashes (Auth0's own examples have blanks).
@@ -146,6 +176,27 @@ mod tests {
         assert_eq!((action.shape, action.from.as_deref()), (Shape::Action, Some("ACME")));
         assert_ne!(legacy.id(), action.id());
         assert!(read(br#"{"recipient":"+4512345678","text":"x","from":null}"#).is_ok());
+    }
+
+    #[test]
+    fn askers() {
+        let asker = |req: &str| {
+            let body = format!(r#"{{"recipient":"+4512345678","body":"x","req":{req}}}"#);
+            read(body.as_bytes()).ok().unwrap().asker
+        };
+        let one = asker(r#"{"ip":"203.0.113.7","user-agent":"x","country":"dk"}"#);
+        assert!(one.network.is_some() && one.region.as_deref() == Some("DK"));
+        assert_eq!(asker(r#"{"ip":" 203.0.113.7"}"#).network, one.network);
+        assert_eq!(asker(r#"{"ip":"::ffff:203.0.113.7"}"#).network, one.network);
+        assert_ne!(asker(r#"{"ip":"203.0.113.8"}"#).network, one.network);
+        let network = asker(r#"{"ip":"2001:db8:1:2::1"}"#).network;
+        assert_eq!(asker(r#"{"ip":"2001:db8:1:2:ffff::9"}"#).network, network);
+        assert_ne!(asker(r#"{"ip":"2001:db8:1:3::1"}"#).network, network);
+        for nothing in
+            ["null", "{}", "7", "[]", r#""203.0.113.7""#, r#"{"ip":7,"country":["DK"]}"#, r#"{"ip":"x","country":"DNK"}"#]
+        {
+            assert_eq!(asker(nothing), Asker::default(), "{nothing}");
+        }
     }
 
     #[test]

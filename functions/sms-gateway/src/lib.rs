@@ -1,12 +1,13 @@
 //! Auth0 has a one-time code to deliver: text it through whichever SMS provider works, never twice.
 //!
 //! Auth0 posts a number and a text, as the legacy SMS gateway of passwordless connections or from a custom phone provider Action. The
-//! caller is authenticated, the number judged, the text claimed in one transaction with its limits, and then the providers of
-//! the number's route are tried in order. Another provider is tried only after an answer that proves that nothing was accepted;
+//! caller is authenticated, the number judged, the text claimed and counted, and then the providers of the number's route are
+//! tried in order. Another provider is tried only after an answer that proves that nothing was accepted;
 //! an unknown outcome ends it, since a code that comes twice confuses and one that is late is asked for again.
 //!
 //! Never: a text without a credential, the same text twice within the cooldown, the number or the code in a log or an answer.
 
+mod budgets;
 mod credential;
 mod decide;
 
@@ -15,6 +16,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::{Value, json};
+use shared::aws;
 use shared::config::Source;
 use shared::http;
 use shared::journal::{Entry, Stage};
@@ -23,9 +25,9 @@ use shared::reply::{Failure, Reply};
 use shared::request::Request;
 use shared::secrets::Secret;
 use shared::sms::{Name, Outbound, Provider, Providers, Receipt, Routes, SendError, Senders, segments};
-use shared::table::{Item, Table, epoch, owner_id};
-use shared::{aws, limits};
+use shared::table::{Item, Table, Unavailable, Write, epoch, owner_id};
 
+use budgets::{Counted, Limits};
 use credential::Credentials;
 use decide::{Avoidance, Message, Shape};
 
@@ -36,8 +38,6 @@ const LEGACY_TIME: Duration = Duration::from_secs(25);
 const ACTION_TIME: Duration = Duration::from_secs(17);
 const ATTEMPT_TIME: Duration = Duration::from_secs(8);
 const SHORTEST_ATTEMPT: Duration = Duration::from_secs(1);
-/// The settings behind what a text counts against.
-const LIMITS: [&str; 3] = ["SMS_PER_NUMBER_PER_HOUR", "SMS_PER_RANGE_PER_HOUR", "SMS_PER_HOUR"];
 /// Kept free for the closing write and the answer.
 const RESERVE: Duration = Duration::from_secs(1);
 
@@ -59,9 +59,7 @@ struct Rules {
     countries: Countries,
     /// `aud` and `sub` of the gateway's tokens.
     token: Option<(String, String)>,
-    per_number: u64,
-    per_range: u64,
-    overall: u64,
+    limits: Limits,
     cooldown: u64,
     go_on_after_unknown: bool,
 }
@@ -80,9 +78,7 @@ impl Config {
         if audience.is_some() != subject.is_some() {
             source.problem("GATEWAY_AUDIENCE and GATEWAY_SUBJECT go together: both are compared with the token's claims");
         }
-        let (per_number, per_range) =
-            (source.number("SMS_PER_NUMBER_PER_HOUR", 10, 1..=1_000), source.number("SMS_PER_RANGE_PER_HOUR", 25, 1..=1_000_000));
-        let overall = source.number("SMS_PER_HOUR", 1_000, 1..=1_000_000);
+        let limits = Limits::read(source, countries.as_ref().is_some_and(Countries::are_several));
         let cooldown = source.number("RESEND_COOLDOWN_SECONDS", 30, 1..=3_600);
         let go_on_after_unknown = source.choice("ON_UNKNOWN", &[("stop", false), ("failover", true)]);
         let providers = Providers::read(source, &routes.as_ref().map(Routes::used).unwrap_or_default());
@@ -91,9 +87,7 @@ impl Config {
             senders,
             countries: countries?,
             token: audience.zip(subject),
-            per_number,
-            per_range,
-            overall,
+            limits,
             cooldown,
             go_on_after_unknown,
         };
@@ -180,51 +174,53 @@ impl App {
         let entry = entry.remembered_until(epoch(now + started.elapsed()) + self.rules.cooldown);
         let left = (deadline + RESERVE / 2).saturating_duration_since(Instant::now());
         let stage = attempts.stage();
-        let give_back = async {
-            if stage == Stage::Failed {
-                let _only_counts = self.table.update_all(self.limits(message, counted).map(|limit| limit.undo).into()).await;
+        let count = async {
+            match &stage {
+                Stage::Failed => counted.give_back(&self.table).await,
+                Stage::Sent { .. } => {
+                    // Not known is only less welcome.
+                    let _ignored = counted.remember(&self.table).await;
+                }
+                _ => {}
             }
         };
-        let settle = async { tokio::join!(entry.settle(&self.table, &stage), give_back).0 };
+        let settle = async { tokio::join!(entry.settle(&self.table, &stage), count).0 };
         let settled = tokio::time::timeout(left, settle).await;
         if let Some(error) = settled.map_or(Some("no answer in time".to_owned()), |settled| Some(settled.err()?.to_string())) {
             // The answer is what happened; until the cooldown is over the entry reads as unknown, which sends nothing.
             tracing::error!(error, "a closing write failed");
         }
-        Ok(attempts.into_reply(message))
+        let reply = attempts.into_reply(message);
+        Ok(if counted.is_half_used { reply.metric("HalfOfBudgetUsed", 1) } else { reply })
     }
 
-    /// What a text counts against, in the order of [`LIMITS`].
-    fn limits(&self, message: &Message, now: SystemTime) -> [limits::Hourly; 3] {
-        [
-            limits::Hourly::new("code", message.to.reveal(), self.rules.per_number, now),
-            limits::Hourly::new("code-range", message.to.range(), self.rules.per_range, now),
-            limits::Hourly::new("code", "all", self.rules.overall, now),
-        ]
-    }
-
-    /// Makes this invocation the one that sends, and says when that was counted, or tells how else to answer.
-    async fn claim(&self, message: &Message, entry: &Entry, deadline: Instant, now: SystemTime) -> Result<SystemTime, Reply> {
+    /// Makes this invocation the one that sends, and counts the text, or tells how else to answer. Both are written at once:
+    /// whichever is refused, the other is taken back.
+    async fn claim(&self, message: &Message, entry: &Entry, deadline: Instant, now: SystemTime) -> Result<Counted, Reply> {
         let started = Instant::now();
         let mut again: Option<Item> = None;
         loop {
             let now = now + started.elapsed();
-            let mut updates = vec![again.as_ref().map_or_else(|| entry.claim(now), |seen| entry.claim_again(seen))];
-            updates.extend(self.limits(message, now).map(|limit| limit.count));
-            let refusals = self.table.update_all(updates).await.map_err(unavailable)?;
-            let Some(refusals) = refusals else { return Ok(now) };
-            let Some(seen) = refusals.first().and_then(Option::as_ref) else {
-                let limits = LIMITS.iter().zip(refusals.iter().skip(1));
-                let hit = limits.filter(|(_, refusal)| refusal.is_some()).map(|(name, _)| *name).next();
-                return Err(refused(429, "rate_limited", "too many texts; try again later").field("limit", hit));
+            // The same text is another one after the cooldown, and copies of it within are one.
+            let name = format!("{:02x}{}", epoch(now) / self.rules.cooldown % 256, message.id());
+            let entry = entry.counted_as(&name);
+            let claim = self.table.update(again.as_ref().map_or_else(|| entry.claim(now), |seen| entry.claim_again(seen)));
+            let bounds = self.rules.limits.of(message, &name);
+            let (claim, counted) = tokio::join!(claim, budgets::count(&self.table, &bounds, now));
+            let seen = match claim.map_err(unavailable)? {
+                Write::Done(_) => return self.admit(counted, &entry).await,
+                Write::Refused(seen) => seen,
             };
-            again = match entry.stage(seen, now) {
-                None => return Ok(now),
-                Some(Stage::Sent { sid, provider }) => return Err(receipt(provider.as_deref(), sid.as_deref(), "duplicate")),
-                Some(Stage::Refused) => return Err(recipient_refused()),
-                Some(Stage::Unknown) => return Err(unknown()),
-                Some(Stage::Failed) => Some(seen.clone()),
-                Some(Stage::Sending) => {
+            let Some(stage) = entry.stage(&seen, now) else { return self.admit(counted, &entry).await };
+            if let Ok(counted) = counted {
+                counted.give_back_copy(&self.table, seen.text("counted_as") == Some(&name)).await;
+            }
+            again = match stage {
+                Stage::Sent { sid, provider } => return Err(receipt(provider.as_deref(), sid.as_deref(), "duplicate")),
+                Stage::Refused => return Err(recipient_refused()),
+                Stage::Unknown => return Err(unknown()),
+                Stage::Failed => Some(seen),
+                Stage::Sending => {
                     let left = deadline.saturating_duration_since(Instant::now());
                     entry.wait_while_sending(&self.table, left, now).await.map_err(unavailable)?;
                     None
@@ -234,6 +230,22 @@ impl App {
                 return Err(if again.is_some() { all_refused() } else { unknown() });
             }
         }
+    }
+
+    /// The text is ours to send, if its budgets allow that too.
+    async fn admit(&self, counted: Result<Counted, Unavailable>, entry: &Entry) -> Result<Counted, Reply> {
+        let refusal = match counted {
+            Ok(Counted { refused: None, .. }) => return counted.map_err(unavailable),
+            Ok(counted) => {
+                counted.give_back(&self.table).await;
+                refused(429, "rate_limited", "too many texts; try again later").field("limit", counted.refused)
+            }
+            Err(error) => unavailable(error),
+        };
+        if let Err(error) = entry.settle(&self.table, &Stage::Failed).await {
+            tracing::warn!(%error, "a claim that was refused could not be freed; it ends by itself");
+        }
+        Err(refusal)
     }
 
     /// Tries the providers in order until one has the message, or may have it.

@@ -44,8 +44,20 @@ impl Auth0 {
 
     /// Someone signs in by phone: posts `text` for `recipient` (as the user wrote it) to the gateway at `url`, once. The code is the last number in the text.
     pub async fn passwordless(&self, url: &str, credential: Credential<'_>, recipient: &str, text: &str) -> Answer {
+        self.passwordless_from(None, url, credential, recipient, text).await
+    }
+
+    /// The same, telling the address that it was asked for from, as `forward_req_info` has it.
+    pub async fn passwordless_from(
+        &self,
+        ip: Option<&str>,
+        url: &str,
+        credential: Credential<'_>,
+        recipient: &str,
+        text: &str,
+    ) -> Answer {
         let code = text.split(|c: char| !c.is_ascii_digit()).rfind(|digits| !digits.is_empty());
-        let (token, wait, body) = match credential {
+        let (token, wait, mut body) = match credential {
             Credential::Jwt(token) => (token, 30, json!({"recipient": recipient, "body": text, "sender": SENDER})),
             Credential::Bearer(token) => (
                 token,
@@ -53,6 +65,9 @@ impl Auth0 {
                 json!({"recipient": recipient, "text": text, "from": SENDER, "code": code, "message_type": "otp_verify", "language": "en"}),
             ),
         };
+        if let Some(ip) = ip {
+            body["req"] = json!({ "ip": ip, "user-agent": "Mozilla/5.0" });
+        }
         let request = self.client.post(url).bearer_auth(token).timeout(Duration::from_secs(wait)).json(&body);
         let answer = async {
             let answer = request.send().await?;

@@ -26,6 +26,7 @@ impl Story {
         self.unknown_outcome().await?;
         self.same_request_twice().await?;
         self.pumping().await?;
+        self.pumping_address().await?;
         self.forged_token().await
     }
 
@@ -92,6 +93,29 @@ impl Story {
         )?;
         let (status, _) = self.code(&token, honest, "Your code is 223606", "sent").await?;
         self.check("somebody who wants to log in meanwhile gets a code", (status, self.texts(honest).len()), (200, 1))
+    }
+
+    async fn pumping_address(&mut self) -> Checked {
+        self.title("One address asks for codes to numbers everywhere");
+        let (token, url, asked) = (self.token(), self.url(GATEWAY), 30);
+        let overall: usize = self.setting(GATEWAY, "SMS_PER_HOUR").parse().unwrap_or_default();
+        // What one address may use: a quarter of the total, 20 at most; a fifth of that is kept for numbers that had a code before.
+        let allowed = (overall / 4).min(20) * 4 / 5;
+        say("Auth0 posts codes for +4520104000, +4520114000 and so on, all asked for from 203.0.113.66");
+        for number in 0..asked {
+            let (phone, text) = (format!("+4520{}4000", 10 + number), format!("Your code is {}", 300_000 + number));
+            let credential = Credential::Jwt(&token);
+            self.sandbox.auth0.passwordless_from(Some("203.0.113.66"), &url, credential, &phone, &text).await;
+        }
+        let expected = [(200, "sent".to_owned(), allowed), (429, "rate_limited".to_owned(), asked - allowed)];
+        let told = self.tell_briefly().await;
+        self.check("it is stopped with 429 at its share", told, expected.into())?;
+        let (honest, text) = ("+4570809011", "Your code is 264575");
+        say(&format!("Auth0 posts a code for {honest}, asked for from 198.51.100.7"));
+        let credential = Credential::Jwt(&token);
+        let answer = self.sandbox.auth0.passwordless_from(Some("198.51.100.7"), &url, credential, honest, text).await;
+        self.tell(&["sent"]).await?;
+        self.check("everybody else gets theirs", (answer.status, self.texts(honest).len()), (200, 1))
     }
 
     async fn forged_token(&mut self) -> Checked {

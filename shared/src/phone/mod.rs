@@ -118,6 +118,11 @@ impl Countries {
     pub fn only(region: &str) -> Self {
         Self(vec![region.to_owned()])
     }
+
+    /// Whether there is more than one.
+    pub fn are_several(&self) -> bool {
+        self.0.iter().any(|region| *region != self.0[0])
+    }
 }
 
 /// Reads `ALLOWED_COUNTRIES`; if unset, the country of our own `sender`, else `DEFAULT_REGION` (`US`).

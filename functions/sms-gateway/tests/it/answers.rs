@@ -158,7 +158,7 @@ async fn every_item_written_expires() {
     let scene = Scene::through("twilio").await;
     assert_eq!(scene.send(PHONE, TEXT).await.status, 200);
     let (items, now) = (scene.items("").await, sandbox::now().as_secs());
-    assert_eq!(items.len(), 4, "a journal entry, three counters: {items:#?}");
+    assert_eq!(items.len(), 5, "a journal entry, four counters: {items:#?}");
     for item in items {
         assert!(crate::scene::number(&item["expires_at"]) > now, "{item}");
         assert!(!item.to_string().contains("27182818"), "{item}");

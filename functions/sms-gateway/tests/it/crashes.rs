@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sandbox::wire::Fault;
 
-use crate::scene::{PHONE, Scene, TEXT, number, says, wait_exchanges};
+use crate::scene::{PHONE, Scene, TEXT, number, says};
 
 #[tokio::test]
 async fn killed_while_the_provider_thinks_it_is_unknown_and_not_sent_again() {
@@ -26,10 +26,10 @@ async fn killed_while_the_provider_thinks_it_is_unknown_and_not_sent_again() {
 async fn killed_after_the_provider_took_it_nothing_is_sent_again() {
     let scene = Scene::hurried(Duration::from_secs(3), "twilio,vonage").await;
     // The claim passes, the closing write hangs: the text is out and nobody has written so.
-    scene.dynamodb().next(Fault::Delay(Duration::ZERO));
-    scene.dynamodb().next(Fault::Hang);
+    scene.dynamodb().next_with("sent#", Fault::Delay(Duration::ZERO));
+    scene.dynamodb().next_with("sent#", Fault::Hang);
     let killing = async {
-        wait_exchanges(scene.sandbox.aws.dynamodb(), 2).await;
+        scene.wait_written("sent#", 2).await;
         scene.kill().await;
     };
     let (answer, ()) = tokio::join!(scene.send(PHONE, TEXT), killing);
@@ -40,20 +40,20 @@ async fn killed_after_the_provider_took_it_nothing_is_sent_again() {
 #[tokio::test]
 async fn killed_before_the_claim_nothing_is_left_behind() {
     let scene = Scene::through("twilio").await;
-    scene.dynamodb().next(Fault::Hang);
+    scene.dynamodb().next_with("sent#", Fault::Hang);
     let killing = async {
-        wait_exchanges(scene.sandbox.aws.dynamodb(), 1).await;
+        scene.wait_written("sent#", 1).await;
         scene.kill().await;
     };
     let (answer, ()) = tokio::join!(scene.send(PHONE, TEXT), killing);
-    assert_eq!((answer.status, scene.items("").await.len()), (502, 0));
+    assert_eq!((answer.status, scene.items("sent#").await.len()), (502, 0));
     assert_eq!((scene.send(PHONE, TEXT).await.status, scene.texts()), (200, [1, 0, 0, 0]));
 }
 
 async fn closing_write_meets(fault: Fault) {
     let scene = Scene::hurried(Duration::from_secs(4), "twilio,vonage").await;
-    scene.dynamodb().next(Fault::Delay(Duration::ZERO));
-    scene.dynamodb().always(Some(fault.clone()));
+    scene.dynamodb().next_with("sent#", Fault::Delay(Duration::ZERO));
+    scene.dynamodb().always_with("sent#", fault.clone());
     let answer = scene.send(PHONE, TEXT).await;
     scene.dynamodb().clear();
     assert_eq!((answer.status, answer.provider()), (200, "twilio"), "{fault:?}");

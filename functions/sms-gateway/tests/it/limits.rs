@@ -21,7 +21,12 @@ async fn bounded(scene: &Scene, counter: &str, limit: u64, answers: &[Answer]) {
     assert_eq!((with(200), with(429)), (sent, answers.len() - sent));
     assert!(answers.iter().all(|answer| answer.status == 200 || answer.body["error"].is_string()));
     assert_eq!(scene.logged("rate_limited").await["Refused"], 1);
-    assert_eq!(scene.items("sent#").await.len(), sent, "what is refused leaves nothing behind");
+    let stages: Vec<_> = scene.items("sent#").await.iter().map(|item| item["stage"]["S"].clone()).collect();
+    assert_eq!(stages.iter().filter(|stage| *stage == "sent").count(), sent);
+    assert!(
+        stages.iter().all(|stage| *stage == "sent" || *stage == "failed"),
+        "what is refused can be asked for again: {stages:?}"
+    );
 }
 
 async fn limited(variable: &str, sends: Vec<(String, String)>, counter: &str) {
@@ -151,4 +156,102 @@ async fn a_pumping_attack_is_stopped_and_users_do_not_notice() {
         ranges.keys().all(|range| range.starts_with("+454") || ["+452030", "+453141"].contains(&range.as_str())),
         "{ranges:?}"
     );
+}
+
+fn asked_from(ip: &str, to: &str, text: &str) -> serde_json::Value {
+    json!({ "recipient": to, "body": text, "sender": "ACME", "req": { "ip": ip, "user-agent": "curl" } })
+}
+
+#[tokio::test]
+async fn one_address_cannot_use_up_everybody_s_budget() {
+    let scene =
+        Scene::with(&[("SMS_ROUTES", Some("*=twilio")), ("ALLOWED_COUNTRIES", Some("DK")), ("SMS_PER_HOUR", Some("60"))]).await;
+    let mut passed = 0;
+    for n in 0..60 {
+        let to = format!("+4520{n:02}4050");
+        // One customer's IPv6 network is one asker.
+        let ip = format!("2001:db8:7:1::{n:x}");
+        passed += u64::from(scene.post(&asked_from(&ip, &to, &format!("Your code is 31{n:02}5926"))).await.status == 200);
+    }
+    assert_eq!(passed, 15, "a quarter of the total, which is too small for a reserve");
+    assert_eq!(scene.logged("rate_limited").await["limit"], "SMS_PER_IP_PER_HOUR");
+    for n in 0..20 {
+        let to = format!("+4540{n:02}4050");
+        assert_eq!(scene.post(&asked_from(&format!("198.51.100.{n}"), &to, TEXT)).await.status, 200, "{n}");
+    }
+    let items = scene.items("rate#code-ip#").await;
+    assert!(items.len() == 21 && items.iter().all(|item| !item.to_string().contains("2001:db8")), "{items:#?}");
+}
+
+#[tokio::test]
+async fn one_country_cannot_use_up_the_others_budget() {
+    let scene = Scene::with(&[
+        ("SMS_ROUTES", Some("*=twilio")),
+        ("ALLOWED_COUNTRIES", Some("DK,US")),
+        ("SMS_PER_HOUR", Some("30")),
+        ("SMS_PER_COUNTRY_PER_HOUR", Some("4")),
+    ])
+    .await;
+    let mut statuses = Vec::new();
+    for n in 0..6 {
+        statuses.push(scene.send(&format!("+1202555{n}123"), TEXT).await.status);
+    }
+    assert_eq!(statuses, [200, 200, 200, 200, 429, 429]);
+    assert_eq!(scene.logged("rate_limited").await["limit"], "SMS_PER_COUNTRY_PER_HOUR");
+    // The country that Auth0 saw the asker in has a budget too.
+    for n in 0..6 {
+        let body = json!({ "recipient": format!("+4520{n}04050"), "text": TEXT, "req": { "country": "NG" } });
+        let expected = if n < 4 { 200 } else { 429 };
+        assert_eq!(scene.post(&body).await.status, expected, "{n}");
+        if n == 3 {
+            // Denmark's four are used up too: the fifth is refused for both.
+            assert_eq!(scene.send("+4531415161", TEXT).await.status, 429);
+        }
+    }
+}
+
+/// Whoever had a code before still gets one after strangers have used up the range and the total.
+#[tokio::test]
+async fn a_reserve_is_kept_for_numbers_that_had_a_code_before() {
+    let scene = Scene::with(&[
+        ("SMS_ROUTES", Some("*=twilio")),
+        ("ALLOWED_COUNTRIES", Some("DK")),
+        ("SMS_PER_HOUR", Some("20")),
+        ("SMS_PER_RANGE_PER_HOUR", Some("20")),
+    ])
+    .await;
+    assert_eq!(scene.send(PHONE, TEXT).await.status, 200);
+    for n in 0..20 {
+        let status = scene.send(&format!("+45203060{n:02}"), &format!("Your code is 31{n:02}5926")).await.status;
+        assert_eq!(status, if n < 15 { 200 } else { 429 }, "{n}");
+    }
+    // Known since today: half of the reserve.
+    let statuses = async |texts: std::ops::Range<u64>| {
+        let mut statuses = Vec::new();
+        for n in texts {
+            statuses.push(scene.send(PHONE, &format!("Your code is 5{n:02}41593")).await.status);
+        }
+        statuses
+    };
+    assert_eq!(statuses(0..3).await, [200, 200, 429]);
+    // Known for longer: all of it.
+    let number = scene.items(&format!("rate#code#{PHONE}")).await.remove(0);
+    let day_ago = sandbox::now().as_secs() - 86_401;
+    scene.sandbox.aws.set_number(number["pk"]["S"].as_str().unwrap(), "hour", "first_at", day_ago).await;
+    assert_eq!(statuses(3..6).await, [200, 200, 429]);
+    assert_eq!(scene.texts()[0], 20);
+}
+
+#[tokio::test]
+async fn half_of_the_total_is_told() {
+    let scene = Scene::with(&[("SMS_ROUTES", Some("*=twilio")), ("SMS_PER_HOUR", Some("6"))]).await;
+    let mut told = Vec::new();
+    for n in 0..4 {
+        let text = format!("Your code is 5{n:02}41593");
+        assert_eq!(scene.send(PHONE, &text).await.status, 200);
+        let id = scene.sandbox.twilio.messages().pop().unwrap().sid;
+        let line = scene.lambda.wait_log(|line| line.contains(&id)).await;
+        told.push(line.contains("HalfOfBudgetUsed"));
+    }
+    assert_eq!(told, [false, false, true, true]);
 }

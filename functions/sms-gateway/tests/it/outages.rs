@@ -25,19 +25,6 @@ async fn without_dynamodb_nothing_is_sent() {
     assert_eq!((scene.send(PHONE, TEXT).await.status, scene.texts()), (200, [1, 0, 0, 0]));
 }
 
-/// Every text counts on one item, so that claims of different texts meet there.
-#[tokio::test]
-async fn a_claim_that_meets_others_is_made_again() {
-    let scene = Scene::through("twilio").await;
-    let reasons: Vec<_> = ["None", "None", "None", "TransactionConflict"].map(|code| json!({ "Code": code })).into();
-    let kind = "com.amazonaws.dynamodb.v20120810#TransactionCanceledException";
-    let conflict = says(400, json!({ "__type": kind, "Message": "", "CancellationReasons": reasons }).to_string());
-    scene.dynamodb().times(3, || conflict.clone());
-    assert_eq!((scene.send(PHONE, TEXT).await.status, scene.texts()), (200, [1, 0, 0, 0]));
-    scene.dynamodb().always(Some(conflict));
-    assert_eq!((scene.send("+4531415161", TEXT).await.status, scene.texts()), (503, [1, 0, 0, 0]));
-}
-
 /// The claim is written, its answer lost: the repeated claim meets its own.
 #[tokio::test]
 async fn a_claim_whose_answer_is_lost_is_recognised() {

@@ -154,13 +154,12 @@ async fn fifty_at_once_over_four_processes_are_one_text_and_one_answer() {
 async fn a_duplicate_during_the_send_waits_for_how_that_ends() {
     for (fault, first_status, second_status, asked) in [(status(429), 502, 200, 2), (status(500), 504, 504, 1)] {
         let scene = Scene::on(Sandbox::start().await, 2, &[("SMS_ROUTES", Some("*=twilio"))]).await;
-        let (held, release) = (scene.sandbox.aws.dynamodb(), scene.dynamodb());
         // The first one's claim passes, its closing write takes a while.
-        release.next(Fault::Delay(Duration::ZERO));
+        scene.dynamodb().next_with("sent#", Fault::Delay(Duration::ZERO));
         scene.faults("twilio").next(fault);
-        release.next(Fault::Delay(Duration::from_millis(500)));
+        scene.dynamodb().next_with("sent#", Fault::Delay(Duration::from_millis(500)));
         let second = async {
-            wait_exchanges(held, 2).await;
+            scene.wait_written("sent#", 2).await;
             scene.send(PHONE, TEXT).await
         };
         let (first, second) = tokio::join!(scene.send(PHONE, TEXT), second);
