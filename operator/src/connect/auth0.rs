@@ -284,6 +284,12 @@ fn legacy(
         let word = |set: bool| if set { "true" } else { "false" };
         plan.set(&of, "gateway_authentication.secret_base64_encoded", Some(word(!encoded)), word(encoded));
     }
+    // Without it the gateway never learns the address that a code was asked for from.
+    let held = options.get("forward_req_info");
+    if held != Some(&json!(true)) && held != Some(&json!("true")) {
+        plan.set(&of, "forward_req_info", None, "true");
+        updated.insert("forward_req_info".to_owned(), true.into());
+    }
     updated.insert(
         "gateway_authentication".to_owned(),
         json!({
