@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     io,
     sync::{Arc, Mutex},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use axum::{
@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 use tokio::{net::TcpListener, task::JoinHandle};
 
 use crate::{
+    contention::Contention,
     random,
     wire::{self, BODY_LIMIT, Complaints, Server, lock},
 };
@@ -34,6 +35,7 @@ pub struct Aws {
     secrets: Server,
     database: Database,
     values: Secrets,
+    contention: Contention,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -64,7 +66,8 @@ impl Aws {
         let inner = TcpListener::bind(("127.0.0.1", 0)).await?;
         let upstream = format!("http://{}/", inner.local_addr()?);
         let (dynamodb_port, secrets_port) = ports.unwrap_or_default();
-        let proxy = Router::new().fallback(forward).with_state((wire::client(), upstream));
+        let contention = Contention::default();
+        let proxy = Router::new().fallback(forward).with_state((wire::client(), upstream, contention.clone()));
         let dynamodb = Server::start_on("dynamodb", dynamodb_port, proxy)
             .await
             .map_err(|error| crate::busy("DynamoDB", dynamodb_port, &error))?;
@@ -74,12 +77,17 @@ impl Aws {
             .await
             .map_err(|error| crate::busy("Secrets Manager", secrets_port, &error))?;
         let serving = tokio::spawn(dynoxide::server::serve_on(inner, database.clone()));
-        Ok(Self { dynamodb, secrets, database, values, tasks: vec![serving] })
+        Ok(Self { dynamodb, secrets, database, values, contention, tasks: vec![serving] })
     }
 
     /// The `DynamoDB` endpoint: its faults and exchanges.
     pub fn dynamodb(&self) -> &Server {
         &self.dynamodb
+    }
+
+    /// How `DynamoDB` behaves under load.
+    pub fn contention(&self) -> &Contention {
+        &self.contention
     }
 
     /// The Secrets Manager endpoint.
@@ -227,11 +235,25 @@ async fn sweep(database: &Database) {
     swept.expect("a sweep does not panic").expect("the database is there");
 }
 
-async fn forward(State((client, upstream)): State<(reqwest::Client, String)>, request: Request) -> Response<Body> {
+type Upstream = (reqwest::Client, String, Contention);
+
+async fn forward(State((client, upstream, contention)): State<Upstream>, request: Request) -> Response<Body> {
     let (mut head, body) = request.into_parts();
     head.headers.remove(header::HOST);
     head.headers.remove(header::CONTENT_LENGTH);
     let body = axum::body::to_bytes(body, BODY_LIMIT).await.unwrap_or_default();
+    let started = Instant::now();
+    let operation = head.headers.get("x-amz-target").and_then(|target| target.to_str().ok()?.rsplit('.').next());
+    let admitted = contention.admit(operation.unwrap_or_default(), &serde_json::from_slice(&body).unwrap_or_default());
+    let admitted = match admitted {
+        Ok(admitted) => admitted,
+        Err((kind, mut error)) => {
+            error["__type"] = format!("com.amazonaws.dynamodb.v20120810#{kind}").into();
+            error["Message"] = kind.into();
+            let json_1_0 = [(header::CONTENT_TYPE, "application/x-amz-json-1.0")];
+            return (StatusCode::BAD_REQUEST, json_1_0, error.to_string()).into_response();
+        }
+    };
     let answer = client
         .request(head.method, format!("{}{}", upstream.trim_end_matches('/'), head.uri))
         .headers(head.headers)
@@ -243,6 +265,8 @@ async fn forward(State((client, upstream)): State<(reqwest::Client, String)>, re
     };
     let (status, headers) = (answer.status(), answer.headers().clone());
     let mut forwarded = Response::new(Body::from(answer.bytes().await.unwrap_or_default()));
+    tokio::time::sleep(admitted.takes.saturating_sub(started.elapsed())).await;
+    drop(admitted);
     *forwarded.status_mut() = status;
     *forwarded.headers_mut() = headers;
     forwarded

@@ -11,6 +11,7 @@ pub mod aws;
 pub mod binaries;
 pub mod clickatell;
 pub mod cloudformation;
+pub mod contention;
 mod door;
 pub mod lambda;
 pub mod mail;
