@@ -239,7 +239,7 @@ fn pair(text: &str) -> Result<(String, String), String> {
 }
 
 fn e164(text: &str) -> Result<E164, String> {
-    text.parse().map_err(|_| "is not a number with its country code, such as +4512345678".to_owned())
+    text.parse().map_err(|_| "is not a possible number with its country code, such as +4512345678".to_owned())
 }
 
 fn account(text: &str) -> Result<String, String> {

@@ -103,8 +103,10 @@ pub(crate) fn read(body: &[u8]) -> Result<Message, Wrong> {
         return Err(malformed("the text is longer than 6 segments, which no one-time code needs"));
     }
     let Some(recipient) = body.recipient else { return Err(malformed("recipient is missing")) };
-    let to = number(&recipient)
-        .ok_or(Wrong { outcome: "impossible_number", public: "recipient must be an E.164 number such as +4512345678" })?;
+    let to = number(&recipient).ok_or(Wrong {
+        outcome: "impossible_number",
+        public: "recipient must be a possible number in E.164 form: a plus, its country code, and the number as dialled from abroad",
+    })?;
     // A sender that no provider takes is left to `SMS_FROM`, or to the provider's default.
     let from =
         from.map(|from| from.trim().to_owned()).map(|from| number(&from).map_or(from, |number| number.reveal().to_owned()));
@@ -112,14 +114,9 @@ pub(crate) fn read(body: &[u8]) -> Result<Message, Wrong> {
     Ok(Message { shape, to, body: text, from: from.filter(|from| is_sender(from)), asker })
 }
 
-/// A number as people write it, E.164 but for blanks and dashes (Auth0's own examples have blanks).
+/// A number as people write it, in one line (Auth0's own examples have blanks).
 fn number(text: &str) -> Option<E164> {
-    // "+44 (0) 20": the zero is dialled only within the country.
-    if text.contains("(0)") {
-        return None;
-    }
-    let digits: String = text.trim_matches(' ').chars().filter(|c| !matches!(c, ' ' | '-' | '.' | '(' | ')' | '/')).collect();
-    digits.parse().ok()
+    if text.contains(char::is_control) { None } else { E164::from_written(text) }
 }
 
 /// A provider that failed three times within a minute goes to the end of the list for a minute; known to this instance only.
@@ -217,6 +214,7 @@ mod tests {
             (r#"{"recipient":"4512345678","body":"x"}"#, "impossible_number"),
             (r#"{"recipient":"+45","body":"x"}"#, "impossible_number"),
             (r#"{"recipient":"+0123456789","body":"x"}"#, "impossible_number"),
+            (r#"{"recipient":"+45201234567890","body":"x"}"#, "impossible_number"),
             (r#"{"recipient":"+4512345678;ext=1","body":"x"}"#, "impossible_number"),
             ("{\"recipient\":\"\u{202e}+4512345678\",\"body\":\"x\"}", "impossible_number"),
             ("{\"recipient\":\"+4512345678\\n\",\"body\":\"x\"}", "impossible_number"),

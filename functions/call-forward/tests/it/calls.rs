@@ -74,11 +74,13 @@ async fn withheld_callers_show_the_companys_number() {
         "266696687",
         "+0123456789",
         "+1234567890123456",
+        "+114155550100",
+        "+399999999",
     ] {
         connected(&scene.sandbox.twilio.call(from, COMPANY_NUMBER).await, MOBILE, COMPANY_NUMBER);
     }
     let lines = scene.lambda.log().into_iter().filter(|line| line.contains("\"outcome\":\"connected\""));
-    assert!(lines.map(|line| line.contains("\"from\":\"withheld\"")).eq([true; 13]));
+    assert!(lines.map(|line| line.contains("\"from\":\"withheld\"")).eq([true; 15]));
 }
 
 /// Two of them at once are not one caller coming back.
