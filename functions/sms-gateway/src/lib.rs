@@ -63,6 +63,7 @@ struct Rules {
     per_range: u64,
     overall: u64,
     cooldown: u64,
+    code_life: Duration,
     go_on_after_unknown: bool,
 }
 
@@ -84,6 +85,7 @@ impl Config {
             (source.number("SMS_PER_NUMBER_PER_HOUR", 10, 1..=1_000), source.number("SMS_PER_RANGE_PER_HOUR", 25, 1..=1_000_000));
         let overall = source.number("SMS_PER_HOUR", 1_000, 1..=1_000_000);
         let cooldown = source.number("RESEND_COOLDOWN_SECONDS", 30, 1..=3_600);
+        let code_life = Duration::from_secs(source.number("CODE_LIFE_SECONDS", 180, 60..=36_000));
         let go_on_after_unknown = source.choice("ON_UNKNOWN", &[("stop", false), ("failover", true)]);
         let providers = Providers::read(source, &routes.as_ref().map(Routes::used).unwrap_or_default());
         let rules = Rules {
@@ -95,6 +97,7 @@ impl Config {
             per_range,
             overall,
             cooldown,
+            code_life,
             go_on_after_unknown,
         };
         Some(Self { aws: aws?, http, table: table?, gateway_secret: gateway_secret?, providers, rules })
@@ -239,6 +242,7 @@ impl App {
     /// Tries the providers in order until one has the message, or may have it.
     async fn attempt(&self, message: &Message, order: &[Name], deadline: Instant, now: SystemTime) -> Attempts {
         let mut attempts = Attempts::default();
+        let begun = Instant::now();
         for name in order {
             let Some(provider) = self.providers.get(name) else { continue };
             let within = ATTEMPT_TIME.min(deadline.saturating_duration_since(Instant::now()));
@@ -247,7 +251,9 @@ impl App {
                 break;
             }
             let from = self.rules.senders.find(*name).or(message.from.as_deref());
-            let sms = Outbound { to: &message.to, from, body: &message.body };
+            // Whole seconds: what a provider before took of the code's life is gone.
+            let life = self.rules.code_life.saturating_sub(Duration::from_secs(begun.elapsed().as_secs()));
+            let sms = Outbound { to: &message.to, from, body: &message.body, life: Some(life), holds_code: true };
             let result = provider.send(&sms, now, within).await;
             let healthy = matches!(result, Ok(Ok(_) | Err(SendError::Refused { recipient: true, .. })));
             self.avoidance().note(*name, healthy, Instant::now());

@@ -7,6 +7,7 @@ mod crashes;
 mod credentials;
 mod failover;
 mod faults;
+mod life;
 mod limits;
 mod outages;
 mod scene;
