@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use shared::config::Source;
 use shared::http;
 use shared::journal::{Entry, Stage};
+use shared::jwt::Expected;
 use shared::phone::{self, Countries, E164};
 use shared::reply::{Failure, Reply};
 use shared::request::Request;
@@ -57,8 +58,8 @@ struct Rules {
     routes: Routes,
     senders: Senders,
     countries: Countries,
-    /// `aud` and `sub` of the gateway's tokens.
-    token: Option<(String, String)>,
+    /// Of the gateway's signed tokens.
+    token: Option<Expected>,
     per_number: u64,
     per_range: u64,
     overall: u64,
@@ -81,6 +82,9 @@ impl Config {
         if audience.is_some() != subject.is_some() {
             source.problem("GATEWAY_AUDIENCE and GATEWAY_SUBJECT go together: both are compared with the token's claims");
         }
+        let life = source.number("GATEWAY_TOKEN_LIFE_SECONDS", 3_600, 60..=31_536_000);
+        let undated = source.choice("GATEWAY_UNDATED_TOKENS", &[("accept", true), ("refuse", false)]);
+        let token = audience.zip(subject).map(|(audience, subject)| Expected { audience, subject, life, undated });
         let (per_number, per_range) =
             (source.number("SMS_PER_NUMBER_PER_HOUR", 10, 1..=1_000), source.number("SMS_PER_RANGE_PER_HOUR", 25, 1..=1_000_000));
         let overall = source.number("SMS_PER_HOUR", 1_000, 1..=1_000_000);
@@ -92,7 +96,7 @@ impl Config {
             routes: routes?,
             senders,
             countries: countries?,
-            token: audience.zip(subject),
+            token,
             per_number,
             per_range,
             overall,

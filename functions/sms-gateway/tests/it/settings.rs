@@ -33,6 +33,8 @@ async fn every_problem_is_named_in_one_line_and_the_process_ends() {
         ("SMS_PER_HOUR", Some("many")),
         ("RESEND_COOLDOWN_SECONDS", Some("30s")),
         ("CODE_LIFE_SECONDS", Some("59")),
+        ("GATEWAY_TOKEN_LIFE_SECONDS", Some("1h")),
+        ("GATEWAY_UNDATED_TOKENS", Some("no")),
         ("TWILIO_RETENTION", Some("retain")),
         ("ON_UNKNOWN", Some("retry")),
         ("ALLOW_LOG_PROVIDER", Some("yes")),
