@@ -20,6 +20,7 @@ use shared::aws;
 use shared::config::Source;
 use shared::http;
 use shared::journal::{Entry, Stage};
+use shared::jwt::Expected;
 use shared::phone::{self, Countries, E164};
 use shared::reply::{Failure, Reply};
 use shared::request::Request;
@@ -57,10 +58,11 @@ struct Rules {
     routes: Routes,
     senders: Senders,
     countries: Countries,
-    /// `aud` and `sub` of the gateway's tokens.
-    token: Option<(String, String)>,
+    /// Of the gateway's signed tokens.
+    token: Option<Expected>,
     limits: Limits,
     cooldown: u64,
+    code_life: Duration,
     go_on_after_unknown: bool,
 }
 
@@ -78,19 +80,16 @@ impl Config {
         if audience.is_some() != subject.is_some() {
             source.problem("GATEWAY_AUDIENCE and GATEWAY_SUBJECT go together: both are compared with the token's claims");
         }
+        let life = source.number("GATEWAY_TOKEN_LIFE_SECONDS", 3_600, 60..=31_536_000);
+        let undated = source.choice("GATEWAY_UNDATED_TOKENS", &[("accept", true), ("refuse", false)]);
+        let token = audience.zip(subject).map(|(audience, subject)| Expected { audience, subject, life, undated });
         let limits = Limits::read(source, countries.as_ref().is_some_and(Countries::are_several));
         let cooldown = source.number("RESEND_COOLDOWN_SECONDS", 30, 1..=3_600);
+        let code_life = Duration::from_secs(source.number("CODE_LIFE_SECONDS", 180, 60..=36_000));
         let go_on_after_unknown = source.choice("ON_UNKNOWN", &[("stop", false), ("failover", true)]);
         let providers = Providers::read(source, &routes.as_ref().map(Routes::used).unwrap_or_default());
-        let rules = Rules {
-            routes: routes?,
-            senders,
-            countries: countries?,
-            token: audience.zip(subject),
-            limits,
-            cooldown,
-            go_on_after_unknown,
-        };
+        let rules =
+            Rules { routes: routes?, senders, countries: countries?, token, limits, cooldown, code_life, go_on_after_unknown };
         Some(Self { aws: aws?, http, table: table?, gateway_secret: gateway_secret?, providers, rules })
     }
 }
@@ -260,6 +259,7 @@ impl App {
     /// Tries the providers in order until one has the message, or may have it.
     async fn attempt(&self, message: &Message, health: &Health, route: &[Name], deadline: Instant, now: SystemTime) -> Attempts {
         let mut attempts = Attempts::default();
+        let begun = Instant::now();
         let mut order = VecDeque::from(health.order(route, now));
         attempts.broken = order.iter().filter(|(_, trial)| *trial == Trial::Last).map(|(name, _)| *name).collect();
         while let Some((name, trial)) = order.pop_front() {
@@ -275,7 +275,9 @@ impl App {
                 break;
             }
             let from = self.rules.senders.find(name).or(message.from.as_deref());
-            let sms = Outbound { to: &message.to, from, body: &message.body };
+            // Whole seconds: what a provider before took of the code's life is gone.
+            let life = self.rules.code_life.saturating_sub(Duration::from_secs(begun.elapsed().as_secs()));
+            let sms = Outbound { to: &message.to, from, body: &message.body, life: Some(life), holds_code: true };
             let result = provider.send(&sms, now, within).await;
             let judged = result.as_ref().map_or(Attempt::Silent, Attempt::of);
             attempts.judged.push((name, judged));

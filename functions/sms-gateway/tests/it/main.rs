@@ -8,6 +8,7 @@ mod credentials;
 mod failover;
 mod faults;
 mod health;
+mod life;
 mod limits;
 mod outages;
 mod scene;
