@@ -472,7 +472,7 @@ async fn without_credentials_nothing_is_asked() {
         setup.set_secret(&json!({"user": "only"}));
         let error = setup.try_send("x", now(), TIME).await.unwrap_err().to_string();
         let missing = match api {
-            Api::Twilio => "account_sid, auth_token",
+            Api::Twilio => "account_sid, api_key_sid and api_key_secret (or auth_token)",
             Api::Platform | Api::Central => "password, api_id",
             Api::Plivo => "auth_id, auth_token",
             Api::Vonage => "api_key, api_secret",

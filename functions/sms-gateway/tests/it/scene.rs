@@ -25,11 +25,12 @@ pub(crate) const SUBJECT: &str = "urn:Auth0";
 pub(crate) const PROVIDERS: [&str; 4] = ["twilio", "clickatell", "plivo", "vonage"];
 
 /// Whatever a provider says, these are not repeated.
-const SECRETS: [&str; 11] = [
+const SECRETS: [&str; 12] = [
     JWT_SECRET,
     BEARER,
     twilio::ACCOUNT_SID,
     twilio::AUTH_TOKEN,
+    twilio::API_KEY_SECRET,
     clickatell::API_KEY,
     clickatell::USER,
     clickatell::PASSWORD,

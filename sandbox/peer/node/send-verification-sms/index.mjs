@@ -69,7 +69,7 @@ export async function handler(event) {
   const request = { link: { S: link }, email: { S: form.get("recipient") }, created_at: number(now), expires_at: number(now + 8 * 3600) };
   const TransactItems = [
     update(`seen#mailgun#${form.get("token")}`, "token", "SET mail = :id, expires_at = :end", { ":id": { S: id }, ":end": number(now + 86400) }, sends),
-    update(`sent#${id}`, "journal", "SET stage = :sending, expires_at = :end", { ":sending": { S: "sending" }, ":end": number(now + 86400) }, sends),
+    update(`sent#mail#${id}`, "journal", "SET stage = :sending, expires_at = :end", { ":sending": { S: "sending" }, ":end": number(now + 86400) }, sends),
     update(`rate#sms#${phone}`, hour, "SET expires_at = :end ADD hits :one", hits(5), counts),
     update("rate#sms#all", hour, "SET expires_at = :end ADD hits :one", hits(1000), counts),
     update(`pending#${phone}`, "pending", `SET r_${id} = :request, expires_at = :end`, { ":request": { M: request }, ":end": number(now + 2 * 86400) }),
@@ -77,7 +77,7 @@ export async function handler(event) {
   await dynamodb.send(new TransactWriteItemsCommand({ TransactItems }));
   const message = await client.messages.create({ to: phone, from: TWILIO_NUMBER, body: REG_SMS_BODY });
   const values = { ":sent": { S: "sent" }, ":sid": { S: message.sid } };
-  await dynamodb.send(new UpdateItemCommand(update(`sent#${id}`, "journal", "SET stage = :sent, sid = :sid", values).Update));
+  await dynamodb.send(new UpdateItemCommand(update(`sent#mail#${id}`, "journal", "SET stage = :sent, sid = :sid", values).Update));
   console.log(JSON.stringify({ outcome: "sent", sid: message.sid }));
   return empty(200);
 }
