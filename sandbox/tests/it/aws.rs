@@ -45,10 +45,8 @@ async fn secrets_are_for_signed_requests() {
 async fn a_function_may_do_what_its_role_in_the_template_says_and_no_more() {
     let sandbox = Sandbox::start().await;
     let call = async |function: &str, service: &str, target: &str, request: Value| {
-        let (url, key) = match service {
-            "dynamodb" => (sandbox.aws.dynamodb().url(), &sandbox.env_for(function)["AWS_ACCESS_KEY_ID"]),
-            _ => (sandbox.aws.secrets().url(), &sandbox.env_for(function)["AWS_ACCESS_KEY_ID"]),
-        };
+        let url = if service == "dynamodb" { sandbox.aws.dynamodb().url() } else { sandbox.aws.secrets().url() };
+        let key = sandbox.env_for(function)["AWS_ACCESS_KEY_ID"].clone();
         let authorization = format!(
             "AWS4-HMAC-SHA256 Credential={key}/20261120/eu-west-1/{service}/aws4_request, SignedHeaders=host, Signature=0"
         );
@@ -67,7 +65,8 @@ async fn a_function_may_do_what_its_role_in_the_template_says_and_no_more() {
     assert_eq!(call("api-call", "dynamodb", get, item("token#api#1")).await, "");
     assert_eq!(call("send-verification-sms", "dynamodb", get, item("pending#+4512345678")).await, "");
     assert_eq!(
-        call("sms-gateway", "secrets", "secretsmanager.GetSecretValue", json!({ "SecretId": "switchboard/twilio-send" })).await,
+        call("sms-gateway", "secretsmanager", "secretsmanager.GetSecretValue", json!({ "SecretId": "switchboard/twilio-send" }))
+            .await,
         ""
     );
     assert_eq!(sandbox.complaints().len(), 0);
@@ -76,8 +75,8 @@ async fn a_function_may_do_what_its_role_in_the_template_says_and_no_more() {
         ("sms-gateway", "dynamodb", get, item("pending#+4512345678")),
         ("secure-api", "dynamodb", "DynamoDB_20120810.UpdateItem", item("account#1")),
         ("send-verification-sms", "dynamodb", "DynamoDB_20120810.Scan", json!({ "TableName": TABLE_NAME })),
-        ("sms-gateway", "secrets", "secretsmanager.GetSecretValue", json!({ "SecretId": "switchboard/twilio" })),
-        ("sms-gateway", "secrets", "secretsmanager.PutSecretValue", json!({ "SecretId": "switchboard/gateway" })),
+        ("sms-gateway", "secretsmanager", "secretsmanager.GetSecretValue", json!({ "SecretId": "switchboard/twilio" })),
+        ("sms-gateway", "secretsmanager", "secretsmanager.PutSecretValue", json!({ "SecretId": "switchboard/gateway" })),
     ] {
         assert_eq!(call(function, service, target, request).await, "AccessDeniedException", "{function} {target}");
         assert!(sandbox.complaints().concat().contains(function), "{function} {target}");

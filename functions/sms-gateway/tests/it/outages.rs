@@ -6,7 +6,7 @@ use sandbox::Sandbox;
 use sandbox::wire::Fault;
 use serde_json::json;
 
-use crate::scene::{PHONE, PROVIDERS, Scene, TEXT, says, status};
+use crate::scene::{PHONE, PROVIDERS, Scene, TEXT, says, secret, status};
 
 #[tokio::test]
 async fn without_dynamodb_nothing_is_sent() {
@@ -87,7 +87,7 @@ async fn a_provider_whose_secret_is_missing_is_passed_over() {
     for provider in PROVIDERS {
         let backup = if provider == "twilio" { "vonage" } else { "twilio" };
         let sandbox = Sandbox::start().await;
-        sandbox.aws.remove_secret(&format!("switchboard/{provider}"));
+        sandbox.aws.remove_secret(&secret(provider));
         let scene = Scene::on(sandbox, 1, &[("SMS_ROUTES", Some(&format!("*={provider},{backup}")))]).await;
         let answer = scene.send(PHONE, TEXT).await;
         assert_eq!((answer.status, answer.provider()), (200, backup), "{provider}");

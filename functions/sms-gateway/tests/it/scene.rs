@@ -40,6 +40,11 @@ const SECRETS: [&str; 12] = [
     vonage::API_SECRET,
 ];
 
+/// Where a provider's credentials are.
+pub(crate) fn secret(provider: &str) -> String {
+    format!("switchboard/{}", if provider == "twilio" { "twilio-send" } else { provider })
+}
+
 pub(crate) type Override<'a> = (&'a str, Option<&'a str>);
 
 /// What came back.
@@ -164,8 +169,7 @@ impl Scene {
 
     /// How often a secret was fetched.
     pub(crate) fn fetched(&self, secret: &str) -> usize {
-        let asked_for =
-            |body: &[u8]| serde_json::from_slice::<Value>(body).unwrap()["SecretId"] == format!("switchboard/{secret}");
+        let asked_for = |body: &[u8]| serde_json::from_slice::<Value>(body).unwrap()["SecretId"] == self::secret(secret);
         self.sandbox.aws.secrets().exchanges().iter().filter(|exchange| asked_for(&exchange.request)).count()
     }
 

@@ -23,11 +23,12 @@ async function secret(id) {
 
 let connected;
 async function connect() {
-  const [{ account_sid, auth_token }, { signing_key }] = await Promise.all([
+  const [{ account_sid, api_key_sid, api_key_secret }, { signing_key }] = await Promise.all([
     secret(process.env.TWILIO_SECRET),
     secret(process.env.MAILGUN_SECRET),
   ]);
-  return { client: twilio(account_sid, auth_token, { httpClient: new ElsewhereClient() }), signing_key };
+  const options = { accountSid: account_sid, httpClient: new ElsewhereClient() };
+  return { client: twilio(api_key_sid, api_key_secret, options), signing_key };
 }
 
 const sends = "attribute_not_exists(pk)";
