@@ -17,7 +17,7 @@ const SKEW_SEEN: i64 = 30;
 pub(super) async fn examine(context: &Context, examination: &mut Examination) -> Result<Vec<&'static str>, Problem> {
     let mut usable = Vec::new();
     for spec in SECRETS {
-        let (name, remedy) = (spec.name, format!("run `operator secrets set {}`", spec.name));
+        let (name, remedy) = (spec.name, format!("run `operator secrets set {}`", spec.dialogue()));
         let Some(found) = context.vault().find(name).await? else { continue };
         let needed = is_needed(&context.stack, name);
         match found {
@@ -46,7 +46,7 @@ pub(super) async fn examine(context: &Context, examination: &mut Examination) ->
                     "secrets",
                     format!("the secret {id} is no JSON object"),
                     why,
-                    format!("run `operator secrets set {name} --replace`"),
+                    format!("run `operator secrets set {} --replace`", spec.dialogue()),
                 );
             }
             Found::Missing => {
