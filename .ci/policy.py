@@ -13,7 +13,7 @@ READ, CHANGE, DELETE = "dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:Dele
 ITEMS = {
     "SendVerificationSms": {"pending": {READ, CHANGE, DELETE}, "seen#mailgun": {CHANGE}, "sent#mail": {READ, CHANGE}, "rate#sms": {CHANGE}},
     "ReceiveConfirmationSms": {"pending": {CHANGE, DELETE}, "seen#twilio-confirmation": {READ, CHANGE}, "seen#confirmed": {READ, CHANGE}, "rate#reply": {READ, CHANGE}},
-    "SmsGateway": {"sent#code": {READ, CHANGE}} | {f"rate#{what}": {CHANGE} for what in ("code", "code-range", "code-ip", "code-country", "code-from")},
+    "SmsGateway": {"sent#code": {READ, CHANGE}, "rate#code-provider": {READ, CHANGE}} | {f"rate#{what}": {CHANGE} for what in ("code", "code-range", "code-ip", "code-country", "code-from")},
     "CallForward": {"directory": {READ, CHANGE}, "number": {READ}, "sent#voicemail": {CHANGE}, "rate#calls": {CHANGE}, "rate#voicemail": {CHANGE}},
     "SmsForward": {"directory": {READ, CHANGE}, "number": {READ}, "thread": {READ, CHANGE}, "seen#twilio-forward": {CHANGE}}
     | {f"rate#{what}": {CHANGE} for what in ("text", "text-pair", "text-reply")},

@@ -52,6 +52,22 @@ async fn a_secret_without_a_key() {
 }
 
 #[tokio::test]
+async fn a_provider_that_is_out_of_order() {
+    let scene = Scene::healthy().await;
+    let now = sandbox::now().as_secs();
+    let state = |state: String| {
+        json!({
+            "pk": { "S": "rate#code-provider#health" }, "sk": { "S": "state" }, "p_twilio": { "S": format!("sfs {now} 0 0") },
+            "p_vonage": { "S": state }, "expires_at": { "N": (now + 60).to_string() },
+        })
+    };
+    scene.sandbox.aws.put(state(format!("fff {} {} 0", now - 5, now + 25))).await;
+    only(&scene, "gateway.providers", "risk", "vonage failed three of its last five codes", "sms-gateway").await;
+    scene.sandbox.aws.put(state(format!(" {now} 0 0"))).await;
+    assert_eq!(findings(&scene).await.0, 0);
+}
+
+#[tokio::test]
 async fn a_secret_that_is_no_json() {
     let scene = Scene::healthy().await;
     scene.sandbox.aws.set_secret("switchboard/hook", &json!("Bearer"));
