@@ -17,7 +17,7 @@ ITEMS = {
     "SmsForward": {"directory": {READ, CHANGE}, "thread": {READ, CHANGE}, "seen": {READ, CHANGE}, "rate": {READ, CHANGE}, "number": {READ}},
     "ProvisionNumbers": {"number": {READ, CHANGE}, "seen": {READ, CHANGE}},
     "IvrValidate": {"call": {READ, CHANGE}, "lock": {READ, CHANGE}, "rate": {READ, CHANGE}, "token": {READ, CHANGE}},
-    "ApiCall": {"token": {READ, CHANGE}},
+    "ApiCall": {"token": {READ, CHANGE}, "seen": {CHANGE}},
     "SecureApi": {"account": {READ}, "phone": {READ}},
 }
 # Where failed events go; only a function that events start has any.

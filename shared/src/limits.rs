@@ -110,6 +110,16 @@ impl Budget {
         Ok(Err(full))
     }
 
+    /// How much of it is used, for who only looks: all its items, read at once.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    pub async fn used(&self, table: &Table, now: SystemTime) -> Result<u64, Unavailable> {
+        let items = (0..self.shards).map(|shard| table.get(self.key(shard), now));
+        let items = futures_util::future::try_join_all(items).await?;
+        Ok(items.iter().flatten().map(|item| used(item, self.window, now)).sum())
+    }
+
     /// The item that counts, where there is one only: for what is noted beside the counts.
     pub fn item(&self) -> Key {
         self.key(0)
