@@ -168,7 +168,8 @@ impl App {
             refused(400, "bad_body", "the body must be a form, or a JSON object of texts and numbers, each named once")
         })?;
         let told = values.get("time").map(String::as_str);
-        if proof == Proof::Signature && (told.is_some_and(|time| !is_fresh(time, now)) || (told.is_none() && hides_time(&values))) {
+        if proof == Proof::Signature && (told.is_some_and(|time| !is_fresh(time, now)) || (told.is_none() && hides_time(&values)))
+        {
             return Err(Reply::refused(403, "stale"));
         }
         let value = |name: &str| values.get(name).map(String::as_str).filter(|value| value.len() <= VALUE_LIMIT);

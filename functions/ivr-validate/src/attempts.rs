@@ -63,7 +63,7 @@ impl Limits {
     }
 
     /// Whether so many wrong PINs in a day are half of what there may be.
-    pub(crate) fn is_much(&self, failures: u64) -> bool {
+    pub(crate) fn is_half(&self, failures: u64) -> bool {
         failures >= self.per_day.div_ceil(2)
     }
 

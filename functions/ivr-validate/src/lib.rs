@@ -157,13 +157,13 @@ struct Judged {
     judgement: Judgement,
     /// Not if nobody looked at the PIN.
     attempt: Option<Attempt>,
-    /// Wrong PINs of the last 24 hours, if the table told, with this one.
-    failures: Option<u64>,
+    /// With this one, half of the wrong PINs that a day may have are used.
+    is_half_used: bool,
 }
 
 impl Judged {
-    fn unheard(outcome: &'static str, cause: Option<String>, failures: Option<u64>) -> Self {
-        Self { judgement: Judgement::Refused(outcome, cause), attempt: None, failures }
+    fn unheard(outcome: &'static str, cause: Option<String>, is_half_used: bool) -> Self {
+        Self { judgement: Judgement::Refused(outcome, cause), attempt: None, is_half_used }
     }
 }
 
@@ -278,7 +278,7 @@ impl App {
             Judgement::Untold(cause) => ("login_unavailable", Some(cause)),
         };
         self.wait(started).await;
-        Ok(refusal(plain(outcome, "error".to_owned()), cause, judged.failures))
+        Ok(refusal(plain(outcome, "error".to_owned()), cause, judged.is_half_used))
     }
 
     async fn step(
@@ -383,7 +383,7 @@ impl App {
             // Without the table the words are the same, but the call cannot go on.
             _ => self.refuse(),
         };
-        Ok(refusal(words.into_reply(outcome), cause, judged.failures))
+        Ok(refusal(words.into_reply(outcome), cause, judged.is_half_used))
     }
 
     /// What the API knows, and what can be asked next.
@@ -414,24 +414,26 @@ impl App {
         started: Instant,
         now: SystemTime,
     ) -> Judged {
-        let Some(account) = account.filter(|_| self.is_pin(pin)) else { return Judged::unheard("malformed", None, None) };
+        let Some(account) = account.filter(|_| self.is_pin(pin)) else { return Judged::unheard("malformed", None, false) };
         let limits = &self.rules.limits;
         let Counted { attempt, failures } = Attempt::count(&self.table, limits, account, caller, now + started.elapsed()).await;
-        if let Some(failures) = failures {
-            self.is_slow.store(limits.is_much(failures), Ordering::Relaxed);
+        let is_half_used = failures.is_some_and(|failures| limits.is_half(failures));
+        if failures.is_some() {
+            self.is_slow.store(is_half_used, Ordering::Relaxed);
         }
         let attempt = match attempt {
             Ok(attempt) => attempt,
-            Err(Unheard::Spent(outcome)) => return Judged::unheard(outcome, None, failures),
+            Err(Unheard::Spent(outcome)) => return Judged::unheard(outcome, None, is_half_used),
             Err(Unheard::Unavailable(error)) => {
-                return Judged::unheard("table_unavailable", Some(error.to_string()), failures);
+                return Judged::unheard("table_unavailable", Some(error.to_string()), is_half_used);
             }
         };
         let within = TIME_TO_JUDGE.saturating_sub(started.elapsed());
         let judged = tokio::time::timeout(within, self.log_in(account, pin, now)).await;
         let judgement = judged.unwrap_or_else(|_| Judgement::Untold("no answer in time".to_owned()));
         let is_wrong = matches!(judgement, Judgement::Refused(_, None) | Judgement::Untold(_));
-        Judged { judgement, attempt: Some(attempt), failures: failures.map(|failures| failures + u64::from(is_wrong)) }
+        let is_half_used = failures.is_some_and(|failures| limits.is_half(failures + u64::from(is_wrong)));
+        Judged { judgement, attempt: Some(attempt), is_half_used }
     }
 
     async fn settle(&self, judged: &Judged, started: Instant, now: SystemTime) {
@@ -528,12 +530,9 @@ fn welcome(name: Option<String>) -> String {
 }
 
 /// A refusal's log line says what its answer does not.
-fn refusal(reply: Reply, cause: Option<String>, failures: Option<u64>) -> Reply {
+fn refusal(reply: Reply, cause: Option<String>, is_half_used: bool) -> Reply {
     let reply = reply.metric("LoginFailed", 1);
-    let reply = match failures {
-        Some(failures) => reply.metric("WrongPinsOfDay", failures),
-        None => reply,
-    };
+    let reply = if is_half_used { reply.metric("HalfOfBudgetUsed", 1) } else { reply };
     match cause {
         Some(cause) => reply.failed().field("error", cause),
         None => reply,
