@@ -468,7 +468,8 @@ mod tests {
 
     #[test]
     fn each_lock_lasts_twice_as_long() {
-        let hours = |locks| limits(8).lock(locks) as f64 / 3_600.0;
-        assert_eq!([0, 1, 2, 3, 4, 5, 6, 63, 64, 10_000].map(hours), [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 24.0, 24.0, 24.0, 24.0]);
+        let minutes = |locks| limits(8).lock(locks) / 60;
+        let doubled = [30, 60, 120, 240, 480, 960, 1_440, 1_440, 1_440, 1_440];
+        assert_eq!([0, 1, 2, 3, 4, 5, 6, 63, 64, 10_000].map(minutes), doubled);
     }
 }

@@ -136,8 +136,7 @@ async fn the_time_may_stand_in_json() {
 }
 
 fn sha256(text: &str) -> String {
-    let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
-    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(ring::digest::digest(&ring::digest::SHA256, text.as_bytes()))
 }
 
 /// What is signed has nothing between names and values: a captured request can be cut into others, which say nothing of the time.
