@@ -137,6 +137,11 @@ impl Twilio {
         lock(&self.shared.state).numbers.set(number, "VoiceUrl", url);
     }
 
+    /// The same for the news that a call has ended; the empty text: nobody is told.
+    pub fn set_status_callback(&self, number: &str, url: &str) {
+        lock(&self.shared.state).numbers.set(number, "StatusCallback", url);
+    }
+
     /// From now on every message to this phone is refused with this error code (21211, 21408, 21610, 21614, 21635, 20429...).
     pub fn reject(&self, number: &str, code: u32) {
         lock(&self.shared.state).refusals.insert(number.to_owned(), code);
