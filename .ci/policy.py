@@ -13,7 +13,7 @@ ITEMS = {
     "SendVerificationSms": {"pending": {READ, CHANGE, DELETE}, "seen": {READ, CHANGE, DELETE}, "sent": {READ, CHANGE, DELETE}, "rate": {READ, CHANGE, DELETE}},
     "ReceiveConfirmationSms": {"pending": {READ, CHANGE, DELETE}, "seen": {READ, CHANGE, DELETE}, "rate": {READ, CHANGE, DELETE}},
     "SmsGateway": {"sent": {READ, CHANGE}, "rate": {READ, CHANGE}},
-    "CallForward": {"directory": {READ, CHANGE}, "rate": {READ, CHANGE}, "sent": {READ, CHANGE}, "number": {READ}},
+    "CallForward": {"directory": {READ, CHANGE}, "rate": {READ, CHANGE}, "seen": {READ, CHANGE}, "sent": {READ, CHANGE}, "number": {READ}},
     "SmsForward": {"directory": {READ, CHANGE}, "thread": {READ, CHANGE}, "seen": {READ, CHANGE}, "rate": {READ, CHANGE}, "number": {READ}},
     "ProvisionNumbers": {"number": {READ, CHANGE}, "seen": {READ, CHANGE}},
     "IvrValidate": {"call": {READ, CHANGE}, "lock": {READ, CHANGE}, "rate": {READ, CHANGE}, "token": {READ, CHANGE}},

@@ -193,7 +193,7 @@ impl App {
         let call = InboundCall::parse(&form)?;
         let reply = match (&call.to, step) {
             (Some(to), "/status") if webhook::has_ended(&form) => self.end(&call.sid, to, now).await?,
-            (_, "/status") => Reply::empty(204, "no_end"),
+            (_, "/status") => Reply::empty(204, "still_on"),
             (None, _) => refusal("unknown_number"),
             (Some(to), "/after") => self.after(&call, to, Dialled::parse(&form), Recording::parse(&form), now).await?,
             (Some(to), _) => self.connect_call(&call, to, now).await?,
@@ -313,8 +313,8 @@ impl App {
             .set("expires_at", epoch(now) + 2 * DAY);
         let written = tokio::time::timeout(TABLE_TIME, self.table.update(update)).await;
         let written = written.unwrap_or_else(|_| Err(Unavailable::late())).map_err(Failure::from)?;
-        // Unknown: it was never connected, or `/after` has ended it.
-        Ok(Reply::empty(204, if matches!(written, Write::Done(_)) { "call_ended" } else { "no_such_call" }))
+        // Or it was never connected, or `/after` has ended it.
+        Ok(Reply::empty(204, if matches!(written, Write::Done(_)) { "call_ended" } else { "nothing_to_end" }))
     }
 
     async fn after(

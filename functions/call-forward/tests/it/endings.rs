@@ -88,12 +88,12 @@ async fn each_status_that_is_an_end_ends_it_and_no_other() {
             assert_eq!(scene.tell(&ended(&scene, &call, other)).await, (204, String::new()), "{other}");
             assert_eq!(scene.line(COMPANY_NUMBER).await.0, 1, "{other}");
         }
-        scene.logged("no_end").await;
+        scene.logged("still_on").await;
         for _ in 0..3 {
             assert_eq!(scene.tell(&ended(&scene, &call, status)).await, (204, String::new()), "{status}");
             assert_eq!(scene.line(COMPANY_NUMBER).await, (0, 0), "{status}");
         }
-        scene.logged("no_such_call").await;
+        scene.logged("nothing_to_end").await;
     }
 }
 
