@@ -15,12 +15,11 @@ use shared::table::{Key, Table, Unavailable, epoch};
 
 /// No ceiling is smaller: the longest text that Twilio delivers has some thirty segments.
 const SMALLEST: u64 = 50;
+const LARGEST: u64 = 10_000_000;
 /// One company number may use no more than this part of what all share, for what it forwards and for what its employee sends.
 const PART: u64 = 4;
 const PER_NUMBER: [&str; 2] = ["FORWARD_SEGMENTS_PER_NUMBER_PER_HOUR", "FORWARD_SEGMENTS_PER_NUMBER_PER_DAY"];
 const OVERALL: [&str; 2] = ["FORWARD_SEGMENTS_PER_HOUR", "FORWARD_SEGMENTS_PER_DAY"];
-const REPLIES: &str = "REPLIES_PER_DAY";
-const PAIR: &str = "MESSAGES_PER_PAIR_PER_MINUTE";
 
 /// How much.
 #[derive(Debug)]
@@ -36,11 +35,16 @@ pub(crate) struct Limits {
 impl Limits {
     /// Reads the settings; what is wrong is noted in `source`.
     pub(crate) fn read(source: &mut Source<'_>) -> Self {
-        let per_pair = source.number(PAIR, 5, 1..=1_000);
-        let replies_per_day = source.number(REPLIES, 200, 1..=100_000);
-        let mut ceiling = |name, default| source.number(name, default, SMALLEST..=10_000_000);
-        let per_number = [ceiling(PER_NUMBER[0], 200), ceiling(PER_NUMBER[1], 1_000)];
-        let overall = [ceiling(OVERALL[0], 2_000), ceiling(OVERALL[1], 10_000)];
+        let per_pair = source.number("MESSAGES_PER_PAIR_PER_MINUTE", 5, 1..=1_000);
+        let replies_per_day = source.number("REPLIES_PER_DAY", 200, 1..=100_000);
+        let per_number = [
+            source.number("FORWARD_SEGMENTS_PER_NUMBER_PER_HOUR", 200, SMALLEST..=LARGEST),
+            source.number("FORWARD_SEGMENTS_PER_NUMBER_PER_DAY", 1_000, SMALLEST..=LARGEST),
+        ];
+        let overall = [
+            source.number("FORWARD_SEGMENTS_PER_HOUR", 2_000, SMALLEST * PART..=LARGEST),
+            source.number("FORWARD_SEGMENTS_PER_DAY", 10_000, SMALLEST * PART..=LARGEST),
+        ];
         for ((own, all), names) in per_number.into_iter().zip(overall).zip(PER_NUMBER.into_iter().zip(OVERALL)) {
             if own > all / PART {
                 let (name, whole) = names;
@@ -58,7 +62,12 @@ impl Limits {
         let budget = |what, key: &str, max, window| Budget::new(what, key, max, window).once_for(name);
         let pair = format!("{}#{sender}", company.reveal());
         let minute = budget("text-pair", &pair, self.per_pair, Window::Minute);
-        let mut bounds = vec![Bound { setting: PAIR, window: Window::Minute, strangers: self.per_pair, budget: minute }];
+        let mut bounds = vec![Bound {
+            setting: "MESSAGES_PER_PAIR_PER_MINUTE",
+            window: Window::Minute,
+            strangers: self.per_pair,
+            budget: minute,
+        }];
         let mut ceiling = |setting, what, key: &str, strangers, max, window| {
             let budget = budget(what, key, max, window).weighing(segments);
             bounds.push(Bound { setting, window, strangers, budget });
@@ -84,7 +93,12 @@ impl Limits {
         }
         if is_reply {
             let replies = budget("text-reply", company.reveal(), self.replies_per_day, Window::Day);
-            bounds.push(Bound { setting: REPLIES, window: Window::Day, strangers: self.replies_per_day, budget: replies });
+            bounds.push(Bound {
+                setting: "REPLIES_PER_DAY",
+                window: Window::Day,
+                strangers: self.replies_per_day,
+                budget: replies,
+            });
         }
         bounds
     }
