@@ -23,6 +23,7 @@ use shared::directory::Directory;
 use shared::http::{self, BaseUrl};
 use shared::journal::{Entry, Stage};
 use shared::limits::{Budget, Copies, Taken, Window};
+use shared::okta::Access;
 use shared::okta::users::Users;
 use shared::phone::{Countries, E164};
 use shared::reply::{Failure, Reply};
@@ -146,7 +147,7 @@ impl App {
         let http = http::Client::new(config.http)?;
         let secrets = config.aws.secrets_manager(&http);
         let table = Table::new(config.aws.dynamodb(&http), config.table);
-        let users = Users::new(http.clone(), config.okta.clone(), Secret::new(config.okta_secret, secrets.clone()));
+        let users = Users::new(http.clone(), config.okta.clone(), Access::Read, Secret::new(config.okta_secret, secrets.clone()));
         let app = Self {
             directory: Directory::new(users, table.clone()),
             table,
@@ -398,7 +399,7 @@ impl App {
         };
         let from = call.from.as_ref().map_or("a withheld number", E164::reveal);
         let text = format!("Voicemail from {from} ({} s): {}.mp3", recording.seconds, recording.url);
-        let sms = Outbound { to: mobile, from: Some(to.reveal()), body: &text };
+        let sms = Outbound { to: mobile, from: Some(to.reveal()), body: &text, life: None, holds_code: false };
         let within = TIME_TO_ANSWER.saturating_sub(started.elapsed() + Duration::from_secs(1));
         let sent = self.messages.send(&sms, &self.twilio, now, within).await;
         let (stage, reply) = match sent {

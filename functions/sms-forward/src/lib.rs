@@ -26,6 +26,7 @@ use shared::aws;
 use shared::config::Source;
 use shared::directory::Directory;
 use shared::http::{self, BaseUrl};
+use shared::okta::Access;
 use shared::okta::users::Users;
 use shared::phone::{Countries, E164};
 use shared::reply::{Failure, Reply};
@@ -119,7 +120,7 @@ impl App {
         let http = http::Client::new(config.http)?;
         let secrets = config.aws.secrets_manager(&http);
         let table = Table::new(config.aws.dynamodb(&http), config.table);
-        let users = Users::new(http.clone(), config.okta.clone(), Secret::new(config.okta_secret, secrets.clone()));
+        let users = Users::new(http.clone(), config.okta.clone(), Access::Read, Secret::new(config.okta_secret, secrets.clone()));
         let app = Self {
             directory: Directory::new(users, table.clone()),
             table,

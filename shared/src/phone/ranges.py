@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes ranges.rs from libphonenumber's metadata, after checking the tables against its example numbers.
+"""Writes ranges.rs from libphonenumber's metadata, after checking the tables against its example numbers and random valid ones.
 
     python3 -m venv target/ranges && target/ranges/bin/pip install phonenumbers==9.0.43
     target/ranges/bin/python shared/src/phone/ranges.py
@@ -7,19 +7,22 @@
 Needs Python 3.11. To update: raise the version, run, read the diff.
 """
 
+import collections
 import functools
 import pathlib
+import random
 import textwrap
 from re import _constants as op, _parser
 
 import phonenumbers
-from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata, PhoneNumberType
+from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata, PhoneNumber, PhoneNumberType
 
 OUTPUT = pathlib.Path(__file__).with_name("ranges.rs")
 DEPTH = 8  # national digits
 PAID = ("premium_rate", "shared_cost")
 ORDINARY = ("fixed_line", "mobile", "toll_free", "voip", "personal_number")
 OTHER = ("pager", "uan", "voicemail")
+LENGTHS = range(7, 16)  # of a whole number, as `E164` takes them
 
 # Shared numbering plans: what the patterns do not say.
 REGIONS_BY_HAND = {
@@ -34,6 +37,13 @@ REFUSED_BY_HAND = {
     "44870 44871 44872 44873": "United Kingdom: the same",
     "87": "Inmarsat (870) and the codes once its own or kept for maritime use",
     "991": "trial of international services, closed",
+}
+# What the metadata does not know as numbers, or not as numbers that are dialled from abroad: prefix, lengths of the whole number.
+POSSIBLE_BY_HAND = {
+    "451": ({10}, "Denmark has no numbers that begin with 1, so +45 12 34 56 78 is everybody's example"),
+}
+IMPOSSIBLE_BY_HAND = {
+    "13": ({8}, "310-XXXX exists within Canada only; all else in the North American plan has ten digits"),
 }
 
 
@@ -221,6 +231,100 @@ def refused():
     return merge(found), left_out
 
 
+def territories(code):
+    """The metadata of all regions with this calling code, or of the one service that has it."""
+    for region in COUNTRY_CODE_TO_REGION_CODE[code]:
+        if region == "001":
+            yield PhoneMetadata.metadata_for_nongeo_region(code)
+        else:
+            yield PhoneMetadata.metadata_for_region(region)
+
+
+def possible():
+    """(calling code, or calling code and 0; lengths of the whole number) to the digits that may come next."""
+    found = collections.defaultdict(set)  # prefix with the next digit -> lengths
+
+    def add(code, general):
+        pattern = Pattern(general.national_number_pattern)
+
+        @functools.cache
+        def lengths(states):
+            after = {length + 1 for digit in "0123456789" for length in rest(states, digit)}
+            return frozenset(after | {0} if pattern.end in states else after)
+
+        def rest(states, digit):
+            to = pattern.next(states, digit)
+            return lengths(to) if to else ()
+
+        # After a zero two digits tell: some countries list services under `00`, which must not let a trunk zero pass.
+        for start in (*"123456789", *(f"0{digit}" for digit in "0123456789")):
+            states = pattern.after(start)
+            national = {len(start) + length for length in lengths(states)} if states else set()
+            whole = {len(str(code)) + length for length in national & set(general.possible_length)}
+            found[f"{code}{start}"] |= whole & set(LENGTHS)
+
+    for code in COUNTRY_CODE_TO_REGION_CODE:
+        for region in territories(code):
+            add(code, region.general_desc)
+    for prefix, (lengths, _) in POSSIBLE_BY_HAND.items():
+        assert not lengths & found[prefix], f"{prefix} is not needed by hand"
+        found[prefix] |= lengths
+    for prefix, (lengths, _) in IMPOSSIBLE_BY_HAND.items():
+        assert lengths <= found[prefix], f"{prefix} is not needed by hand"
+        found[prefix] -= lengths
+    plans = collections.defaultdict(str)
+    for prefix, lengths in sorted(found.items()):
+        if lengths:
+            plans[int(prefix[:-1]), tuple(sorted(lengths))] += prefix[-1]
+    return dict(sorted(plans.items(), key=lambda plan: (plan[0][0], plan[1])))
+
+
+def valid_numbers(code, kind):
+    """E.164 digits of numbers that libphonenumber calls valid: its example, and others by chance."""
+    pattern, found = Pattern(kind.national_number_pattern), {kind.example_number or ""}
+    for _ in range(40):
+        states, national = pattern.first, ""
+        while len(national) < max(kind.possible_length):
+            digits = [digit for digit in "0123456789" if pattern.next(states, digit)]
+            if not digits:
+                break
+            national += random.choice(digits)
+            states = pattern.next(states, national[-1])
+            if pattern.end in states:
+                found.add(national)
+    return {f"{code}{national}" for national in found if national and is_valid(code, national)}
+
+
+def is_valid(code, national):
+    zeros = len(national) - len(national.lstrip("0"))
+    number = PhoneNumber(code, int(national), italian_leading_zero=zeros > 0, number_of_leading_zeros=zeros or None)
+    return phonenumbers.is_valid_number(number)
+
+
+def verify_possible(plans):
+    """Fails if a valid number would be refused."""
+    lengths = collections.defaultdict(set)
+    for (prefix, whole), following in plans.items():
+        for digit in following:
+            lengths[f"{prefix}{digit}"] |= set(whole)
+    random.seed(1)
+    count = 0
+    for code in COUNTRY_CODE_TO_REGION_CODE:
+        found = set()
+        for region in territories(code):
+            kinds = (getattr(region, kind) for kind in PAID + ORDINARY + OTHER)
+            for kind in filter(lambda kind: kind and kind.national_number_pattern, kinds):
+                found |= valid_numbers(code, kind)
+        found = {number for number in found if len(number) in LENGTHS}
+        assert found, f"+{code} has no valid numbers"
+        for number in found:
+            fits = any(len(number) in lengths[number[:end]] for end in range(2, 6))
+            by_hand, _ = IMPOSSIBLE_BY_HAND.get(longest(number, IMPOSSIBLE_BY_HAND), ((), ""))
+            assert fits or len(number) in by_hand, f"{number} is valid"
+        count += len(found)
+    print(f"{count} valid numbers of {len(COUNTRY_CODE_TO_REGION_CODE)} calling codes are possible")
+
+
 def beside(prefix, table):
     """The parts of `prefix` that `table` does not cover."""
     if longest(prefix, table):
@@ -267,7 +371,7 @@ def rows(items):
     return textwrap.fill(" ".join(items), 100, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False)
 
 
-TEMPLATE = r"""//! Number ranges: the region of an E.164 number, and ranges that cost the caller extra.
+TEMPLATE = r"""//! Number ranges: which E.164 numbers are possible, their regions, and ranges that cost the caller extra.
 //!
 //! Generated by `ranges.py` (beside this file; it says how) from the metadata of libphonenumber @VERSION@, Apache-2.0,
 //! <https://github.com/google/libphonenumber>. Linking that library instead would cost its first parse at every start.
@@ -277,10 +381,23 @@ TEMPLATE = r"""//! Number ranges: the region of an E.164 number, and ranges that
 //!   are `NO`, of Åland `FI`, of the Vatican `IT`, of Saint Barthélemy and Saint Martin `GP`, of the Cocos and Christmas
 //!   Islands `AU`, some of the Isle of Man `GB`; all of Western Sahara is `MA`.
 //! * `XK` (Kosovo), `AC` (Ascension) and `TA` (Tristan da Cunha) are libphonenumber's; ISO 3166 only reserves them.
-//! * A prefix says nothing of length or assignment: an impossible number has a region too.
+//! * Possible is what has a length and a first digit of its calling code: most possible numbers are not assigned. Numbers that
+//!   are new to a country's plan are impossible until this file is written anew.
 //! * Paid numbers that ordinary ones of another length begin like are not refused:
 //!   @LEFT_OUT@.
 //!   Nor is exchange 976 of most North American area codes.
+
+use super::Plan;
+
+/// By calling code, or calling code and 0: the digits that may come next, and how many digits the whole number has then. Sorted by
+/// the first; what is not listed is impossible.
+///
+/// From the metadata (all kinds of numbers of all regions with the code), and by hand:
+@POSSIBLE_BY_HAND@
+#[rustfmt::skip]
+pub(super) static POSSIBLE: &[Plan] = &[
+@POSSIBLE@
+];
 
 /// E.164 digits to ISO 3166 region; the longest prefix wins. Sorted by prefix. Non-geographic codes have none.
 ///
@@ -302,10 +419,11 @@ pub(super) static REFUSED: &[&str] = &[
 
 #[cfg(test)]
 mod tests {
-    use super::{REFUSED, REGIONS};
+    use super::{POSSIBLE, REFUSED, REGIONS};
 
     #[test]
     fn sorted_for_binary_search() {
+        assert!(POSSIBLE.is_sorted_by_key(|plan| plan.prefix));
         assert!(REGIONS.is_sorted_by(|(a, _), (b, _)| a < b));
         assert!(REFUSED.is_sorted_by(|a, b| a < b && !b.starts_with(a)));
     }
@@ -363,16 +481,28 @@ mod tests {
 def main():
     region_table = regions()
     refused_table, left_out = refused()
+    plans = possible()
     verify(region_table, refused_table, left_out)
+    verify_possible(plans)
     missed = sorted(
         f"+{code} {', '.join(found) if len(found) < 5 else f'({len(found)} ranges)'}" for code, found in left_out.items()
     )
     pairs = (f'("{prefix}",\xa0"{region}"),' for prefix, region in sorted(region_table.items()))
+    lines = (
+        f'Plan::new({prefix}, "{following}", &{list(lengths)}),'.replace(" ", "\xa0")
+        for (prefix, lengths), following in plans.items()
+    )
     values = {
         "VERSION": phonenumbers.__version__,
         "LEFT_OUT": textwrap.fill("; ".join(missed), 112).replace("\n", "\n//!   "),
         "REGIONS": rows(pairs).replace("\xa0", " "),
         "REFUSED": rows(f'"{prefix}",' for prefix in sorted(refused_table)),
+        "POSSIBLE": rows(lines).replace("\xa0", " "),
+        "POSSIBLE_BY_HAND": "\n".join(
+            f"/// * `{prefix}`, {verb} {' or '.join(map(str, sorted(lengths)))} digits: {why}"
+            for verb, table in (("also", POSSIBLE_BY_HAND), ("not", IMPOSSIBLE_BY_HAND))
+            for prefix, (lengths, why) in table.items()
+        ),
         "BY_HAND": "\n".join(
             f"/// * {', '.join(f'`{p}`' for p in prefixes.split())}: {why}" for prefixes, why in REFUSED_BY_HAND.items()
         ),
@@ -381,7 +511,8 @@ def main():
     for name, value in values.items():
         text = text.replace(f"@{name}@", value)
     OUTPUT.write_text(text)
-    print(f"{len(region_table)} prefixes with a region, {len(refused_table)} refused, {OUTPUT.stat().st_size} bytes")
+    print(f"{len(plans)} plans, {len(region_table)} prefixes with a region, {len(refused_table)} refused")
+    print(f"{OUTPUT.stat().st_size} bytes of source")
 
 
 if __name__ == "__main__":

@@ -81,7 +81,7 @@ pub async fn authenticate(
     now: SystemTime,
 ) -> Result<Verified<Form>, Reply> {
     let (form, credentials) = check(request, public_url, secret, now, true).await?;
-    if form.get("AccountSid") != Some(credentials.account_sid.expose_secret()) {
+    if form.get("AccountSid") != Some(credentials.rest.account_sid.expose_secret()) {
         return Err(Reply::refused(403, "other_account"));
     }
     Ok(Verified::vouch(form))
@@ -146,7 +146,7 @@ async fn check(
 pub struct InboundSms {
     /// `SM…` or `MM…`; the same on Twilio's retries.
     pub sid: String,
-    /// The sender; `None` if it is no E.164 number (short code, alphanumeric, another channel), which is never answered.
+    /// The sender; `None` if it is no possible E.164 number (short code, alphanumeric, another channel, forged), which is never answered.
     pub from: Option<E164>,
     /// The sender as Twilio names it.
     pub sender: String,
@@ -213,7 +213,7 @@ fn is_fetchable(url: &str) -> bool {
 pub struct InboundCall {
     /// `CA…`; the same in all steps of a call.
     pub sid: String,
-    /// The caller; `None` if withheld or no E.164 number.
+    /// The caller; `None` if withheld or no possible E.164 number.
     pub from: Option<E164>,
     /// Our number, if it is E.164.
     pub to: Option<E164>,

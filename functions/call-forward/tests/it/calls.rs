@@ -1,8 +1,8 @@
 //! Calls that are connected: the document, who is dialled, what is heard, and what that costs.
 
-use sandbox::COMPANY_NUMBER;
 use sandbox::twilio::Ended;
 use sandbox::twiml::{self, VoiceVerb};
+use sandbox::{COMPANY_NUMBER, Sandbox};
 use serde_json::json;
 
 use crate::scene::{CALLER, GREETING, MOBILE, NAME, OTHER_CALLER, REGRET, Scene, and, connected, document, refused, says};
@@ -34,6 +34,16 @@ async fn a_call_rings_at_the_mobile_and_shows_who_calls() {
     // Noted, and taken off again; the status callback has nothing to add.
     assert_eq!((scene.writes("rate#calls#"), scene.writes("directory#"), scene.line(COMPANY_NUMBER).await), (3, 1, (0, 42)));
     assert_eq!((scene.writes("seen#call#"), call.told), (2, 204));
+}
+
+#[tokio::test]
+async fn a_service_app_that_may_only_read_is_enough() {
+    let sandbox = Sandbox::start().await;
+    sandbox.aws.set_secret("switchboard/okta", &sandbox::okta::service_app());
+    sandbox.okta.set_scope("okta.users.read");
+    let scene = Scene::on(sandbox, &[]).await;
+    scene.hire(NAME, MOBILE, COMPANY_NUMBER);
+    connected(&scene.call(CALLER).await, MOBILE, CALLER);
 }
 
 /// Once found, an employee is known for a minute; the copy is written when there is something new in it.
@@ -75,11 +85,13 @@ async fn withheld_callers_show_the_companys_number() {
         "266696687",
         "+0123456789",
         "+1234567890123456",
+        "+114155550100",
+        "+399999999",
     ] {
         connected(&scene.sandbox.twilio.call(from, COMPANY_NUMBER).await, MOBILE, COMPANY_NUMBER);
     }
     let lines = scene.lambda.log().into_iter().filter(|line| line.contains("\"outcome\":\"connected\""));
-    assert!(lines.map(|line| line.contains("\"from\":\"withheld\"")).eq([true; 13]));
+    assert!(lines.map(|line| line.contains("\"from\":\"withheld\"")).eq([true; 15]));
 }
 
 /// Two of them at once are not one caller coming back.

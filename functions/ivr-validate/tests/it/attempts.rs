@@ -133,7 +133,7 @@ async fn withheld_callers_are_one() {
     let scene = Scene::start().await;
     let later = sandbox::now().as_secs() + 600;
     scene.sandbox.aws.put(lock(ACCOUNT, "caller#withheld", 5, later)).await;
-    for from in ["anonymous", "+266696687"] {
+    for from in ["anonymous", "+266696687", "+114155550100"] {
         let call = scene.inbound(CALLER);
         let call = and(&call, &[("From", from), ("Caller", from)]);
         scene.document(&call, "voice", "").await;

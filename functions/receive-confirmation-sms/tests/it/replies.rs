@@ -98,7 +98,19 @@ async fn senders_that_could_start_a_loop_are_not_answered() {
     scene.verification(LinkPage::Form).await;
     let whatsapp = format!("whatsapp:{PHONE}");
     let bare = PHONE.trim_start_matches('+');
-    for from in ["12345", "ACME", &whatsapp, "messenger:1234", bare, "+0", "", "+45 12345678", "\u{202e}+4512345678", NUMBER] {
+    for from in [
+        "12345",
+        "ACME",
+        &whatsapp,
+        "messenger:1234",
+        bare,
+        "+0",
+        "",
+        "+45 12345678",
+        "+45012345678",
+        "\u{202e}+4512345678",
+        NUMBER,
+    ] {
         let reply = scene.sandbox.twilio.deliver(scene.sandbox.twilio.inbound(from, NUMBER, "YES"), scene.lambda.url()).await;
         assert_eq!((reply.status, reply.messages.len()), (200, 0), "{from:?}");
         assert!(reply.body.ends_with("<Response/>"), "{from:?}");

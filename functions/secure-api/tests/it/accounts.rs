@@ -149,6 +149,8 @@ async fn other_queries_than_one_phone_are_refused() {
         "/accounts?phone=%2B45%2020304051",
         "/accounts?phone=%2B4520304051%0A",
         "/accounts?phone=%2B0520304051",
+        "/accounts?phone=%2B45020304051",
+        "/accounts?phone=%2B45203040512",
         "/accounts?phone=%2B45",
         "/accounts?phone=%2B4520304051234567",
         "/accounts?phone=%EF%BC%8B4520304051",

@@ -71,6 +71,17 @@ async fn a_recipient_without_one_clear_phone() {
 }
 
 #[tokio::test]
+async fn a_recipient_with_an_impossible_number() {
+    let scene = Scene::start().await;
+    for digits in
+        ["45020123456", "45201234567890", "10000000000", "114155550100", "4407400123456", "399999999", "2101234567", "4520123"]
+    {
+        refused(&scene, &Mail { recipient: format!("acme+{digits}@sms.example.com"), ..scene.mail() }, "no_phone").await;
+    }
+    assert!(scene.items("").await.is_empty());
+}
+
+#[tokio::test]
 async fn the_to_header_is_not_the_recipient() {
     let scene = Scene::start().await;
     let mail = Mail { to: "acme+4587654321@sms.example.com, other@sms.example.com".into(), ..scene.mail() };

@@ -92,7 +92,7 @@ async fn a_text_that_its_sender_makes_too_long_arrives_in_two() {
 #[tokio::test]
 async fn senders_without_a_number_are_forwarded_and_cannot_be_answered() {
     let scene = Scene::start().await;
-    for sender in ["12345", "+12345", "ACME Inc"] {
+    for sender in ["12345", "+12345", "ACME Inc", "+114155550100"] {
         scene.text_leads_to(STRANGER, "Hello", &[&forwarded(STRANGER, "Hello")]).await;
         assert_eq!(scene.correspondent().await.as_deref(), Some(STRANGER));
         let params = scene.inbound(sender, "Your parcel");

@@ -46,7 +46,7 @@ async fn without_anybody_to_reply_to_the_employee_is_told_how() {
     assert_eq!((scene.sandbox.twilio.inbox(MOBILE), scene.correspondent().await), (vec![NOTICE.to_owned()], None));
     assert_eq!(scene.logged("no_correspondent").await["phone"], "+45••••4050");
     scene.text_leads_to(STRANGER, "Hello", &[&forwarded(STRANGER, "Hello")]).await;
-    for unclear in ["+44 (0)20 7946 0958: Hello", "+45: Hello", "+4587654321: "] {
+    for unclear in ["+44 (0)20 7946 0958: Hello", "+45087654321: Hello", "+45: Hello", "+4587654321: "] {
         scene.text_leads_to(MOBILE, unclear, &[NOTICE]).await;
     }
     scene.sandbox.aws.update_expiry(&format!("thread#{COMPANY}"), "last", 1_000).await;

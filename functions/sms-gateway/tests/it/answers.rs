@@ -1,5 +1,7 @@
 //! What is asked and what is answered when all is well, or the request is not right.
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 
 use crate::scene::{BEARER, PHONE, Scene, TEXT, token};
@@ -127,6 +129,50 @@ async fn malformed_bodies_are_400_in_words_of_our_own() {
     scene.untouched();
 }
 
+/// Each would else have limits of its own.
+#[tokio::test]
+async fn an_impossible_number_is_400_and_nothing_is_written() {
+    let scene = Scene::through("twilio").await;
+    for to in [
+        "+45020123456",
+        "+45201234567890",
+        "+10000000000",
+        "+114155550100",
+        "+4407400123456",
+        "+399999999",
+        "+1 399 999",
+        "+2101234567",
+        "+9991234567",
+        "+44 (0)20 7946 0958",
+        "+61(0432)123-456",
+        "+61 (04) 3212 3456",
+    ] {
+        let answer = scene.send(to, TEXT).await;
+        assert_eq!(answer.status, 400, "{to}");
+        assert!(
+            answer.body["error"].as_str().is_some_and(|error| error.contains("possible number in E.164 form")),
+            "{to}: {answer:?}"
+        );
+        assert_eq!(scene.logged("impossible_number").await["Refused"], 1);
+    }
+    scene.untouched();
+    assert!(scene.items("").await.is_empty());
+}
+
+#[tokio::test]
+async fn numbers_are_read_as_people_write_them() {
+    let scene = Scene::with(&[("ALLOWED_COUNTRIES", Some("IT,US,DK"))]).await;
+    for (written, number) in [
+        ("+39 (06) 1234 5678", "+390612345678"),
+        ("+1 (808) 555-0199", "+18085550199"),
+        ("+1.808.555.0198", "+18085550198"),
+        ("+45\u{a0}20123456", "+4520123456"),
+    ] {
+        assert_eq!(scene.send(written, TEXT).await.status, 200, "{written}");
+        assert_eq!(scene.items(&format!("rate#code#{number}")).await.len(), 1, "{written}");
+    }
+}
+
 #[tokio::test]
 async fn hostile_events_are_answered_and_the_process_lives() {
     let scene = Scene::through("twilio").await;
@@ -142,6 +188,11 @@ async fn hostile_events_are_answered_and_the_process_lives() {
         (Value::Null, 400),
         (json!({ "source": "aws.events" }), 400),
         (event("!", true), 400),
+        // Too long to be worth decoding, so nobody sees that it is no base64.
+        (event(&"!".repeat(3 * 1024 * 1024 / 2), true), 413),
+        (event(&" ".repeat(1024 * 1024 + 1), false), 413),
+        (event(&BASE64_STANDARD.encode(" ".repeat(1024 * 1024 + 1)), true), 413),
+        (event(&BASE64_STANDARD.encode(" ".repeat(1024 * 1024)), true), 400),
         (event("/w==", true), 400),
         (event(&deep, false), 400),
         (event(&format!("{{\"recipient\":\"{PHONE}\",\"req\":{deep}"), false), 400),

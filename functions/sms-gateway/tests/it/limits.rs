@@ -96,10 +96,9 @@ async fn countries_that_are_not_listed_and_ranges_that_cost() {
         "+4590203040",  // premium in an allowed country
         "+19005550123",
         "+881612345678", // satellite
-        "+870123456789",
+        "+870773111632",
         "+882131234567",
         "+979123456789",
-        "+9991234567", // nobody's
     ] {
         let answer = scene.send(number, TEXT).await;
         assert_eq!((answer.status, answer.body["error"].is_string()), (429, true), "{number}");
@@ -112,11 +111,13 @@ async fn countries_that_are_not_listed_and_ranges_that_cost() {
 /// Attackers earn by texts to ranges of theirs; users of ours come from everywhere.
 #[tokio::test]
 async fn a_pumping_attack_is_stopped_and_users_do_not_notice() {
+    const ELSEWHERE: [u32; 10] =
+        [44_740_012, 7_912_345, 35_567_212, 960_771, 1_876_555, 88_161_234, 459_020, 234_802_123, 26_371_234, 1_900_555];
     let scene = Arc::new(Scene::on(Sandbox::start().await, 4, &[("SMS_ROUTES", Some("*=twilio"))]).await);
     let attack = (0..1_000_u32).map(|n| match n % 10 {
         0..7 => format!("+452030{:04}", n / 10 * 7 + n % 10),
         7 | 8 => "+4531415161".to_owned(),
-        _ => format!("+{}5550{:04}", [44, 7, 355, 960, 1876, 881, 4590, 234, 263, 1900][(n / 10 % 10) as usize], n),
+        _ => format!("+{}{:04}", ELSEWHERE[(n / 10 % 10) as usize], n),
     });
     let attack = attack.enumerate().map(|(n, number)| (number, format!("Your code is {n:08}")));
     let user = |n: usize| (format!("+45{}{:04}", 4000 + n, n * 37 % 10_000), format!("Your code is {n:08}"));
