@@ -10,7 +10,7 @@ import sys
 READ, CHANGE, DELETE = "dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"
 
 ITEMS = {
-    "SendVerificationSms": {"pending": {READ, CHANGE, DELETE}, "seen": {READ, CHANGE, DELETE}, "sent": {READ, CHANGE, DELETE}, "rate": {READ, CHANGE, DELETE}},
+    "SendVerificationSms": {"pending": {READ, CHANGE, DELETE}, "seen": {READ, CHANGE, DELETE}, "sent": {READ, CHANGE, DELETE}, "rate": {READ, CHANGE, DELETE}, "token": {READ, CHANGE}},
     "ReceiveConfirmationSms": {"pending": {READ, CHANGE, DELETE}, "seen": {READ, CHANGE, DELETE}, "rate": {READ, CHANGE, DELETE}},
     "SmsGateway": {"sent": {READ, CHANGE}, "rate": {READ, CHANGE}},
     "CallForward": {"directory": {READ, CHANGE}, "rate": {READ, CHANGE}, "sent": {READ, CHANGE}, "number": {READ}},
@@ -29,8 +29,10 @@ def listed(value):
 
 
 def ref(value):
-    """The logical id that a value refers to, if it is a plain reference."""
+    """The logical id that a value refers to, if it is a plain reference, or one that a condition may leave out."""
     if isinstance(value, dict):
+        if "Fn::If" in value:
+            return ref(value["Fn::If"][1])
         return value.get("Ref") or (value.get("Fn::GetAtt") or [None])[0]
     return None
 
