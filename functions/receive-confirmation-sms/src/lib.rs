@@ -177,7 +177,7 @@ impl App {
         // Fetching the token may have taken seconds: Twilio has waited for them, and leases count from here.
         let (started, now) = (Instant::now(), now + arrived.elapsed());
         let deadline = (arrived + TIME_TO_ANSWER).min(started + request.remaining(Duration::from_millis(500)));
-        let key = Key::new(format!("seen#twilio#{}", sms.sid), sms.fingerprint());
+        let key = Key::new(format!("seen#twilio-confirmation#{}", sms.sid), sms.fingerprint());
         let turn = Turn { key, phone: &phone, owner: owner_id(), started, deadline, now };
         let reply = match self.answer(&said, &turn).await {
             Ok(reply) | Err(reply) => reply,

@@ -115,7 +115,7 @@ impl Config {
 pub struct App {
     http: http::Client,
     table: Table,
-    twilio: Secret<twilio::Credentials>,
+    twilio: Secret<twilio::RestCredentials>,
     mailgun: Secret<mailgun::Credentials>,
     recipient: Option<Secret<RecipientKeys>>,
     directory: Option<Directory>,
@@ -276,7 +276,7 @@ impl App {
     fn entry(&self, mail: &str, request: &Request, now: SystemTime) -> Entry {
         // Two seconds more, as both terms are rounded down: it must not end while we live.
         let lease_until = epoch(now) + request.remaining(Duration::ZERO).min(LONGEST).as_secs() + 2;
-        Entry::new(mail, owner_id(), lease_until, epoch(now) + self.times.max_age + DAY)
+        Entry::new(&format!("mail#{mail}"), owner_id(), lease_until, epoch(now) + self.times.max_age + DAY)
     }
 
     /// A token is good for one mail.
@@ -294,7 +294,9 @@ impl App {
         // A text of an attempt before may still be answered: this one's failure does not make that one unsent.
         let failed = if doubt { Stage::Unknown } else { Stage::Failed };
         let body = if work.request.kind == Kind::Password { &self.password_text } else { &self.verification_text };
-        let sms = Outbound { to: &work.phone, from: None, body };
+        // Later than that no reply counts.
+        let life = Duration::from_secs(self.limits.valid_hours * 3600);
+        let sms = Outbound { to: &work.phone, from: None, body, life: Some(life), holds_code: false };
         // Beside it, as Twilio takes longer than the table; nothing waits for it.
         tokio::join!(self.deliver(work, &sms, &failed, request, now), self.tidy(work, request, now)).0
     }

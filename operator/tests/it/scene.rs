@@ -22,6 +22,7 @@ pub(crate) const SCOPES: &str = "read:users update:users read:connections read:c
 /// These are never printed.
 const SECRETS: [&str; 15] = [
     twilio::AUTH_TOKEN,
+    twilio::API_KEY_SECRET,
     mailgun::SIGNING_KEY,
     mailgun::API_KEY,
     auth0::CLIENT_SECRET,

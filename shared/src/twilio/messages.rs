@@ -4,6 +4,7 @@
 //! There is no idempotency key: once the request may have been received, only an answer tells. Error codes:
 //! <https://www.twilio.com/docs/api/errors>.
 
+use std::ops::RangeInclusive;
 use std::time::{Duration, SystemTime};
 
 use reqwest::Method;
@@ -11,15 +12,17 @@ use reqwest::header::CONTENT_TYPE;
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 
-use super::{Credentials, is_sid};
+use super::{RestCredentials, is_sid};
 use crate::config::Source;
 use crate::http::{BaseUrl, Client};
 use crate::phone::E164;
-use crate::secrets::{Secret, SecretError};
+use crate::secrets::{Content, Secret, SecretError};
 use crate::sms::{self, Outbound, Receipt, SendError};
 
 const ANSWER_LIMIT: usize = 256 * 1024;
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// Seconds that `ValidityPeriod` may be.
+const VALIDITY: RangeInclusive<u64> = 1..=36_000;
 /// The number itself can never be texted: impossible, opted out, not routable, not a mobile, a landline.
 const RECIPIENT_CODES: [u32; 6] = [21211, 21217, 21610, 21612, 21614, 21635];
 
@@ -53,6 +56,7 @@ pub struct Messages {
     client: Client,
     base: BaseUrl,
     sender: Sender,
+    discards_codes: bool,
 }
 
 #[derive(Deserialize)]
@@ -69,22 +73,32 @@ struct Refusal {
 impl Messages {
     /// The resource at `base` (`TWILIO_URL`).
     pub fn new(client: Client, base: BaseUrl, sender: Sender) -> Self {
-        Self { client, base, sender }
+        Self { client, base, sender, discards_codes: false }
+    }
+
+    /// If `discards` is true, Twilio is asked to keep neither the words of a text with a code nor the last digits of its number. An
+    /// account without Message Redaction (<https://www.twilio.com/docs/messaging/guides/privacy-message-redaction>) is then refused,
+    /// with 30029 or 30030.
+    #[must_use]
+    pub fn discarding_codes(self, discards: bool) -> Self {
+        Self { discards_codes: discards, ..self }
     }
 
     /// Sends a text, once, within `within`; refused credentials are fetched anew and tried a second time.
     ///
     /// # Errors
     /// The outer error when the credentials cannot be had (nothing was sent), the inner one from Twilio's answer.
-    pub async fn send(
+    pub async fn send<C: Content + AsRef<RestCredentials>>(
         &self,
         sms: &Outbound<'_>,
-        secret: &Secret<Credentials>,
+        secret: &Secret<C>,
         now: SystemTime,
         within: Duration,
     ) -> Result<Result<Receipt, SendError>, SecretError> {
-        sms::authorised(secret, now, TIMEOUT.min(within), async |credentials, within| self.create(sms, credentials, within).await)
-            .await
+        sms::authorised(secret, now, TIMEOUT.min(within), async |credentials, within| {
+            self.create(sms, credentials.as_ref(), within).await
+        })
+        .await
     }
 
     /// Opens a connection, during INIT.
@@ -92,7 +106,7 @@ impl Messages {
         self.client.warm_up(Some(&self.base)).await;
     }
 
-    async fn create(&self, sms: &Outbound<'_>, credentials: &Credentials, timeout: Duration) -> Result<Receipt, SendError> {
+    async fn create(&self, sms: &Outbound<'_>, credentials: &RestCredentials, timeout: Duration) -> Result<Receipt, SendError> {
         let account = credentials.account_sid.expose_secret();
         if !is_sid(account, &["AC"]) {
             return Err(SendError::Unauthorized);
@@ -115,14 +129,16 @@ impl Messages {
                 }
             }
         }
-        let (user, password) = match &credentials.api_key {
-            Some((sid, secret)) => (sid.expose_secret(), secret.expose_secret()),
-            None => (account, credentials.auth_token.expose_secret()),
-        };
+        if let Some(life) = sms.life {
+            form.append_pair("ValidityPeriod", &life.as_secs().clamp(*VALIDITY.start(), *VALIDITY.end()).to_string());
+        }
+        if sms.holds_code && self.discards_codes {
+            form.append_pair("ContentRetention", "discard").append_pair("AddressRetention", "obfuscate");
+        }
         let request = self
             .client
             .request(Method::POST, self.base.join(&format!("2010-04-01/Accounts/{account}/Messages.json")))
-            .basic_auth(user, Some(password))
+            .basic_auth(credentials.user.expose_secret(), Some(credentials.password.expose_secret()))
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
             .body(form.finish());
         let answer = self.client.send(request, ANSWER_LIMIT, timeout).await?;

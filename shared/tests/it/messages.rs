@@ -10,8 +10,8 @@ use shared::phone::E164;
 use shared::runtime::now;
 use shared::secrets::Secret;
 use shared::sms::{Outbound, Receipt, SendError};
-use shared::twilio::Credentials;
 use shared::twilio::messages::{Messages, Sender};
+use shared::twilio::{Credentials, RestCredentials};
 
 struct Setup {
     sandbox: Sandbox,
@@ -31,7 +31,7 @@ async fn setup() -> Setup {
 impl Setup {
     async fn send(&self, within: Duration) -> Result<Receipt, SendError> {
         let to: E164 = "+4512345678".parse().unwrap();
-        let sms = Outbound { to: &to, from: None, body: "Grüße" };
+        let sms = Outbound { to: &to, from: None, body: "Grüße", life: None, holds_code: false };
         self.messages.send(&sms, &self.secret, now(), within).await.unwrap()
     }
 }
@@ -60,6 +60,46 @@ async fn through_a_messaging_service_with_an_api_key() {
     let messages = Messages::new(crate::client(), setup.sandbox.twilio.server().url().parse().unwrap(), sender);
     let setup = Setup { messages, ..setup };
     assert!(setup.send(TIME).await.is_ok());
+}
+
+#[tokio::test]
+async fn only_codes_are_discarded_and_only_if_told_so() {
+    let setup = setup().await;
+    setup.sandbox.twilio.add_message_redaction();
+    let to: E164 = "+4512345678".parse().unwrap();
+    for (discards, holds_code) in [(false, false), (false, true), (true, false), (true, true)] {
+        let messages = setup.messages.clone().discarding_codes(discards);
+        let sms = Outbound { to: &to, from: None, body: "x", life: None, holds_code };
+        messages.send(&sms, &setup.secret, now(), TIME).await.unwrap().unwrap();
+        let sent = setup.sandbox.twilio.messages().pop().unwrap();
+        let kept = !(discards && holds_code);
+        assert_eq!((sent.keeps_body, sent.keeps_to), (kept, kept), "{discards} {holds_code}");
+    }
+}
+
+#[tokio::test]
+async fn who_only_sends_needs_no_auth_token() {
+    let setup = setup().await;
+    let secret = Secret::<RestCredentials>::new(
+        "switchboard/sends".to_owned(),
+        crate::aws(&setup.sandbox).secrets_manager(&crate::client()),
+    );
+    let to: E164 = "+4512345678".parse().unwrap();
+    let sms = Outbound { to: &to, from: None, body: "x", life: None, holds_code: false };
+    let send = async || setup.messages.send(&sms, &secret, now(), TIME).await;
+    let key = format!("SK{}", "a".repeat(32));
+    setup.sandbox.twilio.add_api_key(&key, "key-secret");
+    let lacks = "secret twilio (switchboard/sends) lacks api_key_sid and api_key_secret (or auth_token)";
+    for half in [json!({"account_sid": ACCOUNT_SID}), json!({"account_sid": ACCOUNT_SID, "api_key_sid": key})] {
+        setup.sandbox.aws.set_secret("switchboard/sends", &half);
+        assert_eq!(send().await.unwrap_err().to_string(), lacks);
+    }
+    let whole = json!({"account_sid": ACCOUNT_SID, "api_key_sid": key, "api_key_secret": "key-secret"});
+    setup.sandbox.aws.set_secret("switchboard/sends", &whole);
+    assert!(send().await.unwrap().is_ok());
+    setup.sandbox.aws.set_secret("switchboard/twilio", &whole);
+    let verifies = setup.secret.get(now()).await.unwrap_err();
+    assert_eq!(verifies.to_string(), "secret twilio (switchboard/twilio) lacks auth_token", "whom Twilio calls does need it");
 }
 
 #[tokio::test]

@@ -87,6 +87,19 @@ async fn the_texts_and_the_time_to_reply_are_the_operator_s() {
     assert!(pending.iter().all(|request| number(&request["expires_at"]) - number(&request["created_at"]) == 2 * 3600));
 }
 
+/// It waits at Twilio no longer than a reply counts, ten hours at most, and is kept: it holds no code.
+#[tokio::test]
+async fn a_text_that_waits_expires_when_no_reply_counts_any_more() {
+    for (hours, validity) in [(None, 8 * 3600), (Some("2"), 2 * 3600), (Some("720"), 36_000), (Some("0"), 1)] {
+        let scene = Scene::with(&[("RESET_VALID_HOURS", hours)]).await;
+        assert_eq!(scene.post_mail(&scene.mail()).await.status, 200);
+        let sent = scene.sandbox.twilio.messages().pop().unwrap();
+        let validity = Some(std::time::Duration::from_secs(validity));
+        assert_eq!((sent.validity, sent.keeps_body, sent.keeps_to), (validity, true, true), "{hours:?}");
+        assert_eq!(scene.sandbox.twilio.server().complaints(), [""; 0]);
+    }
+}
+
 #[tokio::test]
 async fn words_of_the_mail_never_reach_the_text() {
     let scene = Scene::start().await;
@@ -114,7 +127,7 @@ async fn an_api_key_is_used_when_there_is_one() {
     let key = "SK00000000000000000000000000000001";
     sandbox.twilio.add_api_key(key, "key-secret");
     let secret = json!({ "account_sid": twilio::ACCOUNT_SID, "auth_token": "not for REST", "api_key_sid": key, "api_key_secret": "key-secret" });
-    sandbox.aws.set_secret("switchboard/twilio", &secret);
+    sandbox.aws.set_secret("switchboard/twilio-send", &secret);
     let scene = Scene::on(sandbox, 1, &[]).await;
     assert_eq!(scene.post_mail(&scene.mail()).await.status, 200);
     assert_eq!((scene.texts(), scene.asked()), (1, 1));
