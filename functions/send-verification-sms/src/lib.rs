@@ -295,7 +295,7 @@ impl App {
         let failed = if doubt { Stage::Unknown } else { Stage::Failed };
         let body = if work.request.kind == Kind::Password { &self.password_text } else { &self.verification_text };
         // Later than that no reply counts.
-        let life = Duration::from_secs(self.limits.valid_hours * 3600);
+        let life = Duration::from_secs(self.times.valid_hours * 3600);
         let sms = Outbound { to: &work.phone, from: None, body, life: Some(life), holds_code: false };
         // Beside it, as Twilio takes longer than the table; nothing waits for it.
         tokio::join!(self.deliver(work, &sms, &failed, request, now), self.tidy(work, request, now)).0

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sandbox::{Sandbox, wire::Fault};
 use serde_json::json;
 
-use crate::scene::{PHONE, REGISTRATION, Scene, get};
+use crate::scene::{PHONE, REGISTRATION, Scene};
 
 fn busy() -> Fault {
     Fault::Answer { status: 429, headers: vec![], body: String::new() }
@@ -105,7 +105,7 @@ async fn a_mail_delivered_again_after_hours_counts_nothing() {
     scene.an_hour_passes().await;
     let mut journal = scene.items("sent#").await.remove(0);
     let name = journal["counted_as"]["S"].as_str().unwrap().to_owned();
-    assert!(name.ends_with(&journal["pk"]["S"].as_str().unwrap()[5..]) && !name.contains(get(&fields, "token")));
+    assert!(name.ends_with(journal["pk"]["S"].as_str().unwrap().trim_start_matches("sent#mail#")), "{name}");
     // As it was called in an hour before.
     journal["counted_as"]["S"] = format!("{}{}", if name.starts_with("00") { "01" } else { "00" }, &name[2..]).into();
     scene.sandbox.aws.put(journal).await;
