@@ -11,7 +11,7 @@ import sys
 READ, CHANGE, DELETE = "dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"
 
 ITEMS = {
-    "SendVerificationSms": {"pending": {READ, CHANGE, DELETE}, "seen#mailgun": {CHANGE}, "sent#mail": {READ, CHANGE}, "rate#sms": {CHANGE}},
+    "SendVerificationSms": {"pending": {READ, CHANGE, DELETE}, "seen#mailgun": {CHANGE}, "sent#mail": {READ, CHANGE}, "rate#sms": {CHANGE}, "token#management": {READ, CHANGE}},
     "ReceiveConfirmationSms": {"pending": {CHANGE, DELETE}, "seen#twilio-confirmation": {READ, CHANGE}, "seen#confirmed": {READ, CHANGE}, "rate#reply": {READ, CHANGE}},
     "SmsGateway": {"sent#code": {READ, CHANGE}, "rate#code-provider": {READ, CHANGE}} | {f"rate#{what}": {CHANGE} for what in ("code", "code-range", "code-ip", "code-country", "code-from")},
     "CallForward": {"directory": {READ, CHANGE}, "number": {READ}, "sent#voicemail": {CHANGE}, "seen#call": {CHANGE}, "rate#calls": {CHANGE}, "rate#voicemail": {CHANGE}},
@@ -25,7 +25,7 @@ ITEMS = {
 # Several functions have items of these kinds: a right names the part that is its function's own.
 KINDS = {"rate", "seen", "sent", "token"}
 # What functions have in common on purpose; any other prefix is one function's.
-COMMON = {"pending", "directory", "number", "token#api"}
+COMMON = {"pending", "directory", "number", "token#management", "token#api"}
 # Whom Twilio calls: its AuthToken signs webhooks, so who verifies none must not have it.
 VERIFIERS = {"ReceiveConfirmationSms", "CallForward", "SmsForward", "IvrValidate", "ApiCall"}
 # Where failed events go; only a function that events start has any.
@@ -37,8 +37,10 @@ def listed(value):
 
 
 def ref(value):
-    """The logical id that a value refers to, if it is a plain reference."""
+    """The logical id that a value refers to, if it is a plain reference, or one that a condition may leave out."""
     if isinstance(value, dict):
+        if "Fn::If" in value:
+            return ref(value["Fn::If"][1])
         return value.get("Ref") or (value.get("Fn::GetAtt") or [None])[0]
     return None
 

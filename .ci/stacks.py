@@ -29,6 +29,7 @@ EVERYTHING = {"SendVerificationSms", "ReceiveConfirmationSms", "SmsGateway", *EM
 # Name, parameters, functions.
 STACKS = [
     ("verification alone", VERIFICATION, {"SendVerificationSms", "ReceiveConfirmationSms"}),
+    ("verification with tags", VERIFICATION | {"RecipientTags": "true"}, {"SendVerificationSms", "ReceiveConfirmationSms"}),
     ("gateway alone", GATEWAY, {"SmsGateway"}),
     ("company phone alone", COMPANY_PHONE, EMPLOYEES),
     ("company phone with provisioning", PROVISIONING, EMPLOYEES | {"ProvisionNumbers"}),

@@ -209,7 +209,7 @@ Examples:
   operator --stack switchboard secrets set okta < okta.json
   VONAGE_API_KEY=... VONAGE_API_SECRET=... operator --stack switchboard secrets set vonage --from-env")]
     Set {
-        /// twilio, mailgun, auth0, gateway, okta, hook, ivr, studio, clickatell, plivo or vonage
+        /// twilio, mailgun, recipient, auth0, gateway, okta, hook, ivr, studio, clickatell, plivo or vonage
         #[arg(value_name = "SECRET", value_parser = secret)]
         name: String,
         /// From environment variables, `SECRET_KEY` in capitals
@@ -218,7 +218,7 @@ Examples:
         /// Read a JSON object from standard input besides what --generate and --remove say
         #[arg(long, conflicts_with = "from_env")]
         stdin: bool,
-        /// Give this key (`bearer_token`, `jwt_secret`) a random value; if it has one, with --rotate or --replace; may be repeated
+        /// Give this key (`bearer_token`, `jwt_secret`, `recipient_key`) a random value; if it has one, with --rotate or --replace; may be repeated
         #[arg(long, value_name = "KEY")]
         generate: Vec<String>,
         /// Take this key away; may be repeated

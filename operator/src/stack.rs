@@ -123,6 +123,11 @@ impl Stack {
         [Webhook::Receive, Webhook::Call, Webhook::Text, Webhook::Menu].into_iter().any(|webhook| self.webhook(webhook).is_some())
     }
 
+    /// Whether pseudo addresses must have the application's tag.
+    pub(crate) fn has_tags(&self) -> bool {
+        self.get("SendVerificationSmsUrl").is_some() && self.get("RecipientTags") == Some("true")
+    }
+
     /// Whether one-time codes go through this provider.
     pub(crate) fn routes_to(&self, provider: &str) -> bool {
         self.get("SmsRoutes").unwrap_or_default().split(|c: char| !c.is_ascii_lowercase()).any(|word| word == provider)

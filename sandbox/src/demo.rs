@@ -17,7 +17,7 @@ use sandbox::{
     auth0::{LinkPage, TicketMail, User},
     binaries,
     lambda::Lambda,
-    mailgun::Delivery,
+    mailgun::{Delivery, Forgery},
     plivo,
     template::Template,
     twilio::{self, Reply},
@@ -142,6 +142,7 @@ impl Story {
         self.password().await?;
         self.duplicates().await?;
         self.outage_then_forgery().await?;
+        self.forged_mail().await?;
         self.codes().await?;
         self.company_phone().await?;
         self.phone_menu().await?;
@@ -267,6 +268,32 @@ impl Story {
         self.check("nothing was opened, verified or sent", untouched, (false, 0, 1, 1))
     }
 
+    async fn forged_mail(&mut self) -> Checked {
+        self.title("A forged mail");
+        let (phone, limit) = ("+4560708090", self.setting(SEND, "SMS_PER_NUMBER_PER_HOUR"));
+        let (link, route) = (self.sandbox.auth0.invented_link(), self.url(SEND));
+        say(&format!(
+            "A stranger mails {} as Auth0 would, with an invented ticket; Mailgun signs what it receives",
+            self.address(phone)
+        ));
+        let mails = limit.parse().unwrap_or(5);
+        for _ in 0..mails {
+            let forged = self.sandbox.mailgun.forged(&self.address(phone), &link, Forgery::SignedElsewhere);
+            let fields = self.sandbox.mailgun.fields(&forged, sandbox::now().as_secs());
+            let attempt = self.sandbox.mailgun.post(&route, &fields).await;
+            self.tell(&["no_such_user"]).await?;
+            self.check("refused for good", attempt.status, 406)?;
+        }
+        let traces = (self.inbox(phone).len(), self.waiting(phone).await, self.counted(phone).await);
+        self.check("nothing was texted or stored, nor counted", traces, (0, 0, 0))?;
+        let (_, user) = self.person(phone);
+        let mail = self.sandbox.auth0.mail_verification(&user, LinkPage::Form);
+        self.mail_arrives(&mail, &["sent"]).await?;
+        self.check("whoever signs up with that phone is texted", self.inbox(phone).len(), 1)?;
+        self.phone_says(phone, "YES", "confirmed").await?;
+        self.check("and verified by a plain YES", self.verified(&user), true)
+    }
+
     fn title(&mut self, title: &str) {
         self.scenes += 1;
         self.scene = format!("{} {title}", self.scenes);
@@ -275,8 +302,13 @@ impl Story {
 
     /// Signs up; the account's address is the phone's pseudo address.
     fn person(&self, phone: &'static str) -> (&'static str, User) {
-        let address = |name: &str| self.setting(SEND, name);
-        (phone, self.sandbox.auth0.sign_up(&format!("{}{phone}@{}", address("RECIPIENT_PREFIX"), address("RECIPIENT_DOMAIN"))))
+        (phone, self.sandbox.auth0.sign_up(&self.address(phone)))
+    }
+
+    /// The pseudo address of a phone.
+    fn address(&self, phone: &str) -> String {
+        let setting = |name: &str| self.setting(SEND, name);
+        format!("{}{phone}@{}", setting("RECIPIENT_PREFIX"), setting("RECIPIENT_DOMAIN"))
     }
 
     /// Auth0 mails, Mailgun delivers until it is content.
@@ -381,6 +413,14 @@ impl Story {
         let items = self.sandbox.aws.items().await;
         let requests = items.iter().filter(|item| item["pk"]["S"] == key.as_str()).filter_map(Value::as_object);
         requests.flat_map(|item| item.keys()).filter(|attribute| attribute.starts_with("r_")).count()
+    }
+
+    /// How many texts to this phone count against its limit.
+    async fn counted(&self, phone: &str) -> usize {
+        let key = format!("rate#sms#{phone}");
+        let items = self.sandbox.aws.items().await;
+        let hits = items.iter().filter(|item| item["pk"]["S"] == key.as_str()).filter_map(|item| item["hits"]["N"].as_str());
+        hits.filter_map(|hits| hits.parse::<usize>().ok()).sum()
     }
 
     /// A variable of a function, as it was given to it.

@@ -65,6 +65,11 @@ pub const IVR_TOKEN: &str = "example-ivr-bearer-token";
 /// What a Studio flow sends to `api-call`, if its author chose to.
 pub const STUDIO_TOKEN: &str = "example-studio-bearer-token";
 
+/// What the application makes tags of pseudo addresses with, where they have any: `RECIPIENT_KEY_SECRET` is not set unless a test does.
+pub const RECIPIENT_KEY: &str = "example-recipient-key";
+/// The secret with it.
+pub const RECIPIENT_SECRET: &str = "switchboard/recipient";
+
 /// At the end of a webhook's URL: what Twilio is to try again.
 const RETRIED: &str = "#rc=3&rp=5xx,ct,rt";
 
@@ -193,6 +198,7 @@ impl Sandbox {
             "switchboard/gateway",
             &json!({ "jwt_secret": auth0::GATEWAY_SECRET, "bearer_token": auth0::GATEWAY_BEARER_TOKEN }),
         );
+        aws.set_secret(RECIPIENT_SECRET, &json!({ "recipient_key": RECIPIENT_KEY }));
         aws.set_secret("switchboard/clickatell", &json!({ "api_key": clickatell::API_KEY }));
         aws.set_secret("switchboard/plivo", &json!({ "auth_id": plivo::AUTH_ID, "auth_token": plivo::AUTH_TOKEN }));
         aws.set_secret("switchboard/vonage", &json!({ "api_key": vonage::API_KEY, "api_secret": vonage::API_SECRET }));

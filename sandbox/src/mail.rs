@@ -50,6 +50,19 @@ impl Mail {
             ..Self::default()
         }
     }
+
+    /// The same, signed by this domain; Mailgun finds that its signature is good, and says so if its spam filter marks mails.
+    #[must_use]
+    pub fn signed_by(mut self, domain: &str) -> Self {
+        let signature =
+            format!("v=1; a=rsa-sha256; c=relaxed/relaxed; d={domain}; s=s1; h=from:to:subject; bh=c2FuZGJveA==; b=c2FuZGJveA==");
+        self.headers.push(("Dkim-Signature".to_owned(), signature));
+        let verdict = ("X-Mailgun-Dkim-Check-Result".to_owned(), "Pass".to_owned());
+        if !self.headers.contains(&verdict) {
+            self.headers.push(verdict);
+        }
+        self
+    }
 }
 
 /// A date as mail headers and Twilio's API write it (RFC 5322): `Fri, 20 Nov 2026 12:00:00 +0000`.

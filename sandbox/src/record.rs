@@ -43,11 +43,14 @@ const TOKEN_END: u64 = AT + 3_153_600_000;
 const SETTINGS: [(&str, &str); 3] = [("AUTH0_URL", TENANT), ("MAX_MAIL_AGE_SECONDS", "3153600000"), ("PUBLIC_URL", "")];
 /// The functions that compare recorded links with the tenant; the others call it, from here and not from a container.
 const LINKED: [&str; 2] = ["send-verification-sms", "receive-confirmation-sms"];
+/// Whom the recorded mails are for is no user of any tenant, so this function has no keys to ask with.
+const UNASKED: (&str, &str) = ("send-verification-sms", "AUTH0_SECRET");
 
 /// Those of [`SETTINGS`] that a function on this machine needs.
 pub(crate) fn settings(function: &str) -> Vec<(&'static str, Option<&'static str>)> {
     let needed = SETTINGS.into_iter().filter(|(name, _)| *name != "AUTH0_URL" || LINKED.contains(&function));
-    needed.map(|(name, value)| (name, (!value.is_empty()).then_some(value))).collect()
+    let unasked = (function == UNASKED.0).then_some((UNASKED.1, ""));
+    needed.chain(unasked).map(|(name, value)| (name, (!value.is_empty()).then_some(value))).collect()
 }
 
 /// The access token in recorded requests, whose issuer is the tenant as a container sees it, and the same of this tenant.
@@ -374,6 +377,10 @@ fn environment(sandbox: &Sandbox) -> Value {
     let functions = sandbox.template().functions.iter().map(|function| {
         let values = sandbox.env_for(&function.name);
         let needed = function.environment.iter().filter_map(|(name, default)| {
+            // Left out, it would be what `sam local` makes of a reference.
+            if (function.name.as_str(), name.as_str()) == UNASKED {
+                return Some((name.clone(), "".into()));
+            }
             let fixed = SETTINGS.iter().find(|(setting, _)| setting == name).map(|(_, value)| (*value).to_owned());
             let value = fixed.or_else(|| values.get(name).map(|value| outside(name, value))).unwrap_or_default();
             (!value.is_empty() && default.as_ref() != Some(&value)).then(|| (name.clone(), Value::from(value)))

@@ -43,11 +43,8 @@ impl Rights {
                 let keyed = condition["Null"]["dynamodb:LeadingKeys"].as_str() == Some("false");
                 rights.items.push(Items { actions, keys, keyed });
             } else if actions == ["secretsmanager:GetSecretValue"] {
-                let named = list(&statement["Resource"]).into_iter().filter_map(|resource| match resource {
-                    Yaml::Tagged(tagged) if tagged.tag == "Ref" => secrets.get(tagged.value.as_str()?).cloned(),
-                    _ => None,
-                });
-                rights.secrets.extend(named);
+                let named = list(&statement["Resource"]).into_iter().filter_map(|resource| secrets.get(referred(resource)?));
+                rights.secrets.extend(named.cloned());
             }
         }
         rights
@@ -118,6 +115,15 @@ pub(crate) fn access_key(function: &str) -> String {
     format!("ASIASANDBOX{}", capitals.collect::<String>())
 }
 
+/// What is referred to, also if a condition may leave it out.
+fn referred(yaml: &Yaml) -> Option<&str> {
+    match yaml {
+        Yaml::Tagged(tagged) if tagged.tag == "Ref" => tagged.value.as_str(),
+        Yaml::Tagged(tagged) if tagged.tag == "If" => referred(&tagged.value[1]),
+        _ => None,
+    }
+}
+
 fn list(yaml: &Yaml) -> Vec<&Yaml> {
     match yaml {
         Yaml::Sequence(entries) => entries.iter().collect(),
@@ -144,7 +150,7 @@ Properties:
       PolicyDocument:
         Statement:
           - {{ Action: [logs:PutLogEvents], Resource: "*" }}
-          - {{ Action: secretsmanager:GetSecretValue, Resource: [!Ref OneSecret, !Ref NoSecret] }}
+          - {{ Action: secretsmanager:GetSecretValue, Resource: [!Ref OneSecret, !Ref NoSecret, !If [Wanted, !Ref OtherSecret, !Ref AWS::NoValue]] }}
           - Action: [dynamodb:GetItem, dynamodb:UpdateItem]
             Condition:
               ForAllValues:StringLike: {{ dynamodb:LeadingKeys: ["rate#a#*", "number#run"] }}
@@ -154,7 +160,7 @@ Properties:
               ForAllValues:StringLike: {{ dynamodb:LeadingKeys: ["rate#a#*"] }}
 "#
         );
-        let secrets = BTreeMap::from([("OneSecret".to_owned(), "stack/one".to_owned())]);
+        let secrets = ["One", "Other"].map(|name| (format!("{name}Secret"), format!("stack/{}", name.to_lowercase()))).into();
         Rights::of(&serde_norway::from_str(&role).unwrap(), &secrets)
     }
 
@@ -183,7 +189,7 @@ Properties:
             assert_eq!(rights.excess("TransactWriteItems", &transaction(part)).as_deref(), Some(excess));
         }
         assert_eq!(rights.excess("UpdateItem", &json!({})).as_deref(), Some("dynamodb:UpdateItem on any item"));
-        assert!(rights.may_read("stack/one") && !rights.may_read("stack/two"));
+        assert!(rights.may_read("stack/one") && rights.may_read("stack/other") && !rights.may_read("stack/two"));
     }
 
     #[test]

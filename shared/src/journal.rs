@@ -59,9 +59,12 @@ impl Entry {
         Self { expires_at, ..self }
     }
 
-    /// The update that claims the message if nobody has it: for the transaction of a first delivery.
+    /// The update that claims the message if nobody has it: for the transaction of a first delivery. `first_at` then says when that was.
     pub fn claim(&self, now: SystemTime) -> Update {
-        self.sending().only_if("attribute_not_exists(pk) OR expires_at <= :now").bind(":now", epoch(now))
+        self.sending()
+            .set("first_at", epoch(now))
+            .only_if("attribute_not_exists(pk) OR expires_at <= :now")
+            .bind(":now", epoch(now))
     }
 
     /// The update that claims it again after `seen` was read: only if nobody moved it since.
@@ -119,6 +122,15 @@ impl Entry {
             pause = (2 * pause).min(400);
         }
         Ok(())
+    }
+
+    /// Gives the claim up before anything was sent: the message is counted nowhere, and whoever comes next counts it.
+    ///
+    /// # Errors
+    /// [`Unavailable`]; the entry then stays `sending`, which means unknown once the lease is over.
+    pub async fn give_up(&self, table: &Table) -> Result<(), Unavailable> {
+        let update = Update::new(self.key.clone()).set("stage", "failed").remove("counted_as");
+        table.update(update.only_if("owner_id = :owner").bind(":owner", self.owner.as_str())).await.map(drop)
     }
 
     /// Writes how it ended, unless another invocation has taken the message over since.

@@ -179,6 +179,7 @@ pub enum Write {
 pub struct Update {
     key: Key,
     sets: Vec<(String, Value)>,
+    copies: Vec<(String, String, Value)>,
     adds: Vec<(String, AttributeValue)>,
     takes: Vec<(String, AttributeValue)>,
     removes: Vec<String>,
@@ -192,6 +193,7 @@ impl Update {
         Self {
             key,
             sets: Vec::new(),
+            copies: Vec::new(),
             adds: Vec::new(),
             takes: Vec::new(),
             removes: Vec::new(),
@@ -204,6 +206,13 @@ impl Update {
     #[must_use]
     pub fn set(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
         self.sets.push((name.into(), value.into()));
+        self
+    }
+
+    /// Sets an attribute to what stands at `path` before this update, or to `otherwise` where nothing does.
+    #[must_use]
+    pub fn copy(mut self, path: impl Into<String>, name: impl Into<String>, otherwise: impl Into<Value>) -> Self {
+        self.copies.push((name.into(), path.into(), otherwise.into()));
         self
     }
 
@@ -270,7 +279,14 @@ impl Update {
             placeholder
         };
         let sets = self.sets.into_iter();
-        clause("SET", sets.map(|(name, value)| format!("{} = {}", placeholder(name), bound(value.into()))).collect());
+        let mut sets: Vec<String> =
+            sets.map(|(name, value)| format!("{} = {}", placeholder(name), bound(value.into()))).collect();
+        let copies = self.copies.into_iter();
+        let copy = |(name, path, otherwise): (String, String, Value)| {
+            format!("{} = if_not_exists({path}, {})", placeholder(name), bound(otherwise.into()))
+        };
+        sets.extend(copies.map(copy));
+        clause("SET", sets);
         let adds = self.adds.into_iter();
         clause("ADD", adds.map(|(name, value)| format!("{} {}", placeholder(name), bound(value))).collect());
         let takes = self.takes.into_iter();

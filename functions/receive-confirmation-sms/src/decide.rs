@@ -9,7 +9,7 @@ use shared::twilio::webhook::STOP_WORDS;
 use unicode_normalization::UnicodeNormalization as _;
 
 const DAY: u64 = 86_400;
-/// Wrong replies that we answer, and wrong codes after which none counts, per number and day.
+/// Wrong replies that we answer, and wrong codes after which none counts, of a number in 24 hours.
 pub(crate) const WRONG_PER_DAY: u64 = 5;
 /// A confirmation is a word and a code; what is longer is not one.
 const LONGEST: usize = 200;
@@ -95,7 +95,7 @@ fn is_punctuation(c: char) -> bool {
 pub(crate) struct Known<'a> {
     /// Its requests, oldest first, expired ones included.
     pub(crate) requests: &'a [Request],
-    /// How many wrong codes came from it today.
+    /// How many wrong codes came from it in the last 24 hours.
     pub(crate) wrong_codes: u64,
     /// When it last confirmed something (epoch seconds), and with which code.
     pub(crate) confirmed: Option<(u64, Option<String>)>,
@@ -300,9 +300,11 @@ mod tests {
     fn request(id: &str, created: u64, code: Option<&str>) -> Request {
         Request {
             id: id.to_owned(),
+            slot: id.to_owned(),
             kind: Kind::Verification,
             link: String::new(),
             email: String::new(),
+            mailed_at: created,
             created_at: created,
             expires_at: created + 8 * 3600,
             code: code.map(str::to_owned),

@@ -17,7 +17,7 @@ use shared::auth0::{self, tokens::Tokens, users::Users, users::Verification};
 use shared::aws;
 use shared::config::Source;
 use shared::http::{self, BaseUrl};
-use shared::limits;
+use shared::limits::{self, Budget, Window};
 use shared::link::{self, Confirmation, Kind};
 use shared::pending::{self, Held, Hold, confirmed};
 use shared::phone::E164;
@@ -227,28 +227,28 @@ impl App {
             if !matches!(said, Said::Word { code: Some(_) }) {
                 return Ok(None);
             }
-            self.table.get(limits::daily_key("reply#guess", turn.phone.reveal(), turn.now), turn.now).await
+            self.table.get(turn.budget("guess").item(), turn.now).await
         };
         let work = async { tokio::join!(confirmed, wrong_codes) };
         let (confirmed, wrong_codes) = tokio::time::timeout(turn.left(), work).await.map_err(|_| Unavailable::late())?;
         Ok(Past {
             confirmed: confirmed?.as_ref().and_then(confirmed::read),
-            wrong_codes: wrong_codes?.and_then(|item| item.number("hits")).unwrap_or_default(),
+            wrong_codes: wrong_codes?.map_or(0, |item| limits::used(&item, Window::Day, turn.now)),
         })
     }
 
-    /// Counts a wrong reply; whether it is still answered today.
+    /// Counts a wrong reply; whether it is still answered, after those of the last 24 hours.
     async fn count_wrong(&self, said: &Said, turn: &Turn<'_>) -> Result<bool, Unavailable> {
-        let count = |what, max| self.table.update(limits::daily(what, turn.phone.reveal(), max, turn.now));
+        let count = async |what| turn.budget(what).take(&self.table, turn.now).await;
         let code = async {
             match said {
-                Said::Word { .. } => count("reply#guess", u64::from(u32::MAX)).await.map(drop),
+                Said::Word { .. } => count("guess").await.map(drop),
                 _ => Ok(()),
             }
         };
-        let (answered, counted) = tokio::join!(count("reply#wrong", decide::WRONG_PER_DAY), code);
+        let (answered, counted) = tokio::join!(count("wrong"), code);
         counted?;
-        Ok(matches!(answered?, Write::Done(_)))
+        Ok(answered?.is_ok())
     }
 
     /// Writes down the answer and what became of the requests, in the order in which nothing is lost between the two: an answer
@@ -495,6 +495,11 @@ impl Turn<'_> {
             )
             .bind(":now", epoch(clock))
             .bind(":me", self.owner.as_str())
+    }
+
+    /// How many replies of a kind count in a day.
+    fn budget(&self, what: &str) -> Budget {
+        Budget::new(&format!("reply#{what}"), self.phone.reveal(), decide::WRONG_PER_DAY, Window::Day)
     }
 
     /// Where the text of an answer with a link is kept.

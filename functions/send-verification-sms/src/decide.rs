@@ -3,6 +3,7 @@
 use regex_lite::Regex;
 use shared::config::Source;
 use shared::link::{self, Link, NoLink};
+use shared::mailgun::dkim::is_aligned;
 use shared::mailgun::mail::{StoredMail, is_address};
 use shared::phone::{self, Countries, E164};
 
@@ -16,13 +17,26 @@ pub(crate) struct Rules {
     links: link::Rules,
 }
 
-/// How the phone number stands in the recipient address.
+/// How the phone number stands in the recipient address, and the application's tag if it must be there.
 #[derive(Debug)]
-enum Recipient {
-    /// `{prefix}+{digits}@{domain}`.
+struct Recipient {
+    form: Form,
+    tagged: bool,
+}
+
+#[derive(Debug)]
+enum Form {
+    /// `{prefix}+{digits}@{domain}`, with a tag `{prefix}+{digits}.{tag}@{domain}`.
     Plus { prefix: String, domain: String },
-    /// A pattern over the whole address with a group `phone`.
+    /// A pattern over the whole address with a group `phone`, with a tag also a group `tag`.
     Pattern(Regex),
+}
+
+/// What an address says.
+struct Addressee<'a> {
+    phone: E164,
+    /// What stands in the tag's place, if there must be one.
+    tag: Option<&'a str>,
 }
 
 /// What to do with a mail.
@@ -31,6 +45,8 @@ pub(crate) enum Decision {
     Text {
         /// Whom to text.
         phone: E164,
+        /// What stands in the tag's place, if there must be one: still to be compared.
+        tag: Option<String>,
         /// What a YES will confirm.
         link: Link,
     },
@@ -44,24 +60,30 @@ pub(crate) enum Decision {
 }
 
 impl Rules {
-    /// Reads the settings; the countries default to that of our own number.
-    pub(crate) fn read(source: &mut Source<'_>, our_number: Option<&E164>) -> Option<Self> {
-        let recipient = Recipient::read(source);
+    /// Reads the settings; the countries default to that of our own number. `tagged`: addresses must have the application's tag.
+    pub(crate) fn read(source: &mut Source<'_>, our_number: Option<&E164>, tagged: bool) -> Option<Self> {
+        let form = Form::read(source, tagged);
         let senders = senders(source);
         let require_dkim = source.flag("REQUIRE_DKIM", false);
         let countries = phone::allowed_countries(source, our_number);
         let links = link::Rules::read(source);
-        Some(Self { recipient: recipient?, senders, require_dkim, countries: countries?, links: links? })
+        let recipient = Recipient { form: form?, tagged };
+        Some(Self { recipient, senders, require_dkim, countries: countries?, links: links? })
     }
 }
 
-impl Recipient {
-    fn read(source: &mut Source<'_>) -> Option<Self> {
+impl Form {
+    fn read(source: &mut Source<'_>, tagged: bool) -> Option<Self> {
         if let Some(pattern) = source.optional("RECIPIENT_PATTERN") {
             let regex = Regex::new(&format!("(?i)^(?:{pattern})$")).ok();
-            let regex = regex.filter(|regex| regex.capture_names().flatten().any(|name| name == "phone"));
-            if regex.is_none() {
-                source.problem("RECIPIENT_PATTERN is not a regular expression with a group (?P<phone>...)");
+            let has = |regex: &Regex, group: &str| regex.capture_names().flatten().any(|name| name == group);
+            let regex = regex.filter(|regex| has(regex, "phone"));
+            match &regex {
+                None => source.problem("RECIPIENT_PATTERN is not a regular expression with a group (?P<phone>...)"),
+                Some(regex) if tagged && !has(regex, "tag") => {
+                    source.problem("RECIPIENT_PATTERN needs a group (?P<tag>...) too, since RECIPIENT_KEY_SECRET is set");
+                }
+                Some(_) => {}
             }
             return regex.map(Self::Pattern);
         }
@@ -72,21 +94,26 @@ impl Recipient {
         }
         Some(Self::Plus { prefix, domain })
     }
+}
 
-    /// The phone in an address, which must match from end to end.
-    fn phone(&self, address: &str) -> Option<E164> {
-        let digits = match self {
-            Self::Plus { prefix, domain } => {
+impl Recipient {
+    /// Phone and tag in an address, which must match from end to end.
+    fn read<'a>(&self, address: &'a str) -> Option<Addressee<'a>> {
+        let (digits, tag) = match &self.form {
+            Form::Plus { prefix, domain } => {
                 let (local, host) = address.split_once('@')?;
-                let (before, digits) = local.split_once('+')?;
-                (host.eq_ignore_ascii_case(domain) && before.eq_ignore_ascii_case(prefix)).then_some(digits)?
+                let (before, rest) = local.split_once('+')?;
+                let ours = host.eq_ignore_ascii_case(domain) && before.eq_ignore_ascii_case(prefix);
+                let parts = if self.tagged { rest.split_once('.') } else { None };
+                ours.then(|| parts.map_or((rest, ""), |parts| parts))?
             }
-            Self::Pattern(regex) => {
-                let group = regex.captures(address)?.name("phone")?.as_str();
-                group.strip_prefix('+').unwrap_or(group)
+            Form::Pattern(regex) => {
+                let groups = regex.captures(address)?;
+                let group = groups.name("phone")?.as_str();
+                (group.strip_prefix('+').unwrap_or(group), groups.name("tag").map_or("", |tag| tag.as_str()))
             }
         };
-        format!("+{digits}").parse().ok()
+        Some(Addressee { phone: format!("+{digits}").parse().ok()?, tag: self.tagged.then_some(tag) })
     }
 }
 
@@ -107,7 +134,7 @@ fn senders(source: &mut Source<'_>) -> Vec<String> {
 
 /// Judges a mail.
 pub(crate) fn decide(mail: &StoredMail<'_>, rules: &Rules) -> Decision {
-    let Some(phone) = mail.recipient.and_then(|address| rules.recipient.phone(address)) else {
+    let Some(Addressee { phone, tag }) = mail.recipient.and_then(|address| rules.recipient.read(address)) else {
         return Decision::Refuse { reason: "no_phone", phone: None };
     };
     let refuse = |reason| Decision::Refuse { reason, phone: Some(phone.clone()) };
@@ -115,17 +142,22 @@ pub(crate) fn decide(mail: &StoredMail<'_>, rules: &Rules) -> Decision {
         let domain = address.find('@').map_or("", |at| &address[at..]);
         rules.senders.iter().any(|sender| sender == address || sender == domain)
     };
-    if !mail.from.as_ref().is_some_and(|from| from.iter().all(known)) {
+    let Some(from) = mail.from.as_ref().filter(|from| from.iter().all(known)) else {
         return refuse("sender_not_allowed");
-    }
+    };
     if rules.require_dkim && !mail.dkim_passed {
         return refuse("dkim_not_passed");
+    }
+    // The verdict does not say for which signature it is: so there must be no other.
+    let by_the_sender = |signer: &String| from.iter().all(|address| is_aligned(address, signer));
+    if rules.require_dkim && !mail.signers.as_ref().is_some_and(|signers| signers.iter().all(by_the_sender)) {
+        return refuse("dkim_not_aligned");
     }
     if !phone.is_allowed(&rules.countries) {
         return refuse("country_not_allowed");
     }
     match rules.links.find(mail.html, mail.plain) {
-        Ok(link) => Decision::Text { phone, link },
+        Ok(link) => Decision::Text { tag: tag.map(str::to_owned), phone, link },
         Err(NoLink::None) => refuse("no_link"),
         Err(NoLink::Several) => refuse("several_links"),
     }
@@ -137,6 +169,10 @@ mod tests {
     use shared::config::read;
 
     fn rules(changes: &[(&str, &str)]) -> Rules {
+        rules_with(changes, false)
+    }
+
+    fn rules_with(changes: &[(&str, &str)], tagged: bool) -> Rules {
         let defaults = [
             ("RECIPIENT_PREFIX", "acme"),
             ("RECIPIENT_DOMAIN", "sms.example.com"),
@@ -148,7 +184,7 @@ mod tests {
             let found = changes.iter().chain(&defaults).find(|(key, _)| *key == name);
             found.map(|(_, value)| (*value).to_owned())
         };
-        read(&lookup, |source| Rules::read(source, None)).unwrap()
+        read(&lookup, |source| Rules::read(source, None, tagged)).unwrap()
     }
 
     const LINK: &str = "<a href='https://acme.eu.auth0.com/u/email-verification?ticket=T#'>Confirm</a>";
@@ -158,8 +194,10 @@ mod tests {
             recipient: Some("acme+4512345678@sms.example.com"),
             from: Some(vec!["no-reply@acme.example".to_owned()]),
             dkim_passed: false,
+            signers: None,
             html: LINK,
             plain: "",
+            mailed_at: 0,
             id: "id".to_owned(),
         }
     }
@@ -191,8 +229,7 @@ mod tests {
             ("acme+@sms.example.com", None),
             ("", None),
         ] {
-            let found = rules(&[]).recipient.phone(address);
-            assert_eq!(found.as_ref().map(E164::reveal), phone, "{address}");
+            assert_eq!(read_by(&rules(&[]), address), phone.map(|phone| (phone.to_owned(), None)), "{address}");
         }
         let pattern = rules(&[("RECIPIENT_PATTERN", r"user-(?P<phone>\+?\d+)@(a|b)\.example")]);
         for (address, phone) in [
@@ -201,8 +238,34 @@ mod tests {
             ("xuser-4512345678@a.example", None),
             ("user-4512345678@a.example.com", None),
         ] {
-            assert_eq!(pattern.recipient.phone(address).as_ref().map(E164::reveal), phone, "{address}");
+            assert_eq!(read_by(&pattern, address), phone.map(|phone| (phone.to_owned(), None)), "{address}");
         }
+    }
+
+    /// Phone and tag.
+    fn read_by(rules: &Rules, address: &str) -> Option<(String, Option<String>)> {
+        let Addressee { phone, tag } = rules.recipient.read(address)?;
+        Some((phone.reveal().to_owned(), tag.map(str::to_owned)))
+    }
+
+    #[test]
+    fn recipients_with_tags() {
+        let pattern = [("RECIPIENT_PATTERN", r"(?P<tag>[a-z0-9]*)-(?P<phone>\d+)@a\.example")];
+        for (rules, address, expected) in [
+            (rules_with(&[], true), "acme+4512345678.0123456789abcdef@sms.example.com", Some("0123456789abcdef")),
+            (rules_with(&[], true), "ACME+4512345678.0123456789ABCDEF@SMS.example.com", Some("0123456789ABCDEF")),
+            (rules_with(&[], true), "acme+4512345678.a.b@sms.example.com", Some("a.b")),
+            (rules_with(&[], true), "acme+4512345678.@sms.example.com", Some("")),
+            (rules_with(&[], true), "acme+4512345678@sms.example.com", Some("")),
+            (rules_with(&[], true), "acme+.4512345678@sms.example.com", None),
+            (rules(&[]), "acme+4512345678.0123456789abcdef@sms.example.com", None),
+            (rules_with(&pattern, true), "0123456789abcdef-4512345678@a.example", Some("0123456789abcdef")),
+            (rules_with(&pattern, true), "-4512345678@a.example", Some("")),
+        ] {
+            let expected = expected.map(|tag| ("+4512345678".to_owned(), Some(tag.to_owned())));
+            assert_eq!(read_by(&rules, address), expected, "{address}");
+        }
+        assert_eq!(read_by(&rules(&pattern), "x-4512345678@a.example"), Some(("+4512345678".to_owned(), None)));
     }
 
     #[test]
@@ -219,15 +282,29 @@ mod tests {
         assert_eq!(outcome(&StoredMail { from: both, ..mail() }, &plain), "sender_not_allowed");
         let domain = Some(vec!["anything@mail.acme.example".to_owned()]);
         assert_eq!(outcome(&StoredMail { from: domain, ..mail() }, &plain), "text");
-        let dkim = rules(&[("REQUIRE_DKIM", "true")]);
-        assert_eq!(outcome(&mail(), &dkim), "dkim_not_passed");
-        assert_eq!(outcome(&StoredMail { dkim_passed: true, ..mail() }, &dkim), "text");
         for address in ["acme+12025550123@sms.example.com", "acme+4590123456@sms.example.com"] {
             assert_eq!(outcome(&StoredMail { recipient: Some(address), ..mail() }, &plain), "country_not_allowed");
         }
         assert_eq!(outcome(&StoredMail { html: "<p>Hello", ..mail() }, &plain), "no_link");
         let two = format!("{LINK}{}", LINK.replace("=T#", "=U#"));
         assert_eq!(outcome(&StoredMail { html: &two, ..mail() }, &plain), "several_links");
+    }
+
+    #[test]
+    fn signatures_by_the_sender_and_nobody_else() {
+        let dkim = rules(&[("REQUIRE_DKIM", "true"), ("MAIL_SENDERS", "@acme.example, @mail.acme.example")]);
+        let signed = |by: &[&str]| {
+            let signers = Some(by.iter().map(|domain| (*domain).to_owned()).collect());
+            StoredMail { dkim_passed: true, signers, ..mail() }
+        };
+        assert_eq!(outcome(&signed(&["acme.example"]), &dkim), "text");
+        assert_eq!(outcome(&StoredMail { dkim_passed: false, ..signed(&["acme.example"]) }, &dkim), "dkim_not_passed");
+        for by in [&["evil.example"][..], &["acme.example", "evil.example"], &["mail.acme.example"], &["example"]] {
+            assert_eq!(outcome(&signed(by), &dkim), "dkim_not_aligned", "{by:?}");
+        }
+        assert_eq!(outcome(&StoredMail { signers: None, ..signed(&[]) }, &dkim), "dkim_not_aligned");
+        let sub = Some(vec!["no-reply@mail.acme.example".to_owned()]);
+        assert_eq!(outcome(&StoredMail { from: sub, ..signed(&["acme.example", "mail.acme.example"]) }, &dkim), "text");
     }
 
     #[test]
@@ -239,9 +316,12 @@ mod tests {
             "REQUIRE_DKIM" => Some("maybe".to_owned()),
             _ => None,
         };
-        let problems = read(&lookup, |source| Rules::read(source, None)).unwrap_err().to_string();
+        let problems = read(&lookup, |source| Rules::read(source, None, false)).unwrap_err().to_string();
         for name in ["RECIPIENT_PATTERN", "MAIL_SENDERS", "ALLOWED_COUNTRIES", "REQUIRE_DKIM", "AUTH0_URL"] {
             assert!(problems.contains(name), "{name} in {problems}");
         }
+        let lookup = |name: &str| (name == "RECIPIENT_PATTERN").then(|| r"(?P<phone>\d+)@a\.example".to_owned());
+        let problems = read(&lookup, |source| Rules::read(source, None, true)).unwrap_err().to_string();
+        assert!(problems.contains("RECIPIENT_PATTERN needs a group (?P<tag>...) too"), "{problems}");
     }
 }

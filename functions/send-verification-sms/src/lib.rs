@@ -1,21 +1,26 @@
 //! Auth0 mailed a pseudo-address such as `acme+4512345678@sms.example.com`: text that phone instead, and remember the link.
 //!
-//! A Mailgun route posts the mail. It is authenticated (signature, age), judged (recipient, sender, country, exactly one link that may
-//! be trusted), claimed in one transaction together with its limits and its pending request, and then one text is sent. Mailgun
-//! repeats what is not answered with 200 or 406 for eight hours, so everything that may pass is answered with 503.
+//! A Mailgun route posts the mail. Its signature says that Mailgun received it, and nothing of who sent it, so that is asked next: sender
+//! and its DKIM signatures, the application's tag in the address, country, exactly one link that may be trusted, and, of Auth0, whether
+//! the address is that of a user who waits for such a mail. What fails there is refused without a trace. Then the mail is claimed in one
+//! transaction together with its pending request, and counted beside it, and one text is sent. Mailgun repeats what is not
+//! answered with 200 or 406 for eight hours, so everything that may pass is answered with 503.
 //!
 //! Never: a second text for a mail that was sent, a text whose pending request is not stored, a link followed from here, words
 //! of the mail in the text.
 
+mod budgets;
 mod decide;
+mod tag;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use shared::auth0::{self, tokens::Tokens, users::Standing, users::Users};
 use shared::aws;
 use shared::config::Source;
 use shared::http::{self, BaseUrl};
 use shared::journal::{Entry, Stage};
-use shared::limits;
 use shared::link::Kind;
 use shared::mailgun::{self, mail::StoredMail};
 use shared::pending;
@@ -27,13 +32,17 @@ use shared::sms::{Outbound, Receipt, SendError};
 use shared::table::{Item, Key, Table, Unavailable, Update, epoch, owner_id};
 use shared::twilio::{self, messages};
 
+use budgets::{Counted, Limits};
 use decide::{Decision, Rules};
+use tag::RecipientKeys;
 
 const FORMS: [&str; 2] = ["application/x-www-form-urlencoded", "multipart/form-data"];
 const BODY_LIMIT: usize = 5 * 1024 * 1024;
 const DAY: u64 = 86_400;
 /// A mail is handled, and leased, for at most this long.
 const LONGEST: Duration = Duration::from_secs(30);
+/// Asking for a user may take this long, a new access token included.
+const TIME_TO_ASK: Duration = Duration::from_secs(10);
 /// Kept free for the closing writes and the answer.
 const RESERVE: Duration = Duration::from_secs(2);
 
@@ -45,18 +54,20 @@ pub struct Config {
     table: String,
     twilio_secret: String,
     mailgun_secret: String,
+    recipient_secret: Option<String>,
+    /// The tenant, and the secret for asking it for users.
+    management: Option<(BaseUrl, String)>,
     twilio_url: BaseUrl,
     sender: messages::Sender,
     rules: Rules,
     limits: Limits,
+    times: Times,
     verification_text: String,
     password_text: String,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Limits {
-    per_number: u64,
-    overall: u64,
+struct Times {
     valid_hours: u64,
     max_age: u64,
 }
@@ -70,10 +81,12 @@ impl Config {
         let (twilio_secret, mailgun_secret) = (source.required("TWILIO_SECRET"), source.required("MAILGUN_SECRET"));
         let twilio_url = twilio::api(source);
         let sender = messages::Sender::read(source);
-        let rules = Rules::read(source, sender.number.as_ref());
-        let limits = Limits {
-            per_number: source.number("SMS_PER_NUMBER_PER_HOUR", 5, 1..=1_000),
-            overall: source.number("SMS_PER_HOUR", 1_000, 1..=1_000_000),
+        let recipient_secret = source.optional("RECIPIENT_KEY_SECRET");
+        let rules = Rules::read(source, sender.number.as_ref(), recipient_secret.is_some());
+        let auth0_secret = source.optional("AUTH0_SECRET");
+        let tenant = if auth0_secret.is_some() { source.base_url("AUTH0_URL", None) } else { None };
+        let limits = Limits::read(source);
+        let times = Times {
             valid_hours: source.number("RESET_VALID_HOURS", 8, 0..=720),
             max_age: source.number("MAX_MAIL_AGE_SECONDS", 32_400, 1..=3_153_600_000),
         };
@@ -85,10 +98,13 @@ impl Config {
             table: table?,
             twilio_secret: twilio_secret?,
             mailgun_secret: mailgun_secret?,
+            recipient_secret,
+            management: tenant.zip(auth0_secret),
             twilio_url: twilio_url?,
             sender,
             rules: rules?,
             limits,
+            times,
             verification_text,
             password_text,
         })
@@ -101,11 +117,32 @@ pub struct App {
     table: Table,
     twilio: Secret<twilio::RestCredentials>,
     mailgun: Secret<mailgun::Credentials>,
+    recipient: Option<Secret<RecipientKeys>>,
+    directory: Option<Directory>,
     messages: messages::Messages,
     rules: Rules,
     limits: Limits,
+    times: Times,
     verification_text: String,
     password_text: String,
+}
+
+/// The tenant's users, where there are keys to ask for them.
+struct Directory {
+    application: Secret<auth0::Application>,
+    keys: Arc<Secret<auth0::Credentials>>,
+    users: Users,
+    base: BaseUrl,
+}
+
+impl Directory {
+    /// Gets ahead, during INIT, what the first mail will need: a token by connections already made.
+    async fn warm_up(&self, http: &http::Client, dynamodb: Option<&BaseUrl>, now: SystemTime) {
+        let (application, _met_again, ()) = tokio::join!(self.application.get(now), self.keys.get(now), http.warm_up(dynamodb));
+        if application.is_ok_and(|application| application.is_given) {
+            tokio::join!(self.users.warm_up(now), http.warm_up(Some(&self.base)));
+        }
+    }
 }
 
 impl App {
@@ -116,25 +153,42 @@ impl App {
     pub async fn connect(config: Config) -> Result<Self, String> {
         let http = http::Client::new(config.http)?;
         let secrets = config.aws.secrets_manager(&http);
+        let table = Table::new(config.aws.dynamodb(&http), config.table);
+        let directory = config.management.map(|(base, secret)| {
+            let keys = Arc::new(Secret::<auth0::Credentials>::new(secret.clone(), secrets.clone()));
+            let audience = Users::audience(&base);
+            let tokens = Tokens::new(http.clone(), base.clone(), audience, Arc::clone(&keys), Some(table.clone()));
+            let users = Users::new(http.clone(), base.clone(), tokens);
+            Directory { application: Secret::new(secret, secrets.clone()), keys, users, base }
+        });
         let app = Self {
-            table: Table::new(config.aws.dynamodb(&http), config.table),
+            table,
             twilio: Secret::new(config.twilio_secret, secrets.clone()),
+            recipient: config.recipient_secret.map(|secret| Secret::new(secret, secrets.clone())),
             mailgun: Secret::new(config.mailgun_secret, secrets),
+            directory,
             messages: messages::Messages::new(http.clone(), config.twilio_url.clone(), config.sender),
             rules: config.rules,
             limits: config.limits,
+            times: config.times,
             verification_text: config.verification_text,
             password_text: config.password_text,
             http,
         };
         let (now, dynamodb) = (shared::runtime::now(), config.aws.dynamodb_url());
+        let recipient = async {
+            if let Some(secret) = &app.recipient {
+                let _met_again = secret.get(now).await;
+            }
+        };
+        let table = async {
+            match &app.directory {
+                Some(directory) => directory.warm_up(&app.http, dynamodb.as_ref(), now).await,
+                None => app.http.warm_up(dynamodb.as_ref()).await,
+            }
+        };
         let warm_up = async {
-            tokio::join!(
-                app.twilio.get(now),
-                app.mailgun.get(now),
-                app.http.warm_up(dynamodb.as_ref()),
-                app.http.warm_up(Some(&config.twilio_url)),
-            )
+            tokio::join!(app.twilio.get(now), app.mailgun.get(now), recipient, table, app.http.warm_up(Some(&config.twilio_url)))
         };
         shared::runtime::warm_up(warm_up).await;
         app.http.take_waited();
@@ -150,57 +204,98 @@ impl App {
     async fn flow(&self, request: &Request, now: SystemTime) -> Result<Reply, Reply> {
         let arrived = Instant::now();
         request.expect_post("/", &FORMS, BODY_LIMIT)?;
-        let form = mailgun::authenticate(request, &self.mailgun, self.limits.max_age, now).await?;
-        // Fetching the key may have taken seconds; leases count from here.
-        let now = now + arrived.elapsed();
+        let form = mailgun::authenticate(request, &self.mailgun, self.times.max_age, now).await?;
         let mail = StoredMail::parse(&form);
-        let (phone, link) = match decide::decide(&mail, &self.rules) {
-            Decision::Text { phone, link } => (phone, link),
+        let (phone, tag, link) = match decide::decide(&mail, &self.rules) {
+            Decision::Text { phone, tag, link } => (phone, tag, link),
             Decision::Refuse { reason, phone } => {
                 let reply = Reply::refused(406, reason);
                 return Ok(phone.into_iter().fold(reply, |reply, phone| reply.field("phone", phone.to_string())));
             }
         };
-        let email = mail.recipient.unwrap_or_default();
-        let work = Work {
-            request: pending::Request::new(&mail.id, &link, email, now, self.limits.valid_hours),
-            entry: self.entry(&mail.id, request, now),
-            token: self.remember_token(form.token(), &mail.id, now),
-            phone,
+        let (masked, kind) = (phone.to_string(), link.kind);
+        let turn = async {
+            let email = mail.recipient.unwrap_or_default();
+            self.check_tag(&phone, tag.as_deref(), now + arrived.elapsed()).await?;
+            self.check_user(email, kind, request, now + arrived.elapsed()).await?;
+            // All this may have taken seconds; leases count from here.
+            let now = now + arrived.elapsed();
+            let work = Work {
+                request: pending::Request::new(&mail.id, &link, email, mail.mailed_at, now, self.times.valid_hours),
+                entry: self.entry(&mail.id, request, now),
+                token: self.remember_token(form.token(), &mail.id, now),
+                // The same mail is counted once in an hour, however often it comes.
+                name: format!("{:02x}{}", epoch(now) / 3600 % 256, mail.id),
+                phone,
+            };
+            self.act(&work, request, now).await
         };
-        let reply = match self.act(&work, request, now).await {
+        let reply = match turn.await {
             Ok(reply) | Err(reply) => reply,
         };
-        let kind = if link.kind == Kind::Password { "password" } else { "verification" };
-        Ok(reply.field("phone", work.phone.to_string()).field("kind", kind))
+        let kind = if kind == Kind::Password { "password" } else { "verification" };
+        Ok(reply.field("phone", masked).field("kind", kind))
+    }
+
+    /// Where addresses have the application's tag, only the right one counts.
+    async fn check_tag(&self, phone: &E164, given: Option<&str>, now: SystemTime) -> Result<(), Reply> {
+        let (Some(secret), Some(given)) = (&self.recipient, given) else { return Ok(()) };
+        let keys = secret.get(now).await.map_err(Failure::from)?;
+        let fits = keys.fit(phone, given)
+            || secret.refresh(now).await.map_err(Failure::from)?.is_some_and(|fresh| fresh.fit(phone, given));
+        if fits { Ok(()) } else { Err(Reply::refused(406, "wrong_tag")) }
+    }
+
+    /// What nothing can be done without: Twilio's credentials, and a user who waits for such a mail, where there are keys to ask with.
+    async fn check_user(&self, email: &str, kind: Kind, request: &Request, now: SystemTime) -> Result<(), Reply> {
+        let (credentials, standing) = tokio::join!(self.twilio.get(now), self.standing(email, request, now));
+        match standing? {
+            Some(Standing::Nobody) => return Err(Reply::refused(406, "no_such_user")),
+            Some(Standing::Verified) if kind == Kind::Verification => return Err(Reply::refused(406, "already_verified")),
+            _ => {}
+        }
+        credentials.map(drop).map_err(|error| Failure::from(error).into())
+    }
+
+    /// Asks Auth0 for the user with an address; `None` without keys to ask with.
+    async fn standing(&self, email: &str, request: &Request, now: SystemTime) -> Result<Option<Standing>, Reply> {
+        let Some(directory) = &self.directory else { return Ok(None) };
+        if !directory.application.get(now).await.map_err(Failure::from)?.is_given {
+            return Ok(None);
+        }
+        let time = request.remaining(RESERVE).min(TIME_TO_ASK);
+        let why = match tokio::time::timeout(time, directory.users.standing(email, now)).await {
+            Ok(Ok(standing)) => return Ok(Some(standing)),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "no answer in time".to_owned(),
+        };
+        Err(Reply::empty(503, "auth0_unavailable").field("error", why))
     }
 
     /// The journal outlives the time in which Mailgun, or whoever recorded the post, can deliver it again.
     fn entry(&self, mail: &str, request: &Request, now: SystemTime) -> Entry {
         // Two seconds more, as both terms are rounded down: it must not end while we live.
         let lease_until = epoch(now) + request.remaining(Duration::ZERO).min(LONGEST).as_secs() + 2;
-        Entry::new(&format!("mail#{mail}"), owner_id(), lease_until, epoch(now) + self.limits.max_age + DAY)
+        Entry::new(&format!("mail#{mail}"), owner_id(), lease_until, epoch(now) + self.times.max_age + DAY)
     }
 
     /// A token is good for one mail.
     fn remember_token(&self, token: &str, mail: &str, now: SystemTime) -> Update {
         Update::new(Key::new(format!("seen#mailgun#{token}"), "token"))
             .set("mail", mail)
-            .set("expires_at", epoch(now) + self.limits.max_age + DAY)
+            .set("expires_at", epoch(now) + self.times.max_age + DAY)
             .only_if("attribute_not_exists(pk) OR mail = :mail OR expires_at <= :now")
             .bind(":mail", mail)
             .bind(":now", epoch(now))
     }
 
     async fn act(&self, work: &Work, request: &Request, now: SystemTime) -> Result<Reply, Reply> {
-        // Before anything is written: without credentials nothing can be sent.
-        self.twilio.get(now).await.map_err(Failure::from)?;
         let doubt = self.claim(work, request, now).await?;
         // A text of an attempt before may still be answered: this one's failure does not make that one unsent.
         let failed = if doubt { Stage::Unknown } else { Stage::Failed };
         let body = if work.request.kind == Kind::Password { &self.password_text } else { &self.verification_text };
         // Later than that no reply counts.
-        let life = Duration::from_secs(self.limits.valid_hours * 3600);
+        let life = Duration::from_secs(self.times.valid_hours * 3600);
         let sms = Outbound { to: &work.phone, from: None, body, life: Some(life), holds_code: false };
         // Beside it, as Twilio takes longer than the table; nothing waits for it.
         tokio::join!(self.deliver(work, &sms, &failed, request, now), self.tidy(work, request, now)).0
@@ -257,61 +352,103 @@ impl App {
     /// sending waits for how that ends. True if the text of an attempt before may have arrived.
     async fn claim(&self, work: &Work, request: &Request, now: SystemTime) -> Result<bool, Reply> {
         let started = Instant::now();
-        let mut earlier: Option<(Item, Stage)> = None;
         loop {
             let now = now + started.elapsed();
-            let updates = self.claiming(work, earlier.as_ref(), now);
-            let refusals = self.table.update_all(updates).await.map_err(Failure::from)?;
-            let doubt = matches!(earlier, Some((_, Stage::Unknown)));
-            let Some(refusals) = refusals else { return Ok(doubt) };
-            let refused = |place: usize| refusals.get(place).and_then(Option::as_ref);
-            if refused(0).is_some() {
-                return Err(Reply::refused(200, "replayed"));
-            }
-            let Some(seen) = refused(1) else {
-                return Err(match earlier {
-                    None => {
-                        let limit = if refused(2).is_some() { "SMS_PER_NUMBER_PER_HOUR" } else { "SMS_PER_HOUR" };
-                        Reply::refused(406, "rate_limited").field("limit", limit)
-                    }
-                    // The text had arrived after all: its request was used up meanwhile.
-                    Some(_) => Reply::empty(200, "duplicate"),
-                });
+            let count = self.limits.count(&self.table, &work.phone, &work.name, now);
+            let (refusals, counted) = tokio::join!(self.table.update_all(work.claiming(now)), count);
+            let Some(refusals) = refusals.map_err(Failure::from)? else {
+                return self.admit(counted, work, request).await.map(|()| false);
             };
-            earlier = match work.entry.stage(seen, now) {
-                None => return Ok(doubt),
-                Some(Stage::Sent { sid, .. }) => return Err(Reply::empty(200, "duplicate").field("sid", sid)),
-                Some(Stage::Refused) => return Err(Reply::refused(406, "recipient_refused")),
-                Some(Stage::Sending) => {
-                    let left = request.remaining(RESERVE).min(LONGEST.saturating_sub(started.elapsed()));
-                    work.entry.wait_while_sending(&self.table, left, now).await.map_err(Failure::from)?;
-                    None
+            let Refusals { token: None, journal: Some(seen), .. } = Refusals::from(&refusals) else {
+                if let Ok(counted) = counted {
+                    counted.give_back(&self.table).await;
                 }
-                Some(stage @ (Stage::Failed | Stage::Unknown)) => Some((seen.clone(), stage)),
+                return Err(Refusals::from(&refusals).answer(work));
             };
+            match work.entry.stage(seen, now) {
+                // Our own claim, whose answer was lost.
+                None => return self.admit(counted, work, request).await.map(|()| false),
+                Some(stage @ (Stage::Failed | Stage::Unknown)) => {
+                    if self.claim_again(work, seen, &stage, counted).await? {
+                        return Ok(stage == Stage::Unknown);
+                    }
+                }
+                Some(stage) => {
+                    if let Ok(counted) = counted {
+                        counted.give_back_copy(&self.table, work.is_counted_in(seen)).await;
+                    }
+                    match stage {
+                        Stage::Sent { sid, .. } => return Err(Reply::empty(200, "duplicate").field("sid", sid)),
+                        Stage::Refused => return Err(Reply::refused(406, "recipient_refused")),
+                        _ => {
+                            let left = request.remaining(RESERVE).min(LONGEST.saturating_sub(started.elapsed()));
+                            work.entry.wait_while_sending(&self.table, left, now).await.map_err(Failure::from)?;
+                        }
+                    }
+                }
+            }
             if request.remaining(RESERVE).is_zero() || started.elapsed() > LONGEST {
                 return Err(Reply::empty(503, "in_progress"));
             }
         }
     }
 
-    /// The transaction that claims a mail: its token, its journal, then the two limits (for the first delivery only) and the
-    /// pending request, whose text may have arrived, and been answered, if the last attempt's outcome is unknown.
-    fn claiming(&self, work: &Work, earlier: Option<&(Item, Stage)>, now: SystemTime) -> Vec<Update> {
-        let (phone, pending) = (&work.phone, &work.request);
-        match earlier {
-            None => vec![
-                work.token.clone(),
-                work.entry.claim(now),
-                limits::Hourly::new("sms", phone.reveal(), self.limits.per_number, now).count,
-                limits::Hourly::new("sms", "all", self.limits.overall, now).count,
-                pending::add(phone, pending),
-            ],
-            Some((seen, Stage::Unknown)) => {
-                vec![work.token.clone(), work.entry.claim_again(seen), pending::renew(phone, pending)]
+    /// Claims a mail that an attempt before did not get out, or may have; false if another one was faster. It is counted only if it was
+    /// not then: a limit had refused it.
+    async fn claim_again(
+        &self,
+        work: &Work,
+        seen: &Item,
+        stage: &Stage,
+        counted: Result<Counted, Unavailable>,
+    ) -> Result<bool, Reply> {
+        let counted = match (seen.text("counted_as"), counted) {
+            (None, counted) => Some(self.within_budgets(counted).await?),
+            (Some(_), Ok(counted)) => {
+                counted.give_back_copy(&self.table, work.is_counted_in(seen)).await;
+                None
             }
-            Some((seen, _)) => vec![work.token.clone(), work.entry.claim_again(seen), pending::add(phone, pending)],
+            (Some(_), Err(_)) => None,
+        };
+        let entry = work.entry.counted_as(seen.text("counted_as").unwrap_or(&work.name));
+        // Signed anew, the mail is no newer than when it came first.
+        let mailed_at = seen.number("first_at").map_or(work.request.mailed_at, |first| first.min(work.request.mailed_at));
+        let pending = pending::Request { mailed_at, ..work.request.clone() };
+        // The text may have arrived, and been answered, if the last attempt's outcome is unknown.
+        let store = if *stage == Stage::Unknown { pending::renew } else { pending::add };
+        let updates = vec![work.token.clone(), entry.claim_again(seen), store(&work.phone, &pending)];
+        let Some(refusals) = self.table.update_all(updates).await.map_err(Failure::from)? else { return Ok(true) };
+        let refusals = Refusals::from(&refusals);
+        let overtaken = refusals.token.is_none() && refusals.journal.is_some();
+        if let Some(counted) = counted {
+            if overtaken {
+                counted.give_back_copy(&self.table, true).await;
+            } else {
+                counted.give_back(&self.table).await;
+            }
         }
+        if overtaken { Ok(false) } else { Err(refusals.answer(work)) }
+    }
+
+    /// The mail is ours to send, if the budgets allow that too; else it is as if it had not come, until Mailgun brings it again.
+    async fn admit(&self, counted: Result<Counted, Unavailable>, work: &Work, request: &Request) -> Result<(), Reply> {
+        let Err(refusal) = self.within_budgets(counted).await else { return Ok(()) };
+        let undone =
+            async { tokio::join!(work.entry.give_up(&self.table), pending::withdraw(&self.table, &work.phone, &work.request)) };
+        let undone = tokio::time::timeout(request.remaining(Duration::from_millis(200)), undone).await;
+        let (freed, withdrawn) = undone.unwrap_or_else(|_| (Err(Unavailable::late()), Ok(())));
+        for error in [freed.err(), withdrawn.err()].into_iter().flatten() {
+            tracing::warn!(%error, "a claim that was refused could not be freed; it ends by itself");
+        }
+        Err(refusal)
+    }
+
+    /// What was counted, if it may be used; otherwise it is given back.
+    async fn within_budgets(&self, counted: Result<Counted, Unavailable>) -> Result<Counted, Reply> {
+        let counted = counted.map_err(Failure::from)?;
+        let Some(limit) = counted.refused else { return Ok(counted) };
+        counted.give_back(&self.table).await;
+        Err(Reply::refused(503, "rate_limited").field("limit", limit))
     }
 
     /// Writes how it ended; whether that worked. What was certainly not sent waits for no reply.
@@ -338,6 +475,48 @@ struct Work {
     request: pending::Request,
     entry: Entry,
     token: Update,
+    /// What it is counted as.
+    name: String,
+}
+
+impl Work {
+    /// The transaction that claims a mail which comes for the first time: its token, its journal, its pending request. Nothing that other
+    /// mails need: they would refuse each other.
+    fn claiming(&self, now: SystemTime) -> Vec<Update> {
+        let entry = self.entry.counted_as(&self.name);
+        vec![self.token.clone(), entry.claim(now), pending::add(&self.phone, &self.request)]
+    }
+
+    /// Whether the mail, as the journal has it, was counted under our own name for it.
+    fn is_counted_in(&self, seen: &Item) -> bool {
+        seen.text("counted_as") == Some(&self.name)
+    }
+}
+
+/// What refused a claim: the items that its three updates met.
+struct Refusals<'a> {
+    token: Option<&'a Item>,
+    journal: Option<&'a Item>,
+    pending: Option<&'a Item>,
+}
+
+impl<'a> From<&'a Vec<Option<Item>>> for Refusals<'a> {
+    fn from(refusals: &'a Vec<Option<Item>>) -> Self {
+        let place = |place: usize| refusals.get(place).and_then(Option::as_ref);
+        Self { token: place(0), journal: place(1), pending: place(2) }
+    }
+}
+
+impl Refusals<'_> {
+    /// The answer to a mail that nobody else is sending, and that must not be sent.
+    fn answer(&self, work: &Work) -> Reply {
+        match (self.token, self.pending) {
+            (Some(_), _) => Reply::refused(200, "replayed"),
+            (None, Some(seen)) if work.request.is_replaced_in(seen) => Reply::empty(200, "superseded"),
+            // The text had arrived after all: its request was used up meanwhile.
+            (None, _) => Reply::empty(200, "duplicate"),
+        }
+    }
 }
 
 /// The text is out, so the answer is 200 even if the journal could not be told: a retry would send it again.

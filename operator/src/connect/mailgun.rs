@@ -18,6 +18,8 @@ const PAGE: usize = 100;
 const MOST_PAGES: usize = 50;
 /// A number that a route's expression is tried with.
 const EXAMPLE: &str = "4512345678";
+/// What may follow it.
+const EXAMPLE_TAG: &str = ".0123456789abcdef";
 
 /// The API, by the key that only this program needs.
 pub(crate) fn open(context: &Context) -> Result<Session, Problem> {
@@ -88,10 +90,14 @@ impl Wanted {
         } else {
             // Classes instead of backslashes, of which Mailgun's pages have one here and two there.
             let (prefix, domain) = (stack.get("RecipientPrefix").unwrap_or("acme"), stack.required("RecipientDomain")?);
-            format!("^{}[+]([0-9]{{7,15}})@{}$", prefix.replace('.', "[.]"), domain.replace('.', "[.]"))
+            let tag = if stack.has_tags() { "[.][0-9a-z]{16}" } else { "" };
+            format!("^{}[+]([0-9]{{7,15}}){tag}@{}$", prefix.replace('.', "[.]"), domain.replace('.', "[.]"))
         };
         let example = match stack.get("RecipientDomain") {
-            Some(domain) => format!("{}+{EXAMPLE}@{domain}", stack.get("RecipientPrefix").unwrap_or("acme")),
+            Some(domain) => {
+                let tag = if stack.has_tags() { EXAMPLE_TAG } else { "" };
+                format!("{}+{EXAMPLE}{tag}@{domain}", stack.get("RecipientPrefix").unwrap_or("acme"))
+            }
             None => String::new(),
         };
         let quoted = pattern.replace('"', "\\\"");
@@ -212,6 +218,10 @@ mod tests {
         assert_eq!(wanted.expression, r#"match_recipient("^acme[+]([0-9]{7,15})@sms[.]acme[.]example$")"#);
         assert_eq!(ends_at(&ours(0), &wanted.example), Some(true));
         assert_eq!(ends_at(&ours(0), "acme+123@sms.acme.example"), Some(false));
+        let tagged = r#"{"TableName":"t","SendVerificationSmsUrl":"https://x.on.aws/","RecipientDomain":"x.example","RecipientTags":"true"}"#;
+        let tagged = Wanted::read(&Stack::read(tagged).unwrap()).unwrap().unwrap();
+        assert_eq!(tagged.expression, r#"match_recipient("^acme[+]([0-9]{7,15})[.][0-9a-z]{16}@x[.]example$")"#);
+        assert_eq!(tagged.example, "acme+4512345678.0123456789abcdef@x.example");
         let stack = Stack::read(
             r#"{"TableName":"t","SendVerificationSmsUrl":"https://x.on.aws/","RecipientPattern":"(?<phone>\\d+)@x\\.example"}"#,
         )

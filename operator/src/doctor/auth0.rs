@@ -8,12 +8,16 @@ use crate::connect::auth0::{SMS_CONNECTION, grant, management};
 use crate::connect::{Extras, Target};
 use crate::context::Context;
 use crate::problem::Problem;
+use crate::secrets::Found;
 
 /// What the built-in API asks for.
 const READ_ACCOUNTS: &str = "read:accounts";
 const PASSWORD_REALM: &str = "http://auth0.com/oauth/grant-type/password-realm";
 
 pub(super) async fn examine(context: &Context, examination: &mut Examination, usable: &[&str]) -> Result<(), Problem> {
+    if context.stack.get("SendVerificationSmsUrl").is_some() {
+        origin(context, examination).await?;
+    }
     if usable.contains(&"auth0") {
         application(context, examination).await?;
     }
@@ -38,10 +42,42 @@ pub(super) async fn examine(context: &Context, examination: &mut Examination, us
     Ok(())
 }
 
+/// Whether mails that become texts can be told from forged ones: Mailgun signs whatever it receives.
+async fn origin(context: &Context, examination: &mut Examination) -> Result<(), Problem> {
+    let has_keys = match context.vault().find("auth0").await? {
+        Some(Found::Stored(stored)) => stored.text("client_id").is_some() || stored.text("client_secret").is_some(),
+        // Then no mail passes, which is a finding of its own.
+        Some(Found::NotJson(_)) => true,
+        Some(Found::Missing) | None => false,
+    };
+    if !has_keys && !context.stack.has_tags() {
+        let domain = context.stack.get("RecipientDomain").unwrap_or("the domain of the pseudo addresses");
+        let who = if context.stack.get("RequireDkim") == Some("true") {
+            "anyone who has received one signed mail of yours, and sends it on,".to_owned()
+        } else {
+            format!("anyone who can send mail to {domain}")
+        };
+        let why = format!(
+            "{who} can have texts sent to any phone in the allowed countries, at your cost, use up a phone's limit, and put another link \
+             in the place of an honest one"
+        );
+        examination.risk(
+            "verification.keys",
+            "send-verification-sms has neither the keys of an Auth0 application nor tags in addresses",
+            &why,
+            "create a machine-to-machine application with read:users for the Management API and run `operator secrets set auth0`; or \
+             deploy with RecipientTags=true",
+        );
+    }
+    examination.checked("verification.keys");
+    Ok(())
+}
+
 async fn application(context: &Context, examination: &mut Examination) -> Result<(), Problem> {
     let (base, secret) = (context.auth0_url()?, context.secret("auth0").await?);
     let by_phone = context.stack.get("IvrVoiceUrl").is_some();
     let confirms = context.stack.get("ConfirmWith") == Some("management-api");
+    let verifies = context.stack.get("SendVerificationSmsUrl").is_some();
     let (token, scopes) = match grant(context, &base, &secret, &management(&base)).await {
         Ok(granted) => granted,
         Err(Refusal::Status(401 | 403, words)) => {
@@ -65,7 +101,7 @@ async fn application(context: &Context, examination: &mut Examination) -> Result
     };
     examination.checked("auth0.credentials");
     let mut needed = Vec::new();
-    if by_phone || confirms {
+    if by_phone || verifies || confirms {
         needed.push("read:users");
     }
     if confirms {

@@ -91,6 +91,19 @@ pub(crate) const SECRETS: &[Spec] = &[
         together: &[],
     },
     Spec {
+        name: "recipient",
+        keys: &[
+            key(
+                "recipient_key",
+                Kind::Chosen,
+                "what the application makes tags of addresses with: any long random text, see --generate",
+            ),
+            key("previous_recipient_key", Kind::Chosen, "the key before, while it is being rotated"),
+        ],
+        needed: &[&["recipient_key"]],
+        together: &[],
+    },
+    Spec {
         name: "auth0",
         keys: &[
             key("client_id", Kind::Given, "Applications, the machine-to-machine application: Client ID"),

@@ -127,6 +127,7 @@ impl Vault<'_> {
 pub(crate) fn is_needed(stack: &Stack, secret: &str) -> bool {
     match secret {
         "mailgun" => stack.get("SendVerificationSmsUrl").is_some(),
+        "recipient" => stack.has_tags(),
         "auth0" => {
             stack.get("ConfirmWith") == Some("management-api")
                 || stack.get("IvrVoiceUrl").is_some()

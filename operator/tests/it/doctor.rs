@@ -275,6 +275,30 @@ async fn a_grant_for_the_api_without_its_scope() {
 }
 
 #[tokio::test]
+async fn verification_without_keys_to_tell_forged_mails() {
+    let scene = Scene::healthy().await;
+    scene.sandbox.cloudformation.change_stack(STACK_NAME, |stack| {
+        let verification = ["SendVerificationSmsUrl", "ReceiveConfirmationSmsUrl", "TableName"];
+        let secrets = ["TwilioSecretName", "MailgunSecretName", "Auth0SecretName", "RecipientSecretName"];
+        stack.outputs.retain(|name, _| verification.iter().chain(&secrets).any(|kept| kept == name));
+    });
+    assert_eq!(findings(&scene).await, (0, vec![]));
+    for empty in [json!({}), json!({ "client_id": "", "client_secret": "" })] {
+        scene.sandbox.aws.set_secret("switchboard/auth0", &empty);
+        let (_, findings) = findings(&scene).await;
+        let found = findings.iter().find(|finding| finding["check"] == "verification.keys").unwrap();
+        assert!(found["why"].as_str().unwrap().starts_with("anyone who can send mail to sms.example.com can have texts sent"));
+    }
+    scene.sandbox.aws.set_secret("switchboard/auth0", &json!({}));
+    only(&scene, "verification.keys", "risk", "neither the keys of an Auth0 application", "operator secrets set auth0").await;
+    scene.deploy("RecipientTags", "true");
+    scene.succeed(&["connect", "mailgun"]).await;
+    assert_eq!(findings(&scene).await, (0, vec![]));
+    scene.sandbox.aws.set_secret("switchboard/recipient", &json!({}));
+    only(&scene, "secrets", "fault", "switchboard/recipient lacks recipient_key", "operator secrets set recipient").await;
+}
+
+#[tokio::test]
 async fn a_mailgun_key_that_is_refused_is_a_risk() {
     let scene = Scene::healthy().await;
     let output = scene.run_with(&["--stack", STACK_NAME, "--json", "doctor"], &[("MAILGUN_API_KEY", "key-wrong")], "").await;

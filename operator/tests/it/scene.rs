@@ -7,7 +7,9 @@ use axum::http::HeaderMap;
 use axum::routing::get;
 use sandbox::cloudformation::STACK_NAME;
 use sandbox::wire::Server;
-use sandbox::{HOOK_TOKEN, IVR_TOKEN, STUDIO_TOKEN, Sandbox, auth0, clickatell, mailgun, okta, plivo, twilio, vonage};
+use sandbox::{
+    HOOK_TOKEN, IVR_TOKEN, RECIPIENT_KEY, STUDIO_TOKEN, Sandbox, auth0, clickatell, mailgun, okta, plivo, twilio, vonage,
+};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
@@ -18,7 +20,7 @@ pub(crate) const SCOPES: &str = "read:users update:users read:connections read:c
     update:actions read:clients read:client_grants read:resource_servers read:attack_protection";
 
 /// These are never printed.
-const SECRETS: [&str; 15] = [
+const SECRETS: [&str; 16] = [
     twilio::AUTH_TOKEN,
     twilio::API_KEY_SECRET,
     mailgun::SIGNING_KEY,
@@ -31,6 +33,7 @@ const SECRETS: [&str; 15] = [
     HOOK_TOKEN,
     IVR_TOKEN,
     STUDIO_TOKEN,
+    RECIPIENT_KEY,
     clickatell::API_KEY,
     plivo::AUTH_TOKEN,
     vonage::API_SECRET,

@@ -34,6 +34,11 @@ async fn from_the_environment_and_at_random() {
     let stored = scene.sandbox.aws.secret("switchboard/hook").unwrap();
     let token = stored["bearer_token"].as_str().unwrap();
     assert!(output.code == 0 && token.len() == 64 && !output.out.contains(token), "{output:?}");
+    let output = scene.run_with(&[&SET[..], &["recipient", "--generate", "recipient_key", "--rotate"]].concat(), &[], "").await;
+    let stored = scene.sandbox.aws.secret("switchboard/recipient").unwrap();
+    assert!(output.code == 0 && stored["recipient_key"].as_str().unwrap().len() == 64, "{output:?}");
+    assert_eq!(stored["previous_recipient_key"], sandbox::RECIPIENT_KEY);
+    let stored = scene.sandbox.aws.secret("switchboard/hook").unwrap();
     for (secret, key, words) in [("hook", "bearer_token", "--rotate"), ("twilio", "auth_token", "cannot be made up")] {
         let refused = scene.run_with(&[&SET[..], &[secret, "--generate", key]].concat(), &[], "").await;
         assert!(refused.code == 2 && refused.err.contains(words), "{refused:?}");

@@ -80,6 +80,11 @@ impl Auth0 {
         self.change(user, |user| user.blocked = on);
     }
 
+    /// The user has proved the address.
+    pub fn set_verified(&self, user: &User) {
+        self.change(user, |user| user.email_verified = true);
+    }
+
     /// Removes a user for good.
     pub fn delete(&self, user: &User) {
         lock(&self.state).users.retain(|other| other.user_id != user.user_id);

@@ -3,8 +3,10 @@
 //! Imitates <https://documentation.mailgun.com/docs/mailgun/user-manual/receive-forward-store/receive-http> and `user_manual.rst`, `api-routes.rst`
 //! of github mailgun/documentation@32f41214.
 
+mod forged;
 mod routes;
 
+pub use forged::Forgery;
 pub use routes::Route;
 
 use std::{

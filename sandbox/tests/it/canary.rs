@@ -9,6 +9,7 @@ use sandbox::{
     auth0::{self, LinkPage, Signer, TicketMail, User},
     lambda::Lambda,
     mail::Mail,
+    mailgun::Forgery,
     twilio,
     wire::{Exchange, Fault, Server, client},
 };
@@ -298,6 +299,7 @@ async fn no_line_of_the_log_gives_anything_away() {
         "api_unavailable",
         "asked_account",
         "asked_pin",
+        "auth0_unavailable",
         "bad_credential",
         "bad_phone",
         "bad_signature",
@@ -329,6 +331,7 @@ async fn no_line_of_the_log_gives_anything_away() {
         "no_link",
         "no_mobile",
         "no_phone",
+        "no_such_user",
         "nothing_pending",
         "not_answered",
         "not_found",
@@ -414,7 +417,20 @@ async fn sending(canary: &mut Canary) {
         assert_eq!(canary.post(&mail).await, 200);
     }
     let one_too_many = canary.password(PHONES[4]).mail;
-    assert_eq!(canary.post(&one_too_many).await, 406);
+    assert_eq!(canary.post(&one_too_many).await, 503);
+    for fault in [quoting(500), quoting(401), quoting(200), Fault::Garbage, Fault::ResetAfter, Fault::Truncate] {
+        canary.sandbox.auth0.server().faults().times(3, || fault.clone());
+        let mail = canary.password(PHONES[5]).mail;
+        assert_eq!(canary.post(&mail).await, 503, "{fault:?}");
+        canary.sandbox.auth0.server().faults().clear();
+    }
+    let link = canary.sandbox.auth0.invented_link();
+    canary.mark(link.split("ticket=").nth(1).unwrap_or_default().trim_end_matches('#'));
+    canary.mark("4520304059");
+    for forgery in Forgery::ALL {
+        let mail = canary.sandbox.mailgun.forged("acme+4520304059@sms.example.com", &link, forgery);
+        assert_eq!(canary.post(&mail).await, 406);
+    }
     for event in malformed() {
         lambda.invoke(event).await.unwrap();
     }

@@ -40,6 +40,22 @@ impl Content for Credentials {
     }
 }
 
+/// Whether the `auth0` secret names an application at all, for who can do without one: a stack makes the secret empty.
+#[derive(Debug)]
+pub struct Application {
+    /// Half a pair counts: whoever uses it is then told what is missing.
+    pub is_given: bool,
+}
+
+impl Content for Application {
+    const NAME: &'static str = Credentials::NAME;
+
+    fn take(keys: &mut Keys) -> Option<Self> {
+        let (id, secret) = (keys.optional("client_id"), keys.optional("client_secret"));
+        Some(Self { is_given: id.is_some() || secret.is_some() })
+    }
+}
+
 /// Why a call brought no result. No variant holds a value of ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CallError {

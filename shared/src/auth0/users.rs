@@ -32,6 +32,17 @@ pub enum Verification {
     Several,
 }
 
+/// Whether an address is a user's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// No user has it.
+    Nobody,
+    /// A user has it who has not proved it yet.
+    Unverified,
+    /// Users have it, and all of them have proved it.
+    Verified,
+}
+
 /// An account number as keyed: 1 to 10 ASCII digits, so that nothing in it is a query's syntax.
 #[derive(Clone, PartialEq, Eq)]
 pub struct AccountNumber(String);
@@ -157,6 +168,19 @@ impl Users {
             404 => Ok(Verification::NoUser),
             status => Err(CallError::Unavailable(format!("updating the user: status {status}"))),
         }
+    }
+
+    /// Whether anybody has this address, and has it still to be verified.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn standing(&self, email: &str, now: SystemTime) -> Result<Standing, CallError> {
+        let users = self.by_email(email, now).await?;
+        Ok(match users.iter().find(|user| !user.email_verified) {
+            Some(_) => Standing::Unverified,
+            None if users.is_empty() => Standing::Nobody,
+            None => Standing::Verified,
+        })
     }
 
     /// Whether the one user with this address has it verified.

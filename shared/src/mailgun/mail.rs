@@ -3,7 +3,7 @@
 
 use ring::digest;
 
-use super::Form;
+use super::{Form, dkim};
 use crate::verified::Verified;
 
 /// What we read of a mail.
@@ -15,10 +15,14 @@ pub struct StoredMail<'a> {
     pub from: Option<Vec<String>>,
     /// Whether Mailgun found the DKIM signature good: `X-Mailgun-Dkim-Check-Result` is `Pass`, and nothing else.
     pub dkim_passed: bool,
+    /// The domains that signed it, one for each DKIM-Signature header; `None` if there is none, or one cannot be read with certainty.
+    pub signers: Option<Vec<String>>,
     /// The HTML part, empty if none.
     pub html: &'a str,
     /// The text part, empty if none.
     pub plain: &'a str,
+    /// When Mailgun signed the post (epoch seconds): the mail came then, or a little earlier.
+    pub mailed_at: u64,
     /// What makes it the same mail when it is delivered again: a hash of Message-Id (or, without one, the token) and recipient.
     pub id: String,
 }
@@ -41,8 +45,10 @@ impl<'a> StoredMail<'a> {
             recipient,
             from: from.filter(|addresses| !addresses.is_empty()),
             dkim_passed,
+            signers: dkim::signers(form),
             html: one("body-html").unwrap_or_default(),
             plain: one("body-plain").unwrap_or_default(),
+            mailed_at: form.timestamp(),
             id: hex::encode(&id.as_ref()[..16]),
         }
     }

@@ -4,6 +4,7 @@
 //! The signature covers a timestamp and a token, not the mail. So a triple is good for one mail only (callers remember the token),
 //! and what the mail says is believed no further than its sender may be.
 
+pub mod dkim;
 pub mod mail;
 
 use std::time::SystemTime;
@@ -45,6 +46,7 @@ impl Content for Credentials {
 pub struct Form {
     pairs: Vec<(String, String)>,
     token: String,
+    timestamp: u64,
 }
 
 impl Form {
@@ -61,6 +63,11 @@ impl Form {
     /// The post's token, which Mailgun uses once.
     pub fn token(&self) -> &str {
         &self.token
+    }
+
+    /// When Mailgun signed the post, epoch seconds.
+    pub fn timestamp(&self) -> u64 {
+        self.timestamp
     }
 }
 
@@ -118,7 +125,7 @@ pub async fn authenticate(
     now: SystemTime,
 ) -> Result<Verified<Form>, Reply> {
     let pairs = fields(request).await.ok_or_else(|| Reply::refused(400, "malformed_form"))?;
-    let form = Form { pairs, token: String::new() };
+    let form = Form { pairs, token: String::new(), timestamp: 0 };
     let only = |name: &'static str| {
         let mut values = form.all(name);
         values.next().filter(|value| !value.is_empty() && values.next().is_none())
@@ -142,8 +149,8 @@ pub async fn authenticate(
     if !(Triple { timestamp, token, signature }).is_fresh(max_age, now) {
         return Err(Reply::refused(401, "stale_signature"));
     }
-    let token = token.to_ascii_lowercase();
-    Ok(Verified::vouch(Form { token, ..form }))
+    let (token, timestamp) = (token.to_ascii_lowercase(), timestamp.parse().unwrap_or_default());
+    Ok(Verified::vouch(Form { token, timestamp, ..form }))
 }
 
 /// The text fields of a form-urlencoded or multipart body; files are passed over.

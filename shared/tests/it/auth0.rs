@@ -8,7 +8,7 @@ use sandbox::wire::Fault;
 use serde_json::{Value, json};
 use shared::auth0::CallError;
 use shared::auth0::tokens::Tokens;
-use shared::auth0::users::{AccountHolder, AccountNumber, Found, NotAnAccountNumber, Users, Verification};
+use shared::auth0::users::{AccountHolder, AccountNumber, Found, NotAnAccountNumber, Standing, Users, Verification};
 use shared::http::BaseUrl;
 use shared::runtime::now;
 use shared::secrets::Secret;
@@ -36,6 +36,18 @@ async fn the_one_user_is_verified_once() {
     assert!(sandbox.auth0.user(EMAIL).unwrap().email_verified);
     assert_eq!(users.verify_email(EMAIL, now()).await, Ok(Verification::Verified));
     assert_eq!((requests(&sandbox, "/oauth/token"), requests(&sandbox, "/api/v2/users/")), (1, 1));
+}
+
+#[tokio::test]
+async fn an_address_waits_while_one_of_its_users_is_unverified() {
+    let (sandbox, users) = setup().await;
+    assert_eq!(users.standing(EMAIL, now()).await, Ok(Standing::Nobody));
+    let first = sandbox.auth0.sign_up(EMAIL);
+    assert_eq!(users.standing(&EMAIL.to_uppercase(), now()).await, Ok(Standing::Unverified));
+    sandbox.auth0.set_verified(&first);
+    assert_eq!(users.standing(EMAIL, now()).await, Ok(Standing::Verified));
+    sandbox.auth0.sign_up_with(EMAIL, "another");
+    assert_eq!(users.standing(EMAIL, now()).await, Ok(Standing::Unverified));
 }
 
 #[tokio::test]

@@ -25,9 +25,11 @@ fn phone() -> E164 {
 fn request(id: &str, now: SystemTime) -> Request {
     Request {
         id: id.to_owned(),
+        slot: id.to_owned(),
         kind: Kind::Verification,
         link: "https://acme.eu.auth0.com/u/email-verification?ticket=T".to_owned(),
         email: "acme+4512345678@sms.example.com".to_owned(),
+        mailed_at: epoch(now),
         created_at: epoch(now),
         expires_at: epoch(now) + 3600,
         code: None,
@@ -147,6 +149,61 @@ async fn the_journal_through_its_stages() {
     assert_eq!(seen("third").await.1, Some(Stage::Sending), "the first is no longer its owner");
     second.settle(&table, &Stage::Sent { sid: Some("SM1".to_owned()), provider: None }).await.unwrap();
     assert_eq!(seen("third").await.1, Some(Stage::Sent { sid: Some("SM1".to_owned()), provider: None }));
+}
+
+#[tokio::test]
+async fn a_claim_that_was_given_up_is_counted_nowhere() {
+    let (_sandbox, table) = setup().await;
+    let now = now();
+    let first = Entry::new("m", "first".to_owned(), epoch(now) + 30, epoch(now) + 600).counted_as("x");
+    assert_eq!(table.update_all(vec![first.claim(now)]).await, Ok(None));
+    first.give_up(&table).await.unwrap();
+    let second = Entry::new("m", "second".to_owned(), epoch(now) + 30, epoch(now) + 600).counted_as("y");
+    let item = table.update_all(vec![second.claim(now)]).await.unwrap().unwrap().remove(0).unwrap();
+    assert_eq!((second.stage(&item, now), item.text("counted_as")), (Some(Stage::Failed), None));
+    assert_eq!(table.update_all(vec![second.claim_again(&item)]).await, Ok(None));
+    first.give_up(&table).await.unwrap();
+    let item = table.update_all(vec![first.claim(now)]).await.unwrap().unwrap().remove(0).unwrap();
+    assert_eq!((first.stage(&item, now), item.text("counted_as")), (Some(Stage::Sending), Some("y")), "not its owner any more");
+    assert_eq!(item.number("first_at"), Some(epoch(now)));
+}
+
+/// Two mails to one address: the newer takes the older one's place, whichever comes first.
+#[tokio::test]
+async fn a_slot_keeps_the_newest_mail_s_request() {
+    let (sandbox, table) = setup().await;
+    let (now, phone) = (now(), phone());
+    let of = |id: &str, mailed_at: u64| Request {
+        slot: "slot".to_owned(),
+        mailed_at: epoch(now) + mailed_at,
+        added_by: id.to_owned(),
+        ..request(id, now)
+    };
+    let [first, older, newer] = [of("first", 10), of("older", 5), of("newer", 20)];
+    let kept = async || {
+        let Hold::Held(held) = pending::hold(&table, &phone, "me", epoch(now), now).await.unwrap() else { return vec![] };
+        let ids = held.requests.iter().map(|request| request.id.clone()).collect();
+        held.release(&table).await.unwrap();
+        ids
+    };
+    assert!(matches!(table.update(pending::add(&phone, &first)).await, Ok(Write::Done(_))));
+    let Ok(Write::Refused(item)) = table.update(pending::add(&phone, &older)).await else { panic!("it is older") };
+    assert!(older.is_replaced_in(&item) && !first.is_replaced_in(&item));
+    assert!(matches!(table.update(pending::add(&phone, &newer)).await, Ok(Write::Done(_))));
+    assert!(matches!(table.update(pending::renew(&phone, &first)).await, Ok(Write::Refused(_))), "it was replaced");
+    assert!(matches!(table.update(pending::renew(&phone, &newer)).await, Ok(Write::Done(_))));
+    pending::withdraw(&table, &phone, &first).await.unwrap();
+    assert_eq!(kept().await, ["newer"], "what is another's stays");
+    pending::withdraw(&table, &phone, &newer).await.unwrap();
+    assert_eq!(kept().await, ["newer"], "the text of the first still asks for a reply");
+    let Hold::Held(mut held) = pending::hold(&table, &phone, "me", epoch(now), now).await.unwrap() else { panic!("not held") };
+    held.remove("newer");
+    held.release(&table).await.unwrap();
+    assert!(sandbox.aws.items().await.is_empty());
+    let again = of("older", 5);
+    assert!(matches!(table.update(pending::add(&phone, &again)).await, Ok(Write::Done(_))));
+    pending::withdraw(&table, &phone, &again).await.unwrap();
+    assert!(sandbox.aws.items().await.is_empty(), "it took nobody's place");
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ mod links;
 mod management;
 mod outages;
 mod password;
+mod replaced;
 mod replies;
 mod scene;
 mod several;

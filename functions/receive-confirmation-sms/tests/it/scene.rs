@@ -164,9 +164,12 @@ pub(crate) fn aged(id: &str, kind: Kind, link: &str, seconds: u64) -> Request {
     let created_at = epoch(shared::runtime::now()) - seconds;
     Request {
         id: id.to_owned(),
+        // As if each were for an address of its own.
+        slot: pending::slot(kind, id),
         kind,
         link: link.to_owned(),
         email: EMAIL.to_owned(),
+        mailed_at: created_at,
         created_at,
         expires_at: created_at + 8 * 3600,
         code: None,

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use sandbox::{Sandbox, mail::Mail, wire::Fault};
 
-use crate::scene::{PHONE, Scene, get, number, set, wait_exchanges};
+use crate::scene::{PHONE, Scene, get, set, wait_items};
 
 #[tokio::test]
 async fn the_identical_post_is_answered_200_and_sends_nothing() {
@@ -16,7 +16,7 @@ async fn the_identical_post_is_answered_200_and_sends_nothing() {
     let line = scene.logged("duplicate").await;
     assert_eq!(line["sid"], scene.sandbox.twilio.messages()[0].sid);
     assert_eq!((scene.texts(), scene.asked(), scene.pending(PHONE).await.len()), (1, 1, 1));
-    assert_eq!(number(&scene.items(&format!("rate#sms#{PHONE}")).await[0]["hits"]), 1, "duplicates count nothing");
+    assert_eq!((scene.counted(PHONE).await, scene.counted("all").await), (1, 1), "duplicates count nothing");
 }
 
 #[tokio::test]
@@ -58,7 +58,7 @@ async fn without_a_message_id_the_token_tells_mails_apart() {
 async fn one_message_id_to_two_phones_is_two_mails() {
     let scene = Scene::start().await;
     let mail = scene.mail();
-    let copy = Mail { recipient: "acme+4587654321@sms.example.com".into(), ..mail.clone() };
+    let copy = Mail { recipient: scene.sign_up("+4587654321").email, ..mail.clone() };
     for mail in [mail, copy] {
         assert_eq!(scene.post_mail(&mail).await.status, 200);
     }
@@ -74,6 +74,7 @@ async fn fifty_deliveries_at_once_over_four_processes_send_one_text() {
     let statuses = scene.post_together(posts).await;
     assert_eq!(statuses, [200; 50]);
     assert_eq!((scene.texts(), scene.asked(), scene.stage().await.as_str()), (1, 1, "sent"));
+    assert_eq!((scene.counted(PHONE).await, scene.counted("all").await), (1, 1), "fifty copies are one text");
 }
 
 /// It neither sends meanwhile nor gives up: it takes over once the other one has failed.
@@ -87,8 +88,8 @@ async fn a_delivery_during_the_send_waits_for_how_that_ends() {
         scene.post(&fields).await.status
     };
     let cut = async {
-        // The first one's claim, then the second one's two looks at it.
-        wait_exchanges(scene.sandbox.aws.dynamodb(), 3).await;
+        // The second one has met the first one's claim, and looks at it again.
+        wait_items(scene.sandbox.aws.dynamodb(), 1, "GetItem", "sent#").await;
         let asked = scene.asked();
         scene.cut_twilio();
         asked
@@ -103,11 +104,13 @@ async fn a_delivery_during_the_send_waits_for_how_that_ends() {
 async fn a_late_withdrawal_leaves_the_request_of_another_delivery_alone() {
     let scene = Scene::on(Sandbox::start().await, 2, &[]).await;
     scene.twilio().next(Fault::Answer { status: 503, headers: vec![], body: String::new() });
-    scene.dynamodb().next(Fault::Delay(Duration::ZERO));
-    scene.dynamodb().times(2, || Fault::Hang);
+    scene.dynamodb().next_with("TransactItems", Fault::Delay(Duration::ZERO));
+    scene.dynamodb().next_with("\"sent#", Fault::Hang);
+    scene.dynamodb().next_with("\"pending#", Fault::Hang);
     let fields = scene.fields(&scene.mail());
     let second = async {
-        wait_exchanges(scene.sandbox.aws.dynamodb(), 3).await;
+        wait_items(scene.sandbox.aws.dynamodb(), 1, "UpdateItem", "sent#").await;
+        wait_items(scene.sandbox.aws.dynamodb(), 1, "UpdateItem", "pending#").await;
         let mut journal = scene.items("sent#").await.remove(0);
         journal["stage"]["S"] = "failed".into();
         scene.sandbox.aws.put(journal).await;

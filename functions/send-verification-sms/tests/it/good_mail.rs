@@ -156,7 +156,7 @@ async fn every_item_expires() {
     let items = scene.items("").await;
     let kinds: std::collections::BTreeSet<_> =
         items.iter().map(|item| item["pk"]["S"].as_str().unwrap().split('#').next().unwrap()).collect();
-    assert_eq!(kinds.into_iter().collect::<Vec<_>>(), ["pending", "rate", "seen", "sent"]);
+    assert_eq!(kinds.into_iter().collect::<Vec<_>>(), ["pending", "rate", "seen", "sent", "token"]);
     let now = sandbox::now().as_secs();
     for item in items {
         assert!(number(&item["expires_at"]) > now, "{item:#}");

@@ -78,7 +78,7 @@ async fn a_recipient_with_an_impossible_number() {
     {
         refused(&scene, &Mail { recipient: format!("acme+{digits}@sms.example.com"), ..scene.mail() }, "no_phone").await;
     }
-    assert!(scene.items("").await.is_empty());
+    assert_eq!(scene.items("").await, scene.items("token#").await);
 }
 
 #[tokio::test]
@@ -209,21 +209,66 @@ async fn two_links_that_may_be_trusted() {
     refused(&scene, &Mail { html: hidden, ..scene.mail() }, "several_links").await;
 }
 
+fn header(name: &str, value: &str) -> (String, String) {
+    (name.to_owned(), value.to_owned())
+}
+
+const VERDICT: &str = "X-Mailgun-Dkim-Check-Result";
+const SIGNATURE: &str = "Dkim-Signature";
+const OURS: &str = "v=1; a=rsa-sha256; c=relaxed/relaxed;        d=acme.example; s=s1;        b=AHaRdy+iET\t\t abc==";
+
 #[tokio::test]
-async fn dkim_where_it_is_demanded() {
+async fn a_good_verdict_where_it_is_demanded() {
     let scene = Scene::with(&[("REQUIRE_DKIM", Some("true"))]).await;
-    let header = |value: &str| ("X-Mailgun-Dkim-Check-Result".to_owned(), value.to_owned());
-    for headers in [
-        vec![],
-        vec![header("Fail")],
-        vec![header("")],
-        vec![header("Pass"), header("Fail")],
-        vec![header("Fail"), header("Pass")],
-    ] {
+    for verdicts in [&[][..], &["Fail"], &[""], &["Pass", "Fail"], &["Fail", "Pass"]] {
+        let mut headers = vec![header(SIGNATURE, OURS)];
+        headers.extend(verdicts.iter().map(|verdict| header(VERDICT, verdict)));
         refused(&scene, &Mail { headers, ..scene.mail() }, "dkim_not_passed").await;
     }
-    assert_eq!(scene.post_mail(&Mail { headers: vec![header("Pass")], ..scene.mail() }).await.status, 200);
+    assert_eq!(scene.post_mail(&scene.mail()).await.status, 200);
     assert_eq!(scene.texts(), 1);
+}
+
+#[tokio::test]
+async fn a_signature_by_another_than_the_sender_where_it_is_demanded() {
+    let scene = Scene::with(&[("REQUIRE_DKIM", Some("true")), ("MAIL_SENDERS", Some("@acme.example,@mail.acme.example"))]).await;
+    let theirs = OURS.replace("acme.example", "evil.example");
+    for signatures in [
+        vec![],
+        vec![header(SIGNATURE, &theirs)],
+        vec![header(SIGNATURE, OURS), header("DKIM-Signature", &theirs)],
+        vec![header("dkim-signature", &theirs), header(SIGNATURE, OURS)],
+        vec![header(SIGNATURE, &OURS.replace("acme.example", "mail.acme.example"))],
+        vec![header(SIGNATURE, &OURS.replace("acme.example", "example"))],
+        vec![header(SIGNATURE, &OURS.replace("d=acme.example", "d=acme.example; d=acme.example"))],
+        vec![header(SIGNATURE, &OURS.replace("d=acme.example;", ""))],
+        vec![header(SIGNATURE, "acme.example")],
+        vec![header(SIGNATURE, "")],
+    ] {
+        let headers = signatures.into_iter().chain([header(VERDICT, "Pass")]).collect();
+        refused(&scene, &Mail { headers, ..scene.mail() }, "dkim_not_aligned").await;
+    }
+    // One that is only in the list of headers.
+    let mut listed = scene.fields(&scene.mail());
+    let with_theirs = format!("[[\"Dkim-Signature\", \"{}\"]]", theirs.replace('\t', " "));
+    for list in [with_theirs.as_str(), "{}", "[[1, 2]]", "no JSON"] {
+        set(&mut listed, "message-headers", list);
+        assert_eq!(scene.post(&listed).await.status, 406, "{list}");
+    }
+    scene.untouched();
+    let from = "Acme <no-reply@mail.acme.example>".to_owned();
+    let both = vec![header(VERDICT, "Pass"), header(SIGNATURE, OURS), header("DKIM-SIGNATURE", &OURS.replace("d=", "d=mail."))];
+    for mail in [scene.mail(), Mail { from: from.clone(), ..scene.mail() }, Mail { from, headers: both, ..scene.mail() }] {
+        assert_eq!(scene.post_mail(&mail).await.status, 200, "{mail:#?}");
+    }
+    assert_eq!(scene.texts(), 3);
+}
+
+#[tokio::test]
+async fn a_verdict_that_nobody_asks_for_counts_nothing() {
+    let scene = Scene::start().await;
+    let headers = vec![header(VERDICT, "Fail"), header(SIGNATURE, "d=evil.example")];
+    assert_eq!(scene.post_mail(&Mail { headers, ..scene.mail() }).await.status, 200);
 }
 
 #[tokio::test]

@@ -4,15 +4,15 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use sandbox::{
     Sandbox,
-    auth0::LinkPage,
+    auth0::{LinkPage, User},
     aws::Aws,
     lambda::Lambda,
     mail::Mail,
     mailgun::{self, Attempt},
     twilio,
-    wire::{Faults, Server},
+    wire::{Exchange, Faults, Server},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 pub(crate) const FUNCTION: &str = "send-verification-sms";
 pub(crate) const PHONE: &str = "+4512345678";
@@ -21,6 +21,9 @@ pub(crate) const PASSWORD: &str = "Someone asked to change your password. If it 
 
 pub(crate) type Fields = Vec<(String, String)>;
 pub(crate) type Override<'a> = (&'a str, Option<&'a str>);
+
+/// Without keys to ask Auth0 with.
+pub(crate) const UNASKED: Override<'_> = ("AUTH0_SECRET", None);
 
 /// When it ends, nothing that was logged may hold a number, a link or a secret in clear.
 pub(crate) struct Scene {
@@ -48,6 +51,9 @@ impl Scene {
         let binary = Path::new(env!("CARGO_BIN_EXE_send-verification-sms"));
         let lambda = sandbox.run_with(FUNCTION, binary, instances, overrides).await;
         lambda.wait_ready().await.unwrap();
+        // What it did to be ready: it looked for an access token.
+        sandbox.aws.dynamodb().clear_exchanges();
+        sandbox.auth0.server().clear_exchanges();
         Self { lambda, sandbox }
     }
 
@@ -63,14 +69,22 @@ impl Scene {
         self.sandbox.aws.secrets().faults()
     }
 
+    pub(crate) fn auth0(&self) -> &Faults {
+        self.sandbox.auth0.server().faults()
+    }
+
+    /// A user with this phone's pseudo address.
+    pub(crate) fn sign_up(&self, phone: &str) -> User {
+        self.sandbox.auth0.sign_up(&address(phone))
+    }
+
     /// A verification mail to [`PHONE`] with a ticket and a Message-Id of its own.
     pub(crate) fn mail(&self) -> Mail {
         self.mail_to(PHONE)
     }
 
     pub(crate) fn mail_to(&self, phone: &str) -> Mail {
-        let user = self.sandbox.auth0.sign_up(&format!("acme{phone}@sms.example.com"));
-        self.sandbox.auth0.mail_verification(&user, LinkPage::Form).mail
+        self.sandbox.auth0.mail_verification(&self.sign_up(phone), LinkPage::Form).mail
     }
 
     /// What Mailgun posts for a mail, signed now.
@@ -127,6 +141,12 @@ impl Scene {
         self.sandbox.aws.secrets().exchanges().len()
     }
 
+    /// How often Auth0 was asked for this, such as `GET /api/v2/users-by-email`.
+    pub(crate) fn asked_auth0(&self, what: &str) -> usize {
+        let exchanges = self.sandbox.auth0.server().exchanges();
+        exchanges.iter().filter(|exchange| format!("{} {}", exchange.method, exchange.target).starts_with(what)).count()
+    }
+
     /// Waits until Twilio was asked `n` times; it may still be thinking.
     pub(crate) async fn wait_asked(&self, n: usize) {
         wait_exchanges(self.sandbox.twilio.server(), n).await;
@@ -138,7 +158,7 @@ impl Scene {
         self.twilio().refuse(false);
     }
 
-    /// No provider was called and the table not touched.
+    /// No text was sent and the table not touched.
     pub(crate) fn untouched(&self) {
         assert_eq!(self.asked(), 0);
         assert!(self.sandbox.aws.dynamodb().exchanges().is_empty());
@@ -154,6 +174,23 @@ impl Scene {
         let item = self.items(&format!("pending#{phone}")).await.pop().unwrap_or_default();
         let attributes = item.as_object().cloned().unwrap_or_default();
         attributes.into_iter().filter(|(name, _)| name.starts_with("r_")).map(|(_, value)| value["M"].clone()).collect()
+    }
+
+    /// What has been counted for this key (`all`, or a phone), in every hour the test saw.
+    pub(crate) async fn counted(&self, key: &str) -> u64 {
+        self.items(&format!("rate#sms#{key}")).await.iter().map(|item| number(&item["hits"])).sum()
+    }
+
+    /// An hour and more goes by for what has been counted.
+    pub(crate) async fn an_hour_passes(&self) {
+        for item in self.items("rate#").await {
+            let moved = item.as_object().unwrap().iter().map(|(name, value)| match name.split_once('_') {
+                Some((kind @ ("s" | "i"), slice)) => (format!("{kind}_{}", slice.parse::<u64>().unwrap() - 13), value.clone()),
+                _ if name == "newest" => (name.clone(), json!({ "N": (number(value) - 13).to_string() })),
+                _ => (name.clone(), value.clone()),
+            });
+            self.sandbox.aws.put(Value::Object(moved.collect())).await;
+        }
     }
 
     /// The request is used up, as by a person's YES.
@@ -189,14 +226,32 @@ impl Drop for Scene {
     }
 }
 
+/// The pseudo address of a phone.
+pub(crate) fn address(phone: &str) -> String {
+    format!("acme{phone}@sms.example.com")
+}
+
 pub(crate) async fn items(aws: &Aws, prefix: &str) -> Vec<Value> {
     let all = aws.items().await;
     all.into_iter().filter(|item| item["pk"]["S"].as_str().is_some_and(|pk| pk.starts_with(prefix))).collect()
 }
 
 pub(crate) async fn wait_exchanges(server: &Server, n: usize) {
+    wait_for(server, n, |_| true).await;
+}
+
+/// Waits until so many requests for an item have arrived whose key begins so: reads (`GetItem`), writes (`UpdateItem`).
+pub(crate) async fn wait_items(server: &Server, n: usize, operation: &str, key: &str) {
+    let is_meant = |exchange: &Exchange| {
+        let named = exchange.headers.iter().any(|(name, value)| name == "x-amz-target" && value.ends_with(operation));
+        named && String::from_utf8_lossy(&exchange.request).contains(&format!("\"{key}"))
+    };
+    wait_for(server, n, is_meant).await;
+}
+
+async fn wait_for(server: &Server, n: usize, is_meant: impl Fn(&Exchange) -> bool) {
     let enough = async {
-        while server.exchanges().len() < n {
+        while server.exchanges().iter().filter(|exchange| is_meant(exchange)).count() < n {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     };

@@ -42,6 +42,7 @@ async fn a_pattern_may_say_where_the_phone_stands() {
         ("xuser-4512345678@sms.example.com", 406),
         ("user-4512345678@sms.example.com.evil.example", 406),
     ] {
+        scene.sandbox.auth0.sign_up(recipient);
         let mail = sandbox::mail::Mail { recipient: recipient.into(), ..scene.mail() };
         assert_eq!(scene.post_mail(&mail).await.status, status, "{recipient}");
     }
@@ -78,6 +79,10 @@ async fn a_value_that_fits_nothing_is_named_at_start() {
     ] {
         named(&sandbox, &[https, (name, Some(value))], name).await;
     }
+    let tagged = ("RECIPIENT_KEY_SECRET", Some(sandbox::RECIPIENT_SECRET));
+    named(&sandbox, &[https, tagged, ("RECIPIENT_PATTERN", Some(r"(?P<phone>\d+)@sms\.example\.com"))], "RECIPIENT_PATTERN")
+        .await;
+    named(&sandbox, &[("AUTH0_URL", None), ("LINK_HOSTS", Some("login.acme.example"))], "AUTH0_URL").await;
 }
 
 #[tokio::test]

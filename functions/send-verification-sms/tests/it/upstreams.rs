@@ -5,7 +5,7 @@ use std::time::Duration;
 use sandbox::{Sandbox, twilio::ACCOUNT_SID, wire::Fault};
 use serde_json::json;
 
-use crate::scene::{PHONE, Scene, number};
+use crate::scene::{PHONE, Scene};
 
 fn status(status: u16) -> Fault {
     Fault::Answer { status, headers: vec![], body: String::new() }
@@ -209,13 +209,13 @@ async fn without_dynamodb_nothing_is_sent() {
 async fn a_claim_whose_answer_was_lost_is_recognised_as_our_own() {
     for fault in [Fault::ResetAfter, Fault::Truncate] {
         let scene = Scene::start().await;
-        scene.dynamodb().next(fault.clone());
+        scene.dynamodb().next_with("TransactItems", fault.clone());
         let fields = scene.fields(&scene.mail());
         for _ in 0..2 {
             assert_eq!(scene.post(&fields).await.status, 200, "{fault:?}");
         }
         assert_eq!((scene.texts(), scene.stage().await.as_str()), (1, "sent"));
-        assert_eq!(number(&scene.items(&format!("rate#sms#{PHONE}")).await[0]["hits"]), 1);
+        assert_eq!((scene.counted(PHONE).await, scene.counted("all").await), (1, 1));
     }
 }
 
@@ -223,8 +223,8 @@ async fn a_claim_whose_answer_was_lost_is_recognised_as_our_own() {
 #[tokio::test]
 async fn dynamodb_failing_after_the_send_is_answered_200() {
     let scene = Scene::start().await;
-    scene.dynamodb().next(Fault::Delay(Duration::ZERO));
-    scene.dynamodb().always(Some(status(500)));
+    scene.dynamodb().next_with("TransactItems", Fault::Delay(Duration::ZERO));
+    scene.dynamodb().always_with("\"sent#", status(500));
     let delivery = scene.sandbox.mailgun.receive(&scene.mail()).await;
     assert_eq!((delivery.done, delivery.attempts.len(), scene.texts()), (true, 1, 1));
     scene.logged("sent_unrecorded").await;
@@ -236,8 +236,10 @@ async fn dynamodb_failing_after_the_send_is_answered_200() {
 #[tokio::test]
 async fn a_closing_write_that_fails_once_is_written_again() {
     let scene = Scene::start().await;
-    scene.dynamodb().next(Fault::Delay(Duration::ZERO));
-    scene.dynamodb().times(2, || status(500));
+    scene.dynamodb().next_with("TransactItems", Fault::Delay(Duration::ZERO));
+    for _ in 0..2 {
+        scene.dynamodb().next_with("\"sent#", status(500));
+    }
     let fields = scene.fields(&scene.mail());
     for _ in 0..2 {
         assert_eq!(scene.post(&fields).await.status, 200);
@@ -251,8 +253,10 @@ async fn a_closing_write_that_meets_a_transaction_is_written_again() {
     let scene = Scene::start().await;
     let kind = "com.amazonaws.dynamodb.v20120810#TransactionConflictException";
     let conflict = json!({ "__type": kind, "message": "Transaction is ongoing for the item" }).to_string();
-    scene.dynamodb().next(Fault::Delay(Duration::ZERO));
-    scene.dynamodb().times(3, || Fault::Answer { status: 400, headers: vec![], body: conflict.clone() });
+    scene.dynamodb().next_with("TransactItems", Fault::Delay(Duration::ZERO));
+    for _ in 0..3 {
+        scene.dynamodb().next_with("\"sent#", Fault::Answer { status: 400, headers: vec![], body: conflict.clone() });
+    }
     let fields = scene.fields(&scene.mail());
     assert_eq!(scene.post(&fields).await.status, 200);
     scene.dynamodb().clear();

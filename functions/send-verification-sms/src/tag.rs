@@ -1,0 +1,86 @@
+//! The tag in an address (`acme+4512345678.<tag>@...`), which only the application can make: nobody else can write to a phone.
+//!
+//! The first 80 bits of HMAC-SHA256(key, digits) in lower-case Crockford base32, 16 characters, which mail systems leave as they are.
+//! Who does not know the key has to guess 80 bits, at one mail a guess.
+
+use ring::hmac;
+use secrecy::{ExposeSecret as _, SecretString};
+use shared::phone::E164;
+use shared::secrets::{Content, Keys, same};
+
+/// <https://www.crockford.com/base32.html>
+const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+const BYTES: usize = 10;
+
+/// The `recipient` secret.
+#[derive(Debug)]
+pub(crate) struct RecipientKeys {
+    recipient_key: SecretString,
+    previous_recipient_key: Option<SecretString>,
+}
+
+impl Content for RecipientKeys {
+    const NAME: &'static str = "recipient";
+
+    fn take(keys: &mut Keys) -> Option<Self> {
+        let recipient_key = keys.required("recipient_key");
+        Some(Self { recipient_key: recipient_key?, previous_recipient_key: keys.optional("previous_recipient_key") })
+    }
+}
+
+impl RecipientKeys {
+    /// Whether `given` is this phone's tag, in either case, by the key or the one before it.
+    pub(crate) fn fit(&self, phone: &E164, given: &str) -> bool {
+        let given = given.to_ascii_lowercase();
+        let keys = [Some(&self.recipient_key), self.previous_recipient_key.as_ref()];
+        keys.into_iter().flatten().any(|key| same(&tag(key.expose_secret(), phone.digits()), &given))
+    }
+}
+
+fn tag(key: &str, digits: &str) -> String {
+    let mac = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes()), digits.as_bytes());
+    let bits = mac.as_ref().iter().take(BYTES).fold(0_u128, |bits, byte| bits << 8 | u128::from(*byte));
+    let character = |place: usize| char::from(ALPHABET[(bits >> (5 * place) & 31) as usize]);
+    (0..8 * BYTES / 5).rev().map(character).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn keys(key: &str, previous: Option<&str>) -> RecipientKeys {
+        RecipientKeys { recipient_key: key.into(), previous_recipient_key: previous.map(Into::into) }
+    }
+
+    #[test]
+    fn vectors() {
+        let file: serde_json::Value = serde_json::from_str(include_str!("../tests/vectors/recipient_tag.json")).unwrap();
+        let cases = file["cases"].as_array().unwrap();
+        assert_eq!(cases.len(), 15);
+        for case in cases {
+            let text = |name: &str| case[name].as_str().unwrap();
+            assert_eq!(tag(text("recipient_key"), text("digits")), text("tag"), "{case}");
+            let phone: E164 = format!("+{}", text("digits")).parse().unwrap();
+            assert!(keys(text("recipient_key"), None).fit(&phone, text("tag")));
+            assert!(keys("another", Some(text("recipient_key"))).fit(&phone, &text("tag").to_ascii_uppercase()));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_other_tag_is_wrong(given in "[0-9a-z]{0,20}") {
+            let phone: E164 = "+4512345678".parse().unwrap();
+            prop_assert!(!keys("example-recipient-key", None).fit(&phone, &given));
+        }
+
+        #[test]
+        fn any_flipped_character_is_refused(at in 0_usize..16, with in "[0-9a-z]") {
+            let phone: E164 = "+4512345678".parse().unwrap();
+            let mut given = "3d8mkh7t2b26mx1p".to_owned();
+            prop_assume!(given[at..=at] != with);
+            given.replace_range(at..=at, &with);
+            prop_assert!(!keys("example-recipient-key", None).fit(&phone, &given));
+        }
+    }
+}

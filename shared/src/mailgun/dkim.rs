@@ -1,0 +1,122 @@
+//! Who signed a mail (<https://www.rfc-editor.org/rfc/rfc6376>), and whether that is who it says it is from.
+//!
+//! Mailgun's verdict says that a signature is good, of whichever domain, and a stranger's domain can sign a stranger's mail. So each
+//! signature must be by the domain of the From header or a parent of it. A parent is safe because a signature's key stands in DNS below
+//! the domain that signs (`selector._domainkey.co.uk` for `d=co.uk`): nobody but that domain's owner can put it there, and registries
+//! sign no mail. A top-level domain alone is refused all the same. Another subdomain of the same organisation is not enough, which
+//! DMARC would accept (<https://www.rfc-editor.org/rfc/rfc7489#section-3.1>): to know organisations takes the public suffix list.
+
+use super::Form;
+
+/// The domains of all DKIM-Signature headers, lower-case; `None` if there is none, or one that cannot be read with certainty.
+///
+/// Mailgun posts a mail's headers as fields and, in `message-headers`, as a JSON list of names and values.
+pub(super) fn signers(form: &Form) -> Option<Vec<String>> {
+    const HEADER: &str = "dkim-signature";
+    let mut signers: Vec<String> = form.headers(HEADER).map(signer).collect::<Option<_>>()?;
+    for listed in form.all("message-headers") {
+        let listed: Vec<(String, String)> = serde_json::from_str(listed).ok()?;
+        let signatures = listed.iter().filter(|(name, _)| name.trim().eq_ignore_ascii_case(HEADER));
+        signers.extend(signatures.map(|(_, value)| signer(value)).collect::<Option<Vec<_>>>()?);
+    }
+    (!signers.is_empty()).then_some(signers)
+}
+
+/// The `d=` of a signature: a list of `name=value`, separated by semicolons, each name once.
+fn signer(header: &str) -> Option<String> {
+    let mut domain = None;
+    let mut tags = header.split(';').map(str::trim).peekable();
+    while let Some(tag) = tags.next() {
+        if tag.is_empty() && tags.peek().is_none() {
+            break;
+        }
+        let (name, value) = tag.split_once('=')?;
+        // Names are case-sensitive; `D` beside `d` is still one too many.
+        if name.trim_end().eq_ignore_ascii_case("d") && domain.replace(value.trim()).is_some() {
+            return None;
+        }
+    }
+    let domain = domain?.to_ascii_lowercase();
+    let label = |label: &str| !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    domain.split('.').all(label).then_some(domain)
+}
+
+/// Whether a signature by `signer` speaks for `address`: it is by the address's domain, or by a parent of at least two labels.
+pub fn is_aligned(address: &str, signer: &str) -> bool {
+    let domain = address.rsplit('@').next().unwrap_or_default();
+    let is_parent = || domain.strip_suffix(signer).is_some_and(|before| before.ends_with('.')) && signer.contains('.');
+    !signer.is_empty() && (domain == signer || is_parent())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_signed() {
+        for (header, expected) in [
+            ("v=1; a=rsa-sha256; c=relaxed/relaxed; d=acme.example; s=s1; b=AHa/+==", Some("acme.example")),
+            ("v=1; a=rsa-sha256;\t d = Mail.ACME.example ;\n s=s1; b=AHaRdy+iET\t\t abc==;", Some("mail.acme.example")),
+            ("d=acme.example", Some("acme.example")),
+            ("v=1; s=s1; b=x", None),
+            ("v=1; d=acme.example; d=evil.example; b=x", None),
+            ("v=1; d=acme.example; d=acme.example; b=x", None),
+            ("v=1; d=acme.example; D=evil.example; b=x", None),
+            ("v=1;; d=acme.example; b=x", None),
+            ("v=1; d; b=x", None),
+            ("v=1; d=; b=x", None),
+            ("v=1; d=.acme.example; b=x", None),
+            ("v=1; d=acme.example.; b=x", None),
+            ("v=1; d=acme .example; b=x", None),
+            ("v=1; d=acme.example, evil.example; b=x", None),
+            ("v=1; d=\u{430}cme.example; b=x", None),
+            ("acme.example", None),
+            ("", None),
+        ] {
+            assert_eq!(signer(header).as_deref(), expected, "{header}");
+        }
+    }
+
+    #[test]
+    fn every_header_counts_however_it_comes() {
+        let form = |fields: &[(&str, &str)]| {
+            let pairs = fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            signers(&Form { pairs, token: String::new(), timestamp: 0 }).map(|signers| signers.join(","))
+        };
+        let (ours, theirs) = ("v=1; d=acme.example; b=x", "v=1; d=evil.example; b=x");
+        let listed = r#"[["Received","a"],["DKIM-Signature","v=1; d=evil.example; b=x"]]"#;
+        for (fields, expected) in [
+            (&[("Dkim-Signature", ours)][..], Some("acme.example")),
+            (&[("DKIM-Signature", ours), ("dkim-signature", theirs)], Some("acme.example,evil.example")),
+            (&[("Dkim-Signature", ours), ("message-headers", r#"[["Received","a"]]"#)], Some("acme.example")),
+            (&[("Dkim-Signature", ours), ("message-headers", listed)], Some("acme.example,evil.example")),
+            (&[("message-headers", listed)], Some("evil.example")),
+            (&[("Dkim-Signature", ours), ("Dkim-Signature", "b=x")], None),
+            (&[("Dkim-Signature", ours), ("message-headers", "{}")], None),
+            (&[("Dkim-Signature", ours), ("message-headers", "[[\"Received\"")], None),
+            (&[("X-Dkim-Signature", ours), ("message-headers", "[]")], None),
+            (&[], None),
+        ] {
+            assert_eq!(form(fields).as_deref(), expected, "{fields:?}");
+        }
+    }
+
+    #[test]
+    fn a_domain_and_its_parents_speak_for_an_address() {
+        for (address, signer, aligned) in [
+            ("no-reply@acme.example", "acme.example", true),
+            ("no-reply@mail.acme.example", "acme.example", true),
+            ("no-reply@a.b.acme.co.uk", "acme.co.uk", true),
+            ("no-reply@acme.co.uk", "co.uk", true),
+            ("no-reply@acme.example", "example", false),
+            ("no-reply@acme.example", "mail.acme.example", false),
+            ("no-reply@notacme.example", "acme.example", false),
+            ("no-reply@acme.example", "evil.example", false),
+            ("no-reply@acme.example", "", false),
+            ("no-reply@acme.example.evil.example", "acme.example", false),
+            ("no-reply@localhost", "localhost", true),
+        ] {
+            assert_eq!(is_aligned(address, signer), aligned, "{address} {signer}");
+        }
+    }
+}
