@@ -72,15 +72,12 @@ fn unescape(query: &str, characters: &[u8]) -> String {
     let mut text = parts.next().unwrap_or_default().to_owned();
     for part in parts {
         let byte = part.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        match byte.filter(|byte| characters.contains(byte)) {
-            Some(byte) => {
-                text.push(char::from(byte));
-                text.push_str(&part[2..]);
-            }
-            None => {
-                text.push('%');
-                text.push_str(part);
-            }
+        if let Some(byte) = byte.filter(|byte| characters.contains(byte)) {
+            text.push(char::from(byte));
+            text.push_str(&part[2..]);
+        } else {
+            text.push('%');
+            text.push_str(part);
         }
     }
     text
