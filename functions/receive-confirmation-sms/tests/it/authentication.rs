@@ -205,7 +205,7 @@ async fn the_url_counts_as_it_was_registered_with_or_without_port_and_slash() {
     }
 }
 
-/// A CloudFront behaviour for `/in/sms*` hands the path on whole, and the stage of an HTTP API stays in it.
+/// A behaviour of `CloudFront` for `/in/sms*` hands the path on whole, and the stage of an HTTP API stays in it.
 #[tokio::test]
 async fn a_path_that_a_proxy_leaves_there_is_served_as_the_one_below_it() {
     let base = "https://hooks.example.com/in/sms";
