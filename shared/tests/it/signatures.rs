@@ -97,7 +97,7 @@ fn twilio_queries_count_as_they_were_registered() {
     ] {
         assert!(!fits("token", &candidates(&base, "/", arrived), &params, &signed(registered)), "{registered} as {arrived}");
     }
-    let hostile = (0..=255).map(|byte| format!("%{byte:02x}")).collect::<String>().repeat(20);
+    let hostile = (0..=255).map(|byte| format!("%{byte:02x}")).collect::<Vec<_>>().concat().repeat(20);
     assert!(candidates(&base, "/", &hostile).len() <= 36);
 }
 
