@@ -220,16 +220,17 @@ impl State {
     /// Accepts and delivers a message, or says with which error code and text not.
     fn send(&mut self, message: Message) -> Result<Message, (u32, String)> {
         let Message { to, from, .. } = &message;
+        let is_agent = from.starts_with("rcs:");
         let refused = match to.as_str() {
             _ if !e164(to) => Some(21211),
-            _ if !e164(from) => Some(21212),
+            _ if !e164(from) && !is_agent => Some(21212),
             // Twilio's magic numbers, www.twilio.com/docs/iam/test-credentials
             "+15005550001" => Some(21211),
             "+15005550002" => Some(21612),
             "+15005550003" => Some(21408),
             "+15005550004" => Some(21610),
             "+15005550009" => Some(21614),
-            _ if self.numbers.get(from).is_none() => Some(21606),
+            _ if self.numbers.get(from).is_none() && !is_agent => Some(21606),
             _ if to == from => Some(21266),
             _ if !self.admin.texts_to(phone::country(to)) => Some(21408),
             _ if message.body.chars().count() > 1600 => Some(21617),

@@ -144,6 +144,16 @@ impl Request {
         })
     }
 
+    /// The path without `prefix` before it; `None` if it does not begin so.
+    pub fn without_prefix(&self, prefix: &str) -> Option<&str> {
+        let rest = self.path.strip_prefix(prefix.trim_end_matches('/'))?;
+        match rest {
+            _ if rest.len() == self.path.len() => None,
+            "" => Some("/"),
+            rest => Some(rest).filter(|rest| rest.starts_with('/')),
+        }
+    }
+
     /// A header by its lower-case name.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(String::as_str)
@@ -227,6 +237,28 @@ mod tests {
         let verdict = request.expect_post("/", &["text/plain"], limit).map_err(|reply| reply.status);
         assert!(verdict.is_ok() || request.body.is_empty(), "{body}");
         verdict.map(|()| request.body.clone())
+    }
+
+    #[test]
+    fn a_path_without_the_prefix_that_a_proxy_left() {
+        for (path, prefix, rest) in [
+            ("/sms", "/sms/", Some("/")),
+            ("/sms/", "/sms/", Some("/")),
+            ("/sms/after", "/sms/", Some("/after")),
+            ("/in/sms/after", "/in/sms", Some("/after")),
+            ("/sms/sms", "/sms/", Some("/sms")),
+            ("/sms//", "/sms/", Some("//")),
+            ("/smsx", "/sms/", None),
+            ("/after", "/sms/", None),
+            ("/", "/sms/", None),
+            ("/", "/", None),
+            ("/after", "/", None),
+            ("/after", "", None),
+        ] {
+            let mut event = event();
+            event["rawPath"] = json!(path);
+            assert_eq!(read(&event).unwrap().without_prefix(prefix), rest, "{path} {prefix}");
+        }
     }
 
     #[test]

@@ -67,6 +67,8 @@ pub async fn serve_scheduled<C, A>(
 struct Event<'a> {
     payload: &'a str,
     id: &'a str,
+    /// The path of `PUBLIC_URL`, which a proxy before the function may leave in front of its own.
+    prefix: &'a str,
     deadline: Instant,
     arrived: SystemTime,
 }
@@ -76,13 +78,21 @@ type Instead = Option<Result<Value, Diagnostic>>;
 
 /// Answers a request, come what may.
 async fn answer<A>(app: &A, event: &Event<'_>, handle: &impl AsyncFn(&A, &Request, SystemTime) -> Reply) -> Reply {
-    match Request::from_event(event.payload, event.id, event.deadline) {
-        Ok(request) => {
-            let handled = AssertUnwindSafe(Box::pin(handle(app, &request, event.arrived))).catch_unwind().await;
-            handled.unwrap_or_else(|_| Reply::empty(500, "panic"))
-        }
-        Err(refusal) => refusal,
-    }
+    let mut request = match Request::from_event(event.payload, event.id, event.deadline) {
+        Ok(request) => request,
+        Err(refusal) => return refusal,
+    };
+    let reply = caught(handle(app, &request, event.arrived)).await;
+    // A CloudFront behaviour for `/sms*` leaves its path there, an HTTP API its stage. What the function calls a path of its own is one;
+    // whatever it does not know has had no effect, and counts without the prefix.
+    let unknown = (reply.status, reply.outcome) == (404, "not_found");
+    let Some(path) = request.without_prefix(event.prefix).filter(|_| unknown).map(str::to_owned) else { return reply };
+    request.path = path;
+    caught(handle(app, &request, event.arrived)).await
+}
+
+async fn caught(handled: impl Future<Output = Reply>) -> Reply {
+    AssertUnwindSafe(Box::pin(handled)).catch_unwind().await.unwrap_or_else(|_| Reply::empty(500, "panic"))
 }
 
 async fn run<C, A>(
@@ -115,12 +125,15 @@ async fn run<C, A>(
         }
     };
     let cold = AtomicBool::new(true);
+    // Functions that need it say so themselves when it is malformed.
+    let public_url = environment("PUBLIC_URL").and_then(|url| url.parse::<http::BaseUrl>().ok());
+    let prefix = public_url.as_ref().map_or("/", |url| url.as_url().path());
     let (app, invoke, cold) = (&app, &invoke, &cold);
     let service = service_fn(|event: LambdaEvent<Box<RawValue>>| async move {
         let started = Instant::now();
         let arrived = now();
         let (payload, context) = (event.payload.get(), &event.context);
-        let event = Event { payload, id: &context.request_id, deadline: deadline(context, arrived), arrived };
+        let event = Event { payload, id: &context.request_id, prefix, deadline: deadline(context, arrived), arrived };
         let (reply, result) = invoke(app, event).await;
         let line = reply.log_line(function, millis(arrived), started.elapsed(), cold.swap(false, Ordering::Relaxed));
         print_line(&mut std::io::stdout().lock(), line);

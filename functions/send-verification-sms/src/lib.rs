@@ -38,6 +38,9 @@ use tag::RecipientKeys;
 
 const FORMS: [&str; 2] = ["application/x-www-form-urlencoded", "multipart/form-data"];
 const BODY_LIMIT: usize = 5 * 1024 * 1024;
+/// To a URL that ends so Mailgun posts mails as they are, in `body-mime`, instead of the fields that are read here
+/// (<https://documentation.mailgun.com/docs/mailgun/user-manual/receive-forward-store/receive-http>).
+const RAW_PATH: &str = "/mime";
 const DAY: u64 = 86_400;
 /// A mail is handled, and leased, for at most this long.
 const LONGEST: Duration = Duration::from_secs(30);
@@ -203,8 +206,11 @@ impl App {
 
     async fn flow(&self, request: &Request, now: SystemTime) -> Result<Reply, Reply> {
         let arrived = Instant::now();
-        request.expect_post("/", &FORMS, BODY_LIMIT)?;
+        request.expect_post(if request.path == RAW_PATH { RAW_PATH } else { "/" }, &FORMS, BODY_LIMIT)?;
         let form = mailgun::authenticate(request, &self.mailgun, self.times.max_age, now).await?;
+        if request.path == RAW_PATH || is_raw(&form) {
+            return Err(Reply::refused(406, "mime_route"));
+        }
         let mail = StoredMail::parse(&form);
         let (phone, tag, link) = match decide::decide(&mail, &self.rules) {
             Decision::Text { phone, tag, link } => (phone, tag, link),
@@ -517,6 +523,12 @@ impl Refusals<'_> {
             (None, _) => Reply::empty(200, "duplicate"),
         }
     }
+}
+
+/// Whether a post holds a mail as it is, and none of its parts.
+fn is_raw(form: &mailgun::Form) -> bool {
+    let has = |name| form.all(name).next().is_some();
+    has("body-mime") && !has("body-html") && !has("body-plain")
 }
 
 /// The text is out, so the answer is 200 even if the journal could not be told: a retry would send it again.

@@ -2,6 +2,7 @@
 
 use shared::directory::Listing;
 use shared::phone::{Countries, E164};
+use shared::sms::segments;
 use shared::twilio::twiml::MESSAGE_LIMIT;
 use shared::twilio::webhook::InboundSms;
 
@@ -47,11 +48,12 @@ pub(crate) enum Way<'a> {
     Barred,
 }
 
-/// Whether the sender is a number, a short code or a name: other channels are addressed as `whatsapp:+4512345678`, and a text
-/// cannot be passed on to them.
+/// Whether the sender is a number, a short code or a name, whose letters are those of GSM 03.38: other channels are addressed as
+/// `whatsapp:+4512345678`, and a text cannot be passed on to them.
 pub(crate) fn is_served(sender: &str) -> bool {
-    let plain = |byte: u8| byte == b' ' || byte.is_ascii_graphic() && byte != b':';
-    (1..=SENDER_LIMIT).contains(&sender.len()) && sender.bytes().all(plain)
+    let gsm = |c: char| c.is_alphabetic() && segments::is_gsm(c.encode_utf8(&mut [0; 4]));
+    let plain = |c: char| c == ' ' || c.is_ascii_graphic() && c != ':' || gsm(c);
+    (1..=SENDER_LIMIT).contains(&sender.chars().count()) && sender.chars().all(plain)
 }
 
 /// Whether `number` may be texted: never a costly range, and only `allowed` countries if there is a list.
@@ -259,10 +261,13 @@ mod tests {
 
     #[test]
     fn senders() {
-        for sender in [STRANGER, "12345", "+12345", "ACME Inc", "A&B", "A"] {
+        for sender in
+            [STRANGER, "12345", "+12345", "ACME Inc", "A&B", "A", "Zürich", "Åse", "Ñanda Ço", "Çelik", "ΔΦ", "Grøn & blå"]
+        {
             assert!(is_served(sender), "{sender}");
         }
-        for sender in ["", "whatsapp:+4512345678", "rcs:x", "messenger:1", "a\nb", "Åse", "longer than any name"] {
+        for sender in ["", "whatsapp:+4512345678", "rcs:x", "messenger:1", "a\nb", "Жук", "naïve", "5 €", "longer than any name"]
+        {
             assert!(!is_served(sender), "{sender}");
         }
     }

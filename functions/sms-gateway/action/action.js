@@ -11,7 +11,7 @@ const TIME_LIMIT_MS = 18_000;
 const ANSWERS = {
   400: ["drop", "the gateway found the message malformed or the number impossible"],
   401: ["drop", "the gateway refused the credential; check GATEWAY_TOKEN"],
-  422: ["drop", "the recipient cannot receive texts"],
+  422: ["drop", "the recipient cannot receive texts, or voice was asked for"],
   429: ["drop", "the country is not allowed or the rate limit is reached"],
   502: ["retry", "no SMS provider took the text"],
   503: ["retry", "the gateway is temporarily unavailable; nothing was sent"],
@@ -46,6 +46,7 @@ exports.onExecuteCustomPhoneProvider = async (event, api) => {
         from: notification.from,
         code: notification.code,
         message_type: notification.message_type,
+        delivery_method: notification.delivery_method,
         language: notification.locale,
         req: origin(event.request),
       }),

@@ -131,6 +131,7 @@ test("the request", async (t) => {
     from: "+15005550006",
     code: CODE,
     message_type: "otp_verify",
+    delivery_method: "text",
     language: "en-US",
     req: { ip: IP, country: "DK" },
   });
@@ -160,7 +161,7 @@ test("what the notification lacks is left out", async (t) => {
   const { url, requests } = await gateway(t, 200);
   const lacking = { from: undefined, code: undefined, locale: undefined, message_type: "blocked_account", request: {} };
   assert.deepEqual(await run(event(url, lacking)), []);
-  assert.deepEqual(JSON.parse(requests[0].body), { recipient: RECIPIENT, text: TEXT, message_type: "blocked_account" });
+  assert.deepEqual(JSON.parse(requests[0].body), { recipient: RECIPIENT, text: TEXT, message_type: "blocked_account", delivery_method: "text" });
 });
 
 test("a token pasted with a line end is good", async (t) => {

@@ -43,6 +43,7 @@ pub(crate) struct Asker {
 /// Why a request body is refused, for the log and for the caller.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Wrong {
+    pub(crate) status: u16,
     pub(crate) outcome: &'static str,
     pub(crate) public: &'static str,
 }
@@ -54,6 +55,10 @@ struct Posted {
     text: Option<String>,
     sender: Option<String>,
     from: Option<String>,
+    // How the person wants the code. An Action may hand on Auth0's `delivery_method`, or say it in words of its own.
+    delivery_method: Option<Value>,
+    message_type: Option<Value>,
+    channel: Option<Value>,
     // The legacy gateway's `req` with `forward_req_info`, and the Action's. Whatever else it is, it is no reason to refuse a code.
     req: Option<Value>,
 }
@@ -83,11 +88,16 @@ fn hash(text: &str) -> String {
 
 /// Reads a request body of either shape.
 pub(crate) fn read(body: &[u8]) -> Result<Message, Wrong> {
-    let malformed = |public| Wrong { outcome: "malformed_body", public };
+    let malformed = |public| Wrong { status: 400, outcome: "malformed_body", public };
     let object = body.trim_ascii_start().starts_with(b"{");
     let Some(body) = serde_json::from_slice::<Posted>(body).ok().filter(|_| object) else {
         return Err(malformed("the body must be a JSON object with recipient and body, or recipient and text"));
     };
+    // Whoever asked to be called does not look for a text, and may have no phone that shows one.
+    if [&body.delivery_method, &body.message_type, &body.channel].into_iter().flatten().any(is_voice) {
+        let public = "voice is not supported: this gateway sends texts; choose Text as the delivery method";
+        return Err(Wrong { status: 422, outcome: "voice_not_supported", public });
+    }
     let (shape, text, from) = match (body.body, body.text) {
         (Some(text), None) => (Shape::Legacy, text, body.sender),
         (None, Some(text)) => (Shape::Action, text, body.from),
@@ -102,6 +112,7 @@ pub(crate) fn read(body: &[u8]) -> Result<Message, Wrong> {
     }
     let Some(recipient) = body.recipient else { return Err(malformed("recipient is missing")) };
     let to = number(&recipient).ok_or(Wrong {
+        status: 400,
         outcome: "impossible_number",
         public: "recipient must be a possible number in E.164 form: a plus, its country code, and the number as dialled from abroad",
     })?;
@@ -110,6 +121,10 @@ pub(crate) fn read(body: &[u8]) -> Result<Message, Wrong> {
         from.map(|from| from.trim().to_owned()).map(|from| number(&from).map_or(from, |number| number.reveal().to_owned()));
     let asker = Asker::read(body.req.as_ref());
     Ok(Message { shape, to, body: text, from: from.filter(|from| is_sender(from)), asker })
+}
+
+fn is_voice(method: &Value) -> bool {
+    method.as_str().is_some_and(|word| ["voice", "call"].iter().any(|voice| word.trim().eq_ignore_ascii_case(voice)))
 }
 
 /// A number as people write it, in one line (Auth0's own examples have blanks).
@@ -155,6 +170,33 @@ mod tests {
             ["null", "{}", "7", "[]", r#""203.0.113.7""#, r#"{"ip":7,"country":["DK"]}"#, r#"{"ip":"x","country":"DNK"}"#]
         {
             assert_eq!(asker(nothing), Asker::default(), "{nothing}");
+        }
+    }
+
+    #[test]
+    fn voice_is_told_apart() {
+        let outcome = |more: &str| {
+            let body = format!(r#"{{"recipient":"+4512345678","text":"x",{more}}}"#);
+            read(body.as_bytes()).err().map(|wrong| (wrong.status, wrong.outcome))
+        };
+        for voice in [
+            r#""delivery_method":"voice""#,
+            r#""message_type":"voice""#,
+            r#""channel":"voice""#,
+            r#""delivery_method":" Voice ""#,
+            r#""channel":"call""#,
+            r#""message_type":"otp_verify","delivery_method":"voice""#,
+        ] {
+            assert_eq!(outcome(voice), Some((422, "voice_not_supported")), "{voice}");
+        }
+        for text in [
+            r#""delivery_method":"text""#,
+            r#""message_type":"otp_verify""#,
+            r#""message_type":"sms","channel":null"#,
+            r#""delivery_method":["voice"],"message_type":7"#,
+            r#""voice":"voice""#,
+        ] {
+            assert_eq!(outcome(text), None, "{text}");
         }
     }
 

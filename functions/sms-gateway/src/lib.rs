@@ -139,7 +139,7 @@ impl App {
         let arrived = Instant::now();
         request.expect_post("/", &JSON, BODY_LIMIT)?;
         credential::check(request, &self.gateway, self.rules.token.as_ref(), now).await?;
-        let message = decide::read(&request.body).map_err(|wrong| refused(400, wrong.outcome, wrong.public))?;
+        let message = decide::read(&request.body).map_err(|wrong| refused(wrong.status, wrong.outcome, wrong.public))?;
         let time = if message.shape == Shape::Legacy { LEGACY_TIME } else { ACTION_TIME };
         // From its arrival: what the credential check took is gone for the caller too.
         let deadline = (arrived + time).min(Instant::now() + request.remaining(RESERVE));

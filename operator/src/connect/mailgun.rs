@@ -76,6 +76,7 @@ pub(crate) struct Wanted {
     description: String,
     expression: String,
     actions: [String; 2],
+    url: String,
     /// An address it is for.
     pub(crate) example: String,
 }
@@ -103,19 +104,28 @@ impl Wanted {
         let quoted = pattern.replace('"', "\\\"");
         let actions = [format!("store(notify=\"{url}\")"), "stop()".to_owned()];
         let description = format!("{}mails to phone numbers", super::mark(stack)?);
-        Ok(Some(Self { description, expression: format!("match_recipient(\"{quoted}\")"), actions, example }))
+        let (expression, url) = (format!("match_recipient(\"{quoted}\")"), url.to_owned());
+        Ok(Some(Self { description, expression, actions, url, example }))
     }
 
-    /// The one of `routes` that is this one, right or not: it leads here, or says that it is this stack's. Another stack's may have the
-    /// same expression.
+    /// The one of `routes` that is this one, right or not: it leads here, or says that it is this stack's, or has mails
+    /// posted as they are, which nobody reads. Another stack's may have the same expression.
     pub(crate) fn among<'a>(&self, routes: &'a [Value]) -> Option<&'a Value> {
         let notifies = |route: &&Value| actions(route).iter().any(|action| action.replace('\'', "\"").contains(&self.actions[0]));
-        routes.iter().find(notifies).or_else(|| routes.iter().find(|route| route["description"] == self.description.as_str()))
+        let raw = format!("{}/mime", self.url.trim_end_matches('/'));
+        let is_raw = |route: &&Value| actions(route).iter().any(|action| urls(action).any(|url| url == raw));
+        let described = |route: &&Value| route["description"] == self.description.as_str();
+        routes.iter().find(notifies).or_else(|| routes.iter().find(described)).or_else(|| routes.iter().find(is_raw))
     }
 }
 
 fn actions(route: &Value) -> Vec<&str> {
     route["actions"].as_array().into_iter().flatten().filter_map(Value::as_str).collect()
+}
+
+/// What an action has in quotes.
+fn urls(action: &str) -> impl Iterator<Item = &str> {
+    action.split(['"', '\'']).skip(1).step_by(2)
 }
 
 pub(crate) fn priority(route: &Value) -> i64 {
@@ -147,6 +157,15 @@ pub(crate) fn before<'a>(routes: &'a [Value], route: &Value, example: &str) -> V
 
 fn plan(base: &BaseUrl, routes: &[Value], wanted: &Wanted) -> Plan {
     let mut plan = Plan::default();
+    // Wherever that stands in the path, even as the end of a longer word.
+    if wanted.url.ends_with("mime") {
+        plan.problems.push(
+            "SendVerificationSmsUrl ends with mime: Mailgun would post mails as they are (body-mime), which the function answers \
+             406, mime_route; it must not end so"
+                .to_owned(),
+        );
+        return plan;
+    }
     let form = |priority: i64| {
         let mut form = vec![
             ("priority".to_owned(), priority.to_string()),
@@ -227,6 +246,32 @@ mod tests {
         )
         .unwrap();
         assert_eq!(Wanted::read(&stack).unwrap().unwrap().expression, r#"match_recipient("^(?:(?P<phone>\d+)@x\.example)$")"#);
+    }
+
+    #[test]
+    fn a_route_that_has_mails_posted_as_they_are_is_ours_and_wrong() {
+        let base = "https://api.mailgun.net".parse().unwrap();
+        for action in [
+            r#"store(notify="https://x.on.aws/mime")"#,
+            "store(notify='https://x.on.aws/mime')",
+            r#"forward("https://x.on.aws/mime")"#,
+        ] {
+            let by_hand =
+                json!({ "id": "hand", "priority": 0, "expression": wanted().expression, "actions": [action, "stop()"] });
+            let plan = plan(&base, &[by_hand], &wanted());
+            let changes: Vec<_> = plan.changes.iter().map(|change| (change.of.as_str(), change.field.as_str())).collect();
+            assert_eq!(changes, [("Mailgun route hand", "actions")], "{action}");
+            assert_eq!(plan.changes[0].to, r#"store(notify="https://x.on.aws/"), stop()"#);
+        }
+        for action in [r#"forward("https://other.on.aws/mime")"#, r#"forward("https://x.on.aws/mimes")"#] {
+            let other = json!({ "id": "other", "priority": 9, "expression": "catch_all()", "actions": [action] });
+            assert_eq!(plan(&base, &[other], &wanted()).changes[0].of, "Mailgun route (new)", "{action}");
+        }
+        for url in ["https://x.on.aws/mime", "https://x.on.aws/pantomime"] {
+            let stack = format!(r#"{{"TableName":"t","SendVerificationSmsUrl":"{url}","RecipientDomain":"sms.acme.example"}}"#);
+            let plan = plan(&base, &[], &Wanted::read(&Stack::read(&stack).unwrap()).unwrap().unwrap());
+            assert!(plan.steps.is_empty() && plan.problems[0].contains("ends with mime"), "{url}");
+        }
     }
 
     #[test]

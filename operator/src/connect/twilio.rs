@@ -39,8 +39,17 @@ pub(crate) struct Held {
     pub(crate) service: Option<Value>,
     /// SIDs of the numbers in its pool; asked for only where replies go to the numbers' own webhooks.
     pub(crate) pool: Vec<String>,
+    /// Messaging services that take the texts of their numbers themselves; asked for only where texts lead to the stack.
+    pub(crate) takers: Vec<Taker>,
     /// Numbers of the table's ledger; asked for only where it decides whose a number is.
     ledger: BTreeSet<String>,
+}
+
+/// A messaging service that takes the texts to the numbers of its pool, whatever webhooks these have.
+#[derive(Debug, Default)]
+pub(crate) struct Taker {
+    service: Value,
+    numbers: Vec<String>,
 }
 
 /// What should be, by number.
@@ -48,6 +57,8 @@ pub(crate) struct Held {
 struct Wishes {
     numbers: BTreeMap<String, Wiring>,
     service: Option<String>,
+    /// Whose that is.
+    service_sid: Option<String>,
     problems: Vec<String>,
 }
 
@@ -149,8 +160,18 @@ pub(crate) async fn examine(context: &Context, extras: &Extras) -> Result<Option
 /// Numbers, and the messaging service of the stack.
 pub(crate) async fn read(context: &Context, account: &Account) -> Result<Held, Refusal> {
     let mut held = Held { numbers: account.numbers().await?, ..Held::default() };
+    let messaging = account.api.at(&context.urls.twilio_messaging_url);
+    if [Webhook::Receive, Webhook::Text].into_iter().any(|webhook| context.stack.webhook(webhook).is_some()) {
+        for service in pages(&messaging, "v1/Services", "services").await? {
+            if service["use_inbound_webhook_on_number"] == true {
+                continue;
+            }
+            let pool = pages(&messaging, &format!("v1/Services/{}/PhoneNumbers", text(&service, "sid")), "phone_numbers").await?;
+            let numbers = pool.iter().map(|number| text(number, "phone_number").to_owned()).collect();
+            held.takers.push(Taker { service, numbers });
+        }
+    }
     if let Some(sid) = context.stack.get("TwilioMessagingService") {
-        let messaging = account.api.at(&context.urls.twilio_messaging_url);
         let service = messaging.get(&format!("v1/Services/{sid}"), &[]).await?;
         if service["use_inbound_webhook_on_number"] == true {
             let pool = pages(&messaging, &format!("v1/Services/{sid}/PhoneNumbers"), "phone_numbers").await?;
@@ -276,7 +297,10 @@ fn wishes(stack: &Stack, held: &Held, company: &[String]) -> Result<Wishes, Prob
                 }
             }
         }
-        Some(_) => wishes.service = receive,
+        Some(service) => {
+            wishes.service = receive;
+            wishes.service_sid = Some(text(service, "sid").to_owned());
+        }
         None => {}
     }
     match (stack.get("menu number"), stack.webhook(Webhook::Menu)) {
@@ -364,7 +388,48 @@ fn plan(account: &Account, held: &Held, wishes: &Wishes, messaging: &BaseUrl) ->
             plan.steps.push(Step::Send(Method::POST, messaging.join(&format!("v1/Services/{sid}")), Body::Form(form)));
         }
     }
+    for taker in &held.takers {
+        give_back(&mut plan, taker, wishes, messaging);
+    }
     plan
+}
+
+/// Lets a service leave texts to the numbers' own webhooks, if it sends those of one of ours elsewhere: no YES would ever arrive.
+fn give_back(plan: &mut Plan, Taker { service, numbers }: &Taker, wishes: &Wishes, messaging: &BaseUrl) {
+    let sid = text(service, "sid");
+    // The stack's own keeps its texts.
+    let kept = wishes.service.as_deref().filter(|_| wishes.service_sid.as_deref() == Some(sid));
+    let goes_to = kept.unwrap_or_else(|| text(service, "inbound_request_url"));
+    let leads_away = |number: &&String| {
+        let wanted = wishes.numbers.get(*number).and_then(|wiring| wiring.sms.as_deref());
+        wanted.is_some_and(|wanted| address(wanted) != address(goes_to))
+    };
+    let ours: Vec<&str> = numbers.iter().filter(leads_away).map(String::as_str).collect();
+    if ours.is_empty() {
+        return;
+    }
+    let place = if is_free(goes_to) { "nobody".to_owned() } else { host(goes_to) };
+    if kept.is_some() {
+        plan.problems.push(format!(
+            "{}: the messaging service {sid} has all texts of its numbers sent to the function that waits for a YES; take out of it \
+             what is a company number",
+            ours.join(", ")
+        ));
+        return;
+    }
+    let of = format!("messaging service {sid}, which holds {}", ours.join(", "));
+    plan.set(&of, "use_inbound_webhook_on_number", Some("false"), "true");
+    if let Some(change) = plan.changes.last_mut() {
+        let others = numbers.len() - ours.len();
+        let also = if others == 0 {
+            String::new()
+        } else {
+            format!("; {others} other numbers of it then follow their own webhooks too")
+        };
+        change.note = Some(format!("its texts went to {place}{also}"));
+    }
+    let form = vec![("UseInboundWebhookOnNumber".to_owned(), "true".to_owned())];
+    plan.steps.push(Step::Send(Method::POST, messaging.join(&format!("v1/Services/{sid}")), Body::Form(form)));
 }
 
 #[cfg(test)]
@@ -388,6 +453,7 @@ mod tests {
             ],
             service: Some(json!({ "sid": "MG1", "use_inbound_webhook_on_number": true })),
             pool: vec!["PN1".to_owned(), "PN2".to_owned()],
+            takers: vec![],
             ledger: BTreeSet::new(),
         };
         let wishes = wishes(&stack, &held, &[]).unwrap();

@@ -157,6 +157,74 @@ async fn texts_to_a_messaging_service() {
     assert_eq!(scene.succeed(&["connect", "twilio"]).await.out, "twilio: nothing to change\n");
 }
 
+/// A service that takes the texts of its numbers itself: what their own webhooks say counts for nothing, and no YES ever arrives.
+#[tokio::test]
+async fn a_service_that_keeps_the_texts_of_our_number_is_told_to_leave_them() {
+    let scene = Scene::new().await;
+    let twilio = &scene.sandbox.twilio;
+    scene.succeed(&["connect", "twilio"]).await;
+    let off = ("UseInboundWebhookOnNumber", "false");
+    for (fields, went) in [
+        (&[off][..], "its texts went to nobody"),
+        (&[off, ("InboundRequestUrl", "https://user:canary@shop.example/?key=canary")], "its texts went to shop.example"),
+    ] {
+        let sid = sandbox::twilio::MESSAGING_SERVICE;
+        twilio.set_messaging_service(sid, fields);
+        let doctor = scene.run(&["doctor"]).await;
+        let line =
+            format!("messaging service {sid}, which holds {NUMBER}: use_inbound_webhook_on_number is false, should be true");
+        assert!(doctor.code == 1 && doctor.out.contains(&line), "{doctor:?}");
+        assert!(doctor.out.contains("operator connect twilio"), "{doctor:?}");
+        let output = scene.succeed(&["connect", "twilio"]).await;
+        let line = format!(
+            "set use_inbound_webhook_on_number of messaging service {sid}, which holds {NUMBER} from false to true, {went}\n"
+        );
+        assert!(output.out.contains(&line) && !output.out.contains("canary"), "{output:?}");
+        assert_eq!(twilio.messaging_service(sid).unwrap().field("UseInboundWebhookOnNumber"), "true");
+        assert_eq!(scene.succeed(&["connect", "twilio"]).await.out, "twilio: nothing to change\n");
+    }
+}
+
+#[tokio::test]
+async fn services_that_lead_here_or_hold_none_of_ours_are_left_alone() {
+    let scene = Scene::new().await;
+    let twilio = &scene.sandbox.twilio;
+    scene.succeed(&["connect", "twilio"]).await;
+    let here = format!("{}/", scene.sandbox.door("receive-confirmation-sms").url());
+    let off = ("UseInboundWebhookOnNumber", "false");
+    twilio.set_messaging_service(sandbox::twilio::MESSAGING_SERVICE, &[off, ("InboundRequestUrl", &here)]);
+    let shop = twilio.add_messaging_service("Shop", &["+15005550041"]);
+    twilio.set_messaging_service(&shop, &[off, ("InboundRequestUrl", "https://shop.example/")]);
+    assert_eq!(scene.succeed(&["connect", "twilio"]).await.out, "twilio: nothing to change\n");
+    assert_eq!(twilio.messaging_service(&shop).unwrap().field("UseInboundWebhookOnNumber"), "false");
+}
+
+#[tokio::test]
+async fn a_company_number_among_those_that_text_for_a_yes_is_named() {
+    let scene = Scene::new().await;
+    let twilio = &scene.sandbox.twilio;
+    let sid = twilio.add_messaging_service("Texts", &["+15005550011", COMPANY_NUMBER]);
+    scene.deploy("TwilioNumber", "");
+    scene.deploy("TwilioMessagingService", &sid);
+    let output = scene.run(&["connect", "twilio"]).await;
+    let words = format!("{COMPANY_NUMBER}: the messaging service {sid} has all texts of its numbers sent to the function");
+    assert!(output.code == 1 && output.out.contains(&words), "{output:?}");
+    assert_eq!(twilio.messaging_service(&sid).unwrap().field("UseInboundWebhookOnNumber"), "false");
+}
+
+#[tokio::test]
+async fn a_route_for_raw_mails_is_mended() {
+    let scene = Scene::new().await;
+    let raw = format!("store(notify=\"{}/mime\")", scene.sandbox.door("send-verification-sms").url());
+    scene.sandbox.mailgun.add_route(0, "by hand", r#"match_recipient("^acme.*@sms.example.com$")"#, &[&raw, "stop()"]);
+    let doctor = scene.run(&["doctor"]).await;
+    assert!(doctor.out.contains("/mime") && doctor.out.contains("operator connect mailgun"), "{doctor:?}");
+    scene.succeed(&["connect", "mailgun"]).await;
+    let [route] = &scene.sandbox.mailgun.routes()[..] else { panic!("{:?}", scene.sandbox.mailgun.routes()) };
+    assert!(route.actions[0].ends_with("/\")"), "{route:?}");
+    assert_eq!(scene.succeed(&["connect", "mailgun"]).await.out, "mailgun: nothing to change\n");
+}
+
 #[tokio::test]
 async fn an_action_follows_the_stack_and_waits_until_it_is_built() {
     let scene = Scene::new().await;

@@ -268,6 +268,8 @@ impl Twilio {
                 Verb::Message { to, from, body, media } => {
                     let (to, from) =
                         (to.unwrap_or_else(|| param("From").to_owned()), from.unwrap_or_else(|| param("To").to_owned()));
+                    // An answer in RCS, which an agent sends, reaches the same phone.
+                    let to = to.strip_prefix("rcs:").map_or(to.clone(), str::to_owned);
                     if to == from {
                         self.alert(14101, "\"To\" Attribute is Invalid: it equals \"From\"".to_owned(), true);
                         continue;

@@ -1,8 +1,22 @@
 //! Sending a text: `POST /2010-04-01/Accounts/{AccountSid}/Messages.json`
 //! (<https://www.twilio.com/docs/messaging/api/message-resource#create-a-message-resource>).
 //!
-//! There is no idempotency key: once the request may have been received, only an answer tells. Error codes:
-//! <https://www.twilio.com/docs/api/errors>.
+//! There is no idempotency key: once the request may have been received, only an answer tells.
+//!
+//! An error code (<https://www.twilio.com/docs/api/errors>) comes with a 4xx, or in a 201 whose message has `failed` at once. What counts is
+//! whose fault it is, since that tells whether another provider, or a later try, would deliver:
+//!
+//! | code | whose fault | another provider, or a later try |
+//! | --- | --- | --- |
+//! | 21211, 21217 | the number is impossible | no |
+//! | 21614, 21635 | the number is no mobile, or a landline | no |
+//! | 21610 | the person opted out of our texts | must not, whoever would carry them |
+//! | 21212, 21601, 21603, 21606, 21659, 21660, 21701, 21703 | our sender is not one, not ours, or cannot send | yes |
+//! | 21214, 21266, 21612 | this sender does not reach this number: a name where names are not allowed, a landline, no route | yes |
+//! | 21408, 21608, 30002, 30029, 30030, 30034 | our account: country not enabled, trial, suspended, no redaction, not registered | yes |
+//! | 20429, 21611, 30001 | too much at once | yes |
+//! | 30003 to 30008, 30450 | the network did not take it: off, blocked, unknown, filtered, unnamed | perhaps: none says that it never will |
+//! | any other | nobody knows | yes |
 
 use std::ops::RangeInclusive;
 use std::time::{Duration, SystemTime};
@@ -23,8 +37,11 @@ const ANSWER_LIMIT: usize = 256 * 1024;
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// Seconds that `ValidityPeriod` may be.
 const VALIDITY: RangeInclusive<u64> = 1..=36_000;
-/// The number itself can never be texted: impossible, opted out, not routable, not a mobile, a landline.
-const RECIPIENT_CODES: [u32; 6] = [21211, 21217, 21610, 21612, 21614, 21635];
+/// The number itself can never be texted, whoever tries: impossible, opted out, not a mobile, a landline. Not 21612, which is about the
+/// pair of sender and number.
+const RECIPIENT_CODES: [u32; 5] = [21211, 21217, 21610, 21614, 21635];
+/// A message that was created, and will never be sent.
+const FAILED: [&str; 3] = ["failed", "undelivered", "canceled"];
 
 /// Who texts come from.
 #[derive(Debug, Clone)]
@@ -63,6 +80,9 @@ pub struct Messages {
 struct Created {
     sid: Option<String>,
     num_segments: Option<String>,
+    status: Option<String>,
+    #[serde(default, deserialize_with = "sms::number_or_digits")]
+    error_code: Option<u32>,
 }
 
 #[derive(Deserialize)]
@@ -143,19 +163,24 @@ impl Messages {
             .body(form.finish());
         let answer = self.client.send(request, ANSWER_LIMIT, timeout).await?;
         match answer.status {
-            // Accepted, whatever the body.
-            200..=299 => {
-                let created: Option<Created> = answer.json();
-                let (id, segments) = created.map_or((None, None), |created| (created.sid, created.num_segments));
-                Ok(Receipt {
-                    id: id.filter(|sid| is_sid(sid, &["SM", "MM"])),
-                    segments: segments.and_then(|text| text.parse().ok()),
-                })
-            }
-            _ => Err(sms::by_status(&answer, || {
-                let code = answer.json::<Refusal>().and_then(|refusal| refusal.code);
-                SendError::Refused { recipient: code.is_some_and(|code| RECIPIENT_CODES.contains(&code)), code }
-            })),
+            // Accepted, whatever the body, unless it says that it failed at once.
+            200..=299 => match answer.json::<Created>() {
+                Some(Created { status: Some(status), error_code, .. }) if FAILED.contains(&status.as_str()) => {
+                    Err(by_code(error_code))
+                }
+                created => {
+                    let (id, segments) = created.map_or((None, None), |created| (created.sid, created.num_segments));
+                    Ok(Receipt {
+                        id: id.filter(|sid| is_sid(sid, &["SM", "MM"])),
+                        segments: segments.and_then(|text| text.parse().ok()),
+                    })
+                }
+            },
+            _ => Err(sms::by_status(&answer, || by_code(answer.json::<Refusal>().and_then(|refusal| refusal.code)))),
         }
     }
+}
+
+fn by_code(code: Option<u32>) -> SendError {
+    SendError::Refused { recipient: code.is_some_and(|code| RECIPIENT_CODES.contains(&code)), code }
 }

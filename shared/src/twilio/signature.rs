@@ -8,10 +8,18 @@ use base64::engine::general_purpose::STANDARD;
 use ring::{digest, hmac};
 use url::Url;
 
+/// What a URL is usually written with as it is: `encodeURIComponent` leaves it alone.
+const PLAIN: &[u8] = b"'!()*~";
+/// What else may stand for itself within a parameter of a query, or at least does so in practice.
+const TOLERATED: &[u8] = b",:;@/?$=[]{}|^`";
+/// More escaped characters than these are not told apart: each of them doubles the addresses.
+const MOST_TOLD_APART: usize = 3;
+
 /// The addresses that Twilio may have signed for a request to `base` + `path` + `query`.
 ///
 /// With and without port, since Twilio's own back end is not consistent there (comments in all official SDKs), and for the root
-/// also without its slash, because a webhook URL may be registered that way.
+/// also without its slash, because a webhook URL may be registered that way. Twilio signs the query as it was registered, and AWS hands
+/// on `O'Hare` as `O%27Hare`: so with the characters escaped that are, and as themselves. At most 36.
 pub fn candidates(base: &Url, path: &str, query: &str) -> Vec<String> {
     let user = match (base.username(), base.password()) {
         ("", None) => String::new(),
@@ -21,15 +29,58 @@ pub fn candidates(base: &Url, path: &str, query: &str) -> Vec<String> {
     let origin = format!("{}://{user}{}", base.scheme(), base.host_str().unwrap_or_default());
     let ported = format!("{origin}:{}", base.port_or_known_default().unwrap_or(443));
     let prefix = base.path().trim_end_matches('/');
-    let query = if query.is_empty() { String::new() } else { format!("?{query}") };
+    let queries: Vec<String> = if query.is_empty() {
+        vec![String::new()]
+    } else {
+        as_registered(query).into_iter().map(|query| format!("?{query}")).collect()
+    };
     let mut urls = Vec::new();
-    for base in [origin, ported] {
-        urls.push(format!("{base}{prefix}{path}{query}"));
-        if path == "/" {
-            urls.push(format!("{base}{prefix}{query}"));
+    for query in queries {
+        for base in [&origin, &ported] {
+            urls.push(format!("{base}{prefix}{path}{query}"));
+            if path == "/" {
+                urls.push(format!("{base}{prefix}{query}"));
+            }
         }
     }
     urls
+}
+
+/// How a query may have been written before AWS escaped it: first as it came, then with each choice of its escaped characters as
+/// themselves.
+fn as_registered(query: &str) -> Vec<String> {
+    let escaped: Vec<u8> =
+        [PLAIN, TOLERATED].concat().into_iter().filter(|byte| unescape(query, &[*byte]).len() < query.len()).collect();
+    let choices: Vec<Vec<u8>> = if escaped.len() <= MOST_TOLD_APART {
+        let chosen =
+            |choice: usize| (0..escaped.len()).filter(|place| choice >> place & 1 == 1).map(|place| escaped[place]).collect();
+        (0..1 << escaped.len()).map(chosen).collect()
+    } else {
+        vec![vec![], PLAIN.to_vec(), [PLAIN, TOLERATED].concat()]
+    };
+    let mut queries: Vec<String> = choices.iter().map(|choice| unescape(query, choice)).collect();
+    // As the URL standard has it, and with it Twilio's own library for Node.
+    if query.contains('\'') {
+        queries.push(query.replace('\'', "%27"));
+    }
+    queries
+}
+
+/// The query with `characters` as themselves where they were escaped.
+fn unescape(query: &str, characters: &[u8]) -> String {
+    let mut parts = query.split('%');
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let byte = part.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        if let Some(byte) = byte.filter(|byte| characters.contains(byte)) {
+            text.push(char::from(byte));
+            text.push_str(&part[2..]);
+        } else {
+            text.push('%');
+            text.push_str(part);
+        }
+    }
+    text
 }
 
 /// Whether `signature` (the header's value) was made with `token` over one of `urls` and the form's parameters. Constant time in

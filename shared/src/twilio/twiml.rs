@@ -159,9 +159,10 @@ impl Response {
         format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response>{}</Response>", self.xml)
     }
 
-    /// The answer: 200, `text/xml`.
+    /// The answer: 200, `text/xml`, in UTF-8. XML says so by itself, but Twilio is not alone in reading it: proxies and consoles take a
+    /// `text` without a character set as ASCII.
     pub fn into_reply(self, outcome: &'static str) -> Reply {
-        Reply::body(200, outcome, "text/xml", self.to_xml())
+        Reply::body(200, outcome, "text/xml; charset=utf-8", self.to_xml())
     }
 
     fn text(mut self, name: &str, attributes: &[(&str, &str)], text: &str, limit: usize) -> Self {

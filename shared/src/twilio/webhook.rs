@@ -26,6 +26,9 @@ const URL_LIMIT: usize = 2000;
 /// (<https://help.twilio.com/articles/223179988>).
 const WITHHELD: [&str; 5] = ["+266696687", "+7378742833", "+2562533", "+8656696", "+86282452253"];
 
+/// Begins a party's address in RCS, through which a Messaging Service may send to, and hear from, a phone that has it.
+const RCS: &str = "rcs:";
+
 /// The media types of Twilio's webhooks.
 pub const FORMS: [&str; 1] = ["application/x-www-form-urlencoded"];
 
@@ -146,13 +149,14 @@ async fn check(
 pub struct InboundSms {
     /// `SM…` or `MM…`; the same on Twilio's retries.
     pub sid: String,
-    /// The sender; `None` if it is no possible E.164 number (short code, alphanumeric, another channel, forged), which is never answered.
+    /// The sender; `None` if it is no possible E.164 number (short code, alphanumeric, another channel than RCS, forged), which is never
+    /// answered.
     pub from: Option<E164>,
-    /// The sender as Twilio names it.
+    /// The sender as Twilio names it, but for the `rcs:` before a number.
     pub sender: String,
-    /// Our number, if it is E.164.
+    /// Our number, if it is E.164; an agent of RCS (`rcs:acme_agent`) has none.
     pub to: Option<E164>,
-    /// The text, untrimmed; may be empty.
+    /// The text, untrimmed; may be empty, which a picture alone is.
     pub body: String,
     /// Where its pictures and the like are, at most ten.
     pub media: Vec<String>,
@@ -176,10 +180,11 @@ impl InboundSms {
     /// Reads a verified form.
     ///
     /// # Errors
-    /// 403 when a parameter is missing that every signed inbound message has: Twilio did not sign this request as it is.
+    /// 403 when a parameter is missing that every signed inbound message has: Twilio did not sign this request as it is. A text that is
+    /// nothing but pictures may come without `Body`.
     pub fn parse(form: &Verified<Form>) -> Result<Self, Reply> {
-        let (Some(sid), Some(from), Some(to), Some(body)) =
-            (form.get("MessageSid"), form.get("From"), form.get("To"), form.get("Body"))
+        let body = form.get("Body").or_else(|| (media_count(form) > 0).then_some(""));
+        let (Some(sid), Some(from), Some(to), Some(body)) = (form.get("MessageSid"), form.get("From"), form.get("To"), body)
         else {
             return Err(Reply::refused(403, "not_an_inbound_sms"));
         };
@@ -188,9 +193,9 @@ impl InboundSms {
         }
         Ok(Self {
             sid: sid.to_owned(),
-            from: from.parse().ok(),
-            sender: from.to_owned(),
-            to: to.parse().ok(),
+            from: without_channel(from).parse().ok(),
+            sender: without_channel(from).to_owned(),
+            to: without_channel(to).parse().ok(),
             body: body.to_owned(),
             media: media(form),
             opt_out_type: form.get("OptOutType").filter(|kind| !kind.is_empty()).map(str::to_owned),
@@ -198,9 +203,17 @@ impl InboundSms {
     }
 }
 
+/// The number that an address in RCS is, or the address as it came.
+fn without_channel(address: &str) -> &str {
+    address.strip_prefix(RCS).filter(|number| number.parse::<E164>().is_ok()).unwrap_or(address)
+}
+
+fn media_count(form: &Form) -> usize {
+    form.get("NumMedia").and_then(|count| count.parse().ok()).unwrap_or_default()
+}
+
 fn media(form: &Form) -> Vec<String> {
-    let count: usize = form.get("NumMedia").and_then(|count| count.parse().ok()).unwrap_or_default();
-    let urls = (0..count.min(MEDIA_LIMIT)).filter_map(|index| form.get(&format!("MediaUrl{index}")));
+    let urls = (0..media_count(form).min(MEDIA_LIMIT)).filter_map(|index| form.get(&format!("MediaUrl{index}")));
     urls.filter(|url| is_fetchable(url)).map(str::to_owned).collect()
 }
 

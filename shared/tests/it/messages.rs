@@ -115,11 +115,44 @@ async fn accepted_whatever_the_body() {
 #[tokio::test]
 async fn refusals_by_code() {
     let setup = setup().await;
-    for (code, recipient) in
-        [(21211, true), (21610, true), (21612, true), (21614, true), (21635, true), (21408, false), (21606, false)]
-    {
+    for (code, recipient) in [
+        (21211, true),
+        (21217, true),
+        (21610, true),
+        (21614, true),
+        (21635, true),
+        (21612, false),
+        (21214, false),
+        (21266, false),
+        (21408, false),
+        (21606, false),
+        (21608, false),
+        (30006, false),
+    ] {
         setup.sandbox.twilio.reject("+4512345678", code);
         assert_eq!(setup.send(TIME).await, Err(SendError::Refused { recipient, code: Some(code) }));
+    }
+}
+
+/// Twilio has made a message of it, which it will never send.
+#[tokio::test]
+async fn created_and_failed_at_once_is_refused() {
+    let setup = setup().await;
+    let sid = format!("SM{}", "a".repeat(32));
+    for (status, error, expected) in [
+        ("failed", json!(30034), Err(SendError::Refused { recipient: false, code: Some(30034) })),
+        ("failed", json!("21610"), Err(SendError::Refused { recipient: true, code: Some(21610) })),
+        ("failed", json!(21612), Err(SendError::Refused { recipient: false, code: Some(21612) })),
+        ("failed", json!(null), Err(SendError::Refused { recipient: false, code: None })),
+        ("undelivered", json!(30003), Err(SendError::Refused { recipient: false, code: Some(30003) })),
+        ("canceled", json!(null), Err(SendError::Refused { recipient: false, code: None })),
+        ("queued", json!(null), Ok(Receipt { id: Some(sid.clone()), segments: Some(1) })),
+        ("accepted", json!(null), Ok(Receipt { id: Some(sid.clone()), segments: Some(1) })),
+        ("sent", json!({"odd": 1}), Ok(Receipt { id: Some(sid.clone()), segments: Some(1) })),
+    ] {
+        let body = json!({ "sid": sid, "num_segments": "1", "status": status, "error_code": error }).to_string();
+        setup.sandbox.twilio.server().faults().next(Fault::Answer { status: 201, headers: vec![], body });
+        assert_eq!(setup.send(TIME).await, expected, "{status} {error}");
     }
 }
 

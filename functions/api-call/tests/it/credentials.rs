@@ -31,6 +31,19 @@ async fn scenes() -> [(Scene, Answer); 2] {
 }
 
 #[tokio::test]
+async fn a_path_that_a_proxy_leaves_there_is_served() {
+    let scene = Scene::with(&[("STUDIO_SECRET", None), ("PUBLIC_URL", Some("https://hooks.example.com/studio"))]).await;
+    let good = params(&[("account_number", NUMBER)]);
+    let signature = scene.sandbox.twilio.sign("https://hooks.example.com/studio", &good);
+    for path in ["", "studio", "studio/"] {
+        let url = format!("{}{path}", scene.lambda.url());
+        assert_eq!(signed(&scene, &url, FORM, &form(&good), &signature).await, Answer::account(), "{path}");
+    }
+    let url = format!("{}studios", scene.lambda.url());
+    assert_eq!(signed(&scene, &url, FORM, &form(&good), &signature).await, Answer::empty(404));
+}
+
+#[tokio::test]
 async fn twilio_signs_forms() {
     for (scene, refusal) in scenes().await {
         let url = scene.lambda.url().to_owned();

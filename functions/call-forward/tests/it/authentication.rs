@@ -30,6 +30,26 @@ fn without(params: &Params, name: &str) -> Params {
 }
 
 #[tokio::test]
+async fn a_path_that_a_proxy_leaves_there_is_served() {
+    let scene = Scene::with(&[("PUBLIC_URL", Some("https://hooks.example.com/call"))]).await;
+    let call = scene.inbound(CALLER);
+    let over = and(&call, &[("DialCallStatus", "completed"), ("DialCallDuration", "7")]);
+    for (path, registered, params, status) in [
+        ("call", "https://hooks.example.com/call", &call, 200),
+        ("call/", "https://hooks.example.com/call/", &call, 200),
+        ("call/after", "https://hooks.example.com/call/after", &over, 200),
+        ("after", "https://hooks.example.com/call/after", &over, 200),
+        ("call/after", "https://hooks.example.com/after", &over, 403),
+        ("call/later", "https://hooks.example.com/call/later", &call, 404),
+    ] {
+        let signature = scene.sandbox.twilio.sign(registered, params);
+        let url = format!("{}{path}", scene.lambda.url());
+        let (answered, body) = scene.sandbox.twilio.post_call_signed(params.clone(), &url, &signature).await;
+        assert_eq!(answered, status, "{path}: {body}");
+    }
+}
+
+#[tokio::test]
 async fn a_wrong_signature_is_refused_and_nothing_happens() {
     let scene = Scene::start().await;
     for (url, params) in requests(&scene) {

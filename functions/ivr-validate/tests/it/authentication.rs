@@ -19,6 +19,26 @@ fn without(params: &Params, name: &str) -> Params {
 }
 
 #[tokio::test]
+async fn a_path_that_a_proxy_leaves_there_is_served() {
+    let scene = Scene::with(1, &[("PUBLIC_URL", Some("https://hooks.example.com/menu"))]).await;
+    let call = and(&scene.inbound(CALLER), &[("CallStatus", "ringing")]);
+    for (path, registered, status) in [
+        ("menu/voice", "https://hooks.example.com/menu/voice", 200),
+        ("voice", "https://hooks.example.com/menu/voice", 200),
+        ("menu/voice/account", "https://hooks.example.com/menu/voice/account", 200),
+        ("menu/voice", "https://hooks.example.com/voice", 403),
+        ("menu", "https://hooks.example.com/menu", 404),
+        ("menus/voice", "https://hooks.example.com/menus/voice", 404),
+    ] {
+        let signature = scene.sandbox.twilio.sign(registered, &call);
+        let request = client().post(format!("{}{path}", scene.lambda.url())).header("x-twilio-signature", signature);
+        assert_eq!(send(request.form(&call)).await.status, status, "{path}");
+    }
+    let request = client().post(format!("{}menu/validate", scene.lambda.url())).bearer_auth(TOKEN).form(&pair());
+    assert_eq!(send(request).await.body, NAME);
+}
+
+#[tokio::test]
 async fn validate_wants_a_credential() {
     let scene = Scene::start().await;
     scene.clear();

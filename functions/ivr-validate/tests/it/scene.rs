@@ -167,7 +167,7 @@ impl Scene {
     /// The document that a step is answered.
     pub(crate) async fn document(&self, call: &Params, path: &str, keys: &str) -> String {
         let answer = self.step(call, path, keys).await;
-        assert_eq!((answer.status, answer.headers["content-type"].as_str()), (200, "text/xml"), "{path}");
+        assert_eq!((answer.status, answer.headers["content-type"].as_str()), (200, "text/xml; charset=utf-8"), "{path}");
         answer.body
     }
 

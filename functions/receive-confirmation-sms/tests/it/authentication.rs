@@ -205,6 +205,60 @@ async fn the_url_counts_as_it_was_registered_with_or_without_port_and_slash() {
     }
 }
 
+/// A behaviour of `CloudFront` for `/in/sms*` hands the path on whole, and the stage of an HTTP API stays in it.
+#[tokio::test]
+async fn a_path_that_a_proxy_leaves_there_is_served_as_the_one_below_it() {
+    let base = "https://hooks.example.com/in/sms";
+    let scene = Scene::with(&[("PUBLIC_URL", Some(base))]).await;
+    for (path, registered, status) in [
+        ("/in/sms", base.to_owned(), 200),
+        ("/in/sms", format!("{base}/"), 200),
+        ("/in/sms/", format!("{base}/"), 200),
+        ("/in/sms/", "https://hooks.example.com:443/in/sms/".to_owned(), 200),
+        ("/in/sms?a=1", format!("{base}?a=1"), 200),
+        ("/in/sms/?a=1", format!("{base}/?a=1"), 200),
+        ("/", base.to_owned(), 200),
+        ("/", format!("{base}/"), 200),
+        ("/in/sms", "https://hooks.example.com/".to_owned(), 403),
+        ("/in/sms", format!("{base}/in/sms"), 403),
+        ("/in/sms", format!("{base}?a=1"), 403),
+        ("/in", base.to_owned(), 404),
+        ("/in/smsx", base.to_owned(), 404),
+        ("/in/sms//", base.to_owned(), 404),
+        ("/in/sms/x", format!("{base}/x"), 404),
+        ("/in/sms/in/sms", base.to_owned(), 404),
+    ] {
+        let params = scene.inbound("hello");
+        let signature = scene.sandbox.twilio.sign(&registered, &params);
+        let url = format!("{}{path}", scene.lambda.url().trim_end_matches('/'));
+        let reply = scene.sandbox.twilio.deliver_signed(params, &url, &signature).await;
+        assert_eq!(reply.status, status, "{path}, registered as {registered}");
+    }
+}
+
+/// AWS escapes what Twilio signs as it was registered.
+#[tokio::test]
+async fn a_query_counts_escaped_and_as_it_was_registered() {
+    let scene = Scene::start().await;
+    scene.verification(LinkPage::Form).await;
+    let root = scene.lambda.url();
+    for (registered, arrived, status) in [
+        ("office=O'Hare", "office=O%27Hare", 200),
+        ("office=O%27Hare", "office=O%27Hare", 200),
+        ("office=O'Hare", "office=O'Hare", 200),
+        ("a=(b)!*~", "a=%28b%29%21%2A%7E", 200),
+        ("to=https%3A%2F%2Fx.example&office=O'Hare", "to=https%3A%2F%2Fx.example&office=O%27Hare", 200),
+        ("list=a,b;c@d", "list=a%2Cb%3Bc%40d", 200),
+        ("office=OHare", "office=O%27Hare", 403),
+        ("office=a&b", "office=a%26b", 403),
+    ] {
+        let params = scene.inbound("hello");
+        let signature = scene.sandbox.twilio.sign(&format!("{root}?{registered}"), &params);
+        let reply = scene.sandbox.twilio.deliver_signed(params, &format!("{root}?{arrived}"), &signature).await;
+        assert_eq!(reply.status, status, "{registered} as {arrived}");
+    }
+}
+
 #[tokio::test]
 async fn a_query_is_signed_and_not_read() {
     let scene = Scene::start().await;

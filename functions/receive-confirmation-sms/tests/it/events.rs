@@ -121,6 +121,6 @@ async fn without_a_public_url_the_function_url_counts_and_no_header() {
     assert_eq!(ask("https://evil.example/").await["statusCode"], 403);
     scene.assert_untouched();
     let answer = ask("https://x.lambda-url.eu-west-1.on.aws/").await;
-    assert_eq!((&answer["statusCode"], &answer["headers"]["content-type"]), (&json!(200), &json!("text/xml")));
+    assert_eq!((&answer["statusCode"], &answer["headers"]["content-type"]), (&json!(200), &json!("text/xml; charset=utf-8")));
     assert!(answer["body"].as_str().unwrap().contains(CONFIRMED) && scene.verified());
 }

@@ -64,6 +64,46 @@ async fn odd_texts_are_answered() {
     scene.text_answered("\u{feff}\u{202a}ＹＥＳ\u{202c}", CONFIRMED).await;
 }
 
+/// A Messaging Service may send by RCS where the phone has it: the reply comes from `rcs:` and the number, to the agent or a number.
+#[tokio::test]
+async fn a_yes_by_rcs_counts_for_its_number() {
+    for to in ["rcs:acme_agent".to_owned(), format!("rcs:{NUMBER}"), NUMBER.to_owned()] {
+        let scene = Scene::start().await;
+        scene.verification(LinkPage::Form).await;
+        let mut params = scene.sandbox.twilio.inbound(&format!("rcs:{PHONE}"), &to, "YES");
+        params.push(("MessagingServiceSid".to_owned(), sandbox::twilio::MESSAGING_SERVICE.to_owned()));
+        let reply = scene.sandbox.twilio.deliver(params, scene.lambda.url()).await;
+        assert_eq!((reply.status, reply.messages.as_slice()), (200, &[CONFIRMED.to_owned()][..]), "{to}");
+        assert!(reply.body.contains("<Message>"), "without a from: {}", reply.body);
+        assert!(scene.verified());
+    }
+    let scene = Scene::start().await;
+    scene.verification(LinkPage::Form).await;
+    for from in ["rcs:", "rcs:acme", "rcs:12345", &format!("rcs:rcs:{PHONE}"), &format!("RCS {PHONE}"), &format!("rcs:{NUMBER}")]
+    {
+        let params = scene.sandbox.twilio.inbound(from, NUMBER, "YES");
+        let reply = scene.sandbox.twilio.deliver(params, scene.lambda.url()).await;
+        assert_eq!((reply.status, reply.messages.len()), (200, 0), "{from}");
+    }
+    scene.assert_untouched();
+}
+
+/// A picture alone may come without `Body`. It is a reply, and no right word.
+#[tokio::test]
+async fn a_picture_without_a_body_is_a_wrong_word() {
+    let scene = Scene::start().await;
+    scene.verification(LinkPage::Form).await;
+    let url = "https://api.twilio.com/2010-04-01/x";
+    for (media, status, answer) in [(&[url][..], 200, vec![WRONG.to_owned()]), (&[][..], 403, vec![])] {
+        let mut params = scene.sandbox.twilio.inbound_picture(PHONE, NUMBER, "", media);
+        params.retain(|(name, _)| name != "Body");
+        let reply = scene.sandbox.twilio.deliver(params, scene.lambda.url()).await;
+        assert_eq!((reply.status, reply.messages), (status, answer), "{media:?}");
+    }
+    scene.assert_nothing_fetched();
+    scene.text_answered("YES", CONFIRMED).await;
+}
+
 #[tokio::test]
 async fn stop_words_cancel_and_are_not_answered() {
     for word in ["STOP", "stopall", "Unsubscribe", " CANCEL ", "end", "Quit", "REVOKE", "OPTOUT", "Arret", "stop."] {

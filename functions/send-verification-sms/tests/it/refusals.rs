@@ -2,7 +2,7 @@
 
 use sandbox::{mail::Mail, wire::client};
 
-use crate::scene::{PHONE, Scene, number, set};
+use crate::scene::{Fields, PHONE, Scene, number, set};
 
 async fn refused(scene: &Scene, mail: &Mail, reason: &str) {
     let answer = scene.post_mail(mail).await;
@@ -18,7 +18,7 @@ async fn other_paths_methods_types_and_sizes() {
     let url = scene.lambda.url();
     let http = client();
     let form = "application/x-www-form-urlencoded";
-    for path in ["x", "mime", "%2f", "/", "index.html?a=1"] {
+    for path in ["x", "mime/", "x/mime", "%2f", "/", "index.html?a=1"] {
         let answer = http.post(format!("{url}{path}")).header("content-type", form).body("a=1").send().await.unwrap();
         assert_eq!((answer.status().as_u16(), answer.text().await.unwrap().as_str()), (404, ""), "{path}");
     }
@@ -40,6 +40,34 @@ async fn other_paths_methods_types_and_sizes() {
     assert_eq!(scene.lambda.invoke(event).await.unwrap()["statusCode"], 413);
     scene.untouched();
     scene.still_works().await;
+}
+
+/// The path's end tells Mailgun to post mails as they are. It is told at once, instead of after eight hours of retries.
+#[tokio::test]
+async fn a_route_for_raw_mails_is_named() {
+    let scene = Scene::start().await;
+    let raw = |mut fields: Fields| {
+        fields.retain(|(name, _)| !name.starts_with("body-") && !name.starts_with("stripped-"));
+        fields.push(("body-mime".to_owned(), "Subject: x\r\n\r\nx".to_owned()));
+        fields
+    };
+    let (root, mime) = (scene.lambda.url().to_owned(), format!("{}mime", scene.lambda.url()));
+    for (url, fields) in [
+        (&mime, raw(scene.fields(&scene.mail()))),
+        (&mime, scene.fields(&scene.mail())),
+        (&root, raw(scene.fields(&scene.mail()))),
+    ] {
+        let answer = scene.sandbox.mailgun.post(url, &fields).await;
+        assert_eq!((answer.status, answer.body.as_str()), (406, ""), "{url}");
+    }
+    assert_eq!(scene.logged("mime_route").await["Refused"], 1);
+    let mut forged = raw(scene.fields(&scene.mail()));
+    set(&mut forged, "signature", &"0".repeat(64));
+    assert_eq!(scene.sandbox.mailgun.post(&mime, &forged).await.status, 401, "strangers learn nothing");
+    scene.untouched();
+    let mut both = scene.fields(&scene.mail());
+    both.push(("body-mime".to_owned(), "x".to_owned()));
+    assert_eq!(scene.post(&both).await.status, 200, "a mail with its parts is read");
 }
 
 #[tokio::test]

@@ -28,6 +28,18 @@ async fn a_phone_that_can_never_be_reached_is_refused_and_nothing_waits_for_its_
 }
 
 #[tokio::test]
+async fn a_text_that_failed_at_once_is_refused_where_the_number_is_why() {
+    for code in [21610, 21614] {
+        let scene = Scene::start().await;
+        let message = json!({ "sid": format!("SM{}", "0".repeat(32)), "status": "failed", "error_code": code });
+        scene.twilio().next(Fault::Answer { status: 201, headers: vec![], body: message.to_string() });
+        assert_eq!(scene.post_mail(&scene.mail()).await.status, 406);
+        assert_eq!(scene.logged("recipient_refused").await["code"], code);
+        assert!(scene.items("pending#").await.is_empty());
+    }
+}
+
+#[tokio::test]
 async fn a_refused_text_leaves_other_requests_of_the_phone_alone() {
     let scene = Scene::start().await;
     assert_eq!(scene.post_mail(&scene.mail()).await.status, 200);
@@ -40,7 +52,24 @@ async fn a_refused_text_leaves_other_requests_of_the_phone_alone() {
 async fn what_twilio_did_not_take_is_sent_once_by_a_retry() {
     let absurd = vec![("retry-after".to_owned(), "99999999999999999999".to_owned())];
     let patient = Fault::Answer { status: 429, headers: absurd, body: "<html>".into() };
-    for fault in [status(429), patient, status(503), status(400), status(404), status(302)] {
+    let refused = |code: u32| Fault::Answer { status: 400, headers: vec![], body: json!({ "code": code }).to_string() };
+    let failed = |code: u32| {
+        let message = json!({ "sid": format!("SM{}", "0".repeat(32)), "status": "failed", "error_code": code });
+        Fault::Answer { status: 201, headers: vec![], body: message.to_string() }
+    };
+    for fault in [
+        status(429),
+        patient,
+        status(503),
+        status(400),
+        status(404),
+        status(302),
+        // Another sender, or a later day, reaches this number.
+        refused(21612),
+        refused(21408),
+        failed(30034),
+        failed(30006),
+    ] {
         let scene = Scene::start().await;
         scene.twilio().next(fault.clone());
         let delivery = scene.sandbox.mailgun.receive(&scene.mail()).await;

@@ -34,6 +34,17 @@ async fn a_wrong_signature_is_refused_and_nothing_happens() {
 }
 
 #[tokio::test]
+async fn a_path_that_a_proxy_leaves_there_is_served() {
+    let scene = Scene::with(&[("PUBLIC_URL", Some("https://hooks.example.com/text"))]).await;
+    for (path, status) in [("text", 200), ("text/", 200), ("", 200), ("texts", 404)] {
+        let params = scene.inbound(STRANGER, "Hello");
+        let signature = scene.sandbox.twilio.sign("https://hooks.example.com/text", &params);
+        let reply = scene.sandbox.twilio.deliver_signed(params, &format!("{}{path}", scene.lambda.url()), &signature).await;
+        assert_eq!(reply.status, status, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn signed_requests_that_are_no_inbound_sms_are_refused() {
     let scene = Scene::start().await;
     scene.asked();

@@ -64,6 +64,31 @@ async fn pictures_go_along() {
 }
 
 #[tokio::test]
+async fn a_picture_that_comes_without_a_body_goes_along() {
+    let scene = Scene::start().await;
+    let url = format!("https://api.twilio.com/2010-04-01/Accounts/{ACCOUNT_SID}/Messages/MM1/Media/ME1");
+    let mut params = scene.sandbox.twilio.inbound_picture(STRANGER, COMPANY, "", &[&url]);
+    params.retain(|(name, _)| name != "Body");
+    assert_eq!(scene.deliver(&params).await.messages, [forwarded(STRANGER, "")]);
+    assert_eq!(scene.sandbox.twilio.texts(MOBILE)[0].media, [url]);
+}
+
+/// By RCS a person writes as `rcs:` and the number: it is the same person, who can be answered.
+#[tokio::test]
+async fn a_text_by_rcs_is_from_its_number() {
+    let scene = Scene::start().await;
+    let params = scene.inbound(&format!("rcs:{STRANGER}"), "Hello");
+    assert_eq!(scene.deliver(&params).await.messages, [forwarded(STRANGER, "Hello")]);
+    assert_eq!(scene.correspondent().await.as_deref(), Some(STRANGER));
+    let params = scene.inbound(&format!("rcs:{MOBILE}"), "And you");
+    assert_eq!(scene.deliver(&params).await.messages, ["And you"]);
+    assert_eq!(scene.sandbox.twilio.texts(STRANGER).len(), 1);
+    let agent = scene.sandbox.twilio.inbound(&format!("rcs:{STRANGER}"), "rcs:acme_agent", "Hello");
+    scene.ignored(&agent, "channel_not_served").await;
+    scene.ignored(&scene.inbound("rcs:acme_agent", "Hello"), "channel_not_served").await;
+}
+
+#[tokio::test]
 async fn only_addresses_that_twilio_can_fetch_go_along() {
     let scene = Scene::start().await;
     let params = scene.sandbox.twilio.inbound_picture(
@@ -91,8 +116,8 @@ async fn a_text_that_its_sender_makes_too_long_arrives_in_two() {
 
 #[tokio::test]
 async fn senders_without_a_number_are_forwarded_and_cannot_be_answered() {
-    let scene = Scene::start().await;
-    for sender in ["12345", "+12345", "ACME Inc", "+114155550100"] {
+    let scene = Scene::with(&[("MESSAGES_PER_PAIR_PER_MINUTE", Some("100"))]).await;
+    for sender in ["12345", "+12345", "ACME Inc", "+114155550100", "Zürich", "Grøn Bank", "ÅÄÖ", "ΔΣΩ"] {
         scene.text_leads_to(STRANGER, "Hello", &[&forwarded(STRANGER, "Hello")]).await;
         assert_eq!(scene.correspondent().await.as_deref(), Some(STRANGER));
         let params = scene.inbound(sender, "Your parcel");

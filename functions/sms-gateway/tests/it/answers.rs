@@ -34,6 +34,40 @@ async fn a_code_of_an_action_is_sent_with_the_static_token() {
 }
 
 #[tokio::test]
+async fn a_path_that_a_proxy_leaves_there_is_served() {
+    let scene = Scene::with(&[("SMS_ROUTES", Some("*=twilio")), ("PUBLIC_URL", Some("https://hooks.example.com/codes"))]).await;
+    for (n, (path, status)) in
+        [("", 200), ("codes", 200), ("codes/", 200), ("code", 404), ("codes/x", 404)].into_iter().enumerate()
+    {
+        let headers = [("authorization", &*format!("Bearer {BEARER}")), ("content-type", "application/json")];
+        let body = json!({ "recipient": PHONE, "body": format!("{TEXT} {n}") }).to_string();
+        assert_eq!(scene.request("POST", path, &headers, body).await.status, status, "{path}");
+    }
+    assert_eq!(scene.texts(), [3, 0, 0, 0]);
+}
+
+/// Whoever wants to be called waits for a call: a text instead would be paid for, and not looked for.
+#[tokio::test]
+async fn a_delivery_by_voice_is_refused_and_costs_nothing() {
+    let scene = Scene::through("twilio").await;
+    for (name, value) in
+        [("delivery_method", "voice"), ("message_type", "voice"), ("channel", "voice"), ("delivery_method", "Voice")]
+    {
+        for text in ["text", "body"] {
+            let answer = scene.post(&json!({ "recipient": PHONE, text: TEXT, name: value })).await;
+            assert_eq!(answer.status, 422, "{name} {value}");
+            assert!(answer.body["error"].as_str().unwrap().contains("voice is not supported"), "{answer:?}");
+        }
+    }
+    assert_eq!(scene.logged("voice_not_supported").await["Refused"], 1);
+    scene.untouched();
+    for (name, value) in [("delivery_method", "text"), ("message_type", "otp_verify"), ("channel", "sms")] {
+        let answer = scene.post(&json!({ "recipient": PHONE, "text": format!("{TEXT} {name}"), name: value })).await;
+        assert_eq!(answer.status, 200, "{name} {value}");
+    }
+}
+
+#[tokio::test]
 async fn body_and_credential_go_in_any_pair() {
     let scene = Scene::through("twilio").await;
     let (legacy, action) = (json!({ "recipient": PHONE, "body": TEXT }), json!({ "recipient": "+4520304051", "text": TEXT }));

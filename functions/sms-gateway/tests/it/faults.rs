@@ -93,11 +93,23 @@ impl Vendor {
         match self {
             Self::Twilio => {
                 let refusal = |code: u32| says(400, json!({ "code": code, "message": "", "status": 400 }).to_string());
+                let failed = |code: Value| {
+                    let message =
+                        json!({ "sid": SID, "num_segments": "0", "status": "failed", "error_code": code, "error_message": "" });
+                    says(201, message.to_string())
+                };
                 vec![
                     ("21211 impossible number", refusal(21211), Recipient),
                     ("21610 opted out", refusal(21610), Recipient),
                     ("21614 not a mobile", refusal(21614), Recipient),
                     ("21635 landline", refusal(21635), Recipient),
+                    ("21612 not from this sender", refusal(21612), Next),
+                    ("21214 not to be reached from here", refusal(21214), Next),
+                    ("201 failed, 30034 not registered", failed(json!(30034)), Next),
+                    ("201 failed, 21612 not from this sender", failed(json!(21612)), Next),
+                    ("201 failed, 30006 landline or not reached", failed(json!(30006)), Next),
+                    ("201 failed, 21610 opted out", failed(json!(21610)), Recipient),
+                    ("201 failed, no code", failed(Value::Null), Next),
                     ("21408 region not enabled", refusal(21408), Next),
                     ("21606 not our number", refusal(21606), Next),
                     ("30007 filtered", refusal(30007), Next),
