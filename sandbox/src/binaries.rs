@@ -11,16 +11,27 @@ use crate::template::{Template, root};
 /// standard error.
 pub async fn build(template: &Template) -> Result<BTreeMap<String, PathBuf>, String> {
     let names: Vec<_> = template.functions.iter().map(|function| function.name.as_str()).collect();
-    build_packages(&names, "dev").await
+    build_functions(&names, "dev").await
 }
 
-/// Builds packages of this workspace, each with a binary of its own name, at once and with one of cargo's profiles (`dev`, `release`). What
-/// is built at once shares the features of its dependencies.
-pub async fn build_packages(names: &[&str], profile: &str) -> Result<BTreeMap<String, PathBuf>, String> {
+/// Builds some functions with one of cargo's profiles (`dev`, `release`), as a plain `cargo build` builds all: what that has built is not
+/// built again.
+pub async fn build_functions(names: &[&str], profile: &str) -> Result<BTreeMap<String, PathBuf>, String> {
+    run(&[], names, profile).await
+}
+
+/// Builds a package of this workspace, with a binary of its own name, by itself: its dependencies have the features it asks for, and no more.
+pub async fn build_alone(name: &str, profile: &str) -> Result<BTreeMap<String, PathBuf>, String> {
+    run(&["--package", name], &[name], profile).await
+}
+
+/// Of the default members, which are what is deployed, unless `selection` says otherwise: those that are selected share the features of their
+/// dependencies, so naming the functions as packages would have those of a few of them.
+async fn run(selection: &[&str], names: &[&str], profile: &str) -> Result<BTreeMap<String, PathBuf>, String> {
     #[expect(clippy::disallowed_methods, reason = "the cargo that runs this says which one it is")]
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
     let mut command = Command::new(&cargo);
-    command.args(["build", "--profile", profile, "--message-format=json-render-diagnostics"]).current_dir(root());
+    command.args(["build", "--profile", profile, "--message-format=json-render-diagnostics"]).args(selection).current_dir(root());
     // What the cargo that runs this says about the sandbox: ring's build script would take it for a change and be built anew each time.
     for (name, _) in std::env::vars_os() {
         if name.to_str().is_some_and(|name| ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|prefix| name.starts_with(prefix))) {
@@ -28,7 +39,7 @@ pub async fn build_packages(names: &[&str], profile: &str) -> Result<BTreeMap<St
         }
     }
     for name in names {
-        command.args(["--package", name, "--bin", name]);
+        command.args(["--bin", name]);
     }
     let output = command
         .stdin(Stdio::null())
