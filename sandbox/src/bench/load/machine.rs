@@ -123,6 +123,7 @@ mod tests {
     async fn what_a_load_takes_is_noted() {
         let watch = Watch::start();
         let own = [std::process::id()];
+        tokio::time::sleep(2 * TICK).await; // it looks now
         let mark = watch.mark(&own);
         let begun = Instant::now();
         while begun.elapsed() < Duration::from_millis(60) {
