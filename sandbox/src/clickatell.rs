@@ -2,9 +2,11 @@
 //!
 //! Imitates <https://docs.clickatell.com/channels/one-api/>, the codes of <https://docs.rs/clickatell-api/0.3.0>, and the README of github
 //! clickatell/clickatell-overview-http@4cd164a5. Which codes refuse a whole request, and with which status, is not documented: here 1, 7,
-//! 18 to 22 and 43 do. Stricter than Clickatell: batches, GET and credentials in a query are complained about.
+//! 18 to 22 and 43 do. The legacy API's `validity` is as in
+//! <https://docs.clickatell.com/archive/channels/advanced-message-send-archived/validity-period/>, its default taken for its most. Stricter than
+//! Clickatell: batches, GET and credentials in a query are complained about.
 
-use std::io;
+use std::{io, time::Duration};
 
 use axum::{
     Extension, Json, Router,
@@ -149,7 +151,7 @@ async fn message(
         Some(code) => (None, Some(json!({"code": code, "description": explain(code)}))),
         None => {
             let id = random::hex(16);
-            account.take(&to, &from, &content, &id);
+            account.take(&to, &from, &content, &id, None);
             (Some(id), None)
         }
     };
@@ -179,7 +181,7 @@ async fn sendmsg(
     headers: HeaderMap,
     body: Bytes,
 ) -> String {
-    const KNOWN: [&str; 9] = ["user", "password", "api_id", "to", "text", "from", "mo", "concat", "unicode"];
+    const KNOWN: [&str; 10] = ["user", "password", "api_id", "to", "text", "from", "mo", "concat", "unicode", "validity"];
     let complain = |code: u32, what: &str| {
         complaints.add(format!("Clickatell sendmsg: {what}"));
         format!("ERR: {code:03}, {what}")
@@ -223,6 +225,10 @@ async fn sendmsg(
     let Some(allowed) = Some(field("concat")).filter(|concat| ["", "1", "2", "3"].contains(concat)) else {
         return complain(101, "concat is 1 to 3");
     };
+    let validity = match sms::number(&fields, "validity", 1..=1_440) {
+        Ok(minutes) => minutes.map(Duration::from_mins),
+        Err(wrong) => return complain(101, &wrong),
+    };
     if parts > allowed.parse().unwrap_or(1) {
         return "ERR: 113, Maximum message parts exceeded".to_owned();
     }
@@ -231,7 +237,7 @@ async fn sendmsg(
         return format!("ERR: {code:03}, refused");
     }
     let id = random::hex(16);
-    account.take(to, from, &text, &id);
+    account.take(to, from, &text, &id, validity);
     format!("ID: {id}")
 }
 
@@ -262,11 +268,12 @@ mod tests {
         let (status, answer) = platform(&clickatell, API_KEY, &good).await;
         let message = &answer["messages"][0];
         assert_eq!((status, &message["accepted"], &answer["error"]), (202, &json!(true), &Value::Null));
-        let Sent { to, from, text, id } = clickatell.messages().remove(0);
+        let Sent { to, from, text, id, validity } = clickatell.messages().remove(0);
         assert_eq!(
             (to.as_str(), from.as_str(), text.as_str(), json!(id)),
             ("+4512345678", "", "Grüße", message["apiMessageId"].clone())
         );
+        assert_eq!(validity, None);
         for (code, status) in [(25, 202), (26, 202), (1, 401), (7, 403), (20, 402), (43, 429), (18, 503)] {
             clickatell.reject("+4512345678", code);
             let (answered, answer) = platform(&clickatell, API_KEY, &good).await;
@@ -301,9 +308,10 @@ mod tests {
             assert_eq!(answer.status(), 200);
             answer.text().await.unwrap()
         };
-        let answer = post(&[("text", "00e60020d83dde18"), ("unicode", "1"), ("from", "ACME")]).await;
+        let answer = post(&[("text", "00e60020d83dde18"), ("unicode", "1"), ("from", "ACME"), ("validity", "1440")]).await;
         assert_eq!(answer, format!("ID: {}", clickatell.messages()[0].id));
         assert_eq!((clickatell.messages()[0].text.as_str(), clickatell.messages()[0].from.as_str()), ("æ 😘", "ACME"));
+        assert_eq!(clickatell.messages()[0].validity, Some(Duration::from_hours(24)));
         let long = "a".repeat(161);
         assert_eq!(post(&[("text", &long)]).await, "ERR: 113, Maximum message parts exceeded");
         assert!(post(&[("text", &long), ("concat", "2")]).await.starts_with("ID: "));
@@ -318,6 +326,8 @@ mod tests {
             (("text", ""), 107),
             (("user", ""), 1),
             (("concat", "4"), 101),
+            (("validity", "0"), 101),
+            (("validity", "1441"), 101),
             (("udh", "00"), 101),
         ] {
             let answer = post(&[change]).await;

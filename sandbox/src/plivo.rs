@@ -1,10 +1,10 @@
 //! Plivo: the Message API.
 //!
 //! Imitates <https://www.plivo.com/docs/messaging/api/message/> and github plivo/plivo-python@a0cd3237 (`plivo/resources/messages.py`,
-//! `plivo/rest/client.py`). Stricter than Plivo: fields that are not simulated, several recipients, and texts that its log would keep are
+//! `plivo/rest/client.py`), and <https://support.plivo.com/hc/en-us/articles/14814454609561-Message-Expiry>. Stricter than Plivo: fields that are not simulated, several recipients, and texts that its log would keep are
 //! complained about.
 
-use std::io;
+use std::{io, time::Duration};
 
 use axum::{
     Extension, Json, Router,
@@ -81,6 +81,9 @@ struct Message {
     kind: Option<String>,
     /// A string, `"true"` unless given.
     log: Option<String>,
+    /// Seconds.
+    #[serde(rename = "message_expiry")]
+    expiry: Option<u64>,
 }
 
 fn refuse(status: u16, error: &str) -> Response {
@@ -114,7 +117,7 @@ async fn create(
     if sms::header(&headers, header::CONTENT_TYPE) != "application/json" {
         return complain(400, "content type");
     }
-    let Message { src, dst, text, kind, log } = match serde_json::from_slice(&body) {
+    let Message { src, dst, text, kind, log, expiry } = match serde_json::from_slice(&body) {
         Ok(message) => message,
         Err(error) => return complain(400, &error.to_string()),
     };
@@ -125,6 +128,7 @@ async fn create(
         () if text.is_empty() => "text is empty",
         () if kind.as_deref().is_some_and(|kind| kind != "sms") => "type is sms",
         () if log.as_deref() != Some("false") => "log is \"false\": a one-time code stays out of it",
+        () if expiry.is_some_and(|seconds| !(5..=10_799).contains(&seconds)) => "message_expiry is 5 to 10799 seconds",
         () => "",
     };
     if !wrong.is_empty() {
@@ -139,7 +143,7 @@ async fn create(
         Some(status) => return refuse(u16::try_from(status).unwrap_or(400), "refused"),
         None => {
             let id = random::uuid();
-            account.take(to, &src, &text, &id);
+            account.take(to, &src, &text, &id, expiry.map(Duration::from_secs));
             answer["message_uuid"] = json!([id]);
         }
     }
@@ -164,10 +168,11 @@ mod tests {
             let answer = client().post(&url).basic_auth(AUTH_ID, Some(token)).json(&body).send().await.unwrap();
             (answer.status().as_u16(), answer.json::<Value>().await.unwrap())
         };
-        let (status, answer) = post(AUTH_TOKEN, json!({})).await;
-        let Sent { to, from, text, id } = plivo.messages().remove(0);
+        let (status, answer) = post(AUTH_TOKEN, json!({"message_expiry": 10_799})).await;
+        let Sent { to, from, text, id, validity } = plivo.messages().remove(0);
         assert_eq!((status, &answer["message_uuid"]), (202, &json!([id])));
         assert_eq!((to.as_str(), from.as_str(), text.as_str()), ("+4512345678", "15005550006", "Hi"));
+        assert_eq!(validity, Some(Duration::from_secs(10_799)));
         plivo.reject("+4512345678", 202);
         let (status, answer) = post(AUTH_TOKEN, json!({})).await;
         assert_eq!((status, &answer["message_uuid"], &answer["invalid_number"]), (202, &json!([]), &json!(["4512345678"])));
@@ -186,6 +191,9 @@ mod tests {
             json!({"dst": "4512345678<4587654321"}),
             json!({"text": ""}),
             json!({"media_urls": []}),
+            json!({"message_expiry": 4}),
+            json!({"message_expiry": 10_800}),
+            json!({"message_expiry": "180"}),
         ] {
             assert_eq!((post("new", wrong.clone()).await.0, plivo.server().complaints().len()), (400, 1), "{wrong}");
         }

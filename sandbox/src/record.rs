@@ -115,6 +115,7 @@ pub async fn files() -> BTreeMap<&'static str, String> {
     let legacy = json!({ "recipient": PHONE.replacen("+45", "+45 ", 1), "body": code, "sender": twilio::NUMBER });
     let action = json!({
         "recipient": PHONE, "text": code, "from": twilio::NUMBER, "code": "271828", "message_type": "otp_verify", "language": "en",
+        "req": { "ip": "203.0.113.7", "country": "DK" },
     });
     let auth0 = |token: &str, body: &Value| {
         event("/", "application/json", "node", &[("authorization", &format!("Bearer {token}"))], &body.to_string())

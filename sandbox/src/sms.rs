@@ -2,7 +2,9 @@
 
 use std::{
     collections::HashMap,
+    ops::RangeInclusive,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use axum::{
@@ -24,6 +26,8 @@ pub struct Sent {
     pub text: String,
     /// What the provider calls it.
     pub id: String,
+    /// How long it may wait to be sent, if that was said.
+    pub validity: Option<Duration>,
 }
 
 /// The state behind a simulator.
@@ -43,8 +47,9 @@ impl Account {
     }
 
     /// Takes a text to these digits.
-    pub(crate) fn take(&mut self, to: &str, from: &str, text: &str, id: &str) {
-        self.sent.push(Sent { to: format!("+{to}"), from: from.to_owned(), text: text.to_owned(), id: id.to_owned() });
+    pub(crate) fn take(&mut self, to: &str, from: &str, text: &str, id: &str, validity: Option<Duration>) {
+        let (from, text, id) = (from.to_owned(), text.to_owned(), id.to_owned());
+        self.sent.push(Sent { to: format!("+{to}"), from, text, id, validity });
     }
 
     /// What is answered to texts to these digits, if they are not taken.
@@ -76,6 +81,13 @@ pub(crate) fn form(body: &[u8], known: &[&str]) -> Result<HashMap<String, String
         }
     }
     Ok(fields)
+}
+
+/// A field that is a whole number within bounds; `Ok(None)` if it is not there, the error names it.
+pub(crate) fn number(fields: &HashMap<String, String>, name: &str, bounds: RangeInclusive<u64>) -> Result<Option<u64>, String> {
+    let Some(text) = fields.get(name) else { return Ok(None) };
+    let number = text.parse().ok().filter(|number| bounds.contains(number));
+    number.map(Some).ok_or_else(|| format!("{name} is {} to {}", bounds.start(), bounds.end()))
 }
 
 /// 7 to 15 digits with the country code, without a plus.

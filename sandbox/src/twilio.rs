@@ -2,7 +2,8 @@
 //!
 //! Imitates <https://www.twilio.com/docs/messaging/api/message-resource>, `/docs/messaging/guides/webhook-request` (2026-03-09),
 //! `/docs/usage/webhooks/webhooks-security`, `/docs/usage/webhooks/webhooks-connection-overrides`, `/docs/api/errors/*` and twilio-oai@d50069b4
-//! `twilio_api_v2010.json`. Stricter than Twilio in one thing: a field it does not know is refused and complained about.
+//! `twilio_api_v2010.json`. That Message Redaction, where an account has none, is refused at once is
+//! how `/docs/api/errors/30029` reads. Stricter than Twilio in one thing: a field it does not know is refused and complained about.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -63,6 +64,12 @@ pub struct Message {
     pub media: Vec<String>,
     /// `outbound-api` or `outbound-reply` (by `TwiML`).
     pub direction: &'static str,
+    /// How long it may wait to be sent, if that was said.
+    pub validity: Option<Duration>,
+    /// Whether Twilio keeps the text in its records.
+    pub keeps_body: bool,
+    /// Whether it keeps the last digits of the recipient's number.
+    pub keeps_to: bool,
 }
 
 struct State {
@@ -78,6 +85,7 @@ struct State {
     /// Phone, account number.
     opted_out: HashSet<(String, String)>,
     alerts: Vec<twiml::Error>,
+    redacts: bool,
 }
 
 struct Shared {
@@ -106,6 +114,7 @@ impl Twilio {
             refusals: HashMap::new(),
             opted_out: HashSet::new(),
             alerts: vec![],
+            redacts: false,
         };
         let shared = Arc::new(Shared { state: Mutex::new(state), arrived: Notify::new() });
         let server = Server::start_on("Twilio", port.unwrap_or(0), router(Arc::clone(&shared))).await?;
@@ -135,6 +144,11 @@ impl Twilio {
     /// The same for incoming calls.
     pub fn set_voice_url(&self, number: &str, url: &str) {
         lock(&self.shared.state).numbers.set(number, "VoiceUrl", url);
+    }
+
+    /// Gives the account Message Redaction, which `ContentRetention` and `AddressRetention` need.
+    pub fn add_message_redaction(&self) {
+        lock(&self.shared.state).redacts = true;
     }
 
     /// From now on every message to this phone is refused with this error code (21211, 21408, 21610, 21614, 21635, 20429...).
@@ -400,10 +414,26 @@ async fn create(
     if let Some(code) = missing {
         return complain(code, explain(code, &to, &from));
     }
-    if fields.get("ValidityPeriod").is_some_and(|seconds| !seconds.parse().is_ok_and(|n: u32| (1..=36_000).contains(&n))) {
-        return complain(20001, "ValidityPeriod is 1 to 36000 seconds".to_owned());
+    let validity = match sms::number(&fields, "ValidityPeriod", 1..=36_000) {
+        Ok(seconds) => seconds.map(Duration::from_secs),
+        Err(wrong) => return complain(21624, wrong),
+    };
+    let mut kept = [true; 2];
+    for ((name, other, code), kept) in
+        [("ContentRetention", "discard", 30029), ("AddressRetention", "obfuscate", 30030)].into_iter().zip(&mut kept)
+    {
+        let Some(value) = fields.get(name) else { continue };
+        if value != "retain" && value != other {
+            return complain(code, format!("{name} is retain or {other}"));
+        }
+        if !state.redacts {
+            return refuse(code, &format!("Invalid {name}"));
+        }
+        *kept = value == "retain";
     }
-    let sent = state.send(Message { sid: new_sid(), to, from, body: take("Body"), media, direction: "outbound-api" });
+    let [keeps_body, keeps_to] = kept;
+    let (sid, body, direction) = (new_sid(), take("Body"), "outbound-api");
+    let sent = state.send(Message { sid, to, from, body, media, direction, validity, keeps_body, keeps_to });
     drop(state);
     shared.arrived.notify_waiters();
     match sent {
@@ -414,7 +444,7 @@ async fn create(
 
 /// The Message resource as just created: through a service the sender is not chosen yet.
 fn resource(message: &Message, service: Option<&String>) -> Value {
-    let Message { sid, to, from, body, media, direction } = message;
+    let Message { sid, to, from, body, media, direction, .. } = message;
     let (uri, now) = (format!("/2010-04-01/Accounts/{ACCOUNT_SID}/Messages/{sid}"), mail::date(crate::now().as_secs()));
     json!({
         "account_sid": ACCOUNT_SID, "api_version": "2010-04-01", "body": body, "date_created": now, "date_sent": null, "date_updated": now,
@@ -470,6 +500,35 @@ mod tests {
         assert_eq!(twilio.wait_inbox("+4512345678", 2, Duration::from_secs(9)).await, ["Reply YES", "Æ + œ"]);
         assert_eq!(twilio.messages()[1].from, NUMBER);
         assert_eq!(twilio.server().complaints(), [""; 0]);
+    }
+
+    #[tokio::test]
+    async fn how_long_a_message_waits_and_what_is_kept_of_it() {
+        let twilio = Twilio::start(None).await.unwrap();
+        let create = async |fields: &[(&str, &str)]| {
+            let form = [&[("To", "+4512345678"), ("From", NUMBER), ("Body", "x")], fields].concat();
+            let (status, body) = create(&twilio, &form).await;
+            (status, body["code"].as_u64(), twilio.server().complaints().len())
+        };
+        let both = [("ContentRetention", "discard"), ("AddressRetention", "obfuscate")];
+        for (fields, code, complaints) in [
+            (&both[..1], 30029, 0),
+            (&both[1..], 30030, 0),
+            (&[("ContentRetention", "obfuscate")], 30029, 1),
+            (&[("AddressRetention", "discard")], 30030, 1),
+            (&[("ValidityPeriod", "0")], 21624, 1),
+            (&[("ValidityPeriod", "36001")], 21624, 1),
+            (&[("ValidityPeriod", "3m")], 21624, 1),
+        ] {
+            assert_eq!(create(fields).await, (400, Some(code), complaints), "{fields:?}");
+        }
+        assert_eq!(create(&[("ValidityPeriod", "36000")]).await, (201, None, 0));
+        twilio.add_message_redaction();
+        assert_eq!(create(&both).await, (201, None, 0));
+        assert_eq!(create(&[("ContentRetention", "retain"), both[1]]).await, (201, None, 0));
+        let kept: Vec<_> = twilio.messages().iter().map(|sent| (sent.validity, sent.keeps_body, sent.keeps_to)).collect();
+        let ten_hours = Some(Duration::from_hours(10));
+        assert_eq!(kept, [(ten_hours, true, true), (None, false, false), (None, true, false)]);
     }
 
     #[tokio::test]

@@ -3,7 +3,7 @@
 //! Imitates `sms.yml` 1.0.10 of github Nexmo/api-specification@ad042003. Everything is answered 200; complaints and refusals are in the
 //! elements. Stricter than Vonage: fields that are not simulated, and a `type` that does not fit the text's alphabet, are complained about.
 
-use std::io;
+use std::{io, time::Duration};
 
 use axum::{
     Extension, Json, Router,
@@ -84,7 +84,7 @@ async fn send(
     if sms::header(&headers, header::CONTENT_TYPE) != "application/x-www-form-urlencoded" {
         return complain(2, "content type");
     }
-    let fields = match sms::form(&body, &["api_key", "api_secret", "from", "to", "text", "type"]) {
+    let fields = match sms::form(&body, &["api_key", "api_secret", "from", "to", "text", "type", "ttl"]) {
         Ok(fields) => fields,
         Err(wrong) => return complain(3, &wrong),
     };
@@ -107,11 +107,15 @@ async fn send(
     if fields.get("type").map_or("text", String::as_str) != needed {
         return complain(3, &format!("type is {needed} for this text"));
     }
+    let ttl = match sms::number(&fields, "ttl", 20_000..=604_800_000) {
+        Ok(ttl) => ttl.map(Duration::from_millis),
+        Err(wrong) => return complain(3, &wrong),
+    };
     if let Some(status) = account.refusal(to) {
         return refuse(status, "refused");
     }
     let ids = (0..twilio::segments(text)).map(|_| random::hex(8).to_uppercase()).collect::<Vec<_>>();
-    account.take(to, from, text, &ids[0]);
+    account.take(to, from, text, &ids[0], ttl);
     let part = |id| json!({"to": to, "message-id": id, "status": "0", "remaining-balance": "3.14", "message-price": "0.03", "network": "23801"});
     Json(json!({"message-count": ids.len().to_string(), "messages": ids.iter().map(part).collect::<Vec<_>>()}))
 }
@@ -135,11 +139,12 @@ mod tests {
             answer.json::<Value>().await.unwrap()
         };
         let long = "œ".repeat(71);
-        let answer = post(&[("text", &long), ("type", "unicode")]).await;
-        let Sent { to, from, text, id } = vonage.messages().remove(0);
+        let answer = post(&[("text", &long), ("type", "unicode"), ("ttl", "20000")]).await;
+        let Sent { to, from, text, id, validity } = vonage.messages().remove(0);
         assert_eq!((&answer["message-count"], &answer["messages"][0]["message-id"]), (&json!("2"), &json!(id)));
         assert_eq!((&answer["messages"][1]["status"], answer["messages"].as_array().unwrap().len()), (&json!("0"), 2));
         assert_eq!((to.as_str(), from.as_str(), text), ("+4512345678", "ACME", long));
+        assert_eq!(validity, Some(Duration::from_secs(20)));
         vonage.reject("+4512345678", 33);
         assert_eq!(post(&[]).await["messages"][0]["status"], "33");
         vonage.set_api_secret("new");
@@ -152,7 +157,10 @@ mod tests {
             (("from", "+15005550006"), "3"),
             (("text", "œ"), "3"),
             (("type", "unicode"), "3"),
-            (("ttl", "900000"), "3"),
+            (("ttl", "19999"), "3"),
+            (("ttl", "604800001"), "3"),
+            (("ttl", "20s"), "3"),
+            (("client-ref", "x"), "3"),
             (("text", ""), "2"),
         ] {
             assert_eq!(

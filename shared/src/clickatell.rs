@@ -3,7 +3,11 @@
 //!
 //! The One API answers 202 also for messages that it does not accept; the legacy API answers 200 to everything. So the body decides,
 //! and without a readable one the outcome is unknown.
+//!
+//! How long a text may wait can be told only to the legacy API
+//! (<https://docs.clickatell.com/archive/channels/advanced-message-send-archived/validity-period/>).
 
+use std::ops::RangeInclusive;
 use std::time::{Duration, SystemTime};
 
 use reqwest::Method;
@@ -19,6 +23,8 @@ use crate::sms::{self, Outbound, Receipt, SendError, segments};
 
 const PLATFORM: &str = "https://platform.clickatell.com";
 const ANSWER_LIMIT: usize = 64 * 1024;
+/// Minutes that `validity` may be.
+const VALIDITY: RangeInclusive<u64> = 1..=1_440;
 
 /// The `clickatell` secret.
 #[derive(Debug)]
@@ -172,6 +178,9 @@ impl Clickatell {
             segments::count_ucs2(sms.body)
         };
         form.append_pair("concat", &parts.min(3).to_string());
+        if let Some(life) = sms.life {
+            form.append_pair("validity", &(life.as_secs() / 60).clamp(*VALIDITY.start(), *VALIDITY.end()).to_string());
+        }
         if let Some(from) = sms.from {
             form.append_pair("from", from.trim_start_matches('+')).append_pair("mo", "1");
         }

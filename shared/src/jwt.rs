@@ -53,19 +53,43 @@ impl Times {
             && holds(&self.nbf, &|nbf| nbf <= latest)
             && holds(&self.iat, &|iat| iat <= latest)
     }
+
+    /// Whether the token has an end, and that is to come; or needs none.
+    fn lasts(&self, expected: &Expected, now: SystemTime) -> bool {
+        match (&self.exp, &self.iat) {
+            (Some(_), _) => true,
+            (None, Some(iat)) => {
+                iat.as_u64().is_some_and(|iat| iat.saturating_add(expected.life) > epoch(now).saturating_sub(LEEWAY))
+            }
+            (None, None) => expected.undated,
+        }
+    }
 }
 
-/// Checks an HS256 token: `aud` holds `audience`, `sub` is `subject`, and `exp`, `nbf`, `iat` fit `now` where they are present.
+/// What a token with a shared key must say.
+#[derive(Debug, Clone)]
+pub struct Expected {
+    /// In its `aud`.
+    pub audience: String,
+    /// Its `sub`.
+    pub subject: String,
+    /// Seconds after its `iat` for which a token without `exp` is good.
+    pub life: u64,
+    /// Whether one that has neither `exp` nor `iat`, and so is good for as long as its key, is taken.
+    pub undated: bool,
+}
+
+/// Checks an HS256 token: it says what is `expected`, and `exp`, `nbf`, `iat` fit `now` where they are present.
 ///
 /// # Errors
 /// [`Invalid`].
-pub fn check_hs256(token: &str, key: &[u8], audience: &str, subject: &str, now: SystemTime) -> Result<(), Invalid> {
+pub fn check_hs256(token: &str, key: &[u8], expected: &Expected, now: SystemTime) -> Result<(), Invalid> {
     let mut validation = Validation::new(Algorithm::HS256);
     validation.set_required_spec_claims(&["aud", "sub"]);
-    validation.set_audience(&[audience]);
-    validation.sub = Some(subject.to_owned());
+    validation.set_audience(&[&expected.audience]);
+    validation.sub = Some(expected.subject.clone());
     let times: Times = decode(token, &DecodingKey::from_secret(key), validation)?;
-    if times.fit(now) { Ok(()) } else { Err(Invalid::Claims) }
+    if times.fit(now) && times.lasts(expected, now) { Ok(()) } else { Err(Invalid::Claims) }
 }
 
 fn decode<T: DeserializeOwned>(token: &str, key: &DecodingKey, mut validation: Validation) -> Result<T, Invalid> {

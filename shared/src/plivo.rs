@@ -2,7 +2,10 @@
 //!
 //! A 2xx means accepted, whatever its body. Errors have no numeric code, so that only an `invalid_number` in the answer tells
 //! that it is about the recipient.
+//!
+//! How long a text may wait: <https://support.plivo.com/hc/en-us/articles/14814454609561-Message-Expiry>.
 
+use std::ops::RangeInclusive;
 use std::time::{Duration, SystemTime};
 
 use reqwest::Method;
@@ -17,6 +20,8 @@ use crate::secrets::{Content, Keys, Secret, SecretError};
 use crate::sms::{self, Outbound, Receipt, SendError};
 
 const ANSWER_LIMIT: usize = 64 * 1024;
+/// Seconds that a text may be told to expire after.
+const EXPIRY: RangeInclusive<u64> = 5..=10_799;
 
 /// The `plivo` secret.
 #[derive(Debug)]
@@ -83,9 +88,12 @@ impl Plivo {
             return Err(SendError::Unauthorized);
         }
         let Some(from) = sms.from else { return Err(SendError::Refused { recipient: false, code: None }) };
-        let body = json!({
+        let mut body = json!({
             "src": from.trim_start_matches('+'), "dst": sms.to.digits(), "text": sms.body, "type": "sms", "log": "false",
         });
+        if let Some(life) = sms.life {
+            body["message_expiry"] = life.as_secs().clamp(*EXPIRY.start(), *EXPIRY.end()).into();
+        }
         let request = self
             .client
             .request(Method::POST, self.base.join(&format!("v1/Account/{auth_id}/Message/")))

@@ -7,6 +7,8 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::ops::Deref;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
@@ -28,13 +30,61 @@ pub struct Request {
     pub query: String,
     /// The Function URL's own host, set by AWS.
     pub domain: String,
-    /// The body, base64 undone.
-    pub body: Bytes,
+    /// The body.
+    pub body: Body,
     /// Lambda's id of this invocation.
     pub id: String,
     /// When Lambda ends this invocation.
     pub deadline: Instant,
     headers: HashMap<String, String>,
+}
+
+/// The body of a request, base64 undone. It reads as empty until [`Request::expect_post`] has found it short enough: nobody works on what
+/// nobody has measured, not even to undo its base64.
+#[derive(Debug)]
+pub struct Body {
+    sent: Bytes,
+    is_base64: bool,
+    measured: OnceLock<Bytes>,
+}
+
+impl Body {
+    fn new(sent: impl Into<Bytes>, is_base64: bool) -> Self {
+        Self { sent: sent.into(), is_base64, measured: OnceLock::new() }
+    }
+
+    /// How long it is; of base64 exactly, of what only claims to be base64 about.
+    fn length(&self) -> usize {
+        if !self.is_base64 {
+            return self.sent.len();
+        }
+        let padding = self.sent.iter().rev().take(2).take_while(|byte| **byte == b'=').count();
+        (self.sent.len().div_ceil(4) * 3).saturating_sub(padding)
+    }
+
+    /// Makes it readable, if it has at most `limit` bytes.
+    fn measure(&self, limit: usize) -> Result<(), Reply> {
+        if self.length() > limit {
+            return Err(Reply::refused(413, "too_large"));
+        }
+        let body = if self.is_base64 {
+            STANDARD.decode(&self.sent).map_err(|_| malformed("the body is not the base64 it claims to be"))?.into()
+        } else {
+            self.sent.clone()
+        };
+        // Measured before: then it is the same.
+        let _same = self.measured.set(body);
+        Ok(())
+    }
+}
+
+impl Deref for Body {
+    type Target = Bytes;
+
+    fn deref(&self) -> &Bytes {
+        static NOTHING: Bytes = Bytes::new();
+        self.measured.get().unwrap_or(&NOTHING)
+    }
 }
 
 #[derive(Deserialize)]
@@ -73,21 +123,14 @@ impl Request {
     /// Reads an event.
     ///
     /// # Errors
-    /// The 400 to answer with, when it is no Function URL event, holds characters that no URL has, or its base64 is broken.
+    /// The 400 to answer with, when it is no Function URL event, or holds characters that no URL has.
     pub fn from_event(event: &str, id: &str, deadline: Instant) -> Result<Self, Reply> {
-        let malformed = |what: &'static str| Reply::refused(400, "malformed_request").field("error", what);
         let event: Event<'_> =
             serde_json::from_str(event).map_err(|_| malformed("not a Function URL event (payload format 2.0)"))?;
         if !is_uri_text(&event.raw_path) || !is_uri_text(&event.raw_query_string) {
             return Err(malformed("the path or query holds characters that no URL has"));
         }
-        let body = match (event.body, event.is_base64_encoded) {
-            (None, _) => Bytes::new(),
-            (Some(text), false) => Bytes::from(text.into_owned()),
-            (Some(text), true) => {
-                STANDARD.decode(text.as_bytes()).map_err(|_| malformed("the body is not the base64 it claims to be"))?.into()
-            }
-        };
+        let body = Body::new(event.body.unwrap_or_default().into_owned(), event.is_base64_encoded);
         let headers = event.headers.unwrap_or_default();
         Ok(Self {
             method: event.request_context.http.method.to_ascii_uppercase(),
@@ -117,10 +160,10 @@ impl Request {
         self.deadline.saturating_duration_since(Instant::now()).saturating_sub(reserve)
     }
 
-    /// Checks that this is a `POST` of one of `media_types` to `path` of at most `limit` bytes.
+    /// Checks that this is a `POST` of one of `media_types` to `path` of at most `limit` bytes, and makes its body readable.
     ///
     /// # Errors
-    /// The refusal to answer with: 404, 405, 415 or 413.
+    /// The refusal to answer with: 404, 405, 415, 413, or 400 if its base64 is broken.
     pub fn expect_post(&self, path: &str, media_types: &[&str], limit: usize) -> Result<(), Reply> {
         if self.path != path {
             return Err(Reply::refused(404, "not_found"));
@@ -131,11 +174,12 @@ impl Request {
         if !media_types.contains(&self.media_type().as_str()) {
             return Err(Reply::refused(415, "unsupported_media_type"));
         }
-        if self.body.len() > limit {
-            return Err(Reply::refused(413, "too_large"));
-        }
-        Ok(())
+        self.body.measure(limit)
     }
+}
+
+fn malformed(what: &'static str) -> Reply {
+    Reply::refused(400, "malformed_request").field("error", what)
 }
 
 /// Whether an event is no request but a schedule's or an operator's: any JSON object without the `requestContext` that AWS puts into
@@ -170,7 +214,45 @@ mod tests {
         let request = read(&event()).unwrap();
         assert_eq!((request.method.as_str(), request.path.as_str(), request.query.as_str()), ("POST", "/", "a=1&a=2"));
         assert_eq!(request.media_type(), "text/plain");
+        assert_eq!(&request.body[..], b"", "nobody has measured it");
+        assert!(request.expect_post("/", &["text/plain"], 3).is_ok());
         assert_eq!(&request.body[..], b"YES");
+    }
+
+    /// What comes of a body with this limit: the body, or the status that refuses it.
+    fn measured(body: &str, is_base64: bool, limit: usize) -> Result<Bytes, u16> {
+        let mut event = event();
+        (event["body"], event["isBase64Encoded"]) = (json!(body), json!(is_base64));
+        let request = read(&event).unwrap();
+        let verdict = request.expect_post("/", &["text/plain"], limit).map_err(|reply| reply.status);
+        assert!(verdict.is_ok() || request.body.is_empty(), "{body}");
+        verdict.map(|()| request.body.clone())
+    }
+
+    #[test]
+    fn what_is_too_long_is_refused_before_it_is_decoded() {
+        for limit in [8, 100, 1024 * 1024] {
+            for (body, is_base64) in [("!".repeat(limit * 2), true), ("é".repeat(limit), true), ("!".repeat(limit + 1), false)] {
+                assert_eq!(measured(&body, is_base64, limit), Err(413), "{limit}");
+            }
+        }
+        for junk in ["!!!", "YQ=", "YQ", "YR==", "YQ==YQ==", "====", "é"] {
+            assert_eq!(measured(junk, true, 9), Err(400), "{junk}");
+        }
+    }
+
+    #[test]
+    fn limits_are_exact_whatever_the_encoding() {
+        for length in 0..40 {
+            let text = "x".repeat(length);
+            let encoded = STANDARD.encode(&text);
+            for (body, is_base64) in [(&text, false), (&encoded, true)] {
+                assert_eq!(measured(body, is_base64, length), Ok(Bytes::from(text.clone())), "{length}");
+                if let Some(less) = length.checked_sub(1) {
+                    assert_eq!(measured(body, is_base64, less), Err(413), "{length}");
+                }
+            }
+        }
     }
 
     #[test]
@@ -181,7 +263,6 @@ mod tests {
             ("/rawQueryString", json!("a=b c")),
             ("/rawPath", json!("/\u{7f}")),
             ("/rawPath", json!("/å")),
-            ("/body", json!("!!!")),
             ("/body", json!(7)),
             ("/headers", json!({"host": 7})),
             ("/requestContext/http", json!("POST")),
@@ -212,7 +293,9 @@ mod tests {
         let mut request = read(&event()).unwrap();
         let status = |request: &Request| request.expect_post("/", &["text/plain"], 3).map_err(|reply| reply.status);
         assert_eq!(status(&request), Ok(()));
-        request.body = Bytes::from_static(b"long");
+        request.body = Body::new("!!!", true);
+        assert_eq!(status(&request), Err(400));
+        request.body = Body::new("long", false);
         assert_eq!(status(&request), Err(413));
         request.headers.clear();
         assert_eq!(status(&request), Err(415));

@@ -441,10 +441,11 @@ impl Table {
 
 /// A write that meets a transaction on the same item is refused, not queued, and the SDK does not repeat it
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html#transaction-conflict-handling>).
-const CONFLICT_ATTEMPTS: u64 = 6;
+const CONFLICT_ATTEMPTS: u64 = 10;
 
+/// Fifty copies of one request meet each other: the pauses grow, and differ.
 async fn back_off(attempt: u64) {
-    tokio::time::sleep(Duration::from_millis(10 * attempt + random_below(20))).await;
+    tokio::time::sleep(Duration::from_millis(5 + random_below(10 << attempt.min(5)))).await;
 }
 
 /// A random number from 0 to `bound - 1`.

@@ -3,6 +3,7 @@
 //! The status is 200 whatever happened; each element of `messages`, one per part of the text, has its own. Without a readable body the
 //! outcome is unknown.
 
+use std::ops::RangeInclusive;
 use std::time::{Duration, SystemTime};
 
 use reqwest::Method;
@@ -16,6 +17,8 @@ use crate::secrets::{Content, Keys, Secret, SecretError};
 use crate::sms::{self, Outbound, Receipt, SendError, segments};
 
 const ANSWER_LIMIT: usize = 256 * 1024;
+/// Milliseconds that `ttl` may be.
+const TTL: RangeInclusive<u128> = 20_000..=604_800_000;
 
 /// The `vonage` secret.
 #[derive(Debug)]
@@ -92,6 +95,9 @@ impl Vonage {
         form.append_pair("text", sms.body);
         if !segments::is_gsm(sms.body) {
             form.append_pair("type", "unicode");
+        }
+        if let Some(life) = sms.life {
+            form.append_pair("ttl", &life.as_millis().clamp(*TTL.start(), *TTL.end()).to_string());
         }
         let request = self
             .client

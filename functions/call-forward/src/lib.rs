@@ -322,7 +322,7 @@ impl App {
         };
         let from = call.from.as_ref().map_or("a withheld number", E164::reveal);
         let text = format!("Voicemail from {from} ({} s): {}.mp3", recording.seconds, recording.url);
-        let sms = Outbound { to: mobile, from: Some(to.reveal()), body: &text };
+        let sms = Outbound { to: mobile, from: Some(to.reveal()), body: &text, life: None, holds_code: false };
         let within = TIME_TO_ANSWER.saturating_sub(started.elapsed() + Duration::from_secs(1));
         let sent = self.messages.send(&sms, &self.twilio, now, within).await;
         let (stage, reply) = match sent {

@@ -199,7 +199,9 @@ impl App {
         // A text of an attempt before may still be answered: this one's failure does not make that one unsent.
         let failed = if doubt { Stage::Unknown } else { Stage::Failed };
         let body = if work.request.kind == Kind::Password { &self.password_text } else { &self.verification_text };
-        let sms = Outbound { to: &work.phone, from: None, body };
+        // Later than that no reply counts.
+        let life = Duration::from_secs(self.limits.valid_hours * 3600);
+        let sms = Outbound { to: &work.phone, from: None, body, life: Some(life), holds_code: false };
         // Beside it, as Twilio takes longer than the table; nothing waits for it.
         tokio::join!(self.deliver(work, &sms, &failed, request, now), self.tidy(work, request, now)).0
     }

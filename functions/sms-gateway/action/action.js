@@ -47,6 +47,7 @@ exports.onExecuteCustomPhoneProvider = async (event, api) => {
         code: notification.code,
         message_type: notification.message_type,
         language: notification.locale,
+        req: origin(event.request),
       }),
       signal: AbortSignal.timeout(timeout),
     });
@@ -90,6 +91,12 @@ function configuration(secrets) {
     return { problem: `the secret GATEWAY_TIMEOUT_MS must be a number from 1 to ${TIME_LIMIT_MS}` };
   }
   return { url, token, timeout };
+}
+
+/** Where the request came from that the text answers, as far as Auth0 tells. */
+function origin(request) {
+  const [ip, country] = [request?.ip, request?.geoip?.countryCode];
+  return ip || country ? { ip: ip || undefined, country: country || undefined } : undefined;
 }
 
 /** Why there was no answer, by error code only: messages may quote what was sent. */

@@ -10,7 +10,8 @@ const TOKEN = "token-4f1c9b";
 const RECIPIENT = "+4512345678";
 const CODE = "271828";
 const TEXT = `Your verification code is ${CODE}`;
-const SENSITIVE = [TOKEN, RECIPIENT, RECIPIENT.slice(1), CODE, TEXT];
+const IP = "203.0.113.7";
+const SENSITIVE = [TOKEN, RECIPIENT, RECIPIENT.slice(1), CODE, TEXT, IP];
 
 /** A gateway on 127.0.0.1 that answers as told; `answer` is a status or a request listener. */
 async function gateway(t, answer) {
@@ -30,8 +31,10 @@ async function gateway(t, answer) {
   return { url: `http://127.0.0.1:${server.address().port}`, requests, server };
 }
 
-function event(url, { secrets, ...notification } = {}) {
+function event(url, { secrets, request, ...notification } = {}) {
   return {
+    // As in https://auth0.com/docs/actions/reference/custom-phone-provider/custom-phone-provider-event-object
+    request: request ?? { ip: IP, method: "POST", user_agent: "curl/8", geoip: { countryCode: "DK", countryCode3: "DNK", cityName: "Aarhus" } },
     notification: {
       recipient: RECIPIENT,
       as_text: TEXT,
@@ -129,12 +132,33 @@ test("the request", async (t) => {
     code: CODE,
     message_type: "otp_verify",
     language: "en-US",
+    req: { ip: IP, country: "DK" },
   });
+});
+
+test("of who asked, the gateway is told address and country, as far as they are known", async (t) => {
+  const { url, requests } = await gateway(t, 200);
+  for (const [request, req] of [
+    [{ ip: "2001:db8::1", geoip: { countryCode: "SE" } }, { ip: "2001:db8::1", country: "SE" }],
+    [{ ip: IP, geoip: {} }, { ip: IP }],
+    [{ ip: IP }, { ip: IP }],
+    [{ geoip: { countryCode: "SE" } }, { country: "SE" }],
+    [{ ip: "", geoip: { countryCode: "" } }, undefined],
+    [{ ip: null, geoip: null }, undefined],
+    [{ user_agent: "curl/8", hostname: "acme.eu.auth0.com", language: "en" }, undefined],
+  ]) {
+    assert.deepEqual(await run(event(url, { request })), []);
+    assert.deepEqual(JSON.parse(requests.at(-1).body).req, req, JSON.stringify(request));
+  }
+  const { request, ...without } = event(url);
+  assert.deepEqual(await run(without), []);
+  assert.deepEqual(await run({ ...without, request: null }), []);
+  for (const { body } of requests.slice(-2)) assert.ok(!("req" in JSON.parse(body)), body);
 });
 
 test("what the notification lacks is left out", async (t) => {
   const { url, requests } = await gateway(t, 200);
-  const lacking = { from: undefined, code: undefined, locale: undefined, message_type: "blocked_account" };
+  const lacking = { from: undefined, code: undefined, locale: undefined, message_type: "blocked_account", request: {} };
   assert.deepEqual(await run(event(url, lacking)), []);
   assert.deepEqual(JSON.parse(requests[0].body), { recipient: RECIPIENT, text: TEXT, message_type: "blocked_account" });
 });

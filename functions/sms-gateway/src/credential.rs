@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use secrecy::{ExposeSecret as _, SecretSlice, SecretString};
-use shared::jwt::{self, Invalid};
+use shared::jwt::{self, Expected, Invalid};
 use shared::reply::Reply;
 use shared::request::Request;
 use shared::secrets::{self, Content, Keys, Secret};
@@ -53,7 +53,7 @@ impl Content for Credentials {
 pub(crate) async fn check(
     request: &Request,
     secret: &Secret<Credentials>,
-    expected: Option<&(String, String)>,
+    expected: Option<&Expected>,
     now: SystemTime,
 ) -> Result<(), Reply> {
     let header = request.header("authorization").unwrap_or_default();
@@ -76,18 +76,18 @@ pub(crate) async fn check(
     })
 }
 
-fn judge(token: &str, credentials: &Credentials, expected: Option<&(String, String)>, now: SystemTime) -> Result<(), Invalid> {
+fn judge(token: &str, credentials: &Credentials, expected: Option<&Expected>, now: SystemTime) -> Result<(), Invalid> {
     if credentials.bearer_token.as_ref().is_some_and(|known| secrets::same(known.expose_secret(), token)) {
         return Ok(());
     }
-    let Some((audience, subject)) = expected else {
+    let Some(expected) = expected else {
         // No key can make a signed token fit while there is nothing to compare its claims with; a static one may be new.
         let signed = token.split('.').count() == 3 && !credentials.jwt_keys.is_empty();
         return Err(if signed { Invalid::Claims } else { Invalid::Signature });
     };
     let mut verdict = Err(Invalid::Signature);
     for key in &credentials.jwt_keys {
-        verdict = jwt::check_hs256(token, key.expose_secret(), audience, subject, now);
+        verdict = jwt::check_hs256(token, key.expose_secret(), expected, now);
         if verdict != Err(Invalid::Signature) {
             break;
         }

@@ -1,8 +1,6 @@
 //! What is asked for, and in which order providers are tried.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
-use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -10,7 +8,7 @@ use ring::digest;
 use serde::Deserialize;
 use serde_json::Value;
 use shared::phone::E164;
-use shared::sms::{Name, is_sender, segments};
+use shared::sms::{is_sender, segments};
 
 /// A longer text is no one-time code, and each segment is billed.
 const MOST_SEGMENTS: u64 = 6;
@@ -119,42 +117,6 @@ fn number(text: &str) -> Option<E164> {
     if text.contains(char::is_control) { None } else { E164::from_written(text) }
 }
 
-/// A provider that failed three times within a minute goes to the end of the list for a minute; known to this instance only.
-#[derive(Debug, Default)]
-pub(crate) struct Avoidance(HashMap<Name, Vec<Instant>>);
-
-impl Avoidance {
-    const FAILURES: usize = 3;
-    const WINDOW: Duration = Duration::from_mins(1);
-
-    /// Notes how an attempt went.
-    pub(crate) fn note(&mut self, name: Name, healthy: bool, now: Instant) {
-        let failures = self.0.entry(name).or_default();
-        if healthy {
-            failures.clear();
-        } else {
-            failures.push(now);
-            let surplus = failures.len().saturating_sub(Self::FAILURES);
-            failures.drain(..surplus);
-        }
-    }
-
-    /// `route`, those that are failing last.
-    pub(crate) fn order(&self, route: &[Name], now: Instant) -> Vec<Name> {
-        let failing = |name: &Name| {
-            self.0.get(name).is_some_and(|failures| match failures.as_slice() {
-                [first, .., last] if failures.len() == Self::FAILURES => {
-                    last.duration_since(*first) < Self::WINDOW && now.duration_since(*last) < Self::WINDOW
-                }
-                _ => false,
-            })
-        };
-        let mut order = route.to_vec();
-        order.sort_by_key(failing);
-        order
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -225,25 +187,5 @@ mod tests {
         assert!(read(long(6 * 153).as_bytes()).is_ok() && read(long(6 * 153 + 1).as_bytes()).is_err());
         let odd = r#"{"recipient":"+4512345678","body":"x","sender":"Acme\r\nCorporation"}"#;
         assert_eq!(read(odd.as_bytes()).ok().unwrap().from, None);
-    }
-
-    #[test]
-    fn failing_providers_go_last_for_a_minute() {
-        let route = [Name::Vonage, Name::Twilio];
-        let start = Instant::now();
-        let at = |seconds| start + Duration::from_secs(seconds);
-        let mut avoidance = Avoidance::default();
-        avoidance.note(Name::Vonage, false, at(0));
-        avoidance.note(Name::Vonage, false, at(1));
-        assert_eq!(avoidance.order(&route, at(1)), route);
-        avoidance.note(Name::Vonage, false, at(2));
-        assert_eq!(avoidance.order(&route, at(2)), [Name::Twilio, Name::Vonage]);
-        assert_eq!(avoidance.order(&route, at(61)), [Name::Twilio, Name::Vonage]);
-        assert_eq!(avoidance.order(&route, at(62)), route);
-        avoidance.note(Name::Vonage, false, at(63));
-        assert_eq!(avoidance.order(&route, at(63)), route, "three, but not within a minute");
-        avoidance.note(Name::Vonage, true, at(64));
-        avoidance.note(Name::Vonage, false, at(64));
-        assert_eq!(avoidance.order(&route, at(64)), route);
     }
 }

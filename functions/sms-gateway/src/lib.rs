@@ -10,9 +10,9 @@
 mod budgets;
 mod credential;
 mod decide;
+mod health;
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::{Value, json};
@@ -20,6 +20,7 @@ use shared::aws;
 use shared::config::Source;
 use shared::http;
 use shared::journal::{Entry, Stage};
+use shared::jwt::Expected;
 use shared::phone::{self, Countries, E164};
 use shared::reply::{Failure, Reply};
 use shared::request::Request;
@@ -29,14 +30,14 @@ use shared::table::{Item, Table, Unavailable, Write, epoch, owner_id};
 
 use budgets::{Counted, Limits};
 use credential::Credentials;
-use decide::{Avoidance, Message, Shape};
+use decide::{Message, Shape};
+use health::{Attempt, Health, Trial};
 
 const JSON: [&str; 1] = ["application/json"];
 const BODY_LIMIT: usize = 1024 * 1024;
 /// The legacy gateway waits 30 s for an answer, an Action is ended after 20 s.
 const LEGACY_TIME: Duration = Duration::from_secs(25);
 const ACTION_TIME: Duration = Duration::from_secs(17);
-const ATTEMPT_TIME: Duration = Duration::from_secs(8);
 const SHORTEST_ATTEMPT: Duration = Duration::from_secs(1);
 /// Kept free for the closing write and the answer.
 const RESERVE: Duration = Duration::from_secs(1);
@@ -57,10 +58,11 @@ struct Rules {
     routes: Routes,
     senders: Senders,
     countries: Countries,
-    /// `aud` and `sub` of the gateway's tokens.
-    token: Option<(String, String)>,
+    /// Of the gateway's signed tokens.
+    token: Option<Expected>,
     limits: Limits,
     cooldown: u64,
+    code_life: Duration,
     go_on_after_unknown: bool,
 }
 
@@ -78,19 +80,16 @@ impl Config {
         if audience.is_some() != subject.is_some() {
             source.problem("GATEWAY_AUDIENCE and GATEWAY_SUBJECT go together: both are compared with the token's claims");
         }
+        let life = source.number("GATEWAY_TOKEN_LIFE_SECONDS", 3_600, 60..=31_536_000);
+        let undated = source.choice("GATEWAY_UNDATED_TOKENS", &[("accept", true), ("refuse", false)]);
+        let token = audience.zip(subject).map(|(audience, subject)| Expected { audience, subject, life, undated });
         let limits = Limits::read(source, countries.as_ref().is_some_and(Countries::are_several));
         let cooldown = source.number("RESEND_COOLDOWN_SECONDS", 30, 1..=3_600);
+        let code_life = Duration::from_secs(source.number("CODE_LIFE_SECONDS", 180, 60..=36_000));
         let go_on_after_unknown = source.choice("ON_UNKNOWN", &[("stop", false), ("failover", true)]);
         let providers = Providers::read(source, &routes.as_ref().map(Routes::used).unwrap_or_default());
-        let rules = Rules {
-            routes: routes?,
-            senders,
-            countries: countries?,
-            token: audience.zip(subject),
-            limits,
-            cooldown,
-            go_on_after_unknown,
-        };
+        let rules =
+            Rules { routes: routes?, senders, countries: countries?, token, limits, cooldown, code_life, go_on_after_unknown };
         Some(Self { aws: aws?, http, table: table?, gateway_secret: gateway_secret?, providers, rules })
     }
 }
@@ -102,7 +101,6 @@ pub struct App {
     gateway: Secret<Credentials>,
     providers: HashMap<Name, Provider>,
     rules: Rules,
-    avoidance: Mutex<Avoidance>,
 }
 
 impl App {
@@ -119,7 +117,6 @@ impl App {
             gateway: Secret::new(config.gateway_secret, secrets.clone()),
             providers: config.rules.routes.used().into_iter().filter_map(connect).collect(),
             rules: config.rules,
-            avoidance: Mutex::default(),
             http,
         };
         let (now, dynamodb) = (shared::runtime::now(), config.aws.dynamodb_url());
@@ -168,9 +165,11 @@ impl App {
             epoch(now) + left.as_secs() + 2,
             epoch(now) + self.rules.cooldown.max(left.as_secs() + 2),
         );
-        let counted = self.claim(message, &entry, deadline, now).await?;
-        let order = self.avoidance().order(route, Instant::now());
-        let attempts = self.attempt(message, &order, deadline, now).await;
+        // With one provider there is nothing to choose.
+        let health = async { if route.len() > 1 { Health::read(&self.table, now).await } else { Health::default() } };
+        let (counted, health) = tokio::join!(self.claim(message, &entry, deadline, now), health);
+        let counted = counted?;
+        let attempts = self.attempt(message, &health, route, deadline, now).await;
         let entry = entry.remembered_until(epoch(now + started.elapsed()) + self.rules.cooldown);
         let left = (deadline + RESERVE / 2).saturating_duration_since(Instant::now());
         let stage = attempts.stage();
@@ -184,7 +183,16 @@ impl App {
                 _ => {}
             }
         };
-        let settle = async { tokio::join!(entry.settle(&self.table, &stage), count).0 };
+        let noted = async {
+            let now = now + started.elapsed();
+            let notes = attempts.judged.iter().map(|(name, attempt)| health.note(*name, *attempt, &self.table, now));
+            if route.len() > 1
+                && let Some(error) = futures_util::future::join_all(notes).await.into_iter().find_map(Result::err)
+            {
+                tracing::warn!(%error, "a provider's health could not be noted");
+            }
+        };
+        let settle = async { tokio::join!(entry.settle(&self.table, &stage), count, noted).0 };
         let settled = tokio::time::timeout(left, settle).await;
         if let Some(error) = settled.map_or(Some("no answer in time".to_owned()), |settled| Some(settled.err()?.to_string())) {
             // The answer is what happened; until the cooldown is over the entry reads as unknown, which sends nothing.
@@ -249,24 +257,34 @@ impl App {
     }
 
     /// Tries the providers in order until one has the message, or may have it.
-    async fn attempt(&self, message: &Message, order: &[Name], deadline: Instant, now: SystemTime) -> Attempts {
+    async fn attempt(&self, message: &Message, health: &Health, route: &[Name], deadline: Instant, now: SystemTime) -> Attempts {
         let mut attempts = Attempts::default();
-        for name in order {
-            let Some(provider) = self.providers.get(name) else { continue };
-            let within = ATTEMPT_TIME.min(deadline.saturating_duration_since(Instant::now()));
+        let begun = Instant::now();
+        let mut order = VecDeque::from(health.order(route, now));
+        attempts.broken = order.iter().filter(|(_, trial)| *trial == Trial::Last).map(|(name, _)| *name).collect();
+        while let Some((name, trial)) = order.pop_front() {
+            let Some(provider) = self.providers.get(&name) else { continue };
+            if trial == Trial::Probe && !health.probe(name, &self.table, now).await {
+                attempts.broken.push(name);
+                order.push_back((name, Trial::Last));
+                continue;
+            }
+            let within = trial.patience().min(deadline.saturating_duration_since(Instant::now()));
             // Cut off by us, a text that was taken would end as unknown.
             if within < SHORTEST_ATTEMPT {
                 break;
             }
-            let from = self.rules.senders.find(*name).or(message.from.as_deref());
-            let sms = Outbound { to: &message.to, from, body: &message.body };
+            let from = self.rules.senders.find(name).or(message.from.as_deref());
+            // Whole seconds: what a provider before took of the code's life is gone.
+            let life = self.rules.code_life.saturating_sub(Duration::from_secs(begun.elapsed().as_secs()));
+            let sms = Outbound { to: &message.to, from, body: &message.body, life: Some(life), holds_code: true };
             let result = provider.send(&sms, now, within).await;
-            let healthy = matches!(result, Ok(Ok(_) | Err(SendError::Refused { recipient: true, .. })));
-            self.avoidance().note(*name, healthy, Instant::now());
-            attempts.tried.push(*name);
+            let judged = result.as_ref().map_or(Attempt::Silent, Attempt::of);
+            attempts.judged.push((name, judged));
+            attempts.tried.push(name);
             match result {
                 Ok(Ok(receipt)) => {
-                    attempts.receipt = Some((*name, receipt));
+                    attempts.receipt = Some((name, receipt));
                     break;
                 }
                 Ok(Err(error)) => {
@@ -293,16 +311,15 @@ impl App {
         }
         attempts
     }
-
-    fn avoidance(&self) -> std::sync::MutexGuard<'_, Avoidance> {
-        self.avoidance.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// What came of trying.
 #[derive(Default)]
 struct Attempts {
     tried: Vec<Name>,
+    judged: Vec<(Name, Attempt)>,
+    /// Those that come after all others for now.
+    broken: Vec<Name>,
     errors: Vec<String>,
     receipt: Option<(Name, Receipt)>,
     recipient_refused: bool,
@@ -334,6 +351,12 @@ impl Attempts {
                 error(503, "secret_unavailable", "the gateway's credentials are unavailable; try again").metric("SmsFailed", 1)
             }
             None => all_refused().metric("SmsFailed", 1),
+        };
+        let broken: Vec<&str> = self.broken.iter().map(|name| name.word()).collect();
+        let reply = if broken.is_empty() {
+            reply
+        } else {
+            reply.field("broken", broken.join(",")).metric("ProviderBroken", broken.len() as u64)
         };
         let reply = if failovers > 0 { reply.metric("ProviderFailover", failovers) } else { reply };
         if self.errors.is_empty() { reply } else { reply.field("error", self.errors.join("; ")) }

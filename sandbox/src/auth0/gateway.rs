@@ -11,13 +11,16 @@ use super::{Auth0, merged};
 
 /// The sender in the tenant's settings.
 const SENDER: &str = "+15005550006";
+/// Where the user is.
+const IP: &str = "203.0.113.7";
+const COUNTRY: &str = "DK";
 
 /// How a tenant reaches an SMS gateway.
 #[derive(Clone, Copy, Debug)]
 pub enum Credential<'a> {
     /// A legacy connection's gateway: its token (see [`Auth0::gateway_token`]) and its body, `recipient, body, sender`.
     Jwt(&'a str),
-    /// A custom phone provider's Action: its static token and its body, `recipient, text, from, code, message_type, language`.
+    /// A custom phone provider's Action: its static token and its body, `recipient, text, from, code, message_type, language, req`.
     Bearer(&'a str),
 }
 
@@ -62,7 +65,10 @@ impl Auth0 {
             Credential::Bearer(token) => (
                 token,
                 20,
-                json!({"recipient": recipient, "text": text, "from": SENDER, "code": code, "message_type": "otp_verify", "language": "en"}),
+                json!({
+                    "recipient": recipient, "text": text, "from": SENDER, "code": code, "message_type": "otp_verify", "language": "en",
+                    "req": {"ip": IP, "country": COUNTRY},
+                }),
             ),
         };
         if let Some(ip) = ip {
@@ -103,7 +109,10 @@ mod tests {
             (Credential::Jwt("a.b.c"), json!({"recipient": "+45 12345678", "body": "Code 271828.", "sender": SENDER})),
             (
                 Credential::Bearer("t"),
-                json!({"recipient": "+45 12345678", "text": "Code 271828.", "from": SENDER, "code": "271828", "message_type": "otp_verify", "language": "en"}),
+                json!({
+                    "recipient": "+45 12345678", "text": "Code 271828.", "from": SENDER, "code": "271828", "message_type": "otp_verify", "language": "en",
+                    "req": {"ip": "203.0.113.7", "country": "DK"},
+                }),
             ),
         ] {
             let answer = auth0.passwordless(&gateway.url(), credential, "+45 12345678", "Code 271828.").await;

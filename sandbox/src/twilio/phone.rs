@@ -279,6 +279,9 @@ impl Twilio {
                         body,
                         media,
                         direction: "outbound-reply",
+                        validity: None,
+                        keeps_body: true,
+                        keeps_to: true,
                     });
                     match sent {
                         Ok(message) => reply.messages.push(message.body),

@@ -8,6 +8,7 @@ pub mod mail;
 
 use std::time::SystemTime;
 
+use bytes::Bytes;
 use futures_util::stream;
 use ring::hmac;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -155,7 +156,7 @@ async fn fields(request: &Request) -> Option<Vec<(String, String)>> {
         return (pairs.len() <= FIELD_LIMIT).then_some(pairs);
     }
     let boundary = multer::parse_boundary(request.header("content-type")?).ok()?;
-    let body = stream::iter([Ok::<_, std::convert::Infallible>(request.body.clone())]);
+    let body = stream::iter([Ok::<_, std::convert::Infallible>(Bytes::clone(&request.body))]);
     let mut parts = multer::Multipart::new(body, boundary);
     let mut pairs = Vec::new();
     let mut count = 0;
@@ -181,7 +182,10 @@ mod tests {
             "headers": {"content-type": content_type}, "requestContext": {"http": {"method": "POST"}},
             "body": base64::Engine::encode(&base64::engine::general_purpose::STANDARD, body), "isBase64Encoded": true
         });
-        Request::from_event(&event.to_string(), "id", Instant::now()).unwrap()
+        let request = Request::from_event(&event.to_string(), "id", Instant::now()).unwrap();
+        let media_types = ["application/x-www-form-urlencoded", "multipart/form-data"];
+        request.expect_post("/", &media_types, body.len()).unwrap();
+        request
     }
 
     #[tokio::test]

@@ -29,6 +29,10 @@ pub struct Outbound<'a> {
     pub from: Option<&'a str>,
     /// The text, at most 1,600 characters.
     pub body: &'a str,
+    /// How long it is of use: what a provider has not passed on by then it drops, unbilled. `None`: as long as the provider tries.
+    pub life: Option<Duration>,
+    /// Whether it holds a one-time code, which a provider that can be asked to does not keep.
+    pub holds_code: bool,
 }
 
 /// The provider took the message.

@@ -61,19 +61,23 @@ impl FromStr for Name {
 /// The settings of the providers in use: where each is, and its secret's id.
 #[derive(Debug, Default)]
 pub struct Providers {
-    twilio: Option<(BaseUrl, String)>,
+    twilio: Option<(BaseUrl, String, bool)>,
     clickatell: Option<(Option<BaseUrl>, String)>,
     plivo: Option<(BaseUrl, String)>,
     vonage: Option<(BaseUrl, String)>,
 }
 
 impl Providers {
-    /// Reads base URL and secret of each provider in `used`; others need neither.
+    /// Reads base URL and secret of each provider in `used`, and `TWILIO_RETENTION`; others need neither.
     pub fn read(source: &mut Source<'_>, used: &[Name]) -> Self {
         let mut providers = Self::default();
         for name in used {
             match name {
-                Name::Twilio => providers.twilio = twilio::api(source).zip(source.required("TWILIO_SECRET")),
+                Name::Twilio => {
+                    let discards = source.choice("TWILIO_RETENTION", &[("keep", false), ("discard", true)]);
+                    let api = twilio::api(source).zip(source.required("TWILIO_SECRET"));
+                    providers.twilio = api.map(|(base, secret)| (base, secret, discards));
+                }
                 Name::Clickatell => {
                     let base = Clickatell::base(source);
                     providers.clickatell = source.required("CLICKATELL_SECRET").map(|secret| (base, secret));
@@ -91,10 +95,10 @@ impl Providers {
         let client = || http.clone();
         Some(match name {
             Name::Twilio => {
-                let (base, secret) = self.twilio.clone()?;
+                let (base, secret, discards) = self.twilio.clone()?;
                 let sender = messages::Sender { number: None, service: None };
                 Provider::Twilio {
-                    messages: messages::Messages::new(client(), base, sender),
+                    messages: messages::Messages::new(client(), base, sender).discarding_codes(discards),
                     secret: Secret::new(secret, secrets.clone()),
                 }
             }

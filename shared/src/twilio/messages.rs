@@ -4,6 +4,7 @@
 //! There is no idempotency key: once the request may have been received, only an answer tells. Error codes:
 //! <https://www.twilio.com/docs/api/errors>.
 
+use std::ops::RangeInclusive;
 use std::time::{Duration, SystemTime};
 
 use reqwest::Method;
@@ -20,6 +21,8 @@ use crate::sms::{self, Outbound, Receipt, SendError};
 
 const ANSWER_LIMIT: usize = 256 * 1024;
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// Seconds that `ValidityPeriod` may be.
+const VALIDITY: RangeInclusive<u64> = 1..=36_000;
 /// The number itself can never be texted: impossible, opted out, not routable, not a mobile, a landline.
 const RECIPIENT_CODES: [u32; 6] = [21211, 21217, 21610, 21612, 21614, 21635];
 
@@ -53,6 +56,7 @@ pub struct Messages {
     client: Client,
     base: BaseUrl,
     sender: Sender,
+    discards_codes: bool,
 }
 
 #[derive(Deserialize)]
@@ -69,7 +73,15 @@ struct Refusal {
 impl Messages {
     /// The resource at `base` (`TWILIO_URL`).
     pub fn new(client: Client, base: BaseUrl, sender: Sender) -> Self {
-        Self { client, base, sender }
+        Self { client, base, sender, discards_codes: false }
+    }
+
+    /// If `discards` is true, Twilio is asked to keep neither the words of a text with a code nor the last digits of its number. An
+    /// account without Message Redaction (<https://www.twilio.com/docs/messaging/guides/privacy-message-redaction>) is then refused,
+    /// with 30029 or 30030.
+    #[must_use]
+    pub fn discarding_codes(self, discards: bool) -> Self {
+        Self { discards_codes: discards, ..self }
     }
 
     /// Sends a text, once, within `within`; refused credentials are fetched anew and tried a second time.
@@ -114,6 +126,12 @@ impl Messages {
                     form.append_pair("MessagingServiceSid", service);
                 }
             }
+        }
+        if let Some(life) = sms.life {
+            form.append_pair("ValidityPeriod", &life.as_secs().clamp(*VALIDITY.start(), *VALIDITY.end()).to_string());
+        }
+        if sms.holds_code && self.discards_codes {
+            form.append_pair("ContentRetention", "discard").append_pair("AddressRetention", "obfuscate");
         }
         let (user, password) = match &credentials.api_key {
             Some((sid, secret)) => (sid.expose_secret(), secret.expose_secret()),

@@ -7,7 +7,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64URL;
 use proptest::prelude::*;
 use ring::hmac;
 use serde_json::{Value, json};
-use shared::jwt::{Invalid, check_hs256};
+use shared::jwt::{Expected, Invalid, check_hs256};
 
 const KEY: &[u8] = b"a-sufficiently-long-shared-secret-of-32+bytes!";
 const AUDIENCE: &str = "urn:MySmsGateway";
@@ -18,8 +18,12 @@ fn at(seconds: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(seconds)
 }
 
+fn expected(audience: &str, subject: &str) -> Expected {
+    Expected { audience: audience.to_owned(), subject: subject.to_owned(), life: 3_600, undated: true }
+}
+
 fn check(token: &str) -> Result<(), Invalid> {
-    check_hs256(token, KEY, AUDIENCE, SUBJECT, at(NOW))
+    check_hs256(token, KEY, &expected(AUDIENCE, SUBJECT), at(NOW))
 }
 
 fn signed_with(algorithm: hmac::Algorithm, key: &[u8], header: &Value, claims: &str) -> String {
@@ -63,7 +67,7 @@ fn vectors() {
         };
         let (audience, subject) =
             (case["expect_audience"].as_str().unwrap_or(AUDIENCE), case["expect_subject"].as_str().unwrap_or(SUBJECT));
-        let verdict = check_hs256(text("jws"), &key, audience, subject, at(case["now"].as_u64().unwrap_or(NOW)));
+        let verdict = check_hs256(text("jws"), &key, &expected(audience, subject), at(case["now"].as_u64().unwrap_or(NOW)));
         let valid = case["valid"].as_bool().unwrap();
         // Of others' tokens only the signature can fit.
         if text("check").starts_with("signature only") {
@@ -207,6 +211,33 @@ fn times_count_where_they_are_present() {
         json!({"nbf": NOW, "iat": 0}),
     ] {
         assert_eq!(check(&token(&changes)), Ok(()), "{changes}");
+    }
+}
+
+#[test]
+fn a_token_without_exp_is_as_old_as_its_iat() {
+    let check = |changes: &Value, life, undated| {
+        check_hs256(&token(changes), KEY, &Expected { life, undated, ..expected(AUDIENCE, SUBJECT) }, at(NOW))
+    };
+    for (changes, life, undated, good) in [
+        (json!({"exp": null, "iat": NOW}), 3_600, false, true),
+        (json!({"exp": null, "iat": NOW + 30}), 60, false, true),
+        (json!({"exp": null, "iat": NOW + 31}), 3_600, true, false),
+        (json!({"exp": null, "iat": NOW - 3_600 - 29}), 3_600, false, true),
+        (json!({"exp": null, "iat": NOW - 3_600 - 30}), 3_600, false, false),
+        (json!({"exp": null, "iat": NOW - 3_600 - 30}), 3_601, false, true),
+        (json!({"exp": null, "iat": NOW - 3_600 - 30}), 3_600, true, false),
+        (json!({"exp": null, "iat": 0}), 3_600, true, false),
+        (json!({"exp": null, "iat": NOW.to_string()}), 3_600, true, false),
+        (json!({"exp": null, "iat": -1}), 3_600, true, false),
+        (json!({"exp": null, "iat": u64::MAX}), 3_600, true, false),
+        (json!({"exp": null, "iat": null}), 3_600, true, true),
+        (json!({"exp": null, "iat": null}), 3_600, false, false),
+        (json!({"exp": null, "iat": null, "nbf": NOW}), 3_600, false, false),
+        (json!({"exp": NOW + 1, "iat": null}), 60, false, true),
+        (json!({"exp": NOW + 1, "iat": 0}), 60, false, true),
+    ] {
+        assert_eq!(check(&changes, life, undated).is_ok(), good, "{changes} {life} {undated}");
     }
 }
 

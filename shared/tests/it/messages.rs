@@ -31,7 +31,7 @@ async fn setup() -> Setup {
 impl Setup {
     async fn send(&self, within: Duration) -> Result<Receipt, SendError> {
         let to: E164 = "+4512345678".parse().unwrap();
-        let sms = Outbound { to: &to, from: None, body: "Grüße" };
+        let sms = Outbound { to: &to, from: None, body: "Grüße", life: None, holds_code: false };
         self.messages.send(&sms, &self.secret, now(), within).await.unwrap()
     }
 }
@@ -60,6 +60,21 @@ async fn through_a_messaging_service_with_an_api_key() {
     let messages = Messages::new(crate::client(), setup.sandbox.twilio.server().url().parse().unwrap(), sender);
     let setup = Setup { messages, ..setup };
     assert!(setup.send(TIME).await.is_ok());
+}
+
+#[tokio::test]
+async fn only_codes_are_discarded_and_only_if_told_so() {
+    let setup = setup().await;
+    setup.sandbox.twilio.add_message_redaction();
+    let to: E164 = "+4512345678".parse().unwrap();
+    for (discards, holds_code) in [(false, false), (false, true), (true, false), (true, true)] {
+        let messages = setup.messages.clone().discarding_codes(discards);
+        let sms = Outbound { to: &to, from: None, body: "x", life: None, holds_code };
+        messages.send(&sms, &setup.secret, now(), TIME).await.unwrap().unwrap();
+        let sent = setup.sandbox.twilio.messages().pop().unwrap();
+        let kept = !(discards && holds_code);
+        assert_eq!((sent.keeps_body, sent.keeps_to), (kept, kept), "{discards} {holds_code}");
+    }
 }
 
 #[tokio::test]

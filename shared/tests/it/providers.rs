@@ -142,7 +142,8 @@ impl Setup {
     async fn try_send(&self, body: &str, now: SystemTime, within: Duration) -> Result<Result<Receipt, SendError>, SecretError> {
         let to: E164 = TO.parse().unwrap();
         let from = if self.api == Api::Vonage { "ACME" } else { "+15005550006" };
-        self.provider.send(&Outbound { to: &to, from: Some(from), body }, now, within).await
+        let sms = Outbound { to: &to, from: Some(from), body, life: None, holds_code: true };
+        self.provider.send(&sms, now, within).await
     }
 
     async fn send_within(&self, within: Duration) -> Result<Receipt, SendError> {
@@ -209,6 +210,44 @@ async fn texts_arrive_whole() {
         }
         assert_eq!(setup.cost(), (7, 7), "{api:?}");
     }
+}
+
+/// How long the provider was told to try, if it was told.
+fn validity(setup: &Setup) -> Option<Duration> {
+    match setup.api {
+        Api::Twilio => setup.sandbox.twilio.messages().pop().unwrap().validity,
+        Api::Platform | Api::Central => setup.sandbox.clickatell.messages().pop().unwrap().validity,
+        Api::Plivo => setup.sandbox.plivo.messages().pop().unwrap().validity,
+        Api::Vonage => setup.sandbox.vonage.messages().pop().unwrap().validity,
+    }
+}
+
+#[tokio::test]
+async fn a_life_is_told_to_each_provider_within_its_bounds() {
+    const LIVES: [u64; 5] = [0, 119, 180, 10_800, 3_000_000];
+    for (api, told) in [
+        (Api::Twilio, [1, 119, 180, 10_800, 36_000]),
+        (Api::Central, [60, 60, 180, 10_800, 86_400]),
+        (Api::Plivo, [5, 119, 180, 10_799, 10_799]),
+        (Api::Vonage, [20, 119, 180, 10_800, 604_800]),
+    ] {
+        let setup = Setup::start(api).await;
+        let to: E164 = TO.parse().unwrap();
+        let sms = |life| Outbound { to: &to, from: Some("+15005550006"), body: "x", life, holds_code: true };
+        setup.provider.send(&sms(None), now(), TIME).await.unwrap().unwrap();
+        assert_eq!(validity(&setup), None, "{api:?}");
+        for (life, told) in LIVES.into_iter().zip(told) {
+            setup.provider.send(&sms(Some(Duration::from_secs(life))), now(), TIME).await.unwrap().unwrap();
+            assert_eq!(validity(&setup), Some(Duration::from_secs(told)), "{api:?}: {life}");
+        }
+        assert_eq!(setup.server().complaints(), [""; 0], "{api:?}");
+    }
+    // Clickatell's One API has no such field.
+    let setup = Setup::start(Api::Platform).await;
+    let to: E164 = TO.parse().unwrap();
+    let sms = Outbound { to: &to, from: None, body: "x", life: Some(Duration::from_mins(3)), holds_code: true };
+    setup.provider.send(&sms, now(), TIME).await.unwrap().unwrap();
+    assert_eq!((validity(&setup), setup.server().complaints()), (None, vec![]));
 }
 
 #[tokio::test]
@@ -341,7 +380,7 @@ async fn vonage_statuses() {
 #[tokio::test]
 async fn without_a_sender_nothing_is_asked() {
     let to: E164 = TO.parse().unwrap();
-    let sms = Outbound { to: &to, from: None, body: "x" };
+    let sms = Outbound { to: &to, from: None, body: "x", life: None, holds_code: true };
     for api in [Api::Plivo, Api::Vonage] {
         let setup = Setup::start(api).await;
         assert_eq!(setup.provider.send(&sms, now(), TIME).await.unwrap(), Err(refused(false, None)), "{api:?}");

@@ -5,7 +5,6 @@ use std::time::{Duration, SystemTime};
 use sandbox::Sandbox;
 use sandbox::wire::Fault;
 use shared::journal::{Entry, Stage};
-use shared::limits::Hourly;
 use shared::link::Kind;
 use shared::pending::{self, Hold, Request};
 use shared::phone::E164;
@@ -41,7 +40,10 @@ async fn a_transaction_tells_what_refused_it_and_writes_nothing() {
     let (sandbox, table) = setup().await;
     let now = now();
     let entry = Entry::new("m", "me".to_owned(), epoch(now) + 30, epoch(now) + 60);
-    let limited = || Hourly::new("sms", "x", 2, now).count;
+    let limited = || {
+        let update = Update::new(Key::new("rate#x#x", "hour")).add("hits", 1).set("expires_at", epoch(now) + 60);
+        update.only_if("attribute_not_exists(hits) OR hits < :max").bind(":max", 2)
+    };
     assert_eq!(table.update_all(vec![entry.claim(now), limited()]).await, Ok(None));
     let refusals = table.update_all(vec![entry.claim(now), limited()]).await.unwrap().unwrap();
     assert_eq!((refusals[0].as_ref().and_then(|item| item.text("stage")), &refusals[1]), (Some("sending"), &None));
@@ -58,7 +60,8 @@ async fn concurrent_transactions_have_one_winner() {
     let attempts = (0..50).map(|attempt| {
         let entry = Entry::new("m", attempt.to_string(), epoch(now) + 30, epoch(now) + 60);
         let table = table.clone();
-        tokio::spawn(async move { table.update_all(vec![entry.claim(now), Hourly::new("sms", "all", 1000, now).count]).await })
+        let other = Update::new(Key::new(format!("seen#x#{attempt}"), "x")).set("expires_at", epoch(now) + 60);
+        tokio::spawn(async move { table.update_all(vec![entry.claim(now), other]).await })
     });
     let mut won = 0;
     for attempt in attempts.collect::<Vec<_>>() {
@@ -113,12 +116,12 @@ async fn a_write_that_meets_a_transaction_is_repeated() {
         body: r#"{"__type":"com.amazonaws.dynamodb.v20120810#TransactionConflictException","message":"ongoing"}"#.to_owned(),
     };
     let key = || Key::new("seen#x#1", "x");
-    sandbox.aws.dynamodb().faults().times(5, conflict);
+    sandbox.aws.dynamodb().faults().times(9, conflict);
     assert!(table.update(Update::new(key()).set("a", 1)).await.is_ok());
-    sandbox.aws.dynamodb().faults().times(5, conflict);
+    sandbox.aws.dynamodb().faults().times(9, conflict);
     assert!(table.delete(key(), None).await.is_ok());
     assert!(sandbox.aws.items().await.is_empty());
-    sandbox.aws.dynamodb().faults().times(6, conflict);
+    sandbox.aws.dynamodb().faults().times(10, conflict);
     assert!(table.update(Update::new(key()).set("a", 1)).await.is_err());
 }
 

@@ -87,6 +87,19 @@ async fn the_texts_and_the_time_to_reply_are_the_operator_s() {
     assert!(pending.iter().all(|request| number(&request["expires_at"]) - number(&request["created_at"]) == 2 * 3600));
 }
 
+/// It waits at Twilio no longer than a reply counts, ten hours at most, and is kept: it holds no code.
+#[tokio::test]
+async fn a_text_that_waits_expires_when_no_reply_counts_any_more() {
+    for (hours, validity) in [(None, 8 * 3600), (Some("2"), 2 * 3600), (Some("720"), 36_000), (Some("0"), 1)] {
+        let scene = Scene::with(&[("RESET_VALID_HOURS", hours)]).await;
+        assert_eq!(scene.post_mail(&scene.mail()).await.status, 200);
+        let sent = scene.sandbox.twilio.messages().pop().unwrap();
+        let validity = Some(std::time::Duration::from_secs(validity));
+        assert_eq!((sent.validity, sent.keeps_body, sent.keeps_to), (validity, true, true), "{hours:?}");
+        assert_eq!(scene.sandbox.twilio.server().complaints(), [""; 0]);
+    }
+}
+
 #[tokio::test]
 async fn words_of_the_mail_never_reach_the_text() {
     let scene = Scene::start().await;

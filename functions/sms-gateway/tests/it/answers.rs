@@ -1,5 +1,7 @@
 //! What is asked and what is answered when all is well, or the request is not right.
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 
 use crate::scene::{BEARER, PHONE, Scene, TEXT, token};
@@ -186,6 +188,11 @@ async fn hostile_events_are_answered_and_the_process_lives() {
         (Value::Null, 400),
         (json!({ "source": "aws.events" }), 400),
         (event("!", true), 400),
+        // Too long to be worth decoding, so nobody sees that it is no base64.
+        (event(&"!".repeat(3 * 1024 * 1024 / 2), true), 413),
+        (event(&" ".repeat(1024 * 1024 + 1), false), 413),
+        (event(&BASE64_STANDARD.encode(" ".repeat(1024 * 1024 + 1)), true), 413),
+        (event(&BASE64_STANDARD.encode(" ".repeat(1024 * 1024)), true), 400),
         (event("/w==", true), 400),
         (event(&deep, false), 400),
         (event(&format!("{{\"recipient\":\"{PHONE}\",\"req\":{deep}"), false), 400),

@@ -157,10 +157,41 @@ async fn tokens_for_someone_else_or_not_for_now() {
         ("nbf as text", json!({ "nbf": at(-300).to_string() })),
         ("made in the future", json!({ "iat": at(90) })),
         ("iat as text", json!({ "iat": "now" })),
+        ("made over an hour ago, without an end", json!({ "iat": at(-3_640) })),
+        ("made at the beginning of time, without an end", json!({ "iat": 0 })),
     ];
     let tokens: Vec<_> = tokens.iter().map(|(name, claims)| (*name, token(claims))).collect();
     refused(&scene, &tokens).await;
     scene.logged("bad_claims").await;
+}
+
+/// What a copied token is worth to its finder: by default an hour, unless Auth0 wrote no time into it.
+#[tokio::test]
+async fn a_token_without_an_end_is_good_for_as_long_as_the_operator_says() {
+    let (undated, day) = (json!({ "iat": null }), json!({ "iat": at(-86_400) }));
+    for (life, undated_tokens, claims, good) in [
+        (None, None, &json!({ "iat": at(-3_500) }), true),
+        (None, None, &day, false),
+        (None, None, &undated, true),
+        (Some("90000"), None, &day, true),
+        (Some("60"), None, &json!({ "iat": at(-120) }), false),
+        (Some("60"), None, &json!({ "iat": at(-120), "exp": at(60) }), true),
+        (None, Some("accept"), &undated, true),
+        (None, Some("refuse"), &undated, false),
+        (None, Some("refuse"), &json!({ "iat": null, "nbf": at(-1) }), false),
+        (None, Some("refuse"), &json!({}), true),
+        (None, Some("refuse"), &json!({ "iat": null, "exp": at(60) }), true),
+    ] {
+        let settings = [("GATEWAY_TOKEN_LIFE_SECONDS", life), ("GATEWAY_UNDATED_TOKENS", undated_tokens)];
+        let scene = Scene::with(&[&settings[..], &[("SMS_ROUTES", Some("*=twilio"))]].concat()).await;
+        if good {
+            let answer = scene.post_as(Some(&format!("Bearer {}", token(claims))), &request()).await;
+            assert_eq!(answer.status, 200, "{settings:?} {claims}");
+        } else {
+            refused(&scene, &[(&format!("{settings:?} {claims}"), token(claims))]).await;
+            scene.logged("bad_claims").await;
+        }
+    }
 }
 
 #[tokio::test]

@@ -138,21 +138,6 @@ async fn once_unknown_no_later_refusal_makes_it_certain() {
 }
 
 #[tokio::test]
-async fn three_failures_within_a_minute_put_a_provider_last() {
-    let scene = Scene::through("vonage,twilio").await;
-    let send = async |n: u8| scene.send(&format!("+45{n}0304050"), TEXT).await;
-    scene.faults("vonage").times(3, || status(503));
-    for n in 2..5 {
-        assert_eq!(send(n).await.provider(), "twilio");
-    }
-    assert_eq!(scene.asked(), [3, 0, 0, 3]);
-    assert_eq!((send(5).await.provider(), scene.asked()), ("twilio", [4, 0, 0, 3]), "not even asked");
-    scene.faults("twilio").next(status(429));
-    assert_eq!((send(6).await.provider(), scene.asked()), ("vonage", [5, 0, 0, 4]), "but when the others fail");
-    assert_eq!((send(7).await.provider(), scene.asked()), ("vonage", [5, 0, 0, 5]), "well again, it is first");
-}
-
-#[tokio::test]
 async fn refused_recipients_are_no_failures_of_the_provider() {
     let scene = Scene::through("vonage,twilio").await;
     for n in 2..6 {

@@ -7,6 +7,8 @@ mod crashes;
 mod credentials;
 mod failover;
 mod faults;
+mod health;
+mod life;
 mod limits;
 mod outages;
 mod scene;
