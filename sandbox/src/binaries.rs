@@ -25,21 +25,27 @@ pub async fn build_alone(name: &str, profile: &str) -> Result<BTreeMap<String, P
     run(&["--package", name], &[name], profile).await
 }
 
+fn arguments<'a>(selection: &[&'a str], names: &[&'a str], profile: &'a str) -> Vec<&'a str> {
+    let bins = names.iter().flat_map(|name| ["--bin", *name]);
+    ["build", "--profile", profile, "--message-format=json-render-diagnostics"]
+        .into_iter()
+        .chain(selection.iter().copied())
+        .chain(bins)
+        .collect()
+}
+
 /// Of the default members, which are what is deployed, unless `selection` says otherwise: those that are selected share the features of their
 /// dependencies, so naming the functions as packages would have those of a few of them.
 async fn run(selection: &[&str], names: &[&str], profile: &str) -> Result<BTreeMap<String, PathBuf>, String> {
     #[expect(clippy::disallowed_methods, reason = "the cargo that runs this says which one it is")]
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
     let mut command = Command::new(&cargo);
-    command.args(["build", "--profile", profile, "--message-format=json-render-diagnostics"]).args(selection).current_dir(root());
+    command.args(arguments(selection, names, profile)).current_dir(root());
     // What the cargo that runs this says about the sandbox: ring's build script would take it for a change and be built anew each time.
     for (name, _) in std::env::vars_os() {
         if name.to_str().is_some_and(|name| ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|prefix| name.starts_with(prefix))) {
             command.env_remove(name);
         }
-    }
-    for name in names {
-        command.args(["--bin", name]);
     }
     let output = command
         .stdin(Stdio::null())
@@ -64,5 +70,19 @@ async fn run(selection: &[&str], names: &[&str], profile: &str) -> Result<BTreeM
     match names.iter().find(|name| !binaries.contains_key(**name)) {
         Some(name) => Err(format!("cargo built no binary {name}")),
         None => Ok(binaries),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn functions_are_built_as_a_plain_build_builds_them() {
+        // To select packages is to choose the features of what they depend on.
+        let functions = arguments(&[], &["sms-gateway", "api-call"], "release");
+        assert!(!functions.iter().any(|argument| matches!(*argument, "--package" | "--workspace" | "--all")), "{functions:?}");
+        assert_eq!(functions[functions.len() - 4..], ["--bin", "sms-gateway", "--bin", "api-call"]);
+        assert!(arguments(&["--package", "hello"], &["hello"], "dev").windows(2).any(|pair| pair == ["--package", "hello"]));
     }
 }

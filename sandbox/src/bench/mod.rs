@@ -101,7 +101,7 @@ pub(crate) async fn run(arguments: &[&str]) -> Result<(), String> {
 
 /// Says what is built, and how long that may take: cargo's own words come beside it.
 fn announce(names: &[&str], profile: &str) {
-    let minutes = if profile == "release" { names.len() + 3 } else { 2 };
+    let minutes = if profile == "release" { 2 + names.len() / 3 } else { 1 };
     eprintln!(
         "Building {} executables with the profile {profile}, as `cargo build` does: at once if it has built them before, else about {minutes} \
          minutes on two cores.",

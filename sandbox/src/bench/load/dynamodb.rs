@@ -35,6 +35,9 @@ pub(super) struct Traffic {
     pub(super) conflicts: BTreeMap<String, u64>,
     /// Of one key, more than it takes.
     pub(super) throttled: u64,
+    /// What is paid for: writes, of which one in a transaction is two, and reads.
+    pub(super) writes: usize,
+    pub(super) reads: usize,
     /// Transactions that were done, and of the item that most of them wrote to, its kind and in how many.
     pub(super) transactions: u64,
     pub(super) most_shared: Option<(String, u64)>,
@@ -46,6 +49,8 @@ pub(super) struct Traffic {
 struct Seen {
     conflicts: BTreeMap<String, u64>,
     throttled: u64,
+    writes: usize,
+    reads: usize,
     transactions: u64,
     written: HashMap<Key, u64>,
     problems: Vec<String>,
@@ -98,10 +103,11 @@ impl DynamoDb {
 
     /// What went on since the last time.
     pub(super) fn traffic(&self) -> Traffic {
-        let Seen { conflicts, throttled, transactions, written, problems } = std::mem::take(&mut *lock(&self.store.seen));
+        let Seen { conflicts, throttled, writes, reads, transactions, written, problems } =
+            std::mem::take(&mut *lock(&self.store.seen));
         let most = written.into_iter().max_by_key(|(_, times)| *times);
         let most_shared = most.map(|((pk, _), times)| (kind(&pk), times));
-        Traffic { conflicts, throttled, transactions, most_shared, problems }
+        Traffic { conflicts, throttled, writes, reads, transactions, most_shared, problems }
     }
 }
 
@@ -167,6 +173,13 @@ impl Store {
             Some(items) => items.iter().map(|item| key(&item["Update"]["Key"])).collect(),
             None => vec![key(&request["Key"])],
         };
+        // A refused condition is paid for as well.
+        match (operation, refusal) {
+            ("GetItem", _) => seen.reads += 1,
+            (_, Some(("TransactionConflictException" | "ThrottlingException" | "ValidationException", _))) => {}
+            ("TransactWriteItems", _) => seen.writes += 2 * keys.len(),
+            _ => seen.writes += 1,
+        }
         let mut conflict = |pk: &str| *seen.conflicts.entry(kind(pk)).or_default() += 1;
         match refusal {
             None if operation == "TransactWriteItems" => {
@@ -522,6 +535,7 @@ mod tests {
         assert_eq!(ask(url, "TransactWriteItems", &claim("3")).await.0, 200);
         let traffic = own.traffic();
         assert_eq!(traffic.conflicts, BTreeMap::from([("rate#sms#all".to_owned(), 1)]));
+        assert_eq!((traffic.writes, traffic.reads), (3 * 2 * 2, 0));
         assert_eq!((traffic.transactions, traffic.most_shared), (2, Some(("rate#sms#all".to_owned(), 2))));
         assert_eq!(own.traffic(), Traffic::default());
     }

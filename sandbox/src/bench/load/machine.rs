@@ -3,11 +3,13 @@
 use std::{
     fs,
     sync::{Arc, Mutex, PoisonError},
+    thread,
     time::{Duration, Instant},
 };
 
 use tokio::task::JoinHandle;
 
+use super::report;
 use crate::bench::start;
 
 /// How often it is looked how late a timer is.
@@ -21,6 +23,8 @@ const LATE: Duration = Duration::from_millis(15);
 pub(super) struct Used {
     /// The part of all cores that was busy, with whatever else the machine does; `None`: the kernel does not tell.
     pub(super) busy: Option<f64>,
+    /// The part of all cores that the functions and this process used.
+    pub(super) own: Option<f64>,
     /// CPU time of the functions' processes, and of this one.
     pub(super) functions: Option<Duration>,
     pub(super) bench: Option<Duration>,
@@ -43,6 +47,7 @@ pub(super) struct Watch {
 
 /// When a load began.
 pub(super) struct Mark {
+    at: Instant,
     cores: Option<(u64, u64)>,
     functions: Option<Duration>,
     bench: Option<Duration>,
@@ -64,7 +69,7 @@ impl Watch {
 
     /// From now on.
     pub(super) fn mark(&self, pids: &[u32]) -> Mark {
-        let mark = Mark { cores: cores(), functions: all(pids), bench: start::cpu(std::process::id()) };
+        let mark = Mark { at: Instant::now(), cores: cores(), functions: all(pids), bench: start::cpu(std::process::id()) };
         self.late.lock().unwrap_or_else(PoisonError::into_inner).clear();
         mark
     }
@@ -76,10 +81,14 @@ impl Watch {
         let spent = |now: Option<Duration>, then: Option<Duration>| Some(now?.saturating_sub(then?));
         let busy =
             cores().zip(mark.cores).and_then(|((busy, all), (busy_then, all_then))| part(busy - busy_then, all - all_then));
+        let (functions, bench) = (spent(all(pids), mark.functions), spent(start::cpu(std::process::id()), mark.bench));
+        let available =
+            mark.at.elapsed().as_secs_f64() * thread::available_parallelism().map_or(1.0, |cores| report::float(cores.get()));
         Used {
             busy,
-            functions: spent(all(pids), mark.functions),
-            bench: spent(start::cpu(std::process::id()), mark.bench),
+            own: functions.zip(bench).map(|(functions, bench)| (functions + bench).as_secs_f64() / available),
+            functions,
+            bench,
             lag: late.get(late.len() * 99 / 100).or(late.last()).copied().unwrap_or_default(),
         }
     }
@@ -133,6 +142,7 @@ mod tests {
         let used = watch.since(&mark, &own);
         // The test's one thread could not look at the clock meanwhile.
         assert!(used.lag >= Duration::from_millis(40), "{used:?}");
+        assert!(used.own > Some(0.0), "{used:?}");
         assert!(used.bench >= Some(Duration::from_millis(30)) && used.busy.is_some_and(|busy| busy > 0.0), "{used:?}");
     }
 }

@@ -44,6 +44,11 @@ impl Row {
         self.traffic.most_shared.as_ref().filter(|(_, times)| transactions >= 10 && times * 2 > transactions)
     }
 
+    /// For a request.
+    fn each(&self, count: usize) -> f64 {
+        float(count) / float(self.requests.max(1))
+    }
+
     fn cpu(&self, used: Option<Duration>) -> Option<f64> {
         Some(used?.as_secs_f64() * 1_000.0 / float(self.requests.max(1)))
     }
@@ -66,8 +71,9 @@ fn sentence(options: &Options<'_>) -> String {
          providers {provider} ms. Times in ms.\n\
          once: all requests at once, as many as processes, {} rounds. busy: each process always has a next request. open: {} arrivals \
          at a rate, queueing included.\n\
-         prop: throughput beside that of the smallest load times processes. CPU: of the functions for a request; busy: of all cores, by \
-         whatever; lag: how late the simulators were (p99).\n\
+         prop: throughput beside that of the smallest load times processes. writes, reads: of the table for a request, as they are paid for. \
+         CPU: of the functions for a request; own: the part of all cores that functions and simulators used, %; busy: the part that anything \
+         used; lag: how late the simulators were (p99).\n\
          limit: machine = more cores would give other figures; design = writes met a transaction or a hot key.",
         options.profile,
         options.rounds,
@@ -82,7 +88,7 @@ pub(super) fn table(options: &Options<'_>, all: &[Figures]) -> String {
     for figures in all {
         let _ = write!(
             text,
-            "\n\n{}\n{:<6}{:>5}{:>8}{:>9}{:>11}{:>7}{:>9}{:>9}{:>9}{:>7}{:>10}{:>10}{:>7}{:>7}{:>7}  limit",
+            "\n\n{}\n{:<6}{:>5}{:>8}{:>9}{:>11}{:>7}{:>9}{:>9}{:>9}{:>7}{:>8}{:>7}{:>10}{:>10}{:>7}{:>7}{:>7}{:>7}  limit",
             figures.work.title,
             "",
             "",
@@ -94,9 +100,12 @@ pub(super) fn table(options: &Options<'_>, all: &[Figures]) -> String {
             "p99",
             "per s",
             "prop",
+            "writes",
+            "reads",
             "conflicts",
             "throttled",
             "CPU",
+            "own",
             "busy",
             "lag"
         );
@@ -108,7 +117,7 @@ pub(super) fn table(options: &Options<'_>, all: &[Figures]) -> String {
             };
             let _ = write!(
                 text,
-                "\n{mode:<6}{:>5}{:>8}{:>9}{:>9.1} %{:>7}{:>9.0}{:>9.0}{:>9.1}{:>7}{:>10}{:>10}{:>7}{:>7}{:>7.0}  {}",
+                "\n{mode:<6}{:>5}{:>8}{:>9}{:>9.1} %{:>7}{:>9.0}{:>9.0}{:>9.1}{:>7}{:>8.1}{:>7.1}{:>10}{:>10}{:>7}{:>7}{:>7}{:>7.0}  {}",
                 row.instances,
                 optional(row.rate, 0),
                 row.requests,
@@ -118,9 +127,12 @@ pub(super) fn table(options: &Options<'_>, all: &[Figures]) -> String {
                 ms(row.p99),
                 row.per_second,
                 optional(figures.of_proportional(row), 0),
+                row.each(row.traffic.writes),
+                row.each(row.traffic.reads),
                 row.conflicts(),
                 row.traffic.throttled,
                 optional(row.cpu(row.used.functions), 1),
+                optional(row.used.own.map(|own| 100.0 * own), 0),
                 optional(row.used.busy.map(|busy| 100.0 * busy), 0),
                 ms(row.used.lag),
                 row.limit()
@@ -159,12 +171,15 @@ pub(super) fn json(options: &Options<'_>, all: &[Figures]) -> String {
             "per_second": row.per_second,
             "percent_of_proportional": figures.of_proportional(row),
             "refusals": row.refusals,
+            "writes": row.each(row.traffic.writes),
+            "reads": row.each(row.traffic.reads),
             "conflicts": row.traffic.conflicts,
             "throttled": row.traffic.throttled,
             "transactions": row.traffic.transactions,
             "shared_item": row.shared().map(|(item, times)| json!({ "item": item, "transactions": times })),
             "functions_cpu_ms": row.cpu(row.used.functions),
             "bench_cpu_ms": row.cpu(row.used.bench),
+            "own": row.used.own,
             "busy": row.used.busy,
             "lag_p99_ms": ms(row.used.lag),
             "limit": row.limit(),
