@@ -6,7 +6,7 @@ const WIDTH: f64 = 460.0;
 const HEIGHT: f64 = 250.0;
 /// Around the plot itself.
 const LEFT: f64 = 62.0;
-const RIGHT: f64 = 16.0;
+const RIGHT: f64 = 24.0;
 const ABOVE: f64 = 46.0;
 const BELOW: f64 = 44.0;
 const COLOURS: [&str; 4] = ["#1b6ca8", "#c0392b", "#2e8b57", "#8e5ea2"];

@@ -86,7 +86,7 @@ pub(super) const ALL: [Work; 6] = [
     },
     Work {
         function: "ivr-validate",
-        title: "ivr-validate: account numbers and PINs of different callers",
+        title: "ivr-validate: PINs of different callers",
         unit: "callers",
         kind: Kind::Pins,
         settings: &[("PUBLIC_URL", None)],
