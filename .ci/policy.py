@@ -1,25 +1,33 @@
-"""Check who may do what in the translated template: each function its own items and secrets, and nothing else.
+"""Check who may do what in the translated template: each function its own items, secrets and log, and nothing else.
 
 The table below is the one list of what a function needs of the table; the secrets are those that its environment names. More than
 that is a finding, and so is less, which would show only when the function fails in AWS.
 """
 
 import json
+import re
 import sys
 
 READ, CHANGE, DELETE = "dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"
 
 ITEMS = {
-    "SendVerificationSms": {"pending": {READ, CHANGE, DELETE}, "seen": {READ, CHANGE, DELETE}, "sent": {READ, CHANGE, DELETE}, "rate": {READ, CHANGE, DELETE}},
-    "ReceiveConfirmationSms": {"pending": {READ, CHANGE, DELETE}, "seen": {READ, CHANGE, DELETE}, "rate": {READ, CHANGE, DELETE}},
-    "SmsGateway": {"sent": {READ, CHANGE}, "rate": {READ, CHANGE}},
-    "CallForward": {"directory": {READ, CHANGE}, "rate": {READ, CHANGE}, "sent": {READ, CHANGE}, "number": {READ}},
-    "SmsForward": {"directory": {READ, CHANGE}, "thread": {READ, CHANGE}, "seen": {READ, CHANGE}, "rate": {READ, CHANGE}, "number": {READ}},
-    "ProvisionNumbers": {"number": {READ, CHANGE}, "seen": {READ, CHANGE}},
-    "IvrValidate": {"call": {READ, CHANGE}, "lock": {READ, CHANGE}, "rate": {READ, CHANGE}, "token": {READ, CHANGE}},
-    "ApiCall": {"token": {READ, CHANGE}},
+    "SendVerificationSms": {"pending": {READ, CHANGE, DELETE}, "seen#mailgun": {CHANGE}, "sent#mail": {READ, CHANGE}, "rate#sms": {CHANGE}},
+    "ReceiveConfirmationSms": {"pending": {CHANGE, DELETE}, "seen#twilio-confirmation": {READ, CHANGE}, "seen#confirmed": {READ, CHANGE}, "rate#reply": {READ, CHANGE}},
+    "SmsGateway": {"sent#code": {READ, CHANGE}, "rate#code-provider": {READ, CHANGE}} | {f"rate#{what}": {CHANGE} for what in ("code", "code-range", "code-ip", "code-country", "code-from")},
+    "CallForward": {"directory": {READ, CHANGE}, "number": {READ}, "sent#voicemail": {CHANGE}, "rate#calls": {CHANGE}, "rate#voicemail": {CHANGE}},
+    "SmsForward": {"directory": {READ, CHANGE}, "number": {READ}, "thread": {READ, CHANGE}, "seen#twilio-forward": {CHANGE}}
+    | {f"rate#{what}": {CHANGE} for what in ("text", "text-pair", "text-reply")},
+    "ProvisionNumbers": {"number": {READ, CHANGE}, "seen#okta": {CHANGE}},
+    "IvrValidate": {"call": {CHANGE}, "lock": {CHANGE}, "rate#pin": {CHANGE}, "token#management": {READ, CHANGE}, "token#api": {READ, CHANGE}},
+    "ApiCall": {"token#api": {READ, CHANGE}},
     "SecureApi": {"account": {READ}, "phone": {READ}},
 }
+# Several functions have items of these kinds: a right names the part that is its function's own.
+KINDS = {"rate", "seen", "sent", "token"}
+# What functions have in common on purpose; any other prefix is one function's.
+COMMON = {"pending", "directory", "number", "token#api"}
+# Whom Twilio calls: its AuthToken signs webhooks, so who verifies none must not have it.
+VERIFIERS = {"ReceiveConfirmationSms", "CallForward", "SmsForward", "IvrValidate", "ApiCall"}
 # Where failed events go; only a function that events start has any.
 QUEUES = {"ProvisionNumbers": {"ProvisionFailures"}}
 
@@ -42,23 +50,34 @@ def rights(role):
             yield statement, listed(statement["Action"]), listed(statement.get("Resource", "*"))
 
 
-LOGS = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
-
-
 def check_role(role):
     """What a role may bring besides its inline statements, and who may take it on."""
     properties = role["Properties"]
-    if properties.get("ManagedPolicyArns") != [LOGS]:
-        yield f"managed policies other than the one for logs: {properties.get('ManagedPolicyArns')}"
-    trusted = [(s["Effect"], listed(s["Action"]), s["Principal"]) for s in properties["AssumeRolePolicyDocument"]["Statement"]]
-    if trusted != [("Allow", ["sts:AssumeRole"], {"Service": ["lambda.amazonaws.com"]})]:
-        yield f"a role that others than Lambda may take on: {trusted}"
+    if properties.get("ManagedPolicyArns"):  # that for logs, too: it is for every log group of the account
+        yield f"managed policies: {properties['ManagedPolicyArns']}"
+    trust = properties["AssumeRolePolicyDocument"]["Statement"]
+    if trust != [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"}}]:
+        yield f"a role that others than Lambda may take on: {trust}"
+
+
+def leading_keys(condition):
+    """The prefixes that a condition binds a statement to, if it has just the form that every one of them must have."""
+    keys = condition.get("ForAllValues:StringLike", {}).get("dynamodb:LeadingKeys")
+    # ForAllValues alone also holds for a request without leading keys, such as a Scan.
+    return listed(keys or []) if condition == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": keys}, "Null": {"dynamodb:LeadingKeys": "false"}} else []
+
+
+def prefix_of(key):
+    """`rate#sms` of `rate#sms#*`; None if that is no prefix, or one that other functions have as well."""
+    found = re.fullmatch(r"([a-z]+)(#[a-z-]+)?#\*", key)
+    return key.removesuffix("#*") if found and (found[1] in KINDS) == bool(found[2]) else None
 
 
 def check_function(name, function, resources):
     role = resources[ref(function["Properties"]["Role"])]
     yield from check_role(role)
-    items, secrets, queues = {}, set(), set()
+    items, secrets, queues, logs = {}, set(), set(), []
+    group = ref(function["Properties"].get("LoggingConfig", {}).get("LogGroup"))
     for statement, actions, targets in rights(role):
         if statement["Effect"] != "Allow" or "NotAction" in statement or "NotResource" in statement:
             yield "a statement other than a plain Allow"
@@ -69,16 +88,21 @@ def check_function(name, function, resources):
                 yield f"a wildcard as resource of {', '.join(actions)}"
         services = {action.split(":")[0] for action in actions}
         if services == {"dynamodb"}:
-            keys = statement.get("Condition", {}).get("ForAllValues:StringLike", {}).get("dynamodb:LeadingKeys")
+            keys = leading_keys(statement.get("Condition", {}))
             if not keys or [ref(target) for target in targets] != ["Table"]:
-                yield "rights to items that are not bound to the table and to leading keys"
-            for key in keys or []:
-                prefix, hash_, rest = key.partition("#")
-                if hash_ + rest != "#*" or not prefix.isalpha():
-                    yield f"the leading key {key}, which is not a prefix such as rate#*"
-                items.setdefault(prefix, set()).update(actions)
+                yield "rights to items that are not bound to the table and, with Null, to leading keys"
+            for key in keys:
+                prefix = prefix_of(key)
+                if prefix is None:
+                    yield f"the leading key {key}, which is not a prefix such as pending#* or, of {', '.join(sorted(KINDS))}, such as rate#sms#*"
+                else:
+                    items.setdefault(prefix, set()).update(actions)
         elif actions == ["secretsmanager:GetSecretValue"]:
             secrets.update(ref(target) for target in targets)
+        elif services == {"logs"}:
+            logs.append(sorted(actions))
+            if targets != [{"Fn::GetAtt": [group, "Arn"]}]:
+                yield f"writes to another log group than its own: {targets}"
         elif actions == ["sqs:SendMessage"]:
             queues.update(ref(target) for target in targets)
         else:
@@ -96,6 +120,10 @@ def check_function(name, function, resources):
         yield f"no right to read {', '.join(sorted(map(str, named - secrets)))}, which its environment names"
     if secrets - named:
         yield f"a right to read {', '.join(sorted(map(str, secrets - named)))}, which its environment does not name"
+    if logs != [["logs:CreateLogStream", "logs:PutLogEvents"]]:
+        yield f"rights to its log: {logs}"
+    if "TwilioSecret" in named and name not in VERIFIERS:
+        yield "has Twilio's AuthToken, and verifies nothing with it"
     if queues != QUEUES.get(name, set()):
         yield f"sends to queues {sorted(map(str, queues))}, not {sorted(QUEUES.get(name, set()))}"
     for condition in {resource.get("Condition") for resource in (function, role)} - {function.get("Condition")}:
@@ -108,13 +136,15 @@ def check_function(name, function, resources):
         yield f"a Function URL with the permissions {sorted(map(str, granted))}"
     if not url:
         yield "no Function URL"
-    logs = function["Properties"].get("LoggingConfig", {}).get("LogGroup")
-    if not resources.get(ref(logs) or "", {}).get("Properties", {}).get("RetentionInDays"):
+    if not resources.get(group or "", {}).get("Properties", {}).get("RetentionInDays"):
         yield "no log group of its own with a retention"
 
 
 def check(template):
     resources = template["Resources"]
+    prefixes = [prefix for items in ITEMS.values() for prefix in items]
+    for prefix in sorted({prefix for prefix in prefixes if prefixes.count(prefix) > 1} ^ COMMON):
+        yield ".ci/policy.py", f"{prefix}# is of several functions, or only of one, against COMMON"
     functions = {name: r for name, r in resources.items() if r["Type"] == "AWS::Lambda::Function"}
     for name in sorted(functions.keys() ^ ITEMS.keys()):
         yield name, "is in only one of template and .ci/policy.py"
@@ -135,7 +165,7 @@ def main(path):
         findings = [f"{name}: {finding}" for name, finding in check(json.load(file))]
     if findings:
         sys.exit("\n".join(findings))
-    print("every function reaches its own items and secrets, and nothing else")
+    print("every function reaches its own items, secrets and log, and nothing else")
 
 
 if __name__ == "__main__":

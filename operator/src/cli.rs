@@ -198,6 +198,8 @@ pub(crate) enum Secrets {
 Set keys of a secret: asked for without echo; with --from-env from variables named like TWILIO_AUTH_TOKEN; or, where standard input is no \
 terminal, from a JSON object (with --generate or --remove only if --stdin is given, too). Keys not given stay as they are. Values are checked by their look before anything is written, and never shown.
 
+`twilio` also fills `twilio-send`, what functions have that only call Twilio: the API key or, where there is none, the Auth Token.
+
 Reads and writes Secrets Manager (GetSecretValue, PutSecretValue) and nothing else; `doctor` then tries the values at the providers.")]
     #[command(after_help = "\
 Examples:
@@ -248,7 +250,8 @@ fn account(text: &str) -> Result<String, String> {
 }
 
 fn secret(text: &str) -> Result<String, String> {
-    let names: Vec<&str> = crate::secrets::SECRETS.iter().map(|spec| spec.name).collect();
+    let names: Vec<&str> =
+        crate::secrets::SECRETS.iter().map(|spec| spec.name).filter(|name| *name != crate::secrets::SENDS).collect();
     names.contains(&text).then(|| text.to_owned()).ok_or_else(|| format!("is none of {}", names.join(", ")))
 }
 

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 use serde_json::Value;
+use shared::okta::Access;
 use shared::okta::users::Users;
 use shared::phone::E164;
 use shared::secrets::Secret;
@@ -124,7 +125,8 @@ async fn holders(context: &Context) -> Result<HashMap<String, Vec<Holder>>, Prob
     context.console.progress("reading Okta");
     let unreadable = |error: shared::okta::CallError| Problem::Failed(format!("Okta: {error}"));
     let id = context.secret("okta").await?.id;
-    let users = Users::new(context.calls.client.clone(), context.okta_url()?, Secret::new(id, context.aws.secrets.clone()));
+    let users =
+        Users::new(context.calls.client.clone(), context.okta_url()?, Access::Read, Secret::new(id, context.aws.secrets.clone()));
     let (mut found, mut next) = (HashMap::new(), None);
     loop {
         let page = users.page(next.as_ref(), context.calls.now()).await.map_err(unreadable)?;

@@ -114,15 +114,13 @@ impl Stack {
 
     /// Secrets Manager's name of a secret (`twilio`); `None`: the stack does not have it.
     pub(crate) fn secret(&self, name: &str) -> Option<String> {
-        let mut output: String = name[..1].to_ascii_uppercase();
-        output.push_str(&name[1..]);
-        self.get(&format!("{output}SecretName")).map(str::to_owned)
+        let capitalised = name.split('-').map(|word| word[..1].to_ascii_uppercase() + &word[1..]);
+        self.get(&format!("{}SecretName", capitalised.collect::<String>())).map(str::to_owned)
     }
 
-    /// Whether a function of the stack calls Twilio, or is called by it.
-    pub(crate) fn uses_twilio(&self) -> bool {
-        let webhooks = [Webhook::Receive, Webhook::Call, Webhook::Text, Webhook::Menu];
-        self.routes_to("twilio") || webhooks.into_iter().any(|webhook| self.webhook(webhook).is_some())
+    /// Whether Twilio calls a function of the stack, which then verifies that it is Twilio.
+    pub(crate) fn is_called_by_twilio(&self) -> bool {
+        [Webhook::Receive, Webhook::Call, Webhook::Text, Webhook::Menu].into_iter().any(|webhook| self.webhook(webhook).is_some())
     }
 
     /// Whether one-time codes go through this provider.
@@ -212,7 +210,9 @@ mod tests {
         )
         .unwrap();
         assert_eq!(stack.secret("twilio").as_deref(), Some("acme/twilio"));
-        assert_eq!(stack.secret("okta"), None);
+        assert_eq!((stack.secret("okta"), stack.secret("twilio-send")), (None, None));
+        stack.extend([("TwilioSendSecretName".to_owned(), "acme/twilio-send".to_owned())]);
+        assert_eq!(stack.secret("twilio-send").as_deref(), Some("acme/twilio-send"));
         let url = stack.webhook(Webhook::Receive).unwrap();
         assert_eq!(url, "https://x.lambda-url.eu-west-1.on.aws/#rc=3&rp=5xx,ct,rt");
         stack.extend([("ReceivePublicUrl".to_owned(), "https://in.acme.example/sms/".to_owned())]);

@@ -23,6 +23,8 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use crate::{
     contention::Contention,
     random,
+    rights::Principals,
+    template::Template,
     wire::{self, BODY_LIMIT, Complaints, Server, lock},
 };
 
@@ -59,20 +61,28 @@ impl Secret {
 }
 
 impl Aws {
-    /// Starts both, on these ports or free ones, with the table as `template.yaml` has it (`table`: its properties) and no secrets.
-    pub async fn start(table: &Value, ports: Option<(u16, u16)>) -> io::Result<Self> {
+    /// Starts both, on these ports or free ones, with the template's table and no secrets. Its functions have the rights of their roles.
+    pub async fn start(template: &Template, ports: Option<(u16, u16)>) -> io::Result<Self> {
         let database = Database::memory().map_err(io::Error::other)?;
-        create(&database, table).map_err(io::Error::other)?;
+        create(&database, &template.table).map_err(io::Error::other)?;
         let inner = TcpListener::bind(("127.0.0.1", 0)).await?;
         let upstream = format!("http://{}/", inner.local_addr()?);
         let (dynamodb_port, secrets_port) = ports.unwrap_or_default();
+        let functions = template.functions.iter().map(|function| (function.name.clone(), function.rights.clone()));
+        let principals = Arc::new(Principals::new(functions));
         let contention = Contention::default();
-        let proxy = Router::new().fallback(forward).with_state((wire::client(), upstream, contention.clone()));
+        let upstream = Upstream {
+            client: wire::client(),
+            url: upstream,
+            principals: Arc::clone(&principals),
+            contention: contention.clone(),
+        };
+        let proxy = Router::new().fallback(forward).with_state(upstream);
         let dynamodb = Server::start_on("dynamodb", dynamodb_port, proxy)
             .await
             .map_err(|error| crate::busy("DynamoDB", dynamodb_port, &error))?;
         let values = Secrets::default();
-        let router = Router::new().fallback(secrets_manager).with_state(Arc::clone(&values));
+        let router = Router::new().fallback(secrets_manager).with_state((Arc::clone(&values), principals));
         let secrets = Server::start_on("secrets", secrets_port, router)
             .await
             .map_err(|error| crate::busy("Secrets Manager", secrets_port, &error))?;
@@ -235,30 +245,49 @@ async fn sweep(database: &Database) {
     swept.expect("a sweep does not panic").expect("the database is there");
 }
 
-type Upstream = (reqwest::Client, String, Contention);
+/// The embedded `DynamoDB`, and what stands before it.
+#[derive(Clone)]
+struct Upstream {
+    client: reqwest::Client,
+    url: String,
+    principals: Arc<Principals>,
+    contention: Contention,
+}
 
-async fn forward(State((client, upstream, contention)): State<Upstream>, request: Request) -> Response<Body> {
+async fn forward(
+    State(Upstream { client, url, principals, contention }): State<Upstream>,
+    Extension(complaints): Extension<Complaints>,
+    request: Request,
+) -> Response<Body> {
     let (mut head, body) = request.into_parts();
     head.headers.remove(header::HOST);
     head.headers.remove(header::CONTENT_LENGTH);
     let body = axum::body::to_bytes(body, BODY_LIMIT).await.unwrap_or_default();
     let started = Instant::now();
-    let operation = head.headers.get("x-amz-target").and_then(|target| target.to_str().ok()?.rsplit('.').next());
-    let admitted = contention.admit(operation.unwrap_or_default(), &serde_json::from_slice(&body).unwrap_or_default());
-    let admitted = match admitted {
+    let target = head.headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
+    let operation = target.rsplit('.').next().unwrap_or_default();
+    let asked = serde_json::from_slice(&body).unwrap_or_default();
+    let refused = |error: Value| {
+        let json_1_0 = [(header::CONTENT_TYPE, "application/x-amz-json-1.0")];
+        (StatusCode::BAD_REQUEST, json_1_0, error.to_string()).into_response()
+    };
+    if let Some((function, rights)) = principals.of(&head.headers)
+        && let Some(excess) = rights.excess(operation, &asked)
+    {
+        complaints.add(format!("DynamoDB: the role of {function} in template.yaml does not allow {excess}"));
+        let kind = "com.amazon.coral.service#AccessDeniedException";
+        return refused(json!({ "__type": kind, "Message": denied(function, &excess) }));
+    }
+    let admitted = match contention.admit(operation, &asked) {
         Ok(admitted) => admitted,
         Err((kind, mut error)) => {
             error["__type"] = format!("com.amazonaws.dynamodb.v20120810#{kind}").into();
             error["Message"] = kind.into();
-            let json_1_0 = [(header::CONTENT_TYPE, "application/x-amz-json-1.0")];
-            return (StatusCode::BAD_REQUEST, json_1_0, error.to_string()).into_response();
+            return refused(error);
         }
     };
-    let answer = client
-        .request(head.method, format!("{}{}", upstream.trim_end_matches('/'), head.uri))
-        .headers(head.headers)
-        .body(body)
-        .send();
+    let answer =
+        client.request(head.method, format!("{}{}", url.trim_end_matches('/'), head.uri)).headers(head.headers).body(body).send();
     let answer = match answer.await {
         Ok(answer) => answer,
         Err(error) => return (StatusCode::BAD_GATEWAY, error.to_string()).into_response(),
@@ -270,6 +299,13 @@ async fn forward(State((client, upstream, contention)): State<Upstream>, request
     *forwarded.status_mut() = status;
     *forwarded.headers_mut() = headers;
     forwarded
+}
+
+fn denied(function: &str, what: &str) -> String {
+    format!(
+        "User: arn:aws:sts::000000000000:assumed-role/{function}/{function} is not authorized to perform: {what} because no identity-based \
+         policy allows the action"
+    )
 }
 
 /// <https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html>
@@ -300,7 +336,7 @@ struct DescribeSecret {
 type Refusal = (&'static str, String);
 
 async fn secrets_manager(
-    State(values): State<Secrets>,
+    State((values, principals)): State<(Secrets, Arc<Principals>)>,
     Extension(complaints): Extension<Complaints>,
     headers: HeaderMap,
     body: Bytes,
@@ -313,8 +349,15 @@ async fn secrets_manager(
     let signed =
         text("authorization").starts_with("AWS4-HMAC-SHA256 ") && text("authorization").contains("/secretsmanager/aws4_request");
     let operation = text("x-amz-target").strip_prefix("secretsmanager.").unwrap_or_default();
+    let excess = principals.of(&headers).and_then(|(function, rights)| {
+        let asked: GetSecretValue = parse(&body).ok()?;
+        let secret = name(&asked.secret_id);
+        let allowed = operation == "GetSecretValue" && rights.may_read(secret);
+        (!allowed).then(|| denied(function, &format!("secretsmanager:{operation} on {secret}")))
+    });
     let answer = match operation {
         _ if !signed => complain("MissingAuthenticationTokenException", "a request without a signature"),
+        _ if excess.is_some() => complain("AccessDeniedException", excess.as_deref().unwrap_or_default()),
         "GetSecretValue" => get_secret_value(&lock(&values), &body),
         "PutSecretValue" => put_secret_value(&mut lock(&values), &body),
         "DescribeSecret" => describe_secret(&lock(&values), &body),

@@ -20,6 +20,7 @@ pub mod okta;
 pub mod plivo;
 mod random;
 pub mod record;
+pub mod rights;
 pub mod sms;
 pub mod template;
 pub mod twilio;
@@ -170,8 +171,14 @@ impl Sandbox {
         let plivo = Plivo::start(at(Ports::PLIVO)).await.map_err(|error| started("Plivo", Ports::PLIVO, error))?;
         let vonage = Vonage::start(at(Ports::VONAGE)).await.map_err(|error| started("Vonage", Ports::VONAGE, error))?;
         let okta = Okta::start(at(Ports::OKTA)).await.map_err(|error| started("Okta", Ports::OKTA, error))?;
-        let aws = Aws::start(&template.table, at(Ports::DYNAMODB).zip(at(Ports::SECRETS))).await?;
+        let aws = Aws::start(&template, at(Ports::DYNAMODB).zip(at(Ports::SECRETS))).await?;
         aws.set_secret("switchboard/twilio", &json!({ "account_sid": twilio::ACCOUNT_SID, "auth_token": twilio::AUTH_TOKEN }));
+        aws.set_secret(
+            "switchboard/twilio-send",
+            &json!({
+                "account_sid": twilio::ACCOUNT_SID, "api_key_sid": twilio::API_KEY_SID, "api_key_secret": twilio::API_KEY_SECRET,
+            }),
+        );
         aws.set_secret("switchboard/mailgun", &json!({ "signing_key": mailgun::SIGNING_KEY }));
         aws.set_secret(
             "switchboard/auth0",
@@ -268,9 +275,9 @@ impl Sandbox {
             })
             .filter(|(_, value)| !value.is_empty())
             .collect();
-        let memory = declared.memory.to_string();
+        let (memory, access_key) = (declared.memory.to_string(), rights::access_key(function));
         let lambda = [
-            ("AWS_ACCESS_KEY_ID", "ASIASANDBOXSANDBOX00"),
+            ("AWS_ACCESS_KEY_ID", access_key.as_str()),
             ("AWS_DEFAULT_REGION", REGION),
             ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", &memory),
             ("AWS_LAMBDA_FUNCTION_NAME", function),
@@ -312,10 +319,12 @@ impl Sandbox {
             "API_URL" => Some(self.door("secure-api").url() + "/"),
             "AWS_ENDPOINT_URL_DYNAMODB" => Some(self.aws.dynamodb().url()),
             "AWS_ENDPOINT_URL_SECRETS_MANAGER" => Some(self.aws.secrets().url()),
-            _ => match name.strip_suffix("_SECRET") {
-                Some(whose) => Some(format!("switchboard/{}", whose.to_lowercase())),
-                None => VALUES.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned()),
-            },
+            _ => self
+                .declared(function)
+                .secrets
+                .get(name)
+                .cloned()
+                .or_else(|| VALUES.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())),
         }
     }
 

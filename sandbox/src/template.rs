@@ -1,4 +1,4 @@
-//! `template.yaml` as far as the sandbox needs it: the functions with their variables, and the table.
+//! `template.yaml` as far as the sandbox needs it: the functions with their variables and rights, and the table.
 //!
 //! What `CloudFormation` would know only after deploying (an ARN, a parameter without a default) is `None` here: the sandbox puts its own.
 
@@ -10,6 +10,8 @@ use std::{
 
 use serde_json::{Map, Value, json};
 use serde_norway::Value as Yaml;
+
+use crate::{cloudformation::STACK_NAME, rights::Rights};
 
 /// What is deployed.
 #[derive(Clone, Debug)]
@@ -33,6 +35,10 @@ pub struct Function {
     pub memory: u64,
     /// Declared variables; a parameter's value is its default.
     pub environment: BTreeMap<String, Option<String>>,
+    /// Those of the variables that name a secret of the template: the secret's name in this stack.
+    pub secrets: BTreeMap<String, String>,
+    /// What its role allows.
+    pub rights: Rights,
 }
 
 /// The folder of `template.yaml`: this repository, or else the current directory.
@@ -59,13 +65,22 @@ impl Template {
         let known = Known { parameters: &yaml["Parameters"], conditions: &yaml["Conditions"] };
         let globals = known.value(&yaml["Globals"]["Function"]);
         let resources = yaml["Resources"].as_mapping().ok_or("no Resources")?;
-        let (mut functions, mut table) = (Vec::new(), Value::Null);
+        let (secrets, mut functions, mut table) = (secrets(&yaml["Resources"]), Vec::new(), Value::Null);
         for (id, resource) in resources {
             let id = id.as_str().unwrap_or_default();
             let properties = known.value(&resource["Properties"]);
             match resource["Type"].as_str() {
                 Some("AWS::Serverless::Function") => {
-                    functions.push(function(id, &globals, &properties)?);
+                    let mut function = function(id, &globals, &properties)?;
+                    for (name, value) in resource["Properties"]["Environment"]["Variables"].as_mapping().into_iter().flatten() {
+                        let secret = referred(value, "Ref").and_then(|id| secrets.get(id));
+                        function
+                            .secrets
+                            .extend(name.as_str().zip(secret).map(|(name, secret)| (name.to_owned(), secret.clone())));
+                    }
+                    let role = referred(&resource["Properties"]["Role"], "GetAtt").and_then(|role| role.strip_suffix(".Arn"));
+                    function.rights = Rights::of(&yaml["Resources"][role.unwrap_or_default()], &secrets);
+                    functions.push(function);
                 }
                 Some("AWS::DynamoDB::Table") if table.is_null() => table = properties,
                 _ => {}
@@ -78,6 +93,25 @@ impl Template {
     pub fn function(&self, name: &str) -> Option<&Function> {
         self.functions.iter().find(|function| function.name == name)
     }
+}
+
+/// What a plain reference with this tag refers to.
+fn referred<'a>(yaml: &'a Yaml, tag: &str) -> Option<&'a str> {
+    match yaml {
+        Yaml::Tagged(tagged) if tagged.tag == tag => tagged.value.as_str(),
+        _ => None,
+    }
+}
+
+/// The names of the secrets in this stack, by logical id.
+fn secrets(resources: &Yaml) -> BTreeMap<String, String> {
+    let entries = resources.as_mapping().into_iter().flatten();
+    let secrets = entries.filter(|(_, resource)| resource["Type"].as_str() == Some("AWS::SecretsManager::Secret"));
+    let named = secrets.filter_map(|(id, secret)| {
+        let name = referred(&secret["Properties"]["Name"], "Sub")?.replace("${AWS::StackName}", STACK_NAME);
+        Some((id.as_str()?.to_owned(), name))
+    });
+    named.collect()
 }
 
 fn function(id: &str, globals: &Value, properties: &Value) -> Result<Function, String> {
@@ -100,6 +134,8 @@ fn function(id: &str, globals: &Value, properties: &Value) -> Result<Function, S
         timeout: Duration::from_secs(either("Timeout").and_then(Value::as_u64).unwrap_or(3)), // Lambda's default
         memory: either("MemorySize").and_then(Value::as_u64).unwrap_or(128),
         environment,
+        secrets: BTreeMap::new(),
+        rights: Rights::default(),
     })
 }
 
@@ -179,7 +215,7 @@ Resources:
     Properties:
       CodeUri: functions/send-it/
       MemorySize: 256
-      Policies: [{ Statement: { Resource: !GetAtt Table.Arn } }]
+      Role: !GetAtt SendItRole.Arn
       Environment:
         Variables:
           URL: !Ref Url
@@ -188,6 +224,13 @@ Resources:
           BOTH: !If [Both, yes, no]
           HOURS: !Ref Hours
           SECRET: !Sub "${AWS::StackName}/it"
+          KEY_SECRET: !Ref KeySecret
+  SendItRole:
+    Type: AWS::IAM::Role
+    Properties: { Policies: [{ PolicyDocument: { Statement: [{ Action: secretsmanager:GetSecretValue, Resource: !Ref KeySecret }] } }] }
+  KeySecret:
+    Type: AWS::SecretsManager::Secret
+    Properties: { Name: !Sub "${AWS::StackName}/key" }
 "#;
 
     #[test]
@@ -199,6 +242,7 @@ Resources:
             ("BOTH", Some("no")),
             ("CLEAR", Some("")),
             ("HOURS", Some("8")),
+            ("KEY_SECRET", None),
             ("LEVEL", Some("info")),
             ("PREFIX", Some("acme")),
             ("SECRET", None),
@@ -208,6 +252,8 @@ Resources:
         let found: Vec<_> = function.environment.iter().map(|(name, value)| (name.as_str(), value.as_deref())).collect();
         assert_eq!(found, expected);
         assert_eq!(template.table["KeySchema"][0]["AttributeName"], "pk");
+        assert_eq!(function.secrets, BTreeMap::from([("KEY_SECRET".to_owned(), "switchboard/key".to_owned())]));
+        assert!(function.rights.may_read("switchboard/key"));
     }
 
     #[test]

@@ -44,6 +44,10 @@ pub use voice::{APPLICATION_ERROR, Call, Caller, Dialled, Ended, Recording, Talk
 pub const ACCOUNT_SID: &str = "AC00000000000000000000000000000001";
 /// Its primary token, until [`Twilio::set_auth_token`].
 pub const AUTH_TOKEN: &str = "0123456789abcdef-example-auth-token";
+/// SID of the API key that the account has at first.
+pub const API_KEY_SID: &str = "SK00000000000000000000000000000009";
+/// Its secret.
+pub const API_KEY_SECRET: &str = "example-api-key-secret-of-twilio";
 /// The account's first number; the one of Twilio's own test credentials.
 pub const NUMBER: &str = "+15005550006";
 /// A messaging service whose only sender is [`NUMBER`], and which leaves texts to where that sends them.
@@ -105,7 +109,7 @@ impl Twilio {
     pub async fn start(port: Option<u16>) -> io::Result<Self> {
         let state = State {
             auth_token: AUTH_TOKEN.to_owned(),
-            api_keys: HashMap::new(),
+            api_keys: HashMap::from([(API_KEY_SID.to_owned(), API_KEY_SECRET.to_owned())]),
             numbers: Numbers::new(),
             admin: admin::Settings::new(),
             callees: HashMap::new(),
@@ -134,6 +138,11 @@ impl Twilio {
     /// Adds an API key (`SK...`) that may use the Messages API.
     pub fn add_api_key(&self, sid: &str, secret: &str) {
         lock(&self.shared.state).api_keys.insert(sid.to_owned(), secret.to_owned());
+    }
+
+    /// No API key opens anything any more.
+    pub fn revoke_api_keys(&self) {
+        lock(&self.shared.state).api_keys.clear();
     }
 
     /// Gives the account this number (if it has not) and sets the URL for incoming messages, connection overrides (`#rc=3&rp=5xx,ct,rt`) included.

@@ -1,6 +1,6 @@
 //! The journal of a send: what is known about one logical message, so that duplicates and crashes are judged by facts.
 //!
-//! `sending(lease) -> sent(sid) | refused | failed | unknown`, item `sent#<hash>`. `sending` is written before the provider is
+//! `sending(lease) -> sent(sid) | refused | failed | unknown`, item `sent#<kind>#<hash>`. `sending` is written before the provider is
 //! called and settled after; a crash in between leaves `sending` with a lease that ends, which means *unknown*, never "failed".
 //! What *unknown* allows is the caller's rule: a verification text is sent again (losing one is worse than repeating it), a
 //! one-time code never.
@@ -29,7 +29,7 @@ pub enum Stage {
     Unknown,
 }
 
-/// The journal of one message, identified by a hash of what makes it the same message.
+/// The journal of one message, identified by its kind and a hash of what makes it the same message.
 #[derive(Debug, Clone)]
 pub struct Entry {
     key: Key,
@@ -40,10 +40,10 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// The entry of the message with this hash for `owner` (a [`crate::table::owner_id`]), leased until `lease_until`, forgotten at
+    /// The entry of the message `id` (`<kind>#<hash>`; rights in the table go by the kind) for `owner` (a [`crate::table::owner_id`]), leased until `lease_until`, forgotten at
     /// `expires_at` (epoch seconds).
-    pub fn new(hash: &str, owner: String, lease_until: u64, expires_at: u64) -> Self {
-        Self { key: Key::new(format!("sent#{hash}"), "send"), owner, lease_until, expires_at, counted_as: None }
+    pub fn new(id: &str, owner: String, lease_until: u64, expires_at: u64) -> Self {
+        Self { key: Key::new(format!("sent#{id}"), "send"), owner, lease_until, expires_at, counted_as: None }
     }
 
     /// The same entry, which notes with its claim by what name the message was counted: whoever meets it learns whether its own count
@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn a_lease_that_ended_is_unknown_and_an_own_claim_is_recognised() {
-        let entry = Entry::new("h", "me".to_owned(), 100, 1000);
+        let entry = Entry::new("test#h", "me".to_owned(), 100, 1000);
         let at = |second: u64| UNIX_EPOCH + Duration::from_secs(second);
         let seen = |stage: &str, owner: &str| Item::for_tests(&[("stage", stage), ("owner_id", owner)], &[("lease_until", 100)]);
         for (stage, owner, second, expected) in [

@@ -18,6 +18,7 @@ use shared::directory::Directory;
 use shared::http::{self, BaseUrl};
 use shared::journal::{Entry, Stage};
 use shared::limits::Hourly;
+use shared::okta::Access;
 use shared::okta::users::Users;
 use shared::phone::{Countries, E164};
 use shared::reply::{Failure, Reply};
@@ -135,7 +136,7 @@ impl App {
         let http = http::Client::new(config.http)?;
         let secrets = config.aws.secrets_manager(&http);
         let table = Table::new(config.aws.dynamodb(&http), config.table);
-        let users = Users::new(http.clone(), config.okta.clone(), Secret::new(config.okta_secret, secrets.clone()));
+        let users = Users::new(http.clone(), config.okta.clone(), Access::Read, Secret::new(config.okta_secret, secrets.clone()));
         let app = Self {
             directory: Directory::new(users, table.clone()),
             table,
@@ -302,7 +303,7 @@ impl App {
     /// Tells the employee of a message, once. The caller may have hung up long ago, so this is no TwiML.
     async fn voicemail(&self, call: &InboundCall, to: &E164, recording: &Recording, now: SystemTime) -> Result<Reply, Reply> {
         let started = Instant::now();
-        let entry = Entry::new(&format!("voicemail-{}", call.sid), owner_id(), epoch(now) + 15, epoch(now) + 7 * DAY);
+        let entry = Entry::new(&format!("voicemail#{}", call.sid), owner_id(), epoch(now) + 15, epoch(now) + 7 * DAY);
         let mut updates = vec![entry.claim(now), Hourly::new("voicemail", to.reveal(), VOICEMAILS, now).count];
         let of_caller =
             |caller: String| Hourly::new("voicemail", &format!("{}#{caller}", to.reveal()), VOICEMAILS_OF_CALLER, now).count;

@@ -18,6 +18,7 @@ mod saga;
 use std::time::{Instant, SystemTime};
 
 use shared::config::Source;
+use shared::okta::Access;
 use shared::okta::users::Users;
 use shared::phone::Countries;
 use shared::reply::{Failure, Reply};
@@ -147,7 +148,7 @@ impl App {
             ledger: Ledger(Table::new(config.aws.dynamodb(&http), config.table)),
             hook: Secret::new(config.hook_secret, secrets.clone()),
             numbers: Numbers::new(http.clone(), config.twilio_url, Secret::new(config.twilio_secret, secrets.clone())),
-            users: Users::new(http.clone(), config.okta_url, Secret::new(config.okta_secret, secrets)),
+            users: Users::new(http.clone(), config.okta_url, Access::Manage, Secret::new(config.okta_secret, secrets)),
             dialect: Dialect::new(&config.default_region).ok_or("DEFAULT_REGION has no telephone numbers")?,
             rules: config.rules,
             http,

@@ -177,7 +177,7 @@ impl App {
         // Fetching the token may have taken seconds: Twilio has waited for them, and leases count from here.
         let (started, now) = (Instant::now(), now + arrived.elapsed());
         let deadline = (arrived + TIME_TO_ANSWER).min(started + request.remaining(Duration::from_millis(500)));
-        let key = Key::new(format!("seen#twilio#{}", sms.sid), sms.fingerprint());
+        let key = Key::new(format!("seen#twilio-confirmation#{}", sms.sid), sms.fingerprint());
         let turn = Turn { key, phone: &phone, owner: owner_id(), started, deadline, now };
         let reply = match self.answer(&said, &turn).await {
             Ok(reply) | Err(reply) => reply,
@@ -227,7 +227,7 @@ impl App {
             if !matches!(said, Said::Word { code: Some(_) }) {
                 return Ok(None);
             }
-            self.table.get(limits::daily_key("guess", turn.phone.reveal(), turn.now), turn.now).await
+            self.table.get(limits::daily_key("reply#guess", turn.phone.reveal(), turn.now), turn.now).await
         };
         let work = async { tokio::join!(confirmed, wrong_codes) };
         let (confirmed, wrong_codes) = tokio::time::timeout(turn.left(), work).await.map_err(|_| Unavailable::late())?;
@@ -242,11 +242,11 @@ impl App {
         let count = |what, max| self.table.update(limits::daily(what, turn.phone.reveal(), max, turn.now));
         let code = async {
             match said {
-                Said::Word { .. } => count("guess", u64::from(u32::MAX)).await.map(drop),
+                Said::Word { .. } => count("reply#guess", u64::from(u32::MAX)).await.map(drop),
                 _ => Ok(()),
             }
         };
-        let (answered, counted) = tokio::join!(count("wrong", decide::WRONG_PER_DAY), code);
+        let (answered, counted) = tokio::join!(count("reply#wrong", decide::WRONG_PER_DAY), code);
         counted?;
         Ok(matches!(answered?, Write::Done(_)))
     }

@@ -99,7 +99,7 @@ impl Config {
 pub struct App {
     http: http::Client,
     table: Table,
-    twilio: Secret<twilio::Credentials>,
+    twilio: Secret<twilio::RestCredentials>,
     mailgun: Secret<mailgun::Credentials>,
     messages: messages::Messages,
     rules: Rules,
@@ -179,7 +179,7 @@ impl App {
     fn entry(&self, mail: &str, request: &Request, now: SystemTime) -> Entry {
         // Two seconds more, as both terms are rounded down: it must not end while we live.
         let lease_until = epoch(now) + request.remaining(Duration::ZERO).min(LONGEST).as_secs() + 2;
-        Entry::new(mail, owner_id(), lease_until, epoch(now) + self.limits.max_age + DAY)
+        Entry::new(&format!("mail#{mail}"), owner_id(), lease_until, epoch(now) + self.limits.max_age + DAY)
     }
 
     /// A token is good for one mail.

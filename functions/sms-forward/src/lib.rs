@@ -24,6 +24,7 @@ use shared::config::Source;
 use shared::directory::Directory;
 use shared::http::{self, BaseUrl};
 use shared::limits;
+use shared::okta::Access;
 use shared::okta::users::Users;
 use shared::phone::{Countries, E164};
 use shared::reply::{Failure, Reply};
@@ -108,7 +109,7 @@ impl App {
         let http = http::Client::new(config.http)?;
         let secrets = config.aws.secrets_manager(&http);
         let table = Table::new(config.aws.dynamodb(&http), config.table);
-        let users = Users::new(http.clone(), config.okta.clone(), Secret::new(config.okta_secret, secrets.clone()));
+        let users = Users::new(http.clone(), config.okta.clone(), Access::Read, Secret::new(config.okta_secret, secrets.clone()));
         let app = Self {
             directory: Directory::new(users, table.clone()),
             table,
@@ -192,7 +193,7 @@ impl App {
         to: Option<&E164>,
         now: SystemTime,
     ) -> Result<Option<Item>, Reply> {
-        let seen = Update::new(Key::new(format!("seen#twilio#{}", sms.sid), sms.fingerprint()))
+        let seen = Update::new(Key::new(format!("seen#twilio-forward#{}", sms.sid), sms.fingerprint()))
             .set("expires_at", epoch(now) + 7 * DAY)
             .only_if("attribute_not_exists(pk)");
         let seen = match to {
@@ -201,7 +202,7 @@ impl App {
         };
         let mut updates = vec![seen, self.count(sms, company, now)];
         if matches!(way, Way::Back(_) | Way::To(..)) {
-            updates.push(limits::daily("sms", company.reveal(), self.rules.replies_per_day, now));
+            updates.push(limits::daily("text-reply", company.reveal(), self.rules.replies_per_day, now));
         }
         let thread = Update::new(thread_key(company)).set("expires_at", epoch(now) + 30 * DAY);
         match (way, &sms.from, to) {
@@ -223,7 +224,7 @@ impl App {
     /// Counts a text from this sender to this number, in the current minute.
     fn count(&self, sms: &InboundSms, company: &E164, now: SystemTime) -> Update {
         let hash = digest::digest(&digest::SHA256, sms.sender.as_bytes());
-        let pk = format!("rate#sms#{}#{}", company.reveal(), hex::encode(&hash.as_ref()[..8]));
+        let pk = format!("rate#text-pair#{}#{}", company.reveal(), hex::encode(&hash.as_ref()[..8]));
         let minute = epoch(now) / 60;
         Update::new(Key::new(pk, minute.to_string()))
             .add("hits", 1)

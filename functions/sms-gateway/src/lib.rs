@@ -160,7 +160,7 @@ impl App {
         let started = Instant::now();
         let left = deadline.saturating_duration_since(started);
         let entry = Entry::new(
-            &message.id(),
+            &format!("code#{}", message.id()),
             owner_id(),
             epoch(now) + left.as_secs() + 2,
             epoch(now) + self.rules.cooldown.max(left.as_secs() + 2),

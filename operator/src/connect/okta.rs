@@ -13,11 +13,15 @@ use crate::calls::{Authorization, Body, Refusal, Session};
 use crate::context::Context;
 use crate::problem::Problem;
 use crate::secrets::Stored;
+use crate::stack::Stack;
 
 /// What makes a look at a user worth while.
 const EVENTS: [&str; 3] = ["user.lifecycle.create", "user.lifecycle.activate", "user.account.update_profile"];
-/// What the functions need.
-pub(crate) const FUNCTION_SCOPES: [&str; 2] = ["okta.users.read", "okta.users.manage"];
+/// What the functions of this stack need; only provision-numbers writes.
+pub(crate) fn function_scopes(stack: &Stack) -> &'static [&'static str] {
+    if stack.get("ProvisionNumbersUrl").is_some() { &["okta.users.read", "okta.users.manage"] } else { &["okta.users.read"] }
+}
+
 /// What registering the hook needs.
 pub(crate) const HOOK_SCOPES: [&str; 2] = ["okta.eventHooks.read", "okta.eventHooks.manage"];
 const ASSERTION_LIFE: u64 = 300;

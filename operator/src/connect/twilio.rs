@@ -14,6 +14,7 @@ use super::{Extras, Plan, Planned, Step};
 use crate::calls::{Authorization, Body, Refusal, Session};
 use crate::context::Context;
 use crate::problem::Problem;
+use crate::secrets::SENDS;
 use crate::stack::{Stack, Webhook};
 use crate::table::{self, Items};
 
@@ -23,7 +24,7 @@ const MOST_PAGES: usize = 50;
 /// New numbers lead to `https://demo.twilio.com/welcome/...`: to nobody.
 const DEMO: &str = "demo.twilio.com";
 
-/// The account of the `twilio` secret.
+/// The account of the stack's credentials.
 pub(crate) struct Account {
     pub(crate) sid: String,
     /// The REST API, version 2010-04-01.
@@ -71,14 +72,19 @@ impl Wishes {
 }
 
 impl Account {
-    /// By the Auth Token, which may everything, and whose being right is what webhooks depend on.
+    /// By the Auth Token, which may everything, and whose being right is what webhooks depend on; by an API key where Twilio calls no
+    /// function of the stack.
     pub(crate) async fn open(context: &Context) -> Result<Self, Problem> {
-        let secret = context.secret("twilio").await?;
+        let secret = context.secret(if context.stack.secret("twilio").is_some() { "twilio" } else { SENDS }).await?;
         let plain = |key: &str| secret.text(key).map(|value| value.expose_secret().to_owned()).unwrap_or_default();
         let sid = plain("account_sid");
-        let authorization = secret.text("auth_token").and_then(|token| Authorization::basic(&sid, &token));
-        let authorization =
-            authorization.ok_or_else(|| Problem::Failed("the secret twilio has no usable auth_token".to_owned()))?;
+        let authorization = match (secret.text("auth_token"), secret.text("api_key_secret")) {
+            (Some(token), _) => Authorization::basic(&sid, &token),
+            (None, Some(key)) => Authorization::basic(&plain("api_key_sid"), &key),
+            (None, None) => None,
+        };
+        let authorization = authorization
+            .ok_or_else(|| Problem::Failed(format!("the secret {} has no usable auth_token or api_key_secret", secret.id)))?;
         Ok(Self { sid, api: context.calls.to(&context.twilio_url()?, authorization) })
     }
 
@@ -111,7 +117,7 @@ pub(crate) async fn pages(api: &Session, path: &str, name: &str) -> Result<Vec<V
 
 pub(crate) async fn examine(context: &Context, extras: &Extras) -> Result<Option<Planned>, Problem> {
     let mut stack = context.stack.clone();
-    if !extras.named && !stack.uses_twilio() {
+    if !extras.named && !stack.is_called_by_twilio() {
         return Ok(None);
     }
     let account = Account::open(context).await?;

@@ -2,12 +2,14 @@
 
 use aws_sdk_dynamodb::types::{TableStatus, TimeToLiveStatus};
 use shared::aws::cause;
+use shared::table::epoch;
 
 use super::Examination;
 use crate::aws::failed;
 use crate::context::Context;
 use crate::problem::Problem;
 use crate::secrets::{Found, SECRETS, is_needed};
+use crate::table::Items;
 
 /// AWS refuses signatures that are five minutes off, Okta and Mailgun earlier.
 const SKEW_REFUSED: i64 = 240;
@@ -17,7 +19,7 @@ const SKEW_SEEN: i64 = 30;
 pub(super) async fn examine(context: &Context, examination: &mut Examination) -> Result<Vec<&'static str>, Problem> {
     let mut usable = Vec::new();
     for spec in SECRETS {
-        let (name, remedy) = (spec.name, format!("run `operator secrets set {}`", spec.name));
+        let (name, remedy) = (spec.name, format!("run `operator secrets set {}`", spec.dialogue()));
         let Some(found) = context.vault().find(name).await? else { continue };
         let needed = is_needed(&context.stack, name);
         match found {
@@ -46,7 +48,7 @@ pub(super) async fn examine(context: &Context, examination: &mut Examination) ->
                     "secrets",
                     format!("the secret {id} is no JSON object"),
                     why,
-                    format!("run `operator secrets set {name} --replace`"),
+                    format!("run `operator secrets set {} --replace`", spec.dialogue()),
                 );
             }
             Found::Missing => {
@@ -63,6 +65,7 @@ pub(super) async fn examine(context: &Context, examination: &mut Examination) ->
     }
     examination.checked("secrets");
     table(context, examination).await?;
+    providers(context, examination).await?;
     Ok(usable)
 }
 
@@ -106,6 +109,29 @@ async fn table(context: &Context, examination: &mut Examination) -> Result<(), P
         );
     }
     examination.checked("table.ttl");
+    Ok(())
+}
+
+/// SMS providers that `sms-gateway` found to be out of order: `<last attempts> <written> <broken until> <probed until>` each.
+async fn providers(context: &Context, examination: &mut Examination) -> Result<(), Problem> {
+    if context.stack.get("SmsRoutes").is_none() || context.stack.get("TableName").is_none() {
+        return Ok(());
+    }
+    let states = Items::of(context)?.query("rate#code-provider#health").await?;
+    for (name, state) in states.iter().flatten() {
+        let (Some(provider), Ok(state)) = (name.strip_prefix("p_"), state.as_s()) else { continue };
+        let number = |place| state.split(' ').nth(place).and_then(|number| number.parse::<u64>().ok()).unwrap_or_default();
+        if number(2) > 0 {
+            let ago = epoch(context.calls.now()).saturating_sub(number(1));
+            examination.risk(
+                "gateway.providers",
+                format!("{provider} failed three of its last five codes; the last look at it was {ago} s ago"),
+                "codes go through the other providers of a route first, and one code in half a minute tries it again",
+                format!("see `error` in the log lines of sms-gateway, and {provider}'s status page"),
+            );
+        }
+    }
+    examination.checked("gateway.providers");
     Ok(())
 }
 

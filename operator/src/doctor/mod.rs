@@ -125,10 +125,8 @@ pub(crate) async fn examine(context: &Context) -> Result<Examination, Problem> {
     let mut examination = Examination::default();
     context.console.progress("secrets and table");
     let usable = base::examine(context, &mut examination).await?;
-    if usable.contains(&"twilio") {
-        context.console.progress("Twilio");
-        twilio::examine(context, &mut examination).await?;
-    }
+    context.console.progress("Twilio");
+    twilio::examine(context, &mut examination, &usable).await?;
     context.console.progress("Mailgun");
     mailgun::examine(context, &mut examination).await?;
     context.console.progress("Auth0");

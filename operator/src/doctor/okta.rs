@@ -2,7 +2,7 @@
 
 use super::Examination;
 use crate::calls::Refusal;
-use crate::connect::okta::{FUNCTION_SCOPES, as_functions, grant};
+use crate::connect::okta::{as_functions, function_scopes, grant};
 use crate::connect::{Extras, Target};
 use crate::context::Context;
 use crate::problem::Problem;
@@ -17,18 +17,19 @@ pub(super) async fn examine(context: &Context, examination: &mut Examination, us
 /// Whether Okta can be asked further.
 async fn credentials(context: &Context, examination: &mut Examination) -> Result<bool, Problem> {
     let (base, secret) = (context.okta_url()?, context.secret("okta").await?);
+    let needed = function_scopes(&context.stack);
     if secret.text("client_id").is_some() {
-        match grant(context, &base, &secret, &FUNCTION_SCOPES).await {
+        match grant(context, &base, &secret, needed).await {
             Ok(_) => {}
             Err(Refusal::Status(400, words)) => {
                 // One by one: which are they?
                 let mut missing = Vec::new();
-                for scope in FUNCTION_SCOPES {
+                for scope in needed.iter().copied() {
                     if grant(context, &base, &secret, &[scope]).await.is_err_and(|refusal| refusal.status() == Some(400)) {
                         missing.push(scope);
                     }
                 }
-                let scopes = if missing.is_empty() { FUNCTION_SCOPES.join(" and ") } else { missing.join(" and ") };
+                let scopes = if missing.is_empty() { needed.join(" and ") } else { missing.join(" and ") };
                 examination.fault(
                     "okta.scopes",
                     format!("Okta gives the service app no token with {scopes}: {words}"),
@@ -41,18 +42,20 @@ async fn credentials(context: &Context, examination: &mut Examination) -> Result
         }
     }
     examination.checked("okta.scopes");
-    let session = as_functions(context, &FUNCTION_SCOPES).await?;
+    let session = as_functions(context, needed).await?;
     match session.get("api/v1/users", &[("limit", "1")]).await {
         Ok(_) => {
             examination.checked("okta.credentials");
             Ok(true)
         }
         Err(Refusal::Status(403, words)) => {
+            let view = "View users and their details";
+            let rights = if needed.len() > 1 { format!("{view} and Edit users' profile attributes") } else { view.to_owned() };
             examination.fault(
                 "okta.credentials",
                 format!("Okta does not let the token read users: {words}"),
                 "calls and texts to company numbers find nobody",
-                "an admin role with View users and their details and Edit users' profile attributes, for the service app or the token's administrator",
+                format!("an admin role with {rights}, for the service app or the token's administrator"),
             );
             Ok(false)
         }

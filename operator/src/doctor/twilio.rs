@@ -12,15 +12,28 @@ use crate::connect::twilio::{Account, pages};
 use crate::connect::{Extras, Target};
 use crate::context::Context;
 use crate::problem::Problem;
+use crate::secrets::{SENDS, Stored};
 
 /// Area codes of toll-free numbers in the US and Canada.
 const TOLL_FREE: [&str; 7] = ["+1800", "+1833", "+1844", "+1855", "+1866", "+1877", "+1888"];
 
-pub(super) async fn examine(context: &Context, examination: &mut Examination) -> Result<(), Problem> {
-    let account = Account::open(context).await?;
-    if !credentials(context, examination, &account).await? {
-        return Ok(());
+pub(super) async fn examine(context: &Context, examination: &mut Examination, usable: &[&str]) -> Result<(), Problem> {
+    let verifies = usable.contains(&"twilio");
+    let account = if verifies { Some(Account::open(context).await?) } else { None };
+    let refused = match &account {
+        Some(account) => !auth_token(examination, account).await,
+        None => false,
+    };
+    // The same key is in both.
+    if let Some(secret) = [SENDS, "twilio"].into_iter().find(|secret| usable.contains(secret)) {
+        api_key(context, examination, &context.secret(secret).await?).await?;
     }
+    // Without webhooks the API key has to do, which may not look at the account itself.
+    let account = match account {
+        None if context.stack.secret("twilio").is_none() && usable.contains(&SENDS) => Account::open(context).await?,
+        Some(account) if !refused => account,
+        _ => return Ok(()),
+    };
     examination.compare(context, "twilio.webhooks", Target::Twilio, &Extras::default(), "twilio").await?;
     geo(context, examination, &account).await;
     registration(context, examination, &account).await;
@@ -28,7 +41,7 @@ pub(super) async fn examine(context: &Context, examination: &mut Examination) ->
 }
 
 /// Whether the account can be asked further.
-async fn credentials(context: &Context, examination: &mut Examination, account: &Account) -> Result<bool, Problem> {
+async fn auth_token(examination: &mut Examination, account: &Account) -> bool {
     let path = format!("2010-04-01/Accounts/{}.json", account.sid);
     let resource = match account.api.get(&path, &[]).await {
         Ok(resource) => resource,
@@ -39,11 +52,11 @@ async fn credentials(context: &Context, examination: &mut Examination, account: 
                 "webhooks are signed with it: every reply and call is answered 403, and nothing can be sent",
                 "copy the primary Auth Token of that account (Console, Account info), run `operator secrets set twilio`",
             );
-            return Ok(false);
+            return false;
         }
         Err(refusal) => {
             examination.unanswered("twilio.auth_token", format!("Twilio: {refusal}"), "run this again; is TWILIO_URL right?");
-            return Ok(false);
+            return false;
         }
     };
     examination.checked("twilio.auth_token");
@@ -61,27 +74,42 @@ async fn credentials(context: &Context, examination: &mut Examination, account: 
         );
     }
     examination.checked("twilio.account");
-    let secret = context.secret("twilio").await?;
-    if let (Some(sid), Some(key)) = (secret.text("api_key_sid"), secret.text("api_key_secret")) {
-        let asked = match Authorization::basic(sid.expose_secret(), &key) {
-            Some(authorization) => {
-                let api = context.calls.to(&account.api.base, authorization);
-                api.get(&account.path("IncomingPhoneNumbers"), &[("PageSize", "1")]).await
-            }
-            None => Err(Refusal::Status(401, String::new())),
-        };
-        // A restricted key may not list numbers, and still send.
-        if asked.is_err_and(|refusal| refusal.status() == Some(401)) {
-            examination.fault(
-                "twilio.api_key",
-                "Twilio refuses the API key",
-                "the functions send with it: nothing is sent",
-                "make a new key (Console, API keys & tokens), or run `operator secrets set twilio --remove api_key_sid --remove api_key_secret`",
+    true
+}
+
+/// What the functions call Twilio with: a key that it takes, and no more than a key where nothing is verified.
+async fn api_key(context: &Context, examination: &mut Examination, secret: &Stored) -> Result<(), Problem> {
+    const CHECK: &str = "twilio.api_key";
+    let (Some(sid), Some(key)) = (secret.text("api_key_sid"), secret.text("api_key_secret")) else {
+        if context.stack.secret(SENDS).as_ref() == Some(&secret.id) {
+            examination.risk(
+                CHECK,
+                format!("the secret {} has the Auth Token instead of an API key", secret.id),
+                "with it functions that only send could forge Twilio's webhooks, if somebody took them over",
+                "make a standard API key (Console, API keys & tokens), run `operator secrets set twilio`",
             );
         }
-        examination.checked("twilio.api_key");
+        return Ok(());
+    };
+    let account = secret.text("account_sid").map(|sid| sid.expose_secret().to_owned()).unwrap_or_default();
+    let asked = match Authorization::basic(sid.expose_secret(), &key) {
+        Some(authorization) => {
+            let api = context.calls.to(&context.twilio_url()?, authorization);
+            api.get(&format!("2010-04-01/Accounts/{account}/IncomingPhoneNumbers.json"), &[("PageSize", "1")]).await
+        }
+        None => Err(Refusal::Status(401, String::new())),
+    };
+    // A restricted key may not list numbers, and still send.
+    if asked.is_err_and(|refusal| refusal.status() == Some(401)) {
+        examination.fault(
+            CHECK,
+            "Twilio refuses the API key",
+            "the functions send with it: nothing is sent",
+            "make a new key (Console, API keys & tokens), or run `operator secrets set twilio --remove api_key_sid --remove api_key_secret`",
+        );
     }
-    Ok(true)
+    examination.checked(CHECK);
+    Ok(())
 }
 
 /// Countries of a list; where it is empty, `default`.

@@ -49,6 +49,9 @@ const fn key(name: &'static str, kind: Kind, hint: &'static str) -> Key {
 const TOKEN: &[Key] = &[key("bearer_token", Kind::Chosen, "any long random text, see --generate")];
 const ONLY_TOKEN: &[&[&str]] = &[&["bearer_token"]];
 
+/// What the functions have of Twilio's credentials that only call it: made from the secret `twilio`, where the stack has that.
+pub(crate) const SENDS: &str = "twilio-send";
+
 /// All secrets, in the order in which they are set up.
 pub(crate) const SECRETS: &[Spec] = &[
     Spec {
@@ -57,10 +60,25 @@ pub(crate) const SECRETS: &[Spec] = &[
             key("account_sid", Kind::Sid("AC"), "Console, Account info: Account SID"),
             key("auth_token", Kind::Given, "Console, Account info: the primary Auth Token, which signs webhooks"),
             key("previous_auth_token", Kind::Given, "the token before, while it is being rotated"),
-            key("api_key_sid", Kind::Sid("SK"), "Console, API keys & tokens: an API key for sending, instead of the Auth Token"),
+            key(
+                "api_key_sid",
+                Kind::Sid("SK"),
+                "Console, API keys & tokens: a standard API key; whoever only sends then has no Auth Token",
+            ),
             key("api_key_secret", Kind::Given, "the API key's secret"),
         ],
         needed: &[&["account_sid", "auth_token"]],
+        together: &[&["api_key_sid", "api_key_secret"]],
+    },
+    Spec {
+        name: SENDS,
+        keys: &[
+            key("account_sid", Kind::Sid("AC"), "Console, Account info: Account SID"),
+            key("api_key_sid", Kind::Sid("SK"), "Console, API keys & tokens: a standard API key"),
+            key("api_key_secret", Kind::Given, "the API key's secret"),
+            key("auth_token", Kind::Given, "only if there is no API key: Console, Account info: the primary Auth Token"),
+        ],
+        needed: &[&["account_sid", "api_key_sid", "api_key_secret"], &["account_sid", "auth_token"]],
         together: &[&["api_key_sid", "api_key_secret"]],
     },
     Spec {
@@ -142,6 +160,11 @@ impl Spec {
         SECRETS.iter().find(|spec| spec.name == name).expect("a secret's name")
     }
 
+    /// What `secrets set` knows it by.
+    pub(crate) fn dialogue(&self) -> &'static str {
+        if self.name == SENDS { "twilio" } else { self.name }
+    }
+
     pub(crate) fn key(&self, name: &str) -> Option<&'static Key> {
         self.keys.iter().find(|key| key.name == name)
     }
@@ -199,6 +222,8 @@ mod tests {
         assert_eq!(problems("twilio", &[]), "lacks account_sid and auth_token");
         let sid = "AC00000000000000000000000000000001";
         assert_eq!(problems("twilio", &[("account_sid", sid), ("auth_token", "t")]), "");
+        assert_eq!(problems(SENDS, &[("account_sid", sid)]), "lacks api_key_sid and api_key_secret, or auth_token");
+        assert_eq!(problems(SENDS, &[("account_sid", sid), ("auth_token", "t")]), "");
         let half = [("account_sid", sid), ("auth_token", "t"), ("api_key_secret", "s")];
         assert_eq!(problems("twilio", &half), "lacks api_key_sid, which goes with api_key_sid, api_key_secret");
         assert_eq!(problems("twilio", &[("account_sid", "AC1"), ("auth_token", " t")]).matches("has a ").count(), 2);

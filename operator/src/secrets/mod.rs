@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use shared::aws::cause;
 
-pub(crate) use keys::{SECRETS, Spec};
+pub(crate) use keys::{SECRETS, SENDS, Spec};
 pub(crate) use set::{Given, Wishes, set};
 
 use crate::aws::failed;
@@ -102,19 +102,19 @@ impl Vault<'_> {
 
     /// The secret, where nothing can be done without it and all its keys.
     pub(crate) async fn complete(&self, spec: &Spec) -> Result<Stored, Problem> {
-        let name = spec.name;
+        let (name, dialogue) = (spec.name, spec.dialogue());
         match self.find(name).await? {
             Some(Found::Stored(stored)) => match stored.problems(spec) {
                 problems if problems.is_empty() => Ok(stored),
                 problems => Err(Problem::Failed(format!(
-                    "the secret {} {}; run `operator secrets set {name}`",
+                    "the secret {} {}; run `operator secrets set {dialogue}`",
                     stored.id,
                     problems.join(", ")
                 ))),
             },
-            Some(Found::NotJson(id)) => {
-                Err(Problem::Failed(format!("the secret {id} is no JSON object; run `operator secrets set {name} --replace`")))
-            }
+            Some(Found::NotJson(id)) => Err(Problem::Failed(format!(
+                "the secret {id} is no JSON object; run `operator secrets set {dialogue} --replace`"
+            ))),
             Some(Found::Missing) => {
                 Err(Problem::Failed(format!("there is no secret {}", self.stack.secret(name).unwrap_or_default())))
             }
@@ -135,7 +135,11 @@ pub(crate) fn is_needed(stack: &Stack, secret: &str) -> bool {
         "gateway" => stack.get("SmsGatewayUrl").is_some(),
         "hook" | "ivr" | "studio" => false,
         "clickatell" | "plivo" | "vonage" => stack.routes_to(secret),
-        "twilio" => stack.uses_twilio(),
+        "twilio" => stack.is_called_by_twilio(),
+        SENDS => {
+            let sends = ["SendVerificationSmsUrl", "ProvisionNumbersUrl"].into_iter().any(|url| stack.get(url).is_some());
+            sends || stack.routes_to("twilio")
+        }
         _ => true,
     }
 }

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use shared::aws::cause;
 
 use super::keys::{Key, Kind};
-use super::{Found, Spec, Vault};
+use super::{Found, SENDS, Spec, Vault};
 use crate::aws::failed;
 use crate::problem::Problem;
 use crate::report::{FAINT, GOOD, Report};
@@ -39,9 +39,19 @@ pub(crate) struct Wishes {
     pub(crate) dry_run: bool,
 }
 
-/// What was changed; names only.
+/// What was changed.
 #[derive(Debug, Serialize)]
 pub(crate) struct Outcome {
+    #[serde(flatten)]
+    asked: Change,
+    /// The secret that follows from it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    also: Option<Change>,
+}
+
+/// What was changed in a secret; names only.
+#[derive(Debug, Serialize)]
+struct Change {
     secret: &'static str,
     id: String,
     dry_run: bool,
@@ -50,8 +60,11 @@ pub(crate) struct Outcome {
     removed: Vec<String>,
 }
 
-/// Sets keys of a secret.
+/// Sets keys of a secret, and of what follows from it.
 pub(crate) async fn set(vault: &Vault<'_>, spec: &'static Spec, given: Given<'_>, wishes: &Wishes) -> Result<Outcome, Problem> {
+    // Where Twilio calls no function, what only calls Twilio is all there is.
+    let sends = Spec::of(SENDS);
+    let spec = if spec.name == sends.dialogue() && vault.stack.secret(spec.name).is_none() { sends } else { spec };
     let known = |name: &String| {
         spec.key(name)
             .map(drop)
@@ -90,20 +103,53 @@ pub(crate) async fn set(vault: &Vault<'_>, spec: &'static Spec, given: Given<'_>
     if !problems.is_empty() {
         return Err(Problem::Failed(format!("nothing was written: the secret {} {}", spec.name, problems.join(", "))));
     }
-    let outcome = Outcome {
+    let also = if spec.name == sends.dialogue() { vault.find(sends.name).await? } else { None };
+    let also = match also {
+        None => None,
+        Some(Found::Stored(stored)) => Some((stored.id, stored.values)),
+        Some(Found::NotJson(id)) => Some((id, Map::new())),
+        Some(Found::Missing) => {
+            return Err(Problem::Failed(format!("there is no secret {}", vault.stack.secret(sends.name).unwrap_or_default())));
+        }
+    };
+    let also = match also {
+        Some((id, stored)) => Some(write(vault, sends, id, &stored, for_sending(&updated), wishes.dry_run).await?),
+        None => None,
+    };
+    Ok(Outcome { asked: write(vault, spec, id, &stored, updated, wishes.dry_run).await?, also })
+}
+
+/// Of the secret `twilio`, what is needed to call Twilio: the Auth Token only where there is no API key.
+fn for_sending(twilio: &Map<String, Value>) -> Map<String, Value> {
+    let key = ["account_sid", "api_key_sid", "api_key_secret"];
+    let wanted = if key.iter().all(|name| twilio.contains_key(*name)) { &key[..] } else { &["account_sid", "auth_token"] };
+    wanted.iter().filter_map(|name| Some(((*name).to_owned(), twilio.get(*name)?.clone()))).collect()
+}
+
+/// Writes a secret, unless nothing has changed.
+async fn write(
+    vault: &Vault<'_>,
+    spec: &'static Spec,
+    id: String,
+    stored: &Map<String, Value>,
+    updated: Map<String, Value>,
+    dry_run: bool,
+) -> Result<Change, Problem> {
+    let named = |same: bool| updated.iter().filter(move |(name, value)| (stored.get(*name) == Some(value)) == same);
+    let change = Change {
         secret: spec.name,
         id: id.clone(),
-        dry_run: wishes.dry_run,
-        changed: updated.iter().filter(|(name, value)| stored.get(*name) != Some(value)).map(|(name, _)| name.clone()).collect(),
-        kept: updated.iter().filter(|(name, value)| stored.get(*name) == Some(value)).map(|(name, _)| name.clone()).collect(),
+        dry_run,
+        changed: named(false).map(|(name, _)| name.clone()).collect(),
+        kept: named(true).map(|(name, _)| name.clone()).collect(),
         removed: stored.keys().filter(|name| !updated.contains_key(*name)).cloned().collect(),
     };
-    if wishes.dry_run || (outcome.changed.is_empty() && outcome.removed.is_empty()) {
-        return Ok(outcome);
+    if dry_run || change.is_none() {
+        return Ok(change);
     }
     let written = vault.client.put_secret_value().secret_id(&id).secret_string(Value::from(updated).to_string()).send().await;
     written.map_err(|error| failed(&cause(&format!("PutSecretValue {id}"), &error)))?;
-    Ok(outcome)
+    Ok(change)
 }
 
 fn names(spec: &Spec) -> String {
@@ -129,7 +175,7 @@ fn collect(
     match given {
         Given::Environment(lookup) => {
             for key in spec.keys {
-                let name = format!("{}_{}", spec.name, key.name).to_ascii_uppercase();
+                let name = format!("{}_{}", spec.dialogue(), key.name).to_ascii_uppercase();
                 if let Some(value) = lookup(&name).filter(|value| !value.trim().is_empty()) {
                     take(key, value)?;
                 }
@@ -217,7 +263,23 @@ fn merge(
 
 impl Report for Outcome {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        if self.changed.is_empty() && self.removed.is_empty() {
+        let changes = [Some(&self.asked), self.also.as_ref()];
+        changes.iter().flatten().try_for_each(|change| change.write(out))?;
+        let written = changes.iter().flatten().any(|change| !change.dry_run && !change.is_none());
+        if written {
+            writeln!(out, "Running functions read it within five minutes; `operator doctor` tries it.")?;
+        }
+        Ok(())
+    }
+}
+
+impl Change {
+    fn is_none(&self) -> bool {
+        self.changed.is_empty() && self.removed.is_empty()
+    }
+
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        if self.is_none() {
             return writeln!(out, "{}: nothing to change", self.id);
         }
         let verb = if self.dry_run { "would set" } else { "set" };
@@ -229,9 +291,6 @@ impl Report for Outcome {
         }
         if !self.kept.is_empty() {
             writeln!(out, "{FAINT}kept {}{FAINT:#}", self.kept.join(", "))?;
-        }
-        if !self.dry_run {
-            writeln!(out, "Running functions read it within five minutes; `operator doctor` tries it.")?;
         }
         Ok(())
     }

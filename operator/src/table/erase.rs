@@ -222,13 +222,13 @@ mod tests {
             judge("seen#confirmed#+4512345678", "confirmed", ("x", "")),
             Fate::Delete("confirmations and messages of the last days")
         );
-        assert_eq!(judge(&format!("rate#sms#+15005550010#{hash}"), "7", ("x", "")), Fate::Delete("counters"));
+        assert_eq!(judge(&format!("rate#text-pair#+15005550010#{hash}"), "7", ("x", "")), Fate::Delete("counters"));
         assert_eq!(judge(&format!("rate#pin#{digits}"), "7", ("x", "")), Fate::Delete("counters"));
         assert_eq!(judge("thread#+15005550010", "last", ("correspondent", "+4512345678")), Fate::Delete("conversations"));
         assert_eq!(judge("directory#+15005550010", "entry", ("mobile", "+4512345678")), Fate::Delete("copies of the directory"));
         assert_eq!(judge("call#CA1", "state", ("x", "acme+4512345678@sms.example.com")), Fate::Delete("calls"));
         assert_eq!(judge("pending#x", "pending", ("email", "u4512345678@sms.example.com")), Fate::Delete("open requests"));
-        for (pk, sk) in [("lock#10042", format!("caller#{digits}")), ("token#a", number.reveal().to_owned())] {
+        for (pk, sk) in [("lock#10042", format!("caller#{digits}")), ("token#api#a", number.reveal().to_owned())] {
             assert!(matches!(judge(pk, &sk, ("x", "")), Fate::Keep(_)), "{pk}");
         }
         let Fate::Keep(why) = judge("crm#+4512345678", "x", ("x", "")) else { panic!("kept") };

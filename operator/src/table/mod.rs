@@ -54,7 +54,7 @@ impl<'a> Items<'a> {
     }
 
     /// The items with this partition key.
-    async fn query(&self, pk: &str) -> Result<Vec<Attributes>, Problem> {
+    pub(crate) async fn query(&self, pk: &str) -> Result<Vec<Attributes>, Problem> {
         let query = self
             .client
             .query()

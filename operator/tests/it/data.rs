@@ -82,7 +82,7 @@ async fn everything_about_a_number_is_erased_and_nothing_else() {
         item(&format!("pending#{NUMBER}"), "pending", &json!({ "r_a": request("verification", 10) })),
         item(&format!("seen#confirmed#{NUMBER}"), "confirmed", &none()),
         item(&format!("rate#sms#{NUMBER}"), "490000", &none()),
-        item(&format!("rate#sms#+15005550010#{HASH}"), "29000000", &none()),
+        item(&format!("rate#text-pair#+15005550010#{HASH}"), "29000000", &none()),
         item(&format!("rate#pin#{HASH_OF_DIGITS}"), "490000", &none()),
         item("thread#+15005550010", "last", &json!({ "correspondent": { "S": NUMBER } })),
         item("directory#+15005550010", "entry", &json!({ "state": { "S": "employee" }, "mobile": { "S": NUMBER } })),
@@ -95,7 +95,7 @@ async fn everything_about_a_number_is_erased_and_nothing_else() {
         item("account#1", "account", &json!({ "phone": { "S": NUMBER }, "name": { "S": "Ann" } })),
         item("number#00u1", "number", &json!({ "number": { "S": NUMBER } })),
         item("lock#10042", &format!("caller#{HASH_OF_DIGITS}"), &none()),
-        item("token#a", "token", &json!({ "token": { "S": "4512345678" } })),
+        item("token#api#a", "token", &json!({ "token": { "S": "4512345678" } })),
         item(&format!("crm#{NUMBER}"), "x", &none()),
         item("call#CA1", "state", &json!({ "account": { "S": "4512345678" } })),
     ];
@@ -133,7 +133,7 @@ async fn everything_about_a_number_is_erased_and_nothing_else() {
             "number#00u1",
             "pending#+45123456789",
             "rate#sms#all",
-            "token#a"
+            "token#api#a"
         ]
     );
     let again = scene.succeed(&["erase", "--number", NUMBER]).await;

@@ -3,7 +3,7 @@
 use sandbox::auth0::{API_AUDIENCE, LOGIN_CLIENT_ID};
 use sandbox::cloudformation::STACK_NAME;
 use sandbox::mailgun::DOMAIN;
-use sandbox::twilio::{MESSAGING_SERVICE, NUMBER};
+use sandbox::twilio::{self, MESSAGING_SERVICE, NUMBER};
 use sandbox::wire::Fault;
 use serde_json::{Value, json};
 
@@ -52,6 +52,22 @@ async fn a_secret_without_a_key() {
 }
 
 #[tokio::test]
+async fn a_provider_that_is_out_of_order() {
+    let scene = Scene::healthy().await;
+    let now = sandbox::now().as_secs();
+    let state = |state: String| {
+        json!({
+            "pk": { "S": "rate#code-provider#health" }, "sk": { "S": "state" }, "p_twilio": { "S": format!("sfs {now} 0 0") },
+            "p_vonage": { "S": state }, "expires_at": { "N": (now + 60).to_string() },
+        })
+    };
+    scene.sandbox.aws.put(state(format!("fff {} {} 0", now - 5, now + 25))).await;
+    only(&scene, "gateway.providers", "risk", "vonage failed three of its last five codes", "sms-gateway").await;
+    scene.sandbox.aws.put(state(format!(" {now} 0 0"))).await;
+    assert_eq!(findings(&scene).await.0, 0);
+}
+
+#[tokio::test]
 async fn a_secret_that_is_no_json() {
     let scene = Scene::healthy().await;
     scene.sandbox.aws.set_secret("switchboard/hook", &json!("Bearer"));
@@ -63,6 +79,29 @@ async fn a_wrong_auth_token() {
     let scene = Scene::healthy().await;
     scene.sandbox.twilio.set_auth_token("rotated-token-of-the-account");
     only(&scene, "twilio.auth_token", "fault", "refuses the Auth Token", "operator secrets set twilio").await;
+}
+
+#[tokio::test]
+async fn an_auth_token_where_an_api_key_would_do() {
+    let scene = Scene::healthy().await;
+    let secret = json!({ "account_sid": twilio::ACCOUNT_SID, "auth_token": twilio::AUTH_TOKEN });
+    scene.sandbox.aws.set_secret("switchboard/twilio-send", &secret);
+    only(&scene, "twilio.api_key", "risk", "switchboard/twilio-send has the Auth Token", "operator secrets set twilio").await;
+}
+
+#[tokio::test]
+async fn a_revoked_api_key() {
+    let scene = Scene::healthy().await;
+    scene.sandbox.twilio.revoke_api_keys();
+    only(&scene, "twilio.api_key", "fault", "refuses the API key", "make a new key").await;
+}
+
+#[tokio::test]
+async fn nothing_to_send_with() {
+    let scene = Scene::healthy().await;
+    scene.sandbox.aws.set_secret("switchboard/twilio-send", &json!({}));
+    let lacks = "switchboard/twilio-send lacks account_sid and api_key_sid and api_key_secret, or account_sid and auth_token";
+    only(&scene, "secrets", "fault", lacks, "operator secrets set twilio").await;
 }
 
 #[tokio::test]
@@ -280,6 +319,12 @@ async fn a_service_app_without_a_scope() {
     scene.sandbox.aws.set_secret("switchboard/okta", &sandbox::okta::service_app());
     scene.sandbox.okta.set_scope("okta.users.read");
     only(&scene, "okta.scopes", "fault", "no token with okta.users.manage", "grant okta.users.manage").await;
+    // Only provision-numbers writes.
+    scene.sandbox.cloudformation.change_stack(STACK_NAME, |stack| {
+        stack.outputs.remove("ProvisionNumbersUrl");
+    });
+    let (_, findings) = findings(&scene).await;
+    assert!(!findings.iter().any(|finding| finding["check"] == "okta.scopes"), "{findings:#?}");
 }
 
 #[tokio::test]
@@ -341,12 +386,12 @@ async fn a_provider_that_is_down_is_a_risk_and_the_rest_examined() {
 #[tokio::test]
 async fn a_stack_with_the_gateway_alone_needs_its_own_secrets_only() {
     let scene = Scene::healthy().await;
-    let kept = ["SmsGatewayUrl", "TableName", "TwilioSecretName", "GatewaySecretName", "VonageSecretName", "PlivoSecretName"];
+    let kept = ["SmsGatewayUrl", "TableName", "TwilioSendSecretName", "GatewaySecretName", "VonageSecretName", "PlivoSecretName"];
     scene.sandbox.cloudformation.change_stack(STACK_NAME, |stack| {
         stack.outputs.retain(|name, _| kept.contains(&name.as_str()));
         stack.parameters = [("SmsRoutes".to_owned(), "*=vonage".to_owned())].into();
     });
-    for secret in ["switchboard/twilio", "switchboard/plivo"] {
+    for secret in ["switchboard/twilio-send", "switchboard/plivo"] {
         scene.sandbox.aws.set_secret(secret, &json!({}));
     }
     only(&scene, "auth0.phone_provider", "unchecked", "Auth0", "").await;
@@ -355,4 +400,20 @@ async fn a_stack_with_the_gateway_alone_needs_its_own_secrets_only() {
     assert!(code == 1 && findings[0]["what"] == "the secret switchboard/vonage lacks api_key and api_secret", "{findings:#?}");
     let connected = scene.run(&["connect"]).await;
     assert!(connected.code == 0 && connected.out.contains("twilio: left alone"), "{connected:?}");
+}
+
+#[tokio::test]
+async fn a_gateway_alone_that_sends_through_twilio_is_examined_with_its_api_key() {
+    let scene = Scene::healthy().await;
+    let kept = ["SmsGatewayUrl", "TableName", "TwilioSendSecretName", "GatewaySecretName"];
+    scene.sandbox.cloudformation.change_stack(STACK_NAME, |stack| {
+        stack.outputs.retain(|name, _| kept.contains(&name.as_str()));
+        let twilio_url = stack.parameters.remove("TwilioUrl").unwrap();
+        let parameters = [("SmsRoutes", "*=twilio"), ("AllowedCountries", "DK"), ("TwilioUrl", &twilio_url)];
+        stack.parameters = parameters.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    });
+    scene.sandbox.twilio.set_geo("DK", false, true);
+    let (_, findings) = findings(&scene).await;
+    let checks: Vec<&Value> = findings.iter().map(|finding| &finding["check"]).collect();
+    assert_eq!(checks, ["twilio.geo.texts", "auth0.phone_provider"], "{findings:#?}");
 }

@@ -18,8 +18,9 @@ pub(crate) const SCOPES: &str = "read:users update:users read:connections read:c
     update:actions read:clients read:client_grants read:resource_servers read:attack_protection";
 
 /// These are never printed.
-const SECRETS: [&str; 14] = [
+const SECRETS: [&str; 15] = [
     twilio::AUTH_TOKEN,
+    twilio::API_KEY_SECRET,
     mailgun::SIGNING_KEY,
     mailgun::API_KEY,
     auth0::CLIENT_SECRET,

@@ -66,6 +66,57 @@ async fn what_cannot_be_right_is_not_written() {
 }
 
 #[tokio::test]
+async fn who_only_sends_gets_the_api_key_or_where_there_is_none_the_auth_token() {
+    let scene = Scene::new().await;
+    let aws = &scene.sandbox.aws;
+    aws.set_secret("switchboard/twilio", &json!({}));
+    aws.set_secret("switchboard/twilio-send", &json!({}));
+    let set = async |more: &[&str], input: &str| {
+        let output = scene.run_with(&[&SET[..], &["twilio", "--stdin"], more].concat(), &[], input).await;
+        assert_eq!(output.code, 0, "{output:?}");
+        (output.out, aws.secret("switchboard/twilio").unwrap(), aws.secret("switchboard/twilio-send").unwrap())
+    };
+    let (sid, token) = (twilio::ACCOUNT_SID, "example-auth-token-1");
+    let key = json!({ "account_sid": sid, "api_key_sid": twilio::API_KEY_SID, "api_key_secret": twilio::API_KEY_SECRET });
+    let (out, both, sends) = set(&[], &json!({ "account_sid": sid, "auth_token": token }).to_string()).await;
+    assert!(out.contains("set auth_token of switchboard/twilio\n"), "{out}");
+    assert!(out.contains("set auth_token of switchboard/twilio-send\n"), "{out}");
+    assert_eq!((&both, &sends), (&json!({ "account_sid": sid, "auth_token": token }), &both));
+    let (out, both, sends) = set(&[], &key.to_string()).await;
+    assert!(out.contains("removed auth_token of switchboard/twilio-send"), "{out}");
+    assert_eq!((&both["auth_token"], &both["api_key_sid"], &sends), (&json!(token), &key["api_key_sid"], &key));
+    // One that was lost, or never written, follows without a further question.
+    aws.set_secret("switchboard/twilio-send", &json!("text"));
+    let (out, both_again, sends) = set(&[], "").await;
+    assert!(out.contains("switchboard/twilio: nothing to change") && out.contains("of switchboard/twilio-send"), "{out}");
+    assert_eq!((&both_again, &sends), (&both, &key));
+    let (_, both, sends) = set(&["--rotate"], r#"{"auth_token":"example-auth-token-2"}"#).await;
+    assert_eq!((&both["previous_auth_token"], &sends), (&json!(token), &key), "the key is not rotated with it");
+    let (_, _, sends) = set(&["--remove", "api_key_sid", "--remove", "api_key_secret"], "").await;
+    assert_eq!(sends, json!({ "account_sid": sid, "auth_token": "example-auth-token-2" }));
+}
+
+#[tokio::test]
+async fn where_twilio_calls_nobody_the_auth_token_is_not_asked_for() {
+    let scene = Scene::new().await;
+    scene.sandbox.aws.set_secret("switchboard/twilio-send", &json!({}));
+    scene.sandbox.cloudformation.change_stack(STACK_NAME, |stack| {
+        stack.outputs.retain(|name, _| name != "TwilioSecretName");
+    });
+    let before = scene.sandbox.aws.secret("switchboard/twilio");
+    let variables = [
+        ("TWILIO_ACCOUNT_SID", twilio::ACCOUNT_SID),
+        ("TWILIO_API_KEY_SID", twilio::API_KEY_SID),
+        ("TWILIO_API_KEY_SECRET", twilio::API_KEY_SECRET),
+    ];
+    let output = scene.run_with(&[&SET[..], &["twilio", "--from-env"]].concat(), &variables, "").await;
+    assert!(output.code == 0 && output.out.contains("set api_key_secret of switchboard/twilio-send"), "{output:?}");
+    let key = json!({ "account_sid": variables[0].1, "api_key_sid": variables[1].1, "api_key_secret": variables[2].1 });
+    assert_eq!(scene.sandbox.aws.secret("switchboard/twilio-send").unwrap(), key);
+    assert_eq!(scene.sandbox.aws.secret("switchboard/twilio"), before);
+}
+
+#[tokio::test]
 async fn a_key_from_a_file_and_the_other_way_of_logging_in() {
     let scene = Scene::new().await;
     let app = sandbox::okta::service_app();

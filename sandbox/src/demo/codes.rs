@@ -25,6 +25,7 @@ impl Story {
         self.plivo_is_down().await?;
         self.unknown_outcome().await?;
         self.same_request_twice().await?;
+        self.vonage_is_broken().await?;
         self.pumping().await?;
         self.pumping_address().await?;
         self.forged_token().await
@@ -61,6 +62,31 @@ impl Story {
         let (status, _) = self.code(&self.token(), phone, text, "outcome_unknown").await?;
         self.check("still nobody knows, and no provider is asked", (status, self.asked()), (504, vec![]))?;
         self.check("one text is on the phone", self.texts(phone), vec![("Plivo", text.to_owned())])
+    }
+
+    async fn vonage_is_broken(&mut self) -> Checked {
+        self.title("Vonage answers 500 to everything, and comes back");
+        let failing = Fault::Answer { status: 500, headers: vec![], body: String::new() };
+        self.sandbox.vonage.server().faults().always(Some(failing));
+        let mut statuses = Vec::new();
+        for number in 0..5 {
+            let (phone, text) = (format!("+45708091{number:02}"), format!("Your code is {}", 700_000 + number));
+            let outcome = if number < 3 { "outcome_unknown" } else { "sent" };
+            statuses.push(self.code(&self.token(), &phone, &text, outcome).await?.0);
+        }
+        self.check("three codes are in doubt, the next ones go through Twilio", statuses, vec![504, 504, 504, 200, 200])?;
+        self.sandbox.vonage.server().faults().clear();
+        say("Half a minute passes, and Vonage works again");
+        let now = sandbox::now().as_secs();
+        let waited = json!({
+            "pk": { "S": "rate#code-provider#health" }, "sk": { "S": "state" },
+            "p_vonage": { "S": format!("fff {} {} 0", now - 31, now - 1) }, "expires_at": { "N": (now + 60).to_string() },
+        });
+        self.sandbox.aws.put(waited).await;
+        self.asked();
+        let (phone, text) = ("+4570809111", "Your code is 700005");
+        let (status, _) = self.code(&self.token(), phone, text, "sent").await?;
+        self.check("one code tries it, and it is used again", (status, self.asked()), (200, vec!["Vonage"]))
     }
 
     async fn same_request_twice(&mut self) -> Checked {

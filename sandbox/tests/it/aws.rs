@@ -42,6 +42,48 @@ async fn secrets_are_for_signed_requests() {
 }
 
 #[tokio::test]
+async fn a_function_may_do_what_its_role_in_the_template_says_and_no_more() {
+    let sandbox = Sandbox::start().await;
+    let call = async |function: &str, service: &str, target: &str, request: Value| {
+        let url = if service == "dynamodb" { sandbox.aws.dynamodb().url() } else { sandbox.aws.secrets().url() };
+        let key = sandbox.env_for(function)["AWS_ACCESS_KEY_ID"].clone();
+        let authorization = format!(
+            "AWS4-HMAC-SHA256 Credential={key}/20261120/eu-west-1/{service}/aws4_request, SignedHeaders=host, Signature=0"
+        );
+        let request = client()
+            .post(url)
+            .header("x-amz-target", target)
+            .header("x-amz-date", "20261120T120000Z")
+            .header("content-type", "application/x-amz-json-1.0")
+            .header("authorization", authorization)
+            .body(request.to_string());
+        let answer: Value = request.send().await.unwrap().json().await.unwrap();
+        answer["__type"].as_str().unwrap_or_default().rsplit('#').next().unwrap_or_default().to_owned()
+    };
+    let item = |pk: &str| json!({ "TableName": TABLE_NAME, "Key": { "pk": { "S": pk }, "sk": { "S": "x" } } });
+    let get = "DynamoDB_20120810.GetItem";
+    assert_eq!(call("api-call", "dynamodb", get, item("token#api#1")).await, "");
+    assert_eq!(call("send-verification-sms", "dynamodb", get, item("pending#+4512345678")).await, "");
+    assert_eq!(
+        call("sms-gateway", "secretsmanager", "secretsmanager.GetSecretValue", json!({ "SecretId": "switchboard/twilio-send" }))
+            .await,
+        ""
+    );
+    assert_eq!(sandbox.complaints().len(), 0);
+    for (function, service, target, request) in [
+        ("api-call", "dynamodb", get, item("token#management#1")),
+        ("sms-gateway", "dynamodb", get, item("pending#+4512345678")),
+        ("secure-api", "dynamodb", "DynamoDB_20120810.UpdateItem", item("account#1")),
+        ("send-verification-sms", "dynamodb", "DynamoDB_20120810.Scan", json!({ "TableName": TABLE_NAME })),
+        ("sms-gateway", "secretsmanager", "secretsmanager.GetSecretValue", json!({ "SecretId": "switchboard/twilio" })),
+        ("sms-gateway", "secretsmanager", "secretsmanager.PutSecretValue", json!({ "SecretId": "switchboard/gateway" })),
+    ] {
+        assert_eq!(call(function, service, target, request).await, "AccessDeniedException", "{function} {target}");
+        assert!(sandbox.complaints().concat().contains(function), "{function} {target}");
+    }
+}
+
+#[tokio::test]
 async fn secrets_are_written_and_described() {
     let sandbox = Sandbox::start().await;
     let call = async |operation: &str, request: Value| {

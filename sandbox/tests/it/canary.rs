@@ -19,6 +19,7 @@ use crate::{API, CALL, FLOW, FORWARD, IVR, PROVISION, RECEIVE, SEND, binary};
 const PHONES: [&str; 8] =
     ["+4520304051", "+4520304052", "+4520304053", "+4520304054", "+4520304055", "+4520304056", "+4520304057", "+4520304058"];
 const TOKEN: &str = "canary-auth-token";
+const API_KEY: &str = "canary-api-key-secret";
 const KEY: &str = "canary-signing-key";
 const CLIENT_SECRET: &str = "canary-client-secret";
 const OKTA_TOKEN: &str = "canary-okta-token";
@@ -51,6 +52,7 @@ impl Canary {
     async fn start() -> Self {
         let sandbox = Sandbox::start().await;
         sandbox.twilio.set_auth_token(TOKEN);
+        sandbox.twilio.add_api_key(twilio::API_KEY_SID, API_KEY);
         sandbox.mailgun.set_signing_key(KEY);
         sandbox.auth0.set_client_secret(CLIENT_SECRET);
         sandbox.auth0.set_login_client_secret(LOGIN_SECRET);
@@ -61,7 +63,9 @@ impl Canary {
         }
         let mut canary = Self { sandbox, markers: BTreeSet::new(), codes: BTreeSet::new(), output: vec![], errors: vec![] };
         canary.good_secrets();
-        for marker in [WORD, TOKEN, KEY, CLIENT_SECRET, "canary", "ticket=", "/u/", "/lo/", "acme+", "sandbox-session-token"] {
+        for marker in
+            [WORD, TOKEN, API_KEY, KEY, CLIENT_SECRET, "canary", "ticket=", "/u/", "/lo/", "acme+", "sandbox-session-token"]
+        {
             canary.mark(marker);
         }
         for marker in [twilio::ACCOUNT_SID, auth0::CLIENT_ID, auth0::LOGIN_CLIENT_ID, "sandbox-secret-access-key", PIN] {
@@ -87,6 +91,8 @@ impl Canary {
             "switchboard/twilio",
             json!({ "account_sid": sid, "auth_token": TOKEN, "previous_auth_token": "canary-previous-token" }),
         );
+        let key = json!({ "account_sid": sid, "api_key_sid": twilio::API_KEY_SID, "api_key_secret": API_KEY });
+        set("switchboard/twilio-send", key);
         set("switchboard/mailgun", json!({ "signing_key": KEY, "previous_signing_key": "canary-previous-key" }));
         set(
             "switchboard/auth0",
@@ -750,7 +756,7 @@ async fn asking_the_api(canary: &Canary, url: &str) {
 /// Secrets without their keys, settings that are wrong.
 async fn starting_badly(canary: &mut Canary) {
     for secret in [json!({ "auth_tokem": TOKEN, "signing_kei": KEY }), json!(TOKEN)] {
-        for id in ["switchboard/twilio", "switchboard/mailgun"] {
+        for id in ["switchboard/twilio", "switchboard/twilio-send", "switchboard/mailgun"] {
             canary.sandbox.aws.set_secret(id, &secret);
         }
         let lambda = canary.run(SEND, &[]).await;

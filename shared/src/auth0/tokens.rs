@@ -2,7 +2,7 @@
 //! (<https://auth0.com/docs/api/authentication/client-credential-flow/get-token>): asked for once, however many callers and instances
 //! need one, since they are billed and limited.
 //!
-//! Looked for in memory, then in the table (`token#<hash>`), then at Auth0. In a process one caller renews and the others wait; across
+//! Looked for in memory, then in the table (`token#<api>#<hash>`), then at Auth0. In a process one caller renews and the others wait; across
 //! instances a lease of five seconds in the table says who. A token is renewed a little before it ends, and serves while that
 //! fails. One that an API refused is replaced, but a replacement that never worked is not replaced for a minute: then the fault is
 //! not the token's.
@@ -18,6 +18,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::users::Users;
 use super::{CallError, Credentials};
 use crate::http::{BaseUrl, Client, NoAnswer};
 use crate::secrets::{self, Secret};
@@ -291,7 +292,9 @@ impl Tokens {
             self.audience
         ]);
         let hash = digest::digest(&digest::SHA256, parts.to_string().as_bytes());
-        Key::new(format!("token#{}", hex::encode(&hash.as_ref()[..16])), "token")
+        // Rights in the table go by the API: who may call one need not be able to call the other.
+        let api = if self.audience == Users::audience(&self.base) { "management" } else { "api" };
+        Key::new(format!("token#{api}#{}", hex::encode(&hash.as_ref()[..16])), "token")
     }
 
     async fn grant(&self, credentials: &Credentials, replacement: bool, now: SystemTime) -> Result<Kept, Failure> {

@@ -1,8 +1,7 @@
 //! Okta: an org's users by phone number, and the numbers in their profiles (Users API,
 //! <https://developer.okta.com/docs/api/openapi/okta-management/management/tag/User/>).
 //!
-//! Authentication of calls: an API token (`Authorization: SSWS`), or a service app's access token with the scopes
-//! `okta.users.read` and `okta.users.manage`
+//! Authentication of calls: an API token (`Authorization: SSWS`), or a service app's access token with the scopes of [`Access`]
 //! (<https://developer.okta.com/docs/guides/implement-oauth-for-okta-serviceapp/main/>).
 
 mod tokens;
@@ -41,6 +40,24 @@ impl Content for Credentials {
         let Some(client_id) = keys.optional("client_id") else { return keys.required("api_token").map(Self::ApiToken) };
         let (private_key, key_id) = (keys.required("private_key"), keys.required("key_id"));
         Some(Self::ServiceApp { client_id, private_key: private_key?, key_id: key_id? })
+    }
+}
+
+/// What a function does in Okta: a service app's tokens are asked for no more. An API token has the rights of its administrator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Looks users up.
+    Read,
+    /// Changes their profiles too.
+    Manage,
+}
+
+impl Access {
+    fn scope(self) -> &'static str {
+        match self {
+            Self::Read => "okta.users.read",
+            Self::Manage => "okta.users.read okta.users.manage",
+        }
     }
 }
 

@@ -12,13 +12,12 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{CallError, Credentials, ends};
+use super::{Access, CallError, Credentials, ends};
 use crate::http::{BaseUrl, Client};
 use crate::jwt;
 use crate::secrets::Secret;
 use crate::table::epoch;
 
-const SCOPE: &str = "okta.users.read okta.users.manage";
 const ANSWER_LIMIT: usize = 64 * 1024;
 const TIMEOUT: Duration = Duration::from_secs(4);
 /// Okta accepts assertions that end within the hour.
@@ -30,6 +29,7 @@ const LONGEST: u64 = 3600;
 pub(super) struct Tokens {
     client: Client,
     base: BaseUrl,
+    access: Access,
     secret: Secret<Credentials>,
     cached: Mutex<Option<(SecretString, SystemTime)>>,
 }
@@ -65,8 +65,8 @@ impl Authorization {
 }
 
 impl Tokens {
-    pub(super) fn new(client: Client, base: BaseUrl, secret: Secret<Credentials>) -> Self {
-        Self { client, base, secret, cached: Mutex::new(None) }
+    pub(super) fn new(client: Client, base: BaseUrl, access: Access, secret: Secret<Credentials>) -> Self {
+        Self { client, base, access, secret, cached: Mutex::new(None) }
     }
 
     /// From memory, or new.
@@ -123,7 +123,7 @@ impl Tokens {
             .ok_or_else(|| CallError::Unavailable("secret okta: private_key is not an RSA key in PEM form".to_owned()))?;
         let body = form_urlencoded::Serializer::new(String::new())
             .append_pair("grant_type", "client_credentials")
-            .append_pair("scope", SCOPE)
+            .append_pair("scope", self.access.scope())
             .append_pair("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
             .append_pair("client_assertion", &assertion)
             .finish();

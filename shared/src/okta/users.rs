@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 use url::Url;
 
 use super::tokens::{Authorization, Tokens};
-use super::{CallError, Credentials, ends};
+use super::{Access, CallError, Credentials, ends};
 use crate::http::{Answer, BaseUrl, Client};
 use crate::phone::E164;
 use crate::secrets::Secret;
@@ -185,9 +185,9 @@ enum Kind {
 }
 
 impl Users {
-    /// The users of the org at `base` (`OKTA_URL`).
-    pub fn new(client: Client, base: BaseUrl, secret: Secret<Credentials>) -> Self {
-        let tokens = Tokens::new(client.clone(), base.clone(), secret);
+    /// The users of the org at `base` (`OKTA_URL`); [`Users::update`] needs [`Access::Manage`].
+    pub fn new(client: Client, base: BaseUrl, access: Access, secret: Secret<Credentials>) -> Self {
+        let tokens = Tokens::new(client.clone(), base.clone(), access, secret);
         Self { client, base, tokens, exhausted: Mutex::default() }
     }
 

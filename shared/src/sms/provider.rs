@@ -126,7 +126,7 @@ pub enum Provider {
         /// The resource.
         messages: messages::Messages,
         /// Its credentials.
-        secret: Secret<twilio::Credentials>,
+        secret: Secret<twilio::RestCredentials>,
     },
     /// Clickatell.
     Clickatell(Clickatell),

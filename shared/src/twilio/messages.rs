@@ -12,11 +12,11 @@ use reqwest::header::CONTENT_TYPE;
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 
-use super::{Credentials, is_sid};
+use super::{RestCredentials, is_sid};
 use crate::config::Source;
 use crate::http::{BaseUrl, Client};
 use crate::phone::E164;
-use crate::secrets::{Secret, SecretError};
+use crate::secrets::{Content, Secret, SecretError};
 use crate::sms::{self, Outbound, Receipt, SendError};
 
 const ANSWER_LIMIT: usize = 256 * 1024;
@@ -88,15 +88,17 @@ impl Messages {
     ///
     /// # Errors
     /// The outer error when the credentials cannot be had (nothing was sent), the inner one from Twilio's answer.
-    pub async fn send(
+    pub async fn send<C: Content + AsRef<RestCredentials>>(
         &self,
         sms: &Outbound<'_>,
-        secret: &Secret<Credentials>,
+        secret: &Secret<C>,
         now: SystemTime,
         within: Duration,
     ) -> Result<Result<Receipt, SendError>, SecretError> {
-        sms::authorised(secret, now, TIMEOUT.min(within), async |credentials, within| self.create(sms, credentials, within).await)
-            .await
+        sms::authorised(secret, now, TIMEOUT.min(within), async |credentials, within| {
+            self.create(sms, credentials.as_ref(), within).await
+        })
+        .await
     }
 
     /// Opens a connection, during INIT.
@@ -104,7 +106,7 @@ impl Messages {
         self.client.warm_up(Some(&self.base)).await;
     }
 
-    async fn create(&self, sms: &Outbound<'_>, credentials: &Credentials, timeout: Duration) -> Result<Receipt, SendError> {
+    async fn create(&self, sms: &Outbound<'_>, credentials: &RestCredentials, timeout: Duration) -> Result<Receipt, SendError> {
         let account = credentials.account_sid.expose_secret();
         if !is_sid(account, &["AC"]) {
             return Err(SendError::Unauthorized);
@@ -133,14 +135,10 @@ impl Messages {
         if sms.holds_code && self.discards_codes {
             form.append_pair("ContentRetention", "discard").append_pair("AddressRetention", "obfuscate");
         }
-        let (user, password) = match &credentials.api_key {
-            Some((sid, secret)) => (sid.expose_secret(), secret.expose_secret()),
-            None => (account, credentials.auth_token.expose_secret()),
-        };
         let request = self
             .client
             .request(Method::POST, self.base.join(&format!("2010-04-01/Accounts/{account}/Messages.json")))
-            .basic_auth(user, Some(password))
+            .basic_auth(credentials.user.expose_secret(), Some(credentials.password.expose_secret()))
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
             .body(form.finish());
         let answer = self.client.send(request, ANSWER_LIMIT, timeout).await?;

@@ -1,7 +1,7 @@
 //! Twilio: signed webhooks in, TwiML out, the Messages and phone number resources of the REST API (version 2010-04-01).
 //!
 //! Inbound requests are authenticated with the account's AuthToken ([`signature`]); REST calls with an API key, or the account SID
-//! and AuthToken.
+//! and AuthToken. Who only calls reads the secret as [`RestCredentials`], and needs no AuthToken: with it anybody could sign webhooks.
 
 pub mod messages;
 pub mod numbers;
@@ -15,17 +15,15 @@ use crate::config::Source;
 use crate::http::BaseUrl;
 use crate::secrets::{Content, Keys};
 
-/// The `twilio` secret.
+/// The `twilio` secret of a function that Twilio calls.
 #[derive(Debug)]
 pub struct Credentials {
-    /// `AC…`.
-    pub account_sid: SecretString,
     /// Signs webhooks.
     pub auth_token: SecretString,
     /// The token before, still accepted on webhooks while it is being rotated.
     pub previous_auth_token: Option<SecretString>,
-    /// SID and secret of an API key for REST calls.
-    pub api_key: Option<(SecretString, SecretString)>,
+    /// For calls the other way.
+    pub rest: RestCredentials,
 }
 
 impl Content for Credentials {
@@ -33,10 +31,54 @@ impl Content for Credentials {
 
     fn take(keys: &mut Keys) -> Option<Self> {
         let (account_sid, auth_token) = (keys.required("account_sid"), keys.required("auth_token"));
-        let api_key = keys.optional("api_key_sid").zip(keys.optional("api_key_secret"));
-        let previous_auth_token = keys.optional("previous_auth_token");
-        Some(Self { account_sid: account_sid?, auth_token: auth_token?, previous_auth_token, api_key })
+        let (previous_auth_token, api_key) = (keys.optional("previous_auth_token"), api_key(keys));
+        let (account_sid, auth_token) = (account_sid?, auth_token?);
+        let (user, password) = api_key.unwrap_or_else(|| (account_sid.clone(), auth_token.clone()));
+        Some(Self { auth_token, previous_auth_token, rest: RestCredentials { account_sid, user, password } })
     }
+}
+
+/// The `twilio` secret of a function that only calls Twilio: an API key, or where there is none the AuthToken.
+#[derive(Debug)]
+pub struct RestCredentials {
+    /// `AC…`.
+    pub account_sid: SecretString,
+    /// The API key's SID, or the account's.
+    user: SecretString,
+    /// The API key's secret, or the AuthToken.
+    password: SecretString,
+}
+
+impl Content for RestCredentials {
+    const NAME: &'static str = "twilio";
+
+    fn take(keys: &mut Keys) -> Option<Self> {
+        let (account_sid, auth_token, api_key) = (keys.required("account_sid"), keys.optional("auth_token"), api_key(keys));
+        if api_key.is_none() && auth_token.is_none() {
+            keys.reject("api_key_sid and api_key_secret (or auth_token)");
+        }
+        let account_sid = account_sid?;
+        let (user, password) = api_key.or_else(|| Some((account_sid.clone(), auth_token?)))?;
+        Some(Self { account_sid, user, password })
+    }
+}
+
+impl AsRef<RestCredentials> for RestCredentials {
+    fn as_ref(&self) -> &RestCredentials {
+        self
+    }
+}
+
+impl AsRef<RestCredentials> for Credentials {
+    fn as_ref(&self) -> &RestCredentials {
+        &self.rest
+    }
+}
+
+/// SID and secret of an API key, if both are there.
+fn api_key(keys: &mut Keys) -> Option<(SecretString, SecretString)> {
+    let (sid, secret) = (keys.optional("api_key_sid"), keys.optional("api_key_secret"));
+    sid.zip(secret)
 }
 
 /// Reads `TWILIO_URL`.

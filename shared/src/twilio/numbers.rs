@@ -14,7 +14,7 @@ use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 use url::Url;
 
-use super::{Credentials, is_sid};
+use super::{RestCredentials, is_sid};
 use crate::http::{Answer, BaseUrl, Client, NoAnswer};
 use crate::phone::E164;
 use crate::secrets::Secret;
@@ -111,7 +111,7 @@ pub struct Available {
 pub struct Numbers {
     client: Client,
     base: BaseUrl,
-    secret: Secret<Credentials>,
+    secret: Secret<RestCredentials>,
 }
 
 /// `IncomingPhoneNumber`.
@@ -159,7 +159,7 @@ struct Call<'a> {
 
 impl Numbers {
     /// The numbers of the account whose credentials are in `secret`, at `base` (`TWILIO_URL`).
-    pub fn new(client: Client, base: BaseUrl, secret: Secret<Credentials>) -> Self {
+    pub fn new(client: Client, base: BaseUrl, secret: Secret<RestCredentials>) -> Self {
         Self { client, base, secret }
     }
 
@@ -295,15 +295,12 @@ impl Numbers {
         }
     }
 
-    async fn send(&self, call: &Call<'_>, credentials: &Credentials) -> Result<Answer, CallError> {
+    async fn send(&self, call: &Call<'_>, credentials: &RestCredentials) -> Result<Answer, CallError> {
         let account = credentials.account_sid.expose_secret();
         if !is_sid(account, &["AC"]) {
             return Err(CallError::Unauthorized);
         }
-        let (user, password) = match &credentials.api_key {
-            Some((sid, secret)) => (sid.expose_secret(), secret.expose_secret()),
-            None => (account, credentials.auth_token.expose_secret()),
-        };
+        let (user, password) = (credentials.user.expose_secret(), credentials.password.expose_secret());
         let mut url: Url = self.base.join(&format!("2010-04-01/Accounts/{account}/{}.json", call.resource));
         url.set_query(call.query);
         let mut request = self.client.request(call.method.clone(), url).basic_auth(user, Some(password));

@@ -81,7 +81,7 @@ pub async fn authenticate(
     now: SystemTime,
 ) -> Result<Verified<Form>, Reply> {
     let (form, credentials) = check(request, public_url, secret, now, true).await?;
-    if form.get("AccountSid") != Some(credentials.account_sid.expose_secret()) {
+    if form.get("AccountSid") != Some(credentials.rest.account_sid.expose_secret()) {
         return Err(Reply::refused(403, "other_account"));
     }
     Ok(Verified::vouch(form))

@@ -8,6 +8,7 @@ use sandbox::wire::{Exchange, Fault};
 use serde_json::{Value, json};
 use shared::directory::{Directory, Employee, Listing};
 use shared::http::BaseUrl;
+use shared::okta::Access;
 use shared::okta::users::Users;
 use shared::phone::E164;
 use shared::runtime::now;
@@ -28,7 +29,8 @@ fn number(text: &str) -> E164 {
 fn directory(sandbox: &Sandbox) -> Directory {
     let (http, aws) = (crate::client(), crate::aws(sandbox));
     let base: BaseUrl = sandbox.okta.server().url().parse().unwrap();
-    let users = Users::new(http.clone(), base, Secret::new("switchboard/okta".to_owned(), aws.secrets_manager(&http)));
+    let users =
+        Users::new(http.clone(), base, Access::Read, Secret::new("switchboard/okta".to_owned(), aws.secrets_manager(&http)));
     Directory::new(users, Table::new(aws.dynamodb(&http), TABLE_NAME.to_owned()))
 }
 

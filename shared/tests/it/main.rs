@@ -26,9 +26,10 @@ use sandbox::Sandbox;
 use shared::http::{Client, Settings};
 use shared::{aws, config};
 
-/// AWS as the sandbox's variables say.
+/// AWS as the sandbox's variables say, for nobody whose rights are bounded.
 fn aws(sandbox: &Sandbox) -> aws::Settings {
-    let variables = sandbox.env_for("receive-confirmation-sms");
+    let mut variables = sandbox.env_for("receive-confirmation-sms");
+    variables.insert("AWS_ACCESS_KEY_ID".to_owned(), "AKIASANDBOX".to_owned());
     config::read(&|name| variables.get(name).cloned(), aws::Settings::read).unwrap()
 }
 

@@ -10,8 +10,8 @@ use shared::phone::E164;
 use shared::runtime::now;
 use shared::secrets::Secret;
 use shared::sms::{Outbound, Receipt, SendError};
-use shared::twilio::Credentials;
 use shared::twilio::messages::{Messages, Sender};
+use shared::twilio::{Credentials, RestCredentials};
 
 struct Setup {
     sandbox: Sandbox,
@@ -75,6 +75,31 @@ async fn only_codes_are_discarded_and_only_if_told_so() {
         let kept = !(discards && holds_code);
         assert_eq!((sent.keeps_body, sent.keeps_to), (kept, kept), "{discards} {holds_code}");
     }
+}
+
+#[tokio::test]
+async fn who_only_sends_needs_no_auth_token() {
+    let setup = setup().await;
+    let secret = Secret::<RestCredentials>::new(
+        "switchboard/sends".to_owned(),
+        crate::aws(&setup.sandbox).secrets_manager(&crate::client()),
+    );
+    let to: E164 = "+4512345678".parse().unwrap();
+    let sms = Outbound { to: &to, from: None, body: "x", life: None, holds_code: false };
+    let send = async || setup.messages.send(&sms, &secret, now(), TIME).await;
+    let key = format!("SK{}", "a".repeat(32));
+    setup.sandbox.twilio.add_api_key(&key, "key-secret");
+    let lacks = "secret twilio (switchboard/sends) lacks api_key_sid and api_key_secret (or auth_token)";
+    for half in [json!({"account_sid": ACCOUNT_SID}), json!({"account_sid": ACCOUNT_SID, "api_key_sid": key})] {
+        setup.sandbox.aws.set_secret("switchboard/sends", &half);
+        assert_eq!(send().await.unwrap_err().to_string(), lacks);
+    }
+    let whole = json!({"account_sid": ACCOUNT_SID, "api_key_sid": key, "api_key_secret": "key-secret"});
+    setup.sandbox.aws.set_secret("switchboard/sends", &whole);
+    assert!(send().await.unwrap().is_ok());
+    setup.sandbox.aws.set_secret("switchboard/twilio", &whole);
+    let verifies = setup.secret.get(now()).await.unwrap_err();
+    assert_eq!(verifies.to_string(), "secret twilio (switchboard/twilio) lacks auth_token", "whom Twilio calls does need it");
 }
 
 #[tokio::test]

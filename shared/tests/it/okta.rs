@@ -10,8 +10,8 @@ use sandbox::wire::Fault;
 use serde_json::json;
 use shared::http::BaseUrl;
 use shared::jwt::sign_rs256;
-use shared::okta::CallError;
 use shared::okta::users::{Attribute, Found, Status, User, Users};
+use shared::okta::{Access, CallError};
 use shared::phone::E164;
 use shared::runtime::now;
 use shared::secrets::Secret;
@@ -21,7 +21,7 @@ const COMPANY: &str = "+15005550006";
 
 async fn setup() -> (Sandbox, Users) {
     let sandbox = Sandbox::start().await;
-    let users = users(&sandbox);
+    let users = users(&sandbox, Access::Manage);
     (sandbox, users)
 }
 
@@ -31,11 +31,11 @@ async fn setup_service_app() -> (Sandbox, Users) {
     (sandbox, users)
 }
 
-fn users(sandbox: &Sandbox) -> Users {
+fn users(sandbox: &Sandbox, access: Access) -> Users {
     let http = crate::client();
     let base: BaseUrl = sandbox.okta.server().url().parse().unwrap();
     let secret = Secret::new("switchboard/okta".to_owned(), crate::aws(sandbox).secrets_manager(&http));
-    Users::new(http, base, secret)
+    Users::new(http, base, access, secret)
 }
 
 fn number(text: &str) -> E164 {
@@ -213,7 +213,7 @@ async fn a_walk_goes_on_later_from_a_page_s_address_of_this_org() {
     sandbox.okta.hire_many(5);
     sandbox.okta.set_page_size(2);
     let next = users.page(None, now()).await.unwrap().next.unwrap();
-    let later = self::users(&sandbox);
+    let later = self::users(&sandbox, Access::Manage);
     let page = later.page(later.next_page(next.as_str()).as_ref(), now()).await.unwrap();
     assert_eq!((page.users.len(), page.users[0].id.as_str()), (2, sandbox.okta.users()[2].id.as_str()));
     let base = sandbox.okta.server().url();
@@ -268,7 +268,11 @@ async fn a_reset_counts_by_oktas_clock_and_within_a_minute() {
     ] {
         sandbox.okta.server().faults().next(limited(&headers));
         let until = at + Duration::from_secs(seconds);
-        assert_eq!(search(&self::users(&sandbox), at).await, Err(CallError::RateLimited { until }), "{headers:?}");
+        assert_eq!(
+            search(&self::users(&sandbox, Access::Manage), at).await,
+            Err(CallError::RateLimited { until }),
+            "{headers:?}"
+        );
     }
     // Too many calls at once: the next one may pass.
     sandbox.okta.server().faults().next(limited(&[("x-rate-limit-limit", "0"), ("x-rate-limit-remaining", "0")]));
@@ -351,6 +355,20 @@ async fn a_service_app_that_is_not_let_in_says_what_it_lacks() {
     assert_eq!(users.update(&id, &[], now()).await, Err(CallError::Unauthorized));
 }
 
+#[tokio::test]
+async fn who_only_reads_asks_for_no_more() {
+    let (sandbox, _) = setup_service_app().await;
+    let id = sandbox.okta.hire("Ann", MOBILE, COMPANY);
+    sandbox.okta.set_scope("okta.users.read");
+    let users = users(&sandbox, Access::Read);
+    assert!(matches!(search(&users, now()).await, Ok(Found::One(_))), "an app without okta.users.manage is enough");
+    let asked = sandbox.okta.server().exchanges().into_iter().find(|exchange| exchange.target == "/oauth2/v1/token").unwrap();
+    assert!(String::from_utf8_lossy(&asked.request).contains("&scope=okta.users.read&"));
+    sandbox.okta.set_scope("okta.users.read okta.users.manage");
+    assert_eq!(users.update(&id, &[], now()).await, Err(CallError::Unauthorized), "whatever the app may");
+    assert!(sandbox.okta.updates().is_empty());
+}
+
 #[test]
 fn both_forms_of_an_rsa_key_sign_alike_and_others_do_not() {
     let base64: String = okta::PRIVATE_KEY.lines().skip(2).take_while(|line| !line.starts_with('-')).collect();
@@ -379,7 +397,7 @@ async fn a_secret_that_is_none_is_named() {
         (json!({ "api_token": "00a\n00b" }), "secret okta: the token is not one line of plain characters"),
     ] {
         sandbox.aws.set_secret("switchboard/okta", &secret);
-        assert_eq!(search(&users(&sandbox), now()).await, Err(CallError::Unavailable(problem.to_owned())));
+        assert_eq!(search(&users(&sandbox, Access::Read), now()).await, Err(CallError::Unavailable(problem.to_owned())));
     }
     assert_eq!(sandbox.okta.server().exchanges().len(), 0);
 }

@@ -69,6 +69,10 @@ impl Api {
         }
     }
 
+    fn secret_id(self) -> String {
+        format!("switchboard/{}{}", self.name(), if self == Self::Twilio { "-send" } else { "" })
+    }
+
     /// The body of a success, and its receipt's id.
     fn success(self) -> (String, String) {
         let id = if self == Self::Twilio { format!("SM{}", "0".repeat(32)) } else { "x1".to_owned() };
@@ -101,7 +105,7 @@ impl Setup {
     }
 
     fn set_secret(&self, secret: &Value) {
-        self.sandbox.aws.set_secret(&format!("switchboard/{}", self.api.name()), secret);
+        self.sandbox.aws.set_secret(&self.api.secret_id(), secret);
     }
 
     fn server(&self) -> &Server {
@@ -511,12 +515,12 @@ async fn without_credentials_nothing_is_asked() {
         setup.set_secret(&json!({"user": "only"}));
         let error = setup.try_send("x", now(), TIME).await.unwrap_err().to_string();
         let missing = match api {
-            Api::Twilio => "account_sid, auth_token",
+            Api::Twilio => "account_sid, api_key_sid and api_key_secret (or auth_token)",
             Api::Platform | Api::Central => "password, api_id",
             Api::Plivo => "auth_id, auth_token",
             Api::Vonage => "api_key, api_secret",
         };
-        assert_eq!(error, format!("secret {0} (switchboard/{0}) lacks {missing}", api.name()));
+        assert_eq!(error, format!("secret {} ({}) lacks {missing}", api.name(), api.secret_id()));
         assert_eq!(setup.cost(), (0, 0), "{api:?}");
     }
 }

@@ -13,6 +13,7 @@ use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use shared::auth0::CallError;
 use shared::auth0::tokens::Tokens;
+use shared::auth0::users::Users;
 use shared::http::BaseUrl;
 use shared::runtime::now;
 use shared::secrets::Secret;
@@ -114,6 +115,22 @@ async fn instances_share_it_through_the_table() {
     assert!(!item.to_string().contains(sandbox::auth0::CLIENT_SECRET) && !item.to_string().contains(CLIENT_ID), "{item}");
     get(&sharing(&sandbox), after(start, STALE)).await.unwrap();
     assert_eq!(sandbox.auth0.token_requests(), 2);
+}
+
+#[tokio::test]
+async fn the_management_token_and_an_api_s_stand_apart() {
+    let sandbox = Sandbox::start().await;
+    let (http, aws) = (crate::client(), crate::aws(&sandbox));
+    let base: BaseUrl = sandbox.auth0.server().url().parse().unwrap();
+    for audience in [API_AUDIENCE.to_owned(), Users::audience(&base)] {
+        let secret = Arc::new(Secret::new("switchboard/auth0".to_owned(), aws.secrets_manager(&http)));
+        let table = Table::new(aws.dynamodb(&http), TABLE_NAME.to_owned());
+        get(&Tokens::new(http.clone(), base.clone(), audience, secret, Some(table)), now()).await.unwrap();
+    }
+    let mut keys: Vec<String> =
+        token_items(&sandbox).await.iter().map(|item| item["pk"]["S"].as_str().unwrap().to_owned()).collect();
+    keys.sort();
+    assert!(keys.len() == 2 && keys[0].starts_with("token#api#") && keys[1].starts_with("token#management#"), "{keys:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

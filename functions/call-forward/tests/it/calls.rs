@@ -1,8 +1,8 @@
 //! Calls that are connected: the document, who is dialled, what is heard, and what that costs.
 
-use sandbox::COMPANY_NUMBER;
 use sandbox::twilio::Ended;
 use sandbox::twiml::{self, VoiceVerb};
+use sandbox::{COMPANY_NUMBER, Sandbox};
 use serde_json::json;
 
 use crate::scene::{CALLER, GREETING, MOBILE, NAME, OTHER_CALLER, REGRET, Scene, and, connected, document, refused, says};
@@ -33,6 +33,16 @@ async fn a_call_rings_at_the_mobile_and_shows_who_calls() {
     assert_eq!((scene.searches(), scene.texts_tried()), (1, 0));
     // Noted, and taken off again.
     assert_eq!((scene.writes("rate#calls#"), scene.writes("directory#"), scene.line(COMPANY_NUMBER).await), (2, 1, (0, 42)));
+}
+
+#[tokio::test]
+async fn a_service_app_that_may_only_read_is_enough() {
+    let sandbox = Sandbox::start().await;
+    sandbox.aws.set_secret("switchboard/okta", &sandbox::okta::service_app());
+    sandbox.okta.set_scope("okta.users.read");
+    let scene = Scene::on(sandbox, &[]).await;
+    scene.hire(NAME, MOBILE, COMPANY_NUMBER);
+    connected(&scene.call(CALLER).await, MOBILE, CALLER);
 }
 
 /// Once found, an employee is known for a minute; the copy is written when there is something new in it.

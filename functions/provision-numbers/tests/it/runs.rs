@@ -39,6 +39,18 @@ async fn a_new_employee_gets_a_number_once() {
 }
 
 #[tokio::test]
+async fn a_service_app_must_be_allowed_to_write() {
+    let scene = Scene::new().await;
+    scene.sandbox.aws.set_secret("switchboard/okta", &sandbox::okta::service_app());
+    scene.sandbox.okta.set_scope("okta.users.read");
+    let id = scene.sandbox.okta.hire("Ann", MOBILE, "");
+    let failed = scene.try_run().await.unwrap_err().to_string();
+    assert!(failed.contains("invalid_scope") && scene.sandbox.twilio.purchases() == 0, "{failed}");
+    scene.sandbox.okta.set_scope("okta.users.read okta.users.manage");
+    assert_eq!(scene.run().await["purchased"][0]["user"], id);
+}
+
+#[tokio::test]
 async fn a_dry_run_says_the_same_and_writes_nothing() {
     let scene = Scene::with(&[("DRY_RUN", Some("true")), ("MAX_PURCHASES_PER_RUN", Some("2"))]).await;
     let okta = &scene.sandbox.okta;

@@ -15,7 +15,7 @@ pub(crate) const MOBILE: &str = "(302) 482-9229";
 pub(crate) const CLEAN_MOBILE: &str = "+13024829229";
 
 /// These are never written.
-const SECRETS: [&str; 4] = [HOOK_TOKEN, twilio::AUTH_TOKEN, twilio::ACCOUNT_SID, okta::API_TOKEN];
+const SECRETS: [&str; 4] = [HOOK_TOKEN, twilio::API_KEY_SECRET, twilio::ACCOUNT_SID, okta::API_TOKEN];
 
 /// When it ends, no mobile of the test may be in the log, nor a secret.
 pub(crate) struct Scene {

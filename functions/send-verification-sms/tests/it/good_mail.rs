@@ -127,7 +127,7 @@ async fn an_api_key_is_used_when_there_is_one() {
     let key = "SK00000000000000000000000000000001";
     sandbox.twilio.add_api_key(key, "key-secret");
     let secret = json!({ "account_sid": twilio::ACCOUNT_SID, "auth_token": "not for REST", "api_key_sid": key, "api_key_secret": "key-secret" });
-    sandbox.aws.set_secret("switchboard/twilio", &secret);
+    sandbox.aws.set_secret("switchboard/twilio-send", &secret);
     let scene = Scene::on(sandbox, 1, &[]).await;
     assert_eq!(scene.post_mail(&scene.mail()).await.status, 200);
     assert_eq!((scene.texts(), scene.asked()), (1, 1));

@@ -183,7 +183,7 @@ impl Drop for Scene {
             return;
         }
         let said = [self.lambda.log(), self.lambda.errors()].concat().join("\n");
-        for secret in [&PHONE[1..], "87654321", "ticket=", mailgun::SIGNING_KEY, twilio::AUTH_TOKEN, "sms.example.com"] {
+        for secret in [&PHONE[1..], "87654321", "ticket=", mailgun::SIGNING_KEY, twilio::API_KEY_SECRET, "sms.example.com"] {
             assert!(!said.contains(secret), "{secret} in the log: {said}");
         }
     }

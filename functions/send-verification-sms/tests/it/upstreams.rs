@@ -89,20 +89,23 @@ async fn a_redirect_is_not_followed() {
 }
 
 #[tokio::test]
-async fn a_rotated_auth_token_is_fetched_once_and_tried_again() {
+async fn a_new_api_key_is_fetched_once_and_tried_again() {
     let scene = Scene::start().await;
     let fetched = scene.fetched();
-    scene.sandbox.twilio.set_auth_token("rotated");
-    scene.sandbox.aws.set_secret("switchboard/twilio", &json!({ "account_sid": ACCOUNT_SID, "auth_token": "rotated" }));
+    scene.sandbox.twilio.revoke_api_keys();
+    let key = format!("SK{}", "1".repeat(32));
+    scene.sandbox.twilio.add_api_key(&key, "new");
+    let secret = json!({ "account_sid": ACCOUNT_SID, "api_key_sid": key, "api_key_secret": "new" });
+    scene.sandbox.aws.set_secret("switchboard/twilio-send", &secret);
     assert_eq!(scene.post_mail(&scene.mail()).await.status, 200);
     assert_eq!((scene.texts(), scene.asked(), scene.fetched()), (1, 2, fetched + 1));
 }
 
 #[tokio::test]
-async fn a_wrong_auth_token_is_503_and_causes_no_storm() {
+async fn a_wrong_api_key_is_503_and_causes_no_storm() {
     let scene = Scene::start().await;
     let fetched = scene.fetched();
-    scene.sandbox.twilio.set_auth_token("unknown to us");
+    scene.sandbox.twilio.revoke_api_keys();
     for _ in 0..4 {
         assert_eq!(scene.post_mail(&scene.mail()).await.status, 503);
     }
@@ -279,13 +282,13 @@ async fn without_secrets_manager_at_start_it_waits_for_better_times() {
 #[tokio::test]
 async fn without_twilio_s_secret_nothing_is_written() {
     let sandbox = Sandbox::start().await;
-    sandbox.aws.remove_secret("switchboard/twilio");
+    sandbox.aws.remove_secret("switchboard/twilio-send");
     let scene = Scene::on(sandbox, 1, &[]).await;
     let fields = scene.fields(&scene.mail());
     assert_eq!(scene.post(&fields).await.status, 503);
     scene.untouched();
     let secret = json!({ "account_sid": ACCOUNT_SID, "auth_token": sandbox::twilio::AUTH_TOKEN });
-    scene.sandbox.aws.set_secret("switchboard/twilio", &secret);
+    scene.sandbox.aws.set_secret("switchboard/twilio-send", &secret);
     assert_eq!((scene.post(&fields).await.status, scene.texts()), (200, 1));
 }
 

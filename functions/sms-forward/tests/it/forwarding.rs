@@ -127,11 +127,11 @@ async fn what_is_kept_is_little_and_not_for_long() {
     }
     let counters = scene.items("rate#").await;
     let (replies, senders): (Vec<_>, Vec<_>) =
-        counters.into_iter().partition(|counter| counter["pk"]["S"] == format!("rate#sms#{COMPANY}"));
+        counters.into_iter().partition(|counter| counter["pk"]["S"] == format!("rate#text-reply#{COMPANY}"));
     assert_eq!((replies.len(), senders.len()), (1, 2));
     for counter in senders {
         let pk = counter["pk"]["S"].as_str().unwrap();
-        let hash = pk.strip_prefix(&format!("rate#sms#{COMPANY}#")).unwrap();
+        let hash = pk.strip_prefix(&format!("rate#text-pair#{COMPANY}#")).unwrap();
         assert!(hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()), "{pk}");
     }
 }

@@ -159,9 +159,10 @@ async fn a_token_that_okta_takes_no_more_is_fetched_anew() {
 }
 
 #[tokio::test]
-async fn with_a_service_app_the_token_is_there_before_the_first_text() {
+async fn with_a_service_app_that_may_only_read_the_token_is_there_before_the_first_text() {
     let sandbox = Sandbox::start().await;
     sandbox.aws.set_secret("switchboard/okta", &sandbox::okta::service_app());
+    sandbox.okta.set_scope("okta.users.read");
     let scene = Scene::within(sandbox, 1, &[]).await;
     scene.asked();
     scene.text_leads_to(STRANGER, "Hello", &[&forwarded(STRANGER, "Hello")]).await;

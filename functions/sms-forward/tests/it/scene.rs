@@ -129,7 +129,7 @@ impl Scene {
 
     /// How many texts were counted, over all senders and minutes.
     pub(crate) async fn counted(&self) -> Vec<u64> {
-        let items = self.items(&format!("rate#sms#{COMPANY}#")).await;
+        let items = self.items(&format!("rate#text-pair#{COMPANY}#")).await;
         items.iter().map(|item| item["hits"]["N"].as_str().unwrap().parse().unwrap()).collect()
     }
 

@@ -15,11 +15,11 @@ fn quoting(status: u16, text: &str) -> Fault {
         text,
         PHONE,
         &PHONE[1..],
-        twilio::AUTH_TOKEN,
+        twilio::API_KEY_SECRET,
         clickatell::API_KEY,
         plivo::AUTH_TOKEN,
         vonage::API_SECRET,
-        &BASE64_STANDARD.encode(format!("{}:{}", twilio::ACCOUNT_SID, twilio::AUTH_TOKEN)),
+        &BASE64_STANDARD.encode(format!("{}:{}", twilio::API_KEY_SID, twilio::API_KEY_SECRET)),
     ]
     .join(" ");
     let error = json!({ "code": all, "description": all });
@@ -36,7 +36,7 @@ fn quoting(status: u16, text: &str) -> Fault {
 async fn providers_that_quote_are_not_quoted() {
     for provider in PROVIDERS {
         let scene = Scene::through(provider).await;
-        scene.mark(&BASE64_STANDARD.encode(format!("{}:{}", twilio::ACCOUNT_SID, twilio::AUTH_TOKEN)));
+        scene.mark(&BASE64_STANDARD.encode(format!("{}:{}", twilio::API_KEY_SID, twilio::API_KEY_SECRET)));
         for (n, status) in [200, 202, 302, 400, 401, 402, 403, 404, 422, 429, 500, 503].into_iter().enumerate() {
             let (phone, text) = (format!("+45{}304050", n + 20), format!("Your verification code is: {:08}", 27_182_818 + n));
             scene.faults(provider).always(Some(quoting(status, &format!("{phone} {text}"))));

@@ -6,7 +6,7 @@ use sandbox::Sandbox;
 use sandbox::wire::Fault;
 use serde_json::json;
 
-use crate::scene::{PHONE, PROVIDERS, Scene, TEXT, says, status};
+use crate::scene::{PHONE, PROVIDERS, Scene, TEXT, says, secret, status};
 
 #[tokio::test]
 async fn without_dynamodb_nothing_is_sent() {
@@ -74,7 +74,7 @@ async fn a_provider_whose_secret_is_missing_is_passed_over() {
     for provider in PROVIDERS {
         let backup = if provider == "twilio" { "vonage" } else { "twilio" };
         let sandbox = Sandbox::start().await;
-        sandbox.aws.remove_secret(&format!("switchboard/{provider}"));
+        sandbox.aws.remove_secret(&secret(provider));
         let scene = Scene::on(sandbox, 1, &[("SMS_ROUTES", Some(&format!("*={provider},{backup}")))]).await;
         let answer = scene.send(PHONE, TEXT).await;
         assert_eq!((answer.status, answer.provider()), (200, backup), "{provider}");
@@ -86,13 +86,13 @@ async fn a_provider_whose_secret_is_missing_is_passed_over() {
 #[tokio::test]
 async fn without_the_secret_of_any_provider_nothing_is_sent_until_it_is_there() {
     let sandbox = Sandbox::start().await;
-    sandbox.aws.remove_secret("switchboard/twilio");
+    sandbox.aws.remove_secret("switchboard/twilio-send");
     sandbox.aws.set_secret("switchboard/vonage", &json!({ "api_key": "x" }));
     let scene = Scene::on(sandbox, 1, &[("SMS_ROUTES", Some("*=twilio,vonage"))]).await;
     let answer = scene.send(PHONE, TEXT).await;
     assert_eq!((answer.status, scene.asked(), scene.stage().await.as_str()), (503, [0; 4], "failed"));
     scene.logged("secret_unavailable").await;
     let secret = json!({ "account_sid": sandbox::twilio::ACCOUNT_SID, "auth_token": sandbox::twilio::AUTH_TOKEN });
-    scene.sandbox.aws.set_secret("switchboard/twilio", &secret);
+    scene.sandbox.aws.set_secret("switchboard/twilio-send", &secret);
     assert_eq!((scene.send(PHONE, TEXT).await.status, scene.texts()), (200, [1, 0, 0, 0]));
 }

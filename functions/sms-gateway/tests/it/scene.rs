@@ -25,11 +25,12 @@ pub(crate) const SUBJECT: &str = "urn:Auth0";
 pub(crate) const PROVIDERS: [&str; 4] = ["twilio", "clickatell", "plivo", "vonage"];
 
 /// Whatever a provider says, these are not repeated.
-const SECRETS: [&str; 11] = [
+const SECRETS: [&str; 12] = [
     JWT_SECRET,
     BEARER,
     twilio::ACCOUNT_SID,
     twilio::AUTH_TOKEN,
+    twilio::API_KEY_SECRET,
     clickatell::API_KEY,
     clickatell::USER,
     clickatell::PASSWORD,
@@ -38,6 +39,11 @@ const SECRETS: [&str; 11] = [
     vonage::API_KEY,
     vonage::API_SECRET,
 ];
+
+/// Where a provider's credentials are.
+pub(crate) fn secret(provider: &str) -> String {
+    format!("switchboard/{}", if provider == "twilio" { "twilio-send" } else { provider })
+}
 
 pub(crate) type Override<'a> = (&'a str, Option<&'a str>);
 
@@ -163,8 +169,7 @@ impl Scene {
 
     /// How often a secret was fetched.
     pub(crate) fn fetched(&self, secret: &str) -> usize {
-        let asked_for =
-            |body: &[u8]| serde_json::from_slice::<Value>(body).unwrap()["SecretId"] == format!("switchboard/{secret}");
+        let asked_for = |body: &[u8]| serde_json::from_slice::<Value>(body).unwrap()["SecretId"] == self::secret(secret);
         self.sandbox.aws.secrets().exchanges().iter().filter(|exchange| asked_for(&exchange.request)).count()
     }
 

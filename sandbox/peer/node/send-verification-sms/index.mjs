@@ -23,11 +23,12 @@ async function secret(id) {
 
 let connected;
 async function connect() {
-  const [{ account_sid, auth_token }, { signing_key }] = await Promise.all([
+  const [{ account_sid, api_key_sid, api_key_secret }, { signing_key }] = await Promise.all([
     secret(process.env.TWILIO_SECRET),
     secret(process.env.MAILGUN_SECRET),
   ]);
-  return { client: twilio(account_sid, auth_token, { httpClient: new ElsewhereClient() }), signing_key };
+  const options = { accountSid: account_sid, httpClient: new ElsewhereClient() };
+  return { client: twilio(api_key_sid, api_key_secret, options), signing_key };
 }
 
 const sends = "attribute_not_exists(pk)";
@@ -69,7 +70,7 @@ export async function handler(event) {
   const request = { link: { S: link }, email: { S: form.get("recipient") }, created_at: number(now), expires_at: number(now + 8 * 3600) };
   const TransactItems = [
     update(`seen#mailgun#${form.get("token")}`, "token", "SET mail = :id, expires_at = :end", { ":id": { S: id }, ":end": number(now + 86400) }, sends),
-    update(`sent#${id}`, "journal", "SET stage = :sending, expires_at = :end", { ":sending": { S: "sending" }, ":end": number(now + 86400) }, sends),
+    update(`sent#mail#${id}`, "journal", "SET stage = :sending, expires_at = :end", { ":sending": { S: "sending" }, ":end": number(now + 86400) }, sends),
     update(`rate#sms#${phone}`, hour, "SET expires_at = :end ADD hits :one", hits(5), counts),
     update("rate#sms#all", hour, "SET expires_at = :end ADD hits :one", hits(1000), counts),
     update(`pending#${phone}`, "pending", `SET r_${id} = :request, expires_at = :end`, { ":request": { M: request }, ":end": number(now + 2 * 86400) }),
@@ -77,7 +78,7 @@ export async function handler(event) {
   await dynamodb.send(new TransactWriteItemsCommand({ TransactItems }));
   const message = await client.messages.create({ to: phone, from: TWILIO_NUMBER, body: REG_SMS_BODY });
   const values = { ":sent": { S: "sent" }, ":sid": { S: message.sid } };
-  await dynamodb.send(new UpdateItemCommand(update(`sent#${id}`, "journal", "SET stage = :sent, sid = :sid", values).Update));
+  await dynamodb.send(new UpdateItemCommand(update(`sent#mail#${id}`, "journal", "SET stage = :sent, sid = :sid", values).Update));
   console.log(JSON.stringify({ outcome: "sent", sid: message.sid }));
   return empty(200);
 }

@@ -64,9 +64,9 @@ export async function handler(event) {
   const end = (seconds) => ({ N: String(now + seconds) });
   const counted = { ":one": { N: "1" }, ":max": { N: "20" }, ":end": end(120) };
   const TransactItems = [
-    update(`seen#twilio#${form.MessageSid}`, "message", "SET expires_at = :end", { ":end": end(7 * 86400) }, "attribute_not_exists(pk)"),
+    update(`seen#twilio-forward#${form.MessageSid}`, "message", "SET expires_at = :end", { ":end": end(7 * 86400) }, "attribute_not_exists(pk)"),
     update(
-      `rate#sms#${form.To}#${form.From}`,
+      `rate#text-pair#${form.To}#${form.From}`,
       String(Math.floor(now / 60)),
       "SET expires_at = :end ADD hits :one",
       counted,

@@ -1,0 +1,209 @@
+//! IAM as far as the functions' roles go: which items of the table and which secrets a call may touch.
+//!
+//! A role's statements are read from `template.yaml`, so that every test of a function also shows that its role allows what it does. A
+//! request is known by the access key in its signature; keys that are no function's (a test's own, the operator's) may do everything.
+//! <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html>
+
+use std::collections::BTreeMap;
+
+use axum::http::{HeaderMap, header};
+use serde_json::Value;
+use serde_norway::Value as Yaml;
+
+use crate::sms;
+
+/// What a function's role allows.
+#[derive(Clone, Debug, Default)]
+pub struct Rights {
+    items: Vec<Items>,
+    /// Names of secrets whose value may be read.
+    secrets: Vec<String>,
+}
+
+/// One statement about the table.
+#[derive(Clone, Debug)]
+struct Items {
+    actions: Vec<String>,
+    /// What the partition key of every item must look like; an asterisk at the end stands for anything.
+    keys: Vec<String>,
+    /// The condition `Null`: without it the statement also allows what names no item, such as a `Scan`.
+    keyed: bool,
+}
+
+impl Rights {
+    /// Those of a role, a resource of the template; `secrets` are the names of its secrets by logical id.
+    pub(crate) fn of(role: &Yaml, secrets: &BTreeMap<String, String>) -> Self {
+        let mut rights = Self::default();
+        let policies = list(&role["Properties"]["Policies"]);
+        for statement in policies.iter().flat_map(|policy| list(&policy["PolicyDocument"]["Statement"])) {
+            let actions = texts(&statement["Action"]);
+            if actions.iter().all(|action| action.starts_with("dynamodb:")) {
+                let condition = &statement["Condition"];
+                let keys = texts(&condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]);
+                let keyed = condition["Null"]["dynamodb:LeadingKeys"].as_str() == Some("false");
+                rights.items.push(Items { actions, keys, keyed });
+            } else if actions == ["secretsmanager:GetSecretValue"] {
+                let named = list(&statement["Resource"]).into_iter().filter_map(|resource| match resource {
+                    Yaml::Tagged(tagged) if tagged.tag == "Ref" => secrets.get(tagged.value.as_str()?).cloned(),
+                    _ => None,
+                });
+                rights.secrets.extend(named);
+            }
+        }
+        rights
+    }
+
+    /// What an operation on the table does without being allowed to, if anything.
+    pub(crate) fn excess(&self, operation: &str, request: &Value) -> Option<String> {
+        needed(operation, request).into_iter().find_map(|(action, key)| {
+            let allowed = self.items.iter().any(|items| items.allow(&action, key));
+            (!allowed).then(|| format!("{action} on {}", key.unwrap_or("any item")))
+        })
+    }
+
+    /// Whether the value of this secret may be read.
+    pub(crate) fn may_read(&self, secret: &str) -> bool {
+        self.secrets.iter().any(|allowed| allowed == secret)
+    }
+}
+
+impl Items {
+    fn allow(&self, action: &str, key: Option<&str>) -> bool {
+        let fits = |key: &str| {
+            self.keys.iter().any(|pattern| pattern.strip_suffix('*').map_or(pattern == key, |prefix| key.starts_with(prefix)))
+        };
+        self.actions.iter().any(|allowed| allowed == action) && key.map_or(!self.keyed, fits)
+    }
+}
+
+/// The actions that an operation needs, each with the partition key of its item. A transaction needs those of its parts
+/// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html>).
+fn needed<'a>(operation: &str, request: &'a Value) -> Vec<(String, Option<&'a str>)> {
+    let one = |action: &str, request: &'a Value| {
+        let key = [&request["Key"], &request["Item"]].into_iter().find_map(|attributes| attributes["pk"]["S"].as_str());
+        (format!("dynamodb:{action}"), key)
+    };
+    let parts = request["TransactItems"].as_array().into_iter().flatten().filter_map(Value::as_object).flatten();
+    match operation {
+        "TransactWriteItems" | "TransactGetItems" => parts
+            .map(|(part, request)| {
+                let action = if part == "ConditionCheck" { "ConditionCheckItem".to_owned() } else { format!("{part}Item") };
+                one(&action, request)
+            })
+            .collect(),
+        operation => vec![one(operation, request)],
+    }
+}
+
+/// The functions' rights by the access keys that their processes have.
+#[derive(Debug, Default)]
+pub(crate) struct Principals(BTreeMap<String, (String, Rights)>);
+
+impl Principals {
+    pub(crate) fn new(functions: impl Iterator<Item = (String, Rights)>) -> Self {
+        Self(functions.map(|(function, rights)| (access_key(&function), (function, rights))).collect())
+    }
+
+    /// Who made a request, if a function did: its name and rights.
+    pub(crate) fn of(&self, headers: &HeaderMap) -> Option<(&str, &Rights)> {
+        let (_, credential) = sms::header(headers, header::AUTHORIZATION).split_once("Credential=")?;
+        let (function, rights) = self.0.get(credential.split('/').next()?)?;
+        Some((function, rights))
+    }
+}
+
+/// The access key of a function's processes.
+pub(crate) fn access_key(function: &str) -> String {
+    let capitals = function.chars().filter(char::is_ascii_alphabetic).map(|c| c.to_ascii_uppercase());
+    format!("ASIASANDBOX{}", capitals.collect::<String>())
+}
+
+fn list(yaml: &Yaml) -> Vec<&Yaml> {
+    match yaml {
+        Yaml::Sequence(entries) => entries.iter().collect(),
+        Yaml::Null => Vec::new(),
+        one => vec![one],
+    }
+}
+
+fn texts(yaml: &Yaml) -> Vec<String> {
+    list(yaml).into_iter().filter_map(|text| Some(text.as_str()?.to_owned())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn rights(null: &str) -> Rights {
+        let role = format!(
+            r#"
+Properties:
+  Policies:
+    - PolicyName: Own
+      PolicyDocument:
+        Statement:
+          - {{ Action: [logs:PutLogEvents], Resource: "*" }}
+          - {{ Action: secretsmanager:GetSecretValue, Resource: [!Ref OneSecret, !Ref NoSecret] }}
+          - Action: [dynamodb:GetItem, dynamodb:UpdateItem]
+            Condition:
+              ForAllValues:StringLike: {{ dynamodb:LeadingKeys: ["rate#a#*", "number#run"] }}
+              {null}
+          - Action: dynamodb:Scan
+            Condition:
+              ForAllValues:StringLike: {{ dynamodb:LeadingKeys: ["rate#a#*"] }}
+"#
+        );
+        let secrets = BTreeMap::from([("OneSecret".to_owned(), "stack/one".to_owned())]);
+        Rights::of(&serde_norway::from_str(&role).unwrap(), &secrets)
+    }
+
+    #[test]
+    fn a_role_allows_what_it_says() {
+        let rights = rights(r#""Null": { dynamodb:LeadingKeys: "false" }"#);
+        let key = |pk: &str| json!({ "Key": { "pk": { "S": pk }, "sk": { "S": "x" } } });
+        for pk in ["rate#a#1", "rate#a#", "number#run"] {
+            assert_eq!(rights.excess("GetItem", &key(pk)), None, "{pk}");
+        }
+        for (operation, pk, excess) in [
+            ("GetItem", "rate#ab#1", "dynamodb:GetItem on rate#ab#1"),
+            ("GetItem", "number#run2", "dynamodb:GetItem on number#run2"),
+            ("DeleteItem", "rate#a#1", "dynamodb:DeleteItem on rate#a#1"),
+            ("Query", "rate#a#1", "dynamodb:Query on rate#a#1"),
+        ] {
+            assert_eq!(rights.excess(operation, &key(pk)).as_deref(), Some(excess));
+        }
+        let transaction = |last: Value| json!({ "TransactItems": [{ "Update": key("rate#a#1") }, last] });
+        assert_eq!(rights.excess("TransactWriteItems", &transaction(json!({ "Update": key("rate#a#2") }))), None);
+        for (part, excess) in [
+            (json!({ "Update": key("rate#b#1") }), "dynamodb:UpdateItem on rate#b#1"),
+            (json!({ "ConditionCheck": key("rate#a#2") }), "dynamodb:ConditionCheckItem on rate#a#2"),
+            (json!({ "Put": { "Item": { "pk": { "S": "rate#a#2" } } } }), "dynamodb:PutItem on rate#a#2"),
+        ] {
+            assert_eq!(rights.excess("TransactWriteItems", &transaction(part)).as_deref(), Some(excess));
+        }
+        assert_eq!(rights.excess("UpdateItem", &json!({})).as_deref(), Some("dynamodb:UpdateItem on any item"));
+        assert!(rights.may_read("stack/one") && !rights.may_read("stack/two"));
+    }
+
+    #[test]
+    fn without_null_a_condition_on_keys_binds_no_scan() {
+        let rights = rights("");
+        assert_eq!(rights.excess("Scan", &json!({ "TableName": "t" })), None);
+        assert!(rights.excess("Scan", &json!({ "Key": { "pk": { "S": "x" } } })).is_some());
+        assert_eq!(Rights::default().excess("Scan", &json!({})).as_deref(), Some("dynamodb:Scan on any item"));
+    }
+
+    #[test]
+    fn only_a_function_s_key_is_bound() {
+        let principals = Principals::new([("api-call".to_owned(), Rights::default())].into_iter());
+        let of = |text: &str| {
+            let headers = HeaderMap::from_iter([(header::AUTHORIZATION, text.parse().unwrap())]);
+            principals.of(&headers).map(|(function, _)| function.to_owned())
+        };
+        let signed =
+            |key: &str| format!("AWS4-HMAC-SHA256 Credential={key}/20261120/eu-west-1/dynamodb/aws4_request, SignedHeaders=x");
+        assert_eq!(of(&signed(&access_key("api-call"))).as_deref(), Some("api-call"));
+        assert_eq!((of(&signed("AKIASANDBOX")), of("Bearer x"), principals.of(&HeaderMap::new()).is_none()), (None, None, true));
+    }
+}
