@@ -207,7 +207,7 @@ pub(super) fn json(options: &Options<'_>, all: &[Figures]) -> String {
 /// Four plots for each kind of request.
 pub(super) fn svg(all: &[Figures]) -> String {
     let charts: Vec<Chart> = all.iter().flat_map(charts).collect();
-    plot::picture(&charts, 4)
+    plot::picture(&charts, 2)
 }
 
 fn charts(figures: &Figures) -> [Chart; 4] {
