@@ -18,8 +18,8 @@ ITEMS = {
     "SmsForward": {"directory": {READ, CHANGE}, "number": {READ}, "thread": {READ, CHANGE}, "seen#twilio-forward": {CHANGE}}
     | {f"rate#{what}": {CHANGE} for what in ("text", "text-pair", "text-reply")},
     "ProvisionNumbers": {"number": {READ, CHANGE}, "seen#okta": {CHANGE}},
-    "IvrValidate": {"call": {CHANGE}, "lock": {CHANGE}, "rate#pin": {CHANGE}, "token#management": {READ, CHANGE}, "token#api": {READ, CHANGE}},
-    "ApiCall": {"token#api": {READ, CHANGE}},
+    "IvrValidate": {"call": {READ, CHANGE}, "lock": {READ, CHANGE}, "rate#pin": {CHANGE}, "rate#pin-failures": {READ, CHANGE}, "token#management": {READ, CHANGE}, "token#api": {READ, CHANGE}},
+    "ApiCall": {"token#api": {READ, CHANGE}, "seen#studio": {CHANGE}},
     "SecureApi": {"account": {READ}, "phone": {READ}},
 }
 # Several functions have items of these kinds: a right names the part that is its function's own.

@@ -100,15 +100,17 @@ async fn start(sandbox: &Sandbox, binary: &Path, instances: usize, attempts: &[A
         let number = attempt.digits();
         sandbox.auth0.sign_up_caller(&number, PIN, "Ann", &format!("{number}@acme.example"));
         if attempt.wrong == Wrong::Locked {
-            let expiry = (sandbox::now().as_secs() + 3600).to_string();
-            let key = json!({ "S": format!("lock#{number}") });
-            sandbox
-                .aws
-                .put(json!({ "pk": key, "sk": { "S": "all" }, "wrong": { "N": "8" }, "expires_at": { "N": expiry } }))
-                .await;
+            let now = sandbox::now().as_secs();
+            let number_of = |number: u64| json!({ "N": number.to_string() });
+            let mut item = json!({ "pk": { "S": format!("lock#{number}") }, "sk": { "S": "all" } });
+            for (name, value) in [("wrong", 8), ("tried", now), ("counted", now), ("expires_at", now + 86_400)] {
+                item[name] = number_of(value);
+            }
+            sandbox.aws.put(item).await;
         }
     }
-    let lambda = sandbox.run_with(FUNCTION, binary, instances, &[]).await;
+    // More PINs are wrong here than in any day.
+    let lambda = sandbox.run_with(FUNCTION, binary, instances, &[("PIN_FAILURES_PER_DAY", Some("10000"))]).await;
     lambda.wait_ready().await.map_err(|reason| format!("{FUNCTION} does not start: {reason}"))?;
     Ok(lambda)
 }

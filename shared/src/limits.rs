@@ -110,6 +110,19 @@ impl Budget {
         Ok(Err(full))
     }
 
+    /// How much of it is used, for who only looks: all its items, read at once.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    pub async fn used(&self, table: &Table, now: SystemTime) -> Result<u64, Unavailable> {
+        let items = (0..self.shards).map(|shard| table.get(self.key(shard), now));
+        let items = futures_util::future::try_join_all(items).await?;
+        let used: u64 = items.iter().flatten().map(|item| used(item, self.window, now)).sum();
+        // Its items have equal shares, which together may be a few less.
+        let is_full = used >= self.max / self.shards * self.shards;
+        Ok(if is_full { used.max(self.max) } else { used })
+    }
+
     /// The item that counts, where there is one only: for what is noted beside the counts.
     pub fn item(&self) -> Key {
         self.key(0)

@@ -4,6 +4,9 @@
 //! path is filled with what was posted, and the API's JSON goes back as it is. The token is fetched once for all instances, kept in
 //! the table, and replaced once when the API refuses it.
 //!
+//! Twilio's signature has no time: whoever has seen a signed request could send it for ever. So it must tell the time in a parameter
+//! (`time`), which is then signed, too; one that tells none is remembered in the table and answered once.
+//!
 //! Never: a call for somebody without a credential, a posted value that reaches another path than the configured one, the token in an
 //! answer or a log.
 
@@ -12,6 +15,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use ring::digest;
 use secrecy::SecretString;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::json;
@@ -22,10 +26,10 @@ use shared::bearer::{self, Token};
 use shared::config::Source;
 use shared::http::{self, BaseUrl};
 use shared::protected::{Api, Failed, Template};
-use shared::reply::Reply;
+use shared::reply::{Failure, Reply};
 use shared::request::Request;
 use shared::secrets::Secret;
-use shared::table::Table;
+use shared::table::{Key, Table, Unavailable, Update, Write, epoch};
 use shared::twilio::Credentials;
 use shared::twilio::webhook::{self, Form};
 
@@ -35,6 +39,10 @@ const VALUE_LIMIT: usize = 200;
 /// Studio waits 10 s (<https://www.twilio.com/docs/studio/widget-library/http-request>), of which a cold start may take two.
 const TIME_TO_ANSWER: Duration = Duration::from_millis(7_500);
 const RESERVE: Duration = Duration::from_millis(500);
+/// A signed request is answered for so many seconds: from the time that it tells, or from its first use.
+const FRESH: u64 = 5 * 60;
+/// One that tells no time is remembered for so long.
+const REMEMBERED: u64 = 365 * 86_400;
 
 /// The settings.
 #[derive(Debug)]
@@ -85,9 +93,17 @@ impl Config {
     }
 }
 
+/// By what a caller is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Proof {
+    Signature,
+    Token,
+}
+
 /// The function's state for the life of an instance.
 pub struct App {
     http: http::Client,
+    table: Table,
     api: Api,
     path: Template,
     public_url: Option<BaseUrl>,
@@ -105,8 +121,9 @@ impl App {
         let secrets = config.aws.secrets_manager(&http);
         let table = Table::new(config.aws.dynamodb(&http), config.table);
         let auth0 = Arc::new(Secret::new(config.auth0_secret, secrets.clone()));
-        let tokens = Tokens::new(http.clone(), config.tenant, config.audience, Arc::clone(&auth0), Some(table));
+        let tokens = Tokens::new(http.clone(), config.tenant, config.audience, Arc::clone(&auth0), Some(table.clone()));
         let app = Self {
+            table,
             api: Api::new(http.clone(), config.api.clone(), tokens),
             path: config.path,
             public_url: config.public_url,
@@ -146,15 +163,27 @@ impl App {
 
     async fn flow(&self, request: &Request, now: SystemTime) -> Result<Reply, Reply> {
         request.expect_post("/", &MEDIA_TYPES, BODY_LIMIT)?;
-        self.authenticate(request, now).await?;
+        let proof = self.authenticate(request, now).await?;
         let values = posted(request).ok_or_else(|| {
             refused(400, "bad_body", "the body must be a form, or a JSON object of texts and numbers, each named once")
         })?;
+        let told = values.get("time").map(String::as_str);
+        if proof == Proof::Signature && (told.is_some_and(|time| !is_fresh(time, now)) || (told.is_none() && hides_time(&values)))
+        {
+            return Err(Reply::refused(403, "stale"));
+        }
         let value = |name: &str| values.get(name).map(String::as_str).filter(|value| value.len() <= VALUE_LIMIT);
         let Some(path) = self.path.fill(value) else {
             let names: Vec<&str> = self.path.names().collect();
             return Err(refused(400, "value_missing", &format!("these are needed, of at most 200 bytes: {}", names.join(", "))));
         };
+        if proof == Proof::Signature && told.is_none() {
+            // The token, which the API is asked with, meanwhile.
+            let (is_replayed, ()) = tokio::join!(self.is_replayed(request, now), self.api.warm_up(now));
+            if is_replayed.map_err(Failure::from)? {
+                return Err(Reply::refused(403, "replayed"));
+            }
+        }
         match self.api.get(&path, TIME_TO_ANSWER, now).await {
             Ok(Some((status, found))) => Ok(Reply::body(status, "found", "application/json", found.get().to_owned())),
             Ok(None) => Ok(Reply::body(200, "not_found", "application/json", json!({ "found": false }).to_string())),
@@ -170,21 +199,54 @@ impl App {
     }
 
     /// Twilio signs what Studio posts, or the flow's author put the token into the request.
-    async fn authenticate(&self, request: &Request, now: SystemTime) -> Result<(), Reply> {
+    async fn authenticate(&self, request: &Request, now: SystemTime) -> Result<Proof, Reply> {
         let given: Option<SecretString> = bearer::presented(request);
         match (&self.twilio, &self.studio) {
             (Some(twilio), studio) if request.header("x-twilio-signature").is_some() && (given.is_none() || studio.is_none()) => {
                 let checked = webhook::authenticate_flow(request, self.public_url.as_ref(), twilio, now).await;
                 match (checked, studio) {
                     // Credentials in the flow's URL are part of what Twilio signs, and sent only when asked for.
-                    (Err(refusal), Some(studio)) if refusal.status == 403 => bearer::check(None, studio, now).await,
-                    (checked, _) => checked,
+                    (Err(refusal), Some(studio)) if refusal.status == 403 => {
+                        bearer::check(None, studio, now).await.map(|()| Proof::Token)
+                    }
+                    (checked, _) => checked.map(|()| Proof::Signature),
                 }
             }
-            (_, Some(studio)) => bearer::check(given.as_ref(), studio, now).await,
+            (_, Some(studio)) => bearer::check(given.as_ref(), studio, now).await.map(|()| Proof::Token),
             _ => Err(Reply::refused(403, "signature_missing")),
         }
     }
+
+    /// Whether the same signed request was used before, longer ago than Studio would try again.
+    async fn is_replayed(&self, request: &Request, now: SystemTime) -> Result<bool, Unavailable> {
+        let signature = request.header("x-twilio-signature").unwrap_or_default();
+        let hash = hex::encode(&digest::digest(&digest::SHA256, signature.as_bytes()).as_ref()[..16]);
+        let update = Update::new(Key::new(format!("seen#studio#{hash}"), "request"))
+            .set("first", epoch(now))
+            .set("expires_at", epoch(now) + REMEMBERED)
+            .only_if("attribute_not_exists(pk) OR expires_at <= :now")
+            .bind(":now", epoch(now));
+        Ok(match self.table.update(update).await? {
+            Write::Done(_) => false,
+            Write::Refused(seen) => seen.number("first").is_none_or(|first| first + FRESH < epoch(now)),
+        })
+    }
+}
+
+/// Whether a time in seconds since 1970 is now, or as near as clocks and networks are.
+fn is_fresh(time: &str, now: SystemTime) -> bool {
+    let seconds: Option<u64> = time.parse().ok().filter(|_| time.bytes().all(|byte| byte.is_ascii_digit()));
+    seconds.is_some_and(|seconds| seconds.abs_diff(epoch(now)) <= FRESH)
+}
+
+/// Whether this form may be another one that told the time: the signature is made over names and values without anything between
+/// them, so that it also fits when a `time` is moved into the value before it.
+fn hides_time(values: &HashMap<String, String>) -> bool {
+    let mut pairs: Vec<_> = values.iter().collect();
+    pairs.sort_unstable();
+    let signed: String = pairs.into_iter().flat_map(|(name, value)| [name.as_str(), value]).collect();
+    let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
+    signed.match_indices("time").any(|(at, time)| digits(&signed[at + time.len()..]) >= 10)
 }
 
 /// What was posted, by name; `None` if it cannot be read, or a name came twice.

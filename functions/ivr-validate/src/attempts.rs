@@ -1,18 +1,40 @@
-//! How often a PIN may be wrong: by account and caller together, by account, and by caller.
+//! How often a PIN may be wrong: by account and caller together, by account, by caller, and in a day over all accounts.
 //!
 //! An attempt is counted before the PIN is tried and taken back when it was right, so no number of calls at the same time gets more
-//! attempts than one after the other. A lock ends by itself, `PIN_LOCK_MINUTES` after the last wrong PIN.
+//! attempts than one after the other.
+//!
+//! An account's count is Auth0's: wrong PINs since the last right one. Auth0 blocks the user with the tenth, for a month and for everybody.
+//! So wherever a caller is known, strangers get less than that, and what is left is for callers who are known. A caller is known to an
+//! account that was opened from the same number before; that opens nothing, it only leaves a budget that strangers cannot use up.
+//!
+//! Strangers who have used up theirs are locked out, each time twice as long as the time before. Then they have one attempt for each
+//! lock, as far as Auth0's count allows; a right PIN gives them all of theirs again, but ends no lock.
 
-use std::time::SystemTime;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use ring::digest;
 use shared::auth0::users::AccountNumber;
 use shared::config::Source;
-use shared::limits::Hourly;
-use shared::table::{Item, Key, Table, Unavailable, Update, epoch};
+use shared::limits::{Budget, Taken, Window};
+use shared::table::{Item, Key, Table, Unavailable, Update, Write, epoch};
 
+use crate::dialogue::TRIES;
+
+const DAY: u64 = 86_400;
 /// Callers who withhold their number share one count, which is so many times higher.
 const WITHHELD: u64 = 10;
+/// Auth0's default: with so many wrong PINs in a row it blocks the user
+/// (<https://auth0.com/docs/secure/attack-protection/brute-force-protection>).
+const AUTH0_BLOCKS: u64 = 10;
+/// So long after the last wrong PIN Auth0 has forgotten all of them.
+const AUTH0_FORGETS: u64 = 30 * DAY;
+/// Of an account's attempts so many are left to callers who are known: what one call may try.
+const RESERVE: u64 = TRIES;
+/// A caller is known for so long after the last right PIN, and an account's count is kept for as long.
+const KNOWN: u64 = 180 * DAY;
+const LONGEST_LOCK: u64 = DAY;
+/// Nobody had the right PIN since an attempt began.
+const NOT_OPENED: &str = "attribute_not_exists(opened_at) OR opened_at < :begun";
 
 /// How many wrong PINs.
 #[derive(Debug)]
@@ -21,6 +43,7 @@ pub(crate) struct Limits {
     account: u64,
     caller: u64,
     lock_seconds: u64,
+    per_day: u64,
 }
 
 impl Limits {
@@ -35,7 +58,36 @@ impl Limits {
             account,
             caller: source.number("PIN_ATTEMPTS_CALLER", 10, 1..=10_000),
             lock_seconds: 60 * source.number("PIN_LOCK_MINUTES", 30, 1..=1_440),
+            per_day: source.number("PIN_FAILURES_PER_DAY", 500, 1..=1_000_000),
         }
+    }
+
+    /// Whether so many wrong PINs in a day are half of what there may be.
+    pub(crate) fn is_half(&self, failures: u64) -> bool {
+        failures >= self.per_day.div_ceil(2)
+    }
+
+    /// What strangers may try before the first lock.
+    fn before_lock(&self, has_known: bool) -> u64 {
+        if has_known { self.account.saturating_sub(RESERVE).max(1) } else { self.account }
+    }
+
+    /// What all callers may try between two right PINs. Who sets a tenth attempt has given Auth0 a higher threshold.
+    fn in_a_row(&self) -> u64 {
+        if self.account < AUTH0_BLOCKS { AUTH0_BLOCKS - 1 } else { u64::MAX }
+    }
+
+    fn strangers_in_a_row(&self, has_known: bool) -> u64 {
+        if has_known { self.in_a_row() - RESERVE } else { self.in_a_row() }
+    }
+
+    fn lock(&self, locks_before: u64) -> u64 {
+        let doubled = 1_u64.checked_shl(u32::try_from(locks_before).unwrap_or(u32::MAX)).unwrap_or(u64::MAX);
+        self.lock_seconds.saturating_mul(doubled).min(LONGEST_LOCK)
+    }
+
+    fn failures(&self) -> Budget {
+        Budget::new("pin-failures", "all", self.per_day, Window::Day)
     }
 }
 
@@ -43,115 +95,347 @@ impl Limits {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Caller<'a> {
     /// Somebody with this number, or whatever name the IVR has for it.
-    Known(&'a str),
+    Named(&'a str),
     /// A phone call without a number.
     Withheld,
     /// The IVR does not say.
     Untold,
 }
 
-/// A lock's counter.
-struct Counter {
-    key: Key,
-    max: u64,
-    /// Whether there is none yet, or what is there has outlived its time.
-    fresh: bool,
+/// What an account's item says.
+struct Standing {
+    wrong: u64,
+    /// How many locks there were before the one that `wrong` is for.
+    locks: u64,
+    /// Strangers are locked out until then.
+    until: u64,
+    has_known: bool,
+    /// It says nothing any more.
+    is_over: bool,
 }
 
-impl Counter {
-    fn new(account: &AccountNumber, who: String, max: u64) -> Self {
-        Self { key: Key::new(format!("lock#{}", account.as_str()), who), max, fresh: true }
+impl Standing {
+    fn of(item: &Item, limits: &Limits, now: u64) -> Self {
+        let number = |name: &str| item.number(name).unwrap_or_default();
+        let (tried, expires_at) = (item.number("tried"), number("expires_at"));
+        let wrong = number("wrong");
+        let is_forgotten = wrong > 0 && item.number("counted").is_some_and(|at| at + AUTH0_FORGETS <= now);
+        let has_known = number("known_until") > now;
+        let locks = if tried.unwrap_or_default() < number("grown_until") { number("locks") } else { 0 };
+        let mut until = number("locked_until");
+        if wrong >= limits.before_lock(has_known) {
+            // Before a lock could grow, an item ended with it.
+            until = until.max(tried.map_or(expires_at, |tried| tried + limits.lock(locks)));
+        }
+        Self { wrong, locks, until, has_known, is_over: expires_at <= now || is_forgotten }
     }
 
-    /// Only a wrong PIN makes a lock last longer: see [`Attempt::wrong`].
-    fn count(&self, limits: &Limits, now: SystemTime) -> Update {
-        let update = Update::new(self.key.clone()).bind(":now", epoch(now));
-        if self.fresh {
-            let update = update.set("wrong", 1).set("expires_at", epoch(now) + limits.lock_seconds);
-            update.only_if("attribute_not_exists(wrong) OR expires_at <= :now")
-        } else {
-            update.add("wrong", 1).only_if("wrong < :max AND expires_at > :now").bind(":max", self.max)
-        }
+    fn is_used_up(&self, limits: &Limits) -> bool {
+        self.wrong >= limits.before_lock(self.has_known)
     }
+}
+
+/// As what an attempt counts in its account's item.
+#[derive(Debug, Clone)]
+enum Way {
+    /// As long as strangers have attempts, nobody need be known.
+    Anybody,
+    /// What the item says is over.
+    Anew,
+    /// After a lock, as the only one until the next.
+    AfterLock { wrong: u64, tried: u64, locks: u64 },
+    /// A known caller, although strangers are locked out. A right PIN begins the count anew; so that the lock stays, until when, and
+    /// how many there were then.
+    Known { lock: Option<(u64, u64)> },
+}
+
+impl Way {
+    /// As what, if at all, an attempt may count in the item that refused it.
+    fn of(seen: &Item, limits: &Limits, is_known: bool, now: u64) -> Option<Self> {
+        let standing = Standing::of(seen, limits, now);
+        if standing.is_over {
+            return Some(Self::Anew);
+        }
+        if is_known {
+            let lock = standing.is_used_up(limits).then_some((standing.until, standing.locks + 1));
+            return (standing.wrong < limits.in_a_row()).then_some(Self::Known { lock });
+        }
+        if standing.until > now {
+            return None;
+        }
+        if !standing.is_used_up(limits) {
+            return Some(Self::Anybody);
+        }
+        let Standing { wrong, locks, .. } = standing;
+        let tried = seen.number("tried")?;
+        (wrong < limits.strangers_in_a_row(standing.has_known)).then_some(Self::AfterLock { wrong, tried, locks })
+    }
+}
+
+/// What came of counting an attempt.
+pub(crate) struct Counted {
+    /// The attempt, or why there is none.
+    pub(crate) attempt: Result<Attempt, Unheard>,
+    /// Wrong PINs of the last 24 hours, all accounts together.
+    pub(crate) failures: Option<u64>,
+}
+
+/// Why nobody looks at the PIN.
+pub(crate) enum Unheard {
+    /// There are no attempts left: the outcome word.
+    Spent(&'static str),
+    /// The table cannot be used.
+    Unavailable(Unavailable),
 }
 
 /// An attempt that was counted.
 pub(crate) struct Attempt {
     pair: Key,
     account: Key,
-    hourly: Option<Hourly>,
+    /// Where it is noted that the caller had the right PIN; nobody without a name is ever known.
+    known: Option<Key>,
+    hourly: Option<Taken>,
+    way: Way,
+    pair_anew: bool,
+    begun: SystemTime,
 }
 
 impl Attempt {
-    /// Counts an attempt; `None`: there are none left.
+    /// Counts an attempt.
     pub(crate) async fn count(
         table: &Table,
         limits: &Limits,
         account: &AccountNumber,
         caller: Caller<'_>,
         now: SystemTime,
-    ) -> Result<Option<Self>, Unavailable> {
+    ) -> Counted {
         let who = match caller {
-            Caller::Known(caller) => hex::encode(&digest::digest(&digest::SHA256, normal(caller).as_bytes()).as_ref()[..8]),
+            Caller::Named(caller) => hex::encode(&digest::digest(&digest::SHA256, normal(caller).as_bytes()).as_ref()[..8]),
             Caller::Withheld => "withheld".to_owned(),
             Caller::Untold => "untold".to_owned(),
         };
-        let mut counters = [
-            Counter::new(account, format!("caller#{who}"), limits.pair),
-            Counter::new(account, "all".to_owned(), limits.account),
-        ];
         let hourly = match caller {
-            Caller::Known(_) => Some(Hourly::new("pin", &who, limits.caller, now)),
-            Caller::Withheld => Some(Hourly::new("pin", &who, limits.caller * WITHHELD, now)),
+            Caller::Named(_) => Some(limits.caller),
+            Caller::Withheld => Some(limits.caller * WITHHELD),
             // One IVR without callers' numbers must not lock all its callers out.
             Caller::Untold => None,
         };
-        // The first refusal says only that there are counts; meanwhile another caller may have changed that.
-        for _ in 0..5 {
-            let mut updates: Vec<Update> = counters.iter().map(|counter| counter.count(limits, now)).collect();
-            updates.extend(hourly.as_ref().map(|hourly| hourly.count.clone()));
-            let Some(refusals) = table.update_all(updates).await? else {
-                let [pair, account] = counters.map(|counter| counter.key);
-                return Ok(Some(Self { pair, account, hourly }));
-            };
-            let mut otherwise = false;
-            for (counter, refusal) in counters.iter_mut().zip(&refusals) {
-                let Some(seen) = refusal else { continue };
-                let fresh = seen.number("wrong").is_none() || is_outlived(seen, now);
-                otherwise |= fresh != counter.fresh;
-                counter.fresh = fresh;
+        let hourly = hourly.map(|max| Budget::new("pin", &who, max, Window::Hour));
+        let pk = format!("lock#{}", account.as_str());
+        let mut attempt = Self {
+            pair: Key::new(pk.as_str(), format!("caller#{who}")),
+            account: Key::new(pk.as_str(), "all"),
+            known: matches!(caller, Caller::Named(_)).then(|| Key::new(pk.as_str(), format!("known#{who}"))),
+            hourly: None,
+            way: Way::Anybody,
+            pair_anew: false,
+            begun: now,
+        };
+        // All at once. Who is known matters only once strangers have no attempts left.
+        let is_known = async {
+            match &attempt.known {
+                Some(key) => table.get(key.clone(), now).await.map(|item| item.is_some()),
+                None => Ok(false),
             }
-            if !otherwise {
-                return Ok(None);
+        };
+        let by_caller = async {
+            match &hourly {
+                Some(budget) => budget.take(table, now).await.map(Some),
+                None => Ok(None),
+            }
+        };
+        let day = limits.failures();
+        let (first, is_known, by_caller, failures) =
+            tokio::join!(table.update_all(attempt.updates(limits)), is_known, by_caller, day.used(table, now));
+        let mut counted = matches!(first, Ok(None));
+        let spent = match by_caller {
+            Ok(Some(Ok(taken))) => {
+                attempt.hourly = Some(taken);
+                Ok(false)
+            }
+            Ok(taken) => Ok(taken.is_some()),
+            Err(error) => Err(error),
+        };
+        let failed_today = failures.as_ref().ok().copied();
+        let refused = match (first, is_known, spent, failures) {
+            (Ok(_), Ok(false), Ok(_), Ok(failures)) if failures >= limits.per_day => Some(Unheard::Spent("too_many_failures")),
+            (Ok(_), Ok(_), Ok(true), Ok(_)) => Some(Unheard::Spent("locked")),
+            (Ok(None), Ok(_), Ok(_), Ok(_)) => None,
+            (Ok(Some(refusals)), Ok(is_known), Ok(_), Ok(_)) => match attempt.insist(table, limits, refusals, is_known).await {
+                Ok(true) => {
+                    counted = true;
+                    None
+                }
+                Ok(false) => Some(Unheard::Spent("locked")),
+                Err(error) => Some(Unheard::Unavailable(error)),
+            },
+            (Err(error), ..) | (_, Err(error), ..) | (_, _, Err(error), _) | (.., Err(error)) => {
+                Some(Unheard::Unavailable(error))
+            }
+        };
+        let Some(refused) = refused else { return Counted { attempt: Ok(attempt), failures: failed_today } };
+        let gave_back =
+            tokio::join!(async { if counted { attempt.uncount(table).await } else { Ok(()) } }, attempt.give_back(table),);
+        if let (Err(error), _) | (_, Err(error)) = gave_back {
+            tracing::warn!(%error, "an attempt that nobody heard stays counted");
+        }
+        Counted { attempt: Err(refused), failures: failed_today }
+    }
+
+    /// The items have refused it as what it was: it counts as what they allow. `false`: there are no attempts left.
+    async fn insist(
+        &mut self,
+        table: &Table,
+        limits: &Limits,
+        mut refusals: Vec<Option<Item>>,
+        is_known: bool,
+    ) -> Result<bool, Unavailable> {
+        let now = epoch(self.begun);
+        // Meanwhile others may change that.
+        for _ in 0..5 {
+            if let Some(Some(seen)) = refusals.first() {
+                self.pair_anew = seen.number("expires_at").is_some_and(|end| end <= now);
+                if !self.pair_anew && seen.number("wrong").is_some_and(|wrong| wrong >= limits.pair) {
+                    return Ok(false);
+                }
+            }
+            if let Some(Some(seen)) = refusals.get(1) {
+                let Some(way) = Way::of(seen, limits, is_known, now) else { return Ok(false) };
+                self.way = way;
+            }
+            match table.update_all(self.updates(limits)).await? {
+                None => return Ok(true),
+                Some(again) => refusals = again,
             }
         }
-        Ok(None)
+        Ok(false)
     }
 
-    /// The PIN was wrong: the lock's time begins anew.
+    /// What counts it: in the caller's item for this account, and in the account's.
+    fn updates(&self, limits: &Limits) -> Vec<Update> {
+        let now = epoch(self.begun);
+        let pair = Update::new(self.pair.clone()).set("expires_at", now + limits.lock_seconds).bind(":now", now);
+        let pair = if self.pair_anew {
+            pair.set("wrong", 1).only_if("expires_at <= :now")
+        } else {
+            let room =
+                "(attribute_not_exists(wrong) OR wrong < :max) AND (attribute_not_exists(expires_at) OR expires_at > :now)";
+            pair.add("wrong", 1).only_if(room).bind(":max", limits.pair)
+        };
+        let account = Update::new(self.account.clone()).set("expires_at", now + KNOWN).set("counted", now);
+        let forgotten = now.saturating_sub(AUTH0_FORGETS);
+        let account = match self.way {
+            Way::Anybody => account
+                .set("tried", now)
+                .add("wrong", 1)
+                .only_if(
+                    "(attribute_not_exists(expires_at) OR expires_at > :now) \
+                     AND (attribute_not_exists(counted) OR counted > :forgotten OR wrong = :none) \
+                     AND (attribute_not_exists(locked_until) OR locked_until <= :now) \
+                     AND (attribute_not_exists(wrong) OR wrong < :few \
+                     OR (wrong < :all AND (attribute_not_exists(known_until) OR known_until <= :now)))",
+                )
+                .bind(":now", now)
+                .bind(":forgotten", forgotten)
+                .bind(":none", 0)
+                .bind(":few", limits.before_lock(true))
+                .bind(":all", limits.before_lock(false)),
+            Way::Anew => ["locks", "grown_until", "locked_until"]
+                .into_iter()
+                .fold(account, Update::remove)
+                .set("tried", now)
+                .set("wrong", 1)
+                .only_if("expires_at <= :now OR counted <= :forgotten")
+                .bind(":now", now)
+                .bind(":forgotten", forgotten),
+            Way::AfterLock { wrong, tried, locks } => account
+                .set("tried", now)
+                .set("wrong", wrong + 1)
+                .set("locks", locks + 1)
+                .set("grown_until", now + limits.lock(locks + 1) + DAY)
+                .only_if("wrong = :wrong AND tried = :tried")
+                .bind(":wrong", wrong)
+                .bind(":tried", tried),
+            Way::Known { .. } => account
+                .add("wrong", 1)
+                .only_if("expires_at > :now AND wrong < :most")
+                .bind(":now", now)
+                .bind(":most", limits.in_a_row()),
+        };
+        vec![pair, account]
+    }
+
+    /// The PIN was wrong: that counts in the day. If the account was opened meanwhile, its count began anew without this attempt.
     pub(crate) async fn wrong(&self, table: &Table, limits: &Limits, now: SystemTime) -> Result<(), Unavailable> {
-        let prolong = |key: &Key| Update::new(key.clone()).set("expires_at", epoch(now) + limits.lock_seconds);
-        table.update_all(vec![prolong(&self.pair), prolong(&self.account)]).await.map(drop)
+        let note = async {
+            let update = Update::new(self.account.clone()).set("counted", epoch(now));
+            let unless_opened = update.clone().only_if(NOT_OPENED).bind(":begun", millis(self.begun));
+            match table.update(unless_opened).await? {
+                Write::Done(_) => Ok(()),
+                Write::Refused(_) => table.update(update.add("wrong", 1)).await.map(drop),
+            }
+        };
+        let day = limits.failures();
+        let (noted, counted) = tokio::join!(note, day.take(table, now));
+        let _or_full = counted?;
+        noted
     }
 
-    /// The PIN was right: this caller starts anew, and the attempt was none.
-    pub(crate) async fn right(&self, table: &Table) -> Result<(), Unavailable> {
-        let mut updates = vec![Update::new(self.pair.clone()).set("wrong", 0), self.less(&self.account)];
-        updates.extend(self.hourly.as_ref().map(|hourly| hourly.undo.clone()));
-        table.update_all(updates).await.map(drop)
+    /// The PIN was right: the counts begin anew, the attempt was none, and the caller is known from now on.
+    pub(crate) async fn right(&self, table: &Table, now: SystemTime) -> Result<(), Unavailable> {
+        let until = epoch(now) + KNOWN;
+        let pair = Update::new(self.pair.clone()).set("wrong", 0).set("expires_at", until);
+        let mut account =
+            Update::new(self.account.clone()).set("wrong", 0).set("opened_at", millis(now)).set("expires_at", until);
+        if self.known.is_some() {
+            account = account.set("known_until", until);
+        }
+        if let Way::Known { lock: Some((end, locks)) } = self.way {
+            account = account.set("locked_until", end).set("locks", locks).set("grown_until", end + DAY);
+        }
+        let note = async {
+            match &self.known {
+                Some(key) => table.update(Update::new(key.clone()).set("expires_at", until)).await.map(drop),
+                None => Ok(()),
+            }
+        };
+        let (pair, account, noted, gave_back) =
+            tokio::join!(table.update(pair), table.update(account), note, self.give_back(table));
+        pair.and(account).map(drop).and(noted).and(gave_back)
     }
 
     /// Nobody said whether the PIN was right: the attempt was none.
     pub(crate) async fn void(&self, table: &Table) -> Result<(), Unavailable> {
-        let mut updates = vec![self.less(&self.pair), self.less(&self.account)];
-        updates.extend(self.hourly.as_ref().map(|hourly| hourly.undo.clone()));
-        table.update_all(updates).await.map(drop)
+        let (uncounted, gave_back) = tokio::join!(self.uncount(table), self.give_back(table));
+        uncounted.and(gave_back)
     }
 
-    #[expect(clippy::unused_self, reason = "only a counted attempt can be taken back")]
-    fn less(&self, key: &Key) -> Update {
-        Update::new(key.clone()).add("wrong", -1).only_if("wrong > :none").bind(":none", 0)
+    async fn uncount(&self, table: &Table) -> Result<(), Unavailable> {
+        let less = |key: &Key| Update::new(key.clone()).add("wrong", -1).bind(":none", 0);
+        let account = match self.way {
+            // It has begun a lock, too.
+            Way::AfterLock { tried, locks, .. } => less(&self.account)
+                .set("tried", tried)
+                .set("locks", locks)
+                .only_if("wrong > :none AND tried = :mine")
+                .bind(":mine", epoch(self.begun)),
+            _ => less(&self.account).only_if(format!("wrong > :none AND ({NOT_OPENED})")).bind(":begun", millis(self.begun)),
+        };
+        let pair = less(&self.pair).only_if("wrong > :none");
+        let (pair, account) = tokio::join!(table.update(pair), table.update(account));
+        pair.and(account).map(drop)
     }
+
+    async fn give_back(&self, table: &Table) -> Result<(), Unavailable> {
+        match &self.hourly {
+            Some(taken) => taken.give_back(table).await,
+            None => Ok(()),
+        }
+    }
+}
+
+fn millis(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// One caller, however the number is written: forms turn a plus sign into a blank.
@@ -161,6 +445,31 @@ fn normal(caller: &str) -> String {
     if is_number && digits.len() >= 5 { digits } else { caller.to_lowercase() }
 }
 
-fn is_outlived(seen: &Item, now: SystemTime) -> bool {
-    seen.number("expires_at").is_some_and(|end| end <= epoch(now))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limits(account: u64) -> Limits {
+        Limits { pair: 5.min(account), account, caller: 10, lock_seconds: 1_800, per_day: 500 }
+    }
+
+    /// Whatever is set, a stranger has an attempt, a known caller has one more than strangers can use up, and Auth0's tenth is not reached.
+    #[test]
+    fn budgets_leave_something_to_everybody() {
+        for account in 1..=100 {
+            let limits = limits(account);
+            assert!(limits.before_lock(true) >= 1 && limits.before_lock(true) <= limits.before_lock(false), "{account}");
+            assert!(limits.strangers_in_a_row(true) < limits.in_a_row(), "{account}");
+            assert!(limits.before_lock(true) <= limits.strangers_in_a_row(true), "{account}");
+            assert!(limits.before_lock(false) <= limits.strangers_in_a_row(false), "{account}");
+            assert!(account >= AUTH0_BLOCKS || limits.in_a_row() < AUTH0_BLOCKS, "{account}");
+        }
+    }
+
+    #[test]
+    fn each_lock_lasts_twice_as_long() {
+        let minutes = |locks| limits(8).lock(locks) / 60;
+        let doubled = [30, 60, 120, 240, 480, 960, 1_440, 1_440, 1_440, 1_440];
+        assert_eq!([0, 1, 2, 3, 4, 5, 6, 63, 64, 10_000].map(minutes), doubled);
+    }
 }

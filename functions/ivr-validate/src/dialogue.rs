@@ -1,26 +1,73 @@
-//! The dialogue's state, by call: a step can be taken only from the step before it.
+//! The dialogue's state, by call: a step can be taken only from the step before it, once.
 //!
-//! Each request is one conditional write that moves the call on, so that none is skipped, repeated or taken by two requests at once.
+//! Each request is one conditional write that moves the call on, so that none is skipped or taken by two requests at once. Each answer
+//! has a number, and the next request must bring it: it is in the address that Twilio is told to post to, which Twilio signs. A request
+//! that comes again brings the number of an answer that was given. Within [`RETRIED`] that is Twilio asking again, because our answer was
+//! lost, and gets the same; later it is somebody else, and gets nothing.
+//!
+//! Numbers begin anywhere, so that once a call is forgotten, no request that was made in it fits another call of the same id.
 
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use shared::auth0::users::AccountNumber;
-use shared::table::{Item, Key, Table, Unavailable, Update, Write, epoch};
+use shared::table::{Item, Key, Table, Unavailable, Update, Write, epoch, random_below};
+use shared::twilio::webhook::Form;
 
-/// A dialogue, and then a menu, may last this long.
+/// A dialogue, and then a menu, may last this long; both together are the most that a call can be open.
 const LIFE: u64 = 15 * 60;
 /// A call's id is not forgotten with it: a request that is sent again days later opens nothing.
 const REMEMBERED: u64 = 7 * 86_400;
+/// Twilio asks again within so many seconds after an answer.
+const RETRIED: u64 = 15;
+/// How long a repetition waits for what comes of a PIN that is being tried.
+const PATIENCE: Duration = Duration::from_secs(8);
+const LOOK: Duration = Duration::from_millis(200);
 /// Tries at an entry, and wrong pairs, within a call.
 pub(crate) const TRIES: u64 = 3;
 /// Keys pressed in the menu of one call.
 const TURNS: u64 = 50;
 
+/// The number of the answer that a request follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Follows {
+    /// Nothing is said: whatever fits the state, in a call in which no request has brought a number.
+    Untold,
+    /// This one.
+    Answer(u64),
+    /// None of ours.
+    Nothing,
+}
+
+impl Follows {
+    /// Reads it from a signed query.
+    pub(crate) fn of(query: &str) -> Self {
+        let Some(form) = Form::parse(query.as_bytes()) else { return Self::Nothing };
+        let number = |text: &str| text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()));
+        match form.get("step") {
+            None => Self::Untold,
+            Some(_) if form.repeats() => Self::Nothing,
+            Some(text) => number(text).map_or(Self::Nothing, Self::Answer),
+        }
+    }
+}
+
 /// A call's state in the table.
 pub(crate) struct Dialogue<'a> {
     table: &'a Table,
     key: Key,
+    follows: Follows,
+    started: Instant,
     now: SystemTime,
+}
+
+/// What came of a request.
+pub(crate) enum Move {
+    /// It moved the call here.
+    Made(Place),
+    /// It had done so before, and nothing else has happened since: the answer is the same.
+    Repeated(Place),
+    /// It does not fit.
+    OutOfOrder,
 }
 
 /// Where a call is after a move.
@@ -31,88 +78,201 @@ impl Place {
     pub(crate) fn account(&self) -> Option<AccountNumber> {
         self.0.text("account")?.parse().ok()
     }
+
+    /// The number of the answer that this place is reached with.
+    pub(crate) fn answer(&self) -> u64 {
+        self.0.number("answers").unwrap_or_default()
+    }
+
+    /// What that answer says.
+    pub(crate) fn said(&self) -> &str {
+        self.0.text("said").unwrap_or_default()
+    }
+
+    /// Nothing more is to come of this call.
+    pub(crate) fn is_over(&self) -> bool {
+        self.0.text("step") == Some("over")
+    }
+
+    /// The next wrong pair is the last one of this call.
+    pub(crate) fn is_last_pair(&self) -> bool {
+        self.0.number("pairs").is_some_and(|pairs| pairs + 1 >= TRIES)
+    }
 }
 
 impl<'a> Dialogue<'a> {
-    pub(crate) fn new(table: &'a Table, sid: &str, now: SystemTime) -> Self {
-        Self { table, key: Key::new(format!("call#{sid}"), "state"), now }
+    /// The state of the call `sid` for a request that came in at `now`.
+    pub(crate) fn new(table: &'a Table, sid: &str, follows: Follows, (started, now): (Instant, SystemTime)) -> Self {
+        Self { table, key: Key::new(format!("call#{sid}"), "state"), follows, started, now }
     }
 
     /// The call came in. One that is no further is asked again, and has no more time for it.
-    pub(crate) async fn begin(&self) -> Result<Option<Place>, Unavailable> {
-        let update = self.update("account").set("tries", 0).set("pairs", 0).set("turns", 0);
-        let update = update.set("open_until", epoch(self.now) + LIFE);
-        let update = update.only_if("attribute_not_exists(pk) OR expires_at <= :now").bind(":now", epoch(self.now));
+    pub(crate) async fn begin(&self) -> Result<Move, Unavailable> {
+        let update = self.update("account", "welcome", self.time()).set("tries", 0).set("pairs", 0).set("turns", 0);
+        let update = update
+            .set("answers", 1 + random_below(1 << 40))
+            .set("open_until", epoch(self.now) + LIFE)
+            .set("expires_at", epoch(self.now) + REMEMBERED)
+            .remove("account")
+            .remove("numbered")
+            .only_if("attribute_not_exists(pk) OR expires_at <= :now")
+            .bind(":now", epoch(self.now));
         Ok(match self.table.update(update).await? {
-            Write::Done(item) => Some(Place(item)),
-            Write::Refused(seen) => {
-                let is_open = seen.number("open_until").is_some_and(|end| end > epoch(self.now));
-                let is_first = seen.text("step") == Some("account") && seen.number("pairs") == Some(0);
-                Some(Place(seen)).filter(|_| is_open && is_first)
+            Write::Done(item) => Move::Made(Place(item)),
+            Write::Refused(seen) if seen.text("said") == Some("welcome") && self.is_open(&seen) && self.is_recent(&seen) => {
+                Move::Repeated(Place(seen))
             }
+            Write::Refused(_) => Move::OutOfOrder,
         })
     }
 
     /// An account number was keyed.
-    pub(crate) async fn account(&self, account: &AccountNumber) -> Result<Option<Place>, Unavailable> {
-        let update = self.update("pin").set("tries", 0).set("account", account.as_str());
-        self.write(update.only_if("step = :from AND open_until > :now AND pairs >= :none"), "account").await
+    pub(crate) async fn account(&self, account: &AccountNumber) -> Result<Move, Unavailable> {
+        let update = self.answer("pin", "pin").set("tries", 0).set("account", account.as_str());
+        self.write("account", update, "").await.map(|write| self.moved(write))
     }
 
-    /// A PIN was keyed, which is being tried.
-    pub(crate) async fn pin(&self) -> Result<Option<Place>, Unavailable> {
-        let update = self.update("trying").set("tries", 0);
-        self.write(update.only_if("step = :from AND open_until > :now AND pairs >= :none"), "pin").await
+    /// A PIN was keyed, which is being tried; what is said of it comes with [`Dialogue::right`] and [`Dialogue::wrong`].
+    pub(crate) async fn pin(&self) -> Result<Move, Unavailable> {
+        let update = Update::new(self.key.clone()).set("step", "trying").set("tries", 0);
+        match self.write("pin", update, "").await? {
+            Write::Refused(seen) if self.is_being_tried(&seen) => self.outcome().await,
+            write => Ok(self.moved(write)),
+        }
     }
 
     /// It was right.
-    pub(crate) async fn right(&self) -> Result<Option<Place>, Unavailable> {
-        let update = self.update("menu").set("open_until", epoch(self.now) + LIFE);
-        self.write(update.only_if("step = :from AND open_until > :now AND pairs >= :none"), "trying").await
+    pub(crate) async fn right(&self) -> Result<Move, Unavailable> {
+        let update = self.answer("menu", "greeted").set("open_until", epoch(self.now) + LIFE);
+        self.write("trying", update, "").await.map(|write| self.moved(write))
     }
 
-    /// It was not; `false`: that was the last pair of this call.
-    pub(crate) async fn wrong(&self) -> Result<bool, Unavailable> {
-        let update = self.update("account").add("pairs", 1).remove("account");
-        let place = self.write(update.only_if("step = :from AND open_until > :now AND pairs >= :none"), "trying").await?;
-        if place.is_some_and(|place| place.0.number("pairs").is_some_and(|pairs| pairs < TRIES)) {
-            return Ok(true);
+    /// It was not, which is said at `then`; whether that was the last pair of this call.
+    pub(crate) async fn wrong(&self, is_last: bool, then: Instant) -> Result<Move, Unavailable> {
+        let (step, said) = if is_last { ("over", "refused_last") } else { ("account", "refused") };
+        let then = self.now + then.saturating_duration_since(self.started);
+        let update = self.update(step, said, then).add("answers", 1).add("pairs", 1).remove("account");
+        self.write("trying", update, "").await.map(|write| self.moved(write))
+    }
+
+    /// What was keyed at `step` is no entry; after the last try the call is over.
+    pub(crate) async fn again(&self, step: &'static str) -> Result<Move, Unavailable> {
+        let update = self.answer(step, &format!("again_{step}")).add("tries", 1).bind(":last", TRIES - 1);
+        match self.write(step, update, " AND tries < :last").await? {
+            Write::Refused(seen) if self.fits(&seen, step) => self.end(step).await,
+            write => Ok(self.moved(write)),
         }
-        self.end().await.map(|()| false)
     }
 
-    /// What was keyed at `step` is no entry; `false`: that was the last try.
-    pub(crate) async fn again(&self, step: &'static str) -> Result<bool, Unavailable> {
-        let update = self.update(step).add("tries", 1).only_if("step = :from AND open_until > :now AND tries < :last");
-        let update = update.bind(":last", TRIES - 1);
-        Ok(self.write_bound(update, step).await?.is_some())
-    }
-
-    /// A key was pressed in the menu.
-    pub(crate) async fn turn(&self) -> Result<Option<Place>, Unavailable> {
-        let update = self.update("menu").set("tries", 0).add("turns", 1);
-        let update = update.only_if("step = :from AND open_until > :now AND turns < :last").bind(":last", TURNS);
-        self.write_bound(update, "menu").await
+    /// The key `digit` was pressed in the menu, and means something.
+    pub(crate) async fn turn(&self, digit: &str) -> Result<Move, Unavailable> {
+        let update = self.answer("menu", &format!("told_{digit}")).set("tries", 0).add("turns", 1).bind(":last", TURNS);
+        self.write("menu", update, " AND turns < :last").await.map(|write| self.moved(write))
     }
 
     /// Nothing more is to come of this call.
-    pub(crate) async fn end(&self) -> Result<(), Unavailable> {
-        let update = self.update("over").remove("account");
-        self.table.update(update.only_if("attribute_exists(pk)")).await.map(drop)
+    pub(crate) async fn end(&self, from: &str) -> Result<Move, Unavailable> {
+        let update = self.answer("over", "goodbye").remove("account");
+        self.write(from, update, "").await.map(|write| self.moved(write))
     }
 
-    fn update(&self, step: &str) -> Update {
-        Update::new(self.key.clone()).set("step", step).set("expires_at", epoch(self.now) + REMEMBERED)
+    fn update(&self, step: &str, said: &str, then: SystemTime) -> Update {
+        Update::new(self.key.clone()).set("step", step).set("said", said).set("answered", epoch(then))
     }
 
-    async fn write(&self, update: Update, from: &str) -> Result<Option<Place>, Unavailable> {
-        self.write_bound(update.bind(":none", 0), from).await
+    /// The call gets its next answer.
+    fn answer(&self, step: &str, said: &str) -> Update {
+        self.update(step, said, self.time()).add("answers", 1)
     }
 
-    async fn write_bound(&self, update: Update, from: &str) -> Result<Option<Place>, Unavailable> {
-        match self.table.update(update.bind(":from", from).bind(":now", epoch(self.now))).await? {
-            Write::Done(item) => Ok(Some(Place(item))),
-            Write::Refused(_) => Ok(None),
+    /// Moves on from a place, if this request is the next.
+    async fn write(&self, from: &str, update: Update, also: &str) -> Result<Write, Unavailable> {
+        let (update, order) = match self.follows {
+            Follows::Answer(number) => (update.set("numbered", 1).bind(":answers", number), "answers = :answers"),
+            Follows::Untold => (update, "attribute_not_exists(numbered)"),
+            Follows::Nothing => return Ok(Write::Refused(Item::default())),
+        };
+        let update = update.only_if(format!("step = :from AND open_until > :now AND {order}{also}"));
+        self.table.update(update.bind(":from", from).bind(":now", epoch(self.now))).await
+    }
+
+    fn moved(&self, write: Write) -> Move {
+        match write {
+            Write::Done(item) => Move::Made(Place(item)),
+            Write::Refused(seen) if self.is_repetition(&seen) => Move::Repeated(Place(seen)),
+            Write::Refused(_) => Move::OutOfOrder,
+        }
+    }
+
+    /// Another request, the same, is about to answer: what it says is said here, too.
+    async fn outcome(&self) -> Result<Move, Unavailable> {
+        let waiting = Instant::now();
+        while waiting.elapsed() < PATIENCE {
+            tokio::time::sleep(LOOK).await;
+            let Some(seen) = self.table.get(self.key.clone(), self.now).await? else { break };
+            if !self.is_being_tried(&seen) {
+                return Ok(self.moved(Write::Refused(seen)));
+            }
+        }
+        Ok(Move::OutOfOrder)
+    }
+
+    fn is_being_tried(&self, seen: &Item) -> bool {
+        let Follows::Answer(number) = self.follows else { return false };
+        seen.text("step") == Some("trying") && seen.number("answers") == Some(number) && self.is_open(seen)
+    }
+
+    /// Whether the answer that was given last was the one to this request.
+    fn is_repetition(&self, seen: &Item) -> bool {
+        let Follows::Answer(number) = self.follows else { return false };
+        seen.number("answers").is_some_and(|answers| answers.checked_sub(1) == Some(number)) && self.is_recent(seen)
+    }
+
+    fn is_recent(&self, seen: &Item) -> bool {
+        seen.number("answered").is_some_and(|at| epoch(self.time()) <= at + RETRIED)
+    }
+
+    /// Whether this request could be the next.
+    fn fits(&self, seen: &Item, from: &str) -> bool {
+        let in_order = match self.follows {
+            Follows::Answer(number) => seen.number("answers") == Some(number),
+            Follows::Untold => seen.number("numbered").is_none(),
+            Follows::Nothing => false,
+        };
+        in_order && seen.text("step") == Some(from) && self.is_open(seen)
+    }
+
+    fn is_open(&self, seen: &Item) -> bool {
+        seen.number("open_until").is_some_and(|end| end > epoch(self.now))
+    }
+
+    fn time(&self) -> SystemTime {
+        self.now + self.started.elapsed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_names_one_answer_or_none() {
+        for (query, follows) in [
+            ("", Follows::Untold),
+            ("a=1", Follows::Untold),
+            ("step=4", Follows::Answer(4)),
+            ("a=1&step=18446744073709551615", Follows::Answer(u64::MAX)),
+            ("step=", Follows::Nothing),
+            ("step", Follows::Nothing),
+            ("step=+4", Follows::Nothing),
+            ("step=%2B4", Follows::Nothing),
+            ("step=-4", Follows::Nothing),
+            ("step=4x", Follows::Nothing),
+            ("step=%D9%A4", Follows::Nothing),
+            ("step=18446744073709551616", Follows::Nothing),
+            ("step=4&step=4", Follows::Nothing),
+        ] {
+            assert_eq!(Follows::of(query), follows, "{query}");
         }
     }
 }

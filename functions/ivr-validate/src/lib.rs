@@ -1,10 +1,12 @@
 //! Callers key an account number and a PIN, are greeted by name, and hear what a protected API knows of their account.
 //!
 //! `/validate` answers an IVR of any make: the greeting, or `error`. `/voice` and its steps are the whole dialogue for Twilio: each
-//! step is authenticated, moves the call's state on in the table by one conditional write (`dialogue`), and answers with `TwiML`. A PIN is
-//! tried only after the attempt was counted (`attempts`): then the user is looked up by the account number and logged in.
+//! step is authenticated, moves the call's state on in the table by one conditional write (`dialogue`), and answers with `TwiML`. A step
+//! that comes again acts no second time. A PIN is tried only after the attempt was counted (`attempts`): then the user is looked up by the
+//! account number and logged in.
 //!
-//! Every refusal sounds the same and takes the same time, whatever was wrong: the number, the PIN, a lock, or something of ours.
+//! Every refusal sounds the same and takes the same time, whatever was wrong: the number, the PIN, a lock, or something of ours. When
+//! many PINs of a day were wrong, all of them take longer.
 //! Never: a PIN in a log, a URL or the table, a menu without a PIN, a stranger's text that becomes markup.
 
 mod attempts;
@@ -12,6 +14,7 @@ mod dialogue;
 mod menu;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use secrecy::{ExposeSecret as _, SecretString};
@@ -22,7 +25,7 @@ use shared::aws;
 use shared::bearer::{self, Token};
 use shared::config::Source;
 use shared::http::{self, BaseUrl};
-use shared::protected::{Api, Failed};
+use shared::protected::{Api, Failed, Template};
 use shared::reply::{Failure, Reply};
 use shared::request::Request;
 use shared::secrets::Secret;
@@ -32,9 +35,9 @@ use shared::twilio::twiml::{Gather, Response, Voice};
 use shared::twilio::webhook::{self, Form, InboundCall};
 use shared::verified::Verified;
 
-use attempts::{Attempt, Caller, Limits};
-use dialogue::Dialogue;
-use menu::{Action, Menu};
+use attempts::{Attempt, Caller, Counted, Limits, Unheard};
+use dialogue::{Dialogue, Follows, Move, Place};
+use menu::{Action, Entry, Menu};
 
 const BODY_LIMIT: usize = 1024 * 1024;
 /// Twilio waits 15 s; nobody listens to silence for so long.
@@ -43,6 +46,8 @@ const TIME_TO_ANSWER: Duration = Duration::from_secs(10);
 const TIME_TO_JUDGE: Duration = Duration::from_millis(6_500);
 /// Refusals take this long, or if they must a multiple of it: how long tells nothing of what was wrong.
 const PACE: Duration = Duration::from_millis(1_500);
+/// The same, when many PINs were wrong in a day.
+const SLOW_PACE: Duration = Duration::from_secs(3);
 const API_TIME: Duration = Duration::from_secs(6);
 /// What the table may take once a PIN has been judged.
 const TIME_TO_SETTLE: Duration = Duration::from_secs(1);
@@ -134,6 +139,8 @@ pub struct App {
     realm: String,
     public_url: Option<BaseUrl>,
     rules: Rules,
+    /// Many PINs were wrong in a day, when the table was last asked.
+    is_slow: AtomicBool,
 }
 
 /// What became of an account number and a PIN.
@@ -143,6 +150,21 @@ enum Judgement {
     Refused(&'static str, Option<String>),
     /// As refused, by something of ours, but Auth0 may have judged the PIN: it counts.
     Untold(String),
+}
+
+/// A judgement and what it is counted by.
+struct Judged {
+    judgement: Judgement,
+    /// Not if nobody looked at the PIN.
+    attempt: Option<Attempt>,
+    /// With this one, half of the wrong PINs that a day may have are used.
+    is_half_used: bool,
+}
+
+impl Judged {
+    fn unheard(outcome: &'static str, cause: Option<String>, is_half_used: bool) -> Self {
+        Self { judgement: Judgement::Refused(outcome, cause), attempt: None, is_half_used }
+    }
 }
 
 impl App {
@@ -167,6 +189,7 @@ impl App {
             table: table.clone(),
             public_url: config.public_url,
             rules: config.rules,
+            is_slow: AtomicBool::new(false),
             http: http.clone(),
         };
         let (now, dynamodb) = (shared::runtime::now(), config.aws.dynamodb_url());
@@ -217,7 +240,8 @@ impl App {
         }
         let form = webhook::authenticate(request, self.public_url.as_ref(), &self.twilio, now).await?;
         let call = InboundCall::parse(&form)?;
-        let step = self.step(path, &call, &form, (started, now)).await;
+        let dialogue = Dialogue::new(&self.table, &call.sid, Follows::of(&request.query), (started, now));
+        let step = self.step(path, &dialogue, &call, &form, (started, now)).await;
         let from = call.from.as_ref().map_or_else(|| "withheld".to_owned(), ToString::to_string);
         step.map(|reply| reply.field("sid", call.sid).field("from", from)).map_err(|error| Failure::from(error).into())
     }
@@ -237,12 +261,14 @@ impl App {
         let caller = match caller {
             None => Caller::Untold,
             Some(caller) if webhook::is_withheld(caller) => Caller::Withheld,
-            Some(caller) => Caller::Known(caller),
+            Some(caller) => Caller::Named(caller),
         };
         let pin = SecretString::from(form.get("pin").unwrap_or_default().trim());
         let account = form.get("account_number").unwrap_or_default().trim().parse().ok();
         let plain = |outcome, text: String| Reply::body(200, outcome, "text/plain; charset=utf-8", text);
-        let (outcome, cause) = match self.judge(account.as_ref(), &pin, caller, started, now).await {
+        let judged = self.judge(account.as_ref(), &pin, caller, started, now).await;
+        self.settle(&judged, started, now).await;
+        let (outcome, cause) = match judged.judgement {
             Judgement::Accepted(holder) => {
                 // The word for a refusal is nobody's name.
                 let greeting = greeting(&holder).filter(|greeting| greeting != "error");
@@ -251,98 +277,135 @@ impl App {
             Judgement::Refused(outcome, cause) => (outcome, cause),
             Judgement::Untold(cause) => ("login_unavailable", Some(cause)),
         };
-        pace(started).await;
-        Ok(refusal(plain(outcome, "error".to_owned()), cause))
+        self.wait(started).await;
+        Ok(refusal(plain(outcome, "error".to_owned()), cause, judged.is_half_used))
     }
 
     async fn step(
         &self,
         path: &str,
+        dialogue: &Dialogue<'_>,
         call: &InboundCall,
         form: &Verified<Form>,
         (started, now): (Instant, SystemTime),
     ) -> Result<Reply, Unavailable> {
-        let dialogue = Dialogue::new(&self.table, &call.sid, now);
         let keys = webhook::keys(form);
         let keys = SecretString::from(keys.expose_secret().trim().trim_end_matches('#'));
-        match path {
-            "/voice" => Ok(match dialogue.begin().await? {
-                Some(_) => self.ask_account(&self.rules.welcome).into_reply("asked_account"),
-                None => self.over("out_of_order"),
-            }),
-            "/voice/account" => {
-                let Ok(account) = keys.expose_secret().parse::<AccountNumber>() else {
-                    return self.again(&dialogue, "account", self.ask_account(NOT_UNDERSTOOD)).await;
-                };
-                Ok(match dialogue.account(&account).await? {
-                    Some(_) => self.ask_pin("").into_reply("asked_pin"),
-                    None => self.over("out_of_order"),
-                })
-            }
-            "/voice/pin" => {
-                if !self.is_pin(&keys) {
-                    return self.again(&dialogue, "pin", self.ask_pin(NOT_UNDERSTOOD)).await;
+        let moved = match path {
+            "/voice" => dialogue.begin().await?,
+            "/voice/account" => match keys.expose_secret().parse() {
+                Ok(account) => dialogue.account(&account).await?,
+                Err(_) => dialogue.again("account").await?,
+            },
+            "/voice/pin" if self.is_pin(&keys) => match dialogue.pin().await? {
+                Move::Made(place) => return self.try_pin(dialogue, &place, &keys, call, (started, now)).await,
+                moved => moved,
+            },
+            "/voice/pin" => dialogue.again("pin").await?,
+            _ => match self.rules.menu.find(keys.expose_secret()) {
+                None => dialogue.again("menu").await?,
+                Some(Entry { action: Action::Exit, .. }) => match dialogue.end("menu").await? {
+                    Move::Made(_) => return Ok(self.over("exit")),
+                    moved => moved,
+                },
+                Some(Entry { digit, .. }) => dialogue.turn(digit).await?,
+            },
+        };
+        match moved {
+            Move::Made(place) => Ok(self.say(&place, now).await),
+            Move::Repeated(place) => {
+                if place.said().starts_with("refused") {
+                    self.wait(started).await;
                 }
-                let Some(place) = dialogue.pin().await? else { return Ok(self.over("out_of_order")) };
-                self.try_pin(&dialogue, place.account(), &keys, call, (started, now)).await
+                // What was done is in another line.
+                let answer = self.say(&place, now).await;
+                Ok(Reply::empty(answer.status, "repeated").answered_with(answer))
             }
-            _ => self.choose(&dialogue, keys.expose_secret(), now).await,
+            Move::OutOfOrder => Ok(self.over("out_of_order")),
+        }
+    }
+
+    /// The answer with which a place is reached: made from what the table has of the call, so that it can be given again.
+    async fn say(&self, place: &Place, now: SystemTime) -> Reply {
+        let answer = place.answer();
+        match place.said() {
+            "welcome" => self.ask_account(&self.rules.welcome, answer).into_reply("asked_account"),
+            "pin" => self.ask_pin("", answer).into_reply("asked_pin"),
+            "again_account" => self.ask_account(NOT_UNDERSTOOD, answer).into_reply("asked_again"),
+            "again_pin" => self.ask_pin(NOT_UNDERSTOOD, answer).into_reply("asked_again"),
+            "again_menu" => self.offer(NOT_UNDERSTOOD, answer).into_reply("asked_again"),
+            "refused" => self.ask_account(REFUSED, answer).into_reply("wrong_pin"),
+            "refused_last" => self.refuse().into_reply("wrong_pin"),
+            "greeted" => {
+                let found = match place.account() {
+                    Some(account) => self.users.by_account_number(&account, &self.realm, now).await.ok(),
+                    None => None,
+                };
+                let name = if let Some(Found::One(holder)) = &found { greeting(holder) } else { None };
+                self.offer(&welcome(name), answer).into_reply("greeted")
+            }
+            "goodbye" => self.over("no_entry"),
+            said => match said.strip_prefix("told_").and_then(|digit| self.rules.menu.find(digit)) {
+                Some(Entry { action: Action::Tell { path, say }, .. }) => self.tell(place, path, say, now).await,
+                _ => self.over("out_of_order"),
+            },
         }
     }
 
     async fn try_pin(
         &self,
         dialogue: &Dialogue<'_>,
-        account: Option<AccountNumber>,
+        place: &Place,
         pin: &SecretString,
         call: &InboundCall,
         (started, now): (Instant, SystemTime),
     ) -> Result<Reply, Unavailable> {
-        let caller = call.from.as_ref().map_or(Caller::Withheld, |from| Caller::Known(from.reveal()));
-        let (outcome, cause) = match self.judge(account.as_ref(), pin, caller, started, now).await {
+        let caller = call.from.as_ref().map_or(Caller::Withheld, |from| Caller::Named(from.reveal()));
+        let account = place.account();
+        let judged = self.judge(account.as_ref(), pin, caller, started, now).await;
+        let settling = self.settle(&judged, started, now);
+        let (outcome, cause) = match &judged.judgement {
             Judgement::Accepted(holder) => {
-                let greeting = greeting(&holder).map_or_else(|| "Welcome.".to_owned(), |name| format!("Welcome {name}."));
-                return Ok(match dialogue.right().await? {
-                    Some(_) => self.offer(&greeting).into_reply("greeted"),
-                    None => self.over("out_of_order"),
+                let (moved, ()) = tokio::join!(dialogue.right(), settling);
+                return Ok(match moved? {
+                    Move::Made(place) => self.offer(&welcome(greeting(holder)), place.answer()).into_reply("greeted"),
+                    _ => self.over("out_of_order"),
                 });
             }
-            Judgement::Refused(outcome, cause) => (outcome, cause),
-            Judgement::Untold(cause) => ("login_unavailable", Some(cause)),
+            Judgement::Refused(outcome, cause) => (*outcome, cause.clone()),
+            Judgement::Untold(cause) => ("login_unavailable", Some(cause.clone())),
         };
-        // Without the table the words are the same, but the call cannot go on.
-        let more = in_time(dialogue.wrong()).await.unwrap_or(false);
-        pace(started).await;
-        let words = if more { self.ask_account(REFUSED) } else { self.speak().say(REFUSED).say(GOODBYE).hangup() };
-        Ok(refusal(words.into_reply(outcome), cause))
+        let moving = dialogue.wrong(place.is_last_pair(), self.due(started));
+        let (moved, ()) = tokio::join!(in_time(moving), settling);
+        self.wait(started).await;
+        let words = match moved {
+            Ok(Move::Made(place)) if !place.is_over() => self.ask_account(REFUSED, place.answer()),
+            // Without the table the words are the same, but the call cannot go on.
+            _ => self.refuse(),
+        };
+        Ok(refusal(words.into_reply(outcome), cause, judged.is_half_used))
     }
 
-    async fn choose(&self, dialogue: &Dialogue<'_>, digit: &str, now: SystemTime) -> Result<Reply, Unavailable> {
-        let Some(entry) = self.rules.menu.find(digit) else {
-            return self.again(dialogue, "menu", self.offer(NOT_UNDERSTOOD)).await;
-        };
-        let Some(place) = dialogue.turn().await? else { return Ok(self.over("out_of_order")) };
-        let Action::Tell { path, say } = &entry.action else {
-            dialogue.end().await?;
-            return Ok(self.over("exit"));
-        };
+    /// What the API knows, and what can be asked next.
+    async fn tell(&self, place: &Place, path: &Template, say: &str, now: SystemTime) -> Reply {
         let account = place.account();
         let path = account.as_ref().and_then(|account| path.fill(|_| Some(account.as_str())));
         let found = match path {
             Some(path) => self.api.get(&path, API_TIME, now).await,
             None => Err(Failed::Unavailable("the call has no account".to_owned())),
         };
-        Ok(match found {
+        let answer = place.answer();
+        match found {
             Ok(Some((_, found))) => {
                 let told = serde_json::from_str(found.get()).ok().and_then(|found| menu::tell(say, &found));
-                self.offer(&told.unwrap_or_else(|| NOTHING_TO_TELL.to_owned())).into_reply("told")
+                self.offer(&told.unwrap_or_else(|| NOTHING_TO_TELL.to_owned()), answer).into_reply("told")
             }
-            Ok(None) => self.offer(NOTHING_TO_TELL).into_reply("nothing_to_tell"),
-            Err(failed) => self.offer(NOT_NOW).into_reply("api_unavailable").failed().field("error", failed.to_string()),
-        })
+            Ok(None) => self.offer(NOTHING_TO_TELL, answer).into_reply("nothing_to_tell"),
+            Err(failed) => self.offer(NOT_NOW, answer).into_reply("api_unavailable").failed().field("error", failed.to_string()),
+        }
     }
 
-    /// Whether the PIN is this account's.
+    /// Whether the PIN is this account's; what comes of it is counted by [`App::settle`].
     async fn judge(
         &self,
         account: Option<&AccountNumber>,
@@ -350,30 +413,43 @@ impl App {
         caller: Caller<'_>,
         started: Instant,
         now: SystemTime,
-    ) -> Judgement {
-        let Some(account) = account.filter(|_| self.is_pin(pin)) else { return Judgement::Refused("malformed", None) };
-        let attempt = match Attempt::count(&self.table, &self.rules.limits, account, caller, now).await {
-            Ok(Some(attempt)) => attempt,
-            Ok(None) => return Judgement::Refused("locked", None),
-            Err(error) => return Judgement::Refused("table_unavailable", Some(error.to_string())),
+    ) -> Judged {
+        let Some(account) = account.filter(|_| self.is_pin(pin)) else { return Judged::unheard("malformed", None, false) };
+        let limits = &self.rules.limits;
+        let Counted { attempt, failures } = Attempt::count(&self.table, limits, account, caller, now + started.elapsed()).await;
+        let is_half_used = failures.is_some_and(|failures| limits.is_half(failures));
+        if failures.is_some() {
+            self.is_slow.store(is_half_used, Ordering::Relaxed);
+        }
+        let attempt = match attempt {
+            Ok(attempt) => attempt,
+            Err(Unheard::Spent(outcome)) => return Judged::unheard(outcome, None, is_half_used),
+            Err(Unheard::Unavailable(error)) => {
+                return Judged::unheard("table_unavailable", Some(error.to_string()), is_half_used);
+            }
         };
         let within = TIME_TO_JUDGE.saturating_sub(started.elapsed());
         let judged = tokio::time::timeout(within, self.log_in(account, pin, now)).await;
         let judgement = judged.unwrap_or_else(|_| Judgement::Untold("no answer in time".to_owned()));
-        let settle = async {
-            match &judgement {
-                Judgement::Accepted(_) => attempt.right(&self.table).await,
+        let is_wrong = matches!(judgement, Judgement::Refused(_, None) | Judgement::Untold(_));
+        let is_half_used = failures.is_some_and(|failures| limits.is_half(failures + u64::from(is_wrong)));
+        Judged { judgement, attempt: Some(attempt), is_half_used }
+    }
+
+    async fn settle(&self, judged: &Judged, started: Instant, now: SystemTime) {
+        let Some(attempt) = &judged.attempt else { return };
+        let now = now + started.elapsed();
+        let settling = async {
+            match &judged.judgement {
+                Judgement::Accepted(_) => attempt.right(&self.table, now).await,
                 // Nobody looked at the PIN.
                 Judgement::Refused(_, Some(_)) => attempt.void(&self.table).await,
-                Judgement::Refused(_, None) | Judgement::Untold(_) => {
-                    attempt.wrong(&self.table, &self.rules.limits, now + started.elapsed()).await
-                }
+                Judgement::Refused(_, None) | Judgement::Untold(_) => attempt.wrong(&self.table, &self.rules.limits, now).await,
             }
         };
-        if let Err(error) = in_time(settle).await {
+        if let Err(error) = in_time(settling).await {
             tracing::warn!(%error, "what came of an attempt could not be noted");
         }
-        judgement
     }
 
     async fn log_in(&self, account: &AccountNumber, pin: &SecretString, now: SystemTime) -> Judgement {
@@ -404,36 +480,42 @@ impl App {
         Response::new().voice(&self.rules.voice)
     }
 
-    fn ask_account(&self, first: &str) -> Response {
-        self.ask(first, ASK_ACCOUNT, "account", None)
+    fn ask_account(&self, first: &str, answer: u64) -> Response {
+        self.ask(first, ASK_ACCOUNT, "account", answer, None)
     }
 
-    fn ask_pin(&self, first: &str) -> Response {
-        self.ask(first, ASK_PIN, "pin", Some(self.rules.pin_length))
+    fn ask_pin(&self, first: &str, answer: u64) -> Response {
+        self.ask(first, ASK_PIN, "pin", answer, Some(self.rules.pin_length))
     }
 
-    fn offer(&self, first: &str) -> Response {
-        self.ask(first, &self.rules.menu.offer(), "menu", Some(1))
+    fn offer(&self, first: &str, answer: u64) -> Response {
+        self.ask(first, &self.rules.menu.offer(), "menu", answer, Some(1))
     }
 
-    /// All of it can be cut short by pressing a key.
-    fn ask(&self, first: &str, question: &str, step: &str, digits: Option<u64>) -> Response {
+    /// All of it can be cut short by pressing a key. The answer's number comes back with what is keyed.
+    fn ask(&self, first: &str, question: &str, step: &str, answer: u64, digits: Option<u64>) -> Response {
         let prefix = self.public_url.as_ref().map_or("/", |url| url.as_url().path());
-        let (action, prompt) = (format!("{prefix}voice/{step}"), format!("{first} {question}"));
+        let (action, prompt) = (format!("{prefix}voice/{step}?step={answer}"), format!("{first} {question}"));
         self.speak().gather(&Gather { action: &action, digits, prompt: prompt.trim() })
     }
 
-    /// Asks again, for a limited number of times.
-    async fn again(&self, dialogue: &Dialogue<'_>, step: &'static str, question: Response) -> Result<Reply, Unavailable> {
-        if dialogue.again(step).await? {
-            return Ok(question.into_reply("asked_again"));
-        }
-        dialogue.end().await?;
-        Ok(self.over("no_entry"))
+    fn refuse(&self) -> Response {
+        self.speak().say(REFUSED).say(GOODBYE).hangup()
     }
 
     fn over(&self, outcome: &'static str) -> Reply {
         self.speak().say(GOODBYE).hangup().into_reply(outcome)
+    }
+
+    /// When a refusal is due: a whole number of paces after `started`.
+    fn due(&self, started: Instant) -> Instant {
+        let pace = if self.is_slow.load(Ordering::Relaxed) { SLOW_PACE } else { PACE };
+        let paces = started.elapsed().as_millis() / pace.as_millis() + 1;
+        started + pace * u32::try_from(paces).unwrap_or(1)
+    }
+
+    async fn wait(&self, started: Instant) {
+        tokio::time::sleep(self.due(started).saturating_duration_since(Instant::now())).await;
     }
 }
 
@@ -443,9 +525,14 @@ fn greeting(holder: &AccountHolder) -> Option<String> {
     Some(words.chars().take(GREETING_LIMIT).collect::<String>()).filter(|words| !words.is_empty())
 }
 
+fn welcome(name: Option<String>) -> String {
+    name.map_or_else(|| "Welcome.".to_owned(), |name| format!("Welcome {name}."))
+}
+
 /// A refusal's log line says what its answer does not.
-fn refusal(reply: Reply, cause: Option<String>) -> Reply {
+fn refusal(reply: Reply, cause: Option<String>, is_half_used: bool) -> Reply {
     let reply = reply.metric("LoginFailed", 1);
+    let reply = if is_half_used { reply.metric("HalfOfBudgetUsed", 1) } else { reply };
     match cause {
         Some(cause) => reply.failed().field("error", cause),
         None => reply,
@@ -454,11 +541,4 @@ fn refusal(reply: Reply, cause: Option<String>) -> Reply {
 
 async fn in_time<T>(settling: impl Future<Output = Result<T, Unavailable>>) -> Result<T, Unavailable> {
     tokio::time::timeout(TIME_TO_SETTLE, settling).await.unwrap_or_else(|_| Err(Unavailable::late()))
-}
-
-/// Waits until a whole number of paces has passed since `started`.
-async fn pace(started: Instant) {
-    let paces = started.elapsed().as_millis() / PACE.as_millis() + 1;
-    let until = started + PACE * u32::try_from(paces).unwrap_or(1);
-    tokio::time::sleep(until.saturating_duration_since(Instant::now())).await;
 }

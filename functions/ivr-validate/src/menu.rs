@@ -24,7 +24,7 @@ pub(crate) struct Menu(Vec<Entry>);
 /// What a key does.
 #[derive(Debug)]
 pub(crate) struct Entry {
-    digit: String,
+    pub(crate) digit: String,
     label: String,
     pub(crate) action: Action,
 }

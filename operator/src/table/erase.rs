@@ -141,6 +141,7 @@ impl<'a> Subject<'a> {
                 "the ledger of a company number, {shown}: release the number first, or change primaryPhone in Okta"
             )),
             "number" => Fate::Keep(format!("{shown}, the ledger of company numbers")),
+            "lock" if text(item, "sk").starts_with("known#") => Fate::Delete("accounts to which the number is known"),
             "lock" => {
                 Fate::Keep(format!("{shown}, an account's count of wrong PINs: it ends by itself, or by `operator unlock`"))
             }
@@ -224,6 +225,8 @@ mod tests {
         );
         assert_eq!(judge(&format!("rate#text-pair#+15005550010#{hash}"), "7", ("x", "")), Fate::Delete("counters"));
         assert_eq!(judge(&format!("rate#pin#{digits}"), "7", ("x", "")), Fate::Delete("counters"));
+        let known = Fate::Delete("accounts to which the number is known");
+        assert_eq!(judge("lock#10042", &format!("known#{digits}"), ("x", "")), known);
         assert_eq!(judge("thread#+15005550010", "last", ("correspondent", "+4512345678")), Fate::Delete("conversations"));
         assert_eq!(judge("directory#+15005550010", "entry", ("mobile", "+4512345678")), Fate::Delete("copies of the directory"));
         assert_eq!(judge("call#CA1", "state", ("x", "acme+4512345678@sms.example.com")), Fate::Delete("calls"));

@@ -59,18 +59,19 @@ async fn an_account_is_unlocked() {
     {
         scene.sandbox.aws.put(item(pk, sk, &wrong(n))).await;
     }
+    scene.sandbox.aws.put(item("lock#10042", "known#x", &json!({}))).await;
     let dry = scene.succeed(&["--dry-run", "unlock", "--account", "10042"]).await;
-    assert!(dry.out.contains("would delete") && scene.sandbox.aws.items().await.len() == 4, "{dry:?}");
+    assert!(dry.out.contains("would delete") && scene.sandbox.aws.items().await.len() == 5, "{dry:?}");
     let output = scene.succeed(&["unlock", "--account", "10042"]).await;
     assert!(output.out.contains("deleted the counts of 8 wrong PINs, by 2 callers"), "{output:?}");
-    assert_eq!(scene.sandbox.aws.items().await.len(), 1);
+    assert_eq!(scene.sandbox.aws.items().await.len(), 2, "who is known stays known");
     let again = scene.succeed(&["unlock", "--account", "10042"]).await;
     assert!(again.out.contains("nothing to unlock") && again.out.contains("up to an hour"), "{again:?}");
     let hourly = item(&format!("rate#pin#{HASH_OF_DIGITS}"), "490000", &json!({ "hits": { "N": "10" } }));
     scene.sandbox.aws.put(hourly).await;
     let output = scene.succeed(&["unlock", "--account", "10042", "--caller", NUMBER]).await;
     assert!(output.out.contains("+45••••5678: deleted the count of 10 attempts"), "{output:?}");
-    assert_eq!(scene.sandbox.aws.items().await.len(), 1);
+    assert_eq!(scene.sandbox.aws.items().await.len(), 2);
 }
 
 #[tokio::test]

@@ -19,6 +19,8 @@ const CALLER: &str = "+4512345678";
 const STRANGER: &str = "+4522334455";
 const ACCOUNT: &str = "10042";
 const PIN: &str = "2718";
+/// Another account, its PIN and the phone of its owner.
+const BESIDE: [&str; 3] = ["20042", "1618", "+4533445566"];
 const REFUSED: &str = "We are sorry, this account number and PIN could not be accepted.";
 /// Instances of `api-call` and callers of each.
 const CROWD: [usize; 2] = [5, 20];
@@ -33,6 +35,7 @@ impl Story {
         self.sandbox.auth0.sign_up_caller(ACCOUNT, PIN, "Ann", "ann@acme.example");
         self.balance().await?;
         self.locked_out().await?;
+        self.beside_the_owner().await?;
         self.studio().await?;
         self.one_token().await?;
         self.forged().await
@@ -73,6 +76,41 @@ impl Story {
         self.check("the right PIN is refused in the same words: locked", locked, (true, Some(1)))?;
         self.check("the owner still gets in", owner.heard.concat().contains("Welcome Ann."), true)?;
         let auth0 = self.sandbox.auth0.user("ann@acme.example").map(|user| self.sandbox.auth0.is_shut_out(&user));
+        self.check("Auth0 has seen too few to block the user", auth0, Some(false))
+    }
+
+    /// Eight wrong PINs would lock everybody out, if all had one count.
+    async fn beside_the_owner(&mut self) -> Checked {
+        self.title("A guesser beside the owner");
+        let [account, pin, owner] = BESIDE;
+        self.sandbox.auth0.sign_up_caller(account, pin, "Ben", "ben@acme.example");
+        self.begin(IVR, 8).await?;
+        say(&format!("{owner}, whose account {account} is, has called before"));
+        self.sandbox.twilio.caller(owner).keys([account, pin, "9"]).call(IVR_NUMBER).await;
+        self.tell_together().await;
+        say(&format!("Somebody calls from eight numbers at once, and keys {account} and a wrong PIN each time"));
+        let guesses = join_all((0..8).map(|n| {
+            let caller = self.sandbox.twilio.caller(&format!("+457000000{n}"));
+            caller.keys([account, "0000"]).hangs_up_after_keys().call(IVR_NUMBER)
+        }));
+        let heard: Vec<_> = guesses.await.iter().map(|call| call.heard.concat().contains(REFUSED)).collect();
+        let outcomes = self.tell_together().await;
+        let tried = ["wrong_pin", "locked"].map(|outcome| outcomes.get(outcome).copied());
+        self.check(
+            "five are tried, the others refused unheard in the same words",
+            (heard, tried),
+            (vec![true; 8], [Some(5), Some(3)]),
+        )?;
+        say(&format!("From a ninth number comes the right PIN, and at the same time {owner} calls"));
+        let right = self.sandbox.twilio.caller("+4570000009").keys([account, pin]).hangs_up_after_keys();
+        let owners = self.sandbox.twilio.caller(owner).keys([account, pin, "9"]);
+        let (right, owners) = tokio::join!(right.call(IVR_NUMBER), owners.call(IVR_NUMBER));
+        self.tell_together().await;
+        hears("+4570000009", &right);
+        hears(owner, &owners);
+        self.check("strangers are locked out", right.heard.concat().contains(REFUSED), true)?;
+        self.check("the owner's phone still gets in", owners.heard.concat().contains("Welcome Ben."), true)?;
+        let auth0 = self.sandbox.auth0.user("ben@acme.example").map(|user| self.sandbox.auth0.is_shut_out(&user));
         self.check("Auth0 has seen too few to block the user", auth0, Some(false))
     }
 

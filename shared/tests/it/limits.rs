@@ -108,4 +108,27 @@ async fn a_budget_of_many_items_has_its_whole_maximum() {
         assert!(take(&table, &budget, 1).await.is_some());
     }
     assert_eq!(sandbox.aws.items().await.len(), 3);
+    assert_eq!(budget.used(&table, at(1)).await, Ok(40));
+    assert_eq!(budget.used(&table, at(125)).await, Ok(0), "they have left the window");
+}
+
+#[tokio::test]
+async fn who_only_looks_sees_when_nothing_is_left() {
+    let (sandbox, table) = setup().await;
+    // Three items with a third each, which is one less than all of it together.
+    let budget = Budget::new("test", "looked", 100_003, Window::Hour);
+    assert_eq!(budget.used(&table, at(1)).await, Ok(0));
+    for _ in 0..40 {
+        assert!(take(&table, &budget, 1).await.is_some());
+    }
+    for mut item in sandbox.aws.items().await {
+        for (name, value) in item.as_object_mut().unwrap() {
+            if name == "hits" || name.starts_with("s_") {
+                value["N"] = "33334".into();
+            }
+        }
+        sandbox.aws.put(item).await;
+    }
+    assert!(take(&table, &budget, 1).await.is_none());
+    assert_eq!(budget.used(&table, at(1)).await, Ok(100_003));
 }

@@ -5,6 +5,7 @@
 mod answers;
 mod credentials;
 mod outages;
+mod replays;
 mod scene;
 mod settings;
 mod tokens;

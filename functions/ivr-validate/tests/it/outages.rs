@@ -2,7 +2,7 @@
 
 use sandbox::Sandbox;
 use sandbox::twilio::Ended;
-use sandbox::wire::Fault;
+use sandbox::wire::{Fault, client};
 use serde_json::json;
 
 use crate::scene::{ACCOUNT, APOLOGY, CALLER, NAME, PIN, Scene, and, last_words, post_signed, status};
@@ -92,6 +92,19 @@ async fn behind_a_prefix() {
             assert!(answer.body.contains(&format!("action=\"{prefix}voice/{next}\"")), "{public_url} {step} {answer:?}");
             let own = scene.sandbox.twilio.sign(&url, &params);
             assert_eq!(post_signed(&url, &own, &params).await.status, 403);
+        }
+        // Twilio follows the address with the number of the answer, and signs that, too.
+        let call = scene.inbound(CALLER);
+        let mut address = format!("{prefix}voice");
+        for (keys, words) in [("", "account number"), (ACCOUNT, "enter your PIN"), (PIN, "Welcome Annabeth."), ("1", "1234.50")] {
+            let params = and(&call, &[("Digits", keys)]);
+            let signature = scene.sandbox.twilio.sign(&format!("{origin}{address}"), &params);
+            let url = format!("{}{}", scene.lambda.url(), address.strip_prefix(prefix).unwrap());
+            let answer = client().post(url).header("x-twilio-signature", signature).form(&params).send().await.unwrap();
+            let answer = answer.text().await.unwrap();
+            assert!(answer.contains(words), "{address} {answer}");
+            address = answer.split_once("action=\"").unwrap().1.split_once('"').unwrap().0.to_owned();
+            assert!(address.starts_with(prefix) && address.contains("?step="), "{address}");
         }
     }
 }

@@ -43,7 +43,7 @@ pub(crate) const APOLOGY: &str = "We are sorry, something went wrong on our side
 pub(crate) type Override<'a> = (&'a str, Option<&'a str>);
 pub(crate) type Params = Vec<(String, String)>;
 
-/// What the function answered, but for the date.
+/// What the function answered, but for the date and the length, which the number of an answer is part of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -119,10 +119,13 @@ impl Scene {
         }
     }
 
-    /// Somebody calls, presses these keys, one text for each question, and stays until the end.
+    /// Somebody calls, presses these keys, one text for each question, and stays until the end. Answers have different numbers in each
+    /// call: here they have none.
     pub(crate) async fn call(&self, from: &str, keys: &[&str]) -> Call {
         self.mark(from);
-        self.sandbox.twilio.caller(from).keys(keys.iter().copied()).call(NUMBER).await
+        let mut call = self.sandbox.twilio.caller(from).keys(keys.iter().copied()).call(NUMBER).await;
+        call.documents.iter_mut().for_each(|document| *document = unnumbered(document));
+        call
     }
 
     /// The webhook for a new call, as Twilio makes it.
@@ -131,7 +134,29 @@ impl Scene {
         self.sandbox.twilio.inbound_call(from, NUMBER)
     }
 
-    /// A signed step of a call.
+    /// A signed request of a call, to where an answer told Twilio to post: what comes, and where it tells to post next.
+    pub(crate) fn post(&self, call: &Params, address: &str, keys: &str) -> impl Future<Output = (String, String)> + Send + use<> {
+        let params = and(call, &[("CallStatus", "in-progress"), ("Digits", keys)]);
+        let url = format!("{}{}", self.lambda.url(), address.trim_start_matches('/'));
+        let signature = self.sandbox.twilio.sign(&url, &params);
+        let answering = client().post(url).header("x-twilio-signature", signature).form(&params).send();
+        async move {
+            let answer = answering.await.unwrap().text().await.unwrap();
+            let next = answer.split_once("action=\"").map(|(_, rest)| rest.split('"').next().unwrap().to_owned());
+            (unnumbered(&answer), next.unwrap_or_default())
+        }
+    }
+
+    /// Such requests one after the other; where the last answer tells to post.
+    pub(crate) async fn follow(&self, call: &Params, keys: &[&str]) -> String {
+        let mut next = self.post(call, "voice", "").await.1;
+        for keys in keys {
+            next = self.post(call, &next, keys).await.1;
+        }
+        next
+    }
+
+    /// A signed step of a call, without the number of an answer.
     pub(crate) fn step(&self, call: &Params, path: &str, keys: &str) -> impl Future<Output = Answer> + Send + use<> {
         let params = and(call, &[("CallStatus", "in-progress"), ("Digits", keys)]);
         let url = format!("{}{path}", self.lambda.url());
@@ -288,9 +313,17 @@ pub(crate) fn issued(scene: &Scene) -> Vec<String> {
 /// Sends a request and reads the answer.
 pub(crate) async fn send(request: reqwest::RequestBuilder) -> Answer {
     let answer = request.send().await.unwrap();
-    let headers = answer.headers().iter().filter(|(name, _)| *name != "date");
+    let status = answer.status().as_u16();
+    let headers = answer.headers().iter().filter(|(name, _)| !["date", "content-length"].contains(&name.as_str()));
     let headers = headers.map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned())).collect();
-    Answer { status: answer.status().as_u16(), headers, body: answer.text().await.unwrap() }
+    Answer { status, headers, body: unnumbered(&answer.text().await.unwrap()) }
+}
+
+/// The document without the numbers of answers.
+fn unnumbered(document: &str) -> String {
+    let mut parts = document.split("?step=");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| text + part.trim_start_matches(|c: char| c.is_ascii_digit()))
 }
 
 /// Runs all at once; the results in the same order.

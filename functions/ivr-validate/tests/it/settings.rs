@@ -33,6 +33,7 @@ async fn every_problem_is_named_in_one_line_and_the_process_ends() {
         ("PIN_ATTEMPTS", Some("0")),
         ("PIN_ATTEMPTS_CALLER", Some("many")),
         ("PIN_LOCK_MINUTES", Some("1441")),
+        ("PIN_FAILURES_PER_DAY", Some("0")),
         ("PIN_LENGTH", Some("3")),
         ("IVR_LANGUAGE", Some("en\"US")),
         ("IVR_WELCOME", Some(long.as_str())),
@@ -84,6 +85,7 @@ async fn only_auth0_the_api_and_the_secrets_must_be_named() {
         "PIN_ATTEMPTS_ACCOUNT",
         "PIN_ATTEMPTS_CALLER",
         "PIN_LOCK_MINUTES",
+        "PIN_FAILURES_PER_DAY",
         "LOG_LEVEL",
     ];
     let binary = env!("CARGO_BIN_EXE_ivr-validate").as_ref();

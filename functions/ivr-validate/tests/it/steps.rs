@@ -238,3 +238,176 @@ async fn what_no_keypad_has_is_no_entry() {
     }
     assert_eq!((scene.logins(), scene.wrong().await, scene.asked()), (0, 0, 0));
 }
+
+/// Where each answer of a call told to post, with what was keyed there.
+struct Captured {
+    call: Params,
+    requests: Vec<(String, &'static str)>,
+}
+
+impl Captured {
+    /// A whole call, until its exit.
+    async fn whole(scene: &Scene) -> Self {
+        let call = scene.inbound(CALLER);
+        let (mut next, mut requests) = ("voice".to_owned(), Vec::new());
+        for keys in ["", ACCOUNT, PIN, "1", "9"] {
+            let (_, after) = scene.post(&call, &next, keys).await;
+            requests.push((std::mem::replace(&mut next, after), keys));
+        }
+        Self { call, requests }
+    }
+
+    async fn replay(&self, scene: &Scene) -> Vec<String> {
+        let mut documents = Vec::new();
+        for (address, keys) in &self.requests {
+            documents.push(scene.post(&self.call, address, keys).await.0);
+        }
+        documents
+    }
+}
+
+/// So many seconds ago the last answer was given.
+async fn answered_ago(scene: &Scene, call: &Params, seconds: u64) {
+    let mut item = state(scene, call).await;
+    item["answered"] = json!({ "N": (sandbox::now().as_secs() - seconds).to_string() });
+    scene.sandbox.aws.put(item).await;
+}
+
+/// Twilio asks again when an answer was lost: it gets the same one, with the same next address, and nothing is done again.
+#[tokio::test]
+async fn a_step_that_comes_again_at_once_gets_the_same_answer() {
+    let scene = Scene::start().await;
+    let call = scene.inbound(CALLER);
+    let mut next = "voice".to_owned();
+    for keys in ["", "x", ACCOUNT, "12", WRONG_PIN, ACCOUNT, PIN, "5", "1", "2", "9"] {
+        let first = scene.post(&call, &next, keys).await;
+        let before = state(&scene, &call).await;
+        for _ in 0..2 {
+            assert_eq!(scene.post(&call, &next, keys).await, first, "{keys}");
+        }
+        assert_eq!(state(&scene, &call).await, before, "{keys}");
+        assert!(first.1.is_empty() == (keys == "9") && first.1 != next, "{keys} {first:?}");
+        next = first.1;
+    }
+    assert_eq!((scene.logins(), scene.wrong().await), (2, 0));
+    assert_eq!(scene.outcomes().iter().filter(|outcome| *outcome == "repeated").count(), 22);
+    let call = scene.inbound(OTHER_CALLER);
+    let next = scene.follow(&call, &[ACCOUNT, WRONG_PIN, ACCOUNT, WRONG_PIN, ACCOUNT]).await;
+    let last = scene.post(&call, &next, WRONG_PIN).await;
+    assert_eq!(last, (last_words(&[crate::scene::REFUSED, GOODBYE]), String::new()));
+    assert_eq!(scene.post(&call, &next, WRONG_PIN).await, last);
+    assert_eq!(scene.wrong().await, 3, "the last try was one");
+    let call = scene.inbound(OTHER_CALLER);
+    let next = scene.follow(&call, &["", ""]).await;
+    for _ in 0..2 {
+        assert_eq!(scene.post(&call, &next, "").await.0, last_words(&[GOODBYE]));
+    }
+}
+
+#[tokio::test]
+async fn a_step_that_comes_again_later_does_nothing() {
+    let scene = Scene::start().await;
+    let goodbye = last_words(&[GOODBYE]);
+    let call = scene.inbound(CALLER);
+    let mut next = "voice".to_owned();
+    for keys in ["", ACCOUNT, WRONG_PIN, ACCOUNT, PIN, "1"] {
+        let after = scene.post(&call, &next, keys).await.1;
+        answered_ago(&scene, &call, 16).await;
+        let before = state(&scene, &call).await;
+        assert_eq!(scene.post(&call, &next, keys).await, (goodbye.clone(), String::new()), "{keys}");
+        assert_eq!(state(&scene, &call).await, before, "{keys}");
+        next = after;
+    }
+    assert_eq!((scene.logins(), scene.asked()), (2, 1));
+    assert!(scene.post(&call, &next, "2").await.0.contains("Your last payment"), "the call goes on");
+}
+
+/// Neither an older step, nor one that was never told, nor one without a number where others had one. None of them ends the call.
+#[tokio::test]
+async fn a_step_that_is_not_the_next_does_nothing() {
+    let scene = Scene::start().await;
+    let goodbye = last_words(&[GOODBYE]);
+    let call = scene.inbound(CALLER);
+    let account = scene.follow(&call, &[]).await;
+    let pin = scene.post(&call, &account, ACCOUNT).await.1;
+    let menu = scene.post(&call, &pin, PIN).await.1;
+    let (path, number) = menu.split_once('=').unwrap();
+    let number: u64 = number.parse().unwrap();
+    let others = [number - 2, number + 1, 0, 1, u64::MAX].map(|number| format!("{path}={number}"));
+    let odd = ["=", "", &format!("={number}&step={number}"), &format!("=+{number}"), &format!("={number}x")];
+    let odd = odd.map(|rest| format!("{path}{rest}"));
+    for address in others.iter().chain(&odd).chain([&account, &format!("/voice/account?step={number}")]) {
+        for keys in ["1", "9", "", "x"] {
+            assert_eq!(scene.post(&call, address, keys).await.0, goodbye, "{address} {keys}");
+        }
+    }
+    for path in ["voice/menu", "voice/menu?a=1", "voice/account", "voice/pin", "voice"] {
+        assert_eq!(scene.post(&call, path, "1").await.0, goodbye, "{path}");
+    }
+    assert_eq!((scene.asked(), scene.logins()), (0, 1));
+    assert!(scene.post(&call, &format!("{menu}&a=1"), "1").await.0.contains("1234.50"), "what else a query says is nothing");
+}
+
+#[tokio::test]
+async fn a_captured_call_opens_nothing_ever_after() {
+    let scene = Scene::start().await;
+    let (captured, goodbye) = (Captured::whole(&scene).await, last_words(&[GOODBYE]));
+    answered_ago(&scene, &captured.call, 60).await;
+    assert_eq!(captured.replay(&scene).await, vec![goodbye.clone(); 5]);
+    // A week later nothing is known of it.
+    let pk = format!("call#{}", sid(&captured.call));
+    scene.sandbox.aws.update_expiry(&pk, "state", sandbox::now().as_secs() - 1).await;
+    for swept in [false, true] {
+        if swept {
+            scene.sandbox.aws.update_expiry(&pk, "state", sandbox::now().as_secs() - 1).await;
+            scene.sandbox.aws.sweep_now().await;
+        }
+        let replayed = captured.replay(&scene).await;
+        assert_eq!(replayed[0], question(WELCOME, "account", None), "a call like any other");
+        assert_eq!(replayed[1..], vec![goodbye.clone(); 4]);
+    }
+    assert_eq!((scene.logins(), scene.asked()), (1, 1));
+}
+
+/// At the same moment, on several instances.
+#[tokio::test]
+async fn of_twenty_repetitions_at_once_one_acts() {
+    let scene = Scene::with(5, &[]).await;
+    let call = scene.inbound(CALLER);
+    let mut next = scene.follow(&call, &[]).await;
+    for (keys, words) in
+        [(ACCOUNT, ASK_PIN), (WRONG_PIN, REFUSED_ONCE), (ACCOUNT, ASK_PIN), (PIN, GREETED), ("1", "Your balance is 1234.50 EUR.")]
+    {
+        let answers = at_once((0..20).map(|_| scene.post(&call, &next, keys))).await;
+        assert!(answers.iter().all(|answer| *answer == answers[0]), "{keys} {answers:#?}");
+        assert!(answers[0].0.contains(words), "{keys} {}", answers[0].0);
+        next.clone_from(&answers[0].1);
+    }
+    assert_eq!((scene.logins(), scene.sandbox.auth0.failed_logins(&scene.holder())), (2, 0));
+    let turns = &state(&scene, &call).await["turns"]["N"];
+    assert_eq!(turns, "1");
+}
+
+/// Whoever tried the PIN died: nobody waits for ever, and nobody tries it again.
+#[tokio::test]
+async fn a_pin_that_was_being_tried_is_not_tried_again() {
+    let scene = Scene::start().await;
+    let call = scene.inbound(CALLER);
+    let next = scene.follow(&call, &[ACCOUNT]).await;
+    let mut item = state(&scene, &call).await;
+    item["step"] = json!({ "S": "trying" });
+    scene.sandbox.aws.put(item).await;
+    assert_eq!(scene.post(&call, &next, PIN).await.0, last_words(&[GOODBYE]));
+    assert_eq!(scene.logins(), 0);
+}
+
+/// An answer is lost on its way, and Twilio asks again, as the number's address tells it to.
+#[tokio::test]
+async fn callers_do_not_notice_a_lost_answer() {
+    let scene = Scene::start().await;
+    scene.sandbox.twilio.set_voice_url(crate::scene::NUMBER, &format!("{}voice#rc=3&rp=5xx,ct,rt", scene.lambda.url()));
+    scene.sandbox.door(crate::scene::FUNCTION).faults().next(sandbox::wire::Fault::ResetAfter);
+    let call = scene.call(CALLER, &[ACCOUNT, PIN, "9"]).await;
+    assert_eq!(call.heard, [WELCOME, ASK_PIN, GREETED, GOODBYE]);
+    assert_eq!(call.requests, 5);
+}
