@@ -12,7 +12,7 @@ mod report;
 mod work;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     os::unix::process::CommandExt as _,
     path::Path,
@@ -301,8 +301,9 @@ async fn course(work: &'static Work, binary: &Path, options: &Options<'_>) -> Re
         eprintln!("{}: {rate:.0} a second for {} instances ...", work.title, options.open);
         figures.rows.push(open(&stage, options.open, rate, options).await);
     }
-    figures.problems = stage.sandbox.complaints();
-    figures.problems.extend(figures.rows.iter().flat_map(|row| row.traffic.problems.iter().cloned()));
+    // Hundreds of processes say the same.
+    let problems = figures.rows.iter().flat_map(|row| row.traffic.problems.iter().cloned()).chain(stage.sandbox.complaints());
+    figures.problems = problems.collect::<BTreeSet<_>>().into_iter().collect();
     Ok(figures)
 }
 

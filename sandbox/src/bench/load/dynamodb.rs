@@ -25,6 +25,9 @@ use super::expression::{Bindings, Item, holds, updated};
 /// More than any request of a function has.
 const LIMIT: usize = 2 * 1024 * 1024;
 
+/// So many are told of.
+const PROBLEMS: usize = 20;
+
 /// Partition key and sort key.
 type Key = (String, String);
 
@@ -33,8 +36,8 @@ type Key = (String, String);
 pub(super) struct Traffic {
     /// Writes that met a transaction, by the kind of the item that was held.
     pub(super) conflicts: BTreeMap<String, u64>,
-    /// Of one key, more than it takes.
-    pub(super) throttled: u64,
+    /// Of one key, more than it takes, by the kind of what was written.
+    pub(super) throttled: BTreeMap<String, u64>,
     /// What is paid for: writes, of which one in a transaction is two, and reads.
     pub(super) writes: usize,
     pub(super) reads: usize,
@@ -48,7 +51,7 @@ pub(super) struct Traffic {
 #[derive(Default)]
 struct Seen {
     conflicts: BTreeMap<String, u64>,
-    throttled: u64,
+    throttled: BTreeMap<String, u64>,
     writes: usize,
     reads: usize,
     transactions: u64,
@@ -195,8 +198,14 @@ impl Store {
                     conflict(pk);
                 }
             }
-            Some(("ThrottlingException", _)) => seen.throttled += 1,
-            Some(("ValidationException", what)) => seen.problems.push(format!("DynamoDB, {operation}: {}", what["Message"])),
+            Some(("ThrottlingException", _)) => {
+                // Which of a transaction's keys it was is not told.
+                let kinds: Vec<String> = keys.iter().map(|(pk, _)| kind(pk)).collect();
+                *seen.throttled.entry(kinds.join(", ")).or_default() += 1;
+            }
+            Some(("ValidationException", what)) if seen.problems.len() < PROBLEMS => {
+                seen.problems.push(format!("DynamoDB, {operation}: {}", what["Message"]));
+            }
             _ => {}
         }
     }
@@ -538,6 +547,17 @@ mod tests {
         assert_eq!((traffic.writes, traffic.reads), (3 * 2 * 2, 0));
         assert_eq!((traffic.transactions, traffic.most_shared), (2, Some(("rate#sms#all".to_owned(), 2))));
         assert_eq!(own.traffic(), Traffic::default());
+    }
+
+    #[tokio::test]
+    async fn a_key_that_is_written_to_too_often_is_named() {
+        let own = DynamoDb::start(Duration::ZERO, Duration::ZERO).await.unwrap();
+        own.store.contention.set_writes_per_second(1);
+        let count = write("rate#code#all", &[("ADD", "hits", number(1))], "", &[]);
+        assert_eq!(ask(own.url(), "UpdateItem", &count).await.0, 200);
+        let (status, refusal) = ask(own.url(), "UpdateItem", &count).await;
+        assert_eq!((status, &refusal["__type"]), (400, &json!("ThrottlingException")));
+        assert_eq!(own.traffic().throttled, BTreeMap::from([("rate#code#all".to_owned(), 1)]));
     }
 
     #[tokio::test]

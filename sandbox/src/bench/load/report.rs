@@ -28,9 +28,13 @@ impl Row {
         self.traffic.conflicts.values().sum()
     }
 
+    fn throttled(&self) -> u64 {
+        self.traffic.throttled.values().sum()
+    }
+
     /// What more of would have given better figures: `design` is that of the items in the table.
     fn limit(&self) -> &'static str {
-        match (self.conflicts() > 0 || self.traffic.throttled > 0, self.used.is_limit()) {
+        match (self.conflicts() > 0 || self.throttled() > 0, self.used.is_limit()) {
             (false, false) => "",
             (false, true) => "machine",
             (true, false) => "design",
@@ -130,7 +134,7 @@ pub(super) fn table(options: &Options<'_>, all: &[Figures]) -> String {
                 row.each(row.traffic.writes),
                 row.each(row.traffic.reads),
                 row.conflicts(),
-                row.traffic.throttled,
+                row.throttled(),
                 optional(row.cpu(row.used.functions), 1),
                 optional(row.used.own.map(|own| 100.0 * own), 0),
                 optional(row.used.busy.map(|busy| 100.0 * busy), 0),
@@ -139,6 +143,7 @@ pub(super) fn table(options: &Options<'_>, all: &[Figures]) -> String {
             );
             let mut notes: Vec<String> = row.refusals.iter().map(|(what, times)| format!("{what}: {times}")).collect();
             notes.extend(row.traffic.conflicts.iter().map(|(item, times)| format!("conflicts on {item}: {times}")));
+            notes.extend(row.traffic.throttled.iter().map(|(item, times)| format!("throttled on {item}: {times}")));
             if let Some((item, times)) = row.shared() {
                 notes.push(format!("{times} of {} transactions share {item}", row.traffic.transactions));
             }
