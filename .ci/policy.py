@@ -14,8 +14,8 @@ ITEMS = {
     "SendVerificationSms": {"pending": {READ, CHANGE, DELETE}, "seen#mailgun": {CHANGE}, "sent#mail": {READ, CHANGE}, "rate#sms": {CHANGE}},
     "ReceiveConfirmationSms": {"pending": {CHANGE, DELETE}, "seen#twilio-confirmation": {READ, CHANGE}, "seen#confirmed": {READ, CHANGE}, "rate#reply": {READ, CHANGE}},
     "SmsGateway": {"sent#code": {READ, CHANGE}, "rate#code-provider": {READ, CHANGE}} | {f"rate#{what}": {CHANGE} for what in ("code", "code-range", "code-ip", "code-country", "code-from")},
-    "CallForward": {"directory": {READ, CHANGE}, "number": {READ}, "sent#voicemail": {CHANGE}, "rate#calls": {CHANGE}, "rate#voicemail": {CHANGE}},
-    "SmsForward": {"directory": {READ, CHANGE}, "number": {READ}, "thread": {READ, CHANGE}, "seen#twilio-forward": {CHANGE}}
+    "CallForward": {"directory": {READ, CHANGE}, "number": {READ}, "sent#voicemail": {CHANGE}, "seen#call": {CHANGE}, "rate#calls": {CHANGE}, "rate#voicemail": {CHANGE}},
+    "SmsForward": {"directory": {READ, CHANGE}, "number": {READ}, "thread": {READ, CHANGE}, "seen#twilio-forward": {READ, CHANGE}}
     | {f"rate#{what}": {CHANGE} for what in ("text", "text-pair", "text-reply")},
     "ProvisionNumbers": {"number": {READ, CHANGE}, "seen#okta": {CHANGE}},
     "IvrValidate": {"call": {READ, CHANGE}, "lock": {READ, CHANGE}, "rate#pin": {CHANGE}, "rate#pin-failures": {READ, CHANGE}, "token#management": {READ, CHANGE}, "token#api": {READ, CHANGE}},

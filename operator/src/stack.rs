@@ -155,6 +155,12 @@ pub(crate) enum Webhook {
     Menu,
 }
 
+/// Where the function at this URL is told that a call has ended.
+pub(crate) fn status_of(call: &str) -> String {
+    let (address, retries) = call.split_once('#').unwrap_or((call, ""));
+    format!("{}/status#{retries}", address.trim_end_matches('/'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

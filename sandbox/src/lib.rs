@@ -206,7 +206,10 @@ impl Sandbox {
             match name.as_str() {
                 "send-verification-sms" => mailgun.set_route(&url),
                 "receive-confirmation-sms" => twilio.set_sms_url(twilio::NUMBER, &retried),
-                "call-forward" => twilio.set_voice_url(COMPANY_NUMBER, &retried),
+                "call-forward" => {
+                    twilio.set_voice_url(COMPANY_NUMBER, &retried);
+                    twilio.set_status_callback(COMPANY_NUMBER, &format!("{url}status{RETRIED}"));
+                }
                 "sms-forward" => twilio.set_sms_url(COMPANY_NUMBER, &retried),
                 "ivr-validate" => twilio.set_voice_url(IVR_NUMBER, &format!("{url}voice{RETRIED}")),
                 _ => {}

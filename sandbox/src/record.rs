@@ -125,6 +125,8 @@ pub async fn files() -> BTreeMap<&'static str, String> {
     for (name, value) in [("DialCallStatus", "no-answer"), ("DialCallSid", "CA00000000000000000000000000000002")] {
         after.push((name.to_owned(), value.to_owned()));
     }
+    let mut over = sandbox.twilio.ended_call(&call, "completed", 4);
+    set(&mut over, "Timestamp", |timestamp| "Fri, 20 Nov 2026 12:00:04 +0000".clone_into(timestamp));
     let hello = sandbox.twilio.inbound(PHONE, COMPANY_NUMBER, "Are you in the office today?");
     let picture =
         sandbox.twilio.inbound_picture(PHONE, COMPANY_NUMBER, "The new sign", &["https://api.twilio.com/example/sign.jpg"]);
@@ -159,6 +161,7 @@ pub async fn files() -> BTreeMap<&'static str, String> {
         ("sms-gateway-forged.json", auth0(&unsigned(&token), &legacy)),
         ("call-forward.json", signed("/", &call)),
         ("call-forward-after.json", signed("/after", &after)),
+        ("call-forward-status.json", signed("/status", &over)),
         ("call-forward-forged.json", webhook("/", &signature(&after), &form(&call))),
         ("sms-forward.json", signed("/", &hello)),
         ("sms-forward-picture.json", signed("/", &picture)),

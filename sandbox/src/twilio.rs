@@ -155,6 +155,11 @@ impl Twilio {
         lock(&self.shared.state).numbers.set(number, "VoiceUrl", url);
     }
 
+    /// The same for the news that a call has ended; the empty text: nobody is told.
+    pub fn set_status_callback(&self, number: &str, url: &str) {
+        lock(&self.shared.state).numbers.set(number, "StatusCallback", url);
+    }
+
     /// Gives the account Message Redaction, which `ContentRetention` and `AddressRetention` need.
     pub fn add_message_redaction(&self) {
         lock(&self.shared.state).redacts = true;

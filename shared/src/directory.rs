@@ -2,8 +2,10 @@
 //!
 //! Okta and the copy in the table (`directory#<company number>`, 30 days) are asked at once, so that an outage costs no further
 //! round trip. Okta's word counts whenever it has one: the copy of somebody who has left or is suspended is overwritten. It is
-//! written only when something changed, or half of its life is over. An employee found is remembered for a minute, so a call and
-//! what follows it cost Okta one request.
+//! written only when something changed, or half of its life is over. What was found is remembered for a minute, by each instance: a
+//! call and what follows it, or a flood of texts to a number that nobody has, cost Okta one request. Numbers that nobody has are
+//! remembered apart, so that they push no employee out; and they have a share of Okta's rate limit only: an instance that found so
+//! many of them within a minute believes a copy that says so without asking Okta again.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -22,8 +24,10 @@ const MEMORY: Duration = Duration::from_mins(1);
 const OKTA_TIME: Duration = Duration::from_secs(6);
 /// An answer of Okta is not held back for its copy.
 const TABLE_TIME: Duration = Duration::from_secs(3);
-/// More company numbers than one instance serves within a minute.
+/// More company numbers than one instance serves within a minute, and as many that nobody has.
 const REMEMBERED: usize = 1_000;
+/// Searches a minute, of one instance, for numbers that nobody has.
+const NOBODYS: u64 = 20;
 
 /// What the directory says of a company number.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +55,45 @@ pub struct Employee {
 pub struct Directory {
     users: Users,
     table: Table,
-    memory: Mutex<HashMap<E164, (Employee, SystemTime)>>,
+    memory: Mutex<Memory>,
+}
+
+/// What was found lately, and when.
+#[derive(Default)]
+struct Memory {
+    employees: HashMap<E164, (Listing, SystemTime)>,
+    nobodys: HashMap<E164, (Listing, SystemTime)>,
+    /// The minute, and how many searches of it found nobody.
+    in_vain: (u64, u64),
+}
+
+impl Memory {
+    fn get(&self, number: &E164, now: SystemTime) -> Option<Listing> {
+        let entry = self.employees.get(number).or_else(|| self.nobodys.get(number));
+        let (listing, since) = entry?;
+        now.duration_since(*since).is_ok_and(|age| age < MEMORY).then(|| listing.clone())
+    }
+
+    fn put(&mut self, number: &E164, listing: &Listing, now: SystemTime) {
+        let is_employee = matches!(listing, Listing::Employee(_));
+        let (part, other) =
+            if is_employee { (&mut self.employees, &mut self.nobodys) } else { (&mut self.nobodys, &mut self.employees) };
+        if part.len() >= REMEMBERED {
+            part.clear();
+        }
+        part.insert(number.clone(), (listing.clone(), now));
+        other.remove(number);
+    }
+
+    /// Whether Okta was asked in vain so often within this minute that copies are believed.
+    fn has_asked_enough(&self, now: SystemTime) -> bool {
+        self.in_vain.0 == epoch(now) / 60 && self.in_vain.1 >= NOBODYS
+    }
+
+    fn note_in_vain(&mut self, now: SystemTime) {
+        let minute = epoch(now) / 60;
+        self.in_vain = (minute, if self.in_vain.0 == minute { self.in_vain.1 + 1 } else { 1 });
+    }
 }
 
 impl Directory {
@@ -70,10 +112,16 @@ impl Directory {
     /// # Errors
     /// 503 `directory_unavailable`: Okta has no answer and there is no copy.
     pub async fn find(&self, number: &E164, now: SystemTime) -> Result<Listing, Failure> {
-        if let Some((employee, since)) = self.memory().get(number)
-            && now.duration_since(*since).is_ok_and(|age| age < MEMORY)
+        if let Some(listing) = self.memory().get(number, now) {
+            return Ok(listing);
+        }
+        let has_asked_enough = self.memory().has_asked_enough(now);
+        if has_asked_enough
+            && let Ok(Some(copy)) = in_time(self.table.get(key(number), now)).await
+            && let Some(listing @ Listing::Nobody(_)) = read(&copy)
         {
-            return Ok(Listing::Employee(employee.clone()));
+            self.memory().put(number, &listing, now);
+            return Ok(listing);
         }
         let asked = tokio::time::timeout(OKTA_TIME, self.users.by_phone(Attribute::PrimaryPhone, number, now));
         let (answer, copy) = tokio::join!(asked, in_time(self.table.get(key(number), now)));
@@ -87,12 +135,10 @@ impl Directory {
                 return Ok(listing);
             }
         };
-        if let Listing::Employee(employee) = &listing {
-            let mut memory = self.memory();
-            if memory.len() >= REMEMBERED {
-                memory.clear();
-            }
-            memory.insert(number.clone(), (employee.clone(), now));
+        let mut memory = self.memory();
+        memory.put(number, &listing, now);
+        if matches!(listing, Listing::Nobody(_)) {
+            memory.note_in_vain(now);
         }
         Ok(listing)
     }
@@ -158,7 +204,7 @@ impl Directory {
         entry.text("mobile").filter(|_| entry.text("mobile_written") == Some(written))?.parse().ok()
     }
 
-    fn memory(&self) -> MutexGuard<'_, HashMap<E164, (Employee, SystemTime)>> {
+    fn memory(&self) -> MutexGuard<'_, Memory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -64,6 +64,7 @@ pub struct Budget {
     half: u64,
     window: Window,
     id: Option<String>,
+    weight: u64,
     kept_seconds: u64,
 }
 
@@ -72,7 +73,7 @@ impl Budget {
     pub fn new(what: &str, key: &str, max: u64, window: Window) -> Self {
         let shards = (max / PER_SHARD + 1).min(MOST_SHARDS);
         let half = (max / shards).div_ceil(2);
-        Self { pk: format!("rate#{what}#{key}"), max, shards, half, window, id: None, kept_seconds: 0 }
+        Self { pk: format!("rate#{what}#{key}"), max, shards, half, window, id: None, weight: 1, kept_seconds: 0 }
     }
 
     /// What is counted has this name: a budget of at most 200 counts it once within the window, however often it comes. The name's first
@@ -80,6 +81,12 @@ impl Budget {
     #[must_use]
     pub fn once_for(self, id: &str) -> Self {
         Self { id: (self.max <= REMEMBERED).then(|| id.chars().take(10).collect()), ..self }
+    }
+
+    /// What is counted counts for so many at once: a text of three segments for three.
+    #[must_use]
+    pub fn weighing(self, weight: u64) -> Self {
+        Self { weight, ..self }
     }
 
     /// The same budget with another maximum: what one kind of people may use of what all share.
@@ -94,7 +101,7 @@ impl Budget {
         Self { kept_seconds: seconds, ..self }
     }
 
-    /// Counts one, unless the budget is used up.
+    /// Counts one (or what it weighs), unless the budget has no room for it.
     ///
     /// # Errors
     /// [`Unavailable`].
@@ -123,6 +130,18 @@ impl Budget {
         Ok(if is_full { used.max(self.max) } else { used })
     }
 
+    /// From when (epoch seconds) the window has room again, if nothing else is counted; `None`: never, the maximum is too small.
+    pub fn opens_at(&self, full: &Full) -> Option<u64> {
+        let room = (self.max / self.shards).checked_sub(self.weight)?;
+        let mut counted: Vec<(u64, u64)> = slices(&full.0).collect();
+        counted.sort_unstable();
+        let mut live: u64 = counted.iter().map(|(_, hits)| hits).sum();
+        counted.into_iter().find_map(|(slice, hits)| {
+            live -= hits;
+            (live <= room).then_some((slice + SLICES + 1) * self.window.slice_seconds())
+        })
+    }
+
     /// The item that counts, where there is one only: for what is noted beside the counts.
     pub fn item(&self) -> Key {
         self.key(0)
@@ -134,8 +153,9 @@ impl Budget {
     }
 
     async fn take_from(&self, key: Key, max: u64, table: &Table, now: SystemTime) -> Result<Result<Taken, Full>, Unavailable> {
+        let Some(room) = max.checked_sub(self.weight) else { return Ok(Err(Full(Item::default()))) };
         let mut slice = epoch(now) / self.window.slice_seconds();
-        let mut update = self.next(&key, slice, max);
+        let mut update = self.next(&key, slice, room);
         for _ in 0..ATTEMPTS {
             let seen = match table.update(update).await? {
                 Write::Done(item) => return Ok(Ok(self.taken(&key, slice, true, item))),
@@ -148,29 +168,29 @@ impl Budget {
                 return Ok(Ok(self.taken(&key, counted, false, seen)));
             }
             let live: u64 = slices(&seen).filter(|(n, _)| is_live(*n, slice)).map(|(_, hits)| hits).sum();
-            if live >= max {
+            if live > room {
                 return Ok(Err(Full(seen)));
             }
-            update = if newest == slice { self.next(&key, slice, max) } else { self.first(&key, &seen, slice, live) };
+            update = if newest == slice { self.next(&key, slice, room) } else { self.first(&key, &seen, slice, live) };
         }
         Err(Unavailable::busy())
     }
 
     /// Counts in a slice that counts already, or in a new item.
-    fn next(&self, key: &Key, slice: u64, max: u64) -> Update {
+    fn next(&self, key: &Key, slice: u64, room: u64) -> Update {
         let update = Update::new(key.clone())
             .set("newest", slice)
             .set("expires_at", self.end(slice))
-            .add("hits", 1)
+            .add("hits", self.weight.cast_signed())
             .bind(":slice", slice)
-            .bind(":max", max);
-        let room = "(attribute_not_exists(newest) OR newest = :slice) AND (attribute_not_exists(hits) OR hits < :max)";
-        match &self.id {
-            None => update.add(format!("s_{slice}"), 1).only_if(room),
+            .bind(":room", room);
+        let fits = "(attribute_not_exists(newest) OR newest = :slice) AND (attribute_not_exists(hits) OR hits <= :room)";
+        match self.name() {
+            None => update.add(format!("s_{slice}"), self.weight.cast_signed()).only_if(fits),
             Some(id) => update
-                .add_to_set(format!("i_{slice}"), id)
-                .only_if(format!("{room} AND NOT contains(i_{slice}, :id) AND NOT contains(i_{}, :id)", slice - 1))
-                .bind(":id", id.as_str()),
+                .add_to_set(format!("i_{slice}"), &id)
+                .only_if(format!("{fits} AND NOT contains(i_{slice}, :id) AND NOT contains(i_{}, :id)", slice - 1))
+                .bind(":id", id),
         }
     }
 
@@ -178,38 +198,44 @@ impl Budget {
     fn first(&self, key: &Key, seen: &Item, slice: u64, live: u64) -> Update {
         let update = Update::new(key.clone())
             .set("newest", slice)
-            .set("hits", live + 1)
+            .set("hits", live + self.weight)
             .set("expires_at", self.end(slice))
             .only_if("newest = :newest AND hits = :hits")
             .bind(":newest", seen.number("newest").unwrap_or_default())
             .bind(":hits", seen.number("hits").unwrap_or_default());
-        let update = match &self.id {
-            None => update.set(format!("s_{slice}"), 1),
-            Some(id) => update.set(format!("i_{slice}"), Value::Set(id.clone())),
+        let update = match self.name() {
+            None => update.set(format!("s_{slice}"), self.weight),
+            Some(id) => update.set(format!("i_{slice}"), Value::Set(id)),
         };
         let gone = seen.names().filter(|name| number_of(name).is_some_and(|n| !is_live(n, slice)));
         gone.fold(update, Update::remove)
     }
 
     fn undo(&self, key: &Key, slice: u64) -> Update {
-        let update = Update::new(key.clone()).add("hits", -1);
-        match &self.id {
+        let update = Update::new(key.clone()).add("hits", -self.weight.cast_signed());
+        match self.name() {
             None => {
                 let name = format!("s_{slice}");
-                update.only_if(format!("{name} > :none")).bind(":none", 0).add(name, -1)
+                let update = update.only_if(format!("{name} >= :weight")).bind(":weight", self.weight);
+                update.add(name, -self.weight.cast_signed())
             }
             Some(id) => {
                 let name = format!("i_{slice}");
-                update.only_if(format!("contains({name}, :id)")).bind(":id", id.as_str()).take_from_set(name, id)
+                update.only_if(format!("contains({name}, :id)")).bind(":id", id.as_str()).take_from_set(name, &id)
             }
         }
     }
 
     /// The slice that counted what is named, if one did.
     fn counted_in(&self, seen: &Item, slice: u64) -> Option<u64> {
-        let id = self.id.as_ref()?;
+        let id = self.name()?;
         let live = seen.names().filter_map(|name| Some((name, number_of(name)?))).filter(|(_, n)| is_live(*n, slice));
-        live.filter(|(name, _)| seen.set(name).contains(id)).map(|(_, n)| n).next()
+        live.filter(|(name, _)| seen.set(name).contains(&id)).map(|(_, n)| n).next()
+    }
+
+    /// What is remembered of what is counted: its name, with its weight if that is not one.
+    fn name(&self) -> Option<String> {
+        self.id.as_ref().map(|id| if self.weight == 1 { id.clone() } else { format!("{id}*{}", self.weight) })
     }
 
     fn taken(&self, key: &Key, slice: u64, fresh: bool, item: Item) -> Taken {
@@ -236,7 +262,8 @@ pub fn used(item: &Item, window: Window, now: SystemTime) -> u64 {
 /// A slice's number and what it counted.
 fn slices(item: &Item) -> impl Iterator<Item = (u64, u64)> {
     item.names().filter_map(|name| {
-        let counted = item.number(name).unwrap_or(item.set(name).len() as u64);
+        let weight = |id: &String| id.rsplit_once('*').and_then(|(_, weight)| weight.parse().ok()).unwrap_or(1);
+        let counted = item.number(name).unwrap_or_else(|| item.set(name).iter().map(weight).sum());
         Some((number_of(name)?, counted))
     })
 }

@@ -7,6 +7,12 @@ use shared::table::Item;
 /// A second call from the same caller to the same number within this many seconds, while the first seems to be on, may be the first
 /// one coming back.
 const LOOP_SECONDS: u64 = 60;
+/// Calls at once from one number.
+const LINES_OF_CALLER: usize = 2;
+/// How long the end of a call is kept: what is told of it comes within seconds of each other, in any order.
+const ENDING_SECONDS: u64 = 120;
+/// Calls of which nobody told the end, and which count as one at once no more, are kept for their minutes; more than people have.
+const UNENDED: usize = 100;
 /// More of a name than anybody is called, less than anybody listens to.
 const NAME_LIMIT: usize = 60;
 
@@ -36,22 +42,46 @@ pub(crate) struct Line {
     others: Vec<(Option<String>, u64)>,
     /// Seconds talked today.
     talked: u64,
-    /// Attributes of calls that must be over, though their end was never told.
+    /// Attributes of calls that must be over, though their end was never told, and of those whose end is long past.
     pub(crate) stale: Vec<String>,
 }
 
 impl Line {
     /// Reads the item that counts a number's calls, without the call with this `sid`; none takes more than `longest` seconds.
     pub(crate) fn read(item: &Item, sid: &str, longest: u64, now: u64) -> Self {
-        let calls: Vec<(&str, Item)> = item.maps("call_").filter(|(other, _)| *other != sid).collect();
-        let is_on = |call: &Item| call.number("until").is_some_and(|until| until > now);
+        let since = |call: &Item| call.number("since").unwrap_or_default();
+        let mut calls: Vec<(&str, Item)> = item.maps("call_").filter(|(other, _)| *other != sid).collect();
+        calls.sort_by_key(|(_, call)| std::cmp::Reverse(since(call)));
+        let (on, unended): (Vec<_>, Vec<_>) =
+            calls.into_iter().partition(|(_, call)| call.number("until").is_some_and(|until| until > now));
         // People may still talk after the time in which a call counts as one of several: its minutes are counted by its entry.
-        let is_over = |call: &Item| call.number("since").unwrap_or_default() + longest <= now;
-        let stale = calls.iter().filter(|(_, call)| is_over(call)).map(|(other, _)| format!("call_{other}")).collect();
-        let others = calls.iter().filter(|(_, call)| is_on(call));
-        let others = others.map(|(_, call)| (call.text("from").map(str::to_owned), call.number("since").unwrap_or_default()));
-        Self { others: others.collect(), talked: item.number(&talked_on(now)).unwrap_or_default(), stale }
+        let unended = unended.iter().enumerate();
+        let over = unended.filter(|(n, (_, call))| *n >= UNENDED || since(call) + longest <= now);
+        let over = over.map(|(_, (other, _))| entry(other));
+        let ended = item
+            .names()
+            .filter(|name| name.starts_with("over_") && item.number(name).is_none_or(|ended| ended + ENDING_SECONDS <= now));
+        Self {
+            stale: over.chain(ended.map(str::to_owned)).collect(),
+            others: on.iter().map(|(_, call)| (call.text("from").map(str::to_owned), since(call))).collect(),
+            talked: item.number(&talked_on(now)).unwrap_or_default(),
+        }
     }
+
+    /// How many calls at once come from this caller, or from callers who withhold their number.
+    fn lines_of(&self, caller: Option<&str>) -> usize {
+        self.others.iter().filter(|(other, _)| other.as_deref() == caller).count()
+    }
+}
+
+/// The attribute of a call that may be on.
+pub(crate) fn entry(sid: &str) -> String {
+    format!("call_{sid}")
+}
+
+/// The attribute of a call that has ended just now.
+pub(crate) fn ending(sid: &str) -> String {
+    format!("over_{sid}")
 }
 
 /// The attribute that counts the seconds talked on the day of `now`.
@@ -111,7 +141,13 @@ pub(crate) fn connection(
     if caller.is_some() && line.others.iter().any(coming_back) {
         return Err("repeated_call");
     }
-    if line.others.len() >= limits.concurrent || line.talked >= limits.seconds_per_day {
+    // So that neither somebody alone nor everybody without a number can take all lines, if there are several.
+    let share = match caller {
+        Some(_) => LINES_OF_CALLER.min(limits.concurrent.saturating_sub(1)),
+        None => limits.concurrent / 2,
+    };
+    let is_full = line.others.len() >= limits.concurrent || line.lines_of(caller) >= share.max(1);
+    if is_full || line.talked >= limits.seconds_per_day {
         return Err("line_limit");
     }
     Ok(Connection {
@@ -152,6 +188,7 @@ mod tests {
         listing: Listing,
         line: Line,
         allowed: Option<&'static str>,
+        concurrent: usize,
     }
 
     impl Default for Case {
@@ -163,6 +200,7 @@ mod tests {
                 listing: Listing::Employee(ann(Some("+12025550123"))),
                 line: Line::default(),
                 allowed: None,
+                concurrent: 4,
             }
         }
     }
@@ -173,7 +211,7 @@ mod tests {
             let call =
                 Call { from: from.as_ref(), to: &to, forwarded_from: self.forwarded_from, from_is_ours: self.from_is_ours };
             let allowed = self.allowed.map(|list| list.parse().unwrap());
-            let limits = Limits { concurrent: 3, seconds_per_day: 600 };
+            let limits = Limits { concurrent: self.concurrent, seconds_per_day: 600 };
             connection(&call, self.from.map(|_| "hash"), &self.listing, &self.line, allowed.as_ref(), &limits, NOW)
         }
     }
@@ -219,7 +257,22 @@ mod tests {
             ("just came", Case { line: line(&[(Some("hash"), NOW - 59)], 0), ..Case::default() }, "repeated_call"),
             (
                 "too many",
-                Case { line: line(&[(Some("a"), NOW), (Some("b"), NOW), (None, NOW)], 0), ..Case::default() },
+                Case { line: line(&[(Some("a"), NOW), (Some("b"), NOW), (None, NOW), (None, NOW)], 0), ..Case::default() },
+                "line_limit",
+            ),
+            (
+                "a third of the same caller",
+                Case { line: line(&[(Some("hash"), NOW - 60), (Some("hash"), NOW - 70)], 0), ..Case::default() },
+                "line_limit",
+            ),
+            (
+                "a second of the same caller, where there are two lines",
+                Case { line: line(&[(Some("hash"), NOW - 60)], 0), concurrent: 2, ..Case::default() },
+                "line_limit",
+            ),
+            (
+                "a third withheld one of four",
+                Case { from: None, line: line(&[(None, NOW), (None, NOW)], 0), ..Case::default() },
                 "line_limit",
             ),
             ("too long", Case { line: line(&[], 600), ..Case::default() }, "line_limit"),
@@ -231,6 +284,9 @@ mod tests {
             ("an office passes calls on", Case { forwarded_from: Some("+14155550100"), ..Case::default() }),
             ("a long call of the same caller", Case { line: line(&[(Some("hash"), NOW - 60)], 0), ..Case::default() }),
             ("two withheld callers", Case { from: None, line: line(&[(None, NOW)], 0), ..Case::default() }),
+            ("beside withheld ones", Case { line: line(&[(None, NOW), (None, NOW)], 0), ..Case::default() }),
+            ("the only line", Case { from: None, concurrent: 1, ..Case::default() }),
+            ("the only line, with a number", Case { concurrent: 1, ..Case::default() }),
         ] {
             assert!(case.decide().is_ok(), "{what}");
         }

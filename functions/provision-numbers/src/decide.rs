@@ -37,6 +37,15 @@ pub(crate) fn is_id(text: &str) -> bool {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Webhook(pub(crate) String);
 
+impl Webhook {
+    /// Where the same function is told that a call has ended: one step below its address.
+    pub(crate) fn status(&self) -> Self {
+        let (url, fragment) = self.0.split_once('#').unwrap_or((&self.0, ""));
+        let (path, query) = url.split_once('?').map_or((url, String::new()), |(path, query)| (path, format!("?{query}")));
+        Self(format!("{}/status{query}#{fragment}", path.trim_end_matches('/')))
+    }
+}
+
 impl FromStr for Webhook {
     type Err = ();
 
@@ -456,14 +465,23 @@ mod tests {
 
     #[test]
     fn webhooks_get_overrides_unless_they_have_some() {
-        for (text, registered) in [
-            ("https://x.on.aws", "https://x.on.aws/#rc=3&rp=5xx,ct,rt"),
-            ("https://x.on.aws/", "https://x.on.aws/#rc=3&rp=5xx,ct,rt"),
-            ("https://x.on.aws/call?a=1", "https://x.on.aws/call?a=1#rc=3&rp=5xx,ct,rt"),
-            ("https://x.on.aws/#rc=1", "https://x.on.aws/#rc=1"),
-            ("http://127.0.0.1:4701/", "http://127.0.0.1:4701/#rc=3&rp=5xx,ct,rt"),
+        for (text, registered, status) in [
+            ("https://x.on.aws", "https://x.on.aws/#rc=3&rp=5xx,ct,rt", "https://x.on.aws/status#rc=3&rp=5xx,ct,rt"),
+            ("https://x.on.aws/", "https://x.on.aws/#rc=3&rp=5xx,ct,rt", "https://x.on.aws/status#rc=3&rp=5xx,ct,rt"),
+            (
+                "https://x.on.aws/call?a=1",
+                "https://x.on.aws/call?a=1#rc=3&rp=5xx,ct,rt",
+                "https://x.on.aws/call/status?a=1#rc=3&rp=5xx,ct,rt",
+            ),
+            ("https://x.on.aws/#rc=1", "https://x.on.aws/#rc=1", "https://x.on.aws/status#rc=1"),
+            (
+                "http://127.0.0.1:4701/",
+                "http://127.0.0.1:4701/#rc=3&rp=5xx,ct,rt",
+                "http://127.0.0.1:4701/status#rc=3&rp=5xx,ct,rt",
+            ),
         ] {
-            assert_eq!(text.parse(), Ok(Webhook(registered.to_owned())), "{text}");
+            let webhook: Webhook = text.parse().unwrap();
+            assert_eq!((webhook.0.as_str(), webhook.status().0.as_str()), (registered, status), "{text}");
         }
         for text in ["", "x.on.aws", "http://x.on.aws/", "https://u:p@x.on.aws/", "https://x.on.aws/ y", "ftp://x"] {
             assert!(text.parse::<Webhook>().is_err(), "{text}");

@@ -93,6 +93,7 @@ impl Config {
             source.parsed::<Webhook>(name, "a URL such as https://abc.lambda-url.eu-west-1.on.aws/ (http only for this machine)")
         };
         let (voice, sms) = (webhook("CALL_FORWARD_URL"), webhook("SMS_FORWARD_URL"));
+        let status = voice.as_ref().map(Webhook::status);
         let max_purchases = source.number("MAX_PURCHASES_PER_RUN", 5, 0..=100);
         let max_numbers = source.number("MAX_NUMBERS", 100, 0..=10_000);
         let (dry_run, clean) = (source.flag("DRY_RUN", false), source.flag("CLEAN_MOBILE", true));
@@ -101,7 +102,7 @@ impl Config {
         let rules = Rules {
             country,
             prefixes,
-            wiring: Wiring { voice_url: voice?.0, sms_url: sms?.0 },
+            wiring: Wiring { voice_url: voice?.0, status_url: status?.0, sms_url: sms?.0 },
             max_purchases,
             max_numbers,
             dry_run,

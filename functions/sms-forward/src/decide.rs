@@ -12,6 +12,21 @@ pub(crate) const NOTICE: &str =
 /// What an employee is told whose text may not go where it is addressed.
 pub(crate) const NOT_ALLOWED: &str = "Not sent: texts to this number are not allowed.";
 
+/// What an employee is told once when texts are more than are paid for: to the company number, or from the own phone through it.
+pub(crate) fn over_limit(is_reply: bool, again_in: Option<u64>) -> String {
+    let again = match again_in {
+        Some(minutes @ ..120) => format!("in about {minutes} min"),
+        Some(minutes) => format!("in about {} hours", minutes.div_ceil(60)),
+        None => "when the limit is raised".to_owned(),
+    };
+    if is_reply {
+        return format!("Not sent: more texts left your company number than are allowed. Try again {again}.");
+    }
+    format!(
+        "More texts came to your company number than are forwarded. It goes on {again}. Those in between are in Twilio's log."
+    )
+}
+
 /// More than a written number has.
 const NUMBER_LIMIT: usize = 40;
 /// The longest sender that is no E.164 number: 11 characters of a name, or a short code.
@@ -249,6 +264,22 @@ mod tests {
         }
         for sender in ["", "whatsapp:+4512345678", "rcs:x", "messenger:1", "a\nb", "Åse", "longer than any name"] {
             assert!(!is_served(sender), "{sender}");
+        }
+    }
+
+    #[test]
+    fn the_employee_is_told_in_one_segment_when_it_goes_on() {
+        for (again_in, words) in [
+            (Some(1), "in about 1 min."),
+            (Some(119), "in about 119 min."),
+            (Some(120), "in about 2 hours."),
+            (Some(1_501), "in about 26 hours."),
+            (None, "when the limit is raised."),
+        ] {
+            for is_reply in [true, false] {
+                let told = over_limit(is_reply, again_in);
+                assert!(told.contains(words) && shared::sms::segments::count(&told) == 1, "{told}");
+            }
         }
     }
 

@@ -2,20 +2,23 @@
 //!
 //! Twilio posts the text. It is authenticated and read; Okta is asked whose number it is, while the table is asked who wrote last.
 //! Then it is decided where the text goes (`decide`): from others to the employee, headed by who wrote; from the employee's phone
-//! to whoever wrote last, or to the number that it begins with (`+4512345678: text`). One transaction remembers the message by its
-//! SID, counts it for its sender, and notes who wrote last; the answer is TwiML with the texts to send. Twilio's retry gets the
-//! same answer again and changes nothing.
+//! to whoever wrote last, or to the number that it begins with (`+4512345678: text`). It is counted (`budgets`), while the table is
+//! asked whether it came before; then it is remembered by its SID, and noted who wrote last, each by a write of its own, so that many
+//! texts at once do not refuse each other; the answer is TwiML with the texts to send. Twilio's retry gets the same answer again and
+//! changes nothing; what comes later is somebody who has seen Twilio's request, and learns nothing.
 //!
 //! What is not passed on is answered with an empty document: numbers of nobody, texts that opt out, loops, more texts from one
-//! sender than a conversation has. An outage is a 503, and Twilio asks again.
+//! sender than a conversation has; or, once, with a text to the employee: more texts than are paid for. An outage is a 503, and Twilio
+//! asks again.
 //!
 //! Never: an employee's words to somebody they were not meant for, as far as that can be known; a text to a costly range; the same
 //! text twice because its answer was lost.
 
+mod budgets;
 mod decide;
 
 use std::pin::pin;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::future::{Either, FutureExt as _, ready, select};
 use ring::digest;
@@ -23,7 +26,6 @@ use shared::aws;
 use shared::config::Source;
 use shared::directory::Directory;
 use shared::http::{self, BaseUrl};
-use shared::limits;
 use shared::okta::Access;
 use shared::okta::users::Users;
 use shared::phone::{Countries, E164};
@@ -31,17 +33,29 @@ use shared::reply::{Failure, Reply};
 use shared::request::Request;
 use shared::secrets::Secret;
 use shared::sms::segments;
-use shared::table::{Item, Key, Table, Update, epoch};
+use shared::table::{Item, Key, Table, Unavailable, Update, Write, epoch, owner_id};
 use shared::twilio::twiml::Response;
 use shared::twilio::webhook::InboundSms;
 use shared::twilio::{self, webhook};
 
+use budgets::{Counted, Limits, Refusal, Text};
 use decide::Way;
 
 const BODY_LIMIT: usize = 1024 * 1024;
 const DAY: u64 = 86_400;
 /// Twilio waits 15 s for an answer (<https://www.twilio.com/docs/api/errors/11205>), and needs some of them to ask again.
 const TIME_TO_ANSWER: Duration = Duration::from_secs(9);
+/// Twilio tries again within this time (<https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides>: 15 s in all; longer
+/// where a fallback or an operator repeats it).
+const RETRY_TIME: Duration = Duration::from_mins(5);
+/// How long it is remembered that a text was answered.
+const REMEMBERED: u64 = 400 * DAY;
+/// Copies of a request are at work at the same moment within this time.
+const AT_ONCE: Duration = Duration::from_secs(15);
+/// How long whoever wrote last can be answered without an address.
+const THREAD: u64 = 30 * DAY;
+/// How long a correspondent that the employee has written to is known.
+const KNOWN: u64 = 90 * DAY;
 
 /// The settings.
 #[derive(Debug)]
@@ -59,9 +73,7 @@ pub struct Config {
 #[derive(Debug)]
 struct Rules {
     countries: Option<Countries>,
-    per_pair: u64,
-    /// A number as sender is no proof of who sends: what somebody else could send in an employee's name is bounded.
-    replies_per_day: u64,
+    limits: Limits,
 }
 
 impl Config {
@@ -74,8 +86,7 @@ impl Config {
         let public_url = webhook::public_url(source);
         let rules = Rules {
             countries: source.parsed("ALLOWED_COUNTRIES", "a comma list of ISO 3166 country codes such as DK,US"),
-            per_pair: source.number("MESSAGES_PER_PAIR_PER_MINUTE", 5, 1..=1_000),
-            replies_per_day: source.number("REPLIES_PER_DAY", 200, 1..=100_000),
+            limits: Limits::read(source),
         };
         Some(Self {
             aws: aws?,
@@ -123,7 +134,7 @@ impl App {
             tokio::join!(
                 app.twilio.get(now),
                 app.directory.warm_up(now),
-                app.http.warm_up(dynamodb.as_ref()),
+                app.http.warm_up_for(6, dynamodb.as_ref()),
                 app.http.warm_up(Some(&config.okta)),
             )
         };
@@ -175,98 +186,267 @@ impl App {
             decide::destination(last, company, mobile, countries).map_err(refusal)?;
         }
         let to = match &way {
-            Way::To(number, _) => Some(number.clone()),
-            _ => last,
+            Way::To(number, _) => Some(number),
+            _ => last.as_ref(),
         };
-        let seen = self.note(sms, company, &way, to.as_ref(), now).await?;
-        // Somebody else may have written since.
-        let to = seen.as_ref().map_or(to, |seen| number(Some(seen), "to"));
-        Ok(answer(sms, company, mobile, &way, to.as_ref(), seen.is_some()))
+        let message = Message { sms, company, mobile, way: &way };
+        self.answer_once(&message, to, now).await
     }
 
-    /// Remembers the message, counts it, and notes who wrote last; or returns what is remembered of it.
-    async fn note(
+    /// Counts a text and remembers it, or finds out that it was answered before. What is written last is what makes it count.
+    async fn answer_once(&self, message: &Message<'_>, to: Option<&E164>, now: SystemTime) -> Result<Reply, Reply> {
+        let sender = hash(&message.sms.sender);
+        let (_, segments) = message.outgoing(to);
+        let text = message.counted_as(&sender, segments);
+        let (seen, fixed, counted) = tokio::join!(
+            self.table.get(message.key(), now),
+            self.fix_recipient(message, to, now),
+            budgets::count(&self.table, &self.rules.limits, &text, now)
+        );
+        let (seen, to) = match seen.and_then(|seen| Ok((seen, fixed?))) {
+            Ok(read) => read,
+            Err(error) => {
+                if let Ok(counted) = &counted {
+                    counted.give_back(&self.table).await;
+                }
+                return Err(Failure::from(error).into());
+            }
+        };
+        if let Some(seen) = seen {
+            if let Ok(counted) = &counted {
+                counted.give_back_copy(&self.table, age(&seen, now) < AT_ONCE).await;
+            }
+            return self.repeat(message, to.as_ref(), &seen, now).await;
+        }
+        let counted = counted.map_err(Failure::from)?;
+        if let Some(refusal) = &counted.refused {
+            return self.refuse(message, &text, refusal, &counted, now).await;
+        }
+        let me = owner_id();
+        let done = message.remember(&me, now);
+        let (done, followed) = tokio::join!(self.table.update(done), self.follow(message, to.as_ref(), millis(now), now));
+        match done.map_err(Failure::from)? {
+            // Without its answer, a write is met again by itself.
+            Write::Refused(seen) if seen.text("owner_id") != Some(&me) => {
+                counted.give_back_copy(&self.table, true).await;
+                self.repeat(message, to.as_ref(), &seen, now).await
+            }
+            _ => {
+                followed.map_err(Failure::from)?;
+                let reply = message.answer(to.as_ref(), false);
+                Ok(if counted.is_half_used { reply.metric("HalfOfBudgetUsed", 1) } else { reply })
+            }
+        }
+    }
+
+    /// To whom an employee's text goes that has no address: whom it went to when it first came, whoever has written since.
+    async fn fix_recipient(
         &self,
-        sms: &InboundSms,
-        company: &E164,
-        way: &Way<'_>,
+        message: &Message<'_>,
         to: Option<&E164>,
         now: SystemTime,
-    ) -> Result<Option<Item>, Reply> {
-        let seen = Update::new(Key::new(format!("seen#twilio-forward#{}", sms.sid), sms.fingerprint()))
-            .set("expires_at", epoch(now) + 7 * DAY)
-            .only_if("attribute_not_exists(pk)");
-        let seen = match to {
-            Some(to) => seen.set("to", to.reveal()),
-            None => seen,
+    ) -> Result<Option<E164>, Unavailable> {
+        if !matches!(message.way, Way::Back(_)) {
+            return Ok(to.cloned());
+        }
+        let update = Update::new(Key::new(message.key().pk, "to"))
+            .set("expires_at", epoch(now) + DAY)
+            .only_if("attribute_not_exists(pk) OR expires_at <= :now")
+            .bind(":now", epoch(now));
+        let update = match to {
+            Some(to) => update.set("to", to.reveal()),
+            None => update.remove("to"),
         };
-        let mut updates = vec![seen, self.count(sms, company, now)];
-        if matches!(way, Way::Back(_) | Way::To(..)) {
-            updates.push(limits::daily("text-reply", company.reveal(), self.rules.replies_per_day, now));
-        }
-        let thread = Update::new(thread_key(company)).set("expires_at", epoch(now) + 30 * DAY);
-        match (way, &sms.from, to) {
-            (Way::Forward, Some(from), _) if decide::is_reachable(from, self.rules.countries.as_ref()) => {
-                updates.push(thread.set("correspondent", from.reveal()));
-            }
-            // Who cannot be answered wrote last: a reply must not go to whoever wrote before.
-            (Way::Forward, ..) => updates.push(thread.remove("correspondent")),
-            (Way::To(..), _, Some(to)) => updates.push(thread.set("correspondent", to.reveal())),
-            _ => {}
-        }
-        let Some(refusals) = self.table.update_all(updates).await.map_err(Failure::from)? else { return Ok(None) };
-        match refusals.into_iter().next().flatten() {
-            Some(seen) => Ok(Some(seen)),
-            None => Err(refusal("rate_limited")),
-        }
+        Ok(match self.table.update(update).await? {
+            Write::Done(item) | Write::Refused(item) => number(Some(&item), "to"),
+        })
     }
 
-    /// Counts a text from this sender to this number, in the current minute.
-    fn count(&self, sms: &InboundSms, company: &E164, now: SystemTime) -> Update {
-        let hash = digest::digest(&digest::SHA256, sms.sender.as_bytes());
-        let pk = format!("rate#text-pair#{}#{}", company.reveal(), hex::encode(&hash.as_ref()[..8]));
-        let minute = epoch(now) / 60;
-        Update::new(Key::new(pk, minute.to_string()))
-            .add("hits", 1)
-            .set("expires_at", (minute + 2) * 60)
-            .only_if("attribute_not_exists(hits) OR hits < :max")
-            .bind(":max", self.rules.per_pair)
+    /// Notes who wrote last, and whom the employee has written to, unless something newer is noted. A reply must never go to somebody
+    /// because this was lost: without it nothing is answered.
+    async fn follow(&self, message: &Message<'_>, to: Option<&E164>, at: u64, now: SystemTime) -> Result<(), Unavailable> {
+        let company = message.company;
+        let thread = Update::new(thread_key(company)).set("noted_at", at).set("expires_at", epoch(now) + THREAD);
+        let thread = match (message.way, &message.sms.from, to) {
+            (Way::Forward, Some(from), _) if decide::is_reachable(from, self.rules.countries.as_ref()) => {
+                Some(thread.set("correspondent", from.reveal()))
+            }
+            // Who cannot be answered wrote last: a reply must not go to whoever wrote before.
+            (Way::Forward, ..) => Some(thread.remove("correspondent")),
+            (Way::To(..), _, Some(to)) => Some(thread.set("correspondent", to.reveal())),
+            _ => None,
+        };
+        let thread = thread.map(|thread| thread.only_if("attribute_not_exists(noted_at) OR noted_at <= :at").bind(":at", at));
+        let answered = to.filter(|_| matches!(message.way, Way::Back(_) | Way::To(..)));
+        let known = answered.map(|to| {
+            let key = budgets::known(company, &hash(to.reveal()));
+            Update::new(key).set("expires_at", epoch(now) + KNOWN)
+        });
+        let write = async |update: Option<Update>| match update {
+            Some(update) => self.table.update(update).await.map(drop),
+            None => Ok(()),
+        };
+        tokio::try_join!(write(thread), write(known)).map(drop)
+    }
+
+    /// A text that came before: the same answer, with what may have been left undone; or nothing, when Twilio has long stopped asking.
+    async fn repeat(&self, message: &Message<'_>, to: Option<&E164>, seen: &Item, now: SystemTime) -> Result<Reply, Reply> {
+        if age(seen, now) >= RETRY_TIME {
+            return Ok(refusal("replayed"));
+        }
+        if let Some(outcome) = OVER_LIMIT.into_iter().find(|outcome| seen.text("refused") == Some(outcome)) {
+            let notice = seen.text("notice").unwrap_or_default();
+            return Ok(message.refused(outcome, notice).metric("Refused", 1));
+        }
+        self.follow(message, to, seen.number("at").unwrap_or_default(), now).await.map_err(Failure::from)?;
+        Ok(message.answer(to, true))
+    }
+
+    /// A text without room in its budgets is not passed on, now or when it comes again. The employee is told of a ceiling, once.
+    async fn refuse(
+        &self,
+        message: &Message<'_>,
+        text: &Text<'_>,
+        refusal: &Refusal,
+        counted: &Counted,
+        now: SystemTime,
+    ) -> Result<Reply, Reply> {
+        let outcome = OVER_LIMIT[usize::from(refusal.is_ceiling())];
+        let notice = async {
+            if !refusal.is_ceiling() {
+                return String::new();
+            }
+            match budgets::notice(text, refusal.window).take(&self.table, now).await {
+                Ok(Ok(_)) => decide::over_limit(text.is_reply, refusal.again_in),
+                Ok(Err(_)) => String::new(),
+                Err(error) => {
+                    tracing::warn!(%error, "the employee is not told of the ceiling");
+                    String::new()
+                }
+            }
+        };
+        let (notice, ()) = tokio::join!(notice, counted.give_back(&self.table));
+        let me = owner_id();
+        let update = message.remember(&me, now).set("refused", outcome);
+        let update = if notice.is_empty() { update } else { update.set("notice", notice.as_str()) };
+        match self.table.update(update).await.map_err(Failure::from)? {
+            Write::Refused(seen) if seen.text("owner_id") != Some(&me) => self.repeat(message, None, &seen, now).await,
+            _ => {
+                let reply = message.refused(outcome, &notice).metric("Refused", 1).field("limit", refusal.setting);
+                let reply = if refusal.is_ceiling() { reply.metric("CeilingReached", 1) } else { reply };
+                Ok(if notice.is_empty() {
+                    reply
+                } else {
+                    reply.metric("SmsSent", 1).metric("SmsSegments", segments::count(&notice))
+                })
+            }
+        }
     }
 }
 
-/// Who wrote to a company number last, or was written to: `correspondent`, absent if that was nobody who can be answered.
+/// A text to a company number, and where it goes.
+struct Message<'a> {
+    sms: &'a InboundSms,
+    company: &'a E164,
+    mobile: &'a E164,
+    way: &'a Way<'a>,
+}
+
+impl<'a> Message<'a> {
+    fn key(&self) -> Key {
+        Key::new(format!("seen#twilio-forward#{}", self.sms.sid), self.sms.fingerprint())
+    }
+
+    /// That it was answered, unless that is written already.
+    fn remember(&self, me: &str, now: SystemTime) -> Update {
+        Update::new(self.key())
+            .set("at", millis(now))
+            .set("owner_id", me)
+            .set("expires_at", epoch(now) + REMEMBERED)
+            .only_if("attribute_not_exists(pk)")
+    }
+
+    fn counted_as(&self, sender: &'a str, segments: u64) -> Text<'a> {
+        Text {
+            sid: &self.sms.sid,
+            company: self.company,
+            sender,
+            segments,
+            is_employees: !matches!(self.way, Way::Forward),
+            is_reply: matches!(self.way, Way::Back(_) | Way::To(..)),
+        }
+    }
+
+    /// The text that comes of it, and how many segments that is: the employee's own goes `to` somebody, if that is known.
+    fn outgoing<'b>(&'b self, to: Option<&'b E164>) -> (Outgoing<'b>, u64) {
+        let (outcome, to, text, has_media) = match (self.way, to) {
+            (Way::Forward, _) => {
+                let headed = format!("From: {}\n\n{}", self.sms.sender, self.sms.body);
+                ("forwarded", self.mobile, headed, true)
+            }
+            (Way::Back(text) | Way::To(_, text), Some(to)) => ("replied", to, (*text).to_owned(), true),
+            (Way::Barred, _) => ("not_allowed", self.mobile, decide::NOT_ALLOWED.to_owned(), false),
+            (Way::Unclear | Way::Back(_) | Way::To(..), _) => ("no_correspondent", self.mobile, decide::NOTICE.to_owned(), false),
+        };
+        let segments = decide::messages(&text).into_iter().map(segments::count).sum();
+        (Outgoing { outcome, to, text, media: if has_media { &self.sms.media } else { &[] } }, segments)
+    }
+
+    fn answer(&self, to: Option<&E164>, repeated: bool) -> Reply {
+        let (Outgoing { outcome, to, text, media }, segments) = self.outgoing(to);
+        let messages = decide::messages(&text);
+        let media = std::iter::once(media).chain(std::iter::repeat(&[][..]));
+        let texts = messages.iter().zip(media);
+        let response = texts.fold(Response::new(), |response, (text, media)| response.message_to(to, self.company, text, media));
+        let reply = if repeated {
+            response.into_reply("repeated")
+        } else {
+            response.into_reply(outcome).metric("SmsSent", messages.len() as u64).metric("SmsSegments", segments)
+        };
+        reply.field("phone", to.to_string()).field("segments", segments)
+    }
+
+    /// The answer that passes nothing on, and tells the employee why if there is something to tell.
+    fn refused(&self, outcome: &'static str, notice: &str) -> Reply {
+        let response = Response::new();
+        let response = if notice.is_empty() { response } else { response.message_to(self.mobile, self.company, notice, &[]) };
+        response.into_reply(outcome).field("phone", self.mobile.to_string())
+    }
+}
+
+/// What is sent because of a text.
+struct Outgoing<'a> {
+    outcome: &'static str,
+    to: &'a E164,
+    text: String,
+    media: &'a [String],
+}
+
+/// More texts of a pair than a conversation has; more than are paid for.
+const OVER_LIMIT: [&str; 2] = ["rate_limited", "ceiling_reached"];
+
+/// Who wrote to a company number last, or was written to: `correspondent`, absent if that was nobody who can be answered; and when.
 fn thread_key(company: &E164) -> Key {
     Key::new(format!("thread#{}", company.reveal()), "last")
+}
+
+/// What stands for a sender in the table.
+fn hash(sender: &str) -> String {
+    hex::encode(&digest::digest(&digest::SHA256, sender.as_bytes()).as_ref()[..8])
 }
 
 fn number(item: Option<&Item>, name: &str) -> Option<E164> {
     item?.text(name)?.parse().ok()
 }
 
-/// The texts to send: the employee's own goes `to` somebody, if that is known.
-fn answer(sms: &InboundSms, company: &E164, mobile: &E164, way: &Way<'_>, to: Option<&E164>, repeated: bool) -> Reply {
-    let headed;
-    let (outcome, to, text, media) = match (way, to) {
-        (Way::Forward, _) => {
-            headed = format!("From: {}\n\n{}", sms.sender, sms.body);
-            ("forwarded", mobile, headed.as_str(), &sms.media[..])
-        }
-        (Way::Back(text) | Way::To(_, text), Some(to)) => ("replied", to, *text, &sms.media[..]),
-        (Way::Barred, _) => ("not_allowed", mobile, decide::NOT_ALLOWED, &[][..]),
-        (Way::Unclear | Way::Back(_) | Way::To(..), _) => ("no_correspondent", mobile, decide::NOTICE, &[][..]),
-    };
-    let messages = decide::messages(text);
-    let segments: u64 = messages.iter().map(|text| segments::count(text)).sum();
-    let media = std::iter::once(media).chain(std::iter::repeat(&[][..]));
-    let response = Response::new();
-    let response =
-        messages.iter().zip(media).fold(response, |response, (text, media)| response.message_to(to, company, text, media));
-    let reply = if repeated {
-        response.into_reply("repeated")
-    } else {
-        response.into_reply(outcome).metric("SmsSent", messages.len() as u64).metric("SmsSegments", segments)
-    };
-    reply.field("phone", to.to_string()).field("segments", segments)
+/// Texts of the same second have an order, too.
+fn millis(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// How long ago a text was answered.
+fn age(seen: &Item, now: SystemTime) -> Duration {
+    Duration::from_millis(millis(now).saturating_sub(seen.number("at").unwrap_or_default()))
 }
 
 /// Nothing is sent to anybody; asking again would change nothing.

@@ -15,7 +15,7 @@ use crate::calls::{Authorization, Body, Refusal, Session};
 use crate::context::Context;
 use crate::problem::Problem;
 use crate::secrets::SENDS;
-use crate::stack::{Stack, Webhook};
+use crate::stack::{Stack, Webhook, status_of};
 use crate::table::{self, Items};
 
 /// Friendly names of numbers that provision-numbers bought begin so.
@@ -55,6 +55,8 @@ struct Wishes {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Wiring {
     voice: Option<String>,
+    /// Told when a call has ended; the function of the calls wants to know.
+    status: Option<String>,
     sms: Option<String>,
 }
 
@@ -62,12 +64,17 @@ impl Wishes {
     /// Whoever comes first has a number's calls, or texts; others are told.
     fn want(&mut self, number: &str, wiring: &Wiring) {
         let held = self.numbers.entry(number.to_owned()).or_default();
-        for (held, wanted) in [(&mut held.voice, &wiring.voice), (&mut held.sms, &wiring.sms)] {
-            if held.is_some() && wanted.is_some() && held != wanted {
+        let is_taken = |held: &Option<String>, wanted: &Option<String>| held.is_some() && wanted.is_some() && held != wanted;
+        for (held, wanted) in [(&held.voice, &wiring.voice), (&held.sms, &wiring.sms)] {
+            if is_taken(held, wanted) {
                 self.problems.push(format!("{number} cannot serve two purposes: each needs a number of its own"));
             }
-            *held = held.take().or_else(|| wanted.clone());
         }
+        // News of calls go where the calls go.
+        if held.voice.is_none() {
+            (held.voice, held.status) = (wiring.voice.clone(), wiring.status.clone());
+        }
+        held.sms = held.sms.take().or_else(|| wiring.sms.clone());
     }
 }
 
@@ -201,7 +208,7 @@ fn host(url: &str) -> String {
 fn wishes(stack: &Stack, held: &Held, company: &[String]) -> Result<Wishes, Problem> {
     let mut wishes = Wishes::default();
     let receive = stack.webhook(Webhook::Receive);
-    let replies = Wiring { sms: receive.clone(), voice: None };
+    let replies = Wiring { sms: receive.clone(), ..Wiring::default() };
     if let Some(number) = stack.get("TwilioNumber") {
         wishes.want(number, &replies);
     } else if receive.is_some() && stack.get("TwilioMessagingService").is_none() {
@@ -211,7 +218,8 @@ fn wishes(stack: &Stack, held: &Held, company: &[String]) -> Result<Wishes, Prob
                 .to_owned(),
         );
     }
-    let both = Wiring { voice: stack.webhook(Webhook::Call), sms: stack.webhook(Webhook::Text) };
+    let calls = stack.webhook(Webhook::Call);
+    let both = Wiring { status: calls.as_deref().map(status_of), voice: calls, sms: stack.webhook(Webhook::Text) };
     if let (Some(voice), Some(sms)) = (&both.voice, &both.sms) {
         let mut strangers = false;
         for resource in &held.numbers {
@@ -272,13 +280,13 @@ fn wishes(stack: &Stack, held: &Held, company: &[String]) -> Result<Wishes, Prob
         None => {}
     }
     match (stack.get("menu number"), stack.webhook(Webhook::Menu)) {
-        (Some(number), Some(url)) => wishes.want(number, &Wiring { voice: Some(url), sms: None }),
+        (Some(number), Some(url)) => wishes.want(number, &Wiring { voice: Some(url), ..Wiring::default() }),
         (Some(_), None) => {
             return Err(Problem::Usage("--menu-number: the stack has no phone menu (ApiAudience is empty)".to_owned()));
         }
         // One that leads there already should do so as it must.
         (None, Some(url)) => {
-            let wiring = Wiring { voice: Some(url.clone()), sms: None };
+            let wiring = Wiring { voice: Some(url.clone()), ..Wiring::default() };
             let mut leading = held.numbers.iter().filter(|number| address(text(number, "voice_url")) == address(&url)).peekable();
             if leading.peek().is_none() {
                 wishes.problems.push("no number leads to the phone menu: --menu-number NUMBER sets one".to_owned());
@@ -314,6 +322,10 @@ fn plan(account: &Account, held: &Held, wishes: &Wishes, messaging: &BaseUrl) ->
             compare("voice_application_sid", "VoiceApplicationSid", "");
             compare("trunk_sid", "TrunkSid", "");
         }
+        if let Some(url) = &wiring.status {
+            compare("status_callback", "StatusCallback", url);
+            compare("status_callback_method", "StatusCallbackMethod", "POST");
+        }
         if let Some(url) = &wiring.sms {
             compare("sms_url", "SmsUrl", url);
             compare("sms_method", "SmsMethod", "POST");
@@ -322,8 +334,12 @@ fn plan(account: &Account, held: &Held, wishes: &Wishes, messaging: &BaseUrl) ->
         // The number was named, or is in the ledger: what it led to before is lost, and should be known.
         for change in plan.changes.iter_mut().filter(|change| change.of == of) {
             let held = text(resource, &change.field);
-            let moves = matches!(change.field.as_str(), "voice_url" | "sms_url") && !is_free(held);
-            let wanted = if change.field == "sms_url" { &wiring.sms } else { &wiring.voice };
+            let moves = matches!(change.field.as_str(), "voice_url" | "status_callback" | "sms_url") && !is_free(held);
+            let wanted = match change.field.as_str() {
+                "sms_url" => &wiring.sms,
+                "status_callback" => &wiring.status,
+                _ => &wiring.voice,
+            };
             if moves && wanted.as_deref().is_some_and(|wanted| address(wanted) != address(held)) {
                 change.note = Some(format!("which led to {}", host(held)));
             }
@@ -377,8 +393,11 @@ mod tests {
         let wishes = wishes(&stack, &held, &[]).unwrap();
         let url = |host: &str| Some(format!("https://{host}.on.aws/#rc=3&rp=5xx,ct,rt"));
         let expected = BTreeMap::from([
-            ("+15005550001".to_owned(), Wiring { voice: None, sms: url("x") }),
-            ("+15005550002".to_owned(), Wiring { voice: url("y"), sms: url("z") }),
+            ("+15005550001".to_owned(), Wiring { sms: url("x"), ..Wiring::default() }),
+            (
+                "+15005550002".to_owned(),
+                Wiring { voice: url("y"), status: Some("https://y.on.aws/status#rc=3&rp=5xx,ct,rt".to_owned()), sms: url("z") },
+            ),
         ]);
         assert_eq!(wishes, Wishes { numbers: expected, ..Wishes::default() });
     }
@@ -393,5 +412,20 @@ mod tests {
         let wishes = wishes(&stack, &Held::default(), &["+15005550001".to_owned()]).unwrap();
         assert_eq!(wishes.problems, ["+15005550001 cannot serve two purposes: each needs a number of its own"]);
         assert!(wishes.numbers["+15005550001"].sms.as_deref().unwrap().starts_with("https://x"));
+    }
+
+    #[test]
+    fn news_of_calls_go_where_the_calls_go() {
+        let stack = Stack::read(
+            r#"{"IvrVoiceUrl":"https://x.on.aws/voice","menu number":"+15005550001","CallForwardUrl":"https://y.on.aws/",
+                "CallForwardPublicUrl":"https://phone.acme.example/in","SmsForwardUrl":"https://z.on.aws/"}"#,
+        )
+        .unwrap();
+        let wishes = wishes(&stack, &Held::default(), &["+15005550002".to_owned()]).unwrap();
+        let status = |number: &str| wishes.numbers[number].status.as_deref();
+        assert_eq!(
+            (status("+15005550001"), status("+15005550002")),
+            (None, Some("https://phone.acme.example/in/status#rc=3&rp=5xx,ct,rt"))
+        );
     }
 }

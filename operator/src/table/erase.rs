@@ -19,7 +19,7 @@ const OUT_OF_REACH: [&str; 6] = [
     "Auth0, Okta: the user, its profile and the tenant's logs are deleted there",
     "CloudWatch: log lines hold masked numbers (two first and four last digits) until LogRetentionDays have passed",
     "DynamoDB: point-in-time recovery keeps what was deleted for up to 35 days",
-    "items `sent#` and `seen#` hold hashes of number and text together, from which neither can be told; they end within days",
+    "items `sent#` and `seen#` hold hashes of number and text together, from which neither can be told; they end within 400 days",
 ];
 
 /// The result.

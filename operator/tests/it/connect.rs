@@ -129,10 +129,12 @@ async fn numbers_of_the_company_phone_and_the_menu() {
     for number in ["+14155550101", "+14155550102", COMPANY_NUMBER] {
         assert_eq!(field(twilio, number, "VoiceUrl"), format!("{calls}/#rc=3&rp=5xx,ct,rt"), "{number}");
         assert_eq!(field(twilio, number, "SmsUrl"), format!("{texts}/#rc=3&rp=5xx,ct,rt"), "{number}");
+        assert_eq!(field(twilio, number, "StatusCallback"), format!("{calls}/status#rc=3&rp=5xx,ct,rt"), "{number}");
         assert_eq!(field(twilio, number, "VoiceApplicationSid"), "", "{number}");
     }
     assert_eq!(field(twilio, "+14155550103", "VoiceUrl"), "https://elsewhere.example/");
     assert!(field(twilio, IVR_NUMBER, "VoiceUrl").ends_with("/voice#rc=3&rp=5xx,ct,rt"));
+    assert_eq!(field(twilio, IVR_NUMBER, "StatusCallback"), "", "the menu asks for no news");
     let strange = scene.run(&["connect", "twilio", "--company-number", "+14155550199"]).await;
     assert!(strange.code == 1 && strange.out.contains("has no number +14155550199"), "{strange:?}");
 }

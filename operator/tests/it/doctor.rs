@@ -1,5 +1,6 @@
 //! The doctor: quiet where all is well, and for each planted fault its name and the remedy.
 
+use sandbox::COMPANY_NUMBER;
 use sandbox::auth0::{API_AUDIENCE, LOGIN_CLIENT_ID};
 use sandbox::cloudformation::STACK_NAME;
 use sandbox::mailgun::DOMAIN;
@@ -116,6 +117,14 @@ async fn a_webhook_by_get() {
     let scene = Scene::healthy().await;
     scene.sandbox.twilio.own(NUMBER, &[("SmsMethod", "GET")]);
     only(&scene, "twilio.webhooks", "fault", "sms_method is GET, should be POST", "operator connect twilio").await;
+}
+
+/// Such numbers work, but for calls that end in the greeting.
+#[tokio::test]
+async fn a_company_number_without_a_status_callback() {
+    let scene = Scene::healthy().await;
+    scene.sandbox.twilio.own(COMPANY_NUMBER, &[("StatusCallback", "")]);
+    only(&scene, "twilio.webhooks", "fault", "status_callback is nothing, should be http", "operator connect twilio").await;
 }
 
 #[tokio::test]

@@ -20,6 +20,7 @@ impl Story {
         self.sandbox.okta.hire("Ann", MOBILE, COMPANY_NUMBER);
         self.call_comes_in().await?;
         self.nobody_answers().await?;
+        self.callers_hang_up().await?;
         self.call_goes_round().await?;
         self.text_and_answer().await?;
         self.okta_is_down().await?;
@@ -29,7 +30,7 @@ impl Story {
     async fn call_comes_in(&mut self) -> Checked {
         self.title("Somebody calls Ann's company number");
         self.sandbox.twilio.phone_answers(MOBILE, 95);
-        let call = self.call(CUSTOMER, COMPANY_NUMBER, &["connected", "completed"]).await?;
+        let call = self.call(CUSTOMER, COMPANY_NUMBER, &["connected", "completed", "nothing_to_end"]).await?;
         let greeting = self.setting(CALL, "GREETING").replace("{firstName}", "Ann");
         self.check("the caller is told who is called", call.heard.first(), Some(&greeting))?;
         self.check("Ann's mobile rang, showing the caller's number", rung(&call), vec![(MOBILE, CUSTOMER, "completed")])
@@ -41,7 +42,7 @@ impl Story {
         say("This caller leaves a message of 12 seconds");
         let caller = self.sandbox.twilio.caller(CUSTOMER).records(12);
         let call = caller.call(COMPANY_NUMBER).await;
-        self.told(CUSTOMER, &call, &["connected", "voicemail_offered", "voicemail"]).await?;
+        self.told(CUSTOMER, &call, &["connected", "voicemail_offered", "voicemail", "nothing_to_end"]).await?;
         let link = call.recordings.first().map(|recording| recording.url.as_str()).unwrap_or_default();
         let texts = self.sandbox.twilio.texts(MOBILE);
         show(&texts);
@@ -49,10 +50,22 @@ impl Story {
         self.check("Ann gets a text from her company number: who called, and where to listen", told, Some((COMPANY_NUMBER, true)))
     }
 
+    async fn callers_hang_up(&mut self) -> Checked {
+        self.title("Five callers without a number hang up in the greeting");
+        self.sandbox.twilio.phone_answers(MOBILE, 20);
+        for _ in 0..5 {
+            let call = self.sandbox.twilio.caller("anonymous").hangs_up_during_greeting().call(COMPANY_NUMBER).await;
+            self.told("anonymous", &call, &["connected", "call_ended"]).await?;
+        }
+        let call = self.call(CUSTOMER, COMPANY_NUMBER, &["connected", "completed", "nothing_to_end"]).await?;
+        self.check("Twilio told of each end: Ann's number is not busy, and the next caller gets through", rung(&call).len(), 1)
+    }
+
     async fn call_goes_round(&mut self) -> Checked {
         self.title("Ann's mobile passes all calls on to her company number");
         self.sandbox.twilio.phone_forwards(MOBILE, COMPANY_NUMBER);
-        let call = self.call(CUSTOMER, COMPANY_NUMBER, &["connected", "loop", "completed"]).await?;
+        let call =
+            self.call(CUSTOMER, COMPANY_NUMBER, &["connected", "loop", "nothing_to_end", "completed", "nothing_to_end"]).await?;
         let second = call.dialled.first().and_then(|dialled| dialled.onward.as_ref());
         let second = second.map(|call| (call.dialled.len(), call.heard.concat().contains("cannot be reached")));
         self.check("it went round once: the second call was refused, nobody dialled", second, Some((0, true)))?;
@@ -88,7 +101,7 @@ impl Story {
         for name in [CALL, FORWARD] {
             self.restart(name, &SWITCHED_ON).await?;
         }
-        let call = self.call(CUSTOMER, COMPANY_NUMBER, &["connected", "completed"]).await?;
+        let call = self.call(CUSTOMER, COMPANY_NUMBER, &["connected", "completed", "nothing_to_end"]).await?;
         self.check("the last good answer, from the table, serves: Ann's mobile rings", rung(&call).len(), 1)?;
         let reply = self.text(CUSTOMER, "Still there?", "forwarded").await?;
         self.check("and gets the text", reply.messages.len(), 1)?;
@@ -125,7 +138,7 @@ impl Story {
         self.check("his mobile is in international form now", self.profile(&ben, "mobilePhone"), "+18182179229".to_owned())?;
         let report = self.run_schedule("provisioned").await?;
         self.check("the next run buys nothing", (self.bought(), &report["purchased"]), (1, &json!([])))?;
-        let call = self.call(CUSTOMER, &number, &["connected", "completed"]).await?;
+        let call = self.call(CUSTOMER, &number, &["connected", "completed", "nothing_to_end"]).await?;
         self.check("a call to the new number rings at Ben's mobile", rung(&call), vec![("+18182179229", CUSTOMER, "completed")])
     }
 

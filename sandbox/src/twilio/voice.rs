@@ -1,6 +1,7 @@
 //! Calls: people call the account's numbers, the `TwiML` that the webhooks answer is executed, phones are dialled.
 //!
-//! Imitates <https://www.twilio.com/docs/voice/twiml>. No time passes in a call: the seconds that people talk are only counted.
+//! Imitates <https://www.twilio.com/docs/voice/twiml>. No time passes in a call: the seconds that people talk are only counted. The
+//! number's status callback is told of the end when everything else is done; the real one may be told before.
 
 use std::{
     collections::VecDeque,
@@ -83,12 +84,14 @@ pub struct Call {
     pub recordings: Vec<Recording>,
     /// All documents answered, in order; the last may not have been executed, when the caller had hung up.
     pub documents: Vec<String>,
-    /// Webhook requests made, retries included.
+    /// Webhook requests made, retries included, without those of the status callback.
     pub requests: u32,
     /// Whether it was answered at all: `<Reject>`, `<Redirect>` and an unanswered `<Dial answerOnBridge>` leave it ringing.
     pub answered: bool,
     /// How it ended.
     pub ended: Ended,
+    /// What the number's status callback answered; 0: there is none, or no answer came.
+    pub told: u16,
     /// Why Twilio ended it: the reason of `<Reject>` or the text of the alert.
     pub refused: Option<String>,
     /// From the first request to the last answer.
@@ -202,7 +205,7 @@ impl Caller<'_> {
         self
     }
 
-    /// Hangs up while the first text is spoken: no webhook tells of it.
+    /// Hangs up while the first text is spoken: of that only a status callback tells.
     #[must_use]
     pub fn hangs_up_during_greeting(self) -> Self {
         self.hangs(HangsUp::DuringGreeting)
@@ -256,6 +259,7 @@ impl Caller<'_> {
                 requests: 0,
                 answered: false,
                 ended: Ended::ApplicationError,
+                told: 0,
                 refused: None,
                 took: Duration::ZERO,
             },
@@ -264,6 +268,7 @@ impl Caller<'_> {
         };
         if let Some((url, method)) = number.and_then(|number| line.caller.twilio.voice_url(&number)) {
             line.call.ended = line.run(url, method).await;
+            line.tell_end().await;
         } else {
             line.call.ended = Ended::Rejected;
             line.call.refused = Some(format!("nobody answers calls to {to}"));
@@ -324,6 +329,11 @@ impl Twilio {
     /// This phone passes all calls on from now on, unconditionally: to another phone or to one of the account's numbers.
     pub fn phone_forwards(&self, number: &str, to: &str) {
         self.set_callee(number, Callee::Forwards(to.to_owned()));
+    }
+
+    /// The parameters of the status callback for a call whose webhook had these.
+    pub fn ended_call(&self, params: &[(String, String)], status: &str, seconds: u32) -> Vec<(String, String)> {
+        ended(params, status, seconds)
     }
 
     /// The parameters of the webhook for a new call.
@@ -389,6 +399,20 @@ impl Twilio {
         }
         Callee::Busy
     }
+}
+
+/// What a status callback is told (<https://www.twilio.com/docs/voice/twiml#ending-the-call-callback-requests>).
+fn ended(params: &[(String, String)], status: &str, seconds: u32) -> Vec<(String, String)> {
+    let more = [
+        ("CallStatus", status.to_owned()),
+        ("CallDuration", seconds.to_string()),
+        ("Duration", seconds.div_ceil(60).to_string()),
+        ("Timestamp", crate::mail::date(crate::now().as_secs())),
+        ("CallbackSource", "call-progress-events".to_owned()),
+        ("SequenceNumber", "0".to_owned()),
+    ];
+    let kept = params.iter().filter(|(name, _)| more.iter().all(|(other, _)| other != name)).cloned();
+    kept.chain(more.iter().map(|(name, value)| ((*name).to_owned(), value.clone()))).collect()
 }
 
 fn call_sid() -> String {
@@ -501,6 +525,40 @@ impl Line<'_> {
                 Step::On => return Ended::HungUpByUs,
             };
         }
+    }
+
+    /// Tells the number's status callback, if it has one, that the call is over.
+    async fn tell_end(&mut self) {
+        let twilio = self.caller.twilio;
+        let callback = {
+            let state = lock(&twilio.shared.state);
+            state
+                .numbers
+                .get(&self.to)
+                .map(|number| number.field("StatusCallbackMethod").to_owned())
+                .zip(state.numbers.url(&self.to, "StatusCallback"))
+        };
+        let Some((method, url)) = callback else { return };
+        let status = match (self.call.answered, self.call.refused.as_deref()) {
+            (true, _) => "completed",
+            (false, Some("busy")) => "busy",
+            (false, _) => "no-answer",
+        };
+        let talked = self.call.dialled.iter().map(|dialled| dialled.seconds).sum();
+        let params = ended(
+            &inbound(&self.call.sid, &self.caller.from, &self.to, self.caller.forwarded_from.as_deref()),
+            status,
+            if self.call.answered { talked } else { 0 },
+        );
+        let Some((url, method)) =
+            (if method == "GET" { twilio.follow(&url, &url, &method, &params) } else { Some((url, Method::POST)) })
+        else {
+            return;
+        };
+        let signature = twilio.sign(&url, if method == Method::GET { &[] } else { &params });
+        let mut reply = Reply::default();
+        twilio.fetch(&mut reply, &params, &url, &signature, &method).await;
+        self.call.told = reply.status;
     }
 
     async fn fetch(&mut self, params: &[(String, String)], url: &str, method: &Method) -> Option<String> {
@@ -816,6 +874,42 @@ mod tests {
             let signature = ("x-twilio-signature".to_owned(), BASE64.encode(mac.finalize().into_bytes()));
             assert!(exchange.headers.contains(&signature), "{}", exchange.target);
         }
+        assert_eq!(twilio.server().complaints(), [""; 0]);
+    }
+
+    #[tokio::test]
+    async fn a_status_callback_is_told_of_every_end() {
+        let documents = [
+            ("/", FORWARD),
+            ("/after", "<Say>Goodbye.</Say>"),
+            ("/reject", "<Reject reason='busy'/>"),
+            ("/status", ""),
+            ("/ring", "<Dial answerOnBridge='true' action='/after'>+4512345678</Dial>"),
+        ];
+        let (twilio, hook) = line(&documents).await;
+        twilio.set_status_callback(NUMBER, &(hook.url() + "/status#rc=1"));
+        twilio.phone_answers(MOBILE, 20);
+        for (path, caller, asked_before, status, seconds) in [
+            ("/", twilio.caller(CALLER), 2, "completed", "20"),
+            ("/", twilio.caller(CALLER).hangs_up_during_greeting(), 1, "completed", "0"),
+            ("/", twilio.caller(CALLER).hangs_up_after(7), 2, "completed", "7"),
+            ("/reject", twilio.caller(CALLER), 1, "busy", "0"),
+            ("/ring", twilio.caller(CALLER).hangs_up_after_greeting(), 2, "no-answer", "0"),
+        ] {
+            twilio.set_voice_url(NUMBER, &(hook.url() + path));
+            hook.clear_exchanges();
+            let call = caller.call(NUMBER).await;
+            let asked = asked(&hook);
+            assert_eq!((call.told, asked.len(), call.requests), (200, asked_before + 1, u32::try_from(asked_before).unwrap()));
+            let (target, told) = asked.last().unwrap();
+            assert_eq!((target.as_str(), told["CallSid"].as_str()), ("/status", call.sid.as_str()), "{path}");
+            assert_eq!((told["CallStatus"].as_str(), told["CallDuration"].as_str()), (status, seconds), "{path}");
+            assert_eq!((told["From"].as_str(), told["To"].as_str(), told["AccountSid"].as_str()), (CALLER, NUMBER, ACCOUNT_SID));
+        }
+        twilio.set_status_callback(NUMBER, "");
+        twilio.set_voice_url(NUMBER, &(hook.url() + "/"));
+        hook.clear_exchanges();
+        assert_eq!((twilio.call(CALLER, NUMBER).await.told, hook.exchanges().len()), (0, 2), "nobody wants to know");
         assert_eq!(twilio.server().complaints(), [""; 0]);
     }
 

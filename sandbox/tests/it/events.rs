@@ -141,6 +141,9 @@ async fn each_call_and_text_of_an_employee_is_answered_as_its_name_says() {
         assert_eq!(invoke(&sandbox, lambda, forged).await, (403, String::new()));
     }
     assert_eq!(sandbox.aws.items().await, [] as [Value; 0]);
+    let (status, twiml) = invoke(&sandbox, &calls, "call-forward.json").await;
+    assert!(status == 200 && twiml.contains("connected to Ann."), "{twiml}");
+    assert_eq!(invoke(&sandbox, &calls, "call-forward-status.json").await, (204, String::new()), "the caller hung up");
     for (lambda, event, said) in [
         (&calls, "call-forward.json", &["connected to Ann.", &format!(">{EMPLOYEE_MOBILE}</")][..]),
         (&calls, "call-forward-after.json", &["Goodbye.", "<Hangup/>"]),

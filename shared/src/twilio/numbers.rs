@@ -68,12 +68,14 @@ impl From<NoAnswer> for CallError {
     }
 }
 
-/// Where calls and texts to a number go, both by `POST`: URLs, with Twilio's connection overrides after `#` if there are any
+/// Where calls and texts to a number go, and the news that a call is over, all by `POST`: URLs, with Twilio's connection overrides after `#` if there are any
 /// (<https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides>).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wiring {
     /// For calls.
     pub voice_url: String,
+    /// Told when a call to it has ended (<https://www.twilio.com/docs/voice/twiml#callstatus-values>).
+    pub status_url: String,
     /// For texts.
     pub sms_url: String,
 }
@@ -125,6 +127,8 @@ struct Resource {
     voice_method: Option<String>,
     sms_url: Option<String>,
     sms_method: Option<String>,
+    status_callback: Option<String>,
+    status_callback_method: Option<String>,
     voice_application_sid: Option<String>,
     sms_application_sid: Option<String>,
     trunk_sid: Option<String>,
@@ -135,15 +139,15 @@ impl Resource {
     fn read(self) -> Option<Owned> {
         let number = self.phone_number.parse().ok()?;
         let by_post = |method: Option<String>| method.as_deref() == Some("POST");
-        let by_post = by_post(self.voice_method) && by_post(self.sms_method);
-        let wiring = self.voice_url.zip(self.sms_url).filter(|_| by_post);
+        let by_post = by_post(self.voice_method) && by_post(self.sms_method) && by_post(self.status_callback_method);
+        let wiring = self.voice_url.zip(self.status_callback).zip(self.sms_url).filter(|_| by_post);
         // Applications and trunks take precedence over URLs.
         let diversions = [self.voice_application_sid, self.sms_application_sid, self.trunk_sid];
         Some(Owned {
             sid: Some(self.sid).filter(|sid| is_sid(sid, &["PN"]))?,
             number,
             name: self.friendly_name.unwrap_or_default(),
-            wiring: wiring.map(|(voice_url, sms_url)| Wiring { voice_url, sms_url }),
+            wiring: wiring.map(|((voice_url, status_url), sms_url)| Wiring { voice_url, status_url, sms_url }),
             diverted: diversions.into_iter().flatten().any(|sid| !sid.is_empty()),
         })
     }
@@ -325,6 +329,8 @@ fn form(wiring: &Wiring, more: &[(&str, &str)]) -> String {
         .extend_pairs(more)
         .append_pair("VoiceUrl", &wiring.voice_url)
         .append_pair("VoiceMethod", "POST")
+        .append_pair("StatusCallback", &wiring.status_url)
+        .append_pair("StatusCallbackMethod", "POST")
         .append_pair("SmsUrl", &wiring.sms_url)
         .append_pair("SmsMethod", "POST")
         .finish()

@@ -256,6 +256,11 @@ pub fn is_withheld(from: &str) -> bool {
         || matches!(word.as_str(), "anonymous" | "restricted" | "unavailable" | "unknown" | "withheld" | "blocked")
 }
 
+/// Whether a call is over, by its status (<https://www.twilio.com/docs/voice/twiml#callstatus-values>).
+pub fn has_ended(form: &Verified<Form>) -> bool {
+    form.get("CallStatus").is_some_and(|status| matches!(status, "completed" | "busy" | "failed" | "no-answer" | "canceled"))
+}
+
 /// How a `<Dial>` ended (<https://www.twilio.com/docs/voice/twiml/dial#dialcallstatus>).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Dialled {

@@ -132,3 +132,47 @@ async fn who_only_looks_sees_when_nothing_is_left() {
     assert!(take(&table, &budget, 1).await.is_none());
     assert_eq!(budget.used(&table, at(1)).await, Ok(100_003));
 }
+
+/// Thirty segments of a hundred: three such texts, and no fourth; what is smaller still fits.
+#[tokio::test]
+async fn what_weighs_more_takes_more_room() {
+    let (_sandbox, table) = setup().await;
+    for (max, named) in [(100, true), (300, false)] {
+        let budget = Budget::new("test", &format!("weight{max}"), max, Window::Hour);
+        let heavy = |n: u32| budget.clone().once_for(&format!("text{n}")).weighing(max / 10 * 3);
+        let mut last = None;
+        for n in 0..3 {
+            last = take(&table, &heavy(n), 10).await;
+            assert!(last.is_some(), "{max} {n}");
+        }
+        let full = heavy(3).take(&table, at(20)).await.unwrap().unwrap_err();
+        let opens = shared::table::epoch(at(0)) + 3_600 + 300;
+        assert_eq!(heavy(3).opens_at(&full), Some(opens), "when the first slice leaves the window");
+        assert_eq!(take(&table, &heavy(2), 20).await.is_some(), named, "a copy of the third");
+        let light = budget.clone().once_for("light").weighing(max / 10);
+        assert!(take(&table, &light, 20).await.is_some());
+        assert!(take(&table, &budget.clone().once_for("tiny"), 20).await.is_none(), "now it is full");
+        last.unwrap().give_back(&table).await.unwrap();
+        assert!(take(&table, &heavy(4), 350).await.is_some(), "as much as was given back");
+        assert!(take(&table, &budget.clone().once_for("tiny"), 350).await.is_none());
+        let (before, after) = (opens - shared::table::epoch(at(0)) - 1, opens - shared::table::epoch(at(0)));
+        assert!(take(&table, &heavy(5), before).await.is_none() && take(&table, &heavy(5), after).await.is_some(), "{max}");
+    }
+    let small = Budget::new("test", "small", 10, Window::Day).weighing(11);
+    let full = small.take(&table, at(0)).await.unwrap().unwrap_err();
+    assert_eq!(small.opens_at(&full), None, "what is heavier than the maximum never fits");
+}
+
+#[tokio::test]
+async fn many_of_weight_at_once_take_exactly_what_there_is() {
+    let (_sandbox, table) = setup().await;
+    for max in [60, 600] {
+        let budget = Budget::new("test", &format!("crowd{max}"), max, Window::Hour).weighing(max / 20);
+        let all = (0..40).map(|n| {
+            let budget = budget.clone().once_for(&format!("n{n}"));
+            let table = table.clone();
+            async move { take(&table, &budget, 10).await }
+        });
+        assert_eq!(futures_util::future::join_all(all).await.into_iter().flatten().count(), 20, "{max}");
+    }
+}

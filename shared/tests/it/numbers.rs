@@ -25,7 +25,11 @@ fn numbers(sandbox: &Sandbox) -> Numbers {
 }
 
 fn wiring() -> Wiring {
-    Wiring { voice_url: "https://x.on.aws/#rc=3&rp=5xx,ct,rt".to_owned(), sms_url: "https://y.on.aws/".to_owned() }
+    Wiring {
+        voice_url: "https://x.on.aws/#rc=3&rp=5xx,ct,rt".to_owned(),
+        status_url: "https://x.on.aws/status#rc=3&rp=5xx,ct,rt".to_owned(),
+        sms_url: "https://y.on.aws/".to_owned(),
+    }
 }
 
 fn number(text: &str) -> E164 {
@@ -55,7 +59,14 @@ async fn a_number_is_found_bought_found_again_and_released() {
 async fn what_stands_in_the_way_of_the_webhooks_is_taken_away() {
     let (sandbox, numbers) = setup().await;
     let application = format!("AP{}", "0".repeat(32));
-    for fields in [("VoiceUrl", "https://old.example/"), ("SmsMethod", "GET"), ("VoiceApplicationSid", application.as_str())] {
+    for fields in [
+        ("VoiceUrl", "https://old.example/"),
+        ("StatusCallback", ""),
+        ("StatusCallback", "https://old.example/status"),
+        ("StatusCallbackMethod", "GET"),
+        ("SmsMethod", "GET"),
+        ("VoiceApplicationSid", application.as_str()),
+    ] {
         let sid = sandbox.twilio.own("+14155550100", &[fields]);
         let owned = numbers.get(&sid, now()).await.unwrap();
         assert!(!owned.is_wired(&wiring()), "{fields:?}");

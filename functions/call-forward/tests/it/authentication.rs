@@ -16,11 +16,13 @@ async fn refused(scene: &Scene, status: u16, params: &Params, url: &str, signatu
     scene.untouched();
 }
 
-/// Both addresses, each with a request that would be served.
-fn requests(scene: &Scene) -> [(String, Params); 2] {
+/// All addresses, each with a request that would be served.
+fn requests(scene: &Scene) -> [(String, Params); 3] {
     let call = scene.inbound(CALLER);
     let over = and(&call, &[("DialCallStatus", "completed"), ("DialCallDuration", "7")]);
-    [(scene.lambda.url().to_owned(), call), (format!("{}after", scene.lambda.url()), over)]
+    let ended = scene.sandbox.twilio.ended_call(&call, "completed", 9);
+    let url = scene.lambda.url();
+    [(url.to_owned(), call), (format!("{url}after"), over), (format!("{url}status"), ended)]
 }
 
 fn without(params: &Params, name: &str) -> Params {
@@ -64,7 +66,8 @@ async fn a_wrong_signature_is_refused_and_nothing_happens() {
     for (url, params) in requests(&scene) {
         let reversed: Params = params.iter().rev().cloned().collect();
         let good = scene.sandbox.twilio.sign(&url, &params);
-        assert_eq!(scene.sandbox.twilio.post_call_signed(reversed, &url, &good).await.0, 200);
+        let status = scene.sandbox.twilio.post_call_signed(reversed, &url, &good).await.0;
+        assert_eq!(status, if url.ends_with("status") { 204 } else { 200 });
     }
 }
 
@@ -129,6 +132,9 @@ async fn other_methods_paths_and_bodies_are_refused_before_anything_is_read() {
     for (method, path, content_type, status) in [
         ("GET", "/", FORM, 405),
         ("PUT", "/after", FORM, 405),
+        ("GET", "/status", FORM, 405),
+        ("POST", "/status", "application/json", 415),
+        ("POST", "/status/", FORM, 404),
         ("DELETE", "/", FORM, 405),
         ("POST", "/", "application/json", 415),
         ("POST", "/after", "multipart/form-data; boundary=x", 415),

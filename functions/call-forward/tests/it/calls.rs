@@ -31,8 +31,9 @@ async fn a_call_rings_at_the_mobile_and_shows_who_calls() {
     assert_eq!((dialled.status, dialled.seconds, dialled.timeout, dialled.time_limit), ("completed", 42, 25, 7_200));
     assert!(dialled.answer_on_bridge);
     assert_eq!((scene.searches(), scene.texts_tried()), (1, 0));
-    // Noted, and taken off again.
-    assert_eq!((scene.writes("rate#calls#"), scene.writes("directory#"), scene.line(COMPANY_NUMBER).await), (2, 1, (0, 42)));
+    // Noted, and taken off again; the status callback has nothing to add.
+    assert_eq!((scene.writes("rate#calls#"), scene.writes("directory#"), scene.line(COMPANY_NUMBER).await), (3, 1, (0, 42)));
+    assert_eq!((scene.writes("seen#call#"), call.told), (2, 204));
 }
 
 #[tokio::test]
@@ -55,7 +56,7 @@ async fn okta_is_asked_once_and_copied_once() {
     scene.sandbox.aws.dynamodb().clear_exchanges();
     let params = scene.inbound(OTHER_CALLER);
     scene.post(&params, "").await;
-    assert_eq!((scene.searches(), scene.writes("rate#calls#"), scene.writes("")), (1, 1, 1), "one write when the way is known");
+    assert_eq!((scene.searches(), scene.writes("rate#calls#"), scene.writes("")), (1, 1, 2), "two writes when the way is known");
     scene.restart().await;
     connected(&scene.call(CALLER).await, MOBILE, CALLER);
     assert_eq!((scene.searches(), scene.writes("directory#"), scene.fetched("okta")), (2, 0, 2), "another process");

@@ -5,8 +5,10 @@
 mod afterwards;
 mod authentication;
 mod calls;
+mod endings;
 mod guards;
 mod outages;
 mod refusals;
+mod replays;
 mod scene;
 mod settings;

@@ -7,7 +7,7 @@ use sandbox::{COMPANY_NUMBER, Sandbox};
 use serde_json::{Value, json};
 
 use crate::scene::{
-    CALLER, MOBILE, NAME, OTHER_COMPANY_NUMBER, OTHER_MOBILE, REGRET, Scene, and, connected, last_words, refused,
+    CALLER, MOBILE, NAME, OTHER_CALLER, OTHER_COMPANY_NUMBER, OTHER_MOBILE, REGRET, Scene, and, connected, last_words, refused,
 };
 
 #[tokio::test]
@@ -20,8 +20,11 @@ async fn a_number_that_is_nobodys() {
     let line = scene.logged("unknown_number").await;
     assert_eq!((&line["level"], &line["Refused"]), (&json!("INFO"), &json!(1)));
     assert_eq!(scene.line(OTHER_COMPANY_NUMBER).await.0, 0, "refused calls do not count");
-    // Whoever gets the number is reached at once.
+    // Whoever gets the number is reached a minute later at most.
     scene.hire("Bob", OTHER_MOBILE, OTHER_COMPANY_NUMBER);
+    refused(&scene.call_to(OTHER_CALLER, OTHER_COMPANY_NUMBER).await, REGRET);
+    assert_eq!(scene.searches(), 1, "that it is nobody's is remembered");
+    scene.restart().await;
     connected(&scene.call_to(CALLER, OTHER_COMPANY_NUMBER).await, OTHER_MOBILE, CALLER);
     let odd = and(&scene.inbound(CALLER), &[("To", "sip:hello@example.com")]);
     assert_eq!(scene.post(&odd, "").await, last_words(REGRET));
@@ -61,6 +64,7 @@ async fn a_number_that_two_have() {
     assert_eq!((&told["level"], users), (&json!("ERROR"), HashSet::from([first.as_str(), &second])));
     // One who has left does not count.
     scene.sandbox.okta.set_status(&second, "DEPROVISIONED");
+    scene.restart().await;
     connected(&scene.call_to(CALLER, OTHER_COMPANY_NUMBER).await, MOBILE, CALLER);
 }
 

@@ -61,9 +61,11 @@ impl Scene {
         scene
     }
 
-    /// An employee with a company number, which the account has and whose calls come here. Answers Okta's id.
+    /// An employee with a company number, which the account has and whose calls come here, as does the news of their end. Answers
+    /// Okta's id.
     pub(crate) fn hire(&self, name: &str, mobile: &str, company_number: &str) -> String {
         self.sandbox.twilio.set_voice_url(company_number, self.lambda.url());
+        self.sandbox.twilio.set_status_callback(company_number, &format!("{}status", self.lambda.url()));
         self.mark(mobile);
         self.mark(company_number);
         if name.len() > 7 {
@@ -112,6 +114,22 @@ impl Scene {
         let (status, body) = self.sandbox.twilio.post_call(params.clone(), &format!("{}{path}", self.lambda.url())).await;
         assert_eq!(status, 200, "{path} {params:?}");
         body
+    }
+
+    /// What a signed status callback is answered.
+    pub(crate) async fn tell(&self, params: &Params) -> (u16, String) {
+        self.sandbox.twilio.post_call(params.clone(), &format!("{}status", self.lambda.url())).await
+    }
+
+    /// Lets so many seconds pass since the steps of calls were answered.
+    pub(crate) async fn let_pass_since_answers(&self, seconds: u64) {
+        for item in self.sandbox.aws.items().await {
+            let key = |name: &str| item[name]["S"].as_str().unwrap();
+            if key("pk").starts_with("seen#call#") {
+                let at: u64 = item["at"]["N"].as_str().unwrap().parse().unwrap();
+                self.sandbox.aws.set_number(key("pk"), key("sk"), "at", at - seconds).await;
+            }
+        }
     }
 
     pub(crate) fn okta(&self) -> &Faults {
@@ -181,10 +199,11 @@ impl Scene {
         serde_json::from_str(&self.lambda.wait_log(|line| line.contains(&marked)).await).unwrap()
     }
 
-    /// The outcomes so far, in order.
+    /// The outcomes so far, in order, without those of status callbacks.
     pub(crate) fn outcomes(&self) -> Vec<String> {
         let lines = self.lambda.log().into_iter().filter_map(|line| serde_json::from_str::<Value>(&line).ok());
-        lines.filter_map(|line| line["outcome"].as_str().map(str::to_owned)).collect()
+        let answers = lines.filter(|line| line["status"] != 204);
+        answers.filter_map(|line| line["outcome"].as_str().map(str::to_owned)).collect()
     }
 
     /// Another process, which remembers nothing.

@@ -20,6 +20,8 @@ async fn a_new_employee_gets_a_number_once() {
     );
     assert_eq!(owned.field("VoiceUrl"), format!("{}/#rc=3&rp=5xx,ct,rt", scene.sandbox.door("call-forward").url()));
     assert_eq!(owned.field("SmsUrl"), format!("{}/#rc=3&rp=5xx,ct,rt", scene.sandbox.door("sms-forward").url()));
+    let status = format!("{}/status#rc=3&rp=5xx,ct,rt", scene.sandbox.door("call-forward").url());
+    assert_eq!((owned.field("StatusCallback"), owned.field("StatusCallbackMethod")), (status.as_str(), "POST"));
     assert!(owned.number.starts_with("+1415"));
     assert_eq!(scene.stage(&id).await.as_deref(), Some("recorded"));
     assert!(scene.queue().await.is_empty());
@@ -138,6 +140,11 @@ async fn a_number_set_by_hand_stays_and_drift_is_mended() {
     assert_eq!(report["rewired"], json!([{ "user": id, "number": number }]));
     let owned = scene.numbers_of(&id).pop().unwrap();
     assert!(owned.field("VoiceUrl").starts_with("http://127.0.0.1") && owned.field("TrunkSid").is_empty());
+    // A number from before there was a status callback.
+    twilio.own(&number, &[("StatusCallback", "")]);
+    assert_eq!(scene.run().await["rewired"], json!([{ "user": id, "number": number }]));
+    let status = format!("{}/status#rc=3&rp=5xx,ct,rt", scene.sandbox.door("call-forward").url());
+    assert_eq!(scene.numbers_of(&id).pop().unwrap().field("StatusCallback"), status);
     assert_eq!((did(&scene.run().await), scene.profile(&by_hand, "primaryPhone")), (0, "+1 302 482 0000".to_owned()));
 }
 

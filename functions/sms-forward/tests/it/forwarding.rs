@@ -37,9 +37,10 @@ async fn one_request_to_okta_when_cold_none_when_warm_and_none_to_twilio() {
     let [okta, _, twilio] = scene.asked();
     assert_eq!((okta, twilio), (1, 0));
     scene.text_leads_to(OTHER, "two", &[&forwarded(OTHER, "two")]).await;
-    assert_eq!(scene.asked(), [0, 1, 0], "a single round trip");
+    // Whether it came before, and six budgets, at once; then that it did, and who wrote last.
+    assert_eq!(scene.asked(), [0, 9, 0]);
     scene.text_leads_to(MOBILE, "three", &["three"]).await;
-    assert_eq!(scene.asked(), [0, 2, 0]);
+    assert_eq!(scene.asked(), [0, 11, 0]);
     scene.restart().await;
     scene.text_leads_to(STRANGER, "four", &[&forwarded(STRANGER, "four")]).await;
     let [okta, _, twilio] = scene.asked();
@@ -120,18 +121,24 @@ async fn what_is_kept_is_little_and_not_for_long() {
     scene.text_leads_to(STRANGER, "a secret word", &[&forwarded(STRANGER, "a secret word")]).await;
     scene.text_leads_to(MOBILE, "another", &["another"]).await;
     let now = sandbox::now().as_secs();
+    let is_hash = |text: &str| text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     for item in scene.sandbox.aws.items().await {
         let end: u64 = item["expires_at"]["N"].as_str().unwrap().parse().unwrap();
-        assert!(end > now && end <= now + 30 * 86_400 + 60, "{item}");
-        assert!(!item.to_string().contains("secret word") && !item.to_string().contains("another"), "{item}");
+        let (pk, sk) = (item["pk"]["S"].as_str().unwrap(), item["sk"]["S"].as_str().unwrap());
+        let days = match (pk.split('#').next().unwrap(), sk.split('#').next().unwrap()) {
+            ("seen", "to") => 1,
+            ("seen", _) => 400,
+            ("rate", _) => 2,
+            ("thread", "known") => 90,
+            _ => 30,
+        };
+        assert!(end > now && end <= now + days * 86_400 + 60, "{item}");
+        let text = item.to_string();
+        assert!(!text.contains("secret word") && !text.contains("another"), "{item}");
+        // Nobody's number is kept for longer than it is needed.
+        assert!(days <= 30 || [MOBILE, STRANGER].iter().all(|number| !text.contains(number)), "{item}");
+        let hash = pk.strip_prefix("rate#text-pair#").map(|rest| rest.strip_prefix(COMPANY).unwrap().strip_prefix('#').unwrap());
+        assert!([hash, sk.strip_prefix("known#")].into_iter().flatten().all(is_hash), "{item}");
     }
-    let counters = scene.items("rate#").await;
-    let (replies, senders): (Vec<_>, Vec<_>) =
-        counters.into_iter().partition(|counter| counter["pk"]["S"] == format!("rate#text-reply#{COMPANY}"));
-    assert_eq!((replies.len(), senders.len()), (1, 2));
-    for counter in senders {
-        let pk = counter["pk"]["S"].as_str().unwrap();
-        let hash = pk.strip_prefix(&format!("rate#text-pair#{COMPANY}#")).unwrap();
-        assert!(hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()), "{pk}");
-    }
+    assert_eq!((scene.counted().await.len(), scene.items("seen#").await.len(), scene.items("thread#").await.len()), (2, 3, 2));
 }

@@ -118,13 +118,18 @@ async fn an_employee_has_so_many_texts_a_day() {
     for _ in 0..2 {
         assert_eq!(scene.deliver(&second).await.messages, ["second reply"], "counted once");
     }
-    for body in ["third reply".to_owned(), format!("{STRANGER}: third reply")] {
-        scene.ignored(&scene.inbound(MOBILE, &body), "rate_limited").await;
+    let third = scene.inbound(MOBILE, "third reply");
+    for _ in 0..2 {
+        let told = scene.deliver(&third).await.messages.concat();
+        let words = "Not sent: more texts left your company number than are allowed. Try again in about 2";
+        assert!(told.starts_with(words) && told.ends_with(" hours."), "nothing is lost silently: {told}");
     }
+    scene.ignored(&scene.inbound(MOBILE, &format!("{STRANGER}: fourth reply")), "ceiling_reached").await;
+    assert_eq!(scene.logged("ceiling_reached").await["limit"], "REPLIES_PER_DAY");
     assert_eq!(scene.correspondent().await.as_deref(), Some(OTHER));
     scene.text_leads_to(OTHER, "Why?", &[&forwarded(OTHER, "Why?")]).await;
     assert_eq!(
-        (scene.sandbox.twilio.inbox(STRANGER).len(), scene.logged("rate_limited").await["Refused"].as_u64()),
+        (scene.sandbox.twilio.inbox(STRANGER).len(), scene.logged("ceiling_reached").await["Refused"].as_u64()),
         (1, Some(1))
     );
 }

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::Mutex;
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
 
 use sandbox::Sandbox;
 use sandbox::lambda::Lambda;
@@ -19,6 +18,7 @@ pub(crate) const OTHER: &str = "+4587654321";
 pub(crate) const EMPTY: &str = r#"<?xml version="1.0" encoding="UTF-8"?><Response/>"#;
 pub(crate) const NOTICE: &str =
     "Not sent, because it is not clear to whom. Begin your text with a number, like this: +4512345678: Hello";
+pub(crate) const MORE: &str = "More texts came to your company number than are forwarded. It goes on ";
 pub(crate) const NOT_ALLOWED: &str = "Not sent: texts to this number are not allowed.";
 
 pub(crate) type Params = Vec<(String, String)>;
@@ -124,13 +124,30 @@ impl Scene {
     /// Who wrote last.
     pub(crate) async fn correspondent(&self) -> Option<String> {
         let items = self.items(&format!("thread#{COMPANY}")).await;
-        items.first().and_then(|item| item["correspondent"]["S"].as_str()).map(str::to_owned)
+        let last = items.iter().find(|item| item["sk"]["S"] == "last");
+        last.and_then(|item| item["correspondent"]["S"].as_str()).map(str::to_owned)
     }
 
-    /// How many texts were counted, over all senders and minutes.
+    /// How many texts were counted for each sender, of those who have a count.
     pub(crate) async fn counted(&self) -> Vec<u64> {
         let items = self.items(&format!("rate#text-pair#{COMPANY}#")).await;
-        items.iter().map(|item| item["hits"]["N"].as_str().unwrap().parse().unwrap()).collect()
+        items.iter().filter(|item| item["sk"]["S"] == "minute").map(hits).filter(|hits| *hits > 0).collect()
+    }
+
+    /// What a budget has counted.
+    pub(crate) async fn hits(&self, budget: &str, window: &str) -> u64 {
+        let items = self.items(&format!("rate#{budget}")).await;
+        let exact = |item: &&Value| item["pk"]["S"] == format!("rate#{budget}") && item["sk"]["S"] == window;
+        items.iter().find(exact).map(hits).unwrap_or_default()
+    }
+
+    /// Lets so many seconds pass since texts were answered.
+    pub(crate) async fn let_pass(&self, seconds: u64) {
+        for item in self.items("seen#twilio-forward#").await.into_iter().filter(|item| item["at"].is_object()) {
+            let key = |name: &str| item[name]["S"].as_str().unwrap();
+            let at: u64 = item["at"]["N"].as_str().unwrap().parse().unwrap();
+            self.sandbox.aws.set_number(key("pk"), key("sk"), "at", at - seconds * 1_000).await;
+        }
     }
 
     /// The last log line with this outcome.
@@ -165,6 +182,10 @@ impl Drop for Scene {
     }
 }
 
+fn hits(item: &Value) -> u64 {
+    item["hits"]["N"].as_str().unwrap().parse().unwrap()
+}
+
 /// What the employee gets.
 pub(crate) fn forwarded(from: &str, body: &str) -> String {
     format!("From: {from}\n\n{body}")
@@ -179,9 +200,17 @@ pub(crate) fn answer(status: u16, body: &str) -> Fault {
     Fault::Answer { status, headers: vec![], body: body.to_owned() }
 }
 
-/// A request that meets no fault.
-pub(crate) fn no_fault() -> Fault {
-    Fault::Delay(Duration::ZERO)
+/// The documents that these messages, all at once, are answered with.
+pub(crate) async fn together(scene: &Arc<Scene>, texts: Vec<Params>) -> Vec<String> {
+    let mut delivering = tokio::task::JoinSet::new();
+    for params in texts {
+        let scene = Arc::clone(scene);
+        delivering.spawn(async move { scene.deliver(&params).await });
+    }
+    let answers = delivering.join_all().await;
+    let failed: Vec<u16> = answers.iter().map(|answer| answer.status).filter(|status| *status != 200).collect();
+    assert!(failed.is_empty(), "{failed:?}");
+    answers.into_iter().map(|answer| answer.body).collect()
 }
 
 /// The parameters with one replaced, or added.

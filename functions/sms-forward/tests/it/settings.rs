@@ -16,6 +16,9 @@ async fn every_problem_is_named_in_one_line_and_the_process_ends() {
         ("ALLOWED_COUNTRIES", Some("Denmark")),
         ("MESSAGES_PER_PAIR_PER_MINUTE", Some("0")),
         ("REPLIES_PER_DAY", Some("many")),
+        ("FORWARD_SEGMENTS_PER_NUMBER_PER_HOUR", Some("49")),
+        ("FORWARD_SEGMENTS_PER_NUMBER_PER_DAY", Some("2501")),
+        ("FORWARD_SEGMENTS_PER_HOUR", Some("0")),
         ("LOG_LEVEL", Some("loud")),
         ("AWS_ENDPOINT_URL_DYNAMODB", Some("ftp://127.0.0.1")),
     ];
@@ -36,7 +39,15 @@ async fn every_problem_is_named_in_one_line_and_the_process_ends() {
 
 #[tokio::test]
 async fn what_has_a_default_may_be_left_out() {
-    let scene =
-        Scene::with(&[("ALLOWED_COUNTRIES", Some("")), ("MESSAGES_PER_PAIR_PER_MINUTE", None), ("REPLIES_PER_DAY", None)]).await;
+    let optional = [
+        "MESSAGES_PER_PAIR_PER_MINUTE",
+        "REPLIES_PER_DAY",
+        "FORWARD_SEGMENTS_PER_NUMBER_PER_HOUR",
+        "FORWARD_SEGMENTS_PER_NUMBER_PER_DAY",
+        "FORWARD_SEGMENTS_PER_HOUR",
+        "FORWARD_SEGMENTS_PER_DAY",
+    ];
+    let unset = optional.map(|name| (name, None));
+    let scene = Scene::with(&[&[("ALLOWED_COUNTRIES", Some(""))][..], &unset].concat()).await;
     scene.text_leads_to(STRANGER, "Hello", &[&forwarded(STRANGER, "Hello")]).await;
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sandbox::Sandbox;
 use sandbox::wire::Fault;
 
-use crate::scene::{COMPANY, MOBILE, NOTICE, OTHER, Params, STRANGER, Scene, forwarded, no_fault};
+use crate::scene::{COMPANY, MOBILE, NOTICE, OTHER, STRANGER, Scene, answer, forwarded, together};
 
 #[tokio::test]
 async fn twilio_s_retry_gets_the_same_answer_and_changes_nothing() {
@@ -26,6 +26,10 @@ async fn twilio_s_retry_gets_the_same_answer_and_changes_nothing() {
     scene.restart().await;
     assert_eq!(scene.deliver(&reply).await.body, replied.body);
     assert_eq!(scene.counted().await.iter().sum::<u64>(), 3);
+    let counted = [("text#all", "day", 3), ("text#all", "hour", 3), (&format!("text#{COMPANY}"), "hour", 2)];
+    for (budget, window, expected) in counted {
+        assert_eq!(scene.hits(budget, window).await, expected, "{budget} {window}");
+    }
 }
 
 #[tokio::test]
@@ -49,19 +53,33 @@ async fn the_same_message_at_once_is_counted_once() {
     let answers = together(&scene, vec![params; 8]).await;
     assert!(answers.iter().all(|answer| *answer == answers[0] && answer.contains("Hello")), "{answers:#?}");
     assert_eq!(scene.counted().await, [1]);
+    let own = format!("text#{COMPANY}");
+    for (budget, window) in [(own.as_str(), "hour"), (&own, "day"), ("text#all", "hour"), ("text#all", "day")] {
+        assert_eq!(scene.hits(budget, window).await, 1, "{budget} {window}");
+    }
 }
 
 #[tokio::test]
 async fn a_lost_answer_of_the_table_counts_nothing_twice() {
     let scene = Scene::start().await;
     scene.text_leads_to(OTHER, "Hello", &[&forwarded(OTHER, "Hello")]).await;
-    scene.dynamodb().next(Fault::ResetAfter);
-    scene.text_leads_to(STRANGER, "Hello", &[&forwarded(STRANGER, "Hello")]).await;
-    assert_eq!((scene.counted().await, scene.dynamodb().pending()), (vec![1, 1], 0));
-    scene.dynamodb().next(no_fault()); // who wrote last
-    scene.dynamodb().next(Fault::ResetAfter);
-    scene.text_leads_to(MOBILE, "Hi", &["Hi"]).await;
-    assert_eq!((scene.sandbox.twilio.inbox(STRANGER).len(), scene.dynamodb().pending()), (1, 0));
+    for (part, from, body) in [
+        ("rate#text-pair#", STRANGER, "to count"),
+        ("attribute_not_exists(pk)", STRANGER, "to remember"),
+        ("correspondent", STRANGER, "to follow"),
+    ] {
+        scene.dynamodb().next_with(part, Fault::ResetAfter);
+        scene.text_leads_to(from, body, &[&forwarded(from, body)]).await;
+    }
+    let mut counted = scene.counted().await;
+    counted.sort_unstable();
+    assert_eq!((counted, scene.hits("text#all", "hour").await, scene.dynamodb().pending()), (vec![1, 3], 4, 0));
+    for (part, body) in [("expires_at <= :now", "to whom"), ("attribute_not_exists(pk)\"", "to remember"), ("known#", "to know")]
+    {
+        scene.dynamodb().next_with(part, Fault::ResetAfter);
+        scene.text_leads_to(MOBILE, body, &[body]).await;
+    }
+    assert_eq!((scene.sandbox.twilio.inbox(STRANGER).len(), scene.dynamodb().pending()), (3, 0));
 }
 
 /// Two machines that answer each other end after a few texts; so does somebody who does not stop.
@@ -76,7 +94,8 @@ async fn more_texts_of_a_pair_than_a_conversation_has_are_dropped() {
         let minutes = scene.counted().await;
         assert!(minutes.iter().all(|hits| *hits <= 3) && (minutes.len() > 1 || minutes == [3]), "{minutes:?}");
         assert_eq!(minutes.iter().sum::<u64>(), u64::try_from(passed).unwrap());
-        assert_eq!(scene.items("seen#").await.len(), passed, "what is refused leaves nothing behind");
+        let refused = scene.items("seen#").await.into_iter().filter(|item| item["refused"]["S"] == "rate_limited").count();
+        assert_eq!((refused, answers.len()), (12 - passed, 12), "what is refused stays so when Twilio asks again");
         let line = scene.logged("rate_limited").await;
         assert_eq!((&line["Refused"], &line["status"]), (&1.into(), &200.into()));
         // Others are not affected.
@@ -93,14 +112,61 @@ async fn many_correspondents_at_once() {
     assert_eq!((scene.sandbox.twilio.texts(MOBILE).len(), scene.items(&format!("thread#{COMPANY}")).await.len()), (12, 1));
 }
 
-/// The documents that these messages, all at once, are answered with.
-async fn together(scene: &Arc<Scene>, texts: Vec<Params>) -> Vec<String> {
-    let mut delivering = tokio::task::JoinSet::new();
-    for params in texts {
-        let scene = Arc::clone(scene);
-        delivering.spawn(async move { scene.deliver(&params).await });
+/// The thread is written beside the ledger: a text whose sender could not be noted is not there for the employee, and Twilio's retry
+/// makes it so.
+#[tokio::test]
+async fn a_text_whose_sender_cannot_be_noted_is_not_forwarded_until_it_is() {
+    let scene = Scene::start().await;
+    scene.text_leads_to(OTHER, "Hello", &[&forwarded(OTHER, "Hello")]).await;
+    let text = scene.inbound(STRANGER, "Me too");
+    scene.dynamodb().always_with("correspondent", answer(500, "{}"));
+    for _ in 0..2 {
+        assert_eq!(scene.deliver(&text).await.status, 503);
+        assert_eq!(scene.correspondent().await.as_deref(), Some(OTHER));
     }
-    let answers = delivering.join_all().await;
-    assert!(answers.iter().all(|answer| answer.status == 200), "{answers:#?}");
-    answers.into_iter().map(|answer| answer.body).collect()
+    scene.dynamodb().clear();
+    assert_eq!(scene.deliver(&text).await.messages, [forwarded(STRANGER, "Me too")]);
+    assert_eq!(scene.correspondent().await.as_deref(), Some(STRANGER), "before the employee can answer");
+    assert_eq!((scene.counted().await, scene.hits("text#all", "day").await), (vec![1, 1], 2), "it was counted once");
+}
+
+/// Somebody wrote meanwhile: what is made up for is old.
+#[tokio::test]
+async fn a_sender_noted_late_is_not_the_last() {
+    let scene = Scene::start().await;
+    let text = scene.inbound(STRANGER, "Hello");
+    scene.dynamodb().always_with("correspondent", answer(500, "{}"));
+    assert_eq!(scene.deliver(&text).await.status, 503);
+    scene.dynamodb().clear();
+    scene.text_leads_to(OTHER, "Me first", &[&forwarded(OTHER, "Me first")]).await;
+    assert_eq!(scene.deliver(&text).await.messages, [forwarded(STRANGER, "Hello")]);
+    assert_eq!(scene.correspondent().await.as_deref(), Some(OTHER));
+    scene.text_leads_to(MOBILE, "Hi", &["Hi"]).await;
+    assert_eq!(scene.sandbox.twilio.inbox(OTHER), ["Hi"]);
+}
+
+/// Twilio tries again for seconds. A signature has no end: whoever has seen a request could send it for ever.
+#[tokio::test]
+async fn a_replay_after_minutes_shows_no_number_and_changes_nothing() {
+    let scene = Scene::start().await;
+    let first = scene.inbound(STRANGER, "Hello");
+    scene.deliver(&first).await;
+    let reply = scene.inbound(MOBILE, "Hi");
+    assert_eq!(scene.deliver(&reply).await.messages, ["Hi"]);
+    scene.text_leads_to(OTHER, "Me too", &[&forwarded(OTHER, "Me too")]).await;
+    scene.let_pass(290).await;
+    assert!(scene.deliver(&first).await.body.contains(MOBILE), "while Twilio may ask again");
+    scene.let_pass(10).await;
+    for _ in 0..2 {
+        for params in [&first, &reply] {
+            scene.ignored(params, "replayed").await;
+        }
+        // A day later, and in another process.
+        scene.let_pass(86_400).await;
+        scene.sandbox.aws.sweep_now().await;
+        scene.restart().await;
+    }
+    assert_eq!(scene.logged("replayed").await["Refused"], 1);
+    assert_eq!(scene.correspondent().await.as_deref(), Some(OTHER));
+    assert_eq!((scene.hits("text#all", "hour").await, scene.hits("text#all", "day").await), (3, 3));
 }

@@ -1,7 +1,7 @@
 // What sms-forward does, as one writes it with the vendors' own libraries: check Twilio's signature, ask Okta whose number it is, which is
-// remembered for a minute, note the message, its rate and the correspondent in one transaction, pass the text on. What to do when something
-// fails, and the copy of Okta's answer for then, are left out.
-import { DynamoDBClient, TransactWriteItemsCommand } from "@aws-sdk/client-dynamodb";
+// remembered for a minute, count the text against six limits while it is asked whether it came before, note it and the correspondent, pass
+// it on. What to do when something fails or comes again, and the copy of Okta's answer for then, are left out.
+import { DynamoDBClient, GetItemCommand, UpdateItemCommand } from "@aws-sdk/client-dynamodb";
 import { GetSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import okta from "@okta/okta-sdk-nodejs";
 import twilio from "twilio";
@@ -32,18 +32,19 @@ async function employeeOf(directory, number) {
   return employee;
 }
 
-// One item's part of a transaction.
+const keyOf = (pk, sk) => ({ TableName: TABLE_NAME, Key: { pk: { S: pk }, sk: { S: sk } } });
+
 function update(pk, sk, expression, values, condition) {
-  const Key = { pk: { S: pk }, sk: { S: sk } };
-  return {
-    Update: {
-      TableName: TABLE_NAME,
-      Key,
-      UpdateExpression: expression,
-      ConditionExpression: condition,
-      ExpressionAttributeValues: values,
-    },
-  };
+  const change = { UpdateExpression: expression, ConditionExpression: condition, ExpressionAttributeValues: values };
+  return dynamodb.send(new UpdateItemCommand({ ...keyOf(pk, sk), ...change }));
+}
+
+// At most so many within a window of so many seconds.
+function count(key, weight, max, seconds) {
+  const window = Math.floor(Date.now() / 1000 / seconds);
+  const values = { ":weight": { N: String(weight) }, ":room": { N: String(max - weight) }, ":end": { N: String((window + 2) * seconds) } };
+  const condition = "attribute_not_exists(hits) OR hits <= :room";
+  return update(`rate#${key}`, String(window), "SET expires_at = :end ADD hits :weight", values, condition);
 }
 
 const twiml = (response) => ({ statusCode: 200, headers: { "content-type": "text/xml" }, body: response.toString() });
@@ -62,20 +63,24 @@ export async function handler(event) {
   if (employee?.status !== "ACTIVE") return twiml(response);
   const now = Math.floor(Date.now() / 1000);
   const end = (seconds) => ({ N: String(now + seconds) });
-  const counted = { ":one": { N: "1" }, ":max": { N: "20" }, ":end": end(120) };
-  const TransactItems = [
-    update(`seen#twilio-forward#${form.MessageSid}`, "message", "SET expires_at = :end", { ":end": end(7 * 86400) }, "attribute_not_exists(pk)"),
-    update(
-      `rate#text-pair#${form.To}#${form.From}`,
-      String(Math.floor(now / 60)),
-      "SET expires_at = :end ADD hits :one",
-      counted,
-      "attribute_not_exists(hits) OR hits < :max",
-    ),
+  const text = `From: ${form.From}\n\n${form.Body}`;
+  const segments = Math.ceil(text.length / 153);
+  const pair = `text-pair#${form.To}#${form.From}`;
+  const seen = [`seen#twilio-forward#${form.MessageSid}`, "message"];
+  await Promise.all([
+    dynamodb.send(new GetItemCommand({ ...keyOf(...seen), ConsistentRead: true })),
+    count(pair, 1, 5, 60),
+    count(pair, segments, 50, 3600),
+    count(`text#${form.To}`, segments, 160, 3600),
+    count(`text#${form.To}`, segments, 800, 86400),
+    count("text#all", segments, 1600, 3600),
+    count("text#all", segments, 8000, 86400),
+  ]);
+  await Promise.all([
+    update(...seen, "SET expires_at = :end", { ":end": end(400 * 86400) }, "attribute_not_exists(pk)"),
     update(`thread#${form.To}`, "last", "SET correspondent = :from, expires_at = :end", { ":from": { S: form.From }, ":end": end(30 * 86400) }),
-  ];
-  await dynamodb.send(new TransactWriteItemsCommand({ TransactItems }));
-  response.message({ to: employee.profile.mobilePhone, from: form.To }, `From: ${form.From}\n\n${form.Body}`);
+  ]);
+  response.message({ to: employee.profile.mobilePhone, from: form.To }, text);
   console.log(JSON.stringify({ outcome: "forwarded", sid: form.MessageSid }));
   return twiml(response);
 }
