@@ -53,11 +53,11 @@ impl Default for State {
 }
 
 /// An operation that may go on; its items are free again when it is dropped.
-pub(crate) struct Admitted {
+pub struct Admitted {
     contention: Contention,
     held: Vec<String>,
     /// How long it takes at least.
-    pub(crate) takes: Duration,
+    pub takes: Duration,
 }
 
 impl Drop for Admitted {
@@ -93,7 +93,7 @@ impl Contention {
     }
 
     /// Lets an operation on, or says the error's type and its further members.
-    pub(crate) fn admit(&self, operation: &str, request: &Value) -> Result<Admitted, (&'static str, Value)> {
+    pub fn admit(&self, operation: &str, request: &Value) -> Result<Admitted, (&'static str, Value)> {
         let mut state = lock(&self.0);
         let admitted = |held, takes| Admitted { contention: self.clone(), held, takes };
         let places: Vec<(String, String)> = match operation {

@@ -110,6 +110,7 @@ impl Lambda {
             waiting: tokio::sync::Mutex::new(waiting),
             observed: Mutex::new(Observed { alive: launch.instances, ..Observed::default() }),
             changed: watch::Sender::default(),
+            gone: watch::Sender::default(),
         });
         let mut lambda = Self { core, url, slots: Vec::new() };
         for index in 0..launch.instances {
@@ -267,6 +268,8 @@ pub(crate) struct Core {
     waiting: tokio::sync::Mutex<mpsc::UnboundedReceiver<Invocation>>,
     observed: Mutex<Observed>,
     changed: watch::Sender<()>,
+    /// Whether no instance is left. Apart from `changed`, which every log line does: hundreds of callers wait for this one.
+    gone: watch::Sender<bool>,
 }
 
 type Reply = oneshot::Sender<Result<Bytes, InvokeError>>;
@@ -303,16 +306,21 @@ impl Core {
         let id = random::uuid();
         let (reply, answer) = oneshot::channel();
         let _ = self.queue.send(Invocation { id, event, reply });
+        let mut gone = self.gone.subscribe();
         tokio::select! {
             biased;
             answer = answer => answer.unwrap_or_else(|_| Err(InvokeError::Exited("stopped".into()))),
-            reason = self.wait(|observed| (observed.alive == 0).then(|| observed.init_error.clone().unwrap_or_default())) => Err(InvokeError::Init(reason)),
+            _ = gone.wait_for(|gone| *gone) => Err(InvokeError::Init(lock(&self.observed).init_error.clone().unwrap_or_default())),
         }
     }
 
     fn observe<T>(&self, change: impl FnOnce(&mut Observed) -> T) -> T {
-        let result = change(&mut lock(&self.observed));
+        let mut observed = lock(&self.observed);
+        let result = change(&mut observed);
+        let gone = observed.alive == 0;
+        drop(observed);
         self.changed.send_replace(());
+        self.gone.send_if_modified(|known| !std::mem::replace(known, gone) && gone);
         result
     }
 

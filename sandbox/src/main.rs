@@ -1,4 +1,4 @@
-//! `cargo sandbox`, `cargo demo`, the recorder of `events/`, the loader of accounts, the clock of refusals, and the benchmark.
+//! `cargo sandbox`, `cargo demo`, the recorder of `events/`, the loader of accounts, the clock of refusals, and the benchmarks.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for people to read")]
 
 mod bench;
@@ -23,6 +23,15 @@ cargo bench-functions                how fast the functions start and answer, an
     [--memory MB]                    ... with the CPU share that Lambda gives for so much memory
     [--function NAME]                ... of this function only (repeatable)
     [--peer node] [--json]           ... beside the same in Node.js; for a program to read
+    [--html FILE]                    ... and as a page with plots
+cargo bench-load                     how many requests at once the functions serve, how fast, and what gives way first, in a release build
+    [--instances 5,10,20,50,100,200] ... with so many processes, one load after the other
+    [--rounds 3] [--seconds 4]       ... so many bursts of each, and so long for every other load
+    [--open 50] [--rate R]           ... arrivals for so many processes, R a second (repeatable)
+    [--arrivals poisson|even]        ... at random, or evenly
+    [--dynamodb-ms 5] [--transaction-ms 7] [--provider-ms 150]
+    [--function NAME] [--json]       ... of this function only (repeatable); for a program to read
+    [--svg FILE] [--html FILE]       ... and as plots, or as a page with them
 cargo run -p sandbox -- record       writes events/*.json anew";
 
 #[tokio::main]
@@ -41,6 +50,7 @@ async fn main() -> ExitCode {
             _ => Err(format!("--port {base}: a number from 1024 to 65000 is needed")),
         },
         ["bench", ref options @ ..] => bench::run(options).await,
+        ["bench-load", ref options @ ..] => bench::load::run(options).await,
         ["refusals"] => refusals::run().await,
         ["load", file, ref options @ ..] => load(Path::new(file), options).await,
         _ => Err(USAGE.into()),

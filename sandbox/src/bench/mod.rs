@@ -5,6 +5,8 @@
 
 mod answers;
 mod http;
+pub(crate) mod load;
+mod plot;
 mod report;
 mod share;
 mod start;
@@ -37,6 +39,7 @@ struct Options<'a> {
     memory: Option<u64>,
     peers: bool,
     json: bool,
+    html: Option<&'a str>,
     functions: Vec<&'a str>,
     profile: &'a str,
 }
@@ -51,6 +54,7 @@ impl<'a> Options<'a> {
             memory: None,
             peers: false,
             json: false,
+            html: None,
             functions: Vec::new(),
             profile: "release",
         };
@@ -73,6 +77,7 @@ impl<'a> Options<'a> {
                 "--service-ms" => options.distance.service = Duration::from_millis(number(0, 1_000)?),
                 "--memory" => options.memory = Some(number(128, 1_769)?),
                 "--function" => options.functions.push(value),
+                "--html" => options.html = Some(value),
                 "--profile" => options.profile = value,
                 "--peer" if value == "node" => options.peers = true,
                 _ => return Err(format!("{option} {value}: there is no such option\n{}", crate::USAGE)),
@@ -91,6 +96,22 @@ pub(crate) async fn run(arguments: &[&str]) -> Result<(), String> {
         measured = measure(&options) => measured?,
     };
     println!("{}", if options.json { report::json(&conditions, &figures) } else { report::table(&conditions, &figures) });
+    options.html.map_or(Ok(()), |file| write(file, &report::html(&conditions, &figures)))
+}
+
+/// Says what is built, and how long that may take: cargo's own words come beside it.
+fn announce(names: &[&str], profile: &str) {
+    let minutes = if profile == "release" { 2 + names.len() / 3 } else { 1 };
+    eprintln!(
+        "Building {} executables with the profile {profile}, as `cargo build` does: at once if it has built them before, else about {minutes} \
+         minutes on two cores.",
+        names.len()
+    );
+}
+
+fn write(file: &str, text: &str) -> Result<(), String> {
+    fs::write(file, text).map_err(|error| format!("{file}: {error}"))?;
+    eprintln!("{file} is written");
     Ok(())
 }
 
@@ -123,6 +144,7 @@ async fn measure(options: &Options<'_>) -> Result<(Conditions, Vec<Figures>), St
         Upstreams::open(&scratch.0.join("authority.pem")).map_err(|error| format!("upstreams: {error}"))?;
     let (subjects, answers) = subjects::prepare(&options.functions, options.profile, options.peers, &upstreams).await?;
     waiting.serve(&Arc::new(answers), options.distance);
+    eprintln!("{} starts of {} executables, {} warm invocations of each.", options.starts, subjects.len(), options.warm);
     let (starts, warm, conditions) = (options.starts, options.warm, Conditions::of(options, memory.is_some()));
     let (done, measured) = oneshot::channel();
     let log = scratch.0.join("log");
@@ -189,6 +211,8 @@ mod tests {
         let (conditions, figures) = measure(&Options::parse(asked.as_flattened()).unwrap()).await.unwrap();
         assert_eq!(figures.len(), 3);
         let report: serde_json::Value = serde_json::from_str(&report::json(&conditions, &figures)).unwrap();
+        let page = report::html(&conditions, &figures);
+        assert!(page.contains("<svg") && page.contains("call-forward"), "{page}");
         let [hello, gateway, call] = [0, 1, 2].map(|at| &report["subjects"][at]);
         assert_eq!((&hello["name"], &hello["connections"]), (&"hello".into(), &0.into()));
         for subject in [gateway, call] {

@@ -5,7 +5,7 @@ use std::{fmt::Write as _, fs, thread, time::Duration};
 use serde_json::{Value, json};
 
 use super::{
-    Options,
+    Options, plot,
     start::{Sample, Thawed},
     subjects::{Kind, Subject},
 };
@@ -26,13 +26,11 @@ pub(super) struct Conditions {
 
 impl Conditions {
     pub(super) fn of(options: &Options<'_>, shared: bool) -> Self {
-        let read = |path| fs::read_to_string(path).unwrap_or_default();
-        let info = read("/proc/cpuinfo");
-        let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+        let (processor, cores, kernel) = machine();
         Self {
-            processor: model.map_or(std::env::consts::ARCH, |(_, model)| model).to_owned(),
-            kernel: format!("{} {}", std::env::consts::OS, read("/proc/sys/kernel/osrelease").trim()),
-            cores: thread::available_parallelism().map_or(1, usize::from),
+            processor,
+            kernel,
+            cores,
             profile: options.profile.to_owned(),
             starts: options.starts,
             warm: options.warm,
@@ -60,6 +58,16 @@ impl Conditions {
              upstreams: TLS 1.3, {far} ms away, {slow} ms to answer. Times in ms, sizes in 10^6 bytes, memory in MiB."
         )
     }
+}
+
+/// Processor, cores and kernel.
+pub(super) fn machine() -> (String, usize, String) {
+    let read = |path| fs::read_to_string(path).unwrap_or_default();
+    let info = read("/proc/cpuinfo");
+    let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    let processor = model.map_or(std::env::consts::ARCH, |(_, model)| model).to_owned();
+    let kernel = format!("{} {}", std::env::consts::OS, read("/proc/sys/kernel/osrelease").trim());
+    (processor, thread::available_parallelism().map_or(1, usize::from), kernel)
 }
 
 /// What came of all starts of a subject.
@@ -106,7 +114,7 @@ impl Spread {
 }
 
 /// The smallest that so many percent do not exceed (nearest rank); zero of none.
-fn rank(sorted: &[Duration], percent: usize) -> Duration {
+pub(super) fn rank(sorted: &[Duration], percent: usize) -> Duration {
     let place = (sorted.len() * percent).div_ceil(100).max(1) - 1;
     sorted.get(place).copied().unwrap_or_default()
 }
@@ -200,7 +208,7 @@ fn bytes(count: u64, by: u64) -> Option<f64> {
 }
 
 /// To the microsecond.
-fn ms(time: Duration) -> f64 {
+pub(super) fn ms(time: Duration) -> f64 {
     (time.as_secs_f64() * 1_000_000.0).round() / 1_000.0
 }
 
@@ -331,6 +339,23 @@ pub(super) fn json(conditions: &Conditions, all: &[Figures]) -> String {
         "node_over_rust": peers(all).map(peer).collect::<serde_json::Map<_, _>>(),
     });
     format!("{report:#}")
+}
+
+/// A page of its own.
+pub(super) fn html(conditions: &Conditions, all: &[Figures]) -> String {
+    let bars = |title, value: &dyn Fn(&Figures) -> Option<f64>| {
+        let values: Vec<_> = all.iter().filter_map(|figures| Some((figures.title(), value(figures)?))).collect();
+        plot::bars(title, &values)
+    };
+    let parts = [
+        bars("cold start, ms (median)", &|figures| Some(ms(figures.cold.p50))),
+        bars("warm invocation, ms (median)", &|figures| Some(ms(figures.warm.p50))),
+        bars("CPU of a warm invocation, ms", &|figures| figures.cpu.map(|cpu| ms(cpu[2]))),
+        bars("peak memory, MiB", &|figures| bytes(figures.memory?, 1024 * 1024)),
+        bars("zip file, MB", &|figures| bytes(figures.zip?, 1_000_000)),
+    ];
+    let table = plot::escaped(&table(conditions, all));
+    plot::html("Switchboard: starts and answers", &format!("{}<pre>{table}</pre>", parts.concat()))
 }
 
 #[cfg(test)]

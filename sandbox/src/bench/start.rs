@@ -370,7 +370,7 @@ fn shown(body: &[u8]) -> String {
 
 /// What the threads of a process have used so far; `None` where the kernel does not tell.
 /// <https://docs.kernel.org/scheduler/sched-stats.html>
-fn cpu(process: u32) -> Option<Duration> {
+pub(super) fn cpu(process: u32) -> Option<Duration> {
     let threads = fs::read_dir(format!("/proc/{process}/task")).ok()?;
     let mut sum = None;
     for thread in threads.filter_map(Result::ok) {

@@ -19,6 +19,7 @@ use sandbox::{
 use serde_json::{Value, json};
 
 use super::{
+    announce,
     answers::{Answers, Service},
     start::{Program, Task},
     upstreams::Upstreams,
@@ -83,9 +84,9 @@ pub(super) async fn prepare(
     if let Some(name) = chosen.iter().find(|name| known(name).is_none()) {
         return Err(format!("there is no event to measure {name} with"));
     }
-    // Apart, so that it has the features it asks for, and no more.
-    let hello = binaries::build_packages(&["hello"], profile).await?;
-    let built = binaries::build_packages(&chosen, profile).await?;
+    announce(&[&chosen[..], &["hello"]].concat(), profile);
+    let hello = binaries::build_alone("hello", profile).await?;
+    let built = binaries::build_functions(&chosen, profile).await?;
     let node = if peers { node(&chosen)? } else { None };
 
     let sandbox = Sandbox::start().await;
