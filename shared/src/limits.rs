@@ -148,8 +148,9 @@ impl Budget {
     }
 
     fn key(&self, shard: u64) -> Key {
-        let name = self.window.name();
-        Key::new(self.pk.as_str(), if shard == 0 { name.to_owned() } else { format!("{name}-{shard}") })
+        // In the partition key: a thousand writes a second are for all items of one.
+        let pk = if shard == 0 { self.pk.clone() } else { format!("{}#{shard}", self.pk) };
+        Key::new(pk, self.window.name())
     }
 
     async fn take_from(&self, key: Key, max: u64, table: &Table, now: SystemTime) -> Result<Result<Taken, Full>, Unavailable> {

@@ -114,7 +114,8 @@ async fn run<C, A>(
         let missing = lambda.into_iter().filter(|name| source.required(name).is_none()).count();
         configure(source).filter(|_| missing == 0)
     }) {
-        Ok(config) => connect(config).await.map_err(|why| Problems(vec![why])),
+        // On the heap, here and below: one future of all of it is deeper than the compiler goes.
+        Ok(config) => Box::pin(connect(config)).await.map_err(|why| Problems(vec![why])),
         Err(problems) => Err(problems),
     };
     let app = match app {
@@ -139,7 +140,7 @@ async fn run<C, A>(
         print_line(&mut std::io::stdout().lock(), line);
         result.unwrap_or_else(|| Ok(reply.into_payload()))
     });
-    match lambda_runtime::run(service).await {
+    match Box::pin(lambda_runtime::run(service)).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(%error, "the Lambda Runtime API is gone");
