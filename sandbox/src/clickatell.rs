@@ -17,7 +17,7 @@ use axum::{
     routing::post,
 };
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     random,
@@ -46,7 +46,8 @@ impl Clickatell {
     pub async fn start(port: Option<u16>) -> io::Result<Self> {
         let account = Account::open(API_KEY);
         let routes = Router::new().route("/v1/message", post(message)).route("/http/sendmsg", post(sendmsg));
-        let server = Server::start_on("Clickatell", port.unwrap_or(0), sms::router("Clickatell", routes, &account)).await?;
+        let server =
+            Server::start_on("Clickatell", port.unwrap_or(0), sms::router("Clickatell", routes, &account, not_found)).await?;
         Ok(Self { server, account })
     }
 
@@ -103,6 +104,11 @@ fn refuse(code: u32, description: &str) -> Response {
     };
     let body = json!({"messages": [], "error": {"code": code, "description": description}});
     (StatusCode::from_u16(status).unwrap_or_default(), Json(body)).into_response()
+}
+
+/// The body of an answer to a request that is not simulated.
+fn not_found(what: &str) -> Value {
+    json!({"messages": [], "error": {"code": 21, "description": what}})
 }
 
 /// The One API.
