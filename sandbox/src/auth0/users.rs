@@ -346,9 +346,9 @@ async fn update_user(
         complaints.add_for_ours(format!("Auth0 PATCH user: {name}"));
     }
     let flag = |name: &str| changes.get(name).map_or(Some(None), |value| value.as_bool().map(Some));
-    let metadata = changes.get("app_metadata").map_or(Some(None), |value| value.as_object().map(Some));
+    let metadata = changes.get("app_metadata").map_or(Some(None), |value| value.as_object().cloned().map(Some));
     let (Some(verified), Some(blocked), Some(metadata), false) =
-        (flag("email_verified"), flag("blocked"), metadata.map(|metadata| metadata.cloned()), changes.is_empty())
+        (flag("email_verified"), flag("blocked"), metadata, changes.is_empty())
     else {
         complaints.add("Auth0 PATCH user: nothing to change, or a value of another type");
         return api_error(StatusCode::BAD_REQUEST, Some("invalid_body"), "Payload validation error");
@@ -457,9 +457,9 @@ mod tests {
         assert_eq!(ids(&get("?sort=email:-1").await), [json!(bob.user_id), json!(ann.user_id)]);
         assert_eq!(ids(&get("?connection=other").await), [json!(bob.user_id)]);
         assert_eq!(get("?page=0&per_page=50&include_totals=true").await["total"], 2);
-        let path = format!("/api/v2/users/{}", ann.user_id.replace('|', "%7C"));
+        let ann_path = format!("/api/v2/users/{}", ann.user_id.replace('|', "%7C"));
         let patch = async |body: Value| {
-            let answer = request(reqwest::Method::PATCH, &path).bearer_auth(token).json(&body).send().await.unwrap();
+            let answer = request(reqwest::Method::PATCH, &ann_path).bearer_auth(token).json(&body).send().await.unwrap();
             (answer.status().as_u16(), answer.json::<Value>().await.unwrap())
         };
         let (_, changed) = patch(json!({"blocked": true, "app_metadata": {"account_number": "10042", "x": null}})).await;

@@ -615,7 +615,7 @@ async fn make(
     let id = state.hire(profile);
     let Some((_, user)) = state.users.iter_mut().find(|(_, user)| user.id == id) else { return not_found(&id) };
     if query.get("activate").is_some_and(|activate| activate == "false") {
-        user.status = "STAGED".to_owned();
+        "STAGED".clone_into(&mut user.status);
     }
     Json(user.wire()).into_response()
 }

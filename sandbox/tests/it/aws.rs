@@ -32,7 +32,7 @@ async fn secrets_are_for_signed_requests() {
     };
     let signed = "AWS4-HMAC-SHA256 Credential=A/20261120/eu-west-1/secretsmanager/aws4_request";
     assert_eq!(get(signed, json!({ "SecretId": "switchboard/twilio" })).await["SecretString"], r#"{"account_sid":"other"}"#);
-    for unknown in [json!({ "SecretId": "no" }), json!({ "SecretId": "switchboard/twilio", "VersionStage": "AWSPREVIOUS" })] {
+    for unknown in [json!({ "SecretId": "no" }), json!({ "SecretId": "switchboard/twilio", "VersionStage": "AWSPENDING" })] {
         assert_eq!(get(signed, unknown).await["__type"], "ResourceNotFoundException");
     }
     assert_eq!(sandbox.complaints().len(), 0);

@@ -1,12 +1,19 @@
-"""twilio-python. Its documented hook for another host is a custom HTTP client, given as `http_client`."""
+"""twilio-python. Its documented hook for another host is a custom HTTP client, given as `http_client`.
+
+What passes through it is checked against Twilio's OpenAPI document as far as that is in sandbox/tests/openapi.
+"""
+import json
 import os
 import unittest
 from urllib.parse import urlsplit
+
+from openapi import Document
 
 from twilio.base.exceptions import TwilioRestException
 from twilio.http.http_client import TwilioHttpClient
 from twilio.rest import Client
 
+DOCUMENT = Document("twilio/twilio_api_v2010.json")
 NUMBER = os.environ["TWILIO_NUMBER"]
 PHONE = "+4520111111"
 
@@ -17,7 +24,10 @@ class Redirected(TwilioHttpClient):
     def request(self, method, url, *args, **kwargs):
         parts = urlsplit(url)
         query = "?" + parts.query if parts.query else ""
-        return super().request(method, os.environ["TWILIO_URL"] + parts.path + query, *args, **kwargs)
+        answer = super().request(method, os.environ["TWILIO_URL"] + parts.path + query, *args, **kwargs)
+        if parts.hostname == "api.twilio.com" and answer.ok:
+            DOCUMENT.check_answer(method, parts.path, answer.status_code, json.loads(answer.text or "null"))
+        return answer
 
 
 class Twilio(unittest.TestCase):

@@ -4,6 +4,7 @@ import time
 import unittest
 
 import requests
+from openapi import Document
 from requests.adapters import HTTPAdapter
 from vonage import Auth, HttpClientOptions, Vonage
 from vonage_sms import SmsMessage
@@ -44,6 +45,7 @@ class Sms(unittest.TestCase):
         for how in ({"data": fields}, {"json": fields}):
             answer = requests.post(os.environ["VONAGE_URL"] + "/sms/json", **how).json()
             self.assertEqual(answer["messages"][0]["status"], "0", answer)
+            Document("vonage/sms.json").check_answer("POST", "/json", 200, answer)
         fields["text"] = "other"
         answer = requests.post(os.environ["VONAGE_URL"] + "/sms/json", data=fields).json()
         self.assertEqual(answer["messages"][0]["status"], "14")
