@@ -573,16 +573,17 @@ fn project(mut user: Value, fields: Option<&str>) -> Value {
 
 /// Okta takes logins too, whole or without what follows the `@` where that is clear. They may change: our functions are to use ids.
 fn position(users: &[(usize, User)], id: &str, complaints: &Complaints) -> Option<usize> {
-    if !(id.len() == 20 && id.starts_with("00u")) {
-        complaints.add_for_ours(format!("Okta user: {id} is not an id"));
-    }
     let find = |fits: &dyn Fn(&User) -> bool| {
         let mut found = users.iter().enumerate().filter(|(_, (_, user))| fits(user)).map(|(index, _)| index);
         found.next().filter(|_| found.next().is_none())
     };
-    find(&|user| user.id == id)
+    let found = find(&|user| user.id == id)
         .or_else(|| find(&|user| user.text("login").eq_ignore_ascii_case(id)))
-        .or_else(|| find(&|user| user.text("login").split('@').next().is_some_and(|name| name.eq_ignore_ascii_case(id))))
+        .or_else(|| find(&|user| user.text("login").split('@').next().is_some_and(|name| name.eq_ignore_ascii_case(id))));
+    if found.is_some() && !(id.len() == 20 && id.starts_with("00u")) {
+        complaints.add_for_ours(format!("Okta user: {id} is not an id"));
+    }
+    found
 }
 
 async fn read(Axum(state): Axum<Shared>, Extension(complaints): Extension<Complaints>, Path(id): Path<String>) -> Response {
