@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     io,
+    ops::RangeInclusive,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
@@ -43,20 +44,56 @@ pub struct Aws {
 
 type Secrets = Arc<Mutex<BTreeMap<String, Secret>>>;
 
-/// A secret by its name; one without a value was made and never written.
+/// A secret by its name; one without a version was made and never written.
 #[derive(Default)]
 struct Secret {
     description: String,
-    value: Option<String>,
-    version: String,
+    /// In the order of their making.
+    versions: Vec<Version>,
     /// Seconds since the epoch.
     changed: u64,
 }
 
+struct Version {
+    id: String,
+    /// `SecretString`, or `SecretBinary` in Base64.
+    kind: &'static str,
+    value: String,
+    /// Staging labels; each is on one version of a secret.
+    stages: Vec<String>,
+    /// Seconds since the epoch.
+    created: u64,
+}
+
+const CURRENT: &str = "AWSCURRENT";
+const PREVIOUS: &str = "AWSPREVIOUS";
+
 impl Secret {
-    /// Writes a new current version.
-    fn put(&mut self, version: &str, value: &str) {
-        (self.version, self.value, self.changed) = (version.to_owned(), Some(value.to_owned()), crate::now().as_secs());
+    /// Writes a version with these labels, or just moves them to one that is there. What was current is previous from now on.
+    fn put(&mut self, id: &str, kind: &'static str, value: &str, stages: &[String]) {
+        self.changed = crate::now().as_secs();
+        let stages = if self.versions.is_empty() { vec![CURRENT.to_owned()] } else { stages.to_vec() };
+        if !self.versions.iter().any(|version| version.id == id) {
+            let (id, value) = (id.to_owned(), value.to_owned());
+            self.versions.push(Version { id, kind, value, stages: vec![], created: self.changed });
+        }
+        for stage in stages {
+            let before = self.versions.iter().position(|version| version.stages.contains(&stage));
+            let Some(index) = self.versions.iter().position(|version| version.id == id) else { continue };
+            if before == Some(index) {
+                continue;
+            }
+            if let Some(before) = before.filter(|_| stage == CURRENT) {
+                self.versions.iter_mut().for_each(|version| version.stages.retain(|stage| stage != PREVIOUS));
+                self.versions[before].stages.push(PREVIOUS.to_owned());
+            }
+            self.versions.iter_mut().for_each(|version| version.stages.retain(|other| *other != stage));
+            self.versions[index].stages.push(stage);
+        }
+    }
+
+    fn current(&self) -> Option<&Version> {
+        self.versions.iter().find(|version| version.stages.iter().any(|stage| stage == CURRENT))
     }
 }
 
@@ -107,7 +144,12 @@ impl Aws {
 
     /// Stores the value of a secret, e.g. `switchboard/twilio`, as its current version.
     pub fn set_secret(&self, id: &str, value: &Value) {
-        lock(&self.values).entry(id.to_owned()).or_default().put(&random::uuid(), &value.to_string());
+        lock(&self.values).entry(id.to_owned()).or_default().put(
+            &random::uuid(),
+            "SecretString",
+            &value.to_string(),
+            &[CURRENT.to_owned()],
+        );
     }
 
     /// Makes a secret without a value, as a stack does; one that exists loses its own.
@@ -117,7 +159,7 @@ impl Aws {
 
     /// What is in a secret, whoever wrote it; a text that is not JSON is a JSON text.
     pub fn secret(&self, id: &str) -> Option<Value> {
-        let value = lock(&self.values).get(id)?.value.clone()?;
+        let value = lock(&self.values).get(id)?.current()?.value.clone();
         Some(serde_json::from_str(&value).unwrap_or_else(|_| value.into()))
     }
 
@@ -310,24 +352,38 @@ fn denied(function: &str, what: &str) -> String {
 
 /// <https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html>
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[serde(rename_all = "PascalCase")]
 struct GetSecretValue {
     secret_id: String,
+    version_id: Option<String>,
     version_stage: Option<String>,
 }
 
 /// <https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html>
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[serde(rename_all = "PascalCase")]
 struct PutSecretValue {
     secret_id: String,
-    client_request_token: String,
-    secret_string: String,
+    client_request_token: Option<String>,
+    secret_string: Option<String>,
+    secret_binary: Option<String>,
+    version_stages: Option<Vec<String>>,
+}
+
+/// <https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html>
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct CreateSecret {
+    name: String,
+    description: Option<String>,
+    client_request_token: Option<String>,
+    secret_string: Option<String>,
+    secret_binary: Option<String>,
 }
 
 /// <https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DescribeSecret.html>
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[serde(rename_all = "PascalCase")]
 struct DescribeSecret {
     secret_id: String,
 }
@@ -361,7 +417,9 @@ async fn secrets_manager(
         "GetSecretValue" => get_secret_value(&lock(&values), &body),
         "PutSecretValue" => put_secret_value(&mut lock(&values), &body),
         "DescribeSecret" => describe_secret(&lock(&values), &body),
-        _ => complain("UnknownOperationException", &format!("operation {operation:?}")),
+        "CreateSecret" => create_secret(&mut lock(&values), &body),
+        "ListSecretVersionIds" => list_versions(&lock(&values), &body),
+        _ => complain("UnknownOperationException", &format!("{operation} is not simulated by this sandbox")),
     };
     let json_1_1 = [("content-type", "application/x-amz-json-1.1")];
     match answer {
@@ -397,37 +455,117 @@ fn get_secret_value(values: &BTreeMap<String, Secret>, body: &[u8]) -> Result<Va
     let request: GetSecretValue = parse(body)?;
     let name = name(&request.secret_id);
     let secret = values.get(name).ok_or_else(no_secret)?;
-    let stage = request.version_stage.as_deref().unwrap_or("AWSCURRENT");
-    let value = secret.value.as_ref().filter(|_| stage == "AWSCURRENT").ok_or_else(|| {
-        let what = format!("Secrets Manager can't find the specified secret value for staging label: {stage}");
-        ("ResourceNotFoundException", what)
+    let stage = request.version_stage.as_deref().or(request.version_id.is_none().then_some(CURRENT));
+    let fits = |version: &&Version| {
+        request.version_id.as_ref().is_none_or(|id| version.id == *id)
+            && stage.is_none_or(|stage| version.stages.iter().any(|label| label == stage))
+    };
+    let version = secret.versions.iter().find(fits).ok_or_else(|| {
+        let by = match (&request.version_id, stage) {
+            (Some(id), _) => format!("VersionId: {id}"),
+            (None, stage) => format!("staging label: {}", stage.unwrap_or(CURRENT)),
+        };
+        ("ResourceNotFoundException", format!("Secrets Manager can't find the specified secret value for {by}"))
     })?;
-    Ok(json!({
-        "ARN": arn(name), "Name": name, "VersionId": secret.version, "SecretString": value, "VersionStages": ["AWSCURRENT"],
-        "CreatedDate": secret.changed,
-    }))
+    let mut answer = json!({
+        "ARN": arn(name), "Name": name, "VersionId": version.id, "VersionStages": version.stages, "CreatedDate": version.created,
+    });
+    answer[version.kind] = version.value.as_str().into();
+    Ok(answer)
+}
+
+fn valid<T>(value: T, length: usize, allowed: RangeInclusive<usize>, name: &str) -> Result<T, Refusal> {
+    if allowed.contains(&length) { Ok(value) } else { Err(("ValidationException", format!("{name}: length {length}"))) }
+}
+
+/// The one value that a request gives; `Ok(None)` if it gives none.
+fn value(text: Option<String>, binary: Option<String>) -> Result<Option<(&'static str, String)>, Refusal> {
+    let (kind, value) = match (text, binary) {
+        (None, None) => return Ok(None),
+        (Some(text), None) => ("SecretString", text),
+        (None, Some(binary)) => ("SecretBinary", binary),
+        (Some(_), Some(_)) => {
+            let what = "You can't specify both a binary secret value and a string secret value in the same request.";
+            return Err(("InvalidParameterException", what.to_owned()));
+        }
+    };
+    let length = value.len();
+    valid(Some((kind, value)), length, 1..=65_536, kind)
+}
+
+/// The version that a request names, else a new one, as the SDKs do it.
+fn token(given: Option<String>) -> Result<String, Refusal> {
+    let token = given.unwrap_or_else(random::uuid);
+    let length = token.len();
+    valid(token, length, 32..=64, "ClientRequestToken")
 }
 
 fn put_secret_value(values: &mut BTreeMap<String, Secret>, body: &[u8]) -> Result<Value, Refusal> {
     let request: PutSecretValue = parse(body)?;
-    let lengths = [(request.client_request_token.len(), 32..=64), (request.secret_string.len(), 1..=65_536)];
-    if lengths.iter().any(|(length, allowed)| !allowed.contains(length)) {
-        return Err(("ValidationException", "ClientRequestToken or SecretString: length".to_owned()));
-    }
+    let token = token(request.client_request_token)?;
+    let Some((kind, value)) = value(request.secret_string, request.secret_binary)? else {
+        return Err(("InvalidRequestException", "You must provide either SecretString or SecretBinary.".to_owned()));
+    };
+    let stages = request.version_stages.unwrap_or_else(|| vec![CURRENT.to_owned()]);
+    let stages_count = stages.len();
+    let stages = valid(stages, stages_count, 1..=20, "VersionStages")?;
     let name = name(&request.secret_id);
     let secret = values.get_mut(name).ok_or_else(no_secret)?;
-    secret.put(&request.client_request_token, &request.secret_string);
-    Ok(json!({ "ARN": arn(name), "Name": name, "VersionId": secret.version, "VersionStages": ["AWSCURRENT"] }))
+    match secret.versions.iter().find(|version| version.id == token) {
+        Some(version) if (version.kind, &version.value) != (kind, &value) => {
+            let what = format!(
+                "You can't use ClientRequestToken {token} because that value is already in use for a version of secret {}.",
+                arn(name)
+            );
+            return Err(("ResourceExistsException", what));
+        }
+        // the same once more changes nothing
+        Some(_) => {}
+        None => secret.put(&token, kind, &value, &stages),
+    }
+    let stages = secret.versions.iter().find(|version| version.id == token).map(|version| &version.stages);
+    Ok(json!({ "ARN": arn(name), "Name": name, "VersionId": token, "VersionStages": stages }))
+}
+
+fn create_secret(values: &mut BTreeMap<String, Secret>, body: &[u8]) -> Result<Value, Refusal> {
+    let request: CreateSecret = parse(body)?;
+    let (token, value) = (token(request.client_request_token)?, value(request.secret_string, request.secret_binary)?);
+    let length = request.name.len();
+    let name = valid(request.name, length, 1..=512, "Name")?;
+    if values.contains_key(&name) {
+        let what = format!("The operation failed because the secret {name} already exists.");
+        return Err(("ResourceExistsException", what));
+    }
+    let mut secret =
+        Secret { description: request.description.unwrap_or_default(), changed: crate::now().as_secs(), ..Secret::default() };
+    let mut answer = json!({ "ARN": arn(&name), "Name": name });
+    if let Some((kind, value)) = value {
+        secret.put(&token, kind, &value, &[]);
+        answer["VersionId"] = token.into();
+    }
+    values.insert(name, secret);
+    Ok(answer)
 }
 
 fn describe_secret(values: &BTreeMap<String, Secret>, body: &[u8]) -> Result<Value, Refusal> {
     let request: DescribeSecret = parse(body)?;
     let name = name(&request.secret_id);
     let secret = values.get(name).ok_or_else(no_secret)?;
-    let versions =
-        secret.value.iter().map(|_| (secret.version.clone(), json!(["AWSCURRENT"]))).collect::<serde_json::Map<_, _>>();
+    let labelled = secret.versions.iter().filter(|version| !version.stages.is_empty());
+    let versions = labelled.map(|version| (version.id.clone(), json!(version.stages))).collect::<serde_json::Map<_, _>>();
     Ok(json!({
         "ARN": arn(name), "Name": name, "Description": secret.description, "CreatedDate": 1_700_000_000,
         "LastChangedDate": secret.changed, "VersionIdsToStages": versions, "Tags": [],
     }))
+}
+
+/// <https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_ListSecretVersionIds.html>, without those that have no label.
+fn list_versions(values: &BTreeMap<String, Secret>, body: &[u8]) -> Result<Value, Refusal> {
+    let request: DescribeSecret = parse(body)?;
+    let name = name(&request.secret_id);
+    let secret = values.get(name).ok_or_else(no_secret)?;
+    let labelled = secret.versions.iter().filter(|version| !version.stages.is_empty());
+    let wire =
+        |version: &Version| json!({ "VersionId": version.id, "VersionStages": version.stages, "CreatedDate": version.created });
+    Ok(json!({ "ARN": arn(name), "Name": name, "Versions": labelled.map(wire).collect::<Vec<_>>() }))
 }

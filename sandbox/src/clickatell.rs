@@ -4,7 +4,7 @@
 //! clickatell/clickatell-overview-http@4cd164a5. Which codes refuse a whole request, and with which status, is not documented: here 1, 7,
 //! 18 to 22 and 43 do. The legacy API's `validity` is as in
 //! <https://docs.clickatell.com/archive/channels/advanced-message-send-archived/validity-period/>, its default taken for its most. Stricter than
-//! Clickatell: batches, GET and credentials in a query are complained about.
+//! Clickatell: GET and credentials in a query are complained about, and of our functions batches and fields that they do not need.
 
 use std::{io, time::Duration};
 
@@ -17,7 +17,7 @@ use axum::{
     routing::post,
 };
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use crate::{
     random,
@@ -46,7 +46,8 @@ impl Clickatell {
     pub async fn start(port: Option<u16>) -> io::Result<Self> {
         let account = Account::open(API_KEY);
         let routes = Router::new().route("/v1/message", post(message)).route("/http/sendmsg", post(sendmsg));
-        let server = Server::start_on("Clickatell", port.unwrap_or(0), sms::router("Clickatell", routes, &account)).await?;
+        let server =
+            Server::start_on("Clickatell", port.unwrap_or(0), sms::router("Clickatell", routes, &account, not_found)).await?;
         Ok(Self { server, account })
     }
 
@@ -77,18 +78,21 @@ impl Clickatell {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Batch {
-    messages: [Message; 1],
+    messages: Vec<Message>,
+    #[serde(flatten)]
+    more: Map<String, Value>,
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Message {
     channel: String,
     to: String,
     content: String,
     from: Option<String>,
+    /// What our functions do not need.
+    #[serde(flatten)]
+    more: Map<String, Value>,
 }
 
 /// The refusal of a whole request.
@@ -103,6 +107,11 @@ fn refuse(code: u32, description: &str) -> Response {
     };
     let body = json!({"messages": [], "error": {"code": code, "description": description}});
     (StatusCode::from_u16(status).unwrap_or_default(), Json(body)).into_response()
+}
+
+/// The body of an answer to a request that is not simulated.
+fn not_found(what: &str) -> Value {
+    json!({"messages": [], "error": {"code": 21, "description": what}})
 }
 
 /// The One API.
@@ -125,38 +134,56 @@ async fn message(
     if key != account.secret {
         return refuse(1, "Invalid or missing integration API Key");
     }
-    if header(header::CONTENT_TYPE) != "application/json" || header(header::ACCEPT) != "application/json" {
-        return complain(21, "Content-Type and Accept are application/json");
+    if header(header::CONTENT_TYPE).split(';').next() != Some("application/json") {
+        return complain(21, "Content-Type is application/json");
     }
-    let Message { channel, to, content, from } = match serde_json::from_slice(&body) {
-        Ok(Batch { messages: [message] }) => message,
+    if header(header::ACCEPT) != "application/json" {
+        complaints.add_for_ours("Clickatell One API: Accept is application/json");
+    }
+    let batch = match serde_json::from_slice::<Batch>(&body) {
+        Ok(batch) if !batch.messages.is_empty() => batch,
+        Ok(_) => return complain(21, "no messages"),
         Err(error) => return complain(21, &error.to_string()),
     };
-    if channel != "sms" || content.is_empty() {
-        return complain(23, "channel is sms, content is not empty");
+    if batch.messages.len() > 1 {
+        complaints.add_for_ours("Clickatell One API: several messages");
     }
-    if !sms::is_number(&to) {
-        return complain(25, "to is digits with the country code");
+    for name in batch.more.keys().chain(batch.messages.iter().flat_map(|message| message.more.keys())) {
+        complaints.add_for_ours(format!("Clickatell One API: field {name}"));
     }
-    if from.as_deref().is_some_and(|from| from.starts_with('+')) {
-        return complain(23, "from is digits");
-    }
-    let from = from.unwrap_or_default();
-    let refusal = match account.refusal(&to) {
-        None if !from.is_empty() && !sms::is_number(&from) => Some(23), // only two-way numbers can be senders
-        refusal => refusal,
-    };
-    let (id, error) = match refusal {
-        Some(code @ (1 | 7 | 18..=22 | 43)) => return refuse(code, explain(code)),
-        Some(code) => (None, Some(json!({"code": code, "description": explain(code)}))),
-        None => {
-            let id = random::hex(16);
-            account.take(&to, &from, &content, &id, None);
-            (Some(id), None)
+    for Message { channel, to, content, from, .. } in &batch.messages {
+        if channel != "sms" {
+            return complain(23, &format!("channel {channel} is not simulated by this sandbox"));
         }
-    };
-    let message = json!({"apiMessageId": id, "accepted": id.is_some(), "to": to, "error": error});
-    (StatusCode::ACCEPTED, Json(json!({"messages": [message], "error": null}))).into_response()
+        if content.is_empty() {
+            return complain(23, "content is empty");
+        }
+        if !sms::is_number(to) {
+            return complain(25, "to is digits with the country code");
+        }
+        if from.as_deref().is_some_and(|from| from.starts_with('+')) {
+            return complain(23, "from is digits");
+        }
+    }
+    let mut answers = vec![];
+    for Message { to, content, from, .. } in batch.messages {
+        let from = from.unwrap_or_default();
+        let refusal = match account.refusal(&to) {
+            None if !from.is_empty() && !sms::is_number(&from) => Some(23), // only two-way numbers can be senders
+            refusal => refusal,
+        };
+        let (id, error) = match refusal {
+            Some(code @ (1 | 7 | 18..=22 | 43)) => return refuse(code, explain(code)),
+            Some(code) => (None, Some(json!({"code": code, "description": explain(code)}))),
+            None => {
+                let id = random::hex(16);
+                account.take(&to, &from, &content, &id, None);
+                (Some(id), None)
+            }
+        };
+        answers.push(json!({"apiMessageId": id, "accepted": id.is_some(), "to": to, "error": error}));
+    }
+    (StatusCode::ACCEPTED, Json(json!({"messages": answers, "error": null}))).into_response()
 }
 
 fn explain(code: u32) -> &'static str {
@@ -251,7 +278,6 @@ fn hex_ucs2(text: &str) -> Option<String> {
 mod tests {
     use super::*;
     use crate::wire::client;
-    use serde_json::Value;
 
     async fn platform(clickatell: &Clickatell, key: &str, body: &Value) -> (u16, Value) {
         let url = format!("{}/v1/message", clickatell.server().url());
@@ -287,13 +313,17 @@ mod tests {
         for (key, body, code) in [
             ("Bearer new", good, 1),
             ("new", body(json!({"channel": "sms", "to": "+4512345678", "content": "x"})), 25),
-            ("new", body(json!({"channel": "sms", "to": "4512345678", "content": "x", "text": "x"})), 21),
             ("new", json!({"messages": []}), 21),
         ] {
             let (_, answer) = platform(&clickatell, key, &body).await;
             assert_eq!((&answer["error"]["code"], clickatell.server().complaints().len()), (&json!(code), 1), "{body}");
         }
         assert_eq!(clickatell.messages().len(), 1);
+        // not what our functions send, but what Clickatell takes
+        let one = json!({"channel": "sms", "to": "4512345678", "content": "x", "clientMessageId": "mine"});
+        let (status, answer) = platform(&clickatell, "new", &json!({"messages": [one, one]})).await;
+        assert_eq!((status, answer["messages"].as_array().unwrap().len(), clickatell.messages().len()), (202, 2, 3));
+        assert_eq!(clickatell.server().complaints().len(), 3);
     }
 
     #[tokio::test]

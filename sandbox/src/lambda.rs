@@ -38,6 +38,9 @@ use crate::{
 /// Bytes of an event, and of an answer. <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
 pub const PAYLOAD_LIMIT: usize = 6 * 1024 * 1024;
 
+/// How long a function's log may take from its process to here.
+const FLUSH: Duration = Duration::from_millis(200);
+
 /// How long a condition is waited for before the wait is given up as hopeless.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -312,6 +315,20 @@ impl Core {
             answer = answer => answer.unwrap_or_else(|_| Err(InvokeError::Exited("stopped".into()))),
             _ = gone.wait_for(|gone| *gone) => Err(InvokeError::Init(lock(&self.observed).init_error.clone().unwrap_or_default())),
         }
+    }
+
+    /// How many lines the log has.
+    pub(crate) fn lines(&self) -> usize {
+        lock(&self.observed).lines.len()
+    }
+
+    /// The last 4 KB of the lines of the log from number `seen` on; what was written just now may be on its way here.
+    pub(crate) async fn tail(&self, seen: usize) -> Vec<u8> {
+        let _ = timeout(FLUSH, self.wait(|observed| (observed.lines.len() > seen).then_some(()))).await;
+        let observed = lock(&self.observed);
+        let lines = observed.lines.get(seen..).unwrap_or_default();
+        let text = lines.iter().map(|line| line.text.as_str()).chain([""]).collect::<Vec<_>>().join("\n").into_bytes();
+        text[text.len().saturating_sub(4096)..].to_vec()
     }
 
     fn observe<T>(&self, change: impl FnOnce(&mut Observed) -> T) -> T {

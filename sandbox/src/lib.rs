@@ -1,9 +1,10 @@
 //! The local cloud: everything the functions talk to, on 127.0.0.1, in one process.
 //!
 //! A [`Sandbox`] has AWS (`DynamoDB`, Secrets Manager, Lambda) and simulators of the providers, each with state of its own. It runs the
-//! real binaries with exactly the environment that `template.yaml` declares. Simulators are strict: what a real provider would not have
-//! been sent is refused and remembered as a complaint, and a sandbox with unread complaints fails the test when dropped. None of the
-//! code is shared with the functions, so that a misunderstanding cannot agree with itself.
+//! real binaries with exactly the environment that `template.yaml` declares. Simulators are strict: what the real provider
+//! refuses is refused, and whatever our functions are not to send is remembered as a complaint. A sandbox with unread complaints fails the test
+//! when dropped. A complaint changes no answer: other clients get what the provider would answer them, and what is not simulated says so in the
+//! provider's form. None of the code is shared with the functions, so that a misunderstanding cannot agree with itself.
 
 pub mod accounts;
 pub mod auth0;

@@ -6,10 +6,13 @@ use futures_util::future::join_all;
 use sandbox::{
     COMPANY_NUMBER, EMPLOYEE_MOBILE, HOOK_TOKEN, IVR_NUMBER, IVR_TOKEN, Ports, STUDIO_TOKEN, Sandbox, accounts,
     auth0::{self, LinkPage, Signer},
-    binaries,
+    binaries, clickatell,
     lambda::Lambda,
+    mailgun, okta, plivo,
     template::Template,
     twilio::{self, Owned},
+    vonage,
+    wire::Server,
 };
 use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -35,6 +38,7 @@ pub(crate) async fn run(ports: Ports) -> Result<(), String> {
         () = &mut stop => return Ok(()),
     };
     print_table(&sandbox);
+    print_credentials(&sandbox);
     print_commands(&sandbox).map_err(|error| error.to_string())?;
     print_company_phone(&sandbox);
     print_phone_menu(&sandbox).await?;
@@ -97,6 +101,48 @@ fn print_table(sandbox: &Sandbox) {
     println!();
     for (name, server) in doors.chain(servers) {
         println!("  {name:<26}{}/", server.url());
+    }
+}
+
+/// What code of one's own needs to talk to the simulators, as names and values for its environment; AWS's SDKs read theirs by these names.
+fn print_credentials(sandbox: &Sandbox) {
+    let url = |server: &Server| server.url();
+    let credentials = [
+        ("TWILIO_URL", url(sandbox.twilio.server())),
+        ("TWILIO_ACCOUNT_SID", twilio::ACCOUNT_SID.to_owned()),
+        ("TWILIO_AUTH_TOKEN", twilio::AUTH_TOKEN.to_owned()),
+        ("TWILIO_API_KEY", twilio::API_KEY_SID.to_owned()),
+        ("TWILIO_API_SECRET", twilio::API_KEY_SECRET.to_owned()),
+        ("TWILIO_NUMBER", twilio::NUMBER.to_owned()),
+        ("MAILGUN_URL", url(sandbox.mailgun.server())),
+        ("MAILGUN_API_KEY", mailgun::API_KEY.to_owned()),
+        ("MAILGUN_DOMAIN", mailgun::DOMAIN.to_owned()),
+        ("AUTH0_URL", url(sandbox.auth0.server())),
+        ("AUTH0_CLIENT_ID", auth0::CLIENT_ID.to_owned()),
+        ("AUTH0_CLIENT_SECRET", auth0::CLIENT_SECRET.to_owned()),
+        ("AUTH0_LOGIN_CLIENT_ID", auth0::LOGIN_CLIENT_ID.to_owned()),
+        ("AUTH0_LOGIN_CLIENT_SECRET", auth0::LOGIN_CLIENT_SECRET.to_owned()),
+        ("CLICKATELL_URL", url(sandbox.clickatell.server())),
+        ("CLICKATELL_API_KEY", clickatell::API_KEY.to_owned()),
+        ("PLIVO_URL", url(sandbox.plivo.server())),
+        ("PLIVO_AUTH_ID", plivo::AUTH_ID.to_owned()),
+        ("PLIVO_AUTH_TOKEN", plivo::AUTH_TOKEN.to_owned()),
+        ("VONAGE_URL", url(sandbox.vonage.server())),
+        ("VONAGE_API_KEY", vonage::API_KEY.to_owned()),
+        ("VONAGE_API_SECRET", vonage::API_SECRET.to_owned()),
+        ("VONAGE_SIGNATURE_SECRET", vonage::SIGNATURE_SECRET.to_owned()),
+        ("OKTA_URL", url(sandbox.okta.server())),
+        ("OKTA_API_TOKEN", okta::API_TOKEN.to_owned()),
+        ("AWS_ENDPOINT_URL_DYNAMODB", url(sandbox.aws.dynamodb())),
+        ("AWS_ENDPOINT_URL_SECRETS_MANAGER", url(sandbox.aws.secrets())),
+        ("AWS_ENDPOINT_URL_LAMBDA", url(sandbox.invoke_api())),
+        ("AWS_REGION", "eu-west-1".to_owned()),
+        ("AWS_ACCESS_KEY_ID", "sandbox".to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", "sandbox".to_owned()),
+    ];
+    println!("\nFor code of your own:");
+    for (name, value) in credentials {
+        println!("  {name}={value}");
     }
 }
 

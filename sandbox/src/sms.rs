@@ -8,10 +8,12 @@ use std::{
 };
 
 use axum::{
-    Extension, Router,
+    Extension, Json, Router,
     extract::OriginalUri,
-    http::{HeaderMap, HeaderName, Method, StatusCode},
+    http::{HeaderMap, HeaderName, Method, StatusCode, Uri, header},
 };
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use serde_json::Value;
 
 use crate::wire::Complaints;
 
@@ -35,6 +37,8 @@ pub(crate) struct Account {
     /// The key, token or password that opens it.
     pub(crate) secret: String,
     pub(crate) sent: Vec<Sent>,
+    /// When each of them was taken, in seconds since the epoch.
+    pub(crate) taken: Vec<u64>,
     /// What is answered to texts to a number, E.164; codes are the provider's.
     pub(crate) refusals: HashMap<String, u32>,
 }
@@ -43,12 +47,13 @@ pub(crate) type Shared = Arc<Mutex<Account>>;
 
 impl Account {
     pub(crate) fn open(secret: &str) -> Shared {
-        Arc::new(Mutex::new(Self { secret: secret.to_owned(), sent: vec![], refusals: HashMap::new() }))
+        Arc::new(Mutex::new(Self { secret: secret.to_owned(), sent: vec![], taken: vec![], refusals: HashMap::new() }))
     }
 
     /// Takes a text to these digits.
     pub(crate) fn take(&mut self, to: &str, from: &str, text: &str, id: &str, validity: Option<Duration>) {
         let (from, text, id) = (from.to_owned(), text.to_owned(), id.to_owned());
+        self.taken.push(crate::now().as_secs());
         self.sent.push(Sent { to: format!("+{to}"), from, text, id, validity });
     }
 
@@ -58,13 +63,25 @@ impl Account {
     }
 }
 
-/// The routes, and complaints about requests to any other.
-pub(crate) fn router(vendor: &'static str, routes: Router<Shared>, account: &Shared) -> Router {
+/// The routes, and complaints about requests to any other; `error` is how the vendor says what is wrong.
+pub(crate) fn router(vendor: &'static str, routes: Router<Shared>, account: &Shared, error: fn(&str) -> Value) -> Router {
     let unknown = move |Extension(complaints): Extension<Complaints>, method: Method, OriginalUri(uri): OriginalUri| async move {
         complaints.add(format!("{vendor}: {method} {uri} is not simulated"));
-        StatusCode::NOT_IMPLEMENTED
+        (StatusCode::NOT_IMPLEMENTED, Json(error(&not_simulated(&method, &uri))))
     };
     routes.fallback(unknown).method_not_allowed_fallback(unknown).with_state(Arc::clone(account))
+}
+
+/// What a simulator answers, in its vendor's form, to what it does not simulate.
+pub(crate) fn not_simulated(method: &Method, uri: &Uri) -> String {
+    format!("{method} {} is not simulated by this sandbox", uri.path())
+}
+
+/// User and password of `Authorization: Basic`.
+pub(crate) fn basic(headers: &HeaderMap) -> Option<(String, String)> {
+    let decoded = BASE64.decode(header(headers, header::AUTHORIZATION).strip_prefix("Basic ")?).ok()?;
+    let (user, password) = str::from_utf8(&decoded).ok()?.split_once(':')?;
+    Some((user.to_owned(), password.to_owned()))
 }
 
 /// The header's value, or nothing.

@@ -3,7 +3,8 @@
 //! Imitates <https://www.twilio.com/docs/messaging/api/message-resource>, `/docs/messaging/guides/webhook-request` (2026-03-09),
 //! `/docs/usage/webhooks/webhooks-security`, `/docs/usage/webhooks/webhooks-connection-overrides`, `/docs/api/errors/*` and twilio-oai@d50069b4
 //! `twilio_api_v2010.json`. That Message Redaction, where an account has none, is refused at once is
-//! how `/docs/api/errors/30029` reads. Stricter than Twilio in one thing: a field it does not know is refused and complained about.
+//! how `/docs/api/errors/30029` reads. Our functions are complained about for fields
+//! they do not need, of which Twilio takes no notice.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -30,6 +31,7 @@ use crate::{
 };
 
 mod admin;
+mod messages;
 mod numbers;
 mod phone;
 mod voice;
@@ -52,6 +54,9 @@ pub const API_KEY_SECRET: &str = "example-api-key-secret-of-twilio";
 pub const NUMBER: &str = "+15005550006";
 /// A messaging service whose only sender is [`NUMBER`], and which leaves texts to where that sends them.
 pub const MESSAGING_SERVICE: &str = "MG00000000000000000000000000000001";
+
+/// Fields that would send something else, or at another time.
+const NOT_SIMULATED: [&str; 5] = ["ContentSid", "ContentVariables", "ScheduleType", "SendAt", "SendAsMms"];
 
 /// A message that Twilio accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,6 +89,10 @@ struct State {
     /// What the phones do that are dialled.
     callees: HashMap<String, voice::Callee>,
     messages: Vec<Message>,
+    /// More of each message, by its SID.
+    made: HashMap<String, messages::Made>,
+    /// Those that have ended.
+    calls: Vec<messages::Ended>,
     inboxes: HashMap<String, Vec<String>>,
     refusals: HashMap<String, u32>,
     /// Phone, account number.
@@ -114,6 +123,8 @@ impl Twilio {
             admin: admin::Settings::new(),
             callees: HashMap::new(),
             messages: vec![],
+            made: HashMap::new(),
+            calls: vec![],
             inboxes: HashMap::new(),
             refusals: HashMap::new(),
             opted_out: HashSet::new(),
@@ -242,6 +253,7 @@ impl State {
             return Err((code, explain(code, to, from)));
         }
         self.inboxes.entry(to.clone()).or_default().push(message.body.clone());
+        self.made.insert(message.sid.clone(), messages::Made::now(None));
         self.messages.push(message.clone());
         Ok(message)
     }
@@ -317,7 +329,8 @@ fn parts(widths: Vec<usize>, whole: usize, part: usize) -> usize {
 
 fn router(shared: Arc<Shared>) -> Router {
     Router::new()
-        .route("/2010-04-01/Accounts/{account}/Messages.json", post(create))
+        .route("/2010-04-01/Accounts/{account}/Messages.json", post(create).get(messages::list))
+        .merge(messages::routes())
         .merge(numbers::routes())
         .merge(admin::routes())
         .fallback(unknown)
@@ -327,7 +340,13 @@ fn router(shared: Arc<Shared>) -> Router {
 
 async fn unknown(Extension(complaints): Extension<Complaints>, method: Method, OriginalUri(uri): OriginalUri) -> Response {
     complaints.add(format!("Twilio: {method} {uri} is not simulated"));
-    StatusCode::NOT_IMPLEMENTED.into_response()
+    not_simulated(&sms::not_simulated(&method, &uri))
+}
+
+/// The answer to what is not simulated, in the form of what is not found.
+fn not_simulated(what: &str) -> Response {
+    let body = json!({"code": 20404, "message": what, "more_info": "https://www.twilio.com/docs/errors/20404", "status": 501});
+    (StatusCode::NOT_IMPLEMENTED, Json(body)).into_response()
 }
 
 fn refuse(code: u32, message: &str) -> Response {
@@ -407,7 +426,16 @@ async fn create(
             {
                 fields.insert(name, value);
             }
-            _ => return complain(20001, format!("unknown or repeated field {name}")),
+            _ if NOT_SIMULATED.contains(&name.as_str()) => {
+                complaints.add(format!("Twilio Messages: {name}"));
+                return not_simulated(&format!("the field {name} is not simulated by this sandbox"));
+            }
+            _ if fields.contains_key(&name) => return complain(20001, format!("repeated field {name}")),
+            // Twilio takes no notice of what it does not know
+            _ => {
+                complaints.add_for_ours(format!("Twilio Messages: field {name}"));
+                fields.insert(name, value);
+            }
         }
     }
     let take = |name: &str| fields.get(name).cloned().unwrap_or_default();
@@ -449,6 +477,12 @@ async fn create(
     let [keeps_body, keeps_to] = kept;
     let (sid, body, direction) = (new_sid(), take("Body"), "outbound-api");
     let sent = state.send(Message { sid, to, from, body, media, direction, validity, keeps_body, keeps_to });
+    if let Ok(message) = &sent {
+        state.made.insert(message.sid.clone(), messages::Made::now(service.cloned()));
+        if let Some(url) = fields.get("StatusCallback").filter(|url| !url.is_empty()) {
+            messages::tell(url.clone(), state.auth_token.clone(), message.clone());
+        }
+    }
     drop(state);
     shared.arrived.notify_waiters();
     match sent {
@@ -561,7 +595,6 @@ mod tests {
             (vec![("To", "+4512345678"), ("From", NUMBER), ("Body", &long)], 400, 21617, 0),
             (vec![("To", "+4512345678"), ("From", NUMBER)], 400, 21602, 1),
             (vec![("To", "+4512345678"), ("Body", "x")], 400, 21603, 1),
-            (vec![("To", "+4512345678"), ("From", NUMBER), ("Body", "x"), ("body", "y")], 400, 20001, 1),
             (vec![("To", "+4512345678"), ("From", NUMBER), ("Body", "x"), ("Body", "y")], 400, 20001, 1),
         ] {
             let (answered, body) = create(&twilio, &form).await;
@@ -569,6 +602,8 @@ mod tests {
             assert_eq!(twilio.server().complaints().len(), complaints, "{form:?}");
         }
         assert!(twilio.messages().is_empty());
+        let odd = [("To", "+4512345678"), ("From", NUMBER), ("Body", "x"), ("body", "y")];
+        assert_eq!((create(&twilio, &odd).await.0, twilio.server().complaints().len()), (201, 1), "not what our functions send");
         let url = format!("{}/2010-04-01/Accounts/{ACCOUNT_SID}/Messages.json", twilio.server().url());
         let ask = |user: &'static str, password: &'static str| {
             client()
@@ -584,7 +619,7 @@ mod tests {
         assert_eq!(ask(ACCOUNT_SID, "new").await.unwrap().status(), 201);
         assert!(twilio.server().complaints().is_empty());
         assert_eq!(client().post(&url).send().await.unwrap().status(), 401);
-        assert_eq!(client().get(&url).send().await.unwrap().status(), 501);
+        assert_eq!(client().delete(&url).send().await.unwrap().status(), 501);
         assert_eq!(client().get(twilio.server().url() + "/x").send().await.unwrap().status(), 501);
         assert_eq!(twilio.server().complaints().len(), 3);
     }

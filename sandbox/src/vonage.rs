@@ -1,9 +1,10 @@
 //! Vonage: the SMS API.
 //!
 //! Imitates `sms.yml` 1.0.10 of github Nexmo/api-specification@ad042003. Everything is answered 200; complaints and refusals are in the
-//! elements. Stricter than Vonage: fields that are not simulated, and a `type` that does not fit the text's alphabet, are complained about.
+//! elements. Our functions are complained about for more than Vonage refuses: fields they do not need, credentials that are no fields, and a `type` that does
+//! not fit the text's alphabet.
 
-use std::{io, time::Duration};
+use std::{collections::HashMap, io, time::Duration};
 
 use axum::{
     Extension, Json, Router,
@@ -12,7 +13,9 @@ use axum::{
     http::{HeaderMap, header},
     routing::post,
 };
-use serde_json::{Value, json};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use serde_json::{Map, Value, json};
+use sha2::Sha256;
 
 use crate::{
     random,
@@ -26,6 +29,11 @@ pub const API_KEY: &str = "abcd1234";
 /// Its secret, until [`Vonage::set_api_secret`].
 pub const API_SECRET: &str = "sandbox-vonage-api-secret";
 
+/// What the account signs with; its signature method is HMAC with SHA-256.
+pub const SIGNATURE_SECRET: &str = "sandbox-vonage-signature-secret";
+/// The fields that our functions send.
+const OURS: [&str; 7] = ["api_key", "api_secret", "from", "to", "text", "type", "ttl"];
+
 /// The simulator. Numbers are E.164.
 pub struct Vonage {
     server: Server,
@@ -37,7 +45,9 @@ impl Vonage {
     pub async fn start(port: Option<u16>) -> io::Result<Self> {
         let account = Account::open(API_SECRET);
         let routes = Router::new().route("/sms/json", post(send));
-        let server = Server::start_on("Vonage", port.unwrap_or(0), sms::router("Vonage", routes, &account)).await?;
+        let server =
+            Server::start_on("Vonage", port.unwrap_or(0), sms::router("Vonage", routes, &account, |what| problem(5, what)))
+                .await?;
         Ok(Self { server, account })
     }
 
@@ -68,7 +78,46 @@ impl Vonage {
 }
 
 fn refuse(status: u32, text: &str) -> Json<Value> {
-    Json(json!({"message-count": "1", "messages": [{"status": status.to_string(), "error-text": text}]}))
+    Json(problem(status, text))
+}
+
+fn problem(status: u32, text: &str) -> Value {
+    json!({"message-count": "1", "messages": [{"status": status.to_string(), "error-text": text}]})
+}
+
+/// The fields of a form or of a JSON object, without nulls; the error says what is wrong with them.
+fn fields(headers: &HeaderMap, body: &[u8]) -> Result<HashMap<String, String>, String> {
+    match sms::header(headers, header::CONTENT_TYPE).split(';').next() {
+        Some("application/x-www-form-urlencoded") => {
+            let mut fields = HashMap::new();
+            for (name, value) in form_urlencoded::parse(body).into_owned() {
+                if fields.insert(name.clone(), value).is_some() {
+                    return Err(format!("repeated field {name}"));
+                }
+            }
+            Ok(fields)
+        }
+        Some("application/json") => {
+            let object = serde_json::from_slice::<Map<String, Value>>(body).map_err(|error| error.to_string())?;
+            let given = object.into_iter().filter(|(_, value)| !value.is_null());
+            Ok(given.map(|(name, value)| (name, value.as_str().map_or_else(|| value.to_string(), str::to_owned))).collect())
+        }
+        _ => Err("content type".to_owned()),
+    }
+}
+
+/// Whether `sig` is the HMAC with SHA-256 of all other fields, the method this account is set to
+/// (<https://developer.vonage.com/en/getting-started/concepts/signing-messages>).
+fn is_signed(fields: &HashMap<String, String>) -> bool {
+    let mut mac = Hmac::<Sha256>::new_from_slice(SIGNATURE_SECRET.as_bytes()).expect("HMAC takes keys of any length");
+    let mut sorted = fields.iter().filter(|(name, _)| *name != "sig").collect::<Vec<_>>();
+    sorted.sort();
+    for (name, value) in sorted {
+        mac.update(format!("&{name}={}", value.replace(['&', '='], "_")).as_bytes());
+    }
+    let recent = |time: &String| time.parse().is_ok_and(|time: u64| time.abs_diff(crate::now().as_secs()) <= 300);
+    let given = fields.get("sig").and_then(|sig| hex::decode(sig).ok()).unwrap_or_default();
+    fields.get("timestamp").is_some_and(recent) && mac.verify_slice(&given).is_ok()
 }
 
 async fn send(
@@ -81,19 +130,40 @@ async fn send(
         complaints.add(format!("Vonage SMS: {what}"));
         refuse(status, what)
     };
-    if sms::header(&headers, header::CONTENT_TYPE) != "application/x-www-form-urlencoded" {
-        return complain(2, "content type");
+    if !sms::header(&headers, header::CONTENT_TYPE).starts_with("application/x-www-form-urlencoded") {
+        complaints.add_for_ours("Vonage SMS: content type");
     }
-    let fields = match sms::form(&body, &["api_key", "api_secret", "from", "to", "text", "type", "ttl"]) {
+    let fields = match fields(&headers, &body) {
         Ok(fields) => fields,
-        Err(wrong) => return complain(3, &wrong),
+        Err(wrong) => return complain(2, &wrong),
     };
+    for name in fields.keys().filter(|name| !OURS.contains(&name.as_str())) {
+        complaints.add_for_ours(format!("Vonage SMS: field {name}"));
+    }
     let field = |name: &str| fields.get(name).map_or("", String::as_str);
-    if let Some(missing) = ["api_key", "api_secret", "from", "to", "text"].into_iter().find(|name| field(name).is_empty()) {
+    let basic = sms::basic(&headers);
+    let signed = !field("sig").is_empty();
+    let needed: &[&str] = match (&basic, signed) {
+        (Some(_), _) => &["from", "to", "text"],
+        (None, true) => &["api_key", "timestamp", "from", "to", "text"],
+        (None, false) => &["api_key", "api_secret", "from", "to", "text"],
+    };
+    if basic.is_some() {
+        complaints.add_for_ours("Vonage SMS: Basic credentials");
+    }
+    if field("type") == "binary" {
+        return complain(3, "type=binary is not simulated by this sandbox");
+    }
+    if let Some(missing) = needed.iter().find(|name| field(name).is_empty()) {
         return complain(2, &format!("Missing {missing} param"));
     }
     let mut account = lock(&account);
-    if field("api_key") != API_KEY || field("api_secret") != account.secret {
+    let (key, secret) = basic.unwrap_or_else(|| (field("api_key").to_owned(), field("api_secret").to_owned()));
+    if signed && secret.is_empty() {
+        if key != API_KEY || !is_signed(&fields) {
+            return refuse(14, "Invalid Signature");
+        }
+    } else if key != API_KEY || secret != account.secret {
         return refuse(4, "Bad Credentials");
     }
     let (to, from, text) = (field("to"), field("from"), field("text"));
@@ -103,10 +173,17 @@ async fn send(
     if !sms::is_sender(from) {
         return complain(3, "from is digits or a name");
     }
-    let needed = if text.chars().all(|c| twilio::septets(c).is_some()) { "text" } else { "unicode" };
-    if fields.get("type").map_or("text", String::as_str) != needed {
-        return complain(3, &format!("type is {needed} for this text"));
+    let kind = fields.get("type").map_or("text", String::as_str);
+    let plain = text.chars().all(|c| twilio::septets(c).is_some());
+    if !["text", "unicode"].contains(&kind) {
+        return complain(3, "type is text, unicode or binary");
     }
+    if plain != (kind == "text") {
+        complaints.add_for_ours(format!("Vonage SMS: type is {} for this text", if plain { "text" } else { "unicode" }));
+    }
+    // what the type's alphabet lacks arrives as question marks
+    let arriving: String = text.chars().map(|c| if kind == "text" && twilio::septets(c).is_none() { '?' } else { c }).collect();
+    let parts = if kind == "text" { twilio::segments(&arriving) } else { twilio::ucs2_segments(&arriving) };
     let ttl = match sms::number(&fields, "ttl", 20_000..=604_800_000) {
         Ok(ttl) => ttl.map(Duration::from_millis),
         Err(wrong) => return complain(3, &wrong),
@@ -114,9 +191,15 @@ async fn send(
     if let Some(status) = account.refusal(to) {
         return refuse(status, "refused");
     }
-    let ids = (0..twilio::segments(text)).map(|_| random::hex(8).to_uppercase()).collect::<Vec<_>>();
-    account.take(to, from, text, &ids[0], ttl);
-    let part = |id| json!({"to": to, "message-id": id, "status": "0", "remaining-balance": "3.14", "message-price": "0.03", "network": "23801"});
+    let ids = (0..parts).map(|_| random::hex(8).to_uppercase()).collect::<Vec<_>>();
+    account.take(to, from, &arriving, &ids[0], ttl);
+    let part = |id| {
+        let mut part = json!({"to": to, "message-id": id, "status": "0", "remaining-balance": "3.14", "message-price": "0.03", "network": "23801"});
+        if let Some(reference) = fields.get("client-ref") {
+            part["client-ref"] = reference.as_str().into();
+        }
+        part
+    };
     Json(json!({"message-count": ids.len().to_string(), "messages": ids.iter().map(part).collect::<Vec<_>>()}))
 }
 
@@ -155,12 +238,10 @@ mod tests {
         for (change, status) in [
             (("to", "+4512345678"), "3"),
             (("from", "+15005550006"), "3"),
-            (("text", "œ"), "3"),
-            (("type", "unicode"), "3"),
+            (("type", "vcard"), "3"),
             (("ttl", "19999"), "3"),
             (("ttl", "604800001"), "3"),
             (("ttl", "20s"), "3"),
-            (("client-ref", "x"), "3"),
             (("text", ""), "2"),
         ] {
             assert_eq!(
@@ -169,6 +250,49 @@ mod tests {
             );
         }
         assert_eq!(vonage.messages().len(), 1);
+        // not what our functions send, but what Vonage takes
+        for unusual in [("text", "œ"), ("type", "unicode"), ("client-ref", "x"), ("status-report-req", "true")] {
+            let answer = post(&[unusual]).await;
+            assert_eq!(
+                (answer["messages"][0]["status"].as_str(), vonage.server().complaints().len()),
+                (Some("0"), 1),
+                "{unusual:?}"
+            );
+        }
+        assert_eq!(vonage.messages()[1].text, "?");
         assert_eq!((client().get(&url).send().await.unwrap().status().as_u16(), vonage.server().complaints().len()), (501, 1));
+    }
+
+    #[tokio::test]
+    async fn others_may_sign_or_use_basic_credentials_and_json() {
+        let vonage = Vonage::start(None).await.unwrap();
+        let url = format!("{}/sms/json", vonage.server().url());
+        let request = || client().post(&url).header("user-agent", "acme");
+        let status = async |request: reqwest::RequestBuilder| {
+            let answer = request.send().await.unwrap().json::<Value>().await.unwrap();
+            answer["messages"][0]["status"].as_str().unwrap().to_owned()
+        };
+        let text = json!({"from": "ACME", "to": "4512345678", "text": "Hi", "callback": null, "ttl": 20_000});
+        assert_eq!(status(request().basic_auth(API_KEY, Some(API_SECRET)).json(&text)).await, "0");
+        assert_eq!(status(request().basic_auth(API_KEY, Some("x")).json(&text)).await, "4");
+        let timestamp = crate::now().as_secs();
+        let signed = |timestamp: u64, body: &str| {
+            let mut mac = Hmac::<Sha256>::new_from_slice(SIGNATURE_SECRET.as_bytes()).unwrap();
+            mac.update(format!("&api_key={API_KEY}&from=ACME&text=1_2_3&timestamp={timestamp}&to=4512345678").as_bytes());
+            let (timestamp, sig) = (timestamp.to_string(), hex::encode(mac.finalize().into_bytes()));
+            let form = [
+                ("api_key", API_KEY),
+                ("from", "ACME"),
+                ("text", body),
+                ("timestamp", &timestamp),
+                ("to", "4512345678"),
+                ("sig", &sig),
+            ];
+            request().form(&form)
+        };
+        assert_eq!(status(signed(timestamp, "1&2=3")).await, "0");
+        assert_eq!(status(signed(timestamp, "other")).await, "14");
+        assert_eq!(status(signed(timestamp - 900, "1&2=3")).await, "14");
+        assert_eq!((vonage.server().complaints(), vonage.messages().len()), (vec![], 2));
     }
 }

@@ -18,7 +18,7 @@ use axum::{
     Router,
     body::Body,
     extract::DefaultBodyLimit,
-    http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header},
 };
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
@@ -37,6 +37,9 @@ use tokio::{
 
 /// The largest request body a [`Server`] reads; more is answered 413.
 pub const BODY_LIMIT: usize = 20 * 1024 * 1024;
+
+/// How the `User-Agent` of our functions and of the operator's program begins.
+const OUR_AGENT: &[u8] = b"Switchboard/";
 
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 1024;
@@ -111,17 +114,34 @@ pub enum Fault {
 
 /// Texts of what a simulator did not expect. Handlers get theirs as `Extension<Complaints>`.
 #[derive(Clone, Debug, Default)]
-pub struct Complaints(Arc<Mutex<Vec<String>>>);
+pub struct Complaints {
+    all: Arc<Mutex<Vec<String>>>,
+    /// They come up while a request of somebody else's is answered.
+    foreign: bool,
+}
 
 impl Complaints {
     /// Notes something a real provider would never have been sent.
     pub fn add(&self, what: impl Into<String>) {
-        lock(&self.0).push(what.into());
+        lock(&self.all).push(what.into());
+    }
+
+    /// Notes something the real provider takes, but our functions are not to send; anybody else may.
+    pub fn add_for_ours(&self, what: impl Into<String>) {
+        if !self.foreign {
+            self.add(what);
+        }
+    }
+
+    /// For answering a request with these headers. Another client says who it is; what says nothing is a test's.
+    fn about(&self, headers: &HeaderMap) -> Self {
+        let agent = headers.get(header::USER_AGENT);
+        Self { all: Arc::clone(&self.all), foreign: agent.is_some_and(|agent| !agent.as_bytes().starts_with(OUR_AGENT)) }
     }
 
     /// All of them; the list is empty afterwards.
     pub fn take(&self) -> Vec<String> {
-        std::mem::take(&mut lock(&self.0))
+        std::mem::take(&mut lock(&self.all))
     }
 }
 
@@ -432,7 +452,8 @@ async fn serve(shared: Arc<Shared>, router: Router, request: Request<Incoming>) 
                     tokio::time::sleep(pause).await;
                 }
                 let mut request = Request::from_parts(head, Body::from(body));
-                request.extensions_mut().insert(shared.complaints.clone());
+                let complaints = shared.complaints.about(request.headers());
+                request.extensions_mut().insert(complaints);
                 let Ok::<_, Infallible>(answer) = TowerToHyperService::new(router).call(request).await;
                 answer
             }

@@ -28,11 +28,15 @@ use axum::{
     Extension, Router,
     extract::OriginalUri,
     http::{Method, StatusCode},
+    response::Response,
     routing::{get, post},
 };
 use serde_json::{Map, Value};
 
-use crate::wire::{Complaints, Server, client};
+use crate::{
+    sms,
+    wire::{Complaints, Server, client},
+};
 
 /// The machine-to-machine application.
 pub const CLIENT_ID: &str = "sandbox-m2m-client";
@@ -149,9 +153,9 @@ fn router(state: &Shared) -> Router {
         .with_state(Arc::clone(state))
 }
 
-async fn unknown(Extension(complaints): Extension<Complaints>, method: Method, OriginalUri(uri): OriginalUri) -> StatusCode {
+async fn unknown(Extension(complaints): Extension<Complaints>, method: Method, OriginalUri(uri): OriginalUri) -> Response {
     complaints.add(format!("Auth0: {method} {} is not simulated", uri.path()));
-    StatusCode::NOT_IMPLEMENTED
+    users::api_error(StatusCode::NOT_IMPLEMENTED, None, &sms::not_simulated(&method, &uri))
 }
 
 /// The members of both objects, those of `changes` in place of those of the same name; null takes one away.
@@ -171,7 +175,10 @@ mod tests {
     async fn other_requests_are_complained_about() {
         let auth0 = Auth0::start(None).await.unwrap();
         for path in ["/login", "/oauth/token", "/api/v2/roles"] {
-            assert_eq!(client().get(auth0.server().url() + path).send().await.unwrap().status(), 501);
+            let answer = client().get(auth0.server().url() + path).send().await.unwrap();
+            assert_eq!(answer.status(), 501);
+            let answer = answer.json::<Value>().await.unwrap();
+            assert_eq!(answer["message"], format!("GET {path} is not simulated by this sandbox"));
             assert_eq!(auth0.server().complaints().len(), 1, "{path}");
         }
     }

@@ -17,7 +17,10 @@ use axum::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{API_AUDIENCE, Auth0, CLIENT_ID, REALM, Shared, State, WRONG_PASSWORDS, merged, users::api_error};
+use super::{
+    API_AUDIENCE, Auth0, CLIENT_ID, REALM, Shared, State, WRONG_PASSWORDS, merged,
+    users::{api_error, project},
+};
 use crate::{
     random, sms,
     wire::{Complaints, lock},
@@ -235,13 +238,37 @@ fn complain(complaints: &Complaints, code: &str, what: &str) -> Response {
     api_error(StatusCode::BAD_REQUEST, Some(code), what)
 }
 
+/// Pages and parts of an answer; lists here are short, and have one page.
+const PAGING: [&str; 7] = ["page", "per_page", "include_totals", "from", "take", "fields", "include_fields"];
+
+/// A list as it was asked for: bare, with totals, or the first page of those that follow a cursor.
+fn listed(key: &str, items: Vec<Value>, query: &HashMap<String, String>) -> Response {
+    let number = |name: &str| query.get(name).and_then(|text| text.parse::<usize>().ok());
+    let keep = |item: Value| project(item, query);
+    let (page, limit) = (number("page").unwrap_or_default(), number("take").or(number("per_page")).unwrap_or(50));
+    let total = items.len();
+    let items = items.into_iter().skip(page.saturating_mul(limit)).take(limit).map(keep).collect::<Vec<_>>();
+    if query.contains_key("take") {
+        return Json(Map::from_iter([(key.to_owned(), Value::from(items))])).into_response();
+    }
+    if query.get("include_totals").is_some_and(|totals| totals == "true") {
+        let mut body = json!({ "start": page * limit, "limit": limit, "length": items.len(), "total": total });
+        body[key] = items.into();
+        return Json(body).into_response();
+    }
+    Json(items).into_response()
+}
+
 /// Refuses parameters that are not simulated.
 #[expect(clippy::result_large_err, reason = "it is the answer")]
 fn only(query: &HashMap<String, String>, known: &[&str], complaints: &Complaints) -> Result<(), Response> {
-    match query.keys().find(|name| !known.contains(&name.as_str())) {
-        Some(stray) => Err(complain(complaints, "invalid_query_string", &format!("parameter {stray}"))),
-        None => Ok(()),
+    for name in query.keys().filter(|name| !known.contains(&name.as_str())) {
+        if !PAGING.contains(&name.as_str()) {
+            return Err(complain(complaints, "invalid_query_string", &format!("parameter {name}")));
+        }
+        complaints.add_for_ours(format!("Auth0 Management API: parameter {name}"));
     }
+    Ok(())
 }
 
 /// The members of a JSON object, all of them known.
@@ -286,9 +313,11 @@ async fn connections((Axum(state), Extension(complaints)): Caller, Query(query):
         return refusal;
     }
     let state = lock(&state);
-    let fits = |connection: &&Value| query.iter().all(|(name, value)| connection[name] == *value);
+    let fits = |connection: &&Value| {
+        ["strategy", "name"].iter().all(|name| query.get(*name).is_none_or(|asked| connection[*name] == **asked))
+    };
     let found = state.settings.connections.iter().filter(fits).cloned();
-    Json(found.map(|connection| visible(connection, &state, &headers)).collect::<Vec<_>>()).into_response()
+    listed("connections", found.map(|connection| visible(connection, &state, &headers)).collect(), &query)
 }
 
 async fn connection((Axum(state), _): Caller, Path(id): Path<String>, headers: HeaderMap) -> Response {
@@ -556,8 +585,9 @@ async fn grants((Axum(state), Extension(complaints)): Caller, Query(query): Para
         ("cgr_0000000000000002", API_AUDIENCE.to_owned(), &state.issuing.api_scope),
     ];
     let granted = all.into_iter().filter(|(_, audience, _)| !state.issuing.denied.contains(audience)).map(grant);
-    let fits = |grant: &Value| query.iter().all(|(name, value)| grant[name] == *value);
-    Json(granted.filter(fits).collect::<Vec<_>>()).into_response()
+    let fits =
+        |grant: &Value| ["client_id", "audience"].iter().all(|name| query.get(*name).is_none_or(|asked| grant[*name] == **asked));
+    listed("client_grants", granted.filter(fits).collect(), &query)
 }
 
 /// The protected API, by its id or its identifier.
@@ -753,10 +783,21 @@ mod tests {
         assert_eq!((wrong().await, api.0.is_shut_out(&user)), (403, false));
         assert_eq!(api.get(protection).await.1["enabled"], false);
         assert_eq!(api.0.server().complaints(), [""; 0]);
-        for path in ["client-grants?page=1", "connections?fields=id", "clients/x?fields=name", "actions/actions?deployed=true"] {
-            assert_eq!(api.get(path).await.0, 400, "{path}");
+        for (path, status) in [
+            ("client-grants?audiences=x", 400),
+            ("actions/actions?deployed=true", 400),
+            // not what our functions send, but what Auth0 takes
+            ("client-grants?page=1", 200),
+            ("connections?fields=id", 200),
+            ("clients/x?fields=name", 404),
+        ] {
+            assert_eq!(api.get(path).await.0, status, "{path}");
             assert_eq!(api.0.server().complaints().len(), 1, "{path}");
         }
+        assert_eq!(api.get("client-grants?take=1").await.1["client_grants"].as_array().map(Vec::len), Some(1));
+        assert_eq!(api.get("client-grants?page=0&per_page=1&include_totals=true").await.1["total"], 1);
+        assert_eq!(api.get("connections?fields=id").await.1[0].as_object().unwrap().len(), 1);
+        assert!(!api.0.server().complaints().is_empty());
         api.authorize("read:users").await;
         for path in ["connections", "branding/phone/providers", "actions/actions", "clients/x", "client-grants", protection] {
             assert_eq!(api.get(path).await.0, 403, "{path}");

@@ -54,10 +54,26 @@ impl IntoResponse for Refusal {
     }
 }
 
-/// The fields of a JSON object of texts or of a form, each once.
-fn fields(headers: &HeaderMap, body: &[u8]) -> Option<HashMap<String, String>> {
+/// The fields of a JSON object of texts, nulls being left out, or of a form, each once; credentials may be Basic ones.
+fn fields(headers: &HeaderMap, body: &[u8], complaints: &Complaints) -> Option<HashMap<String, String>> {
+    let mut fields = body_fields(headers, body, complaints)?;
+    if let Some((id, secret)) = sms::basic(headers) {
+        complaints.add_for_ours("Auth0 token: Basic credentials");
+        fields.insert("client_id".to_owned(), id);
+        fields.insert("client_secret".to_owned(), secret);
+    }
+    Some(fields)
+}
+
+fn body_fields(headers: &HeaderMap, body: &[u8], complaints: &Complaints) -> Option<HashMap<String, String>> {
     match sms::header(headers, header::CONTENT_TYPE).split(';').next() {
-        Some("application/json") => serde_json::from_slice(body).ok(),
+        Some("application/json") => {
+            let members = serde_json::from_slice::<HashMap<String, Option<String>>>(body).ok()?;
+            if members.values().any(Option::is_none) {
+                complaints.add_for_ours("Auth0 token: a null");
+            }
+            Some(members.into_iter().filter_map(|(name, value)| Some((name, value?))).collect())
+        }
         Some("application/x-www-form-urlencoded") => {
             let pairs = form_urlencoded::parse(body).into_owned().collect::<Vec<_>>();
             let (all, fields) = (pairs.len(), pairs.into_iter().collect::<HashMap<_, _>>());
@@ -76,7 +92,7 @@ pub(super) async fn token(
     let url = format!("http://{}/", sms::header(&headers, header::HOST));
     let (answer, quota) = {
         let mut state = lock(&state);
-        (state.answer(&url, fields(&headers, &body), &complaints), state.issuing.quota)
+        (state.answer(&url, fields(&headers, &body, &complaints), &complaints), state.issuing.quota)
     };
     let mut answer = answer.map_or_else(Refusal::into_response, |granted| Json(granted).into_response());
     answer.headers_mut().insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
@@ -112,10 +128,21 @@ impl State {
             }
         };
         let needed = [&["grant_type", "client_id", "client_secret"], needed].concat();
-        let unknown = fields.keys().find(|name| !needed.contains(&name.as_str()) && !optional.contains(&name.as_str())).cloned();
-        let missing = needed.into_iter().find(|name| field(name).is_empty());
-        if let Some(name) = unknown.as_deref().or(missing) {
-            return Err(malformed(&format!("missing or unknown parameter: {name}")));
+        for name in fields.keys().filter(|name| !needed.contains(&name.as_str()) && !optional.contains(&name.as_str())) {
+            complaints.add_for_ours(format!("Auth0 token: parameter {name}"));
+        }
+        match needed.into_iter().find(|name| field(name).is_empty()) {
+            None => {}
+            Some("audience") => {
+                complaints.add("Auth0 token: no audience");
+                let what = "No audience parameter was provided, and no default audience has been configured";
+                return Err(forbidden("access_denied", what));
+            }
+            Some("client_secret") => {
+                complaints.add("Auth0 token: no client_secret");
+                return Err(refuse(StatusCode::UNAUTHORIZED, "access_denied", "Unauthorized"));
+            }
+            Some(name) => return Err(malformed(&format!("Missing required parameter: {name}"))),
         }
         let application = self.issuing.applications.iter().find(|application| application.id == field("client_id"));
         let application =
@@ -404,7 +431,7 @@ mod tests {
         assert_eq!(endpoint.login(json!({"client_id": "x"})).await, (401, "invalid_client".to_owned()));
         assert_eq!(auth0.server().complaints(), [""; 0]);
         for (changes, error) in [
-            (json!({"connection": "x"}), (400, "invalid_request".to_owned())),
+            (json!({"client_secret": "rotated", "connection": "x"}), (200, String::new())),
             (json!({"username": null}), (400, "invalid_request".to_owned())),
             (json!({"password": 2718}), (400, "invalid_request".to_owned())),
             (json!({"client_secret": "rotated", "realm": "x"}), (400, "invalid_request".to_owned())),

@@ -217,7 +217,7 @@ fn profile(user: &User) -> Value {
 }
 
 /// What `fields` and `include_fields` leave of a profile.
-fn project(mut profile: Value, query: &HashMap<String, String>) -> Value {
+pub(super) fn project(mut profile: Value, query: &HashMap<String, String>) -> Value {
     if let (Some(fields), Some(profile)) = (query.get("fields"), profile.as_object_mut()) {
         let include = query.get("include_fields").is_none_or(|include| include == "true");
         profile.retain(|name, _| fields.split(',').any(|field| field == name) == include);
@@ -240,15 +240,29 @@ async fn search_users(
         complaints.add("Auth0 users: the URL is too long");
         return api_error(StatusCode::URI_TOO_LONG, None, "URI too long");
     }
-    let known = ["q", "search_engine", "page", "per_page", "include_totals", "fields", "include_fields"];
+    let ours = ["q", "search_engine", "page", "per_page", "include_totals", "fields", "include_fields"];
     let mut query = HashMap::new();
     for (name, value) in pairs {
-        if !known.contains(&name.as_str()) || query.insert(name.clone(), value).is_some() {
-            return refuse("invalid_query_string", &format!("unknown or repeated parameter {name}"));
+        if ["sort", "connection", "primary_order"].contains(&name.as_str()) {
+            complaints.add_for_ours(format!("Auth0 users: parameter {name}"));
+        } else if !ours.contains(&name.as_str()) {
+            return refuse(
+                "invalid_query_string",
+                &format!("Query validation error: 'Additional properties not allowed: {name}'."),
+            );
+        }
+        if query.insert(name.clone(), value).is_some() {
+            return refuse("invalid_query_string", &format!("repeated parameter {name}"));
         }
     }
-    if query.get("search_engine").is_none_or(|engine| engine != "v3") {
-        return refuse("invalid_query_string", "search_engine is not v3");
+    match query.get("search_engine").map(String::as_str) {
+        Some("v3") => {}
+        // what a tenant of today takes for the default
+        None => complaints.add_for_ours("Auth0 users: search_engine is not v3"),
+        Some(_) => return refuse("invalid_query_string", "search_engine is not v3"),
+    }
+    if !query.contains_key("q") {
+        complaints.add_for_ours("Auth0 users: no q");
     }
     let number = |name: &str, usual: usize| query.get(name).map_or(Some(usual), |text| text.parse().ok());
     let (Some(page), Some(per_page)) = (number("page", 0), number("per_page", 50).filter(|size| *size <= 100)) else {
@@ -258,7 +272,7 @@ async fn search_users(
     if start.saturating_add(per_page) > RESULTS {
         return refuse("invalid_paging", "You can only page through the first 1000 records. Please refine your search.");
     }
-    let search = match query.get("q").map_or_else(|| Err("no q".to_owned()), |text| search::parse(text)) {
+    let search = match query.get("q").map(|text| search::parse(text)).transpose() {
         Ok(search) => search,
         Err(what) => return refuse("invalid_query_string", &format!("q: {what}")),
     };
@@ -268,7 +282,15 @@ async fn search_users(
         return api_error(StatusCode::SERVICE_UNAVAILABLE, None, "Query exceeded the time limit. Please refine your search.");
     }
     let index = state.index.as_ref().unwrap_or(&state.users);
-    let found = index.iter().map(profile).filter(|profile| search.fits(profile)).take(RESULTS).collect::<Vec<_>>();
+    let fits = |profile: &Value| search.as_ref().is_none_or(|search| search.fits(profile));
+    let within = |user: &&User| query.get("connection").is_none_or(|connection| user.connection == *connection);
+    let mut found = index.iter().filter(within).map(profile).filter(fits).take(RESULTS).collect::<Vec<_>>();
+    if let Some((field, order)) = query.get("sort").and_then(|sort| sort.rsplit_once(':')) {
+        found.sort_by_key(|profile| profile[field].as_str().unwrap_or_default().to_owned());
+        if order == "-1" {
+            found.reverse();
+        }
+    }
     let total = found.len();
     let users = found.into_iter().skip(start).take(per_page).map(|profile| project(profile, &query)).collect::<Vec<_>>();
     if query.get("include_totals").is_some_and(|totals| totals == "true") {
@@ -319,9 +341,21 @@ async fn update_user(
     body: Bytes,
 ) -> Response {
     let changes = serde_json::from_slice::<Map<String, Value>>(&body).unwrap_or_default();
-    let stray = changes.keys().find(|name| !["email_verified", "connection"].contains(&name.as_str()));
-    let Some(verified) = changes.get("email_verified").and_then(Value::as_bool).filter(|_| stray.is_none()) else {
-        complaints.add(format!("Auth0 PATCH user: {}", stray.map_or("email_verified is not a boolean", String::as_str)));
+    let known = ["email_verified", "connection", "client_id", "blocked", "app_metadata"];
+    if let Some(stray) = changes.keys().find(|name| !known.contains(&name.as_str())) {
+        complaints.add(format!("Auth0 PATCH user: {stray}"));
+        let what = format!("changing a user's {stray} is not simulated by this sandbox");
+        return api_error(StatusCode::NOT_IMPLEMENTED, None, &what);
+    }
+    for name in ["client_id", "blocked", "app_metadata"].iter().filter(|name| changes.contains_key(**name)) {
+        complaints.add_for_ours(format!("Auth0 PATCH user: {name}"));
+    }
+    let flag = |name: &str| changes.get(name).map_or(Some(None), |value| value.as_bool().map(Some));
+    let metadata = changes.get("app_metadata").map_or(Some(None), |value| value.as_object().cloned().map(Some));
+    let (Some(verified), Some(blocked), Some(metadata), false) =
+        (flag("email_verified"), flag("blocked"), metadata, changes.is_empty())
+    else {
+        complaints.add("Auth0 PATCH user: nothing to change, or a value of another type");
         return api_error(StatusCode::BAD_REQUEST, Some("invalid_body"), "Payload validation error");
     };
     let mut state = lock(&state);
@@ -331,7 +365,11 @@ async fn update_user(
     if changes.get("connection").is_some_and(|connection| connection != user.connection.as_str()) {
         return api_error(StatusCode::BAD_REQUEST, Some("operation_not_supported"), "The user is not in that connection.");
     }
-    user.email_verified = verified;
+    user.email_verified = verified.unwrap_or(user.email_verified);
+    user.blocked = blocked.unwrap_or(user.blocked);
+    // members of the first level are merged, null takes one away
+    user.app_metadata.extend(metadata.unwrap_or_default());
+    user.app_metadata.retain(|_, value| !value.is_null());
     Json(profile(user)).into_response()
 }
 
@@ -406,6 +444,35 @@ mod tests {
         assert!(auth0.server().complaints().is_empty());
     }
 
+    #[tokio::test]
+    async fn others_may_ask_and_change_as_auth0_lets_them() {
+        let auth0 = Auth0::start(None).await.unwrap();
+        let url = auth0.server().url();
+        let (ann, bob) = (auth0.sign_up("ann@example.com"), auth0.sign_up_with("bob@example.com", "other"));
+        let request = |method, path: &str| client().request(method, url.clone() + path).header("user-agent", "acme");
+        let body = json!({"grant_type": "client_credentials", "audience": format!("{url}/api/v2/"), "organization": null});
+        let granted = request(reqwest::Method::POST, "/oauth/token").basic_auth(CLIENT_ID, Some(CLIENT_SECRET)).json(&body);
+        let granted = granted.send().await.unwrap().json::<Value>().await.unwrap();
+        let token = granted["access_token"].as_str().unwrap();
+        let get = async |query: &str| {
+            let request = request(reqwest::Method::GET, &format!("/api/v2/users{query}")).bearer_auth(token);
+            request.send().await.unwrap().json::<Value>().await.unwrap()
+        };
+        let ids = |users: &Value| users.as_array().unwrap().iter().map(|user| user["user_id"].clone()).collect::<Vec<_>>();
+        assert_eq!(ids(&get("?sort=email:-1").await), [json!(bob.user_id), json!(ann.user_id)]);
+        assert_eq!(ids(&get("?connection=other").await), [json!(bob.user_id)]);
+        assert_eq!(get("?page=0&per_page=50&include_totals=true").await["total"], 2);
+        let ann_path = format!("/api/v2/users/{}", ann.user_id.replace('|', "%7C"));
+        let patch = async |body: Value| {
+            let answer = request(reqwest::Method::PATCH, &ann_path).bearer_auth(token).json(&body).send().await.unwrap();
+            (answer.status().as_u16(), answer.json::<Value>().await.unwrap())
+        };
+        let (_, changed) = patch(json!({"blocked": true, "app_metadata": {"account_number": "10042", "x": null}})).await;
+        assert_eq!((&changed["blocked"], &changed["app_metadata"]), (&json!(true), &json!({"account_number": "10042"})));
+        assert_eq!((auth0.server().complaints(), patch(json!({"nickname": "a"})).await.0), (vec![], 501));
+        assert_eq!(auth0.server().complaints().len(), 1);
+    }
+
     async fn granted(auth0: &Auth0) -> String {
         let url = auth0.server().url();
         let body = json!({
@@ -456,15 +523,18 @@ mod tests {
 
         let long = format!("email:\"{}\"", "a".repeat(URL_LIMIT));
         for (status, query) in [
-            (400, &[query][..]),
-            (400, &[query, ("search_engine", "v2")]),
-            (400, &[v3]),
+            (400, &[query, ("search_engine", "v2")][..]),
             (400, &[("q", "email:"), v3]),
             (400, &[query, query, v3]),
             (400, &[query, v3, ("per_page", "101")]),
             (400, &[query, v3, ("page", "-1")]),
             (400, &[query, v3, ("page", "20")]),
-            (400, &[query, v3, ("connection", "x")]),
+            (400, &[query, v3, ("take", "5")]),
+            // not what our functions send, but what Auth0 takes
+            (200, &[query]),
+            (200, &[v3]),
+            (200, &[query, v3, ("connection", "x")]),
+            (200, &[query, v3, ("sort", "email:-1")]),
             (414, &[("q", &long), v3]),
         ] {
             assert_eq!(find(query).await.0, status, "{query:?}");

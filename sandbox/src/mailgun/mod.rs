@@ -19,6 +19,7 @@ use axum::{
     Extension, Router,
     extract::OriginalUri,
     http::{Method, StatusCode, header},
+    response::Response,
 };
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::json;
@@ -266,9 +267,9 @@ fn router(settings: &Shared) -> Router {
         .with_state(Arc::clone(settings))
 }
 
-async fn unknown(Extension(complaints): Extension<Complaints>, method: Method, OriginalUri(uri): OriginalUri) -> StatusCode {
+async fn unknown(Extension(complaints): Extension<Complaints>, method: Method, OriginalUri(uri): OriginalUri) -> Response {
     complaints.add(format!("Mailgun: {method} {uri} is not simulated"));
-    StatusCode::NOT_IMPLEMENTED
+    routes::answer(StatusCode::NOT_IMPLEMENTED, &crate::sms::not_simulated(&method, &uri))
 }
 
 #[cfg(test)]

@@ -296,7 +296,7 @@ pub(super) fn router(settings: &Shared) -> Router<Shared> {
         .layer(middleware::from_fn_with_state(Arc::clone(settings), authorize))
 }
 
-fn answer(status: StatusCode, message: &str) -> Response {
+pub(super) fn answer(status: StatusCode, message: &str) -> Response {
     (status, Json(json!({ "message": message }))).into_response()
 }
 
@@ -344,13 +344,34 @@ async fn list(
     Json(json!({ "total_count": routes.len(), "items": items })).into_response()
 }
 
+/// The texts of a form; files are none.
+fn pairs(headers: &HeaderMap, body: &[u8]) -> Result<Vec<(String, String)>, String> {
+    let kind = sms::header(headers, header::CONTENT_TYPE);
+    match (kind.split(';').next(), kind.split_once("boundary=")) {
+        (Some(FORM), _) => Ok(form_urlencoded::parse(body).into_owned().collect()),
+        (Some("multipart/form-data"), Some((_, boundary))) => {
+            let boundary = boundary.split(';').next().unwrap_or_default().trim().trim_matches('"');
+            let body = String::from_utf8_lossy(body);
+            let delimiter = format!("--{boundary}");
+            let parts = body.split(&delimiter).skip(1).take_while(|part| !part.starts_with("--"));
+            let pair = |part: &str| {
+                let (head, value) = part.split_once("\r\n\r\n")?;
+                let (_, name) = head.split_once("name=\"")?;
+                Some((name.split('"').next()?.to_owned(), value.strip_suffix("\r\n")?.to_owned()))
+            };
+            parts.map(|part| pair(part).ok_or_else(|| "a part that is no field".to_owned())).collect()
+        }
+        _ => Err(format!("content type is neither {FORM} nor multipart/form-data")),
+    }
+}
+
 /// The route with what a form says; `action` may come several times.
-fn changed(mut route: Route, headers: &HeaderMap, body: &[u8]) -> Result<Route, String> {
+fn changed(mut route: Route, headers: &HeaderMap, body: &[u8], complaints: &Complaints) -> Result<Route, String> {
     if sms::header(headers, header::CONTENT_TYPE).split(';').next() != Some(FORM) {
-        return Err(format!("content type is not {FORM}"));
+        complaints.add_for_ours(format!("Mailgun: content type is not {FORM}"));
     }
     let (mut actions, mut seen) = (vec![], vec![]);
-    for (name, value) in form_urlencoded::parse(body).into_owned() {
+    for (name, value) in pairs(headers, body)? {
         if name != "action" && seen.contains(&name) {
             return Err(format!("repeated field {name}"));
         }
@@ -378,7 +399,7 @@ async fn create(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    match changed(Route::new(0, "", "", &[]), &headers, &body) {
+    match changed(Route::new(0, "", "", &[]), &headers, &body, &complaints) {
         Ok(route) => {
             let created = json!({ "message": "Route has been created", "route": route.wire() });
             lock(&settings).account.routes.push(route);
@@ -403,7 +424,7 @@ async fn update(
 ) -> Response {
     let mut settings = lock(&settings);
     let Some(route) = settings.account.routes.iter_mut().find(|route| route.id == id) else { return no_route() };
-    match changed(route.clone(), &headers, &body) {
+    match changed(route.clone(), &headers, &body, &complaints) {
         Ok(new) => {
             let mut answer = new.wire();
             answer["message"] = "Route has been updated".into();
@@ -452,6 +473,23 @@ mod tests {
         mailgun::{API_KEY, DOMAIN},
         wire::{Server, client},
     };
+
+    #[tokio::test]
+    async fn others_may_send_multipart_forms() {
+        let mailgun = Mailgun::start(None).await.unwrap();
+        let part = |name: &str, value: &str| format!("--x\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+        let fields = [("priority", "1"), ("expression", "catch_all()"), ("action", "stop()"), ("description", "a\r\nb")];
+        let body = fields.map(|(name, value)| part(name, value)).concat() + "--x--\r\n";
+        let post = async |body: String| {
+            let request = client().post(mailgun.server().url() + "/v3/routes").basic_auth("api", Some(API_KEY));
+            let request = request.header("user-agent", "acme").header("content-type", "multipart/form-data; boundary=x");
+            request.body(body).send().await.unwrap().status().as_u16()
+        };
+        assert_eq!((post(body).await, mailgun.server().complaints()), (200, vec![]));
+        let route = mailgun.routes().remove(0);
+        assert_eq!((route.priority, route.description.as_str(), &route.actions[..]), (1, "a\r\nb", &["stop()".to_owned()][..]));
+        assert_eq!((post("--x\r\njunk--x--".to_owned()).await, mailgun.server().complaints().len()), (400, 1));
+    }
 
     struct Api(Mailgun);
 

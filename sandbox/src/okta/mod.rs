@@ -1,8 +1,8 @@
 //! Okta: an org with users, their search, the token endpoint, and event hooks.
 //!
 //! Imitates okta/okta-management-openapi-spec@fdda229e (dist/2026.06.3) and okta/okta-developer-docs@468de9c
-//! (guides/implement-oauth-for-okta-serviceapp, reference/core-okta-api, reference/rl2-monitor, reference/error-codes). Stricter than Okta: parameters that
-//! are not simulated, ids that are logins, and cursors that were not issued are complained about.
+//! (guides/implement-oauth-for-okta-serviceapp, reference/core-okta-api, reference/rl2-monitor, reference/error-codes). Our functions are complained about for
+//! more than Okta refuses: parameters and attributes they do not need, and logins in place of ids.
 
 mod assertion;
 mod event_hooks;
@@ -55,6 +55,32 @@ const THEN: Duration = Duration::from_hours(498_660);
 /// The base attributes of a profile that are simulated; the first four cannot be emptied.
 const ATTRIBUTES: [&str; 8] =
     ["login", "email", "firstName", "lastName", "mobilePhone", "primaryPhone", "department", "organization"];
+/// Those of Okta's base profile that are kept and answered, and that is all.
+const BASE: [&str; 23] = [
+    "middleName",
+    "honorificPrefix",
+    "honorificSuffix",
+    "title",
+    "displayName",
+    "nickName",
+    "profileUrl",
+    "secondEmail",
+    "streetAddress",
+    "city",
+    "state",
+    "zipCode",
+    "countryCode",
+    "postalAddress",
+    "preferredLanguage",
+    "locale",
+    "timezone",
+    "userType",
+    "employeeNumber",
+    "costCenter",
+    "division",
+    "manager",
+    "managerId",
+];
 const STATUSES: [&str; 8] =
     ["ACTIVE", "DEPROVISIONED", "LOCKED_OUT", "PASSWORD_EXPIRED", "PROVISIONED", "RECOVERY", "STAGED", "SUSPENDED"];
 
@@ -98,7 +124,7 @@ impl User {
 }
 
 /// `2026-11-20T12:00:00.000Z`, of a time since the epoch.
-fn iso(time: Duration) -> String {
+pub(crate) fn iso(time: Duration) -> String {
     let (days, second) = (time.as_secs() / 86_400, time.as_secs() % 86_400);
     // Years that begin in March end with their leap day (Howard Hinnant, chrono-compatible low-level date algorithms).
     let days = days + 719_468;
@@ -123,7 +149,7 @@ pub struct Update {
 
 /// What a cursor continues: the parameters it was issued for, and the last user before it.
 struct Cursor {
-    query: [Option<String>; 2],
+    query: [Option<String>; 4],
     after: usize,
 }
 
@@ -333,7 +359,7 @@ impl State {
 
 fn router(state: &Shared) -> Router {
     let users = Router::new()
-        .route("/api/v1/users", get(list))
+        .route("/api/v1/users", get(list).post(make))
         .route("/api/v1/users/{id}", get(read).post(update))
         .merge(event_hooks::routes())
         .layer(middleware::from_fn_with_state(Arc::clone(state), authorize));
@@ -345,9 +371,9 @@ fn router(state: &Shared) -> Router {
         .with_state(Arc::clone(state))
 }
 
-async fn unknown(Extension(complaints): Extension<Complaints>, method: Method, OriginalUri(uri): OriginalUri) -> StatusCode {
+async fn unknown(Extension(complaints): Extension<Complaints>, method: Method, OriginalUri(uri): OriginalUri) -> Response {
     complaints.add(format!("Okta: {method} {} is not simulated", uri.path()));
-    StatusCode::NOT_IMPLEMENTED
+    error(StatusCode::NOT_IMPLEMENTED, "E0000060", &sms::not_simulated(&method, &uri), &[])
 }
 
 fn error(status: StatusCode, code: &str, summary: &str, causes: &[&str]) -> Response {
@@ -378,7 +404,7 @@ async fn authorize(
         [header::ACCEPT, header::CONTENT_TYPE, header::USER_AGENT, header::AUTHORIZATION]
             .map(|name| sms::header(request.headers(), name).to_owned());
     if accept != "application/json" || !content_type.starts_with("application/json") || agent.is_empty() {
-        complaints.add("Okta: Accept, Content-Type or User-Agent");
+        complaints.add_for_ours("Okta: Accept, Content-Type or User-Agent");
     }
     let needed = match (request.uri().path().starts_with("/api/v1/eventHooks"), request.method() == Method::GET) {
         (true, true) => "okta.eventHooks.read",
@@ -404,7 +430,12 @@ async fn authorize(
             ("x-rate-limit-reset", reset.to_string()),
             ("x-okta-request-id", random::hex(12)),
         ]);
-        let scope = match authorization.split_once(' ') {
+        // okta-sdk-python writes no space, and Okta takes it
+        let unspaced = authorization.strip_prefix("SSWS").filter(|token| !token.starts_with(' ')).map(|token| ("SSWS", token));
+        if unspaced.is_some() {
+            complaints.add_for_ours("Okta: no space after SSWS");
+        }
+        let scope = match unspaced.or(authorization.split_once(' ')) {
             Some(("SSWS", token)) => Some((token == state.api_token).then_some(ADMINISTRATOR)),
             Some(("Bearer", token)) => Some(state.tokens.get(token).map(String::as_str)),
             _ => None,
@@ -448,22 +479,39 @@ async fn list(
     };
     let mut parameters = HashMap::new();
     for (name, value) in query {
-        if !["search", "limit", "after", "fields"].contains(&name.as_str()) || parameters.insert(name.clone(), value).is_some() {
-            return refuse("E0000001", &format!("unknown or repeated parameter {name}"));
+        if ["sortBy", "sortOrder", "expand"].contains(&name.as_str()) {
+            let what = format!("the parameter {name} is not simulated by this sandbox");
+            complaints.add(format!("Okta users: {what}"));
+            return error(StatusCode::NOT_IMPLEMENTED, "E0000060", &what, &[]);
+        }
+        if !["search", "limit", "after", "fields"].contains(&name.as_str()) {
+            complaints.add_for_ours(format!("Okta users: parameter {name}"));
+        }
+        if parameters.insert(name.clone(), value).is_some() {
+            return refuse("E0000001", &format!("repeated parameter {name}"));
         }
     }
-    let given = ["search", "fields"].map(|name| parameters.get(name).cloned());
+    let given = ["search", "fields", "filter", "q"].map(|name| parameters.get(name).filter(|text| !text.is_empty()).cloned());
     let Some(limit) =
         parameters.get("limit").map_or(Some(200), |limit| limit.parse().ok()).filter(|limit| (1..=200).contains(limit))
     else {
         return refuse("E0000001", "limit");
     };
-    let fits: Box<dyn Fn(&User) -> bool> = match &given[0] {
-        None => Box::new(|user| user.status != "DEPROVISIONED"),
-        Some(text) => match search::parse(text) {
+    let fits: Box<dyn Fn(&User) -> bool> = match &given {
+        // `filter` is an older way to say the same of fewer attributes
+        [Some(text), ..] | [None, _, Some(text), _] => match search::parse(text) {
             Ok(search) => Box::new(move |user| search.fits(user)),
             Err(what) => return refuse("E0000031", &format!("Invalid search criteria: {what}")),
         },
+        [None, _, None, Some(start)] => {
+            let start = start.to_lowercase();
+            let begins = move |user: &User| {
+                let names = [user.text("firstName"), user.text("lastName"), user.text("email")];
+                names.iter().any(|name| name.to_lowercase().starts_with(&start))
+            };
+            Box::new(move |user| user.status != "DEPROVISIONED" && begins(user))
+        }
+        [None, _, None, None] => Box::new(|user| user.status != "DEPROVISIONED"),
     };
     let mut state = lock(&state);
     let after = match parameters.get("after").map(|cursor| state.cursors.get(cursor)) {
@@ -487,6 +535,8 @@ async fn list(
         let mut address = form_urlencoded::Serializer::new(String::new());
         address.extend_pairs(given[0].iter().map(|search| ("search", search)));
         address.extend_pairs(given[1].iter().map(|fields| ("fields", fields)));
+        address.extend_pairs(given[2].iter().map(|filter| ("filter", filter)));
+        address.extend_pairs(given[3].iter().map(|start| ("q", start)));
         address.extend_pairs(after.map(|after| ("after", after)));
         let query = address.append_pair("limit", &limit.to_string()).finish();
         format!("http://{}/api/v1/users?{query}", sms::header(&headers, header::HOST))
@@ -521,18 +571,54 @@ fn project(mut user: Value, fields: Option<&str>) -> Value {
     user
 }
 
-/// Okta takes logins too, which may change; a client is to use ids.
-fn is_id(id: &str, complaints: &Complaints) -> bool {
-    let is = id.len() == 20 && id.starts_with("00u");
-    if !is {
-        complaints.add(format!("Okta user: {id} is not an id"));
+/// Okta takes logins too, whole or without what follows the `@` where that is clear. They may change: our functions are to use ids.
+fn position(users: &[(usize, User)], id: &str, complaints: &Complaints) -> Option<usize> {
+    let find = |fits: &dyn Fn(&User) -> bool| {
+        let mut found = users.iter().enumerate().filter(|(_, (_, user))| fits(user)).map(|(index, _)| index);
+        found.next().filter(|_| found.next().is_none())
+    };
+    let found = find(&|user| user.id == id)
+        .or_else(|| find(&|user| user.text("login").eq_ignore_ascii_case(id)))
+        .or_else(|| find(&|user| user.text("login").split('@').next().is_some_and(|name| name.eq_ignore_ascii_case(id))));
+    if found.is_some() && !(id.len() == 20 && id.starts_with("00u")) {
+        complaints.add_for_ours(format!("Okta user: {id} is not an id"));
     }
-    is
+    found
 }
 
 async fn read(Axum(state): Axum<Shared>, Extension(complaints): Extension<Complaints>, Path(id): Path<String>) -> Response {
-    let found = lock(&state).users.iter().find(|(_, user)| user.id == id).map(|(_, user)| user.wire());
-    found.filter(|_| is_id(&id, &complaints)).map_or_else(|| not_found(&id), |user| Json(user).into_response())
+    let users = &lock(&state).users;
+    let found = position(users, &id, &complaints).map(|index| users[index].1.wire());
+    found.map_or_else(|| not_found(&id), |user| Json(user).into_response())
+}
+
+/// `createUser`: active at once, as with `activate=true` and a password.
+async fn make(
+    Axum(state): Axum<Shared>,
+    Extension(complaints): Extension<Complaints>,
+    Query(query): Query<HashMap<String, String>>,
+    body: Bytes,
+) -> Response {
+    complaints.add_for_ours("Okta: a user is made");
+    let invalid = |cause: &str| error(StatusCode::BAD_REQUEST, "E0000001", "Api validation failed: login", &[cause]);
+    let body = serde_json::from_slice::<Value>(&body).unwrap_or_default();
+    let profile = body["profile"].as_object().cloned().unwrap_or_default();
+    let profile = profile.into_iter().filter(|(_, value)| !value.is_null()).collect::<Map<_, _>>();
+    if let Some(name) = ATTRIBUTES[..4].iter().find(|name| profile.get(**name).and_then(Value::as_str).is_none_or(str::is_empty))
+    {
+        return invalid(&format!("{name}: The field cannot be left blank"));
+    }
+    let mut state = lock(&state);
+    let taken = |user: &User| profile["login"].as_str().is_some_and(|login| user.text("login").eq_ignore_ascii_case(login));
+    if state.users.iter().any(|(_, user)| taken(user)) {
+        return invalid("login: An object with this field already exists in the current organization");
+    }
+    let id = state.hire(profile);
+    let Some((_, user)) = state.users.iter_mut().find(|(_, user)| user.id == id) else { return not_found(&id) };
+    if query.get("activate").is_some_and(|activate| activate == "false") {
+        "STAGED".clone_into(&mut user.status);
+    }
+    Json(user.wire()).into_response()
 }
 
 /// `updateUser`: changes what is named, leaves the rest.
@@ -548,16 +634,22 @@ async fn update(
     };
     let invalid =
         |cause: &str| error(StatusCode::BAD_REQUEST, "E0000001", "Api validation failed: com.saasure.core.bo", &[cause]);
-    let Some(profile) = body.remove("profile").and_then(|profile| profile.as_object().cloned()).filter(|_| body.is_empty())
-    else {
-        complaints.add("Okta update: not exactly a profile");
+    body.retain(|_, value| !value.is_null());
+    let profile = body.remove("profile").and_then(|profile| profile.as_object().cloned());
+    let Some(profile) = profile else {
+        complaints.add("Okta update: no profile");
         return invalid("profile");
     };
-    if !is_id(&id, &complaints) {
-        return not_found(&id);
+    // what was read may be sent back
+    if let Some(member) = body.keys().find(|name| !["type", "credentials"].contains(&name.as_str())) {
+        complaints.add_for_ours(format!("Okta update: {member}"));
     }
     for (name, value) in &profile {
         let Some(place) = ATTRIBUTES.iter().position(|attribute| attribute == name) else {
+            if BASE.contains(&name.as_str()) {
+                complaints.add_for_ours(format!("Okta update: attribute {name}"));
+                continue;
+            }
             complaints.add(format!("Okta update: attribute {name}"));
             return invalid(&format!("{name}: not in the schema"));
         };
@@ -567,12 +659,13 @@ async fn update(
     }
     let mut state = lock(&state);
     let State { users, updates, .. } = &mut *state;
-    let Some((_, user)) = users.iter_mut().find(|(_, user)| user.id == id) else { return not_found(&id) };
+    let Some(index) = position(users, &id, &complaints) else { return not_found(&id) };
+    let user = &mut users[index].1;
     if user.status == "DEPROVISIONED" {
         let summary = "This operation is not allowed in the user's current status.";
         return error(StatusCode::FORBIDDEN, "E0000038", summary, &[]);
     }
-    updates.push(Update { id, profile: profile.clone() });
+    updates.push(Update { id: user.id.clone(), profile: profile.clone() });
     user.profile.extend(profile);
     Json(user.wire()).into_response()
 }
@@ -590,11 +683,13 @@ async fn token(
     let known = ["grant_type", "scope", "client_assertion_type", "client_assertion"];
     let fields = sms::form(&body, &known).ok().filter(|fields| {
         fields.len() == known.len()
-            && sms::header(&headers, header::CONTENT_TYPE) == "application/x-www-form-urlencoded"
-            && sms::header(&headers, header::ACCEPT) == "application/json"
+            && sms::header(&headers, header::CONTENT_TYPE).split(';').next() == Some("application/x-www-form-urlencoded")
             && fields["grant_type"] == "client_credentials"
             && fields["client_assertion_type"] == "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
     });
+    if sms::header(&headers, header::ACCEPT) != "application/json" {
+        complaints.add_for_ours("Okta token: Accept");
+    }
     let Some(fields) = fields else {
         complaints.add("Okta token: not exactly grant_type, scope, client_assertion_type, client_assertion as documented");
         return refuse(StatusCode::BAD_REQUEST, "invalid_request", "The request is missing a required parameter.");
@@ -671,12 +766,38 @@ mod tests {
         assert_eq!(api.get(path).await, (200, expected));
         let (status, body) = api.get("/api/v1/users?search=profile.mobilePhone%20ne%20%221%22").await;
         assert_eq!((status, &body["errorCode"], api.0.server().complaints().len()), (400, &json!("E0000031"), 1));
-        for path in
-            ["/api/v1/users?q=Ann", "/api/v1/users?limit=201", "/api/v1/users?after=made-up", "/api/v1/users/ann@acme.example"]
-        {
+        for path in ["/api/v1/users?limit=201", "/api/v1/users?after=made-up", "/api/v1/users?sortBy=id"] {
             assert_ne!(api.get(path).await.0, 200, "{path}");
+            assert_eq!(api.0.server().complaints().len(), 1, "{path}");
         }
-        assert_eq!(api.0.server().complaints().len(), 3, "nobody is called ann@acme.example, so far only the id is wrong");
+    }
+
+    #[tokio::test]
+    async fn others_may_name_users_as_okta_lets_them() {
+        let api = Api::start().await;
+        let id = api.0.hire("Ann", "+4512345678", "");
+        api.0.hire("Ben", "", "");
+        for path in ["?q=ann", "?filter=profile.login%20eq%20%22ann%40acme.example%22", "?q=ann&search="] {
+            let found = api.get(&format!("/api/v1/users{path}")).await.1;
+            assert_eq!((found.as_array().unwrap().len(), &found[0]["id"]), (1, &json!(id)), "{path}");
+        }
+        for name in ["ann@acme.example", "Ann"] {
+            assert_eq!(api.get(&format!("/api/v1/users/{name}")).await.1["id"], id, "{name}");
+        }
+        let body = json!({"profile": {"nickName": "A", "mobilePhone": null}, "credentials": {}});
+        let changed = api.call(Method::POST, "/api/v1/users/ann", Some(body)).await.1;
+        assert_eq!((&changed["profile"]["nickName"], &changed["profile"]["mobilePhone"]), (&json!("A"), &Value::Null));
+        let body =
+            json!({"profile": {"firstName": "Cid", "lastName": "X", "email": "cid@acme.example", "login": "cid@acme.example"}});
+        let make = async || api.call(Method::POST, "/api/v1/users", Some(body.clone())).await;
+        assert_eq!((make().await.1["status"].clone(), make().await.0), (json!("ACTIVE"), 400));
+        assert_eq!(api.0.server().complaints(), [""; 0]);
+        let unspaced = api.request(Method::GET, "/api/v1/users").header("authorization", format!("SSWS{API_TOKEN}"));
+        assert_eq!((unspaced.send().await.unwrap().status().as_u16(), api.0.server().complaints()), (200, vec![]));
+        let ours = client().get(format!("{}/api/v1/users/ann", api.1)).header("user-agent", "Switchboard/1");
+        let ours = ours.header("accept", "application/json").header("content-type", "application/json");
+        let ours = ours.header("authorization", format!("SSWS {API_TOKEN}")).send().await.unwrap();
+        assert_eq!((ours.status().as_u16(), api.0.server().complaints().len()), (200, 1));
     }
 
     #[tokio::test]
@@ -722,7 +843,12 @@ mod tests {
         assert_eq!(api.0.server().complaints(), [""; 0]);
         assert_eq!(post(json!({"profile": {"PrimaryPhone": "1"}})).await.0, 400);
         assert_eq!(post(json!({"status": "ACTIVE"})).await.0, 400);
-        assert_eq!(api.request(Method::PUT, &path).send().await.unwrap().status(), 501);
+        let unknown = api.request(Method::PUT, &path).send().await.unwrap();
+        assert_eq!(unknown.status(), 501);
+        let unknown = unknown.json::<Value>().await.unwrap();
+        assert!(
+            unknown["errorCode"].is_string() && unknown["errorSummary"] == format!("PUT {path} is not simulated by this sandbox")
+        );
         assert_eq!(api.0.server().complaints().len(), 3);
         api.0.set_status(&id, "DEPROVISIONED");
         assert_eq!(post(json!({"profile": {"primaryPhone": null}})).await.1["errorCode"], "E0000038");

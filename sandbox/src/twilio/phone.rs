@@ -359,7 +359,7 @@ pub(super) fn country(number: &str) -> &'static str {
 }
 
 /// Key order by bytes; of a repeated key each value once, sorted, as twilio-node and twilio-python do.
-fn signature(token: &str, url: &str, params: &[(String, String)]) -> String {
+pub(super) fn signature(token: &str, url: &str, params: &[(String, String)]) -> String {
     let mut mac = Hmac::<Sha1>::new_from_slice(token.as_bytes()).expect("HMAC takes keys of any length");
     mac.update(url.as_bytes());
     for (key, value) in params.iter().collect::<BTreeSet<_>>() {

@@ -274,6 +274,7 @@ impl Caller<'_> {
             line.call.refused = Some(format!("nobody answers calls to {to}"));
         }
         line.call.took = started.elapsed();
+        line.keep();
         line.call
     }
 }
@@ -475,6 +476,17 @@ struct Line<'a> {
 }
 
 impl Line<'_> {
+    /// Into the account's records.
+    fn keep(&self) {
+        let status = match &self.call.refused {
+            None => "completed",
+            Some(reason) if reason == "busy" => "busy",
+            Some(_) => "failed",
+        };
+        let (sid, from, to, at) = (self.call.sid.clone(), self.caller.from.clone(), self.to.clone(), crate::now().as_secs());
+        lock(&self.caller.twilio.shared.state).calls.push(super::messages::Ended { sid, from, to, status, at });
+    }
+
     async fn run(&mut self, url: String, method: String) -> Ended {
         let base = inbound(&self.call.sid, &self.caller.from, &self.to, self.caller.forwarded_from.as_deref());
         // The first URL is its own base, but its connection overrides are kept.

@@ -32,7 +32,7 @@ async fn secrets_are_for_signed_requests() {
     };
     let signed = "AWS4-HMAC-SHA256 Credential=A/20261120/eu-west-1/secretsmanager/aws4_request";
     assert_eq!(get(signed, json!({ "SecretId": "switchboard/twilio" })).await["SecretString"], r#"{"account_sid":"other"}"#);
-    for unknown in [json!({ "SecretId": "no" }), json!({ "SecretId": "switchboard/twilio", "VersionStage": "AWSPREVIOUS" })] {
+    for unknown in [json!({ "SecretId": "no" }), json!({ "SecretId": "switchboard/twilio", "VersionStage": "AWSPENDING" })] {
         assert_eq!(get(signed, unknown).await["__type"], "ResourceNotFoundException");
     }
     assert_eq!(sandbox.complaints().len(), 0);
@@ -113,9 +113,56 @@ async fn secrets_are_written_and_described() {
         assert_eq!(call(operation, request).await["__type"], "ResourceNotFoundException");
     }
     assert_eq!(sandbox.complaints().len(), 0);
-    assert_eq!(call("PutSecretValue", json!({ "SecretId": "no", "SecretString": "x" })).await["__type"], "ValidationException");
+    let short = json!({ "SecretId": "no", "SecretString": "x", "ClientRequestToken": "x" });
+    assert_eq!(call("PutSecretValue", short).await["__type"], "ValidationException");
     assert_eq!(call("DeleteSecret", json!({ "SecretId": "no" })).await["__type"], "UnknownOperationException");
     assert_eq!(sandbox.complaints().len(), 2);
+}
+
+#[tokio::test]
+async fn secrets_have_versions_with_labels() {
+    let sandbox = Sandbox::start().await;
+    let call = async |operation: &str, request: Value| {
+        let signed = "AWS4-HMAC-SHA256 Credential=A/20261120/eu-west-1/secretsmanager/aws4_request";
+        let request = client()
+            .post(sandbox.aws.secrets().url())
+            .header("x-amz-target", format!("secretsmanager.{operation}"))
+            .header("authorization", signed)
+            .json(&request);
+        request.send().await.unwrap().json::<Value>().await.unwrap()
+    };
+    let tokens = ["a", "b", "c"].map(|letter| letter.repeat(32));
+    let put = |token: &str, value: &str| json!({ "SecretId": "s", "ClientRequestToken": token, "SecretString": value });
+    let created = call("CreateSecret", json!({ "Name": "s", "ClientRequestToken": tokens[0], "SecretString": "1" })).await;
+    assert_eq!(created["VersionId"], tokens[0]);
+    assert_eq!(call("CreateSecret", json!({ "Name": "s" })).await["__type"], "ResourceExistsException");
+    assert_eq!(call("PutSecretValue", put(&tokens[1], "2")).await["VersionStages"], json!(["AWSCURRENT"]));
+    // the same once more is the same; another value is not
+    assert_eq!(call("PutSecretValue", put(&tokens[1], "2")).await["VersionId"], tokens[1]);
+    assert_eq!(call("PutSecretValue", put(&tokens[1], "3")).await["__type"], "ResourceExistsException");
+    let get = async |more: Value| {
+        let mut request = json!({ "SecretId": "s" });
+        request.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        call("GetSecretValue", request).await["SecretString"].clone()
+    };
+    assert_eq!(get(json!({})).await, "2");
+    assert_eq!(get(json!({ "VersionStage": "AWSPREVIOUS" })).await, "1");
+    assert_eq!(get(json!({ "VersionId": tokens[0] })).await, "1");
+    assert_eq!(get(json!({ "VersionId": tokens[0], "VersionStage": "AWSCURRENT" })).await, Value::Null);
+    let mut pending = put(&tokens[2], "3");
+    pending["VersionStages"] = json!(["AWSPENDING"]);
+    call("PutSecretValue", pending).await;
+    assert_eq!((get(json!({})).await, get(json!({ "VersionStage": "AWSPENDING" })).await), (json!("2"), json!("3")));
+    let described = call("DescribeSecret", json!({ "SecretId": "s" })).await;
+    let labels = json!({ &*tokens[0]: ["AWSPREVIOUS"], &*tokens[1]: ["AWSCURRENT"], &*tokens[2]: ["AWSPENDING"] });
+    assert_eq!(described["VersionIdsToStages"], labels);
+    let listed = call("ListSecretVersionIds", json!({ "SecretId": "s" })).await;
+    assert_eq!(listed["Versions"].as_array().unwrap().len(), 3);
+    call("PutSecretValue", json!({ "SecretId": "s", "SecretBinary": "AAE=" })).await;
+    assert_eq!(call("GetSecretValue", json!({ "SecretId": "s" })).await["SecretBinary"], "AAE=");
+    assert_eq!(get(json!({ "VersionId": tokens[0] })).await, "1", "a version without labels can still be named");
+    assert_eq!(call("DeleteSecret", json!({})).await["message"], "DeleteSecret is not simulated by this sandbox");
+    assert_eq!(sandbox.complaints().len(), 1);
 }
 
 #[tokio::test]

@@ -137,3 +137,35 @@ async fn the_invoke_api_reports_errors_in_a_header() {
     assert_eq!((failed.status().as_u16(), &failed.headers()["x-amz-function-error"]), (200, &"Unhandled".parse().unwrap()));
     assert_eq!(invoke("nobody", json!({})).await.status(), 404);
 }
+
+#[tokio::test]
+async fn the_invoke_api_takes_names_kinds_and_logs_as_lambda_does() {
+    let sandbox = Sandbox::start().await;
+    let _lambda = sandbox.run(FUNCTION, &echo()).await;
+    let invoke = async |name: &str, headers: &[(&str, &str)], event: &'static str| {
+        let url = format!("{}/2015-03-31/functions/{}/invocations", sandbox.invoke_api().url(), name.replace(':', "%3A"));
+        let request = headers.iter().fold(client().post(url), |request, (name, value)| request.header(*name, *value));
+        let answer = request.body(event).send().await.unwrap();
+        let header = |name: &str| answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default();
+        let (status, kind, log) = (answer.status().as_u16(), header("x-amzn-errortype"), header("x-amz-log-result"));
+        (status, kind, log, answer.text().await.unwrap())
+    };
+    let arn = format!("arn:aws:lambda:eu-west-1:000000000000:function:{FUNCTION}");
+    for name in [FUNCTION.to_owned(), format!("{FUNCTION}:$LATEST"), format!("000000000000:function:{FUNCTION}"), arn.clone()] {
+        let (status, .., body) = invoke(&name, &[], "").await;
+        assert_eq!((status, body.as_str()), (200, "{}"), "{name}: no payload is an empty object");
+    }
+    let (status, kind, ..) = invoke(&format!("{arn}:prod"), &[], "").await;
+    assert_eq!((status, kind.as_str()), (404, "ResourceNotFoundException"));
+    assert_eq!(invoke(FUNCTION, &[("x-amz-invocation-type", "DryRun")], r#"{"do":"exit"}"#).await.0, 204);
+    assert_eq!(invoke(FUNCTION, &[("x-amz-invocation-type", "Later")], "").await.1, "InvalidParameterValueException");
+    assert_eq!(invoke(FUNCTION, &[], "{").await.1, "InvalidRequestContentException");
+    assert!(invoke(FUNCTION, &[("x-amz-log-type", "Tail")], r#"{"do":"this"}"#).await.2.starts_with("ZG9pbmcg"), "doing ...");
+    assert_eq!(sandbox.complaints(), [""; 0]);
+    let unknown = client().get(sandbox.invoke_api().url() + "/2015-03-31/functions").send().await.unwrap();
+    assert_eq!(
+        (unknown.status().as_u16(), &unknown.headers()["x-amzn-errortype"]),
+        (501, &"UnknownOperationException".parse().unwrap())
+    );
+    assert_eq!(sandbox.complaints().len(), 1);
+}
