@@ -12,7 +12,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use crate::okta::CallError;
-use crate::okta::users::{Attribute, Found, Status, User, Users};
+use crate::okta::users::{Attribute, Found, User, Users};
 use crate::phone::E164;
 use crate::reply::Failure;
 use crate::table::{Item, Key, Table, Unavailable, Update, epoch};
@@ -156,9 +156,7 @@ impl Directory {
     /// Okta's answer as a listing; the copy is brought up to it.
     async fn accept(&self, number: &E164, found: Found, copy: Result<Option<Item>, Unavailable>, now: SystemTime) -> Listing {
         let unread = match &found {
-            Found::One(user) if user.status == Status::Active => {
-                user.mobile_phone.clone().map(|written| (user.id.clone(), written))
-            }
+            Found::One(user) if user.status.is_served() => user.mobile_phone.clone().map(|written| (user.id.clone(), written)),
             _ => None,
         };
         let mut listing = judge(found);
@@ -224,7 +222,7 @@ fn unavailable(cause: &str) -> Failure {
 fn judge(found: Found) -> Listing {
     match found {
         Found::Nobody => Listing::Nobody("unknown_number"),
-        Found::One(User { id, status: Status::Active, first_name, mobile_phone, .. }) => {
+        Found::One(User { id, status, first_name, mobile_phone, .. }) if status.is_served() => {
             let mobile = mobile_phone.as_deref().and_then(E164::from_written);
             Listing::Employee(Employee { id, first_name, mobile, mobile_is_ours: false })
         }

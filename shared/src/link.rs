@@ -169,6 +169,8 @@ pub enum Confirmation {
     Confirmed,
     /// Auth0 says that it did not and will not: used, expired, unknown.
     Refused,
+    /// The form was posted, and a page answered that tells neither: a tenant that sends nobody on (*Redirect To*) ends like this.
+    Submitted,
     /// No clear word; it may be tried again. The text says why.
     Unclear(String),
 }
@@ -197,6 +199,7 @@ pub async fn confirm(client: &Client, link: &Link, deadline: Instant) -> Confirm
         request = request.header(COOKIE, cookies);
     }
     match step(request).await {
+        Ok(answer) if answer.status == 200 => Confirmation::Submitted,
         Ok(answer) => judge_answer(&target, &answer),
         Err(_) => unclear("the form could not be posted"),
     }
@@ -213,17 +216,29 @@ fn judge_answer(url: &Url, answer: &Answer) -> Confirmation {
             let Some(target) = location.and_then(|text| url.join(text).ok()) else {
                 return unclear("a redirect to nowhere");
             };
-            let mut said = target.query_pairs().filter(|(name, _)| name == "success").map(|(_, value)| value);
-            match (said.next().as_deref(), said.next()) {
-                (Some("true"), None) => Confirmation::Confirmed,
-                (Some("false"), None) => Confirmation::Refused,
-                _ => unclear("a redirect that does not tell whether it succeeded"),
-            }
+            judge_redirect(&target)
         }
         408 | 425 | 429 => unclear("too many requests"),
         400..=499 => Confirmation::Refused,
         200..=299 => unclear("an answer that does not tell whether it succeeded"),
         _ => unclear("a server error"),
+    }
+}
+
+/// What the address of a redirect tells: `success`, else an `error` of the tenant's error page. That the account was verified before is
+/// no failure of the person's.
+fn judge_redirect(target: &Url) -> Confirmation {
+    let all = |wanted: &str| -> Vec<String> {
+        target.query_pairs().filter(|(name, _)| name == wanted).map(|(_, value)| value.into_owned()).collect()
+    };
+    let (success, messages) = (all("success"), all("message"));
+    let is_verified_before = || messages.iter().any(|message| message.to_lowercase().contains("already verified"));
+    match success.as_slice() {
+        [word] if word == "true" => Confirmation::Confirmed,
+        [word] if word == "false" && is_verified_before() => Confirmation::Confirmed,
+        [word] if word == "false" => Confirmation::Refused,
+        [] if !all("error").is_empty() => Confirmation::Refused,
+        _ => unclear("a redirect that does not tell whether it succeeded"),
     }
 }
 

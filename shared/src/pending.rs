@@ -359,13 +359,19 @@ pub mod confirmed {
         Key::new(format!("seen#confirmed#{}", phone.reveal()), "confirmed")
     }
 
-    /// The update that remembers a confirmation.
-    pub fn remember(phone: &E164, code: Option<&str>, now: SystemTime) -> Update {
+    /// The update that remembers a confirmation; `submitted`: nobody said that it succeeded.
+    pub fn remember(phone: &E164, code: Option<&str>, submitted: bool, now: SystemTime) -> Update {
         let update = Update::new(key(phone)).set("confirmed_at", epoch(now)).set("expires_at", epoch(now) + DAY);
+        let update = if submitted { update.set("submitted", 1) } else { update.remove("submitted") };
         match code {
             Some(code) => update.set("code", code),
             None => update.remove("code"),
         }
+    }
+
+    /// Whether nobody said that it succeeded.
+    pub fn was_submitted(item: &Item) -> bool {
+        item.number("submitted").is_some()
     }
 
     /// When, in epoch seconds, and with which code.

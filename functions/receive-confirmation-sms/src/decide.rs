@@ -60,8 +60,12 @@ pub(crate) fn understand(text: &str, words: &Words) -> Said {
     if text.len() > LONGEST {
         return Said::Other;
     }
-    let tokens = tokens(text);
+    let mut tokens = tokens(text);
     let is_word = |tokens: &[String]| words.normal.contains(&tokens.join(" "));
+    // "Yes ❤️": an emoji at the end is punctuation, unless it is the word itself.
+    while tokens.len() > 1 && !is_word(&tokens) && tokens.last().is_some_and(|word| word.chars().all(is_emoji)) {
+        tokens.pop();
+    }
     match tokens.as_slice() {
         [word] if STOP_WORDS.contains(&word.as_str()) => Said::Stop,
         all if is_word(all) => Said::Word { code: None },
@@ -80,10 +84,15 @@ fn tokens(text: &str) -> Vec<String> {
     words.filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }
 
-/// Zero-width characters, direction marks, variation selectors, byte order mark, controls that are not blanks.
+/// Zero-width characters, direction marks, variation selectors, skin tones, byte order mark, controls that are not blanks.
 fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}')
+    matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{1f3fb}'..='\u{1f3ff}')
         || (c.is_control() && !c.is_whitespace())
+}
+
+/// Pictures and symbols (<https://www.unicode.org/reports/tr51/>).
+fn is_emoji(c: char) -> bool {
+    matches!(c, '\u{203c}' | '\u{2049}' | '\u{20e3}' | '\u{2190}'..='\u{21ff}' | '\u{2300}'..='\u{23ff}' | '\u{2600}'..='\u{27bf}' | '\u{2b00}'..='\u{2bff}' | '\u{1f000}'..='\u{1faff}')
 }
 
 fn is_punctuation(c: char) -> bool {
@@ -234,6 +243,9 @@ mod tests {
             "«YES»",
             "‘yes’",
             "\u{202e}yes",
+            "👍🏽",
+            "Yes ❤️",
+            "yes! 🎉🎉 👍🏿",
         ] {
             assert_eq!(understand(text, &words), plain, "{text:?}");
         }
@@ -263,6 +275,8 @@ mod tests {
             "yes\0no",
             "YES ٤٨٢١",
             "!!!",
+            "❤️",
+            "❤️ yes",
         ] {
             assert_eq!(understand(text, &words), Said::Other, "{text:?}");
         }

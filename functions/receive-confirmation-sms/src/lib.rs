@@ -66,6 +66,7 @@ struct Rules {
 struct Texts {
     wrong: String,
     confirmed: String,
+    submitted: String,
     retry: String,
     expired: String,
     password_link: String,
@@ -87,6 +88,7 @@ impl Config {
         let messages = Texts {
             wrong: source.message("WRONG_SMS_MESSAGE", "Try again. Reply YES or don't reply"),
             confirmed: source.message("CONFIRMED_SMS_MESSAGE", "Thank you. Your account is verified."),
+            submitted: source.message("SUBMITTED_SMS_MESSAGE", "Thank you. You can sign in now."),
             retry: source
                 .message("RETRY_SMS_MESSAGE", "Something went wrong on our side. Please reply YES again in a few minutes."),
             expired: source.message("EXPIRED_SMS_MESSAGE", "This request is no longer valid. Please start again."),
@@ -123,7 +125,13 @@ pub struct App {
     rules: Rules,
     messages: Texts,
     links: link::Rules,
-    users: Option<Users>,
+    management: Option<Management>,
+}
+
+/// The users of the tenant, if the `auth0` secret names an application to ask with.
+struct Management {
+    application: Secret<auth0::Application>,
+    users: Users,
 }
 
 impl App {
@@ -134,10 +142,11 @@ impl App {
     pub async fn connect(config: Config) -> Result<Self, String> {
         let http = http::Client::new(config.http.public_only(config.links.public_hosts()))?;
         let secrets = config.aws.secrets_manager(&http);
-        let users = config.management.map(|(base, secret)| {
-            let secret = Secret::<auth0::Credentials>::new(secret, secrets.clone());
+        let management = config.management.map(|(base, id)| {
+            let application = Secret::new(id.clone(), secrets.clone());
+            let secret = Secret::<auth0::Credentials>::new(id, secrets.clone());
             let tokens = Tokens::new(http.clone(), base.clone(), Users::audience(&base), Arc::new(secret), None);
-            Users::new(http.clone(), base, tokens)
+            Management { application, users: Users::new(http.clone(), base, tokens) }
         });
         let app = Self {
             table: Table::new(config.aws.dynamodb(&http), config.table),
@@ -146,7 +155,7 @@ impl App {
             rules: config.rules,
             messages: config.messages,
             links: config.links,
-            users,
+            management,
             http,
         };
         let (now, dynamodb) = (shared::runtime::now(), config.aws.dynamodb_url());
@@ -173,7 +182,12 @@ impl App {
         let Some(phone) = sms.from.clone().filter(|from| sms.to.as_ref() != Some(from)) else {
             return Ok(twiml::Response::new().into_reply("sender_not_answered").field("sid", sms.sid));
         };
-        let said = if sms.opt_out_type.is_some() { Said::Stop } else { decide::understand(&sms.body, &self.rules.words) };
+        let said = match (sms.opt_out_type.as_deref(), decide::understand(&sms.body, &self.rules.words)) {
+            (None, said) | (Some("START"), said @ Said::Word { .. }) => said,
+            (Some("STOP"), _) => Said::Stop,
+            // Twilio has answered; it takes nothing away.
+            _ => return Ok(twiml::Response::new().into_reply("opt_out_keyword").field("sid", sms.sid)),
+        };
         // Fetching the token may have taken seconds: Twilio has waited for them, and leases count from here.
         let (started, now) = (Instant::now(), now + arrived.elapsed());
         let deadline = (arrived + TIME_TO_ANSWER).min(started + request.remaining(Duration::from_millis(500)));
@@ -232,6 +246,7 @@ impl App {
         let work = async { tokio::join!(confirmed, wrong_codes) };
         let (confirmed, wrong_codes) = tokio::time::timeout(turn.left(), work).await.map_err(|_| Unavailable::late())?;
         Ok(Past {
+            submitted: confirmed.as_ref().is_ok_and(|item| item.as_ref().is_some_and(confirmed::was_submitted)),
             confirmed: confirmed?.as_ref().and_then(confirmed::read),
             wrong_codes: wrong_codes?.map_or(0, |item| limits::used(&item, Window::Day, turn.now)),
         })
@@ -262,7 +277,8 @@ impl App {
             if !outcome.is_confirmed() {
                 return Ok(());
             }
-            self.table.update(confirmed::remember(turn.phone, outcome.code.as_deref(), turn.now)).await.map(drop)
+            let submitted = outcome.word == "submitted";
+            self.table.update(confirmed::remember(turn.phone, outcome.code.as_deref(), submitted, turn.now)).await.map(drop)
         };
         let (remembered, finished) = tokio::join!(remember, self.finish(turn, outcome));
         let answered = remembered.and(finished);
@@ -349,7 +365,8 @@ impl App {
 
     async fn act(&self, said: &Said, held: Option<&mut Held>, past: Past, bound: Option<&str>, turn: &Turn<'_>) -> Outcome {
         let requests = held.as_ref().map_or(&[][..], |held| &held.requests[..]);
-        let Past { confirmed, wrong_codes } = past;
+        let Past { submitted, confirmed, wrong_codes } = past;
+        let before = if submitted { &self.messages.submitted } else { &self.messages.confirmed };
         let known = Known { requests, wrong_codes, confirmed, valid_hours: self.rules.valid_hours };
         let decision = match decide::decide(said, &known, turn.now) {
             // This very message was for another request, which did not work out: it never meant this one.
@@ -358,14 +375,14 @@ impl App {
         };
         let Some(held) = held else {
             return match decision {
-                Decision::Repeat => Outcome::new("confirmed_before", &self.messages.confirmed),
+                Decision::Repeat => Outcome::new("confirmed_before", before),
                 Decision::Silence(word) => Outcome::silent(word),
                 _ => Outcome::silent("nothing_pending"),
             };
         };
         match decision {
             Decision::Silence(word) => Outcome::silent(word),
-            Decision::Repeat => Outcome::new("confirmed_before", &self.messages.confirmed),
+            Decision::Repeat => Outcome::new("confirmed_before", before),
             Decision::Cancel => {
                 held.remove_all();
                 Outcome::silent("cancelled")
@@ -407,16 +424,20 @@ impl App {
             held.remove(&request.id);
             return Outcome::new("password_link", &self.messages.password_link.replace("{link}", link.reveal()));
         }
-        let confirmation = match &self.users {
-            Some(users) if self.rules.by_management && request.kind == Kind::Verification => {
+        let confirmation = match &self.management {
+            Some(Management { users, .. }) if self.rules.by_management && request.kind == Kind::Verification => {
                 by_management(users, &request.email, turn).await
             }
-            users => self.by_link(&link, users.as_ref(), &request.email, turn).await,
+            management => self.by_link(&link, management.as_ref(), &request.email, turn).await,
         };
         match confirmation {
             Confirmation::Confirmed => {
                 held.remove(&request.id);
                 Outcome { code: request.code.clone(), ..Outcome::new("confirmed", &self.messages.confirmed) }
+            }
+            Confirmation::Submitted => {
+                held.remove(&request.id);
+                Outcome { code: request.code.clone(), ..Outcome::new("submitted", &self.messages.submitted) }
             }
             Confirmation::Refused => {
                 held.remove(&request.id);
@@ -430,14 +451,28 @@ impl App {
 
     /// Follows a link. Where that did not end in a clear success, the user's record is asked, if we may read it: an earlier attempt
     /// whose answer was lost has used the link up, and the person should hear the truth.
-    async fn by_link(&self, link: &link::Link, users: Option<&Users>, email: &str, turn: &Turn<'_>) -> Confirmation {
+    async fn by_link(&self, link: &link::Link, management: Option<&Management>, email: &str, turn: &Turn<'_>) -> Confirmation {
         let followed = link::confirm(&self.http, link, Instant::now() + turn.left()).await;
-        match users {
-            Some(users) if followed != Confirmation::Confirmed && link.kind == Kind::Verification => {
-                let record = tokio::time::timeout(turn.left(), users.is_verified(email, turn.now)).await;
-                if record == Ok(Ok(true)) { Confirmation::Confirmed } else { followed }
+        let unsaid = |why: &str| Confirmation::Unclear(why.to_owned());
+        if link.kind == Kind::Password {
+            let submitted = followed == Confirmation::Submitted;
+            return if submitted { unsaid("an answer that does not tell whether it succeeded") } else { followed };
+        }
+        let Some(Management { application, users }) = management.filter(|_| followed != Confirmation::Confirmed) else {
+            return followed;
+        };
+        let asked = async {
+            match application.get(turn.now).await {
+                Ok(application) if !application.is_given => None,
+                Ok(_) => Some(users.is_verified(email, turn.now).await.ok()),
+                Err(_) => Some(None),
             }
-            _ => followed,
+        };
+        match (tokio::time::timeout(turn.left(), asked).await.unwrap_or(Some(None)), followed) {
+            (Some(Some(true)), _) => Confirmation::Confirmed,
+            // Whoever can ask says nothing that is not so.
+            (Some(_), Confirmation::Submitted) => unsaid("the form was answered by a page, and the record does not say verified"),
+            (_, followed) => followed,
         }
     }
 
@@ -538,6 +573,8 @@ impl Begun {
 
 /// What is known beyond the requests themselves.
 struct Past {
+    /// Whether what was confirmed last was only submitted.
+    submitted: bool,
     confirmed: Option<(u64, Option<String>)>,
     wrong_codes: u64,
 }
@@ -563,14 +600,14 @@ impl Outcome {
         Self::new(word, "")
     }
 
-    /// Whether something was confirmed just now.
+    /// Whether a request was used up for good just now.
     fn is_confirmed(&self) -> bool {
-        self.word == "confirmed"
+        matches!(self.word, "confirmed" | "submitted")
     }
 
     fn into_reply(self) -> Reply {
         let mut reply = reply(&self.text, self.word);
-        if self.is_confirmed() {
+        if self.word == "confirmed" {
             reply = reply.metric("Confirmed", 1);
         }
         match self.error {

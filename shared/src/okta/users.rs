@@ -34,7 +34,7 @@ const FIELDS: &str = "id,status,statusChanged,profile:(firstName,login,mobilePho
 /// Leaves out of lists what nobody reads, which makes them faster.
 const SPARSE: &str = r#"application/json; okta-response="omitCredentials,omitCredentialsLinks,omitTransitioningToStatus""#;
 
-/// A user's status (<https://developer.okta.com/docs/api/openapi/okta-management/management/tag/User/>). Only [`Status::Active`] is somebody to serve.
+/// A user's status (<https://developer.okta.com/docs/api/openapi/okta-management/management/tag/User/>). Whom to serve: [`Status::is_served`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Status {
@@ -57,6 +57,14 @@ pub enum Status {
     /// One that Okta has added since.
     #[serde(other)]
     Unknown,
+}
+
+impl Status {
+    /// Whether somebody in this status works here. A login that is locked, or whose password has run out, is no reason to cut the phone:
+    /// else whoever types a wrong password often enough could.
+    pub fn is_served(self) -> bool {
+        matches!(self, Self::Active | Self::PasswordExpired | Self::LockedOut | Self::Recovery)
+    }
 }
 
 /// A user. What is missing, null or blank in the profile is `None`; `Debug` shows no personal data.

@@ -174,7 +174,10 @@ impl InboundSms {
 
     /// Whether the sender wants no more texts; Twilio has seen to that itself.
     pub fn opts_out(&self) -> bool {
-        self.opt_out_type.is_some() || STOP_WORDS.contains(&self.body.trim().to_lowercase().as_str())
+        match self.opt_out_type.as_deref() {
+            None => STOP_WORDS.contains(&self.body.trim().to_lowercase().as_str()),
+            Some(kind) => kind == "STOP",
+        }
     }
 
     /// Reads a verified form.

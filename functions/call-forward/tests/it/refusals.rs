@@ -32,10 +32,9 @@ async fn a_number_that_is_nobodys() {
 }
 
 #[tokio::test]
-async fn only_active_employees_are_called() {
+async fn only_who_works_here_is_called() {
     let scene = Scene::start().await;
-    let statuses =
-        ["SUSPENDED", "DEPROVISIONED", "STAGED", "PROVISIONED", "LOCKED_OUT", "PASSWORD_EXPIRED", "RECOVERY", "NEWLY_INVENTED"];
+    let statuses = ["SUSPENDED", "DEPROVISIONED", "STAGED", "PROVISIONED", "NEWLY_INVENTED"];
     for (n, status) in statuses.into_iter().enumerate() {
         let number = format!("+1500555{:04}", 1_000 + n);
         let id = scene.hire("Bob", MOBILE, &number);
@@ -48,7 +47,19 @@ async fn only_active_employees_are_called() {
         }
         refused(&scene.call_to(CALLER, &number).await, REGRET);
     }
-    assert_eq!(scene.outcomes(), ["user_not_active"; 8]);
+    assert_eq!(scene.outcomes(), ["user_not_active"; 5]);
+}
+
+/// Whoever types wrong passwords into somebody's login must not cut the phone.
+#[tokio::test]
+async fn a_login_that_is_locked_does_not_cut_the_phone() {
+    let scene = Scene::start().await;
+    for (n, status) in ["LOCKED_OUT", "PASSWORD_EXPIRED", "RECOVERY"].into_iter().enumerate() {
+        let number = format!("+1500555{:04}", 1_000 + n);
+        let id = scene.hire("Bob", MOBILE, &number);
+        scene.sandbox.okta.set_status(&id, status);
+        connected(&scene.call_to(CALLER, &number).await, MOBILE, CALLER);
+    }
 }
 
 /// Nobody can say who is meant; an operator is told.

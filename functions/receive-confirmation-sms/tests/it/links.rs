@@ -141,6 +141,55 @@ async fn without_the_record_a_link_used_up_is_told_as_such() {
     assert_eq!((scene.sandbox.auth0.posted(&mail.ticket), scene.pending().await), (1, None));
 }
 
+/// A tenant without *Redirect To*: the form's answer is a page.
+#[tokio::test]
+async fn a_form_that_is_answered_by_a_page_is_posted_once() {
+    const SUBMITTED: &str = "Thank you. You can sign in now.";
+    let page = || answer(200, &[("content-type", "text/html")], "<h1>Email Verified</h1>");
+    let without: [(&str, Option<serde_json::Value>); 3] = [
+        ("no secret", None),
+        ("an empty one", Some(serde_json::json!({}))),
+        ("empty keys", Some(serde_json::json!({ "client_id": "", "client_secret": "" }))),
+    ];
+    for (what, secret) in without {
+        let sandbox = sandbox::Sandbox::start().await;
+        let setting = secret.as_ref().map(|_| "switchboard/auth0");
+        if let Some(secret) = &secret {
+            sandbox.aws.set_secret("switchboard/auth0", secret);
+        }
+        let scene = Scene::within(sandbox, 1, &[("AUTH0_SECRET", setting)]).await;
+        scene.verification(LinkPage::Form).await;
+        scene.sandbox.auth0.server().faults().next(no_fault());
+        scene.sandbox.auth0.server().faults().next(page());
+        scene.text_answered("YES", SUBMITTED).await;
+        scene.text_answered("YES", SUBMITTED).await;
+        assert_eq!((scene.opened().len(), scene.pending().await), (2, None), "{what}: a page and its form, once");
+    }
+    // Who can ask says what the record says.
+    let scene = Scene::start().await;
+    scene.verification(LinkPage::Form).await;
+    can_be_tried_again(&scene, vec![no_fault(), page()], "not verified").await;
+    scene.text_answered("YES", CONFIRMED).await;
+}
+
+#[tokio::test]
+async fn what_a_redirect_tells() {
+    for (query, expected) in [
+        ("success=false&message=This%20account%20is%20already%20verified.", CONFIRMED),
+        ("error=access_denied&error_description=Access%20expired", EXPIRED),
+        ("success=false&message=This%20URL%20can%20be%20used%20only%20once", EXPIRED),
+        ("success=true&error=x", CONFIRMED),
+    ] {
+        let scene = Scene::with(&[("AUTH0_SECRET", None)]).await;
+        scene.verification(LinkPage::Form).await;
+        let location = format!("https://acme.example/?{query}");
+        scene.sandbox.auth0.server().faults().next(no_fault());
+        scene.sandbox.auth0.server().faults().next(answer(302, &[("location", &location)], ""));
+        scene.text_answered("YES", expected).await;
+        assert_eq!(scene.pending().await, None, "{query}");
+    }
+}
+
 #[tokio::test]
 async fn a_record_that_cannot_be_read_changes_nothing() {
     let scene = Scene::start().await;

@@ -118,18 +118,31 @@ async fn stop_words_cancel_and_are_not_answered() {
     }
 }
 
+/// Advanced Opt-Out: only STOP takes anything away.
 #[tokio::test]
-async fn advanced_opt_out_answers_itself() {
-    for kind in ["STOP", "START", "HELP"] {
+async fn of_the_keywords_that_twilio_takes_only_stop_cancels() {
+    for (kind, body, waiting) in
+        [("STOP", "STOP", 0), ("STOP", "No more", 0), ("START", "Start", 1), ("HELP", "HELP", 1), ("HELP", "YES", 1)]
+    {
         let scene = Scene::start().await;
         scene.verification(LinkPage::Form).await;
-        let mut params = scene.inbound(if kind == "START" { "YES" } else { kind });
+        let mut params = scene.inbound(body);
         params.push(("OptOutType".to_owned(), kind.to_owned()));
         let reply = scene.sandbox.twilio.deliver(params, scene.lambda.url()).await;
-        assert_eq!((reply.status, reply.messages.len()), (200, 0), "{kind}");
-        assert!(kind != "STOP" || scene.pending().await.is_none());
+        assert_eq!((reply.status, reply.messages.len()), (200, 0), "{kind} {body}");
+        assert_eq!(scene.pending().await.is_some(), waiting == 1, "{kind} {body}");
         scene.assert_nothing_fetched();
     }
+}
+
+#[tokio::test]
+async fn the_word_that_opts_in_again_confirms() {
+    let scene = Scene::start().await;
+    scene.verification(LinkPage::Form).await;
+    let mut params = scene.inbound("YES");
+    params.push(("OptOutType".to_owned(), "START".to_owned()));
+    let reply = scene.sandbox.twilio.deliver(params, scene.lambda.url()).await;
+    assert_eq!((reply.messages, scene.verified()), (vec![crate::scene::CONFIRMED.to_owned()], true));
 }
 
 #[tokio::test]

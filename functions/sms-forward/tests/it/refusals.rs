@@ -22,7 +22,7 @@ async fn not_passed_on(outcome: &str, prepare: impl FnOnce(&Sandbox)) -> Scene {
 #[tokio::test]
 async fn numbers_of_nobody() {
     not_passed_on("unknown_number", |_| ()).await;
-    for status in ["SUSPENDED", "DEPROVISIONED", "STAGED", "LOCKED_OUT"] {
+    for status in ["SUSPENDED", "DEPROVISIONED", "STAGED", "PROVISIONED"] {
         let suspended = |sandbox: &Sandbox| sandbox.okta.set_status(&sandbox.okta.hire("Ann", MOBILE, COMPANY), status);
         not_passed_on("user_not_active", suspended).await;
     }
@@ -110,6 +110,12 @@ async fn texts_that_opt_out_are_left_to_twilio() {
     scene.ignored(&taken, "opted_out").await;
     assert_eq!(scene.logged("opted_out").await["Refused"], Value::Null);
     assert_eq!(scene.asked(), [0; 3]);
+    // A customer's "Yes" or "Help" is for the employee, whatever else Twilio does with it.
+    for (kind, word) in [("START", "Yes"), ("HELP", "Help")] {
+        let marked = replaced(&scene.inbound(STRANGER, word), "OptOutType", kind);
+        let reply = scene.sandbox.twilio.deliver(marked, scene.lambda.url()).await;
+        assert!(reply.body.contains(&forwarded(STRANGER, word)), "{kind}: {}", reply.body);
+    }
     // Whoever has opted out may still write.
     scene.text_leads_to(STRANGER, "And another thing", &[&forwarded(STRANGER, "And another thing")]).await;
     scene.text_leads_to("+4531415161", "stop it", &[&forwarded("+4531415161", "stop it")]).await;
