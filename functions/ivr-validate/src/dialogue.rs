@@ -5,18 +5,20 @@
 //! that comes again brings the number of an answer that was given. Within [`RETRIED`] that is Twilio asking again, because our answer was
 //! lost, and gets the same; later it is somebody else, and gets nothing.
 //!
-//! Numbers begin anywhere, so that once a call is forgotten, no request that was made in it fits another call of the same id.
+//! Numbers begin with the day, so that once a call is forgotten, no request that was made in it fits a call of the same id.
 
 use std::time::{Duration, Instant, SystemTime};
 
 use shared::auth0::users::AccountNumber;
-use shared::table::{Item, Key, Table, Unavailable, Update, Write, epoch, random_below};
+use shared::table::{Item, Key, Table, Unavailable, Update, Write, epoch};
 use shared::twilio::webhook::Form;
 
 /// A dialogue, and then a menu, may last this long; both together are the most that a call can be open.
 const LIFE: u64 = 15 * 60;
 /// A call's id is not forgotten with it: a request that is sent again days later opens nothing.
 const REMEMBERED: u64 = 7 * 86_400;
+/// A day's numbers: more than a call has answers.
+const NUMBERS: u64 = 1_000;
 /// Twilio asks again within so many seconds after an answer.
 const RETRIED: u64 = 15;
 /// How long a repetition waits for what comes of a PIN that is being tried.
@@ -110,7 +112,7 @@ impl<'a> Dialogue<'a> {
     pub(crate) async fn begin(&self) -> Result<Move, Unavailable> {
         let update = self.update("account", "welcome", self.time()).set("tries", 0).set("pairs", 0).set("turns", 0);
         let update = update
-            .set("answers", 1 + random_below(1 << 40))
+            .set("answers", epoch(self.now) / 86_400 * NUMBERS + 1)
             .set("open_until", epoch(self.now) + LIFE)
             .set("expires_at", epoch(self.now) + REMEMBERED)
             .remove("account")
