@@ -2,6 +2,7 @@
 //! and the clock.
 
 use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -92,7 +93,12 @@ async fn answer<A>(app: &A, event: &Event<'_>, handle: &impl AsyncFn(&A, &Reques
 }
 
 async fn caught(handled: impl Future<Output = Reply>) -> Reply {
-    AssertUnwindSafe(Box::pin(handled)).catch_unwind().await.unwrap_or_else(|_| Reply::empty(500, "panic"))
+    AssertUnwindSafe(erased(handled)).catch_unwind().await.unwrap_or_else(|_| Reply::empty(500, "panic"))
+}
+
+/// Without its type: one future of all that a function does is deeper than the compiler goes.
+fn erased<'a, T>(future: impl Future<Output = T> + 'a) -> Pin<Box<dyn Future<Output = T> + 'a>> {
+    Box::pin(future)
 }
 
 async fn run<C, A>(
@@ -114,8 +120,7 @@ async fn run<C, A>(
         let missing = lambda.into_iter().filter(|name| source.required(name).is_none()).count();
         configure(source).filter(|_| missing == 0)
     }) {
-        // On the heap, here and below: one future of all of it is deeper than the compiler goes.
-        Ok(config) => Box::pin(connect(config)).await.map_err(|why| Problems(vec![why])),
+        Ok(config) => erased(connect(config)).await.map_err(|why| Problems(vec![why])),
         Err(problems) => Err(problems),
     };
     let app = match app {
@@ -130,15 +135,17 @@ async fn run<C, A>(
     let public_url = environment("PUBLIC_URL").and_then(|url| url.parse::<http::BaseUrl>().ok());
     let prefix = public_url.as_ref().map_or("/", |url| url.as_url().path());
     let (app, invoke, cold) = (&app, &invoke, &cold);
-    let service = service_fn(|event: LambdaEvent<Box<RawValue>>| async move {
-        let started = Instant::now();
-        let arrived = now();
-        let (payload, context) = (event.payload.get(), &event.context);
-        let event = Event { payload, id: &context.request_id, prefix, deadline: deadline(context, arrived), arrived };
-        let (reply, result) = invoke(app, event).await;
-        let line = reply.log_line(function, millis(arrived), started.elapsed(), cold.swap(false, Ordering::Relaxed));
-        print_line(&mut std::io::stdout().lock(), line);
-        result.unwrap_or_else(|| Ok(reply.into_payload()))
+    let service = service_fn(|event: LambdaEvent<Box<RawValue>>| {
+        erased(async move {
+            let started = Instant::now();
+            let arrived = now();
+            let (payload, context) = (event.payload.get(), &event.context);
+            let event = Event { payload, id: &context.request_id, prefix, deadline: deadline(context, arrived), arrived };
+            let (reply, result) = invoke(app, event).await;
+            let line = reply.log_line(function, millis(arrived), started.elapsed(), cold.swap(false, Ordering::Relaxed));
+            print_line(&mut std::io::stdout().lock(), line);
+            result.unwrap_or_else(|| Ok(reply.into_payload()))
+        })
     });
     match Box::pin(lambda_runtime::run(service)).await {
         Ok(()) => ExitCode::SUCCESS,
