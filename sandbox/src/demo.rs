@@ -270,7 +270,7 @@ impl Story {
 
     async fn forged_mail(&mut self) -> Checked {
         self.title("A forged mail");
-        let (phone, limit) = ("+4560708090", self.setting(SEND, "SMS_PER_NUMBER_PER_HOUR"));
+        let (phone, limit) = ("+4561718191", self.setting(SEND, "SMS_PER_NUMBER_PER_HOUR"));
         let (link, route) = (self.sandbox.auth0.invented_link(), self.url(SEND));
         say(&format!(
             "A stranger mails {} as Auth0 would, with an invented ticket; Mailgun signs what it receives",

@@ -34,9 +34,9 @@ impl Reply {
         }
     }
 
-    /// A refusal: no body, counted as `Refused`.
+    /// A refusal: no body, counted as `Refused`. It is no failure of ours, also where a status of 503 asks the caller to come again.
     pub fn refused(status: u16, outcome: &'static str) -> Self {
-        Self::empty(status, outcome).metric("Refused", 1)
+        Self { failed: false, ..Self::empty(status, outcome) }.metric("Refused", 1)
     }
 
     /// An answer with a body.

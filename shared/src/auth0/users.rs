@@ -17,9 +17,12 @@ use url::Url;
 use super::CallError;
 use super::tokens::Tokens;
 use crate::http::{Answer, BaseUrl, Client};
+use crate::table::random_below;
 
 const ANSWER_LIMIT: usize = 1024 * 1024;
 const TIMEOUT: Duration = Duration::from_secs(4);
+/// The smallest tenants may ask twice a second; whoever can wait asks again after these, and half as long at most.
+const PAUSES: [Duration; 3] = [Duration::from_millis(400), Duration::from_millis(800), Duration::from_millis(1_600)];
 
 /// What marking an address as verified came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -170,12 +173,22 @@ impl Users {
         }
     }
 
-    /// Whether anybody has this address, and has it still to be verified.
+    /// Whether anybody has this address, and has it still to be verified. Where Auth0 is asked too much at once, it waits some seconds for
+    /// its turn.
     ///
     /// # Errors
     /// [`CallError`].
     pub async fn standing(&self, email: &str, now: SystemTime) -> Result<Standing, CallError> {
-        let users = self.by_email(email, now).await?;
+        let mut answer = self.ask_by_email(email, now).await?;
+        for pause in PAUSES {
+            if answer.status != 429 {
+                break;
+            }
+            let millis = u64::try_from(pause.as_millis()).unwrap_or_default();
+            tokio::time::sleep(pause + Duration::from_millis(random_below(millis / 2))).await;
+            answer = self.ask_by_email(email, now).await?;
+        }
+        let users = with_email(&answer, email)?;
         Ok(match users.iter().find(|user| !user.email_verified) {
             Some(_) => Standing::Unverified,
             None if users.is_empty() => Standing::Nobody,
@@ -232,18 +245,15 @@ impl Users {
     }
 
     async fn by_email(&self, email: &str, now: SystemTime) -> Result<Vec<User>, CallError> {
+        with_email(&self.ask_by_email(email, now).await?, email)
+    }
+
+    async fn ask_by_email(&self, email: &str, now: SystemTime) -> Result<Answer, CallError> {
         let mut url = self.base.join("api/v2/users-by-email");
         // Auth0 stores addresses in lower case and compares exactly.
         let email = email.to_lowercase();
         url.query_pairs_mut().append_pair("email", &email).append_pair("fields", "user_id,email,email_verified");
-        let answer = self.call(Method::GET, url, None, now).await?;
-        if answer.status != 200 {
-            return Err(CallError::Unavailable(format!("looking up the user: status {}", answer.status)));
-        }
-        let unreadable = || CallError::Unavailable("looking up the user: unreadable answer".to_owned());
-        let mut users: Vec<User> = answer.json().ok_or_else(unreadable)?;
-        users.retain(|user| user.email.to_lowercase() == email);
-        Ok(users)
+        self.call(Method::GET, url, None, now).await
     }
 
     /// One call; a refused token is replaced and the call made once more.
@@ -270,4 +280,15 @@ impl Users {
             }
         }
     }
+}
+
+/// The users in an answer who have just this address.
+fn with_email(answer: &Answer, email: &str) -> Result<Vec<User>, CallError> {
+    if answer.status != 200 {
+        return Err(CallError::Unavailable(format!("looking up the user: status {}", answer.status)));
+    }
+    let unreadable = || CallError::Unavailable("looking up the user: unreadable answer".to_owned());
+    let mut users: Vec<User> = answer.json().ok_or_else(unreadable)?;
+    users.retain(|user| user.email.to_lowercase() == email.to_lowercase());
+    Ok(users)
 }

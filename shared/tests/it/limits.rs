@@ -87,7 +87,7 @@ async fn many_at_once_take_exactly_what_there_is() {
     // In a new item, and across the border of a slice, where whoever comes first moves the window on.
     for (what, seconds) in [("new", 10), ("next", 310)] {
         let budget = Budget::new("test", "many", if what == "new" { 20 } else { 35 }, Window::Hour);
-        let all = (0..60).map(|n| {
+        let all = (0..40).map(|n| {
             let budget = budget.clone().once_for(&format!("{what}{n}"));
             let table = table.clone();
             async move { take(&table, &budget, seconds).await }

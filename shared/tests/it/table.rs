@@ -59,7 +59,7 @@ async fn a_transaction_tells_what_refused_it_and_writes_nothing() {
 async fn concurrent_transactions_have_one_winner() {
     let (_sandbox, table) = setup().await;
     let now = now();
-    let attempts = (0..50).map(|attempt| {
+    let attempts = (0..20).map(|attempt| {
         let entry = Entry::new("m", attempt.to_string(), epoch(now) + 30, epoch(now) + 60);
         let table = table.clone();
         let other = Update::new(Key::new(format!("seen#x#{attempt}"), "x")).set("expires_at", epoch(now) + 60);
@@ -67,7 +67,8 @@ async fn concurrent_transactions_have_one_winner() {
     });
     let mut won = 0;
     for attempt in attempts.collect::<Vec<_>>() {
-        won += usize::from(attempt.await.unwrap().unwrap().is_none());
+        // Who met others each time has not won either.
+        won += usize::from(attempt.await.unwrap() == Ok(None));
     }
     assert_eq!(won, 1);
 }

@@ -19,6 +19,7 @@ async fn bounded(scene: &Scene, counter: &str, (setting, limit): (&str, u64), st
     assert_eq!(statuses.iter().filter(|status| **status == 503).count(), statuses.len() - scene.texts());
     let line = scene.logged("rate_limited").await;
     assert_eq!((&line["limit"], &line["status"], &line["Refused"]), (&json!(setting), &json!(503), &json!(1)));
+    assert_eq!((&line["level"], &line["Failed"]), (&json!("INFO"), &json!(null)), "nothing failed");
     let stages = scene.items("sent#").await.into_iter().map(|item| item["stage"]["S"].clone());
     assert_eq!(stages.filter(|stage| stage == "sent").count(), scene.texts());
 }

@@ -143,7 +143,6 @@ async fn without_auth0_s_word_nothing_is_counted_stored_or_texted() {
     for fault in [
         answer(500, "{}"),
         answer(503, ""),
-        answer(429, "{}"),
         answer(403, "{}"),
         answer(404, "[]"),
         answer(200, "<html>"),
@@ -160,6 +159,10 @@ async fn without_auth0_s_word_nothing_is_counted_stored_or_texted() {
         assert_eq!(scene.auth0().pending(), 0, "{fault:?}");
         scene.untouched();
     }
+    scene.auth0().always(Some(answer(429, "{}")));
+    assert_eq!(scene.post(&fields).await.status, 503);
+    scene.untouched();
+    scene.auth0().always(None);
     scene.auth0().refuse(true);
     assert_eq!(scene.post(&fields).await.status, 503);
     scene.untouched();
@@ -167,6 +170,15 @@ async fn without_auth0_s_word_nothing_is_counted_stored_or_texted() {
     assert!(scene.logged("auth0_unavailable").await["error"].is_string());
     assert!(scene.lambda.exits().is_empty(), "Lambda did not have to kill it");
     assert_eq!((scene.post(&fields).await.status, scene.texts()), (200, 1));
+}
+
+/// The smallest tenants may ask twice a second.
+#[tokio::test]
+async fn a_mail_waits_its_turn_where_auth0_is_asked_too_much_at_once() {
+    let scene = Scene::start().await;
+    scene.sandbox.auth0.rate_limit(2);
+    assert_eq!((scene.post_mail(&scene.mail()).await.status, scene.texts()), (200, 1));
+    assert_eq!(scene.asked_auth0(BY_EMAIL), 3);
 }
 
 #[tokio::test]

@@ -333,6 +333,14 @@ impl<'a> Parser<'a> {
         let sign = self.tokens.get(self.at).cloned().unwrap_or_default();
         self.at += 1;
         let other = self.operand(item)?;
+        if sign == "BETWEEN" {
+            self.expect("AND")?;
+            let last = self.operand(item)?;
+            let order = |from: &Option<Value>, to: &Option<Value>| compared(from.as_ref()?, to.as_ref()?);
+            return Ok([order(&other, &one), order(&one, &last)]
+                .into_iter()
+                .all(|order| order.is_some_and(std::cmp::Ordering::is_le)));
+        }
         let both = one.zip(other);
         let order = || both.as_ref().and_then(|(one, other)| compared(one, other));
         Ok(match sign.as_str() {
