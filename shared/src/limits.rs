@@ -17,8 +17,10 @@ use crate::table::{Item, Key, Table, Unavailable, Update, Value, Write, epoch};
 const DAY: u64 = 86_400;
 /// A window is looked at in so many parts, and one more for the part that is leaving it.
 const SLICES: u64 = 12;
-/// Up to this maximum a budget remembers what it counted: an item of 200 short names costs two write units.
+/// Up to this maximum a budget remembers what it counted: an item of 200 names costs six write units, one of twenty costs one.
 const REMEMBERED: u64 = 200;
+/// So much of a name is remembered.
+const NAME: usize = 26;
 /// One item takes 1,000 writes a second; a budget is spread over one more item for each so many an hour.
 const PER_SHARD: u64 = 50_000;
 const MOST_SHARDS: u64 = 16;
@@ -77,10 +79,10 @@ impl Budget {
     }
 
     /// What is counted has this name: a budget of at most 200 counts it once within the window, however often it comes. The name's first
-    /// ten characters tell it from others.
+    /// 26 characters tell it from others: of a hash, more than anybody can find a second text for.
     #[must_use]
     pub fn once_for(self, id: &str) -> Self {
-        Self { id: (self.max <= REMEMBERED).then(|| id.chars().take(10).collect()), ..self }
+        Self { id: (self.max <= REMEMBERED).then(|| id.chars().take(NAME).collect()), ..self }
     }
 
     /// What is counted counts for so many at once: a text of three segments for three.
