@@ -148,7 +148,8 @@ pub(crate) async fn count(table: &Table, bounds: &[Bound], now: SystemTime) -> R
         }
     }
     if let Some(error) = failed {
-        counted.give_back(table).await;
+        // What is counted by name may be the count of a copy that was sent: it stays for whoever comes again.
+        counted.give_back_copy(table, true).await;
         return Err(error);
     }
     if let (Standing::Stranger, Some(number)) = (standing, bounds.first()) {

@@ -163,7 +163,8 @@ impl App {
             &format!("code#{}", message.id()),
             owner_id(),
             epoch(now) + left.as_secs() + 2,
-            epoch(now) + self.rules.cooldown.max(left.as_secs() + 2),
+            // Also where nobody can write how it ended: the cooldown counts from the end of a send.
+            epoch(now) + left.as_secs() + 2 + self.rules.cooldown,
         );
         // With one provider there is nothing to choose.
         let health = async { if route.len() > 1 { Health::read(&self.table, now).await } else { Health::default() } };
@@ -192,7 +193,16 @@ impl App {
                 tracing::warn!(%error, "a provider's health could not be noted");
             }
         };
-        let settle = async { tokio::join!(entry.settle(&self.table, &stage), count, noted).0 };
+        let closing = async {
+            if stage == Stage::Failed {
+                // First what was counted: whoever waits for a failure counts the text anew.
+                count.await;
+                entry.settle(&self.table, &stage).await
+            } else {
+                tokio::join!(entry.settle(&self.table, &stage), count).0
+            }
+        };
+        let settle = async { tokio::join!(closing, noted).0 };
         let settled = tokio::time::timeout(left, settle).await;
         if let Some(error) = settled.map_or(Some("no answer in time".to_owned()), |settled| Some(settled.err()?.to_string())) {
             // The answer is what happened; until the cooldown is over the entry reads as unknown, which sends nothing.
