@@ -198,7 +198,8 @@ pub(crate) async fn count(table: &Table, limits: &Limits, text: &Text<'_>, now: 
         }
     }
     if let Some(error) = failed {
-        counted.give_back(table).await;
+        // What is counted by name may be the count of a copy that was passed on: it stays for whoever comes again.
+        counted.give_back_copy(table, true).await;
         return Err(error);
     }
     Ok(counted)

@@ -207,7 +207,7 @@ impl App {
             Ok(read) => read,
             Err(error) => {
                 if let Ok(counted) = &counted {
-                    counted.give_back(&self.table).await;
+                    counted.give_back_copy(&self.table, true).await;
                 }
                 return Err(Failure::from(error).into());
             }
