@@ -14,7 +14,7 @@ use shared::table::{Item, Key, Table, Unavailable, Update, Write, epoch};
 /// How long a broken provider is left alone: with the probe it heals within a minute.
 const BROKEN_SECONDS: u64 = 30;
 /// A probe that is not heard of again ends after this: longer than an attempt.
-const PROBE_SECONDS: u64 = 10;
+const PROBE_SECONDS: u64 = 12;
 /// Of the last five attempts, so many failures break a provider.
 const LAST: usize = 5;
 const FAILURES: usize = 3;
@@ -90,7 +90,7 @@ pub(crate) enum Trial {
     Usual,
     /// In its place, for a short time.
     Short,
-    /// In its place and for a short time, if [`Health::probe`] lets us.
+    /// In its place and as long as usual, so that a slow provider can heal, if [`Health::probe`] lets us.
     Probe,
     /// After all others, for a short time.
     Last,
@@ -99,7 +99,7 @@ pub(crate) enum Trial {
 impl Trial {
     /// How long an attempt may last.
     pub(crate) fn patience(self) -> Duration {
-        if self == Self::Usual { PATIENCE } else { SHORT_PATIENCE }
+        if matches!(self, Self::Usual | Self::Probe) { PATIENCE } else { SHORT_PATIENCE }
     }
 }
 
