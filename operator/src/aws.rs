@@ -21,8 +21,13 @@ pub(crate) struct Aws {
 
 impl Aws {
     /// With the profile and region that the AWS CLI would use, unless others are given.
-    pub(crate) async fn connect(profile: Option<&str>, region: Option<&str>, http: &Client) -> Self {
-        let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http_client(http, ATTEMPT_TIMEOUT));
+    pub(crate) async fn connect(
+        profile: Option<&str>,
+        region: Option<&str>,
+        http: &Client,
+    ) -> Self {
+        let mut loader = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(http_client(http, ATTEMPT_TIMEOUT));
         if let Some(profile) = profile {
             loader = loader.profile_name(profile);
         }
@@ -39,16 +44,33 @@ impl Aws {
 
     /// Outputs and parameters of a stack.
     pub(crate) async fn stack(&self, name: &str) -> Result<Stack, Problem> {
-        let answer = self.cloudformation.describe_stacks().stack_name(name).send().await;
-        let answer = answer.map_err(|error| failed(&cause(&format!("DescribeStacks {name}"), &error)))?;
+        let answer = self
+            .cloudformation
+            .describe_stacks()
+            .stack_name(name)
+            .send()
+            .await;
+        let answer =
+            answer.map_err(|error| failed(&cause(&format!("DescribeStacks {name}"), &error)))?;
         let stacks = answer.stacks();
-        let found = stacks.first().ok_or_else(|| failed(&format!("DescribeStacks {name}: there is no such stack")))?;
-        let pair = |name: Option<&str>, value: Option<&str>| Some((name?.to_owned(), value?.to_owned()));
-        let outputs = found.outputs().iter().filter_map(|output| pair(output.output_key(), output.output_value()));
+        let found = stacks
+            .first()
+            .ok_or_else(|| failed(&format!("DescribeStacks {name}: there is no such stack")))?;
+        let pair =
+            |name: Option<&str>, value: Option<&str>| Some((name?.to_owned(), value?.to_owned()));
+        let outputs = found
+            .outputs()
+            .iter()
+            .filter_map(|output| pair(output.output_key(), output.output_value()));
         let given = found.parameters().iter();
-        let given = given.filter_map(|parameter| pair(parameter.parameter_key(), parameter.parameter_value()));
+        let given = given
+            .filter_map(|parameter| pair(parameter.parameter_key(), parameter.parameter_value()));
         let mut stack = Stack::default();
-        stack.extend(given.chain(outputs).chain(pair(Some("StackName"), found.stack_name())));
+        stack.extend(
+            given
+                .chain(outputs)
+                .chain(pair(Some("StackName"), found.stack_name())),
+        );
         Ok(stack)
     }
 }
@@ -56,13 +78,19 @@ impl Aws {
 /// What AWS refused, with what usually helps.
 pub(crate) fn failed(cause: &str) -> Problem {
     let hint = match cause {
-        text if text.contains("request could not be made") => "; is there a region and a login (`aws sts get-caller-identity`)?",
+        text if text.contains("request could not be made") => {
+            "; is there a region and a login (`aws sts get-caller-identity`)?"
+        }
         text if text.contains("no connection") || text.contains("no answer") => {
             "; is there a login (`aws sts get-caller-identity`), a network, and is the region right?"
         }
         text if text.contains("Expired") => "; log in anew (`aws sso login`)",
-        text if text.contains("Skewed") || text.contains("SignatureDoesNotMatch") => "; is this machine's clock right?",
-        text if text.contains("AccessDenied") => "; operator/README.md lists the permissions that each command needs",
+        text if text.contains("Skewed") || text.contains("SignatureDoesNotMatch") => {
+            "; is this machine's clock right?"
+        }
+        text if text.contains("AccessDenied") => {
+            "; operator/README.md lists the permissions that each command needs"
+        }
         text if text.contains("ValidationError") => "; is the stack's name right, and the region?",
         text if text.contains("ResourceNotFound") => "; is it this stack, and this region?",
         _ => "",

@@ -72,7 +72,14 @@ struct Clock {
 impl Calls {
     /// Over this client; `now` is this machine's time.
     pub(crate) fn new(client: Client, now: SystemTime) -> Self {
-        Self { client, clock: Arc::new(Clock { now, read: Instant::now(), furthest: Mutex::new(0) }) }
+        Self {
+            client,
+            clock: Arc::new(Clock {
+                now,
+                read: Instant::now(),
+                furthest: Mutex::new(0),
+            }),
+        }
     }
 
     /// This machine's time.
@@ -82,32 +89,58 @@ impl Calls {
 
     /// By how many seconds this machine's clock is ahead of the providers', of all answers so far the most.
     pub(crate) fn skew(&self) -> i64 {
-        *self.clock.furthest.lock().unwrap_or_else(PoisonError::into_inner)
+        *self
+            .clock
+            .furthest
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// An API at `base`.
     pub(crate) fn to(&self, base: &BaseUrl, authorization: Authorization) -> Session {
-        Session { calls: self.clone(), base: base.clone(), authorization, always_typed: false }
+        Session {
+            calls: self.clone(),
+            base: base.clone(),
+            authorization,
+            always_typed: false,
+        }
     }
 
-    async fn send(&self, method: Method, url: Url, session: Option<&Session>, body: &Body) -> Result<Value, Refusal> {
-        let mut request = self.client.request(method, url).header(ACCEPT, "application/json");
+    async fn send(
+        &self,
+        method: Method,
+        url: Url,
+        session: Option<&Session>,
+        body: &Body,
+    ) -> Result<Value, Refusal> {
+        let mut request = self
+            .client
+            .request(method, url)
+            .header(ACCEPT, "application/json");
         if let Some(Authorization(value)) = session.map(|session| &session.authorization) {
             request = request.header(AUTHORIZATION, value.clone());
         }
         request = match body {
-            Body::None if session.is_some_and(|session| session.always_typed) => request.header(CONTENT_TYPE, "application/json"),
+            Body::None if session.is_some_and(|session| session.always_typed) => {
+                request.header(CONTENT_TYPE, "application/json")
+            }
             Body::None => request,
             Body::Form(pairs) => request.form(pairs),
             Body::Json(value) => request.json(value),
         };
         let answer = self.client.send(request, ANSWER_LIMIT, TIMEOUT).await;
         let answer = answer.map_err(|error| Refusal::Unreachable(error.to_string()))?;
-        if let Some(theirs) =
-            answer.headers.get(DATE).and_then(|date| DateTime::from_str(date.to_str().ok()?, DateTimeFormat::HttpDate).ok())
+        if let Some(theirs) = answer
+            .headers
+            .get(DATE)
+            .and_then(|date| DateTime::from_str(date.to_str().ok()?, DateTimeFormat::HttpDate).ok())
         {
             let skew = DateTime::from(self.now()).secs() - theirs.secs();
-            let mut furthest = self.clock.furthest.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut furthest = self
+                .clock
+                .furthest
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             if skew.abs() > furthest.abs() {
                 *furthest = skew;
             }
@@ -115,8 +148,13 @@ impl Calls {
         let value: Option<Value> = answer.json();
         match answer.status {
             204 => Ok(Value::Null),
-            200..=299 => value.ok_or_else(|| Refusal::Unreachable("the answer is not JSON".to_owned())),
-            status => Err(Refusal::Status(status, value.as_ref().map(words).unwrap_or_default())),
+            200..=299 => {
+                value.ok_or_else(|| Refusal::Unreachable("the answer is not JSON".to_owned()))
+            }
+            status => Err(Refusal::Status(
+                status,
+                value.as_ref().map(words).unwrap_or_default(),
+            )),
         }
     }
 
@@ -128,7 +166,9 @@ impl Calls {
 
 /// The provider's own words, wherever it puts them.
 fn words(body: &Value) -> String {
-    let texts = ["message", "error_description", "errorSummary", "error"].iter().filter_map(|name| body[name].as_str());
+    let texts = ["message", "error_description", "errorSummary", "error"]
+        .iter()
+        .filter_map(|name| body[name].as_str());
     let text = texts.map(plain).next().unwrap_or_default();
     match body["code"].as_u64() {
         Some(code) => format!("{code}: {text}"),
@@ -149,7 +189,8 @@ impl Authorization {
 
     /// `None`: the secret is not one line of plain characters.
     pub(crate) fn header(scheme: &str, token: &SecretString) -> Option<Self> {
-        let mut value = HeaderValue::try_from(format!("{scheme} {}", token.expose_secret())).ok()?;
+        let mut value =
+            HeaderValue::try_from(format!("{scheme} {}", token.expose_secret())).ok()?;
         value.set_sensitive(true);
         Some(Self(value))
     }
@@ -167,21 +208,37 @@ pub(crate) struct Session {
 impl Session {
     /// Every request has a content type, as Okta wants it, even one without a body.
     pub(crate) fn always_typed(self) -> Self {
-        Self { always_typed: true, ..self }
+        Self {
+            always_typed: true,
+            ..self
+        }
     }
 
     /// The same credentials at another address.
     pub(crate) fn at(&self, base: &BaseUrl) -> Self {
-        Self { base: base.clone(), ..self.clone() }
+        Self {
+            base: base.clone(),
+            ..self.clone()
+        }
     }
 
     /// `path` has no leading slash.
-    pub(crate) async fn send(&self, method: Method, path: &str, body: &Body) -> Result<Value, Refusal> {
+    pub(crate) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: &Body,
+    ) -> Result<Value, Refusal> {
         self.send_to(method, self.base.join(path), body).await
     }
 
     /// To a whole address, which must be the provider's own.
-    pub(crate) async fn send_to(&self, method: Method, url: Url, body: &Body) -> Result<Value, Refusal> {
+    pub(crate) async fn send_to(
+        &self,
+        method: Method,
+        url: Url,
+        body: &Body,
+    ) -> Result<Value, Refusal> {
         self.calls.send(method, url, Some(self), body).await
     }
 
@@ -190,7 +247,9 @@ impl Session {
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
-        self.calls.send(Method::GET, url, Some(self), &Body::None).await
+        self.calls
+            .send(Method::GET, url, Some(self), &Body::None)
+            .await
     }
 }
 
@@ -202,13 +261,25 @@ mod tests {
     #[test]
     fn a_refusal_has_the_providers_words() {
         for (body, text) in [
-            (json!({ "code": 20003, "message": "Authenticate" }), "20003: Authenticate"),
-            (json!({ "error": "access_denied", "error_description": "Unauthorized" }), "Unauthorized"),
-            (json!({ "errorCode": "E0000011", "errorSummary": "Invalid token provided" }), "Invalid token provided"),
+            (
+                json!({ "code": 20003, "message": "Authenticate" }),
+                "20003: Authenticate",
+            ),
+            (
+                json!({ "error": "access_denied", "error_description": "Unauthorized" }),
+                "Unauthorized",
+            ),
+            (
+                json!({ "errorCode": "E0000011", "errorSummary": "Invalid token provided" }),
+                "Invalid token provided",
+            ),
             (json!([]), ""),
         ] {
             assert_eq!(words(&body), text);
         }
-        assert_eq!(Refusal::Status(401, String::new()).to_string(), "status 401");
+        assert_eq!(
+            Refusal::Status(401, String::new()).to_string(),
+            "status 401"
+        );
     }
 }

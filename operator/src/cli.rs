@@ -182,8 +182,15 @@ pub(crate) struct ConnectArgs {
 impl ConnectArgs {
     pub(crate) fn extras(&self) -> Extras {
         Extras {
-            company_numbers: self.company_number.iter().map(|number| number.reveal().to_owned()).collect(),
-            menu_number: self.menu_number.as_ref().map(|number| number.reveal().to_owned()),
+            company_numbers: self
+                .company_number
+                .iter()
+                .map(|number| number.reveal().to_owned())
+                .collect(),
+            menu_number: self
+                .menu_number
+                .as_ref()
+                .map(|number| number.reveal().to_owned()),
             legacy_gateway: self.legacy_gateway.clone(),
             named: !self.targets.is_empty(),
             replace_provider: self.replace_provider,
@@ -241,27 +248,43 @@ fn pair(text: &str) -> Result<(String, String), String> {
 }
 
 fn e164(text: &str) -> Result<E164, String> {
-    text.parse().map_err(|_| "is not a possible number with its country code, such as +4512345678".to_owned())
+    text.parse().map_err(|_| {
+        "is not a possible number with its country code, such as +4512345678".to_owned()
+    })
 }
 
 fn account(text: &str) -> Result<String, String> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    digits.then(|| text.to_owned()).ok_or_else(|| "an account number has digits only".to_owned())
+    digits
+        .then(|| text.to_owned())
+        .ok_or_else(|| "an account number has digits only".to_owned())
 }
 
 fn secret(text: &str) -> Result<String, String> {
-    let names: Vec<&str> =
-        crate::secrets::SECRETS.iter().map(|spec| spec.name).filter(|name| *name != crate::secrets::SENDS).collect();
-    names.contains(&text).then(|| text.to_owned()).ok_or_else(|| format!("is none of {}", names.join(", ")))
+    let names: Vec<&str> = crate::secrets::SECRETS
+        .iter()
+        .map(|spec| spec.name)
+        .filter(|name| *name != crate::secrets::SENDS)
+        .collect();
+    names
+        .contains(&text)
+        .then(|| text.to_owned())
+        .ok_or_else(|| format!("is none of {}", names.join(", ")))
 }
 
 impl Cli {
     /// The file of `--outputs`.
     pub(crate) fn read_outputs(&self) -> Result<Option<String>, Problem> {
-        let Some(path) = &self.outputs else { return Ok(None) };
-        let read =
-            if path.as_os_str() == "-" { std::io::read_to_string(std::io::stdin()) } else { std::fs::read_to_string(path) };
-        read.map(Some).map_err(|error| Problem::Usage(format!("--outputs {}: {error}", path.display())))
+        let Some(path) = &self.outputs else {
+            return Ok(None);
+        };
+        let read = if path.as_os_str() == "-" {
+            std::io::read_to_string(std::io::stdin())
+        } else {
+            std::fs::read_to_string(path)
+        };
+        read.map(Some)
+            .map_err(|error| Problem::Usage(format!("--outputs {}: {error}", path.display())))
     }
 }
 
@@ -278,7 +301,10 @@ mod tests {
     #[test]
     fn every_command_says_what_it_reads_and_gives_an_example() {
         let command = Cli::command();
-        for command in command.get_subcommands().filter(|command| !command.has_subcommands()) {
+        for command in command
+            .get_subcommands()
+            .filter(|command| !command.has_subcommands())
+        {
             let after = command.get_after_help().unwrap_or_default().to_string();
             assert!(after.contains("Example"), "{}", command.get_name());
             assert!(command.get_long_about().is_some(), "{}", command.get_name());

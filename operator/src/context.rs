@@ -33,7 +33,10 @@ pub(crate) struct OwnCredentials {
 
 /// Where the providers' APIs are.
 #[derive(Debug, Clone, clap::Args)]
-#[expect(clippy::struct_field_names, reason = "the fields have the options' names")]
+#[expect(
+    clippy::struct_field_names,
+    reason = "the fields have the options' names"
+)]
 #[command(next_help_heading = "Providers' addresses, for regions and trials")]
 pub(crate) struct Urls {
     /// Twilio's REST API; else the stack's `TwilioUrl`
@@ -64,7 +67,10 @@ pub(crate) struct Urls {
 
 impl Context {
     pub(crate) fn vault(&self) -> Vault<'_> {
-        Vault { client: &self.aws.secrets, stack: &self.stack }
+        Vault {
+            client: &self.aws.secrets,
+            stack: &self.stack,
+        }
     }
 
     /// A secret by its short name, with all its keys.
@@ -76,23 +82,35 @@ impl Context {
     pub(crate) fn twilio_url(&self) -> Result<BaseUrl, Problem> {
         match &self.urls.twilio_url {
             Some(url) => Ok(url.clone()),
-            None => base(self.stack.get("TwilioUrl").unwrap_or("https://api.twilio.com"), "TwilioUrl"),
+            None => base(
+                self.stack
+                    .get("TwilioUrl")
+                    .unwrap_or("https://api.twilio.com"),
+                "TwilioUrl",
+            ),
         }
     }
 
     /// The Auth0 tenant.
     pub(crate) fn auth0_url(&self) -> Result<BaseUrl, Problem> {
-        self.urls.auth0_url.clone().map_or_else(|| base(self.stack.required("Auth0Url")?, "Auth0Url"), Ok)
+        self.urls
+            .auth0_url
+            .clone()
+            .map_or_else(|| base(self.stack.required("Auth0Url")?, "Auth0Url"), Ok)
     }
 
     /// The Okta org.
     pub(crate) fn okta_url(&self) -> Result<BaseUrl, Problem> {
-        self.urls.okta_url.clone().map_or_else(|| base(self.stack.required("OktaUrl")?, "OktaUrl"), Ok)
+        self.urls
+            .okta_url
+            .clone()
+            .map_or_else(|| base(self.stack.required("OktaUrl")?, "OktaUrl"), Ok)
     }
 }
 
 fn base(text: &str, name: &str) -> Result<BaseUrl, Problem> {
-    text.parse().map_err(|why| Problem::Usage(format!("{name} {why}")))
+    text.parse()
+        .map_err(|why| Problem::Usage(format!("{name} {why}")))
 }
 
 fn url(text: &str) -> Result<BaseUrl, String> {

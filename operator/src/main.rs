@@ -54,7 +54,9 @@ async fn open(cli: &Cli, console: Console) -> Result<Context, Problem> {
     let http = http::Client::new(http).map_err(Problem::Usage)?;
     let outputs = cli.read_outputs()?;
     if cli.stack.is_none() && outputs.is_none() {
-        return Err(Problem::Usage("which stack? Give --stack NAME, or --outputs FILE".to_owned()));
+        return Err(Problem::Usage(
+            "which stack? Give --stack NAME, or --outputs FILE".to_owned(),
+        ));
     }
     console.progress("reading the stack");
     let aws = Aws::connect(cli.profile.as_deref(), cli.region.as_deref(), &http).await;
@@ -65,7 +67,11 @@ async fn open(cli: &Cli, console: Console) -> Result<Context, Problem> {
     };
     stack.extend(cli.parameter.iter().cloned());
     stack.check()?;
-    let own = |name: &str| environment(name).filter(|value| !value.trim().is_empty()).map(SecretString::from);
+    let own = |name: &str| {
+        environment(name)
+            .filter(|value| !value.trim().is_empty())
+            .map(SecretString::from)
+    };
     Ok(Context {
         stack,
         aws,
@@ -84,10 +90,20 @@ async fn open(cli: &Cli, console: Console) -> Result<Context, Problem> {
 async fn run(context: &Context, command: Command) -> Result<u8, Problem> {
     let console = &context.console;
     Ok(match command {
-        Command::Connect(args) => console.show(&connect::connect(context, &args.targets, &args.extras()).await?),
+        Command::Connect(args) => {
+            console.show(&connect::connect(context, &args.targets, &args.extras()).await?)
+        }
         Command::Doctor => console.show(&doctor::examine(context).await?),
         Command::Secrets(Secrets::List) => console.show(&secrets::list(&context.vault()).await?),
-        Command::Secrets(Secrets::Set { name, from_env, stdin, generate, remove, rotate, replace }) => {
+        Command::Secrets(Secrets::Set {
+            name,
+            from_env,
+            stdin,
+            generate,
+            remove,
+            rotate,
+            replace,
+        }) => {
             let is_complete = !stdin && (!generate.is_empty() || !remove.is_empty());
             let given = if from_env {
                 Given::Environment(&environment)
@@ -99,24 +115,42 @@ async fn run(context: &Context, command: Command) -> Result<u8, Problem> {
                 Given::Nothing
             } else {
                 let text = std::io::read_to_string(std::io::stdin());
-                Given::Text(text.map_err(|error| Problem::Usage(format!("standard input: {error}")))?)
+                Given::Text(
+                    text.map_err(|error| Problem::Usage(format!("standard input: {error}")))?,
+                )
             };
-            let wishes = Wishes { generate, remove, rotate, replace, dry_run: context.dry_run };
+            let wishes = Wishes {
+                generate,
+                remove,
+                rotate,
+                replace,
+                dry_run: context.dry_run,
+            };
             console.show(&secrets::set(&context.vault(), Spec::of(&name), given, &wishes).await?)
         }
-        Command::Pending { number } => console.show(&table::pending(context, number.as_ref()).await?),
-        Command::Unlock { account, caller } => console.show(&table::unlock(context, &account, caller.as_ref()).await?),
+        Command::Pending { number } => {
+            console.show(&table::pending(context, number.as_ref()).await?)
+        }
+        Command::Unlock { account, caller } => {
+            console.show(&table::unlock(context, &account, caller.as_ref()).await?)
+        }
         Command::Erase { number, yes } => console.show(&table::erase(context, &number, yes).await?),
         Command::Numbers => console.show(&numbers::list(context).await?),
     })
 }
 
-#[expect(clippy::disallowed_methods, reason = "this is where the program reads the environment")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is where the program reads the environment"
+)]
 fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-#[expect(clippy::disallowed_methods, reason = "this is where the program reads the clock")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is where the program reads the clock"
+)]
 fn now() -> SystemTime {
     SystemTime::now()
 }

@@ -34,7 +34,10 @@ pub(crate) struct Console {
 
 impl Console {
     pub(crate) fn new(json: bool) -> Self {
-        Self { json, watched: !json && io::stderr().is_terminal() }
+        Self {
+            json,
+            watched: !json && io::stderr().is_terminal(),
+        }
     }
 
     /// Whether somebody sits there who can be asked.
@@ -61,7 +64,11 @@ impl Console {
         self.end_progress();
         let mut out = anstream::stdout();
         // A reader that went away (`| head`) is no error.
-        let _unread = if self.json { write_json(&mut out, report) } else { report.write(&mut out) };
+        let _unread = if self.json {
+            write_json(&mut out, report)
+        } else {
+            report.write(&mut out)
+        };
         u8::from(!report.is_fine())
     }
 
@@ -69,7 +76,10 @@ impl Console {
     pub(crate) fn fail(&self, problem: &Problem) -> u8 {
         self.end_progress();
         if self.json {
-            let _unread = write_json(&mut anstream::stdout(), &json!({ "error": problem.to_string() }));
+            let _unread = write_json(
+                &mut anstream::stdout(),
+                &json!({ "error": problem.to_string() }),
+            );
         } else {
             let _unread = writeln!(anstream::stderr(), "{BAD}error:{BAD:#} {problem}");
         }
@@ -96,7 +106,10 @@ fn write_json(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
 
 /// The lines of a text that came from outside, without what could steer a terminal, and not endless.
 pub(crate) fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(300).collect()
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(300)
+        .collect()
 }
 
 #[cfg(test)]

@@ -44,23 +44,41 @@ impl Stack {
         let pairs = |list: &Value, name: &str, content: &str| -> Option<Vec<(String, String)>> {
             list.as_array()?
                 .iter()
-                .map(|entry| Some((entry[name].as_str()?.to_owned(), entry[content].as_str()?.to_owned())))
+                .map(|entry| {
+                    Some((
+                        entry[name].as_str()?.to_owned(),
+                        entry[content].as_str()?.to_owned(),
+                    ))
+                })
                 .collect()
         };
         let found = match &value {
             Value::Object(object) if object.contains_key("Stacks") => {
                 let stack = &value["Stacks"][0];
                 if stack.is_object() && stack["Outputs"].as_array().is_none_or(Vec::is_empty) {
-                    return Err(Problem::Usage("this stack has no outputs yet: wait until it is deployed".to_owned()));
+                    return Err(Problem::Usage(
+                        "this stack has no outputs yet: wait until it is deployed".to_owned(),
+                    ));
                 }
-                let mut found = pairs(&stack["Outputs"], "OutputKey", "OutputValue").ok_or_else(unreadable)?;
-                found.extend(pairs(&stack["Parameters"], "ParameterKey", "ParameterValue").unwrap_or_default());
-                found.extend(stack["StackName"].as_str().map(|name| ("StackName".to_owned(), name.to_owned())));
+                let mut found =
+                    pairs(&stack["Outputs"], "OutputKey", "OutputValue").ok_or_else(unreadable)?;
+                found.extend(
+                    pairs(&stack["Parameters"], "ParameterKey", "ParameterValue")
+                        .unwrap_or_default(),
+                );
+                found.extend(
+                    stack["StackName"]
+                        .as_str()
+                        .map(|name| ("StackName".to_owned(), name.to_owned())),
+                );
                 found
             }
             Value::Object(object) => {
                 let text = |value: &Value| value.as_str().map(str::to_owned);
-                let found = object.iter().map(|(name, value)| Some((name.clone(), text(value)?))).collect::<Option<_>>();
+                let found = object
+                    .iter()
+                    .map(|(name, value)| Some((name.clone(), text(value)?)))
+                    .collect::<Option<_>>();
                 found.ok_or_else(unreadable)?
             }
             _ => pairs(&value, "OutputKey", "OutputValue").ok_or_else(unreadable)?,
@@ -71,9 +89,17 @@ impl Stack {
     /// Whether this is a stack of this project, and its URLs can be registered anywhere.
     pub(crate) fn check(&self) -> Result<(), Problem> {
         self.required("TableName")?;
-        let is_url = |text: &str| Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-        match URLS.iter().find(|name| self.get(name).is_some_and(|text| !is_url(text))) {
-            Some(name) => Err(Problem::Usage(format!("{name} is no URL, such as https://x.lambda-url.eu-west-1.on.aws/"))),
+        let is_url = |text: &str| {
+            Url::parse(text)
+                .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+        };
+        match URLS
+            .iter()
+            .find(|name| self.get(name).is_some_and(|text| !is_url(text)))
+        {
+            Some(name) => Err(Problem::Usage(format!(
+                "{name} is no URL, such as https://x.lambda-url.eu-west-1.on.aws/"
+            ))),
             None => Ok(()),
         }
     }
@@ -83,7 +109,11 @@ impl Stack {
     pub(crate) fn name(&self) -> Result<&str, Problem> {
         match self.get("StackName") {
             Some(name) => Ok(name),
-            None => self.required("TableName").map(|table| table.rsplit_once("-Table-").map_or(table, |(stack, _)| stack)),
+            None => self.required("TableName").map(|table| {
+                table
+                    .rsplit_once("-Table-")
+                    .map_or(table, |(stack, _)| stack)
+            }),
         }
     }
 
@@ -94,7 +124,10 @@ impl Stack {
 
     /// An output or parameter; a blank one counts as absent.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
+        self.0
+            .get(name)
+            .map(|value| value.trim())
+            .filter(|value| !value.is_empty())
     }
 
     /// The same, where nothing can be done without it.
@@ -109,18 +142,32 @@ impl Stack {
 
     /// A comma list.
     pub(crate) fn list(&self, name: &str) -> Vec<String> {
-        self.get(name).into_iter().flat_map(|text| text.split(',')).map(|entry| entry.trim().to_owned()).collect()
+        self.get(name)
+            .into_iter()
+            .flat_map(|text| text.split(','))
+            .map(|entry| entry.trim().to_owned())
+            .collect()
     }
 
     /// Secrets Manager's name of a secret (`twilio`); `None`: the stack does not have it.
     pub(crate) fn secret(&self, name: &str) -> Option<String> {
-        let capitalised = name.split('-').map(|word| word[..1].to_ascii_uppercase() + &word[1..]);
-        self.get(&format!("{}SecretName", capitalised.collect::<String>())).map(str::to_owned)
+        let capitalised = name
+            .split('-')
+            .map(|word| word[..1].to_ascii_uppercase() + &word[1..]);
+        self.get(&format!("{}SecretName", capitalised.collect::<String>()))
+            .map(str::to_owned)
     }
 
     /// Whether Twilio calls a function of the stack, which then verifies that it is Twilio.
     pub(crate) fn is_called_by_twilio(&self) -> bool {
-        [Webhook::Receive, Webhook::Call, Webhook::Text, Webhook::Menu].into_iter().any(|webhook| self.webhook(webhook).is_some())
+        [
+            Webhook::Receive,
+            Webhook::Call,
+            Webhook::Text,
+            Webhook::Menu,
+        ]
+        .into_iter()
+        .any(|webhook| self.webhook(webhook).is_some())
     }
 
     /// Whether pseudo addresses must have the application's tag.
@@ -130,7 +177,10 @@ impl Stack {
 
     /// Whether one-time codes go through this provider.
     pub(crate) fn routes_to(&self, provider: &str) -> bool {
-        self.get("SmsRoutes").unwrap_or_default().split(|c: char| !c.is_ascii_lowercase()).any(|word| word == provider)
+        self.get("SmsRoutes")
+            .unwrap_or_default()
+            .split(|c: char| !c.is_ascii_lowercase())
+            .any(|word| word == provider)
     }
 
     /// The URL for Twilio of a function, with the retries it should make: that of the output, or of the public URL that was deployed with.
@@ -142,7 +192,10 @@ impl Stack {
             Webhook::Menu => ("IvrVoiceUrl", "IvrPublicUrl", "/voice"),
         };
         let url = self.get(output)?;
-        let url = self.get(public).map_or_else(|| url.to_owned(), |base| format!("{}{path}", base.trim_end_matches('/')));
+        let url = self.get(public).map_or_else(
+            || url.to_owned(),
+            |base| format!("{}{path}", base.trim_end_matches('/')),
+        );
         Some(format!("{}{RETRIES}", Url::parse(&url).ok()?))
     }
 }
@@ -179,9 +232,20 @@ mod tests {
         ];
         for text in all {
             let stack = Stack::read(text).unwrap();
-            assert_eq!((stack.required("TableName"), stack.get("SmsFrom")), (Ok("t"), None), "{text}");
+            assert_eq!(
+                (stack.required("TableName"), stack.get("SmsFrom")),
+                (Ok("t"), None),
+                "{text}"
+            );
         }
-        for text in ["", "[]x", r#"{"TableName":1}"#, "7", r#"[{"OutputKey":1}]"#, r#"{"Stacks":[]}"#] {
+        for text in [
+            "",
+            "[]x",
+            r#"{"TableName":1}"#,
+            "7",
+            r#"[{"OutputKey":1}]"#,
+            r#"{"Stacks":[]}"#,
+        ] {
             assert!(Stack::read(text).is_err(), "{text}");
         }
     }
@@ -189,23 +253,50 @@ mod tests {
     #[test]
     fn what_is_no_stack_of_ours_or_not_deployed_is_refused() {
         let no_outputs = Stack::read(r#"{"Stacks":[{"StackName":"a"}]}"#).unwrap_err();
-        assert!(no_outputs.to_string().starts_with("this stack has no outputs yet"), "{no_outputs}");
+        assert!(
+            no_outputs
+                .to_string()
+                .starts_with("this stack has no outputs yet"),
+            "{no_outputs}"
+        );
         for (text, words) in [
-            (r#"{"IvrVoiceUrl":"https://x.on.aws/voice"}"#, Some("TableName is not among")),
-            (r#"{"TableName":"t","IvrVoiceUrl":"x.on.aws/voice"}"#, Some("IvrVoiceUrl is no URL")),
-            (r#"{"TableName":"t","IvrPublicUrl":"mailto:a@b"}"#, Some("IvrPublicUrl is no URL")),
-            (r#"{"TableName":"t","IvrVoiceUrl":"https://x.on.aws/voice","IvrPublicUrl":""}"#, None),
+            (
+                r#"{"IvrVoiceUrl":"https://x.on.aws/voice"}"#,
+                Some("TableName is not among"),
+            ),
+            (
+                r#"{"TableName":"t","IvrVoiceUrl":"x.on.aws/voice"}"#,
+                Some("IvrVoiceUrl is no URL"),
+            ),
+            (
+                r#"{"TableName":"t","IvrPublicUrl":"mailto:a@b"}"#,
+                Some("IvrPublicUrl is no URL"),
+            ),
+            (
+                r#"{"TableName":"t","IvrVoiceUrl":"https://x.on.aws/voice","IvrPublicUrl":""}"#,
+                None,
+            ),
         ] {
             let problem = Stack::read(text).unwrap().check().err();
-            assert_eq!(problem.as_ref().map(Problem::code), words.map(|_| 2), "{text}");
-            assert!(problem.is_none_or(|problem| problem.to_string().starts_with(words.unwrap())), "{text}");
+            assert_eq!(
+                problem.as_ref().map(Problem::code),
+                words.map(|_| 2),
+                "{text}"
+            );
+            assert!(
+                problem.is_none_or(|problem| problem.to_string().starts_with(words.unwrap())),
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn a_stack_has_a_name_even_where_nobody_tells_it() {
         for (text, name) in [
-            (r#"{"Stacks":[{"StackName":"a","Outputs":[{"OutputKey":"TableName","OutputValue":"b-Table-1X"}]}]}"#, "a"),
+            (
+                r#"{"Stacks":[{"StackName":"a","Outputs":[{"OutputKey":"TableName","OutputValue":"b-Table-1X"}]}]}"#,
+                "a",
+            ),
             (r#"{"TableName":"acme-Table-Table-1X"}"#, "acme-Table"),
             (r#"{"TableName":"t"}"#, "t"),
         ] {
@@ -221,14 +312,35 @@ mod tests {
         )
         .unwrap();
         assert_eq!(stack.secret("twilio").as_deref(), Some("acme/twilio"));
-        assert_eq!((stack.secret("okta"), stack.secret("twilio-send")), (None, None));
-        stack.extend([("TwilioSendSecretName".to_owned(), "acme/twilio-send".to_owned())]);
-        assert_eq!(stack.secret("twilio-send").as_deref(), Some("acme/twilio-send"));
+        assert_eq!(
+            (stack.secret("okta"), stack.secret("twilio-send")),
+            (None, None)
+        );
+        stack.extend([(
+            "TwilioSendSecretName".to_owned(),
+            "acme/twilio-send".to_owned(),
+        )]);
+        assert_eq!(
+            stack.secret("twilio-send").as_deref(),
+            Some("acme/twilio-send")
+        );
         let url = stack.webhook(Webhook::Receive).unwrap();
-        assert_eq!(url, "https://x.lambda-url.eu-west-1.on.aws/#rc=3&rp=5xx,ct,rt");
-        stack.extend([("ReceivePublicUrl".to_owned(), "https://in.acme.example/sms/".to_owned())]);
-        assert_eq!(stack.webhook(Webhook::Receive).unwrap(), "https://in.acme.example/sms/#rc=3&rp=5xx,ct,rt");
-        assert_eq!(stack.webhook(Webhook::Menu).unwrap(), "https://phone.acme.example/voice#rc=3&rp=5xx,ct,rt");
+        assert_eq!(
+            url,
+            "https://x.lambda-url.eu-west-1.on.aws/#rc=3&rp=5xx,ct,rt"
+        );
+        stack.extend([(
+            "ReceivePublicUrl".to_owned(),
+            "https://in.acme.example/sms/".to_owned(),
+        )]);
+        assert_eq!(
+            stack.webhook(Webhook::Receive).unwrap(),
+            "https://in.acme.example/sms/#rc=3&rp=5xx,ct,rt"
+        );
+        assert_eq!(
+            stack.webhook(Webhook::Menu).unwrap(),
+            "https://phone.acme.example/voice#rc=3&rp=5xx,ct,rt"
+        );
         assert_eq!(stack.webhook(Webhook::Call), None);
     }
 }

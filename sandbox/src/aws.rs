@@ -72,28 +72,49 @@ impl Secret {
     /// Writes a version with these labels, or just moves them to one that is there. What was current is previous from now on.
     fn put(&mut self, id: &str, kind: &'static str, value: &str, stages: &[String]) {
         self.changed = crate::now().as_secs();
-        let stages = if self.versions.is_empty() { vec![CURRENT.to_owned()] } else { stages.to_vec() };
+        let stages = if self.versions.is_empty() {
+            vec![CURRENT.to_owned()]
+        } else {
+            stages.to_vec()
+        };
         if !self.versions.iter().any(|version| version.id == id) {
             let (id, value) = (id.to_owned(), value.to_owned());
-            self.versions.push(Version { id, kind, value, stages: vec![], created: self.changed });
+            self.versions.push(Version {
+                id,
+                kind,
+                value,
+                stages: vec![],
+                created: self.changed,
+            });
         }
         for stage in stages {
-            let before = self.versions.iter().position(|version| version.stages.contains(&stage));
-            let Some(index) = self.versions.iter().position(|version| version.id == id) else { continue };
+            let before = self
+                .versions
+                .iter()
+                .position(|version| version.stages.contains(&stage));
+            let Some(index) = self.versions.iter().position(|version| version.id == id) else {
+                continue;
+            };
             if before == Some(index) {
                 continue;
             }
             if let Some(before) = before.filter(|_| stage == CURRENT) {
-                self.versions.iter_mut().for_each(|version| version.stages.retain(|stage| stage != PREVIOUS));
+                self.versions
+                    .iter_mut()
+                    .for_each(|version| version.stages.retain(|stage| stage != PREVIOUS));
                 self.versions[before].stages.push(PREVIOUS.to_owned());
             }
-            self.versions.iter_mut().for_each(|version| version.stages.retain(|other| *other != stage));
+            self.versions
+                .iter_mut()
+                .for_each(|version| version.stages.retain(|other| *other != stage));
             self.versions[index].stages.push(stage);
         }
     }
 
     fn current(&self) -> Option<&Version> {
-        self.versions.iter().find(|version| version.stages.iter().any(|stage| stage == CURRENT))
+        self.versions
+            .iter()
+            .find(|version| version.stages.iter().any(|stage| stage == CURRENT))
     }
 }
 
@@ -105,7 +126,10 @@ impl Aws {
         let inner = TcpListener::bind(("127.0.0.1", 0)).await?;
         let upstream = format!("http://{}/", inner.local_addr()?);
         let (dynamodb_port, secrets_port) = ports.unwrap_or_default();
-        let functions = template.functions.iter().map(|function| (function.name.clone(), function.rights.clone()));
+        let functions = template
+            .functions
+            .iter()
+            .map(|function| (function.name.clone(), function.rights.clone()));
         let principals = Arc::new(Principals::new(functions));
         let contention = Contention::default();
         let upstream = Upstream {
@@ -119,12 +143,21 @@ impl Aws {
             .await
             .map_err(|error| crate::busy("DynamoDB", dynamodb_port, &error))?;
         let values = Secrets::default();
-        let router = Router::new().fallback(secrets_manager).with_state((Arc::clone(&values), principals));
+        let router = Router::new()
+            .fallback(secrets_manager)
+            .with_state((Arc::clone(&values), principals));
         let secrets = Server::start_on("secrets", secrets_port, router)
             .await
             .map_err(|error| crate::busy("Secrets Manager", secrets_port, &error))?;
         let serving = tokio::spawn(dynoxide::server::serve_on(inner, database.clone()));
-        Ok(Self { dynamodb, secrets, database, values, contention, tasks: vec![serving] })
+        Ok(Self {
+            dynamodb,
+            secrets,
+            database,
+            values,
+            contention,
+            tasks: vec![serving],
+        })
     }
 
     /// The `DynamoDB` endpoint: its faults and exchanges.
@@ -154,7 +187,13 @@ impl Aws {
 
     /// Makes a secret without a value, as a stack does; one that exists loses its own.
     pub fn create_secret(&self, id: &str, description: &str) {
-        lock(&self.values).insert(id.to_owned(), Secret { description: description.to_owned(), ..Secret::default() });
+        lock(&self.values).insert(
+            id.to_owned(),
+            Secret {
+                description: description.to_owned(),
+                ..Secret::default()
+            },
+        );
     }
 
     /// What is in a secret, whoever wrote it; a text that is not JSON is a JSON text.
@@ -190,7 +229,9 @@ impl Aws {
         let mut items = Vec::new();
         let mut from = Value::Null;
         loop {
-            let page = self.call("Scan", json!({ "ExclusiveStartKey": from })).await;
+            let page = self
+                .call("Scan", json!({ "ExclusiveStartKey": from }))
+                .await;
             items.extend(page["Items"].as_array().cloned().unwrap_or_default());
             from = page["LastEvaluatedKey"].clone();
             if from.is_null() {
@@ -224,7 +265,11 @@ impl Aws {
     /// Switches the table's time to live on or off.
     pub async fn set_time_to_live(&self, on: bool) {
         let specification = json!({ "AttributeName": "expires_at", "Enabled": on });
-        self.call("UpdateTimeToLive", json!({ "TimeToLiveSpecification": specification })).await;
+        self.call(
+            "UpdateTimeToLive",
+            json!({ "TimeToLiveSpecification": specification }),
+        )
+        .await;
     }
 
     /// One operation on the table past the proxy: neither recorded nor met by a fault. Panics when `DynamoDB` refuses.
@@ -234,8 +279,9 @@ impl Aws {
             fields.insert("TableName".into(), TABLE_NAME.into());
         }
         let (database, operation) = (self.database.clone(), operation.to_owned());
-        let called =
-            tokio::task::spawn_blocking(move || call(&database, &operation, request)).await.expect("DynamoDB does not panic");
+        let called = tokio::task::spawn_blocking(move || call(&database, &operation, request))
+            .await
+            .expect("DynamoDB does not panic");
         called.unwrap_or_else(|error| panic!("{error}"))
     }
 }
@@ -268,7 +314,12 @@ fn call(database: &Database, operation: &str, request: Value) -> Result<Value, S
 
 fn create(database: &Database, table: &Value) -> Result<(), String> {
     let mut request = json!({ "TableName": TABLE_NAME });
-    for name in ["AttributeDefinitions", "KeySchema", "BillingMode", "GlobalSecondaryIndexes"] {
+    for name in [
+        "AttributeDefinitions",
+        "KeySchema",
+        "BillingMode",
+        "GlobalSecondaryIndexes",
+    ] {
         if !table[name].is_null() {
             request[name] = table[name].clone();
         }
@@ -276,7 +327,11 @@ fn create(database: &Database, table: &Value) -> Result<(), String> {
     call(database, "CreateTable", request)?;
     let expiry = &table["TimeToLiveSpecification"];
     if !expiry.is_null() {
-        call(database, "UpdateTimeToLive", json!({ "TableName": TABLE_NAME, "TimeToLiveSpecification": expiry }))?;
+        call(
+            database,
+            "UpdateTimeToLive",
+            json!({ "TableName": TABLE_NAME, "TimeToLiveSpecification": expiry }),
+        )?;
     }
     Ok(())
 }
@@ -284,7 +339,9 @@ fn create(database: &Database, table: &Value) -> Result<(), String> {
 async fn sweep(database: &Database) {
     let database = database.clone();
     let swept = tokio::task::spawn_blocking(move || database.sweep_ttl()).await;
-    swept.expect("a sweep does not panic").expect("the database is there");
+    swept
+        .expect("a sweep does not panic")
+        .expect("the database is there");
 }
 
 /// The embedded `DynamoDB`, and what stands before it.
@@ -297,16 +354,27 @@ struct Upstream {
 }
 
 async fn forward(
-    State(Upstream { client, url, principals, contention }): State<Upstream>,
+    State(Upstream {
+        client,
+        url,
+        principals,
+        contention,
+    }): State<Upstream>,
     Extension(complaints): Extension<Complaints>,
     request: Request,
 ) -> Response<Body> {
     let (mut head, body) = request.into_parts();
     head.headers.remove(header::HOST);
     head.headers.remove(header::CONTENT_LENGTH);
-    let body = axum::body::to_bytes(body, BODY_LIMIT).await.unwrap_or_default();
+    let body = axum::body::to_bytes(body, BODY_LIMIT)
+        .await
+        .unwrap_or_default();
     let started = Instant::now();
-    let target = head.headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
+    let target = head
+        .headers
+        .get("x-amz-target")
+        .and_then(|target| target.to_str().ok())
+        .unwrap_or_default();
     let operation = target.rsplit('.').next().unwrap_or_default();
     let asked = serde_json::from_slice(&body).unwrap_or_default();
     let refused = |error: Value| {
@@ -316,7 +384,9 @@ async fn forward(
     if let Some((function, rights)) = principals.of(&head.headers)
         && let Some(excess) = rights.excess(operation, &asked)
     {
-        complaints.add(format!("DynamoDB: the role of {function} in template.yaml does not allow {excess}"));
+        complaints.add(format!(
+            "DynamoDB: the role of {function} in template.yaml does not allow {excess}"
+        ));
         let kind = "com.amazon.coral.service#AccessDeniedException";
         return refused(json!({ "__type": kind, "Message": denied(function, &excess) }));
     }
@@ -328,8 +398,14 @@ async fn forward(
             return refused(error);
         }
     };
-    let answer =
-        client.request(head.method, format!("{}{}", url.trim_end_matches('/'), head.uri)).headers(head.headers).body(body).send();
+    let answer = client
+        .request(
+            head.method,
+            format!("{}{}", url.trim_end_matches('/'), head.uri),
+        )
+        .headers(head.headers)
+        .body(body)
+        .send();
     let answer = match answer.await {
         Ok(answer) => answer,
         Err(error) => return (StatusCode::BAD_GATEWAY, error.to_string()).into_response(),
@@ -397,14 +473,21 @@ async fn secrets_manager(
     headers: HeaderMap,
     body: Bytes,
 ) -> (StatusCode, [(&'static str, &'static str); 1], String) {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let text = |name: &str| {
+        headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+    };
     let complain = |kind: &'static str, what: &str| {
         complaints.add(format!("Secrets Manager: {what}"));
         Err((kind, what.to_owned()))
     };
-    let signed =
-        text("authorization").starts_with("AWS4-HMAC-SHA256 ") && text("authorization").contains("/secretsmanager/aws4_request");
-    let operation = text("x-amz-target").strip_prefix("secretsmanager.").unwrap_or_default();
+    let signed = text("authorization").starts_with("AWS4-HMAC-SHA256 ")
+        && text("authorization").contains("/secretsmanager/aws4_request");
+    let operation = text("x-amz-target")
+        .strip_prefix("secretsmanager.")
+        .unwrap_or_default();
     let excess = principals.of(&headers).and_then(|(function, rights)| {
         let asked: GetSecretValue = parse(&body).ok()?;
         let secret = name(&asked.secret_id);
@@ -412,14 +495,23 @@ async fn secrets_manager(
         (!allowed).then(|| denied(function, &format!("secretsmanager:{operation} on {secret}")))
     });
     let answer = match operation {
-        _ if !signed => complain("MissingAuthenticationTokenException", "a request without a signature"),
-        _ if excess.is_some() => complain("AccessDeniedException", excess.as_deref().unwrap_or_default()),
+        _ if !signed => complain(
+            "MissingAuthenticationTokenException",
+            "a request without a signature",
+        ),
+        _ if excess.is_some() => complain(
+            "AccessDeniedException",
+            excess.as_deref().unwrap_or_default(),
+        ),
         "GetSecretValue" => get_secret_value(&lock(&values), &body),
         "PutSecretValue" => put_secret_value(&mut lock(&values), &body),
         "DescribeSecret" => describe_secret(&lock(&values), &body),
         "CreateSecret" => create_secret(&mut lock(&values), &body),
         "ListSecretVersionIds" => list_versions(&lock(&values), &body),
-        _ => complain("UnknownOperationException", &format!("{operation} is not simulated by this sandbox")),
+        _ => complain(
+            "UnknownOperationException",
+            &format!("{operation} is not simulated by this sandbox"),
+        ),
     };
     let json_1_1 = [("content-type", "application/x-amz-json-1.1")];
     match answer {
@@ -428,7 +520,11 @@ async fn secrets_manager(
             if kind == "ValidationException" {
                 complaints.add(format!("Secrets Manager: {message}"));
             }
-            (StatusCode::BAD_REQUEST, json_1_1, json!({ "__type": kind, "message": message }).to_string())
+            (
+                StatusCode::BAD_REQUEST,
+                json_1_1,
+                json!({ "__type": kind, "message": message }).to_string(),
+            )
         }
     }
 }
@@ -440,7 +536,14 @@ fn parse<T: for<'de> Deserialize<'de>>(body: &[u8]) -> Result<T, Refusal> {
 /// The name in what may be an ARN, which ends with a dash and six random characters.
 fn name(id: &str) -> &str {
     let name = id.rsplit(":secret:").next().unwrap_or(id);
-    if name == id { id } else { name.len().checked_sub(7).and_then(|end| name.get(..end)).unwrap_or(name) }
+    if name == id {
+        id
+    } else {
+        name.len()
+            .checked_sub(7)
+            .and_then(|end| name.get(..end))
+            .unwrap_or(name)
+    }
 }
 
 fn arn(name: &str) -> String {
@@ -448,16 +551,25 @@ fn arn(name: &str) -> String {
 }
 
 fn no_secret() -> Refusal {
-    ("ResourceNotFoundException", "Secrets Manager can't find the specified secret.".to_owned())
+    (
+        "ResourceNotFoundException",
+        "Secrets Manager can't find the specified secret.".to_owned(),
+    )
 }
 
 fn get_secret_value(values: &BTreeMap<String, Secret>, body: &[u8]) -> Result<Value, Refusal> {
     let request: GetSecretValue = parse(body)?;
     let name = name(&request.secret_id);
     let secret = values.get(name).ok_or_else(no_secret)?;
-    let stage = request.version_stage.as_deref().or(request.version_id.is_none().then_some(CURRENT));
+    let stage = request
+        .version_stage
+        .as_deref()
+        .or(request.version_id.is_none().then_some(CURRENT));
     let fits = |version: &&Version| {
-        request.version_id.as_ref().is_none_or(|id| version.id == *id)
+        request
+            .version_id
+            .as_ref()
+            .is_none_or(|id| version.id == *id)
             && stage.is_none_or(|stage| version.stages.iter().any(|label| label == stage))
     };
     let version = secret.versions.iter().find(fits).ok_or_else(|| {
@@ -465,7 +577,10 @@ fn get_secret_value(values: &BTreeMap<String, Secret>, body: &[u8]) -> Result<Va
             (Some(id), _) => format!("VersionId: {id}"),
             (None, stage) => format!("staging label: {}", stage.unwrap_or(CURRENT)),
         };
-        ("ResourceNotFoundException", format!("Secrets Manager can't find the specified secret value for {by}"))
+        (
+            "ResourceNotFoundException",
+            format!("Secrets Manager can't find the specified secret value for {by}"),
+        )
     })?;
     let mut answer = json!({
         "ARN": arn(name), "Name": name, "VersionId": version.id, "VersionStages": version.stages, "CreatedDate": version.created,
@@ -474,12 +589,24 @@ fn get_secret_value(values: &BTreeMap<String, Secret>, body: &[u8]) -> Result<Va
     Ok(answer)
 }
 
-fn valid<T>(value: T, length: usize, allowed: RangeInclusive<usize>, name: &str) -> Result<T, Refusal> {
-    if allowed.contains(&length) { Ok(value) } else { Err(("ValidationException", format!("{name}: length {length}"))) }
+fn valid<T>(
+    value: T,
+    length: usize,
+    allowed: RangeInclusive<usize>,
+    name: &str,
+) -> Result<T, Refusal> {
+    if allowed.contains(&length) {
+        Ok(value)
+    } else {
+        Err(("ValidationException", format!("{name}: length {length}")))
+    }
 }
 
 /// The one value that a request gives; `Ok(None)` if it gives none.
-fn value(text: Option<String>, binary: Option<String>) -> Result<Option<(&'static str, String)>, Refusal> {
+fn value(
+    text: Option<String>,
+    binary: Option<String>,
+) -> Result<Option<(&'static str, String)>, Refusal> {
     let (kind, value) = match (text, binary) {
         (None, None) => return Ok(None),
         (Some(text), None) => ("SecretString", text),
@@ -504,9 +631,14 @@ fn put_secret_value(values: &mut BTreeMap<String, Secret>, body: &[u8]) -> Resul
     let request: PutSecretValue = parse(body)?;
     let token = token(request.client_request_token)?;
     let Some((kind, value)) = value(request.secret_string, request.secret_binary)? else {
-        return Err(("InvalidRequestException", "You must provide either SecretString or SecretBinary.".to_owned()));
+        return Err((
+            "InvalidRequestException",
+            "You must provide either SecretString or SecretBinary.".to_owned(),
+        ));
     };
-    let stages = request.version_stages.unwrap_or_else(|| vec![CURRENT.to_owned()]);
+    let stages = request
+        .version_stages
+        .unwrap_or_else(|| vec![CURRENT.to_owned()]);
     let stages_count = stages.len();
     let stages = valid(stages, stages_count, 1..=20, "VersionStages")?;
     let name = name(&request.secret_id);
@@ -523,21 +655,31 @@ fn put_secret_value(values: &mut BTreeMap<String, Secret>, body: &[u8]) -> Resul
         Some(_) => {}
         None => secret.put(&token, kind, &value, &stages),
     }
-    let stages = secret.versions.iter().find(|version| version.id == token).map(|version| &version.stages);
+    let stages = secret
+        .versions
+        .iter()
+        .find(|version| version.id == token)
+        .map(|version| &version.stages);
     Ok(json!({ "ARN": arn(name), "Name": name, "VersionId": token, "VersionStages": stages }))
 }
 
 fn create_secret(values: &mut BTreeMap<String, Secret>, body: &[u8]) -> Result<Value, Refusal> {
     let request: CreateSecret = parse(body)?;
-    let (token, value) = (token(request.client_request_token)?, value(request.secret_string, request.secret_binary)?);
+    let (token, value) = (
+        token(request.client_request_token)?,
+        value(request.secret_string, request.secret_binary)?,
+    );
     let length = request.name.len();
     let name = valid(request.name, length, 1..=512, "Name")?;
     if values.contains_key(&name) {
         let what = format!("The operation failed because the secret {name} already exists.");
         return Err(("ResourceExistsException", what));
     }
-    let mut secret =
-        Secret { description: request.description.unwrap_or_default(), changed: crate::now().as_secs(), ..Secret::default() };
+    let mut secret = Secret {
+        description: request.description.unwrap_or_default(),
+        changed: crate::now().as_secs(),
+        ..Secret::default()
+    };
     let mut answer = json!({ "ARN": arn(&name), "Name": name });
     if let Some((kind, value)) = value {
         secret.put(&token, kind, &value, &[]);
@@ -551,8 +693,13 @@ fn describe_secret(values: &BTreeMap<String, Secret>, body: &[u8]) -> Result<Val
     let request: DescribeSecret = parse(body)?;
     let name = name(&request.secret_id);
     let secret = values.get(name).ok_or_else(no_secret)?;
-    let labelled = secret.versions.iter().filter(|version| !version.stages.is_empty());
-    let versions = labelled.map(|version| (version.id.clone(), json!(version.stages))).collect::<serde_json::Map<_, _>>();
+    let labelled = secret
+        .versions
+        .iter()
+        .filter(|version| !version.stages.is_empty());
+    let versions = labelled
+        .map(|version| (version.id.clone(), json!(version.stages)))
+        .collect::<serde_json::Map<_, _>>();
     Ok(json!({
         "ARN": arn(name), "Name": name, "Description": secret.description, "CreatedDate": 1_700_000_000,
         "LastChangedDate": secret.changed, "VersionIdsToStages": versions, "Tags": [],
@@ -564,8 +711,12 @@ fn list_versions(values: &BTreeMap<String, Secret>, body: &[u8]) -> Result<Value
     let request: DescribeSecret = parse(body)?;
     let name = name(&request.secret_id);
     let secret = values.get(name).ok_or_else(no_secret)?;
-    let labelled = secret.versions.iter().filter(|version| !version.stages.is_empty());
-    let wire =
-        |version: &Version| json!({ "VersionId": version.id, "VersionStages": version.stages, "CreatedDate": version.created });
-    Ok(json!({ "ARN": arn(name), "Name": name, "Versions": labelled.map(wire).collect::<Vec<_>>() }))
+    let labelled = secret
+        .versions
+        .iter()
+        .filter(|version| !version.stages.is_empty());
+    let wire = |version: &Version| json!({ "VersionId": version.id, "VersionStages": version.stages, "CreatedDate": version.created });
+    Ok(
+        json!({ "ARN": arn(name), "Name": name, "Versions": labelled.map(wire).collect::<Vec<_>>() }),
+    )
 }

@@ -10,13 +10,20 @@ use crate::template::{Template, root};
 /// Builds every function of the template with the profile `dev` and says where the binaries are, by name. Cargo's own messages go to
 /// standard error.
 pub async fn build(template: &Template) -> Result<BTreeMap<String, PathBuf>, String> {
-    let names: Vec<_> = template.functions.iter().map(|function| function.name.as_str()).collect();
+    let names: Vec<_> = template
+        .functions
+        .iter()
+        .map(|function| function.name.as_str())
+        .collect();
     build_functions(&names, "dev").await
 }
 
 /// Builds some functions with one of cargo's profiles (`dev`, `release`), as a plain `cargo build` builds all: what that has built is not
 /// built again.
-pub async fn build_functions(names: &[&str], profile: &str) -> Result<BTreeMap<String, PathBuf>, String> {
+pub async fn build_functions(
+    names: &[&str],
+    profile: &str,
+) -> Result<BTreeMap<String, PathBuf>, String> {
     run(&[], names, profile).await
 }
 
@@ -27,23 +34,41 @@ pub async fn build_alone(name: &str, profile: &str) -> Result<BTreeMap<String, P
 
 fn arguments<'a>(selection: &[&'a str], names: &[&'a str], profile: &'a str) -> Vec<&'a str> {
     let bins = names.iter().flat_map(|name| ["--bin", *name]);
-    ["build", "--profile", profile, "--message-format=json-render-diagnostics"]
-        .into_iter()
-        .chain(selection.iter().copied())
-        .chain(bins)
-        .collect()
+    [
+        "build",
+        "--profile",
+        profile,
+        "--message-format=json-render-diagnostics",
+    ]
+    .into_iter()
+    .chain(selection.iter().copied())
+    .chain(bins)
+    .collect()
 }
 
 /// Of the default members, which are what is deployed, unless `selection` says otherwise: those that are selected share the features of their
 /// dependencies, so naming the functions as packages would have those of a few of them.
-async fn run(selection: &[&str], names: &[&str], profile: &str) -> Result<BTreeMap<String, PathBuf>, String> {
-    #[expect(clippy::disallowed_methods, reason = "the cargo that runs this says which one it is")]
+async fn run(
+    selection: &[&str],
+    names: &[&str],
+    profile: &str,
+) -> Result<BTreeMap<String, PathBuf>, String> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the cargo that runs this says which one it is"
+    )]
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
     let mut command = Command::new(&cargo);
-    command.args(arguments(selection, names, profile)).current_dir(root());
+    command
+        .args(arguments(selection, names, profile))
+        .current_dir(root());
     // What the cargo that runs this says about the sandbox: ring's build script would take it for a change and be built anew each time.
     for (name, _) in std::env::vars_os() {
-        if name.to_str().is_some_and(|name| ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|prefix| name.starts_with(prefix))) {
+        if name.to_str().is_some_and(|name| {
+            ["CARGO_PKG_", "CARGO_MANIFEST_"]
+                .iter()
+                .any(|prefix| name.starts_with(prefix))
+        }) {
             command.env_remove(name);
         }
     }
@@ -65,7 +90,12 @@ async fn run(selection: &[&str], names: &[&str], profile: &str) -> Result<BTreeM
         .stdout
         .split(|byte| *byte == b'\n')
         .filter_map(|line| serde_json::from_slice::<Value>(line).ok())
-        .filter_map(|artifact| Some((artifact["target"]["name"].as_str()?.to_owned(), artifact["executable"].as_str()?.into())))
+        .filter_map(|artifact| {
+            Some((
+                artifact["target"]["name"].as_str()?.to_owned(),
+                artifact["executable"].as_str()?.into(),
+            ))
+        })
         .collect();
     match names.iter().find(|name| !binaries.contains_key(**name)) {
         Some(name) => Err(format!("cargo built no binary {name}")),
@@ -81,8 +111,20 @@ mod tests {
     fn functions_are_built_as_a_plain_build_builds_them() {
         // To select packages is to choose the features of what they depend on.
         let functions = arguments(&[], &["sms-gateway", "api-call"], "release");
-        assert!(!functions.iter().any(|argument| matches!(*argument, "--package" | "--workspace" | "--all")), "{functions:?}");
-        assert_eq!(functions[functions.len() - 4..], ["--bin", "sms-gateway", "--bin", "api-call"]);
-        assert!(arguments(&["--package", "hello"], &["hello"], "dev").windows(2).any(|pair| pair == ["--package", "hello"]));
+        assert!(
+            !functions
+                .iter()
+                .any(|argument| matches!(*argument, "--package" | "--workspace" | "--all")),
+            "{functions:?}"
+        );
+        assert_eq!(
+            functions[functions.len() - 4..],
+            ["--bin", "sms-gateway", "--bin", "api-call"]
+        );
+        assert!(
+            arguments(&["--package", "hello"], &["hello"], "dev")
+                .windows(2)
+                .any(|pair| pair == ["--package", "hello"])
+        );
     }
 }

@@ -45,9 +45,15 @@ impl Clickatell {
     /// Serves `https://platform.clickatell.com` and `https://api.clickatell.com` on this port, or a free one.
     pub async fn start(port: Option<u16>) -> io::Result<Self> {
         let account = Account::open(API_KEY);
-        let routes = Router::new().route("/v1/message", post(message)).route("/http/sendmsg", post(sendmsg));
-        let server =
-            Server::start_on("Clickatell", port.unwrap_or(0), sms::router("Clickatell", routes, &account, not_found)).await?;
+        let routes = Router::new()
+            .route("/v1/message", post(message))
+            .route("/http/sendmsg", post(sendmsg));
+        let server = Server::start_on(
+            "Clickatell",
+            port.unwrap_or(0),
+            sms::router("Clickatell", routes, &account, not_found),
+        )
+        .await?;
         Ok(Self { server, account })
     }
 
@@ -148,12 +154,27 @@ async fn message(
     if batch.messages.len() > 1 {
         complaints.add_for_ours("Clickatell One API: several messages");
     }
-    for name in batch.more.keys().chain(batch.messages.iter().flat_map(|message| message.more.keys())) {
+    for name in batch.more.keys().chain(
+        batch
+            .messages
+            .iter()
+            .flat_map(|message| message.more.keys()),
+    ) {
         complaints.add_for_ours(format!("Clickatell One API: field {name}"));
     }
-    for Message { channel, to, content, from, .. } in &batch.messages {
+    for Message {
+        channel,
+        to,
+        content,
+        from,
+        ..
+    } in &batch.messages
+    {
         if channel != "sms" {
-            return complain(23, &format!("channel {channel} is not simulated by this sandbox"));
+            return complain(
+                23,
+                &format!("channel {channel} is not simulated by this sandbox"),
+            );
         }
         if content.is_empty() {
             return complain(23, "content is empty");
@@ -166,7 +187,10 @@ async fn message(
         }
     }
     let mut answers = vec![];
-    for Message { to, content, from, .. } in batch.messages {
+    for Message {
+        to, content, from, ..
+    } in batch.messages
+    {
         let from = from.unwrap_or_default();
         let refusal = match account.refusal(&to) {
             None if !from.is_empty() && !sms::is_number(&from) => Some(23), // only two-way numbers can be senders
@@ -174,16 +198,24 @@ async fn message(
         };
         let (id, error) = match refusal {
             Some(code @ (1 | 7 | 18..=22 | 43)) => return refuse(code, explain(code)),
-            Some(code) => (None, Some(json!({"code": code, "description": explain(code)}))),
+            Some(code) => (
+                None,
+                Some(json!({"code": code, "description": explain(code)})),
+            ),
             None => {
                 let id = random::hex(16);
                 account.take(&to, &from, &content, &id, None);
                 (Some(id), None)
             }
         };
-        answers.push(json!({"apiMessageId": id, "accepted": id.is_some(), "to": to, "error": error}));
+        answers
+            .push(json!({"apiMessageId": id, "accepted": id.is_some(), "to": to, "error": error}));
     }
-    (StatusCode::ACCEPTED, Json(json!({"messages": answers, "error": null}))).into_response()
+    (
+        StatusCode::ACCEPTED,
+        Json(json!({"messages": answers, "error": null})),
+    )
+        .into_response()
 }
 
 fn explain(code: u32) -> &'static str {
@@ -208,7 +240,9 @@ async fn sendmsg(
     headers: HeaderMap,
     body: Bytes,
 ) -> String {
-    const KNOWN: [&str; 10] = ["user", "password", "api_id", "to", "text", "from", "mo", "concat", "unicode", "validity"];
+    const KNOWN: [&str; 10] = [
+        "user", "password", "api_id", "to", "text", "from", "mo", "concat", "unicode", "validity",
+    ];
     let complain = |code: u32, what: &str| {
         complaints.add(format!("Clickatell sendmsg: {what}"));
         format!("ERR: {code:03}, {what}")
@@ -224,7 +258,10 @@ async fn sendmsg(
         Err(wrong) => return complain(101, &wrong),
     };
     let field = |name: &str| fields.get(name).map_or("", String::as_str);
-    if ["user", "password", "api_id"].iter().any(|name| field(name).is_empty()) {
+    if ["user", "password", "api_id"]
+        .iter()
+        .any(|name| field(name).is_empty())
+    {
         return complain(1, "no credentials");
     }
     if field("user") != USER || field("password") != PASSWORD {
@@ -242,14 +279,19 @@ async fn sendmsg(
     }
     let text = match field("unicode") {
         "1" => hex_ucs2(field("text")).map(|text| (twilio::ucs2_segments(&text), text)),
-        "" | "0" => Some(field("text")).filter(|text| text.is_ascii()).map(|text| (twilio::segments(text), text.to_owned())),
+        "" | "0" => Some(field("text"))
+            .filter(|text| text.is_ascii())
+            .map(|text| (twilio::segments(text), text.to_owned())),
         _ => None,
     };
-    let Some((parts, text)) = text else { return complain(116, "text is ASCII, or hexadecimal UCS-2 with unicode=1") };
+    let Some((parts, text)) = text else {
+        return complain(116, "text is ASCII, or hexadecimal UCS-2 with unicode=1");
+    };
     if text.is_empty() {
         return complain(107, "text is empty");
     }
-    let Some(allowed) = Some(field("concat")).filter(|concat| ["", "1", "2", "3"].contains(concat)) else {
+    let Some(allowed) = Some(field("concat")).filter(|concat| ["", "1", "2", "3"].contains(concat))
+    else {
         return complain(101, "concat is 1 to 3");
     };
     let validity = match sms::number(&fields, "validity", 1..=1_440) {
@@ -270,7 +312,10 @@ async fn sendmsg(
 
 fn hex_ucs2(text: &str) -> Option<String> {
     let bytes = hex::decode(text).ok()?;
-    let units: Vec<u16> = bytes.chunks(2).map(|pair| pair.try_into().ok().map(u16::from_be_bytes)).collect::<Option<_>>()?;
+    let units: Vec<u16> = bytes
+        .chunks(2)
+        .map(|pair| pair.try_into().ok().map(u16::from_be_bytes))
+        .collect::<Option<_>>()?;
     String::from_utf16(&units).ok()
 }
 
@@ -281,7 +326,11 @@ mod tests {
 
     async fn platform(clickatell: &Clickatell, key: &str, body: &Value) -> (u16, Value) {
         let url = format!("{}/v1/message", clickatell.server().url());
-        let request = client().post(url).header("authorization", key).header("accept", "application/json").json(body);
+        let request = client()
+            .post(url)
+            .header("authorization", key)
+            .header("accept", "application/json")
+            .json(body);
         let answer = request.send().await.unwrap();
         (answer.status().as_u16(), answer.json().await.unwrap())
     }
@@ -293,18 +342,46 @@ mod tests {
         let good = body(json!({"channel": "sms", "to": "4512345678", "content": "Grüße"}));
         let (status, answer) = platform(&clickatell, API_KEY, &good).await;
         let message = &answer["messages"][0];
-        assert_eq!((status, &message["accepted"], &answer["error"]), (202, &json!(true), &Value::Null));
-        let Sent { to, from, text, id, validity } = clickatell.messages().remove(0);
+        assert_eq!(
+            (status, &message["accepted"], &answer["error"]),
+            (202, &json!(true), &Value::Null)
+        );
+        let Sent {
+            to,
+            from,
+            text,
+            id,
+            validity,
+        } = clickatell.messages().remove(0);
         assert_eq!(
             (to.as_str(), from.as_str(), text.as_str(), json!(id)),
             ("+4512345678", "", "Grüße", message["apiMessageId"].clone())
         );
         assert_eq!(validity, None);
-        for (code, status) in [(25, 202), (26, 202), (1, 401), (7, 403), (20, 402), (43, 429), (18, 503)] {
+        for (code, status) in [
+            (25, 202),
+            (26, 202),
+            (1, 401),
+            (7, 403),
+            (20, 402),
+            (43, 429),
+            (18, 503),
+        ] {
             clickatell.reject("+4512345678", code);
             let (answered, answer) = platform(&clickatell, API_KEY, &good).await;
-            let error = if status == 202 { &answer["messages"][0]["error"] } else { &answer["error"] };
-            assert_eq!((answered, &error["code"], &answer["messages"][0]["accepted"] == true), (status, &json!(code), false));
+            let error = if status == 202 {
+                &answer["messages"][0]["error"]
+            } else {
+                &answer["error"]
+            };
+            assert_eq!(
+                (
+                    answered,
+                    &error["code"],
+                    &answer["messages"][0]["accepted"] == true
+                ),
+                (status, &json!(code), false)
+            );
         }
         clickatell.accept("+4512345678");
         clickatell.set_api_key("new");
@@ -312,17 +389,35 @@ mod tests {
         assert_eq!(clickatell.server().complaints(), [""; 0]);
         for (key, body, code) in [
             ("Bearer new", good, 1),
-            ("new", body(json!({"channel": "sms", "to": "+4512345678", "content": "x"})), 25),
+            (
+                "new",
+                body(json!({"channel": "sms", "to": "+4512345678", "content": "x"})),
+                25,
+            ),
             ("new", json!({"messages": []}), 21),
         ] {
             let (_, answer) = platform(&clickatell, key, &body).await;
-            assert_eq!((&answer["error"]["code"], clickatell.server().complaints().len()), (&json!(code), 1), "{body}");
+            assert_eq!(
+                (
+                    &answer["error"]["code"],
+                    clickatell.server().complaints().len()
+                ),
+                (&json!(code), 1),
+                "{body}"
+            );
         }
         assert_eq!(clickatell.messages().len(), 1);
         // not what our functions send, but what Clickatell takes
         let one = json!({"channel": "sms", "to": "4512345678", "content": "x", "clientMessageId": "mine"});
         let (status, answer) = platform(&clickatell, "new", &json!({"messages": [one, one]})).await;
-        assert_eq!((status, answer["messages"].as_array().unwrap().len(), clickatell.messages().len()), (202, 2, 3));
+        assert_eq!(
+            (
+                status,
+                answer["messages"].as_array().unwrap().len(),
+                clickatell.messages().len()
+            ),
+            (202, 2, 3)
+        );
         assert_eq!(clickatell.server().complaints().len(), 3);
     }
 
@@ -331,22 +426,57 @@ mod tests {
         let clickatell = Clickatell::start(None).await.unwrap();
         let url = format!("{}/http/sendmsg", clickatell.server().url());
         let post = async |changes: &[(&str, &str)]| {
-            let mut form = vec![("user", USER), ("password", PASSWORD), ("api_id", API_ID), ("to", "4512345678"), ("text", "Hi")];
+            let mut form = vec![
+                ("user", USER),
+                ("password", PASSWORD),
+                ("api_id", API_ID),
+                ("to", "4512345678"),
+                ("text", "Hi"),
+            ];
             form.retain(|(name, _)| !changes.iter().any(|(other, _)| other == name));
             form.extend(changes);
             let answer = client().post(&url).form(&form).send().await.unwrap();
             assert_eq!(answer.status(), 200);
             answer.text().await.unwrap()
         };
-        let answer = post(&[("text", "00e60020d83dde18"), ("unicode", "1"), ("from", "ACME"), ("validity", "1440")]).await;
+        let answer = post(&[
+            ("text", "00e60020d83dde18"),
+            ("unicode", "1"),
+            ("from", "ACME"),
+            ("validity", "1440"),
+        ])
+        .await;
         assert_eq!(answer, format!("ID: {}", clickatell.messages()[0].id));
-        assert_eq!((clickatell.messages()[0].text.as_str(), clickatell.messages()[0].from.as_str()), ("æ 😘", "ACME"));
-        assert_eq!(clickatell.messages()[0].validity, Some(Duration::from_hours(24)));
+        assert_eq!(
+            (
+                clickatell.messages()[0].text.as_str(),
+                clickatell.messages()[0].from.as_str()
+            ),
+            ("æ 😘", "ACME")
+        );
+        assert_eq!(
+            clickatell.messages()[0].validity,
+            Some(Duration::from_hours(24))
+        );
         let long = "a".repeat(161);
-        assert_eq!(post(&[("text", &long)]).await, "ERR: 113, Maximum message parts exceeded");
-        assert!(post(&[("text", &long), ("concat", "2")]).await.starts_with("ID: "));
-        assert!(post(&[("text", &"0061".repeat(71)), ("unicode", "1")]).await.starts_with("ERR: 113"));
-        assert_eq!(post(&[("password", "x")]).await, "ERR: 001, Authentication failed");
+        assert_eq!(
+            post(&[("text", &long)]).await,
+            "ERR: 113, Maximum message parts exceeded"
+        );
+        assert!(
+            post(&[("text", &long), ("concat", "2")])
+                .await
+                .starts_with("ID: ")
+        );
+        assert!(
+            post(&[("text", &"0061".repeat(71)), ("unicode", "1")])
+                .await
+                .starts_with("ERR: 113")
+        );
+        assert_eq!(
+            post(&[("password", "x")]).await,
+            "ERR: 001, Authentication failed"
+        );
         clickatell.reject("+4512345678", 301);
         assert_eq!(post(&[]).await, "ERR: 301, refused");
         assert_eq!(clickatell.server().complaints(), [""; 0]);
@@ -362,15 +492,28 @@ mod tests {
         ] {
             let answer = post(&[change]).await;
             assert_eq!(
-                (answer.starts_with(&format!("ERR: {code:03}, ")), clickatell.server().complaints().len()),
+                (
+                    answer.starts_with(&format!("ERR: {code:03}, ")),
+                    clickatell.server().complaints().len()
+                ),
                 (true, 1),
                 "{answer}"
             );
         }
-        let answer = client().post(format!("{url}?user={USER}&password={PASSWORD}")).send().await.unwrap();
-        assert!(answer.text().await.unwrap().starts_with("ERR: 101") && clickatell.server().complaints().len() == 1);
+        let answer = client()
+            .post(format!("{url}?user={USER}&password={PASSWORD}"))
+            .send()
+            .await
+            .unwrap();
+        assert!(
+            answer.text().await.unwrap().starts_with("ERR: 101")
+                && clickatell.server().complaints().len() == 1
+        );
         assert_eq!(
-            (client().get(&url).send().await.unwrap().status().as_u16(), clickatell.server().complaints().len()),
+            (
+                client().get(&url).send().await.unwrap().status().as_u16(),
+                clickatell.server().complaints().len()
+            ),
             (501, 1)
         );
     }

@@ -52,8 +52,13 @@ impl CloudFormation {
     /// Serves `https://cloudformation.REGION.amazonaws.com` on this port, or a free one, without any stack.
     pub async fn start(port: Option<u16>) -> io::Result<Self> {
         let stacks = Stacks::default();
-        let router = Router::new().fallback(answer).with_state(Arc::clone(&stacks));
-        Ok(Self { server: Server::start_on("CloudFormation", port.unwrap_or(0), router).await?, stacks })
+        let router = Router::new()
+            .fallback(answer)
+            .with_state(Arc::clone(&stacks));
+        Ok(Self {
+            server: Server::start_on("CloudFormation", port.unwrap_or(0), router).await?,
+            stacks,
+        })
     }
 
     /// What passed over the wire, faults, complaints.
@@ -68,7 +73,11 @@ impl CloudFormation {
 
     /// Changes a stack that is deployed.
     pub fn change_stack(&self, name: &str, change: impl FnOnce(&mut Stack)) {
-        change(lock(&self.stacks).get_mut(name).unwrap_or_else(|| panic!("no stack {name}")));
+        change(
+            lock(&self.stacks)
+                .get_mut(name)
+                .unwrap_or_else(|| panic!("no stack {name}")),
+        );
     }
 
     /// A stack as it is.
@@ -89,11 +98,14 @@ impl Stack {
         parameter: impl Fn(&str) -> Option<String>,
         resource: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, String> {
-        let text = std::fs::read_to_string(root().join("template.yaml")).map_err(|error| error.to_string())?;
+        let text = std::fs::read_to_string(root().join("template.yaml"))
+            .map_err(|error| error.to_string())?;
         let yaml: Yaml = serde_norway::from_str(&text).map_err(|error| error.to_string())?;
         let entries = |section: &str| {
             let mapping = yaml[section].as_mapping().cloned().unwrap_or_default();
-            mapping.into_iter().filter_map(|(key, value)| Some((key.as_str()?.to_owned(), value)))
+            mapping
+                .into_iter()
+                .filter_map(|(key, value)| Some((key.as_str()?.to_owned(), value)))
         };
         let scalar = |value: &Yaml| match value {
             Yaml::String(text) => Some(text.clone()),
@@ -105,14 +117,17 @@ impl Stack {
             let value = parameter(&key).or_else(|| scalar(&entry["Default"]))?;
             Some((key, value))
         };
-        let parameters = entries("Parameters").filter_map(|(key, entry)| known(key, &entry)).collect::<BTreeMap<_, _>>();
+        let parameters = entries("Parameters")
+            .filter_map(|(key, entry)| known(key, &entry))
+            .collect::<BTreeMap<_, _>>();
         let lookup = |name: &str| match name {
             "AWS::StackName" => Some(STACK_NAME.to_owned()),
             "AWS::Region" => Some(REGION.to_owned()),
             _ => resource(name).or_else(|| parameters.get(name).cloned()),
         };
         let resolve = |value: &Yaml| match value {
-            Yaml::Tagged(tagged) => match (tagged.tag.to_string().as_str(), tagged.value.as_str()?) {
+            Yaml::Tagged(tagged) => match (tagged.tag.to_string().as_str(), tagged.value.as_str()?)
+            {
                 ("!Ref" | "!GetAtt", name) => lookup(name),
                 ("!Sub", text) => substitute(text, lookup),
                 _ => None,
@@ -121,7 +136,11 @@ impl Stack {
         };
         let output = |(key, entry): (String, Yaml)| Some((key, resolve(&entry["Value"])?));
         let outputs = entries("Outputs").filter_map(output).collect();
-        Ok(Self { status: "CREATE_COMPLETE".to_owned(), outputs, parameters })
+        Ok(Self {
+            status: "CREATE_COMPLETE".to_owned(),
+            outputs,
+            parameters,
+        })
     }
 
     fn xml(&self, name: &str) -> String {
@@ -131,11 +150,17 @@ impl Stack {
             escape(id(name)),
             escape(self.status.as_str()),
         );
-        for (list, entry, pairs) in [("Parameters", "Parameter", &self.parameters), ("Outputs", "Output", &self.outputs)] {
+        for (list, entry, pairs) in [
+            ("Parameters", "Parameter", &self.parameters),
+            ("Outputs", "Output", &self.outputs),
+        ] {
             let _ = write!(xml, "<{list}>");
             for (key, value) in pairs {
                 let (key, value) = (escape(key), escape(value));
-                let _ = write!(xml, "<member><{entry}Key>{key}</{entry}Key><{entry}Value>{value}</{entry}Value></member>");
+                let _ = write!(
+                    xml,
+                    "<member><{entry}Key>{key}</{entry}Key><{entry}Value>{value}</{entry}Value></member>"
+                );
             }
             let _ = write!(xml, "</{list}>");
         }
@@ -156,18 +181,31 @@ fn substitute(text: &str, lookup: impl Fn(&str) -> Option<String>) -> Option<Str
 }
 
 fn id(name: &str) -> String {
-    format!("arn:aws:cloudformation:{REGION}:000000000000:stack/{name}/00000000-0000-4000-8000-000000000001")
+    format!(
+        "arn:aws:cloudformation:{REGION}:000000000000:stack/{name}/00000000-0000-4000-8000-000000000001"
+    )
 }
 
 fn respond(status: StatusCode, body: &str) -> Response {
-    (status, [(header::CONTENT_TYPE, "text/xml")], body.to_owned()).into_response()
+    (
+        status,
+        [(header::CONTENT_TYPE, "text/xml")],
+        body.to_owned(),
+    )
+        .into_response()
 }
 
 fn refuse(status: StatusCode, code: &str, message: &str) -> Response {
-    let error = format!("<Error><Type>Sender</Type><Code>{code}</Code><Message>{}</Message></Error>", escape(message));
+    let error = format!(
+        "<Error><Type>Sender</Type><Code>{code}</Code><Message>{}</Message></Error>",
+        escape(message)
+    );
     let namespace = "http://cloudformation.amazonaws.com/doc/2010-05-15/";
     let request = "<RequestId>00000000-0000-4000-8000-000000000002</RequestId>";
-    respond(status, &format!("<ErrorResponse xmlns=\"{namespace}\">{error}{request}</ErrorResponse>"))
+    respond(
+        status,
+        &format!("<ErrorResponse xmlns=\"{namespace}\">{error}{request}</ErrorResponse>"),
+    )
 }
 
 async fn answer(
@@ -183,12 +221,25 @@ async fn answer(
         refuse(status, code, what)
     };
     let authorization = sms::header(&headers, header::AUTHORIZATION);
-    if !(authorization.starts_with("AWS4-HMAC-SHA256 ") && authorization.contains("/cloudformation/aws4_request")) {
-        return complain(StatusCode::FORBIDDEN, "MissingAuthenticationToken", "a request without a signature");
+    if !(authorization.starts_with("AWS4-HMAC-SHA256 ")
+        && authorization.contains("/cloudformation/aws4_request"))
+    {
+        return complain(
+            StatusCode::FORBIDDEN,
+            "MissingAuthenticationToken",
+            "a request without a signature",
+        );
     }
     let content_type = sms::header(&headers, header::CONTENT_TYPE);
-    if method != Method::POST || uri.path() != "/" || !content_type.starts_with("application/x-www-form-urlencoded") {
-        return complain(StatusCode::BAD_REQUEST, "InvalidAction", &format!("{method} {} of {content_type:?}", uri.path()));
+    if method != Method::POST
+        || uri.path() != "/"
+        || !content_type.starts_with("application/x-www-form-urlencoded")
+    {
+        return complain(
+            StatusCode::BAD_REQUEST,
+            "InvalidAction",
+            &format!("{method} {} of {content_type:?}", uri.path()),
+        );
     }
     let fields = match sms::form(&body, &["Action", "Version", "StackName"]) {
         Ok(fields) => fields,
@@ -196,18 +247,36 @@ async fn answer(
     };
     let field = |name: &str| fields.get(name).map(String::as_str);
     if (field("Action"), field("Version")) != (Some("DescribeStacks"), Some("2010-05-15")) {
-        return complain(StatusCode::BAD_REQUEST, "InvalidAction", &format!("action {:?}", field("Action")));
+        return complain(
+            StatusCode::BAD_REQUEST,
+            "InvalidAction",
+            &format!("action {:?}", field("Action")),
+        );
     }
     let stacks = lock(&stacks);
-    let wanted = |name: &str| field("StackName").is_none_or(|asked| asked == name || asked == id(name));
-    let found = stacks.iter().filter(|(name, _)| wanted(name)).map(|(name, stack)| stack.xml(name)).collect::<String>();
+    let wanted =
+        |name: &str| field("StackName").is_none_or(|asked| asked == name || asked == id(name));
+    let found = stacks
+        .iter()
+        .filter(|(name, _)| wanted(name))
+        .map(|(name, stack)| stack.xml(name))
+        .collect::<String>();
     if let Some(name) = field("StackName").filter(|_| found.is_empty()) {
-        return refuse(StatusCode::BAD_REQUEST, "ValidationError", &format!("Stack with id {name} does not exist"));
+        return refuse(
+            StatusCode::BAD_REQUEST,
+            "ValidationError",
+            &format!("Stack with id {name} does not exist"),
+        );
     }
     let result = format!("<DescribeStacksResult><Stacks>{found}</Stacks></DescribeStacksResult>");
     let metadata = "<ResponseMetadata><RequestId>00000000-0000-4000-8000-000000000002</RequestId></ResponseMetadata>";
     let namespace = "http://cloudformation.amazonaws.com/doc/2010-05-15/";
-    respond(StatusCode::OK, &format!("<DescribeStacksResponse xmlns=\"{namespace}\">{result}{metadata}</DescribeStacksResponse>"))
+    respond(
+        StatusCode::OK,
+        &format!(
+            "<DescribeStacksResponse xmlns=\"{namespace}\">{result}{metadata}</DescribeStacksResponse>"
+        ),
+    )
 }
 
 #[cfg(test)]
@@ -226,7 +295,10 @@ mod tests {
         };
         simulator.set_stack("switchboard-dev", stack.clone());
         let ask = async |authorization: &str, form: &[(&str, &str)]| {
-            let request = client().post(simulator.server().url()).header("authorization", authorization).form(form);
+            let request = client()
+                .post(simulator.server().url())
+                .header("authorization", authorization)
+                .form(form);
             let answer = request.send().await.unwrap();
             (answer.status().as_u16(), answer.text().await.unwrap())
         };
@@ -247,14 +319,36 @@ mod tests {
             status == 400 && xml.contains("<Code>ValidationError</Code><Message>Stack with id other does not exist</Message>")
         );
         simulator.change_stack("switchboard-dev", |stack| stack.outputs.clear());
-        assert!(!ask(signed, &[action, version]).await.1.contains("<OutputKey>"));
-        assert_eq!(simulator.stack("switchboard-dev"), Some(Stack { outputs: BTreeMap::new(), ..stack }));
+        assert!(
+            !ask(signed, &[action, version])
+                .await
+                .1
+                .contains("<OutputKey>")
+        );
+        assert_eq!(
+            simulator.stack("switchboard-dev"),
+            Some(Stack {
+                outputs: BTreeMap::new(),
+                ..stack
+            })
+        );
         simulator.remove_stack("switchboard-dev");
-        assert!(!ask(signed, &[action, version]).await.1.contains("<StackName>"));
+        assert!(
+            !ask(signed, &[action, version])
+                .await
+                .1
+                .contains("<StackName>")
+        );
         assert_eq!(simulator.server().complaints(), [""; 0]);
         assert_eq!(ask("", &[action, version]).await.0, 403);
-        assert_eq!(ask(signed, &[("Action", "DeleteStack"), version]).await.0, 400);
-        assert_eq!(ask(signed, &[action, version, ("NextToken", "x")]).await.0, 400);
+        assert_eq!(
+            ask(signed, &[("Action", "DeleteStack"), version]).await.0,
+            400
+        );
+        assert_eq!(
+            ask(signed, &[action, version, ("NextToken", "x")]).await.0,
+            400
+        );
         assert_eq!(simulator.server().complaints().len(), 3);
     }
 
@@ -263,19 +357,30 @@ mod tests {
         let parameter = |name: &str| (name == "TwilioNumber").then(|| "+15005550006".to_owned());
         let resource = |name: &str| match name {
             "Table" => Some("table".to_owned()),
-            _ => name.strip_suffix("Url.FunctionUrl").map(|function| format!("https://{function}.example/")),
+            _ => name
+                .strip_suffix("Url.FunctionUrl")
+                .map(|function| format!("https://{function}.example/")),
         };
         let stack = Stack::of_template(parameter, resource).unwrap();
         for (key, value) in [
-            ("SendVerificationSmsUrl", "https://SendVerificationSms.example/"),
-            ("ProvisionNumbersUrl", "https://ProvisionNumbers.example/okta"),
+            (
+                "SendVerificationSmsUrl",
+                "https://SendVerificationSms.example/",
+            ),
+            (
+                "ProvisionNumbersUrl",
+                "https://ProvisionNumbers.example/okta",
+            ),
             ("TwilioSecretName", "switchboard/twilio"),
             ("TableName", "table"),
         ] {
             assert_eq!(stack.outputs.get(key).map(String::as_str), Some(value));
         }
         assert_eq!(
-            (stack.parameters["TwilioNumber"].as_str(), stack.parameters["ResetValidHours"].as_str()),
+            (
+                stack.parameters["TwilioNumber"].as_str(),
+                stack.parameters["ResetValidHours"].as_str()
+            ),
             ("+15005550006", "8")
         );
         assert_eq!(substitute("${a}-${b}", |_| None), None);

@@ -93,25 +93,50 @@ impl Contention {
     }
 
     /// Lets an operation on, or says the error's type and its further members.
-    pub fn admit(&self, operation: &str, request: &Value) -> Result<Admitted, (&'static str, Value)> {
+    pub fn admit(
+        &self,
+        operation: &str,
+        request: &Value,
+    ) -> Result<Admitted, (&'static str, Value)> {
         let mut state = lock(&self.0);
-        let admitted = |held, takes| Admitted { contention: self.clone(), held, takes };
+        let admitted = |held, takes| Admitted {
+            contention: self.clone(),
+            held,
+            takes,
+        };
         let places: Vec<(String, String)> = match operation {
             "PutItem" => vec![key(&request["Item"])],
             "UpdateItem" | "DeleteItem" => vec![key(&request["Key"])],
-            "TransactWriteItems" => request["TransactItems"].as_array().into_iter().flatten().map(place).collect(),
+            "TransactWriteItems" => request["TransactItems"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .map(place)
+                .collect(),
             _ => return Ok(admitted(Vec::new(), state.latency)),
         };
         let is_transaction = operation == "TransactWriteItems";
-        let busy: Vec<bool> = places.iter().map(|(_, item)| state.conflicts && state.held.contains(item)).collect();
+        let busy: Vec<bool> = places
+            .iter()
+            .map(|(_, item)| state.conflicts && state.held.contains(item))
+            .collect();
         if busy.contains(&true) {
             state.refused += 1;
             if !is_transaction {
                 return Err(("TransactionConflictException", json!({})));
             }
             let conflict = json!({ "Code": "TransactionConflict", "Message": "Transaction is ongoing for the item" });
-            let reasons = busy.into_iter().map(|busy| if busy { conflict.clone() } else { json!({ "Code": "None" }) });
-            return Err(("TransactionCanceledException", json!({ "CancellationReasons": reasons.collect::<Vec<_>>() })));
+            let reasons = busy.into_iter().map(|busy| {
+                if busy {
+                    conflict.clone()
+                } else {
+                    json!({ "Code": "None" })
+                }
+            });
+            return Err((
+                "TransactionCanceledException",
+                json!({ "CancellationReasons": reasons.collect::<Vec<_>>() }),
+            ));
         }
         let (now, allowed) = (Instant::now(), f64::from(state.writes_per_second));
         let units = if is_transaction { 2.0 } else { 1.0 };
@@ -119,12 +144,20 @@ impl Contention {
             let (level, since) = state.written.get(pk).copied().unwrap_or((0.0, now));
             (level - now.duration_since(since).as_secs_f64() * allowed).max(0.0)
         };
-        if places.iter().any(|(pk, _)| level(&state, pk) + units > allowed) {
+        if places
+            .iter()
+            .any(|(pk, _)| level(&state, pk) + units > allowed)
+        {
             state.throttled += 1;
-            return Err(("ThrottlingException", json!({ "message": "Throughput exceeds the current capacity of the key" })));
+            return Err((
+                "ThrottlingException",
+                json!({ "message": "Throughput exceeds the current capacity of the key" }),
+            ));
         }
         if state.written.len() > MOST_KEYS {
-            state.written.retain(|_, (_, since)| now.duration_since(*since) < Duration::from_secs(1));
+            state
+                .written
+                .retain(|_, (_, since)| now.duration_since(*since) < Duration::from_secs(1));
         }
         for (pk, _) in &places {
             let level = level(&state, pk) + units;
@@ -142,7 +175,10 @@ impl Contention {
 /// Partition key and whole key of one item of a transaction.
 fn place(item: &Value) -> (String, String) {
     let writes = ["Update", "Delete", "ConditionCheck"].map(|write| &item[write]["Key"]);
-    key(writes.into_iter().find(|key| key.is_object()).unwrap_or(&item["Put"]["Item"]))
+    key(writes
+        .into_iter()
+        .find(|key| key.is_object())
+        .unwrap_or(&item["Put"]["Item"]))
 }
 
 fn key(item: &Value) -> (String, String) {
@@ -167,15 +203,46 @@ mod tests {
     #[test]
     fn a_transaction_refuses_what_meets_it_and_plain_writes_queue() {
         let contention = Contention::default();
-        let on = contention.admit("TransactWriteItems", &transaction(&["a", "b"])).ok().unwrap();
-        assert_eq!(contention.admit("UpdateItem", &update("a")).err().unwrap().0, "TransactionConflictException");
-        let (kind, reasons) = contention.admit("TransactWriteItems", &transaction(&["c", "b"])).err().unwrap();
-        let codes: Vec<_> = reasons["CancellationReasons"].as_array().unwrap().iter().map(|reason| &reason["Code"]).collect();
-        assert_eq!((kind, codes), ("TransactionCanceledException", vec![&json!("None"), &json!("TransactionConflict")]));
+        let on = contention
+            .admit("TransactWriteItems", &transaction(&["a", "b"]))
+            .ok()
+            .unwrap();
+        assert_eq!(
+            contention
+                .admit("UpdateItem", &update("a"))
+                .err()
+                .unwrap()
+                .0,
+            "TransactionConflictException"
+        );
+        let (kind, reasons) = contention
+            .admit("TransactWriteItems", &transaction(&["c", "b"]))
+            .err()
+            .unwrap();
+        let codes: Vec<_> = reasons["CancellationReasons"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|reason| &reason["Code"])
+            .collect();
+        assert_eq!(
+            (kind, codes),
+            (
+                "TransactionCanceledException",
+                vec![&json!("None"), &json!("TransactionConflict")]
+            )
+        );
         let plain = contention.admit("UpdateItem", &update("c")).ok().unwrap();
-        assert!(contention.admit("UpdateItem", &update("c")).is_ok() && contention.admit("GetItem", &update("a")).is_ok());
+        assert!(
+            contention.admit("UpdateItem", &update("c")).is_ok()
+                && contention.admit("GetItem", &update("a")).is_ok()
+        );
         drop((on, plain));
-        assert!(contention.admit("TransactWriteItems", &transaction(&["a", "c"])).is_ok());
+        assert!(
+            contention
+                .admit("TransactWriteItems", &transaction(&["a", "c"]))
+                .is_ok()
+        );
         assert_eq!(contention.refusals(), (2, 0));
         let _on = contention.admit("TransactWriteItems", &transaction(&["a"]));
         contention.set_conflicts(false);
@@ -186,7 +253,9 @@ mod tests {
     fn a_hot_key_is_throttled() {
         let contention = Contention::default();
         contention.set_writes_per_second(10);
-        let passed = (0..30).filter(|_| contention.admit("UpdateItem", &update("hot")).is_ok()).count();
+        let passed = (0..30)
+            .filter(|_| contention.admit("UpdateItem", &update("hot")).is_ok())
+            .count();
         assert!((10..30).contains(&passed), "{passed}");
         assert!(contention.admit("UpdateItem", &update("cool")).is_ok());
         assert!(contention.refusals().1 > 0);

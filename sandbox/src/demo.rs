@@ -101,28 +101,57 @@ struct Story {
 impl Story {
     async fn open(binaries: BTreeMap<String, PathBuf>) -> Result<Self, String> {
         let (sandbox, functions) = (Sandbox::start().await, BTreeMap::new());
-        let mut story = Self { functions, binaries, sandbox, scene: String::new(), scenes: 0, checks: 0, called: vec![] };
-        for name in [SEND, RECEIVE, GATEWAY, CALL, FORWARD, PROVISION, API, IVR, FLOW] {
+        let mut story = Self {
+            functions,
+            binaries,
+            sandbox,
+            scene: String::new(),
+            scenes: 0,
+            checks: 0,
+            called: vec![],
+        };
+        for name in [
+            SEND, RECEIVE, GATEWAY, CALL, FORWARD, PROVISION, API, IVR, FLOW,
+        ] {
             story.start(name, &SWITCHED_ON).await?;
         }
         Ok(story)
     }
 
     /// Starts a function, in the place of the process that ran it.
-    async fn start(&mut self, name: &'static str, settings: &[(&str, Option<&str>)]) -> Result<(), String> {
+    async fn start(
+        &mut self,
+        name: &'static str,
+        settings: &[(&str, Option<&str>)],
+    ) -> Result<(), String> {
         let begun = Instant::now();
         self.launch(name, 1, settings).await?;
         let ready = self.functions[name].lambda.wait_ready().await;
         ready.map_err(|reason| format!("{name} does not start: {reason}"))?;
-        println!("{}{name} is up, {} ms", if self.scenes == 0 { "" } else { "  " }, begun.elapsed().as_millis());
+        println!(
+            "{}{name} is up, {} ms",
+            if self.scenes == 0 { "" } else { "  " },
+            begun.elapsed().as_millis()
+        );
         self.print_calls().await;
         Ok(())
     }
 
     /// The same in several processes, for which nobody waits.
-    async fn launch(&mut self, name: &'static str, instances: usize, settings: &[(&str, Option<&str>)]) -> Result<(), String> {
-        let binary = self.binaries.get(name).ok_or_else(|| format!("template.yaml has no {name}"))?;
-        let lambda = self.sandbox.run_with(name, binary, instances, settings).await;
+    async fn launch(
+        &mut self,
+        name: &'static str,
+        instances: usize,
+        settings: &[(&str, Option<&str>)],
+    ) -> Result<(), String> {
+        let binary = self
+            .binaries
+            .get(name)
+            .ok_or_else(|| format!("template.yaml has no {name}"))?;
+        let lambda = self
+            .sandbox
+            .run_with(name, binary, instances, settings)
+            .await;
         if let Some(before) = self.functions.insert(name, Function { lambda, read: 0 }) {
             before.lambda.stop().await;
         }
@@ -146,7 +175,11 @@ impl Story {
         self.codes().await?;
         self.company_phone().await?;
         self.phone_menu().await?;
-        self.check("the simulators met nothing unexpected", self.sandbox.complaints(), vec![])
+        self.check(
+            "the simulators met nothing unexpected",
+            self.sandbox.complaints(),
+            vec![],
+        )
     }
 
     async fn sign_up(&mut self) -> Checked {
@@ -154,27 +187,56 @@ impl Story {
         let (phone, user) = self.person("+4512345678");
         let mail = self.sandbox.auth0.mail_verification(&user, LinkPage::Form);
         self.mail_arrives(&mail, &["sent"]).await?;
-        self.check("one text is on the phone", self.inbox(phone), vec![self.setting(SEND, "REG_SMS_BODY")])?;
-        self.check("one request waits for an answer", self.waiting(phone).await, 1)?;
+        self.check(
+            "one text is on the phone",
+            self.inbox(phone),
+            vec![self.setting(SEND, "REG_SMS_BODY")],
+        )?;
+        self.check(
+            "one request waits for an answer",
+            self.waiting(phone).await,
+            1,
+        )?;
         self.check(
             "the account is not verified yet, its link not opened",
             (self.verified(&user), self.fetched(&mail)),
             (false, 0),
         )?;
         let reply = self.phone_says(phone, "yes", "confirmed").await?;
-        self.check("the phone is thanked", reply.messages, vec![self.setting(RECEIVE, "CONFIRMED_SMS_MESSAGE")])?;
+        self.check(
+            "the phone is thanked",
+            reply.messages,
+            vec![self.setting(RECEIVE, "CONFIRMED_SMS_MESSAGE")],
+        )?;
         self.check("the account is verified", self.verified(&user), true)?;
-        let traces = (self.fetched(&mail), self.sandbox.auth0.posted(&mail.ticket), self.waiting(phone).await);
-        self.check("the link was opened once, its form posted once, and nothing waits any more", traces, (1, 1, 0))
+        let traces = (
+            self.fetched(&mail),
+            self.sandbox.auth0.posted(&mail.ticket),
+            self.waiting(phone).await,
+        );
+        self.check(
+            "the link was opened once, its form posted once, and nothing waits any more",
+            traces,
+            (1, 1, 0),
+        )
     }
 
     async fn wrong_word_then_choice(&mut self) -> Checked {
         self.title("A wrong word");
         let (phone, user) = self.person("+4520304050");
-        let verification = self.sandbox.auth0.mail_verification(&user, LinkPage::Redirect);
+        let verification = self
+            .sandbox
+            .auth0
+            .mail_verification(&user, LinkPage::Redirect);
         self.mail_arrives(&verification, &["sent"]).await?;
-        let reply = self.phone_says(phone, "Who is this?", "wrong_reply").await?;
-        self.check("the phone is told what to reply", reply.messages, vec![self.setting(RECEIVE, "WRONG_SMS_MESSAGE")])?;
+        let reply = self
+            .phone_says(phone, "Who is this?", "wrong_reply")
+            .await?;
+        self.check(
+            "the phone is told what to reply",
+            reply.messages,
+            vec![self.setting(RECEIVE, "WRONG_SMS_MESSAGE")],
+        )?;
         self.check(
             "nothing was opened, the request still waits",
             (self.fetched(&verification), self.waiting(phone).await),
@@ -187,19 +249,48 @@ impl Story {
         let reply = self.phone_says(phone, "YES", "listed").await?;
         let list = reply.messages.concat();
         let code = |kind: &str| {
-            let line = list.lines().find(|line| line.contains(kind)).unwrap_or_default();
+            let line = list
+                .lines()
+                .find(|line| line.contains(kind))
+                .unwrap_or_default();
             line.split_whitespace()
                 .find(|word| word.len() == 4 && word.bytes().all(|byte| byte.is_ascii_digit()))
                 .map(str::to_owned)
         };
         let (first, second) = (code("account verification"), code("password change"));
-        self.check("both are listed, each with a code of its own", first.is_some() && second.is_some() && first != second, true)?;
-        self.check("neither was acted on", (self.verified(&user), self.waiting(phone).await), (false, 2))?;
-        let reply = self.phone_says(phone, &format!("YES {}", first.unwrap_or_default()), "confirmed").await?;
-        self.check("the phone is thanked", reply.messages, vec![self.setting(RECEIVE, "CONFIRMED_SMS_MESSAGE")])?;
+        self.check(
+            "both are listed, each with a code of its own",
+            first.is_some() && second.is_some() && first != second,
+            true,
+        )?;
+        self.check(
+            "neither was acted on",
+            (self.verified(&user), self.waiting(phone).await),
+            (false, 2),
+        )?;
+        let reply = self
+            .phone_says(
+                phone,
+                &format!("YES {}", first.unwrap_or_default()),
+                "confirmed",
+            )
+            .await?;
+        self.check(
+            "the phone is thanked",
+            reply.messages,
+            vec![self.setting(RECEIVE, "CONFIRMED_SMS_MESSAGE")],
+        )?;
         self.check("the account is verified", self.verified(&user), true)?;
-        let left = (self.fetched(&verification), self.fetched(&password), self.waiting(phone).await);
-        self.check("only that link was opened; the password request still waits", left, (1, 0, 1))
+        let left = (
+            self.fetched(&verification),
+            self.fetched(&password),
+            self.waiting(phone).await,
+        );
+        self.check(
+            "only that link was opened; the password request still waits",
+            left,
+            (1, 0, 1),
+        )
     }
 
     async fn password(&mut self) -> Checked {
@@ -207,18 +298,36 @@ impl Story {
         let (phone, user) = self.person("+4530405060");
         let mail = self.sandbox.auth0.mail_password(&user);
         self.mail_arrives(&mail, &["sent"]).await?;
-        self.check("the text asks about the password", self.inbox(phone), vec![self.setting(SEND, "PWD_SMS_BODY")])?;
+        self.check(
+            "the text asks about the password",
+            self.inbox(phone),
+            vec![self.setting(SEND, "PWD_SMS_BODY")],
+        )?;
         let reply = self.phone_says(phone, "yes", "password_link").await?;
         let link = mail.link.trim_end_matches('#');
-        let expected = self.setting(RECEIVE, "PASSWORD_LINK_MESSAGE").replace("{link}", link);
-        self.check("the phone gets the link of the mail", reply.messages, vec![expected])?;
-        self.check("nobody opened it, and it is used up", (self.fetched(&mail), self.waiting(phone).await), (0, 0))
+        let expected = self
+            .setting(RECEIVE, "PASSWORD_LINK_MESSAGE")
+            .replace("{link}", link);
+        self.check(
+            "the phone gets the link of the mail",
+            reply.messages,
+            vec![expected],
+        )?;
+        self.check(
+            "nobody opened it, and it is used up",
+            (self.fetched(&mail), self.waiting(phone).await),
+            (0, 0),
+        )
     }
 
     async fn duplicates(&mut self) -> Checked {
         self.title("Mailgun delivers the same mail again");
         let (phone, user) = self.person("+4540506070");
-        let mail = self.sandbox.auth0.mail_verification(&user, LinkPage::Form).mail;
+        let mail = self
+            .sandbox
+            .auth0
+            .mail_verification(&user, LinkPage::Form)
+            .mail;
         let route = self.url(SEND);
         let signed = |sandbox: &Sandbox| sandbox.mailgun.fields(&mail, sandbox::now().as_secs());
         let (first, later) = (signed(&self.sandbox), signed(&self.sandbox));
@@ -230,7 +339,11 @@ impl Story {
             say(&format!("Mailgun delivers {what}"));
             let attempt = self.sandbox.mailgun.post(&route, fields).await;
             self.tell(&[outcome]).await?;
-            self.check("answered 200, so that Mailgun is content", attempt.status, 200)?;
+            self.check(
+                "answered 200, so that Mailgun is content",
+                attempt.status,
+                200,
+            )?;
         }
         self.check("one text is on the phone", self.inbox(phone).len(), 1)
     }
@@ -240,32 +353,73 @@ impl Story {
         let (phone, user) = self.person("+4550607080");
         let mail = self.sandbox.auth0.mail_verification(&user, LinkPage::Form);
         say("Twilio answers the next two requests with 503");
-        let down = || Fault::Answer { status: 503, headers: vec![], body: String::new() };
+        let down = || Fault::Answer {
+            status: 503,
+            headers: vec![],
+            body: String::new(),
+        };
         self.sandbox.twilio.server().faults().times(2, down);
-        let delivery = self.mail_arrives(&mail, &["twilio_unavailable", "twilio_unavailable", "sent"]).await?;
-        let answers: Vec<_> = delivery.attempts.iter().map(|attempt| attempt.status).collect();
-        self.check("Mailgun was asked to come again until the text was out", answers, vec![503, 503, 200])?;
+        let delivery = self
+            .mail_arrives(&mail, &["twilio_unavailable", "twilio_unavailable", "sent"])
+            .await?;
+        let answers: Vec<_> = delivery
+            .attempts
+            .iter()
+            .map(|attempt| attempt.status)
+            .collect();
+        self.check(
+            "Mailgun was asked to come again until the text was out",
+            answers,
+            vec![503, 503, 200],
+        )?;
         self.check("one text is on the phone", self.inbox(phone).len(), 1)?;
 
         self.title("Forged webhooks");
         say("Someone posts a mail that Mailgun never signed");
-        let mut fields = self.sandbox.mailgun.fields(&mail.mail, sandbox::now().as_secs());
+        let mut fields = self
+            .sandbox
+            .mailgun
+            .fields(&mail.mail, sandbox::now().as_secs());
         for (_, signature) in fields.iter_mut().filter(|(name, _)| name == "signature") {
             *signature = "0".repeat(signature.len());
         }
         let route = self.url(SEND);
         let attempt = self.sandbox.mailgun.post(&route, &fields).await;
         self.tell(&["bad_signature"]).await?;
-        self.check("refused without a word", (attempt.status, attempt.body.as_str()), (401, ""))?;
+        self.check(
+            "refused without a word",
+            (attempt.status, attempt.body.as_str()),
+            (401, ""),
+        )?;
         say("Someone posts the YES of a phone, with the signature of another text");
         let url = self.url(RECEIVE);
-        let signature = self.sandbox.twilio.sign(&url, &self.sandbox.twilio.inbound(phone, twilio::NUMBER, "no"));
+        let signature = self.sandbox.twilio.sign(
+            &url,
+            &self.sandbox.twilio.inbound(phone, twilio::NUMBER, "no"),
+        );
         let forged = self.sandbox.twilio.inbound(phone, twilio::NUMBER, "YES");
-        let reply = self.sandbox.twilio.deliver_signed(forged, &url, &signature).await;
+        let reply = self
+            .sandbox
+            .twilio
+            .deliver_signed(forged, &url, &signature)
+            .await;
         self.tell(&["bad_signature"]).await?;
-        self.check("refused without a word", (reply.status, reply.body.as_str()), (403, ""))?;
-        let untouched = (self.verified(&user), self.fetched(&mail), self.waiting(phone).await, self.inbox(phone).len());
-        self.check("nothing was opened, verified or sent", untouched, (false, 0, 1, 1))
+        self.check(
+            "refused without a word",
+            (reply.status, reply.body.as_str()),
+            (403, ""),
+        )?;
+        let untouched = (
+            self.verified(&user),
+            self.fetched(&mail),
+            self.waiting(phone).await,
+            self.inbox(phone).len(),
+        );
+        self.check(
+            "nothing was opened, verified or sent",
+            untouched,
+            (false, 0, 1, 1),
+        )
     }
 
     async fn forged_mail(&mut self) -> Checked {
@@ -278,18 +432,36 @@ impl Story {
         ));
         let mails = limit.parse().unwrap_or(5);
         for _ in 0..mails {
-            let forged = self.sandbox.mailgun.forged(&self.address(phone), &link, Forgery::SignedElsewhere);
-            let fields = self.sandbox.mailgun.fields(&forged, sandbox::now().as_secs());
+            let forged =
+                self.sandbox
+                    .mailgun
+                    .forged(&self.address(phone), &link, Forgery::SignedElsewhere);
+            let fields = self
+                .sandbox
+                .mailgun
+                .fields(&forged, sandbox::now().as_secs());
             let attempt = self.sandbox.mailgun.post(&route, &fields).await;
             self.tell(&["no_such_user"]).await?;
             self.check("refused for good", attempt.status, 406)?;
         }
-        let traces = (self.inbox(phone).len(), self.waiting(phone).await, self.counted(phone).await);
-        self.check("nothing was texted or stored, nor counted", traces, (0, 0, 0))?;
+        let traces = (
+            self.inbox(phone).len(),
+            self.waiting(phone).await,
+            self.counted(phone).await,
+        );
+        self.check(
+            "nothing was texted or stored, nor counted",
+            traces,
+            (0, 0, 0),
+        )?;
         let (_, user) = self.person(phone);
         let mail = self.sandbox.auth0.mail_verification(&user, LinkPage::Form);
         self.mail_arrives(&mail, &["sent"]).await?;
-        self.check("whoever signs up with that phone is texted", self.inbox(phone).len(), 1)?;
+        self.check(
+            "whoever signs up with that phone is texted",
+            self.inbox(phone).len(),
+            1,
+        )?;
         self.phone_says(phone, "YES", "confirmed").await?;
         self.check("and verified by a plain YES", self.verified(&user), true)
     }
@@ -308,23 +480,53 @@ impl Story {
     /// The pseudo address of a phone.
     fn address(&self, phone: &str) -> String {
         let setting = |name: &str| self.setting(SEND, name);
-        format!("{}{phone}@{}", setting("RECIPIENT_PREFIX"), setting("RECIPIENT_DOMAIN"))
+        format!(
+            "{}{phone}@{}",
+            setting("RECIPIENT_PREFIX"),
+            setting("RECIPIENT_DOMAIN")
+        )
     }
 
     /// Auth0 mails, Mailgun delivers until it is content.
-    async fn mail_arrives(&mut self, mail: &TicketMail, outcomes: &[&str]) -> Result<Delivery, Failure> {
-        let phone = mail.mail.to.split(['+', '@']).nth(1).map(|digits| format!("+{digits}")).unwrap_or_default();
-        say(&format!("Auth0 mails {}: {:?}, with the link {}", mail.mail.to, mail.mail.subject, mail.link.trim_end_matches('#')));
+    async fn mail_arrives(
+        &mut self,
+        mail: &TicketMail,
+        outcomes: &[&str],
+    ) -> Result<Delivery, Failure> {
+        let phone = mail
+            .mail
+            .to
+            .split(['+', '@'])
+            .nth(1)
+            .map(|digits| format!("+{digits}"))
+            .unwrap_or_default();
+        say(&format!(
+            "Auth0 mails {}: {:?}, with the link {}",
+            mail.mail.to,
+            mail.mail.subject,
+            mail.link.trim_end_matches('#')
+        ));
         let before = self.inbox(&phone).len();
         let delivery = self.sandbox.mailgun.receive(&mail.mail).await;
         self.tell(outcomes).await?;
-        self.inbox(&phone).iter().skip(before).for_each(|text| heard(&phone, text));
+        self.inbox(&phone)
+            .iter()
+            .skip(before)
+            .for_each(|text| heard(&phone, text));
         Ok(delivery)
     }
 
     /// A text to our number, and what comes back.
-    async fn phone_says(&mut self, phone: &str, text: &str, outcome: &str) -> Result<Reply, Failure> {
-        say(&format!("{phone} replies {}", paint("36", &format!("{text:?}"))));
+    async fn phone_says(
+        &mut self,
+        phone: &str,
+        text: &str,
+        outcome: &str,
+    ) -> Result<Reply, Failure> {
+        say(&format!(
+            "{phone} replies {}",
+            paint("36", &format!("{text:?}"))
+        ));
         let reply = self.sandbox.twilio.text(phone, twilio::NUMBER, text).await;
         self.tell(&[outcome]).await?;
         reply.messages.iter().for_each(|text| heard(phone, text));
@@ -334,7 +536,11 @@ impl Story {
     /// Prints what passed over the wire since the last time, and checks what the functions logged about it.
     async fn tell(&mut self, expected: &[&str]) -> Checked {
         let outcomes = self.print_calls().await;
-        if outcomes == expected { Ok(()) } else { self.fail("the outcomes in the log", &outcomes, &expected) }
+        if outcomes == expected {
+            Ok(())
+        } else {
+            self.fail("the outcomes in the log", &outcomes, &expected)
+        }
     }
 
     /// The outcomes of what passed since the last time, in the order of the requests.
@@ -353,7 +559,10 @@ impl Story {
         outcomes
     }
 
-    #[expect(clippy::needless_pass_by_value, reason = "claims are read more easily without ampersands")]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "claims are read more easily without ampersands"
+    )]
     fn check<T: PartialEq + Debug>(&mut self, claim: &str, came: T, expected: T) -> Checked {
         if came != expected {
             return self.fail(claim, &came, &expected);
@@ -366,11 +575,21 @@ impl Story {
     fn fail(&self, claim: &str, came: &dyn Debug, expected: &dyn Debug) -> Checked {
         println!("  {} {claim}", paint("31", "✗"));
         let text = |value: &dyn Debug| masked(&format!("{value:?}"));
-        Err(Failure { scene: self.scene.clone(), claim: claim.to_owned(), expected: text(expected), came: text(came) })
+        Err(Failure {
+            scene: self.scene.clone(),
+            claim: claim.to_owned(),
+            expected: text(expected),
+            came: text(came),
+        })
     }
 
     fn report(&self, failure: &Failure) -> String {
-        let Failure { scene, claim, expected, came } = failure;
+        let Failure {
+            scene,
+            claim,
+            expected,
+            came,
+        } = failure;
         let mut report = vec![format!(
             "\n{} {scene}: {claim}\n  expected {expected}\n  came     {came}",
             paint("31;1", "Not as it should be.")
@@ -378,7 +597,11 @@ impl Story {
         for (name, function) in &self.functions {
             let lines = [function.lambda.log(), function.lambda.errors()].concat();
             report.push(format!("The last of the log of {name}:"));
-            report.extend(lines[lines.len().saturating_sub(LAST_LINES)..].iter().map(|line| format!("  {line}")));
+            report.extend(
+                lines[lines.len().saturating_sub(LAST_LINES)..]
+                    .iter()
+                    .map(|line| format!("  {line}")),
+            );
         }
         report.join("\n")
     }
@@ -400,7 +623,10 @@ impl Story {
     }
 
     fn verified(&self, user: &User) -> bool {
-        self.sandbox.auth0.user(&user.email).is_some_and(|user| user.email_verified)
+        self.sandbox
+            .auth0
+            .user(&user.email)
+            .is_some_and(|user| user.email_verified)
     }
 
     fn fetched(&self, mail: &TicketMail) -> u32 {
@@ -411,21 +637,33 @@ impl Story {
     async fn waiting(&self, phone: &str) -> usize {
         let key = format!("pending#{phone}");
         let items = self.sandbox.aws.items().await;
-        let requests = items.iter().filter(|item| item["pk"]["S"] == key.as_str()).filter_map(Value::as_object);
-        requests.flat_map(|item| item.keys()).filter(|attribute| attribute.starts_with("r_")).count()
+        let requests = items
+            .iter()
+            .filter(|item| item["pk"]["S"] == key.as_str())
+            .filter_map(Value::as_object);
+        requests
+            .flat_map(|item| item.keys())
+            .filter(|attribute| attribute.starts_with("r_"))
+            .count()
     }
 
     /// How many texts to this phone count against its limit.
     async fn counted(&self, phone: &str) -> usize {
         let key = format!("rate#sms#{phone}");
         let items = self.sandbox.aws.items().await;
-        let hits = items.iter().filter(|item| item["pk"]["S"] == key.as_str()).filter_map(|item| item["hits"]["N"].as_str());
+        let hits = items
+            .iter()
+            .filter(|item| item["pk"]["S"] == key.as_str())
+            .filter_map(|item| item["hits"]["N"].as_str());
         hits.filter_map(|hits| hits.parse::<usize>().ok()).sum()
     }
 
     /// A variable of a function, as it was given to it.
     fn setting(&self, function: &str, name: &str) -> String {
-        self.sandbox.env_for(function).remove(name).unwrap_or_default()
+        self.sandbox
+            .env_for(function)
+            .remove(name)
+            .unwrap_or_default()
     }
 }
 
@@ -442,7 +680,9 @@ impl Function {
                 }
             }
         };
-        tokio::time::timeout(PATIENCE, found).await.unwrap_or_else(|_| "(nothing)".to_owned())
+        tokio::time::timeout(PATIENCE, found)
+            .await
+            .unwrap_or_else(|_| "(nothing)".to_owned())
     }
 }
 
@@ -476,7 +716,12 @@ fn calls(sandbox: &Sandbox) -> Vec<Call> {
     ];
     let mut calls = Vec::new();
     for (from, to, server) in servers {
-        calls.extend(server.exchanges().into_iter().map(|exchange| Call { from, to, exchange }));
+        calls.extend(
+            server
+                .exchanges()
+                .into_iter()
+                .map(|exchange| Call { from, to, exchange }),
+        );
         server.clear_exchanges();
     }
     calls.sort_by_key(|call| call.exchange.started);
@@ -485,40 +730,68 @@ fn calls(sandbox: &Sandbox) -> Vec<Call> {
 
 impl Call {
     fn print(&self, outcome: Option<&String>) {
-        print_call(&self.route(), &self.what(), self.exchange.status, self.exchange.took, outcome);
+        print_call(
+            &self.route(),
+            &self.what(),
+            self.exchange.status,
+            self.exchange.took,
+            outcome,
+        );
     }
 
     /// What the functions call stands indented below what called them.
     fn route(&self) -> String {
-        if self.from.is_empty() { format!("    → {}", self.to) } else { format!("{} → {}", self.from, self.to) }
+        if self.from.is_empty() {
+            format!("    → {}", self.to)
+        } else {
+            format!("{} → {}", self.from, self.to)
+        }
     }
 
     fn what(&self) -> String {
         let exchange = &self.exchange;
-        let operation =
-            exchange.headers.iter().find(|(name, _)| name == "x-amz-target").and_then(|(_, target)| target.split('.').nth(1));
-        let unmet =
-            exchange.status == Some(400) && String::from_utf8_lossy(&exchange.response).contains("ConditionalCheckFailed");
+        let operation = exchange
+            .headers
+            .iter()
+            .find(|(name, _)| name == "x-amz-target")
+            .and_then(|(_, target)| target.split('.').nth(1));
+        let unmet = exchange.status == Some(400)
+            && String::from_utf8_lossy(&exchange.response).contains("ConditionalCheckFailed");
         match operation {
             Some(operation) if unmet => format!("{operation}, condition not met"),
             Some(operation) => operation.to_owned(),
             None => {
                 // Neither the account in a path nor what stands before a ticket says anything.
                 let accounts = [twilio::ACCOUNT_SID, plivo::AUTH_ID];
-                let after = |account: &str| exchange.target.rsplit_once(account).map(|(_, rest)| rest);
-                let target = accounts.into_iter().find_map(after).unwrap_or(&exchange.target);
+                let after =
+                    |account: &str| exchange.target.rsplit_once(account).map(|(_, rest)| rest);
+                let target = accounts
+                    .into_iter()
+                    .find_map(after)
+                    .unwrap_or(&exchange.target);
                 let (path, query) = target.split_once('?').unwrap_or((target, ""));
-                let ticket = query.find("ticket=").map_or(String::new(), |at| format!("?{}", &query[at..]));
+                let ticket = query
+                    .find("ticket=")
+                    .map_or(String::new(), |at| format!("?{}", &query[at..]));
                 masked(&format!("{} {path}{ticket}", exchange.method))
             }
         }
     }
 }
 
-fn print_call(route: &str, what: &str, status: Option<u16>, took: Duration, outcome: Option<&String>) {
+fn print_call(
+    route: &str,
+    what: &str,
+    status: Option<u16>,
+    took: Duration,
+    outcome: Option<&String>,
+) {
     let status = status.map_or("-".to_owned(), |status| status.to_string());
     let took = took.as_secs_f64() * 1000.0;
-    let line = paint("2", &format!("{route:<35}{what:<42}{status:>3}{took:>7.1} ms"));
+    let line = paint(
+        "2",
+        &format!("{route:<35}{what:<42}{status:>3}{took:>7.1} ms"),
+    );
     match outcome {
         Some(outcome) => println!("  {line}  {}", paint("33", outcome)),
         None => println!("  {line}"),
@@ -531,7 +804,11 @@ fn say(text: &str) {
 
 /// What a caller is told.
 fn hears(who: &str, text: &str) {
-    println!("  {} hears {}", masked(who), paint("36", &format!("\"{text}\"")));
+    println!(
+        "  {} hears {}",
+        masked(who),
+        paint("36", &format!("\"{text}\""))
+    );
 }
 
 /// A text that a phone received.
@@ -545,9 +822,14 @@ fn heard(phone: &str, text: &str) {
 
 /// In colour, if someone is looking who did not ask for none (<https://no-color.org>).
 fn paint(code: &str, text: &str) -> String {
-    let plain =
-        text.is_empty() || !io::stdout().is_terminal() || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    if plain { text.to_owned() } else { format!("\x1b[{code}m{text}\x1b[0m") }
+    let plain = text.is_empty()
+        || !io::stdout().is_terminal()
+        || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    if plain {
+        text.to_owned()
+    } else {
+        format!("\x1b[{code}m{text}\x1b[0m")
+    }
 }
 
 /// The text without what opens or identifies: of phone numbers country and last four digits stay, of tickets, codes and recordings nothing.
@@ -567,7 +849,10 @@ fn masked(text: &str) -> String {
         } else if let Some(code) = rest.strip_prefix("YES ").filter(|code| digits(code) == 4) {
             shown.extend(["YES ", HIDDEN]);
             rest = &code[4..];
-        } else if let Some(code) = rest.strip_prefix("code is ").filter(|code| digits(code) > 0) {
+        } else if let Some(code) = rest
+            .strip_prefix("code is ")
+            .filter(|code| digits(code) > 0)
+        {
             shown.extend(["code is ", HIDDEN]);
             rest = &code[digits(code)..];
         } else if let Some(sid) = rest.strip_prefix("/Recordings/") {
@@ -591,13 +876,25 @@ mod tests {
     #[test]
     fn nothing_printed_opens_anything() {
         for (text, shown) in [
-            ("acme+4512345678@sms.example.com", "acme+45••••5678@sms.example.com"),
+            (
+                "acme+4512345678@sms.example.com",
+                "acme+45••••5678@sms.example.com",
+            ),
             ("from +15005550006, +45", "from +1••••0006, +45"),
-            ("GET /u/x?a=1&ticket=0aZ&b=2", "GET /u/x?a=1&ticket=••••&b=2"),
+            (
+                "GET /u/x?a=1&ticket=0aZ&b=2",
+                "GET /u/x?a=1&ticket=••••&b=2",
+            ),
             ("Your code is 271828.", "Your code is ••••."),
-            ("https://x/AC1/Recordings/RE0aZ.mp3", "https://x/AC1/Recordings/••••.mp3"),
+            (
+                "https://x/AC1/Recordings/RE0aZ.mp3",
+                "https://x/AC1/Recordings/••••.mp3",
+            ),
             ("GET /accounts/0010042", "GET /accounts/••••"),
-            ("Reply YES 4821 for ø, YES 48211", "Reply YES •••• for ø, YES 48211"),
+            (
+                "Reply YES 4821 for ø, YES 48211",
+                "Reply YES •••• for ø, YES 48211",
+            ),
         ] {
             assert_eq!(masked(text), shown);
         }

@@ -42,10 +42,19 @@ type Slot = Arc<Mutex<Weak<Core>>>;
 impl Door {
     pub(crate) async fn open(port: u16) -> io::Result<Self> {
         let slot = Slot::default();
-        let server =
-            Server::start_verbatim("function url", port, Router::new().fallback(function_url).with_state(Arc::clone(&slot)))
-                .await?;
-        Ok(Self { server, slot, invoked: Slot::default() })
+        let server = Server::start_verbatim(
+            "function url",
+            port,
+            Router::new()
+                .fallback(function_url)
+                .with_state(Arc::clone(&slot)),
+        )
+        .await?;
+        Ok(Self {
+            server,
+            slot,
+            invoked: Slot::default(),
+        })
     }
 
     pub(crate) fn attach(&self, core: &Arc<Core>) {
@@ -64,8 +73,15 @@ impl Door {
 
 /// Serves `POST /2015-03-31/functions/{name}/invocations`.
 /// <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>
-pub(crate) async fn invoke_api(port: u16, doors: &BTreeMap<String, Door>, tokens: Tokens) -> io::Result<Server> {
-    let slots: BTreeMap<String, Slot> = doors.iter().map(|(name, door)| (name.clone(), Arc::clone(&door.invoked))).collect();
+pub(crate) async fn invoke_api(
+    port: u16,
+    doors: &BTreeMap<String, Door>,
+    tokens: Tokens,
+) -> io::Result<Server> {
+    let slots: BTreeMap<String, Slot> = doors
+        .iter()
+        .map(|(name, door)| (name.clone(), Arc::clone(&door.invoked)))
+        .collect();
     let router = Router::new()
         .route("/2015-03-31/functions/{name}/invocations", post(invoke))
         .fallback(unknown)
@@ -77,12 +93,28 @@ pub(crate) async fn invoke_api(port: u16, doors: &BTreeMap<String, Door>, tokens
 /// An error of the Invoke API.
 fn error(status: StatusCode, kind: &'static str, message: &str) -> Response {
     let body = json!({ "Type": "User", "Message": message, "message": message }).to_string();
-    (status, [("x-amzn-errortype", kind), ("content-type", "application/json")], body).into_response()
+    (
+        status,
+        [
+            ("x-amzn-errortype", kind),
+            ("content-type", "application/json"),
+        ],
+        body,
+    )
+        .into_response()
 }
 
-async fn unknown(Extension(complaints): Extension<Complaints>, method: Method, OriginalUri(uri): OriginalUri) -> Response {
+async fn unknown(
+    Extension(complaints): Extension<Complaints>,
+    method: Method,
+    OriginalUri(uri): OriginalUri,
+) -> Response {
     complaints.add(format!("Lambda: {method} {} is not simulated", uri.path()));
-    error(StatusCode::NOT_IMPLEMENTED, "UnknownOperationException", &sms::not_simulated(&method, &uri))
+    error(
+        StatusCode::NOT_IMPLEMENTED,
+        "UnknownOperationException",
+        &sms::not_simulated(&method, &uri),
+    )
 }
 
 async fn invoke(
@@ -95,28 +127,61 @@ async fn invoke(
     let (slots, tokens) = &*state;
     let (function, qualifier) = split(&name, query.get("Qualifier").map(String::as_str));
     let not_found = || {
-        let what = format!("Function not found: arn:aws:lambda:eu-west-1:000000000000:function:{function}");
+        let what = format!(
+            "Function not found: arn:aws:lambda:eu-west-1:000000000000:function:{function}"
+        );
         let what = qualifier.map_or(what.clone(), |qualifier| format!("{what}:{qualifier}"));
         error(StatusCode::NOT_FOUND, "ResourceNotFoundException", &what)
     };
     // there are no versions or aliases: nothing is ever published here
-    let named = |function: &str| slots.get(function).filter(|_| qualifier.is_none_or(|qualifier| qualifier == "$LATEST"));
-    let Some(core) = named(function).and_then(|slot| lock(slot).upgrade()) else { return not_found() };
-    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let named = |function: &str| {
+        slots
+            .get(function)
+            .filter(|_| qualifier.is_none_or(|qualifier| qualifier == "$LATEST"))
+    };
+    let Some(core) = named(function).and_then(|slot| lock(slot).upgrade()) else {
+        return not_found();
+    };
+    let header = |name: &str| {
+        headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+    };
     if event.len() > PAYLOAD_LIMIT {
-        let what = format!("Request must be smaller than {PAYLOAD_LIMIT} bytes for the InvokeFunction operation");
-        return error(StatusCode::PAYLOAD_TOO_LARGE, "RequestTooLargeException", &what);
+        let what = format!(
+            "Request must be smaller than {PAYLOAD_LIMIT} bytes for the InvokeFunction operation"
+        );
+        return error(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "RequestTooLargeException",
+            &what,
+        );
     }
     // no payload is an empty object
-    let event = if event.is_empty() { Bytes::from_static(b"{}") } else { event };
+    let event = if event.is_empty() {
+        Bytes::from_static(b"{}")
+    } else {
+        event
+    };
     if let Err(problem) = serde_json::from_slice::<serde::de::IgnoredAny>(&event) {
         let what = format!("Could not parse request body into json: {problem}");
-        return error(StatusCode::BAD_REQUEST, "InvalidRequestContentException", &what);
+        return error(
+            StatusCode::BAD_REQUEST,
+            "InvalidRequestContentException",
+            &what,
+        );
     }
     let tail = match header("x-amz-log-type") {
         "" | "None" => false,
         "Tail" => true,
-        _ => return error(StatusCode::BAD_REQUEST, "InvalidParameterValueException", "LogType is None or Tail"),
+        _ => {
+            return error(
+                StatusCode::BAD_REQUEST,
+                "InvalidParameterValueException",
+                "LogType is None or Tail",
+            );
+        }
     };
     let event = tokens.reissue(event);
     match header("x-amz-invocation-type") {
@@ -128,7 +193,11 @@ async fn invoke(
         }
         _ => {
             let what = "InvocationType is RequestResponse, Event or DryRun";
-            return error(StatusCode::BAD_REQUEST, "InvalidParameterValueException", what);
+            return error(
+                StatusCode::BAD_REQUEST,
+                "InvalidParameterValueException",
+                what,
+            );
         }
     }
     let seen = core.lines();
@@ -141,11 +210,20 @@ async fn invoke(
                 }
                 other => json!({ "errorMessage": other.to_string() }),
             };
-            ([("content-type", "application/json"), ("x-amz-function-error", "Unhandled")], report.to_string()).into_response()
+            (
+                [
+                    ("content-type", "application/json"),
+                    ("x-amz-function-error", "Unhandled"),
+                ],
+                report.to_string(),
+            )
+                .into_response()
         }
     };
     let version = HeaderValue::from_static("$LATEST");
-    answer.headers_mut().insert("x-amz-executed-version", version);
+    answer
+        .headers_mut()
+        .insert("x-amz-executed-version", version);
     if tail && let Ok(log) = BASE64_STANDARD.encode(core.tail(seen).await).parse() {
         answer.headers_mut().insert("x-amz-log-result", log);
     }
@@ -155,7 +233,8 @@ async fn invoke(
 /// A function's name and its qualifier, of a name, a partial ARN (`account:function:name`) or an ARN, each with a qualifier or without.
 fn split<'a>(name: &'a str, qualifier: Option<&'a str>) -> (&'a str, Option<&'a str>) {
     let name = name.rsplit_once("function:").map_or(name, |(_, name)| name);
-    name.split_once(':').map_or((name, qualifier), |(name, own)| (name, Some(own)))
+    name.split_once(':')
+        .map_or((name, qualifier), |(name, own)| (name, Some(own)))
 }
 
 async fn function_url(State(slot): State<Slot>, request: Request) -> Response {
@@ -183,8 +262,17 @@ async fn function_url(State(slot): State<Slot>, request: Request) -> Response {
 
 /// What AWS answers by itself.
 fn refusal(status: StatusCode) -> Response {
-    let message = if status.is_server_error() { "Internal Server Error" } else { status.canonical_reason().unwrap_or_default() };
-    (status, [("content-type", "application/json")], json!({ "Message": message }).to_string()).into_response()
+    let message = if status.is_server_error() {
+        "Internal Server Error"
+    } else {
+        status.canonical_reason().unwrap_or_default()
+    };
+    (
+        status,
+        [("content-type", "application/json")],
+        json!({ "Message": message }).to_string(),
+    )
+        .into_response()
 }
 
 /// The event of a request that arrived `at` that time since the epoch.
@@ -247,7 +335,13 @@ fn event(head: &Parts, body: &Bytes, at: Duration) -> Value {
     if !body.is_empty() {
         let kind = joined(&head.headers, &header::CONTENT_TYPE);
         let plain = kind.starts_with("text/")
-            || ["application/json", "application/javascript", "application/xml"].iter().any(|known| kind.starts_with(known));
+            || [
+                "application/json",
+                "application/javascript",
+                "application/xml",
+            ]
+            .iter()
+            .any(|known| kind.starts_with(known));
         match std::str::from_utf8(body) {
             Ok(text) if plain => event["body"] = text.into(),
             _ => {
@@ -261,7 +355,11 @@ fn event(head: &Parts, body: &Bytes, at: Duration) -> Value {
 
 /// All values of a header; cookies have a separator of their own.
 fn joined(headers: &HeaderMap, name: &HeaderName) -> String {
-    let values: Vec<_> = headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+    let values: Vec<_> = headers
+        .get_all(name)
+        .iter()
+        .map(|value| String::from_utf8_lossy(value.as_bytes()))
+        .collect();
     values.join(if name == header::COOKIE { "; " } else { "," })
 }
 
@@ -277,22 +375,38 @@ fn log_time(epoch: u64) -> String {
 /// The HTTP answer for what a function returned; `None` if AWS could make nothing of it.
 fn response(answer: &Value) -> Option<Response> {
     let Some(status) = answer.get("statusCode") else {
-        let body = answer.as_str().map_or_else(|| answer.to_string(), str::to_owned);
+        let body = answer
+            .as_str()
+            .map_or_else(|| answer.to_string(), str::to_owned);
         return Some(([("content-type", "application/json")], body).into_response());
     };
     let text = answer["body"].as_str().unwrap_or_default();
-    let body =
-        if answer["isBase64Encoded"].as_bool().unwrap_or_default() { BASE64_STANDARD.decode(text).ok()? } else { text.into() };
+    let body = if answer["isBase64Encoded"].as_bool().unwrap_or_default() {
+        BASE64_STANDARD.decode(text).ok()?
+    } else {
+        text.into()
+    };
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = StatusCode::from_u16(u16::try_from(status.as_u64()?).ok()?).ok()?;
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
     for (name, value) in answer["headers"].as_object().into_iter().flatten() {
-        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        headers.insert(HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?);
+        let value = value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned);
+        headers.insert(
+            HeaderName::try_from(name).ok()?,
+            HeaderValue::try_from(value).ok()?,
+        );
     }
     for cookie in answer["cookies"].as_array().into_iter().flatten() {
-        headers.append(header::SET_COOKIE, HeaderValue::try_from(cookie.as_str()?).ok()?);
+        headers.append(
+            header::SET_COOKIE,
+            HeaderValue::try_from(cookie.as_str()?).ok()?,
+        );
     }
     Some(response)
 }
@@ -311,18 +425,34 @@ mod tests {
             .header("Content-Type", "application/x-www-form-urlencoded")
             .body(())
             .unwrap();
-        let event = event(&request.into_parts().0, &Bytes::from_static(b"Body=YES"), Duration::from_millis(1_795_176_000_123));
+        let event = event(
+            &request.into_parts().0,
+            &Bytes::from_static(b"Body=YES"),
+            Duration::from_millis(1_795_176_000_123),
+        );
         assert_eq!(event["rawPath"], "/a%20b");
         assert_eq!(event["rawQueryString"], "a=1&a=2&b=%2B45");
-        assert_eq!(event["queryStringParameters"], json!({ "a": "1,2", "b": "+45" }));
+        assert_eq!(
+            event["queryStringParameters"],
+            json!({ "a": "1,2", "b": "+45" })
+        );
         assert_eq!(event["headers"]["x-two"], "1,2");
         assert_eq!(event["cookies"], json!(["k=v", "l=w"]));
-        assert_eq!((&event["body"], &event["isBase64Encoded"]), (&json!("Qm9keT1ZRVM="), &json!(true)));
+        assert_eq!(
+            (&event["body"], &event["isBase64Encoded"]),
+            (&json!("Qm9keT1ZRVM="), &json!(true))
+        );
         let context = &event["requestContext"];
-        assert_eq!((&context["domainName"], &context["http"]["method"]), (&json!("127.0.0.1:4701"), &json!("POST")));
+        assert_eq!(
+            (&context["domainName"], &context["http"]["method"]),
+            (&json!("127.0.0.1:4701"), &json!("POST"))
+        );
         assert_eq!(
             (&context["time"], &context["timeEpoch"]),
-            (&json!("20/Nov/2026:12:00:00 +0000"), &json!(1_795_176_000_123_u64))
+            (
+                &json!("20/Nov/2026:12:00:00 +0000"),
+                &json!(1_795_176_000_123_u64)
+            )
         );
     }
 
@@ -330,7 +460,10 @@ mod tests {
     fn an_answer_becomes_a_response() {
         let full = json!({ "statusCode": 201, "headers": { "x-a": "b" }, "cookies": ["a=1", "b=2"], "body": "aGk=", "isBase64Encoded": true });
         let full = response(&full).unwrap();
-        assert_eq!((full.status().as_u16(), &full.headers()["x-a"]), (201, &HeaderValue::from_static("b")));
+        assert_eq!(
+            (full.status().as_u16(), &full.headers()["x-a"]),
+            (201, &HeaderValue::from_static("b"))
+        );
         assert_eq!(full.headers().get_all("set-cookie").iter().count(), 2);
         let bare = response(&json!({ "any": 1 })).unwrap();
         assert_eq!(

@@ -111,11 +111,18 @@ impl Lambda {
             timeout: launch.timeout,
             queue,
             waiting: tokio::sync::Mutex::new(waiting),
-            observed: Mutex::new(Observed { alive: launch.instances, ..Observed::default() }),
+            observed: Mutex::new(Observed {
+                alive: launch.instances,
+                ..Observed::default()
+            }),
             changed: watch::Sender::default(),
             gone: watch::Sender::default(),
         });
-        let mut lambda = Self { core, url, slots: Vec::new() };
+        let mut lambda = Self {
+            core,
+            url,
+            slots: Vec::new(),
+        };
         for index in 0..launch.instances {
             let instance = Arc::new(Instance {
                 core: Arc::clone(&lambda.core),
@@ -129,14 +136,21 @@ impl Lambda {
             command
                 .env_clear()
                 .envs(&launch.environment)
-                .env("AWS_LAMBDA_RUNTIME_API", format!("127.0.0.1:{}", api.port()))
+                .env(
+                    "AWS_LAMBDA_RUNTIME_API",
+                    format!("127.0.0.1:{}", api.port()),
+                )
                 .stdin(Stdio::null())
                 .stdout(Stdio::piped())
                 .stderr(Stdio::piped())
                 .process_group(0) // a Ctrl-C in the terminal is for the sandbox alone
                 .kill_on_drop(true);
             let supervisor = tokio::spawn(supervise(Arc::clone(&instance), command));
-            lambda.slots.push(Slot { instance, supervisor, _api: api });
+            lambda.slots.push(Slot {
+                instance,
+                supervisor,
+                _api: api,
+            });
         }
         Ok(lambda)
     }
@@ -168,18 +182,32 @@ impl Lambda {
 
     /// What was written to standard output, line by line.
     pub fn log(&self) -> Vec<String> {
-        lock(&self.core.observed).lines.iter().filter(|line| !line.error).map(|line| line.text.clone()).collect()
+        lock(&self.core.observed)
+            .lines
+            .iter()
+            .filter(|line| !line.error)
+            .map(|line| line.text.clone())
+            .collect()
     }
 
     /// What was written to standard error.
     pub fn errors(&self) -> Vec<String> {
-        lock(&self.core.observed).lines.iter().filter(|line| line.error).map(|line| line.text.clone()).collect()
+        lock(&self.core.observed)
+            .lines
+            .iter()
+            .filter(|line| line.error)
+            .map(|line| line.text.clone())
+            .collect()
     }
 
     /// Waits for a line of standard output and returns the first that fits, old or new.
     pub async fn wait_log(&self, fits: impl Fn(&str) -> bool) -> String {
         self.patiently("to log that", |observed| {
-            observed.lines.iter().find(|line| !line.error && fits(&line.text)).map(|line| line.text.clone())
+            observed
+                .lines
+                .iter()
+                .find(|line| !line.error && fits(&line.text))
+                .map(|line| line.text.clone())
         })
         .await
     }
@@ -211,7 +239,10 @@ impl Lambda {
 
     /// Waits until `n` processes have ended.
     pub async fn wait_exits(&self, n: usize) -> Vec<ExitStatus> {
-        self.patiently("to end", |observed| (observed.exits.len() >= n).then(|| observed.exits.clone())).await
+        self.patiently("to end", |observed| {
+            (observed.exits.len() >= n).then(|| observed.exits.clone())
+        })
+        .await
     }
 
     /// Kills one process (SIGKILL); Lambda starts another.
@@ -243,7 +274,12 @@ impl Lambda {
     async fn patiently<T>(&self, what: &str, look: impl FnMut(&Observed) -> Option<T>) -> T {
         let found = timeout(PATIENCE, self.core.wait(look)).await;
         found.unwrap_or_else(|_| {
-            panic!("{} was expected {what}. Log: {:#?} Errors: {:#?}", self.core.name, self.log(), self.errors())
+            panic!(
+                "{} was expected {what}. Log: {:#?} Errors: {:#?}",
+                self.core.name,
+                self.log(),
+                self.errors()
+            )
         })
     }
 }
@@ -259,8 +295,14 @@ impl Drop for Lambda {
 
 /// By the shell's own `kill`: the command is missing in small images.
 async fn signal(pid: u32, name: &str) {
-    let sent = Command::new("/bin/sh").args(["-c", &format!("kill -{name} {pid}")]).status().await;
-    assert!(sent.is_ok_and(|status| status.success()), "kill -{name} {pid}");
+    let sent = Command::new("/bin/sh")
+        .args(["-c", &format!("kill -{name} {pid}")])
+        .status()
+        .await;
+    assert!(
+        sent.is_ok_and(|status| status.success()),
+        "kill -{name} {pid}"
+    );
 }
 
 /// What door, Invoke API and tests share.
@@ -324,10 +366,20 @@ impl Core {
 
     /// The last 4 KB of the lines of the log from number `seen` on; what was written just now may be on its way here.
     pub(crate) async fn tail(&self, seen: usize) -> Vec<u8> {
-        let _ = timeout(FLUSH, self.wait(|observed| (observed.lines.len() > seen).then_some(()))).await;
+        let _ = timeout(
+            FLUSH,
+            self.wait(|observed| (observed.lines.len() > seen).then_some(())),
+        )
+        .await;
         let observed = lock(&self.observed);
         let lines = observed.lines.get(seen..).unwrap_or_default();
-        let text = lines.iter().map(|line| line.text.as_str()).chain([""]).collect::<Vec<_>>().join("\n").into_bytes();
+        let text = lines
+            .iter()
+            .map(|line| line.text.as_str())
+            .chain([""])
+            .collect::<Vec<_>>()
+            .join("\n")
+            .into_bytes();
         text[text.len().saturating_sub(4096)..].to_vec()
     }
 
@@ -337,7 +389,8 @@ impl Core {
         let gone = observed.alive == 0;
         drop(observed);
         self.changed.send_replace(());
-        self.gone.send_if_modified(|known| !std::mem::replace(known, gone) && gone);
+        self.gone
+            .send_if_modified(|known| !std::mem::replace(known, gone) && gone);
         result
     }
 
@@ -407,10 +460,14 @@ async fn supervise(instance: Arc<Instance>, mut command: Command) {
             let over = !observed.ready.remove(&index) || observed.stopping;
             if over {
                 observed.alive -= 1;
-                let last = observed.lines.iter().rfind(|line| line.error).map(|line| line.text.as_str());
-                observed
-                    .init_error
-                    .get_or_insert_with(|| last.map_or_else(|| status.to_string(), |last| format!("{status}: {last}")));
+                let last = observed
+                    .lines
+                    .iter()
+                    .rfind(|line| line.error)
+                    .map(|line| line.text.as_str());
+                observed.init_error.get_or_insert_with(|| {
+                    last.map_or_else(|| status.to_string(), |last| format!("{status}: {last}"))
+                });
             }
             over
         });
@@ -435,7 +492,9 @@ fn runtime_api(instance: Arc<Instance>) -> Router {
         .route("/invocation/{id}/response", post(response))
         .route("/invocation/{id}/error", post(error))
         .route("/init/error", post(init_error));
-    Router::new().nest("/2018-06-01/runtime", routes).with_state(instance)
+    Router::new()
+        .nest("/2018-06-01/runtime", routes)
+        .with_state(instance)
 }
 
 async fn next(State(instance): State<Arc<Instance>>) -> Response {
@@ -461,11 +520,25 @@ async fn next(State(instance): State<Arc<Instance>>) -> Response {
     let headers = [
         ("content-type", "application/json".to_owned()),
         ("lambda-runtime-aws-request-id", id),
-        ("lambda-runtime-deadline-ms", deadline.as_millis().to_string()),
-        ("lambda-runtime-invoked-function-arn", format!("arn:aws:lambda:eu-west-1:000000000000:function:{}", core.name)),
+        (
+            "lambda-runtime-deadline-ms",
+            deadline.as_millis().to_string(),
+        ),
+        (
+            "lambda-runtime-invoked-function-arn",
+            format!(
+                "arn:aws:lambda:eu-west-1:000000000000:function:{}",
+                core.name
+            ),
+        ),
         (
             "lambda-runtime-trace-id",
-            format!("Root=1-{:08x}-{};Parent={};Sampled=0", crate::now().as_secs(), random::hex(12), random::hex(8)),
+            format!(
+                "Root=1-{:08x}-{};Parent={};Sampled=0",
+                crate::now().as_secs(),
+                random::hex(12),
+                random::hex(8)
+            ),
         ),
     ];
     (headers, event).into_response()
@@ -477,28 +550,53 @@ fn accepted(known: bool) -> Accepted {
     if known {
         (StatusCode::ACCEPTED, Json(json!({ "status": "OK" })))
     } else {
-        (StatusCode::BAD_REQUEST, Json(json!({ "errorType": "InvalidRequestID", "errorMessage": "Invalid request ID" })))
+        (
+            StatusCode::BAD_REQUEST,
+            Json(json!({ "errorType": "InvalidRequestID", "errorMessage": "Invalid request ID" })),
+        )
     }
 }
 
-async fn response(State(instance): State<Arc<Instance>>, Segment(id): Segment<String>, answer: Bytes) -> Accepted {
+async fn response(
+    State(instance): State<Arc<Instance>>,
+    Segment(id): Segment<String>,
+    answer: Bytes,
+) -> Accepted {
     if answer.len() > PAYLOAD_LIMIT {
         instance.settle(&id, Err(InvokeError::TooLarge));
         let message = format!("Exceeded maximum allowed payload size ({PAYLOAD_LIMIT} bytes).");
-        return (StatusCode::PAYLOAD_TOO_LARGE, Json(json!({ "errorType": "RequestEntityTooLarge", "errorMessage": message })));
+        return (
+            StatusCode::PAYLOAD_TOO_LARGE,
+            Json(json!({ "errorType": "RequestEntityTooLarge", "errorMessage": message })),
+        );
     }
     accepted(instance.settle(&id, Ok(answer)))
 }
 
-async fn error(State(instance): State<Arc<Instance>>, Segment(id): Segment<String>, report: Bytes) -> Accepted {
+async fn error(
+    State(instance): State<Arc<Instance>>,
+    Segment(id): Segment<String>,
+    report: Bytes,
+) -> Accepted {
     let report: Value = serde_json::from_slice(&report).unwrap_or_default();
     let text = |name: &str| report[name].as_str().unwrap_or_default().to_owned();
-    accepted(instance.settle(&id, Err(InvokeError::Function { kind: text("errorType"), message: text("errorMessage") })))
+    accepted(instance.settle(
+        &id,
+        Err(InvokeError::Function {
+            kind: text("errorType"),
+            message: text("errorMessage"),
+        }),
+    ))
 }
 
 async fn init_error(State(instance): State<Arc<Instance>>, report: Bytes) -> Accepted {
     let parsed: Value = serde_json::from_slice(&report).unwrap_or_default();
-    let message = parsed["errorMessage"].as_str().map_or_else(|| String::from_utf8_lossy(&report).into_owned(), str::to_owned);
-    instance.core.observe(|observed| observed.init_error = Some(message));
+    let message = parsed["errorMessage"].as_str().map_or_else(
+        || String::from_utf8_lossy(&report).into_owned(),
+        str::to_owned,
+    );
+    instance
+        .core
+        .observe(|observed| observed.init_error = Some(message));
     accepted(true)
 }

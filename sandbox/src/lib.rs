@@ -84,8 +84,14 @@ const VALUES: [(&str, &str); 12] = [
     ("MAIL_SENDERS", "no-reply@acme.example"),
     ("RECIPIENT_DOMAIN", "sms.example.com"),
     ("RECIPIENT_PREFIX", "acme"),
-    ("SMS_FROM", "twilio:+15005550006,plivo:15005550006,vonage:ACME"),
-    ("SMS_ROUTES", "+57=plivo,clickatell;+1=twilio;*=vonage,twilio"),
+    (
+        "SMS_FROM",
+        "twilio:+15005550006,plivo:15005550006,vonage:ACME",
+    ),
+    (
+        "SMS_ROUTES",
+        "+57=plivo,clickatell;+1=twilio;*=vonage,twilio",
+    ),
     ("TABLE_NAME", TABLE_NAME),
     ("TWILIO_NUMBER", twilio::NUMBER),
 ];
@@ -148,7 +154,9 @@ impl Sandbox {
     /// A sandbox of its own: free ports, empty state, the Mailgun route and the Twilio numbers set up as for a deployment. Panics when it
     /// cannot start.
     pub async fn start() -> Self {
-        Self::open(None).await.unwrap_or_else(|error| panic!("sandbox: {error}"))
+        Self::open(None)
+            .await
+            .unwrap_or_else(|error| panic!("sandbox: {error}"))
     }
 
     /// A sandbox on fixed ports. The error names the port that is taken and whose it is.
@@ -162,30 +170,54 @@ impl Sandbox {
         let mut doors = BTreeMap::new();
         for (offset, function) in (1..).zip(&template.functions) {
             let port = at(offset).unwrap_or_default();
-            let door = Door::open(port).await.map_err(|error| busy(&function.name, port, &error))?;
+            let door = Door::open(port)
+                .await
+                .map_err(|error| busy(&function.name, port, &error))?;
             doors.insert(function.name.clone(), door);
         }
-        let started = |whose, offset, error: io::Error| busy(whose, at(offset).unwrap_or_default(), &error);
-        let twilio = Twilio::start(at(Ports::TWILIO)).await.map_err(|error| started("Twilio", Ports::TWILIO, error))?;
-        let mailgun = Mailgun::start(at(Ports::MAILGUN)).await.map_err(|error| started("Mailgun", Ports::MAILGUN, error))?;
-        let auth0 = Auth0::start(at(Ports::AUTH0)).await.map_err(|error| started("Auth0", Ports::AUTH0, error))?;
+        let started =
+            |whose, offset, error: io::Error| busy(whose, at(offset).unwrap_or_default(), &error);
+        let twilio = Twilio::start(at(Ports::TWILIO))
+            .await
+            .map_err(|error| started("Twilio", Ports::TWILIO, error))?;
+        let mailgun = Mailgun::start(at(Ports::MAILGUN))
+            .await
+            .map_err(|error| started("Mailgun", Ports::MAILGUN, error))?;
+        let auth0 = Auth0::start(at(Ports::AUTH0))
+            .await
+            .map_err(|error| started("Auth0", Ports::AUTH0, error))?;
         let tokens = record::Tokens::new(&auth0);
         let invoke_api = door::invoke_api(at(0).unwrap_or_default(), &doors, tokens);
-        let invoke_api = invoke_api.await.map_err(|error| started("Invoke API", 0, error))?;
-        let clickatell =
-            Clickatell::start(at(Ports::CLICKATELL)).await.map_err(|error| started("Clickatell", Ports::CLICKATELL, error))?;
-        let plivo = Plivo::start(at(Ports::PLIVO)).await.map_err(|error| started("Plivo", Ports::PLIVO, error))?;
-        let vonage = Vonage::start(at(Ports::VONAGE)).await.map_err(|error| started("Vonage", Ports::VONAGE, error))?;
-        let okta = Okta::start(at(Ports::OKTA)).await.map_err(|error| started("Okta", Ports::OKTA, error))?;
+        let invoke_api = invoke_api
+            .await
+            .map_err(|error| started("Invoke API", 0, error))?;
+        let clickatell = Clickatell::start(at(Ports::CLICKATELL))
+            .await
+            .map_err(|error| started("Clickatell", Ports::CLICKATELL, error))?;
+        let plivo = Plivo::start(at(Ports::PLIVO))
+            .await
+            .map_err(|error| started("Plivo", Ports::PLIVO, error))?;
+        let vonage = Vonage::start(at(Ports::VONAGE))
+            .await
+            .map_err(|error| started("Vonage", Ports::VONAGE, error))?;
+        let okta = Okta::start(at(Ports::OKTA))
+            .await
+            .map_err(|error| started("Okta", Ports::OKTA, error))?;
         let aws = Aws::start(&template, at(Ports::DYNAMODB).zip(at(Ports::SECRETS))).await?;
-        aws.set_secret("switchboard/twilio", &json!({ "account_sid": twilio::ACCOUNT_SID, "auth_token": twilio::AUTH_TOKEN }));
+        aws.set_secret(
+            "switchboard/twilio",
+            &json!({ "account_sid": twilio::ACCOUNT_SID, "auth_token": twilio::AUTH_TOKEN }),
+        );
         aws.set_secret(
             "switchboard/twilio-send",
             &json!({
                 "account_sid": twilio::ACCOUNT_SID, "api_key_sid": twilio::API_KEY_SID, "api_key_secret": twilio::API_KEY_SECRET,
             }),
         );
-        aws.set_secret("switchboard/mailgun", &json!({ "signing_key": mailgun::SIGNING_KEY }));
+        aws.set_secret(
+            "switchboard/mailgun",
+            &json!({ "signing_key": mailgun::SIGNING_KEY }),
+        );
         aws.set_secret(
             "switchboard/auth0",
             &json!({
@@ -200,13 +232,25 @@ impl Sandbox {
             &json!({ "jwt_secret": auth0::GATEWAY_SECRET, "bearer_token": auth0::GATEWAY_BEARER_TOKEN }),
         );
         aws.set_secret(RECIPIENT_SECRET, &json!({ "recipient_key": RECIPIENT_KEY }));
-        aws.set_secret("switchboard/clickatell", &json!({ "api_key": clickatell::API_KEY }));
-        aws.set_secret("switchboard/plivo", &json!({ "auth_id": plivo::AUTH_ID, "auth_token": plivo::AUTH_TOKEN }));
-        aws.set_secret("switchboard/vonage", &json!({ "api_key": vonage::API_KEY, "api_secret": vonage::API_SECRET }));
+        aws.set_secret(
+            "switchboard/clickatell",
+            &json!({ "api_key": clickatell::API_KEY }),
+        );
+        aws.set_secret(
+            "switchboard/plivo",
+            &json!({ "auth_id": plivo::AUTH_ID, "auth_token": plivo::AUTH_TOKEN }),
+        );
+        aws.set_secret(
+            "switchboard/vonage",
+            &json!({ "api_key": vonage::API_KEY, "api_secret": vonage::API_SECRET }),
+        );
         aws.set_secret("switchboard/okta", &json!({ "api_token": okta::API_TOKEN }));
         aws.set_secret("switchboard/hook", &json!({ "bearer_token": HOOK_TOKEN }));
         aws.set_secret("switchboard/ivr", &json!({ "bearer_token": IVR_TOKEN }));
-        aws.set_secret("switchboard/studio", &json!({ "bearer_token": STUDIO_TOKEN }));
+        aws.set_secret(
+            "switchboard/studio",
+            &json!({ "bearer_token": STUDIO_TOKEN }),
+        );
         for (name, door) in &doors {
             let url = format!("{}/", door.server().url());
             let retried = format!("{url}{RETRIED}");
@@ -225,9 +269,23 @@ impl Sandbox {
         let cloudformation = CloudFormation::start(at(Ports::CLOUDFORMATION))
             .await
             .map_err(|error| started("CloudFormation", Ports::CLOUDFORMATION, error))?;
-        let sandbox =
-            Self { aws, cloudformation, twilio, mailgun, auth0, clickatell, plivo, vonage, okta, template, doors, invoke_api };
-        sandbox.cloudformation.set_stack(STACK_NAME, sandbox.stack().map_err(io::Error::other)?);
+        let sandbox = Self {
+            aws,
+            cloudformation,
+            twilio,
+            mailgun,
+            auth0,
+            clickatell,
+            plivo,
+            vonage,
+            okta,
+            template,
+            doors,
+            invoke_api,
+        };
+        sandbox
+            .cloudformation
+            .set_stack(STACK_NAME, sandbox.stack().map_err(io::Error::other)?);
         Ok(sandbox)
     }
 
@@ -235,15 +293,23 @@ impl Sandbox {
     fn stack(&self) -> Result<Stack, String> {
         let functions = || self.template.functions.iter();
         let parameter = |parameter: &str| {
-            let variables = functions().flat_map(|function| function.environment.keys().map(move |name| (function, name)));
+            let variables = functions().flat_map(|function| {
+                function
+                    .environment
+                    .keys()
+                    .map(move |name| (function, name))
+            });
             // the built-in API is a resource of the stack, whose parameter is only for another
-            let mut feeding = variables.filter(|(_, name)| *name != "API_URL" && camel_case(name) == parameter);
-            feeding.next().and_then(|(function, name)| self.value(&function.name, name))
+            let mut feeding =
+                variables.filter(|(_, name)| *name != "API_URL" && camel_case(name) == parameter);
+            feeding
+                .next()
+                .and_then(|(function, name)| self.value(&function.name, name))
         };
         let resource = |reference: &str| match reference.strip_suffix("Url.FunctionUrl") {
-            Some(id) => {
-                functions().find(|function| function.logical_id == id).map(|function| self.door(&function.name).url() + "/")
-            }
+            Some(id) => functions()
+                .find(|function| function.logical_id == id)
+                .map(|function| self.door(&function.name).url() + "/"),
             None => (reference == "Table").then(|| TABLE_NAME.to_owned()),
         };
         Stack::of_template(parameter, resource)
@@ -256,7 +322,10 @@ impl Sandbox {
 
     /// Another timeout than the template's for functions started from now on: a test that provokes one need not wait long.
     pub fn set_timeout(&mut self, timeout: Duration) {
-        self.template.functions.iter_mut().for_each(|function| function.timeout = timeout);
+        self.template
+            .functions
+            .iter_mut()
+            .for_each(|function| function.timeout = timeout);
     }
 
     /// Where `cargo lambda invoke -A 127.0.0.1 -P <port>` finds the functions.
@@ -266,7 +335,10 @@ impl Sandbox {
 
     /// The Function URL's server of a function of the template, there before the function runs; it answers 502 until then.
     pub fn door(&self, function: &str) -> &Server {
-        self.doors.get(function).unwrap_or_else(|| panic!("template.yaml has no {function}")).server()
+        self.doors
+            .get(function)
+            .unwrap_or_else(|| panic!("template.yaml has no {function}"))
+            .server()
     }
 
     /// The environment Lambda gives this function: the variables of `template.yaml`, empty ones left out, and Lambda's own.
@@ -280,7 +352,11 @@ impl Sandbox {
                 let value = self.value(function, name).or_else(|| default.clone());
                 (
                     name.clone(),
-                    value.unwrap_or_else(|| panic!("{function}: {name} has no default in template.yaml and no value here")),
+                    value.unwrap_or_else(|| {
+                        panic!(
+                            "{function}: {name} has no default in template.yaml and no value here"
+                        )
+                    }),
                 )
             })
             .filter(|(_, value)| !value.is_empty())
@@ -305,14 +381,22 @@ impl Sandbox {
             ("_HANDLER", "bootstrap"),
         ];
         environment.extend(lambda.map(|(name, value)| (name.to_owned(), value.to_owned())));
-        for name in ["AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_SECRETS_MANAGER"] {
-            environment.extend(self.value(function, name).map(|value| (name.to_owned(), value)));
+        for name in [
+            "AWS_ENDPOINT_URL_DYNAMODB",
+            "AWS_ENDPOINT_URL_SECRETS_MANAGER",
+        ] {
+            environment.extend(
+                self.value(function, name)
+                    .map(|value| (name.to_owned(), value)),
+            );
         }
         environment
     }
 
     fn declared(&self, function: &str) -> &Function {
-        self.template.function(function).unwrap_or_else(|| panic!("template.yaml has no {function}"))
+        self.template
+            .function(function)
+            .unwrap_or_else(|| panic!("template.yaml has no {function}"))
     }
 
     fn value(&self, function: &str, name: &str) -> Option<String> {
@@ -334,7 +418,12 @@ impl Sandbox {
                 .secrets
                 .get(name)
                 .cloned()
-                .or_else(|| VALUES.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())),
+                .or_else(|| {
+                    VALUES
+                        .iter()
+                        .find(|(known, _)| *known == name)
+                        .map(|(_, value)| (*value).to_owned())
+                }),
         }
     }
 
@@ -345,7 +434,13 @@ impl Sandbox {
 
     /// Starts a function in several processes, with some variables set (`Some`) or missing (`None`). Its Function URL and the Invoke API
     /// lead to it from now on, and no longer to one started before.
-    pub async fn run_with(&self, function: &str, binary: &Path, instances: usize, overrides: &[(&str, Option<&str>)]) -> Lambda {
+    pub async fn run_with(
+        &self,
+        function: &str,
+        binary: &Path,
+        instances: usize,
+        overrides: &[(&str, Option<&str>)],
+    ) -> Lambda {
         let lambda = self.launch(function, binary, instances, overrides).await;
         if let Some(door) = self.doors.get(function) {
             door.attach(lambda.core());
@@ -356,20 +451,34 @@ impl Sandbox {
     /// Starts a function for the events of [`record`], which are signed for another URL and old. The Invoke API leads to it from now
     /// on; the Function URL does not.
     pub async fn run_recorded(&self, function: &str, binary: &Path) -> Lambda {
-        let lambda = self.launch(function, binary, 1, &record::settings(function)).await;
+        let lambda = self
+            .launch(function, binary, 1, &record::settings(function))
+            .await;
         if let Some(door) = self.doors.get(function) {
             door.attach_to_invoke_api(lambda.core());
         }
         lambda
     }
 
-    async fn launch(&self, function: &str, binary: &Path, instances: usize, overrides: &[(&str, Option<&str>)]) -> Lambda {
+    async fn launch(
+        &self,
+        function: &str,
+        binary: &Path,
+        instances: usize,
+        overrides: &[(&str, Option<&str>)],
+    ) -> Lambda {
         let mut environment = self.env_for(function);
         for (name, value) in overrides {
             environment.remove(*name);
             environment.extend(value.map(|value| ((*name).to_owned(), value.to_owned())));
         }
-        let launch = Launch { name: function, timeout: self.declared(function).timeout, binary, instances, environment };
+        let launch = Launch {
+            name: function,
+            timeout: self.declared(function).timeout,
+            binary,
+            instances,
+            environment,
+        };
         Lambda::start(launch, format!("{}/", self.door(function).url()))
             .await
             .unwrap_or_else(|error| panic!("{function}: {error}"))
@@ -390,7 +499,11 @@ impl Sandbox {
             self.cloudformation.server(),
             &self.invoke_api,
         ];
-        servers.into_iter().chain(self.doors.values().map(Door::server)).flat_map(Server::complaints).collect()
+        servers
+            .into_iter()
+            .chain(self.doors.values().map(Door::server))
+            .flat_map(Server::complaints)
+            .collect()
     }
 
     /// Writes accounts into the table, as `secure-api` reads them.
@@ -407,13 +520,21 @@ impl Sandbox {
 impl Drop for Sandbox {
     fn drop(&mut self) {
         let complaints = self.complaints();
-        assert!(complaints.is_empty() || std::thread::panicking(), "the simulators complain: {complaints:#?}");
+        assert!(
+            complaints.is_empty() || std::thread::panicking(),
+            "the simulators complain: {complaints:#?}"
+        );
     }
 }
 
 /// `TwilioUrl` for `TWILIO_URL`.
 fn camel_case(name: &str) -> String {
-    let capitalised = |word: &str| word.chars().take(1).chain(word.to_ascii_lowercase().chars().skip(1)).collect::<String>();
+    let capitalised = |word: &str| {
+        word.chars()
+            .take(1)
+            .chain(word.to_ascii_lowercase().chars().skip(1))
+            .collect::<String>()
+    };
     name.split('_').map(capitalised).collect()
 }
 
@@ -423,7 +544,12 @@ fn busy(whose: &str, port: u16, error: &io::Error) -> io::Error {
 }
 
 /// Time since the epoch.
-#[expect(clippy::disallowed_methods, reason = "the rule is for functions; the sandbox is the outside world")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the rule is for functions; the sandbox is the outside world"
+)]
 pub fn now() -> Duration {
-    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default()
+    std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap_or_default()
 }

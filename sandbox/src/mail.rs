@@ -54,8 +54,9 @@ impl Mail {
     /// The same, signed by this domain; Mailgun finds that its signature is good, and says so if its spam filter marks mails.
     #[must_use]
     pub fn signed_by(mut self, domain: &str) -> Self {
-        let signature =
-            format!("v=1; a=rsa-sha256; c=relaxed/relaxed; d={domain}; s=s1; h=from:to:subject; bh=c2FuZGJveA==; b=c2FuZGJveA==");
+        let signature = format!(
+            "v=1; a=rsa-sha256; c=relaxed/relaxed; d={domain}; s=s1; h=from:to:subject; bh=c2FuZGJveA==; b=c2FuZGJveA=="
+        );
         self.headers.push(("Dkim-Signature".to_owned(), signature));
         let verdict = ("X-Mailgun-Dkim-Check-Result".to_owned(), "Pass".to_owned());
         if !self.headers.contains(&verdict) {
@@ -68,8 +69,12 @@ impl Mail {
 /// A date as mail headers and Twilio's API write it (RFC 5322): `Fri, 20 Nov 2026 12:00:00 +0000`.
 pub fn date(epoch: u64) -> String {
     const WEEK: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"]; // 1 January 1970 was a Thursday
-    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    const MONTHS: [&str; 12] = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
+    let leap = |year: u64| {
+        year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
+    };
     let (days, second) = (epoch / 86_400, epoch % 86_400);
     let weekday = WEEK[usize::try_from(days % 7).unwrap_or_default()];
     let (mut day, mut year, mut month) = (days, 1970, 0);
@@ -77,7 +82,20 @@ pub fn date(epoch: u64) -> String {
         day -= 365 + u64::from(leap(year));
         year += 1;
     }
-    let lengths = [31, 28 + u64::from(leap(year)), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+    let lengths = [
+        31,
+        28 + u64::from(leap(year)),
+        31,
+        30,
+        31,
+        30,
+        31,
+        31,
+        30,
+        31,
+        30,
+        31,
+    ];
     while day >= lengths[month] {
         day -= lengths[month];
         month += 1;
@@ -97,30 +115,57 @@ pub fn plain_text(html: &str) -> String {
     let (mut text, mut rest, mut href) = (String::new(), html, None);
     while let Some(at) = rest.find('<') {
         text.push_str(&unescape(&rest[..at]));
-        let Some(end) = rest[at..].find('>') else { break };
+        let Some(end) = rest[at..].find('>') else {
+            break;
+        };
         let tag = &rest[at + 1..at + end];
         rest = &rest[at + end + 1..];
-        match tag.split_ascii_whitespace().next().unwrap_or_default().to_ascii_lowercase().as_str() {
+        match tag
+            .split_ascii_whitespace()
+            .next()
+            .unwrap_or_default()
+            .to_ascii_lowercase()
+            .as_str()
+        {
             "a" => {
-                href = tag.split_once("href=\"").and_then(|(_, value)| value.split_once('"')).map(|(value, _)| unescape(value));
+                href = tag
+                    .split_once("href=\"")
+                    .and_then(|(_, value)| value.split_once('"'))
+                    .map(|(value, _)| unescape(value));
             }
             "/a" => text.extend(href.take().map(|url| format!(" ( {url} )"))),
             "br" | "br/" | "/p" | "/tr" | "/h1" | "/div" => text.push('\n'),
             opened @ ("style" | "head" | "script") => {
-                rest = rest.split_once(&format!("</{opened}>")).map_or("", |(_, after)| after);
+                rest = rest
+                    .split_once(&format!("</{opened}>"))
+                    .map_or("", |(_, after)| after);
             }
             _ => {}
         }
     }
     text.push_str(&unescape(rest));
-    let lines = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
-    lines.filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n\n")
+    let lines = text
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
+    lines
+        .filter(|line| !line.is_empty())
+        .collect::<Vec<_>>()
+        .join("\n\n")
 }
 
 fn unescape(text: &str) -> String {
-    [("&nbsp;", " "), ("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&amp;", "&")]
-        .iter()
-        .fold(text.to_owned(), |text, (entity, plain)| text.replace(entity, plain))
+    [
+        ("&nbsp;", " "),
+        ("&lt;", "<"),
+        ("&gt;", ">"),
+        ("&quot;", "\""),
+        ("&#39;", "'"),
+        ("&amp;", "&"),
+    ]
+    .iter()
+    .fold(text.to_owned(), |text, (entity, plain)| {
+        text.replace(entity, plain)
+    })
 }
 
 #[cfg(test)]
@@ -143,6 +188,9 @@ mod tests {
     #[test]
     fn html_becomes_text_with_its_links() {
         let html = "<html><head><title>x</title></head><body><p>Hi &amp; welcome,</p>\n <a style=\"\" href=\"https://a/?b=1&amp;c=2\">Confirm</a><br>Bye</body></html>";
-        assert_eq!(plain_text(html), "Hi & welcome,\n\nConfirm ( https://a/?b=1&c=2 )\n\nBye");
+        assert_eq!(
+            plain_text(html),
+            "Hi & welcome,\n\nConfirm ( https://a/?b=1&c=2 )\n\nBye"
+        );
     }
 }

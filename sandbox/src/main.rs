@@ -1,5 +1,9 @@
 //! `cargo sandbox`, `cargo demo`, the recorder of `events/`, the loader of accounts, the clock of refusals, and the benchmarks.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for people to read")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program for people to read"
+)]
 
 mod bench;
 mod demo;
@@ -42,12 +46,18 @@ async fn main() -> ExitCode {
         ["demo"] => demo::run().await,
         ["record"] => record::write()
             .await
-            .map(|written| written.iter().for_each(|path| println!("{}", path.display())))
+            .map(|written| {
+                written
+                    .iter()
+                    .for_each(|path| println!("{}", path.display()))
+            })
             .map_err(|error| format!("events: {error}")),
         ["serve"] => serve::run(Ports::USUAL).await,
         ["serve", "--port", base] => match base.parse() {
             Ok(base @ 1024..=65_000) => serve::run(Ports { base }).await,
-            _ => Err(format!("--port {base}: a number from 1024 to 65000 is needed")),
+            _ => Err(format!(
+                "--port {base}: a number from 1024 to 65000 is needed"
+            )),
         },
         ["bench", ref options @ ..] => bench::run(options).await,
         ["bench-load", ref options @ ..] => bench::load::run(options).await,
@@ -69,7 +79,8 @@ async fn load(file: &Path, options: &[&str]) -> Result<(), String> {
     let (mut endpoint, mut table, mut print) = (usual.as_str(), TABLE_NAME, false);
     let mut options = options.iter().copied();
     while let Some(option) = options.next() {
-        let value = |value: Option<_>| value.ok_or_else(|| format!("{option} needs a value\n{USAGE}"));
+        let value =
+            |value: Option<_>| value.ok_or_else(|| format!("{option} needs a value\n{USAGE}"));
         match option {
             "--endpoint" => endpoint = value(options.next())?,
             "--table" => table = value(options.next())?,

@@ -43,7 +43,12 @@ impl Plivo {
         let routes = Router::new()
             .route("/v1/Account/{auth_id}/Message/", post(create).get(list))
             .route("/v1/Account/{auth_id}/Message/{id}/", get(read));
-        let server = Server::start_on("Plivo", port.unwrap_or(0), sms::router("Plivo", routes, &account, problem)).await?;
+        let server = Server::start_on(
+            "Plivo",
+            port.unwrap_or(0),
+            sms::router("Plivo", routes, &account, problem),
+        )
+        .await?;
         Ok(Self { server, account })
     }
 
@@ -60,7 +65,9 @@ impl Plivo {
     /// From now on every text to this number is refused with this HTTP status (400, 403, 422, 429, 500...); with 202 the answer lists it as
     /// `invalid_number`.
     pub fn reject(&self, number: &str, status: u16) {
-        lock(&self.account).refusals.insert(number.to_owned(), status.into());
+        lock(&self.account)
+            .refusals
+            .insert(number.to_owned(), status.into());
     }
 
     /// Takes [`Plivo::reject`] back.
@@ -75,7 +82,11 @@ impl Plivo {
 }
 
 fn refuse(status: u16, error: &str) -> Response {
-    (StatusCode::from_u16(status).unwrap_or_default(), Json(problem(error))).into_response()
+    (
+        StatusCode::from_u16(status).unwrap_or_default(),
+        Json(problem(error)),
+    )
+        .into_response()
 }
 
 fn problem(error: &str) -> Value {
@@ -125,7 +136,11 @@ async fn create(
         complaints.add(format!("Plivo Message: {what}"));
         refuse(status, what)
     };
-    if sms::header(&headers, header::CONTENT_TYPE).split(';').next() != Some("application/json") {
+    if sms::header(&headers, header::CONTENT_TYPE)
+        .split(';')
+        .next()
+        != Some("application/json")
+    {
         return complain(400, "content type");
     }
     let mut message = match serde_json::from_slice::<Map<String, Value>>(&body) {
@@ -139,25 +154,54 @@ async fn create(
     if message.get("log").and_then(Value::as_str) != Some("false") {
         complaints.add_for_ours("Plivo Message: log is \"false\": a one-time code stays out of it");
     }
-    for name in ["powerpack_uuid", "media_urls", "media_ids", "template", "interactive", "location"] {
+    for name in [
+        "powerpack_uuid",
+        "media_urls",
+        "media_ids",
+        "template",
+        "interactive",
+        "location",
+    ] {
         if message.get(name).is_some_and(|value| *value != json!([])) {
             return complain(501, &format!("{name} is not simulated by this sandbox"));
         }
     }
-    let field = |name: &str| message.get(name).and_then(Value::as_str).unwrap_or_default();
+    let field = |name: &str| {
+        message
+            .get(name)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    };
     let (src, text) = (field("src"), field("text"));
     // several are joined by <
-    let recipients = field("dst").split('<').map(|to| to.strip_prefix('+').unwrap_or(to)).collect::<Vec<_>>();
-    let expiry = message.get("message_expiry").map(|expiry| expiry.as_u64().or_else(|| expiry.as_str()?.parse().ok()));
+    let recipients = field("dst")
+        .split('<')
+        .map(|to| to.strip_prefix('+').unwrap_or(to))
+        .collect::<Vec<_>>();
+    let expiry = message
+        .get("message_expiry")
+        .map(|expiry| expiry.as_u64().or_else(|| expiry.as_str()?.parse().ok()));
     let wrong = match () {
-        () if recipients.iter().any(|to| !sms::is_number(to)) => "dst is a number with the country code",
+        () if recipients.iter().any(|to| !sms::is_number(to)) => {
+            "dst is a number with the country code"
+        }
         () if !sms::is_sender(src.strip_prefix('+').unwrap_or(src)) => "src is a number or a name",
         () if text.is_empty() => "text is empty",
-        () if message.get("type").is_some_and(|kind| kind != "sms") => "a type other than sms is not simulated by this sandbox",
-        () if ["log", "trackable"].iter().any(|name| message.get(*name).is_some_and(|value| flag(value).is_none())) => {
+        () if message.get("type").is_some_and(|kind| kind != "sms") => {
+            "a type other than sms is not simulated by this sandbox"
+        }
+        () if ["log", "trackable"].iter().any(|name| {
+            message
+                .get(*name)
+                .is_some_and(|value| flag(value).is_none())
+        }) =>
+        {
             "log and trackable are true or false"
         }
-        () if expiry.is_some_and(|expiry| !expiry.is_some_and(|seconds| (5..=10_799).contains(&seconds))) => {
+        () if expiry.is_some_and(|expiry| {
+            !expiry.is_some_and(|seconds| (5..=10_799).contains(&seconds))
+        }) =>
+        {
             "message_expiry is 5 to 10799 seconds"
         }
         () => "",
@@ -166,9 +210,13 @@ async fn create(
         return complain(400, wrong);
     }
     if recipients.len() > 1 || message.get("message_expiry").is_some_and(Value::is_string) {
-        complaints.add_for_ours("Plivo Message: several recipients, or a message_expiry that is a text");
+        complaints
+            .add_for_ours("Plivo Message: several recipients, or a message_expiry that is a text");
     }
-    if recipients.iter().any(|to| src.trim_start_matches('+') == *to) {
+    if recipients
+        .iter()
+        .any(|to| src.trim_start_matches('+') == *to)
+    {
         return refuse(400, "src and dst cannot be same");
     }
     let mut answer = json!({"api_id": random::uuid(), "message": "message(s) queued"});
@@ -179,7 +227,13 @@ async fn create(
             Some(status) => return refuse(u16::try_from(status).unwrap_or(400), "refused"),
             None => {
                 let id = random::uuid();
-                account.take(to, src, text, &id, expiry.flatten().map(Duration::from_secs));
+                account.take(
+                    to,
+                    src,
+                    text,
+                    &id,
+                    expiry.flatten().map(Duration::from_secs),
+                );
                 ids.push(id);
             }
         }
@@ -193,7 +247,9 @@ async fn create(
 
 /// The Message resource: texts arrive at once.
 fn resource(sent: &Sent, taken: u64) -> Value {
-    let time = okta::iso(Duration::from_secs(taken)).replace('T', " ").replace(".000Z", "+00:00");
+    let time = okta::iso(Duration::from_secs(taken))
+        .replace('T', " ")
+        .replace(".000Z", "+00:00");
     json!({
         "error_code": "000", "from_number": sent.from, "message_direction": "outbound", "message_expiry": sent.validity.map(|time| time.as_secs()),
         "message_state": "delivered", "message_time": time, "message_type": "sms", "message_uuid": sent.id, "powerpack_id": null,
@@ -217,17 +273,39 @@ async fn list(
     let known = ["limit", "offset", "message_direction", "message_state"];
     if let Some(name) = query.keys().find(|name| !known.contains(&name.as_str())) {
         complaints.add(format!("Plivo Message: the filter {name} is not simulated"));
-        return refuse(501, &format!("the filter {name} is not simulated by this sandbox"));
+        return refuse(
+            501,
+            &format!("the filter {name} is not simulated by this sandbox"),
+        );
     }
-    let number = |name: &str, usual: usize| query.get(name).map_or(Some(usual), |text| text.parse().ok());
-    let (Some(limit), Some(offset)) = (number("limit", 20).filter(|limit| (1..=20).contains(limit)), number("offset", 0)) else {
+    let number = |name: &str, usual: usize| {
+        query
+            .get(name)
+            .map_or(Some(usual), |text| text.parse().ok())
+    };
+    let (Some(limit), Some(offset)) = (
+        number("limit", 20).filter(|limit| (1..=20).contains(limit)),
+        number("offset", 0),
+    ) else {
         return refuse(400, "limit is 1 to 20, offset a number");
     };
     let asked = |name: &str, value: &str| query.get(name).is_none_or(|asked| asked == value);
     let fits = asked("message_direction", "outbound") && asked("message_state", "delivered");
-    let found = account.sent.iter().zip(&account.taken).rev().filter(|_| fits).collect::<Vec<_>>();
-    let page = found.iter().skip(offset).take(limit).map(|(sent, taken)| resource(sent, **taken)).collect::<Vec<_>>();
-    let address = |offset: usize| format!("/v1/Account/{AUTH_ID}/Message/?limit={limit}&offset={offset}");
+    let found = account
+        .sent
+        .iter()
+        .zip(&account.taken)
+        .rev()
+        .filter(|_| fits)
+        .collect::<Vec<_>>();
+    let page = found
+        .iter()
+        .skip(offset)
+        .take(limit)
+        .map(|(sent, taken)| resource(sent, **taken))
+        .collect::<Vec<_>>();
+    let address =
+        |offset: usize| format!("/v1/Account/{AUTH_ID}/Message/?limit={limit}&offset={offset}");
     Json(json!({
         "api_id": random::uuid(), "objects": page,
         "meta": {
@@ -248,7 +326,11 @@ async fn read(
         Ok(account) => account,
         Err(refusal) => return refusal,
     };
-    let found = account.sent.iter().zip(&account.taken).find(|(sent, _)| sent.id == id);
+    let found = account
+        .sent
+        .iter()
+        .zip(&account.taken)
+        .find(|(sent, _)| sent.id == id);
     found.map_or_else(
         || refuse(404, "not found"),
         |(sent, taken)| {
@@ -269,21 +351,43 @@ mod tests {
         let plivo = Plivo::start(None).await.unwrap();
         let url = format!("{}/v1/Account/{AUTH_ID}/Message/", plivo.server().url());
         let post = async |token: &str, changes: Value| {
-            let mut body = json!({"src": "15005550006", "dst": "4512345678", "text": "Hi", "log": "false"});
+            let mut body =
+                json!({"src": "15005550006", "dst": "4512345678", "text": "Hi", "log": "false"});
             for (name, value) in changes.as_object().unwrap() {
                 body[name] = value.clone();
             }
-            let answer = client().post(&url).basic_auth(AUTH_ID, Some(token)).json(&body).send().await.unwrap();
-            (answer.status().as_u16(), answer.json::<Value>().await.unwrap())
+            let answer = client()
+                .post(&url)
+                .basic_auth(AUTH_ID, Some(token))
+                .json(&body)
+                .send()
+                .await
+                .unwrap();
+            (
+                answer.status().as_u16(),
+                answer.json::<Value>().await.unwrap(),
+            )
         };
         let (status, answer) = post(AUTH_TOKEN, json!({"message_expiry": 10_799})).await;
-        let Sent { to, from, text, id, validity } = plivo.messages().remove(0);
+        let Sent {
+            to,
+            from,
+            text,
+            id,
+            validity,
+        } = plivo.messages().remove(0);
         assert_eq!((status, &answer["message_uuid"]), (202, &json!([id])));
-        assert_eq!((to.as_str(), from.as_str(), text.as_str()), ("+4512345678", "15005550006", "Hi"));
+        assert_eq!(
+            (to.as_str(), from.as_str(), text.as_str()),
+            ("+4512345678", "15005550006", "Hi")
+        );
         assert_eq!(validity, Some(Duration::from_secs(10_799)));
         plivo.reject("+4512345678", 202);
         let (status, answer) = post(AUTH_TOKEN, json!({})).await;
-        assert_eq!((status, &answer["message_uuid"], &answer["invalid_number"]), (202, &json!([]), &json!(["4512345678"])));
+        assert_eq!(
+            (status, &answer["message_uuid"], &answer["invalid_number"]),
+            (202, &json!([]), &json!(["4512345678"]))
+        );
         plivo.reject("+4512345678", 429);
         let (status, answer) = post(AUTH_TOKEN, json!({})).await;
         assert!(status == 429 && answer["error"].is_string() && answer["api_id"].is_string());
@@ -298,9 +402,22 @@ mod tests {
             json!({"message_expiry": 4}),
             json!({"message_expiry": 10_800}),
         ] {
-            assert_eq!((post("new", wrong.clone()).await.0, plivo.server().complaints().len()), (400, 1), "{wrong}");
+            assert_eq!(
+                (
+                    post("new", wrong.clone()).await.0,
+                    plivo.server().complaints().len()
+                ),
+                (400, 1),
+                "{wrong}"
+            );
         }
-        assert_eq!((post("new", json!({"media_urls": ["x"]})).await.0, plivo.server().complaints().len()), (501, 2));
+        assert_eq!(
+            (
+                post("new", json!({"media_urls": ["x"]})).await.0,
+                plivo.server().complaints().len()
+            ),
+            (501, 2)
+        );
         assert_eq!(plivo.messages().len(), 1);
         // not what our functions send, but what Plivo takes
         let unusual = [
@@ -318,27 +435,68 @@ mod tests {
             assert!(!plivo.server().complaints().is_empty(), "{unusual}");
         }
         let body = json!({"src": "15005550006", "dst": "4512345678<4587654321", "text": "Hi"});
-        let request = client().post(&url).header("user-agent", "acme").basic_auth(AUTH_ID, Some("new")).json(&body);
+        let request = client()
+            .post(&url)
+            .header("user-agent", "acme")
+            .basic_auth(AUTH_ID, Some("new"))
+            .json(&body);
         let answer = request.send().await.unwrap().json::<Value>().await.unwrap();
-        assert_eq!((answer["message_uuid"].as_array().unwrap().len(), plivo.server().complaints()), (2, vec![]));
+        assert_eq!(
+            (
+                answer["message_uuid"].as_array().unwrap().len(),
+                plivo.server().complaints()
+            ),
+            (2, vec![])
+        );
         let get = async |path: &str| {
-            let answer = client().get(format!("{url}{path}")).basic_auth(AUTH_ID, Some("new")).send().await.unwrap();
-            (answer.status().as_u16(), answer.json::<Value>().await.unwrap())
+            let answer = client()
+                .get(format!("{url}{path}"))
+                .basic_auth(AUTH_ID, Some("new"))
+                .send()
+                .await
+                .unwrap();
+            (
+                answer.status().as_u16(),
+                answer.json::<Value>().await.unwrap(),
+            )
         };
         let id = answer["message_uuid"][1].as_str().unwrap();
         let (_, listed) = get("?limit=2").await;
         let (_, read) = get(&format!("{id}/")).await;
         assert_eq!(
-            (&listed["objects"][0]["message_uuid"], &listed["meta"]["next"]),
-            (&json!(id), &json!(format!("/v1/Account/{AUTH_ID}/Message/?limit=2&offset=2")))
+            (
+                &listed["objects"][0]["message_uuid"],
+                &listed["meta"]["next"]
+            ),
+            (
+                &json!(id),
+                &json!(format!("/v1/Account/{AUTH_ID}/Message/?limit=2&offset=2"))
+            )
         );
         assert_eq!(
-            (&read["to_number"], &read["message_state"], get("none/").await.0),
+            (
+                &read["to_number"],
+                &read["message_state"],
+                get("none/").await.0
+            ),
             (&json!("4587654321"), &json!("delivered"), 404)
         );
-        assert_eq!((client().post(&url).send().await.unwrap().status().as_u16(), plivo.server().complaints().len()), (401, 1));
-        let unknown = client().post(url.trim_end_matches('/')).send().await.unwrap();
-        assert_eq!((unknown.status().as_u16(), plivo.server().complaints().len()), (501, 1));
+        assert_eq!(
+            (
+                client().post(&url).send().await.unwrap().status().as_u16(),
+                plivo.server().complaints().len()
+            ),
+            (401, 1)
+        );
+        let unknown = client()
+            .post(url.trim_end_matches('/'))
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(
+            (unknown.status().as_u16(), plivo.server().complaints().len()),
+            (501, 1)
+        );
         assert!(
             unknown.json::<Value>().await.unwrap()["error"]
                 .as_str()

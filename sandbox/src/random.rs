@@ -10,5 +10,12 @@ pub(crate) fn hex(bytes: usize) -> String {
 /// A version 4 UUID.
 pub(crate) fn uuid() -> String {
     let hex = hex(16);
-    format!("{}-{}-4{}-a{}-{}", &hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..])
+    format!(
+        "{}-{}-4{}-a{}-{}",
+        &hex[..8],
+        &hex[8..12],
+        &hex[13..16],
+        &hex[17..20],
+        &hex[20..]
+    )
 }

@@ -14,7 +14,8 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::{
-    COMPANY_NUMBER, EMPLOYEE_MOBILE, HOOK_TOKEN, IVR_NUMBER, IVR_TOKEN, Ports, STUDIO_TOKEN, Sandbox,
+    COMPANY_NUMBER, EMPLOYEE_MOBILE, HOOK_TOKEN, IVR_NUMBER, IVR_TOKEN, Ports, STUDIO_TOKEN,
+    Sandbox,
     auth0::{self, Auth0, LinkPage, Signer, TicketMail},
     template::root,
     twilio,
@@ -40,7 +41,11 @@ const TENANT: &str = "http://host.docker.internal:4712";
 const TOKEN_END: u64 = AT + 3_153_600_000;
 
 /// Settings under which recorded requests stay good for a century; an empty value means not set.
-const SETTINGS: [(&str, &str); 3] = [("AUTH0_URL", TENANT), ("MAX_MAIL_AGE_SECONDS", "3153600000"), ("PUBLIC_URL", "")];
+const SETTINGS: [(&str, &str); 3] = [
+    ("AUTH0_URL", TENANT),
+    ("MAX_MAIL_AGE_SECONDS", "3153600000"),
+    ("PUBLIC_URL", ""),
+];
 /// The functions that compare recorded links with the tenant; the others call it, from here and not from a container.
 const LINKED: [&str; 2] = ["send-verification-sms", "receive-confirmation-sms"];
 /// Whom the recorded mails are for is no user of any tenant, so this function has no keys to ask with.
@@ -48,9 +53,14 @@ const UNASKED: (&str, &str) = ("send-verification-sms", "AUTH0_SECRET");
 
 /// Those of [`SETTINGS`] that a function on this machine needs.
 pub(crate) fn settings(function: &str) -> Vec<(&'static str, Option<&'static str>)> {
-    let needed = SETTINGS.into_iter().filter(|(name, _)| *name != "AUTH0_URL" || LINKED.contains(&function));
+    let needed = SETTINGS
+        .into_iter()
+        .filter(|(name, _)| *name != "AUTH0_URL" || LINKED.contains(&function));
     let unasked = (function == UNASKED.0).then_some((UNASKED.1, ""));
-    needed.chain(unasked).map(|(name, value)| (name, (!value.is_empty()).then_some(value))).collect()
+    needed
+        .chain(unasked)
+        .map(|(name, value)| (name, (!value.is_empty()).then_some(value)))
+        .collect()
 }
 
 /// The access token in recorded requests, whose issuer is the tenant as a container sees it, and the same of this tenant.
@@ -67,13 +77,18 @@ impl Tokens {
             let claims = json!({ "iss": issuer, "iat": AT, "exp": TOKEN_END });
             auth0.mint(claims, json!({}), Signer::Current)
         };
-        Self { recorded: token(format!("{TENANT}/")), own: token(auth0.server().url() + "/") }
+        Self {
+            recorded: token(format!("{TENANT}/")),
+            own: token(auth0.server().url() + "/"),
+        }
     }
 
     /// A recorded event for a function that asks this tenant for its keys; any other stays as it is.
     pub fn reissue(&self, event: Bytes) -> Bytes {
         match std::str::from_utf8(&event) {
-            Ok(text) if text.contains(&self.recorded) => text.replace(&self.recorded, &self.own).into(),
+            Ok(text) if text.contains(&self.recorded) => {
+                text.replace(&self.recorded, &self.own).into()
+            }
             _ => event,
         }
     }
@@ -94,8 +109,14 @@ pub async fn write() -> io::Result<Vec<PathBuf>> {
 /// The files of `events/` by name.
 pub async fn files() -> BTreeMap<&'static str, String> {
     let sandbox = Sandbox::start().await;
-    let user = sandbox.auth0.sign_up(&format!("acme{PHONE}@sms.example.com"));
-    let verification = mail(&sandbox, sandbox.auth0.mail_verification(&user, LinkPage::Form), 1);
+    let user = sandbox
+        .auth0
+        .sign_up(&format!("acme{PHONE}@sms.example.com"));
+    let verification = mail(
+        &sandbox,
+        sandbox.auth0.mail_verification(&user, LinkPage::Form),
+        1,
+    );
     let password = mail(&sandbox, sandbox.auth0.mail_password(&user), 2);
     let mut forged = verification.clone();
     set(&mut forged, "signature", |signature| {
@@ -105,13 +126,32 @@ pub async fn files() -> BTreeMap<&'static str, String> {
     let (yes, other) = (text(&sandbox, "YES", 1), text(&sandbox, "What is this?", 2));
     let mut tampered = yes.clone();
     set(&mut tampered, "Body", |body| body.replace_range(2.., "s"));
-    let signature = |params: &[(String, String)]| sandbox.twilio.sign(&format!("https://{DOMAIN}/"), params);
-    let form = |fields: &[(String, String)]| form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-    let mailgun =
-        |fields: &[(String, String)]| event("/", "application/x-www-form-urlencoded", "mailgun/treq", &[], &form(fields));
-    let twilio = |params: &[(String, String)], signature: &str| webhook("/", signature, &form(params));
+    let signature =
+        |params: &[(String, String)]| sandbox.twilio.sign(&format!("https://{DOMAIN}/"), params);
+    let form = |fields: &[(String, String)]| {
+        form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(fields)
+            .finish()
+    };
+    let mailgun = |fields: &[(String, String)]| {
+        event(
+            "/",
+            "application/x-www-form-urlencoded",
+            "mailgun/treq",
+            &[],
+            &form(fields),
+        )
+    };
+    let twilio =
+        |params: &[(String, String)], signature: &str| webhook("/", signature, &form(params));
     let signed = |path: &str, params: &[(String, String)]| {
-        webhook(path, &sandbox.twilio.sign(&format!("https://{DOMAIN}{path}"), params), &form(params))
+        webhook(
+            path,
+            &sandbox
+                .twilio
+                .sign(&format!("https://{DOMAIN}{path}"), params),
+            &form(params),
+        )
     };
     let (token, code) = (gateway_token(&sandbox), "Your verification code is: 271828");
     // The connection's own examples have blanks in numbers.
@@ -121,55 +161,123 @@ pub async fn files() -> BTreeMap<&'static str, String> {
         "req": { "ip": "203.0.113.7", "country": "DK" },
     });
     let auth0 = |token: &str, body: &Value| {
-        event("/", "application/json", "node", &[("authorization", &format!("Bearer {token}"))], &body.to_string())
+        event(
+            "/",
+            "application/json",
+            "node",
+            &[("authorization", &format!("Bearer {token}"))],
+            &body.to_string(),
+        )
     };
     let (call, mut after) = (call(&sandbox), call(&sandbox));
-    set(&mut after, "CallStatus", |status| "in-progress".clone_into(status));
-    for (name, value) in [("DialCallStatus", "no-answer"), ("DialCallSid", "CA00000000000000000000000000000002")] {
+    set(&mut after, "CallStatus", |status| {
+        "in-progress".clone_into(status)
+    });
+    for (name, value) in [
+        ("DialCallStatus", "no-answer"),
+        ("DialCallSid", "CA00000000000000000000000000000002"),
+    ] {
         after.push((name.to_owned(), value.to_owned()));
     }
     let mut over = sandbox.twilio.ended_call(&call, "completed", 4);
-    set(&mut over, "Timestamp", |timestamp| "Fri, 20 Nov 2026 12:00:04 +0000".clone_into(timestamp));
-    let hello = sandbox.twilio.inbound(PHONE, COMPANY_NUMBER, "Are you in the office today?");
-    let picture =
-        sandbox.twilio.inbound_picture(PHONE, COMPANY_NUMBER, "The new sign", &["https://api.twilio.com/example/sign.jpg"]);
-    let reply = sandbox.twilio.inbound(EMPLOYEE_MOBILE, COMPANY_NUMBER, "From noon on.");
-    let [hello, picture, reply] = [(hello, 3), (picture, 4), (reply, 5)].map(|(params, number)| numbered(params, number));
+    set(&mut over, "Timestamp", |timestamp| {
+        "Fri, 20 Nov 2026 12:00:04 +0000".clone_into(timestamp)
+    });
+    let hello = sandbox
+        .twilio
+        .inbound(PHONE, COMPANY_NUMBER, "Are you in the office today?");
+    let picture = sandbox.twilio.inbound_picture(
+        PHONE,
+        COMPANY_NUMBER,
+        "The new sign",
+        &["https://api.twilio.com/example/sign.jpg"],
+    );
+    let reply = sandbox
+        .twilio
+        .inbound(EMPLOYEE_MOBILE, COMPANY_NUMBER, "From noon on.");
+    let [hello, picture, reply] =
+        [(hello, 3), (picture, 4), (reply, 5)].map(|(params, number)| numbered(params, number));
     let validate = |token: &str, pin: &str| {
-        let form = form(&pairs(&[("account_number", ACCOUNT), ("pin", pin), ("caller", PHONE)]));
+        let form = form(&pairs(&[
+            ("account_number", ACCOUNT),
+            ("pin", pin),
+            ("caller", PHONE),
+        ]));
         let credential = ("authorization", &*format!("Bearer {token}"));
-        event("/validate", "application/x-www-form-urlencoded", "example-ivr/1.0", &[credential], &form)
+        event(
+            "/validate",
+            "application/x-www-form-urlencoded",
+            "example-ivr/1.0",
+            &[credential],
+            &form,
+        )
     };
     let voice = call_to(&sandbox, IVR_NUMBER, 3);
     let asked = pairs(&[("account_number", ACCOUNT)]);
     let flow = json!({ "account_number": ACCOUNT }).to_string();
-    let studio =
-        |token: &str| event("/", "application/json", "TwilioProxy/1.1", &[("authorization", &format!("Bearer {token}"))], &flow);
+    let studio = |token: &str| {
+        event(
+            "/",
+            "application/json",
+            "TwilioProxy/1.1",
+            &[("authorization", &format!("Bearer {token}"))],
+            &flow,
+        )
+    };
     let access = Tokens::new(&sandbox.auth0).recorded;
     let account = |token: &str, number: &str, query: &str| {
-        get(&format!("/accounts{number}"), query, "curl/8.5.0", &[("authorization", &format!("Bearer {token}"))])
+        get(
+            &format!("/accounts{number}"),
+            query,
+            "curl/8.5.0",
+            &[("authorization", &format!("Bearer {token}"))],
+        )
     };
     let hook = |token: &str| {
-        event("/okta", "application/json", "Okta-Event-Hooks/1.0", &[("authorization", token)], &hired(&sandbox).to_string())
+        event(
+            "/okta",
+            "application/json",
+            "Okta-Event-Hooks/1.0",
+            &[("authorization", token)],
+            &hired(&sandbox).to_string(),
+        )
     };
     let files = [
         ("send-verification-sms.json", mailgun(&verification)),
         ("send-verification-sms-password.json", mailgun(&password)),
         ("send-verification-sms-forged.json", mailgun(&forged)),
-        ("receive-confirmation-sms.json", twilio(&yes, &signature(&yes))),
-        ("receive-confirmation-sms-wrong-word.json", twilio(&other, &signature(&other))),
-        ("receive-confirmation-sms-tampered.json", twilio(&tampered, &signature(&yes))),
+        (
+            "receive-confirmation-sms.json",
+            twilio(&yes, &signature(&yes)),
+        ),
+        (
+            "receive-confirmation-sms-wrong-word.json",
+            twilio(&other, &signature(&other)),
+        ),
+        (
+            "receive-confirmation-sms-tampered.json",
+            twilio(&tampered, &signature(&yes)),
+        ),
         ("sms-gateway.json", auth0(&token, &legacy)),
-        ("sms-gateway-action.json", auth0(auth0::GATEWAY_BEARER_TOKEN, &action)),
+        (
+            "sms-gateway-action.json",
+            auth0(auth0::GATEWAY_BEARER_TOKEN, &action),
+        ),
         ("sms-gateway-forged.json", auth0(&unsigned(&token), &legacy)),
         ("call-forward.json", signed("/", &call)),
         ("call-forward-after.json", signed("/after", &after)),
         ("call-forward-status.json", signed("/status", &over)),
-        ("call-forward-forged.json", webhook("/", &signature(&after), &form(&call))),
+        (
+            "call-forward-forged.json",
+            webhook("/", &signature(&after), &form(&call)),
+        ),
         ("sms-forward.json", signed("/", &hello)),
         ("sms-forward-picture.json", signed("/", &picture)),
         ("sms-forward-reply.json", signed("/", &reply)),
-        ("sms-forward-forged.json", webhook("/", &signature(&reply), &form(&hello))),
+        (
+            "sms-forward-forged.json",
+            webhook("/", &signature(&reply), &form(&hello)),
+        ),
         ("provision-numbers.json", schedule()),
         ("provision-numbers-challenge.json", challenge()),
         ("provision-numbers-hook.json", hook(HOOK_TOKEN)),
@@ -178,13 +286,29 @@ pub async fn files() -> BTreeMap<&'static str, String> {
         ("ivr-validate-wrong-pin.json", validate(IVR_TOKEN, "0000")),
         ("ivr-validate-forged.json", validate("guessed", PIN)),
         ("ivr-validate-voice.json", signed("/voice", &voice)),
-        ("ivr-validate-voice-forged.json", webhook("/voice", &signature(&voice), &form(&voice))),
+        (
+            "ivr-validate-voice-forged.json",
+            webhook("/voice", &signature(&voice), &form(&voice)),
+        ),
         ("api-call.json", signed("/", &asked)),
         ("api-call-token.json", studio(STUDIO_TOKEN)),
         ("api-call-forged.json", studio("guessed")),
-        ("secure-api.json", account(&access, &format!("/{ACCOUNT}"), "")),
-        ("secure-api-phone.json", account(&access, "", &format!("phone={}", ACCOUNT_PHONE.replace('+', "%2B")))),
-        ("secure-api-forged.json", account(&unsigned(&access), &format!("/{ACCOUNT}"), "")),
+        (
+            "secure-api.json",
+            account(&access, &format!("/{ACCOUNT}"), ""),
+        ),
+        (
+            "secure-api-phone.json",
+            account(
+                &access,
+                "",
+                &format!("phone={}", ACCOUNT_PHONE.replace('+', "%2B")),
+            ),
+        ),
+        (
+            "secure-api-forged.json",
+            account(&unsigned(&access), &format!("/{ACCOUNT}"), ""),
+        ),
         ("env.json", environment(&sandbox)),
     ];
     files.map(|(name, value)| (name, pretty(value))).into()
@@ -192,15 +316,24 @@ pub async fn files() -> BTreeMap<&'static str, String> {
 
 /// The post of a mail; `number` makes it another one.
 fn mail(sandbox: &Sandbox, made: TicketMail, number: u8) -> Vec<(String, String)> {
-    let TicketMail { mut mail, ticket, .. } = made;
+    let TicketMail {
+        mut mail, ticket, ..
+    } = made;
     mail.message_id = format!("<20261120120000.{number}@mail.acme.example>");
-    mail.html = mail.html.replace(&sandbox.auth0.server().url(), TENANT).replace(&ticket, &format!("{number:032x}"));
+    mail.html = mail
+        .html
+        .replace(&sandbox.auth0.server().url(), TENANT)
+        .replace(&ticket, &format!("{number:032x}"));
     let token = format!("{number:050x}");
     let mut fields = sandbox.mailgun.fields(&mail, AT);
     set(&mut fields, "message-url", |url| {
-        *url = format!("https://storage.eu.mailgun.net/v3/domains/sms.example.com/messages/{number:032x}");
+        *url = format!(
+            "https://storage.eu.mailgun.net/v3/domains/sms.example.com/messages/{number:032x}"
+        );
     });
-    set(&mut fields, "signature", |signature| *signature = sandbox.mailgun.sign(&AT.to_string(), &token));
+    set(&mut fields, "signature", |signature| {
+        *signature = sandbox.mailgun.sign(&AT.to_string(), &token)
+    });
     set(&mut fields, "token", |old| *old = token);
     fields
 }
@@ -213,7 +346,9 @@ fn text(sandbox: &Sandbox, body: &str, number: u8) -> Vec<(String, String)> {
 /// With a fixed name; `SM` or `MM` stays.
 fn numbered(mut params: Vec<(String, String)>, number: u8) -> Vec<(String, String)> {
     for name in ["MessageSid", "SmsSid", "SmsMessageSid"] {
-        set(&mut params, name, |sid| sid.replace_range(2.., &format!("{number:032x}")));
+        set(&mut params, name, |sid| {
+            sid.replace_range(2.., &format!("{number:032x}"))
+        });
     }
     params
 }
@@ -226,14 +361,20 @@ fn call(sandbox: &Sandbox) -> Vec<(String, String)> {
 /// The parameters of a call; `number` makes it another one.
 fn call_to(sandbox: &Sandbox, to: &str, number: u8) -> Vec<(String, String)> {
     let mut params = sandbox.twilio.inbound_call(PHONE, to);
-    set(&mut params, "CallSid", |sid| *sid = format!("CA{number:032x}"));
-    set(&mut params, "CallToken", |token| r#"{"parentCallInfoToken":"0","identityHeaderTokens":[]}"#.clone_into(token));
+    set(&mut params, "CallSid", |sid| {
+        *sid = format!("CA{number:032x}")
+    });
+    set(&mut params, "CallToken", |token| {
+        r#"{"parentCallInfoToken":"0","identityHeaderTokens":[]}"#.clone_into(token)
+    });
     params
 }
 
 /// What Okta tells of a new employee.
 fn hired(sandbox: &Sandbox) -> Value {
-    let mut event = sandbox.okta.event("user.lifecycle.activate", "00u00000000000000001");
+    let mut event = sandbox
+        .okta
+        .event("user.lifecycle.activate", "00u00000000000000001");
     event["eventId"] = "00000000-0000-4000-8000-000000000002".into();
     event["eventTime"] = "2026-11-20T12:00:00.000Z".into();
     event["data"]["events"][0]["uuid"] = "00000000-0000-4000-8000-000000000003".into();
@@ -260,7 +401,10 @@ fn schedule() -> Value {
 
 /// Okta asks whether the address of its event hook is one.
 fn challenge() -> Value {
-    let headers = [("x-okta-verification-challenge", "0123456789abcdef0123456789abcdef01234567")];
+    let headers = [(
+        "x-okta-verification-challenge",
+        "0123456789abcdef0123456789abcdef01234567",
+    )];
     get("/okta", "", "Okta-Event-Hooks/1.0", &headers)
 }
 
@@ -269,8 +413,14 @@ fn get(path: &str, query: &str, user_agent: &str, headers: &[(&str, &str)]) -> V
     let mut event = event(path, "application/json", user_agent, headers, "");
     event["requestContext"]["http"]["method"] = "GET".into();
     event["rawQueryString"] = query.into();
-    for (object, names) in [("", &["body"][..]), ("/headers", &["content-length", "content-type"])] {
-        let object = event.pointer_mut(object).and_then(Value::as_object_mut).unwrap_or_else(|| panic!("an event has {object}"));
+    for (object, names) in [
+        ("", &["body"][..]),
+        ("/headers", &["content-length", "content-type"]),
+    ] {
+        let object = event
+            .pointer_mut(object)
+            .and_then(Value::as_object_mut)
+            .unwrap_or_else(|| panic!("an event has {object}"));
         object.retain(|name, _| !names.contains(&name.as_str()));
     }
     event
@@ -279,7 +429,12 @@ fn get(path: &str, query: &str, user_agent: &str, headers: &[(&str, &str)]) -> V
 /// The token of a passwordless connection.
 fn gateway_token(sandbox: &Sandbox) -> String {
     let claims = json!({ "exp": TOKEN_END });
-    sandbox.auth0.gateway_token(auth0::GATEWAY_SECRET, auth0::GATEWAY_AUDIENCE, auth0::GATEWAY_SUBJECT, claims)
+    sandbox.auth0.gateway_token(
+        auth0::GATEWAY_SECRET,
+        auth0::GATEWAY_AUDIENCE,
+        auth0::GATEWAY_SUBJECT,
+        claims,
+    )
 }
 
 /// The same claims, with the algorithm that needs no key.
@@ -290,22 +445,46 @@ fn unsigned(token: &str) -> String {
 }
 
 fn pairs(fields: &[(&str, &str)]) -> Vec<(String, String)> {
-    fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    fields
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect()
 }
 
 fn set(fields: &mut [(String, String)], name: &str, change: impl FnOnce(&mut String)) {
-    let (_, value) = fields.iter_mut().find(|(key, _)| key == name).unwrap_or_else(|| panic!("the simulator sends {name}"));
+    let (_, value) = fields
+        .iter_mut()
+        .find(|(key, _)| key == name)
+        .unwrap_or_else(|| panic!("the simulator sends {name}"));
     change(value);
 }
 
 /// A post of Twilio's.
 fn webhook(path: &str, signature: &str, body: &str) -> Value {
-    let headers = [("i-twilio-idempotency-token", "00000000-0000-4000-8000-000000000001"), ("x-twilio-signature", signature)];
-    event(path, "application/x-www-form-urlencoded; charset=UTF-8", "TwilioProxy/1.1", &headers, body)
+    let headers = [
+        (
+            "i-twilio-idempotency-token",
+            "00000000-0000-4000-8000-000000000001",
+        ),
+        ("x-twilio-signature", signature),
+    ];
+    event(
+        path,
+        "application/x-www-form-urlencoded; charset=UTF-8",
+        "TwilioProxy/1.1",
+        &headers,
+        body,
+    )
 }
 
 /// Lambda passes JSON as it is, forms as base64.
-fn event(path: &str, content_type: &str, user_agent: &str, headers: &[(&str, &str)], body: &str) -> Value {
+fn event(
+    path: &str,
+    content_type: &str,
+    user_agent: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Value {
     let plain = content_type == "application/json";
     let mut event = json!({
         "version": "2.0",
@@ -362,16 +541,23 @@ fn environment(sandbox: &Sandbox) -> Value {
     let doors = (1..).zip(&sandbox.template().functions);
     let doors: Vec<_> = doors
         .map(|(offset, function)| {
-            (sandbox.door(&function.name).url() + "/", format!("http://127.0.0.1:{}/", Ports::USUAL.base + offset))
+            (
+                sandbox.door(&function.name).url() + "/",
+                format!("http://127.0.0.1:{}/", Ports::USUAL.base + offset),
+            )
         })
         .collect();
     let outside = |name: &str, value: &str| {
         let there = ports.iter().find(|(server, _)| server.url() == value);
-        let there = there.map(|(_, offset)| format!("http://{HOST}:{}", Ports::USUAL.base + offset));
-        let door = doors.iter().find(|(url, _)| url == value).map(|(_, usual)| match name {
-            "API_URL" => usual.replace("127.0.0.1", HOST),
-            _ => usual.clone(),
-        });
+        let there =
+            there.map(|(_, offset)| format!("http://{HOST}:{}", Ports::USUAL.base + offset));
+        let door = doors
+            .iter()
+            .find(|(url, _)| url == value)
+            .map(|(_, usual)| match name {
+                "API_URL" => usual.replace("127.0.0.1", HOST),
+                _ => usual.clone(),
+            });
         there.or(door).unwrap_or_else(|| value.to_owned())
     };
     let functions = sandbox.template().functions.iter().map(|function| {
@@ -381,9 +567,15 @@ fn environment(sandbox: &Sandbox) -> Value {
             if (function.name.as_str(), name.as_str()) == UNASKED {
                 return Some((name.clone(), "".into()));
             }
-            let fixed = SETTINGS.iter().find(|(setting, _)| setting == name).map(|(_, value)| (*value).to_owned());
-            let value = fixed.or_else(|| values.get(name).map(|value| outside(name, value))).unwrap_or_default();
-            (!value.is_empty() && default.as_ref() != Some(&value)).then(|| (name.clone(), Value::from(value)))
+            let fixed = SETTINGS
+                .iter()
+                .find(|(setting, _)| setting == name)
+                .map(|(_, value)| (*value).to_owned());
+            let value = fixed
+                .or_else(|| values.get(name).map(|value| outside(name, value)))
+                .unwrap_or_default();
+            (!value.is_empty() && default.as_ref() != Some(&value))
+                .then(|| (name.clone(), Value::from(value)))
         });
         (function.logical_id.clone(), Value::Object(needed.collect()))
     });

@@ -11,7 +11,9 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use sandbox::{IVR_NUMBER, IVR_TOKEN, Sandbox, binaries, lambda::Lambda, template::Template, wire::client};
+use sandbox::{
+    IVR_NUMBER, IVR_TOKEN, Sandbox, binaries, lambda::Lambda, template::Template, wire::client,
+};
 use serde_json::json;
 
 const FUNCTION: &str = "ivr-validate";
@@ -56,7 +58,12 @@ struct Attempt {
 impl Attempt {
     /// Seven digits of its own.
     fn digits(self) -> String {
-        format!("{}{}{:04}", self.wrong as u8 + 1, u8::from(self.path == PATHS[0]), self.number)
+        format!(
+            "{}{}{:04}",
+            self.wrong as u8 + 1,
+            u8::from(self.path == PATHS[0]),
+            self.number
+        )
     }
 }
 
@@ -72,20 +79,38 @@ struct Sample {
 /// Measures and prints; `Err`: something can be told apart.
 pub(crate) async fn run() -> Result<(), String> {
     let binaries = binaries::build(&Template::read()?).await?;
-    let binary = binaries.get(FUNCTION).ok_or("template.yaml has no ivr-validate")?;
+    let binary = binaries
+        .get(FUNCTION)
+        .ok_or("template.yaml has no ivr-validate")?;
     println!("{SAMPLES} refusals of each kind at each path; this takes about two minutes ...");
-    let all = (0..SAMPLES)
-        .flat_map(|number| Wrong::ALL.into_iter().flat_map(move |wrong| PATHS.map(|path| Attempt { wrong, path, number })));
+    let all = (0..SAMPLES).flat_map(|number| {
+        Wrong::ALL.into_iter().flat_map(move |wrong| {
+            PATHS.map(|path| Attempt {
+                wrong,
+                path,
+                number,
+            })
+        })
+    });
     let (down, up): (Vec<_>, Vec<_>) = all.partition(|attempt| attempt.wrong == Wrong::Auth0);
     let (with, without) = (Sandbox::start().await, Sandbox::start().await);
-    let functions = [start(&with, binary, 3 * INSTANCES, &up).await?, start(&without, binary, INSTANCES, &down).await?];
+    let functions = [
+        start(&with, binary, 3 * INSTANCES, &up).await?,
+        start(&without, binary, INSTANCES, &down).await?,
+    ];
     // From now on: what an instance needs to start, its token for the search included, it has.
     without.auth0.server().faults().refuse(true);
-    let (up, down) = tokio::join!(refusals(&with, 3 * INSTANCES, &up), refusals(&without, INSTANCES, &down));
+    let (up, down) = tokio::join!(
+        refusals(&with, 3 * INSTANCES, &up),
+        refusals(&without, INSTANCES, &down)
+    );
     for function in functions {
         function.stop().await;
     }
-    let problems: Vec<_> = [&with, &without].iter().flat_map(|sandbox| sandbox.complaints()).collect();
+    let problems: Vec<_> = [&with, &without]
+        .iter()
+        .flat_map(|sandbox| sandbox.complaints())
+        .collect();
     let samples: Vec<_> = up.into_iter().chain(down).collect();
     let even = PATHS.map(|path| report(path, &samples));
     match (even, problems.is_empty()) {
@@ -95,23 +120,48 @@ pub(crate) async fn run() -> Result<(), String> {
     }
 }
 
-async fn start(sandbox: &Sandbox, binary: &Path, instances: usize, attempts: &[Attempt]) -> Result<Lambda, String> {
-    for attempt in attempts.iter().filter(|attempt| attempt.wrong != Wrong::Account) {
+async fn start(
+    sandbox: &Sandbox,
+    binary: &Path,
+    instances: usize,
+    attempts: &[Attempt],
+) -> Result<Lambda, String> {
+    for attempt in attempts
+        .iter()
+        .filter(|attempt| attempt.wrong != Wrong::Account)
+    {
         let number = attempt.digits();
-        sandbox.auth0.sign_up_caller(&number, PIN, "Ann", &format!("{number}@acme.example"));
+        sandbox
+            .auth0
+            .sign_up_caller(&number, PIN, "Ann", &format!("{number}@acme.example"));
         if attempt.wrong == Wrong::Locked {
             let now = sandbox::now().as_secs();
             let number_of = |number: u64| json!({ "N": number.to_string() });
             let mut item = json!({ "pk": { "S": format!("lock#{number}") }, "sk": { "S": "all" } });
-            for (name, value) in [("wrong", 8), ("tried", now), ("counted", now), ("expires_at", now + 86_400)] {
+            for (name, value) in [
+                ("wrong", 8),
+                ("tried", now),
+                ("counted", now),
+                ("expires_at", now + 86_400),
+            ] {
                 item[name] = number_of(value);
             }
             sandbox.aws.put(item).await;
         }
     }
     // More PINs are wrong here than in any day.
-    let lambda = sandbox.run_with(FUNCTION, binary, instances, &[("PIN_FAILURES_PER_DAY", Some("10000"))]).await;
-    lambda.wait_ready().await.map_err(|reason| format!("{FUNCTION} does not start: {reason}"))?;
+    let lambda = sandbox
+        .run_with(
+            FUNCTION,
+            binary,
+            instances,
+            &[("PIN_FAILURES_PER_DAY", Some("10000"))],
+        )
+        .await;
+    lambda
+        .wait_ready()
+        .await
+        .map_err(|reason| format!("{FUNCTION} does not start: {reason}"))?;
     Ok(lambda)
 }
 
@@ -132,57 +182,104 @@ async fn refusals(sandbox: &Sandbox, instances: usize, attempts: &[Attempt]) -> 
 async fn refusal(sandbox: &Sandbox, attempt: Attempt) -> Sample {
     let url = sandbox.door(FUNCTION).url();
     let (number, caller) = (attempt.digits(), format!("+4520{}", attempt.digits()));
-    let pin = if attempt.wrong == Wrong::Pin { "0000" } else { PIN };
+    let pin = if attempt.wrong == Wrong::Pin {
+        "0000"
+    } else {
+        PIN
+    };
     let (took, answer) = if attempt.path == PATHS[0] {
-        let form = [("account_number", &*number), ("pin", pin), ("caller", &*caller)];
-        let request = client().post(format!("{url}/validate")).bearer_auth(IVR_TOKEN).form(&form);
+        let form = [
+            ("account_number", &*number),
+            ("pin", pin),
+            ("caller", &*caller),
+        ];
+        let request = client()
+            .post(format!("{url}/validate"))
+            .bearer_auth(IVR_TOKEN)
+            .form(&form);
         let started = Instant::now();
         let answer = request.send().await;
         let took = started.elapsed();
         let answer = match answer {
-            Ok(answer) => format!("{} {}", answer.status(), answer.text().await.unwrap_or_default()),
+            Ok(answer) => format!(
+                "{} {}",
+                answer.status(),
+                answer.text().await.unwrap_or_default()
+            ),
             Err(error) => error.to_string(),
         };
         (took, answer)
     } else {
         let call = sandbox.twilio.inbound_call(&caller, IVR_NUMBER);
         let mut last = (Duration::ZERO, String::new());
-        for (path, keys) in [("/voice", None), ("/voice/account", Some(&*number)), ("/voice/pin", Some(pin))] {
+        for (path, keys) in [
+            ("/voice", None),
+            ("/voice/account", Some(&*number)),
+            ("/voice/pin", Some(pin)),
+        ] {
             let mut params = call.clone();
             params.extend(keys.map(|keys| ("Digits".to_owned(), keys.to_owned())));
             let started = Instant::now();
-            let (status, body) = sandbox.twilio.post_call(params, &format!("{url}{path}")).await;
+            let (status, body) = sandbox
+                .twilio
+                .post_call(params, &format!("{url}{path}"))
+                .await;
             last = (started.elapsed(), format!("{status} {body}"));
         }
         last
     };
-    Sample { attempt, took, answer }
+    Sample {
+        attempt,
+        took,
+        answer,
+    }
 }
 
 /// Whether the medians of a path are close and its answers the same.
 fn report(path: &str, samples: &[Sample]) -> bool {
     let (mut times, mut answers) = (BTreeMap::<_, Vec<Duration>>::new(), BTreeSet::new());
-    for Sample { attempt, took, answer } in samples.iter().filter(|sample| sample.attempt.path == path) {
+    for Sample {
+        attempt,
+        took,
+        answer,
+    } in samples.iter().filter(|sample| sample.attempt.path == path)
+    {
         times.entry(attempt.wrong).or_default().push(*took);
         answers.insert(answer);
     }
-    println!("\n{path:<18}{:>8}{:>13}{:>13}{:>13}", "samples", "median", "p90", "spread");
+    println!(
+        "\n{path:<18}{:>8}{:>13}{:>13}{:>13}",
+        "samples", "median", "p90", "spread"
+    );
     let mut medians = Vec::new();
     for (wrong, times) in &mut times {
         times.sort();
-        let [first, median, p90, last] = [0, times.len() / 2, times.len() * 9 / 10, times.len() - 1].map(|at| times[at]);
+        let [first, median, p90, last] =
+            [0, times.len() / 2, times.len() * 9 / 10, times.len() - 1].map(|at| times[at]);
         medians.push(median);
-        let [median, p90, spread] =
-            [median, p90, last.saturating_sub(first)].map(|time| format!("{:.1} ms", time.as_secs_f64() * 1000.0));
-        println!("{:<18}{:>8}{median:>13}{p90:>13}{spread:>13}", wrong.name(), times.len());
+        let [median, p90, spread] = [median, p90, last.saturating_sub(first)]
+            .map(|time| format!("{:.1} ms", time.as_secs_f64() * 1000.0));
+        println!(
+            "{:<18}{:>8}{median:>13}{p90:>13}{spread:>13}",
+            wrong.name(),
+            times.len()
+        );
     }
-    let apart =
-        medians.iter().max().zip(medians.iter().min()).map(|(last, first)| last.saturating_sub(*first)).unwrap_or_default();
+    let apart = medians
+        .iter()
+        .max()
+        .zip(medians.iter().min())
+        .map(|(last, first)| last.saturating_sub(*first))
+        .unwrap_or_default();
     let close = apart <= WITHIN;
     println!(
         "medians {:.1} ms apart: {}; {} different answer{}",
         apart.as_secs_f64() * 1000.0,
-        if close { "within 50 ms" } else { "NOT within 50 ms" },
+        if close {
+            "within 50 ms"
+        } else {
+            "NOT within 50 ms"
+        },
         answers.len(),
         if answers.len() == 1 { "" } else { "s" }
     );

@@ -35,15 +35,24 @@ impl Rights {
     pub(crate) fn of(role: &Yaml, secrets: &BTreeMap<String, String>) -> Self {
         let mut rights = Self::default();
         let policies = list(&role["Properties"]["Policies"]);
-        for statement in policies.iter().flat_map(|policy| list(&policy["PolicyDocument"]["Statement"])) {
+        for statement in policies
+            .iter()
+            .flat_map(|policy| list(&policy["PolicyDocument"]["Statement"]))
+        {
             let actions = texts(&statement["Action"]);
             if actions.iter().all(|action| action.starts_with("dynamodb:")) {
                 let condition = &statement["Condition"];
                 let keys = texts(&condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]);
                 let keyed = condition["Null"]["dynamodb:LeadingKeys"].as_str() == Some("false");
-                rights.items.push(Items { actions, keys, keyed });
+                rights.items.push(Items {
+                    actions,
+                    keys,
+                    keyed,
+                });
             } else if actions == ["secretsmanager:GetSecretValue"] {
-                let named = list(&statement["Resource"]).into_iter().filter_map(|resource| secrets.get(referred(resource)?));
+                let named = list(&statement["Resource"])
+                    .into_iter()
+                    .filter_map(|resource| secrets.get(referred(resource)?));
                 rights.secrets.extend(named.cloned());
             }
         }
@@ -52,10 +61,12 @@ impl Rights {
 
     /// What an operation on the table does without being allowed to, if anything.
     pub(crate) fn excess(&self, operation: &str, request: &Value) -> Option<String> {
-        needed(operation, request).into_iter().find_map(|(action, key)| {
-            let allowed = self.items.iter().any(|items| items.allow(&action, key));
-            (!allowed).then(|| format!("{action} on {}", key.unwrap_or("any item")))
-        })
+        needed(operation, request)
+            .into_iter()
+            .find_map(|(action, key)| {
+                let allowed = self.items.iter().any(|items| items.allow(&action, key));
+                (!allowed).then(|| format!("{action} on {}", key.unwrap_or("any item")))
+            })
     }
 
     /// Whether the value of this secret may be read.
@@ -67,7 +78,11 @@ impl Rights {
 impl Items {
     fn allow(&self, action: &str, key: Option<&str>) -> bool {
         let fits = |key: &str| {
-            self.keys.iter().any(|pattern| pattern.strip_suffix('*').map_or(pattern == key, |prefix| key.starts_with(prefix)))
+            self.keys.iter().any(|pattern| {
+                pattern
+                    .strip_suffix('*')
+                    .map_or(pattern == key, |prefix| key.starts_with(prefix))
+            })
         };
         self.actions.iter().any(|allowed| allowed == action) && key.map_or(!self.keyed, fits)
     }
@@ -77,14 +92,25 @@ impl Items {
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html>).
 fn needed<'a>(operation: &str, request: &'a Value) -> Vec<(String, Option<&'a str>)> {
     let one = |action: &str, request: &'a Value| {
-        let key = [&request["Key"], &request["Item"]].into_iter().find_map(|attributes| attributes["pk"]["S"].as_str());
+        let key = [&request["Key"], &request["Item"]]
+            .into_iter()
+            .find_map(|attributes| attributes["pk"]["S"].as_str());
         (format!("dynamodb:{action}"), key)
     };
-    let parts = request["TransactItems"].as_array().into_iter().flatten().filter_map(Value::as_object).flatten();
+    let parts = request["TransactItems"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_object)
+        .flatten();
     match operation {
         "TransactWriteItems" | "TransactGetItems" => parts
             .map(|(part, request)| {
-                let action = if part == "ConditionCheck" { "ConditionCheckItem".to_owned() } else { format!("{part}Item") };
+                let action = if part == "ConditionCheck" {
+                    "ConditionCheckItem".to_owned()
+                } else {
+                    format!("{part}Item")
+                };
                 one(&action, request)
             })
             .collect(),
@@ -98,12 +124,17 @@ pub(crate) struct Principals(BTreeMap<String, (String, Rights)>);
 
 impl Principals {
     pub(crate) fn new(functions: impl Iterator<Item = (String, Rights)>) -> Self {
-        Self(functions.map(|(function, rights)| (access_key(&function), (function, rights))).collect())
+        Self(
+            functions
+                .map(|(function, rights)| (access_key(&function), (function, rights)))
+                .collect(),
+        )
     }
 
     /// Who made a request, if a function did: its name and rights.
     pub(crate) fn of(&self, headers: &HeaderMap) -> Option<(&str, &Rights)> {
-        let (_, credential) = sms::header(headers, header::AUTHORIZATION).split_once("Credential=")?;
+        let (_, credential) =
+            sms::header(headers, header::AUTHORIZATION).split_once("Credential=")?;
         let (function, rights) = self.0.get(credential.split('/').next()?)?;
         Some((function, rights))
     }
@@ -111,7 +142,10 @@ impl Principals {
 
 /// The access key of a function's processes.
 pub(crate) fn access_key(function: &str) -> String {
-    let capitals = function.chars().filter(char::is_ascii_alphabetic).map(|c| c.to_ascii_uppercase());
+    let capitals = function
+        .chars()
+        .filter(char::is_ascii_alphabetic)
+        .map(|c| c.to_ascii_uppercase());
     format!("ASIASANDBOX{}", capitals.collect::<String>())
 }
 
@@ -133,7 +167,10 @@ fn list(yaml: &Yaml) -> Vec<&Yaml> {
 }
 
 fn texts(yaml: &Yaml) -> Vec<String> {
-    list(yaml).into_iter().filter_map(|text| Some(text.as_str()?.to_owned())).collect()
+    list(yaml)
+        .into_iter()
+        .filter_map(|text| Some(text.as_str()?.to_owned()))
+        .collect()
 }
 
 #[cfg(test)]
@@ -160,7 +197,14 @@ Properties:
               ForAllValues:StringLike: {{ dynamodb:LeadingKeys: ["rate#a#*"] }}
 "#
         );
-        let secrets = ["One", "Other"].map(|name| (format!("{name}Secret"), format!("stack/{}", name.to_lowercase()))).into();
+        let secrets = ["One", "Other"]
+            .map(|name| {
+                (
+                    format!("{name}Secret"),
+                    format!("stack/{}", name.to_lowercase()),
+                )
+            })
+            .into();
         Rights::of(&serde_norway::from_str(&role).unwrap(), &secrets)
     }
 
@@ -179,25 +223,60 @@ Properties:
         ] {
             assert_eq!(rights.excess(operation, &key(pk)).as_deref(), Some(excess));
         }
-        let transaction = |last: Value| json!({ "TransactItems": [{ "Update": key("rate#a#1") }, last] });
-        assert_eq!(rights.excess("TransactWriteItems", &transaction(json!({ "Update": key("rate#a#2") }))), None);
+        let transaction =
+            |last: Value| json!({ "TransactItems": [{ "Update": key("rate#a#1") }, last] });
+        assert_eq!(
+            rights.excess(
+                "TransactWriteItems",
+                &transaction(json!({ "Update": key("rate#a#2") }))
+            ),
+            None
+        );
         for (part, excess) in [
-            (json!({ "Update": key("rate#b#1") }), "dynamodb:UpdateItem on rate#b#1"),
-            (json!({ "ConditionCheck": key("rate#a#2") }), "dynamodb:ConditionCheckItem on rate#a#2"),
-            (json!({ "Put": { "Item": { "pk": { "S": "rate#a#2" } } } }), "dynamodb:PutItem on rate#a#2"),
+            (
+                json!({ "Update": key("rate#b#1") }),
+                "dynamodb:UpdateItem on rate#b#1",
+            ),
+            (
+                json!({ "ConditionCheck": key("rate#a#2") }),
+                "dynamodb:ConditionCheckItem on rate#a#2",
+            ),
+            (
+                json!({ "Put": { "Item": { "pk": { "S": "rate#a#2" } } } }),
+                "dynamodb:PutItem on rate#a#2",
+            ),
         ] {
-            assert_eq!(rights.excess("TransactWriteItems", &transaction(part)).as_deref(), Some(excess));
+            assert_eq!(
+                rights
+                    .excess("TransactWriteItems", &transaction(part))
+                    .as_deref(),
+                Some(excess)
+            );
         }
-        assert_eq!(rights.excess("UpdateItem", &json!({})).as_deref(), Some("dynamodb:UpdateItem on any item"));
-        assert!(rights.may_read("stack/one") && rights.may_read("stack/other") && !rights.may_read("stack/two"));
+        assert_eq!(
+            rights.excess("UpdateItem", &json!({})).as_deref(),
+            Some("dynamodb:UpdateItem on any item")
+        );
+        assert!(
+            rights.may_read("stack/one")
+                && rights.may_read("stack/other")
+                && !rights.may_read("stack/two")
+        );
     }
 
     #[test]
     fn without_null_a_condition_on_keys_binds_no_scan() {
         let rights = rights("");
         assert_eq!(rights.excess("Scan", &json!({ "TableName": "t" })), None);
-        assert!(rights.excess("Scan", &json!({ "Key": { "pk": { "S": "x" } } })).is_some());
-        assert_eq!(Rights::default().excess("Scan", &json!({})).as_deref(), Some("dynamodb:Scan on any item"));
+        assert!(
+            rights
+                .excess("Scan", &json!({ "Key": { "pk": { "S": "x" } } }))
+                .is_some()
+        );
+        assert_eq!(
+            Rights::default().excess("Scan", &json!({})).as_deref(),
+            Some("dynamodb:Scan on any item")
+        );
     }
 
     #[test]
@@ -205,11 +284,26 @@ Properties:
         let principals = Principals::new([("api-call".to_owned(), Rights::default())].into_iter());
         let of = |text: &str| {
             let headers = HeaderMap::from_iter([(header::AUTHORIZATION, text.parse().unwrap())]);
-            principals.of(&headers).map(|(function, _)| function.to_owned())
+            principals
+                .of(&headers)
+                .map(|(function, _)| function.to_owned())
         };
-        let signed =
-            |key: &str| format!("AWS4-HMAC-SHA256 Credential={key}/20261120/eu-west-1/dynamodb/aws4_request, SignedHeaders=x");
-        assert_eq!(of(&signed(&access_key("api-call"))).as_deref(), Some("api-call"));
-        assert_eq!((of(&signed("AKIASANDBOX")), of("Bearer x"), principals.of(&HeaderMap::new()).is_none()), (None, None, true));
+        let signed = |key: &str| {
+            format!(
+                "AWS4-HMAC-SHA256 Credential={key}/20261120/eu-west-1/dynamodb/aws4_request, SignedHeaders=x"
+            )
+        };
+        assert_eq!(
+            of(&signed(&access_key("api-call"))).as_deref(),
+            Some("api-call")
+        );
+        assert_eq!(
+            (
+                of(&signed("AKIASANDBOX")),
+                of("Bearer x"),
+                principals.of(&HeaderMap::new()).is_none()
+            ),
+            (None, None, true)
+        );
     }
 }

@@ -4,7 +4,8 @@ use std::{io, path::PathBuf, pin::pin, time::Duration};
 
 use futures_util::future::join_all;
 use sandbox::{
-    COMPANY_NUMBER, EMPLOYEE_MOBILE, HOOK_TOKEN, IVR_NUMBER, IVR_TOKEN, Ports, STUDIO_TOKEN, Sandbox, accounts,
+    COMPANY_NUMBER, EMPLOYEE_MOBILE, HOOK_TOKEN, IVR_NUMBER, IVR_TOKEN, Ports, STUDIO_TOKEN,
+    Sandbox, accounts,
     auth0::{self, LinkPage, Signer},
     binaries, clickatell,
     lambda::Lambda,
@@ -29,7 +30,10 @@ fn address() -> String {
 
 /// Serves until SIGINT or SIGTERM; `Err`: why it could not start.
 pub(crate) async fn run(ports: Ports) -> Result<(), String> {
-    let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
+    let (mut interrupt, mut terminate) = (
+        listen(SignalKind::interrupt())?,
+        listen(SignalKind::terminate())?,
+    );
     let mut stop = pin!(async {
         tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
     });
@@ -77,7 +81,10 @@ async fn start(ports: Ports) -> Result<(Sandbox, Vec<(String, Lambda)>), String>
         let lambda = sandbox.run(&name, &binary).await;
         let recorded = sandbox.run_recorded(&name, &binary).await;
         for lambda in [lambda, recorded] {
-            lambda.wait_ready().await.map_err(|reason| format!("{name} does not start: {reason}"))?;
+            lambda
+                .wait_ready()
+                .await
+                .map_err(|reason| format!("{name} does not start: {reason}"))?;
             lambdas.push((name.clone(), lambda));
         }
     }
@@ -85,7 +92,11 @@ async fn start(ports: Ports) -> Result<(Sandbox, Vec<(String, Lambda)>), String>
 }
 
 fn print_table(sandbox: &Sandbox) {
-    let doors = sandbox.template().functions.iter().map(|function| (function.name.as_str(), sandbox.door(&function.name)));
+    let doors = sandbox
+        .template()
+        .functions
+        .iter()
+        .map(|function| (function.name.as_str(), sandbox.door(&function.name)));
     let servers = [
         ("Twilio", sandbox.twilio.server()),
         ("Mailgun", sandbox.mailgun.server()),
@@ -121,7 +132,10 @@ fn print_credentials(sandbox: &Sandbox) {
         ("AUTH0_CLIENT_ID", auth0::CLIENT_ID.to_owned()),
         ("AUTH0_CLIENT_SECRET", auth0::CLIENT_SECRET.to_owned()),
         ("AUTH0_LOGIN_CLIENT_ID", auth0::LOGIN_CLIENT_ID.to_owned()),
-        ("AUTH0_LOGIN_CLIENT_SECRET", auth0::LOGIN_CLIENT_SECRET.to_owned()),
+        (
+            "AUTH0_LOGIN_CLIENT_SECRET",
+            auth0::LOGIN_CLIENT_SECRET.to_owned(),
+        ),
         ("CLICKATELL_URL", url(sandbox.clickatell.server())),
         ("CLICKATELL_API_KEY", clickatell::API_KEY.to_owned()),
         ("PLIVO_URL", url(sandbox.plivo.server())),
@@ -130,11 +144,17 @@ fn print_credentials(sandbox: &Sandbox) {
         ("VONAGE_URL", url(sandbox.vonage.server())),
         ("VONAGE_API_KEY", vonage::API_KEY.to_owned()),
         ("VONAGE_API_SECRET", vonage::API_SECRET.to_owned()),
-        ("VONAGE_SIGNATURE_SECRET", vonage::SIGNATURE_SECRET.to_owned()),
+        (
+            "VONAGE_SIGNATURE_SECRET",
+            vonage::SIGNATURE_SECRET.to_owned(),
+        ),
         ("OKTA_URL", url(sandbox.okta.server())),
         ("OKTA_API_TOKEN", okta::API_TOKEN.to_owned()),
         ("AWS_ENDPOINT_URL_DYNAMODB", url(sandbox.aws.dynamodb())),
-        ("AWS_ENDPOINT_URL_SECRETS_MANAGER", url(sandbox.aws.secrets())),
+        (
+            "AWS_ENDPOINT_URL_SECRETS_MANAGER",
+            url(sandbox.aws.secrets()),
+        ),
         ("AWS_ENDPOINT_URL_LAMBDA", url(sandbox.invoke_api())),
         ("AWS_REGION", "eu-west-1".to_owned()),
         ("AWS_ACCESS_KEY_ID", "sandbox".to_owned()),
@@ -152,8 +172,15 @@ fn print_commands(sandbox: &Sandbox) -> io::Result<()> {
     let user = sandbox.auth0.sign_up(&address());
     let mail = sandbox.auth0.mail_verification(&user, LinkPage::Form).mail;
     let file = mail_file()?;
-    std::fs::write(&file, form(&sandbox.mailgun.fields(&mail, sandbox::now().as_secs())))?;
-    let yes = command(sandbox, "receive-confirmation-sms", &sandbox.twilio.inbound(PHONE, twilio::NUMBER, "YES"));
+    std::fs::write(
+        &file,
+        form(&sandbox.mailgun.fields(&mail, sandbox::now().as_secs())),
+    )?;
+    let yes = command(
+        sandbox,
+        "receive-confirmation-sms",
+        &sandbox.twilio.inbound(PHONE, twilio::NUMBER, "YES"),
+    );
     let code = r#"{"recipient":"+573001234567","text":"Your code is 271828"}"#;
     let tampered = yes.replace("Body=YES", "Body=YEs");
     println!(
@@ -180,8 +207,12 @@ A recorded event (a text goes to another phone):
 fn print_company_phone(sandbox: &Sandbox) {
     sandbox.okta.hire("Ann", EMPLOYEE_MOBILE, COMPANY_NUMBER);
     let ben = sandbox.okta.hire("Ben", "(818) 217-9229", "");
-    let text = sandbox.twilio.inbound(PHONE, COMPANY_NUMBER, "Are you in the office today?");
-    let reply = sandbox.twilio.inbound(EMPLOYEE_MOBILE, COMPANY_NUMBER, "From noon on.");
+    let text = sandbox
+        .twilio
+        .inbound(PHONE, COMPANY_NUMBER, "Are you in the office today?");
+    let reply = sandbox
+        .twilio
+        .inbound(EMPLOYEE_MOBILE, COMPANY_NUMBER, "From noon on.");
     println!(
         "
 Ann has the company number {COMPANY_NUMBER} and the mobile {EMPLOYEE_MOBILE}. {PHONE} calls her (TwiML comes back, which dials):
@@ -206,11 +237,22 @@ async fn print_phone_menu(sandbox: &Sandbox) -> Result<(), String> {
     let accounts = accounts::seed()?;
     sandbox.load(&accounts).await;
     for account in &accounts {
-        let (number, name) = (&account.account_number, account.name.as_deref().unwrap_or("caller"));
+        let (number, name) = (
+            &account.account_number,
+            account.name.as_deref().unwrap_or("caller"),
+        );
         let first = name.split(' ').next().unwrap_or(name);
-        sandbox.auth0.sign_up_caller(number, PIN, first, &format!("{}@acme.example", first.to_lowercase()));
+        sandbox.auth0.sign_up_caller(
+            number,
+            PIN,
+            first,
+            &format!("{}@acme.example", first.to_lowercase()),
+        );
     }
-    let number = accounts.first().map(|account| account.account_number.as_str()).unwrap_or_default();
+    let number = accounts
+        .first()
+        .map(|account| account.account_number.as_str())
+        .unwrap_or_default();
     let call = sandbox.twilio.inbound_call(PHONE, IVR_NUMBER);
     let step = |path: &str, keys: Option<&str>| {
         let keys = keys.map(|keys| ("Digits".to_owned(), keys.to_owned()));
@@ -250,9 +292,18 @@ fn command(sandbox: &Sandbox, function: &str, params: &[(String, String)]) -> St
     command_at(sandbox, function, "", params)
 }
 
-fn command_at(sandbox: &Sandbox, function: &str, path: &str, params: &[(String, String)]) -> String {
+fn command_at(
+    sandbox: &Sandbox,
+    function: &str,
+    path: &str,
+    params: &[(String, String)],
+) -> String {
     let url = format!("{}/{path}", sandbox.door(function).url());
-    format!("  curl -i -H 'X-Twilio-Signature: {}' --data '{}' {url}", sandbox.twilio.sign(&url, params), form(params))
+    format!(
+        "  curl -i -H 'X-Twilio-Signature: {}' --data '{}' {url}",
+        sandbox.twilio.sign(&url, params),
+        form(params)
+    )
 }
 
 /// Beside the binary, in Cargo's target folder.
@@ -262,7 +313,9 @@ fn mail_file() -> io::Result<PathBuf> {
 }
 
 fn form(fields: &[(String, String)]) -> String {
-    form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish()
+    form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(fields)
+        .finish()
 }
 
 async fn follow(name: &str, lambda: &Lambda) {
@@ -281,26 +334,60 @@ async fn watch(sandbox: &Sandbox) {
     let (mut seen, mut verified, mut bought) = ([0; 4], false, 0);
     loop {
         clock.tick().await;
-        let twilio = sandbox.twilio.messages().into_iter().map(|message| (message.to, message.body)).collect();
-        let others = [&sandbox.clickatell.messages(), &sandbox.plivo.messages(), &sandbox.vonage.messages()];
-        let [clickatell, plivo, vonage] =
-            others.map(|texts| texts.iter().map(|sent| (sent.to.clone(), sent.text.clone())).collect());
-        let texts: [(_, Vec<_>); 4] = [("Twilio", twilio), ("Clickatell", clickatell), ("Plivo", plivo), ("Vonage", vonage)];
+        let twilio = sandbox
+            .twilio
+            .messages()
+            .into_iter()
+            .map(|message| (message.to, message.body))
+            .collect();
+        let others = [
+            &sandbox.clickatell.messages(),
+            &sandbox.plivo.messages(),
+            &sandbox.vonage.messages(),
+        ];
+        let [clickatell, plivo, vonage] = others.map(|texts| {
+            texts
+                .iter()
+                .map(|sent| (sent.to.clone(), sent.text.clone()))
+                .collect()
+        });
+        let texts: [(_, Vec<_>); 4] = [
+            ("Twilio", twilio),
+            ("Clickatell", clickatell),
+            ("Plivo", plivo),
+            ("Vonage", vonage),
+        ];
         for ((provider, texts), seen) in texts.iter().zip(&mut seen) {
             for (to, text) in &texts[*seen..] {
                 println!("text to {to} through {provider}: {text}");
             }
             *seen = texts.len();
         }
-        if !verified && sandbox.auth0.user(&address()).is_some_and(|user| user.email_verified) {
+        if !verified
+            && sandbox
+                .auth0
+                .user(&address())
+                .is_some_and(|user| user.email_verified)
+        {
             println!("verified: {}", address());
             verified = true;
         }
         let named = |owned: &Owned| owned.field("FriendlyName").starts_with("switchboard:");
         let numbers: Vec<_> = sandbox.twilio.owned().into_iter().filter(named).collect();
         for owned in numbers.get(bought..).unwrap_or_default() {
-            println!("bought: {} as {}; a call to it:", owned.number, owned.field("FriendlyName"));
-            println!("{}", command(sandbox, "call-forward", &sandbox.twilio.inbound_call(PHONE, &owned.number)));
+            println!(
+                "bought: {} as {}; a call to it:",
+                owned.number,
+                owned.field("FriendlyName")
+            );
+            println!(
+                "{}",
+                command(
+                    sandbox,
+                    "call-forward",
+                    &sandbox.twilio.inbound_call(PHONE, &owned.number)
+                )
+            );
         }
         bought = numbers.len();
         print_complaints(sandbox);

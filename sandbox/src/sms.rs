@@ -47,14 +47,32 @@ pub(crate) type Shared = Arc<Mutex<Account>>;
 
 impl Account {
     pub(crate) fn open(secret: &str) -> Shared {
-        Arc::new(Mutex::new(Self { secret: secret.to_owned(), sent: vec![], taken: vec![], refusals: HashMap::new() }))
+        Arc::new(Mutex::new(Self {
+            secret: secret.to_owned(),
+            sent: vec![],
+            taken: vec![],
+            refusals: HashMap::new(),
+        }))
     }
 
     /// Takes a text to these digits.
-    pub(crate) fn take(&mut self, to: &str, from: &str, text: &str, id: &str, validity: Option<Duration>) {
+    pub(crate) fn take(
+        &mut self,
+        to: &str,
+        from: &str,
+        text: &str,
+        id: &str,
+        validity: Option<Duration>,
+    ) {
         let (from, text, id) = (from.to_owned(), text.to_owned(), id.to_owned());
         self.taken.push(crate::now().as_secs());
-        self.sent.push(Sent { to: format!("+{to}"), from, text, id, validity });
+        self.sent.push(Sent {
+            to: format!("+{to}"),
+            from,
+            text,
+            id,
+            validity,
+        });
     }
 
     /// What is answered to texts to these digits, if they are not taken.
@@ -64,12 +82,25 @@ impl Account {
 }
 
 /// The routes, and complaints about requests to any other; `error` is how the vendor says what is wrong.
-pub(crate) fn router(vendor: &'static str, routes: Router<Shared>, account: &Shared, error: fn(&str) -> Value) -> Router {
-    let unknown = move |Extension(complaints): Extension<Complaints>, method: Method, OriginalUri(uri): OriginalUri| async move {
+pub(crate) fn router(
+    vendor: &'static str,
+    routes: Router<Shared>,
+    account: &Shared,
+    error: fn(&str) -> Value,
+) -> Router {
+    let unknown = move |Extension(complaints): Extension<Complaints>,
+                        method: Method,
+                        OriginalUri(uri): OriginalUri| async move {
         complaints.add(format!("{vendor}: {method} {uri} is not simulated"));
-        (StatusCode::NOT_IMPLEMENTED, Json(error(&not_simulated(&method, &uri))))
+        (
+            StatusCode::NOT_IMPLEMENTED,
+            Json(error(&not_simulated(&method, &uri))),
+        )
     };
-    routes.fallback(unknown).method_not_allowed_fallback(unknown).with_state(Arc::clone(account))
+    routes
+        .fallback(unknown)
+        .method_not_allowed_fallback(unknown)
+        .with_state(Arc::clone(account))
 }
 
 /// What a simulator answers, in its vendor's form, to what it does not simulate.
@@ -79,14 +110,19 @@ pub(crate) fn not_simulated(method: &Method, uri: &Uri) -> String {
 
 /// User and password of `Authorization: Basic`.
 pub(crate) fn basic(headers: &HeaderMap) -> Option<(String, String)> {
-    let decoded = BASE64.decode(header(headers, header::AUTHORIZATION).strip_prefix("Basic ")?).ok()?;
+    let decoded = BASE64
+        .decode(header(headers, header::AUTHORIZATION).strip_prefix("Basic ")?)
+        .ok()?;
     let (user, password) = str::from_utf8(&decoded).ok()?.split_once(':')?;
     Some((user.to_owned(), password.to_owned()))
 }
 
 /// The header's value, or nothing.
 pub(crate) fn header(headers: &HeaderMap, name: HeaderName) -> &str {
-    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    headers
+        .get(name)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default()
 }
 
 /// A form's fields; the error names the first that is not in `known` or comes twice.
@@ -101,18 +137,32 @@ pub(crate) fn form(body: &[u8], known: &[&str]) -> Result<HashMap<String, String
 }
 
 /// A field that is a whole number within bounds; `Ok(None)` if it is not there, the error names it.
-pub(crate) fn number(fields: &HashMap<String, String>, name: &str, bounds: RangeInclusive<u64>) -> Result<Option<u64>, String> {
-    let Some(text) = fields.get(name) else { return Ok(None) };
+pub(crate) fn number(
+    fields: &HashMap<String, String>,
+    name: &str,
+    bounds: RangeInclusive<u64>,
+) -> Result<Option<u64>, String> {
+    let Some(text) = fields.get(name) else {
+        return Ok(None);
+    };
     let number = text.parse().ok().filter(|number| bounds.contains(number));
-    number.map(Some).ok_or_else(|| format!("{name} is {} to {}", bounds.start(), bounds.end()))
+    number
+        .map(Some)
+        .ok_or_else(|| format!("{name} is {} to {}", bounds.start(), bounds.end()))
 }
 
 /// 7 to 15 digits with the country code, without a plus.
 pub(crate) fn is_number(text: &str) -> bool {
-    (7..=15).contains(&text.len()) && !text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit())
+    (7..=15).contains(&text.len())
+        && !text.starts_with('0')
+        && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// A number, or a name of at most 11 letters and digits.
 pub(crate) fn is_sender(text: &str) -> bool {
-    is_number(text) || (1..=11).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b' ')
+    is_number(text)
+        || (1..=11).contains(&text.len())
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b' ')
 }

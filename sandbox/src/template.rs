@@ -45,7 +45,9 @@ pub struct Function {
 pub fn root() -> PathBuf {
     let repository = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
     if repository.join("template.yaml").exists() {
-        repository.canonicalize().unwrap_or_else(|_| repository.into())
+        repository
+            .canonicalize()
+            .unwrap_or_else(|_| repository.into())
     } else {
         PathBuf::from(".")
     }
@@ -55,31 +57,44 @@ impl Template {
     /// The template of this repository, read now.
     pub fn read() -> Result<Self, String> {
         let path = root().join("template.yaml");
-        let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let text = std::fs::read_to_string(&path)
+            .map_err(|error| format!("{}: {error}", path.display()))?;
         Self::parse(&text).map_err(|error| format!("{}: {error}", path.display()))
     }
 
     /// Understands the intrinsic functions `Ref` and `If` with its conditions; any other is a value nobody knows before deploying.
     pub fn parse(text: &str) -> Result<Self, String> {
         let yaml: Yaml = serde_norway::from_str(text).map_err(|error| error.to_string())?;
-        let known = Known { parameters: &yaml["Parameters"], conditions: &yaml["Conditions"] };
+        let known = Known {
+            parameters: &yaml["Parameters"],
+            conditions: &yaml["Conditions"],
+        };
         let globals = known.value(&yaml["Globals"]["Function"]);
         let resources = yaml["Resources"].as_mapping().ok_or("no Resources")?;
-        let (secrets, mut functions, mut table) = (secrets(&yaml["Resources"]), Vec::new(), Value::Null);
+        let (secrets, mut functions, mut table) =
+            (secrets(&yaml["Resources"]), Vec::new(), Value::Null);
         for (id, resource) in resources {
             let id = id.as_str().unwrap_or_default();
             let properties = known.value(&resource["Properties"]);
             match resource["Type"].as_str() {
                 Some("AWS::Serverless::Function") => {
                     let mut function = function(id, &globals, &properties)?;
-                    for (name, value) in resource["Properties"]["Environment"]["Variables"].as_mapping().into_iter().flatten() {
+                    for (name, value) in resource["Properties"]["Environment"]["Variables"]
+                        .as_mapping()
+                        .into_iter()
+                        .flatten()
+                    {
                         let secret = referred(value, "Ref").and_then(|id| secrets.get(id));
-                        function
-                            .secrets
-                            .extend(name.as_str().zip(secret).map(|(name, secret)| (name.to_owned(), secret.clone())));
+                        function.secrets.extend(
+                            name.as_str()
+                                .zip(secret)
+                                .map(|(name, secret)| (name.to_owned(), secret.clone())),
+                        );
                     }
-                    let role = referred(&resource["Properties"]["Role"], "GetAtt").and_then(|role| role.strip_suffix(".Arn"));
-                    function.rights = Rights::of(&yaml["Resources"][role.unwrap_or_default()], &secrets);
+                    let role = referred(&resource["Properties"]["Role"], "GetAtt")
+                        .and_then(|role| role.strip_suffix(".Arn"));
+                    function.rights =
+                        Rights::of(&yaml["Resources"][role.unwrap_or_default()], &secrets);
                     functions.push(function);
                 }
                 Some("AWS::DynamoDB::Table") if table.is_null() => table = properties,
@@ -106,19 +121,29 @@ fn referred<'a>(yaml: &'a Yaml, tag: &str) -> Option<&'a str> {
 /// The names of the secrets in this stack, by logical id.
 fn secrets(resources: &Yaml) -> BTreeMap<String, String> {
     let entries = resources.as_mapping().into_iter().flatten();
-    let secrets = entries.filter(|(_, resource)| resource["Type"].as_str() == Some("AWS::SecretsManager::Secret"));
+    let secrets = entries
+        .filter(|(_, resource)| resource["Type"].as_str() == Some("AWS::SecretsManager::Secret"));
     let named = secrets.filter_map(|(id, secret)| {
-        let name = referred(&secret["Properties"]["Name"], "Sub")?.replace("${AWS::StackName}", STACK_NAME);
+        let name = referred(&secret["Properties"]["Name"], "Sub")?
+            .replace("${AWS::StackName}", STACK_NAME);
         Some((id.as_str()?.to_owned(), name))
     });
     named.collect()
 }
 
 fn function(id: &str, globals: &Value, properties: &Value) -> Result<Function, String> {
-    let either = |name: &str| [&properties[name], &globals[name]].into_iter().find(|value| !value.is_null());
+    let either = |name: &str| {
+        [&properties[name], &globals[name]]
+            .into_iter()
+            .find(|value| !value.is_null())
+    };
     let mut environment = BTreeMap::new();
     for source in [globals, properties] {
-        for (name, value) in source["Environment"]["Variables"].as_object().into_iter().flatten() {
+        for (name, value) in source["Environment"]["Variables"]
+            .as_object()
+            .into_iter()
+            .flatten()
+        {
             let value = match value {
                 Value::Null => None,
                 Value::String(text) => Some(text.clone()),
@@ -127,10 +152,17 @@ fn function(id: &str, globals: &Value, properties: &Value) -> Result<Function, S
             environment.insert(name.clone(), value);
         }
     }
-    let code = properties["CodeUri"].as_str().ok_or_else(|| format!("{id}: no CodeUri"))?;
+    let code = properties["CodeUri"]
+        .as_str()
+        .ok_or_else(|| format!("{id}: no CodeUri"))?;
     Ok(Function {
         logical_id: id.to_owned(),
-        name: code.trim_end_matches('/').rsplit('/').next().unwrap_or(code).to_owned(),
+        name: code
+            .trim_end_matches('/')
+            .rsplit('/')
+            .next()
+            .unwrap_or(code)
+            .to_owned(),
         timeout: Duration::from_secs(either("Timeout").and_then(Value::as_u64).unwrap_or(3)), // Lambda's default
         memory: either("MemorySize").and_then(Value::as_u64).unwrap_or(128),
         environment,
@@ -157,9 +189,15 @@ impl Known<'_> {
                 .filter_map(|(key, value)| Some((key.as_str()?.to_owned(), self.value(value))))
                 .collect::<Map<_, _>>()
                 .into(),
-            Yaml::Tagged(tagged) if tagged.tag == "Ref" => self.value(&self.parameters[&tagged.value]["Default"]),
+            Yaml::Tagged(tagged) if tagged.tag == "Ref" => {
+                self.value(&self.parameters[&tagged.value]["Default"])
+            }
             Yaml::Tagged(tagged) if tagged.tag == "If" => {
-                let branch = if self.holds(&self.conditions[&tagged.value[0]]) { 1 } else { 2 };
+                let branch = if self.holds(&self.conditions[&tagged.value[0]]) {
+                    1
+                } else {
+                    2
+                };
                 self.value(&tagged.value[branch])
             }
             Yaml::Null | Yaml::Tagged(_) => Value::Null,
@@ -184,7 +222,9 @@ impl Known<'_> {
 }
 
 fn text(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
 }
 
 #[cfg(test)]
@@ -237,7 +277,14 @@ Resources:
     fn functions_have_defaults_and_globals() {
         let template = Template::parse(TEMPLATE).unwrap();
         let function = template.function("send-it").unwrap();
-        assert_eq!((function.logical_id.as_str(), function.timeout, function.memory), ("SendIt", Duration::from_secs(15), 256));
+        assert_eq!(
+            (
+                function.logical_id.as_str(),
+                function.timeout,
+                function.memory
+            ),
+            ("SendIt", Duration::from_secs(15), 256)
+        );
         let expected = [
             ("BOTH", Some("no")),
             ("CLEAR", Some("")),
@@ -249,17 +296,30 @@ Resources:
             ("TABLE_NAME", None),
             ("URL", None),
         ];
-        let found: Vec<_> = function.environment.iter().map(|(name, value)| (name.as_str(), value.as_deref())).collect();
+        let found: Vec<_> = function
+            .environment
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_deref()))
+            .collect();
         assert_eq!(found, expected);
         assert_eq!(template.table["KeySchema"][0]["AttributeName"], "pk");
-        assert_eq!(function.secrets, BTreeMap::from([("KEY_SECRET".to_owned(), "switchboard/key".to_owned())]));
+        assert_eq!(
+            function.secrets,
+            BTreeMap::from([("KEY_SECRET".to_owned(), "switchboard/key".to_owned())])
+        );
         assert!(function.rights.may_read("switchboard/key"));
     }
 
     #[test]
     fn the_real_template_is_understood() {
         let template = Template::read().unwrap();
-        assert!(template.function("send-verification-sms").is_some() && template.function("receive-confirmation-sms").is_some());
-        assert_eq!(template.table["TimeToLiveSpecification"]["AttributeName"], "expires_at");
+        assert!(
+            template.function("send-verification-sms").is_some()
+                && template.function("receive-confirmation-sms").is_some()
+        );
+        assert_eq!(
+            template.table["TimeToLiveSpecification"]["AttributeName"],
+            "expires_at"
+        );
     }
 }

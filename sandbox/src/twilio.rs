@@ -56,7 +56,13 @@ pub const NUMBER: &str = "+15005550006";
 pub const MESSAGING_SERVICE: &str = "MG00000000000000000000000000000001";
 
 /// Fields that would send something else, or at another time.
-const NOT_SIMULATED: [&str; 5] = ["ContentSid", "ContentVariables", "ScheduleType", "SendAt", "SendAsMms"];
+const NOT_SIMULATED: [&str; 5] = [
+    "ContentSid",
+    "ContentVariables",
+    "ScheduleType",
+    "SendAt",
+    "SendAsMms",
+];
 
 /// A message that Twilio accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,9 +137,17 @@ impl Twilio {
             alerts: vec![],
             redacts: false,
         };
-        let shared = Arc::new(Shared { state: Mutex::new(state), arrived: Notify::new() });
-        let server = Server::start_on("Twilio", port.unwrap_or(0), router(Arc::clone(&shared))).await?;
-        Ok(Self { server, shared, client: client() })
+        let shared = Arc::new(Shared {
+            state: Mutex::new(state),
+            arrived: Notify::new(),
+        });
+        let server =
+            Server::start_on("Twilio", port.unwrap_or(0), router(Arc::clone(&shared))).await?;
+        Ok(Self {
+            server,
+            shared,
+            client: client(),
+        })
     }
 
     /// What passed over the wire, faults, complaints.
@@ -148,7 +162,9 @@ impl Twilio {
 
     /// Adds an API key (`SK...`) that may use the Messages API.
     pub fn add_api_key(&self, sid: &str, secret: &str) {
-        lock(&self.shared.state).api_keys.insert(sid.to_owned(), secret.to_owned());
+        lock(&self.shared.state)
+            .api_keys
+            .insert(sid.to_owned(), secret.to_owned());
     }
 
     /// No API key opens anything any more.
@@ -163,12 +179,16 @@ impl Twilio {
 
     /// The same for incoming calls.
     pub fn set_voice_url(&self, number: &str, url: &str) {
-        lock(&self.shared.state).numbers.set(number, "VoiceUrl", url);
+        lock(&self.shared.state)
+            .numbers
+            .set(number, "VoiceUrl", url);
     }
 
     /// The same for the news that a call has ended; the empty text: nobody is told.
     pub fn set_status_callback(&self, number: &str, url: &str) {
-        lock(&self.shared.state).numbers.set(number, "StatusCallback", url);
+        lock(&self.shared.state)
+            .numbers
+            .set(number, "StatusCallback", url);
     }
 
     /// Gives the account Message Redaction, which `ContentRetention` and `AddressRetention` need.
@@ -178,7 +198,9 @@ impl Twilio {
 
     /// From now on every message to this phone is refused with this error code (21211, 21408, 21610, 21614, 21635, 20429...).
     pub fn reject(&self, number: &str, code: u32) {
-        lock(&self.shared.state).refusals.insert(number.to_owned(), code);
+        lock(&self.shared.state)
+            .refusals
+            .insert(number.to_owned(), code);
     }
 
     /// Takes [`Twilio::reject`] back.
@@ -193,12 +215,21 @@ impl Twilio {
 
     /// The messages a phone received from the account's numbers, in order, with sender and pictures.
     pub fn texts(&self, number: &str) -> Vec<Message> {
-        lock(&self.shared.state).messages.iter().filter(|message| message.to == number).cloned().collect()
+        lock(&self.shared.state)
+            .messages
+            .iter()
+            .filter(|message| message.to == number)
+            .cloned()
+            .collect()
     }
 
     /// The texts a phone received, in order; Twilio's own replies to STOP and the like among them.
     pub fn inbox(&self, number: &str) -> Vec<String> {
-        lock(&self.shared.state).inboxes.get(number).cloned().unwrap_or_default()
+        lock(&self.shared.state)
+            .inboxes
+            .get(number)
+            .cloned()
+            .unwrap_or_default()
     }
 
     /// The inbox as soon as it holds `n` texts, or, after `timeout`, with fewer.
@@ -218,7 +249,9 @@ impl Twilio {
 
     /// Whether the phone has opted out of texts from this account number.
     pub fn opted_out(&self, phone: &str, number: &str) -> bool {
-        lock(&self.shared.state).opted_out.contains(&(phone.to_owned(), number.to_owned()))
+        lock(&self.shared.state)
+            .opted_out
+            .contains(&(phone.to_owned(), number.to_owned()))
     }
 
     /// What Twilio's debugger shows: webhooks that failed (11200, 11205), replies that could not be sent (14101, 21610...). Taken by reading.
@@ -252,8 +285,12 @@ impl State {
         if let Some(code) = refused {
             return Err((code, explain(code, to, from)));
         }
-        self.inboxes.entry(to.clone()).or_default().push(message.body.clone());
-        self.made.insert(message.sid.clone(), messages::Made::now(None));
+        self.inboxes
+            .entry(to.clone())
+            .or_default()
+            .push(message.body.clone());
+        self.made
+            .insert(message.sid.clone(), messages::Made::now(None));
         self.messages.push(message.clone());
         Ok(message)
     }
@@ -264,9 +301,13 @@ fn explain(code: u32, to: &str, from: &str) -> String {
         20003 => "Authenticate".to_owned(),
         20429 => "Too Many Requests".to_owned(),
         21211 => format!("The 'To' number {to} is not a valid phone number."),
-        21212 => format!("The 'From' number {from} is not a valid phone number, shortcode, or alphanumeric sender ID."),
+        21212 => format!(
+            "The 'From' number {from} is not a valid phone number, shortcode, or alphanumeric sender ID."
+        ),
         21266 => "'To' and 'From' number cannot be the same".to_owned(),
-        21408 => format!("Permission to send an SMS has not been enabled for the region indicated by the 'To' number: {to}."),
+        21408 => format!(
+            "Permission to send an SMS has not been enabled for the region indicated by the 'To' number: {to}."
+        ),
         21602 => "Message body is required.".to_owned(),
         21603 => "A 'From' phone number is required.".to_owned(),
         21604 => "A 'To' phone number is required.".to_owned(),
@@ -275,13 +316,18 @@ fn explain(code: u32, to: &str, from: &str) -> String {
         ),
         21610 => "Attempt to send to unsubscribed recipient".to_owned(),
         21612 => {
-            format!("The 'To' phone number: {to}, is not currently reachable using the 'From' phone number: {from} via SMS.")
+            format!(
+                "The 'To' phone number: {to}, is not currently reachable using the 'From' phone number: {from} via SMS."
+            )
         }
         21614 => format!("'To' number: {to}, is not a valid mobile number"),
         21617 => "The concatenated message body exceeds the 1600 character limit.".to_owned(),
         21623 => "Number of media files exceeds allowed limit".to_owned(),
         21635 => format!("'To' number {to} cannot be a landline"),
-        21703 => "The Messaging Service does not have a phone number or short code associated with it.".to_owned(),
+        21703 => {
+            "The Messaging Service does not have a phone number or short code associated with it."
+                .to_owned()
+        }
         21701 => "The Messaging Service does not exist.".to_owned(),
         _ => format!("Error {code}"),
     }
@@ -293,7 +339,9 @@ fn new_sid() -> String {
 
 pub(crate) fn e164(number: &str) -> bool {
     number.strip_prefix('+').is_some_and(|digits| {
-        (7..=15).contains(&digits.len()) && !digits.starts_with('0') && digits.bytes().all(|b| b.is_ascii_digit())
+        (7..=15).contains(&digits.len())
+            && !digits.starts_with('0')
+            && digits.bytes().all(|b| b.is_ascii_digit())
     })
 }
 
@@ -301,7 +349,11 @@ pub(crate) fn e164(number: &str) -> bool {
 pub(crate) fn septets(c: char) -> Option<usize> {
     const BASIC: &str = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà";
     const EXTENDED: &str = "\u{c}^{}\\[~]|€";
-    if BASIC.contains(c) { Some(1) } else { EXTENDED.contains(c).then_some(2) }
+    if BASIC.contains(c) {
+        Some(1)
+    } else {
+        EXTENDED.contains(c).then_some(2)
+    }
 }
 
 /// How many SMS a text takes: 160 (153 in parts) septets of GSM 03.38, else 70 (67) UTF-16 units; a pair is never split over two parts.
@@ -321,15 +373,22 @@ fn parts(widths: Vec<usize>, whole: usize, part: usize) -> usize {
     if widths.iter().sum::<usize>() <= whole {
         return 1;
     }
-    let (parts, _) = widths
-        .into_iter()
-        .fold((1, 0), |(parts, used), width| if used + width > part { (parts + 1, width) } else { (parts, used + width) });
+    let (parts, _) = widths.into_iter().fold((1, 0), |(parts, used), width| {
+        if used + width > part {
+            (parts + 1, width)
+        } else {
+            (parts, used + width)
+        }
+    });
     parts
 }
 
 fn router(shared: Arc<Shared>) -> Router {
     Router::new()
-        .route("/2010-04-01/Accounts/{account}/Messages.json", post(create).get(messages::list))
+        .route(
+            "/2010-04-01/Accounts/{account}/Messages.json",
+            post(create).get(messages::list),
+        )
         .merge(messages::routes())
         .merge(numbers::routes())
         .merge(admin::routes())
@@ -338,7 +397,11 @@ fn router(shared: Arc<Shared>) -> Router {
         .with_state(shared)
 }
 
-async fn unknown(Extension(complaints): Extension<Complaints>, method: Method, OriginalUri(uri): OriginalUri) -> Response {
+async fn unknown(
+    Extension(complaints): Extension<Complaints>,
+    method: Method,
+    OriginalUri(uri): OriginalUri,
+) -> Response {
     complaints.add(format!("Twilio: {method} {uri} is not simulated"));
     not_simulated(&sms::not_simulated(&method, &uri))
 }
@@ -372,14 +435,20 @@ fn authenticate<'a>(
 ) -> Result<MutexGuard<'a, State>, Response> {
     let credentials = sms::header(headers, header::AUTHORIZATION).strip_prefix("Basic ");
     let credentials = credentials.and_then(|encoded| BASE64.decode(encoded).ok());
-    let Some((user, password)) =
-        credentials.as_deref().and_then(|decoded| str::from_utf8(decoded).ok()).and_then(|pair| pair.split_once(':'))
+    let Some((user, password)) = credentials
+        .as_deref()
+        .and_then(|decoded| str::from_utf8(decoded).ok())
+        .and_then(|pair| pair.split_once(':'))
     else {
         complaints.add("Twilio: no Basic credentials");
         return Err(refuse(20003, "Authenticate"));
     };
     let state = lock(&shared.state);
-    if !(user == ACCOUNT_SID && password == state.auth_token || state.api_keys.get(user).is_some_and(|secret| secret == password))
+    if !(user == ACCOUNT_SID && password == state.auth_token
+        || state
+            .api_keys
+            .get(user)
+            .is_some_and(|secret| secret == password))
     {
         return Err(refuse(20003, "Authenticate"));
     }
@@ -428,9 +497,13 @@ async fn create(
             }
             _ if NOT_SIMULATED.contains(&name.as_str()) => {
                 complaints.add(format!("Twilio Messages: {name}"));
-                return not_simulated(&format!("the field {name} is not simulated by this sandbox"));
+                return not_simulated(&format!(
+                    "the field {name} is not simulated by this sandbox"
+                ));
             }
-            _ if fields.contains_key(&name) => return complain(20001, format!("repeated field {name}")),
+            _ if fields.contains_key(&name) => {
+                return complain(20001, format!("repeated field {name}"));
+            }
             // Twilio takes no notice of what it does not know
             _ => {
                 complaints.add_for_ours(format!("Twilio Messages: field {name}"));
@@ -441,9 +514,11 @@ async fn create(
     let take = |name: &str| fields.get(name).cloned().unwrap_or_default();
     let (to, service) = (take("To"), fields.get("MessagingServiceSid"));
     let from = match service {
-        Some(sid) if take("From").is_empty() => {
-            state.admin.service(sid).and_then(|service| service.numbers.first().cloned()).unwrap_or_default()
-        }
+        Some(sid) if take("From").is_empty() => state
+            .admin
+            .service(sid)
+            .and_then(|service| service.numbers.first().cloned())
+            .unwrap_or_default(),
         _ => take("From"),
     };
     let missing = match () {
@@ -462,10 +537,16 @@ async fn create(
         Err(wrong) => return complain(21624, wrong),
     };
     let mut kept = [true; 2];
-    for ((name, other, code), kept) in
-        [("ContentRetention", "discard", 30029), ("AddressRetention", "obfuscate", 30030)].into_iter().zip(&mut kept)
+    for ((name, other, code), kept) in [
+        ("ContentRetention", "discard", 30029),
+        ("AddressRetention", "obfuscate", 30030),
+    ]
+    .into_iter()
+    .zip(&mut kept)
     {
-        let Some(value) = fields.get(name) else { continue };
+        let Some(value) = fields.get(name) else {
+            continue;
+        };
         if value != "retain" && value != other {
             return complain(code, format!("{name} is retain or {other}"));
         }
@@ -476,9 +557,21 @@ async fn create(
     }
     let [keeps_body, keeps_to] = kept;
     let (sid, body, direction) = (new_sid(), take("Body"), "outbound-api");
-    let sent = state.send(Message { sid, to, from, body, media, direction, validity, keeps_body, keeps_to });
+    let sent = state.send(Message {
+        sid,
+        to,
+        from,
+        body,
+        media,
+        direction,
+        validity,
+        keeps_body,
+        keeps_to,
+    });
     if let Ok(message) = &sent {
-        state.made.insert(message.sid.clone(), messages::Made::now(service.cloned()));
+        state
+            .made
+            .insert(message.sid.clone(), messages::Made::now(service.cloned()));
         if let Some(url) = fields.get("StatusCallback").filter(|url| !url.is_empty()) {
             messages::tell(url.clone(), state.auth_token.clone(), message.clone());
         }
@@ -493,8 +586,19 @@ async fn create(
 
 /// The Message resource as just created: through a service the sender is not chosen yet.
 fn resource(message: &Message, service: Option<&String>) -> Value {
-    let Message { sid, to, from, body, media, direction, .. } = message;
-    let (uri, now) = (format!("/2010-04-01/Accounts/{ACCOUNT_SID}/Messages/{sid}"), mail::date(crate::now().as_secs()));
+    let Message {
+        sid,
+        to,
+        from,
+        body,
+        media,
+        direction,
+        ..
+    } = message;
+    let (uri, now) = (
+        format!("/2010-04-01/Accounts/{ACCOUNT_SID}/Messages/{sid}"),
+        mail::date(crate::now().as_secs()),
+    );
     json!({
         "account_sid": ACCOUNT_SID, "api_version": "2010-04-01", "body": body, "date_created": now, "date_sent": null, "date_updated": now,
         "direction": direction, "error_code": null, "error_message": null, "from": service.is_none().then_some(from),
@@ -509,8 +613,17 @@ mod tests {
     use super::*;
 
     async fn create(twilio: &Twilio, form: &[(&str, &str)]) -> (u16, Value) {
-        let url = format!("{}/2010-04-01/Accounts/{ACCOUNT_SID}/Messages.json", twilio.server().url());
-        let answer = client().post(url).basic_auth(ACCOUNT_SID, Some(AUTH_TOKEN)).form(form).send().await.unwrap();
+        let url = format!(
+            "{}/2010-04-01/Accounts/{ACCOUNT_SID}/Messages.json",
+            twilio.server().url()
+        );
+        let answer = client()
+            .post(url)
+            .basic_auth(ACCOUNT_SID, Some(AUTH_TOKEN))
+            .form(form)
+            .send()
+            .await
+            .unwrap();
         (answer.status().as_u16(), answer.json().await.unwrap())
     }
 
@@ -537,16 +650,44 @@ mod tests {
     #[tokio::test]
     async fn an_accepted_message_is_on_the_phone() {
         let twilio = Twilio::start(None).await.unwrap();
-        let (status, message) = create(&twilio, &[("To", "+4512345678"), ("From", NUMBER), ("Body", "Reply YES")]).await;
+        let (status, message) = create(
+            &twilio,
+            &[
+                ("To", "+4512345678"),
+                ("From", NUMBER),
+                ("Body", "Reply YES"),
+            ],
+        )
+        .await;
         assert_eq!(
-            (status, &message["status"], &message["num_segments"], &message["from"]),
+            (
+                status,
+                &message["status"],
+                &message["num_segments"],
+                &message["from"]
+            ),
             (201, &json!("queued"), &json!("1"), &json!(NUMBER))
         );
         assert_eq!(message["sid"].as_str().unwrap().len(), 34);
-        let (status, message) =
-            create(&twilio, &[("To", "+4512345678"), ("MessagingServiceSid", MESSAGING_SERVICE), ("Body", "Æ + œ")]).await;
-        assert_eq!((status, &message["status"], &message["from"]), (201, &json!("accepted"), &Value::Null));
-        assert_eq!(twilio.wait_inbox("+4512345678", 2, Duration::from_secs(9)).await, ["Reply YES", "Æ + œ"]);
+        let (status, message) = create(
+            &twilio,
+            &[
+                ("To", "+4512345678"),
+                ("MessagingServiceSid", MESSAGING_SERVICE),
+                ("Body", "Æ + œ"),
+            ],
+        )
+        .await;
+        assert_eq!(
+            (status, &message["status"], &message["from"]),
+            (201, &json!("accepted"), &Value::Null)
+        );
+        assert_eq!(
+            twilio
+                .wait_inbox("+4512345678", 2, Duration::from_secs(9))
+                .await,
+            ["Reply YES", "Æ + œ"]
+        );
         assert_eq!(twilio.messages()[1].from, NUMBER);
         assert_eq!(twilio.server().complaints(), [""; 0]);
     }
@@ -555,11 +696,22 @@ mod tests {
     async fn how_long_a_message_waits_and_what_is_kept_of_it() {
         let twilio = Twilio::start(None).await.unwrap();
         let create = async |fields: &[(&str, &str)]| {
-            let form = [&[("To", "+4512345678"), ("From", NUMBER), ("Body", "x")], fields].concat();
+            let form = [
+                &[("To", "+4512345678"), ("From", NUMBER), ("Body", "x")],
+                fields,
+            ]
+            .concat();
             let (status, body) = create(&twilio, &form).await;
-            (status, body["code"].as_u64(), twilio.server().complaints().len())
+            (
+                status,
+                body["code"].as_u64(),
+                twilio.server().complaints().len(),
+            )
         };
-        let both = [("ContentRetention", "discard"), ("AddressRetention", "obfuscate")];
+        let both = [
+            ("ContentRetention", "discard"),
+            ("AddressRetention", "obfuscate"),
+        ];
         for (fields, code, complaints) in [
             (&both[..1], 30029, 0),
             (&both[1..], 30030, 0),
@@ -569,15 +721,33 @@ mod tests {
             (&[("ValidityPeriod", "36001")], 21624, 1),
             (&[("ValidityPeriod", "3m")], 21624, 1),
         ] {
-            assert_eq!(create(fields).await, (400, Some(code), complaints), "{fields:?}");
+            assert_eq!(
+                create(fields).await,
+                (400, Some(code), complaints),
+                "{fields:?}"
+            );
         }
         assert_eq!(create(&[("ValidityPeriod", "36000")]).await, (201, None, 0));
         twilio.add_message_redaction();
         assert_eq!(create(&both).await, (201, None, 0));
-        assert_eq!(create(&[("ContentRetention", "retain"), both[1]]).await, (201, None, 0));
-        let kept: Vec<_> = twilio.messages().iter().map(|sent| (sent.validity, sent.keeps_body, sent.keeps_to)).collect();
+        assert_eq!(
+            create(&[("ContentRetention", "retain"), both[1]]).await,
+            (201, None, 0)
+        );
+        let kept: Vec<_> = twilio
+            .messages()
+            .iter()
+            .map(|sent| (sent.validity, sent.keeps_body, sent.keeps_to))
+            .collect();
         let ten_hours = Some(Duration::from_hours(10));
-        assert_eq!(kept, [(ten_hours, true, true), (None, false, false), (None, true, false)]);
+        assert_eq!(
+            kept,
+            [
+                (ten_hours, true, true),
+                (None, false, false),
+                (None, true, false)
+            ]
+        );
     }
 
     #[tokio::test]
@@ -587,24 +757,87 @@ mod tests {
         twilio.reject("+4522222222", 20429);
         let long = "a".repeat(1601);
         for (form, status, code, complaints) in [
-            (vec![("To", "+45"), ("From", NUMBER), ("Body", "x")], 400, 21211, 0),
-            (vec![("To", "+4511111111"), ("From", NUMBER), ("Body", "x")], 400, 21635, 0),
-            (vec![("To", "+4522222222"), ("From", NUMBER), ("Body", "x")], 429, 20429, 0),
-            (vec![("To", "+4512345678"), ("From", "+15005550007"), ("Body", "x")], 400, 21606, 0),
-            (vec![("To", "+15005550004"), ("From", NUMBER), ("Body", "x")], 400, 21610, 0),
-            (vec![("To", "+4512345678"), ("From", NUMBER), ("Body", &long)], 400, 21617, 0),
+            (
+                vec![("To", "+45"), ("From", NUMBER), ("Body", "x")],
+                400,
+                21211,
+                0,
+            ),
+            (
+                vec![("To", "+4511111111"), ("From", NUMBER), ("Body", "x")],
+                400,
+                21635,
+                0,
+            ),
+            (
+                vec![("To", "+4522222222"), ("From", NUMBER), ("Body", "x")],
+                429,
+                20429,
+                0,
+            ),
+            (
+                vec![
+                    ("To", "+4512345678"),
+                    ("From", "+15005550007"),
+                    ("Body", "x"),
+                ],
+                400,
+                21606,
+                0,
+            ),
+            (
+                vec![("To", "+15005550004"), ("From", NUMBER), ("Body", "x")],
+                400,
+                21610,
+                0,
+            ),
+            (
+                vec![("To", "+4512345678"), ("From", NUMBER), ("Body", &long)],
+                400,
+                21617,
+                0,
+            ),
             (vec![("To", "+4512345678"), ("From", NUMBER)], 400, 21602, 1),
             (vec![("To", "+4512345678"), ("Body", "x")], 400, 21603, 1),
-            (vec![("To", "+4512345678"), ("From", NUMBER), ("Body", "x"), ("Body", "y")], 400, 20001, 1),
+            (
+                vec![
+                    ("To", "+4512345678"),
+                    ("From", NUMBER),
+                    ("Body", "x"),
+                    ("Body", "y"),
+                ],
+                400,
+                20001,
+                1,
+            ),
         ] {
             let (answered, body) = create(&twilio, &form).await;
-            assert_eq!((answered, &body["code"], &body["status"]), (status, &json!(code), &json!(status)), "{form:?}");
+            assert_eq!(
+                (answered, &body["code"], &body["status"]),
+                (status, &json!(code), &json!(status)),
+                "{form:?}"
+            );
             assert_eq!(twilio.server().complaints().len(), complaints, "{form:?}");
         }
         assert!(twilio.messages().is_empty());
-        let odd = [("To", "+4512345678"), ("From", NUMBER), ("Body", "x"), ("body", "y")];
-        assert_eq!((create(&twilio, &odd).await.0, twilio.server().complaints().len()), (201, 1), "not what our functions send");
-        let url = format!("{}/2010-04-01/Accounts/{ACCOUNT_SID}/Messages.json", twilio.server().url());
+        let odd = [
+            ("To", "+4512345678"),
+            ("From", NUMBER),
+            ("Body", "x"),
+            ("body", "y"),
+        ];
+        assert_eq!(
+            (
+                create(&twilio, &odd).await.0,
+                twilio.server().complaints().len()
+            ),
+            (201, 1),
+            "not what our functions send"
+        );
+        let url = format!(
+            "{}/2010-04-01/Accounts/{ACCOUNT_SID}/Messages.json",
+            twilio.server().url()
+        );
         let ask = |user: &'static str, password: &'static str| {
             client()
                 .post(&url)
@@ -620,7 +853,15 @@ mod tests {
         assert!(twilio.server().complaints().is_empty());
         assert_eq!(client().post(&url).send().await.unwrap().status(), 401);
         assert_eq!(client().delete(&url).send().await.unwrap().status(), 501);
-        assert_eq!(client().get(twilio.server().url() + "/x").send().await.unwrap().status(), 501);
+        assert_eq!(
+            client()
+                .get(twilio.server().url() + "/x")
+                .send()
+                .await
+                .unwrap()
+                .status(),
+            501
+        );
         assert_eq!(twilio.server().complaints().len(), 3);
     }
 }

@@ -33,7 +33,10 @@ pub struct Element {
 impl Element {
     /// The attribute's value.
     pub fn attribute(&self, name: &str) -> Option<&str> {
-        self.attributes.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+        self.attributes
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
     }
 }
 
@@ -47,7 +50,10 @@ pub struct Error {
 }
 
 fn error<T>(code: u32, detail: impl Into<String>) -> Result<T, Error> {
-    Err(Error { code, detail: detail.into() })
+    Err(Error {
+        code,
+        detail: detail.into(),
+    })
 }
 
 /// A verb of a messaging document.
@@ -80,7 +86,10 @@ fn legal(c: char) -> bool {
 
 /// The root element of a well-formed document.
 pub fn parse(document: &str) -> Result<Element, Error> {
-    let unreadable = |detail: String| Error { code: 12100, detail: format!("Document parse failure: {detail}") };
+    let unreadable = |detail: String| Error {
+        code: 12100,
+        detail: format!("Document parse failure: {detail}"),
+    };
     if document.len() > MAX_BYTES {
         return error(11750, "TwiML response body too large");
     }
@@ -93,7 +102,9 @@ pub fn parse(document: &str) -> Result<Element, Error> {
     let mut open = vec![Element::default()]; // the document itself
     loop {
         let event = reader.read_event().map_err(|e| unreadable(e.to_string()))?;
-        let last = open.last_mut().expect("an end tag without a start is the reader's error");
+        let last = open
+            .last_mut()
+            .expect("an end tag without a start is the reader's error");
         match event {
             Event::Start(tag) => open.push(element(&tag).map_err(unreadable)?),
             Event::Empty(tag) => last.children.push(element(&tag).map_err(unreadable)?),
@@ -106,7 +117,10 @@ pub fn parse(document: &str) -> Result<Element, Error> {
             }
             Event::Text(text) => last.text.push_str(&text.xml10_content()),
             Event::CData(text) => last.text.push_str(&text.xml10_content()),
-            Event::GeneralRef(name) => match name.resolve_char_ref().map_err(|e| unreadable(e.to_string()))? {
+            Event::GeneralRef(name) => match name
+                .resolve_char_ref()
+                .map_err(|e| unreadable(e.to_string()))?
+            {
                 Some(c) if legal(c) => last.text.push(c),
                 Some(c) => return Err(unreadable(format!("reference to {c:?}"))),
                 None => match quick_xml::escape::resolve_predefined_entity(&name) {
@@ -114,7 +128,9 @@ pub fn parse(document: &str) -> Result<Element, Error> {
                     None => return Err(unreadable(format!("entity &{};", &*name))),
                 },
             },
-            Event::Decl(_) if !at_start => return Err(unreadable("XML declaration not at the start".to_owned())),
+            Event::Decl(_) if !at_start => {
+                return Err(unreadable("XML declaration not at the start".to_owned()));
+            }
             Event::Decl(_) | Event::Comment(_) | Event::PI(_) => {}
             Event::DocType(_) => return Err(unreadable("document type declaration".to_owned())),
             Event::Eof => break,
@@ -122,7 +138,9 @@ pub fn parse(document: &str) -> Result<Element, Error> {
         at_start = false;
     }
     match (open.pop(), open.pop()) {
-        (Some(mut whole), None) if whole.children.len() == 1 && whole.text.trim().is_empty() => Ok(whole.children.remove(0)),
+        (Some(mut whole), None) if whole.children.len() == 1 && whole.text.trim().is_empty() => {
+            Ok(whole.children.remove(0))
+        }
         (Some(_), None) => Err(unreadable("not exactly one root element".to_owned())),
         _ => Err(unreadable("unclosed element".to_owned())),
     }
@@ -131,20 +149,29 @@ pub fn parse(document: &str) -> Result<Element, Error> {
 fn element(tag: &BytesStart<'_>) -> Result<Element, String> {
     let attributes = tag.attributes().map(|attribute| {
         let attribute = attribute.map_err(|e| e.to_string())?;
-        let value = attribute.normalized_value(XmlVersion::Implicit1_0).map_err(|e| e.to_string())?;
+        let value = attribute
+            .normalized_value(XmlVersion::Implicit1_0)
+            .map_err(|e| e.to_string())?;
         if attribute.value.contains('<') || !value.chars().all(legal) {
             return Err(format!("attribute value {value:?}"));
         }
         Ok((attribute.key.as_ref().to_owned(), value.into_owned()))
     });
-    Ok(Element { name: tag.name().as_ref().to_owned(), attributes: attributes.collect::<Result<_, _>>()?, ..Element::default() })
+    Ok(Element {
+        name: tag.name().as_ref().to_owned(),
+        attributes: attributes.collect::<Result<_, _>>()?,
+        ..Element::default()
+    })
 }
 
 /// The root of a document that is a plain `<Response>` of verbs.
 fn response(document: &str) -> Result<Element, Error> {
     let root = parse(document)?;
     if root.name != "Response" || !root.attributes.is_empty() {
-        return error(12102, format!("Document is not a plain <Response>: <{}>", root.name));
+        return error(
+            12102,
+            format!("Document is not a plain <Response>: <{}>", root.name),
+        );
     }
     if !root.text.trim().is_empty() {
         return error(12200, "text outside a verb");
@@ -154,10 +181,24 @@ fn response(document: &str) -> Result<Element, Error> {
 
 /// Nothing but these attributes and children is in the element.
 fn check(element: &Element, attributes: &[&str], children: &[&str]) -> Result<(), Error> {
-    let stray = element.attributes.iter().map(|(name, _)| name).find(|name| !attributes.contains(&name.as_str()));
-    let stray =
-        stray.or_else(|| element.children.iter().map(|child| &child.name).find(|name| !children.contains(&name.as_str())));
-    stray.map_or(Ok(()), |stray| error(12200, format!("{stray} is not allowed in <{}>", element.name)))
+    let stray = element
+        .attributes
+        .iter()
+        .map(|(name, _)| name)
+        .find(|name| !attributes.contains(&name.as_str()));
+    let stray = stray.or_else(|| {
+        element
+            .children
+            .iter()
+            .map(|child| &child.name)
+            .find(|name| !children.contains(&name.as_str()))
+    });
+    stray.map_or(Ok(()), |stray| {
+        error(
+            12200,
+            format!("{stray} is not allowed in <{}>", element.name),
+        )
+    })
 }
 
 /// The verbs of an answer to an inbound message.
@@ -168,8 +209,16 @@ pub fn messaging(document: &str) -> Result<Vec<Verb>, Error> {
 fn verb(element: &Element) -> Result<Verb, Error> {
     match element.name.as_str() {
         "Message" => {
-            check(element, &["to", "from", "action", "method", "statusCallback"], &["Body", "Media"])?;
-            let mut body = if element.children.is_empty() { element.text.clone() } else { element.text.trim().to_owned() };
+            check(
+                element,
+                &["to", "from", "action", "method", "statusCallback"],
+                &["Body", "Media"],
+            )?;
+            let mut body = if element.children.is_empty() {
+                element.text.clone()
+            } else {
+                element.text.trim().to_owned()
+            };
             let mut media = Vec::new();
             for child in &element.children {
                 check(child, &[], &[])?;
@@ -197,7 +246,10 @@ fn verb(element: &Element) -> Result<Verb, Error> {
             if !matches!(method.as_str(), "GET" | "POST") || element.text.trim().is_empty() {
                 return error(12200, "<Redirect> needs a URL and GET or POST");
             }
-            Ok(Verb::Redirect { url: element.text.trim().to_owned(), method })
+            Ok(Verb::Redirect {
+                url: element.text.trim().to_owned(),
+                method,
+            })
         }
         name => error(12200, format!("<{name}> is not a messaging verb")),
     }
@@ -208,7 +260,12 @@ mod tests {
     use super::*;
 
     fn message(body: &str) -> Verb {
-        Verb::Message { to: None, from: None, body: body.to_owned(), media: vec![] }
+        Verb::Message {
+            to: None,
+            from: None,
+            body: body.to_owned(),
+            media: vec![],
+        }
     }
 
     #[test]
@@ -254,7 +311,10 @@ mod tests {
             ("<Response><Message>&#11;</Message></Response>", 12100),
             ("<Response><Message>\u{8}</Message></Response>", 12100),
             ("<Response><Message>]]></Message></Response>", 12100),
-            (r#"<Response><Message to="1" to="2">x</Message></Response>"#, 12100),
+            (
+                r#"<Response><Message to="1" to="2">x</Message></Response>"#,
+                12100,
+            ),
             (r#"<Response><Message to="<">x</Message></Response>"#, 12100),
             ("<!DOCTYPE x><Response/>", 12100),
             (" <?xml version=\"1.0\"?><Response/>", 12100),
@@ -265,13 +325,23 @@ mod tests {
             ("<Response><Say>x</Say></Response>", 12200),
             ("<Response><message>x</message></Response>", 12200),
             (r#"<Response><Message To="1">x</Message></Response>"#, 12200),
-            ("<Response><Message>x<Body>y</Body></Message></Response>", 12200),
+            (
+                "<Response><Message>x<Body>y</Body></Message></Response>",
+                12200,
+            ),
             ("<Response><Message><b>y</b></Message></Response>", 12200),
             ("<Response><Redirect/></Response>", 12200),
             ("<Response><Message/></Response>", 14103),
         ] {
-            assert_eq!(messaging(document).map_err(|e| e.code), Err(code), "{document}");
+            assert_eq!(
+                messaging(document).map_err(|e| e.code),
+                Err(code),
+                "{document}"
+            );
         }
-        assert_eq!(parse(&" ".repeat(MAX_BYTES + 1)).map_err(|e| e.code), Err(11750));
+        assert_eq!(
+            parse(&" ".repeat(MAX_BYTES + 1)).map_err(|e| e.code),
+            Err(11750)
+        );
     }
 }

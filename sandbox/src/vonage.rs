@@ -45,9 +45,12 @@ impl Vonage {
     pub async fn start(port: Option<u16>) -> io::Result<Self> {
         let account = Account::open(API_SECRET);
         let routes = Router::new().route("/sms/json", post(send));
-        let server =
-            Server::start_on("Vonage", port.unwrap_or(0), sms::router("Vonage", routes, &account, |what| problem(5, what)))
-                .await?;
+        let server = Server::start_on(
+            "Vonage",
+            port.unwrap_or(0),
+            sms::router("Vonage", routes, &account, |what| problem(5, what)),
+        )
+        .await?;
         Ok(Self { server, account })
     }
 
@@ -63,7 +66,9 @@ impl Vonage {
 
     /// From now on every text to this number is refused with this status (1, 5, 6, 7, 9, 15, 33...).
     pub fn reject(&self, number: &str, status: u32) {
-        lock(&self.account).refusals.insert(number.to_owned(), status);
+        lock(&self.account)
+            .refusals
+            .insert(number.to_owned(), status);
     }
 
     /// Takes [`Vonage::reject`] back.
@@ -98,9 +103,19 @@ fn fields(headers: &HeaderMap, body: &[u8]) -> Result<HashMap<String, String>, S
             Ok(fields)
         }
         Some("application/json") => {
-            let object = serde_json::from_slice::<Map<String, Value>>(body).map_err(|error| error.to_string())?;
+            let object = serde_json::from_slice::<Map<String, Value>>(body)
+                .map_err(|error| error.to_string())?;
             let given = object.into_iter().filter(|(_, value)| !value.is_null());
-            Ok(given.map(|(name, value)| (name, value.as_str().map_or_else(|| value.to_string(), str::to_owned))).collect())
+            Ok(given
+                .map(|(name, value)| {
+                    (
+                        name,
+                        value
+                            .as_str()
+                            .map_or_else(|| value.to_string(), str::to_owned),
+                    )
+                })
+                .collect())
         }
         _ => Err("content type".to_owned()),
     }
@@ -109,14 +124,24 @@ fn fields(headers: &HeaderMap, body: &[u8]) -> Result<HashMap<String, String>, S
 /// Whether `sig` is the HMAC with SHA-256 of all other fields, the method this account is set to
 /// (<https://developer.vonage.com/en/getting-started/concepts/signing-messages>).
 fn is_signed(fields: &HashMap<String, String>) -> bool {
-    let mut mac = Hmac::<Sha256>::new_from_slice(SIGNATURE_SECRET.as_bytes()).expect("HMAC takes keys of any length");
-    let mut sorted = fields.iter().filter(|(name, _)| *name != "sig").collect::<Vec<_>>();
+    let mut mac = Hmac::<Sha256>::new_from_slice(SIGNATURE_SECRET.as_bytes())
+        .expect("HMAC takes keys of any length");
+    let mut sorted = fields
+        .iter()
+        .filter(|(name, _)| *name != "sig")
+        .collect::<Vec<_>>();
     sorted.sort();
     for (name, value) in sorted {
         mac.update(format!("&{name}={}", value.replace(['&', '='], "_")).as_bytes());
     }
-    let recent = |time: &String| time.parse().is_ok_and(|time: u64| time.abs_diff(crate::now().as_secs()) <= 300);
-    let given = fields.get("sig").and_then(|sig| hex::decode(sig).ok()).unwrap_or_default();
+    let recent = |time: &String| {
+        time.parse()
+            .is_ok_and(|time: u64| time.abs_diff(crate::now().as_secs()) <= 300)
+    };
+    let given = fields
+        .get("sig")
+        .and_then(|sig| hex::decode(sig).ok())
+        .unwrap_or_default();
     fields.get("timestamp").is_some_and(recent) && mac.verify_slice(&given).is_ok()
 }
 
@@ -130,7 +155,8 @@ async fn send(
         complaints.add(format!("Vonage SMS: {what}"));
         refuse(status, what)
     };
-    if !sms::header(&headers, header::CONTENT_TYPE).starts_with("application/x-www-form-urlencoded") {
+    if !sms::header(&headers, header::CONTENT_TYPE).starts_with("application/x-www-form-urlencoded")
+    {
         complaints.add_for_ours("Vonage SMS: content type");
     }
     let fields = match fields(&headers, &body) {
@@ -158,7 +184,8 @@ async fn send(
         return complain(2, &format!("Missing {missing} param"));
     }
     let mut account = lock(&account);
-    let (key, secret) = basic.unwrap_or_else(|| (field("api_key").to_owned(), field("api_secret").to_owned()));
+    let (key, secret) =
+        basic.unwrap_or_else(|| (field("api_key").to_owned(), field("api_secret").to_owned()));
     if signed && secret.is_empty() {
         if key != API_KEY || !is_signed(&fields) {
             return refuse(14, "Invalid Signature");
@@ -179,11 +206,27 @@ async fn send(
         return complain(3, "type is text, unicode or binary");
     }
     if plain != (kind == "text") {
-        complaints.add_for_ours(format!("Vonage SMS: type is {} for this text", if plain { "text" } else { "unicode" }));
+        complaints.add_for_ours(format!(
+            "Vonage SMS: type is {} for this text",
+            if plain { "text" } else { "unicode" }
+        ));
     }
     // what the type's alphabet lacks arrives as question marks
-    let arriving: String = text.chars().map(|c| if kind == "text" && twilio::septets(c).is_none() { '?' } else { c }).collect();
-    let parts = if kind == "text" { twilio::segments(&arriving) } else { twilio::ucs2_segments(&arriving) };
+    let arriving: String = text
+        .chars()
+        .map(|c| {
+            if kind == "text" && twilio::septets(c).is_none() {
+                '?'
+            } else {
+                c
+            }
+        })
+        .collect();
+    let parts = if kind == "text" {
+        twilio::segments(&arriving)
+    } else {
+        twilio::ucs2_segments(&arriving)
+    };
     let ttl = match sms::number(&fields, "ttl", 20_000..=604_800_000) {
         Ok(ttl) => ttl.map(Duration::from_millis),
         Err(wrong) => return complain(3, &wrong),
@@ -191,7 +234,9 @@ async fn send(
     if let Some(status) = account.refusal(to) {
         return refuse(status, "refused");
     }
-    let ids = (0..parts).map(|_| random::hex(8).to_uppercase()).collect::<Vec<_>>();
+    let ids = (0..parts)
+        .map(|_| random::hex(8).to_uppercase())
+        .collect::<Vec<_>>();
     account.take(to, from, &arriving, &ids[0], ttl);
     let part = |id| {
         let mut part = json!({"to": to, "message-id": id, "status": "0", "remaining-balance": "3.14", "message-price": "0.03", "network": "23801"});
@@ -200,7 +245,9 @@ async fn send(
         }
         part
     };
-    Json(json!({"message-count": ids.len().to_string(), "messages": ids.iter().map(part).collect::<Vec<_>>()}))
+    Json(
+        json!({"message-count": ids.len().to_string(), "messages": ids.iter().map(part).collect::<Vec<_>>()}),
+    )
 }
 
 #[cfg(test)]
@@ -213,8 +260,13 @@ mod tests {
         let vonage = Vonage::start(None).await.unwrap();
         let url = format!("{}/sms/json", vonage.server().url());
         let post = async |changes: &[(&str, &str)]| {
-            let mut form =
-                vec![("api_key", API_KEY), ("api_secret", API_SECRET), ("from", "ACME"), ("to", "4512345678"), ("text", "Hi")];
+            let mut form = vec![
+                ("api_key", API_KEY),
+                ("api_secret", API_SECRET),
+                ("from", "ACME"),
+                ("to", "4512345678"),
+                ("text", "Hi"),
+            ];
             form.retain(|(name, _)| !changes.iter().any(|(other, _)| other == name));
             form.extend(changes);
             let answer = client().post(&url).form(&form).send().await.unwrap();
@@ -223,10 +275,31 @@ mod tests {
         };
         let long = "œ".repeat(71);
         let answer = post(&[("text", &long), ("type", "unicode"), ("ttl", "20000")]).await;
-        let Sent { to, from, text, id, validity } = vonage.messages().remove(0);
-        assert_eq!((&answer["message-count"], &answer["messages"][0]["message-id"]), (&json!("2"), &json!(id)));
-        assert_eq!((&answer["messages"][1]["status"], answer["messages"].as_array().unwrap().len()), (&json!("0"), 2));
-        assert_eq!((to.as_str(), from.as_str(), text), ("+4512345678", "ACME", long));
+        let Sent {
+            to,
+            from,
+            text,
+            id,
+            validity,
+        } = vonage.messages().remove(0);
+        assert_eq!(
+            (
+                &answer["message-count"],
+                &answer["messages"][0]["message-id"]
+            ),
+            (&json!("2"), &json!(id))
+        );
+        assert_eq!(
+            (
+                &answer["messages"][1]["status"],
+                answer["messages"].as_array().unwrap().len()
+            ),
+            (&json!("0"), 2)
+        );
+        assert_eq!(
+            (to.as_str(), from.as_str(), text),
+            ("+4512345678", "ACME", long)
+        );
         assert_eq!(validity, Some(Duration::from_secs(20)));
         vonage.reject("+4512345678", 33);
         assert_eq!(post(&[]).await["messages"][0]["status"], "33");
@@ -245,22 +318,39 @@ mod tests {
             (("text", ""), "2"),
         ] {
             assert_eq!(
-                (post(&[change]).await["messages"][0]["status"].as_str(), vonage.server().complaints().len()),
+                (
+                    post(&[change]).await["messages"][0]["status"].as_str(),
+                    vonage.server().complaints().len()
+                ),
                 (Some(status), 1)
             );
         }
         assert_eq!(vonage.messages().len(), 1);
         // not what our functions send, but what Vonage takes
-        for unusual in [("text", "œ"), ("type", "unicode"), ("client-ref", "x"), ("status-report-req", "true")] {
+        for unusual in [
+            ("text", "œ"),
+            ("type", "unicode"),
+            ("client-ref", "x"),
+            ("status-report-req", "true"),
+        ] {
             let answer = post(&[unusual]).await;
             assert_eq!(
-                (answer["messages"][0]["status"].as_str(), vonage.server().complaints().len()),
+                (
+                    answer["messages"][0]["status"].as_str(),
+                    vonage.server().complaints().len()
+                ),
                 (Some("0"), 1),
                 "{unusual:?}"
             );
         }
         assert_eq!(vonage.messages()[1].text, "?");
-        assert_eq!((client().get(&url).send().await.unwrap().status().as_u16(), vonage.server().complaints().len()), (501, 1));
+        assert_eq!(
+            (
+                client().get(&url).send().await.unwrap().status().as_u16(),
+                vonage.server().complaints().len()
+            ),
+            (501, 1)
+        );
     }
 
     #[tokio::test]
@@ -273,13 +363,27 @@ mod tests {
             answer["messages"][0]["status"].as_str().unwrap().to_owned()
         };
         let text = json!({"from": "ACME", "to": "4512345678", "text": "Hi", "callback": null, "ttl": 20_000});
-        assert_eq!(status(request().basic_auth(API_KEY, Some(API_SECRET)).json(&text)).await, "0");
-        assert_eq!(status(request().basic_auth(API_KEY, Some("x")).json(&text)).await, "4");
+        assert_eq!(
+            status(request().basic_auth(API_KEY, Some(API_SECRET)).json(&text)).await,
+            "0"
+        );
+        assert_eq!(
+            status(request().basic_auth(API_KEY, Some("x")).json(&text)).await,
+            "4"
+        );
         let timestamp = crate::now().as_secs();
         let signed = |timestamp: u64, body: &str| {
             let mut mac = Hmac::<Sha256>::new_from_slice(SIGNATURE_SECRET.as_bytes()).unwrap();
-            mac.update(format!("&api_key={API_KEY}&from=ACME&text=1_2_3&timestamp={timestamp}&to=4512345678").as_bytes());
-            let (timestamp, sig) = (timestamp.to_string(), hex::encode(mac.finalize().into_bytes()));
+            mac.update(
+                format!(
+                    "&api_key={API_KEY}&from=ACME&text=1_2_3&timestamp={timestamp}&to=4512345678"
+                )
+                .as_bytes(),
+            );
+            let (timestamp, sig) = (
+                timestamp.to_string(),
+                hex::encode(mac.finalize().into_bytes()),
+            );
             let form = [
                 ("api_key", API_KEY),
                 ("from", "ACME"),
@@ -293,6 +397,9 @@ mod tests {
         assert_eq!(status(signed(timestamp, "1&2=3")).await, "0");
         assert_eq!(status(signed(timestamp, "other")).await, "14");
         assert_eq!(status(signed(timestamp - 900, "1&2=3")).await, "14");
-        assert_eq!((vonage.server().complaints(), vonage.messages().len()), (vec![], 2));
+        assert_eq!(
+            (vonage.server().complaints(), vonage.messages().len()),
+            (vec![], 2)
+        );
     }
 }

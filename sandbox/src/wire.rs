@@ -53,7 +53,10 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 pub fn client() -> reqwest::Client {
     // A workspace-wide build gives reqwest TLS without a provider; it then demands one although no request here uses TLS.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    #[expect(clippy::disallowed_methods, reason = "the rule is for functions; the sandbox calls them from outside")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the rule is for functions; the sandbox calls them from outside"
+    )]
     reqwest::Client::builder()
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
@@ -136,7 +139,10 @@ impl Complaints {
     /// For answering a request with these headers. Another client says who it is; what says nothing is a test's.
     fn about(&self, headers: &HeaderMap) -> Self {
         let agent = headers.get(header::USER_AGENT);
-        Self { all: Arc::clone(&self.all), foreign: agent.is_some_and(|agent| !agent.as_bytes().starts_with(OUR_AGENT)) }
+        Self {
+            all: Arc::clone(&self.all),
+            foreign: agent.is_some_and(|agent| !agent.as_bytes().starts_with(OUR_AGENT)),
+        }
     }
 
     /// All of them; the list is empty afterwards.
@@ -157,17 +163,31 @@ impl Faults {
 
     /// Queues one fault for the next request whose method, path and query (`POST /path?query`) contain `part`; others pass it by.
     pub fn next_for(&self, part: &str, fault: Fault) {
-        lock(&self.0.faults).queue.push_back((Aim { target: part.to_owned(), ..Aim::default() }, fault));
+        lock(&self.0.faults).queue.push_back((
+            Aim {
+                target: part.to_owned(),
+                ..Aim::default()
+            },
+            fault,
+        ));
     }
 
     /// Queues one fault for the next request whose body contains `part`: of several at once, the one that is meant.
     pub fn next_with(&self, part: &str, fault: Fault) {
-        lock(&self.0.faults).queue.push_back((Aim { body: part.to_owned(), ..Aim::default() }, fault));
+        lock(&self.0.faults).queue.push_back((
+            Aim {
+                body: part.to_owned(),
+                ..Aim::default()
+            },
+            fault,
+        ));
     }
 
     /// Queues `n` faults.
     pub fn times(&self, n: usize, fault: impl Fn() -> Fault) {
-        lock(&self.0.faults).queue.extend((0..n).map(|_| (Aim::default(), fault())));
+        lock(&self.0.faults)
+            .queue
+            .extend((0..n).map(|_| (Aim::default(), fault())));
     }
 
     /// The fault of every request for which the queue has none; `None`: all is well again.
@@ -177,7 +197,13 @@ impl Faults {
 
     /// The fault of every request whose body contains `part` and for which the queue has none.
     pub fn always_with(&self, part: &str, fault: Fault) {
-        lock(&self.0.faults).always = Some((Aim { body: part.to_owned(), ..Aim::default() }, fault));
+        lock(&self.0.faults).always = Some((
+            Aim {
+                body: part.to_owned(),
+                ..Aim::default()
+            },
+            fault,
+        ));
     }
 
     /// Forgets every fault, and listens again if connections were refused.
@@ -202,7 +228,9 @@ impl Faults {
             let mut patience = 200;
             let socket = loop {
                 match bind(self.0.port) {
-                    Err(error) if error.kind() == io::ErrorKind::AddrInUse && patience > 0 => patience -= 1,
+                    Err(error) if error.kind() == io::ErrorKind::AddrInUse && patience > 0 => {
+                        patience -= 1
+                    }
                     bound => break bound,
                 }
                 std::thread::sleep(Duration::from_millis(5));
@@ -219,9 +247,16 @@ impl Faults {
     fn take(&self, target: &str, body: &[u8]) -> Option<Fault> {
         let mut plan = lock(&self.0.faults);
         let body = String::from_utf8_lossy(body);
-        let meets = |aim: &Aim| target.contains(aim.target.as_str()) && body.contains(aim.body.as_str());
-        let aimed = plan.queue.iter().position(|(aim, _)| meets(aim)).and_then(|index| plan.queue.remove(index));
-        aimed.or_else(|| plan.always.clone().filter(|(aim, _)| meets(aim))).map(|(_, fault)| fault)
+        let meets =
+            |aim: &Aim| target.contains(aim.target.as_str()) && body.contains(aim.body.as_str());
+        let aimed = plan
+            .queue
+            .iter()
+            .position(|(aim, _)| meets(aim))
+            .and_then(|index| plan.queue.remove(index));
+        aimed
+            .or_else(|| plan.always.clone().filter(|(aim, _)| meets(aim)))
+            .map(|(_, fault)| fault)
     }
 }
 
@@ -282,7 +317,10 @@ impl Server {
     }
 
     /// Serves `router` on this port of 127.0.0.1.
-    #[expect(clippy::unused_async, reason = "must be called within a runtime; async says so")]
+    #[expect(
+        clippy::unused_async,
+        reason = "must be called within a runtime; async says so"
+    )]
     pub async fn start_on(name: &'static str, port: u16, router: Router) -> io::Result<Self> {
         Self::open(name, port, router, true)
     }
@@ -301,14 +339,21 @@ impl Server {
             port: listener.local_addr()?.port(),
             runtime: Handle::current(),
             faults: Mutex::default(),
-            door: Mutex::new(Door { listener: Some(listener), ..Door::default() }),
+            door: Mutex::new(Door {
+                listener: Some(listener),
+                ..Door::default()
+            }),
             connections: Mutex::default(),
             exchanges: Mutex::default(),
             complaints: Complaints::default(),
         });
         let router = router.layer(DefaultBodyLimit::disable());
         let accepting = tokio::spawn(accept(Arc::clone(&shared), router));
-        Ok(Self { faults: Faults(Arc::clone(&shared)), shared, accepting })
+        Ok(Self {
+            faults: Faults(Arc::clone(&shared)),
+            shared,
+            accepting,
+        })
     }
 
     /// `http://127.0.0.1:PORT`, without a trailing slash.
@@ -381,7 +426,9 @@ fn free_port() -> u16 {
     const FIRST: u32 = 15_000;
     const COUNT: u32 = 17_000;
     static TAKEN: AtomicU32 = AtomicU32::new(0);
-    let next = std::process::id().wrapping_mul(997).wrapping_add(TAKEN.fetch_add(1, Ordering::Relaxed));
+    let next = std::process::id()
+        .wrapping_mul(997)
+        .wrapping_add(TAKEN.fetch_add(1, Ordering::Relaxed));
     u16::try_from(FIRST + next % COUNT).unwrap_or_default()
 }
 
@@ -390,18 +437,23 @@ async fn accept(shared: Arc<Shared>, router: Router) {
         let accepted = poll_fn(|context| {
             let mut door = lock(&shared.door);
             door.waker = Some(context.waker().clone());
-            door.listener.as_ref().map_or(Poll::Pending, |listener| listener.poll_accept(context))
+            door.listener
+                .as_ref()
+                .map_or(Poll::Pending, |listener| listener.poll_accept(context))
         });
         let Ok((stream, _)) = accepted.await else {
             continue;
         };
         let _ = stream.set_nodelay(true);
         let (service_shared, router) = (Arc::clone(&shared), router.clone());
-        let service = service_fn(move |request| serve(Arc::clone(&service_shared), router.clone(), request));
+        let service =
+            service_fn(move |request| serve(Arc::clone(&service_shared), router.clone(), request));
         let mut connections = lock(&shared.connections);
         while connections.try_join_next().is_some() {}
         connections.spawn(async move {
-            let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+            let _ = http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service)
+                .await;
         });
     }
 }
@@ -409,7 +461,11 @@ async fn accept(shared: Arc<Shared>, router: Router) {
 /// Why a connection ends without an answer.
 type Dropped = &'static str;
 
-async fn serve(shared: Arc<Shared>, router: Router, request: Request<Incoming>) -> Result<Response<Body>, Dropped> {
+async fn serve(
+    shared: Arc<Shared>,
+    router: Router,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, Dropped> {
     if lock(&shared.door).listener.is_none() {
         return Err("refused");
     }
@@ -427,17 +483,26 @@ async fn serve(shared: Arc<Shared>, router: Router, request: Request<Incoming>) 
         started,
         took: Duration::ZERO,
         method: head.method.to_string(),
-        target: head.uri.path_and_query().map_or_else(String::new, ToString::to_string),
+        target: head
+            .uri
+            .path_and_query()
+            .map_or_else(String::new, ToString::to_string),
         headers: head
             .headers
             .iter()
-            .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+            .map(|(name, value)| {
+                (
+                    name.to_string(),
+                    String::from_utf8_lossy(value.as_bytes()).into_owned(),
+                )
+            })
             .collect(),
         request: body.clone(),
         status: None,
         response: Bytes::new(),
     };
-    let fault = Faults(Arc::clone(&shared)).take(&format!("{} {}", exchange.method, exchange.target), &body);
+    let fault = Faults(Arc::clone(&shared))
+        .take(&format!("{} {}", exchange.method, exchange.target), &body);
     lock(&shared.exchanges).push(exchange);
     let complaints = shared.complaints.clone();
     let target = format!("{} {}", head.method, head.uri.path());
@@ -446,7 +511,11 @@ async fn serve(shared: Arc<Shared>, router: Router, request: Request<Incoming>) 
         let answer = match &fault {
             Some(Fault::ResetBefore) => return Err("reset before"),
             Some(Fault::Hang) => return Ok(None),
-            Some(Fault::Answer { status, headers, body }) => answer(*status, headers, body),
+            Some(Fault::Answer {
+                status,
+                headers,
+                body,
+            }) => answer(*status, headers, body),
             _ if too_large => answer(413, &[], ""),
             _ => {
                 if let Some(Fault::Delay(pause)) = fault {
@@ -455,23 +524,33 @@ async fn serve(shared: Arc<Shared>, router: Router, request: Request<Incoming>) 
                 let mut request = Request::from_parts(head, Body::from(body));
                 let complaints = shared.complaints.about(request.headers());
                 request.extensions_mut().insert(complaints);
-                let Ok::<_, Infallible>(answer) = TowerToHyperService::new(router).call(request).await;
+                let Ok::<_, Infallible>(answer) =
+                    TowerToHyperService::new(router).call(request).await;
                 answer
             }
         };
         let (mut head, body) = answer.into_parts();
-        let body = body.collect().await.map_err(|_| "the handler's body failed")?.to_bytes();
-        if let Some(exchange) = lock(&shared.exchanges).iter_mut().rfind(|exchange| exchange.started == started) {
+        let body = body
+            .collect()
+            .await
+            .map_err(|_| "the handler's body failed")?
+            .to_bytes();
+        if let Some(exchange) = lock(&shared.exchanges)
+            .iter_mut()
+            .rfind(|exchange| exchange.started == started)
+        {
             exchange.took = started.elapsed();
             exchange.response = body.clone();
-            exchange.status = (!matches!(fault, Some(Fault::ResetAfter))).then_some(head.status.as_u16());
+            exchange.status =
+                (!matches!(fault, Some(Fault::ResetAfter))).then_some(head.status.as_u16());
         }
         let body = match fault {
             Some(Fault::ResetAfter) => return Err("reset after"),
             Some(Fault::Garbage) => Body::from("<html>oops"),
             Some(Fault::Oversize(size)) => Body::from(vec![b' '; size]),
             Some(Fault::Truncate) => {
-                head.headers.insert(header::CONTENT_LENGTH, body.len().max(2).into());
+                head.headers
+                    .insert(header::CONTENT_LENGTH, body.len().max(2).into());
                 let half = body.slice(..body.len() / 2);
                 Body::from_stream(stream::iter([Ok(half)]).chain(stream::once(async {
                     tokio::task::yield_now().await; // lets the half be flushed
@@ -479,7 +558,8 @@ async fn serve(shared: Arc<Shared>, router: Router, request: Request<Incoming>) 
                 })))
             }
             Some(Fault::Trickle(pause)) => {
-                head.headers.insert(header::CONTENT_LENGTH, body.len().into());
+                head.headers
+                    .insert(header::CONTENT_LENGTH, body.len().into());
                 Body::from_stream(stream::iter(body).then(move |byte| async move {
                     tokio::time::sleep(pause).await;
                     Ok::<_, Infallible>(Bytes::copy_from_slice(&[byte]))
@@ -508,7 +588,9 @@ fn answer(status: u16, headers: &[(String, String)], body: &str) -> Response<Bod
     *answer.status_mut() = StatusCode::from_u16(status).expect("an HTTP status");
     for (name, value) in headers {
         let name = HeaderName::try_from(name).expect("a header name");
-        answer.headers_mut().append(name, HeaderValue::try_from(value).expect("a header value"));
+        answer
+            .headers_mut()
+            .append(name, HeaderValue::try_from(value).expect("a header value"));
     }
     answer
 }

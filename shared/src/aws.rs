@@ -10,7 +10,9 @@ use std::time::Duration;
 use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
-use aws_sdk_dynamodb::config::{BehaviorVersion, IdentityCache, Region, SharedAsyncSleep, StalledStreamProtectionConfig};
+use aws_sdk_dynamodb::config::{
+    BehaviorVersion, IdentityCache, Region, SharedAsyncSleep, StalledStreamProtectionConfig,
+};
 use aws_sdk_dynamodb::error::SdkError;
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_runtime_api::client::http::{
@@ -44,19 +46,34 @@ impl Settings {
     /// Reads Lambda's variables and the SDK's own `AWS_ENDPOINT_URL`, `AWS_ENDPOINT_URL_DYNAMODB`,
     /// `AWS_ENDPOINT_URL_SECRETS_MANAGER`.
     pub fn read(source: &mut Source<'_>) -> Option<Self> {
-        let region = source.optional("AWS_REGION").or_else(|| source.optional("AWS_DEFAULT_REGION"));
+        let region = source
+            .optional("AWS_REGION")
+            .or_else(|| source.optional("AWS_DEFAULT_REGION"));
         let region = region.or_else(|| source.required("AWS_REGION"));
         let key = source.required("AWS_ACCESS_KEY_ID");
         let secret = source.required("AWS_SECRET_ACCESS_KEY");
         let session = source.optional("AWS_SESSION_TOKEN");
         let mut endpoint = |name: &str| {
-            let name = if source.optional(name).is_some() { name } else { "AWS_ENDPOINT_URL" };
-            source.optional(name).is_some().then(|| source.base_url(name, None)).flatten()
+            let name = if source.optional(name).is_some() {
+                name
+            } else {
+                "AWS_ENDPOINT_URL"
+            };
+            source
+                .optional(name)
+                .is_some()
+                .then(|| source.base_url(name, None))
+                .flatten()
         };
         let dynamodb = endpoint("AWS_ENDPOINT_URL_DYNAMODB");
         let secrets_manager = endpoint("AWS_ENDPOINT_URL_SECRETS_MANAGER");
         let credentials = Credentials::new(key?, secret?, session, None, "environment");
-        Some(Self { region: region?, credentials, dynamodb, secrets_manager })
+        Some(Self {
+            region: region?,
+            credentials,
+            dynamodb,
+            secrets_manager,
+        })
     }
 
     /// DynamoDB's client.
@@ -97,16 +114,24 @@ impl Settings {
 
     /// Where DynamoDB is, for warming up.
     pub fn dynamodb_url(&self) -> Option<BaseUrl> {
-        self.dynamodb.clone().or_else(|| format!("https://dynamodb.{}.amazonaws.com", self.region).parse().ok())
+        self.dynamodb.clone().or_else(|| {
+            format!("https://dynamodb.{}.amazonaws.com", self.region)
+                .parse()
+                .ok()
+        })
     }
 }
 
 fn retries() -> RetryConfig {
-    RetryConfig::standard().with_max_attempts(3).with_initial_backoff(Duration::from_millis(50))
+    RetryConfig::standard()
+        .with_max_attempts(3)
+        .with_initial_backoff(Duration::from_millis(50))
 }
 
 fn timeouts() -> TimeoutConfig {
-    TimeoutConfig::builder().operation_timeout(OPERATION_TIMEOUT).build()
+    TimeoutConfig::builder()
+        .operation_timeout(OPERATION_TIMEOUT)
+        .build()
 }
 
 /// The one HTTP client as the SDK takes it; a call has so much time for one attempt.
@@ -122,23 +147,32 @@ pub fn cause<E: ProvideErrorMetadata, R>(operation: &str, error: &SdkError<E, R>
         SdkError::DispatchFailure(failure) if failure.is_timeout() => "no answer in time",
         SdkError::DispatchFailure(_) => "no connection",
         SdkError::ResponseError(_) => "unreadable answer",
-        _ => {
-            error.as_service_error().and_then(ProvideErrorMetadata::code).filter(|code| is_code(code)).unwrap_or("unknown error")
-        }
+        _ => error
+            .as_service_error()
+            .and_then(ProvideErrorMetadata::code)
+            .filter(|code| is_code(code))
+            .unwrap_or("unknown error"),
     };
     format!("{operation}: {kind}")
 }
 
 /// A name such as `ProvisionedThroughputExceededException`: nothing else that stands in its place goes into a log.
 fn is_code(text: &str) -> bool {
-    text.len() <= 80 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_'))
+    text.len() <= 80
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_'))
 }
 
 #[derive(Debug, Clone)]
 struct OneClient(Client, Duration);
 
 impl HttpClient for OneClient {
-    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+    fn http_connector(
+        &self,
+        _: &HttpConnectorSettings,
+        _: &RuntimeComponents,
+    ) -> SharedHttpConnector {
         SharedHttpConnector::new(self.clone())
     }
 }
@@ -147,21 +181,46 @@ impl HttpConnector for OneClient {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let Self(client, attempt) = self.clone();
         HttpConnectorFuture::new(async move {
-            let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
+            let request = request
+                .try_into_http1x()
+                .map_err(|error| ConnectorError::user(error.into()))?;
             let (parts, body) = request.into_parts();
-            let url = parts.uri.to_string().parse().map_err(|_| ConnectorError::user("no URL".into()))?;
-            let body = body.bytes().map(bytes::Bytes::copy_from_slice).unwrap_or_default();
-            let request = client.request(parts.method, url).headers(parts.headers).body(body);
-            let answer = client.send(request, ANSWER_LIMIT, attempt).await.map_err(|error| match error {
-                NoAnswer::Unknown("no answer in time") => ConnectorError::timeout(error.to_string().into()),
-                NoAnswer::NotSent(_) | NoAnswer::Unknown(_) => ConnectorError::io(error.to_string().into()),
-            })?;
-            let body = answer.body().map_err(|why| ConnectorError::io(why.into()))?.clone();
-            let status = StatusCode::try_from(answer.status).map_err(|error| ConnectorError::other(error.into(), None))?;
+            let url = parts
+                .uri
+                .to_string()
+                .parse()
+                .map_err(|_| ConnectorError::user("no URL".into()))?;
+            let body = body
+                .bytes()
+                .map(bytes::Bytes::copy_from_slice)
+                .unwrap_or_default();
+            let request = client
+                .request(parts.method, url)
+                .headers(parts.headers)
+                .body(body);
+            let answer = client
+                .send(request, ANSWER_LIMIT, attempt)
+                .await
+                .map_err(|error| match error {
+                    NoAnswer::Unknown("no answer in time") => {
+                        ConnectorError::timeout(error.to_string().into())
+                    }
+                    NoAnswer::NotSent(_) | NoAnswer::Unknown(_) => {
+                        ConnectorError::io(error.to_string().into())
+                    }
+                })?;
+            let body = answer
+                .body()
+                .map_err(|why| ConnectorError::io(why.into()))?
+                .clone();
+            let status = StatusCode::try_from(answer.status)
+                .map_err(|error| ConnectorError::other(error.into(), None))?;
             let mut response = Response::new(status, SdkBody::from(body));
             for (name, value) in &answer.headers {
                 if let Ok(value) = value.to_str() {
-                    response.headers_mut().append(name.as_str().to_owned(), value.to_owned());
+                    response
+                        .headers_mut()
+                        .append(name.as_str().to_owned(), value.to_owned());
                 }
             }
             Ok(response)

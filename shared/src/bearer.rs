@@ -34,16 +34,27 @@ pub fn presented(request: &Request) -> Option<SecretString> {
     } else {
         return None;
     };
-    Some(token).filter(|token| !token.is_empty()).map(SecretString::from)
+    Some(token)
+        .filter(|token| !token.is_empty())
+        .map(SecretString::from)
 }
 
 /// Checks what was presented, fetching the secret anew once when it does not fit.
 ///
 /// # Errors
 /// The answer: 401, or 503 if the secret cannot be had.
-pub async fn check(given: Option<&SecretString>, secret: &Secret<Token>, now: SystemTime) -> Result<(), Reply> {
-    let refused = |outcome| Reply::refused(401, outcome).header("www-authenticate", r#"Basic realm="switchboard", Bearer"#);
-    let Some(given) = given else { return Err(refused("credential_missing")) };
+pub async fn check(
+    given: Option<&SecretString>,
+    secret: &Secret<Token>,
+    now: SystemTime,
+) -> Result<(), Reply> {
+    let refused = |outcome| {
+        Reply::refused(401, outcome)
+            .header("www-authenticate", r#"Basic realm="switchboard", Bearer"#)
+    };
+    let Some(given) = given else {
+        return Err(refused("credential_missing"));
+    };
     let fits = |token: &Token| secrets::same(token.0.expose_secret(), given.expose_secret());
     if fits(&*secret.get(now).await.map_err(Failure::from)?) {
         return Ok(());

@@ -50,10 +50,16 @@ impl Content for Credentials {
 
     fn take(keys: &mut Keys) -> Option<Self> {
         let Some(user) = keys.optional("user") else {
-            return Some(Self::Platform { api_key: keys.required("api_key")? });
+            return Some(Self::Platform {
+                api_key: keys.required("api_key")?,
+            });
         };
         let (password, api_id) = (keys.required("password"), keys.required("api_id"));
-        Some(Self::Central { user, password: password?, api_id: api_id? })
+        Some(Self::Central {
+            user,
+            password: password?,
+            api_id: api_id?,
+        })
     }
 }
 
@@ -88,12 +94,20 @@ struct Refusal {
 impl Clickatell {
     /// Reads `CLICKATELL_URL`; each of the two APIs has its own default.
     pub fn base(source: &mut Source<'_>) -> Option<BaseUrl> {
-        source.optional("CLICKATELL_URL").is_some().then(|| source.base_url("CLICKATELL_URL", None)).flatten()
+        source
+            .optional("CLICKATELL_URL")
+            .is_some()
+            .then(|| source.base_url("CLICKATELL_URL", None))
+            .flatten()
     }
 
     /// The provider at `base`, or where its API is by default.
     pub fn new(client: Client, base: Option<BaseUrl>, secret: Secret<Credentials>) -> Self {
-        Self { client, base, secret }
+        Self {
+            client,
+            base,
+            secret,
+        }
     }
 
     /// Sends a text within `within`.
@@ -106,17 +120,29 @@ impl Clickatell {
         now: SystemTime,
         within: Duration,
     ) -> Result<Result<Receipt, SendError>, SecretError> {
-        sms::authorised(&self.secret, now, within, async |credentials, within| match credentials {
-            Credentials::Platform { api_key } => self.one_api(sms, api_key, within).await,
-            Credentials::Central { user, password, api_id } => self.central(sms, [user, password, api_id], within).await,
-        })
+        sms::authorised(
+            &self.secret,
+            now,
+            within,
+            async |credentials, within| match credentials {
+                Credentials::Platform { api_key } => self.one_api(sms, api_key, within).await,
+                Credentials::Central {
+                    user,
+                    password,
+                    api_id,
+                } => self.central(sms, [user, password, api_id], within).await,
+            },
+        )
         .await
     }
 
     /// Fetches the credentials and opens a connection, during INIT.
     pub async fn warm_up(&self, now: SystemTime) {
         let default = PLATFORM.parse().ok();
-        let _later = tokio::join!(self.secret.get(now), self.client.warm_up(self.base.as_ref().or(default.as_ref())));
+        let _later = tokio::join!(
+            self.secret.get(now),
+            self.client.warm_up(self.base.as_ref().or(default.as_ref()))
+        );
     }
 
     fn url(&self, default: &'static str, path: &str) -> Result<url::Url, SendError> {
@@ -124,7 +150,12 @@ impl Clickatell {
         Ok(base.ok_or(SendError::Unavailable)?.join(path))
     }
 
-    async fn one_api(&self, sms: &Outbound<'_>, key: &SecretString, within: Duration) -> Result<Receipt, SendError> {
+    async fn one_api(
+        &self,
+        sms: &Outbound<'_>,
+        key: &SecretString,
+        within: Duration,
+    ) -> Result<Receipt, SendError> {
         let mut message = json!({ "channel": "sms", "to": sms.to.digits(), "content": sms.body });
         if let Some(from) = sms.from {
             message["from"] = from.trim_start_matches('+').into();
@@ -139,17 +170,41 @@ impl Clickatell {
         let answer = self.client.send(request, ANSWER_LIMIT, within).await?;
         let read: Option<Accepted> = answer.json();
         let code = read.as_ref().and_then(|read| {
-            let message = read.messages.iter().find_map(|message| message.error.as_ref());
+            let message = read
+                .messages
+                .iter()
+                .find_map(|message| message.error.as_ref());
             message.or(read.error.as_ref())?.code
         });
         match answer.status {
             200..=299 => {
-                let Some(Accepted { mut messages, error }) = read else { return Err(SendError::Unknown) };
+                let Some(Accepted {
+                    mut messages,
+                    error,
+                }) = read
+                else {
+                    return Err(SendError::Unknown);
+                };
                 match (messages.pop(), error) {
-                    (Some(Message { accepted: Some(true), api_message_id, .. }), _) => {
-                        Ok(Receipt { id: sms::plain_id(api_message_id), segments: None })
-                    }
-                    (Some(Message { accepted: Some(false), .. }), _) | (None, Some(_)) => Err(by_code(code)),
+                    (
+                        Some(Message {
+                            accepted: Some(true),
+                            api_message_id,
+                            ..
+                        }),
+                        _,
+                    ) => Ok(Receipt {
+                        id: sms::plain_id(api_message_id),
+                        segments: None,
+                    }),
+                    (
+                        Some(Message {
+                            accepted: Some(false),
+                            ..
+                        }),
+                        _,
+                    )
+                    | (None, Some(_)) => Err(by_code(code)),
                     _ => Err(SendError::Unknown),
                 }
             }
@@ -174,25 +229,41 @@ impl Clickatell {
             segments::count(sms.body)
         } else {
             let units: Vec<u8> = sms.body.encode_utf16().flat_map(u16::to_be_bytes).collect();
-            form.append_pair("unicode", "1").append_pair("text", &hex::encode(units));
+            form.append_pair("unicode", "1")
+                .append_pair("text", &hex::encode(units));
             segments::count_ucs2(sms.body)
         };
         form.append_pair("concat", &parts.min(3).to_string());
         if let Some(life) = sms.life {
-            form.append_pair("validity", &(life.as_secs() / 60).clamp(*VALIDITY.start(), *VALIDITY.end()).to_string());
+            form.append_pair(
+                "validity",
+                &(life.as_secs() / 60)
+                    .clamp(*VALIDITY.start(), *VALIDITY.end())
+                    .to_string(),
+            );
         }
         if let Some(from) = sms.from {
-            form.append_pair("from", from.trim_start_matches('+')).append_pair("mo", "1");
+            form.append_pair("from", from.trim_start_matches('+'))
+                .append_pair("mo", "1");
         }
         let request = self
             .client
-            .request(Method::POST, self.url("https://api.clickatell.com", "http/sendmsg")?)
+            .request(
+                Method::POST,
+                self.url("https://api.clickatell.com", "http/sendmsg")?,
+            )
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
             .body(form.finish());
         let answer = self.client.send(request, ANSWER_LIMIT, within).await?;
         match answer.status {
-            200..=299 => judge_line(&answer).map(|receipt| Receipt { segments: Some(parts), ..receipt }),
-            _ => Err(sms::by_status(&answer, || SendError::Refused { recipient: false, code: None })),
+            200..=299 => judge_line(&answer).map(|receipt| Receipt {
+                segments: Some(parts),
+                ..receipt
+            }),
+            _ => Err(sms::by_status(&answer, || SendError::Refused {
+                recipient: false,
+                code: None,
+            })),
         }
     }
 }
@@ -203,25 +274,46 @@ fn by_code(code: Option<u32>) -> SendError {
         Some(1 | 7) => SendError::Unauthorized,
         Some(18 | 19) => SendError::Unavailable,
         Some(43) => SendError::RateLimited { after: None },
-        Some(25 | 26) => SendError::Refused { recipient: true, code },
-        _ => SendError::Refused { recipient: false, code },
+        Some(25 | 26) => SendError::Refused {
+            recipient: true,
+            code,
+        },
+        _ => SendError::Refused {
+            recipient: false,
+            code,
+        },
     }
 }
 
 /// `ID: <id>` or `ERR: <code>, <text>`.
 fn judge_line(answer: &Answer) -> Result<Receipt, SendError> {
-    let text = answer.body().ok().and_then(|body| std::str::from_utf8(body).ok()).ok_or(SendError::Unknown)?;
+    let text = answer
+        .body()
+        .ok()
+        .and_then(|body| std::str::from_utf8(body).ok())
+        .ok_or(SendError::Unknown)?;
     let line = text.lines().next().unwrap_or_default().trim();
     if let Some(id) = line.strip_prefix("ID:") {
         let id = id.split_whitespace().next().ok_or(SendError::Unknown)?;
-        return Ok(Receipt { id: sms::plain_id(Some(id.to_owned())), segments: None });
+        return Ok(Receipt {
+            id: sms::plain_id(Some(id.to_owned())),
+            segments: None,
+        });
     }
-    let code = line.strip_prefix("ERR:").and_then(|rest| rest.trim().split(',').next()?.trim().parse().ok());
+    let code = line
+        .strip_prefix("ERR:")
+        .and_then(|rest| rest.trim().split(',').next()?.trim().parse().ok());
     Err(match code {
         None => SendError::Unknown,
         Some(1 | 2 | 3 | 5 | 7 | 108) => SendError::Unauthorized,
-        Some(105 | 121 | 122 | 128) => SendError::Refused { recipient: true, code },
+        Some(105 | 121 | 122 | 128) => SendError::Refused {
+            recipient: true,
+            code,
+        },
         Some(901) => SendError::Unavailable,
-        Some(_) => SendError::Refused { recipient: false, code },
+        Some(_) => SendError::Refused {
+            recipient: false,
+            code,
+        },
     })
 }

@@ -36,7 +36,10 @@ pub fn read<C>(
     lookup: &dyn Fn(&str) -> Option<String>,
     reader: impl FnOnce(&mut Source<'_>) -> Option<C>,
 ) -> Result<C, Problems> {
-    let mut source = Source { lookup, problems: Vec::new() };
+    let mut source = Source {
+        lookup,
+        problems: Vec::new(),
+    };
     match (reader(&mut source), source.problems) {
         (Some(config), problems) if problems.is_empty() => Ok(config),
         (_, problems) => Err(Problems(problems)),
@@ -76,7 +79,9 @@ impl Source<'_> {
     pub fn message(&mut self, name: &str, default: &str) -> String {
         let text = self.text(name, default);
         if text.chars().count() > 1600 {
-            self.problem(format!("{name} is longer than 1600 characters, the limit for a text message"));
+            self.problem(format!(
+                "{name} is longer than 1600 characters, the limit for a text message"
+            ));
         }
         text
     }
@@ -87,7 +92,11 @@ impl Source<'_> {
             None => default,
             Some(Ok(number)) if bounds.contains(&number) => number,
             Some(_) => {
-                self.problem(format!("{name} must be a whole number from {} to {}", bounds.start(), bounds.end()));
+                self.problem(format!(
+                    "{name} must be a whole number from {} to {}",
+                    bounds.start(),
+                    bounds.end()
+                ));
                 default
             }
         }
@@ -109,12 +118,18 @@ impl Source<'_> {
     /// A comma list; blanks around entries and empty entries are dropped.
     pub fn list(&self, name: &str) -> Vec<String> {
         let text = self.optional(name).unwrap_or_default();
-        text.split(',').map(str::trim).filter(|entry| !entry.is_empty()).map(str::to_owned).collect()
+        text.split(',')
+            .map(str::trim)
+            .filter(|entry| !entry.is_empty())
+            .map(str::to_owned)
+            .collect()
     }
 
     /// One of a few words, the first being the default.
     pub fn choice<T: Copy>(&mut self, name: &str, choices: &[(&str, T)]) -> T {
-        let Some(text) = self.optional(name) else { return choices[0].1 };
+        let Some(text) = self.optional(name) else {
+            return choices[0].1;
+        };
         if let Some((_, choice)) = choices.iter().find(|(word, _)| *word == text.trim()) {
             return *choice;
         }

@@ -69,15 +69,23 @@ struct Memory {
 
 impl Memory {
     fn get(&self, number: &E164, now: SystemTime) -> Option<Listing> {
-        let entry = self.employees.get(number).or_else(|| self.nobodys.get(number));
+        let entry = self
+            .employees
+            .get(number)
+            .or_else(|| self.nobodys.get(number));
         let (listing, since) = entry?;
-        now.duration_since(*since).is_ok_and(|age| age < MEMORY).then(|| listing.clone())
+        now.duration_since(*since)
+            .is_ok_and(|age| age < MEMORY)
+            .then(|| listing.clone())
     }
 
     fn put(&mut self, number: &E164, listing: &Listing, now: SystemTime) {
         let is_employee = matches!(listing, Listing::Employee(_));
-        let (part, other) =
-            if is_employee { (&mut self.employees, &mut self.nobodys) } else { (&mut self.nobodys, &mut self.employees) };
+        let (part, other) = if is_employee {
+            (&mut self.employees, &mut self.nobodys)
+        } else {
+            (&mut self.nobodys, &mut self.employees)
+        };
         if part.len() >= REMEMBERED {
             part.clear();
         }
@@ -92,14 +100,25 @@ impl Memory {
 
     fn note_in_vain(&mut self, now: SystemTime) {
         let minute = epoch(now) / 60;
-        self.in_vain = (minute, if self.in_vain.0 == minute { self.in_vain.1 + 1 } else { 1 });
+        self.in_vain = (
+            minute,
+            if self.in_vain.0 == minute {
+                self.in_vain.1 + 1
+            } else {
+                1
+            },
+        );
     }
 }
 
 impl Directory {
     /// The directory over an org's users.
     pub fn new(users: Users, table: Table) -> Self {
-        Self { users, table, memory: Mutex::default() }
+        Self {
+            users,
+            table,
+            memory: Mutex::default(),
+        }
     }
 
     /// Gets ahead what the first look-up would wait for.
@@ -123,14 +142,21 @@ impl Directory {
             self.memory().put(number, &listing, now);
             return Ok(listing);
         }
-        let asked = tokio::time::timeout(OKTA_TIME, self.users.by_phone(Attribute::PrimaryPhone, number, now));
+        let asked = tokio::time::timeout(
+            OKTA_TIME,
+            self.users.by_phone(Attribute::PrimaryPhone, number, now),
+        );
         let (answer, copy) = tokio::join!(asked, in_time(self.table.get(key(number), now)));
-        let answer = answer.unwrap_or_else(|_| Err(CallError::Unavailable("Okta: no answer in time".to_owned())));
+        let answer = answer
+            .unwrap_or_else(|_| Err(CallError::Unavailable("Okta: no answer in time".to_owned())));
         let listing = match answer {
             Ok(found) => self.accept(number, found, copy, now).await,
             Err(error) => {
                 let copy = copy.map_err(|table| unavailable(&format!("{error}; {table}")))?;
-                let listing = copy.as_ref().and_then(read).ok_or_else(|| unavailable(&format!("{error}; no copy")))?;
+                let listing = copy
+                    .as_ref()
+                    .and_then(read)
+                    .ok_or_else(|| unavailable(&format!("{error}; no copy")))?;
                 tracing::warn!(%error, "the last good answer serves instead of Okta's");
                 return Ok(listing);
             }
@@ -149,18 +175,32 @@ impl Directory {
     /// [`Unavailable`].
     pub async fn is_ours(&self, number: &E164, now: SystemTime) -> Result<bool, Unavailable> {
         let bought = Key::new(format!("number#{}", number.reveal()), "owner");
-        let (seen, bought) = tokio::try_join!(in_time(self.table.get(key(number), now)), in_time(self.table.get(bought, now)))?;
+        let (seen, bought) = tokio::try_join!(
+            in_time(self.table.get(key(number), now)),
+            in_time(self.table.get(bought, now))
+        )?;
         Ok(seen.is_some() || bought.is_some())
     }
 
     /// Okta's answer as a listing; the copy is brought up to it.
-    async fn accept(&self, number: &E164, found: Found, copy: Result<Option<Item>, Unavailable>, now: SystemTime) -> Listing {
+    async fn accept(
+        &self,
+        number: &E164,
+        found: Found,
+        copy: Result<Option<Item>, Unavailable>,
+        now: SystemTime,
+    ) -> Listing {
         let unread = match &found {
-            Found::One(user) if user.status.is_served() => user.mobile_phone.clone().map(|written| (user.id.clone(), written)),
+            Found::One(user) if user.status.is_served() => user
+                .mobile_phone
+                .clone()
+                .map(|written| (user.id.clone(), written)),
             _ => None,
         };
         let mut listing = judge(found);
-        if let (Listing::Employee(employee @ Employee { mobile: None, .. }), Some((id, written))) = (&mut listing, &unread) {
+        if let (Listing::Employee(employee @ Employee { mobile: None, .. }), Some((id, written))) =
+            (&mut listing, &unread)
+        {
             employee.mobile = self.as_read_before(id, written, now).await;
         }
         let copy = match copy {
@@ -172,19 +212,26 @@ impl Directory {
         };
         let known = copy.as_ref().and_then(read);
         // What was found out about the mobile holds as long as it is the same.
-        if let (Listing::Employee(employee), Some(Listing::Employee(known))) = (&mut listing, &known)
+        if let (Listing::Employee(employee), Some(Listing::Employee(known))) =
+            (&mut listing, &known)
             && employee.mobile == known.mobile
         {
             employee.mobile_is_ours = known.mobile_is_ours;
         }
-        let lives = copy.and_then(|copy| copy.number("expires_at")).unwrap_or_default().saturating_sub(epoch(now));
+        let lives = copy
+            .and_then(|copy| copy.number("expires_at"))
+            .unwrap_or_default()
+            .saturating_sub(epoch(now));
         if known.as_ref() == Some(&listing) && lives > COPY_LIFE / 2 {
             return listing;
         }
         if let Listing::Employee(employee) = &mut listing
             && let Some(mobile) = &employee.mobile
         {
-            employee.mobile_is_ours = self.is_ours(mobile, now).await.unwrap_or(employee.mobile_is_ours);
+            employee.mobile_is_ours = self
+                .is_ours(mobile, now)
+                .await
+                .unwrap_or(employee.mobile_is_ours);
         }
         if let Err(error) = in_time(self.table.update(write(number, &listing, now))).await {
             tracing::warn!(%error, "Okta's answer could not be copied");
@@ -194,12 +241,20 @@ impl Directory {
 
     /// The number that a mobile in national form was found to be when the employee got the company number.
     async fn as_read_before(&self, id: &str, written: &str, now: SystemTime) -> Option<E164> {
-        let entry = in_time(self.table.get(Key::new(format!("number#{id}"), "number"), now)).await;
+        let entry = in_time(
+            self.table
+                .get(Key::new(format!("number#{id}"), "number"), now),
+        )
+        .await;
         let entry = entry.unwrap_or_else(|error| {
             tracing::warn!(%error, "a mobile in national form could not be looked up");
             None
         })?;
-        entry.text("mobile").filter(|_| entry.text("mobile_written") == Some(written))?.parse().ok()
+        entry
+            .text("mobile")
+            .filter(|_| entry.text("mobile_written") == Some(written))?
+            .parse()
+            .ok()
     }
 
     fn memory(&self) -> MutexGuard<'_, Memory> {
@@ -212,24 +267,44 @@ fn key(number: &E164) -> Key {
 }
 
 async fn in_time<T>(work: impl Future<Output = Result<T, Unavailable>>) -> Result<T, Unavailable> {
-    tokio::time::timeout(TABLE_TIME, work).await.unwrap_or_else(|_| Err(Unavailable::late()))
+    tokio::time::timeout(TABLE_TIME, work)
+        .await
+        .unwrap_or_else(|_| Err(Unavailable::late()))
 }
 
 fn unavailable(cause: &str) -> Failure {
-    Failure { status: 503, outcome: "directory_unavailable", cause: cause.to_owned() }
+    Failure {
+        status: 503,
+        outcome: "directory_unavailable",
+        cause: cause.to_owned(),
+    }
 }
 
 fn judge(found: Found) -> Listing {
     match found {
         Found::Nobody => Listing::Nobody("unknown_number"),
-        Found::One(User { id, status, first_name, mobile_phone, .. }) if status.is_served() => {
+        Found::One(User {
+            id,
+            status,
+            first_name,
+            mobile_phone,
+            ..
+        }) if status.is_served() => {
             let mobile = mobile_phone.as_deref().and_then(E164::from_written);
-            Listing::Employee(Employee { id, first_name, mobile, mobile_is_ours: false })
+            Listing::Employee(Employee {
+                id,
+                first_name,
+                mobile,
+                mobile_is_ours: false,
+            })
         }
         Found::One(_) => Listing::Nobody("user_not_active"),
         Found::Several(users) => {
             let ids: Vec<&str> = users.iter().map(|user| user.id.as_str()).collect();
-            tracing::error!(users = ids.join(","), "several users have the same company number; none is served");
+            tracing::error!(
+                users = ids.join(","),
+                "several users have the same company number; none is served"
+            );
             Listing::Nobody("ambiguous_number")
         }
     }
@@ -237,7 +312,10 @@ fn judge(found: Found) -> Listing {
 
 fn read(item: &Item) -> Option<Listing> {
     let stored = |word: &str| item.text("state") == Some(word);
-    if let Some(word) = ["unknown_number", "user_not_active", "ambiguous_number"].into_iter().find(|word| stored(word)) {
+    if let Some(word) = ["unknown_number", "user_not_active", "ambiguous_number"]
+        .into_iter()
+        .find(|word| stored(word))
+    {
         return Some(Listing::Nobody(word));
     }
     stored("employee").then(|| {
@@ -259,7 +337,9 @@ fn write(number: &E164, listing: &Listing, now: SystemTime) -> Update {
     match listing {
         Listing::Nobody(word) => {
             let update = update.set("state", *word);
-            ["user", "first_name", "mobile", "mobile_is_ours"].into_iter().fold(update, Update::remove)
+            ["user", "first_name", "mobile", "mobile_is_ours"]
+                .into_iter()
+                .fold(update, Update::remove)
         }
         Listing::Employee(employee) => {
             let update = update

@@ -44,7 +44,9 @@ pub fn read(text: &str) -> Option<Document> {
         return None;
     }
     let mut reader = Reader::default();
-    let emitter = CallbackEmitter::new(|event: CallbackEvent<'_>, span: Span<()>| reader.handle_event(event, span));
+    let emitter = CallbackEmitter::new(|event: CallbackEvent<'_>, span: Span<()>| {
+        reader.handle_event(event, span)
+    });
     let mut tokenizer = Tokenizer::new_with_emitter(text, emitter);
     while let Some(Ok(content)) = tokenizer.next() {
         tokenizer.set_state(content);
@@ -74,7 +76,8 @@ impl Callback<State, ()> for Reader {
         }
         match event {
             CallbackEvent::OpenStartTag { name } => {
-                (self.tag, self.attributes, self.seen, self.attribute) = (name.to_vec(), Default::default(), 0, None);
+                (self.tag, self.attributes, self.seen, self.attribute) =
+                    (name.to_vec(), Default::default(), 0, None);
             }
             CallbackEvent::AttributeName { name } => {
                 self.seen += 1;
@@ -101,7 +104,8 @@ impl Callback<State, ()> for Reader {
 impl Reader {
     /// Takes a start tag, and says what its content is to be read as, if not as markup.
     fn start(&mut self) -> Option<State> {
-        let (tag, [action, href, method, name, kind, value]) = (take(&mut self.tag), take(&mut self.attributes));
+        let (tag, [action, href, method, name, kind, value]) =
+            (take(&mut self.tag), take(&mut self.attributes));
         let document = &mut self.document;
         match &*tag {
             b"a" | b"area" => document.links.extend(href),
@@ -109,7 +113,10 @@ impl Reader {
             b"form" => {
                 self.in_form = true;
                 document.forms.push(Form {
-                    method: method.map_or_else(|| "get".to_owned(), |method| method.trim().to_ascii_lowercase()),
+                    method: method.map_or_else(
+                        || "get".to_owned(),
+                        |method| method.trim().to_ascii_lowercase(),
+                    ),
                     action: action.filter(|action| !action.trim().is_empty()),
                     hidden: Vec::new(),
                 });
@@ -124,7 +131,10 @@ impl Reader {
         }
         self.over_limit |= document.links.len() > LINK_LIMIT
             || document.forms.len() > FORM_LIMIT
-            || document.forms.last().is_some_and(|form| form.hidden.len() > INPUT_LIMIT);
+            || document
+                .forms
+                .last()
+                .is_some_and(|form| form.hidden.len() > INPUT_LIMIT);
         match &*tag {
             b"title" | b"textarea" => Some(State::RcData),
             b"style" | b"xmp" | b"iframe" | b"noembed" | b"noframes" => Some(State::RawText),
@@ -149,7 +159,10 @@ mod tests {
         ))
         .unwrap();
         assert_eq!(document.base.as_deref(), Some("https://a.example/x/"));
-        assert_eq!(document.links, ["https://h/?a=1&b=2", "unquoted", "area", "shown"]);
+        assert_eq!(
+            document.links,
+            ["https://h/?a=1&b=2", "unquoted", "area", "shown"]
+        );
     }
 
     #[test]
@@ -162,8 +175,20 @@ mod tests {
         .unwrap();
         assert_eq!(document.forms[0].method, "post");
         assert_eq!(document.forms[0].action.as_deref(), Some("/go?x=1"));
-        assert_eq!(document.forms[0].hidden, [("state".into(), "a\"b".into()), ("empty".into(), String::new())]);
-        assert_eq!((document.forms[1].method.as_str(), document.forms[1].action.as_deref()), ("get", None));
+        assert_eq!(
+            document.forms[0].hidden,
+            [
+                ("state".into(), "a\"b".into()),
+                ("empty".into(), String::new())
+            ]
+        );
+        assert_eq!(
+            (
+                document.forms[1].method.as_str(),
+                document.forms[1].action.as_deref()
+            ),
+            ("get", None)
+        );
         assert_eq!(document.forms.len(), 2);
     }
 
@@ -171,12 +196,24 @@ mod tests {
     fn hostile_documents_are_refused_and_nesting_is_free() {
         let nested = format!("{}<a href=deep>", "<div>".repeat(100_000));
         assert_eq!(read(&nested).unwrap().links, ["deep"]);
-        let many = |n: usize| (0..n).fold("<a".to_owned(), |all, n| format!("{all} a{n}")) + " href=x>";
+        let many =
+            |n: usize| (0..n).fold("<a".to_owned(), |all, n| format!("{all} a{n}")) + " href=x>";
         assert_eq!(read(&many(ATTRIBUTE_LIMIT - 1)).unwrap().links, ["x"]);
         assert_eq!(read(&many(ATTRIBUTE_LIMIT)), None);
         assert_eq!(read(&"<a href=x>".repeat(LINK_LIMIT + 1)), None);
         assert_eq!(read(&"x".repeat(SIZE_LIMIT + 1)), None);
-        assert_eq!(read(&format!("<a href=x><!--{}", "x".repeat(400_000))).unwrap().links, ["x"]);
-        assert_eq!(read(&format!("<form>{}", "<input type=hidden name=x>".repeat(INPUT_LIMIT + 1))), None);
+        assert_eq!(
+            read(&format!("<a href=x><!--{}", "x".repeat(400_000)))
+                .unwrap()
+                .links,
+            ["x"]
+        );
+        assert_eq!(
+            read(&format!(
+                "<form>{}",
+                "<input type=hidden name=x>".repeat(INPUT_LIMIT + 1)
+            )),
+            None
+        );
     }
 }

@@ -18,7 +18,9 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::HeaderMap;
 use rustls::SignatureScheme;
 use rustls::crypto::ring::{cipher_suite, kx_group};
-use rustls::crypto::{CryptoProvider, GetRandomFailed, KeyProvider, SecureRandom, WebPkiSupportedAlgorithms};
+use rustls::crypto::{
+    CryptoProvider, GetRandomFailed, KeyProvider, SecureRandom, WebPkiSupportedAlgorithms,
+};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::SigningKey;
@@ -40,11 +42,16 @@ impl FromStr for BaseUrl {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let mut url = Url::parse(text).map_err(|_| "is not a URL such as https://api.example.com")?;
+        let mut url =
+            Url::parse(text).map_err(|_| "is not a URL such as https://api.example.com")?;
         if !matches!(url.scheme(), "https" | "http") || url.host().is_none() {
             return Err("is not a URL such as https://api.example.com");
         }
-        if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
+        if !url.username().is_empty()
+            || url.password().is_some()
+            || url.query().is_some()
+            || url.fragment().is_some()
+        {
             return Err("must be scheme, host, port and path only");
         }
         if url.scheme() == "http" && !is_this_machine(&url) {
@@ -85,7 +92,9 @@ impl fmt::Display for BaseUrl {
 /// Whether others may be sent to this address: `https`, or this machine.
 pub(crate) fn is_acceptable(url: &str) -> bool {
     let plain = |url: &Url| url.username().is_empty() && url.password().is_none();
-    Url::parse(url).is_ok_and(|url| plain(&url) && (url.scheme() == "https" || url.scheme() == "http" && is_this_machine(&url)))
+    Url::parse(url).is_ok_and(|url| {
+        plain(&url) && (url.scheme() == "https" || url.scheme() == "http" && is_this_machine(&url))
+    })
 }
 
 fn is_this_machine(url: &Url) -> bool {
@@ -109,7 +118,9 @@ impl Settings {
     pub fn read(source: &mut Source<'_>) -> Self {
         let mut settings = Self::default();
         if let Some(path) = source.optional("EXTRA_CA_FILE") {
-            match CertificateDer::pem_file_iter(&path).and_then(Iterator::collect::<Result<Vec<_>, _>>) {
+            match CertificateDer::pem_file_iter(&path)
+                .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+            {
                 Ok(roots) if !roots.is_empty() => settings.extra_roots = roots,
                 Ok(_) => source.problem("EXTRA_CA_FILE holds no certificate in PEM form"),
                 Err(_) => source.problem("EXTRA_CA_FILE cannot be read as PEM certificates"),
@@ -184,9 +195,13 @@ impl Client {
     /// When the TLS set-up is impossible, e.g. a root in `EXTRA_CA_FILE` is not one.
     #[expect(clippy::disallowed_methods, reason = "this is the one client")]
     pub fn new(settings: Settings) -> Result<Self, String> {
-        let mut roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+        let mut roots = rustls::RootCertStore {
+            roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+        };
         for root in settings.extra_roots {
-            roots.add(root).map_err(|why| format!("EXTRA_CA_FILE: {why}"))?;
+            roots
+                .add(root)
+                .map_err(|why| format!("EXTRA_CA_FILE: {why}"))?;
         }
         let tls = rustls::ClientConfig::builder_with_provider(Arc::new(cryptography()))
             .with_safe_default_protocol_versions()
@@ -203,10 +218,16 @@ impl Client {
             .connect_timeout(CONNECT_TIMEOUT)
             .pool_idle_timeout(IDLE_TIMEOUT)
             .user_agent(concat!("Switchboard/", env!("CARGO_PKG_VERSION")))
-            .dns_resolver(GuardedResolver { public_only: settings.public_only, lookups: Mutex::default() })
+            .dns_resolver(GuardedResolver {
+                public_only: settings.public_only,
+                lookups: Mutex::default(),
+            })
             .build()
             .map_err(|why| why.without_url().to_string())?;
-        Ok(Self { inner, meter: Arc::default() })
+        Ok(Self {
+            inner,
+            meter: Arc::default(),
+        })
     }
 
     /// Starts a request to be given to [`Client::send`].
@@ -218,20 +239,38 @@ impl Client {
     ///
     /// # Errors
     /// [`NoAnswer`] when not even a status came.
-    pub async fn send(&self, request: reqwest::RequestBuilder, limit: usize, timeout: Duration) -> Result<Answer, NoAnswer> {
+    pub async fn send(
+        &self,
+        request: reqwest::RequestBuilder,
+        limit: usize,
+        timeout: Duration,
+    ) -> Result<Answer, NoAnswer> {
         let _waiting = Waiting::start(&self.meter);
         let mut response = request.timeout(timeout).send().await.map_err(|error| {
             if error.is_connect() || error.is_builder() {
-                NoAnswer::NotSent(if error.is_timeout() { "no connection in time" } else { "no connection" })
+                NoAnswer::NotSent(if error.is_timeout() {
+                    "no connection in time"
+                } else {
+                    "no connection"
+                })
             } else {
-                NoAnswer::Unknown(if error.is_timeout() { "no answer in time" } else { "connection lost" })
+                NoAnswer::Unknown(if error.is_timeout() {
+                    "no answer in time"
+                } else {
+                    "connection lost"
+                })
             }
         })?;
-        let (status, headers) = (response.status().as_u16(), std::mem::take(response.headers_mut()));
+        let (status, headers) = (
+            response.status().as_u16(),
+            std::mem::take(response.headers_mut()),
+        );
         let mut body = Bytes::new();
         let body = loop {
             match response.chunk().await {
-                Ok(Some(chunk)) if body.len() + chunk.len() > limit => break Err("answer over the size limit"),
+                Ok(Some(chunk)) if body.len() + chunk.len() > limit => {
+                    break Err("answer over the size limit");
+                }
                 // Most answers come whole.
                 Ok(Some(chunk)) if body.is_empty() => body = chunk,
                 Ok(Some(chunk)) => {
@@ -244,7 +283,11 @@ impl Client {
                 Err(_) => break Err("answer cut off"),
             }
         };
-        Ok(Answer { status, headers, body })
+        Ok(Answer {
+            status,
+            headers,
+            body,
+        })
     }
 
     /// Opens a connection to a host that will be needed, so that its handshakes fall into INIT. Failures are left to be met
@@ -304,14 +347,38 @@ const SIGNATURES: WebPkiSupportedAlgorithms = WebPkiSupportedAlgorithms {
     ],
     // TLS 1.2 does not say which curve, so all fitting ones are tried.
     mapping: &[
-        (SignatureScheme::ECDSA_NISTP384_SHA384, &[algorithms::ECDSA_P384_SHA384, algorithms::ECDSA_P256_SHA384]),
-        (SignatureScheme::ECDSA_NISTP256_SHA256, &[algorithms::ECDSA_P256_SHA256, algorithms::ECDSA_P384_SHA256]),
-        (SignatureScheme::RSA_PSS_SHA512, &[algorithms::RSA_PSS_2048_8192_SHA512_LEGACY_KEY]),
-        (SignatureScheme::RSA_PSS_SHA384, &[algorithms::RSA_PSS_2048_8192_SHA384_LEGACY_KEY]),
-        (SignatureScheme::RSA_PSS_SHA256, &[algorithms::RSA_PSS_2048_8192_SHA256_LEGACY_KEY]),
-        (SignatureScheme::RSA_PKCS1_SHA512, &[algorithms::RSA_PKCS1_2048_8192_SHA512]),
-        (SignatureScheme::RSA_PKCS1_SHA384, &[algorithms::RSA_PKCS1_2048_8192_SHA384]),
-        (SignatureScheme::RSA_PKCS1_SHA256, &[algorithms::RSA_PKCS1_2048_8192_SHA256]),
+        (
+            SignatureScheme::ECDSA_NISTP384_SHA384,
+            &[algorithms::ECDSA_P384_SHA384, algorithms::ECDSA_P256_SHA384],
+        ),
+        (
+            SignatureScheme::ECDSA_NISTP256_SHA256,
+            &[algorithms::ECDSA_P256_SHA256, algorithms::ECDSA_P384_SHA256],
+        ),
+        (
+            SignatureScheme::RSA_PSS_SHA512,
+            &[algorithms::RSA_PSS_2048_8192_SHA512_LEGACY_KEY],
+        ),
+        (
+            SignatureScheme::RSA_PSS_SHA384,
+            &[algorithms::RSA_PSS_2048_8192_SHA384_LEGACY_KEY],
+        ),
+        (
+            SignatureScheme::RSA_PSS_SHA256,
+            &[algorithms::RSA_PSS_2048_8192_SHA256_LEGACY_KEY],
+        ),
+        (
+            SignatureScheme::RSA_PKCS1_SHA512,
+            &[algorithms::RSA_PKCS1_2048_8192_SHA512],
+        ),
+        (
+            SignatureScheme::RSA_PKCS1_SHA384,
+            &[algorithms::RSA_PKCS1_2048_8192_SHA384],
+        ),
+        (
+            SignatureScheme::RSA_PKCS1_SHA256,
+            &[algorithms::RSA_PKCS1_2048_8192_SHA256],
+        ),
     ],
 };
 
@@ -321,14 +388,21 @@ struct Ring;
 impl SecureRandom for Ring {
     fn fill(&self, bytes: &mut [u8]) -> Result<(), GetRandomFailed> {
         use ring::rand::SecureRandom as _;
-        ring::rand::SystemRandom::new().fill(bytes).map_err(|_| GetRandomFailed)
+        ring::rand::SystemRandom::new()
+            .fill(bytes)
+            .map_err(|_| GetRandomFailed)
     }
 }
 
 /// No upstream asks for a client's certificate.
 impl KeyProvider for Ring {
-    fn load_private_key(&self, _: PrivateKeyDer<'static>) -> Result<Arc<dyn SigningKey>, rustls::Error> {
-        Err(rustls::Error::General("there are no client certificates here".to_owned()))
+    fn load_private_key(
+        &self,
+        _: PrivateKeyDer<'static>,
+    ) -> Result<Arc<dyn SigningKey>, rustls::Error> {
+        Err(rustls::Error::General(
+            "there are no client certificates here".to_owned(),
+        ))
     }
 }
 
@@ -386,7 +460,14 @@ impl GuardedResolver {
             return lookup;
         }
         let asked = name.to_owned();
-        let lookup = async move { tokio::net::lookup_host((asked, 0)).await.ok().map(Iterator::collect) }.boxed().shared();
+        let lookup = async move {
+            tokio::net::lookup_host((asked, 0))
+                .await
+                .ok()
+                .map(Iterator::collect)
+        }
+        .boxed()
+        .shared();
         lookups.extend(lookup.downgrade().map(|lookup| (name.to_owned(), lookup)));
         lookup
     }
@@ -398,7 +479,10 @@ impl Resolve for GuardedResolver {
         let lookup = self.lookup(name.as_str());
         Box::pin(async move {
             let found = lookup.await.ok_or("the name cannot be resolved")?;
-            let allowed: Vec<SocketAddr> = found.into_iter().filter(|address| !guarded || is_public(address.ip())).collect();
+            let allowed: Vec<SocketAddr> = found
+                .into_iter()
+                .filter(|address| !guarded || is_public(address.ip()))
+                .collect();
             if allowed.is_empty() {
                 return Err("the name has no public address".into());
             }
@@ -420,7 +504,12 @@ pub fn is_public(address: IpAddr) -> bool {
 fn is_public_v4(address: Ipv4Addr) -> bool {
     let [a, b, c, _] = address.octets();
     let special = match (a, b) {
-        (0 | 10 | 127 | 224..=255, _) | (100, 64..=127) | (169, 254) | (172, 16..=31) | (192, 168) | (198, 18 | 19) => true,
+        (0 | 10 | 127 | 224..=255, _)
+        | (100, 64..=127)
+        | (169, 254)
+        | (172, 16..=31)
+        | (192, 168)
+        | (198, 18 | 19) => true,
         (192, 0) => matches!(c, 0 | 2),
         (192, 88) => c == 99,
         (198, 51) => c == 100,
@@ -433,7 +522,10 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
 fn is_public_v6(address: Ipv6Addr) -> bool {
     let [first, second, ..] = address.segments();
     // 2000::/3 is all that is allocated for global use; the blocks below are special within it.
-    let special = matches!((first, second), (0x2001, 0..=0x01ff | 0x0db8) | (0x2002, _) | (0x3fff, 0..=0x0fff));
+    let special = matches!(
+        (first, second),
+        (0x2001, 0..=0x01ff | 0x0db8) | (0x2002, _) | (0x3fff, 0..=0x0fff)
+    );
     (0x2000..=0x3fff).contains(&first) && !special
 }
 
@@ -444,9 +536,17 @@ mod tests {
     #[test]
     fn base_urls() {
         let base: BaseUrl = "https://hooks.example.com/in".parse().unwrap();
-        assert_eq!(base.join("a%2Fb").as_str(), "https://hooks.example.com/in/a%2Fb");
+        assert_eq!(
+            base.join("a%2Fb").as_str(),
+            "https://hooks.example.com/in/a%2Fb"
+        );
         assert_eq!(base.to_string(), "https://hooks.example.com/in");
-        for text in ["http://127.0.0.1:8000", "http://localhost:1", "http://[::1]:1", "http://host.docker.internal:8000"] {
+        for text in [
+            "http://127.0.0.1:8000",
+            "http://localhost:1",
+            "http://[::1]:1",
+            "http://host.docker.internal:8000",
+        ] {
             assert!(text.parse::<BaseUrl>().unwrap().is_this_machine(), "{text}");
         }
         for text in [
@@ -468,7 +568,14 @@ mod tests {
 
     #[test]
     fn public_addresses() {
-        for text in ["1.1.1.1", "100.63.255.255", "172.32.0.1", "223.255.255.255", "2606:4700::1", "2a00::1"] {
+        for text in [
+            "1.1.1.1",
+            "100.63.255.255",
+            "172.32.0.1",
+            "223.255.255.255",
+            "2606:4700::1",
+            "2a00::1",
+        ] {
             assert!(is_public(text.parse().unwrap()), "{text}");
         }
         for text in [
@@ -504,8 +611,14 @@ mod tests {
     #[tokio::test]
     async fn a_guarded_name_that_resolves_to_loopback_is_refused_before_a_connection() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let url: Url = format!("http://localhost:{}/", listener.local_addr().unwrap().port()).parse().unwrap();
-        let guarded = Client::new(Settings::default().public_only(["localhost".to_owned()])).unwrap();
+        let url: Url = format!(
+            "http://localhost:{}/",
+            listener.local_addr().unwrap().port()
+        )
+        .parse()
+        .unwrap();
+        let guarded =
+            Client::new(Settings::default().public_only(["localhost".to_owned()])).unwrap();
         let request = guarded.request(reqwest::Method::GET, url.clone());
         let answer = guarded.send(request, 1024, Duration::from_secs(2)).await;
         assert_eq!(answer.unwrap_err(), NoAnswer::NotSent("no connection"));

@@ -43,14 +43,23 @@ impl Entry {
     /// The entry of the message `id` (`<kind>#<hash>`; rights in the table go by the kind) for `owner` (a [`crate::table::owner_id`]), leased until `lease_until`, forgotten at
     /// `expires_at` (epoch seconds).
     pub fn new(id: &str, owner: String, lease_until: u64, expires_at: u64) -> Self {
-        Self { key: Key::new(format!("sent#{id}"), "send"), owner, lease_until, expires_at, counted_as: None }
+        Self {
+            key: Key::new(format!("sent#{id}"), "send"),
+            owner,
+            lease_until,
+            expires_at,
+            counted_as: None,
+        }
     }
 
     /// The same entry, which notes with its claim by what name the message was counted: whoever meets it learns whether its own count
     /// is the same.
     #[must_use]
     pub fn counted_as(&self, name: &str) -> Self {
-        Self { counted_as: Some(name.to_owned()), ..self.clone() }
+        Self {
+            counted_as: Some(name.to_owned()),
+            ..self.clone()
+        }
     }
 
     /// The same entry, forgotten at another time, which [`Entry::settle`] writes: what is remembered may count from the end of a send.
@@ -95,10 +104,17 @@ impl Entry {
     pub fn stage(&self, seen: &Item, now: SystemTime) -> Option<Stage> {
         match seen.text("stage") {
             Some("sending") if seen.text("owner_id") == Some(&self.owner) => None,
-            Some("sending") if seen.number("lease_until").is_some_and(|end| end > epoch(now)) => Some(Stage::Sending),
-            Some("sent") => {
-                Some(Stage::Sent { sid: seen.text("sid").map(str::to_owned), provider: seen.text("provider").map(str::to_owned) })
+            Some("sending")
+                if seen
+                    .number("lease_until")
+                    .is_some_and(|end| end > epoch(now)) =>
+            {
+                Some(Stage::Sending)
             }
+            Some("sent") => Some(Stage::Sent {
+                sid: seen.text("sid").map(str::to_owned),
+                provider: seen.text("provider").map(str::to_owned),
+            }),
             Some("refused") => Some(Stage::Refused),
             Some("failed") => Some(Stage::Failed),
             _ => Some(Stage::Unknown),
@@ -109,7 +125,12 @@ impl Entry {
     ///
     /// # Errors
     /// [`Unavailable`].
-    pub async fn wait_while_sending(&self, table: &Table, within: Duration, now: SystemTime) -> Result<(), Unavailable> {
+    pub async fn wait_while_sending(
+        &self,
+        table: &Table,
+        within: Duration,
+        now: SystemTime,
+    ) -> Result<(), Unavailable> {
         let started = Instant::now();
         let mut pause = 50;
         while let Some(left) = within.checked_sub(started.elapsed()) {
@@ -129,8 +150,17 @@ impl Entry {
     /// # Errors
     /// [`Unavailable`]; the entry then stays `sending`, which means unknown once the lease is over.
     pub async fn give_up(&self, table: &Table) -> Result<(), Unavailable> {
-        let update = Update::new(self.key.clone()).set("stage", "failed").remove("counted_as");
-        table.update(update.only_if("owner_id = :owner").bind(":owner", self.owner.as_str())).await.map(drop)
+        let update = Update::new(self.key.clone())
+            .set("stage", "failed")
+            .remove("counted_as");
+        table
+            .update(
+                update
+                    .only_if("owner_id = :owner")
+                    .bind(":owner", self.owner.as_str()),
+            )
+            .await
+            .map(drop)
     }
 
     /// Writes how it ended, unless another invocation has taken the message over since.
@@ -140,16 +170,30 @@ impl Entry {
     pub async fn settle(&self, table: &Table, stage: &Stage) -> Result<(), Unavailable> {
         let (word, details) = match stage {
             Stage::Sending => return Ok(()),
-            Stage::Sent { sid, provider } => ("sent", [("sid", sid.as_deref()), ("provider", provider.as_deref())]),
+            Stage::Sent { sid, provider } => (
+                "sent",
+                [("sid", sid.as_deref()), ("provider", provider.as_deref())],
+            ),
             Stage::Refused => ("refused", [("sid", None), ("provider", None)]),
             Stage::Failed => ("failed", [("sid", None), ("provider", None)]),
             Stage::Unknown => ("unknown", [("sid", None), ("provider", None)]),
         };
-        let update = Update::new(self.key.clone()).set("stage", word).set("expires_at", self.expires_at);
-        let known = details.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        let update = Update::new(self.key.clone())
+            .set("stage", word)
+            .set("expires_at", self.expires_at);
+        let known = details
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value?)));
         let update = known.fold(update, |update, (name, value)| update.set(name, value));
         // Refused: another invocation has taken it over, and writes how that ends.
-        table.update(update.only_if("owner_id = :owner").bind(":owner", self.owner.as_str())).await.map(drop)
+        table
+            .update(
+                update
+                    .only_if("owner_id = :owner")
+                    .bind(":owner", self.owner.as_str()),
+            )
+            .await
+            .map(drop)
     }
 }
 
@@ -162,17 +206,34 @@ mod tests {
     fn a_lease_that_ended_is_unknown_and_an_own_claim_is_recognised() {
         let entry = Entry::new("test#h", "me".to_owned(), 100, 1000);
         let at = |second: u64| UNIX_EPOCH + Duration::from_secs(second);
-        let seen = |stage: &str, owner: &str| Item::for_tests(&[("stage", stage), ("owner_id", owner)], &[("lease_until", 100)]);
+        let seen = |stage: &str, owner: &str| {
+            Item::for_tests(
+                &[("stage", stage), ("owner_id", owner)],
+                &[("lease_until", 100)],
+            )
+        };
         for (stage, owner, second, expected) in [
             ("sending", "me", 50, None),
             ("sending", "other", 50, Some(Stage::Sending)),
             ("sending", "other", 100, Some(Stage::Unknown)),
-            ("sent", "other", 50, Some(Stage::Sent { sid: None, provider: None })),
+            (
+                "sent",
+                "other",
+                50,
+                Some(Stage::Sent {
+                    sid: None,
+                    provider: None,
+                }),
+            ),
             ("refused", "other", 50, Some(Stage::Refused)),
             ("failed", "other", 50, Some(Stage::Failed)),
             ("unknown", "me", 50, Some(Stage::Unknown)),
         ] {
-            assert_eq!(entry.stage(&seen(stage, owner), at(second)), expected, "{stage} {owner} {second}");
+            assert_eq!(
+                entry.stage(&seen(stage, owner), at(second)),
+                expected,
+                "{stage} {owner} {second}"
+            );
         }
     }
 }

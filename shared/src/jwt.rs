@@ -47,7 +47,9 @@ impl Times {
     fn fit(&self, now: SystemTime) -> bool {
         let (latest, earliest) = (epoch(now) + LEEWAY, epoch(now).saturating_sub(LEEWAY));
         let holds = |claim: &Option<Value>, holds: &dyn Fn(u64) -> bool| {
-            claim.as_ref().is_none_or(|value| value.as_u64().is_some_and(holds))
+            claim
+                .as_ref()
+                .is_none_or(|value| value.as_u64().is_some_and(holds))
         };
         holds(&self.exp, &|exp| exp > earliest && exp < LATEST_EXPIRY)
             && holds(&self.nbf, &|nbf| nbf <= latest)
@@ -58,9 +60,9 @@ impl Times {
     fn lasts(&self, expected: &Expected, now: SystemTime) -> bool {
         match (&self.exp, &self.iat) {
             (Some(_), _) => true,
-            (None, Some(iat)) => {
-                iat.as_u64().is_some_and(|iat| iat.saturating_add(expected.life) > epoch(now).saturating_sub(LEEWAY))
-            }
+            (None, Some(iat)) => iat.as_u64().is_some_and(|iat| {
+                iat.saturating_add(expected.life) > epoch(now).saturating_sub(LEEWAY)
+            }),
             (None, None) => expected.undated,
         }
     }
@@ -83,16 +85,29 @@ pub struct Expected {
 ///
 /// # Errors
 /// [`Invalid`].
-pub fn check_hs256(token: &str, key: &[u8], expected: &Expected, now: SystemTime) -> Result<(), Invalid> {
+pub fn check_hs256(
+    token: &str,
+    key: &[u8],
+    expected: &Expected,
+    now: SystemTime,
+) -> Result<(), Invalid> {
     let mut validation = Validation::new(Algorithm::HS256);
     validation.set_required_spec_claims(&["aud", "sub"]);
     validation.set_audience(&[&expected.audience]);
     validation.sub = Some(expected.subject.clone());
     let times: Times = decode(token, &DecodingKey::from_secret(key), validation)?;
-    if times.fit(now) && times.lasts(expected, now) { Ok(()) } else { Err(Invalid::Claims) }
+    if times.fit(now) && times.lasts(expected, now) {
+        Ok(())
+    } else {
+        Err(Invalid::Claims)
+    }
 }
 
-fn decode<T: DeserializeOwned>(token: &str, key: &DecodingKey, mut validation: Validation) -> Result<T, Invalid> {
+fn decode<T: DeserializeOwned>(
+    token: &str,
+    key: &DecodingKey,
+    mut validation: Validation,
+) -> Result<T, Invalid> {
     if token.len() > LONGEST || token.split('.').count() != 3 {
         return Err(Invalid::Signature);
     }
@@ -106,15 +121,16 @@ fn decode<T: DeserializeOwned>(token: &str, key: &DecodingKey, mut validation: V
     if header.crit.is_some() {
         return Err(Invalid::Signature);
     }
-    let decoded = jsonwebtoken::decode::<T>(token, key, &validation).map_err(|error| match error.kind() {
-        // Json: claims of another shape under a signature that fits, for the header has been read.
-        ErrorKind::InvalidAudience
-        | ErrorKind::InvalidIssuer
-        | ErrorKind::InvalidSubject
-        | ErrorKind::MissingRequiredClaim(_)
-        | ErrorKind::Json(_) => Invalid::Claims,
-        _ => Invalid::Signature,
-    })?;
+    let decoded =
+        jsonwebtoken::decode::<T>(token, key, &validation).map_err(|error| match error.kind() {
+            // Json: claims of another shape under a signature that fits, for the header has been read.
+            ErrorKind::InvalidAudience
+            | ErrorKind::InvalidIssuer
+            | ErrorKind::InvalidSubject
+            | ErrorKind::MissingRequiredClaim(_)
+            | ErrorKind::Json(_) => Invalid::Claims,
+            _ => Invalid::Signature,
+        })?;
     Ok(decoded.claims)
 }
 
@@ -128,7 +144,12 @@ impl Key {
         let text = |name: &str| jwk.get(name).and_then(Value::as_str);
         let suits = |name: &str, value: &str| text(name).is_none_or(|text| text == value);
         let (n, e) = (text("n")?, text("e")?);
-        if text("kty") != Some("RSA") || !suits("use", "sig") || !suits("alg", "RS256") || n.len() > LONGEST || e.len() > 16 {
+        if text("kty") != Some("RSA")
+            || !suits("use", "sig")
+            || !suits("alg", "RS256")
+            || n.len() > LONGEST
+            || e.len() > 16
+        {
             return None;
         }
         let modulus = URL_SAFE_NO_PAD.decode(n).ok()?;
@@ -136,7 +157,10 @@ impl Key {
         if !(2048..=8192).contains(&bits) {
             return None;
         }
-        Some((text("kid")?.to_owned(), Self(DecodingKey::from_rsa_components(n, e).ok()?)))
+        Some((
+            text("kid")?.to_owned(),
+            Self(DecodingKey::from_rsa_components(n, e).ok()?),
+        ))
     }
 }
 
@@ -152,7 +176,11 @@ pub struct Claims {
 impl Claims {
     /// The scopes granted.
     pub fn scopes(&self) -> impl Iterator<Item = &str> {
-        self.scope.as_deref().unwrap_or_default().split(' ').filter(|scope| !scope.is_empty())
+        self.scope
+            .as_deref()
+            .unwrap_or_default()
+            .split(' ')
+            .filter(|scope| !scope.is_empty())
     }
 }
 
@@ -163,7 +191,11 @@ pub fn key_id(token: &str) -> Option<String> {
     }
     let header = jsonwebtoken::decode_header(token).ok()?;
     let typ = header.typ.as_deref().unwrap_or("JWT").to_ascii_lowercase();
-    let fits = header.alg == Algorithm::RS256 && matches!(typ.strip_prefix("application/").unwrap_or(&typ), "jwt" | "at+jwt");
+    let fits = header.alg == Algorithm::RS256
+        && matches!(
+            typ.strip_prefix("application/").unwrap_or(&typ),
+            "jwt" | "at+jwt"
+        );
     header.kid.filter(|_| fits)
 }
 
@@ -171,13 +203,23 @@ pub fn key_id(token: &str) -> Option<String> {
 ///
 /// # Errors
 /// [`Invalid`].
-pub fn check_rs256(token: &str, key: &Key, issuer: &str, audience: &str, now: SystemTime) -> Result<Claims, Invalid> {
+pub fn check_rs256(
+    token: &str,
+    key: &Key,
+    issuer: &str,
+    audience: &str,
+    now: SystemTime,
+) -> Result<Claims, Invalid> {
     let mut validation = Validation::new(Algorithm::RS256);
     validation.set_required_spec_claims(&["exp", "aud", "iss"]);
     validation.set_audience(&[audience]);
     validation.set_issuer(&[issuer]);
     let claims: Claims = decode(token, &key.0, validation)?;
-    if claims.times.exp.is_some() && claims.times.fit(now) { Ok(claims) } else { Err(Invalid::Claims) }
+    if claims.times.exp.is_some() && claims.times.fit(now) {
+        Ok(claims)
+    } else {
+        Err(Invalid::Claims)
+    }
 }
 
 /// An RS256 token (RFC 7518, section 3.3) of `claims`, made with the RSA key in `pem` (PKCS#8 or PKCS#1, 2048 bits and more) that
@@ -190,9 +232,19 @@ pub fn sign_rs256(claims: &Value, key_id: &str, pem: &str) -> Option<String> {
     };
     let key = key.ok()?;
     let encode = |part: &Value| URL_SAFE_NO_PAD.encode(part.to_string());
-    let signed = format!("{}.{}", encode(&json!({ "alg": "RS256", "typ": "JWT", "kid": key_id })), encode(claims));
+    let signed = format!(
+        "{}.{}",
+        encode(&json!({ "alg": "RS256", "typ": "JWT", "kid": key_id })),
+        encode(claims)
+    );
     let mut signature = vec![0; key.public().modulus_len()];
-    key.sign(&algorithms::RSA_PKCS1_SHA256, &SystemRandom::new(), signed.as_bytes(), &mut signature).ok()?;
+    key.sign(
+        &algorithms::RSA_PKCS1_SHA256,
+        &SystemRandom::new(),
+        signed.as_bytes(),
+        &mut signature,
+    )
+    .ok()?;
     Some(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)))
 }
 
@@ -200,9 +252,14 @@ static RING: CryptoProvider = CryptoProvider {
     signer_factory: |_: &Algorithm, _: &EncodingKey| -> Result<Box<dyn JwtSigner>, Error> {
         Err(ErrorKind::InvalidAlgorithm.into())
     },
-    verifier_factory: |algorithm: &Algorithm, key: &DecodingKey| -> Result<Box<dyn JwtVerifier>, Error> {
+    verifier_factory: |algorithm: &Algorithm,
+                       key: &DecodingKey|
+     -> Result<Box<dyn JwtVerifier>, Error> {
         match algorithm {
-            Algorithm::HS256 => Ok(Box::new(Hs256(hmac::Key::new(hmac::HMAC_SHA256, key.try_get_as_bytes()?)))),
+            Algorithm::HS256 => Ok(Box::new(Hs256(hmac::Key::new(
+                hmac::HMAC_SHA256,
+                key.try_get_as_bytes()?,
+            )))),
             Algorithm::RS256 => Ok(Box::new(Rs256(key.clone()))),
             _ => Err(ErrorKind::InvalidAlgorithm.into()),
         }
@@ -228,9 +285,12 @@ struct Rs256(DecodingKey);
 
 impl Verifier<Vec<u8>> for Rs256 {
     fn verify(&self, message: &[u8], signature: &Vec<u8>) -> Result<(), signature::Error> {
-        let DecodingKeyKind::RsaModulusExponent { n, e } = self.0.kind() else { return Err(signature::Error::new()) };
+        let DecodingKeyKind::RsaModulusExponent { n, e } = self.0.kind() else {
+            return Err(signature::Error::new());
+        };
         let key = algorithms::RsaPublicKeyComponents { n, e };
-        key.verify(&algorithms::RSA_PKCS1_2048_8192_SHA256, message, signature).map_err(|_| signature::Error::new())
+        key.verify(&algorithms::RSA_PKCS1_2048_8192_SHA256, message, signature)
+            .map_err(|_| signature::Error::new())
     }
 }
 

@@ -75,14 +75,26 @@ impl Budget {
     pub fn new(what: &str, key: &str, max: u64, window: Window) -> Self {
         let shards = (max / PER_SHARD + 1).min(MOST_SHARDS);
         let half = (max / shards).div_ceil(2);
-        Self { pk: format!("rate#{what}#{key}"), max, shards, half, window, id: None, weight: 1, kept_seconds: 0 }
+        Self {
+            pk: format!("rate#{what}#{key}"),
+            max,
+            shards,
+            half,
+            window,
+            id: None,
+            weight: 1,
+            kept_seconds: 0,
+        }
     }
 
     /// What is counted has this name: a budget of at most 200 counts it once within the window, however often it comes. The name's first
     /// 26 characters tell it from others: of a hash, more than anybody can find a second text for.
     #[must_use]
     pub fn once_for(self, id: &str) -> Self {
-        Self { id: (self.max <= REMEMBERED).then(|| id.chars().take(NAME).collect()), ..self }
+        Self {
+            id: (self.max <= REMEMBERED).then(|| id.chars().take(NAME).collect()),
+            ..self
+        }
     }
 
     /// What is counted counts for so many at once: a text of three segments for three.
@@ -94,24 +106,37 @@ impl Budget {
     /// The same budget with another maximum: what one kind of people may use of what all share.
     #[must_use]
     pub fn up_to(&self, max: u64) -> Self {
-        Self { max, ..self.clone() }
+        Self {
+            max,
+            ..self.clone()
+        }
     }
 
     /// The item is kept for so long after the last count, with whatever else is noted in it.
     #[must_use]
     pub fn kept_for(self, seconds: u64) -> Self {
-        Self { kept_seconds: seconds, ..self }
+        Self {
+            kept_seconds: seconds,
+            ..self
+        }
     }
 
     /// Counts one (or what it weighs), unless the budget has no room for it.
     ///
     /// # Errors
     /// [`Unavailable`].
-    pub async fn take(&self, table: &Table, now: SystemTime) -> Result<Result<Taken, Full>, Unavailable> {
+    pub async fn take(
+        &self,
+        table: &Table,
+        now: SystemTime,
+    ) -> Result<Result<Taken, Full>, Unavailable> {
         let first = crate::table::random_below(self.shards);
         let mut full = Full(Item::default());
         for shard in (first..self.shards).chain(0..first) {
-            match self.take_from(self.key(shard), self.max / self.shards, table, now).await? {
+            match self
+                .take_from(self.key(shard), self.max / self.shards, table, now)
+                .await?
+            {
                 Ok(taken) => return Ok(Ok(taken)),
                 Err(refused) => full = refused,
             }
@@ -126,7 +151,11 @@ impl Budget {
     pub async fn used(&self, table: &Table, now: SystemTime) -> Result<u64, Unavailable> {
         let items = (0..self.shards).map(|shard| table.get(self.key(shard), now));
         let items = futures_util::future::try_join_all(items).await?;
-        let used: u64 = items.iter().flatten().map(|item| used(item, self.window, now)).sum();
+        let used: u64 = items
+            .iter()
+            .flatten()
+            .map(|item| used(item, self.window, now))
+            .sum();
         // Its items have equal shares, which together may be a few less.
         let is_full = used >= self.max / self.shards * self.shards;
         Ok(if is_full { used.max(self.max) } else { used })
@@ -151,12 +180,24 @@ impl Budget {
 
     fn key(&self, shard: u64) -> Key {
         // In the partition key: a thousand writes a second are for all items of one.
-        let pk = if shard == 0 { self.pk.clone() } else { format!("{}#{shard}", self.pk) };
+        let pk = if shard == 0 {
+            self.pk.clone()
+        } else {
+            format!("{}#{shard}", self.pk)
+        };
         Key::new(pk, self.window.name())
     }
 
-    async fn take_from(&self, key: Key, max: u64, table: &Table, now: SystemTime) -> Result<Result<Taken, Full>, Unavailable> {
-        let Some(room) = max.checked_sub(self.weight) else { return Ok(Err(Full(Item::default()))) };
+    async fn take_from(
+        &self,
+        key: Key,
+        max: u64,
+        table: &Table,
+        now: SystemTime,
+    ) -> Result<Result<Taken, Full>, Unavailable> {
+        let Some(room) = max.checked_sub(self.weight) else {
+            return Ok(Err(Full(Item::default())));
+        };
         let mut slice = epoch(now) / self.window.slice_seconds();
         let mut update = self.next(&key, slice, room);
         for _ in 0..ATTEMPTS {
@@ -170,11 +211,18 @@ impl Budget {
             if let Some(counted) = self.counted_in(&seen, slice) {
                 return Ok(Ok(self.taken(&key, counted, false, seen)));
             }
-            let live: u64 = slices(&seen).filter(|(n, _)| is_live(*n, slice)).map(|(_, hits)| hits).sum();
+            let live: u64 = slices(&seen)
+                .filter(|(n, _)| is_live(*n, slice))
+                .map(|(_, hits)| hits)
+                .sum();
             if live > room {
                 return Ok(Err(Full(seen)));
             }
-            update = if newest == slice { self.next(&key, slice, room) } else { self.first(&key, &seen, slice, live) };
+            update = if newest == slice {
+                self.next(&key, slice, room)
+            } else {
+                self.first(&key, &seen, slice, live)
+            };
         }
         Err(Unavailable::busy())
     }
@@ -189,10 +237,15 @@ impl Budget {
             .bind(":room", room);
         let fits = "(attribute_not_exists(newest) OR newest = :slice) AND (attribute_not_exists(hits) OR hits <= :room)";
         match self.name() {
-            None => update.add(format!("s_{slice}"), self.weight.cast_signed()).only_if(fits),
+            None => update
+                .add(format!("s_{slice}"), self.weight.cast_signed())
+                .only_if(fits),
             Some(id) => update
                 .add_to_set(format!("i_{slice}"), &id)
-                .only_if(format!("{fits} AND NOT contains(i_{slice}, :id) AND NOT contains(i_{}, :id)", slice - 1))
+                .only_if(format!(
+                    "{fits} AND NOT contains(i_{slice}, :id) AND NOT contains(i_{}, :id)",
+                    slice - 1
+                ))
                 .bind(":id", id),
         }
     }
@@ -210,7 +263,9 @@ impl Budget {
             None => update.set(format!("s_{slice}"), self.weight),
             Some(id) => update.set(format!("i_{slice}"), Value::Set(id)),
         };
-        let gone = seen.names().filter(|name| number_of(name).is_some_and(|n| !is_live(n, slice)));
+        let gone = seen
+            .names()
+            .filter(|name| number_of(name).is_some_and(|n| !is_live(n, slice)));
         gone.fold(update, Update::remove)
     }
 
@@ -219,12 +274,17 @@ impl Budget {
         match self.name() {
             None => {
                 let name = format!("s_{slice}");
-                let update = update.only_if(format!("{name} >= :weight")).bind(":weight", self.weight);
+                let update = update
+                    .only_if(format!("{name} >= :weight"))
+                    .bind(":weight", self.weight);
                 update.add(name, -self.weight.cast_signed())
             }
             Some(id) => {
                 let name = format!("i_{slice}");
-                update.only_if(format!("contains({name}, :id)")).bind(":id", id.as_str()).take_from_set(name, &id)
+                update
+                    .only_if(format!("contains({name}, :id)"))
+                    .bind(":id", id.as_str())
+                    .take_from_set(name, &id)
             }
         }
     }
@@ -232,13 +292,24 @@ impl Budget {
     /// The slice that counted what is named, if one did.
     fn counted_in(&self, seen: &Item, slice: u64) -> Option<u64> {
         let id = self.name()?;
-        let live = seen.names().filter_map(|name| Some((name, number_of(name)?))).filter(|(_, n)| is_live(*n, slice));
-        live.filter(|(name, _)| seen.set(name).contains(&id)).map(|(_, n)| n).next()
+        let live = seen
+            .names()
+            .filter_map(|name| Some((name, number_of(name)?)))
+            .filter(|(_, n)| is_live(*n, slice));
+        live.filter(|(name, _)| seen.set(name).contains(&id))
+            .map(|(_, n)| n)
+            .next()
     }
 
     /// What is remembered of what is counted: its name, with its weight if that is not one.
     fn name(&self) -> Option<String> {
-        self.id.as_ref().map(|id| if self.weight == 1 { id.clone() } else { format!("{id}*{}", self.weight) })
+        self.id.as_ref().map(|id| {
+            if self.weight == 1 {
+                id.clone()
+            } else {
+                format!("{id}*{}", self.weight)
+            }
+        })
     }
 
     fn taken(&self, key: &Key, slice: u64, fresh: bool, item: Item) -> Taken {
@@ -248,7 +319,12 @@ impl Budget {
             (Some(_), false) => Copies::CountedBefore,
         };
         let is_half_used = item.number("hits").is_some_and(|hits| hits >= self.half);
-        Taken { undo: self.undo(key, slice), copies, is_half_used, item }
+        Taken {
+            undo: self.undo(key, slice),
+            copies,
+            is_half_used,
+            item,
+        }
     }
 
     fn end(&self, slice: u64) -> u64 {
@@ -259,20 +335,32 @@ impl Budget {
 /// How often the window of a budget's item has counted up to `now`: for who only looks.
 pub fn used(item: &Item, window: Window, now: SystemTime) -> u64 {
     let slice = epoch(now) / window.slice_seconds();
-    slices(item).filter(|(n, _)| is_live(*n, slice)).map(|(_, hits)| hits).sum()
+    slices(item)
+        .filter(|(n, _)| is_live(*n, slice))
+        .map(|(_, hits)| hits)
+        .sum()
 }
 
 /// A slice's number and what it counted.
 fn slices(item: &Item) -> impl Iterator<Item = (u64, u64)> {
     item.names().filter_map(|name| {
-        let weight = |id: &String| id.rsplit_once('*').and_then(|(_, weight)| weight.parse().ok()).unwrap_or(1);
-        let counted = item.number(name).unwrap_or_else(|| item.set(name).iter().map(weight).sum());
+        let weight = |id: &String| {
+            id.rsplit_once('*')
+                .and_then(|(_, weight)| weight.parse().ok())
+                .unwrap_or(1)
+        };
+        let counted = item
+            .number(name)
+            .unwrap_or_else(|| item.set(name).iter().map(weight).sum());
         Some((number_of(name)?, counted))
     })
 }
 
 fn number_of(name: &str) -> Option<u64> {
-    name.strip_prefix("s_").or_else(|| name.strip_prefix("i_"))?.parse().ok()
+    name.strip_prefix("s_")
+        .or_else(|| name.strip_prefix("i_"))?
+        .parse()
+        .ok()
 }
 
 fn is_live(slice: u64, newest: u64) -> bool {

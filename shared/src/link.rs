@@ -78,13 +78,22 @@ impl Rules {
     /// Reads `LINK_HOSTS`: a comma list of `host` or `host:port`; if unset, the host of `AUTH0_URL`, which then is required.
     pub fn read(source: &mut Source<'_>) -> Option<Self> {
         let entries = source.list("LINK_HOSTS");
-        let auth0 =
-            if entries.is_empty() || source.optional("AUTH0_URL").is_some() { source.base_url("AUTH0_URL", None) } else { None };
-        let local = auth0.as_ref().filter(|base| base.is_this_machine()).map(|base| base.as_url().clone());
+        let auth0 = if entries.is_empty() || source.optional("AUTH0_URL").is_some() {
+            source.base_url("AUTH0_URL", None)
+        } else {
+            None
+        };
+        let local = auth0
+            .as_ref()
+            .filter(|base| base.is_this_machine())
+            .map(|base| base.as_url().clone());
         if entries.is_empty() {
             let url = auth0?;
             let url = url.as_url();
-            return Some(Self { hosts: vec![(url.host_str()?.to_owned(), url.port())], local });
+            return Some(Self {
+                hosts: vec![(url.host_str()?.to_owned(), url.port())],
+                local,
+            });
         }
         let mut hosts = Vec::new();
         for entry in entries {
@@ -101,28 +110,44 @@ impl Rules {
     /// The hosts whose addresses must be public when they are connected to: all but a tenant on this machine.
     pub fn public_hosts(&self) -> Vec<String> {
         let local = self.local.as_ref().and_then(Url::host_str);
-        self.hosts.iter().map(|(host, _)| host.clone()).filter(|host| Some(host.as_str()) != local).collect()
+        self.hosts
+            .iter()
+            .map(|(host, _)| host.clone())
+            .filter(|host| Some(host.as_str()) != local)
+            .collect()
     }
 
     /// Judges one link, relative ones against `base`.
     pub fn judge(&self, text: &str, base: Option<&Url>) -> Option<Link> {
         let text = text.trim_matches(|c: char| c.is_ascii_whitespace());
-        if text.len() > LONGEST || text.contains(|c: char| c.is_control() || c == '\\' || c == char::REPLACEMENT_CHARACTER) {
+        if text.len() > LONGEST
+            || text
+                .contains(|c: char| c.is_control() || c == '\\' || c == char::REPLACEMENT_CHARACTER)
+        {
             return None;
         }
         let mut url = Url::options().base_url(base).parse(text).ok()?;
         url.set_fragment(None);
-        let local = self.local.as_ref().filter(|local| local.origin() == url.origin());
-        let listed = self
-            .hosts
-            .iter()
-            .any(|(host, port)| url.host_str() == Some(host) && (url.port() == *port || (local.is_some() && port.is_none())));
-        let sound = (url.scheme() == "https" && matches!(url.host(), Some(Host::Domain(_)))) || local.is_some();
-        let ticket = url.query_pairs().any(|(name, value)| name == "ticket" && !value.is_empty());
+        let local = self
+            .local
+            .as_ref()
+            .filter(|local| local.origin() == url.origin());
+        let listed = self.hosts.iter().any(|(host, port)| {
+            url.host_str() == Some(host)
+                && (url.port() == *port || (local.is_some() && port.is_none()))
+        });
+        let sound = (url.scheme() == "https" && matches!(url.host(), Some(Host::Domain(_))))
+            || local.is_some();
+        let ticket = url
+            .query_pairs()
+            .any(|(name, value)| name == "ticket" && !value.is_empty());
         if !listed || !sound || !ticket || !url.username().is_empty() || url.password().is_some() {
             return None;
         }
-        Some(Link { kind: Kind::of(url.path())?, url })
+        Some(Link {
+            kind: Kind::of(url.path())?,
+            url,
+        })
     }
 
     /// The one link of a mail that may be trusted: from its HTML, else from its plain text.
@@ -131,13 +156,23 @@ impl Rules {
     /// [`NoLink`] unless exactly one address remains.
     pub fn find(&self, html: &str, plain: &str) -> Result<Link, NoLink> {
         let document = html::read(html).unwrap_or_default();
-        let base = document.base.as_deref().and_then(|base| Url::parse(base).ok());
-        let in_html = document.links.iter().filter_map(|link| self.judge(link, base.as_ref()));
+        let base = document
+            .base
+            .as_deref()
+            .and_then(|base| Url::parse(base).ok());
+        let in_html = document
+            .links
+            .iter()
+            .filter_map(|link| self.judge(link, base.as_ref()));
         match only(in_html) {
             Err(NoLink::None) => {
                 let mut finder = linkify::LinkFinder::new();
                 finder.kinds(&[linkify::LinkKind::Url]);
-                only(finder.links(plain).filter_map(|link| self.judge(link.as_str(), None)))
+                only(
+                    finder
+                        .links(plain)
+                        .filter_map(|link| self.judge(link.as_str(), None)),
+                )
             }
             result => result,
         }
@@ -146,7 +181,10 @@ impl Rules {
 
 /// A name with at most a port; an address only where the tenant is on this machine.
 fn is_bare_host(url: &Url, local: Option<&Url>) -> bool {
-    let bare = url.path() == "/" && url.username().is_empty() && url.query().is_none() && url.fragment().is_none();
+    let bare = url.path() == "/"
+        && url.username().is_empty()
+        && url.query().is_none()
+        && url.fragment().is_none();
     let named = matches!(url.host(), Some(Host::Domain(name)) if !name.contains('*'));
     bare && (named || local.is_some())
 }
@@ -194,7 +232,11 @@ pub async fn confirm(client: &Client, link: &Link, deadline: Instant) -> Confirm
     let mut request = client
         .request(Method::POST, target.clone())
         .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-        .body(form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish());
+        .body(
+            form_urlencoded::Serializer::new(String::new())
+                .extend_pairs(fields)
+                .finish(),
+        );
     if let Some(cookies) = cookies(&page) {
         request = request.header(COOKIE, cookies);
     }
@@ -212,7 +254,10 @@ fn unclear(why: &str) -> Confirmation {
 fn judge_answer(url: &Url, answer: &Answer) -> Confirmation {
     match answer.status {
         300..=399 => {
-            let location = answer.headers.get(LOCATION).and_then(|value| value.to_str().ok());
+            let location = answer
+                .headers
+                .get(LOCATION)
+                .and_then(|value| value.to_str().ok());
             let Some(target) = location.and_then(|text| url.join(text).ok()) else {
                 return unclear("a redirect to nowhere");
             };
@@ -229,10 +274,18 @@ fn judge_answer(url: &Url, answer: &Answer) -> Confirmation {
 /// no failure of the person's.
 fn judge_redirect(target: &Url) -> Confirmation {
     let all = |wanted: &str| -> Vec<String> {
-        target.query_pairs().filter(|(name, _)| name == wanted).map(|(_, value)| value.into_owned()).collect()
+        target
+            .query_pairs()
+            .filter(|(name, _)| name == wanted)
+            .map(|(_, value)| value.into_owned())
+            .collect()
     };
     let (success, messages) = (all("success"), all("message"));
-    let is_verified_before = || messages.iter().any(|message| message.to_lowercase().contains("already verified"));
+    let is_verified_before = || {
+        messages
+            .iter()
+            .any(|message| message.to_lowercase().contains("already verified"))
+    };
     match success.as_slice() {
         [word] if word == "true" => Confirmation::Confirmed,
         [word] if word == "false" && is_verified_before() => Confirmation::Confirmed,
@@ -245,19 +298,37 @@ fn judge_redirect(target: &Url) -> Confirmation {
 /// The one form on the page that posts to the page's own origin.
 fn confirmation_form(url: &Url, page: &Answer) -> Option<(Url, Vec<(String, String)>)> {
     let document = html::read(std::str::from_utf8(page.body().ok()?).ok()?)?;
-    let base = document.base.as_deref().and_then(|base| url.join(base).ok()).unwrap_or_else(|| url.clone());
-    let mut forms = document.forms.into_iter().filter(|form| form.method == "post").filter_map(|form| {
-        let mut target = form.action.map_or_else(|| Some(url.clone()), |action| base.join(action.trim()).ok())?;
-        target.set_fragment(None);
-        (target.origin() == url.origin() && target.username().is_empty()).then_some((target, form.hidden))
-    });
+    let base = document
+        .base
+        .as_deref()
+        .and_then(|base| url.join(base).ok())
+        .unwrap_or_else(|| url.clone());
+    let mut forms = document
+        .forms
+        .into_iter()
+        .filter(|form| form.method == "post")
+        .filter_map(|form| {
+            let mut target = form
+                .action
+                .map_or_else(|| Some(url.clone()), |action| base.join(action.trim()).ok())?;
+            target.set_fragment(None);
+            (target.origin() == url.origin() && target.username().is_empty())
+                .then_some((target, form.hidden))
+        });
     forms.next().filter(|_| forms.next().is_none())
 }
 
 fn cookies(page: &Answer) -> Option<String> {
-    let set = page.headers.get_all(SET_COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let pairs: Vec<&str> =
-        set.filter_map(|text| text.split(';').next()).map(str::trim).filter(|pair| pair.contains('=')).collect();
+    let set = page
+        .headers
+        .get_all(SET_COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
+    let pairs: Vec<&str> = set
+        .filter_map(|text| text.split(';').next())
+        .map(str::trim)
+        .filter(|pair| pair.contains('='))
+        .collect();
     (!pairs.is_empty()).then(|| pairs.join("; "))
 }
 
@@ -267,12 +338,20 @@ mod tests {
     use crate::config;
 
     fn rules(settings: &[(&str, &str)]) -> Rules {
-        let lookup = |name: &str| settings.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+        let lookup = |name: &str| {
+            settings
+                .iter()
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| (*value).to_owned())
+        };
         config::read(&lookup, Rules::read).unwrap()
     }
 
     fn acme() -> Rules {
-        rules(&[("AUTH0_URL", "https://acme.eu.auth0.com"), ("LINK_HOSTS", "acme.eu.auth0.com, login.acme.example:8443")])
+        rules(&[
+            ("AUTH0_URL", "https://acme.eu.auth0.com"),
+            ("LINK_HOSTS", "acme.eu.auth0.com, login.acme.example:8443"),
+        ])
     }
 
     const GOOD: &str = "https://acme.eu.auth0.com/u/email-verification?ticket=AbC#";
@@ -280,7 +359,11 @@ mod tests {
     #[test]
     fn good_links() {
         for (text, kind, sent) in [
-            (GOOD, Kind::Verification, "https://acme.eu.auth0.com/u/email-verification?ticket=AbC"),
+            (
+                GOOD,
+                Kind::Verification,
+                "https://acme.eu.auth0.com/u/email-verification?ticket=AbC",
+            ),
             (
                 "HTTPS://ACME.eu.auth0.com:443/lo/verify_email?ticket=x",
                 Kind::Verification,
@@ -291,7 +374,11 @@ mod tests {
                 Kind::Password,
                 "https://login.acme.example:8443/u/reset-verify?a=1&ticket=x",
             ),
-            ("https://acme.eu.auth0.com/lo/reset?ticket=x", Kind::Password, "https://acme.eu.auth0.com/lo/reset?ticket=x"),
+            (
+                "https://acme.eu.auth0.com/lo/reset?ticket=x",
+                Kind::Password,
+                "https://acme.eu.auth0.com/lo/reset?ticket=x",
+            ),
         ] {
             let link = acme().judge(text, None).unwrap_or_else(|| panic!("{text}"));
             assert_eq!((link.kind, link.reveal()), (kind, sent));
@@ -325,53 +412,99 @@ mod tests {
         ] {
             assert!(acme().judge(text, None).is_none(), "{text}");
         }
-        let long = format!("https://acme.eu.auth0.com/lo/reset?ticket={}", "x".repeat(LONGEST));
+        let long = format!(
+            "https://acme.eu.auth0.com/lo/reset?ticket={}",
+            "x".repeat(LONGEST)
+        );
         assert!(acme().judge(&long, None).is_none());
     }
 
     #[test]
     fn hosts_that_can_never_fit_are_refused() {
-        for hosts in ["127.0.0.1", "*.acme.example", "acme.example/x", "https://acme.example", "u@acme.example"] {
+        for hosts in [
+            "127.0.0.1",
+            "*.acme.example",
+            "acme.example/x",
+            "https://acme.example",
+            "u@acme.example",
+        ] {
             let lookup = |name: &str| (name == "LINK_HOSTS").then(|| hosts.to_owned());
-            assert_eq!(config::read(&lookup, Rules::read).unwrap_err().0.len(), 1, "{hosts}");
+            assert_eq!(
+                config::read(&lookup, Rules::read).unwrap_err().0.len(),
+                1,
+                "{hosts}"
+            );
         }
     }
 
     #[test]
     fn a_tenant_on_this_machine_may_be_http() {
         let local = rules(&[("AUTH0_URL", "http://127.0.0.1:4712")]);
-        assert!(local.judge("http://127.0.0.1:4712/u/email-verification?ticket=x", None).is_some());
-        for text in ["http://127.0.0.1:4713/u/email-verification?ticket=x", "http://localhost:4712/u/email-verification?ticket=x"]
-        {
+        assert!(
+            local
+                .judge("http://127.0.0.1:4712/u/email-verification?ticket=x", None)
+                .is_some()
+        );
+        for text in [
+            "http://127.0.0.1:4713/u/email-verification?ticket=x",
+            "http://localhost:4712/u/email-verification?ticket=x",
+        ] {
             assert!(local.judge(text, None).is_none(), "{text}");
         }
         assert!(local.public_hosts().is_empty());
-        assert_eq!(acme().public_hosts(), ["acme.eu.auth0.com", "login.acme.example"]);
+        assert_eq!(
+            acme().public_hosts(),
+            ["acme.eu.auth0.com", "login.acme.example"]
+        );
     }
 
     #[test]
     fn finding_in_a_mail() {
-        let find = |html: &str, plain: &str| acme().find(html, plain).map(|link| link.reveal().to_owned());
+        let find = |html: &str, plain: &str| {
+            acme()
+                .find(html, plain)
+                .map(|link| link.reveal().to_owned())
+        };
         let other = GOOD.replace("AbC", "xyz");
         let sent = Ok("https://acme.eu.auth0.com/u/email-verification?ticket=AbC".to_owned());
         assert_eq!(
-            find(&format!("<a href='{GOOD}'>Confirm</a> <a href={GOOD}>again</a><a href=https://acme.example/>Help</a>"), ""),
+            find(
+                &format!(
+                    "<a href='{GOOD}'>Confirm</a> <a href={GOOD}>again</a><a href=https://acme.example/>Help</a>"
+                ),
+                ""
+            ),
             sent
         );
         assert_eq!(
             find("<base href=https://acme.eu.auth0.com/u/x><a href='email-verification?x=1&amp;ticket=A'>", "").unwrap(),
             "https://acme.eu.auth0.com/u/email-verification?x=1&ticket=A"
         );
-        assert_eq!(find("<p>text only", &format!("Confirm ({GOOD}), or not.")), sent);
+        assert_eq!(
+            find("<p>text only", &format!("Confirm ({GOOD}), or not.")),
+            sent
+        );
         assert_eq!(find("", &format!("<{GOOD}>")), sent);
         assert_eq!(
-            find(&format!("<a href='{GOOD}'>a</a><a style='display:none' href='{other}'>b</a>"), ""),
+            find(
+                &format!("<a href='{GOOD}'>a</a><a style='display:none' href='{other}'>b</a>"),
+                ""
+            ),
             Err(NoLink::Several)
         );
         assert_eq!(
-            find("<a href='https://track.example/c?u=https://acme.eu.auth0.com/u/email-verification'>x</a>", ""),
+            find(
+                "<a href='https://track.example/c?u=https://acme.eu.auth0.com/u/email-verification'>x</a>",
+                ""
+            ),
             Err(NoLink::None)
         );
-        assert_eq!(find(&format!("<meta http-equiv=refresh content='0;url={GOOD}'><form action={GOOD}>"), ""), Err(NoLink::None));
+        assert_eq!(
+            find(
+                &format!("<meta http-equiv=refresh content='0;url={GOOD}'><form action={GOOD}>"),
+                ""
+            ),
+            Err(NoLink::None)
+        );
     }
 }

@@ -51,7 +51,14 @@ pub struct Request {
 
 impl Request {
     /// A new request for the mail `id`, which came at `mailed_at` (epoch seconds).
-    pub fn new(id: &str, link: &Link, email: &str, mailed_at: u64, now: SystemTime, valid_hours: u64) -> Self {
+    pub fn new(
+        id: &str,
+        link: &Link,
+        email: &str,
+        mailed_at: u64,
+        now: SystemTime,
+        valid_hours: u64,
+    ) -> Self {
         Self {
             id: id.to_owned(),
             slot: slot(link.kind, email),
@@ -68,7 +75,8 @@ impl Request {
 
     /// Whether `seen`, the number's item, has another mail's request in this one's place.
     pub fn is_replaced_in(&self, seen: &Item) -> bool {
-        seen.map(&attribute(&self.slot)).is_some_and(|other| other.text("mail") != Some(&self.id))
+        seen.map(&attribute(&self.slot))
+            .is_some_and(|other| other.text("mail") != Some(&self.id))
     }
 
     fn value(&self) -> Value {
@@ -91,7 +99,11 @@ impl Request {
         Some(Self {
             id: mail(slot, map).to_owned(),
             slot: slot.to_owned(),
-            kind: if map.text("kind")? == word(Kind::Password) { Kind::Password } else { Kind::Verification },
+            kind: if map.text("kind")? == word(Kind::Password) {
+                Kind::Password
+            } else {
+                Kind::Verification
+            },
             link: map.text("link")?.to_owned(),
             email: map.text("email")?.to_owned(),
             mailed_at: map.number("mailed_at").unwrap_or(created_at),
@@ -104,7 +116,11 @@ impl Request {
 }
 
 fn word(kind: Kind) -> &'static str {
-    if kind == Kind::Password { "password" } else { "verification" }
+    if kind == Kind::Password {
+        "password"
+    } else {
+        "verification"
+    }
 }
 
 /// Where the requests of this kind for this address stand. Letters of either case are the same user's.
@@ -131,14 +147,18 @@ pub fn add(phone: &E164, request: &Request) -> Update {
     let slot = attribute(&request.slot);
     store(phone, request)
         .copy(format!("{slot}.mail"), before(&request.slot), NOTHING)
-        .only_if(format!("attribute_not_exists({slot}) OR {slot}.mailed_at <= :mailed_at OR {slot}.mail = :mail"))
+        .only_if(format!(
+            "attribute_not_exists({slot}) OR {slot}.mailed_at <= :mailed_at OR {slot}.mail = :mail"
+        ))
         .bind(":mailed_at", request.mailed_at)
         .bind(":mail", request.id.as_str())
 }
 
 /// The update that adds a request again, unless it was used up or replaced since it was first added.
 pub fn renew(phone: &E164, request: &Request) -> Update {
-    store(phone, request).only_if(format!("{}.mail = :mail", attribute(&request.slot))).bind(":mail", request.id.as_str())
+    store(phone, request)
+        .only_if(format!("{}.mail = :mail", attribute(&request.slot)))
+        .bind(":mail", request.id.as_str())
 }
 
 fn store(phone: &E164, request: &Request) -> Update {
@@ -168,13 +188,20 @@ fn cleared(update: Update, slot: &str) -> Update {
 pub async fn withdraw(table: &Table, phone: &E164, request: &Request) -> Result<(), Unavailable> {
     let update = cleared(Update::new(key(phone)), &request.slot)
         .add("version", 1)
-        .only_if(format!("{}.added_by = :me AND {} = :nothing", attribute(&request.slot), before(&request.slot)))
+        .only_if(format!(
+            "{}.added_by = :me AND {} = :nothing",
+            attribute(&request.slot),
+            before(&request.slot)
+        ))
         .bind(":me", request.added_by.as_str())
         .bind(":nothing", NOTHING);
     match table.update(update).await? {
         Write::Done(item) if item.maps("r_").next().is_none() => {
             let (unchanged, version) = while_unchanged(item.number("version"));
-            let condition = (format!("{unchanged} AND attribute_not_exists(held_by)"), version.into_iter().collect());
+            let condition = (
+                format!("{unchanged} AND attribute_not_exists(held_by)"),
+                version.into_iter().collect(),
+            );
             table.delete(key(phone), Some(condition)).await.map(drop)
         }
         _ => Ok(()),
@@ -195,20 +222,35 @@ fn while_unchanged(version: Option<u64>) -> (&'static str, Option<(&'static str,
 /// # Errors
 /// [`Unavailable`].
 pub async fn tidy(table: &Table, phone: &E164, now: SystemTime) -> Result<(), Unavailable> {
-    let Some(item) = table.get(key(phone), now).await? else { return Ok(()) };
+    let Some(item) = table.get(key(phone), now).await? else {
+        return Ok(());
+    };
     let mut requests: Vec<(&str, Item)> = item.maps("r_").collect();
     requests.sort_by_key(|(_, map)| std::cmp::Reverse(map.number("created_at")));
-    let is_over = |map: &Item| map.number("expires_at").is_none_or(|end| end + DAY <= epoch(now));
-    let forgotten = requests.iter().enumerate().filter(|(place, (_, map))| *place >= KEPT || is_over(map));
+    let is_over = |map: &Item| {
+        map.number("expires_at")
+            .is_none_or(|end| end + DAY <= epoch(now))
+    };
+    let forgotten = requests
+        .iter()
+        .enumerate()
+        .filter(|(place, (_, map))| *place >= KEPT || is_over(map));
     let slots: Vec<&str> = forgotten.map(|(_, (slot, _))| *slot).collect();
     if slots.is_empty() {
         return Ok(());
     }
     let (unchanged, version) = while_unchanged(item.number("version"));
-    let update = Update::new(key(phone)).add("version", 1).only_if(format!("attribute_exists(pk) AND {unchanged}"));
-    let update = version.into_iter().fold(update, |update, (name, value)| update.bind(name, value));
+    let update = Update::new(key(phone))
+        .add("version", 1)
+        .only_if(format!("attribute_exists(pk) AND {unchanged}"));
+    let update = version
+        .into_iter()
+        .fold(update, |update, (name, value)| update.bind(name, value));
     // Refused: something is going on here, and another mail will see to it.
-    table.update(slots.into_iter().fold(update, cleared)).await.map(drop)
+    table
+        .update(slots.into_iter().fold(update, cleared))
+        .await
+        .map(drop)
 }
 
 /// The answer to [`hold`].
@@ -246,7 +288,9 @@ impl Change {
     /// Whether what is changed stands among `slots`.
     fn fits(&self, slots: &[(String, String)]) -> bool {
         let (Self::Remove { slot, id } | Self::Rewrite(Request { slot, id, .. })) = self;
-        slots.iter().any(|(other, mail)| other == slot && mail == id)
+        slots
+            .iter()
+            .any(|(other, mail)| other == slot && mail == id)
     }
 
     fn removes(&self, slot: &str) -> bool {
@@ -255,14 +299,22 @@ impl Change {
 }
 
 fn slots(item: &Item) -> Vec<(String, String)> {
-    item.maps("r_").map(|(slot, map)| (slot.to_owned(), mail(slot, &map).to_owned())).collect()
+    item.maps("r_")
+        .map(|(slot, map)| (slot.to_owned(), mail(slot, &map).to_owned()))
+        .collect()
 }
 
 /// Reads all requests of a number and keeps others from acting on them until `lease_until` (epoch seconds).
 ///
 /// # Errors
 /// [`Unavailable`].
-pub async fn hold(table: &Table, phone: &E164, owner: &str, lease_until: u64, now: SystemTime) -> Result<Hold, Unavailable> {
+pub async fn hold(
+    table: &Table,
+    phone: &E164,
+    owner: &str,
+    lease_until: u64,
+    now: SystemTime,
+) -> Result<Hold, Unavailable> {
     let update = Update::new(key(phone))
         .set("held_by", owner)
         .set("held_until", lease_until)
@@ -275,7 +327,10 @@ pub async fn hold(table: &Table, phone: &E164, owner: &str, lease_until: u64, no
         Write::Refused(_) => return Ok(Hold::Busy),
     };
     let end = item.number("expires_at").unwrap_or(u64::MAX);
-    let mut requests: Vec<Request> = item.maps("r_").filter_map(|(slot, map)| Request::read(slot, &map, end)).collect();
+    let mut requests: Vec<Request> = item
+        .maps("r_")
+        .filter_map(|(slot, map)| Request::read(slot, &map, end))
+        .collect();
     requests.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
     Ok(Hold::Held(Held {
         phone: phone.clone(),
@@ -290,15 +345,22 @@ pub async fn hold(table: &Table, phone: &E164, owner: &str, lease_until: u64, no
 impl Held {
     /// The request of this mail is used up or gone.
     pub fn remove(&mut self, id: &str) {
-        let (gone, kept) = std::mem::take(&mut self.requests).into_iter().partition(|request| request.id == id);
+        let (gone, kept) = std::mem::take(&mut self.requests)
+            .into_iter()
+            .partition(|request| request.id == id);
         self.requests = kept;
-        self.changes.extend(Vec::into_iter(gone).map(|Request { slot, id, .. }| Change::Remove { slot, id }));
+        self.changes.extend(
+            Vec::into_iter(gone).map(|Request { slot, id, .. }| Change::Remove { slot, id }),
+        );
     }
 
     /// All requests are.
     pub fn remove_all(&mut self) {
         let all = std::mem::take(&mut self.requests);
-        self.changes.extend(all.into_iter().map(|Request { slot, id, .. }| Change::Remove { slot, id }));
+        self.changes.extend(
+            all.into_iter()
+                .map(|Request { slot, id, .. }| Change::Remove { slot, id }),
+        );
     }
 
     /// A request was given its code.
@@ -324,19 +386,35 @@ impl Held {
             let (unchanged, version) = while_unchanged(self.version);
             let condition = format!("held_by = :me AND {unchanged}");
             let values: Vec<(&'static str, Value)> =
-                std::iter::once((":me", self.owner.as_str().into())).chain(version).collect();
-            let is_removed = |(slot, _): &(String, String)| self.changes.iter().any(|change| change.removes(slot));
+                std::iter::once((":me", self.owner.as_str().into()))
+                    .chain(version)
+                    .collect();
+            let is_removed = |(slot, _): &(String, String)| {
+                self.changes.iter().any(|change| change.removes(slot))
+            };
             if self.slots.iter().all(is_removed)
-                && let Write::Done(_) = table.delete(key(&self.phone), Some((condition.clone(), values.clone()))).await?
+                && let Write::Done(_) = table
+                    .delete(key(&self.phone), Some((condition.clone(), values.clone())))
+                    .await?
             {
                 return Ok(());
             }
-            let update = Update::new(key(&self.phone)).remove("held_by").remove("held_until").only_if(condition);
-            let update = values.into_iter().fold(update, |update, (name, value)| update.bind(name, value));
-            let update = self.changes.iter().fold(update, |update, change| match change {
-                Change::Remove { slot, .. } => cleared(update, slot),
-                Change::Rewrite(request) => update.set(attribute(&request.slot), request.value()),
-            });
+            let update = Update::new(key(&self.phone))
+                .remove("held_by")
+                .remove("held_until")
+                .only_if(condition);
+            let update = values
+                .into_iter()
+                .fold(update, |update, (name, value)| update.bind(name, value));
+            let update = self
+                .changes
+                .iter()
+                .fold(update, |update, change| match change {
+                    Change::Remove { slot, .. } => cleared(update, slot),
+                    Change::Rewrite(request) => {
+                        update.set(attribute(&request.slot), request.value())
+                    }
+                });
             match table.update(update).await? {
                 Write::Refused(item) if item.text("held_by") == Some(&self.owner) => {
                     (self.version, self.slots) = (item.number("version"), slots(&item));
@@ -361,8 +439,14 @@ pub mod confirmed {
 
     /// The update that remembers a confirmation; `submitted`: nobody said that it succeeded.
     pub fn remember(phone: &E164, code: Option<&str>, submitted: bool, now: SystemTime) -> Update {
-        let update = Update::new(key(phone)).set("confirmed_at", epoch(now)).set("expires_at", epoch(now) + DAY);
-        let update = if submitted { update.set("submitted", 1) } else { update.remove("submitted") };
+        let update = Update::new(key(phone))
+            .set("confirmed_at", epoch(now))
+            .set("expires_at", epoch(now) + DAY);
+        let update = if submitted {
+            update.set("submitted", 1)
+        } else {
+            update.remove("submitted")
+        };
         match code {
             Some(code) => update.set("code", code),
             None => update.remove("code"),
@@ -376,6 +460,9 @@ pub mod confirmed {
 
     /// When, in epoch seconds, and with which code.
     pub fn read(item: &Item) -> Option<(u64, Option<String>)> {
-        Some((item.number("confirmed_at")?, item.text("code").map(str::to_owned)))
+        Some((
+            item.number("confirmed_at")?,
+            item.text("code").map(str::to_owned),
+        ))
     }
 }

@@ -35,7 +35,10 @@ impl Content for Credentials {
 
     fn take(keys: &mut Keys) -> Option<Self> {
         let (auth_id, auth_token) = (keys.required("auth_id"), keys.required("auth_token"));
-        Some(Self { auth_id: auth_id?, auth_token: auth_token? })
+        Some(Self {
+            auth_id: auth_id?,
+            auth_token: auth_token?,
+        })
     }
 }
 
@@ -61,7 +64,11 @@ impl Plivo {
 
     /// The provider at `base`.
     pub fn new(client: Client, base: BaseUrl, secret: Secret<Credentials>) -> Self {
-        Self { client, base, secret }
+        Self {
+            client,
+            base,
+            secret,
+        }
     }
 
     /// Sends a text within `within`. It is kept out of Plivo's log (`log: "false"`), since it may be a one-time code.
@@ -74,7 +81,10 @@ impl Plivo {
         now: SystemTime,
         within: Duration,
     ) -> Result<Result<Receipt, SendError>, SecretError> {
-        sms::authorised(&self.secret, now, within, async |credentials, within| self.create(sms, credentials, within).await).await
+        sms::authorised(&self.secret, now, within, async |credentials, within| {
+            self.create(sms, credentials, within).await
+        })
+        .await
     }
 
     /// Fetches the credentials and opens a connection, during INIT.
@@ -82,12 +92,22 @@ impl Plivo {
         let _later = tokio::join!(self.secret.get(now), self.client.warm_up(Some(&self.base)));
     }
 
-    async fn create(&self, sms: &Outbound<'_>, credentials: &Credentials, within: Duration) -> Result<Receipt, SendError> {
+    async fn create(
+        &self,
+        sms: &Outbound<'_>,
+        credentials: &Credentials,
+        within: Duration,
+    ) -> Result<Receipt, SendError> {
         let auth_id = credentials.auth_id.expose_secret();
         if auth_id.is_empty() || !auth_id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
             return Err(SendError::Unauthorized);
         }
-        let Some(from) = sms.from else { return Err(SendError::Refused { recipient: false, code: None }) };
+        let Some(from) = sms.from else {
+            return Err(SendError::Refused {
+                recipient: false,
+                code: None,
+            });
+        };
         let mut body = json!({
             "src": from.trim_start_matches('+'), "dst": sms.to.digits(), "text": sms.body, "type": "sms", "log": "false",
         });
@@ -96,22 +116,45 @@ impl Plivo {
         }
         let request = self
             .client
-            .request(Method::POST, self.base.join(&format!("v1/Account/{auth_id}/Message/")))
+            .request(
+                Method::POST,
+                self.base.join(&format!("v1/Account/{auth_id}/Message/")),
+            )
             .basic_auth(auth_id, Some(credentials.auth_token.expose_secret()))
             .header(CONTENT_TYPE, "application/json")
             .body(body.to_string());
         let answer = self.client.send(request, ANSWER_LIMIT, within).await?;
         match answer.status {
             200..=299 => {
-                let queued = answer.json().unwrap_or(Queued { message_uuid: None, invalid_number: None, error: None });
+                let queued = answer.json().unwrap_or(Queued {
+                    message_uuid: None,
+                    invalid_number: None,
+                    error: None,
+                });
                 let id = queued.message_uuid.unwrap_or_default().into_iter().next();
-                match (&id, queued.invalid_number.unwrap_or_default().is_empty(), queued.error) {
-                    (None, false, _) => Err(SendError::Refused { recipient: true, code: None }),
-                    (None, true, Some(_)) => Err(SendError::Refused { recipient: false, code: None }),
-                    _ => Ok(Receipt { id: sms::plain_id(id), segments: None }),
+                match (
+                    &id,
+                    queued.invalid_number.unwrap_or_default().is_empty(),
+                    queued.error,
+                ) {
+                    (None, false, _) => Err(SendError::Refused {
+                        recipient: true,
+                        code: None,
+                    }),
+                    (None, true, Some(_)) => Err(SendError::Refused {
+                        recipient: false,
+                        code: None,
+                    }),
+                    _ => Ok(Receipt {
+                        id: sms::plain_id(id),
+                        segments: None,
+                    }),
                 }
             }
-            _ => Err(sms::by_status(&answer, || SendError::Refused { recipient: false, code: None })),
+            _ => Err(sms::by_status(&answer, || SendError::Refused {
+                recipient: false,
+                code: None,
+            })),
         }
     }
 }

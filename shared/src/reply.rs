@@ -36,12 +36,20 @@ impl Reply {
 
     /// A refusal: no body, counted as `Refused`. It is no failure of ours, also where a status of 503 asks the caller to come again.
     pub fn refused(status: u16, outcome: &'static str) -> Self {
-        Self { failed: false, ..Self::empty(status, outcome) }.metric("Refused", 1)
+        Self {
+            failed: false,
+            ..Self::empty(status, outcome)
+        }
+        .metric("Refused", 1)
     }
 
     /// An answer with a body.
     pub fn body(status: u16, outcome: &'static str, content_type: &str, body: String) -> Self {
-        Self { body, ..Self::empty(status, outcome) }.header("content-type", content_type)
+        Self {
+            body,
+            ..Self::empty(status, outcome)
+        }
+        .header("content-type", content_type)
     }
 
     /// Adds a response header (lower-case name).
@@ -62,13 +70,21 @@ impl Reply {
     /// Logs and counts it as an error, although its status is not one: the caller got an apology.
     #[must_use]
     pub fn failed(self) -> Self {
-        Self { failed: true, ..self }
+        Self {
+            failed: true,
+            ..self
+        }
     }
 
     /// The same outcome in another answer, for callers who must get words or a document in any case.
     #[must_use]
     pub fn answered_with(self, answer: Reply) -> Self {
-        Self { status: answer.status, body: answer.body, headers: answer.headers, ..self }
+        Self {
+            status: answer.status,
+            body: answer.body,
+            headers: answer.headers,
+            ..self
+        }
     }
 
     /// Adds to a metric of the namespace `Switchboard`.
@@ -87,7 +103,11 @@ impl Reply {
     /// The answer in Function URL payload format 2.0
     /// (<https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html#urls-payloads>).
     pub fn into_payload(self) -> Value {
-        let headers: Map<String, Value> = self.headers.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
+        let headers: Map<String, Value> = self
+            .headers
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value.into()))
+            .collect();
         json!({ "statusCode": self.status, "headers": headers, "body": self.body, "isBase64Encoded": false })
     }
 
@@ -95,9 +115,15 @@ impl Reply {
     /// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>).
     pub fn log_line(&self, function: &str, epoch_ms: u64, took: Duration, cold: bool) -> String {
         let failed = self.failed.then_some(&("Failed", 1));
-        let counts = std::iter::once(&("Requests", 1)).chain(failed).chain(&self.metrics);
-        let metrics: Vec<Value> = counts.clone().map(|(name, _)| json!({ "Name": name, "Unit": "Count" })).collect();
-        let directive = json!({ "Namespace": "Switchboard", "Dimensions": [["Function"]], "Metrics": metrics });
+        let counts = std::iter::once(&("Requests", 1))
+            .chain(failed)
+            .chain(&self.metrics);
+        let metrics: Vec<Value> = counts
+            .clone()
+            .map(|(name, _)| json!({ "Name": name, "Unit": "Count" }))
+            .collect();
+        let directive =
+            json!({ "Namespace": "Switchboard", "Dimensions": [["Function"]], "Metrics": metrics });
         let level = if self.failed { "ERROR" } else { "INFO" };
         // What a person looks for comes first.
         let mut line = vec![
@@ -108,11 +134,21 @@ impl Reply {
             ("duration_ms", millis(took)),
             ("cold", cold.into()),
         ];
-        line.extend(self.fields.iter().map(|(name, value)| (*name, value.clone())));
+        line.extend(
+            self.fields
+                .iter()
+                .map(|(name, value)| (*name, value.clone())),
+        );
         line.extend(counts.map(|(name, count)| (*name, Value::from(*count))));
         line.push(("Function", function.into()));
-        line.push(("_aws", json!({ "Timestamp": epoch_ms, "CloudWatchMetrics": [directive] })));
-        let entries: Vec<String> = line.into_iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
+        line.push((
+            "_aws",
+            json!({ "Timestamp": epoch_ms, "CloudWatchMetrics": [directive] }),
+        ));
+        let entries: Vec<String> = line
+            .into_iter()
+            .map(|(name, value)| format!("\"{name}\":{value}"))
+            .collect();
         format!("{{{}}}", entries.join(","))
     }
 }
@@ -145,7 +181,9 @@ mod tests {
 
     #[test]
     fn payload_and_log_line() {
-        let reply = Reply::refused(405, "method_not_allowed").header("allow", "POST").field("phone", "+45••••5678");
+        let reply = Reply::refused(405, "method_not_allowed")
+            .header("allow", "POST")
+            .field("phone", "+45••••5678");
         let line = reply.log_line("f", 1_795_176_000_000, Duration::from_micros(1_240), true);
         assert!(line.starts_with(
             r#"{"level":"INFO","function":"f","outcome":"method_not_allowed","status":405,"duration_ms":1.2,"cold":true"#
@@ -153,8 +191,13 @@ mod tests {
         let line: Value = serde_json::from_str(&line).unwrap();
         assert_eq!(line["outcome"], "method_not_allowed");
         assert_eq!(line["duration_ms"], 1.2);
-        assert_eq!((&line["Refused"], &line["Requests"], &line["Function"]), (&json!(1), &json!(1), &json!("f")));
-        let names = line["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().unwrap();
+        assert_eq!(
+            (&line["Refused"], &line["Requests"], &line["Function"]),
+            (&json!(1), &json!(1), &json!("f"))
+        );
+        let names = line["_aws"]["CloudWatchMetrics"][0]["Metrics"]
+            .as_array()
+            .unwrap();
         assert_eq!(names.len(), 2);
         let payload = reply.into_payload();
         assert_eq!(payload["statusCode"], 405);

@@ -50,7 +50,11 @@ pub struct Body {
 
 impl Body {
     fn new(sent: impl Into<Bytes>, is_base64: bool) -> Self {
-        Self { sent: sent.into(), is_base64, measured: OnceLock::new() }
+        Self {
+            sent: sent.into(),
+            is_base64,
+            measured: OnceLock::new(),
+        }
     }
 
     /// How long it is; of base64 exactly, of what only claims to be base64 about.
@@ -58,7 +62,13 @@ impl Body {
         if !self.is_base64 {
             return self.sent.len();
         }
-        let padding = self.sent.iter().rev().take(2).take_while(|byte| **byte == b'=').count();
+        let padding = self
+            .sent
+            .iter()
+            .rev()
+            .take(2)
+            .take_while(|byte| **byte == b'=')
+            .count();
         (self.sent.len().div_ceil(4) * 3).saturating_sub(padding)
     }
 
@@ -68,7 +78,10 @@ impl Body {
             return Err(Reply::refused(413, "too_large"));
         }
         let body = if self.is_base64 {
-            STANDARD.decode(&self.sent).map_err(|_| malformed("the body is not the base64 it claims to be"))?.into()
+            STANDARD
+                .decode(&self.sent)
+                .map_err(|_| malformed("the body is not the base64 it claims to be"))?
+                .into()
         } else {
             self.sent.clone()
         };
@@ -125,22 +138,34 @@ impl Request {
     /// # Errors
     /// The 400 to answer with, when it is no Function URL event, or holds characters that no URL has.
     pub fn from_event(event: &str, id: &str, deadline: Instant) -> Result<Self, Reply> {
-        let event: Event<'_> =
-            serde_json::from_str(event).map_err(|_| malformed("not a Function URL event (payload format 2.0)"))?;
+        let event: Event<'_> = serde_json::from_str(event)
+            .map_err(|_| malformed("not a Function URL event (payload format 2.0)"))?;
         if !is_uri_text(&event.raw_path) || !is_uri_text(&event.raw_query_string) {
-            return Err(malformed("the path or query holds characters that no URL has"));
+            return Err(malformed(
+                "the path or query holds characters that no URL has",
+            ));
         }
-        let body = Body::new(event.body.unwrap_or_default().into_owned(), event.is_base64_encoded);
+        let body = Body::new(
+            event.body.unwrap_or_default().into_owned(),
+            event.is_base64_encoded,
+        );
         let headers = event.headers.unwrap_or_default();
         Ok(Self {
             method: event.request_context.http.method.to_ascii_uppercase(),
-            path: if event.raw_path.is_empty() { "/".to_owned() } else { event.raw_path.into_owned() },
+            path: if event.raw_path.is_empty() {
+                "/".to_owned()
+            } else {
+                event.raw_path.into_owned()
+            },
             query: event.raw_query_string.into_owned(),
             domain: event.request_context.domain_name.into_owned(),
             body,
             id: id.to_owned(),
             deadline,
-            headers: headers.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect(),
+            headers: headers
+                .into_iter()
+                .map(|(name, value)| (name.to_ascii_lowercase(), value))
+                .collect(),
         })
     }
 
@@ -162,12 +187,19 @@ impl Request {
     /// The media type of the body, lower-case, without parameters; empty if not given.
     pub fn media_type(&self) -> String {
         let value = self.header("content-type").unwrap_or_default();
-        value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+        value
+            .split(';')
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .to_ascii_lowercase()
     }
 
     /// Time left for work, keeping `reserve` for the answer.
     pub fn remaining(&self, reserve: Duration) -> Duration {
-        self.deadline.saturating_duration_since(Instant::now()).saturating_sub(reserve)
+        self.deadline
+            .saturating_duration_since(Instant::now())
+            .saturating_sub(reserve)
     }
 
     /// Checks that this is a `POST` of one of `media_types` to `path` of at most `limit` bytes, and makes its body readable.
@@ -195,12 +227,14 @@ fn malformed(what: &'static str) -> Reply {
 /// Whether an event is no request but a schedule's or an operator's: any JSON object without the `requestContext` that AWS puts into
 /// every event of a Function URL, so that nobody outside can make one.
 pub fn is_schedule(event: &str) -> bool {
-    serde_json::from_str::<HashMap<String, &RawValue>>(event).is_ok_and(|event| !event.contains_key("requestContext"))
+    serde_json::from_str::<HashMap<String, &RawValue>>(event)
+        .is_ok_and(|event| !event.contains_key("requestContext"))
 }
 
 /// Graphic ASCII without the characters that RFC 3986 keeps out of URLs as their delimiters: such text was never a URL.
 fn is_uri_text(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'<' | b'>' | b'\\'))
+    text.bytes()
+        .all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'<' | b'>' | b'\\'))
 }
 
 #[cfg(test)]
@@ -222,7 +256,14 @@ mod tests {
     #[test]
     fn a_good_event() {
         let request = read(&event()).unwrap();
-        assert_eq!((request.method.as_str(), request.path.as_str(), request.query.as_str()), ("POST", "/", "a=1&a=2"));
+        assert_eq!(
+            (
+                request.method.as_str(),
+                request.path.as_str(),
+                request.query.as_str()
+            ),
+            ("POST", "/", "a=1&a=2")
+        );
         assert_eq!(request.media_type(), "text/plain");
         assert_eq!(&request.body[..], b"", "nobody has measured it");
         assert!(request.expect_post("/", &["text/plain"], 3).is_ok());
@@ -234,7 +275,9 @@ mod tests {
         let mut event = event();
         (event["body"], event["isBase64Encoded"]) = (json!(body), json!(is_base64));
         let request = read(&event).unwrap();
-        let verdict = request.expect_post("/", &["text/plain"], limit).map_err(|reply| reply.status);
+        let verdict = request
+            .expect_post("/", &["text/plain"], limit)
+            .map_err(|reply| reply.status);
         assert!(verdict.is_ok() || request.body.is_empty(), "{body}");
         verdict.map(|()| request.body.clone())
     }
@@ -257,14 +300,22 @@ mod tests {
         ] {
             let mut event = event();
             event["rawPath"] = json!(path);
-            assert_eq!(read(&event).unwrap().without_prefix(prefix), rest, "{path} {prefix}");
+            assert_eq!(
+                read(&event).unwrap().without_prefix(prefix),
+                rest,
+                "{path} {prefix}"
+            );
         }
     }
 
     #[test]
     fn what_is_too_long_is_refused_before_it_is_decoded() {
         for limit in [8, 100, 1024 * 1024] {
-            for (body, is_base64) in [("!".repeat(limit * 2), true), ("é".repeat(limit), true), ("!".repeat(limit + 1), false)] {
+            for (body, is_base64) in [
+                ("!".repeat(limit * 2), true),
+                ("é".repeat(limit), true),
+                ("!".repeat(limit + 1), false),
+            ] {
                 assert_eq!(measured(&body, is_base64, limit), Err(413), "{limit}");
             }
         }
@@ -279,7 +330,11 @@ mod tests {
             let text = "x".repeat(length);
             let encoded = STANDARD.encode(&text);
             for (body, is_base64) in [(&text, false), (&encoded, true)] {
-                assert_eq!(measured(body, is_base64, length), Ok(Bytes::from(text.clone())), "{length}");
+                assert_eq!(
+                    measured(body, is_base64, length),
+                    Ok(Bytes::from(text.clone())),
+                    "{length}"
+                );
                 if let Some(less) = length.checked_sub(1) {
                     assert_eq!(measured(body, is_base64, less), Err(413), "{length}");
                 }
@@ -289,7 +344,13 @@ mod tests {
 
     #[test]
     fn hostile_events_are_answered_400() {
-        let mut cases = vec![json!(null), json!([]), json!("text"), json!({}), json!({"requestContext": {}})];
+        let mut cases = vec![
+            json!(null),
+            json!([]),
+            json!("text"),
+            json!({}),
+            json!({"requestContext": {}}),
+        ];
         for (pointer, value) in [
             ("/rawQueryString", json!("a=\"b\"")),
             ("/rawQueryString", json!("a=b c")),
@@ -306,15 +367,33 @@ mod tests {
         for case in cases {
             assert_eq!(read(&case).unwrap_err().status, 400, "{case}");
         }
-        assert_eq!(Request::from_event(r#"{"rawPath":"\ud800"}"#, "id", Instant::now()).unwrap_err().status, 400);
+        assert_eq!(
+            Request::from_event(r#"{"rawPath":"\ud800"}"#, "id", Instant::now())
+                .unwrap_err()
+                .status,
+            400
+        );
     }
 
     #[test]
     fn a_schedule_is_whatever_no_stranger_can_send() {
-        for event in ["{}", r#"{"source":"aws.scheduler","detail":{"requestContext":1}}"#, r#"{"rawPath":"/"}"#] {
+        for event in [
+            "{}",
+            r#"{"source":"aws.scheduler","detail":{"requestContext":1}}"#,
+            r#"{"rawPath":"/"}"#,
+        ] {
             assert!(is_schedule(event), "{event}");
         }
-        for event in [r#"{"requestContext":null}"#, r#"{"requestContext":{"http":7}}"#, "null", "[]", "7", "\"text\"", "{", ""] {
+        for event in [
+            r#"{"requestContext":null}"#,
+            r#"{"requestContext":{"http":7}}"#,
+            "null",
+            "[]",
+            "7",
+            "\"text\"",
+            "{",
+            "",
+        ] {
             assert!(!is_schedule(event), "{event}");
         }
         assert!(!is_schedule(&event().to_string()));
@@ -323,7 +402,11 @@ mod tests {
     #[test]
     fn refusals_come_in_order() {
         let mut request = read(&event()).unwrap();
-        let status = |request: &Request| request.expect_post("/", &["text/plain"], 3).map_err(|reply| reply.status);
+        let status = |request: &Request| {
+            request
+                .expect_post("/", &["text/plain"], 3)
+                .map_err(|reply| reply.status)
+        };
         assert_eq!(status(&request), Ok(()));
         request.body = Body::new("!!!", true);
         assert_eq!(status(&request), Err(400));

@@ -30,7 +30,13 @@ pub async fn serve<C, A>(
     connect: impl AsyncFnOnce(C) -> Result<A, String>,
     handle: impl AsyncFn(&A, &Request, SystemTime) -> Reply,
 ) -> ExitCode {
-    run(function, configure, connect, async |app: &A, event: Event<'_>| (answer(app, &event, &handle).await, None)).await
+    run(
+        function,
+        configure,
+        connect,
+        async |app: &A, event: Event<'_>| (answer(app, &event, &handle).await, None),
+    )
+    .await
 }
 
 /// As [`serve`], for a function that a schedule starts too: an event that is no request ([`request::is_schedule`]) goes to
@@ -48,15 +54,24 @@ pub async fn serve_scheduled<C, A>(
         if !request::is_schedule(event.payload) {
             return (answer(app, &event, &handle).await, None);
         }
-        let ran = AssertUnwindSafe(scheduled(app, event.deadline, event.arrived)).catch_unwind().await;
-        let panicked = || Failure { status: 500, outcome: "panic", cause: "the run panicked".to_owned() };
+        let ran = AssertUnwindSafe(scheduled(app, event.deadline, event.arrived))
+            .catch_unwind()
+            .await;
+        let panicked = || Failure {
+            status: 500,
+            outcome: "panic",
+            cause: "the run panicked".to_owned(),
+        };
         match ran.unwrap_or_else(|_| Err(panicked())) {
             Ok(reply) => {
                 let result = serde_json::from_str(&reply.body).unwrap_or_default();
                 (reply, Some(Ok(result)))
             }
             Err(failure) => {
-                let error = Diagnostic { error_type: failure.outcome.to_owned(), error_message: failure.cause.clone() };
+                let error = Diagnostic {
+                    error_type: failure.outcome.to_owned(),
+                    error_message: failure.cause.clone(),
+                };
                 (failure.into(), Some(Err(error)))
             }
         }
@@ -78,7 +93,11 @@ struct Event<'a> {
 type Instead = Option<Result<Value, Diagnostic>>;
 
 /// Answers a request, come what may.
-async fn answer<A>(app: &A, event: &Event<'_>, handle: &impl AsyncFn(&A, &Request, SystemTime) -> Reply) -> Reply {
+async fn answer<A>(
+    app: &A,
+    event: &Event<'_>,
+    handle: &impl AsyncFn(&A, &Request, SystemTime) -> Reply,
+) -> Reply {
     let mut request = match Request::from_event(event.payload, event.id, event.deadline) {
         Ok(request) => request,
         Err(refusal) => return refusal,
@@ -87,13 +106,22 @@ async fn answer<A>(app: &A, event: &Event<'_>, handle: &impl AsyncFn(&A, &Reques
     // A CloudFront behaviour for `/sms*` leaves its path there, an HTTP API its stage. What the function calls a path of its own is one;
     // whatever it does not know has had no effect, and counts without the prefix.
     let unknown = (reply.status, reply.outcome) == (404, "not_found");
-    let Some(path) = request.without_prefix(event.prefix).filter(|_| unknown).map(str::to_owned) else { return reply };
+    let Some(path) = request
+        .without_prefix(event.prefix)
+        .filter(|_| unknown)
+        .map(str::to_owned)
+    else {
+        return reply;
+    };
     request.path = path;
     caught(handle(app, &request, event.arrived)).await
 }
 
 async fn caught(handled: impl Future<Output = Reply>) -> Reply {
-    AssertUnwindSafe(erased(handled)).catch_unwind().await.unwrap_or_else(|_| Reply::empty(500, "panic"))
+    AssertUnwindSafe(erased(handled))
+        .catch_unwind()
+        .await
+        .unwrap_or_else(|_| Reply::empty(500, "panic"))
 }
 
 /// Without its type: one future of all that a function does is deeper than the compiler goes.
@@ -117,10 +145,15 @@ async fn run<C, A>(
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
             "AWS_LAMBDA_FUNCTION_VERSION",
         ];
-        let missing = lambda.into_iter().filter(|name| source.required(name).is_none()).count();
+        let missing = lambda
+            .into_iter()
+            .filter(|name| source.required(name).is_none())
+            .count();
         configure(source).filter(|_| missing == 0)
     }) {
-        Ok(config) => erased(connect(config)).await.map_err(|why| Problems(vec![why])),
+        Ok(config) => erased(connect(config))
+            .await
+            .map_err(|why| Problems(vec![why])),
         Err(problems) => Err(problems),
     };
     let app = match app {
@@ -140,9 +173,20 @@ async fn run<C, A>(
             let started = Instant::now();
             let arrived = now();
             let (payload, context) = (event.payload.get(), &event.context);
-            let event = Event { payload, id: &context.request_id, prefix, deadline: deadline(context, arrived), arrived };
+            let event = Event {
+                payload,
+                id: &context.request_id,
+                prefix,
+                deadline: deadline(context, arrived),
+                arrived,
+            };
             let (reply, result) = invoke(app, event).await;
-            let line = reply.log_line(function, millis(arrived), started.elapsed(), cold.swap(false, Ordering::Relaxed));
+            let line = reply.log_line(
+                function,
+                millis(arrived),
+                started.elapsed(),
+                cold.swap(false, Ordering::Relaxed),
+            );
             print_line(&mut std::io::stdout().lock(), line);
             result.unwrap_or_else(|| Ok(reply.into_payload()))
         })
@@ -167,7 +211,10 @@ pub fn now() -> SystemTime {
     SystemTime::now()
 }
 
-#[expect(clippy::disallowed_methods, reason = "this is the one look into the environment")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the one look into the environment"
+)]
 fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
@@ -180,7 +227,11 @@ fn millis(time: SystemTime) -> u64 {
 fn deadline(context: &lambda_runtime::Context, now: SystemTime) -> Instant {
     let left = Duration::from_millis(context.deadline.saturating_sub(millis(now)));
     // Some local runtimes send no deadline, or one in the far future; Lambda's longest is 15 minutes.
-    let left = if left.is_zero() { Duration::from_secs(10) } else { left.min(Duration::from_mins(15)) };
+    let left = if left.is_zero() {
+        Duration::from_secs(10)
+    } else {
+        left.min(Duration::from_mins(15))
+    };
     Instant::now() + left
 }
 
@@ -200,16 +251,25 @@ fn telemetry(function: &str, source: &mut Source<'_>) {
             ("trace", LevelFilter::TRACE),
         ],
     );
-    let own = Targets::new().with_target("shared", level).with_target(function.replace('-', "_"), level);
-    let layer = tracing_subscriber::fmt::layer().json().flatten_event(true).with_current_span(false).with_span_list(false);
-    tracing_subscriber::registry().with(layer.with_filter(own)).init();
+    let own = Targets::new()
+        .with_target("shared", level)
+        .with_target(function.replace('-', "_"), level);
+    let layer = tracing_subscriber::fmt::layer()
+        .json()
+        .flatten_event(true)
+        .with_current_span(false)
+        .with_span_list(false);
+    tracing_subscriber::registry()
+        .with(layer.with_filter(own))
+        .init();
 }
 
 /// A panic's message may hold what came in; only its place is told.
 fn quiet_panics(function: &'static str) {
     std::panic::set_hook(Box::new(move |panic| {
         let place = panic.location().map(ToString::to_string);
-        let line = json!({ "level": "ERROR", "function": function, "outcome": "panic", "place": place });
+        let line =
+            json!({ "level": "ERROR", "function": function, "outcome": "panic", "place": place });
         print_line(&mut std::io::stderr().lock(), line);
     }));
 }
@@ -222,10 +282,13 @@ fn print_line(out: &mut impl std::io::Write, line: impl std::fmt::Display) {
 async fn report_bad_start(function: &str, problems: &Problems) {
     let line = json!({ "level": "ERROR", "function": function, "outcome": "bad_configuration", "problems": problems.0 });
     print_line(&mut std::io::stderr().lock(), line);
-    let Some(api) = environment("AWS_LAMBDA_RUNTIME_API") else { return };
-    let (Ok(url), Ok(client)) =
-        (format!("http://{api}/2018-06-01/runtime/init/error").parse(), http::Client::new(http::Settings::default()))
-    else {
+    let Some(api) = environment("AWS_LAMBDA_RUNTIME_API") else {
+        return;
+    };
+    let (Ok(url), Ok(client)) = (
+        format!("http://{api}/2018-06-01/runtime/init/error").parse(),
+        http::Client::new(http::Settings::default()),
+    ) else {
         return;
     };
     let report = json!({ "errorType": "Configuration", "errorMessage": problems.to_string(), "stackTrace": [] });

@@ -58,7 +58,13 @@ impl Keys {
     /// A value that may be left out.
     pub fn optional(&mut self, key: &'static str) -> Option<SecretString> {
         match self.values.remove(key) {
-            Some(Value::Text(value)) if !secrecy::ExposeSecret::expose_secret(&value).trim().is_empty() => Some(value),
+            Some(Value::Text(value))
+                if !secrecy::ExposeSecret::expose_secret(&value)
+                    .trim()
+                    .is_empty() =>
+            {
+                Some(value)
+            }
             _ => None,
         }
     }
@@ -97,7 +103,11 @@ impl fmt::Display for SecretError {
 
 impl From<SecretError> for Failure {
     fn from(error: SecretError) -> Self {
-        Failure { status: 503, outcome: "secret_unavailable", cause: error.0 }
+        Failure {
+            status: 503,
+            outcome: "secret_unavailable",
+            cause: error.0,
+        }
     }
 }
 
@@ -117,7 +127,15 @@ struct Cache<T> {
 impl<T: Content> Secret<T> {
     /// The secret with this id or ARN; nothing is fetched yet.
     pub fn new(id: String, client: aws_sdk_secretsmanager::Client) -> Self {
-        Self { id, client, cache: Mutex::new(Cache { value: None, refreshed: None }), content: PhantomData }
+        Self {
+            id,
+            client,
+            cache: Mutex::new(Cache {
+                value: None,
+                refreshed: None,
+            }),
+            content: PhantomData,
+        }
     }
 
     /// The current value, from memory if it was fetched within five minutes.
@@ -139,7 +157,11 @@ impl<T: Content> Secret<T> {
     /// As [`Secret::get`], also for five seconds after a fetch failed.
     pub async fn refresh(&self, now: SystemTime) -> Result<Option<Arc<T>>, SecretError> {
         if let Some((last, result)) = &self.lock().refreshed {
-            let interval = if result.is_ok() { REFRESH_INTERVAL } else { RETRY_INTERVAL };
+            let interval = if result.is_ok() {
+                REFRESH_INTERVAL
+            } else {
+                RETRY_INTERVAL
+            };
             if now.duration_since(*last).is_ok_and(|age| age < interval) {
                 return result.clone().map(|()| None);
             }
@@ -150,10 +172,24 @@ impl<T: Content> Secret<T> {
     }
 
     async fn fetch(&self, now: SystemTime) -> Result<Arc<T>, SecretError> {
-        let output = self.client.get_secret_value().secret_id(&self.id).send().await.map_err(|error| {
-            SecretError(format!("secret {} ({}): {}", T::NAME, self.id, crate::aws::cause("GetSecretValue", &error)))
-        })?;
-        let value = Arc::new(parse::<T>(&self.id, output.secret_string().unwrap_or_default())?);
+        let output = self
+            .client
+            .get_secret_value()
+            .secret_id(&self.id)
+            .send()
+            .await
+            .map_err(|error| {
+                SecretError(format!(
+                    "secret {} ({}): {}",
+                    T::NAME,
+                    self.id,
+                    crate::aws::cause("GetSecretValue", &error)
+                ))
+            })?;
+        let value = Arc::new(parse::<T>(
+            &self.id,
+            output.secret_string().unwrap_or_default(),
+        )?);
         self.lock().value = Some((Arc::clone(&value), now));
         Ok(value)
     }
@@ -164,11 +200,19 @@ impl<T: Content> Secret<T> {
 }
 
 fn parse<T: Content>(id: &str, text: &str) -> Result<T, SecretError> {
-    let values = object(text).ok_or_else(|| SecretError(format!("secret {} ({id}) is not a JSON object", T::NAME)))?;
-    let mut keys = Keys { values, missing: Vec::new() };
+    let values = object(text)
+        .ok_or_else(|| SecretError(format!("secret {} ({id}) is not a JSON object", T::NAME)))?;
+    let mut keys = Keys {
+        values,
+        missing: Vec::new(),
+    };
     let content = T::take(&mut keys);
     if !keys.missing.is_empty() {
-        return Err(SecretError(format!("secret {} ({id}) lacks {}", T::NAME, keys.missing.join(", "))));
+        return Err(SecretError(format!(
+            "secret {} ({id}) lacks {}",
+            T::NAME,
+            keys.missing.join(", ")
+        )));
     }
     content.ok_or_else(|| SecretError(format!("secret {} ({id}) is incomplete", T::NAME)))
 }
@@ -200,24 +244,41 @@ mod tests {
         fn take(keys: &mut Keys) -> Option<Self> {
             let (user, key) = (keys.required("user"), keys.required("key"));
             key?;
-            Some(Self { user: user?, old: keys.optional("old"), encoded: keys.flag("encoded") })
+            Some(Self {
+                user: user?,
+                old: keys.optional("old"),
+                encoded: keys.flag("encoded"),
+            })
         }
     }
 
     #[test]
     fn keys_are_checked_by_name() {
-        let pair = parse::<Pair>("id", r#"{"user":"u","key":"k","encoded":true,"more":[1],"old":null}"#).unwrap();
+        let pair = parse::<Pair>(
+            "id",
+            r#"{"user":"u","key":"k","encoded":true,"more":[1],"old":null}"#,
+        )
+        .unwrap();
         assert_eq!(pair.user.expose_secret(), "u");
         assert!(pair.old.is_none() && pair.encoded);
         let error = |text: &str| parse::<Pair>("app/pair", text).err().unwrap().to_string();
         assert_eq!(error("{}"), "secret pair (app/pair) lacks user, key");
-        assert_eq!(error(r#"{"user":"u","key":""}"#), "secret pair (app/pair) lacks key");
-        assert_eq!(error("hunter2"), "secret pair (app/pair) is not a JSON object");
+        assert_eq!(
+            error(r#"{"user":"u","key":""}"#),
+            "secret pair (app/pair) lacks key"
+        );
+        assert_eq!(
+            error("hunter2"),
+            "secret pair (app/pair) is not a JSON object"
+        );
     }
 
     #[test]
     fn debug_output_hides_values() {
-        let keys = Keys { values: object(r#"{"user":"hunter2"}"#).unwrap(), missing: vec![] };
+        let keys = Keys {
+            values: object(r#"{"user":"hunter2"}"#).unwrap(),
+            missing: vec![],
+        };
         assert!(!format!("{keys:?}").contains("hunter2"));
     }
 }

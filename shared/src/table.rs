@@ -13,14 +13,16 @@ use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{
-    AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update as SdkUpdate,
+    AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+    Update as SdkUpdate,
 };
 
 use crate::reply::Failure;
 
 /// Seconds since 1970, as stored.
 pub fn epoch(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    time.duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
 }
 
 /// The primary key of an item. The parts come from validated values only (E.164, SIDs, hashes), so they hold no stray `#`.
@@ -35,11 +37,17 @@ pub struct Key {
 impl Key {
     /// A key.
     pub fn new(pk: impl Into<String>, sk: impl Into<String>) -> Self {
-        Self { pk: pk.into(), sk: sk.into() }
+        Self {
+            pk: pk.into(),
+            sk: sk.into(),
+        }
     }
 
     fn attributes(self) -> HashMap<String, AttributeValue> {
-        HashMap::from([("pk".to_owned(), AttributeValue::S(self.pk)), ("sk".to_owned(), AttributeValue::S(self.sk))])
+        HashMap::from([
+            ("pk".to_owned(), AttributeValue::S(self.pk)),
+            ("sk".to_owned(), AttributeValue::S(self.sk)),
+        ])
     }
 }
 
@@ -62,7 +70,12 @@ impl From<Value> for AttributeValue {
             Value::S(text) => Self::S(text),
             Value::N(number) => Self::N(number.to_string()),
             Value::Set(text) => Self::Ss(vec![text]),
-            Value::M(entries) => Self::M(entries.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect()),
+            Value::M(entries) => Self::M(
+                entries
+                    .into_iter()
+                    .map(|(name, value)| (name.to_owned(), value.into()))
+                    .collect(),
+            ),
         }
     }
 }
@@ -102,7 +115,10 @@ impl Item {
 
     /// A string set attribute, empty if there is none.
     pub fn set(&self, name: &str) -> &[String] {
-        self.0.get(name).and_then(|value| value.as_ss().ok()).map_or(&[], Vec::as_slice)
+        self.0
+            .get(name)
+            .and_then(|value| value.as_ss().ok())
+            .map_or(&[], Vec::as_slice)
     }
 
     /// The names of all attributes.
@@ -118,12 +134,17 @@ impl Item {
     /// The maps in a list attribute.
     pub fn list(&self, name: &str) -> Vec<Item> {
         let list = self.0.get(name).and_then(|value| value.as_l().ok());
-        list.into_iter().flatten().filter_map(|value| Some(Item(value.as_m().ok()?.clone()))).collect()
+        list.into_iter()
+            .flatten()
+            .filter_map(|value| Some(Item(value.as_m().ok()?.clone())))
+            .collect()
     }
 
     /// The map attributes whose name begins with `prefix`, as (rest of the name, map).
     pub fn maps<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, Item)> {
-        self.0.iter().filter_map(move |(name, value)| Some((name.strip_prefix(prefix)?, Item(value.as_m().ok()?.clone()))))
+        self.0.iter().filter_map(move |(name, value)| {
+            Some((name.strip_prefix(prefix)?, Item(value.as_m().ok()?.clone())))
+        })
     }
 }
 
@@ -131,8 +152,12 @@ impl Item {
 impl Item {
     /// An item made by hand.
     pub(crate) fn for_tests(texts: &[(&str, &str)], numbers: &[(&str, u64)]) -> Self {
-        let texts = texts.iter().map(|(name, text)| ((*name).to_owned(), AttributeValue::S((*text).to_owned())));
-        let numbers = numbers.iter().map(|(name, number)| ((*name).to_owned(), AttributeValue::N(number.to_string())));
+        let texts = texts
+            .iter()
+            .map(|(name, text)| ((*name).to_owned(), AttributeValue::S((*text).to_owned())));
+        let numbers = numbers
+            .iter()
+            .map(|(name, number)| ((*name).to_owned(), AttributeValue::N(number.to_string())));
         Self(texts.chain(numbers).collect())
     }
 }
@@ -161,7 +186,11 @@ impl fmt::Display for Unavailable {
 
 impl From<Unavailable> for Failure {
     fn from(error: Unavailable) -> Self {
-        Failure { status: 503, outcome: "table_unavailable", cause: error.0 }
+        Failure {
+            status: 503,
+            outcome: "table_unavailable",
+            cause: error.0,
+        }
     }
 }
 
@@ -211,29 +240,38 @@ impl Update {
 
     /// Sets an attribute to what stands at `path` before this update, or to `otherwise` where nothing does.
     #[must_use]
-    pub fn copy(mut self, path: impl Into<String>, name: impl Into<String>, otherwise: impl Into<Value>) -> Self {
-        self.copies.push((name.into(), path.into(), otherwise.into()));
+    pub fn copy(
+        mut self,
+        path: impl Into<String>,
+        name: impl Into<String>,
+        otherwise: impl Into<Value>,
+    ) -> Self {
+        self.copies
+            .push((name.into(), path.into(), otherwise.into()));
         self
     }
 
     /// Adds to a number, from 0 if absent.
     #[must_use]
     pub fn add(mut self, name: impl Into<String>, number: i64) -> Self {
-        self.adds.push((name.into(), AttributeValue::N(number.to_string())));
+        self.adds
+            .push((name.into(), AttributeValue::N(number.to_string())));
         self
     }
 
     /// Adds a string to a set, which is made if absent.
     #[must_use]
     pub fn add_to_set(mut self, name: impl Into<String>, text: &str) -> Self {
-        self.adds.push((name.into(), AttributeValue::Ss(vec![text.to_owned()])));
+        self.adds
+            .push((name.into(), AttributeValue::Ss(vec![text.to_owned()])));
         self
     }
 
     /// Takes a string out of a set, which goes with its last one.
     #[must_use]
     pub fn take_from_set(mut self, name: impl Into<String>, text: &str) -> Self {
-        self.takes.push((name.into(), AttributeValue::Ss(vec![text.to_owned()])));
+        self.takes
+            .push((name.into(), AttributeValue::Ss(vec![text.to_owned()])));
         self
     }
 
@@ -260,8 +298,11 @@ impl Update {
 
     fn into_parts(self) -> Parts {
         let mut names = HashMap::new();
-        let mut values: HashMap<String, AttributeValue> =
-            self.values.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
+        let mut values: HashMap<String, AttributeValue> = self
+            .values
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value.into()))
+            .collect();
         let mut expression = String::new();
         let mut clause = |verb: &str, terms: Vec<String>| {
             if !terms.is_empty() {
@@ -279,19 +320,36 @@ impl Update {
             placeholder
         };
         let sets = self.sets.into_iter();
-        let mut sets: Vec<String> =
-            sets.map(|(name, value)| format!("{} = {}", placeholder(name), bound(value.into()))).collect();
+        let mut sets: Vec<String> = sets
+            .map(|(name, value)| format!("{} = {}", placeholder(name), bound(value.into())))
+            .collect();
         let copies = self.copies.into_iter();
         let copy = |(name, path, otherwise): (String, String, Value)| {
-            format!("{} = if_not_exists({path}, {})", placeholder(name), bound(otherwise.into()))
+            format!(
+                "{} = if_not_exists({path}, {})",
+                placeholder(name),
+                bound(otherwise.into())
+            )
         };
         sets.extend(copies.map(copy));
         clause("SET", sets);
         let adds = self.adds.into_iter();
-        clause("ADD", adds.map(|(name, value)| format!("{} {}", placeholder(name), bound(value))).collect());
+        clause(
+            "ADD",
+            adds.map(|(name, value)| format!("{} {}", placeholder(name), bound(value)))
+                .collect(),
+        );
         let takes = self.takes.into_iter();
-        clause("DELETE", takes.map(|(name, value)| format!("{} {}", placeholder(name), bound(value))).collect());
-        clause("REMOVE", self.removes.into_iter().map(&mut placeholder).collect());
+        clause(
+            "DELETE",
+            takes
+                .map(|(name, value)| format!("{} {}", placeholder(name), bound(value)))
+                .collect(),
+        );
+        clause(
+            "REMOVE",
+            self.removes.into_iter().map(&mut placeholder).collect(),
+        );
         Parts {
             key: self.key.attributes(),
             expression,
@@ -358,7 +416,9 @@ impl Table {
                 .set_expression_attribute_names(parts.names.clone())
                 .set_expression_attribute_values(parts.values.clone())
                 .return_values(ReturnValue::AllNew)
-                .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+                .return_values_on_condition_check_failure(
+                    ReturnValuesOnConditionCheckFailure::AllOld,
+                )
                 .send()
                 .await;
             let error = match result {
@@ -367,9 +427,15 @@ impl Table {
             };
             match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(refusal)) => {
-                    return Ok(Write::Refused(Item(refusal.item.clone().unwrap_or_default())));
+                    return Ok(Write::Refused(Item(
+                        refusal.item.clone().unwrap_or_default(),
+                    )));
                 }
-                Some(UpdateItemError::TransactionConflictException(_)) if attempt < CONFLICT_ATTEMPTS => back_off(attempt).await,
+                Some(UpdateItemError::TransactionConflictException(_))
+                    if attempt < CONFLICT_ATTEMPTS =>
+                {
+                    back_off(attempt).await
+                }
                 _ => return Err(Unavailable(crate::aws::cause("UpdateItem", &error))),
             }
         }
@@ -380,11 +446,19 @@ impl Table {
     ///
     /// # Errors
     /// As [`Table::update`].
-    pub async fn delete(&self, key: Key, condition: Option<(String, Vec<(&'static str, Value)>)>) -> Result<Write, Unavailable> {
+    pub async fn delete(
+        &self,
+        key: Key,
+        condition: Option<(String, Vec<(&'static str, Value)>)>,
+    ) -> Result<Write, Unavailable> {
         let key = key.attributes();
         let (condition, values) = condition.unzip();
-        let values: Option<HashMap<String, AttributeValue>> =
-            values.map(|values| values.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect());
+        let values: Option<HashMap<String, AttributeValue>> = values.map(|values| {
+            values
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value.into()))
+                .collect()
+        });
         for attempt in 1.. {
             let result = self
                 .client
@@ -395,10 +469,18 @@ impl Table {
                 .set_expression_attribute_values(values.clone())
                 .send()
                 .await;
-            let Err(error) = result else { return Ok(Write::Done(Item::default())) };
+            let Err(error) = result else {
+                return Ok(Write::Done(Item::default()));
+            };
             match error.as_service_error() {
-                Some(DeleteItemError::ConditionalCheckFailedException(_)) => return Ok(Write::Refused(Item::default())),
-                Some(DeleteItemError::TransactionConflictException(_)) if attempt < CONFLICT_ATTEMPTS => back_off(attempt).await,
+                Some(DeleteItemError::ConditionalCheckFailedException(_)) => {
+                    return Ok(Write::Refused(Item::default()));
+                }
+                Some(DeleteItemError::TransactionConflictException(_))
+                    if attempt < CONFLICT_ATTEMPTS =>
+                {
+                    back_off(attempt).await
+                }
                 _ => return Err(Unavailable(crate::aws::cause("DeleteItem", &error))),
             }
         }
@@ -410,7 +492,10 @@ impl Table {
     ///
     /// # Errors
     /// [`Unavailable`], also when other transactions kept these items busy through the SDK's and our own retries.
-    pub async fn update_all(&self, updates: Vec<Update>) -> Result<Option<Vec<Option<Item>>>, Unavailable> {
+    pub async fn update_all(
+        &self,
+        updates: Vec<Update>,
+    ) -> Result<Option<Vec<Option<Item>>>, Unavailable> {
         let items: Vec<TransactWriteItem> = updates
             .into_iter()
             .map(|update| {
@@ -422,16 +507,25 @@ impl Table {
                     .set_condition_expression(parts.condition)
                     .set_expression_attribute_names(parts.names)
                     .set_expression_attribute_values(parts.values)
-                    .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+                    .return_values_on_condition_check_failure(
+                        ReturnValuesOnConditionCheckFailure::AllOld,
+                    )
                     .build();
                 update.map(|update| TransactWriteItem::builder().update(update).build())
             })
             .collect::<Result<_, _>>()
             .map_err(|_| Unavailable("TransactWriteItems: request could not be made".to_owned()))?;
         for attempt in 1.. {
-            let result = self.client.transact_write_items().set_transact_items(Some(items.clone())).send().await;
+            let result = self
+                .client
+                .transact_write_items()
+                .set_transact_items(Some(items.clone()))
+                .send()
+                .await;
             let Err(error) = result else { return Ok(None) };
-            let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error() else {
+            let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) =
+                error.as_service_error()
+            else {
                 return Err(Unavailable(crate::aws::cause("TransactWriteItems", &error)));
             };
             let reasons = cancelled.cancellation_reasons();
@@ -449,7 +543,10 @@ impl Table {
                 return Ok(Some(refusals.collect()));
             }
             let codes: Vec<&str> = reasons.iter().filter_map(|reason| reason.code()).collect();
-            return Err(Unavailable(format!("TransactWriteItems: {}", codes.join(", "))));
+            return Err(Unavailable(format!(
+                "TransactWriteItems: {}",
+                codes.join(", ")
+            )));
         }
         unreachable!("the loop returns")
     }
@@ -461,7 +558,10 @@ const CONFLICT_ATTEMPTS: u64 = 10;
 
 /// Fifty copies of one request meet each other: the pauses grow, and differ.
 async fn back_off(attempt: u64) {
-    tokio::time::sleep(Duration::from_millis(5 + random_below(10 << attempt.min(5)))).await;
+    tokio::time::sleep(Duration::from_millis(
+        5 + random_below(10 << attempt.min(5)),
+    ))
+    .await;
 }
 
 /// A random number from 0 to `bound - 1`.
@@ -471,7 +571,11 @@ pub fn random_below(bound: u64) -> u64 {
 
 /// A fresh name for one invocation's claims, by which it recognises its own after an answer was lost.
 pub fn owner_id() -> String {
-    format!("{:016x}{:016x}", random_below(u64::MAX), random_below(u64::MAX))
+    format!(
+        "{:016x}{:016x}",
+        random_below(u64::MAX),
+        random_below(u64::MAX)
+    )
 }
 
 #[cfg(test)]
@@ -490,6 +594,12 @@ mod tests {
         assert_eq!(parts.expression, "SET #n0 = :v1 ADD #n1 :v2 REMOVE #n2 ");
         assert_eq!(parts.names.unwrap()["#n2"], "lease_until");
         let values = parts.values.unwrap();
-        assert_eq!((&values[":max"], &values[":v1"]), (&AttributeValue::N("3".into()), &AttributeValue::N("5".into())));
+        assert_eq!(
+            (&values[":max"], &values[":v1"]),
+            (
+                &AttributeValue::N("3".into()),
+                &AttributeValue::N("5".into())
+            )
+        );
     }
 }

@@ -32,7 +32,10 @@ impl Content for Credentials {
 
     fn take(keys: &mut Keys) -> Option<Self> {
         let (api_key, api_secret) = (keys.required("api_key"), keys.required("api_secret"));
-        Some(Self { api_key: api_key?, api_secret: api_secret? })
+        Some(Self {
+            api_key: api_key?,
+            api_secret: api_secret?,
+        })
     }
 }
 
@@ -64,7 +67,11 @@ impl Vonage {
 
     /// The provider at `base`.
     pub fn new(client: Client, base: BaseUrl, secret: Secret<Credentials>) -> Self {
-        Self { client, base, secret }
+        Self {
+            client,
+            base,
+            secret,
+        }
     }
 
     /// Sends a text within `within`.
@@ -77,7 +84,10 @@ impl Vonage {
         now: SystemTime,
         within: Duration,
     ) -> Result<Result<Receipt, SendError>, SecretError> {
-        sms::authorised(&self.secret, now, within, async |credentials, within| self.create(sms, credentials, within).await).await
+        sms::authorised(&self.secret, now, within, async |credentials, within| {
+            self.create(sms, credentials, within).await
+        })
+        .await
     }
 
     /// Fetches the credentials and opens a connection, during INIT.
@@ -85,8 +95,18 @@ impl Vonage {
         let _later = tokio::join!(self.secret.get(now), self.client.warm_up(Some(&self.base)));
     }
 
-    async fn create(&self, sms: &Outbound<'_>, credentials: &Credentials, within: Duration) -> Result<Receipt, SendError> {
-        let Some(from) = sms.from else { return Err(SendError::Refused { recipient: false, code: None }) };
+    async fn create(
+        &self,
+        sms: &Outbound<'_>,
+        credentials: &Credentials,
+        within: Duration,
+    ) -> Result<Receipt, SendError> {
+        let Some(from) = sms.from else {
+            return Err(SendError::Refused {
+                recipient: false,
+                code: None,
+            });
+        };
         let mut form = form_urlencoded::Serializer::new(String::new());
         form.append_pair("api_key", credentials.api_key.expose_secret());
         form.append_pair("api_secret", credentials.api_secret.expose_secret());
@@ -97,7 +117,10 @@ impl Vonage {
             form.append_pair("type", "unicode");
         }
         if let Some(life) = sms.life {
-            form.append_pair("ttl", &life.as_millis().clamp(*TTL.start(), *TTL.end()).to_string());
+            form.append_pair(
+                "ttl",
+                &life.as_millis().clamp(*TTL.start(), *TTL.end()).to_string(),
+            );
         }
         let request = self
             .client
@@ -106,8 +129,16 @@ impl Vonage {
             .body(form.finish());
         let answer = self.client.send(request, ANSWER_LIMIT, within).await?;
         match answer.status {
-            200..=299 => judge(&answer.json::<Response>().ok_or(SendError::Unknown)?.messages),
-            _ => Err(sms::by_status(&answer, || SendError::Refused { recipient: false, code: None })),
+            200..=299 => judge(
+                &answer
+                    .json::<Response>()
+                    .ok_or(SendError::Unknown)?
+                    .messages,
+            ),
+            _ => Err(sms::by_status(&answer, || SendError::Refused {
+                recipient: false,
+                code: None,
+            })),
         }
     }
 }
@@ -116,9 +147,14 @@ fn judge(parts: &[Part]) -> Result<Receipt, SendError> {
     let accepted = parts.iter().filter(|part| part.status == Some(0)).count();
     match parts.iter().find(|part| part.status != Some(0)) {
         None if parts.is_empty() => Err(SendError::Unknown),
-        None => Ok(Receipt { id: sms::plain_id(parts[0].message_id.clone()), segments: Some(parts.len() as u64) }),
+        None => Ok(Receipt {
+            id: sms::plain_id(parts[0].message_id.clone()),
+            segments: Some(parts.len() as u64),
+        }),
         // Some parts are, or may be, on their way: another provider would repeat them.
-        Some(_) if accepted > 0 || parts.iter().any(|part| part.status.is_none()) => Err(SendError::Unknown),
+        Some(_) if accepted > 0 || parts.iter().any(|part| part.status.is_none()) => {
+            Err(SendError::Unknown)
+        }
         Some(part) => Err(by_status(part.status)),
     }
 }
@@ -130,7 +166,13 @@ fn by_status(status: Option<u32>) -> SendError {
         Some(1 | 10) => SendError::RateLimited { after: None },
         Some(4 | 14 | 32) => SendError::Unauthorized,
         Some(5) => SendError::Unavailable,
-        Some(6 | 7 | 33) => SendError::Refused { recipient: true, code: status },
-        Some(_) => SendError::Refused { recipient: false, code: status },
+        Some(6 | 7 | 33) => SendError::Refused {
+            recipient: true,
+            code: status,
+        },
+        Some(_) => SendError::Refused {
+            recipient: false,
+            code: status,
+        },
     }
 }

@@ -65,15 +65,26 @@ impl Config {
     pub fn read(source: &mut Source<'_>) -> Option<Self> {
         let aws = aws::Settings::read(source);
         let http = http::Settings::read(source);
-        let (table, auth0_secret) = (source.required("TABLE_NAME"), source.required("AUTH0_SECRET"));
-        let (tenant, api) = (source.base_url("AUTH0_URL", None), source.base_url("API_URL", None));
+        let (table, auth0_secret) = (
+            source.required("TABLE_NAME"),
+            source.required("AUTH0_SECRET"),
+        );
+        let (tenant, api) = (
+            source.base_url("AUTH0_URL", None),
+            source.base_url("API_URL", None),
+        );
         let audience = source.required("API_AUDIENCE");
-        let path = source.text("API_PATH", "/accounts/{account_number}").parse();
+        let path = source
+            .text("API_PATH", "/accounts/{account_number}")
+            .parse();
         if let Err(why) = &path {
             source.problem(format!("API_PATH {why}"));
         }
         let public_url = webhook::public_url(source);
-        let (twilio_secret, studio_secret) = (source.optional("TWILIO_SECRET"), source.optional("STUDIO_SECRET"));
+        let (twilio_secret, studio_secret) = (
+            source.optional("TWILIO_SECRET"),
+            source.optional("STUDIO_SECRET"),
+        );
         if twilio_secret.is_none() && studio_secret.is_none() {
             source.problem("TWILIO_SECRET or STUDIO_SECRET is missing: callers are known by Twilio's signature, or by a token");
         }
@@ -121,13 +132,21 @@ impl App {
         let secrets = config.aws.secrets_manager(&http);
         let table = Table::new(config.aws.dynamodb(&http), config.table);
         let auth0 = Arc::new(Secret::new(config.auth0_secret, secrets.clone()));
-        let tokens = Tokens::new(http.clone(), config.tenant, config.audience, Arc::clone(&auth0), Some(table.clone()));
+        let tokens = Tokens::new(
+            http.clone(),
+            config.tenant,
+            config.audience,
+            Arc::clone(&auth0),
+            Some(table.clone()),
+        );
         let app = Self {
             table,
             api: Api::new(http.clone(), config.api.clone(), tokens),
             path: config.path,
             public_url: config.public_url,
-            twilio: config.twilio_secret.map(|id| Secret::new(id, secrets.clone())),
+            twilio: config
+                .twilio_secret
+                .map(|id| Secret::new(id, secrets.clone())),
             studio: config.studio_secret.map(|id| Secret::new(id, secrets)),
             http,
         };
@@ -146,7 +165,10 @@ impl App {
             let _met_again = tokio::join!(auth0.get(now), app.http.warm_up(dynamodb.as_ref()));
             app.api.warm_up(now).await;
         };
-        shared::runtime::warm_up(async { tokio::join!(twilio, studio, token, app.http.warm_up(Some(&config.api))) }).await;
+        shared::runtime::warm_up(async {
+            tokio::join!(twilio, studio, token, app.http.warm_up(Some(&config.api)))
+        })
+        .await;
         app.http.take_waited();
         Ok(app)
     }
@@ -165,35 +187,67 @@ impl App {
         request.expect_post("/", &MEDIA_TYPES, BODY_LIMIT)?;
         let proof = self.authenticate(request, now).await?;
         let values = posted(request).ok_or_else(|| {
-            refused(400, "bad_body", "the body must be a form, or a JSON object of texts and numbers, each named once")
+            refused(
+                400,
+                "bad_body",
+                "the body must be a form, or a JSON object of texts and numbers, each named once",
+            )
         })?;
         let told = values.get("time").map(String::as_str);
-        if proof == Proof::Signature && (told.is_some_and(|time| !is_fresh(time, now)) || (told.is_none() && hides_time(&values)))
+        if proof == Proof::Signature
+            && (told.is_some_and(|time| !is_fresh(time, now))
+                || (told.is_none() && hides_time(&values)))
         {
             return Err(Reply::refused(403, "stale"));
         }
-        let value = |name: &str| values.get(name).map(String::as_str).filter(|value| value.len() <= VALUE_LIMIT);
+        let value = |name: &str| {
+            values
+                .get(name)
+                .map(String::as_str)
+                .filter(|value| value.len() <= VALUE_LIMIT)
+        };
         let Some(path) = self.path.fill(value) else {
             let names: Vec<&str> = self.path.names().collect();
-            return Err(refused(400, "value_missing", &format!("these are needed, of at most 200 bytes: {}", names.join(", "))));
+            return Err(refused(
+                400,
+                "value_missing",
+                &format!(
+                    "these are needed, of at most 200 bytes: {}",
+                    names.join(", ")
+                ),
+            ));
         };
         if proof == Proof::Signature && told.is_none() {
             // The token, which the API is asked with, meanwhile.
-            let (is_replayed, ()) = tokio::join!(self.is_replayed(request, now), self.api.warm_up(now));
+            let (is_replayed, ()) =
+                tokio::join!(self.is_replayed(request, now), self.api.warm_up(now));
             if is_replayed.map_err(Failure::from)? {
                 return Err(Reply::refused(403, "replayed"));
             }
         }
         match self.api.get(&path, TIME_TO_ANSWER, now).await {
-            Ok(Some((status, found))) => Ok(Reply::body(status, "found", "application/json", found.get().to_owned())),
-            Ok(None) => Ok(Reply::body(200, "not_found", "application/json", json!({ "found": false }).to_string())),
+            Ok(Some((status, found))) => Ok(Reply::body(
+                status,
+                "found",
+                "application/json",
+                found.get().to_owned(),
+            )),
+            Ok(None) => Ok(Reply::body(
+                200,
+                "not_found",
+                "application/json",
+                json!({ "found": false }).to_string(),
+            )),
             Err(Failed::Late) => Err(late()),
             Err(failed @ Failed::Unauthorized) => {
                 let public = "the API does not accept this application";
                 Err(error(502, "api_refuses", public).field("error", failed.to_string()))
             }
             Err(Failed::Unavailable(cause)) => {
-                Err(error(502, "api_unavailable", "the API has no usable answer").field("error", cause))
+                Err(
+                    error(502, "api_unavailable", "the API has no usable answer")
+                        .field("error", cause),
+                )
             }
         }
     }
@@ -202,17 +256,26 @@ impl App {
     async fn authenticate(&self, request: &Request, now: SystemTime) -> Result<Proof, Reply> {
         let given: Option<SecretString> = bearer::presented(request);
         match (&self.twilio, &self.studio) {
-            (Some(twilio), studio) if request.header("x-twilio-signature").is_some() && (given.is_none() || studio.is_none()) => {
-                let checked = webhook::authenticate_flow(request, self.public_url.as_ref(), twilio, now).await;
+            (Some(twilio), studio)
+                if request.header("x-twilio-signature").is_some()
+                    && (given.is_none() || studio.is_none()) =>
+            {
+                let checked =
+                    webhook::authenticate_flow(request, self.public_url.as_ref(), twilio, now)
+                        .await;
                 match (checked, studio) {
                     // Credentials in the flow's URL are part of what Twilio signs, and sent only when asked for.
                     (Err(refusal), Some(studio)) if refusal.status == 403 => {
-                        bearer::check(None, studio, now).await.map(|()| Proof::Token)
+                        bearer::check(None, studio, now)
+                            .await
+                            .map(|()| Proof::Token)
                     }
                     (checked, _) => checked.map(|()| Proof::Signature),
                 }
             }
-            (_, Some(studio)) => bearer::check(given.as_ref(), studio, now).await.map(|()| Proof::Token),
+            (_, Some(studio)) => bearer::check(given.as_ref(), studio, now)
+                .await
+                .map(|()| Proof::Token),
             _ => Err(Reply::refused(403, "signature_missing")),
         }
     }
@@ -220,7 +283,8 @@ impl App {
     /// Whether the same signed request was used before, longer ago than Studio would try again.
     async fn is_replayed(&self, request: &Request, now: SystemTime) -> Result<bool, Unavailable> {
         let signature = request.header("x-twilio-signature").unwrap_or_default();
-        let hash = hex::encode(&digest::digest(&digest::SHA256, signature.as_bytes()).as_ref()[..16]);
+        let hash =
+            hex::encode(&digest::digest(&digest::SHA256, signature.as_bytes()).as_ref()[..16]);
         let update = Update::new(Key::new(format!("seen#studio#{hash}"), "request"))
             .set("first", epoch(now))
             .set("expires_at", epoch(now) + REMEMBERED)
@@ -228,14 +292,19 @@ impl App {
             .bind(":now", epoch(now));
         Ok(match self.table.update(update).await? {
             Write::Done(_) => false,
-            Write::Refused(seen) => seen.number("first").is_none_or(|first| first + FRESH < epoch(now)),
+            Write::Refused(seen) => seen
+                .number("first")
+                .is_none_or(|first| first + FRESH < epoch(now)),
         })
     }
 }
 
 /// Whether a time in seconds since 1970 is now, or as near as clocks and networks are.
 fn is_fresh(time: &str, now: SystemTime) -> bool {
-    let seconds: Option<u64> = time.parse().ok().filter(|_| time.bytes().all(|byte| byte.is_ascii_digit()));
+    let seconds: Option<u64> = time
+        .parse()
+        .ok()
+        .filter(|_| time.bytes().all(|byte| byte.is_ascii_digit()));
     seconds.is_some_and(|seconds| seconds.abs_diff(epoch(now)) <= FRESH)
 }
 
@@ -244,15 +313,22 @@ fn is_fresh(time: &str, now: SystemTime) -> bool {
 fn hides_time(values: &HashMap<String, String>) -> bool {
     let mut pairs: Vec<_> = values.iter().collect();
     pairs.sort_unstable();
-    let signed: String = pairs.into_iter().flat_map(|(name, value)| [name.as_str(), value]).collect();
+    let signed: String = pairs
+        .into_iter()
+        .flat_map(|(name, value)| [name.as_str(), value])
+        .collect();
     let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
-    signed.match_indices("time").any(|(at, time)| digits(&signed[at + time.len()..]) >= 10)
+    signed
+        .match_indices("time")
+        .any(|(at, time)| digits(&signed[at + time.len()..]) >= 10)
 }
 
 /// What was posted, by name; `None` if it cannot be read, or a name came twice.
 fn posted(request: &Request) -> Option<HashMap<String, String>> {
     if request.media_type() == "application/json" {
-        return serde_json::from_slice(&request.body).ok().map(|Object(values)| values);
+        return serde_json::from_slice(&request.body)
+            .ok()
+            .map(|Object(values)| values);
     }
     let form = Form::parse(&request.body).filter(|form| !form.repeats())?;
     Some(form.into_pairs().into_iter().collect())
@@ -294,7 +370,12 @@ impl<'de> Visitor<'de> for Members {
 }
 
 fn error(status: u16, outcome: &'static str, public: &str) -> Reply {
-    Reply::body(status, outcome, "application/json", json!({ "error": public }).to_string())
+    Reply::body(
+        status,
+        outcome,
+        "application/json",
+        json!({ "error": public }).to_string(),
+    )
 }
 
 fn refused(status: u16, outcome: &'static str, public: &str) -> Reply {

@@ -50,27 +50,40 @@ impl Line {
     /// Reads the item that counts a number's calls, without the call with this `sid`; none takes more than `longest` seconds.
     pub(crate) fn read(item: &Item, sid: &str, longest: u64, now: u64) -> Self {
         let since = |call: &Item| call.number("since").unwrap_or_default();
-        let mut calls: Vec<(&str, Item)> = item.maps("call_").filter(|(other, _)| *other != sid).collect();
+        let mut calls: Vec<(&str, Item)> = item
+            .maps("call_")
+            .filter(|(other, _)| *other != sid)
+            .collect();
         calls.sort_by_key(|(_, call)| std::cmp::Reverse(since(call)));
-        let (on, unended): (Vec<_>, Vec<_>) =
-            calls.into_iter().partition(|(_, call)| call.number("until").is_some_and(|until| until > now));
+        let (on, unended): (Vec<_>, Vec<_>) = calls
+            .into_iter()
+            .partition(|(_, call)| call.number("until").is_some_and(|until| until > now));
         // People may still talk after the time in which a call counts as one of several: its minutes are counted by its entry.
         let unended = unended.iter().enumerate();
         let over = unended.filter(|(n, (_, call))| *n >= UNENDED || since(call) + longest <= now);
         let over = over.map(|(_, (other, _))| entry(other));
-        let ended = item
-            .names()
-            .filter(|name| name.starts_with("over_") && item.number(name).is_none_or(|ended| ended + ENDING_SECONDS <= now));
+        let ended = item.names().filter(|name| {
+            name.starts_with("over_")
+                && item
+                    .number(name)
+                    .is_none_or(|ended| ended + ENDING_SECONDS <= now)
+        });
         Self {
             stale: over.chain(ended.map(str::to_owned)).collect(),
-            others: on.iter().map(|(_, call)| (call.text("from").map(str::to_owned), since(call))).collect(),
+            others: on
+                .iter()
+                .map(|(_, call)| (call.text("from").map(str::to_owned), since(call)))
+                .collect(),
             talked: item.number(&talked_on(now)).unwrap_or_default(),
         }
     }
 
     /// How many calls at once come from this caller, or from callers who withhold their number.
     fn lines_of(&self, caller: Option<&str>) -> usize {
-        self.others.iter().filter(|(other, _)| other.as_deref() == caller).count()
+        self.others
+            .iter()
+            .filter(|(other, _)| other.as_deref() == caller)
+            .count()
     }
 }
 
@@ -111,7 +124,9 @@ pub(crate) fn destination<'a>(
     let own_country = company.region().map(Countries::only);
     match allowed.or(own_country.as_ref()) {
         _ if mobile == company || employee.mobile_is_ours => Err("company_number"),
-        Some(countries) if mobile.is_allowed(countries) => Ok((mobile, employee.first_name.as_deref())),
+        Some(countries) if mobile.is_allowed(countries) => {
+            Ok((mobile, employee.first_name.as_deref()))
+        }
         _ => Err("country_not_allowed"),
     }
 }
@@ -129,13 +144,23 @@ pub(crate) fn connection(
     let (mobile, first_name) = destination(listing, call.to, allowed)?;
     let came_round = |number: &E164| number == call.to || number == mobile;
     // A carrier writes the number as it likes: the last digits tell.
-    let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
+    let digits = |text: &str| {
+        text.chars()
+            .filter(char::is_ascii_digit)
+            .collect::<String>()
+    };
     let passed_on_by = |number: &E164| {
         let by = digits(call.forwarded_from.unwrap_or_default());
         by.len() >= 7 && (number.digits().ends_with(&by) || by.ends_with(number.digits()))
     };
-    let coming_back = |(other, since): &(Option<String>, u64)| other.as_deref() == caller && since + LOOP_SECONDS > now;
-    if call.from_is_ours || call.from.is_some_and(came_round) || passed_on_by(call.to) || passed_on_by(mobile) {
+    let coming_back = |(other, since): &(Option<String>, u64)| {
+        other.as_deref() == caller && since + LOOP_SECONDS > now
+    };
+    if call.from_is_ours
+        || call.from.is_some_and(came_round)
+        || passed_on_by(call.to)
+        || passed_on_by(mobile)
+    {
         return Err("loop");
     }
     if caller.is_some() && line.others.iter().any(coming_back) {
@@ -160,10 +185,17 @@ pub(crate) fn connection(
 
 /// What the caller hears while the phone rings. The name is somebody's own text: it is cut, and nothing in it is replaced again.
 pub(crate) fn greeting(template: &str, first_name: Option<&str>) -> String {
-    let name: String = first_name.unwrap_or_default().chars().filter(|c| c.is_whitespace() || !c.is_control()).collect();
+    let name: String = first_name
+        .unwrap_or_default()
+        .chars()
+        .filter(|c| c.is_whitespace() || !c.is_control())
+        .collect();
     let name = name.split_whitespace().collect::<Vec<_>>().join(" ");
     let name = if name.is_empty() { "your party" } else { &name };
-    template.replace("{firstName}", &name.chars().take(NAME_LIMIT).collect::<String>())
+    template.replace(
+        "{firstName}",
+        &name.chars().take(NAME_LIMIT).collect::<String>(),
+    )
 }
 
 #[cfg(test)]
@@ -178,7 +210,12 @@ mod tests {
     }
 
     fn ann(mobile: Option<&str>) -> Employee {
-        Employee { id: "00u1".to_owned(), first_name: Some("Ann".to_owned()), mobile: mobile.map(number), mobile_is_ours: false }
+        Employee {
+            id: "00u1".to_owned(),
+            first_name: Some("Ann".to_owned()),
+            mobile: mobile.map(number),
+            mobile_is_ours: false,
+        }
     }
 
     struct Case {
@@ -208,11 +245,26 @@ mod tests {
     impl Case {
         fn decide(&self) -> Result<Connection, &'static str> {
             let (from, to) = (self.from.map(number), number("+15005550010"));
-            let call =
-                Call { from: from.as_ref(), to: &to, forwarded_from: self.forwarded_from, from_is_ours: self.from_is_ours };
+            let call = Call {
+                from: from.as_ref(),
+                to: &to,
+                forwarded_from: self.forwarded_from,
+                from_is_ours: self.from_is_ours,
+            };
             let allowed = self.allowed.map(|list| list.parse().unwrap());
-            let limits = Limits { concurrent: self.concurrent, seconds_per_day: 600 };
-            connection(&call, self.from.map(|_| "hash"), &self.listing, &self.line, allowed.as_ref(), &limits, NOW)
+            let limits = Limits {
+                concurrent: self.concurrent,
+                seconds_per_day: 600,
+            };
+            connection(
+                &call,
+                self.from.map(|_| "hash"),
+                &self.listing,
+                &self.line,
+                allowed.as_ref(),
+                &limits,
+                NOW,
+            )
         }
     }
 
@@ -220,73 +272,253 @@ mod tests {
     fn a_call_is_connected_with_the_callers_number() {
         let connection = Case::default().decide().unwrap();
         assert_eq!(connection.mobile, number("+12025550123"));
-        assert_eq!((connection.caller_id, connection.first_name.as_deref()), (number("+14155550111"), Some("Ann")));
+        assert_eq!(
+            (connection.caller_id, connection.first_name.as_deref()),
+            (number("+14155550111"), Some("Ann"))
+        );
     }
 
     #[test]
     fn a_withheld_number_is_replaced_by_the_companys() {
-        assert_eq!(Case { from: None, ..Case::default() }.decide().unwrap().caller_id, number("+15005550010"));
+        assert_eq!(
+            Case {
+                from: None,
+                ..Case::default()
+            }
+            .decide()
+            .unwrap()
+            .caller_id,
+            number("+15005550010")
+        );
     }
 
     #[test]
     fn who_is_not_connected() {
         let employee = |employee| Listing::Employee(employee);
         let line = |others: &[(Option<&str>, u64)], talked| Line {
-            others: others.iter().map(|(from, since)| (from.map(str::to_owned), *since)).collect(),
+            others: others
+                .iter()
+                .map(|(from, since)| (from.map(str::to_owned), *since))
+                .collect(),
             talked,
             stale: vec![],
         };
         for (what, case, outcome) in [
-            ("unknown", Case { listing: Listing::Nobody("unknown_number"), ..Case::default() }, "unknown_number"),
-            ("no mobile", Case { listing: employee(ann(None)), ..Case::default() }, "no_mobile"),
-            ("abroad", Case { listing: employee(ann(Some("+4512345678"))), ..Case::default() }, "country_not_allowed"),
-            ("not on the list", Case { allowed: Some("DK"), ..Case::default() }, "country_not_allowed"),
-            ("premium", Case { listing: employee(ann(Some("+19005550123"))), ..Case::default() }, "country_not_allowed"),
-            ("the number itself", Case { listing: employee(ann(Some("+15005550010"))), ..Case::default() }, "company_number"),
             (
-                "another company number",
-                Case { listing: employee(Employee { mobile_is_ours: true, ..ann(Some("+12025550123")) }), ..Case::default() },
+                "unknown",
+                Case {
+                    listing: Listing::Nobody("unknown_number"),
+                    ..Case::default()
+                },
+                "unknown_number",
+            ),
+            (
+                "no mobile",
+                Case {
+                    listing: employee(ann(None)),
+                    ..Case::default()
+                },
+                "no_mobile",
+            ),
+            (
+                "abroad",
+                Case {
+                    listing: employee(ann(Some("+4512345678"))),
+                    ..Case::default()
+                },
+                "country_not_allowed",
+            ),
+            (
+                "not on the list",
+                Case {
+                    allowed: Some("DK"),
+                    ..Case::default()
+                },
+                "country_not_allowed",
+            ),
+            (
+                "premium",
+                Case {
+                    listing: employee(ann(Some("+19005550123"))),
+                    ..Case::default()
+                },
+                "country_not_allowed",
+            ),
+            (
+                "the number itself",
+                Case {
+                    listing: employee(ann(Some("+15005550010"))),
+                    ..Case::default()
+                },
                 "company_number",
             ),
-            ("the employee", Case { from: Some("+12025550123"), ..Case::default() }, "loop"),
-            ("the number calls itself", Case { from: Some("+15005550010"), ..Case::default() }, "loop"),
-            ("a company number calls", Case { from_is_ours: true, ..Case::default() }, "loop"),
-            ("passed on by the mobile", Case { forwarded_from: Some("+12025550123"), ..Case::default() }, "loop"),
-            ("in national form", Case { forwarded_from: Some("(202) 555-0123"), ..Case::default() }, "loop"),
-            ("passed on by us", Case { forwarded_from: Some("15005550010"), ..Case::default() }, "loop"),
-            ("just came", Case { line: line(&[(Some("hash"), NOW - 59)], 0), ..Case::default() }, "repeated_call"),
+            (
+                "another company number",
+                Case {
+                    listing: employee(Employee {
+                        mobile_is_ours: true,
+                        ..ann(Some("+12025550123"))
+                    }),
+                    ..Case::default()
+                },
+                "company_number",
+            ),
+            (
+                "the employee",
+                Case {
+                    from: Some("+12025550123"),
+                    ..Case::default()
+                },
+                "loop",
+            ),
+            (
+                "the number calls itself",
+                Case {
+                    from: Some("+15005550010"),
+                    ..Case::default()
+                },
+                "loop",
+            ),
+            (
+                "a company number calls",
+                Case {
+                    from_is_ours: true,
+                    ..Case::default()
+                },
+                "loop",
+            ),
+            (
+                "passed on by the mobile",
+                Case {
+                    forwarded_from: Some("+12025550123"),
+                    ..Case::default()
+                },
+                "loop",
+            ),
+            (
+                "in national form",
+                Case {
+                    forwarded_from: Some("(202) 555-0123"),
+                    ..Case::default()
+                },
+                "loop",
+            ),
+            (
+                "passed on by us",
+                Case {
+                    forwarded_from: Some("15005550010"),
+                    ..Case::default()
+                },
+                "loop",
+            ),
+            (
+                "just came",
+                Case {
+                    line: line(&[(Some("hash"), NOW - 59)], 0),
+                    ..Case::default()
+                },
+                "repeated_call",
+            ),
             (
                 "too many",
-                Case { line: line(&[(Some("a"), NOW), (Some("b"), NOW), (None, NOW), (None, NOW)], 0), ..Case::default() },
+                Case {
+                    line: line(
+                        &[(Some("a"), NOW), (Some("b"), NOW), (None, NOW), (None, NOW)],
+                        0,
+                    ),
+                    ..Case::default()
+                },
                 "line_limit",
             ),
             (
                 "a third of the same caller",
-                Case { line: line(&[(Some("hash"), NOW - 60), (Some("hash"), NOW - 70)], 0), ..Case::default() },
+                Case {
+                    line: line(&[(Some("hash"), NOW - 60), (Some("hash"), NOW - 70)], 0),
+                    ..Case::default()
+                },
                 "line_limit",
             ),
             (
                 "a second of the same caller, where there are two lines",
-                Case { line: line(&[(Some("hash"), NOW - 60)], 0), concurrent: 2, ..Case::default() },
+                Case {
+                    line: line(&[(Some("hash"), NOW - 60)], 0),
+                    concurrent: 2,
+                    ..Case::default()
+                },
                 "line_limit",
             ),
             (
                 "a third withheld one of four",
-                Case { from: None, line: line(&[(None, NOW), (None, NOW)], 0), ..Case::default() },
+                Case {
+                    from: None,
+                    line: line(&[(None, NOW), (None, NOW)], 0),
+                    ..Case::default()
+                },
                 "line_limit",
             ),
-            ("too long", Case { line: line(&[], 600), ..Case::default() }, "line_limit"),
+            (
+                "too long",
+                Case {
+                    line: line(&[], 600),
+                    ..Case::default()
+                },
+                "line_limit",
+            ),
         ] {
             assert_eq!(case.decide(), Err(outcome), "{what}");
         }
         for (what, case) in [
-            ("a list that has it", Case { allowed: Some("DK,US"), ..Case::default() }),
-            ("an office passes calls on", Case { forwarded_from: Some("+14155550100"), ..Case::default() }),
-            ("a long call of the same caller", Case { line: line(&[(Some("hash"), NOW - 60)], 0), ..Case::default() }),
-            ("two withheld callers", Case { from: None, line: line(&[(None, NOW)], 0), ..Case::default() }),
-            ("beside withheld ones", Case { line: line(&[(None, NOW), (None, NOW)], 0), ..Case::default() }),
-            ("the only line", Case { from: None, concurrent: 1, ..Case::default() }),
-            ("the only line, with a number", Case { concurrent: 1, ..Case::default() }),
+            (
+                "a list that has it",
+                Case {
+                    allowed: Some("DK,US"),
+                    ..Case::default()
+                },
+            ),
+            (
+                "an office passes calls on",
+                Case {
+                    forwarded_from: Some("+14155550100"),
+                    ..Case::default()
+                },
+            ),
+            (
+                "a long call of the same caller",
+                Case {
+                    line: line(&[(Some("hash"), NOW - 60)], 0),
+                    ..Case::default()
+                },
+            ),
+            (
+                "two withheld callers",
+                Case {
+                    from: None,
+                    line: line(&[(None, NOW)], 0),
+                    ..Case::default()
+                },
+            ),
+            (
+                "beside withheld ones",
+                Case {
+                    line: line(&[(None, NOW), (None, NOW)], 0),
+                    ..Case::default()
+                },
+            ),
+            (
+                "the only line",
+                Case {
+                    from: None,
+                    concurrent: 1,
+                    ..Case::default()
+                },
+            ),
+            (
+                "the only line, with a number",
+                Case {
+                    concurrent: 1,
+                    ..Case::default()
+                },
+            ),
         ] {
             assert!(case.decide().is_ok(), "{what}");
         }
@@ -304,6 +536,9 @@ mod tests {
         ] {
             assert_eq!(greeting(template, name), spoken);
         }
-        assert_eq!(greeting("{firstName}", Some(&"x".repeat(10_000))).len(), NAME_LIMIT);
+        assert_eq!(
+            greeting("{firstName}", Some(&"x".repeat(10_000))).len(),
+            NAME_LIMIT
+        );
     }
 }

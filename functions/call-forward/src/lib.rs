@@ -59,9 +59,9 @@ const VOICEMAILS_OF_CALLER: u64 = 5;
 
 const REGRET: &str = "We are sorry, this number cannot be reached. Goodbye.";
 const BUSY: &str = "We are sorry, this number is busy. Please try again later. Goodbye.";
-const APOLOGY: &str = "We are sorry, something went wrong on our side. Please call again in a few minutes. Goodbye.";
-const VOICEMAIL: &str =
-    "Nobody can take your call right now. Please leave a message after the tone, and press the pound key when you are done.";
+const APOLOGY: &str =
+    "We are sorry, something went wrong on our side. Please call again in a few minutes. Goodbye.";
+const VOICEMAIL: &str = "Nobody can take your call right now. Please leave a message after the tone, and press the pound key when you are done.";
 const GOODBYE: &str = "Goodbye.";
 
 /// The settings.
@@ -93,15 +93,27 @@ impl Config {
     pub fn read(source: &mut Source<'_>) -> Option<Self> {
         let aws = aws::Settings::read(source);
         let http = http::Settings::read(source);
-        let (table, twilio_secret) = (source.required("TABLE_NAME"), source.required("TWILIO_SECRET"));
-        let (okta, okta_secret) = (source.base_url("OKTA_URL", None), source.required("OKTA_SECRET"));
+        let (table, twilio_secret) = (
+            source.required("TABLE_NAME"),
+            source.required("TWILIO_SECRET"),
+        );
+        let (okta, okta_secret) = (
+            source.base_url("OKTA_URL", None),
+            source.required("OKTA_SECRET"),
+        );
         let twilio = twilio::api(source);
         let public_url = webhook::public_url(source);
-        let greeting = source.text("GREETING", "Please wait. You are being connected to {firstName}.");
+        let greeting = source.text(
+            "GREETING",
+            "Please wait. You are being connected to {firstName}.",
+        );
         if greeting.chars().count() > 1_000 {
             source.problem("GREETING is longer than 1000 characters, which nobody listens to");
         }
-        let countries = source.parsed("ALLOWED_COUNTRIES", "a comma list of ISO 3166 country codes such as DK,US");
+        let countries = source.parsed(
+            "ALLOWED_COUNTRIES",
+            "a comma list of ISO 3166 country codes such as DK,US",
+        );
         let rules = Rules {
             greeting,
             ring_seconds: source.number("DIAL_TIMEOUT_SECONDS", 25, 5..=600),
@@ -109,7 +121,8 @@ impl Config {
             countries,
             voicemail: source.choice("VOICEMAIL", &[("off", false), ("on", true)]),
             limits: Limits {
-                concurrent: usize::try_from(source.number("MAX_CONCURRENT_CALLS", 5, 1..=100)).unwrap_or(usize::MAX),
+                concurrent: usize::try_from(source.number("MAX_CONCURRENT_CALLS", 5, 1..=100))
+                    .unwrap_or(usize::MAX),
                 seconds_per_day: 60 * source.number("MAX_MINUTES_PER_DAY", 600, 1..=100_000),
             },
         };
@@ -147,12 +160,24 @@ impl App {
         let http = http::Client::new(config.http)?;
         let secrets = config.aws.secrets_manager(&http);
         let table = Table::new(config.aws.dynamodb(&http), config.table);
-        let users = Users::new(http.clone(), config.okta.clone(), Access::Read, Secret::new(config.okta_secret, secrets.clone()));
+        let users = Users::new(
+            http.clone(),
+            config.okta.clone(),
+            Access::Read,
+            Secret::new(config.okta_secret, secrets.clone()),
+        );
         let app = Self {
             directory: Directory::new(users, table.clone()),
             table,
             twilio: Secret::new(config.twilio_secret, secrets),
-            messages: Messages::new(http.clone(), config.twilio, Sender { number: None, service: None }),
+            messages: Messages::new(
+                http.clone(),
+                config.twilio,
+                Sender {
+                    number: None,
+                    service: None,
+                },
+            ),
             public_url: config.public_url,
             rules: config.rules,
             http,
@@ -188,22 +213,45 @@ impl App {
     }
 
     async fn flow(&self, request: &Request, now: SystemTime) -> Result<Reply, Reply> {
-        let step = ["/after", "/status"].into_iter().find(|step| *step == request.path).unwrap_or("/");
+        let step = ["/after", "/status"]
+            .into_iter()
+            .find(|step| *step == request.path)
+            .unwrap_or("/");
         request.expect_post(step, &webhook::FORMS, BODY_LIMIT)?;
-        let form = webhook::authenticate(request, self.public_url.as_ref(), &self.twilio, now).await?;
+        let form =
+            webhook::authenticate(request, self.public_url.as_ref(), &self.twilio, now).await?;
         let call = InboundCall::parse(&form)?;
         let reply = match (&call.to, step) {
-            (Some(to), "/status") if webhook::has_ended(&form) => self.end(&call.sid, to, now).await?,
+            (Some(to), "/status") if webhook::has_ended(&form) => {
+                self.end(&call.sid, to, now).await?
+            }
             (_, "/status") => Reply::empty(204, "still_on"),
             (None, _) => refusal("unknown_number"),
-            (Some(to), "/after") => self.after(&call, to, Dialled::parse(&form), Recording::parse(&form), now).await?,
+            (Some(to), "/after") => {
+                self.after(
+                    &call,
+                    to,
+                    Dialled::parse(&form),
+                    Recording::parse(&form),
+                    now,
+                )
+                .await?
+            }
             (Some(to), _) => self.connect_call(&call, to, now).await?,
         };
-        let from = call.from.as_ref().map_or_else(|| "withheld".to_owned(), ToString::to_string);
+        let from = call
+            .from
+            .as_ref()
+            .map_or_else(|| "withheld".to_owned(), ToString::to_string);
         Ok(reply.field("sid", call.sid).field("from", from))
     }
 
-    async fn connect_call(&self, call: &InboundCall, to: &E164, now: SystemTime) -> Result<Reply, Reply> {
+    async fn connect_call(
+        &self,
+        call: &InboundCall,
+        to: &E164,
+        now: SystemTime,
+    ) -> Result<Reply, Reply> {
         let caller = call.from.as_ref().map(hash);
         // Who calls, or passed the call on, may be another company number.
         let passed_on_by = call.forwarded_from.as_deref().and_then(E164::from_written);
@@ -212,15 +260,21 @@ impl App {
                 Some(number) => self.directory.is_ours(number, now).await,
                 None => Ok(false),
             };
-            let (from, passed_on) = tokio::try_join!(ours(call.from.as_ref()), ours(passed_on_by.as_ref()))?;
+            let (from, passed_on) =
+                tokio::try_join!(ours(call.from.as_ref()), ours(passed_on_by.as_ref()))?;
             Ok(from || passed_on)
         };
         let guards = async {
-            let guards = async { tokio::try_join!(is_ours, self.note(&call.sid, to, caller.as_deref(), now)) };
-            tokio::time::timeout(TABLE_TIME, guards).await.unwrap_or_else(|_| Err(Unavailable::late()))
+            let guards = async {
+                tokio::try_join!(is_ours, self.note(&call.sid, to, caller.as_deref(), now))
+            };
+            tokio::time::timeout(TABLE_TIME, guards)
+                .await
+                .unwrap_or_else(|_| Err(Unavailable::late()))
         };
         let is_replay = self.is_replay(&call.sid, "call", now);
-        let (listing, guards, is_replay) = tokio::join!(self.directory.find(to, now), guards, is_replay);
+        let (listing, guards, is_replay) =
+            tokio::join!(self.directory.find(to, now), guards, is_replay);
         let (from_is_ours, (line, is_noted)) = guards.unwrap_or_else(|error| {
             tracing::error!(%error, "the call is not guarded against loops and limits");
             Default::default()
@@ -229,14 +283,33 @@ impl App {
             if is_replay {
                 return Err("replayed");
             }
-            let call = Call { from: call.from.as_ref(), to, forwarded_from: call.forwarded_from.as_deref(), from_is_ours };
+            let call = Call {
+                from: call.from.as_ref(),
+                to,
+                forwarded_from: call.forwarded_from.as_deref(),
+                from_is_ours,
+            };
             let (countries, limits) = (self.rules.countries.as_ref(), &self.rules.limits);
-            decide::connection(&call, caller.as_deref(), &listing, &line, countries, limits, epoch(now))
+            decide::connection(
+                &call,
+                caller.as_deref(),
+                &listing,
+                &line,
+                countries,
+                limits,
+                epoch(now),
+            )
         });
         let is_over = is_noted && !matches!(connection, Ok(Ok(_)));
-        let forget: Vec<String> = line.stale.into_iter().chain(is_over.then(|| decide::entry(&call.sid))).collect();
+        let forget: Vec<String> = line
+            .stale
+            .into_iter()
+            .chain(is_over.then(|| decide::entry(&call.sid)))
+            .collect();
         if !forget.is_empty() {
-            let update = forget.into_iter().fold(Update::new(line_key(to)), Update::remove);
+            let update = forget
+                .into_iter()
+                .fold(Update::new(line_key(to)), Update::remove);
             let update = update.only_if("attribute_exists(pk)");
             let _expires = tokio::time::timeout(TABLE_TIME, self.table.update(update)).await;
         }
@@ -256,18 +329,31 @@ impl App {
             action: &self.after_path(),
         };
         let greeting = decide::greeting(&self.rules.greeting, connection.first_name.as_deref());
-        Response::new().say(&greeting).dial(&dial).into_reply("connected").field("phone", connection.mobile.to_string())
+        Response::new()
+            .say(&greeting)
+            .dial(&dial)
+            .into_reply("connected")
+            .field("phone", connection.mobile.to_string())
     }
 
     /// Twilio resolves it against the address it called, which may have a path in front of ours.
     fn after_path(&self) -> String {
-        let prefix = self.public_url.as_ref().map_or("/", |url| url.as_url().path());
+        let prefix = self
+            .public_url
+            .as_ref()
+            .map_or("/", |url| url.as_url().path());
         format!("{prefix}after")
     }
 
     /// Notes a call beside the others of its number, which it returns, and whether it was not there yet: a step that comes again
     /// neither brings a call back that has ended nor lets one begin anew.
-    async fn note(&self, sid: &str, to: &E164, caller: Option<&str>, now: SystemTime) -> Result<(Line, bool), Unavailable> {
+    async fn note(
+        &self,
+        sid: &str,
+        to: &E164,
+        caller: Option<&str>,
+        now: SystemTime,
+    ) -> Result<(Line, bool), Unavailable> {
         let seconds = epoch(now);
         // Where no status callback is registered nobody tells when a caller hangs up during the greeting, so a call without an end
         // counts only as long as one that rings.
@@ -277,7 +363,9 @@ impl App {
         entry.extend(caller.map(|caller| ("from", Value::from(caller))));
         let (call, ending) = (decide::entry(sid), decide::ending(sid));
         let update = Update::new(line_key(to))
-            .only_if(format!("attribute_not_exists({call}) AND attribute_not_exists({ending})"))
+            .only_if(format!(
+                "attribute_not_exists({call}) AND attribute_not_exists({ending})"
+            ))
             .set(call, Value::M(entry))
             .set("expires_at", seconds + 2 * DAY);
         Ok(match self.table.update(update).await? {
@@ -296,7 +384,9 @@ impl App {
         let written = tokio::time::timeout(TABLE_TIME, self.table.update(update)).await;
         match written.unwrap_or_else(|_| Err(Unavailable::late())) {
             Ok(Write::Done(_)) => false,
-            Ok(Write::Refused(seen)) => seen.number("at").is_none_or(|at| at + RETRY_SECONDS <= seconds),
+            Ok(Write::Refused(seen)) => seen
+                .number("at")
+                .is_none_or(|at| at + RETRY_SECONDS <= seconds),
             Err(error) => {
                 tracing::warn!(%error, "whether the step was answered before is not known");
                 false
@@ -313,9 +403,18 @@ impl App {
             .set(decide::ending(sid), epoch(now))
             .set("expires_at", epoch(now) + 2 * DAY);
         let written = tokio::time::timeout(TABLE_TIME, self.table.update(update)).await;
-        let written = written.unwrap_or_else(|_| Err(Unavailable::late())).map_err(Failure::from)?;
+        let written = written
+            .unwrap_or_else(|_| Err(Unavailable::late()))
+            .map_err(Failure::from)?;
         // Or it was never connected, or `/after` has ended it.
-        Ok(Reply::empty(204, if matches!(written, Write::Done(_)) { "call_ended" } else { "nothing_to_end" }))
+        Ok(Reply::empty(
+            204,
+            if matches!(written, Write::Done(_)) {
+                "call_ended"
+            } else {
+                "nothing_to_end"
+            },
+        ))
     }
 
     async fn after(
@@ -344,7 +443,9 @@ impl App {
             });
         }
         match recording {
-            Some(recording) if self.rules.voicemail && recording.seconds > 0 => self.voicemail(call, to, &recording, now).await,
+            Some(recording) if self.rules.voicemail && recording.seconds > 0 => {
+                self.voicemail(call, to, &recording, now).await
+            }
             _ => Ok(goodbye("ended")),
         }
     }
@@ -354,7 +455,9 @@ impl App {
         let (call, ending) = (decide::entry(sid), decide::ending(sid));
         let talked = decide::talked_on(epoch(now));
         let update = Update::new(line_key(to))
-            .only_if(format!("attribute_exists({call}) OR attribute_exists({ending})"))
+            .only_if(format!(
+                "attribute_exists({call}) OR attribute_exists({ending})"
+            ))
             .remove(call)
             .remove(ending)
             .remove(decide::talked_on(epoch(now).saturating_sub(2 * DAY)))
@@ -367,23 +470,42 @@ impl App {
     }
 
     /// Tells the employee of a message, once. The caller may have hung up long ago, so this is no TwiML.
-    async fn voicemail(&self, call: &InboundCall, to: &E164, recording: &Recording, now: SystemTime) -> Result<Reply, Reply> {
+    async fn voicemail(
+        &self,
+        call: &InboundCall,
+        to: &E164,
+        recording: &Recording,
+        now: SystemTime,
+    ) -> Result<Reply, Reply> {
         let started = Instant::now();
-        let entry = Entry::new(&format!("voicemail#{}", call.sid), owner_id(), epoch(now) + LEASE, epoch(now) + REMEMBERED);
-        let (listing, claimed, counted) =
-            tokio::join!(self.directory.find(to, now), self.table.update(entry.claim(now)), self.count_voicemail(call, to, now));
+        let entry = Entry::new(
+            &format!("voicemail#{}", call.sid),
+            owner_id(),
+            epoch(now) + LEASE,
+            epoch(now) + REMEMBERED,
+        );
+        let (listing, claimed, counted) = tokio::join!(
+            self.directory.find(to, now),
+            self.table.update(entry.claim(now)),
+            self.count_voicemail(call, to, now)
+        );
         let (taken, is_over_limit) = match (claimed, counted) {
             (Ok(Write::Refused(seen)), counted) if entry.stage(&seen, now).is_some() => {
                 // Copies at the same moment are counted once, under the same name.
-                let is_long_ago = seen.number("lease_until").is_none_or(|end| end < epoch(now));
+                let is_long_ago = seen
+                    .number("lease_until")
+                    .is_none_or(|end| end < epoch(now));
                 let taken = counted.map(|(taken, _)| taken).unwrap_or_default();
-                let surplus = taken.into_iter().filter(|taken| is_long_ago && taken.copies == Copies::Counted);
+                let surplus = taken
+                    .into_iter()
+                    .filter(|taken| is_long_ago && taken.copies == Copies::Counted);
                 self.give_back(surplus).await;
                 return Ok(goodbye("duplicate"));
             }
             (Ok(_), Ok(counted)) => counted,
             (Err(error), counted) => {
-                self.give_back(counted.map(|(taken, _)| taken).unwrap_or_default()).await;
+                self.give_back(counted.map(|(taken, _)| taken).unwrap_or_default())
+                    .await;
                 return Err(Failure::from(error).into());
             }
             (Ok(_), Err(error)) => return Err(Failure::from(error).into()),
@@ -398,31 +520,69 @@ impl App {
             Err(outcome) => return Ok(goodbye(outcome)),
         };
         let from = call.from.as_ref().map_or("a withheld number", E164::reveal);
-        let text = format!("Voicemail from {from} ({} s): {}.mp3", recording.seconds, recording.url);
-        let sms = Outbound { to: mobile, from: Some(to.reveal()), body: &text, life: None, holds_code: false };
+        let text = format!(
+            "Voicemail from {from} ({} s): {}.mp3",
+            recording.seconds, recording.url
+        );
+        let sms = Outbound {
+            to: mobile,
+            from: Some(to.reveal()),
+            body: &text,
+            life: None,
+            holds_code: false,
+        };
         let within = TIME_TO_ANSWER.saturating_sub(started.elapsed() + Duration::from_secs(1));
         let sent = self.messages.send(&sms, &self.twilio, now, within).await;
         let (stage, reply) = match sent {
-            Ok(Ok(receipt)) => (Stage::Sent { sid: receipt.id, provider: None }, goodbye("voicemail").metric("SmsSent", 1)),
+            Ok(Ok(receipt)) => (
+                Stage::Sent {
+                    sid: receipt.id,
+                    provider: None,
+                },
+                goodbye("voicemail").metric("SmsSent", 1),
+            ),
             Ok(Err(error)) => {
-                let stage = if error == SendError::Unknown { Stage::Unknown } else { Stage::Failed };
-                (stage, goodbye("voicemail_text_failed").failed().metric("SmsFailed", 1).field("error", error.to_string()))
+                let stage = if error == SendError::Unknown {
+                    Stage::Unknown
+                } else {
+                    Stage::Failed
+                };
+                (
+                    stage,
+                    goodbye("voicemail_text_failed")
+                        .failed()
+                        .metric("SmsFailed", 1)
+                        .field("error", error.to_string()),
+                )
             }
             Err(error) => (
                 Stage::Failed,
-                goodbye("voicemail_text_failed").failed().metric("SmsFailed", 1).field("error", error.to_string()),
+                goodbye("voicemail_text_failed")
+                    .failed()
+                    .metric("SmsFailed", 1)
+                    .field("error", error.to_string()),
             ),
         };
         self.settle(&entry, &stage).await;
-        Ok(reply.field("phone", mobile.to_string()).field("seconds", recording.seconds))
+        Ok(reply
+            .field("phone", mobile.to_string())
+            .field("seconds", recording.seconds))
     }
 
     /// Counts a message for its number and its caller: what was counted, and whether one of them had too many.
-    async fn count_voicemail(&self, call: &InboundCall, to: &E164, now: SystemTime) -> Result<(Vec<Taken>, bool), Unavailable> {
-        let budget =
-            |key: &str, max| Budget::new("voicemail", key, max, Window::Hour).once_for(call.sid.trim_start_matches("CA"));
+    async fn count_voicemail(
+        &self,
+        call: &InboundCall,
+        to: &E164,
+        now: SystemTime,
+    ) -> Result<(Vec<Taken>, bool), Unavailable> {
+        let budget = |key: &str, max| {
+            Budget::new("voicemail", key, max, Window::Hour)
+                .once_for(call.sid.trim_start_matches("CA"))
+        };
         let mut budgets = vec![budget(to.reveal(), VOICEMAILS)];
-        let of_caller = |caller: String| budget(&format!("{}#{caller}", to.reveal()), VOICEMAILS_OF_CALLER);
+        let of_caller =
+            |caller: String| budget(&format!("{}#{caller}", to.reveal()), VOICEMAILS_OF_CALLER);
         budgets.extend(call.from.as_ref().map(hash).map(of_caller));
         let (mut taken, mut is_over_limit) = (Vec::new(), false);
         for result in join_all(budgets.iter().map(|budget| budget.take(&self.table, now))).await {
@@ -436,7 +596,12 @@ impl App {
 
     /// What cannot be taken back stays counted.
     async fn give_back(&self, taken: impl IntoIterator<Item = Taken>) {
-        join_all(taken.into_iter().map(async |taken| taken.give_back(&self.table).await)).await;
+        join_all(
+            taken
+                .into_iter()
+                .map(async |taken| taken.give_back(&self.table).await),
+        )
+        .await;
     }
 
     async fn settle(&self, entry: &Entry, stage: &Stage) {
@@ -465,11 +630,18 @@ fn goodbye(outcome: &'static str) -> Reply {
 
 /// Whoever sends Twilio's request once more hears nothing.
 fn replayed() -> Reply {
-    Response::new().hangup().into_reply("replayed").metric("Refused", 1)
+    Response::new()
+        .hangup()
+        .into_reply("replayed")
+        .metric("Refused", 1)
 }
 
 fn refusal(outcome: &'static str) -> Reply {
-    last_words(if matches!(outcome, "line_limit" | "repeated_call") { BUSY } else { REGRET })
-        .into_reply(outcome)
-        .metric("Refused", 1)
+    last_words(if matches!(outcome, "line_limit" | "repeated_call") {
+        BUSY
+    } else {
+        REGRET
+    })
+    .into_reply(outcome)
+    .metric("Refused", 1)
 }

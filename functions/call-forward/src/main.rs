@@ -6,5 +6,11 @@ use call_forward::{App, Config};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    shared::runtime::serve(env!("CARGO_PKG_NAME"), Config::read, App::connect, App::handle).await
+    shared::runtime::serve(
+        env!("CARGO_PKG_NAME"),
+        Config::read,
+        App::connect,
+        App::handle,
+    )
+    .await
 }

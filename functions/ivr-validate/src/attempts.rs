@@ -49,9 +49,14 @@ pub(crate) struct Limits {
 impl Limits {
     /// Reads the settings; what is wrong is noted in `source`.
     pub(crate) fn read(source: &mut Source<'_>) -> Self {
-        let (pair, account) = (source.number("PIN_ATTEMPTS", 5, 1..=100), source.number("PIN_ATTEMPTS_ACCOUNT", 8, 1..=100));
+        let (pair, account) = (
+            source.number("PIN_ATTEMPTS", 5, 1..=100),
+            source.number("PIN_ATTEMPTS_ACCOUNT", 8, 1..=100),
+        );
         if pair > account {
-            source.problem("PIN_ATTEMPTS must not be more than PIN_ATTEMPTS_ACCOUNT, which counts all callers");
+            source.problem(
+                "PIN_ATTEMPTS must not be more than PIN_ATTEMPTS_ACCOUNT, which counts all callers",
+            );
         }
         Self {
             pair,
@@ -69,20 +74,34 @@ impl Limits {
 
     /// What strangers may try before the first lock.
     fn before_lock(&self, has_known: bool) -> u64 {
-        if has_known { self.account.saturating_sub(RESERVE).max(1) } else { self.account }
+        if has_known {
+            self.account.saturating_sub(RESERVE).max(1)
+        } else {
+            self.account
+        }
     }
 
     /// What all callers may try between two right PINs. Who sets a tenth attempt has given Auth0 a higher threshold.
     fn in_a_row(&self) -> u64 {
-        if self.account < AUTH0_BLOCKS { AUTH0_BLOCKS - 1 } else { u64::MAX }
+        if self.account < AUTH0_BLOCKS {
+            AUTH0_BLOCKS - 1
+        } else {
+            u64::MAX
+        }
     }
 
     fn strangers_in_a_row(&self, has_known: bool) -> u64 {
-        if has_known { self.in_a_row() - RESERVE } else { self.in_a_row() }
+        if has_known {
+            self.in_a_row() - RESERVE
+        } else {
+            self.in_a_row()
+        }
     }
 
     fn lock(&self, locks_before: u64) -> u64 {
-        let doubled = 1_u64.checked_shl(u32::try_from(locks_before).unwrap_or(u32::MAX)).unwrap_or(u64::MAX);
+        let doubled = 1_u64
+            .checked_shl(u32::try_from(locks_before).unwrap_or(u32::MAX))
+            .unwrap_or(u64::MAX);
         self.lock_seconds.saturating_mul(doubled).min(LONGEST_LOCK)
     }
 
@@ -119,15 +138,28 @@ impl Standing {
         let number = |name: &str| item.number(name).unwrap_or_default();
         let (tried, expires_at) = (item.number("tried"), number("expires_at"));
         let wrong = number("wrong");
-        let is_forgotten = wrong > 0 && item.number("counted").is_some_and(|at| at + AUTH0_FORGETS <= now);
+        let is_forgotten = wrong > 0
+            && item
+                .number("counted")
+                .is_some_and(|at| at + AUTH0_FORGETS <= now);
         let has_known = number("known_until") > now;
-        let locks = if tried.unwrap_or_default() < number("grown_until") { number("locks") } else { 0 };
+        let locks = if tried.unwrap_or_default() < number("grown_until") {
+            number("locks")
+        } else {
+            0
+        };
         let mut until = number("locked_until");
         if wrong >= limits.before_lock(has_known) {
             // Before a lock could grow, an item ended with it.
             until = until.max(tried.map_or(expires_at, |tried| tried + limits.lock(locks)));
         }
-        Self { wrong, locks, until, has_known, is_over: expires_at <= now || is_forgotten }
+        Self {
+            wrong,
+            locks,
+            until,
+            has_known,
+            is_over: expires_at <= now || is_forgotten,
+        }
     }
 
     fn is_used_up(&self, limits: &Limits) -> bool {
@@ -157,7 +189,9 @@ impl Way {
             return Some(Self::Anew);
         }
         if is_known {
-            let lock = standing.is_used_up(limits).then_some((standing.until, standing.locks + 1));
+            let lock = standing
+                .is_used_up(limits)
+                .then_some((standing.until, standing.locks + 1));
             return (standing.wrong < limits.in_a_row()).then_some(Self::Known { lock });
         }
         if standing.until > now {
@@ -168,7 +202,11 @@ impl Way {
         }
         let Standing { wrong, locks, .. } = standing;
         let tried = seen.number("tried")?;
-        (wrong < limits.strangers_in_a_row(standing.has_known)).then_some(Self::AfterLock { wrong, tried, locks })
+        (wrong < limits.strangers_in_a_row(standing.has_known)).then_some(Self::AfterLock {
+            wrong,
+            tried,
+            locks,
+        })
     }
 }
 
@@ -210,7 +248,9 @@ impl Attempt {
         now: SystemTime,
     ) -> Counted {
         let who = match caller {
-            Caller::Named(caller) => hex::encode(&digest::digest(&digest::SHA256, normal(caller).as_bytes()).as_ref()[..8]),
+            Caller::Named(caller) => hex::encode(
+                &digest::digest(&digest::SHA256, normal(caller).as_bytes()).as_ref()[..8],
+            ),
             Caller::Withheld => "withheld".to_owned(),
             Caller::Untold => "untold".to_owned(),
         };
@@ -225,7 +265,8 @@ impl Attempt {
         let mut attempt = Self {
             pair: Key::new(pk.as_str(), format!("caller#{who}")),
             account: Key::new(pk.as_str(), "all"),
-            known: matches!(caller, Caller::Named(_)).then(|| Key::new(pk.as_str(), format!("known#{who}"))),
+            known: matches!(caller, Caller::Named(_))
+                .then(|| Key::new(pk.as_str(), format!("known#{who}"))),
             hourly: None,
             way: Way::Anybody,
             pair_anew: false,
@@ -245,8 +286,12 @@ impl Attempt {
             }
         };
         let day = limits.failures();
-        let (first, is_known, by_caller, failures) =
-            tokio::join!(table.update_all(attempt.updates(limits)), is_known, by_caller, day.used(table, now));
+        let (first, is_known, by_caller, failures) = tokio::join!(
+            table.update_all(attempt.updates(limits)),
+            is_known,
+            by_caller,
+            day.used(table, now)
+        );
         let mut counted = matches!(first, Ok(None));
         let spent = match by_caller {
             Ok(Some(Ok(taken))) => {
@@ -258,28 +303,48 @@ impl Attempt {
         };
         let failed_today = failures.as_ref().ok().copied();
         let refused = match (first, is_known, spent, failures) {
-            (Ok(_), Ok(false), Ok(_), Ok(failures)) if failures >= limits.per_day => Some(Unheard::Spent("too_many_failures")),
+            (Ok(_), Ok(false), Ok(_), Ok(failures)) if failures >= limits.per_day => {
+                Some(Unheard::Spent("too_many_failures"))
+            }
             (Ok(_), Ok(_), Ok(true), Ok(_)) => Some(Unheard::Spent("locked")),
             (Ok(None), Ok(_), Ok(_), Ok(_)) => None,
-            (Ok(Some(refusals)), Ok(is_known), Ok(_), Ok(_)) => match attempt.insist(table, limits, refusals, is_known).await {
-                Ok(true) => {
-                    counted = true;
-                    None
+            (Ok(Some(refusals)), Ok(is_known), Ok(_), Ok(_)) => {
+                match attempt.insist(table, limits, refusals, is_known).await {
+                    Ok(true) => {
+                        counted = true;
+                        None
+                    }
+                    Ok(false) => Some(Unheard::Spent("locked")),
+                    Err(error) => Some(Unheard::Unavailable(error)),
                 }
-                Ok(false) => Some(Unheard::Spent("locked")),
-                Err(error) => Some(Unheard::Unavailable(error)),
-            },
+            }
             (Err(error), ..) | (_, Err(error), ..) | (_, _, Err(error), _) | (.., Err(error)) => {
                 Some(Unheard::Unavailable(error))
             }
         };
-        let Some(refused) = refused else { return Counted { attempt: Ok(attempt), failures: failed_today } };
-        let gave_back =
-            tokio::join!(async { if counted { attempt.uncount(table).await } else { Ok(()) } }, attempt.give_back(table),);
+        let Some(refused) = refused else {
+            return Counted {
+                attempt: Ok(attempt),
+                failures: failed_today,
+            };
+        };
+        let gave_back = tokio::join!(
+            async {
+                if counted {
+                    attempt.uncount(table).await
+                } else {
+                    Ok(())
+                }
+            },
+            attempt.give_back(table),
+        );
         if let (Err(error), _) | (_, Err(error)) = gave_back {
             tracing::warn!(%error, "an attempt that nobody heard stays counted");
         }
-        Counted { attempt: Err(refused), failures: failed_today }
+        Counted {
+            attempt: Err(refused),
+            failures: failed_today,
+        }
     }
 
     /// The items have refused it as what it was: it counts as what they allow. `false`: there are no attempts left.
@@ -295,12 +360,18 @@ impl Attempt {
         for _ in 0..5 {
             if let Some(Some(seen)) = refusals.first() {
                 self.pair_anew = seen.number("expires_at").is_some_and(|end| end <= now);
-                if !self.pair_anew && seen.number("wrong").is_some_and(|wrong| wrong >= limits.pair) {
+                if !self.pair_anew
+                    && seen
+                        .number("wrong")
+                        .is_some_and(|wrong| wrong >= limits.pair)
+                {
                     return Ok(false);
                 }
             }
             if let Some(Some(seen)) = refusals.get(1) {
-                let Some(way) = Way::of(seen, limits, is_known, now) else { return Ok(false) };
+                let Some(way) = Way::of(seen, limits, is_known, now) else {
+                    return Ok(false);
+                };
                 self.way = way;
             }
             match table.update_all(self.updates(limits)).await? {
@@ -314,15 +385,18 @@ impl Attempt {
     /// What counts it: in the caller's item for this account, and in the account's.
     fn updates(&self, limits: &Limits) -> Vec<Update> {
         let now = epoch(self.begun);
-        let pair = Update::new(self.pair.clone()).set("expires_at", now + limits.lock_seconds).bind(":now", now);
+        let pair = Update::new(self.pair.clone())
+            .set("expires_at", now + limits.lock_seconds)
+            .bind(":now", now);
         let pair = if self.pair_anew {
             pair.set("wrong", 1).only_if("expires_at <= :now")
         } else {
-            let room =
-                "(attribute_not_exists(wrong) OR wrong < :max) AND (attribute_not_exists(expires_at) OR expires_at > :now)";
+            let room = "(attribute_not_exists(wrong) OR wrong < :max) AND (attribute_not_exists(expires_at) OR expires_at > :now)";
             pair.add("wrong", 1).only_if(room).bind(":max", limits.pair)
         };
-        let account = Update::new(self.account.clone()).set("expires_at", now + KNOWN).set("counted", now);
+        let account = Update::new(self.account.clone())
+            .set("expires_at", now + KNOWN)
+            .set("counted", now);
         let forgotten = now.saturating_sub(AUTH0_FORGETS);
         let account = match self.way {
             Way::Anybody => account
@@ -366,10 +440,18 @@ impl Attempt {
     }
 
     /// The PIN was wrong: that counts in the day. If the account was opened meanwhile, its count began anew without this attempt.
-    pub(crate) async fn wrong(&self, table: &Table, limits: &Limits, now: SystemTime) -> Result<(), Unavailable> {
+    pub(crate) async fn wrong(
+        &self,
+        table: &Table,
+        limits: &Limits,
+        now: SystemTime,
+    ) -> Result<(), Unavailable> {
         let note = async {
             let update = Update::new(self.account.clone()).set("counted", epoch(now));
-            let unless_opened = update.clone().only_if(NOT_OPENED).bind(":begun", millis(self.begun));
+            let unless_opened = update
+                .clone()
+                .only_if(NOT_OPENED)
+                .bind(":begun", millis(self.begun));
             match table.update(unless_opened).await? {
                 Write::Done(_) => Ok(()),
                 Write::Refused(_) => table.update(update.add("wrong", 1)).await.map(drop),
@@ -384,23 +466,40 @@ impl Attempt {
     /// The PIN was right: the counts begin anew, the attempt was none, and the caller is known from now on.
     pub(crate) async fn right(&self, table: &Table, now: SystemTime) -> Result<(), Unavailable> {
         let until = epoch(now) + KNOWN;
-        let pair = Update::new(self.pair.clone()).set("wrong", 0).set("expires_at", until);
-        let mut account =
-            Update::new(self.account.clone()).set("wrong", 0).set("opened_at", millis(now)).set("expires_at", until);
+        let pair = Update::new(self.pair.clone())
+            .set("wrong", 0)
+            .set("expires_at", until);
+        let mut account = Update::new(self.account.clone())
+            .set("wrong", 0)
+            .set("opened_at", millis(now))
+            .set("expires_at", until);
         if self.known.is_some() {
             account = account.set("known_until", until);
         }
-        if let Way::Known { lock: Some((end, locks)) } = self.way {
-            account = account.set("locked_until", end).set("locks", locks).set("grown_until", end + DAY);
+        if let Way::Known {
+            lock: Some((end, locks)),
+        } = self.way
+        {
+            account = account
+                .set("locked_until", end)
+                .set("locks", locks)
+                .set("grown_until", end + DAY);
         }
         let note = async {
             match &self.known {
-                Some(key) => table.update(Update::new(key.clone()).set("expires_at", until)).await.map(drop),
+                Some(key) => table
+                    .update(Update::new(key.clone()).set("expires_at", until))
+                    .await
+                    .map(drop),
                 None => Ok(()),
             }
         };
-        let (pair, account, noted, gave_back) =
-            tokio::join!(table.update(pair), table.update(account), note, self.give_back(table));
+        let (pair, account, noted, gave_back) = tokio::join!(
+            table.update(pair),
+            table.update(account),
+            note,
+            self.give_back(table)
+        );
         pair.and(account).map(drop).and(noted).and(gave_back)
     }
 
@@ -419,7 +518,9 @@ impl Attempt {
                 .set("locks", locks)
                 .only_if("wrong > :none AND tried = :mine")
                 .bind(":mine", epoch(self.begun)),
-            _ => less(&self.account).only_if(format!("wrong > :none AND ({NOT_OPENED})")).bind(":begun", millis(self.begun)),
+            _ => less(&self.account)
+                .only_if(format!("wrong > :none AND ({NOT_OPENED})"))
+                .bind(":begun", millis(self.begun)),
         };
         let pair = less(&self.pair).only_if("wrong > :none");
         let (pair, account) = tokio::join!(table.update(pair), table.update(account));
@@ -435,14 +536,22 @@ impl Attempt {
 }
 
 fn millis(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    time.duration_since(UNIX_EPOCH).map_or(0, |since| {
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    })
 }
 
 /// One caller, however the number is written: forms turn a plus sign into a blank.
 fn normal(caller: &str) -> String {
-    let is_number = caller.chars().all(|c| c.is_ascii_digit() || matches!(c, '+' | ' ' | '-' | '.' | '(' | ')' | '/'));
+    let is_number = caller
+        .chars()
+        .all(|c| c.is_ascii_digit() || matches!(c, '+' | ' ' | '-' | '.' | '(' | ')' | '/'));
     let digits: String = caller.chars().filter(char::is_ascii_digit).collect();
-    if is_number && digits.len() >= 5 { digits } else { caller.to_lowercase() }
+    if is_number && digits.len() >= 5 {
+        digits
+    } else {
+        caller.to_lowercase()
+    }
 }
 
 #[cfg(test)]
@@ -450,7 +559,13 @@ mod tests {
     use super::*;
 
     fn limits(account: u64) -> Limits {
-        Limits { pair: 5.min(account), account, caller: 10, lock_seconds: 1_800, per_day: 500 }
+        Limits {
+            pair: 5.min(account),
+            account,
+            caller: 10,
+            lock_seconds: 1_800,
+            per_day: 500,
+        }
     }
 
     /// Whatever is set, a stranger has an attempt, a known caller has one more than strangers can use up, and Auth0's tenth is not reached.
@@ -458,11 +573,27 @@ mod tests {
     fn budgets_leave_something_to_everybody() {
         for account in 1..=100 {
             let limits = limits(account);
-            assert!(limits.before_lock(true) >= 1 && limits.before_lock(true) <= limits.before_lock(false), "{account}");
-            assert!(limits.strangers_in_a_row(true) < limits.in_a_row(), "{account}");
-            assert!(limits.before_lock(true) <= limits.strangers_in_a_row(true), "{account}");
-            assert!(limits.before_lock(false) <= limits.strangers_in_a_row(false), "{account}");
-            assert!(account >= AUTH0_BLOCKS || limits.in_a_row() < AUTH0_BLOCKS, "{account}");
+            assert!(
+                limits.before_lock(true) >= 1
+                    && limits.before_lock(true) <= limits.before_lock(false),
+                "{account}"
+            );
+            assert!(
+                limits.strangers_in_a_row(true) < limits.in_a_row(),
+                "{account}"
+            );
+            assert!(
+                limits.before_lock(true) <= limits.strangers_in_a_row(true),
+                "{account}"
+            );
+            assert!(
+                limits.before_lock(false) <= limits.strangers_in_a_row(false),
+                "{account}"
+            );
+            assert!(
+                account >= AUTH0_BLOCKS || limits.in_a_row() < AUTH0_BLOCKS,
+                "{account}"
+            );
         }
     }
 

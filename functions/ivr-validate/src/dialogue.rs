@@ -43,8 +43,14 @@ pub(crate) enum Follows {
 impl Follows {
     /// Reads it from a signed query.
     pub(crate) fn of(query: &str) -> Self {
-        let Some(form) = Form::parse(query.as_bytes()) else { return Self::Nothing };
-        let number = |text: &str| text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()));
+        let Some(form) = Form::parse(query.as_bytes()) else {
+            return Self::Nothing;
+        };
+        let number = |text: &str| {
+            text.parse()
+                .ok()
+                .filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()))
+        };
         match form.get("step") {
             None => Self::Untold,
             Some(_) if form.repeats() => Self::Nothing,
@@ -98,19 +104,36 @@ impl Place {
 
     /// The next wrong pair is the last one of this call.
     pub(crate) fn is_last_pair(&self) -> bool {
-        self.0.number("pairs").is_some_and(|pairs| pairs + 1 >= TRIES)
+        self.0
+            .number("pairs")
+            .is_some_and(|pairs| pairs + 1 >= TRIES)
     }
 }
 
 impl<'a> Dialogue<'a> {
     /// The state of the call `sid` for a request that came in at `now`.
-    pub(crate) fn new(table: &'a Table, sid: &str, follows: Follows, (started, now): (Instant, SystemTime)) -> Self {
-        Self { table, key: Key::new(format!("call#{sid}"), "state"), follows, started, now }
+    pub(crate) fn new(
+        table: &'a Table,
+        sid: &str,
+        follows: Follows,
+        (started, now): (Instant, SystemTime),
+    ) -> Self {
+        Self {
+            table,
+            key: Key::new(format!("call#{sid}"), "state"),
+            follows,
+            started,
+            now,
+        }
     }
 
     /// The call came in. One that is no further is asked again, and has no more time for it.
     pub(crate) async fn begin(&self) -> Result<Move, Unavailable> {
-        let update = self.update("account", "welcome", self.time()).set("tries", 0).set("pairs", 0).set("turns", 0);
+        let update = self
+            .update("account", "welcome", self.time())
+            .set("tries", 0)
+            .set("pairs", 0)
+            .set("turns", 0);
         let update = update
             .set("answers", epoch(self.now) / 86_400 * NUMBERS + 1)
             .set("open_until", epoch(self.now) + LIFE)
@@ -121,7 +144,11 @@ impl<'a> Dialogue<'a> {
             .bind(":now", epoch(self.now));
         Ok(match self.table.update(update).await? {
             Write::Done(item) => Move::Made(Place(item)),
-            Write::Refused(seen) if seen.text("said") == Some("welcome") && self.is_open(&seen) && self.is_recent(&seen) => {
+            Write::Refused(seen)
+                if seen.text("said") == Some("welcome")
+                    && self.is_open(&seen)
+                    && self.is_recent(&seen) =>
+            {
                 Move::Repeated(Place(seen))
             }
             Write::Refused(_) => Move::OutOfOrder,
@@ -130,13 +157,20 @@ impl<'a> Dialogue<'a> {
 
     /// An account number was keyed.
     pub(crate) async fn account(&self, account: &AccountNumber) -> Result<Move, Unavailable> {
-        let update = self.answer("pin", "pin").set("tries", 0).set("account", account.as_str());
-        self.write("account", update, "").await.map(|write| self.moved(write))
+        let update = self
+            .answer("pin", "pin")
+            .set("tries", 0)
+            .set("account", account.as_str());
+        self.write("account", update, "")
+            .await
+            .map(|write| self.moved(write))
     }
 
     /// A PIN was keyed, which is being tried; what is said of it comes with [`Dialogue::right`] and [`Dialogue::wrong`].
     pub(crate) async fn pin(&self) -> Result<Move, Unavailable> {
-        let update = Update::new(self.key.clone()).set("step", "trying").set("tries", 0);
+        let update = Update::new(self.key.clone())
+            .set("step", "trying")
+            .set("tries", 0);
         match self.write("pin", update, "").await? {
             Write::Refused(seen) if self.is_being_tried(&seen) => self.outcome().await,
             write => Ok(self.moved(write)),
@@ -145,21 +179,38 @@ impl<'a> Dialogue<'a> {
 
     /// It was right.
     pub(crate) async fn right(&self) -> Result<Move, Unavailable> {
-        let update = self.answer("menu", "greeted").set("open_until", epoch(self.now) + LIFE);
-        self.write("trying", update, "").await.map(|write| self.moved(write))
+        let update = self
+            .answer("menu", "greeted")
+            .set("open_until", epoch(self.now) + LIFE);
+        self.write("trying", update, "")
+            .await
+            .map(|write| self.moved(write))
     }
 
     /// It was not, which is said at `then`; whether that was the last pair of this call.
     pub(crate) async fn wrong(&self, is_last: bool, then: Instant) -> Result<Move, Unavailable> {
-        let (step, said) = if is_last { ("over", "refused_last") } else { ("account", "refused") };
+        let (step, said) = if is_last {
+            ("over", "refused_last")
+        } else {
+            ("account", "refused")
+        };
         let then = self.now + then.saturating_duration_since(self.started);
-        let update = self.update(step, said, then).add("answers", 1).add("pairs", 1).remove("account");
-        self.write("trying", update, "").await.map(|write| self.moved(write))
+        let update = self
+            .update(step, said, then)
+            .add("answers", 1)
+            .add("pairs", 1)
+            .remove("account");
+        self.write("trying", update, "")
+            .await
+            .map(|write| self.moved(write))
     }
 
     /// What was keyed at `step` is no entry; after the last try the call is over.
     pub(crate) async fn again(&self, step: &'static str) -> Result<Move, Unavailable> {
-        let update = self.answer(step, &format!("again_{step}")).add("tries", 1).bind(":last", TRIES - 1);
+        let update = self
+            .answer(step, &format!("again_{step}"))
+            .add("tries", 1)
+            .bind(":last", TRIES - 1);
         match self.write(step, update, " AND tries < :last").await? {
             Write::Refused(seen) if self.fits(&seen, step) => self.end(step).await,
             write => Ok(self.moved(write)),
@@ -168,18 +219,29 @@ impl<'a> Dialogue<'a> {
 
     /// The key `digit` was pressed in the menu, and means something.
     pub(crate) async fn turn(&self, digit: &str) -> Result<Move, Unavailable> {
-        let update = self.answer("menu", &format!("told_{digit}")).set("tries", 0).add("turns", 1).bind(":last", TURNS);
-        self.write("menu", update, " AND turns < :last").await.map(|write| self.moved(write))
+        let update = self
+            .answer("menu", &format!("told_{digit}"))
+            .set("tries", 0)
+            .add("turns", 1)
+            .bind(":last", TURNS);
+        self.write("menu", update, " AND turns < :last")
+            .await
+            .map(|write| self.moved(write))
     }
 
     /// Nothing more is to come of this call.
     pub(crate) async fn end(&self, from: &str) -> Result<Move, Unavailable> {
         let update = self.answer("over", "goodbye").remove("account");
-        self.write(from, update, "").await.map(|write| self.moved(write))
+        self.write(from, update, "")
+            .await
+            .map(|write| self.moved(write))
     }
 
     fn update(&self, step: &str, said: &str, then: SystemTime) -> Update {
-        Update::new(self.key.clone()).set("step", step).set("said", said).set("answered", epoch(then))
+        Update::new(self.key.clone())
+            .set("step", step)
+            .set("said", said)
+            .set("answered", epoch(then))
     }
 
     /// The call gets its next answer.
@@ -190,12 +252,19 @@ impl<'a> Dialogue<'a> {
     /// Moves on from a place, if this request is the next.
     async fn write(&self, from: &str, update: Update, also: &str) -> Result<Write, Unavailable> {
         let (update, order) = match self.follows {
-            Follows::Answer(number) => (update.set("numbered", 1).bind(":answers", number), "answers = :answers"),
+            Follows::Answer(number) => (
+                update.set("numbered", 1).bind(":answers", number),
+                "answers = :answers",
+            ),
             Follows::Untold => (update, "attribute_not_exists(numbered)"),
             Follows::Nothing => return Ok(Write::Refused(Item::default())),
         };
-        let update = update.only_if(format!("step = :from AND open_until > :now AND {order}{also}"));
-        self.table.update(update.bind(":from", from).bind(":now", epoch(self.now))).await
+        let update = update.only_if(format!(
+            "step = :from AND open_until > :now AND {order}{also}"
+        ));
+        self.table
+            .update(update.bind(":from", from).bind(":now", epoch(self.now)))
+            .await
     }
 
     fn moved(&self, write: Write) -> Move {
@@ -211,7 +280,9 @@ impl<'a> Dialogue<'a> {
         let waiting = Instant::now();
         while waiting.elapsed() < PATIENCE {
             tokio::time::sleep(LOOK).await;
-            let Some(seen) = self.table.get(self.key.clone(), self.now).await? else { break };
+            let Some(seen) = self.table.get(self.key.clone(), self.now).await? else {
+                break;
+            };
             if !self.is_being_tried(&seen) {
                 return Ok(self.moved(Write::Refused(seen)));
             }
@@ -220,18 +291,27 @@ impl<'a> Dialogue<'a> {
     }
 
     fn is_being_tried(&self, seen: &Item) -> bool {
-        let Follows::Answer(number) = self.follows else { return false };
-        seen.text("step") == Some("trying") && seen.number("answers") == Some(number) && self.is_open(seen)
+        let Follows::Answer(number) = self.follows else {
+            return false;
+        };
+        seen.text("step") == Some("trying")
+            && seen.number("answers") == Some(number)
+            && self.is_open(seen)
     }
 
     /// Whether the answer that was given last was the one to this request.
     fn is_repetition(&self, seen: &Item) -> bool {
-        let Follows::Answer(number) = self.follows else { return false };
-        seen.number("answers").is_some_and(|answers| answers.checked_sub(1) == Some(number)) && self.is_recent(seen)
+        let Follows::Answer(number) = self.follows else {
+            return false;
+        };
+        seen.number("answers")
+            .is_some_and(|answers| answers.checked_sub(1) == Some(number))
+            && self.is_recent(seen)
     }
 
     fn is_recent(&self, seen: &Item) -> bool {
-        seen.number("answered").is_some_and(|at| epoch(self.time()) <= at + RETRIED)
+        seen.number("answered")
+            .is_some_and(|at| epoch(self.time()) <= at + RETRIED)
     }
 
     /// Whether this request could be the next.
@@ -245,7 +325,8 @@ impl<'a> Dialogue<'a> {
     }
 
     fn is_open(&self, seen: &Item) -> bool {
-        seen.number("open_until").is_some_and(|end| end > epoch(self.now))
+        seen.number("open_until")
+            .is_some_and(|end| end > epoch(self.now))
     }
 
     fn time(&self) -> SystemTime {

@@ -55,7 +55,8 @@ const GREETING_LIMIT: usize = 100;
 
 const REFUSED: &str = "We are sorry, this account number and PIN could not be accepted.";
 const GOODBYE: &str = "Goodbye.";
-const APOLOGY: &str = "We are sorry, something went wrong on our side. Please call again in a few minutes. Goodbye.";
+const APOLOGY: &str =
+    "We are sorry, something went wrong on our side. Please call again in a few minutes. Goodbye.";
 const ASK_ACCOUNT: &str = "Please enter your account number, followed by the pound key.";
 const ASK_PIN: &str = "Please enter your PIN, followed by the pound key.";
 const NOT_UNDERSTOOD: &str = "We did not get that.";
@@ -93,18 +94,35 @@ impl Config {
     pub fn read(source: &mut Source<'_>) -> Option<Self> {
         let aws = aws::Settings::read(source);
         let http = http::Settings::read(source);
-        let (table, twilio_secret) = (source.required("TABLE_NAME"), source.required("TWILIO_SECRET"));
-        let (ivr_secret, auth0_secret) = (source.required("IVR_SECRET"), source.required("AUTH0_SECRET"));
-        let (tenant, api) = (source.base_url("AUTH0_URL", None), source.base_url("API_URL", None));
+        let (table, twilio_secret) = (
+            source.required("TABLE_NAME"),
+            source.required("TWILIO_SECRET"),
+        );
+        let (ivr_secret, auth0_secret) = (
+            source.required("IVR_SECRET"),
+            source.required("AUTH0_SECRET"),
+        );
+        let (tenant, api) = (
+            source.base_url("AUTH0_URL", None),
+            source.base_url("API_URL", None),
+        );
         let audience = source.required("API_AUDIENCE");
         let public_url = webhook::public_url(source);
         let limits = Limits::read(source);
         let pin_length = source.number("PIN_LENGTH", 4, 4..=32);
         let language = source.text("IVR_LANGUAGE", "en-US").trim().to_owned();
-        if !language.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
+        if !language
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        {
             source.problem("IVR_LANGUAGE is not a language such as en-US");
         }
-        let voice = Voice { language: Some(language), name: source.optional("IVR_VOICE").map(|name| name.trim().to_owned()) };
+        let voice = Voice {
+            language: Some(language),
+            name: source
+                .optional("IVR_VOICE")
+                .map(|name| name.trim().to_owned()),
+        };
         let welcome = source.text("IVR_WELCOME", "Welcome.");
         if welcome.chars().count() > 1_000 {
             source.problem("IVR_WELCOME is longer than 1000 characters, which nobody listens to");
@@ -118,11 +136,20 @@ impl Config {
             ivr_secret: ivr_secret?,
             auth0_secret: auth0_secret?,
             tenant: tenant?,
-            realm: source.text("LOGIN_REALM", "Username-Password-Authentication").trim().to_owned(),
+            realm: source
+                .text("LOGIN_REALM", "Username-Password-Authentication")
+                .trim()
+                .to_owned(),
             api: api?,
             audience: audience?,
             public_url,
-            rules: Rules { limits, pin_length, menu: menu?, voice, welcome },
+            rules: Rules {
+                limits,
+                pin_length,
+                menu: menu?,
+                voice,
+                welcome,
+            },
         })
     }
 }
@@ -163,7 +190,11 @@ struct Judged {
 
 impl Judged {
     fn unheard(outcome: &'static str, cause: Option<String>, is_half_used: bool) -> Self {
-        Self { judgement: Judgement::Refused(outcome, cause), attempt: None, is_half_used }
+        Self {
+            judgement: Judgement::Refused(outcome, cause),
+            attempt: None,
+            is_half_used,
+        }
     }
 }
 
@@ -177,12 +208,28 @@ impl App {
         let secrets = config.aws.secrets_manager(&http);
         let table = Table::new(config.aws.dynamodb(&http), config.table);
         let auth0 = Arc::new(Secret::new(config.auth0_secret, secrets.clone()));
-        let tokens =
-            |audience| Tokens::new(http.clone(), config.tenant.clone(), audience, Arc::clone(&auth0), Some(table.clone()));
+        let tokens = |audience| {
+            Tokens::new(
+                http.clone(),
+                config.tenant.clone(),
+                audience,
+                Arc::clone(&auth0),
+                Some(table.clone()),
+            )
+        };
         let app = Self {
-            users: Users::new(http.clone(), config.tenant.clone(), tokens(Users::audience(&config.tenant))),
+            users: Users::new(
+                http.clone(),
+                config.tenant.clone(),
+                tokens(Users::audience(&config.tenant)),
+            ),
             api: Api::new(http.clone(), config.api.clone(), tokens(config.audience)),
-            login: Login::new(http.clone(), config.tenant.clone(), config.realm.clone(), Arc::clone(&auth0)),
+            login: Login::new(
+                http.clone(),
+                config.tenant.clone(),
+                config.realm.clone(),
+                Arc::clone(&auth0),
+            ),
             realm: config.realm,
             twilio: Secret::new(config.twilio_secret, secrets.clone()),
             ivr: Secret::new(config.ivr_secret, secrets),
@@ -195,7 +242,8 @@ impl App {
         let (now, dynamodb) = (shared::runtime::now(), config.aws.dynamodb_url());
         // One secret for both, asked for once, while the connections are made by which both are then looked for.
         let tokens = async {
-            let _met_again = tokio::join!(auth0.get(now), app.http.warm_up_for(2, dynamodb.as_ref()));
+            let _met_again =
+                tokio::join!(auth0.get(now), app.http.warm_up_for(2, dynamodb.as_ref()));
             tokio::join!(app.users.warm_up(now), app.api.warm_up(now))
         };
         let warm_up = async {
@@ -230,24 +278,53 @@ impl App {
         reply.upstream(self.http.take_waited())
     }
 
-    async fn flow(&self, request: &Request, started: Instant, now: SystemTime) -> Result<Reply, Reply> {
+    async fn flow(
+        &self,
+        request: &Request,
+        started: Instant,
+        now: SystemTime,
+    ) -> Result<Reply, Reply> {
         let path = request.path.as_str();
-        let known =
-            ["/validate", "/voice", "/voice/account", "/voice/pin", "/voice/menu"].into_iter().find(|known| *known == path);
+        let known = [
+            "/validate",
+            "/voice",
+            "/voice/account",
+            "/voice/pin",
+            "/voice/menu",
+        ]
+        .into_iter()
+        .find(|known| *known == path);
         request.expect_post(known.unwrap_or("/validate"), &webhook::FORMS, BODY_LIMIT)?;
         if path == "/validate" {
             return self.validate(request, started, now).await;
         }
-        let form = webhook::authenticate(request, self.public_url.as_ref(), &self.twilio, now).await?;
+        let form =
+            webhook::authenticate(request, self.public_url.as_ref(), &self.twilio, now).await?;
         let call = InboundCall::parse(&form)?;
-        let dialogue = Dialogue::new(&self.table, &call.sid, Follows::of(&request.query), (started, now));
-        let step = self.step(path, &dialogue, &call, &form, (started, now)).await;
-        let from = call.from.as_ref().map_or_else(|| "withheld".to_owned(), ToString::to_string);
-        step.map(|reply| reply.field("sid", call.sid).field("from", from)).map_err(|error| Failure::from(error).into())
+        let dialogue = Dialogue::new(
+            &self.table,
+            &call.sid,
+            Follows::of(&request.query),
+            (started, now),
+        );
+        let step = self
+            .step(path, &dialogue, &call, &form, (started, now))
+            .await;
+        let from = call
+            .from
+            .as_ref()
+            .map_or_else(|| "withheld".to_owned(), ToString::to_string);
+        step.map(|reply| reply.field("sid", call.sid).field("from", from))
+            .map_err(|error| Failure::from(error).into())
     }
 
     /// For an IVR of any make.
-    async fn validate(&self, request: &Request, started: Instant, now: SystemTime) -> Result<Reply, Reply> {
+    async fn validate(
+        &self,
+        request: &Request,
+        started: Instant,
+        now: SystemTime,
+    ) -> Result<Reply, Reply> {
         let given = bearer::presented(request);
         if given.is_none() && request.header("x-twilio-signature").is_some() {
             webhook::authenticate(request, self.public_url.as_ref(), &self.twilio, now).await?;
@@ -256,29 +333,47 @@ impl App {
         }
         let form = Form::parse(&request.body).filter(|form| !form.repeats());
         let form = form.ok_or_else(|| Reply::refused(400, "bad_form"))?;
-        let caller =
-            [form.get("caller"), form.get("From")].into_iter().flatten().map(str::trim).find(|caller| !caller.is_empty());
+        let caller = [form.get("caller"), form.get("From")]
+            .into_iter()
+            .flatten()
+            .map(str::trim)
+            .find(|caller| !caller.is_empty());
         let caller = match caller {
             None => Caller::Untold,
             Some(caller) if webhook::is_withheld(caller) => Caller::Withheld,
             Some(caller) => Caller::Named(caller),
         };
         let pin = SecretString::from(form.get("pin").unwrap_or_default().trim());
-        let account = form.get("account_number").unwrap_or_default().trim().parse().ok();
-        let plain = |outcome, text: String| Reply::body(200, outcome, "text/plain; charset=utf-8", text);
-        let judged = self.judge(account.as_ref(), &pin, caller, started, now).await;
+        let account = form
+            .get("account_number")
+            .unwrap_or_default()
+            .trim()
+            .parse()
+            .ok();
+        let plain =
+            |outcome, text: String| Reply::body(200, outcome, "text/plain; charset=utf-8", text);
+        let judged = self
+            .judge(account.as_ref(), &pin, caller, started, now)
+            .await;
         self.settle(&judged, started, now).await;
         let (outcome, cause) = match judged.judgement {
             Judgement::Accepted(holder) => {
                 // The word for a refusal is nobody's name.
                 let greeting = greeting(&holder).filter(|greeting| greeting != "error");
-                return Ok(plain("greeted", greeting.unwrap_or_else(|| "Welcome".to_owned())));
+                return Ok(plain(
+                    "greeted",
+                    greeting.unwrap_or_else(|| "Welcome".to_owned()),
+                ));
             }
             Judgement::Refused(outcome, cause) => (outcome, cause),
             Judgement::Untold(cause) => ("login_unavailable", Some(cause)),
         };
         self.wait(started).await;
-        Ok(refusal(plain(outcome, "error".to_owned()), cause, judged.is_half_used))
+        Ok(refusal(
+            plain(outcome, "error".to_owned()),
+            cause,
+            judged.is_half_used,
+        ))
     }
 
     async fn step(
@@ -298,13 +393,20 @@ impl App {
                 Err(_) => dialogue.again("account").await?,
             },
             "/voice/pin" if self.is_pin(&keys) => match dialogue.pin().await? {
-                Move::Made(place) => return self.try_pin(dialogue, &place, &keys, call, (started, now)).await,
+                Move::Made(place) => {
+                    return self
+                        .try_pin(dialogue, &place, &keys, call, (started, now))
+                        .await;
+                }
                 moved => moved,
             },
             "/voice/pin" => dialogue.again("pin").await?,
             _ => match self.rules.menu.find(keys.expose_secret()) {
                 None => dialogue.again("menu").await?,
-                Some(Entry { action: Action::Exit, .. }) => match dialogue.end("menu").await? {
+                Some(Entry {
+                    action: Action::Exit,
+                    ..
+                }) => match dialogue.end("menu").await? {
                     Move::Made(_) => return Ok(self.over("exit")),
                     moved => moved,
                 },
@@ -329,24 +431,44 @@ impl App {
     async fn say(&self, place: &Place, now: SystemTime) -> Reply {
         let answer = place.answer();
         match place.said() {
-            "welcome" => self.ask_account(&self.rules.welcome, answer).into_reply("asked_account"),
+            "welcome" => self
+                .ask_account(&self.rules.welcome, answer)
+                .into_reply("asked_account"),
             "pin" => self.ask_pin("", answer).into_reply("asked_pin"),
-            "again_account" => self.ask_account(NOT_UNDERSTOOD, answer).into_reply("asked_again"),
-            "again_pin" => self.ask_pin(NOT_UNDERSTOOD, answer).into_reply("asked_again"),
+            "again_account" => self
+                .ask_account(NOT_UNDERSTOOD, answer)
+                .into_reply("asked_again"),
+            "again_pin" => self
+                .ask_pin(NOT_UNDERSTOOD, answer)
+                .into_reply("asked_again"),
             "again_menu" => self.offer(NOT_UNDERSTOOD, answer).into_reply("asked_again"),
             "refused" => self.ask_account(REFUSED, answer).into_reply("wrong_pin"),
             "refused_last" => self.refuse().into_reply("wrong_pin"),
             "greeted" => {
                 let found = match place.account() {
-                    Some(account) => self.users.by_account_number(&account, &self.realm, now).await.ok(),
+                    Some(account) => self
+                        .users
+                        .by_account_number(&account, &self.realm, now)
+                        .await
+                        .ok(),
                     None => None,
                 };
-                let name = if let Some(Found::One(holder)) = &found { greeting(holder) } else { None };
+                let name = if let Some(Found::One(holder)) = &found {
+                    greeting(holder)
+                } else {
+                    None
+                };
                 self.offer(&welcome(name), answer).into_reply("greeted")
             }
             "goodbye" => self.over("no_entry"),
-            said => match said.strip_prefix("told_").and_then(|digit| self.rules.menu.find(digit)) {
-                Some(Entry { action: Action::Tell { path, say }, .. }) => self.tell(place, path, say, now).await,
+            said => match said
+                .strip_prefix("told_")
+                .and_then(|digit| self.rules.menu.find(digit))
+            {
+                Some(Entry {
+                    action: Action::Tell { path, say },
+                    ..
+                }) => self.tell(place, path, say, now).await,
                 _ => self.over("out_of_order"),
             },
         }
@@ -360,15 +482,22 @@ impl App {
         call: &InboundCall,
         (started, now): (Instant, SystemTime),
     ) -> Result<Reply, Unavailable> {
-        let caller = call.from.as_ref().map_or(Caller::Withheld, |from| Caller::Named(from.reveal()));
+        let caller = call
+            .from
+            .as_ref()
+            .map_or(Caller::Withheld, |from| Caller::Named(from.reveal()));
         let account = place.account();
-        let judged = self.judge(account.as_ref(), pin, caller, started, now).await;
+        let judged = self
+            .judge(account.as_ref(), pin, caller, started, now)
+            .await;
         let settling = self.settle(&judged, started, now);
         let (outcome, cause) = match &judged.judgement {
             Judgement::Accepted(holder) => {
                 let (moved, ()) = tokio::join!(dialogue.right(), settling);
                 return Ok(match moved? {
-                    Move::Made(place) => self.offer(&welcome(greeting(holder)), place.answer()).into_reply("greeted"),
+                    Move::Made(place) => self
+                        .offer(&welcome(greeting(holder)), place.answer())
+                        .into_reply("greeted"),
                     _ => self.over("out_of_order"),
                 });
             }
@@ -383,13 +512,19 @@ impl App {
             // Without the table the words are the same, but the call cannot go on.
             _ => self.refuse(),
         };
-        Ok(refusal(words.into_reply(outcome), cause, judged.is_half_used))
+        Ok(refusal(
+            words.into_reply(outcome),
+            cause,
+            judged.is_half_used,
+        ))
     }
 
     /// What the API knows, and what can be asked next.
     async fn tell(&self, place: &Place, path: &Template, say: &str, now: SystemTime) -> Reply {
         let account = place.account();
-        let path = account.as_ref().and_then(|account| path.fill(|_| Some(account.as_str())));
+        let path = account
+            .as_ref()
+            .and_then(|account| path.fill(|_| Some(account.as_str())));
         let found = match path {
             Some(path) => self.api.get(&path, API_TIME, now).await,
             None => Err(Failed::Unavailable("the call has no account".to_owned())),
@@ -397,11 +532,20 @@ impl App {
         let answer = place.answer();
         match found {
             Ok(Some((_, found))) => {
-                let told = serde_json::from_str(found.get()).ok().and_then(|found| menu::tell(say, &found));
-                self.offer(&told.unwrap_or_else(|| NOTHING_TO_TELL.to_owned()), answer).into_reply("told")
+                let told = serde_json::from_str(found.get())
+                    .ok()
+                    .and_then(|found| menu::tell(say, &found));
+                self.offer(&told.unwrap_or_else(|| NOTHING_TO_TELL.to_owned()), answer)
+                    .into_reply("told")
             }
-            Ok(None) => self.offer(NOTHING_TO_TELL, answer).into_reply("nothing_to_tell"),
-            Err(failed) => self.offer(NOT_NOW, answer).into_reply("api_unavailable").failed().field("error", failed.to_string()),
+            Ok(None) => self
+                .offer(NOTHING_TO_TELL, answer)
+                .into_reply("nothing_to_tell"),
+            Err(failed) => self
+                .offer(NOT_NOW, answer)
+                .into_reply("api_unavailable")
+                .failed()
+                .field("error", failed.to_string()),
         }
     }
 
@@ -414,9 +558,18 @@ impl App {
         started: Instant,
         now: SystemTime,
     ) -> Judged {
-        let Some(account) = account.filter(|_| self.is_pin(pin)) else { return Judged::unheard("malformed", None, false) };
+        let Some(account) = account.filter(|_| self.is_pin(pin)) else {
+            return Judged::unheard("malformed", None, false);
+        };
         let limits = &self.rules.limits;
-        let Counted { attempt, failures } = Attempt::count(&self.table, limits, account, caller, now + started.elapsed()).await;
+        let Counted { attempt, failures } = Attempt::count(
+            &self.table,
+            limits,
+            account,
+            caller,
+            now + started.elapsed(),
+        )
+        .await;
         let is_half_used = failures.is_some_and(|failures| limits.is_half(failures));
         if failures.is_some() {
             self.is_slow.store(is_half_used, Ordering::Relaxed);
@@ -430,21 +583,34 @@ impl App {
         };
         let within = TIME_TO_JUDGE.saturating_sub(started.elapsed());
         let judged = tokio::time::timeout(within, self.log_in(account, pin, now)).await;
-        let judgement = judged.unwrap_or_else(|_| Judgement::Untold("no answer in time".to_owned()));
-        let is_wrong = matches!(judgement, Judgement::Refused(_, None) | Judgement::Untold(_));
-        let is_half_used = failures.is_some_and(|failures| limits.is_half(failures + u64::from(is_wrong)));
-        Judged { judgement, attempt: Some(attempt), is_half_used }
+        let judgement =
+            judged.unwrap_or_else(|_| Judgement::Untold("no answer in time".to_owned()));
+        let is_wrong = matches!(
+            judgement,
+            Judgement::Refused(_, None) | Judgement::Untold(_)
+        );
+        let is_half_used =
+            failures.is_some_and(|failures| limits.is_half(failures + u64::from(is_wrong)));
+        Judged {
+            judgement,
+            attempt: Some(attempt),
+            is_half_used,
+        }
     }
 
     async fn settle(&self, judged: &Judged, started: Instant, now: SystemTime) {
-        let Some(attempt) = &judged.attempt else { return };
+        let Some(attempt) = &judged.attempt else {
+            return;
+        };
         let now = now + started.elapsed();
         let settling = async {
             match &judged.judgement {
                 Judgement::Accepted(_) => attempt.right(&self.table, now).await,
                 // Nobody looked at the PIN.
                 Judgement::Refused(_, Some(_)) => attempt.void(&self.table).await,
-                Judgement::Refused(_, None) | Judgement::Untold(_) => attempt.wrong(&self.table, &self.rules.limits, now).await,
+                Judgement::Refused(_, None) | Judgement::Untold(_) => {
+                    attempt.wrong(&self.table, &self.rules.limits, now).await
+                }
             }
         };
         if let Err(error) = in_time(settling).await {
@@ -452,8 +618,17 @@ impl App {
         }
     }
 
-    async fn log_in(&self, account: &AccountNumber, pin: &SecretString, now: SystemTime) -> Judgement {
-        let holder = match self.users.by_account_number(account, &self.realm, now).await {
+    async fn log_in(
+        &self,
+        account: &AccountNumber,
+        pin: &SecretString,
+        now: SystemTime,
+    ) -> Judgement {
+        let holder = match self
+            .users
+            .by_account_number(account, &self.realm, now)
+            .await
+        {
             Ok(Found::One(holder)) => holder,
             Ok(Found::Nobody) => return Judgement::Refused("unknown_account", None),
             Ok(Found::Several) => {
@@ -467,7 +642,10 @@ impl App {
             Ok(Verdict::WrongPassword) => Judgement::Refused("wrong_pin", None),
             Ok(Verdict::Barred(why)) => Judgement::Refused(why, None),
             Err(Untold { error, tried: true }) => Judgement::Untold(error.to_string()),
-            Err(Untold { error, tried: false }) => Judgement::Refused("login_unavailable", Some(error.to_string())),
+            Err(Untold {
+                error,
+                tried: false,
+            }) => Judgement::Refused("login_unavailable", Some(error.to_string())),
         }
     }
 
@@ -493,10 +671,27 @@ impl App {
     }
 
     /// All of it can be cut short by pressing a key. The answer's number comes back with what is keyed.
-    fn ask(&self, first: &str, question: &str, step: &str, answer: u64, digits: Option<u64>) -> Response {
-        let prefix = self.public_url.as_ref().map_or("/", |url| url.as_url().path());
-        let (action, prompt) = (format!("{prefix}voice/{step}?step={answer}"), format!("{first} {question}"));
-        self.speak().gather(&Gather { action: &action, digits, prompt: prompt.trim() })
+    fn ask(
+        &self,
+        first: &str,
+        question: &str,
+        step: &str,
+        answer: u64,
+        digits: Option<u64>,
+    ) -> Response {
+        let prefix = self
+            .public_url
+            .as_ref()
+            .map_or("/", |url| url.as_url().path());
+        let (action, prompt) = (
+            format!("{prefix}voice/{step}?step={answer}"),
+            format!("{first} {question}"),
+        );
+        self.speak().gather(&Gather {
+            action: &action,
+            digits,
+            prompt: prompt.trim(),
+        })
     }
 
     fn refuse(&self) -> Response {
@@ -509,7 +704,11 @@ impl App {
 
     /// When a refusal is due: a whole number of paces after `started`.
     fn due(&self, started: Instant) -> Instant {
-        let pace = if self.is_slow.load(Ordering::Relaxed) { SLOW_PACE } else { PACE };
+        let pace = if self.is_slow.load(Ordering::Relaxed) {
+            SLOW_PACE
+        } else {
+            PACE
+        };
         let paces = started.elapsed().as_millis() / pace.as_millis() + 1;
         started + pace * u32::try_from(paces).unwrap_or(1)
     }
@@ -521,7 +720,12 @@ impl App {
 
 /// The user's own words, cut; `None` if there are none.
 fn greeting(holder: &AccountHolder) -> Option<String> {
-    let words = holder.greeting.as_deref()?.split_whitespace().collect::<Vec<_>>().join(" ");
+    let words = holder
+        .greeting
+        .as_deref()?
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
     Some(words.chars().take(GREETING_LIMIT).collect::<String>()).filter(|words| !words.is_empty())
 }
 
@@ -532,13 +736,21 @@ fn welcome(name: Option<String>) -> String {
 /// A refusal's log line says what its answer does not.
 fn refusal(reply: Reply, cause: Option<String>, is_half_used: bool) -> Reply {
     let reply = reply.metric("LoginFailed", 1);
-    let reply = if is_half_used { reply.metric("HalfOfBudgetUsed", 1) } else { reply };
+    let reply = if is_half_used {
+        reply.metric("HalfOfBudgetUsed", 1)
+    } else {
+        reply
+    };
     match cause {
         Some(cause) => reply.failed().field("error", cause),
         None => reply,
     }
 }
 
-async fn in_time<T>(settling: impl Future<Output = Result<T, Unavailable>>) -> Result<T, Unavailable> {
-    tokio::time::timeout(TIME_TO_SETTLE, settling).await.unwrap_or_else(|_| Err(Unavailable::late()))
+async fn in_time<T>(
+    settling: impl Future<Output = Result<T, Unavailable>>,
+) -> Result<T, Unavailable> {
+    tokio::time::timeout(TIME_TO_SETTLE, settling)
+        .await
+        .unwrap_or_else(|_| Err(Unavailable::late()))
 }

@@ -68,7 +68,11 @@ impl Menu {
 
     /// What is offered, as spoken.
     pub(crate) fn offer(&self) -> String {
-        self.0.iter().map(|entry| format!("Press {} for {}.", entry.digit, entry.label)).collect::<Vec<_>>().join(" ")
+        self.0
+            .iter()
+            .map(|entry| format!("Press {} for {}.", entry.digit, entry.label))
+            .collect::<Vec<_>>()
+            .join(" ")
     }
 }
 
@@ -77,14 +81,26 @@ fn parse(text: &str) -> Result<Menu, String> {
     let given: Vec<Given> = serde_json::from_str(text).map_err(|_| SHAPE.to_owned())?;
     let mut digits = HashSet::new();
     let mut entries = Vec::new();
-    for Given { digit, label, path, say, exit } in given {
-        if digit.len() != 1 || !digit.bytes().all(|byte| byte.is_ascii_digit()) || !digits.insert(digit.clone()) {
+    for Given {
+        digit,
+        label,
+        path,
+        say,
+        exit,
+    } in given
+    {
+        if digit.len() != 1
+            || !digit.bytes().all(|byte| byte.is_ascii_digit())
+            || !digits.insert(digit.clone())
+        {
             return Err("must give each entry one digit of its own".to_owned());
         }
         let action = match (path, say, exit) {
             (None, None, true) => Action::Exit,
             (Some(path), Some(say), false) => {
-                let path: Template = path.parse().map_err(|why| format!("entry {digit}: path {why}"))?;
+                let path: Template = path
+                    .parse()
+                    .map_err(|why| format!("entry {digit}: path {why}"))?;
                 if path.names().any(|name| name != "account") {
                     return Err(format!("entry {digit}: path may hold {{account}} only"));
                 }
@@ -95,14 +111,26 @@ fn parse(text: &str) -> Result<Menu, String> {
         if let Action::Tell { say, .. } = &action
             && !are_paired(say)
         {
-            return Err(format!("entry {digit}: say has a brace without its other half"));
+            return Err(format!(
+                "entry {digit}: say has a brace without its other half"
+            ));
         }
         if label.chars().count() > LABEL_LIMIT {
-            return Err(format!("entry {digit}: label is longer than {LABEL_LIMIT} characters"));
+            return Err(format!(
+                "entry {digit}: label is longer than {LABEL_LIMIT} characters"
+            ));
         }
-        entries.push(Entry { digit, label, action });
+        entries.push(Entry {
+            digit,
+            label,
+            action,
+        });
     }
-    if entries.is_empty() { Err("is empty".to_owned()) } else { Ok(Menu(entries)) }
+    if entries.is_empty() {
+        Err("is empty".to_owned())
+    } else {
+        Ok(Menu(entries))
+    }
 }
 
 /// Whether each brace has its other half, and none is within others.
@@ -147,7 +175,10 @@ mod tests {
     #[test]
     fn the_default_menu() {
         let menu = parse(DEFAULT).unwrap();
-        assert_eq!(menu.offer(), "Press 1 for account balance. Press 2 for payments. Press 9 for exit.");
+        assert_eq!(
+            menu.offer(),
+            "Press 1 for account balance. Press 2 for payments. Press 9 for exit."
+        );
         assert!(matches!(menu.find("9").unwrap().action, Action::Exit));
         assert!(menu.find("3").is_none() && menu.find("").is_none() && menu.find("19").is_none());
     }
@@ -159,17 +190,47 @@ mod tests {
             ("[]", "empty"),
             (r#"[{"digit":"1"}]"#, "JSON list"),
             (r#"[{"digit":"10","label":"x","exit":true}]"#, "digit"),
-            (r#"[{"digit":"1","label":"x","exit":true},{"digit":"1","label":"y","exit":true}]"#, "digit"),
+            (
+                r#"[{"digit":"1","label":"x","exit":true},{"digit":"1","label":"y","exit":true}]"#,
+                "digit",
+            ),
             (r#"[{"digit":"1","label":"x"}]"#, "either"),
-            (r#"[{"digit":"1","label":"x","path":"/a","exit":true}]"#, "either"),
+            (
+                r#"[{"digit":"1","label":"x","path":"/a","exit":true}]"#,
+                "either",
+            ),
             (r#"[{"digit":"1","label":"x","path":"/a"}]"#, "either"),
-            (r#"[{"digit":"1","label":"x","path":"a","say":"y"}]"#, "path"),
-            (r#"[{"digit":"1","label":"x","path":"/{pin}","say":"y"}]"#, "{account}"),
-            (r#"[{"digit":"1","label":"x","path":"/a","say":"{y"}]"#, "brace"),
-            (r#"[{"digit":"1","label":"x","path":"/a","say":"y}"}]"#, "brace"),
-            (r#"[{"digit":"1","label":"x","path":"/a","say":"}y{"}]"#, "brace"),
-            (r#"[{"digit":"1","label":"x","path":"/a","say":"{{y}}"}]"#, "brace"),
-            (&format!(r#"[{{"digit":"1","label":"{}","exit":true}}]"#, "æ".repeat(101)), "label is longer"),
+            (
+                r#"[{"digit":"1","label":"x","path":"a","say":"y"}]"#,
+                "path",
+            ),
+            (
+                r#"[{"digit":"1","label":"x","path":"/{pin}","say":"y"}]"#,
+                "{account}",
+            ),
+            (
+                r#"[{"digit":"1","label":"x","path":"/a","say":"{y"}]"#,
+                "brace",
+            ),
+            (
+                r#"[{"digit":"1","label":"x","path":"/a","say":"y}"}]"#,
+                "brace",
+            ),
+            (
+                r#"[{"digit":"1","label":"x","path":"/a","say":"}y{"}]"#,
+                "brace",
+            ),
+            (
+                r#"[{"digit":"1","label":"x","path":"/a","say":"{{y}}"}]"#,
+                "brace",
+            ),
+            (
+                &format!(
+                    r#"[{{"digit":"1","label":"{}","exit":true}}]"#,
+                    "æ".repeat(101)
+                ),
+                "label is longer",
+            ),
         ] {
             let why = parse(text).unwrap_err();
             assert!(why.contains(part), "{text}: {why}");
@@ -178,11 +239,16 @@ mod tests {
 
     #[test]
     fn a_sentence_is_filled_once() {
-        let found =
-            json!({"balance": {"amount": "12.50", "currency": "EUR"}, "payments": [{"amount": 3, "date": "{balance.amount}"}]});
+        let found = json!({"balance": {"amount": "12.50", "currency": "EUR"}, "payments": [{"amount": 3, "date": "{balance.amount}"}]});
         for (say, told) in [
-            ("It is {balance.amount} {balance.currency}.", Some("It is 12.50 EUR.")),
-            ("{payments.0.amount} on {payments.0.date}", Some("3 on {balance.amount}")),
+            (
+                "It is {balance.amount} {balance.currency}.",
+                Some("It is 12.50 EUR."),
+            ),
+            (
+                "{payments.0.amount} on {payments.0.date}",
+                Some("3 on {balance.amount}"),
+            ),
             ("nothing to fill", Some("nothing to fill")),
             ("{payments.1.amount}", None),
             ("{balance}", None),

@@ -41,8 +41,15 @@ impl Webhook {
     /// Where the same function is told that a call has ended: one step below its address.
     pub(crate) fn status(&self) -> Self {
         let (url, fragment) = self.0.split_once('#').unwrap_or((&self.0, ""));
-        let (path, query) = url.split_once('?').map_or((url, String::new()), |(path, query)| (path, format!("?{query}")));
-        Self(format!("{}/status{query}#{fragment}", path.trim_end_matches('/')))
+        let (path, query) = url
+            .split_once('?')
+            .map_or((url, String::new()), |(path, query)| {
+                (path, format!("?{query}"))
+            });
+        Self(format!(
+            "{}/status{query}#{fragment}",
+            path.trim_end_matches('/')
+        ))
     }
 }
 
@@ -51,15 +58,29 @@ impl FromStr for Webhook {
 
     fn from_str(text: &str) -> Result<Self, ()> {
         let (address, fragment) = text.split_once('#').unwrap_or((text, ""));
-        let (path, query) = address.split_once('?').map_or((address, None), |(path, query)| (path, Some(query)));
+        let (path, query) = address
+            .split_once('?')
+            .map_or((address, None), |(path, query)| (path, Some(query)));
         path.parse::<BaseUrl>().map_err(drop)?;
         // What has no path is signed with one.
-        let slash = if path.matches('/').count() == 2 { "/" } else { "" };
+        let slash = if path.matches('/').count() == 2 {
+            "/"
+        } else {
+            ""
+        };
         let query = query.map(|query| format!("?{query}")).unwrap_or_default();
         // Without, Twilio asks once more only if no connection came about.
-        let fragment = if fragment.is_empty() { "rc=3&rp=5xx,ct,rt" } else { fragment };
+        let fragment = if fragment.is_empty() {
+            "rc=3&rp=5xx,ct,rt"
+        } else {
+            fragment
+        };
         let url = format!("{path}{slash}{query}#{fragment}");
-        if url.bytes().all(|byte| byte.is_ascii_graphic()) { Ok(Self(url)) } else { Err(()) }
+        if url.bytes().all(|byte| byte.is_ascii_graphic()) {
+            Ok(Self(url))
+        } else {
+            Err(())
+        }
     }
 }
 
@@ -73,11 +94,18 @@ pub(crate) struct Dialect {
 impl Dialect {
     /// That of an ISO 3166 region, of those that [`shared::phone::Countries`] knows.
     pub(crate) fn new(region: &str) -> Option<Self> {
-        Some(Self { util: OnceLock::new(), region: region.parse().ok()? })
+        Some(Self {
+            util: OnceLock::new(),
+            region: region.parse().ok()?,
+        })
     }
 
     fn util(&self) -> Option<&PhoneNumberUtil> {
-        let read = || PhoneNumberUtil::new().inspect_err(|error| tracing::error!(%error, "no number can be read")).ok();
+        let read = || {
+            PhoneNumberUtil::new()
+                .inspect_err(|error| tracing::error!(%error, "no number can be read"))
+                .ok()
+        };
         self.util.get_or_init(read).as_ref()
     }
 
@@ -88,19 +116,36 @@ impl Dialect {
             c.is_ascii_digit()
                 || matches!(
                     c,
-                    '+' | ' ' | '-' | '.' | '(' | ')' | '/' | '\u{a0}' | '\u{2009}' | '\u{202f}' | '\u{2010}'..='\u{2015}'
+                    '+' | ' '
+                        | '-'
+                        | '.'
+                        | '('
+                        | ')'
+                        | '/'
+                        | '\u{a0}'
+                        | '\u{2009}'
+                        | '\u{202f}'
+                        | '\u{2010}'..='\u{2015}'
                 )
         };
         let text = text.trim();
-        let leads = text.rfind('+').is_none_or(|plus| !text[..plus].contains(|c: char| c.is_ascii_digit()));
+        let leads = text
+            .rfind('+')
+            .is_none_or(|plus| !text[..plus].contains(|c: char| c.is_ascii_digit()));
         if text.chars().count() > LONGEST || !text.chars().all(usual) || !leads {
             return None;
         }
         let util = self.util()?;
         let number = util.parse(text, Some(self.region)).ok()?;
-        let whole = matches!(util.is_possible_number_with_reason(&number), Ok(NumberLengthType::IsPossible));
+        let whole = matches!(
+            util.is_possible_number_with_reason(&number),
+            Ok(NumberLengthType::IsPossible)
+        );
         let written = util.format(&number, PhoneNumberFormat::E164);
-        written.parse().ok().filter(|_| whole && number.extension.is_none())
+        written
+            .parse()
+            .ok()
+            .filter(|_| whole && number.extension.is_none())
     }
 }
 
@@ -148,23 +193,49 @@ pub(crate) enum Number {
 
 /// What to do for `user`.
 pub(crate) fn plan(user: &User, holding: Holding<'_>, world: &World<'_>) -> Plan {
-    let nothing = Plan { clean: None, national: None, number: Number::Nothing };
-    let Some(written) = user.mobile_phone.as_deref().filter(|_| user.status == Status::Active) else { return nothing };
-    let given = user.primary_phone.as_deref().filter(|given| holding.released.is_none_or(|number| number.reveal() != *given));
+    let nothing = Plan {
+        clean: None,
+        national: None,
+        number: Number::Nothing,
+    };
+    let Some(written) = user
+        .mobile_phone
+        .as_deref()
+        .filter(|_| user.status == Status::Active)
+    else {
+        return nothing;
+    };
+    let given = user.primary_phone.as_deref().filter(|given| {
+        holding
+            .released
+            .is_none_or(|number| number.reveal() != *given)
+    });
     let mobile = world.dialect.read(written);
-    let clean = mobile.clone().filter(|mobile| world.clean && mobile.reveal() != written);
-    let national = mobile.clone().filter(|mobile| !world.clean && E164::from_written(written).as_ref() != Some(mobile));
+    let clean = mobile
+        .clone()
+        .filter(|mobile| world.clean && mobile.reveal() != written);
+    let national = mobile
+        .clone()
+        .filter(|mobile| !world.clean && E164::from_written(written).as_ref() != Some(mobile));
     let number = match (given, holding.number, mobile) {
-        (None, _, Some(mobile)) => acceptable(&mobile, world).map_or(Number::Needed, Number::Skipped),
+        (None, _, Some(mobile)) => {
+            acceptable(&mobile, world).map_or(Number::Needed, Number::Skipped)
+        }
         (None, ..) => Number::Skipped("mobile_unparsable"),
         (Some(_), ..) if holding.usurped => Number::Skipped("primary_phone_is_another_users"),
         // Somebody set another one, and it stays; ours is paid for nothing.
-        (Some(given), Some(number), _) if given != number.reveal() => Number::Skipped("primary_phone_set_by_hand"),
+        (Some(given), Some(number), _) if given != number.reveal() => {
+            Number::Skipped("primary_phone_set_by_hand")
+        }
         (Some(_), _, None) if world.clean => Number::Skipped("mobile_unparsable"),
         _ => Number::Nothing,
     };
     let national = national.filter(|_| given.is_some() || number == Number::Needed);
-    Plan { clean, national, number }
+    Plan {
+        clean,
+        national,
+        number,
+    }
 }
 
 /// Why a mobile is not one to forward to.
@@ -173,7 +244,10 @@ fn acceptable(mobile: &E164, world: &World<'_>) -> Option<&'static str> {
         Some("mobile_is_company_number")
     } else if mobile.is_costly() {
         Some("mobile_is_costly")
-    } else if world.countries.is_some_and(|countries| !mobile.is_allowed(countries)) {
+    } else if world
+        .countries
+        .is_some_and(|countries| !mobile.is_allowed(countries))
+    {
         Some("mobile_country_not_allowed")
     } else {
         None
@@ -192,7 +266,12 @@ pub(crate) enum Farewell {
 }
 
 /// Decides it; `user`: `None` if Okta has nobody with this id; `noted`: when the absence was first seen (epoch seconds).
-pub(crate) fn farewell(user: Option<&User>, noted: Option<u64>, days: u64, now: SystemTime) -> Farewell {
+pub(crate) fn farewell(
+    user: Option<&User>,
+    noted: Option<u64>,
+    days: u64,
+    now: SystemTime,
+) -> Farewell {
     let gone = match user {
         None => None,
         Some(user) if user.status == Status::Deprovisioned => user.status_changed,
@@ -200,7 +279,11 @@ pub(crate) fn farewell(user: Option<&User>, noted: Option<u64>, days: u64, now: 
     };
     let now = epoch(now);
     let since = gone.map(epoch).or(noted).unwrap_or(now).min(now);
-    if now - since >= days * DAY.as_secs() { Farewell::Release } else { Farewell::Wait(since) }
+    if now - since >= days * DAY.as_secs() {
+        Farewell::Release
+    } else {
+        Farewell::Wait(since)
+    }
 }
 
 /// When a run takes on nothing new, and when what is under way is given up: before Lambda ends it after `left`.
@@ -296,7 +379,11 @@ mod tests {
 
     #[test]
     fn numbers_as_people_write_them() {
-        let (us, dk, gb) = (Dialect::new("US").unwrap(), Dialect::new("DK").unwrap(), Dialect::new("GB").unwrap());
+        let (us, dk, gb) = (
+            Dialect::new("US").unwrap(),
+            Dialect::new("DK").unwrap(),
+            Dialect::new("GB").unwrap(),
+        );
         for (dialect, text, read) in [
             (&us, "(302) 482-9229", "+13024829229"),
             (&us, "302.482.9229", "+13024829229"),
@@ -353,7 +440,10 @@ mod tests {
             assert_eq!(us.read(text), None, "{text:?}");
         }
         assert_eq!(us.read(&"3".repeat(1_000_000)), None);
-        assert_eq!(us.read(&format!("302482{}9229", "-".repeat(90))), Some(number("+13024829229")));
+        assert_eq!(
+            us.read(&format!("302482{}9229", "-".repeat(90))),
+            Some(number("+13024829229"))
+        );
         assert!(Dialect::new("").is_none() && Dialect::new("USA").is_none());
     }
 
@@ -361,12 +451,25 @@ mod tests {
     #[test]
     fn every_region_that_the_settings_accept_has_numbers() {
         let letters = || (b'A'..=b'Z').map(char::from);
-        let pairs = letters().flat_map(|first| letters().map(move |second| format!("{first}{second}")));
-        let regions: Vec<_> = pairs.filter(|pair| pair.parse::<Countries>().is_ok()).collect();
-        assert!(regions.len() > 200 && !regions.iter().any(|region| region == "XX"), "{regions:?}");
+        let pairs =
+            letters().flat_map(|first| letters().map(move |second| format!("{first}{second}")));
+        let regions: Vec<_> = pairs
+            .filter(|pair| pair.parse::<Countries>().is_ok())
+            .collect();
+        assert!(
+            regions.len() > 200 && !regions.iter().any(|region| region == "XX"),
+            "{regions:?}"
+        );
         for region in regions {
             let dialect = Dialect::new(&region).unwrap();
-            assert!(dialect.util().unwrap().get_country_code_for_region(dialect.region).is_some(), "{region}");
+            assert!(
+                dialect
+                    .util()
+                    .unwrap()
+                    .get_country_code_for_region(dialect.region)
+                    .is_some(),
+                "{region}"
+            );
         }
     }
 
@@ -379,46 +482,164 @@ mod tests {
         let countries: Countries = "US,DK".parse().unwrap();
         let (ours, released) = (number(OURS), number(RELEASED));
         let none = Holding::default();
-        let holds = Holding { number: Some(&ours), ..none };
-        let gave_back = Holding { released: Some(&released), ..none };
+        let holds = Holding {
+            number: Some(&ours),
+            ..none
+        };
+        let gave_back = Holding {
+            released: Some(&released),
+            ..none
+        };
         let (mobile, by_hand) = (Some("+13024829229"), Some("+1 302 482 0000"));
         for (what, status, mobile, primary, holding, expected) in [
             ("a new employee", Active, mobile, None, none, Needed),
-            ("whose number waits at Twilio", Active, mobile, None, holds, Needed),
+            (
+                "whose number waits at Twilio",
+                Active,
+                mobile,
+                None,
+                holds,
+                Needed,
+            ),
             ("who has one", Active, mobile, Some(OURS), holds, Nothing),
-            ("whose number was set by hand", Active, mobile, by_hand, none, Nothing),
+            (
+                "whose number was set by hand",
+                Active,
+                mobile,
+                by_hand,
+                none,
+                Nothing,
+            ),
             (
                 "who took a colleague's",
                 Active,
                 mobile,
                 Some(OURS),
-                Holding { usurped: true, ..none },
+                Holding {
+                    usurped: true,
+                    ..none
+                },
                 Skipped("primary_phone_is_another_users"),
             ),
-            ("although we have one", Active, mobile, by_hand, holds, Skipped("primary_phone_set_by_hand")),
-            ("who came back", Active, mobile, Some(RELEASED), gave_back, Needed),
-            ("and had one set by hand", Active, mobile, by_hand, gave_back, Nothing),
+            (
+                "although we have one",
+                Active,
+                mobile,
+                by_hand,
+                holds,
+                Skipped("primary_phone_set_by_hand"),
+            ),
+            (
+                "who came back",
+                Active,
+                mobile,
+                Some(RELEASED),
+                gave_back,
+                Needed,
+            ),
+            (
+                "and had one set by hand",
+                Active,
+                mobile,
+                by_hand,
+                gave_back,
+                Nothing,
+            ),
             ("without a mobile", Active, None, None, none, Nothing),
-            ("with a strange one", Active, Some("call me"), None, none, Skipped("mobile_unparsable")),
-            ("although served", Active, Some("call me"), Some(OURS), holds, Skipped("mobile_unparsable")),
-            ("with a company number as mobile", Active, Some("(415) 555-0111"), None, none, Skipped("mobile_is_company_number")),
-            ("with the own one", Active, Some(OURS), None, holds, Skipped("mobile_is_company_number")),
-            ("with a premium one", Active, Some("+1 900 555 0123"), None, none, Skipped("mobile_is_costly")),
-            ("in the Caribbean", Active, Some("+1 876 555 0123"), None, none, Skipped("mobile_country_not_allowed")),
+            (
+                "with a strange one",
+                Active,
+                Some("call me"),
+                None,
+                none,
+                Skipped("mobile_unparsable"),
+            ),
+            (
+                "although served",
+                Active,
+                Some("call me"),
+                Some(OURS),
+                holds,
+                Skipped("mobile_unparsable"),
+            ),
+            (
+                "with a company number as mobile",
+                Active,
+                Some("(415) 555-0111"),
+                None,
+                none,
+                Skipped("mobile_is_company_number"),
+            ),
+            (
+                "with the own one",
+                Active,
+                Some(OURS),
+                None,
+                holds,
+                Skipped("mobile_is_company_number"),
+            ),
+            (
+                "with a premium one",
+                Active,
+                Some("+1 900 555 0123"),
+                None,
+                none,
+                Skipped("mobile_is_costly"),
+            ),
+            (
+                "in the Caribbean",
+                Active,
+                Some("+1 876 555 0123"),
+                None,
+                none,
+                Skipped("mobile_country_not_allowed"),
+            ),
             ("not yet here", Staged, mobile, None, none, Nothing),
             ("suspended", Suspended, mobile, None, none, Nothing),
             ("locked out", LockedOut, mobile, None, none, Nothing),
             ("gone", Deprovisioned, mobile, None, none, Nothing),
         ] {
-            let world = World { dialect: &dialect, countries: Some(&countries), clean: true, company: &company };
-            assert_eq!(plan(&user(status, mobile, primary), holding, &world).number, expected, "{what}");
+            let world = World {
+                dialect: &dialect,
+                countries: Some(&countries),
+                clean: true,
+                company: &company,
+            };
+            assert_eq!(
+                plan(&user(status, mobile, primary), holding, &world).number,
+                expected,
+                "{what}"
+            );
         }
-        let world = World { dialect: &dialect, countries: None, clean: false, company: &company };
+        let world = World {
+            dialect: &dialect,
+            countries: None,
+            clean: false,
+            company: &company,
+        };
         let anywhere = plan(&user(Active, Some("+1 876 555 0123"), None), none, &world);
-        assert_eq!(anywhere, Plan { clean: None, national: None, number: Needed });
+        assert_eq!(
+            anywhere,
+            Plan {
+                clean: None,
+                national: None,
+                number: Needed
+            }
+        );
         let national = plan(&user(Active, Some("(302) 482-9229"), None), none, &world);
-        assert_eq!(national, Plan { clean: None, national: Some(number("+13024829229")), number: Needed });
-        assert_eq!(plan(&user(Active, Some("call me"), Some(OURS)), holds, &world).number, Nothing, "nobody asked to clean");
+        assert_eq!(
+            national,
+            Plan {
+                clean: None,
+                national: Some(number("+13024829229")),
+                number: Needed
+            }
+        );
+        assert_eq!(
+            plan(&user(Active, Some("call me"), Some(OURS)), holds, &world).number,
+            Nothing,
+            "nobody asked to clean"
+        );
     }
 
     #[test]
@@ -426,11 +647,27 @@ mod tests {
         let dialect = Dialect::new("US").unwrap();
         let company = HashSet::new();
         let clean = |clean, status, mobile| {
-            let world = World { dialect: &dialect, countries: None, clean, company: &company };
-            plan(&user(status, Some(mobile), Some("set by hand")), Holding::default(), &world).clean
+            let world = World {
+                dialect: &dialect,
+                countries: None,
+                clean,
+                company: &company,
+            };
+            plan(
+                &user(status, Some(mobile), Some("set by hand")),
+                Holding::default(),
+                &world,
+            )
+            .clean
         };
-        assert_eq!(clean(true, Status::Active, "(302) 482-9229"), Some(number("+13024829229")));
-        assert_eq!(clean(true, Status::Active, "+1 900 555 0123"), Some(number("+19005550123")));
+        assert_eq!(
+            clean(true, Status::Active, "(302) 482-9229"),
+            Some(number("+13024829229"))
+        );
+        assert_eq!(
+            clean(true, Status::Active, "+1 900 555 0123"),
+            Some(number("+19005550123"))
+        );
         for (on, status, mobile) in [
             (true, Status::Active, "+13024829229"),
             (true, Status::Active, "call me"),
@@ -444,36 +681,105 @@ mod tests {
     #[test]
     fn when_a_number_is_given_back() {
         let day = |n: u64| UNIX_EPOCH + Duration::from_hours(24 * n);
-        let gone = |since: Option<u64>| User { status_changed: since.map(day), ..user(Status::Deprovisioned, None, None) };
+        let gone = |since: Option<u64>| User {
+            status_changed: since.map(day),
+            ..user(Status::Deprovisioned, None, None)
+        };
         let seconds = |n: u64| epoch(day(n));
         for (what, user, noted, expected) in [
-            ("gone long enough", Some(gone(Some(70))), None, Farewell::Release),
-            ("just now long enough", Some(gone(Some(70))), Some(seconds(99)), Farewell::Release),
-            ("not yet", Some(gone(Some(71))), None, Farewell::Wait(seconds(71))),
-            ("in the future", Some(gone(Some(200))), None, Farewell::Wait(seconds(100))),
-            ("since nobody knows when", Some(gone(None)), None, Farewell::Wait(seconds(100))),
-            ("noted", Some(gone(None)), Some(seconds(70)), Farewell::Release),
+            (
+                "gone long enough",
+                Some(gone(Some(70))),
+                None,
+                Farewell::Release,
+            ),
+            (
+                "just now long enough",
+                Some(gone(Some(70))),
+                Some(seconds(99)),
+                Farewell::Release,
+            ),
+            (
+                "not yet",
+                Some(gone(Some(71))),
+                None,
+                Farewell::Wait(seconds(71)),
+            ),
+            (
+                "in the future",
+                Some(gone(Some(200))),
+                None,
+                Farewell::Wait(seconds(100)),
+            ),
+            (
+                "since nobody knows when",
+                Some(gone(None)),
+                None,
+                Farewell::Wait(seconds(100)),
+            ),
+            (
+                "noted",
+                Some(gone(None)),
+                Some(seconds(70)),
+                Farewell::Release,
+            ),
             ("deleted", None, None, Farewell::Wait(seconds(100))),
-            ("deleted long ago", None, Some(seconds(60)), Farewell::Release),
-            ("back", Some(user(Status::Active, None, None)), Some(seconds(1)), Farewell::Keep),
-            ("suspended", Some(user(Status::Suspended, None, None)), Some(seconds(1)), Farewell::Keep),
-            ("in a status of the future", Some(user(Status::Unknown, None, None)), Some(seconds(1)), Farewell::Keep),
+            (
+                "deleted long ago",
+                None,
+                Some(seconds(60)),
+                Farewell::Release,
+            ),
+            (
+                "back",
+                Some(user(Status::Active, None, None)),
+                Some(seconds(1)),
+                Farewell::Keep,
+            ),
+            (
+                "suspended",
+                Some(user(Status::Suspended, None, None)),
+                Some(seconds(1)),
+                Farewell::Keep,
+            ),
+            (
+                "in a status of the future",
+                Some(user(Status::Unknown, None, None)),
+                Some(seconds(1)),
+                Farewell::Keep,
+            ),
         ] {
-            assert_eq!(farewell(user.as_ref(), noted, 30, day(100)), expected, "{what}");
+            assert_eq!(
+                farewell(user.as_ref(), noted, 30, day(100)),
+                expected,
+                "{what}"
+            );
         }
     }
 
     #[test]
     fn webhooks_get_overrides_unless_they_have_some() {
         for (text, registered, status) in [
-            ("https://x.on.aws", "https://x.on.aws/#rc=3&rp=5xx,ct,rt", "https://x.on.aws/status#rc=3&rp=5xx,ct,rt"),
-            ("https://x.on.aws/", "https://x.on.aws/#rc=3&rp=5xx,ct,rt", "https://x.on.aws/status#rc=3&rp=5xx,ct,rt"),
+            (
+                "https://x.on.aws",
+                "https://x.on.aws/#rc=3&rp=5xx,ct,rt",
+                "https://x.on.aws/status#rc=3&rp=5xx,ct,rt",
+            ),
+            (
+                "https://x.on.aws/",
+                "https://x.on.aws/#rc=3&rp=5xx,ct,rt",
+                "https://x.on.aws/status#rc=3&rp=5xx,ct,rt",
+            ),
             (
                 "https://x.on.aws/call?a=1",
                 "https://x.on.aws/call?a=1#rc=3&rp=5xx,ct,rt",
                 "https://x.on.aws/call/status?a=1#rc=3&rp=5xx,ct,rt",
             ),
-            ("https://x.on.aws/#rc=1", "https://x.on.aws/#rc=1", "https://x.on.aws/status#rc=1"),
+            (
+                "https://x.on.aws/#rc=1",
+                "https://x.on.aws/#rc=1",
+                "https://x.on.aws/status#rc=1",
+            ),
             (
                 "http://127.0.0.1:4701/",
                 "http://127.0.0.1:4701/#rc=3&rp=5xx,ct,rt",
@@ -481,9 +787,20 @@ mod tests {
             ),
         ] {
             let webhook: Webhook = text.parse().unwrap();
-            assert_eq!((webhook.0.as_str(), webhook.status().0.as_str()), (registered, status), "{text}");
+            assert_eq!(
+                (webhook.0.as_str(), webhook.status().0.as_str()),
+                (registered, status),
+                "{text}"
+            );
         }
-        for text in ["", "x.on.aws", "http://x.on.aws/", "https://u:p@x.on.aws/", "https://x.on.aws/ y", "ftp://x"] {
+        for text in [
+            "",
+            "x.on.aws",
+            "http://x.on.aws/",
+            "https://u:p@x.on.aws/",
+            "https://x.on.aws/ y",
+            "ftp://x",
+        ] {
             assert!(text.parse::<Webhook>().is_err(), "{text}");
         }
     }
@@ -499,7 +816,14 @@ mod tests {
     #[test]
     fn whose_number_it_is() {
         assert_eq!(owner(&name_of("00u1")), Some("00u1"));
-        for name in ["", "00u1", "switchboard:", "switchboard:a b", "switchboard:../x", "Switchboard:00u1"] {
+        for name in [
+            "",
+            "00u1",
+            "switchboard:",
+            "switchboard:a b",
+            "switchboard:../x",
+            "Switchboard:00u1",
+        ] {
             assert_eq!(owner(name), None, "{name}");
         }
         assert!(!is_id(&"x".repeat(41)) && is_id("00u1AbC") && !is_id("a#b"));

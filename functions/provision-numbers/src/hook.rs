@@ -22,7 +22,11 @@ const TIME: Duration = Duration::from_millis(2_500);
 const BODY_LIMIT: usize = 1024 * 1024;
 /// A delivery has one event, or a few; what is not noted here is found among Okta's users.
 const MOST_USERS: usize = 50;
-const EVENTS: [&str; 3] = ["user.lifecycle.create", "user.lifecycle.activate", "user.account.update_profile"];
+const EVENTS: [&str; 3] = [
+    "user.lifecycle.create",
+    "user.lifecycle.activate",
+    "user.account.update_profile",
+];
 
 /// The `hook` secret.
 pub(crate) struct Credentials(SecretString);
@@ -62,13 +66,20 @@ struct Target {
 }
 
 /// Answers the verification of the hook, and deliveries.
-pub(crate) async fn answer(request: &Request, secret: &Secret<Credentials>, ledger: &Ledger, now: SystemTime) -> Reply {
+pub(crate) async fn answer(
+    request: &Request,
+    secret: &Secret<Credentials>,
+    ledger: &Ledger,
+    now: SystemTime,
+) -> Reply {
     match (request.path.as_str(), request.method.as_str()) {
         ("/okta", "GET") => verification(request),
         ("/okta", "POST") => {
             let within = TIME.min(request.remaining(Duration::from_millis(200)));
             let taken = tokio::time::timeout(within, take(request, secret, ledger, now)).await;
-            taken.unwrap_or_else(|_| Err(Reply::empty(503, "late"))).unwrap_or_else(|refusal| refusal)
+            taken
+                .unwrap_or_else(|_| Err(Reply::empty(503, "late")))
+                .unwrap_or_else(|refusal| refusal)
         }
         ("/okta", _) => Reply::refused(405, "method_not_allowed").header("allow", "GET, POST"),
         _ => Reply::refused(404, "not_found"),
@@ -77,12 +88,26 @@ pub(crate) async fn answer(request: &Request, secret: &Secret<Credentials>, ledg
 
 /// Proves, once, that the address is ours.
 fn verification(request: &Request) -> Reply {
-    let challenge = request.header("x-okta-verification-challenge").filter(|challenge| (1..=1024).contains(&challenge.len()));
-    let Some(challenge) = challenge else { return Reply::refused(400, "no_challenge") };
-    Reply::body(200, "verified", "application/json", json!({ "verification": challenge }).to_string())
+    let challenge = request
+        .header("x-okta-verification-challenge")
+        .filter(|challenge| (1..=1024).contains(&challenge.len()));
+    let Some(challenge) = challenge else {
+        return Reply::refused(400, "no_challenge");
+    };
+    Reply::body(
+        200,
+        "verified",
+        "application/json",
+        json!({ "verification": challenge }).to_string(),
+    )
 }
 
-async fn take(request: &Request, secret: &Secret<Credentials>, ledger: &Ledger, now: SystemTime) -> Result<Reply, Reply> {
+async fn take(
+    request: &Request,
+    secret: &Secret<Credentials>,
+    ledger: &Ledger,
+    now: SystemTime,
+) -> Result<Reply, Reply> {
     request.expect_post("/okta", &["application/json"], BODY_LIMIT)?;
     authenticate(request, secret, now).await?;
     let malformed = || Reply::refused(400, "malformed_body");
@@ -95,14 +120,26 @@ async fn take(request: &Request, secret: &Secret<Credentials>, ledger: &Ledger, 
     if users.is_empty() {
         return Ok(Reply::empty(200, "ignored"));
     }
-    let new = ledger.announce(&delivery.event_id, &users, now).await.map_err(Failure::from)?;
+    let new = ledger
+        .announce(&delivery.event_id, &users, now)
+        .await
+        .map_err(Failure::from)?;
     Ok(Reply::empty(200, if new { "noted" } else { "duplicate" }).field("users", users.len()))
 }
 
 /// Okta sends the header as it was registered, with or without a scheme.
-async fn authenticate(request: &Request, secret: &Secret<Credentials>, now: SystemTime) -> Result<(), Reply> {
-    let given = request.header("authorization").map(str::trim).filter(|given| !given.is_empty());
-    let Some(given) = given else { return Err(Reply::refused(401, "credential_missing")) };
+async fn authenticate(
+    request: &Request,
+    secret: &Secret<Credentials>,
+    now: SystemTime,
+) -> Result<(), Reply> {
+    let given = request
+        .header("authorization")
+        .map(str::trim)
+        .filter(|given| !given.is_empty());
+    let Some(given) = given else {
+        return Err(Reply::refused(401, "credential_missing"));
+    };
     let bare = given
         .split_once(' ')
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
@@ -122,9 +159,15 @@ async fn authenticate(request: &Request, secret: &Secret<Credentials>, now: Syst
 
 /// Whom the events that matter are about.
 fn users(delivery: &Delivery) -> Vec<&str> {
-    let events = delivery.data.events.iter().filter(|event| EVENTS.contains(&event.event_type.as_str()));
+    let events = delivery
+        .data
+        .events
+        .iter()
+        .filter(|event| EVENTS.contains(&event.event_type.as_str()));
     let targets = events.flat_map(|event| event.target.iter().flatten());
-    let ids = targets.filter(|target| target.r#type.as_deref() == Some("User")).filter_map(|target| target.id.as_deref());
+    let ids = targets
+        .filter(|target| target.r#type.as_deref() == Some("User"))
+        .filter_map(|target| target.id.as_deref());
     let ids: BTreeSet<&str> = ids.filter(|id| is_id(id)).collect();
     ids.into_iter().take(MOST_USERS).collect()
 }
@@ -136,7 +179,8 @@ mod tests {
     #[test]
     fn only_users_of_events_that_matter() {
         let event = |kind: &str, target: &serde_json::Value| json!({ "eventType": kind, "target": target, "more": 1 });
-        let user = |id: &str| json!([{ "id": id, "type": "User" }, { "id": "00g1", "type": "UserGroup" }]);
+        let user =
+            |id: &str| json!([{ "id": id, "type": "User" }, { "id": "00g1", "type": "UserGroup" }]);
         let delivery = json!({ "eventId": "e", "data": { "events": [
             event("user.lifecycle.create", &user("00u2")),
             event("user.lifecycle.activate", &user("00u1")),
@@ -146,6 +190,9 @@ mod tests {
             event("user.lifecycle.create", &user("../00u4")),
             event("user.lifecycle.create", &json!([{ "id": null, "type": "User" }, {}])),
         ] } });
-        assert_eq!(users(&serde_json::from_value(delivery).unwrap()), ["00u1", "00u2"]);
+        assert_eq!(
+            users(&serde_json::from_value(delivery).unwrap()),
+            ["00u1", "00u2"]
+        );
     }
 }

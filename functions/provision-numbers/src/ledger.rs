@@ -67,7 +67,10 @@ impl Entry {
     fn read(item: &Item) -> Self {
         let word = item.text("stage");
         Self {
-            stage: STAGES.iter().find(|(stage, _)| word == Some(stage)).map(|(_, stage)| *stage),
+            stage: STAGES
+                .iter()
+                .find(|(stage, _)| word == Some(stage))
+                .map(|(_, stage)| *stage),
             number: item.text("number").and_then(|number| number.parse().ok()),
             sid: item.text("sid").map(str::to_owned),
             planned_at: item.number("planned_at").unwrap_or_default(),
@@ -79,7 +82,9 @@ impl Entry {
 
     /// The number that was given back, or may have been.
     pub(crate) fn released(&self) -> Option<&E164> {
-        self.number.as_ref().filter(|_| matches!(self.stage, Some(Stage::Releasing | Stage::Released)))
+        self.number
+            .as_ref()
+            .filter(|_| matches!(self.stage, Some(Stage::Releasing | Stage::Released)))
     }
 }
 
@@ -102,7 +107,10 @@ fn entry(id: &str, now: SystemTime) -> Update {
 }
 
 fn staged(id: &str, stage: Stage, now: SystemTime) -> Update {
-    let word = STAGES.iter().find(|(_, listed)| *listed == stage).map_or("", |(word, _)| word);
+    let word = STAGES
+        .iter()
+        .find(|(_, listed)| *listed == stage)
+        .map_or("", |(word, _)| word);
     entry(id, now).set("stage", word).remove("gone_since")
 }
 
@@ -118,7 +126,8 @@ fn queue() -> Key {
 fn queued<'a>(ids: impl IntoIterator<Item = &'a str>, now: SystemTime) -> Update {
     let update = Update::new(queue()).set("expires_at", epoch(now) + KEPT);
     let at = || Value::M(vec![("queued_at", epoch(now).into())]);
-    ids.into_iter().fold(update, |update, id| update.set(format!("u_{id}"), at()))
+    ids.into_iter()
+        .fold(update, |update, id| update.set(format!("u_{id}"), at()))
 }
 
 fn lock() -> Key {
@@ -131,7 +140,12 @@ fn cursor() -> Key {
 
 impl Ledger {
     /// Keeps other runs out until `lease_until` (epoch seconds); `false`: one is at it.
-    pub(crate) async fn lock(&self, owner: &str, lease_until: u64, now: SystemTime) -> Result<bool, Unavailable> {
+    pub(crate) async fn lock(
+        &self,
+        owner: &str,
+        lease_until: u64,
+        now: SystemTime,
+    ) -> Result<bool, Unavailable> {
         let update = Update::new(lock())
             .set("owner_id", owner)
             .set("lease_until", lease_until)
@@ -144,7 +158,10 @@ impl Ledger {
 
     /// Lets others in.
     pub(crate) async fn unlock(&self, owner: &str) -> Result<(), Unavailable> {
-        let update = Update::new(lock()).remove("lease_until").only_if("owner_id = :me").bind(":me", owner);
+        let update = Update::new(lock())
+            .remove("lease_until")
+            .only_if("owner_id = :me")
+            .bind(":me", owner);
         self.0.update(update).await.map(drop)
     }
 
@@ -152,38 +169,63 @@ impl Ledger {
     pub(crate) async fn progress(&self, now: SystemTime) -> Result<Progress, Unavailable> {
         let item = self.0.get(cursor(), now).await?.unwrap_or_default();
         let text = |name: &str| item.text(name).map(str::to_owned);
-        Ok(Progress { next: text("next"), farewell: text("farewell"), skipped: text("skipped") })
+        Ok(Progress {
+            next: text("next"),
+            farewell: text("farewell"),
+            skipped: text("skipped"),
+        })
     }
 
     /// Remembers where this one stopped.
-    pub(crate) async fn stop_at(&self, progress: &Progress, now: SystemTime) -> Result<(), Unavailable> {
-        let fields = [("next", &progress.next), ("farewell", &progress.farewell), ("skipped", &progress.skipped)];
+    pub(crate) async fn stop_at(
+        &self,
+        progress: &Progress,
+        now: SystemTime,
+    ) -> Result<(), Unavailable> {
+        let fields = [
+            ("next", &progress.next),
+            ("farewell", &progress.farewell),
+            ("skipped", &progress.skipped),
+        ];
         let update = Update::new(cursor()).set("expires_at", epoch(now) + DAY);
-        let update = fields.into_iter().fold(update, |update, (name, value)| match value {
-            Some(value) => update.set(name, value.as_str()),
-            None => update.remove(name),
-        });
+        let update = fields
+            .into_iter()
+            .fold(update, |update, (name, value)| match value {
+                Some(value) => update.set(name, value.as_str()),
+                None => update.remove(name),
+            });
         self.0.update(update).await.map(drop)
     }
 
     /// Users to look at first, those who wait longest before others, each with when it was queued.
     pub(crate) async fn queue(&self, now: SystemTime) -> Result<Vec<(String, u64)>, Unavailable> {
-        let Some(item) = self.0.get(queue(), now).await? else { return Ok(Vec::new()) };
+        let Some(item) = self.0.get(queue(), now).await? else {
+            return Ok(Vec::new());
+        };
         let entries = item.maps("u_").filter(|(id, _)| is_id(id));
-        let mut entries: Vec<(String, u64)> =
-            entries.map(|(id, map)| (id.to_owned(), map.number("queued_at").unwrap_or_default())).collect();
+        let mut entries: Vec<(String, u64)> = entries
+            .map(|(id, map)| (id.to_owned(), map.number("queued_at").unwrap_or_default()))
+            .collect();
         entries.sort_by(|a, b| (a.1, &a.0).cmp(&(b.1, &b.0)));
         Ok(entries)
     }
 
     /// Takes a user off the queue, unless it was queued anew since `at`.
     pub(crate) async fn dequeue(&self, id: &str, at: u64) -> Result<(), Unavailable> {
-        let update = Update::new(queue()).remove(format!("u_{id}")).only_if(format!("u_{id}.queued_at = :at")).bind(":at", at);
+        let update = Update::new(queue())
+            .remove(format!("u_{id}"))
+            .only_if(format!("u_{id}.queued_at = :at"))
+            .bind(":at", at);
         self.0.update(update).await.map(drop)
     }
 
     /// Queues the users whom a delivery of the hook names; `false`: it was here before.
-    pub(crate) async fn announce(&self, event: &str, ids: &[&str], now: SystemTime) -> Result<bool, Unavailable> {
+    pub(crate) async fn announce(
+        &self,
+        event: &str,
+        ids: &[&str],
+        now: SystemTime,
+    ) -> Result<bool, Unavailable> {
         let waiting = self.queue(now).await?;
         let room = QUEUE.saturating_sub(waiting.len());
         let is_waiting = |id: &&str| waiting.iter().any(|(waiting, _)| waiting == id);
@@ -198,19 +240,36 @@ impl Ledger {
 
     /// How far a user's number is.
     pub(crate) async fn entry(&self, id: &str, now: SystemTime) -> Result<Entry, Unavailable> {
-        let item = self.0.get(Key::new(format!("number#{id}"), "number"), now).await?;
+        let item = self
+            .0
+            .get(Key::new(format!("number#{id}"), "number"), now)
+            .await?;
         Ok(item.as_ref().map(Entry::read).unwrap_or_default())
     }
 
     /// This number is about to be bought; queues the user, so that the next run begins with it.
-    pub(crate) async fn plan(&self, id: &str, number: &E164, now: SystemTime) -> Result<(), Unavailable> {
-        let update = staged(id, Stage::Planned, now).set("number", number.reveal()).set("planned_at", epoch(now)).remove("sid");
-        self.0.update_all(vec![update, queued([id], now)]).await.map(drop)
+    pub(crate) async fn plan(
+        &self,
+        id: &str,
+        number: &E164,
+        now: SystemTime,
+    ) -> Result<(), Unavailable> {
+        let update = staged(id, Stage::Planned, now)
+            .set("number", number.reveal())
+            .set("planned_at", epoch(now))
+            .remove("sid");
+        self.0
+            .update_all(vec![update, queued([id], now)])
+            .await
+            .map(drop)
     }
 
     /// It was certainly not bought.
     pub(crate) async fn forget(&self, id: &str, now: SystemTime) -> Result<(), Unavailable> {
-        let update = entry(id, now).remove("stage").remove("number").remove("planned_at");
+        let update = entry(id, now)
+            .remove("stage")
+            .remove("number")
+            .remove("planned_at");
         self.0.update(update).await.map(drop)
     }
 
@@ -223,40 +282,100 @@ impl Ledger {
         stage: Stage,
         now: SystemTime,
     ) -> Result<(), Unavailable> {
-        let update = staged(id, stage, now).set("number", number.reveal()).set("sid", sid).remove("planned_at");
-        let owner = owner(number).set("user", id).set("expires_at", epoch(now) + KEPT);
+        let update = staged(id, stage, now)
+            .set("number", number.reveal())
+            .set("sid", sid)
+            .remove("planned_at");
+        let owner = owner(number)
+            .set("user", id)
+            .set("expires_at", epoch(now) + KEPT);
         self.0.update_all(vec![update, owner]).await.map(drop)
     }
 
     /// It is about to be given back; queues the user, as only the entry knows of it afterwards.
-    pub(crate) async fn release(&self, id: &str, sid: &str, number: &E164, now: SystemTime) -> Result<(), Unavailable> {
-        let update = staged(id, Stage::Releasing, now).set("number", number.reveal()).set("sid", sid);
-        self.0.update_all(vec![update, queued([id], now)]).await.map(drop)
+    pub(crate) async fn release(
+        &self,
+        id: &str,
+        sid: &str,
+        number: &E164,
+        now: SystemTime,
+    ) -> Result<(), Unavailable> {
+        let update = staged(id, Stage::Releasing, now)
+            .set("number", number.reveal())
+            .set("sid", sid);
+        self.0
+            .update_all(vec![update, queued([id], now)])
+            .await
+            .map(drop)
     }
 
     /// The number is the account's no more.
-    pub(crate) async fn released(&self, id: &str, number: &E164, now: SystemTime) -> Result<(), Unavailable> {
+    pub(crate) async fn released(
+        &self,
+        id: &str,
+        number: &E164,
+        now: SystemTime,
+    ) -> Result<(), Unavailable> {
         let owner = owner(number).remove("user").set("expires_at", epoch(now));
-        self.0.update_all(vec![staged(id, Stage::Released, now), owner]).await.map(drop)
+        self.0
+            .update_all(vec![staged(id, Stage::Released, now), owner])
+            .await
+            .map(drop)
     }
 
     /// What the user's mobile, in whichever form, was read as: the forwarders cannot read national ones.
-    pub(crate) async fn note_mobile(&self, id: &str, mobile: &E164, written: &str, now: SystemTime) -> Result<(), Unavailable> {
-        self.0.update(entry(id, now).set("mobile", mobile.reveal()).set("mobile_written", written)).await.map(drop)
+    pub(crate) async fn note_mobile(
+        &self,
+        id: &str,
+        mobile: &E164,
+        written: &str,
+        now: SystemTime,
+    ) -> Result<(), Unavailable> {
+        self.0
+            .update(
+                entry(id, now)
+                    .set("mobile", mobile.reveal())
+                    .set("mobile_written", written),
+            )
+            .await
+            .map(drop)
     }
 
     /// Okta does not take the mobile: the profile has it from elsewhere.
-    pub(crate) async fn note_unwritable(&self, id: &str, now: SystemTime) -> Result<(), Unavailable> {
-        self.0.update(entry(id, now).set("unwritable_until", epoch(now) + DAY)).await.map(drop)
+    pub(crate) async fn note_unwritable(
+        &self,
+        id: &str,
+        now: SystemTime,
+    ) -> Result<(), Unavailable> {
+        self.0
+            .update(entry(id, now).set("unwritable_until", epoch(now) + DAY))
+            .await
+            .map(drop)
     }
 
     /// The next stage of the number that the entry has.
-    pub(crate) async fn advance(&self, id: &str, stage: Stage, now: SystemTime) -> Result<(), Unavailable> {
+    pub(crate) async fn advance(
+        &self,
+        id: &str,
+        stage: Stage,
+        now: SystemTime,
+    ) -> Result<(), Unavailable> {
         self.0.update(staged(id, stage, now)).await.map(drop)
     }
 
     /// The user is gone since then; queued, so that a return is noticed.
-    pub(crate) async fn note_absence(&self, id: &str, since: u64, now: SystemTime) -> Result<(), Unavailable> {
-        self.0.update_all(vec![entry(id, now).set("gone_since", since), queued([id], now)]).await.map(drop)
+    pub(crate) async fn note_absence(
+        &self,
+        id: &str,
+        since: u64,
+        now: SystemTime,
+    ) -> Result<(), Unavailable> {
+        self.0
+            .update_all(vec![
+                entry(id, now).set("gone_since", since),
+                queued([id], now),
+            ])
+            .await
+            .map(drop)
     }
 }

@@ -67,7 +67,10 @@ impl Config {
         let http = http::Settings::read(source);
         let table = source.required("TABLE_NAME");
         let (twilio_url, twilio_secret) = (twilio::api(source), source.required("TWILIO_SECRET"));
-        let (okta_url, okta_secret) = (source.base_url("OKTA_URL", None), source.required("OKTA_SECRET"));
+        let (okta_url, okta_secret) = (
+            source.base_url("OKTA_URL", None),
+            source.required("OKTA_SECRET"),
+        );
         let hook_secret = source.required("HOOK_SECRET");
         let mut region = |name: &str| {
             let region = source.text(name, "US").trim().to_ascii_uppercase();
@@ -78,8 +81,14 @@ impl Config {
         };
         let (country, default_region) = (region("NUMBER_COUNTRY"), region("DEFAULT_REGION"));
         let prefixes = source.list("AREA_PREFIXES");
-        let lengths = if ["US", "CA"].contains(&country.as_str()) { 3..=3 } else { 1..=7 };
-        let is_prefix = |text: &String| lengths.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+        let lengths = if ["US", "CA"].contains(&country.as_str()) {
+            3..=3
+        } else {
+            1..=7
+        };
+        let is_prefix = |text: &String| {
+            lengths.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
+        };
         if prefixes.is_empty() {
             source.problem("AREA_PREFIXES is missing");
         } else if !prefixes.iter().all(is_prefix) {
@@ -96,13 +105,25 @@ impl Config {
         let status = voice.as_ref().map(Webhook::status);
         let max_purchases = source.number("MAX_PURCHASES_PER_RUN", 5, 0..=100);
         let max_numbers = source.number("MAX_NUMBERS", 100, 0..=10_000);
-        let (dry_run, clean) = (source.flag("DRY_RUN", false), source.flag("CLEAN_MOBILE", true));
-        let release = source.optional("RELEASE_AFTER_DAYS").map(|_| source.number("RELEASE_AFTER_DAYS", 30, 0..=9_999));
-        let countries = source.parsed("ALLOWED_COUNTRIES", "a comma list of ISO 3166 country codes such as DK,US");
+        let (dry_run, clean) = (
+            source.flag("DRY_RUN", false),
+            source.flag("CLEAN_MOBILE", true),
+        );
+        let release = source
+            .optional("RELEASE_AFTER_DAYS")
+            .map(|_| source.number("RELEASE_AFTER_DAYS", 30, 0..=9_999));
+        let countries = source.parsed(
+            "ALLOWED_COUNTRIES",
+            "a comma list of ISO 3166 country codes such as DK,US",
+        );
         let rules = Rules {
             country,
             prefixes,
-            wiring: Wiring { voice_url: voice?.0, status_url: status?.0, sms_url: sms?.0 },
+            wiring: Wiring {
+                voice_url: voice?.0,
+                status_url: status?.0,
+                sms_url: sms?.0,
+            },
             max_purchases,
             max_numbers,
             dry_run,
@@ -148,15 +169,26 @@ impl App {
         let app = Self {
             ledger: Ledger(Table::new(config.aws.dynamodb(&http), config.table)),
             hook: Secret::new(config.hook_secret, secrets.clone()),
-            numbers: Numbers::new(http.clone(), config.twilio_url, Secret::new(config.twilio_secret, secrets.clone())),
-            users: Users::new(http.clone(), config.okta_url, Access::Manage, Secret::new(config.okta_secret, secrets)),
-            dialect: Dialect::new(&config.default_region).ok_or("DEFAULT_REGION has no telephone numbers")?,
+            numbers: Numbers::new(
+                http.clone(),
+                config.twilio_url,
+                Secret::new(config.twilio_secret, secrets.clone()),
+            ),
+            users: Users::new(
+                http.clone(),
+                config.okta_url,
+                Access::Manage,
+                Secret::new(config.okta_secret, secrets),
+            ),
+            dialect: Dialect::new(&config.default_region)
+                .ok_or("DEFAULT_REGION has no telephone numbers")?,
             rules: config.rules,
             http,
         };
         // A hook is answered within 3 s; a run has time.
         let (now, dynamodb) = (shared::runtime::now(), config.aws.dynamodb_url());
-        let warm_up = async { tokio::join!(app.hook.get(now), app.http.warm_up(dynamodb.as_ref())) };
+        let warm_up =
+            async { tokio::join!(app.hook.get(now), app.http.warm_up(dynamodb.as_ref())) };
         shared::runtime::warm_up(warm_up).await;
         app.http.take_waited();
         Ok(app)
@@ -164,7 +196,9 @@ impl App {
 
     /// Answers Okta's event hook.
     pub async fn handle(&self, request: &Request, now: SystemTime) -> Reply {
-        hook::answer(request, &self.hook, &self.ledger, now).await.upstream(self.http.take_waited())
+        hook::answer(request, &self.hook, &self.ledger, now)
+            .await
+            .upstream(self.http.take_waited())
     }
 
     /// One run, started by the schedule; its report is the reply's body.
@@ -194,6 +228,10 @@ impl App {
             .field("complete", report.complete)
             .upstream(self.http.take_waited());
         let bought = count(report.purchased.len());
-        Ok(if bought > 0 && !report.dry_run { reply.metric("NumbersPurchased", bought) } else { reply })
+        Ok(if bought > 0 && !report.dry_run {
+            reply.metric("NumbersPurchased", bought)
+        } else {
+            reply
+        })
     }
 }

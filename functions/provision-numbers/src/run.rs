@@ -73,8 +73,16 @@ pub(crate) async fn run(app: &App, deadline: Instant, now: SystemTime) -> Result
     let dry_run = app.rules.dry_run;
     let owner = owner_id();
     // Whoever comes after the end of the lease comes after the end of this process.
-    if !dry_run && !app.ledger.lock(&owner, epoch(now) + left.as_secs() + 2, now).await? {
-        return Ok(Report { locked: true, ..Report::new(false) });
+    if !dry_run
+        && !app
+            .ledger
+            .lock(&owner, epoch(now) + left.as_secs() + 2, now)
+            .await?
+    {
+        return Ok(Report {
+            locked: true,
+            ..Report::new(false)
+        });
     }
     let mut run = Run {
         app,
@@ -95,7 +103,11 @@ pub(crate) async fn run(app: &App, deadline: Instant, now: SystemTime) -> Result
     // What is cut off is as if the process had died there, and is finished by the next run.
     let worked = tokio::time::timeout(hard.saturating_sub(began.elapsed()), run.work()).await;
     let worked = worked.unwrap_or_else(|_| {
-        let late = || Failure { status: 503, outcome: "late", cause: "the lists did not come in time".to_owned() };
+        let late = || Failure {
+            status: 503,
+            outcome: "late",
+            cause: "the lists did not come in time".to_owned(),
+        };
         tracing::error!("the run's time ended in the middle of a step");
         run.listed.then_some(()).ok_or_else(late)
     });
@@ -111,8 +123,12 @@ pub(crate) async fn run(app: &App, deadline: Instant, now: SystemTime) -> Result
             let (stopped, unlocked) = tokio::join!(stop, app.ledger.unlock(&owner));
             stopped.and(unlocked)
         };
-        let within = deadline.saturating_duration_since(Instant::now()).saturating_sub(Duration::from_millis(200));
-        let closed = tokio::time::timeout(within, closing).await.unwrap_or_else(|_| Err(Unavailable::late()));
+        let within = deadline
+            .saturating_duration_since(Instant::now())
+            .saturating_sub(Duration::from_millis(200));
+        let closed = tokio::time::timeout(within, closing)
+            .await
+            .unwrap_or_else(|_| Err(Unavailable::late()));
         if let Err(error) = closed {
             // The lease ends by itself.
             tracing::error!(%error, "a closing write failed");
@@ -131,14 +147,25 @@ impl<'a> Run<'a> {
     }
 
     pub(crate) fn check_time(&self) -> Result<(), Stop> {
-        if Instant::now() < self.soft { Ok(()) } else { Err(Stop::Late) }
+        if Instant::now() < self.soft {
+            Ok(())
+        } else {
+            Err(Stop::Late)
+        }
     }
 
     async fn work(&mut self) -> Result<(), Failure> {
         let app = self.app;
-        let owned = app.numbers.list(None, self.now()).await.map_err(|error| twilio(&error))?;
+        let owned = app
+            .numbers
+            .list(None, self.now())
+            .await
+            .map_err(|error| twilio(&error))?;
         self.take_stock_of(owned);
-        let (queue, progress) = tokio::try_join!(app.ledger.queue(self.now()), app.ledger.progress(self.now()))?;
+        let (queue, progress) = tokio::try_join!(
+            app.ledger.queue(self.now()),
+            app.ledger.progress(self.now())
+        )?;
         let next = progress.next.clone();
         self.progress = Some(progress);
         let first = match self.first_page(next.as_deref()).await {
@@ -161,11 +188,21 @@ impl<'a> Run<'a> {
 
     fn take_stock_of(&mut self, owned: Vec<Owned>) {
         self.company = owned.iter().map(|owned| owned.number.clone()).collect();
-        self.held = owned.iter().filter(|owned| owned.name.starts_with(decide::NAME)).count() as u64;
+        self.held = owned
+            .iter()
+            .filter(|owned| owned.name.starts_with(decide::NAME))
+            .count() as u64;
         for owned in owned {
-            let Some(id) = decide::owner(&owned.name).map(str::to_owned) else { continue };
+            let Some(id) = decide::owner(&owned.name).map(str::to_owned) else {
+                continue;
+            };
             if let Some(kept) = self.ours.get(&id) {
-                tracing::error!(user = id, "two numbers of one user: {} and {}", kept.number, owned.number);
+                tracing::error!(
+                    user = id,
+                    "two numbers of one user: {} and {}",
+                    kept.number,
+                    owned.number
+                );
             } else {
                 self.ours.insert(id, owned);
             }
@@ -209,7 +246,12 @@ impl<'a> Run<'a> {
             self.progress_mut().next = Some(next.as_str().to_owned());
             self.page = Some(next);
             self.check_time()?;
-            page = self.app.users.page(self.page.as_ref(), self.now()).await.map_err(Stop::Okta)?;
+            page = self
+                .app
+                .users
+                .page(self.page.as_ref(), self.now())
+                .await
+                .map_err(Stop::Okta)?;
         }
         // From here on the next run begins anew.
         self.page = None;
@@ -223,8 +265,12 @@ impl<'a> Run<'a> {
 
     /// Logs who is skipped and why, when that is not what the last run had to say: nobody reads a schedule's report.
     fn tell_skipped(&self, last: Progress) -> Progress {
-        let mut skipped: Vec<String> =
-            self.report.skipped.iter().map(|Skipped { user, reason }| format!("{user}: {reason}")).collect();
+        let mut skipped: Vec<String> = self
+            .report
+            .skipped
+            .iter()
+            .map(|Skipped { user, reason }| format!("{user}: {reason}"))
+            .collect();
         skipped.sort();
         let hash = digest::digest(&digest::SHA256, skipped.join(",").as_bytes());
         let hash = Some(hex::encode(&hash.as_ref()[..8]));
@@ -233,7 +279,10 @@ impl<'a> Run<'a> {
                 tracing::warn!(user, reason, "a user is skipped");
             }
         }
-        Progress { skipped: hash, ..last }
+        Progress {
+            skipped: hash,
+            ..last
+        }
     }
 
     /// A user as the list shows it.
@@ -242,11 +291,17 @@ impl<'a> Run<'a> {
         let plan = self.plan(listed, &nothing_known);
         let deferred = self.is_deferred(&listed.id, &plan, &nothing_known);
         // Okta does not let go of what stands in a departed user's profile: it may be a number that was given back.
-        let given = listed.primary_phone.as_deref().and_then(|given| given.parse::<E164>().ok());
-        let foreign = listed.status == Status::Active && given.is_some_and(|given| !self.company.contains(&given));
-        let returned = plan.number == Number::Nothing && foreign && self.rules().release_after_days.is_some();
+        let given = listed
+            .primary_phone
+            .as_deref()
+            .and_then(|given| given.parse::<E164>().ok());
+        let foreign = listed.status == Status::Active
+            && given.is_some_and(|given| !self.company.contains(&given));
+        let returned =
+            plan.number == Number::Nothing && foreign && self.rules().release_after_days.is_some();
         let needed = plan.number == Number::Needed && !deferred;
-        let (entry, plan) = if needed || returned || plan.clean.is_some() || plan.national.is_some() {
+        let (entry, plan) = if needed || returned || plan.clean.is_some() || plan.national.is_some()
+        {
             let entry = self.app.ledger.entry(&listed.id, self.now()).await?;
             let plan = self.plan(listed, &entry);
             (entry, plan)
@@ -290,8 +345,13 @@ impl<'a> Run<'a> {
         let plan = self.plan(user, entry);
         let deferred = self.is_deferred(&user.id, &plan, entry);
         self.note(&user.id, &plan, deferred);
-        if let (Some(mobile), Some(written), false) = (&plan.national, &user.mobile_phone, self.rules().dry_run) {
-            self.app.ledger.note_mobile(&user.id, mobile, written, self.now()).await?;
+        if let (Some(mobile), Some(written), false) =
+            (&plan.national, &user.mobile_phone, self.rules().dry_run)
+        {
+            self.app
+                .ledger
+                .note_mobile(&user.id, mobile, written, self.now())
+                .await?;
         }
         if plan.number == Number::Needed && !deferred {
             return self.provide(user, plan.clean.as_ref(), entry).await;
@@ -309,7 +369,12 @@ impl<'a> Run<'a> {
         if self.rules().release_after_days.is_none() {
             return Ok(());
         }
-        let mut unseen: Vec<String> = self.ours.keys().filter(|id| !self.seen.contains(*id)).cloned().collect();
+        let mut unseen: Vec<String> = self
+            .ours
+            .keys()
+            .filter(|id| !self.seen.contains(*id))
+            .cloned()
+            .collect();
         unseen.sort();
         let after = self.progress_mut().farewell.take().unwrap_or_default();
         let behind = unseen.iter().filter(|id| **id <= after).count();
@@ -336,16 +401,36 @@ impl<'a> Run<'a> {
 
     pub(crate) fn plan(&self, user: &User, entry: &Entry) -> Plan {
         let rules = self.rules();
-        let world =
-            World { dialect: &self.app.dialect, countries: rules.countries.as_ref(), clean: rules.clean, company: &self.company };
+        let world = World {
+            dialect: &self.app.dialect,
+            countries: rules.countries.as_ref(),
+            clean: rules.clean,
+            company: &self.company,
+        };
         let number = self.ours.get(&user.id).map(|owned| &owned.number);
         let given = user.primary_phone.as_deref();
         let is_given = |owned: &Owned| given == Some(owned.number.reveal());
-        let usurped = given.is_some() && self.ours.iter().any(|(id, owned)| *id != user.id && is_given(owned));
-        let plan = decide::plan(user, Holding { number, released: entry.released(), usurped }, &world);
+        let usurped = given.is_some()
+            && self
+                .ours
+                .iter()
+                .any(|(id, owned)| *id != user.id && is_given(owned));
+        let plan = decide::plan(
+            user,
+            Holding {
+                number,
+                released: entry.released(),
+                usurped,
+            },
+            &world,
+        );
         let writable = entry.unwritable_until <= epoch(self.now());
         let noted = entry.written == user.mobile_phone;
-        Plan { clean: plan.clean.filter(|_| writable), national: plan.national.filter(|_| !noted), ..plan }
+        Plan {
+            clean: plan.clean.filter(|_| writable),
+            national: plan.national.filter(|_| !noted),
+            ..plan
+        }
     }
 
     /// Takes a user with whom all is done off the queue, unless the hook queued it anew.
@@ -358,7 +443,10 @@ impl<'a> Run<'a> {
 
     /// Whether a user who needs a number has to wait for another run: nothing is there for this one, and no more may be bought.
     fn is_deferred(&self, id: &str, plan: &Plan, entry: &Entry) -> bool {
-        plan.number == Number::Needed && !self.ours.contains_key(id) && entry.sid.is_none() && !self.may_buy()
+        plan.number == Number::Needed
+            && !self.ours.contains_key(id)
+            && entry.sid.is_none()
+            && !self.may_buy()
     }
 
     fn note(&mut self, id: &str, plan: &Plan, deferred: bool) {
@@ -369,30 +457,54 @@ impl<'a> Run<'a> {
     }
 
     pub(crate) fn skip(&mut self, id: &str, reason: &'static str) {
-        self.report.skipped.push(Skipped { user: id.to_owned(), reason });
+        self.report.skipped.push(Skipped {
+            user: id.to_owned(),
+            reason,
+        });
     }
 
     pub(crate) fn failed(&mut self, id: &str, step: &'static str, reason: impl Into<String>) {
         let reason = reason.into();
         tracing::error!(user = id, step, reason, "a step failed");
-        self.report.failed.push(Failed { user: id.to_owned(), step, reason });
+        self.report.failed.push(Failed {
+            user: id.to_owned(),
+            step,
+            reason,
+        });
     }
 
     /// Notes that Okta failed for one user; where it would for the others too, the run stops.
-    pub(crate) fn okta_failed(&mut self, id: &str, step: &'static str, error: CallError) -> Result<(), Stop> {
+    pub(crate) fn okta_failed(
+        &mut self,
+        id: &str,
+        step: &'static str,
+        error: CallError,
+    ) -> Result<(), Stop> {
         let limited = matches!(error, CallError::RateLimited { .. });
         // Nothing is wrong with a user whose turn comes in the next run; a number without a user is worth a word.
         if !limited || step == "record" {
             self.failed(id, step, error.to_string());
         }
-        if limited || error == CallError::Unauthorized { Err(Stop::Okta(error)) } else { Ok(()) }
+        if limited || error == CallError::Unauthorized {
+            Err(Stop::Okta(error))
+        } else {
+            Ok(())
+        }
     }
 }
 
 fn twilio(error: &numbers::CallError) -> Failure {
-    Failure { status: 503, outcome: "twilio_unavailable", cause: error.to_string() }
+    Failure {
+        status: 503,
+        outcome: "twilio_unavailable",
+        cause: error.to_string(),
+    }
 }
 
 fn okta(error: &CallError) -> Failure {
-    Failure { status: 503, outcome: "okta_unavailable", cause: error.to_string() }
+    Failure {
+        status: 503,
+        outcome: "okta_unavailable",
+        cause: error.to_string(),
+    }
 }

@@ -45,20 +45,35 @@ pub(crate) struct Stock {
 
 impl Stock {
     pub(crate) fn new(rules: &Rules) -> Self {
-        Self { areas: rules.prefixes.iter().cloned().collect(), found: VecDeque::new(), needs_address: false, closed: false }
+        Self {
+            areas: rules.prefixes.iter().cloned().collect(),
+            found: VecDeque::new(),
+            needs_address: false,
+            closed: false,
+        }
     }
 
     /// The next number that can be bought without papers; `None`: there is none in any area.
-    async fn next(&mut self, numbers: &Numbers, country: &str, now: std::time::SystemTime) -> Result<Option<E164>, CallError> {
+    async fn next(
+        &mut self,
+        numbers: &Numbers,
+        country: &str,
+        now: std::time::SystemTime,
+    ) -> Result<Option<E164>, CallError> {
         loop {
             if let Some(number) = self.found.pop_front() {
                 return Ok(Some(number));
             }
-            let Some(area) = self.areas.front() else { return Ok(None) };
+            let Some(area) = self.areas.front() else {
+                return Ok(None);
+            };
             let found = numbers.search(country, area, now).await?;
             self.needs_address |= found.iter().any(|available| available.needs_address);
-            self.found =
-                found.into_iter().filter(|available| !available.needs_address).map(|available| available.number).collect();
+            self.found = found
+                .into_iter()
+                .filter(|available| !available.needs_address)
+                .map(|available| available.number)
+                .collect();
             self.areas.pop_front();
         }
     }
@@ -68,18 +83,26 @@ impl Run<'_> {
     /// Whether the limits allow a purchase, whatever became of those that had no answer.
     pub(crate) fn may_buy(&self) -> bool {
         let rules = self.rules();
-        !self.stock.closed && self.purchases < rules.max_purchases && self.held + self.purchases < rules.max_numbers
+        !self.stock.closed
+            && self.purchases < rules.max_purchases
+            && self.held + self.purchases < rules.max_numbers
     }
 
     /// Points those of our numbers elsewhere that do not lead to the other functions (any more).
     pub(crate) async fn mend_wiring(&mut self) -> Result<(), Stop> {
         let (app, rules) = (self.app, self.rules());
-        let mut ids: Vec<String> =
-            self.ours.iter().filter(|(_, owned)| !owned.is_wired(&rules.wiring)).map(|(id, _)| id.clone()).collect();
+        let mut ids: Vec<String> = self
+            .ours
+            .iter()
+            .filter(|(_, owned)| !owned.is_wired(&rules.wiring))
+            .map(|(id, _)| id.clone())
+            .collect();
         ids.sort();
         for id in ids {
             self.check_time()?;
-            let Some(owned) = self.ours.get(&id).cloned() else { continue };
+            let Some(owned) = self.ours.get(&id).cloned() else {
+                continue;
+            };
             if !rules.dry_run {
                 match app.numbers.wire(&owned, &rules.wiring, self.now()).await {
                     Ok(wired) => drop(self.ours.insert(id.clone(), wired)),
@@ -92,7 +115,10 @@ impl Run<'_> {
                         continue;
                     }
                 }
-                tracing::info!("Pointed the company number ({}) of {id} to its webhooks.", owned.number);
+                tracing::info!(
+                    "Pointed the company number ({}) of {id} to its webhooks.",
+                    owned.number
+                );
             }
             self.report.rewired.push(assigned(&id, &owned.number));
         }
@@ -100,7 +126,12 @@ impl Run<'_> {
     }
 
     /// Brings a user to a number, from wherever that stands; whether nothing is left to be done.
-    pub(crate) async fn provide(&mut self, user: &User, clean: Option<&E164>, entry: &Entry) -> Result<bool, Stop> {
+    pub(crate) async fn provide(
+        &mut self,
+        user: &User,
+        clean: Option<&E164>,
+        entry: &Entry,
+    ) -> Result<bool, Stop> {
         let (app, rules, id) = (self.app, self.rules(), user.id.as_str());
         let Some((owned, new)) = self.acquire(user, entry).await? else {
             // A dry run buys nothing; otherwise the mobile does not wait for the number.
@@ -128,7 +159,11 @@ impl Run<'_> {
                 Err(error) => return self.okta_failed(id, "record", error).map(|()| false),
             };
             if self.plan(&user, entry).number != Number::Needed {
-                return Ok(self.unfinished(id, "record", "the user no longer needs the number just bought"));
+                return Ok(self.unfinished(
+                    id,
+                    "record",
+                    "the user no longer needs the number just bought",
+                ));
             }
         }
         self.record(id, &owned, clean).await
@@ -151,7 +186,10 @@ impl Run<'_> {
             (None, None) => None,
         };
         match known {
-            Some(owned) => self.adopt(id, owned, entry).await.map(|owned| Some((owned, false))),
+            Some(owned) => self
+                .adopt(id, owned, entry)
+                .await
+                .map(|owned| Some((owned, false))),
             None => self.buy(id, entry).await,
         }
     }
@@ -161,7 +199,10 @@ impl Run<'_> {
         if entry.stage == Some(Stage::Planned) {
             self.bought(id, &owned).await?;
         } else if !self.rules().dry_run {
-            self.app.ledger.hold(id, &owned.sid, &owned.number, Stage::Bought, self.now()).await?;
+            self.app
+                .ledger
+                .hold(id, &owned.sid, &owned.number, Stage::Bought, self.now())
+                .await?;
         }
         Ok(owned)
     }
@@ -173,8 +214,15 @@ impl Run<'_> {
         if self.rules().dry_run {
             return Ok(());
         }
-        tracing::info!("Purchased a new company number ({}) for {id}.", owned.number);
-        Ok(self.app.ledger.hold(id, &owned.sid, &owned.number, Stage::Bought, self.now()).await?)
+        tracing::info!(
+            "Purchased a new company number ({}) for {id}.",
+            owned.number
+        );
+        Ok(self
+            .app
+            .ledger
+            .hold(id, &owned.sid, &owned.number, Stage::Bought, self.now())
+            .await?)
     }
 
     async fn buy(&mut self, id: &str, entry: &Entry) -> Result<Option<(Owned, bool)>, Stop> {
@@ -184,7 +232,10 @@ impl Run<'_> {
             return Ok(None);
         }
         // Its purchase may have happened unanswered: then nobody can buy it again, we included.
-        let mut planned = entry.number.clone().filter(|_| entry.stage == Some(Stage::Planned));
+        let mut planned = entry
+            .number
+            .clone()
+            .filter(|_| entry.stage == Some(Stage::Planned));
         let mut last = None;
         for _ in 0..CANDIDATES {
             let again = planned.is_some();
@@ -220,7 +271,11 @@ impl Run<'_> {
                 }
             }
             self.purchases += 1;
-            let error = match app.numbers.buy(&number, &name, &rules.wiring, self.now()).await {
+            let error = match app
+                .numbers
+                .buy(&number, &name, &rules.wiring, self.now())
+                .await
+            {
                 Ok(owned) => {
                     // Counted among ours from now on.
                     self.bought(id, &owned).await?;
@@ -235,7 +290,11 @@ impl Run<'_> {
             self.purchases -= 1;
             let refused = matches!(error, CallError::Refused(_) | CallError::NotFound);
             if again && refused && epoch(self.now()) < entry.planned_at + LAG {
-                self.failed(id, "buy", "it is not known yet whether the last purchase was made");
+                self.failed(
+                    id,
+                    "buy",
+                    "it is not known yet whether the last purchase was made",
+                );
                 return Ok(None);
             }
             if refused || !again {
@@ -245,7 +304,11 @@ impl Run<'_> {
             if !refused || papers && !again {
                 // The same would be said to the next user.
                 self.stock.closed = true;
-                let demand = if papers { " (an address or a bundle of documents is required)" } else { "" };
+                let demand = if papers {
+                    " (an address or a bundle of documents is required)"
+                } else {
+                    ""
+                };
                 self.failed(id, "buy", format!("{error}{demand}"));
                 return Ok(None);
             }
@@ -253,8 +316,10 @@ impl Run<'_> {
             last = Some(error);
         }
         let gone = matches!(last, Some(CallError::Refused(code)) if GONE.contains(&code));
-        let reason =
-            last.filter(|_| !gone).map_or("others were quicker to buy the numbers found".to_owned(), |error| error.to_string());
+        let reason = last.filter(|_| !gone).map_or(
+            "others were quicker to buy the numbers found".to_owned(),
+            |error| error.to_string(),
+        );
         // Whatever Twilio has against five numbers, it has against the next.
         self.stock.closed = !gone;
         self.failed(id, "buy", reason);
@@ -266,7 +331,9 @@ impl Run<'_> {
         let app = self.app;
         let reason = match self.stock.next(&app.numbers, &app.rules.country, now).await {
             Ok(Some(number)) => return Some(number),
-            Ok(None) if self.stock.needs_address => "all numbers found require an address".to_owned(),
+            Ok(None) if self.stock.needs_address => {
+                "all numbers found require an address".to_owned()
+            }
             Ok(None) => "no number is available in AREA_PREFIXES".to_owned(),
             Err(error) => error.to_string(),
         };
@@ -276,10 +343,18 @@ impl Run<'_> {
     }
 
     /// Writes the number, and the mobile, into the profile.
-    async fn record(&mut self, id: &str, owned: &Owned, clean: Option<&E164>) -> Result<bool, Stop> {
+    async fn record(
+        &mut self,
+        id: &str,
+        owned: &Owned,
+        clean: Option<&E164>,
+    ) -> Result<bool, Stop> {
         let app = self.app;
         // Alone: a mobile that comes from another directory, and cannot be written, must not keep the number out.
-        let user = match self.change(id, &[(Attribute::PrimaryPhone, Some(&owned.number))]).await {
+        let user = match self
+            .change(id, &[(Attribute::PrimaryPhone, Some(&owned.number))])
+            .await
+        {
             Ok(user) => user,
             Err(error) => return self.okta_failed(id, "record", error).map(|()| false),
         };
@@ -299,7 +374,10 @@ impl Run<'_> {
             self.report.cleaned.push(person(id));
             return Ok(true);
         }
-        match self.change(id, &[(Attribute::MobilePhone, Some(mobile))]).await {
+        match self
+            .change(id, &[(Attribute::MobilePhone, Some(mobile))])
+            .await
+        {
             Ok(user) if user.mobile_phone.as_deref() == Some(mobile.reveal()) => {
                 self.cleaned(id, mobile);
                 Ok(true)
@@ -322,7 +400,12 @@ impl Run<'_> {
     async fn change(&self, id: &str, changes: &[(Attribute, Option<&E164>)]) -> Result<User, Okta> {
         match self.app.users.update(id, changes, self.now()).await {
             Err(error @ Okta::Unavailable(_)) => {
-                let user = self.app.users.get(id, self.now()).await.map_err(|_| error.clone())?;
+                let user = self
+                    .app
+                    .users
+                    .get(id, self.now())
+                    .await
+                    .map_err(|_| error.clone())?;
                 let made = changes.iter().all(|(attribute, number)| {
                     let now = match attribute {
                         Attribute::PrimaryPhone => &user.primary_phone,
@@ -338,20 +421,36 @@ impl Run<'_> {
 
     /// Puts the entry right of a user who needs nothing: an earlier run ended before it could, or the user came back in time.
     pub(crate) async fn settle(&mut self, user: &User, entry: &Entry) -> Result<(), Stop> {
-        let Some(owned) = self.ours.get(&user.id).filter(|_| !self.rules().dry_run) else { return Ok(()) };
+        let Some(owned) = self.ours.get(&user.id).filter(|_| !self.rules().dry_run) else {
+            return Ok(());
+        };
         let recorded = user.primary_phone.as_deref() == Some(owned.number.reveal());
-        let stage = if recorded { Stage::Recorded } else { Stage::Wired };
+        let stage = if recorded {
+            Stage::Recorded
+        } else {
+            Stage::Wired
+        };
         let open = entry.stage.is_some_and(|known| known != stage) || entry.gone_since.is_some();
         if open {
-            self.app.ledger.hold(&user.id, &owned.sid, &owned.number, stage, self.now()).await?;
+            self.app
+                .ledger
+                .hold(&user.id, &owned.sid, &owned.number, stage, self.now())
+                .await?;
         }
         Ok(())
     }
 
     /// A user who is gone (`None`: Okta has nobody with this id); whether nothing is left to be done.
-    pub(crate) async fn farewell(&mut self, id: &str, user: Option<&User>, entry: &Entry) -> Result<bool, Stop> {
+    pub(crate) async fn farewell(
+        &mut self,
+        id: &str,
+        user: Option<&User>,
+        entry: &Entry,
+    ) -> Result<bool, Stop> {
         let (app, rules) = (self.app, self.rules());
-        let Some(days) = rules.release_after_days else { return Ok(true) };
+        let Some(days) = rules.release_after_days else {
+            return Ok(true);
+        };
         let sid = match (self.ours.get(id), &entry.sid, entry.stage) {
             (Some(owned), ..) => owned.sid.clone(),
             (None, Some(sid), Some(Stage::Releasing)) => sid.clone(),
@@ -377,10 +476,18 @@ impl Run<'_> {
             Err(CallError::NotFound) => None,
             Err(error) => return Ok(self.unfinished(id, "release", error.to_string())),
         };
-        let Some(number) = owned.as_ref().map(|owned| owned.number.clone()).or_else(|| entry.number.clone()) else {
+        let Some(number) = owned
+            .as_ref()
+            .map(|owned| owned.number.clone())
+            .or_else(|| entry.number.clone())
+        else {
             return Ok(true);
         };
-        match app.users.by_phone(Attribute::PrimaryPhone, &number, self.now()).await {
+        match app
+            .users
+            .by_phone(Attribute::PrimaryPhone, &number, self.now())
+            .await
+        {
             Ok(found) if is_used_by_another(&found, id) => {
                 self.skip(id, "number_in_use_by_another");
                 return Ok(true);
@@ -423,9 +530,14 @@ fn is_used_by_another(found: &Found, id: &str) -> bool {
 }
 
 fn assigned(id: &str, number: &E164) -> Assigned {
-    Assigned { user: id.to_owned(), number: number.reveal().to_owned() }
+    Assigned {
+        user: id.to_owned(),
+        number: number.reveal().to_owned(),
+    }
 }
 
 fn person(id: &str) -> Person {
-    Person { user: id.to_owned() }
+    Person {
+        user: id.to_owned(),
+    }
 }

@@ -33,10 +33,18 @@ impl Words {
         if normal.iter().any(String::is_empty) {
             source.problem("CORRECT_SMS_RESPONSE holds an entry without a letter");
         }
-        if normal.iter().any(|word| STOP_WORDS.contains(&word.as_str())) {
-            source.problem("CORRECT_SMS_RESPONSE holds a word that opts out of all texts, such as STOP or END");
+        if normal
+            .iter()
+            .any(|word| STOP_WORDS.contains(&word.as_str()))
+        {
+            source.problem(
+                "CORRECT_SMS_RESPONSE holds a word that opts out of all texts, such as STOP or END",
+            );
         }
-        Self { normal, shown: listed.swap_remove(0) }
+        Self {
+            normal,
+            shown: listed.swap_remove(0),
+        }
     }
 }
 
@@ -63,14 +71,23 @@ pub(crate) fn understand(text: &str, words: &Words) -> Said {
     let mut tokens = tokens(text);
     let is_word = |tokens: &[String]| words.normal.contains(&tokens.join(" "));
     // "Yes ❤️": an emoji at the end is punctuation, unless it is the word itself.
-    while tokens.len() > 1 && !is_word(&tokens) && tokens.last().is_some_and(|word| word.chars().all(is_emoji)) {
+    while tokens.len() > 1
+        && !is_word(&tokens)
+        && tokens.last().is_some_and(|word| word.chars().all(is_emoji))
+    {
         tokens.pop();
     }
     match tokens.as_slice() {
         [word] if STOP_WORDS.contains(&word.as_str()) => Said::Stop,
         all if is_word(all) => Said::Word { code: None },
-        [word @ .., code] if is_word(word) && code.len() == 4 && code.bytes().all(|byte| byte.is_ascii_digit()) => {
-            Said::Word { code: Some(code.clone()) }
+        [word @ .., code]
+            if is_word(word)
+                && code.len() == 4
+                && code.bytes().all(|byte| byte.is_ascii_digit()) =>
+        {
+            Said::Word {
+                code: Some(code.clone()),
+            }
         }
         _ => Said::Other,
     }
@@ -79,9 +96,18 @@ pub(crate) fn understand(text: &str, words: &Words) -> Said {
 /// The words of a text: compatibility forms unified (NFKC), invisible characters dropped, case folded, punctuation around each
 /// word stripped.
 fn tokens(text: &str) -> Vec<String> {
-    let unified: String = text.nfkc().filter(|c| !is_invisible(*c)).flat_map(char::to_lowercase).collect();
-    let words = unified.split_whitespace().map(|word| word.trim_matches(is_punctuation));
-    words.filter(|word| !word.is_empty()).map(str::to_owned).collect()
+    let unified: String = text
+        .nfkc()
+        .filter(|c| !is_invisible(*c))
+        .flat_map(char::to_lowercase)
+        .collect();
+    let words = unified
+        .split_whitespace()
+        .map(|word| word.trim_matches(is_punctuation));
+    words
+        .filter(|word| !word.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 /// Zero-width characters, direction marks, variation selectors, skin tones, byte order mark, controls that are not blanks.
@@ -133,18 +159,32 @@ pub(crate) enum Decision {
 
 impl Known<'_> {
     fn end(&self, request: &Request) -> u64 {
-        request.expires_at.min(request.created_at + self.valid_hours * 3600)
+        request
+            .expires_at
+            .min(request.created_at + self.valid_hours * 3600)
     }
 
     /// The requests that can still be confirmed.
     pub(crate) fn valid(&self, now: SystemTime) -> impl Iterator<Item = &Request> {
-        self.requests.iter().filter(move |request| self.end(request) > epoch(now))
+        self.requests
+            .iter()
+            .filter(move |request| self.end(request) > epoch(now))
     }
 }
 
 /// Whether what was confirmed before can matter to [`decide`]; most replies need no look-up.
-pub(crate) fn needs_the_past(said: &Said, requests: &[Request], valid_hours: u64, now: SystemTime) -> bool {
-    let known = Known { requests, wrong_codes: 0, confirmed: None, valid_hours };
+pub(crate) fn needs_the_past(
+    said: &Said,
+    requests: &[Request],
+    valid_hours: u64,
+    now: SystemTime,
+) -> bool {
+    let known = Known {
+        requests,
+        wrong_codes: 0,
+        confirmed: None,
+        valid_hours,
+    };
     matches!(said, Said::Word { code } if code.is_some() || known.valid(now).next().is_none())
 }
 
@@ -157,11 +197,20 @@ pub(crate) fn decide(said: &Said, known: &Known<'_>, now: SystemTime) -> Decisio
         Said::Other if valid.is_empty() => Decision::Silence("nothing_pending"),
         Said::Other => Decision::Wrong,
         // Four digits can be guessed, but not in as few attempts as a person needs.
-        Said::Word { code: Some(_) } if known.wrong_codes >= WRONG_PER_DAY => Decision::Silence("wrong_reply_ignored"),
+        Said::Word { code: Some(_) } if known.wrong_codes >= WRONG_PER_DAY => {
+            Decision::Silence("wrong_reply_ignored")
+        }
         Said::Word { code: Some(code) } => {
-            if let Some(request) = valid.iter().find(|request| request.code.as_ref() == Some(code)) {
+            if let Some(request) = valid
+                .iter()
+                .find(|request| request.code.as_ref() == Some(code))
+            {
                 Decision::Act(request.id.clone())
-            } else if known.confirmed.as_ref().is_some_and(|(_, used)| used.as_ref() == Some(code)) {
+            } else if known
+                .confirmed
+                .as_ref()
+                .is_some_and(|(_, used)| used.as_ref() == Some(code))
+            {
                 Decision::Repeat
             } else if valid.is_empty() {
                 nothing_valid(known, now)
@@ -180,7 +229,10 @@ pub(crate) fn decide(said: &Said, known: &Known<'_>, now: SystemTime) -> Decisio
 /// Nothing valid is left: whichever was last within a day, an expiry or a success, is what the person is told.
 fn nothing_valid(known: &Known<'_>, now: SystemTime) -> Decision {
     let now = epoch(now);
-    let expired = known.requests.iter().filter(|request| known.end(request) + DAY > now);
+    let expired = known
+        .requests
+        .iter()
+        .filter(|request| known.end(request) + DAY > now);
     let last_expiry = expired.clone().map(|request| known.end(request)).max();
     match (last_expiry, known.confirmed.as_ref().map(|(at, _)| *at)) {
         (Some(expiry), confirmed) if confirmed.is_none_or(|confirmed| confirmed < expiry) => {
@@ -200,11 +252,22 @@ pub(crate) fn codes(requests: &[&Request], mut random: impl FnMut(u64) -> u64) -
         let code = kept.unwrap_or_else(|| {
             // Not 0000 to 0999: a phone that drops leading zeros would break them.
             let start = 1000 + random(9000);
-            let free = |code: &String| !taken.contains(code) && !requests.iter().any(|other| other.code.as_ref() == Some(code));
-            (0..9000).map(|step| (1000 + (start - 1000 + step) % 9000).to_string()).find(free).unwrap_or_default()
+            let free = |code: &String| {
+                !taken.contains(code)
+                    && !requests
+                        .iter()
+                        .any(|other| other.code.as_ref() == Some(code))
+            };
+            (0..9000)
+                .map(|step| (1000 + (start - 1000 + step) % 9000).to_string())
+                .find(free)
+                .unwrap_or_default()
         });
         taken.push(code.clone());
-        coded.push(Request { code: Some(code), ..(*request).clone() });
+        coded.push(Request {
+            code: Some(code),
+            ..(*request).clone()
+        });
     }
     coded
 }
@@ -250,7 +313,13 @@ mod tests {
             assert_eq!(understand(text, &words), plain, "{text:?}");
         }
         for text in ["YES 4821", "yes, 4821.", "ja tak 4821", "ＹＥＳ ４８２１"] {
-            assert_eq!(understand(text, &words), Said::Word { code: Some("4821".to_owned()) }, "{text:?}");
+            assert_eq!(
+                understand(text, &words),
+                Said::Word {
+                    code: Some("4821".to_owned())
+                },
+                "{text:?}"
+            );
         }
         for text in ["STOP", "stop.", " Unsubscribe", "ＥＮＤ", "Quit!", "arret"] {
             assert_eq!(understand(text, &words), Said::Stop, "{text:?}");
@@ -303,7 +372,10 @@ mod tests {
     fn words_that_opt_out_cannot_confirm() {
         let problems = |list: &str| {
             let lookup = |_: &str| Some(list.to_owned());
-            shared::config::read(&lookup, |source| Some(Words::read(source))).unwrap_err().0.len()
+            shared::config::read(&lookup, |source| Some(Words::read(source)))
+                .unwrap_err()
+                .0
+                .len()
         };
         assert_eq!(problems("END"), 1);
         assert_eq!(problems("yes,!"), 1);
@@ -326,55 +398,157 @@ mod tests {
         }
     }
 
-    fn decided(said: &Said, requests: &[Request], wrong_codes: u64, confirmed: Option<(u64, Option<&str>)>) -> Decision {
+    fn decided(
+        said: &Said,
+        requests: &[Request],
+        wrong_codes: u64,
+        confirmed: Option<(u64, Option<&str>)>,
+    ) -> Decision {
         let confirmed = confirmed.map(|(at, code)| (at, code.map(str::to_owned)));
-        decide(said, &Known { requests, wrong_codes, confirmed, valid_hours: 8 }, UNIX_EPOCH + Duration::from_secs(NOW))
+        decide(
+            said,
+            &Known {
+                requests,
+                wrong_codes,
+                confirmed,
+                valid_hours: 8,
+            },
+            UNIX_EPOCH + Duration::from_secs(NOW),
+        )
     }
 
     #[test]
     fn decisions() {
         let (yes, hour) = (Said::Word { code: None }, 3600);
-        let coded = |code: &str| Said::Word { code: Some(code.to_owned()) };
+        let coded = |code: &str| Said::Word {
+            code: Some(code.to_owned()),
+        };
         let valid = request("v", NOW - hour, None);
         let late = request("late", NOW - 9 * hour, None);
         let lost = request("lost", NOW - 33 * hour, None);
-        let (a, b) = (request("a", NOW - 60, Some("1111")), request("b", NOW - 50, Some("2222")));
+        let (a, b) = (
+            request("a", NOW - 60, Some("1111")),
+            request("b", NOW - 50, Some("2222")),
+        );
         let act = |id: &str| Decision::Act(id.to_owned());
         let one = std::slice::from_ref(&valid);
         for (said, requests, wrong_codes, confirmed, expected) in [
             (&yes, one, 0, None, act("v")),
-            (&yes, &[late.clone(), valid.clone()][..], 0, Some((NOW - 5, None)), act("v")),
+            (
+                &yes,
+                &[late.clone(), valid.clone()][..],
+                0,
+                Some((NOW - 5, None)),
+                act("v"),
+            ),
             (&yes, &[a.clone(), b.clone()], 0, None, Decision::List),
             (&coded("2222"), &[a.clone(), b.clone()], 0, None, act("b")),
-            (&coded("3333"), &[a.clone(), b.clone()], 0, None, Decision::Wrong),
-            (&coded("3333"), &[a.clone(), b.clone()], 5, None, Decision::Silence("wrong_reply_ignored")),
-            (&coded("3333"), std::slice::from_ref(&b), 0, Some((NOW - 5, Some("3333"))), Decision::Repeat),
-            (&coded("2222"), &[a.clone(), b.clone()], 5, None, Decision::Silence("wrong_reply_ignored")),
+            (
+                &coded("3333"),
+                &[a.clone(), b.clone()],
+                0,
+                None,
+                Decision::Wrong,
+            ),
+            (
+                &coded("3333"),
+                &[a.clone(), b.clone()],
+                5,
+                None,
+                Decision::Silence("wrong_reply_ignored"),
+            ),
+            (
+                &coded("3333"),
+                std::slice::from_ref(&b),
+                0,
+                Some((NOW - 5, Some("3333"))),
+                Decision::Repeat,
+            ),
+            (
+                &coded("2222"),
+                &[a.clone(), b.clone()],
+                5,
+                None,
+                Decision::Silence("wrong_reply_ignored"),
+            ),
             (&coded("2222"), &[a.clone(), b.clone()], 4, None, act("b")),
             (&coded("1111"), one, 0, None, Decision::Wrong),
             (&yes, &[], 0, None, Decision::Silence("nothing_pending")),
             (&yes, &[], 0, Some((NOW - 5, None)), Decision::Repeat),
-            (&coded("9999"), &[], 0, Some((NOW - 5, Some("1111"))), Decision::Repeat),
-            (&yes, std::slice::from_ref(&late), 0, None, Decision::Expired(vec!["late".to_owned()])),
-            (&yes, &[lost.clone(), late.clone()], 0, Some((NOW - 2 * hour, None)), Decision::Expired(vec!["late".to_owned()])),
-            (&yes, std::slice::from_ref(&late), 0, Some((NOW - 5, None)), Decision::Repeat),
-            (&yes, std::slice::from_ref(&lost), 0, None, Decision::Silence("nothing_pending")),
+            (
+                &coded("9999"),
+                &[],
+                0,
+                Some((NOW - 5, Some("1111"))),
+                Decision::Repeat,
+            ),
+            (
+                &yes,
+                std::slice::from_ref(&late),
+                0,
+                None,
+                Decision::Expired(vec!["late".to_owned()]),
+            ),
+            (
+                &yes,
+                &[lost.clone(), late.clone()],
+                0,
+                Some((NOW - 2 * hour, None)),
+                Decision::Expired(vec!["late".to_owned()]),
+            ),
+            (
+                &yes,
+                std::slice::from_ref(&late),
+                0,
+                Some((NOW - 5, None)),
+                Decision::Repeat,
+            ),
+            (
+                &yes,
+                std::slice::from_ref(&lost),
+                0,
+                None,
+                Decision::Silence("nothing_pending"),
+            ),
             (&Said::Other, one, 4, None, Decision::Wrong),
             (&Said::Other, one, 5, None, Decision::Wrong),
-            (&Said::Other, std::slice::from_ref(&late), 0, None, Decision::Silence("nothing_pending")),
+            (
+                &Said::Other,
+                std::slice::from_ref(&late),
+                0,
+                None,
+                Decision::Silence("nothing_pending"),
+            ),
             (&Said::Stop, one, 0, None, Decision::Cancel),
-            (&Said::Stop, std::slice::from_ref(&late), 0, None, Decision::Cancel),
+            (
+                &Said::Stop,
+                std::slice::from_ref(&late),
+                0,
+                None,
+                Decision::Cancel,
+            ),
             (&Said::Stop, &[], 0, None, Decision::Silence("opted_out")),
         ] {
-            assert_eq!(decided(said, requests, wrong_codes, confirmed), expected, "{said:?} {wrong_codes} {confirmed:?}");
+            assert_eq!(
+                decided(said, requests, wrong_codes, confirmed),
+                expected,
+                "{said:?} {wrong_codes} {confirmed:?}"
+            );
         }
     }
 
     #[test]
     fn codes_are_kept_and_never_alike() {
-        let (a, b, c) = (request("a", 0, Some("1000")), request("b", 0, None), request("c", 0, Some("1000")));
+        let (a, b, c) = (
+            request("a", 0, Some("1000")),
+            request("b", 0, None),
+            request("c", 0, Some("1000")),
+        );
         let coded = codes(&[&b, &a, &c], |_| 0);
-        let given: Vec<&str> = coded.iter().map(|request| request.code.as_deref().unwrap()).collect();
+        let given: Vec<&str> = coded
+            .iter()
+            .map(|request| request.code.as_deref().unwrap())
+            .collect();
         assert_eq!(given, ["1001", "1000", "1002"]);
     }
 }

@@ -77,29 +77,53 @@ impl Config {
     pub fn read(source: &mut Source<'_>) -> Option<Self> {
         let aws = aws::Settings::read(source);
         let http = http::Settings::read(source);
-        let (table, twilio_secret) = (source.required("TABLE_NAME"), source.required("TWILIO_SECRET"));
+        let (table, twilio_secret) = (
+            source.required("TABLE_NAME"),
+            source.required("TWILIO_SECRET"),
+        );
         let public_url = webhook::public_url(source);
         let rules = Rules {
             words: Words::read(source),
             valid_hours: source.number("RESET_VALID_HOURS", 8, 0..=720),
-            open_password_links: source.choice("PASSWORD_ACTION", &[("send-link", false), ("click", true)]),
-            by_management: source.choice("CONFIRM_WITH", &[("link", false), ("management-api", true)]),
+            open_password_links: source
+                .choice("PASSWORD_ACTION", &[("send-link", false), ("click", true)]),
+            by_management: source
+                .choice("CONFIRM_WITH", &[("link", false), ("management-api", true)]),
         };
         let messages = Texts {
             wrong: source.message("WRONG_SMS_MESSAGE", "Try again. Reply YES or don't reply"),
-            confirmed: source.message("CONFIRMED_SMS_MESSAGE", "Thank you. Your account is verified."),
+            confirmed: source.message(
+                "CONFIRMED_SMS_MESSAGE",
+                "Thank you. Your account is verified.",
+            ),
             submitted: source.message("SUBMITTED_SMS_MESSAGE", "Thank you. You can sign in now."),
-            retry: source
-                .message("RETRY_SMS_MESSAGE", "Something went wrong on our side. Please reply YES again in a few minutes."),
-            expired: source.message("EXPIRED_SMS_MESSAGE", "This request is no longer valid. Please start again."),
-            password_link: source.message("PASSWORD_LINK_MESSAGE", "Open this link to choose your password: {link}"),
+            retry: source.message(
+                "RETRY_SMS_MESSAGE",
+                "Something went wrong on our side. Please reply YES again in a few minutes.",
+            ),
+            expired: source.message(
+                "EXPIRED_SMS_MESSAGE",
+                "This request is no longer valid. Please start again.",
+            ),
+            password_link: source.message(
+                "PASSWORD_LINK_MESSAGE",
+                "Open this link to choose your password: {link}",
+            ),
         };
-        if !messages.password_link.contains("{link}") || messages.password_link.chars().count() > 1600 - link::LONGEST {
+        if !messages.password_link.contains("{link}")
+            || messages.password_link.chars().count() > 1600 - link::LONGEST
+        {
             source.problem("PASSWORD_LINK_MESSAGE must contain {link}, where the link goes, and at most 600 characters");
         }
         let tenant_needed = rules.by_management || source.optional("AUTH0_URL").is_some();
-        let tenant = tenant_needed.then(|| source.base_url("AUTH0_URL", None)).flatten();
-        let auth0_secret = if rules.by_management { source.required("AUTH0_SECRET") } else { source.optional("AUTH0_SECRET") };
+        let tenant = tenant_needed
+            .then(|| source.base_url("AUTH0_URL", None))
+            .flatten();
+        let auth0_secret = if rules.by_management {
+            source.required("AUTH0_SECRET")
+        } else {
+            source.optional("AUTH0_SECRET")
+        };
         let links = link::Rules::read(source);
         Some(Self {
             aws: aws?,
@@ -145,8 +169,17 @@ impl App {
         let management = config.management.map(|(base, id)| {
             let application = Secret::new(id.clone(), secrets.clone());
             let secret = Secret::<auth0::Credentials>::new(id, secrets.clone());
-            let tokens = Tokens::new(http.clone(), base.clone(), Users::audience(&base), Arc::new(secret), None);
-            Management { application, users: Users::new(http.clone(), base, tokens) }
+            let tokens = Tokens::new(
+                http.clone(),
+                base.clone(),
+                Users::audience(&base),
+                Arc::new(secret),
+                None,
+            );
+            Management {
+                application,
+                users: Users::new(http.clone(), base, tokens),
+            }
         });
         let app = Self {
             table: Table::new(config.aws.dynamodb(&http), config.table),
@@ -160,7 +193,11 @@ impl App {
         };
         let (now, dynamodb) = (shared::runtime::now(), config.aws.dynamodb_url());
         let warm_up = async {
-            tokio::join!(app.twilio.get(now), app.http.warm_up(dynamodb.as_ref()), app.http.warm_up(config.tenant.as_ref()),)
+            tokio::join!(
+                app.twilio.get(now),
+                app.http.warm_up(dynamodb.as_ref()),
+                app.http.warm_up(config.tenant.as_ref()),
+            )
         };
         shared::runtime::warm_up(warm_up).await;
         app.http.take_waited();
@@ -169,34 +206,64 @@ impl App {
 
     /// Answers one request.
     pub async fn handle(&self, request: &Request, now: SystemTime) -> Reply {
-        let reply = self.flow(request, now).await.unwrap_or_else(|refusal| refusal);
+        let reply = self
+            .flow(request, now)
+            .await
+            .unwrap_or_else(|refusal| refusal);
         reply.upstream(self.http.take_waited())
     }
 
     async fn flow(&self, request: &Request, now: SystemTime) -> Result<Reply, Reply> {
         let arrived = Instant::now();
         request.expect_post("/", &webhook::FORMS, BODY_LIMIT)?;
-        let form = webhook::authenticate(request, self.public_url.as_ref(), &self.twilio, now).await?;
+        let form =
+            webhook::authenticate(request, self.public_url.as_ref(), &self.twilio, now).await?;
         let sms = InboundSms::parse(&form)?;
         // Short codes, names, other channels, and ourselves: an answer could only start a loop.
-        let Some(phone) = sms.from.clone().filter(|from| sms.to.as_ref() != Some(from)) else {
-            return Ok(twiml::Response::new().into_reply("sender_not_answered").field("sid", sms.sid));
+        let Some(phone) = sms
+            .from
+            .clone()
+            .filter(|from| sms.to.as_ref() != Some(from))
+        else {
+            return Ok(twiml::Response::new()
+                .into_reply("sender_not_answered")
+                .field("sid", sms.sid));
         };
-        let said = match (sms.opt_out_type.as_deref(), decide::understand(&sms.body, &self.rules.words)) {
+        let said = match (
+            sms.opt_out_type.as_deref(),
+            decide::understand(&sms.body, &self.rules.words),
+        ) {
             (None, said) | (Some("START"), said @ Said::Word { .. }) => said,
             (Some("STOP"), _) => Said::Stop,
             // Twilio has answered; it takes nothing away.
-            _ => return Ok(twiml::Response::new().into_reply("opt_out_keyword").field("sid", sms.sid)),
+            _ => {
+                return Ok(twiml::Response::new()
+                    .into_reply("opt_out_keyword")
+                    .field("sid", sms.sid));
+            }
         };
         // Fetching the token may have taken seconds: Twilio has waited for them, and leases count from here.
         let (started, now) = (Instant::now(), now + arrived.elapsed());
-        let deadline = (arrived + TIME_TO_ANSWER).min(started + request.remaining(Duration::from_millis(500)));
-        let key = Key::new(format!("seen#twilio-confirmation#{}", sms.sid), sms.fingerprint());
-        let turn = Turn { key, phone: &phone, owner: owner_id(), started, deadline, now };
+        let deadline =
+            (arrived + TIME_TO_ANSWER).min(started + request.remaining(Duration::from_millis(500)));
+        let key = Key::new(
+            format!("seen#twilio-confirmation#{}", sms.sid),
+            sms.fingerprint(),
+        );
+        let turn = Turn {
+            key,
+            phone: &phone,
+            owner: owner_id(),
+            started,
+            deadline,
+            now,
+        };
         let reply = match self.answer(&said, &turn).await {
             Ok(reply) | Err(reply) => reply,
         };
-        Ok(reply.field("phone", phone.to_string()).field("sid", sms.sid))
+        Ok(reply
+            .field("phone", phone.to_string())
+            .field("sid", sms.sid))
     }
 
     /// Waits for this message's turn, acts, and remembers the answer.
@@ -209,7 +276,9 @@ impl App {
             Ok(past) => past,
             Err(error) => return Err(self.abandon(turn, held, error).await),
         };
-        let mut outcome = self.act(said, held.as_mut(), past, bound.as_deref(), turn).await;
+        let mut outcome = self
+            .act(said, held.as_mut(), past, bound.as_deref(), turn)
+            .await;
         if outcome.word == "wrong_reply" {
             match self.count_wrong(said, turn).await {
                 Ok(true) => {}
@@ -229,7 +298,12 @@ impl App {
     }
 
     /// Reads what else can matter to this reply: most need nothing.
-    async fn past(&self, said: &Said, held: Option<&Held>, turn: &Turn<'_>) -> Result<Past, Unavailable> {
+    async fn past(
+        &self,
+        said: &Said,
+        held: Option<&Held>,
+        turn: &Turn<'_>,
+    ) -> Result<Past, Unavailable> {
         let requests = held.map_or(&[][..], |held| &held.requests[..]);
         let confirmed = async {
             if !decide::needs_the_past(said, requests, self.rules.valid_hours, turn.now) {
@@ -244,9 +318,13 @@ impl App {
             self.table.get(turn.budget("guess").item(), turn.now).await
         };
         let work = async { tokio::join!(confirmed, wrong_codes) };
-        let (confirmed, wrong_codes) = tokio::time::timeout(turn.left(), work).await.map_err(|_| Unavailable::late())?;
+        let (confirmed, wrong_codes) = tokio::time::timeout(turn.left(), work)
+            .await
+            .map_err(|_| Unavailable::late())?;
         Ok(Past {
-            submitted: confirmed.as_ref().is_ok_and(|item| item.as_ref().is_some_and(confirmed::was_submitted)),
+            submitted: confirmed
+                .as_ref()
+                .is_ok_and(|item| item.as_ref().is_some_and(confirmed::was_submitted)),
             confirmed: confirmed?.as_ref().and_then(confirmed::read),
             wrong_codes: wrong_codes?.map_or(0, |item| limits::used(&item, Window::Day, turn.now)),
         })
@@ -268,7 +346,12 @@ impl App {
 
     /// Writes down the answer and what became of the requests, in the order in which nothing is lost between the two: an answer
     /// is there before the request it uses up is gone, but the codes it lists, and the end of all requests, before the answer.
-    async fn close(&self, mut held: Option<Held>, turn: &Turn<'_>, outcome: &Outcome) -> Result<(), Unavailable> {
+    async fn close(
+        &self,
+        mut held: Option<Held>,
+        turn: &Turn<'_>,
+        outcome: &Outcome,
+    ) -> Result<(), Unavailable> {
         if matches!(outcome.word, "listed" | "cancelled") {
             self.release(held).await?;
             return self.finish(turn, outcome).await;
@@ -278,7 +361,15 @@ impl App {
                 return Ok(());
             }
             let submitted = outcome.word == "submitted";
-            self.table.update(confirmed::remember(turn.phone, outcome.code.as_deref(), submitted, turn.now)).await.map(drop)
+            self.table
+                .update(confirmed::remember(
+                    turn.phone,
+                    outcome.code.as_deref(),
+                    submitted,
+                    turn.now,
+                ))
+                .await
+                .map(drop)
         };
         let (remembered, finished) = tokio::join!(remember, self.finish(turn, outcome));
         let answered = remembered.and(finished);
@@ -313,20 +404,31 @@ impl App {
         loop {
             let clock = turn.now + turn.started.elapsed();
             // Both terms are rounded down; the leases must not end before we do.
-            let lease_until = epoch(clock) + turn.deadline.saturating_duration_since(Instant::now()).as_secs() + 2;
+            let lease_until = epoch(clock)
+                + turn
+                    .deadline
+                    .saturating_duration_since(Instant::now())
+                    .as_secs()
+                + 2;
             let (message, requests) = tokio::join!(
                 self.table.update(turn.claim(lease_until, clock)),
                 pending::hold(&self.table, turn.phone, &turn.owner, lease_until, clock),
             );
             let (message, requests) = match (message, requests) {
                 (Ok(message), Ok(requests)) => (message, requests),
-                (Err(error), Ok(Hold::Held(held))) => return Err(self.abandon(turn, Some(held), error).await),
-                (Err(error), _) | (_, Err(error)) => return Err(self.abandon(turn, None, error).await),
+                (Err(error), Ok(Hold::Held(held))) => {
+                    return Err(self.abandon(turn, Some(held), error).await);
+                }
+                (Err(error), _) | (_, Err(error)) => {
+                    return Err(self.abandon(turn, None, error).await);
+                }
             };
             match (&message, requests) {
                 (Write::Done(item), Hold::Held(held)) => return Ok(Begun::ours(Some(held), item)),
                 (Write::Done(item), Hold::Nothing) => return Ok(Begun::ours(None, item)),
-                (Write::Refused(_), Hold::Held(held)) => held.release(&self.table).await.map_err(Failure::from)?,
+                (Write::Refused(_), Hold::Held(held)) => {
+                    held.release(&self.table).await.map_err(Failure::from)?
+                }
                 (_, Hold::Busy) | (Write::Refused(_), Hold::Nothing) => {}
             }
             if let Write::Refused(item) = &message
@@ -335,8 +437,17 @@ impl App {
                 if item.text("kept").is_none() {
                     return Ok(Begun::Answered(text.to_owned()));
                 }
-                let kept = self.table.get(turn.kept_key(), turn.now).await.map_err(Failure::from)?;
-                return Ok(Begun::Answered(kept.as_ref().and_then(|item| item.text("text")).unwrap_or_default().to_owned()));
+                let kept = self
+                    .table
+                    .get(turn.kept_key(), turn.now)
+                    .await
+                    .map_err(Failure::from)?;
+                return Ok(Begun::Answered(
+                    kept.as_ref()
+                        .and_then(|item| item.text("text"))
+                        .unwrap_or_default()
+                        .to_owned(),
+                ));
             }
             if turn.left().is_zero() {
                 return Err(Reply::empty(503, "in_progress"));
@@ -346,15 +457,20 @@ impl App {
     }
 
     async fn finish(&self, turn: &Turn<'_>, outcome: &Outcome) -> Result<(), Unavailable> {
-        let update = Update::new(turn.key.clone()).only_if("owner_id = :me").bind(":me", turn.owner.as_str());
+        let update = Update::new(turn.key.clone())
+            .only_if("owner_id = :me")
+            .bind(":me", turn.owner.as_str());
         let update = match (outcome.word, &outcome.tried) {
             // Nothing came of it: if Twilio asks again, it is tried again, but for no other request.
-            ("unclear", Some(request)) => update.set("lease_until", 0).set("request", request.as_str()),
+            ("unclear", Some(request)) => update
+                .set("lease_until", 0)
+                .set("request", request.as_str()),
             ("unclear", None) => update.set("lease_until", 0),
             // A link is kept apart, no longer than Twilio could ask for it again; that there was an answer, as long as ever.
             ("password_link", _) => {
-                let kept =
-                    Update::new(turn.kept_key()).set("text", outcome.text.as_str()).set("expires_at", epoch(turn.now) + DAY);
+                let kept = Update::new(turn.kept_key())
+                    .set("text", outcome.text.as_str())
+                    .set("expires_at", epoch(turn.now) + DAY);
                 self.table.update(kept).await?;
                 update.set("answer", "").set("kept", "link")
             }
@@ -363,14 +479,36 @@ impl App {
         self.table.update(update).await.map(drop)
     }
 
-    async fn act(&self, said: &Said, held: Option<&mut Held>, past: Past, bound: Option<&str>, turn: &Turn<'_>) -> Outcome {
+    async fn act(
+        &self,
+        said: &Said,
+        held: Option<&mut Held>,
+        past: Past,
+        bound: Option<&str>,
+        turn: &Turn<'_>,
+    ) -> Outcome {
         let requests = held.as_ref().map_or(&[][..], |held| &held.requests[..]);
-        let Past { submitted, confirmed, wrong_codes } = past;
-        let before = if submitted { &self.messages.submitted } else { &self.messages.confirmed };
-        let known = Known { requests, wrong_codes, confirmed, valid_hours: self.rules.valid_hours };
+        let Past {
+            submitted,
+            confirmed,
+            wrong_codes,
+        } = past;
+        let before = if submitted {
+            &self.messages.submitted
+        } else {
+            &self.messages.confirmed
+        };
+        let known = Known {
+            requests,
+            wrong_codes,
+            confirmed,
+            valid_hours: self.rules.valid_hours,
+        };
         let decision = match decide::decide(said, &known, turn.now) {
             // This very message was for another request, which did not work out: it never meant this one.
-            Decision::Act(id) if bound.is_some_and(|bound| bound != id) => Decision::Silence("repeated"),
+            Decision::Act(id) if bound.is_some_and(|bound| bound != id) => {
+                Decision::Silence("repeated")
+            }
             decision => decision,
         };
         let Some(held) = held else {
@@ -395,18 +533,28 @@ impl App {
                 Outcome::new("expired", &self.messages.expired)
             }
             Decision::List => {
-                let known =
-                    Known { requests: &held.requests, wrong_codes: 0, confirmed: None, valid_hours: self.rules.valid_hours };
+                let known = Known {
+                    requests: &held.requests,
+                    wrong_codes: 0,
+                    confirmed: None,
+                    valid_hours: self.rules.valid_hours,
+                };
                 let valid: Vec<&pending::Request> = known.valid(turn.now).collect();
                 // The newest: what a person asked for last is what they mean, if they cannot be told all.
-                let listed = decide::codes(&valid[valid.len().saturating_sub(LISTED)..], random_below);
+                let listed =
+                    decide::codes(&valid[valid.len().saturating_sub(LISTED)..], random_below);
                 let text = self.list(&listed, turn.now);
                 for request in listed {
                     held.rewrite(request);
                 }
                 Outcome::new("listed", &text)
             }
-            Decision::Act(id) => match held.requests.iter().find(|request| request.id == id).cloned() {
+            Decision::Act(id) => match held
+                .requests
+                .iter()
+                .find(|request| request.id == id)
+                .cloned()
+            {
                 Some(request) => self.confirm(&request, held, turn).await,
                 None => Outcome::new("unclear", &self.messages.retry),
             },
@@ -414,7 +562,12 @@ impl App {
     }
 
     /// Confirms a request, or hands its link over; uses it up unless it may be tried again.
-    async fn confirm(&self, request: &pending::Request, held: &mut Held, turn: &Turn<'_>) -> Outcome {
+    async fn confirm(
+        &self,
+        request: &pending::Request,
+        held: &mut Held,
+        turn: &Turn<'_>,
+    ) -> Outcome {
         // The rules may have been tightened since it was stored.
         let Some(link) = self.links.judge(&request.link, None) else {
             held.remove(&request.id);
@@ -422,43 +575,71 @@ impl App {
         };
         if request.kind == Kind::Password && !self.rules.open_password_links {
             held.remove(&request.id);
-            return Outcome::new("password_link", &self.messages.password_link.replace("{link}", link.reveal()));
+            return Outcome::new(
+                "password_link",
+                &self.messages.password_link.replace("{link}", link.reveal()),
+            );
         }
         let confirmation = match &self.management {
-            Some(Management { users, .. }) if self.rules.by_management && request.kind == Kind::Verification => {
+            Some(Management { users, .. })
+                if self.rules.by_management && request.kind == Kind::Verification =>
+            {
                 by_management(users, &request.email, turn).await
             }
-            management => self.by_link(&link, management.as_ref(), &request.email, turn).await,
+            management => {
+                self.by_link(&link, management.as_ref(), &request.email, turn)
+                    .await
+            }
         };
         match confirmation {
             Confirmation::Confirmed => {
                 held.remove(&request.id);
-                Outcome { code: request.code.clone(), ..Outcome::new("confirmed", &self.messages.confirmed) }
+                Outcome {
+                    code: request.code.clone(),
+                    ..Outcome::new("confirmed", &self.messages.confirmed)
+                }
             }
             Confirmation::Submitted => {
                 held.remove(&request.id);
-                Outcome { code: request.code.clone(), ..Outcome::new("submitted", &self.messages.submitted) }
+                Outcome {
+                    code: request.code.clone(),
+                    ..Outcome::new("submitted", &self.messages.submitted)
+                }
             }
             Confirmation::Refused => {
                 held.remove(&request.id);
                 Outcome::new("link_refused", &self.messages.expired)
             }
-            Confirmation::Unclear(why) => {
-                Outcome { tried: Some(request.id.clone()), error: Some(why), ..Outcome::new("unclear", &self.messages.retry) }
-            }
+            Confirmation::Unclear(why) => Outcome {
+                tried: Some(request.id.clone()),
+                error: Some(why),
+                ..Outcome::new("unclear", &self.messages.retry)
+            },
         }
     }
 
     /// Follows a link. Where that did not end in a clear success, the user's record is asked, if we may read it: an earlier attempt
     /// whose answer was lost has used the link up, and the person should hear the truth.
-    async fn by_link(&self, link: &link::Link, management: Option<&Management>, email: &str, turn: &Turn<'_>) -> Confirmation {
+    async fn by_link(
+        &self,
+        link: &link::Link,
+        management: Option<&Management>,
+        email: &str,
+        turn: &Turn<'_>,
+    ) -> Confirmation {
         let followed = link::confirm(&self.http, link, Instant::now() + turn.left()).await;
         let unsaid = |why: &str| Confirmation::Unclear(why.to_owned());
         if link.kind == Kind::Password {
             let submitted = followed == Confirmation::Submitted;
-            return if submitted { unsaid("an answer that does not tell whether it succeeded") } else { followed };
+            return if submitted {
+                unsaid("an answer that does not tell whether it succeeded")
+            } else {
+                followed
+            };
         }
-        let Some(Management { application, users }) = management.filter(|_| followed != Confirmation::Confirmed) else {
+        let Some(Management { application, users }) =
+            management.filter(|_| followed != Confirmation::Confirmed)
+        else {
             return followed;
         };
         let asked = async {
@@ -468,10 +649,17 @@ impl App {
                 Err(_) => Some(None),
             }
         };
-        match (tokio::time::timeout(turn.left(), asked).await.unwrap_or(Some(None)), followed) {
+        match (
+            tokio::time::timeout(turn.left(), asked)
+                .await
+                .unwrap_or(Some(None)),
+            followed,
+        ) {
             (Some(Some(true)), _) => Confirmation::Confirmed,
             // Whoever can ask says nothing that is not so.
-            (Some(_), Confirmation::Submitted) => unsaid("the form was answered by a page, and the record does not say verified"),
+            (Some(_), Confirmation::Submitted) => {
+                unsaid("the form was answered by a page, and the record does not say verified")
+            }
             (_, followed) => followed,
         }
     }
@@ -479,10 +667,18 @@ impl App {
     fn list(&self, requests: &[pending::Request], now: SystemTime) -> String {
         let mut text = "Several requests are waiting for you.".to_owned();
         for request in requests {
-            let kind = if request.kind == Kind::Password { "password change" } else { "account verification" };
+            let kind = if request.kind == Kind::Password {
+                "password change"
+            } else {
+                "account verification"
+            };
             let code = request.code.as_deref().unwrap_or_default();
             let age = age(epoch(now).saturating_sub(request.created_at));
-            let _infallible = write!(text, "\nReply {} {code} for {kind} ({age})", self.rules.words.shown);
+            let _infallible = write!(
+                text,
+                "\nReply {} {code} for {kind} ({age})",
+                self.rules.words.shown
+            );
         }
         text
     }
@@ -492,14 +688,18 @@ async fn by_management(users: &Users, email: &str, turn: &Turn<'_>) -> Confirmat
     match tokio::time::timeout(turn.left(), users.verify_email(email, turn.now)).await {
         Ok(Ok(Verification::Verified)) => Confirmation::Confirmed,
         Ok(Ok(Verification::NoUser)) => Confirmation::Refused,
-        Ok(Ok(Verification::Several)) => Confirmation::Unclear("several users have this address".to_owned()),
+        Ok(Ok(Verification::Several)) => {
+            Confirmation::Unclear("several users have this address".to_owned())
+        }
         Ok(Err(error)) => Confirmation::Unclear(error.to_string()),
         Err(_) => Confirmation::Unclear("no answer in time".to_owned()),
     }
 }
 
 fn age(seconds: u64) -> String {
-    let counted = |number: u64, unit: &str| format!("{number} {unit}{} ago", if number == 1 { "" } else { "s" });
+    let counted = |number: u64, unit: &str| {
+        format!("{number} {unit}{} ago", if number == 1 { "" } else { "s" })
+    };
     match seconds {
         0..60 => "just now".to_owned(),
         60..3600 => counted(seconds / 60, "minute"),
@@ -534,7 +734,12 @@ impl Turn<'_> {
 
     /// How many replies of a kind count in a day.
     fn budget(&self, what: &str) -> Budget {
-        Budget::new(&format!("reply#{what}"), self.phone.reveal(), decide::WRONG_PER_DAY, Window::Day)
+        Budget::new(
+            &format!("reply#{what}"),
+            self.phone.reveal(),
+            decide::WRONG_PER_DAY,
+            Window::Day,
+        )
     }
 
     /// Where the text of an answer with a link is kept.
@@ -544,12 +749,16 @@ impl Turn<'_> {
 
     /// Time for acting.
     fn left(&self) -> Duration {
-        self.deadline.saturating_duration_since(Instant::now()).saturating_sub(RESERVE)
+        self.deadline
+            .saturating_duration_since(Instant::now())
+            .saturating_sub(RESERVE)
     }
 
     /// Time for writing down what came of it.
     fn to_close(&self) -> Duration {
-        self.deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(500))
+        self.deadline
+            .saturating_duration_since(Instant::now())
+            .max(Duration::from_millis(500))
     }
 }
 
@@ -567,7 +776,10 @@ enum Begun {
 
 impl Begun {
     fn ours(held: Option<Held>, message: &Item) -> Self {
-        Self::Ours { held, bound: message.text("request").map(str::to_owned) }
+        Self::Ours {
+            held,
+            bound: message.text("request").map(str::to_owned),
+        }
     }
 }
 
@@ -593,7 +805,13 @@ struct Outcome {
 
 impl Outcome {
     fn new(word: &'static str, text: &str) -> Self {
-        Self { word, text: text.to_owned(), code: None, tried: None, error: None }
+        Self {
+            word,
+            text: text.to_owned(),
+            code: None,
+            tried: None,
+            error: None,
+        }
     }
 
     fn silent(word: &'static str) -> Self {
@@ -619,5 +837,10 @@ impl Outcome {
 
 fn reply(text: &str, outcome: &'static str) -> Reply {
     let response = twiml::Response::new();
-    if text.is_empty() { response } else { response.message(text) }.into_reply(outcome)
+    if text.is_empty() {
+        response
+    } else {
+        response.message(text)
+    }
+    .into_reply(outcome)
 }

@@ -40,9 +40,18 @@ impl Config {
     pub fn read(source: &mut Source<'_>) -> Option<Self> {
         let aws = aws::Settings::read(source);
         let http = http::Settings::read(source);
-        let (table, tenant) = (source.required("TABLE_NAME"), source.base_url("AUTH0_URL", None));
+        let (table, tenant) = (
+            source.required("TABLE_NAME"),
+            source.base_url("AUTH0_URL", None),
+        );
         let audience = source.required("API_AUDIENCE");
-        Some(Self { aws: aws?, http, table: table?, tenant: tenant?, audience: audience? })
+        Some(Self {
+            aws: aws?,
+            http,
+            table: table?,
+            tenant: tenant?,
+            audience: audience?,
+        })
     }
 }
 
@@ -66,7 +75,8 @@ impl App {
             http,
         };
         let (now, dynamodb) = (shared::runtime::now(), config.aws.dynamodb_url());
-        let warm_up = async { tokio::join!(app.access.warm_up(now), app.http.warm_up(dynamodb.as_ref())) };
+        let warm_up =
+            async { tokio::join!(app.access.warm_up(now), app.http.warm_up(dynamodb.as_ref())) };
         shared::runtime::warm_up(warm_up).await;
         app.http.take_waited();
         Ok(app)
@@ -75,7 +85,10 @@ impl App {
     /// Answers one request.
     pub async fn handle(&self, request: &Request, now: SystemTime) -> Reply {
         let flow = tokio::time::timeout(request.remaining(RESERVE), self.flow(request, now)).await;
-        let reply = flow.map_or_else(|_| Reply::empty(503, "too_slow"), |flow| flow.unwrap_or_else(|refusal| refusal));
+        let reply = flow.map_or_else(
+            |_| Reply::empty(503, "too_slow"),
+            |flow| flow.unwrap_or_else(|refusal| refusal),
+        );
         reply.upstream(self.http.take_waited())
     }
 
@@ -84,11 +97,19 @@ impl App {
         if (request.method.as_str(), request.path.as_str()) == ("HEAD", "/") {
             return Ok(Reply::empty(204, "warm_up"));
         }
-        let number = request.path.strip_prefix(ACCOUNTS).and_then(|rest| match rest {
-            "" => Some(None),
-            rest => rest.strip_prefix('/').filter(|number| !number.contains('/')).map(Some),
-        });
-        let Some(number) = number else { return Err(Reply::refused(404, "not_found")) };
+        let number = request
+            .path
+            .strip_prefix(ACCOUNTS)
+            .and_then(|rest| match rest {
+                "" => Some(None),
+                rest => rest
+                    .strip_prefix('/')
+                    .filter(|number| !number.contains('/'))
+                    .map(Some),
+            });
+        let Some(number) = number else {
+            return Err(Reply::refused(404, "not_found"));
+        };
         if request.method != "GET" {
             return Err(Reply::refused(405, "method_not_allowed").header("allow", "GET"));
         }
@@ -105,7 +126,8 @@ impl App {
         match found.map_err(Failure::from)? {
             Some(account) => {
                 let body = serde_json::to_string(&account).unwrap_or_default();
-                Ok(Reply::body(200, "account", "application/json", body).header("cache-control", "no-store"))
+                Ok(Reply::body(200, "account", "application/json", body)
+                    .header("cache-control", "no-store"))
             }
             None => Ok(Reply::empty(404, "no_account")),
         }
@@ -113,33 +135,76 @@ impl App {
 
     /// The challenges are those of RFC 6750, section 3.
     async fn authorize(&self, request: &Request, now: SystemTime) -> Result<(), Reply> {
-        let challenge = |status, outcome, challenge: &str| Reply::refused(status, outcome).header("www-authenticate", challenge);
+        let challenge = |status, outcome, challenge: &str| {
+            Reply::refused(status, outcome).header("www-authenticate", challenge)
+        };
         let header = request.header("authorization").unwrap_or_default();
-        let token = header.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+        let token = header
+            .split_once(' ')
+            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
         let Some((_, token)) = token else {
             return Err(challenge(401, "no_token", r#"Bearer realm="switchboard""#));
         };
-        self.access.check(token.trim(), SCOPE, now).await.map_err(|refusal| match refusal {
-            Refusal::Invalid(word) => challenge(401, word, r#"Bearer realm="switchboard", error="invalid_token""#),
-            Refusal::Scope => {
-                let scope = format!(r#"Bearer realm="switchboard", error="insufficient_scope", scope="{SCOPE}""#);
-                challenge(403, "insufficient_scope", &scope)
-            }
-            Refusal::Unavailable(cause) => Failure { status: 503, outcome: "keys_unavailable", cause }.into(),
-        })
+        self.access
+            .check(token.trim(), SCOPE, now)
+            .await
+            .map_err(|refusal| match refusal {
+                Refusal::Invalid(word) => challenge(
+                    401,
+                    word,
+                    r#"Bearer realm="switchboard", error="invalid_token""#,
+                ),
+                Refusal::Scope => {
+                    let scope = format!(
+                        r#"Bearer realm="switchboard", error="insufficient_scope", scope="{SCOPE}""#
+                    );
+                    challenge(403, "insufficient_scope", &scope)
+                }
+                Refusal::Unavailable(cause) => Failure {
+                    status: 503,
+                    outcome: "keys_unavailable",
+                    cause,
+                }
+                .into(),
+            })
     }
 
-    async fn by_number(&self, number: Option<AccountNumber>, now: SystemTime) -> Result<Option<Account>, Unavailable> {
-        let Some(number) = number else { return Ok(None) };
-        let item = self.table.get(Key::new(format!("account#{}", number.as_str()), "account"), now).await?;
+    async fn by_number(
+        &self,
+        number: Option<AccountNumber>,
+        now: SystemTime,
+    ) -> Result<Option<Account>, Unavailable> {
+        let Some(number) = number else {
+            return Ok(None);
+        };
+        let item = self
+            .table
+            .get(
+                Key::new(format!("account#{}", number.as_str()), "account"),
+                now,
+            )
+            .await?;
         Ok(item.map(|item| Account::read(&number, &item)))
     }
 
-    async fn by_phone(&self, phone: &E164, now: SystemTime) -> Result<Option<Account>, Unavailable> {
-        let item = self.table.get(Key::new(format!("phone#{}", phone.reveal()), "account"), now).await?;
+    async fn by_phone(
+        &self,
+        phone: &E164,
+        now: SystemTime,
+    ) -> Result<Option<Account>, Unavailable> {
+        let item = self
+            .table
+            .get(
+                Key::new(format!("phone#{}", phone.reveal()), "account"),
+                now,
+            )
+            .await?;
         let number = item.and_then(|item| item.text("account_number")?.parse().ok());
         // An account may have got another phone since the pointer was written.
-        Ok(self.by_number(number, now).await?.filter(|account| account.phone.as_deref() == Some(phone.reveal())))
+        Ok(self
+            .by_number(number, now)
+            .await?
+            .filter(|account| account.phone.as_deref() == Some(phone.reveal())))
     }
 }
 
@@ -147,7 +212,11 @@ impl App {
 fn phone(query: &str) -> Option<E164> {
     let mut pairs = form_urlencoded::parse(query.as_bytes());
     let (name, value) = pairs.next()?;
-    if name == "phone" && pairs.next().is_none() { value.parse().ok() } else { None }
+    if name == "phone" && pairs.next().is_none() {
+        value.parse().ok()
+    } else {
+        None
+    }
 }
 
 /// An account as answered; amounts are decimal texts.
@@ -188,9 +257,10 @@ impl Account {
             number: number.as_str().to_owned(),
             name: text(item, "name"),
             phone: text(item, "phone"),
-            balance: item
-                .map("balance")
-                .map(|balance| Amount { amount: text(&balance, "amount"), currency: text(&balance, "currency") }),
+            balance: item.map("balance").map(|balance| Amount {
+                amount: text(&balance, "amount"),
+                currency: text(&balance, "currency"),
+            }),
             payments: payments.collect(),
         }
     }
@@ -202,7 +272,10 @@ mod tests {
 
     #[test]
     fn one_phone_and_nothing_else() {
-        assert_eq!(phone("phone=%2B4512345678").unwrap().reveal(), "+4512345678");
+        assert_eq!(
+            phone("phone=%2B4512345678").unwrap().reveal(),
+            "+4512345678"
+        );
         for query in [
             "",
             "phone=",

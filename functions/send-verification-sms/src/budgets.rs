@@ -33,13 +33,30 @@ impl Limits {
     }
 
     /// Counts a text under `name`, against both budgets at once.
-    pub(crate) async fn count(self, table: &Table, to: &E164, name: &str, now: SystemTime) -> Result<Counted, Unavailable> {
+    pub(crate) async fn count(
+        self,
+        table: &Table,
+        to: &E164,
+        name: &str,
+        now: SystemTime,
+    ) -> Result<Counted, Unavailable> {
         let bounds = [
-            ("SMS_PER_NUMBER_PER_HOUR", Budget::new("sms", to.reveal(), self.per_number, Window::Hour)),
-            ("SMS_PER_HOUR", Budget::new("sms", "all", self.overall, Window::Hour)),
+            (
+                "SMS_PER_NUMBER_PER_HOUR",
+                Budget::new("sms", to.reveal(), self.per_number, Window::Hour),
+            ),
+            (
+                "SMS_PER_HOUR",
+                Budget::new("sms", "all", self.overall, Window::Hour),
+            ),
         ];
-        let take = async |(setting, budget): (&'static str, Budget)| (setting, budget.once_for(name).take(table, now).await);
-        let mut counted = Counted { taken: Vec::new(), refused: None };
+        let take = async |(setting, budget): (&'static str, Budget)| {
+            (setting, budget.once_for(name).take(table, now).await)
+        };
+        let mut counted = Counted {
+            taken: Vec::new(),
+            refused: None,
+        };
         let mut failed = None;
         for (setting, result) in join_all(bounds.map(take)).await {
             match result {

@@ -61,14 +61,27 @@ pub(crate) enum Decision {
 
 impl Rules {
     /// Reads the settings; the countries default to that of our own number. `tagged`: addresses must have the application's tag.
-    pub(crate) fn read(source: &mut Source<'_>, our_number: Option<&E164>, tagged: bool) -> Option<Self> {
+    pub(crate) fn read(
+        source: &mut Source<'_>,
+        our_number: Option<&E164>,
+        tagged: bool,
+    ) -> Option<Self> {
         let form = Form::read(source, tagged);
         let senders = senders(source);
         let require_dkim = source.flag("REQUIRE_DKIM", false);
         let countries = phone::allowed_countries(source, our_number);
         let links = link::Rules::read(source);
-        let recipient = Recipient { form: form?, tagged };
-        Some(Self { recipient, senders, require_dkim, countries: countries?, links: links? })
+        let recipient = Recipient {
+            form: form?,
+            tagged,
+        };
+        Some(Self {
+            recipient,
+            senders,
+            require_dkim,
+            countries: countries?,
+            links: links?,
+        })
     }
 }
 
@@ -76,10 +89,14 @@ impl Form {
     fn read(source: &mut Source<'_>, tagged: bool) -> Option<Self> {
         if let Some(pattern) = source.optional("RECIPIENT_PATTERN") {
             let regex = Regex::new(&format!("(?i)^(?:{pattern})$")).ok();
-            let has = |regex: &Regex, group: &str| regex.capture_names().flatten().any(|name| name == group);
+            let has = |regex: &Regex, group: &str| {
+                regex.capture_names().flatten().any(|name| name == group)
+            };
             let regex = regex.filter(|regex| has(regex, "phone"));
             match &regex {
-                None => source.problem("RECIPIENT_PATTERN is not a regular expression with a group (?P<phone>...)"),
+                None => source.problem(
+                    "RECIPIENT_PATTERN is not a regular expression with a group (?P<phone>...)",
+                ),
                 Some(regex) if tagged && !has(regex, "tag") => {
                     source.problem("RECIPIENT_PATTERN needs a group (?P<tag>...) too, since RECIPIENT_KEY_SECRET is set");
                 }
@@ -87,7 +104,10 @@ impl Form {
             }
             return regex.map(Self::Pattern);
         }
-        let (prefix, domain) = (source.required("RECIPIENT_PREFIX"), source.required("RECIPIENT_DOMAIN"));
+        let (prefix, domain) = (
+            source.required("RECIPIENT_PREFIX"),
+            source.required("RECIPIENT_DOMAIN"),
+        );
         let (prefix, domain) = (prefix?.trim().to_owned(), domain?.trim().to_owned());
         if prefix.contains('+') || !is_address(&format!("{prefix}@{domain}")) {
             source.problem("RECIPIENT_PREFIX and RECIPIENT_DOMAIN are what stands before the + and after the @, such as acme and sms.example.com");
@@ -104,16 +124,26 @@ impl Recipient {
                 let (local, host) = address.split_once('@')?;
                 let (before, rest) = local.split_once('+')?;
                 let ours = host.eq_ignore_ascii_case(domain) && before.eq_ignore_ascii_case(prefix);
-                let parts = if self.tagged { rest.split_once('.') } else { None };
+                let parts = if self.tagged {
+                    rest.split_once('.')
+                } else {
+                    None
+                };
                 ours.then(|| parts.map_or((rest, ""), |parts| parts))?
             }
             Form::Pattern(regex) => {
                 let groups = regex.captures(address)?;
                 let group = groups.name("phone")?.as_str();
-                (group.strip_prefix('+').unwrap_or(group), groups.name("tag").map_or("", |tag| tag.as_str()))
+                (
+                    group.strip_prefix('+').unwrap_or(group),
+                    groups.name("tag").map_or("", |tag| tag.as_str()),
+                )
             }
         };
-        Some(Addressee { phone: format!("+{digits}").parse().ok()?, tag: self.tagged.then_some(tag) })
+        Some(Addressee {
+            phone: format!("+{digits}").parse().ok()?,
+            tag: self.tagged.then_some(tag),
+        })
     }
 }
 
@@ -122,7 +152,11 @@ fn senders(source: &mut Source<'_>) -> Vec<String> {
     if source.required("MAIL_SENDERS").is_none() {
         return Vec::new();
     }
-    let senders: Vec<String> = source.list("MAIL_SENDERS").iter().map(|entry| entry.to_ascii_lowercase()).collect();
+    let senders: Vec<String> = source
+        .list("MAIL_SENDERS")
+        .iter()
+        .map(|entry| entry.to_ascii_lowercase())
+        .collect();
     let sound = |entry: &String| is_address(&format!("any{entry}")) && !entry.contains('*');
     if senders.is_empty() || !senders.iter().all(sound) {
         source.problem(
@@ -134,13 +168,25 @@ fn senders(source: &mut Source<'_>) -> Vec<String> {
 
 /// Judges a mail.
 pub(crate) fn decide(mail: &StoredMail<'_>, rules: &Rules) -> Decision {
-    let Some(Addressee { phone, tag }) = mail.recipient.and_then(|address| rules.recipient.read(address)) else {
-        return Decision::Refuse { reason: "no_phone", phone: None };
+    let Some(Addressee { phone, tag }) = mail
+        .recipient
+        .and_then(|address| rules.recipient.read(address))
+    else {
+        return Decision::Refuse {
+            reason: "no_phone",
+            phone: None,
+        };
     };
-    let refuse = |reason| Decision::Refuse { reason, phone: Some(phone.clone()) };
+    let refuse = |reason| Decision::Refuse {
+        reason,
+        phone: Some(phone.clone()),
+    };
     let known = |address: &String| {
         let domain = address.find('@').map_or("", |at| &address[at..]);
-        rules.senders.iter().any(|sender| sender == address || sender == domain)
+        rules
+            .senders
+            .iter()
+            .any(|sender| sender == address || sender == domain)
     };
     let Some(from) = mail.from.as_ref().filter(|from| from.iter().all(known)) else {
         return refuse("sender_not_allowed");
@@ -150,14 +196,23 @@ pub(crate) fn decide(mail: &StoredMail<'_>, rules: &Rules) -> Decision {
     }
     // The verdict does not say for which signature it is: so there must be no other.
     let by_the_sender = |signer: &String| from.iter().all(|address| is_aligned(address, signer));
-    if rules.require_dkim && !mail.signers.as_ref().is_some_and(|signers| signers.iter().all(by_the_sender)) {
+    if rules.require_dkim
+        && !mail
+            .signers
+            .as_ref()
+            .is_some_and(|signers| signers.iter().all(by_the_sender))
+    {
         return refuse("dkim_not_aligned");
     }
     if !phone.is_allowed(&rules.countries) {
         return refuse("country_not_allowed");
     }
     match rules.links.find(mail.html, mail.plain) {
-        Ok(link) => Decision::Text { tag: tag.map(str::to_owned), phone, link },
+        Ok(link) => Decision::Text {
+            tag: tag.map(str::to_owned),
+            phone,
+            link,
+        },
         Err(NoLink::None) => refuse("no_link"),
         Err(NoLink::Several) => refuse("several_links"),
     }
@@ -181,13 +236,17 @@ mod tests {
             ("AUTH0_URL", "https://acme.eu.auth0.com"),
         ];
         let lookup = |name: &str| {
-            let found = changes.iter().chain(&defaults).find(|(key, _)| *key == name);
+            let found = changes
+                .iter()
+                .chain(&defaults)
+                .find(|(key, _)| *key == name);
             found.map(|(_, value)| (*value).to_owned())
         };
         read(&lookup, |source| Rules::read(source, None, tagged)).unwrap()
     }
 
-    const LINK: &str = "<a href='https://acme.eu.auth0.com/u/email-verification?ticket=T#'>Confirm</a>";
+    const LINK: &str =
+        "<a href='https://acme.eu.auth0.com/u/email-verification?ticket=T#'>Confirm</a>";
 
     fn mail<'a>() -> StoredMail<'a> {
         StoredMail {
@@ -223,22 +282,39 @@ mod tests {
             ("acme+4512345678@evil.example", None),
             ("xacme+4512345678@sms.example.com", None),
             ("\"acme+4512345678\"@sms.example.com", None),
-            ("acme+4512345678@sms.example.com,acme+4587654321@sms.example.com", None),
-            ("acme+1234567890123456789012345678901234567890@sms.example.com", None),
+            (
+                "acme+4512345678@sms.example.com,acme+4587654321@sms.example.com",
+                None,
+            ),
+            (
+                "acme+1234567890123456789012345678901234567890@sms.example.com",
+                None,
+            ),
             ("acme+٤٥١٢٣٤٥٦٧٨@sms.example.com", None),
             ("acme+@sms.example.com", None),
             ("", None),
         ] {
-            assert_eq!(read_by(&rules(&[]), address), phone.map(|phone| (phone.to_owned(), None)), "{address}");
+            assert_eq!(
+                read_by(&rules(&[]), address),
+                phone.map(|phone| (phone.to_owned(), None)),
+                "{address}"
+            );
         }
-        let pattern = rules(&[("RECIPIENT_PATTERN", r"user-(?P<phone>\+?\d+)@(a|b)\.example")]);
+        let pattern = rules(&[(
+            "RECIPIENT_PATTERN",
+            r"user-(?P<phone>\+?\d+)@(a|b)\.example",
+        )]);
         for (address, phone) in [
             ("user-4512345678@a.example", Some("+4512345678")),
             ("user-+4512345678@b.example", Some("+4512345678")),
             ("xuser-4512345678@a.example", None),
             ("user-4512345678@a.example.com", None),
         ] {
-            assert_eq!(read_by(&pattern, address), phone.map(|phone| (phone.to_owned(), None)), "{address}");
+            assert_eq!(
+                read_by(&pattern, address),
+                phone.map(|phone| (phone.to_owned(), None)),
+                "{address}"
+            );
         }
     }
 
@@ -250,61 +326,209 @@ mod tests {
 
     #[test]
     fn recipients_with_tags() {
-        let pattern = [("RECIPIENT_PATTERN", r"(?P<tag>[a-z0-9]*)-(?P<phone>\d+)@a\.example")];
+        let pattern = [(
+            "RECIPIENT_PATTERN",
+            r"(?P<tag>[a-z0-9]*)-(?P<phone>\d+)@a\.example",
+        )];
         for (rules, address, expected) in [
-            (rules_with(&[], true), "acme+4512345678.0123456789abcdef@sms.example.com", Some("0123456789abcdef")),
-            (rules_with(&[], true), "ACME+4512345678.0123456789ABCDEF@SMS.example.com", Some("0123456789ABCDEF")),
-            (rules_with(&[], true), "acme+4512345678.a.b@sms.example.com", Some("a.b")),
-            (rules_with(&[], true), "acme+4512345678.@sms.example.com", Some("")),
-            (rules_with(&[], true), "acme+4512345678@sms.example.com", Some("")),
-            (rules_with(&[], true), "acme+.4512345678@sms.example.com", None),
-            (rules(&[]), "acme+4512345678.0123456789abcdef@sms.example.com", None),
-            (rules_with(&pattern, true), "0123456789abcdef-4512345678@a.example", Some("0123456789abcdef")),
-            (rules_with(&pattern, true), "-4512345678@a.example", Some("")),
+            (
+                rules_with(&[], true),
+                "acme+4512345678.0123456789abcdef@sms.example.com",
+                Some("0123456789abcdef"),
+            ),
+            (
+                rules_with(&[], true),
+                "ACME+4512345678.0123456789ABCDEF@SMS.example.com",
+                Some("0123456789ABCDEF"),
+            ),
+            (
+                rules_with(&[], true),
+                "acme+4512345678.a.b@sms.example.com",
+                Some("a.b"),
+            ),
+            (
+                rules_with(&[], true),
+                "acme+4512345678.@sms.example.com",
+                Some(""),
+            ),
+            (
+                rules_with(&[], true),
+                "acme+4512345678@sms.example.com",
+                Some(""),
+            ),
+            (
+                rules_with(&[], true),
+                "acme+.4512345678@sms.example.com",
+                None,
+            ),
+            (
+                rules(&[]),
+                "acme+4512345678.0123456789abcdef@sms.example.com",
+                None,
+            ),
+            (
+                rules_with(&pattern, true),
+                "0123456789abcdef-4512345678@a.example",
+                Some("0123456789abcdef"),
+            ),
+            (
+                rules_with(&pattern, true),
+                "-4512345678@a.example",
+                Some(""),
+            ),
         ] {
             let expected = expected.map(|tag| ("+4512345678".to_owned(), Some(tag.to_owned())));
             assert_eq!(read_by(&rules, address), expected, "{address}");
         }
-        assert_eq!(read_by(&rules(&pattern), "x-4512345678@a.example"), Some(("+4512345678".to_owned(), None)));
+        assert_eq!(
+            read_by(&rules(&pattern), "x-4512345678@a.example"),
+            Some(("+4512345678".to_owned(), None))
+        );
     }
 
     #[test]
     fn refusals_by_reason() {
         let plain = rules(&[]);
         assert_eq!(outcome(&mail(), &plain), "text");
-        assert_eq!(outcome(&StoredMail { recipient: None, ..mail() }, &plain), "no_phone");
-        for from in [None, Some("evil@evil.example"), Some("no-reply@acme.example.evil.example"), Some("x@sub.mail.acme.example")]
-        {
+        assert_eq!(
+            outcome(
+                &StoredMail {
+                    recipient: None,
+                    ..mail()
+                },
+                &plain
+            ),
+            "no_phone"
+        );
+        for from in [
+            None,
+            Some("evil@evil.example"),
+            Some("no-reply@acme.example.evil.example"),
+            Some("x@sub.mail.acme.example"),
+        ] {
             let from = from.map(|from| vec![from.to_owned()]);
-            assert_eq!(outcome(&StoredMail { from, ..mail() }, &plain), "sender_not_allowed");
+            assert_eq!(
+                outcome(&StoredMail { from, ..mail() }, &plain),
+                "sender_not_allowed"
+            );
         }
-        let both = Some(vec!["no-reply@acme.example".to_owned(), "evil@evil.example".to_owned()]);
-        assert_eq!(outcome(&StoredMail { from: both, ..mail() }, &plain), "sender_not_allowed");
+        let both = Some(vec![
+            "no-reply@acme.example".to_owned(),
+            "evil@evil.example".to_owned(),
+        ]);
+        assert_eq!(
+            outcome(
+                &StoredMail {
+                    from: both,
+                    ..mail()
+                },
+                &plain
+            ),
+            "sender_not_allowed"
+        );
         let domain = Some(vec!["anything@mail.acme.example".to_owned()]);
-        assert_eq!(outcome(&StoredMail { from: domain, ..mail() }, &plain), "text");
-        for address in ["acme+12025550123@sms.example.com", "acme+4590123456@sms.example.com"] {
-            assert_eq!(outcome(&StoredMail { recipient: Some(address), ..mail() }, &plain), "country_not_allowed");
+        assert_eq!(
+            outcome(
+                &StoredMail {
+                    from: domain,
+                    ..mail()
+                },
+                &plain
+            ),
+            "text"
+        );
+        for address in [
+            "acme+12025550123@sms.example.com",
+            "acme+4590123456@sms.example.com",
+        ] {
+            assert_eq!(
+                outcome(
+                    &StoredMail {
+                        recipient: Some(address),
+                        ..mail()
+                    },
+                    &plain
+                ),
+                "country_not_allowed"
+            );
         }
-        assert_eq!(outcome(&StoredMail { html: "<p>Hello", ..mail() }, &plain), "no_link");
+        assert_eq!(
+            outcome(
+                &StoredMail {
+                    html: "<p>Hello",
+                    ..mail()
+                },
+                &plain
+            ),
+            "no_link"
+        );
         let two = format!("{LINK}{}", LINK.replace("=T#", "=U#"));
-        assert_eq!(outcome(&StoredMail { html: &two, ..mail() }, &plain), "several_links");
+        assert_eq!(
+            outcome(
+                &StoredMail {
+                    html: &two,
+                    ..mail()
+                },
+                &plain
+            ),
+            "several_links"
+        );
     }
 
     #[test]
     fn signatures_by_the_sender_and_nobody_else() {
-        let dkim = rules(&[("REQUIRE_DKIM", "true"), ("MAIL_SENDERS", "@acme.example, @mail.acme.example")]);
+        let dkim = rules(&[
+            ("REQUIRE_DKIM", "true"),
+            ("MAIL_SENDERS", "@acme.example, @mail.acme.example"),
+        ]);
         let signed = |by: &[&str]| {
             let signers = Some(by.iter().map(|domain| (*domain).to_owned()).collect());
-            StoredMail { dkim_passed: true, signers, ..mail() }
+            StoredMail {
+                dkim_passed: true,
+                signers,
+                ..mail()
+            }
         };
         assert_eq!(outcome(&signed(&["acme.example"]), &dkim), "text");
-        assert_eq!(outcome(&StoredMail { dkim_passed: false, ..signed(&["acme.example"]) }, &dkim), "dkim_not_passed");
-        for by in [&["evil.example"][..], &["acme.example", "evil.example"], &["mail.acme.example"], &["example"]] {
+        assert_eq!(
+            outcome(
+                &StoredMail {
+                    dkim_passed: false,
+                    ..signed(&["acme.example"])
+                },
+                &dkim
+            ),
+            "dkim_not_passed"
+        );
+        for by in [
+            &["evil.example"][..],
+            &["acme.example", "evil.example"],
+            &["mail.acme.example"],
+            &["example"],
+        ] {
             assert_eq!(outcome(&signed(by), &dkim), "dkim_not_aligned", "{by:?}");
         }
-        assert_eq!(outcome(&StoredMail { signers: None, ..signed(&[]) }, &dkim), "dkim_not_aligned");
+        assert_eq!(
+            outcome(
+                &StoredMail {
+                    signers: None,
+                    ..signed(&[])
+                },
+                &dkim
+            ),
+            "dkim_not_aligned"
+        );
         let sub = Some(vec!["no-reply@mail.acme.example".to_owned()]);
-        assert_eq!(outcome(&StoredMail { from: sub, ..signed(&["acme.example", "mail.acme.example"]) }, &dkim), "text");
+        assert_eq!(
+            outcome(
+                &StoredMail {
+                    from: sub,
+                    ..signed(&["acme.example", "mail.acme.example"])
+                },
+                &dkim
+            ),
+            "text"
+        );
     }
 
     #[test]
@@ -316,12 +540,27 @@ mod tests {
             "REQUIRE_DKIM" => Some("maybe".to_owned()),
             _ => None,
         };
-        let problems = read(&lookup, |source| Rules::read(source, None, false)).unwrap_err().to_string();
-        for name in ["RECIPIENT_PATTERN", "MAIL_SENDERS", "ALLOWED_COUNTRIES", "REQUIRE_DKIM", "AUTH0_URL"] {
+        let problems = read(&lookup, |source| Rules::read(source, None, false))
+            .unwrap_err()
+            .to_string();
+        for name in [
+            "RECIPIENT_PATTERN",
+            "MAIL_SENDERS",
+            "ALLOWED_COUNTRIES",
+            "REQUIRE_DKIM",
+            "AUTH0_URL",
+        ] {
             assert!(problems.contains(name), "{name} in {problems}");
         }
-        let lookup = |name: &str| (name == "RECIPIENT_PATTERN").then(|| r"(?P<phone>\d+)@a\.example".to_owned());
-        let problems = read(&lookup, |source| Rules::read(source, None, true)).unwrap_err().to_string();
-        assert!(problems.contains("RECIPIENT_PATTERN needs a group (?P<tag>...) too"), "{problems}");
+        let lookup = |name: &str| {
+            (name == "RECIPIENT_PATTERN").then(|| r"(?P<phone>\d+)@a\.example".to_owned())
+        };
+        let problems = read(&lookup, |source| Rules::read(source, None, true))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            problems.contains("RECIPIENT_PATTERN needs a group (?P<tag>...) too"),
+            "{problems}"
+        );
     }
 }

@@ -81,20 +81,33 @@ impl Config {
         let aws = aws::Settings::read(source);
         let http = http::Settings::read(source);
         let table = source.required("TABLE_NAME");
-        let (twilio_secret, mailgun_secret) = (source.required("TWILIO_SECRET"), source.required("MAILGUN_SECRET"));
+        let (twilio_secret, mailgun_secret) = (
+            source.required("TWILIO_SECRET"),
+            source.required("MAILGUN_SECRET"),
+        );
         let twilio_url = twilio::api(source);
         let sender = messages::Sender::read(source);
         let recipient_secret = source.optional("RECIPIENT_KEY_SECRET");
         let rules = Rules::read(source, sender.number.as_ref(), recipient_secret.is_some());
         let auth0_secret = source.optional("AUTH0_SECRET");
-        let tenant = if auth0_secret.is_some() { source.base_url("AUTH0_URL", None) } else { None };
+        let tenant = if auth0_secret.is_some() {
+            source.base_url("AUTH0_URL", None)
+        } else {
+            None
+        };
         let limits = Limits::read(source);
         let times = Times {
             valid_hours: source.number("RESET_VALID_HOURS", 8, 0..=720),
             max_age: source.number("MAX_MAIL_AGE_SECONDS", 32_400, 1..=3_153_600_000),
         };
-        let verification_text = source.message("REG_SMS_BODY", "You have registered for an account. Reply YES to verify");
-        let password_text = source.message("PWD_SMS_BODY", "Someone asked to change your password. If it was you, reply YES");
+        let verification_text = source.message(
+            "REG_SMS_BODY",
+            "You have registered for an account. Reply YES to verify",
+        );
+        let password_text = source.message(
+            "PWD_SMS_BODY",
+            "Someone asked to change your password. If it was you, reply YES",
+        );
         Some(Self {
             aws: aws?,
             http,
@@ -141,7 +154,11 @@ struct Directory {
 impl Directory {
     /// Gets ahead, during INIT, what the first mail will need: a token by connections already made.
     async fn warm_up(&self, http: &http::Client, dynamodb: Option<&BaseUrl>, now: SystemTime) {
-        let (application, _met_again, ()) = tokio::join!(self.application.get(now), self.keys.get(now), http.warm_up(dynamodb));
+        let (application, _met_again, ()) = tokio::join!(
+            self.application.get(now),
+            self.keys.get(now),
+            http.warm_up(dynamodb)
+        );
         if application.is_ok_and(|application| application.is_given) {
             tokio::join!(self.users.warm_up(now), http.warm_up(Some(&self.base)));
         }
@@ -158,19 +175,39 @@ impl App {
         let secrets = config.aws.secrets_manager(&http);
         let table = Table::new(config.aws.dynamodb(&http), config.table);
         let directory = config.management.map(|(base, secret)| {
-            let keys = Arc::new(Secret::<auth0::Credentials>::new(secret.clone(), secrets.clone()));
+            let keys = Arc::new(Secret::<auth0::Credentials>::new(
+                secret.clone(),
+                secrets.clone(),
+            ));
             let audience = Users::audience(&base);
-            let tokens = Tokens::new(http.clone(), base.clone(), audience, Arc::clone(&keys), Some(table.clone()));
+            let tokens = Tokens::new(
+                http.clone(),
+                base.clone(),
+                audience,
+                Arc::clone(&keys),
+                Some(table.clone()),
+            );
             let users = Users::new(http.clone(), base.clone(), tokens);
-            Directory { application: Secret::new(secret, secrets.clone()), keys, users, base }
+            Directory {
+                application: Secret::new(secret, secrets.clone()),
+                keys,
+                users,
+                base,
+            }
         });
         let app = Self {
             table,
             twilio: Secret::new(config.twilio_secret, secrets.clone()),
-            recipient: config.recipient_secret.map(|secret| Secret::new(secret, secrets.clone())),
+            recipient: config
+                .recipient_secret
+                .map(|secret| Secret::new(secret, secrets.clone())),
             mailgun: Secret::new(config.mailgun_secret, secrets),
             directory,
-            messages: messages::Messages::new(http.clone(), config.twilio_url.clone(), config.sender),
+            messages: messages::Messages::new(
+                http.clone(),
+                config.twilio_url.clone(),
+                config.sender,
+            ),
             rules: config.rules,
             limits: config.limits,
             times: config.times,
@@ -191,7 +228,13 @@ impl App {
             }
         };
         let warm_up = async {
-            tokio::join!(app.twilio.get(now), app.mailgun.get(now), recipient, table, app.http.warm_up(Some(&config.twilio_url)))
+            tokio::join!(
+                app.twilio.get(now),
+                app.mailgun.get(now),
+                recipient,
+                table,
+                app.http.warm_up(Some(&config.twilio_url))
+            )
         };
         shared::runtime::warm_up(warm_up).await;
         app.http.take_waited();
@@ -200,13 +243,24 @@ impl App {
 
     /// Answers one request.
     pub async fn handle(&self, request: &Request, now: SystemTime) -> Reply {
-        let reply = self.flow(request, now).await.unwrap_or_else(|refusal| refusal);
+        let reply = self
+            .flow(request, now)
+            .await
+            .unwrap_or_else(|refusal| refusal);
         reply.upstream(self.http.take_waited())
     }
 
     async fn flow(&self, request: &Request, now: SystemTime) -> Result<Reply, Reply> {
         let arrived = Instant::now();
-        request.expect_post(if request.path == RAW_PATH { RAW_PATH } else { "/" }, &FORMS, BODY_LIMIT)?;
+        request.expect_post(
+            if request.path == RAW_PATH {
+                RAW_PATH
+            } else {
+                "/"
+            },
+            &FORMS,
+            BODY_LIMIT,
+        )?;
         let form = mailgun::authenticate(request, &self.mailgun, self.times.max_age, now).await?;
         if request.path == RAW_PATH || is_raw(&form) {
             return Err(Reply::refused(406, "mime_route"));
@@ -216,18 +270,29 @@ impl App {
             Decision::Text { phone, tag, link } => (phone, tag, link),
             Decision::Refuse { reason, phone } => {
                 let reply = Reply::refused(406, reason);
-                return Ok(phone.into_iter().fold(reply, |reply, phone| reply.field("phone", phone.to_string())));
+                return Ok(phone.into_iter().fold(reply, |reply, phone| {
+                    reply.field("phone", phone.to_string())
+                }));
             }
         };
         let (masked, kind) = (phone.to_string(), link.kind);
         let turn = async {
             let email = mail.recipient.unwrap_or_default();
-            self.check_tag(&phone, tag.as_deref(), now + arrived.elapsed()).await?;
-            self.check_user(email, kind, request, now + arrived.elapsed()).await?;
+            self.check_tag(&phone, tag.as_deref(), now + arrived.elapsed())
+                .await?;
+            self.check_user(email, kind, request, now + arrived.elapsed())
+                .await?;
             // All this may have taken seconds; leases count from here.
             let now = now + arrived.elapsed();
             let work = Work {
-                request: pending::Request::new(&mail.id, &link, email, mail.mailed_at, now, self.times.valid_hours),
+                request: pending::Request::new(
+                    &mail.id,
+                    &link,
+                    email,
+                    mail.mailed_at,
+                    now,
+                    self.times.valid_hours,
+                ),
                 entry: self.entry(&mail.id, request, now),
                 token: self.remember_token(form.token(), &mail.id, now),
                 // The same mail is counted once in an hour, however often it comes.
@@ -239,34 +304,77 @@ impl App {
         let reply = match turn.await {
             Ok(reply) | Err(reply) => reply,
         };
-        let kind = if kind == Kind::Password { "password" } else { "verification" };
+        let kind = if kind == Kind::Password {
+            "password"
+        } else {
+            "verification"
+        };
         Ok(reply.field("phone", masked).field("kind", kind))
     }
 
     /// Where addresses have the application's tag, only the right one counts.
-    async fn check_tag(&self, phone: &E164, given: Option<&str>, now: SystemTime) -> Result<(), Reply> {
-        let (Some(secret), Some(given)) = (&self.recipient, given) else { return Ok(()) };
+    async fn check_tag(
+        &self,
+        phone: &E164,
+        given: Option<&str>,
+        now: SystemTime,
+    ) -> Result<(), Reply> {
+        let (Some(secret), Some(given)) = (&self.recipient, given) else {
+            return Ok(());
+        };
         let keys = secret.get(now).await.map_err(Failure::from)?;
         let fits = keys.fit(phone, given)
-            || secret.refresh(now).await.map_err(Failure::from)?.is_some_and(|fresh| fresh.fit(phone, given));
-        if fits { Ok(()) } else { Err(Reply::refused(406, "wrong_tag")) }
+            || secret
+                .refresh(now)
+                .await
+                .map_err(Failure::from)?
+                .is_some_and(|fresh| fresh.fit(phone, given));
+        if fits {
+            Ok(())
+        } else {
+            Err(Reply::refused(406, "wrong_tag"))
+        }
     }
 
     /// What nothing can be done without: Twilio's credentials, and a user who waits for such a mail, where there are keys to ask with.
-    async fn check_user(&self, email: &str, kind: Kind, request: &Request, now: SystemTime) -> Result<(), Reply> {
-        let (credentials, standing) = tokio::join!(self.twilio.get(now), self.standing(email, request, now));
+    async fn check_user(
+        &self,
+        email: &str,
+        kind: Kind,
+        request: &Request,
+        now: SystemTime,
+    ) -> Result<(), Reply> {
+        let (credentials, standing) =
+            tokio::join!(self.twilio.get(now), self.standing(email, request, now));
         match standing? {
             Some(Standing::Nobody) => return Err(Reply::refused(406, "no_such_user")),
-            Some(Standing::Verified) if kind == Kind::Verification => return Err(Reply::refused(406, "already_verified")),
+            Some(Standing::Verified) if kind == Kind::Verification => {
+                return Err(Reply::refused(406, "already_verified"));
+            }
             _ => {}
         }
-        credentials.map(drop).map_err(|error| Failure::from(error).into())
+        credentials
+            .map(drop)
+            .map_err(|error| Failure::from(error).into())
     }
 
     /// Asks Auth0 for the user with an address; `None` without keys to ask with.
-    async fn standing(&self, email: &str, request: &Request, now: SystemTime) -> Result<Option<Standing>, Reply> {
-        let Some(directory) = &self.directory else { return Ok(None) };
-        if !directory.application.get(now).await.map_err(Failure::from)?.is_given {
+    async fn standing(
+        &self,
+        email: &str,
+        request: &Request,
+        now: SystemTime,
+    ) -> Result<Option<Standing>, Reply> {
+        let Some(directory) = &self.directory else {
+            return Ok(None);
+        };
+        if !directory
+            .application
+            .get(now)
+            .await
+            .map_err(Failure::from)?
+            .is_given
+        {
             return Ok(None);
         }
         let time = request.remaining(RESERVE).min(TIME_TO_ASK);
@@ -282,7 +390,12 @@ impl App {
     fn entry(&self, mail: &str, request: &Request, now: SystemTime) -> Entry {
         // Two seconds more, as both terms are rounded down: it must not end while we live.
         let lease_until = epoch(now) + request.remaining(Duration::ZERO).min(LONGEST).as_secs() + 2;
-        Entry::new(&format!("mail#{mail}"), owner_id(), lease_until, epoch(now) + self.times.max_age + DAY)
+        Entry::new(
+            &format!("mail#{mail}"),
+            owner_id(),
+            lease_until,
+            epoch(now) + self.times.max_age + DAY,
+        )
     }
 
     /// A token is good for one mail.
@@ -299,12 +412,26 @@ impl App {
         let doubt = self.claim(work, request, now).await?;
         // A text of an attempt before may still be answered: this one's failure does not make that one unsent.
         let failed = if doubt { Stage::Unknown } else { Stage::Failed };
-        let body = if work.request.kind == Kind::Password { &self.password_text } else { &self.verification_text };
+        let body = if work.request.kind == Kind::Password {
+            &self.password_text
+        } else {
+            &self.verification_text
+        };
         // Later than that no reply counts.
         let life = Duration::from_secs(self.times.valid_hours * 3600);
-        let sms = Outbound { to: &work.phone, from: None, body, life: Some(life), holds_code: false };
+        let sms = Outbound {
+            to: &work.phone,
+            from: None,
+            body,
+            life: Some(life),
+            holds_code: false,
+        };
         // Beside it, as Twilio takes longer than the table; nothing waits for it.
-        tokio::join!(self.deliver(work, &sms, &failed, request, now), self.tidy(work, request, now)).0
+        tokio::join!(
+            self.deliver(work, &sms, &failed, request, now),
+            self.tidy(work, request, now)
+        )
+        .0
     }
 
     /// Sends the text, and writes how that ended.
@@ -316,7 +443,11 @@ impl App {
         request: &Request,
         now: SystemTime,
     ) -> Result<Reply, Reply> {
-        let result = match self.messages.send(sms, &self.twilio, now, request.remaining(RESERVE)).await {
+        let result = match self
+            .messages
+            .send(sms, &self.twilio, now, request.remaining(RESERVE))
+            .await
+        {
             Ok(result) => result,
             Err(error) => {
                 self.settle(work, failed, request).await;
@@ -325,12 +456,26 @@ impl App {
         };
         Ok(match result {
             Ok(receipt) => {
-                let settled = self.settle(work, &Stage::Sent { sid: receipt.id.clone(), provider: None }, request).await;
+                let settled = self
+                    .settle(
+                        work,
+                        &Stage::Sent {
+                            sid: receipt.id.clone(),
+                            provider: None,
+                        },
+                        request,
+                    )
+                    .await;
                 sent(receipt, settled)
             }
-            Err(SendError::Refused { recipient: true, code }) => {
+            Err(SendError::Refused {
+                recipient: true,
+                code,
+            }) => {
                 self.settle(work, &Stage::Refused, request).await;
-                Reply::refused(406, "recipient_refused").field("code", code).metric("SmsFailed", 1)
+                Reply::refused(406, "recipient_refused")
+                    .field("code", code)
+                    .metric("SmsFailed", 1)
             }
             Err(SendError::Unknown) => {
                 self.settle(work, &Stage::Unknown, request).await;
@@ -338,7 +483,9 @@ impl App {
             }
             Err(error) => {
                 self.settle(work, failed, request).await;
-                Reply::empty(503, "twilio_unavailable").field("error", error.to_string()).metric("SmsFailed", 1)
+                Reply::empty(503, "twilio_unavailable")
+                    .field("error", error.to_string())
+                    .metric("SmsFailed", 1)
             }
         })
     }
@@ -348,7 +495,10 @@ impl App {
         if !work.request.id.starts_with(['0', '1']) {
             return;
         }
-        let tidied = tokio::time::timeout(request.remaining(RESERVE), pending::tidy(&self.table, &work.phone, now));
+        let tidied = tokio::time::timeout(
+            request.remaining(RESERVE),
+            pending::tidy(&self.table, &work.phone, now),
+        );
         if let Err(error) = tidied.await.unwrap_or_else(|_| Err(Unavailable::late())) {
             tracing::warn!(%error, "old requests of a number were left");
         }
@@ -361,11 +511,17 @@ impl App {
         loop {
             let now = now + started.elapsed();
             let count = self.limits.count(&self.table, &work.phone, &work.name, now);
-            let (refusals, counted) = tokio::join!(self.table.update_all(work.claiming(now)), count);
+            let (refusals, counted) =
+                tokio::join!(self.table.update_all(work.claiming(now)), count);
             let Some(refusals) = refusals.map_err(Failure::from)? else {
                 return self.admit(counted, work, request).await.map(|()| false);
             };
-            let Refusals { token: None, journal: Some(seen), .. } = Refusals::from(&refusals) else {
+            let Refusals {
+                token: None,
+                journal: Some(seen),
+                ..
+            } = Refusals::from(&refusals)
+            else {
                 if let Ok(counted) = counted {
                     counted.give_back(&self.table).await;
                 }
@@ -381,14 +537,23 @@ impl App {
                 }
                 Some(stage) => {
                     if let Ok(counted) = counted {
-                        counted.give_back_copy(&self.table, work.is_counted_in(seen)).await;
+                        counted
+                            .give_back_copy(&self.table, work.is_counted_in(seen))
+                            .await;
                     }
                     match stage {
-                        Stage::Sent { sid, .. } => return Err(Reply::empty(200, "duplicate").field("sid", sid)),
+                        Stage::Sent { sid, .. } => {
+                            return Err(Reply::empty(200, "duplicate").field("sid", sid));
+                        }
                         Stage::Refused => return Err(Reply::refused(406, "recipient_refused")),
                         _ => {
-                            let left = request.remaining(RESERVE).min(LONGEST.saturating_sub(started.elapsed()));
-                            work.entry.wait_while_sending(&self.table, left, now).await.map_err(Failure::from)?;
+                            let left = request
+                                .remaining(RESERVE)
+                                .min(LONGEST.saturating_sub(started.elapsed()));
+                            work.entry
+                                .wait_while_sending(&self.table, left, now)
+                                .await
+                                .map_err(Failure::from)?;
                         }
                     }
                 }
@@ -411,19 +576,45 @@ impl App {
         let counted = match (seen.text("counted_as"), counted) {
             (None, counted) => Some(self.within_budgets(counted).await?),
             (Some(_), Ok(counted)) => {
-                counted.give_back_copy(&self.table, work.is_counted_in(seen)).await;
+                counted
+                    .give_back_copy(&self.table, work.is_counted_in(seen))
+                    .await;
                 None
             }
             (Some(_), Err(_)) => None,
         };
-        let entry = work.entry.counted_as(seen.text("counted_as").unwrap_or(&work.name));
+        let entry = work
+            .entry
+            .counted_as(seen.text("counted_as").unwrap_or(&work.name));
         // Signed anew, the mail is no newer than when it came first.
-        let mailed_at = seen.number("first_at").map_or(work.request.mailed_at, |first| first.min(work.request.mailed_at));
-        let pending = pending::Request { mailed_at, ..work.request.clone() };
+        let mailed_at = seen
+            .number("first_at")
+            .map_or(work.request.mailed_at, |first| {
+                first.min(work.request.mailed_at)
+            });
+        let pending = pending::Request {
+            mailed_at,
+            ..work.request.clone()
+        };
         // The text may have arrived, and been answered, if the last attempt's outcome is unknown.
-        let store = if *stage == Stage::Unknown { pending::renew } else { pending::add };
-        let updates = vec![work.token.clone(), entry.claim_again(seen), store(&work.phone, &pending)];
-        let Some(refusals) = self.table.update_all(updates).await.map_err(Failure::from)? else { return Ok(true) };
+        let store = if *stage == Stage::Unknown {
+            pending::renew
+        } else {
+            pending::add
+        };
+        let updates = vec![
+            work.token.clone(),
+            entry.claim_again(seen),
+            store(&work.phone, &pending),
+        ];
+        let Some(refusals) = self
+            .table
+            .update_all(updates)
+            .await
+            .map_err(Failure::from)?
+        else {
+            return Ok(true);
+        };
         let refusals = Refusals::from(&refusals);
         let overtaken = refusals.token.is_none() && refusals.journal.is_some();
         if let Some(counted) = counted {
@@ -433,15 +624,31 @@ impl App {
                 counted.give_back(&self.table).await;
             }
         }
-        if overtaken { Ok(false) } else { Err(refusals.answer(work)) }
+        if overtaken {
+            Ok(false)
+        } else {
+            Err(refusals.answer(work))
+        }
     }
 
     /// The mail is ours to send, if the budgets allow that too; else it is as if it had not come, until Mailgun brings it again.
-    async fn admit(&self, counted: Result<Counted, Unavailable>, work: &Work, request: &Request) -> Result<(), Reply> {
-        let Err(refusal) = self.within_budgets(counted).await else { return Ok(()) };
+    async fn admit(
+        &self,
+        counted: Result<Counted, Unavailable>,
+        work: &Work,
+        request: &Request,
+    ) -> Result<(), Reply> {
+        let Err(refusal) = self.within_budgets(counted).await else {
+            return Ok(());
+        };
+        let undone = async {
+            tokio::join!(
+                work.entry.give_up(&self.table),
+                pending::withdraw(&self.table, &work.phone, &work.request)
+            )
+        };
         let undone =
-            async { tokio::join!(work.entry.give_up(&self.table), pending::withdraw(&self.table, &work.phone, &work.request)) };
-        let undone = tokio::time::timeout(request.remaining(Duration::from_millis(200)), undone).await;
+            tokio::time::timeout(request.remaining(Duration::from_millis(200)), undone).await;
         let (freed, withdrawn) = undone.unwrap_or_else(|_| (Err(Unavailable::late()), Ok(())));
         for error in [freed.err(), withdrawn.err()].into_iter().flatten() {
             tracing::warn!(%error, "a claim that was refused could not be freed; it ends by itself");
@@ -450,9 +657,14 @@ impl App {
     }
 
     /// What was counted, if it may be used; otherwise it is given back.
-    async fn within_budgets(&self, counted: Result<Counted, Unavailable>) -> Result<Counted, Reply> {
+    async fn within_budgets(
+        &self,
+        counted: Result<Counted, Unavailable>,
+    ) -> Result<Counted, Reply> {
         let counted = counted.map_err(Failure::from)?;
-        let Some(limit) = counted.refused else { return Ok(counted) };
+        let Some(limit) = counted.refused else {
+            return Ok(counted);
+        };
         counted.give_back(&self.table).await;
         Err(Reply::refused(503, "rate_limited").field("limit", limit))
     }
@@ -461,14 +673,20 @@ impl App {
     async fn settle(&self, work: &Work, stage: &Stage, request: &Request) -> bool {
         let withdrawn = async {
             match stage {
-                Stage::Failed | Stage::Refused => pending::withdraw(&self.table, &work.phone, &work.request).await,
+                Stage::Failed | Stage::Refused => {
+                    pending::withdraw(&self.table, &work.phone, &work.request).await
+                }
                 _ => Ok(()),
             }
         };
         let writes = async { tokio::join!(work.entry.settle(&self.table, stage), withdrawn) };
-        let closed = tokio::time::timeout(request.remaining(Duration::from_millis(200)), writes).await;
+        let closed =
+            tokio::time::timeout(request.remaining(Duration::from_millis(200)), writes).await;
         let (settled, withdrawn) = closed.unwrap_or_else(|_| (Err(Unavailable::late()), Ok(())));
-        for error in [settled.as_ref().err(), withdrawn.as_ref().err()].into_iter().flatten() {
+        for error in [settled.as_ref().err(), withdrawn.as_ref().err()]
+            .into_iter()
+            .flatten()
+        {
             tracing::error!(%error, "a closing write failed");
         }
         settled.is_ok()
@@ -490,7 +708,11 @@ impl Work {
     /// mails need: they would refuse each other.
     fn claiming(&self, now: SystemTime) -> Vec<Update> {
         let entry = self.entry.counted_as(&self.name);
-        vec![self.token.clone(), entry.claim(now), pending::add(&self.phone, &self.request)]
+        vec![
+            self.token.clone(),
+            entry.claim(now),
+            pending::add(&self.phone, &self.request),
+        ]
     }
 
     /// Whether the mail, as the journal has it, was counted under our own name for it.
@@ -509,7 +731,11 @@ struct Refusals<'a> {
 impl<'a> From<&'a Vec<Option<Item>>> for Refusals<'a> {
     fn from(refusals: &'a Vec<Option<Item>>) -> Self {
         let place = |place: usize| refusals.get(place).and_then(Option::as_ref);
-        Self { token: place(0), journal: place(1), pending: place(2) }
+        Self {
+            token: place(0),
+            journal: place(1),
+            pending: place(2),
+        }
     }
 }
 
@@ -518,7 +744,9 @@ impl Refusals<'_> {
     fn answer(&self, work: &Work) -> Reply {
         match (self.token, self.pending) {
             (Some(_), _) => Reply::refused(200, "replayed"),
-            (None, Some(seen)) if work.request.is_replaced_in(seen) => Reply::empty(200, "superseded"),
+            (None, Some(seen)) if work.request.is_replaced_in(seen) => {
+                Reply::empty(200, "superseded")
+            }
             // The text had arrived after all: its request was used up meanwhile.
             (None, _) => Reply::empty(200, "duplicate"),
         }
@@ -534,9 +762,13 @@ fn is_raw(form: &mailgun::Form) -> bool {
 /// The text is out, so the answer is 200 even if the journal could not be told: a retry would send it again.
 fn sent(receipt: Receipt, settled: bool) -> Reply {
     let outcome = if settled { "sent" } else { "sent_unrecorded" };
-    let reply = Reply::empty(200, outcome).field("sid", receipt.id).metric("SmsSent", 1);
+    let reply = Reply::empty(200, outcome)
+        .field("sid", receipt.id)
+        .metric("SmsSent", 1);
     match receipt.segments {
-        Some(segments) => reply.field("segments", segments).metric("SmsSegments", segments),
+        Some(segments) => reply
+            .field("segments", segments)
+            .metric("SmsSegments", segments),
         None => reply,
     }
 }

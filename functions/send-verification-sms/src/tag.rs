@@ -24,7 +24,10 @@ impl Content for RecipientKeys {
 
     fn take(keys: &mut Keys) -> Option<Self> {
         let recipient_key = keys.required("recipient_key");
-        Some(Self { recipient_key: recipient_key?, previous_recipient_key: keys.optional("previous_recipient_key") })
+        Some(Self {
+            recipient_key: recipient_key?,
+            previous_recipient_key: keys.optional("previous_recipient_key"),
+        })
     }
 }
 
@@ -32,14 +35,26 @@ impl RecipientKeys {
     /// Whether `given` is this phone's tag, in either case, by the key or the one before it.
     pub(crate) fn fit(&self, phone: &E164, given: &str) -> bool {
         let given = given.to_ascii_lowercase();
-        let keys = [Some(&self.recipient_key), self.previous_recipient_key.as_ref()];
-        keys.into_iter().flatten().any(|key| same(&tag(key.expose_secret(), phone.digits()), &given))
+        let keys = [
+            Some(&self.recipient_key),
+            self.previous_recipient_key.as_ref(),
+        ];
+        keys.into_iter()
+            .flatten()
+            .any(|key| same(&tag(key.expose_secret(), phone.digits()), &given))
     }
 }
 
 fn tag(key: &str, digits: &str) -> String {
-    let mac = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes()), digits.as_bytes());
-    let bits = mac.as_ref().iter().take(BYTES).fold(0_u128, |bits, byte| bits << 8 | u128::from(*byte));
+    let mac = hmac::sign(
+        &hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes()),
+        digits.as_bytes(),
+    );
+    let bits = mac
+        .as_ref()
+        .iter()
+        .take(BYTES)
+        .fold(0_u128, |bits, byte| bits << 8 | u128::from(*byte));
     let character = |place: usize| char::from(ALPHABET[(bits >> (5 * place) & 31) as usize]);
     (0..8 * BYTES / 5).rev().map(character).collect()
 }
@@ -50,20 +65,31 @@ mod tests {
     use proptest::prelude::*;
 
     fn keys(key: &str, previous: Option<&str>) -> RecipientKeys {
-        RecipientKeys { recipient_key: key.into(), previous_recipient_key: previous.map(Into::into) }
+        RecipientKeys {
+            recipient_key: key.into(),
+            previous_recipient_key: previous.map(Into::into),
+        }
     }
 
     #[test]
     fn vectors() {
-        let file: serde_json::Value = serde_json::from_str(include_str!("../tests/vectors/recipient_tag.json")).unwrap();
+        let file: serde_json::Value =
+            serde_json::from_str(include_str!("../tests/vectors/recipient_tag.json")).unwrap();
         let cases = file["cases"].as_array().unwrap();
         assert_eq!(cases.len(), 15);
         for case in cases {
             let text = |name: &str| case[name].as_str().unwrap();
-            assert_eq!(tag(text("recipient_key"), text("digits")), text("tag"), "{case}");
+            assert_eq!(
+                tag(text("recipient_key"), text("digits")),
+                text("tag"),
+                "{case}"
+            );
             let phone: E164 = format!("+{}", text("digits")).parse().unwrap();
             assert!(keys(text("recipient_key"), None).fit(&phone, text("tag")));
-            assert!(keys("another", Some(text("recipient_key"))).fit(&phone, &text("tag").to_ascii_uppercase()));
+            assert!(
+                keys("another", Some(text("recipient_key")))
+                    .fit(&phone, &text("tag").to_ascii_uppercase())
+            );
         }
     }
 

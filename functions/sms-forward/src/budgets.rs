@@ -18,7 +18,10 @@ const SMALLEST: u64 = 50;
 const LARGEST: u64 = 10_000_000;
 /// One company number may use no more than this part of what all share, for what it forwards and for what its employee sends.
 const PART: u64 = 4;
-const PER_NUMBER: [&str; 2] = ["FORWARD_SEGMENTS_PER_NUMBER_PER_HOUR", "FORWARD_SEGMENTS_PER_NUMBER_PER_DAY"];
+const PER_NUMBER: [&str; 2] = [
+    "FORWARD_SEGMENTS_PER_NUMBER_PER_HOUR",
+    "FORWARD_SEGMENTS_PER_NUMBER_PER_DAY",
+];
 const OVERALL: [&str; 2] = ["FORWARD_SEGMENTS_PER_HOUR", "FORWARD_SEGMENTS_PER_DAY"];
 
 /// How much.
@@ -38,28 +41,61 @@ impl Limits {
         let per_pair = source.number("MESSAGES_PER_PAIR_PER_MINUTE", 5, 1..=1_000);
         let replies_per_day = source.number("REPLIES_PER_DAY", 200, 1..=100_000);
         let per_number = [
-            source.number("FORWARD_SEGMENTS_PER_NUMBER_PER_HOUR", 200, SMALLEST..=LARGEST),
-            source.number("FORWARD_SEGMENTS_PER_NUMBER_PER_DAY", 1_000, SMALLEST..=LARGEST),
+            source.number(
+                "FORWARD_SEGMENTS_PER_NUMBER_PER_HOUR",
+                200,
+                SMALLEST..=LARGEST,
+            ),
+            source.number(
+                "FORWARD_SEGMENTS_PER_NUMBER_PER_DAY",
+                1_000,
+                SMALLEST..=LARGEST,
+            ),
         ];
         let overall = [
-            source.number("FORWARD_SEGMENTS_PER_HOUR", 2_000, SMALLEST * PART..=LARGEST),
-            source.number("FORWARD_SEGMENTS_PER_DAY", 10_000, SMALLEST * PART..=LARGEST),
+            source.number(
+                "FORWARD_SEGMENTS_PER_HOUR",
+                2_000,
+                SMALLEST * PART..=LARGEST,
+            ),
+            source.number(
+                "FORWARD_SEGMENTS_PER_DAY",
+                10_000,
+                SMALLEST * PART..=LARGEST,
+            ),
         ];
-        for ((own, all), names) in per_number.into_iter().zip(overall).zip(PER_NUMBER.into_iter().zip(OVERALL)) {
+        for ((own, all), names) in per_number
+            .into_iter()
+            .zip(overall)
+            .zip(PER_NUMBER.into_iter().zip(OVERALL))
+        {
             if own > all / PART {
                 let (name, whole) = names;
                 source
                     .problem(format!("{name} is more than a quarter of {whole}: one company number could use up what all share"));
             }
         }
-        Self { per_pair, replies_per_day, per_number, overall }
+        Self {
+            per_pair,
+            replies_per_day,
+            per_number,
+            overall,
+        }
     }
 
     /// The budgets of a text.
     pub(crate) fn of(&self, text: &Text<'_>) -> Vec<Bound> {
-        let Text { sid, company, sender, segments, is_reply, .. } = *text;
+        let Text {
+            sid,
+            company,
+            sender,
+            segments,
+            is_reply,
+            ..
+        } = *text;
         let name = sid.get(2..).unwrap_or_default();
-        let budget = |what, key: &str, max, window| Budget::new(what, key, max, window).once_for(name);
+        let budget =
+            |what, key: &str, max, window| Budget::new(what, key, max, window).once_for(name);
         let pair = format!("{}#{sender}", company.reveal());
         let minute = budget("text-pair", &pair, self.per_pair, Window::Minute);
         let mut bounds = vec![Bound {
@@ -70,29 +106,71 @@ impl Limits {
         }];
         let mut ceiling = |setting, what, key: &str, strangers, max, window| {
             let budget = budget(what, key, max, window).weighing(segments);
-            bounds.push(Bound { setting, window, strangers, budget });
+            bounds.push(Bound {
+                setting,
+                window,
+                strangers,
+                budget,
+            });
         };
         let windows = [Window::Hour, Window::Day];
         let most = |max: u64| max / 5 * 4;
         if is_reply {
             let key = format!("{}#segments", company.reveal());
             for (n, window) in windows.into_iter().enumerate() {
-                ceiling(PER_NUMBER[n], "text-reply", &key, self.per_number[n], self.per_number[n], window);
+                ceiling(
+                    PER_NUMBER[n],
+                    "text-reply",
+                    &key,
+                    self.per_number[n],
+                    self.per_number[n],
+                    window,
+                );
             }
         } else {
             // One of many senders has a share of what is for all of them, which grows with the first answer.
-            let share = |part: u64| (self.per_number[0] / part).max(SMALLEST).min(self.per_number[0]);
-            ceiling(PER_NUMBER[0], "text-pair", &pair, share(4), share(2), Window::Hour);
+            let share = |part: u64| {
+                (self.per_number[0] / part)
+                    .max(SMALLEST)
+                    .min(self.per_number[0])
+            };
+            ceiling(
+                PER_NUMBER[0],
+                "text-pair",
+                &pair,
+                share(4),
+                share(2),
+                Window::Hour,
+            );
             for (n, window) in windows.into_iter().enumerate() {
                 let max = self.per_number[n];
-                ceiling(PER_NUMBER[n], "text", company.reveal(), most(max), max, window);
+                ceiling(
+                    PER_NUMBER[n],
+                    "text",
+                    company.reveal(),
+                    most(max),
+                    max,
+                    window,
+                );
             }
         }
         for (n, window) in windows.into_iter().enumerate() {
-            ceiling(OVERALL[n], "text", "all", most(self.overall[n]), self.overall[n], window);
+            ceiling(
+                OVERALL[n],
+                "text",
+                "all",
+                most(self.overall[n]),
+                self.overall[n],
+                window,
+            );
         }
         if is_reply {
-            let replies = budget("text-reply", company.reveal(), self.replies_per_day, Window::Day);
+            let replies = budget(
+                "text-reply",
+                company.reveal(),
+                self.replies_per_day,
+                Window::Day,
+            );
             bounds.push(Bound {
                 setting: "REPLIES_PER_DAY",
                 window: Window::Day,
@@ -155,10 +233,19 @@ pub(crate) struct Counted {
 
 /// Counts a text against all its budgets at once. One of somebody whom the employee has written to may use the reserves, which takes
 /// another two trips.
-pub(crate) async fn count(table: &Table, limits: &Limits, text: &Text<'_>, now: SystemTime) -> Result<Counted, Unavailable> {
+pub(crate) async fn count(
+    table: &Table,
+    limits: &Limits,
+    text: &Text<'_>,
+    now: SystemTime,
+) -> Result<Counted, Unavailable> {
     let bounds = limits.of(text);
     let take = async |bound: &Bound, is_known: bool| {
-        let budget = if is_known { bound.budget.clone() } else { bound.budget.up_to(bound.strangers) };
+        let budget = if is_known {
+            bound.budget.clone()
+        } else {
+            bound.budget.up_to(bound.strangers)
+        };
         budget.take(table, now).await
     };
     let mut results = join_all(bounds.iter().map(|bound| take(bound, text.is_employees))).await;
@@ -167,17 +254,29 @@ pub(crate) async fn count(table: &Table, limits: &Limits, text: &Text<'_>, now: 
     };
     let mut failed = None;
     let mut is_known = text.is_employees;
-    if !is_known && bounds.iter().zip(&results).any(|(bound, result)| at_reserve(bound, result)) {
+    if !is_known
+        && bounds
+            .iter()
+            .zip(&results)
+            .any(|(bound, result)| at_reserve(bound, result))
+    {
         match table.get(known(text.company, text.sender), now).await {
             Ok(item) => is_known = item.is_some(),
             Err(error) => failed = Some(error),
         }
         if is_known {
-            let again = bounds.iter().zip(&mut results).filter(|(bound, result)| at_reserve(bound, result));
+            let again = bounds
+                .iter()
+                .zip(&mut results)
+                .filter(|(bound, result)| at_reserve(bound, result));
             join_all(again.map(async |(bound, result)| *result = take(bound, true).await)).await;
         }
     }
-    let mut counted = Counted { taken: Vec::new(), refused: None, is_half_used: false };
+    let mut counted = Counted {
+        taken: Vec::new(),
+        refused: None,
+        is_half_used: false,
+    };
     for (bound, result) in bounds.iter().zip(results) {
         match result {
             Ok(Ok(taken)) => {
@@ -185,12 +284,26 @@ pub(crate) async fn count(table: &Table, limits: &Limits, text: &Text<'_>, now: 
                 counted.taken.push(taken);
             }
             Ok(Err(full)) => {
-                let budget = if is_known { bound.budget.clone() } else { bound.budget.up_to(bound.strangers) };
-                let opens = budget.opens_at(&full).map(|at| at.saturating_sub(epoch(now)).div_ceil(60).max(1));
-                let refusal = Refusal { setting: bound.setting, window: bound.window, again_in: opens };
+                let budget = if is_known {
+                    bound.budget.clone()
+                } else {
+                    bound.budget.up_to(bound.strangers)
+                };
+                let opens = budget
+                    .opens_at(&full)
+                    .map(|at| at.saturating_sub(epoch(now)).div_ceil(60).max(1));
+                let refusal = Refusal {
+                    setting: bound.setting,
+                    window: bound.window,
+                    again_in: opens,
+                };
                 // Of several the one that lasts longest; never is longest.
                 let lasts = |refusal: &Refusal| refusal.again_in.unwrap_or(u64::MAX);
-                if counted.refused.as_ref().is_none_or(|other| lasts(other) < lasts(&refusal)) {
+                if counted
+                    .refused
+                    .as_ref()
+                    .is_none_or(|other| lasts(other) < lasts(&refusal))
+                {
                     counted.refused = Some(refusal);
                 }
             }
@@ -225,12 +338,19 @@ impl Counted {
 
 /// Where it is noted that an employee wrote to somebody.
 pub(crate) fn known(company: &E164, correspondent: &str) -> Key {
-    Key::new(format!("thread#{}", company.reveal()), format!("known#{correspondent}"))
+    Key::new(
+        format!("thread#{}", company.reveal()),
+        format!("known#{correspondent}"),
+    )
 }
 
 /// An employee is told once within the window of the budget that refused.
 pub(crate) fn notice(text: &Text<'_>, window: Window) -> Budget {
-    let direction = if text.is_reply { "not-sent" } else { "not-forwarded" };
+    let direction = if text.is_reply {
+        "not-sent"
+    } else {
+        "not-forwarded"
+    };
     let key = format!("{}#{direction}", text.company.reveal());
     Budget::new("text", &key, 1, window).once_for(text.sid.get(2..).unwrap_or_default())
 }

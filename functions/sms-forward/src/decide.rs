@@ -7,8 +7,7 @@ use shared::twilio::twiml::MESSAGE_LIMIT;
 use shared::twilio::webhook::InboundSms;
 
 /// What an employee is told whose text has no address.
-pub(crate) const NOTICE: &str =
-    "Not sent, because it is not clear to whom. Begin your text with a number, like this: +4512345678: Hello";
+pub(crate) const NOTICE: &str = "Not sent, because it is not clear to whom. Begin your text with a number, like this: +4512345678: Hello";
 
 /// What an employee is told whose text may not go where it is addressed.
 pub(crate) const NOT_ALLOWED: &str = "Not sent: texts to this number are not allowed.";
@@ -21,7 +20,9 @@ pub(crate) fn over_limit(is_reply: bool, again_in: Option<u64>) -> String {
         None => "when the limit is raised".to_owned(),
     };
     if is_reply {
-        return format!("Not sent: more texts left your company number than are allowed. Try again {again}.");
+        return format!(
+            "Not sent: more texts left your company number than are allowed. Try again {again}."
+        );
     }
     format!(
         "More texts came to your company number than are forwarded. It goes on {again}. Those in between are in Twilio's log."
@@ -103,7 +104,12 @@ pub(crate) fn way<'a, 'b>(
 ///
 /// # Errors
 /// The outcome word of the reason why not.
-pub(crate) fn destination(number: &E164, company: &E164, mobile: &E164, allowed: Option<&Countries>) -> Result<(), &'static str> {
+pub(crate) fn destination(
+    number: &E164,
+    company: &E164,
+    mobile: &E164,
+    allowed: Option<&Countries>,
+) -> Result<(), &'static str> {
     match number {
         number if number == company || number == mobile => Err("reply_to_self"),
         number if is_reachable(number, allowed) => Ok(()),
@@ -120,34 +126,55 @@ enum Address<'a> {
 
 /// Reads `+4512345678: text`.
 fn address(body: &str) -> Address<'_> {
-    let Some((head, text)) = body.split_once(':').filter(|(head, _)| head.len() <= NUMBER_LIMIT) else { return Address::None };
+    let Some((head, text)) = body
+        .split_once(':')
+        .filter(|(head, _)| head.len() <= NUMBER_LIMIT)
+    else {
+        return Address::None;
+    };
     // Phones put marks of the writing direction around a copied number.
     let head: String = head
         .chars()
         .filter(|c| !matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'))
         .collect();
-    let written = |c: char| c.is_ascii_digit() || matches!(c, ' ' | '\u{a0}' | '-' | '.' | '/' | '(' | ')');
-    if !head.trim().strip_prefix('+').is_some_and(|digits| digits.chars().all(written)) {
+    let written =
+        |c: char| c.is_ascii_digit() || matches!(c, ' ' | '\u{a0}' | '-' | '.' | '/' | '(' | ')');
+    if !head
+        .trim()
+        .strip_prefix('+')
+        .is_some_and(|digits| digits.chars().all(written))
+    {
         return Address::None;
     }
-    let text = ["\r\n", "\n", " "].into_iter().find_map(|gap| text.strip_prefix(gap)).unwrap_or(text);
+    let text = ["\r\n", "\n", " "]
+        .into_iter()
+        .find_map(|gap| text.strip_prefix(gap))
+        .unwrap_or(text);
     E164::from_written(&head).map_or(Address::Unreadable, |number| Address::Number(number, text))
 }
 
 /// Nothing in it would be seen; Twilio refuses to send such a text.
 fn is_blank(text: &str) -> bool {
-    text.chars().all(|c| c.is_whitespace() || c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}'))
+    text.chars()
+        .all(|c| c.is_whitespace() || c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}'))
 }
 
 /// A text in at most two messages: Twilio delivers up to [`MESSAGE_LIMIT`] characters, to which a forwarded one adds its sender.
 pub(crate) fn messages(text: &str) -> Vec<&str> {
     let (first, rest) = split(text);
     let (second, _) = split(rest);
-    [first].into_iter().chain(Some(second).filter(|second| !is_blank(second))).collect()
+    [first]
+        .into_iter()
+        .chain(Some(second).filter(|second| !is_blank(second)))
+        .collect()
 }
 
 fn split(text: &str) -> (&str, &str) {
-    text.split_at(text.char_indices().nth(MESSAGE_LIMIT).map_or(text.len(), |(end, _)| end))
+    text.split_at(
+        text.char_indices()
+            .nth(MESSAGE_LIMIT)
+            .map_or(text.len(), |(end, _)| end),
+    )
 }
 
 #[cfg(test)]
@@ -176,19 +203,38 @@ mod tests {
     }
 
     fn ann(mobile: Option<&str>) -> Employee {
-        Employee { id: "00u1".to_owned(), first_name: None, mobile: mobile.map(number), mobile_is_ours: false }
+        Employee {
+            id: "00u1".to_owned(),
+            first_name: None,
+            mobile: mobile.map(number),
+            mobile_is_ours: false,
+        }
     }
 
-    fn decided<'a>(sms: &'a InboundSms, employee: Employee, allowed: Option<&str>) -> Result<Way<'a>, &'static str> {
+    fn decided<'a>(
+        sms: &'a InboundSms,
+        employee: Employee,
+        allowed: Option<&str>,
+    ) -> Result<Way<'a>, &'static str> {
         let allowed = allowed.map(|list| list.parse().unwrap());
-        way(sms, &number(COMPANY), &Listing::Employee(employee), allowed.as_ref()).map(|(way, _)| way)
+        way(
+            sms,
+            &number(COMPANY),
+            &Listing::Employee(employee),
+            allowed.as_ref(),
+        )
+        .map(|(way, _)| way)
     }
 
     #[test]
     fn texts_from_others_go_to_the_employee() {
         for from in [STRANGER, "+15005550099", "12345", "ACME", "+900123"] {
             for body in ["Hello", "", "+4511111111: Hello"] {
-                assert_eq!(decided(&sms(from, body), ann(Some(MOBILE)), None), Ok(Way::Forward), "{from} {body}");
+                assert_eq!(
+                    decided(&sms(from, body), ann(Some(MOBILE)), None),
+                    Ok(Way::Forward),
+                    "{from} {body}"
+                );
             }
         }
     }
@@ -196,7 +242,10 @@ mod tests {
     #[test]
     fn whose_texts_are_not_passed_on() {
         let text = sms(STRANGER, "Hello");
-        let ours = Employee { mobile_is_ours: true, ..ann(Some(MOBILE)) };
+        let ours = Employee {
+            mobile_is_ours: true,
+            ..ann(Some(MOBILE))
+        };
         for (employee, allowed, outcome) in [
             (ann(None), None, "no_mobile"),
             (ann(Some(COMPANY)), None, "company_number"),
@@ -205,12 +254,22 @@ mod tests {
             (ann(Some("+4590123456")), Some("DK"), "country_not_allowed"),
             (ann(Some(MOBILE)), Some("US,CO"), "country_not_allowed"),
         ] {
-            assert_eq!(decided(&text, employee.clone(), allowed), Err(outcome), "{employee:?}");
+            assert_eq!(
+                decided(&text, employee.clone(), allowed),
+                Err(outcome),
+                "{employee:?}"
+            );
         }
         for word in ["unknown_number", "user_not_active", "ambiguous_number"] {
-            assert_eq!(way(&text, &number(COMPANY), &Listing::Nobody(word), None), Err(word));
+            assert_eq!(
+                way(&text, &number(COMPANY), &Listing::Nobody(word), None),
+                Err(word)
+            );
         }
-        assert_eq!(decided(&text, ann(Some(MOBILE)), Some("DK")), Ok(Way::Forward));
+        assert_eq!(
+            decided(&text, ann(Some(MOBILE)), Some("DK")),
+            Ok(Way::Forward)
+        );
     }
 
     #[test]
@@ -220,9 +279,15 @@ mod tests {
             ("Hello", Ok(Way::Back("Hello"))),
             ("At 10:30: yes", Ok(Way::Back("At 10:30: yes"))),
             ("4512345678: x", Ok(Way::Back("4512345678: x"))),
-            ("Call +4512345678: he waits", Ok(Way::Back("Call +4512345678: he waits"))),
+            (
+                "Call +4512345678: he waits",
+                Ok(Way::Back("Call +4512345678: he waits")),
+            ),
             ("+4512345678", Ok(Way::Back("+4512345678"))),
-            ("+4512345678 is his number: x", Ok(Way::Back("+4512345678 is his number: x"))),
+            (
+                "+4512345678 is his number: x",
+                Ok(Way::Back("+4512345678 is his number: x")),
+            ),
             ("+4512345678: Hello", to("Hello")),
             ("+4512345678:Hello", to("Hello")),
             ("+4512345678:\nHello\n", to("Hello\n")),
@@ -242,32 +307,82 @@ mod tests {
             ("+4520304050: Hello", Ok(Way::Barred)),
             ("+4590123456: Hello", Ok(Way::Barred)),
             ("+573001234567: Hello", Ok(Way::Barred)),
-            ("+12025550123: Hello", Ok(Way::To(number("+12025550123"), "Hello"))),
+            (
+                "+12025550123: Hello",
+                Ok(Way::To(number("+12025550123"), "Hello")),
+            ),
             ("", Err("empty")),
             (" \n\u{0}\u{ffff}", Err("empty")),
         ] {
-            assert_eq!(decided(&sms(MOBILE, body), ann(Some(MOBILE)), None), expected, "{body:?}");
+            assert_eq!(
+                decided(&sms(MOBILE, body), ann(Some(MOBILE)), None),
+                expected,
+                "{body:?}"
+            );
         }
-        assert_eq!(decided(&sms(MOBILE, "+15005550001: x"), ann(Some(MOBILE)), Some("DK")), Ok(Way::Barred));
         assert_eq!(
-            decided(&sms(MOBILE, "+573001234567: x"), ann(Some(MOBILE)), Some("DK,CO")),
+            decided(
+                &sms(MOBILE, "+15005550001: x"),
+                ann(Some(MOBILE)),
+                Some("DK")
+            ),
+            Ok(Way::Barred)
+        );
+        assert_eq!(
+            decided(
+                &sms(MOBILE, "+573001234567: x"),
+                ann(Some(MOBILE)),
+                Some("DK,CO")
+            ),
             Ok(Way::To(number("+573001234567"), "x"))
         );
-        assert_eq!(decided(&sms(MOBILE, &"+1 ".repeat(1_000)), ann(Some(MOBILE)), None), Ok(Way::Back(&"+1 ".repeat(1_000))));
-        let picture = |body| InboundSms { media: vec!["https://api.twilio.com/x".to_owned()], ..sms(MOBILE, body) };
-        assert_eq!(decided(&picture(""), ann(Some(MOBILE)), None), Ok(Way::Back("")));
-        assert_eq!(decided(&picture("+4512345678:"), ann(Some(MOBILE)), None), Ok(Way::To(number(STRANGER), "")));
+        assert_eq!(
+            decided(&sms(MOBILE, &"+1 ".repeat(1_000)), ann(Some(MOBILE)), None),
+            Ok(Way::Back(&"+1 ".repeat(1_000)))
+        );
+        let picture = |body| InboundSms {
+            media: vec!["https://api.twilio.com/x".to_owned()],
+            ..sms(MOBILE, body)
+        };
+        assert_eq!(
+            decided(&picture(""), ann(Some(MOBILE)), None),
+            Ok(Way::Back(""))
+        );
+        assert_eq!(
+            decided(&picture("+4512345678:"), ann(Some(MOBILE)), None),
+            Ok(Way::To(number(STRANGER), ""))
+        );
     }
 
     #[test]
     fn senders() {
-        for sender in
-            [STRANGER, "12345", "+12345", "ACME Inc", "A&B", "A", "Zürich", "Åse", "Ñanda Ço", "Çelik", "ΔΦ", "Grøn & blå"]
-        {
+        for sender in [
+            STRANGER,
+            "12345",
+            "+12345",
+            "ACME Inc",
+            "A&B",
+            "A",
+            "Zürich",
+            "Åse",
+            "Ñanda Ço",
+            "Çelik",
+            "ΔΦ",
+            "Grøn & blå",
+        ] {
             assert!(is_served(sender), "{sender}");
         }
-        for sender in ["", "whatsapp:+4512345678", "rcs:x", "messenger:1", "a\nb", "Жук", "naïve", "5 €", "longer than any name"]
-        {
+        for sender in [
+            "",
+            "whatsapp:+4512345678",
+            "rcs:x",
+            "messenger:1",
+            "a\nb",
+            "Жук",
+            "naïve",
+            "5 €",
+            "longer than any name",
+        ] {
             assert!(!is_served(sender), "{sender}");
         }
     }
@@ -283,7 +398,10 @@ mod tests {
         ] {
             for is_reply in [true, false] {
                 let told = over_limit(is_reply, again_in);
-                assert!(told.contains(words) && shared::sms::segments::count(&told) == 1, "{told}");
+                assert!(
+                    told.contains(words) && shared::sms::segments::count(&told) == 1,
+                    "{told}"
+                );
             }
         }
     }

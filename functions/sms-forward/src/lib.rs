@@ -81,11 +81,20 @@ impl Config {
     pub fn read(source: &mut Source<'_>) -> Option<Self> {
         let aws = aws::Settings::read(source);
         let http = http::Settings::read(source);
-        let (table, twilio_secret) = (source.required("TABLE_NAME"), source.required("TWILIO_SECRET"));
-        let (okta, okta_secret) = (source.base_url("OKTA_URL", None), source.required("OKTA_SECRET"));
+        let (table, twilio_secret) = (
+            source.required("TABLE_NAME"),
+            source.required("TWILIO_SECRET"),
+        );
+        let (okta, okta_secret) = (
+            source.base_url("OKTA_URL", None),
+            source.required("OKTA_SECRET"),
+        );
         let public_url = webhook::public_url(source);
         let rules = Rules {
-            countries: source.parsed("ALLOWED_COUNTRIES", "a comma list of ISO 3166 country codes such as DK,US"),
+            countries: source.parsed(
+                "ALLOWED_COUNTRIES",
+                "a comma list of ISO 3166 country codes such as DK,US",
+            ),
             limits: Limits::read(source),
         };
         Some(Self {
@@ -120,7 +129,12 @@ impl App {
         let http = http::Client::new(config.http)?;
         let secrets = config.aws.secrets_manager(&http);
         let table = Table::new(config.aws.dynamodb(&http), config.table);
-        let users = Users::new(http.clone(), config.okta.clone(), Access::Read, Secret::new(config.okta_secret, secrets.clone()));
+        let users = Users::new(
+            http.clone(),
+            config.okta.clone(),
+            Access::Read,
+            Secret::new(config.okta_secret, secrets.clone()),
+        );
         let app = Self {
             directory: Directory::new(users, table.clone()),
             table,
@@ -155,7 +169,8 @@ impl App {
 
     async fn flow(&self, request: &Request, now: SystemTime) -> Result<Reply, Reply> {
         request.expect_post("/", &webhook::FORMS, BODY_LIMIT)?;
-        let form = webhook::authenticate(request, self.public_url.as_ref(), &self.twilio, now).await?;
+        let form =
+            webhook::authenticate(request, self.public_url.as_ref(), &self.twilio, now).await?;
         let sms = InboundSms::parse(&form)?;
         let reply = match &sms.to {
             _ if sms.opts_out() => Response::new().into_reply("opted_out"),
@@ -165,10 +180,17 @@ impl App {
             },
             _ => refusal("channel_not_served"),
         };
-        Ok(reply.field("sid", sms.sid).field("from", sms.from.map(|from| from.to_string())))
+        Ok(reply
+            .field("sid", sms.sid)
+            .field("from", sms.from.map(|from| from.to_string())))
     }
 
-    async fn pass_on(&self, sms: &InboundSms, company: &E164, now: SystemTime) -> Result<Reply, Reply> {
+    async fn pass_on(
+        &self,
+        sms: &InboundSms,
+        company: &E164,
+        now: SystemTime,
+    ) -> Result<Reply, Reply> {
         // Who wrote last matters to replies only: where the employee is remembered, the table is not even asked for others.
         let find = pin!(self.directory.find(company, now));
         let thread = pin!(self.table.get(thread_key(company), now));
@@ -179,7 +201,10 @@ impl App {
         let (listing, countries) = (listing?, self.rules.countries.as_ref());
         let (way, mobile) = decide::way(sms, company, &listing, countries).map_err(refusal)?;
         let last = match way {
-            Way::Back(_) => number(thread.await.map_err(Failure::from)?.as_ref(), "correspondent"),
+            Way::Back(_) => number(
+                thread.await.map_err(Failure::from)?.as_ref(),
+                "correspondent",
+            ),
             _ => None,
         };
         if let Some(last) = &last {
@@ -189,12 +214,22 @@ impl App {
             Way::To(number, _) => Some(number),
             _ => last.as_ref(),
         };
-        let message = Message { sms, company, mobile, way: &way };
+        let message = Message {
+            sms,
+            company,
+            mobile,
+            way: &way,
+        };
         self.answer_once(&message, to, now).await
     }
 
     /// Counts a text and remembers it, or finds out that it was answered before. What is written last is what makes it count.
-    async fn answer_once(&self, message: &Message<'_>, to: Option<&E164>, now: SystemTime) -> Result<Reply, Reply> {
+    async fn answer_once(
+        &self,
+        message: &Message<'_>,
+        to: Option<&E164>,
+        now: SystemTime,
+    ) -> Result<Reply, Reply> {
         let sender = hash(&message.sms.sender);
         let (_, segments) = message.outgoing(to);
         let text = message.counted_as(&sender, segments);
@@ -214,7 +249,9 @@ impl App {
         };
         if let Some(seen) = seen {
             if let Ok(counted) = &counted {
-                counted.give_back_copy(&self.table, age(&seen, now) < AT_ONCE).await;
+                counted
+                    .give_back_copy(&self.table, age(&seen, now) < AT_ONCE)
+                    .await;
             }
             return self.repeat(message, to.as_ref(), &seen, now).await;
         }
@@ -224,7 +261,10 @@ impl App {
         }
         let me = owner_id();
         let done = message.remember(&me, now);
-        let (done, followed) = tokio::join!(self.table.update(done), self.follow(message, to.as_ref(), millis(now), now));
+        let (done, followed) = tokio::join!(
+            self.table.update(done),
+            self.follow(message, to.as_ref(), millis(now), now)
+        );
         match done.map_err(Failure::from)? {
             // Without its answer, a write is met again by itself.
             Write::Refused(seen) if seen.text("owner_id") != Some(&me) => {
@@ -234,7 +274,11 @@ impl App {
             _ => {
                 followed.map_err(Failure::from)?;
                 let reply = message.answer(to.as_ref(), false);
-                Ok(if counted.is_half_used { reply.metric("HalfOfBudgetUsed", 1) } else { reply })
+                Ok(if counted.is_half_used {
+                    reply.metric("HalfOfBudgetUsed", 1)
+                } else {
+                    reply
+                })
             }
         }
     }
@@ -264,11 +308,21 @@ impl App {
 
     /// Notes who wrote last, and whom the employee has written to, unless something newer is noted. A reply must never go to somebody
     /// because this was lost: without it nothing is answered.
-    async fn follow(&self, message: &Message<'_>, to: Option<&E164>, at: u64, now: SystemTime) -> Result<(), Unavailable> {
+    async fn follow(
+        &self,
+        message: &Message<'_>,
+        to: Option<&E164>,
+        at: u64,
+        now: SystemTime,
+    ) -> Result<(), Unavailable> {
         let company = message.company;
-        let thread = Update::new(thread_key(company)).set("noted_at", at).set("expires_at", epoch(now) + THREAD);
+        let thread = Update::new(thread_key(company))
+            .set("noted_at", at)
+            .set("expires_at", epoch(now) + THREAD);
         let thread = match (message.way, &message.sms.from, to) {
-            (Way::Forward, Some(from), _) if decide::is_reachable(from, self.rules.countries.as_ref()) => {
+            (Way::Forward, Some(from), _)
+                if decide::is_reachable(from, self.rules.countries.as_ref()) =>
+            {
                 Some(thread.set("correspondent", from.reveal()))
             }
             // Who cannot be answered wrote last: a reply must not go to whoever wrote before.
@@ -276,7 +330,11 @@ impl App {
             (Way::To(..), _, Some(to)) => Some(thread.set("correspondent", to.reveal())),
             _ => None,
         };
-        let thread = thread.map(|thread| thread.only_if("attribute_not_exists(noted_at) OR noted_at <= :at").bind(":at", at));
+        let thread = thread.map(|thread| {
+            thread
+                .only_if("attribute_not_exists(noted_at) OR noted_at <= :at")
+                .bind(":at", at)
+        });
         let answered = to.filter(|_| matches!(message.way, Way::Back(_) | Way::To(..)));
         let known = answered.map(|to| {
             let key = budgets::known(company, &hash(to.reveal()));
@@ -290,15 +348,26 @@ impl App {
     }
 
     /// A text that came before: the same answer, with what may have been left undone; or nothing, when Twilio has long stopped asking.
-    async fn repeat(&self, message: &Message<'_>, to: Option<&E164>, seen: &Item, now: SystemTime) -> Result<Reply, Reply> {
+    async fn repeat(
+        &self,
+        message: &Message<'_>,
+        to: Option<&E164>,
+        seen: &Item,
+        now: SystemTime,
+    ) -> Result<Reply, Reply> {
         if age(seen, now) >= RETRY_TIME {
             return Ok(refusal("replayed"));
         }
-        if let Some(outcome) = OVER_LIMIT.into_iter().find(|outcome| seen.text("refused") == Some(outcome)) {
+        if let Some(outcome) = OVER_LIMIT
+            .into_iter()
+            .find(|outcome| seen.text("refused") == Some(outcome))
+        {
             let notice = seen.text("notice").unwrap_or_default();
             return Ok(message.refused(outcome, notice).metric("Refused", 1));
         }
-        self.follow(message, to, seen.number("at").unwrap_or_default(), now).await.map_err(Failure::from)?;
+        self.follow(message, to, seen.number("at").unwrap_or_default(), now)
+            .await
+            .map_err(Failure::from)?;
         Ok(message.answer(to, true))
     }
 
@@ -316,7 +385,10 @@ impl App {
             if !refusal.is_ceiling() {
                 return String::new();
             }
-            match budgets::notice(text, refusal.window).take(&self.table, now).await {
+            match budgets::notice(text, refusal.window)
+                .take(&self.table, now)
+                .await
+            {
                 Ok(Ok(_)) => decide::over_limit(text.is_reply, refusal.again_in),
                 Ok(Err(_)) => String::new(),
                 Err(error) => {
@@ -328,16 +400,31 @@ impl App {
         let (notice, ()) = tokio::join!(notice, counted.give_back(&self.table));
         let me = owner_id();
         let update = message.remember(&me, now).set("refused", outcome);
-        let update = if notice.is_empty() { update } else { update.set("notice", notice.as_str()) };
+        let update = if notice.is_empty() {
+            update
+        } else {
+            update.set("notice", notice.as_str())
+        };
         match self.table.update(update).await.map_err(Failure::from)? {
-            Write::Refused(seen) if seen.text("owner_id") != Some(&me) => self.repeat(message, None, &seen, now).await,
+            Write::Refused(seen) if seen.text("owner_id") != Some(&me) => {
+                self.repeat(message, None, &seen, now).await
+            }
             _ => {
-                let reply = message.refused(outcome, &notice).metric("Refused", 1).field("limit", refusal.setting);
-                let reply = if refusal.is_ceiling() { reply.metric("CeilingReached", 1) } else { reply };
+                let reply = message
+                    .refused(outcome, &notice)
+                    .metric("Refused", 1)
+                    .field("limit", refusal.setting);
+                let reply = if refusal.is_ceiling() {
+                    reply.metric("CeilingReached", 1)
+                } else {
+                    reply
+                };
                 Ok(if notice.is_empty() {
                     reply
                 } else {
-                    reply.metric("SmsSent", 1).metric("SmsSegments", segments::count(&notice))
+                    reply
+                        .metric("SmsSent", 1)
+                        .metric("SmsSegments", segments::count(&notice))
                 })
             }
         }
@@ -354,7 +441,10 @@ struct Message<'a> {
 
 impl<'a> Message<'a> {
     fn key(&self) -> Key {
-        Key::new(format!("seen#twilio-forward#{}", self.sms.sid), self.sms.fingerprint())
+        Key::new(
+            format!("seen#twilio-forward#{}", self.sms.sid),
+            self.sms.fingerprint(),
+        )
     }
 
     /// That it was answered, unless that is written already.
@@ -384,33 +474,77 @@ impl<'a> Message<'a> {
                 let headed = format!("From: {}\n\n{}", self.sms.sender, self.sms.body);
                 ("forwarded", self.mobile, headed, true)
             }
-            (Way::Back(text) | Way::To(_, text), Some(to)) => ("replied", to, (*text).to_owned(), true),
-            (Way::Barred, _) => ("not_allowed", self.mobile, decide::NOT_ALLOWED.to_owned(), false),
-            (Way::Unclear | Way::Back(_) | Way::To(..), _) => ("no_correspondent", self.mobile, decide::NOTICE.to_owned(), false),
+            (Way::Back(text) | Way::To(_, text), Some(to)) => {
+                ("replied", to, (*text).to_owned(), true)
+            }
+            (Way::Barred, _) => (
+                "not_allowed",
+                self.mobile,
+                decide::NOT_ALLOWED.to_owned(),
+                false,
+            ),
+            (Way::Unclear | Way::Back(_) | Way::To(..), _) => (
+                "no_correspondent",
+                self.mobile,
+                decide::NOTICE.to_owned(),
+                false,
+            ),
         };
-        let segments = decide::messages(&text).into_iter().map(segments::count).sum();
-        (Outgoing { outcome, to, text, media: if has_media { &self.sms.media } else { &[] } }, segments)
+        let segments = decide::messages(&text)
+            .into_iter()
+            .map(segments::count)
+            .sum();
+        (
+            Outgoing {
+                outcome,
+                to,
+                text,
+                media: if has_media { &self.sms.media } else { &[] },
+            },
+            segments,
+        )
     }
 
     fn answer(&self, to: Option<&E164>, repeated: bool) -> Reply {
-        let (Outgoing { outcome, to, text, media }, segments) = self.outgoing(to);
+        let (
+            Outgoing {
+                outcome,
+                to,
+                text,
+                media,
+            },
+            segments,
+        ) = self.outgoing(to);
         let messages = decide::messages(&text);
         let media = std::iter::once(media).chain(std::iter::repeat(&[][..]));
         let texts = messages.iter().zip(media);
-        let response = texts.fold(Response::new(), |response, (text, media)| response.message_to(to, self.company, text, media));
+        let response = texts.fold(Response::new(), |response, (text, media)| {
+            response.message_to(to, self.company, text, media)
+        });
         let reply = if repeated {
             response.into_reply("repeated")
         } else {
-            response.into_reply(outcome).metric("SmsSent", messages.len() as u64).metric("SmsSegments", segments)
+            response
+                .into_reply(outcome)
+                .metric("SmsSent", messages.len() as u64)
+                .metric("SmsSegments", segments)
         };
-        reply.field("phone", to.to_string()).field("segments", segments)
+        reply
+            .field("phone", to.to_string())
+            .field("segments", segments)
     }
 
     /// The answer that passes nothing on, and tells the employee why if there is something to tell.
     fn refused(&self, outcome: &'static str, notice: &str) -> Reply {
         let response = Response::new();
-        let response = if notice.is_empty() { response } else { response.message_to(self.mobile, self.company, notice, &[]) };
-        response.into_reply(outcome).field("phone", self.mobile.to_string())
+        let response = if notice.is_empty() {
+            response
+        } else {
+            response.message_to(self.mobile, self.company, notice, &[])
+        };
+        response
+            .into_reply(outcome)
+            .field("phone", self.mobile.to_string())
     }
 }
 
@@ -441,7 +575,9 @@ fn number(item: Option<&Item>, name: &str) -> Option<E164> {
 
 /// Texts of the same second have an order, too.
 fn millis(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    time.duration_since(UNIX_EPOCH).map_or(0, |since| {
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    })
 }
 
 /// How long ago a text was answered.

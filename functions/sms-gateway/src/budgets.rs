@@ -35,7 +35,13 @@ impl Limits {
     /// if there are several.
     pub(crate) fn read(source: &mut Source<'_>, several_countries: bool) -> Self {
         let overall = source.number("SMS_PER_HOUR", 1_000, 1..=1_000_000);
-        let part = |of: u64| if overall < SMALLEST_SHARED { overall } else { overall / of };
+        let part = |of: u64| {
+            if overall < SMALLEST_SHARED {
+                overall
+            } else {
+                overall / of
+            }
+        };
         let (network, country) = (part(4).min(20), part(if several_countries { 2 } else { 1 }));
         Self {
             per_number: source.number("SMS_PER_NUMBER_PER_HOUR", 10, 1..=1_000),
@@ -50,24 +56,63 @@ impl Limits {
     pub(crate) fn of(&self, message: &Message, name: &str) -> Vec<Bound> {
         let bound = |setting, what, key: &str, max| {
             let budget = Budget::new(what, key, max, Window::Hour).once_for(name);
-            Bound { setting, max, shared: true, budget }
+            Bound {
+                setting,
+                max,
+                shared: true,
+                budget,
+            }
         };
-        let number = bound("SMS_PER_NUMBER_PER_HOUR", "code", message.to.reveal(), self.per_number);
+        let number = bound(
+            "SMS_PER_NUMBER_PER_HOUR",
+            "code",
+            message.to.reveal(),
+            self.per_number,
+        );
         let mut bounds = vec![
-            Bound { shared: false, budget: number.budget.kept_for(KNOWN), ..number },
-            bound("SMS_PER_RANGE_PER_HOUR", "code-range", message.to.range(), self.per_range),
+            Bound {
+                shared: false,
+                budget: number.budget.kept_for(KNOWN),
+                ..number
+            },
+            bound(
+                "SMS_PER_RANGE_PER_HOUR",
+                "code-range",
+                message.to.range(),
+                self.per_range,
+            ),
             bound("SMS_PER_HOUR", "code", "all", self.overall),
         ];
         // A part that is not smaller than the whole bounds nothing.
-        if let Some(network) = message.asker.network.as_ref().filter(|_| self.per_network < self.overall) {
-            bounds.push(bound("SMS_PER_IP_PER_HOUR", "code-ip", network, self.per_network));
+        if let Some(network) = message
+            .asker
+            .network
+            .as_ref()
+            .filter(|_| self.per_network < self.overall)
+        {
+            bounds.push(bound(
+                "SMS_PER_IP_PER_HOUR",
+                "code-ip",
+                network,
+                self.per_network,
+            ));
         }
         let by_country = self.per_country < self.overall;
         if let Some(region) = message.to.region().filter(|_| by_country) {
-            bounds.push(bound("SMS_PER_COUNTRY_PER_HOUR", "code-country", region, self.per_country));
+            bounds.push(bound(
+                "SMS_PER_COUNTRY_PER_HOUR",
+                "code-country",
+                region,
+                self.per_country,
+            ));
         }
         if let Some(region) = message.asker.region.as_ref().filter(|_| by_country) {
-            bounds.push(bound("SMS_PER_COUNTRY_PER_HOUR", "code-from", region, self.per_country));
+            bounds.push(bound(
+                "SMS_PER_COUNTRY_PER_HOUR",
+                "code-from",
+                region,
+                self.per_country,
+            ));
         }
         bounds
     }
@@ -103,7 +148,11 @@ impl Standing {
 
 impl Bound {
     fn available_to(&self, standing: Standing) -> Budget {
-        let reserve = if self.shared && self.max >= SMALLEST_SHARED { self.max / 5 } else { 0 };
+        let reserve = if self.shared && self.max >= SMALLEST_SHARED {
+            self.max / 5
+        } else {
+            0
+        };
         self.budget.up_to(match standing {
             Standing::Stranger => self.max - reserve,
             Standing::SinceToday => self.max - reserve / 2,
@@ -123,7 +172,11 @@ pub(crate) struct Counted {
 }
 
 /// Counts a message against all its budgets at once. A number that is known may use the reserves, which takes another trip.
-pub(crate) async fn count(table: &Table, bounds: &[Bound], now: SystemTime) -> Result<Counted, Unavailable> {
+pub(crate) async fn count(
+    table: &Table,
+    bounds: &[Bound],
+    now: SystemTime,
+) -> Result<Counted, Unavailable> {
     let take = async |bound: &Bound, standing| bound.available_to(standing).take(table, now).await;
     let mut results = join_all(bounds.iter().map(|bound| take(bound, Standing::Stranger))).await;
     let number = results.first().and_then(|first| match first {
@@ -132,10 +185,18 @@ pub(crate) async fn count(table: &Table, bounds: &[Bound], now: SystemTime) -> R
     });
     let standing = Standing::read(number, now);
     if standing != Standing::Stranger {
-        let again = bounds.iter().zip(&mut results).filter(|(bound, result)| bound.shared && matches!(result, Ok(Err(_))));
+        let again = bounds
+            .iter()
+            .zip(&mut results)
+            .filter(|(bound, result)| bound.shared && matches!(result, Ok(Err(_))));
         join_all(again.map(async |(bound, result)| *result = take(bound, standing).await)).await;
     }
-    let mut counted = Counted { taken: Vec::new(), refused: None, is_half_used: false, newly_known: None };
+    let mut counted = Counted {
+        taken: Vec::new(),
+        refused: None,
+        is_half_used: false,
+        newly_known: None,
+    };
     let mut failed = None;
     for (bound, result) in bounds.iter().zip(results) {
         match result {
@@ -153,7 +214,9 @@ pub(crate) async fn count(table: &Table, bounds: &[Bound], now: SystemTime) -> R
         return Err(error);
     }
     if let (Standing::Stranger, Some(number)) = (standing, bounds.first()) {
-        let first = Update::new(number.budget.item()).set("first_at", epoch(now)).only_if("attribute_exists(pk)");
+        let first = Update::new(number.budget.item())
+            .set("first_at", epoch(now))
+            .only_if("attribute_exists(pk)");
         counted.newly_known = Some(first);
     }
     Ok(counted)

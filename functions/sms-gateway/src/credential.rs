@@ -32,17 +32,30 @@ impl Content for Credentials {
     fn take(keys: &mut Keys) -> Option<Self> {
         let encoded = keys.flag("jwt_secret_base64");
         let bearer_token = keys.optional("bearer_token");
-        let current = if bearer_token.is_some() { keys.optional("jwt_secret") } else { keys.required("jwt_secret") };
-        let texts = [current, keys.optional("previous_jwt_secret")].into_iter().flatten();
+        let current = if bearer_token.is_some() {
+            keys.optional("jwt_secret")
+        } else {
+            keys.required("jwt_secret")
+        };
+        let texts = [current, keys.optional("previous_jwt_secret")]
+            .into_iter()
+            .flatten();
         let key = |text: SecretString| {
-            let bytes = if encoded { BASE64URL.decode(text.expose_secret()).ok()? } else { text.expose_secret().into() };
+            let bytes = if encoded {
+                BASE64URL.decode(text.expose_secret()).ok()?
+            } else {
+                text.expose_secret().into()
+            };
             Some(SecretSlice::from(bytes))
         };
         let jwt_keys: Option<Vec<_>> = texts.map(key).collect();
         if jwt_keys.is_none() {
             keys.reject("jwt_secret as base64url, which jwt_secret_base64 says it is");
         }
-        Some(Self { jwt_keys: jwt_keys?, bearer_token })
+        Some(Self {
+            jwt_keys: jwt_keys?,
+            bearer_token,
+        })
     }
 }
 
@@ -57,7 +70,10 @@ pub(crate) async fn check(
     now: SystemTime,
 ) -> Result<(), Reply> {
     let header = request.header("authorization").unwrap_or_default();
-    let token = header.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token.trim());
+    let token = header
+        .split_once(' ')
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, token)| token.trim());
     let Some(token) = token.filter(|token| !token.is_empty()) else {
         return Err(Reply::refused(401, "credential_missing"));
     };
@@ -71,19 +87,36 @@ pub(crate) async fn check(
         _ => first,
     };
     verdict.map_err(|invalid| {
-        let outcome = if invalid == Invalid::Claims { "bad_claims" } else { "bad_credential" };
+        let outcome = if invalid == Invalid::Claims {
+            "bad_claims"
+        } else {
+            "bad_credential"
+        };
         Reply::refused(401, outcome)
     })
 }
 
-fn judge(token: &str, credentials: &Credentials, expected: Option<&Expected>, now: SystemTime) -> Result<(), Invalid> {
-    if credentials.bearer_token.as_ref().is_some_and(|known| secrets::same(known.expose_secret(), token)) {
+fn judge(
+    token: &str,
+    credentials: &Credentials,
+    expected: Option<&Expected>,
+    now: SystemTime,
+) -> Result<(), Invalid> {
+    if credentials
+        .bearer_token
+        .as_ref()
+        .is_some_and(|known| secrets::same(known.expose_secret(), token))
+    {
         return Ok(());
     }
     let Some(expected) = expected else {
         // No key can make a signed token fit while there is nothing to compare its claims with; a static one may be new.
         let signed = token.split('.').count() == 3 && !credentials.jwt_keys.is_empty();
-        return Err(if signed { Invalid::Claims } else { Invalid::Signature });
+        return Err(if signed {
+            Invalid::Claims
+        } else {
+            Invalid::Signature
+        });
     };
     let mut verdict = Err(Invalid::Signature);
     for key in &credentials.jwt_keys {

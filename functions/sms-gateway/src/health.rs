@@ -43,13 +43,24 @@ struct State {
 impl State {
     fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split(' ');
-        let attempts = parts.next().filter(|attempts| attempts.len() <= LAST)?.to_owned();
+        let attempts = parts
+            .next()
+            .filter(|attempts| attempts.len() <= LAST)?
+            .to_owned();
         let mut number = || parts.next()?.parse().ok();
-        Some(Self { attempts, at: number()?, broken_until: number()?, probed_until: number()? })
+        Some(Self {
+            attempts,
+            at: number()?,
+            broken_until: number()?,
+            probed_until: number()?,
+        })
     }
 
     fn text(&self) -> String {
-        format!("{} {} {} {}", self.attempts, self.at, self.broken_until, self.probed_until)
+        format!(
+            "{} {} {} {}",
+            self.attempts, self.at, self.broken_until, self.probed_until
+        )
     }
 
     /// What an attempt makes of it; `None`: nothing that others must know.
@@ -58,17 +69,35 @@ impl State {
         if succeeded {
             // A provider that fails now and then is not written to by every success.
             let tells = is_broken || (self.attempts.contains('f') && now > self.at);
-            let attempts = if is_broken { String::new() } else { self.with('s') };
-            return tells.then(|| Self { attempts, at: now, ..Self::default() });
+            let attempts = if is_broken {
+                String::new()
+            } else {
+                self.with('s')
+            };
+            return tells.then(|| Self {
+                attempts,
+                at: now,
+                ..Self::default()
+            });
         }
         if is_broken {
             // Only a probe's failure is news.
             let broken_until = now + BROKEN_SECONDS;
-            return (self.broken_until <= now).then(|| Self { at: now, broken_until, probed_until: 0, ..self.clone() });
+            return (self.broken_until <= now).then(|| Self {
+                at: now,
+                broken_until,
+                probed_until: 0,
+                ..self.clone()
+            });
         }
         let attempts = self.with('f');
         let breaks = attempts.matches('f').count() >= FAILURES;
-        Some(Self { attempts, at: now, broken_until: if breaks { now + BROKEN_SECONDS } else { 0 }, probed_until: 0 })
+        Some(Self {
+            attempts,
+            at: now,
+            broken_until: if breaks { now + BROKEN_SECONDS } else { 0 },
+            probed_until: 0,
+        })
     }
 
     fn with(&self, attempt: char) -> String {
@@ -79,7 +108,11 @@ impl State {
 
     fn probe(&self, now: u64) -> Option<Self> {
         let is_free = self.broken_until > 0 && self.broken_until <= now && self.probed_until <= now;
-        is_free.then(|| Self { at: now, probed_until: now + PROBE_SECONDS, ..self.clone() })
+        is_free.then(|| Self {
+            at: now,
+            probed_until: now + PROBE_SECONDS,
+            ..self.clone()
+        })
     }
 }
 
@@ -99,7 +132,11 @@ pub(crate) enum Trial {
 impl Trial {
     /// How long an attempt may last.
     pub(crate) fn patience(self) -> Duration {
-        if matches!(self, Self::Usual | Self::Probe) { PATIENCE } else { SHORT_PATIENCE }
+        if matches!(self, Self::Usual | Self::Probe) {
+            PATIENCE
+        } else {
+            SHORT_PATIENCE
+        }
     }
 }
 
@@ -118,7 +155,10 @@ impl Health {
     }
 
     fn state(&self, name: Name) -> State {
-        self.0.text(&attribute(name)).and_then(State::parse).unwrap_or_default()
+        self.0
+            .text(&attribute(name))
+            .and_then(State::parse)
+            .unwrap_or_default()
     }
 
     /// The route in the order in which it is tried: what is broken comes last.
@@ -141,16 +181,31 @@ impl Health {
     /// Whether this request is the one that tries a broken provider.
     pub(crate) async fn probe(&self, name: Name, table: &Table, now: SystemTime) -> bool {
         let seen = self.state(name);
-        let Some(next) = seen.probe(epoch(now)) else { return false };
-        matches!(table.update(change(name, &seen, &next, now)).await, Ok(Write::Done(_)))
+        let Some(next) = seen.probe(epoch(now)) else {
+            return false;
+        };
+        matches!(
+            table.update(change(name, &seen, &next, now)).await,
+            Ok(Write::Done(_))
+        )
     }
 
     /// Writes how an attempt went, if that changes anything.
-    pub(crate) async fn note(&self, name: Name, attempt: Attempt, table: &Table, now: SystemTime) -> Result<(), Unavailable> {
-        let Attempt::Judged { succeeded } = attempt else { return Ok(()) };
+    pub(crate) async fn note(
+        &self,
+        name: Name,
+        attempt: Attempt,
+        table: &Table,
+        now: SystemTime,
+    ) -> Result<(), Unavailable> {
+        let Attempt::Judged { succeeded } = attempt else {
+            return Ok(());
+        };
         let mut seen = self.state(name);
         for _ in 0..ATTEMPTS {
-            let Some(next) = seen.after(succeeded, epoch(now)) else { return Ok(()) };
+            let Some(next) = seen.after(succeeded, epoch(now)) else {
+                return Ok(());
+            };
             match table.update(change(name, &seen, &next, now)).await? {
                 Write::Done(_) => {
                     if next.broken_until > 0 && seen.broken_until == 0 {
@@ -202,12 +257,18 @@ fn attribute(name: Name) -> String {
 /// Replaces what was seen: the whole state is one text, so that nobody's news is lost.
 fn change(name: Name, seen: &State, next: &State, now: SystemTime) -> Update {
     let attribute = attribute(name);
-    let update =
-        Update::new(key()).set(attribute.as_str(), next.text()).set("expires_at", epoch(now) + DAY).bind(":seen", seen.text());
+    let update = Update::new(key())
+        .set(attribute.as_str(), next.text())
+        .set("expires_at", epoch(now) + DAY)
+        .bind(":seen", seen.text());
     let unseen = *seen == State::default();
     update.only_if(format!(
         "{attribute} = :seen{}",
-        if unseen { format!(" OR attribute_not_exists({attribute})") } else { String::new() }
+        if unseen {
+            format!(" OR attribute_not_exists({attribute})")
+        } else {
+            String::new()
+        }
     ))
 }
 
@@ -220,36 +281,74 @@ mod tests {
         attempts
             .chars()
             .zip(100..)
-            .fold(State::default(), |state, (attempt, now)| state.after(attempt == 's', now).unwrap_or(state))
+            .fold(State::default(), |state, (attempt, now)| {
+                state.after(attempt == 's', now).unwrap_or(state)
+            })
     }
 
     #[test]
     fn three_failures_of_the_last_five_break_a_provider_however_long_apart() {
-        for (attempts, broken) in
-            [("", false), ("ff", false), ("fff", true), ("fsfsf", true), ("ffssf", true), ("ffsssf", false), ("fsssfsssf", false)]
-        {
+        for (attempts, broken) in [
+            ("", false),
+            ("ff", false),
+            ("fff", true),
+            ("fsfsf", true),
+            ("ffssf", true),
+            ("ffsssf", false),
+            ("fsssfsssf", false),
+        ] {
             assert_eq!(after(attempts).broken_until > 0, broken, "{attempts}");
         }
         let first = State::default().after(false, 100).unwrap();
         let second = first.after(false, 10_000).unwrap();
-        assert_eq!(second.after(false, 100_000).unwrap().broken_until, 100_000 + BROKEN_SECONDS);
-        assert_eq!(State::default().after(true, 100), None, "a healthy provider is never written");
-        assert_eq!(first.after(true, 100), None, "successes are written once a second at most");
+        assert_eq!(
+            second.after(false, 100_000).unwrap().broken_until,
+            100_000 + BROKEN_SECONDS
+        );
+        assert_eq!(
+            State::default().after(true, 100),
+            None,
+            "a healthy provider is never written"
+        );
+        assert_eq!(
+            first.after(true, 100),
+            None,
+            "successes are written once a second at most"
+        );
     }
 
     #[test]
     fn one_at_a_time_probes_and_a_success_heals() {
         let broken = after("fff");
         let until = broken.broken_until;
-        assert_eq!((broken.probe(until - 1), broken.after(false, until - 1)), (None, None));
+        assert_eq!(
+            (broken.probe(until - 1), broken.after(false, until - 1)),
+            (None, None)
+        );
         let probed = broken.probe(until).unwrap();
         assert_eq!(probed.probe(until + PROBE_SECONDS - 1), None);
-        assert!(probed.probe(until + PROBE_SECONDS).is_some(), "a probe that is not heard of again");
-        assert_eq!(probed.after(true, until + 1).unwrap(), State { at: until + 1, ..State::default() });
+        assert!(
+            probed.probe(until + PROBE_SECONDS).is_some(),
+            "a probe that is not heard of again"
+        );
+        assert_eq!(
+            probed.after(true, until + 1).unwrap(),
+            State {
+                at: until + 1,
+                ..State::default()
+            }
+        );
         let again = probed.after(false, until + 1).unwrap();
-        assert_eq!((again.broken_until, again.probed_until), (until + 1 + BROKEN_SECONDS, 0));
+        assert_eq!(
+            (again.broken_until, again.probed_until),
+            (until + 1 + BROKEN_SECONDS, 0)
+        );
         assert_eq!(again.probe(until + 2), None);
-        assert_eq!(broken.after(true, 104).unwrap().broken_until, 0, "tried as the last one, it worked");
+        assert_eq!(
+            broken.after(true, 104).unwrap().broken_until,
+            0,
+            "tried as the last one, it worked"
+        );
         for state in [State::default(), broken, probed] {
             assert_eq!(State::parse(&state.text()), Some(state));
         }
@@ -261,11 +360,25 @@ mod tests {
     #[test]
     fn a_refused_text_says_nothing_of_its_provider() {
         for recipient in [true, false] {
-            assert_eq!(Attempt::of::<()>(&Err(SendError::Refused { recipient, code: None })), Attempt::Silent);
+            assert_eq!(
+                Attempt::of::<()>(&Err(SendError::Refused {
+                    recipient,
+                    code: None
+                })),
+                Attempt::Silent
+            );
         }
-        for error in [SendError::Unknown, SendError::Unavailable, SendError::Unauthorized, SendError::RateLimited { after: None }]
-        {
-            assert_eq!(Attempt::of::<()>(&Err(error)), Attempt::Judged { succeeded: false }, "{error}");
+        for error in [
+            SendError::Unknown,
+            SendError::Unavailable,
+            SendError::Unauthorized,
+            SendError::RateLimited { after: None },
+        ] {
+            assert_eq!(
+                Attempt::of::<()>(&Err(error)),
+                Attempt::Judged { succeeded: false },
+                "{error}"
+            );
         }
     }
 }

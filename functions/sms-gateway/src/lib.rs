@@ -25,7 +25,9 @@ use shared::phone::{self, Countries, E164};
 use shared::reply::{Failure, Reply};
 use shared::request::Request;
 use shared::secrets::Secret;
-use shared::sms::{Name, Outbound, Provider, Providers, Receipt, Routes, SendError, Senders, segments};
+use shared::sms::{
+    Name, Outbound, Provider, Providers, Receipt, Routes, SendError, Senders, segments,
+};
 use shared::table::{Item, Table, Unavailable, Write, epoch, owner_id};
 
 use budgets::{Counted, Limits};
@@ -71,26 +73,64 @@ impl Config {
     pub fn read(source: &mut Source<'_>) -> Option<Self> {
         let aws = aws::Settings::read(source);
         let http = http::Settings::read(source);
-        let (table, gateway_secret) = (source.required("TABLE_NAME"), source.required("GATEWAY_SECRET"));
+        let (table, gateway_secret) = (
+            source.required("TABLE_NAME"),
+            source.required("GATEWAY_SECRET"),
+        );
         let routes = Routes::read(source);
         let senders = Senders::read(source);
-        let our_number = senders.find(Name::Twilio).and_then(|from| from.parse::<E164>().ok());
+        let our_number = senders
+            .find(Name::Twilio)
+            .and_then(|from| from.parse::<E164>().ok());
         let countries = phone::allowed_countries(source, our_number.as_ref());
-        let (audience, subject) = (source.optional("GATEWAY_AUDIENCE"), source.optional("GATEWAY_SUBJECT"));
+        let (audience, subject) = (
+            source.optional("GATEWAY_AUDIENCE"),
+            source.optional("GATEWAY_SUBJECT"),
+        );
         if audience.is_some() != subject.is_some() {
             source.problem("GATEWAY_AUDIENCE and GATEWAY_SUBJECT go together: both are compared with the token's claims");
         }
         let life = source.number("GATEWAY_TOKEN_LIFE_SECONDS", 3_600, 60..=31_536_000);
-        let undated = source.choice("GATEWAY_UNDATED_TOKENS", &[("accept", true), ("refuse", false)]);
-        let token = audience.zip(subject).map(|(audience, subject)| Expected { audience, subject, life, undated });
-        let limits = Limits::read(source, countries.as_ref().is_some_and(Countries::are_several));
+        let undated = source.choice(
+            "GATEWAY_UNDATED_TOKENS",
+            &[("accept", true), ("refuse", false)],
+        );
+        let token = audience.zip(subject).map(|(audience, subject)| Expected {
+            audience,
+            subject,
+            life,
+            undated,
+        });
+        let limits = Limits::read(
+            source,
+            countries.as_ref().is_some_and(Countries::are_several),
+        );
         let cooldown = source.number("RESEND_COOLDOWN_SECONDS", 30, 1..=3_600);
         let code_life = Duration::from_secs(source.number("CODE_LIFE_SECONDS", 180, 60..=36_000));
-        let go_on_after_unknown = source.choice("ON_UNKNOWN", &[("stop", false), ("failover", true)]);
-        let providers = Providers::read(source, &routes.as_ref().map(Routes::used).unwrap_or_default());
-        let rules =
-            Rules { routes: routes?, senders, countries: countries?, token, limits, cooldown, code_life, go_on_after_unknown };
-        Some(Self { aws: aws?, http, table: table?, gateway_secret: gateway_secret?, providers, rules })
+        let go_on_after_unknown =
+            source.choice("ON_UNKNOWN", &[("stop", false), ("failover", true)]);
+        let providers = Providers::read(
+            source,
+            &routes.as_ref().map(Routes::used).unwrap_or_default(),
+        );
+        let rules = Rules {
+            routes: routes?,
+            senders,
+            countries: countries?,
+            token,
+            limits,
+            cooldown,
+            code_life,
+            go_on_after_unknown,
+        };
+        Some(Self {
+            aws: aws?,
+            http,
+            table: table?,
+            gateway_secret: gateway_secret?,
+            providers,
+            rules,
+        })
     }
 }
 
@@ -115,14 +155,26 @@ impl App {
         let app = Self {
             table: Table::new(config.aws.dynamodb(&http), config.table),
             gateway: Secret::new(config.gateway_secret, secrets.clone()),
-            providers: config.rules.routes.used().into_iter().filter_map(connect).collect(),
+            providers: config
+                .rules
+                .routes
+                .used()
+                .into_iter()
+                .filter_map(connect)
+                .collect(),
             rules: config.rules,
             http,
         };
         let (now, dynamodb) = (shared::runtime::now(), config.aws.dynamodb_url());
         let warm_up = async {
-            let providers = futures_util::future::join_all(app.providers.values().map(|provider| provider.warm_up(now)));
-            tokio::join!(app.gateway.get(now), app.http.warm_up(dynamodb.as_ref()), providers)
+            let providers = futures_util::future::join_all(
+                app.providers.values().map(|provider| provider.warm_up(now)),
+            );
+            tokio::join!(
+                app.gateway.get(now),
+                app.http.warm_up(dynamodb.as_ref()),
+                providers
+            )
         };
         shared::runtime::warm_up(warm_up).await;
         app.http.take_waited();
@@ -131,7 +183,10 @@ impl App {
 
     /// Answers one request.
     pub async fn handle(&self, request: &Request, now: SystemTime) -> Reply {
-        let reply = self.flow(request, now).await.unwrap_or_else(|refusal| refusal);
+        let reply = self
+            .flow(request, now)
+            .await
+            .unwrap_or_else(|refusal| refusal);
         reply.upstream(self.http.take_waited())
     }
 
@@ -139,23 +194,46 @@ impl App {
         let arrived = Instant::now();
         request.expect_post("/", &JSON, BODY_LIMIT)?;
         credential::check(request, &self.gateway, self.rules.token.as_ref(), now).await?;
-        let message = decide::read(&request.body).map_err(|wrong| refused(wrong.status, wrong.outcome, wrong.public))?;
-        let time = if message.shape == Shape::Legacy { LEGACY_TIME } else { ACTION_TIME };
+        let message = decide::read(&request.body)
+            .map_err(|wrong| refused(wrong.status, wrong.outcome, wrong.public))?;
+        let time = if message.shape == Shape::Legacy {
+            LEGACY_TIME
+        } else {
+            ACTION_TIME
+        };
         // From its arrival: what the credential check took is gone for the caller too.
         let deadline = (arrived + time).min(Instant::now() + request.remaining(RESERVE));
-        let reply = match self.deliver(&message, deadline, now + arrived.elapsed()).await {
+        let reply = match self
+            .deliver(&message, deadline, now + arrived.elapsed())
+            .await
+        {
             Ok(reply) | Err(reply) => reply,
         };
-        Ok(reply.field("phone", message.to.to_string()).field("segments", segments::count(&message.body)))
+        Ok(reply
+            .field("phone", message.to.to_string())
+            .field("segments", segments::count(&message.body)))
     }
 
-    async fn deliver(&self, message: &Message, deadline: Instant, now: SystemTime) -> Result<Reply, Reply> {
+    async fn deliver(
+        &self,
+        message: &Message,
+        deadline: Instant,
+        now: SystemTime,
+    ) -> Result<Reply, Reply> {
         if !message.to.is_allowed(&self.rules.countries) {
-            return Err(refused(429, "country_not_allowed", "texts to this country or range are not allowed"));
+            return Err(refused(
+                429,
+                "country_not_allowed",
+                "texts to this country or range are not allowed",
+            ));
         }
         let route = self.rules.routes.find(&message.to);
         if route.is_empty() {
-            return Err(refused(429, "no_route", "no provider is configured for this number"));
+            return Err(refused(
+                429,
+                "no_route",
+                "no provider is configured for this number",
+            ));
         }
         let started = Instant::now();
         let left = deadline.saturating_duration_since(started);
@@ -167,7 +245,13 @@ impl App {
             epoch(now) + left.as_secs() + 2 + self.rules.cooldown,
         );
         // With one provider there is nothing to choose.
-        let health = async { if route.len() > 1 { Health::read(&self.table, now).await } else { Health::default() } };
+        let health = async {
+            if route.len() > 1 {
+                Health::read(&self.table, now).await
+            } else {
+                Health::default()
+            }
+        };
         let (counted, health) = tokio::join!(self.claim(message, &entry, deadline, now), health);
         let counted = counted?;
         let attempts = self.attempt(message, &health, route, deadline, now).await;
@@ -186,9 +270,15 @@ impl App {
         };
         let noted = async {
             let now = now + started.elapsed();
-            let notes = attempts.judged.iter().map(|(name, attempt)| health.note(*name, *attempt, &self.table, now));
+            let notes = attempts
+                .judged
+                .iter()
+                .map(|(name, attempt)| health.note(*name, *attempt, &self.table, now));
             if route.len() > 1
-                && let Some(error) = futures_util::future::join_all(notes).await.into_iter().find_map(Result::err)
+                && let Some(error) = futures_util::future::join_all(notes)
+                    .await
+                    .into_iter()
+                    .find_map(Result::err)
             {
                 tracing::warn!(%error, "a provider's health could not be noted");
             }
@@ -204,59 +294,97 @@ impl App {
         };
         let settle = async { tokio::join!(closing, noted).0 };
         let settled = tokio::time::timeout(left, settle).await;
-        if let Some(error) = settled.map_or(Some("no answer in time".to_owned()), |settled| Some(settled.err()?.to_string())) {
+        if let Some(error) = settled.map_or(Some("no answer in time".to_owned()), |settled| {
+            Some(settled.err()?.to_string())
+        }) {
             // The answer is what happened; until the cooldown is over the entry reads as unknown, which sends nothing.
             tracing::error!(error, "a closing write failed");
         }
         let reply = attempts.into_reply(message);
-        Ok(if counted.is_half_used { reply.metric("HalfOfBudgetUsed", 1) } else { reply })
+        Ok(if counted.is_half_used {
+            reply.metric("HalfOfBudgetUsed", 1)
+        } else {
+            reply
+        })
     }
 
     /// Makes this invocation the one that sends, and counts the text, or tells how else to answer. Both are written at once:
     /// whichever is refused, the other is taken back.
-    async fn claim(&self, message: &Message, entry: &Entry, deadline: Instant, now: SystemTime) -> Result<Counted, Reply> {
+    async fn claim(
+        &self,
+        message: &Message,
+        entry: &Entry,
+        deadline: Instant,
+        now: SystemTime,
+    ) -> Result<Counted, Reply> {
         let started = Instant::now();
         let mut again: Option<Item> = None;
         loop {
             let now = now + started.elapsed();
             // The same text is another one after the cooldown, and copies of it within are one.
-            let name = format!("{:02x}{}", epoch(now) / self.rules.cooldown % 256, message.id());
+            let name = format!(
+                "{:02x}{}",
+                epoch(now) / self.rules.cooldown % 256,
+                message.id()
+            );
             let entry = entry.counted_as(&name);
-            let claim = self.table.update(again.as_ref().map_or_else(|| entry.claim(now), |seen| entry.claim_again(seen)));
+            let claim = self.table.update(
+                again
+                    .as_ref()
+                    .map_or_else(|| entry.claim(now), |seen| entry.claim_again(seen)),
+            );
             let bounds = self.rules.limits.of(message, &name);
             let (claim, counted) = tokio::join!(claim, budgets::count(&self.table, &bounds, now));
             let seen = match claim.map_err(unavailable)? {
                 Write::Done(_) => return self.admit(counted, &entry).await,
                 Write::Refused(seen) => seen,
             };
-            let Some(stage) = entry.stage(&seen, now) else { return self.admit(counted, &entry).await };
+            let Some(stage) = entry.stage(&seen, now) else {
+                return self.admit(counted, &entry).await;
+            };
             if let Ok(counted) = counted {
-                counted.give_back_copy(&self.table, seen.text("counted_as") == Some(&name)).await;
+                counted
+                    .give_back_copy(&self.table, seen.text("counted_as") == Some(&name))
+                    .await;
             }
             again = match stage {
-                Stage::Sent { sid, provider } => return Err(receipt(provider.as_deref(), sid.as_deref(), "duplicate")),
+                Stage::Sent { sid, provider } => {
+                    return Err(receipt(provider.as_deref(), sid.as_deref(), "duplicate"));
+                }
                 Stage::Refused => return Err(recipient_refused()),
                 Stage::Unknown => return Err(unknown()),
                 Stage::Failed => Some(seen),
                 Stage::Sending => {
                     let left = deadline.saturating_duration_since(Instant::now());
-                    entry.wait_while_sending(&self.table, left, now).await.map_err(unavailable)?;
+                    entry
+                        .wait_while_sending(&self.table, left, now)
+                        .await
+                        .map_err(unavailable)?;
                     None
                 }
             };
             if Instant::now() >= deadline {
-                return Err(if again.is_some() { all_refused() } else { unknown() });
+                return Err(if again.is_some() {
+                    all_refused()
+                } else {
+                    unknown()
+                });
             }
         }
     }
 
     /// The text is ours to send, if its budgets allow that too.
-    async fn admit(&self, counted: Result<Counted, Unavailable>, entry: &Entry) -> Result<Counted, Reply> {
+    async fn admit(
+        &self,
+        counted: Result<Counted, Unavailable>,
+        entry: &Entry,
+    ) -> Result<Counted, Reply> {
         let refusal = match counted {
             Ok(Counted { refused: None, .. }) => return counted.map_err(unavailable),
             Ok(counted) => {
                 counted.give_back(&self.table).await;
-                refused(429, "rate_limited", "too many texts; try again later").field("limit", counted.refused)
+                refused(429, "rate_limited", "too many texts; try again later")
+                    .field("limit", counted.refused)
             }
             Err(error) => unavailable(error),
         };
@@ -267,27 +395,51 @@ impl App {
     }
 
     /// Tries the providers in order until one has the message, or may have it.
-    async fn attempt(&self, message: &Message, health: &Health, route: &[Name], deadline: Instant, now: SystemTime) -> Attempts {
+    async fn attempt(
+        &self,
+        message: &Message,
+        health: &Health,
+        route: &[Name],
+        deadline: Instant,
+        now: SystemTime,
+    ) -> Attempts {
         let mut attempts = Attempts::default();
         let begun = Instant::now();
         let mut order = VecDeque::from(health.order(route, now));
-        attempts.broken = order.iter().filter(|(_, trial)| *trial == Trial::Last).map(|(name, _)| *name).collect();
+        attempts.broken = order
+            .iter()
+            .filter(|(_, trial)| *trial == Trial::Last)
+            .map(|(name, _)| *name)
+            .collect();
         while let Some((name, trial)) = order.pop_front() {
-            let Some(provider) = self.providers.get(&name) else { continue };
+            let Some(provider) = self.providers.get(&name) else {
+                continue;
+            };
             if trial == Trial::Probe && !health.probe(name, &self.table, now).await {
                 attempts.broken.push(name);
                 order.push_back((name, Trial::Last));
                 continue;
             }
-            let within = trial.patience().min(deadline.saturating_duration_since(Instant::now()));
+            let within = trial
+                .patience()
+                .min(deadline.saturating_duration_since(Instant::now()));
             // Cut off by us, a text that was taken would end as unknown.
             if within < SHORTEST_ATTEMPT {
                 break;
             }
             let from = self.rules.senders.find(name).or(message.from.as_deref());
             // Whole seconds: what a provider before took of the code's life is gone.
-            let life = self.rules.code_life.saturating_sub(Duration::from_secs(begun.elapsed().as_secs()));
-            let sms = Outbound { to: &message.to, from, body: &message.body, life: Some(life), holds_code: true };
+            let life = self
+                .rules
+                .code_life
+                .saturating_sub(Duration::from_secs(begun.elapsed().as_secs()));
+            let sms = Outbound {
+                to: &message.to,
+                from,
+                body: &message.body,
+                life: Some(life),
+                holds_code: true,
+            };
             let result = provider.send(&sms, now, within).await;
             let judged = result.as_ref().map_or(Attempt::Silent, Attempt::of);
             attempts.judged.push((name, judged));
@@ -300,7 +452,9 @@ impl App {
                 Ok(Err(error)) => {
                     attempts.errors.push(format!("{name}: {error}"));
                     match error {
-                        SendError::Refused { recipient: true, .. } => {
+                        SendError::Refused {
+                            recipient: true, ..
+                        } => {
                             attempts.recipient_refused = true;
                             break;
                         }
@@ -340,7 +494,10 @@ struct Attempts {
 impl Attempts {
     fn stage(&self) -> Stage {
         match &self.receipt {
-            Some((name, receipt)) => Stage::Sent { sid: receipt.id.clone(), provider: Some(name.to_string()) },
+            Some((name, receipt)) => Stage::Sent {
+                sid: receipt.id.clone(),
+                provider: Some(name.to_string()),
+            },
             // Once it may be out, no later refusal makes it certain again.
             None if self.unknown => Stage::Unknown,
             None if self.recipient_refused => Stage::Refused,
@@ -352,29 +509,48 @@ impl Attempts {
         let failovers = self.tried.len().saturating_sub(1) as u64;
         let reply = match &self.receipt {
             Some((name, sent)) => {
-                let segments = sent.segments.unwrap_or_else(|| segments::count(&message.body));
-                receipt(Some(name.word()), sent.id.as_deref(), "sent").metric("SmsSent", 1).metric("SmsSegments", segments)
+                let segments = sent
+                    .segments
+                    .unwrap_or_else(|| segments::count(&message.body));
+                receipt(Some(name.word()), sent.id.as_deref(), "sent")
+                    .metric("SmsSent", 1)
+                    .metric("SmsSegments", segments)
             }
             None if self.unknown => unknown().metric("SmsFailed", 1),
             None if self.recipient_refused => recipient_refused().metric("SmsFailed", 1),
-            None if self.without_secret == self.tried.len() && !self.tried.is_empty() => {
-                error(503, "secret_unavailable", "the gateway's credentials are unavailable; try again").metric("SmsFailed", 1)
-            }
+            None if self.without_secret == self.tried.len() && !self.tried.is_empty() => error(
+                503,
+                "secret_unavailable",
+                "the gateway's credentials are unavailable; try again",
+            )
+            .metric("SmsFailed", 1),
             None => all_refused().metric("SmsFailed", 1),
         };
         let broken: Vec<&str> = self.broken.iter().map(|name| name.word()).collect();
         let reply = if broken.is_empty() {
             reply
         } else {
-            reply.field("broken", broken.join(",")).metric("ProviderBroken", broken.len() as u64)
+            reply
+                .field("broken", broken.join(","))
+                .metric("ProviderBroken", broken.len() as u64)
         };
-        let reply = if failovers > 0 { reply.metric("ProviderFailover", failovers) } else { reply };
-        if self.errors.is_empty() { reply } else { reply.field("error", self.errors.join("; ")) }
+        let reply = if failovers > 0 {
+            reply.metric("ProviderFailover", failovers)
+        } else {
+            reply
+        };
+        if self.errors.is_empty() {
+            reply
+        } else {
+            reply.field("error", self.errors.join("; "))
+        }
     }
 }
 
 fn receipt(provider: Option<&str>, id: Option<&str>, outcome: &'static str) -> Reply {
-    json_reply(200, outcome, &json!({ "provider": provider, "id": id })).field("provider", provider).field("sid", id)
+    json_reply(200, outcome, &json!({ "provider": provider, "id": id }))
+        .field("provider", provider)
+        .field("sid", id)
 }
 
 fn all_refused() -> Reply {
@@ -382,7 +558,11 @@ fn all_refused() -> Reply {
 }
 
 fn unknown() -> Reply {
-    error(504, "outcome_unknown", "the text may or may not have been sent; it will not be sent again for now")
+    error(
+        504,
+        "outcome_unknown",
+        "the text may or may not have been sent; it will not be sent again for now",
+    )
 }
 
 fn recipient_refused() -> Reply {
@@ -391,7 +571,12 @@ fn recipient_refused() -> Reply {
 
 fn unavailable(cause: impl Into<Failure>) -> Reply {
     let failure: Failure = cause.into();
-    error(failure.status, failure.outcome, "temporarily unavailable; nothing was sent").field("error", failure.cause)
+    error(
+        failure.status,
+        failure.outcome,
+        "temporarily unavailable; nothing was sent",
+    )
+    .field("error", failure.cause)
 }
 
 fn refused(status: u16, outcome: &'static str, public: &'static str) -> Reply {

@@ -29,23 +29,34 @@ pub(crate) fn open(context: &Context) -> Result<Session, Problem> {
         let asked = ask(context)?;
         context.own.mailgun_api_key.get_or_init(|| asked)
     };
-    let unusable = || Problem::Usage("MAILGUN_API_KEY is not one line of plain characters".to_owned());
-    Ok(context.calls.to(&context.urls.mailgun_url, Authorization::basic("api", key).ok_or_else(unusable)?))
+    let unusable =
+        || Problem::Usage("MAILGUN_API_KEY is not one line of plain characters".to_owned());
+    Ok(context.calls.to(
+        &context.urls.mailgun_url,
+        Authorization::basic("api", key).ok_or_else(unusable)?,
+    ))
 }
 
 fn ask(context: &Context) -> Result<SecretString, Problem> {
-    let missing =
-        || Problem::Failed("Mailgun's API key is needed, which no secret of the stack holds: set MAILGUN_API_KEY".to_owned());
+    let missing = || {
+        Problem::Failed(
+            "Mailgun's API key is needed, which no secret of the stack holds: set MAILGUN_API_KEY"
+                .to_owned(),
+        )
+    };
     if !context.console.is_watched() {
         return Err(missing());
     }
     context.console.end_progress();
-    let key = rpassword::prompt_password("Mailgun API key (Control Panel, API security; not stored): ");
+    let key =
+        rpassword::prompt_password("Mailgun API key (Control Panel, API security; not stored): ");
     key.map(SecretString::from).map_err(|_| missing())
 }
 
 pub(crate) async fn examine(context: &Context) -> Result<Option<Planned>, Problem> {
-    let Some(wanted) = Wanted::read(&context.stack)? else { return Ok(None) };
+    let Some(wanted) = Wanted::read(&context.stack)? else {
+        return Ok(None);
+    };
     let session = open(context)?;
     let routes = routes(&session).await?;
     let plan = plan(&session.base, &routes, &wanted);
@@ -57,8 +68,11 @@ pub(crate) async fn routes(session: &Session) -> Result<Vec<Value>, Problem> {
     let mut found: Vec<Value> = Vec::new();
     for page in 0..MOST_PAGES {
         let (skip, limit) = ((page * PAGE).to_string(), PAGE.to_string());
-        let answer = session.get("v3/routes", &[("skip", &skip), ("limit", &limit)]).await;
-        let answer = answer.map_err(|refusal| Problem::Failed(format!("Mailgun, routes: {refusal}")))?;
+        let answer = session
+            .get("v3/routes", &[("skip", &skip), ("limit", &limit)])
+            .await;
+        let answer =
+            answer.map_err(|refusal| Problem::Failed(format!("Mailgun, routes: {refusal}")))?;
         let items = answer["items"].as_array().cloned().unwrap_or_default();
         let last = items.len() < PAGE;
         found.extend(items);
@@ -84,20 +98,36 @@ pub(crate) struct Wanted {
 impl Wanted {
     /// `None`: the stack takes no mails.
     pub(crate) fn read(stack: &Stack) -> Result<Option<Self>, Problem> {
-        let Some(url) = stack.get("SendVerificationSmsUrl") else { return Ok(None) };
+        let Some(url) = stack.get("SendVerificationSmsUrl") else {
+            return Ok(None);
+        };
         let pattern = if let Some(pattern) = stack.get("RecipientPattern") {
             // The same language, but for the way a group is named.
             format!("^(?:{})$", pattern.replace("(?<", "(?P<"))
         } else {
             // Classes instead of backslashes, of which Mailgun's pages have one here and two there.
-            let (prefix, domain) = (stack.get("RecipientPrefix").unwrap_or("acme"), stack.required("RecipientDomain")?);
-            let tag = if stack.has_tags() { "[.][0-9a-z]{16}" } else { "" };
-            format!("^{}[+]([0-9]{{7,15}}){tag}@{}$", prefix.replace('.', "[.]"), domain.replace('.', "[.]"))
+            let (prefix, domain) = (
+                stack.get("RecipientPrefix").unwrap_or("acme"),
+                stack.required("RecipientDomain")?,
+            );
+            let tag = if stack.has_tags() {
+                "[.][0-9a-z]{16}"
+            } else {
+                ""
+            };
+            format!(
+                "^{}[+]([0-9]{{7,15}}){tag}@{}$",
+                prefix.replace('.', "[.]"),
+                domain.replace('.', "[.]")
+            )
         };
         let example = match stack.get("RecipientDomain") {
             Some(domain) => {
                 let tag = if stack.has_tags() { EXAMPLE_TAG } else { "" };
-                format!("{}+{EXAMPLE}{tag}@{domain}", stack.get("RecipientPrefix").unwrap_or("acme"))
+                format!(
+                    "{}+{EXAMPLE}{tag}@{domain}",
+                    stack.get("RecipientPrefix").unwrap_or("acme")
+                )
             }
             None => String::new(),
         };
@@ -105,22 +135,45 @@ impl Wanted {
         let actions = [format!("store(notify=\"{url}\")"), "stop()".to_owned()];
         let description = format!("{}mails to phone numbers", super::mark(stack)?);
         let (expression, url) = (format!("match_recipient(\"{quoted}\")"), url.to_owned());
-        Ok(Some(Self { description, expression, actions, url, example }))
+        Ok(Some(Self {
+            description,
+            expression,
+            actions,
+            url,
+            example,
+        }))
     }
 
     /// The one of `routes` that is this one, right or not: it leads here, or says that it is this stack's, or has mails
     /// posted as they are, which nobody reads. Another stack's may have the same expression.
     pub(crate) fn among<'a>(&self, routes: &'a [Value]) -> Option<&'a Value> {
-        let notifies = |route: &&Value| actions(route).iter().any(|action| action.replace('\'', "\"").contains(&self.actions[0]));
+        let notifies = |route: &&Value| {
+            actions(route)
+                .iter()
+                .any(|action| action.replace('\'', "\"").contains(&self.actions[0]))
+        };
         let raw = format!("{}/mime", self.url.trim_end_matches('/'));
-        let is_raw = |route: &&Value| actions(route).iter().any(|action| urls(action).any(|url| url == raw));
+        let is_raw = |route: &&Value| {
+            actions(route)
+                .iter()
+                .any(|action| urls(action).any(|url| url == raw))
+        };
         let described = |route: &&Value| route["description"] == self.description.as_str();
-        routes.iter().find(notifies).or_else(|| routes.iter().find(described)).or_else(|| routes.iter().find(is_raw))
+        routes
+            .iter()
+            .find(notifies)
+            .or_else(|| routes.iter().find(described))
+            .or_else(|| routes.iter().find(is_raw))
     }
 }
 
 fn actions(route: &Value) -> Vec<&str> {
-    route["actions"].as_array().into_iter().flatten().filter_map(Value::as_str).collect()
+    route["actions"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect()
 }
 
 /// What an action has in quotes.
@@ -134,16 +187,26 @@ pub(crate) fn priority(route: &Value) -> i64 {
 
 /// Whether the mail to `address` ends at this route: it has a `stop()`, and its expression matches. `None`: nobody can tell here.
 pub(crate) fn ends_at(route: &Value, address: &str) -> Option<bool> {
-    if !actions(route).iter().any(|action| action.trim() == "stop()") {
+    if !actions(route)
+        .iter()
+        .any(|action| action.trim() == "stop()")
+    {
         return Some(false);
     }
     let expression = route["expression"].as_str().unwrap_or_default().trim();
     if expression.starts_with("catch_all") {
         return Some(true);
     }
-    let inner = expression.strip_prefix("match_recipient(")?.strip_suffix(')')?.trim();
+    let inner = expression
+        .strip_prefix("match_recipient(")?
+        .strip_suffix(')')?
+        .trim();
     let quote = inner.chars().next().filter(|c| matches!(c, '"' | '\''))?;
-    let pattern = inner.strip_prefix(quote)?.strip_suffix(quote)?.replace(r"\\", r"\").replace("\\\"", "\"");
+    let pattern = inner
+        .strip_prefix(quote)?
+        .strip_suffix(quote)?
+        .replace(r"\\", r"\")
+        .replace("\\\"", "\"");
     // Python's match begins at the start.
     let pattern = regex_lite::Regex::new(&format!("^(?:{pattern})")).ok()?;
     Some(pattern.is_match(address))
@@ -152,7 +215,11 @@ pub(crate) fn ends_at(route: &Value, address: &str) -> Option<bool> {
 /// Routes at which mails to the pseudo addresses end before they reach `route`.
 pub(crate) fn before<'a>(routes: &'a [Value], route: &Value, example: &str) -> Vec<&'a Value> {
     let other = |other: &&Value| other["id"] != route["id"] && priority(other) <= priority(route);
-    routes.iter().filter(other).filter(|other| ends_at(other, example) == Some(true)).collect()
+    routes
+        .iter()
+        .filter(other)
+        .filter(|other| ends_at(other, example) == Some(true))
+        .collect()
 }
 
 fn plan(base: &BaseUrl, routes: &[Value], wanted: &Wanted) -> Plan {
@@ -172,31 +239,77 @@ fn plan(base: &BaseUrl, routes: &[Value], wanted: &Wanted) -> Plan {
             ("description".to_owned(), wanted.description.clone()),
             ("expression".to_owned(), wanted.expression.clone()),
         ];
-        form.extend(wanted.actions.iter().map(|action| ("action".to_owned(), action.clone())));
+        form.extend(
+            wanted
+                .actions
+                .iter()
+                .map(|action| ("action".to_owned(), action.clone())),
+        );
         Body::Form(form)
     };
     let Some(route) = wanted.among(routes) else {
-        plan.set("Mailgun route (new)", "expression", None, &wanted.expression);
-        plan.set("Mailgun route (new)", "actions", None, &wanted.actions.join(", "));
-        plan.steps.push(Step::Send(Method::POST, base.join("v3/routes"), form(FIRST)));
-        plan.problems.extend(others(
-            routes.iter().filter(|route| priority(route) <= FIRST && ends_at(route, &wanted.example) == Some(true)),
+        plan.set(
+            "Mailgun route (new)",
+            "expression",
+            None,
+            &wanted.expression,
+        );
+        plan.set(
+            "Mailgun route (new)",
+            "actions",
+            None,
+            &wanted.actions.join(", "),
+        );
+        plan.steps.push(Step::Send(
+            Method::POST,
+            base.join("v3/routes"),
+            form(FIRST),
         ));
+        plan.problems.extend(others(routes.iter().filter(|route| {
+            priority(route) <= FIRST && ends_at(route, &wanted.example) == Some(true)
+        })));
         return plan;
     };
     let id = route["id"].as_str().unwrap_or_default();
     let of = format!("Mailgun route {id}");
     let shadows = before(routes, route, &wanted.example);
-    let place = if shadows.is_empty() { priority(route) } else { FIRST };
+    let place = if shadows.is_empty() {
+        priority(route)
+    } else {
+        FIRST
+    };
     let differs = [
-        plan.compare(&of, "expression", route["expression"].as_str(), &wanted.expression),
-        plan.compare(&of, "actions", Some(&actions(route).join(", ")), &wanted.actions.join(", ")),
-        plan.compare(&of, "priority", Some(&priority(route).to_string()), &place.to_string()),
+        plan.compare(
+            &of,
+            "expression",
+            route["expression"].as_str(),
+            &wanted.expression,
+        ),
+        plan.compare(
+            &of,
+            "actions",
+            Some(&actions(route).join(", ")),
+            &wanted.actions.join(", "),
+        ),
+        plan.compare(
+            &of,
+            "priority",
+            Some(&priority(route).to_string()),
+            &place.to_string(),
+        ),
     ];
     if differs.contains(&true) {
-        plan.steps.push(Step::Send(Method::PUT, base.join(&format!("v3/routes/{id}")), form(place)));
+        plan.steps.push(Step::Send(
+            Method::PUT,
+            base.join(&format!("v3/routes/{id}")),
+            form(place),
+        ));
     }
-    plan.problems.extend(others(shadows.into_iter().filter(|shadow| priority(shadow) <= place)));
+    plan.problems.extend(others(
+        shadows
+            .into_iter()
+            .filter(|shadow| priority(shadow) <= place),
+    ));
     plan
 }
 
@@ -234,18 +347,29 @@ mod tests {
     #[test]
     fn the_expression_takes_pseudo_addresses_only() {
         let wanted = wanted();
-        assert_eq!(wanted.expression, r#"match_recipient("^acme[+]([0-9]{7,15})@sms[.]acme[.]example$")"#);
+        assert_eq!(
+            wanted.expression,
+            r#"match_recipient("^acme[+]([0-9]{7,15})@sms[.]acme[.]example$")"#
+        );
         assert_eq!(ends_at(&ours(0), &wanted.example), Some(true));
         assert_eq!(ends_at(&ours(0), "acme+123@sms.acme.example"), Some(false));
         let tagged = r#"{"TableName":"t","SendVerificationSmsUrl":"https://x.on.aws/","RecipientDomain":"x.example","RecipientTags":"true"}"#;
-        let tagged = Wanted::read(&Stack::read(tagged).unwrap()).unwrap().unwrap();
-        assert_eq!(tagged.expression, r#"match_recipient("^acme[+]([0-9]{7,15})[.][0-9a-z]{16}@x[.]example$")"#);
+        let tagged = Wanted::read(&Stack::read(tagged).unwrap())
+            .unwrap()
+            .unwrap();
+        assert_eq!(
+            tagged.expression,
+            r#"match_recipient("^acme[+]([0-9]{7,15})[.][0-9a-z]{16}@x[.]example$")"#
+        );
         assert_eq!(tagged.example, "acme+4512345678.0123456789abcdef@x.example");
         let stack = Stack::read(
             r#"{"TableName":"t","SendVerificationSmsUrl":"https://x.on.aws/","RecipientPattern":"(?<phone>\\d+)@x\\.example"}"#,
         )
         .unwrap();
-        assert_eq!(Wanted::read(&stack).unwrap().unwrap().expression, r#"match_recipient("^(?:(?P<phone>\d+)@x\.example)$")"#);
+        assert_eq!(
+            Wanted::read(&stack).unwrap().unwrap().expression,
+            r#"match_recipient("^(?:(?P<phone>\d+)@x\.example)$")"#
+        );
     }
 
     #[test]
@@ -256,21 +380,45 @@ mod tests {
             "store(notify='https://x.on.aws/mime')",
             r#"forward("https://x.on.aws/mime")"#,
         ] {
-            let by_hand =
-                json!({ "id": "hand", "priority": 0, "expression": wanted().expression, "actions": [action, "stop()"] });
+            let by_hand = json!({ "id": "hand", "priority": 0, "expression": wanted().expression, "actions": [action, "stop()"] });
             let plan = plan(&base, &[by_hand], &wanted());
-            let changes: Vec<_> = plan.changes.iter().map(|change| (change.of.as_str(), change.field.as_str())).collect();
+            let changes: Vec<_> = plan
+                .changes
+                .iter()
+                .map(|change| (change.of.as_str(), change.field.as_str()))
+                .collect();
             assert_eq!(changes, [("Mailgun route hand", "actions")], "{action}");
-            assert_eq!(plan.changes[0].to, r#"store(notify="https://x.on.aws/"), stop()"#);
+            assert_eq!(
+                plan.changes[0].to,
+                r#"store(notify="https://x.on.aws/"), stop()"#
+            );
         }
-        for action in [r#"forward("https://other.on.aws/mime")"#, r#"forward("https://x.on.aws/mimes")"#] {
+        for action in [
+            r#"forward("https://other.on.aws/mime")"#,
+            r#"forward("https://x.on.aws/mimes")"#,
+        ] {
             let other = json!({ "id": "other", "priority": 9, "expression": "catch_all()", "actions": [action] });
-            assert_eq!(plan(&base, &[other], &wanted()).changes[0].of, "Mailgun route (new)", "{action}");
+            assert_eq!(
+                plan(&base, &[other], &wanted()).changes[0].of,
+                "Mailgun route (new)",
+                "{action}"
+            );
         }
         for url in ["https://x.on.aws/mime", "https://x.on.aws/pantomime"] {
-            let stack = format!(r#"{{"TableName":"t","SendVerificationSmsUrl":"{url}","RecipientDomain":"sms.acme.example"}}"#);
-            let plan = plan(&base, &[], &Wanted::read(&Stack::read(&stack).unwrap()).unwrap().unwrap());
-            assert!(plan.steps.is_empty() && plan.problems[0].contains("ends with mime"), "{url}");
+            let stack = format!(
+                r#"{{"TableName":"t","SendVerificationSmsUrl":"{url}","RecipientDomain":"sms.acme.example"}}"#
+            );
+            let plan = plan(
+                &base,
+                &[],
+                &Wanted::read(&Stack::read(&stack).unwrap())
+                    .unwrap()
+                    .unwrap(),
+            );
+            assert!(
+                plan.steps.is_empty() && plan.problems[0].contains("ends with mime"),
+                "{url}"
+            );
         }
     }
 
@@ -287,9 +435,19 @@ mod tests {
         ] {
             assert_eq!(plan(harmless), Plan::default());
         }
-        for other in [other(3, "catch_all()", "stop()"), other(5, r#"match_recipient(".*@sms\\.acme\\.example")"#, "stop()")] {
+        for other in [
+            other(3, "catch_all()", "stop()"),
+            other(5, r#"match_recipient(".*@sms\\.acme\\.example")"#, "stop()"),
+        ] {
             let plan = plan(other);
-            assert_eq!((plan.changes.len(), plan.changes[0].to.as_str(), plan.problems.len()), (1, "0", 0));
+            assert_eq!(
+                (
+                    plan.changes.len(),
+                    plan.changes[0].to.as_str(),
+                    plan.problems.len()
+                ),
+                (1, "0", 0)
+            );
         }
         assert_eq!(plan(other(0, "catch_all()", "stop()")).problems.len(), 1);
     }

@@ -113,7 +113,13 @@ impl Plan {
     /// Notes a change.
     pub(crate) fn set(&mut self, of: &str, field: &str, from: Option<&str>, to: &str) {
         let from = from.map(|from| crate::report::plain(&without_credentials(from)));
-        self.changes.push(Change { of: of.to_owned(), field: field.to_owned(), from, to: without_credentials(to), note: None });
+        self.changes.push(Change {
+            of: of.to_owned(),
+            field: field.to_owned(),
+            from,
+            to: without_credentials(to),
+            note: None,
+        });
     }
 }
 
@@ -130,7 +136,10 @@ fn without_credentials(text: &str) -> String {
     while let Some(at) = rest.find("://") {
         let (before, after) = rest.split_at(at + "://".len());
         shown.push_str(before);
-        let quote = before[..at].trim_end_matches(|c: char| c.is_ascii_alphanumeric()).chars().next_back();
+        let quote = before[..at]
+            .trim_end_matches(|c: char| c.is_ascii_alphanumeric())
+            .chars()
+            .next_back();
         let end = match quote.filter(|c| matches!(c, '"' | '\'')) {
             Some(quote) => after.find(quote),
             None => after.find(char::is_whitespace),
@@ -160,7 +169,11 @@ pub(crate) struct Planned {
 }
 
 /// Reads a provider and plans. `None`: the stack has nothing for it, or nobody has begun to set it up.
-pub(crate) async fn plan(context: &Context, target: Target, extras: &Extras) -> Result<Option<Planned>, Problem> {
+pub(crate) async fn plan(
+    context: &Context,
+    target: Target,
+    extras: &Extras,
+) -> Result<Option<Planned>, Problem> {
     match target {
         Target::Twilio => twilio::examine(context, extras).await,
         Target::Mailgun => mailgun::examine(context).await,
@@ -197,13 +210,27 @@ struct Connected {
 }
 
 /// Connects `targets`, or every one that the stack has something for.
-pub(crate) async fn connect(context: &Context, targets: &[Target], extras: &Extras) -> Result<Outcome, Problem> {
+pub(crate) async fn connect(
+    context: &Context,
+    targets: &[Target],
+    extras: &Extras,
+) -> Result<Outcome, Problem> {
     let mut done = Vec::new();
     for target in if targets.is_empty() { &ALL } else { targets } {
-        let name = target.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+        let name = target
+            .to_possible_value()
+            .map(|value| value.get_name().to_owned())
+            .unwrap_or_default();
         context.console.progress(&format!("reading {name}"));
-        let mut connected = Connected { target: *target, changes: Vec::new(), problems: Vec::new(), skipped: None };
-        if let Some(why) = auth0::lacks(context).filter(|_| *target == Target::Auth0 && targets.is_empty()) {
+        let mut connected = Connected {
+            target: *target,
+            changes: Vec::new(),
+            problems: Vec::new(),
+            skipped: None,
+        };
+        if let Some(why) =
+            auth0::lacks(context).filter(|_| *target == Target::Auth0 && targets.is_empty())
+        {
             connected.skipped = Some(why);
             done.push(connected);
             continue;
@@ -223,7 +250,8 @@ pub(crate) async fn connect(context: &Context, targets: &[Target], extras: &Extr
                 }
             }
             Ok(None) if targets.is_empty() => {
-                connected.skipped = Some("nothing is deployed for it, or its secret is empty".to_owned());
+                connected.skipped =
+                    Some("nothing is deployed for it, or its secret is empty".to_owned());
             }
             Ok(None) => return Err(Problem::Usage(format!("the stack has nothing for {name}"))),
             Err(Problem::Failed(why)) => connected.problems.push(why),
@@ -232,18 +260,40 @@ pub(crate) async fn connect(context: &Context, targets: &[Target], extras: &Extr
         }
         done.push(connected);
     }
-    Ok(Outcome { dry_run: context.dry_run, targets: done })
+    Ok(Outcome {
+        dry_run: context.dry_run,
+        targets: done,
+    })
 }
 
 impl Report for Outcome {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        for Connected { target, changes, problems, skipped } in &self.targets {
-            let name = target.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
-            for Change { of, field, from, to, note } in changes {
+        for Connected {
+            target,
+            changes,
+            problems,
+            skipped,
+        } in &self.targets
+        {
+            let name = target
+                .to_possible_value()
+                .map(|value| value.get_name().to_owned())
+                .unwrap_or_default();
+            for Change {
+                of,
+                field,
+                from,
+                to,
+                note,
+            } in changes
+            {
                 let verb = if self.dry_run { "would set" } else { "set" };
                 let from = from.as_deref().unwrap_or("nothing");
                 let to = if to.is_empty() { "nothing" } else { to };
-                write!(out, "{GOOD}{verb}{GOOD:#} {field} of {of} from {FAINT}{from}{FAINT:#} to {to}")?;
+                write!(
+                    out,
+                    "{GOOD}{verb}{GOOD:#} {field} of {of} from {FAINT}{from}{FAINT:#} to {to}"
+                )?;
                 match note {
                     Some(note) => writeln!(out, ", {DOUBTFUL}{note}{DOUBTFUL:#}")?,
                     None => writeln!(out)?,
@@ -254,7 +304,9 @@ impl Report for Outcome {
             }
             match skipped {
                 Some(why) => writeln!(out, "{FAINT}{name}: left alone, {why}{FAINT:#}")?,
-                None if changes.is_empty() && problems.is_empty() => writeln!(out, "{name}: nothing to change")?,
+                None if changes.is_empty() && problems.is_empty() => {
+                    writeln!(out, "{name}: nothing to change")?
+                }
                 None => {}
             }
         }
@@ -262,7 +314,9 @@ impl Report for Outcome {
     }
 
     fn is_fine(&self) -> bool {
-        self.targets.iter().all(|connected| connected.problems.is_empty())
+        self.targets
+            .iter()
+            .all(|connected| connected.problems.is_empty())
     }
 }
 
@@ -273,12 +327,30 @@ mod tests {
     #[test]
     fn a_url_is_shown_without_what_may_be_a_credential() {
         for (text, shown) in [
-            ("https://x.example/a#rc=3&rp=5xx,ct,rt", "https://x.example/a#rc=3&rp=5xx,ct,rt"),
-            ("https://u:canary@x.example:81/a?canary#canary", "https://...@x.example:81/a?..."),
-            ("HTTPS://u@canary@x.example#canary", "HTTPS://...@x.example#..."),
-            (r#"forward("https://u:canary@x/?a=(c,d canary)"), stop()"#, r#"forward("https://...@x/?..."), stop()"#),
-            ("store(notify='https://x/?canary'), forward('http://y/')", "store(notify='https://x/?...'), forward('http://y/')"),
-            ("https://x/?canary https://y/?canary", "https://x/?... https://y/?..."),
+            (
+                "https://x.example/a#rc=3&rp=5xx,ct,rt",
+                "https://x.example/a#rc=3&rp=5xx,ct,rt",
+            ),
+            (
+                "https://u:canary@x.example:81/a?canary#canary",
+                "https://...@x.example:81/a?...",
+            ),
+            (
+                "HTTPS://u@canary@x.example#canary",
+                "HTTPS://...@x.example#...",
+            ),
+            (
+                r#"forward("https://u:canary@x/?a=(c,d canary)"), stop()"#,
+                r#"forward("https://...@x/?..."), stop()"#,
+            ),
+            (
+                "store(notify='https://x/?canary'), forward('http://y/')",
+                "store(notify='https://x/?...'), forward('http://y/')",
+            ),
+            (
+                "https://x/?canary https://y/?canary",
+                "https://x/?... https://y/?...",
+            ),
             ("://", "://"),
             ("^acme[+]([0-9]{7,15})@x$", "^acme[+]([0-9]{7,15})@x$"),
         ] {

@@ -75,10 +75,14 @@ impl Wishes {
     /// Whoever comes first has a number's calls, or texts; others are told.
     fn want(&mut self, number: &str, wiring: &Wiring) {
         let held = self.numbers.entry(number.to_owned()).or_default();
-        let is_taken = |held: &Option<String>, wanted: &Option<String>| held.is_some() && wanted.is_some() && held != wanted;
+        let is_taken = |held: &Option<String>, wanted: &Option<String>| {
+            held.is_some() && wanted.is_some() && held != wanted
+        };
         for (held, wanted) in [(&held.voice, &wiring.voice), (&held.sms, &wiring.sms)] {
             if is_taken(held, wanted) {
-                self.problems.push(format!("{number} cannot serve two purposes: each needs a number of its own"));
+                self.problems.push(format!(
+                    "{number} cannot serve two purposes: each needs a number of its own"
+                ));
             }
         }
         // News of calls go where the calls go.
@@ -93,17 +97,35 @@ impl Account {
     /// By the Auth Token, which may everything, and whose being right is what webhooks depend on; by an API key where Twilio calls no
     /// function of the stack.
     pub(crate) async fn open(context: &Context) -> Result<Self, Problem> {
-        let secret = context.secret(if context.stack.secret("twilio").is_some() { "twilio" } else { SENDS }).await?;
-        let plain = |key: &str| secret.text(key).map(|value| value.expose_secret().to_owned()).unwrap_or_default();
+        let secret = context
+            .secret(if context.stack.secret("twilio").is_some() {
+                "twilio"
+            } else {
+                SENDS
+            })
+            .await?;
+        let plain = |key: &str| {
+            secret
+                .text(key)
+                .map(|value| value.expose_secret().to_owned())
+                .unwrap_or_default()
+        };
         let sid = plain("account_sid");
         let authorization = match (secret.text("auth_token"), secret.text("api_key_secret")) {
             (Some(token), _) => Authorization::basic(&sid, &token),
             (None, Some(key)) => Authorization::basic(&plain("api_key_sid"), &key),
             (None, None) => None,
         };
-        let authorization = authorization
-            .ok_or_else(|| Problem::Failed(format!("the secret {} has no usable auth_token or api_key_secret", secret.id)))?;
-        Ok(Self { sid, api: context.calls.to(&context.twilio_url()?, authorization) })
+        let authorization = authorization.ok_or_else(|| {
+            Problem::Failed(format!(
+                "the secret {} has no usable auth_token or api_key_secret",
+                secret.id
+            ))
+        })?;
+        Ok(Self {
+            sid,
+            api: context.calls.to(&context.twilio_url()?, authorization),
+        })
     }
 
     /// The path of one of the account's resources.
@@ -113,69 +135,137 @@ impl Account {
 
     /// All numbers.
     pub(crate) async fn numbers(&self) -> Result<Vec<Value>, Refusal> {
-        pages(&self.api, &self.path("IncomingPhoneNumbers"), "incoming_phone_numbers").await
+        pages(
+            &self.api,
+            &self.path("IncomingPhoneNumbers"),
+            "incoming_phone_numbers",
+        )
+        .await
     }
 }
 
 /// All entries of a list; of the address of a next page only the parameters count.
 pub(crate) async fn pages(api: &Session, path: &str, name: &str) -> Result<Vec<Value>, Refusal> {
-    let mut query: Vec<(String, String)> =
-        vec![("PageSize".to_owned(), if path.starts_with("v1/") { "50" } else { "1000" }.to_owned())];
+    let mut query: Vec<(String, String)> = vec![(
+        "PageSize".to_owned(),
+        if path.starts_with("v1/") {
+            "50"
+        } else {
+            "1000"
+        }
+        .to_owned(),
+    )];
     let mut found = Vec::new();
     for _ in 0..MOST_PAGES {
-        let borrowed: Vec<(&str, &str)> = query.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let borrowed: Vec<(&str, &str)> = query
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
         let page = api.get(path, &borrowed).await?;
         found.extend(page[name].as_array().into_iter().flatten().cloned());
-        let next = page["next_page_uri"].as_str().or_else(|| page["meta"]["next_page_url"].as_str()).unwrap_or_default();
-        let Some(next) = api.base.as_url().join(next).ok().filter(|_| !next.is_empty()) else { return Ok(found) };
+        let next = page["next_page_uri"]
+            .as_str()
+            .or_else(|| page["meta"]["next_page_url"].as_str())
+            .unwrap_or_default();
+        let Some(next) = api
+            .base
+            .as_url()
+            .join(next)
+            .ok()
+            .filter(|_| !next.is_empty())
+        else {
+            return Ok(found);
+        };
         query = next.query_pairs().into_owned().collect();
     }
     Err(Refusal::Unreachable("a list does not end".to_owned()))
 }
 
-pub(crate) async fn examine(context: &Context, extras: &Extras) -> Result<Option<Planned>, Problem> {
+pub(crate) async fn examine(
+    context: &Context,
+    extras: &Extras,
+) -> Result<Option<Planned>, Problem> {
     let mut stack = context.stack.clone();
     if !extras.named && !stack.is_called_by_twilio() {
         return Ok(None);
     }
     let account = Account::open(context).await?;
-    let mut held = read(context, &account).await.map_err(|refusal| Problem::Failed(format!("Twilio: {refusal}")))?;
+    let mut held = read(context, &account)
+        .await
+        .map_err(|refusal| Problem::Failed(format!("Twilio: {refusal}")))?;
     let mut unread = None;
     if let (Some(voice), Some(sms)) = (stack.webhook(Webhook::Call), stack.webhook(Webhook::Text))
-        && held.numbers.iter().any(|number| is_bought(number) && !is_clear(number, &voice, &sms))
+        && held
+            .numbers
+            .iter()
+            .any(|number| is_bought(number) && !is_clear(number, &voice, &sms))
     {
         match ledger(context).await {
             Ok(ledger) => held.ledger = ledger,
-            Err(problem) => unread = Some(format!("the table's ledger of company numbers cannot be read: {problem}")),
+            Err(problem) => {
+                unread = Some(format!(
+                    "the table's ledger of company numbers cannot be read: {problem}"
+                ))
+            }
         }
     }
     if let Some(number) = &extras.menu_number {
         stack.extend([("menu number".to_owned(), number.clone())]);
     }
-    let mut plan = plan(&account, &held, &wishes(&stack, &held, &extras.company_numbers)?, &context.urls.twilio_messaging_url);
+    let mut plan = plan(
+        &account,
+        &held,
+        &wishes(&stack, &held, &extras.company_numbers)?,
+        &context.urls.twilio_messaging_url,
+    );
     plan.problems.extend(unread);
-    Ok(Some(Planned { session: account.api, plan }))
+    Ok(Some(Planned {
+        session: account.api,
+        plan,
+    }))
 }
 
 /// Numbers, and the messaging service of the stack.
 pub(crate) async fn read(context: &Context, account: &Account) -> Result<Held, Refusal> {
-    let mut held = Held { numbers: account.numbers().await?, ..Held::default() };
+    let mut held = Held {
+        numbers: account.numbers().await?,
+        ..Held::default()
+    };
     let messaging = account.api.at(&context.urls.twilio_messaging_url);
-    if [Webhook::Receive, Webhook::Text].into_iter().any(|webhook| context.stack.webhook(webhook).is_some()) {
+    if [Webhook::Receive, Webhook::Text]
+        .into_iter()
+        .any(|webhook| context.stack.webhook(webhook).is_some())
+    {
         for service in pages(&messaging, "v1/Services", "services").await? {
             if service["use_inbound_webhook_on_number"] == true {
                 continue;
             }
-            let pool = pages(&messaging, &format!("v1/Services/{}/PhoneNumbers", text(&service, "sid")), "phone_numbers").await?;
-            let numbers = pool.iter().map(|number| text(number, "phone_number").to_owned()).collect();
+            let pool = pages(
+                &messaging,
+                &format!("v1/Services/{}/PhoneNumbers", text(&service, "sid")),
+                "phone_numbers",
+            )
+            .await?;
+            let numbers = pool
+                .iter()
+                .map(|number| text(number, "phone_number").to_owned())
+                .collect();
             held.takers.push(Taker { service, numbers });
         }
     }
     if let Some(sid) = context.stack.get("TwilioMessagingService") {
         let service = messaging.get(&format!("v1/Services/{sid}"), &[]).await?;
         if service["use_inbound_webhook_on_number"] == true {
-            let pool = pages(&messaging, &format!("v1/Services/{sid}/PhoneNumbers"), "phone_numbers").await?;
-            held.pool = pool.iter().filter_map(|number| Some(number["sid"].as_str()?.to_owned())).collect();
+            let pool = pages(
+                &messaging,
+                &format!("v1/Services/{sid}/PhoneNumbers"),
+                "phone_numbers",
+            )
+            .await?;
+            held.pool = pool
+                .iter()
+                .filter_map(|number| Some(number["sid"].as_str()?.to_owned()))
+                .collect();
         }
         held.service = Some(service);
     }
@@ -195,7 +285,9 @@ pub(crate) fn address(url: &str) -> &str {
 async fn ledger(context: &Context) -> Result<BTreeSet<String>, Problem> {
     let items = Items::of(context)?.scan(Some("number#")).await?;
     let number = |item: &table::Attributes| match table::text(item, "sk") {
-        "owner" => table::text(item, "pk").strip_prefix("number#").map(str::to_owned),
+        "owner" => table::text(item, "pk")
+            .strip_prefix("number#")
+            .map(str::to_owned),
         _ => Some(table::text(item, "number").to_owned()).filter(|number| !number.is_empty()),
     };
     Ok(items.iter().filter_map(number).collect())
@@ -212,24 +304,32 @@ fn is_free(url: &str) -> bool {
 
 /// Whether calls or texts lead to the company phone. A number that does so in part, or with another method, was wired by hand.
 fn leads_here(number: &Value, voice: &str, sms: &str) -> bool {
-    address(text(number, "voice_url")) == address(voice) || address(text(number, "sms_url")) == address(sms)
+    address(text(number, "voice_url")) == address(voice)
+        || address(text(number, "sms_url")) == address(sms)
 }
 
 /// Whether a bought number can be taken for this stack's without asking the ledger: it leads here, or nowhere.
 fn is_clear(number: &Value, voice: &str, sms: &str) -> bool {
-    leads_here(number, voice, sms) || is_free(text(number, "voice_url")) && is_free(text(number, "sms_url"))
+    leads_here(number, voice, sms)
+        || is_free(text(number, "voice_url")) && is_free(text(number, "sms_url"))
 }
 
 /// What may be said of a stranger's URL.
 fn host(url: &str) -> String {
     let parsed = Url::parse(url).ok();
-    parsed.as_ref().and_then(Url::host_str).map_or_else(|| "an address that is no URL".to_owned(), str::to_owned)
+    parsed
+        .as_ref()
+        .and_then(Url::host_str)
+        .map_or_else(|| "an address that is no URL".to_owned(), str::to_owned)
 }
 
 fn wishes(stack: &Stack, held: &Held, company: &[String]) -> Result<Wishes, Problem> {
     let mut wishes = Wishes::default();
     let receive = stack.webhook(Webhook::Receive);
-    let replies = Wiring { sms: receive.clone(), ..Wiring::default() };
+    let replies = Wiring {
+        sms: receive.clone(),
+        ..Wiring::default()
+    };
     if let Some(number) = stack.get("TwilioNumber") {
         wishes.want(number, &replies);
     } else if receive.is_some() && stack.get("TwilioMessagingService").is_none() {
@@ -240,16 +340,25 @@ fn wishes(stack: &Stack, held: &Held, company: &[String]) -> Result<Wishes, Prob
         );
     }
     let calls = stack.webhook(Webhook::Call);
-    let both = Wiring { status: calls.as_deref().map(status_of), voice: calls, sms: stack.webhook(Webhook::Text) };
+    let both = Wiring {
+        status: calls.as_deref().map(status_of),
+        voice: calls,
+        sms: stack.webhook(Webhook::Text),
+    };
     if let (Some(voice), Some(sms)) = (&both.voice, &both.sms) {
         let mut strangers = false;
         for resource in &held.numbers {
             let number = text(resource, "phone_number");
             let bought = is_bought(resource);
-            if leads_here(resource, voice, sms) || bought && (is_clear(resource, voice, sms) || held.ledger.contains(number)) {
+            if leads_here(resource, voice, sms)
+                || bought && (is_clear(resource, voice, sms) || held.ledger.contains(number))
+            {
                 wishes.want(number, &both);
             } else if bought && !company.iter().any(|named| named == number) {
-                let strange = ["voice_url", "sms_url"].map(|field| text(resource, field)).into_iter().find(|url| !is_free(url));
+                let strange = ["voice_url", "sms_url"]
+                    .map(|field| text(resource, field))
+                    .into_iter()
+                    .find(|url| !is_free(url));
                 strangers = true;
                 wishes.problems.push(format!(
                     "{number} is named {BOUGHT}..., leads to {} and is not in this stack's ledger: it is left to whoever has it; if it \
@@ -272,23 +381,39 @@ fn wishes(stack: &Stack, held: &Held, company: &[String]) -> Result<Wishes, Prob
             );
         }
     } else if !company.is_empty() {
-        return Err(Problem::Usage("--company-number: the stack has no company phone (OktaUrl is empty)".to_owned()));
+        return Err(Problem::Usage(
+            "--company-number: the stack has no company phone (OktaUrl is empty)".to_owned(),
+        ));
     }
     match &held.service {
         // Numbers with webhooks of their own, such as company numbers, share the service: it stays so.
         Some(service) if service["use_inbound_webhook_on_number"] == true => {
-            let pool = held.numbers.iter().filter(|number| held.pool.iter().any(|sid| sid == text(number, "sid")));
+            let pool = held
+                .numbers
+                .iter()
+                .filter(|number| held.pool.iter().any(|sid| sid == text(number, "sid")));
             for resource in pool {
                 let (number, url) = (text(resource, "phone_number"), text(resource, "sms_url"));
-                let ours = receive.as_deref().is_some_and(|ours| address(ours) == address(url));
+                let ours = receive
+                    .as_deref()
+                    .is_some_and(|ours| address(ours) == address(url));
                 let application = text(resource, "sms_application_sid");
-                if receive.is_none() || wishes.numbers.get(number).is_some_and(|wiring| wiring.sms.is_some()) {
+                if receive.is_none()
+                    || wishes
+                        .numbers
+                        .get(number)
+                        .is_some_and(|wiring| wiring.sms.is_some())
+                {
                     continue;
                 }
                 if ours || is_free(url) && application.is_empty() {
                     wishes.want(number, &replies);
                 } else if !is_bought(resource) || both.voice.is_none() {
-                    let place = if application.is_empty() { host(url) } else { format!("the application {application}") };
+                    let place = if application.is_empty() {
+                        host(url)
+                    } else {
+                        format!("the application {application}")
+                    };
                     wishes.problems.push(format!(
                         "{number}, of the messaging service {}, leads texts to {place}, where replies to verification texts are lost: \
                          take it out of the service, or empty its webhook and run this again",
@@ -304,16 +429,33 @@ fn wishes(stack: &Stack, held: &Held, company: &[String]) -> Result<Wishes, Prob
         None => {}
     }
     match (stack.get("menu number"), stack.webhook(Webhook::Menu)) {
-        (Some(number), Some(url)) => wishes.want(number, &Wiring { voice: Some(url), ..Wiring::default() }),
+        (Some(number), Some(url)) => wishes.want(
+            number,
+            &Wiring {
+                voice: Some(url),
+                ..Wiring::default()
+            },
+        ),
         (Some(_), None) => {
-            return Err(Problem::Usage("--menu-number: the stack has no phone menu (ApiAudience is empty)".to_owned()));
+            return Err(Problem::Usage(
+                "--menu-number: the stack has no phone menu (ApiAudience is empty)".to_owned(),
+            ));
         }
         // One that leads there already should do so as it must.
         (None, Some(url)) => {
-            let wiring = Wiring { voice: Some(url.clone()), ..Wiring::default() };
-            let mut leading = held.numbers.iter().filter(|number| address(text(number, "voice_url")) == address(&url)).peekable();
+            let wiring = Wiring {
+                voice: Some(url.clone()),
+                ..Wiring::default()
+            };
+            let mut leading = held
+                .numbers
+                .iter()
+                .filter(|number| address(text(number, "voice_url")) == address(&url))
+                .peekable();
             if leading.peek().is_none() {
-                wishes.problems.push("no number leads to the phone menu: --menu-number NUMBER sets one".to_owned());
+                wishes.problems.push(
+                    "no number leads to the phone menu: --menu-number NUMBER sets one".to_owned(),
+                );
             }
             for number in leading {
                 wishes.want(text(number, "phone_number"), &wiring);
@@ -325,9 +467,16 @@ fn wishes(stack: &Stack, held: &Held, company: &[String]) -> Result<Wishes, Prob
 }
 
 fn plan(account: &Account, held: &Held, wishes: &Wishes, messaging: &BaseUrl) -> Plan {
-    let mut plan = Plan { problems: wishes.problems.clone(), ..Plan::default() };
+    let mut plan = Plan {
+        problems: wishes.problems.clone(),
+        ..Plan::default()
+    };
     for (number, wiring) in &wishes.numbers {
-        let Some(resource) = held.numbers.iter().find(|held| text(held, "phone_number") == number) else {
+        let Some(resource) = held
+            .numbers
+            .iter()
+            .find(|held| text(held, "phone_number") == number)
+        else {
             plan.problems
                 .push(format!("the account {} has no number {number}: is it another account's, or a subaccount's?", account.sid));
             continue;
@@ -358,34 +507,50 @@ fn plan(account: &Account, held: &Held, wishes: &Wishes, messaging: &BaseUrl) ->
         // The number was named, or is in the ledger: what it led to before is lost, and should be known.
         for change in plan.changes.iter_mut().filter(|change| change.of == of) {
             let held = text(resource, &change.field);
-            let moves = matches!(change.field.as_str(), "voice_url" | "status_callback" | "sms_url") && !is_free(held);
+            let moves = matches!(
+                change.field.as_str(),
+                "voice_url" | "status_callback" | "sms_url"
+            ) && !is_free(held);
             let wanted = match change.field.as_str() {
                 "sms_url" => &wiring.sms,
                 "status_callback" => &wiring.status,
                 _ => &wiring.voice,
             };
-            if moves && wanted.as_deref().is_some_and(|wanted| address(wanted) != address(held)) {
+            if moves
+                && wanted
+                    .as_deref()
+                    .is_some_and(|wanted| address(wanted) != address(held))
+            {
                 change.note = Some(format!("which led to {}", host(held)));
             }
         }
         if !form.is_empty() {
-            let url = account.api.base.join(&account.path(&format!("IncomingPhoneNumbers/{}", text(resource, "sid"))));
-            plan.steps.push(Step::Send(Method::POST, url, Body::Form(form)));
+            let url = account
+                .api
+                .base
+                .join(&account.path(&format!("IncomingPhoneNumbers/{}", text(resource, "sid"))));
+            plan.steps
+                .push(Step::Send(Method::POST, url, Body::Form(form)));
         }
     }
     if let (Some(url), Some(service)) = (&wishes.service, &held.service) {
         let sid = text(service, "sid");
         let of = format!("messaging service {sid}");
         let mut form = Vec::new();
-        for (field, parameter, to) in
-            [("inbound_request_url", "InboundRequestUrl", url.as_str()), ("inbound_method", "InboundMethod", "POST")]
-        {
+        for (field, parameter, to) in [
+            ("inbound_request_url", "InboundRequestUrl", url.as_str()),
+            ("inbound_method", "InboundMethod", "POST"),
+        ] {
             if plan.compare(&of, field, Some(text(service, field)), to) {
                 form.push((parameter.to_owned(), to.to_owned()));
             }
         }
         if !form.is_empty() {
-            plan.steps.push(Step::Send(Method::POST, messaging.join(&format!("v1/Services/{sid}")), Body::Form(form)));
+            plan.steps.push(Step::Send(
+                Method::POST,
+                messaging.join(&format!("v1/Services/{sid}")),
+                Body::Form(form),
+            ));
         }
     }
     for taker in &held.takers {
@@ -395,20 +560,39 @@ fn plan(account: &Account, held: &Held, wishes: &Wishes, messaging: &BaseUrl) ->
 }
 
 /// Lets a service leave texts to the numbers' own webhooks, if it sends those of one of ours elsewhere: no YES would ever arrive.
-fn give_back(plan: &mut Plan, Taker { service, numbers }: &Taker, wishes: &Wishes, messaging: &BaseUrl) {
+fn give_back(
+    plan: &mut Plan,
+    Taker { service, numbers }: &Taker,
+    wishes: &Wishes,
+    messaging: &BaseUrl,
+) {
     let sid = text(service, "sid");
     // The stack's own keeps its texts.
-    let kept = wishes.service.as_deref().filter(|_| wishes.service_sid.as_deref() == Some(sid));
+    let kept = wishes
+        .service
+        .as_deref()
+        .filter(|_| wishes.service_sid.as_deref() == Some(sid));
     let goes_to = kept.unwrap_or_else(|| text(service, "inbound_request_url"));
     let leads_away = |number: &&String| {
-        let wanted = wishes.numbers.get(*number).and_then(|wiring| wiring.sms.as_deref());
+        let wanted = wishes
+            .numbers
+            .get(*number)
+            .and_then(|wiring| wiring.sms.as_deref());
         wanted.is_some_and(|wanted| address(wanted) != address(goes_to))
     };
-    let ours: Vec<&str> = numbers.iter().filter(leads_away).map(String::as_str).collect();
+    let ours: Vec<&str> = numbers
+        .iter()
+        .filter(leads_away)
+        .map(String::as_str)
+        .collect();
     if ours.is_empty() {
         return;
     }
-    let place = if is_free(goes_to) { "nobody".to_owned() } else { host(goes_to) };
+    let place = if is_free(goes_to) {
+        "nobody".to_owned()
+    } else {
+        host(goes_to)
+    };
     if kept.is_some() {
         plan.problems.push(format!(
             "{}: the messaging service {sid} has all texts of its numbers sent to the function that waits for a YES; take out of it \
@@ -429,7 +613,11 @@ fn give_back(plan: &mut Plan, Taker { service, numbers }: &Taker, wishes: &Wishe
         change.note = Some(format!("its texts went to {place}{also}"));
     }
     let form = vec![("UseInboundWebhookOnNumber".to_owned(), "true".to_owned())];
-    plan.steps.push(Step::Send(Method::POST, messaging.join(&format!("v1/Services/{sid}")), Body::Form(form)));
+    plan.steps.push(Step::Send(
+        Method::POST,
+        messaging.join(&format!("v1/Services/{sid}")),
+        Body::Form(form),
+    ));
 }
 
 #[cfg(test)]
@@ -459,13 +647,29 @@ mod tests {
         let wishes = wishes(&stack, &held, &[]).unwrap();
         let url = |host: &str| Some(format!("https://{host}.on.aws/#rc=3&rp=5xx,ct,rt"));
         let expected = BTreeMap::from([
-            ("+15005550001".to_owned(), Wiring { sms: url("x"), ..Wiring::default() }),
+            (
+                "+15005550001".to_owned(),
+                Wiring {
+                    sms: url("x"),
+                    ..Wiring::default()
+                },
+            ),
             (
                 "+15005550002".to_owned(),
-                Wiring { voice: url("y"), status: Some("https://y.on.aws/status#rc=3&rp=5xx,ct,rt".to_owned()), sms: url("z") },
+                Wiring {
+                    voice: url("y"),
+                    status: Some("https://y.on.aws/status#rc=3&rp=5xx,ct,rt".to_owned()),
+                    sms: url("z"),
+                },
             ),
         ]);
-        assert_eq!(wishes, Wishes { numbers: expected, ..Wishes::default() });
+        assert_eq!(
+            wishes,
+            Wishes {
+                numbers: expected,
+                ..Wishes::default()
+            }
+        );
     }
 
     #[test]
@@ -476,8 +680,17 @@ mod tests {
         )
         .unwrap();
         let wishes = wishes(&stack, &Held::default(), &["+15005550001".to_owned()]).unwrap();
-        assert_eq!(wishes.problems, ["+15005550001 cannot serve two purposes: each needs a number of its own"]);
-        assert!(wishes.numbers["+15005550001"].sms.as_deref().unwrap().starts_with("https://x"));
+        assert_eq!(
+            wishes.problems,
+            ["+15005550001 cannot serve two purposes: each needs a number of its own"]
+        );
+        assert!(
+            wishes.numbers["+15005550001"]
+                .sms
+                .as_deref()
+                .unwrap()
+                .starts_with("https://x")
+        );
     }
 
     #[test]
@@ -491,7 +704,10 @@ mod tests {
         let status = |number: &str| wishes.numbers[number].status.as_deref();
         assert_eq!(
             (status("+15005550001"), status("+15005550002")),
-            (None, Some("https://phone.acme.example/in/status#rc=3&rp=5xx,ct,rt"))
+            (
+                None,
+                Some("https://phone.acme.example/in/status#rc=3&rp=5xx,ct,rt")
+            )
         );
     }
 }

@@ -14,7 +14,11 @@ use crate::secrets::Found;
 const READ_ACCOUNTS: &str = "read:accounts";
 const PASSWORD_REALM: &str = "http://auth0.com/oauth/grant-type/password-realm";
 
-pub(super) async fn examine(context: &Context, examination: &mut Examination, usable: &[&str]) -> Result<(), Problem> {
+pub(super) async fn examine(
+    context: &Context,
+    examination: &mut Examination,
+    usable: &[&str],
+) -> Result<(), Problem> {
     if context.stack.get("SendVerificationSmsUrl").is_some() {
         origin(context, examination).await?;
     }
@@ -31,12 +35,25 @@ pub(super) async fn examine(context: &Context, examination: &mut Examination, us
     } else if usable.contains(&"gateway") {
         let gateway = context.secret("gateway").await?;
         if gateway.text("bearer_token").is_some() {
-            examination.compare(context, "auth0.phone_provider", Target::Auth0, &Extras::default(), "auth0").await?;
+            examination
+                .compare(
+                    context,
+                    "auth0.phone_provider",
+                    Target::Auth0,
+                    &Extras::default(),
+                    "auth0",
+                )
+                .await?;
         }
         if gateway.text("jwt_secret").is_some() && context.stack.get("GatewayAudience").is_some() {
-            let extras = Extras { legacy_gateway: Some(SMS_CONNECTION.to_owned()), ..Extras::default() };
+            let extras = Extras {
+                legacy_gateway: Some(SMS_CONNECTION.to_owned()),
+                ..Extras::default()
+            };
             let command = format!("auth0 --legacy-gateway {SMS_CONNECTION}");
-            examination.compare(context, "auth0.gateway", Target::Auth0, &extras, &command).await?;
+            examination
+                .compare(context, "auth0.gateway", Target::Auth0, &extras, &command)
+                .await?;
         }
     }
     Ok(())
@@ -45,13 +62,18 @@ pub(super) async fn examine(context: &Context, examination: &mut Examination, us
 /// Whether mails that become texts can be told from forged ones: Mailgun signs whatever it receives.
 async fn origin(context: &Context, examination: &mut Examination) -> Result<(), Problem> {
     let has_keys = match context.vault().find("auth0").await? {
-        Some(Found::Stored(stored)) => stored.text("client_id").is_some() || stored.text("client_secret").is_some(),
+        Some(Found::Stored(stored)) => {
+            stored.text("client_id").is_some() || stored.text("client_secret").is_some()
+        }
         // Then no mail passes, which is a finding of its own.
         Some(Found::NotJson(_)) => true,
         Some(Found::Missing) | None => false,
     };
     if !has_keys && !context.stack.has_tags() {
-        let domain = context.stack.get("RecipientDomain").unwrap_or("the domain of the pseudo addresses");
+        let domain = context
+            .stack
+            .get("RecipientDomain")
+            .unwrap_or("the domain of the pseudo addresses");
         let who = if context.stack.get("RequireDkim") == Some("true") {
             "anyone who has received one signed mail of yours, and sends it on,".to_owned()
         } else {
@@ -107,18 +129,29 @@ async fn application(context: &Context, examination: &mut Examination) -> Result
     if confirms {
         needed.push("update:users");
     }
-    let missing: Vec<&str> = needed.into_iter().filter(|scope| !scopes.iter().any(|granted| granted == scope)).collect();
+    let missing: Vec<&str> = needed
+        .into_iter()
+        .filter(|scope| !scopes.iter().any(|granted| granted == scope))
+        .collect();
     if !missing.is_empty() {
         examination.fault(
             "auth0.grants",
-            format!("the application of the secret auth0 lacks {}", missing.join(" and ")),
+            format!(
+                "the application of the secret auth0 lacks {}",
+                missing.join(" and ")
+            ),
             "the Management API refuses what the functions ask for",
-            format!("Applications, the application, APIs, Auth0 Management API: grant {}", missing.join(" and ")),
+            format!(
+                "Applications, the application, APIs, Auth0 Management API: grant {}",
+                missing.join(" and ")
+            ),
         );
     }
     examination.checked("auth0.grants");
     let token = context.own.auth0_token.clone().unwrap_or(token);
-    let Some(authorization) = Authorization::header("Bearer", &token) else { return Ok(()) };
+    let Some(authorization) = Authorization::header("Bearer", &token) else {
+        return Ok(());
+    };
     let session = context.calls.to(&base, authorization);
     if let Some(audience) = context.stack.get("ApiAudience")
         && api(examination, &session, audience).await
@@ -146,8 +179,15 @@ async fn application(context: &Context, examination: &mut Examination) -> Result
         examination.checked("auth0.api_grant");
     }
     if by_phone {
-        let login = secret.text("login_client_id").or_else(|| secret.text("client_id"));
-        login_application(examination, &session, login.as_ref().map_or("", ExposeSecret::expose_secret)).await;
+        let login = secret
+            .text("login_client_id")
+            .or_else(|| secret.text("client_id"));
+        login_application(
+            examination,
+            &session,
+            login.as_ref().map_or("", ExposeSecret::expose_secret),
+        )
+        .await;
         brute_force(context, examination, &session).await;
     }
     Ok(())
@@ -155,18 +195,27 @@ async fn application(context: &Context, examination: &mut Examination) -> Result
 
 fn not_seen(examination: &mut Examination, check: &'static str, refusal: &Refusal) {
     if refusal.status() != Some(403) {
-        examination.unanswered(check, format!("Auth0: {refusal}"), "run this again; is AUTH0_MANAGEMENT_TOKEN still valid?");
+        examination.unanswered(
+            check,
+            format!("Auth0: {refusal}"),
+            "run this again; is AUTH0_MANAGEMENT_TOKEN still valid?",
+        );
         return;
     }
-    let remedy =
-        "give the application of the secret auth0 that scope for the Management API, or run this with AUTH0_MANAGEMENT_TOKEN";
+    let remedy = "give the application of the secret auth0 that scope for the Management API, or run this with AUTH0_MANAGEMENT_TOKEN";
     examination.unchecked(check, format!("Auth0: {refusal}"), remedy);
 }
 
 async fn login_application(examination: &mut Examination, session: &Session, id: &str) {
-    match session.get(&format!("api/v2/clients/{}", segment(id)), &[]).await {
+    match session
+        .get(&format!("api/v2/clients/{}", segment(id)), &[])
+        .await
+    {
         Ok(application) => {
-            let grants = application["grant_types"].as_array().cloned().unwrap_or_default();
+            let grants = application["grant_types"]
+                .as_array()
+                .cloned()
+                .unwrap_or_default();
             if !grants.iter().any(|grant| grant == PASSWORD_REALM) {
                 examination.fault(
                     "auth0.login",
@@ -191,8 +240,15 @@ async fn login_application(examination: &mut Examination, session: &Session, id:
 
 /// Whether there is such an API, as far as can be seen.
 async fn api(examination: &mut Examination, session: &Session, audience: &str) -> bool {
-    let found = session.get(&format!("api/v2/resource-servers/{}", segment(audience)), &[]).await;
-    let missing = found.as_ref().is_err_and(|refusal| refusal.status() == Some(404));
+    let found = session
+        .get(
+            &format!("api/v2/resource-servers/{}", segment(audience)),
+            &[],
+        )
+        .await;
+    let missing = found
+        .as_ref()
+        .is_err_and(|refusal| refusal.status() == Some(404));
     match found {
         Ok(api) if api["signing_alg"] == "RS256" => {}
         Ok(_) => examination.fault(
@@ -217,11 +273,20 @@ async fn api(examination: &mut Examination, session: &Session, audience: &str) -
 async fn brute_force(context: &Context, examination: &mut Examination, session: &Session) {
     const CHECK: &str = "auth0.brute_force";
     let place = "Security, Attack Protection, Brute-force Protection";
-    match session.get("api/v2/attack-protection/brute-force-protection", &[]).await {
+    match session
+        .get("api/v2/attack-protection/brute-force-protection", &[])
+        .await
+    {
         Ok(protection) => {
-            let ours: u64 = context.stack.get("PinAttemptsAccount").and_then(|number| number.parse().ok()).unwrap_or(8);
+            let ours: u64 = context
+                .stack
+                .get("PinAttemptsAccount")
+                .and_then(|number| number.parse().ok())
+                .unwrap_or(8);
             let theirs = protection["max_attempts"].as_u64().unwrap_or(10);
-            let blocks = protection["shields"].as_array().is_none_or(|shields| shields.iter().any(|shield| shield == "block"));
+            let blocks = protection["shields"]
+                .as_array()
+                .is_none_or(|shields| shields.iter().any(|shield| shield == "block"));
             if protection["enabled"] != true || !blocks {
                 examination.risk(
                     CHECK,

@@ -16,11 +16,19 @@ const SKEW_REFUSED: i64 = 240;
 const SKEW_SEEN: i64 = 30;
 
 /// Examines secrets and table; answers the names of the secrets that can be used.
-pub(super) async fn examine(context: &Context, examination: &mut Examination) -> Result<Vec<&'static str>, Problem> {
+pub(super) async fn examine(
+    context: &Context,
+    examination: &mut Examination,
+) -> Result<Vec<&'static str>, Problem> {
     let mut usable = Vec::new();
     for spec in SECRETS {
-        let (name, remedy) = (spec.name, format!("run `operator secrets set {}`", spec.dialogue()));
-        let Some(found) = context.vault().find(name).await? else { continue };
+        let (name, remedy) = (
+            spec.name,
+            format!("run `operator secrets set {}`", spec.dialogue()),
+        );
+        let Some(found) = context.vault().find(name).await? else {
+            continue;
+        };
         let needed = is_needed(&context.stack, name);
         match found {
             Found::Stored(stored) if stored.is_empty() && !needed => {}
@@ -28,7 +36,10 @@ pub(super) async fn examine(context: &Context, examination: &mut Examination) ->
             Found::Stored(stored) => {
                 let mut problems = stored.problems(spec);
                 // One of several ways is enough for the secret, not for this stack.
-                for key in needed_keys(context, name).into_iter().filter(|key| stored.text(key).is_none()) {
+                for key in needed_keys(context, name)
+                    .into_iter()
+                    .filter(|key| stored.text(key).is_none())
+                {
                     let lacks = format!("lacks {key}");
                     if !problems.iter().any(|problem| problem.contains(key)) {
                         problems.push(lacks);
@@ -39,7 +50,12 @@ pub(super) async fn examine(context: &Context, examination: &mut Examination) ->
                 }
                 for problem in problems {
                     let why = "functions that need it answer 503 until it is right";
-                    examination.fault("secrets", format!("the secret {} {problem}", stored.id), why, remedy.clone());
+                    examination.fault(
+                        "secrets",
+                        format!("the secret {} {problem}", stored.id),
+                        why,
+                        remedy.clone(),
+                    );
                 }
             }
             Found::NotJson(id) => {
@@ -70,17 +86,26 @@ pub(super) async fn examine(context: &Context, examination: &mut Examination) ->
 }
 
 fn needed_keys(context: &Context, secret: &str) -> Vec<&'static str> {
-    if secret == "gateway" && context.stack.get("GatewayAudience").is_some() { vec!["jwt_secret"] } else { Vec::new() }
+    if secret == "gateway" && context.stack.get("GatewayAudience").is_some() {
+        vec!["jwt_secret"]
+    } else {
+        Vec::new()
+    }
 }
 
 async fn table(context: &Context, examination: &mut Examination) -> Result<(), Problem> {
     let Some(name) = context.stack.get("TableName") else {
-        examination.unchecked("table", "the stack's outputs have no TableName", "use --stack, or --parameter TableName=NAME");
+        examination.unchecked(
+            "table",
+            "the stack's outputs have no TableName",
+            "use --stack, or --parameter TableName=NAME",
+        );
         return Ok(());
     };
     let client = &context.aws.dynamodb;
     let described = client.describe_table().table_name(name).send().await;
-    let described = described.map_err(|error| failed(&cause(&format!("DescribeTable {name}"), &error)))?;
+    let described =
+        described.map_err(|error| failed(&cause(&format!("DescribeTable {name}"), &error)))?;
     let status = described.table().and_then(|table| table.table_status());
     if status != Some(&TableStatus::Active) {
         let status = status.map_or("unknown", TableStatus::as_str);
@@ -96,7 +121,10 @@ async fn table(context: &Context, examination: &mut Examination) -> Result<(), P
     let ttl = ttl.map_err(|error| failed(&cause(&format!("DescribeTimeToLive {name}"), &error)))?;
     let ttl = ttl.time_to_live_description();
     let enabled = ttl.and_then(|ttl| ttl.time_to_live_status());
-    let enabled = matches!(enabled, Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling));
+    let enabled = matches!(
+        enabled,
+        Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling)
+    );
     if !enabled || ttl.and_then(|ttl| ttl.attribute_name()) != Some("expires_at") {
         examination.fault(
             "table.ttl",
@@ -117,10 +145,20 @@ async fn providers(context: &Context, examination: &mut Examination) -> Result<(
     if context.stack.get("SmsRoutes").is_none() || context.stack.get("TableName").is_none() {
         return Ok(());
     }
-    let states = Items::of(context)?.query("rate#code-provider#health").await?;
+    let states = Items::of(context)?
+        .query("rate#code-provider#health")
+        .await?;
     for (name, state) in states.iter().flatten() {
-        let (Some(provider), Ok(state)) = (name.strip_prefix("p_"), state.as_s()) else { continue };
-        let number = |place| state.split(' ').nth(place).and_then(|number| number.parse::<u64>().ok()).unwrap_or_default();
+        let (Some(provider), Ok(state)) = (name.strip_prefix("p_"), state.as_s()) else {
+            continue;
+        };
+        let number = |place| {
+            state
+                .split(' ')
+                .nth(place)
+                .and_then(|number| number.parse::<u64>().ok())
+                .unwrap_or_default()
+        };
         if number(2) > 0 {
             let ago = epoch(context.calls.now()).saturating_sub(number(1));
             examination.risk(
@@ -138,7 +176,11 @@ async fn providers(context: &Context, examination: &mut Examination) -> Result<(
 /// Compares this machine's clock with the providers' answers.
 pub(super) fn clock(context: &Context, examination: &mut Examination) {
     let skew = context.calls.skew();
-    let what = format!("this machine's clock is {} s {}", skew.abs(), if skew > 0 { "ahead" } else { "behind" });
+    let what = format!(
+        "this machine's clock is {} s {}",
+        skew.abs(),
+        if skew > 0 { "ahead" } else { "behind" }
+    );
     let remedy = "set it by NTP (`timedatectl set-ntp true`)";
     if skew.abs() >= SKEW_REFUSED {
         examination.fault(
@@ -148,7 +190,12 @@ pub(super) fn clock(context: &Context, examination: &mut Examination) {
             remedy,
         );
     } else if skew.abs() >= SKEW_SEEN {
-        examination.risk("clock", what, "signatures made here are soon refused", remedy);
+        examination.risk(
+            "clock",
+            what,
+            "signatures made here are soon refused",
+            remedy,
+        );
     }
     examination.checked("clock");
 }

@@ -9,19 +9,29 @@ use crate::connect::{Extras, Target};
 use crate::context::Context;
 use crate::problem::Problem;
 
-pub(super) async fn examine(context: &Context, examination: &mut Examination) -> Result<(), Problem> {
+pub(super) async fn examine(
+    context: &Context,
+    examination: &mut Examination,
+) -> Result<(), Problem> {
     if Wanted::read(&context.stack).is_ok_and(|wanted| wanted.is_none()) {
         return Ok(());
     }
     let session = match open(context) {
         Ok(session) => session,
         Err(Problem::Failed(why) | Problem::Usage(why)) => {
-            examination.unchecked("mailgun.route", why, "run this with MAILGUN_API_KEY set (Control Panel, API security)");
+            examination.unchecked(
+                "mailgun.route",
+                why,
+                "run this with MAILGUN_API_KEY set (Control Panel, API security)",
+            );
             return Ok(());
         }
         Err(problem) => return Err(problem),
     };
-    match session.get("v3/routes", &[("skip", "0"), ("limit", "1")]).await {
+    match session
+        .get("v3/routes", &[("skip", "0"), ("limit", "1")])
+        .await
+    {
         Err(Refusal::Status(401 | 403, _)) => {
             examination.unanswered(
                 "mailgun.route",
@@ -31,13 +41,27 @@ pub(super) async fn examine(context: &Context, examination: &mut Examination) ->
             return Ok(());
         }
         Err(refusal) => {
-            examination.unanswered("mailgun.route", format!("Mailgun: {refusal}"), "run this again; is MAILGUN_URL right?");
+            examination.unanswered(
+                "mailgun.route",
+                format!("Mailgun: {refusal}"),
+                "run this again; is MAILGUN_URL right?",
+            );
             return Ok(());
         }
         Ok(_) => {}
     }
-    examination.compare(context, "mailgun.route", Target::Mailgun, &Extras::default(), "mailgun").await?;
-    let Some(domain) = context.stack.get("RecipientDomain") else { return Ok(()) };
+    examination
+        .compare(
+            context,
+            "mailgun.route",
+            Target::Mailgun,
+            &Extras::default(),
+            "mailgun",
+        )
+        .await?;
+    let Some(domain) = context.stack.get("RecipientDomain") else {
+        return Ok(());
+    };
     match session.get(&format!("v4/domains/{domain}"), &[]).await {
         Ok(found) => judge(examination, domain, &found),
         Err(refusal) if refusal.status() == Some(404) => examination.fault(
@@ -62,16 +86,26 @@ fn judge(examination: &mut Examination, domain: &str, found: &Value) {
             "ask Mailgun's support",
         );
     }
-    let records: Vec<&Value> =
-        found["receiving_dns_records"].as_array().into_iter().flatten().filter(|record| record["record_type"] == "MX").collect();
+    let records: Vec<&Value> = found["receiving_dns_records"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(|record| record["record_type"] == "MX")
+        .collect();
     if !records.iter().any(|record| record["valid"] == "valid") {
-        let values: Vec<String> =
-            records.iter().filter_map(|record| record["value"].as_str()).map(crate::report::plain).collect();
+        let values: Vec<String> = records
+            .iter()
+            .filter_map(|record| record["value"].as_str())
+            .map(crate::report::plain)
+            .collect();
         examination.fault(
             "mailgun.mx",
             format!("the MX records of {domain} do not lead to Mailgun"),
             "mails to pseudo addresses go elsewhere, or nowhere",
-            format!("at your DNS provider: MX records for {domain}, priority 10, {}", values.join(" and ")),
+            format!(
+                "at your DNS provider: MX records for {domain}, priority 10, {}",
+                values.join(" and ")
+            ),
         );
     }
     examination.checked("mailgun.mx");

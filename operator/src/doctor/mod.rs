@@ -49,30 +49,73 @@ pub(crate) struct Examination {
 }
 
 impl Examination {
-    fn find(&mut self, severity: Severity, check: &'static str, what: impl Into<String>, why: &str, remedy: impl Into<String>) {
-        self.findings.push(Finding { severity, check, what: what.into(), why: why.to_owned(), remedy: remedy.into() });
+    fn find(
+        &mut self,
+        severity: Severity,
+        check: &'static str,
+        what: impl Into<String>,
+        why: &str,
+        remedy: impl Into<String>,
+    ) {
+        self.findings.push(Finding {
+            severity,
+            check,
+            what: what.into(),
+            why: why.to_owned(),
+            remedy: remedy.into(),
+        });
     }
 
-    fn fault(&mut self, check: &'static str, what: impl Into<String>, why: &str, remedy: impl Into<String>) {
+    fn fault(
+        &mut self,
+        check: &'static str,
+        what: impl Into<String>,
+        why: &str,
+        remedy: impl Into<String>,
+    ) {
         self.find(Severity::Fault, check, what, why, remedy);
     }
 
-    fn risk(&mut self, check: &'static str, what: impl Into<String>, why: &str, remedy: impl Into<String>) {
+    fn risk(
+        &mut self,
+        check: &'static str,
+        what: impl Into<String>,
+        why: &str,
+        remedy: impl Into<String>,
+    ) {
         self.find(Severity::Risk, check, what, why, remedy);
     }
 
-    fn unchecked(&mut self, check: &'static str, what: impl Into<String>, remedy: impl Into<String>) {
-        self.find(Severity::Unchecked, check, what, "it could not be seen with these credentials", remedy);
+    fn unchecked(
+        &mut self,
+        check: &'static str,
+        what: impl Into<String>,
+        remedy: impl Into<String>,
+    ) {
+        self.find(
+            Severity::Unchecked,
+            check,
+            what,
+            "it could not be seen with these credentials",
+            remedy,
+        );
     }
 
     /// The provider does not answer, or refuses: nobody knows how it is.
-    fn unanswered(&mut self, check: &'static str, what: impl Into<String>, remedy: impl Into<String>) {
+    fn unanswered(
+        &mut self,
+        check: &'static str,
+        what: impl Into<String>,
+        remedy: impl Into<String>,
+    ) {
         self.risk(check, what, "how it is there, nobody can tell", remedy);
     }
 
     /// Notes that a check was made; it is fine unless it has a finding.
     fn checked(&mut self, check: &'static str) {
-        if !self.findings.iter().any(|finding| finding.check == check) && !self.fine.contains(&check) {
+        if !self.findings.iter().any(|finding| finding.check == check)
+            && !self.fine.contains(&check)
+        {
             self.fine.push(check);
         }
     }
@@ -89,16 +132,30 @@ impl Examination {
         match connect::plan(context, target, extras).await {
             Ok(None) => return Ok(()),
             Ok(Some(Planned { plan, .. })) => {
-                let mut subjects: Vec<&str> = plan.changes.iter().map(|change| change.of.as_str()).collect();
+                let mut subjects: Vec<&str> = plan
+                    .changes
+                    .iter()
+                    .map(|change| change.of.as_str())
+                    .collect();
                 subjects.dedup();
                 for of in subjects {
                     let changes = plan.changes.iter().filter(|change| change.of == of);
                     let words: Vec<String> = changes.map(difference).collect();
                     let why = "what is registered there is not what this stack answers to";
-                    self.fault(check, format!("{of}: {}", words.join("; ")), why, format!("run `operator connect {command}`"));
+                    self.fault(
+                        check,
+                        format!("{of}: {}", words.join("; ")),
+                        why,
+                        format!("run `operator connect {command}`"),
+                    );
                 }
                 for problem in plan.problems {
-                    self.fault(check, problem, "`connect` cannot change that", "change it as described");
+                    self.fault(
+                        check,
+                        problem,
+                        "`connect` cannot change that",
+                        "change it as described",
+                    );
                 }
             }
             // A scope that the functions do not need, and that nobody granted.
@@ -115,9 +172,16 @@ impl Examination {
     }
 }
 
-fn difference(Change { field, from, to, .. }: &Change) -> String {
+fn difference(
+    Change {
+        field, from, to, ..
+    }: &Change,
+) -> String {
     let to = if to.is_empty() { "nothing" } else { to };
-    format!("{field} is {}, should be {to}", from.as_deref().unwrap_or("nothing"))
+    format!(
+        "{field} is {}, should be {to}",
+        from.as_deref().unwrap_or("nothing")
+    )
 }
 
 /// Examines the stack and everything around it.
@@ -142,7 +206,14 @@ pub(crate) async fn examine(context: &Context) -> Result<Examination, Problem> {
 
 impl Report for Examination {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        for Finding { severity, check, what, why, remedy } in &self.findings {
+        for Finding {
+            severity,
+            check,
+            what,
+            why,
+            remedy,
+        } in &self.findings
+        {
             let (word, style): (&str, Style) = match severity {
                 Severity::Fault => ("fault", BAD),
                 Severity::Risk => ("risk", DOUBTFUL),
@@ -157,10 +228,16 @@ impl Report for Examination {
         if !self.fine.is_empty() {
             writeln!(out, "{GOOD}fine{GOOD:#} {}", self.fine.join(", "))?;
         }
-        if self.findings.is_empty() { writeln!(out, "nothing to do") } else { Ok(()) }
+        if self.findings.is_empty() {
+            writeln!(out, "nothing to do")
+        } else {
+            Ok(())
+        }
     }
 
     fn is_fine(&self) -> bool {
-        self.findings.iter().all(|finding| finding.severity == Severity::Unchecked)
+        self.findings
+            .iter()
+            .all(|finding| finding.severity == Severity::Unchecked)
     }
 }

@@ -7,9 +7,21 @@ use crate::connect::{Extras, Target};
 use crate::context::Context;
 use crate::problem::Problem;
 
-pub(super) async fn examine(context: &Context, examination: &mut Examination, usable: &[&str]) -> Result<(), Problem> {
+pub(super) async fn examine(
+    context: &Context,
+    examination: &mut Examination,
+    usable: &[&str],
+) -> Result<(), Problem> {
     if credentials(context, examination).await? && usable.contains(&"hook") {
-        examination.compare(context, "okta.event_hook", Target::Okta, &Extras::default(), "okta").await?;
+        examination
+            .compare(
+                context,
+                "okta.event_hook",
+                Target::Okta,
+                &Extras::default(),
+                "okta",
+            )
+            .await?;
     }
     Ok(())
 }
@@ -25,11 +37,18 @@ async fn credentials(context: &Context, examination: &mut Examination) -> Result
                 // One by one: which are they?
                 let mut missing = Vec::new();
                 for scope in needed.iter().copied() {
-                    if grant(context, &base, &secret, &[scope]).await.is_err_and(|refusal| refusal.status() == Some(400)) {
+                    if grant(context, &base, &secret, &[scope])
+                        .await
+                        .is_err_and(|refusal| refusal.status() == Some(400))
+                    {
                         missing.push(scope);
                     }
                 }
-                let scopes = if missing.is_empty() { needed.join(" and ") } else { missing.join(" and ") };
+                let scopes = if missing.is_empty() {
+                    needed.join(" and ")
+                } else {
+                    missing.join(" and ")
+                };
                 examination.fault(
                     "okta.scopes",
                     format!("Okta gives the service app no token with {scopes}: {words}"),
@@ -50,12 +69,18 @@ async fn credentials(context: &Context, examination: &mut Examination) -> Result
         }
         Err(Refusal::Status(403, words)) => {
             let view = "View users and their details";
-            let rights = if needed.len() > 1 { format!("{view} and Edit users' profile attributes") } else { view.to_owned() };
+            let rights = if needed.len() > 1 {
+                format!("{view} and Edit users' profile attributes")
+            } else {
+                view.to_owned()
+            };
             examination.fault(
                 "okta.credentials",
                 format!("Okta does not let the token read users: {words}"),
                 "calls and texts to company numbers find nobody",
-                format!("an admin role with {rights}, for the service app or the token's administrator"),
+                format!(
+                    "an admin role with {rights}, for the service app or the token's administrator"
+                ),
             );
             Ok(false)
         }

@@ -15,26 +15,49 @@ use crate::problem::Problem;
 use crate::secrets::{SENDS, Stored};
 
 /// Area codes of toll-free numbers in the US and Canada.
-const TOLL_FREE: [&str; 7] = ["+1800", "+1833", "+1844", "+1855", "+1866", "+1877", "+1888"];
+const TOLL_FREE: [&str; 7] = [
+    "+1800", "+1833", "+1844", "+1855", "+1866", "+1877", "+1888",
+];
 
-pub(super) async fn examine(context: &Context, examination: &mut Examination, usable: &[&str]) -> Result<(), Problem> {
+pub(super) async fn examine(
+    context: &Context,
+    examination: &mut Examination,
+    usable: &[&str],
+) -> Result<(), Problem> {
     let verifies = usable.contains(&"twilio");
-    let account = if verifies { Some(Account::open(context).await?) } else { None };
+    let account = if verifies {
+        Some(Account::open(context).await?)
+    } else {
+        None
+    };
     let refused = match &account {
         Some(account) => !auth_token(examination, account).await,
         None => false,
     };
     // The same key is in both.
-    if let Some(secret) = [SENDS, "twilio"].into_iter().find(|secret| usable.contains(secret)) {
+    if let Some(secret) = [SENDS, "twilio"]
+        .into_iter()
+        .find(|secret| usable.contains(secret))
+    {
         api_key(context, examination, &context.secret(secret).await?).await?;
     }
     // Without webhooks the API key has to do, which may not look at the account itself.
     let account = match account {
-        None if context.stack.secret("twilio").is_none() && usable.contains(&SENDS) => Account::open(context).await?,
+        None if context.stack.secret("twilio").is_none() && usable.contains(&SENDS) => {
+            Account::open(context).await?
+        }
         Some(account) if !refused => account,
         _ => return Ok(()),
     };
-    examination.compare(context, "twilio.webhooks", Target::Twilio, &Extras::default(), "twilio").await?;
+    examination
+        .compare(
+            context,
+            "twilio.webhooks",
+            Target::Twilio,
+            &Extras::default(),
+            "twilio",
+        )
+        .await?;
     geo(context, examination, &account).await;
     registration(context, examination, &account).await;
     Ok(())
@@ -55,15 +78,27 @@ async fn auth_token(examination: &mut Examination, account: &Account) -> bool {
             return false;
         }
         Err(refusal) => {
-            examination.unanswered("twilio.auth_token", format!("Twilio: {refusal}"), "run this again; is TWILIO_URL right?");
+            examination.unanswered(
+                "twilio.auth_token",
+                format!("Twilio: {refusal}"),
+                "run this again; is TWILIO_URL right?",
+            );
             return false;
         }
     };
     examination.checked("twilio.auth_token");
     if resource["status"] != "active" {
-        let what =
-            format!("the account {} is {}", account.sid, crate::report::plain(resource["status"].as_str().unwrap_or_default()));
-        examination.fault("twilio.account", what, "Twilio neither sends nor calls for it", "see Console, Account");
+        let what = format!(
+            "the account {} is {}",
+            account.sid,
+            crate::report::plain(resource["status"].as_str().unwrap_or_default())
+        );
+        examination.fault(
+            "twilio.account",
+            what,
+            "Twilio neither sends nor calls for it",
+            "see Console, Account",
+        );
     }
     if resource["type"] == "Trial" {
         examination.risk(
@@ -78,7 +113,11 @@ async fn auth_token(examination: &mut Examination, account: &Account) -> bool {
 }
 
 /// What the functions call Twilio with: a key that it takes, and no more than a key where nothing is verified.
-async fn api_key(context: &Context, examination: &mut Examination, secret: &Stored) -> Result<(), Problem> {
+async fn api_key(
+    context: &Context,
+    examination: &mut Examination,
+    secret: &Stored,
+) -> Result<(), Problem> {
     const CHECK: &str = "twilio.api_key";
     let (Some(sid), Some(key)) = (secret.text("api_key_sid"), secret.text("api_key_secret")) else {
         if context.stack.secret(SENDS).as_ref() == Some(&secret.id) {
@@ -91,11 +130,18 @@ async fn api_key(context: &Context, examination: &mut Examination, secret: &Stor
         }
         return Ok(());
     };
-    let account = secret.text("account_sid").map(|sid| sid.expose_secret().to_owned()).unwrap_or_default();
+    let account = secret
+        .text("account_sid")
+        .map(|sid| sid.expose_secret().to_owned())
+        .unwrap_or_default();
     let asked = match Authorization::basic(sid.expose_secret(), &key) {
         Some(authorization) => {
             let api = context.calls.to(&context.twilio_url()?, authorization);
-            api.get(&format!("2010-04-01/Accounts/{account}/IncomingPhoneNumbers.json"), &[("PageSize", "1")]).await
+            api.get(
+                &format!("2010-04-01/Accounts/{account}/IncomingPhoneNumbers.json"),
+                &[("PageSize", "1")],
+            )
+            .await
         }
         None => Err(Refusal::Status(401, String::new())),
     };
@@ -113,8 +159,17 @@ async fn api_key(context: &Context, examination: &mut Examination, secret: &Stor
 }
 
 /// Countries of a list; where it is empty, `default`.
-fn listed(context: &Context, list: &str, default: impl FnOnce() -> BTreeSet<String>) -> BTreeSet<String> {
-    let listed: BTreeSet<String> = context.stack.list(list).into_iter().filter(|country| !country.is_empty()).collect();
+fn listed(
+    context: &Context,
+    list: &str,
+    default: impl FnOnce() -> BTreeSet<String>,
+) -> BTreeSet<String> {
+    let listed: BTreeSet<String> = context
+        .stack
+        .list(list)
+        .into_iter()
+        .filter(|country| !country.is_empty())
+        .collect();
     if listed.is_empty() { default() } else { listed }
 }
 
@@ -127,44 +182,86 @@ fn texted(context: &Context) -> BTreeSet<String> {
         return BTreeSet::new();
     }
     let country = |number: &str| Some(number.parse::<E164>().ok()?.region()?.to_owned());
-    let of_codes = || stack.list("SmsFrom").iter().find_map(|sender| country(sender.strip_prefix("twilio:")?.trim()));
+    let of_codes = || {
+        stack
+            .list("SmsFrom")
+            .iter()
+            .find_map(|sender| country(sender.strip_prefix("twilio:")?.trim()))
+    };
     listed(context, "AllowedCountries", || {
         let own = verifies.then(|| stack.get("TwilioNumber").and_then(country));
         let senders = own.into_iter().chain(sends_codes.then(of_codes));
-        senders.filter_map(|sender| sender.or_else(|| stack.get("DefaultRegion").map(str::to_owned))).collect()
+        senders
+            .filter_map(|sender| sender.or_else(|| stack.get("DefaultRegion").map(str::to_owned)))
+            .collect()
     })
 }
 
 /// Where the company phone calls and texts: by default the country in which numbers are bought.
 fn reached(context: &Context) -> BTreeSet<String> {
-    let is_deployed = ["CallForwardUrl", "SmsForwardUrl"].iter().any(|url| context.stack.get(url).is_some());
+    let is_deployed = ["CallForwardUrl", "SmsForwardUrl"]
+        .iter()
+        .any(|url| context.stack.get(url).is_some());
     if !is_deployed {
         return BTreeSet::new();
     }
-    listed(context, "CompanyPhoneCountries", || BTreeSet::from([context.stack.get("NumberCountry").unwrap_or("US").to_owned()]))
+    listed(context, "CompanyPhoneCountries", || {
+        BTreeSet::from([context
+            .stack
+            .get("NumberCountry")
+            .unwrap_or("US")
+            .to_owned()])
+    })
 }
 
 async fn geo(context: &Context, examination: &mut Examination, account: &Account) {
     let (texted, reached) = (texted(context), reached(context));
     let texting = account.api.at(&context.urls.twilio_accounts_url);
     for country in texted.union(&reached) {
-        let answer = texting.get("v1/Messaging/GeoPermissions", &[("CountryCode", country)]).await;
+        let answer = texting
+            .get("v1/Messaging/GeoPermissions", &[("CountryCode", country)])
+            .await;
         let allowed = answer.map(|answer| {
             let mut permissions = answer["permissions"].as_array().into_iter().flatten();
             permissions
                 .find(|permission| permission["country_code"] == country.as_str())
                 .map(|permission| permission["enabled"] == true)
         });
-        let list = if texted.contains(country) { "AllowedCountries" } else { "CompanyPhoneCountries" };
+        let list = if texted.contains(country) {
+            "AllowedCountries"
+        } else {
+            "CompanyPhoneCountries"
+        };
         let place = "Messaging, Settings, Geo permissions";
-        verdict(examination, "twilio.geo.texts", country, allowed, "texts", place, list);
+        verdict(
+            examination,
+            "twilio.geo.texts",
+            country,
+            allowed,
+            "texts",
+            place,
+            list,
+        );
     }
     let calling = account.api.at(&context.urls.twilio_voice_url);
-    for country in reached.iter().filter(|_| context.stack.get("CallForwardUrl").is_some()) {
-        let answer = calling.get(&format!("v1/DialingPermissions/Countries/{country}"), &[]).await;
+    for country in reached
+        .iter()
+        .filter(|_| context.stack.get("CallForwardUrl").is_some())
+    {
+        let answer = calling
+            .get(&format!("v1/DialingPermissions/Countries/{country}"), &[])
+            .await;
         let allowed = answer.map(|answer| answer["low_risk_numbers_enabled"].as_bool());
         let place = "Voice, Settings, Geo permissions";
-        verdict(examination, "twilio.geo.calls", country, allowed, "calls", place, "CompanyPhoneCountries");
+        verdict(
+            examination,
+            "twilio.geo.calls",
+            country,
+            allowed,
+            "calls",
+            place,
+            "CompanyPhoneCountries",
+        );
     }
 }
 
@@ -191,7 +288,11 @@ fn verdict(
             format!("look at Console, {place}"),
         ),
         Err(refusal) => {
-            examination.unanswered(check, format!("{what} to {country}: {refusal}"), format!("look at Console, {place}"));
+            examination.unanswered(
+                check,
+                format!("{what} to {country}: {refusal}"),
+                format!("look at Console, {place}"),
+            );
         }
     }
     examination.checked(check);
@@ -203,15 +304,27 @@ async fn registration(context: &Context, examination: &mut Examination, account:
         return;
     }
     let messaging = account.api.at(&context.urls.twilio_messaging_url);
-    let number = context.stack.get("TwilioNumber").filter(|number| number.starts_with("+1"));
+    let number = context
+        .stack
+        .get("TwilioNumber")
+        .filter(|number| number.starts_with("+1"));
     let why = "texts to the US are taken and then fail with 30034 or 30032";
-    if let Some(number) = number.filter(|number| TOLL_FREE.iter().any(|prefix| number.starts_with(prefix))) {
+    if let Some(number) =
+        number.filter(|number| TOLL_FREE.iter().any(|prefix| number.starts_with(prefix)))
+    {
         let sid = account.numbers().await.ok().and_then(|numbers| {
-            let held = numbers.into_iter().find(|held| held["phone_number"] == number)?;
+            let held = numbers
+                .into_iter()
+                .find(|held| held["phone_number"] == number)?;
             Some(held["sid"].as_str()?.to_owned())
         });
         let Some(sid) = sid else { return };
-        let found = messaging.get("v1/Tollfree/Verifications", &[("TollfreePhoneNumberSid", &sid)]).await;
+        let found = messaging
+            .get(
+                "v1/Tollfree/Verifications",
+                &[("TollfreePhoneNumberSid", &sid)],
+            )
+            .await;
         match found.map(|found| status(&found["verifications"][0]["status"])) {
             Ok(status) if status == "TWILIO_APPROVED" => {}
             Ok(status) => examination.fault(
@@ -242,7 +355,9 @@ async fn registration(context: &Context, examination: &mut Examination, account:
 }
 
 fn status(value: &Value) -> String {
-    value.as_str().map_or_else(|| "never asked for".to_owned(), crate::report::plain)
+    value
+        .as_str()
+        .map_or_else(|| "never asked for".to_owned(), crate::report::plain)
 }
 
 /// States of the campaigns of the stack's messaging service, or of any: which one a number belongs to is not asked.
@@ -251,12 +366,24 @@ async fn campaigns(context: &Context, messaging: &Session) -> Result<Vec<String>
         vec![sid.to_owned()]
     } else {
         let services = pages(messaging, "v1/Services", "services").await?;
-        services.iter().filter_map(|service| Some(service["sid"].as_str()?.to_owned())).collect()
+        services
+            .iter()
+            .filter_map(|service| Some(service["sid"].as_str()?.to_owned()))
+            .collect()
     };
     let mut found = Vec::new();
     for sid in services {
-        let campaigns = pages(messaging, &format!("v1/Services/{sid}/Compliance/Usa2p"), "compliance").await?;
-        found.extend(campaigns.iter().map(|campaign| status(&campaign["campaign_status"])));
+        let campaigns = pages(
+            messaging,
+            &format!("v1/Services/{sid}/Compliance/Usa2p"),
+            "compliance",
+        )
+        .await?;
+        found.extend(
+            campaigns
+                .iter()
+                .map(|campaign| status(&campaign["campaign_status"])),
+        );
     }
     Ok(found)
 }

@@ -46,7 +46,11 @@ const fn key(name: &'static str, kind: Kind, hint: &'static str) -> Key {
     Key { name, hint, kind }
 }
 
-const TOKEN: &[Key] = &[key("bearer_token", Kind::Chosen, "any long random text, see --generate")];
+const TOKEN: &[Key] = &[key(
+    "bearer_token",
+    Kind::Chosen,
+    "any long random text, see --generate",
+)];
 const ONLY_TOKEN: &[&[&str]] = &[&["bearer_token"]];
 
 /// What the functions have of Twilio's credentials that only call it: made from the secret `twilio`, where the stack has that.
@@ -57,9 +61,21 @@ pub(crate) const SECRETS: &[Spec] = &[
     Spec {
         name: "twilio",
         keys: &[
-            key("account_sid", Kind::Sid("AC"), "Console, Account info: Account SID"),
-            key("auth_token", Kind::Given, "Console, Account info: the primary Auth Token, which signs webhooks"),
-            key("previous_auth_token", Kind::Given, "the token before, while it is being rotated"),
+            key(
+                "account_sid",
+                Kind::Sid("AC"),
+                "Console, Account info: Account SID",
+            ),
+            key(
+                "auth_token",
+                Kind::Given,
+                "Console, Account info: the primary Auth Token, which signs webhooks",
+            ),
+            key(
+                "previous_auth_token",
+                Kind::Given,
+                "the token before, while it is being rotated",
+            ),
             key(
                 "api_key_sid",
                 Kind::Sid("SK"),
@@ -73,19 +89,42 @@ pub(crate) const SECRETS: &[Spec] = &[
     Spec {
         name: SENDS,
         keys: &[
-            key("account_sid", Kind::Sid("AC"), "Console, Account info: Account SID"),
-            key("api_key_sid", Kind::Sid("SK"), "Console, API keys & tokens: a standard API key"),
+            key(
+                "account_sid",
+                Kind::Sid("AC"),
+                "Console, Account info: Account SID",
+            ),
+            key(
+                "api_key_sid",
+                Kind::Sid("SK"),
+                "Console, API keys & tokens: a standard API key",
+            ),
             key("api_key_secret", Kind::Given, "the API key's secret"),
-            key("auth_token", Kind::Given, "only if there is no API key: Console, Account info: the primary Auth Token"),
+            key(
+                "auth_token",
+                Kind::Given,
+                "only if there is no API key: Console, Account info: the primary Auth Token",
+            ),
         ],
-        needed: &[&["account_sid", "api_key_sid", "api_key_secret"], &["account_sid", "auth_token"]],
+        needed: &[
+            &["account_sid", "api_key_sid", "api_key_secret"],
+            &["account_sid", "auth_token"],
+        ],
         together: &[&["api_key_sid", "api_key_secret"]],
     },
     Spec {
         name: "mailgun",
         keys: &[
-            key("signing_key", Kind::Given, "Control Panel, API security: the HTTP webhook signing key, not an API key"),
-            key("previous_signing_key", Kind::Given, "the key before, while it is being rotated"),
+            key(
+                "signing_key",
+                Kind::Given,
+                "Control Panel, API security: the HTTP webhook signing key, not an API key",
+            ),
+            key(
+                "previous_signing_key",
+                Kind::Given,
+                "the key before, while it is being rotated",
+            ),
         ],
         needed: &[&["signing_key"]],
         together: &[],
@@ -98,7 +137,11 @@ pub(crate) const SECRETS: &[Spec] = &[
                 Kind::Chosen,
                 "what the application makes tags of addresses with: any long random text, see --generate",
             ),
-            key("previous_recipient_key", Kind::Chosen, "the key before, while it is being rotated"),
+            key(
+                "previous_recipient_key",
+                Kind::Chosen,
+                "the key before, while it is being rotated",
+            ),
         ],
         needed: &[&["recipient_key"]],
         together: &[],
@@ -106,10 +149,22 @@ pub(crate) const SECRETS: &[Spec] = &[
     Spec {
         name: "auth0",
         keys: &[
-            key("client_id", Kind::Given, "Applications, the machine-to-machine application: Client ID"),
+            key(
+                "client_id",
+                Kind::Given,
+                "Applications, the machine-to-machine application: Client ID",
+            ),
             key("client_secret", Kind::Given, "the same: Client Secret"),
-            key("login_client_id", Kind::Given, "of the application that logs callers in, if it is another one"),
-            key("login_client_secret", Kind::Given, "the same: Client Secret"),
+            key(
+                "login_client_id",
+                Kind::Given,
+                "of the application that logs callers in, if it is another one",
+            ),
+            key(
+                "login_client_secret",
+                Kind::Given,
+                "the same: Client Secret",
+            ),
         ],
         needed: &[&["client_id", "client_secret"]],
         together: &[&["login_client_id", "login_client_secret"]],
@@ -117,10 +172,26 @@ pub(crate) const SECRETS: &[Spec] = &[
     Spec {
         name: "gateway",
         keys: &[
-            key("jwt_secret", Kind::Chosen, "of a passwordless connection: any long random text, see --generate"),
-            key("previous_jwt_secret", Kind::Chosen, "the one before, while it is being rotated"),
-            key("jwt_secret_base64", Kind::Flag, "true: they are base64url, and decoded before use"),
-            key("bearer_token", Kind::Chosen, "of the Action: any long random text, see --generate"),
+            key(
+                "jwt_secret",
+                Kind::Chosen,
+                "of a passwordless connection: any long random text, see --generate",
+            ),
+            key(
+                "previous_jwt_secret",
+                Kind::Chosen,
+                "the one before, while it is being rotated",
+            ),
+            key(
+                "jwt_secret_base64",
+                Kind::Flag,
+                "true: they are base64url, and decoded before use",
+            ),
+            key(
+                "bearer_token",
+                Kind::Chosen,
+                "of the Action: any long random text, see --generate",
+            ),
         ],
         needed: &[&["jwt_secret"], &["bearer_token"]],
         together: &[],
@@ -128,17 +199,44 @@ pub(crate) const SECRETS: &[Spec] = &[
     Spec {
         name: "okta",
         keys: &[
-            key("api_token", Kind::Given, "Security, API, Tokens; or instead the three of a service app"),
-            key("client_id", Kind::Given, "Applications, the API Services app: Client ID"),
-            key("private_key", Kind::Pem, "the PEM file of its key (RSA), as @path"),
+            key(
+                "api_token",
+                Kind::Given,
+                "Security, API, Tokens; or instead the three of a service app",
+            ),
+            key(
+                "client_id",
+                Kind::Given,
+                "Applications, the API Services app: Client ID",
+            ),
+            key(
+                "private_key",
+                Kind::Pem,
+                "the PEM file of its key (RSA), as @path",
+            ),
             key("key_id", Kind::Given, "the key's id (kid)"),
         ],
         needed: &[&["api_token"], &["client_id", "private_key", "key_id"]],
         together: &[&["client_id", "private_key", "key_id"]],
     },
-    Spec { name: "hook", keys: TOKEN, needed: ONLY_TOKEN, together: &[] },
-    Spec { name: "ivr", keys: TOKEN, needed: ONLY_TOKEN, together: &[] },
-    Spec { name: "studio", keys: TOKEN, needed: ONLY_TOKEN, together: &[] },
+    Spec {
+        name: "hook",
+        keys: TOKEN,
+        needed: ONLY_TOKEN,
+        together: &[],
+    },
+    Spec {
+        name: "ivr",
+        keys: TOKEN,
+        needed: ONLY_TOKEN,
+        together: &[],
+    },
+    Spec {
+        name: "studio",
+        keys: TOKEN,
+        needed: ONLY_TOKEN,
+        together: &[],
+    },
     Spec {
         name: "clickatell",
         keys: &[
@@ -161,7 +259,10 @@ pub(crate) const SECRETS: &[Spec] = &[
     },
     Spec {
         name: "vonage",
-        keys: &[key("api_key", Kind::Given, "Dashboard, API settings"), key("api_secret", Kind::Given, "the same")],
+        keys: &[
+            key("api_key", Kind::Given, "Dashboard, API settings"),
+            key("api_secret", Kind::Given, "the same"),
+        ],
         needed: &[&["api_key", "api_secret"]],
         together: &[],
     },
@@ -170,12 +271,19 @@ pub(crate) const SECRETS: &[Spec] = &[
 impl Spec {
     /// The secret of this name. Panics for one that is not listed: names are this program's own.
     pub(crate) fn of(name: &str) -> &'static Self {
-        SECRETS.iter().find(|spec| spec.name == name).expect("a secret's name")
+        SECRETS
+            .iter()
+            .find(|spec| spec.name == name)
+            .expect("a secret's name")
     }
 
     /// What `secrets set` knows it by.
     pub(crate) fn dialogue(&self) -> &'static str {
-        if self.name == SENDS { "twilio" } else { self.name }
+        if self.name == SENDS {
+            "twilio"
+        } else {
+            self.name
+        }
     }
 
     pub(crate) fn key(&self, name: &str) -> Option<&'static Key> {
@@ -184,21 +292,39 @@ impl Spec {
 
     /// What is wrong, in words that complete "the secret …".
     pub(crate) fn problems(&self, value: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
-        let lacks =
-            |group: &[&'static str]| -> Vec<&'static str> { group.iter().copied().filter(|key| value(key).is_none()).collect() };
+        let lacks = |group: &[&'static str]| -> Vec<&'static str> {
+            group
+                .iter()
+                .copied()
+                .filter(|key| value(key).is_none())
+                .collect()
+        };
         let mut problems = Vec::new();
         if self.needed.iter().all(|group| !lacks(group).is_empty()) {
-            let ways: Vec<String> = self.needed.iter().map(|group| lacks(group).join(" and ")).collect();
+            let ways: Vec<String> = self
+                .needed
+                .iter()
+                .map(|group| lacks(group).join(" and "))
+                .collect();
             problems.push(format!("lacks {}", ways.join(", or ")));
         }
         for group in self.together {
             let missing = lacks(group);
             if !missing.is_empty() && missing.len() < group.len() && !self.needed.contains(group) {
-                problems.push(format!("lacks {}, which goes with {}", missing.join(" and "), group.join(", ")));
+                problems.push(format!(
+                    "lacks {}, which goes with {}",
+                    missing.join(" and "),
+                    group.join(", ")
+                ));
             }
         }
-        let faults =
-            self.keys.iter().filter_map(|key| Some(format!("has a {} that {}", key.name, key.kind.fault(&value(key.name)?)?)));
+        let faults = self.keys.iter().filter_map(|key| {
+            Some(format!(
+                "has a {} that {}",
+                key.name,
+                key.kind.fault(&value(key.name)?)?
+            ))
+        });
         problems.extend(faults);
         problems
     }
@@ -212,12 +338,14 @@ impl Kind {
         }
         match self {
             Self::Given => None,
-            Self::Sid(prefix) => {
-                (!is_sid(value, &[prefix])).then(|| format!("is not {prefix} and 32 digits from 0 to 9 and a to f"))
-            }
+            Self::Sid(prefix) => (!is_sid(value, &[prefix]))
+                .then(|| format!("is not {prefix} and 32 digits from 0 to 9 and a to f")),
             Self::Chosen => (value.len() < 16).then(|| "is shorter than 16 characters".to_owned()),
-            Self::Pem => (!value.contains("PRIVATE KEY-----")).then(|| "is no private key in PEM form".to_owned()),
-            Self::Flag => (!matches!(value, "true" | "false")).then(|| "is neither true nor false".to_owned()),
+            Self::Pem => (!value.contains("PRIVATE KEY-----"))
+                .then(|| "is no private key in PEM form".to_owned()),
+            Self::Flag => {
+                (!matches!(value, "true" | "false")).then(|| "is neither true nor false".to_owned())
+            }
         }
     }
 }
@@ -229,19 +357,54 @@ mod tests {
     #[test]
     fn what_is_missing_is_named() {
         let problems = |name: &str, given: &[(&str, &str)]| {
-            let value = |key: &str| given.iter().find(|(name, _)| *name == key).map(|(_, value)| (*value).to_owned());
+            let value = |key: &str| {
+                given
+                    .iter()
+                    .find(|(name, _)| *name == key)
+                    .map(|(_, value)| (*value).to_owned())
+            };
             Spec::of(name).problems(&value).join("; ")
         };
         assert_eq!(problems("twilio", &[]), "lacks account_sid and auth_token");
         let sid = "AC00000000000000000000000000000001";
-        assert_eq!(problems("twilio", &[("account_sid", sid), ("auth_token", "t")]), "");
-        assert_eq!(problems(SENDS, &[("account_sid", sid)]), "lacks api_key_sid and api_key_secret, or auth_token");
-        assert_eq!(problems(SENDS, &[("account_sid", sid), ("auth_token", "t")]), "");
-        let half = [("account_sid", sid), ("auth_token", "t"), ("api_key_secret", "s")];
-        assert_eq!(problems("twilio", &half), "lacks api_key_sid, which goes with api_key_sid, api_key_secret");
-        assert_eq!(problems("twilio", &[("account_sid", "AC1"), ("auth_token", " t")]).matches("has a ").count(), 2);
-        assert_eq!(problems("okta", &[("client_id", "c")]), "lacks api_token, or private_key and key_id");
-        assert_eq!(problems("gateway", &[]), "lacks jwt_secret, or bearer_token");
-        assert_eq!(problems("hook", &[("bearer_token", "short")]), "has a bearer_token that is shorter than 16 characters");
+        assert_eq!(
+            problems("twilio", &[("account_sid", sid), ("auth_token", "t")]),
+            ""
+        );
+        assert_eq!(
+            problems(SENDS, &[("account_sid", sid)]),
+            "lacks api_key_sid and api_key_secret, or auth_token"
+        );
+        assert_eq!(
+            problems(SENDS, &[("account_sid", sid), ("auth_token", "t")]),
+            ""
+        );
+        let half = [
+            ("account_sid", sid),
+            ("auth_token", "t"),
+            ("api_key_secret", "s"),
+        ];
+        assert_eq!(
+            problems("twilio", &half),
+            "lacks api_key_sid, which goes with api_key_sid, api_key_secret"
+        );
+        assert_eq!(
+            problems("twilio", &[("account_sid", "AC1"), ("auth_token", " t")])
+                .matches("has a ")
+                .count(),
+            2
+        );
+        assert_eq!(
+            problems("okta", &[("client_id", "c")]),
+            "lacks api_token, or private_key and key_id"
+        );
+        assert_eq!(
+            problems("gateway", &[]),
+            "lacks jwt_secret, or bearer_token"
+        );
+        assert_eq!(
+            problems("hook", &[("bearer_token", "short")]),
+            "has a bearer_token that is shorter than 16 characters"
+        );
     }
 }

@@ -36,12 +36,17 @@ impl Stored {
     }
 
     fn plain(&self, key: &str) -> Option<&str> {
-        self.values.get(key)?.as_str().filter(|text| !text.trim().is_empty())
+        self.values
+            .get(key)?
+            .as_str()
+            .filter(|text| !text.trim().is_empty())
     }
 
     /// A switch.
     pub(crate) fn flag(&self, key: &str) -> bool {
-        self.values.get(key).is_some_and(|value| *value == Value::Bool(true) || value == "true")
+        self.values
+            .get(key)
+            .is_some_and(|value| *value == Value::Bool(true) || value == "true")
     }
 
     /// What is wrong with the values, in words that complete "the secret …".
@@ -73,22 +78,32 @@ pub(crate) struct Vault<'a> {
 impl Vault<'_> {
     /// Reads a secret by its short name. `None`: the stack has no such secret.
     pub(crate) async fn find(&self, name: &str) -> Result<Option<Found>, Problem> {
-        let Some(id) = self.stack.secret(name) else { return Ok(None) };
+        let Some(id) = self.stack.secret(name) else {
+            return Ok(None);
+        };
         let answer = match self.client.get_secret_value().secret_id(&id).send().await {
             Ok(answer) => answer,
             Err(error) => {
                 return match error.as_service_error() {
-                    Some(GetSecretValueError::ResourceNotFoundException(_)) => Ok(Some(Found::Missing)),
+                    Some(GetSecretValueError::ResourceNotFoundException(_)) => {
+                        Ok(Some(Found::Missing))
+                    }
                     _ => Err(failed(&cause(&format!("GetSecretValue {id}"), &error))),
                 };
             }
         };
         let version = answer.version_id().unwrap_or_default().to_owned();
         let values = serde_json::from_str(answer.secret_string().unwrap_or_default());
-        Ok(Some(
-            values
-                .map_or_else(|_| Found::NotJson(id.clone()), |values| Found::Stored(Stored { id: id.clone(), version, values })),
-        ))
+        Ok(Some(values.map_or_else(
+            |_| Found::NotJson(id.clone()),
+            |values| {
+                Found::Stored(Stored {
+                    id: id.clone(),
+                    version,
+                    values,
+                })
+            },
+        )))
     }
 
     /// Whether a secret that some stacks do without has been given any value.
@@ -115,10 +130,13 @@ impl Vault<'_> {
             Some(Found::NotJson(id)) => Err(Problem::Failed(format!(
                 "the secret {id} is no JSON object; run `operator secrets set {dialogue} --replace`"
             ))),
-            Some(Found::Missing) => {
-                Err(Problem::Failed(format!("there is no secret {}", self.stack.secret(name).unwrap_or_default())))
-            }
-            None => Err(Problem::Usage(format!("the stack has no secret {name}: that part of it is not deployed"))),
+            Some(Found::Missing) => Err(Problem::Failed(format!(
+                "there is no secret {}",
+                self.stack.secret(name).unwrap_or_default()
+            ))),
+            None => Err(Problem::Usage(format!(
+                "the stack has no secret {name}: that part of it is not deployed"
+            ))),
         }
     }
 }
@@ -138,7 +156,9 @@ pub(crate) fn is_needed(stack: &Stack, secret: &str) -> bool {
         "clickatell" | "plivo" | "vonage" => stack.routes_to(secret),
         "twilio" => stack.is_called_by_twilio(),
         SENDS => {
-            let sends = ["SendVerificationSmsUrl", "ProvisionNumbersUrl"].into_iter().any(|url| stack.get(url).is_some());
+            let sends = ["SendVerificationSmsUrl", "ProvisionNumbersUrl"]
+                .into_iter()
+                .any(|url| stack.get(url).is_some());
             sends || stack.routes_to("twilio")
         }
         _ => true,
@@ -167,31 +187,63 @@ struct Entry {
 pub(crate) async fn list(vault: &Vault<'_>) -> Result<Listing, Problem> {
     let mut secrets = Vec::new();
     for spec in SECRETS {
-        let Some(found) = vault.find(spec.name).await? else { continue };
+        let Some(found) = vault.find(spec.name).await? else {
+            continue;
+        };
         let id = vault.stack.secret(spec.name).unwrap_or_default();
         let needed = is_needed(vault.stack, spec.name);
         let (keys, problems) = match found {
             Found::Stored(stored) => {
-                let keys =
-                    spec.keys.iter().filter(|key| stored.values.contains_key(key.name)).map(|key| key.name.to_owned()).collect();
+                let keys = spec
+                    .keys
+                    .iter()
+                    .filter(|key| stored.values.contains_key(key.name))
+                    .map(|key| key.name.to_owned())
+                    .collect();
                 // One that nobody needs stays empty.
-                let problems = if !needed && stored.is_empty() { Vec::new() } else { stored.problems(spec) };
+                let problems = if !needed && stored.is_empty() {
+                    Vec::new()
+                } else {
+                    stored.problems(spec)
+                };
                 (keys, problems)
             }
             Found::NotJson(_) => (Vec::new(), vec!["is no JSON object".to_owned()]),
             Found::Missing if !needed => continue,
             Found::Missing => (Vec::new(), vec!["does not exist".to_owned()]),
         };
-        let described = vault.client.describe_secret().secret_id(&id).send().await.ok();
-        let changed = described.and_then(|secret| secret.last_changed_date().map(ToString::to_string));
-        secrets.push(Entry { name: spec.name, id, keys, needed, problems, changed });
+        let described = vault
+            .client
+            .describe_secret()
+            .secret_id(&id)
+            .send()
+            .await
+            .ok();
+        let changed =
+            described.and_then(|secret| secret.last_changed_date().map(ToString::to_string));
+        secrets.push(Entry {
+            name: spec.name,
+            id,
+            keys,
+            needed,
+            problems,
+            changed,
+        });
     }
     Ok(Listing { secrets })
 }
 
 impl Report for Listing {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        for Entry { name, id, keys, needed, problems, changed } in &self.secrets {
+        for Entry {
+            name,
+            id,
+            keys,
+            needed,
+            problems,
+            changed,
+        } in &self.secrets
+        {
             let keys = match (keys.is_empty(), needed) {
                 (false, _) => keys.join(", "),
                 (true, true) => "empty (needed)".to_owned(),

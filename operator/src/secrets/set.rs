@@ -61,18 +61,42 @@ struct Change {
 }
 
 /// Sets keys of a secret, and of what follows from it.
-pub(crate) async fn set(vault: &Vault<'_>, spec: &'static Spec, given: Given<'_>, wishes: &Wishes) -> Result<Outcome, Problem> {
+pub(crate) async fn set(
+    vault: &Vault<'_>,
+    spec: &'static Spec,
+    given: Given<'_>,
+    wishes: &Wishes,
+) -> Result<Outcome, Problem> {
     // Where Twilio calls no function, what only calls Twilio is all there is.
     let sends = Spec::of(SENDS);
-    let spec = if spec.name == sends.dialogue() && vault.stack.secret(spec.name).is_none() { sends } else { spec };
-    let known = |name: &String| {
-        spec.key(name)
-            .map(drop)
-            .ok_or_else(|| Problem::Usage(format!("the secret {} has no key {name}; it has {}", spec.name, names(spec))))
+    let spec = if spec.name == sends.dialogue() && vault.stack.secret(spec.name).is_none() {
+        sends
+    } else {
+        spec
     };
-    wishes.generate.iter().chain(&wishes.remove).try_for_each(known)?;
-    if let Some(name) = wishes.generate.iter().find(|name| !spec.key(name).is_some_and(Key::is_generated)) {
-        let why = format!("{name} of the secret {} cannot be made up: its value comes from elsewhere; give it", spec.name);
+    let known = |name: &String| {
+        spec.key(name).map(drop).ok_or_else(|| {
+            Problem::Usage(format!(
+                "the secret {} has no key {name}; it has {}",
+                spec.name,
+                names(spec)
+            ))
+        })
+    };
+    wishes
+        .generate
+        .iter()
+        .chain(&wishes.remove)
+        .try_for_each(known)?;
+    if let Some(name) = wishes
+        .generate
+        .iter()
+        .find(|name| !spec.key(name).is_some_and(Key::is_generated))
+    {
+        let why = format!(
+            "{name} of the secret {} cannot be made up: its value comes from elsewhere; give it",
+            spec.name
+        );
         return Err(Problem::Usage(why));
     }
     let (id, stored) = match vault.find(spec.name).await? {
@@ -80,12 +104,22 @@ pub(crate) async fn set(vault: &Vault<'_>, spec: &'static Spec, given: Given<'_>
         Some(Found::Stored(stored)) => (stored.id, Map::new()),
         Some(Found::NotJson(id)) if wishes.replace => (id, Map::new()),
         Some(Found::NotJson(id)) => {
-            return Err(Problem::Failed(format!("the secret {id} is no JSON object; --replace writes a new one in its place")));
+            return Err(Problem::Failed(format!(
+                "the secret {id} is no JSON object; --replace writes a new one in its place"
+            )));
         }
         Some(Found::Missing) => {
-            return Err(Problem::Failed(format!("there is no secret {}", vault.stack.secret(spec.name).unwrap_or_default())));
+            return Err(Problem::Failed(format!(
+                "there is no secret {}",
+                vault.stack.secret(spec.name).unwrap_or_default()
+            )));
         }
-        None => return Err(Problem::Usage(format!("the stack has no secret {}: that part of it is not deployed", spec.name))),
+        None => {
+            return Err(Problem::Usage(format!(
+                "the stack has no secret {}: that part of it is not deployed",
+                spec.name
+            )));
+        }
     };
     let mut values = collect(spec, given, &stored, wishes)?;
     for name in &wishes.generate {
@@ -98,32 +132,69 @@ pub(crate) async fn set(vault: &Vault<'_>, spec: &'static Spec, given: Given<'_>
         values.insert(name.clone(), random()?);
     }
     let updated = merge(spec, &stored, &values, wishes);
-    let text = |key: &str| updated.get(key).and_then(Value::as_str).filter(|text| !text.trim().is_empty()).map(str::to_owned);
+    let text = |key: &str| {
+        updated
+            .get(key)
+            .and_then(Value::as_str)
+            .filter(|text| !text.trim().is_empty())
+            .map(str::to_owned)
+    };
     let problems = spec.problems(&text);
     if !problems.is_empty() {
-        return Err(Problem::Failed(format!("nothing was written: the secret {} {}", spec.name, problems.join(", "))));
+        return Err(Problem::Failed(format!(
+            "nothing was written: the secret {} {}",
+            spec.name,
+            problems.join(", ")
+        )));
     }
-    let also = if spec.name == sends.dialogue() { vault.find(sends.name).await? } else { None };
+    let also = if spec.name == sends.dialogue() {
+        vault.find(sends.name).await?
+    } else {
+        None
+    };
     let also = match also {
         None => None,
         Some(Found::Stored(stored)) => Some((stored.id, stored.values)),
         Some(Found::NotJson(id)) => Some((id, Map::new())),
         Some(Found::Missing) => {
-            return Err(Problem::Failed(format!("there is no secret {}", vault.stack.secret(sends.name).unwrap_or_default())));
+            return Err(Problem::Failed(format!(
+                "there is no secret {}",
+                vault.stack.secret(sends.name).unwrap_or_default()
+            )));
         }
     };
     let also = match also {
-        Some((id, stored)) => Some(write(vault, sends, id, &stored, for_sending(&updated), wishes.dry_run).await?),
+        Some((id, stored)) => Some(
+            write(
+                vault,
+                sends,
+                id,
+                &stored,
+                for_sending(&updated),
+                wishes.dry_run,
+            )
+            .await?,
+        ),
         None => None,
     };
-    Ok(Outcome { asked: write(vault, spec, id, &stored, updated, wishes.dry_run).await?, also })
+    Ok(Outcome {
+        asked: write(vault, spec, id, &stored, updated, wishes.dry_run).await?,
+        also,
+    })
 }
 
 /// Of the secret `twilio`, what is needed to call Twilio: the Auth Token only where there is no API key.
 fn for_sending(twilio: &Map<String, Value>) -> Map<String, Value> {
     let key = ["account_sid", "api_key_sid", "api_key_secret"];
-    let wanted = if key.iter().all(|name| twilio.contains_key(*name)) { &key[..] } else { &["account_sid", "auth_token"] };
-    wanted.iter().filter_map(|name| Some(((*name).to_owned(), twilio.get(*name)?.clone()))).collect()
+    let wanted = if key.iter().all(|name| twilio.contains_key(*name)) {
+        &key[..]
+    } else {
+        &["account_sid", "auth_token"]
+    };
+    wanted
+        .iter()
+        .filter_map(|name| Some(((*name).to_owned(), twilio.get(*name)?.clone())))
+        .collect()
 }
 
 /// Writes a secret, unless nothing has changed.
@@ -135,25 +206,43 @@ async fn write(
     updated: Map<String, Value>,
     dry_run: bool,
 ) -> Result<Change, Problem> {
-    let named = |same: bool| updated.iter().filter(move |(name, value)| (stored.get(*name) == Some(value)) == same);
+    let named = |same: bool| {
+        updated
+            .iter()
+            .filter(move |(name, value)| (stored.get(*name) == Some(value)) == same)
+    };
     let change = Change {
         secret: spec.name,
         id: id.clone(),
         dry_run,
         changed: named(false).map(|(name, _)| name.clone()).collect(),
         kept: named(true).map(|(name, _)| name.clone()).collect(),
-        removed: stored.keys().filter(|name| !updated.contains_key(*name)).cloned().collect(),
+        removed: stored
+            .keys()
+            .filter(|name| !updated.contains_key(*name))
+            .cloned()
+            .collect(),
     };
     if dry_run || change.is_none() {
         return Ok(change);
     }
-    let written = vault.client.put_secret_value().secret_id(&id).secret_string(Value::from(updated).to_string()).send().await;
+    let written = vault
+        .client
+        .put_secret_value()
+        .secret_id(&id)
+        .secret_string(Value::from(updated).to_string())
+        .send()
+        .await;
     written.map_err(|error| failed(&cause(&format!("PutSecretValue {id}"), &error)))?;
     Ok(change)
 }
 
 fn names(spec: &Spec) -> String {
-    spec.keys.iter().map(|key| key.name).collect::<Vec<_>>().join(", ")
+    spec.keys
+        .iter()
+        .map(|key| key.name)
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// The values given, each checked by its look; a key without one is left out.
@@ -165,9 +254,16 @@ fn collect(
 ) -> Result<BTreeMap<String, SecretString>, Problem> {
     let mut values = BTreeMap::new();
     let mut take = |key: &Key, value: String| {
-        let value = if key.kind == Kind::Pem { pem(&value)? } else { value.trim().to_owned() };
+        let value = if key.kind == Kind::Pem {
+            pem(&value)?
+        } else {
+            value.trim().to_owned()
+        };
         if let Some(fault) = key.kind.fault(&value) {
-            return Err(Problem::Failed(format!("nothing was written: {} {fault}", key.name)));
+            return Err(Problem::Failed(format!(
+                "nothing was written: {} {fault}",
+                key.name
+            )));
         }
         values.insert(key.name.to_owned(), SecretString::from(value));
         Ok(())
@@ -184,8 +280,9 @@ fn collect(
         Given::Nothing => {}
         Given::Text(text) if text.trim().is_empty() => {}
         Given::Text(text) => {
-            let object: Map<String, Value> = serde_json::from_str(&text)
-                .map_err(|_| Problem::Usage("standard input is no JSON object of keys and values".to_owned()))?;
+            let object: Map<String, Value> = serde_json::from_str(&text).map_err(|_| {
+                Problem::Usage("standard input is no JSON object of keys and values".to_owned())
+            })?;
             for (name, value) in object {
                 let key = spec.key(&name).ok_or_else(|| {
                     Problem::Usage(format!(
@@ -204,9 +301,19 @@ fn collect(
             }
         }
         Given::Terminal => {
-            let open = |key: &&Key| !wishes.generate.iter().chain(&wishes.remove).any(|name| name == key.name);
+            let open = |key: &&Key| {
+                !wishes
+                    .generate
+                    .iter()
+                    .chain(&wishes.remove)
+                    .any(|name| name == key.name)
+            };
             for key in spec.keys.iter().filter(open) {
-                let state = if stored.contains_key(key.name) { "set; Enter keeps it" } else { "not set; Enter leaves it so" };
+                let state = if stored.contains_key(key.name) {
+                    "set; Enter keeps it"
+                } else {
+                    "not set; Enter leaves it so"
+                };
                 let prompt = format!("{} ({}; {state}): ", key.name, key.hint);
                 let value = rpassword::prompt_password(prompt).map_err(|_| {
                     Problem::Usage(
@@ -225,7 +332,8 @@ fn collect(
 /// A PEM text, or the content of the file `@path`.
 fn pem(value: &str) -> Result<String, Problem> {
     match value.trim().strip_prefix('@') {
-        Some(path) => std::fs::read_to_string(path).map_err(|error| Problem::Usage(format!("{path}: {error}"))),
+        Some(path) => std::fs::read_to_string(path)
+            .map_err(|error| Problem::Usage(format!("{path}: {error}"))),
         // One line, where an environment has only those.
         None => Ok(value.replace("\\n", "\n")),
     }
@@ -234,7 +342,8 @@ fn pem(value: &str) -> Result<String, Problem> {
 /// 256 random bits: as good a token as any.
 fn random() -> Result<SecretString, Problem> {
     let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes).map_err(|_| Problem::Failed("this system has no random numbers".to_owned()))?;
+    getrandom::fill(&mut bytes)
+        .map_err(|_| Problem::Failed("this system has no random numbers".to_owned()))?;
     Ok(hex::encode(bytes).into())
 }
 
@@ -264,10 +373,19 @@ fn merge(
 impl Report for Outcome {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         let changes = [Some(&self.asked), self.also.as_ref()];
-        changes.iter().flatten().try_for_each(|change| change.write(out))?;
-        let written = changes.iter().flatten().any(|change| !change.dry_run && !change.is_none());
+        changes
+            .iter()
+            .flatten()
+            .try_for_each(|change| change.write(out))?;
+        let written = changes
+            .iter()
+            .flatten()
+            .any(|change| !change.dry_run && !change.is_none());
         if written {
-            writeln!(out, "Running functions read it within five minutes; `operator doctor` tries it.")?;
+            writeln!(
+                out,
+                "Running functions read it within five minutes; `operator doctor` tries it."
+            )?;
         }
         Ok(())
     }
@@ -287,7 +405,16 @@ impl Change {
             writeln!(out, "{GOOD}{verb}{GOOD:#} {name} of {}", self.id)?;
         }
         for name in &self.removed {
-            writeln!(out, "{GOOD}{}{GOOD:#} {name} of {}", if self.dry_run { "would remove" } else { "removed" }, self.id)?;
+            writeln!(
+                out,
+                "{GOOD}{}{GOOD:#} {name} of {}",
+                if self.dry_run {
+                    "would remove"
+                } else {
+                    "removed"
+                },
+                self.id
+            )?;
         }
         if !self.kept.is_empty() {
             writeln!(out, "{FAINT}kept {}{FAINT:#}", self.kept.join(", "))?;
@@ -304,9 +431,23 @@ mod tests {
     #[test]
     fn a_rotated_value_stays_as_the_previous_one() {
         let stored = json!({ "signing_key": "old", "other": 1 });
-        let wishes = Wishes { generate: vec![], remove: vec![], rotate: true, replace: false, dry_run: false };
+        let wishes = Wishes {
+            generate: vec![],
+            remove: vec![],
+            rotate: true,
+            replace: false,
+            dry_run: false,
+        };
         let values = BTreeMap::from([("signing_key".to_owned(), SecretString::from("new"))]);
-        let merged = merge(Spec::of("mailgun"), stored.as_object().unwrap(), &values, &wishes);
-        assert_eq!(Value::from(merged), json!({ "signing_key": "new", "previous_signing_key": "old", "other": 1 }));
+        let merged = merge(
+            Spec::of("mailgun"),
+            stored.as_object().unwrap(),
+            &values,
+            &wishes,
+        );
+        assert_eq!(
+            Value::from(merged),
+            json!({ "signing_key": "new", "previous_signing_key": "old", "other": 1 })
+        );
     }
 }

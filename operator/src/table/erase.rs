@@ -80,12 +80,16 @@ pub(crate) async fn erase(context: &Context, number: &E164, yes: bool) -> Result
         return Ok(erased);
     }
     if !yes {
-        match context.console.confirm(&format!("Delete {} items about {number}, for good?", doomed.len())) {
+        match context.console.confirm(&format!(
+            "Delete {} items about {number}, for good?",
+            doomed.len()
+        )) {
             Some(true) => {}
             Some(false) => return Err(Problem::Failed("nothing was deleted".to_owned())),
             None => {
                 return Err(Problem::Usage(
-                    "nobody can be asked here; --yes deletes without asking, --dry-run only looks".to_owned(),
+                    "nobody can be asked here; --yes deletes without asking, --dry-run only looks"
+                        .to_owned(),
                 ));
             }
         }
@@ -101,17 +105,30 @@ pub(crate) async fn erase(context: &Context, number: &E164, yes: bool) -> Result
 }
 
 /// Deletes an item as it was judged; one that has changed meanwhile is judged again. `None`: it is no longer about the number.
-async fn delete(items: &Items<'_>, subject: &Subject<'_>, mut item: Attributes) -> Result<Option<&'static str>, Problem> {
+async fn delete(
+    items: &Items<'_>,
+    subject: &Subject<'_>,
+    mut item: Attributes,
+) -> Result<Option<&'static str>, Problem> {
     for _ in 0..ROUNDS {
-        let Fate::Delete(what) = subject.judge(&item) else { return Ok(None) };
+        let Fate::Delete(what) = subject.judge(&item) else {
+            return Ok(None);
+        };
         if items.delete(&item, &subject.evidence(&item)).await? {
             return Ok(Some(what));
         }
         let now = items.query(text(&item, "pk")).await?;
-        let Some(found) = now.into_iter().find(|found| text(found, "sk") == text(&item, "sk")) else { return Ok(None) };
+        let Some(found) = now
+            .into_iter()
+            .find(|found| text(found, "sk") == text(&item, "sk"))
+        else {
+            return Ok(None);
+        };
         item = found;
     }
-    Err(Problem::Failed("an item about the number changes all the time; run this again".to_owned()))
+    Err(Problem::Failed(
+        "an item about the number changes all the time; run this again".to_owned(),
+    ))
 }
 
 /// The number in all the forms in which it is stored.
@@ -123,7 +140,10 @@ struct Subject<'a> {
 
 impl<'a> Subject<'a> {
     fn new(number: &'a E164) -> Self {
-        Self { number, hashes: [hash(number.reveal()), hash(number.digits())] }
+        Self {
+            number,
+            hashes: [hash(number.reveal()), hash(number.digits())],
+        }
     }
 
     fn judge(&self, item: &Attributes) -> Fate {
@@ -132,49 +152,71 @@ impl<'a> Subject<'a> {
             return Fate::Other;
         }
         // A company number's ledger may have the number in its key.
-        let shown = crate::report::plain(&pk.replace(self.number.reveal(), &self.number.to_string()));
+        let shown =
+            crate::report::plain(&pk.replace(self.number.reveal(), &self.number.to_string()));
         match pk.split('#').next().unwrap_or_default() {
-            "account" | "phone" => {
-                Fate::Keep("an account that has this phone: change or delete it where accounts are kept".to_owned())
-            }
+            "account" | "phone" => Fate::Keep(
+                "an account that has this phone: change or delete it where accounts are kept"
+                    .to_owned(),
+            ),
             "number" if text(item, "number") == self.number.reveal() => Fate::Keep(format!(
                 "the ledger of a company number, {shown}: release the number first, or change primaryPhone in Okta"
             )),
             "number" => Fate::Keep(format!("{shown}, the ledger of company numbers")),
-            "lock" if text(item, "sk").starts_with("known#") => Fate::Delete("accounts to which the number is known"),
-            "lock" => {
-                Fate::Keep(format!("{shown}, an account's count of wrong PINs: it ends by itself, or by `operator unlock`"))
+            "lock" if text(item, "sk").starts_with("known#") => {
+                Fate::Delete("accounts to which the number is known")
             }
-            "token" => Fate::Keep(format!("{shown}, a token that the functions use: it ends by itself")),
+            "lock" => Fate::Keep(format!(
+                "{shown}, an account's count of wrong PINs: it ends by itself, or by `operator unlock`"
+            )),
+            "token" => Fate::Keep(format!(
+                "{shown}, a token that the functions use: it ends by itself"
+            )),
             "pending" => Fate::Delete("open requests"),
             "seen" => Fate::Delete("confirmations and messages of the last days"),
             "rate" => Fate::Delete("counters"),
             "call" => Fate::Delete("calls"),
             "thread" => Fate::Delete("conversations"),
             "directory" => Fate::Delete("copies of the directory"),
-            _ => Fate::Keep(format!("{shown}, which this program does not know: look at it yourself")),
+            _ => Fate::Keep(format!(
+                "{shown}, which this program does not know: look at it yourself"
+            )),
         }
     }
 
     /// Whether a whole part of the key is the number, or its hash.
     fn is_key(&self, item: &Attributes) -> bool {
-        let mut parts = text(item, "pk").split('#').chain(text(item, "sk").split('#'));
-        parts.any(|part| part == self.number.reveal() || self.hashes.iter().any(|hash| part == hash))
+        let mut parts = text(item, "pk")
+            .split('#')
+            .chain(text(item, "sk").split('#'));
+        parts
+            .any(|part| part == self.number.reveal() || self.hashes.iter().any(|hash| part == hash))
     }
 
     /// The attributes in which the number stands.
     fn evidence(&self, item: &Attributes) -> Vec<String> {
-        let attributes = item.iter().filter(|(name, _)| !matches!(name.as_str(), "pk" | "sk"));
-        attributes.filter(|(name, value)| self.is_in(name, value)).map(|(name, _)| name.clone()).collect()
+        let attributes = item
+            .iter()
+            .filter(|(name, _)| !matches!(name.as_str(), "pk" | "sk"));
+        attributes
+            .filter(|(name, value)| self.is_in(name, value))
+            .map(|(name, _)| name.clone())
+            .collect()
     }
 
     /// Whether the number stands in an attribute, and no further digits beside it.
     fn is_in(&self, name: &str, value: &AttributeValue) -> bool {
-        let number = if ADDRESSES.contains(&name) { self.number.digits() } else { self.number.reveal() };
+        let number = if ADDRESSES.contains(&name) {
+            self.number.digits()
+        } else {
+            self.number.reveal()
+        };
         let in_text = |text: &str| {
             let apart = |c: Option<char>| c.is_none_or(|c| !c.is_ascii_digit());
-            let stands =
-                |(at, _): (usize, &str)| apart(text[..at].chars().next_back()) && apart(text[at + number.len()..].chars().next());
+            let stands = |(at, _): (usize, &str)| {
+                apart(text[..at].chars().next_back())
+                    && apart(text[at + number.len()..].chars().next())
+            };
             text.match_indices(number).any(stands)
         };
         match value {
@@ -192,15 +234,25 @@ impl Report for Erased {
         if self.deleted.is_empty() {
             writeln!(out, "{}: the table holds nothing to delete", self.number)?;
         }
-        let verb = if self.dry_run { "would delete" } else { "deleted" };
+        let verb = if self.dry_run {
+            "would delete"
+        } else {
+            "deleted"
+        };
         for (what, count) in &self.deleted {
-            writeln!(out, "{GOOD}{verb}{GOOD:#} {count} of {}: {what}", self.number)?;
+            writeln!(
+                out,
+                "{GOOD}{verb}{GOOD:#} {count} of {}: {what}",
+                self.number
+            )?;
         }
         for why in &self.kept {
             writeln!(out, "{DOUBTFUL}kept{DOUBTFUL:#} {why}")?;
         }
         writeln!(out, "{FAINT}Out of reach:{FAINT:#}")?;
-        self.out_of_reach.iter().try_for_each(|sentence| writeln!(out, "  {sentence}"))
+        self.out_of_reach
+            .iter()
+            .try_for_each(|sentence| writeln!(out, "  {sentence}"))
     }
 }
 
@@ -209,35 +261,91 @@ mod tests {
     use super::*;
 
     fn item(pairs: &[(&str, &str)]) -> Attributes {
-        pairs.iter().map(|(name, value)| ((*name).to_owned(), AttributeValue::S((*value).to_owned()))).collect()
+        pairs
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), AttributeValue::S((*value).to_owned())))
+            .collect()
     }
 
     #[test]
     fn the_number_is_found_wherever_it_stands() {
         let number: E164 = "+4512345678".parse().unwrap();
         let subject = Subject::new(&number);
-        let judge = |pk: &str, sk: &str, more: (&str, &str)| subject.judge(&item(&[("pk", pk), ("sk", sk), more]));
+        let judge = |pk: &str, sk: &str, more: (&str, &str)| {
+            subject.judge(&item(&[("pk", pk), ("sk", sk), more]))
+        };
         let [hash, digits] = subject.hashes.clone();
-        assert_eq!(judge("pending#+4512345678", "pending", ("x", "")), Fate::Delete("open requests"));
+        assert_eq!(
+            judge("pending#+4512345678", "pending", ("x", "")),
+            Fate::Delete("open requests")
+        );
         assert_eq!(
             judge("seen#confirmed#+4512345678", "confirmed", ("x", "")),
             Fate::Delete("confirmations and messages of the last days")
         );
-        assert_eq!(judge(&format!("rate#text-pair#+15005550010#{hash}"), "7", ("x", "")), Fate::Delete("counters"));
-        assert_eq!(judge(&format!("rate#pin#{digits}"), "7", ("x", "")), Fate::Delete("counters"));
+        assert_eq!(
+            judge(
+                &format!("rate#text-pair#+15005550010#{hash}"),
+                "7",
+                ("x", "")
+            ),
+            Fate::Delete("counters")
+        );
+        assert_eq!(
+            judge(&format!("rate#pin#{digits}"), "7", ("x", "")),
+            Fate::Delete("counters")
+        );
         let known = Fate::Delete("accounts to which the number is known");
-        assert_eq!(judge("lock#10042", &format!("known#{digits}"), ("x", "")), known);
-        assert_eq!(judge("thread#+15005550010", "last", ("correspondent", "+4512345678")), Fate::Delete("conversations"));
-        assert_eq!(judge("directory#+15005550010", "entry", ("mobile", "+4512345678")), Fate::Delete("copies of the directory"));
-        assert_eq!(judge("call#CA1", "state", ("x", "acme+4512345678@sms.example.com")), Fate::Delete("calls"));
-        assert_eq!(judge("pending#x", "pending", ("email", "u4512345678@sms.example.com")), Fate::Delete("open requests"));
-        for (pk, sk) in [("lock#10042", format!("caller#{digits}")), ("token#api#a", number.reveal().to_owned())] {
+        assert_eq!(
+            judge("lock#10042", &format!("known#{digits}"), ("x", "")),
+            known
+        );
+        assert_eq!(
+            judge(
+                "thread#+15005550010",
+                "last",
+                ("correspondent", "+4512345678")
+            ),
+            Fate::Delete("conversations")
+        );
+        assert_eq!(
+            judge("directory#+15005550010", "entry", ("mobile", "+4512345678")),
+            Fate::Delete("copies of the directory")
+        );
+        assert_eq!(
+            judge(
+                "call#CA1",
+                "state",
+                ("x", "acme+4512345678@sms.example.com")
+            ),
+            Fate::Delete("calls")
+        );
+        assert_eq!(
+            judge(
+                "pending#x",
+                "pending",
+                ("email", "u4512345678@sms.example.com")
+            ),
+            Fate::Delete("open requests")
+        );
+        for (pk, sk) in [
+            ("lock#10042", format!("caller#{digits}")),
+            ("token#api#a", number.reveal().to_owned()),
+        ] {
             assert!(matches!(judge(pk, &sk, ("x", "")), Fate::Keep(_)), "{pk}");
         }
-        let Fate::Keep(why) = judge("crm#+4512345678", "x", ("x", "")) else { panic!("kept") };
+        let Fate::Keep(why) = judge("crm#+4512345678", "x", ("x", "")) else {
+            panic!("kept")
+        };
         assert!(why.contains("crm#") && !why.contains("12345678"), "{why}");
-        assert!(matches!(judge("account#1", "account", ("phone", "+4512345678")), Fate::Keep(_)));
-        assert!(matches!(judge("number#00u1", "number", ("number", "+4512345678")), Fate::Keep(_)));
+        assert!(matches!(
+            judge("account#1", "account", ("phone", "+4512345678")),
+            Fate::Keep(_)
+        ));
+        assert!(matches!(
+            judge("number#00u1", "number", ("number", "+4512345678")),
+            Fate::Keep(_)
+        ));
         for (pk, more) in [
             ("pending#+45123456789", ("x", "")),
             ("pending#+15005550006", ("x", "a 14512345678 b")),

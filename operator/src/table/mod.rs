@@ -30,7 +30,10 @@ pub(crate) struct Items<'a> {
 
 impl<'a> Items<'a> {
     pub(crate) fn of(context: &'a Context) -> Result<Self, Problem> {
-        Ok(Self { client: &context.aws.dynamodb, table: context.stack.required("TableName")? })
+        Ok(Self {
+            client: &context.aws.dynamodb,
+            table: context.stack.required("TableName")?,
+        })
     }
 
     /// Every item, page by page; those whose `pk` begins with `prefix`, if one is given.
@@ -38,13 +41,21 @@ impl<'a> Items<'a> {
         let mut items = Vec::new();
         let mut from = None;
         loop {
-            let mut page = self.client.scan().table_name(self.table).consistent_read(true).set_exclusive_start_key(from);
+            let mut page = self
+                .client
+                .scan()
+                .table_name(self.table)
+                .consistent_read(true)
+                .set_exclusive_start_key(from);
             if let Some(prefix) = prefix {
                 page = page
                     .filter_expression("begins_with(pk, :prefix)")
                     .expression_attribute_values(":prefix", AttributeValue::S(prefix.to_owned()));
             }
-            let page = page.send().await.map_err(|error| failed(&cause(&format!("Scan {}", self.table), &error)))?;
+            let page = page
+                .send()
+                .await
+                .map_err(|error| failed(&cause(&format!("Scan {}", self.table), &error)))?;
             items.extend(page.items.unwrap_or_default());
             from = page.last_evaluated_key;
             if from.is_none() {
@@ -62,7 +73,10 @@ impl<'a> Items<'a> {
             .key_condition_expression("pk = :pk")
             .expression_attribute_values(":pk", AttributeValue::S(pk.to_owned()))
             .consistent_read(true);
-        let answer = query.send().await.map_err(|error| failed(&cause(&format!("Query {}", self.table), &error)))?;
+        let answer = query
+            .send()
+            .await
+            .map_err(|error| failed(&cause(&format!("Query {}", self.table), &error)))?;
         Ok(answer.items.unwrap_or_default())
     }
 
@@ -73,7 +87,11 @@ impl<'a> Items<'a> {
             call = call.key(name, AttributeValue::S(text(item, name).to_owned()));
         }
         let mut conditions = Vec::new();
-        for (at, (name, value)) in unchanged.iter().filter_map(|name| item.get_key_value(name)).enumerate() {
+        for (at, (name, value)) in unchanged
+            .iter()
+            .filter_map(|name| item.get_key_value(name))
+            .enumerate()
+        {
             conditions.push(format!("#n{at} = :v{at}"));
             call = call.expression_attribute_names(format!("#n{at}"), name);
             call = call.expression_attribute_values(format!(":v{at}"), value.clone());
@@ -83,20 +101,32 @@ impl<'a> Items<'a> {
         }
         match call.send().await {
             Ok(_) => Ok(true),
-            Err(error) if error.as_service_error().is_some_and(DeleteItemError::is_conditional_check_failed_exception) => {
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(DeleteItemError::is_conditional_check_failed_exception) =>
+            {
                 Ok(false)
             }
-            Err(error) => Err(failed(&cause(&format!("DeleteItem {}", self.table), &error))),
+            Err(error) => Err(failed(&cause(
+                &format!("DeleteItem {}", self.table),
+                &error,
+            ))),
         }
     }
 }
 
 pub(crate) fn text<'a>(item: &'a Attributes, name: &str) -> &'a str {
-    item.get(name).and_then(|value| value.as_s().ok()).map(String::as_str).unwrap_or_default()
+    item.get(name)
+        .and_then(|value| value.as_s().ok())
+        .map(String::as_str)
+        .unwrap_or_default()
 }
 
 fn number(item: &Attributes, name: &str) -> u64 {
-    item.get(name).and_then(|value| value.as_n().ok()?.parse().ok()).unwrap_or_default()
+    item.get(name)
+        .and_then(|value| value.as_n().ok()?.parse().ok())
+        .unwrap_or_default()
 }
 
 /// How counters and locks name a caller or sender: the first eight bytes of the SHA-256 of the number as it was written there.
@@ -139,7 +169,10 @@ pub(crate) async fn pending(context: &Context, only: Option<&E164>) -> Result<Pe
         .filter(|item| number(item, "expires_at") > now)
         .filter_map(|item| {
             let phone: E164 = text(item, "pk").strip_prefix("pending#")?.parse().ok()?;
-            let maps = item.iter().filter(|(name, _)| name.starts_with("r_")).filter_map(|(_, value)| value.as_m().ok());
+            let maps = item
+                .iter()
+                .filter(|(name, _)| name.starts_with("r_"))
+                .filter_map(|(_, value)| value.as_m().ok());
             let mut requests: Vec<Open> = maps
                 .map(|map| Open {
                     kind: crate::report::plain(text(map, "kind")),
@@ -148,7 +181,10 @@ pub(crate) async fn pending(context: &Context, only: Option<&E164>) -> Result<Pe
                 })
                 .collect();
             requests.sort_by_key(|request| request.age_seconds);
-            (!requests.is_empty()).then(|| Waiting { number: phone.to_string(), requests })
+            (!requests.is_empty()).then(|| Waiting {
+                number: phone.to_string(),
+                requests,
+            })
         })
         .collect();
     numbers.sort_by_key(|waiting| waiting.requests.first().map(|request| request.age_seconds));
@@ -170,12 +206,21 @@ impl Report for Pending {
             return writeln!(out, "nobody is waiting");
         }
         for Waiting { number, requests } in &self.numbers {
-            for Open { kind, age_seconds, expires_in_seconds } in requests {
+            for Open {
+                kind,
+                age_seconds,
+                expires_in_seconds,
+            } in requests
+            {
                 let end = match expires_in_seconds {
                     0 => "over".to_owned(),
                     seconds => format!("{} left", duration(*seconds)),
                 };
-                writeln!(out, "{GOOD}{number}{GOOD:#}  {kind}, {} old {FAINT}({end}){FAINT:#}", duration(*age_seconds))?;
+                writeln!(
+                    out,
+                    "{GOOD}{number}{GOOD:#}  {kind}, {} old {FAINT}({end}){FAINT:#}",
+                    duration(*age_seconds)
+                )?;
             }
         }
         Ok(())
@@ -199,14 +244,22 @@ pub(crate) struct Unlocked {
 }
 
 /// Deletes an account's counts of wrong PINs, and a caller's of the hour.
-pub(crate) async fn unlock(context: &Context, account: &str, caller: Option<&E164>) -> Result<Unlocked, Problem> {
+pub(crate) async fn unlock(
+    context: &Context,
+    account: &str,
+    caller: Option<&E164>,
+) -> Result<Unlocked, Problem> {
     let items = Items::of(context)?;
     let mut found = items.query(&format!("lock#{account}")).await?;
     // Who is known to the account stays so: that is no lock.
     found.retain(|item| !text(item, "sk").starts_with("known#"));
     // The phone menu counts a caller by the digits alone.
     let hourly = match caller {
-        Some(caller) => items.query(&format!("rate#pin#{}", hash(caller.digits()))).await?,
+        Some(caller) => {
+            items
+                .query(&format!("rate#pin#{}", hash(caller.digits())))
+                .await?
+        }
         None => Vec::new(),
     };
     let all = |item: &&Attributes| text(item, "sk") == "all";
@@ -214,7 +267,11 @@ pub(crate) async fn unlock(context: &Context, account: &str, caller: Option<&E16
         account: account.to_owned(),
         dry_run: context.dry_run,
         callers: found.iter().filter(|item| !all(item)).count(),
-        wrong: found.iter().find(all).map(|item| number(item, "wrong")).unwrap_or_default(),
+        wrong: found
+            .iter()
+            .find(all)
+            .map(|item| number(item, "wrong"))
+            .unwrap_or_default(),
         caller: caller.map(ToString::to_string),
         attempts: hourly.iter().map(|item| number(item, "hits")).sum(),
     };
@@ -229,21 +286,42 @@ pub(crate) async fn unlock(context: &Context, account: &str, caller: Option<&E16
 
 impl Report for Unlocked {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        let Self { account, dry_run, callers, wrong, caller, attempts } = self;
+        let Self {
+            account,
+            dry_run,
+            callers,
+            wrong,
+            caller,
+            attempts,
+        } = self;
         let verb = if *dry_run { "would delete" } else { "deleted" };
         if *callers == 0 && *wrong == 0 {
-            writeln!(out, "account {account}: no wrong PINs are counted, nothing to unlock")?;
+            writeln!(
+                out,
+                "account {account}: no wrong PINs are counted, nothing to unlock"
+            )?;
         } else {
-            writeln!(out, "account {account}: {GOOD}{verb}{GOOD:#} the counts of {wrong} wrong PINs, by {callers} callers")?;
+            writeln!(
+                out,
+                "account {account}: {GOOD}{verb}{GOOD:#} the counts of {wrong} wrong PINs, by {callers} callers"
+            )?;
         }
         match caller {
-            Some(caller) if *attempts == 0 => writeln!(out, "caller {caller}: no attempts are counted")?,
-            Some(caller) => writeln!(out, "caller {caller}: {GOOD}{verb}{GOOD:#} the count of {attempts} attempts in an hour")?,
+            Some(caller) if *attempts == 0 => {
+                writeln!(out, "caller {caller}: no attempts are counted")?
+            }
+            Some(caller) => writeln!(
+                out,
+                "caller {caller}: {GOOD}{verb}{GOOD:#} the count of {attempts} attempts in an hour"
+            )?,
             None => writeln!(
                 out,
                 "A caller who guessed at several accounts waits up to an hour otherwise; --caller NUMBER ends that as well."
             )?,
         }
-        writeln!(out, "If Auth0 has blocked the user as well: User Management, the user, Unblock.")
+        writeln!(
+            out,
+            "If Auth0 has blocked the user as well: User Management, the user, Unblock."
+        )
     }
 }

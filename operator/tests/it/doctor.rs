@@ -13,16 +13,37 @@ use crate::scene::{SCOPES, Scene};
 async fn findings(scene: &Scene) -> (i32, Vec<Value>) {
     let output = scene.run(&["--json", "doctor"]).await;
     let report = output.json();
-    (output.code, report["findings"].as_array().unwrap_or_else(|| panic!("{output:?}")).clone())
+    (
+        output.code,
+        report["findings"]
+            .as_array()
+            .unwrap_or_else(|| panic!("{output:?}"))
+            .clone(),
+    )
 }
 
 /// Exactly one finding, of this check, whose text and remedy hold these words.
 async fn only(scene: &Scene, check: &str, severity: &str, words: &str, remedy: &str) {
     let (code, findings) = findings(scene).await;
-    let [finding] = &findings[..] else { panic!("{check}: {findings:#?}") };
-    assert_eq!((finding["check"].as_str().unwrap(), finding["severity"].as_str().unwrap()), (check, severity), "{finding:#}");
-    assert!(finding["what"].as_str().unwrap().contains(words), "{finding:#}");
-    assert!(finding["remedy"].as_str().unwrap().contains(remedy), "{finding:#}");
+    let [finding] = &findings[..] else {
+        panic!("{check}: {findings:#?}")
+    };
+    assert_eq!(
+        (
+            finding["check"].as_str().unwrap(),
+            finding["severity"].as_str().unwrap()
+        ),
+        (check, severity),
+        "{finding:#}"
+    );
+    assert!(
+        finding["what"].as_str().unwrap().contains(words),
+        "{finding:#}"
+    );
+    assert!(
+        finding["remedy"].as_str().unwrap().contains(remedy),
+        "{finding:#}"
+    );
     assert_eq!(code, i32::from(severity != "unchecked"), "{check}");
 }
 
@@ -48,8 +69,18 @@ async fn a_healthy_stack_is_fine() {
 #[tokio::test]
 async fn a_secret_without_a_key() {
     let scene = Scene::healthy().await;
-    scene.sandbox.aws.set_secret("switchboard/mailgun", &json!({}));
-    only(&scene, "secrets", "fault", "switchboard/mailgun lacks signing_key", "operator secrets set mailgun").await;
+    scene
+        .sandbox
+        .aws
+        .set_secret("switchboard/mailgun", &json!({}));
+    only(
+        &scene,
+        "secrets",
+        "fault",
+        "switchboard/mailgun lacks signing_key",
+        "operator secrets set mailgun",
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -62,8 +93,19 @@ async fn a_provider_that_is_out_of_order() {
             "p_vonage": { "S": state }, "expires_at": { "N": (now + 60).to_string() },
         })
     };
-    scene.sandbox.aws.put(state(format!("fff {} {} 0", now - 5, now + 25))).await;
-    only(&scene, "gateway.providers", "risk", "vonage failed three of its last five codes", "sms-gateway").await;
+    scene
+        .sandbox
+        .aws
+        .put(state(format!("fff {} {} 0", now - 5, now + 25)))
+        .await;
+    only(
+        &scene,
+        "gateway.providers",
+        "risk",
+        "vonage failed three of its last five codes",
+        "sms-gateway",
+    )
+    .await;
     scene.sandbox.aws.put(state(format!(" {now} 0 0"))).await;
     assert_eq!(findings(&scene).await.0, 0);
 }
@@ -71,67 +113,148 @@ async fn a_provider_that_is_out_of_order() {
 #[tokio::test]
 async fn a_secret_that_is_no_json() {
     let scene = Scene::healthy().await;
-    scene.sandbox.aws.set_secret("switchboard/hook", &json!("Bearer"));
-    only(&scene, "secrets", "fault", "switchboard/hook is no JSON object", "operator secrets set hook --replace").await;
+    scene
+        .sandbox
+        .aws
+        .set_secret("switchboard/hook", &json!("Bearer"));
+    only(
+        &scene,
+        "secrets",
+        "fault",
+        "switchboard/hook is no JSON object",
+        "operator secrets set hook --replace",
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn a_wrong_auth_token() {
     let scene = Scene::healthy().await;
-    scene.sandbox.twilio.set_auth_token("rotated-token-of-the-account");
-    only(&scene, "twilio.auth_token", "fault", "refuses the Auth Token", "operator secrets set twilio").await;
+    scene
+        .sandbox
+        .twilio
+        .set_auth_token("rotated-token-of-the-account");
+    only(
+        &scene,
+        "twilio.auth_token",
+        "fault",
+        "refuses the Auth Token",
+        "operator secrets set twilio",
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn an_auth_token_where_an_api_key_would_do() {
     let scene = Scene::healthy().await;
     let secret = json!({ "account_sid": twilio::ACCOUNT_SID, "auth_token": twilio::AUTH_TOKEN });
-    scene.sandbox.aws.set_secret("switchboard/twilio-send", &secret);
-    only(&scene, "twilio.api_key", "risk", "switchboard/twilio-send has the Auth Token", "operator secrets set twilio").await;
+    scene
+        .sandbox
+        .aws
+        .set_secret("switchboard/twilio-send", &secret);
+    only(
+        &scene,
+        "twilio.api_key",
+        "risk",
+        "switchboard/twilio-send has the Auth Token",
+        "operator secrets set twilio",
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn a_revoked_api_key() {
     let scene = Scene::healthy().await;
     scene.sandbox.twilio.revoke_api_keys();
-    only(&scene, "twilio.api_key", "fault", "refuses the API key", "make a new key").await;
+    only(
+        &scene,
+        "twilio.api_key",
+        "fault",
+        "refuses the API key",
+        "make a new key",
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn nothing_to_send_with() {
     let scene = Scene::healthy().await;
-    scene.sandbox.aws.set_secret("switchboard/twilio-send", &json!({}));
+    scene
+        .sandbox
+        .aws
+        .set_secret("switchboard/twilio-send", &json!({}));
     let lacks = "switchboard/twilio-send lacks account_sid and api_key_sid and api_key_secret, or account_sid and auth_token";
-    only(&scene, "secrets", "fault", lacks, "operator secrets set twilio").await;
+    only(
+        &scene,
+        "secrets",
+        "fault",
+        lacks,
+        "operator secrets set twilio",
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn a_webhook_that_leads_elsewhere() {
     let scene = Scene::healthy().await;
-    scene.sandbox.twilio.own(NUMBER, &[("SmsUrl", "https://old.example/")]);
-    only(&scene, "twilio.webhooks", "fault", "sms_url is https://old.example/", "operator connect twilio").await;
+    scene
+        .sandbox
+        .twilio
+        .own(NUMBER, &[("SmsUrl", "https://old.example/")]);
+    only(
+        &scene,
+        "twilio.webhooks",
+        "fault",
+        "sms_url is https://old.example/",
+        "operator connect twilio",
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn a_webhook_by_get() {
     let scene = Scene::healthy().await;
     scene.sandbox.twilio.own(NUMBER, &[("SmsMethod", "GET")]);
-    only(&scene, "twilio.webhooks", "fault", "sms_method is GET, should be POST", "operator connect twilio").await;
+    only(
+        &scene,
+        "twilio.webhooks",
+        "fault",
+        "sms_method is GET, should be POST",
+        "operator connect twilio",
+    )
+    .await;
 }
 
 /// Such numbers work, but for calls that end in the greeting.
 #[tokio::test]
 async fn a_company_number_without_a_status_callback() {
     let scene = Scene::healthy().await;
-    scene.sandbox.twilio.own(COMPANY_NUMBER, &[("StatusCallback", "")]);
-    only(&scene, "twilio.webhooks", "fault", "status_callback is nothing, should be http", "operator connect twilio").await;
+    scene
+        .sandbox
+        .twilio
+        .own(COMPANY_NUMBER, &[("StatusCallback", "")]);
+    only(
+        &scene,
+        "twilio.webhooks",
+        "fault",
+        "status_callback is nothing, should be http",
+        "operator connect twilio",
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn a_number_that_is_not_the_accounts() {
     let scene = Scene::healthy().await;
     scene.deploy("TwilioNumber", "+15005550099");
-    only(&scene, "twilio.webhooks", "fault", "has no number +15005550099", "").await;
+    only(
+        &scene,
+        "twilio.webhooks",
+        "fault",
+        "has no number +15005550099",
+        "",
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -145,7 +268,14 @@ async fn a_trial_account() {
 async fn texts_to_a_country_that_the_account_may_not_text() {
     let scene = Scene::healthy().await;
     scene.sandbox.twilio.set_geo("DK", false, true);
-    only(&scene, "twilio.geo.texts", "fault", "texts to DK", "Messaging, Settings, Geo permissions").await;
+    only(
+        &scene,
+        "twilio.geo.texts",
+        "fault",
+        "texts to DK",
+        "Messaging, Settings, Geo permissions",
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -153,7 +283,14 @@ async fn calls_to_a_country_that_the_account_may_not_call() {
     let scene = Scene::healthy().await;
     scene.deploy("CompanyPhoneCountries", "DK,GB");
     scene.sandbox.twilio.set_geo("GB", true, false);
-    only(&scene, "twilio.geo.calls", "fault", "calls to GB", "Voice, Settings, Geo permissions").await;
+    only(
+        &scene,
+        "twilio.geo.calls",
+        "fault",
+        "calls to GB",
+        "Voice, Settings, Geo permissions",
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -162,29 +299,68 @@ async fn countries_are_those_of_what_is_deployed() {
     scene.sandbox.twilio.set_geo("SE", true, false);
     scene.deploy("CompanyPhoneCountries", "");
     scene.deploy("NumberCountry", "SE");
-    only(&scene, "twilio.geo.calls", "fault", "calls to SE", "CompanyPhoneCountries").await;
-    scene.sandbox.cloudformation.change_stack(STACK_NAME, |stack| {
-        stack.outputs.retain(|name, _| !matches!(name.as_str(), "CallForwardUrl" | "SmsForwardUrl"));
-    });
+    only(
+        &scene,
+        "twilio.geo.calls",
+        "fault",
+        "calls to SE",
+        "CompanyPhoneCountries",
+    )
+    .await;
+    scene
+        .sandbox
+        .cloudformation
+        .change_stack(STACK_NAME, |stack| {
+            stack
+                .outputs
+                .retain(|name, _| !matches!(name.as_str(), "CallForwardUrl" | "SmsForwardUrl"));
+        });
     let (_, findings) = findings(&scene).await;
-    assert!(!findings.iter().any(|finding| finding["check"] == "twilio.geo.calls"), "{findings:#?}");
+    assert!(
+        !findings
+            .iter()
+            .any(|finding| finding["check"] == "twilio.geo.calls"),
+        "{findings:#?}"
+    );
 }
 
 #[tokio::test]
 async fn a_url_that_was_found_is_shown_without_credentials() {
     let scene = Scene::healthy().await;
-    scene.sandbox.twilio.own(NUMBER, &[("SmsUrl", "https://user:canary@old.example/x?key=canary")]);
+    scene.sandbox.twilio.own(
+        NUMBER,
+        &[("SmsUrl", "https://user:canary@old.example/x?key=canary")],
+    );
     let (code, findings) = findings(&scene).await;
-    assert!(code == 1 && findings[0]["what"].as_str().unwrap().contains("old.example/x"), "{findings:#?}");
-    assert!(!json!(findings).to_string().contains("canary"), "{findings:#?}");
+    assert!(
+        code == 1
+            && findings[0]["what"]
+                .as_str()
+                .unwrap()
+                .contains("old.example/x"),
+        "{findings:#?}"
+    );
+    assert!(
+        !json!(findings).to_string().contains("canary"),
+        "{findings:#?}"
+    );
 }
 
 #[tokio::test]
 async fn no_a2p_registration() {
     let scene = Scene::healthy().await;
-    scene.sandbox.twilio.set_a2p_status(MESSAGING_SERVICE, Some("IN_PROGRESS"));
-    only(&scene, "twilio.registration", "fault", "no verified A2P 10DLC campaign (IN_PROGRESS)", "register brand and campaign")
-        .await;
+    scene
+        .sandbox
+        .twilio
+        .set_a2p_status(MESSAGING_SERVICE, Some("IN_PROGRESS"));
+    only(
+        &scene,
+        "twilio.registration",
+        "fault",
+        "no verified A2P 10DLC campaign (IN_PROGRESS)",
+        "register brand and campaign",
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -193,8 +369,18 @@ async fn an_unverified_toll_free_number() {
     scene.deploy("TwilioNumber", "+18005550100");
     scene.sandbox.twilio.own("+18005550100", &[]);
     scene.succeed(&["connect", "twilio"]).await;
-    only(&scene, "twilio.registration", "fault", "+18005550100 is not verified (never asked for)", "Toll-Free").await;
-    scene.sandbox.twilio.set_tollfree_verification("+18005550100", "TWILIO_APPROVED");
+    only(
+        &scene,
+        "twilio.registration",
+        "fault",
+        "+18005550100 is not verified (never asked for)",
+        "Toll-Free",
+    )
+    .await;
+    scene
+        .sandbox
+        .twilio
+        .set_tollfree_verification("+18005550100", "TWILIO_APPROVED");
     assert_eq!(findings(&scene).await, (0, vec![]));
 }
 
@@ -202,7 +388,14 @@ async fn an_unverified_toll_free_number() {
 async fn no_route() {
     let scene = Scene::healthy().await;
     scene.sandbox.mailgun.clear_routes();
-    only(&scene, "mailgun.route", "fault", "Mailgun route (new)", "operator connect mailgun").await;
+    only(
+        &scene,
+        "mailgun.route",
+        "fault",
+        "Mailgun route (new)",
+        "operator connect mailgun",
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -214,13 +407,23 @@ async fn a_route_shadowed_by_another_with_stop() {
         "match_recipient(\".*@sms.example.com\")",
         &["forward(\"a@acme.example\")", "stop()"],
     );
-    only(&scene, "mailgun.route", "fault", "has priority -5 and stops mails", "").await;
+    only(
+        &scene,
+        "mailgun.route",
+        "fault",
+        "has priority -5 and stops mails",
+        "",
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn mx_records_that_lead_elsewhere() {
     let scene = Scene::healthy().await;
-    scene.sandbox.mailgun.set_domain(DOMAIN, "active", "invalid");
+    scene
+        .sandbox
+        .mailgun
+        .set_domain(DOMAIN, "active", "invalid");
     only(
         &scene,
         "mailgun.mx",
@@ -235,83 +438,195 @@ async fn mx_records_that_lead_elsewhere() {
 async fn a_domain_of_another_account_or_region() {
     let scene = Scene::healthy().await;
     scene.sandbox.mailgun.remove_domain(DOMAIN);
-    only(&scene, "mailgun.domain", "fault", "no domain sms.example.com", "api.eu.mailgun.net").await;
+    only(
+        &scene,
+        "mailgun.domain",
+        "fault",
+        "no domain sms.example.com",
+        "api.eu.mailgun.net",
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn without_mailguns_key_the_route_is_unchecked() {
     let scene = Scene::healthy().await;
-    let output = scene.run_with(&["--stack", STACK_NAME, "--json", "doctor"], &[("MAILGUN_API_KEY", " ")], "").await;
+    let output = scene
+        .run_with(
+            &["--stack", STACK_NAME, "--json", "doctor"],
+            &[("MAILGUN_API_KEY", " ")],
+            "",
+        )
+        .await;
     let report = output.json();
-    assert_eq!((output.code, &report["findings"][0]["severity"]), (0, &json!("unchecked")), "{report:#}");
+    assert_eq!(
+        (output.code, &report["findings"][0]["severity"]),
+        (0, &json!("unchecked")),
+        "{report:#}"
+    );
 }
 
 #[tokio::test]
 async fn an_application_without_its_grant() {
     let scene = Scene::healthy().await;
-    scene.sandbox.auth0.set_scope(&SCOPES.replace("read:users ", ""));
-    only(&scene, "auth0.grants", "fault", "lacks read:users", "grant read:users").await;
+    scene
+        .sandbox
+        .auth0
+        .set_scope(&SCOPES.replace("read:users ", ""));
+    only(
+        &scene,
+        "auth0.grants",
+        "fault",
+        "lacks read:users",
+        "grant read:users",
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn an_application_without_the_password_grant() {
     let scene = Scene::healthy().await;
-    scene.sandbox.auth0.set_grant_types(LOGIN_CLIENT_ID, &["client_credentials"]);
-    only(&scene, "auth0.login", "fault", "may not log users in", "Grant Types").await;
+    scene
+        .sandbox
+        .auth0
+        .set_grant_types(LOGIN_CLIENT_ID, &["client_credentials"]);
+    only(
+        &scene,
+        "auth0.login",
+        "fault",
+        "may not log users in",
+        "Grant Types",
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn an_application_without_a_grant_for_the_api() {
     let scene = Scene::healthy().await;
     scene.sandbox.auth0.set_client_grant(API_AUDIENCE, false);
-    only(&scene, "auth0.api_grant", "fault", API_AUDIENCE, "authorise it for that API").await;
+    only(
+        &scene,
+        "auth0.api_grant",
+        "fault",
+        API_AUDIENCE,
+        "authorise it for that API",
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn a_grant_for_the_api_without_its_scope() {
     let scene = Scene::healthy().await;
     scene.sandbox.auth0.set_api_scope("");
-    only(&scene, "auth0.api_grant", "fault", "lacks read:accounts", "grant read:accounts").await;
+    only(
+        &scene,
+        "auth0.api_grant",
+        "fault",
+        "lacks read:accounts",
+        "grant read:accounts",
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn verification_without_keys_to_tell_forged_mails() {
     let scene = Scene::healthy().await;
-    scene.sandbox.cloudformation.change_stack(STACK_NAME, |stack| {
-        let verification = ["SendVerificationSmsUrl", "ReceiveConfirmationSmsUrl", "TableName"];
-        let secrets = ["TwilioSecretName", "MailgunSecretName", "Auth0SecretName", "RecipientSecretName"];
-        stack.outputs.retain(|name, _| verification.iter().chain(&secrets).any(|kept| kept == name));
-    });
+    scene
+        .sandbox
+        .cloudformation
+        .change_stack(STACK_NAME, |stack| {
+            let verification = [
+                "SendVerificationSmsUrl",
+                "ReceiveConfirmationSmsUrl",
+                "TableName",
+            ];
+            let secrets = [
+                "TwilioSecretName",
+                "MailgunSecretName",
+                "Auth0SecretName",
+                "RecipientSecretName",
+            ];
+            stack
+                .outputs
+                .retain(|name, _| verification.iter().chain(&secrets).any(|kept| kept == name));
+        });
     assert_eq!(findings(&scene).await, (0, vec![]));
     for empty in [json!({}), json!({ "client_id": "", "client_secret": "" })] {
         scene.sandbox.aws.set_secret("switchboard/auth0", &empty);
         let (_, findings) = findings(&scene).await;
-        let found = findings.iter().find(|finding| finding["check"] == "verification.keys").unwrap();
-        assert!(found["why"].as_str().unwrap().starts_with("anyone who can send mail to sms.example.com can have texts sent"));
+        let found = findings
+            .iter()
+            .find(|finding| finding["check"] == "verification.keys")
+            .unwrap();
+        assert!(
+            found["why"]
+                .as_str()
+                .unwrap()
+                .starts_with("anyone who can send mail to sms.example.com can have texts sent")
+        );
     }
-    scene.sandbox.aws.set_secret("switchboard/auth0", &json!({}));
-    only(&scene, "verification.keys", "risk", "neither the keys of an Auth0 application", "operator secrets set auth0").await;
+    scene
+        .sandbox
+        .aws
+        .set_secret("switchboard/auth0", &json!({}));
+    only(
+        &scene,
+        "verification.keys",
+        "risk",
+        "neither the keys of an Auth0 application",
+        "operator secrets set auth0",
+    )
+    .await;
     scene.deploy("RecipientTags", "true");
     scene.succeed(&["connect", "mailgun"]).await;
     assert_eq!(findings(&scene).await, (0, vec![]));
-    scene.sandbox.aws.set_secret("switchboard/recipient", &json!({}));
-    only(&scene, "secrets", "fault", "switchboard/recipient lacks recipient_key", "operator secrets set recipient").await;
+    scene
+        .sandbox
+        .aws
+        .set_secret("switchboard/recipient", &json!({}));
+    only(
+        &scene,
+        "secrets",
+        "fault",
+        "switchboard/recipient lacks recipient_key",
+        "operator secrets set recipient",
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn a_mailgun_key_that_is_refused_is_a_risk() {
     let scene = Scene::healthy().await;
-    let output = scene.run_with(&["--stack", STACK_NAME, "--json", "doctor"], &[("MAILGUN_API_KEY", "key-wrong")], "").await;
+    let output = scene
+        .run_with(
+            &["--stack", STACK_NAME, "--json", "doctor"],
+            &[("MAILGUN_API_KEY", "key-wrong")],
+            "",
+        )
+        .await;
     let report = output.json();
-    assert_eq!((output.code, &report["findings"][0]["severity"]), (1, &json!("risk")), "{report:#}");
+    assert_eq!(
+        (output.code, &report["findings"][0]["severity"]),
+        (1, &json!("risk")),
+        "{report:#}"
+    );
 }
 
 #[tokio::test]
 async fn wrong_client_credentials() {
     let scene = Scene::healthy().await;
-    scene.sandbox.auth0.set_client_secret("rotated-client-secret");
+    scene
+        .sandbox
+        .auth0
+        .set_client_secret("rotated-client-secret");
     let (code, findings) = findings(&scene).await;
-    assert!(code == 1 && findings.iter().any(|finding| finding["check"] == "auth0.credentials"), "{findings:#?}");
+    assert!(
+        code == 1
+            && findings
+                .iter()
+                .any(|finding| finding["check"] == "auth0.credentials"),
+        "{findings:#?}"
+    );
 }
 
 #[tokio::test]
@@ -325,15 +640,35 @@ async fn no_such_api() {
 #[tokio::test]
 async fn brute_force_protection_that_is_stronger_than_our_lock() {
     let scene = Scene::healthy().await;
-    scene.sandbox.auth0.set_brute_force_protection(json!({ "max_attempts": 3 }));
-    only(&scene, "auth0.brute_force", "risk", "after 3 wrong PINs, this stack after 8", "PinAttemptsAccount below 3").await;
+    scene
+        .sandbox
+        .auth0
+        .set_brute_force_protection(json!({ "max_attempts": 3 }));
+    only(
+        &scene,
+        "auth0.brute_force",
+        "risk",
+        "after 3 wrong PINs, this stack after 8",
+        "PinAttemptsAccount below 3",
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn brute_force_protection_that_is_off() {
     let scene = Scene::healthy().await;
-    scene.sandbox.auth0.set_brute_force_protection(json!({ "enabled": false }));
-    only(&scene, "auth0.brute_force", "risk", "is off", "Brute-force Protection").await;
+    scene
+        .sandbox
+        .auth0
+        .set_brute_force_protection(json!({ "enabled": false }));
+    only(
+        &scene,
+        "auth0.brute_force",
+        "risk",
+        "is off",
+        "Brute-force Protection",
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -343,28 +678,56 @@ async fn an_action_that_somebody_edited() {
         "switchboard/gateway",
         &json!({ "bearer_token": "a-new-token-for-the-gateway", "jwt_secret": sandbox::auth0::GATEWAY_SECRET }),
     );
-    only(&scene, "auth0.phone_provider", "fault", "GATEWAY_TOKEN", "operator connect auth0").await;
+    only(
+        &scene,
+        "auth0.phone_provider",
+        "fault",
+        "GATEWAY_TOKEN",
+        "operator connect auth0",
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn a_service_app_without_a_scope() {
     let scene = Scene::healthy().await;
-    scene.sandbox.aws.set_secret("switchboard/okta", &sandbox::okta::service_app());
+    scene
+        .sandbox
+        .aws
+        .set_secret("switchboard/okta", &sandbox::okta::service_app());
     scene.sandbox.okta.set_scope("okta.users.read");
-    only(&scene, "okta.scopes", "fault", "no token with okta.users.manage", "grant okta.users.manage").await;
+    only(
+        &scene,
+        "okta.scopes",
+        "fault",
+        "no token with okta.users.manage",
+        "grant okta.users.manage",
+    )
+    .await;
     // Only provision-numbers writes.
-    scene.sandbox.cloudformation.change_stack(STACK_NAME, |stack| {
-        stack.outputs.remove("ProvisionNumbersUrl");
-    });
+    scene
+        .sandbox
+        .cloudformation
+        .change_stack(STACK_NAME, |stack| {
+            stack.outputs.remove("ProvisionNumbersUrl");
+        });
     let (_, findings) = findings(&scene).await;
-    assert!(!findings.iter().any(|finding| finding["check"] == "okta.scopes"), "{findings:#?}");
+    assert!(
+        !findings
+            .iter()
+            .any(|finding| finding["check"] == "okta.scopes"),
+        "{findings:#?}"
+    );
 }
 
 #[tokio::test]
 async fn an_event_hook_that_is_inactive() {
     let scene = Scene::healthy().await;
     let id = scene.sandbox.okta.event_hooks()[0].id.clone();
-    scene.sandbox.okta.change_event_hook(&id, |hook| hook.active = false);
+    scene
+        .sandbox
+        .okta
+        .change_event_hook(&id, |hook| hook.active = false);
     only(&scene, "okta.event_hook", "fault", "is inactive", "").await;
 }
 
@@ -372,14 +735,28 @@ async fn an_event_hook_that_is_inactive() {
 async fn a_revoked_okta_token() {
     let scene = Scene::healthy().await;
     scene.sandbox.okta.set_api_token("00anothertoken");
-    only(&scene, "okta.credentials", "fault", "refuses the credentials", "operator secrets set okta").await;
+    only(
+        &scene,
+        "okta.credentials",
+        "fault",
+        "refuses the credentials",
+        "operator secrets set okta",
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn a_table_without_ttl() {
     let scene = Scene::healthy().await;
     scene.sandbox.aws.set_time_to_live(false).await;
-    only(&scene, "table.ttl", "fault", "does not delete", "update-time-to-live").await;
+    only(
+        &scene,
+        "table.ttl",
+        "fault",
+        "does not delete",
+        "update-time-to-live",
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -387,10 +764,17 @@ async fn a_clock_that_is_off() {
     let scene = Scene::healthy().await;
     let body = json!({ "status": "active", "type": "Full" }).to_string();
     let headers = vec![
-        ("date".to_owned(), "Mon, 02 Nov 2026 12:00:00 GMT".to_owned()),
+        (
+            "date".to_owned(),
+            "Mon, 02 Nov 2026 12:00:00 GMT".to_owned(),
+        ),
         ("content-type".to_owned(), "application/json".to_owned()),
     ];
-    scene.sandbox.twilio.server().faults().next(Fault::Answer { status: 200, headers, body });
+    scene.sandbox.twilio.server().faults().next(Fault::Answer {
+        status: 200,
+        headers,
+        body,
+    });
     only(&scene, "clock", "fault", "clock is", "NTP").await;
 }
 
@@ -398,13 +782,20 @@ async fn a_clock_that_is_off() {
 async fn several_at_once_are_all_told_in_words() {
     let scene = Scene::healthy().await;
     scene.sandbox.twilio.own(NUMBER, &[("SmsMethod", "GET")]);
-    scene.sandbox.mailgun.set_domain(DOMAIN, "active", "invalid");
+    scene
+        .sandbox
+        .mailgun
+        .set_domain(DOMAIN, "active", "invalid");
     scene.sandbox.aws.set_time_to_live(false).await;
     let output = scene.run(&["doctor"]).await;
     assert_eq!(output.code, 1);
-    for words in
-        ["fault twilio.webhooks", "fault mailgun.mx", "fault table.ttl", "  do run `operator connect twilio`", "fine secrets"]
-    {
+    for words in [
+        "fault twilio.webhooks",
+        "fault mailgun.mx",
+        "fault table.ttl",
+        "  do run `operator connect twilio`",
+        "fine secrets",
+    ] {
         assert!(output.out.contains(words), "{words}: {}", output.out);
     }
 }
@@ -413,40 +804,89 @@ async fn several_at_once_are_all_told_in_words() {
 async fn a_provider_that_is_down_is_a_risk_and_the_rest_examined() {
     let scene = Scene::healthy().await;
     scene.sandbox.twilio.server().faults().refuse(true);
-    only(&scene, "twilio.auth_token", "risk", "not sent", "run this again").await;
+    only(
+        &scene,
+        "twilio.auth_token",
+        "risk",
+        "not sent",
+        "run this again",
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn a_stack_with_the_gateway_alone_needs_its_own_secrets_only() {
     let scene = Scene::healthy().await;
-    let kept = ["SmsGatewayUrl", "TableName", "TwilioSendSecretName", "GatewaySecretName", "VonageSecretName", "PlivoSecretName"];
-    scene.sandbox.cloudformation.change_stack(STACK_NAME, |stack| {
-        stack.outputs.retain(|name, _| kept.contains(&name.as_str()));
-        stack.parameters = [("SmsRoutes".to_owned(), "*=vonage".to_owned())].into();
-    });
+    let kept = [
+        "SmsGatewayUrl",
+        "TableName",
+        "TwilioSendSecretName",
+        "GatewaySecretName",
+        "VonageSecretName",
+        "PlivoSecretName",
+    ];
+    scene
+        .sandbox
+        .cloudformation
+        .change_stack(STACK_NAME, |stack| {
+            stack
+                .outputs
+                .retain(|name, _| kept.contains(&name.as_str()));
+            stack.parameters = [("SmsRoutes".to_owned(), "*=vonage".to_owned())].into();
+        });
     for secret in ["switchboard/twilio-send", "switchboard/plivo"] {
         scene.sandbox.aws.set_secret(secret, &json!({}));
     }
     only(&scene, "auth0.phone_provider", "unchecked", "Auth0", "").await;
-    scene.sandbox.aws.set_secret("switchboard/vonage", &json!({}));
+    scene
+        .sandbox
+        .aws
+        .set_secret("switchboard/vonage", &json!({}));
     let (code, findings) = findings(&scene).await;
-    assert!(code == 1 && findings[0]["what"] == "the secret switchboard/vonage lacks api_key and api_secret", "{findings:#?}");
+    assert!(
+        code == 1
+            && findings[0]["what"] == "the secret switchboard/vonage lacks api_key and api_secret",
+        "{findings:#?}"
+    );
     let connected = scene.run(&["connect"]).await;
-    assert!(connected.code == 0 && connected.out.contains("twilio: left alone"), "{connected:?}");
+    assert!(
+        connected.code == 0 && connected.out.contains("twilio: left alone"),
+        "{connected:?}"
+    );
 }
 
 #[tokio::test]
 async fn a_gateway_alone_that_sends_through_twilio_is_examined_with_its_api_key() {
     let scene = Scene::healthy().await;
-    let kept = ["SmsGatewayUrl", "TableName", "TwilioSendSecretName", "GatewaySecretName"];
-    scene.sandbox.cloudformation.change_stack(STACK_NAME, |stack| {
-        stack.outputs.retain(|name, _| kept.contains(&name.as_str()));
-        let twilio_url = stack.parameters.remove("TwilioUrl").unwrap();
-        let parameters = [("SmsRoutes", "*=twilio"), ("AllowedCountries", "DK"), ("TwilioUrl", &twilio_url)];
-        stack.parameters = parameters.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-    });
+    let kept = [
+        "SmsGatewayUrl",
+        "TableName",
+        "TwilioSendSecretName",
+        "GatewaySecretName",
+    ];
+    scene
+        .sandbox
+        .cloudformation
+        .change_stack(STACK_NAME, |stack| {
+            stack
+                .outputs
+                .retain(|name, _| kept.contains(&name.as_str()));
+            let twilio_url = stack.parameters.remove("TwilioUrl").unwrap();
+            let parameters = [
+                ("SmsRoutes", "*=twilio"),
+                ("AllowedCountries", "DK"),
+                ("TwilioUrl", &twilio_url),
+            ];
+            stack.parameters = parameters
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into();
+        });
     scene.sandbox.twilio.set_geo("DK", false, true);
     let (_, findings) = findings(&scene).await;
     let checks: Vec<&Value> = findings.iter().map(|finding| &finding["check"]).collect();
-    assert_eq!(checks, ["twilio.geo.texts", "auth0.phone_provider"], "{findings:#?}");
+    assert_eq!(
+        checks,
+        ["twilio.geo.texts", "auth0.phone_provider"],
+        "{findings:#?}"
+    );
 }

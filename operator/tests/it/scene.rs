@@ -8,7 +8,8 @@ use axum::routing::get;
 use sandbox::cloudformation::STACK_NAME;
 use sandbox::wire::Server;
 use sandbox::{
-    HOOK_TOKEN, IVR_TOKEN, RECIPIENT_KEY, STUDIO_TOKEN, Sandbox, auth0, clickatell, mailgun, okta, plivo, twilio, vonage,
+    HOOK_TOKEN, IVR_TOKEN, RECIPIENT_KEY, STUDIO_TOKEN, Sandbox, auth0, clickatell, mailgun, okta,
+    plivo, twilio, vonage,
 };
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
@@ -64,10 +65,15 @@ impl Scene {
     /// A stack with everything, as the template deploys it, and nothing connected at Auth0, Okta and Mailgun.
     pub(crate) async fn new() -> Self {
         let echo = get(async |headers: HeaderMap| {
-            let challenge = headers["x-okta-verification-challenge"].to_str().unwrap().to_owned();
+            let challenge = headers["x-okta-verification-challenge"]
+                .to_str()
+                .unwrap()
+                .to_owned();
             axum::Json(json!({ "verification": challenge }))
         });
-        let hook = Server::start("hook", Router::new().route("/okta", echo)).await.unwrap();
+        let hook = Server::start("hook", Router::new().route("/okta", echo))
+            .await
+            .unwrap();
         let sandbox = Sandbox::start().await;
         let url = hook.url() + "/okta";
         sandbox.cloudformation.change_stack(STACK_NAME, |stack| {
@@ -88,21 +94,30 @@ impl Scene {
             &json!({ "strategy": "sms", "template": template, "twilio_sid": "AC1" }),
         );
         scene.succeed(&["connect"]).await;
-        scene.succeed(&["connect", "auth0", "--legacy-gateway", "sms"]).await;
+        scene
+            .succeed(&["connect", "auth0", "--legacy-gateway", "sms"])
+            .await;
         scene
     }
 
     /// Sets a parameter or an output of the stack.
     pub(crate) fn deploy(&self, name: &str, value: &str) {
-        self.sandbox.cloudformation.change_stack(STACK_NAME, |stack| {
-            let part = if stack.outputs.contains_key(name) { &mut stack.outputs } else { &mut stack.parameters };
-            part.insert(name.to_owned(), value.to_owned());
-        });
+        self.sandbox
+            .cloudformation
+            .change_stack(STACK_NAME, |stack| {
+                let part = if stack.outputs.contains_key(name) {
+                    &mut stack.outputs
+                } else {
+                    &mut stack.parameters
+                };
+                part.insert(name.to_owned(), value.to_owned());
+            });
     }
 
     /// Runs the program on the stack, in an environment of its own.
     pub(crate) async fn run(&self, arguments: &[&str]) -> Output {
-        self.run_with(&[&["--stack", STACK_NAME], arguments].concat(), &[], "").await
+        self.run_with(&[&["--stack", STACK_NAME], arguments].concat(), &[], "")
+            .await
     }
 
     pub(crate) async fn succeed(&self, arguments: &[&str]) -> Output {
@@ -112,14 +127,25 @@ impl Scene {
     }
 
     /// With some variables more, and this on standard input.
-    pub(crate) async fn run_with(&self, arguments: &[&str], variables: &[(&str, &str)], input: &str) -> Output {
+    pub(crate) async fn run_with(
+        &self,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+        input: &str,
+    ) -> Output {
         let (aws, twilio) = (&self.sandbox.aws, self.sandbox.twilio.server().url());
         let usual = [
             ("HOME", env!("CARGO_TARGET_TMPDIR").to_owned()),
             ("AWS_REGION", "eu-west-1".to_owned()),
             ("AWS_ACCESS_KEY_ID", "AKIASANDBOX".to_owned()),
-            ("AWS_SECRET_ACCESS_KEY", "sandbox-secret-access-key".to_owned()),
-            ("AWS_ENDPOINT_URL_CLOUDFORMATION", self.sandbox.cloudformation.server().url()),
+            (
+                "AWS_SECRET_ACCESS_KEY",
+                "sandbox-secret-access-key".to_owned(),
+            ),
+            (
+                "AWS_ENDPOINT_URL_CLOUDFORMATION",
+                self.sandbox.cloudformation.server().url(),
+            ),
             ("AWS_ENDPOINT_URL_DYNAMODB", aws.dynamodb().url()),
             ("AWS_ENDPOINT_URL_SECRETS_MANAGER", aws.secrets().url()),
             ("TWILIO_MESSAGING_URL", twilio.clone()),
@@ -133,7 +159,12 @@ impl Scene {
             .args(arguments)
             .env_clear()
             .envs(usual)
-            .envs(variables.iter().copied().filter(|(_, value)| !value.is_empty()))
+            .envs(
+                variables
+                    .iter()
+                    .copied()
+                    .filter(|(_, value)| !value.is_empty()),
+            )
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -141,12 +172,24 @@ impl Scene {
             .spawn()
             .unwrap();
         // One that does not read it may be gone.
-        let _unread = child.stdin.take().unwrap().write_all(input.as_bytes()).await;
+        let _unread = child
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(input.as_bytes())
+            .await;
         let output = child.wait_with_output().await.unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
-        let output = Output { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) };
+        let output = Output {
+            code: output.status.code().unwrap(),
+            out: text(output.stdout),
+            err: text(output.stderr),
+        };
         for secret in SECRETS {
-            assert!(!output.out.contains(secret) && !output.err.contains(secret), "a secret was printed: {output:?}");
+            assert!(
+                !output.out.contains(secret) && !output.err.contains(secret),
+                "a secret was printed: {output:?}"
+            );
         }
         output
     }

@@ -8,14 +8,30 @@ use crate::scene::Scene;
 #[tokio::test]
 async fn exit_codes_tell_what_to_look_at() {
     let scene = Scene::new().await;
-    assert_eq!(scene.run_with(&["doctor"], &[], "").await.code, 2, "no stack");
+    assert_eq!(
+        scene.run_with(&["doctor"], &[], "").await.code,
+        2,
+        "no stack"
+    );
     assert_eq!(scene.run(&["connect", "nobody"]).await.code, 2);
     assert_eq!(scene.run(&["erase", "--number", "12"]).await.code, 2);
-    let strange = scene.run_with(&["--stack", "other", "doctor"], &[], "").await;
-    assert!(strange.code == 3 && strange.err.contains("is the stack's name right"), "{strange:?}");
+    let strange = scene
+        .run_with(&["--stack", "other", "doctor"], &[], "")
+        .await;
+    assert!(
+        strange.code == 3 && strange.err.contains("is the stack's name right"),
+        "{strange:?}"
+    );
     scene.sandbox.aws.secrets().faults().refuse(true);
     let down = scene.run(&["--json", "doctor"]).await;
-    assert!(down.code == 3 && down.json()["error"].as_str().unwrap().contains("no connection"), "{down:?}");
+    assert!(
+        down.code == 3
+            && down.json()["error"]
+                .as_str()
+                .unwrap()
+                .contains("no connection"),
+        "{down:?}"
+    );
 }
 
 #[tokio::test]
@@ -23,18 +39,37 @@ async fn a_file_in_place_of_cloudformation() {
     let scene = Scene::healthy().await;
     let stack = scene.sandbox.cloudformation.stack(STACK_NAME).unwrap();
     let pairs = |kind: &str, map: &std::collections::BTreeMap<String, String>| {
-        let pair = |(key, value)| json!({ format!("{kind}Key"): key, format!("{kind}Value"): value });
+        let pair =
+            |(key, value)| json!({ format!("{kind}Key"): key, format!("{kind}Value"): value });
         map.iter().map(pair).collect::<Vec<_>>()
     };
     let described = json!({ "Stacks": [{ "Outputs": pairs("Output", &stack.outputs), "Parameters": pairs("Parameter", &stack.parameters) }] });
     scene.sandbox.cloudformation.server().clear_exchanges();
-    let output = scene.run_with(&["--outputs", "-", "connect"], &[], &described.to_string()).await;
-    assert_eq!((output.code, output.out.matches("nothing to change").count()), (0, 4), "{output:?}");
+    let output = scene
+        .run_with(&["--outputs", "-", "connect"], &[], &described.to_string())
+        .await;
+    assert_eq!(
+        (output.code, output.out.matches("nothing to change").count()),
+        (0, 4),
+        "{output:?}"
+    );
     assert!(scene.sandbox.cloudformation.server().exchanges().is_empty());
     let bare = json!(pairs("Output", &stack.outputs)).to_string();
-    let lacking = scene.run_with(&["--outputs", "-", "connect", "mailgun"], &[], &bare).await;
-    assert!(lacking.code == 2 && lacking.err.contains("--parameter RecipientDomain=VALUE"), "{lacking:?}");
-    let given = ["--outputs", "-", "--parameter", "RecipientDomain=sms.example.com", "connect", "mailgun"];
+    let lacking = scene
+        .run_with(&["--outputs", "-", "connect", "mailgun"], &[], &bare)
+        .await;
+    assert!(
+        lacking.code == 2 && lacking.err.contains("--parameter RecipientDomain=VALUE"),
+        "{lacking:?}"
+    );
+    let given = [
+        "--outputs",
+        "-",
+        "--parameter",
+        "RecipientDomain=sms.example.com",
+        "connect",
+        "mailgun",
+    ];
     assert_eq!(scene.run_with(&given, &[], &bare).await.code, 0);
 }
 
@@ -54,13 +89,26 @@ async fn outputs_that_lack_what_is_needed() {
             2,
             "ReceiveConfirmationSmsUrl is no URL",
         ),
-        (json!({ "ReceiveConfirmationSmsUrl": receive, "TwilioSecretName": secret }), 2, "TableName is not among"),
-        (json!({ "Stacks": [{ "StackName": "switchboard" }] }), 2, "this stack has no outputs yet"),
+        (
+            json!({ "ReceiveConfirmationSmsUrl": receive, "TwilioSecretName": secret }),
+            2,
+            "TableName is not among",
+        ),
+        (
+            json!({ "Stacks": [{ "StackName": "switchboard" }] }),
+            2,
+            "this stack has no outputs yet",
+        ),
     ] {
         let twilio = ("TWILIO_URL", scene.sandbox.twilio.server().url());
         let arguments = ["--outputs", "-", "connect", "twilio"];
-        let output = scene.run_with(&arguments, &[(twilio.0, &twilio.1)], &outputs.to_string()).await;
-        assert!(output.code == code && format!("{}{}", output.out, output.err).contains(words), "{outputs}: {output:?}");
+        let output = scene
+            .run_with(&arguments, &[(twilio.0, &twilio.1)], &outputs.to_string())
+            .await;
+        assert!(
+            output.code == code && format!("{}{}", output.out, output.err).contains(words),
+            "{outputs}: {output:?}"
+        );
     }
 }
 

@@ -36,18 +36,36 @@ pub struct Answer {
 impl Auth0 {
     /// The HS256 token for an SMS gateway with `aud` and `sub`, which are all that Auth0 documents; an object of `claims` adds others or replaces these, and
     /// null takes one away.
-    pub fn gateway_token(&self, secret: impl AsRef<[u8]>, aud: &str, sub: &str, claims: Value) -> String {
+    pub fn gateway_token(
+        &self,
+        secret: impl AsRef<[u8]>,
+        aud: &str,
+        sub: &str,
+        claims: Value,
+    ) -> String {
         let all = merged(json!({ "aud": aud, "sub": sub }), claims);
         let encode = |part: Value| BASE64URL.encode(part.to_string());
-        let signed = format!("{}.{}", encode(json!({"alg": "HS256", "typ": "JWT"})), encode(all));
-        let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_ref()).expect("HMAC takes keys of any length");
+        let signed = format!(
+            "{}.{}",
+            encode(json!({"alg": "HS256", "typ": "JWT"})),
+            encode(all)
+        );
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(secret.as_ref()).expect("HMAC takes keys of any length");
         mac.update(signed.as_bytes());
         format!("{signed}.{}", BASE64URL.encode(mac.finalize().into_bytes()))
     }
 
     /// Someone signs in by phone: posts `text` for `recipient` (as the user wrote it) to the gateway at `url`, once. The code is the last number in the text.
-    pub async fn passwordless(&self, url: &str, credential: Credential<'_>, recipient: &str, text: &str) -> Answer {
-        self.passwordless_from(None, url, credential, recipient, text).await
+    pub async fn passwordless(
+        &self,
+        url: &str,
+        credential: Credential<'_>,
+        recipient: &str,
+        text: &str,
+    ) -> Answer {
+        self.passwordless_from(None, url, credential, recipient, text)
+            .await
     }
 
     /// The same, telling the address that it was asked for from, as `forward_req_info` has it.
@@ -59,9 +77,15 @@ impl Auth0 {
         recipient: &str,
         text: &str,
     ) -> Answer {
-        let code = text.split(|c: char| !c.is_ascii_digit()).rfind(|digits| !digits.is_empty());
+        let code = text
+            .split(|c: char| !c.is_ascii_digit())
+            .rfind(|digits| !digits.is_empty());
         let (token, wait, mut body) = match credential {
-            Credential::Jwt(token) => (token, 30, json!({"recipient": recipient, "body": text, "sender": SENDER})),
+            Credential::Jwt(token) => (
+                token,
+                30,
+                json!({"recipient": recipient, "body": text, "sender": SENDER}),
+            ),
             Credential::Bearer(token) => (
                 token,
                 20,
@@ -74,7 +98,12 @@ impl Auth0 {
         if let Some(ip) = ip {
             body["req"] = json!({ "ip": ip, "user-agent": "Mozilla/5.0" });
         }
-        let request = self.client.post(url).bearer_auth(token).timeout(Duration::from_secs(wait)).json(&body);
+        let request = self
+            .client
+            .post(url)
+            .bearer_auth(token)
+            .timeout(Duration::from_secs(wait))
+            .json(&body);
         let answer = async {
             let answer = request.send().await?;
             Ok::<_, reqwest::Error>((answer.status().as_u16(), answer.text().await?))
@@ -98,15 +127,24 @@ mod tests {
     async fn a_gateway_gets_one_post_with_its_token() {
         let auth0 = Auth0::start(None).await.unwrap();
         // composed, MAC computed independently with Python's standard library
-        let token =
-            auth0.gateway_token(GATEWAY_SECRET, GATEWAY_AUDIENCE, GATEWAY_SUBJECT, json!({"sub": "x", "exp": 1, "aud": null}));
+        let token = auth0.gateway_token(
+            GATEWAY_SECRET,
+            GATEWAY_AUDIENCE,
+            GATEWAY_SUBJECT,
+            json!({"sub": "x", "exp": 1, "aud": null}),
+        );
         assert_eq!(
             token,
             "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJleHAiOjEsInN1YiI6IngifQ.rsYdEJY5CtPRPuZTF1kYXfPgqPkpN0Uw8VUkJ2rlP3Q"
         );
-        let gateway = Server::start("gateway", Router::new().fallback(|| async { "ok" })).await.unwrap();
+        let gateway = Server::start("gateway", Router::new().fallback(|| async { "ok" }))
+            .await
+            .unwrap();
         for (credential, expected) in [
-            (Credential::Jwt("a.b.c"), json!({"recipient": "+45 12345678", "body": "Code 271828.", "sender": SENDER})),
+            (
+                Credential::Jwt("a.b.c"),
+                json!({"recipient": "+45 12345678", "body": "Code 271828.", "sender": SENDER}),
+            ),
             (
                 Credential::Bearer("t"),
                 json!({
@@ -115,14 +153,35 @@ mod tests {
                 }),
             ),
         ] {
-            let answer = auth0.passwordless(&gateway.url(), credential, "+45 12345678", "Code 271828.").await;
-            assert_eq!(answer, Answer { status: 200, body: "ok".to_owned() });
+            let answer = auth0
+                .passwordless(&gateway.url(), credential, "+45 12345678", "Code 271828.")
+                .await;
+            assert_eq!(
+                answer,
+                Answer {
+                    status: 200,
+                    body: "ok".to_owned()
+                }
+            );
             let exchange = gateway.exchanges().pop().unwrap();
             let (Credential::Jwt(token) | Credential::Bearer(token)) = credential;
-            assert!(exchange.headers.contains(&("authorization".to_owned(), format!("Bearer {token}"))));
-            assert_eq!(serde_json::from_slice::<Value>(&exchange.request).unwrap(), expected);
+            assert!(
+                exchange
+                    .headers
+                    .contains(&("authorization".to_owned(), format!("Bearer {token}")))
+            );
+            assert_eq!(
+                serde_json::from_slice::<Value>(&exchange.request).unwrap(),
+                expected
+            );
         }
         gateway.faults().next(crate::wire::Fault::ResetBefore);
-        assert_eq!(auth0.passwordless(&gateway.url(), Credential::Bearer("t"), "+4512345678", "x").await.status, 0);
+        assert_eq!(
+            auth0
+                .passwordless(&gateway.url(), Credential::Bearer("t"), "+4512345678", "x")
+                .await
+                .status,
+            0
+        );
     }
 }

@@ -68,12 +68,19 @@ impl Issuing {
         let application = |id, secret: &str, grant_types: &[&str]| Application {
             id,
             secret: secret.to_owned(),
-            grant_types: grant_types.iter().map(|&grant_type| grant_type.to_owned()).collect(),
+            grant_types: grant_types
+                .iter()
+                .map(|&grant_type| grant_type.to_owned())
+                .collect(),
         };
         Self {
             applications: [
                 application(CLIENT_ID, CLIENT_SECRET, &[CLIENT_CREDENTIALS]),
-                application(LOGIN_CLIENT_ID, LOGIN_CLIENT_SECRET, &[PASSWORD, PASSWORD_REALM]),
+                application(
+                    LOGIN_CLIENT_ID,
+                    LOGIN_CLIENT_SECRET,
+                    &[PASSWORD, PASSWORD_REALM],
+                ),
             ],
             management_scope: "read:users update:users".to_owned(),
             api_scope: "read:accounts".to_owned(),
@@ -91,7 +98,10 @@ impl Issuing {
     }
 
     fn application(&mut self, id: &str) -> &mut Application {
-        let found = self.applications.iter_mut().find(|application| application.id == id);
+        let found = self
+            .applications
+            .iter_mut()
+            .find(|application| application.id == id);
         found.unwrap_or_else(|| panic!("the tenant has no application {id}"))
     }
 }
@@ -104,13 +114,20 @@ impl Auth0 {
 
     /// Replaces the secret of the application through which users sign in.
     pub fn set_login_client_secret(&self, secret: &str) {
-        secret.clone_into(&mut lock(&self.state).issuing.application(LOGIN_CLIENT_ID).secret);
+        secret.clone_into(
+            &mut lock(&self.state)
+                .issuing
+                .application(LOGIN_CLIENT_ID)
+                .secret,
+        );
     }
 
     /// What an application may ask for: at first [`CLIENT_CREDENTIALS`] for [`CLIENT_ID`], [`PASSWORD`] and [`PASSWORD_REALM`] for [`LOGIN_CLIENT_ID`].
     pub fn set_grant_types(&self, client_id: &str, grant_types: &[&str]) {
-        lock(&self.state).issuing.application(client_id).grant_types =
-            grant_types.iter().map(|&grant_type| grant_type.to_owned()).collect();
+        lock(&self.state).issuing.application(client_id).grant_types = grant_types
+            .iter()
+            .map(|&grant_type| grant_type.to_owned())
+            .collect();
     }
 
     /// Whether applications have a client grant for an audience; at first they have.
@@ -170,7 +187,12 @@ impl Auth0 {
 
     /// How many tokens were issued by a grant type for an audience (empty: without one).
     pub fn grants(&self, grant_type: &str, audience: &str) -> u32 {
-        lock(&self.state).issuing.issued.get(&[grant_type, audience].map(str::to_owned)).copied().unwrap_or_default()
+        lock(&self.state)
+            .issuing
+            .issued
+            .get(&[grant_type, audience].map(str::to_owned))
+            .copied()
+            .unwrap_or_default()
     }
 
     /// How many token requests came since [`clear_exchanges`](crate::wire::Server::clear_exchanges), whatever came of them.
@@ -181,7 +203,10 @@ impl Auth0 {
     /// How many wrong passwords in a row were given for a user.
     pub fn failed_logins(&self, user: &User) -> u32 {
         let mistakes = &lock(&self.state).issuing.mistakes;
-        mistakes.get(&[user.email.clone(), user.connection.clone()]).copied().unwrap_or_default()
+        mistakes
+            .get(&[user.email.clone(), user.connection.clone()])
+            .copied()
+            .unwrap_or_default()
     }
 
     /// Whether brute-force protection keeps a user out. It does, at first, after ten wrong passwords in a row, here whatever address they come from.
@@ -192,6 +217,9 @@ impl Auth0 {
 
     /// Lifts brute-force protection from a user, as the link in the mail about it does.
     pub fn let_in(&self, user: &User) {
-        lock(&self.state).issuing.mistakes.remove(&[user.email.clone(), user.connection.clone()]);
+        lock(&self.state)
+            .issuing
+            .mistakes
+            .remove(&[user.email.clone(), user.connection.clone()]);
     }
 }

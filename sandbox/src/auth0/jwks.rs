@@ -48,13 +48,19 @@ struct Key {
 }
 
 /// Fixed keys with their certificates, used by turns; making keys takes too long for every start.
-static TENANT: LazyLock<[Key; 2]> = LazyLock::new(|| [include_str!("key-1.pem"), include_str!("key-2.pem")].map(Key::read));
+static TENANT: LazyLock<[Key; 2]> =
+    LazyLock::new(|| [include_str!("key-1.pem"), include_str!("key-2.pem")].map(Key::read));
 static STRANGER: LazyLock<Key> = LazyLock::new(|| Key::read(include_str!("stranger.pem")));
 
 impl Key {
     fn read(pem: &'static str) -> Self {
-        let der = BASE64.decode(base64(pem, "PRIVATE KEY").expect("a private key")).expect("the test key's base64");
-        Self { pem, pair: signature::RsaKeyPair::from_pkcs8(&der).expect("the test key") }
+        let der = BASE64
+            .decode(base64(pem, "PRIVATE KEY").expect("a private key"))
+            .expect("the test key's base64");
+        Self {
+            pem,
+            pair: signature::RsaKeyPair::from_pkcs8(&der).expect("the test key"),
+        }
     }
 
     fn sign(&self, alg: &str, text: &str) -> Vec<u8> {
@@ -65,7 +71,9 @@ impl Key {
             _ => &signature::RSA_PKCS1_SHA256,
         };
         let mut signed = vec![0; self.pair.public().modulus_len()];
-        self.pair.sign(encoding, &SystemRandom::new(), text.as_bytes(), &mut signed).expect("a signature of the key's length");
+        self.pair
+            .sign(encoding, &SystemRandom::new(), text.as_bytes(), &mut signed)
+            .expect("a signature of the key's length");
         signed
     }
 
@@ -75,7 +83,9 @@ impl Key {
             "kty": "RSA", "use": "sig", "alg": "RS256", "kid": id, "n": BASE64URL.encode(public.n), "e": BASE64URL.encode(public.e),
         });
         if let Some(certificate) = base64(self.pem, "CERTIFICATE") {
-            let der = BASE64.decode(&certificate).expect("the certificate's base64");
+            let der = BASE64
+                .decode(&certificate)
+                .expect("the certificate's base64");
             jwk["x5t"] = BASE64URL.encode(Sha1::digest(der)).into();
             jwk["x5c"] = json!([certificate]);
         }
@@ -85,14 +95,22 @@ impl Key {
 
 /// A block of a PEM file with its first and last line.
 fn block<'a>(pem: &'a str, label: &str) -> Option<&'a str> {
-    let (begin, end) = (format!("-----BEGIN {label}-----"), format!("-----END {label}-----"));
+    let (begin, end) = (
+        format!("-----BEGIN {label}-----"),
+        format!("-----END {label}-----"),
+    );
     let from = pem.find(&begin)?;
     let to = pem.find(&end)? + end.len();
     pem.get(from..to)
 }
 
 fn base64(pem: &str, label: &str) -> Option<String> {
-    Some(block(pem, label)?.lines().filter(|line| !line.starts_with("-----")).collect())
+    Some(
+        block(pem, label)?
+            .lines()
+            .filter(|line| !line.starts_with("-----"))
+            .collect(),
+    )
 }
 
 /// Which keys sign and are published.
@@ -105,22 +123,34 @@ pub(super) struct Keys {
 
 impl Keys {
     pub(super) fn new() -> Self {
-        Self { current: 0, old: false }
+        Self {
+            current: 0,
+            old: false,
+        }
     }
 
     /// The id and the key with this number.
     fn key(number: usize) -> (String, &'static Key) {
-        (format!("sandbox-auth0-key-{}", number + 1), &TENANT[number % 2])
+        (
+            format!("sandbox-auth0-key-{}", number + 1),
+            &TENANT[number % 2],
+        )
     }
 
     /// An access or ID token as the tenant issues it.
     pub(super) fn sign(&self, typ: &str, claims: &Value) -> String {
         let (id, _) = Self::key(self.current);
-        self.make(&json!({ "alg": "RS256", "typ": typ, "kid": id }), claims, Signer::Current)
+        self.make(
+            &json!({ "alg": "RS256", "typ": typ, "kid": id }),
+            claims,
+            Signer::Current,
+        )
     }
 
     fn make(&self, header: &Value, claims: &Value, signer: Signer<'_>) -> String {
-        let text = [header, claims].map(|part| BASE64URL.encode(part.to_string())).join(".");
+        let text = [header, claims]
+            .map(|part| BASE64URL.encode(part.to_string()))
+            .join(".");
         let alg = header["alg"].as_str().unwrap_or_default();
         let (_, current) = Self::key(self.current);
         let hash = |secret: &[u8]| {
@@ -129,7 +159,9 @@ impl Keys {
                 "HS512" => hmac::HMAC_SHA512,
                 _ => hmac::HMAC_SHA256,
             };
-            hmac::sign(&hmac::Key::new(algorithm, secret), text.as_bytes()).as_ref().to_vec()
+            hmac::sign(&hmac::Key::new(algorithm, secret), text.as_bytes())
+                .as_ref()
+                .to_vec()
         };
         let signature = match signer {
             Signer::Current => current.sign(alg, &text),
@@ -148,14 +180,19 @@ impl Keys {
 }
 
 fn public_pem(key: &Key) -> String {
-    block(key.pem, "PUBLIC KEY").map(|block| format!("{block}\n")).expect("the test key's public half")
+    block(key.pem, "PUBLIC KEY")
+        .map(|block| format!("{block}\n"))
+        .expect("the test key's public half")
 }
 
 impl Auth0 {
     /// A new key signs from now on. The one before stays published until [`Auth0::withdraw_old_key`] or the next rotation.
     pub fn rotate_key(&self) {
         let keys = &mut lock(&self.state).keys;
-        *keys = Keys { current: keys.current + 1, old: true };
+        *keys = Keys {
+            current: keys.current + 1,
+            old: true,
+        };
     }
 
     /// Only the key that signs now is published.
@@ -192,7 +229,11 @@ impl Auth0 {
             Signer::Nobody => "none",
         };
         let keys = &lock(&self.state).keys;
-        let number = if matches!(signer, Signer::Old) { keys.before() } else { keys.current };
+        let number = if matches!(signer, Signer::Old) {
+            keys.before()
+        } else {
+            keys.current
+        };
         let usual = json!({ "alg": alg, "typ": "JWT", "kid": Keys::key(number).0 });
         keys.make(&merged(usual, header), &merged(good, claims), signer)
     }
@@ -214,8 +255,16 @@ pub(super) async fn published(Axum(state): Axum<Shared>) -> Response {
         let keys = &lock(&state).keys;
         [Some(keys.current), keys.old.then(|| keys.before())]
     };
-    let keys = numbers.into_iter().flatten().map(Keys::key).map(|(id, key)| key.jwk(&id)).collect::<Vec<_>>();
-    let caching = [(header::CACHE_CONTROL, "public, max-age=15, stale-while-revalidate=15, stale-if-error=86400")];
+    let keys = numbers
+        .into_iter()
+        .flatten()
+        .map(Keys::key)
+        .map(|(id, key)| key.jwk(&id))
+        .collect::<Vec<_>>();
+    let caching = [(
+        header::CACHE_CONTROL,
+        "public, max-age=15, stale-while-revalidate=15, stale-if-error=86400",
+    )];
     (caching, Json(json!({ "keys": keys }))).into_response()
 }
 
@@ -237,16 +286,33 @@ mod tests {
 
     /// The ids of the published keys whose signature a token bears, taken from `n` and `e` alone.
     async fn signed_by(auth0: &Auth0, token: &str) -> Vec<String> {
-        let published = client().get(auth0.server().url() + JWKS_PATH).send().await.unwrap().json::<Value>().await.unwrap();
+        let published = client()
+            .get(auth0.server().url() + JWKS_PATH)
+            .send()
+            .await
+            .unwrap()
+            .json::<Value>()
+            .await
+            .unwrap();
         let (text, signed) = token.rsplit_once('.').unwrap();
         let decode = |value: &Value| BASE64URL.decode(value.as_str().unwrap()).unwrap();
         let signed = BASE64URL.decode(signed).unwrap();
         let fits = |key: &&Value| {
-            let public = rsa::PublicKeyComponents { n: decode(&key["n"]), e: decode(&key["e"]) };
-            public.verify(&signature::RSA_PKCS1_2048_8192_SHA256, text.as_bytes(), &signed).is_ok()
+            let public = rsa::PublicKeyComponents {
+                n: decode(&key["n"]),
+                e: decode(&key["e"]),
+            };
+            public
+                .verify(
+                    &signature::RSA_PKCS1_2048_8192_SHA256,
+                    text.as_bytes(),
+                    &signed,
+                )
+                .is_ok()
         };
         let keys = published["keys"].as_array().unwrap().iter().filter(fits);
-        keys.map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
+        keys.map(|key| key["kid"].as_str().unwrap().to_owned())
+            .collect()
     }
 
     fn parts(token: &str) -> [Value; 2] {
@@ -258,32 +324,62 @@ mod tests {
     async fn keys_rotate() {
         let auth0 = Auth0::start(None).await.unwrap();
         let first = auth0.mint(json!({}), json!({}), Signer::Current);
-        assert_eq!((signed_by(&auth0, &first).await, auth0.key_id().as_str()), (vec![KEY_ID.to_owned()], KEY_ID));
-        let published = client().get(auth0.server().url() + JWKS_PATH).send().await.unwrap().json::<Value>().await.unwrap();
+        assert_eq!(
+            (signed_by(&auth0, &first).await, auth0.key_id().as_str()),
+            (vec![KEY_ID.to_owned()], KEY_ID)
+        );
+        let published = client()
+            .get(auth0.server().url() + JWKS_PATH)
+            .send()
+            .await
+            .unwrap()
+            .json::<Value>()
+            .await
+            .unwrap();
         // computed with openssl x509 and openssl dgst
         assert_eq!(published["keys"][0]["x5t"], "Jj_ODIx8yp7Mwb4-S8g3WSWBfTo");
         auth0.rotate_key();
         let second = auth0.mint(json!({}), json!({}), Signer::Current);
         assert_eq!(signed_by(&auth0, &first).await, [KEY_ID]);
         assert_eq!(signed_by(&auth0, &second).await, ["sandbox-auth0-key-2"]);
-        assert_eq!(signed_by(&auth0, &auth0.mint(json!({}), json!({}), Signer::Old)).await, [KEY_ID]);
+        assert_eq!(
+            signed_by(&auth0, &auth0.mint(json!({}), json!({}), Signer::Old)).await,
+            [KEY_ID]
+        );
         auth0.withdraw_old_key();
         assert_eq!(signed_by(&auth0, &first).await, [""; 0]);
         assert_eq!(auth0.jwks_fetches(), 6);
         let url = auth0.server().url();
-        let found = client().get(format!("{url}/.well-known/openid-configuration")).send().await.unwrap();
+        let found = client()
+            .get(format!("{url}/.well-known/openid-configuration"))
+            .send()
+            .await
+            .unwrap();
         let found = found.json::<Value>().await.unwrap();
-        assert_eq!((&found["issuer"], &found["jwks_uri"]), (&json!(format!("{url}/")), &json!(url + JWKS_PATH)));
+        assert_eq!(
+            (&found["issuer"], &found["jwks_uri"]),
+            (&json!(format!("{url}/")), &json!(url + JWKS_PATH))
+        );
         assert_eq!(auth0.discovery_fetches(), 1);
     }
 
     #[tokio::test]
     async fn tokens_to_order() {
         let auth0 = Auth0::start(None).await.unwrap();
-        let stranger = auth0.mint(json!({"aud": null, "exp": "x"}), json!({"jwk": auth0.stranger_jwk("x")}), Signer::Stranger);
+        let stranger = auth0.mint(
+            json!({"aud": null, "exp": "x"}),
+            json!({"jwk": auth0.stranger_jwk("x")}),
+            Signer::Stranger,
+        );
         let [header, claims] = parts(&stranger);
-        assert_eq!((&header["kid"], &header["jwk"]["kid"]), (&json!(KEY_ID), &json!("x")));
-        assert_eq!((claims.get("aud"), &claims["exp"], &claims["scope"]), (None, &json!("x"), &json!("read:accounts")));
+        assert_eq!(
+            (&header["kid"], &header["jwk"]["kid"]),
+            (&json!(KEY_ID), &json!("x"))
+        );
+        assert_eq!(
+            (claims.get("aud"), &claims["exp"], &claims["scope"]),
+            (None, &json!("x"), &json!("read:accounts"))
+        );
         assert_eq!(signed_by(&auth0, &stranger).await, [""; 0]);
         let none = auth0.mint(json!({}), json!({}), Signer::Nobody);
         assert!(none.ends_with('.') && parts(&none)[0]["alg"] == "none");
@@ -294,7 +390,14 @@ mod tests {
         hmac::verify(&key, text.as_bytes(), &BASE64URL.decode(signed).unwrap()).unwrap();
         for (alg, length) in [("HS256", 32), ("HS384", 48), ("HS512", 64)] {
             let token = auth0.mint(json!({}), json!({"alg": alg}), Signer::Secret(b"secret"));
-            assert_eq!(BASE64URL.decode(token.rsplit_once('.').unwrap().1).unwrap().len(), length, "{alg}");
+            assert_eq!(
+                BASE64URL
+                    .decode(token.rsplit_once('.').unwrap().1)
+                    .unwrap()
+                    .len(),
+                length,
+                "{alg}"
+            );
         }
         let other = auth0.mint(json!({}), json!({"alg": "RS384"}), Signer::Current);
         assert_eq!(signed_by(&auth0, &other).await, [""; 0]);

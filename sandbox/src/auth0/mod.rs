@@ -123,7 +123,11 @@ impl Auth0 {
             slow_searches: 0,
         }));
         let server = Server::start_on("Auth0", port.unwrap_or(0), router(&state)).await?;
-        Ok(Self { server, state, client: client() })
+        Ok(Self {
+            server,
+            state,
+            client: client(),
+        })
     }
 
     /// What passed over the wire, faults, complaints.
@@ -134,14 +138,26 @@ impl Auth0 {
     /// How many requests with this method and path are on record.
     fn requests(&self, request: &str) -> usize {
         let exchanges = self.server.exchanges();
-        let path = |target: &str| target.split('?').next().map(str::to_owned).unwrap_or_default();
-        exchanges.iter().filter(|exchange| format!("{} {}", exchange.method, path(&exchange.target)) == request).count()
+        let path = |target: &str| {
+            target
+                .split('?')
+                .next()
+                .map(str::to_owned)
+                .unwrap_or_default()
+        };
+        exchanges
+            .iter()
+            .filter(|exchange| format!("{} {}", exchange.method, path(&exchange.target)) == request)
+            .count()
     }
 }
 
 fn router(state: &Shared) -> Router {
     Router::new()
-        .route("/u/email-verification", get(tickets::open).post(tickets::submit))
+        .route(
+            "/u/email-verification",
+            get(tickets::open).post(tickets::submit),
+        )
         .route("/lo/verify_email", get(tickets::open))
         .route("/u/reset-verify", get(tickets::open))
         .route("/oauth/token", post(tokens::token))
@@ -153,9 +169,17 @@ fn router(state: &Shared) -> Router {
         .with_state(Arc::clone(state))
 }
 
-async fn unknown(Extension(complaints): Extension<Complaints>, method: Method, OriginalUri(uri): OriginalUri) -> Response {
+async fn unknown(
+    Extension(complaints): Extension<Complaints>,
+    method: Method,
+    OriginalUri(uri): OriginalUri,
+) -> Response {
     complaints.add(format!("Auth0: {method} {} is not simulated", uri.path()));
-    users::api_error(StatusCode::NOT_IMPLEMENTED, None, &sms::not_simulated(&method, &uri))
+    users::api_error(
+        StatusCode::NOT_IMPLEMENTED,
+        None,
+        &sms::not_simulated(&method, &uri),
+    )
 }
 
 /// The members of both objects, those of `changes` in place of those of the same name; null takes one away.
@@ -175,10 +199,17 @@ mod tests {
     async fn other_requests_are_complained_about() {
         let auth0 = Auth0::start(None).await.unwrap();
         for path in ["/login", "/oauth/token", "/api/v2/roles"] {
-            let answer = client().get(auth0.server().url() + path).send().await.unwrap();
+            let answer = client()
+                .get(auth0.server().url() + path)
+                .send()
+                .await
+                .unwrap();
             assert_eq!(answer.status(), 501);
             let answer = answer.json::<Value>().await.unwrap();
-            assert_eq!(answer["message"], format!("GET {path} is not simulated by this sandbox"));
+            assert_eq!(
+                answer["message"],
+                format!("GET {path} is not simulated by this sandbox")
+            );
             assert_eq!(auth0.server().complaints().len(), 1, "{path}");
         }
     }

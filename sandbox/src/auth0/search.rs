@@ -42,14 +42,21 @@ impl Search {
         match self {
             Self::Everyone => true,
             Self::Clauses(clauses) => {
-                let of = |occur| clauses.iter().filter(move |(is, _)| *is == occur).map(|(_, clause)| clause);
+                let of = |occur| {
+                    clauses
+                        .iter()
+                        .filter(move |(is, _)| *is == occur)
+                        .map(|(_, clause)| clause)
+                };
                 let needed = of(Occur::Must).next().is_some() || of(Occur::Should).next().is_none();
                 of(Occur::Must).all(|clause| clause.fits(profile))
                     && !of(Occur::Never).any(|clause| clause.fits(profile))
                     && (needed || of(Occur::Should).any(|clause| clause.fits(profile)))
             }
             Self::Compare { field, test } => {
-                let fields = field.as_deref().map_or(NORMALIZED.to_vec(), |field| vec![field]);
+                let fields = field
+                    .as_deref()
+                    .map_or(NORMALIZED.to_vec(), |field| vec![field]);
                 fields.into_iter().any(|field| {
                     let path = field.split('.').collect::<Vec<_>>();
                     test.fits(profile, &path, NORMALIZED.contains(&field))
@@ -64,12 +71,24 @@ impl Test {
     fn fits(&self, value: &Value, path: &[&str], fold: bool) -> bool {
         match (value, path) {
             (Value::Array(values), _) => values.iter().any(|value| self.fits(value, path, fold)),
-            (Value::Object(object), [name, rest @ ..]) => object.get(*name).is_some_and(|value| self.fits(value, rest, fold)),
+            (Value::Object(object), [name, rest @ ..]) => object
+                .get(*name)
+                .is_some_and(|value| self.fits(value, rest, fold)),
             (Value::Object(object), []) => matches!(self, Self::Exists) && !object.is_empty(),
             (Value::Null, _) | (_, [_, ..]) => false,
             (scalar, []) => {
-                let folded = |text: &str| if fold { text.to_lowercase() } else { text.to_owned() };
-                let text = folded(&scalar.as_str().map_or_else(|| scalar.to_string(), str::to_owned));
+                let folded = |text: &str| {
+                    if fold {
+                        text.to_lowercase()
+                    } else {
+                        text.to_owned()
+                    }
+                };
+                let text = folded(
+                    &scalar
+                        .as_str()
+                        .map_or_else(|| scalar.to_string(), str::to_owned),
+                );
                 match self {
                     Self::Exists => true,
                     Self::Phrase(phrase) => scalar.is_string() && text == folded(phrase),
@@ -78,15 +97,25 @@ impl Test {
                             Some(c) if fold => c.to_lowercase().map(Some).collect(),
                             piece => vec![*piece],
                         });
-                        matches(&pattern.collect::<Vec<_>>(), &text.chars().collect::<Vec<_>>())
+                        matches(
+                            &pattern.collect::<Vec<_>>(),
+                            &text.chars().collect::<Vec<_>>(),
+                        )
                     }
                     Self::Range { from, to, closed } => {
                         let inside = |lower: &str, upper: &str| {
-                            let numbers = lower.parse::<f64>().ok().zip(upper.parse::<f64>().ok()).filter(|_| scalar.is_number());
-                            let order = numbers.map_or(Some(lower.cmp(upper)), |(lower, upper)| lower.partial_cmp(&upper));
+                            let numbers = lower
+                                .parse::<f64>()
+                                .ok()
+                                .zip(upper.parse::<f64>().ok())
+                                .filter(|_| scalar.is_number());
+                            let order = numbers.map_or(Some(lower.cmp(upper)), |(lower, upper)| {
+                                lower.partial_cmp(&upper)
+                            });
                             order.is_some_and(|order| order.is_lt() || *closed && order.is_eq())
                         };
-                        from.as_ref().is_none_or(|from| inside(from, &text)) && to.as_ref().is_none_or(|to| inside(&text, to))
+                        from.as_ref().is_none_or(|from| inside(from, &text))
+                            && to.as_ref().is_none_or(|to| inside(&text, to))
                     }
                 }
             }
@@ -106,7 +135,11 @@ fn matches(pattern: &[Option<char>], text: &[char]) -> bool {
 pub(super) fn parse(text: &str) -> Result<Search, String> {
     let mut reader = Reader { rest: text.trim() };
     let search = reader.clauses(None)?;
-    if reader.rest.is_empty() { Ok(search) } else { Err(format!("{} is too much", reader.rest)) }
+    if reader.rest.is_empty() {
+        Ok(search)
+    } else {
+        Err(format!("{} is too much", reader.rest))
+    }
 }
 
 struct Reader<'a> {
@@ -122,7 +155,10 @@ impl Reader<'_> {
 
     /// An operator in capitals, which ends at a blank or a parenthesis.
     fn word(&mut self, word: &str) -> bool {
-        let ends = self.rest.strip_prefix(word).is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '(', ')']));
+        let ends = self
+            .rest
+            .strip_prefix(word)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '(', ')']));
         ends && self.take(word)
     }
 
@@ -157,15 +193,29 @@ impl Reader<'_> {
     fn clause(&mut self, field: Option<&str>) -> Result<Search, String> {
         if self.take("(") {
             let inner = self.clauses(field)?;
-            return if self.take(")") { Ok(inner) } else { Err("a parenthesis is open".to_owned()) };
+            return if self.take(")") {
+                Ok(inner)
+            } else {
+                Err("a parenthesis is open".to_owned())
+            };
         }
         let test = self.test()?;
         if !self.take(":") {
             let everyone = field.is_none() && matches!(&test, Test::Exists);
-            return Ok(if everyone { Search::Everyone } else { Search::Compare { field: field.map(str::to_owned), test } });
+            return Ok(if everyone {
+                Search::Everyone
+            } else {
+                Search::Compare {
+                    field: field.map(str::to_owned),
+                    test,
+                }
+            });
         }
         let name = match test {
-            Test::Pattern(name) => name.into_iter().collect::<Option<String>>().ok_or("a field name has a wildcard")?,
+            Test::Pattern(name) => name
+                .into_iter()
+                .collect::<Option<String>>()
+                .ok_or("a field name has a wildcard")?,
             Test::Exists => "*".to_owned(),
             _ => return Err("a field name is a plain word".to_owned()),
         };
@@ -176,10 +226,19 @@ impl Reader<'_> {
         match (name.as_str(), self.test()?) {
             ("*", Test::Exists) => Ok(Search::Everyone),
             ("_exists_", Test::Pattern(name)) => {
-                let field = name.into_iter().collect::<Option<String>>().ok_or("a field name has a wildcard")?;
-                Ok(Search::Compare { field: Some(field), test: Test::Exists })
+                let field = name
+                    .into_iter()
+                    .collect::<Option<String>>()
+                    .ok_or("a field name has a wildcard")?;
+                Ok(Search::Compare {
+                    field: Some(field),
+                    test: Test::Exists,
+                })
             }
-            (_, test) => Ok(Search::Compare { field: Some(name), test }),
+            (_, test) => Ok(Search::Compare {
+                field: Some(name),
+                test,
+            }),
         }
     }
 
@@ -192,7 +251,9 @@ impl Reader<'_> {
                 let (range, rest) = self.rest.split_once(close).ok_or("a range does not end")?;
                 let (from, to) = range.split_once(" TO ").ok_or("a range has no TO")?;
                 self.rest = rest;
-                let [from, to] = [from, to].map(|end| (end.trim() != "*").then(|| end.trim().trim_matches('"').to_owned()));
+                let [from, to] = [from, to].map(|end| {
+                    (end.trim() != "*").then(|| end.trim().trim_matches('"').to_owned())
+                });
                 return Ok(Test::Range { from, to, closed });
             }
         }
@@ -266,13 +327,22 @@ mod tests {
             (r#"app_metadata.account_number:"x" OR email:*"#, true),
             (r#"app_metadata.account_number:"x" || *"#, true),
             (r#"app_metadata.account_number:"x" *:*"#, true),
-            (r#"app_metadata.account_number:"x" AND _exists_:email"#, false),
+            (
+                r#"app_metadata.account_number:"x" AND _exists_:email"#,
+                false,
+            ),
             (r#"app_metadata.account_number:"x" +email:ann*"#, true),
             (r#"app_metadata.account_number:"x" -email:bob*"#, false),
             (r#"app_metadata.account_number:("x" OR "0010042")"#, true),
             (r#"NOT app_metadata.account_number:"x""#, true),
-            (r#"app_metadata.account_number:"x" OR email:ann* AND name:"ann example""#, true),
-            ("(email:ann* OR email:bob*) AND !app_metadata.level:3", false),
+            (
+                r#"app_metadata.account_number:"x" OR email:ann* AND name:"ann example""#,
+                true,
+            ),
+            (
+                "(email:ann* OR email:bob*) AND !app_metadata.level:3",
+                false,
+            ),
             ("app_metadata.level:3", true),
             (r#"app_metadata.level:"3""#, false),
             ("logins_count:[5 TO 10]", true),
@@ -282,7 +352,10 @@ mod tests {
             (r#"app_metadata.note:"a \"b\" *""#, false),
             ("_exists_:app_metadata.empty", false),
             ("_exists_:app_metadata.plan", true),
-            (r#"app_metadata.plan.name:"Gold" && identities.connection:"Two""#, true),
+            (
+                r#"app_metadata.plan.name:"Gold" && identities.connection:"Two""#,
+                true,
+            ),
             (r#"identities.connection:"two""#, false),
             ("EMAIL:ann*", false),
             (r#"email:"ANN@example.com""#, true),

@@ -75,11 +75,17 @@ pub struct Action {
 impl Action {
     /// Whether what was saved is what runs.
     pub fn is_deployed(&self) -> bool {
-        self.deployed.as_ref().is_some_and(|(code, secrets)| *code == self.code && *secrets == self.secrets)
+        self.deployed
+            .as_ref()
+            .is_some_and(|(code, secrets)| *code == self.code && *secrets == self.secrets)
     }
 
     fn status(&self) -> &'static str {
-        if self.building == 0 { "built" } else { "building" }
+        if self.building == 0 {
+            "built"
+        } else {
+            "building"
+        }
     }
 
     fn wire(&self) -> Value {
@@ -91,32 +97,52 @@ impl Action {
             "installed_integration_id": null,
         });
         if let Some((code, _)) = &self.deployed {
-            action["deployed_version"] =
-                json!({ "code": code, "number": self.versions, "deployed": true, "status": "built", "runtime": self.runtime });
+            action["deployed_version"] = json!({ "code": code, "number": self.versions, "deployed": true, "status": "built", "runtime": self.runtime });
         }
         action
     }
 
     /// Takes code, name, runtime and secrets from a body; a secret without its value keeps the one it has.
     fn change(&mut self, body: &Map<String, Value>) -> Result<(), String> {
-        for (name, place) in [("name", &mut self.name), ("code", &mut self.code), ("runtime", &mut self.runtime)] {
+        for (name, place) in [
+            ("name", &mut self.name),
+            ("code", &mut self.code),
+            ("runtime", &mut self.runtime),
+        ] {
             if let Some(value) = body.get(name) {
-                value.as_str().ok_or_else(|| format!("{name} is not a text"))?.clone_into(place);
+                value
+                    .as_str()
+                    .ok_or_else(|| format!("{name} is not a text"))?
+                    .clone_into(place);
             }
         }
-        if body.get("dependencies").is_some_and(|dependencies| *dependencies != json!([])) {
+        if body
+            .get("dependencies")
+            .is_some_and(|dependencies| *dependencies != json!([]))
+        {
             return Err("dependencies are not simulated".to_owned());
         }
         if let Some(secrets) = body.get("secrets") {
             let mut new = BTreeMap::new();
             for secret in secrets.as_array().ok_or("secrets is not a list")? {
                 let name = secret["name"].as_str().ok_or("a secret without a name")?;
-                let value = secret["value"].as_str().or_else(|| self.secrets.get(name).map(String::as_str));
-                new.insert(name.to_owned(), value.ok_or_else(|| format!("secret {name} has no value"))?.to_owned());
+                let value = secret["value"]
+                    .as_str()
+                    .or_else(|| self.secrets.get(name).map(String::as_str));
+                new.insert(
+                    name.to_owned(),
+                    value
+                        .ok_or_else(|| format!("secret {name} has no value"))?
+                        .to_owned(),
+                );
             }
             self.secrets = new;
         }
-        if self.name.is_empty() { Err("name is missing".to_owned()) } else { Ok(()) }
+        if self.name.is_empty() {
+            Err("name is missing".to_owned())
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -139,12 +165,20 @@ impl Settings {
             "enabled": true, "shields": ["block", "user_notification"], "mode": "count_per_identifier_and_ip", "allowlist": [],
             "max_attempts": WRONG_PASSWORDS,
         });
-        Self { connections: vec![database], providers: vec![], actions: vec![], slow_builds: 0, brute_force }
+        Self {
+            connections: vec![database],
+            providers: vec![],
+            actions: vec![],
+            slow_builds: 0,
+            brute_force,
+        }
     }
 
     /// So many wrong passwords in a row keep a user out; `None`: however many do not.
     pub(super) fn wrong_passwords(&self) -> Option<u32> {
-        let attempts = self.brute_force["max_attempts"].as_u64().and_then(|attempts| u32::try_from(attempts).ok());
+        let attempts = self.brute_force["max_attempts"]
+            .as_u64()
+            .and_then(|attempts| u32::try_from(attempts).ok());
         attempts.filter(|_| self.brute_force["enabled"] == true)
     }
 }
@@ -162,7 +196,12 @@ impl Auth0 {
 
     /// A connection as it is, by id.
     pub fn connection(&self, id: &str) -> Option<Value> {
-        lock(&self.state).settings.connections.iter().find(|connection| connection["id"] == id).cloned()
+        lock(&self.state)
+            .settings
+            .connections
+            .iter()
+            .find(|connection| connection["id"] == id)
+            .cloned()
     }
 
     /// The tenant's phone provider, of which there is one at most: `name`, `disabled`, `configuration`, `credentials`...
@@ -198,21 +237,41 @@ impl Auth0 {
 pub(super) fn routes() -> Router<Shared> {
     Router::new()
         .route("/api/v2/connections", get(connections))
-        .route("/api/v2/connections/{id}", get(connection).patch(update_connection))
-        .route("/api/v2/branding/phone/providers", get(providers).post(create_provider))
-        .route("/api/v2/branding/phone/providers/{id}", get(provider).patch(update_provider))
+        .route(
+            "/api/v2/connections/{id}",
+            get(connection).patch(update_connection),
+        )
+        .route(
+            "/api/v2/branding/phone/providers",
+            get(providers).post(create_provider),
+        )
+        .route(
+            "/api/v2/branding/phone/providers/{id}",
+            get(provider).patch(update_provider),
+        )
         .route("/api/v2/actions/actions", get(actions).post(create_action))
-        .route("/api/v2/actions/actions/{id}", get(action).patch(update_action))
+        .route(
+            "/api/v2/actions/actions/{id}",
+            get(action).patch(update_action),
+        )
         .route("/api/v2/actions/actions/{id}/deploy", post(deploy_action))
         .route("/api/v2/clients/{id}", get(application))
         .route("/api/v2/client-grants", get(grants))
         .route("/api/v2/resource-servers/{id}", get(api))
-        .route("/api/v2/attack-protection/brute-force-protection", get(brute_force))
+        .route(
+            "/api/v2/attack-protection/brute-force-protection",
+            get(brute_force),
+        )
 }
 
 /// The scope that a call needs; also of those that are about users.
 pub(super) fn scope(method: &Method, path: &str) -> String {
-    let what = match path.trim_start_matches("/api/v2/").split('/').next().unwrap_or_default() {
+    let what = match path
+        .trim_start_matches("/api/v2/")
+        .split('/')
+        .next()
+        .unwrap_or_default()
+    {
         "connections" => "connections",
         "branding" => "phone_providers",
         "actions" => "actions",
@@ -239,20 +298,40 @@ fn complain(complaints: &Complaints, code: &str, what: &str) -> Response {
 }
 
 /// Pages and parts of an answer; lists here are short, and have one page.
-const PAGING: [&str; 7] = ["page", "per_page", "include_totals", "from", "take", "fields", "include_fields"];
+const PAGING: [&str; 7] = [
+    "page",
+    "per_page",
+    "include_totals",
+    "from",
+    "take",
+    "fields",
+    "include_fields",
+];
 
 /// A list as it was asked for: bare, with totals, or the first page of those that follow a cursor.
 fn listed(key: &str, items: Vec<Value>, query: &HashMap<String, String>) -> Response {
     let number = |name: &str| query.get(name).and_then(|text| text.parse::<usize>().ok());
     let keep = |item: Value| project(item, query);
-    let (page, limit) = (number("page").unwrap_or_default(), number("take").or(number("per_page")).unwrap_or(50));
+    let (page, limit) = (
+        number("page").unwrap_or_default(),
+        number("take").or(number("per_page")).unwrap_or(50),
+    );
     let total = items.len();
-    let items = items.into_iter().skip(page.saturating_mul(limit)).take(limit).map(keep).collect::<Vec<_>>();
+    let items = items
+        .into_iter()
+        .skip(page.saturating_mul(limit))
+        .take(limit)
+        .map(keep)
+        .collect::<Vec<_>>();
     if query.contains_key("take") {
         return Json(Map::from_iter([(key.to_owned(), Value::from(items))])).into_response();
     }
-    if query.get("include_totals").is_some_and(|totals| totals == "true") {
-        let mut body = json!({ "start": page * limit, "limit": limit, "length": items.len(), "total": total });
+    if query
+        .get("include_totals")
+        .is_some_and(|totals| totals == "true")
+    {
+        let mut body =
+            json!({ "start": page * limit, "limit": limit, "length": items.len(), "total": total });
         body[key] = items.into();
         return Json(body).into_response();
     }
@@ -261,10 +340,18 @@ fn listed(key: &str, items: Vec<Value>, query: &HashMap<String, String>) -> Resp
 
 /// Refuses parameters that are not simulated.
 #[expect(clippy::result_large_err, reason = "it is the answer")]
-fn only(query: &HashMap<String, String>, known: &[&str], complaints: &Complaints) -> Result<(), Response> {
+fn only(
+    query: &HashMap<String, String>,
+    known: &[&str],
+    complaints: &Complaints,
+) -> Result<(), Response> {
     for name in query.keys().filter(|name| !known.contains(&name.as_str())) {
         if !PAGING.contains(&name.as_str()) {
-            return Err(complain(complaints, "invalid_query_string", &format!("parameter {name}")));
+            return Err(complain(
+                complaints,
+                "invalid_query_string",
+                &format!("parameter {name}"),
+            ));
         }
         complaints.add_for_ours(format!("Auth0 Management API: parameter {name}"));
     }
@@ -273,12 +360,19 @@ fn only(query: &HashMap<String, String>, known: &[&str], complaints: &Complaints
 
 /// The members of a JSON object, all of them known.
 #[expect(clippy::result_large_err, reason = "it is the answer")]
-fn members(headers: &HeaderMap, body: &[u8], known: &[&str], complaints: &Complaints) -> Result<Map<String, Value>, Response> {
+fn members(
+    headers: &HeaderMap,
+    body: &[u8],
+    known: &[&str],
+    complaints: &Complaints,
+) -> Result<Map<String, Value>, Response> {
     let refuse = |what: &str| Err(complain(complaints, "invalid_body", what));
     if sms::header(headers, header::CONTENT_TYPE).split(';').next() != Some("application/json") {
         return refuse("content type is not application/json");
     }
-    let Ok(members) = serde_json::from_slice::<Map<String, Value>>(body) else { return refuse("not a JSON object") };
+    let Ok(members) = serde_json::from_slice::<Map<String, Value>>(body) else {
+        return refuse("not a JSON object");
+    };
     match members.keys().find(|name| !known.contains(&name.as_str())) {
         Some(stray) => refuse(&format!("member {stray}")),
         None if members.is_empty() => refuse("nothing to change"),
@@ -287,7 +381,11 @@ fn members(headers: &HeaderMap, body: &[u8], known: &[&str], complaints: &Compla
 }
 
 fn missing(what: &str) -> Response {
-    api_error(StatusCode::NOT_FOUND, None, &format!("The {what} does not exist."))
+    api_error(
+        StatusCode::NOT_FOUND,
+        None,
+        &format!("The {what} does not exist."),
+    )
 }
 
 fn by_id(id: &str) -> impl Fn(&&mut Value) -> bool {
@@ -296,52 +394,112 @@ fn by_id(id: &str) -> impl Fn(&&mut Value) -> bool {
 
 /// Whether the token with which the request came has this scope.
 fn has_scope(state: &State, headers: &HeaderMap, scope: &str) -> bool {
-    let token = sms::header(headers, header::AUTHORIZATION).strip_prefix("Bearer ").unwrap_or_default();
-    state.tokens.get(token).is_some_and(|granted| granted.split(' ').any(|granted| granted == scope))
+    let token = sms::header(headers, header::AUTHORIZATION)
+        .strip_prefix("Bearer ")
+        .unwrap_or_default();
+    state
+        .tokens
+        .get(token)
+        .is_some_and(|granted| granted.split(' ').any(|granted| granted == scope))
 }
 
 /// A connection as the caller may see it: options have a scope of their own.
 fn visible(mut connection: Value, state: &State, headers: &HeaderMap) -> Value {
-    if let Some(members) = connection.as_object_mut().filter(|_| !has_scope(state, headers, "read:connections_options")) {
+    if let Some(members) = connection
+        .as_object_mut()
+        .filter(|_| !has_scope(state, headers, "read:connections_options"))
+    {
         members.remove("options");
     }
     connection
 }
 
-async fn connections((Axum(state), Extension(complaints)): Caller, Query(query): Parameters, headers: HeaderMap) -> Response {
+async fn connections(
+    (Axum(state), Extension(complaints)): Caller,
+    Query(query): Parameters,
+    headers: HeaderMap,
+) -> Response {
     if let Err(refusal) = only(&query, &["strategy", "name"], &complaints) {
         return refusal;
     }
     let state = lock(&state);
     let fits = |connection: &&Value| {
-        ["strategy", "name"].iter().all(|name| query.get(*name).is_none_or(|asked| connection[*name] == **asked))
+        ["strategy", "name"].iter().all(|name| {
+            query
+                .get(*name)
+                .is_none_or(|asked| connection[*name] == **asked)
+        })
     };
     let found = state.settings.connections.iter().filter(fits).cloned();
-    listed("connections", found.map(|connection| visible(connection, &state, &headers)).collect(), &query)
+    listed(
+        "connections",
+        found
+            .map(|connection| visible(connection, &state, &headers))
+            .collect(),
+        &query,
+    )
 }
 
-async fn connection((Axum(state), _): Caller, Path(id): Path<String>, headers: HeaderMap) -> Response {
+async fn connection(
+    (Axum(state), _): Caller,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Response {
     let state = lock(&state);
-    let found = state.settings.connections.iter().find(|connection| connection["id"] == id).cloned();
-    found.map_or_else(|| missing("connection"), |found| Json(visible(found, &state, &headers)).into_response())
+    let found = state
+        .settings
+        .connections
+        .iter()
+        .find(|connection| connection["id"] == id)
+        .cloned();
+    found.map_or_else(
+        || missing("connection"),
+        |found| Json(visible(found, &state, &headers)).into_response(),
+    )
 }
 
 /// What is wrong with the options of an SMS connection.
 fn check_sms(options: &Map<String, Value>) -> Result<(), String> {
-    if let Some(stray) = options.keys().find(|name| !SMS_OPTIONS.contains(&name.as_str())) {
+    if let Some(stray) = options
+        .keys()
+        .find(|name| !SMS_OPTIONS.contains(&name.as_str()))
+    {
         return Err(format!("options.{stray}"));
     }
     let length = |value: &Value| value.as_str().map_or(0, str::len);
-    if options.get("gateway_url").is_some_and(|url| !(1..=255).contains(&length(url))) {
+    if options
+        .get("gateway_url")
+        .is_some_and(|url| !(1..=255).contains(&length(url)))
+    {
         return Err("options.gateway_url is 1 to 255 characters".to_owned());
     }
-    let Some(authentication) = options.get("gateway_authentication").filter(|value| !value.is_null()) else { return Ok(()) };
-    let known = ["method", "subject", "audience", "secret", "secret_base64_encoded"];
-    let stray = authentication.as_object().into_iter().flat_map(Map::keys).find(|name| !known.contains(&name.as_str()));
+    let Some(authentication) = options
+        .get("gateway_authentication")
+        .filter(|value| !value.is_null())
+    else {
+        return Ok(());
+    };
+    let known = [
+        "method",
+        "subject",
+        "audience",
+        "secret",
+        "secret_base64_encoded",
+    ];
+    let stray = authentication
+        .as_object()
+        .into_iter()
+        .flat_map(Map::keys)
+        .find(|name| !known.contains(&name.as_str()));
     match (stray, [("method", 20), ("audience", 128), ("secret", 5120)]) {
         (Some(stray), _) => Err(format!("options.gateway_authentication.{stray}")),
-        (None, needed) => match needed.iter().find(|(name, most)| !(1..=*most).contains(&length(&authentication[*name]))) {
-            Some((name, most)) => Err(format!("options.gateway_authentication.{name} is 1 to {most} characters")),
+        (None, needed) => match needed
+            .iter()
+            .find(|(name, most)| !(1..=*most).contains(&length(&authentication[*name])))
+        {
+            Some((name, most)) => Err(format!(
+                "options.gateway_authentication.{name} is 1 to {most} characters"
+            )),
             None => Ok(()),
         },
     }
@@ -354,17 +512,28 @@ async fn update_connection(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let known = ["options", "display_name", "enabled_clients", "is_domain_connection", "metadata", "realms", "show_as_button"];
+    let known = [
+        "options",
+        "display_name",
+        "enabled_clients",
+        "is_domain_connection",
+        "metadata",
+        "realms",
+        "show_as_button",
+    ];
     let changes = match members(&headers, &body, &known, &complaints) {
         Ok(changes) => changes,
         Err(refusal) => return refusal,
     };
     let mut state = lock(&state);
-    if changes.contains_key("options") && !has_scope(&state, &headers, "update:connections_options") {
+    if changes.contains_key("options") && !has_scope(&state, &headers, "update:connections_options")
+    {
         let what = "Insufficient scope, expected any of: update:connections_options";
         return api_error(StatusCode::FORBIDDEN, Some("insufficient_scope"), what);
     }
-    let Some(connection) = state.settings.connections.iter_mut().find(by_id(&id)) else { return missing("connection") };
+    let Some(connection) = state.settings.connections.iter_mut().find(by_id(&id)) else {
+        return missing("connection");
+    };
     if let Some(options) = changes.get("options") {
         let fit = match options.as_object() {
             Some(options) if connection["strategy"] == "sms" => check_sms(options),
@@ -390,39 +559,73 @@ fn masked(mut provider: Value) -> Value {
     provider
 }
 
-async fn providers((Axum(state), Extension(complaints)): Caller, Query(query): Parameters) -> Response {
+async fn providers(
+    (Axum(state), Extension(complaints)): Caller,
+    Query(query): Parameters,
+) -> Response {
     if let Err(refusal) = only(&query, &[], &complaints) {
         return refusal;
     }
-    let providers = lock(&state).settings.providers.iter().cloned().map(masked).collect::<Vec<_>>();
+    let providers = lock(&state)
+        .settings
+        .providers
+        .iter()
+        .cloned()
+        .map(masked)
+        .collect::<Vec<_>>();
     Json(json!({ "providers": providers })).into_response()
 }
 
 async fn provider((Axum(state), _): Caller, Path(id): Path<String>) -> Response {
-    let found = lock(&state).settings.providers.iter().find(|provider| provider["id"] == id).cloned();
-    found.map_or_else(|| missing("phone provider"), |provider| Json(masked(provider)).into_response())
+    let found = lock(&state)
+        .settings
+        .providers
+        .iter()
+        .find(|provider| provider["id"] == id)
+        .cloned();
+    found.map_or_else(
+        || missing("phone provider"),
+        |provider| Json(masked(provider)).into_response(),
+    )
 }
 
 /// What is wrong with a provider as it would be.
 fn check_provider(provider: &Value, actions: &[Action]) -> Result<(), (&'static str, String)> {
     let invalid = |what: &str| Err(("invalid_body", what.to_owned()));
     let methods = &provider["configuration"]["delivery_methods"];
-    if !methods.as_array().is_some_and(|methods| methods.iter().all(|method| method == "text" || method == "voice")) {
+    if !methods.as_array().is_some_and(|methods| {
+        methods
+            .iter()
+            .all(|method| method == "text" || method == "voice")
+    }) {
         return invalid("configuration.delivery_methods");
     }
     match provider["name"].as_str() {
         _ if !provider["credentials"].is_object() => invalid("credentials"),
         Some("twilio") => Ok(()),
-        Some("custom") if actions.iter().any(|action| action.trigger == PHONE_TRIGGER && action.deployed.is_some()) => Ok(()),
+        Some("custom")
+            if actions
+                .iter()
+                .any(|action| action.trigger == PHONE_TRIGGER && action.deployed.is_some()) =>
+        {
+            Ok(())
+        }
         // sic: Auth0 takes its code for the mail provider here too
-        Some("custom") => Err(("custom_email_provider_deployed_action_not_found", "No deployed Action".to_owned())),
+        Some("custom") => Err((
+            "custom_email_provider_deployed_action_not_found",
+            "No deployed Action".to_owned(),
+        )),
         _ => invalid("name is twilio or custom"),
     }
 }
 
 const PROVIDER: [&str; 4] = ["name", "disabled", "configuration", "credentials"];
 
-async fn create_provider((Axum(state), Extension(complaints)): Caller, headers: HeaderMap, body: Bytes) -> Response {
+async fn create_provider(
+    (Axum(state), Extension(complaints)): Caller,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     let given = match members(&headers, &body, &PROVIDER, &complaints) {
         Ok(given) => given,
         Err(refusal) => return refusal,
@@ -433,7 +636,11 @@ async fn create_provider((Axum(state), Extension(complaints)): Caller, headers: 
     let provider = merged(made, given.into());
     let settings = &mut lock(&state).settings;
     if !settings.providers.is_empty() {
-        return api_error(StatusCode::CONFLICT, None, "The phone provider is already configured");
+        return api_error(
+            StatusCode::CONFLICT,
+            None,
+            "The phone provider is already configured",
+        );
     }
     if let Err((code, what)) = check_provider(&provider, &settings.actions) {
         return complain(&complaints, code, &what);
@@ -453,7 +660,9 @@ async fn update_provider(
         Err(refusal) => return refusal,
     };
     let settings = &mut lock(&state).settings;
-    let Some(provider) = settings.providers.iter_mut().find(by_id(&id)) else { return missing("phone provider") };
+    let Some(provider) = settings.providers.iter_mut().find(by_id(&id)) else {
+        return missing("phone provider");
+    };
     let new = merged(provider.clone(), given.into());
     if let Err((code, what)) = check_provider(&new, &settings.actions) {
         return complain(&complaints, code, &what);
@@ -462,16 +671,21 @@ async fn update_provider(
     Json(masked(provider.clone())).into_response()
 }
 
-async fn actions((Axum(state), Extension(complaints)): Caller, Query(query): Parameters) -> Response {
+async fn actions(
+    (Axum(state), Extension(complaints)): Caller,
+    Query(query): Parameters,
+) -> Response {
     if let Err(refusal) = only(&query, &["triggerId", "actionName"], &complaints) {
         return refusal;
     }
     let asked = |name: &str, value: &str| query.get(name).is_none_or(|asked| asked == value);
     let mut state = lock(&state);
     let found = state.settings.actions.iter_mut();
-    let found = found.filter(|action| asked("triggerId", &action.trigger) && asked("actionName", &action.name));
+    let found = found
+        .filter(|action| asked("triggerId", &action.trigger) && asked("actionName", &action.name));
     let found = found.map(looked_at).collect::<Vec<_>>();
-    Json(json!({ "actions": found, "total": found.len(), "page": 0, "per_page": 50 })).into_response()
+    Json(json!({ "actions": found, "total": found.len(), "page": 0, "per_page": 50 }))
+        .into_response()
 }
 
 /// The resource; meanwhile the build goes on.
@@ -483,22 +697,47 @@ fn looked_at(action: &mut Action) -> Value {
 
 async fn action((Axum(state), _): Caller, Path(id): Path<String>) -> Response {
     let mut state = lock(&state);
-    let found = state.settings.actions.iter_mut().find(|action| action.id == id);
-    found.map_or_else(|| missing("action"), |action| Json(looked_at(action)).into_response())
+    let found = state
+        .settings
+        .actions
+        .iter_mut()
+        .find(|action| action.id == id);
+    found.map_or_else(
+        || missing("action"),
+        |action| Json(looked_at(action)).into_response(),
+    )
 }
 
-async fn create_action((Axum(state), Extension(complaints)): Caller, headers: HeaderMap, body: Bytes) -> Response {
-    let known = ["name", "supported_triggers", "code", "dependencies", "runtime", "secrets"];
+async fn create_action(
+    (Axum(state), Extension(complaints)): Caller,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let known = [
+        "name",
+        "supported_triggers",
+        "code",
+        "dependencies",
+        "runtime",
+        "secrets",
+    ];
     let given = match members(&headers, &body, &known, &complaints) {
         Ok(given) => given,
         Err(refusal) => return refusal,
     };
     let settings = &mut lock(&state).settings;
-    let triggers = given.get("supported_triggers").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let triggers = given
+        .get("supported_triggers")
+        .and_then(Value::as_array)
+        .map_or(&[][..], Vec::as_slice);
     let mut action = Action {
         id: random::uuid(),
         name: String::new(),
-        trigger: triggers.first().and_then(|trigger| trigger["id"].as_str()).unwrap_or_default().to_owned(),
+        trigger: triggers
+            .first()
+            .and_then(|trigger| trigger["id"].as_str())
+            .unwrap_or_default()
+            .to_owned(),
         code: String::new(),
         runtime: "node22".to_owned(),
         secrets: BTreeMap::new(),
@@ -507,7 +746,9 @@ async fn create_action((Axum(state), Extension(complaints)): Caller, headers: He
         versions: 0,
     };
     let fit = match action.change(&given) {
-        Ok(()) if triggers.len() != 1 || action.trigger.is_empty() => Err("not exactly one of supported_triggers".to_owned()),
+        Ok(()) if triggers.len() != 1 || action.trigger.is_empty() => {
+            Err("not exactly one of supported_triggers".to_owned())
+        }
         fit => fit,
     };
     if let Err(what) = fit {
@@ -524,14 +765,24 @@ async fn update_action(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let given = match members(&headers, &body, &["name", "code", "dependencies", "runtime", "secrets"], &complaints) {
+    let given = match members(
+        &headers,
+        &body,
+        &["name", "code", "dependencies", "runtime", "secrets"],
+        &complaints,
+    ) {
         Ok(given) => given,
         Err(refusal) => return refusal,
     };
     let settings = &mut lock(&state).settings;
     let building = settings.slow_builds;
-    let Some(action) = settings.actions.iter_mut().find(|action| action.id == id) else { return missing("action") };
-    let mut new = Action { building, ..action.clone() };
+    let Some(action) = settings.actions.iter_mut().find(|action| action.id == id) else {
+        return missing("action");
+    };
+    let mut new = Action {
+        building,
+        ..action.clone()
+    };
     if let Err(what) = new.change(&given) {
         return complain(&complaints, "invalid_body", &what);
     }
@@ -542,9 +793,20 @@ async fn update_action(
 /// Only a built Action can be deployed, and building takes its time.
 async fn deploy_action((Axum(state), _): Caller, Path(id): Path<String>) -> Response {
     let mut state = lock(&state);
-    let Some(action) = state.settings.actions.iter_mut().find(|action| action.id == id) else { return missing("action") };
+    let Some(action) = state
+        .settings
+        .actions
+        .iter_mut()
+        .find(|action| action.id == id)
+    else {
+        return missing("action");
+    };
     if action.building > 0 {
-        return api_error(StatusCode::BAD_REQUEST, None, "An action must be in the 'built' state to be deployed.");
+        return api_error(
+            StatusCode::BAD_REQUEST,
+            None,
+            "An action must be in the 'built' state to be deployed.",
+        );
     }
     action.deployed = Some((action.code.clone(), action.secrets.clone()));
     action.versions += 1;
@@ -556,12 +818,21 @@ async fn deploy_action((Axum(state), _): Caller, Path(id): Path<String>) -> Resp
 }
 
 /// Without the secret, for which there is another scope.
-async fn application((Axum(state), Extension(complaints)): Caller, Path(id): Path<String>, Query(query): Parameters) -> Response {
+async fn application(
+    (Axum(state), Extension(complaints)): Caller,
+    Path(id): Path<String>,
+    Query(query): Parameters,
+) -> Response {
     if let Err(refusal) = only(&query, &[], &complaints) {
         return refusal;
     }
     let state = lock(&state);
-    let Some(application) = state.issuing.applications.iter().find(|application| application.id == id) else {
+    let Some(application) = state
+        .issuing
+        .applications
+        .iter()
+        .find(|application| application.id == id)
+    else {
         return missing("client");
     };
     Json(json!({
@@ -573,7 +844,11 @@ async fn application((Axum(state), Extension(complaints)): Caller, Path(id): Pat
 }
 
 /// What the machine-to-machine application may ask for; users' applications need no grants.
-async fn grants((Axum(state), Extension(complaints)): Caller, Query(query): Parameters, headers: HeaderMap) -> Response {
+async fn grants(
+    (Axum(state), Extension(complaints)): Caller,
+    Query(query): Parameters,
+    headers: HeaderMap,
+) -> Response {
     if let Err(refusal) = only(&query, &["client_id", "audience"], &complaints) {
         return refusal;
     }
@@ -581,17 +856,35 @@ async fn grants((Axum(state), Extension(complaints)): Caller, Query(query): Para
     let state = lock(&state);
     let grant = |(id, audience, scope): (&str, String, &String)| json!({ "id": id, "client_id": CLIENT_ID, "audience": audience, "scope": scope.split_whitespace().collect::<Vec<_>>(), "subject_type": "client" });
     let all = [
-        ("cgr_0000000000000001", management, &state.issuing.management_scope),
-        ("cgr_0000000000000002", API_AUDIENCE.to_owned(), &state.issuing.api_scope),
+        (
+            "cgr_0000000000000001",
+            management,
+            &state.issuing.management_scope,
+        ),
+        (
+            "cgr_0000000000000002",
+            API_AUDIENCE.to_owned(),
+            &state.issuing.api_scope,
+        ),
     ];
-    let granted = all.into_iter().filter(|(_, audience, _)| !state.issuing.denied.contains(audience)).map(grant);
-    let fits =
-        |grant: &Value| ["client_id", "audience"].iter().all(|name| query.get(*name).is_none_or(|asked| grant[*name] == **asked));
+    let granted = all
+        .into_iter()
+        .filter(|(_, audience, _)| !state.issuing.denied.contains(audience))
+        .map(grant);
+    let fits = |grant: &Value| {
+        ["client_id", "audience"]
+            .iter()
+            .all(|name| query.get(*name).is_none_or(|asked| grant[*name] == **asked))
+    };
     listed("client_grants", granted.filter(fits).collect(), &query)
 }
 
 /// The protected API, by its id or its identifier.
-async fn api((Axum(state), Extension(complaints)): Caller, Path(id): Path<String>, Query(query): Parameters) -> Response {
+async fn api(
+    (Axum(state), Extension(complaints)): Caller,
+    Path(id): Path<String>,
+    Query(query): Parameters,
+) -> Response {
     if let Err(refusal) = only(&query, &[], &complaints) {
         return refusal;
     }
@@ -611,7 +904,10 @@ async fn api((Axum(state), Extension(complaints)): Caller, Path(id): Path<String
     .into_response()
 }
 
-async fn brute_force((Axum(state), Extension(complaints)): Caller, Query(query): Parameters) -> Response {
+async fn brute_force(
+    (Axum(state), Extension(complaints)): Caller,
+    Query(query): Parameters,
+) -> Response {
     if let Err(refusal) = only(&query, &[], &complaints) {
         return refusal;
     }
@@ -643,8 +939,16 @@ mod tests {
             let body = json!({
                 "grant_type": "client_credentials", "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, "audience": format!("{url}/api/v2/"),
             });
-            let granted = client().post(format!("{url}/oauth/token")).json(&body).send().await.unwrap();
-            granted.json::<Value>().await.unwrap()["access_token"].as_str().unwrap().clone_into(&mut self.1);
+            let granted = client()
+                .post(format!("{url}/oauth/token"))
+                .json(&body)
+                .send()
+                .await
+                .unwrap();
+            granted.json::<Value>().await.unwrap()["access_token"]
+                .as_str()
+                .unwrap()
+                .clone_into(&mut self.1);
         }
 
         async fn call(&self, method: Method, path: &str, body: Option<Value>) -> (u16, Value) {
@@ -654,7 +958,10 @@ mod tests {
                 request = request.json(&body);
             }
             let answer = request.send().await.unwrap();
-            (answer.status().as_u16(), answer.json().await.unwrap_or_default())
+            (
+                answer.status().as_u16(),
+                answer.json().await.unwrap_or_default(),
+            )
         }
 
         async fn get(&self, path: &str) -> (u16, Value) {
@@ -671,15 +978,23 @@ mod tests {
             &json!({"provider": "twilio", "template": "Code @@password@@", "twilio_sid": "AC1"}),
         );
         let (_, found) = api.get("connections?strategy=sms").await;
-        assert_eq!((found.as_array().unwrap().len(), &found[0]["id"]), (1, &json!(id)));
+        assert_eq!(
+            (found.as_array().unwrap().len(), &found[0]["id"]),
+            (1, &json!(id))
+        );
         assert_eq!(api.get("connections").await.1[0]["name"], REALM);
         let path = format!("connections/{id}");
         let options = json!({
             "provider": "sms_gateway", "gateway_url": "https://x.example/",
             "gateway_authentication": {"method": "bearer", "audience": "urn:x", "subject": "urn:Auth0", "secret": "s"},
         });
-        let (status, changed) = api.call(Method::PATCH, &path, Some(json!({"options": options}))).await;
-        assert_eq!((status, &changed["options"], api.0.connection(&id)), (200, &options, Some(changed.clone())));
+        let (status, changed) = api
+            .call(Method::PATCH, &path, Some(json!({"options": options})))
+            .await;
+        assert_eq!(
+            (status, &changed["options"], api.0.connection(&id)),
+            (200, &options, Some(changed.clone()))
+        );
         assert_eq!(api.get(&path).await.1, changed);
         assert_eq!(api.get("connections/con_1").await.0, 404);
         assert_eq!(api.0.server().complaints(), [""; 0]);
@@ -691,60 +1006,150 @@ mod tests {
             json!({"strategy": "sms"}),
             json!({}),
         ] {
-            assert_eq!(api.call(Method::PATCH, &path, Some(body.clone())).await.0, 400, "{body}");
+            assert_eq!(
+                api.call(Method::PATCH, &path, Some(body.clone())).await.0,
+                400,
+                "{body}"
+            );
             assert_eq!(api.0.server().complaints().len(), 1, "{body}");
         }
         api.authorize("read:connections update:connections").await;
         assert_eq!(api.get(&path).await.1.get("options"), None);
-        assert_eq!(api.call(Method::PATCH, &path, Some(json!({"options": options}))).await.0, 403);
-        assert_eq!(api.get("clients/x").await.1["message"], "Insufficient scope, expected any of: read:clients");
+        assert_eq!(
+            api.call(Method::PATCH, &path, Some(json!({"options": options})))
+                .await
+                .0,
+            403
+        );
+        assert_eq!(
+            api.get("clients/x").await.1["message"],
+            "Insufficient scope, expected any of: read:clients"
+        );
         assert_eq!(api.0.server().complaints(), [""; 0]);
     }
 
     #[tokio::test]
     async fn a_phone_provider_needs_a_deployed_action() {
         let api = Api::start(SCOPES).await;
-        let provider =
-            json!({"name": "custom", "disabled": false, "configuration": {"delivery_methods": ["text"]}, "credentials": {}});
-        let (status, refused) = api.call(Method::POST, "branding/phone/providers", Some(provider.clone())).await;
-        assert_eq!((status, &refused["errorCode"]), (400, &json!("custom_email_provider_deployed_action_not_found")));
+        let provider = json!({"name": "custom", "disabled": false, "configuration": {"delivery_methods": ["text"]}, "credentials": {}});
+        let (status, refused) = api
+            .call(
+                Method::POST,
+                "branding/phone/providers",
+                Some(provider.clone()),
+            )
+            .await;
+        assert_eq!(
+            (status, &refused["errorCode"]),
+            (
+                400,
+                &json!("custom_email_provider_deployed_action_not_found")
+            )
+        );
         assert_eq!(api.0.server().complaints().len(), 1);
         api.0.slow_builds(1);
         let action = json!({
             "name": "SMS gateway", "code": "one", "runtime": "node22", "supported_triggers": [{"id": PHONE_TRIGGER, "version": "v1"}],
             "secrets": [{"name": "GATEWAY_URL", "value": "https://x.example/"}, {"name": "TOKEN", "value": "t"}],
         });
-        let (status, created) = api.call(Method::POST, "actions/actions", Some(action)).await;
-        assert_eq!((status, &created["status"], created["secrets"][1].get("value")), (201, &json!("building"), None));
+        let (status, created) = api
+            .call(Method::POST, "actions/actions", Some(action))
+            .await;
+        assert_eq!(
+            (
+                status,
+                &created["status"],
+                created["secrets"][1].get("value")
+            ),
+            (201, &json!("building"), None)
+        );
         let path = format!("actions/actions/{}", created["id"].as_str().unwrap());
         let deploy = path.clone() + "/deploy";
-        assert_eq!(api.call(Method::POST, &deploy, None).await.0, 400, "not built yet");
-        let (_, found) = api.get("actions/actions?triggerId=custom-phone-provider").await;
-        assert_eq!((&found["total"], &found["actions"][0]["status"]), (&json!(1), &json!("building")));
+        assert_eq!(
+            api.call(Method::POST, &deploy, None).await.0,
+            400,
+            "not built yet"
+        );
+        let (_, found) = api
+            .get("actions/actions?triggerId=custom-phone-provider")
+            .await;
+        assert_eq!(
+            (&found["total"], &found["actions"][0]["status"]),
+            (&json!(1), &json!("building"))
+        );
         assert_eq!(api.get(&path).await.1["status"], "built");
         assert_eq!(api.call(Method::POST, &deploy, None).await.0, 202);
         assert_eq!(api.get(&path).await.1["all_changes_deployed"], true);
         api.0.slow_builds(0);
         let change = json!({"code": "two", "secrets": [{"name": "GATEWAY_URL"}, {"name": "TOKEN", "value": "u"}]});
-        assert_eq!(api.call(Method::PATCH, &path, Some(change)).await.1["all_changes_deployed"], false);
+        assert_eq!(
+            api.call(Method::PATCH, &path, Some(change)).await.1["all_changes_deployed"],
+            false
+        );
         let saved = &api.0.actions()[0];
-        assert_eq!((saved.is_deployed(), saved.deployed.as_ref().unwrap().0.as_str()), (false, "one"));
-        assert_eq!((saved.secrets["GATEWAY_URL"].as_str(), saved.secrets["TOKEN"].as_str()), ("https://x.example/", "u"));
+        assert_eq!(
+            (
+                saved.is_deployed(),
+                saved.deployed.as_ref().unwrap().0.as_str()
+            ),
+            (false, "one")
+        );
+        assert_eq!(
+            (
+                saved.secrets["GATEWAY_URL"].as_str(),
+                saved.secrets["TOKEN"].as_str()
+            ),
+            ("https://x.example/", "u")
+        );
 
-        let (status, made) = api.call(Method::POST, "branding/phone/providers", Some(provider.clone())).await;
+        let (status, made) = api
+            .call(
+                Method::POST,
+                "branding/phone/providers",
+                Some(provider.clone()),
+            )
+            .await;
         assert_eq!((status, made.get("credentials")), (201, None));
-        assert_eq!(api.call(Method::POST, "branding/phone/providers", Some(provider)).await.0, 409);
+        assert_eq!(
+            api.call(Method::POST, "branding/phone/providers", Some(provider))
+                .await
+                .0,
+            409
+        );
         let path = format!("branding/phone/providers/{}", made["id"].as_str().unwrap());
-        assert_eq!(api.call(Method::PATCH, &path, Some(json!({"disabled": true}))).await.1["disabled"], true);
-        assert_eq!(api.get("branding/phone/providers").await.1["providers"][0], api.get(&path).await.1);
+        assert_eq!(
+            api.call(Method::PATCH, &path, Some(json!({"disabled": true})))
+                .await
+                .1["disabled"],
+            true
+        );
+        assert_eq!(
+            api.get("branding/phone/providers").await.1["providers"][0],
+            api.get(&path).await.1
+        );
         assert_eq!(api.0.phone_provider().unwrap()["disabled"], true);
         api.0.set_phone_provider("twilio", false);
-        assert_eq!(api.get("branding/phone/providers").await.1["providers"][0]["name"], "twilio");
+        assert_eq!(
+            api.get("branding/phone/providers").await.1["providers"][0]["name"],
+            "twilio"
+        );
         assert_eq!(api.0.server().complaints(), [""; 0]);
         for (method, path, body) in [
-            (Method::POST, "actions/actions", json!({"name": "x", "code": "x"})),
-            (Method::POST, "actions/actions", json!({"name": "x", "supported_triggers": [{"id": "x"}], "deploy": true})),
-            (Method::PATCH, "branding/phone/providers/x", json!({"channel": "phone"})),
+            (
+                Method::POST,
+                "actions/actions",
+                json!({"name": "x", "code": "x"}),
+            ),
+            (
+                Method::POST,
+                "actions/actions",
+                json!({"name": "x", "supported_triggers": [{"id": "x"}], "deploy": true}),
+            ),
+            (
+                Method::PATCH,
+                "branding/phone/providers/x",
+                json!({"channel": "phone"}),
+            ),
             (Method::POST, "branding/phone/providers", json!({})),
         ] {
             assert_eq!(api.call(method, path, Some(body)).await.0, 400, "{path}");
@@ -757,28 +1162,59 @@ mod tests {
         let mut api = Api::start(SCOPES).await;
         let path = format!("client-grants?client_id={CLIENT_ID}");
         let (_, grants) = api.get(&path).await;
-        assert_eq!((&grants[1]["audience"], &grants[1]["scope"]), (&json!(API_AUDIENCE), &json!(["read:accounts"])));
-        assert_eq!(grants[0]["audience"], format!("{}/api/v2/", api.0.server().url()));
+        assert_eq!(
+            (&grants[1]["audience"], &grants[1]["scope"]),
+            (&json!(API_AUDIENCE), &json!(["read:accounts"]))
+        );
+        assert_eq!(
+            grants[0]["audience"],
+            format!("{}/api/v2/", api.0.server().url())
+        );
         api.0.set_client_grant(API_AUDIENCE, false);
         assert_eq!(api.get(&path).await.1.as_array().unwrap().len(), 1);
-        assert_eq!(api.get(&format!("client-grants?client_id={LOGIN_CLIENT_ID}")).await.1, json!([]));
-        assert_eq!(api.get(&format!("clients/{LOGIN_CLIENT_ID}")).await.1["grant_types"][0], "password");
+        assert_eq!(
+            api.get(&format!("client-grants?client_id={LOGIN_CLIENT_ID}"))
+                .await
+                .1,
+            json!([])
+        );
+        assert_eq!(
+            api.get(&format!("clients/{LOGIN_CLIENT_ID}")).await.1["grant_types"][0],
+            "password"
+        );
         assert_eq!(api.get("clients/nobody").await.0, 404);
-        let (status, found) = api.get("resource-servers/https:%2F%2Fapi.acme.example%2F").await;
-        assert_eq!((status, &found["scopes"][0]["value"]), (200, &json!("read:accounts")));
+        let (status, found) = api
+            .get("resource-servers/https:%2F%2Fapi.acme.example%2F")
+            .await;
+        assert_eq!(
+            (status, &found["scopes"][0]["value"]),
+            (200, &json!("read:accounts"))
+        );
         assert_eq!(api.get("resource-servers/urn:x").await.0, 404);
         let protection = "attack-protection/brute-force-protection";
         assert_eq!(api.get(protection).await.1["max_attempts"], WRONG_PASSWORDS);
-        let user = api.0.sign_up_caller("10042", "2718", "Hello Ann", "ann@example.com");
+        let user = api
+            .0
+            .sign_up_caller("10042", "2718", "Hello Ann", "ann@example.com");
         let wrong = async || {
             let body = json!({
                 "grant_type": crate::auth0::PASSWORD_REALM, "client_id": LOGIN_CLIENT_ID, "client_secret": crate::auth0::LOGIN_CLIENT_SECRET,
                 "realm": REALM, "username": user.email, "password": "0000",
             });
-            client().post(api.0.server().url() + "/oauth/token").json(&body).send().await.unwrap().status().as_u16()
+            client()
+                .post(api.0.server().url() + "/oauth/token")
+                .json(&body)
+                .send()
+                .await
+                .unwrap()
+                .status()
+                .as_u16()
         };
         api.0.set_brute_force_protection(json!({"max_attempts": 1}));
-        assert_eq!((wrong().await, wrong().await, api.0.is_shut_out(&user)), (403, 429, true));
+        assert_eq!(
+            (wrong().await, wrong().await, api.0.is_shut_out(&user)),
+            (403, 429, true)
+        );
         api.0.set_brute_force_protection(json!({"enabled": false}));
         assert_eq!((wrong().await, api.0.is_shut_out(&user)), (403, false));
         assert_eq!(api.get(protection).await.1["enabled"], false);
@@ -794,12 +1230,35 @@ mod tests {
             assert_eq!(api.get(path).await.0, status, "{path}");
             assert_eq!(api.0.server().complaints().len(), 1, "{path}");
         }
-        assert_eq!(api.get("client-grants?take=1").await.1["client_grants"].as_array().map(Vec::len), Some(1));
-        assert_eq!(api.get("client-grants?page=0&per_page=1&include_totals=true").await.1["total"], 1);
-        assert_eq!(api.get("connections?fields=id").await.1[0].as_object().unwrap().len(), 1);
+        assert_eq!(
+            api.get("client-grants?take=1").await.1["client_grants"]
+                .as_array()
+                .map(Vec::len),
+            Some(1)
+        );
+        assert_eq!(
+            api.get("client-grants?page=0&per_page=1&include_totals=true")
+                .await
+                .1["total"],
+            1
+        );
+        assert_eq!(
+            api.get("connections?fields=id").await.1[0]
+                .as_object()
+                .unwrap()
+                .len(),
+            1
+        );
         assert!(!api.0.server().complaints().is_empty());
         api.authorize("read:users").await;
-        for path in ["connections", "branding/phone/providers", "actions/actions", "clients/x", "client-grants", protection] {
+        for path in [
+            "connections",
+            "branding/phone/providers",
+            "actions/actions",
+            "clients/x",
+            "client-grants",
+            protection,
+        ] {
             assert_eq!(api.get(path).await.0, 403, "{path}");
         }
         assert_eq!(api.0.server().complaints(), [""; 0]);

@@ -109,21 +109,52 @@ impl Auth0 {
 
     /// How often a ticket's link was opened, whatever came of it.
     pub fn fetched(&self, ticket: &str) -> u32 {
-        lock(&self.state).tickets.get(ticket).map_or(0, |ticket| ticket.fetched)
+        lock(&self.state)
+            .tickets
+            .get(ticket)
+            .map_or(0, |ticket| ticket.fetched)
     }
 
     /// How often the form behind a ticket's link was posted, whatever came of it.
     pub fn posted(&self, ticket: &str) -> u32 {
-        lock(&self.state).tickets.get(ticket).map_or(0, |ticket| ticket.posted)
+        lock(&self.state)
+            .tickets
+            .get(ticket)
+            .map_or(0, |ticket| ticket.posted)
     }
 
-    fn ticket_mail(&self, user: &User, kind: Kind, subject: &str, lead: &str, button: &str) -> TicketMail {
+    fn ticket_mail(
+        &self,
+        user: &User,
+        kind: Kind,
+        subject: &str,
+        lead: &str,
+        button: &str,
+    ) -> TicketMail {
         let ticket = random::hex(16);
-        let before = if kind == Kind::Verification(LinkPage::Redirect) { "client_id=sandbox-spa&tenant=acme&" } else { "" };
-        let link = format!("{}{}?{before}ticket={ticket}#", self.server.url(), kind.path());
-        let html = MAIL.replace("{lead}", lead).replace("{button}", button).replace("{url}", &link.replace('&', "&amp;"));
-        let made =
-            Ticket { user_id: user.user_id.clone(), kind, expired: false, used: false, forms: vec![], fetched: 0, posted: 0 };
+        let before = if kind == Kind::Verification(LinkPage::Redirect) {
+            "client_id=sandbox-spa&tenant=acme&"
+        } else {
+            ""
+        };
+        let link = format!(
+            "{}{}?{before}ticket={ticket}#",
+            self.server.url(),
+            kind.path()
+        );
+        let html = MAIL
+            .replace("{lead}", lead)
+            .replace("{button}", button)
+            .replace("{url}", &link.replace('&', "&amp;"));
+        let made = Ticket {
+            user_id: user.user_id.clone(),
+            kind,
+            expired: false,
+            used: false,
+            forms: vec![],
+            fetched: 0,
+            posted: 0,
+        };
         lock(&self.state).tickets.insert(ticket.clone(), made);
         let mail = Mail::new(&user.email, subject, &html).signed_by("acme.example");
         TicketMail { mail, link, ticket }
@@ -131,7 +162,12 @@ impl Auth0 {
 
     /// A link to the page that confirms an address, with a ticket that nobody issued: what a stranger can write, who knows the tenant.
     pub fn invented_link(&self) -> String {
-        format!("{}{}?ticket={}#", self.server.url(), Kind::Verification(LinkPage::Form).path(), random::hex(16))
+        format!(
+            "{}{}?ticket={}#",
+            self.server.url(),
+            Kind::Verification(LinkPage::Form).path(),
+            random::hex(16)
+        )
     }
 }
 
@@ -160,14 +196,24 @@ fn result(success: bool, message: &str) -> Response {
         "supportSignUp=true&supportForgotPassword=true&message={}&success={success}&code={code}",
         message.replace(' ', "%20")
     );
-    (StatusCode::FOUND, [(header::LOCATION, format!("{RESULT_URL}?{query}"))]).into_response()
+    (
+        StatusCode::FOUND,
+        [(header::LOCATION, format!("{RESULT_URL}?{query}"))],
+    )
+        .into_response()
 }
 
 impl State {
     /// The ticket if it can still be used, or the answer that says why not.
-    fn ticket(&mut self, path: &str, query: &HashMap<String, String>) -> Result<&mut Ticket, Box<Response>> {
-        let ticket =
-            self.tickets.get_mut(query.get("ticket").map_or("", String::as_str)).filter(|ticket| ticket.kind.path() == path);
+    fn ticket(
+        &mut self,
+        path: &str,
+        query: &HashMap<String, String>,
+    ) -> Result<&mut Ticket, Box<Response>> {
+        let ticket = self
+            .tickets
+            .get_mut(query.get("ticket").map_or("", String::as_str))
+            .filter(|ticket| ticket.kind.path() == path);
         match ticket {
             None => Err(Box::new(result(false, UNKNOWN))),
             Some(ticket) if ticket.used => Err(Box::new(result(false, USED))),
@@ -260,19 +306,37 @@ pub(super) async fn submit(
         Ok(ticket) => ticket,
         Err(answer) => return *answer,
     };
-    let header = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let header = |name| {
+        headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+    };
     let sent = header(header::COOKIE).split("; ").collect::<Vec<_>>();
-    let fields = form_urlencoded::parse(&body).into_owned().collect::<Vec<_>>();
-    let form = ticket.forms.iter().find(|(state, _)| fields == [("state".to_owned(), state.clone())]);
+    let fields = form_urlencoded::parse(&body)
+        .into_owned()
+        .collect::<Vec<_>>();
+    let form = ticket
+        .forms
+        .iter()
+        .find(|(state, _)| fields == [("state".to_owned(), state.clone())]);
     let wrong = match form {
         None => Some("state wrong or fields unknown"),
-        Some(_) if header(header::CONTENT_TYPE) != "application/x-www-form-urlencoded" => Some("content type"),
-        Some((_, cookies)) if !cookies.iter().all(|cookie| sent.contains(&cookie.as_str())) => Some("cookies missing"),
+        Some(_) if header(header::CONTENT_TYPE) != "application/x-www-form-urlencoded" => {
+            Some("content type")
+        }
+        Some((_, cookies)) if !cookies.iter().all(|cookie| sent.contains(&cookie.as_str())) => {
+            Some("cookies missing")
+        }
         Some(_) => None,
     };
     if let Some(wrong) = wrong {
         complaints.add(format!("Auth0 verification form: {wrong}"));
-        return (StatusCode::BAD_REQUEST, Html("<h1>Oops!, something went wrong</h1>")).into_response();
+        return (
+            StatusCode::BAD_REQUEST,
+            Html("<h1>Oops!, something went wrong</h1>"),
+        )
+            .into_response();
     }
     state.redeem(&id)
 }
@@ -291,16 +355,32 @@ mod tests {
     fn location(answer: &reqwest::Response) -> (u16, String) {
         (
             answer.status().as_u16(),
-            answer.headers().get("location").map_or_else(String::new, |value| value.to_str().unwrap().to_owned()),
+            answer
+                .headers()
+                .get("location")
+                .map_or_else(String::new, |value| value.to_str().unwrap().to_owned()),
         )
     }
 
     #[tokio::test]
     async fn the_mail_holds_the_link_and_others() {
         let auth0 = Auth0::start(None).await.unwrap();
-        let TicketMail { mail, link, ticket } = auth0.mail_verification(&auth0.sign_up(EMAIL), LinkPage::Redirect);
-        assert_eq!(link, format!("{}/lo/verify_email?client_id=sandbox-spa&tenant=acme&ticket={ticket}#", auth0.server().url()));
-        assert_eq!((mail.recipient.as_str(), mail.html.matches(&link.replace('&', "&amp;")).count()), (EMAIL, 2));
+        let TicketMail { mail, link, ticket } =
+            auth0.mail_verification(&auth0.sign_up(EMAIL), LinkPage::Redirect);
+        assert_eq!(
+            link,
+            format!(
+                "{}/lo/verify_email?client_id=sandbox-spa&tenant=acme&ticket={ticket}#",
+                auth0.server().url()
+            )
+        );
+        assert_eq!(
+            (
+                mail.recipient.as_str(),
+                mail.html.matches(&link.replace('&', "&amp;")).count()
+            ),
+            (EMAIL, 2)
+        );
         assert!(!mail.html.contains('{') || mail.html.contains("{ width"));
     }
 
@@ -309,15 +389,33 @@ mod tests {
         let auth0 = Auth0::start(None).await.unwrap();
         let mail = auth0.mail_verification(&auth0.sign_up(EMAIL), LinkPage::Redirect);
         let (status, to) = location(&get(&mail.link).await);
-        assert!(status == 302 && to.starts_with(RESULT_URL) && to.contains("&success=true&"), "{to}");
+        assert!(
+            status == 302 && to.starts_with(RESULT_URL) && to.contains("&success=true&"),
+            "{to}"
+        );
         assert!(auth0.user(EMAIL).unwrap().email_verified);
         let (status, to) = location(&get(&mail.link).await);
-        assert!(status == 302 && to.contains("message=This%20URL%20can%20be%20used%20only%20once&success=false"), "{to}");
-        assert_eq!((auth0.fetched(&mail.ticket), auth0.posted(&mail.ticket)), (2, 0));
+        assert!(
+            status == 302
+                && to.contains("message=This%20URL%20can%20be%20used%20only%20once&success=false"),
+            "{to}"
+        );
+        assert_eq!(
+            (auth0.fetched(&mail.ticket), auth0.posted(&mail.ticket)),
+            (2, 0)
+        );
         let late = auth0.mail_verification(&auth0.sign_up("b@example.com"), LinkPage::Redirect);
         auth0.expire(&late.ticket);
-        assert!(location(&get(&late.link).await).1.contains("message=Access%20expired.&success=false"));
-        assert!(location(&get(&(auth0.server().url() + "/lo/verify_email?ticket=x")).await).1.contains("success=false"));
+        assert!(
+            location(&get(&late.link).await)
+                .1
+                .contains("message=Access%20expired.&success=false")
+        );
+        assert!(
+            location(&get(&(auth0.server().url() + "/lo/verify_email?ticket=x")).await)
+                .1
+                .contains("success=false")
+        );
         assert!(!auth0.user("b@example.com").unwrap().email_verified);
     }
 
@@ -330,21 +428,51 @@ mod tests {
             .headers()
             .get_all("set-cookie")
             .iter()
-            .map(|value| value.to_str().unwrap().split(';').next().unwrap().to_owned())
+            .map(|value| {
+                value
+                    .to_str()
+                    .unwrap()
+                    .split(';')
+                    .next()
+                    .unwrap()
+                    .to_owned()
+            })
             .collect::<Vec<_>>()
             .join("; ");
         let html = page.text().await.unwrap();
-        let form_state = html.split_once("value=\"").unwrap().1.split_once('"').unwrap().0.replace("&#x3D;", "=");
+        let form_state = html
+            .split_once("value=\"")
+            .unwrap()
+            .1
+            .split_once('"')
+            .unwrap()
+            .0
+            .replace("&#x3D;", "=");
         let submit = |form_state: &str, cookies: &str| {
-            client().post(&mail.link).header("cookie", cookies).form(&[("state", form_state)]).send()
+            client()
+                .post(&mail.link)
+                .header("cookie", cookies)
+                .form(&[("state", form_state)])
+                .send()
         };
         for (form_state, cookies) in [(form_state.as_str(), ""), ("x", cookies.as_str())] {
             assert_eq!(submit(form_state, cookies).await.unwrap().status(), 400);
             assert_eq!(auth0.server().complaints().len(), 1);
         }
-        assert!(!auth0.user(EMAIL).unwrap().email_verified, "nothing so far has verified it");
-        assert!(location(&submit(&form_state, &cookies).await.unwrap()).1.contains("success=true"));
-        assert!(location(&submit(&form_state, &cookies).await.unwrap()).1.contains("success=false"));
+        assert!(
+            !auth0.user(EMAIL).unwrap().email_verified,
+            "nothing so far has verified it"
+        );
+        assert!(
+            location(&submit(&form_state, &cookies).await.unwrap())
+                .1
+                .contains("success=true")
+        );
+        assert!(
+            location(&submit(&form_state, &cookies).await.unwrap())
+                .1
+                .contains("success=false")
+        );
         assert!(auth0.user(EMAIL).unwrap().email_verified && auth0.posted(&mail.ticket) == 4);
         assert_eq!(auth0.server().complaints(), [""; 0]);
     }

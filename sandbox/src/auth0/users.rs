@@ -53,7 +53,13 @@ impl Auth0 {
     }
 
     /// A new user of the default database who calls: the PIN is the password, `app_metadata` has `account_number` and `ivr_greeting`.
-    pub fn sign_up_caller(&self, account_number: &str, pin: &str, greeting: &str, email: &str) -> User {
+    pub fn sign_up_caller(
+        &self,
+        account_number: &str,
+        pin: &str,
+        greeting: &str,
+        email: &str,
+    ) -> User {
         let user = self.sign_up(email);
         self.set_password(&user, pin);
         self.set_app_metadata(&user, "account_number", json!(account_number));
@@ -62,7 +68,11 @@ impl Auth0 {
 
     /// The first user with this address.
     pub fn user(&self, email: &str) -> Option<User> {
-        lock(&self.state).users.iter().find(|user| user.email == email.to_lowercase()).cloned()
+        lock(&self.state)
+            .users
+            .iter()
+            .find(|user| user.email == email.to_lowercase())
+            .cloned()
     }
 
     /// Sets a member of a user's `app_metadata`, of any type; null takes it away. Answers the user as it is now.
@@ -87,22 +97,38 @@ impl Auth0 {
 
     /// Removes a user for good.
     pub fn delete(&self, user: &User) {
-        lock(&self.state).users.retain(|other| other.user_id != user.user_id);
+        lock(&self.state)
+            .users
+            .retain(|other| other.user_id != user.user_id);
     }
 
     /// Sets a user's password.
     pub fn set_password(&self, user: &User, password: &str) {
-        password.clone_into(&mut lock(&self.state).logins.entry(user.user_id.clone()).or_default().password);
+        password.clone_into(
+            &mut lock(&self.state)
+                .logins
+                .entry(user.user_id.clone())
+                .or_default()
+                .password,
+        );
     }
 
     /// Whether a user needs a second factor, at which the password grants end.
     pub fn require_mfa(&self, user: &User, on: bool) {
-        lock(&self.state).logins.entry(user.user_id.clone()).or_default().mfa = on;
+        lock(&self.state)
+            .logins
+            .entry(user.user_id.clone())
+            .or_default()
+            .mfa = on;
     }
 
     /// Whether a user's password is on the list of breached ones.
     pub fn leak_password(&self, user: &User, on: bool) {
-        lock(&self.state).logins.entry(user.user_id.clone()).or_default().leaked = on;
+        lock(&self.state)
+            .logins
+            .entry(user.user_id.clone())
+            .or_default()
+            .leaked = on;
     }
 
     /// `true`: searches find what there is now, whatever changes; `false`: they have caught up, and keep up.
@@ -128,7 +154,10 @@ impl Auth0 {
 
     fn change(&self, user: &User, change: impl FnOnce(&mut User)) -> User {
         let mut state = lock(&self.state);
-        let found = state.users.iter_mut().find(|other| other.user_id == user.user_id);
+        let found = state
+            .users
+            .iter_mut()
+            .find(|other| other.user_id == user.user_id);
         let found = found.unwrap_or_else(|| panic!("no user {}", user.user_id));
         change(found);
         found.clone()
@@ -161,7 +190,11 @@ async fn authorize(
 ) -> Response {
     let reset = (crate::now().as_secs() + 1).to_string();
     let limits = |left: &str| {
-        [("x-ratelimit-limit", "2".to_owned()), ("x-ratelimit-remaining", left.to_owned()), ("x-ratelimit-reset", reset.clone())]
+        [
+            ("x-ratelimit-limit", "2".to_owned()),
+            ("x-ratelimit-remaining", left.to_owned()),
+            ("x-ratelimit-reset", reset.clone()),
+        ]
     };
     let needed = settings::scope(request.method(), request.uri().path());
     let bearer = request
@@ -175,14 +208,22 @@ async fn authorize(
             state.rate_limited -= 1;
             return (
                 limits("0"),
-                api_error(StatusCode::TOO_MANY_REQUESTS, Some("too_many_requests"), "Global limit has been reached"),
+                api_error(
+                    StatusCode::TOO_MANY_REQUESTS,
+                    Some("too_many_requests"),
+                    "Global limit has been reached",
+                ),
             )
                 .into_response();
         }
         match bearer.map(|token| state.tokens.get(token)) {
             None => {
                 complaints.add("Auth0 Management API: no bearer token");
-                Some(api_error(StatusCode::UNAUTHORIZED, None, "Missing authentication"))
+                Some(api_error(
+                    StatusCode::UNAUTHORIZED,
+                    None,
+                    "Missing authentication",
+                ))
             }
             Some(None) => Some(api_error(StatusCode::UNAUTHORIZED, None, "Invalid token")),
             Some(Some(scope)) if !scope.split(' ').any(|scope| scope == needed) => Some(api_error(
@@ -200,7 +241,14 @@ async fn authorize(
 }
 
 fn profile(user: &User) -> Value {
-    let User { user_id, email, email_verified, connection, blocked, app_metadata } = user;
+    let User {
+        user_id,
+        email,
+        email_verified,
+        connection,
+        blocked,
+        app_metadata,
+    } = user;
     let (provider, id) = user_id.split_once('|').unwrap_or_default();
     let mut profile = json!({
         "user_id": user_id, "email": email, "email_verified": email_verified, "name": email, "nickname": email.split('@').next(),
@@ -219,7 +267,9 @@ fn profile(user: &User) -> Value {
 /// What `fields` and `include_fields` leave of a profile.
 pub(super) fn project(mut profile: Value, query: &HashMap<String, String>) -> Value {
     if let (Some(fields), Some(profile)) = (query.get("fields"), profile.as_object_mut()) {
-        let include = query.get("include_fields").is_none_or(|include| include == "true");
+        let include = query
+            .get("include_fields")
+            .is_none_or(|include| include == "true");
         profile.retain(|name, _| fields.split(',').any(|field| field == name) == include);
     }
     profile
@@ -236,11 +286,22 @@ async fn search_users(
         complaints.add(format!("Auth0 users: {what}"));
         api_error(StatusCode::BAD_REQUEST, Some(code), what)
     };
-    if uri.path_and_query().is_some_and(|target| target.as_str().len() > URL_LIMIT) {
+    if uri
+        .path_and_query()
+        .is_some_and(|target| target.as_str().len() > URL_LIMIT)
+    {
         complaints.add("Auth0 users: the URL is too long");
         return api_error(StatusCode::URI_TOO_LONG, None, "URI too long");
     }
-    let ours = ["q", "search_engine", "page", "per_page", "include_totals", "fields", "include_fields"];
+    let ours = [
+        "q",
+        "search_engine",
+        "page",
+        "per_page",
+        "include_totals",
+        "fields",
+        "include_fields",
+    ];
     let mut query = HashMap::new();
     for (name, value) in pairs {
         if ["sort", "connection", "primary_order"].contains(&name.as_str()) {
@@ -252,7 +313,10 @@ async fn search_users(
             );
         }
         if query.insert(name.clone(), value).is_some() {
-            return refuse("invalid_query_string", &format!("repeated parameter {name}"));
+            return refuse(
+                "invalid_query_string",
+                &format!("repeated parameter {name}"),
+            );
         }
     }
     match query.get("search_engine").map(String::as_str) {
@@ -264,13 +328,23 @@ async fn search_users(
     if !query.contains_key("q") {
         complaints.add_for_ours("Auth0 users: no q");
     }
-    let number = |name: &str, usual: usize| query.get(name).map_or(Some(usual), |text| text.parse().ok());
-    let (Some(page), Some(per_page)) = (number("page", 0), number("per_page", 50).filter(|size| *size <= 100)) else {
+    let number = |name: &str, usual: usize| {
+        query
+            .get(name)
+            .map_or(Some(usual), |text| text.parse().ok())
+    };
+    let (Some(page), Some(per_page)) = (
+        number("page", 0),
+        number("per_page", 50).filter(|size| *size <= 100),
+    ) else {
         return refuse("invalid_query_string", "page or per_page");
     };
     let start = page.saturating_mul(per_page);
     if start.saturating_add(per_page) > RESULTS {
-        return refuse("invalid_paging", "You can only page through the first 1000 records. Please refine your search.");
+        return refuse(
+            "invalid_paging",
+            "You can only page through the first 1000 records. Please refine your search.",
+        );
     }
     let search = match query.get("q").map(|text| search::parse(text)).transpose() {
         Ok(search) => search,
@@ -279,12 +353,26 @@ async fn search_users(
     let mut state = lock(&state);
     if state.slow_searches > 0 {
         state.slow_searches -= 1;
-        return api_error(StatusCode::SERVICE_UNAVAILABLE, None, "Query exceeded the time limit. Please refine your search.");
+        return api_error(
+            StatusCode::SERVICE_UNAVAILABLE,
+            None,
+            "Query exceeded the time limit. Please refine your search.",
+        );
     }
     let index = state.index.as_ref().unwrap_or(&state.users);
     let fits = |profile: &Value| search.as_ref().is_none_or(|search| search.fits(profile));
-    let within = |user: &&User| query.get("connection").is_none_or(|connection| user.connection == *connection);
-    let mut found = index.iter().filter(within).map(profile).filter(fits).take(RESULTS).collect::<Vec<_>>();
+    let within = |user: &&User| {
+        query
+            .get("connection")
+            .is_none_or(|connection| user.connection == *connection)
+    };
+    let mut found = index
+        .iter()
+        .filter(within)
+        .map(profile)
+        .filter(fits)
+        .take(RESULTS)
+        .collect::<Vec<_>>();
     if let Some((field, order)) = query.get("sort").and_then(|sort| sort.rsplit_once(':')) {
         found.sort_by_key(|profile| profile[field].as_str().unwrap_or_default().to_owned());
         if order == "-1" {
@@ -292,8 +380,16 @@ async fn search_users(
         }
     }
     let total = found.len();
-    let users = found.into_iter().skip(start).take(per_page).map(|profile| project(profile, &query)).collect::<Vec<_>>();
-    if query.get("include_totals").is_some_and(|totals| totals == "true") {
+    let users = found
+        .into_iter()
+        .skip(start)
+        .take(per_page)
+        .map(|profile| project(profile, &query))
+        .collect::<Vec<_>>();
+    if query
+        .get("include_totals")
+        .is_some_and(|totals| totals == "true")
+    {
         let body = json!({ "start": start, "limit": per_page, "length": users.len(), "total": total, "users": users });
         return Json(body).into_response();
     }
@@ -306,13 +402,33 @@ async fn users_by_email(
     Extension(complaints): Extension<Complaints>,
     Query(query): Query<HashMap<String, String>>,
 ) -> Response {
-    let stray = query.keys().find(|name| !["email", "fields", "include_fields"].contains(&name.as_str()));
+    let stray = query
+        .keys()
+        .find(|name| !["email", "fields", "include_fields"].contains(&name.as_str()));
     let Some(email) = query.get("email").filter(|_| stray.is_none()) else {
-        complaints.add(format!("Auth0 users-by-email: {}", stray.map_or("no email", String::as_str)));
-        return api_error(StatusCode::BAD_REQUEST, Some("invalid_query_string"), "Query validation error");
+        complaints.add(format!(
+            "Auth0 users-by-email: {}",
+            stray.map_or("no email", String::as_str)
+        ));
+        return api_error(
+            StatusCode::BAD_REQUEST,
+            Some("invalid_query_string"),
+            "Query validation error",
+        );
     };
-    let found = lock(&state).users.iter().filter(|user| user.email == *email).map(profile).collect::<Vec<_>>();
-    Json(found.into_iter().map(|profile| project(profile, &query)).collect::<Vec<_>>()).into_response()
+    let found = lock(&state)
+        .users
+        .iter()
+        .filter(|user| user.email == *email)
+        .map(profile)
+        .collect::<Vec<_>>();
+    Json(
+        found
+            .into_iter()
+            .map(|profile| project(profile, &query))
+            .collect::<Vec<_>>(),
+    )
+    .into_response()
 }
 
 /// Immediately consistent, as is `users-by-email`.
@@ -322,16 +438,33 @@ async fn read_user(
     Path(id): Path<String>,
     Query(query): Query<HashMap<String, String>>,
 ) -> Response {
-    if let Some(stray) = query.keys().find(|name| !["fields", "include_fields"].contains(&name.as_str())) {
+    if let Some(stray) = query
+        .keys()
+        .find(|name| !["fields", "include_fields"].contains(&name.as_str()))
+    {
         complaints.add(format!("Auth0 GET user: {stray}"));
-        return api_error(StatusCode::BAD_REQUEST, Some("invalid_query_string"), "Query validation error");
+        return api_error(
+            StatusCode::BAD_REQUEST,
+            Some("invalid_query_string"),
+            "Query validation error",
+        );
     }
-    let found = lock(&state).users.iter().find(|user| user.user_id == id).map(profile);
-    found.map_or_else(unknown_user, |profile| Json(project(profile, &query)).into_response())
+    let found = lock(&state)
+        .users
+        .iter()
+        .find(|user| user.user_id == id)
+        .map(profile);
+    found.map_or_else(unknown_user, |profile| {
+        Json(project(profile, &query)).into_response()
+    })
 }
 
 fn unknown_user() -> Response {
-    api_error(StatusCode::NOT_FOUND, Some("inexistent_user"), "The user does not exist.")
+    api_error(
+        StatusCode::NOT_FOUND,
+        Some("inexistent_user"),
+        "The user does not exist.",
+    )
 }
 
 async fn update_user(
@@ -341,29 +474,58 @@ async fn update_user(
     body: Bytes,
 ) -> Response {
     let changes = serde_json::from_slice::<Map<String, Value>>(&body).unwrap_or_default();
-    let known = ["email_verified", "connection", "client_id", "blocked", "app_metadata"];
+    let known = [
+        "email_verified",
+        "connection",
+        "client_id",
+        "blocked",
+        "app_metadata",
+    ];
     if let Some(stray) = changes.keys().find(|name| !known.contains(&name.as_str())) {
         complaints.add(format!("Auth0 PATCH user: {stray}"));
         let what = format!("changing a user's {stray} is not simulated by this sandbox");
         return api_error(StatusCode::NOT_IMPLEMENTED, None, &what);
     }
-    for name in ["client_id", "blocked", "app_metadata"].iter().filter(|name| changes.contains_key(**name)) {
+    for name in ["client_id", "blocked", "app_metadata"]
+        .iter()
+        .filter(|name| changes.contains_key(**name))
+    {
         complaints.add_for_ours(format!("Auth0 PATCH user: {name}"));
     }
-    let flag = |name: &str| changes.get(name).map_or(Some(None), |value| value.as_bool().map(Some));
-    let metadata = changes.get("app_metadata").map_or(Some(None), |value| value.as_object().cloned().map(Some));
-    let (Some(verified), Some(blocked), Some(metadata), false) =
-        (flag("email_verified"), flag("blocked"), metadata, changes.is_empty())
-    else {
+    let flag = |name: &str| {
+        changes
+            .get(name)
+            .map_or(Some(None), |value| value.as_bool().map(Some))
+    };
+    let metadata = changes
+        .get("app_metadata")
+        .map_or(Some(None), |value| value.as_object().cloned().map(Some));
+    let (Some(verified), Some(blocked), Some(metadata), false) = (
+        flag("email_verified"),
+        flag("blocked"),
+        metadata,
+        changes.is_empty(),
+    ) else {
         complaints.add("Auth0 PATCH user: nothing to change, or a value of another type");
-        return api_error(StatusCode::BAD_REQUEST, Some("invalid_body"), "Payload validation error");
+        return api_error(
+            StatusCode::BAD_REQUEST,
+            Some("invalid_body"),
+            "Payload validation error",
+        );
     };
     let mut state = lock(&state);
     let Some(user) = state.users.iter_mut().find(|user| user.user_id == id) else {
         return unknown_user();
     };
-    if changes.get("connection").is_some_and(|connection| connection != user.connection.as_str()) {
-        return api_error(StatusCode::BAD_REQUEST, Some("operation_not_supported"), "The user is not in that connection.");
+    if changes
+        .get("connection")
+        .is_some_and(|connection| connection != user.connection.as_str())
+    {
+        return api_error(
+            StatusCode::BAD_REQUEST,
+            Some("operation_not_supported"),
+            "The user is not in that connection.",
+        );
     }
     user.email_verified = verified.unwrap_or(user.email_verified);
     user.blocked = blocked.unwrap_or(user.blocked);
@@ -394,41 +556,99 @@ mod tests {
         let user = auth0.sign_up(EMAIL);
         let audience = format!("{url}/api/v2/");
         let grant = |secret: &'static str| json!({"grant_type": "client_credentials", "client_id": CLIENT_ID, "client_secret": secret, "audience": audience});
-        let token = |body: Value| client().post(format!("{url}/oauth/token")).json(&body).send();
+        let token = |body: Value| {
+            client()
+                .post(format!("{url}/oauth/token"))
+                .json(&body)
+                .send()
+        };
         assert_eq!(token(grant("wrong")).await.unwrap().status(), 401);
-        let issued = token(grant(CLIENT_SECRET)).await.unwrap().json::<Value>().await.unwrap();
-        assert_eq!((&issued["expires_in"], &issued["token_type"]), (&json!(86_400), &json!("Bearer")));
+        let issued = token(grant(CLIENT_SECRET))
+            .await
+            .unwrap()
+            .json::<Value>()
+            .await
+            .unwrap();
+        assert_eq!(
+            (&issued["expires_in"], &issued["token_type"]),
+            (&json!(86_400), &json!("Bearer"))
+        );
         let bearer = issued["access_token"].as_str().unwrap().to_owned();
         let find = |email: &str, bearer: &str| {
-            client().get(format!("{url}/api/v2/users-by-email")).query(&[("email", email)]).bearer_auth(bearer).send()
+            client()
+                .get(format!("{url}/api/v2/users-by-email"))
+                .query(&[("email", email)])
+                .bearer_auth(bearer)
+                .send()
         };
         let update = |id: &str, body: Value| {
-            client().patch(format!("{url}/api/v2/users/{}", id.replace('|', "%7C"))).bearer_auth(&bearer).json(&body).send()
+            client()
+                .patch(format!("{url}/api/v2/users/{}", id.replace('|', "%7C")))
+                .bearer_auth(&bearer)
+                .json(&body)
+                .send()
         };
 
         let found = find(EMAIL, &bearer).await.unwrap();
         assert!(found.headers().contains_key("x-ratelimit-remaining"));
         let found = found.json::<Value>().await.unwrap();
         assert_eq!(
-            (found.as_array().unwrap().len(), &found[0]["user_id"], &found[0]["email_verified"]),
+            (
+                found.as_array().unwrap().len(),
+                &found[0]["user_id"],
+                &found[0]["email_verified"]
+            ),
             (1, &json!(user.user_id), &json!(false))
         );
-        assert_eq!(find("acme 4512345678@sms.example.com", &bearer).await.unwrap().json::<Value>().await.unwrap(), json!([]));
         assert_eq!(
-            update(&user.user_id, json!({"email_verified": true})).await.unwrap().json::<Value>().await.unwrap()["email_verified"],
+            find("acme 4512345678@sms.example.com", &bearer)
+                .await
+                .unwrap()
+                .json::<Value>()
+                .await
+                .unwrap(),
+            json!([])
+        );
+        assert_eq!(
+            update(&user.user_id, json!({"email_verified": true}))
+                .await
+                .unwrap()
+                .json::<Value>()
+                .await
+                .unwrap()["email_verified"],
             true
         );
         assert!(auth0.user(EMAIL).unwrap().email_verified);
-        assert_eq!(update("auth0|none", json!({"email_verified": true})).await.unwrap().status(), 404);
+        assert_eq!(
+            update("auth0|none", json!({"email_verified": true}))
+                .await
+                .unwrap()
+                .status(),
+            404
+        );
         auth0.rate_limit(1);
         let limited = find(EMAIL, &bearer).await.unwrap();
         assert_eq!(
-            (limited.status().as_u16(), limited.json::<Value>().await.unwrap()["errorCode"].clone()),
+            (
+                limited.status().as_u16(),
+                limited.json::<Value>().await.unwrap()["errorCode"].clone()
+            ),
             (429, json!("too_many_requests"))
         );
         assert!(auth0.server().complaints().is_empty());
-        assert_eq!(update(&user.user_id, json!({"email_verified": "true"})).await.unwrap().status(), 400);
-        assert_eq!(get(&format!("{url}/api/v2/users-by-email?email=x")).await.status(), 401);
+        assert_eq!(
+            update(&user.user_id, json!({"email_verified": "true"}))
+                .await
+                .unwrap()
+                .status(),
+            400
+        );
+        assert_eq!(
+            get(&format!("{url}/api/v2/users-by-email?email=x"))
+                .await
+                .status(),
+            401
+        );
         assert_eq!(auth0.server().complaints().len(), 2);
         auth0.revoke_tokens();
         assert_eq!(find(EMAIL, &bearer).await.unwrap().status(), 401);
@@ -439,8 +659,22 @@ mod tests {
             ("client_secret", CLIENT_SECRET),
             ("audience", &audience),
         ];
-        let issued = client().post(format!("{url}/oauth/token")).form(&form).send().await.unwrap().json::<Value>().await.unwrap();
-        assert_eq!(find(EMAIL, issued["access_token"].as_str().unwrap()).await.unwrap().status(), 403);
+        let issued = client()
+            .post(format!("{url}/oauth/token"))
+            .form(&form)
+            .send()
+            .await
+            .unwrap()
+            .json::<Value>()
+            .await
+            .unwrap();
+        assert_eq!(
+            find(EMAIL, issued["access_token"].as_str().unwrap())
+                .await
+                .unwrap()
+                .status(),
+            403
+        );
         assert!(auth0.server().complaints().is_empty());
     }
 
@@ -448,28 +682,70 @@ mod tests {
     async fn others_may_ask_and_change_as_auth0_lets_them() {
         let auth0 = Auth0::start(None).await.unwrap();
         let url = auth0.server().url();
-        let (ann, bob) = (auth0.sign_up("ann@example.com"), auth0.sign_up_with("bob@example.com", "other"));
-        let request = |method, path: &str| client().request(method, url.clone() + path).header("user-agent", "acme");
+        let (ann, bob) = (
+            auth0.sign_up("ann@example.com"),
+            auth0.sign_up_with("bob@example.com", "other"),
+        );
+        let request = |method, path: &str| {
+            client()
+                .request(method, url.clone() + path)
+                .header("user-agent", "acme")
+        };
         let body = json!({"grant_type": "client_credentials", "audience": format!("{url}/api/v2/"), "organization": null});
-        let granted = request(reqwest::Method::POST, "/oauth/token").basic_auth(CLIENT_ID, Some(CLIENT_SECRET)).json(&body);
+        let granted = request(reqwest::Method::POST, "/oauth/token")
+            .basic_auth(CLIENT_ID, Some(CLIENT_SECRET))
+            .json(&body);
         let granted = granted.send().await.unwrap().json::<Value>().await.unwrap();
         let token = granted["access_token"].as_str().unwrap();
         let get = async |query: &str| {
-            let request = request(reqwest::Method::GET, &format!("/api/v2/users{query}")).bearer_auth(token);
+            let request =
+                request(reqwest::Method::GET, &format!("/api/v2/users{query}")).bearer_auth(token);
             request.send().await.unwrap().json::<Value>().await.unwrap()
         };
-        let ids = |users: &Value| users.as_array().unwrap().iter().map(|user| user["user_id"].clone()).collect::<Vec<_>>();
-        assert_eq!(ids(&get("?sort=email:-1").await), [json!(bob.user_id), json!(ann.user_id)]);
+        let ids = |users: &Value| {
+            users
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|user| user["user_id"].clone())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            ids(&get("?sort=email:-1").await),
+            [json!(bob.user_id), json!(ann.user_id)]
+        );
         assert_eq!(ids(&get("?connection=other").await), [json!(bob.user_id)]);
-        assert_eq!(get("?page=0&per_page=50&include_totals=true").await["total"], 2);
+        assert_eq!(
+            get("?page=0&per_page=50&include_totals=true").await["total"],
+            2
+        );
         let ann_path = format!("/api/v2/users/{}", ann.user_id.replace('|', "%7C"));
         let patch = async |body: Value| {
-            let answer = request(reqwest::Method::PATCH, &ann_path).bearer_auth(token).json(&body).send().await.unwrap();
-            (answer.status().as_u16(), answer.json::<Value>().await.unwrap())
+            let answer = request(reqwest::Method::PATCH, &ann_path)
+                .bearer_auth(token)
+                .json(&body)
+                .send()
+                .await
+                .unwrap();
+            (
+                answer.status().as_u16(),
+                answer.json::<Value>().await.unwrap(),
+            )
         };
-        let (_, changed) = patch(json!({"blocked": true, "app_metadata": {"account_number": "10042", "x": null}})).await;
-        assert_eq!((&changed["blocked"], &changed["app_metadata"]), (&json!(true), &json!({"account_number": "10042"})));
-        assert_eq!((auth0.server().complaints(), patch(json!({"nickname": "a"})).await.0), (vec![], 501));
+        let (_, changed) =
+            patch(json!({"blocked": true, "app_metadata": {"account_number": "10042", "x": null}}))
+                .await;
+        assert_eq!(
+            (&changed["blocked"], &changed["app_metadata"]),
+            (&json!(true), &json!({"account_number": "10042"}))
+        );
+        assert_eq!(
+            (
+                auth0.server().complaints(),
+                patch(json!({"nickname": "a"})).await.0
+            ),
+            (vec![], 501)
+        );
         assert_eq!(auth0.server().complaints().len(), 1);
     }
 
@@ -478,8 +754,16 @@ mod tests {
         let body = json!({
             "grant_type": "client_credentials", "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, "audience": format!("{url}/api/v2/"),
         });
-        let granted = client().post(format!("{url}/oauth/token")).json(&body).send().await.unwrap();
-        granted.json::<Value>().await.unwrap()["access_token"].as_str().unwrap().to_owned()
+        let granted = client()
+            .post(format!("{url}/oauth/token"))
+            .json(&body)
+            .send()
+            .await
+            .unwrap();
+        granted.json::<Value>().await.unwrap()["access_token"]
+            .as_str()
+            .unwrap()
+            .to_owned()
     }
 
     #[tokio::test]
@@ -488,37 +772,98 @@ mod tests {
         let token = granted(&auth0).await;
         let find = async |query: &[(&str, &str)]| {
             let url = auth0.server().url() + "/api/v2/users";
-            let answer = client().get(url).query(query).bearer_auth(&token).send().await.unwrap();
-            (answer.status().as_u16(), answer.json::<Value>().await.unwrap())
+            let answer = client()
+                .get(url)
+                .query(query)
+                .bearer_auth(&token)
+                .send()
+                .await
+                .unwrap();
+            (
+                answer.status().as_u16(),
+                answer.json::<Value>().await.unwrap(),
+            )
         };
         let ann = auth0.sign_up_caller("10042", "2718", "Hello Ann", "ann@example.com");
         let query = ("q", r#"app_metadata.account_number:"10042""#);
         let v3 = ("search_engine", "v3");
-        let (status, found) = find(&[query, v3, ("fields", "user_id,app_metadata"), ("per_page", "2")]).await;
+        let (status, found) = find(&[
+            query,
+            v3,
+            ("fields", "user_id,app_metadata"),
+            ("per_page", "2"),
+        ])
+        .await;
         let metadata = json!({"account_number": "10042", "ivr_greeting": "Hello Ann"});
-        assert_eq!((status, &found), (200, &json!([{"user_id": ann.user_id, "app_metadata": metadata}])));
-        assert_eq!(find(&[query, v3, ("fields", "identities"), ("include_fields", "false")]).await.1[0].get("identities"), None);
+        assert_eq!(
+            (status, &found),
+            (
+                200,
+                &json!([{"user_id": ann.user_id, "app_metadata": metadata}])
+            )
+        );
+        assert_eq!(
+            find(&[
+                query,
+                v3,
+                ("fields", "identities"),
+                ("include_fields", "false")
+            ])
+            .await
+            .1[0]
+                .get("identities"),
+            None
+        );
 
         auth0.hold_index(true);
         auth0.set_app_metadata(&ann, "account_number", json!("10043"));
         let bob = auth0.sign_up_caller("10042", "3141", "Hello Bob", "bob@example.com");
-        assert_eq!(find(&[query, v3]).await.1[0]["user_id"], ann.user_id, "the index is behind");
-        let url = format!("{}/api/v2/users/{}", auth0.server().url(), ann.user_id.replace('|', "%7C"));
-        let read = client().get(url).bearer_auth(&token).send().await.unwrap().json::<Value>().await.unwrap();
+        assert_eq!(
+            find(&[query, v3]).await.1[0]["user_id"],
+            ann.user_id,
+            "the index is behind"
+        );
+        let url = format!(
+            "{}/api/v2/users/{}",
+            auth0.server().url(),
+            ann.user_id.replace('|', "%7C")
+        );
+        let read = client()
+            .get(url)
+            .bearer_auth(&token)
+            .send()
+            .await
+            .unwrap()
+            .json::<Value>()
+            .await
+            .unwrap();
         assert_eq!(read["app_metadata"]["account_number"], "10043");
         auth0.hold_index(false);
         assert_eq!(find(&[query, v3]).await.1[0]["user_id"], bob.user_id);
         auth0.block(&bob, true);
-        let everybody =
-            [("q", "app_metadata.account_number:x OR _exists_:email"), v3, ("include_totals", "true"), ("per_page", "1")];
+        let everybody = [
+            ("q", "app_metadata.account_number:x OR _exists_:email"),
+            v3,
+            ("include_totals", "true"),
+            ("per_page", "1"),
+        ];
         let (_, found) = find(&everybody).await;
-        assert_eq!((&found["total"], &found["length"], &found["limit"]), (&json!(2), &json!(1), &json!(1)));
+        assert_eq!(
+            (&found["total"], &found["length"], &found["limit"]),
+            (&json!(2), &json!(1), &json!(1))
+        );
         let (_, found) = find(&[&everybody[..], &[("page", "1")]].concat()).await;
-        assert_eq!((&found["start"], &found["users"][0]["blocked"]), (&json!(1), &json!(true)));
+        assert_eq!(
+            (&found["start"], &found["users"][0]["blocked"]),
+            (&json!(1), &json!(true))
+        );
         auth0.delete(&bob);
         assert_eq!(find(&[query, v3]).await, (200, json!([])));
         auth0.slow_searches(1);
-        assert_eq!((find(&[query, v3]).await.0, find(&[query, v3]).await.0), (503, 200));
+        assert_eq!(
+            (find(&[query, v3]).await.0, find(&[query, v3]).await.0),
+            (503, 200)
+        );
         assert_eq!(auth0.server().complaints(), [""; 0]);
 
         let long = format!("email:\"{}\"", "a".repeat(URL_LIMIT));
@@ -542,7 +887,12 @@ mod tests {
         }
         auth0.set_scope("update:users");
         let url = auth0.server().url() + "/api/v2/users?search_engine=v3&q=email:*";
-        let answer = client().get(url).bearer_auth(granted(&auth0).await).send().await.unwrap();
+        let answer = client()
+            .get(url)
+            .bearer_auth(granted(&auth0).await)
+            .send()
+            .await
+            .unwrap();
         assert_eq!(answer.status(), 403);
     }
 }

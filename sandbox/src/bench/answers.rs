@@ -20,7 +20,14 @@ pub(super) enum Service {
 }
 
 impl Service {
-    pub(super) const ALL: [Self; 6] = [Self::DynamoDb, Self::SecretsManager, Self::Twilio, Self::Auth0, Self::Okta, Self::Api];
+    pub(super) const ALL: [Self; 6] = [
+        Self::DynamoDb,
+        Self::SecretsManager,
+        Self::Twilio,
+        Self::Auth0,
+        Self::Okta,
+        Self::Api,
+    ];
 
     /// Whose address this variable of a function holds.
     pub(super) fn of(variable: &str) -> Option<Self> {
@@ -119,35 +126,63 @@ impl Answers {
 
     /// What `service` says to this.
     pub(super) fn answer(&self, service: Service, request: &Request) -> Answer<'_> {
-        let json = |body| Answer { status: 200, content_type: "application/json", location: None, body };
-        let aws = |body| Answer { status: 200, content_type: "application/x-amz-json-1.1", location: None, body };
-        let none = Answer { status: 404, content_type: "text/plain", location: None, body: &[][..] };
+        let json = |body| Answer {
+            status: 200,
+            content_type: "application/json",
+            location: None,
+            body,
+        };
+        let aws = |body| Answer {
+            status: 200,
+            content_type: "application/x-amz-json-1.1",
+            location: None,
+            body,
+        };
+        let none = Answer {
+            status: 404,
+            content_type: "text/plain",
+            location: None,
+            body: &[][..],
+        };
         if request.method == "HEAD" {
-            return Answer { status: 204, ..none };
+            return Answer {
+                status: 204,
+                ..none
+            };
         }
         let body = std::str::from_utf8(&request.body).unwrap_or_default();
         match service {
             Service::SecretsManager => {
                 let asked: Value = serde_json::from_str(body).unwrap_or_default();
-                let found = asked["SecretId"].as_str().and_then(|id| self.secrets.get(id));
+                let found = asked["SecretId"]
+                    .as_str()
+                    .and_then(|id| self.secrets.get(id));
                 found.map_or(none, |found| aws(found.as_bytes()))
             }
-            Service::DynamoDb => match request.header("x-amz-target").and_then(|target| target.rsplit('.').next()) {
+            Service::DynamoDb => match request
+                .header("x-amz-target")
+                .and_then(|target| target.rsplit('.').next())
+            {
                 Some("UpdateItem") if body.contains("\"pending#") => aws(self.pending.as_bytes()),
                 Some("GetItem") if body.contains("\"account#") => aws(self.account_item.as_bytes()),
                 Some("GetItem") if body.contains("\"token#") => aws(self.token_item.as_bytes()),
                 Some("GetItem") if body.contains(&self.listed) => aws(self.listing.as_bytes()),
                 _ => aws(b"{}"), // no item, or done
             },
-            Service::Twilio => Answer { status: 201, ..json(self.message.as_bytes()) },
+            Service::Twilio => Answer {
+                status: 201,
+                ..json(self.message.as_bytes())
+            },
             Service::Okta => json(self.employees.as_bytes()),
             Service::Api => json(self.account.as_bytes()),
             Service::Auth0 => match request.target.split('?').next() {
                 Some("/oauth/token") => json(self.token.as_bytes()),
                 Some("/.well-known/jwks.json") => json(self.jwks.as_bytes()),
-                Some("/u/email-verification") => {
-                    Answer { status: 302, location: Some("https://app.acme.example/?success=true"), ..none }
-                }
+                Some("/u/email-verification") => Answer {
+                    status: 302,
+                    location: Some("https://app.acme.example/?success=true"),
+                    ..none
+                },
                 _ => none,
             },
         }

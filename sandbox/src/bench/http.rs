@@ -29,14 +29,24 @@ impl Request {
         loop {
             line.clear();
             stream.read_line(&mut line)?;
-            let Some((name, value)) = line.trim_end().split_once(':') else { break };
+            let Some((name, value)) = line.trim_end().split_once(':') else {
+                break;
+            };
             headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
         }
-        let mut request = Self { method, target, headers, body: Vec::new() };
+        let mut request = Self {
+            method,
+            target,
+            headers,
+            body: Vec::new(),
+        };
         if request.header("transfer-encoding").is_some() {
             return Err(io::Error::other("a body of unknown length"));
         }
-        let length = request.header("content-length").map_or(Ok(0), str::parse).map_err(io::Error::other)?;
+        let length = request
+            .header("content-length")
+            .map_or(Ok(0), str::parse)
+            .map_err(io::Error::other)?;
         if length > LIMIT {
             return Err(io::Error::other("too long a body"));
         }
@@ -47,7 +57,10 @@ impl Request {
 
     /// The value of a header.
     pub(super) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
     }
 }
 
@@ -59,7 +72,8 @@ pub(super) fn answer(
     headers: &[(&str, &str)],
     body: &[u8],
 ) -> io::Result<()> {
-    let mut answer = format!("HTTP/1.1 {status} -\r\ncontent-length: {}\r\n", body.len()).into_bytes();
+    let mut answer =
+        format!("HTTP/1.1 {status} -\r\ncontent-length: {}\r\n", body.len()).into_bytes();
     for (name, value) in headers {
         write!(answer, "{name}: {value}\r\n")?;
     }
@@ -79,13 +93,26 @@ mod tests {
     fn requests_of_a_connection_one_after_the_other() {
         let mut stream = &b"POST /a?b HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabcHEAD / HTTP/1.1\r\n\r\n"[..];
         let post = Request::read(&mut stream).unwrap().unwrap();
-        assert_eq!((post.method.as_str(), post.target.as_str(), &post.body[..]), ("POST", "/a?b", &b"abc"[..]));
-        assert_eq!((post.header("host"), post.header("cookie")), (Some("x"), None));
+        assert_eq!(
+            (post.method.as_str(), post.target.as_str(), &post.body[..]),
+            ("POST", "/a?b", &b"abc"[..])
+        );
+        assert_eq!(
+            (post.header("host"), post.header("cookie")),
+            (Some("x"), None)
+        );
         let head = Request::read(&mut stream).unwrap().unwrap();
-        assert!(head.method == "HEAD" && head.body.is_empty() && Request::read(&mut stream).unwrap().is_none());
+        assert!(
+            head.method == "HEAD"
+                && head.body.is_empty()
+                && Request::read(&mut stream).unwrap().is_none()
+        );
         let mut answered = Vec::new();
         answer(&mut answered, &head, 200, &[("a", "b")], b"body").unwrap();
-        assert_eq!(answered, b"HTTP/1.1 200 -\r\ncontent-length: 4\r\na: b\r\n\r\n");
+        assert_eq!(
+            answered,
+            b"HTTP/1.1 200 -\r\ncontent-length: 4\r\na: b\r\n\r\n"
+        );
         for bad in [
             "GET\r\n\r\n",
             "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n",

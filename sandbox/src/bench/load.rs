@@ -89,17 +89,28 @@ impl<'a> Options<'a> {
                 options.json = true;
                 continue;
             }
-            let value = arguments.next().ok_or_else(|| format!("{option} needs a value\n{}", crate::USAGE))?;
+            let value = arguments
+                .next()
+                .ok_or_else(|| format!("{option} needs a value\n{}", crate::USAGE))?;
             let number = |text: &str, least: u32, most: u32| {
-                let number = text.trim().parse().ok().filter(|number| (least..=most).contains(number));
-                number.ok_or_else(|| format!("{option} {value}: whole numbers from {least} to {most} are needed"))
+                let number = text
+                    .trim()
+                    .parse()
+                    .ok()
+                    .filter(|number| (least..=most).contains(number));
+                number.ok_or_else(|| {
+                    format!("{option} {value}: whole numbers from {least} to {most} are needed")
+                })
             };
             let count = |text: &str, most| number(text, 1, most).map(|number| number as usize);
             let latency = || number(value, 0, 2_000).map(|ms| Duration::from_millis(ms.into()));
             match option {
                 "--function" => options.functions.push(value),
                 "--instances" => {
-                    options.instances = value.split(',').map(|part| count(part, 400)).collect::<Result<_, _>>()?;
+                    options.instances = value
+                        .split(',')
+                        .map(|part| count(part, 400))
+                        .collect::<Result<_, _>>()?;
                     options.instances.sort_unstable();
                     options.instances.dedup();
                 }
@@ -107,14 +118,21 @@ impl<'a> Options<'a> {
                 "--seconds" => options.time = Duration::from_secs(number(value, 1, 60)?.into()),
                 "--open" => options.open = count(value, 400)?,
                 "--rate" => options.rates.push(number(value, 1, 2_000)?.into()),
-                "--arrivals" if matches!(value, "poisson" | "even") => options.even = value == "even",
+                "--arrivals" if matches!(value, "poisson" | "even") => {
+                    options.even = value == "even"
+                }
                 "--dynamodb-ms" => options.latencies[0] = latency()?,
                 "--transaction-ms" => options.latencies[1] = latency()?,
                 "--provider-ms" => options.latencies[2] = latency()?,
                 "--html" => options.html = Some(value),
                 "--svg" => options.svg = Some(value),
                 "--profile" => options.profile = value,
-                _ => return Err(format!("{option} {value}: there is no such option\n{}", crate::USAGE)),
+                _ => {
+                    return Err(format!(
+                        "{option} {value}: there is no such option\n{}",
+                        crate::USAGE
+                    ));
+                }
             }
         }
         Ok(options)
@@ -122,16 +140,28 @@ impl<'a> Options<'a> {
 
     /// The most processes at once.
     fn most(&self) -> usize {
-        self.instances.iter().copied().chain([self.open]).max().unwrap_or_default()
+        self.instances
+            .iter()
+            .copied()
+            .chain([self.open])
+            .max()
+            .unwrap_or_default()
     }
 
     /// What one function is asked takes about so long.
     fn estimate(&self) -> Duration {
         let loads = u32::try_from(self.instances.len()).unwrap_or(u32::MAX);
         let rounds = u32::try_from(self.rounds).unwrap_or(u32::MAX);
-        let rates = u32::try_from(if self.rates.is_empty() { SHARES.len() } else { self.rates.len() }).unwrap_or(u32::MAX);
+        let rates = u32::try_from(if self.rates.is_empty() {
+            SHARES.len()
+        } else {
+            self.rates.len()
+        })
+        .unwrap_or(u32::MAX);
         let second = Duration::from_secs(1);
-        loads * (rounds * (PAUSE + second / 2) + self.time + second) + rates * (self.time + second) + 10 * second
+        loads * (rounds * (PAUSE + second / 2) + self.time + second)
+            + rates * (self.time + second)
+            + 10 * second
     }
 }
 
@@ -186,7 +216,14 @@ pub(crate) async fn run(arguments: &[&str]) -> Result<(), String> {
         _ = tokio::signal::ctrl_c() => return Err("\ninterrupted".to_owned()),
         measured = measure(&options) => measured?,
     };
-    println!("{}", if options.json { report::json(&options, &figures) } else { report::table(&options, &figures) });
+    println!(
+        "{}",
+        if options.json {
+            report::json(&options, &figures)
+        } else {
+            report::table(&options, &figures)
+        }
+    );
     if let Some(file) = options.svg {
         super::write(file, &report::svg(&figures))?;
     }
@@ -198,10 +235,19 @@ pub(crate) async fn run(arguments: &[&str]) -> Result<(), String> {
 
 /// So many files may be open at once: a shell raises the limit and runs this program anew, as the standard library cannot.
 fn allow_files(needed: u64) -> Result<(), String> {
-    let Ok(limits) = fs::read_to_string("/proc/self/limits") else { return Ok(()) };
-    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
-    let mut words = line.unwrap_or_default().split_whitespace().map(|word| word.parse().unwrap_or(u64::MAX));
-    let (Some(soft), Some(hard)) = (words.next(), words.next()) else { return Ok(()) };
+    let Ok(limits) = fs::read_to_string("/proc/self/limits") else {
+        return Ok(());
+    };
+    let line = limits
+        .lines()
+        .find_map(|line| line.strip_prefix("Max open files"));
+    let mut words = line
+        .unwrap_or_default()
+        .split_whitespace()
+        .map(|word| word.parse().unwrap_or(u64::MAX));
+    let (Some(soft), Some(hard)) = (words.next(), words.next()) else {
+        return Ok(());
+    };
     if soft >= needed {
         return Ok(());
     }
@@ -213,22 +259,38 @@ fn allow_files(needed: u64) -> Result<(), String> {
     }
     let own = std::env::current_exe().map_err(|error| error.to_string())?;
     let script = format!("ulimit -n {needed} && exec \"$0\" \"$@\"");
-    let failed = Command::new("/bin/sh").arg("-c").arg(script).arg(own).args(std::env::args_os().skip(1)).exec();
+    let failed = Command::new("/bin/sh")
+        .arg("-c")
+        .arg(script)
+        .arg(own)
+        .args(std::env::args_os().skip(1))
+        .exec();
     Err(format!("{hint} ({failed})"))
 }
 
 async fn measure(options: &Options<'_>) -> Result<Vec<Figures>, String> {
-    if let Some(name) = options.functions.iter().find(|name| work::ALL.iter().all(|work| work.function != **name)) {
+    if let Some(name) = options
+        .functions
+        .iter()
+        .find(|name| work::ALL.iter().all(|work| work.function != **name))
+    {
         return Err(format!("{name} is not measured under load"));
     }
-    let chosen: Vec<_> =
-        work::ALL.iter().filter(|work| options.functions.is_empty() || options.functions.contains(&work.function)).collect();
+    let chosen: Vec<_> = work::ALL
+        .iter()
+        .filter(|work| options.functions.is_empty() || options.functions.contains(&work.function))
+        .collect();
     let mut names: Vec<_> = chosen.iter().map(|work| work.function).collect();
     names.dedup();
     super::announce(&names, options.profile);
     let built = binaries::build_functions(&names, options.profile).await?;
-    let minutes = (options.estimate() * u32::try_from(chosen.len()).unwrap_or(1)).as_secs_f64() / 60.0;
-    eprintln!("{} kinds of requests, up to {} processes: about {minutes:.0} minutes.", chosen.len(), options.most());
+    let minutes =
+        (options.estimate() * u32::try_from(chosen.len()).unwrap_or(1)).as_secs_f64() / 60.0;
+    eprintln!(
+        "{} kinds of requests, up to {} processes: about {minutes:.0} minutes.",
+        chosen.len(),
+        options.most()
+    );
     let mut figures = Vec::new();
     for work in chosen {
         figures.push(course(work, &built[work.function], options).await?);
@@ -265,18 +327,41 @@ struct Sample {
 }
 
 /// All loads, one after the other; the processes stay.
-async fn course(work: &'static Work, binary: &Path, options: &Options<'_>) -> Result<Figures, String> {
+async fn course(
+    work: &'static Work,
+    binary: &Path,
+    options: &Options<'_>,
+) -> Result<Figures, String> {
     let [operation, transaction, provider] = options.latencies;
     let sandbox = Sandbox::start().await;
     work.settle(&sandbox, options.people);
-    for server in [sandbox.twilio.server(), sandbox.okta.server(), sandbox.auth0.server()] {
+    for server in [
+        sandbox.twilio.server(),
+        sandbox.okta.server(),
+        sandbox.auth0.server(),
+    ] {
         server.faults().always(Some(Fault::Delay(provider)));
     }
-    let dynamodb = DynamoDb::start(operation, transaction).await.map_err(|error| format!("the table: {error}"))?;
+    let dynamodb = DynamoDb::start(operation, transaction)
+        .await
+        .map_err(|error| format!("the table: {error}"))?;
     let (recorded, watch, fleet) = (work.recorded()?, Watch::start(), Fleet::default());
     let (people, next) = (options.people, AtomicU64::default());
-    let stage = Arc::new(Stage { sandbox, dynamodb, fleet, work, recorded, watch, people, next });
-    let mut figures = Figures { work, rows: Vec::new(), problems: Vec::new() };
+    let stage = Arc::new(Stage {
+        sandbox,
+        dynamodb,
+        fleet,
+        work,
+        recorded,
+        watch,
+        people,
+        next,
+    });
+    let mut figures = Figures {
+        work,
+        rows: Vec::new(),
+        problems: Vec::new(),
+    };
     for instances in &options.instances {
         stage.grow(*instances, binary).await?;
         eprintln!("{}: {instances} at once ...", work.title);
@@ -287,8 +372,11 @@ async fn course(work: &'static Work, binary: &Path, options: &Options<'_>) -> Re
     }
     stage.grow(options.open, binary).await?;
     let rates = if options.rates.is_empty() {
-        let measured =
-            figures.rows.iter().find(|row| row.mode == Mode::Busy && row.instances == options.open).map(|row| row.per_second);
+        let measured = figures
+            .rows
+            .iter()
+            .find(|row| row.mode == Mode::Busy && row.instances == options.open)
+            .map(|row| row.per_second);
         let capacity = match measured {
             Some(capacity) => capacity,
             None => busy(&stage, options.open, options.time).await.per_second,
@@ -298,11 +386,20 @@ async fn course(work: &'static Work, binary: &Path, options: &Options<'_>) -> Re
         options.rates.clone()
     };
     for rate in rates {
-        eprintln!("{}: {rate:.0} a second for {} instances ...", work.title, options.open);
-        figures.rows.push(open(&stage, options.open, rate, options).await);
+        eprintln!(
+            "{}: {rate:.0} a second for {} instances ...",
+            work.title, options.open
+        );
+        figures
+            .rows
+            .push(open(&stage, options.open, rate, options).await);
     }
     // Hundreds of processes say the same.
-    let problems = figures.rows.iter().flat_map(|row| row.traffic.problems.iter().cloned()).chain(stage.sandbox.complaints());
+    let problems = figures
+        .rows
+        .iter()
+        .flat_map(|row| row.traffic.problems.iter().cloned())
+        .chain(stage.sandbox.complaints());
     figures.problems = problems.collect::<BTreeSet<_>>().into_iter().collect();
     Ok(figures)
 }
@@ -312,7 +409,10 @@ impl Stage {
     async fn grow(&self, to: usize, binary: &Path) -> Result<(), String> {
         let mut settings = vec![("AWS_ENDPOINT_URL_DYNAMODB", Some(self.dynamodb.url()))];
         settings.extend_from_slice(self.work.settings);
-        let started = self.fleet.grow(&self.sandbox, self.work.function, binary, to, &settings).await?;
+        let started = self
+            .fleet
+            .grow(&self.sandbox, self.work.function, binary, to, &settings)
+            .await?;
         if started > 0 {
             eprintln!("{}: {started} more processes are up", self.work.title);
             for _ in 0..WARM_UP {
@@ -325,7 +425,10 @@ impl Stage {
     /// Of so many persons, each with a number that nobody had before.
     fn requests(&self, count: usize) -> impl Iterator<Item = (u64, Value)> + '_ {
         let first = self.next.fetch_add(count as u64, Ordering::Relaxed);
-        let event = |person| self.work.event(&self.sandbox, &self.recorded, person, self.people);
+        let event = |person| {
+            self.work
+                .event(&self.sandbox, &self.recorded, person, self.people)
+        };
         (first..first + count as u64).map(move |person| (person, event(person)))
     }
 
@@ -335,7 +438,13 @@ impl Stage {
     }
 
     /// A request that arrives when it is due, and waits until one of the processes that `permits` allow is free.
-    async fn answered(&self, permits: &Semaphore, person: u64, event: Value, due: Instant) -> Sample {
+    async fn answered(
+        &self,
+        permits: &Semaphore,
+        person: u64,
+        event: Value,
+        due: Instant,
+    ) -> Sample {
         tokio::time::sleep_until(due.into()).await;
         let answered = async {
             let _permit = permits.acquire().await;
@@ -346,7 +455,12 @@ impl Stage {
             Ok(Err(error)) => Some(error.to_string()),
             Err(_) => Some("no answer".to_owned()),
         };
-        Sample { person, took: due.elapsed(), ended: Instant::now(), refusal }
+        Sample {
+            person,
+            took: due.elapsed(),
+            ended: Instant::now(),
+            refusal,
+        }
     }
 
     /// Sums a load up.
@@ -363,25 +477,41 @@ impl Stage {
         let texts = self.work.texts(&self.sandbox, begun.texts, &persons);
         let once = |at: usize| texts.as_ref().is_none_or(|texts| texts[at] == 1);
         let is_delivered = |(at, sample): &(usize, &Sample)| sample.refusal.is_none() && once(*at);
-        let delivered: Vec<&Sample> = samples.iter().enumerate().filter(is_delivered).map(|(_, sample)| sample).collect();
+        let delivered: Vec<&Sample> = samples
+            .iter()
+            .enumerate()
+            .filter(is_delivered)
+            .map(|(_, sample)| sample)
+            .collect();
         let mut took: Vec<_> = samples.iter().map(|sample| sample.took).collect();
         took.sort_unstable();
         let mut refusals: BTreeMap<String, usize> = BTreeMap::new();
         for refusal in samples.iter().filter_map(|sample| sample.refusal.clone()) {
             *refusals.entry(refusal).or_default() += 1;
         }
-        let silent = samples.iter().enumerate().filter(|(at, sample)| sample.refusal.is_none() && !once(*at)).count();
+        let silent = samples
+            .iter()
+            .enumerate()
+            .filter(|(at, sample)| sample.refusal.is_none() && !once(*at))
+            .count();
         if silent > 0 {
             refusals.insert("answered as sent, and not there once".to_owned(), silent);
         }
         let (counted, seconds) = match window {
             Window::Until(end) => (
-                delivered.iter().filter(|sample| sample.ended <= *end).count(),
+                delivered
+                    .iter()
+                    .filter(|sample| sample.ended <= *end)
+                    .count(),
                 end.saturating_duration_since(begun.at).as_secs_f64(),
             ),
             Window::Of(time) => (delivered.len(), time.as_secs_f64()),
         };
-        for server in [self.sandbox.twilio.server(), self.sandbox.okta.server(), self.sandbox.auth0.server()] {
+        for server in [
+            self.sandbox.twilio.server(),
+            self.sandbox.okta.server(),
+            self.sandbox.auth0.server(),
+        ] {
             server.clear_exchanges();
         }
         Row {
@@ -403,7 +533,12 @@ impl Stage {
     fn begin(&self) -> Begun {
         let (pids, texts) = (self.fleet.pids(), self.texts());
         let _of_before = self.dynamodb.traffic();
-        Begun { mark: self.watch.mark(&pids), pids, texts, at: Instant::now() }
+        Begun {
+            mark: self.watch.mark(&pids),
+            pids,
+            texts,
+            at: Instant::now(),
+        }
     }
 }
 
@@ -430,12 +565,30 @@ async fn burst(stage: &Arc<Stage>, instances: usize, rounds: usize) -> Row {
     for _ in 0..rounds {
         let requests: Vec<_> = stage.requests(instances).collect();
         let due = Instant::now() + Duration::from_millis(10);
-        let round = all(stage, &permits, requests.into_iter().map(|(person, event)| (person, event, due))).await;
-        took += round.iter().map(|sample| sample.ended).max().unwrap_or(due).saturating_duration_since(due);
+        let round = all(
+            stage,
+            &permits,
+            requests
+                .into_iter()
+                .map(|(person, event)| (person, event, due)),
+        )
+        .await;
+        took += round
+            .iter()
+            .map(|sample| sample.ended)
+            .max()
+            .unwrap_or(due)
+            .saturating_duration_since(due);
         samples.extend(round);
         tokio::time::sleep(PAUSE).await;
     }
-    stage.row(Mode::Burst, (instances, None), &begun, &samples, &Window::Of(took))
+    stage.row(
+        Mode::Burst,
+        (instances, None),
+        &begun,
+        &samples,
+        &Window::Of(took),
+    )
 }
 
 /// Each process has its next request when it has answered one.
@@ -448,14 +601,29 @@ async fn busy(stage: &Arc<Stage>, instances: usize, time: Duration) -> Row {
             let mut samples = Vec::new();
             while Instant::now() < end {
                 for (person, event) in stage.requests(1).collect::<Vec<_>>() {
-                    samples.push(stage.answered(&permits, person, event, Instant::now()).await);
+                    samples.push(
+                        stage
+                            .answered(&permits, person, event, Instant::now())
+                            .await,
+                    );
                 }
             }
             samples
         })
     });
-    let samples: Vec<_> = join_all(workers).await.into_iter().flatten().flatten().collect();
-    stage.row(Mode::Busy, (instances, None), &begun, &samples, &Window::Until(end))
+    let samples: Vec<_> = join_all(workers)
+        .await
+        .into_iter()
+        .flatten()
+        .flatten()
+        .collect();
+    stage.row(
+        Mode::Busy,
+        (instances, None),
+        &begun,
+        &samples,
+        &Window::Until(end),
+    )
 }
 
 /// Requests come at this rate, whether or not others were answered.
@@ -463,13 +631,30 @@ async fn open(stage: &Arc<Stage>, instances: usize, rate: f64, options: &Options
     let offsets = arrivals(rate, options.time, options.even);
     let requests: Vec<_> = stage.requests(offsets.len()).collect();
     let (begun, permits) = (stage.begin(), Arc::new(Semaphore::new(instances)));
-    let requests = requests.into_iter().zip(offsets).map(|((person, event), offset)| (person, event, begun.at + offset));
+    let requests = requests
+        .into_iter()
+        .zip(offsets)
+        .map(|((person, event), offset)| (person, event, begun.at + offset));
     let samples = all(stage, &permits, requests).await;
-    let last = samples.iter().map(|sample| sample.ended).max().unwrap_or(begun.at);
-    stage.row(Mode::Open, (instances, Some(rate)), &begun, &samples, &Window::Of(last - begun.at))
+    let last = samples
+        .iter()
+        .map(|sample| sample.ended)
+        .max()
+        .unwrap_or(begun.at);
+    stage.row(
+        Mode::Open,
+        (instances, Some(rate)),
+        &begun,
+        &samples,
+        &Window::Of(last - begun.at),
+    )
 }
 
-async fn all(stage: &Arc<Stage>, permits: &Arc<Semaphore>, requests: impl Iterator<Item = (u64, Value, Instant)>) -> Vec<Sample> {
+async fn all(
+    stage: &Arc<Stage>,
+    permits: &Arc<Semaphore>,
+    requests: impl Iterator<Item = (u64, Value, Instant)>,
+) -> Vec<Sample> {
     let requests = requests.map(|(person, event, due)| {
         let (stage, permits) = (Arc::clone(stage), Arc::clone(permits));
         tokio::spawn(async move { stage.answered(&permits, person, event, due).await })
@@ -484,8 +669,11 @@ fn arrivals(rate: f64, time: Duration, even: bool) -> Vec<Duration> {
     let (mut seed, mut at, mut arrivals) = (314_159_265_u64, 0.0, Vec::new());
     while at < time.as_secs_f64() && report::float(arrivals.len()) < MOST_ARRIVALS {
         arrivals.push(Duration::from_secs_f64(at));
-        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let chance = report::float(usize::try_from(seed >> 40).unwrap_or_default() + 1) / 16_777_216.0;
+        seed = seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        let chance =
+            report::float(usize::try_from(seed >> 40).unwrap_or_default() + 1) / 16_777_216.0;
         at += if even { 1.0 } else { -chance.ln() } / rate;
     }
     arrivals
@@ -498,11 +686,31 @@ mod tests {
     #[test]
     fn options() {
         let usual = Options::parse(&[]).unwrap();
-        assert_eq!((usual.most(), usual.rounds, usual.even, usual.profile), (200, 3, false, "release"));
-        assert!((60..240).contains(&usual.estimate().as_secs()), "{:?}", usual.estimate());
-        let asked =
-            Options::parse(&["--instances", "20,5,5", "--open", "10", "--rate", "7", "--arrivals", "even", "--json"]).unwrap();
-        assert_eq!((&asked.instances[..], asked.most(), &asked.rates[..]), (&[5, 20][..], 20, &[7.0][..]));
+        assert_eq!(
+            (usual.most(), usual.rounds, usual.even, usual.profile),
+            (200, 3, false, "release")
+        );
+        assert!(
+            (60..240).contains(&usual.estimate().as_secs()),
+            "{:?}",
+            usual.estimate()
+        );
+        let asked = Options::parse(&[
+            "--instances",
+            "20,5,5",
+            "--open",
+            "10",
+            "--rate",
+            "7",
+            "--arrivals",
+            "even",
+            "--json",
+        ])
+        .unwrap();
+        assert_eq!(
+            (&asked.instances[..], asked.most(), &asked.rates[..]),
+            (&[5, 20][..], 20, &[7.0][..])
+        );
         assert!(asked.even && asked.json);
         for wrong in [
             &["--instances", "0"][..],
@@ -521,7 +729,11 @@ mod tests {
         let even = arrivals(10.0, Duration::from_secs(2), true);
         assert_eq!((even.len(), even[1]), (20, Duration::from_millis(100)));
         let poisson = arrivals(100.0, Duration::from_secs(20), false);
-        assert!((1_850..2_150).contains(&poisson.len()) && poisson.is_sorted(), "{}", poisson.len());
+        assert!(
+            (1_850..2_150).contains(&poisson.len()) && poisson.is_sorted(),
+            "{}",
+            poisson.len()
+        );
         assert_eq!(poisson, arrivals(100.0, Duration::from_secs(20), false));
         assert_eq!(arrivals(1e9, Duration::from_mins(1), false).len(), 20_000);
     }
@@ -529,46 +741,101 @@ mod tests {
     /// Small numbers, so that a minute later it still works.
     #[tokio::test(flavor = "multi_thread")]
     async fn a_few_codes_at_once_are_delivered_once() {
-        let mut options =
-            Options::parse(&["--profile", "dev", "--function", "sms-gateway", "--instances", "2,4", "--rounds", "1"]).unwrap();
+        let mut options = Options::parse(&[
+            "--profile",
+            "dev",
+            "--function",
+            "sms-gateway",
+            "--instances",
+            "2,4",
+            "--rounds",
+            "1",
+        ])
+        .unwrap();
         (options.time, options.open, options.people) = (Duration::from_millis(400), 4, 5);
         options.rates = vec![10.0];
         options.latencies = [1, 2, 20].map(Duration::from_millis);
         let figures = measure(&options).await.unwrap();
-        let [codes] = &figures[..] else { panic!("{figures:#?}") };
-        let modes: Vec<_> = codes.rows.iter().map(|row| (row.mode, row.instances)).collect();
-        let expected = [(Mode::Burst, 2), (Mode::Busy, 2), (Mode::Burst, 4), (Mode::Busy, 4), (Mode::Open, 4)];
+        let [codes] = &figures[..] else {
+            panic!("{figures:#?}")
+        };
+        let modes: Vec<_> = codes
+            .rows
+            .iter()
+            .map(|row| (row.mode, row.instances))
+            .collect();
+        let expected = [
+            (Mode::Burst, 2),
+            (Mode::Busy, 2),
+            (Mode::Burst, 4),
+            (Mode::Busy, 4),
+            (Mode::Open, 4),
+        ];
         assert_eq!(modes, expected);
         for row in &codes.rows {
-            assert!(row.requests >= row.instances.min(3) && row.delivered == row.requests && row.twice == 0, "{row:#?}");
-            assert!(row.p99 >= Duration::from_millis(20) && row.per_second > 0.0 && row.refusals.is_empty(), "{row:#?}");
+            assert!(
+                row.requests >= row.instances.min(3)
+                    && row.delivered == row.requests
+                    && row.twice == 0,
+                "{row:#?}"
+            );
+            assert!(
+                row.p99 >= Duration::from_millis(20)
+                    && row.per_second > 0.0
+                    && row.refusals.is_empty(),
+                "{row:#?}"
+            );
         }
         assert_eq!(codes.problems, [""; 0]);
         assert!(report::table(&options, &figures).contains("sms-gateway"));
         let report: Value = serde_json::from_str(&report::json(&options, &figures)).unwrap();
-        assert_eq!(report["kinds"][0]["loads"].as_array().map(Vec::len), Some(5));
+        assert_eq!(
+            report["kinds"][0]["loads"].as_array().map(Vec::len),
+            Some(5)
+        );
         assert!(report::html(&options, &figures).contains(&report::svg(&figures)));
     }
 
     /// The events of every other function are understood too.
     #[tokio::test(flavor = "multi_thread")]
     async fn every_kind_of_request_is_served() {
-        let mut options = Options::parse(&["--profile", "dev", "--instances", "2", "--rounds", "1"]).unwrap();
+        let mut options =
+            Options::parse(&["--profile", "dev", "--instances", "2", "--rounds", "1"]).unwrap();
         (options.time, options.open, options.people) = (Duration::from_millis(100), 2, 5);
         options.rates = vec![5.0];
         options.latencies = [0, 0, 5].map(Duration::from_millis);
-        options.functions = ["send-verification-sms", "sms-forward", "call-forward", "ivr-validate"].to_vec();
+        options.functions = [
+            "send-verification-sms",
+            "sms-forward",
+            "call-forward",
+            "ivr-validate",
+        ]
+        .to_vec();
         let figures = measure(&options).await.unwrap();
         assert_eq!(figures.len(), 5);
         for figures in &figures {
             assert!(
-                figures.problems.is_empty() && figures.rows.iter().all(|row| row.requests > 0 && row.twice == 0),
+                figures.problems.is_empty()
+                    && figures
+                        .rows
+                        .iter()
+                        .all(|row| row.requests > 0 && row.twice == 0),
                 "{figures:#?}"
             );
-            let refused: Vec<_> = figures.rows.iter().flat_map(|row| row.refusals.keys()).collect();
+            let refused: Vec<_> = figures
+                .rows
+                .iter()
+                .flat_map(|row| row.refusals.keys())
+                .collect();
             // Two at the same moment may meet in a transaction and give up; nothing else goes wrong.
-            assert!(refused.iter().all(|refusal| *refusal == "503"), "{figures:#?}");
-            assert!(figures.rows.iter().any(|row| row.delivered > 0), "{figures:#?}");
+            assert!(
+                refused.iter().all(|refusal| *refusal == "503"),
+                "{figures:#?}"
+            );
+            assert!(
+                figures.rows.iter().any(|row| row.delivered > 0),
+                "{figures:#?}"
+            );
         }
     }
 }

@@ -64,23 +64,40 @@ impl<'a> Options<'a> {
                 options.json = true;
                 continue;
             }
-            let value = arguments.next().ok_or_else(|| format!("{option} needs a value\n{}", crate::USAGE))?;
+            let value = arguments
+                .next()
+                .ok_or_else(|| format!("{option} needs a value\n{}", crate::USAGE))?;
             let number = |least: u64, most: u64| {
-                let number = value.parse().ok().filter(|number| (least..=most).contains(number));
-                number.ok_or_else(|| format!("{option} {value}: a whole number from {least} to {most} is needed"))
+                let number = value
+                    .parse()
+                    .ok()
+                    .filter(|number| (least..=most).contains(number));
+                number.ok_or_else(|| {
+                    format!("{option} {value}: a whole number from {least} to {most} is needed")
+                })
             };
-            let count = |most| number(1, most).map(|number| usize::try_from(number).unwrap_or(usize::MAX));
+            let count =
+                |most| number(1, most).map(|number| usize::try_from(number).unwrap_or(usize::MAX));
             match option {
                 "--starts" => options.starts = count(10_000)?,
                 "--warm" => options.warm = count(1_000_000)?,
-                "--rtt-ms" => options.distance.round_trip = Duration::from_millis(number(0, 1_000)?),
-                "--service-ms" => options.distance.service = Duration::from_millis(number(0, 1_000)?),
+                "--rtt-ms" => {
+                    options.distance.round_trip = Duration::from_millis(number(0, 1_000)?)
+                }
+                "--service-ms" => {
+                    options.distance.service = Duration::from_millis(number(0, 1_000)?)
+                }
                 "--memory" => options.memory = Some(number(128, 1_769)?),
                 "--function" => options.functions.push(value),
                 "--html" => options.html = Some(value),
                 "--profile" => options.profile = value,
                 "--peer" if value == "node" => options.peers = true,
-                _ => return Err(format!("{option} {value}: there is no such option\n{}", crate::USAGE)),
+                _ => {
+                    return Err(format!(
+                        "{option} {value}: there is no such option\n{}",
+                        crate::USAGE
+                    ));
+                }
             }
         }
         Ok(options)
@@ -95,13 +112,26 @@ pub(crate) async fn run(arguments: &[&str]) -> Result<(), String> {
         _ = tokio::signal::ctrl_c() => return Err("\ninterrupted".to_owned()),
         measured = measure(&options) => measured?,
     };
-    println!("{}", if options.json { report::json(&conditions, &figures) } else { report::table(&conditions, &figures) });
-    options.html.map_or(Ok(()), |file| write(file, &report::html(&conditions, &figures)))
+    println!(
+        "{}",
+        if options.json {
+            report::json(&conditions, &figures)
+        } else {
+            report::table(&conditions, &figures)
+        }
+    );
+    options.html.map_or(Ok(()), |file| {
+        write(file, &report::html(&conditions, &figures))
+    })
 }
 
 /// Says what is built, and how long that may take: cargo's own words come beside it.
 fn announce(names: &[&str], profile: &str) {
-    let minutes = if profile == "release" { 2 + names.len() / 3 } else { 1 };
+    let minutes = if profile == "release" {
+        2 + names.len() / 3
+    } else {
+        1
+    };
     eprintln!(
         "Building {} executables with the profile {profile}, as `cargo build` does: at once if it has built them before, else about {minutes} \
          minutes on two cores.",
@@ -120,7 +150,8 @@ struct Scratch(PathBuf);
 
 impl Scratch {
     fn new() -> io::Result<Self> {
-        let folder = Self(std::env::temp_dir().join(format!("switchboard-bench-{}", std::process::id())));
+        let folder =
+            Self(std::env::temp_dir().join(format!("switchboard-bench-{}", std::process::id())));
         fs::create_dir(&folder.0).map(|()| folder)
     }
 }
@@ -140,17 +171,42 @@ async fn measure(options: &Options<'_>) -> Result<(Conditions, Vec<Figures>), St
         }
     });
     let scratch = Scratch::new().map_err(|error| format!("a temporary folder: {error}"))?;
-    let (upstreams, waiting) =
-        Upstreams::open(&scratch.0.join("authority.pem")).map_err(|error| format!("upstreams: {error}"))?;
-    let (subjects, answers) = subjects::prepare(&options.functions, options.profile, options.peers, &upstreams).await?;
+    let (upstreams, waiting) = Upstreams::open(&scratch.0.join("authority.pem"))
+        .map_err(|error| format!("upstreams: {error}"))?;
+    let (subjects, answers) = subjects::prepare(
+        &options.functions,
+        options.profile,
+        options.peers,
+        &upstreams,
+    )
+    .await?;
     waiting.serve(&Arc::new(answers), options.distance);
-    eprintln!("{} starts of {} executables, {} warm invocations of each.", options.starts, subjects.len(), options.warm);
-    let (starts, warm, conditions) = (options.starts, options.warm, Conditions::of(options, memory.is_some()));
+    eprintln!(
+        "{} starts of {} executables, {} warm invocations of each.",
+        options.starts,
+        subjects.len(),
+        options.warm
+    );
+    let (starts, warm, conditions) = (
+        options.starts,
+        options.warm,
+        Conditions::of(options, memory.is_some()),
+    );
     let (done, measured) = oneshot::channel();
     let log = scratch.0.join("log");
     // A thread that nobody waits for after a Ctrl-C: it blocks for as long as it takes.
-    thread::spawn(move || done.send(take_turns(&subjects, (starts, warm), &upstreams, memory, &log)));
-    let figures = measured.await.map_err(|_| "the measurement has ended early".to_owned())?;
+    thread::spawn(move || {
+        done.send(take_turns(
+            &subjects,
+            (starts, warm),
+            &upstreams,
+            memory,
+            &log,
+        ))
+    });
+    let figures = measured
+        .await
+        .map_err(|_| "the measurement has ended early".to_owned())?;
     Ok((conditions, figures?))
 }
 
@@ -165,18 +221,31 @@ fn take_turns(
     let rounds = WARM_STARTS.min(starts);
     for start in 0..starts {
         eprintln!("start {} of {starts}", start + 1);
-        let more = if start < rounds { warm.div_ceil(rounds) } else { 0 };
+        let more = if start < rounds {
+            warm.div_ceil(rounds)
+        } else {
+            0
+        };
         for turn in 0..subjects.len() {
             // Nobody always comes after the same one.
             let place = (turn + start) % subjects.len();
             let subject = &subjects[place];
-            let course = Course { invocations: 1 + more, freeze: start == 0 };
+            let course = Course {
+                invocations: 1 + more,
+                freeze: start == 0,
+            };
             let share = memory.map(Share::of).transpose()?;
             let sample = start::measure(&subject.program, course, upstreams, share.as_ref(), log);
-            samples[place].push(sample.map_err(|why| format!("{} ({:?}): {why}", subject.name, subject.kind))?);
+            samples[place].push(
+                sample.map_err(|why| format!("{} ({:?}): {why}", subject.name, subject.kind))?,
+            );
         }
     }
-    Ok(subjects.iter().zip(&samples).map(|(subject, samples)| Figures::of(subject, samples)).collect())
+    Ok(subjects
+        .iter()
+        .zip(&samples)
+        .map(|(subject, samples)| Figures::of(subject, samples))
+        .collect())
 }
 
 #[cfg(test)]
@@ -186,12 +255,36 @@ mod tests {
     #[test]
     fn options() {
         let usual = Options::parse(&[]).unwrap();
-        assert_eq!((usual.starts, usual.warm, usual.memory, usual.profile), (50, 2_000, None, "release"));
-        let asked = ["--rtt-ms", "1", "--json", "--memory", "128", "--peer", "node", "--function", "a", "--function", "b"];
+        assert_eq!(
+            (usual.starts, usual.warm, usual.memory, usual.profile),
+            (50, 2_000, None, "release")
+        );
+        let asked = [
+            "--rtt-ms",
+            "1",
+            "--json",
+            "--memory",
+            "128",
+            "--peer",
+            "node",
+            "--function",
+            "a",
+            "--function",
+            "b",
+        ];
         let asked = Options::parse(&asked).unwrap();
-        assert_eq!((asked.distance.round_trip, asked.memory), (Duration::from_millis(1), Some(128)));
+        assert_eq!(
+            (asked.distance.round_trip, asked.memory),
+            (Duration::from_millis(1), Some(128))
+        );
         assert!(asked.json && asked.peers && asked.functions == ["a", "b"]);
-        for wrong in [&["--starts", "0"][..], &["--starts"], &["--memory", "64"], &["--peer", "python"], &["fast"]] {
+        for wrong in [
+            &["--starts", "0"][..],
+            &["--starts"],
+            &["--memory", "64"],
+            &["--peer", "python"],
+            &["fast"],
+        ] {
             assert!(Options::parse(wrong).is_err(), "{wrong:?}");
         }
     }
@@ -208,17 +301,34 @@ mod tests {
             ["--function", "sms-gateway"],
             ["--function", "call-forward"],
         ];
-        let (conditions, figures) = measure(&Options::parse(asked.as_flattened()).unwrap()).await.unwrap();
+        let (conditions, figures) = measure(&Options::parse(asked.as_flattened()).unwrap())
+            .await
+            .unwrap();
         assert_eq!(figures.len(), 3);
-        let report: serde_json::Value = serde_json::from_str(&report::json(&conditions, &figures)).unwrap();
+        let report: serde_json::Value =
+            serde_json::from_str(&report::json(&conditions, &figures)).unwrap();
         let page = report::html(&conditions, &figures);
-        assert!(page.contains("<svg") && page.contains("call-forward"), "{page}");
+        assert!(
+            page.contains("<svg") && page.contains("call-forward"),
+            "{page}"
+        );
         let [hello, gateway, call] = [0, 1, 2].map(|at| &report["subjects"][at]);
-        assert_eq!((&hello["name"], &hello["connections"]), (&"hello".into(), &0.into()));
+        assert_eq!(
+            (&hello["name"], &hello["connections"]),
+            (&"hello".into(), &0.into())
+        );
         for subject in [gateway, call] {
-            assert!(["connections", "bytes"].iter().all(|figure| subject[figure].as_u64() > Some(0)), "{subject:#}");
+            assert!(
+                ["connections", "bytes"]
+                    .iter()
+                    .all(|figure| subject[figure].as_u64() > Some(0)),
+                "{subject:#}"
+            );
             assert_eq!(subject["after_a_freeze"]["right"], true, "{subject:#}");
-            assert!(subject["requests"]["init"].as_u64() > Some(0) && subject["requests"]["each"].as_f64() > Some(0.0));
+            assert!(
+                subject["requests"]["init"].as_u64() > Some(0)
+                    && subject["requests"]["each"].as_f64() > Some(0.0)
+            );
         }
     }
 }

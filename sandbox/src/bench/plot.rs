@@ -28,17 +28,27 @@ pub(super) struct Chart {
 
 /// For text and attributes.
 pub(super) fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
 }
 
 /// The charts in one picture, so many beside one another.
 pub(super) fn picture(charts: &[Chart], columns: usize) -> String {
     let columns = columns.clamp(1, charts.len().max(1));
-    let (width, height) = (WIDTH * float(columns), HEIGHT * float(charts.len().div_ceil(columns)));
+    let (width, height) = (
+        WIDTH * float(columns),
+        HEIGHT * float(charts.len().div_ceil(columns)),
+    );
     let mut svg = opened(width, height);
     for (at, chart) in charts.iter().enumerate() {
         let (x, y) = (WIDTH * float(at % columns), HEIGHT * float(at / columns));
-        let _infallible = writeln!(svg, "<g transform=\"translate({x} {y})\">{}</g>", drawn(chart));
+        let _infallible = writeln!(
+            svg,
+            "<g transform=\"translate({x} {y})\">{}</g>",
+            drawn(chart)
+        );
     }
     svg + "</svg>\n"
 }
@@ -47,11 +57,21 @@ pub(super) fn picture(charts: &[Chart], columns: usize) -> String {
 pub(super) fn bars(title: &str, values: &[(String, f64)]) -> String {
     const ROW: f64 = 22.0;
     const NAMES: f64 = 250.0;
-    let most = values.iter().map(|(_, value)| *value).fold(f64::MIN_POSITIVE, f64::max);
+    let most = values
+        .iter()
+        .map(|(_, value)| *value)
+        .fold(f64::MIN_POSITIVE, f64::max);
     let mut svg = opened(2.0 * WIDTH, 40.0 + ROW * float(values.len()));
-    let _infallible = writeln!(svg, "<text x=\"8\" y=\"22\" font-weight=\"bold\">{}</text>", escaped(title));
+    let _infallible = writeln!(
+        svg,
+        "<text x=\"8\" y=\"22\" font-weight=\"bold\">{}</text>",
+        escaped(title)
+    );
     for (at, (name, value)) in values.iter().enumerate() {
-        let (y, length) = (34.0 + ROW * float(at), (2.0 * WIDTH - NAMES - 90.0) * value / most);
+        let (y, length) = (
+            34.0 + ROW * float(at),
+            (2.0 * WIDTH - NAMES - 90.0) * value / most,
+        );
         let _infallible = writeln!(
             svg,
             "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text><rect x=\"{NAMES}\" y=\"{y}\" width=\"{length:.1}\" height=\"{}\" \
@@ -88,8 +108,15 @@ fn opened(width: f64, height: f64) -> String {
 }
 
 fn drawn(chart: &Chart) -> String {
-    let points = || chart.lines.iter().flat_map(|line| line.points.iter().copied());
-    let (least, most) = points().fold((f64::MAX, f64::MIN), |(least, most), (x, _)| (least.min(x), most.max(x)));
+    let points = || {
+        chart
+            .lines
+            .iter()
+            .flat_map(|line| line.points.iter().copied())
+    };
+    let (least, most) = points().fold((f64::MAX, f64::MIN), |(least, most), (x, _)| {
+        (least.min(x), most.max(x))
+    });
     let top = ceiling(points().map(|(_, y)| y).fold(0.0, f64::max));
     // Loads grow by factors.
     let logarithmic = least > 0.0 && most / least > 8.0;
@@ -99,7 +126,10 @@ fn drawn(chart: &Chart) -> String {
         LEFT + part * (WIDTH - LEFT - RIGHT)
     };
     let up = |y: f64| HEIGHT - BELOW - y / top * (HEIGHT - ABOVE - BELOW);
-    let mut svg = format!("<text x=\"8\" y=\"18\" font-weight=\"bold\">{}</text>", escaped(&chart.title));
+    let mut svg = format!(
+        "<text x=\"8\" y=\"18\" font-weight=\"bold\">{}</text>",
+        escaped(&chart.title)
+    );
     for step in 0..=4 {
         let y = top * float(step) / 4.0;
         let _infallible = write!(
@@ -133,8 +163,16 @@ fn drawn(chart: &Chart) -> String {
     );
     let mut x = 8.0;
     for (line, colour) in chart.lines.iter().zip(COLOURS.iter().cycle()) {
-        let dashes = if line.dashed { " stroke-dasharray=\"5 4\"" } else { "" };
-        let path: Vec<String> = line.points.iter().map(|(x, y)| format!("{:.1} {:.1}", across(*x), up(*y))).collect();
+        let dashes = if line.dashed {
+            " stroke-dasharray=\"5 4\""
+        } else {
+            ""
+        };
+        let path: Vec<String> = line
+            .points
+            .iter()
+            .map(|(x, y)| format!("{:.1} {:.1}", across(*x), up(*y)))
+            .collect();
         let _infallible = write!(
             svg,
             "<polyline points=\"{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\"{dashes}/><text x=\"{x}\" y=\"36\" \
@@ -144,7 +182,12 @@ fn drawn(chart: &Chart) -> String {
         );
         x += 14.0 + 7.0 * float(line.name.len());
         for (x, y) in line.points.iter().filter(|_| !line.dashed) {
-            let _infallible = write!(svg, "<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"3\" fill=\"{colour}\"/>", across(*x), up(*y));
+            let _infallible = write!(
+                svg,
+                "<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"3\" fill=\"{colour}\"/>",
+                across(*x),
+                up(*y)
+            );
         }
     }
     svg
@@ -156,11 +199,19 @@ fn ceiling(most: f64) -> f64 {
         return 1.0;
     }
     let power = 10_f64.powf(most.log10().floor());
-    [1.0, 2.0, 2.5, 5.0, 10.0].into_iter().map(|times| times * power).find(|top| *top >= most * 0.999).unwrap_or(most)
+    [1.0, 2.0, 2.5, 5.0, 10.0]
+        .into_iter()
+        .map(|times| times * power)
+        .find(|top| *top >= most * 0.999)
+        .unwrap_or(most)
 }
 
 fn number(value: f64) -> String {
-    if value >= 10.0 || value.fract().abs() < 0.005 { format!("{value:.0}") } else { format!("{value:.2}") }
+    if value >= 10.0 || value.fract().abs() < 0.005 {
+        format!("{value:.0}")
+    } else {
+        format!("{value:.2}")
+    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts of charts and letters")]
@@ -176,24 +227,66 @@ mod tests {
     fn a_chart_shows_its_lines_and_escapes_its_words() {
         let points = vec![(5.0, 100.0), (50.0, 51.0), (200.0, 11.0)];
         let lines = vec![
-            Line { name: "delivered", points, dashed: false },
-            Line { name: "all", points: vec![(5.0, 100.0)], dashed: true },
+            Line {
+                name: "delivered",
+                points,
+                dashed: false,
+            },
+            Line {
+                name: "all",
+                points: vec![(5.0, 100.0)],
+                dashed: true,
+            },
         ];
-        let chart = Chart { title: "<delivered> %".to_owned(), across: "at once", lines };
+        let chart = Chart {
+            title: "<delivered> %".to_owned(),
+            across: "at once",
+            lines,
+        };
         let svg = picture(&[chart], 3);
         assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n"));
-        assert_eq!((svg.matches("<circle").count(), svg.matches("stroke-dasharray").count()), (3, 1), "{svg}");
-        assert!(svg.contains("&lt;delivered&gt; %") && !svg.contains("NaN"), "{svg}");
-        assert!(picture(&[Chart { title: String::new(), across: "", lines: vec![] }], 2).contains("</svg>"));
+        assert_eq!(
+            (
+                svg.matches("<circle").count(),
+                svg.matches("stroke-dasharray").count()
+            ),
+            (3, 1),
+            "{svg}"
+        );
+        assert!(
+            svg.contains("&lt;delivered&gt; %") && !svg.contains("NaN"),
+            "{svg}"
+        );
+        assert!(
+            picture(
+                &[Chart {
+                    title: String::new(),
+                    across: "",
+                    lines: vec![]
+                }],
+                2
+            )
+            .contains("</svg>")
+        );
         assert!(html("a & b", "<p>").contains("<h1>a &amp; b</h1>"));
     }
 
     #[test]
     fn axes_end_at_round_numbers() {
-        for (most, expected) in
-            [(0.0, 1.0), (0.3, 0.5), (1.0, 1.0), (97.0, 100.0), (101.0, 200.0), (230.0, 250.0), (1_140.0, 2_000.0)]
-        {
-            assert!((ceiling(most) - expected).abs() < 1e-9, "{most}: {}", ceiling(most));
+        for (most, expected) in [
+            (0.0, 1.0),
+            (0.3, 0.5),
+            (1.0, 1.0),
+            (97.0, 100.0),
+            (101.0, 200.0),
+            (230.0, 250.0),
+            (1_140.0, 2_000.0),
+        ] {
+            assert!(
+                (ceiling(most) - expected).abs() < 1e-9,
+                "{most}: {}",
+                ceiling(most)
+            );
         }
         assert!(bars("x", &[("hello".to_owned(), 0.9)]).contains("0.90"));
     }

@@ -44,14 +44,25 @@ impl Conditions {
     /// at once, or it waited for the CPU too.
     fn trips(&self, figures: &Figures) -> Option<f64> {
         let waited = figures.warm.p50.saturating_sub(figures.cpu?[2]);
-        let waited =
-            divided(waited, self.round_trip + self.service).filter(|_| self.memory.is_none() && figures.kind != Kind::Node);
+        let waited = divided(waited, self.round_trip + self.service)
+            .filter(|_| self.memory.is_none() && figures.kind != Kind::Node);
         waited.map(f64::round)
     }
 
     fn sentence(&self) -> String {
-        let Self { processor, kernel, cores, profile, starts, warm, .. } = self;
-        let share = self.memory.map_or_else(|| "all of the CPU".to_owned(), |memory| format!("the CPU share of {memory} MB"));
+        let Self {
+            processor,
+            kernel,
+            cores,
+            profile,
+            starts,
+            warm,
+            ..
+        } = self;
+        let share = self.memory.map_or_else(
+            || "all of the CPU".to_owned(),
+            |memory| format!("the CPU share of {memory} MB"),
+        );
         let (far, slow) = (self.round_trip.as_millis(), self.service.as_millis());
         format!(
             "{processor}, {cores} cores, {kernel}; profile {profile}; {starts} starts, {warm} warm invocations, {share}; \
@@ -64,10 +75,22 @@ impl Conditions {
 pub(super) fn machine() -> (String, usize, String) {
     let read = |path| fs::read_to_string(path).unwrap_or_default();
     let info = read("/proc/cpuinfo");
-    let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
-    let processor = model.map_or(std::env::consts::ARCH, |(_, model)| model).to_owned();
-    let kernel = format!("{} {}", std::env::consts::OS, read("/proc/sys/kernel/osrelease").trim());
-    (processor, thread::available_parallelism().map_or(1, usize::from), kernel)
+    let model = info
+        .lines()
+        .find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    let processor = model
+        .map_or(std::env::consts::ARCH, |(_, model)| model)
+        .to_owned();
+    let kernel = format!(
+        "{} {}",
+        std::env::consts::OS,
+        read("/proc/sys/kernel/osrelease").trim()
+    );
+    (
+        processor,
+        thread::available_parallelism().map_or(1, usize::from),
+        kernel,
+    )
 }
 
 /// What came of all starts of a subject.
@@ -105,7 +128,11 @@ impl Spread {
     fn of(times: impl Iterator<Item = Duration>) -> Self {
         let mut times: Vec<_> = times.collect();
         times.sort_unstable();
-        Self { least: times.first().copied().unwrap_or_default(), p50: rank(&times, 50), p99: rank(&times, 99) }
+        Self {
+            least: times.first().copied().unwrap_or_default(),
+            p50: rank(&times, 50),
+            p99: rank(&times, 99),
+        }
     }
 
     fn json(&self) -> Value {
@@ -125,18 +152,35 @@ fn median(times: impl Iterator<Item = Duration>) -> Duration {
 
 impl Figures {
     pub(super) fn of(subject: &Subject, samples: &[Sample]) -> Self {
-        Self::new(&subject.name, subject.kind, (subject.size, subject.zip), samples)
+        Self::new(
+            &subject.name,
+            subject.kind,
+            (subject.size, subject.zip),
+            samples,
+        )
     }
 
     fn new(name: &str, kind: Kind, (size, zip): (u64, Option<u64>), samples: &[Sample]) -> Self {
-        let later =
-            |sample: &Sample, cpu: Duration| u32::try_from(sample.warm.len()).ok().and_then(|count| cpu.checked_div(count));
+        let later = |sample: &Sample, cpu: Duration| {
+            u32::try_from(sample.warm.len())
+                .ok()
+                .and_then(|count| cpu.checked_div(count))
+        };
         let cpu = samples.iter().all(|sample| sample.cpu.is_some()).then(|| {
-            let cpu = || samples.iter().filter_map(|sample| sample.cpu.map(|cpu| (sample, cpu)));
+            let cpu = || {
+                samples
+                    .iter()
+                    .filter_map(|sample| sample.cpu.map(|cpu| (sample, cpu)))
+            };
             let warm = cpu().filter_map(|(sample, [_, _, warm])| later(sample, warm));
-            [median(cpu().map(|(_, [init, ..])| init)), median(cpu().map(|(_, [_, first, _])| first)), median(warm)]
+            [
+                median(cpu().map(|(_, [init, ..])| init)),
+                median(cpu().map(|(_, [_, first, _])| first)),
+                median(warm),
+            ]
         });
-        let most = |count: fn(&Sample) -> usize| samples.iter().map(count).max().unwrap_or_default();
+        let most =
+            |count: fn(&Sample) -> usize| samples.iter().map(count).max().unwrap_or_default();
         let sum = |count: fn(&Sample) -> usize| samples.iter().map(count).sum();
         Self {
             name: name.to_owned(),
@@ -145,13 +189,21 @@ impl Figures {
             zip,
             init: Spread::of(samples.iter().map(|sample| sample.init)),
             cold: Spread::of(samples.iter().map(|sample| sample.cold)),
-            warm: Spread::of(samples.iter().flat_map(|sample| sample.warm.iter().copied())),
+            warm: Spread::of(
+                samples
+                    .iter()
+                    .flat_map(|sample| sample.warm.iter().copied()),
+            ),
             cpu,
             memory: samples.iter().map(|sample| sample.memory).max().flatten(),
             connections: most(|sample| sample.connections),
             init_requests: most(|sample| sample.requests[0]),
             first_requests: most(|sample| sample.requests[1]),
-            warm_requests: over(sum(|sample| sample.requests[2]), sum(|sample| sample.warm.len())).unwrap_or_default(),
+            warm_requests: over(
+                sum(|sample| sample.requests[2]),
+                sum(|sample| sample.warm.len()),
+            )
+            .unwrap_or_default(),
             thawed: samples.iter().find_map(|sample| sample.thawed),
         }
     }
@@ -159,19 +211,33 @@ impl Figures {
     /// How many times the other's these figures are.
     fn ratios(&self, other: &Self) -> Ratios {
         let times = |figure: fn(&Self) -> Duration| divided(figure(self), figure(other));
-        let cpu = |at: usize| self.cpu.zip(other.cpu).and_then(|(own, others)| divided(own[at], others[at]));
+        let cpu = |at: usize| {
+            self.cpu
+                .zip(other.cpu)
+                .and_then(|(own, others)| divided(own[at], others[at]))
+        };
         Ratios {
             init_cpu: cpu(0),
             cold: times(|figures| figures.cold.p50),
             warm: times(|figures| figures.warm.p50),
             warm_cpu: cpu(2),
-            memory: self.memory.zip(other.memory).and_then(|(own, others)| bytes(own, others)),
-            zip: self.zip.zip(other.zip).and_then(|(own, others)| bytes(own, others)),
+            memory: self
+                .memory
+                .zip(other.memory)
+                .and_then(|(own, others)| bytes(own, others)),
+            zip: self
+                .zip
+                .zip(other.zip)
+                .and_then(|(own, others)| bytes(own, others)),
         }
     }
 
     fn title(&self) -> String {
-        if self.kind == Kind::Node { format!("{} (Node.js)", self.name) } else { self.name.clone() }
+        if self.kind == Kind::Node {
+            format!("{} (Node.js)", self.name)
+        } else {
+            self.name.clone()
+        }
     }
 }
 
@@ -202,7 +268,10 @@ fn over(count: usize, by: usize) -> Option<f64> {
     bytes(count as u64, by as u64)
 }
 
-#[expect(clippy::cast_precision_loss, reason = "counts and sizes far below 2^52")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "counts and sizes far below 2^52"
+)]
 fn bytes(count: u64, by: u64) -> Option<f64> {
     (by > 0).then(|| count as f64 / by as f64)
 }
@@ -220,16 +289,21 @@ fn compared(all: &[Figures]) -> impl Iterator<Item = (&Figures, Option<&Figures>
 
 /// Functions that were measured in Node.js too.
 fn peers(all: &[Figures]) -> impl Iterator<Item = (&Figures, &Figures)> {
-    let own = |node: &Figures| all.iter().find(|figures| figures.kind == Kind::Rust && figures.name == node.name);
-    all.iter().filter(|figures| figures.kind == Kind::Node).filter_map(move |node| Some((node, own(node)?)))
+    let own = |node: &Figures| {
+        all.iter()
+            .find(|figures| figures.kind == Kind::Rust && figures.name == node.name)
+    };
+    all.iter()
+        .filter(|figures| figures.kind == Kind::Node)
+        .filter_map(move |node| Some((node, own(node)?)))
 }
 
 /// Columns for a person. `x`: times that of `hello`. `trips`: requests to upstreams, one after the other. After a freeze in which all connections were closed: whether the answer was right, new
 /// connections, requests.
 pub(super) fn table(conditions: &Conditions, all: &[Figures]) -> String {
     let heads = [
-        "size", "zip", "init", "cold", "least", "x", "CPU init", "x", "first", "each", "warm p50", "p99", "trips", "RSS", "conn",
-        "init", "first", "each", "right", "conn", "reqs",
+        "size", "zip", "init", "cold", "least", "x", "CPU init", "x", "first", "each", "warm p50",
+        "p99", "trips", "RSS", "conn", "init", "first", "each", "right", "conn", "reqs",
     ];
     let groups = [
         (2, "deployed"),
@@ -254,12 +328,16 @@ pub(super) fn table(conditions: &Conditions, all: &[Figures]) -> String {
         let _ = write!(text, "{head:>0$}", wide(head));
     }
     for (figures, hello) in compared(all) {
-        let ratios = hello.filter(|hello| hello.name != figures.name).map(|hello| figures.ratios(hello));
-        let decimals =
-            |value: Option<f64>, digits: usize| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"));
+        let ratios = hello
+            .filter(|hello| hello.name != figures.name)
+            .map(|hello| figures.ratios(hello));
+        let decimals = |value: Option<f64>, digits: usize| {
+            value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"))
+        };
         let time = |time: Duration, digits| decimals(Some(ms(time)), digits);
         let cpu = |at: usize| decimals(figures.cpu.map(|cpu| ms(cpu[at])), 2);
-        let thawed = |text: fn(Thawed) -> String| figures.thawed.map_or_else(|| "-".to_owned(), text);
+        let thawed =
+            |text: fn(Thawed) -> String| figures.thawed.map_or_else(|| "-".to_owned(), text);
         let cells = [
             decimals(bytes(figures.size, 1_000_000), 2),
             decimals(figures.zip.and_then(|zip| bytes(zip, 1_000_000)), 2),
@@ -274,12 +352,21 @@ pub(super) fn table(conditions: &Conditions, all: &[Figures]) -> String {
             time(figures.warm.p50, 3),
             time(figures.warm.p99, 3),
             decimals(conditions.trips(figures), 0),
-            decimals(figures.memory.and_then(|memory| bytes(memory, 1024 * 1024)), 1),
+            decimals(
+                figures.memory.and_then(|memory| bytes(memory, 1024 * 1024)),
+                1,
+            ),
             figures.connections.to_string(),
             figures.init_requests.to_string(),
             figures.first_requests.to_string(),
             decimals(Some(figures.warm_requests), 1),
-            thawed(|thawed| if thawed.right { "yes".to_owned() } else { "NO".to_owned() }),
+            thawed(|thawed| {
+                if thawed.right {
+                    "yes".to_owned()
+                } else {
+                    "NO".to_owned()
+                }
+            }),
             thawed(|thawed| thawed.connections.to_string()),
             thawed(|thawed| thawed.requests.to_string()),
         ];
@@ -290,8 +377,17 @@ pub(super) fn table(conditions: &Conditions, all: &[Figures]) -> String {
     }
     for (node, own) in peers(all) {
         let ratios = node.ratios(own);
-        let times = |ratio: Option<f64>| ratio.map_or_else(|| "?".to_owned(), |ratio| format!("{ratio:.1}"));
-        let [cold, warm, cpu, memory, zip] = [ratios.cold, ratios.warm, ratios.warm_cpu, ratios.memory, ratios.zip].map(times);
+        let times = |ratio: Option<f64>| {
+            ratio.map_or_else(|| "?".to_owned(), |ratio| format!("{ratio:.1}"))
+        };
+        let [cold, warm, cpu, memory, zip] = [
+            ratios.cold,
+            ratios.warm,
+            ratios.warm_cpu,
+            ratios.memory,
+            ratios.zip,
+        ]
+        .map(times);
         let _ = write!(
             text,
             "\n{}, Node.js / Rust: cold {cold}x, warm {warm}x, CPU of an invocation {cpu}x, memory {memory}x, zip {zip}x",
@@ -344,18 +440,32 @@ pub(super) fn json(conditions: &Conditions, all: &[Figures]) -> String {
 /// A page of its own.
 pub(super) fn html(conditions: &Conditions, all: &[Figures]) -> String {
     let bars = |title, value: &dyn Fn(&Figures) -> Option<f64>| {
-        let values: Vec<_> = all.iter().filter_map(|figures| Some((figures.title(), value(figures)?))).collect();
+        let values: Vec<_> = all
+            .iter()
+            .filter_map(|figures| Some((figures.title(), value(figures)?)))
+            .collect();
         plot::bars(title, &values)
     };
     let parts = [
-        bars("cold start, ms (median)", &|figures| Some(ms(figures.cold.p50))),
-        bars("warm invocation, ms (median)", &|figures| Some(ms(figures.warm.p50))),
-        bars("CPU of a warm invocation, ms", &|figures| figures.cpu.map(|cpu| ms(cpu[2]))),
-        bars("peak memory, MiB", &|figures| bytes(figures.memory?, 1024 * 1024)),
+        bars("cold start, ms (median)", &|figures| {
+            Some(ms(figures.cold.p50))
+        }),
+        bars("warm invocation, ms (median)", &|figures| {
+            Some(ms(figures.warm.p50))
+        }),
+        bars("CPU of a warm invocation, ms", &|figures| {
+            figures.cpu.map(|cpu| ms(cpu[2]))
+        }),
+        bars("peak memory, MiB", &|figures| {
+            bytes(figures.memory?, 1024 * 1024)
+        }),
         bars("zip file, MB", &|figures| bytes(figures.zip?, 1_000_000)),
     ];
     let table = plot::escaped(&table(conditions, all));
-    plot::html("Switchboard: starts and answers", &format!("{}<pre>{table}</pre>", parts.concat()))
+    plot::html(
+        "Switchboard: starts and answers",
+        &format!("{}<pre>{table}</pre>", parts.concat()),
+    )
 }
 
 #[cfg(test)]
@@ -387,9 +497,20 @@ mod tests {
             memory: Some(unit << 20),
             connections: 5,
             requests: [4, 3, 6],
-            thawed: Some(Thawed { right: true, connections: 3, requests: 2 }),
+            thawed: Some(Thawed {
+                right: true,
+                connections: 3,
+                requests: 2,
+            }),
         };
-        let second = Sample { init: time(2), cold: time(10), warm: vec![], requests: [4, 4, 0], thawed: None, ..first.clone() };
+        let second = Sample {
+            init: time(2),
+            cold: time(10),
+            warm: vec![],
+            requests: [4, 4, 0],
+            thawed: None,
+            ..first.clone()
+        };
         vec![first, second]
     }
 
@@ -405,19 +526,36 @@ mod tests {
     #[test]
     fn ranks() {
         let times: Vec<_> = (1..=200).map(Duration::from_millis).collect();
-        assert_eq!([50, 99, 100].map(|percent| rank(&times, percent)), [100, 198, 200].map(Duration::from_millis));
-        assert_eq!((rank(&times[..1], 99), rank(&[], 50)), (times[0], Duration::ZERO));
+        assert_eq!(
+            [50, 99, 100].map(|percent| rank(&times, percent)),
+            [100, 198, 200].map(Duration::from_millis)
+        );
+        assert_eq!(
+            (rank(&times[..1], 99), rank(&[], 50)),
+            (times[0], Duration::ZERO)
+        );
     }
 
     #[test]
     fn figures_of_samples() {
         let [hello, ..] = figures();
         let time = Duration::from_millis;
-        assert_eq!((hello.init.least, hello.init.p50, hello.cold.p99), (time(2), time(2), time(10)));
+        assert_eq!(
+            (hello.init.least, hello.init.p50, hello.cold.p99),
+            (time(2), time(2), time(10))
+        );
         assert_eq!((hello.warm.p50, hello.warm.p99), (time(2), time(3)));
         // A start without further invocations says nothing of what one costs.
         assert_eq!(hello.cpu, Some([time(3), time(2), time(1)]));
-        assert_eq!((hello.connections, hello.init_requests, hello.first_requests, hello.memory), (5, 4, 4, Some(1 << 20)));
+        assert_eq!(
+            (
+                hello.connections,
+                hello.init_requests,
+                hello.first_requests,
+                hello.memory
+            ),
+            (5, 4, 4, Some(1 << 20))
+        );
         assert!((hello.warm_requests - 2.0).abs() < f64::EPSILON);
     }
 
@@ -429,7 +567,11 @@ mod tests {
         assert_eq!((unknown.cpu, unknown.memory), (None, Some(1 << 20)));
         assert!(unknown.ratios(&figures()[0]).init_cpu.is_none());
         let row = table(&conditions(), &[unknown]);
-        assert_eq!(row.lines().last().unwrap().matches(" -").count(), 7, "{row}");
+        assert_eq!(
+            row.lines().last().unwrap().matches(" -").count(),
+            7,
+            "{row}"
+        );
     }
 
     #[test]
@@ -441,9 +583,16 @@ mod tests {
             service: Duration::from_micros(900),
             ..conditions()
         };
-        assert_eq!((far.trips(&hello), far.trips(&own), far.trips(&node)), (Some(1.0), Some(2.0), None));
+        assert_eq!(
+            (far.trips(&hello), far.trips(&own), far.trips(&node)),
+            (Some(1.0), Some(2.0), None)
+        );
         assert_eq!(conditions().trips(&own), None);
-        let near = Conditions { round_trip: Duration::ZERO, service: Duration::ZERO, ..far };
+        let near = Conditions {
+            round_trip: Duration::ZERO,
+            service: Duration::ZERO,
+            ..far
+        };
         assert_eq!(near.trips(&own), None);
     }
 
@@ -455,16 +604,39 @@ Times in ms, sizes in 10^6 bytes, memory in MiB.
 ";
         let text = table(&conditions(), &figures());
         assert!(text.starts_with(expected), "{text}");
-        let rows: Vec<Vec<&str>> = text.lines().skip(2).map(|line| line.split_whitespace().collect()).collect();
-        assert_eq!(rows[0], ["deployed", "start", "CPU", "invocation", "peak", "requests", "after", "a", "freeze"]);
-        let row = "hello 2.00 1.00 2.0 6.0 6.0 - 3.00 - 2.00 1.00 2.000 3.000 - 1.0 5 4 4 2.0 yes 3 2";
+        let rows: Vec<Vec<&str>> = text
+            .lines()
+            .skip(2)
+            .map(|line| line.split_whitespace().collect())
+            .collect();
+        assert_eq!(
+            rows[0],
+            [
+                "deployed",
+                "start",
+                "CPU",
+                "invocation",
+                "peak",
+                "requests",
+                "after",
+                "a",
+                "freeze"
+            ]
+        );
+        let row =
+            "hello 2.00 1.00 2.0 6.0 6.0 - 3.00 - 2.00 1.00 2.000 3.000 - 1.0 5 4 4 2.0 yes 3 2";
         assert_eq!(rows[2].join(" "), row);
         let row = "sms-forward (Node.js) 2.00 1.00 120.0 360.0 360.0 60.0 180.00 60.0 120.00 60.00 120.000 180.000 - 60.0 5 4 4 2.0 yes 3 2";
         assert_eq!(rows[3].join(" "), row);
         let last =
             "sms-forward, Node.js / Rust: cold 30.0x, warm 30.0x, CPU of an invocation 30.0x, memory 30.0x, zip 1.0x".to_owned();
         assert_eq!(rows[5].join(" "), last);
-        let widths: Vec<_> = text.lines().skip(3).take(4).map(|line| line.chars().count()).collect();
+        let widths: Vec<_> = text
+            .lines()
+            .skip(3)
+            .take(4)
+            .map(|line| line.chars().count())
+            .collect();
         assert!(widths.iter().all(|width| *width == widths[0]), "{text}");
     }
 
@@ -473,7 +645,10 @@ Times in ms, sizes in 10^6 bytes, memory in MiB.
         let report: Value = serde_json::from_str(&json(&conditions(), &figures())).unwrap();
         assert_eq!(report["conditions"]["cpu_share_of_mb"], 128);
         assert_eq!(report["subjects"][2]["sequential_requests"], Value::Null);
-        assert_eq!(report["subjects"][2]["cold"], json!({ "least_ms": 12.0, "p50_ms": 12.0, "p99_ms": 20.0 }));
+        assert_eq!(
+            report["subjects"][2]["cold"],
+            json!({ "least_ms": 12.0, "p50_ms": 12.0, "p99_ms": 20.0 })
+        );
         assert_eq!(report["subjects"][2]["over_hello"]["init_cpu"], 2.0);
         assert_eq!(report["node_over_rust"]["sms-forward"]["memory"], 30.0);
     }

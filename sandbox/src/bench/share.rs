@@ -22,13 +22,18 @@ impl Share {
     pub(super) fn of(megabytes: u64) -> Result<Self, String> {
         static MADE: AtomicUsize = AtomicUsize::new(0);
         let quota = (PERIOD * megabytes / MEGABYTES_A_CPU).max(1_000); // the kernel's least
-        let name = format!("switchboard-bench-{}-{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
+        let name = format!(
+            "switchboard-bench-{}-{}",
+            std::process::id(),
+            MADE.fetch_add(1, Ordering::Relaxed)
+        );
         let (second, first) = (Path::new("/sys/fs/cgroup"), Path::new("/sys/fs/cgroup/cpu"));
         let made = if second.join("cgroup.controllers").exists() {
             // There already, unless nobody has ever asked for it.
             let _ = fs::write(second.join("cgroup.subtree_control"), "+cpu");
             let group = Self(second.join(name));
-            let made = fs::create_dir(&group.0).and_then(|()| fs::write(group.0.join("cpu.max"), format!("{quota} {PERIOD}")));
+            let made = fs::create_dir(&group.0)
+                .and_then(|()| fs::write(group.0.join("cpu.max"), format!("{quota} {PERIOD}")));
             made.map(|()| group)
         } else {
             let group = Self(first.join(name));
@@ -37,7 +42,9 @@ impl Share {
                 .and_then(|()| fs::write(group.0.join("cpu.cfs_quota_us"), quota.to_string()));
             made.map(|()| group)
         };
-        made.map_err(|error| format!("no control group with a CPU quota can be made in /sys/fs/cgroup: {error}"))
+        made.map_err(|error| {
+            format!("no control group with a CPU quota can be made in /sys/fs/cgroup: {error}")
+        })
     }
 
     /// From now on this process, with all its threads, has no more than the share.

@@ -132,14 +132,22 @@ fn run(
         upstreams,
         share,
         course,
-        state: Mutex::new(State { started: Instant::now(), before: upstreams.traffic(), ..State::default() }),
+        state: Mutex::new(State {
+            started: Instant::now(),
+            before: upstreams.traffic(),
+            ..State::default()
+        }),
         done,
     };
     thread::scope(|scope| {
         // Held until the process is known by its number: its first request waits for that.
         let mut state = session.state();
         state.started = Instant::now();
-        let mut process = Process(command.spawn().map_err(|error| format!("{}: {error}", program.binary.display()))?);
+        let mut process = Process(
+            command
+                .spawn()
+                .map_err(|error| format!("{}: {error}", program.binary.display()))?,
+        );
         state.process = process.0.id();
         drop(state);
         let session = &session;
@@ -160,7 +168,10 @@ fn run(
 }
 
 /// Ends with whatever comes first: a result, the process, or the patience.
-fn wait(ended: &mpsc::Receiver<Result<Sample, String>>, process: &mut Child) -> Result<Sample, String> {
+fn wait(
+    ended: &mpsc::Receiver<Result<Sample, String>>,
+    process: &mut Child,
+) -> Result<Sample, String> {
     let begun = Instant::now();
     loop {
         match ended.recv_timeout(LOOK) {
@@ -169,7 +180,9 @@ fn wait(ended: &mpsc::Receiver<Result<Sample, String>>, process: &mut Child) -> 
             Err(_) => {
                 if let Ok(Some(status)) = process.try_wait() {
                     // It may have said why just before.
-                    return ended.try_recv().unwrap_or_else(|_| Err(format!("ended by itself: {status}")));
+                    return ended
+                        .try_recv()
+                        .unwrap_or_else(|_| Err(format!("ended by itself: {status}")));
                 }
             }
         }
@@ -236,43 +249,85 @@ impl Session<'_> {
 
     /// A connection of the process to the Runtime API.
     fn serve(&self, stream: TcpStream) {
-        let served = stream.set_nodelay(true).and_then(|()| stream.try_clone()).map_err(|error| error.to_string());
+        let served = stream
+            .set_nodelay(true)
+            .and_then(|()| stream.try_clone())
+            .map_err(|error| error.to_string());
         let served = served.and_then(|writer| self.requests(BufReader::new(stream), writer));
         if let Err(why) = served {
             let _nobody_waits_any_more = self.done.send(Err(why));
         }
     }
 
-    fn requests(&self, mut reader: BufReader<TcpStream>, mut writer: TcpStream) -> Result<(), String> {
+    fn requests(
+        &self,
+        mut reader: BufReader<TcpStream>,
+        mut writer: TcpStream,
+    ) -> Result<(), String> {
         // A connection that breaks off belongs to a process that ends, which is seen elsewhere.
         while let Ok(Some(request)) = Request::read(&mut reader) {
             let now = Instant::now();
             let written = match request.target.rsplit('/').next() {
                 Some("next") => {
-                    let Some(id) = self.next(now)? else { return Ok(()) };
+                    let Some(id) = self.next(now)? else {
+                        return Ok(());
+                    };
                     let deadline = sandbox::now() + Duration::from_secs(30);
                     let headers = [
                         ("content-type", "application/json"),
                         ("lambda-runtime-aws-request-id", &*id),
-                        ("lambda-runtime-deadline-ms", &*deadline.as_millis().to_string()),
-                        ("lambda-runtime-invoked-function-arn", "arn:aws:lambda:eu-west-1:000000000000:function:measured"),
-                        ("lambda-runtime-trace-id", "Root=1-6b0024c0-000000000000000000000000"),
+                        (
+                            "lambda-runtime-deadline-ms",
+                            &*deadline.as_millis().to_string(),
+                        ),
+                        (
+                            "lambda-runtime-invoked-function-arn",
+                            "arn:aws:lambda:eu-west-1:000000000000:function:measured",
+                        ),
+                        (
+                            "lambda-runtime-trace-id",
+                            "Root=1-6b0024c0-000000000000000000000000",
+                        ),
                     ];
                     self.state().handed = Instant::now();
-                    let handed = http::answer(&mut writer, &request, 200, &headers, &self.program.task.event);
+                    let handed = http::answer(
+                        &mut writer,
+                        &request,
+                        200,
+                        &headers,
+                        &self.program.task.event,
+                    );
                     self.thaw()?;
                     handed
                 }
                 Some("response") => {
                     self.answered(now, &request.body)?;
-                    http::answer(&mut writer, &request, 202, &[("content-type", "application/json")], br#"{"status":"OK"}"#)
+                    http::answer(
+                        &mut writer,
+                        &request,
+                        202,
+                        &[("content-type", "application/json")],
+                        br#"{"status":"OK"}"#,
+                    )
                 }
                 // As wrong an answer as any.
                 Some("error") if self.state().frozen.is_some() => {
                     self.answered(now, b"")?;
-                    http::answer(&mut writer, &request, 202, &[("content-type", "application/json")], br#"{"status":"OK"}"#)
+                    http::answer(
+                        &mut writer,
+                        &request,
+                        202,
+                        &[("content-type", "application/json")],
+                        br#"{"status":"OK"}"#,
+                    )
                 }
-                _ => return Err(format!("reported {} {}", request.target, shown(&request.body))),
+                _ => {
+                    return Err(format!(
+                        "reported {} {}",
+                        request.target,
+                        shown(&request.body)
+                    ));
+                }
             };
             if written.is_err() {
                 break;
@@ -315,13 +370,20 @@ impl Session<'_> {
             signal(state.process, "STOP")?;
             self.upstreams.hang_up();
         }
-        Ok(Some(format!("00000000-0000-4000-8000-{:012}", state.answered)))
+        Ok(Some(format!(
+            "00000000-0000-4000-8000-{:012}",
+            state.answered
+        )))
     }
 
     /// The event is there when the process goes on, as it is when Lambda thaws one.
     fn thaw(&self) -> Result<(), String> {
         let state = self.state();
-        if state.frozen.is_some() { signal(state.process, "CONT") } else { Ok(()) }
+        if state.frozen.is_some() {
+            signal(state.process, "CONT")
+        } else {
+            Ok(())
+        }
     }
 
     fn answered(&self, now: Instant, answer: &[u8]) -> Result<(), String> {
@@ -329,9 +391,17 @@ impl Session<'_> {
         let right = String::from_utf8_lossy(answer).contains(self.program.task.expected);
         let took = now - state.handed;
         if state.frozen.is_some() {
-            state.sample.thawed = Some(Thawed { right, connections: 0, requests: 0 });
+            state.sample.thawed = Some(Thawed {
+                right,
+                connections: 0,
+                requests: 0,
+            });
         } else if !right {
-            return Err(format!("{:?} was expected, not {}", self.program.task.expected, shown(answer)));
+            return Err(format!(
+                "{:?} was expected, not {}",
+                self.program.task.expected,
+                shown(answer)
+            ));
         } else if state.answered == 0 {
             // To enter a share takes the kernel milliseconds in which the process waits.
             state.sample.cold = state.sample.init + took;
@@ -347,7 +417,9 @@ impl Session<'_> {
         let last = state.cpu.len() - 1;
         let cpu = state.cpu[0].zip(state.cpu[1]).zip(state.cpu[last]);
         let sample = &mut state.sample;
-        sample.cpu = cpu.map(|((init, first), last)| [init, first.saturating_sub(init), last.saturating_sub(first)]);
+        sample.cpu = cpu.map(|((init, first), last)| {
+            [init, first.saturating_sub(init), last.saturating_sub(first)]
+        });
         sample.memory = peak_memory(state.process);
         sample.connections = self.upstreams.traffic().connections - state.before.connections;
         sample.requests = [
@@ -360,8 +432,14 @@ impl Session<'_> {
 
 /// By the shell's own `kill`: the command is missing in small images.
 fn signal(process: u32, name: &str) -> Result<(), String> {
-    let sent = Command::new("/bin/sh").args(["-c", &format!("kill -{name} {process}")]).status();
-    if sent.is_ok_and(|status| status.success()) { Ok(()) } else { Err(format!("kill -{name} {process} failed")) }
+    let sent = Command::new("/bin/sh")
+        .args(["-c", &format!("kill -{name} {process}")])
+        .status();
+    if sent.is_ok_and(|status| status.success()) {
+        Ok(())
+    } else {
+        Err(format!("kill -{name} {process} failed"))
+    }
 }
 
 fn shown(body: &[u8]) -> String {
@@ -375,8 +453,13 @@ pub(super) fn cpu(process: u32) -> Option<Duration> {
     let mut sum = None;
     for thread in threads.filter_map(Result::ok) {
         // A thread may end meanwhile.
-        let Ok(text) = fs::read_to_string(thread.path().join("schedstat")) else { continue };
-        let nanoseconds = text.split_whitespace().next().and_then(|first| first.parse().ok())?;
+        let Ok(text) = fs::read_to_string(thread.path().join("schedstat")) else {
+            continue;
+        };
+        let nanoseconds = text
+            .split_whitespace()
+            .next()
+            .and_then(|first| first.parse().ok())?;
         sum = Some(sum.unwrap_or_default() + Duration::from_nanos(nanoseconds));
     }
     sum
@@ -385,7 +468,9 @@ pub(super) fn cpu(process: u32) -> Option<Duration> {
 /// The most memory a process has had at once, bytes. <https://man7.org/linux/man-pages/man5/proc_pid_status.5.html>
 fn peak_memory(process: u32) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kilobytes: u64 = line.trim().trim_end_matches("kB").trim().parse().ok()?;
     Some(kilobytes * 1024)
 }

@@ -27,12 +27,24 @@ use super::{
 
 /// By name: the recorded event that is answered, and what is in the right answer only.
 const WORK: [(&str, &str, &str); 9] = [
-    ("send-verification-sms", "send-verification-sms", r#""statusCode":200"#),
-    ("receive-confirmation-sms", "receive-confirmation-sms", "Thank you"),
+    (
+        "send-verification-sms",
+        "send-verification-sms",
+        r#""statusCode":200"#,
+    ),
+    (
+        "receive-confirmation-sms",
+        "receive-confirmation-sms",
+        "Thank you",
+    ),
     ("sms-gateway", "sms-gateway", "provider"),
     ("call-forward", "call-forward", "<Dial"),
     ("sms-forward", "sms-forward", "<Message"),
-    ("provision-numbers", "provision-numbers-hook", r#""statusCode":200"#),
+    (
+        "provision-numbers",
+        "provision-numbers-hook",
+        r#""statusCode":200"#,
+    ),
     ("ivr-validate", "ivr-validate-voice", "<Gather"),
     ("api-call", "api-call", "1234.50"),
     ("secure-api", "secure-api", "1234.50"),
@@ -40,8 +52,12 @@ const WORK: [(&str, &str, &str); 9] = [
 /// Those that there is a Node.js handler for, `peer/node/<name>`.
 const PEERS: [&str; 2] = ["send-verification-sms", "sms-forward"];
 /// Of the sandbox's settings, those that must be others here; an empty value means not set.
-const SETTINGS: [(&str, &str); 4] =
-    [("MAX_MAIL_AGE_SECONDS", "3153600000"), ("PUBLIC_URL", ""), ("SMS_FROM", "twilio:+15005550006"), ("SMS_ROUTES", "*=twilio")];
+const SETTINGS: [(&str, &str); 4] = [
+    ("MAX_MAIL_AGE_SECONDS", "3153600000"),
+    ("PUBLIC_URL", ""),
+    ("SMS_FROM", "twilio:+15005550006"),
+    ("SMS_ROUTES", "*=twilio"),
+];
 /// Where the links of the recorded mails lead.
 const RECORDED_TENANT: &str = "http://host.docker.internal:4712";
 /// Bytes of a zip file for each file in it, and for itself, beside names and contents.
@@ -79,8 +95,15 @@ pub(super) async fn prepare(
 ) -> Result<(Vec<Subject>, Answers), String> {
     let template = Template::read()?;
     let known = |name: &str| WORK.iter().find(|(known, ..)| *known == name);
-    let deployed = template.functions.iter().map(|function| function.name.as_str());
-    let chosen: Vec<_> = if names.is_empty() { deployed.filter(|name| known(name).is_some()).collect() } else { names.to_vec() };
+    let deployed = template
+        .functions
+        .iter()
+        .map(|function| function.name.as_str());
+    let chosen: Vec<_> = if names.is_empty() {
+        deployed.filter(|name| known(name).is_some()).collect()
+    } else {
+        names.to_vec()
+    };
     if let Some(name) = chosen.iter().find(|name| known(name).is_none()) {
         return Err(format!("there is no event to measure {name} with"));
     }
@@ -91,32 +114,69 @@ pub(super) async fn prepare(
 
     let sandbox = Sandbox::start().await;
     let tenant = upstreams.url(Service::Auth0);
-    let token = sandbox.auth0.mint(json!({ "iss": format!("{tenant}/") }), json!({}), Signer::Current);
+    let token = sandbox.auth0.mint(
+        json!({ "iss": format!("{tenant}/") }),
+        json!({}),
+        Signer::Current,
+    );
     // What a debugger reads is not deployed.
     let weighed = profile == "release";
-    let greeting = Task { environment: BTreeMap::new(), event: b"{}".to_vec(), expected: "hello" };
-    let mut subjects = vec![Subject::of_binary("hello", Kind::Hello, &hello["hello"], greeting, weighed)?];
+    let greeting = Task {
+        environment: BTreeMap::new(),
+        event: b"{}".to_vec(),
+        expected: "hello",
+    };
+    let mut subjects = vec![Subject::of_binary(
+        "hello",
+        Kind::Hello,
+        &hello["hello"],
+        greeting,
+        weighed,
+    )?];
     let mut secrets = BTreeMap::new();
     for name in chosen {
-        let Some((_, event, expected)) = known(name) else { continue };
+        let Some((_, event, expected)) = known(name) else {
+            continue;
+        };
         let environment = environment(&sandbox, name, upstreams);
-        let ids = environment.iter().filter(|(name, _)| name.ends_with("_SECRET")).map(|(_, id)| id.clone());
+        let ids = environment
+            .iter()
+            .filter(|(name, _)| name.ends_with("_SECRET"))
+            .map(|(_, id)| id.clone());
         secrets.extend(ids.filter_map(|id| Some((id.clone(), sandbox.aws.secret(&id)?))));
-        let task = Task { environment, event: event_of(event, &token)?, expected };
+        let task = Task {
+            environment,
+            event: event_of(event, &token)?,
+            expected,
+        };
         if let Some(node) = node.as_ref().filter(|_| PEERS.contains(&name)) {
             subjects.push(node.subject(name, task.clone(), weighed)?);
         }
-        subjects.push(Subject::of_binary(name, Kind::Rust, &built[name], task, weighed)?);
+        subjects.push(Subject::of_binary(
+            name,
+            Kind::Rust,
+            &built[name],
+            task,
+            weighed,
+        )?);
     }
     let url = format!("{}/.well-known/jwks.json", sandbox.auth0.server().url());
-    let jwks = client().get(url).send().await.map_err(|error| error.to_string())?;
+    let jwks = client()
+        .get(url)
+        .send()
+        .await
+        .map_err(|error| error.to_string())?;
     let jwks = jwks.text().await.map_err(|error| error.to_string())?;
     let answers = Answers::new(&secrets, jwks, &tenant);
     Ok((subjects, answers))
 }
 
 /// A function's variables as the sandbox has them, with our upstreams in the place of its own.
-fn environment(sandbox: &Sandbox, function: &str, upstreams: &Upstreams) -> BTreeMap<String, String> {
+fn environment(
+    sandbox: &Sandbox,
+    function: &str,
+    upstreams: &Upstreams,
+) -> BTreeMap<String, String> {
     let mut environment = sandbox.env_for(function);
     for (name, value) in &mut environment {
         if let Some(service) = Service::of(name) {
@@ -131,7 +191,10 @@ fn environment(sandbox: &Sandbox, function: &str, upstreams: &Upstreams) -> BTre
         // Nobody answers there when asked for a user: it is measured without keys.
         environment.remove("AUTH0_SECRET");
     }
-    environment.insert("EXTRA_CA_FILE".to_owned(), upstreams.authority().display().to_string());
+    environment.insert(
+        "EXTRA_CA_FILE".to_owned(),
+        upstreams.authority().display().to_string(),
+    );
     environment.retain(|_, value| !value.is_empty());
     environment
 }
@@ -140,7 +203,8 @@ fn environment(sandbox: &Sandbox, function: &str, upstreams: &Upstreams) -> BTre
 fn event_of(name: &str, token: &str) -> Result<Vec<u8>, String> {
     let path = root().join(format!("events/{name}.json"));
     let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-    let mut event: Value = serde_json::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?;
+    let mut event: Value =
+        serde_json::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?;
     if name == "secure-api" {
         event["headers"]["authorization"] = format!("Bearer {token}").into();
     }
@@ -148,16 +212,40 @@ fn event_of(name: &str, token: &str) -> Result<Vec<u8>, String> {
 }
 
 impl Subject {
-    fn of_binary(name: &str, kind: Kind, binary: &Path, mut task: Task, weighed: bool) -> Result<Self, String> {
+    fn of_binary(
+        name: &str,
+        kind: Kind,
+        binary: &Path,
+        mut task: Task,
+        weighed: bool,
+    ) -> Result<Self, String> {
         let content = fs::read(binary).map_err(|error| format!("{}: {error}", binary.display()))?;
-        let zip = weighed.then(|| zipped("bootstrap", &content)).transpose().map_err(|error| error.to_string())?;
-        for (name, value) in
-            [("AWS_LAMBDA_FUNCTION_NAME", name), ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128"), ("AWS_LAMBDA_FUNCTION_VERSION", "1")]
-        {
-            task.environment.entry(name.to_owned()).or_insert_with(|| value.to_owned());
+        let zip = weighed
+            .then(|| zipped("bootstrap", &content))
+            .transpose()
+            .map_err(|error| error.to_string())?;
+        for (name, value) in [
+            ("AWS_LAMBDA_FUNCTION_NAME", name),
+            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128"),
+            ("AWS_LAMBDA_FUNCTION_VERSION", "1"),
+        ] {
+            task.environment
+                .entry(name.to_owned())
+                .or_insert_with(|| value.to_owned());
         }
-        let program = Program { binary: binary.into(), arguments: vec![], folder: root(), task };
-        Ok(Self { name: name.to_owned(), kind, size: content.len() as u64, zip: zip.map(|zip| zip + ZIP_END), program })
+        let program = Program {
+            binary: binary.into(),
+            arguments: vec![],
+            folder: root(),
+            task,
+        };
+        Ok(Self {
+            name: name.to_owned(),
+            kind,
+            size: content.len() as u64,
+            zip: zip.map(|zip| zip + ZIP_END),
+            program,
+        })
     }
 }
 
@@ -174,12 +262,24 @@ fn node(functions: &[&str]) -> Result<Option<Node>, String> {
         Ok(None)
     };
     // Its own path: the command may be a shim that needs the environment of a shell.
-    let asked = Command::new("node").args(["--print", "process.execPath"]).stderr(Stdio::null()).output();
-    let Some(binary) = asked.ok().filter(|asked| asked.status.success()) else { return skipped("Node.js is not installed") };
+    let asked = Command::new("node")
+        .args(["--print", "process.execPath"])
+        .stderr(Stdio::null())
+        .output();
+    let Some(binary) = asked.ok().filter(|asked| asked.status.success()) else {
+        return skipped("Node.js is not installed");
+    };
     let binary = PathBuf::from(String::from_utf8_lossy(&binary.stdout).trim());
     let folder = root().join("sandbox/peer/node");
-    for part in PEERS.into_iter().filter(|peer| functions.contains(peer)).chain(["runtime"]) {
-        let (folder, lock) = (folder.join(part), folder.join(part).join("package-lock.json"));
+    for part in PEERS
+        .into_iter()
+        .filter(|peer| functions.contains(peer))
+        .chain(["runtime"])
+    {
+        let (folder, lock) = (
+            folder.join(part),
+            folder.join(part).join("package-lock.json"),
+        );
         let modified = |path: &Path| fs::metadata(path).and_then(|found| found.modified());
         let installed = modified(&folder.join("node_modules/.package-lock.json"));
         if installed.is_ok_and(|installed| modified(&lock).is_ok_and(|lock| installed >= lock)) {
@@ -187,13 +287,21 @@ fn node(functions: &[&str]) -> Result<Option<Node>, String> {
         }
         eprintln!("npm ci in {} ...", folder.display());
         let command = Command::new("npm")
-            .args(["ci", "--omit=dev", "--no-audit", "--no-fund", "--loglevel=error"])
+            .args([
+                "ci",
+                "--omit=dev",
+                "--no-audit",
+                "--no-fund",
+                "--loglevel=error",
+            ])
             .current_dir(&folder)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .status();
         if !command.is_ok_and(|status| status.success()) {
-            return skipped("npm ci failed (aws-lambda-ric is partly C++: it needs cmake, autoconf, automake, libtool and make)");
+            return skipped(
+                "npm ci failed (aws-lambda-ric is partly C++: it needs cmake, autoconf, automake, libtool and make)",
+            );
         }
     }
     Ok(Some(Node { binary, folder }))
@@ -205,21 +313,40 @@ impl Node {
         let files = files(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
         let (mut size, mut zip) = (0, ZIP_END);
         for path in files {
-            let content = fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+            let content =
+                fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
             size += content.len() as u64;
             if weighed {
-                let name = path.strip_prefix(&folder).unwrap_or(&path).to_string_lossy();
+                let name = path
+                    .strip_prefix(&folder)
+                    .unwrap_or(&path)
+                    .to_string_lossy();
                 zip += zipped(&name, &content).map_err(|error| error.to_string())?;
             }
         }
         if let Some(authority) = task.environment.remove("EXTRA_CA_FILE") {
-            task.environment.insert("NODE_EXTRA_CA_CERTS".to_owned(), authority);
+            task.environment
+                .insert("NODE_EXTRA_CA_CERTS".to_owned(), authority);
         }
-        task.environment.insert("LAMBDA_TASK_ROOT".to_owned(), folder.display().to_string());
-        let client = self.folder.join("runtime/node_modules/aws-lambda-ric/bin/index.mjs");
+        task.environment
+            .insert("LAMBDA_TASK_ROOT".to_owned(), folder.display().to_string());
+        let client = self
+            .folder
+            .join("runtime/node_modules/aws-lambda-ric/bin/index.mjs");
         let arguments = vec![client.into(), "index.handler".into()];
-        let program = Program { binary: self.binary.clone(), arguments, folder, task };
-        Ok(Subject { name: name.to_owned(), kind: Kind::Node, size, zip: weighed.then_some(zip), program })
+        let program = Program {
+            binary: self.binary.clone(),
+            arguments,
+            folder,
+            task,
+        };
+        Ok(Subject {
+            name: name.to_owned(),
+            kind: Kind::Node,
+            size,
+            zip: weighed.then_some(zip),
+            program,
+        })
     }
 }
 

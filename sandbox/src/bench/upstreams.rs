@@ -17,7 +17,9 @@ use std::{
     time::Duration,
 };
 
-use rcgen::{BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair,
+};
 use rustls::{
     ServerConfig, ServerConnection, StreamOwned,
     pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
@@ -71,15 +73,31 @@ impl Upstreams {
     pub(super) fn open(file: &Path) -> io::Result<(Self, Waiting)> {
         let (config, authority) = certify().map_err(io::Error::other)?;
         fs::write(file, authority)?;
-        let address = ("localhost", 0).to_socket_addrs()?.next().ok_or_else(|| io::Error::other("localhost has no address"))?;
+        let address = ("localhost", 0)
+            .to_socket_addrs()?
+            .next()
+            .ok_or_else(|| io::Error::other("localhost has no address"))?;
         let mut listeners = Vec::new();
         for service in Service::ALL {
-            listeners.push((service, TcpListener::bind(SocketAddr::new(address.ip(), 0))?));
+            listeners.push((
+                service,
+                TcpListener::bind(SocketAddr::new(address.ip(), 0))?,
+            ));
         }
-        let port = |(service, listener): &(Service, TcpListener)| Ok((*service, listener.local_addr()?.port()));
+        let port = |(service, listener): &(Service, TcpListener)| {
+            Ok((*service, listener.local_addr()?.port()))
+        };
         let ports = listeners.iter().map(port).collect::<io::Result<_>>()?;
-        let upstreams = Self { ports, counters: Arc::default(), authority: file.to_owned() };
-        let waiting = Waiting { listeners, config, counters: Arc::clone(&upstreams.counters) };
+        let upstreams = Self {
+            ports,
+            counters: Arc::default(),
+            authority: file.to_owned(),
+        };
+        let waiting = Waiting {
+            listeners,
+            config,
+            counters: Arc::clone(&upstreams.counters),
+        };
         Ok((upstreams, waiting))
     }
 
@@ -104,7 +122,10 @@ impl Upstreams {
     /// What arrived so far.
     pub(super) fn traffic(&self) -> Traffic {
         let count = |counter: &AtomicUsize| counter.load(Ordering::Relaxed);
-        Traffic { connections: count(&self.counters.connections), requests: count(&self.counters.requests) }
+        Traffic {
+            connections: count(&self.counters.connections),
+            requests: count(&self.counters.requests),
+        }
     }
 }
 
@@ -119,12 +140,22 @@ impl Waiting {
     /// Serves from now on.
     pub(super) fn serve(self, answers: &Arc<Answers>, distance: Distance) {
         for (service, listener) in self.listeners {
-            let (config, counters, answers) = (Arc::clone(&self.config), Arc::clone(&self.counters), Arc::clone(answers));
+            let (config, counters, answers) = (
+                Arc::clone(&self.config),
+                Arc::clone(&self.counters),
+                Arc::clone(answers),
+            );
             thread::spawn(move || {
                 for stream in listener.incoming().map_while(Result::ok) {
                     let number = counters.connections.fetch_add(1, Ordering::Relaxed);
-                    counters.open().extend(stream.try_clone().map(|stream| (number, stream)));
-                    let (config, counters, answers) = (Arc::clone(&config), Arc::clone(&counters), Arc::clone(&answers));
+                    counters
+                        .open()
+                        .extend(stream.try_clone().map(|stream| (number, stream)));
+                    let (config, counters, answers) = (
+                        Arc::clone(&config),
+                        Arc::clone(&counters),
+                        Arc::clone(&answers),
+                    );
                     thread::spawn(move || {
                         // A client that ends while it is being served is no news.
                         let _ = serve(service, stream, config, &counters, &answers, distance);
@@ -147,7 +178,11 @@ fn serve(
     stream.set_nodelay(true)?;
     pause(distance.round_trip);
     let connection = ServerConnection::new(config).map_err(io::Error::other)?;
-    let far = Far { stream, round_trip: distance.round_trip, begun: false };
+    let far = Far {
+        stream,
+        round_trip: distance.round_trip,
+        begun: false,
+    };
     let mut stream = BufReader::new(StreamOwned::new(connection, far));
     while let Some(request) = Request::read(&mut stream)? {
         counters.requests.fetch_add(1, Ordering::Relaxed);
@@ -155,7 +190,13 @@ fn serve(
         let answer = answers.answer(service, &request);
         let mut headers = vec![("content-type", answer.content_type)];
         headers.extend(answer.location.map(|location| ("location", location)));
-        http::answer(stream.get_mut(), &request, answer.status, &headers, answer.body)?;
+        http::answer(
+            stream.get_mut(),
+            &request,
+            answer.status,
+            &headers,
+            answer.body,
+        )?;
     }
     Ok(())
 }
@@ -230,11 +271,13 @@ fn certify() -> Result<(Arc<ServerConfig>, String), Box<dyn std::error::Error + 
     let (root, between) = (authority("Benchmark Root"), authority("Benchmark"));
     let pem = root.self_signed(&key()?)?.pem();
     let middle = between.signed_by(&key()?, &Issuer::new(root, key()?))?;
-    let leaf = CertificateParams::new(["localhost".to_owned()])?.signed_by(&key()?, &Issuer::new(between, key()?))?;
+    let leaf = CertificateParams::new(["localhost".to_owned()])?
+        .signed_by(&key()?, &Issuer::new(between, key()?))?;
     let private = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key()?.serialize_der()));
-    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_protocol_versions(&[&rustls::version::TLS13])?
-        .with_no_client_auth()
-        .with_single_cert(vec![leaf.der().clone(), middle.der().clone()], private)?;
+    let config =
+        ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_protocol_versions(&[&rustls::version::TLS13])?
+            .with_no_client_auth()
+            .with_single_cert(vec![leaf.der().clone(), middle.der().clone()], private)?;
     Ok((Arc::new(config), pem))
 }

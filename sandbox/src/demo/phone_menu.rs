@@ -32,7 +32,9 @@ impl Story {
             Err(why) => return self.fail("accounts.json can be read", &why, &"accounts"),
         };
         self.sandbox.load(&seeded).await;
-        self.sandbox.auth0.sign_up_caller(ACCOUNT, PIN, "Ann", "ann@acme.example");
+        self.sandbox
+            .auth0
+            .sign_up_caller(ACCOUNT, PIN, "Ann", "ann@acme.example");
         self.balance().await?;
         self.locked_out().await?;
         self.beside_the_owner().await?;
@@ -44,56 +46,139 @@ impl Story {
     async fn balance(&mut self) -> Checked {
         self.title("Somebody calls the phone menu");
         let call = self.menu(CALLER, &["10042#", PIN, "1", "2", "9"]).await;
-        self.tell(&["asked_account", "asked_pin", "greeted", "told", "account", "told", "account", "exit"]).await?;
+        self.tell(&[
+            "asked_account",
+            "asked_pin",
+            "greeted",
+            "told",
+            "account",
+            "told",
+            "account",
+            "exit",
+        ])
+        .await?;
         hears(CALLER, &call);
         let heard = call.heard.concat();
-        let told = ["Welcome Ann.", "Your balance is 1234.50 EUR.", "Your last payment was 20.00 EUR on 2026-11-01."];
-        self.check("greeted by name, told the balance and the last payment", told.map(|words| heard.contains(words)), [true; 3])?;
+        let told = [
+            "Welcome Ann.",
+            "Your balance is 1234.50 EUR.",
+            "Your last payment was 20.00 EUR on 2026-11-01.",
+        ];
+        self.check(
+            "greeted by name, told the balance and the last payment",
+            told.map(|words| heard.contains(words)),
+            [true; 3],
+        )?;
         let by_machine = self.sandbox.auth0.grants(CLIENT_CREDENTIALS, API_AUDIENCE);
-        self.check("the functions have asked Auth0 once for a token for the API, and share it", by_machine, 1)
+        self.check(
+            "the functions have asked Auth0 once for a token for the API, and share it",
+            by_machine,
+            1,
+        )
     }
 
     /// Refusals take their time, so the five come at once.
     async fn locked_out(&mut self) -> Checked {
         self.title("Somebody tries five PINs, and is locked out");
         self.begin(IVR, 6).await?;
-        say(&format!("{STRANGER} calls on five lines at once, and keys the account and a wrong PIN on each"));
+        say(&format!(
+            "{STRANGER} calls on five lines at once, and keys the account and a wrong PIN on each"
+        ));
         let wrong = ["0000", "1111", "1234", "4321", "9999"];
-        let tries = join_all(
-            wrong.map(|pin| self.sandbox.twilio.caller(STRANGER).keys(["10042#", pin]).hangs_up_after_keys().call(IVR_NUMBER)),
-        );
-        let heard: Vec<_> = tries.await.iter().map(|call| call.heard.concat().contains(REFUSED)).collect();
+        let tries = join_all(wrong.map(|pin| {
+            self.sandbox
+                .twilio
+                .caller(STRANGER)
+                .keys(["10042#", pin])
+                .hangs_up_after_keys()
+                .call(IVR_NUMBER)
+        }));
+        let heard: Vec<_> = tries
+            .await
+            .iter()
+            .map(|call| call.heard.concat().contains(REFUSED))
+            .collect();
         let outcomes = self.tell_together().await;
-        self.check("refused on all", (heard, outcomes.get("wrong_pin").copied()), (vec![true; 5], Some(5)))?;
+        self.check(
+            "refused on all",
+            (heard, outcomes.get("wrong_pin").copied()),
+            (vec![true; 5], Some(5)),
+        )?;
         say("Then the right PIN, and at the same time the account's owner calls");
-        let right = self.sandbox.twilio.caller(STRANGER).keys(["10042#", PIN]).hangs_up_after_keys();
-        let owner = self.sandbox.twilio.caller(CALLER).keys(["10042#", PIN, "9"]);
+        let right = self
+            .sandbox
+            .twilio
+            .caller(STRANGER)
+            .keys(["10042#", PIN])
+            .hangs_up_after_keys();
+        let owner = self
+            .sandbox
+            .twilio
+            .caller(CALLER)
+            .keys(["10042#", PIN, "9"]);
         let (right, owner) = tokio::join!(right.call(IVR_NUMBER), owner.call(IVR_NUMBER));
         let outcomes = self.tell_together().await;
         hears(STRANGER, &right);
         hears(CALLER, &owner);
-        let locked = (right.heard.concat().contains(REFUSED), outcomes.get("locked").copied());
-        self.check("the right PIN is refused in the same words: locked", locked, (true, Some(1)))?;
-        self.check("the owner still gets in", owner.heard.concat().contains("Welcome Ann."), true)?;
-        let auth0 = self.sandbox.auth0.user("ann@acme.example").map(|user| self.sandbox.auth0.is_shut_out(&user));
-        self.check("Auth0 has seen too few to block the user", auth0, Some(false))
+        let locked = (
+            right.heard.concat().contains(REFUSED),
+            outcomes.get("locked").copied(),
+        );
+        self.check(
+            "the right PIN is refused in the same words: locked",
+            locked,
+            (true, Some(1)),
+        )?;
+        self.check(
+            "the owner still gets in",
+            owner.heard.concat().contains("Welcome Ann."),
+            true,
+        )?;
+        let auth0 = self
+            .sandbox
+            .auth0
+            .user("ann@acme.example")
+            .map(|user| self.sandbox.auth0.is_shut_out(&user));
+        self.check(
+            "Auth0 has seen too few to block the user",
+            auth0,
+            Some(false),
+        )
     }
 
     /// Eight wrong PINs would lock everybody out, if all had one count.
     async fn beside_the_owner(&mut self) -> Checked {
         self.title("A guesser beside the owner");
         let [account, pin, owner] = BESIDE;
-        self.sandbox.auth0.sign_up_caller(account, pin, "Ben", "ben@acme.example");
+        self.sandbox
+            .auth0
+            .sign_up_caller(account, pin, "Ben", "ben@acme.example");
         self.begin(IVR, 8).await?;
-        say(&format!("{owner}, whose account {account} is, has called before"));
-        self.sandbox.twilio.caller(owner).keys([account, pin, "9"]).call(IVR_NUMBER).await;
+        say(&format!(
+            "{owner}, whose account {account} is, has called before"
+        ));
+        self.sandbox
+            .twilio
+            .caller(owner)
+            .keys([account, pin, "9"])
+            .call(IVR_NUMBER)
+            .await;
         self.tell_together().await;
-        say(&format!("Somebody calls from eight numbers at once, and keys {account} and a wrong PIN each time"));
+        say(&format!(
+            "Somebody calls from eight numbers at once, and keys {account} and a wrong PIN each time"
+        ));
         let guesses = join_all((0..8).map(|n| {
             let caller = self.sandbox.twilio.caller(&format!("+457000000{n}"));
-            caller.keys([account, "0000"]).hangs_up_after_keys().call(IVR_NUMBER)
+            caller
+                .keys([account, "0000"])
+                .hangs_up_after_keys()
+                .call(IVR_NUMBER)
         }));
-        let heard: Vec<_> = guesses.await.iter().map(|call| call.heard.concat().contains(REFUSED)).collect();
+        let heard: Vec<_> = guesses
+            .await
+            .iter()
+            .map(|call| call.heard.concat().contains(REFUSED))
+            .collect();
         let outcomes = self.tell_together().await;
         let tried = ["wrong_pin", "locked"].map(|outcome| outcomes.get(outcome).copied());
         self.check(
@@ -101,17 +186,40 @@ impl Story {
             (heard, tried),
             (vec![true; 8], [Some(5), Some(3)]),
         )?;
-        say(&format!("From a ninth number comes the right PIN, and at the same time {owner} calls"));
-        let right = self.sandbox.twilio.caller("+4570000009").keys([account, pin]).hangs_up_after_keys();
+        say(&format!(
+            "From a ninth number comes the right PIN, and at the same time {owner} calls"
+        ));
+        let right = self
+            .sandbox
+            .twilio
+            .caller("+4570000009")
+            .keys([account, pin])
+            .hangs_up_after_keys();
         let owners = self.sandbox.twilio.caller(owner).keys([account, pin, "9"]);
         let (right, owners) = tokio::join!(right.call(IVR_NUMBER), owners.call(IVR_NUMBER));
         self.tell_together().await;
         hears("+4570000009", &right);
         hears(owner, &owners);
-        self.check("strangers are locked out", right.heard.concat().contains(REFUSED), true)?;
-        self.check("the owner's phone still gets in", owners.heard.concat().contains("Welcome Ben."), true)?;
-        let auth0 = self.sandbox.auth0.user("ben@acme.example").map(|user| self.sandbox.auth0.is_shut_out(&user));
-        self.check("Auth0 has seen too few to block the user", auth0, Some(false))
+        self.check(
+            "strangers are locked out",
+            right.heard.concat().contains(REFUSED),
+            true,
+        )?;
+        self.check(
+            "the owner's phone still gets in",
+            owners.heard.concat().contains("Welcome Ben."),
+            true,
+        )?;
+        let auth0 = self
+            .sandbox
+            .auth0
+            .user("ben@acme.example")
+            .map(|user| self.sandbox.auth0.is_shut_out(&user));
+        self.check(
+            "Auth0 has seen too few to block the user",
+            auth0,
+            Some(false),
+        )
     }
 
     async fn studio(&mut self) -> Checked {
@@ -123,30 +231,54 @@ impl Story {
             (200, &json!("Ann Example"), &json!("1234.50")),
         )?;
         let answer = self.flow("99999", &["not_found", "no_account"]).await?;
-        self.check("an account that is not there is an answer too", answer, (200, json!({ "found": false })))
+        self.check(
+            "an account that is not there is an answer too",
+            answer,
+            (200, json!({ "found": false })),
+        )
     }
 
     async fn one_token(&mut self) -> Checked {
         let [instances, each] = CROWD;
-        self.title(&format!("{} callers at once on {instances} instances that have just started", instances * each));
+        self.title(&format!(
+            "{} callers at once on {instances} instances that have just started",
+            instances * each
+        ));
         say("The token in the table has ended");
         let tokens = self.sandbox.aws.items().await;
-        for item in tokens.iter().filter(|item| item["pk"]["S"].as_str().is_some_and(|pk| pk.starts_with("token#"))) {
+        for item in tokens.iter().filter(|item| {
+            item["pk"]["S"]
+                .as_str()
+                .is_some_and(|pk| pk.starts_with("token#"))
+        }) {
             let key = |name: &str| item[name]["S"].as_str().unwrap_or_default().to_owned();
-            self.sandbox.aws.update_expiry(&key("pk"), &key("sk"), 1).await;
+            self.sandbox
+                .aws
+                .update_expiry(&key("pk"), &key("sk"), 1)
+                .await;
         }
         self.sandbox.aws.sweep_now().await;
         let before = self.sandbox.auth0.grants(CLIENT_CREDENTIALS, API_AUDIENCE);
         let url = self.url(FLOW);
         let params = vec![("account_number".to_owned(), ACCOUNT.to_owned())];
         self.begin(FLOW, instances).await?;
-        let crowd = join_all((0..instances * each).map(|_| self.sandbox.twilio.post_call(params.clone(), &url)));
-        let statuses: BTreeMap<u16, usize> = crowd.await.into_iter().fold(BTreeMap::new(), |mut statuses, (status, _)| {
-            *statuses.entry(status).or_default() += 1;
-            statuses
-        });
+        let crowd = join_all(
+            (0..instances * each).map(|_| self.sandbox.twilio.post_call(params.clone(), &url)),
+        );
+        let statuses: BTreeMap<u16, usize> =
+            crowd
+                .await
+                .into_iter()
+                .fold(BTreeMap::new(), |mut statuses, (status, _)| {
+                    *statuses.entry(status).or_default() += 1;
+                    statuses
+                });
         self.tell_together().await;
-        self.check("each has the account", statuses, BTreeMap::from([(200, instances * each)]))?;
+        self.check(
+            "each has the account",
+            statuses,
+            BTreeMap::from([(200, instances * each)]),
+        )?;
         let asked = self.sandbox.auth0.grants(CLIENT_CREDENTIALS, API_AUDIENCE) - before;
         self.check("Auth0 was asked for one token", asked, 1)
     }
@@ -157,23 +289,60 @@ impl Story {
         let auth0 = &self.sandbox.auth0;
         let none = json!({});
         let forgeries = [
-            ("a key of somebody else", auth0.mint(none.clone(), none.clone(), Signer::Stranger)),
-            ("the public key, taken for a password", auth0.mint(none.clone(), none.clone(), Signer::PublicKey)),
-            ("nothing", auth0.mint(none.clone(), none.clone(), Signer::Nobody)),
-            ("the right key, for another API", auth0.mint(json!({ "aud": "https://other.example/" }), none, Signer::Current)),
+            (
+                "a key of somebody else",
+                auth0.mint(none.clone(), none.clone(), Signer::Stranger),
+            ),
+            (
+                "the public key, taken for a password",
+                auth0.mint(none.clone(), none.clone(), Signer::PublicKey),
+            ),
+            (
+                "nothing",
+                auth0.mint(none.clone(), none.clone(), Signer::Nobody),
+            ),
+            (
+                "the right key, for another API",
+                auth0.mint(
+                    json!({ "aud": "https://other.example/" }),
+                    none,
+                    Signer::Current,
+                ),
+            ),
         ];
         let mut challenges = Vec::new();
         for (with, token) in forgeries {
-            say(&format!("Somebody asks for the account with a token signed with {with}"));
+            say(&format!(
+                "Somebody asks for the account with a token signed with {with}"
+            ));
             let answer = client().get(&url).bearer_auth(token).send().await;
             challenges.push(answer.map_or((0, String::new()), |answer| {
-                let challenge = answer.headers().get("www-authenticate").and_then(|value| value.to_str().ok());
-                (answer.status().as_u16(), challenge.unwrap_or_default().to_owned())
+                let challenge = answer
+                    .headers()
+                    .get("www-authenticate")
+                    .and_then(|value| value.to_str().ok());
+                (
+                    answer.status().as_u16(),
+                    challenge.unwrap_or_default().to_owned(),
+                )
             }));
         }
-        self.tell(&["bad_signature", "no_rs256_token", "no_rs256_token", "bad_claims"]).await?;
-        let refused = (401, r#"Bearer realm="switchboard", error="invalid_token""#.to_owned());
-        self.check("all are refused, in the same words", challenges, vec![refused; 4])
+        self.tell(&[
+            "bad_signature",
+            "no_rs256_token",
+            "no_rs256_token",
+            "bad_claims",
+        ])
+        .await?;
+        let refused = (
+            401,
+            r#"Bearer realm="switchboard", error="invalid_token""#.to_owned(),
+        );
+        self.check(
+            "all are refused, in the same words",
+            challenges,
+            vec![refused; 4],
+        )
     }
 
     /// Starts a function anew, in so many processes; those who call meanwhile wait for them.
@@ -187,13 +356,23 @@ impl Story {
 
     /// A call to the menu, with what the caller keys.
     async fn menu(&self, from: &str, keys: &[&str]) -> Call {
-        say(&format!("{from} calls {IVR_NUMBER}, keys the account number and the PIN, then {}", keys[2..].join(", ")));
-        self.sandbox.twilio.caller(from).keys(keys.iter().copied()).call(IVR_NUMBER).await
+        say(&format!(
+            "{from} calls {IVR_NUMBER}, keys the account number and the PIN, then {}",
+            keys[2..].join(", ")
+        ));
+        self.sandbox
+            .twilio
+            .caller(from)
+            .keys(keys.iter().copied())
+            .call(IVR_NUMBER)
+            .await
     }
 
     /// Studio posts, signed as Twilio signs; status and JSON.
     async fn flow(&mut self, account: &str, outcomes: &[&str]) -> Result<(u16, Value), Failure> {
-        say(&format!("Studio's HTTP widget posts account_number={account}"));
+        say(&format!(
+            "Studio's HTTP widget posts account_number={account}"
+        ));
         let params = vec![("account_number".to_owned(), account.to_owned())];
         let (status, body) = self.sandbox.twilio.post_call(params, &self.url(FLOW)).await;
         self.tell(outcomes).await?;
@@ -205,22 +384,37 @@ impl Story {
         let (mut kinds, mut outcomes) = (Vec::<(_, Vec<Duration>)>::new(), BTreeMap::new());
         for call in calls(&self.sandbox) {
             if self.functions.contains_key(call.to) {
-                *outcomes.entry(self.next_outcome(call.to).await).or_default() += 1;
+                *outcomes
+                    .entry(self.next_outcome(call.to).await)
+                    .or_default() += 1;
             }
             let kind = (call.route(), call.what(), call.exchange.status);
-            let known = kinds.iter().position(|(known, _)| *known == kind).unwrap_or_else(|| {
-                kinds.push((kind, vec![]));
-                kinds.len() - 1
-            });
+            let known = kinds
+                .iter()
+                .position(|(known, _)| *known == kind)
+                .unwrap_or_else(|| {
+                    kinds.push((kind, vec![]));
+                    kinds.len() - 1
+                });
             kinds[known].1.push(call.exchange.took);
         }
         for ((route, what, status), took) in kinds {
             let average = took.iter().sum::<Duration>() / u32::try_from(took.len()).unwrap_or(1);
-            print_call(&route, &format!("{} × {what}", took.len()), status, average, None);
+            print_call(
+                &route,
+                &format!("{} × {what}", took.len()),
+                status,
+                average,
+                None,
+            );
         }
         say(&format!(
             "in the log: {}",
-            outcomes.iter().map(|(outcome, times)| format!("{times} × {outcome}")).collect::<Vec<_>>().join(", ")
+            outcomes
+                .iter()
+                .map(|(outcome, times)| format!("{times} × {outcome}"))
+                .collect::<Vec<_>>()
+                .join(", ")
         ));
         outcomes
     }

@@ -88,7 +88,11 @@ impl Mailgun {
             sign_each_attempt: false,
         }));
         let server = Server::start_on("Mailgun", port.unwrap_or(0), router(&settings)).await?;
-        Ok(Self { server, settings, client: client() })
+        Ok(Self {
+            server,
+            settings,
+            client: client(),
+        })
     }
 
     /// What passed over the wire, faults, complaints.
@@ -113,8 +117,8 @@ impl Mailgun {
 
     /// `hex(HMAC-SHA256(signing key, timestamp + token))`.
     pub fn sign(&self, timestamp: &str, token: &str) -> String {
-        let mut mac =
-            Hmac::<Sha256>::new_from_slice(lock(&self.settings).signing_key.as_bytes()).expect("HMAC takes keys of any length");
+        let mut mac = Hmac::<Sha256>::new_from_slice(lock(&self.settings).signing_key.as_bytes())
+            .expect("HMAC takes keys of any length");
         mac.update(timestamp.as_bytes());
         mac.update(token.as_bytes());
         hex::encode(mac.finalize().into_bytes())
@@ -123,7 +127,10 @@ impl Mailgun {
     /// The fields of a parsed mail, signed at `now` (epoch seconds) with a new token: those of `store(notify=...)`, or of `forward(...)` for a mail with files.
     pub fn fields(&self, mail: &Mail, now: u64) -> Vec<(String, String)> {
         let (timestamp, token) = (now.to_string(), random::hex(25));
-        let (domain, plain) = (mail.recipient.split('@').next_back().unwrap_or_default(), mail::plain_text(&mail.html));
+        let (domain, plain) = (
+            mail.recipient.split('@').next_back().unwrap_or_default(),
+            mail::plain_text(&mail.html),
+        );
         let (envelope_from, date) = (format!("<{}>", mail.sender), mail::date(now));
         let mut headers = vec![
             ("X-Mailgun-Incoming", "Yes"),
@@ -131,7 +138,11 @@ impl Mailgun {
             ("Mime-Version", "1.0"),
             (
                 "Content-Type",
-                if mail.attachments.is_empty() { "text/html; charset=\"utf-8\"" } else { "multipart/mixed; boundary=\"b\"" },
+                if mail.attachments.is_empty() {
+                    "text/html; charset=\"utf-8\""
+                } else {
+                    "multipart/mixed; boundary=\"b\""
+                },
             ),
             ("Date", &date),
             ("Subject", &mail.subject),
@@ -141,7 +152,11 @@ impl Mailgun {
         if !mail.message_id.is_empty() {
             headers.push(("Message-Id", &mail.message_id));
         }
-        headers.extend(mail.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+        headers.extend(
+            mail.headers
+                .iter()
+                .map(|(name, value)| (name.as_str(), value.as_str())),
+        );
         let (headers_json, signature) = (json!(headers).to_string(), self.sign(&timestamp, &token));
         let mut fields = vec![
             ("recipient", mail.recipient.as_str()),
@@ -150,13 +165,20 @@ impl Mailgun {
             ("from", &mail.from),
         ];
         let (message_url, count) = (
-            format!("{}/v3/domains/{domain}/messages/{}", self.server.url(), random::hex(16)),
+            format!(
+                "{}/v3/domains/{domain}/messages/{}",
+                self.server.url(),
+                random::hex(16)
+            ),
             mail.attachments.len().to_string(),
         );
         if mail.attachments.is_empty() {
             fields.extend([("domain", domain), ("message-url", &message_url)]);
         } else {
-            fields.extend([("attachment-count", count.as_str()), ("content-id-map", "{}")]);
+            fields.extend([
+                ("attachment-count", count.as_str()),
+                ("content-id-map", "{}"),
+            ]);
         }
         fields.extend(headers.iter().copied());
         fields.extend([
@@ -170,13 +192,19 @@ impl Mailgun {
             ("token", &token),
             ("signature", &signature),
         ]);
-        fields.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+        fields
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect()
     }
 
     /// A mail comes in: posts it to the URL of each route that takes it until that answers 200 or 406, or all retries are spent.
     pub async fn receive(&self, mail: &Mail) -> Delivery {
         let urls = lock(&self.settings).account.destinations(mail);
-        let mut delivery = Delivery { attempts: vec![], done: !urls.is_empty() };
+        let mut delivery = Delivery {
+            attempts: vec![],
+            done: !urls.is_empty(),
+        };
         for url in urls {
             let attempts = self.post_until_done(mail, &url).await;
             delivery.done &= attempts.last().is_some_and(|attempt| attempt.status == 200);
@@ -215,12 +243,20 @@ impl Mailgun {
 
     /// One POST of a form with any fields.
     pub async fn post(&self, url: &str, fields: &[(String, String)]) -> Attempt {
-        let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-        self.send(url, "application/x-www-form-urlencoded", form.into_bytes()).await
+        let form = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(fields)
+            .finish();
+        self.send(url, "application/x-www-form-urlencoded", form.into_bytes())
+            .await
     }
 
     /// One POST of a multipart form with any fields; files become `attachment-1`...
-    pub async fn post_multipart(&self, url: &str, fields: &[(String, String)], files: &[Attachment]) -> Attempt {
+    pub async fn post_multipart(
+        &self,
+        url: &str,
+        fields: &[(String, String)],
+        files: &[Attachment],
+    ) -> Attempt {
         let boundary = random::hex(16);
         let mut body = Vec::new();
         for (name, value) in fields {
@@ -228,7 +264,15 @@ impl Mailgun {
                 format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n").as_bytes(),
             );
         }
-        for (n, Attachment { name, content_type, content }) in (1..).zip(files) {
+        for (
+            n,
+            Attachment {
+                name,
+                content_type,
+                content,
+            },
+        ) in (1..).zip(files)
+        {
             let head = format!(
                 "Content-Disposition: form-data; name=\"attachment-{n}\"; filename=\"{name}\"\r\nContent-Type: {content_type}"
             );
@@ -237,7 +281,12 @@ impl Mailgun {
             body.extend_from_slice(b"\r\n");
         }
         body.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
-        self.send(url, &format!("multipart/form-data; boundary={boundary}"), body).await
+        self.send(
+            url,
+            &format!("multipart/form-data; boundary={boundary}"),
+            body,
+        )
+        .await
     }
 
     /// How long Mailgun waits is not documented: a minute.
@@ -255,7 +304,11 @@ impl Mailgun {
             Ok::<_, reqwest::Error>((answer.status().as_u16(), answer.text().await?))
         };
         let (status, body) = answer.await.unwrap_or_default();
-        Attempt { status, body, took: started.elapsed() }
+        Attempt {
+            status,
+            body,
+            took: started.elapsed(),
+        }
     }
 }
 
@@ -267,9 +320,16 @@ fn router(settings: &Shared) -> Router {
         .with_state(Arc::clone(settings))
 }
 
-async fn unknown(Extension(complaints): Extension<Complaints>, method: Method, OriginalUri(uri): OriginalUri) -> Response {
+async fn unknown(
+    Extension(complaints): Extension<Complaints>,
+    method: Method,
+    OriginalUri(uri): OriginalUri,
+) -> Response {
     complaints.add(format!("Mailgun: {method} {uri} is not simulated"));
-    routes::answer(StatusCode::NOT_IMPLEMENTED, &crate::sms::not_simulated(&method, &uri))
+    routes::answer(
+        StatusCode::NOT_IMPLEMENTED,
+        &crate::sms::not_simulated(&method, &uri),
+    )
 }
 
 #[cfg(test)]
@@ -280,46 +340,96 @@ mod tests {
     const TO: &str = "acme+4512345678@sms.example.com";
 
     async fn start() -> (Mailgun, Server) {
-        let (mailgun, route) =
-            (Mailgun::start(None).await.unwrap(), Server::start("route", Router::new().fallback(|| async {})).await.unwrap());
+        let (mailgun, route) = (
+            Mailgun::start(None).await.unwrap(),
+            Server::start("route", Router::new().fallback(|| async {}))
+                .await
+                .unwrap(),
+        );
         mailgun.set_route(&route.url());
         (mailgun, route)
     }
 
     fn answer(status: u16) -> crate::wire::Fault {
-        crate::wire::Fault::Answer { status, headers: vec![], body: String::new() }
+        crate::wire::Fault::Answer {
+            status,
+            headers: vec![],
+            body: String::new(),
+        }
     }
 
     #[tokio::test]
     async fn the_signature_is_the_documented_one() {
         // valid: composed, MAC computed independently with Python's standard library
-        let (timestamp, token) = ("1800000000", "0000000000abcdef1234567890abcdef1234567890deadbeef");
+        let (timestamp, token) = (
+            "1800000000",
+            "0000000000abcdef1234567890abcdef1234567890deadbeef",
+        );
         let mailgun = Mailgun::start(None).await.unwrap();
-        assert_eq!(mailgun.sign(timestamp, token), "d7a359e341354dd3e46f489e1d33142be15dfe716c6271c7ca2bd360582cc636");
+        assert_eq!(
+            mailgun.sign(timestamp, token),
+            "d7a359e341354dd3e46f489e1d33142be15dfe716c6271c7ca2bd360582cc636"
+        );
         mailgun.set_signing_key("other");
-        assert_ne!(mailgun.sign(timestamp, token), "d7a359e341354dd3e46f489e1d33142be15dfe716c6271c7ca2bd360582cc636");
+        assert_ne!(
+            mailgun.sign(timestamp, token),
+            "d7a359e341354dd3e46f489e1d33142be15dfe716c6271c7ca2bd360582cc636"
+        );
     }
 
     #[tokio::test]
     async fn a_mail_arrives_as_a_form_with_colliding_names() {
         let (mailgun, route) = start().await;
         let mail = Mail {
-            headers: vec![("Received".to_owned(), "a".to_owned()), ("Received".to_owned(), "b".to_owned())],
+            headers: vec![
+                ("Received".to_owned(), "a".to_owned()),
+                ("Received".to_owned(), "b".to_owned()),
+            ],
             ..Mail::new(TO, "Verify", "<a href=\"https://x/?t=1&amp;u=2\">Go</a>")
         };
         let delivery = mailgun.receive(&mail).await;
         assert!(delivery.done && delivery.attempts.len() == 1);
         let exchange = &route.exchanges()[0];
-        assert!(exchange.headers.contains(&("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned())));
-        assert!(exchange.request.starts_with(b"recipient=acme%2B4512345678%40sms.example.com&sender="));
-        let fields = form_urlencoded::parse(&exchange.request).into_owned().collect::<Vec<_>>();
-        let all = |name: &str| fields.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str()).collect::<Vec<_>>();
-        assert_eq!((all("from"), all("From")), (vec!["Acme <no-reply@acme.example>"], vec!["Acme <no-reply@acme.example>"]));
-        assert_eq!((all("Received"), all("To"), all("domain")), (vec!["a", "b"], vec![TO], vec!["sms.example.com"]));
-        assert_eq!((all("body-plain"), all("body-html")), (vec!["Go ( https://x/?t=1&u=2 )"], vec![mail.html.as_str()]));
+        assert!(exchange.headers.contains(&(
+            "content-type".to_owned(),
+            "application/x-www-form-urlencoded".to_owned()
+        )));
+        assert!(
+            exchange
+                .request
+                .starts_with(b"recipient=acme%2B4512345678%40sms.example.com&sender=")
+        );
+        let fields = form_urlencoded::parse(&exchange.request)
+            .into_owned()
+            .collect::<Vec<_>>();
+        let all = |name: &str| {
+            fields
+                .iter()
+                .filter(|(key, _)| key == name)
+                .map(|(_, value)| value.as_str())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            (all("from"), all("From")),
+            (
+                vec!["Acme <no-reply@acme.example>"],
+                vec!["Acme <no-reply@acme.example>"]
+            )
+        );
+        assert_eq!(
+            (all("Received"), all("To"), all("domain")),
+            (vec!["a", "b"], vec![TO], vec!["sms.example.com"])
+        );
+        assert_eq!(
+            (all("body-plain"), all("body-html")),
+            (vec!["Go ( https://x/?t=1&u=2 )"], vec![mail.html.as_str()])
+        );
         assert_eq!(
             (all("token")[0].len(), all("signature")),
-            (50, vec![mailgun.sign(all("timestamp")[0], all("token")[0]).as_str()])
+            (
+                50,
+                vec![mailgun.sign(all("timestamp")[0], all("token")[0]).as_str()]
+            )
         );
         assert!(
             serde_json::from_str::<Vec<(String, String)>>(all("message-headers")[0])
@@ -336,7 +446,12 @@ mod tests {
             content_type: "application/octet-stream".to_owned(),
             content: vec![0, 255, 13, 10],
         };
-        mailgun.receive(&Mail { attachments: vec![attachment], ..Mail::new(TO, "Verify", "x") }).await;
+        mailgun
+            .receive(&Mail {
+                attachments: vec![attachment],
+                ..Mail::new(TO, "Verify", "x")
+            })
+            .await;
         let exchange = &route.exchanges()[0];
         let body = exchange.request.as_ref();
         let has = |part: &[u8]| body.windows(part.len()).any(|window| window == part);
@@ -345,30 +460,60 @@ mod tests {
                 && has(b"name=\"attachment-1\"; filename=\"a.bin\"")
                 && has(&[10, 0, 255, 13, 10, 13, 10, b'-'])
         );
-        assert!(has(b"name=\"recipient\"\r\n\r\nacme+4512345678@sms.example.com\r\n") && !has(b"message-url"));
+        assert!(
+            has(b"name=\"recipient\"\r\n\r\nacme+4512345678@sms.example.com\r\n")
+                && !has(b"message-url")
+        );
     }
 
     #[tokio::test]
     async fn only_200_and_406_end_the_retries() {
         let (mailgun, route) = start().await;
         let mail = Mail::new(TO, "Verify", "x");
-        for (answers, done, attempts) in [(vec![406], false, 1), (vec![503, 204, 401], true, 4), (vec![500; 8], false, 8)] {
+        for (answers, done, attempts) in [
+            (vec![406], false, 1),
+            (vec![503, 204, 401], true, 4),
+            (vec![500; 8], false, 8),
+        ] {
             route.clear_exchanges();
             for status in &answers {
                 route.faults().next(answer(*status));
             }
             let delivery = mailgun.receive(&mail).await;
-            assert_eq!((delivery.done, delivery.attempts.len()), (done, attempts), "{answers:?}");
-            assert_eq!(route.exchanges().into_iter().map(|exchange| exchange.request).collect::<HashSet<_>>().len(), 1);
+            assert_eq!(
+                (delivery.done, delivery.attempts.len()),
+                (done, attempts),
+                "{answers:?}"
+            );
+            assert_eq!(
+                route
+                    .exchanges()
+                    .into_iter()
+                    .map(|exchange| exchange.request)
+                    .collect::<HashSet<_>>()
+                    .len(),
+                1
+            );
         }
         mailgun.set_sign_each_attempt(true);
         mailgun.set_retry_scale(0.0);
         route.clear_exchanges();
         route.faults().next(crate::wire::Fault::ResetAfter);
         let delivery = mailgun.receive(&mail).await;
-        assert_eq!(delivery.attempts.iter().map(|attempt| attempt.status).collect::<Vec<_>>(), [0, 200]);
+        assert_eq!(
+            delivery
+                .attempts
+                .iter()
+                .map(|attempt| attempt.status)
+                .collect::<Vec<_>>(),
+            [0, 200]
+        );
         assert_ne!(route.exchanges()[0].request, route.exchanges()[1].request);
-        client().get(mailgun.server().url() + "/v3/x").send().await.unwrap();
+        client()
+            .get(mailgun.server().url() + "/v3/x")
+            .send()
+            .await
+            .unwrap();
         assert_eq!(mailgun.server().complaints().len(), 1);
     }
 }

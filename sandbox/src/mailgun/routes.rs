@@ -51,7 +51,12 @@ pub struct Route {
 }
 
 impl Route {
-    pub(super) fn new(priority: i64, description: &str, expression: &str, actions: &[&str]) -> Self {
+    pub(super) fn new(
+        priority: i64,
+        description: &str,
+        expression: &str,
+        actions: &[&str],
+    ) -> Self {
         Self {
             id: random::hex(12),
             priority,
@@ -68,7 +73,9 @@ impl Route {
             return Err(format!("longer than 4k: {long:.40}..."));
         }
         filter(&self.expression)?;
-        self.actions.iter().try_for_each(|text| action(text).map(drop))
+        self.actions
+            .iter()
+            .try_for_each(|text| action(text).map(drop))
     }
 
     fn wire(&self) -> Value {
@@ -95,8 +102,15 @@ pub(super) struct Account {
 
 impl Account {
     pub(super) fn new() -> Self {
-        let domain = Domain { state: "active".to_owned(), mx: "valid".to_owned() };
-        Self { api_key: super::API_KEY.to_owned(), routes: vec![], domains: [(super::DOMAIN.to_owned(), domain)].into() }
+        let domain = Domain {
+            state: "active".to_owned(),
+            mx: "valid".to_owned(),
+        };
+        Self {
+            api_key: super::API_KEY.to_owned(),
+            routes: vec![],
+            domains: [(super::DOMAIN.to_owned(), domain)].into(),
+        }
     }
 
     /// In the order in which Mailgun asks them.
@@ -139,12 +153,22 @@ struct Filter(Vec<Vec<Test>>);
 impl Filter {
     /// `matched`: a route before this one took the mail.
     fn takes(&self, mail: &Mail, matched: bool) -> bool {
-        let usual = [("subject", &mail.subject), ("from", &mail.from), ("to", &mail.to), ("message-id", &mail.message_id)];
+        let usual = [
+            ("subject", &mail.subject),
+            ("from", &mail.from),
+            ("to", &mail.to),
+            ("message-id", &mail.message_id),
+        ];
         let holds = |test: &Test| match test {
             Test::Recipient(pattern) => pattern.is_match(&mail.recipient),
             Test::Header(name, pattern) => {
-                let more = mail.headers.iter().map(|(name, value)| (name.as_str(), value));
-                usual.into_iter().chain(more).any(|(other, value)| other.eq_ignore_ascii_case(name) && pattern.is_match(value))
+                let more = mail
+                    .headers
+                    .iter()
+                    .map(|(name, value)| (name.as_str(), value));
+                usual.into_iter().chain(more).any(|(other, value)| {
+                    other.eq_ignore_ascii_case(name) && pattern.is_match(value)
+                })
             }
             Test::CatchAll => !matched,
         };
@@ -201,13 +225,17 @@ fn call(text: &str) -> Result<Call<'_>, String> {
 
 fn filter(text: &str) -> Result<Filter, String> {
     // Mailgun's own examples begin with `.*`: a pattern holds from the start of a text, as Python's `re.match` has it.
-    let pattern = |text: &str| Regex::new(&format!("^(?:{text})")).map_err(|error| format!("{text}: {error}"));
+    let pattern = |text: &str| {
+        Regex::new(&format!("^(?:{text})")).map_err(|error| format!("{text}: {error}"))
+    };
     let (mut alternatives, mut all, mut rest) = (vec![], vec![], text);
     loop {
         let (name, arguments, after) = call(rest)?;
         all.push(match (name, &arguments[..]) {
             ("match_recipient", [("", recipient)]) => Test::Recipient(pattern(recipient)?),
-            ("match_header", [("", name), ("", value)]) => Test::Header(name.clone(), pattern(value)?),
+            ("match_header", [("", name), ("", value)]) => {
+                Test::Header(name.clone(), pattern(value)?)
+            }
             ("catch_all", []) => Test::CatchAll,
             _ => return Err(format!("not a filter: {text}")),
         });
@@ -233,7 +261,8 @@ fn action(text: &str) -> Result<Action, String> {
     }
     let post = |url: &str| {
         let web = url::Url::parse(url).is_ok_and(|url| ["http", "https"].contains(&url.scheme()));
-        web.then(|| Action::Post(url.to_owned())).ok_or_else(malformed)
+        web.then(|| Action::Post(url.to_owned()))
+            .ok_or_else(malformed)
     };
     match (name, &arguments[..]) {
         ("stop", []) => Ok(Action::Stop),
@@ -248,13 +277,26 @@ impl Mailgun {
     /// Replaces all routes with one whose filter matches every mail.
     pub fn set_route(&self, url: &str) {
         let action = format!("store(notify=\"{url}\")");
-        lock(&self.settings).account.routes = vec![Route::new(0, "sandbox", "match_recipient(\".*\")", &[&action])];
+        lock(&self.settings).account.routes = vec![Route::new(
+            0,
+            "sandbox",
+            "match_recipient(\".*\")",
+            &[&action],
+        )];
     }
 
     /// Adds a route as an administrator would. Answers its id; panics when Mailgun would not take it.
-    pub fn add_route(&self, priority: i64, description: &str, expression: &str, actions: &[&str]) -> String {
+    pub fn add_route(
+        &self,
+        priority: i64,
+        description: &str,
+        expression: &str,
+        actions: &[&str],
+    ) -> String {
         let route = Route::new(priority, description, expression, actions);
-        route.check().unwrap_or_else(|what| panic!("Mailgun: {what}"));
+        route
+            .check()
+            .unwrap_or_else(|what| panic!("Mailgun: {what}"));
         let id = route.id.clone();
         lock(&self.settings).account.routes.push(route);
         id
@@ -262,7 +304,12 @@ impl Mailgun {
 
     /// Every route, in the order in which Mailgun asks them.
     pub fn routes(&self) -> Vec<Route> {
-        lock(&self.settings).account.in_order().into_iter().cloned().collect()
+        lock(&self.settings)
+            .account
+            .in_order()
+            .into_iter()
+            .cloned()
+            .collect()
     }
 
     /// Deletes every route: mails reach nobody.
@@ -278,8 +325,14 @@ impl Mailgun {
     /// Gives the account this domain if it has not: its state (`active`, `unverified`, `disabled`) and whether its MX records are right (`valid`, `invalid`,
     /// `unknown`). At first there is [`DOMAIN`](super::DOMAIN), `active` and `valid`.
     pub fn set_domain(&self, name: &str, state: &str, mx: &str) {
-        let domain = Domain { state: state.to_owned(), mx: mx.to_owned() };
-        lock(&self.settings).account.domains.insert(name.to_owned(), domain);
+        let domain = Domain {
+            state: state.to_owned(),
+            mx: mx.to_owned(),
+        };
+        lock(&self.settings)
+            .account
+            .domains
+            .insert(name.to_owned(), domain);
     }
 
     /// Takes a domain away.
@@ -293,7 +346,10 @@ pub(super) fn router(settings: &Shared) -> Router<Shared> {
         .route("/v3/routes", get(list).post(create))
         .route("/v3/routes/{id}", get(read).put(update).delete(delete))
         .route("/v4/domains/{name}", get(domain))
-        .layer(middleware::from_fn_with_state(Arc::clone(settings), authorize))
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(settings),
+            authorize,
+        ))
 }
 
 pub(super) fn answer(status: StatusCode, message: &str) -> Response {
@@ -317,7 +373,9 @@ async fn authorize(
     next: Next,
 ) -> Response {
     let given = sms::header(request.headers(), header::AUTHORIZATION).strip_prefix("Basic ");
-    let given = given.and_then(|encoded| BASE64.decode(encoded).ok()).and_then(|decoded| String::from_utf8(decoded).ok());
+    let given = given
+        .and_then(|encoded| BASE64.decode(encoded).ok())
+        .and_then(|decoded| String::from_utf8(decoded).ok());
     let Some(key) = given.as_deref().and_then(|pair| pair.strip_prefix("api:")) else {
         complaints.add("Mailgun: no Basic credentials of user api");
         return answer(StatusCode::UNAUTHORIZED, "Forbidden");
@@ -333,14 +391,29 @@ async fn list(
     Extension(complaints): Extension<Complaints>,
     Query(query): Query<HashMap<String, String>>,
 ) -> Response {
-    let number = |name: &str, usual: usize| query.get(name).map_or(Some(usual), |text| text.parse().ok());
-    let stray = query.keys().any(|name| !["skip", "limit"].contains(&name.as_str()));
-    let (Some(skip), Some(limit), false) = (number("skip", 0), number("limit", 100).filter(|limit| *limit <= 1000), stray) else {
+    let number = |name: &str, usual: usize| {
+        query
+            .get(name)
+            .map_or(Some(usual), |text| text.parse().ok())
+    };
+    let stray = query
+        .keys()
+        .any(|name| !["skip", "limit"].contains(&name.as_str()));
+    let (Some(skip), Some(limit), false) = (
+        number("skip", 0),
+        number("limit", 100).filter(|limit| *limit <= 1000),
+        stray,
+    ) else {
         return complain(&complaints, "skip or limit, or another parameter");
     };
     let settings = lock(&settings);
     let routes = settings.account.in_order();
-    let items = routes.iter().skip(skip).take(limit).map(|route| route.wire()).collect::<Vec<_>>();
+    let items = routes
+        .iter()
+        .skip(skip)
+        .take(limit)
+        .map(|route| route.wire())
+        .collect::<Vec<_>>();
     Json(json!({ "total_count": routes.len(), "items": items })).into_response()
 }
 
@@ -350,23 +423,43 @@ fn pairs(headers: &HeaderMap, body: &[u8]) -> Result<Vec<(String, String)>, Stri
     match (kind.split(';').next(), kind.split_once("boundary=")) {
         (Some(FORM), _) => Ok(form_urlencoded::parse(body).into_owned().collect()),
         (Some("multipart/form-data"), Some((_, boundary))) => {
-            let boundary = boundary.split(';').next().unwrap_or_default().trim().trim_matches('"');
+            let boundary = boundary
+                .split(';')
+                .next()
+                .unwrap_or_default()
+                .trim()
+                .trim_matches('"');
             let body = String::from_utf8_lossy(body);
             let delimiter = format!("--{boundary}");
-            let parts = body.split(&delimiter).skip(1).take_while(|part| !part.starts_with("--"));
+            let parts = body
+                .split(&delimiter)
+                .skip(1)
+                .take_while(|part| !part.starts_with("--"));
             let pair = |part: &str| {
                 let (head, value) = part.split_once("\r\n\r\n")?;
                 let (_, name) = head.split_once("name=\"")?;
-                Some((name.split('"').next()?.to_owned(), value.strip_suffix("\r\n")?.to_owned()))
+                Some((
+                    name.split('"').next()?.to_owned(),
+                    value.strip_suffix("\r\n")?.to_owned(),
+                ))
             };
-            parts.map(|part| pair(part).ok_or_else(|| "a part that is no field".to_owned())).collect()
+            parts
+                .map(|part| pair(part).ok_or_else(|| "a part that is no field".to_owned()))
+                .collect()
         }
-        _ => Err(format!("content type is neither {FORM} nor multipart/form-data")),
+        _ => Err(format!(
+            "content type is neither {FORM} nor multipart/form-data"
+        )),
     }
 }
 
 /// The route with what a form says; `action` may come several times.
-fn changed(mut route: Route, headers: &HeaderMap, body: &[u8], complaints: &Complaints) -> Result<Route, String> {
+fn changed(
+    mut route: Route,
+    headers: &HeaderMap,
+    body: &[u8],
+    complaints: &Complaints,
+) -> Result<Route, String> {
     if sms::header(headers, header::CONTENT_TYPE).split(';').next() != Some(FORM) {
         complaints.add_for_ours(format!("Mailgun: content type is not {FORM}"));
     }
@@ -410,8 +503,15 @@ async fn create(
 }
 
 async fn read(Axum(settings): Axum<Shared>, Path(id): Path<String>) -> Response {
-    let found = lock(&settings).account.routes.iter().find(|route| route.id == id).map(Route::wire);
-    found.map_or_else(no_route, |route| Json(json!({ "route": route })).into_response())
+    let found = lock(&settings)
+        .account
+        .routes
+        .iter()
+        .find(|route| route.id == id)
+        .map(Route::wire);
+    found.map_or_else(no_route, |route| {
+        Json(json!({ "route": route })).into_response()
+    })
 }
 
 /// Leaves unnamed fields as they are.
@@ -423,7 +523,14 @@ async fn update(
     body: Bytes,
 ) -> Response {
     let mut settings = lock(&settings);
-    let Some(route) = settings.account.routes.iter_mut().find(|route| route.id == id) else { return no_route() };
+    let Some(route) = settings
+        .account
+        .routes
+        .iter_mut()
+        .find(|route| route.id == id)
+    else {
+        return no_route();
+    };
     match changed(route.clone(), &headers, &body, &complaints) {
         Ok(new) => {
             let mut answer = new.wire();
@@ -437,7 +544,9 @@ async fn update(
 
 async fn delete(Axum(settings): Axum<Shared>, Path(id): Path<String>) -> Response {
     let routes = &mut lock(&settings).account.routes;
-    let Some(index) = routes.iter().position(|route| route.id == id) else { return no_route() };
+    let Some(index) = routes.iter().position(|route| route.id == id) else {
+        return no_route();
+    };
     routes.remove(index);
     Json(json!({ "message": "Route has been deleted", "id": id })).into_response()
 }
@@ -477,18 +586,45 @@ mod tests {
     #[tokio::test]
     async fn others_may_send_multipart_forms() {
         let mailgun = Mailgun::start(None).await.unwrap();
-        let part = |name: &str, value: &str| format!("--x\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
-        let fields = [("priority", "1"), ("expression", "catch_all()"), ("action", "stop()"), ("description", "a\r\nb")];
+        let part = |name: &str, value: &str| {
+            format!("--x\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+        };
+        let fields = [
+            ("priority", "1"),
+            ("expression", "catch_all()"),
+            ("action", "stop()"),
+            ("description", "a\r\nb"),
+        ];
         let body = fields.map(|(name, value)| part(name, value)).concat() + "--x--\r\n";
         let post = async |body: String| {
-            let request = client().post(mailgun.server().url() + "/v3/routes").basic_auth("api", Some(API_KEY));
-            let request = request.header("user-agent", "acme").header("content-type", "multipart/form-data; boundary=x");
+            let request = client()
+                .post(mailgun.server().url() + "/v3/routes")
+                .basic_auth("api", Some(API_KEY));
+            let request = request
+                .header("user-agent", "acme")
+                .header("content-type", "multipart/form-data; boundary=x");
             request.body(body).send().await.unwrap().status().as_u16()
         };
-        assert_eq!((post(body).await, mailgun.server().complaints()), (200, vec![]));
+        assert_eq!(
+            (post(body).await, mailgun.server().complaints()),
+            (200, vec![])
+        );
         let route = mailgun.routes().remove(0);
-        assert_eq!((route.priority, route.description.as_str(), &route.actions[..]), (1, "a\r\nb", &["stop()".to_owned()][..]));
-        assert_eq!((post("--x\r\njunk--x--".to_owned()).await, mailgun.server().complaints().len()), (400, 1));
+        assert_eq!(
+            (
+                route.priority,
+                route.description.as_str(),
+                &route.actions[..]
+            ),
+            (1, "a\r\nb", &["stop()".to_owned()][..])
+        );
+        assert_eq!(
+            (
+                post("--x\r\njunk--x--".to_owned()).await,
+                mailgun.server().complaints().len()
+            ),
+            (400, 1)
+        );
     }
 
     struct Api(Mailgun);
@@ -496,12 +632,17 @@ mod tests {
     impl Api {
         async fn call(&self, method: Method, path: &str, form: &[(&str, &str)]) -> (u16, Value) {
             let url = self.0.server().url() + path;
-            let mut request = client().request(method, url).basic_auth("api", Some(API_KEY));
+            let mut request = client()
+                .request(method, url)
+                .basic_auth("api", Some(API_KEY));
             if !form.is_empty() {
                 request = request.form(form);
             }
             let answer = request.send().await.unwrap();
-            (answer.status().as_u16(), serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap_or_default())
+            (
+                answer.status().as_u16(),
+                serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap_or_default(),
+            )
         }
     }
 
@@ -517,22 +658,52 @@ mod tests {
         ];
         let (status, created) = api.call(Method::POST, "/v3/routes", &form).await;
         let route = &created["route"];
-        assert_eq!((status, &created["message"]), (200, &json!("Route has been created")));
+        assert_eq!(
+            (status, &created["message"]),
+            (200, &json!("Route has been created"))
+        );
         assert_eq!(route["actions"], json!([form[3].1, "stop()"]));
         assert!(route["created_at"].as_str().unwrap().ends_with(" GMT"));
         let path = format!("/v3/routes/{}", route["id"].as_str().unwrap());
-        assert_eq!(api.call(Method::GET, &path, &[]).await.1, json!({ "route": route }));
+        assert_eq!(
+            api.call(Method::GET, &path, &[]).await.1,
+            json!({ "route": route })
+        );
         api.0.add_route(0, "first", "catch_all()", &["store()"]);
         let (_, all) = api.call(Method::GET, "/v3/routes", &[]).await;
-        assert_eq!((&all["total_count"], &all["items"][0]["description"], &all["items"][1]), (&json!(2), &json!("first"), route));
-        let (_, page) = api.call(Method::GET, "/v3/routes?skip=1&limit=1", &[]).await;
-        assert_eq!((&page["total_count"], &page["items"]), (&json!(2), &json!([route])));
+        assert_eq!(
+            (
+                &all["total_count"],
+                &all["items"][0]["description"],
+                &all["items"][1]
+            ),
+            (&json!(2), &json!("first"), route)
+        );
+        let (_, page) = api
+            .call(Method::GET, "/v3/routes?skip=1&limit=1", &[])
+            .await;
+        assert_eq!(
+            (&page["total_count"], &page["items"]),
+            (&json!(2), &json!([route]))
+        );
         let (_, updated) = api.call(Method::PUT, &path, &[("priority", "-1")]).await;
-        assert_eq!((&updated["message"], &updated["priority"]), (&json!("Route has been updated"), &json!(-1)));
+        assert_eq!(
+            (&updated["message"], &updated["priority"]),
+            (&json!("Route has been updated"), &json!(-1))
+        );
         assert_eq!(updated["expression"], route["expression"]);
         assert_eq!(api.0.routes()[0].description, "Sample route");
-        assert_eq!(api.call(Method::DELETE, &path, &[]).await.1["message"], "Route has been deleted");
-        assert_eq!((api.call(Method::DELETE, &path, &[]).await.0, api.0.routes().len()), (404, 1));
+        assert_eq!(
+            api.call(Method::DELETE, &path, &[]).await.1["message"],
+            "Route has been deleted"
+        );
+        assert_eq!(
+            (
+                api.call(Method::DELETE, &path, &[]).await.0,
+                api.0.routes().len()
+            ),
+            (404, 1)
+        );
         assert_eq!(api.0.server().complaints(), [""; 0]);
         for (name, value) in [
             ("expression", "match_recipient(.*)"),
@@ -549,11 +720,24 @@ mod tests {
             let mut form = form.to_vec();
             form.retain(|(other, _)| *other != name);
             form.push((name, value));
-            assert_eq!(api.call(Method::POST, "/v3/routes", &form).await.0, 400, "{name}={value}");
+            assert_eq!(
+                api.call(Method::POST, "/v3/routes", &form).await.0,
+                400,
+                "{name}={value}"
+            );
             assert_eq!(api.0.server().complaints().len(), 1, "{name}={value}");
         }
         let url = api.0.server().url() + "/v3/routes";
-        assert_eq!(client().get(&url).basic_auth("api", Some("wrong")).send().await.unwrap().status(), 401);
+        assert_eq!(
+            client()
+                .get(&url)
+                .basic_auth("api", Some("wrong"))
+                .send()
+                .await
+                .unwrap()
+                .status(),
+            401
+        );
         assert_eq!(api.0.server().complaints(), [""; 0]);
         assert_eq!(client().get(&url).send().await.unwrap().status(), 401);
         assert_eq!(api.0.server().complaints().len(), 1);
@@ -564,12 +748,18 @@ mod tests {
         let api = Api(Mailgun::start(None).await.unwrap());
         let path = format!("/v4/domains/{DOMAIN}");
         let (status, domain) = api.call(Method::GET, &path, &[]).await;
-        assert_eq!((status, &domain["domain"]["state"]), (200, &json!("active")));
+        assert_eq!(
+            (status, &domain["domain"]["state"]),
+            (200, &json!("active"))
+        );
         assert_eq!(domain["receiving_dns_records"][1]["valid"], "valid");
         api.0.set_domain(DOMAIN, "unverified", "invalid");
         let (_, domain) = api.call(Method::GET, &path, &[]).await;
         assert_eq!(
-            (&domain["domain"]["state"], &domain["receiving_dns_records"][0]["valid"]),
+            (
+                &domain["domain"]["state"],
+                &domain["receiving_dns_records"][0]["valid"]
+            ),
             (&json!("unverified"), &json!("invalid"))
         );
         api.0.remove_domain(DOMAIN);
@@ -580,12 +770,19 @@ mod tests {
     #[tokio::test]
     async fn a_mail_takes_the_routes_in_order() {
         let mailgun = Mailgun::start(None).await.unwrap();
-        let hook = Server::start("hook", Router::new().fallback(|| async {})).await.unwrap();
+        let hook = Server::start("hook", Router::new().fallback(|| async {}))
+            .await
+            .unwrap();
         let to = |path: &str| format!("store(notify='{}/{path}')", hook.url());
         let mail = Mail::new("acme+4512345678@sms.example.com", "Verify", "x");
         assert!(!mailgun.receive(&mail).await.done, "nobody takes it");
         mailgun.add_route(9, "", "catch_all()", &[&to("rest")]);
-        mailgun.add_route(1, "", r#"match_recipient("acme\+(?P<phone>\d+)@sms\.example\.com$")"#, &[&to("phone")]);
+        mailgun.add_route(
+            1,
+            "",
+            r#"match_recipient("acme\+(?P<phone>\d+)@sms\.example\.com$")"#,
+            &[&to("phone")],
+        );
         mailgun.add_route(
             1,
             "",
@@ -594,10 +791,23 @@ mod tests {
         );
         mailgun.add_route(2, "", "match_recipient('sms')", &[&to("never")]);
         let delivery = mailgun.receive(&mail).await;
-        let paths = || hook.exchanges().into_iter().map(|exchange| exchange.target).collect::<Vec<_>>();
-        assert_eq!((delivery.done, paths()), (true, vec!["/phone".to_owned(), "/subject".to_owned()]));
+        let paths = || {
+            hook.exchanges()
+                .into_iter()
+                .map(|exchange| exchange.target)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            (delivery.done, paths()),
+            (true, vec!["/phone".to_owned(), "/subject".to_owned()])
+        );
         hook.clear_exchanges();
-        mailgun.add_route(0, "", "match_recipient('.*')", &["forward(\"ann@example.com\")", "stop()"]);
+        mailgun.add_route(
+            0,
+            "",
+            "match_recipient('.*')",
+            &["forward(\"ann@example.com\")", "stop()"],
+        );
         assert!(!mailgun.receive(&mail).await.done && paths().is_empty());
         mailgun.clear_routes();
         mailgun.add_route(0, "", "catch_all()", &[&to("rest")]);

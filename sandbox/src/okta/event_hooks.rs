@@ -21,7 +21,15 @@ use crate::{
 };
 
 /// Members that Okta answers and does not take; whoever sends them back means no harm.
-const READ_ONLY: [&str; 7] = ["id", "status", "verificationStatus", "created", "createdBy", "lastUpdated", "_links"];
+const READ_ONLY: [&str; 7] = [
+    "id",
+    "status",
+    "verificationStatus",
+    "created",
+    "createdBy",
+    "lastUpdated",
+    "_links",
+];
 
 /// A registered event hook; it is told of events once it is verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,7 +57,10 @@ pub struct EventHook {
 impl EventHook {
     /// The resource, without the secret.
     fn wire(&self) -> Value {
-        let (then, url) = (iso(THEN), format!("https://acme.okta.com/api/v1/eventHooks/{}", self.id));
+        let (then, url) = (
+            iso(THEN),
+            format!("https://acme.okta.com/api/v1/eventHooks/{}", self.id),
+        );
         let post = |action: &str| json!({ "href": format!("{url}/lifecycle/{action}"), "hints": {"allow": ["POST"]} });
         json!({
             "id": self.id, "name": self.name, "description": self.description, "status": if self.active { "ACTIVE" } else { "INACTIVE" },
@@ -73,17 +84,27 @@ impl EventHook {
             ("", &["name", "description", "events", "channel"][..]),
             ("/events", &["type", "items", "filter"]),
             ("/channel", &["type", "version", "config"]),
-            ("/channel/config", &["uri", "headers", "method", "authScheme"]),
+            (
+                "/channel/config",
+                &["uri", "headers", "method", "authScheme"],
+            ),
             ("/channel/config/authScheme", &["type", "key", "value"]),
         ] {
-            let members = body.pointer(pointer).and_then(Value::as_object).ok_or_else(|| format!("{pointer}: not an object"))?;
+            let members = body
+                .pointer(pointer)
+                .and_then(Value::as_object)
+                .ok_or_else(|| format!("{pointer}: not an object"))?;
             if let Some(stray) = members.keys().find(|name| !known.contains(&name.as_str())) {
                 return Err(format!("{pointer}/{stray}: unknown"));
             }
         }
         let text = |pointer: &str| {
-            let text = body.pointer(pointer).and_then(Value::as_str).filter(|text| (1..=1024).contains(&text.len()));
-            text.map(str::to_owned).ok_or_else(|| format!("{pointer}: missing"))
+            let text = body
+                .pointer(pointer)
+                .and_then(Value::as_str)
+                .filter(|text| (1..=1024).contains(&text.len()));
+            text.map(str::to_owned)
+                .ok_or_else(|| format!("{pointer}: missing"))
         };
         for (pointer, only) in [
             ("/events/type", "EVENT_TYPE"),
@@ -95,17 +116,31 @@ impl EventHook {
                 return Err(format!("{pointer}: not {only}"));
             }
         }
-        for (pointer, only) in
-            [("/channel/config/method", json!("POST")), ("/channel/config/headers", json!([])), ("/events/filter", Value::Null)]
-        {
-            if body.pointer(pointer).is_some_and(|value| !value.is_null() && *value != only) {
+        for (pointer, only) in [
+            ("/channel/config/method", json!("POST")),
+            ("/channel/config/headers", json!([])),
+            ("/events/filter", Value::Null),
+        ] {
+            if body
+                .pointer(pointer)
+                .is_some_and(|value| !value.is_null() && *value != only)
+            {
                 return Err(format!("{pointer}: only {only} is simulated"));
             }
         }
-        let items = body["events"]["items"].as_array().filter(|items| !items.is_empty()).ok_or("/events/items: none")?;
-        let event = |item: &Value| item.as_str().filter(|name| name.contains('.')).map(str::to_owned);
+        let items = body["events"]["items"]
+            .as_array()
+            .filter(|items| !items.is_empty())
+            .ok_or("/events/items: none")?;
+        let event = |item: &Value| {
+            item.as_str()
+                .filter(|name| name.contains('.'))
+                .map(str::to_owned)
+        };
         let uri = text("/channel/config/uri")?;
-        let allowed = |url: &url::Url| url.scheme() == "https" || url.scheme() == "http" && url.host_str() == Some("127.0.0.1");
+        let allowed = |url: &url::Url| {
+            url.scheme() == "https" || url.scheme() == "http" && url.host_str() == Some("127.0.0.1")
+        };
         if !url::Url::parse(&uri).is_ok_and(|url| allowed(&url)) {
             return Err("/channel/config/uri: not https".to_owned());
         }
@@ -116,7 +151,11 @@ impl EventHook {
             uri,
             header: text("/channel/config/authScheme/key")?,
             secret: text("/channel/config/authScheme/value")?,
-            events: items.iter().map(event).collect::<Option<_>>().ok_or("/events/items: not event types")?,
+            events: items
+                .iter()
+                .map(event)
+                .collect::<Option<_>>()
+                .ok_or("/events/items: not event types")?,
             verified: false,
             active: true,
         })
@@ -150,7 +189,11 @@ impl Okta {
     /// Changes a hook as an administrator would.
     pub fn change_event_hook(&self, id: &str, change: impl FnOnce(&mut EventHook)) {
         let mut state = lock(&self.state);
-        let hook = state.event_hooks.iter_mut().find(|hook| hook.id == id).unwrap_or_else(|| panic!("no event hook {id}"));
+        let hook = state
+            .event_hooks
+            .iter_mut()
+            .find(|hook| hook.id == id)
+            .unwrap_or_else(|| panic!("no event hook {id}"));
         change(hook);
     }
 
@@ -159,8 +202,15 @@ impl Okta {
         let mut deliveries = vec![];
         for hook in self.event_hooks() {
             if hook.active && hook.verified && hook.events.iter().any(|event| event == event_type) {
-                assert!(hook.header.eq_ignore_ascii_case("authorization"), "{}: only Authorization is simulated", hook.name);
-                deliveries.push(self.deliver_event(&hook.uri, &hook.secret, event_type, user_id).await);
+                assert!(
+                    hook.header.eq_ignore_ascii_case("authorization"),
+                    "{}: only Authorization is simulated",
+                    hook.name
+                );
+                deliveries.push(
+                    self.deliver_event(&hook.uri, &hook.secret, event_type, user_id)
+                        .await,
+                );
             }
         }
         deliveries
@@ -175,22 +225,47 @@ pub(super) fn routes() -> Router<Shared> {
 }
 
 fn invalid(cause: &str) -> Response {
-    error(StatusCode::BAD_REQUEST, "E0000001", "Api validation failed: eventHook", &[cause])
+    error(
+        StatusCode::BAD_REQUEST,
+        "E0000001",
+        "Api validation failed: eventHook",
+        &[cause],
+    )
 }
 
 fn not_found(id: &str) -> Response {
-    error(StatusCode::NOT_FOUND, "E0000007", &format!("Not found: Resource not found: {id} (EventHook)"), &[])
+    error(
+        StatusCode::NOT_FOUND,
+        "E0000007",
+        &format!("Not found: Resource not found: {id} (EventHook)"),
+        &[],
+    )
 }
 
-async fn list(Axum(state): Axum<Shared>, Extension(complaints): Extension<Complaints>, RawQuery(query): RawQuery) -> Response {
+async fn list(
+    Axum(state): Axum<Shared>,
+    Extension(complaints): Extension<Complaints>,
+    RawQuery(query): RawQuery,
+) -> Response {
     if let Some(query) = query.filter(|query| !query.is_empty()) {
         complaints.add(format!("Okta event hooks: parameters {query}"));
         return invalid("no parameters");
     }
-    Json(lock(&state).event_hooks.iter().map(EventHook::wire).collect::<Vec<_>>()).into_response()
+    Json(
+        lock(&state)
+            .event_hooks
+            .iter()
+            .map(EventHook::wire)
+            .collect::<Vec<_>>(),
+    )
+    .into_response()
 }
 
-async fn create(Axum(state): Axum<Shared>, Extension(complaints): Extension<Complaints>, body: Bytes) -> Response {
+async fn create(
+    Axum(state): Axum<Shared>,
+    Extension(complaints): Extension<Complaints>,
+    body: Bytes,
+) -> Response {
     match EventHook::parse(&body) {
         Ok(hook) => {
             let answer = Json(hook.wire()).into_response();
@@ -211,11 +286,18 @@ async fn replace(
     body: Bytes,
 ) -> Response {
     let mut state = lock(&state);
-    let Some(hook) = state.event_hooks.iter_mut().find(|hook| hook.id == id) else { return not_found(&id) };
+    let Some(hook) = state.event_hooks.iter_mut().find(|hook| hook.id == id) else {
+        return not_found(&id);
+    };
     match EventHook::parse(&body) {
         Ok(new) => {
             let verified = hook.verified && new.uri == hook.uri;
-            *hook = EventHook { id, verified, active: hook.active, ..new };
+            *hook = EventHook {
+                id,
+                verified,
+                active: hook.active,
+                ..new
+            };
             Json(hook.wire()).into_response()
         }
         Err(what) => {
@@ -227,13 +309,25 @@ async fn replace(
 
 /// Asks the hook's URI; what it does not echo leaves the hook as it is.
 async fn verify(Axum(state): Axum<Shared>, Path(id): Path<String>) -> Response {
-    let found = lock(&state).event_hooks.iter().find(|hook| hook.id == id).map(|hook| hook.uri.clone());
-    let Some(uri) = found else { return not_found(&id) };
+    let found = lock(&state)
+        .event_hooks
+        .iter()
+        .find(|hook| hook.id == id)
+        .map(|hook| hook.uri.clone());
+    let Some(uri) = found else {
+        return not_found(&id);
+    };
     if let Err(what) = hooks::challenge(&uri).await {
         return invalid(&format!("the endpoint could not be verified: {what}"));
     }
     let mut state = lock(&state);
-    let Some(hook) = state.event_hooks.iter_mut().find(|hook| hook.id == id && hook.uri == uri) else { return not_found(&id) };
+    let Some(hook) = state
+        .event_hooks
+        .iter_mut()
+        .find(|hook| hook.id == id && hook.uri == uri)
+    else {
+        return not_found(&id);
+    };
     hook.verified = true;
     Json(hook.wire()).into_response()
 }
@@ -251,19 +345,34 @@ mod tests {
     struct Api(Okta);
 
     impl Api {
-        async fn call(&self, method: Method, path: &str, body: Option<&Value>, authorization: &str) -> (u16, Value) {
+        async fn call(
+            &self,
+            method: Method,
+            path: &str,
+            body: Option<&Value>,
+            authorization: &str,
+        ) -> (u16, Value) {
             let url = format!("{}/api/v1/eventHooks{path}", self.0.server().url());
-            let mut request = client().request(method, url).header("user-agent", "test").header("authorization", authorization);
-            request = request.header("accept", "application/json").header("content-type", "application/json");
+            let mut request = client()
+                .request(method, url)
+                .header("user-agent", "test")
+                .header("authorization", authorization);
+            request = request
+                .header("accept", "application/json")
+                .header("content-type", "application/json");
             if let Some(body) = body {
                 request = request.body(body.to_string());
             }
             let answer = request.send().await.unwrap();
-            (answer.status().as_u16(), answer.json().await.unwrap_or_default())
+            (
+                answer.status().as_u16(),
+                answer.json().await.unwrap_or_default(),
+            )
         }
 
         async fn admin(&self, method: Method, path: &str, body: Option<&Value>) -> (u16, Value) {
-            self.call(method, path, body, &format!("SSWS {API_TOKEN}")).await
+            self.call(method, path, body, &format!("SSWS {API_TOKEN}"))
+                .await
         }
     }
 
@@ -281,38 +390,81 @@ mod tests {
     async fn a_hook_is_registered_verified_and_told() {
         let api = Api(Okta::start(None).await.unwrap());
         let echo = |headers: HeaderMap| async move {
-            Json(json!({ "verification": headers["x-okta-verification-challenge"].to_str().unwrap() }))
+            Json(
+                json!({ "verification": headers["x-okta-verification-challenge"].to_str().unwrap() }),
+            )
         };
-        let router = Router::new().route("/okta", get(echo).post(|| async {})).fallback(|| async {});
+        let router = Router::new()
+            .route("/okta", get(echo).post(|| async {}))
+            .fallback(|| async {});
         let hook = Server::start("hook", router).await.unwrap();
         let (status, created) = api.admin(Method::POST, "", Some(&body(&hook.url()))).await;
-        assert_eq!((status, &created["status"], &created["verificationStatus"]), (200, &json!("ACTIVE"), &json!("UNVERIFIED")));
+        assert_eq!(
+            (status, &created["status"], &created["verificationStatus"]),
+            (200, &json!("ACTIVE"), &json!("UNVERIFIED"))
+        );
         assert!(!created.to_string().contains("secret"));
-        assert_eq!(api.admin(Method::GET, "", None).await, (200, json!([created])));
+        assert_eq!(
+            api.admin(Method::GET, "", None).await,
+            (200, json!([created]))
+        );
         let path = format!("/{}", created["id"].as_str().unwrap());
         let verify = path.clone() + "/lifecycle/verify";
-        assert_eq!(api.admin(Method::POST, &verify, None).await.0, 400, "no echo there");
+        assert_eq!(
+            api.admin(Method::POST, &verify, None).await.0,
+            400,
+            "no echo there"
+        );
         let user = api.0.hire("Ann", "+4520000001", "");
-        assert!(api.0.tell_hooks("user.lifecycle.create", &user).await.is_empty());
+        assert!(
+            api.0
+                .tell_hooks("user.lifecycle.create", &user)
+                .await
+                .is_empty()
+        );
         // what was read may be sent back, with the secret
         let mut new = created.clone();
         new["channel"]["config"]["uri"] = (hook.url() + "/okta").into();
-        assert_eq!(api.admin(Method::PUT, &path, Some(&new)).await.0, 400, "without the secret");
+        assert_eq!(
+            api.admin(Method::PUT, &path, Some(&new)).await.0,
+            400,
+            "without the secret"
+        );
         assert_eq!(api.0.server().complaints().len(), 1);
         new["channel"]["config"]["authScheme"]["value"] = "other".into();
         assert_eq!(api.admin(Method::PUT, &path, Some(&new)).await.0, 200);
-        assert_eq!(api.admin(Method::POST, &verify, None).await.1["verificationStatus"], "VERIFIED");
-        assert_eq!(api.admin(Method::PUT, &path, Some(&new)).await.1["verificationStatus"], "VERIFIED");
+        assert_eq!(
+            api.admin(Method::POST, &verify, None).await.1["verificationStatus"],
+            "VERIFIED"
+        );
+        assert_eq!(
+            api.admin(Method::PUT, &path, Some(&new)).await.1["verificationStatus"],
+            "VERIFIED"
+        );
         let registered = &api.0.event_hooks()[0];
-        assert_eq!((registered.verified, registered.secret.as_str()), (true, "other"));
+        assert_eq!(
+            (registered.verified, registered.secret.as_str()),
+            (true, "other")
+        );
         let deliveries = api.0.tell_hooks("user.lifecycle.create", &user).await;
         assert_eq!((deliveries.len(), deliveries[0].done), (1, true));
-        assert!(api.0.tell_hooks("user.lifecycle.delete", &user).await.is_empty());
+        assert!(
+            api.0
+                .tell_hooks("user.lifecycle.delete", &user)
+                .await
+                .is_empty()
+        );
         new["channel"]["config"]["uri"] = hook.url().into();
-        assert_eq!(api.admin(Method::PUT, &path, Some(&new)).await.1["verificationStatus"], "UNVERIFIED");
+        assert_eq!(
+            api.admin(Method::PUT, &path, Some(&new)).await.1["verificationStatus"],
+            "UNVERIFIED"
+        );
         let id = api.0.add_event_hook("by hand", &hook.url(), "x");
         api.0.change_event_hook(&id, |hook| hook.active = false);
-        assert_eq!(api.admin(Method::GET, "", None).await.1[1]["status"], "INACTIVE");
+        assert_eq!(
+            api.admin(Method::GET, "", None).await.1[1]["status"],
+            "INACTIVE"
+        );
         assert_eq!(api.admin(Method::PUT, "/who1", Some(&new)).await.0, 404);
         assert_eq!(api.0.server().complaints(), [""; 0]);
     }
@@ -328,11 +480,18 @@ mod tests {
             ("/channel/type", json!("HTTPS")),
             ("/channel/config/uri", json!("http://x.example/okta")),
             ("/channel/config/authScheme/value", json!("")),
-            ("/channel/config/authScheme", json!({"type": "HEADER", "key": "k", "value": "v", "secret": "x"})),
+            (
+                "/channel/config/authScheme",
+                json!({"type": "HEADER", "key": "k", "value": "v", "secret": "x"}),
+            ),
         ] {
             let mut hook = good.clone();
             *hook.pointer_mut(pointer).unwrap() = value;
-            assert_eq!(api.admin(Method::POST, "", Some(&hook)).await.0, 400, "{pointer}");
+            assert_eq!(
+                api.admin(Method::POST, "", Some(&hook)).await.0,
+                400,
+                "{pointer}"
+            );
             assert_eq!(api.0.server().complaints().len(), 1, "{pointer}");
         }
         assert_eq!(api.admin(Method::GET, "?limit=1", None).await.0, 400);
@@ -340,9 +499,17 @@ mod tests {
         assert_eq!(api.call(Method::GET, "", None, "").await.0, 401);
         assert_eq!(api.0.server().complaints().len(), 3);
         assert_eq!(api.call(Method::GET, "", None, "SSWS wrong").await.0, 401);
-        lock(&api.0.state).tokens.insert("token".to_owned(), "okta.users.read okta.eventHooks.read".to_owned());
+        lock(&api.0.state).tokens.insert(
+            "token".to_owned(),
+            "okta.users.read okta.eventHooks.read".to_owned(),
+        );
         assert_eq!(api.call(Method::GET, "", None, "Bearer token").await.0, 200);
-        assert_eq!(api.call(Method::POST, "", Some(&good), "Bearer token").await.0, 403);
+        assert_eq!(
+            api.call(Method::POST, "", Some(&good), "Bearer token")
+                .await
+                .0,
+            403
+        );
         api.0.narrow_tokens("okta.users.read okta.users.manage");
         assert_eq!(api.call(Method::GET, "", None, "Bearer token").await.0, 403);
         assert_eq!(api.0.server().complaints(), [""; 0]);

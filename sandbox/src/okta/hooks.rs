@@ -25,14 +25,27 @@ pub struct Delivery {
 /// Whether a URL echoes a challenge; if not, what it does.
 pub(super) async fn challenge(url: &str) -> Result<(), String> {
     let challenge = random::hex(20);
-    let request = client().get(url).header("x-okta-verification-challenge", &challenge).timeout(PATIENCE);
+    let request = client()
+        .get(url)
+        .header("x-okta-verification-challenge", &challenge)
+        .timeout(PATIENCE);
     let answer = request.send().await.map_err(|error| error.to_string())?;
     let status = answer.status().as_u16();
-    let kind = answer.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default().to_owned();
+    let kind = answer
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok())
+        .unwrap_or_default()
+        .to_owned();
     let body = answer.text().await.map_err(|error| error.to_string())?;
-    let echoed = serde_json::from_str::<Value>(&body).is_ok_and(|body| body == json!({ "verification": challenge }));
+    let echoed = serde_json::from_str::<Value>(&body)
+        .is_ok_and(|body| body == json!({ "verification": challenge }));
     let fits = status == 200 && kind.split(';').next() == Some("application/json") && echoed;
-    if fits { Ok(()) } else { Err(format!("{status}, {kind:?}: {body}")) }
+    if fits {
+        Ok(())
+    } else {
+        Err(format!("{status}, {kind:?}: {body}"))
+    }
 }
 
 impl Okta {
@@ -62,17 +75,35 @@ impl Okta {
     }
 
     /// Tells a hook of one event of a user, with the `Authorization` chosen when it was registered.
-    pub async fn deliver_event(&self, url: &str, authorization: &str, event_type: &str, user_id: &str) -> Delivery {
-        self.deliver(url, authorization, &self.event(event_type, user_id)).await
+    pub async fn deliver_event(
+        &self,
+        url: &str,
+        authorization: &str,
+        event_type: &str,
+        user_id: &str,
+    ) -> Delivery {
+        self.deliver(url, authorization, &self.event(event_type, user_id))
+            .await
     }
 
     /// Tells a hook this, as it stands; once more after a 5xx or no answer, never after another refusal.
     pub async fn deliver(&self, url: &str, authorization: &str, event: &Value) -> Delivery {
         let event_id = event["eventId"].as_str().unwrap_or_default().to_owned();
-        let mut delivery = Delivery { event_id, attempts: vec![], done: false };
+        let mut delivery = Delivery {
+            event_id,
+            attempts: vec![],
+            done: false,
+        };
         for _ in 0..2 {
-            let request = client().request(Method::POST, url).header(header::AUTHORIZATION, authorization).timeout(PATIENCE);
-            let answer = request.header(header::USER_AGENT, "Okta-Event-Hooks/1.0").json(event).send().await;
+            let request = client()
+                .request(Method::POST, url)
+                .header(header::AUTHORIZATION, authorization)
+                .timeout(PATIENCE);
+            let answer = request
+                .header(header::USER_AGENT, "Okta-Event-Hooks/1.0")
+                .json(event)
+                .send()
+                .await;
             let status = answer.map_or(0, |answer| answer.status().as_u16());
             delivery.attempts.push(status);
             delivery.done = matches!(status, 200 | 204);
@@ -99,21 +130,43 @@ mod tests {
     async fn a_hook_is_verified_by_its_echo() {
         let okta = Okta::start(None).await.unwrap();
         let echo = |headers: HeaderMap| async move {
-            Json(json!({ "verification": headers["x-okta-verification-challenge"].to_str().unwrap() }))
+            Json(
+                json!({ "verification": headers["x-okta-verification-challenge"].to_str().unwrap() }),
+            )
         };
-        let hook = Server::start("hook", Router::new().route("/okta", get(echo))).await.unwrap();
+        let hook = Server::start("hook", Router::new().route("/okta", get(echo)))
+            .await
+            .unwrap();
         assert_eq!(okta.verify_hook(&(hook.url() + "/okta")).await, Ok(()));
         assert!(okta.verify_hook(&hook.url()).await.is_err());
-        hook.faults().next(Fault::Answer { status: 200, headers: vec![], body: "{\"verification\":\"x\"}".to_owned() });
-        assert!(okta.verify_hook(&(hook.url() + "/okta")).await.unwrap_err().contains("200, \"\""));
+        hook.faults().next(Fault::Answer {
+            status: 200,
+            headers: vec![],
+            body: "{\"verification\":\"x\"}".to_owned(),
+        });
+        assert!(
+            okta.verify_hook(&(hook.url() + "/okta"))
+                .await
+                .unwrap_err()
+                .contains("200, \"\"")
+        );
     }
 
     #[tokio::test]
     async fn an_event_is_told_twice_at_most() {
         let okta = Okta::start(None).await.unwrap();
         let id = okta.hire("Ann", "+4520000001", "");
-        let hook = Server::start("hook", Router::new().fallback(|| async { StatusCode::NO_CONTENT })).await.unwrap();
-        let answer = |status| Fault::Answer { status, headers: vec![], body: String::new() };
+        let hook = Server::start(
+            "hook",
+            Router::new().fallback(|| async { StatusCode::NO_CONTENT }),
+        )
+        .await
+        .unwrap();
+        let answer = |status| Fault::Answer {
+            status,
+            headers: vec![],
+            body: String::new(),
+        };
         for (faults, attempts, done) in [
             (vec![], vec![204], true),
             (vec![answer(503)], vec![503, 204], true),
@@ -125,15 +178,24 @@ mod tests {
             for fault in faults {
                 hook.faults().next(fault);
             }
-            let delivery = okta.deliver_event(&hook.url(), "secret", "user.lifecycle.activate", &id).await;
+            let delivery = okta
+                .deliver_event(&hook.url(), "secret", "user.lifecycle.activate", &id)
+                .await;
             assert_eq!((&delivery.attempts, delivery.done), (&attempts, done));
             for exchange in hook.exchanges() {
                 let body = serde_json::from_slice::<Value>(&exchange.request).unwrap();
                 assert_eq!(
-                    (&body["eventId"], &body["data"]["events"][0]["target"][0]["id"]),
+                    (
+                        &body["eventId"],
+                        &body["data"]["events"][0]["target"][0]["id"]
+                    ),
                     (&json!(delivery.event_id), &json!(id))
                 );
-                assert!(exchange.headers.contains(&("authorization".to_owned(), "secret".to_owned())));
+                assert!(
+                    exchange
+                        .headers
+                        .contains(&("authorization".to_owned(), "secret".to_owned()))
+                );
             }
         }
     }

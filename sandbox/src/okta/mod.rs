@@ -47,14 +47,23 @@ pub const PRIVATE_KEY: &str = include_str!("test-key.pem");
 /// What the service app is granted at first.
 const SCOPE: &str = "okta.users.read okta.users.manage";
 /// What the administrator may do whose API token it is.
-const ADMINISTRATOR: &str = "okta.users.read okta.users.manage okta.eventHooks.read okta.eventHooks.manage";
+const ADMINISTRATOR: &str =
+    "okta.users.read okta.users.manage okta.eventHooks.read okta.eventHooks.manage";
 /// Calls a minute that nobody limits.
 const USUAL_LIMIT: u64 = 600;
 /// When everything was made: 20 November 2026, noon.
 const THEN: Duration = Duration::from_hours(498_660);
 /// The base attributes of a profile that are simulated; the first four cannot be emptied.
-const ATTRIBUTES: [&str; 8] =
-    ["login", "email", "firstName", "lastName", "mobilePhone", "primaryPhone", "department", "organization"];
+const ATTRIBUTES: [&str; 8] = [
+    "login",
+    "email",
+    "firstName",
+    "lastName",
+    "mobilePhone",
+    "primaryPhone",
+    "department",
+    "organization",
+];
 /// Those of Okta's base profile that are kept and answered, and that is all.
 const BASE: [&str; 23] = [
     "middleName",
@@ -81,8 +90,16 @@ const BASE: [&str; 23] = [
     "manager",
     "managerId",
 ];
-const STATUSES: [&str; 8] =
-    ["ACTIVE", "DEPROVISIONED", "LOCKED_OUT", "PASSWORD_EXPIRED", "PROVISIONED", "RECOVERY", "STAGED", "SUSPENDED"];
+const STATUSES: [&str; 8] = [
+    "ACTIVE",
+    "DEPROVISIONED",
+    "LOCKED_OUT",
+    "PASSWORD_EXPIRED",
+    "PROVISIONED",
+    "RECOVERY",
+    "STAGED",
+    "SUSPENDED",
+];
 
 /// The content of the `okta` secret for the service app, in place of the API token that the sandbox has in it.
 pub fn service_app() -> Value {
@@ -105,7 +122,10 @@ pub struct User {
 impl User {
     /// An attribute's text, empty if it is null or absent.
     pub fn text(&self, attribute: &str) -> &str {
-        self.profile.get(attribute).and_then(Value::as_str).unwrap_or_default()
+        self.profile
+            .get(attribute)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
     }
 
     fn wire(&self) -> Value {
@@ -132,9 +152,17 @@ pub(crate) fn iso(time: Duration) -> String {
     let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
     let day = day - (365 * year + year / 4 - year / 100);
     let month = (5 * day + 2) / 153;
-    let (day, month) = (day - (153 * month + 2) / 5 + 1, if month < 10 { month + 3 } else { month - 9 });
+    let (day, month) = (
+        day - (153 * month + 2) / 5 + 1,
+        if month < 10 { month + 3 } else { month - 9 },
+    );
     let year = era * 400 + year + u64::from(month < 3);
-    let (hour, minute, second, milli) = (second / 3_600, second / 60 % 60, second % 60, time.subsec_millis());
+    let (hour, minute, second, milli) = (
+        second / 3_600,
+        second / 60 % 60,
+        second % 60,
+        time.subsec_millis(),
+    );
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z")
 }
 
@@ -209,7 +237,10 @@ impl Okta {
             updates: vec![],
             event_hooks: vec![],
         }));
-        let okta = Self { server: Server::start_on("Okta", port.unwrap_or(0), router(&state)).await?, state };
+        let okta = Self {
+            server: Server::start_on("Okta", port.unwrap_or(0), router(&state)).await?,
+            state,
+        };
         okta.set_next_link("<{url}>; rel=\"next\"");
         Ok(okta)
     }
@@ -231,23 +262,35 @@ impl Okta {
             ("primaryPhone", primary_phone),
         ];
         let texts = texts.into_iter().filter(|(_, text)| !text.is_empty());
-        let profile = texts.map(|(name, text)| (name.to_owned(), json!(text))).collect();
+        let profile = texts
+            .map(|(name, text)| (name.to_owned(), json!(text)))
+            .collect();
         lock(&self.state).hire(profile)
     }
 
     /// That many new active users with mobile phones +45 20 00 00 00 and on, and no primary phones. Answers the ids.
     pub fn hire_many(&self, n: usize) -> Vec<String> {
-        (0..n).map(|n| self.hire(&format!("User{n}"), &format!("+4520{n:06}"), "")).collect()
+        (0..n)
+            .map(|n| self.hire(&format!("User{n}"), &format!("+4520{n:06}"), ""))
+            .collect()
     }
 
     /// The user with this id, as it is, whatever the search says.
     pub fn user(&self, id: &str) -> Option<User> {
-        lock(&self.state).users.iter().find(|(_, user)| user.id == id).map(|(_, user)| user.clone())
+        lock(&self.state)
+            .users
+            .iter()
+            .find(|(_, user)| user.id == id)
+            .map(|(_, user)| user.clone())
     }
 
     /// Every user, in the order of their making.
     pub fn users(&self) -> Vec<User> {
-        lock(&self.state).users.iter().map(|(_, user)| user.clone()).collect()
+        lock(&self.state)
+            .users
+            .iter()
+            .map(|(_, user)| user.clone())
+            .collect()
     }
 
     /// Suspends, deactivates... a user.
@@ -273,7 +316,11 @@ impl Okta {
 
     fn change(&self, id: &str, change: impl FnOnce(&mut User)) {
         let mut state = lock(&self.state);
-        let (_, user) = state.users.iter_mut().find(|(_, user)| user.id == id).unwrap_or_else(|| panic!("no user {id}"));
+        let (_, user) = state
+            .users
+            .iter_mut()
+            .find(|(_, user)| user.id == id)
+            .unwrap_or_else(|| panic!("no user {id}"));
         change(user);
     }
 
@@ -290,7 +337,11 @@ impl Okta {
     /// The cursors issued so far are refused.
     pub fn expire_cursors(&self) {
         let mut state = lock(&self.state);
-        let expired = state.cursors.drain().map(|(cursor, _)| cursor).collect::<Vec<_>>();
+        let expired = state
+            .cursors
+            .drain()
+            .map(|(cursor, _)| cursor)
+            .collect::<Vec<_>>();
         state.expired_cursors.extend(expired);
     }
 
@@ -313,7 +364,10 @@ impl Okta {
     /// So many more calls are answered, then none until `reset` from now, then all.
     pub fn limit(&self, calls: u64, reset: Duration) {
         let reset = (crate::now() + reset).as_secs();
-        lock(&self.state).limit = Some(Limit { remaining: calls, reset });
+        lock(&self.state).limit = Some(Limit {
+            remaining: calls,
+            reset,
+        });
     }
 
     /// Lifts [`Okta::limit`].
@@ -343,7 +397,10 @@ impl Okta {
 
     /// What the app's administrator role permits is taken from the tokens issued so far, which keep opening the rest.
     pub fn narrow_tokens(&self, scope: &str) {
-        lock(&self.state).tokens.values_mut().for_each(|granted| scope.clone_into(granted));
+        lock(&self.state)
+            .tokens
+            .values_mut()
+            .for_each(|granted| scope.clone_into(granted));
     }
 }
 
@@ -351,7 +408,12 @@ impl State {
     fn hire(&mut self, profile: Map<String, Value>) -> String {
         self.made += 1;
         let id = format!("00u{}", &random::hex(9)[..17]);
-        let user = User { id: id.clone(), status: "ACTIVE".to_owned(), status_changed: THEN, profile };
+        let user = User {
+            id: id.clone(),
+            status: "ACTIVE".to_owned(),
+            status_changed: THEN,
+            profile,
+        };
         self.users.push((self.made, user));
         id
     }
@@ -371,13 +433,25 @@ fn router(state: &Shared) -> Router {
         .with_state(Arc::clone(state))
 }
 
-async fn unknown(Extension(complaints): Extension<Complaints>, method: Method, OriginalUri(uri): OriginalUri) -> Response {
+async fn unknown(
+    Extension(complaints): Extension<Complaints>,
+    method: Method,
+    OriginalUri(uri): OriginalUri,
+) -> Response {
     complaints.add(format!("Okta: {method} {} is not simulated", uri.path()));
-    error(StatusCode::NOT_IMPLEMENTED, "E0000060", &sms::not_simulated(&method, &uri), &[])
+    error(
+        StatusCode::NOT_IMPLEMENTED,
+        "E0000060",
+        &sms::not_simulated(&method, &uri),
+        &[],
+    )
 }
 
 fn error(status: StatusCode, code: &str, summary: &str, causes: &[&str]) -> Response {
-    let causes = causes.iter().map(|cause| json!({ "errorSummary": cause })).collect::<Vec<_>>();
+    let causes = causes
+        .iter()
+        .map(|cause| json!({ "errorSummary": cause }))
+        .collect::<Vec<_>>();
     let body = json!({
         "errorCode": code, "errorSummary": summary, "errorLink": code, "errorId": format!("oae{}", random::hex(10)), "errorCauses": causes,
     });
@@ -386,11 +460,25 @@ fn error(status: StatusCode, code: &str, summary: &str, causes: &[&str]) -> Resp
 
 fn invalid_token() -> Response {
     let challenge = [(header::WWW_AUTHENTICATE, "Bearer error=\"invalid_token\"")];
-    (challenge, error(StatusCode::UNAUTHORIZED, "E0000011", "Invalid token provided", &[])).into_response()
+    (
+        challenge,
+        error(
+            StatusCode::UNAUTHORIZED,
+            "E0000011",
+            "Invalid token provided",
+            &[],
+        ),
+    )
+        .into_response()
 }
 
 fn not_found(id: &str) -> Response {
-    error(StatusCode::NOT_FOUND, "E0000007", &format!("Not found: Resource not found: {id} (User)"), &[])
+    error(
+        StatusCode::NOT_FOUND,
+        "E0000007",
+        &format!("Not found: Resource not found: {id} (User)"),
+        &[],
+    )
 }
 
 /// Form, limit, token and scope of every call.
@@ -400,13 +488,23 @@ async fn authorize(
     request: Request,
     next: Next,
 ) -> Response {
-    let [accept, content_type, agent, authorization] =
-        [header::ACCEPT, header::CONTENT_TYPE, header::USER_AGENT, header::AUTHORIZATION]
-            .map(|name| sms::header(request.headers(), name).to_owned());
-    if accept != "application/json" || !content_type.starts_with("application/json") || agent.is_empty() {
+    let [accept, content_type, agent, authorization] = [
+        header::ACCEPT,
+        header::CONTENT_TYPE,
+        header::USER_AGENT,
+        header::AUTHORIZATION,
+    ]
+    .map(|name| sms::header(request.headers(), name).to_owned());
+    if accept != "application/json"
+        || !content_type.starts_with("application/json")
+        || agent.is_empty()
+    {
         complaints.add_for_ours("Okta: Accept, Content-Type or User-Agent");
     }
-    let needed = match (request.uri().path().starts_with("/api/v1/eventHooks"), request.method() == Method::GET) {
+    let needed = match (
+        request.uri().path().starts_with("/api/v1/eventHooks"),
+        request.method() == Method::GET,
+    ) {
         (true, true) => "okta.eventHooks.read",
         (true, false) => "okta.eventHooks.manage",
         (false, true) => "okta.users.read",
@@ -431,7 +529,10 @@ async fn authorize(
             ("x-okta-request-id", random::hex(12)),
         ]);
         // okta-sdk-python writes no space, and Okta takes it
-        let unspaced = authorization.strip_prefix("SSWS").filter(|token| !token.starts_with(' ')).map(|token| ("SSWS", token));
+        let unspaced = authorization
+            .strip_prefix("SSWS")
+            .filter(|token| !token.starts_with(' '))
+            .map(|token| ("SSWS", token));
         if unspaced.is_some() {
             complaints.add_for_ours("Okta: no space after SSWS");
         }
@@ -452,9 +553,12 @@ async fn authorize(
                 Some(invalid_token())
             }
             Some(None) => Some(invalid_token()),
-            Some(Some(scope)) if !scope.split(' ').any(|scope| scope == needed) => {
-                Some(error(StatusCode::FORBIDDEN, "E0000006", "You do not have permission to perform the requested action", &[]))
-            }
+            Some(Some(scope)) if !scope.split(' ').any(|scope| scope == needed) => Some(error(
+                StatusCode::FORBIDDEN,
+                "E0000006",
+                "You do not have permission to perform the requested action",
+                &[],
+            )),
             Some(Some(_)) => None,
         };
         (limits, refusal)
@@ -491,9 +595,16 @@ async fn list(
             return refuse("E0000001", &format!("repeated parameter {name}"));
         }
     }
-    let given = ["search", "fields", "filter", "q"].map(|name| parameters.get(name).filter(|text| !text.is_empty()).cloned());
-    let Some(limit) =
-        parameters.get("limit").map_or(Some(200), |limit| limit.parse().ok()).filter(|limit| (1..=200).contains(limit))
+    let given = ["search", "fields", "filter", "q"].map(|name| {
+        parameters
+            .get(name)
+            .filter(|text| !text.is_empty())
+            .cloned()
+    });
+    let Some(limit) = parameters
+        .get("limit")
+        .map_or(Some(200), |limit| limit.parse().ok())
+        .filter(|limit| (1..=200).contains(limit))
     else {
         return refuse("E0000001", "limit");
     };
@@ -506,28 +617,57 @@ async fn list(
         [None, _, None, Some(start)] => {
             let start = start.to_lowercase();
             let begins = move |user: &User| {
-                let names = [user.text("firstName"), user.text("lastName"), user.text("email")];
-                names.iter().any(|name| name.to_lowercase().starts_with(&start))
+                let names = [
+                    user.text("firstName"),
+                    user.text("lastName"),
+                    user.text("email"),
+                ];
+                names
+                    .iter()
+                    .any(|name| name.to_lowercase().starts_with(&start))
             };
             Box::new(move |user| user.status != "DEPROVISIONED" && begins(user))
         }
         [None, _, None, None] => Box::new(|user| user.status != "DEPROVISIONED"),
     };
     let mut state = lock(&state);
-    let after = match parameters.get("after").map(|cursor| state.cursors.get(cursor)) {
+    let after = match parameters
+        .get("after")
+        .map(|cursor| state.cursors.get(cursor))
+    {
         None => 0,
         Some(Some(cursor)) if cursor.query == given => cursor.after,
-        Some(None) if parameters.get("after").is_some_and(|cursor| state.expired_cursors.contains(cursor)) => {
-            return error(StatusCode::BAD_REQUEST, "E0000001", "Api validation failed: after", &["after: expired"]);
+        Some(None)
+            if parameters
+                .get("after")
+                .is_some_and(|cursor| state.expired_cursors.contains(cursor)) =>
+        {
+            return error(
+                StatusCode::BAD_REQUEST,
+                "E0000001",
+                "Api validation failed: after",
+                &["after: expired"],
+            );
         }
         Some(_) => return refuse("E0000001", "a cursor not issued for this"),
     };
-    let all = state.index.as_ref().filter(|_| given[0].is_some()).unwrap_or(&state.users);
+    let all = state
+        .index
+        .as_ref()
+        .filter(|_| given[0].is_some())
+        .unwrap_or(&state.users);
     let size = state.page_size.min(limit);
-    let mut found = all.iter().filter(|(made, user)| *made > after && fits(user)).take(size + 1).collect::<Vec<_>>();
+    let mut found = all
+        .iter()
+        .filter(|(made, user)| *made > after && fits(user))
+        .take(size + 1)
+        .collect::<Vec<_>>();
     let more = found.len() > size;
     found.truncate(size);
-    let page = found.iter().map(|(_, user)| project(user.wire(), given[1].as_deref())).collect::<Vec<_>>();
+    let page = found
+        .iter()
+        .map(|(_, user)| project(user.wire(), given[1].as_deref()))
+        .collect::<Vec<_>>();
     let last = found.last().map_or(after, |(made, _)| *made);
     // Every page says what it is, and what comes after it.
     let mut links = vec![];
@@ -539,17 +679,34 @@ async fn list(
         address.extend_pairs(given[3].iter().map(|start| ("q", start)));
         address.extend_pairs(after.map(|after| ("after", after)));
         let query = address.append_pair("limit", &limit.to_string()).finish();
-        format!("http://{}/api/v1/users?{query}", sms::header(&headers, header::HOST))
+        format!(
+            "http://{}/api/v1/users?{query}",
+            sms::header(&headers, header::HOST)
+        )
     };
-    links.push((header::LINK, format!("<{}>; rel=\"self\"", address(parameters.get("after")))));
+    links.push((
+        header::LINK,
+        format!("<{}>; rel=\"self\"", address(parameters.get("after"))),
+    ));
     if more {
         let cursor = random::hex(10);
-        links.push((header::LINK, state.next_link.replace("{url}", &address(Some(&cursor)))));
-        state.cursors.insert(cursor, Cursor { query: given, after: last });
+        links.push((
+            header::LINK,
+            state.next_link.replace("{url}", &address(Some(&cursor))),
+        ));
+        state.cursors.insert(
+            cursor,
+            Cursor {
+                query: given,
+                after: last,
+            },
+        );
     }
     let mut answer = Json(page).into_response();
     for (name, link) in links {
-        answer.headers_mut().append(name, link.parse().expect("a link in plain characters"));
+        answer
+            .headers_mut()
+            .append(name, link.parse().expect("a link in plain characters"));
     }
     answer
 }
@@ -558,12 +715,17 @@ async fn list(
 fn project(mut user: Value, fields: Option<&str>) -> Value {
     let Some(fields) = fields else { return user };
     let (plain, profile) = match fields.split_once("profile:(") {
-        Some((before, rest)) => (before, rest.split_once(')').map_or(rest, |(inner, _)| inner)),
+        Some((before, rest)) => (
+            before,
+            rest.split_once(')').map_or(rest, |(inner, _)| inner),
+        ),
         None => (fields, ""),
     };
     let named = |list: &str, name: &String| list.split(',').any(|field| field.trim() == name);
     if let Some(user) = user.as_object_mut() {
-        user.retain(|name, _| name == "id" || named(plain, name) || name == "profile" && !profile.is_empty());
+        user.retain(|name, _| {
+            name == "id" || named(plain, name) || name == "profile" && !profile.is_empty()
+        });
     }
     if let Some(attributes) = user.get_mut("profile").and_then(Value::as_object_mut) {
         attributes.retain(|name, _| named(profile, name));
@@ -574,19 +736,34 @@ fn project(mut user: Value, fields: Option<&str>) -> Value {
 /// Okta takes logins too, whole or without what follows the `@` where that is clear. They may change: our functions are to use ids.
 fn position(users: &[(usize, User)], id: &str, complaints: &Complaints) -> Option<usize> {
     let find = |fits: &dyn Fn(&User) -> bool| {
-        let mut found = users.iter().enumerate().filter(|(_, (_, user))| fits(user)).map(|(index, _)| index);
+        let mut found = users
+            .iter()
+            .enumerate()
+            .filter(|(_, (_, user))| fits(user))
+            .map(|(index, _)| index);
         found.next().filter(|_| found.next().is_none())
     };
     let found = find(&|user| user.id == id)
         .or_else(|| find(&|user| user.text("login").eq_ignore_ascii_case(id)))
-        .or_else(|| find(&|user| user.text("login").split('@').next().is_some_and(|name| name.eq_ignore_ascii_case(id))));
+        .or_else(|| {
+            find(&|user| {
+                user.text("login")
+                    .split('@')
+                    .next()
+                    .is_some_and(|name| name.eq_ignore_ascii_case(id))
+            })
+        });
     if found.is_some() && !(id.len() == 20 && id.starts_with("00u")) {
         complaints.add_for_ours(format!("Okta user: {id} is not an id"));
     }
     found
 }
 
-async fn read(Axum(state): Axum<Shared>, Extension(complaints): Extension<Complaints>, Path(id): Path<String>) -> Response {
+async fn read(
+    Axum(state): Axum<Shared>,
+    Extension(complaints): Extension<Complaints>,
+    Path(id): Path<String>,
+) -> Response {
     let users = &lock(&state).users;
     let found = position(users, &id, &complaints).map(|index| users[index].1.wire());
     found.map_or_else(|| not_found(&id), |user| Json(user).into_response())
@@ -600,22 +777,47 @@ async fn make(
     body: Bytes,
 ) -> Response {
     complaints.add_for_ours("Okta: a user is made");
-    let invalid = |cause: &str| error(StatusCode::BAD_REQUEST, "E0000001", "Api validation failed: login", &[cause]);
+    let invalid = |cause: &str| {
+        error(
+            StatusCode::BAD_REQUEST,
+            "E0000001",
+            "Api validation failed: login",
+            &[cause],
+        )
+    };
     let body = serde_json::from_slice::<Value>(&body).unwrap_or_default();
     let profile = body["profile"].as_object().cloned().unwrap_or_default();
-    let profile = profile.into_iter().filter(|(_, value)| !value.is_null()).collect::<Map<_, _>>();
-    if let Some(name) = ATTRIBUTES[..4].iter().find(|name| profile.get(**name).and_then(Value::as_str).is_none_or(str::is_empty))
-    {
+    let profile = profile
+        .into_iter()
+        .filter(|(_, value)| !value.is_null())
+        .collect::<Map<_, _>>();
+    if let Some(name) = ATTRIBUTES[..4].iter().find(|name| {
+        profile
+            .get(**name)
+            .and_then(Value::as_str)
+            .is_none_or(str::is_empty)
+    }) {
         return invalid(&format!("{name}: The field cannot be left blank"));
     }
     let mut state = lock(&state);
-    let taken = |user: &User| profile["login"].as_str().is_some_and(|login| user.text("login").eq_ignore_ascii_case(login));
+    let taken = |user: &User| {
+        profile["login"]
+            .as_str()
+            .is_some_and(|login| user.text("login").eq_ignore_ascii_case(login))
+    };
     if state.users.iter().any(|(_, user)| taken(user)) {
-        return invalid("login: An object with this field already exists in the current organization");
+        return invalid(
+            "login: An object with this field already exists in the current organization",
+        );
     }
     let id = state.hire(profile);
-    let Some((_, user)) = state.users.iter_mut().find(|(_, user)| user.id == id) else { return not_found(&id) };
-    if query.get("activate").is_some_and(|activate| activate == "false") {
+    let Some((_, user)) = state.users.iter_mut().find(|(_, user)| user.id == id) else {
+        return not_found(&id);
+    };
+    if query
+        .get("activate")
+        .is_some_and(|activate| activate == "false")
+    {
         "STAGED".clone_into(&mut user.status);
     }
     Json(user.wire()).into_response()
@@ -630,18 +832,34 @@ async fn update(
 ) -> Response {
     let Ok(mut body) = serde_json::from_slice::<Map<String, Value>>(&body) else {
         complaints.add("Okta update: not a JSON object");
-        return error(StatusCode::BAD_REQUEST, "E0000003", "The request body was not well-formed.", &[]);
+        return error(
+            StatusCode::BAD_REQUEST,
+            "E0000003",
+            "The request body was not well-formed.",
+            &[],
+        );
     };
-    let invalid =
-        |cause: &str| error(StatusCode::BAD_REQUEST, "E0000001", "Api validation failed: com.saasure.core.bo", &[cause]);
+    let invalid = |cause: &str| {
+        error(
+            StatusCode::BAD_REQUEST,
+            "E0000001",
+            "Api validation failed: com.saasure.core.bo",
+            &[cause],
+        )
+    };
     body.retain(|_, value| !value.is_null());
-    let profile = body.remove("profile").and_then(|profile| profile.as_object().cloned());
+    let profile = body
+        .remove("profile")
+        .and_then(|profile| profile.as_object().cloned());
     let Some(profile) = profile else {
         complaints.add("Okta update: no profile");
         return invalid("profile");
     };
     // what was read may be sent back
-    if let Some(member) = body.keys().find(|name| !["type", "credentials"].contains(&name.as_str())) {
+    if let Some(member) = body
+        .keys()
+        .find(|name| !["type", "credentials"].contains(&name.as_str()))
+    {
         complaints.add_for_ours(format!("Okta update: {member}"));
     }
     for (name, value) in &profile {
@@ -653,19 +871,28 @@ async fn update(
             complaints.add(format!("Okta update: attribute {name}"));
             return invalid(&format!("{name}: not in the schema"));
         };
-        if !(value.as_str().is_some_and(|text| text.chars().count() <= 100) || value.is_null() && place > 3) {
+        if !(value
+            .as_str()
+            .is_some_and(|text| text.chars().count() <= 100)
+            || value.is_null() && place > 3)
+        {
             return invalid(&format!("{name}: does not take this value"));
         }
     }
     let mut state = lock(&state);
     let State { users, updates, .. } = &mut *state;
-    let Some(index) = position(users, &id, &complaints) else { return not_found(&id) };
+    let Some(index) = position(users, &id, &complaints) else {
+        return not_found(&id);
+    };
     let user = &mut users[index].1;
     if user.status == "DEPROVISIONED" {
         let summary = "This operation is not allowed in the user's current status.";
         return error(StatusCode::FORBIDDEN, "E0000038", summary, &[]);
     }
-    updates.push(Update { id: user.id.clone(), profile: profile.clone() });
+    updates.push(Update {
+        id: user.id.clone(),
+        profile: profile.clone(),
+    });
     user.profile.extend(profile);
     Json(user.wire()).into_response()
 }
@@ -678,29 +905,59 @@ async fn token(
     body: Bytes,
 ) -> Response {
     let refuse = |status: StatusCode, error: &str, description: &str| {
-        (status, Json(json!({"error": error, "error_description": description}))).into_response()
+        (
+            status,
+            Json(json!({"error": error, "error_description": description})),
+        )
+            .into_response()
     };
-    let known = ["grant_type", "scope", "client_assertion_type", "client_assertion"];
+    let known = [
+        "grant_type",
+        "scope",
+        "client_assertion_type",
+        "client_assertion",
+    ];
     let fields = sms::form(&body, &known).ok().filter(|fields| {
         fields.len() == known.len()
-            && sms::header(&headers, header::CONTENT_TYPE).split(';').next() == Some("application/x-www-form-urlencoded")
+            && sms::header(&headers, header::CONTENT_TYPE)
+                .split(';')
+                .next()
+                == Some("application/x-www-form-urlencoded")
             && fields["grant_type"] == "client_credentials"
-            && fields["client_assertion_type"] == "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+            && fields["client_assertion_type"]
+                == "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
     });
     if sms::header(&headers, header::ACCEPT) != "application/json" {
         complaints.add_for_ours("Okta token: Accept");
     }
     let Some(fields) = fields else {
         complaints.add("Okta token: not exactly grant_type, scope, client_assertion_type, client_assertion as documented");
-        return refuse(StatusCode::BAD_REQUEST, "invalid_request", "The request is missing a required parameter.");
+        return refuse(
+            StatusCode::BAD_REQUEST,
+            "invalid_request",
+            "The request is missing a required parameter.",
+        );
     };
-    let audience = format!("http://{}/oauth2/v1/token", sms::header(&headers, header::HOST));
+    let audience = format!(
+        "http://{}/oauth2/v1/token",
+        sms::header(&headers, header::HOST)
+    );
     let mut state = lock(&state);
     if !state.key_registered || !assertion::is_signed(&fields["client_assertion"]) {
-        return refuse(StatusCode::UNAUTHORIZED, "invalid_client", "The client_assertion signature is invalid.");
+        return refuse(
+            StatusCode::UNAUTHORIZED,
+            "invalid_client",
+            "The client_assertion signature is invalid.",
+        );
     }
-    let once = match assertion::check(&fields["client_assertion"], &audience, crate::now().as_secs()) {
-        Ok(Some(jti)) if !state.assertions.insert(jti.clone()) => Err("The client_assertion token was used before."),
+    let once = match assertion::check(
+        &fields["client_assertion"],
+        &audience,
+        crate::now().as_secs(),
+    ) {
+        Ok(Some(jti)) if !state.assertions.insert(jti.clone()) => {
+            Err("The client_assertion token was used before.")
+        }
         Ok(_) => Ok(()),
         Err(what) => Err(what),
     };
@@ -736,12 +993,18 @@ mod tests {
         }
 
         fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
-            let request = client().request(method, format!("{}{path}", self.1)).header("user-agent", "test");
-            request.header("accept", "application/json").header("content-type", "application/json")
+            let request = client()
+                .request(method, format!("{}{path}", self.1))
+                .header("user-agent", "test");
+            request
+                .header("accept", "application/json")
+                .header("content-type", "application/json")
         }
 
         async fn call(&self, method: Method, path: &str, body: Option<Value>) -> (u16, Value) {
-            let mut request = self.request(method, path).header("authorization", format!("SSWS {API_TOKEN}"));
+            let mut request = self
+                .request(method, path)
+                .header("authorization", format!("SSWS {API_TOKEN}"));
             if let Some(body) = body {
                 request = request.body(body.to_string());
             }
@@ -760,13 +1023,25 @@ mod tests {
         let id = api.0.hire("Ann", "+4512345678", "");
         api.0.set_status(&id, "DEPROVISIONED");
         assert_eq!(api.get("/api/v1/users").await, (200, json!([])));
-        let path =
-            "/api/v1/users?search=profile.mobilePhone%20eq%20%22%2B4512345678%22&fields=status,profile:(firstName,primaryPhone)";
+        let path = "/api/v1/users?search=profile.mobilePhone%20eq%20%22%2B4512345678%22&fields=status,profile:(firstName,primaryPhone)";
         let expected = json!([{"id": id, "status": "DEPROVISIONED", "profile": {"firstName": "Ann", "primaryPhone": null}}]);
         assert_eq!(api.get(path).await, (200, expected));
-        let (status, body) = api.get("/api/v1/users?search=profile.mobilePhone%20ne%20%221%22").await;
-        assert_eq!((status, &body["errorCode"], api.0.server().complaints().len()), (400, &json!("E0000031"), 1));
-        for path in ["/api/v1/users?limit=201", "/api/v1/users?after=made-up", "/api/v1/users?sortBy=id"] {
+        let (status, body) = api
+            .get("/api/v1/users?search=profile.mobilePhone%20ne%20%221%22")
+            .await;
+        assert_eq!(
+            (
+                status,
+                &body["errorCode"],
+                api.0.server().complaints().len()
+            ),
+            (400, &json!("E0000031"), 1)
+        );
+        for path in [
+            "/api/v1/users?limit=201",
+            "/api/v1/users?after=made-up",
+            "/api/v1/users?sortBy=id",
+        ] {
             assert_ne!(api.get(path).await.0, 200, "{path}");
             assert_eq!(api.0.server().complaints().len(), 1, "{path}");
         }
@@ -777,27 +1052,72 @@ mod tests {
         let api = Api::start().await;
         let id = api.0.hire("Ann", "+4512345678", "");
         api.0.hire("Ben", "", "");
-        for path in ["?q=ann", "?filter=profile.login%20eq%20%22ann%40acme.example%22", "?q=ann&search="] {
+        for path in [
+            "?q=ann",
+            "?filter=profile.login%20eq%20%22ann%40acme.example%22",
+            "?q=ann&search=",
+        ] {
             let found = api.get(&format!("/api/v1/users{path}")).await.1;
-            assert_eq!((found.as_array().unwrap().len(), &found[0]["id"]), (1, &json!(id)), "{path}");
+            assert_eq!(
+                (found.as_array().unwrap().len(), &found[0]["id"]),
+                (1, &json!(id)),
+                "{path}"
+            );
         }
         for name in ["ann@acme.example", "Ann"] {
-            assert_eq!(api.get(&format!("/api/v1/users/{name}")).await.1["id"], id, "{name}");
+            assert_eq!(
+                api.get(&format!("/api/v1/users/{name}")).await.1["id"],
+                id,
+                "{name}"
+            );
         }
         let body = json!({"profile": {"nickName": "A", "mobilePhone": null}, "credentials": {}});
-        let changed = api.call(Method::POST, "/api/v1/users/ann", Some(body)).await.1;
-        assert_eq!((&changed["profile"]["nickName"], &changed["profile"]["mobilePhone"]), (&json!("A"), &Value::Null));
-        let body =
-            json!({"profile": {"firstName": "Cid", "lastName": "X", "email": "cid@acme.example", "login": "cid@acme.example"}});
-        let make = async || api.call(Method::POST, "/api/v1/users", Some(body.clone())).await;
-        assert_eq!((make().await.1["status"].clone(), make().await.0), (json!("ACTIVE"), 400));
+        let changed = api
+            .call(Method::POST, "/api/v1/users/ann", Some(body))
+            .await
+            .1;
+        assert_eq!(
+            (
+                &changed["profile"]["nickName"],
+                &changed["profile"]["mobilePhone"]
+            ),
+            (&json!("A"), &Value::Null)
+        );
+        let body = json!({"profile": {"firstName": "Cid", "lastName": "X", "email": "cid@acme.example", "login": "cid@acme.example"}});
+        let make = async || {
+            api.call(Method::POST, "/api/v1/users", Some(body.clone()))
+                .await
+        };
+        assert_eq!(
+            (make().await.1["status"].clone(), make().await.0),
+            (json!("ACTIVE"), 400)
+        );
         assert_eq!(api.0.server().complaints(), [""; 0]);
-        let unspaced = api.request(Method::GET, "/api/v1/users").header("authorization", format!("SSWS{API_TOKEN}"));
-        assert_eq!((unspaced.send().await.unwrap().status().as_u16(), api.0.server().complaints()), (200, vec![]));
-        let ours = client().get(format!("{}/api/v1/users/ann", api.1)).header("user-agent", "Switchboard/1");
-        let ours = ours.header("accept", "application/json").header("content-type", "application/json");
-        let ours = ours.header("authorization", format!("SSWS {API_TOKEN}")).send().await.unwrap();
-        assert_eq!((ours.status().as_u16(), api.0.server().complaints().len()), (200, 1));
+        let unspaced = api
+            .request(Method::GET, "/api/v1/users")
+            .header("authorization", format!("SSWS{API_TOKEN}"));
+        assert_eq!(
+            (
+                unspaced.send().await.unwrap().status().as_u16(),
+                api.0.server().complaints()
+            ),
+            (200, vec![])
+        );
+        let ours = client()
+            .get(format!("{}/api/v1/users/ann", api.1))
+            .header("user-agent", "Switchboard/1");
+        let ours = ours
+            .header("accept", "application/json")
+            .header("content-type", "application/json");
+        let ours = ours
+            .header("authorization", format!("SSWS {API_TOKEN}"))
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(
+            (ours.status().as_u16(), api.0.server().complaints().len()),
+            (200, 1)
+        );
     }
 
     #[tokio::test]
@@ -805,20 +1125,42 @@ mod tests {
         let api = Api::start().await;
         let ids = ["Ann", "Bob", "Cid"].map(|name| api.0.hire(name, "", ""));
         let page = async |path: String| {
-            let answer =
-                api.request(Method::GET, &path).header("authorization", format!("SSWS {API_TOKEN}")).send().await.unwrap();
-            let links = answer.headers().get_all("link").iter().map(|link| link.to_str().unwrap().to_owned()).collect::<Vec<_>>();
+            let answer = api
+                .request(Method::GET, &path)
+                .header("authorization", format!("SSWS {API_TOKEN}"))
+                .send()
+                .await
+                .unwrap();
+            let links = answer
+                .headers()
+                .get_all("link")
+                .iter()
+                .map(|link| link.to_str().unwrap().to_owned())
+                .collect::<Vec<_>>();
             (answer.json::<Value>().await.unwrap(), links)
         };
         let (first, links) = page("/api/v1/users?limit=1".to_owned()).await;
         assert_eq!((&first[0]["id"], links.len()), (&json!(ids[0]), 2));
-        assert!(links[0].ends_with("rel=\"self\"") && links[1].ends_with("rel=\"next\""), "{links:?}");
+        assert!(
+            links[0].ends_with("rel=\"self\"") && links[1].ends_with("rel=\"next\""),
+            "{links:?}"
+        );
         // Gone meanwhile: the cursor does not mind.
         api.0.delete(&ids[0]);
-        let next = links[1].strip_prefix(&format!("<{}", api.1)).unwrap().split_once('>').unwrap().0.to_owned();
+        let next = links[1]
+            .strip_prefix(&format!("<{}", api.1))
+            .unwrap()
+            .split_once('>')
+            .unwrap()
+            .0
+            .to_owned();
         let (second, _) = page(next.clone()).await;
         assert_eq!(second[0]["id"], ids[1]);
-        assert_eq!(api.get(&format!("{next}&fields=id")).await.0, 400, "it is for the same question");
+        assert_eq!(
+            api.get(&format!("{next}&fields=id")).await.0,
+            400,
+            "it is for the same question"
+        );
         assert_eq!(api.0.server().complaints().len(), 1);
         api.0.expire_cursors();
         assert_eq!(api.get(&next).await.1["errorCode"], "E0000001");
@@ -833,13 +1175,23 @@ mod tests {
         let post = |body| api.call(Method::POST, &path, Some(body));
         let (status, user) = post(json!({"profile": {"primaryPhone": "+15005550006"}})).await;
         assert_eq!(
-            (status, &user["profile"]["primaryPhone"], &user["profile"]["firstName"]),
+            (
+                status,
+                &user["profile"]["primaryPhone"],
+                &user["profile"]["firstName"]
+            ),
             (200, &json!("+15005550006"), &json!("Ann"))
         );
         for value in [json!("x".repeat(101)), json!(1)] {
-            assert_eq!(post(json!({"profile": {"primaryPhone": value}})).await.1["errorCode"], "E0000001");
+            assert_eq!(
+                post(json!({"profile": {"primaryPhone": value}})).await.1["errorCode"],
+                "E0000001"
+            );
         }
-        assert_eq!(post(json!({"profile": {"firstName": null}})).await.1["errorCode"], "E0000001");
+        assert_eq!(
+            post(json!({"profile": {"firstName": null}})).await.1["errorCode"],
+            "E0000001"
+        );
         assert_eq!(api.0.server().complaints(), [""; 0]);
         assert_eq!(post(json!({"profile": {"PrimaryPhone": "1"}})).await.0, 400);
         assert_eq!(post(json!({"status": "ACTIVE"})).await.0, 400);
@@ -847,12 +1199,26 @@ mod tests {
         assert_eq!(unknown.status(), 501);
         let unknown = unknown.json::<Value>().await.unwrap();
         assert!(
-            unknown["errorCode"].is_string() && unknown["errorSummary"] == format!("PUT {path} is not simulated by this sandbox")
+            unknown["errorCode"].is_string()
+                && unknown["errorSummary"]
+                    == format!("PUT {path} is not simulated by this sandbox")
         );
         assert_eq!(api.0.server().complaints().len(), 3);
         api.0.set_status(&id, "DEPROVISIONED");
-        assert_eq!(post(json!({"profile": {"primaryPhone": null}})).await.1["errorCode"], "E0000038");
-        assert_eq!(api.call(Method::POST, "/api/v1/users/00u00000000000000000", Some(json!({"profile": {}}))).await.0, 404);
+        assert_eq!(
+            post(json!({"profile": {"primaryPhone": null}})).await.1["errorCode"],
+            "E0000038"
+        );
+        assert_eq!(
+            api.call(
+                Method::POST,
+                "/api/v1/users/00u00000000000000000",
+                Some(json!({"profile": {}}))
+            )
+            .await
+            .0,
+            404
+        );
         assert_eq!(api.0.server().complaints(), [""; 0]);
     }
 
@@ -862,19 +1228,41 @@ mod tests {
         let ids = api.0.hire_many(1000);
         let path = format!("/api/v1/users/{}", ids[999]);
         let user = api.get(&path).await.1;
-        assert_eq!((&user["profile"]["mobilePhone"], &user["statusChanged"]), (&json!("+4520000999"), &json!(iso(THEN))));
+        assert_eq!(
+            (&user["profile"]["mobilePhone"], &user["statusChanged"]),
+            (&json!("+4520000999"), &json!(iso(THEN)))
+        );
         api.0.set_status(&ids[999], "DEPROVISIONED");
         assert_ne!(api.get(&path).await.1["statusChanged"], iso(THEN));
-        api.0.set_status_changed(&ids[999], Duration::from_millis(951_782_399_250));
-        assert_eq!(api.get(&path).await.1["statusChanged"], "2000-02-28T23:59:59.250Z");
-        let search =
-            "/api/v1/users?search=status%20eq%20%22DEPROVISIONED%22%20and%20statusChanged%20lt%20%222001-01-01T00:00:00.000Z%22";
+        api.0
+            .set_status_changed(&ids[999], Duration::from_millis(951_782_399_250));
+        assert_eq!(
+            api.get(&path).await.1["statusChanged"],
+            "2000-02-28T23:59:59.250Z"
+        );
+        let search = "/api/v1/users?search=status%20eq%20%22DEPROVISIONED%22%20and%20statusChanged%20lt%20%222001-01-01T00:00:00.000Z%22";
         assert_eq!(api.get(search).await.1[0]["id"], ids[999]);
         let profile = json!({"primaryPhone": "+14155550100"});
-        assert_eq!(api.call(Method::POST, &path, Some(json!({ "profile": profile }))).await.0, 403);
+        assert_eq!(
+            api.call(Method::POST, &path, Some(json!({ "profile": profile })))
+                .await
+                .0,
+            403
+        );
         let path = format!("/api/v1/users/{}", ids[0]);
-        assert_eq!(api.call(Method::POST, &path, Some(json!({ "profile": profile }))).await.0, 200);
-        assert_eq!(api.0.updates(), [Update { id: ids[0].clone(), profile: profile.as_object().unwrap().clone() }]);
+        assert_eq!(
+            api.call(Method::POST, &path, Some(json!({ "profile": profile })))
+                .await
+                .0,
+            200
+        );
+        assert_eq!(
+            api.0.updates(),
+            [Update {
+                id: ids[0].clone(),
+                profile: profile.as_object().unwrap().clone()
+            }]
+        );
         for (time, expected) in [
             (0, "1970-01-01T00:00:00.000Z"),
             (951_782_400, "2000-02-29T00:00:00.000Z"),
@@ -905,25 +1293,52 @@ mod tests {
             let mut claims = json!({
                 "iss": CLIENT_ID, "sub": CLIENT_ID, "aud": format!("{}/oauth2/v1/token", api.1), "iat": now, "exp": now + 300, "jti": random::hex(8),
             });
-            claims.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+            claims
+                .as_object_mut()
+                .unwrap()
+                .extend(changes.as_object().unwrap().clone());
             let form = [
                 ("grant_type", "client_credentials"),
                 ("scope", scope),
-                ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
+                (
+                    "client_assertion_type",
+                    "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+                ),
                 ("client_assertion", &assertion::sign(&claims)),
             ];
             let url = format!("{}/oauth2/v1/token", api.1);
-            let answer = client().post(url).header("accept", "application/json").form(&form).send().await.unwrap();
-            (answer.status().as_u16(), answer.json::<Value>().await.unwrap(), api.0.server().complaints().len())
+            let answer = client()
+                .post(url)
+                .header("accept", "application/json")
+                .form(&form)
+                .send()
+                .await
+                .unwrap();
+            (
+                answer.status().as_u16(),
+                answer.json::<Value>().await.unwrap(),
+                api.0.server().complaints().len(),
+            )
         };
         let (status, granted, complaints) = post(json!({"jti": "once"}), "okta.users.read").await;
-        assert_eq!((status, &granted["expires_in"], complaints), (200, &json!(3600), 0));
+        assert_eq!(
+            (status, &granted["expires_in"], complaints),
+            (200, &json!(3600), 0)
+        );
         let bearer = |method, body: &'static str| {
-            let request = api.request(method, "/api/v1/users/00u00000000000000000").body(body);
-            request.bearer_auth(granted["access_token"].as_str().unwrap()).send()
+            let request = api
+                .request(method, "/api/v1/users/00u00000000000000000")
+                .body(body);
+            request
+                .bearer_auth(granted["access_token"].as_str().unwrap())
+                .send()
         };
         assert_eq!(bearer(Method::GET, "").await.unwrap().status(), 404);
-        assert_eq!(bearer(Method::POST, "{}").await.unwrap().status(), 403, "it is for reading");
+        assert_eq!(
+            bearer(Method::POST, "{}").await.unwrap().status(),
+            403,
+            "it is for reading"
+        );
         api.0.revoke_tokens();
         assert_eq!(bearer(Method::GET, "").await.unwrap().status(), 401);
         for changes in [
@@ -935,9 +1350,16 @@ mod tests {
             json!({"exp": 9_999_999_999_u64}),
         ] {
             let (status, refusal, complaints) = post(changes.clone(), "okta.users.read").await;
-            assert_eq!((status, &refusal["error"], complaints), (401, &json!("invalid_client"), 1), "{changes}");
+            assert_eq!(
+                (status, &refusal["error"], complaints),
+                (401, &json!("invalid_client"), 1),
+                "{changes}"
+            );
         }
-        assert_eq!(post(json!({}), "okta.groups.read").await.1["error"], "invalid_scope");
+        assert_eq!(
+            post(json!({}), "okta.groups.read").await.1["error"],
+            "invalid_scope"
+        );
         api.0.register_key(false);
         let (status, _, complaints) = post(json!({}), "okta.users.read").await;
         assert_eq!((status, complaints), (401, 0));

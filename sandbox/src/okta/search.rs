@@ -6,7 +6,11 @@ use super::{ATTRIBUTES, User, iso};
 /// An expression that has been understood.
 #[derive(Debug)]
 pub(super) enum Search {
-    Compare { name: String, operator: Operator, value: String },
+    Compare {
+        name: String,
+        operator: Operator,
+        value: String,
+    },
     All(Vec<Search>),
     Any(Vec<Search>),
 }
@@ -26,7 +30,11 @@ impl Search {
         match self {
             Self::All(parts) => parts.iter().all(|part| part.fits(user)),
             Self::Any(parts) => parts.iter().any(|part| part.fits(user)),
-            Self::Compare { name, operator, value } => {
+            Self::Compare {
+                name,
+                operator,
+                value,
+            } => {
                 let changed = iso(user.status_changed);
                 let actual = match name.as_str() {
                     "id" => user.id.as_str(),
@@ -54,7 +62,9 @@ pub(super) fn parse(text: &str) -> Result<Search, String> {
     let mut words = words(text)?;
     words.reverse();
     let search = any(&mut words)?;
-    words.pop().map_or(Ok(search), |word| Err(format!("{word} is too much")))
+    words
+        .pop()
+        .map_or(Ok(search), |word| Err(format!("{word} is too much")))
 }
 
 /// Parentheses, bare words, and strings, which keep their quotes.
@@ -83,7 +93,10 @@ fn words(text: &str) -> Result<Vec<String>, String> {
 /// `and` binds closer than `or`. The words come from the end of the list.
 fn any(words: &mut Vec<String>) -> Result<Search, String> {
     let mut parts = vec![all(words)?];
-    while words.pop_if(|word| word.eq_ignore_ascii_case("or")).is_some() {
+    while words
+        .pop_if(|word| word.eq_ignore_ascii_case("or"))
+        .is_some()
+    {
         parts.push(all(words)?);
     }
     Ok(Search::Any(parts))
@@ -91,7 +104,10 @@ fn any(words: &mut Vec<String>) -> Result<Search, String> {
 
 fn all(words: &mut Vec<String>) -> Result<Search, String> {
     let mut parts = vec![one(words)?];
-    while words.pop_if(|word| word.eq_ignore_ascii_case("and")).is_some() {
+    while words
+        .pop_if(|word| word.eq_ignore_ascii_case("and"))
+        .is_some()
+    {
         parts.push(one(words)?);
     }
     Ok(Search::All(parts))
@@ -102,24 +118,41 @@ fn one(words: &mut Vec<String>) -> Result<Search, String> {
     let name = word()?;
     if name == "(" {
         let inner = any(words)?;
-        return words.pop_if(|word| word == ")").map_or_else(|| Err("a parenthesis is open".to_owned()), |_| Ok(inner));
+        return words
+            .pop_if(|word| word == ")")
+            .map_or_else(|| Err("a parenthesis is open".to_owned()), |_| Ok(inner));
     }
-    let attribute = name.strip_prefix("profile.").filter(|attribute| ATTRIBUTES.contains(attribute));
+    let attribute = name
+        .strip_prefix("profile.")
+        .filter(|attribute| ATTRIBUTES.contains(attribute));
     if attribute.is_none() && !["id", "status", "statusChanged"].contains(&name.as_str()) {
         return Err(format!("{name} is not simulated"));
     }
     let operator = match word()?.to_lowercase().as_str() {
         "eq" => Operator::Equal,
         "sw" => Operator::StartsWith,
-        "co" if attribute.is_some_and(|attribute| ATTRIBUTES[..4].contains(&attribute)) => Operator::Contains,
+        "co" if attribute.is_some_and(|attribute| ATTRIBUTES[..4].contains(&attribute)) => {
+            Operator::Contains
+        }
         "gt" => Operator::Greater,
         "lt" => Operator::Less,
-        "pr" => return Ok(Search::Compare { name, operator: Operator::Present, value: String::new() }),
+        "pr" => {
+            return Ok(Search::Compare {
+                name,
+                operator: Operator::Present,
+                value: String::new(),
+            });
+        }
         other => return Err(format!("operator {other}")),
     };
     let value = word()?;
-    let value = serde_json::from_str(&value).map_err(|_| format!("{value} is not a JSON string"))?;
-    Ok(Search::Compare { name, operator, value })
+    let value =
+        serde_json::from_str(&value).map_err(|_| format!("{value} is not a JSON string"))?;
+    Ok(Search::Compare {
+        name,
+        operator,
+        value,
+    })
 }
 
 #[cfg(test)]
@@ -147,7 +180,10 @@ mod tests {
             (r#"profile.mobilePhone eq """#, false),
             (r#"profile.firstName eq "ann \"a\"""#, true),
             (r#"profile.firstName co "nn""#, true),
-            (r#"(status lt "DEPROVISIONED" or status gt "DEPROVISIONED") and id eq "00u1""#, true),
+            (
+                r#"(status lt "DEPROVISIONED" or status gt "DEPROVISIONED") and id eq "00u1""#,
+                true,
+            ),
             (r#"status eq "X" and id eq "00u1" or id eq "00u1""#, true),
             (r#"status eq "X" and (id eq "00u1" or id eq "00u1")"#, false),
         ] {

@@ -56,12 +56,27 @@ const FIELDS: [(&str, Kind, &str); 16] = [
     ("StickySender", Kind::Flag, "true"),
     ("MmsConverter", Kind::Flag, "true"),
     ("SmartEncoding", Kind::Flag, "true"),
-    ("ScanMessageContent", Kind::OneOf(&["inherit", "enable", "disable"]), "inherit"),
+    (
+        "ScanMessageContent",
+        Kind::OneOf(&["inherit", "enable", "disable"]),
+        "inherit",
+    ),
     ("FallbackToLongCode", Kind::Flag, "true"),
     ("AreaCodeGeomatch", Kind::Flag, "true"),
     ("ValidityPeriod", Kind::Seconds, "14400"),
     ("SynchronousValidation", Kind::Flag, "false"),
-    ("Usecase", Kind::OneOf(&["notifications", "marketing", "verification", "discussion", "poll", "undeclared"]), "undeclared"),
+    (
+        "Usecase",
+        Kind::OneOf(&[
+            "notifications",
+            "marketing",
+            "verification",
+            "discussion",
+            "poll",
+            "undeclared",
+        ]),
+        "undeclared",
+    ),
     ("UseInboundWebhookOnNumber", Kind::Flag, "false"),
 ];
 
@@ -69,10 +84,16 @@ impl Kind {
     fn takes(self, value: &str) -> bool {
         match self {
             Self::Text => (1..=64).contains(&value.chars().count()),
-            Self::Url => value.is_empty() || url::Url::parse(value).is_ok_and(|url| ["http", "https"].contains(&url.scheme())),
+            Self::Url => {
+                value.is_empty()
+                    || url::Url::parse(value)
+                        .is_ok_and(|url| ["http", "https"].contains(&url.scheme()))
+            }
             Self::Method => ["GET", "POST"].contains(&value),
             Self::Flag => value.parse::<bool>().is_ok(),
-            Self::Seconds => value.parse().is_ok_and(|seconds: u32| (1..=36_000).contains(&seconds)),
+            Self::Seconds => value
+                .parse()
+                .is_ok_and(|seconds: u32| (1..=36_000).contains(&seconds)),
             Self::OneOf(values) => values.contains(&value),
         }
     }
@@ -96,14 +117,19 @@ impl Service {
         Self {
             sid: sid.to_owned(),
             numbers: numbers.iter().map(|&number| number.to_owned()).collect(),
-            fields: fields.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect(),
+            fields: fields
+                .iter()
+                .map(|&(name, value)| (name.to_owned(), value.to_owned()))
+                .collect(),
             campaign: None,
         }
     }
 
     /// A field by the name it has in requests (`InboundRequestUrl`, `InboundMethod`, `UseInboundWebhookOnNumber`...); empty for null.
     pub fn field(&self, name: &str) -> &str {
-        let Some((_, _, first)) = FIELDS.iter().find(|(field, ..)| *field == name) else { panic!("no field {name}") };
+        let Some((_, _, first)) = FIELDS.iter().find(|(field, ..)| *field == name) else {
+            panic!("no field {name}")
+        };
         self.fields.get(name).map_or(first, String::as_str)
     }
 
@@ -156,9 +182,15 @@ pub(super) struct Settings {
 
 impl Settings {
     pub(super) fn new() -> Self {
-        let deferring = [("FriendlyName", "Switchboard"), ("UseInboundWebhookOnNumber", "true")];
+        let deferring = [
+            ("FriendlyName", "Switchboard"),
+            ("UseInboundWebhookOnNumber", "true"),
+        ];
         let campaign = Some("VERIFIED".to_owned());
-        let service = Service { campaign, ..Service::new(MESSAGING_SERVICE, &[NUMBER], &deferring) };
+        let service = Service {
+            campaign,
+            ..Service::new(MESSAGING_SERVICE, &[NUMBER], &deferring)
+        };
         let prices: [(&str, &[(&str, &str)]); 3] = [
             ("US", &[("local", "1.15"), ("toll free", "2.15")]),
             ("DK", &[("mobile", "15.00")]),
@@ -170,12 +202,20 @@ impl Settings {
             services: vec![service],
             tollfree: vec![],
             permissions: BTreeMap::new(),
-            prices: prices.map(|(country, prices)| (country.to_owned(), prices.iter().map(owned).collect())).into(),
+            prices: prices
+                .map(|(country, prices)| (country.to_owned(), prices.iter().map(owned).collect()))
+                .into(),
         }
     }
 
     fn permissions(&self, country: &str) -> Permissions {
-        self.permissions.get(country).copied().unwrap_or(Permissions { texts: true, calls: true })
+        self.permissions
+            .get(country)
+            .copied()
+            .unwrap_or(Permissions {
+                texts: true,
+                calls: true,
+            })
     }
 
     /// Whether texts may be sent to a country.
@@ -197,12 +237,18 @@ impl State {
     /// URL and method of the webhook for a text to this number, and the service it belongs to, if that is whose webhook it is. A service that neither has a
     /// URL nor defers to its numbers drops what they get.
     pub(super) fn sms_webhook(&self, number: &str) -> Option<(String, String, Option<String>)> {
-        let service = self.admin.services.iter().find(|service| service.numbers.iter().any(|sender| sender == number));
+        let service = self
+            .admin
+            .services
+            .iter()
+            .find(|service| service.numbers.iter().any(|sender| sender == number));
         let own = self.numbers.get(number)?;
         let (url, method, service) = match service {
-            Some(service) if !service.defers() => {
-                (service.field("InboundRequestUrl"), service.field("InboundMethod"), Some(service.sid.clone()))
-            }
+            Some(service) if !service.defers() => (
+                service.field("InboundRequestUrl"),
+                service.field("InboundMethod"),
+                Some(service.sid.clone()),
+            ),
             _ => (own.field("SmsUrl"), own.field("SmsMethod"), None),
         };
         (!url.is_empty()).then(|| (url.to_owned(), method.to_owned(), service))
@@ -222,7 +268,11 @@ impl Twilio {
         for number in numbers {
             state.numbers.own(number);
         }
-        state.admin.services.push(Service::new(&sid, numbers, &[("FriendlyName", friendly_name)]));
+        state.admin.services.push(Service::new(
+            &sid,
+            numbers,
+            &[("FriendlyName", friendly_name)],
+        ));
         sid
     }
 
@@ -231,7 +281,10 @@ impl Twilio {
         let mut state = lock(&self.shared.state);
         let service = state.admin.service_mut(sid);
         for &(name, value) in fields {
-            assert!(FIELDS.iter().any(|(field, ..)| *field == name), "messaging services have no field {name}");
+            assert!(
+                FIELDS.iter().any(|(field, ..)| *field == name),
+                "messaging services have no field {name}"
+            );
             service.fields.insert(name.to_owned(), value.to_owned());
         }
     }
@@ -256,13 +309,19 @@ impl Twilio {
 
     /// Whether the account may send texts to a country, which are else refused with 21408, and call its ordinary numbers. At first it may everywhere.
     pub fn set_geo(&self, country: &str, texts: bool, calls: bool) {
-        lock(&self.shared.state).admin.permissions.insert(country.to_owned(), Permissions { texts, calls });
+        lock(&self.shared.state)
+            .admin
+            .permissions
+            .insert(country.to_owned(), Permissions { texts, calls });
     }
 
     /// What a number costs a month (`1.15`, USD) in a country, by type: `local`, `mobile`, `national`, `toll free`.
     pub fn set_number_price(&self, country: &str, kind: &str, price: &str) {
         let prices = &mut lock(&self.shared.state).admin.prices;
-        prices.entry(country.to_owned()).or_default().insert(kind.to_owned(), price.to_owned());
+        prices
+            .entry(country.to_owned())
+            .or_default()
+            .insert(kind.to_owned(), price.to_owned());
     }
 }
 
@@ -304,20 +363,29 @@ fn answer(
             complaints.add(format!("Twilio: {what}"));
             refuse(code, &what)
         }
-        Err(Refusal::Missing(what)) => refuse(20404, &format!("The requested resource {what} was not found")),
+        Err(Refusal::Missing(what)) => refuse(
+            20404,
+            &format!("The requested resource {what} was not found"),
+        ),
     }
 }
 
 type Caller = (Axum<Arc<Shared>>, Extension<Complaints>, HeaderMap);
 
-async fn account((Axum(shared), Extension(complaints), headers): Caller, Path(account): Path<String>) -> Response {
+async fn account(
+    (Axum(shared), Extension(complaints), headers): Caller,
+    Path(account): Path<String>,
+) -> Response {
     let account = account.strip_suffix(".json").unwrap_or_default();
     let state = match authenticate(&shared, &complaints, account, &headers) {
         Ok(state) => state,
         Err(refusal) => return refusal,
     };
     let [status, kind] = &state.admin.account;
-    let (uri, then) = (format!("/2010-04-01/Accounts/{ACCOUNT_SID}"), mail::date(THEN_EPOCH));
+    let (uri, then) = (
+        format!("/2010-04-01/Accounts/{ACCOUNT_SID}"),
+        mail::date(THEN_EPOCH),
+    );
     Json(json!({
         "sid": ACCOUNT_SID, "owner_account_sid": ACCOUNT_SID, "friendly_name": "Acme", "status": status, "type": kind, "auth_token": state.auth_token,
         "date_created": then, "date_updated": then, "uri": format!("{uri}.json"),
@@ -329,7 +397,13 @@ async fn account((Axum(shared), Extension(complaints), headers): Caller, Path(ac
 }
 
 /// One page of a list; there is never a second.
-fn page(path: &str, key: &str, items: &[Value], query: Pairs, known: &[&str]) -> Result<Value, String> {
+fn page(
+    path: &str,
+    key: &str,
+    items: &[Value],
+    query: Pairs,
+    known: &[&str],
+) -> Result<Value, String> {
     let parameters = parameters(query, &[known, &["PageSize"]].concat())?;
     let size = page_size(&parameters)?;
     if items.len() > size {
@@ -342,16 +416,32 @@ fn page(path: &str, key: &str, items: &[Value], query: Pairs, known: &[&str]) ->
     Ok(Map::from_iter([(key.to_owned(), items.into()), ("meta".to_owned(), meta)]).into())
 }
 
-async fn services((Axum(shared), Extension(complaints), headers): Caller, Query(query): Query<Pairs>) -> Response {
+async fn services(
+    (Axum(shared), Extension(complaints), headers): Caller,
+    Query(query): Query<Pairs>,
+) -> Response {
     answer(&shared, &complaints, &headers, |state| {
-        let services = state.admin.services.iter().map(Service::resource).collect::<Vec<_>>();
-        page("Services", "services", &services, query, &[]).map_err(|what| Refusal::Odd(20001, what))
+        let services = state
+            .admin
+            .services
+            .iter()
+            .map(Service::resource)
+            .collect::<Vec<_>>();
+        page("Services", "services", &services, query, &[])
+            .map_err(|what| Refusal::Odd(20001, what))
     })
 }
 
-async fn service((Axum(shared), Extension(complaints), headers): Caller, Path(sid): Path<String>) -> Response {
+async fn service(
+    (Axum(shared), Extension(complaints), headers): Caller,
+    Path(sid): Path<String>,
+) -> Response {
     answer(&shared, &complaints, &headers, |state| {
-        state.admin.service(&sid).map(Service::resource).ok_or_else(|| Refusal::Missing(format!("/Services/{sid}")))
+        state
+            .admin
+            .service(&sid)
+            .map(Service::resource)
+            .ok_or_else(|| Refusal::Missing(format!("/Services/{sid}")))
     })
 }
 
@@ -363,15 +453,28 @@ async fn update_service(
     answer(&shared, &complaints, &headers, |state| {
         let content_type = sms::header(&headers, header::CONTENT_TYPE);
         if content_type.split(';').next() != Some("application/x-www-form-urlencoded") {
-            return Err(Refusal::Odd(20001, format!("content type {content_type:?}")));
+            return Err(Refusal::Odd(
+                20001,
+                format!("content type {content_type:?}"),
+            ));
         }
         let known = FIELDS.map(|(name, ..)| name);
         let fields = sms::form(&body, &known).map_err(|what| Refusal::Odd(20001, what))?;
-        let unfit = FIELDS.iter().find(|(name, kind, _)| fields.get(*name).is_some_and(|value| !kind.takes(value)));
+        let unfit = FIELDS
+            .iter()
+            .find(|(name, kind, _)| fields.get(*name).is_some_and(|value| !kind.takes(value)));
         if let Some((name, ..)) = unfit {
-            return Err(Refusal::Odd(21712, format!("{name} is not valid: {}", fields[*name])));
+            return Err(Refusal::Odd(
+                21712,
+                format!("{name} is not valid: {}", fields[*name]),
+            ));
         }
-        let Some(service) = state.admin.services.iter_mut().find(|service| service.sid == sid) else {
+        let Some(service) = state
+            .admin
+            .services
+            .iter_mut()
+            .find(|service| service.sid == sid)
+        else {
             return Err(Refusal::Missing(format!("/Services/{sid}")));
         };
         service.fields.extend(fields);
@@ -386,7 +489,9 @@ async fn senders(
     Query(query): Query<Pairs>,
 ) -> Response {
     answer(&shared, &complaints, &headers, |state| {
-        let Some(service) = state.admin.service(&sid) else { return Err(Refusal::Missing(format!("/Services/{sid}"))) };
+        let Some(service) = state.admin.service(&sid) else {
+            return Err(Refusal::Missing(format!("/Services/{sid}")));
+        };
         let path = format!("Services/{sid}/PhoneNumbers");
         let sender = |number: &String| {
             let number_sid = &state.numbers.get(number)?.sid;
@@ -396,7 +501,11 @@ async fn senders(
                 "url": format!("https://messaging.twilio.com/v1/{path}/{number_sid}"),
             }))
         };
-        let senders = service.numbers.iter().filter_map(sender).collect::<Vec<_>>();
+        let senders = service
+            .numbers
+            .iter()
+            .filter_map(sender)
+            .collect::<Vec<_>>();
         page(&path, "phone_numbers", &senders, query, &[]).map_err(|what| Refusal::Odd(20001, what))
     })
 }
@@ -407,7 +516,9 @@ async fn campaigns(
     Query(query): Query<Pairs>,
 ) -> Response {
     answer(&shared, &complaints, &headers, |state| {
-        let Some(service) = state.admin.service(&sid) else { return Err(Refusal::Missing(format!("/Services/{sid}"))) };
+        let Some(service) = state.admin.service(&sid) else {
+            return Err(Refusal::Missing(format!("/Services/{sid}")));
+        };
         let path = format!("Services/{sid}/Compliance/Usa2p");
         let campaign = |status: &String| {
             json!({
@@ -422,9 +533,17 @@ async fn campaigns(
     })
 }
 
-async fn verifications((Axum(shared), Extension(complaints), headers): Caller, Query(query): Query<Pairs>) -> Response {
+async fn verifications(
+    (Axum(shared), Extension(complaints), headers): Caller,
+    Query(query): Query<Pairs>,
+) -> Response {
     answer(&shared, &complaints, &headers, |state| {
-        let asked = |name: &str| query.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
+        let asked = |name: &str| {
+            query
+                .iter()
+                .find(|(key, _)| key == name)
+                .map(|(_, value)| value.clone())
+        };
         let (number_sid, asked_status) = (asked("TollfreePhoneNumberSid"), asked("Status"));
         let verification = |[number, status]: &[String; 2]| {
             let sid = &state.numbers.get(number)?.sid;
@@ -436,9 +555,21 @@ async fn verifications((Axum(shared), Extension(complaints), headers): Caller, Q
                 })
             })
         };
-        let verifications = state.admin.tollfree.iter().filter_map(verification).collect::<Vec<_>>();
+        let verifications = state
+            .admin
+            .tollfree
+            .iter()
+            .filter_map(verification)
+            .collect::<Vec<_>>();
         let known = ["TollfreePhoneNumberSid", "Status"];
-        page("Tollfree/Verifications", "verifications", &verifications, query, &known).map_err(|what| Refusal::Odd(20001, what))
+        page(
+            "Tollfree/Verifications",
+            "verifications",
+            &verifications,
+            query,
+            &known,
+        )
+        .map_err(|what| Refusal::Odd(20001, what))
     })
 }
 
@@ -457,7 +588,10 @@ fn describe(country: &str) -> [&str; 3] {
     }
 }
 
-async fn dialing((Axum(shared), Extension(complaints), headers): Caller, Path(country): Path<String>) -> Response {
+async fn dialing(
+    (Axum(shared), Extension(complaints), headers): Caller,
+    Path(country): Path<String>,
+) -> Response {
     answer(&shared, &complaints, &headers, |state| {
         if !is_country(&country) {
             return Err(Refusal::Odd(20404, format!("no country {country}")));
@@ -478,8 +612,12 @@ async fn texting(
     Query(query): Query<HashMap<String, String>>,
 ) -> Response {
     answer(&shared, &complaints, &headers, |state| {
-        let countries = query.get("CountryCode").map(|countries| countries.split(',').collect::<Vec<_>>());
-        let Some(countries) = countries.filter(|codes| query.len() == 1 && codes.iter().all(|code| is_country(code))) else {
+        let countries = query
+            .get("CountryCode")
+            .map(|countries| countries.split(',').collect::<Vec<_>>());
+        let Some(countries) =
+            countries.filter(|codes| query.len() == 1 && codes.iter().all(|code| is_country(code)))
+        else {
             return Err(Refusal::Odd(20001, "not exactly CountryCode".to_owned()));
         };
         let permission = |country: &str| {
@@ -491,13 +629,18 @@ async fn texting(
     })
 }
 
-async fn prices((Axum(shared), Extension(complaints), headers): Caller, Path(country): Path<String>) -> Response {
+async fn prices(
+    (Axum(shared), Extension(complaints), headers): Caller,
+    Path(country): Path<String>,
+) -> Response {
     answer(&shared, &complaints, &headers, |state| {
         if !is_country(&country) {
             return Err(Refusal::Odd(20404, format!("no country {country}")));
         }
         let path = format!("/v1/PhoneNumbers/Countries/{country}");
-        let Some(prices) = state.admin.prices.get(&country) else { return Err(Refusal::Missing(path)) };
+        let Some(prices) = state.admin.prices.get(&country) else {
+            return Err(Refusal::Missing(path));
+        };
         let price = |(kind, price)| json!({ "number_type": kind, "base_price": price, "current_price": price });
         Ok(json!({
             "country": describe(&country)[0], "iso_country": country, "price_unit": "USD", "url": format!("https://pricing.twilio.com{path}"),
@@ -525,12 +668,17 @@ mod tests {
 
         async fn call(&self, method: Method, path: &str, form: &[(&str, &str)]) -> (u16, Value) {
             let url = self.0.server().url() + path;
-            let mut request = client().request(method.clone(), url).basic_auth(ACCOUNT_SID, Some(AUTH_TOKEN));
+            let mut request = client()
+                .request(method.clone(), url)
+                .basic_auth(ACCOUNT_SID, Some(AUTH_TOKEN));
             if method == Method::POST {
                 request = request.form(form);
             }
             let answer = request.send().await.unwrap();
-            (answer.status().as_u16(), serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap_or_default())
+            (
+                answer.status().as_u16(),
+                serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap_or_default(),
+            )
         }
 
         async fn get(&self, path: &str) -> Value {
@@ -544,39 +692,90 @@ mod tests {
     async fn an_administrator_looks_things_up() {
         let api = Api::start().await;
         let account = format!("/2010-04-01/Accounts/{ACCOUNT_SID}.json");
-        assert_eq!((&api.get(&account).await["status"], &api.get(&account).await["type"]), (&json!("active"), &json!("Full")));
+        assert_eq!(
+            (
+                &api.get(&account).await["status"],
+                &api.get(&account).await["type"]
+            ),
+            (&json!("active"), &json!("Full"))
+        );
         api.0.set_account("suspended", "Trial");
         assert_eq!(api.get(&account).await["status"], "suspended");
 
         let campaigns = format!("/v1/Services/{MESSAGING_SERVICE}/Compliance/Usa2p");
-        assert_eq!(api.get(&campaigns).await["compliance"][0]["campaign_status"], "VERIFIED");
+        assert_eq!(
+            api.get(&campaigns).await["compliance"][0]["campaign_status"],
+            "VERIFIED"
+        );
         api.0.set_a2p_status(MESSAGING_SERVICE, Some("FAILED"));
-        assert_eq!(api.get(&campaigns).await["compliance"][0]["campaign_status"], "FAILED");
+        assert_eq!(
+            api.get(&campaigns).await["compliance"][0]["campaign_status"],
+            "FAILED"
+        );
         api.0.set_a2p_status(MESSAGING_SERVICE, None);
         assert_eq!(api.get(&campaigns).await["compliance"], json!([]));
 
         let sid = api.0.own("+18005550100", &[]);
-        assert_eq!(api.get("/v1/Tollfree/Verifications").await["verifications"], json!([]));
+        assert_eq!(
+            api.get("/v1/Tollfree/Verifications").await["verifications"],
+            json!([])
+        );
         api.0.set_tollfree_verification("+18005550100", "IN_REVIEW");
-        let verifications = api.get(&format!("/v1/Tollfree/Verifications?PageSize=9&TollfreePhoneNumberSid={sid}")).await;
+        let verifications = api
+            .get(&format!(
+                "/v1/Tollfree/Verifications?PageSize=9&TollfreePhoneNumberSid={sid}"
+            ))
+            .await;
         assert_eq!(verifications["verifications"][0]["status"], "IN_REVIEW");
-        assert_eq!(api.get("/v1/Tollfree/Verifications?Status=TWILIO_APPROVED").await["verifications"], json!([]));
+        assert_eq!(
+            api.get("/v1/Tollfree/Verifications?Status=TWILIO_APPROVED")
+                .await["verifications"],
+            json!([])
+        );
 
         api.0.set_geo("DK", false, false);
         let dialing = api.get("/v1/DialingPermissions/Countries/DK").await;
-        assert_eq!((&dialing["iso_code"], &dialing["low_risk_numbers_enabled"]), (&json!("DK"), &json!(false)));
-        assert_eq!(api.get("/v1/DialingPermissions/Countries/US").await["low_risk_numbers_enabled"], true);
-        let texting = api.get("/v1/Messaging/GeoPermissions?CountryCode=US,DK").await;
-        assert_eq!((&texting["permissions"][0]["enabled"], &texting["permissions"][1]["enabled"]), (&json!(true), &json!(false)));
+        assert_eq!(
+            (&dialing["iso_code"], &dialing["low_risk_numbers_enabled"]),
+            (&json!("DK"), &json!(false))
+        );
+        assert_eq!(
+            api.get("/v1/DialingPermissions/Countries/US").await["low_risk_numbers_enabled"],
+            true
+        );
+        let texting = api
+            .get("/v1/Messaging/GeoPermissions?CountryCode=US,DK")
+            .await;
+        assert_eq!(
+            (
+                &texting["permissions"][0]["enabled"],
+                &texting["permissions"][1]["enabled"]
+            ),
+            (&json!(true), &json!(false))
+        );
         let form = [("To", "+4512345678"), ("From", NUMBER), ("Body", "x")];
         let messages = format!("/2010-04-01/Accounts/{ACCOUNT_SID}/Messages.json");
-        assert_eq!(api.call(Method::POST, &messages, &form).await.1["code"], 21408);
+        assert_eq!(
+            api.call(Method::POST, &messages, &form).await.1["code"],
+            21408
+        );
 
         let us = api.get("/v1/PhoneNumbers/Countries/US").await;
-        assert_eq!(us["phone_number_prices"][0], json!({"number_type": "local", "base_price": "1.15", "current_price": "1.15"}));
-        assert_eq!(api.call(Method::GET, "/v1/PhoneNumbers/Countries/CO", &[]).await.0, 404);
+        assert_eq!(
+            us["phone_number_prices"][0],
+            json!({"number_type": "local", "base_price": "1.15", "current_price": "1.15"})
+        );
+        assert_eq!(
+            api.call(Method::GET, "/v1/PhoneNumbers/Countries/CO", &[])
+                .await
+                .0,
+            404
+        );
         api.0.set_number_price("CO", "local", "14.00");
-        assert_eq!(api.get("/v1/PhoneNumbers/Countries/CO").await["phone_number_prices"][0]["current_price"], "14.00");
+        assert_eq!(
+            api.get("/v1/PhoneNumbers/Countries/CO").await["phone_number_prices"][0]["current_price"],
+            "14.00"
+        );
         assert_eq!(api.0.server().complaints(), [""; 0]);
 
         for path in [
@@ -594,7 +793,12 @@ mod tests {
             assert_eq!(api.0.server().complaints().len(), 1, "{path}");
         }
         api.0.set_auth_token("new");
-        for path in [&account, "/v1/Services", "/v1/DialingPermissions/Countries/DK", "/v1/PhoneNumbers/Countries/US"] {
+        for path in [
+            &account,
+            "/v1/Services",
+            "/v1/DialingPermissions/Countries/DK",
+            "/v1/PhoneNumbers/Countries/US",
+        ] {
             assert_eq!(api.call(Method::GET, path, &[]).await.0, 401, "{path}");
         }
     }
@@ -604,25 +808,73 @@ mod tests {
         let api = Api::start().await;
         let path = format!("/v1/Services/{MESSAGING_SERVICE}");
         let service = api.get(&path).await;
-        assert_eq!(service, api.get("/v1/Services?PageSize=50").await["services"][0]);
         assert_eq!(
-            (&service["inbound_request_url"], &service["inbound_method"], &service["use_inbound_webhook_on_number"]),
+            service,
+            api.get("/v1/Services?PageSize=50").await["services"][0]
+        );
+        assert_eq!(
+            (
+                &service["inbound_request_url"],
+                &service["inbound_method"],
+                &service["use_inbound_webhook_on_number"]
+            ),
             (&Value::Null, &json!("POST"), &json!(true))
         );
         let url = "https://x.example/#rc=3&rp=5xx,ct,rt";
         let senders = api.get(&format!("{path}/PhoneNumbers?PageSize=50")).await;
-        assert_eq!((&senders["phone_numbers"][0]["phone_number"], &senders["phone_numbers"][1]), (&json!(NUMBER), &Value::Null));
-        assert_eq!(api.call(Method::GET, "/v1/Services/MG1/PhoneNumbers", &[]).await.0, 404);
-        let form = [("InboundRequestUrl", url), ("InboundMethod", "GET"), ("UseInboundWebhookOnNumber", "false")];
+        assert_eq!(
+            (
+                &senders["phone_numbers"][0]["phone_number"],
+                &senders["phone_numbers"][1]
+            ),
+            (&json!(NUMBER), &Value::Null)
+        );
+        assert_eq!(
+            api.call(Method::GET, "/v1/Services/MG1/PhoneNumbers", &[])
+                .await
+                .0,
+            404
+        );
+        let form = [
+            ("InboundRequestUrl", url),
+            ("InboundMethod", "GET"),
+            ("UseInboundWebhookOnNumber", "false"),
+        ];
         let (status, service) = api.call(Method::POST, &path, &form).await;
-        assert_eq!((status, &service["inbound_request_url"], &service["sid"]), (200, &json!(url), &json!(MESSAGING_SERVICE)));
+        assert_eq!(
+            (status, &service["inbound_request_url"], &service["sid"]),
+            (200, &json!(url), &json!(MESSAGING_SERVICE))
+        );
         let service = api.0.messaging_service(MESSAGING_SERVICE).unwrap();
-        assert_eq!((service.field("InboundRequestUrl"), service.field("InboundMethod")), (url, "GET"));
-        assert_eq!(api.call(Method::POST, &path, &[("InboundRequestUrl", "")]).await.1["inbound_request_url"], Value::Null);
-        assert_eq!(api.call(Method::POST, "/v1/Services/MG1", &form).await.0, 404);
+        assert_eq!(
+            (
+                service.field("InboundRequestUrl"),
+                service.field("InboundMethod")
+            ),
+            (url, "GET")
+        );
+        assert_eq!(
+            api.call(Method::POST, &path, &[("InboundRequestUrl", "")])
+                .await
+                .1["inbound_request_url"],
+            Value::Null
+        );
+        assert_eq!(
+            api.call(Method::POST, "/v1/Services/MG1", &form).await.0,
+            404
+        );
         assert_eq!(api.0.server().complaints(), [""; 0]);
-        for (name, value) in [("InboundUrl", "x"), ("InboundRequestUrl", "x"), ("InboundMethod", "PUT"), ("StickySender", "")] {
-            assert_eq!(api.call(Method::POST, &path, &[(name, value)]).await.0, 400, "{name}");
+        for (name, value) in [
+            ("InboundUrl", "x"),
+            ("InboundRequestUrl", "x"),
+            ("InboundMethod", "PUT"),
+            ("StickySender", ""),
+        ] {
+            assert_eq!(
+                api.call(Method::POST, &path, &[(name, value)]).await.0,
+                400,
+                "{name}"
+            );
             assert_eq!(api.0.server().complaints().len(), 1, "{name}");
         }
     }
@@ -630,30 +882,67 @@ mod tests {
     #[tokio::test]
     async fn texts_go_to_the_service_or_the_number() {
         let api = Api::start().await;
-        let hook = Server::start("hook", Router::new().fallback(|| async { "" })).await.unwrap();
+        let hook = Server::start("hook", Router::new().fallback(|| async { "" }))
+            .await
+            .unwrap();
         let (number, service) = ("+15005550011", hook.url() + "/service");
         api.0.set_sms_url(number, &(hook.url() + "/number"));
         let sid = api.0.add_messaging_service("Texts", &[number]);
         let text = async || {
             hook.clear_exchanges();
             api.0.text("+4512345678", number, "Hi").await;
-            hook.exchanges().pop().map(|exchange| (exchange.method, exchange.target))
+            hook.exchanges()
+                .pop()
+                .map(|exchange| (exchange.method, exchange.target))
         };
-        assert_eq!(text().await, None, "a service that neither has a URL nor defers drops texts");
-        api.0.set_messaging_service(&sid, &[("InboundRequestUrl", &service)]);
-        assert_eq!(text().await, Some(("POST".to_owned(), "/service".to_owned())));
+        assert_eq!(
+            text().await,
+            None,
+            "a service that neither has a URL nor defers drops texts"
+        );
+        api.0
+            .set_messaging_service(&sid, &[("InboundRequestUrl", &service)]);
+        assert_eq!(
+            text().await,
+            Some(("POST".to_owned(), "/service".to_owned()))
+        );
         let body = hook.exchanges()[0].request.clone();
-        assert!(form_urlencoded::parse(&body).any(|(name, value)| name == "MessagingServiceSid" && value == sid));
-        api.0.set_messaging_service(&sid, &[("UseInboundWebhookOnNumber", "true")]);
-        assert_eq!(text().await, Some(("POST".to_owned(), "/number".to_owned())));
+        assert!(
+            form_urlencoded::parse(&body)
+                .any(|(name, value)| name == "MessagingServiceSid" && value == sid)
+        );
+        api.0
+            .set_messaging_service(&sid, &[("UseInboundWebhookOnNumber", "true")]);
+        assert_eq!(
+            text().await,
+            Some(("POST".to_owned(), "/number".to_owned()))
+        );
         api.0.own(number, &[("SmsMethod", "GET")]);
         let (method, target) = text().await.unwrap();
-        assert!(method == "GET" && target.starts_with("/number?ToCountry=US&"), "{method} {target}");
+        assert!(
+            method == "GET" && target.starts_with("/number?ToCountry=US&"),
+            "{method} {target}"
+        );
         let exchange = &hook.exchanges()[0];
         let signed = api.0.sign(&(hook.url() + &target), &[]);
-        assert!(exchange.request.is_empty() && exchange.headers.contains(&("x-twilio-signature".to_owned(), signed)));
-        let form = [("To", "+4512345678"), ("MessagingServiceSid", sid.as_str()), ("Body", "x")];
+        assert!(
+            exchange.request.is_empty()
+                && exchange
+                    .headers
+                    .contains(&("x-twilio-signature".to_owned(), signed))
+        );
+        let form = [
+            ("To", "+4512345678"),
+            ("MessagingServiceSid", sid.as_str()),
+            ("Body", "x"),
+        ];
         let messages = format!("/2010-04-01/Accounts/{ACCOUNT_SID}/Messages.json");
-        assert_eq!((api.call(Method::POST, &messages, &form).await.0, &*api.0.messages()[0].from), (201, number));
+        assert_eq!(
+            (
+                api.call(Method::POST, &messages, &form).await.0,
+                &*api.0.messages()[0].from
+            ),
+            (201, number)
+        );
     }
 }

@@ -37,7 +37,11 @@ pub(super) struct Made {
 
 impl Made {
     pub(super) fn now(service: Option<String>) -> Self {
-        Self { at: crate::now().as_secs(), service, redacted: false }
+        Self {
+            at: crate::now().as_secs(),
+            service,
+            redacted: false,
+        }
     }
 }
 
@@ -54,7 +58,10 @@ pub(super) struct Ended {
 
 impl Ended {
     fn wire(&self) -> Value {
-        let (uri, at) = (format!("/2010-04-01/Accounts/{ACCOUNT_SID}/Calls/{}", self.sid), mail::date(self.at));
+        let (uri, at) = (
+            format!("/2010-04-01/Accounts/{ACCOUNT_SID}/Calls/{}", self.sid),
+            mail::date(self.at),
+        );
         json!({
             "sid": self.sid, "account_sid": ACCOUNT_SID, "from": self.from, "from_formatted": self.from, "to": self.to, "to_formatted": self.to,
             "status": self.status, "direction": "inbound", "api_version": "2010-04-01", "date_created": at, "date_updated": at, "start_time": at,
@@ -68,7 +75,10 @@ impl Ended {
 pub(super) fn routes() -> Router<Arc<Shared>> {
     const ACCOUNT: &str = "/2010-04-01/Accounts/{account}";
     Router::new()
-        .route(&format!("{ACCOUNT}/Messages/{{sid}}"), get(read).post(redact).delete(delete))
+        .route(
+            &format!("{ACCOUNT}/Messages/{{sid}}"),
+            get(read).post(redact).delete(delete),
+        )
         .route(&format!("{ACCOUNT}/Calls.json"), get(calls))
         .route(&format!("{ACCOUNT}/Calls/{{sid}}"), get(call))
 }
@@ -98,7 +108,12 @@ impl State {
 /// Whether a time fits the filters `name`, `name<` (not after) and `name>` (not before), which are days or moments.
 fn within(filters: &HashMap<String, String>, name: &str, at: u64) -> bool {
     let moment = okta::iso(Duration::from_secs(at));
-    let asked = |sign: &str| filters.get(&format!("{name}{sign}")).map(String::as_str).filter(|asked| !asked.is_empty());
+    let asked = |sign: &str| {
+        filters
+            .get(&format!("{name}{sign}"))
+            .map(String::as_str)
+            .filter(|asked| !asked.is_empty())
+    };
     let digits = |asked: &str| asked.trim_end_matches('Z').to_owned();
     asked("").is_none_or(|day| moment.starts_with(&day[..day.len().min(10)]))
         && asked("<").is_none_or(|last| moment.starts_with(&digits(last)) || moment <= digits(last))
@@ -106,19 +121,39 @@ fn within(filters: &HashMap<String, String>, name: &str, at: u64) -> bool {
 }
 
 /// One page of a list, the newest first. Its token counts what came before it.
-fn page(key: &str, mut items: Vec<Value>, query: &HashMap<String, String>) -> Result<Value, String> {
+fn page(
+    key: &str,
+    mut items: Vec<Value>,
+    query: &HashMap<String, String>,
+) -> Result<Value, String> {
     items.reverse();
     let size = page_size(query)?;
-    let number = |name: &str, text: &str| text.parse::<usize>().map_err(|_| format!("{name} is a number"));
-    let page = query.get("Page").map_or(Ok(0), |text| number("Page", text))?;
-    let start = query.get("PageToken").map_or(Ok(0), |text| number("PageToken", text.trim_start_matches("PT")))?;
+    let number = |name: &str, text: &str| {
+        text.parse::<usize>()
+            .map_err(|_| format!("{name} is a number"))
+    };
+    let page = query
+        .get("Page")
+        .map_or(Ok(0), |text| number("Page", text))?;
+    let start = query.get("PageToken").map_or(Ok(0), |text| {
+        number("PageToken", text.trim_start_matches("PT"))
+    })?;
     let more = items.len() > start.saturating_add(size);
     let shown = items.into_iter().skip(start).take(size).collect::<Vec<_>>();
-    let path = format!("/2010-04-01/Accounts/{ACCOUNT_SID}/{}.json", if key == "calls" { "Calls" } else { "Messages" });
+    let path = format!(
+        "/2010-04-01/Accounts/{ACCOUNT_SID}/{}.json",
+        if key == "calls" { "Calls" } else { "Messages" }
+    );
     let address = |page: usize, start: usize| {
         let mut address = form_urlencoded::Serializer::new(String::new());
-        address.extend_pairs(query.iter().filter(|(name, _)| !["Page", "PageToken", "PageSize"].contains(&name.as_str())));
-        address.append_pair("PageSize", &size.to_string()).append_pair("Page", &page.to_string());
+        address.extend_pairs(
+            query
+                .iter()
+                .filter(|(name, _)| !["Page", "PageToken", "PageSize"].contains(&name.as_str())),
+        );
+        address
+            .append_pair("PageSize", &size.to_string())
+            .append_pair("Page", &page.to_string());
         if start > 0 {
             address.append_pair("PageToken", &format!("PT{start}"));
         }
@@ -155,20 +190,46 @@ fn answer(
     }
 }
 
-pub(super) async fn list(request: Request, Path(account): Path<String>, Query(query): Query<Pairs>) -> Response {
+pub(super) async fn list(
+    request: Request,
+    Path(account): Path<String>,
+    Query(query): Query<Pairs>,
+) -> Response {
     answer(request, &account, |state| {
-        let query = parameters(query, &["To", "From", "DateSent", "DateSent<", "DateSent>", "PageSize", "Page", "PageToken"])?;
+        let query = parameters(
+            query,
+            &[
+                "To",
+                "From",
+                "DateSent",
+                "DateSent<",
+                "DateSent>",
+                "PageSize",
+                "Page",
+                "PageToken",
+            ],
+        )?;
         let is = |name: &str, value: &str| query.get(name).is_none_or(|asked| asked == value);
         let at = |message: &Message| state.made.get(&message.sid).map_or(0, |made| made.at);
-        let fits =
-            |message: &&Message| is("To", &message.to) && is("From", &message.from) && within(&query, "DateSent", at(message));
-        let found = state.messages.iter().filter(fits).map(|message| state.delivered(message)).collect();
+        let fits = |message: &&Message| {
+            is("To", &message.to)
+                && is("From", &message.from)
+                && within(&query, "DateSent", at(message))
+        };
+        let found = state
+            .messages
+            .iter()
+            .filter(fits)
+            .map(|message| state.delivered(message))
+            .collect();
         page("messages", found, &query).map(Some)
     })
 }
 
 async fn read(request: Request, Path((account, sid)): Path<(String, String)>) -> Response {
-    answer(request, &account, |state| Ok(find(state, &sid).map(|message| state.delivered(message))))
+    answer(request, &account, |state| {
+        Ok(find(state, &sid).map(|message| state.delivered(message)))
+    })
 }
 
 fn find<'a>(state: &'a State, sid: &str) -> Option<&'a Message> {
@@ -177,9 +238,15 @@ fn find<'a>(state: &'a State, sid: &str) -> Option<&'a Message> {
 }
 
 /// An empty `Body` takes the text out of Twilio's records; nothing else of a message that was sent can be changed.
-async fn redact(request: Request, Path((account, sid)): Path<(String, String)>, body: Bytes) -> Response {
+async fn redact(
+    request: Request,
+    Path((account, sid)): Path<(String, String)>,
+    body: Bytes,
+) -> Response {
     answer(request, &account, |state| {
-        let Some(message) = find(state, &sid).cloned() else { return Ok(None) };
+        let Some(message) = find(state, &sid).cloned() else {
+            return Ok(None);
+        };
         if form_urlencoded::parse(&body).any(|(name, value)| name != "Body" || !value.is_empty()) {
             return Err("only an empty Body is simulated by this sandbox".to_owned());
         }
@@ -191,29 +258,61 @@ async fn redact(request: Request, Path((account, sid)): Path<(String, String)>, 
 /// Gone from Twilio's records; what is on the phone stays there.
 async fn delete(request: Request, Path((account, sid)): Path<(String, String)>) -> Response {
     let answer = answer(request, &account, |state| {
-        let Some(sid) = find(state, &sid).map(|message| message.sid.clone()) else { return Ok(None) };
+        let Some(sid) = find(state, &sid).map(|message| message.sid.clone()) else {
+            return Ok(None);
+        };
         state.messages.retain(|message| message.sid != sid);
         Ok(Some(Value::Null))
     });
-    if answer.status().is_success() { StatusCode::NO_CONTENT.into_response() } else { answer }
+    if answer.status().is_success() {
+        StatusCode::NO_CONTENT.into_response()
+    } else {
+        answer
+    }
 }
 
-async fn calls(request: Request, Path(account): Path<String>, Query(query): Query<Pairs>) -> Response {
+async fn calls(
+    request: Request,
+    Path(account): Path<String>,
+    Query(query): Query<Pairs>,
+) -> Response {
     answer(request, &account, |state| {
-        let known = ["To", "From", "Status", "StartTime", "StartTime<", "StartTime>", "PageSize", "Page", "PageToken"];
+        let known = [
+            "To",
+            "From",
+            "Status",
+            "StartTime",
+            "StartTime<",
+            "StartTime>",
+            "PageSize",
+            "Page",
+            "PageToken",
+        ];
         let query = parameters(query, &known)?;
         let is = |name: &str, value: &str| query.get(name).is_none_or(|asked| asked == value);
         let fits = |call: &&Ended| {
-            is("To", &call.to) && is("From", &call.from) && is("Status", call.status) && within(&query, "StartTime", call.at)
+            is("To", &call.to)
+                && is("From", &call.from)
+                && is("Status", call.status)
+                && within(&query, "StartTime", call.at)
         };
-        page("calls", state.calls.iter().filter(fits).map(Ended::wire).collect(), &query).map(Some)
+        page(
+            "calls",
+            state.calls.iter().filter(fits).map(Ended::wire).collect(),
+            &query,
+        )
+        .map(Some)
     })
 }
 
 async fn call(request: Request, Path((account, sid)): Path<(String, String)>) -> Response {
     answer(request, &account, |state| {
         let sid = sid.strip_suffix(".json").unwrap_or_default();
-        Ok(state.calls.iter().find(|call| call.sid == sid).map(Ended::wire))
+        Ok(state
+            .calls
+            .iter()
+            .find(|call| call.sid == sid)
+            .map(Ended::wire))
     })
 }
 
@@ -232,8 +331,18 @@ pub(super) fn tell(url: String, token: String, message: Message) {
                 ("ApiVersion", "2010-04-01"),
             ];
             let params = params.map(|(name, value)| (name.to_owned(), value.to_owned()));
-            let request = client().post(&url).timeout(Duration::from_secs(15)).header(header::USER_AGENT, "TwilioProxy/1.1");
-            let _ = request.header("x-twilio-signature", phone::signature(&token, &url, &params)).form(&params).send().await;
+            let request = client()
+                .post(&url)
+                .timeout(Duration::from_secs(15))
+                .header(header::USER_AGENT, "TwilioProxy/1.1");
+            let _ = request
+                .header(
+                    "x-twilio-signature",
+                    phone::signature(&token, &url, &params),
+                )
+                .form(&params)
+                .send()
+                .await;
         }
     });
 }
@@ -252,11 +361,24 @@ mod tests {
 
     impl Api {
         async fn call(&self, method: Method, path: &str, form: &[(&str, &str)]) -> (u16, Value) {
-            let url = format!("{}/2010-04-01/Accounts/{ACCOUNT_SID}{path}", self.0.server().url());
-            let request = client().request(method, url).header("user-agent", "acme").basic_auth(ACCOUNT_SID, Some(AUTH_TOKEN));
-            let request = if form.is_empty() { request } else { request.form(form) };
+            let url = format!(
+                "{}/2010-04-01/Accounts/{ACCOUNT_SID}{path}",
+                self.0.server().url()
+            );
+            let request = client()
+                .request(method, url)
+                .header("user-agent", "acme")
+                .basic_auth(ACCOUNT_SID, Some(AUTH_TOKEN));
+            let request = if form.is_empty() {
+                request
+            } else {
+                request.form(form)
+            };
             let answer = request.send().await.unwrap();
-            (answer.status().as_u16(), serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap_or_default())
+            (
+                answer.status().as_u16(),
+                serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap_or_default(),
+            )
         }
 
         async fn send(&self, to: &str, more: &[(&str, &str)]) -> String {
@@ -275,14 +397,30 @@ mod tests {
             sids.push(api.send(to, &[]).await);
         }
         let sid_of = |item: &Value| item["sid"].as_str().unwrap().to_owned();
-        let (_, first) = api.call(Method::GET, "/Messages.json?PageSize=2", &[]).await;
+        let (_, first) = api
+            .call(Method::GET, "/Messages.json?PageSize=2", &[])
+            .await;
         assert_eq!(
-            first["messages"].as_array().unwrap().iter().map(sid_of).collect::<Vec<_>>(),
+            first["messages"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(sid_of)
+                .collect::<Vec<_>>(),
             [sids[2].clone(), sids[1].clone()]
         );
-        let next = first["next_page_uri"].as_str().unwrap().split_once(ACCOUNT_SID).unwrap().1.to_owned();
+        let next = first["next_page_uri"]
+            .as_str()
+            .unwrap()
+            .split_once(ACCOUNT_SID)
+            .unwrap()
+            .1
+            .to_owned();
         let (_, second) = api.call(Method::GET, &next, &[]).await;
-        assert_eq!((sid_of(&second["messages"][0]), &second["next_page_uri"]), (sids[0].clone(), &Value::Null));
+        assert_eq!(
+            (sid_of(&second["messages"][0]), &second["next_page_uri"]),
+            (sids[0].clone(), &Value::Null)
+        );
         let today = &okta::iso(crate::now())[..10];
         for (query, found) in [
             ("To=%2B4520000002".to_owned(), 2),
@@ -292,13 +430,25 @@ mod tests {
             (format!("DateSent%3C={today}"), 3),
             ("DateSent%3C=2020-01-01T00:00:00Z".to_owned(), 0),
         ] {
-            let (_, list) = api.call(Method::GET, &format!("/Messages.json?{query}"), &[]).await;
+            let (_, list) = api
+                .call(Method::GET, &format!("/Messages.json?{query}"), &[])
+                .await;
             assert_eq!(list["messages"].as_array().unwrap().len(), found, "{query}");
         }
         let path = format!("/Messages/{}.json", sids[0]);
         let (_, read) = api.call(Method::GET, &path, &[]).await;
-        assert_eq!((&read["status"], &read["body"], read["date_sent"].is_string()), (&json!("delivered"), &json!("Hi"), true));
-        assert_eq!(api.call(Method::POST, &path, &[("Body", "")]).await.1["body"], "");
+        assert_eq!(
+            (
+                &read["status"],
+                &read["body"],
+                read["date_sent"].is_string()
+            ),
+            (&json!("delivered"), &json!("Hi"), true)
+        );
+        assert_eq!(
+            api.call(Method::POST, &path, &[("Body", "")]).await.1["body"],
+            ""
+        );
         assert_eq!(api.call(Method::DELETE, &path, &[]).await.0, 204);
         assert_eq!(api.call(Method::GET, &path, &[]).await.1["code"], 20404);
         assert_eq!(api.0.server().complaints(), [""; 0]);
@@ -307,23 +457,65 @@ mod tests {
     #[tokio::test]
     async fn a_status_callback_hears_of_the_delivery() {
         let api = Api(Twilio::start(None).await.unwrap());
-        let hook = Server::start("status callback", Router::new().fallback(|| async {})).await.unwrap();
-        let sid = api.send("+4520000001", &[("StatusCallback", &hook.url()), ("SmartEncoded", "true")]).await;
+        let hook = Server::start("status callback", Router::new().fallback(|| async {}))
+            .await
+            .unwrap();
+        let sid = api
+            .send(
+                "+4520000001",
+                &[("StatusCallback", &hook.url()), ("SmartEncoded", "true")],
+            )
+            .await;
         let heard = async {
-            while hook.exchanges().iter().filter(|exchange| exchange.status.is_some()).count() < 2 {
+            while hook
+                .exchanges()
+                .iter()
+                .filter(|exchange| exchange.status.is_some())
+                .count()
+                < 2
+            {
                 tokio::task::yield_now().await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(20), heard).await.unwrap();
+        tokio::time::timeout(Duration::from_secs(20), heard)
+            .await
+            .unwrap();
         for (exchange, status) in hook.exchanges().iter().zip(["sent", "delivered"]) {
-            let params = form_urlencoded::parse(&exchange.request).into_owned().collect::<Vec<_>>();
-            let param = |name: &str| params.iter().find(|(key, _)| key == name).unwrap().1.clone();
-            assert_eq!((param("MessageStatus"), param("MessageSid")), (status.to_owned(), sid.clone()));
-            let signature = ("x-twilio-signature".to_owned(), api.0.sign(&hook.url(), &params));
+            let params = form_urlencoded::parse(&exchange.request)
+                .into_owned()
+                .collect::<Vec<_>>();
+            let param = |name: &str| {
+                params
+                    .iter()
+                    .find(|(key, _)| key == name)
+                    .unwrap()
+                    .1
+                    .clone()
+            };
+            assert_eq!(
+                (param("MessageStatus"), param("MessageSid")),
+                (status.to_owned(), sid.clone())
+            );
+            let signature = (
+                "x-twilio-signature".to_owned(),
+                api.0.sign(&hook.url(), &params),
+            );
             assert!(exchange.headers.contains(&signature));
         }
-        let (status, body) = api.call(Method::POST, "/Messages.json", &[("To", "+4520000001"), ("ContentSid", "HX1")]).await;
-        assert_eq!((status, body["message"].as_str().unwrap().contains("not simulated")), (501, true));
+        let (status, body) = api
+            .call(
+                Method::POST,
+                "/Messages.json",
+                &[("To", "+4520000001"), ("ContentSid", "HX1")],
+            )
+            .await;
+        assert_eq!(
+            (
+                status,
+                body["message"].as_str().unwrap().contains("not simulated")
+            ),
+            (501, true)
+        );
         assert_eq!(api.0.server().complaints().len(), 1);
     }
 
@@ -331,12 +523,24 @@ mod tests {
     async fn calls_are_read_back() {
         let api = Api(Twilio::start(None).await.unwrap());
         let call = api.0.call("+4520000001", "+4599999999").await;
-        let (_, list) = api.call(Method::GET, "/Calls.json?From=%2B4520000001", &[]).await;
-        assert_eq!((&list["calls"][0]["sid"], &list["calls"][0]["status"]), (&json!(call.sid), &json!("failed")));
-        let (_, read) = api.call(Method::GET, &format!("/Calls/{}.json", call.sid), &[]).await;
+        let (_, list) = api
+            .call(Method::GET, "/Calls.json?From=%2B4520000001", &[])
+            .await;
+        assert_eq!(
+            (&list["calls"][0]["sid"], &list["calls"][0]["status"]),
+            (&json!(call.sid), &json!("failed"))
+        );
+        let (_, read) = api
+            .call(Method::GET, &format!("/Calls/{}.json", call.sid), &[])
+            .await;
         assert_eq!(read, list["calls"][0]);
         assert_eq!(api.call(Method::GET, "/Calls/CA1.json", &[]).await.0, 404);
-        assert_eq!(api.call(Method::POST, "/Calls.json", &[("To", "x")]).await.0, 501);
+        assert_eq!(
+            api.call(Method::POST, "/Calls.json", &[("To", "x")])
+                .await
+                .0,
+            501
+        );
         assert_eq!(api.0.server().complaints().len(), 1, "calls are not made");
     }
 }

@@ -35,7 +35,11 @@ const METHOD: Kind = Kind::OneOf(&["GET", "POST"]);
 
 /// Name in requests, what it takes, and what it is while unset (`None`: null).
 const FIELDS: [(&str, Kind, Option<&str>); 22] = [
-    ("ApiVersion", Kind::OneOf(&["2010-04-01"]), Some("2010-04-01")),
+    (
+        "ApiVersion",
+        Kind::OneOf(&["2010-04-01"]),
+        Some("2010-04-01"),
+    ),
     ("FriendlyName", Kind::Name, Some("")),
     ("VoiceUrl", Kind::Url, None),
     ("VoiceMethod", METHOD, Some("POST")),
@@ -43,7 +47,11 @@ const FIELDS: [(&str, Kind, Option<&str>); 22] = [
     ("VoiceFallbackMethod", METHOD, Some("POST")),
     ("VoiceApplicationSid", Kind::Sid("AP"), Some("")),
     ("VoiceCallerIdLookup", Kind::Flag, Some("false")),
-    ("VoiceReceiveMode", Kind::OneOf(&["voice", "fax"]), Some("voice")),
+    (
+        "VoiceReceiveMode",
+        Kind::OneOf(&["voice", "fax"]),
+        Some("voice"),
+    ),
     ("SmsUrl", Kind::Url, Some("")),
     ("SmsMethod", METHOD, Some("POST")),
     ("SmsFallbackUrl", Kind::Url, Some("")),
@@ -55,7 +63,11 @@ const FIELDS: [(&str, Kind, Option<&str>); 22] = [
     ("AddressSid", Kind::Sid("AD"), None),
     ("BundleSid", Kind::Sid("BU"), None),
     ("IdentitySid", Kind::Sid("RI"), None),
-    ("EmergencyStatus", Kind::OneOf(&["Active", "Inactive"]), Some("Active")),
+    (
+        "EmergencyStatus",
+        Kind::OneOf(&["Active", "Inactive"]),
+        Some("Active"),
+    ),
     ("EmergencyAddressSid", Kind::Sid("AD"), None),
 ];
 
@@ -85,7 +97,14 @@ impl Stock {
 impl Default for Stock {
     /// A local number in the US that needs no papers.
     fn default() -> Self {
-        Self { country: "US", list: "Local", address_requirements: "none", bundle: false, sms: true, refusal: None }
+        Self {
+            country: "US",
+            list: "Local",
+            address_requirements: "none",
+            bundle: false,
+            sms: true,
+            refusal: None,
+        }
     }
 }
 
@@ -110,13 +129,19 @@ pub struct Owned {
 impl Owned {
     /// A field by the name it has in requests (`FriendlyName`, `VoiceUrl`, `SmsMethod`...); what Twilio says while it is unset, empty for null.
     pub fn field(&self, name: &str) -> &str {
-        let Some((_, _, unset)) = FIELDS.iter().find(|(field, ..)| *field == name) else { panic!("no field {name}") };
-        self.fields.get(name).map_or(unset.unwrap_or_default(), String::as_str)
+        let Some((_, _, unset)) = FIELDS.iter().find(|(field, ..)| *field == name) else {
+            panic!("no field {name}")
+        };
+        self.fields
+            .get(name)
+            .map_or(unset.unwrap_or_default(), String::as_str)
     }
 
     fn set(&mut self, name: &str, value: &str) {
         match (name, value) {
-            ("FriendlyName", "") => drop(self.fields.insert(name.to_owned(), friendly(&self.number))),
+            ("FriendlyName", "") => {
+                drop(self.fields.insert(name.to_owned(), friendly(&self.number)))
+            }
             (_, "") => drop(self.fields.remove(name)),
             _ => drop(self.fields.insert(name.to_owned(), value.to_owned())),
         }
@@ -139,7 +164,11 @@ impl Owned {
         });
         for (name, kind, unset) in FIELDS {
             let text = self.fields.get(name).map(String::as_str).or(unset);
-            resource[snake_case(name)] = if matches!(kind, Kind::Flag) { json!(text == Some("true")) } else { json!(text) };
+            resource[snake_case(name)] = if matches!(kind, Kind::Flag) {
+                json!(text == Some("true"))
+            } else {
+                json!(text)
+            };
         }
         resource
     }
@@ -157,38 +186,75 @@ pub(super) struct Numbers {
 
 impl Numbers {
     pub(super) fn new() -> Self {
-        let papers = Stock { list: "Mobile", address_requirements: "any", bundle: true, ..Stock::default() };
+        let papers = Stock {
+            list: "Mobile",
+            address_requirements: "any",
+            bundle: true,
+            ..Stock::default()
+        };
         let stock = [
             ("+1415555", 100..180, Stock::default()),
             ("+1628555", 100..110, Stock::default()),
             ("+1925555", 100..110, Stock::default()),
-            ("+4520550", 100..110, Stock { country: "DK", ..papers.clone() }),
-            ("+447700900", 100..110, Stock { country: "GB", ..papers }),
+            (
+                "+4520550",
+                100..110,
+                Stock {
+                    country: "DK",
+                    ..papers.clone()
+                },
+            ),
+            (
+                "+447700900",
+                100..110,
+                Stock {
+                    country: "GB",
+                    ..papers
+                },
+            ),
         ];
         let stock = stock.into_iter().flat_map(|(prefix, range, stock)| {
-            range.map(move |n| (format!("{prefix}{}{n}", if prefix.starts_with("+1") { "0" } else { "" }), stock.clone()))
+            range.map(move |n| {
+                (
+                    format!(
+                        "{prefix}{}{n}",
+                        if prefix.starts_with("+1") { "0" } else { "" }
+                    ),
+                    stock.clone(),
+                )
+            })
         });
-        let mut numbers = Self { stock: stock.collect(), owned: vec![], snatched: 0, lagging: false, page_size: 1000 };
+        let mut numbers = Self {
+            stock: stock.collect(),
+            owned: vec![],
+            snatched: 0,
+            lagging: false,
+            page_size: 1000,
+        };
         numbers.own(NUMBER);
         numbers
     }
 
     /// The account's number, which it has from now on.
     pub(super) fn own(&mut self, number: &str) -> &mut Owned {
-        let index = self.owned.iter().position(|owned| owned.number == number && !owned.released).unwrap_or_else(|| {
-            let stock = self.stock.remove(number).unwrap_or_default();
-            self.owned.push(Owned {
-                sid: format!("PN{}", random::hex(16)),
-                number: number.to_owned(),
-                fields: [("FriendlyName".to_owned(), friendly(number))].into(),
-                stock,
-                created: crate::now().as_secs(),
-                bought: false,
-                released: false,
-                lags: false,
+        let index = self
+            .owned
+            .iter()
+            .position(|owned| owned.number == number && !owned.released)
+            .unwrap_or_else(|| {
+                let stock = self.stock.remove(number).unwrap_or_default();
+                self.owned.push(Owned {
+                    sid: format!("PN{}", random::hex(16)),
+                    number: number.to_owned(),
+                    fields: [("FriendlyName".to_owned(), friendly(number))].into(),
+                    stock,
+                    created: crate::now().as_secs(),
+                    bought: false,
+                    released: false,
+                    lags: false,
+                });
+                self.owned.len() - 1
             });
-            self.owned.len() - 1
-        });
         &mut self.owned[index]
     }
 
@@ -198,12 +264,16 @@ impl Numbers {
 
     /// The account's number, if it is one.
     pub(super) fn get(&self, number: &str) -> Option<&Owned> {
-        self.owned.iter().find(|owned| owned.number == number && !owned.released)
+        self.owned
+            .iter()
+            .find(|owned| owned.number == number && !owned.released)
     }
 
     /// Where it sends what it gets: its `SmsUrl`, `VoiceUrl`..., unless there is none.
     pub(super) fn url(&self, number: &str, field: &str) -> Option<String> {
-        self.get(number).map(|owned| owned.field(field).to_owned()).filter(|url| !url.is_empty())
+        self.get(number)
+            .map(|owned| owned.field(field).to_owned())
+            .filter(|url| !url.is_empty())
     }
 
     /// Takes a number out of the stock for the account, or says with which error code and text not.
@@ -214,7 +284,9 @@ impl Numbers {
         fields: &HashMap<String, String>,
     ) -> Result<&Owned, (u32, String)> {
         let number = match (number, area) {
-            (Some(number @ "+15005550001"), _) => return Err((21421, format!("{number} is not a valid number"))),
+            (Some(number @ "+15005550001"), _) => {
+                return Err((21421, format!("{number} is not a valid number")));
+            }
             (Some(number), _) => {
                 if self.snatched > 0 && self.stock.remove(number).is_some() {
                     self.snatched -= 1;
@@ -223,21 +295,38 @@ impl Numbers {
             }
             (None, area) => {
                 let area = area.unwrap_or_default();
-                let local = |(number, stock): &(&String, &Stock)| in_area(number, area) && stock.list == "Local";
-                let found = self.stock.iter().find(local).map(|(number, _)| number.clone());
-                found.ok_or_else(|| (21452, format!("No phone numbers found in area code {area}")))?
+                let local = |(number, stock): &(&String, &Stock)| {
+                    in_area(number, area) && stock.list == "Local"
+                };
+                let found = self
+                    .stock
+                    .iter()
+                    .find(local)
+                    .map(|(number, _)| number.clone());
+                found
+                    .ok_or_else(|| (21452, format!("No phone numbers found in area code {area}")))?
             }
         };
-        let Some(stock) = self.stock.get(&number) else { return Err((21422, format!("{number} is not available."))) };
+        let Some(stock) = self.stock.get(&number) else {
+            return Err((21422, format!("{number} is not available.")));
+        };
         let given = |name: &str| fields.get(name).is_some_and(|sid| !sid.is_empty());
         if let Some(code) = stock.refusal {
             return Err((code, format!("{number} cannot be provisioned")));
         }
         if stock.address_requirements != "none" && !given("AddressSid") {
-            return Err((21631, "Phone Number Requires an Address but the 'AddressSid' parameter was empty.".to_owned()));
+            return Err((
+                21631,
+                "Phone Number Requires an Address but the 'AddressSid' parameter was empty."
+                    .to_owned(),
+            ));
         }
         if stock.bundle && !given("BundleSid") {
-            return Err((21649, "Phone Number Requires a Bundle but the 'BundleSid' parameter was empty.".to_owned()));
+            return Err((
+                21649,
+                "Phone Number Requires a Bundle but the 'BundleSid' parameter was empty."
+                    .to_owned(),
+            ));
         }
         let lags = self.lagging;
         let owned = self.own(&number);
@@ -247,19 +336,28 @@ impl Numbers {
     }
 
     fn by_sid(&mut self, sid: &str) -> Option<&mut Owned> {
-        self.owned.iter_mut().find(|owned| owned.sid == sid && !owned.released)
+        self.owned
+            .iter_mut()
+            .find(|owned| owned.sid == sid && !owned.released)
     }
 }
 
 impl Twilio {
     /// Puts numbers into the stock, each with the same conditions.
     pub fn stock(&self, numbers: &[&str], stock: &Stock) {
-        lock(&self.shared.state).numbers.stock.extend(numbers.iter().map(|number| ((*number).to_owned(), stock.clone())));
+        lock(&self.shared.state).numbers.stock.extend(
+            numbers
+                .iter()
+                .map(|number| ((*number).to_owned(), stock.clone())),
+        );
     }
 
     /// Nothing in stock begins with this any more (`+1415`).
     pub fn sell_out(&self, prefix: &str) {
-        lock(&self.shared.state).numbers.stock.retain(|number, _| !number.starts_with(prefix));
+        lock(&self.shared.state)
+            .numbers
+            .stock
+            .retain(|number, _| !number.starts_with(prefix));
     }
 
     /// The next `n` numbers that the account asks for by number are gone when the purchase arrives (21422).
@@ -285,7 +383,10 @@ impl Twilio {
         let mut state = lock(&self.shared.state);
         let owned = state.numbers.own(number);
         for (name, value) in fields {
-            assert!(FIELDS.iter().any(|(field, ..)| field == name), "Twilio has no field {name}");
+            assert!(
+                FIELDS.iter().any(|(field, ..)| field == name),
+                "Twilio has no field {name}"
+            );
             owned.set(name, value);
         }
         owned.sid.clone()
@@ -293,30 +394,55 @@ impl Twilio {
 
     /// Every number of the account, in the order of their coming; [`NUMBER`] is the first.
     pub fn owned(&self) -> Vec<Owned> {
-        lock(&self.shared.state).numbers.owned.iter().filter(|owned| !owned.released).cloned().collect()
+        lock(&self.shared.state)
+            .numbers
+            .owned
+            .iter()
+            .filter(|owned| !owned.released)
+            .cloned()
+            .collect()
     }
 
     /// How many numbers were bought over the API, released ones included; a month is paid for each.
     pub fn purchases(&self) -> usize {
-        lock(&self.shared.state).numbers.owned.iter().filter(|owned| owned.bought).count()
+        lock(&self.shared.state)
+            .numbers
+            .owned
+            .iter()
+            .filter(|owned| owned.bought)
+            .count()
     }
 
     /// How many numbers were released over the API, or by [`Twilio::lose`].
     pub fn releases(&self) -> usize {
-        lock(&self.shared.state).numbers.owned.iter().filter(|owned| owned.released).count()
+        lock(&self.shared.state)
+            .numbers
+            .owned
+            .iter()
+            .filter(|owned| owned.released)
+            .count()
     }
 
     /// Someone releases a number of the account in the console.
     pub fn lose(&self, number: &str) {
         let mut state = lock(&self.shared.state);
-        let owned = state.numbers.owned.iter_mut().find(|owned| owned.number == number && !owned.released);
-        owned.unwrap_or_else(|| panic!("{number} is not the account's")).released = true;
+        let owned = state
+            .numbers
+            .owned
+            .iter_mut()
+            .find(|owned| owned.number == number && !owned.released);
+        owned
+            .unwrap_or_else(|| panic!("{number} is not the account's"))
+            .released = true;
     }
 }
 
 /// `(415) 555-0100`, as Twilio names a number until it is given a name; outside North America simply the number.
 fn friendly(number: &str) -> String {
-    match number.strip_prefix("+1").filter(|digits| digits.len() == 10) {
+    match number
+        .strip_prefix("+1")
+        .filter(|digits| digits.len() == 10)
+    {
         Some(digits) => format!("({}) {}-{}", &digits[..3], &digits[3..6], &digits[6..]),
         None => number.to_owned(),
     }
@@ -335,7 +461,9 @@ pub(super) fn snake_case(name: &str) -> String {
 }
 
 fn in_area(number: &str, area: &str) -> bool {
-    number.strip_prefix("+1").is_some_and(|digits| digits.starts_with(area))
+    number
+        .strip_prefix("+1")
+        .is_some_and(|digits| digits.starts_with(area))
 }
 
 fn base() -> String {
@@ -345,11 +473,19 @@ fn base() -> String {
 pub(super) fn routes() -> Router<Arc<Shared>> {
     const ACCOUNT: &str = "/2010-04-01/Accounts/{account}";
     Router::new()
-        .route(&format!("{ACCOUNT}/AvailablePhoneNumbers/{{country}}/{{list}}"), get(available::search))
-        .route(&format!("{ACCOUNT}/IncomingPhoneNumbers.json"), get(incoming::list).post(incoming::create))
+        .route(
+            &format!("{ACCOUNT}/AvailablePhoneNumbers/{{country}}/{{list}}"),
+            get(available::search),
+        )
+        .route(
+            &format!("{ACCOUNT}/IncomingPhoneNumbers.json"),
+            get(incoming::list).post(incoming::create),
+        )
         .route(
             &format!("{ACCOUNT}/IncomingPhoneNumbers/{{sid}}"),
-            get(incoming::read).post(incoming::update).delete(incoming::release),
+            get(incoming::read)
+                .post(incoming::update)
+                .delete(incoming::release),
         )
 }
 
@@ -377,8 +513,11 @@ fn flag(parameters: &HashMap<String, String>, name: &str) -> Result<Option<bool>
 }
 
 pub(super) fn page_size(parameters: &HashMap<String, String>) -> Result<usize, String> {
-    let size = parameters.get("PageSize").map_or(Some(50), |size| size.parse().ok());
-    size.filter(|size| (1..=1000).contains(size)).ok_or_else(|| "PageSize is 1 to 1000".to_owned())
+    let size = parameters
+        .get("PageSize")
+        .map_or(Some(50), |size| size.parse().ok());
+    size.filter(|size| (1..=1000).contains(size))
+        .ok_or_else(|| "PageSize is 1 to 1000".to_owned())
 }
 
 fn is_area(text: &str) -> bool {
@@ -401,13 +540,21 @@ mod tests {
 
         /// Status and body; null if there is none.
         async fn call(&self, method: Method, path: &str, form: &[(&str, &str)]) -> (u16, Value) {
-            let url = format!("{}/2010-04-01/Accounts/{ACCOUNT_SID}/{path}", self.0.server().url());
-            let mut request = client().request(method.clone(), url).basic_auth(ACCOUNT_SID, Some(AUTH_TOKEN));
+            let url = format!(
+                "{}/2010-04-01/Accounts/{ACCOUNT_SID}/{path}",
+                self.0.server().url()
+            );
+            let mut request = client()
+                .request(method.clone(), url)
+                .basic_auth(ACCOUNT_SID, Some(AUTH_TOKEN));
             if method == Method::POST {
                 request = request.form(form);
             }
             let answer = request.send().await.unwrap();
-            (answer.status().as_u16(), serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap_or_default())
+            (
+                answer.status().as_u16(),
+                serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap_or_default(),
+            )
         }
 
         async fn get(&self, path: &str) -> (u16, Value) {
@@ -415,39 +562,78 @@ mod tests {
         }
 
         async fn buy(&self, form: &[(&str, &str)]) -> (u16, Value) {
-            self.call(Method::POST, "IncomingPhoneNumbers.json", form).await
+            self.call(Method::POST, "IncomingPhoneNumbers.json", form)
+                .await
         }
 
         /// The numbers that a search finds, or a list shows.
         async fn numbers(&self, path: &str) -> Vec<String> {
             let (status, body) = self.get(path).await;
             assert_eq!(status, 200, "{path}: {body}");
-            let list = body.get("available_phone_numbers").unwrap_or(&body["incoming_phone_numbers"]).as_array().unwrap();
-            list.iter().map(|number| number["phone_number"].as_str().unwrap().to_owned()).collect()
+            let list = body
+                .get("available_phone_numbers")
+                .unwrap_or(&body["incoming_phone_numbers"])
+                .as_array()
+                .unwrap();
+            list.iter()
+                .map(|number| number["phone_number"].as_str().unwrap().to_owned())
+                .collect()
         }
     }
 
     #[tokio::test]
     async fn searches_find_what_is_in_stock() {
         let api = Api::start().await;
-        api.0.stock(&["+12045550100"], &Stock { country: "CA", sms: false, ..Stock::default() });
+        api.0.stock(
+            &["+12045550100"],
+            &Stock {
+                country: "CA",
+                sms: false,
+                ..Stock::default()
+            },
+        );
         for (query, found) in [
-            ("US/Local.json?AreaCode=628&PageSize=2", &["+16285550100", "+16285550101"][..]),
+            (
+                "US/Local.json?AreaCode=628&PageSize=2",
+                &["+16285550100", "+16285550101"][..],
+            ),
             ("US/Local.json?AreaCode=204", &[]),
-            ("CA/Local.json?AreaCode=204&VoiceEnabled=true", &["+12045550100"]),
+            (
+                "CA/Local.json?AreaCode=204&VoiceEnabled=true",
+                &["+12045550100"],
+            ),
             ("CA/Local.json?SmsEnabled=true", &[]),
             ("US/TollFree.json", &[]),
             ("DK/Mobile.json?Contains=%2B4520550100", &["+4520550100"]),
             ("DK/Mobile.json?ExcludeAllAddressRequired=true", &[]),
-            ("DK/Mobile.json?ExcludeLocalAddressRequired=true&Contains=%2B4520550100", &["+4520550100"]),
+            (
+                "DK/Mobile.json?ExcludeLocalAddressRequired=true&Contains=%2B4520550100",
+                &["+4520550100"],
+            ),
             ("SE/Mobile.json", &[]),
         ] {
-            assert_eq!(api.numbers(&format!("AvailablePhoneNumbers/{query}")).await, found, "{query}");
+            assert_eq!(
+                api.numbers(&format!("AvailablePhoneNumbers/{query}")).await,
+                found,
+                "{query}"
+            );
         }
-        assert_eq!(api.numbers("AvailablePhoneNumbers/US/Local.json").await.len(), 50);
-        let number = &api.get("AvailablePhoneNumbers/DK/Mobile.json").await.1["available_phone_numbers"][0];
-        assert_eq!((&number["iso_country"], &number["address_requirements"]), (&json!("DK"), &json!("any")));
-        assert_eq!(api.get("AvailablePhoneNumbers/US/Mobile.json").await.1["code"], 20404);
+        assert_eq!(
+            api.numbers("AvailablePhoneNumbers/US/Local.json")
+                .await
+                .len(),
+            50
+        );
+        let number =
+            &api.get("AvailablePhoneNumbers/DK/Mobile.json").await.1["available_phone_numbers"][0];
+        assert_eq!(
+            (&number["iso_country"], &number["address_requirements"]),
+            (&json!("DK"), &json!("any"))
+        );
+        assert_eq!(
+            api.get("AvailablePhoneNumbers/US/Mobile.json").await.1["code"],
+            20404
+        );
         assert_eq!(api.0.server().complaints(), [""; 0]);
         for query in [
             "US/Local.json?Prefix=415",
@@ -459,7 +645,11 @@ mod tests {
             "US/Local.json?SmsEnabled=yes",
             "us/Local.json",
         ] {
-            assert_eq!(api.get(&format!("AvailablePhoneNumbers/{query}")).await.0, 400, "{query}");
+            assert_eq!(
+                api.get(&format!("AvailablePhoneNumbers/{query}")).await.0,
+                400,
+                "{query}"
+            );
             assert_eq!(api.0.server().complaints().len(), 1, "{query}");
         }
     }
@@ -468,28 +658,88 @@ mod tests {
     async fn a_number_is_bought_changed_and_released() {
         let api = Api::start().await;
         let url = "http://127.0.0.1:1/#rc=3&rp=5xx,ct,rt";
-        let form = [("PhoneNumber", "+14155550100"), ("FriendlyName", "switchboard:00u1"), ("VoiceUrl", url), ("SmsUrl", url)];
+        let form = [
+            ("PhoneNumber", "+14155550100"),
+            ("FriendlyName", "switchboard:00u1"),
+            ("VoiceUrl", url),
+            ("SmsUrl", url),
+        ];
         let (status, number) = api.buy(&form).await;
         assert_eq!(
-            (status, &number["friendly_name"], &number["voice_url"], &number["sms_url"], &number["voice_method"]),
-            (201, &json!("switchboard:00u1"), &json!(url), &json!(url), &json!("POST"))
+            (
+                status,
+                &number["friendly_name"],
+                &number["voice_url"],
+                &number["sms_url"],
+                &number["voice_method"]
+            ),
+            (
+                201,
+                &json!("switchboard:00u1"),
+                &json!(url),
+                &json!(url),
+                &json!("POST")
+            )
         );
-        let path = format!("IncomingPhoneNumbers/{}.json", number["sid"].as_str().unwrap());
+        let path = format!(
+            "IncomingPhoneNumbers/{}.json",
+            number["sid"].as_str().unwrap()
+        );
         assert!(number["uri"].as_str().unwrap().ends_with(&path));
         assert_eq!(api.get(&path).await, (200, number));
-        assert!(!api.numbers("AvailablePhoneNumbers/US/Local.json?AreaCode=415").await.contains(&"+14155550100".to_owned()));
-        assert_eq!(lock(&api.0.shared.state).numbers.url("+14155550100", "VoiceUrl").as_deref(), Some(url));
-        let form = [("SmsUrl", ""), ("SmsMethod", "GET"), ("VoiceCallerIdLookup", "true"), ("FriendlyName", "")];
+        assert!(
+            !api.numbers("AvailablePhoneNumbers/US/Local.json?AreaCode=415")
+                .await
+                .contains(&"+14155550100".to_owned())
+        );
+        assert_eq!(
+            lock(&api.0.shared.state)
+                .numbers
+                .url("+14155550100", "VoiceUrl")
+                .as_deref(),
+            Some(url)
+        );
+        let form = [
+            ("SmsUrl", ""),
+            ("SmsMethod", "GET"),
+            ("VoiceCallerIdLookup", "true"),
+            ("FriendlyName", ""),
+        ];
         let (status, number) = api.call(Method::POST, &path, &form).await;
         assert_eq!(
-            (status, &number["sms_url"], &number["sms_method"], &number["voice_caller_id_lookup"], &number["friendly_name"]),
-            (200, &json!(""), &json!("GET"), &json!(true), &json!("(415) 555-0100"))
+            (
+                status,
+                &number["sms_url"],
+                &number["sms_method"],
+                &number["voice_caller_id_lookup"],
+                &number["friendly_name"]
+            ),
+            (
+                200,
+                &json!(""),
+                &json!("GET"),
+                &json!(true),
+                &json!("(415) 555-0100")
+            )
         );
         let owned = &api.0.owned()[1];
-        assert_eq!((owned.number.as_str(), owned.field("VoiceUrl"), owned.field("SmsMethod")), ("+14155550100", url, "GET"));
-        assert_eq!(api.call(Method::DELETE, &path, &[]).await, (204, Value::Null));
+        assert_eq!(
+            (
+                owned.number.as_str(),
+                owned.field("VoiceUrl"),
+                owned.field("SmsMethod")
+            ),
+            ("+14155550100", url, "GET")
+        );
+        assert_eq!(
+            api.call(Method::DELETE, &path, &[]).await,
+            (204, Value::Null)
+        );
         assert_eq!(api.call(Method::DELETE, &path, &[]).await.1["code"], 20404);
-        assert_eq!((api.0.purchases(), api.0.releases(), api.0.owned().len()), (1, 1, 1));
+        assert_eq!(
+            (api.0.purchases(), api.0.releases(), api.0.owned().len()),
+            (1, 1, 1)
+        );
         assert_eq!(api.buy(&form[..0]).await.0, 400, "neither number nor area");
         assert_eq!(api.0.server().complaints().len(), 1);
     }
@@ -497,9 +747,20 @@ mod tests {
     #[tokio::test]
     async fn purchases_are_refused_as_documented() {
         let api = Api::start().await;
-        let refusing = Stock { refusal: Some(21651), ..Stock::default() };
+        let refusing = Stock {
+            refusal: Some(21651),
+            ..Stock::default()
+        };
         api.0.stock(&["+14155559999"], &refusing);
-        api.0.stock(&["+4520559999"], &Stock { country: "DK", list: "Mobile", bundle: true, ..Stock::default() });
+        api.0.stock(
+            &["+4520559999"],
+            &Stock {
+                country: "DK",
+                list: "Mobile",
+                bundle: true,
+                ..Stock::default()
+            },
+        );
         api.0.sell_out("+1925");
         api.0.snatch_next(1);
         let long = "x".repeat(65);
@@ -515,22 +776,57 @@ mod tests {
             (vec![("AreaCode", "925")], 21452, 0),
             (vec![("AreaCode", "92")], 21451, 1),
             (vec![("PhoneNumber", "4155550101")], 21421, 1),
-            (vec![("PhoneNumber", "+14155550101"), ("AreaCode", "415")], 20001, 1),
-            (vec![("PhoneNumber", "+14155550101"), ("FriendlyName", &long)], 20001, 1),
-            (vec![("PhoneNumber", "+14155550101"), ("VoiceUrl", "example.com")], 21502, 1),
-            (vec![("PhoneNumber", "+14155550101"), ("VoiceMethod", "PUT")], 20001, 1),
-            (vec![("PhoneNumber", "+14155550101"), ("AddressSid", "AD1")], 20001, 1),
-            (vec![("PhoneNumber", "+14155550101"), ("Voice", "x")], 20001, 1),
+            (
+                vec![("PhoneNumber", "+14155550101"), ("AreaCode", "415")],
+                20001,
+                1,
+            ),
+            (
+                vec![("PhoneNumber", "+14155550101"), ("FriendlyName", &long)],
+                20001,
+                1,
+            ),
+            (
+                vec![("PhoneNumber", "+14155550101"), ("VoiceUrl", "example.com")],
+                21502,
+                1,
+            ),
+            (
+                vec![("PhoneNumber", "+14155550101"), ("VoiceMethod", "PUT")],
+                20001,
+                1,
+            ),
+            (
+                vec![("PhoneNumber", "+14155550101"), ("AddressSid", "AD1")],
+                20001,
+                1,
+            ),
+            (
+                vec![("PhoneNumber", "+14155550101"), ("Voice", "x")],
+                20001,
+                1,
+            ),
         ] {
             let (status, body) = api.buy(&form).await;
             assert_eq!((status, &body["code"]), (400, &json!(code)), "{form:?}");
             assert_eq!(api.0.server().complaints().len(), complaints, "{form:?}");
         }
         assert_eq!(api.0.purchases(), 0);
-        let (address, bundle) = (format!("AD{}", "0".repeat(32)), format!("BU{}", "0".repeat(32)));
-        let form = [("PhoneNumber", "+4520550100"), ("AddressSid", &address), ("BundleSid", &bundle)];
+        let (address, bundle) = (
+            format!("AD{}", "0".repeat(32)),
+            format!("BU{}", "0".repeat(32)),
+        );
+        let form = [
+            ("PhoneNumber", "+4520550100"),
+            ("AddressSid", &address),
+            ("BundleSid", &bundle),
+        ];
         assert_eq!(api.buy(&form).await.1["bundle_sid"], bundle);
-        assert_eq!(api.buy(&[("AreaCode", "415")]).await.1["phone_number"], "+14155550101", "the first was snatched");
+        assert_eq!(
+            api.buy(&[("AreaCode", "415")]).await.1["phone_number"],
+            "+14155550101",
+            "the first was snatched"
+        );
         assert_eq!(api.get("IncomingPhoneNumbers/PN1.json").await.0, 404);
         assert_eq!(api.0.server().complaints().len(), 1);
     }
@@ -539,33 +835,86 @@ mod tests {
     async fn lists_have_pages_and_filters() {
         let api = Api::start().await;
         for n in 0..4 {
-            api.0.own(&format!("+1415555010{n}"), &[("FriendlyName", if n < 3 { "switchboard:a&b" } else { "other" })]);
+            api.0.own(
+                &format!("+1415555010{n}"),
+                &[(
+                    "FriendlyName",
+                    if n < 3 { "switchboard:a&b" } else { "other" },
+                )],
+            );
         }
         api.0.set_page_size(2);
-        let mut path = "IncomingPhoneNumbers.json?FriendlyName=switchboard%3Aa%26b&PageSize=1000".to_owned();
-        let (_, page) = api.get(&path).await;
-        assert_eq!((&page["page"], &page["page_size"], &page["end"]), (&json!(0), &json!(2), &json!(1)));
-        api.0.lose("+14155550101"); // the list goes on all the same
-        let next = page["next_page_uri"].as_str().unwrap().to_owned();
-        path = next.strip_prefix(&format!("/2010-04-01/Accounts/{ACCOUNT_SID}/")).unwrap().to_owned();
+        let mut path =
+            "IncomingPhoneNumbers.json?FriendlyName=switchboard%3Aa%26b&PageSize=1000".to_owned();
         let (_, page) = api.get(&path).await;
         assert_eq!(
-            (&page["incoming_phone_numbers"][0]["phone_number"], &page["next_page_uri"]),
+            (&page["page"], &page["page_size"], &page["end"]),
+            (&json!(0), &json!(2), &json!(1))
+        );
+        api.0.lose("+14155550101"); // the list goes on all the same
+        let next = page["next_page_uri"].as_str().unwrap().to_owned();
+        path = next
+            .strip_prefix(&format!("/2010-04-01/Accounts/{ACCOUNT_SID}/"))
+            .unwrap()
+            .to_owned();
+        let (_, page) = api.get(&path).await;
+        assert_eq!(
+            (
+                &page["incoming_phone_numbers"][0]["phone_number"],
+                &page["next_page_uri"]
+            ),
             (&json!("+14155550102"), &Value::Null)
         );
         api.0.set_page_size(1000);
-        assert_eq!(api.numbers("IncomingPhoneNumbers.json?PhoneNumber=4155*5010").await.len(), 3);
+        assert_eq!(
+            api.numbers("IncomingPhoneNumbers.json?PhoneNumber=4155*5010")
+                .await
+                .len(),
+            3
+        );
         assert_eq!(api.numbers("IncomingPhoneNumbers.json").await[0], NUMBER);
-        assert!(api.numbers("IncomingPhoneNumbers.json?Origin=hosted").await.is_empty());
+        assert!(
+            api.numbers("IncomingPhoneNumbers.json?Origin=hosted")
+                .await
+                .is_empty()
+        );
         api.0.lag(true);
-        let sid = api.buy(&[("AreaCode", "628")]).await.1["sid"].as_str().unwrap().to_owned();
-        assert!(api.numbers("IncomingPhoneNumbers.json?PhoneNumber=%2B1628").await.is_empty());
-        assert_eq!(api.get(&format!("IncomingPhoneNumbers/{sid}.json")).await.0, 200);
+        let sid = api.buy(&[("AreaCode", "628")]).await.1["sid"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        assert!(
+            api.numbers("IncomingPhoneNumbers.json?PhoneNumber=%2B1628")
+                .await
+                .is_empty()
+        );
+        assert_eq!(
+            api.get(&format!("IncomingPhoneNumbers/{sid}.json")).await.0,
+            200
+        );
         api.0.lag(false);
-        assert_eq!(api.numbers("IncomingPhoneNumbers.json?PhoneNumber=%2B1628").await.len(), 1);
+        assert_eq!(
+            api.numbers("IncomingPhoneNumbers.json?PhoneNumber=%2B1628")
+                .await
+                .len(),
+            1
+        );
         assert_eq!(api.0.server().complaints(), [""; 0]);
-        for query in ["Page=1", "Page=1&PageToken=PA1", "Name=x", "PageSize=0", "Origin=x", "PhoneNumber=x"] {
-            assert_eq!(api.get(&format!("IncomingPhoneNumbers.json?{query}")).await.0, 400, "{query}");
+        for query in [
+            "Page=1",
+            "Page=1&PageToken=PA1",
+            "Name=x",
+            "PageSize=0",
+            "Origin=x",
+            "PhoneNumber=x",
+        ] {
+            assert_eq!(
+                api.get(&format!("IncomingPhoneNumbers.json?{query}"))
+                    .await
+                    .0,
+                400,
+                "{query}"
+            );
             assert_eq!(api.0.server().complaints().len(), 1, "{query}");
         }
         api.0.set_auth_token("new");

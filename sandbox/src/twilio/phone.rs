@@ -18,7 +18,16 @@ use crate::{
 };
 
 /// Words that opt out of a long code when they are the whole message, and their opposite (help.twilio.com/articles/223134027).
-const STOP: [&str; 8] = ["STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPTOUT"];
+const STOP: [&str; 8] = [
+    "STOP",
+    "STOPALL",
+    "UNSUBSCRIBE",
+    "CANCEL",
+    "END",
+    "QUIT",
+    "REVOKE",
+    "OPTOUT",
+];
 const START: [&str; 3] = ["START", "YES", "UNSTOP"];
 
 /// What became of a text to one of the account's numbers.
@@ -49,8 +58,18 @@ impl Twilio {
     }
 
     /// The parameters of the webhook for a new text with pictures and the like, by URL.
-    pub fn inbound_picture(&self, from: &str, to: &str, body: &str, media: &[&str]) -> Vec<(String, String)> {
-        let sid = if media.is_empty() { new_sid() } else { format!("MM{}", random::hex(16)) };
+    pub fn inbound_picture(
+        &self,
+        from: &str,
+        to: &str,
+        body: &str,
+        media: &[&str],
+    ) -> Vec<(String, String)> {
+        let sid = if media.is_empty() {
+            new_sid()
+        } else {
+            format!("MM{}", random::hex(16))
+        };
         let segments = if media.is_empty() { segments(body) } else { 1 }.to_string();
         let media_count = media.len().to_string();
         let pairs = [
@@ -74,7 +93,9 @@ impl Twilio {
             ("From", from),
             ("ApiVersion", "2010-04-01"),
         ];
-        let mut params: Vec<_> = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let mut params: Vec<_> = pairs
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into();
         for (n, url) in media.iter().enumerate() {
             params.push((format!("MediaUrl{n}"), (*url).to_owned()));
             params.push((format!("MediaContentType{n}"), media_type(url).to_owned()));
@@ -109,18 +130,26 @@ impl Twilio {
                 None
             };
             if let Some(own_reply) = own_reply {
-                state.inboxes.entry(from.to_owned()).or_default().push(own_reply.to_owned());
+                state
+                    .inboxes
+                    .entry(from.to_owned())
+                    .or_default()
+                    .push(own_reply.to_owned());
             }
             state.sms_webhook(to)
         };
         self.shared.arrived.notify_waiters();
-        let Some((url, method, service)) = webhook else { return Reply::default() };
+        let Some((url, method, service)) = webhook else {
+            return Reply::default();
+        };
         let mut params = self.inbound_picture(from, to, body, media);
         params.extend(service.map(|sid| ("MessagingServiceSid".to_owned(), sid)));
         if method != "GET" {
             return self.deliver(params, &url).await;
         }
-        let Some((url, method)) = self.follow(&url, &url, &method, &params) else { return Reply::default() };
+        let Some((url, method)) = self.follow(&url, &url, &method, &params) else {
+            return Reply::default();
+        };
         let signature = self.sign(&url, &[]);
         self.run(params, &url, &signature, method).await
     }
@@ -132,20 +161,36 @@ impl Twilio {
     }
 
     /// Calls a webhook with any parameters and any signature.
-    pub async fn deliver_signed(&self, params: Vec<(String, String)>, url: &str, signature: &str) -> Reply {
+    pub async fn deliver_signed(
+        &self,
+        params: Vec<(String, String)>,
+        url: &str,
+        signature: &str,
+    ) -> Reply {
         self.run(params, url, signature, Method::POST).await
     }
 
     /// Calls a webhook, executes what it answers, and so on as long as that redirects.
-    async fn run(&self, params: Vec<(String, String)>, url: &str, signature: &str, mut method: Method) -> Reply {
+    async fn run(
+        &self,
+        params: Vec<(String, String)>,
+        url: &str,
+        signature: &str,
+        mut method: Method,
+    ) -> Reply {
         let started = Instant::now();
         let mut reply = Reply::default();
         let (mut url, mut signature) = (url.to_owned(), signature.to_owned());
         for _ in 0..10 {
-            let Some(document) = self.fetch(&mut reply, &params, &url, &signature, &method).await else {
+            let Some(document) = self
+                .fetch(&mut reply, &params, &url, &signature, &method)
+                .await
+            else {
                 break;
             };
-            let Some(document) = self.document(&document, |text| format!("<Message>{text}</Message>")) else {
+            let Some(document) =
+                self.document(&document, |text| format!("<Message>{text}</Message>"))
+            else {
                 break;
             };
             let Some((next, next_method)) = self.execute(&mut reply, &params, document) else {
@@ -162,7 +207,13 @@ impl Twilio {
     }
 
     /// The address that a document at `base` refers to as `next`; for GET with the parameters in its query.
-    pub(super) fn follow(&self, base: &str, next: &str, method: &str, params: &[(String, String)]) -> Option<(String, Method)> {
+    pub(super) fn follow(
+        &self,
+        base: &str,
+        next: &str,
+        method: &str,
+        params: &[(String, String)],
+    ) -> Option<(String, Method)> {
         let mut url = match url::Url::parse(base).and_then(|base| base.join(next)) {
             Ok(url) => url,
             Err(error) => {
@@ -170,7 +221,11 @@ impl Twilio {
                 return None;
             }
         };
-        let method = if method == "GET" { Method::GET } else { Method::POST };
+        let method = if method == "GET" {
+            Method::GET
+        } else {
+            Method::POST
+        };
         if method == Method::GET {
             url.query_pairs_mut().extend_pairs(params);
         }
@@ -187,25 +242,38 @@ impl Twilio {
         method: &Method,
     ) -> Option<Answer> {
         let (plain, overrides) = self.overrides(url);
-        let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(params).finish();
+        let form = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(params)
+            .finish();
         let (token, deadline) = (random::uuid(), Instant::now() + overrides.total);
         for retry in 0..=overrides.retries {
             reply.attempts += 1;
             let mut request = self
                 .client
                 .request(method.clone(), plain)
-                .timeout(overrides.read.min(deadline.saturating_duration_since(Instant::now())))
+                .timeout(
+                    overrides
+                        .read
+                        .min(deadline.saturating_duration_since(Instant::now())),
+                )
                 .header("X-Twilio-Signature", signature)
                 .header("I-Twilio-Idempotency-Token", &token)
                 .header(header::USER_AGENT, "TwilioProxy/1.1")
                 .header(header::ACCEPT, "*/*");
             if *method == Method::POST {
-                request =
-                    request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded; charset=UTF-8").body(form.clone());
+                request = request
+                    .header(
+                        header::CONTENT_TYPE,
+                        "application/x-www-form-urlencoded; charset=UTF-8",
+                    )
+                    .body(form.clone());
             }
             let answer = async {
                 let answer = request.send().await?;
-                let (status, kind) = (answer.status().as_u16(), answer.headers().get(header::CONTENT_TYPE).cloned());
+                let (status, kind) = (
+                    answer.status().as_u16(),
+                    answer.headers().get(header::CONTENT_TYPE).cloned(),
+                );
                 Ok::<_, reqwest::Error>((status, kind, answer.text().await?))
             };
             let (failure, alert) = match answer.await {
@@ -213,11 +281,22 @@ impl Twilio {
                     (reply.status, reply.body) = (status, body);
                     match status {
                         200..300 => {
-                            let content_type = kind.as_ref().and_then(|kind| kind.to_str().ok()).unwrap_or_default().to_owned();
-                            return Some(Answer { content_type, body: reply.body.clone() });
+                            let content_type = kind
+                                .as_ref()
+                                .and_then(|kind| kind.to_str().ok())
+                                .unwrap_or_default()
+                                .to_owned();
+                            return Some(Answer {
+                                content_type,
+                                body: reply.body.clone(),
+                            });
                         }
                         300..400 => {
-                            self.alert(11200, format!("{status}: a redirect would lose the parameters"), true);
+                            self.alert(
+                                11200,
+                                format!("{status}: a redirect would lose the parameters"),
+                                true,
+                            );
                             return None;
                         }
                         400..500 => ("4xx", 11200),
@@ -226,12 +305,20 @@ impl Twilio {
                 }
                 Err(error) => {
                     (reply.status, reply.body) = (0, String::new());
-                    if error.is_connect() { ("ct", 11205) } else { ("rt", 11200) }
+                    if error.is_connect() {
+                        ("ct", 11205)
+                    } else {
+                        ("rt", 11200)
+                    }
                 }
             };
             let again = overrides.policy.contains(failure) || overrides.policy.contains("all");
             if retry == overrides.retries || !again || Instant::now() >= deadline {
-                self.alert(alert, format!("HTTP retrieval failure: {failure} {}", reply.status), false);
+                self.alert(
+                    alert,
+                    format!("HTTP retrieval failure: {failure} {}", reply.status),
+                    false,
+                );
                 return None;
             }
         }
@@ -239,11 +326,25 @@ impl Twilio {
     }
 
     /// The document an answer stands for: `plain` makes the verb that a plain text is short for.
-    pub(super) fn document(&self, answer: &Answer, plain: impl Fn(&str) -> String) -> Option<String> {
+    pub(super) fn document(
+        &self,
+        answer: &Answer,
+        plain: impl Fn(&str) -> String,
+    ) -> Option<String> {
         let Answer { content_type, body } = answer;
-        match content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
+        match content_type
+            .split(';')
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .to_ascii_lowercase()
+            .as_str()
+        {
             "text/xml" | "application/xml" | "text/html" => Some(body.clone()),
-            "text/plain" => Some(format!("<Response>{}</Response>", plain(&quick_xml::escape::escape(body)))),
+            "text/plain" => Some(format!(
+                "<Response>{}</Response>",
+                plain(&quick_xml::escape::escape(body))
+            )),
             other => {
                 self.alert(12300, format!("Invalid Content-Type: {other:?}"), true);
                 None
@@ -252,8 +353,18 @@ impl Twilio {
     }
 
     /// Executes a document; answers where it redirects to.
-    fn execute(&self, reply: &mut Reply, params: &[(String, String)], document: String) -> Option<(String, String)> {
-        let param = |name: &str| params.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str());
+    fn execute(
+        &self,
+        reply: &mut Reply,
+        params: &[(String, String)],
+        document: String,
+    ) -> Option<(String, String)> {
+        let param = |name: &str| {
+            params
+                .iter()
+                .find(|(key, _)| key == name)
+                .map_or("", |(_, value)| value.as_str())
+        };
         let verbs = match twiml::messaging(&document) {
             Ok(verbs) => verbs,
             Err(error) => {
@@ -265,13 +376,24 @@ impl Twilio {
         for verb in verbs {
             match verb {
                 Verb::Redirect { url, method } => return Some((url, method)),
-                Verb::Message { to, from, body, media } => {
-                    let (to, from) =
-                        (to.unwrap_or_else(|| param("From").to_owned()), from.unwrap_or_else(|| param("To").to_owned()));
+                Verb::Message {
+                    to,
+                    from,
+                    body,
+                    media,
+                } => {
+                    let (to, from) = (
+                        to.unwrap_or_else(|| param("From").to_owned()),
+                        from.unwrap_or_else(|| param("To").to_owned()),
+                    );
                     // An answer in RCS, which an agent sends, reaches the same phone.
                     let to = to.strip_prefix("rcs:").map_or(to.clone(), str::to_owned);
                     if to == from {
-                        self.alert(14101, "\"To\" Attribute is Invalid: it equals \"From\"".to_owned(), true);
+                        self.alert(
+                            14101,
+                            "\"To\" Attribute is Invalid: it equals \"From\"".to_owned(),
+                            true,
+                        );
                         continue;
                     }
                     let sent = lock(&self.shared.state).send(Message {
@@ -300,7 +422,9 @@ impl Twilio {
         if complain {
             self.server.complain(format!("{code} {detail}"));
         }
-        lock(&self.shared.state).alerts.push(twiml::Error { code, detail });
+        lock(&self.shared.state)
+            .alerts
+            .push(twiml::Error { code, detail });
     }
 
     /// The URL without its fragment, and what that says; defaults as documented for connection overrides.
@@ -319,10 +443,16 @@ impl Twilio {
                 ("rt", Ok(n @ 100..=15_000)) => overrides.read = Duration::from_millis(n),
                 ("tt", Ok(n @ 100..=15_000)) => overrides.total = Duration::from_millis(n),
                 ("ct", Ok(100..=10_000)) => {} // nothing on loopback takes that long to connect
-                ("rp", _) if value.split(',').all(|policy| ["4xx", "5xx", "ct", "rt", "all"].contains(&policy)) => {
+                ("rp", _)
+                    if value
+                        .split(',')
+                        .all(|policy| ["4xx", "5xx", "ct", "rt", "all"].contains(&policy)) =>
+                {
                     overrides.policy = value.split(',').map(str::to_owned).collect();
                 }
-                _ => self.server.complain(format!("connection override {key}={value}")),
+                _ => self
+                    .server
+                    .complain(format!("connection override {key}={value}")),
             }
         }
         (plain, overrides)
@@ -344,23 +474,40 @@ struct Overrides {
 
 /// As the file's name says; a picture if it says nothing.
 fn media_type(url: &str) -> &'static str {
-    let name = url.split(['?', '#']).next().unwrap_or_default().to_ascii_lowercase();
-    [(".png", "image/png"), (".gif", "image/gif"), (".mp4", "video/mp4"), (".pdf", "application/pdf"), (".vcf", "text/vcard")]
-        .into_iter()
-        .find(|(ending, _)| name.ends_with(ending))
-        .map_or("image/jpeg", |(_, kind)| kind)
+    let name = url
+        .split(['?', '#'])
+        .next()
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    [
+        (".png", "image/png"),
+        (".gif", "image/gif"),
+        (".mp4", "video/mp4"),
+        (".pdf", "application/pdf"),
+        (".vcf", "text/vcard"),
+    ]
+    .into_iter()
+    .find(|(ending, _)| name.ends_with(ending))
+    .map_or("image/jpeg", |(_, kind)| kind)
 }
 
 pub(super) fn country(number: &str) -> &'static str {
-    [("+1", "US"), ("+45", "DK"), ("+57", "CO"), ("+44", "GB"), ("+49", "DE")]
-        .into_iter()
-        .find(|(prefix, _)| number.starts_with(prefix))
-        .map_or("", |(_, country)| country)
+    [
+        ("+1", "US"),
+        ("+45", "DK"),
+        ("+57", "CO"),
+        ("+44", "GB"),
+        ("+49", "DE"),
+    ]
+    .into_iter()
+    .find(|(prefix, _)| number.starts_with(prefix))
+    .map_or("", |(_, country)| country)
 }
 
 /// Key order by bytes; of a repeated key each value once, sorted, as twilio-node and twilio-python do.
 pub(super) fn signature(token: &str, url: &str, params: &[(String, String)]) -> String {
-    let mut mac = Hmac::<Sha1>::new_from_slice(token.as_bytes()).expect("HMAC takes keys of any length");
+    let mut mac =
+        Hmac::<Sha1>::new_from_slice(token.as_bytes()).expect("HMAC takes keys of any length");
     mac.update(url.as_bytes());
     for (key, value) in params.iter().collect::<BTreeSet<_>>() {
         mac.update(key.as_bytes());
@@ -384,13 +531,24 @@ mod tests {
     use std::collections::HashSet;
 
     fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
-        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+        pairs
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect()
     }
 
     /// A webhook with a fixed answer.
     async fn webhook(status: u16, content_type: &'static str, body: &'static str) -> Server {
-        let answer = move || async move { (StatusCode::from_u16(status).unwrap(), [(header::CONTENT_TYPE, content_type)], body) };
-        Server::start("webhook", Router::new().fallback(any(answer))).await.unwrap()
+        let answer = move || async move {
+            (
+                StatusCode::from_u16(status).unwrap(),
+                [(header::CONTENT_TYPE, content_type)],
+                body,
+            )
+        };
+        Server::start("webhook", Router::new().fallback(any(answer)))
+            .await
+            .unwrap()
     }
 
     #[test]
@@ -403,16 +561,39 @@ mod tests {
             ("Caller", "+14158675309"),
             ("From", "+14158675309"),
         ]);
-        assert_eq!(signature("12345", "https://mycompany.com/myapp.php?foo=1&bar=2", &params), "RSOYDt4T1cUTdK1PDd93/VVr8B8=");
+        assert_eq!(
+            signature(
+                "12345",
+                "https://mycompany.com/myapp.php?foo=1&bar=2",
+                &params
+            ),
+            "RSOYDt4T1cUTdK1PDd93/VVr8B8="
+        );
         // http-nonstandard-port-kept: the same file
         assert_eq!(
-            signature("12345", "http://mycompany.com:1234/myapp.php?foo=1&bar=2", &params),
+            signature(
+                "12345",
+                "http://mycompany.com:1234/myapp.php?foo=1&bar=2",
+                &params
+            ),
             "Zmvh+3yNM1Phv2jhDCwEM3q5ebU="
         );
         // duplicate-params: the same file; twilio/twilio-python@306691e7 tests/unit/test_request_validator.py (MIT)
-        let params =
-            pairs(&[("Sid", "CA123"), ("SidAccount", "AC123"), ("Digits", "5678"), ("Digits", "1234"), ("Digits", "1234")]);
-        assert_eq!(signature("12345", "https://mycompany.com/myapp.php?foo=1&bar=2", &params), "IK+Dwps556ElfBT0I3Rgjkr1wJU=");
+        let params = pairs(&[
+            ("Sid", "CA123"),
+            ("SidAccount", "AC123"),
+            ("Digits", "5678"),
+            ("Digits", "1234"),
+            ("Digits", "1234"),
+        ]);
+        assert_eq!(
+            signature(
+                "12345",
+                "https://mycompany.com/myapp.php?foo=1&bar=2",
+                &params
+            ),
+            "IK+Dwps556ElfBT0I3Rgjkr1wJU="
+        );
     }
 
     #[tokio::test]
@@ -427,17 +608,35 @@ mod tests {
         let url = hook.url() + "/?tenant=1";
         twilio.set_sms_url(NUMBER, &(url.clone() + "#rc=3&rp=5xx,ct,rt"));
         let reply = twilio.text("+4512345678", NUMBER, " Yes ").await;
-        assert_eq!((reply.status, reply.attempts, reply.messages), (200, 1, vec!["Thanks".to_owned(), "Hi".to_owned()]));
+        assert_eq!(
+            (reply.status, reply.attempts, reply.messages),
+            (200, 1, vec!["Thanks".to_owned(), "Hi".to_owned()])
+        );
         assert_eq!(
             (twilio.inbox("+4512345678"), twilio.inbox("+4587654321")),
             (vec!["Thanks".to_owned()], vec!["Hi".to_owned()])
         );
         let sent = &hook.exchanges()[0];
-        let params = form_urlencoded::parse(&sent.request).into_owned().collect::<Vec<_>>();
-        let header = |name: &str| sent.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone()).unwrap();
-        assert_eq!(header("x-twilio-signature"), signature(AUTH_TOKEN, &url, &params));
+        let params = form_urlencoded::parse(&sent.request)
+            .into_owned()
+            .collect::<Vec<_>>();
+        let header = |name: &str| {
+            sent.headers
+                .iter()
+                .find(|(key, _)| key == name)
+                .map(|(_, value)| value.clone())
+                .unwrap()
+        };
         assert_eq!(
-            (sent.target.as_str(), header("user-agent").as_str(), header("i-twilio-idempotency-token").len()),
+            header("x-twilio-signature"),
+            signature(AUTH_TOKEN, &url, &params)
+        );
+        assert_eq!(
+            (
+                sent.target.as_str(),
+                header("user-agent").as_str(),
+                header("i-twilio-idempotency-token").len()
+            ),
             ("/?tenant=1", "TwilioProxy/1.1", 36)
         );
         assert!(params.contains(&("Body".to_owned(), " Yes ".to_owned())) && params.len() == 19);
@@ -447,14 +646,26 @@ mod tests {
     #[tokio::test]
     async fn retries_follow_the_fragment() {
         let twilio = Twilio::start(None).await.unwrap();
-        for (fragment, status, attempts) in
-            [("", 503, 1), ("#rc=3&rp=5xx,ct,rt", 503, 4), ("#rc=2&rp=ct", 503, 1), ("#rc=2&rp=5xx", 403, 1), ("#rp=all", 403, 2)]
-        {
+        for (fragment, status, attempts) in [
+            ("", 503, 1),
+            ("#rc=3&rp=5xx,ct,rt", 503, 4),
+            ("#rc=2&rp=ct", 503, 1),
+            ("#rc=2&rp=5xx", 403, 1),
+            ("#rp=all", 403, 2),
+        ] {
             let hook = webhook(status, "text/xml", "").await;
             twilio.set_sms_url(NUMBER, &(hook.url() + "/" + fragment));
             let reply = twilio.text("+4512345678", NUMBER, "x").await;
-            assert_eq!((reply.status, reply.attempts), (status, attempts), "{fragment}");
-            let bodies = hook.exchanges().into_iter().map(|exchange| exchange.request).collect::<HashSet<_>>();
+            assert_eq!(
+                (reply.status, reply.attempts),
+                (status, attempts),
+                "{fragment}"
+            );
+            let bodies = hook
+                .exchanges()
+                .into_iter()
+                .map(|exchange| exchange.request)
+                .collect::<HashSet<_>>();
             assert_eq!(bodies.len(), 1, "the same MessageSid each time");
             let gone = webhook(status, "text/xml", "").await;
             gone.faults().refuse(true);
@@ -462,7 +673,14 @@ mod tests {
             let reply = twilio.text("+4512345678", NUMBER, "x").await;
             assert_eq!((reply.status, reply.attempts), (0, 2), "{fragment}");
         }
-        assert_eq!(twilio.alerts().iter().map(|alert| alert.code).collect::<Vec<_>>(), [11200, 11205].repeat(5));
+        assert_eq!(
+            twilio
+                .alerts()
+                .iter()
+                .map(|alert| alert.code)
+                .collect::<Vec<_>>(),
+            [11200, 11205].repeat(5)
+        );
         assert!(twilio.server().complaints().is_empty());
     }
 
@@ -471,17 +689,52 @@ mod tests {
         let twilio = Twilio::start(None).await.unwrap();
         let hook = webhook(200, "text/xml", "<Response><Message>x</Message></Response>").await;
         twilio.set_sms_url(NUMBER, &hook.url());
-        assert!(twilio.text("+4512345678", NUMBER, " stop ").await.messages.is_empty());
+        assert!(
+            twilio
+                .text("+4512345678", NUMBER, " stop ")
+                .await
+                .messages
+                .is_empty()
+        );
         assert!(twilio.opted_out("+4512345678", NUMBER) && twilio.alerts()[0].code == 21610);
-        let url = format!("{}/2010-04-01/Accounts/{ACCOUNT_SID}/Messages.json", twilio.server().url());
+        let url = format!(
+            "{}/2010-04-01/Accounts/{ACCOUNT_SID}/Messages.json",
+            twilio.server().url()
+        );
         let form = [("To", "+4512345678"), ("From", NUMBER), ("Body", "x")];
-        let refused = client().post(url).basic_auth(ACCOUNT_SID, Some(AUTH_TOKEN)).form(&form).send().await.unwrap();
+        let refused = client()
+            .post(url)
+            .basic_auth(ACCOUNT_SID, Some(AUTH_TOKEN))
+            .form(&form)
+            .send()
+            .await
+            .unwrap();
         assert!(refused.text().await.unwrap().contains("\"code\":21610"));
-        assert_eq!(twilio.text("+4512345678", NUMBER, "stop it").await.messages.len(), 0);
-        assert_eq!(twilio.text("+4512345678", NUMBER, "Start").await.messages, ["x"]);
-        assert_eq!((twilio.inbox("+4512345678").len(), hook.exchanges().len()), (3, 3));
-        assert_eq!(twilio.text("+4512345678", NUMBER, "YES").await.messages, ["x"]);
-        assert_eq!(twilio.inbox("+4512345678").len(), 4, "YES opts nobody in who is not out");
+        assert_eq!(
+            twilio
+                .text("+4512345678", NUMBER, "stop it")
+                .await
+                .messages
+                .len(),
+            0
+        );
+        assert_eq!(
+            twilio.text("+4512345678", NUMBER, "Start").await.messages,
+            ["x"]
+        );
+        assert_eq!(
+            (twilio.inbox("+4512345678").len(), hook.exchanges().len()),
+            (3, 3)
+        );
+        assert_eq!(
+            twilio.text("+4512345678", NUMBER, "YES").await.messages,
+            ["x"]
+        );
+        assert_eq!(
+            twilio.inbox("+4512345678").len(),
+            4,
+            "YES opts nobody in who is not out"
+        );
     }
 
     #[tokio::test]
@@ -495,13 +748,35 @@ mod tests {
         .await;
         twilio.set_sms_url(NUMBER, &hook.url());
         let media = ["https://x.example/a.png?b", "https://x.example/c"];
-        assert_eq!(twilio.picture("+4512345678", NUMBER, "", &media).await.messages, ["From: x"]);
-        let params = form_urlencoded::parse(&hook.exchanges()[0].request).into_owned().collect::<Vec<_>>();
-        let param = |name: &str| params.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone()).unwrap();
-        assert!(param("MessageSid").starts_with("MM") && param("NumMedia") == "2" && params.len() == 23);
-        assert_eq!((param("MediaContentType0"), param("MediaUrl1")), ("image/png".to_owned(), media[1].to_owned()));
+        assert_eq!(
+            twilio
+                .picture("+4512345678", NUMBER, "", &media)
+                .await
+                .messages,
+            ["From: x"]
+        );
+        let params = form_urlencoded::parse(&hook.exchanges()[0].request)
+            .into_owned()
+            .collect::<Vec<_>>();
+        let param = |name: &str| {
+            params
+                .iter()
+                .find(|(key, _)| key == name)
+                .map(|(_, value)| value.clone())
+                .unwrap()
+        };
+        assert!(
+            param("MessageSid").starts_with("MM") && param("NumMedia") == "2" && params.len() == 23
+        );
+        assert_eq!(
+            (param("MediaContentType0"), param("MediaUrl1")),
+            ("image/png".to_owned(), media[1].to_owned())
+        );
         let texts = twilio.texts("+4587654321");
-        assert_eq!((texts[0].from.as_str(), &texts[0].media[..]), (NUMBER, &["https://x.example/a.png".to_owned()][..]));
+        assert_eq!(
+            (texts[0].from.as_str(), &texts[0].media[..]),
+            (NUMBER, &["https://x.example/a.png".to_owned()][..])
+        );
         assert_eq!(twilio.inbox("+4587654321"), ["From: x"]);
         assert_eq!(twilio.server().complaints(), [""; 0]);
     }
@@ -510,26 +785,60 @@ mod tests {
     async fn odd_answers_are_complained_about() {
         let twilio = Twilio::start(None).await.unwrap();
         for (status, content_type, body, code) in [
-            (200, "text/xml", "<Response><Message>a & b</Message></Response>", 12100),
+            (
+                200,
+                "text/xml",
+                "<Response><Message>a & b</Message></Response>",
+                12100,
+            ),
             (200, "text/xml", "<Response><Say>x</Say></Response>", 12200),
             (200, "application/json", "{}", 12300),
-            (200, "text/xml", "<Response><Message to='+15005550006'>x</Message></Response>", 14101),
+            (
+                200,
+                "text/xml",
+                "<Response><Message to='+15005550006'>x</Message></Response>",
+                14101,
+            ),
             (302, "text/xml", "", 11200),
         ] {
             let hook = webhook(status, content_type, body).await;
             twilio.set_sms_url(NUMBER, &hook.url());
-            assert!(twilio.text("+4512345678", NUMBER, "x").await.messages.is_empty());
-            assert_eq!((twilio.alerts()[0].code, twilio.server().complaints().len()), (code, 1), "{body}");
+            assert!(
+                twilio
+                    .text("+4512345678", NUMBER, "x")
+                    .await
+                    .messages
+                    .is_empty()
+            );
+            assert_eq!(
+                (twilio.alerts()[0].code, twilio.server().complaints().len()),
+                (code, 1),
+                "{body}"
+            );
         }
         let hook = webhook(200, "text/plain", "1 < 2 & so on").await;
-        assert_eq!(twilio.deliver(twilio.inbound("+4512345678", NUMBER, "x"), &hook.url()).await.messages, ["1 < 2 & so on"]);
-        assert_eq!(twilio.text("+4512345678", "+4599999999", "nobody there").await.status, 0);
+        assert_eq!(
+            twilio
+                .deliver(twilio.inbound("+4512345678", NUMBER, "x"), &hook.url())
+                .await
+                .messages,
+            ["1 < 2 & so on"]
+        );
+        assert_eq!(
+            twilio
+                .text("+4512345678", "+4599999999", "nobody there")
+                .await
+                .status,
+            0
+        );
     }
 
     #[tokio::test]
     async fn a_redirect_verb_is_followed_and_signed_anew() {
         let twilio = Twilio::start(None).await.unwrap();
-        let answer = |body: &'static str| move || async move { ([(header::CONTENT_TYPE, "text/xml")], body) };
+        let answer = |body: &'static str| {
+            move || async move { ([(header::CONTENT_TYPE, "text/xml")], body) }
+        };
         let router = Router::new()
             .route(
                 "/a",
@@ -540,15 +849,26 @@ mod tests {
         let hook = Server::start("webhook", router).await.unwrap();
         let params = twilio.inbound("+4512345678", NUMBER, "a b");
         let reply = twilio.deliver(params.clone(), &(hook.url() + "/a")).await;
-        assert_eq!((reply.messages, reply.attempts), (vec!["1".to_owned(), "2".to_owned()], 3));
+        assert_eq!(
+            (reply.messages, reply.attempts),
+            (vec!["1".to_owned(), "2".to_owned()], 3)
+        );
         for (exchange, params) in hook.exchanges().iter().zip([&params[..], &params, &[]]) {
             let signed = signature(AUTH_TOKEN, &(hook.url() + &exchange.target), params);
-            assert!(exchange.headers.contains(&("x-twilio-signature".to_owned(), signed)), "{}", exchange.target);
+            assert!(
+                exchange
+                    .headers
+                    .contains(&("x-twilio-signature".to_owned(), signed)),
+                "{}",
+                exchange.target
+            );
         }
-        let endless =
-            Server::start("webhook", Router::new().fallback(any(answer("<Response><Redirect>/a</Redirect></Response>"))))
-                .await
-                .unwrap();
+        let endless = Server::start(
+            "webhook",
+            Router::new().fallback(any(answer("<Response><Redirect>/a</Redirect></Response>"))),
+        )
+        .await
+        .unwrap();
         assert_eq!(twilio.deliver(params, &endless.url()).await.attempts, 10);
     }
 }

@@ -23,7 +23,13 @@ use crate::{
 pub const APPLICATION_ERROR: &str = "We are sorry, an application error has occurred. Goodbye.";
 
 /// What stands in `From` for a withheld number (help.twilio.com/articles/223179988): no carrier takes it as a caller id.
-const WITHHELD: [&str; 5] = ["+266696687", "+7378742833", "+2562533", "+8656696", "+86282452253"];
+const WITHHELD: [&str; 5] = [
+    "+266696687",
+    "+7378742833",
+    "+2562533",
+    "+8656696",
+    "+86282452253",
+];
 /// How often a call may be passed on before carriers give up.
 const MAX_HOPS: usize = 5;
 /// Documents of one call after which the caller has had enough.
@@ -54,7 +60,11 @@ pub struct Talk(Sender<Conversations>);
 impl Talk {
     /// Returns as soon as the phone has answered so many calls.
     pub async fn picked_up(&self, calls: usize) {
-        let _ = self.0.subscribe().wait_for(|(begun, _)| *begun >= calls).await;
+        let _ = self
+            .0
+            .subscribe()
+            .wait_for(|(begun, _)| *begun >= calls)
+            .await;
     }
 
     /// Ends all its calls, those to come as well, as if they had lasted so many seconds.
@@ -65,7 +75,8 @@ impl Talk {
 
 impl Drop for Talk {
     fn drop(&mut self) {
-        self.0.send_modify(|(_, ended)| *ended = ended.or(Some(TALK)));
+        self.0
+            .send_modify(|(_, ended)| *ended = ended.or(Some(TALK)));
     }
 }
 
@@ -266,7 +277,8 @@ impl Caller<'_> {
             to: number.clone().unwrap_or_else(|| to.to_owned()),
             caller: self,
         };
-        if let Some((url, method)) = number.and_then(|number| line.caller.twilio.voice_url(&number)) {
+        if let Some((url, method)) = number.and_then(|number| line.caller.twilio.voice_url(&number))
+        {
             line.call.ended = line.run(url, method).await;
             line.tell_end().await;
         } else {
@@ -333,7 +345,12 @@ impl Twilio {
     }
 
     /// The parameters of the status callback for a call whose webhook had these.
-    pub fn ended_call(&self, params: &[(String, String)], status: &str, seconds: u32) -> Vec<(String, String)> {
+    pub fn ended_call(
+        &self,
+        params: &[(String, String)],
+        status: &str,
+        seconds: u32,
+    ) -> Vec<(String, String)> {
         ended(params, status, seconds)
     }
 
@@ -349,14 +366,22 @@ impl Twilio {
     }
 
     /// The same with any signature.
-    pub async fn post_call_signed(&self, params: Vec<(String, String)>, url: &str, signature: &str) -> (u16, String) {
+    pub async fn post_call_signed(
+        &self,
+        params: Vec<(String, String)>,
+        url: &str,
+        signature: &str,
+    ) -> (u16, String) {
         let mut reply = Reply::default();
-        self.fetch(&mut reply, &params, url, signature, &Method::POST).await;
+        self.fetch(&mut reply, &params, url, signature, &Method::POST)
+            .await;
         (reply.status, reply.body)
     }
 
     fn set_callee(&self, number: &str, callee: Callee) {
-        lock(&self.shared.state).callees.insert(number.to_owned(), callee);
+        lock(&self.shared.state)
+            .callees
+            .insert(number.to_owned(), callee);
     }
 
     /// Where the account's number sends its calls.
@@ -380,7 +405,9 @@ impl Twilio {
             drop(state);
             *hops += 1;
             if *hops > MAX_HOPS {
-                self.server.complain(format!("a call is passed on again and again, at last by {number}"));
+                self.server.complain(format!(
+                    "a call is passed on again and again, at last by {number}"
+                ));
                 return None;
             }
             forwarder = Some(number);
@@ -412,8 +439,15 @@ fn ended(params: &[(String, String)], status: &str, seconds: u32) -> Vec<(String
         ("CallbackSource", "call-progress-events".to_owned()),
         ("SequenceNumber", "0".to_owned()),
     ];
-    let kept = params.iter().filter(|(name, _)| more.iter().all(|(other, _)| other != name)).cloned();
-    kept.chain(more.iter().map(|(name, value)| ((*name).to_owned(), value.clone()))).collect()
+    let kept = params
+        .iter()
+        .filter(|(name, _)| more.iter().all(|(other, _)| other != name))
+        .cloned();
+    kept.chain(
+        more.iter()
+            .map(|(name, value)| ((*name).to_owned(), value.clone())),
+    )
+    .collect()
 }
 
 fn call_sid() -> String {
@@ -421,7 +455,10 @@ fn call_sid() -> String {
 }
 
 fn inbound(sid: &str, from: &str, to: &str, forwarded_from: Option<&str>) -> Vec<(String, String)> {
-    let token = format!("{{\"parentCallInfoToken\":\"{}\",\"identityHeaderTokens\":[]}}", random::hex(24));
+    let token = format!(
+        "{{\"parentCallInfoToken\":\"{}\",\"identityHeaderTokens\":[]}}",
+        random::hex(24)
+    );
     let mut pairs = vec![
         ("AccountSid", ACCOUNT_SID),
         ("ApiVersion", "2010-04-01"),
@@ -431,10 +468,31 @@ fn inbound(sid: &str, from: &str, to: &str, forwarded_from: Option<&str>) -> Vec
         ("Direction", "inbound"),
     ];
     for (names, number) in [
-        (["From", "FromCity", "FromState", "FromZip", "FromCountry"], from),
-        (["Caller", "CallerCity", "CallerState", "CallerZip", "CallerCountry"], from),
+        (
+            ["From", "FromCity", "FromState", "FromZip", "FromCountry"],
+            from,
+        ),
+        (
+            [
+                "Caller",
+                "CallerCity",
+                "CallerState",
+                "CallerZip",
+                "CallerCountry",
+            ],
+            from,
+        ),
         (["To", "ToCity", "ToState", "ToZip", "ToCountry"], to),
-        (["Called", "CalledCity", "CalledState", "CalledZip", "CalledCountry"], to),
+        (
+            [
+                "Called",
+                "CalledCity",
+                "CalledState",
+                "CalledZip",
+                "CalledCountry",
+            ],
+            to,
+        ),
     ] {
         pairs.extend(names.into_iter().zip([number, "", "", "", country(number)]));
     }
@@ -442,7 +500,10 @@ fn inbound(sid: &str, from: &str, to: &str, forwarded_from: Option<&str>) -> Vec
     if from.starts_with("+1") {
         pairs.push(("StirVerstat", "TN-Validation-Passed-A"));
     }
-    pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    pairs
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
 }
 
 /// A call within a call.
@@ -483,18 +544,47 @@ impl Line<'_> {
             Some(reason) if reason == "busy" => "busy",
             Some(_) => "failed",
         };
-        let (sid, from, to, at) = (self.call.sid.clone(), self.caller.from.clone(), self.to.clone(), crate::now().as_secs());
-        lock(&self.caller.twilio.shared.state).calls.push(super::messages::Ended { sid, from, to, status, at });
+        let (sid, from, to, at) = (
+            self.call.sid.clone(),
+            self.caller.from.clone(),
+            self.to.clone(),
+            crate::now().as_secs(),
+        );
+        lock(&self.caller.twilio.shared.state)
+            .calls
+            .push(super::messages::Ended {
+                sid,
+                from,
+                to,
+                status,
+                at,
+            });
     }
 
     async fn run(&mut self, url: String, method: String) -> Ended {
-        let base = inbound(&self.call.sid, &self.caller.from, &self.to, self.caller.forwarded_from.as_deref());
+        let base = inbound(
+            &self.call.sid,
+            &self.caller.from,
+            &self.to,
+            self.caller.forwarded_from.as_deref(),
+        );
         // The first URL is its own base, but its connection overrides are kept.
-        let (mut current, mut request) = (url, Request { url: String::new(), method, params: vec![], last: false });
+        let (mut current, mut request) = (
+            url,
+            Request {
+                url: String::new(),
+                method,
+                params: vec![],
+                last: false,
+            },
+        );
         let mut first = true;
         loop {
             if self.call.documents.len() == MAX_DOCUMENTS {
-                self.caller.twilio.server.complain(format!("a call of more than {MAX_DOCUMENTS} documents"));
+                self.caller
+                    .twilio
+                    .server
+                    .complain(format!("a call of more than {MAX_DOCUMENTS} documents"));
                 return Ended::CallerHungUp;
             }
             let status = match (self.call.answered, request.last) {
@@ -507,11 +597,18 @@ impl Line<'_> {
             for (_, value) in params.iter_mut().filter(|(name, _)| name == "CallStatus") {
                 status.clone_into(value);
             }
-            params.extend(request.params.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+            params.extend(
+                request
+                    .params
+                    .iter()
+                    .map(|(name, value)| ((*name).to_owned(), value.clone())),
+            );
             let fetched = if first && request.method != "GET" {
                 Some((current.clone(), Method::POST))
             } else {
-                self.caller.twilio.follow(&current, &request.url, &request.method, &params)
+                self.caller
+                    .twilio
+                    .follow(&current, &request.url, &request.method, &params)
             };
             first = false;
             let Some((url, method)) = fetched else {
@@ -550,34 +647,57 @@ impl Line<'_> {
                 .map(|number| number.field("StatusCallbackMethod").to_owned())
                 .zip(state.numbers.url(&self.to, "StatusCallback"))
         };
-        let Some((method, url)) = callback else { return };
+        let Some((method, url)) = callback else {
+            return;
+        };
         let status = match (self.call.answered, self.call.refused.as_deref()) {
             (true, _) => "completed",
             (false, Some("busy")) => "busy",
             (false, _) => "no-answer",
         };
-        let talked = self.call.dialled.iter().map(|dialled| dialled.seconds).sum();
+        let talked = self
+            .call
+            .dialled
+            .iter()
+            .map(|dialled| dialled.seconds)
+            .sum();
         let params = ended(
-            &inbound(&self.call.sid, &self.caller.from, &self.to, self.caller.forwarded_from.as_deref()),
+            &inbound(
+                &self.call.sid,
+                &self.caller.from,
+                &self.to,
+                self.caller.forwarded_from.as_deref(),
+            ),
             status,
             if self.call.answered { talked } else { 0 },
         );
-        let Some((url, method)) =
-            (if method == "GET" { twilio.follow(&url, &url, &method, &params) } else { Some((url, Method::POST)) })
-        else {
+        let Some((url, method)) = (if method == "GET" {
+            twilio.follow(&url, &url, &method, &params)
+        } else {
+            Some((url, Method::POST))
+        }) else {
             return;
         };
         let signature = twilio.sign(&url, if method == Method::GET { &[] } else { &params });
         let mut reply = Reply::default();
-        twilio.fetch(&mut reply, &params, &url, &signature, &method).await;
+        twilio
+            .fetch(&mut reply, &params, &url, &signature, &method)
+            .await;
         self.call.told = reply.status;
     }
 
-    async fn fetch(&mut self, params: &[(String, String)], url: &str, method: &Method) -> Option<String> {
+    async fn fetch(
+        &mut self,
+        params: &[(String, String)],
+        url: &str,
+        method: &Method,
+    ) -> Option<String> {
         let twilio = self.caller.twilio;
         let signature = twilio.sign(url, if *method == Method::GET { &[] } else { params });
         let mut reply = Reply::default();
-        let answer = twilio.fetch(&mut reply, params, url, &signature, method).await;
+        let answer = twilio
+            .fetch(&mut reply, params, url, &signature, method)
+            .await;
         self.call.requests += reply.attempts;
         self.call.status = reply.status;
         let answer = answer?;
@@ -593,18 +713,28 @@ impl Line<'_> {
         self.call.answered = true;
         self.call.heard.push(APPLICATION_ERROR.to_owned());
         let state = lock(&self.caller.twilio.shared.state);
-        self.call.refused = state.alerts.last().map(|alert| format!("{} {}", alert.code, alert.detail));
+        self.call.refused = state
+            .alerts
+            .last()
+            .map(|alert| format!("{} {}", alert.code, alert.detail));
         Ended::ApplicationError
     }
 
     async fn execute(&mut self, verbs: Vec<VoiceVerb>) -> Step {
         for verb in verbs {
             let step = match verb {
-                VoiceVerb::Say { .. } | VoiceVerb::Play { .. } | VoiceVerb::Pause(_) => self.speak(verb),
+                VoiceVerb::Say { .. } | VoiceVerb::Play { .. } | VoiceVerb::Pause(_) => {
+                    self.speak(verb)
+                }
                 VoiceVerb::Gather(gather) => self.gather(gather),
                 VoiceVerb::Dial(dial) => self.dial(dial).await,
                 VoiceVerb::Record(record) => self.record(record),
-                VoiceVerb::Redirect { url, method } => Step::Ask(Request { url, method, params: vec![], last: false }),
+                VoiceVerb::Redirect { url, method } => Step::Ask(Request {
+                    url,
+                    method,
+                    params: vec![],
+                    last: false,
+                }),
                 VoiceVerb::Hangup => Step::End(Ended::HungUpByUs),
                 VoiceVerb::Reject { reason } => {
                     self.call.refused = Some(reason);
@@ -637,7 +767,9 @@ impl Line<'_> {
         self.call.answered = true;
         for verb in gather.verbs {
             // A prompt without end is ended by a key.
-            if let (VoiceVerb::Say { text, .. }, true) = (&verb, self.caller.hangs_up != HangsUp::DuringGreeting) {
+            if let (VoiceVerb::Say { text, .. }, true) =
+                (&verb, self.caller.hangs_up != HangsUp::DuringGreeting)
+            {
                 self.call.heard.push(text.clone());
             } else if let Step::End(ended) = self.speak(verb) {
                 return Step::End(ended);
@@ -648,7 +780,11 @@ impl Line<'_> {
         {
             return Step::End(Ended::CallerHungUp);
         }
-        let pressed = if gather.keys { self.caller.keys.pop_front().unwrap_or_default() } else { String::new() };
+        let pressed = if gather.keys {
+            self.caller.keys.pop_front().unwrap_or_default()
+        } else {
+            String::new()
+        };
         let (mut digits, mut finished) = (String::new(), String::new());
         for key in pressed.chars() {
             if gather.finish_on_key == Some(key) {
@@ -663,17 +799,39 @@ impl Line<'_> {
         if digits.is_empty() && !gather.action_on_empty_result {
             return Step::On;
         }
-        let params = vec![("Digits", digits), ("FinishedOnKey", finished), ("msg", "Gather End".to_owned())];
-        Step::Ask(Request { url: gather.action, method: gather.method, params, last: false })
+        let params = vec![
+            ("Digits", digits),
+            ("FinishedOnKey", finished),
+            ("msg", "Gather End".to_owned()),
+        ];
+        Step::Ask(Request {
+            url: gather.action,
+            method: gather.method,
+            params,
+            last: false,
+        })
     }
 
     async fn dial(&mut self, dial: twiml::Dial) -> Step {
         let twilio = self.caller.twilio;
         self.call.answered |= !dial.answer_on_bridge;
-        let caller_id = dial.caller_id.clone().unwrap_or_else(|| self.caller.from.clone());
+        let caller_id = dial
+            .caller_id
+            .clone()
+            .unwrap_or_else(|| self.caller.from.clone());
         let ours = |number: &String| lock(&twilio.shared.state).numbers.get(number).is_some();
-        if dial.caller_id.is_some() && caller_id != self.caller.from && caller_id != self.to && !ours(&caller_id) {
-            twilio.alert(13214, format!("Dial: Invalid callerId value: {caller_id} is neither the caller's nor ours"), true);
+        if dial.caller_id.is_some()
+            && caller_id != self.caller.from
+            && caller_id != self.to
+            && !ours(&caller_id)
+        {
+            twilio.alert(
+                13214,
+                format!(
+                    "Dial: Invalid callerId value: {caller_id} is neither the caller's nor ours"
+                ),
+                true,
+            );
             return Step::End(self.fail(false));
         }
         let mut dialled = Dialled {
@@ -702,16 +860,30 @@ impl Line<'_> {
         }
         let mut params = vec![
             ("DialCallStatus", dialled.status.to_owned()),
-            ("DialCallSid", dialled.onward.as_ref().map_or_else(call_sid, |call| call.sid.clone())),
+            (
+                "DialCallSid",
+                dialled
+                    .onward
+                    .as_ref()
+                    .map_or_else(call_sid, |call| call.sid.clone()),
+            ),
             ("DialBridged", talked.to_string()),
         ];
         if talked {
             params.push(("DialCallDuration", dialled.seconds.to_string()));
-            params.extend(dial.record.then(|| ("RecordingUrl", recording(dialled.seconds).url)));
+            params.extend(
+                dial.record
+                    .then(|| ("RecordingUrl", recording(dialled.seconds).url)),
+            );
         }
         self.call.dialled.push(dialled);
         match dial.action {
-            Some(url) => Step::Ask(Request { url, method: dial.method, params, last: gone }),
+            Some(url) => Step::Ask(Request {
+                url,
+                method: dial.method,
+                params,
+                last: gone,
+            }),
             None if gone => Step::End(Ended::CallerHungUp),
             None => Step::On,
         }
@@ -729,14 +901,23 @@ impl Line<'_> {
                 hops += 1; // directly to a number of the account
             }
             if hops > MAX_HOPS {
-                twilio.server.complain(format!("a call goes round in circles, at last to {number}"));
+                twilio
+                    .server
+                    .complain(format!("a call goes round in circles, at last to {number}"));
                 return ("busy", 0);
             }
-            let caller = Caller { hops, forwarded_from: forwarder, ..twilio.caller(&dialled.caller_id) };
+            let caller = Caller {
+                hops,
+                forwarded_from: forwarder,
+                ..twilio.caller(&dialled.caller_id)
+            };
             let onward = pass_on(caller, number).await;
             let outcome = match onward.ended {
                 Ended::Rejected => ("busy", 0),
-                _ if onward.answered => ("completed", onward.dialled.iter().map(|dialled| dialled.seconds).sum()),
+                _ if onward.answered => (
+                    "completed",
+                    onward.dialled.iter().map(|dialled| dialled.seconds).sum(),
+                ),
                 _ => ("no-answer", 0),
             };
             dialled.onward = Some(onward);
@@ -746,7 +927,12 @@ impl Line<'_> {
             Callee::Answers(seconds) => ("completed", seconds),
             Callee::Talks(conversations) => {
                 conversations.send_modify(|(begun, _)| *begun += 1);
-                let ended = conversations.subscribe().wait_for(|(_, ended)| ended.is_some()).await.ok().and_then(|talk| talk.1);
+                let ended = conversations
+                    .subscribe()
+                    .wait_for(|(_, ended)| ended.is_some())
+                    .await
+                    .ok()
+                    .and_then(|talk| talk.1);
                 ("completed", ended.unwrap_or(TALK))
             }
             Callee::Busy | Callee::Forwards(_) => ("busy", 0),
@@ -757,7 +943,10 @@ impl Line<'_> {
 
     fn record(&mut self, record: twiml::Record) -> Step {
         self.call.answered = true;
-        if matches!(self.caller.hangs_up, HangsUp::AfterGreeting | HangsUp::AtTheBeep) {
+        if matches!(
+            self.caller.hangs_up,
+            HangsUp::AfterGreeting | HangsUp::AtTheBeep
+        ) {
             return Step::End(Ended::CallerHungUp);
         }
         let Some((seconds @ 1.., key)) = self.caller.message.take() else {
@@ -773,11 +962,19 @@ impl Line<'_> {
         let gone = !cut && key.is_none();
         params.extend(match key {
             _ if cut => None,
-            Some(key) => record.finish_on_key.contains(key).then(|| ("Digits", key.to_string())),
+            Some(key) => record
+                .finish_on_key
+                .contains(key)
+                .then(|| ("Digits", key.to_string())),
             None => Some(("Digits", "hangup".to_owned())),
         });
         self.call.recordings.push(left);
-        Step::Ask(Request { url: record.action, method: record.method, params, last: gone })
+        Step::Ask(Request {
+            url: record.action,
+            method: record.method,
+            params,
+            last: gone,
+        })
     }
 }
 
@@ -808,12 +1005,19 @@ mod tests {
 
     /// A webhook that answers each path (POST) with a fixed document.
     async fn webhook(documents: &[(&'static str, &'static str)]) -> Server {
-        let router = documents.iter().fold(Router::new(), |router, &(path, body)| {
-            router.route(
-                path,
-                post(move || async move { ([(header::CONTENT_TYPE, "text/xml")], format!("<Response>{body}</Response>")) }),
-            )
-        });
+        let router = documents
+            .iter()
+            .fold(Router::new(), |router, &(path, body)| {
+                router.route(
+                    path,
+                    post(move || async move {
+                        (
+                            [(header::CONTENT_TYPE, "text/xml")],
+                            format!("<Response>{body}</Response>"),
+                        )
+                    }),
+                )
+            });
         Server::start("webhook", router).await.unwrap()
     }
 
@@ -828,28 +1032,66 @@ mod tests {
     fn asked(hook: &Server) -> Vec<(String, BTreeMap<String, String>)> {
         hook.exchanges()
             .into_iter()
-            .map(|exchange| (exchange.target, form_urlencoded::parse(&exchange.request).into_owned().collect()))
+            .map(|exchange| {
+                (
+                    exchange.target,
+                    form_urlencoded::parse(&exchange.request)
+                        .into_owned()
+                        .collect(),
+                )
+            })
             .collect()
     }
 
     /// One parameter of every request; `-` where it is absent.
     fn each(hook: &Server, name: &str) -> Vec<String> {
-        asked(hook).into_iter().map(|(_, mut params)| params.remove(name).unwrap_or("-".to_owned())).collect()
+        asked(hook)
+            .into_iter()
+            .map(|(_, mut params)| params.remove(name).unwrap_or("-".to_owned()))
+            .collect()
     }
 
     const FORWARD: &str = "<Say>Please wait.</Say><Dial answerOnBridge='true' callerId='+14155550123' timeout='25' timeLimit='30' action='/after?x=1'>+4512345678</Dial><Say>never</Say>";
 
     #[tokio::test]
     async fn a_call_is_connected_and_the_action_told() {
-        let (twilio, hook) = line(&[("/", FORWARD), ("/after", "<Say>Goodbye.</Say><Hangup/><Say>never</Say>")]).await;
+        let (twilio, hook) = line(&[
+            ("/", FORWARD),
+            ("/after", "<Say>Goodbye.</Say><Hangup/><Say>never</Say>"),
+        ])
+        .await;
         let call = twilio.call(CALLER, NUMBER).await;
-        assert_eq!((call.status, call.requests, call.ended, call.answered), (200, 2, Ended::HungUpByUs, true));
-        assert_eq!((&call.heard[..], call.documents.len()), (&["Please wait.".to_owned(), "Goodbye.".to_owned()][..], 2));
+        assert_eq!(
+            (call.status, call.requests, call.ended, call.answered),
+            (200, 2, Ended::HungUpByUs, true)
+        );
+        assert_eq!(
+            (&call.heard[..], call.documents.len()),
+            (&["Please wait.".to_owned(), "Goodbye.".to_owned()][..], 2)
+        );
         let dialled = &call.dialled[0];
-        assert_eq!((dialled.number.as_str(), dialled.caller_id.as_str(), dialled.status), (MOBILE, CALLER, "completed"));
-        assert_eq!((dialled.seconds, dialled.time_limit, dialled.timeout, dialled.answer_on_bridge), (30, 30, 25, true));
+        assert_eq!(
+            (
+                dialled.number.as_str(),
+                dialled.caller_id.as_str(),
+                dialled.status
+            ),
+            (MOBILE, CALLER, "completed")
+        );
+        assert_eq!(
+            (
+                dialled.seconds,
+                dialled.time_limit,
+                dialled.timeout,
+                dialled.answer_on_bridge
+            ),
+            (30, 30, 25, true)
+        );
         let asked = asked(&hook);
-        assert_eq!((asked[0].0.as_str(), asked[1].0.as_str()), ("/", "/after?x=1"));
+        assert_eq!(
+            (asked[0].0.as_str(), asked[1].0.as_str()),
+            ("/", "/after?x=1")
+        );
         for (name, value) in [
             ("CallSid", call.sid.as_str()),
             ("AccountSid", ACCOUNT_SID),
@@ -864,9 +1106,17 @@ mod tests {
             ("CalledCity", ""),
             ("StirVerstat", "TN-Validation-Passed-A"),
         ] {
-            assert_eq!(asked[0].1.get(name).map(String::as_str), Some(value), "{name}");
+            assert_eq!(
+                asked[0].1.get(name).map(String::as_str),
+                Some(value),
+                "{name}"
+            );
         }
-        assert!(call.sid.len() == 34 && call.sid.starts_with("CA") && !asked[0].1.contains_key("ForwardedFrom"));
+        assert!(
+            call.sid.len() == 34
+                && call.sid.starts_with("CA")
+                && !asked[0].1.contains_key("ForwardedFrom")
+        );
         for (name, value) in [
             ("CallStatus", "in-progress"),
             ("CallSid", &call.sid),
@@ -874,16 +1124,25 @@ mod tests {
             ("DialCallDuration", "30"),
             ("DialBridged", "true"),
         ] {
-            assert_eq!(asked[1].1.get(name).map(String::as_str), Some(value), "{name}");
+            assert_eq!(
+                asked[1].1.get(name).map(String::as_str),
+                Some(value),
+                "{name}"
+            );
         }
         for exchange in hook.exchanges() {
             let mut mac = Hmac::<sha1::Sha1>::new_from_slice(AUTH_TOKEN.as_bytes()).unwrap();
             mac.update((hook.url() + &exchange.target).as_bytes());
-            for (name, value) in form_urlencoded::parse(&exchange.request).collect::<BTreeMap<_, _>>() {
+            for (name, value) in
+                form_urlencoded::parse(&exchange.request).collect::<BTreeMap<_, _>>()
+            {
                 mac.update(name.as_bytes());
                 mac.update(value.as_bytes());
             }
-            let signature = ("x-twilio-signature".to_owned(), BASE64.encode(mac.finalize().into_bytes()));
+            let signature = (
+                "x-twilio-signature".to_owned(),
+                BASE64.encode(mac.finalize().into_bytes()),
+            );
             assert!(exchange.headers.contains(&signature), "{}", exchange.target);
         }
         assert_eq!(twilio.server().complaints(), [""; 0]);
@@ -896,32 +1155,78 @@ mod tests {
             ("/after", "<Say>Goodbye.</Say>"),
             ("/reject", "<Reject reason='busy'/>"),
             ("/status", ""),
-            ("/ring", "<Dial answerOnBridge='true' action='/after'>+4512345678</Dial>"),
+            (
+                "/ring",
+                "<Dial answerOnBridge='true' action='/after'>+4512345678</Dial>",
+            ),
         ];
         let (twilio, hook) = line(&documents).await;
         twilio.set_status_callback(NUMBER, &(hook.url() + "/status#rc=1"));
         twilio.phone_answers(MOBILE, 20);
         for (path, caller, asked_before, status, seconds) in [
             ("/", twilio.caller(CALLER), 2, "completed", "20"),
-            ("/", twilio.caller(CALLER).hangs_up_during_greeting(), 1, "completed", "0"),
-            ("/", twilio.caller(CALLER).hangs_up_after(7), 2, "completed", "7"),
+            (
+                "/",
+                twilio.caller(CALLER).hangs_up_during_greeting(),
+                1,
+                "completed",
+                "0",
+            ),
+            (
+                "/",
+                twilio.caller(CALLER).hangs_up_after(7),
+                2,
+                "completed",
+                "7",
+            ),
             ("/reject", twilio.caller(CALLER), 1, "busy", "0"),
-            ("/ring", twilio.caller(CALLER).hangs_up_after_greeting(), 2, "no-answer", "0"),
+            (
+                "/ring",
+                twilio.caller(CALLER).hangs_up_after_greeting(),
+                2,
+                "no-answer",
+                "0",
+            ),
         ] {
             twilio.set_voice_url(NUMBER, &(hook.url() + path));
             hook.clear_exchanges();
             let call = caller.call(NUMBER).await;
             let asked = asked(&hook);
-            assert_eq!((call.told, asked.len(), call.requests), (200, asked_before + 1, u32::try_from(asked_before).unwrap()));
+            assert_eq!(
+                (call.told, asked.len(), call.requests),
+                (200, asked_before + 1, u32::try_from(asked_before).unwrap())
+            );
             let (target, told) = asked.last().unwrap();
-            assert_eq!((target.as_str(), told["CallSid"].as_str()), ("/status", call.sid.as_str()), "{path}");
-            assert_eq!((told["CallStatus"].as_str(), told["CallDuration"].as_str()), (status, seconds), "{path}");
-            assert_eq!((told["From"].as_str(), told["To"].as_str(), told["AccountSid"].as_str()), (CALLER, NUMBER, ACCOUNT_SID));
+            assert_eq!(
+                (target.as_str(), told["CallSid"].as_str()),
+                ("/status", call.sid.as_str()),
+                "{path}"
+            );
+            assert_eq!(
+                (told["CallStatus"].as_str(), told["CallDuration"].as_str()),
+                (status, seconds),
+                "{path}"
+            );
+            assert_eq!(
+                (
+                    told["From"].as_str(),
+                    told["To"].as_str(),
+                    told["AccountSid"].as_str()
+                ),
+                (CALLER, NUMBER, ACCOUNT_SID)
+            );
         }
         twilio.set_status_callback(NUMBER, "");
         twilio.set_voice_url(NUMBER, &(hook.url() + "/"));
         hook.clear_exchanges();
-        assert_eq!((twilio.call(CALLER, NUMBER).await.told, hook.exchanges().len()), (0, 2), "nobody wants to know");
+        assert_eq!(
+            (
+                twilio.call(CALLER, NUMBER).await.told,
+                hook.exchanges().len()
+            ),
+            (0, 2),
+            "nobody wants to know"
+        );
         assert_eq!(twilio.server().complaints(), [""; 0]);
     }
 
@@ -935,25 +1240,79 @@ mod tests {
         ] {
             set(&twilio, MOBILE);
             let call = twilio.call(CALLER, NUMBER).await;
-            assert_eq!((call.dialled[0].status, call.dialled[0].seconds, call.heard.len()), (status, 0, 2));
+            assert_eq!(
+                (
+                    call.dialled[0].status,
+                    call.dialled[0].seconds,
+                    call.heard.len()
+                ),
+                (status, 0, 2)
+            );
             let (_, after) = asked(&hook).pop().unwrap();
-            assert_eq!((after["DialCallStatus"].as_str(), after["DialBridged"].as_str()), (status, "false"));
+            assert_eq!(
+                (
+                    after["DialCallStatus"].as_str(),
+                    after["DialBridged"].as_str()
+                ),
+                (status, "false")
+            );
             assert!(!after.contains_key("DialCallDuration"));
         }
         twilio.phone_answers(MOBILE, 20);
         for (caller, seconds, heard, ended, after) in [
-            (twilio.caller(CALLER), 20, 2, Ended::HungUpByUs, Some(("completed", "in-progress"))),
-            (twilio.caller(CALLER).hangs_up_after(60), 20, 2, Ended::HungUpByUs, Some(("completed", "in-progress"))),
-            (twilio.caller(CALLER).hangs_up_after(7), 7, 1, Ended::CallerHungUp, Some(("completed", "completed"))),
-            (twilio.caller(CALLER).hangs_up_after_greeting(), 0, 1, Ended::CallerHungUp, Some(("canceled", "completed"))),
-            (twilio.caller(CALLER).hangs_up_during_greeting(), 0, 1, Ended::CallerHungUp, None),
+            (
+                twilio.caller(CALLER),
+                20,
+                2,
+                Ended::HungUpByUs,
+                Some(("completed", "in-progress")),
+            ),
+            (
+                twilio.caller(CALLER).hangs_up_after(60),
+                20,
+                2,
+                Ended::HungUpByUs,
+                Some(("completed", "in-progress")),
+            ),
+            (
+                twilio.caller(CALLER).hangs_up_after(7),
+                7,
+                1,
+                Ended::CallerHungUp,
+                Some(("completed", "completed")),
+            ),
+            (
+                twilio.caller(CALLER).hangs_up_after_greeting(),
+                0,
+                1,
+                Ended::CallerHungUp,
+                Some(("canceled", "completed")),
+            ),
+            (
+                twilio.caller(CALLER).hangs_up_during_greeting(),
+                0,
+                1,
+                Ended::CallerHungUp,
+                None,
+            ),
         ] {
             hook.clear_exchanges();
             let call = caller.call(NUMBER).await;
             assert_eq!((call.heard.len(), call.ended), (heard, ended));
-            assert_eq!(call.dialled.iter().map(|dialled| dialled.seconds).sum::<u32>(), seconds);
+            assert_eq!(
+                call.dialled
+                    .iter()
+                    .map(|dialled| dialled.seconds)
+                    .sum::<u32>(),
+                seconds
+            );
             let asked = asked(&hook);
-            let told = asked.get(1).map(|(_, after)| (after["DialCallStatus"].as_str(), after["CallStatus"].as_str()));
+            let told = asked.get(1).map(|(_, after)| {
+                (
+                    after["DialCallStatus"].as_str(),
+                    after["CallStatus"].as_str(),
+                )
+            });
             assert_eq!((told, call.documents.len()), (after, asked.len()));
         }
         assert_eq!(twilio.server().complaints(), [""; 0]);
@@ -968,97 +1327,271 @@ mod tests {
             assert_eq!(hook.exchanges().len(), 2);
             talk.hang_up(9);
         };
-        let (first, second, ()) = tokio::join!(twilio.call(CALLER, NUMBER), twilio.call(CALLER, NUMBER), hang_up);
-        assert_eq!((first.dialled[0].seconds, second.dialled[0].seconds, hook.exchanges().len()), (9, 9, 4));
+        let (first, second, ()) = tokio::join!(
+            twilio.call(CALLER, NUMBER),
+            twilio.call(CALLER, NUMBER),
+            hang_up
+        );
+        assert_eq!(
+            (
+                first.dialled[0].seconds,
+                second.dialled[0].seconds,
+                hook.exchanges().len()
+            ),
+            (9, 9, 4)
+        );
         drop(twilio.phone_talks(MOBILE));
-        assert_eq!(twilio.call(CALLER, NUMBER).await.dialled[0].seconds, 30, "the limit; nobody is left to hang up");
+        assert_eq!(
+            twilio.call(CALLER, NUMBER).await.dialled[0].seconds,
+            30,
+            "the limit; nobody is left to hang up"
+        );
     }
 
     #[tokio::test]
     async fn without_an_action_the_document_goes_on() {
         let dial = "<Dial answerOnBridge='true'>+4512345678</Dial><Say>Nobody is there.</Say>";
-        let (twilio, hook) = line(&[("/", dial), ("/none", "<Dial answerOnBridge='true' action='/'>+4512345678</Dial>")]).await;
+        let (twilio, hook) = line(&[
+            ("/", dial),
+            (
+                "/none",
+                "<Dial answerOnBridge='true' action='/'>+4512345678</Dial>",
+            ),
+        ])
+        .await;
         twilio.phone_busy(MOBILE);
-        assert_eq!(twilio.call(CALLER, NUMBER).await.heard, ["Nobody is there."]);
+        assert_eq!(
+            twilio.call(CALLER, NUMBER).await.heard,
+            ["Nobody is there."]
+        );
         assert_eq!(hook.exchanges().len(), 1);
         twilio.set_voice_url(NUMBER, &(hook.url() + "/none"));
         hook.clear_exchanges();
-        twilio.caller(CALLER).hangs_up_after_greeting().call(NUMBER).await;
-        assert_eq!(each(&hook, "CallStatus"), ["ringing", "no-answer"], "it was never answered");
+        twilio
+            .caller(CALLER)
+            .hangs_up_after_greeting()
+            .call(NUMBER)
+            .await;
+        assert_eq!(
+            each(&hook, "CallStatus"),
+            ["ringing", "no-answer"],
+            "it was never answered"
+        );
         let call = twilio.call("+266696687", NUMBER).await;
-        assert_eq!(call.dialled[0].status, "failed", "no carrier takes that caller id");
+        assert_eq!(
+            call.dialled[0].status, "failed",
+            "no carrier takes that caller id"
+        );
         assert!(!each(&hook, "StirVerstat").last().unwrap().starts_with("TN"));
     }
 
     #[tokio::test]
     async fn keys_go_to_one_prompt_each() {
         let menu = [
-            ("/", "<Gather action='pin?try=1'><Say>Account?</Say></Gather><Say>Nothing heard.</Say>"),
-            ("/pin", "<Gather numDigits='4' finishOnKey='' action='/menu'><Say>PIN?</Say></Gather><Redirect>/</Redirect>"),
-            ("/menu", "<Gather actionOnEmptyResult='true' action='/end'/>"),
+            (
+                "/",
+                "<Gather action='pin?try=1'><Say>Account?</Say></Gather><Say>Nothing heard.</Say>",
+            ),
+            (
+                "/pin",
+                "<Gather numDigits='4' finishOnKey='' action='/menu'><Say>PIN?</Say></Gather><Redirect>/</Redirect>",
+            ),
+            (
+                "/menu",
+                "<Gather actionOnEmptyResult='true' action='/end'/>",
+            ),
             ("/end", "<Reject/>"),
         ];
         let (twilio, hook) = line(&menu).await;
-        let call = twilio.caller(CALLER).keys(["123456#9", "12#45", ""]).call(NUMBER).await;
+        let call = twilio
+            .caller(CALLER)
+            .keys(["123456#9", "12#45", ""])
+            .call(NUMBER)
+            .await;
         assert_eq!(each(&hook, "Digits"), ["-", "123456", "12#4", ""]);
         assert_eq!(each(&hook, "FinishedOnKey"), ["-", "#", "", ""]);
-        assert_eq!(each(&hook, "msg"), ["-", "Gather End", "Gather End", "Gather End"]);
-        assert_eq!((call.heard.len(), call.ended, call.refused.as_deref()), (2, Ended::Rejected, Some("rejected")));
+        assert_eq!(
+            each(&hook, "msg"),
+            ["-", "Gather End", "Gather End", "Gather End"]
+        );
+        assert_eq!(
+            (call.heard.len(), call.ended, call.refused.as_deref()),
+            (2, Ended::Rejected, Some("rejected"))
+        );
         assert_eq!(asked(&hook)[1].0, "/pin?try=1");
         let call = twilio.caller(CALLER).keys(["#"]).call(NUMBER).await;
-        assert_eq!((call.heard.join(" "), call.ended), ("Account? Nothing heard.".to_owned(), Ended::HungUpByUs));
-        let call = twilio.caller(CALLER).keys(["1#"]).hangs_up_after_keys().call(NUMBER).await;
-        assert_eq!((call.heard.join(" "), call.ended), ("Account? PIN?".to_owned(), Ended::CallerHungUp));
-        let call = twilio.caller(CALLER).keys(["1#", "", "2#"]).call(NUMBER).await;
-        assert_eq!(call.heard.join(" "), "Account? PIN? Account? PIN? Account? Nothing heard.", "an empty text skips a prompt");
+        assert_eq!(
+            (call.heard.join(" "), call.ended),
+            ("Account? Nothing heard.".to_owned(), Ended::HungUpByUs)
+        );
+        let call = twilio
+            .caller(CALLER)
+            .keys(["1#"])
+            .hangs_up_after_keys()
+            .call(NUMBER)
+            .await;
+        assert_eq!(
+            (call.heard.join(" "), call.ended),
+            ("Account? PIN?".to_owned(), Ended::CallerHungUp)
+        );
+        let call = twilio
+            .caller(CALLER)
+            .keys(["1#", "", "2#"])
+            .call(NUMBER)
+            .await;
+        assert_eq!(
+            call.heard.join(" "),
+            "Account? PIN? Account? PIN? Account? Nothing heard.",
+            "an empty text skips a prompt"
+        );
     }
 
     #[tokio::test]
     async fn messages_are_recorded() {
         let (twilio, hook) = line(&[
-            ("/", "<Record action='/after' maxLength='30' finishOnKey='#'/><Say>Nothing?</Say>"),
+            (
+                "/",
+                "<Record action='/after' maxLength='30' finishOnKey='#'/><Say>Nothing?</Say>",
+            ),
             ("/after", "<Say>Thanks.</Say>"),
         ])
         .await;
         for (caller, digits, seconds, heard, status) in [
-            (twilio.caller(CALLER).records(9), "hangup", "9", vec![], "completed"),
-            (twilio.caller(CALLER).records(31), "-", "30", vec!["Thanks."], "in-progress"),
-            (twilio.caller(CALLER).records_until(5, '#'), "#", "5", vec!["Thanks."], "in-progress"),
-            (twilio.caller(CALLER).records_until(5, '*'), "-", "5", vec!["Thanks."], "in-progress"),
+            (
+                twilio.caller(CALLER).records(9),
+                "hangup",
+                "9",
+                vec![],
+                "completed",
+            ),
+            (
+                twilio.caller(CALLER).records(31),
+                "-",
+                "30",
+                vec!["Thanks."],
+                "in-progress",
+            ),
+            (
+                twilio.caller(CALLER).records_until(5, '#'),
+                "#",
+                "5",
+                vec!["Thanks."],
+                "in-progress",
+            ),
+            (
+                twilio.caller(CALLER).records_until(5, '*'),
+                "-",
+                "5",
+                vec!["Thanks."],
+                "in-progress",
+            ),
         ] {
             hook.clear_exchanges();
             let call = caller.call(NUMBER).await;
-            assert_eq!((call.heard, call.documents.len()), (heard.into_iter().map(str::to_owned).collect(), 2));
+            assert_eq!(
+                (call.heard, call.documents.len()),
+                (heard.into_iter().map(str::to_owned).collect(), 2)
+            );
             let recording = &call.recordings[0];
             assert_eq!(each(&hook, "RecordingUrl"), ["-", &recording.url]);
             assert_eq!(each(&hook, "RecordingSid"), ["-", &recording.sid]);
             assert_eq!(
                 (each(&hook, "RecordingDuration"), each(&hook, "Digits")),
-                (vec!["-".into(), seconds.into()], vec!["-".into(), digits.into()])
+                (
+                    vec!["-".into(), seconds.into()],
+                    vec!["-".into(), digits.into()]
+                )
             );
             assert_eq!(each(&hook, "CallStatus"), ["ringing", status]);
         }
-        assert_eq!(twilio.call(CALLER, NUMBER).await.heard, ["Nothing?"], "silence is no message");
-        assert_eq!(twilio.caller(CALLER).hangs_up_at_the_beep().call(NUMBER).await.documents.len(), 1);
+        assert_eq!(
+            twilio.call(CALLER, NUMBER).await.heard,
+            ["Nothing?"],
+            "silence is no message"
+        );
+        assert_eq!(
+            twilio
+                .caller(CALLER)
+                .hangs_up_at_the_beep()
+                .call(NUMBER)
+                .await
+                .documents
+                .len(),
+            1
+        );
     }
 
     #[tokio::test]
     async fn failures_are_heard() {
         let answer = |status: u16, kind: &'static str, body: &'static str| {
-            move || async move { (StatusCode::from_u16(status).unwrap(), [(header::CONTENT_TYPE, kind)], body) }
+            move || async move {
+                (
+                    StatusCode::from_u16(status).unwrap(),
+                    [(header::CONTENT_TYPE, kind)],
+                    body,
+                )
+            }
         };
         let router = Router::new()
-            .route("/broken", post(answer(200, "text/xml", "<Response><Say>a & b</Say></Response>")))
-            .route("/sms", post(answer(200, "text/xml", "<Response><Sms>x</Sms></Response>")))
-            .route("/id", post(answer(200, "text/xml", "<Response><Dial callerId='+4599999999'>+4512345678</Dial></Response>")))
+            .route(
+                "/broken",
+                post(answer(
+                    200,
+                    "text/xml",
+                    "<Response><Say>a & b</Say></Response>",
+                )),
+            )
+            .route(
+                "/sms",
+                post(answer(200, "text/xml", "<Response><Sms>x</Sms></Response>")),
+            )
+            .route(
+                "/id",
+                post(answer(
+                    200,
+                    "text/xml",
+                    "<Response><Dial callerId='+4599999999'>+4512345678</Dial></Response>",
+                )),
+            )
             .route("/json", post(answer(200, "application/json", "{}")))
             .route("/down", post(answer(503, "text/plain", "")))
-            .route("/after", post(answer(200, "text/xml", "<Response><Redirect>/down</Redirect></Response>")))
-            .route("/loop", post(answer(200, "text/xml", "<Response><Redirect>/loop</Redirect></Response>")))
+            .route(
+                "/after",
+                post(answer(
+                    200,
+                    "text/xml",
+                    "<Response><Redirect>/down</Redirect></Response>",
+                )),
+            )
+            .route(
+                "/loop",
+                post(answer(
+                    200,
+                    "text/xml",
+                    "<Response><Redirect>/loop</Redirect></Response>",
+                )),
+            )
             .route("/plain", post(answer(200, "text/plain", "1 < 2")))
-            .route("/get", post(answer(200, "text/xml", "<Response><Redirect method='GET'>/got?a=b</Redirect></Response>")))
-            .route("/got", get(answer(200, "text/xml", "<Response><Say>got</Say></Response>")));
-        let (twilio, hook) = (Twilio::start(None).await.unwrap(), Server::start("webhook", router).await.unwrap());
+            .route(
+                "/get",
+                post(answer(
+                    200,
+                    "text/xml",
+                    "<Response><Redirect method='GET'>/got?a=b</Redirect></Response>",
+                )),
+            )
+            .route(
+                "/got",
+                get(answer(
+                    200,
+                    "text/xml",
+                    "<Response><Say>got</Say></Response>",
+                )),
+            );
+        let (twilio, hook) = (
+            Twilio::start(None).await.unwrap(),
+            Server::start("webhook", router).await.unwrap(),
+        );
         for (path, code, requests, complaints) in [
             ("/broken", 12100, 1, 1),
             ("/sms", 12200, 1, 1),
@@ -1073,10 +1606,22 @@ mod tests {
             let call = twilio.call(CALLER, NUMBER).await;
             assert_eq!(
                 (call.ended, &call.heard[..], call.requests),
-                (Ended::ApplicationError, &[APPLICATION_ERROR.to_owned()][..], requests)
+                (
+                    Ended::ApplicationError,
+                    &[APPLICATION_ERROR.to_owned()][..],
+                    requests
+                )
             );
-            assert!(call.refused.is_some_and(|why| why.starts_with(&code.to_string())), "{path}");
-            assert_eq!((twilio.alerts()[0].code, twilio.server().complaints().len()), (code, complaints), "{path}");
+            assert!(
+                call.refused
+                    .is_some_and(|why| why.starts_with(&code.to_string())),
+                "{path}"
+            );
+            assert_eq!(
+                (twilio.alerts()[0].code, twilio.server().complaints().len()),
+                (code, complaints),
+                "{path}"
+            );
         }
         twilio.set_voice_url(NUMBER, &(hook.url() + "/plain"));
         assert_eq!(twilio.call(CALLER, NUMBER).await.heard, ["1 < 2"]);
@@ -1098,15 +1643,25 @@ mod tests {
         twilio.set_voice_url("+15005550011", &(office.url() + "/"));
         twilio.phone_forwards(MOBILE, "+4511111111");
         twilio.phone_rings_out("+4511111111");
-        assert_eq!(twilio.call(CALLER, NUMBER).await.dialled[0].status, "no-answer");
+        assert_eq!(
+            twilio.call(CALLER, NUMBER).await.dialled[0].status,
+            "no-answer"
+        );
 
         twilio.phone_forwards("+4511111111", "+15005550011");
         let call = twilio.call(CALLER, NUMBER).await;
         let onward = call.dialled[0].onward.as_ref().unwrap();
-        assert_eq!((call.dialled[0].status, onward.refused.as_deref()), ("busy", Some("busy")));
+        assert_eq!(
+            (call.dialled[0].status, onward.refused.as_deref()),
+            ("busy", Some("busy"))
+        );
         let (_, params) = asked(&office).pop().unwrap();
         assert_eq!(
-            (params["From"].as_str(), params["To"].as_str(), params["ForwardedFrom"].as_str()),
+            (
+                params["From"].as_str(),
+                params["To"].as_str(),
+                params["ForwardedFrom"].as_str()
+            ),
             (CALLER, "+15005550011", "+4511111111")
         );
         assert!(params["CallSid"] == onward.sid && onward.sid != call.sid);
@@ -1128,14 +1683,36 @@ mod tests {
         let (twilio, hook) = line(&[("/", "<Say>x</Say>")]).await;
         let params = twilio.inbound_call(CALLER, NUMBER);
         let url = hook.url() + "/";
-        assert_eq!(twilio.post_call(params.clone(), &url).await, (200, "<Response><Say>x</Say></Response>".to_owned()));
-        twilio.post_call_signed(params.clone(), &url, "forged").await;
+        assert_eq!(
+            twilio.post_call(params.clone(), &url).await,
+            (200, "<Response><Say>x</Say></Response>".to_owned())
+        );
+        twilio
+            .post_call_signed(params.clone(), &url, "forged")
+            .await;
         let signatures = hook.exchanges().into_iter().map(|exchange| {
-            exchange.headers.into_iter().find(|(name, _)| name == "x-twilio-signature").map(|(_, value)| value).unwrap()
+            exchange
+                .headers
+                .into_iter()
+                .find(|(name, _)| name == "x-twilio-signature")
+                .map(|(_, value)| value)
+                .unwrap()
         });
-        assert_eq!(signatures.collect::<Vec<_>>(), [twilio.sign(&url, &params), "forged".to_owned()]);
-        let sid = twilio.caller(CALLER).sid("CA00000000000000000000000000000001").forwarded_from(MOBILE).call(NUMBER).await.sid;
+        assert_eq!(
+            signatures.collect::<Vec<_>>(),
+            [twilio.sign(&url, &params), "forged".to_owned()]
+        );
+        let sid = twilio
+            .caller(CALLER)
+            .sid("CA00000000000000000000000000000001")
+            .forwarded_from(MOBILE)
+            .call(NUMBER)
+            .await
+            .sid;
         let (_, params) = asked(&hook).pop().unwrap();
-        assert_eq!((&params["CallSid"], params["ForwardedFrom"].as_str()), (&sid, MOBILE));
+        assert_eq!(
+            (&params["CallSid"], params["ForwardedFrom"].as_str()),
+            (&sid, MOBILE)
+        );
     }
 }

@@ -149,38 +149,81 @@ const DIAL: [&str; 12] = [
     "trim",
     "sequential",
 ];
-const RECORD: [&str; 8] = ["action", "method", "timeout", "maxLength", "finishOnKey", "playBeep", "transcribe", "trim"];
-const RING_TONES: [&str; 40] = [
-    "at", "au", "bg", "br", "be", "ch", "cl", "cn", "cz", "de", "dk", "ee", "es", "fi", "fr", "gr", "hu", "il", "in", "it", "lt",
-    "jp", "mx", "my", "nl", "no", "nz", "ph", "pl", "pt", "ru", "se", "sg", "th", "uk", "us", "us-old", "tw", "ve", "za",
+const RECORD: [&str; 8] = [
+    "action",
+    "method",
+    "timeout",
+    "maxLength",
+    "finishOnKey",
+    "playBeep",
+    "transcribe",
+    "trim",
 ];
-const RECORDED: [&str; 6] =
-    ["true", "false", "record-from-answer", "record-from-ringing", "record-from-answer-dual", "record-from-ringing-dual"];
+const RING_TONES: [&str; 40] = [
+    "at", "au", "bg", "br", "be", "ch", "cl", "cn", "cz", "de", "dk", "ee", "es", "fi", "fr", "gr",
+    "hu", "il", "in", "it", "lt", "jp", "mx", "my", "nl", "no", "nz", "ph", "pl", "pt", "ru", "se",
+    "sg", "th", "uk", "us", "us-old", "tw", "ve", "za",
+];
+const RECORDED: [&str; 6] = [
+    "true",
+    "false",
+    "record-from-answer",
+    "record-from-ringing",
+    "record-from-answer-dual",
+    "record-from-ringing-dual",
+];
 
 /// The verbs of an answer to a call.
 pub fn voice(document: &str) -> Result<Vec<VoiceVerb>, Error> {
-    let verbs = response(document)?.children.iter().map(verb).collect::<Result<Vec<_>, _>>()?;
-    if verbs.iter().skip(1).any(|verb| matches!(verb, VoiceVerb::Reject { .. })) {
+    let verbs = response(document)?
+        .children
+        .iter()
+        .map(verb)
+        .collect::<Result<Vec<_>, _>>()?;
+    if verbs
+        .iter()
+        .skip(1)
+        .any(|verb| matches!(verb, VoiceVerb::Reject { .. }))
+    {
         return error(12200, "<Reject> is not the first verb");
     }
     Ok(verbs)
 }
 
 /// The attribute, if `fits`; the code is that of a wrong value.
-fn value<'a>(element: &'a Element, name: &str, code: u32, fits: impl Fn(&str) -> bool) -> Result<Option<&'a str>, Error> {
+fn value<'a>(
+    element: &'a Element,
+    name: &str,
+    code: u32,
+    fits: impl Fn(&str) -> bool,
+) -> Result<Option<&'a str>, Error> {
     match element.attribute(name) {
-        Some(value) if !fits(value) => error(code, format!("{}: Invalid {name} value {value:?}", element.name)),
+        Some(value) if !fits(value) => error(
+            code,
+            format!("{}: Invalid {name} value {value:?}", element.name),
+        ),
         value => Ok(value),
     }
 }
 
-fn one_of<'a>(element: &'a Element, name: &str, code: u32, words: &[&str]) -> Result<Option<&'a str>, Error> {
+fn one_of<'a>(
+    element: &'a Element,
+    name: &str,
+    code: u32,
+    words: &[&str],
+) -> Result<Option<&'a str>, Error> {
     value(element, name, code, |value| words.contains(&value))
 }
 
-fn number(element: &Element, name: &str, code: u32, range: RangeInclusive<u32>) -> Result<Option<u32>, Error> {
+fn number(
+    element: &Element,
+    name: &str,
+    code: u32,
+    range: RangeInclusive<u32>,
+) -> Result<Option<u32>, Error> {
     let digits = value(element, name, code, |value| {
-        value.bytes().all(|b| b.is_ascii_digit()) && value.parse().is_ok_and(|number| range.contains(&number))
+        value.bytes().all(|b| b.is_ascii_digit())
+            && value.parse().is_ok_and(|number| range.contains(&number))
     })?;
     Ok(digits.and_then(|digits| digits.parse().ok()))
 }
@@ -190,14 +233,18 @@ fn flag(element: &Element, name: &str, code: u32) -> Result<Option<bool>, Error>
 }
 
 fn method(element: &Element, code: u32) -> Result<String, Error> {
-    Ok(one_of(element, "method", code, &["GET", "POST"])?.unwrap_or("POST").to_owned())
+    Ok(one_of(element, "method", code, &["GET", "POST"])?
+        .unwrap_or("POST")
+        .to_owned())
 }
 
 /// Like `en-US`, `cmn-Hans-CN`, `es-419`.
 fn language(tag: &str) -> bool {
     let mut parts = tag.split('-');
-    parts.next().is_some_and(|first| matches!(first.len(), 2 | 3) && first.bytes().all(|b| b.is_ascii_lowercase()))
-        && parts.all(|part| matches!(part.len(), 2..=8) && part.bytes().all(|b| b.is_ascii_alphanumeric()))
+    parts.next().is_some_and(|first| {
+        matches!(first.len(), 2 | 3) && first.bytes().all(|b| b.is_ascii_lowercase())
+    }) && parts
+        .all(|part| matches!(part.len(), 2..=8) && part.bytes().all(|b| b.is_ascii_alphanumeric()))
 }
 
 fn owned(value: Option<&str>) -> Option<String> {
@@ -206,7 +253,11 @@ fn owned(value: Option<&str>) -> Option<String> {
 
 /// No element takes text besides its children.
 fn no_text(element: &Element) -> Result<(), Error> {
-    if element.text.trim().is_empty() { Ok(()) } else { error(12200, format!("text in <{}>", element.name)) }
+    if element.text.trim().is_empty() {
+        Ok(())
+    } else {
+        error(12200, format!("text in <{}>", element.name))
+    }
 }
 
 fn verb(element: &Element) -> Result<VoiceVerb, Error> {
@@ -217,29 +268,45 @@ fn verb(element: &Element) -> Result<VoiceVerb, Error> {
             let voice = value(element, "voice", 13511, |voice| {
                 let vendors = ["Polly.", "Google."];
                 ["man", "woman", "alice"].contains(&voice)
-                    || vendors.iter().any(|vendor| voice.strip_prefix(vendor).is_some_and(|name| !name.is_empty()))
+                    || vendors.iter().any(|vendor| {
+                        voice
+                            .strip_prefix(vendor)
+                            .is_some_and(|name| !name.is_empty())
+                    })
             })?;
             let language = value(element, "language", 13512, language)?;
             let times = number(element, "loop", 13510, 0..=1000)?.unwrap_or(1);
             match text.chars().count() {
                 0 => error(13520, "Say: Invalid text"),
                 4097.. => error(13521, "Say: character limit exceeded"),
-                _ => Ok(VoiceVerb::Say { text: text.to_owned(), voice: owned(voice), language: owned(language), times }),
+                _ => Ok(VoiceVerb::Say {
+                    text: text.to_owned(),
+                    voice: owned(voice),
+                    language: owned(language),
+                    times,
+                }),
             }
         }
         "Play" => {
             check(element, &["loop", "digits"], &[])?;
-            let digits =
-                value(element, "digits", 13430, |keys| keys.chars().all(|key| KEYS.contains(key) || "wW".contains(key)))?;
+            let digits = value(element, "digits", 13430, |keys| {
+                keys.chars()
+                    .all(|key| KEYS.contains(key) || "wW".contains(key))
+            })?;
             if text.is_empty() && digits.is_none() {
                 return error(12200, "<Play> needs a URL or digits");
             }
-            Ok(VoiceVerb::Play { url: text.to_owned(), times: number(element, "loop", 13410, 0..=1000)?.unwrap_or(1) })
+            Ok(VoiceVerb::Play {
+                url: text.to_owned(),
+                times: number(element, "loop", 13410, 0..=1000)?.unwrap_or(1),
+            })
         }
         "Pause" => {
             check(element, &["length"], &[])?;
             no_text(element)?;
-            Ok(VoiceVerb::Pause(number(element, "length", 13910, 1..=600)?.unwrap_or(1)))
+            Ok(VoiceVerb::Pause(
+                number(element, "length", 13910, 1..=600)?.unwrap_or(1),
+            ))
         }
         "Gather" => gather(element).map(VoiceVerb::Gather),
         "Dial" => dial(element).map(VoiceVerb::Dial),
@@ -249,7 +316,10 @@ fn verb(element: &Element) -> Result<VoiceVerb, Error> {
             if text.is_empty() {
                 return error(12200, "<Redirect> needs a URL");
             }
-            Ok(VoiceVerb::Redirect { url: text.to_owned(), method: method(element, 13710)? })
+            Ok(VoiceVerb::Redirect {
+                url: text.to_owned(),
+                method: method(element, 13710)?,
+            })
         }
         "Hangup" => {
             check(element, &[], &[])?;
@@ -259,8 +329,11 @@ fn verb(element: &Element) -> Result<VoiceVerb, Error> {
         "Reject" => {
             check(element, &["reason"], &[])?;
             no_text(element)?;
-            let reason = one_of(element, "reason", 13810, &["rejected", "busy"])?.unwrap_or("rejected");
-            Ok(VoiceVerb::Reject { reason: reason.to_owned() })
+            let reason =
+                one_of(element, "reason", 13810, &["rejected", "busy"])?.unwrap_or("rejected");
+            Ok(VoiceVerb::Reject {
+                reason: reason.to_owned(),
+            })
         }
         "Sms" => error(12200, "<Sms> is deprecated in calls"),
         name => error(12200, format!("<{name}> is not a voice verb")),
@@ -268,24 +341,47 @@ fn verb(element: &Element) -> Result<VoiceVerb, Error> {
 }
 
 fn gather(element: &Element) -> Result<Gather, Error> {
-    if let Some(child) = element.children.iter().find(|child| !["Say", "Play", "Pause"].contains(&child.name.as_str())) {
-        return error(13320, format!("Gather: Invalid nested verb <{}>", child.name));
+    if let Some(child) = element
+        .children
+        .iter()
+        .find(|child| !["Say", "Play", "Pause"].contains(&child.name.as_str()))
+    {
+        return error(
+            13320,
+            format!("Gather: Invalid nested verb <{}>", child.name),
+        );
     }
     check(element, &GATHER, &["Say", "Play", "Pause"])?;
     no_text(element)?;
-    let input = value(element, "input", 13326, |words| words.split(' ').all(|word| ["dtmf", "speech"].contains(&word)))?;
-    let seconds_or_auto = |value: &str| value == "auto" || value.parse().is_ok_and(|seconds: u32| seconds > 0);
+    let input = value(element, "input", 13326, |words| {
+        words
+            .split(' ')
+            .all(|word| ["dtmf", "speech"].contains(&word))
+    })?;
+    let seconds_or_auto =
+        |value: &str| value == "auto" || value.parse().is_ok_and(|seconds: u32| seconds > 0);
     value(element, "speechTimeout", 13327, seconds_or_auto)?;
     number(element, "maxSpeechTime", 13328, 1..=600)?;
-    one_of(element, "partialResultCallbackMethod", 13329, &["GET", "POST"])?;
+    one_of(
+        element,
+        "partialResultCallbackMethod",
+        13329,
+        &["GET", "POST"],
+    )?;
     value(element, "language", 13331, language)?;
     flag(element, "bargeIn", 13332)?;
     flag(element, "profanityFilter", 13333)?;
     flag(element, "enhanced", 12200)?;
     flag(element, "debug", 12200)?;
-    let finish = value(element, "finishOnKey", 13310, |key| key.is_empty() || key.len() == 1 && KEYS.contains(key))?;
+    let finish = value(element, "finishOnKey", 13310, |key| {
+        key.is_empty() || key.len() == 1 && KEYS.contains(key)
+    })?;
     Ok(Gather {
-        verbs: element.children.iter().map(verb).collect::<Result<_, _>>()?,
+        verbs: element
+            .children
+            .iter()
+            .map(verb)
+            .collect::<Result<_, _>>()?,
         action: element.attribute("action").unwrap_or_default().to_owned(),
         method: method(element, 13312)?,
         keys: input.is_none_or(|input| input.contains("dtmf")),
@@ -305,7 +401,10 @@ fn dial(element: &Element) -> Result<Dial, Error> {
         [] => &element.text,
         [number] => {
             check(number, &["sendDigits"], &[])?;
-            value(number, "sendDigits", 13222, |keys| keys.chars().all(|key| KEYS.contains(key) || "wW".contains(key)))?;
+            value(number, "sendDigits", 13222, |keys| {
+                keys.chars()
+                    .all(|key| KEYS.contains(key) || "wW".contains(key))
+            })?;
             no_text(element)?;
             &number.text
         }
@@ -313,12 +412,22 @@ fn dial(element: &Element) -> Result<Dial, Error> {
     };
     let dialled = number_text.trim();
     if !e164(dialled) {
-        return error(13223, format!("Dial: Invalid phone number format {dialled:?}"));
+        return error(
+            13223,
+            format!("Dial: Invalid phone number format {dialled:?}"),
+        );
     }
-    one_of(element, "recordingTrack", 13622, &["inbound", "outbound", "both"])?;
+    one_of(
+        element,
+        "recordingTrack",
+        13622,
+        &["inbound", "outbound", "both"],
+    )?;
     one_of(element, "trim", 13699, &["trim-silence", "do-not-trim"])?;
     flag(element, "sequential", 12200)?;
-    let record = value(element, "record", 13217, |word| word == "do-not-record" || RECORDED.contains(&word))?;
+    let record = value(element, "record", 13217, |word| {
+        word == "do-not-record" || RECORDED.contains(&word)
+    })?;
     Ok(Dial {
         number: dialled.to_owned(),
         action: owned(element.attribute("action")),
@@ -338,7 +447,9 @@ fn record(element: &Element) -> Result<Record, Error> {
     no_text(element)?;
     flag(element, "transcribe", 13614)?;
     one_of(element, "trim", 13699, &["trim-silence", "do-not-trim"])?;
-    let finish = value(element, "finishOnKey", 13613, |keys| keys.chars().all(|key| KEYS.contains(key)))?;
+    let finish = value(element, "finishOnKey", 13613, |keys| {
+        keys.chars().all(|key| KEYS.contains(key))
+    })?;
     Ok(Record {
         action: element.attribute("action").unwrap_or_default().to_owned(),
         method: method(element, 13610)?,
@@ -354,11 +465,18 @@ mod tests {
     use super::*;
 
     fn say(text: &str) -> VoiceVerb {
-        VoiceVerb::Say { text: text.to_owned(), voice: None, language: None, times: 1 }
+        VoiceVerb::Say {
+            text: text.to_owned(),
+            voice: None,
+            language: None,
+            times: 1,
+        }
     }
 
     fn one(verb: &str) -> Result<VoiceVerb, u32> {
-        voice(&format!("<Response>{verb}</Response>")).map(|mut verbs| verbs.remove(0)).map_err(|error| error.code)
+        voice(&format!("<Response>{verb}</Response>"))
+            .map(|mut verbs| verbs.remove(0))
+            .map_err(|error| error.code)
     }
 
     #[test]
@@ -397,11 +515,31 @@ mod tests {
             ("<Say> Æ &amp; b </Say>", say("Æ & b")),
             ("<Pause/>", VoiceVerb::Pause(1)),
             ("<Hangup/>", VoiceVerb::Hangup),
-            ("<Reject/>", VoiceVerb::Reject { reason: "rejected".to_owned() }),
-            ("<Redirect>/a?b=1&amp;c</Redirect>", VoiceVerb::Redirect { url: "/a?b=1&c".to_owned(), method: "POST".to_owned() }),
-            ("<Play>/a.mp3</Play>", VoiceVerb::Play { url: "/a.mp3".to_owned(), times: 1 }),
+            (
+                "<Reject/>",
+                VoiceVerb::Reject {
+                    reason: "rejected".to_owned(),
+                },
+            ),
+            (
+                "<Redirect>/a?b=1&amp;c</Redirect>",
+                VoiceVerb::Redirect {
+                    url: "/a?b=1&c".to_owned(),
+                    method: "POST".to_owned(),
+                },
+            ),
+            (
+                "<Play>/a.mp3</Play>",
+                VoiceVerb::Play {
+                    url: "/a.mp3".to_owned(),
+                    times: 1,
+                },
+            ),
             ("<Dial>+4512345678</Dial>", VoiceVerb::Dial(dial.clone())),
-            ("<Dial> <Number>+4512345678</Number> </Dial>", VoiceVerb::Dial(dial.clone())),
+            (
+                "<Dial> <Number>+4512345678</Number> </Dial>",
+                VoiceVerb::Dial(dial.clone()),
+            ),
             ("<Gather/>", VoiceVerb::Gather(gather.clone())),
             ("<Record></Record>", VoiceVerb::Record(record.clone())),
             (
@@ -478,9 +616,18 @@ mod tests {
             ("<Dial>12345678</Dial>", 13223),
             ("<Dial>+45 12 34 56 78</Dial>", 13223),
             ("<Dial><Client>x</Client></Dial>", 13215),
-            ("<Dial><Number>+4512345678</Number><Number>+4512345679</Number></Dial>", 13215),
-            ("<Dial><Number sendDigits='x'>+4512345678</Number></Dial>", 13222),
-            ("<Dial><Number url='/whisper'>+4512345678</Number></Dial>", 12200),
+            (
+                "<Dial><Number>+4512345678</Number><Number>+4512345679</Number></Dial>",
+                13215,
+            ),
+            (
+                "<Dial><Number sendDigits='x'>+4512345678</Number></Dial>",
+                13222,
+            ),
+            (
+                "<Dial><Number url='/whisper'>+4512345678</Number></Dial>",
+                12200,
+            ),
             ("<Dial>x<Number>+4512345678</Number></Dial>", 12200),
             ("<Dial timeout='4'>+4512345678</Dial>", 13212),
             ("<Dial timeout='25s'>+4512345678</Dial>", 13212),

@@ -17,8 +17,16 @@ use serde_json::{Value, json};
 
 use crate::{API, CALL, FLOW, FORWARD, IVR, PROVISION, RECEIVE, SEND, binary};
 
-const PHONES: [&str; 8] =
-    ["+4520304051", "+4520304052", "+4520304053", "+4520304054", "+4520304055", "+4520304056", "+4520304057", "+4520304058"];
+const PHONES: [&str; 8] = [
+    "+4520304051",
+    "+4520304052",
+    "+4520304053",
+    "+4520304054",
+    "+4520304055",
+    "+4520304056",
+    "+4520304057",
+    "+4520304058",
+];
 const TOKEN: &str = "canary-auth-token";
 const API_KEY: &str = "canary-api-key-secret";
 const KEY: &str = "canary-signing-key";
@@ -33,7 +41,13 @@ const ACCOUNTS: [&str; 4] = ["7300190021", "7300190022", "7300190023", "73001900
 /// Longer than any number in a log.
 const PIN: &str = "835146209173";
 /// Further numbers of the account, whose calls and texts go where those of the company number go.
-const NUMBERS: [&str; 5] = ["+15005550011", "+15005550012", "+15005550013", "+15005550014", "+15005550015"];
+const NUMBERS: [&str; 5] = [
+    "+15005550011",
+    "+15005550012",
+    "+15005550013",
+    "+15005550014",
+    "+15005550015",
+];
 /// In every subject, body, display name, reply, path, header and bad setting.
 const WORD: &str = "zebrafinch";
 
@@ -59,17 +73,43 @@ impl Canary {
         sandbox.auth0.set_login_client_secret(LOGIN_SECRET);
         sandbox.okta.set_api_token(OKTA_TOKEN);
         for number in NUMBERS.into_iter().chain([UNSEEN]) {
-            sandbox.twilio.set_voice_url(number, &(sandbox.door(CALL).url() + "/"));
-            sandbox.twilio.set_sms_url(number, &(sandbox.door(FORWARD).url() + "/"));
+            sandbox
+                .twilio
+                .set_voice_url(number, &(sandbox.door(CALL).url() + "/"));
+            sandbox
+                .twilio
+                .set_sms_url(number, &(sandbox.door(FORWARD).url() + "/"));
         }
-        let mut canary = Self { sandbox, markers: BTreeSet::new(), codes: BTreeSet::new(), output: vec![], errors: vec![] };
+        let mut canary = Self {
+            sandbox,
+            markers: BTreeSet::new(),
+            codes: BTreeSet::new(),
+            output: vec![],
+            errors: vec![],
+        };
         canary.good_secrets();
-        for marker in
-            [WORD, TOKEN, API_KEY, KEY, CLIENT_SECRET, "canary", "ticket=", "/u/", "/lo/", "acme+", "sandbox-session-token"]
-        {
+        for marker in [
+            WORD,
+            TOKEN,
+            API_KEY,
+            KEY,
+            CLIENT_SECRET,
+            "canary",
+            "ticket=",
+            "/u/",
+            "/lo/",
+            "acme+",
+            "sandbox-session-token",
+        ] {
             canary.mark(marker);
         }
-        for marker in [twilio::ACCOUNT_SID, auth0::CLIENT_ID, auth0::LOGIN_CLIENT_ID, "sandbox-secret-access-key", PIN] {
+        for marker in [
+            twilio::ACCOUNT_SID,
+            auth0::CLIENT_ID,
+            auth0::LOGIN_CLIENT_ID,
+            "sandbox-secret-access-key",
+            PIN,
+        ] {
             canary.mark(marker);
         }
         for account in ACCOUNTS {
@@ -94,7 +134,10 @@ impl Canary {
         );
         let key = json!({ "account_sid": sid, "api_key_sid": twilio::API_KEY_SID, "api_key_secret": API_KEY });
         set("switchboard/twilio-send", key);
-        set("switchboard/mailgun", json!({ "signing_key": KEY, "previous_signing_key": "canary-previous-key" }));
+        set(
+            "switchboard/mailgun",
+            json!({ "signing_key": KEY, "previous_signing_key": "canary-previous-key" }),
+        );
         set(
             "switchboard/auth0",
             json!({
@@ -105,7 +148,10 @@ impl Canary {
         set("switchboard/okta", json!({ "api_token": OKTA_TOKEN }));
         set("switchboard/hook", json!({ "bearer_token": HOOK }));
         set("switchboard/ivr", json!({ "bearer_token": IVR_TOKEN }));
-        set("switchboard/studio", json!({ "bearer_token": STUDIO_TOKEN }));
+        set(
+            "switchboard/studio",
+            json!({ "bearer_token": STUDIO_TOKEN }),
+        );
     }
 
     fn mark(&mut self, marker: &str) {
@@ -117,19 +163,32 @@ impl Canary {
         self.run_many(function, 1, settings).await
     }
 
-    async fn run_many(&self, function: &str, instances: usize, settings: &[(&str, Option<&str>)]) -> Lambda {
+    async fn run_many(
+        &self,
+        function: &str,
+        instances: usize,
+        settings: &[(&str, Option<&str>)],
+    ) -> Lambda {
         let overrides = [settings, &[("LOG_LEVEL", Some("trace"))]].concat();
         self.sandbox.door(function).clear_exchanges();
-        self.sandbox.run_with(function, binary(function).await, instances, &overrides).await
+        self.sandbox
+            .run_with(function, binary(function).await, instances, &overrides)
+            .await
     }
 
     fn user(&self, phone: &str) -> User {
         let address = format!("acme{phone}@sms.example.com");
-        self.sandbox.auth0.user(&address).unwrap_or_else(|| self.sandbox.auth0.sign_up(&address))
+        self.sandbox
+            .auth0
+            .user(&address)
+            .unwrap_or_else(|| self.sandbox.auth0.sign_up(&address))
     }
 
     fn verification(&mut self, phone: &str, page: LinkPage) -> TicketMail {
-        let made = self.sandbox.auth0.mail_verification(&self.user(phone), page);
+        let made = self
+            .sandbox
+            .auth0
+            .mail_verification(&self.user(phone), page);
         self.marked(made)
     }
 
@@ -149,11 +208,20 @@ impl Canary {
 
     async fn post(&self, mail: &Mail) -> u16 {
         let fields = self.sandbox.mailgun.fields(mail, sandbox::now().as_secs());
-        self.sandbox.mailgun.post(&format!("{}/", self.sandbox.door(SEND).url()), &fields).await.status
+        self.sandbox
+            .mailgun
+            .post(&format!("{}/", self.sandbox.door(SEND).url()), &fields)
+            .await
+            .status
     }
 
     async fn text(&mut self, phone: &str, text: &str) -> Vec<String> {
-        let messages = self.sandbox.twilio.text(phone, twilio::NUMBER, text).await.messages;
+        let messages = self
+            .sandbox
+            .twilio
+            .text(phone, twilio::NUMBER, text)
+            .await
+            .messages;
         for word in messages.iter().flat_map(|text| text.split_whitespace()) {
             if word.len() == 4 && word.bytes().all(|byte| byte.is_ascii_digit()) {
                 self.codes.insert(word.to_owned());
@@ -171,16 +239,28 @@ impl Canary {
             while outcomes < requests {
                 let lines = lambda.follow(seen).await;
                 seen += lines.len();
-                outcomes += lines.iter().filter(|line| line.contains("\"outcome\":")).count();
+                outcomes += lines
+                    .iter()
+                    .filter(|line| line.contains("\"outcome\":"))
+                    .count();
             }
         };
-        tokio::time::timeout(Duration::from_secs(30), written).await.expect("one line with an outcome for every request");
+        tokio::time::timeout(Duration::from_secs(30), written)
+            .await
+            .expect("one line with an outcome for every request");
         self.output.extend(lambda.log());
         self.errors.extend(lambda.errors());
         lambda.stop().await;
-        let upstream = [self.sandbox.twilio.server(), self.sandbox.auth0.server(), self.sandbox.okta.server()];
+        let upstream = [
+            self.sandbox.twilio.server(),
+            self.sandbox.auth0.server(),
+            self.sandbox.okta.server(),
+        ];
         let upstream = upstream.map(Server::exchanges);
-        for exchange in at_the_door.into_iter().chain(upstream.into_iter().flatten()) {
+        for exchange in at_the_door
+            .into_iter()
+            .chain(upstream.into_iter().flatten())
+        {
             self.mark_credentials(&exchange);
         }
     }
@@ -198,7 +278,10 @@ impl Canary {
             }
         }
         let answer: Value = serde_json::from_slice(&exchange.response).unwrap_or_default();
-        for token in ["access_token", "id_token"].into_iter().filter_map(|name| answer[name].as_str()) {
+        for token in ["access_token", "id_token"]
+            .into_iter()
+            .filter_map(|name| answer[name].as_str())
+        {
             self.mark(token);
         }
     }
@@ -208,7 +291,8 @@ impl Canary {
             for marker in &self.markers {
                 assert!(!line.contains(marker), "{marker:?} in {line}");
             }
-            let line: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+            let line: Value =
+                serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
             assert!(!self.holds_code(&line), "a code in {line}");
         }
     }
@@ -216,12 +300,18 @@ impl Canary {
     /// Whether a value is one of the codes or has one as a word. Times and durations are numbers of their own.
     fn holds_code(&self, value: &Value) -> bool {
         match value {
-            Value::String(text) => text.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| self.codes.contains(word)),
+            Value::String(text) => text
+                .split(|c: char| !c.is_ascii_alphanumeric())
+                .any(|word| self.codes.contains(word)),
             Value::Number(number) => self.codes.contains(&number.to_string()),
             Value::Array(values) => values.iter().any(|value| self.holds_code(value)),
             Value::Object(fields) => {
-                let told = |name: &str| !["duration_ms", "upstream_ms", "Timestamp", "timestamp"].contains(&name);
-                fields.iter().any(|(name, value)| told(name) && self.holds_code(value))
+                let told = |name: &str| {
+                    !["duration_ms", "upstream_ms", "Timestamp", "timestamp"].contains(&name)
+                };
+                fields
+                    .iter()
+                    .any(|(name, value)| told(name) && self.holds_code(value))
             }
             Value::Null | Value::Bool(_) => false,
         }
@@ -235,7 +325,11 @@ fn quoting(status: u16) -> Fault {
         "code": 21211, "__type": "x#AccessDeniedException", "message": words, "more_info": words, "errorCode": words, "errorSummary": words,
         "error": words, "error_description": words,
     });
-    Fault::Answer { status, headers: vec![("location".into(), format!("https://x.example/?{WORD}"))], body: body.to_string() }
+    Fault::Answer {
+        status,
+        headers: vec![("location".into(), format!("https://x.example/?{WORD}"))],
+        body: body.to_string(),
+    }
 }
 
 /// Requests that are none, each full of markers.
@@ -256,8 +350,20 @@ fn malformed() -> Vec<Value> {
         event("/", WORD, form, WORD, false),
         event("/", "POST", WORD, WORD, false),
         event("/", "POST", form, &format!("!{WORD}"), true),
-        event("/", "POST", "multipart/form-data; boundary=zebrafinch", &format!("--{WORD}\r\n\r\nx"), false),
-        event("/", "POST", form, &format!("timestamp={WORD}&token={WORD}&signature={WORD}&MessageSid={WORD}"), false),
+        event(
+            "/",
+            "POST",
+            "multipart/form-data; boundary=zebrafinch",
+            &format!("--{WORD}\r\n\r\nx"),
+            false,
+        ),
+        event(
+            "/",
+            "POST",
+            form,
+            &format!("timestamp={WORD}&token={WORD}&signature={WORD}&MessageSid={WORD}"),
+            false,
+        ),
         event("/", "POST", form, &format!("Body={WORD}"), false),
         event("/", "POST", form, &WORD.repeat(600_000), false),
     ]
@@ -290,7 +396,11 @@ async fn no_line_of_the_log_gives_anything_away() {
     let outcomes: BTreeSet<_> = canary
         .output
         .iter()
-        .filter_map(|line| serde_json::from_str::<Value>(line).unwrap()["outcome"].as_str().map(str::to_owned))
+        .filter_map(|line| {
+            serde_json::from_str::<Value>(line).unwrap()["outcome"]
+                .as_str()
+                .map(str::to_owned)
+        })
         .collect();
     for outcome in [
         "account",
@@ -366,27 +476,64 @@ async fn no_line_of_the_log_gives_anything_away() {
         "wrong_pin",
         "wrong_reply",
     ] {
-        assert!(outcomes.contains(outcome), "{outcome} was to be provoked; there were {outcomes:?}");
+        assert!(
+            outcomes.contains(outcome),
+            "{outcome} was to be provoked; there were {outcomes:?}"
+        );
     }
 }
 
 async fn sending(canary: &mut Canary) {
-    let lambda = canary.run(SEND, &[("SMS_PER_NUMBER_PER_HOUR", Some("3"))]).await;
+    let lambda = canary
+        .run(SEND, &[("SMS_PER_NUMBER_PER_HOUR", Some("3"))])
+        .await;
     let good = canary.verification(PHONES[0], LinkPage::Form).mail;
-    assert_eq!((canary.post(&good).await, canary.post(&good).await), (200, 200));
+    assert_eq!(
+        (canary.post(&good).await, canary.post(&good).await),
+        (200, 200)
+    );
     for bad in [
-        Mail { from: format!("{WORD}@evil.example"), ..good.clone() },
-        Mail { recipient: format!("acme+{WORD}@sms.example.com"), ..good.clone() },
-        Mail { recipient: "acme+442071838750@sms.example.com".to_owned(), ..good.clone() },
-        Mail { html: WORD.to_owned(), ..good.clone() },
-        Mail { html: good.html.clone() + &canary.password(PHONES[0]).mail.html, ..good.clone() },
+        Mail {
+            from: format!("{WORD}@evil.example"),
+            ..good.clone()
+        },
+        Mail {
+            recipient: format!("acme+{WORD}@sms.example.com"),
+            ..good.clone()
+        },
+        Mail {
+            recipient: "acme+442071838750@sms.example.com".to_owned(),
+            ..good.clone()
+        },
+        Mail {
+            html: WORD.to_owned(),
+            ..good.clone()
+        },
+        Mail {
+            html: good.html.clone() + &canary.password(PHONES[0]).mail.html,
+            ..good.clone()
+        },
     ] {
         assert_eq!(canary.post(&bad).await, 406);
     }
     canary.mark("2071838750");
-    let mut forged = canary.sandbox.mailgun.fields(&good, sandbox::now().as_secs());
-    forged.iter_mut().filter(|(name, _)| name == "token").for_each(|(_, token)| *token = "0".repeat(50));
-    assert_eq!(canary.sandbox.mailgun.post(lambda.url(), &forged).await.status, 401);
+    let mut forged = canary
+        .sandbox
+        .mailgun
+        .fields(&good, sandbox::now().as_secs());
+    forged
+        .iter_mut()
+        .filter(|(name, _)| name == "token")
+        .for_each(|(_, token)| *token = "0".repeat(50));
+    assert_eq!(
+        canary
+            .sandbox
+            .mailgun
+            .post(lambda.url(), &forged)
+            .await
+            .status,
+        401
+    );
 
     canary.sandbox.twilio.reject(PHONES[1], 21211);
     let refused = canary.verification(PHONES[1], LinkPage::Form).mail;
@@ -418,17 +565,37 @@ async fn sending(canary: &mut Canary) {
     }
     let one_too_many = canary.password(PHONES[4]).mail;
     assert_eq!(canary.post(&one_too_many).await, 503);
-    for fault in [quoting(500), quoting(401), quoting(200), Fault::Garbage, Fault::ResetAfter, Fault::Truncate] {
-        canary.sandbox.auth0.server().faults().times(3, || fault.clone());
+    for fault in [
+        quoting(500),
+        quoting(401),
+        quoting(200),
+        Fault::Garbage,
+        Fault::ResetAfter,
+        Fault::Truncate,
+    ] {
+        canary
+            .sandbox
+            .auth0
+            .server()
+            .faults()
+            .times(3, || fault.clone());
         let mail = canary.password(PHONES[5]).mail;
         assert_eq!(canary.post(&mail).await, 503, "{fault:?}");
         canary.sandbox.auth0.server().faults().clear();
     }
     let link = canary.sandbox.auth0.invented_link();
-    canary.mark(link.split("ticket=").nth(1).unwrap_or_default().trim_end_matches('#'));
+    canary.mark(
+        link.split("ticket=")
+            .nth(1)
+            .unwrap_or_default()
+            .trim_end_matches('#'),
+    );
     canary.mark("4520304059");
     for forgery in Forgery::ALL {
-        let mail = canary.sandbox.mailgun.forged("acme+4520304059@sms.example.com", &link, forgery);
+        let mail = canary
+            .sandbox
+            .mailgun
+            .forged("acme+4520304059@sms.example.com", &link, forgery);
         assert_eq!(canary.post(&mail).await, 406);
     }
     for event in malformed() {
@@ -448,22 +615,62 @@ async fn confirming(canary: &mut Canary) {
     // PHONES[0] has one request, from before.
     let lambda = canary.run(RECEIVE, &[]).await;
     let url = lambda.url().to_owned();
-    let yes = canary.sandbox.twilio.inbound(PHONES[0], twilio::NUMBER, "YES");
-    for fault in [quoting(500), quoting(302), Fault::Garbage, Fault::ResetAfter, Fault::Truncate] {
+    let yes = canary
+        .sandbox
+        .twilio
+        .inbound(PHONES[0], twilio::NUMBER, "YES");
+    for fault in [
+        quoting(500),
+        quoting(302),
+        Fault::Garbage,
+        Fault::ResetAfter,
+        Fault::Truncate,
+    ] {
         canary.sandbox.auth0.server().faults().next(fault);
         canary.text(PHONES[0], "YES").await;
     }
     for fault in [quoting(500), quoting(400)] {
         canary.sandbox.aws.dynamodb().faults().always(Some(fault));
-        assert_eq!(canary.sandbox.twilio.deliver(yes.clone(), &url).await.status, 503);
+        assert_eq!(
+            canary
+                .sandbox
+                .twilio
+                .deliver(yes.clone(), &url)
+                .await
+                .status,
+            503
+        );
         canary.sandbox.aws.dynamodb().faults().clear();
     }
     canary.text(PHONES[0], WORD).await;
-    assert_eq!(canary.sandbox.twilio.deliver_signed(yes.clone(), &url, WORD).await.status, 403);
+    assert_eq!(
+        canary
+            .sandbox
+            .twilio
+            .deliver_signed(yes.clone(), &url, WORD)
+            .await
+            .status,
+        403
+    );
     for _ in 0..2 {
-        assert_eq!(canary.sandbox.twilio.deliver(yes.clone(), &url).await.status, 200);
+        assert_eq!(
+            canary
+                .sandbox
+                .twilio
+                .deliver(yes.clone(), &url)
+                .await
+                .status,
+            200
+        );
     }
-    assert!(canary.sandbox.auth0.user(&canary.user(PHONES[0]).email).unwrap().email_verified);
+    assert!(
+        canary
+            .sandbox
+            .auth0
+            .user(&canary.user(PHONES[0]).email)
+            .unwrap()
+            .email_verified
+    );
     canary.text(PHONES[0], "yes").await;
     canary.text(PHONES[5], WORD).await;
     for event in malformed() {
@@ -471,7 +678,10 @@ async fn confirming(canary: &mut Canary) {
     }
     canary.collect(RECEIVE, lambda, malformed().len()).await;
 
-    let (verification, password) = (canary.verification(PHONES[6], LinkPage::Form), canary.password(PHONES[6]));
+    let (verification, password) = (
+        canary.verification(PHONES[6], LinkPage::Form),
+        canary.password(PHONES[6]),
+    );
     wait_for(canary, &verification).await;
     wait_for(canary, &password).await;
     let lambda = canary.run(RECEIVE, &[]).await;
@@ -495,14 +705,23 @@ async fn confirming(canary: &mut Canary) {
 async fn confirming_by_management_api(canary: &mut Canary) {
     let mail = canary.verification(PHONES[7], LinkPage::Form);
     wait_for(canary, &mail).await;
-    let lambda = canary.run(RECEIVE, &[("CONFIRM_WITH", Some("management-api"))]).await;
+    let lambda = canary
+        .run(RECEIVE, &[("CONFIRM_WITH", Some("management-api"))])
+        .await;
     for fault in [quoting(401), quoting(500), quoting(200), Fault::Garbage] {
         canary.sandbox.auth0.server().faults().next(fault);
         canary.text(PHONES[7], "YES").await;
         canary.sandbox.auth0.server().faults().clear();
     }
     canary.text(PHONES[7], "YES").await;
-    assert!(canary.sandbox.auth0.user(&canary.user(PHONES[7]).email).unwrap().email_verified);
+    assert!(
+        canary
+            .sandbox
+            .auth0
+            .user(&canary.user(PHONES[7]).email)
+            .unwrap()
+            .email_verified
+    );
     assert_eq!(canary.sandbox.auth0.fetched(&mail.ticket), 0);
     canary.collect(RECEIVE, lambda, 0).await;
 }
@@ -523,7 +742,15 @@ fn employees(canary: &Canary, mobile: &str) {
 
 fn upstream_faults() -> Vec<Fault> {
     let quotes = [500, 429, 401, 403, 400, 302, 200].map(quoting);
-    quotes.into_iter().chain([Fault::Garbage, Fault::Truncate, Fault::ResetAfter, Fault::ResetBefore]).collect()
+    quotes
+        .into_iter()
+        .chain([
+            Fault::Garbage,
+            Fault::Truncate,
+            Fault::ResetAfter,
+            Fault::ResetBefore,
+        ])
+        .collect()
 }
 
 async fn calling(canary: &mut Canary) {
@@ -543,20 +770,36 @@ async fn calling(canary: &mut Canary) {
         if let Some(fault) = fault {
             canary.sandbox.twilio.server().faults().next(fault);
         }
-        let call = canary.sandbox.twilio.caller(PHONES[2]).records(12).call(COMPANY_NUMBER).await;
+        let call = canary
+            .sandbox
+            .twilio
+            .caller(PHONES[2])
+            .records(12)
+            .call(COMPANY_NUMBER)
+            .await;
         canary.sandbox.twilio.server().faults().clear();
         canary.mark(&call.recordings[0].url);
         canary.mark(&call.recordings[0].sid);
     }
     for fault in [quoting(500), quoting(400), Fault::Garbage] {
         canary.sandbox.aws.dynamodb().faults().always(Some(fault));
-        canary.sandbox.twilio.caller(PHONES[3]).records(12).call(COMPANY_NUMBER).await;
+        canary
+            .sandbox
+            .twilio
+            .caller(PHONES[3])
+            .records(12)
+            .call(COMPANY_NUMBER)
+            .await;
         canary.sandbox.aws.dynamodb().faults().clear();
     }
     canary.sandbox.twilio.phone_forwards(mobile, COMPANY_NUMBER);
     canary.sandbox.twilio.call(PHONES[4], COMPANY_NUMBER).await;
     let params = canary.sandbox.twilio.inbound_call(caller, COMPANY_NUMBER);
-    canary.sandbox.twilio.post_call_signed(params, lambda.url(), WORD).await;
+    canary
+        .sandbox
+        .twilio
+        .post_call_signed(params, lambda.url(), WORD)
+        .await;
     for event in malformed() {
         lambda.invoke(event).await.unwrap();
     }
@@ -573,33 +816,81 @@ async fn texting(canary: &mut Canary) {
     let lambda = canary.run(FORWARD, &[]).await;
     let (mobile, sender) = (PHONES[0], PHONES[1]);
     employees(canary, mobile);
-    canary.sandbox.twilio.text(mobile, COMPANY_NUMBER, WORD).await;
+    canary
+        .sandbox
+        .twilio
+        .text(mobile, COMPANY_NUMBER, WORD)
+        .await;
     for number in NUMBERS.into_iter().chain([COMPANY_NUMBER]) {
         canary.sandbox.twilio.text(sender, number, WORD).await;
     }
     let text = canary.sandbox.twilio.inbound(sender, UNSEEN, WORD);
     for fault in upstream_faults() {
         canary.sandbox.okta.server().faults().next(fault);
-        canary.sandbox.twilio.deliver(text.clone(), lambda.url()).await;
+        canary
+            .sandbox
+            .twilio
+            .deliver(text.clone(), lambda.url())
+            .await;
         canary.sandbox.okta.server().faults().clear();
     }
-    canary.sandbox.twilio.picture(PHONES[2], COMPANY_NUMBER, WORD, &["https://api.twilio.com/zebrafinch.jpg"]).await;
-    canary.sandbox.twilio.text(mobile, COMPANY_NUMBER, WORD).await;
-    canary.sandbox.twilio.text(mobile, COMPANY_NUMBER, &format!("{}: {WORD}", PHONES[3])).await;
-    let text = canary.sandbox.twilio.inbound(PHONES[4], COMPANY_NUMBER, WORD);
+    canary
+        .sandbox
+        .twilio
+        .picture(
+            PHONES[2],
+            COMPANY_NUMBER,
+            WORD,
+            &["https://api.twilio.com/zebrafinch.jpg"],
+        )
+        .await;
+    canary
+        .sandbox
+        .twilio
+        .text(mobile, COMPANY_NUMBER, WORD)
+        .await;
+    canary
+        .sandbox
+        .twilio
+        .text(mobile, COMPANY_NUMBER, &format!("{}: {WORD}", PHONES[3]))
+        .await;
+    let text = canary
+        .sandbox
+        .twilio
+        .inbound(PHONES[4], COMPANY_NUMBER, WORD);
     for _ in 0..2 {
-        canary.sandbox.twilio.deliver(text.clone(), lambda.url()).await;
+        canary
+            .sandbox
+            .twilio
+            .deliver(text.clone(), lambda.url())
+            .await;
     }
-    canary.sandbox.twilio.deliver_signed(text, lambda.url(), WORD).await;
+    canary
+        .sandbox
+        .twilio
+        .deliver_signed(text, lambda.url(), WORD)
+        .await;
     for fault in [quoting(500), quoting(400), Fault::Garbage] {
         canary.sandbox.aws.dynamodb().faults().always(Some(fault));
-        canary.sandbox.twilio.text(PHONES[5], COMPANY_NUMBER, WORD).await;
+        canary
+            .sandbox
+            .twilio
+            .text(PHONES[5], COMPANY_NUMBER, WORD)
+            .await;
         canary.sandbox.aws.dynamodb().faults().clear();
     }
     for _ in 0..6 {
-        canary.sandbox.twilio.text(PHONES[6], COMPANY_NUMBER, WORD).await;
+        canary
+            .sandbox
+            .twilio
+            .text(PHONES[6], COMPANY_NUMBER, WORD)
+            .await;
     }
-    canary.sandbox.twilio.text(PHONES[7], COMPANY_NUMBER, "STOP").await;
+    canary
+        .sandbox
+        .twilio
+        .text(PHONES[7], COMPANY_NUMBER, "STOP")
+        .await;
     for event in malformed() {
         lambda.invoke(event).await.unwrap();
     }
@@ -612,15 +903,31 @@ async fn provisioning(canary: &mut Canary) {
     employees(canary, PHONES[0]);
     let hook = format!("{}okta", lambda.url());
     let new = canary.sandbox.okta.hire(WORD, PHONES[1], "");
-    canary.sandbox.okta.deliver_event(&hook, WORD, "user.lifecycle.activate", &new).await;
+    canary
+        .sandbox
+        .okta
+        .deliver_event(&hook, WORD, "user.lifecycle.activate", &new)
+        .await;
     for _ in 0..2 {
-        canary.sandbox.okta.deliver_event(&hook, HOOK, "user.lifecycle.activate", &new).await;
+        canary
+            .sandbox
+            .okta
+            .deliver_event(&hook, HOOK, "user.lifecycle.activate", &new)
+            .await;
     }
-    canary.sandbox.okta.deliver(&hook, HOOK, &json!({ "eventId": WORD, "data": WORD })).await;
+    canary
+        .sandbox
+        .okta
+        .deliver(&hook, HOOK, &json!({ "eventId": WORD, "data": WORD }))
+        .await;
     let mut runs = 0;
     for fault in upstream_faults() {
-        for faults in
-            [canary.sandbox.okta.server(), canary.sandbox.twilio.server(), canary.sandbox.aws.dynamodb()].map(Server::faults)
+        for faults in [
+            canary.sandbox.okta.server(),
+            canary.sandbox.twilio.server(),
+            canary.sandbox.aws.dynamodb(),
+        ]
+        .map(Server::faults)
         {
             faults.next(fault.clone());
             let _refused = lambda.invoke(json!({})).await;
@@ -635,13 +942,18 @@ async fn provisioning(canary: &mut Canary) {
     for event in malformed() {
         let _refused = lambda.invoke(event).await;
     }
-    canary.collect(PROVISION, lambda, runs + 1 + malformed().len()).await;
+    canary
+        .collect(PROVISION, lambda, runs + 1 + malformed().len())
+        .await;
 }
 
 /// The phone menu, a Studio flow, and the protected API behind both.
 async fn asking(canary: &mut Canary) {
     let sandbox = &canary.sandbox;
-    let balance = Amount { amount: "1.00".to_owned(), currency: WORD.to_owned() };
+    let balance = Amount {
+        amount: "1.00".to_owned(),
+        currency: WORD.to_owned(),
+    };
     let account = Account {
         account_number: ACCOUNTS[0].to_owned(),
         name: Some(WORD.to_owned()),
@@ -650,7 +962,11 @@ async fn asking(canary: &mut Canary) {
         payments: vec![],
     };
     sandbox.load(&[account]).await;
-    let caller = |account, name| sandbox.auth0.sign_up_caller(account, PIN, WORD, &format!("{WORD}{name}@acme.example"));
+    let caller = |account, name| {
+        sandbox
+            .auth0
+            .sign_up_caller(account, PIN, WORD, &format!("{WORD}{name}@acme.example"))
+    };
     caller(ACCOUNTS[0], "1");
     caller(ACCOUNTS[1], "2");
     caller(ACCOUNTS[1], "3");
@@ -675,10 +991,23 @@ async fn asking(canary: &mut Canary) {
     let door = canary.sandbox.door(API);
     for fault in upstream_faults() {
         door.faults().next(fault);
-        canary.sandbox.twilio.post_call(vec![("account_number".into(), ACCOUNTS[0].into())], flow.url()).await;
+        canary
+            .sandbox
+            .twilio
+            .post_call(
+                vec![("account_number".into(), ACCOUNTS[0].into())],
+                flow.url(),
+            )
+            .await;
         door.faults().clear();
     }
-    canary.sandbox.twilio.caller(PHONES[0]).keys([ACCOUNTS[0], PIN, "1", "9"]).call(IVR_NUMBER).await;
+    canary
+        .sandbox
+        .twilio
+        .caller(PHONES[0])
+        .keys([ACCOUNTS[0], PIN, "1", "9"])
+        .call(IVR_NUMBER)
+        .await;
     canary.sandbox.twilio.alerts();
     canary.collect(FLOW, flow, malformed().len()).await;
     canary.collect(IVR, ivr, malformed().len()).await;
@@ -687,7 +1016,11 @@ async fn asking(canary: &mut Canary) {
 async fn validating(canary: &Canary, url: &str) {
     let url = &format!("{url}validate");
     let ask = |token: &str, account: &str, pin: &str, caller: &str| {
-        let form = [("account_number", account), ("pin", pin), ("caller", caller)];
+        let form = [
+            ("account_number", account),
+            ("pin", pin),
+            ("caller", caller),
+        ];
         let request = client().post(url).bearer_auth(token).form(&form);
         async move { request.send().await.unwrap().status().as_u16() }
     };
@@ -699,45 +1032,84 @@ async fn validating(canary: &Canary, url: &str) {
         ask(IVR_TOKEN, ACCOUNTS[2], PIN, PHONES[3]),
         ask(IVR_TOKEN, ACCOUNTS[3], PIN, WORD),
     );
-    tokio::join!(ask(IVR_TOKEN, ACCOUNTS[0], PIN, PHONES[1]), ask(IVR_TOKEN, WORD, WORD, WORD), ask(WORD, WORD, WORD, WORD));
+    tokio::join!(
+        ask(IVR_TOKEN, ACCOUNTS[0], PIN, PHONES[1]),
+        ask(IVR_TOKEN, WORD, WORD, WORD),
+        ask(WORD, WORD, WORD, WORD)
+    );
     for server in [canary.sandbox.auth0.server(), canary.sandbox.aws.dynamodb()] {
         for fault in [quoting(500), quoting(400), quoting(200), Fault::Garbage] {
             server.faults().always(Some(fault));
             tokio::join!(
                 ask(IVR_TOKEN, ACCOUNTS[0], PIN, PHONES[4]),
-                canary.sandbox.twilio.caller(PHONES[5]).keys([ACCOUNTS[0], PIN]).hangs_up_after_keys().call(IVR_NUMBER),
+                canary
+                    .sandbox
+                    .twilio
+                    .caller(PHONES[5])
+                    .keys([ACCOUNTS[0], PIN])
+                    .hangs_up_after_keys()
+                    .call(IVR_NUMBER),
             );
             server.faults().clear();
         }
     }
-    client().post(url).form(&[("pin", PIN)]).send().await.unwrap();
+    client()
+        .post(url)
+        .form(&[("pin", PIN)])
+        .send()
+        .await
+        .unwrap();
 }
 
 async fn calling_the_menu(canary: &Canary, url: &str) {
     let twilio = &canary.sandbox.twilio;
-    let call = twilio.caller(PHONES[0]).keys([ACCOUNTS[0], PIN, "1", "2", "5", "9"]).call(IVR_NUMBER).await;
+    let call = twilio
+        .caller(PHONES[0])
+        .keys([ACCOUNTS[0], PIN, "1", "2", "5", "9"])
+        .call(IVR_NUMBER)
+        .await;
     assert!(call.heard.concat().contains(WORD), "{call:?}");
     let digits = |keys: &str| {
         let mut params = twilio.inbound_call(PHONES[6], IVR_NUMBER);
         params.push(("Digits".to_owned(), keys.to_owned()));
         params
     };
-    twilio.post_call(digits(PIN), &format!("{url}voice/pin")).await;
-    twilio.post_call(digits(WORD), &format!("{url}voice/account")).await;
-    twilio.post_call_signed(digits(PIN), &format!("{url}voice/pin"), WORD).await;
+    twilio
+        .post_call(digits(PIN), &format!("{url}voice/pin"))
+        .await;
+    twilio
+        .post_call(digits(WORD), &format!("{url}voice/account"))
+        .await;
+    twilio
+        .post_call_signed(digits(PIN), &format!("{url}voice/pin"), WORD)
+        .await;
 }
 
 async fn flowing(canary: &Canary, url: &str) {
     let twilio = &canary.sandbox.twilio;
-    for (name, value) in
-        [("account_number", ACCOUNTS[0]), ("account_number", ACCOUNTS[3]), (WORD, WORD), ("account_number", WORD)]
-    {
-        twilio.post_call(vec![(name.to_owned(), value.to_owned())], url).await;
+    for (name, value) in [
+        ("account_number", ACCOUNTS[0]),
+        ("account_number", ACCOUNTS[3]),
+        (WORD, WORD),
+        ("account_number", WORD),
+    ] {
+        twilio
+            .post_call(vec![(name.to_owned(), value.to_owned())], url)
+            .await;
     }
-    let post = |token: &str| client().post(url).basic_auth(WORD, Some(token)).json(&json!({ "account_number": ACCOUNTS[0] }));
+    let post = |token: &str| {
+        client()
+            .post(url)
+            .basic_auth(WORD, Some(token))
+            .json(&json!({ "account_number": ACCOUNTS[0] }))
+    };
     assert_eq!(post(STUDIO_TOKEN).send().await.unwrap().status(), 200);
     assert_eq!(post(WORD).send().await.unwrap().status(), 401);
-    let garbled = client().post(url).bearer_auth(STUDIO_TOKEN).header("content-type", "application/json").body(WORD);
+    let garbled = client()
+        .post(url)
+        .bearer_auth(STUDIO_TOKEN)
+        .header("content-type", "application/json")
+        .body(WORD);
     assert_eq!(garbled.send().await.unwrap().status(), 400);
 }
 
@@ -750,12 +1122,19 @@ async fn asking_the_api(canary: &Canary, url: &str) {
     };
     let path = format!("accounts/{}", ACCOUNTS[0]);
     assert_eq!(get(path.clone(), &good).await, 200);
-    assert_eq!(get(format!("accounts?phone=%2B{}", &PHONES[0][1..]), &good).await, 200);
+    assert_eq!(
+        get(format!("accounts?phone=%2B{}", &PHONES[0][1..]), &good).await,
+        200
+    );
     assert_eq!(get(format!("accounts?phone={WORD}"), &good).await, 400);
     assert_eq!(get(format!("accounts/{WORD}"), &good).await, 404);
     for (claims, header, signer) in [
         (json!({ "scope": WORD }), json!({}), Signer::Current),
-        (json!({ "iss": WORD, "sub": WORD }), json!({}), Signer::Current),
+        (
+            json!({ "iss": WORD, "sub": WORD }),
+            json!({}),
+            Signer::Current,
+        ),
         (json!({}), json!({ "kid": WORD }), Signer::Current),
         (json!({}), json!({}), Signer::Stranger),
         (json!({}), json!({ "alg": WORD }), Signer::Nobody),
@@ -771,8 +1150,15 @@ async fn asking_the_api(canary: &Canary, url: &str) {
 
 /// Secrets without their keys, settings that are wrong.
 async fn starting_badly(canary: &mut Canary) {
-    for secret in [json!({ "auth_tokem": TOKEN, "signing_kei": KEY }), json!(TOKEN)] {
-        for id in ["switchboard/twilio", "switchboard/twilio-send", "switchboard/mailgun"] {
+    for secret in [
+        json!({ "auth_tokem": TOKEN, "signing_kei": KEY }),
+        json!(TOKEN),
+    ] {
+        for id in [
+            "switchboard/twilio",
+            "switchboard/twilio-send",
+            "switchboard/mailgun",
+        ] {
             canary.sandbox.aws.set_secret(id, &secret);
         }
         let lambda = canary.run(SEND, &[]).await;
@@ -799,14 +1185,60 @@ async fn starting_badly(canary: &mut Canary) {
         ),
         (
             RECEIVE,
-            &["AUTH0_URL", "CONFIRM_WITH", "PASSWORD_LINK_MESSAGE", "PUBLIC_URL", "AWS_ENDPOINT_URL_DYNAMODB", "EXTRA_CA_FILE"],
+            &[
+                "AUTH0_URL",
+                "CONFIRM_WITH",
+                "PASSWORD_LINK_MESSAGE",
+                "PUBLIC_URL",
+                "AWS_ENDPOINT_URL_DYNAMODB",
+                "EXTRA_CA_FILE",
+            ],
         ),
-        (CALL, &["OKTA_URL", "TWILIO_URL", "PUBLIC_URL", "VOICEMAIL", "DIAL_TIMEOUT_SECONDS", "ALLOWED_COUNTRIES"]),
-        (FORWARD, &["OKTA_URL", "PUBLIC_URL", "ALLOWED_COUNTRIES", "MESSAGES_PER_PAIR_PER_MINUTE"]),
-        (IVR, &["AUTH0_URL", "API_URL", "PUBLIC_URL", "PIN_LENGTH", "PIN_ATTEMPTS", "IVR_MENU"]),
+        (
+            CALL,
+            &[
+                "OKTA_URL",
+                "TWILIO_URL",
+                "PUBLIC_URL",
+                "VOICEMAIL",
+                "DIAL_TIMEOUT_SECONDS",
+                "ALLOWED_COUNTRIES",
+            ],
+        ),
+        (
+            FORWARD,
+            &[
+                "OKTA_URL",
+                "PUBLIC_URL",
+                "ALLOWED_COUNTRIES",
+                "MESSAGES_PER_PAIR_PER_MINUTE",
+            ],
+        ),
+        (
+            IVR,
+            &[
+                "AUTH0_URL",
+                "API_URL",
+                "PUBLIC_URL",
+                "PIN_LENGTH",
+                "PIN_ATTEMPTS",
+                "IVR_MENU",
+            ],
+        ),
         (FLOW, &["AUTH0_URL", "API_URL", "PUBLIC_URL", "API_PATH"]),
         (API, &["AUTH0_URL", "AWS_ENDPOINT_URL_DYNAMODB"]),
-        (PROVISION, &["OKTA_URL", "TWILIO_URL", "CALL_FORWARD_URL", "AREA_PREFIXES", "NUMBER_COUNTRY", "DRY_RUN", "MAX_NUMBERS"]),
+        (
+            PROVISION,
+            &[
+                "OKTA_URL",
+                "TWILIO_URL",
+                "CALL_FORWARD_URL",
+                "AREA_PREFIXES",
+                "NUMBER_COUNTRY",
+                "DRY_RUN",
+                "MAX_NUMBERS",
+            ],
+        ),
     ] {
         let settings: Vec<_> = names.iter().map(|name| (*name, Some(WORD))).collect();
         let lambda = canary.run(function, &settings).await;

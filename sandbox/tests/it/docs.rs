@@ -10,8 +10,17 @@ use sandbox::template::{Template, root};
 use serde_norway::Value as Yaml;
 
 /// What stands before an outcome in the functions' code.
-const WORD_FOLLOWS: [&str; 9] =
-    ["Err(", "Nobody(", "Outcome::new(", "Judgement::Refused(", "into_reply(", "ok_or(", "outcome: ", "refusal(", "refuse("];
+const WORD_FOLLOWS: [&str; 9] = [
+    "Err(",
+    "Nobody(",
+    "Outcome::new(",
+    "Judgement::Refused(",
+    "into_reply(",
+    "ok_or(",
+    "outcome: ",
+    "refusal(",
+    "refuse(",
+];
 
 /// A Markdown file without its code blocks.
 struct Page {
@@ -20,21 +29,32 @@ struct Page {
 }
 
 fn page(path: &Path) -> Page {
-    let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let text =
+        fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let mut in_code = false;
     let prose = text.lines().filter(|line| {
         let fence = line.trim_start().starts_with("```");
         in_code ^= fence;
         !fence && !in_code
     });
-    Page { path: path.to_owned(), lines: prose.map(str::to_owned).collect() }
+    Page {
+        path: path.to_owned(),
+        lines: prose.map(str::to_owned).collect(),
+    }
 }
 
 /// Everything that a reader is led through.
 fn pages() -> Vec<Page> {
-    let docs = fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    let docs = fs::read_dir(root().join("docs"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
     let docs = docs.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
-    let others = ["README.md", "operator/README.md", "functions/sms-gateway/action/README.md"].map(|path| root().join(path));
+    let others = [
+        "README.md",
+        "operator/README.md",
+        "functions/sms-gateway/action/README.md",
+    ]
+    .map(|path| root().join(path));
     docs.chain(others).map(|path| page(&path)).collect()
 }
 
@@ -43,7 +63,9 @@ fn anchors(page: &Page) -> BTreeSet<String> {
     let headings = page.lines.iter().filter(|line| line.starts_with('#'));
     let slug = |heading: &String| -> String {
         let text = heading.trim_start_matches('#').trim().to_lowercase();
-        let kept = text.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+        let kept = text
+            .chars()
+            .filter(|c| c.is_alphanumeric() || " -_".contains(*c));
         kept.map(|c| if c == ' ' { '-' } else { c }).collect()
     };
     headings.map(slug).collect()
@@ -65,9 +87,16 @@ fn configuration() -> Vec<Section> {
     let mut sections: Vec<Section> = Vec::new();
     for line in page(&root().join("docs/configuration.md")).lines {
         if let Some(heading) = line.strip_prefix("## ") {
-            sections.push(Section { heading: heading.to_owned(), rows: Vec::new() });
+            sections.push(Section {
+                heading: heading.to_owned(),
+                rows: Vec::new(),
+            });
         } else if let (Some(section), true) = (sections.last_mut(), line.starts_with("| `")) {
-            let cells: Vec<_> = line.trim_matches(['|', ' ']).split(" | ").map(|cell| cell.trim().to_owned()).collect();
+            let cells: Vec<_> = line
+                .trim_matches(['|', ' '])
+                .split(" | ")
+                .map(|cell| cell.trim().to_owned())
+                .collect();
             let cell = |at: usize| cells.get(at).cloned().unwrap_or_default();
             section.rows.push([cell(0), cell(1), cell(2)]);
         }
@@ -87,27 +116,52 @@ fn every_variable_is_documented_with_its_default() {
     let mut documented = 0;
     for function in &template.functions {
         let is_its = |section: &&Section| {
-            section.heading == "Every function" || section.heading.split(" and ").any(|name| name == function.name)
+            section.heading == "Every function"
+                || section
+                    .heading
+                    .split(" and ")
+                    .any(|name| name == function.name)
         };
-        let rows: Vec<_> = sections.iter().filter(is_its).flat_map(|section| &section.rows).collect();
+        let rows: Vec<_> = sections
+            .iter()
+            .filter(is_its)
+            .flat_map(|section| &section.rows)
+            .collect();
         for (variable, default) in &function.environment {
             let names = |row: &&&[String; 3]| quoted(&row[0]).any(|name| name == variable);
             let own = rows.iter().find(names);
-            let own = own.unwrap_or_else(|| panic!("docs/configuration.md, {}: {variable} is missing", function.name));
+            let own = own.unwrap_or_else(|| {
+                panic!(
+                    "docs/configuration.md, {}: {variable} is missing",
+                    function.name
+                )
+            });
             // "As above": where it was explained first.
             let row = if own[2].is_empty() {
-                sections.iter().flat_map(|section| &section.rows).find(|row| names(&row)).unwrap()
+                sections
+                    .iter()
+                    .flat_map(|section| &section.rows)
+                    .find(|row| names(&row))
+                    .unwrap()
             } else {
                 own
             };
             let default = default.as_deref().unwrap_or_default();
             let told = default.is_empty() || quoted(&row[2]).any(|value| value == default);
-            assert!(told, "docs/configuration.md, {}: the default of {variable} is {default:?}, not {}", function.name, row[2]);
+            assert!(
+                told,
+                "docs/configuration.md, {}: the default of {variable} is {default:?}, not {}",
+                function.name, row[2]
+            );
             documented += 1;
         }
         for variable in rows.iter().flat_map(|row| quoted(&row[0])) {
             let declared = function.environment.contains_key(variable);
-            assert!(declared, "docs/configuration.md, {}: {variable} is no variable of it", function.name);
+            assert!(
+                declared,
+                "docs/configuration.md, {}: {variable} is no variable of it",
+                function.name
+            );
         }
     }
     assert!(documented > 100, "{documented}");
@@ -115,9 +169,18 @@ fn every_variable_is_documented_with_its_default() {
 
 #[test]
 fn every_parameter_is_documented_with_its_default() {
-    let template: Yaml = serde_norway::from_str(&fs::read_to_string(root().join("template.yaml")).unwrap()).unwrap();
-    let rows: Vec<_> = configuration().into_iter().filter(|section| section.heading != "Secrets").flat_map(|s| s.rows).collect();
-    let of_variables: BTreeSet<String> = rows.iter().flat_map(|row| quoted(&row[0])).map(camel_case).collect();
+    let template: Yaml =
+        serde_norway::from_str(&fs::read_to_string(root().join("template.yaml")).unwrap()).unwrap();
+    let rows: Vec<_> = configuration()
+        .into_iter()
+        .filter(|section| section.heading != "Secrets")
+        .flat_map(|s| s.rows)
+        .collect();
+    let of_variables: BTreeSet<String> = rows
+        .iter()
+        .flat_map(|row| quoted(&row[0]))
+        .map(camel_case)
+        .collect();
     for (name, parameter) in template["Parameters"].as_mapping().unwrap() {
         let name = name.as_str().unwrap();
         let default = match &parameter["Default"] {
@@ -126,12 +189,24 @@ fn every_parameter_is_documented_with_its_default() {
             _ => String::new(),
         };
         // One that feeds no variable of its name has a row of its own, or is named where its variable's default stands.
-        if let Some([_, _, told]) = rows.iter().find(|row| quoted(&row[0]).any(|word| word == name)) {
+        if let Some([_, _, told]) = rows
+            .iter()
+            .find(|row| quoted(&row[0]).any(|word| word == name))
+        {
             let right = default.is_empty() || quoted(told).any(|value| value == default);
-            assert!(right, "docs/configuration.md: the default of {name} is {default:?}, not {told}");
+            assert!(
+                right,
+                "docs/configuration.md: the default of {name} is {default:?}, not {told}"
+            );
         } else {
-            let named = of_variables.contains(name) || rows.iter().any(|row| quoted(&row[2]).any(|word| word == name));
-            assert!(named, "docs/configuration.md says nothing of the parameter {name}");
+            let named = of_variables.contains(name)
+                || rows
+                    .iter()
+                    .any(|row| quoted(&row[2]).any(|word| word == name));
+            assert!(
+                named,
+                "docs/configuration.md says nothing of the parameter {name}"
+            );
         }
     }
 }
@@ -139,19 +214,31 @@ fn every_parameter_is_documented_with_its_default() {
 #[test]
 fn every_outcome_is_explained() {
     let pages = pages();
-    let explained: BTreeSet<&str> = pages.iter().flat_map(|page| &page.lines).flat_map(|line| quoted(line)).collect();
+    let explained: BTreeSet<&str> = pages
+        .iter()
+        .flat_map(|page| &page.lines)
+        .flat_map(|line| quoted(line))
+        .collect();
     let mut files = vec![root().join("shared/src"), root().join("functions")];
     let mut seen = BTreeMap::new();
     while let Some(path) = files.pop() {
         if path.is_dir() {
-            files.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+            files.extend(
+                fs::read_dir(&path)
+                    .unwrap()
+                    .map(|entry| entry.unwrap().path()),
+            );
             continue;
         }
-        if path.extension().is_none_or(|extension| extension != "rs") || path.iter().any(|part| part == "tests") {
+        if path.extension().is_none_or(|extension| extension != "rs")
+            || path.iter().any(|part| part == "tests")
+        {
             continue;
         }
         let text = fs::read_to_string(&path).unwrap();
-        let code = text.split_once("#[cfg(test)]").map_or(text.as_str(), |(code, _)| code);
+        let code = text
+            .split_once("#[cfg(test)]")
+            .map_or(text.as_str(), |(code, _)| code);
         // A literal right behind one of these, or behind a status, is an outcome.
         let words = code.match_indices('"').filter_map(|(at, _)| {
             let (before, word) = (&code[..at], code[at + 1..].split('"').next()?);
@@ -161,8 +248,12 @@ fn every_outcome_is_explained() {
                 digits == 3 && call.is_some_and(|name| name.ends_with(char::is_alphanumeric))
             });
             let named = WORD_FOLLOWS.iter().any(|opening| before.ends_with(opening));
-            ((status || named) && !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'))
-                .then_some(word)
+            ((status || named)
+                && !word.is_empty()
+                && word
+                    .bytes()
+                    .all(|byte| byte.is_ascii_lowercase() || byte == b'_'))
+            .then_some(word)
         });
         for word in words {
             seen.entry(word.to_owned()).or_insert_with(|| path.clone());
@@ -170,29 +261,54 @@ fn every_outcome_is_explained() {
     }
     assert!(seen.len() > 80, "{seen:?}");
     for (word, path) in seen {
-        assert!(explained.contains(word.as_str()), "{} answers {word:?}, which no page explains", path.display());
+        assert!(
+            explained.contains(word.as_str()),
+            "{} answers {word:?}, which no page explains",
+            path.display()
+        );
     }
 }
 
 #[test]
 fn every_link_leads_somewhere() {
     let pages = pages();
-    let known: BTreeMap<PathBuf, BTreeSet<String>> =
-        pages.iter().map(|page| (page.path.canonicalize().unwrap(), anchors(page))).collect();
+    let known: BTreeMap<PathBuf, BTreeSet<String>> = pages
+        .iter()
+        .map(|page| (page.path.canonicalize().unwrap(), anchors(page)))
+        .collect();
     let mut followed = 0;
     for page in &pages {
         let text = page.lines.join("\n");
-        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+        for target in text
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split(')').next())
+        {
             if target.starts_with("https://") {
                 continue;
             }
             let (path, anchor) = target.split_once('#').unwrap_or((target, ""));
             let folder = page.path.parent().unwrap();
-            let path = if path.is_empty() { page.path.clone() } else { folder.join(path) };
-            let path =
-                path.canonicalize().unwrap_or_else(|_| panic!("{} links to {target}, which is not there", page.path.display()));
-            let there = anchor.is_empty() || known.get(&path).is_some_and(|anchors| anchors.contains(anchor));
-            assert!(there, "{} links to {target}, whose heading is not there", page.path.display());
+            let path = if path.is_empty() {
+                page.path.clone()
+            } else {
+                folder.join(path)
+            };
+            let path = path.canonicalize().unwrap_or_else(|_| {
+                panic!(
+                    "{} links to {target}, which is not there",
+                    page.path.display()
+                )
+            });
+            let there = anchor.is_empty()
+                || known
+                    .get(&path)
+                    .is_some_and(|anchors| anchors.contains(anchor));
+            assert!(
+                there,
+                "{} links to {target}, whose heading is not there",
+                page.path.display()
+            );
             followed += 1;
         }
     }
@@ -201,8 +317,14 @@ fn every_link_leads_somewhere() {
     for name in ["template.yaml", "samconfig.toml"] {
         let text = fs::read_to_string(root().join(name)).unwrap();
         let words = text.split(|c: char| c.is_whitespace() || "(),;\"'".contains(c));
-        for path in words.filter(|word| word.starts_with("docs/")).map(|word| word.trim_end_matches(['.', ':'])) {
-            assert!(root().join(path).exists(), "{name} sends its reader to {path}");
+        for path in words
+            .filter(|word| word.starts_with("docs/"))
+            .map(|word| word.trim_end_matches(['.', ':']))
+        {
+            assert!(
+                root().join(path).exists(),
+                "{name} sends its reader to {path}"
+            );
         }
     }
 }

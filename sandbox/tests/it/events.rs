@@ -3,7 +3,10 @@
 use std::{collections::BTreeMap, fs};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use sandbox::{COMPANY_NUMBER, EMPLOYEE_MOBILE, Ports, Sandbox, accounts, lambda::Lambda, record, template::root, wire::client};
+use sandbox::{
+    COMPANY_NUMBER, EMPLOYEE_MOBILE, Ports, Sandbox, accounts, lambda::Lambda, record,
+    template::root, wire::client,
+};
 use serde_json::{Value, json};
 
 use crate::{API, CALL, FLOW, FORWARD, GATEWAY, IVR, PROVISION, RECEIVE, SEND, binary};
@@ -17,10 +20,17 @@ async fn the_files_are_what_record_writes() {
     let files = record::files().await;
     for (name, text) in &files {
         let found = fs::read_to_string(root().join("events").join(name)).unwrap_or_default();
-        assert!(found == *text, "events/{name} is stale: run `cargo run -p sandbox -- record`");
+        assert!(
+            found == *text,
+            "events/{name} is stale: run `cargo run -p sandbox -- record`"
+        );
     }
     let found = fs::read_dir(root().join("events")).unwrap().count();
-    assert_eq!(found, files.len(), "a file in events/ that record does not write");
+    assert_eq!(
+        found,
+        files.len(),
+        "a file in events/ that record does not write"
+    );
 }
 
 #[test]
@@ -28,7 +38,10 @@ fn each_file_is_invoked_by_a_test() {
     let tests = include_str!("events.rs");
     for entry in fs::read_dir(root().join("events")).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
-        assert!(tests.contains(&format!("\"{name}\"")), "no test invokes events/{name}");
+        assert!(
+            tests.contains(&format!("\"{name}\"")),
+            "no test invokes events/{name}"
+        );
     }
 }
 
@@ -45,15 +58,22 @@ fn moved(text: &str, sandbox: &Sandbox) -> String {
         (20, sandbox.aws.dynamodb()),
         (21, sandbox.aws.secrets()),
     ];
-    let moved = servers.iter().fold(text.to_owned(), |text, (offset, server)| {
-        text.replace(&format!("http://host.docker.internal:{}", base + offset), &server.url())
-    });
+    let moved = servers
+        .iter()
+        .fold(text.to_owned(), |text, (offset, server)| {
+            text.replace(
+                &format!("http://host.docker.internal:{}", base + offset),
+                &server.url(),
+            )
+        });
     let doors = (1..).zip(&sandbox.template().functions);
     let moved = doors.fold(moved, |text, (offset, function)| {
         let door = format!("{}/", sandbox.door(&function.name).url());
         ["127.0.0.1", "host.docker.internal"]
             .iter()
-            .fold(text, |text, host| text.replace(&format!("http://{host}:{}/", base + offset), &door))
+            .fold(text, |text, host| {
+                text.replace(&format!("http://{host}:{}/", base + offset), &door)
+            })
     });
     assert!(!moved.contains("docker"), "{moved}");
     moved
@@ -70,65 +90,143 @@ async fn run(sandbox: &Sandbox, name: &str) -> Lambda {
         .map(|(name, value)| (name.as_str(), moved(value.as_str().unwrap(), sandbox)))
         .collect();
     for name in given.keys() {
-        assert!(function.environment.contains_key(*name), "sam ignores {name}: template.yaml does not declare it");
+        assert!(
+            function.environment.contains_key(*name),
+            "sam ignores {name}: template.yaml does not declare it"
+        );
     }
     let overrides: Vec<_> = function
         .environment
         .iter()
-        .map(|(name, default)| (name.as_str(), given.get(name.as_str()).or(default.as_ref()).map(String::as_str)))
+        .map(|(name, default)| {
+            (
+                name.as_str(),
+                given
+                    .get(name.as_str())
+                    .or(default.as_ref())
+                    .map(String::as_str),
+            )
+        })
         .collect();
-    sandbox.run_with(name, binary(name).await, 1, &overrides).await
+    sandbox
+        .run_with(name, binary(name).await, 1, &overrides)
+        .await
 }
 
 /// Status and body.
 async fn invoke(sandbox: &Sandbox, lambda: &Lambda, event: &str) -> (u64, String) {
     let mut event = read(event);
     if event["isBase64Encoded"] == true {
-        let body = BASE64_STANDARD.decode(event["body"].as_str().unwrap()).unwrap();
-        let fields: Vec<_> = form_urlencoded::parse(&body).map(|(name, value)| (name, moved(&value, sandbox))).collect();
-        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let body = BASE64_STANDARD
+            .decode(event["body"].as_str().unwrap())
+            .unwrap();
+        let fields: Vec<_> = form_urlencoded::parse(&body)
+            .map(|(name, value)| (name, moved(&value, sandbox)))
+            .collect();
+        let body = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(fields)
+            .finish();
         event["body"] = BASE64_STANDARD.encode(body).into();
     }
     let event = record::Tokens::new(&sandbox.auth0).reissue(event.to_string().into());
-    let answer = lambda.invoke(serde_json::from_slice(&event).unwrap()).await.unwrap();
-    (answer["statusCode"].as_u64().unwrap(), answer["body"].as_str().unwrap().to_owned())
+    let answer = lambda
+        .invoke(serde_json::from_slice(&event).unwrap())
+        .await
+        .unwrap();
+    (
+        answer["statusCode"].as_u64().unwrap(),
+        answer["body"].as_str().unwrap().to_owned(),
+    )
 }
 
 #[tokio::test]
 async fn each_request_is_answered_as_its_name_says() {
     let sandbox = Sandbox::start().await;
     let (send, receive) = (run(&sandbox, SEND).await, run(&sandbox, RECEIVE).await);
-    let texts = || sandbox.twilio.messages().into_iter().map(|message| message.body).collect::<Vec<_>>();
+    let texts = || {
+        sandbox
+            .twilio
+            .messages()
+            .into_iter()
+            .map(|message| message.body)
+            .collect::<Vec<_>>()
+    };
     let message = |name: &str, function: &str| sandbox.env_for(function)[name].clone();
     let empty = |answer: &(u64, String)| answer.0 == 200 && answer.1.ends_with("<Response/>");
 
-    assert!(empty(&invoke(&sandbox, &receive, "receive-confirmation-sms.json").await), "nothing waits yet");
-    assert_eq!(invoke(&sandbox, &receive, "receive-confirmation-sms-tampered.json").await, (403, String::new()));
-    assert_eq!(invoke(&sandbox, &send, "send-verification-sms-forged.json").await, (401, String::new()));
-    assert_eq!((texts(), sandbox.aws.items().await.len()), (vec![], 1), "nothing but that the text was answered");
+    assert!(
+        empty(&invoke(&sandbox, &receive, "receive-confirmation-sms.json").await),
+        "nothing waits yet"
+    );
+    assert_eq!(
+        invoke(&sandbox, &receive, "receive-confirmation-sms-tampered.json").await,
+        (403, String::new())
+    );
+    assert_eq!(
+        invoke(&sandbox, &send, "send-verification-sms-forged.json").await,
+        (401, String::new())
+    );
+    assert_eq!(
+        (texts(), sandbox.aws.items().await.len()),
+        (vec![], 1),
+        "nothing but that the text was answered"
+    );
 
-    assert_eq!(invoke(&sandbox, &send, "send-verification-sms.json").await, (200, String::new()));
-    assert_eq!(invoke(&sandbox, &send, "send-verification-sms.json").await, (200, String::new()));
+    assert_eq!(
+        invoke(&sandbox, &send, "send-verification-sms.json").await,
+        (200, String::new())
+    );
+    assert_eq!(
+        invoke(&sandbox, &send, "send-verification-sms.json").await,
+        (200, String::new())
+    );
     assert_eq!(texts(), [message("REG_SMS_BODY", SEND)], "once");
-    let (status, twiml) = invoke(&sandbox, &receive, "receive-confirmation-sms-wrong-word.json").await;
+    let (status, twiml) = invoke(
+        &sandbox,
+        &receive,
+        "receive-confirmation-sms-wrong-word.json",
+    )
+    .await;
     assert!(status == 200 && twiml.contains("Try again."), "{twiml}");
-    assert_eq!(invoke(&sandbox, &send, "send-verification-sms-password.json").await, (200, String::new()));
-    assert_eq!(texts(), [message("REG_SMS_BODY", SEND), message("PWD_SMS_BODY", SEND)]);
+    assert_eq!(
+        invoke(&sandbox, &send, "send-verification-sms-password.json").await,
+        (200, String::new())
+    );
+    assert_eq!(
+        texts(),
+        [message("REG_SMS_BODY", SEND), message("PWD_SMS_BODY", SEND)]
+    );
 }
 
 #[tokio::test]
 async fn each_request_of_auth0_is_answered_as_its_name_says() {
     let sandbox = Sandbox::start().await;
     let gateway = run(&sandbox, GATEWAY).await;
-    assert_eq!(invoke(&sandbox, &gateway, "sms-gateway-forged.json").await, (401, String::new()));
-    assert_eq!((sandbox.vonage.messages(), sandbox.aws.items().await), (vec![], vec![]));
+    assert_eq!(
+        invoke(&sandbox, &gateway, "sms-gateway-forged.json").await,
+        (401, String::new())
+    );
+    assert_eq!(
+        (sandbox.vonage.messages(), sandbox.aws.items().await),
+        (vec![], vec![])
+    );
 
     let first = invoke(&sandbox, &gateway, "sms-gateway.json").await;
     let messages = sandbox.vonage.messages();
-    assert_eq!((first.0, messages.len(), messages[0].to.as_str()), (200, 1, "+4520123456"));
+    assert_eq!(
+        (first.0, messages.len(), messages[0].to.as_str()),
+        (200, 1, "+4520123456")
+    );
     let receipt: Value = serde_json::from_str(&first.1).unwrap();
-    assert_eq!((&receipt["provider"], receipt["id"].as_str()), (&"vonage".into(), Some(messages[0].id.as_str())));
-    assert_eq!(invoke(&sandbox, &gateway, "sms-gateway-action.json").await, first, "the same text to the same phone");
+    assert_eq!(
+        (&receipt["provider"], receipt["id"].as_str()),
+        (&"vonage".into(), Some(messages[0].id.as_str()))
+    );
+    assert_eq!(
+        invoke(&sandbox, &gateway, "sms-gateway-action.json").await,
+        first,
+        "the same text to the same phone"
+    );
     assert_eq!(sandbox.vonage.messages().len(), 1, "once");
 }
 
@@ -137,22 +235,58 @@ async fn each_call_and_text_of_an_employee_is_answered_as_its_name_says() {
     let sandbox = Sandbox::start().await;
     sandbox.okta.hire("Ann", EMPLOYEE_MOBILE, COMPANY_NUMBER);
     let (calls, texts) = (run(&sandbox, CALL).await, run(&sandbox, FORWARD).await);
-    for (lambda, forged) in [(&calls, "call-forward-forged.json"), (&texts, "sms-forward-forged.json")] {
+    for (lambda, forged) in [
+        (&calls, "call-forward-forged.json"),
+        (&texts, "sms-forward-forged.json"),
+    ] {
         assert_eq!(invoke(&sandbox, lambda, forged).await, (403, String::new()));
     }
     assert_eq!(sandbox.aws.items().await, [] as [Value; 0]);
     let (status, twiml) = invoke(&sandbox, &calls, "call-forward.json").await;
-    assert!(status == 200 && twiml.contains("connected to Ann."), "{twiml}");
-    assert_eq!(invoke(&sandbox, &calls, "call-forward-status.json").await, (204, String::new()), "the caller hung up");
+    assert!(
+        status == 200 && twiml.contains("connected to Ann."),
+        "{twiml}"
+    );
+    assert_eq!(
+        invoke(&sandbox, &calls, "call-forward-status.json").await,
+        (204, String::new()),
+        "the caller hung up"
+    );
     for (lambda, event, said) in [
-        (&calls, "call-forward.json", &["connected to Ann.", &format!(">{EMPLOYEE_MOBILE}</")][..]),
-        (&calls, "call-forward-after.json", &["Goodbye.", "<Hangup/>"]),
-        (&texts, "sms-forward.json", &["From: +4520123456", &format!("to=\"{EMPLOYEE_MOBILE}\"")]),
-        (&texts, "sms-forward-picture.json", &["The new sign", "<Media>https://api.twilio.com/example/sign.jpg</Media>"]),
-        (&texts, "sms-forward-reply.json", &["From noon on.", "to=\"+4520123456\""]),
+        (
+            &calls,
+            "call-forward.json",
+            &["connected to Ann.", &format!(">{EMPLOYEE_MOBILE}</")][..],
+        ),
+        (
+            &calls,
+            "call-forward-after.json",
+            &["Goodbye.", "<Hangup/>"],
+        ),
+        (
+            &texts,
+            "sms-forward.json",
+            &["From: +4520123456", &format!("to=\"{EMPLOYEE_MOBILE}\"")],
+        ),
+        (
+            &texts,
+            "sms-forward-picture.json",
+            &[
+                "The new sign",
+                "<Media>https://api.twilio.com/example/sign.jpg</Media>",
+            ],
+        ),
+        (
+            &texts,
+            "sms-forward-reply.json",
+            &["From noon on.", "to=\"+4520123456\""],
+        ),
     ] {
         let (status, twiml) = invoke(&sandbox, lambda, event).await;
-        assert!(status == 200 && said.iter().all(|words| twiml.contains(words)), "{event}: {status} {twiml}");
+        assert!(
+            status == 200 && said.iter().all(|words| twiml.contains(words)),
+            "{event}: {status} {twiml}"
+        );
     }
 }
 
@@ -161,19 +295,42 @@ async fn each_event_of_provisioning_is_answered_as_its_name_says() {
     let sandbox = Sandbox::start().await;
     let user = sandbox.okta.hire("Ben", "+18182179229", "");
     let lambda = run(&sandbox, PROVISION).await;
-    assert_eq!(invoke(&sandbox, &lambda, "provision-numbers-forged.json").await, (401, String::new()));
+    assert_eq!(
+        invoke(&sandbox, &lambda, "provision-numbers-forged.json").await,
+        (401, String::new())
+    );
     assert_eq!(sandbox.aws.items().await, [] as [Value; 0]);
     let (status, body) = invoke(&sandbox, &lambda, "provision-numbers-challenge.json").await;
-    let challenge = &read("provision-numbers-challenge.json")["headers"]["x-okta-verification-challenge"];
-    assert_eq!((status, serde_json::from_str::<Value>(&body).unwrap()), (200, json!({ "verification": challenge })));
-    assert_eq!(invoke(&sandbox, &lambda, "provision-numbers-hook.json").await, (200, String::new()));
+    let challenge =
+        &read("provision-numbers-challenge.json")["headers"]["x-okta-verification-challenge"];
+    assert_eq!(
+        (status, serde_json::from_str::<Value>(&body).unwrap()),
+        (200, json!({ "verification": challenge }))
+    );
+    assert_eq!(
+        invoke(&sandbox, &lambda, "provision-numbers-hook.json").await,
+        (200, String::new())
+    );
     let report = lambda.invoke(read("provision-numbers.json")).await.unwrap();
-    let bought = sandbox.twilio.owned().into_iter().find(|owned| owned.field("FriendlyName") == format!("switchboard:{user}"));
+    let bought = sandbox
+        .twilio
+        .owned()
+        .into_iter()
+        .find(|owned| owned.field("FriendlyName") == format!("switchboard:{user}"));
     let bought = bought.unwrap_or_else(|| panic!("{report}"));
-    assert_eq!(report["purchased"], json!([{ "user": user, "number": bought.number }]));
+    assert_eq!(
+        report["purchased"],
+        json!([{ "user": user, "number": bought.number }])
+    );
     let urls = [("VoiceUrl", CALL), ("SmsUrl", FORWARD)];
     for (field, function) in urls {
-        assert!(bought.field(field).starts_with(&format!("{}/#", sandbox.door(function).url())), "{}", bought.field(field));
+        assert!(
+            bought
+                .field(field)
+                .starts_with(&format!("{}/#", sandbox.door(function).url())),
+            "{}",
+            bought.field(field)
+        );
     }
 }
 
@@ -181,27 +338,50 @@ async fn each_event_of_provisioning_is_answered_as_its_name_says() {
 async fn each_request_of_the_phone_menu_is_answered_as_its_name_says() {
     let sandbox = Sandbox::start().await;
     sandbox.load(&accounts::seed().unwrap()).await;
-    sandbox.auth0.sign_up_caller("10042", "2718", "Ann", "ann@acme.example");
-    let (api, flow, ivr) = (run(&sandbox, API).await, run(&sandbox, FLOW).await, run(&sandbox, IVR).await);
+    sandbox
+        .auth0
+        .sign_up_caller("10042", "2718", "Ann", "ann@acme.example");
+    let (api, flow, ivr) = (
+        run(&sandbox, API).await,
+        run(&sandbox, FLOW).await,
+        run(&sandbox, IVR).await,
+    );
     let refused = |status| (status, String::new());
     for (lambda, forged, answer) in [
         (&ivr, "ivr-validate-forged.json", refused(401)),
         (&ivr, "ivr-validate-voice-forged.json", refused(403)),
         (&flow, "api-call-forged.json", refused(401)),
         (&api, "secure-api-forged.json", refused(401)),
-        (&ivr, "ivr-validate-wrong-pin.json", (200, "error".to_owned())),
+        (
+            &ivr,
+            "ivr-validate-wrong-pin.json",
+            (200, "error".to_owned()),
+        ),
         (&ivr, "ivr-validate.json", (200, "Ann".to_owned())),
     ] {
         assert_eq!(invoke(&sandbox, lambda, forged).await, answer, "{forged}");
     }
     let (status, twiml) = invoke(&sandbox, &ivr, "ivr-validate-voice.json").await;
-    assert!(status == 200 && twiml.contains("Please enter your account number"), "{twiml}");
+    assert!(
+        status == 200 && twiml.contains("Please enter your account number"),
+        "{twiml}"
+    );
     let expected = serde_json::to_value(&accounts::seed().unwrap()[0]).unwrap();
-    for (lambda, event) in
-        [(&api, "secure-api.json"), (&api, "secure-api-phone.json"), (&flow, "api-call.json"), (&flow, "api-call-token.json")]
-    {
+    for (lambda, event) in [
+        (&api, "secure-api.json"),
+        (&api, "secure-api-phone.json"),
+        (&flow, "api-call.json"),
+        (&flow, "api-call-token.json"),
+    ] {
         let (status, body) = invoke(&sandbox, lambda, event).await;
-        assert_eq!((status, serde_json::from_str::<Value>(&body).unwrap_or_default()), (200, expected.clone()), "{event}");
+        assert_eq!(
+            (
+                status,
+                serde_json::from_str::<Value>(&body).unwrap_or_default()
+            ),
+            (200, expected.clone()),
+            "{event}"
+        );
     }
 }
 
@@ -210,9 +390,20 @@ async fn the_invoke_api_takes_a_recorded_access_token() {
     let sandbox = Sandbox::start().await;
     sandbox.load(&accounts::seed().unwrap()).await;
     let _recorded = sandbox.run_recorded(API, binary(API).await).await;
-    let api = format!("{}/2015-03-31/functions/{API}/invocations", sandbox.invoke_api().url());
+    let api = format!(
+        "{}/2015-03-31/functions/{API}/invocations",
+        sandbox.invoke_api().url()
+    );
     for (event, status) in [("secure-api.json", 200), ("secure-api-forged.json", 401)] {
-        let answer = client().post(&api).json(&read(event)).send().await.unwrap().json::<Value>().await.unwrap();
+        let answer = client()
+            .post(&api)
+            .json(&read(event))
+            .send()
+            .await
+            .unwrap()
+            .json::<Value>()
+            .await
+            .unwrap();
         assert_eq!(answer["statusCode"], status, "{event}");
     }
 }
@@ -223,14 +414,46 @@ async fn the_invoke_api_takes_them_while_the_function_url_takes_its_own() {
     let url = sandbox.run(SEND, binary(SEND).await).await;
     let recorded = sandbox.run_recorded(SEND, binary(SEND).await).await;
     let invoke = |name: &str| {
-        let api = format!("{}/2015-03-31/functions/{SEND}/invocations", sandbox.invoke_api().url());
+        let api = format!(
+            "{}/2015-03-31/functions/{SEND}/invocations",
+            sandbox.invoke_api().url()
+        );
         let event = read(name);
-        async move { client().post(api).json(&event).send().await.unwrap().json::<Value>().await.unwrap() }
+        async move {
+            client()
+                .post(api)
+                .json(&event)
+                .send()
+                .await
+                .unwrap()
+                .json::<Value>()
+                .await
+                .unwrap()
+        }
     };
-    assert_eq!(invoke("send-verification-sms.json").await["statusCode"], 200);
-    assert_eq!(invoke("send-verification-sms-forged.json").await["statusCode"], 401);
-    assert_eq!((sandbox.twilio.messages().len(), recorded.log().len(), url.log().len()), (1, 2, 0));
+    assert_eq!(
+        invoke("send-verification-sms.json").await["statusCode"],
+        200
+    );
+    assert_eq!(
+        invoke("send-verification-sms-forged.json").await["statusCode"],
+        401
+    );
+    assert_eq!(
+        (
+            sandbox.twilio.messages().len(),
+            recorded.log().len(),
+            url.log().len()
+        ),
+        (1, 2, 0)
+    );
     let user = sandbox.auth0.sign_up("acme+4512345678@sms.example.com");
-    assert!(sandbox.mailgun.receive(&sandbox.auth0.mail_password(&user).mail).await.done);
+    assert!(
+        sandbox
+            .mailgun
+            .receive(&sandbox.auth0.mail_password(&user).mail)
+            .await
+            .done
+    );
     url.wait_log(|line| line.contains("\"sent\"")).await;
 }

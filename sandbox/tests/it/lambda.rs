@@ -22,24 +22,49 @@ async fn events_go_in_and_answers_come_out() {
     let sandbox = Sandbox::start().await;
     let lambda = sandbox.run(FUNCTION, &echo()).await;
     lambda.wait_ready().await.unwrap();
-    assert_eq!(lambda.invoke(json!({ "do": "this" })).await, Ok(json!({ "do": "this" })));
+    assert_eq!(
+        lambda.invoke(json!({ "do": "this" })).await,
+        Ok(json!({ "do": "this" }))
+    );
     lambda.wait_log(|line| line == "doing \"this\"").await;
-    let failed = InvokeError::Function { kind: "Oops".into(), message: "as told".into() };
+    let failed = InvokeError::Function {
+        kind: "Oops".into(),
+        message: "as told".into(),
+    };
     assert_eq!(lambda.invoke(json!({ "do": "fail" })).await, Err(failed));
-    assert_eq!(lambda.invoke(json!("x".repeat(PAYLOAD_LIMIT))).await, Err(InvokeError::TooLarge));
+    assert_eq!(
+        lambda.invoke(json!("x".repeat(PAYLOAD_LIMIT))).await,
+        Err(InvokeError::TooLarge)
+    );
 }
 
 #[tokio::test]
 async fn the_environment_is_the_template_s_and_lambda_s_alone() {
     let sandbox = Sandbox::start().await;
-    let lambda = sandbox.run_with(FUNCTION, &echo(), 1, &[("LOG_LEVEL", None), ("EXTRA", Some("1"))]).await;
+    let lambda = sandbox
+        .run_with(
+            FUNCTION,
+            &echo(),
+            1,
+            &[("LOG_LEVEL", None), ("EXTRA", Some("1"))],
+        )
+        .await;
     let environment = lambda.invoke(json!({ "do": "env" })).await.unwrap();
     let mut expected = sandbox.env_for(FUNCTION);
     assert_eq!(expected.remove("LOG_LEVEL").as_deref(), Some("info"));
     expected.insert("EXTRA".into(), "1".into());
-    expected.insert("AWS_LAMBDA_RUNTIME_API".into(), environment["AWS_LAMBDA_RUNTIME_API"].as_str().unwrap().into());
+    expected.insert(
+        "AWS_LAMBDA_RUNTIME_API".into(),
+        environment["AWS_LAMBDA_RUNTIME_API"]
+            .as_str()
+            .unwrap()
+            .into(),
+    );
     assert_eq!(environment, json!(expected));
-    assert_eq!(environment["PUBLIC_URL"], lambda.url().trim_end_matches('/'));
+    assert_eq!(
+        environment["PUBLIC_URL"],
+        lambda.url().trim_end_matches('/')
+    );
 }
 
 #[tokio::test]
@@ -60,7 +85,10 @@ async fn a_process_that_takes_too_long_is_killed() {
     sandbox.set_timeout(Duration::from_millis(500));
     let lambda = sandbox.run(FUNCTION, &echo()).await;
     lambda.wait_ready().await.unwrap();
-    assert_eq!(lambda.invoke(json!({ "do": "hang" })).await, Err(InvokeError::Timeout));
+    assert_eq!(
+        lambda.invoke(json!({ "do": "hang" })).await,
+        Err(InvokeError::Timeout)
+    );
     assert!(lambda.invoke(json!({})).await.is_ok());
     assert_eq!(lambda.exits().len(), 1);
 }
@@ -87,9 +115,22 @@ async fn instances_work_side_by_side() {
 #[tokio::test]
 async fn a_function_that_cannot_start_says_why() {
     let sandbox = Sandbox::start().await;
-    let lambda = sandbox.run_with(FUNCTION, &echo(), 1, &[("REFUSE_TO_START", Some("TABLE_NAME is missing"))]).await;
-    assert_eq!(lambda.wait_ready().await, Err("TABLE_NAME is missing".into()));
-    assert_eq!(lambda.invoke(json!({})).await, Err(InvokeError::Init("TABLE_NAME is missing".into())));
+    let lambda = sandbox
+        .run_with(
+            FUNCTION,
+            &echo(),
+            1,
+            &[("REFUSE_TO_START", Some("TABLE_NAME is missing"))],
+        )
+        .await;
+    assert_eq!(
+        lambda.wait_ready().await,
+        Err("TABLE_NAME is missing".into())
+    );
+    assert_eq!(
+        lambda.invoke(json!({})).await,
+        Err(InvokeError::Init("TABLE_NAME is missing".into()))
+    );
     assert!(!lambda.wait_exits(1).await[0].success());
     assert!(lambda.errors().concat().contains("TABLE_NAME is missing"));
     let missing = sandbox.run(FUNCTION, "/no/such/binary".as_ref()).await;
@@ -115,10 +156,21 @@ async fn the_function_url_speaks_http() {
     let (status, event) = post("hello").await;
     let event: serde_json::Value = serde_json::from_str(&event).unwrap();
     assert_eq!(
-        (status, &event["body"], &event["rawPath"], &event["rawQueryString"]),
+        (
+            status,
+            &event["body"],
+            &event["rawPath"],
+            &event["rawQueryString"]
+        ),
         (200, &json!("hello"), &json!("/p"), &json!("q=1"))
     );
-    assert_eq!(format!("http://{}", event["requestContext"]["domainName"].as_str().unwrap()), url);
+    assert_eq!(
+        format!(
+            "http://{}",
+            event["requestContext"]["domainName"].as_str().unwrap()
+        ),
+        url
+    );
     assert_eq!((post("fail").await.0, post("exit").await.0), (502, 502));
     assert_eq!(post(&"x".repeat(PAYLOAD_LIMIT)).await.0, 413);
 }
@@ -128,13 +180,25 @@ async fn the_invoke_api_reports_errors_in_a_header() {
     let sandbox = Sandbox::start().await;
     let _lambda = sandbox.run(FUNCTION, &echo()).await;
     let invoke = async |name: &str, event: serde_json::Value| {
-        let url = format!("{}/2015-03-31/functions/{name}/invocations", sandbox.invoke_api().url());
+        let url = format!(
+            "{}/2015-03-31/functions/{name}/invocations",
+            sandbox.invoke_api().url()
+        );
         client().post(url).json(&event).send().await.unwrap()
     };
     let good = invoke(FUNCTION, json!({ "a": 1 })).await;
-    assert_eq!(good.json::<serde_json::Value>().await.unwrap(), json!({ "a": 1 }));
+    assert_eq!(
+        good.json::<serde_json::Value>().await.unwrap(),
+        json!({ "a": 1 })
+    );
     let failed = invoke(FUNCTION, json!({ "do": "fail" })).await;
-    assert_eq!((failed.status().as_u16(), &failed.headers()["x-amz-function-error"]), (200, &"Unhandled".parse().unwrap()));
+    assert_eq!(
+        (
+            failed.status().as_u16(),
+            &failed.headers()["x-amz-function-error"]
+        ),
+        (200, &"Unhandled".parse().unwrap())
+    );
     assert_eq!(invoke("nobody", json!({})).await.status(), 404);
 }
 
@@ -143,28 +207,85 @@ async fn the_invoke_api_takes_names_kinds_and_logs_as_lambda_does() {
     let sandbox = Sandbox::start().await;
     let _lambda = sandbox.run(FUNCTION, &echo()).await;
     let invoke = async |name: &str, headers: &[(&str, &str)], event: &'static str| {
-        let url = format!("{}/2015-03-31/functions/{}/invocations", sandbox.invoke_api().url(), name.replace(':', "%3A"));
-        let request = headers.iter().fold(client().post(url), |request, (name, value)| request.header(*name, *value));
+        let url = format!(
+            "{}/2015-03-31/functions/{}/invocations",
+            sandbox.invoke_api().url(),
+            name.replace(':', "%3A")
+        );
+        let request = headers
+            .iter()
+            .fold(client().post(url), |request, (name, value)| {
+                request.header(*name, *value)
+            });
         let answer = request.body(event).send().await.unwrap();
-        let header = |name: &str| answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default();
-        let (status, kind, log) = (answer.status().as_u16(), header("x-amzn-errortype"), header("x-amz-log-result"));
+        let header = |name: &str| {
+            answer
+                .headers()
+                .get(name)
+                .map(|value| value.to_str().unwrap().to_owned())
+                .unwrap_or_default()
+        };
+        let (status, kind, log) = (
+            answer.status().as_u16(),
+            header("x-amzn-errortype"),
+            header("x-amz-log-result"),
+        );
         (status, kind, log, answer.text().await.unwrap())
     };
     let arn = format!("arn:aws:lambda:eu-west-1:000000000000:function:{FUNCTION}");
-    for name in [FUNCTION.to_owned(), format!("{FUNCTION}:$LATEST"), format!("000000000000:function:{FUNCTION}"), arn.clone()] {
+    for name in [
+        FUNCTION.to_owned(),
+        format!("{FUNCTION}:$LATEST"),
+        format!("000000000000:function:{FUNCTION}"),
+        arn.clone(),
+    ] {
         let (status, .., body) = invoke(&name, &[], "").await;
-        assert_eq!((status, body.as_str()), (200, "{}"), "{name}: no payload is an empty object");
+        assert_eq!(
+            (status, body.as_str()),
+            (200, "{}"),
+            "{name}: no payload is an empty object"
+        );
     }
     let (status, kind, ..) = invoke(&format!("{arn}:prod"), &[], "").await;
     assert_eq!((status, kind.as_str()), (404, "ResourceNotFoundException"));
-    assert_eq!(invoke(FUNCTION, &[("x-amz-invocation-type", "DryRun")], r#"{"do":"exit"}"#).await.0, 204);
-    assert_eq!(invoke(FUNCTION, &[("x-amz-invocation-type", "Later")], "").await.1, "InvalidParameterValueException");
-    assert_eq!(invoke(FUNCTION, &[], "{").await.1, "InvalidRequestContentException");
-    assert!(invoke(FUNCTION, &[("x-amz-log-type", "Tail")], r#"{"do":"this"}"#).await.2.starts_with("ZG9pbmcg"), "doing ...");
-    assert_eq!(sandbox.complaints(), [""; 0]);
-    let unknown = client().get(sandbox.invoke_api().url() + "/2015-03-31/functions").send().await.unwrap();
     assert_eq!(
-        (unknown.status().as_u16(), &unknown.headers()["x-amzn-errortype"]),
+        invoke(
+            FUNCTION,
+            &[("x-amz-invocation-type", "DryRun")],
+            r#"{"do":"exit"}"#
+        )
+        .await
+        .0,
+        204
+    );
+    assert_eq!(
+        invoke(FUNCTION, &[("x-amz-invocation-type", "Later")], "")
+            .await
+            .1,
+        "InvalidParameterValueException"
+    );
+    assert_eq!(
+        invoke(FUNCTION, &[], "{").await.1,
+        "InvalidRequestContentException"
+    );
+    assert!(
+        invoke(FUNCTION, &[("x-amz-log-type", "Tail")], r#"{"do":"this"}"#)
+            .await
+            .2
+            .starts_with("ZG9pbmcg"),
+        "doing ..."
+    );
+    assert_eq!(sandbox.complaints(), [""; 0]);
+    let unknown = client()
+        .get(sandbox.invoke_api().url() + "/2015-03-31/functions")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(
+        (
+            unknown.status().as_u16(),
+            &unknown.headers()["x-amzn-errortype"]
+        ),
         (501, &"UnknownOperationException".parse().unwrap())
     );
     assert_eq!(sandbox.complaints().len(), 1);

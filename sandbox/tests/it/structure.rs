@@ -10,7 +10,15 @@ use std::{
 use sandbox::template::{Template, root};
 use serde_json::Value;
 
-const VENDORS: [&str; 7] = ["auth0", "clickatell", "mailgun", "okta", "plivo", "twilio", "vonage"];
+const VENDORS: [&str; 7] = [
+    "auth0",
+    "clickatell",
+    "mailgun",
+    "okta",
+    "plivo",
+    "twilio",
+    "vonage",
+];
 
 /// What Lambda itself sets. <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>
 const BY_LAMBDA: [&str; 6] = [
@@ -24,9 +32,13 @@ const BY_LAMBDA: [&str; 6] = [
 
 /// The folders in `functions/`.
 fn functions() -> Vec<String> {
-    let entries = fs::read_dir(root().join("functions")).unwrap().map(Result::unwrap);
+    let entries = fs::read_dir(root().join("functions"))
+        .unwrap()
+        .map(Result::unwrap);
     let folders = entries.filter(|entry| entry.path().join("Cargo.toml").exists());
-    let names: Vec<_> = folders.map(|entry| entry.file_name().into_string().unwrap()).collect();
+    let names: Vec<_> = folders
+        .map(|entry| entry.file_name().into_string().unwrap())
+        .collect();
     assert!(names.len() >= 2, "{names:?}");
     names
 }
@@ -50,20 +62,40 @@ fn every_function_is_deployed_tried_described_and_tested() {
     let (template, root) = (Template::read().unwrap(), root());
     let readme = fs::read_to_string(root.join("README.md")).unwrap_or_default();
     for name in functions() {
-        assert!(template.function(&name).is_some(), "template.yaml has no resource with CodeUri functions/{name}");
-        assert!(root.join(format!("events/{name}.json")).exists(), "events/{name}.json is missing");
+        assert!(
+            template.function(&name).is_some(),
+            "template.yaml has no resource with CodeUri functions/{name}"
+        );
+        assert!(
+            root.join(format!("events/{name}.json")).exists(),
+            "events/{name}.json is missing"
+        );
         assert!(readme.contains(&name), "README.md says nothing of {name}");
-        assert!(root.join(format!("functions/{name}/tests/it/main.rs")).exists(), "functions/{name}/tests/it/main.rs is missing");
+        assert!(
+            root.join(format!("functions/{name}/tests/it/main.rs"))
+                .exists(),
+            "functions/{name}/tests/it/main.rs is missing"
+        );
     }
     for function in template.functions {
-        assert!(functions().contains(&function.name), "template.yaml: {} has no folder in functions/", function.logical_id);
+        assert!(
+            functions().contains(&function.name),
+            "template.yaml: {} has no folder in functions/",
+            function.logical_id
+        );
     }
 }
 
 #[test]
 fn dependencies_point_one_way() {
     let cargo = Command::new(env!("CARGO"))
-        .args(["metadata", "--no-deps", "--offline", "--format-version", "1"])
+        .args([
+            "metadata",
+            "--no-deps",
+            "--offline",
+            "--format-version",
+            "1",
+        ])
         .current_dir(root())
         .output();
     let metadata: Value = serde_json::from_slice(&cargo.unwrap().stdout).unwrap();
@@ -72,18 +104,36 @@ fn dependencies_point_one_way() {
     for package in metadata["packages"].as_array().unwrap() {
         let name = package["name"].as_str().unwrap();
         seen.insert(name.to_owned());
-        let dependencies = package["dependencies"].as_array().unwrap().iter().filter(|dependency| dependency["path"].is_string());
+        let dependencies = package["dependencies"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|dependency| dependency["path"].is_string());
         for dependency in dependencies {
-            let (on, dev) = (dependency["name"].as_str().unwrap(), dependency["kind"] == "dev");
+            let (on, dev) = (
+                dependency["name"].as_str().unwrap(),
+                dependency["kind"] == "dev",
+            );
             let may = match name {
                 "sandbox" => false,
                 "shared" => on == "sandbox" && dev,
                 _ => on == "shared" || on == "sandbox" && dev,
             };
-            assert!(may, "{name} must not depend on {on}{}", if dev { ", not even to be tested" } else { "" });
+            assert!(
+                may,
+                "{name} must not depend on {on}{}",
+                if dev { ", not even to be tested" } else { "" }
+            );
         }
     }
-    assert!(functions.iter().map(String::as_str).chain(["shared", "sandbox"]).all(|name| seen.contains(name)), "{seen:?}");
+    assert!(
+        functions
+            .iter()
+            .map(String::as_str)
+            .chain(["shared", "sandbox"])
+            .all(|name| seen.contains(name)),
+        "{seen:?}"
+    );
 }
 
 #[test]
@@ -92,16 +142,25 @@ fn no_vendor_knows_another() {
     let mut rooms = 0;
     for vendor in VENDORS {
         let file = shared.join(format!("{vendor}.rs"));
-        let mut room = if shared.join(vendor).is_dir() { sources(&shared.join(vendor)) } else { vec![] };
+        let mut room = if shared.join(vendor).is_dir() {
+            sources(&shared.join(vendor))
+        } else {
+            vec![]
+        };
         room.extend(fs::read_to_string(&file).map(|text| (file, text)));
         rooms += usize::from(!room.is_empty());
         for (path, text) in room {
             for other in VENDORS.iter().filter(|other| **other != vendor) {
                 let path_to = format!("{other}::");
                 // A word ends before it: `twilio::` in a path, not in a longer name.
-                let named =
-                    text.match_indices(&path_to).any(|(at, _)| !text[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_'));
-                assert!(!named && !text.contains(&format!("crate::{other};")), "{} names {other}", path.display());
+                let named = text.match_indices(&path_to).any(|(at, _)| {
+                    !text[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_')
+                });
+                assert!(
+                    !named && !text.contains(&format!("crate::{other};")),
+                    "{} names {other}",
+                    path.display()
+                );
             }
         }
     }
@@ -117,46 +176,79 @@ struct Reader {
 /// The functions with a `Source` among their parameters. The end of one is the first closing brace as far left as its `fn`.
 fn readers(folder: &Path, file: &Path, text: &str) -> Vec<Reader> {
     let module = file.strip_prefix(folder).unwrap().with_extension("");
-    let module = module.iter().map(|part| part.to_str().unwrap()).filter(|part| !["mod", "lib", "main"].contains(part));
+    let module = module
+        .iter()
+        .map(|part| part.to_str().unwrap())
+        .filter(|part| !["mod", "lib", "main"].contains(part));
     let module = module.flat_map(|part| [part, "::"]).collect::<String>();
     let (mut readers, mut owner) = (Vec::new(), String::new());
-    let lines: Vec<&str> = text.split_once("#[cfg(test)]").map_or(text, |(code, _)| code).lines().collect();
+    let lines: Vec<&str> = text
+        .split_once("#[cfg(test)]")
+        .map_or(text, |(code, _)| code)
+        .lines()
+        .collect();
     for (number, line) in lines.iter().enumerate() {
         let indent = line.len() - line.trim_start().len();
         if indent == 0 {
-            owner =
-                line.strip_prefix("impl ").map_or_else(String::new, |rest| format!("{}::", rest.trim_end_matches([' ', '{'])));
+            owner = line.strip_prefix("impl ").map_or_else(String::new, |rest| {
+                format!("{}::", rest.trim_end_matches([' ', '{']))
+            });
         }
-        let Some((_, name)) = line.split_once("fn ").filter(|_| line.contains("Source<")) else { continue };
+        let Some((_, name)) = line.split_once("fn ").filter(|_| line.contains("Source<")) else {
+            continue;
+        };
         let end = format!("{}}}", " ".repeat(indent));
-        let body: Vec<_> = lines[number + 1..].iter().take_while(|line| **line != end).copied().collect();
-        let name: String = name.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
-        readers.push(Reader { path: format!("{module}{owner}{name}"), body: body.join("\n") });
+        let body: Vec<_> = lines[number + 1..]
+            .iter()
+            .take_while(|line| **line != end)
+            .copied()
+            .collect();
+        let name: String = name
+            .chars()
+            .take_while(|c| c.is_alphanumeric() || *c == '_')
+            .collect();
+        readers.push(Reader {
+            path: format!("{module}{owner}{name}"),
+            body: body.join("\n"),
+        });
     }
     readers
 }
 
 /// `a::b::c` of every call `a::b::c(source...)`.
 fn calls(body: &str) -> Vec<&str> {
-    let passed = body.match_indices("(source").filter(|(at, found)| body[at + found.len()..].starts_with([',', ')']));
+    let passed = body
+        .match_indices("(source")
+        .filter(|(at, found)| body[at + found.len()..].starts_with([',', ')']));
     let before = passed.map(|(at, _)| &body[..at]);
-    let paths =
-        before.map(|text| &text[text.rfind(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':')).map_or(0, |at| at + 1)..]);
+    let paths = before.map(|text| {
+        &text[text
+            .rfind(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':'))
+            .map_or(0, |at| at + 1)..]
+    });
     paths.filter(|path| !path.is_empty()).collect()
 }
 
 /// Literals that are names of variables: capitals.
 fn variables(body: &str) -> impl Iterator<Item = &str> {
     let name = |text: &&str| {
-        text.len() > 3 && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
+        text.len() > 3
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
     };
     body.split('"').skip(1).step_by(2).filter(name)
 }
 
 /// Every variable that `path` reads, itself or through what it calls: in its own package, else in `shared`.
 fn read_by(path: &str, own: &[Reader], shared: &[Reader], found: &mut BTreeSet<String>) {
-    let fits = |reader: &&Reader| reader.path == path || reader.path.ends_with(&format!("::{path}"));
-    let reader = own.iter().find(fits).or_else(|| shared.iter().find(fits)).unwrap_or_else(|| panic!("no reader {path}"));
+    let fits =
+        |reader: &&Reader| reader.path == path || reader.path.ends_with(&format!("::{path}"));
+    let reader = own
+        .iter()
+        .find(fits)
+        .or_else(|| shared.iter().find(fits))
+        .unwrap_or_else(|| panic!("no reader {path}"));
     found.extend(variables(&reader.body).map(str::to_owned));
     for call in calls(&reader.body) {
         read_by(call, own, shared, found);
@@ -173,16 +265,29 @@ impl Sources {
     fn read() -> Self {
         let all = |folder: &str| -> Vec<Reader> {
             let folder = root().join(folder);
-            sources(&folder).iter().flat_map(|(file, text)| readers(&folder, file, text)).collect()
+            sources(&folder)
+                .iter()
+                .flat_map(|(file, text)| readers(&folder, file, text))
+                .collect()
         };
-        let functions = functions().into_iter().map(|name| (name.clone(), all(&format!("functions/{name}/src"))));
-        Self { shared: all("shared/src"), functions: functions.collect() }
+        let functions = functions()
+            .into_iter()
+            .map(|name| (name.clone(), all(&format!("functions/{name}/src"))));
+        Self {
+            shared: all("shared/src"),
+            functions: functions.collect(),
+        }
     }
 
     /// The variables that a function reads and Lambda does not set.
     fn variables(&self, function: &str) -> BTreeSet<String> {
         let mut read = BTreeSet::new();
-        read_by("Config::read", &self.functions[function], &self.shared, &mut read);
+        read_by(
+            "Config::read",
+            &self.functions[function],
+            &self.shared,
+            &mut read,
+        );
         read_by("runtime::telemetry", &[], &self.shared, &mut read); // every main's
         read.retain(|variable| !BY_LAMBDA.contains(&variable.as_str()));
         read
@@ -197,12 +302,21 @@ fn differences(template: &Template, sources: &Sources) -> Vec<String> {
             findings.push(format!("template.yaml does not have {name}"));
             continue;
         };
-        let (read, declared) = (sources.variables(name), function.environment.keys().cloned().collect::<BTreeSet<_>>());
-        let undeclared =
-            read.difference(&declared).map(|variable| format!("{name} reads {variable}, which template.yaml does not declare"));
+        let (read, declared) = (
+            sources.variables(name),
+            function
+                .environment
+                .keys()
+                .cloned()
+                .collect::<BTreeSet<_>>(),
+        );
+        let undeclared = read.difference(&declared).map(|variable| {
+            format!("{name} reads {variable}, which template.yaml does not declare")
+        });
         findings.extend(undeclared);
-        let unread =
-            declared.difference(&read).map(|variable| format!("{name} does not read {variable}, which template.yaml declares"));
+        let unread = declared.difference(&read).map(|variable| {
+            format!("{name} does not read {variable}, which template.yaml declares")
+        });
         findings.extend(unread);
     }
     findings
@@ -212,7 +326,11 @@ fn differences(template: &Template, sources: &Sources) -> Vec<String> {
 fn what_is_read_is_declared_and_what_is_declared_is_read() {
     let sources = Sources::read();
     assert_eq!(differences(&Template::read().unwrap(), &sources), [""; 0]);
-    let counts: BTreeMap<_, _> = sources.functions.keys().map(|name| (name, sources.variables(name).len())).collect();
+    let counts: BTreeMap<_, _> = sources
+        .functions
+        .keys()
+        .map(|name| (name, sources.variables(name).len()))
+        .collect();
     assert!(counts.values().all(|count| *count > 7), "{counts:?}");
 }
 
@@ -221,19 +339,38 @@ fn seeded_mistakes_in_variables_are_found() {
     let (right, sources) = (template_text(), Sources::read());
     let seeded = |old: &str, new: &str| {
         assert!(right.contains(old), "template.yaml no longer has {old:?}");
-        differences(&Template::parse(&right.replacen(old, new, 1)).unwrap(), &sources)
+        differences(
+            &Template::parse(&right.replacen(old, new, 1)).unwrap(),
+            &sources,
+        )
     };
-    let (mailgun, nobody) = ("          MAILGUN_SECRET: !Ref MailgunSecret\n", "          NOBODY_READS_THIS: one\n");
-    let missing = "send-verification-sms reads MAILGUN_SECRET, which template.yaml does not declare";
-    let unread = "send-verification-sms does not read NOBODY_READS_THIS, which template.yaml declares";
+    let (mailgun, nobody) = (
+        "          MAILGUN_SECRET: !Ref MailgunSecret\n",
+        "          NOBODY_READS_THIS: one\n",
+    );
+    let missing =
+        "send-verification-sms reads MAILGUN_SECRET, which template.yaml does not declare";
+    let unread =
+        "send-verification-sms does not read NOBODY_READS_THIS, which template.yaml declares";
     assert_eq!(seeded(mailgun, ""), [missing]);
     assert_eq!(seeded(mailgun, &format!("{mailgun}{nobody}")), [unread]);
     assert_eq!(seeded(mailgun, nobody), [missing, unread]);
     let everywhere = seeded("        LOG_LEVEL: !Ref LogLevel\n", "");
     assert_eq!(everywhere.len(), functions().len());
-    assert!(everywhere.iter().all(|finding| finding.contains(" reads LOG_LEVEL, ")), "{everywhere:?}");
-    let elsewhere = seeded("CodeUri: functions/api-call", "CodeUri: functions/secure-api");
-    assert!(elsewhere.contains(&"template.yaml does not have api-call".to_owned()), "{elsewhere:?}");
+    assert!(
+        everywhere
+            .iter()
+            .all(|finding| finding.contains(" reads LOG_LEVEL, ")),
+        "{everywhere:?}"
+    );
+    let elsewhere = seeded(
+        "CodeUri: functions/api-call",
+        "CodeUri: functions/secure-api",
+    );
+    assert!(
+        elsewhere.contains(&"template.yaml does not have api-call".to_owned()),
+        "{elsewhere:?}"
+    );
 }
 
 fn template_text() -> String {
@@ -244,21 +381,39 @@ fn template_text() -> String {
 fn watched(template: &str) -> BTreeSet<&str> {
     let namespaces = ["Namespace: Switchboard", "{Switchboard,Function}"].into_iter();
     let after = namespaces.flat_map(|namespace| template.split(namespace).skip(1));
-    let named = after.map(|rest| rest.split_once("MetricName").unwrap().1.trim_start_matches([':', '=', ' ', '\\', '"']));
-    named.map(|rest| &rest[..rest.find(|c: char| !c.is_alphanumeric()).unwrap()]).collect()
+    let named = after.map(|rest| {
+        rest.split_once("MetricName")
+            .unwrap()
+            .1
+            .trim_start_matches([':', '=', ' ', '\\', '"'])
+    });
+    named
+        .map(|rest| &rest[..rest.find(|c: char| !c.is_alphanumeric()).unwrap()])
+        .collect()
 }
 
 #[test]
 fn what_is_counted_is_watched_and_what_is_watched_is_counted() {
     let template = template_text();
-    let code = sources(&root().join("shared/src")).into_iter().chain(sources(&root().join("functions")));
-    let code = code.filter(|(path, _)| path.iter().all(|part| part != "tests")).map(|(_, text)| text).collect::<String>();
-    let counted = code.split(".metric(\"").skip(1).map(|rest| rest.split_once('"').unwrap().0);
+    let code = sources(&root().join("shared/src"))
+        .into_iter()
+        .chain(sources(&root().join("functions")));
+    let code = code
+        .filter(|(path, _)| path.iter().all(|part| part != "tests"))
+        .map(|(_, text)| text)
+        .collect::<String>();
+    let counted = code
+        .split(".metric(\"")
+        .skip(1)
+        .map(|rest| rest.split_once('"').unwrap().0);
     let counted: BTreeSet<&str> = counted.chain(["Requests", "Failed"]).collect(); // these two by every answer itself
     assert_eq!(watched(&template), counted);
     let functions = functions();
     for rest in template.split("{ Name: Function, Value: ").skip(1) {
         let name = rest.split_once(' ').unwrap().0;
-        assert!(functions.iter().any(|function| function == name), "template.yaml watches {name}, which is no function");
+        assert!(
+            functions.iter().any(|function| function == name),
+            "template.yaml watches {name}, which is no function"
+        );
     }
 }

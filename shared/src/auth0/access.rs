@@ -56,7 +56,13 @@ struct Keys {
 impl Access {
     /// Tokens of the tenant at `base` (`AUTH0_URL`) for `audience`.
     pub fn new(client: Client, base: BaseUrl, audience: String) -> Self {
-        Self { client, base, audience, keys: Mutex::default(), turn: Turn::default() }
+        Self {
+            client,
+            base,
+            audience,
+            keys: Mutex::default(),
+            turn: Turn::default(),
+        }
     }
 
     /// Checks an RS256 access token: signature, `iss`, `aud`, `exp`, and that `scope` is among its scopes.
@@ -65,13 +71,23 @@ impl Access {
     /// [`Refusal`].
     pub async fn check(&self, token: &str, scope: &str, now: SystemTime) -> Result<(), Refusal> {
         let kid = jwt::key_id(token).ok_or(Refusal::Invalid("no_rs256_token"))?;
-        let key = self.key(&kid, now).await?.ok_or(Refusal::Invalid("unknown_key"))?;
+        let key = self
+            .key(&kid, now)
+            .await?
+            .ok_or(Refusal::Invalid("unknown_key"))?;
         let issuer = self.base.as_url().as_str();
-        let claims = jwt::check_rs256(token, &key, issuer, &self.audience, now).map_err(|invalid| match invalid {
-            Invalid::Signature => Refusal::Invalid("bad_signature"),
-            Invalid::Claims => Refusal::Invalid("bad_claims"),
-        })?;
-        if claims.scopes().any(|granted| granted == scope) { Ok(()) } else { Err(Refusal::Scope) }
+        let claims =
+            jwt::check_rs256(token, &key, issuer, &self.audience, now).map_err(|invalid| {
+                match invalid {
+                    Invalid::Signature => Refusal::Invalid("bad_signature"),
+                    Invalid::Claims => Refusal::Invalid("bad_claims"),
+                }
+            })?;
+        if claims.scopes().any(|granted| granted == scope) {
+            Ok(())
+        } else {
+            Err(Refusal::Scope)
+        }
     }
 
     /// Fetches the keys ahead, during INIT.
@@ -80,7 +96,10 @@ impl Access {
     }
 
     async fn key(&self, kid: &str, now: SystemTime) -> Result<Option<Key>, Refusal> {
-        let outlived = self.keys().fetched.is_none_or(|at| now.duration_since(at).is_ok_and(|age| age > LIFE));
+        let outlived = self
+            .keys()
+            .fetched
+            .is_none_or(|at| now.duration_since(at).is_ok_and(|age| age > LIFE));
         let known = self.keys().known.get(kid).cloned();
         if let Some(key) = known.clone()
             && !outlived
@@ -102,9 +121,15 @@ impl Access {
         let _turn = self.turn.lock().await;
         let now = now + started.elapsed();
         if let Some((at, result)) = &self.keys().tried {
-            let interval = if result.is_ok() { REFETCH_INTERVAL } else { RETRY_INTERVAL };
+            let interval = if result.is_ok() {
+                REFETCH_INTERVAL
+            } else {
+                RETRY_INTERVAL
+            };
             // Who arrived while it was fetched, or by a clock that is behind, comes from before.
-            let age = now.duration_since(*at).unwrap_or_else(|ahead| ahead.duration());
+            let age = now
+                .duration_since(*at)
+                .unwrap_or_else(|ahead| ahead.duration());
             if age < interval {
                 return result.clone();
             }
@@ -125,12 +150,32 @@ impl Access {
         struct Set {
             keys: Vec<serde_json::Value>,
         }
-        let request = self.client.request(Method::GET, self.base.join(".well-known/jwks.json"));
-        let answer = self.client.send(request, ANSWER_LIMIT, TIMEOUT).await.map_err(|error| format!("JWKS: {error}"))?;
-        let set: Option<Set> = if answer.status == 200 { answer.json() } else { None };
-        let set = set.ok_or_else(|| format!("JWKS: unreadable answer with status {}", answer.status))?;
-        let known: HashMap<String, Key> = set.keys.iter().take(KEY_LIMIT).filter_map(Key::from_jwk).collect();
-        if known.is_empty() { Err("JWKS: no RS256 key".to_owned()) } else { Ok(known) }
+        let request = self
+            .client
+            .request(Method::GET, self.base.join(".well-known/jwks.json"));
+        let answer = self
+            .client
+            .send(request, ANSWER_LIMIT, TIMEOUT)
+            .await
+            .map_err(|error| format!("JWKS: {error}"))?;
+        let set: Option<Set> = if answer.status == 200 {
+            answer.json()
+        } else {
+            None
+        };
+        let set =
+            set.ok_or_else(|| format!("JWKS: unreadable answer with status {}", answer.status))?;
+        let known: HashMap<String, Key> = set
+            .keys
+            .iter()
+            .take(KEY_LIMIT)
+            .filter_map(Key::from_jwk)
+            .collect();
+        if known.is_empty() {
+            Err("JWKS: no RS256 key".to_owned())
+        } else {
+            Ok(known)
+        }
     }
 
     fn keys(&self) -> MutexGuard<'_, Keys> {

@@ -47,7 +47,10 @@ impl From<SecretError> for Untold {
 }
 
 fn untried(error: CallError) -> Untold {
-    Untold { error, tried: false }
+    Untold {
+        error,
+        tried: false,
+    }
 }
 
 /// Logins to one connection of a tenant.
@@ -60,18 +63,36 @@ pub struct Login {
 
 impl Login {
     /// Logins to the connection `realm` of the tenant at `base`.
-    pub fn new(client: Client, base: BaseUrl, realm: String, secret: Arc<Secret<Credentials>>) -> Self {
-        Self { client, base, realm, secret }
+    pub fn new(
+        client: Client,
+        base: BaseUrl,
+        realm: String,
+        secret: Arc<Secret<Credentials>>,
+    ) -> Self {
+        Self {
+            client,
+            base,
+            realm,
+            secret,
+        }
     }
 
     /// Tries a password, once.
     ///
     /// # Errors
     /// [`Untold`].
-    pub async fn check(&self, username: &str, password: &SecretString, now: SystemTime) -> Result<Verdict, Untold> {
+    pub async fn check(
+        &self,
+        username: &str,
+        password: &SecretString,
+        now: SystemTime,
+    ) -> Result<Verdict, Untold> {
         let credentials = self.secret.get(now).await?;
         match self.attempt(&credentials, username, password).await {
-            Err(Untold { error: CallError::Unauthorized, .. }) => {
+            Err(Untold {
+                error: CallError::Unauthorized,
+                ..
+            }) => {
                 let fresh = self.secret.refresh(now).await?;
                 let fresh = fresh.ok_or_else(|| untried(CallError::Unauthorized))?;
                 self.attempt(&fresh, username, password).await
@@ -80,9 +101,17 @@ impl Login {
         }
     }
 
-    async fn attempt(&self, credentials: &Credentials, username: &str, password: &SecretString) -> Result<Verdict, Untold> {
+    async fn attempt(
+        &self,
+        credentials: &Credentials,
+        username: &str,
+        password: &SecretString,
+    ) -> Result<Verdict, Untold> {
         let own = (&credentials.client_id, &credentials.client_secret);
-        let (id, secret) = credentials.login.as_ref().map_or(own, |(id, secret)| (id, secret));
+        let (id, secret) = credentials
+            .login
+            .as_ref()
+            .map_or(own, |(id, secret)| (id, secret));
         let body = json!({
             "grant_type": "http://auth0.com/oauth/grant-type/password-realm",
             "realm": self.realm,
@@ -112,7 +141,12 @@ fn judge(answer: &Answer) -> Result<Verdict, Untold> {
         error: String,
         error_description: Option<String>,
     }
-    let untold = |tried, what: String| Err(Untold { tried, error: CallError::Unavailable(format!("login: {what}")) });
+    let untold = |tried, what: String| {
+        Err(Untold {
+            tried,
+            error: CallError::Unavailable(format!("login: {what}")),
+        })
+    };
     if answer.status == 200 {
         // A page of some proxy is not a login.
         return match answer.json::<serde_json::Map<String, serde_json::Value>>() {
@@ -120,27 +154,43 @@ fn judge(answer: &Answer) -> Result<Verdict, Untold> {
             _ => untold(true, "unreadable answer".to_owned()),
         };
     }
-    let Some(Refusal { error, error_description }) = answer.json() else {
+    let Some(Refusal {
+        error,
+        error_description,
+    }) = answer.json()
+    else {
         // A server in trouble has judged nothing.
         return untold(answer.status < 500, format!("status {}", answer.status));
     };
     let description = error_description.unwrap_or_default().to_lowercase();
     if (400..500).contains(&answer.status)
-        && (description.contains("wrong email or password") || description.contains("wrong username or password"))
+        && (description.contains("wrong email or password")
+            || description.contains("wrong username or password"))
     {
         return Ok(Verdict::WrongPassword);
     }
     match (answer.status, error.as_str()) {
         (401 | 403, "mfa_required") => Ok(Verdict::Barred("mfa_required")),
         (401 | 403, "password_leaked") => Ok(Verdict::Barred("password_leaked")),
-        (401 | 403, "unauthorized") if description.contains("blocked") => Ok(Verdict::Barred("blocked")),
+        (401 | 403, "unauthorized") if description.contains("blocked") => {
+            Ok(Verdict::Barred("blocked"))
+        }
         (429, "too_many_attempts") => Ok(Verdict::Barred("too_many_attempts")),
         (400 | 403, "invalid_grant" | "invalid_user_password") => Ok(Verdict::WrongPassword),
-        (401, "invalid_client" | "access_denied" | "unauthorized_client") => Err(untried(CallError::Unauthorized)),
+        (401, "invalid_client" | "access_denied" | "unauthorized_client") => {
+            Err(untried(CallError::Unauthorized))
+        }
         (status, error) => {
-            let word: String = error.chars().filter(|c| c.is_ascii_lowercase() || *c == '_').take(40).collect();
+            let word: String = error
+                .chars()
+                .filter(|c| c.is_ascii_lowercase() || *c == '_')
+                .take(40)
+                .collect();
             let untried = status == 429 || status >= 500 || error == "unauthorized_client";
-            untold(!untried, format!("status {status} {word}").trim_end().to_owned())
+            untold(
+                !untried,
+                format!("status {status} {word}").trim_end().to_owned(),
+            )
         }
     }
 }

@@ -30,13 +30,21 @@ impl Content for Credentials {
     const NAME: &'static str = "auth0";
 
     fn take(keys: &mut Keys) -> Option<Self> {
-        let (client_id, client_secret) = (keys.required("client_id"), keys.required("client_secret"));
-        let login = (keys.optional("login_client_id"), keys.optional("login_client_secret"));
+        let (client_id, client_secret) =
+            (keys.required("client_id"), keys.required("client_secret"));
+        let login = (
+            keys.optional("login_client_id"),
+            keys.optional("login_client_secret"),
+        );
         if login.0.is_some() != login.1.is_some() {
             keys.reject("one of login_client_id and login_client_secret, which go together");
         }
         let login = login.0.zip(login.1);
-        Some(Self { client_id: client_id?, client_secret: client_secret?, login })
+        Some(Self {
+            client_id: client_id?,
+            client_secret: client_secret?,
+            login,
+        })
     }
 }
 
@@ -52,7 +60,9 @@ impl Content for Application {
 
     fn take(keys: &mut Keys) -> Option<Self> {
         let (id, secret) = (keys.optional("client_id"), keys.optional("client_secret"));
-        Some(Self { is_given: id.is_some() || secret.is_some() })
+        Some(Self {
+            is_given: id.is_some() || secret.is_some(),
+        })
     }
 }
 
@@ -68,7 +78,9 @@ pub enum CallError {
 impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unauthorized => f.write_str("Auth0 refuses the application's credentials or scopes"),
+            Self::Unauthorized => {
+                f.write_str("Auth0 refuses the application's credentials or scopes")
+            }
             Self::Unavailable(why) => f.write_str(why),
         }
     }

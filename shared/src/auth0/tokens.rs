@@ -96,9 +96,24 @@ impl Kept {
 
 impl Tokens {
     /// Tokens from the tenant at `base` (`AUTH0_URL`) for `audience`, shared with other instances through `table`.
-    pub fn new(client: Client, base: BaseUrl, audience: String, secret: Arc<Secret<Credentials>>, table: Option<Table>) -> Self {
+    pub fn new(
+        client: Client,
+        base: BaseUrl,
+        audience: String,
+        secret: Arc<Secret<Credentials>>,
+        table: Option<Table>,
+    ) -> Self {
         let (kept, turn) = (Mutex::default(), Turn::default());
-        Self { client, base, audience, secret, table, kept, turn, owner: owner_id() }
+        Self {
+            client,
+            base,
+            audience,
+            secret,
+            table,
+            kept,
+            turn,
+            owner: owner_id(),
+        }
     }
 
     /// A token.
@@ -116,10 +131,16 @@ impl Tokens {
     ///
     /// # Errors
     /// [`CallError`]; `Unauthorized` when `refused` is itself a replacement that never worked.
-    pub async fn replace(&self, refused: &SecretString, now: SystemTime) -> Result<SecretString, CallError> {
+    pub async fn replace(
+        &self,
+        refused: &SecretString,
+        now: SystemTime,
+    ) -> Result<SecretString, CallError> {
         let hopeless = self.kept().as_ref().is_some_and(|kept| {
             // Another instance's clock may be ahead.
-            let age = now.duration_since(kept.granted).unwrap_or_else(|ahead| ahead.duration());
+            let age = now
+                .duration_since(kept.granted)
+                .unwrap_or_else(|ahead| ahead.duration());
             kept.is(refused) && kept.replacement && !kept.worked && age < REPLACEMENT_LIFE
         });
         if hopeless {
@@ -135,11 +156,18 @@ impl Tokens {
         }
     }
 
-    async fn renew(&self, refused: Option<&SecretString>, now: SystemTime) -> Result<SecretString, CallError> {
+    async fn renew(
+        &self,
+        refused: Option<&SecretString>,
+        now: SystemTime,
+    ) -> Result<SecretString, CallError> {
         let started = Instant::now();
         let _turn = self.turn.lock().await;
         let now = now + started.elapsed();
-        let kept = self.kept().clone().filter(|kept| refused.is_none_or(|refused| !kept.is(refused)));
+        let kept = self
+            .kept()
+            .clone()
+            .filter(|kept| refused.is_none_or(|refused| !kept.is(refused)));
         if let Some(kept) = kept.as_ref().filter(|kept| kept.is_fresh(now)) {
             return Ok(kept.token.clone());
         }
@@ -154,18 +182,29 @@ impl Tokens {
             Err(error) => {
                 let old = kept.filter(|kept| kept.is_usable(now)).ok_or(error)?;
                 let now = now + failing.elapsed();
-                *self.kept() = Some(Kept { refresh: now + Duration::from_secs(REST), ..old.clone() });
+                *self.kept() = Some(Kept {
+                    refresh: now + Duration::from_secs(REST),
+                    ..old.clone()
+                });
                 Ok(old.token)
             }
         }
     }
 
     /// With the secret at hand, and once more if it has changed.
-    async fn by_secret(&self, refused: Option<&SecretString>, now: SystemTime) -> Result<Kept, CallError> {
+    async fn by_secret(
+        &self,
+        refused: Option<&SecretString>,
+        now: SystemTime,
+    ) -> Result<Kept, CallError> {
         let credentials = self.secret.get(now).await?;
         match self.by_credentials(&credentials, refused, now).await {
             Err(CallError::Unauthorized) => {
-                let fresh = self.secret.refresh(now).await?.ok_or(CallError::Unauthorized)?;
+                let fresh = self
+                    .secret
+                    .refresh(now)
+                    .await?
+                    .ok_or(CallError::Unauthorized)?;
                 self.by_credentials(&fresh, refused, now).await
             }
             result => result,
@@ -190,8 +229,15 @@ impl Tokens {
         }
     }
 
-    async fn unshared(&self, credentials: &Credentials, replacement: bool, now: SystemTime) -> Result<Kept, CallError> {
-        self.grant(credentials, replacement, now).await.map_err(|failure| failure.error)
+    async fn unshared(
+        &self,
+        credentials: &Credentials,
+        replacement: bool,
+        now: SystemTime,
+    ) -> Result<Kept, CallError> {
+        self.grant(credentials, replacement, now)
+            .await
+            .map_err(|failure| failure.error)
     }
 
     /// The token in the table, or one that this instance alone asks for. The outer error: the table cannot be used.
@@ -212,7 +258,8 @@ impl Tokens {
             }
             // A lease of our own was left by a call that was cut off.
             let others = |item: &Item| item.text("lease_owner") != Some(owner);
-            let leased = item.is_some_and(|item| others(&item) && lies_ahead(&item, "lease_until", now));
+            let leased =
+                item.is_some_and(|item| others(&item) && lies_ahead(&item, "lease_until", now));
             if !leased {
                 let lease = Update::new(key.clone())
                     .set("lease_owner", owner)
@@ -227,7 +274,17 @@ impl Tokens {
                 if let Write::Done(item) = table.update(lease).await? {
                     // Another may have come and gone since we looked.
                     let known = known(&item, refused, now);
-                    return Ok(self.in_turn(table, &key, owner, known, credentials, refused.is_some(), now).await);
+                    return Ok(self
+                        .in_turn(
+                            table,
+                            &key,
+                            owner,
+                            known,
+                            credentials,
+                            refused.is_some(),
+                            now,
+                        )
+                        .await);
                 }
             }
             if started.elapsed() > PATIENCE {
@@ -253,7 +310,9 @@ impl Tokens {
         now: SystemTime,
     ) -> Result<Kept, CallError> {
         let started = Instant::now();
-        let release = Update::new(key.clone()).remove("lease_owner").remove("lease_until");
+        let release = Update::new(key.clone())
+            .remove("lease_owner")
+            .remove("lease_until");
         // Our own lease makes an old token look as if it were being renewed.
         let settled = known.filter(|known| known.as_ref().map_or(true, |kept| kept.is_fresh(now)));
         let (result, update) = match settled {
@@ -270,9 +329,13 @@ impl Tokens {
                         .remove("failed_until");
                     (Ok(kept), update)
                 }
-                Err(Failure { error, rest: Some(rest) }) => {
-                    (Err(error), release.set("failed_until", epoch(now + started.elapsed()) + rest))
-                }
+                Err(Failure {
+                    error,
+                    rest: Some(rest),
+                }) => (
+                    Err(error),
+                    release.set("failed_until", epoch(now + started.elapsed()) + rest),
+                ),
                 Err(Failure { error, rest: None }) => (Err(error), release),
             },
         };
@@ -293,17 +356,32 @@ impl Tokens {
         ]);
         let hash = digest::digest(&digest::SHA256, parts.to_string().as_bytes());
         // Rights in the table go by the API: who may call one need not be able to call the other.
-        let api = if self.audience == Users::audience(&self.base) { "management" } else { "api" };
-        Key::new(format!("token#{api}#{}", hex::encode(&hash.as_ref()[..16])), "token")
+        let api = if self.audience == Users::audience(&self.base) {
+            "management"
+        } else {
+            "api"
+        };
+        Key::new(
+            format!("token#{api}#{}", hex::encode(&hash.as_ref()[..16])),
+            "token",
+        )
     }
 
-    async fn grant(&self, credentials: &Credentials, replacement: bool, now: SystemTime) -> Result<Kept, Failure> {
+    async fn grant(
+        &self,
+        credentials: &Credentials,
+        replacement: bool,
+        now: SystemTime,
+    ) -> Result<Kept, Failure> {
         #[derive(Deserialize)]
         struct Granted {
             access_token: SecretString,
             expires_in: Option<Value>,
         }
-        let failed = |what: String| Failure { error: CallError::Unavailable(format!("token endpoint: {what}")), rest: None };
+        let failed = |what: String| Failure {
+            error: CallError::Unavailable(format!("token endpoint: {what}")),
+            rest: None,
+        };
         let body = json!({
             "grant_type": "client_credentials",
             "client_id": credentials.client_id.expose_secret(),
@@ -315,20 +393,37 @@ impl Tokens {
             .request(Method::POST, self.base.join("oauth/token"))
             .header(CONTENT_TYPE, "application/json")
             .body(body.to_string());
-        let answer = self.client.send(request, ANSWER_LIMIT, TIMEOUT).await.map_err(|error| {
-            let (NoAnswer::NotSent(why) | NoAnswer::Unknown(why)) = error;
-            // Whoever comes next would wait as long.
-            Failure { rest: why.contains("in time").then_some(REST), ..failed(error.to_string()) }
-        })?;
+        let answer = self
+            .client
+            .send(request, ANSWER_LIMIT, TIMEOUT)
+            .await
+            .map_err(|error| {
+                let (NoAnswer::NotSent(why) | NoAnswer::Unknown(why)) = error;
+                // Whoever comes next would wait as long.
+                Failure {
+                    rest: why.contains("in time").then_some(REST),
+                    ..failed(error.to_string())
+                }
+            })?;
         match answer.status {
             200 => {}
-            401 | 403 => return Err(Failure { error: CallError::Unauthorized, rest: None }),
+            401 | 403 => {
+                return Err(Failure {
+                    error: CallError::Unauthorized,
+                    rest: None,
+                });
+            }
             status @ (429 | 500..) => {
-                return Err(Failure { rest: Some(rest(&answer.headers)), ..failed(format!("status {status}")) });
+                return Err(Failure {
+                    rest: Some(rest(&answer.headers)),
+                    ..failed(format!("status {status}"))
+                });
             }
             status => return Err(failed(format!("status {status}"))),
         }
-        let granted: Granted = answer.json().ok_or_else(|| failed("unreadable answer".to_owned()))?;
+        let granted: Granted = answer
+            .json()
+            .ok_or_else(|| failed("unreadable answer".to_owned()))?;
         if granted.access_token.expose_secret().is_empty() {
             return Err(failed("no token in the answer".to_owned()));
         }
@@ -338,7 +433,14 @@ impl Tokens {
         let refresh = life.saturating_sub(early + random_below(early / 2));
         let after = |seconds| now + Duration::from_secs(seconds);
         let (refresh, end) = (after(refresh), after(life));
-        Ok(Kept { token: granted.access_token, granted: now, refresh, end, replacement, worked: false })
+        Ok(Kept {
+            token: granted.access_token,
+            granted: now,
+            refresh,
+            end,
+            replacement,
+            worked: false,
+        })
     }
 
     fn kept(&self) -> MutexGuard<'_, Option<Kept>> {
@@ -347,14 +449,20 @@ impl Tokens {
 }
 
 /// What the table's item answers by itself: a token, or that asking failed a moment ago.
-fn known(item: &Item, refused: Option<&SecretString>, now: SystemTime) -> Option<Result<Kept, CallError>> {
+fn known(
+    item: &Item,
+    refused: Option<&SecretString>,
+    now: SystemTime,
+) -> Option<Result<Kept, CallError>> {
     let other = |kept: &Kept| refused.is_none_or(|refused| !kept.is(refused));
     let kept = Kept::read(item).filter(|kept| kept.is_usable(now) && other(kept));
     let renewing = lies_ahead(item, "lease_until", now);
     let rests = lies_ahead(item, "failed_until", now);
     match kept {
         Some(kept) if kept.is_fresh(now) || renewing || rests => Some(Ok(kept)),
-        None if rests => Some(Err(CallError::Unavailable("token endpoint: failed a moment ago".to_owned()))),
+        None if rests => Some(Err(CallError::Unavailable(
+            "token endpoint: failed a moment ago".to_owned(),
+        ))),
         _ => None,
     }
 }
@@ -362,7 +470,8 @@ fn known(item: &Item, refused: Option<&SecretString>, now: SystemTime) -> Option
 /// Whether this time of an item is still to come; one further away than any of ours was written by a clock that is wrong.
 fn lies_ahead(item: &Item, name: &str, now: SystemTime) -> bool {
     let ahead = epoch(now) + 1..=epoch(now) + LONGEST_REST;
-    item.number(name).is_some_and(|until| ahead.contains(&until))
+    item.number(name)
+        .is_some_and(|until| ahead.contains(&until))
 }
 
 /// Why no token came, and for how many seconds nobody should ask: Auth0 is overloaded, or says that we ask too much.
@@ -373,12 +482,20 @@ struct Failure {
 
 /// Seconds a token lives; `expires_in` is missing, a text, negative or absurd when something else than Auth0 answers.
 fn life(expires_in: Option<&Value>) -> u64 {
-    let seconds = expires_in.and_then(|value| value.as_u64().or_else(|| value.as_str()?.trim().parse().ok()));
-    seconds.filter(|seconds| *seconds > 0).map_or(ASSUMED, |seconds| seconds.min(LONGEST))
+    let seconds = expires_in.and_then(|value| {
+        value
+            .as_u64()
+            .or_else(|| value.as_str()?.trim().parse().ok())
+    });
+    seconds
+        .filter(|seconds| *seconds > 0)
+        .map_or(ASSUMED, |seconds| seconds.min(LONGEST))
 }
 
 fn rest(headers: &HeaderMap) -> u64 {
-    let after = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse::<u64>().ok());
+    let after = headers
+        .get(RETRY_AFTER)
+        .and_then(|value| value.to_str().ok()?.trim().parse::<u64>().ok());
     after.map_or(REST, |seconds| seconds.clamp(1, LONGEST_REST))
 }
 

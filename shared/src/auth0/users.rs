@@ -22,7 +22,11 @@ use crate::table::random_below;
 const ANSWER_LIMIT: usize = 1024 * 1024;
 const TIMEOUT: Duration = Duration::from_secs(4);
 /// The smallest tenants may ask twice a second; whoever can wait asks again after these, and half as long at most.
-const PAUSES: [Duration; 3] = [Duration::from_millis(400), Duration::from_millis(800), Duration::from_millis(1_600)];
+const PAUSES: [Duration; 3] = [
+    Duration::from_millis(400),
+    Duration::from_millis(800),
+    Duration::from_millis(1_600),
+];
 
 /// What marking an address as verified came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,8 +58,13 @@ impl FromStr for AccountNumber {
     type Err = NotAnAccountNumber;
 
     fn from_str(text: &str) -> Result<Self, NotAnAccountNumber> {
-        let right = (1..=10).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
-        if right { Ok(Self(text.to_owned())) } else { Err(NotAnAccountNumber) }
+        let right =
+            (1..=10).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+        if right {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(NotAnAccountNumber)
+        }
     }
 }
 
@@ -138,7 +147,11 @@ struct User {
 impl Users {
     /// The users of the tenant at `base`, with tokens for its Management API.
     pub fn new(client: Client, base: BaseUrl, tokens: Tokens) -> Self {
-        Self { client, base, tokens }
+        Self {
+            client,
+            base,
+            tokens,
+        }
     }
 
     /// The audience of the Management API of the tenant at `base`.
@@ -155,7 +168,11 @@ impl Users {
     ///
     /// # Errors
     /// [`CallError`].
-    pub async fn verify_email(&self, email: &str, now: SystemTime) -> Result<Verification, CallError> {
+    pub async fn verify_email(
+        &self,
+        email: &str,
+        now: SystemTime,
+    ) -> Result<Verification, CallError> {
         let user = match self.by_email(email, now).await?.as_mut_slice() {
             [] => return Ok(Verification::NoUser),
             [user] if user.email_verified => return Ok(Verification::Verified),
@@ -164,12 +181,23 @@ impl Users {
         };
         // Ids hold a `|`, which a URL must not; and what is percent-encoded has no `+` but for blanks.
         let id: String = form_urlencoded::byte_serialize(user.as_bytes()).collect();
-        let url = self.base.join(&format!("api/v2/users/{}", id.replace('+', "%20")));
-        let answer = self.call(Method::PATCH, url, Some(json!({ "email_verified": true }).to_string()), now).await?;
+        let url = self
+            .base
+            .join(&format!("api/v2/users/{}", id.replace('+', "%20")));
+        let answer = self
+            .call(
+                Method::PATCH,
+                url,
+                Some(json!({ "email_verified": true }).to_string()),
+                now,
+            )
+            .await?;
         match answer.status {
             200 => Ok(Verification::Verified),
             404 => Ok(Verification::NoUser),
-            status => Err(CallError::Unavailable(format!("updating the user: status {status}"))),
+            status => Err(CallError::Unavailable(format!(
+                "updating the user: status {status}"
+            ))),
         }
     }
 
@@ -212,33 +240,60 @@ impl Users {
     ///
     /// # Errors
     /// [`CallError`].
-    pub async fn by_account_number(&self, number: &AccountNumber, realm: &str, now: SystemTime) -> Result<Found, CallError> {
+    pub async fn by_account_number(
+        &self,
+        number: &AccountNumber,
+        realm: &str,
+        now: SystemTime,
+    ) -> Result<Found, CallError> {
         let mut url = self.base.join("api/v2/users");
         url.query_pairs_mut()
-            .append_pair("q", &format!("app_metadata.account_number:\"{}\"", number.as_str()))
+            .append_pair(
+                "q",
+                &format!("app_metadata.account_number:\"{}\"", number.as_str()),
+            )
             .append_pair("search_engine", "v3")
             .append_pair("fields", "email,name,app_metadata,identities")
             .append_pair("include_fields", "true")
             .append_pair("per_page", "3");
         let answer = self.call(Method::GET, url, None, now).await?;
         if answer.status != 200 {
-            return Err(CallError::Unavailable(format!("searching the user: status {}", answer.status)));
+            return Err(CallError::Unavailable(format!(
+                "searching the user: status {}",
+                answer.status
+            )));
         }
-        let unreadable = || CallError::Unavailable("searching the user: unreadable answer".to_owned());
+        let unreadable =
+            || CallError::Unavailable("searching the user: unreadable answer".to_owned());
         let mut holders: Vec<Holder> = answer.json().ok_or_else(unreadable)?;
-        let has_number = |metadata: &Metadata| metadata.account_number.as_deref() == Some(number.as_str());
-        let is_elsewhere = |identities: &Vec<Identity>| identities.iter().all(|known| known.connection.as_deref() != Some(realm));
+        let has_number =
+            |metadata: &Metadata| metadata.account_number.as_deref() == Some(number.as_str());
+        let is_elsewhere = |identities: &Vec<Identity>| {
+            identities
+                .iter()
+                .all(|known| known.connection.as_deref() != Some(realm))
+        };
         holders.retain(|holder| holder.app_metadata.as_ref().is_some_and(has_number));
         holders.retain(|holder| !holder.identities.as_ref().is_some_and(is_elsewhere));
         Ok(match holders.len() {
             0 => Found::Nobody,
             1 => {
-                let Holder { email, name, app_metadata, .. } = holders.remove(0);
+                let Holder {
+                    email,
+                    name,
+                    app_metadata,
+                    ..
+                } = holders.remove(0);
                 let greeting = app_metadata.and_then(|metadata| metadata.ivr_greeting);
                 // Without another, Auth0 takes the address for a name, which nobody wants read out.
                 let name = name.filter(|name| !name.contains('@'));
-                let greeting = [greeting, name].into_iter().flatten().find(|text| !text.trim().is_empty());
-                email.map_or(Found::Nobody, |email| Found::One(AccountHolder { email, greeting }))
+                let greeting = [greeting, name]
+                    .into_iter()
+                    .flatten()
+                    .find(|text| !text.trim().is_empty());
+                email.map_or(Found::Nobody, |email| {
+                    Found::One(AccountHolder { email, greeting })
+                })
             }
             _ => Found::Several,
         })
@@ -252,24 +307,38 @@ impl Users {
         let mut url = self.base.join("api/v2/users-by-email");
         // Auth0 stores addresses in lower case and compares exactly.
         let email = email.to_lowercase();
-        url.query_pairs_mut().append_pair("email", &email).append_pair("fields", "user_id,email,email_verified");
+        url.query_pairs_mut()
+            .append_pair("email", &email)
+            .append_pair("fields", "user_id,email,email_verified");
         self.call(Method::GET, url, None, now).await
     }
 
     /// One call; a refused token is replaced and the call made once more.
-    async fn call(&self, method: Method, url: Url, body: Option<String>, now: SystemTime) -> Result<Answer, CallError> {
+    async fn call(
+        &self,
+        method: Method,
+        url: Url,
+        body: Option<String>,
+        now: SystemTime,
+    ) -> Result<Answer, CallError> {
         let mut refused: Option<SecretString> = None;
         loop {
             let token = match &refused {
                 None => self.tokens.get(now).await?,
                 Some(refused) => self.tokens.replace(refused, now).await?,
             };
-            let mut request = self.client.request(method.clone(), url.clone()).bearer_auth(token.expose_secret());
+            let mut request = self
+                .client
+                .request(method.clone(), url.clone())
+                .bearer_auth(token.expose_secret());
             if let Some(body) = &body {
-                request = request.header(CONTENT_TYPE, "application/json").body(body.clone());
+                request = request
+                    .header(CONTENT_TYPE, "application/json")
+                    .body(body.clone());
             }
             let answer = self.client.send(request, ANSWER_LIMIT, TIMEOUT).await;
-            let answer = answer.map_err(|error| CallError::Unavailable(format!("Management API: {error}")))?;
+            let answer = answer
+                .map_err(|error| CallError::Unavailable(format!("Management API: {error}")))?;
             if answer.status != 401 {
                 self.tokens.worked(&token);
             }
@@ -285,7 +354,10 @@ impl Users {
 /// The users in an answer who have just this address.
 fn with_email(answer: &Answer, email: &str) -> Result<Vec<User>, CallError> {
     if answer.status != 200 {
-        return Err(CallError::Unavailable(format!("looking up the user: status {}", answer.status)));
+        return Err(CallError::Unavailable(format!(
+            "looking up the user: status {}",
+            answer.status
+        )));
     }
     let unreadable = || CallError::Unavailable("looking up the user: unreadable answer".to_owned());
     let mut users: Vec<User> = answer.json().ok_or_else(unreadable)?;

@@ -16,8 +16,14 @@ pub(super) fn signers(form: &Form) -> Option<Vec<String>> {
     let mut signers: Vec<String> = form.headers(HEADER).map(signer).collect::<Option<_>>()?;
     for listed in form.all("message-headers") {
         let listed: Vec<(String, String)> = serde_json::from_str(listed).ok()?;
-        let signatures = listed.iter().filter(|(name, _)| name.trim().eq_ignore_ascii_case(HEADER));
-        signers.extend(signatures.map(|(_, value)| signer(value)).collect::<Option<Vec<_>>>()?);
+        let signatures = listed
+            .iter()
+            .filter(|(name, _)| name.trim().eq_ignore_ascii_case(HEADER));
+        signers.extend(
+            signatures
+                .map(|(_, value)| signer(value))
+                .collect::<Option<Vec<_>>>()?,
+        );
     }
     (!signers.is_empty()).then_some(signers)
 }
@@ -37,14 +43,24 @@ fn signer(header: &str) -> Option<String> {
         }
     }
     let domain = domain?.to_ascii_lowercase();
-    let label = |label: &str| !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    let label = |label: &str| {
+        !label.is_empty()
+            && label
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
     domain.split('.').all(label).then_some(domain)
 }
 
 /// Whether a signature by `signer` speaks for `address`: it is by the address's domain, or by a parent of at least two labels.
 pub fn is_aligned(address: &str, signer: &str) -> bool {
     let domain = address.rsplit('@').next().unwrap_or_default();
-    let is_parent = || domain.strip_suffix(signer).is_some_and(|before| before.ends_with('.')) && signer.contains('.');
+    let is_parent = || {
+        domain
+            .strip_suffix(signer)
+            .is_some_and(|before| before.ends_with('.'))
+            && signer.contains('.')
+    };
     !signer.is_empty() && (domain == signer || is_parent())
 }
 
@@ -55,8 +71,14 @@ mod tests {
     #[test]
     fn who_signed() {
         for (header, expected) in [
-            ("v=1; a=rsa-sha256; c=relaxed/relaxed; d=acme.example; s=s1; b=AHa/+==", Some("acme.example")),
-            ("v=1; a=rsa-sha256;\t d = Mail.ACME.example ;\n s=s1; b=AHaRdy+iET\t\t abc==;", Some("mail.acme.example")),
+            (
+                "v=1; a=rsa-sha256; c=relaxed/relaxed; d=acme.example; s=s1; b=AHa/+==",
+                Some("acme.example"),
+            ),
+            (
+                "v=1; a=rsa-sha256;\t d = Mail.ACME.example ;\n s=s1; b=AHaRdy+iET\t\t abc==;",
+                Some("mail.acme.example"),
+            ),
             ("d=acme.example", Some("acme.example")),
             ("v=1; s=s1; b=x", None),
             ("v=1; d=acme.example; d=evil.example; b=x", None),
@@ -80,21 +102,50 @@ mod tests {
     #[test]
     fn every_header_counts_however_it_comes() {
         let form = |fields: &[(&str, &str)]| {
-            let pairs = fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-            signers(&Form { pairs, token: String::new(), timestamp: 0 }).map(|signers| signers.join(","))
+            let pairs = fields
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect();
+            signers(&Form {
+                pairs,
+                token: String::new(),
+                timestamp: 0,
+            })
+            .map(|signers| signers.join(","))
         };
         let (ours, theirs) = ("v=1; d=acme.example; b=x", "v=1; d=evil.example; b=x");
         let listed = r#"[["Received","a"],["DKIM-Signature","v=1; d=evil.example; b=x"]]"#;
         for (fields, expected) in [
             (&[("Dkim-Signature", ours)][..], Some("acme.example")),
-            (&[("DKIM-Signature", ours), ("dkim-signature", theirs)], Some("acme.example,evil.example")),
-            (&[("Dkim-Signature", ours), ("message-headers", r#"[["Received","a"]]"#)], Some("acme.example")),
-            (&[("Dkim-Signature", ours), ("message-headers", listed)], Some("acme.example,evil.example")),
+            (
+                &[("DKIM-Signature", ours), ("dkim-signature", theirs)],
+                Some("acme.example,evil.example"),
+            ),
+            (
+                &[
+                    ("Dkim-Signature", ours),
+                    ("message-headers", r#"[["Received","a"]]"#),
+                ],
+                Some("acme.example"),
+            ),
+            (
+                &[("Dkim-Signature", ours), ("message-headers", listed)],
+                Some("acme.example,evil.example"),
+            ),
             (&[("message-headers", listed)], Some("evil.example")),
             (&[("Dkim-Signature", ours), ("Dkim-Signature", "b=x")], None),
             (&[("Dkim-Signature", ours), ("message-headers", "{}")], None),
-            (&[("Dkim-Signature", ours), ("message-headers", "[[\"Received\"")], None),
-            (&[("X-Dkim-Signature", ours), ("message-headers", "[]")], None),
+            (
+                &[
+                    ("Dkim-Signature", ours),
+                    ("message-headers", "[[\"Received\""),
+                ],
+                None,
+            ),
+            (
+                &[("X-Dkim-Signature", ours), ("message-headers", "[]")],
+                None,
+            ),
             (&[], None),
         ] {
             assert_eq!(form(fields).as_deref(), expected, "{fields:?}");

@@ -32,15 +32,25 @@ impl<'a> StoredMail<'a> {
     pub fn parse(form: &'a Verified<Form>) -> Self {
         let one = |name: &'static str| {
             let mut values = form.all(name);
-            values.next().filter(|value| values.all(|other| other == *value))
+            values
+                .next()
+                .filter(|value| values.all(|other| other == *value))
         };
         let recipient = one("recipient");
         let from: Vec<&str> = form.headers("From").collect();
         let from: Option<Vec<String>> = from.into_iter().map(address).collect();
         let mut dkim = form.headers("X-Mailgun-Dkim-Check-Result").peekable();
-        let dkim_passed = dkim.peek().is_some() && dkim.all(|result| result.eq_ignore_ascii_case("pass"));
-        let message = form.headers("Message-Id").next().filter(|id| !id.trim().is_empty()).unwrap_or(form.token());
-        let id = digest::digest(&digest::SHA256, format!("{message}\n{}", recipient.unwrap_or_default()).as_bytes());
+        let dkim_passed =
+            dkim.peek().is_some() && dkim.all(|result| result.eq_ignore_ascii_case("pass"));
+        let message = form
+            .headers("Message-Id")
+            .next()
+            .filter(|id| !id.trim().is_empty())
+            .unwrap_or(form.token());
+        let id = digest::digest(
+            &digest::SHA256,
+            format!("{message}\n{}", recipient.unwrap_or_default()).as_bytes(),
+        );
         Self {
             recipient,
             from: from.filter(|addresses| !addresses.is_empty()),
@@ -61,9 +71,14 @@ fn address(header: &str) -> Option<String> {
     let address = match header.rfind('<') {
         Some(start) => {
             // A quoted display name may hold anything; the mailbox is what stands in the brackets at the very end.
-            let name = header[..start].trim().replace(r"\\", "").replace(r#"\""#, "");
-            let quoted =
-                name.len() >= 2 && name.starts_with('"') && name.ends_with('"') && !name[1..name.len() - 1].contains('"');
+            let name = header[..start]
+                .trim()
+                .replace(r"\\", "")
+                .replace(r#"\""#, "");
+            let quoted = name.len() >= 2
+                && name.starts_with('"')
+                && name.ends_with('"')
+                && !name[1..name.len() - 1].contains('"');
             if !quoted && name.contains(['<', '>', '"', '@']) {
                 return None;
             }
@@ -76,9 +91,14 @@ fn address(header: &str) -> Option<String> {
 
 /// Whether `text` is a plain `local@domain`.
 pub fn is_address(text: &str) -> bool {
-    let plain =
-        |text: &str, extra: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || extra.contains(c));
-    text.split_once('@').is_some_and(|(local, domain)| plain(local, "!#$%&'*+-/=?^_`{|}~.") && plain(domain, "-."))
+    let plain = |text: &str, extra: &str| {
+        !text.is_empty()
+            && text
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || extra.contains(c))
+    };
+    text.split_once('@')
+        .is_some_and(|(local, domain)| plain(local, "!#$%&'*+-/=?^_`{|}~.") && plain(domain, "-."))
 }
 
 #[cfg(test)]
@@ -89,14 +109,38 @@ mod tests {
     fn from_headers() {
         for (header, expected) in [
             ("no-reply@acme.example", Some("no-reply@acme.example")),
-            ("Acme <No-Reply@acme.example>", Some("no-reply@acme.example")),
-            ("\"Acme, Inc. <x@y>\" <no-reply@acme.example>", Some("no-reply@acme.example")),
-            ("Café, Inc. <no-reply@acme.example>", Some("no-reply@acme.example")),
-            ("Acme: accounts <no-reply@acme.example>", Some("no-reply@acme.example")),
-            (r#""The \"best\" <x@y>" <no-reply@acme.example>"#, Some("no-reply@acme.example")),
-            (r#""x\" <no-reply@acme.example>" <evil@evil.example>"#, Some("evil@evil.example")),
-            (r#""x\\" <no-reply@acme.example>"#, Some("no-reply@acme.example")),
-            ("\"no-reply@acme.example\" <evil@evil.example>", Some("evil@evil.example")),
+            (
+                "Acme <No-Reply@acme.example>",
+                Some("no-reply@acme.example"),
+            ),
+            (
+                "\"Acme, Inc. <x@y>\" <no-reply@acme.example>",
+                Some("no-reply@acme.example"),
+            ),
+            (
+                "Café, Inc. <no-reply@acme.example>",
+                Some("no-reply@acme.example"),
+            ),
+            (
+                "Acme: accounts <no-reply@acme.example>",
+                Some("no-reply@acme.example"),
+            ),
+            (
+                r#""The \"best\" <x@y>" <no-reply@acme.example>"#,
+                Some("no-reply@acme.example"),
+            ),
+            (
+                r#""x\" <no-reply@acme.example>" <evil@evil.example>"#,
+                Some("evil@evil.example"),
+            ),
+            (
+                r#""x\\" <no-reply@acme.example>"#,
+                Some("no-reply@acme.example"),
+            ),
+            (
+                "\"no-reply@acme.example\" <evil@evil.example>",
+                Some("evil@evil.example"),
+            ),
             ("no-reply@acme.example <evil@evil.example>", None),
             ("evil@evil.example, no-reply@acme.example", None),
             ("A <evil@evil.example>, B <no-reply@acme.example>", None),

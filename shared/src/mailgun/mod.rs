@@ -37,7 +37,10 @@ impl Content for Credentials {
 
     fn take(keys: &mut Keys) -> Option<Self> {
         let signing_key = keys.required("signing_key");
-        Some(Self { signing_key: signing_key?, previous_signing_key: keys.optional("previous_signing_key") })
+        Some(Self {
+            signing_key: signing_key?,
+            previous_signing_key: keys.optional("previous_signing_key"),
+        })
     }
 }
 
@@ -52,12 +55,18 @@ pub struct Form {
 impl Form {
     /// All values of the field with exactly this name.
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.pairs.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
+        self.pairs
+            .iter()
+            .filter(move |(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// All values of a mail header, however its name is written.
     pub fn headers<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.pairs.iter().filter(move |(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+        self.pairs
+            .iter()
+            .filter(move |(key, _)| key.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
     }
 
     /// The post's token, which Mailgun uses once.
@@ -95,15 +104,25 @@ impl Triple<'_> {
     /// Whether `signature` is `hex(HMAC-SHA256(key, timestamp + token))`
     /// (<https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks>), and the shapes are right.
     pub fn fits(&self, key: &str) -> bool {
-        let Some(signature) = unhex(self.signature) else { return false };
+        let Some(signature) = unhex(self.signature) else {
+            return false;
+        };
         let key = hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes());
-        self.is_well_formed() && hmac::verify(&key, format!("{}{}", self.timestamp, self.token).as_bytes(), &signature).is_ok()
+        self.is_well_formed()
+            && hmac::verify(
+                &key,
+                format!("{}{}", self.timestamp, self.token).as_bytes(),
+                &signature,
+            )
+            .is_ok()
     }
 
     /// Whether the timestamp is at most `max_age` seconds old, and not ahead of our clock by more than a minute.
     pub fn is_fresh(&self, max_age: u64, now: SystemTime) -> bool {
         let now = epoch(now);
-        self.timestamp.parse::<u64>().is_ok_and(|sent| sent <= now + CLOCK_SKEW && now.saturating_sub(sent) <= max_age)
+        self.timestamp
+            .parse::<u64>()
+            .is_ok_and(|sent| sent <= now + CLOCK_SKEW && now.saturating_sub(sent) <= max_age)
     }
 }
 
@@ -124,33 +143,72 @@ pub async fn authenticate(
     max_age: u64,
     now: SystemTime,
 ) -> Result<Verified<Form>, Reply> {
-    let pairs = fields(request).await.ok_or_else(|| Reply::refused(400, "malformed_form"))?;
-    let form = Form { pairs, token: String::new(), timestamp: 0 };
+    let pairs = fields(request)
+        .await
+        .ok_or_else(|| Reply::refused(400, "malformed_form"))?;
+    let form = Form {
+        pairs,
+        token: String::new(),
+        timestamp: 0,
+    };
     let only = |name: &'static str| {
         let mut values = form.all(name);
-        values.next().filter(|value| !value.is_empty() && values.next().is_none())
+        values
+            .next()
+            .filter(|value| !value.is_empty() && values.next().is_none())
     };
-    let (Some(timestamp), Some(token), Some(signature)) = (only("timestamp"), only("token"), only("signature")) else {
+    let (Some(timestamp), Some(token), Some(signature)) =
+        (only("timestamp"), only("token"), only("signature"))
+    else {
         return Err(Reply::refused(401, "signature_missing"));
     };
     // A subaccount's mails carry the parent account's signature as well.
     let signatures = [Some(signature), only("parent-signature")];
     let fits = |credentials: &Credentials| {
-        let keys = [Some(&credentials.signing_key), credentials.previous_signing_key.as_ref()];
+        let keys = [
+            Some(&credentials.signing_key),
+            credentials.previous_signing_key.as_ref(),
+        ];
         keys.into_iter().flatten().any(|key| {
-            let made = |signature| Triple { timestamp, token, signature }.fits(key.expose_secret());
+            let made = |signature| {
+                Triple {
+                    timestamp,
+                    token,
+                    signature,
+                }
+                .fits(key.expose_secret())
+            };
             signatures.into_iter().flatten().any(made)
         })
     };
     let credentials = secret.get(now).await.map_err(Failure::from)?;
-    if !fits(&credentials) && !secret.refresh(now).await.map_err(Failure::from)?.is_some_and(|fresh| fits(&fresh)) {
+    if !fits(&credentials)
+        && !secret
+            .refresh(now)
+            .await
+            .map_err(Failure::from)?
+            .is_some_and(|fresh| fits(&fresh))
+    {
         return Err(Reply::refused(401, "bad_signature"));
     }
-    if !(Triple { timestamp, token, signature }).is_fresh(max_age, now) {
+    if !(Triple {
+        timestamp,
+        token,
+        signature,
+    })
+    .is_fresh(max_age, now)
+    {
         return Err(Reply::refused(401, "stale_signature"));
     }
-    let (token, timestamp) = (token.to_ascii_lowercase(), timestamp.parse().unwrap_or_default());
-    Ok(Verified::vouch(Form { token, timestamp, ..form }))
+    let (token, timestamp) = (
+        token.to_ascii_lowercase(),
+        timestamp.parse().unwrap_or_default(),
+    );
+    Ok(Verified::vouch(Form {
+        token,
+        timestamp,
+        ..form
+    }))
 }
 
 /// The text fields of a form-urlencoded or multipart body; files are passed over.
@@ -163,7 +221,9 @@ async fn fields(request: &Request) -> Option<Vec<(String, String)>> {
         return (pairs.len() <= FIELD_LIMIT).then_some(pairs);
     }
     let boundary = multer::parse_boundary(request.header("content-type")?).ok()?;
-    let body = stream::iter([Ok::<_, std::convert::Infallible>(Bytes::clone(&request.body))]);
+    let body = stream::iter([Ok::<_, std::convert::Infallible>(Bytes::clone(
+        &request.body,
+    ))]);
     let mut parts = multer::Multipart::new(body, boundary);
     let mut pairs = Vec::new();
     let mut count = 0;
@@ -173,7 +233,10 @@ async fn fields(request: &Request) -> Option<Vec<(String, String)>> {
             return None;
         }
         if let (None, Some(name)) = (part.file_name(), part.name().map(str::to_owned)) {
-            pairs.push((name, String::from_utf8(part.bytes().await.ok()?.into()).ok()?));
+            pairs.push((
+                name,
+                String::from_utf8(part.bytes().await.ok()?.into()).ok()?,
+            ));
         }
     }
     Some(pairs)
@@ -197,7 +260,10 @@ mod tests {
 
     #[tokio::test]
     async fn both_encodings_give_the_same_fields() {
-        let form = request("application/x-www-form-urlencoded", b"recipient=acme%2B45%40x&From=A&from=a&body-html=%3Cp%3E%C3%A5");
+        let form = request(
+            "application/x-www-form-urlencoded",
+            b"recipient=acme%2B45%40x&From=A&from=a&body-html=%3Cp%3E%C3%A5",
+        );
         let multipart = request(
             "multipart/form-data; boundary=\"b:1\"",
             "--b:1\r\nContent-Disposition: form-data; name=\"recipient\"\r\n\r\nacme+45@x\r\n--b:1\r\n\
@@ -215,27 +281,53 @@ mod tests {
     #[tokio::test]
     async fn malformed_multipart_is_refused() {
         let good = b"--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n--b--";
-        assert!(fields(&request("multipart/form-data; boundary=b", good)).await.is_some());
+        assert!(
+            fields(&request("multipart/form-data; boundary=b", good))
+                .await
+                .is_some()
+        );
         for (content_type, body) in [
             ("multipart/form-data", &good[..]),
             ("multipart/form-data; boundary=", good),
             ("multipart/form-data; boundary=c", good),
             ("multipart/form-data; boundary=b", &good[..good.len() - 6]),
-            ("multipart/form-data; boundary=b", b"--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n\xff\r\n--b--"),
+            (
+                "multipart/form-data; boundary=b",
+                b"--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n\xff\r\n--b--",
+            ),
         ] {
-            assert!(fields(&request(content_type, body)).await.is_none(), "{content_type}");
+            assert!(
+                fields(&request(content_type, body)).await.is_none(),
+                "{content_type}"
+            );
         }
         let many = b"a=1&".repeat(FIELD_LIMIT + 1);
-        assert!(fields(&request("application/x-www-form-urlencoded", &many)).await.is_none());
+        assert!(
+            fields(&request("application/x-www-form-urlencoded", &many))
+                .await
+                .is_none()
+        );
     }
 
     #[test]
     fn freshness() {
-        let triple = Triple { timestamp: "1800000000", token: "", signature: "" };
-        for (now, fresh) in
-            [(1_800_000_000, true), (1_800_032_400, true), (1_800_032_401, false), (1_799_999_940, true), (1_799_999_939, false)]
-        {
-            assert_eq!(triple.is_fresh(32_400, std::time::UNIX_EPOCH + Duration::from_secs(now)), fresh, "{now}");
+        let triple = Triple {
+            timestamp: "1800000000",
+            token: "",
+            signature: "",
+        };
+        for (now, fresh) in [
+            (1_800_000_000, true),
+            (1_800_032_400, true),
+            (1_800_032_401, false),
+            (1_799_999_940, true),
+            (1_799_999_939, false),
+        ] {
+            assert_eq!(
+                triple.is_fresh(32_400, std::time::UNIX_EPOCH + Duration::from_secs(now)),
+                fresh,
+                "{now}"
+            );
         }
     }
 }

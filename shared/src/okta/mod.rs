@@ -37,9 +37,15 @@ impl Content for Credentials {
     const NAME: &'static str = "okta";
 
     fn take(keys: &mut Keys) -> Option<Self> {
-        let Some(client_id) = keys.optional("client_id") else { return keys.required("api_token").map(Self::ApiToken) };
+        let Some(client_id) = keys.optional("client_id") else {
+            return keys.required("api_token").map(Self::ApiToken);
+        };
         let (private_key, key_id) = (keys.required("private_key"), keys.required("key_id"));
-        Some(Self::ServiceApp { client_id, private_key: private_key?, key_id: key_id? })
+        Some(Self::ServiceApp {
+            client_id,
+            private_key: private_key?,
+            key_id: key_id?,
+        })
     }
 }
 
@@ -104,7 +110,9 @@ fn ends(headers: &HeaderMap, now: SystemTime) -> SystemTime {
     let text = |value: &'static str| headers.get(value)?.to_str().ok();
     let reset: Option<u64> = text("x-rate-limit-reset").and_then(|reset| reset.trim().parse().ok());
     let date = text(DATE.as_str()).and_then(|date| DateTime::from_str(date, Format::HttpDate).ok());
-    let theirs = date.and_then(|date| date.secs().try_into().ok()).unwrap_or_else(|| epoch(now));
+    let theirs = date
+        .and_then(|date| date.secs().try_into().ok())
+        .unwrap_or_else(|| epoch(now));
     // Windows last a minute.
     now + Duration::from_secs(reset.map_or(60, |reset| reset.saturating_sub(theirs).clamp(1, 60)))
 }

@@ -57,16 +57,33 @@ impl Authorization {
             Self::Api(token) => ("SSWS", token),
             Self::Access(token) => ("Bearer", token),
         };
-        let mut header = HeaderValue::try_from(format!("{scheme} {}", token.expose_secret().trim()))
-            .map_err(|_| CallError::Unavailable("secret okta: the token is not one line of plain characters".to_owned()))?;
+        let mut header =
+            HeaderValue::try_from(format!("{scheme} {}", token.expose_secret().trim())).map_err(
+                |_| {
+                    CallError::Unavailable(
+                        "secret okta: the token is not one line of plain characters".to_owned(),
+                    )
+                },
+            )?;
         header.set_sensitive(true);
         Ok(header)
     }
 }
 
 impl Tokens {
-    pub(super) fn new(client: Client, base: BaseUrl, access: Access, secret: Secret<Credentials>) -> Self {
-        Self { client, base, access, secret, cached: Mutex::new(None) }
+    pub(super) fn new(
+        client: Client,
+        base: BaseUrl,
+        access: Access,
+        secret: Secret<Credentials>,
+    ) -> Self {
+        Self {
+            client,
+            base,
+            access,
+            secret,
+            cached: Mutex::new(None),
+        }
     }
 
     /// From memory, or new.
@@ -84,12 +101,21 @@ impl Tokens {
     }
 
     /// Another one in place of `refused`, which the API did not accept.
-    pub(super) async fn replace(&self, refused: &Authorization, now: SystemTime) -> Result<Authorization, CallError> {
-        let Authorization::Access(refused) = refused else { return self.authorize_afresh(now).await };
+    pub(super) async fn replace(
+        &self,
+        refused: &Authorization,
+        now: SystemTime,
+    ) -> Result<Authorization, CallError> {
+        let Authorization::Access(refused) = refused else {
+            return self.authorize_afresh(now).await;
+        };
         {
             let mut cached = self.lock();
             // Another one that came meanwhile is kept.
-            if cached.as_ref().is_some_and(|(kept, _)| kept.expose_secret() == refused.expose_secret()) {
+            if cached
+                .as_ref()
+                .is_some_and(|(kept, _)| kept.expose_secret() == refused.expose_secret())
+            {
                 *cached = None;
             }
         }
@@ -99,17 +125,31 @@ impl Tokens {
     /// By the secret as it is now, at most once a minute.
     async fn authorize_afresh(&self, now: SystemTime) -> Result<Authorization, CallError> {
         let fresh = self.secret.refresh(now).await?;
-        self.authorize(&*fresh.ok_or(CallError::Unauthorized)?, now).await
+        self.authorize(&*fresh.ok_or(CallError::Unauthorized)?, now)
+            .await
     }
 
-    async fn authorize(&self, credentials: &Credentials, now: SystemTime) -> Result<Authorization, CallError> {
+    async fn authorize(
+        &self,
+        credentials: &Credentials,
+        now: SystemTime,
+    ) -> Result<Authorization, CallError> {
         let (client_id, private_key, key_id) = match credentials {
             Credentials::ApiToken(token) => return Ok(Authorization::Api(token.clone())),
-            Credentials::ServiceApp { client_id, private_key, key_id } => (client_id, private_key, key_id),
+            Credentials::ServiceApp {
+                client_id,
+                private_key,
+                key_id,
+            } => (client_id, private_key, key_id),
         };
-        let (url, client_id, issued) = (self.base.join("oauth2/v1/token"), client_id.expose_secret(), epoch(now));
+        let (url, client_id, issued) = (
+            self.base.join("oauth2/v1/token"),
+            client_id.expose_secret(),
+            epoch(now),
+        );
         let mut nonce = [0; 16];
-        getrandom::fill(&mut nonce).map_err(|_| CallError::Unavailable("no random numbers".to_owned()))?;
+        getrandom::fill(&mut nonce)
+            .map_err(|_| CallError::Unavailable("no random numbers".to_owned()))?;
         let claims = json!({
             "iss": client_id,
             "sub": client_id,
@@ -119,12 +159,20 @@ impl Tokens {
             // Two instances may ask within the same second.
             "jti": hex::encode(nonce),
         });
-        let assertion = jwt::sign_rs256(&claims, key_id.expose_secret(), private_key.expose_secret())
-            .ok_or_else(|| CallError::Unavailable("secret okta: private_key is not an RSA key in PEM form".to_owned()))?;
+        let assertion =
+            jwt::sign_rs256(&claims, key_id.expose_secret(), private_key.expose_secret())
+                .ok_or_else(|| {
+                    CallError::Unavailable(
+                        "secret okta: private_key is not an RSA key in PEM form".to_owned(),
+                    )
+                })?;
         let body = form_urlencoded::Serializer::new(String::new())
             .append_pair("grant_type", "client_credentials")
             .append_pair("scope", self.access.scope())
-            .append_pair("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
+            .append_pair(
+                "client_assertion_type",
+                "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+            )
             .append_pair("client_assertion", &assertion)
             .finish();
         let request = self
@@ -134,16 +182,32 @@ impl Tokens {
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
             .body(body);
         let answer = self.client.send(request, ANSWER_LIMIT, TIMEOUT).await;
-        let answer = answer.map_err(|error| CallError::Unavailable(format!("token endpoint: {error}")))?;
+        let answer =
+            answer.map_err(|error| CallError::Unavailable(format!("token endpoint: {error}")))?;
         match answer.status {
             200 => {}
             401 | 403 => return Err(CallError::Unauthorized),
-            429 => return Err(CallError::RateLimited { until: ends(&answer.headers, now) }),
+            429 => {
+                return Err(CallError::RateLimited {
+                    until: ends(&answer.headers, now),
+                });
+            }
             status => {
                 // One of OAuth's words, such as invalid_scope or invalid_dpop_proof: what the app lacks.
-                let word = answer.json().map(|Refusal { error }| error).unwrap_or_default();
-                let word: String = word.chars().filter(|c| c.is_ascii_lowercase() || *c == '_').take(40).collect();
-                return Err(CallError::Unavailable(format!("token endpoint: status {status} {word}").trim_end().to_owned()));
+                let word = answer
+                    .json()
+                    .map(|Refusal { error }| error)
+                    .unwrap_or_default();
+                let word: String = word
+                    .chars()
+                    .filter(|c| c.is_ascii_lowercase() || *c == '_')
+                    .take(40)
+                    .collect();
+                return Err(CallError::Unavailable(
+                    format!("token endpoint: status {status} {word}")
+                        .trim_end()
+                        .to_owned(),
+                ));
             }
         }
         let unreadable = || CallError::Unavailable("token endpoint: unreadable answer".to_owned());
@@ -151,7 +215,10 @@ impl Tokens {
         // A tenth, and at least a minute, is left for calls under way; without a sane life it is good for this call only.
         let life = granted.expires_in.unwrap_or_default().min(LONGEST);
         let life = life.saturating_sub((life / 10).max(60));
-        *self.lock() = Some((granted.access_token.clone(), now + Duration::from_secs(life)));
+        *self.lock() = Some((
+            granted.access_token.clone(),
+            now + Duration::from_secs(life),
+        ));
         Ok(Authorization::Access(granted.access_token))
     }
 

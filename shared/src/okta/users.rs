@@ -63,7 +63,10 @@ impl Status {
     /// Whether somebody in this status works here. A login that is locked, or whose password has run out, is no reason to cut the phone:
     /// else whoever types a wrong password often enough could.
     pub fn is_served(self) -> bool {
-        matches!(self, Self::Active | Self::PasswordExpired | Self::LockedOut | Self::Recovery)
+        matches!(
+            self,
+            Self::Active | Self::PasswordExpired | Self::LockedOut | Self::Recovery
+        )
     }
 }
 
@@ -88,7 +91,10 @@ pub struct User {
 
 impl fmt::Debug for User {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("User").field("id", &self.id).field("status", &self.status).finish_non_exhaustive()
+        f.debug_struct("User")
+            .field("id", &self.id)
+            .field("status", &self.status)
+            .finish_non_exhaustive()
     }
 }
 
@@ -110,12 +116,35 @@ impl<'de> Deserialize<'de> for User {
             mobile_phone: Option<String>,
             login: Option<String>,
         }
-        let Wire { id, status, status_changed, profile: Profile { first_name, primary_phone, mobile_phone, login } } =
-            Wire::deserialize(deserializer)?;
-        let status_changed = status_changed.and_then(|date| DateTime::from_str(&date, Format::DateTime).ok()?.try_into().ok());
+        let Wire {
+            id,
+            status,
+            status_changed,
+            profile:
+                Profile {
+                    first_name,
+                    primary_phone,
+                    mobile_phone,
+                    login,
+                },
+        } = Wire::deserialize(deserializer)?;
+        let status_changed = status_changed.and_then(|date| {
+            DateTime::from_str(&date, Format::DateTime)
+                .ok()?
+                .try_into()
+                .ok()
+        });
         let text = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
         let (first_name, primary_phone) = (text(first_name), text(primary_phone));
-        Ok(Self { id, status, first_name, primary_phone, mobile_phone: text(mobile_phone), login: text(login), status_changed })
+        Ok(Self {
+            id,
+            status,
+            first_name,
+            primary_phone,
+            mobile_phone: text(mobile_phone),
+            login: text(login),
+            status_changed,
+        })
     }
 }
 
@@ -196,7 +225,12 @@ impl Users {
     /// The users of the org at `base` (`OKTA_URL`); [`Users::update`] needs [`Access::Manage`].
     pub fn new(client: Client, base: BaseUrl, access: Access, secret: Secret<Credentials>) -> Self {
         let tokens = Tokens::new(client.clone(), base.clone(), access, secret);
-        Self { client, base, tokens, exhausted: Mutex::default() }
+        Self {
+            client,
+            base,
+            tokens,
+            exhausted: Mutex::default(),
+        }
     }
 
     /// Gets ahead what the first call would wait for: the secret and, for a service app, a token. Failures are left to be met by
@@ -210,16 +244,29 @@ impl Users {
     ///
     /// # Errors
     /// [`CallError`].
-    pub async fn by_phone(&self, attribute: Attribute, number: &E164, now: SystemTime) -> Result<Found, CallError> {
+    pub async fn by_phone(
+        &self,
+        attribute: Attribute,
+        number: &E164,
+        now: SystemTime,
+    ) -> Result<Found, CallError> {
         // String literals are JSON strings.
         let search = format!("profile.{} eq {}", attribute.name(), json!(number.reveal()));
         let mut url = self.base.join("api/v1/users");
-        url.query_pairs_mut().append_pair("search", &search).append_pair("limit", MATCHES).append_pair("fields", FIELDS);
-        let answer = self.call(Kind::List, &url, None, LOOKUP_TIMEOUT, now).await?;
+        url.query_pairs_mut()
+            .append_pair("search", &search)
+            .append_pair("limit", MATCHES)
+            .append_pair("fields", FIELDS);
+        let answer = self
+            .call(Kind::List, &url, None, LOOKUP_TIMEOUT, now)
+            .await?;
         let mut users: Vec<User> = readable(&answer)?;
         // The search ignores case, and another server's idea of equality need not be ours.
         users.retain(|user| attribute.of(user) == Some(number.reveal()));
-        if users.iter().any(|user| user.status != Status::Deprovisioned) {
+        if users
+            .iter()
+            .any(|user| user.status != Status::Deprovisioned)
+        {
             users.retain(|user| user.status != Status::Deprovisioned);
         }
         Ok(match users.len() {
@@ -236,18 +283,25 @@ impl Users {
     pub async fn page(&self, next: Option<&NextPage>, now: SystemTime) -> Result<Page, CallError> {
         let first = || {
             let mut url = self.base.join("api/v1/users");
-            url.query_pairs_mut().append_pair("limit", PAGE).append_pair("fields", FIELDS);
+            url.query_pairs_mut()
+                .append_pair("limit", PAGE)
+                .append_pair("fields", FIELDS);
             url
         };
         let url = next.map_or_else(first, |next| next.0.clone());
         let answer = self.call(Kind::List, &url, None, TIMEOUT, now).await?;
-        Ok(Page { users: readable(&answer)?, next: self.next(&answer.headers, &url)? })
+        Ok(Page {
+            users: readable(&answer)?,
+            next: self.next(&answer.headers, &url)?,
+        })
     }
 
     /// A page's address as [`NextPage::as_str`] wrote it; `None` if it is not one of the lists of this org.
     pub fn next_page(&self, text: &str) -> Option<NextPage> {
         let list = self.base.join("api/v1/users");
-        let url = Url::parse(text).ok().filter(|url| self.is_ours(url) && url.path() == list.path());
+        let url = Url::parse(text)
+            .ok()
+            .filter(|url| self.is_ours(url) && url.path() == list.path());
         url.map(NextPage)
     }
 
@@ -256,26 +310,45 @@ impl Users {
     /// # Errors
     /// [`CallError`].
     pub async fn get(&self, id: &str, now: SystemTime) -> Result<User, CallError> {
-        let answer = self.call(Kind::Read, &self.user(id)?, None, LOOKUP_TIMEOUT, now).await?;
+        let answer = self
+            .call(Kind::Read, &self.user(id)?, None, LOOKUP_TIMEOUT, now)
+            .await?;
         // `me` and short login names are answered too.
-        Some(readable::<User>(&answer)?).filter(|user| user.id == id).ok_or(CallError::NotFound)
+        Some(readable::<User>(&answer)?)
+            .filter(|user| user.id == id)
+            .ok_or(CallError::NotFound)
     }
 
     /// Sets these attributes, `None` empties one, and leaves the rest of the profile as it is. Doing it twice does no harm.
     ///
     /// # Errors
     /// [`CallError`].
-    pub async fn update(&self, id: &str, changes: &[(Attribute, Option<&E164>)], now: SystemTime) -> Result<User, CallError> {
-        let profile: Map<String, Value> =
-            changes.iter().map(|(attribute, number)| (attribute.name().to_owned(), json!(number.map(E164::reveal)))).collect();
+    pub async fn update(
+        &self,
+        id: &str,
+        changes: &[(Attribute, Option<&E164>)],
+        now: SystemTime,
+    ) -> Result<User, CallError> {
+        let profile: Map<String, Value> = changes
+            .iter()
+            .map(|(attribute, number)| {
+                (attribute.name().to_owned(), json!(number.map(E164::reveal)))
+            })
+            .collect();
         // PUT would empty everything that is not in it.
         let body = json!({ "profile": profile }).to_string();
-        readable(&self.call(Kind::Change, &self.user(id)?, Some(body), TIMEOUT, now).await?)
+        readable(
+            &self
+                .call(Kind::Change, &self.user(id)?, Some(body), TIMEOUT, now)
+                .await?,
+        )
     }
 
     fn user(&self, id: &str) -> Result<Url, CallError> {
         let plain = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        plain.then(|| self.base.join(&format!("api/v1/users/{id}"))).ok_or(CallError::NotFound)
+        plain
+            .then(|| self.base.join(&format!("api/v1/users/{id}")))
+            .ok_or(CallError::NotFound)
     }
 
     /// One call, unless the limit for its kind is known to be reached; a refused token is replaced and the call made once more.
@@ -291,13 +364,21 @@ impl Users {
             return Err(CallError::RateLimited { until });
         }
         let mut authorization = self.tokens.get(now).await?;
-        let mut answer = self.send(&authorization, url, body.as_deref(), timeout).await?;
+        let mut answer = self
+            .send(&authorization, url, body.as_deref(), timeout)
+            .await?;
         if answer.status == 401 {
             authorization = self.tokens.replace(&authorization, now).await?;
-            answer = self.send(&authorization, url, body.as_deref(), timeout).await?;
+            answer = self
+                .send(&authorization, url, body.as_deref(), timeout)
+                .await?;
         }
         self.exhausted()[kind as usize] = exhausted(&answer, now);
-        if answer.status == 200 { Ok(answer) } else { Err(refusal(&answer, now)) }
+        if answer.status == 200 {
+            Ok(answer)
+        } else {
+            Err(refusal(&answer, now))
+        }
     }
 
     async fn send(
@@ -307,7 +388,11 @@ impl Users {
         body: Option<&str>,
         timeout: Duration,
     ) -> Result<Answer, CallError> {
-        let (method, content_type) = if body.is_some() { (Method::POST, "application/json") } else { (Method::GET, SPARSE) };
+        let (method, content_type) = if body.is_some() {
+            (Method::POST, "application/json")
+        } else {
+            (Method::GET, SPARSE)
+        };
         let mut request = self
             .client
             .request(method, url.clone())
@@ -323,30 +408,53 @@ impl Users {
 
     /// The link to the next page. The token is sent along, so it must lead to the same org.
     fn next(&self, headers: &HeaderMap, current: &Url) -> Result<Option<NextPage>, CallError> {
-        let mut fields = headers.get_all(LINK).iter().filter_map(|field| field.to_str().ok());
-        let Some(target) = fields.find_map(next_link) else { return Ok(None) };
-        let url = self.base.as_url().join(target).ok().filter(|url| self.is_ours(url) && url != current);
-        url.map(|url| Some(NextPage(url))).ok_or_else(|| CallError::Unavailable("Okta: the next page is elsewhere".to_owned()))
+        let mut fields = headers
+            .get_all(LINK)
+            .iter()
+            .filter_map(|field| field.to_str().ok());
+        let Some(target) = fields.find_map(next_link) else {
+            return Ok(None);
+        };
+        let url = self
+            .base
+            .as_url()
+            .join(target)
+            .ok()
+            .filter(|url| self.is_ours(url) && url != current);
+        url.map(|url| Some(NextPage(url)))
+            .ok_or_else(|| CallError::Unavailable("Okta: the next page is elsewhere".to_owned()))
     }
 
     /// Whether the token may be sent there.
     fn is_ours(&self, url: &Url) -> bool {
-        url.origin() == self.base.as_url().origin() && url.username().is_empty() && url.password().is_none()
+        url.origin() == self.base.as_url().origin()
+            && url.username().is_empty()
+            && url.password().is_none()
     }
 
     fn exhausted(&self) -> MutexGuard<'_, [Option<SystemTime>; 3]> {
-        self.exhausted.lock().unwrap_or_else(PoisonError::into_inner)
+        self.exhausted
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 fn readable<T: DeserializeOwned>(answer: &Answer) -> Result<T, CallError> {
-    answer.json().ok_or_else(|| CallError::Unavailable("Okta: unreadable answer".to_owned()))
+    answer
+        .json()
+        .ok_or_else(|| CallError::Unavailable("Okta: unreadable answer".to_owned()))
 }
 
 /// Until when calls of this kind would be refused. A limit of 0 stands for too many calls at once, which has no window
 /// (<https://developer.okta.com/docs/reference/rl2-concurrency/>).
 fn exhausted(answer: &Answer, now: SystemTime) -> Option<SystemTime> {
-    let header = |name| answer.headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+    let header = |name| {
+        answer
+            .headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .map(str::trim)
+    };
     let none_left = answer.status == 429 || header("x-rate-limit-remaining") == Some("0");
     (none_left && header("x-rate-limit-limit") != Some("0")).then(|| ends(&answer.headers, now))
 }
@@ -359,18 +467,31 @@ fn refusal(answer: &Answer, now: SystemTime) -> CallError {
     struct Body {
         error_code: String,
     }
-    let sound = |code: &String| code.len() == 8 && code.starts_with('E') && code[1..].bytes().all(|byte| byte.is_ascii_digit());
-    let code = answer.json().map(|Body { error_code }| error_code).filter(sound);
+    let sound = |code: &String| {
+        code.len() == 8
+            && code.starts_with('E')
+            && code[1..].bytes().all(|byte| byte.is_ascii_digit())
+    };
+    let code = answer
+        .json()
+        .map(|Body { error_code }| error_code)
+        .filter(sound);
     match (answer.status, code) {
-        (429, _) => CallError::RateLimited { until: ends(&answer.headers, now) },
+        (429, _) => CallError::RateLimited {
+            until: ends(&answer.headers, now),
+        },
         // Without Okta's code, nobody has said that there is no such user: the address may be wrong.
         (404, Some(code)) if code == "E0000007" => CallError::NotFound,
-        (403, Some(code)) if ["E0000014", "E0000016", "E0000038"].contains(&code.as_str()) => CallError::Refused(code),
+        (403, Some(code)) if ["E0000014", "E0000016", "E0000038"].contains(&code.as_str()) => {
+            CallError::Refused(code)
+        }
         (400, Some(code)) => CallError::Refused(code),
         (401 | 403, _) => CallError::Unauthorized,
-        (status, code) => {
-            CallError::Unavailable(format!("Okta: status {status} {}", code.unwrap_or_default()).trim_end().to_owned())
-        }
+        (status, code) => CallError::Unavailable(
+            format!("Okta: status {status} {}", code.unwrap_or_default())
+                .trim_end()
+                .to_owned(),
+        ),
     }
 }
 
@@ -385,7 +506,10 @@ fn next_link(field: &str) -> Option<&str> {
             let end = outside_quotes(parameter, ';');
             if let Some((name, value)) = parameter[..end].split_once('=')
                 && name.trim().eq_ignore_ascii_case("rel")
-                && value.trim_matches([' ', '\t', '"', '\'']).split(' ').any(|relation| relation.eq_ignore_ascii_case("next"))
+                && value
+                    .trim_matches([' ', '\t', '"', '\''])
+                    .split(' ')
+                    .any(|relation| relation.eq_ignore_ascii_case("next"))
             {
                 return Some(target.trim());
             }
@@ -420,7 +544,11 @@ mod tests {
             r#"<https://a/?limit=2>;rel=self,<https://a/?after=1&x=a,b>;rel="last next""#,
             r#"< https://a/?after=1&x=a,b >; type=x; rel = "next""#,
         ] {
-            assert_eq!(next_link(field), Some("https://a/?after=1&x=a,b"), "{field}");
+            assert_eq!(
+                next_link(field),
+                Some("https://a/?after=1&x=a,b"),
+                "{field}"
+            );
         }
         for field in [
             "",
@@ -451,6 +579,9 @@ mod tests {
             status_changed: None,
         };
         assert_eq!(user, expected);
-        assert_eq!(format!("{user:?}"), r#"User { id: "00u1", status: Unknown, .. }"#);
+        assert_eq!(
+            format!("{user:?}"),
+            r#"User { id: "00u1", status: Unknown, .. }"#
+        );
     }
 }

@@ -22,8 +22,14 @@ impl FromStr for E164 {
 
     fn from_str(text: &str) -> Result<Self, NotE164> {
         let digits = text.strip_prefix('+').ok_or(NotE164)?;
-        let right = (7..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit()) && is_possible(digits);
-        if right { Ok(Self(text.to_owned())) } else { Err(NotE164) }
+        let right = (7..=15).contains(&digits.len())
+            && digits.bytes().all(|byte| byte.is_ascii_digit())
+            && is_possible(digits);
+        if right {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(NotE164)
+        }
     }
 }
 
@@ -31,7 +37,12 @@ impl fmt::Display for E164 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let digits = self.digits();
         let kept = if digits.len() < 10 { 2 } else { 4 };
-        write!(f, "+{}••••{}", &digits[..calling_code_length(digits)], &digits[digits.len() - kept..])
+        write!(
+            f,
+            "+{}••••{}",
+            &digits[..calling_code_length(digits)],
+            &digits[digits.len() - kept..]
+        )
     }
 }
 
@@ -48,7 +59,10 @@ impl E164 {
         let between = |c: char| matches!(c, ' ' | '\u{a0}' | '-' | '.' | '/' | '(' | ')');
         let digits: String = text.trim().chars().filter(|&c| !between(c)).collect();
         let number: Self = digits.parse().ok()?;
-        let bracketed = text.split('(').skip(1).any(|group| group.trim_start_matches(between).starts_with('0'));
+        let bracketed = text
+            .split('(')
+            .skip(1)
+            .any(|group| group.trim_start_matches(between).starts_with('0'));
         let digits = number.digits();
         (!bracketed || digits[calling_code_length(digits)..].starts_with('0')).then_some(number)
     }
@@ -73,7 +87,9 @@ impl E164 {
     pub fn region(&self) -> Option<&'static str> {
         let digits = self.digits();
         (1..=digits.len()).rev().find_map(|length| {
-            let found = ranges::REGIONS.binary_search_by_key(&&digits[..length], |(prefix, _)| prefix).ok()?;
+            let found = ranges::REGIONS
+                .binary_search_by_key(&&digits[..length], |(prefix, _)| prefix)
+                .ok()?;
             Some(ranges::REGIONS[found].1)
         })
     }
@@ -86,7 +102,10 @@ impl E164 {
 
     /// Whether it may be texted or called: in one of `countries`, and not in a costly range.
     pub fn is_allowed(&self, countries: &Countries) -> bool {
-        !self.is_costly() && self.region().is_some_and(|region| countries.0.iter().any(|allowed| allowed == region))
+        !self.is_costly()
+            && self
+                .region()
+                .is_some_and(|region| countries.0.iter().any(|allowed| allowed == region))
     }
 }
 
@@ -102,7 +121,14 @@ struct Plan {
 
 impl Plan {
     const fn new(prefix: u16, next: &str, lengths: &[u8]) -> Self {
-        let (mut plan, mut at) = (Self { prefix, next: 0, lengths: 0 }, 0);
+        let (mut plan, mut at) = (
+            Self {
+                prefix,
+                next: 0,
+                lengths: 0,
+            },
+            0,
+        );
         while at < next.len() {
             plan.next |= 1 << (next.as_bytes()[at] - b'0');
             at += 1;
@@ -120,7 +146,9 @@ impl Plan {
 fn is_possible(digits: &str) -> bool {
     let fits = |end: usize| {
         let (next, length) = (1 << (digits.as_bytes()[end] - b'0'), 1 << digits.len());
-        plans(&digits[..end]).iter().any(|plan| plan.next & next != 0 && plan.lengths & length != 0)
+        plans(&digits[..end])
+            .iter()
+            .any(|plan| plan.next & next != 0 && plan.lengths & length != 0)
     };
     !digits.starts_with('0') && (1..=4).any(fits)
 }
@@ -132,7 +160,9 @@ fn plans(prefix: &str) -> &'static [Plan] {
 }
 
 fn calling_code_length(digits: &str) -> usize {
-    (1..=2).find(|&end| !plans(&digits[..end]).is_empty()).unwrap_or(3)
+    (1..=2)
+        .find(|&end| !plans(&digits[..end]).is_empty())
+        .unwrap_or(3)
 }
 
 /// A set of ISO 3166 regions (`DK,US`).
@@ -143,10 +173,17 @@ impl FromStr for Countries {
     type Err = NotE164;
 
     fn from_str(text: &str) -> Result<Self, NotE164> {
-        let entries = text.split(',').map(|entry| entry.trim().to_ascii_uppercase()).filter(|entry| !entry.is_empty());
+        let entries = text
+            .split(',')
+            .map(|entry| entry.trim().to_ascii_uppercase())
+            .filter(|entry| !entry.is_empty());
         let countries: Vec<String> = entries.collect();
         let known = |region: &String| ranges::REGIONS.iter().any(|(_, listed)| listed == region);
-        if !countries.is_empty() && countries.iter().all(known) { Ok(Self(countries)) } else { Err(NotE164) }
+        if !countries.is_empty() && countries.iter().all(known) {
+            Ok(Self(countries))
+        } else {
+            Err(NotE164)
+        }
     }
 }
 
@@ -163,16 +200,24 @@ impl Countries {
 }
 
 /// Reads `ALLOWED_COUNTRIES`; if unset, the country of our own `sender`, else `DEFAULT_REGION` (`US`).
-pub fn allowed_countries(source: &mut crate::config::Source<'_>, sender: Option<&E164>) -> Option<Countries> {
+pub fn allowed_countries(
+    source: &mut crate::config::Source<'_>,
+    sender: Option<&E164>,
+) -> Option<Countries> {
     let expected = "a comma list of ISO 3166 country codes such as DK,US";
-    let default_region = source.text("DEFAULT_REGION", "US").trim().to_ascii_uppercase();
+    let default_region = source
+        .text("DEFAULT_REGION", "US")
+        .trim()
+        .to_ascii_uppercase();
     if default_region.parse::<Countries>().is_err() || default_region.len() != 2 {
         source.problem("DEFAULT_REGION is not an ISO 3166 country code such as US");
     }
     if source.optional("ALLOWED_COUNTRIES").is_some() {
         return source.parsed("ALLOWED_COUNTRIES", expected);
     }
-    Some(Countries::only(sender.and_then(E164::region).unwrap_or(&default_region)))
+    Some(Countries::only(
+        sender.and_then(E164::region).unwrap_or(&default_region),
+    ))
 }
 
 #[cfg(test)]
@@ -187,7 +232,13 @@ mod tests {
 
     #[test]
     fn syntax() {
-        for text in ["+4512345678", "+12025550123", "+6834000", "+881612345678", "+491801234567890"] {
+        for text in [
+            "+4512345678",
+            "+12025550123",
+            "+6834000",
+            "+881612345678",
+            "+491801234567890",
+        ] {
             assert!(text.parse::<E164>().is_ok(), "{text}");
         }
         for text in [
@@ -212,17 +263,70 @@ mod tests {
     #[test]
     fn impossible_numbers() {
         for (why, numbers) in [
-            ("nobody has this code", &["+2101234567", "+3841234567", "+6991234567", "+9991234567", "+999999999999999"][..]),
-            ("no number begins so", &["+10000000000", "+11155550100", "+399999999", "+48012345678", "+4999", "+33012345678"]),
+            (
+                "nobody has this code",
+                &[
+                    "+2101234567",
+                    "+3841234567",
+                    "+6991234567",
+                    "+9991234567",
+                    "+999999999999999",
+                ][..],
+            ),
+            (
+                "no number begins so",
+                &[
+                    "+10000000000",
+                    "+11155550100",
+                    "+399999999",
+                    "+48012345678",
+                    "+4999",
+                    "+33012345678",
+                ],
+            ),
             (
                 "a trunk zero",
-                &["+4407400123456", "+45020123456", "+610432123456", "+6208123456789", "+8109012345678", "+820101234567"],
+                &[
+                    "+4407400123456",
+                    "+45020123456",
+                    "+610432123456",
+                    "+6208123456789",
+                    "+8109012345678",
+                    "+820101234567",
+                ],
             ),
-            ("too short", &["+1415555010", "+452012345", "+4474001234", "+8001234567", "+97912345678"]),
-            ("too long", &["+141555501001", "+45201234567890", "+45201234567", "+4474001234567", "+800123456789"]),
-            ("the area code is missing", &["+14155550", "+15550100", "+13101234"]),
-            ("the country code is there twice", &["+114155550100", "+4545201234567", "+44447400123456"]),
-            ("only others with the code are so long", &["+441234567", "+44740012345", "+3312345678901"]),
+            (
+                "too short",
+                &[
+                    "+1415555010",
+                    "+452012345",
+                    "+4474001234",
+                    "+8001234567",
+                    "+97912345678",
+                ],
+            ),
+            (
+                "too long",
+                &[
+                    "+141555501001",
+                    "+45201234567890",
+                    "+45201234567",
+                    "+4474001234567",
+                    "+800123456789",
+                ],
+            ),
+            (
+                "the area code is missing",
+                &["+14155550", "+15550100", "+13101234"],
+            ),
+            (
+                "the country code is there twice",
+                &["+114155550100", "+4545201234567", "+44447400123456"],
+            ),
+            (
+                "only others with the code are so long",
+                &["+441234567", "+44740012345", "+3312345678901"],
+            ),
         ] {
             for text in numbers {
                 assert!(text.parse::<E164>().is_err(), "{text}: {why}");
@@ -233,12 +337,61 @@ mod tests {
     #[test]
     fn possible_numbers() {
         for (what, numbers) in [
-            ("simulators and examples", &["+15005550000", "+15005550006", "+15551234567", "+12025550123", "+4512345678"][..]),
-            ("documentation", &["+442079460958", "+447700900123", "+61491570006", "+33199001234", "+4930239990123"]),
-            ("a real zero in front", &["+390612345678", "+2250707123456", "+2290195123456", "+24106031234", "+242061234567"]),
-            ("a zero that means something else", &["+6200717123456", "+810077712345", "+5980004054123"]),
-            ("short and long ones", &["+2908123", "+6834000", "+4702000", "+43512345", "+4915123456789", "+436641234567890"]),
-            ("of no country", &["+80012345678", "+881612345678", "+88213123456", "+88351001234567", "+979123456789"]),
+            (
+                "simulators and examples",
+                &[
+                    "+15005550000",
+                    "+15005550006",
+                    "+15551234567",
+                    "+12025550123",
+                    "+4512345678",
+                ][..],
+            ),
+            (
+                "documentation",
+                &[
+                    "+442079460958",
+                    "+447700900123",
+                    "+61491570006",
+                    "+33199001234",
+                    "+4930239990123",
+                ],
+            ),
+            (
+                "a real zero in front",
+                &[
+                    "+390612345678",
+                    "+2250707123456",
+                    "+2290195123456",
+                    "+24106031234",
+                    "+242061234567",
+                ],
+            ),
+            (
+                "a zero that means something else",
+                &["+6200717123456", "+810077712345", "+5980004054123"],
+            ),
+            (
+                "short and long ones",
+                &[
+                    "+2908123",
+                    "+6834000",
+                    "+4702000",
+                    "+43512345",
+                    "+4915123456789",
+                    "+436641234567890",
+                ],
+            ),
+            (
+                "of no country",
+                &[
+                    "+80012345678",
+                    "+881612345678",
+                    "+88213123456",
+                    "+88351001234567",
+                    "+979123456789",
+                ],
+            ),
         ] {
             for text in numbers {
                 assert!(text.parse::<E164>().is_ok(), "{text}: {what}");
@@ -264,10 +417,25 @@ mod tests {
 
     #[test]
     fn written_numbers() {
-        for text in ["+14155552671", " +1 (415) 555-2671 ", "+1.415.555.2671", "+1\u{a0}415/555 2671"] {
-            assert_eq!(E164::from_written(text), Some(number("+14155552671")), "{text}");
+        for text in [
+            "+14155552671",
+            " +1 (415) 555-2671 ",
+            "+1.415.555.2671",
+            "+1\u{a0}415/555 2671",
+        ] {
+            assert_eq!(
+                E164::from_written(text),
+                Some(number("+14155552671")),
+                "{text}"
+            );
         }
-        for text in ["", "(415) 555-2671", "+1 415 555 2671 ext 5", "1 415 555 2671", "\u{202e}+14155552671"] {
+        for text in [
+            "",
+            "(415) 555-2671",
+            "+1 415 555 2671 ext 5",
+            "1 415 555 2671",
+            "\u{202e}+14155552671",
+        ] {
             assert_eq!(E164::from_written(text), None, "{text:?}");
         }
     }
@@ -367,7 +535,14 @@ mod tests {
         for text in ["+4512345678", "+12025550123"] {
             assert!(number(text).is_allowed(&countries), "{text}");
         }
-        for text in ["+18765550123", "+447911123456", "+19005550123", "+4590123456", "+881612345678", "+88213123456"] {
+        for text in [
+            "+18765550123",
+            "+447911123456",
+            "+19005550123",
+            "+4590123456",
+            "+881612345678",
+            "+88213123456",
+        ] {
             assert!(!number(text).is_allowed(&countries), "{text}");
         }
         for text in ["", "XX", "Denmark", "DK;US"] {

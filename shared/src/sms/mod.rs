@@ -71,8 +71,14 @@ pub enum SendError {
 impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Refused { recipient: true, code } => write!(f, "recipient refused, code {}", code.unwrap_or_default()),
-            Self::Refused { recipient: false, code } => write!(f, "message refused, code {}", code.unwrap_or_default()),
+            Self::Refused {
+                recipient: true,
+                code,
+            } => write!(f, "recipient refused, code {}", code.unwrap_or_default()),
+            Self::Refused {
+                recipient: false,
+                code,
+            } => write!(f, "message refused, code {}", code.unwrap_or_default()),
             Self::RateLimited { .. } => f.write_str("rate limited"),
             Self::Unauthorized => f.write_str("credentials refused"),
             Self::Unavailable => f.write_str("not reached"),
@@ -95,13 +101,21 @@ pub(crate) fn by_status(answer: &Answer, refused: impl FnOnce() -> SendError) ->
     match answer.status {
         401 | 403 => SendError::Unauthorized,
         429 => {
-            let after = answer.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-            SendError::RateLimited { after: after.map(Duration::from_secs) }
+            let after = answer
+                .headers
+                .get(RETRY_AFTER)
+                .and_then(|value| value.to_str().ok()?.parse().ok());
+            SendError::RateLimited {
+                after: after.map(Duration::from_secs),
+            }
         }
         400..=499 => refused(),
         503 => SendError::Unavailable,
         500..=599 => SendError::Unknown,
-        _ => SendError::Refused { recipient: false, code: None },
+        _ => SendError::Refused {
+            recipient: false,
+            code: None,
+        },
     }
 }
 
@@ -116,12 +130,18 @@ pub(crate) async fn authorised<T: Content>(
     attempt: impl AsyncFn(&T, Duration) -> Result<Receipt, SendError>,
 ) -> Result<Result<Receipt, SendError>, SecretError> {
     let started = Instant::now();
-    let credentials = tokio::time::timeout(within, secret.get(now)).await.unwrap_or_else(|_| Err(SecretError::late(T::NAME)))?;
+    let credentials = tokio::time::timeout(within, secret.get(now))
+        .await
+        .unwrap_or_else(|_| Err(SecretError::late(T::NAME)))?;
     let first = attempt(&credentials, within.saturating_sub(started.elapsed())).await;
     if first != Err(SendError::Unauthorized) {
         return Ok(first);
     }
-    let fresh = tokio::time::timeout(within.saturating_sub(started.elapsed()), secret.refresh(now)).await;
+    let fresh = tokio::time::timeout(
+        within.saturating_sub(started.elapsed()),
+        secret.refresh(now),
+    )
+    .await;
     match fresh.unwrap_or(Ok(None))? {
         // An attempt that we had to cut off would end as unknown; so far it is certain that nothing was sent.
         Some(fresh) if started.elapsed() + SHORTEST < within => {
@@ -136,12 +156,17 @@ const SHORTEST: Duration = Duration::from_secs(1);
 /// A provider's id of a message as it may be logged and answered: what is no plain id could be an echo of the text.
 pub(crate) fn plain_id(id: Option<String>) -> Option<String> {
     id.filter(|id| {
-        (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+        (1..=64).contains(&id.len())
+            && id
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
     })
 }
 
 /// A code that providers write as a number or as digits in a string.
-pub(crate) fn number_or_digits<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+pub(crate) fn number_or_digits<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<u32>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Written {

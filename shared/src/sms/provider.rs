@@ -30,7 +30,13 @@ pub enum Name {
 
 impl Name {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Twilio, Self::Clickatell, Self::Plivo, Self::Vonage, Self::Log];
+    pub const ALL: [Self; 5] = [
+        Self::Twilio,
+        Self::Clickatell,
+        Self::Plivo,
+        Self::Vonage,
+        Self::Log,
+    ];
 
     /// As written in settings.
     pub fn word(self) -> &'static str {
@@ -54,7 +60,10 @@ impl FromStr for Name {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        Self::ALL.into_iter().find(|name| name.word() == text).ok_or(())
+        Self::ALL
+            .into_iter()
+            .find(|name| name.word() == text)
+            .ok_or(())
     }
 }
 
@@ -74,16 +83,23 @@ impl Providers {
         for name in used {
             match name {
                 Name::Twilio => {
-                    let discards = source.choice("TWILIO_RETENTION", &[("keep", false), ("discard", true)]);
+                    let discards =
+                        source.choice("TWILIO_RETENTION", &[("keep", false), ("discard", true)]);
                     let api = twilio::api(source).zip(source.required("TWILIO_SECRET"));
                     providers.twilio = api.map(|(base, secret)| (base, secret, discards));
                 }
                 Name::Clickatell => {
                     let base = Clickatell::base(source);
-                    providers.clickatell = source.required("CLICKATELL_SECRET").map(|secret| (base, secret));
+                    providers.clickatell = source
+                        .required("CLICKATELL_SECRET")
+                        .map(|secret| (base, secret));
                 }
-                Name::Plivo => providers.plivo = Plivo::base(source).zip(source.required("PLIVO_SECRET")),
-                Name::Vonage => providers.vonage = Vonage::base(source).zip(source.required("VONAGE_SECRET")),
+                Name::Plivo => {
+                    providers.plivo = Plivo::base(source).zip(source.required("PLIVO_SECRET"))
+                }
+                Name::Vonage => {
+                    providers.vonage = Vonage::base(source).zip(source.required("VONAGE_SECRET"))
+                }
                 Name::Log => {}
             }
         }
@@ -91,28 +107,49 @@ impl Providers {
     }
 
     /// The provider of this name; `None` if its settings were not read.
-    pub fn connect(&self, name: Name, http: &Client, secrets: &aws_sdk_secretsmanager::Client) -> Option<Provider> {
+    pub fn connect(
+        &self,
+        name: Name,
+        http: &Client,
+        secrets: &aws_sdk_secretsmanager::Client,
+    ) -> Option<Provider> {
         let client = || http.clone();
         Some(match name {
             Name::Twilio => {
                 let (base, secret, discards) = self.twilio.clone()?;
-                let sender = messages::Sender { number: None, service: None };
+                let sender = messages::Sender {
+                    number: None,
+                    service: None,
+                };
                 Provider::Twilio {
-                    messages: messages::Messages::new(client(), base, sender).discarding_codes(discards),
+                    messages: messages::Messages::new(client(), base, sender)
+                        .discarding_codes(discards),
                     secret: Secret::new(secret, secrets.clone()),
                 }
             }
             Name::Clickatell => {
                 let (base, secret) = self.clickatell.clone()?;
-                Provider::Clickatell(Clickatell::new(client(), base, Secret::new(secret, secrets.clone())))
+                Provider::Clickatell(Clickatell::new(
+                    client(),
+                    base,
+                    Secret::new(secret, secrets.clone()),
+                ))
             }
             Name::Plivo => {
                 let (base, secret) = self.plivo.clone()?;
-                Provider::Plivo(Plivo::new(client(), base, Secret::new(secret, secrets.clone())))
+                Provider::Plivo(Plivo::new(
+                    client(),
+                    base,
+                    Secret::new(secret, secrets.clone()),
+                ))
             }
             Name::Vonage => {
                 let (base, secret) = self.vonage.clone()?;
-                Provider::Vonage(Vonage::new(client(), base, Secret::new(secret, secrets.clone())))
+                Provider::Vonage(Vonage::new(
+                    client(),
+                    base,
+                    Secret::new(secret, secrets.clone()),
+                ))
             }
             Name::Log => Provider::Log,
         })
@@ -155,9 +192,16 @@ impl Provider {
             Self::Plivo(plivo) => plivo.send(sms, now, within).await,
             Self::Vonage(vonage) => vonage.send(sms, now, within).await,
             Self::Log => {
-                let masked: String = sms.body.chars().map(|c| if c.is_numeric() { '•' } else { c }).collect();
+                let masked: String = sms
+                    .body
+                    .chars()
+                    .map(|c| if c.is_numeric() { '•' } else { c })
+                    .collect();
                 tracing::info!(to = %sms.to, text = masked, "not sent: the provider is `log`");
-                Ok(Ok(Receipt { id: None, segments: Some(segments::count(sms.body)) }))
+                Ok(Ok(Receipt {
+                    id: None,
+                    segments: Some(segments::count(sms.body)),
+                }))
             }
         }
     }

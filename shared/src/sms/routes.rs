@@ -14,20 +14,30 @@ impl Routes {
         let text = source.required("SMS_ROUTES");
         let log_allowed = source.flag("ALLOW_LOG_PROVIDER", false);
         let mut routes: Vec<(String, Vec<Name>)> = Vec::new();
-        for route in text?.split(';').map(str::trim).filter(|route| !route.is_empty()) {
+        for route in text?
+            .split(';')
+            .map(str::trim)
+            .filter(|route| !route.is_empty())
+        {
             let Some((prefix, list)) = route.split_once('=') else {
-                source.problem(format!("SMS_ROUTES: {route} is not prefix=provider,provider"));
+                source.problem(format!(
+                    "SMS_ROUTES: {route} is not prefix=provider,provider"
+                ));
                 continue;
             };
             let prefix = prefix.trim();
             let digits = prefix.strip_prefix('+').filter(|digits| {
-                (1..=15).contains(&digits.len()) && !digits.starts_with('0') && digits.bytes().all(|byte| byte.is_ascii_digit())
+                (1..=15).contains(&digits.len())
+                    && !digits.starts_with('0')
+                    && digits.bytes().all(|byte| byte.is_ascii_digit())
             });
             let key = match (prefix, digits) {
                 ("*", _) => String::new(),
                 (_, Some(digits)) => digits.to_owned(),
                 _ => {
-                    source.problem(format!("SMS_ROUTES: {prefix} is neither * nor a prefix such as +57"));
+                    source.problem(format!(
+                        "SMS_ROUTES: {prefix} is neither * nor a prefix such as +57"
+                    ));
                     continue;
                 }
             };
@@ -62,7 +72,11 @@ impl Routes {
 
     /// All providers that some route names.
     pub fn used(&self) -> Vec<Name> {
-        let mut names: Vec<Name> = self.0.iter().flat_map(|(_, names)| names.iter().copied()).collect();
+        let mut names: Vec<Name> = self
+            .0
+            .iter()
+            .flat_map(|(_, names)| names.iter().copied())
+            .collect();
         names.sort_unstable();
         names.dedup();
         names
@@ -70,7 +84,10 @@ impl Routes {
 
     /// The providers for a number: those of the longest prefix, none if no route fits.
     pub fn find(&self, number: &E164) -> &[Name] {
-        let route = self.0.iter().find(|(prefix, _)| number.digits().starts_with(prefix.as_str()));
+        let route = self
+            .0
+            .iter()
+            .find(|(prefix, _)| number.digits().starts_with(prefix.as_str()));
         route.map_or(&[], |(_, names)| names)
     }
 }
@@ -102,13 +119,19 @@ impl Senders {
 
     /// The sender to use with this provider.
     pub fn find(&self, name: Name) -> Option<&str> {
-        self.0.iter().find(|(other, _)| *other == name).map(|(_, from)| from.as_str())
+        self.0
+            .iter()
+            .find(|(other, _)| *other == name)
+            .map(|(_, from)| from.as_str())
     }
 }
 
 /// A number, a short code, a SID, or an alphanumeric sender of at most 11 characters.
 pub fn is_sender(text: &str) -> bool {
-    let named = (1..=11).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b' ');
+    let named = (1..=11).contains(&text.len())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b' ');
     text.parse::<E164>().is_ok() || named || crate::twilio::is_sid(text, &["MG"])
 }
 
@@ -124,7 +147,8 @@ mod tests {
 
     #[test]
     fn the_longest_prefix_wins() {
-        let routes = routes("+57=plivo,clickatell; +1=twilio;+1876 = vonage;*=vonage,twilio;").unwrap();
+        let routes =
+            routes("+57=plivo,clickatell; +1=twilio;+1876 = vonage;*=vonage,twilio;").unwrap();
         for (number, expected) in [
             ("+573001234567", &[Name::Plivo, Name::Clickatell][..]),
             ("+12025550123", &[Name::Twilio]),
@@ -133,12 +157,20 @@ mod tests {
         ] {
             assert_eq!(routes.find(&number.parse().unwrap()), expected, "{number}");
         }
-        assert_eq!(routes.used(), [Name::Twilio, Name::Clickatell, Name::Plivo, Name::Vonage]);
+        assert_eq!(
+            routes.used(),
+            [Name::Twilio, Name::Clickatell, Name::Plivo, Name::Vonage]
+        );
     }
 
     #[test]
     fn without_a_default_some_numbers_have_no_route() {
-        assert_eq!(routes("+1=twilio").unwrap().find(&"+4512345678".parse().unwrap()), []);
+        assert_eq!(
+            routes("+1=twilio")
+                .unwrap()
+                .find(&"+4512345678".parse().unwrap()),
+            []
+        );
     }
 
     #[test]
@@ -161,13 +193,25 @@ mod tests {
 
     #[test]
     fn senders() {
-        let lookup = |text: &'static str| move |name: &str| (name == "SMS_FROM").then(|| text.to_owned());
-        let read_from = |text: &'static str| read(&lookup(text), |source| Some(Senders::read(source)));
+        let lookup =
+            |text: &'static str| move |name: &str| (name == "SMS_FROM").then(|| text.to_owned());
+        let read_from =
+            |text: &'static str| read(&lookup(text), |source| Some(Senders::read(source)));
         let good = read_from("twilio:+15005550006, vonage:ACME").unwrap();
         assert_eq!(
-            (good.find(Name::Twilio), good.find(Name::Vonage), good.find(Name::Plivo)),
+            (
+                good.find(Name::Twilio),
+                good.find(Name::Vonage),
+                good.find(Name::Plivo)
+            ),
             (Some("+15005550006"), Some("ACME"), None)
         );
-        assert_eq!(read_from("acme,plivo:,sms77:ACME,vonage:TOO LONG A NAME").unwrap_err().0.len(), 4);
+        assert_eq!(
+            read_from("acme,plivo:,sms77:ACME,vonage:TOO LONG A NAME")
+                .unwrap_err()
+                .0
+                .len(),
+            4
+        );
     }
 }

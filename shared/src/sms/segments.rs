@@ -7,7 +7,8 @@ const EXTENDED: &str = "\u{c}^{}\\[~]|€";
 
 /// Whether every character is in the GSM alphabet or its extension; otherwise the text goes out as UCS-2.
 pub fn is_gsm(text: &str) -> bool {
-    text.chars().all(|c| GSM.contains(c) || EXTENDED.contains(c))
+    text.chars()
+        .all(|c| GSM.contains(c) || EXTENDED.contains(c))
 }
 
 /// The number of segments: up to 160 septets or 70 UTF-16 units in one; 153 or 67 in each of several, where neither an escaped
@@ -34,7 +35,13 @@ fn split(text: &str, gsm: bool) -> u64 {
     let (segments, _) = text
         .chars()
         .map(cost)
-        .fold((1, 0), |(segments, used), cost| if used + cost > each { (segments + 1, cost) } else { (segments, used + cost) });
+        .fold((1, 0), |(segments, used), cost| {
+            if used + cost > each {
+                (segments + 1, cost)
+            } else {
+                (segments, used + cost)
+            }
+        });
     segments
 }
 
@@ -69,7 +76,14 @@ mod tests {
         ] {
             assert_eq!(count(&text), segments, "{text}");
         }
-        assert_eq!((count_ucs2(&"a".repeat(70)), count_ucs2(&"a".repeat(71)), count_ucs2(&"€".repeat(135))), (1, 2, 3));
+        assert_eq!(
+            (
+                count_ucs2(&"a".repeat(70)),
+                count_ucs2(&"a".repeat(71)),
+                count_ucs2(&"€".repeat(135))
+            ),
+            (1, 2, 3)
+        );
         assert!(is_gsm("Grüße, 5 € {ok}\n") && !is_gsm("ç") && !is_gsm("`") && !is_gsm("😘"));
     }
 }

@@ -56,7 +56,9 @@ impl Sender {
     /// Reads `TWILIO_NUMBER` and `TWILIO_MESSAGING_SERVICE`, of which one is required.
     pub fn read(source: &mut Source<'_>) -> Self {
         let number = source.parsed("TWILIO_NUMBER", "an E.164 number such as +15005550006");
-        let service = source.optional("TWILIO_MESSAGING_SERVICE").map(|text| text.trim().to_owned());
+        let service = source
+            .optional("TWILIO_MESSAGING_SERVICE")
+            .map(|text| text.trim().to_owned());
         if source.optional("TWILIO_NUMBER").is_none() && service.is_none() {
             source.problem("TWILIO_NUMBER or TWILIO_MESSAGING_SERVICE is missing");
         }
@@ -93,7 +95,12 @@ struct Refusal {
 impl Messages {
     /// The resource at `base` (`TWILIO_URL`).
     pub fn new(client: Client, base: BaseUrl, sender: Sender) -> Self {
-        Self { client, base, sender, discards_codes: false }
+        Self {
+            client,
+            base,
+            sender,
+            discards_codes: false,
+        }
     }
 
     /// If `discards` is true, Twilio is asked to keep neither the words of a text with a code nor the last digits of its number. An
@@ -101,7 +108,10 @@ impl Messages {
     /// with 30029 or 30030.
     #[must_use]
     pub fn discarding_codes(self, discards: bool) -> Self {
-        Self { discards_codes: discards, ..self }
+        Self {
+            discards_codes: discards,
+            ..self
+        }
     }
 
     /// Sends a text, once, within `within`; refused credentials are fetched anew and tried a second time.
@@ -115,9 +125,12 @@ impl Messages {
         now: SystemTime,
         within: Duration,
     ) -> Result<Result<Receipt, SendError>, SecretError> {
-        sms::authorised(secret, now, TIMEOUT.min(within), async |credentials, within| {
-            self.create(sms, credentials.as_ref(), within).await
-        })
+        sms::authorised(
+            secret,
+            now,
+            TIMEOUT.min(within),
+            async |credentials, within| self.create(sms, credentials.as_ref(), within).await,
+        )
         .await
     }
 
@@ -126,13 +139,19 @@ impl Messages {
         self.client.warm_up(Some(&self.base)).await;
     }
 
-    async fn create(&self, sms: &Outbound<'_>, credentials: &RestCredentials, timeout: Duration) -> Result<Receipt, SendError> {
+    async fn create(
+        &self,
+        sms: &Outbound<'_>,
+        credentials: &RestCredentials,
+        timeout: Duration,
+    ) -> Result<Receipt, SendError> {
         let account = credentials.account_sid.expose_secret();
         if !is_sid(account, &["AC"]) {
             return Err(SendError::Unauthorized);
         }
         let mut form = form_urlencoded::Serializer::new(String::new());
-        form.append_pair("To", sms.to.reveal()).append_pair("Body", sms.body);
+        form.append_pair("To", sms.to.reveal())
+            .append_pair("Body", sms.body);
         match sms.from {
             Some(service) if is_sid(service, &["MG"]) => {
                 form.append_pair("MessagingServiceSid", service);
@@ -150,37 +169,59 @@ impl Messages {
             }
         }
         if let Some(life) = sms.life {
-            form.append_pair("ValidityPeriod", &life.as_secs().clamp(*VALIDITY.start(), *VALIDITY.end()).to_string());
+            form.append_pair(
+                "ValidityPeriod",
+                &life
+                    .as_secs()
+                    .clamp(*VALIDITY.start(), *VALIDITY.end())
+                    .to_string(),
+            );
         }
         if sms.holds_code && self.discards_codes {
-            form.append_pair("ContentRetention", "discard").append_pair("AddressRetention", "obfuscate");
+            form.append_pair("ContentRetention", "discard")
+                .append_pair("AddressRetention", "obfuscate");
         }
         let request = self
             .client
-            .request(Method::POST, self.base.join(&format!("2010-04-01/Accounts/{account}/Messages.json")))
-            .basic_auth(credentials.user.expose_secret(), Some(credentials.password.expose_secret()))
+            .request(
+                Method::POST,
+                self.base
+                    .join(&format!("2010-04-01/Accounts/{account}/Messages.json")),
+            )
+            .basic_auth(
+                credentials.user.expose_secret(),
+                Some(credentials.password.expose_secret()),
+            )
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
             .body(form.finish());
         let answer = self.client.send(request, ANSWER_LIMIT, timeout).await?;
         match answer.status {
             // Accepted, whatever the body, unless it says that it failed at once.
             200..=299 => match answer.json::<Created>() {
-                Some(Created { status: Some(status), error_code, .. }) if FAILED.contains(&status.as_str()) => {
-                    Err(by_code(error_code))
-                }
+                Some(Created {
+                    status: Some(status),
+                    error_code,
+                    ..
+                }) if FAILED.contains(&status.as_str()) => Err(by_code(error_code)),
                 created => {
-                    let (id, segments) = created.map_or((None, None), |created| (created.sid, created.num_segments));
+                    let (id, segments) =
+                        created.map_or((None, None), |created| (created.sid, created.num_segments));
                     Ok(Receipt {
                         id: id.filter(|sid| is_sid(sid, &["SM", "MM"])),
                         segments: segments.and_then(|text| text.parse().ok()),
                     })
                 }
             },
-            _ => Err(sms::by_status(&answer, || by_code(answer.json::<Refusal>().and_then(|refusal| refusal.code)))),
+            _ => Err(sms::by_status(&answer, || {
+                by_code(answer.json::<Refusal>().and_then(|refusal| refusal.code))
+            })),
         }
     }
 }
 
 fn by_code(code: Option<u32>) -> SendError {
-    SendError::Refused { recipient: code.is_some_and(|code| RECIPIENT_CODES.contains(&code)), code }
+    SendError::Refused {
+        recipient: code.is_some_and(|code| RECIPIENT_CODES.contains(&code)),
+        code,
+    }
 }

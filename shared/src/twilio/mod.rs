@@ -34,7 +34,15 @@ impl Content for Credentials {
         let (previous_auth_token, api_key) = (keys.optional("previous_auth_token"), api_key(keys));
         let (account_sid, auth_token) = (account_sid?, auth_token?);
         let (user, password) = api_key.unwrap_or_else(|| (account_sid.clone(), auth_token.clone()));
-        Some(Self { auth_token, previous_auth_token, rest: RestCredentials { account_sid, user, password } })
+        Some(Self {
+            auth_token,
+            previous_auth_token,
+            rest: RestCredentials {
+                account_sid,
+                user,
+                password,
+            },
+        })
     }
 }
 
@@ -53,13 +61,21 @@ impl Content for RestCredentials {
     const NAME: &'static str = "twilio";
 
     fn take(keys: &mut Keys) -> Option<Self> {
-        let (account_sid, auth_token, api_key) = (keys.required("account_sid"), keys.optional("auth_token"), api_key(keys));
+        let (account_sid, auth_token, api_key) = (
+            keys.required("account_sid"),
+            keys.optional("auth_token"),
+            api_key(keys),
+        );
         if api_key.is_none() && auth_token.is_none() {
             keys.reject("api_key_sid and api_key_secret (or auth_token)");
         }
         let account_sid = account_sid?;
         let (user, password) = api_key.or_else(|| Some((account_sid.clone(), auth_token?)))?;
-        Some(Self { account_sid, user, password })
+        Some(Self {
+            account_sid,
+            user,
+            password,
+        })
     }
 }
 
@@ -77,7 +93,10 @@ impl AsRef<RestCredentials> for Credentials {
 
 /// SID and secret of an API key, if both are there.
 fn api_key(keys: &mut Keys) -> Option<(SecretString, SecretString)> {
-    let (sid, secret) = (keys.optional("api_key_sid"), keys.optional("api_key_secret"));
+    let (sid, secret) = (
+        keys.optional("api_key_sid"),
+        keys.optional("api_key_secret"),
+    );
     sid.zip(secret)
 }
 
@@ -91,5 +110,10 @@ pub fn is_sid(text: &str, prefixes: &[&str]) -> bool {
     prefixes
         .iter()
         .filter_map(|prefix| text.strip_prefix(prefix))
-        .any(|rest| rest.len() == 32 && rest.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'a'..=b'f')))
+        .any(|rest| {
+            rest.len() == 32
+                && rest
+                    .bytes()
+                    .all(|byte| byte.is_ascii_digit() || matches!(byte, b'a'..=b'f'))
+        })
 }

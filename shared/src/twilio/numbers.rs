@@ -139,15 +139,29 @@ impl Resource {
     fn read(self) -> Option<Owned> {
         let number = self.phone_number.parse().ok()?;
         let by_post = |method: Option<String>| method.as_deref() == Some("POST");
-        let by_post = by_post(self.voice_method) && by_post(self.sms_method) && by_post(self.status_callback_method);
-        let wiring = self.voice_url.zip(self.status_callback).zip(self.sms_url).filter(|_| by_post);
+        let by_post = by_post(self.voice_method)
+            && by_post(self.sms_method)
+            && by_post(self.status_callback_method);
+        let wiring = self
+            .voice_url
+            .zip(self.status_callback)
+            .zip(self.sms_url)
+            .filter(|_| by_post);
         // Applications and trunks take precedence over URLs.
-        let diversions = [self.voice_application_sid, self.sms_application_sid, self.trunk_sid];
+        let diversions = [
+            self.voice_application_sid,
+            self.sms_application_sid,
+            self.trunk_sid,
+        ];
         Some(Owned {
             sid: Some(self.sid).filter(|sid| is_sid(sid, &["PN"]))?,
             number,
             name: self.friendly_name.unwrap_or_default(),
-            wiring: wiring.map(|((voice_url, status_url), sms_url)| Wiring { voice_url, status_url, sms_url }),
+            wiring: wiring.map(|((voice_url, status_url), sms_url)| Wiring {
+                voice_url,
+                status_url,
+                sms_url,
+            }),
             diverted: diversions.into_iter().flatten().any(|sid| !sid.is_empty()),
         })
     }
@@ -164,7 +178,11 @@ struct Call<'a> {
 impl Numbers {
     /// The numbers of the account whose credentials are in `secret`, at `base` (`TWILIO_URL`).
     pub fn new(client: Client, base: BaseUrl, secret: Secret<RestCredentials>) -> Self {
-        Self { client, base, secret }
+        Self {
+            client,
+            base,
+            secret,
+        }
     }
 
     /// Fetches the credentials ahead and opens a connection. Failures are left to be met by the real call.
@@ -187,19 +205,34 @@ impl Numbers {
         let mut query = query.append_pair("PageSize", PAGE).finish();
         let mut found = Vec::new();
         for _ in 0..MOST_PAGES {
-            let call = Call { method: Method::GET, resource: "IncomingPhoneNumbers", query: Some(&query), form: None };
+            let call = Call {
+                method: Method::GET,
+                resource: "IncomingPhoneNumbers",
+                query: Some(&query),
+                form: None,
+            };
             let page: Page = readable(&self.call(&call, now).await?)?;
-            let numbers = page.incoming_phone_numbers.into_iter().filter_map(Resource::read);
+            let numbers = page
+                .incoming_phone_numbers
+                .into_iter()
+                .filter_map(Resource::read);
             // Whether the name is compared as we mean it is Twilio's to know.
             found.extend(numbers.filter(|owned| name.is_none_or(|name| owned.name == name)));
-            let Some(next) = page.next_page_uri.filter(|uri| !uri.is_empty()) else { return Ok(found) };
+            let Some(next) = page.next_page_uri.filter(|uri| !uri.is_empty()) else {
+                return Ok(found);
+            };
             // Only its parameters count: the credentials never go anywhere else.
-            let next =
-                next.split_once('?').filter(|(path, _)| path.starts_with('/') && path.ends_with("/IncomingPhoneNumbers.json"));
-            let Some((_, next)) = next.filter(|(_, next)| *next != query) else { break };
+            let next = next.split_once('?').filter(|(path, _)| {
+                path.starts_with('/') && path.ends_with("/IncomingPhoneNumbers.json")
+            });
+            let Some((_, next)) = next.filter(|(_, next)| *next != query) else {
+                break;
+            };
             query = next.to_owned();
         }
-        Err(CallError::Unknown("the list of numbers does not end".to_owned()))
+        Err(CallError::Unknown(
+            "the list of numbers does not end".to_owned(),
+        ))
     }
 
     /// The number with this SID.
@@ -207,7 +240,12 @@ impl Numbers {
     /// # Errors
     /// [`CallError`].
     pub async fn get(&self, sid: &str, now: SystemTime) -> Result<Owned, CallError> {
-        let call = Call { method: Method::GET, resource: &resource(sid)?, query: None, form: None };
+        let call = Call {
+            method: Method::GET,
+            resource: &resource(sid)?,
+            query: None,
+            form: None,
+        };
         owned(&self.call(&call, now).await?)
     }
 
@@ -216,7 +254,12 @@ impl Numbers {
     ///
     /// # Errors
     /// [`CallError`].
-    pub async fn search(&self, country: &str, prefix: &str, now: SystemTime) -> Result<Vec<Available>, CallError> {
+    pub async fn search(
+        &self,
+        country: &str,
+        prefix: &str,
+        now: SystemTime,
+    ) -> Result<Vec<Available>, CallError> {
         #[derive(Deserialize)]
         struct Page {
             available_phone_numbers: Vec<Entry>,
@@ -227,7 +270,11 @@ impl Numbers {
             address_requirements: Option<String>,
         }
         let area_codes = NORTH_AMERICA.contains(&country);
-        let (name, value) = if area_codes { ("AreaCode", prefix.to_owned()) } else { ("Contains", format!("+{prefix}")) };
+        let (name, value) = if area_codes {
+            ("AreaCode", prefix.to_owned())
+        } else {
+            ("Contains", format!("+{prefix}"))
+        };
         let query = form_urlencoded::Serializer::new(String::new())
             .append_pair(name, &value)
             .append_pair("VoiceEnabled", "true")
@@ -235,21 +282,43 @@ impl Numbers {
             .append_pair("PageSize", CANDIDATES)
             .finish();
         let mut found: Vec<Available> = Vec::new();
-        for list in if area_codes { &["Local"][..] } else { &["Local", "Mobile"] } {
+        for list in if area_codes {
+            &["Local"][..]
+        } else {
+            &["Local", "Mobile"]
+        } {
             let resource = format!("AvailablePhoneNumbers/{country}/{list}");
-            let call = Call { method: Method::GET, resource: &resource, query: Some(&query), form: None };
+            let call = Call {
+                method: Method::GET,
+                resource: &resource,
+                query: Some(&query),
+                form: None,
+            };
             let page: Page = match self.call(&call, now).await {
                 Ok(answer) => readable(&answer)?,
                 Err(CallError::NotFound) => continue,
                 Err(error) => return Err(error),
             };
-            found.extend(page.available_phone_numbers.into_iter().filter_map(|entry| {
-                let needs_address = entry.address_requirements.is_some_and(|kind| kind != "none");
-                let number: E164 = entry.phone_number.parse().ok()?;
-                // What is searched for may match elsewhere in the number.
-                let digits = if area_codes { number.digits().strip_prefix('1')? } else { number.digits() };
-                digits.starts_with(prefix).then_some(Available { number, needs_address })
-            }));
+            found.extend(
+                page.available_phone_numbers
+                    .into_iter()
+                    .filter_map(|entry| {
+                        let needs_address = entry
+                            .address_requirements
+                            .is_some_and(|kind| kind != "none");
+                        let number: E164 = entry.phone_number.parse().ok()?;
+                        // What is searched for may match elsewhere in the number.
+                        let digits = if area_codes {
+                            number.digits().strip_prefix('1')?
+                        } else {
+                            number.digits()
+                        };
+                        digits.starts_with(prefix).then_some(Available {
+                            number,
+                            needs_address,
+                        })
+                    }),
+            );
         }
         Ok(found)
     }
@@ -258,22 +327,52 @@ impl Numbers {
     ///
     /// # Errors
     /// [`CallError`].
-    pub async fn buy(&self, number: &E164, name: &str, wiring: &Wiring, now: SystemTime) -> Result<Owned, CallError> {
-        let form = form(wiring, &[("PhoneNumber", number.reveal()), ("FriendlyName", name)]);
-        let call = Call { method: Method::POST, resource: "IncomingPhoneNumbers", query: None, form: Some(form) };
+    pub async fn buy(
+        &self,
+        number: &E164,
+        name: &str,
+        wiring: &Wiring,
+        now: SystemTime,
+    ) -> Result<Owned, CallError> {
+        let form = form(
+            wiring,
+            &[("PhoneNumber", number.reveal()), ("FriendlyName", name)],
+        );
+        let call = Call {
+            method: Method::POST,
+            resource: "IncomingPhoneNumbers",
+            query: None,
+            form: Some(form),
+        };
         let bought = owned(&self.call(&call, now).await?)?;
         let right = bought.number == *number;
-        right.then_some(bought).ok_or_else(|| CallError::Unknown("another number was bought".to_owned()))
+        right
+            .then_some(bought)
+            .ok_or_else(|| CallError::Unknown("another number was bought".to_owned()))
     }
 
     /// Points a number at its webhooks, and at nothing else. Doing it twice does no harm.
     ///
     /// # Errors
     /// [`CallError`].
-    pub async fn wire(&self, number: &Owned, wiring: &Wiring, now: SystemTime) -> Result<Owned, CallError> {
-        let diversions = [("VoiceApplicationSid", ""), ("SmsApplicationSid", ""), ("TrunkSid", "")];
+    pub async fn wire(
+        &self,
+        number: &Owned,
+        wiring: &Wiring,
+        now: SystemTime,
+    ) -> Result<Owned, CallError> {
+        let diversions = [
+            ("VoiceApplicationSid", ""),
+            ("SmsApplicationSid", ""),
+            ("TrunkSid", ""),
+        ];
         let form = form(wiring, if number.diverted { &diversions } else { &[] });
-        let call = Call { method: Method::POST, resource: &resource(&number.sid)?, query: None, form: Some(form) };
+        let call = Call {
+            method: Method::POST,
+            resource: &resource(&number.sid)?,
+            query: None,
+            form: Some(form),
+        };
         owned(&self.call(&call, now).await?)
     }
 
@@ -282,34 +381,57 @@ impl Numbers {
     /// # Errors
     /// [`CallError`].
     pub async fn release(&self, sid: &str, now: SystemTime) -> Result<(), CallError> {
-        let call = Call { method: Method::DELETE, resource: &resource(sid)?, query: None, form: None };
+        let call = Call {
+            method: Method::DELETE,
+            resource: &resource(sid)?,
+            query: None,
+            form: None,
+        };
         self.call(&call, now).await.map(drop)
     }
 
     /// One call; refused credentials are fetched anew and tried a second time, since a refusal executes nothing.
     async fn call(&self, call: &Call<'_>, now: SystemTime) -> Result<Answer, CallError> {
-        let unavailable = |error: crate::secrets::SecretError| CallError::NotDone(error.to_string());
+        let unavailable =
+            |error: crate::secrets::SecretError| CallError::NotDone(error.to_string());
         let credentials = self.secret.get(now).await.map_err(unavailable)?;
         match self.send(call, &credentials).await {
-            Err(CallError::Unauthorized) => match self.secret.refresh(now).await.map_err(unavailable)? {
-                Some(fresh) => self.send(call, &fresh).await,
-                None => Err(CallError::Unauthorized),
-            },
+            Err(CallError::Unauthorized) => {
+                match self.secret.refresh(now).await.map_err(unavailable)? {
+                    Some(fresh) => self.send(call, &fresh).await,
+                    None => Err(CallError::Unauthorized),
+                }
+            }
             result => result,
         }
     }
 
-    async fn send(&self, call: &Call<'_>, credentials: &RestCredentials) -> Result<Answer, CallError> {
+    async fn send(
+        &self,
+        call: &Call<'_>,
+        credentials: &RestCredentials,
+    ) -> Result<Answer, CallError> {
         let account = credentials.account_sid.expose_secret();
         if !is_sid(account, &["AC"]) {
             return Err(CallError::Unauthorized);
         }
-        let (user, password) = (credentials.user.expose_secret(), credentials.password.expose_secret());
-        let mut url: Url = self.base.join(&format!("2010-04-01/Accounts/{account}/{}.json", call.resource));
+        let (user, password) = (
+            credentials.user.expose_secret(),
+            credentials.password.expose_secret(),
+        );
+        let mut url: Url = self.base.join(&format!(
+            "2010-04-01/Accounts/{account}/{}.json",
+            call.resource
+        ));
         url.set_query(call.query);
-        let mut request = self.client.request(call.method.clone(), url).basic_auth(user, Some(password));
+        let mut request = self
+            .client
+            .request(call.method.clone(), url)
+            .basic_auth(user, Some(password));
         if let Some(form) = &call.form {
-            request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(form.clone());
+            request = request
+                .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+                .body(form.clone());
         }
         let answer = self.client.send(request, ANSWER_LIMIT, TIMEOUT).await?;
         match answer.status {
@@ -337,7 +459,9 @@ fn form(wiring: &Wiring, more: &[(&str, &str)]) -> String {
 }
 
 fn resource(sid: &str) -> Result<String, CallError> {
-    is_sid(sid, &["PN"]).then(|| format!("IncomingPhoneNumbers/{sid}")).ok_or(CallError::NotFound)
+    is_sid(sid, &["PN"])
+        .then(|| format!("IncomingPhoneNumbers/{sid}"))
+        .ok_or(CallError::NotFound)
 }
 
 fn code(answer: &Answer) -> u32 {
@@ -349,9 +473,13 @@ fn code(answer: &Answer) -> u32 {
 }
 
 fn readable<T: serde::de::DeserializeOwned>(answer: &Answer) -> Result<T, CallError> {
-    answer.json().ok_or_else(|| CallError::Unknown("unreadable answer".to_owned()))
+    answer
+        .json()
+        .ok_or_else(|| CallError::Unknown("unreadable answer".to_owned()))
 }
 
 fn owned(answer: &Answer) -> Result<Owned, CallError> {
-    readable::<Resource>(answer)?.read().ok_or_else(|| CallError::Unknown("unreadable answer".to_owned()))
+    readable::<Resource>(answer)?
+        .read()
+        .ok_or_else(|| CallError::Unknown("unreadable answer".to_owned()))
 }

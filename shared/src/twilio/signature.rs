@@ -26,13 +26,20 @@ pub fn candidates(base: &Url, path: &str, query: &str) -> Vec<String> {
         (user, None) => format!("{user}@"),
         (user, Some(password)) => format!("{user}:{password}@"),
     };
-    let origin = format!("{}://{user}{}", base.scheme(), base.host_str().unwrap_or_default());
+    let origin = format!(
+        "{}://{user}{}",
+        base.scheme(),
+        base.host_str().unwrap_or_default()
+    );
     let ported = format!("{origin}:{}", base.port_or_known_default().unwrap_or(443));
     let prefix = base.path().trim_end_matches('/');
     let queries: Vec<String> = if query.is_empty() {
         vec![String::new()]
     } else {
-        as_registered(query).into_iter().map(|query| format!("?{query}")).collect()
+        as_registered(query)
+            .into_iter()
+            .map(|query| format!("?{query}"))
+            .collect()
     };
     let mut urls = Vec::new();
     for query in queries {
@@ -49,16 +56,26 @@ pub fn candidates(base: &Url, path: &str, query: &str) -> Vec<String> {
 /// How a query may have been written before AWS escaped it: first as it came, then with each choice of its escaped characters as
 /// themselves.
 fn as_registered(query: &str) -> Vec<String> {
-    let escaped: Vec<u8> =
-        [PLAIN, TOLERATED].concat().into_iter().filter(|byte| unescape(query, &[*byte]).len() < query.len()).collect();
+    let escaped: Vec<u8> = [PLAIN, TOLERATED]
+        .concat()
+        .into_iter()
+        .filter(|byte| unescape(query, &[*byte]).len() < query.len())
+        .collect();
     let choices: Vec<Vec<u8>> = if escaped.len() <= MOST_TOLD_APART {
-        let chosen =
-            |choice: usize| (0..escaped.len()).filter(|place| choice >> place & 1 == 1).map(|place| escaped[place]).collect();
+        let chosen = |choice: usize| {
+            (0..escaped.len())
+                .filter(|place| choice >> place & 1 == 1)
+                .map(|place| escaped[place])
+                .collect()
+        };
         (0..1 << escaped.len()).map(chosen).collect()
     } else {
         vec![vec![], PLAIN.to_vec(), [PLAIN, TOLERATED].concat()]
     };
-    let mut queries: Vec<String> = choices.iter().map(|choice| unescape(query, choice)).collect();
+    let mut queries: Vec<String> = choices
+        .iter()
+        .map(|choice| unescape(query, choice))
+        .collect();
     // As the URL standard has it, and with it Twilio's own library for Node.
     if query.contains('\'') {
         queries.push(query.replace('\'', "%27"));
@@ -71,7 +88,9 @@ fn unescape(query: &str, characters: &[u8]) -> String {
     let mut parts = query.split('%');
     let mut text = parts.next().unwrap_or_default().to_owned();
     for part in parts {
-        let byte = part.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        let byte = part
+            .get(..2)
+            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
         if let Some(byte) = byte.filter(|byte| characters.contains(byte)) {
             text.push(char::from(byte));
             text.push_str(&part[2..]);
@@ -86,13 +105,19 @@ fn unescape(query: &str, characters: &[u8]) -> String {
 /// Whether `signature` (the header's value) was made with `token` over one of `urls` and the form's parameters. Constant time in
 /// the secret-dependent part.
 pub fn fits(token: &str, urls: &[String], params: &[(String, String)], signature: &str) -> bool {
-    let Ok(signature) = STANDARD.decode(signature) else { return false };
+    let Ok(signature) = STANDARD.decode(signature) else {
+        return false;
+    };
     let mut sorted: Vec<&(String, String)> = params.iter().collect();
     sorted.sort_unstable();
     sorted.dedup();
-    let parameters: String = sorted.into_iter().flat_map(|(name, value)| [name.as_str(), value.as_str()]).collect();
+    let parameters: String = sorted
+        .into_iter()
+        .flat_map(|(name, value)| [name.as_str(), value.as_str()])
+        .collect();
     let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, token.as_bytes());
-    urls.iter().any(|url| hmac::verify(&key, format!("{url}{parameters}").as_bytes(), &signature).is_ok())
+    urls.iter()
+        .any(|url| hmac::verify(&key, format!("{url}{parameters}").as_bytes(), &signature).is_ok())
 }
 
 /// Whether a JSON webhook's body is the one whose SHA-256 its signed query names, exactly once, as `bodySHA256`.

@@ -62,7 +62,10 @@ impl Response {
     /// How everything after this is spoken.
     #[must_use]
     pub fn voice(self, voice: &Voice) -> Self {
-        Self { voice: voice.clone(), ..self }
+        Self {
+            voice: voice.clone(),
+            ..self
+        }
     }
 
     /// `<Message>`: answer the sender with a text of at most 1,600 characters; longer ones are cut.
@@ -80,7 +83,9 @@ impl Response {
         }
         self.open("Message", &attributes);
         self = self.text("Body", &[], text, MESSAGE_LIMIT);
-        self = media.iter().fold(self, |response, url| response.text("Media", &[], url, usize::MAX));
+        self = media.iter().fold(self, |response, url| {
+            response.text("Media", &[], url, usize::MAX)
+        });
         self.xml.push_str("</Message>");
         self
     }
@@ -89,8 +94,14 @@ impl Response {
     #[must_use]
     pub fn say(self, text: &str) -> Self {
         let Voice { language, name } = self.voice.clone();
-        let attributes = [("language", language.as_deref()), ("voice", name.as_deref())];
-        let attributes: Vec<(&str, &str)> = attributes.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+        let attributes = [
+            ("language", language.as_deref()),
+            ("voice", name.as_deref()),
+        ];
+        let attributes: Vec<(&str, &str)> = attributes
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value?)))
+            .collect();
         self.text("Say", &attributes, text, SAY_LIMIT)
     }
 
@@ -156,7 +167,10 @@ impl Response {
         if self.xml.is_empty() {
             return "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response/>".to_owned();
         }
-        format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response>{}</Response>", self.xml)
+        format!(
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response>{}</Response>",
+            self.xml
+        )
     }
 
     /// The answer: 200, `text/xml`, in UTF-8. XML says so by itself, but Twilio is not alone in reading it: proxies and consoles take a
@@ -199,7 +213,9 @@ fn escape_into(xml: &mut String, text: impl Iterator<Item = char>) {
             '\'' => xml.push_str("&apos;"),
             // A literal CR would be read back as LF.
             '\r' => xml.push_str("&#13;"),
-            '\t' | '\n' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'.. => xml.push(character),
+            '\t' | '\n' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'.. => {
+                xml.push(character)
+            }
             _ => {}
         }
     }

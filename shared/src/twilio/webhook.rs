@@ -24,7 +24,13 @@ const MEDIA_LIMIT: usize = 10;
 const URL_LIMIT: usize = 2000;
 /// What Twilio tells instead of a withheld caller id: ANONYMOUS, RESTRICTED, BLOCKED, UNKNOWN and UNAVAILABLE on a keypad
 /// (<https://help.twilio.com/articles/223179988>).
-const WITHHELD: [&str; 5] = ["+266696687", "+7378742833", "+2562533", "+8656696", "+86282452253"];
+const WITHHELD: [&str; 5] = [
+    "+266696687",
+    "+7378742833",
+    "+2562533",
+    "+8656696",
+    "+86282452253",
+];
 
 /// Begins a party's address in RCS, through which a Messaging Service may send to, and hear from, a phone that has it.
 const RCS: &str = "rcs:";
@@ -33,7 +39,17 @@ const RCS: &str = "rcs:";
 pub const FORMS: [&str; 1] = ["application/x-www-form-urlencoded"];
 
 /// Words that, alone in a text, opt out of all texts (<https://help.twilio.com/articles/223134027>); in lower case.
-pub const STOP_WORDS: [&str; 9] = ["stop", "stopall", "unsubscribe", "cancel", "end", "quit", "revoke", "optout", "arret"];
+pub const STOP_WORDS: [&str; 9] = [
+    "stop",
+    "stopall",
+    "unsubscribe",
+    "cancel",
+    "end",
+    "quit",
+    "revoke",
+    "optout",
+    "arret",
+];
 
 /// The decoded parameters of a webhook, in the order sent.
 #[derive(Debug)]
@@ -44,7 +60,10 @@ pub struct Form {
 impl Form {
     /// Decodes a body; `None` if it has more parameters than any form of Twilio's.
     pub fn parse(body: &[u8]) -> Option<Self> {
-        let pairs: Vec<(String, String)> = form_urlencoded::parse(body).into_owned().take(PARAMETER_LIMIT + 1).collect();
+        let pairs: Vec<(String, String)> = form_urlencoded::parse(body)
+            .into_owned()
+            .take(PARAMETER_LIMIT + 1)
+            .collect();
         Some(Self { pairs }).filter(|form| form.pairs.len() <= PARAMETER_LIMIT)
     }
 
@@ -62,7 +81,10 @@ impl Form {
 
     /// A parameter's value, if it came.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+        self.pairs
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
     }
 }
 
@@ -118,16 +140,28 @@ async fn check(
     now: SystemTime,
     is_form: bool,
 ) -> Result<(Form, Arc<Credentials>), Reply> {
-    let signature = request.header("x-twilio-signature").filter(|value| !value.is_empty());
-    let Some(signature) = signature else { return Err(Reply::refused(403, "signature_missing")) };
+    let signature = request
+        .header("x-twilio-signature")
+        .filter(|value| !value.is_empty());
+    let Some(signature) = signature else {
+        return Err(Reply::refused(403, "signature_missing"));
+    };
     let own: Option<BaseUrl> = format!("https://{}", request.domain).parse().ok();
-    let Some(base) = public_url.or(own.as_ref()) else { return Err(Reply::refused(403, "bad_signature")) };
+    let Some(base) = public_url.or(own.as_ref()) else {
+        return Err(Reply::refused(403, "bad_signature"));
+    };
     let urls = signature::candidates(base.as_url(), &request.path, &request.query);
     let body: &[u8] = if is_form { &request.body } else { &[] };
     let form = Form::parse(body).ok_or_else(|| Reply::refused(403, "too_many_parameters"))?;
     let fits = |credentials: &Credentials| {
-        let tokens = [Some(&credentials.auth_token), credentials.previous_auth_token.as_ref()];
-        tokens.into_iter().flatten().any(|token| signature::fits(token.expose_secret(), &urls, &form.pairs, signature))
+        let tokens = [
+            Some(&credentials.auth_token),
+            credentials.previous_auth_token.as_ref(),
+        ];
+        tokens
+            .into_iter()
+            .flatten()
+            .any(|token| signature::fits(token.expose_secret(), &urls, &form.pairs, signature))
     };
     let mut credentials = secret.get(now).await.map_err(Failure::from)?;
     if !fits(&credentials) {
@@ -186,9 +220,15 @@ impl InboundSms {
     /// 403 when a parameter is missing that every signed inbound message has: Twilio did not sign this request as it is. A text that is
     /// nothing but pictures may come without `Body`.
     pub fn parse(form: &Verified<Form>) -> Result<Self, Reply> {
-        let body = form.get("Body").or_else(|| (media_count(form) > 0).then_some(""));
-        let (Some(sid), Some(from), Some(to), Some(body)) = (form.get("MessageSid"), form.get("From"), form.get("To"), body)
-        else {
+        let body = form
+            .get("Body")
+            .or_else(|| (media_count(form) > 0).then_some(""));
+        let (Some(sid), Some(from), Some(to), Some(body)) = (
+            form.get("MessageSid"),
+            form.get("From"),
+            form.get("To"),
+            body,
+        ) else {
             return Err(Reply::refused(403, "not_an_inbound_sms"));
         };
         if !is_sid(sid, &["SM", "MM"]) {
@@ -201,23 +241,34 @@ impl InboundSms {
             to: without_channel(to).parse().ok(),
             body: body.to_owned(),
             media: media(form),
-            opt_out_type: form.get("OptOutType").filter(|kind| !kind.is_empty()).map(str::to_owned),
+            opt_out_type: form
+                .get("OptOutType")
+                .filter(|kind| !kind.is_empty())
+                .map(str::to_owned),
         })
     }
 }
 
 /// The number that an address in RCS is, or the address as it came.
 fn without_channel(address: &str) -> &str {
-    address.strip_prefix(RCS).filter(|number| number.parse::<E164>().is_ok()).unwrap_or(address)
+    address
+        .strip_prefix(RCS)
+        .filter(|number| number.parse::<E164>().is_ok())
+        .unwrap_or(address)
 }
 
 fn media_count(form: &Form) -> usize {
-    form.get("NumMedia").and_then(|count| count.parse().ok()).unwrap_or_default()
+    form.get("NumMedia")
+        .and_then(|count| count.parse().ok())
+        .unwrap_or_default()
 }
 
 fn media(form: &Form) -> Vec<String> {
-    let urls = (0..media_count(form).min(MEDIA_LIMIT)).filter_map(|index| form.get(&format!("MediaUrl{index}")));
-    urls.filter(|url| is_fetchable(url)).map(str::to_owned).collect()
+    let urls = (0..media_count(form).min(MEDIA_LIMIT))
+        .filter_map(|index| form.get(&format!("MediaUrl{index}")));
+    urls.filter(|url| is_fetchable(url))
+        .map(str::to_owned)
+        .collect()
 }
 
 fn is_fetchable(url: &str) -> bool {
@@ -243,7 +294,9 @@ impl InboundCall {
     /// # Errors
     /// 403 when a parameter is missing that every signed step of a call has: Twilio did not sign this request as it is.
     pub fn parse(form: &Verified<Form>) -> Result<Self, Reply> {
-        let (Some(sid), Some(from), Some(to)) = (form.get("CallSid"), form.get("From"), form.get("To")) else {
+        let (Some(sid), Some(from), Some(to)) =
+            (form.get("CallSid"), form.get("From"), form.get("To"))
+        else {
             return Err(Reply::refused(403, "not_an_inbound_call"));
         };
         if !is_sid(sid, &["CA"]) {
@@ -253,7 +306,10 @@ impl InboundCall {
             sid: sid.to_owned(),
             from: from.parse().ok().filter(|_| !is_withheld(from)),
             to: to.parse().ok(),
-            forwarded_from: form.get("ForwardedFrom").filter(|number| !number.trim().is_empty()).map(str::to_owned),
+            forwarded_from: form
+                .get("ForwardedFrom")
+                .filter(|number| !number.trim().is_empty())
+                .map(str::to_owned),
         })
     }
 }
@@ -268,13 +324,23 @@ pub fn keys(form: &Verified<Form>) -> SecretString {
 /// word for that.
 pub fn is_withheld(from: &str) -> bool {
     let word = from.to_ascii_lowercase();
-    WITHHELD.iter().any(|number| number.trim_start_matches('+') == from.trim_start_matches('+'))
-        || matches!(word.as_str(), "anonymous" | "restricted" | "unavailable" | "unknown" | "withheld" | "blocked")
+    WITHHELD
+        .iter()
+        .any(|number| number.trim_start_matches('+') == from.trim_start_matches('+'))
+        || matches!(
+            word.as_str(),
+            "anonymous" | "restricted" | "unavailable" | "unknown" | "withheld" | "blocked"
+        )
 }
 
 /// Whether a call is over, by its status (<https://www.twilio.com/docs/voice/twiml#callstatus-values>).
 pub fn has_ended(form: &Verified<Form>) -> bool {
-    form.get("CallStatus").is_some_and(|status| matches!(status, "completed" | "busy" | "failed" | "no-answer" | "canceled"))
+    form.get("CallStatus").is_some_and(|status| {
+        matches!(
+            status,
+            "completed" | "busy" | "failed" | "no-answer" | "canceled"
+        )
+    })
 }
 
 /// How a `<Dial>` ended (<https://www.twilio.com/docs/voice/twiml/dial#dialcallstatus>).
@@ -290,7 +356,10 @@ impl Dialled {
     /// Reads it; `None` if this request tells nothing of a dialled call.
     pub fn parse(form: &Verified<Form>) -> Option<Self> {
         let answered = matches!(form.get("DialCallStatus")?, "completed" | "answered");
-        Some(Self { answered, seconds: number(form, "DialCallDuration") })
+        Some(Self {
+            answered,
+            seconds: number(form, "DialCallDuration"),
+        })
     }
 }
 
@@ -307,10 +376,15 @@ impl Recording {
     /// Reads it; `None` if this request tells of none.
     pub fn parse(form: &Verified<Form>) -> Option<Self> {
         let url = form.get("RecordingUrl").filter(|url| is_fetchable(url))?;
-        Some(Self { url: url.to_owned(), seconds: number(form, "RecordingDuration") })
+        Some(Self {
+            url: url.to_owned(),
+            seconds: number(form, "RecordingDuration"),
+        })
     }
 }
 
 fn number(form: &Form, name: &str) -> u64 {
-    form.get(name).and_then(|text| text.parse().ok()).unwrap_or_default()
+    form.get(name)
+        .and_then(|text| text.parse().ok())
+        .unwrap_or_default()
 }

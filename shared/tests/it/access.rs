@@ -45,7 +45,11 @@ fn after(start: SystemTime, seconds: u64) -> SystemTime {
 }
 
 fn answer(status: u16, body: &str) -> Fault {
-    Fault::Answer { status, headers: vec![], body: body.to_owned() }
+    Fault::Answer {
+        status,
+        headers: vec![],
+        body: body.to_owned(),
+    }
 }
 
 /// Checks each, and that the keys were fetched once for all of them.
@@ -54,7 +58,10 @@ async fn refused(sandbox: &Sandbox, tokens: Vec<(String, String)>) {
     assert_eq!(access.check(&good(sandbox), SCOPE, now).await, Ok(()));
     for (what, token) in tokens {
         let verdict = access.check(&token, SCOPE, now).await;
-        assert!(matches!(verdict, Err(Refusal::Invalid(_))), "{what}: {verdict:?}");
+        assert!(
+            matches!(verdict, Err(Refusal::Invalid(_))),
+            "{what}: {verdict:?}"
+        );
     }
     assert_eq!(access.check(&good(sandbox), SCOPE, now).await, Ok(()));
     assert_eq!(sandbox.auth0.jwks_fetches(), 1);
@@ -76,7 +83,13 @@ async fn good_ones_are_accepted() {
         json!({"iat": null, "azp": null, "gty": null, "sub": null}),
         json!({"permissions": ["read:accounts"], "https://acme.example/x": {"y": [1.5, null]}}),
     ] {
-        assert_eq!(access.check(&claiming(&sandbox, claims.clone()), SCOPE, now).await, Ok(()), "{claims}");
+        assert_eq!(
+            access
+                .check(&claiming(&sandbox, claims.clone()), SCOPE, now)
+                .await,
+            Ok(()),
+            "{claims}"
+        );
     }
     for header in [
         json!({"typ": null}),
@@ -87,18 +100,38 @@ async fn good_ones_are_accepted() {
         json!({"typ": "application/at+jwt"}),
         json!({"x5t": "Jj_ODIx8yp7Mwb4-S8g3WSWBfTo"}),
     ] {
-        assert_eq!(access.check(&headed(&sandbox, header.clone()), SCOPE, now).await, Ok(()), "{header}");
+        assert_eq!(
+            access
+                .check(&headed(&sandbox, header.clone()), SCOPE, now)
+                .await,
+            Ok(()),
+            "{header}"
+        );
     }
     let (http, aws) = (crate::client(), crate::aws(&sandbox));
     for profile in [TokenProfile::Auth0, TokenProfile::Rfc9068] {
         sandbox.auth0.set_token_profile(profile);
         let secret = Secret::new("switchboard/auth0".to_owned(), aws.secrets_manager(&http));
-        let tokens = Tokens::new(http.clone(), base(&sandbox), API_AUDIENCE.to_owned(), secret.into(), None);
+        let tokens = Tokens::new(
+            http.clone(),
+            base(&sandbox),
+            API_AUDIENCE.to_owned(),
+            secret.into(),
+            None,
+        );
         let issued = tokens.get(now).await.unwrap();
-        let verdict = access.check(secrecy::ExposeSecret::expose_secret(&issued), SCOPE, now).await;
+        let verdict = access
+            .check(secrecy::ExposeSecret::expose_secret(&issued), SCOPE, now)
+            .await;
         assert_eq!(verdict, Ok(()), "as issued: {profile:?}");
     }
-    assert_eq!((sandbox.auth0.jwks_fetches(), sandbox.auth0.discovery_fetches()), (1, 0));
+    assert_eq!(
+        (
+            sandbox.auth0.jwks_fetches(),
+            sandbox.auth0.discovery_fetches()
+        ),
+        (1, 0)
+    );
 }
 
 #[tokio::test]
@@ -108,28 +141,61 @@ async fn the_algorithm_is_not_the_tokens_choice() {
     let public = auth0.public_key();
     let mut tokens = Vec::new();
     for name in ["none", "None", "NONE", "nOnE", "RS256", "HS256", ""] {
-        tokens.push((format!("{name}, unsigned"), auth0.mint(json!({}), json!({"alg": name}), Signer::Nobody)));
+        tokens.push((
+            format!("{name}, unsigned"),
+            auth0.mint(json!({}), json!({"alg": name}), Signer::Nobody),
+        ));
     }
-    for name in ["none", "RS384", "RS512", "PS256", "rs256", "RS256 ", "HS256", "ES256", "EdDSA", ""] {
-        tokens.push((format!("{name}, signed"), headed(&sandbox, json!({"alg": name}))));
+    for name in [
+        "none", "RS384", "RS512", "PS256", "rs256", "RS256 ", "HS256", "ES256", "EdDSA", "",
+    ] {
+        tokens.push((
+            format!("{name}, signed"),
+            headed(&sandbox, json!({"alg": name})),
+        ));
     }
-    for alg in [json!(null), json!(1), json!(["RS256"]), json!({"RS256": true})] {
-        tokens.push((format!("{alg}, signed"), headed(&sandbox, json!({"alg": alg}))));
+    for alg in [
+        json!(null),
+        json!(1),
+        json!(["RS256"]),
+        json!({"RS256": true}),
+    ] {
+        tokens.push((
+            format!("{alg}, signed"),
+            headed(&sandbox, json!({"alg": alg})),
+        ));
     }
     for name in ["HS256", "HS384", "HS512", "RS256", "none"] {
-        for secret in [public.as_bytes(), public.trim().as_bytes(), b"", b"\0", sandbox::auth0::CLIENT_SECRET.as_bytes()] {
-            tokens.push((format!("{name}, hashed"), auth0.mint(json!({}), json!({"alg": name}), Signer::Secret(secret))));
+        for secret in [
+            public.as_bytes(),
+            public.trim().as_bytes(),
+            b"",
+            b"\0",
+            sandbox::auth0::CLIENT_SECRET.as_bytes(),
+        ] {
+            tokens.push((
+                format!("{name}, hashed"),
+                auth0.mint(json!({}), json!({"alg": name}), Signer::Secret(secret)),
+            ));
         }
     }
-    tokens.push(("the public key as a secret".to_owned(), auth0.mint(json!({}), json!({}), Signer::PublicKey)));
+    tokens.push((
+        "the public key as a secret".to_owned(),
+        auth0.mint(json!({}), json!({}), Signer::PublicKey),
+    ));
     refused(&sandbox, tokens).await;
 }
 
 #[tokio::test]
 async fn nor_is_the_key() {
     let sandbox = Sandbox::start().await;
-    let evil = Server::start("evil", Router::new().fallback(async || "{}")).await.unwrap();
-    let (url, own) = (format!("{}/jwks.json", evil.url()), sandbox.auth0.stranger_jwk("own"));
+    let evil = Server::start("evil", Router::new().fallback(async || "{}"))
+        .await
+        .unwrap();
+    let (url, own) = (
+        format!("{}/jwks.json", evil.url()),
+        sandbox.auth0.stranger_jwk("own"),
+    );
     let strange = |header: Value| sandbox.auth0.mint(json!({}), header, Signer::Stranger);
     let bringing = [
         json!({"jku": url}),
@@ -161,15 +227,25 @@ async fn nor_is_the_key() {
         json!("k".repeat(5_000)),
     ] {
         tokens.push((format!("kid {kid}"), headed(&sandbox, json!({"kid": kid}))));
-        tokens.push((format!("kid {kid}, a stranger's"), strange(json!({"kid": kid}))));
+        tokens.push((
+            format!("kid {kid}, a stranger's"),
+            strange(json!({"kid": kid})),
+        ));
     }
     refused(&sandbox, tokens).await;
     let access = access(&sandbox);
     for header in bringing {
         let token = headed(&sandbox, header.clone());
-        assert_eq!(access.check(&token, SCOPE, now()).await, Ok(()), "signed by the tenant, whatever else is there: {header}");
+        assert_eq!(
+            access.check(&token, SCOPE, now()).await,
+            Ok(()),
+            "signed by the tenant, whatever else is there: {header}"
+        );
     }
-    assert!(evil.exchanges().is_empty(), "nobody asks where a token says");
+    assert!(
+        evil.exchanges().is_empty(),
+        "nobody asks where a token says"
+    );
 }
 
 #[tokio::test]
@@ -207,19 +283,41 @@ async fn the_form_is_exact() {
         "a.".repeat(100_000),
         claiming(&sandbox, json!({"pad": "a".repeat(8 * 1024)})),
     ];
-    for at in (0..good.len()).step_by(7).filter(|at| good.as_bytes()[*at] != b'.') {
-        let with = if good.as_bytes()[at] == b'A' { "B" } else { "A" };
+    for at in (0..good.len())
+        .step_by(7)
+        .filter(|at| good.as_bytes()[*at] != b'.')
+    {
+        let with = if good.as_bytes()[at] == b'A' {
+            "B"
+        } else {
+            "A"
+        };
         let mut changed = good.clone();
         changed.replace_range(at..=at, with);
         tokens.push(changed);
     }
-    for typ in [json!("id+jwt"), json!("logout+jwt"), json!("JWE"), json!("application/x"), json!(""), json!(1), json!(["JWT"])] {
+    for typ in [
+        json!("id+jwt"),
+        json!("logout+jwt"),
+        json!("JWE"),
+        json!("application/x"),
+        json!(""),
+        json!(1),
+        json!(["JWT"]),
+    ] {
         tokens.push(headed(&sandbox, json!({"typ": typ})));
     }
     for crit in [json!(["exp"]), json!(["b64"]), json!([]), json!("x")] {
         tokens.push(headed(&sandbox, json!({"crit": crit, "b64": false})));
     }
-    refused(&sandbox, tokens.into_iter().map(|token| (token.clone(), token)).collect()).await;
+    refused(
+        &sandbox,
+        tokens
+            .into_iter()
+            .map(|token| (token.clone(), token))
+            .collect(),
+    )
+    .await;
     let long = claiming(&sandbox, json!({"pad": "a".repeat(4_000)}));
     assert!(long.len() < 8 * 1024);
     assert_eq!(access(&sandbox).check(&long, SCOPE, now()).await, Ok(()));
@@ -273,7 +371,13 @@ async fn claims_are_required_and_compared() {
         json!({"scope": {"read:accounts": true}}),
         json!({"scope": 1}),
     ];
-    refused(&sandbox, bad.into_iter().map(|claims| (claims.to_string(), claiming(&sandbox, claims))).collect()).await;
+    refused(
+        &sandbox,
+        bad.into_iter()
+            .map(|claims| (claims.to_string(), claiming(&sandbox, claims)))
+            .collect(),
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -294,10 +398,20 @@ async fn the_scope_is_a_word_among_words() {
         json!("write:accounts read:account"),
     ] {
         let token = claiming(&sandbox, json!({"scope": scope, "permissions": []}));
-        assert_eq!(access.check(&token, SCOPE, now).await, Err(Refusal::Scope), "{scope}");
+        assert_eq!(
+            access.check(&token, SCOPE, now).await,
+            Err(Refusal::Scope),
+            "{scope}"
+        );
     }
     let expired = claiming(&sandbox, json!({"scope": "", "exp": 1}));
-    assert!(matches!(access.check(&expired, SCOPE, now).await, Err(Refusal::Invalid(_))), "what is wrong otherwise goes first");
+    assert!(
+        matches!(
+            access.check(&expired, SCOPE, now).await,
+            Err(Refusal::Invalid(_))
+        ),
+        "what is wrong otherwise goes first"
+    );
 }
 
 #[tokio::test]
@@ -306,13 +420,29 @@ async fn a_flood_of_unknown_keys_fetches_once_a_minute() {
     let (access, start) = (access(&sandbox), now());
     let good = good(&sandbox);
     access.warm_up(start).await;
-    let strange: Vec<_> = (0..30).map(|kid| headed(&sandbox, json!({"kid": format!("unknown-{kid}")}))).collect();
-    for (second, fetches) in [(0, 1), (1, 1), (59, 1), (62, 2), (63, 2), (119, 2), (124, 3)] {
-        let checks = strange.iter().map(|token| access.check(token, SCOPE, after(start, second)));
+    let strange: Vec<_> = (0..30)
+        .map(|kid| headed(&sandbox, json!({"kid": format!("unknown-{kid}")})))
+        .collect();
+    for (second, fetches) in [
+        (0, 1),
+        (1, 1),
+        (59, 1),
+        (62, 2),
+        (63, 2),
+        (119, 2),
+        (124, 3),
+    ] {
+        let checks = strange
+            .iter()
+            .map(|token| access.check(token, SCOPE, after(start, second)));
         for verdict in futures_util::future::join_all(checks).await {
             assert_eq!(verdict, Err(Refusal::Invalid("unknown_key")), "{second}");
         }
-        assert_eq!(access.check(&good, SCOPE, after(start, second)).await, Ok(()), "{second}");
+        assert_eq!(
+            access.check(&good, SCOPE, after(start, second)).await,
+            Ok(()),
+            "{second}"
+        );
         assert_eq!(sandbox.auth0.jwks_fetches(), fetches, "{second}");
     }
 }
@@ -330,7 +460,10 @@ async fn known_keys_outlast_an_outage_and_of_others_nobody_can_say() {
         answer(200, "[]"),
         answer(200, r#"{"keys":[]}"#),
         answer(200, r#"{"keys":{}}"#),
-        answer(200, r#"{"keys":[null,1,"x",[],{"kty":"EC","kid":"sandbox-auth0-key-1"}]}"#),
+        answer(
+            200,
+            r#"{"keys":[null,1,"x",[],{"kty":"EC","kid":"sandbox-auth0-key-1"}]}"#,
+        ),
         Fault::Garbage,
         Fault::Truncate,
         Fault::Oversize(257 * 1024),
@@ -342,17 +475,28 @@ async fn known_keys_outlast_an_outage_and_of_others_nobody_can_say() {
         for second in [0, 2] {
             // The tenant may have a new one.
             let verdict = access.check(&strange, SCOPE, after(at, second)).await;
-            assert!(matches!(verdict, Err(Refusal::Unavailable(_))), "{fault:?}: {verdict:?}");
+            assert!(
+                matches!(verdict, Err(Refusal::Unavailable(_))),
+                "{fault:?}: {verdict:?}"
+            );
         }
         assert_eq!(sandbox.auth0.server().faults().pending(), 0, "{fault:?}");
         assert_eq!(access.check(&good, SCOPE, at).await, Ok(()), "{fault:?}");
     }
     at = after(at, 70);
-    assert_eq!(access.check(&strange, SCOPE, at).await, Err(Refusal::Invalid("unknown_key")), "the tenant says so");
+    assert_eq!(
+        access.check(&strange, SCOPE, at).await,
+        Err(Refusal::Invalid("unknown_key")),
+        "the tenant says so"
+    );
     // Also when they should be looked after.
     sandbox.auth0.server().faults().refuse(true);
     for hours in [7, 12] {
-        assert_eq!(access.check(&good, SCOPE, after(at, hours * 3600)).await, Ok(()), "{hours}");
+        assert_eq!(
+            access.check(&good, SCOPE, after(at, hours * 3600)).await,
+            Ok(()),
+            "{hours}"
+        );
     }
 }
 
@@ -365,14 +509,28 @@ async fn without_any_key_nobody_can_say() {
     for second in [0, 1, 4] {
         for token in [&good, &headed(&sandbox, json!({"kid": "unknown"}))] {
             let verdict = access.check(token, SCOPE, after(start, second)).await;
-            assert!(matches!(verdict, Err(Refusal::Unavailable(_))), "{second}: {verdict:?}");
+            assert!(
+                matches!(verdict, Err(Refusal::Unavailable(_))),
+                "{second}: {verdict:?}"
+            );
         }
-        let verdict = access.check("no token at all", SCOPE, after(start, second)).await;
-        assert_eq!(verdict, Err(Refusal::Invalid("no_rs256_token")), "needs no key");
+        let verdict = access
+            .check("no token at all", SCOPE, after(start, second))
+            .await;
+        assert_eq!(
+            verdict,
+            Err(Refusal::Invalid("no_rs256_token")),
+            "needs no key"
+        );
     }
     assert_eq!(sandbox.auth0.jwks_fetches(), 1);
     let checks = (0..20).map(|_| access.check(&good, SCOPE, after(start, 7)));
-    assert!(futures_util::future::join_all(checks).await.into_iter().all(|verdict| verdict == Ok(())));
+    assert!(
+        futures_util::future::join_all(checks)
+            .await
+            .into_iter()
+            .all(|verdict| verdict == Ok(()))
+    );
     assert_eq!(sandbox.auth0.jwks_fetches(), 2);
 }
 
@@ -402,12 +560,28 @@ async fn who_comes_from_before_the_fetch_does_not_repeat_it() {
     let (access, start) = (access(&sandbox), now());
     let strange = headed(&sandbox, json!({"kid": "unknown"}));
     access.warm_up(start).await;
-    for before in [start - Duration::from_secs(10), start - Duration::from_secs(50), start] {
-        assert_eq!(access.check(&strange, SCOPE, before).await, Err(Refusal::Invalid("unknown_key")));
+    for before in [
+        start - Duration::from_secs(10),
+        start - Duration::from_secs(50),
+        start,
+    ] {
+        assert_eq!(
+            access.check(&strange, SCOPE, before).await,
+            Err(Refusal::Invalid("unknown_key"))
+        );
     }
     assert_eq!(sandbox.auth0.jwks_fetches(), 1);
-    assert_eq!(access.check(&strange, SCOPE, start - Duration::from_mins(5)).await, Err(Refusal::Invalid("unknown_key")));
-    assert_eq!(sandbox.auth0.jwks_fetches(), 2, "nor does a clock that was wrong stop it for long");
+    assert_eq!(
+        access
+            .check(&strange, SCOPE, start - Duration::from_mins(5))
+            .await,
+        Err(Refusal::Invalid("unknown_key"))
+    );
+    assert_eq!(
+        sandbox.auth0.jwks_fetches(),
+        2,
+        "nor does a clock that was wrong stop it for long"
+    );
 }
 
 #[tokio::test]
@@ -420,33 +594,63 @@ async fn keys_rotate() {
     let new = good(&sandbox);
     for (second, fetches) in [(62, 2), (63, 2)] {
         for token in [&new, &old] {
-            assert_eq!(access.check(token, SCOPE, after(start, second)).await, Ok(()), "{second}");
+            assert_eq!(
+                access.check(token, SCOPE, after(start, second)).await,
+                Ok(()),
+                "{second}"
+            );
         }
         assert_eq!(sandbox.auth0.jwks_fetches(), fetches, "{second}");
     }
     sandbox.auth0.withdraw_old_key();
-    assert_eq!(access.check(&old, SCOPE, after(start, 3600)).await, Ok(()), "as long as nobody asks");
+    assert_eq!(
+        access.check(&old, SCOPE, after(start, 3600)).await,
+        Ok(()),
+        "as long as nobody asks"
+    );
     let outlived = after(start, 70 + 6 * 3600);
-    assert_eq!(access.check(&old, SCOPE, outlived).await, Err(Refusal::Invalid("unknown_key")));
+    assert_eq!(
+        access.check(&old, SCOPE, outlived).await,
+        Err(Refusal::Invalid("unknown_key"))
+    );
     assert_eq!(access.check(&new, SCOPE, outlived).await, Ok(()));
     assert_eq!(sandbox.auth0.jwks_fetches(), 3);
     // Another unknown key tells of the withdrawal earlier.
     sandbox.auth0.rotate_key();
     sandbox.auth0.withdraw_old_key();
-    assert_eq!(access.check(&good(&sandbox), SCOPE, after(outlived, 70)).await, Ok(()));
-    assert_eq!(access.check(&new, SCOPE, after(outlived, 70)).await, Err(Refusal::Invalid("unknown_key")));
+    assert_eq!(
+        access
+            .check(&good(&sandbox), SCOPE, after(outlived, 70))
+            .await,
+        Ok(())
+    );
+    assert_eq!(
+        access.check(&new, SCOPE, after(outlived, 70)).await,
+        Err(Refusal::Invalid("unknown_key"))
+    );
 }
 
 #[tokio::test]
 async fn odd_keys_are_ignored() {
     let sandbox = Sandbox::start().await;
     let url = format!("{}/.well-known/jwks.json", sandbox.auth0.server().url());
-    let published: Value = sandbox::wire::client().get(url).send().await.unwrap().json().await.unwrap();
+    let published: Value = sandbox::wire::client()
+        .get(url)
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
     let right = &published["keys"][0];
     let with = |changes: Value| {
         let mut key = right.clone();
-        key.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
-        key.as_object_mut().unwrap().retain(|_, member| !member.is_null());
+        key.as_object_mut()
+            .unwrap()
+            .extend(changes.as_object().unwrap().clone());
+        key.as_object_mut()
+            .unwrap()
+            .retain(|_, member| !member.is_null());
         key
     };
     let bytes = |count: usize| BASE64URL.encode(vec![0xC5; count]);
@@ -476,14 +680,41 @@ async fn odd_keys_are_ignored() {
     ];
     let good = good(&sandbox);
     for key in &odd {
-        sandbox.auth0.server().faults().next(answer(200, &json!({"keys": [key]}).to_string()));
+        sandbox
+            .auth0
+            .server()
+            .faults()
+            .next(answer(200, &json!({"keys": [key]}).to_string()));
         let verdict = access(&sandbox).check(&good, SCOPE, now()).await;
-        assert_eq!(verdict, Err(Refusal::Unavailable("JWKS: no RS256 key".to_owned())), "{key}");
-        sandbox.auth0.server().faults().next(answer(200, &json!({"keys": [key, right]}).to_string()));
-        assert_eq!(access(&sandbox).check(&good, SCOPE, now()).await, Ok(()), "{key}");
+        assert_eq!(
+            verdict,
+            Err(Refusal::Unavailable("JWKS: no RS256 key".to_owned())),
+            "{key}"
+        );
+        sandbox
+            .auth0
+            .server()
+            .faults()
+            .next(answer(200, &json!({"keys": [key, right]}).to_string()));
+        assert_eq!(
+            access(&sandbox).check(&good, SCOPE, now()).await,
+            Ok(()),
+            "{key}"
+        );
     }
-    for key in [with(json!({"use": null, "alg": null, "x5c": null, "x5t": null})), with(json!({"x5c": ["not a certificate"]}))] {
-        sandbox.auth0.server().faults().next(answer(200, &json!({"keys": [key]}).to_string()));
-        assert_eq!(access(&sandbox).check(&good, SCOPE, now()).await, Ok(()), "{key}");
+    for key in [
+        with(json!({"use": null, "alg": null, "x5c": null, "x5t": null})),
+        with(json!({"x5c": ["not a certificate"]})),
+    ] {
+        sandbox
+            .auth0
+            .server()
+            .faults()
+            .next(answer(200, &json!({"keys": [key]}).to_string()));
+        assert_eq!(
+            access(&sandbox).check(&good, SCOPE, now()).await,
+            Ok(()),
+            "{key}"
+        );
     }
 }

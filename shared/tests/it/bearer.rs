@@ -28,14 +28,25 @@ fn presented(header: Option<&str>) -> Option<String> {
 async fn setup() -> (Sandbox, Secret<Token>) {
     let sandbox = Sandbox::start().await;
     sandbox.aws.set_secret(ID, &json!({"bearer_token": "good"}));
-    let secret = Secret::new(ID.to_owned(), crate::aws(&sandbox).secrets_manager(&crate::client()));
+    let secret = Secret::new(
+        ID.to_owned(),
+        crate::aws(&sandbox).secrets_manager(&crate::client()),
+    );
     (sandbox, secret)
 }
 
 /// The status and outcome of a refusal.
-async fn check(secret: &Secret<Token>, given: &str, at: SystemTime) -> Result<(), (u16, &'static str)> {
-    let given = Some(given).filter(|given| !given.is_empty()).map(SecretString::from);
-    bearer::check(given.as_ref(), secret, at).await.map_err(|reply| (reply.status, reply.outcome))
+async fn check(
+    secret: &Secret<Token>,
+    given: &str,
+    at: SystemTime,
+) -> Result<(), (u16, &'static str)> {
+    let given = Some(given)
+        .filter(|given| !given.is_empty())
+        .map(SecretString::from);
+    bearer::check(given.as_ref(), secret, at)
+        .await
+        .map_err(|reply| (reply.status, reply.outcome))
 }
 
 fn fetches(sandbox: &Sandbox) -> usize {
@@ -80,18 +91,39 @@ async fn only_the_token_itself_opens() {
     let (sandbox, secret) = setup().await;
     let now = now();
     assert_eq!(check(&secret, "good", now).await, Ok(()));
-    for given in ["Good", "goo", "good ", "goodgood", "\0", &"g".repeat(100_000)] {
-        assert_eq!(check(&secret, given, now).await, Err((401, "bad_credential")), "{given}");
+    for given in [
+        "Good",
+        "goo",
+        "good ",
+        "goodgood",
+        "\0",
+        &"g".repeat(100_000),
+    ] {
+        assert_eq!(
+            check(&secret, given, now).await,
+            Err((401, "bad_credential")),
+            "{given}"
+        );
     }
-    assert_eq!(check(&secret, "", now).await, Err((401, "credential_missing")));
-    assert_eq!(fetches(&sandbox), 2, "once more for the first that did not fit");
+    assert_eq!(
+        check(&secret, "", now).await,
+        Err((401, "credential_missing"))
+    );
+    assert_eq!(
+        fetches(&sandbox),
+        2,
+        "once more for the first that did not fit"
+    );
     assert_eq!(check(&secret, "good", now).await, Ok(()));
 }
 
 #[tokio::test]
 async fn nothing_presented_costs_nothing() {
     let (sandbox, secret) = setup().await;
-    assert_eq!(check(&secret, "", now()).await, Err((401, "credential_missing")));
+    assert_eq!(
+        check(&secret, "", now()).await,
+        Err((401, "credential_missing"))
+    );
     assert_eq!(fetches(&sandbox), 0);
 }
 
@@ -101,33 +133,69 @@ async fn a_rotated_token_is_fetched_once_a_minute() {
     let start = now();
     let at = |second| start + Duration::from_secs(second);
     assert_eq!(check(&secret, "good", start).await, Ok(()));
-    sandbox.aws.set_secret(ID, &json!({"bearer_token": "better"}));
-    assert_eq!(check(&secret, "good", at(1)).await, Ok(()), "until somebody brings the new one");
+    sandbox
+        .aws
+        .set_secret(ID, &json!({"bearer_token": "better"}));
+    assert_eq!(
+        check(&secret, "good", at(1)).await,
+        Ok(()),
+        "until somebody brings the new one"
+    );
     assert_eq!(check(&secret, "better", at(1)).await, Ok(()));
-    assert_eq!(check(&secret, "good", at(2)).await, Err((401, "bad_credential")));
+    assert_eq!(
+        check(&secret, "good", at(2)).await,
+        Err((401, "bad_credential"))
+    );
     sandbox.aws.set_secret(ID, &json!({"bearer_token": "best"}));
-    assert_eq!((check(&secret, "best", at(60)).await, fetches(&sandbox)), (Err((401, "bad_credential")), 2));
-    assert_eq!((check(&secret, "best", at(61)).await, fetches(&sandbox)), (Ok(()), 3));
+    assert_eq!(
+        (check(&secret, "best", at(60)).await, fetches(&sandbox)),
+        (Err((401, "bad_credential")), 2)
+    );
+    assert_eq!(
+        (check(&secret, "best", at(61)).await, fetches(&sandbox)),
+        (Ok(()), 3)
+    );
 }
 
 #[tokio::test]
 async fn without_the_secret_nobody_is_let_in() {
     let (sandbox, secret) = setup().await;
-    let (start, down) = (now(), || Fault::Answer { status: 500, headers: vec![], body: String::new() });
+    let (start, down) = (now(), || Fault::Answer {
+        status: 500,
+        headers: vec![],
+        body: String::new(),
+    });
     sandbox.aws.secrets().faults().always(Some(down()));
-    assert_eq!(check(&secret, "good", start).await, Err((503, "secret_unavailable")));
+    assert_eq!(
+        check(&secret, "good", start).await,
+        Err((503, "secret_unavailable"))
+    );
     sandbox.aws.secrets().faults().always(None);
     assert_eq!(check(&secret, "good", start).await, Ok(()));
     sandbox.aws.secrets().faults().always(Some(down()));
     assert_eq!(check(&secret, "good", start).await, Ok(()));
-    assert_eq!(check(&secret, "other", start).await, Err((503, "secret_unavailable")), "it may have been rotated");
+    assert_eq!(
+        check(&secret, "other", start).await,
+        Err((503, "secret_unavailable")),
+        "it may have been rotated"
+    );
     sandbox.aws.secrets().faults().always(None);
-    for (id, value) in [("no key", json!({})), ("blank", json!({"bearer_token": " "})), ("no text", json!({"bearer_token": 1}))] {
+    for (id, value) in [
+        ("no key", json!({})),
+        ("blank", json!({"bearer_token": " "})),
+        ("no text", json!({"bearer_token": 1})),
+    ] {
         sandbox.aws.set_secret(ID, &value);
-        let secret = Secret::new(ID.to_owned(), crate::aws(&sandbox).secrets_manager(&crate::client()));
+        let secret = Secret::new(
+            ID.to_owned(),
+            crate::aws(&sandbox).secrets_manager(&crate::client()),
+        );
         for given in ["", " ", "1", "good"] {
             let refused = check(&secret, given, start).await.unwrap_err();
-            assert!(matches!(refused.0, 401 | 503), "{id} {given:?}: {refused:?}");
+            assert!(
+                matches!(refused.0, 401 | 503),
+                "{id} {given:?}: {refused:?}"
+            );
         }
     }
 }

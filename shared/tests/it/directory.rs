@@ -29,29 +29,61 @@ fn number(text: &str) -> E164 {
 fn directory(sandbox: &Sandbox) -> Directory {
     let (http, aws) = (crate::client(), crate::aws(sandbox));
     let base: BaseUrl = sandbox.okta.server().url().parse().unwrap();
-    let users =
-        Users::new(http.clone(), base, Access::Read, Secret::new("switchboard/okta".to_owned(), aws.secrets_manager(&http)));
-    Directory::new(users, Table::new(aws.dynamodb(&http), TABLE_NAME.to_owned()))
+    let users = Users::new(
+        http.clone(),
+        base,
+        Access::Read,
+        Secret::new("switchboard/okta".to_owned(), aws.secrets_manager(&http)),
+    );
+    Directory::new(
+        users,
+        Table::new(aws.dynamodb(&http), TABLE_NAME.to_owned()),
+    )
 }
 
 /// What another process finds.
 async fn find(sandbox: &Sandbox, company: &str, now: SystemTime) -> Result<Listing, &'static str> {
-    directory(sandbox).find(&number(company), now).await.map_err(|failure| failure.outcome)
+    directory(sandbox)
+        .find(&number(company), now)
+        .await
+        .map_err(|failure| failure.outcome)
 }
 
 fn employee(id: &str, mobile: &str, mobile_is_ours: bool) -> Listing {
     let mobile = Some(mobile).filter(|mobile| !mobile.is_empty()).map(number);
-    Listing::Employee(Employee { id: id.to_owned(), first_name: Some("Ann".to_owned()), mobile, mobile_is_ours })
+    Listing::Employee(Employee {
+        id: id.to_owned(),
+        first_name: Some("Ann".to_owned()),
+        mobile,
+        mobile_is_ours,
+    })
 }
 
 fn writes(sandbox: &Sandbox) -> usize {
-    let is_write = |exchange: &&Exchange| exchange.headers.iter().any(|(_, value)| value.ends_with(".UpdateItem"));
-    sandbox.aws.dynamodb().exchanges().iter().filter(is_write).count()
+    let is_write = |exchange: &&Exchange| {
+        exchange
+            .headers
+            .iter()
+            .any(|(_, value)| value.ends_with(".UpdateItem"))
+    };
+    sandbox
+        .aws
+        .dynamodb()
+        .exchanges()
+        .iter()
+        .filter(is_write)
+        .count()
 }
 
 async fn copy(sandbox: &Sandbox, company: &str) -> Value {
     let pk = json!({ "S": format!("directory#{company}") });
-    sandbox.aws.items().await.into_iter().find(|item| item["pk"] == pk).unwrap_or_default()
+    sandbox
+        .aws
+        .items()
+        .await
+        .into_iter()
+        .find(|item| item["pk"] == pk)
+        .unwrap_or_default()
 }
 
 #[tokio::test]
@@ -59,29 +91,55 @@ async fn the_copy_is_written_when_something_changed_or_half_its_life_is_over() {
     let sandbox = Sandbox::start().await;
     let (id, now) = (sandbox.okta.hire("Ann", MOBILE, COMPANY), now());
     let mut written = 0;
-    for (what, days, writes_more) in
-        [("new", 0, true), ("known", 1, false), ("nearly half", 14, false), ("half", 15, true), ("as new again", 29, false)]
-    {
-        assert_eq!(find(&sandbox, COMPANY, now + days * DAY).await, Ok(employee(&id, MOBILE, false)), "{what}");
+    for (what, days, writes_more) in [
+        ("new", 0, true),
+        ("known", 1, false),
+        ("nearly half", 14, false),
+        ("half", 15, true),
+        ("as new again", 29, false),
+    ] {
+        assert_eq!(
+            find(&sandbox, COMPANY, now + days * DAY).await,
+            Ok(employee(&id, MOBILE, false)),
+            "{what}"
+        );
         written += usize::from(writes_more);
         assert_eq!(writes(&sandbox), written, "{what}");
     }
-    let expires = copy(&sandbox, COMPANY).await["expires_at"]["N"].as_str().unwrap().parse::<u64>().unwrap();
+    let expires = copy(&sandbox, COMPANY).await["expires_at"]["N"]
+        .as_str()
+        .unwrap()
+        .parse::<u64>()
+        .unwrap();
     assert_eq!(expires, shared::table::epoch(now + 45 * DAY));
     for (attribute, value, expected) in [
-        ("mobilePhone", json!("+1 (202) 555-0145"), employee(&id, OTHER_MOBILE, false)),
+        (
+            "mobilePhone",
+            json!("+1 (202) 555-0145"),
+            employee(&id, OTHER_MOBILE, false),
+        ),
         ("mobilePhone", json!("2025550145"), employee(&id, "", false)),
         ("mobilePhone", json!(null), employee(&id, "", false)),
         ("mobilePhone", json!(MOBILE), employee(&id, MOBILE, false)),
     ] {
         sandbox.okta.set_profile(&id, attribute, value.clone());
-        assert_eq!(find(&sandbox, COMPANY, now + 29 * DAY).await, Ok(expected), "{value}");
+        assert_eq!(
+            find(&sandbox, COMPANY, now + 29 * DAY).await,
+            Ok(expected),
+            "{value}"
+        );
         written += usize::from(!value.is_null()); // none and none to be used are the same
         assert_eq!(writes(&sandbox), written, "{value}");
     }
     sandbox.okta.set_profile(&id, "firstName", json!("Anna"));
     find(&sandbox, COMPANY, now + 29 * DAY).await.unwrap();
-    assert_eq!((copy(&sandbox, COMPANY).await["first_name"]["S"].as_str(), writes(&sandbox)), (Some("Anna"), written + 1));
+    assert_eq!(
+        (
+            copy(&sandbox, COMPANY).await["first_name"]["S"].as_str(),
+            writes(&sandbox)
+        ),
+        (Some("Anna"), written + 1)
+    );
 }
 
 #[tokio::test]
@@ -95,10 +153,18 @@ async fn the_copy_serves_for_thirty_days_though_it_may_still_be_there() {
         (30 * 86_400 - 1, Ok(employee(&id, MOBILE, false))),
         (30 * 86_400, Err("directory_unavailable")),
     ] {
-        assert_eq!(find(&sandbox, COMPANY, now + Duration::from_secs(age)).await, expected, "{age}");
+        assert_eq!(
+            find(&sandbox, COMPANY, now + Duration::from_secs(age)).await,
+            expected,
+            "{age}"
+        );
     }
     assert!(copy(&sandbox, COMPANY).await.is_object());
-    assert_eq!(find(&sandbox, OTHER_COMPANY, now).await, Err("directory_unavailable"), "nobody asked before");
+    assert_eq!(
+        find(&sandbox, OTHER_COMPANY, now).await,
+        Err("directory_unavailable"),
+        "nobody asked before"
+    );
     assert_eq!(writes(&sandbox), 1, "an outage writes nothing");
 }
 
@@ -117,14 +183,28 @@ async fn what_was_found_is_remembered_for_a_minute() {
         (119, COMPANY, 3),
         (120, OTHER_COMPANY, 4),
     ] {
-        let found = directory.find(&number(company), now + Duration::from_secs(age)).await.unwrap();
-        assert_eq!((matches!(found, Listing::Employee(_)), asked()), (company == COMPANY, expected), "{company} {age}");
+        let found = directory
+            .find(&number(company), now + Duration::from_secs(age))
+            .await
+            .unwrap();
+        assert_eq!(
+            (matches!(found, Listing::Employee(_)), asked()),
+            (company == COMPANY, expected),
+            "{company} {age}"
+        );
     }
     // Who is served by the copy is asked for again.
     let outage = now + Duration::from_mins(5);
-    sandbox.okta.server().faults().times(2, || Fault::Answer { status: 500, headers: vec![], body: String::new() });
+    sandbox.okta.server().faults().times(2, || Fault::Answer {
+        status: 500,
+        headers: vec![],
+        body: String::new(),
+    });
     for expected in [5, 6, 7, 7] {
-        assert_eq!(directory.find(&number(COMPANY), outage).await.unwrap(), employee(&id, MOBILE, false));
+        assert_eq!(
+            directory.find(&number(COMPANY), outage).await.unwrap(),
+            employee(&id, MOBILE, false)
+        );
         assert_eq!(asked(), expected);
     }
     // A clock that was set back ends it, too.
@@ -137,7 +217,9 @@ async fn what_was_found_is_remembered_for_a_minute() {
 async fn numbers_that_nobody_has_use_up_neither_the_memory_nor_okta() {
     let sandbox = Sandbox::start().await;
     let (id, now) = (sandbox.okta.hire("Ann", MOBILE, COMPANY), now());
-    let minute = |n: u64| std::time::UNIX_EPOCH + Duration::from_secs((shared::table::epoch(now) / 60 + 1 + n) * 60);
+    let minute = |n: u64| {
+        std::time::UNIX_EPOCH + Duration::from_secs((shared::table::epoch(now) / 60 + 1 + n) * 60)
+    };
     let nobodys = |n: u32| number(&format!("+1500555{n:04}"));
     let asked = || sandbox.okta.server().exchanges().len();
     let flood = async |directory: &Directory, from: u64| {
@@ -147,52 +229,95 @@ async fn numbers_that_nobody_has_use_up_neither_the_memory_nor_okta() {
         }
     };
     let first = directory(&sandbox);
-    assert_eq!(first.find(&number(COMPANY), minute(0)).await.unwrap(), employee(&id, MOBILE, false));
+    assert_eq!(
+        first.find(&number(COMPANY), minute(0)).await.unwrap(),
+        employee(&id, MOBILE, false)
+    );
     flood(&first, 0).await;
-    assert_eq!(asked(), 31, "nobody knows them yet, so each is asked for once");
+    assert_eq!(
+        asked(),
+        31,
+        "nobody knows them yet, so each is asked for once"
+    );
     flood(&first, 0).await;
-    assert_eq!(first.find(&number(COMPANY), minute(0)).await.unwrap(), employee(&id, MOBILE, false));
+    assert_eq!(
+        first.find(&number(COMPANY), minute(0)).await.unwrap(),
+        employee(&id, MOBILE, false)
+    );
     assert_eq!(asked(), 31, "they are remembered, and so is Ann");
     flood(&first, 1).await;
     assert_eq!(asked(), 31 + 20, "then the copies are believed");
-    assert_eq!(first.find(&number(COMPANY), minute(1)).await.unwrap(), employee(&id, MOBILE, false));
-    assert_eq!(asked(), 31 + 21, "who has a number is asked for all the same");
+    assert_eq!(
+        first.find(&number(COMPANY), minute(1)).await.unwrap(),
+        employee(&id, MOBILE, false)
+    );
+    assert_eq!(
+        asked(),
+        31 + 21,
+        "who has a number is asked for all the same"
+    );
     let hired = sandbox.okta.hire("Bob", OTHER_MOBILE, "+15005551030");
     let found = first.find(&nobodys(1_030), minute(1)).await.unwrap();
-    assert!(matches!(found, Listing::Employee(Employee { id, .. }) if id == hired), "and so is a number without a copy");
+    assert!(
+        matches!(found, Listing::Employee(Employee { id, .. }) if id == hired),
+        "and so is a number without a copy"
+    );
 }
 
 #[tokio::test]
 async fn okta_wins_over_the_copy_and_the_copy_keeps_what_it_said_last() {
     let sandbox = Sandbox::start().await;
     let (id, now) = (sandbox.okta.hire("Ann", MOBILE, COMPANY), now());
-    for (what, word) in [("suspended", "user_not_active"), ("given to two", "ambiguous_number"), ("taken away", "unknown_number")]
-    {
-        assert_eq!(find(&sandbox, COMPANY, now).await, Ok(employee(&id, MOBILE, false)), "{what}");
+    for (what, word) in [
+        ("suspended", "user_not_active"),
+        ("given to two", "ambiguous_number"),
+        ("taken away", "unknown_number"),
+    ] {
+        assert_eq!(
+            find(&sandbox, COMPANY, now).await,
+            Ok(employee(&id, MOBILE, false)),
+            "{what}"
+        );
         let second = match what {
             "suspended" => {
                 sandbox.okta.set_status(&id, "SUSPENDED");
                 None
             }
             "taken away" => {
-                sandbox.okta.set_profile(&id, "primaryPhone", json!(OTHER_COMPANY));
+                sandbox
+                    .okta
+                    .set_profile(&id, "primaryPhone", json!(OTHER_COMPANY));
                 None
             }
             _ => Some(sandbox.okta.hire("Bob", OTHER_MOBILE, COMPANY)),
         };
         for _ in 0..2 {
-            assert_eq!(find(&sandbox, COMPANY, now).await, Ok(Listing::Nobody(word)), "{what}");
+            assert_eq!(
+                find(&sandbox, COMPANY, now).await,
+                Ok(Listing::Nobody(word)),
+                "{what}"
+            );
         }
         let kept = copy(&sandbox, COMPANY).await;
-        assert_eq!((kept["state"]["S"].as_str(), kept.as_object().unwrap().len()), (Some(word), 4), "no personal data: {kept}");
+        assert_eq!(
+            (kept["state"]["S"].as_str(), kept.as_object().unwrap().len()),
+            (Some(word), 4),
+            "no personal data: {kept}"
+        );
         sandbox.okta.server().faults().refuse(true);
-        assert_eq!(find(&sandbox, COMPANY, now).await, Ok(Listing::Nobody(word)), "{what}");
+        assert_eq!(
+            find(&sandbox, COMPANY, now).await,
+            Ok(Listing::Nobody(word)),
+            "{what}"
+        );
         sandbox.okta.server().faults().refuse(false);
         if let Some(second) = second {
             sandbox.okta.delete(&second);
         }
         sandbox.okta.set_status(&id, "ACTIVE");
-        sandbox.okta.set_profile(&id, "primaryPhone", json!(COMPANY));
+        sandbox
+            .okta
+            .set_profile(&id, "primaryPhone", json!(COMPANY));
     }
     assert_eq!(writes(&sandbox), 6);
 }
@@ -202,23 +327,58 @@ async fn a_mobile_that_is_a_company_number_is_recognised() {
     let sandbox = Sandbox::start().await;
     let (id, now) = (sandbox.okta.hire("Ann", OTHER_COMPANY, COMPANY), now());
     let directory = directory(&sandbox);
-    assert_eq!(directory.is_ours(&number(OTHER_COMPANY), now).await, Ok(false));
-    assert_eq!(find(&sandbox, COMPANY, now).await, Ok(employee(&id, OTHER_COMPANY, false)), "never seen");
+    assert_eq!(
+        directory.is_ours(&number(OTHER_COMPANY), now).await,
+        Ok(false)
+    );
+    assert_eq!(
+        find(&sandbox, COMPANY, now).await,
+        Ok(employee(&id, OTHER_COMPANY, false)),
+        "never seen"
+    );
     sandbox.okta.hire("Bob", MOBILE, OTHER_COMPANY);
     find(&sandbox, OTHER_COMPANY, now).await.unwrap();
     for (company, ours) in [(COMPANY, true), (OTHER_COMPANY, true), (MOBILE, false)] {
-        assert_eq!(directory.is_ours(&number(company), now).await, Ok(ours), "{company}");
+        assert_eq!(
+            directory.is_ours(&number(company), now).await,
+            Ok(ours),
+            "{company}"
+        );
     }
-    assert_eq!(directory.is_ours(&number(OTHER_COMPANY), now + 30 * DAY).await, Ok(false));
-    assert_eq!(find(&sandbox, COMPANY, now + 15 * DAY).await, Ok(employee(&id, OTHER_COMPANY, true)), "looked up with the copy");
-    assert_eq!(find(&sandbox, COMPANY, now + 16 * DAY).await, Ok(employee(&id, OTHER_COMPANY, true)), "and kept in it");
+    assert_eq!(
+        directory
+            .is_ours(&number(OTHER_COMPANY), now + 30 * DAY)
+            .await,
+        Ok(false)
+    );
+    assert_eq!(
+        find(&sandbox, COMPANY, now + 15 * DAY).await,
+        Ok(employee(&id, OTHER_COMPANY, true)),
+        "looked up with the copy"
+    );
+    assert_eq!(
+        find(&sandbox, COMPANY, now + 16 * DAY).await,
+        Ok(employee(&id, OTHER_COMPANY, true)),
+        "and kept in it"
+    );
     sandbox.okta.server().faults().refuse(true);
-    assert_eq!(find(&sandbox, COMPANY, now + 16 * DAY).await, Ok(employee(&id, OTHER_COMPANY, true)), "also without Okta");
+    assert_eq!(
+        find(&sandbox, COMPANY, now + 16 * DAY).await,
+        Ok(employee(&id, OTHER_COMPANY, true)),
+        "also without Okta"
+    );
     sandbox.okta.server().faults().refuse(false);
     sandbox.okta.set_profile(&id, "mobilePhone", json!(MOBILE));
-    assert_eq!(find(&sandbox, COMPANY, now + 16 * DAY).await, Ok(employee(&id, MOBILE, false)));
+    assert_eq!(
+        find(&sandbox, COMPANY, now + 16 * DAY).await,
+        Ok(employee(&id, MOBILE, false))
+    );
     sandbox.okta.set_profile(&id, "mobilePhone", json!(COMPANY));
-    assert_eq!(find(&sandbox, COMPANY, now + 16 * DAY).await, Ok(employee(&id, COMPANY, true)), "its own");
+    assert_eq!(
+        find(&sandbox, COMPANY, now + 16 * DAY).await,
+        Ok(employee(&id, COMPANY, true)),
+        "its own"
+    );
 }
 
 #[tokio::test]
@@ -232,10 +392,24 @@ async fn a_number_that_was_bought_is_a_company_number_before_anybody_asks_for_it
         })
     };
     sandbox.aws.put(owner(DAY)).await;
-    assert_eq!(directory(&sandbox).is_ours(&number(OTHER_COMPANY), now).await, Ok(true));
-    assert_eq!(find(&sandbox, COMPANY, now).await, Ok(employee(&id, OTHER_COMPANY, true)));
+    assert_eq!(
+        directory(&sandbox)
+            .is_ours(&number(OTHER_COMPANY), now)
+            .await,
+        Ok(true)
+    );
+    assert_eq!(
+        find(&sandbox, COMPANY, now).await,
+        Ok(employee(&id, OTHER_COMPANY, true))
+    );
     sandbox.aws.put(owner(Duration::ZERO)).await;
-    assert_eq!(directory(&sandbox).is_ours(&number(OTHER_COMPANY), now).await, Ok(false), "given back");
+    assert_eq!(
+        directory(&sandbox)
+            .is_ours(&number(OTHER_COMPANY), now)
+            .await,
+        Ok(false),
+        "given back"
+    );
 }
 
 /// provision-numbers reads national forms, and notes what it read.
@@ -243,7 +417,11 @@ async fn a_number_that_was_bought_is_a_company_number_before_anybody_asks_for_it
 async fn a_mobile_in_national_form_is_what_it_was_noted_as() {
     let sandbox = Sandbox::start().await;
     let (id, now) = (sandbox.okta.hire("Ann", "(202) 555-0123", COMPANY), now());
-    assert_eq!(find(&sandbox, COMPANY, now).await, Ok(employee(&id, "", false)), "not noted");
+    assert_eq!(
+        find(&sandbox, COMPANY, now).await,
+        Ok(employee(&id, "", false)),
+        "not noted"
+    );
     let note = |mobile: &str| {
         json!({
             "pk": { "S": format!("number#{id}") }, "sk": { "S": "number" }, "stage": { "S": "recorded" },
@@ -251,30 +429,57 @@ async fn a_mobile_in_national_form_is_what_it_was_noted_as() {
         })
     };
     sandbox.aws.put(note(MOBILE)).await;
-    assert_eq!(find(&sandbox, COMPANY, now).await, Ok(employee(&id, MOBILE, false)));
+    assert_eq!(
+        find(&sandbox, COMPANY, now).await,
+        Ok(employee(&id, MOBILE, false))
+    );
     let asked = || sandbox.aws.dynamodb().exchanges().len();
     let before = asked();
     sandbox.okta.server().faults().refuse(true);
-    assert_eq!(find(&sandbox, COMPANY, now).await, Ok(employee(&id, MOBILE, false)), "also without Okta");
+    assert_eq!(
+        find(&sandbox, COMPANY, now).await,
+        Ok(employee(&id, MOBILE, false)),
+        "also without Okta"
+    );
     sandbox.okta.server().faults().refuse(false);
     assert_eq!(asked() - before, 1);
     for mobile in ["2025550123", "+", ""] {
         sandbox.aws.put(note(mobile)).await;
-        assert_eq!(find(&sandbox, COMPANY, now).await, Ok(employee(&id, "", false)), "no number: {mobile:?}");
+        assert_eq!(
+            find(&sandbox, COMPANY, now).await,
+            Ok(employee(&id, "", false)),
+            "no number: {mobile:?}"
+        );
     }
     sandbox.aws.put(note(MOBILE)).await;
-    sandbox.okta.set_profile(&id, "mobilePhone", json!("202 555 0123"));
-    assert_eq!(find(&sandbox, COMPANY, now).await, Ok(employee(&id, "", false)), "of another text");
+    sandbox
+        .okta
+        .set_profile(&id, "mobilePhone", json!("202 555 0123"));
+    assert_eq!(
+        find(&sandbox, COMPANY, now).await,
+        Ok(employee(&id, "", false)),
+        "of another text"
+    );
     // What can be read is not looked up, whatever is noted.
     let mut other = note(MOBILE);
     other["mobile_written"]["S"] = json!("+1 (202) 555-0145");
     sandbox.aws.put(other).await;
-    sandbox.okta.set_profile(&id, "mobilePhone", json!("+1 (202) 555-0145"));
-    assert_eq!(find(&sandbox, COMPANY, now).await, Ok(employee(&id, OTHER_MOBILE, false)));
+    sandbox
+        .okta
+        .set_profile(&id, "mobilePhone", json!("+1 (202) 555-0145"));
+    assert_eq!(
+        find(&sandbox, COMPANY, now).await,
+        Ok(employee(&id, OTHER_MOBILE, false))
+    );
     // Nor is anybody called by a note who has left.
-    sandbox.okta.set_profile(&id, "mobilePhone", json!("(202) 555-0123"));
+    sandbox
+        .okta
+        .set_profile(&id, "mobilePhone", json!("(202) 555-0123"));
     sandbox.okta.set_status(&id, "SUSPENDED");
-    assert_eq!(find(&sandbox, COMPANY, now).await, Ok(Listing::Nobody("user_not_active")));
+    assert_eq!(
+        find(&sandbox, COMPANY, now).await,
+        Ok(Listing::Nobody("user_not_active"))
+    );
 }
 
 #[tokio::test]
@@ -282,17 +487,41 @@ async fn without_the_table_okta_is_enough() {
     let sandbox = Sandbox::start().await;
     let (id, now) = (sandbox.okta.hire("Ann", MOBILE, COMPANY), now());
     sandbox.aws.dynamodb().faults().refuse(true);
-    assert_eq!(find(&sandbox, COMPANY, now).await, Ok(employee(&id, MOBILE, false)));
-    assert!(directory(&sandbox).is_ours(&number(COMPANY), now).await.is_err());
+    assert_eq!(
+        find(&sandbox, COMPANY, now).await,
+        Ok(employee(&id, MOBILE, false))
+    );
+    assert!(
+        directory(&sandbox)
+            .is_ours(&number(COMPANY), now)
+            .await
+            .is_err()
+    );
     sandbox.okta.server().faults().refuse(true);
-    assert_eq!(find(&sandbox, COMPANY, now).await, Err("directory_unavailable"));
+    assert_eq!(
+        find(&sandbox, COMPANY, now).await,
+        Err("directory_unavailable")
+    );
     sandbox.aws.dynamodb().faults().refuse(false);
     sandbox.okta.server().faults().refuse(false);
     // Read, and then not to be written.
-    let (well, bad) = (|| Fault::Delay(Duration::ZERO), || Fault::Answer { status: 500, headers: vec![], body: String::new() });
+    let (well, bad) = (
+        || Fault::Delay(Duration::ZERO),
+        || Fault::Answer {
+            status: 500,
+            headers: vec![],
+            body: String::new(),
+        },
+    );
     let faults = sandbox.aws.dynamodb().faults();
     faults.times(3, well);
     faults.times(3, bad);
-    assert_eq!(find(&sandbox, COMPANY, now).await, Ok(employee(&id, MOBILE, false)));
-    assert_eq!((faults.pending(), copy(&sandbox, COMPANY).await), (0, Value::Null));
+    assert_eq!(
+        find(&sandbox, COMPANY, now).await,
+        Ok(employee(&id, MOBILE, false))
+    );
+    assert_eq!(
+        (faults.pending(), copy(&sandbox, COMPANY).await),
+        (0, Value::Null)
+    );
 }

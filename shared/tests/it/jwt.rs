@@ -19,7 +19,12 @@ fn at(seconds: u64) -> SystemTime {
 }
 
 fn expected(audience: &str, subject: &str) -> Expected {
-    Expected { audience: audience.to_owned(), subject: subject.to_owned(), life: 3_600, undated: true }
+    Expected {
+        audience: audience.to_owned(),
+        subject: subject.to_owned(),
+        life: 3_600,
+        undated: true,
+    }
 }
 
 fn check(token: &str) -> Result<(), Invalid> {
@@ -27,23 +32,35 @@ fn check(token: &str) -> Result<(), Invalid> {
 }
 
 fn signed_with(algorithm: hmac::Algorithm, key: &[u8], header: &Value, claims: &str) -> String {
-    let signed = format!("{}.{}", BASE64URL.encode(header.to_string()), BASE64URL.encode(claims));
+    let signed = format!(
+        "{}.{}",
+        BASE64URL.encode(header.to_string()),
+        BASE64URL.encode(claims)
+    );
     let mac = hmac::sign(&hmac::Key::new(algorithm, key), signed.as_bytes());
     format!("{signed}.{}", BASE64URL.encode(mac))
 }
 
 /// Signed with the right key under this header.
 fn headed(header: &Value) -> String {
-    signed_with(hmac::HMAC_SHA256, KEY, header, &claims(&json!({})).to_string())
+    signed_with(
+        hmac::HMAC_SHA256,
+        KEY,
+        header,
+        &claims(&json!({})).to_string(),
+    )
 }
 
 /// The usual claims with these changes; null takes one away.
 fn claims(changes: &Value) -> Value {
-    let mut all = json!({"iss": SUBJECT, "sub": SUBJECT, "aud": AUDIENCE, "iat": NOW - 1, "exp": NOW + 300});
+    let mut all =
+        json!({"iss": SUBJECT, "sub": SUBJECT, "aud": AUDIENCE, "iat": NOW - 1, "exp": NOW + 300});
     for (name, value) in changes.as_object().unwrap() {
         all[name] = value.clone();
     }
-    all.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+    all.as_object_mut()
+        .unwrap()
+        .retain(|_, value| !value.is_null());
     all
 }
 
@@ -52,7 +69,12 @@ fn token(changes: &Value) -> String {
 }
 
 fn raw(claims: &str) -> String {
-    signed_with(hmac::HMAC_SHA256, KEY, &json!({"alg": "HS256", "typ": "JWT"}), claims)
+    signed_with(
+        hmac::HMAC_SHA256,
+        KEY,
+        &json!({"alg": "HS256", "typ": "JWT"}),
+        claims,
+    )
 }
 
 #[test]
@@ -65,13 +87,24 @@ fn vectors() {
             (Some(encoded), _) | (_, Some(encoded)) => BASE64URL.decode(encoded).unwrap(),
             _ => text("secret_utf8").as_bytes().to_vec(),
         };
-        let (audience, subject) =
-            (case["expect_audience"].as_str().unwrap_or(AUDIENCE), case["expect_subject"].as_str().unwrap_or(SUBJECT));
-        let verdict = check_hs256(text("jws"), &key, &expected(audience, subject), at(case["now"].as_u64().unwrap_or(NOW)));
+        let (audience, subject) = (
+            case["expect_audience"].as_str().unwrap_or(AUDIENCE),
+            case["expect_subject"].as_str().unwrap_or(SUBJECT),
+        );
+        let verdict = check_hs256(
+            text("jws"),
+            &key,
+            &expected(audience, subject),
+            at(case["now"].as_u64().unwrap_or(NOW)),
+        );
         let valid = case["valid"].as_bool().unwrap();
         // Of others' tokens only the signature can fit.
         if text("check").starts_with("signature only") {
-            let expected = if valid { Invalid::Claims } else { Invalid::Signature };
+            let expected = if valid {
+                Invalid::Claims
+            } else {
+                Invalid::Signature
+            };
             assert_eq!(verdict, Err(expected), "{}", text("id"));
         } else {
             assert_eq!(verdict.is_ok(), valid, "{}", text("id"));
@@ -82,14 +115,37 @@ fn vectors() {
 
 #[test]
 fn the_algorithm_is_not_the_tokens_choice() {
-    for algorithm in ["none", "NoNe", "NONE", "hs256", "HS384", "HS512", "RS256", "ES256", "PS256", "EdDSA", "", "HS256 "] {
-        assert_eq!(check(&headed(&json!({"alg": algorithm, "typ": "JWT"}))), Err(Invalid::Signature), "{algorithm}");
+    for algorithm in [
+        "none", "NoNe", "NONE", "hs256", "HS384", "HS512", "RS256", "ES256", "PS256", "EdDSA", "",
+        "HS256 ",
+    ] {
+        assert_eq!(
+            check(&headed(&json!({"alg": algorithm, "typ": "JWT"}))),
+            Err(Invalid::Signature),
+            "{algorithm}"
+        );
     }
-    for (algorithm, name) in [(hmac::HMAC_SHA384, "HS384"), (hmac::HMAC_SHA512, "HS512"), (hmac::HMAC_SHA512, "HS256")] {
-        let token = signed_with(algorithm, KEY, &json!({"alg": name}), &claims(&json!({})).to_string());
+    for (algorithm, name) in [
+        (hmac::HMAC_SHA384, "HS384"),
+        (hmac::HMAC_SHA512, "HS512"),
+        (hmac::HMAC_SHA512, "HS256"),
+    ] {
+        let token = signed_with(
+            algorithm,
+            KEY,
+            &json!({"alg": name}),
+            &claims(&json!({})).to_string(),
+        );
         assert_eq!(check(&token), Err(Invalid::Signature), "{name}");
     }
-    for header in [json!({}), json!({"typ": "JWT"}), json!({"alg": null}), json!({"alg": ["HS256"]}), json!([]), json!("HS256")] {
+    for header in [
+        json!({}),
+        json!({"typ": "JWT"}),
+        json!({"alg": null}),
+        json!({"alg": ["HS256"]}),
+        json!([]),
+        json!("HS256"),
+    ] {
         assert_eq!(check(&headed(&header)), Err(Invalid::Signature), "{header}");
     }
     for critical in [json!([]), json!(["exp"]), json!(["b64"])] {
@@ -110,10 +166,19 @@ fn nor_is_the_key() {
         json!({"alg": "HS256", "jwk": jwk}),
     ] {
         for key in [&own[..], b"", b"\0"] {
-            let forged = signed_with(hmac::HMAC_SHA256, key, &header, &claims(&json!({})).to_string());
+            let forged = signed_with(
+                hmac::HMAC_SHA256,
+                key,
+                &header,
+                &claims(&json!({})).to_string(),
+            );
             assert_eq!(check(&forged), Err(Invalid::Signature), "{header}");
         }
-        assert_eq!(check(&headed(&header)), Ok(()), "signed with ours, whatever else the header says: {header}");
+        assert_eq!(
+            check(&headed(&header)),
+            Ok(()),
+            "signed with ours, whatever else the header says: {header}"
+        );
     }
 }
 
@@ -145,7 +210,10 @@ fn the_form_is_exact() {
         raw("null"),
         raw("[]"),
         raw("{"),
-        raw(&format!(r#"{{"aud":"{AUDIENCE}","sub":"{SUBJECT}","exp":1,"exp":{}}}"#, NOW + 300)),
+        raw(&format!(
+            r#"{{"aud":"{AUDIENCE}","sub":"{SUBJECT}","exp":1,"exp":{}}}"#,
+            NOW + 300
+        )),
     ] {
         assert!(check(&bad).is_err(), "{bad}");
     }
@@ -174,7 +242,10 @@ fn audience_and_subject_are_required_and_compared() {
     ] {
         assert!(check(&token(&changes)).is_err(), "{changes}");
     }
-    assert_eq!(check(&token(&json!({"aud": ["urn:Other", AUDIENCE]}))), Ok(()));
+    assert_eq!(
+        check(&token(&json!({"aud": ["urn:Other", AUDIENCE]}))),
+        Ok(())
+    );
     for name in ["aud", "sub"] {
         let mut explicit = claims(&json!({}));
         explicit[name] = Value::Null;
@@ -217,27 +288,70 @@ fn times_count_where_they_are_present() {
 #[test]
 fn a_token_without_exp_is_as_old_as_its_iat() {
     let check = |changes: &Value, life, undated| {
-        check_hs256(&token(changes), KEY, &Expected { life, undated, ..expected(AUDIENCE, SUBJECT) }, at(NOW))
+        check_hs256(
+            &token(changes),
+            KEY,
+            &Expected {
+                life,
+                undated,
+                ..expected(AUDIENCE, SUBJECT)
+            },
+            at(NOW),
+        )
     };
     for (changes, life, undated, good) in [
         (json!({"exp": null, "iat": NOW}), 3_600, false, true),
         (json!({"exp": null, "iat": NOW + 30}), 60, false, true),
         (json!({"exp": null, "iat": NOW + 31}), 3_600, true, false),
-        (json!({"exp": null, "iat": NOW - 3_600 - 29}), 3_600, false, true),
-        (json!({"exp": null, "iat": NOW - 3_600 - 30}), 3_600, false, false),
-        (json!({"exp": null, "iat": NOW - 3_600 - 30}), 3_601, false, true),
-        (json!({"exp": null, "iat": NOW - 3_600 - 30}), 3_600, true, false),
+        (
+            json!({"exp": null, "iat": NOW - 3_600 - 29}),
+            3_600,
+            false,
+            true,
+        ),
+        (
+            json!({"exp": null, "iat": NOW - 3_600 - 30}),
+            3_600,
+            false,
+            false,
+        ),
+        (
+            json!({"exp": null, "iat": NOW - 3_600 - 30}),
+            3_601,
+            false,
+            true,
+        ),
+        (
+            json!({"exp": null, "iat": NOW - 3_600 - 30}),
+            3_600,
+            true,
+            false,
+        ),
         (json!({"exp": null, "iat": 0}), 3_600, true, false),
-        (json!({"exp": null, "iat": NOW.to_string()}), 3_600, true, false),
+        (
+            json!({"exp": null, "iat": NOW.to_string()}),
+            3_600,
+            true,
+            false,
+        ),
         (json!({"exp": null, "iat": -1}), 3_600, true, false),
         (json!({"exp": null, "iat": u64::MAX}), 3_600, true, false),
         (json!({"exp": null, "iat": null}), 3_600, true, true),
         (json!({"exp": null, "iat": null}), 3_600, false, false),
-        (json!({"exp": null, "iat": null, "nbf": NOW}), 3_600, false, false),
+        (
+            json!({"exp": null, "iat": null, "nbf": NOW}),
+            3_600,
+            false,
+            false,
+        ),
         (json!({"exp": NOW + 1, "iat": null}), 60, false, true),
         (json!({"exp": NOW + 1, "iat": 0}), 60, false, true),
     ] {
-        assert_eq!(check(&changes, life, undated).is_ok(), good, "{changes} {life} {undated}");
+        assert_eq!(
+            check(&changes, life, undated).is_ok(),
+            good,
+            "{changes} {life} {undated}"
+        );
     }
 }
 

@@ -10,7 +10,10 @@ use super::{aws, client};
 
 async fn setup() -> (Sandbox, Table) {
     let sandbox = Sandbox::start().await;
-    let name = sandbox.env_for("receive-confirmation-sms").remove("TABLE_NAME").unwrap();
+    let name = sandbox
+        .env_for("receive-confirmation-sms")
+        .remove("TABLE_NAME")
+        .unwrap();
     let table = Table::new(aws(&sandbox).dynamodb(&client()), name);
     (sandbox, table)
 }
@@ -31,18 +34,36 @@ async fn no_hour_wherever_it_begins_has_more_than_the_maximum() {
         let budget = Budget::new("test", name, 6, Window::Hour);
         let mut counted: Vec<u64> = Vec::new();
         // Every two minutes through five hours, and a burst around each full hour.
-        for seconds in (0..5 * 3_600).step_by(120).chain((1..6).flat_map(|hour| hour * 3_600 - 3..hour * 3_600 + 3)) {
+        for seconds in (0..5 * 3_600)
+            .step_by(120)
+            .chain((1..6).flat_map(|hour| hour * 3_600 - 3..hour * 3_600 + 3))
+        {
             let last = counted.last().copied().unwrap_or_default();
             let seconds = seconds.max(last);
-            let budget = if id { budget.clone().once_for(&format!("n{seconds}x{}", counted.len())) } else { budget.clone() };
+            let budget = if id {
+                budget
+                    .clone()
+                    .once_for(&format!("n{seconds}x{}", counted.len()))
+            } else {
+                budget.clone()
+            };
             if take(&table, &budget, seconds).await.is_some() {
                 counted.push(seconds);
             }
         }
-        assert!(counted.len() >= 5 * 5, "{name}: it fills again: {counted:?}");
+        assert!(
+            counted.len() >= 5 * 5,
+            "{name}: it fills again: {counted:?}"
+        );
         for start in &counted {
-            let within = counted.iter().filter(|at| (*start..start + 3_600).contains(*at)).count();
-            assert!(within <= 6, "{name}: {within} within the hour from {start}: {counted:?}");
+            let within = counted
+                .iter()
+                .filter(|at| (*start..start + 3_600).contains(*at))
+                .count();
+            assert!(
+                within <= 6,
+                "{name}: {within} within the hour from {start}: {counted:?}"
+            );
         }
     }
 }
@@ -50,14 +71,24 @@ async fn no_hour_wherever_it_begins_has_more_than_the_maximum() {
 #[tokio::test]
 async fn what_is_given_back_can_be_taken_again() {
     let (_sandbox, table) = setup().await;
-    for budget in [Budget::new("test", "a", 1, Window::Day), Budget::new("test", "b", 1, Window::Day).once_for("x")] {
+    for budget in [
+        Budget::new("test", "a", 1, Window::Day),
+        Budget::new("test", "b", 1, Window::Day).once_for("x"),
+    ] {
         let taken = take(&table, &budget, 5).await.unwrap();
         let other = budget.clone().once_for("y");
         assert!(take(&table, &other, 5).await.is_none());
         taken.give_back(&table).await.unwrap();
         taken.give_back(&table).await.unwrap();
-        assert!(take(&table, &other, 90_000).await.is_some(), "not more than was taken is given back");
-        assert!(take(&table, &budget.clone().once_for("z"), 90_001).await.is_none());
+        assert!(
+            take(&table, &other, 90_000).await.is_some(),
+            "not more than was taken is given back"
+        );
+        assert!(
+            take(&table, &budget.clone().once_for("z"), 90_001)
+                .await
+                .is_none()
+        );
     }
 }
 
@@ -70,15 +101,45 @@ async fn copies_of_a_request_count_once() {
     assert_eq!(first.copies, Copies::Counted);
     // In the same slice, in the next one, and two further on.
     for seconds in [0, 300, 900] {
-        assert_eq!(take(&table, &copy, seconds).await.unwrap().copies, Copies::CountedBefore);
+        assert_eq!(
+            take(&table, &copy, seconds).await.unwrap().copies,
+            Copies::CountedBefore
+        );
     }
     let copies = (0..50).map(|_| take(&table, &copy, 900));
-    assert!(futures_util::future::join_all(copies).await.iter().all(Option::is_some));
-    assert!(take(&table, &budget.clone().once_for("another"), 900).await.is_some());
-    assert!(take(&table, &budget.clone().once_for("a third"), 900).await.is_none());
-    take(&table, &copy, 900).await.unwrap().give_back(&table).await.unwrap();
-    assert!(take(&table, &budget.clone().once_for("a third"), 900).await.is_some());
-    assert!(take(&table, &budget.clone().once_for("a fourth"), 900).await.is_none(), "one was given back, not more");
+    assert!(
+        futures_util::future::join_all(copies)
+            .await
+            .iter()
+            .all(Option::is_some)
+    );
+    assert!(
+        take(&table, &budget.clone().once_for("another"), 900)
+            .await
+            .is_some()
+    );
+    assert!(
+        take(&table, &budget.clone().once_for("a third"), 900)
+            .await
+            .is_none()
+    );
+    take(&table, &copy, 900)
+        .await
+        .unwrap()
+        .give_back(&table)
+        .await
+        .unwrap();
+    assert!(
+        take(&table, &budget.clone().once_for("a third"), 900)
+            .await
+            .is_some()
+    );
+    assert!(
+        take(&table, &budget.clone().once_for("a fourth"), 900)
+            .await
+            .is_none(),
+        "one was given back, not more"
+    );
 }
 
 #[tokio::test]
@@ -86,18 +147,34 @@ async fn many_at_once_take_exactly_what_there_is() {
     let (_sandbox, table) = setup().await;
     // In a new item, and across the border of a slice, where whoever comes first moves the window on.
     for (what, seconds) in [("new", 10), ("next", 310)] {
-        let budget = Budget::new("test", "many", if what == "new" { 20 } else { 35 }, Window::Hour);
+        let budget = Budget::new(
+            "test",
+            "many",
+            if what == "new" { 20 } else { 35 },
+            Window::Hour,
+        );
         let all = (0..40).map(|n| {
             let budget = budget.clone().once_for(&format!("{what}{n}"));
             let table = table.clone();
             async move { take(&table, &budget, seconds).await }
         });
-        let taken = futures_util::future::join_all(all).await.into_iter().flatten().count();
+        let taken = futures_util::future::join_all(all)
+            .await
+            .into_iter()
+            .flatten()
+            .count();
         assert_eq!(taken, if what == "new" { 20 } else { 15 }, "{what}");
     }
     let large = Budget::new("test", "large", 201, Window::Hour);
     let all = (0..250).map(|_| take(&table, &large, 310));
-    assert_eq!(futures_util::future::join_all(all).await.into_iter().flatten().count(), 201);
+    assert_eq!(
+        futures_util::future::join_all(all)
+            .await
+            .into_iter()
+            .flatten()
+            .count(),
+        201
+    );
 }
 
 #[tokio::test]
@@ -109,7 +186,11 @@ async fn a_budget_of_many_items_has_its_whole_maximum() {
     }
     assert_eq!(sandbox.aws.items().await.len(), 3);
     assert_eq!(budget.used(&table, at(1)).await, Ok(40));
-    assert_eq!(budget.used(&table, at(125)).await, Ok(0), "they have left the window");
+    assert_eq!(
+        budget.used(&table, at(125)).await,
+        Ok(0),
+        "they have left the window"
+    );
 }
 
 #[tokio::test]
@@ -139,7 +220,12 @@ async fn what_weighs_more_takes_more_room() {
     let (_sandbox, table) = setup().await;
     for (max, named) in [(100, true), (300, false)] {
         let budget = Budget::new("test", &format!("weight{max}"), max, Window::Hour);
-        let heavy = |n: u32| budget.clone().once_for(&format!("text{n}")).weighing(max / 10 * 3);
+        let heavy = |n: u32| {
+            budget
+                .clone()
+                .once_for(&format!("text{n}"))
+                .weighing(max / 10 * 3)
+        };
         let mut last = None;
         for n in 0..3 {
             last = take(&table, &heavy(n), 10).await;
@@ -147,32 +233,72 @@ async fn what_weighs_more_takes_more_room() {
         }
         let full = heavy(3).take(&table, at(20)).await.unwrap().unwrap_err();
         let opens = shared::table::epoch(at(0)) + 3_600 + 300;
-        assert_eq!(heavy(3).opens_at(&full), Some(opens), "when the first slice leaves the window");
-        assert_eq!(take(&table, &heavy(2), 20).await.is_some(), named, "a copy of the third");
+        assert_eq!(
+            heavy(3).opens_at(&full),
+            Some(opens),
+            "when the first slice leaves the window"
+        );
+        assert_eq!(
+            take(&table, &heavy(2), 20).await.is_some(),
+            named,
+            "a copy of the third"
+        );
         let light = budget.clone().once_for("light").weighing(max / 10);
         assert!(take(&table, &light, 20).await.is_some());
-        assert!(take(&table, &budget.clone().once_for("tiny"), 20).await.is_none(), "now it is full");
+        assert!(
+            take(&table, &budget.clone().once_for("tiny"), 20)
+                .await
+                .is_none(),
+            "now it is full"
+        );
         last.unwrap().give_back(&table).await.unwrap();
-        assert!(take(&table, &heavy(4), 350).await.is_some(), "as much as was given back");
-        assert!(take(&table, &budget.clone().once_for("tiny"), 350).await.is_none());
-        let (before, after) = (opens - shared::table::epoch(at(0)) - 1, opens - shared::table::epoch(at(0)));
-        assert!(take(&table, &heavy(5), before).await.is_none() && take(&table, &heavy(5), after).await.is_some(), "{max}");
+        assert!(
+            take(&table, &heavy(4), 350).await.is_some(),
+            "as much as was given back"
+        );
+        assert!(
+            take(&table, &budget.clone().once_for("tiny"), 350)
+                .await
+                .is_none()
+        );
+        let (before, after) = (
+            opens - shared::table::epoch(at(0)) - 1,
+            opens - shared::table::epoch(at(0)),
+        );
+        assert!(
+            take(&table, &heavy(5), before).await.is_none()
+                && take(&table, &heavy(5), after).await.is_some(),
+            "{max}"
+        );
     }
     let small = Budget::new("test", "small", 10, Window::Day).weighing(11);
     let full = small.take(&table, at(0)).await.unwrap().unwrap_err();
-    assert_eq!(small.opens_at(&full), None, "what is heavier than the maximum never fits");
+    assert_eq!(
+        small.opens_at(&full),
+        None,
+        "what is heavier than the maximum never fits"
+    );
 }
 
 #[tokio::test]
 async fn many_of_weight_at_once_take_exactly_what_there_is() {
     let (_sandbox, table) = setup().await;
     for max in [60, 600] {
-        let budget = Budget::new("test", &format!("crowd{max}"), max, Window::Hour).weighing(max / 20);
+        let budget =
+            Budget::new("test", &format!("crowd{max}"), max, Window::Hour).weighing(max / 20);
         let all = (0..40).map(|n| {
             let budget = budget.clone().once_for(&format!("n{n}"));
             let table = table.clone();
             async move { take(&table, &budget, 10).await }
         });
-        assert_eq!(futures_util::future::join_all(all).await.into_iter().flatten().count(), 20, "{max}");
+        assert_eq!(
+            futures_util::future::join_all(all)
+                .await
+                .into_iter()
+                .flatten()
+                .count(),
+            20,
+            "{max}"
+        );
     }
 }

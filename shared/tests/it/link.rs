@@ -12,9 +12,18 @@ const EMAIL: &str = "acme+4512345678@sms.example.com";
 
 async fn follow(sandbox: &Sandbox, link: &str) -> Confirmation {
     let tenant = sandbox.auth0.server().url();
-    let rules = config::read(&|name| (name == "AUTH0_URL").then(|| tenant.clone()), Rules::read).unwrap();
+    let rules = config::read(
+        &|name| (name == "AUTH0_URL").then(|| tenant.clone()),
+        Rules::read,
+    )
+    .unwrap();
     let link = rules.judge(link, None).unwrap();
-    confirm(&crate::client(), &link, Instant::now() + Duration::from_millis(800)).await
+    confirm(
+        &crate::client(),
+        &link,
+        Instant::now() + Duration::from_millis(800),
+    )
+    .await
 }
 
 fn unclear(confirmation: &Confirmation) -> bool {
@@ -28,7 +37,13 @@ async fn form_and_redirect_pages_confirm_once() {
     for (page, posts) in [(LinkPage::Form, 1), (LinkPage::Redirect, 0)] {
         let mail = sandbox.auth0.mail_verification(&user, page);
         assert_eq!(follow(&sandbox, &mail.link).await, Confirmation::Confirmed);
-        assert_eq!((sandbox.auth0.fetched(&mail.ticket), sandbox.auth0.posted(&mail.ticket)), (1, posts));
+        assert_eq!(
+            (
+                sandbox.auth0.fetched(&mail.ticket),
+                sandbox.auth0.posted(&mail.ticket)
+            ),
+            (1, posts)
+        );
         assert!(sandbox.auth0.user(EMAIL).unwrap().email_verified);
         assert_eq!(follow(&sandbox, &mail.link).await, Confirmation::Refused);
     }
@@ -41,7 +56,9 @@ async fn an_expired_ticket_is_refused_and_a_page_without_a_form_is_unclear() {
     let mail = sandbox.auth0.mail_verification(&user, LinkPage::Form);
     sandbox.auth0.expire(&mail.ticket);
     assert_eq!(follow(&sandbox, &mail.link).await, Confirmation::Refused);
-    let mail = sandbox.auth0.mail_verification(&user, LinkPage::Unconfirmable);
+    let mail = sandbox
+        .auth0
+        .mail_verification(&user, LinkPage::Unconfirmable);
     assert!(unclear(&follow(&sandbox, &mail.link).await));
     assert!(!sandbox.auth0.user(EMAIL).unwrap().email_verified);
 }
@@ -52,15 +69,31 @@ async fn answers_by_status_location_and_wire() {
     let user = sandbox.auth0.sign_up(EMAIL);
     let answer = |status: u16, location: &str, body: &str| Fault::Answer {
         status,
-        headers: vec![("location".to_owned(), location.to_owned()), ("content-type".to_owned(), "text/html".to_owned())],
+        headers: vec![
+            ("location".to_owned(), location.to_owned()),
+            ("content-type".to_owned(), "text/html".to_owned()),
+        ],
         body: body.to_owned(),
     };
-    let (confirmed, refused, other) = (Some(Confirmation::Confirmed), Some(Confirmation::Refused), None);
+    let (confirmed, refused, other) = (
+        Some(Confirmation::Confirmed),
+        Some(Confirmation::Refused),
+        None,
+    );
     for (fault, expected) in [
-        (answer(302, "https://app.example/?success=true&message=ok", ""), &confirmed),
+        (
+            answer(302, "https://app.example/?success=true&message=ok", ""),
+            &confirmed,
+        ),
         (answer(303, "/relative?success=false", ""), &refused),
-        (answer(302, "https://app.example/?success=true&success=false", ""), &other),
-        (answer(302, "https://app.example/?message=success=true", ""), &other),
+        (
+            answer(302, "https://app.example/?success=true&success=false", ""),
+            &other,
+        ),
+        (
+            answer(302, "https://app.example/?message=success=true", ""),
+            &other,
+        ),
         (answer(302, "https://app.example/#success=true", ""), &other),
         (answer(302, "http://[", ""), &other),
         (answer(400, "", ""), &refused),
@@ -71,10 +104,38 @@ async fn answers_by_status_location_and_wire() {
         (answer(503, "", ""), &other),
         (answer(204, "", ""), &other),
         (answer(200, "", "<p>Your email was verified.</p>"), &other),
-        (answer(200, "", "<form method=get action=/u/x><input type=hidden name=state value=1></form>"), &other),
-        (answer(200, "", "<form method=post action=https://evil.example/></form>"), &other),
-        (answer(200, "", "<base href=https://evil.example/><form method=post action=x></form>"), &other),
-        (answer(200, "", "<form method=post></form><form method=post action=/other></form>"), &other),
+        (
+            answer(
+                200,
+                "",
+                "<form method=get action=/u/x><input type=hidden name=state value=1></form>",
+            ),
+            &other,
+        ),
+        (
+            answer(
+                200,
+                "",
+                "<form method=post action=https://evil.example/></form>",
+            ),
+            &other,
+        ),
+        (
+            answer(
+                200,
+                "",
+                "<base href=https://evil.example/><form method=post action=x></form>",
+            ),
+            &other,
+        ),
+        (
+            answer(
+                200,
+                "",
+                "<form method=post></form><form method=post action=/other></form>",
+            ),
+            &other,
+        ),
         (Fault::Hang, &other),
         (Fault::ResetBefore, &other),
         (Fault::Truncate, &other),
@@ -89,6 +150,10 @@ async fn answers_by_status_location_and_wire() {
             None => assert!(unclear(&confirmation), "{fault:?}: {confirmation:?}"),
         }
         let requests = sandbox.auth0.server().exchanges().len() - before;
-        assert_eq!((requests, sandbox.auth0.posted(&mail.ticket)), (1, 0), "{fault:?}");
+        assert_eq!(
+            (requests, sandbox.auth0.posted(&mail.ticket)),
+            (1, 0),
+            "{fault:?}"
+        );
     }
 }

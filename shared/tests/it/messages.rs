@@ -22,17 +22,40 @@ struct Setup {
 async fn setup() -> Setup {
     let sandbox = Sandbox::start().await;
     let http = crate::client();
-    let sender = Sender { number: Some(NUMBER.parse().unwrap()), service: None };
-    let messages = Messages::new(http.clone(), sandbox.twilio.server().url().parse().unwrap(), sender);
-    let secret = Secret::new("switchboard/twilio".to_owned(), crate::aws(&sandbox).secrets_manager(&http));
-    Setup { sandbox, messages, secret }
+    let sender = Sender {
+        number: Some(NUMBER.parse().unwrap()),
+        service: None,
+    };
+    let messages = Messages::new(
+        http.clone(),
+        sandbox.twilio.server().url().parse().unwrap(),
+        sender,
+    );
+    let secret = Secret::new(
+        "switchboard/twilio".to_owned(),
+        crate::aws(&sandbox).secrets_manager(&http),
+    );
+    Setup {
+        sandbox,
+        messages,
+        secret,
+    }
 }
 
 impl Setup {
     async fn send(&self, within: Duration) -> Result<Receipt, SendError> {
         let to: E164 = "+4512345678".parse().unwrap();
-        let sms = Outbound { to: &to, from: None, body: "Grüße", life: None, holds_code: false };
-        self.messages.send(&sms, &self.secret, now(), within).await.unwrap()
+        let sms = Outbound {
+            to: &to,
+            from: None,
+            body: "Grüße",
+            life: None,
+            holds_code: false,
+        };
+        self.messages
+            .send(&sms, &self.secret, now(), within)
+            .await
+            .unwrap()
     }
 }
 
@@ -43,8 +66,17 @@ async fn accepted() {
     let setup = setup().await;
     let receipt = setup.send(TIME).await.unwrap();
     let sent = &setup.sandbox.twilio.messages()[0];
-    assert_eq!((sent.to.as_str(), sent.from.as_str(), sent.body.as_str()), ("+4512345678", NUMBER, "Grüße"));
-    assert_eq!(receipt, Receipt { id: Some(sent.sid.clone()), segments: Some(1) });
+    assert_eq!(
+        (sent.to.as_str(), sent.from.as_str(), sent.body.as_str()),
+        ("+4512345678", NUMBER, "Grüße")
+    );
+    assert_eq!(
+        receipt,
+        Receipt {
+            id: Some(sent.sid.clone()),
+            segments: Some(1)
+        }
+    );
 }
 
 #[tokio::test]
@@ -56,8 +88,15 @@ async fn through_a_messaging_service_with_an_api_key() {
         "switchboard/twilio",
         &json!({"account_sid": ACCOUNT_SID, "auth_token": "not used for REST", "api_key_sid": key, "api_key_secret": "key-secret"}),
     );
-    let sender = Sender { number: None, service: Some(MESSAGING_SERVICE.to_owned()) };
-    let messages = Messages::new(crate::client(), setup.sandbox.twilio.server().url().parse().unwrap(), sender);
+    let sender = Sender {
+        number: None,
+        service: Some(MESSAGING_SERVICE.to_owned()),
+    };
+    let messages = Messages::new(
+        crate::client(),
+        setup.sandbox.twilio.server().url().parse().unwrap(),
+        sender,
+    );
     let setup = Setup { messages, ..setup };
     assert!(setup.send(TIME).await.is_ok());
 }
@@ -69,11 +108,25 @@ async fn only_codes_are_discarded_and_only_if_told_so() {
     let to: E164 = "+4512345678".parse().unwrap();
     for (discards, holds_code) in [(false, false), (false, true), (true, false), (true, true)] {
         let messages = setup.messages.clone().discarding_codes(discards);
-        let sms = Outbound { to: &to, from: None, body: "x", life: None, holds_code };
-        messages.send(&sms, &setup.secret, now(), TIME).await.unwrap().unwrap();
+        let sms = Outbound {
+            to: &to,
+            from: None,
+            body: "x",
+            life: None,
+            holds_code,
+        };
+        messages
+            .send(&sms, &setup.secret, now(), TIME)
+            .await
+            .unwrap()
+            .unwrap();
         let sent = setup.sandbox.twilio.messages().pop().unwrap();
         let kept = !(discards && holds_code);
-        assert_eq!((sent.keeps_body, sent.keeps_to), (kept, kept), "{discards} {holds_code}");
+        assert_eq!(
+            (sent.keeps_body, sent.keeps_to),
+            (kept, kept),
+            "{discards} {holds_code}"
+        );
     }
 }
 
@@ -85,21 +138,36 @@ async fn who_only_sends_needs_no_auth_token() {
         crate::aws(&setup.sandbox).secrets_manager(&crate::client()),
     );
     let to: E164 = "+4512345678".parse().unwrap();
-    let sms = Outbound { to: &to, from: None, body: "x", life: None, holds_code: false };
+    let sms = Outbound {
+        to: &to,
+        from: None,
+        body: "x",
+        life: None,
+        holds_code: false,
+    };
     let send = async || setup.messages.send(&sms, &secret, now(), TIME).await;
     let key = format!("SK{}", "a".repeat(32));
     setup.sandbox.twilio.add_api_key(&key, "key-secret");
-    let lacks = "secret twilio (switchboard/sends) lacks api_key_sid and api_key_secret (or auth_token)";
-    for half in [json!({"account_sid": ACCOUNT_SID}), json!({"account_sid": ACCOUNT_SID, "api_key_sid": key})] {
+    let lacks =
+        "secret twilio (switchboard/sends) lacks api_key_sid and api_key_secret (or auth_token)";
+    for half in [
+        json!({"account_sid": ACCOUNT_SID}),
+        json!({"account_sid": ACCOUNT_SID, "api_key_sid": key}),
+    ] {
         setup.sandbox.aws.set_secret("switchboard/sends", &half);
         assert_eq!(send().await.unwrap_err().to_string(), lacks);
     }
-    let whole = json!({"account_sid": ACCOUNT_SID, "api_key_sid": key, "api_key_secret": "key-secret"});
+    let whole =
+        json!({"account_sid": ACCOUNT_SID, "api_key_sid": key, "api_key_secret": "key-secret"});
     setup.sandbox.aws.set_secret("switchboard/sends", &whole);
     assert!(send().await.unwrap().is_ok());
     setup.sandbox.aws.set_secret("switchboard/twilio", &whole);
     let verifies = setup.secret.get(now()).await.unwrap_err();
-    assert_eq!(verifies.to_string(), "secret twilio (switchboard/twilio) lacks auth_token", "whom Twilio calls does need it");
+    assert_eq!(
+        verifies.to_string(),
+        "secret twilio (switchboard/twilio) lacks auth_token",
+        "whom Twilio calls does need it"
+    );
 }
 
 #[tokio::test]
@@ -107,7 +175,14 @@ async fn accepted_whatever_the_body() {
     let setup = setup().await;
     for fault in [Fault::Garbage, Fault::Truncate, Fault::Oversize(1_000_000)] {
         setup.sandbox.twilio.server().faults().next(fault.clone());
-        assert_eq!(setup.send(TIME).await, Ok(Receipt { id: None, segments: None }), "{fault:?}");
+        assert_eq!(
+            setup.send(TIME).await,
+            Ok(Receipt {
+                id: None,
+                segments: None
+            }),
+            "{fault:?}"
+        );
     }
     assert_eq!(setup.sandbox.twilio.messages().len(), 3);
 }
@@ -130,7 +205,13 @@ async fn refusals_by_code() {
         (30006, false),
     ] {
         setup.sandbox.twilio.reject("+4512345678", code);
-        assert_eq!(setup.send(TIME).await, Err(SendError::Refused { recipient, code: Some(code) }));
+        assert_eq!(
+            setup.send(TIME).await,
+            Err(SendError::Refused {
+                recipient,
+                code: Some(code)
+            })
+        );
     }
 }
 
@@ -140,18 +221,87 @@ async fn created_and_failed_at_once_is_refused() {
     let setup = setup().await;
     let sid = format!("SM{}", "a".repeat(32));
     for (status, error, expected) in [
-        ("failed", json!(30034), Err(SendError::Refused { recipient: false, code: Some(30034) })),
-        ("failed", json!("21610"), Err(SendError::Refused { recipient: true, code: Some(21610) })),
-        ("failed", json!(21612), Err(SendError::Refused { recipient: false, code: Some(21612) })),
-        ("failed", json!(null), Err(SendError::Refused { recipient: false, code: None })),
-        ("undelivered", json!(30003), Err(SendError::Refused { recipient: false, code: Some(30003) })),
-        ("canceled", json!(null), Err(SendError::Refused { recipient: false, code: None })),
-        ("queued", json!(null), Ok(Receipt { id: Some(sid.clone()), segments: Some(1) })),
-        ("accepted", json!(null), Ok(Receipt { id: Some(sid.clone()), segments: Some(1) })),
-        ("sent", json!({"odd": 1}), Ok(Receipt { id: Some(sid.clone()), segments: Some(1) })),
+        (
+            "failed",
+            json!(30034),
+            Err(SendError::Refused {
+                recipient: false,
+                code: Some(30034),
+            }),
+        ),
+        (
+            "failed",
+            json!("21610"),
+            Err(SendError::Refused {
+                recipient: true,
+                code: Some(21610),
+            }),
+        ),
+        (
+            "failed",
+            json!(21612),
+            Err(SendError::Refused {
+                recipient: false,
+                code: Some(21612),
+            }),
+        ),
+        (
+            "failed",
+            json!(null),
+            Err(SendError::Refused {
+                recipient: false,
+                code: None,
+            }),
+        ),
+        (
+            "undelivered",
+            json!(30003),
+            Err(SendError::Refused {
+                recipient: false,
+                code: Some(30003),
+            }),
+        ),
+        (
+            "canceled",
+            json!(null),
+            Err(SendError::Refused {
+                recipient: false,
+                code: None,
+            }),
+        ),
+        (
+            "queued",
+            json!(null),
+            Ok(Receipt {
+                id: Some(sid.clone()),
+                segments: Some(1),
+            }),
+        ),
+        (
+            "accepted",
+            json!(null),
+            Ok(Receipt {
+                id: Some(sid.clone()),
+                segments: Some(1),
+            }),
+        ),
+        (
+            "sent",
+            json!({"odd": 1}),
+            Ok(Receipt {
+                id: Some(sid.clone()),
+                segments: Some(1),
+            }),
+        ),
     ] {
-        let body = json!({ "sid": sid, "num_segments": "1", "status": status, "error_code": error }).to_string();
-        setup.sandbox.twilio.server().faults().next(Fault::Answer { status: 201, headers: vec![], body });
+        let body =
+            json!({ "sid": sid, "num_segments": "1", "status": status, "error_code": error })
+                .to_string();
+        setup.sandbox.twilio.server().faults().next(Fault::Answer {
+            status: 201,
+            headers: vec![],
+            body,
+        });
         assert_eq!(setup.send(TIME).await, expected, "{status} {error}");
     }
 }
@@ -159,21 +309,45 @@ async fn created_and_failed_at_once_is_refused() {
 #[tokio::test]
 async fn failures_before_and_after_acceptance() {
     let setup = setup().await;
-    let answer =
-        |status| Fault::Answer { status, headers: vec![("retry-after".to_owned(), "7".to_owned())], body: "<html>".to_owned() };
+    let answer = |status| Fault::Answer {
+        status,
+        headers: vec![("retry-after".to_owned(), "7".to_owned())],
+        body: "<html>".to_owned(),
+    };
     for (fault, error) in [
-        (answer(429), SendError::RateLimited { after: Some(Duration::from_secs(7)) }),
+        (
+            answer(429),
+            SendError::RateLimited {
+                after: Some(Duration::from_secs(7)),
+            },
+        ),
         (answer(503), SendError::Unavailable),
         (answer(500), SendError::Unknown),
         (answer(502), SendError::Unknown),
-        (answer(400), SendError::Refused { recipient: false, code: None }),
-        (answer(302), SendError::Refused { recipient: false, code: None }),
+        (
+            answer(400),
+            SendError::Refused {
+                recipient: false,
+                code: None,
+            },
+        ),
+        (
+            answer(302),
+            SendError::Refused {
+                recipient: false,
+                code: None,
+            },
+        ),
         (Fault::ResetBefore, SendError::Unknown),
         (Fault::ResetAfter, SendError::Unknown),
         (Fault::Hang, SendError::Unknown),
     ] {
         setup.sandbox.twilio.server().faults().next(fault.clone());
-        assert_eq!(setup.send(Duration::from_millis(500)).await, Err(error), "{fault:?}");
+        assert_eq!(
+            setup.send(Duration::from_millis(500)).await,
+            Err(error),
+            "{fault:?}"
+        );
     }
     setup.sandbox.twilio.server().faults().refuse(true);
     assert_eq!(setup.send(TIME).await, Err(SendError::Unavailable));
@@ -184,12 +358,19 @@ async fn refused_credentials_are_fetched_again_once() {
     let setup = setup().await;
     setup.send(TIME).await.unwrap();
     setup.sandbox.twilio.set_auth_token("rotated");
-    setup.sandbox.aws.set_secret("switchboard/twilio", &json!({"account_sid": ACCOUNT_SID, "auth_token": "rotated"}));
+    setup.sandbox.aws.set_secret(
+        "switchboard/twilio",
+        &json!({"account_sid": ACCOUNT_SID, "auth_token": "rotated"}),
+    );
     assert!(setup.send(TIME).await.is_ok());
     setup.sandbox.twilio.set_auth_token(AUTH_TOKEN);
     let before = setup.sandbox.aws.secrets().exchanges().len();
     for _ in 0..3 {
         assert_eq!(setup.send(TIME).await, Err(SendError::Unauthorized));
     }
-    assert_eq!(setup.sandbox.aws.secrets().exchanges().len(), before, "fetched again within a minute");
+    assert_eq!(
+        setup.sandbox.aws.secrets().exchanges().len(),
+        before,
+        "fetched again within a minute"
+    );
 }

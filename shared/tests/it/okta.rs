@@ -34,7 +34,10 @@ async fn setup_service_app() -> (Sandbox, Users) {
 fn users(sandbox: &Sandbox, access: Access) -> Users {
     let http = crate::client();
     let base: BaseUrl = sandbox.okta.server().url().parse().unwrap();
-    let secret = Secret::new("switchboard/okta".to_owned(), crate::aws(sandbox).secrets_manager(&http));
+    let secret = Secret::new(
+        "switchboard/okta".to_owned(),
+        crate::aws(sandbox).secrets_manager(&http),
+    );
     Users::new(http, base, access, secret)
 }
 
@@ -43,20 +46,39 @@ fn number(text: &str) -> E164 {
 }
 
 async fn search(users: &Users, at: SystemTime) -> Result<Found, CallError> {
-    users.by_phone(Attribute::PrimaryPhone, &number(COMPANY), at).await
+    users
+        .by_phone(Attribute::PrimaryPhone, &number(COMPANY), at)
+        .await
 }
 
 fn requests(sandbox: &Sandbox, path: &str) -> usize {
-    sandbox.okta.server().exchanges().iter().filter(|exchange| exchange.target.starts_with(path)).count()
+    sandbox
+        .okta
+        .server()
+        .exchanges()
+        .iter()
+        .filter(|exchange| exchange.target.starts_with(path))
+        .count()
 }
 
 fn answer(status: u16, code: &str) -> Fault {
-    Fault::Answer { status, headers: vec![], body: json!({ "errorCode": code, "errorSummary": "x" }).to_string() }
+    Fault::Answer {
+        status,
+        headers: vec![],
+        body: json!({ "errorCode": code, "errorSummary": "x" }).to_string(),
+    }
 }
 
 fn limited(headers: &[(&str, &str)]) -> Fault {
-    let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    Fault::Answer { status: 429, headers, body: r#"{"errorCode":"E0000047"}"#.to_owned() }
+    let headers = headers
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
+    Fault::Answer {
+        status: 429,
+        headers,
+        body: r#"{"errorCode":"E0000047"}"#.to_owned(),
+    }
 }
 
 #[tokio::test]
@@ -75,8 +97,16 @@ async fn a_number_finds_its_one_user_by_one_request() {
     };
     assert_eq!(search(&users, now()).await, Ok(Found::One(ann)));
     assert_eq!(sandbox.okta.server().exchanges().len(), 1);
-    let Ok(Found::One(bob)) = users.by_phone(Attribute::MobilePhone, &number(MOBILE), now()).await else { panic!() };
-    assert_eq!((bob.first_name.as_deref(), bob.primary_phone), (Some("Bob"), None));
+    let Ok(Found::One(bob)) = users
+        .by_phone(Attribute::MobilePhone, &number(MOBILE), now())
+        .await
+    else {
+        panic!()
+    };
+    assert_eq!(
+        (bob.first_name.as_deref(), bob.primary_phone),
+        (Some("Bob"), None)
+    );
 }
 
 #[tokio::test]
@@ -95,22 +125,33 @@ async fn nobody_or_several_are_told_apart_and_every_status_is_reported() {
         ("DEPROVISIONED", Status::Deprovisioned),
     ] {
         sandbox.okta.set_status(&ann, text);
-        let Ok(Found::One(user)) = search(&users, now()).await else { panic!("{text}") };
+        let Ok(Found::One(user)) = search(&users, now()).await else {
+            panic!("{text}")
+        };
         assert_eq!((user.id.as_str(), user.status), (ann.as_str(), status));
     }
     // Who has left does not stand in the way of who has the number now.
     let bob = sandbox.okta.hire("Bob", MOBILE, COMPANY);
     assert!(matches!(search(&users, now()).await, Ok(Found::One(user)) if user.id == bob));
     sandbox.okta.set_status(&ann, "SUSPENDED");
-    let Ok(Found::Several(both)) = search(&users, now()).await else { panic!() };
-    assert_eq!(both.into_iter().map(|user| user.id).collect::<Vec<_>>(), [ann, bob]);
+    let Ok(Found::Several(both)) = search(&users, now()).await else {
+        panic!()
+    };
+    assert_eq!(
+        both.into_iter().map(|user| user.id).collect::<Vec<_>>(),
+        [ann, bob]
+    );
 }
 
 #[tokio::test]
 async fn a_match_that_is_none_is_nobody() {
     let (sandbox, users) = setup().await;
     let other = json!([{"id": "00u1", "status": "ACTIVE", "profile": {"firstName": "Eve", "primaryPhone": "+15005550007"}}]);
-    sandbox.okta.server().faults().next(Fault::Answer { status: 200, headers: vec![], body: other.to_string() });
+    sandbox.okta.server().faults().next(Fault::Answer {
+        status: 200,
+        headers: vec![],
+        body: other.to_string(),
+    });
     assert_eq!(search(&users, now()).await, Ok(Found::Nobody));
 }
 
@@ -119,7 +160,14 @@ async fn the_search_lags_behind_and_an_id_does_not() {
     let (sandbox, users) = setup().await;
     let id = sandbox.okta.hire("Ann", MOBILE, "");
     sandbox.okta.hold_index(true);
-    let changed = users.update(&id, &[(Attribute::PrimaryPhone, Some(&number(COMPANY)))], now()).await.unwrap();
+    let changed = users
+        .update(
+            &id,
+            &[(Attribute::PrimaryPhone, Some(&number(COMPANY)))],
+            now(),
+        )
+        .await
+        .unwrap();
     assert_eq!(changed.primary_phone.as_deref(), Some(COMPANY));
     assert_eq!(search(&users, now()).await, Ok(Found::Nobody));
     assert_eq!(users.get(&id, now()).await, Ok(changed.clone()));
@@ -131,11 +179,26 @@ async fn the_search_lags_behind_and_an_id_does_not() {
 async fn an_update_changes_what_it_names_and_nothing_else() {
     let (sandbox, users) = setup().await;
     let id = sandbox.okta.hire("Ann", "12 34 56 78", COMPANY);
-    let user =
-        users.update(&id, &[(Attribute::PrimaryPhone, None), (Attribute::MobilePhone, Some(&number(MOBILE)))], now()).await;
+    let user = users
+        .update(
+            &id,
+            &[
+                (Attribute::PrimaryPhone, None),
+                (Attribute::MobilePhone, Some(&number(MOBILE))),
+            ],
+            now(),
+        )
+        .await;
     assert_eq!(user.unwrap().mobile_phone.as_deref(), Some(MOBILE));
     let user = sandbox.okta.user(&id).unwrap();
-    let texts = ["firstName", "lastName", "login", "mobilePhone", "primaryPhone"].map(|attribute| user.text(attribute));
+    let texts = [
+        "firstName",
+        "lastName",
+        "login",
+        "mobilePhone",
+        "primaryPhone",
+    ]
+    .map(|attribute| user.text(attribute));
     assert_eq!(texts, ["Ann", "Example", "ann@acme.example", MOBILE, ""]);
 }
 
@@ -143,30 +206,60 @@ async fn an_update_changes_what_it_names_and_nothing_else() {
 async fn an_absent_user_and_a_refused_change_concern_this_user_only() {
     let (sandbox, users) = setup().await;
     let change = [(Attribute::MobilePhone, Some(&number(MOBILE)))];
-    for id in ["00u00000000000000000", "", "me/../x", "ann@acme.example", "00u1?a=b"] {
+    for id in [
+        "00u00000000000000000",
+        "",
+        "me/../x",
+        "ann@acme.example",
+        "00u1?a=b",
+    ] {
         assert_eq!(users.get(id, now()).await, Err(CallError::NotFound), "{id}");
-        assert_eq!(users.update(id, &change, now()).await, Err(CallError::NotFound), "{id}");
+        assert_eq!(
+            users.update(id, &change, now()).await,
+            Err(CallError::NotFound),
+            "{id}"
+        );
     }
-    assert_eq!(sandbox.okta.server().exchanges().len(), 2, "only an id is sent");
+    assert_eq!(
+        sandbox.okta.server().exchanges().len(),
+        2,
+        "only an id is sent"
+    );
     let id = sandbox.okta.hire("Ann", MOBILE, COMPANY);
     sandbox.okta.set_status(&id, "DEPROVISIONED");
-    assert_eq!(users.update(&id, &change, now()).await, Err(CallError::Refused("E0000038".to_owned())));
+    assert_eq!(
+        users.update(&id, &change, now()).await,
+        Err(CallError::Refused("E0000038".to_owned()))
+    );
     sandbox.okta.server().faults().next(answer(400, "E0000001"));
-    assert_eq!(users.update(&id, &change, now()).await, Err(CallError::Refused("E0000001".to_owned())));
+    assert_eq!(
+        users.update(&id, &change, now()).await,
+        Err(CallError::Refused("E0000001".to_owned()))
+    );
     // `me` and short login names lead to somebody who was not asked for.
     let other = json!({"id": "00u1", "status": "ACTIVE", "profile": {}});
-    sandbox.okta.server().faults().next(Fault::Answer { status: 200, headers: vec![], body: other.to_string() });
+    sandbox.okta.server().faults().next(Fault::Answer {
+        status: 200,
+        headers: vec![],
+        body: other.to_string(),
+    });
     assert_eq!(users.get("me", now()).await, Err(CallError::NotFound));
 }
 
 #[tokio::test]
 async fn pages_are_followed_to_the_end_however_the_link_is_quoted() {
     let (sandbox, users) = setup().await;
-    let ids: Vec<_> = (0..5).map(|n| sandbox.okta.hire(&format!("User{n}"), MOBILE, "")).collect();
+    let ids: Vec<_> = (0..5)
+        .map(|n| sandbox.okta.hire(&format!("User{n}"), MOBILE, ""))
+        .collect();
     sandbox.okta.set_status(&ids[1], "DEPROVISIONED");
     sandbox.okta.set_status(&ids[2], "SUSPENDED");
     sandbox.okta.set_page_size(2);
-    for format in ["<{url}>; rel=\"next\"", "<{url}>;rel=next", "<{url}>; title=\"a, b\"; REL='next'"] {
+    for format in [
+        "<{url}>; rel=\"next\"",
+        "<{url}>;rel=next",
+        "<{url}>; title=\"a, b\"; REL='next'",
+    ] {
         sandbox.okta.set_next_link(format);
         let (mut seen, mut next, mut pages) = (vec![], None, 0);
         loop {
@@ -178,7 +271,11 @@ async fn pages_are_followed_to_the_end_however_the_link_is_quoted() {
                 break;
             }
         }
-        assert_eq!((&seen[..], pages), (&[&ids[..1], &ids[2..]].concat()[..], 2), "{format}");
+        assert_eq!(
+            (&seen[..], pages),
+            (&[&ids[..1], &ids[2..]].concat()[..], 2),
+            "{format}"
+        );
     }
 }
 
@@ -200,9 +297,14 @@ async fn no_token_goes_to_another_host_or_round_in_circles() {
         "http://[".to_owned(),
         sandbox.okta.server().url() + &first_page(&sandbox, &users).await,
     ] {
-        sandbox.okta.set_next_link(&format!("<{target}>; rel=\"next\""));
+        sandbox
+            .okta
+            .set_next_link(&format!("<{target}>; rel=\"next\""));
         let page = users.page(None, now()).await;
-        assert!(matches!(page, Err(CallError::Unavailable(_))), "{target}: {page:?}");
+        assert!(
+            matches!(page, Err(CallError::Unavailable(_))),
+            "{target}: {page:?}"
+        );
     }
 }
 
@@ -214,15 +316,24 @@ async fn a_walk_goes_on_later_from_a_page_s_address_of_this_org() {
     sandbox.okta.set_page_size(2);
     let next = users.page(None, now()).await.unwrap().next.unwrap();
     let later = self::users(&sandbox, Access::Manage);
-    let page = later.page(later.next_page(next.as_str()).as_ref(), now()).await.unwrap();
-    assert_eq!((page.users.len(), page.users[0].id.as_str()), (2, sandbox.okta.users()[2].id.as_str()));
+    let page = later
+        .page(later.next_page(next.as_str()).as_ref(), now())
+        .await
+        .unwrap();
+    assert_eq!(
+        (page.users.len(), page.users[0].id.as_str()),
+        (2, sandbox.okta.users()[2].id.as_str())
+    );
     let base = sandbox.okta.server().url();
     for text in [
         "",
         "x",
         "https://elsewhere.example/api/v1/users?after=1",
         &format!("{base}/api/v1/groups?after=1"),
-        &format!("{}/api/v1/users?after=1", base.replace("http://", "http://u:p@")),
+        &format!(
+            "{}/api/v1/users?after=1",
+            base.replace("http://", "http://u:p@")
+        ),
     ] {
         assert!(users.next_page(text).is_none(), "{text}");
     }
@@ -242,12 +353,17 @@ async fn a_rate_limit_says_until_when_and_nothing_is_sent_before() {
     search(&users, now()).await.unwrap();
     // The second answer said that none is left.
     let at = now();
-    let Err(CallError::RateLimited { until }) = search(&users, at).await else { panic!() };
+    let Err(CallError::RateLimited { until }) = search(&users, at).await else {
+        panic!()
+    };
     let wait = until.duration_since(at).unwrap();
     assert!((1..=41).contains(&wait.as_secs()), "{wait:?}");
     assert_eq!(requests(&sandbox, "/api/v1/users"), 2);
     // Other kinds of calls have limits of their own; this one is over as well.
-    assert!(matches!(users.get(&id, now()).await, Err(CallError::RateLimited { .. })));
+    assert!(matches!(
+        users.get(&id, now()).await,
+        Err(CallError::RateLimited { .. })
+    ));
     assert_eq!(requests(&sandbox, "/api/v1/users"), 3);
     sandbox.okta.unlimit();
     assert!(matches!(search(&users, until).await, Ok(Found::One(_))));
@@ -260,7 +376,14 @@ async fn a_reset_counts_by_oktas_clock_and_within_a_minute() {
     let at = now();
     let date = ("date", "Fri, 20 Nov 2026 12:00:00 GMT"); // 1795176000
     for (headers, seconds) in [
-        (vec![date, ("x-rate-limit-limit", "600"), ("x-rate-limit-reset", "1795176025")], 25),
+        (
+            vec![
+                date,
+                ("x-rate-limit-limit", "600"),
+                ("x-rate-limit-reset", "1795176025"),
+            ],
+            25,
+        ),
         (vec![date, ("x-rate-limit-reset", "1795175000")], 1),
         (vec![date, ("x-rate-limit-reset", "9999999999")], 60),
         (vec![date, ("x-rate-limit-reset", "soon")], 60),
@@ -275,8 +398,14 @@ async fn a_reset_counts_by_oktas_clock_and_within_a_minute() {
         );
     }
     // Too many calls at once: the next one may pass.
-    sandbox.okta.server().faults().next(limited(&[("x-rate-limit-limit", "0"), ("x-rate-limit-remaining", "0")]));
-    assert!(matches!(search(&users, at).await, Err(CallError::RateLimited { .. })));
+    sandbox.okta.server().faults().next(limited(&[
+        ("x-rate-limit-limit", "0"),
+        ("x-rate-limit-remaining", "0"),
+    ]));
+    assert!(matches!(
+        search(&users, at).await,
+        Err(CallError::RateLimited { .. })
+    ));
     assert_eq!(search(&users, at).await, Ok(Found::Nobody));
 }
 
@@ -285,14 +414,19 @@ async fn a_replaced_api_token_is_fetched_once_a_minute() {
     let (sandbox, users) = setup().await;
     search(&users, now()).await.unwrap();
     sandbox.okta.set_api_token("00another");
-    sandbox.aws.set_secret("switchboard/okta", &json!({ "api_token": "00another" }));
+    sandbox
+        .aws
+        .set_secret("switchboard/okta", &json!({ "api_token": "00another" }));
     let at = now();
     assert_eq!(search(&users, at).await, Ok(Found::Nobody));
     assert_eq!(requests(&sandbox, "/api/v1/users"), 3);
     sandbox.okta.set_api_token("00third");
     assert_eq!(search(&users, at).await, Err(CallError::Unauthorized));
     assert_eq!(requests(&sandbox, "/api/v1/users"), 4);
-    assert_eq!(search(&users, at + Duration::from_secs(61)).await, Err(CallError::Unauthorized));
+    assert_eq!(
+        search(&users, at + Duration::from_secs(61)).await,
+        Err(CallError::Unauthorized)
+    );
     assert_eq!(requests(&sandbox, "/api/v1/users"), 6);
 }
 
@@ -303,11 +437,24 @@ async fn a_service_app_gets_one_token_and_keeps_it() {
     users.warm_up(now()).await;
     assert_eq!(requests(&sandbox, "/oauth2/v1/token"), 1);
     users.get(&id, now()).await.unwrap();
-    users.update(&id, &[(Attribute::PrimaryPhone, None)], now() + Duration::from_secs(3200)).await.unwrap();
+    users
+        .update(
+            &id,
+            &[(Attribute::PrimaryPhone, None)],
+            now() + Duration::from_secs(3200),
+        )
+        .await
+        .unwrap();
     assert_eq!(requests(&sandbox, "/oauth2/v1/token"), 1);
     // Six minutes before its hour is over it is not used any more, and the next assertion is of that time.
-    assert_eq!(users.get(&id, now() + Duration::from_mins(55)).await, Err(CallError::Unauthorized));
-    assert_eq!(sandbox.complaints(), ["Okta token: iat is in the future"; 2]);
+    assert_eq!(
+        users.get(&id, now() + Duration::from_mins(55)).await,
+        Err(CallError::Unauthorized)
+    );
+    assert_eq!(
+        sandbox.complaints(),
+        ["Okta token: iat is in the future"; 2]
+    );
 }
 
 #[tokio::test]
@@ -316,12 +463,28 @@ async fn a_refused_access_token_is_replaced_once() {
     let id = sandbox.okta.hire("Ann", MOBILE, COMPANY);
     users.get(&id, now()).await.unwrap();
     sandbox.okta.revoke_tokens();
-    users.get(&id, now() + Duration::from_secs(1)).await.unwrap();
-    assert_eq!((requests(&sandbox, "/oauth2/v1/token"), requests(&sandbox, "/api/v1/users/")), (2, 3));
+    users
+        .get(&id, now() + Duration::from_secs(1))
+        .await
+        .unwrap();
+    assert_eq!(
+        (
+            requests(&sandbox, "/oauth2/v1/token"),
+            requests(&sandbox, "/api/v1/users/")
+        ),
+        (2, 3)
+    );
     sandbox.okta.server().faults().next(answer(401, "E0000011"));
-    sandbox.okta.server().faults().next(Fault::Delay(Duration::ZERO));
+    sandbox
+        .okta
+        .server()
+        .faults()
+        .next(Fault::Delay(Duration::ZERO));
     sandbox.okta.server().faults().next(answer(401, "E0000011"));
-    assert_eq!(users.get(&id, now() + Duration::from_secs(2)).await, Err(CallError::Unauthorized));
+    assert_eq!(
+        users.get(&id, now() + Duration::from_secs(2)).await,
+        Err(CallError::Unauthorized)
+    );
     assert_eq!(requests(&sandbox, "/oauth2/v1/token"), 3);
 }
 
@@ -332,27 +495,49 @@ async fn a_service_app_that_is_not_let_in_says_what_it_lacks() {
     assert_eq!(search(&users, now()).await, Err(CallError::Unauthorized));
     sandbox.okta.register_key(true);
     sandbox.okta.set_scope("okta.users.read");
-    let error = search(&users, now() + Duration::from_secs(1)).await.unwrap_err();
-    assert_eq!(error, CallError::Unavailable("token endpoint: status 400 invalid_scope".to_owned()));
+    let error = search(&users, now() + Duration::from_secs(1))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        error,
+        CallError::Unavailable("token endpoint: status 400 invalid_scope".to_owned())
+    );
     sandbox.okta.server().faults().next(Fault::Answer {
         status: 400,
         headers: vec![],
         body: r#"{"error":"invalid_dpop_proof\n"}"#.to_owned(),
     });
-    let error = search(&users, now() + Duration::from_secs(2)).await.unwrap_err();
-    assert_eq!(error, CallError::Unavailable("token endpoint: status 400 invalid_dpop_proof".to_owned()));
+    let error = search(&users, now() + Duration::from_secs(2))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        error,
+        CallError::Unavailable("token endpoint: status 400 invalid_dpop_proof".to_owned())
+    );
     sandbox.okta.server().faults().next(limited(&[]));
-    assert!(matches!(search(&users, now()).await, Err(CallError::RateLimited { .. })));
+    assert!(matches!(
+        search(&users, now()).await,
+        Err(CallError::RateLimited { .. })
+    ));
     for fault in [Fault::Garbage, Fault::ResetAfter, answer(500, "E0000009")] {
         sandbox.okta.server().faults().next(fault);
-        assert!(matches!(search(&users, now()).await, Err(CallError::Unavailable(_))));
+        assert!(matches!(
+            search(&users, now()).await,
+            Err(CallError::Unavailable(_))
+        ));
     }
     // A role that may read but not change.
     sandbox.okta.set_scope("okta.users.read okta.users.manage");
     let id = sandbox.okta.hire("Ann", MOBILE, COMPANY);
-    users.get(&id, now() + Duration::from_secs(3)).await.unwrap();
+    users
+        .get(&id, now() + Duration::from_secs(3))
+        .await
+        .unwrap();
     sandbox.okta.narrow_tokens("okta.users.read");
-    assert_eq!(users.update(&id, &[], now()).await, Err(CallError::Unauthorized));
+    assert_eq!(
+        users.update(&id, &[], now()).await,
+        Err(CallError::Unauthorized)
+    );
 }
 
 #[tokio::test]
@@ -361,25 +546,54 @@ async fn who_only_reads_asks_for_no_more() {
     let id = sandbox.okta.hire("Ann", MOBILE, COMPANY);
     sandbox.okta.set_scope("okta.users.read");
     let users = users(&sandbox, Access::Read);
-    assert!(matches!(search(&users, now()).await, Ok(Found::One(_))), "an app without okta.users.manage is enough");
-    let asked = sandbox.okta.server().exchanges().into_iter().find(|exchange| exchange.target == "/oauth2/v1/token").unwrap();
+    assert!(
+        matches!(search(&users, now()).await, Ok(Found::One(_))),
+        "an app without okta.users.manage is enough"
+    );
+    let asked = sandbox
+        .okta
+        .server()
+        .exchanges()
+        .into_iter()
+        .find(|exchange| exchange.target == "/oauth2/v1/token")
+        .unwrap();
     assert!(String::from_utf8_lossy(&asked.request).contains("&scope=okta.users.read&"));
     sandbox.okta.set_scope("okta.users.read okta.users.manage");
-    assert_eq!(users.update(&id, &[], now()).await, Err(CallError::Unauthorized), "whatever the app may");
+    assert_eq!(
+        users.update(&id, &[], now()).await,
+        Err(CallError::Unauthorized),
+        "whatever the app may"
+    );
     assert!(sandbox.okta.updates().is_empty());
 }
 
 #[test]
 fn both_forms_of_an_rsa_key_sign_alike_and_others_do_not() {
-    let base64: String = okta::PRIVATE_KEY.lines().skip(2).take_while(|line| !line.starts_with('-')).collect();
+    let base64: String = okta::PRIVATE_KEY
+        .lines()
+        .skip(2)
+        .take_while(|line| !line.starts_with('-'))
+        .collect();
     // PKCS#8 wraps PKCS#1 in 26 bytes for a key of this size.
     let pkcs1 = BASE64.encode(&BASE64.decode(base64).unwrap()[26..]);
-    let lines = pkcs1.as_bytes().chunks(64).map(|line| str::from_utf8(line).unwrap()).collect::<Vec<_>>().join("\n");
-    let pkcs1 = format!("-----BEGIN RSA PRIVATE KEY-----\n{lines}\n-----END RSA PRIVATE KEY-----\n");
+    let lines = pkcs1
+        .as_bytes()
+        .chunks(64)
+        .map(|line| str::from_utf8(line).unwrap())
+        .collect::<Vec<_>>()
+        .join("\n");
+    let pkcs1 =
+        format!("-----BEGIN RSA PRIVATE KEY-----\n{lines}\n-----END RSA PRIVATE KEY-----\n");
     let sign = |pem: &str| sign_rs256(&json!({ "iss": "me" }), "key", pem);
     assert!(sign(okta::PRIVATE_KEY).is_some_and(|token| token.split('.').count() == 3));
     assert_eq!(sign(&pkcs1), sign(okta::PRIVATE_KEY));
-    for other in ["", "hunter2", &pkcs1.replace("RSA", "EC"), &pkcs1[..200], &pkcs1.replace("RSA ", "")] {
+    for other in [
+        "",
+        "hunter2",
+        &pkcs1.replace("RSA", "EC"),
+        &pkcs1[..200],
+        &pkcs1.replace("RSA ", ""),
+    ] {
         assert_eq!(sign(other), None);
     }
 }
@@ -389,15 +603,24 @@ async fn a_secret_that_is_none_is_named() {
     let (sandbox, _) = setup().await;
     for (secret, problem) in [
         (json!({}), "secret okta (switchboard/okta) lacks api_token"),
-        (json!({ "client_id": "x" }), "secret okta (switchboard/okta) lacks private_key, key_id"),
+        (
+            json!({ "client_id": "x" }),
+            "secret okta (switchboard/okta) lacks private_key, key_id",
+        ),
         (
             json!({ "client_id": okta::CLIENT_ID, "private_key": "hunter2", "key_id": okta::KEY_ID }),
             "secret okta: private_key is not an RSA key in PEM form",
         ),
-        (json!({ "api_token": "00a\n00b" }), "secret okta: the token is not one line of plain characters"),
+        (
+            json!({ "api_token": "00a\n00b" }),
+            "secret okta: the token is not one line of plain characters",
+        ),
     ] {
         sandbox.aws.set_secret("switchboard/okta", &secret);
-        assert_eq!(search(&users(&sandbox, Access::Read), now()).await, Err(CallError::Unavailable(problem.to_owned())));
+        assert_eq!(
+            search(&users(&sandbox, Access::Read), now()).await,
+            Err(CallError::Unavailable(problem.to_owned()))
+        );
     }
     assert_eq!(sandbox.okta.server().exchanges().len(), 0);
 }
@@ -406,7 +629,11 @@ async fn a_secret_that_is_none_is_named() {
 async fn outages_are_not_an_absent_user() {
     let (sandbox, users) = setup().await;
     let id = sandbox.okta.hire("Ann", MOBILE, COMPANY);
-    let page = Fault::Answer { status: 404, headers: vec![], body: "<h1>Not found</h1>".to_owned() };
+    let page = Fault::Answer {
+        status: 404,
+        headers: vec![],
+        body: "<h1>Not found</h1>".to_owned(),
+    };
     for fault in [
         answer(500, "E0000009"),
         answer(503, "x"),
@@ -421,12 +648,23 @@ async fn outages_are_not_an_absent_user() {
     ] {
         sandbox.okta.server().faults().times(2, || fault.clone());
         let (found, read) = (search(&users, now()).await, users.get(&id, now()).await);
-        assert!(matches!(found, Err(CallError::Unavailable(_))), "{fault:?}: {found:?}");
-        assert!(matches!(read, Err(CallError::Unavailable(_))), "{fault:?}: {read:?}");
+        assert!(
+            matches!(found, Err(CallError::Unavailable(_))),
+            "{fault:?}: {found:?}"
+        );
+        assert!(
+            matches!(read, Err(CallError::Unavailable(_))),
+            "{fault:?}: {read:?}"
+        );
         sandbox.okta.server().faults().clear();
     }
     sandbox.okta.server().faults().next(answer(500, "E0000009"));
-    assert_eq!(search(&users, now()).await, Err(CallError::Unavailable("Okta: status 500 E0000009".to_owned())));
+    assert_eq!(
+        search(&users, now()).await,
+        Err(CallError::Unavailable(
+            "Okta: status 500 E0000009".to_owned()
+        ))
+    );
     sandbox.okta.server().faults().next(answer(403, "E0000006"));
     assert_eq!(search(&users, now()).await, Err(CallError::Unauthorized));
 }

@@ -24,10 +24,19 @@ enum Api {
 const TO: &str = "+4512345678";
 const TIME: Duration = Duration::from_secs(10);
 const MINUTE: Duration = Duration::from_secs(61);
-const UNREADABLE: Receipt = Receipt { id: None, segments: None };
+const UNREADABLE: Receipt = Receipt {
+    id: None,
+    segments: None,
+};
 
 impl Api {
-    const ALL: [Self; 5] = [Self::Twilio, Self::Platform, Self::Central, Self::Plivo, Self::Vonage];
+    const ALL: [Self; 5] = [
+        Self::Twilio,
+        Self::Platform,
+        Self::Central,
+        Self::Plivo,
+        Self::Vonage,
+    ];
 
     fn name(self) -> Name {
         match self {
@@ -51,13 +60,19 @@ impl Api {
     /// The secret, with this in place of what opens the account.
     fn secret(self, other: Option<&str>) -> Value {
         match self {
-            Self::Twilio => json!({"account_sid": twilio::ACCOUNT_SID, "auth_token": other.unwrap_or(twilio::AUTH_TOKEN)}),
+            Self::Twilio => {
+                json!({"account_sid": twilio::ACCOUNT_SID, "auth_token": other.unwrap_or(twilio::AUTH_TOKEN)})
+            }
             Self::Platform => json!({"api_key": other.unwrap_or(clickatell::API_KEY)}),
             Self::Central => json!({
                 "user": clickatell::USER, "password": other.unwrap_or(clickatell::PASSWORD), "api_id": clickatell::API_ID,
             }),
-            Self::Plivo => json!({"auth_id": plivo::AUTH_ID, "auth_token": other.unwrap_or(plivo::AUTH_TOKEN)}),
-            Self::Vonage => json!({"api_key": vonage::API_KEY, "api_secret": other.unwrap_or(vonage::API_SECRET)}),
+            Self::Plivo => {
+                json!({"auth_id": plivo::AUTH_ID, "auth_token": other.unwrap_or(plivo::AUTH_TOKEN)})
+            }
+            Self::Vonage => {
+                json!({"api_key": vonage::API_KEY, "api_secret": other.unwrap_or(vonage::API_SECRET)})
+            }
         }
     }
 
@@ -70,20 +85,32 @@ impl Api {
     }
 
     fn secret_id(self) -> String {
-        format!("switchboard/{}{}", self.name(), if self == Self::Twilio { "-send" } else { "" })
+        format!(
+            "switchboard/{}{}",
+            self.name(),
+            if self == Self::Twilio { "-send" } else { "" }
+        )
     }
 
     /// The body of a success, and its receipt's id.
     fn success(self) -> (String, String) {
-        let id = if self == Self::Twilio { format!("SM{}", "0".repeat(32)) } else { "x1".to_owned() };
+        let id = if self == Self::Twilio {
+            format!("SM{}", "0".repeat(32))
+        } else {
+            "x1".to_owned()
+        };
         let body = match self {
             Self::Twilio => json!({"sid": id}),
             Self::Platform => {
                 json!({"messages": [{"apiMessageId": id, "accepted": true, "to": "4512345678", "error": null}], "error": null})
             }
             Self::Central => return (format!("ID: {id}"), id),
-            Self::Plivo => json!({"api_id": "a", "message": "message(s) queued", "message_uuid": [id]}),
-            Self::Vonage => json!({"message-count": "1", "messages": [{"status": "0", "message-id": id}]}),
+            Self::Plivo => {
+                json!({"api_id": "a", "message": "message(s) queued", "message_uuid": [id]})
+            }
+            Self::Vonage => {
+                json!({"message-count": "1", "messages": [{"status": "0", "message-id": id}]})
+            }
         };
         (body.to_string(), id)
     }
@@ -99,7 +126,11 @@ impl Setup {
     async fn start(api: Api) -> Self {
         let sandbox = Sandbox::start().await;
         let provider = connect(&sandbox, api, None);
-        let setup = Self { api, sandbox, provider };
+        let setup = Self {
+            api,
+            sandbox,
+            provider,
+        };
         setup.set_secret(&api.secret(None));
         setup
     }
@@ -120,7 +151,14 @@ impl Setup {
     /// The last text the provider took: text and id.
     fn last(&self) -> Option<(String, String)> {
         let sent = match self.api {
-            Api::Twilio => return self.sandbox.twilio.messages().pop().map(|message| (message.body, message.sid)),
+            Api::Twilio => {
+                return self
+                    .sandbox
+                    .twilio
+                    .messages()
+                    .pop()
+                    .map(|message| (message.body, message.sid));
+            }
             Api::Platform | Api::Central => self.sandbox.clickatell.messages(),
             Api::Plivo => self.sandbox.plivo.messages(),
             Api::Vonage => self.sandbox.vonage.messages(),
@@ -143,15 +181,32 @@ impl Setup {
         (exchanges.len(), taken)
     }
 
-    async fn try_send(&self, body: &str, now: SystemTime, within: Duration) -> Result<Result<Receipt, SendError>, SecretError> {
+    async fn try_send(
+        &self,
+        body: &str,
+        now: SystemTime,
+        within: Duration,
+    ) -> Result<Result<Receipt, SendError>, SecretError> {
         let to: E164 = TO.parse().unwrap();
-        let from = if self.api == Api::Vonage { "ACME" } else { "+15005550006" };
-        let sms = Outbound { to: &to, from: Some(from), body, life: None, holds_code: true };
+        let from = if self.api == Api::Vonage {
+            "ACME"
+        } else {
+            "+15005550006"
+        };
+        let sms = Outbound {
+            to: &to,
+            from: Some(from),
+            body,
+            life: None,
+            holds_code: true,
+        };
         self.provider.send(&sms, now, within).await
     }
 
     async fn send_within(&self, within: Duration) -> Result<Receipt, SendError> {
-        self.try_send("Your code is 271828", now(), within).await.unwrap()
+        self.try_send("Your code is 271828", now(), within)
+            .await
+            .unwrap()
     }
 
     async fn send(&self) -> Result<Receipt, SendError> {
@@ -172,18 +227,37 @@ fn connect(sandbox: &Sandbox, api: Api, url: Option<&str>) -> Provider {
         let other = url.filter(|_| name == api.variable()).map(str::to_owned);
         other.or_else(|| variables.get(name).cloned())
     };
-    let providers = config::read(&lookup, |source| Some(Providers::read(source, &[api.name()]))).unwrap();
+    let providers = config::read(&lookup, |source| {
+        Some(Providers::read(source, &[api.name()]))
+    })
+    .unwrap();
     let http = crate::client();
-    providers.connect(api.name(), &http, &crate::aws(sandbox).secrets_manager(&http)).unwrap()
+    providers
+        .connect(
+            api.name(),
+            &http,
+            &crate::aws(sandbox).secrets_manager(&http),
+        )
+        .unwrap()
 }
 
 fn answer(status: u16, headers: &[(&str, &str)], body: &str) -> Fault {
-    let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    Fault::Answer { status, headers, body: body.to_owned() }
+    let headers = headers
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
+    Fault::Answer {
+        status,
+        headers,
+        body: body.to_owned(),
+    }
 }
 
 fn refused(recipient: bool, code: impl Into<Option<u32>>) -> SendError {
-    SendError::Refused { recipient, code: code.into() }
+    SendError::Refused {
+        recipient,
+        code: code.into(),
+    }
 }
 
 const LIMITED: SendError = SendError::RateLimited { after: None };
@@ -206,11 +280,23 @@ async fn texts_arrive_whole() {
             let segments = match api {
                 Api::Twilio | Api::Vonage => Some(segments::count(&text)),
                 // What is not ASCII goes out as UCS-2.
-                Api::Central if text.is_ascii() && segments::is_gsm(&text) => Some(segments::count(&text)),
+                Api::Central if text.is_ascii() && segments::is_gsm(&text) => {
+                    Some(segments::count(&text))
+                }
                 Api::Central => Some(segments::count_ucs2(&text)),
                 _ => None,
             };
-            assert_eq!((arrived, receipt), (text, Receipt { id: Some(id), segments }), "{api:?}");
+            assert_eq!(
+                (arrived, receipt),
+                (
+                    text,
+                    Receipt {
+                        id: Some(id),
+                        segments
+                    }
+                ),
+                "{api:?}"
+            );
         }
         assert_eq!(setup.cost(), (7, 7), "{api:?}");
     }
@@ -237,21 +323,55 @@ async fn a_life_is_told_to_each_provider_within_its_bounds() {
     ] {
         let setup = Setup::start(api).await;
         let to: E164 = TO.parse().unwrap();
-        let sms = |life| Outbound { to: &to, from: Some("+15005550006"), body: "x", life, holds_code: true };
-        setup.provider.send(&sms(None), now(), TIME).await.unwrap().unwrap();
+        let sms = |life| Outbound {
+            to: &to,
+            from: Some("+15005550006"),
+            body: "x",
+            life,
+            holds_code: true,
+        };
+        setup
+            .provider
+            .send(&sms(None), now(), TIME)
+            .await
+            .unwrap()
+            .unwrap();
         assert_eq!(validity(&setup), None, "{api:?}");
         for (life, told) in LIVES.into_iter().zip(told) {
-            setup.provider.send(&sms(Some(Duration::from_secs(life))), now(), TIME).await.unwrap().unwrap();
-            assert_eq!(validity(&setup), Some(Duration::from_secs(told)), "{api:?}: {life}");
+            setup
+                .provider
+                .send(&sms(Some(Duration::from_secs(life))), now(), TIME)
+                .await
+                .unwrap()
+                .unwrap();
+            assert_eq!(
+                validity(&setup),
+                Some(Duration::from_secs(told)),
+                "{api:?}: {life}"
+            );
         }
         assert_eq!(setup.server().complaints(), [""; 0], "{api:?}");
     }
     // Clickatell's One API has no such field.
     let setup = Setup::start(Api::Platform).await;
     let to: E164 = TO.parse().unwrap();
-    let sms = Outbound { to: &to, from: None, body: "x", life: Some(Duration::from_mins(3)), holds_code: true };
-    setup.provider.send(&sms, now(), TIME).await.unwrap().unwrap();
-    assert_eq!((validity(&setup), setup.server().complaints()), (None, vec![]));
+    let sms = Outbound {
+        to: &to,
+        from: None,
+        body: "x",
+        life: Some(Duration::from_mins(3)),
+        holds_code: true,
+    };
+    setup
+        .provider
+        .send(&sms, now(), TIME)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        (validity(&setup), setup.server().complaints()),
+        (None, vec![])
+    );
 }
 
 #[tokio::test]
@@ -274,20 +394,52 @@ async fn one_api_codes() {
         assert_eq!(setup.send().await, Err(error), "{code}");
     }
     for (status, body, error) in [
-        (202, r#"{"messages":[{"accepted":false,"error":{"code":18}}],"error":null}"#, SendError::Unavailable),
-        (202, r#"{"messages":[{"accepted":false,"error":{"code":"25"}}]}"#, refused(true, 25)),
-        (202, r#"{"messages":[{"accepted":false,"error":null}]}"#, refused(false, None)),
-        (202, r#"{"messages":[],"error":{"code":43,"description":"x"}}"#, LIMITED),
-        (202, r#"{"messages":[{"apiMessageId":"x1"}]}"#, SendError::Unknown),
-        (202, r#"{"messages":[{"apiMessageId":"x1","accepted":"true"}]}"#, SendError::Unknown),
+        (
+            202,
+            r#"{"messages":[{"accepted":false,"error":{"code":18}}],"error":null}"#,
+            SendError::Unavailable,
+        ),
+        (
+            202,
+            r#"{"messages":[{"accepted":false,"error":{"code":"25"}}]}"#,
+            refused(true, 25),
+        ),
+        (
+            202,
+            r#"{"messages":[{"accepted":false,"error":null}]}"#,
+            refused(false, None),
+        ),
+        (
+            202,
+            r#"{"messages":[],"error":{"code":43,"description":"x"}}"#,
+            LIMITED,
+        ),
+        (
+            202,
+            r#"{"messages":[{"apiMessageId":"x1"}]}"#,
+            SendError::Unknown,
+        ),
+        (
+            202,
+            r#"{"messages":[{"apiMessageId":"x1","accepted":"true"}]}"#,
+            SendError::Unknown,
+        ),
         (202, r#"{"messages":[],"error":null}"#, SendError::Unknown),
         (202, "{}", SendError::Unknown),
         (202, "[]", SendError::Unknown),
-        (402, r#"{"messages":[],"error":{"code":20}}"#, refused(false, 20)),
+        (
+            402,
+            r#"{"messages":[],"error":{"code":20}}"#,
+            refused(false, 20),
+        ),
         (400, r#"{"error":{"code":25}}"#, refused(true, 25)),
         (404, "", refused(false, None)),
     ] {
-        assert_eq!(setup.answered(status, body).await, Err(error), "{status} {body}");
+        assert_eq!(
+            setup.answered(status, body).await,
+            Err(error),
+            "{status} {body}"
+        );
     }
     assert_eq!(setup.last(), None);
 }
@@ -296,9 +448,15 @@ async fn one_api_codes() {
 async fn legacy_clickatell_codes() {
     let setup = Setup::start(Api::Central).await;
     for (codes, error) in [
-        (&[1, 2, 3, 5, 7, 108][..], (|_| SendError::Unauthorized) as fn(u32) -> SendError),
+        (
+            &[1, 2, 3, 5, 7, 108][..],
+            (|_| SendError::Unauthorized) as fn(u32) -> SendError,
+        ),
         (&[105, 121, 122, 128], |code| refused(true, code)),
-        (&[101, 102, 106, 107, 113, 114, 115, 116, 120, 123, 130, 301], |code| refused(false, code)),
+        (
+            &[101, 102, 106, 107, 113, 114, 115, 116, 120, 123, 130, 301],
+            |code| refused(false, code),
+        ),
         (&[901], |_| SendError::Unavailable),
     ] {
         for code in codes {
@@ -309,12 +467,19 @@ async fn legacy_clickatell_codes() {
     for (body, result) in [
         ("ID: x1\n", Ok(Some("x1"))),
         ("ID: x1 To: 4512345678\r\n", Ok(Some("x1"))),
-        ("ERR: 105, Invalid Destination Address To: 4512345678", Err(refused(true, 105))),
+        (
+            "ERR: 105, Invalid Destination Address To: 4512345678",
+            Err(refused(true, 105)),
+        ),
         ("ID:", Err(SendError::Unknown)),
         ("ERR: later", Err(SendError::Unknown)),
         ("OK", Err(SendError::Unknown)),
     ] {
-        assert_eq!(setup.answered(200, body).await.map(|receipt| receipt.id), result.map(|id| id.map(str::to_owned)), "{body}");
+        assert_eq!(
+            setup.answered(200, body).await.map(|receipt| receipt.id),
+            result.map(|id| id.map(str::to_owned)),
+            "{body}"
+        );
     }
     assert_eq!(setup.last(), None);
     let four_parts = setup.try_send(&"a".repeat(460), now(), TIME).await.unwrap();
@@ -341,11 +506,23 @@ async fn plivo_statuses() {
     for (status, body, result) in [
         (202, "{}", Ok(None)),
         (202, r#"{"message_uuid":"x1"}"#, Ok(None)),
-        (202, r#"{"message_uuid":["x1"],"invalid_number":["45"]}"#, Ok(Some("x1"))),
-        (400, r#"{"api_id":"a","error":{"dst":["invalid"]}}"#, Err(refused(false, None))),
+        (
+            202,
+            r#"{"message_uuid":["x1"],"invalid_number":["45"]}"#,
+            Ok(Some("x1")),
+        ),
+        (
+            400,
+            r#"{"api_id":"a","error":{"dst":["invalid"]}}"#,
+            Err(refused(false, None)),
+        ),
     ] {
         let answered = setup.answered(status, body).await;
-        assert_eq!(answered.map(|receipt| receipt.id), result.map(|id| id.map(str::to_owned)), "{status} {body}");
+        assert_eq!(
+            answered.map(|receipt| receipt.id),
+            result.map(|id| id.map(str::to_owned)),
+            "{status} {body}"
+        );
     }
     assert_eq!(setup.last(), None);
 }
@@ -358,7 +535,9 @@ async fn vonage_statuses() {
         (&[4, 14, 32], |_| SendError::Unauthorized),
         (&[5], |_| SendError::Unavailable),
         (&[6, 7, 33], |status| refused(true, status)),
-        (&[2, 3, 8, 9, 11, 12, 15, 22, 23, 29, 99], |status| refused(false, status)),
+        (&[2, 3, 8, 9, 11, 12, 15, 22, 23, 29, 99], |status| {
+            refused(false, status)
+        }),
     ] {
         for status in statuses {
             setup.sandbox.vonage.reject(TO, *status);
@@ -366,7 +545,10 @@ async fn vonage_statuses() {
         }
     }
     for (parts, error) in [
-        (r#"{"status":"0","message-id":"x1"},{"status":"5"}"#, SendError::Unknown),
+        (
+            r#"{"status":"0","message-id":"x1"},{"status":"5"}"#,
+            SendError::Unknown,
+        ),
         (r#"{"status":"7"},{"status":"0"}"#, SendError::Unknown),
         (r#"{"status":"5"},{"message-id":"x1"}"#, SendError::Unknown),
         (r#"{"status":"zero"}"#, SendError::Unknown),
@@ -376,7 +558,10 @@ async fn vonage_statuses() {
         let body = format!(r#"{{"message-count":"9","messages":[{parts}]}}"#);
         assert_eq!(setup.answered(200, &body).await, Err(error), "{parts}");
     }
-    assert_eq!(setup.answered(200, r#"{"message-count":"1"}"#).await, Err(SendError::Unknown));
+    assert_eq!(
+        setup.answered(200, r#"{"message-count":"1"}"#).await,
+        Err(SendError::Unknown)
+    );
     assert_eq!(setup.answered(420, "").await, Err(refused(false, None)));
     assert_eq!(setup.last(), None);
 }
@@ -384,15 +569,33 @@ async fn vonage_statuses() {
 #[tokio::test]
 async fn without_a_sender_nothing_is_asked() {
     let to: E164 = TO.parse().unwrap();
-    let sms = Outbound { to: &to, from: None, body: "x", life: None, holds_code: true };
+    let sms = Outbound {
+        to: &to,
+        from: None,
+        body: "x",
+        life: None,
+        holds_code: true,
+    };
     for api in [Api::Plivo, Api::Vonage] {
         let setup = Setup::start(api).await;
-        assert_eq!(setup.provider.send(&sms, now(), TIME).await.unwrap(), Err(refused(false, None)), "{api:?}");
+        assert_eq!(
+            setup.provider.send(&sms, now(), TIME).await.unwrap(),
+            Err(refused(false, None)),
+            "{api:?}"
+        );
         assert_eq!(setup.cost(), (0, 0), "{api:?}");
     }
     for api in [Api::Platform, Api::Central] {
         let setup = Setup::start(api).await;
-        assert!(setup.provider.send(&sms, now(), TIME).await.unwrap().is_ok(), "{api:?}");
+        assert!(
+            setup
+                .provider
+                .send(&sms, now(), TIME)
+                .await
+                .unwrap()
+                .is_ok(),
+            "{api:?}"
+        );
     }
 }
 
@@ -403,8 +606,15 @@ async fn faults(api: Api) {
     let location = format!("{}/", elsewhere.url());
     let (short, unreadable) = (Duration::from_millis(500), api.unreadable());
     let (success, id) = api.success();
-    let receipt = Receipt { id: Some(id), segments: matches!(api, Api::Vonage | Api::Central).then_some(1) };
-    let after = |seconds| Err(SendError::RateLimited { after: Some(Duration::from_secs(seconds)) });
+    let receipt = Receipt {
+        id: Some(id),
+        segments: matches!(api, Api::Vonage | Api::Central).then_some(1),
+    };
+    let after = |seconds| {
+        Err(SendError::RateLimited {
+            after: Some(Duration::from_secs(seconds)),
+        })
+    };
     let limited = |retry_after| answer(429, &[("retry-after", retry_after)], "{}");
     let typed = |status, content_type| answer(status, &[("content-type", content_type)], &success);
     let (unknown, nothing) = (Err(SendError::Unknown), Err(refused(false, None)));
@@ -412,50 +622,108 @@ async fn faults(api: Api) {
         (Fault::ResetBefore, TIME, unknown.clone(), 0),
         (Fault::ResetAfter, TIME, unknown.clone(), 1),
         (Fault::Hang, short, unknown.clone(), 0),
-        (Fault::Trickle(Duration::from_millis(100)), short, unreadable.clone(), 1),
+        (
+            Fault::Trickle(Duration::from_millis(100)),
+            short,
+            unreadable.clone(),
+            1,
+        ),
         (answer(500, &[], "{}"), TIME, unknown.clone(), 0),
         (answer(502, &[], "<html>"), TIME, unknown.clone(), 0),
         (answer(504, &[], ""), TIME, unknown, 0),
-        (answer(503, &[("retry-after", "1")], "{}"), TIME, Err(SendError::Unavailable), 0),
+        (
+            answer(503, &[("retry-after", "1")], "{}"),
+            TIME,
+            Err(SendError::Unavailable),
+            0,
+        ),
         (limited("7"), TIME, after(7), 0),
-        (limited("Fri, 20 Nov 2026 12:00:00 GMT"), TIME, Err(LIMITED), 0),
+        (
+            limited("Fri, 20 Nov 2026 12:00:00 GMT"),
+            TIME,
+            Err(LIMITED),
+            0,
+        ),
         (limited("-1"), TIME, Err(LIMITED), 0),
         (limited("99999999999999999999999"), TIME, Err(LIMITED), 0),
         (answer(429, &[], ""), TIME, Err(LIMITED), 0),
         (answer(400, &[], "<html>"), TIME, nothing.clone(), 0),
         (answer(200, &[], ""), TIME, unreadable.clone(), 0),
-        (answer(202, &[], "{\"messages\":"), TIME, unreadable.clone(), 0),
+        (
+            answer(202, &[], "{\"messages\":"),
+            TIME,
+            unreadable.clone(),
+            0,
+        ),
         (Fault::Garbage, TIME, unreadable.clone(), 1),
         (Fault::Truncate, TIME, unreadable.clone(), 1),
         (Fault::Oversize(5_000_000), TIME, unreadable, 1),
         (typed(200, "application/json"), TIME, Ok(receipt.clone()), 0),
         (typed(201, "application/json"), TIME, Ok(receipt.clone()), 0),
         (typed(202, "application/json"), TIME, Ok(receipt.clone()), 0),
-        (typed(202, "text/html; charset=latin1"), TIME, Ok(receipt), 0),
-        (answer(302, &[("location", &location)], ""), TIME, nothing.clone(), 0),
-        (answer(307, &[("location", &location)], ""), TIME, nothing.clone(), 0),
-        (answer(308, &[("location", &location)], ""), TIME, nothing, 0),
+        (
+            typed(202, "text/html; charset=latin1"),
+            TIME,
+            Ok(receipt),
+            0,
+        ),
+        (
+            answer(302, &[("location", &location)], ""),
+            TIME,
+            nothing.clone(),
+            0,
+        ),
+        (
+            answer(307, &[("location", &location)], ""),
+            TIME,
+            nothing.clone(),
+            0,
+        ),
+        (
+            answer(308, &[("location", &location)], ""),
+            TIME,
+            nothing,
+            0,
+        ),
     ];
     let mut texts = 0;
     for (fault, within, expected, taken) in cases {
         setup.server().faults().next(fault.clone());
         let result = setup.send_within(within).await;
         texts += taken;
-        assert_eq!((result, setup.cost()), (expected, (1, texts)), "{api:?}: {fault:?}");
+        assert_eq!(
+            (result, setup.cost()),
+            (expected, (1, texts)),
+            "{api:?}: {fault:?}"
+        );
     }
     assert_eq!(elsewhere.exchanges().len(), 0, "a redirect was followed");
 
     // A client without connections: on one that is open already, refusing looks like a reset.
-    let setup = Setup { provider: connect(&setup.sandbox, api, None), ..setup };
+    let setup = Setup {
+        provider: connect(&setup.sandbox, api, None),
+        ..setup
+    };
     setup.server().faults().refuse(true);
-    assert_eq!((setup.send().await, setup.cost()), (Err(SendError::Unavailable), (0, texts)), "{api:?}: refused");
+    assert_eq!(
+        (setup.send().await, setup.cost()),
+        (Err(SendError::Unavailable), (0, texts)),
+        "{api:?}: refused"
+    );
     setup.server().faults().clear();
     assert!(setup.send().await.is_ok(), "{api:?}: after all faults");
     let tls = format!("https://127.0.0.1:{}", setup.server().port());
     for nowhere in ["https://provider.invalid", &tls] {
         let provider = connect(&setup.sandbox, api, Some(nowhere));
-        let setup = Setup { provider, ..Setup::start(api).await };
-        assert_eq!(setup.send().await, Err(SendError::Unavailable), "{api:?}: {nowhere}");
+        let setup = Setup {
+            provider,
+            ..Setup::start(api).await
+        };
+        assert_eq!(
+            setup.send().await,
+            Err(SendError::Unavailable),
+            "{api:?}: {nowhere}"
+        );
     }
     assert_eq!(setup.cost(), (1, texts + 1), "{api:?}: without TLS");
 }
@@ -493,15 +761,26 @@ async fn refused_credentials_are_fetched_again_once_a_minute() {
         setup.set_secret(&api.secret(Some("old")));
         let start = now();
         let send = async |after| setup.try_send("x", start + after, TIME).await.unwrap();
-        assert_eq!(send(Duration::ZERO).await, Err(SendError::Unauthorized), "{api:?}");
+        assert_eq!(
+            send(Duration::ZERO).await,
+            Err(SendError::Unauthorized),
+            "{api:?}"
+        );
         assert_eq!((setup.cost(), fetches()), ((2, 0), 2), "{api:?}");
-        assert_eq!(send(Duration::ZERO).await, Err(SendError::Unauthorized), "{api:?}");
+        assert_eq!(
+            send(Duration::ZERO).await,
+            Err(SendError::Unauthorized),
+            "{api:?}"
+        );
         assert_eq!((setup.cost(), fetches()), ((1, 0), 2), "{api:?}");
         setup.set_secret(&api.secret(None));
         assert!(send(MINUTE).await.is_ok(), "{api:?}");
         assert_eq!((setup.cost(), fetches()), ((2, 1), 3), "{api:?}");
         for status in [401, 403] {
-            setup.server().faults().always(Some(answer(status, &[], "")));
+            setup
+                .server()
+                .faults()
+                .always(Some(answer(status, &[], "")));
             assert_eq!(send(MINUTE).await, Err(SendError::Unauthorized), "{api:?}");
             assert_eq!((setup.cost(), fetches()), ((1, 1), 3), "{api:?}: {status}");
         }
@@ -513,14 +792,25 @@ async fn without_credentials_nothing_is_asked() {
     for api in Api::ALL {
         let setup = Setup::start(api).await;
         setup.set_secret(&json!({"user": "only"}));
-        let error = setup.try_send("x", now(), TIME).await.unwrap_err().to_string();
+        let error = setup
+            .try_send("x", now(), TIME)
+            .await
+            .unwrap_err()
+            .to_string();
         let missing = match api {
             Api::Twilio => "account_sid, api_key_sid and api_key_secret (or auth_token)",
             Api::Platform | Api::Central => "password, api_id",
             Api::Plivo => "auth_id, auth_token",
             Api::Vonage => "api_key, api_secret",
         };
-        assert_eq!(error, format!("secret {} ({}) lacks {missing}", api.name(), api.secret_id()));
+        assert_eq!(
+            error,
+            format!(
+                "secret {} ({}) lacks {missing}",
+                api.name(),
+                api.secret_id()
+            )
+        );
         assert_eq!(setup.cost(), (0, 0), "{api:?}");
     }
 }

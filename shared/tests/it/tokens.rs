@@ -32,7 +32,10 @@ const STALE: u64 = 78_000;
 fn instance(sandbox: &Sandbox, shares: bool) -> Tokens {
     let (http, aws) = (crate::client(), crate::aws(sandbox));
     let base: BaseUrl = sandbox.auth0.server().url().parse().unwrap();
-    let secret = Arc::new(Secret::new("switchboard/auth0".to_owned(), aws.secrets_manager(&http)));
+    let secret = Arc::new(Secret::new(
+        "switchboard/auth0".to_owned(),
+        aws.secrets_manager(&http),
+    ));
     let table = shares.then(|| Table::new(aws.dynamodb(&http), TABLE_NAME.to_owned()));
     Tokens::new(http, base, API_AUDIENCE.to_owned(), secret, table)
 }
@@ -50,11 +53,17 @@ fn after(start: SystemTime, seconds: u64) -> SystemTime {
 }
 
 async fn get(tokens: &Tokens, at: SystemTime) -> Result<String, CallError> {
-    tokens.get(at).await.map(|token| token.expose_secret().to_owned())
+    tokens
+        .get(at)
+        .await
+        .map(|token| token.expose_secret().to_owned())
 }
 
 async fn replace(tokens: &Tokens, refused: &str, at: SystemTime) -> Result<String, CallError> {
-    tokens.replace(&refused.into(), at).await.map(|token| token.expose_secret().to_owned())
+    tokens
+        .replace(&refused.into(), at)
+        .await
+        .map(|token| token.expose_secret().to_owned())
 }
 
 fn is_unavailable(result: &Result<String, CallError>) -> bool {
@@ -62,13 +71,27 @@ fn is_unavailable(result: &Result<String, CallError>) -> bool {
 }
 
 fn answer(status: u16, headers: &[(&str, &str)], body: &str) -> Fault {
-    let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    Fault::Answer { status, headers, body: body.to_owned() }
+    let headers = headers
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
+    Fault::Answer {
+        status,
+        headers,
+        body: body.to_owned(),
+    }
 }
 
 async fn token_items(sandbox: &Sandbox) -> Vec<Value> {
     let items = sandbox.aws.items().await;
-    items.into_iter().filter(|item| item["pk"]["S"].as_str().is_some_and(|pk| pk.starts_with("token#"))).collect()
+    items
+        .into_iter()
+        .filter(|item| {
+            item["pk"]["S"]
+                .as_str()
+                .is_some_and(|pk| pk.starts_with("token#"))
+        })
+        .collect()
 }
 
 /// The tokens' item with these numbers set.
@@ -89,7 +112,11 @@ async fn a_token_is_kept_and_renewed_before_its_end() {
         sandbox.auth0.server().clear_exchanges();
         let first = get(&tokens, start).await.unwrap();
         for second in [1, 3600, FRESH] {
-            assert_eq!(get(&tokens, after(start, second)).await.as_ref(), Ok(&first), "{second}");
+            assert_eq!(
+                get(&tokens, after(start, second)).await.as_ref(),
+                Ok(&first),
+                "{second}"
+            );
         }
         assert_eq!(sandbox.auth0.token_requests(), 1);
         // A token is made of claims in whole seconds, so the next may be the same text.
@@ -105,14 +132,32 @@ async fn instances_share_it_through_the_table() {
     let start = now();
     let first = get(&sharing(&sandbox), start).await.unwrap();
     for second in [0, 60, FRESH] {
-        assert_eq!(get(&sharing(&sandbox), after(start, second)).await.as_ref(), Ok(&first), "{second}");
+        assert_eq!(
+            get(&sharing(&sandbox), after(start, second)).await.as_ref(),
+            Ok(&first),
+            "{second}"
+        );
     }
     assert_eq!(sandbox.auth0.token_requests(), 1);
     let item = token_items(&sandbox).await.remove(0);
-    assert_eq!((&item["token"]["S"], item.get("lease_until")), (&json!(first), None));
-    let end = item["expires_at"]["N"].as_str().unwrap().parse::<u64>().unwrap();
-    assert!((epoch(start) + LIFE..epoch(start) + LIFE + 10).contains(&end), "{end}");
-    assert!(!item.to_string().contains(sandbox::auth0::CLIENT_SECRET) && !item.to_string().contains(CLIENT_ID), "{item}");
+    assert_eq!(
+        (&item["token"]["S"], item.get("lease_until")),
+        (&json!(first), None)
+    );
+    let end = item["expires_at"]["N"]
+        .as_str()
+        .unwrap()
+        .parse::<u64>()
+        .unwrap();
+    assert!(
+        (epoch(start) + LIFE..epoch(start) + LIFE + 10).contains(&end),
+        "{end}"
+    );
+    assert!(
+        !item.to_string().contains(sandbox::auth0::CLIENT_SECRET)
+            && !item.to_string().contains(CLIENT_ID),
+        "{item}"
+    );
     get(&sharing(&sandbox), after(start, STALE)).await.unwrap();
     assert_eq!(sandbox.auth0.token_requests(), 2);
 }
@@ -123,21 +168,40 @@ async fn the_management_token_and_an_api_s_stand_apart() {
     let (http, aws) = (crate::client(), crate::aws(&sandbox));
     let base: BaseUrl = sandbox.auth0.server().url().parse().unwrap();
     for audience in [API_AUDIENCE.to_owned(), Users::audience(&base)] {
-        let secret = Arc::new(Secret::new("switchboard/auth0".to_owned(), aws.secrets_manager(&http)));
+        let secret = Arc::new(Secret::new(
+            "switchboard/auth0".to_owned(),
+            aws.secrets_manager(&http),
+        ));
         let table = Table::new(aws.dynamodb(&http), TABLE_NAME.to_owned());
-        get(&Tokens::new(http.clone(), base.clone(), audience, secret, Some(table)), now()).await.unwrap();
+        get(
+            &Tokens::new(http.clone(), base.clone(), audience, secret, Some(table)),
+            now(),
+        )
+        .await
+        .unwrap();
     }
-    let mut keys: Vec<String> =
-        token_items(&sandbox).await.iter().map(|item| item["pk"]["S"].as_str().unwrap().to_owned()).collect();
+    let mut keys: Vec<String> = token_items(&sandbox)
+        .await
+        .iter()
+        .map(|item| item["pk"]["S"].as_str().unwrap().to_owned())
+        .collect();
     keys.sort();
-    assert!(keys.len() == 2 && keys[0].starts_with("token#api#") && keys[1].starts_with("token#management#"), "{keys:?}");
+    assert!(
+        keys.len() == 2
+            && keys[0].starts_with("token#api#")
+            && keys[1].starts_with("token#management#"),
+        "{keys:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hundred_cold_callers_on_five_instances_ask_once() {
     let sandbox = Sandbox::start().await;
     let start = now();
-    sandbox.auth0.server().faults().next_for("POST /oauth/token", Fault::Delay(Duration::from_millis(200)));
+    sandbox.auth0.server().faults().next_for(
+        "POST /oauth/token",
+        Fault::Delay(Duration::from_millis(200)),
+    );
     let instances: Vec<_> = (0..5).map(|_| Arc::new(sharing(&sandbox))).collect();
     let callers = (0..100).map(|caller| {
         let tokens = Arc::clone(&instances[caller % 5]);
@@ -159,21 +223,50 @@ async fn the_old_token_serves_while_renewing_fails() {
         let (tokens, other) = (instance(&sandbox, shares), instance(&sandbox, shares));
         let first = get(&tokens, start).await.unwrap();
         sandbox.auth0.server().clear_exchanges();
-        sandbox.auth0.server().faults().always(Some(answer(if shares { 500 } else { 404 }, &[], "")));
+        sandbox.auth0.server().faults().always(Some(answer(
+            if shares { 500 } else { 404 },
+            &[],
+            "",
+        )));
         for second in [STALE, STALE, STALE + 1] {
-            assert_eq!(get(&tokens, after(start, second)).await.as_ref(), Ok(&first), "{shares} {second}");
+            assert_eq!(
+                get(&tokens, after(start, second)).await.as_ref(),
+                Ok(&first),
+                "{shares} {second}"
+            );
         }
         assert_eq!(sandbox.auth0.token_requests(), 1, "{shares}");
         if shares {
-            assert_eq!(get(&other, after(start, STALE + 1)).await.as_ref(), Ok(&first));
-            assert_eq!(sandbox.auth0.token_requests(), 1, "another instance heard of the failure");
+            assert_eq!(
+                get(&other, after(start, STALE + 1)).await.as_ref(),
+                Ok(&first)
+            );
+            assert_eq!(
+                sandbox.auth0.token_requests(),
+                1,
+                "another instance heard of the failure"
+            );
         }
-        assert_eq!(get(&tokens, after(start, STALE + 5)).await.as_ref(), Ok(&first), "{shares}");
+        assert_eq!(
+            get(&tokens, after(start, STALE + 5)).await.as_ref(),
+            Ok(&first),
+            "{shares}"
+        );
         assert_eq!(sandbox.auth0.token_requests(), 2, "{shares}");
-        assert_eq!(get(&tokens, after(start, LIFE - 10)).await.as_ref(), Ok(&first), "{shares}");
-        assert!(is_unavailable(&get(&tokens, after(start, LIFE - 2)).await), "{shares}: nobody gets one that ends on the way");
+        assert_eq!(
+            get(&tokens, after(start, LIFE - 10)).await.as_ref(),
+            Ok(&first),
+            "{shares}"
+        );
+        assert!(
+            is_unavailable(&get(&tokens, after(start, LIFE - 2)).await),
+            "{shares}: nobody gets one that ends on the way"
+        );
         sandbox.auth0.server().faults().clear();
-        assert!(get(&tokens, after(start, LIFE + 10)).await.is_ok(), "{shares}");
+        assert!(
+            get(&tokens, after(start, LIFE + 10)).await.is_ok(),
+            "{shares}"
+        );
     }
 }
 
@@ -184,16 +277,43 @@ async fn a_lease_of_one_who_died_ends() {
     let first = get(&sharing(&sandbox), start).await.unwrap();
     // While another renews, the old one is handed out.
     set_numbers(&sandbox, &[("lease_until", epoch(start) + STALE + 5)]).await;
-    assert_eq!(get(&sharing(&sandbox), after(start, STALE)).await, Ok(first));
+    assert_eq!(
+        get(&sharing(&sandbox), after(start, STALE)).await,
+        Ok(first)
+    );
     assert_eq!(sandbox.auth0.token_requests(), 1);
     // With none to hand out, the others wait for the lease to end, and then one goes on.
-    set_numbers(&sandbox, &[("lease_until", epoch(start) + STALE + 2), ("end", epoch(start))]).await;
+    set_numbers(
+        &sandbox,
+        &[
+            ("lease_until", epoch(start) + STALE + 2),
+            ("end", epoch(start)),
+        ],
+    )
+    .await;
     let (one, two) = (sharing(&sandbox), sharing(&sandbox));
-    let (one, two) = tokio::join!(get(&one, after(start, STALE)), get(&two, after(start, STALE)));
-    assert_eq!((one.is_ok(), one == two, sandbox.auth0.token_requests()), (true, true, 2));
+    let (one, two) = tokio::join!(
+        get(&one, after(start, STALE)),
+        get(&two, after(start, STALE))
+    );
+    assert_eq!(
+        (one.is_ok(), one == two, sandbox.auth0.token_requests()),
+        (true, true, 2)
+    );
     // Who comes later does not wait.
-    set_numbers(&sandbox, &[("lease_until", epoch(start) + STALE + 5), ("end", epoch(start))]).await;
-    assert!(get(&sharing(&sandbox), after(start, STALE + 5)).await.is_ok());
+    set_numbers(
+        &sandbox,
+        &[
+            ("lease_until", epoch(start) + STALE + 5),
+            ("end", epoch(start)),
+        ],
+    )
+    .await;
+    assert!(
+        get(&sharing(&sandbox), after(start, STALE + 5))
+            .await
+            .is_ok()
+    );
     assert_eq!(sandbox.auth0.token_requests(), 3);
 }
 
@@ -255,7 +375,11 @@ async fn a_replacement_that_never_worked_is_not_replaced_for_a_minute() {
     assert_eq!(get(&other, start).await.as_ref(), Ok(&second));
     for tokens in [&tokens, &other] {
         for seconds in [0, 30, 59] {
-            assert_eq!(replace(tokens, &second, after(start, seconds)).await, Err(CallError::Unauthorized), "{seconds}");
+            assert_eq!(
+                replace(tokens, &second, after(start, seconds)).await,
+                Err(CallError::Unauthorized),
+                "{seconds}"
+            );
         }
     }
     assert_eq!(sandbox.auth0.token_requests(), 2);
@@ -269,7 +393,10 @@ async fn a_replacement_that_never_worked_is_not_replaced_for_a_minute() {
     assert_eq!(sandbox.auth0.token_requests(), 4);
     // What is said of another token changes nothing.
     tokens.worked(&third.as_str().into());
-    assert_eq!(replace(&tokens, &fourth, after(start, 64)).await, Err(CallError::Unauthorized));
+    assert_eq!(
+        replace(&tokens, &fourth, after(start, 64)).await,
+        Err(CallError::Unauthorized)
+    );
 }
 
 #[tokio::test]
@@ -298,7 +425,10 @@ async fn odd_lives_are_bounded() {
             // A secret of its own is an item of its own.
             let secret = format!("{expires_in}{shares}");
             sandbox.auth0.set_client_secret(&secret);
-            sandbox.aws.set_secret("switchboard/auth0", &json!({"client_id": CLIENT_ID, "client_secret": secret}));
+            sandbox.aws.set_secret(
+                "switchboard/auth0",
+                &json!({"client_id": CLIENT_ID, "client_secret": secret}),
+            );
             let tokens = instance(&sandbox, shares);
             sandbox.auth0.server().clear_exchanges();
             get(&tokens, start).await.unwrap();
@@ -321,7 +451,11 @@ async fn a_life_is_not_lengthened() {
         sandbox.auth0.server().clear_exchanges();
         for (second, tokens) in [(0, &one), (1, &one), (2, &two)] {
             get(tokens, after(start, second)).await.unwrap();
-            assert_eq!(sandbox.auth0.token_requests() as u64, second + 1, "{shares}");
+            assert_eq!(
+                sandbox.auth0.token_requests() as u64,
+                second + 1,
+                "{shares}"
+            );
         }
     }
 }
@@ -344,7 +478,15 @@ async fn when_the_tenant_has_too_much_to_do_no_instance_asks_for_a_while() {
         let (tokens, what) = (sharing(&sandbox), format!("{status} {after_header}"));
         sandbox.auth0.server().clear_exchanges();
         let headers = [("retry-after", after_header)];
-        sandbox.auth0.server().faults().next(answer(status, if after_header.is_empty() { &[] } else { &headers }, ""));
+        sandbox.auth0.server().faults().next(answer(
+            status,
+            if after_header.is_empty() {
+                &[]
+            } else {
+                &headers
+            },
+            "",
+        ));
         for second in [0, 0, rest - 1] {
             for tokens in [&tokens, &sharing(&sandbox)] {
                 let result = get(tokens, after(start, second)).await;
@@ -363,7 +505,13 @@ async fn when_the_tenant_has_too_much_to_do_no_instance_asks_for_a_while() {
 async fn other_failures_are_not_remembered() {
     let sandbox = Sandbox::start().await;
     let mut start = now();
-    for fault in [Fault::Garbage, Fault::Truncate, Fault::ResetBefore, Fault::ResetAfter, answer(404, &[], "")] {
+    for fault in [
+        Fault::Garbage,
+        Fault::Truncate,
+        Fault::ResetBefore,
+        Fault::ResetAfter,
+        answer(404, &[], ""),
+    ] {
         for shares in [false, true] {
             let tokens = instance(&sandbox, shares);
             sandbox.auth0.server().faults().next(fault.clone());
@@ -390,7 +538,11 @@ async fn unusable_answers_are_failures() {
         answer(200, &[], r#"{"access_token":""}"#),
         answer(200, &[], r#"{"access_token":1,"expires_in":60}"#),
         answer(200, &[], r#"{"access_token":null,"expires_in":60}"#),
-        answer(200, &[], &format!("{}1{}", "[".repeat(5_000), "]".repeat(5_000))),
+        answer(
+            200,
+            &[],
+            &format!("{}1{}", "[".repeat(5_000), "]".repeat(5_000)),
+        ),
         answer(204, &[], ""),
         answer(302, &[("location", "https://evil.example/")], ""),
         answer(400, &[], r#"{"error":"invalid_request"}"#),
@@ -412,13 +564,19 @@ async fn a_silent_tenant_is_given_up() {
     faults.next(Fault::Trickle(Duration::from_secs(1)));
     let (one, two) = (alone(&sandbox), alone(&sandbox));
     let (one, two) = tokio::join!(get(&one, now()), get(&two, now()));
-    assert!(is_unavailable(&one) && is_unavailable(&two), "{one:?} {two:?}");
+    assert!(
+        is_unavailable(&one) && is_unavailable(&two),
+        "{one:?} {two:?}"
+    );
 }
 
 /// And whoever comes next does not wait as long, from when it was given up.
 #[tokio::test]
 async fn a_silent_tenant_rests() {
-    tokio::join!(no_instance_asks_a_silent_tenant_for_a_while(), who_has_a_token_leaves_a_silent_tenant_alone());
+    tokio::join!(
+        no_instance_asks_a_silent_tenant_for_a_while(),
+        who_has_a_token_leaves_a_silent_tenant_alone()
+    );
 }
 
 async fn no_instance_asks_a_silent_tenant_for_a_while() {
@@ -426,8 +584,15 @@ async fn no_instance_asks_a_silent_tenant_for_a_while() {
     let (start, tokens) = (now(), sharing(&sandbox));
     sandbox.auth0.server().faults().next(Fault::Hang);
     assert!(is_unavailable(&get(&tokens, start).await));
-    let until = token_items(&sandbox).await.remove(0)["failed_until"]["N"].as_str().unwrap().parse::<u64>().unwrap();
-    assert!((epoch(start) + 6..=epoch(start) + 8).contains(&until), "{until}");
+    let until = token_items(&sandbox).await.remove(0)["failed_until"]["N"]
+        .as_str()
+        .unwrap()
+        .parse::<u64>()
+        .unwrap();
+    assert!(
+        (epoch(start) + 6..=epoch(start) + 8).contains(&until),
+        "{until}"
+    );
     for tokens in [&tokens, &sharing(&sandbox)] {
         assert!(is_unavailable(&get(tokens, after(start, 5)).await));
     }
@@ -441,7 +606,11 @@ async fn who_has_a_token_leaves_a_silent_tenant_alone() {
     let first = get(&tokens, start).await.unwrap();
     sandbox.auth0.server().faults().next(Fault::Hang);
     for second in [STALE, STALE + 5] {
-        assert_eq!(get(&tokens, after(start, second)).await.as_ref(), Ok(&first), "{second}");
+        assert_eq!(
+            get(&tokens, after(start, second)).await.as_ref(),
+            Ok(&first),
+            "{second}"
+        );
     }
     assert_eq!(sandbox.auth0.token_requests(), 2);
     get(&tokens, after(start, STALE + 9)).await.unwrap();
@@ -454,15 +623,38 @@ async fn a_rotated_secret_is_fetched_once_and_has_tokens_of_its_own() {
     let (start, tokens) = (now(), sharing(&sandbox));
     let first = get(&tokens, start).await.unwrap();
     sandbox.auth0.set_client_secret("rotated");
-    sandbox.aws.set_secret("switchboard/auth0", &json!({"client_id": CLIENT_ID, "client_secret": "rotated"}));
-    assert_eq!(get(&tokens, start).await.as_ref(), Ok(&first), "an issued token stays good");
+    sandbox.aws.set_secret(
+        "switchboard/auth0",
+        &json!({"client_id": CLIENT_ID, "client_secret": "rotated"}),
+    );
+    assert_eq!(
+        get(&tokens, start).await.as_ref(),
+        Ok(&first),
+        "an issued token stays good"
+    );
     sandbox.auth0.rotate_key();
     let second = replace(&tokens, &first, after(start, 1)).await.unwrap();
     assert_ne!(second, first);
-    assert_eq!((sandbox.auth0.token_requests(), sandbox.aws.secrets().exchanges().len()), (3, 2));
+    assert_eq!(
+        (
+            sandbox.auth0.token_requests(),
+            sandbox.aws.secrets().exchanges().len()
+        ),
+        (3, 2)
+    );
     assert_eq!(get(&tokens, start).await.as_ref(), Ok(&second));
-    assert_eq!(get(&sharing(&sandbox), start).await.as_ref(), Ok(&second), "with the new secret from the beginning");
-    assert_eq!((token_items(&sandbox).await.len(), sandbox.auth0.token_requests()), (2, 3));
+    assert_eq!(
+        get(&sharing(&sandbox), start).await.as_ref(),
+        Ok(&second),
+        "with the new secret from the beginning"
+    );
+    assert_eq!(
+        (
+            token_items(&sandbox).await.len(),
+            sandbox.auth0.token_requests()
+        ),
+        (2, 3)
+    );
 }
 
 #[tokio::test]
@@ -470,22 +662,48 @@ async fn credentials_that_are_refused_fetch_the_secret_once_a_minute() {
     let sandbox = Sandbox::start().await;
     let refusals = [
         answer(401, &[], r#"{"error":"invalid_client"}"#),
-        answer(401, &[], r#"{"error":"access_denied","error_description":"Unauthorized"}"#),
-        answer(403, &[], r#"{"error":"access_denied","error_description":"Client is not authorized to access \"x\"."}"#),
+        answer(
+            401,
+            &[],
+            r#"{"error":"access_denied","error_description":"Unauthorized"}"#,
+        ),
+        answer(
+            403,
+            &[],
+            r#"{"error":"access_denied","error_description":"Client is not authorized to access \"x\"."}"#,
+        ),
     ];
     let mut start = now();
-    for (refusal, shares) in refusals.iter().flat_map(|refusal| [(refusal, false), (refusal, true)]) {
+    for (refusal, shares) in refusals
+        .iter()
+        .flat_map(|refusal| [(refusal, false), (refusal, true)])
+    {
         let tokens = instance(&sandbox, shares);
         sandbox.auth0.server().clear_exchanges();
         sandbox.aws.secrets().clear_exchanges();
-        sandbox.auth0.server().faults().always(Some(refusal.clone()));
+        sandbox
+            .auth0
+            .server()
+            .faults()
+            .always(Some(refusal.clone()));
         for second in 0..10 {
-            assert_eq!(get(&tokens, after(start, second)).await, Err(CallError::Unauthorized), "{refusal:?} {shares}");
+            assert_eq!(
+                get(&tokens, after(start, second)).await,
+                Err(CallError::Unauthorized),
+                "{refusal:?} {shares}"
+            );
         }
-        assert_eq!(sandbox.aws.secrets().exchanges().len(), 2, "{refusal:?} {shares}");
+        assert_eq!(
+            sandbox.aws.secrets().exchanges().len(),
+            2,
+            "{refusal:?} {shares}"
+        );
         assert_eq!(sandbox.auth0.token_requests(), 11, "{refusal:?} {shares}");
         sandbox.auth0.server().faults().always(None);
-        assert!(get(&tokens, after(start, 10)).await.is_ok(), "as soon as they are good again: {refusal:?} {shares}");
+        assert!(
+            get(&tokens, after(start, 10)).await.is_ok(),
+            "as soon as they are good again: {refusal:?} {shares}"
+        );
         start = after(start, 2 * LIFE);
     }
 }
@@ -515,7 +733,13 @@ async fn without_the_secret_nobody_asks() {
     sandbox.aws.remove_secret("switchboard/auth0");
     let result = get(&sharing(&sandbox), now()).await;
     assert!(is_unavailable(&result), "{result:?}");
-    assert_eq!((sandbox.auth0.token_requests(), token_items(&sandbox).await.len()), (0, 0));
+    assert_eq!(
+        (
+            sandbox.auth0.token_requests(),
+            token_items(&sandbox).await.len()
+        ),
+        (0, 0)
+    );
 }
 
 #[derive(Clone, Default)]
@@ -523,7 +747,10 @@ struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl io::Write for Log {
     fn write(&mut self, text: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(text);
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .extend_from_slice(text);
         Ok(text.len())
     }
 
@@ -538,21 +765,34 @@ async fn tokens_and_secrets_show_nowhere() {
     let writer = log.clone();
     let layer = tracing_subscriber::fmt::layer().with_writer(move || writer.clone());
     let own = Targets::new().with_target("shared", LevelFilter::TRACE);
-    let _logging = tracing_subscriber::registry().with(layer.with_filter(own)).set_default();
+    let _logging = tracing_subscriber::registry()
+        .with(layer.with_filter(own))
+        .set_default();
     let sandbox = Sandbox::start().await;
     let (start, tokens) = (now(), sharing(&sandbox));
-    sandbox.aws.dynamodb().faults().times(3, || answer(500, &[], ""));
+    sandbox
+        .aws
+        .dynamodb()
+        .faults()
+        .times(3, || answer(500, &[], ""));
     let first = tokens.get(start).await.unwrap();
     let mut shown = format!("{first:?}");
     let body = json!({"error": "server_error", "access_token": first.expose_secret()}).to_string();
-    for fault in [answer(500, &[], &body), answer(401, &[], &body), answer(200, &[], &format!("{body}}}"))] {
+    for fault in [
+        answer(500, &[], &body),
+        answer(401, &[], &body),
+        answer(200, &[], &format!("{body}}}")),
+    ] {
         sandbox.auth0.server().faults().times(2, || fault.clone());
         let error = alone(&sandbox).get(start).await.unwrap_err();
         shown = format!("{shown} {error:?} {error}");
         sandbox.auth0.server().faults().clear();
     }
     shown += &String::from_utf8_lossy(&log.0.lock().unwrap_or_else(PoisonError::into_inner));
-    assert!(shown.contains("a token is asked for without the table"), "the log is on: {shown}");
+    assert!(
+        shown.contains("a token is asked for without the table"),
+        "the log is on: {shown}"
+    );
     for secret in [first.expose_secret(), sandbox::auth0::CLIENT_SECRET] {
         assert!(!shown.contains(secret), "{shown}");
     }

@@ -42,24 +42,51 @@ fn check(text: &str) {
 }
 
 fn element(name: &str, attributes: &[(&str, &str)], text: &str, children: Vec<Element>) -> Element {
-    let attributes = attributes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    Element { name: name.to_owned(), attributes, text: text.to_owned(), children }
+    let attributes = attributes
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
+    Element {
+        name: name.to_owned(),
+        attributes,
+        text: text.to_owned(),
+        children,
+    }
 }
 
 /// All that can be written, with the text wherever there is one.
 fn check_every_verb(text: &str) {
-    let (to, from): (E164, E164) = ("+12025550123".parse().unwrap(), "+15005550010".parse().unwrap());
-    let dial = Dial { number: &to, caller_id: &from, timeout: 25, time_limit: 7_200, action: text };
+    let (to, from): (E164, E164) = (
+        "+12025550123".parse().unwrap(),
+        "+15005550010".parse().unwrap(),
+    );
+    let dial = Dial {
+        number: &to,
+        caller_id: &from,
+        timeout: 25,
+        time_limit: 7_200,
+        action: text,
+    };
     let document = Response::new()
         .message(text)
         .message_to(&to, &from, text, &[])
-        .message_to(&to, &from, text, &[text.to_owned(), "https://example.com/a?b&c".to_owned()])
+        .message_to(
+            &to,
+            &from,
+            text,
+            &[text.to_owned(), "https://example.com/a?b&c".to_owned()],
+        )
         .say(text)
         .dial(&dial)
         .record(text, 180)
         .hangup();
     let kept: String = text.chars().filter(|c| is_xml(*c)).collect();
-    let cut = |limit| text.chars().take(limit).filter(|c| is_xml(*c)).collect::<String>();
+    let cut = |limit| {
+        text.chars()
+            .take(limit)
+            .filter(|c| is_xml(*c))
+            .collect::<String>()
+    };
     // XML reads blanks in attributes as spaces.
     let (message, action) = (cut(1_600), kept.replace(['\t', '\n'], " "));
     let pair = [("to", "+12025550123"), ("from", "+15005550010")];
@@ -93,7 +120,10 @@ fn check_every_verb(text: &str) {
         element("Record", &recording, "", vec![]),
         element("Hangup", &[], "", vec![]),
     ];
-    assert_eq!(parse(&document.to_xml()), Ok(element("Response", &[], "", verbs)));
+    assert_eq!(
+        parse(&document.to_xml()),
+        Ok(element("Response", &[], "", verbs))
+    );
 }
 
 #[test]
@@ -116,7 +146,10 @@ fn hostile_texts() {
     }
     check_every_verb(&"<&>".repeat(400));
     let spoken = read(&Response::new().say(&"<&>".repeat(2_000)).to_xml());
-    assert_eq!((spoken.0, spoken.1.len()), (vec!["Response".to_owned(), "Say".to_owned()], 4_096));
+    assert_eq!(
+        (spoken.0, spoken.1.len()),
+        (vec!["Response".to_owned(), "Say".to_owned()], 4_096)
+    );
     check(&"<&>".repeat(1_000));
     assert_eq!(read(&Response::new().to_xml()).0, ["Response"]);
 }

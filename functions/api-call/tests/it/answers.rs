@@ -5,7 +5,9 @@ use std::time::Duration;
 use sandbox::wire::{Fault, Server};
 use serde_json::json;
 
-use crate::scene::{ACCOUNT, Answer, FORM, JSON, LATE, NOT_FOUND, NUMBER, REFUSED, Scene, UNUSABLE, says};
+use crate::scene::{
+    ACCOUNT, Answer, FORM, JSON, LATE, NOT_FOUND, NUMBER, REFUSED, Scene, UNUSABLE, says,
+};
 
 /// The most that a flow takes.
 const LIMIT: usize = 64 * 1024;
@@ -16,28 +18,52 @@ async fn a_form_or_json_brings_the_apis_json() {
     for (content_type, body) in [
         (FORM, format!("account_number={NUMBER}")),
         (FORM, format!("name=x&account_number=%20{NUMBER}+&empty=")),
-        ("Application/X-WWW-Form-Urlencoded; charset=UTF-8", format!("account_number={NUMBER}")),
+        (
+            "Application/X-WWW-Form-Urlencoded; charset=UTF-8",
+            format!("account_number={NUMBER}"),
+        ),
         (JSON, format!(r#"{{"account_number":"{NUMBER}"}}"#)),
         (JSON, format!(r#"{{"account_number": {NUMBER}}}"#)),
-        (JSON, format!(r#" {{"account_number":"{NUMBER}","flow":{{"a":[1]}},"b":null,"c":true}} "#)),
-        ("application/json; charset=utf-8", format!(r#"{{"account_number":"{NUMBER}"}}"#)),
+        (
+            JSON,
+            format!(r#" {{"account_number":"{NUMBER}","flow":{{"a":[1]}},"b":null,"c":true}} "#),
+        ),
+        (
+            "application/json; charset=utf-8",
+            format!(r#"{{"account_number":"{NUMBER}"}}"#),
+        ),
     ] {
-        assert_eq!(scene.post(content_type, body.clone()).await, Answer::account(), "{body}");
+        assert_eq!(
+            scene.post(content_type, body.clone()).await,
+            Answer::account(),
+            "{body}"
+        );
     }
     assert_eq!(scene.api.targets(), vec![format!("/accounts/{NUMBER}"); 7]);
     let exchange = scene.api.server.exchanges().remove(0);
     assert_eq!(exchange.method, "GET");
-    assert!(exchange.headers.contains(&("accept".to_owned(), JSON.to_owned())), "{exchange:?}");
+    assert!(
+        exchange
+            .headers
+            .contains(&("accept".to_owned(), JSON.to_owned())),
+        "{exchange:?}"
+    );
     assert_eq!((scene.api.tokens().len(), scene.token_requests()), (1, 1));
     let logged = scene.logged("found").await;
-    assert_eq!((&logged["level"], &logged["status"]), (&json!("INFO"), &json!(200)));
+    assert_eq!(
+        (&logged["level"], &logged["status"]),
+        (&json!("INFO"), &json!(200))
+    );
     assert!(logged["upstream_ms"].is_number(), "{logged}");
 }
 
 #[tokio::test]
 async fn what_is_not_there_is_an_answer_too() {
     let scene = Scene::start().await;
-    assert_eq!(scene.post(FORM, "account_number=1").await, Answer::says(200, NOT_FOUND));
+    assert_eq!(
+        scene.post(FORM, "account_number=1").await,
+        Answer::says(200, NOT_FOUND)
+    );
     for body in ["", "{}", "<html>nobody", r#"{"found":true}"#] {
         scene.api.server.faults().next(says(404, body));
         assert_eq!(scene.ask().await, Answer::says(200, NOT_FOUND), "{body}");
@@ -89,12 +115,22 @@ async fn json_and_its_status_pass_and_nothing_else_does() {
         let shown = format!("{fault:?}").chars().take(100).collect::<String>();
         assert_eq!(scene.ask().await, Answer::says(502, body), "{shown}");
     }
-    assert_eq!((scene.api.calls(), scene.token_requests()), (faults.len(), 1), "each was called once, with the same token");
+    assert_eq!(
+        (scene.api.calls(), scene.token_requests()),
+        (faults.len(), 1),
+        "each was called once, with the same token"
+    );
     scene.api.server.faults().refuse(true);
     assert_eq!(scene.ask().await, Answer::says(502, UNUSABLE));
     let logged = scene.logged("api_unavailable").await;
-    assert_eq!((&logged["level"], &logged["status"]), (&json!("ERROR"), &json!(502)));
-    assert!(logged["error"].as_str().unwrap().starts_with("API: "), "{logged}");
+    assert_eq!(
+        (&logged["level"], &logged["status"]),
+        (&json!("ERROR"), &json!(502))
+    );
+    assert!(
+        logged["error"].as_str().unwrap().starts_with("API: "),
+        "{logged}"
+    );
     assert_eq!(scene.logged("api_refuses").await["status"], 502);
     scene.api.server.faults().clear();
     assert_eq!(scene.ask().await, Answer::account());
@@ -103,11 +139,20 @@ async fn json_and_its_status_pass_and_nothing_else_does() {
 #[tokio::test]
 async fn a_redirect_is_not_followed_and_the_token_stays() {
     let scene = Scene::start().await;
-    let other = Server::start("other", axum::Router::new().fallback(async || "{}")).await.unwrap();
+    let other = Server::start("other", axum::Router::new().fallback(async || "{}"))
+        .await
+        .unwrap();
     for status in [301, 302, 303, 307, 308] {
-        for location in [format!("{}/accounts", other.url()), format!("{}/elsewhere", scene.api.server.url())] {
+        for location in [
+            format!("{}/accounts", other.url()),
+            format!("{}/elsewhere", scene.api.server.url()),
+        ] {
             let headers = vec![("location".to_owned(), location)];
-            scene.api.server.faults().next(Fault::Answer { status, headers, body: "{}".to_owned() });
+            scene.api.server.faults().next(Fault::Answer {
+                status,
+                headers,
+                body: "{}".to_owned(),
+            });
             assert_eq!(scene.ask().await, Answer::says(502, UNUSABLE), "{status}");
         }
     }
@@ -120,13 +165,25 @@ async fn an_api_that_is_late_is_late() {
     let sandbox = sandbox::Sandbox::start().await;
     let scene = Scene::on(sandbox, 3, &[]).await;
     scene.lambda.wait_ready().await.unwrap();
-    for fault in [Fault::Hang, Fault::Trickle(Duration::from_secs(1)), Fault::Delay(Duration::from_secs(20))] {
+    for fault in [
+        Fault::Hang,
+        Fault::Trickle(Duration::from_secs(1)),
+        Fault::Delay(Duration::from_secs(20)),
+    ] {
         scene.api.server.faults().next(fault);
     }
     let answers = scene.ask_at_once(3).await;
-    assert!(answers.iter().all(|answer| *answer == Answer::says(504, LATE)), "{answers:?}");
+    assert!(
+        answers
+            .iter()
+            .all(|answer| *answer == Answer::says(504, LATE)),
+        "{answers:?}"
+    );
     let logged = scene.logged("api_late").await;
-    assert_eq!((&logged["level"], &logged["status"]), (&json!("ERROR"), &json!(504)));
+    assert_eq!(
+        (&logged["level"], &logged["status"]),
+        (&json!("ERROR"), &json!(504))
+    );
     assert_eq!(scene.ask().await, Answer::account());
 }
 
@@ -139,7 +196,10 @@ async fn a_tenant_that_is_late_is_late_too() {
     scene.api.refuse_known_tokens();
     scene.auth0().times(3, || Fault::Hang);
     let answer = scene.ask().await;
-    assert!([502, 504].contains(&answer.status) && answer.body.starts_with("{\"error\":"), "{answer:?}");
+    assert!(
+        [502, 504].contains(&answer.status) && answer.body.starts_with("{\"error\":"),
+        "{answer:?}"
+    );
 }
 
 /// What others say about an error is not repeated; the scene looks for it when it ends.
@@ -148,16 +208,33 @@ async fn upstreams_that_quote_are_not_quoted() {
     let scene = Scene::start().await;
     assert_eq!(scene.ask().await, Answer::account());
     let token = scene.api.tokens().pop_first().unwrap();
-    let all = format!("{NUMBER} {token} {} {}", sandbox::STUDIO_TOKEN, sandbox::auth0::CLIENT_SECRET);
+    let all = format!(
+        "{NUMBER} {token} {} {}",
+        sandbox::STUDIO_TOKEN,
+        sandbox::auth0::CLIENT_SECRET
+    );
     let body = json!({"error": all, "error_description": all, "message": all}).to_string();
-    let aws = json!({"__type": "com.amazonaws.dynamodb.v20120810#AccessDeniedException", "message": all}).to_string();
+    let aws =
+        json!({"__type": "com.amazonaws.dynamodb.v20120810#AccessDeniedException", "message": all})
+            .to_string();
     for status in [400, 401, 403, 405, 429, 500] {
-        for (faults, body) in [(scene.api.server.faults(), &body), (scene.auth0(), &body), (scene.dynamodb(), &aws)] {
+        for (faults, body) in [
+            (scene.api.server.faults(), &body),
+            (scene.auth0(), &body),
+            (scene.dynamodb(), &aws),
+        ] {
             faults.always(Some(says(status, body)));
         }
         let answer = scene.ask().await;
-        let expected = if [401, 403].contains(&status) { [REFUSED, UNUSABLE] } else { [UNUSABLE; 2] };
-        assert!(answer.status == 502 && expected.contains(&answer.body.as_str()), "{status} {answer:?}");
+        let expected = if [401, 403].contains(&status) {
+            [REFUSED, UNUSABLE]
+        } else {
+            [UNUSABLE; 2]
+        };
+        assert!(
+            answer.status == 502 && expected.contains(&answer.body.as_str()),
+            "{status} {answer:?}"
+        );
         scene.restart().await;
         assert_eq!(scene.ask().await.status, 502, "{status}");
     }

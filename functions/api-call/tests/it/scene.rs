@@ -24,8 +24,7 @@ pub(crate) const JSON: &str = "application/json";
 
 pub(crate) const NUMBER: &str = "4815162342";
 /// What the API says about it, and with that the function.
-pub(crate) const ACCOUNT: &str =
-    r#"{"account_number":"4815162342","balance":{"amount":"1234.50","currency":"EUR"},"name":"Annabeth Chase"}"#;
+pub(crate) const ACCOUNT: &str = r#"{"account_number":"4815162342","balance":{"amount":"1234.50","currency":"EUR"},"name":"Annabeth Chase"}"#;
 
 pub(crate) const NOT_FOUND: &str = r#"{"found":false}"#;
 pub(crate) const REFUSED: &str = r#"{"error":"the API does not accept this application"}"#;
@@ -46,7 +45,11 @@ pub(crate) struct Answer {
 
 impl Answer {
     pub(crate) fn says(status: u16, body: &str) -> Self {
-        Self { status, challenge: String::new(), body: body.to_owned() }
+        Self {
+            status,
+            challenge: String::new(),
+            body: body.to_owned(),
+        }
     }
 
     pub(crate) fn empty(status: u16) -> Self {
@@ -58,7 +61,10 @@ impl Answer {
     }
 
     pub(crate) fn challenged() -> Self {
-        Self { challenge: CHALLENGE.to_owned(), ..Self::empty(401) }
+        Self {
+            challenge: CHALLENGE.to_owned(),
+            ..Self::empty(401)
+        }
     }
 }
 
@@ -78,13 +84,20 @@ impl Api {
     async fn start() -> Self {
         let refused = Arc::<Mutex<Refused>>::default();
         let state = Arc::clone(&refused);
-        let answer = move |uri: OriginalUri, headers: HeaderMap| ready(Self::answer(&state.lock().unwrap(), &uri.0, &headers));
+        let answer = move |uri: OriginalUri, headers: HeaderMap| {
+            ready(Self::answer(&state.lock().unwrap(), &uri.0, &headers))
+        };
         let router = Router::new().fallback(answer);
-        Self { server: Server::start("API", router).await.unwrap(), refused }
+        Self {
+            server: Server::start("API", router).await.unwrap(),
+            refused,
+        }
     }
 
     fn answer(refused: &Refused, uri: &Uri, headers: &HeaderMap) -> Response {
-        let token = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().unwrap().strip_prefix("Bearer ey"));
+        let token = headers
+            .get(header::AUTHORIZATION)
+            .and_then(|value| value.to_str().unwrap().strip_prefix("Bearer ey"));
         if token.is_none_or(|token| refused.all || refused.tokens.contains(token)) {
             return StatusCode::UNAUTHORIZED.into_response();
         }
@@ -97,13 +110,19 @@ impl Api {
 
     /// Whoever comes with a token that was used so far is refused.
     pub(crate) fn refuse_known_tokens(&self) {
-        let known = self.tokens().into_iter().map(|token| token["Bearer ey".len()..].to_owned());
+        let known = self
+            .tokens()
+            .into_iter()
+            .map(|token| token["Bearer ey".len()..].to_owned());
         self.refused.lock().unwrap().tokens.extend(known);
     }
 
     /// Everybody is refused, or nobody is any longer.
     pub(crate) fn refuse_all(&self, on: bool) {
-        *self.refused.lock().unwrap() = Refused { all: on, ..Refused::default() };
+        *self.refused.lock().unwrap() = Refused {
+            all: on,
+            ..Refused::default()
+        };
     }
 
     /// How often it was called.
@@ -113,17 +132,29 @@ impl Api {
 
     /// What it was asked for.
     pub(crate) fn targets(&self) -> Vec<String> {
-        self.server.exchanges().into_iter().map(|exchange| exchange.target).collect()
+        self.server
+            .exchanges()
+            .into_iter()
+            .map(|exchange| exchange.target)
+            .collect()
     }
 
     /// The different credentials that it was shown.
     pub(crate) fn tokens(&self) -> BTreeSet<String> {
-        self.server.exchanges().iter().filter_map(|exchange| value(exchange, "authorization")).collect()
+        self.server
+            .exchanges()
+            .iter()
+            .filter_map(|exchange| value(exchange, "authorization"))
+            .collect()
     }
 }
 
 fn value(exchange: &Exchange, name: &str) -> Option<String> {
-    exchange.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone())
+    exchange
+        .headers
+        .iter()
+        .find(|(key, _)| key == name)
+        .map(|(_, value)| value.clone())
 }
 
 /// When it ends, no token, secret or value of the test may be in anything that was written, at the most talkative level.
@@ -152,11 +183,34 @@ impl Scene {
     }
 
     /// The same with this after the API's host.
-    pub(crate) async fn below(prefix: &str, sandbox: Sandbox, processes: usize, overrides: &[Override<'_>]) -> Self {
+    pub(crate) async fn below(
+        prefix: &str,
+        sandbox: Sandbox,
+        processes: usize,
+        overrides: &[Override<'_>],
+    ) -> Self {
         let api = Api::start().await;
-        let lambda = launch(&sandbox, &format!("{}{prefix}", api.server.url()), processes, overrides).await;
-        let scene = Self { lambda, api, sandbox, markers: Mutex::default() };
-        for marker in [NUMBER, "Annabeth Chase", "1234.50", STUDIO_TOKEN, twilio::AUTH_TOKEN, auth0::CLIENT_SECRET] {
+        let lambda = launch(
+            &sandbox,
+            &format!("{}{prefix}", api.server.url()),
+            processes,
+            overrides,
+        )
+        .await;
+        let scene = Self {
+            lambda,
+            api,
+            sandbox,
+            markers: Mutex::default(),
+        };
+        for marker in [
+            NUMBER,
+            "Annabeth Chase",
+            "1234.50",
+            STUDIO_TOKEN,
+            twilio::AUTH_TOKEN,
+            auth0::CLIENT_SECRET,
+        ] {
             scene.mark(marker);
         }
         scene
@@ -174,21 +228,32 @@ impl Scene {
     }
 
     /// A request without a credential.
-    pub(crate) fn request(&self, content_type: &str, body: impl Into<reqwest::Body>) -> reqwest::RequestBuilder {
-        client().post(self.lambda.url()).header("content-type", content_type).body(body)
+    pub(crate) fn request(
+        &self,
+        content_type: &str,
+        body: impl Into<reqwest::Body>,
+    ) -> reqwest::RequestBuilder {
+        client()
+            .post(self.lambda.url())
+            .header("content-type", content_type)
+            .body(body)
     }
 
     pub(crate) async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
         let answer = answer(request).await;
         for token in self.api.tokens() {
-            assert!(!answer.body.contains(&token["Bearer ".len()..]), "{answer:?}");
+            assert!(
+                !answer.body.contains(&token["Bearer ".len()..]),
+                "{answer:?}"
+            );
         }
         answer
     }
 
     /// A flow with the token posts this.
     pub(crate) async fn post(&self, content_type: &str, body: impl Into<reqwest::Body>) -> Answer {
-        self.send(self.request(content_type, body).bearer_auth(STUDIO_TOKEN)).await
+        self.send(self.request(content_type, body).bearer_auth(STUDIO_TOKEN))
+            .await
     }
 
     /// A flow with the token asks for the account.
@@ -200,7 +265,10 @@ impl Scene {
     pub(crate) async fn ask_at_once(&self, flows: usize) -> Vec<Answer> {
         let mut answers = JoinSet::new();
         for _ in 0..flows {
-            answers.spawn(answer(self.request(FORM, format!("account_number={NUMBER}")).bearer_auth(STUDIO_TOKEN)));
+            answers.spawn(answer(
+                self.request(FORM, format!("account_number={NUMBER}"))
+                    .bearer_auth(STUDIO_TOKEN),
+            ));
         }
         answers.join_all().await
     }
@@ -233,15 +301,26 @@ impl Scene {
 
     /// How often a secret was fetched.
     pub(crate) fn fetched(&self, secret: &str) -> usize {
-        let asked_for =
-            |body: &[u8]| serde_json::from_slice::<Value>(body).unwrap()["SecretId"] == format!("switchboard/{secret}");
-        self.sandbox.aws.secrets().exchanges().iter().filter(|exchange| asked_for(&exchange.request)).count()
+        let asked_for = |body: &[u8]| {
+            serde_json::from_slice::<Value>(body).unwrap()["SecretId"]
+                == format!("switchboard/{secret}")
+        };
+        self.sandbox
+            .aws
+            .secrets()
+            .exchanges()
+            .iter()
+            .filter(|exchange| asked_for(&exchange.request))
+            .count()
     }
 
     /// The shared tokens' items.
     pub(crate) async fn token_items(&self) -> Vec<Value> {
         let items = self.sandbox.aws.items().await;
-        items.into_iter().filter(|item| item["pk"]["S"].as_str().unwrap().starts_with("token#")).collect()
+        items
+            .into_iter()
+            .filter(|item| item["pk"]["S"].as_str().unwrap().starts_with("token#"))
+            .collect()
     }
 
     /// Another client secret, which the tenant demands at once.
@@ -275,7 +354,12 @@ impl Drop for Scene {
         let mut markers = self.markers.lock().unwrap().clone();
         for exchange in self.sandbox.auth0.server().exchanges() {
             let granted: Value = serde_json::from_slice(&exchange.response).unwrap_or_default();
-            markers.extend(granted["access_token"].as_str().filter(|token| !token.is_empty()).map(str::to_owned));
+            markers.extend(
+                granted["access_token"]
+                    .as_str()
+                    .filter(|token| !token.is_empty())
+                    .map(str::to_owned),
+            );
         }
         for line in [self.lambda.log(), self.lambda.errors()].concat() {
             let mut line: Value = serde_json::from_str(&line).unwrap();
@@ -288,18 +372,51 @@ impl Drop for Scene {
     }
 }
 
-async fn launch(sandbox: &Sandbox, url: &str, processes: usize, overrides: &[Override<'_>]) -> Lambda {
-    let usual = [("LOG_LEVEL", Some("trace")), ("API_URL", Some(url)), ("API_AUDIENCE", Some(API_AUDIENCE))];
-    sandbox.run_with(FUNCTION, Path::new(BINARY), processes, &[&usual, overrides].concat()).await
+async fn launch(
+    sandbox: &Sandbox,
+    url: &str,
+    processes: usize,
+    overrides: &[Override<'_>],
+) -> Lambda {
+    let usual = [
+        ("LOG_LEVEL", Some("trace")),
+        ("API_URL", Some(url)),
+        ("API_AUDIENCE", Some(API_AUDIENCE)),
+    ];
+    sandbox
+        .run_with(
+            FUNCTION,
+            Path::new(BINARY),
+            processes,
+            &[&usual, overrides].concat(),
+        )
+        .await
 }
 
 async fn answer(request: reqwest::RequestBuilder) -> Answer {
     let answer = request.send().await.unwrap();
-    let text = |name: &str| answer.headers().get(name).map_or("", |value| value.to_str().unwrap()).to_owned();
-    let (status, challenge, content_type) = (answer.status().as_u16(), text("www-authenticate"), text("content-type"));
+    let text = |name: &str| {
+        answer
+            .headers()
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
+            .to_owned()
+    };
+    let (status, challenge, content_type) = (
+        answer.status().as_u16(),
+        text("www-authenticate"),
+        text("content-type"),
+    );
     let body = answer.text().await.unwrap();
-    assert!(body.is_empty() || content_type == JSON, "{content_type}: {body}");
-    Answer { status, challenge, body }
+    assert!(
+        body.is_empty() || content_type == JSON,
+        "{content_type}: {body}"
+    );
+    Answer {
+        status,
+        challenge,
+        body,
+    }
 }
 
 /// Parameters as the body of a form.
@@ -310,5 +427,9 @@ pub(crate) fn form<N: AsRef<str>, V: AsRef<str>>(params: &[(N, V)]) -> String {
 }
 
 pub(crate) fn says(status: u16, body: &str) -> Fault {
-    Fault::Answer { status, headers: vec![], body: body.to_owned() }
+    Fault::Answer {
+        status,
+        headers: vec![],
+        body: body.to_owned(),
+    }
 }

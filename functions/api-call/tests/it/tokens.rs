@@ -20,10 +20,21 @@ fn all(answers: &[Answer], expected: &Answer) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hundred_cold_callers_on_five_processes_ask_once() {
     let sandbox = Sandbox::start().await;
-    sandbox.auth0.server().faults().next_for(TOKEN, Fault::Delay(Duration::from_millis(500)));
+    sandbox
+        .auth0
+        .server()
+        .faults()
+        .next_for(TOKEN, Fault::Delay(Duration::from_millis(500)));
     let scene = Scene::on(sandbox, 5, &[]).await;
     all(&scene.ask_at_once(100).await, &Answer::account());
-    assert_eq!((scene.token_requests(), scene.api.tokens().len(), scene.api.calls()), (1, 1, 100));
+    assert_eq!(
+        (
+            scene.token_requests(),
+            scene.api.tokens().len(),
+            scene.api.calls()
+        ),
+        (1, 1, 100)
+    );
     assert_eq!(scene.lambda.pids().len(), 5);
 }
 
@@ -35,7 +46,9 @@ async fn nor_do_they_when_the_token_was_not_to_be_had_ahead() {
     let scene = Scene::on(sandbox, 5, &[]).await;
     scene.lambda.wait_ready().await.unwrap();
     scene.auth0().refuse(false);
-    scene.auth0().next_for(TOKEN, Fault::Delay(Duration::from_millis(500)));
+    scene
+        .auth0()
+        .next_for(TOKEN, Fault::Delay(Duration::from_millis(500)));
     all(&scene.ask_at_once(100).await, &Answer::account());
     assert_eq!((scene.token_requests(), scene.api.tokens().len()), (1, 1));
 }
@@ -49,7 +62,14 @@ async fn a_refused_token_is_replaced_and_the_call_made_once_more() {
         scene.api.refuse_known_tokens();
         scene.api.server.clear_exchanges();
         assert_eq!(scene.ask().await, Answer::account(), "{round}");
-        assert_eq!((scene.api.calls(), scene.api.tokens().len(), scene.token_requests()), (2, 2, round + 1));
+        assert_eq!(
+            (
+                scene.api.calls(),
+                scene.api.tokens().len(),
+                scene.token_requests()
+            ),
+            (2, 2, round + 1)
+        );
     }
 }
 
@@ -60,7 +80,9 @@ async fn a_burst_of_refusals_is_one_grant() {
     assert_eq!(scene.ask().await, Answer::account());
     scene.sandbox.auth0.rotate_key();
     scene.api.refuse_known_tokens();
-    scene.auth0().next_for(TOKEN, Fault::Delay(Duration::from_millis(300)));
+    scene
+        .auth0()
+        .next_for(TOKEN, Fault::Delay(Duration::from_millis(300)));
     all(&scene.ask_at_once(30).await, &Answer::account());
     assert_eq!((scene.token_requests(), scene.api.tokens().len()), (2, 2));
 }
@@ -75,10 +97,17 @@ async fn refused_for_ever_is_no_flood_for_the_tenant() {
         scene.sandbox.auth0.rotate_key();
         all(&scene.ask_at_once(30).await, &Answer::says(502, REFUSED));
     }
-    assert_eq!(scene.token_requests(), 2, "the one ahead, and one in its place");
+    assert_eq!(
+        scene.token_requests(),
+        2,
+        "the one ahead, and one in its place"
+    );
     assert!(scene.api.calls() <= 2 * 90, "{}", scene.api.calls());
     let logged = scene.logged("api_refuses").await;
-    assert_eq!((&logged["level"], &logged["status"]), (&json!("ERROR"), &json!(502)));
+    assert_eq!(
+        (&logged["level"], &logged["status"]),
+        (&json!("ERROR"), &json!(502))
+    );
     scene.api.refuse_all(false);
     all(&scene.ask_at_once(30).await, &Answer::account());
     assert_eq!(scene.token_requests(), 2);
@@ -112,7 +141,12 @@ async fn killed_in_a_call_it_costs_that_call_alone() {
     scene.auth0().refuse(false);
     scene.auth0().next_for(TOKEN, Fault::Hang);
     let mut lost = tokio::task::JoinSet::new();
-    lost.spawn(scene.request(crate::scene::FORM, "account_number=1").bearer_auth(sandbox::STUDIO_TOKEN).send());
+    lost.spawn(
+        scene
+            .request(crate::scene::FORM, "account_number=1")
+            .bearer_auth(sandbox::STUDIO_TOKEN)
+            .send(),
+    );
     scene.wait_token_requests(1).await;
     let holder = scene.join(3).await;
     let killing = async {
@@ -121,7 +155,10 @@ async fn killed_in_a_call_it_costs_that_call_alone() {
     };
     let (answers, ()) = tokio::join!(scene.ask_at_once(30), killing);
     all(&answers, &Answer::account());
-    assert_eq!(lost.join_all().await.remove(0).unwrap().status().as_u16(), 502);
+    assert_eq!(
+        lost.join_all().await.remove(0).unwrap().status().as_u16(),
+        502
+    );
     assert_eq!((scene.token_requests(), scene.api.tokens().len()), (2, 1));
 }
 
@@ -139,8 +176,14 @@ async fn a_tenant_that_hung_once_is_asked_again() {
 async fn a_tenant_that_wants_rest_gets_it() {
     let sandbox = Sandbox::start().await;
     let headers = vec![("retry-after".to_owned(), "60".to_owned())];
-    let body = r#"{"error":"too_many_requests","error_description":"Global limit has been reached"}"#.to_owned();
-    sandbox.auth0.server().faults().always(Some(Fault::Answer { status: 429, headers, body }));
+    let body =
+        r#"{"error":"too_many_requests","error_description":"Global limit has been reached"}"#
+            .to_owned();
+    sandbox.auth0.server().faults().always(Some(Fault::Answer {
+        status: 429,
+        headers,
+        body,
+    }));
     let scene = Scene::on(sandbox, 3, &[]).await;
     all(&scene.ask_at_once(60).await, &Answer::says(502, UNUSABLE));
     assert_eq!((scene.token_requests(), scene.api.calls()), (1, 0));
@@ -148,7 +191,10 @@ async fn a_tenant_that_wants_rest_gets_it() {
     all(&scene.ask_at_once(10).await, &Answer::says(502, UNUSABLE));
     assert_eq!(scene.token_requests(), 1);
     let mut item = scene.token_items().await.remove(0);
-    item.as_object_mut().unwrap().remove("failed_until").unwrap(); // the minute is over
+    item.as_object_mut()
+        .unwrap()
+        .remove("failed_until")
+        .unwrap(); // the minute is over
     scene.sandbox.aws.put(item).await;
     all(&scene.ask_at_once(60).await, &Answer::account());
     assert_eq!(scene.token_requests(), 2);
@@ -160,12 +206,20 @@ async fn a_client_secret_that_is_replaced_is_fetched_once() {
     let scene = Scene::start().await;
     assert_eq!(scene.ask().await, Answer::account());
     scene.rotate_client_secret("a-new-client-secret");
-    assert_eq!(scene.ask().await, Answer::account(), "the token is good until its end");
+    assert_eq!(
+        scene.ask().await,
+        Answer::account(),
+        "the token is good until its end"
+    );
     assert_eq!((scene.fetched("auth0"), scene.token_requests()), (1, 1));
     scene.sandbox.auth0.rotate_key();
     scene.api.refuse_known_tokens();
     assert_eq!(scene.ask().await, Answer::account());
-    assert_eq!((scene.fetched("auth0"), scene.token_requests()), (2, 3), "refused with the old secret, granted with the new");
+    assert_eq!(
+        (scene.fetched("auth0"), scene.token_requests()),
+        (2, 3),
+        "refused with the old secret, granted with the new"
+    );
     assert_eq!(scene.token_items().await.len(), 2);
     scene.restart().await;
     assert_eq!(scene.ask().await, Answer::account());
@@ -188,7 +242,11 @@ async fn a_tenant_that_refuses_the_application_is_an_error_in_words() {
 #[tokio::test]
 async fn answers_of_the_tenant_that_are_no_token_are_none() {
     let sandbox = Sandbox::start().await;
-    let odd = |body: serde_json::Value| Fault::Answer { status: 200, headers: vec![], body: body.to_string() };
+    let odd = |body: serde_json::Value| Fault::Answer {
+        status: 200,
+        headers: vec![],
+        body: body.to_string(),
+    };
     let faults = [
         odd(json!({})),
         odd(json!([])),
@@ -201,7 +259,11 @@ async fn answers_of_the_tenant_that_are_no_token_are_none() {
         Fault::ResetBefore,
         Fault::ResetAfter,
     ];
-    sandbox.auth0.server().faults().always(Some(faults[0].clone()));
+    sandbox
+        .auth0
+        .server()
+        .faults()
+        .always(Some(faults[0].clone()));
     let scene = Scene::on(sandbox, 1, &[]).await;
     scene.lambda.wait_ready().await.unwrap();
     for fault in faults {

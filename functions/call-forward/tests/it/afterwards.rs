@@ -6,33 +6,52 @@ use sandbox::wire::Fault;
 use serde_json::json;
 
 use crate::scene::{
-    CALLER, GOODBYE, GREETING, MOBILE, OTHER_CALLER, OTHER_COMPANY_NUMBER, OTHER_MOBILE, Override, Params, Scene, VOICEMAIL, and,
-    document, last_words, says, status,
+    CALLER, GOODBYE, GREETING, MOBILE, OTHER_CALLER, OTHER_COMPANY_NUMBER, OTHER_MOBILE, Override,
+    Params, Scene, VOICEMAIL, and, document, last_words, says, status,
 };
 
 const ON: [Override<'static>; 1] = [("VOICEMAIL", Some("on"))];
 
 fn url(n: u32) -> String {
-    format!("https://api.twilio.com/2010-04-01/Accounts/{}/Recordings/RE{n:032x}", sandbox::twilio::ACCOUNT_SID)
+    format!(
+        "https://api.twilio.com/2010-04-01/Accounts/{}/Recordings/RE{n:032x}",
+        sandbox::twilio::ACCOUNT_SID
+    )
 }
 
 /// What the caller of this call left.
 fn recorded(scene: &Scene, call: &Params, url: &str) -> Params {
     scene.mark(url);
-    and(call, &[("CallStatus", "completed"), ("RecordingUrl", url), ("RecordingDuration", "7"), ("Digits", "hangup")])
+    and(
+        call,
+        &[
+            ("CallStatus", "completed"),
+            ("RecordingUrl", url),
+            ("RecordingDuration", "7"),
+            ("Digits", "hangup"),
+        ],
+    )
 }
 
 fn text(from: &str, recording: &Recording) -> String {
-    format!("Voicemail from {from} ({} s): {}.mp3", recording.seconds, recording.url)
+    format!(
+        "Voicemail from {from} ({} s): {}.mp3",
+        recording.seconds, recording.url
+    )
 }
 
 #[tokio::test]
 async fn every_end_of_a_dialled_call() {
-    let record =
-        r##"<Record action="/after" method="POST" maxLength="180" timeout="5" finishOnKey="#" playBeep="true"></Record>"##;
-    let offer = document(&format!("<Say>{VOICEMAIL}</Say>{record}<Say>{GOODBYE}</Say><Hangup/>"));
+    let record = r##"<Record action="/after" method="POST" maxLength="180" timeout="5" finishOnKey="#" playBeep="true"></Record>"##;
+    let offer = document(&format!(
+        "<Say>{VOICEMAIL}</Say>{record}<Say>{GOODBYE}</Say><Hangup/>"
+    ));
     let goodbye = last_words(GOODBYE);
-    for (voicemail, offered) in [(Some("on"), &offer), (Some("off"), &goodbye), (None, &goodbye)] {
+    for (voicemail, offered) in [
+        (Some("on"), &offer),
+        (Some("off"), &goodbye),
+        (None, &goodbye),
+    ] {
         let scene = Scene::with(&[("VOICEMAIL", voicemail)]).await;
         for (ended, answered) in [
             ("completed", true),
@@ -46,11 +65,21 @@ async fn every_end_of_a_dialled_call() {
         ] {
             let call = scene.inbound(CALLER);
             scene.post(&call, "").await;
-            let said = scene.post(&and(&call, &[("DialCallStatus", ended)]), "after").await;
-            assert_eq!(&said, if answered { &goodbye } else { offered }, "{voicemail:?} {ended}");
+            let said = scene
+                .post(&and(&call, &[("DialCallStatus", ended)]), "after")
+                .await;
+            assert_eq!(
+                &said,
+                if answered { &goodbye } else { offered },
+                "{voicemail:?} {ended}"
+            );
             assert_eq!(scene.line(COMPANY_NUMBER).await, (0, 0));
         }
-        assert_eq!(scene.post(&scene.inbound(CALLER), "after").await, goodbye, "nothing dialled, nothing recorded");
+        assert_eq!(
+            scene.post(&scene.inbound(CALLER), "after").await,
+            goodbye,
+            "nothing dialled, nothing recorded"
+        );
         scene.logged("ended").await;
         assert_eq!((scene.texts_tried(), scene.searches()), (0, 1));
     }
@@ -60,17 +89,45 @@ async fn every_end_of_a_dialled_call() {
 async fn a_call_that_nobody_takes_ends_with_words() {
     let scene = Scene::start().await;
     let twilio = &scene.sandbox.twilio;
-    for phone in [Twilio::phone_busy, Twilio::phone_rings_out, Twilio::phone_unreachable] {
+    for phone in [
+        Twilio::phone_busy,
+        Twilio::phone_rings_out,
+        Twilio::phone_unreachable,
+    ] {
         phone(twilio, MOBILE);
         let call = scene.call(CALLER).await;
-        assert_eq!((call.heard, call.ended), (vec![GREETING.to_owned(), GOODBYE.to_owned()], Ended::HungUpByUs));
+        assert_eq!(
+            (call.heard, call.ended),
+            (
+                vec![GREETING.to_owned(), GOODBYE.to_owned()],
+                Ended::HungUpByUs
+            )
+        );
     }
     // While it rings, and while they talk.
-    let hung_up = twilio.caller(CALLER).hangs_up_after_greeting().call(COMPANY_NUMBER).await;
-    assert_eq!((hung_up.dialled[0].status, hung_up.ended), ("canceled", Ended::CallerHungUp));
+    let hung_up = twilio
+        .caller(CALLER)
+        .hangs_up_after_greeting()
+        .call(COMPANY_NUMBER)
+        .await;
+    assert_eq!(
+        (hung_up.dialled[0].status, hung_up.ended),
+        ("canceled", Ended::CallerHungUp)
+    );
     twilio.phone_answers(MOBILE, 30);
-    let talked = twilio.caller(CALLER).hangs_up_after(12).call(COMPANY_NUMBER).await;
-    assert_eq!((talked.dialled[0].seconds, talked.ended, scene.line(COMPANY_NUMBER).await), (12, Ended::CallerHungUp, (0, 12)));
+    let talked = twilio
+        .caller(CALLER)
+        .hangs_up_after(12)
+        .call(COMPANY_NUMBER)
+        .await;
+    assert_eq!(
+        (
+            talked.dialled[0].seconds,
+            talked.ended,
+            scene.line(COMPANY_NUMBER).await
+        ),
+        (12, Ended::CallerHungUp, (0, 12))
+    );
     assert_eq!(scene.texts_tried(), 0);
 }
 
@@ -81,17 +138,53 @@ async fn a_message_is_texted_to_the_employee() {
     twilio.phone_rings_out(MOBILE);
     let hung_up = twilio.caller(CALLER).records(30).call(COMPANY_NUMBER).await;
     scene.note(&hung_up);
-    let pressed = twilio.caller("anonymous").records_until(1_000, '#').call(COMPANY_NUMBER).await;
+    let pressed = twilio
+        .caller("anonymous")
+        .records_until(1_000, '#')
+        .call(COMPANY_NUMBER)
+        .await;
     scene.note(&pressed);
-    let heard = [GREETING.to_owned(), VOICEMAIL.to_owned(), GOODBYE.to_owned()];
-    assert_eq!((&hung_up.heard[..], hung_up.ended), (&heard[..2], Ended::CallerHungUp));
-    assert_eq!((&pressed.heard[..], pressed.ended, pressed.recordings[0].seconds), (&heard[..], Ended::HungUpByUs, 180));
-    let texts = [text(CALLER, &hung_up.recordings[0]), text("a withheld number", &pressed.recordings[0])];
+    let heard = [
+        GREETING.to_owned(),
+        VOICEMAIL.to_owned(),
+        GOODBYE.to_owned(),
+    ];
+    assert_eq!(
+        (&hung_up.heard[..], hung_up.ended),
+        (&heard[..2], Ended::CallerHungUp)
+    );
+    assert_eq!(
+        (
+            &pressed.heard[..],
+            pressed.ended,
+            pressed.recordings[0].seconds
+        ),
+        (&heard[..], Ended::HungUpByUs, 180)
+    );
+    let texts = [
+        text(CALLER, &hung_up.recordings[0]),
+        text("a withheld number", &pressed.recordings[0]),
+    ];
     assert_eq!(twilio.inbox(MOBILE), texts);
-    assert!(twilio.messages().iter().all(|text| text.from == COMPANY_NUMBER && text.direction == "outbound-api"));
+    assert!(
+        twilio
+            .messages()
+            .iter()
+            .all(|text| text.from == COMPANY_NUMBER && text.direction == "outbound-api")
+    );
     let logged = scene.logged("voicemail").await;
-    assert_eq!((&logged["SmsSent"], &logged["seconds"], &logged["phone"]), (&json!(1), &json!(30), &json!("+1••••0123")));
-    assert_eq!((scene.texts_tried(), scene.searches(), scene.line(COMPANY_NUMBER).await), (2, 1, (0, 0)));
+    assert_eq!(
+        (&logged["SmsSent"], &logged["seconds"], &logged["phone"]),
+        (&json!(1), &json!(30), &json!("+1••••0123"))
+    );
+    assert_eq!(
+        (
+            scene.texts_tried(),
+            scene.searches(),
+            scene.line(COMPANY_NUMBER).await
+        ),
+        (2, 1, (0, 0))
+    );
 }
 
 #[tokio::test]
@@ -100,16 +193,32 @@ async fn silence_is_no_message() {
     let twilio = &scene.sandbox.twilio;
     twilio.phone_busy(MOBILE);
     let silent = scene.call(CALLER).await;
-    assert_eq!((&silent.heard[1..], silent.ended), (&[VOICEMAIL.to_owned(), GOODBYE.to_owned()][..], Ended::HungUpByUs));
-    twilio.caller(CALLER).hangs_up_at_the_beep().call(COMPANY_NUMBER).await;
-    assert_eq!((scene.texts_tried(), scene.line(COMPANY_NUMBER).await.0), (0, 0));
+    assert_eq!(
+        (&silent.heard[1..], silent.ended),
+        (
+            &[VOICEMAIL.to_owned(), GOODBYE.to_owned()][..],
+            Ended::HungUpByUs
+        )
+    );
+    twilio
+        .caller(CALLER)
+        .hangs_up_at_the_beep()
+        .call(COMPANY_NUMBER)
+        .await;
+    assert_eq!(
+        (scene.texts_tried(), scene.line(COMPANY_NUMBER).await.0),
+        (0, 0)
+    );
 }
 
 /// Twilio tells of a recording that nobody spoke into, too.
 #[tokio::test]
 async fn a_recording_of_no_length_is_no_message() {
     let scene = Scene::with(&ON).await;
-    let told = and(&recorded(&scene, &scene.inbound(CALLER), &url(1)), &[("RecordingDuration", "0")]);
+    let told = and(
+        &recorded(&scene, &scene.inbound(CALLER), &url(1)),
+        &[("RecordingDuration", "0")],
+    );
     assert_eq!(scene.post(&told, "after").await, last_words(GOODBYE));
     scene.logged("ended").await;
     assert_eq!((scene.texts_tried(), scene.writes("sent#")), (0, 0));
@@ -130,7 +239,10 @@ async fn an_employee_is_told_of_so_many_messages_an_hour() {
     }
     assert_eq!(scene.texts_tried(), 5, "of one caller");
     let logged = scene.logged("voicemail_limit").await;
-    assert_eq!((&logged["Refused"], &logged["level"]), (&json!(1), &json!("INFO")));
+    assert_eq!(
+        (&logged["Refused"], &logged["level"]),
+        (&json!(1), &json!("INFO"))
+    );
     for n in 7..22 {
         leave("anonymous", n).await;
     }
@@ -141,12 +253,23 @@ async fn an_employee_is_told_of_so_many_messages_an_hour() {
     leave("+14155550144", 32).await;
     leave("anonymous", 33).await;
     assert_eq!(scene.post(&first, "after").await, last_words(GOODBYE));
-    assert_eq!((scene.texts_tried(), scene.sandbox.twilio.inbox(MOBILE).len()), (30, 30));
-    assert_eq!(scene.outcomes()[32..], ["voicemail_limit", "voicemail_limit", "duplicate"]);
+    assert_eq!(
+        (
+            scene.texts_tried(),
+            scene.sandbox.twilio.inbox(MOBILE).len()
+        ),
+        (30, 30)
+    );
+    assert_eq!(
+        scene.outcomes()[32..],
+        ["voicemail_limit", "voicemail_limit", "duplicate"]
+    );
     // Another employee's are counted for that one.
     scene.hire("Bob", OTHER_MOBILE, OTHER_COMPANY_NUMBER);
     let elsewhere = and(&scene.inbound(CALLER), &[("To", OTHER_COMPANY_NUMBER)]);
-    scene.post(&recorded(&scene, &elsewhere, &url(34)), "after").await;
+    scene
+        .post(&recorded(&scene, &elsewhere, &url(34)), "after")
+        .await;
     assert_eq!(scene.sandbox.twilio.inbox(OTHER_MOBILE).len(), 1);
 }
 
@@ -155,18 +278,36 @@ async fn one_text_however_often_twilio_tells() {
     let scene = Scene::with(&ON).await;
     let (twilio, call) = (&scene.sandbox.twilio, scene.inbound(CALLER));
     let told = recorded(&scene, &call, &url(1));
-    let at_once = (scene.post(&told, "after"), scene.post(&told, "after"), scene.post(&told, "after"));
+    let at_once = (
+        scene.post(&told, "after"),
+        scene.post(&told, "after"),
+        scene.post(&told, "after"),
+    );
     let (first, second, third) = tokio::join!(at_once.0, at_once.1, at_once.2);
     assert_eq!([first, second, third], [0; 3].map(|_| last_words(GOODBYE)));
     scene.restart().await;
     assert_eq!(scene.post(&told, "after").await, last_words(GOODBYE));
-    assert_eq!(twilio.inbox(MOBILE), [format!("Voicemail from {CALLER} (7 s): {}.mp3", url(1))]);
+    assert_eq!(
+        twilio.inbox(MOBILE),
+        [format!("Voicemail from {CALLER} (7 s): {}.mp3", url(1))]
+    );
     // Another call is another message.
-    scene.post(&recorded(&scene, &scene.inbound(CALLER), &url(2)), "after").await;
+    scene
+        .post(&recorded(&scene, &scene.inbound(CALLER), &url(2)), "after")
+        .await;
     assert_eq!((twilio.inbox(MOBILE).len(), scene.texts_tried()), (2, 2));
     let mut outcomes = scene.outcomes();
     outcomes.sort();
-    assert_eq!(outcomes, ["duplicate", "duplicate", "duplicate", "voicemail", "voicemail"]);
+    assert_eq!(
+        outcomes,
+        [
+            "duplicate",
+            "duplicate",
+            "duplicate",
+            "voicemail",
+            "voicemail"
+        ]
+    );
 }
 
 /// The claim is written, its answer lost: the repeated claim meets its own.
@@ -175,14 +316,30 @@ async fn a_claim_whose_answer_is_lost_is_recognised() {
     let scene = Scene::with(&ON).await;
     scene.call(CALLER).await; // the employee is known, so the claim comes first
     scene.dynamodb().next(Fault::ResetAfter);
-    scene.post(&recorded(&scene, &scene.inbound(OTHER_CALLER), &url(1)), "after").await;
-    assert_eq!((scene.dynamodb().pending(), scene.sandbox.twilio.inbox(MOBILE).len()), (0, 1));
+    scene
+        .post(
+            &recorded(&scene, &scene.inbound(OTHER_CALLER), &url(1)),
+            "after",
+        )
+        .await;
+    assert_eq!(
+        (
+            scene.dynamodb().pending(),
+            scene.sandbox.twilio.inbox(MOBILE).len()
+        ),
+        (0, 1)
+    );
 }
 
 /// The caller hears the same; an operator is told; nobody tries again, since the text may have gone out.
 #[tokio::test]
 async fn a_text_that_fails_is_not_the_callers_trouble() {
-    let refusal = |code: u32| says(400, &json!({ "code": code, "message": MOBILE, "status": 400 }).to_string());
+    let refusal = |code: u32| {
+        says(
+            400,
+            &json!({ "code": code, "message": MOBILE, "status": 400 }).to_string(),
+        )
+    };
     for (fault, stage, texts) in [
         (status(500), "unknown", 0),
         (status(503), "failed", 0),
@@ -193,19 +350,40 @@ async fn a_text_that_fails_is_not_the_callers_trouble() {
         (Fault::Garbage, "sent", 1),
     ] {
         let scene = Scene::with(&ON).await;
-        let (call, twilio) = (scene.inbound(CALLER), scene.sandbox.twilio.server().faults());
+        let (call, twilio) = (
+            scene.inbound(CALLER),
+            scene.sandbox.twilio.server().faults(),
+        );
         twilio.next(fault.clone());
         let told = recorded(&scene, &call, &url(1));
         for _ in 0..2 {
-            assert_eq!(scene.post(&told, "after").await, last_words(GOODBYE), "{fault:?}");
+            assert_eq!(
+                scene.post(&told, "after").await,
+                last_words(GOODBYE),
+                "{fault:?}"
+            );
         }
-        assert_eq!((scene.sandbox.twilio.inbox(MOBILE).len(), scene.texts_tried()), (texts, 1), "{fault:?}");
+        assert_eq!(
+            (
+                scene.sandbox.twilio.inbox(MOBILE).len(),
+                scene.texts_tried()
+            ),
+            (texts, 1),
+            "{fault:?}"
+        );
         let items = scene.sandbox.aws.items().await;
-        let journal = items.iter().find(|item| item["pk"]["S"].as_str().unwrap().starts_with("sent#")).unwrap();
+        let journal = items
+            .iter()
+            .find(|item| item["pk"]["S"].as_str().unwrap().starts_with("sent#"))
+            .unwrap();
         assert_eq!(journal["stage"]["S"], stage, "{fault:?}");
         if stage != "sent" {
             let logged = scene.logged("voicemail_text_failed").await;
-            assert_eq!((&logged["level"], &logged["SmsFailed"]), (&json!("ERROR"), &json!(1)), "{fault:?}");
+            assert_eq!(
+                (&logged["level"], &logged["SmsFailed"]),
+                (&json!("ERROR"), &json!(1)),
+                "{fault:?}"
+            );
         }
     }
 }
@@ -223,20 +401,52 @@ async fn credentials_that_were_replaced_are_fetched_and_used() {
     twilio.add_api_key(&format!("SK{}", "1".repeat(32)), "an-api-key-secret");
     twilio.server().faults().next(says(401, "{}"));
     scene.post(&told, "after").await;
-    assert_eq!((twilio.inbox(MOBILE).len(), scene.texts_tried(), scene.fetched("twilio")), (1, 2, 2));
+    assert_eq!(
+        (
+            twilio.inbox(MOBILE).len(),
+            scene.texts_tried(),
+            scene.fetched("twilio")
+        ),
+        (1, 2, 2)
+    );
 }
 
 #[tokio::test]
 async fn messages_for_nobody_and_odd_recordings_are_not_texted() {
     let scene = Scene::with(&ON).await;
     let long = format!("https://api.twilio.com/{}", "x".repeat(3_000));
-    for odd in ["", "javascript:alert(1)", "http://evil.example/x", "/2010-04-01/x", "https://a b", &long] {
-        assert_eq!(scene.post(&recorded(&scene, &scene.inbound(CALLER), odd), "after").await, last_words(GOODBYE), "{odd}");
+    for odd in [
+        "",
+        "javascript:alert(1)",
+        "http://evil.example/x",
+        "/2010-04-01/x",
+        "https://a b",
+        &long,
+    ] {
+        assert_eq!(
+            scene
+                .post(&recorded(&scene, &scene.inbound(CALLER), odd), "after")
+                .await,
+            last_words(GOODBYE),
+            "{odd}"
+        );
     }
-    scene.sandbox.okta.set_status(&scene.sandbox.okta.users()[0].id, "SUSPENDED");
-    assert_eq!(scene.post(&recorded(&scene, &scene.inbound(CALLER), &url(1)), "after").await, last_words(GOODBYE));
+    scene
+        .sandbox
+        .okta
+        .set_status(&scene.sandbox.okta.users()[0].id, "SUSPENDED");
+    assert_eq!(
+        scene
+            .post(&recorded(&scene, &scene.inbound(CALLER), &url(1)), "after")
+            .await,
+        last_words(GOODBYE)
+    );
     scene.logged("user_not_active").await;
     let off = Scene::start().await;
-    assert_eq!(off.post(&recorded(&off, &off.inbound(CALLER), &url(1)), "after").await, last_words(GOODBYE));
+    assert_eq!(
+        off.post(&recorded(&off, &off.inbound(CALLER), &url(1)), "after")
+            .await,
+        last_words(GOODBYE)
+    );
     assert_eq!((scene.texts_tried(), off.texts_tried()), (0, 0));
 }

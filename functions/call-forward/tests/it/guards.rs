@@ -5,12 +5,18 @@ use sandbox::twilio::Ended;
 use serde_json::json;
 
 use crate::scene::{
-    BUSY, CALLER, GREETING, MOBILE, OTHER_CALLER, OTHER_COMPANY_NUMBER, OTHER_MOBILE, Params, REGRET, Scene, and, connected,
-    last_words, refused,
+    BUSY, CALLER, GREETING, MOBILE, OTHER_CALLER, OTHER_COMPANY_NUMBER, OTHER_MOBILE, Params,
+    REGRET, Scene, and, connected, last_words, refused,
 };
 
 async fn hang_up(scene: &Scene, params: &Params, seconds: &str) {
-    let over = and(params, &[("DialCallStatus", "completed"), ("DialCallDuration", seconds)]);
+    let over = and(
+        params,
+        &[
+            ("DialCallStatus", "completed"),
+            ("DialCallDuration", seconds),
+        ],
+    );
     assert_eq!(scene.post(&over, "after").await, last_words("Goodbye."));
 }
 
@@ -21,13 +27,23 @@ async fn a_mobile_that_passes_calls_back_ends_after_one_round() {
     scene.sandbox.twilio.phone_forwards(MOBILE, COMPANY_NUMBER);
     for from in [CALLER, "anonymous", "+266696687"] {
         let call = scene.call(from).await;
-        let caller_id = if from == CALLER { CALLER } else { COMPANY_NUMBER };
+        let caller_id = if from == CALLER {
+            CALLER
+        } else {
+            COMPANY_NUMBER
+        };
         connected(&call, MOBILE, caller_id);
         let onward = call.dialled[0].onward.as_ref().unwrap();
         refused(onward, REGRET);
-        assert_eq!((call.heard[0].as_str(), scene.line(COMPANY_NUMBER).await.0), (GREETING, 0));
+        assert_eq!(
+            (call.heard[0].as_str(), scene.line(COMPANY_NUMBER).await.0),
+            (GREETING, 0)
+        );
     }
-    assert_eq!(scene.outcomes(), ["connected", "loop", "completed"].repeat(3));
+    assert_eq!(
+        scene.outcomes(),
+        ["connected", "loop", "completed"].repeat(3)
+    );
 }
 
 /// Ann's phone leads to Bob's number and his to hers: the second visit is the last.
@@ -35,8 +51,14 @@ async fn a_mobile_that_passes_calls_back_ends_after_one_round() {
 async fn two_mobiles_that_pass_calls_to_each_other_end_after_one_round() {
     let scene = Scene::start().await;
     scene.hire("Bob", OTHER_MOBILE, OTHER_COMPANY_NUMBER);
-    scene.sandbox.twilio.phone_forwards(MOBILE, OTHER_COMPANY_NUMBER);
-    scene.sandbox.twilio.phone_forwards(OTHER_MOBILE, COMPANY_NUMBER);
+    scene
+        .sandbox
+        .twilio
+        .phone_forwards(MOBILE, OTHER_COMPANY_NUMBER);
+    scene
+        .sandbox
+        .twilio
+        .phone_forwards(OTHER_MOBILE, COMPANY_NUMBER);
     let call = scene.call(CALLER).await;
     connected(&call, MOBILE, CALLER);
     let onward = call.dialled[0].onward.as_ref().unwrap();
@@ -56,20 +78,40 @@ async fn the_same_caller_within_a_minute_is_the_call_coming_back() {
     scene.logged("repeated_call").await;
     assert_eq!(scene.post(&first, "").await, dial, "the same call again");
     assert_eq!(scene.line(COMPANY_NUMBER).await, (1, 0));
-    assert!(scene.post(&scene.inbound(OTHER_CALLER), "").await.contains(MOBILE), "another caller");
+    assert!(
+        scene
+            .post(&scene.inbound(OTHER_CALLER), "")
+            .await
+            .contains(MOBILE),
+        "another caller"
+    );
     scene.hire("Bob", OTHER_MOBILE, OTHER_COMPANY_NUMBER);
-    connected(&scene.call_to(CALLER, OTHER_COMPANY_NUMBER).await, OTHER_MOBILE, CALLER);
+    connected(
+        &scene.call_to(CALLER, OTHER_COMPANY_NUMBER).await,
+        OTHER_MOBILE,
+        CALLER,
+    );
     hang_up(&scene, &first, "3").await;
     let third = scene.inbound(CALLER);
-    assert_eq!(scene.post(&third, "").await, dial, "people hang up before they dial again");
+    assert_eq!(
+        scene.post(&third, "").await,
+        dial,
+        "people hang up before they dial again"
+    );
 }
 
 /// Lets time pass for the calls of the sandbox's company number.
 async fn let_pass(scene: &Scene, seconds: u64) {
-    let mut item = scene.item(&format!("rate#calls#{COMPANY_NUMBER}")).await.unwrap();
+    let mut item = scene
+        .item(&format!("rate#calls#{COMPANY_NUMBER}"))
+        .await
+        .unwrap();
     for (name, call) in item.as_object_mut().unwrap() {
         for moment in ["since", "until"] {
-            if let Some(at) = call["M"][moment]["N"].as_str().filter(|_| name.starts_with("call_")) {
+            if let Some(at) = call["M"][moment]["N"]
+                .as_str()
+                .filter(|_| name.starts_with("call_"))
+            {
                 call["M"][moment]["N"] = (at.parse::<u64>().unwrap() - seconds).to_string().into();
             }
         }
@@ -79,16 +121,26 @@ async fn let_pass(scene: &Scene, seconds: u64) {
 
 /// No webhook tells of it: such a call counts as long as one whose phone rings after the longest greeting.
 #[tokio::test]
-async fn without_a_status_callback_who_hangs_up_during_the_greeting_does_not_block_the_number_for_long() {
+async fn without_a_status_callback_who_hangs_up_during_the_greeting_does_not_block_the_number_for_long()
+ {
     let scene = Scene::start().await;
     scene.sandbox.twilio.set_status_callback(COMPANY_NUMBER, "");
     for n in 0..7 {
         let from = format!("+1415555013{n}");
         scene.mark(&from);
-        let call = scene.sandbox.twilio.caller(&from).hangs_up_during_greeting().call(COMPANY_NUMBER).await;
+        let call = scene
+            .sandbox
+            .twilio
+            .caller(&from)
+            .hangs_up_during_greeting()
+            .call(COMPANY_NUMBER)
+            .await;
         assert_eq!((call.ended, call.dialled.len()), (Ended::CallerHungUp, 0));
     }
-    assert_eq!(scene.outcomes(), [["connected"; 5].as_slice(), &["line_limit"; 2]].concat());
+    assert_eq!(
+        scene.outcomes(),
+        [["connected"; 5].as_slice(), &["line_limit"; 2]].concat()
+    );
     let_pass(&scene, 25 + 90 - 60).await;
     refused(&scene.call(CALLER).await, BUSY);
     let_pass(&scene, 60).await;
@@ -122,7 +174,11 @@ async fn calls_whose_end_was_never_told_end_by_themselves() {
     scene.sandbox.aws.put(item).await;
     let params = scene.inbound(CALLER);
     assert!(scene.post(&params, "").await.contains(MOBILE));
-    assert_eq!(scene.line(COMPANY_NUMBER).await.0, 2, "what has ended is swept, what is on and this one stay");
+    assert_eq!(
+        scene.line(COMPANY_NUMBER).await.0,
+        2,
+        "what has ended is swept, what is on and this one stay"
+    );
 }
 
 #[tokio::test]
@@ -141,7 +197,13 @@ async fn who_passed_a_call_on_counts() {
         ("anonymous", false),
     ] {
         scene.mark(forwarded_from);
-        let call = scene.sandbox.twilio.caller(CALLER).forwarded_from(forwarded_from).call(COMPANY_NUMBER).await;
+        let call = scene
+            .sandbox
+            .twilio
+            .caller(CALLER)
+            .forwarded_from(forwarded_from)
+            .call(COMPANY_NUMBER)
+            .await;
         if looped {
             refused(&call, REGRET);
         } else {
@@ -154,11 +216,21 @@ async fn who_passed_a_call_on_counts() {
 async fn company_numbers_and_the_employee_do_not_call() {
     let scene = Scene::start().await;
     scene.hire("Bob", OTHER_MOBILE, OTHER_COMPANY_NUMBER);
-    connected(&scene.call_to(CALLER, OTHER_COMPANY_NUMBER).await, OTHER_MOBILE, CALLER);
+    connected(
+        &scene.call_to(CALLER, OTHER_COMPANY_NUMBER).await,
+        OTHER_MOBILE,
+        CALLER,
+    );
     for from in [MOBILE, COMPANY_NUMBER, OTHER_COMPANY_NUMBER] {
         refused(&scene.call(from).await, REGRET);
     }
-    let call = scene.sandbox.twilio.caller(CALLER).forwarded_from(OTHER_COMPANY_NUMBER).call(COMPANY_NUMBER).await;
+    let call = scene
+        .sandbox
+        .twilio
+        .caller(CALLER)
+        .forwarded_from(OTHER_COMPANY_NUMBER)
+        .call(COMPANY_NUMBER)
+        .await;
     refused(&call, REGRET);
     connected(&scene.call(OTHER_MOBILE).await, MOBILE, OTHER_MOBILE);
     assert_eq!(scene.outcomes()[2..6], ["loop"; 4]);
@@ -169,11 +241,21 @@ async fn company_numbers_and_the_employee_do_not_call() {
 async fn a_bought_number_is_known_before_its_first_call() {
     let scene = Scene::start().await;
     scene.mark(OTHER_COMPANY_NUMBER);
-    let on_the_way = || scene.sandbox.twilio.caller(CALLER).forwarded_from(OTHER_COMPANY_NUMBER).call(COMPANY_NUMBER);
+    let on_the_way = || {
+        scene
+            .sandbox
+            .twilio
+            .caller(CALLER)
+            .forwarded_from(OTHER_COMPANY_NUMBER)
+            .call(COMPANY_NUMBER)
+    };
     connected(&on_the_way().await, MOBILE, CALLER);
-    connected(&scene.call(OTHER_COMPANY_NUMBER).await, MOBILE, OTHER_COMPANY_NUMBER);
-    let owner =
-        json!({ "pk": { "S": format!("number#{OTHER_COMPANY_NUMBER}") }, "sk": { "S": "owner" }, "user": { "S": "00u1" } });
+    connected(
+        &scene.call(OTHER_COMPANY_NUMBER).await,
+        MOBILE,
+        OTHER_COMPANY_NUMBER,
+    );
+    let owner = json!({ "pk": { "S": format!("number#{OTHER_COMPANY_NUMBER}") }, "sk": { "S": "owner" }, "user": { "S": "00u1" } });
     scene.sandbox.aws.put(owner).await;
     refused(&on_the_way().await, REGRET);
     refused(&scene.call(OTHER_COMPANY_NUMBER).await, REGRET);
@@ -191,9 +273,16 @@ async fn a_number_has_so_many_calls_at_once() {
     }
     assert_eq!(scene.post(&calls[2], "").await, last_words(BUSY));
     scene.logged("line_limit").await;
-    assert!(scene.post(&calls[0], "").await.contains(MOBILE), "one that is on already");
+    assert!(
+        scene.post(&calls[0], "").await.contains(MOBILE),
+        "one that is on already"
+    );
     scene.hire("Bob", OTHER_MOBILE, OTHER_COMPANY_NUMBER);
-    connected(&scene.call_to(CALLER, OTHER_COMPANY_NUMBER).await, OTHER_MOBILE, CALLER);
+    connected(
+        &scene.call_to(CALLER, OTHER_COMPANY_NUMBER).await,
+        OTHER_MOBILE,
+        CALLER,
+    );
     hang_up(&scene, &calls[0], "1").await;
     assert!(scene.post(&calls[2], "").await.contains(MOBILE));
     assert_eq!(scene.line(COMPANY_NUMBER).await, (2, 1));
@@ -208,7 +297,11 @@ async fn a_number_has_so_many_minutes_a_day() {
     assert_eq!(scene.line(COMPANY_NUMBER).await, (0, 200));
     refused(&scene.call(CALLER).await, BUSY);
     scene.hire("Bob", OTHER_MOBILE, OTHER_COMPANY_NUMBER);
-    connected(&scene.call_to(CALLER, OTHER_COMPANY_NUMBER).await, OTHER_MOBILE, CALLER);
+    connected(
+        &scene.call_to(CALLER, OTHER_COMPANY_NUMBER).await,
+        OTHER_MOBILE,
+        CALLER,
+    );
 }
 
 #[tokio::test]
@@ -221,7 +314,10 @@ async fn the_minutes_of_past_days_are_forgotten() {
     });
     scene.sandbox.aws.put(item).await;
     let call = scene.inbound(CALLER);
-    assert!(scene.post(&call, "").await.contains(MOBILE), "they do not count");
+    assert!(
+        scene.post(&call, "").await.contains(MOBILE),
+        "they do not count"
+    );
     hang_up(&scene, &call, "60").await;
     assert_eq!(scene.line(COMPANY_NUMBER).await, (0, 60), "nor pile up");
 }

@@ -2,7 +2,10 @@
 
 use sandbox::COMPANY_NUMBER;
 
-use crate::scene::{CALLER, MOBILE, OTHER_CALLER, OTHER_MOBILE, Scene, VOICEMAIL, and, connected, document, last_words, says};
+use crate::scene::{
+    CALLER, MOBILE, OTHER_CALLER, OTHER_MOBILE, Scene, VOICEMAIL, and, connected, document,
+    last_words, says,
+};
 
 /// Twilio tries again within seconds, and gets what it did not get the first time.
 #[tokio::test]
@@ -27,7 +30,10 @@ async fn a_replay_after_the_retry_window_shows_no_mobile() {
     assert!(scene.post(&over, "after").await.contains(VOICEMAIL));
     // When it may be forgotten moves on.
     let line = async || {
-        let mut line = scene.item(&format!("rate#calls#{COMPANY_NUMBER}")).await.unwrap();
+        let mut line = scene
+            .item(&format!("rate#calls#{COMPANY_NUMBER}"))
+            .await
+            .unwrap();
         line["expires_at"].take();
         line
     };
@@ -35,7 +41,11 @@ async fn a_replay_after_the_retry_window_shows_no_mobile() {
     scene.let_pass_since_answers(60).await;
     for _ in 0..2 {
         for (params, path) in [(&call, ""), (&over, "after")] {
-            assert_eq!(scene.post(params, path).await, document("<Hangup/>"), "{path}");
+            assert_eq!(
+                scene.post(params, path).await,
+                document("<Hangup/>"),
+                "{path}"
+            );
         }
         assert_eq!(line().await, before, "nothing is noted of it");
         scene.let_pass_since_answers(399 * 86_400).await;
@@ -43,10 +53,16 @@ async fn a_replay_after_the_retry_window_shows_no_mobile() {
         scene.restart().await;
     }
     let logged = scene.logged("replayed").await;
-    assert_eq!((&logged["Refused"], &logged["phone"]), (&1.into(), &serde_json::Value::Null));
+    assert_eq!(
+        (&logged["Refused"], &logged["phone"]),
+        (&1.into(), &serde_json::Value::Null)
+    );
     // Not even where the number is somebody else's by now.
     let id = scene.sandbox.okta.users()[0].id.clone();
-    scene.sandbox.okta.set_profile(&id, "mobilePhone", OTHER_MOBILE.into());
+    scene
+        .sandbox
+        .okta
+        .set_profile(&id, "mobilePhone", OTHER_MOBILE.into());
     scene.mark(OTHER_MOBILE);
     scene.restart().await;
     assert_eq!(scene.post(&call, "").await, document("<Hangup/>"));
@@ -61,7 +77,15 @@ async fn a_replay_does_not_touch_the_call() {
     scene.let_pass_since_answers(60).await;
     assert_eq!(scene.post(&call, "").await, document("<Hangup/>"));
     assert_eq!(scene.line(COMPANY_NUMBER).await.0, 1);
-    scene.post(&and(&call, &[("DialCallStatus", "completed"), ("DialCallDuration", "90")]), "after").await;
+    scene
+        .post(
+            &and(
+                &call,
+                &[("DialCallStatus", "completed"), ("DialCallDuration", "90")],
+            ),
+            "after",
+        )
+        .await;
     assert_eq!(scene.line(COMPANY_NUMBER).await, (0, 90));
 }
 
@@ -73,13 +97,19 @@ async fn replays_take_no_lines() {
     for n in 0..8 {
         let call = scene.inbound(&format!("+1415555013{n}"));
         scene.post(&call, "").await;
-        scene.tell(&scene.sandbox.twilio.ended_call(&call, "completed", 3)).await;
+        scene
+            .tell(&scene.sandbox.twilio.ended_call(&call, "completed", 3))
+            .await;
         calls.push(call);
     }
     scene.let_pass_since_answers(3_600).await;
     // So long after their ends nothing is kept of them in the line either.
     let line = format!("rate#calls#{COMPANY_NUMBER}");
-    scene.sandbox.aws.put(serde_json::json!({ "pk": { "S": line }, "sk": { "S": "active" } })).await;
+    scene
+        .sandbox
+        .aws
+        .put(serde_json::json!({ "pk": { "S": line }, "sk": { "S": "active" } }))
+        .await;
     for call in &calls {
         assert_eq!(scene.post(call, "").await, document("<Hangup/>"));
     }
@@ -90,16 +120,38 @@ async fn replays_take_no_lines() {
 #[tokio::test]
 async fn a_message_is_told_once_however_long_ago_it_was_left() {
     let scene = Scene::with(&[("VOICEMAIL", Some("on"))]).await;
-    let url = format!("https://api.twilio.com/2010-04-01/Accounts/{}/Recordings/RE1", sandbox::twilio::ACCOUNT_SID);
-    let told = and(&scene.inbound(CALLER), &[("RecordingUrl", &url), ("RecordingDuration", "7")]);
+    let url = format!(
+        "https://api.twilio.com/2010-04-01/Accounts/{}/Recordings/RE1",
+        sandbox::twilio::ACCOUNT_SID
+    );
+    let told = and(
+        &scene.inbound(CALLER),
+        &[("RecordingUrl", &url), ("RecordingDuration", "7")],
+    );
     assert_eq!(scene.post(&told, "after").await, last_words("Goodbye."));
-    let item = scene.sandbox.aws.items().await.into_iter().find(|item| item["pk"]["S"].as_str().unwrap().starts_with("sent#"));
-    let end: u64 = item.unwrap()["expires_at"]["N"].as_str().unwrap().parse().unwrap();
+    let item = scene
+        .sandbox
+        .aws
+        .items()
+        .await
+        .into_iter()
+        .find(|item| item["pk"]["S"].as_str().unwrap().starts_with("sent#"));
+    let end: u64 = item.unwrap()["expires_at"]["N"]
+        .as_str()
+        .unwrap()
+        .parse()
+        .unwrap();
     let days = (end - sandbox::now().as_secs()).div_ceil(86_400);
     assert_eq!(days, 400);
     scene.restart().await;
     assert_eq!(scene.post(&told, "after").await, last_words("Goodbye."));
-    assert_eq!((scene.texts_tried(), scene.sandbox.twilio.inbox(MOBILE).len()), (1, 1));
+    assert_eq!(
+        (
+            scene.texts_tried(),
+            scene.sandbox.twilio.inbox(MOBILE).len()
+        ),
+        (1, 1)
+    );
 }
 
 /// As without the other guards: whoever calls is connected.
@@ -112,6 +164,9 @@ async fn without_the_ledger_calls_go_through() {
         connected(&call, MOBILE, CALLER);
         assert_eq!(call.heard.last().unwrap(), "Goodbye.");
     }
-    scene.lambda.wait_log(|line| line.contains("whether the step was answered before is not known")).await;
+    scene
+        .lambda
+        .wait_log(|line| line.contains("whether the step was answered before is not known"))
+        .await;
     assert_eq!(scene.line(COMPANY_NUMBER).await, (0, 84), "the others hold");
 }

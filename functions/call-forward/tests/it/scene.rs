@@ -21,9 +21,9 @@ pub(crate) const OTHER_MOBILE: &str = "+12025550145";
 pub(crate) const GREETING: &str = "Please wait. You are being connected to Annabeth.";
 pub(crate) const REGRET: &str = "We are sorry, this number cannot be reached. Goodbye.";
 pub(crate) const BUSY: &str = "We are sorry, this number is busy. Please try again later. Goodbye.";
-pub(crate) const APOLOGY: &str = "We are sorry, something went wrong on our side. Please call again in a few minutes. Goodbye.";
-pub(crate) const VOICEMAIL: &str =
-    "Nobody can take your call right now. Please leave a message after the tone, and press the pound key when you are done.";
+pub(crate) const APOLOGY: &str =
+    "We are sorry, something went wrong on our side. Please call again in a few minutes. Goodbye.";
+pub(crate) const VOICEMAIL: &str = "Nobody can take your call right now. Please leave a message after the tone, and press the pound key when you are done.";
 pub(crate) const GOODBYE: &str = "Goodbye.";
 
 pub(crate) type Override<'a> = (&'a str, Option<&'a str>);
@@ -52,9 +52,15 @@ impl Scene {
     pub(crate) async fn on(sandbox: Sandbox, overrides: &[Override<'_>]) -> Self {
         let usual = [("LOG_LEVEL", Some("trace"))];
         let binary = Path::new(env!("CARGO_BIN_EXE_call-forward"));
-        let lambda = sandbox.run_with(FUNCTION, binary, 1, &[&usual, overrides].concat()).await;
+        let lambda = sandbox
+            .run_with(FUNCTION, binary, 1, &[&usual, overrides].concat())
+            .await;
         lambda.wait_ready().await.unwrap();
-        let scene = Self { lambda, sandbox, markers: Mutex::default() };
+        let scene = Self {
+            lambda,
+            sandbox,
+            markers: Mutex::default(),
+        };
         for secret in [twilio::AUTH_TOKEN, okta::API_TOKEN, COMPANY_NUMBER] {
             scene.mark(secret);
         }
@@ -64,8 +70,12 @@ impl Scene {
     /// An employee with a company number, which the account has and whose calls come here, as does the news of their end. Answers
     /// Okta's id.
     pub(crate) fn hire(&self, name: &str, mobile: &str, company_number: &str) -> String {
-        self.sandbox.twilio.set_voice_url(company_number, self.lambda.url());
-        self.sandbox.twilio.set_status_callback(company_number, &format!("{}status", self.lambda.url()));
+        self.sandbox
+            .twilio
+            .set_voice_url(company_number, self.lambda.url());
+        self.sandbox
+            .twilio
+            .set_status_callback(company_number, &format!("{}status", self.lambda.url()));
         self.mark(mobile);
         self.mark(company_number);
         if name.len() > 7 {
@@ -100,7 +110,9 @@ impl Scene {
 
     /// Marks what a call left behind.
     pub(crate) fn note(&self, call: &Call) {
-        call.recordings.iter().for_each(|recording| self.mark(&recording.url));
+        call.recordings
+            .iter()
+            .for_each(|recording| self.mark(&recording.url));
     }
 
     /// The webhook for a new call, as Twilio makes it.
@@ -111,14 +123,21 @@ impl Scene {
 
     /// The document that a signed request is answered.
     pub(crate) async fn post(&self, params: &Params, path: &str) -> String {
-        let (status, body) = self.sandbox.twilio.post_call(params.clone(), &format!("{}{path}", self.lambda.url())).await;
+        let (status, body) = self
+            .sandbox
+            .twilio
+            .post_call(params.clone(), &format!("{}{path}", self.lambda.url()))
+            .await;
         assert_eq!(status, 200, "{path} {params:?}");
         body
     }
 
     /// What a signed status callback is answered.
     pub(crate) async fn tell(&self, params: &Params) -> (u16, String) {
-        self.sandbox.twilio.post_call(params.clone(), &format!("{}status", self.lambda.url())).await
+        self.sandbox
+            .twilio
+            .post_call(params.clone(), &format!("{}status", self.lambda.url()))
+            .await
     }
 
     /// Lets so many seconds pass since the steps of calls were answered.
@@ -127,7 +146,10 @@ impl Scene {
             let key = |name: &str| item[name]["S"].as_str().unwrap();
             if key("pk").starts_with("seen#call#") {
                 let at: u64 = item["at"]["N"].as_str().unwrap().parse().unwrap();
-                self.sandbox.aws.set_number(key("pk"), key("sk"), "at", at - seconds).await;
+                self.sandbox
+                    .aws
+                    .set_number(key("pk"), key("sk"), "at", at - seconds)
+                    .await;
             }
         }
     }
@@ -156,39 +178,78 @@ impl Scene {
 
     /// How often a secret was fetched.
     pub(crate) fn fetched(&self, secret: &str) -> usize {
-        let asked_for =
-            |body: &[u8]| serde_json::from_slice::<Value>(body).unwrap()["SecretId"] == format!("switchboard/{secret}");
-        self.sandbox.aws.secrets().exchanges().iter().filter(|exchange| asked_for(&exchange.request)).count()
+        let asked_for = |body: &[u8]| {
+            serde_json::from_slice::<Value>(body).unwrap()["SecretId"]
+                == format!("switchboard/{secret}")
+        };
+        self.sandbox
+            .aws
+            .secrets()
+            .exchanges()
+            .iter()
+            .filter(|exchange| asked_for(&exchange.request))
+            .count()
     }
 
     /// How often items whose `pk` begins so were written.
     pub(crate) fn writes(&self, prefix: &str) -> usize {
         let writes = |exchange: &&Exchange| {
-            let target = exchange.headers.iter().find(|(name, _)| name == "x-amz-target");
+            let target = exchange
+                .headers
+                .iter()
+                .find(|(name, _)| name == "x-amz-target");
             let body: Value = serde_json::from_slice(&exchange.request).unwrap();
             target.is_some_and(|(_, value)| value.ends_with(".UpdateItem"))
                 && body["Key"]["pk"]["S"].as_str().unwrap().starts_with(prefix)
         };
-        self.sandbox.aws.dynamodb().exchanges().iter().filter(writes).count()
+        self.sandbox
+            .aws
+            .dynamodb()
+            .exchanges()
+            .iter()
+            .filter(writes)
+            .count()
     }
 
     /// The item whose `pk` this is.
     pub(crate) async fn item(&self, pk: &str) -> Option<Value> {
-        self.sandbox.aws.items().await.into_iter().find(|item| item["pk"]["S"] == pk)
+        self.sandbox
+            .aws
+            .items()
+            .await
+            .into_iter()
+            .find(|item| item["pk"]["S"] == pk)
     }
 
     /// The calls that are on at a company number, and the seconds talked.
     pub(crate) async fn line(&self, company_number: &str) -> (usize, u64) {
-        let item = self.item(&format!("rate#calls#{company_number}")).await.unwrap_or_default();
+        let item = self
+            .item(&format!("rate#calls#{company_number}"))
+            .await
+            .unwrap_or_default();
         let attributes = item.as_object().cloned().unwrap_or_default();
-        let calls = attributes.keys().filter(|name| name.starts_with("call_")).count();
-        let talked = attributes.iter().filter(|(name, _)| name.starts_with("talked_"));
-        (calls, talked.map(|(_, value)| value["N"].as_str().unwrap().parse::<u64>().unwrap()).sum())
+        let calls = attributes
+            .keys()
+            .filter(|name| name.starts_with("call_"))
+            .count();
+        let talked = attributes
+            .iter()
+            .filter(|(name, _)| name.starts_with("talked_"));
+        (
+            calls,
+            talked
+                .map(|(_, value)| value["N"].as_str().unwrap().parse::<u64>().unwrap())
+                .sum(),
+        )
     }
 
     /// No upstream was asked anything but the twilio secret.
     pub(crate) fn untouched(&self) {
-        for server in [self.sandbox.okta.server(), self.sandbox.aws.dynamodb(), self.sandbox.twilio.server()] {
+        for server in [
+            self.sandbox.okta.server(),
+            self.sandbox.aws.dynamodb(),
+            self.sandbox.twilio.server(),
+        ] {
             assert_eq!(exchanges(server), [""; 0]);
         }
     }
@@ -201,9 +262,15 @@ impl Scene {
 
     /// The outcomes so far, in order, without those of status callbacks.
     pub(crate) fn outcomes(&self) -> Vec<String> {
-        let lines = self.lambda.log().into_iter().filter_map(|line| serde_json::from_str::<Value>(&line).ok());
+        let lines = self
+            .lambda
+            .log()
+            .into_iter()
+            .filter_map(|line| serde_json::from_str::<Value>(&line).ok());
         let answers = lines.filter(|line| line["status"] != 204);
-        answers.filter_map(|line| line["outcome"].as_str().map(str::to_owned)).collect()
+        answers
+            .filter_map(|line| line["outcome"].as_str().map(str::to_owned))
+            .collect()
     }
 
     /// Another process, which remembers nothing.
@@ -232,26 +299,49 @@ impl Drop for Scene {
 }
 
 fn exchanges(server: &Server) -> Vec<String> {
-    server.exchanges().iter().map(|exchange| format!("{} {}", exchange.method, exchange.target)).collect()
+    server
+        .exchanges()
+        .iter()
+        .map(|exchange| format!("{} {}", exchange.method, exchange.target))
+        .collect()
 }
 
 /// A call that was connected: to this phone, showing this number.
 #[track_caller]
 pub(crate) fn connected(call: &Call, mobile: &str, caller_id: &str) {
-    let dialled: Vec<_> = call.dialled.iter().map(|dialled| (dialled.number.as_str(), dialled.caller_id.as_str())).collect();
-    assert_eq!((call.status, &dialled[..]), (200, &[(mobile, caller_id)][..]), "{call:#?}");
+    let dialled: Vec<_> = call
+        .dialled
+        .iter()
+        .map(|dialled| (dialled.number.as_str(), dialled.caller_id.as_str()))
+        .collect();
+    assert_eq!(
+        (call.status, &dialled[..]),
+        (200, &[(mobile, caller_id)][..]),
+        "{call:#?}"
+    );
 }
 
 /// A call that ended with these words, nobody dialled.
 #[track_caller]
 pub(crate) fn refused(call: &Call, words: &str) {
-    assert_eq!((call.status, &call.heard[..], call.dialled.len()), (200, &[words.to_owned()][..], 0), "{call:#?}");
+    assert_eq!(
+        (call.status, &call.heard[..], call.dialled.len()),
+        (200, &[words.to_owned()][..], 0),
+        "{call:#?}"
+    );
 }
 
 /// The parameters and these, which take the place of others of the same name.
 pub(crate) fn and(params: &Params, more: &[(&str, &str)]) -> Params {
-    let kept = params.iter().filter(|(name, _)| more.iter().all(|(other, _)| other != name)).cloned();
-    kept.chain(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))).collect()
+    let kept = params
+        .iter()
+        .filter(|(name, _)| more.iter().all(|(other, _)| other != name))
+        .cloned();
+    kept.chain(
+        more.iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
+    )
+    .collect()
 }
 
 /// A document that says this and hangs up.
@@ -268,5 +358,9 @@ pub(crate) fn status(status: u16) -> Fault {
 }
 
 pub(crate) fn says(status: u16, body: &str) -> Fault {
-    Fault::Answer { status, headers: vec![], body: body.to_owned() }
+    Fault::Answer {
+        status,
+        headers: vec![],
+        body: body.to_owned(),
+    }
 }

@@ -25,7 +25,14 @@ async fn every_problem_is_named_in_one_line_and_the_process_ends() {
         ("LOG_LEVEL", Some("loud")),
     ];
     let sandbox = Sandbox::start().await;
-    let lambda = sandbox.run_with(FUNCTION, env!("CARGO_BIN_EXE_call-forward").as_ref(), 1, &overrides).await;
+    let lambda = sandbox
+        .run_with(
+            FUNCTION,
+            env!("CARGO_BIN_EXE_call-forward").as_ref(),
+            1,
+            &overrides,
+        )
+        .await;
     let reported = lambda.wait_ready().await.unwrap_err();
     assert!(!lambda.wait_exits(1).await[0].success());
     let lines = lambda.errors();
@@ -33,9 +40,16 @@ async fn every_problem_is_named_in_one_line_and_the_process_ends() {
     let line: Value = serde_json::from_str(&lines[0]).unwrap();
     let problems: Vec<String> = serde_json::from_value(line["problems"].clone()).unwrap();
     for (name, _) in overrides {
-        assert!(problems.iter().any(|problem| problem.contains(name)), "{name} in {problems:#?}");
+        assert!(
+            problems.iter().any(|problem| problem.contains(name)),
+            "{name} in {problems:#?}"
+        );
     }
-    assert!(problems.len() == overrides.len() && problems.iter().all(|problem| reported.contains(problem)), "{reported}");
+    assert!(
+        problems.len() == overrides.len()
+            && problems.iter().all(|problem| reported.contains(problem)),
+        "{reported}"
+    );
 }
 
 #[tokio::test]
@@ -54,11 +68,19 @@ async fn only_okta_and_the_secrets_must_be_named() {
         "LOG_LEVEL",
     ];
     let binary = env!("CARGO_BIN_EXE_call-forward").as_ref();
-    let lambda = sandbox.run_with(FUNCTION, binary, 1, &optional.map(|name| (name, None))).await;
+    let lambda = sandbox
+        .run_with(FUNCTION, binary, 1, &optional.map(|name| (name, None)))
+        .await;
     lambda.wait_ready().await.unwrap();
     lambda.stop().await;
     for name in ["OKTA_URL", "OKTA_SECRET", "TWILIO_SECRET", "TABLE_NAME"] {
         let lambda = sandbox.run_with(FUNCTION, binary, 1, &[(name, None)]).await;
-        assert!(lambda.wait_ready().await.unwrap_err().contains(&format!("{name} is missing")));
+        assert!(
+            lambda
+                .wait_ready()
+                .await
+                .unwrap_err()
+                .contains(&format!("{name} is missing"))
+        );
     }
 }

@@ -4,8 +4,9 @@ use sandbox::twilio::{Call, Ended};
 use serde_json::json;
 
 use crate::scene::{
-    ACCOUNT, AGAIN_ACCOUNT, AGAIN_PIN, ASK_PIN, BALANCE, CALLER, GOODBYE, GREETED, NOBODYS, OFFER, OTHER_CALLER, PAYMENT, PIN,
-    REFUSED, REFUSED_ONCE, Scene, WELCOME, WRONG_PIN, last_words, question,
+    ACCOUNT, AGAIN_ACCOUNT, AGAIN_PIN, ASK_PIN, BALANCE, CALLER, GOODBYE, GREETED, NOBODYS, OFFER,
+    OTHER_CALLER, PAYMENT, PIN, REFUSED, REFUSED_ONCE, Scene, WELCOME, WRONG_PIN, last_words,
+    question,
 };
 
 /// What was heard to the end, which was ours.
@@ -13,16 +14,29 @@ use crate::scene::{
 fn heard(call: &Call, words: &[&str]) {
     assert_eq!(
         (&call.heard[..], call.ended),
-        (&words.iter().map(|&words| words.to_owned()).collect::<Vec<_>>()[..], Ended::HungUpByUs)
+        (
+            &words
+                .iter()
+                .map(|&words| words.to_owned())
+                .collect::<Vec<_>>()[..],
+            Ended::HungUpByUs
+        )
     );
 }
 
 #[tokio::test]
 async fn a_caller_logs_in_and_hears_balance_and_payments() {
     let scene = Scene::start().await;
-    let call = scene.call(CALLER, &["1004200427#", PIN, "1", "2", "1", "9"]).await;
+    let call = scene
+        .call(CALLER, &["1004200427#", PIN, "1", "2", "1", "9"])
+        .await;
     let (balance, payment) = (format!("{BALANCE} {OFFER}"), format!("{PAYMENT} {OFFER}"));
-    heard(&call, &[WELCOME, ASK_PIN, GREETED, &balance, &payment, &balance, GOODBYE]);
+    heard(
+        &call,
+        &[
+            WELCOME, ASK_PIN, GREETED, &balance, &payment, &balance, GOODBYE,
+        ],
+    );
     let documents = [
         question(WELCOME, "account", None),
         question(ASK_PIN, "pin", Some(4)),
@@ -33,38 +47,71 @@ async fn a_caller_logs_in_and_hears_balance_and_payments() {
         last_words(&[GOODBYE]),
     ];
     assert_eq!(call.documents, documents);
-    assert_eq!((scene.logins(), scene.asked(), scene.wrong().await), (1, 3, 0));
+    assert_eq!(
+        (scene.logins(), scene.asked(), scene.wrong().await),
+        (1, 3, 0)
+    );
     let logged = scene.logged("greeted").await;
     let fields = (&logged["level"], &logged["sid"], &logged["from"]);
-    assert_eq!(fields, (&json!("INFO"), &json!(call.sid), &json!("+1••••0111")));
-    let outcomes = ["asked_account", "asked_pin", "greeted", "told", "told", "told", "exit"];
+    assert_eq!(
+        fields,
+        (&json!("INFO"), &json!(call.sid), &json!("+1••••0111"))
+    );
+    let outcomes = [
+        "asked_account",
+        "asked_pin",
+        "greeted",
+        "told",
+        "told",
+        "told",
+        "exit",
+    ];
     assert_eq!(scene.outcomes(), outcomes);
 }
 
 #[tokio::test]
 async fn no_entry_three_times_is_goodbye() {
     let scene = Scene::start().await;
-    for nothing in [["", "", ""], ["*#", "12345678901#", "1*2#"], ["#", "1A#", "11111111111111111111#"]] {
+    for nothing in [
+        ["", "", ""],
+        ["*#", "12345678901#", "1*2#"],
+        ["#", "1A#", "11111111111111111111#"],
+    ] {
         let call = scene.call(CALLER, &nothing).await;
         heard(&call, &[WELCOME, AGAIN_ACCOUNT, AGAIN_ACCOUNT, GOODBYE]);
     }
     for nothing in [["", "", ""], ["271#", "*#", "2A18"], ["#", "2*18", "1#"]] {
-        let call = scene.call(CALLER, &[&[ACCOUNT][..], &nothing].concat()).await;
+        let call = scene
+            .call(CALLER, &[&[ACCOUNT][..], &nothing].concat())
+            .await;
         heard(&call, &[WELCOME, ASK_PIN, AGAIN_PIN, AGAIN_PIN, GOODBYE]);
     }
     for nothing in [["", "", ""], ["7", "*", "#"]] {
-        let call = scene.call(CALLER, &[&[ACCOUNT, PIN][..], &nothing].concat()).await;
+        let call = scene
+            .call(CALLER, &[&[ACCOUNT, PIN][..], &nothing].concat())
+            .await;
         let again = format!("We did not get that. {OFFER}");
         heard(&call, &[WELCOME, ASK_PIN, GREETED, &again, &again, GOODBYE]);
     }
-    assert_eq!((scene.logins(), scene.asked(), scene.wrong().await), (2, 0, 0));
+    assert_eq!(
+        (scene.logins(), scene.asked(), scene.wrong().await),
+        (2, 0, 0)
+    );
 }
 
 #[tokio::test]
 async fn what_was_not_understood_may_be_keyed_again() {
     let scene = Scene::start().await;
-    let call = scene.call(CALLER, &["", "x", ACCOUNT, "1#", "", PIN, "5", "", "1", "", "9"]).await;
-    let (again, balance) = (format!("We did not get that. {OFFER}"), format!("{BALANCE} {OFFER}"));
+    let call = scene
+        .call(
+            CALLER,
+            &["", "x", ACCOUNT, "1#", "", PIN, "5", "", "1", "", "9"],
+        )
+        .await;
+    let (again, balance) = (
+        format!("We did not get that. {OFFER}"),
+        format!("{BALANCE} {OFFER}"),
+    );
     let expected = [
         WELCOME,
         AGAIN_ACCOUNT,
@@ -93,12 +140,35 @@ async fn wrong_pairs() {
     let keys = [ACCOUNT, WRONG_PIN, NOBODYS, PIN, ACCOUNT, "0000"];
     let second = [ACCOUNT, WRONG_PIN, ACCOUNT, PIN, "9"];
     // An entry that was not understood costs no pair.
-    let third = ["", ACCOUNT, "", WRONG_PIN, ACCOUNT, WRONG_PIN, "", ACCOUNT, PIN, "9"];
-    let (wrong, right, clumsy) =
-        tokio::join!(scene.call("+14155550133", &keys), scene.call(CALLER, &second), scene.call(OTHER_CALLER, &third));
-    assert_eq!(wrong.documents.last(), Some(&last_words(&[REFUSED, GOODBYE])));
-    heard(&wrong, &[WELCOME, ASK_PIN, REFUSED_ONCE, ASK_PIN, REFUSED_ONCE, ASK_PIN, REFUSED, GOODBYE]);
-    heard(&right, &[WELCOME, ASK_PIN, REFUSED_ONCE, ASK_PIN, GREETED, GOODBYE]);
+    let third = [
+        "", ACCOUNT, "", WRONG_PIN, ACCOUNT, WRONG_PIN, "", ACCOUNT, PIN, "9",
+    ];
+    let (wrong, right, clumsy) = tokio::join!(
+        scene.call("+14155550133", &keys),
+        scene.call(CALLER, &second),
+        scene.call(OTHER_CALLER, &third)
+    );
+    assert_eq!(
+        wrong.documents.last(),
+        Some(&last_words(&[REFUSED, GOODBYE]))
+    );
+    heard(
+        &wrong,
+        &[
+            WELCOME,
+            ASK_PIN,
+            REFUSED_ONCE,
+            ASK_PIN,
+            REFUSED_ONCE,
+            ASK_PIN,
+            REFUSED,
+            GOODBYE,
+        ],
+    );
+    heard(
+        &right,
+        &[WELCOME, ASK_PIN, REFUSED_ONCE, ASK_PIN, GREETED, GOODBYE],
+    );
     let expected = [
         WELCOME,
         AGAIN_ACCOUNT,
@@ -119,8 +189,14 @@ async fn five_wrong_pins_over_two_calls_are_a_lock() {
     let scene = Scene::start().await;
     let wrong = [ACCOUNT, WRONG_PIN];
     let first = scene.call(CALLER, &[wrong, wrong, wrong].concat()).await;
-    let second = scene.call(CALLER, &[wrong, wrong, [ACCOUNT, PIN]].concat()).await;
-    assert_eq!((&second.documents, scene.logins(), scene.wrong().await), (&first.documents, 5, 5), "the last was right");
+    let second = scene
+        .call(CALLER, &[wrong, wrong, [ACCOUNT, PIN]].concat())
+        .await;
+    assert_eq!(
+        (&second.documents, scene.logins(), scene.wrong().await),
+        (&first.documents, 5, 5),
+        "the last was right"
+    );
     let other = scene.call(OTHER_CALLER, &[ACCOUNT, PIN, "9"]).await;
     heard(&other, &[WELCOME, ASK_PIN, GREETED, GOODBYE]);
 }
@@ -130,17 +206,35 @@ async fn a_caller_who_hangs_up_calls_again() {
     let scene = Scene::start().await;
     let caller = scene.sandbox.twilio.caller(CALLER);
     for keys in [&[][..], &[ACCOUNT], &[ACCOUNT, PIN], &[ACCOUNT, PIN, "1"]] {
-        let call = caller.clone().keys(keys.iter().copied()).hangs_up_after_keys();
+        let call = caller
+            .clone()
+            .keys(keys.iter().copied())
+            .hangs_up_after_keys();
         let sid = format!("CA{:032x}", keys.len());
-        assert_eq!(call.sid(&sid).call(crate::scene::NUMBER).await.ended, Ended::CallerHungUp);
+        assert_eq!(
+            call.sid(&sid).call(crate::scene::NUMBER).await.ended,
+            Ended::CallerHungUp
+        );
     }
-    heard(&scene.call(CALLER, &[ACCOUNT, PIN, "9"]).await, &[WELCOME, ASK_PIN, GREETED, GOODBYE]);
+    heard(
+        &scene.call(CALLER, &[ACCOUNT, PIN, "9"]).await,
+        &[WELCOME, ASK_PIN, GREETED, GOODBYE],
+    );
     let now = sandbox::now().as_secs();
     let lives = scene.counted("call#", "state", "open_until").await;
-    assert!(lives.len() == 5 && lives.iter().all(|end| *end < now + 16 * 60), "{lives:?}");
+    assert!(
+        lives.len() == 5 && lives.iter().all(|end| *end < now + 16 * 60),
+        "{lives:?}"
+    );
     let remembered = scene.counted("call#", "state", "expires_at").await;
     let days = |days: u64| now + days * 86_400;
-    assert!(remembered.len() == 5 && remembered.iter().all(|end| (days(6)..days(8)).contains(end)), "{remembered:?}");
+    assert!(
+        remembered.len() == 5
+            && remembered
+                .iter()
+                .all(|end| (days(6)..days(8)).contains(end)),
+        "{remembered:?}"
+    );
 }
 
 #[tokio::test]
@@ -158,7 +252,11 @@ async fn in_another_language_and_voice() {
     let welcome = format!("{words} Please enter your account number, followed by the pound key.");
     heard(&call, &[&welcome, ASK_PIN, GREETED, GOODBYE]);
     let spoken = r#"<Say language="da-DK" voice="Polly.Naja">"#;
-    assert!(call.documents.iter().all(|document| document.matches("<Say").count() == document.matches(spoken).count()));
+    assert!(
+        call.documents
+            .iter()
+            .all(|document| document.matches("<Say").count() == document.matches(spoken).count())
+    );
     assert!(call.documents[1].contains(r#"numDigits="6""#));
 }
 
@@ -168,15 +266,34 @@ async fn greetings_are_spoken_as_they_are() {
     let scene = Scene::start().await;
     let (holder, long) = (scene.holder(), "a".repeat(10_000));
     for (greeting, name) in [
-        ("</Say><Dial>+19005550123</Dial><Say>", "</Say><Dial>+19005550123</Dial><Say>"),
+        (
+            "</Say><Dial>+19005550123</Dial><Say>",
+            "</Say><Dial>+19005550123</Dial><Say>",
+        ),
         ("]]>&amp;<![CDATA[\"'", "]]>&amp;<![CDATA[\"'"),
         ("A\u{0}\u{8}\u{fffe}\r\n B", "A B"),
         ("error", "error"),
         (&long, &"a".repeat(100)),
     ] {
-        scene.sandbox.auth0.set_app_metadata(&holder, "ivr_greeting", json!(greeting));
+        scene
+            .sandbox
+            .auth0
+            .set_app_metadata(&holder, "ivr_greeting", json!(greeting));
         let call = scene.call(CALLER, &[ACCOUNT, PIN, "9"]).await;
-        heard(&call, &[WELCOME, ASK_PIN, &format!("Welcome {name}. {OFFER}"), GOODBYE]);
-        assert_eq!(call.documents[2].matches('<').count(), 7, "{}", call.documents[2]);
+        heard(
+            &call,
+            &[
+                WELCOME,
+                ASK_PIN,
+                &format!("Welcome {name}. {OFFER}"),
+                GOODBYE,
+            ],
+        );
+        assert_eq!(
+            call.documents[2].matches('<').count(),
+            7,
+            "{}",
+            call.documents[2]
+        );
     }
 }

@@ -9,7 +9,11 @@ const LONG_PIN: &str = "27182818";
 const LONG_WRONG_PIN: &str = "31415926";
 
 fn targets(server: &Server) -> String {
-    server.exchanges().into_iter().map(|exchange| exchange.target).collect()
+    server
+        .exchanges()
+        .into_iter()
+        .map(|exchange| exchange.target)
+        .collect()
 }
 
 async fn scene() -> Scene {
@@ -24,20 +28,60 @@ async fn scene() -> Scene {
 #[tokio::test]
 async fn pins_are_written_nowhere() {
     let scene = scene().await;
-    assert_eq!(scene.validate_for(CALLER, ACCOUNT, LONG_PIN).await.body, NAME);
+    assert_eq!(
+        scene.validate_for(CALLER, ACCOUNT, LONG_PIN).await.body,
+        NAME
+    );
     assert_eq!(scene.validate(ACCOUNT, LONG_WRONG_PIN).await.body, "error");
-    let keys = [ACCOUNT, LONG_WRONG_PIN, ACCOUNT, "271828#", LONG_PIN, "1", "5", "", "9"];
+    let keys = [
+        ACCOUNT,
+        LONG_WRONG_PIN,
+        ACCOUNT,
+        "271828#",
+        LONG_PIN,
+        "1",
+        "5",
+        "",
+        "9",
+    ];
     let call = scene.call(OTHER_CALLER, &keys).await;
-    assert!(call.heard.iter().any(|words| words.starts_with("Welcome Annabeth.")), "{call:#?}");
+    assert!(
+        call.heard
+            .iter()
+            .any(|words| words.starts_with("Welcome Annabeth.")),
+        "{call:#?}"
+    );
     let items = serde_json::to_string(&scene.sandbox.aws.items().await).unwrap();
-    for marker in [LONG_PIN, LONG_WRONG_PIN, NAME, &CALLER[1..], &OTHER_CALLER[1..], "acme.example\""] {
+    for marker in [
+        LONG_PIN,
+        LONG_WRONG_PIN,
+        NAME,
+        &CALLER[1..],
+        &OTHER_CALLER[1..],
+        "acme.example\"",
+    ] {
         assert!(!items.contains(marker), "{marker} in {items}");
     }
-    let servers = [scene.sandbox.auth0.server(), &scene.api, scene.sandbox.aws.dynamodb(), scene.sandbox.aws.secrets()];
+    let servers = [
+        scene.sandbox.auth0.server(),
+        &scene.api,
+        scene.sandbox.aws.dynamodb(),
+        scene.sandbox.aws.secrets(),
+    ];
     let seen: String = servers.map(targets).concat();
-    assert!(![LONG_PIN, LONG_WRONG_PIN].iter().any(|pin| seen.contains(pin)), "{seen}");
+    assert!(
+        ![LONG_PIN, LONG_WRONG_PIN]
+            .iter()
+            .any(|pin| seen.contains(pin)),
+        "{seen}"
+    );
     for document in &call.documents {
-        assert!(![LONG_PIN, LONG_WRONG_PIN, ACCOUNT].iter().any(|keys| document.contains(keys)), "{document}");
+        assert!(
+            ![LONG_PIN, LONG_WRONG_PIN, ACCOUNT]
+                .iter()
+                .any(|keys| document.contains(keys)),
+            "{document}"
+        );
     }
 }
 

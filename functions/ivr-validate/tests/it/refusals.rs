@@ -4,8 +4,8 @@ use sandbox::wire::Fault;
 use serde_json::{Value, json};
 
 use crate::scene::{
-    ACCOUNT, CALLER, GOODBYE, NAME, NOBODYS, PIN, REFUSED, REFUSED_ONCE, Scene, WRONG_PIN, at_once, last_words, lock, question,
-    says, status,
+    ACCOUNT, CALLER, GOODBYE, NAME, NOBODYS, PIN, REFUSED, REFUSED_ONCE, Scene, WRONG_PIN, at_once,
+    last_words, lock, question, says, status,
 };
 
 /// Up to the PIN, by a caller of this call's own; answers the call.
@@ -21,14 +21,25 @@ async fn whatever_is_wrong_sounds_the_same() {
     let scene = Scene::with(16, &[]).await;
     let auth0 = &scene.sandbox.auth0;
     let later = sandbox::now().as_secs() + 600;
-    let accounts = ["2000000001", "2000000002", "2000000003", "2000000004", "2000000005", "2000000006"];
+    let accounts = [
+        "2000000001",
+        "2000000002",
+        "2000000003",
+        "2000000004",
+        "2000000005",
+        "2000000006",
+    ];
     let holders = accounts.map(|account| scene.hire(account, PIN, NAME));
     auth0.block(&holders[0], true);
     auth0.require_mfa(&holders[1], true);
     auth0.leak_password(&holders[2], true);
     let twin = auth0.sign_up_caller(accounts[3], PIN, NAME, "twin@acme.example");
     scene.mark(&twin.email);
-    scene.sandbox.aws.put(lock(accounts[4], "all", 8, later)).await;
+    scene
+        .sandbox
+        .aws
+        .put(lock(accounts[4], "all", 8, later))
+        .await;
     auth0.set_app_metadata(&holders[5], "account_number", json!(2_000_000_006_u64)); // a number is no text
     let cases = [
         (ACCOUNT, WRONG_PIN),
@@ -48,12 +59,24 @@ async fn whatever_is_wrong_sounds_the_same() {
     let validated = at_once(cases.map(|(account, pin)| scene.validate(account, pin)));
     let (answers, documents) = tokio::join!(validated, at_once(calls));
     for (n, (answer, document)) in answers.iter().zip(&documents).enumerate() {
-        assert_eq!((answer, answer.body.as_str()), (&answers[0], "error"), "{n}");
-        assert_eq!((document, &document.body), (&documents[0], &question(REFUSED_ONCE, "account", None)), "{n}");
+        assert_eq!(
+            (answer, answer.body.as_str()),
+            (&answers[0], "error"),
+            "{n}"
+        );
+        assert_eq!(
+            (document, &document.body),
+            (&documents[0], &question(REFUSED_ONCE, "account", None)),
+            "{n}"
+        );
     }
     auth0.suspect_everybody(true);
     let call = keyed(&scene, CALLER, ACCOUNT).await;
-    let suspected: [_; 2] = tokio::join!(scene.validate(ACCOUNT, PIN), scene.step(&call, "voice/pin", PIN)).into();
+    let suspected: [_; 2] = tokio::join!(
+        scene.validate(ACCOUNT, PIN),
+        scene.step(&call, "voice/pin", PIN)
+    )
+    .into();
     assert_eq!(suspected, [answers[0].clone(), documents[0].clone()]);
     let mut outcomes = scene.outcomes();
     outcomes.retain(|outcome| !outcome.starts_with("asked_"));
@@ -71,14 +94,23 @@ async fn whatever_is_wrong_sounds_the_same() {
     ];
     assert_eq!(outcomes, expected.map(|outcome| [outcome; 2]).concat());
     let logged = scene.logged("mfa_required").await;
-    assert_eq!((&logged["level"], &logged["LoginFailed"]), (&json!("INFO"), &json!(1)));
-    scene.lambda.wait_log(|line| line.contains("several users have the same account number")).await;
+    assert_eq!(
+        (&logged["level"], &logged["LoginFailed"]),
+        (&json!("INFO"), &json!(1))
+    );
+    scene
+        .lambda
+        .wait_log(|line| line.contains("several users have the same account number"))
+        .await;
 }
 
 /// At once, since refusals take their time.
 #[tokio::test]
 async fn refusals_are_the_same() {
-    tokio::join!(a_table_that_fails_sounds_as_a_wrong_pin_to_other_ivrs(), calls_of_refused_pairs_are_the_same_to_their_end());
+    tokio::join!(
+        a_table_that_fails_sounds_as_a_wrong_pin_to_other_ivrs(),
+        calls_of_refused_pairs_are_the_same_to_their_end()
+    );
 }
 
 /// Sets an upstream fault.
@@ -104,24 +136,54 @@ async fn an_auth0_without_an_answer_sounds_the_same() {
         |scene| scene.sandbox.auth0.rate_limit(2),
         |scene| scene.sandbox.auth0.rate_limit_tokens(2),
         |scene| often(scene, SEARCH, &Fault::Oversize(5_000_000)),
-        |scene| often(scene, SEARCH, &says(403, r#"{"errorCode":"insufficient_scope"}"#)),
+        |scene| {
+            often(
+                scene,
+                SEARCH,
+                &says(403, r#"{"errorCode":"insufficient_scope"}"#),
+            )
+        },
         |scene| often(scene, LOGIN, &says(503, "<html>")),
-        |scene| often(scene, LOGIN, &says(401, r#"{"error":"invalid_client","error_description":"x"}"#)),
+        |scene| {
+            often(
+                scene,
+                LOGIN,
+                &says(401, r#"{"error":"invalid_client","error_description":"x"}"#),
+            )
+        },
     ];
     let perhaps: [Trouble; 6] = [
         |scene| often(scene, LOGIN, &Fault::Oversize(5_000_000)),
         |scene| often(scene, LOGIN, &Fault::Hang),
         |scene| often(scene, LOGIN, &Fault::ResetAfter),
         |scene| often(scene, LOGIN, &says(200, "{}")),
-        |scene| often(scene, LOGIN, &says(403, r#"{"error":"unheard_of","error_description":"2718 holder-of-1004200427"}"#)),
+        |scene| {
+            often(
+                scene,
+                LOGIN,
+                &says(
+                    403,
+                    r#"{"error":"unheard_of","error_description":"2718 holder-of-1004200427"}"#,
+                ),
+            )
+        },
         // A step has one time for all it waits for.
         |scene| {
-            scene.dynamodb().next(Fault::Delay(std::time::Duration::from_secs(2)));
-            often(scene, SEARCH, &Fault::Delay(std::time::Duration::from_secs(3)));
+            scene
+                .dynamodb()
+                .next(Fault::Delay(std::time::Duration::from_secs(2)));
+            often(
+                scene,
+                SEARCH,
+                &Fault::Delay(std::time::Duration::from_secs(3)),
+            );
             often(scene, LOGIN, &Fault::Hang);
         },
     ];
-    let troubles = not_judged.map(|trouble| (trouble, 0)).into_iter().chain(perhaps.map(|trouble| (trouble, 2)));
+    let troubles = not_judged
+        .map(|trouble| (trouble, 0))
+        .into_iter()
+        .chain(perhaps.map(|trouble| (trouble, 2)));
     let refused = {
         let scene = Scene::start().await;
         scene.validate(ACCOUNT, WRONG_PIN).await
@@ -134,15 +196,28 @@ async fn an_auth0_without_an_answer_sounds_the_same() {
             let call = keyed(&scene, CALLER, ACCOUNT).await;
             trouble(&scene);
             assert_eq!(scene.validate(ACCOUNT, PIN).await, refused, "{n}");
-            assert_eq!(scene.document(&call, "voice/pin", PIN).await, question(REFUSED_ONCE, "account", None), "{n}");
+            assert_eq!(
+                scene.document(&call, "voice/pin", PIN).await,
+                question(REFUSED_ONCE, "account", None),
+                "{n}"
+            );
             assert_eq!(scene.wrong().await, counted, "{n}");
             scene.dynamodb().clear();
             scene.auth0().clear();
             let logged = scene.logged("login_unavailable").await;
-            assert_eq!((&logged["level"], &logged["status"], &logged["LoginFailed"]), (&json!("ERROR"), &json!(200), &json!(1)));
+            assert_eq!(
+                (&logged["level"], &logged["status"], &logged["LoginFailed"]),
+                (&json!("ERROR"), &json!(200), &json!(1))
+            );
             // The call goes on where a wrong PIN would have led it.
             scene.document(&call, "voice/account", ACCOUNT).await;
-            assert!(scene.document(&call, "voice/pin", PIN).await.contains("Welcome Annabeth."), "{n}");
+            assert!(
+                scene
+                    .document(&call, "voice/pin", PIN)
+                    .await
+                    .contains("Welcome Annabeth."),
+                "{n}"
+            );
         }
     });
     at_once(scenes).await;
@@ -153,12 +228,20 @@ async fn an_auth0_without_an_answer_sounds_the_same() {
 async fn a_table_that_fails_while_a_pin_is_tried_sounds_the_same() {
     let scene = Scene::start().await;
     let call = keyed(&scene, CALLER, ACCOUNT).await;
-    scene.dynamodb().next(Fault::Delay(std::time::Duration::ZERO)); // the step's own write is let through
+    scene
+        .dynamodb()
+        .next(Fault::Delay(std::time::Duration::ZERO)); // the step's own write is let through
     scene.dynamodb().times(20, || status(500));
-    assert_eq!(scene.document(&call, "voice/pin", PIN).await, last_words(&[REFUSED, GOODBYE]));
+    assert_eq!(
+        scene.document(&call, "voice/pin", PIN).await,
+        last_words(&[REFUSED, GOODBYE])
+    );
     scene.dynamodb().clear();
     let logged = scene.logged("table_unavailable").await;
-    assert_eq!((&logged["level"], &logged["status"], scene.logins()), (&json!("ERROR"), &json!(200), 0));
+    assert_eq!(
+        (&logged["level"], &logged["status"], scene.logins()),
+        (&json!("ERROR"), &json!(200), 0)
+    );
 }
 
 async fn a_table_that_fails_sounds_as_a_wrong_pin_to_other_ivrs() {
@@ -167,7 +250,13 @@ async fn a_table_that_fails_sounds_as_a_wrong_pin_to_other_ivrs() {
         scene.validate(ACCOUNT, WRONG_PIN).await
     };
     let throttled = r#"{"__type":"com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException","message":"2718"}"#;
-    let faults = [status(500), says(400, throttled), says(200, "<html>"), Fault::Hang, Fault::ResetBefore];
+    let faults = [
+        status(500),
+        says(400, throttled),
+        says(200, "<html>"),
+        Fault::Hang,
+        Fault::ResetBefore,
+    ];
     at_once(faults.map(|fault| {
         let refused = refused.clone();
         async move {
@@ -175,7 +264,10 @@ async fn a_table_that_fails_sounds_as_a_wrong_pin_to_other_ivrs() {
             scene.dynamodb().always(Some(fault.clone()));
             assert_eq!(scene.validate(ACCOUNT, PIN).await, refused, "{fault:?}");
             scene.dynamodb().clear();
-            assert_eq!((scene.logins(), scene.validate(ACCOUNT, PIN).await.body), (0, NAME.to_owned()));
+            assert_eq!(
+                (scene.logins(), scene.validate(ACCOUNT, PIN).await.body),
+                (0, NAME.to_owned())
+            );
         }
     }))
     .await;
@@ -188,8 +280,13 @@ async fn calls_of_refused_pairs_are_the_same_to_their_end() {
     scene.sandbox.auth0.block(&blocked, true);
     let later = sandbox::now().as_secs() + 600;
     let locked = scene.hire("2000000002", PIN, NAME);
-    scene.sandbox.aws.put(lock("2000000002", "all", 8, later)).await;
-    let keys = |account: &'static str, pin: &'static str| [account, pin, account, pin, account, pin, "1"];
+    scene
+        .sandbox
+        .aws
+        .put(lock("2000000002", "all", 8, later))
+        .await;
+    let keys =
+        |account: &'static str, pin: &'static str| [account, pin, account, pin, account, pin, "1"];
     let (wrong, unknown, blocked_call, locked_call) = tokio::join!(
         async { scene.call(CALLER, &keys(ACCOUNT, WRONG_PIN)).await },
         async { scene.call("+14155550133", &keys(NOBODYS, PIN)).await },
@@ -197,11 +294,26 @@ async fn calls_of_refused_pairs_are_the_same_to_their_end() {
         async { scene.call("+14155550155", &keys("2000000002", PIN)).await },
     );
     for call in [&unknown, &blocked_call, &locked_call] {
-        assert_eq!((&call.documents, &call.heard, call.requests), (&wrong.documents, &wrong.heard, wrong.requests));
+        assert_eq!(
+            (&call.documents, &call.heard, call.requests),
+            (&wrong.documents, &wrong.heard, wrong.requests)
+        );
     }
-    assert_eq!(wrong.documents.last(), Some(&last_words(&[REFUSED, GOODBYE])));
-    assert_eq!((scene.asked(), scene.sandbox.auth0.failed_logins(&locked)), (0, 0));
+    assert_eq!(
+        wrong.documents.last(),
+        Some(&last_words(&[REFUSED, GOODBYE]))
+    );
+    assert_eq!(
+        (scene.asked(), scene.sandbox.auth0.failed_logins(&locked)),
+        (0, 0)
+    );
     let items = scene.sandbox.aws.items().await;
-    let over = items.iter().filter(|item| item["step"]["S"] == "over").collect::<Vec<&Value>>();
-    assert!(over.len() == 4 && over.iter().all(|item| item.get("account").is_none()), "{over:?}");
+    let over = items
+        .iter()
+        .filter(|item| item["step"]["S"] == "over")
+        .collect::<Vec<&Value>>();
+    assert!(
+        over.len() == 4 && over.iter().all(|item| item.get("account").is_none()),
+        "{over:?}"
+    );
 }

@@ -27,18 +27,24 @@ pub(crate) const WRONG_PIN: &str = "3141";
 pub(crate) const NAME: &str = "Annabeth";
 pub(crate) const NOBODYS: &str = "9999999999";
 
-pub(crate) const WELCOME: &str = "Welcome. Please enter your account number, followed by the pound key.";
+pub(crate) const WELCOME: &str =
+    "Welcome. Please enter your account number, followed by the pound key.";
 pub(crate) const ASK_PIN: &str = "Please enter your PIN, followed by the pound key.";
-pub(crate) const GREETED: &str = "Welcome Annabeth. Press 1 for account balance. Press 2 for payments. Press 9 for exit.";
-pub(crate) const OFFER: &str = "Press 1 for account balance. Press 2 for payments. Press 9 for exit.";
+pub(crate) const GREETED: &str =
+    "Welcome Annabeth. Press 1 for account balance. Press 2 for payments. Press 9 for exit.";
+pub(crate) const OFFER: &str =
+    "Press 1 for account balance. Press 2 for payments. Press 9 for exit.";
 pub(crate) const BALANCE: &str = "Your balance is 1234.50 EUR.";
 pub(crate) const PAYMENT: &str = "Your last payment was 20 EUR on 2026-11-02.";
 pub(crate) const REFUSED: &str = "We are sorry, this account number and PIN could not be accepted.";
 pub(crate) const REFUSED_ONCE: &str = "We are sorry, this account number and PIN could not be accepted. Please enter your account number, followed by the pound key.";
-pub(crate) const AGAIN_ACCOUNT: &str = "We did not get that. Please enter your account number, followed by the pound key.";
-pub(crate) const AGAIN_PIN: &str = "We did not get that. Please enter your PIN, followed by the pound key.";
+pub(crate) const AGAIN_ACCOUNT: &str =
+    "We did not get that. Please enter your account number, followed by the pound key.";
+pub(crate) const AGAIN_PIN: &str =
+    "We did not get that. Please enter your PIN, followed by the pound key.";
 pub(crate) const GOODBYE: &str = "Goodbye.";
-pub(crate) const APOLOGY: &str = "We are sorry, something went wrong on our side. Please call again in a few minutes. Goodbye.";
+pub(crate) const APOLOGY: &str =
+    "We are sorry, something went wrong on our side. Please call again in a few minutes. Goodbye.";
 
 pub(crate) type Override<'a> = (&'a str, Option<&'a str>);
 pub(crate) type Params = Vec<(String, String)>;
@@ -75,22 +81,46 @@ impl Scene {
 
     /// Without an account's holder.
     pub(crate) async fn on(sandbox: Sandbox, instances: usize, overrides: &[Override<'_>]) -> Self {
-        let api = Server::start("API", Router::new().fallback(account)).await.unwrap();
+        let api = Server::start("API", Router::new().fallback(account))
+            .await
+            .unwrap();
         sandbox.auth0.set_token_profile(TokenProfile::Rfc9068); // no two tokens are alike
-        sandbox.aws.set_secret("switchboard/ivr", &json!({ "bearer_token": TOKEN }));
+        sandbox
+            .aws
+            .set_secret("switchboard/ivr", &json!({ "bearer_token": TOKEN }));
         let applications = json!({
             "client_id": auth0::CLIENT_ID, "client_secret": auth0::CLIENT_SECRET,
             "login_client_id": auth0::LOGIN_CLIENT_ID, "login_client_secret": auth0::LOGIN_CLIENT_SECRET,
         });
         sandbox.aws.set_secret("switchboard/auth0", &applications);
         let url = api.url();
-        let usual = [("LOG_LEVEL", Some("trace")), ("API_URL", Some(url.as_str())), ("API_AUDIENCE", Some(API_AUDIENCE))];
+        let usual = [
+            ("LOG_LEVEL", Some("trace")),
+            ("API_URL", Some(url.as_str())),
+            ("API_AUDIENCE", Some(API_AUDIENCE)),
+        ];
         let binary = Path::new(env!("CARGO_BIN_EXE_ivr-validate"));
-        let lambda = sandbox.run_with(FUNCTION, binary, instances, &[&usual, overrides].concat()).await;
+        let lambda = sandbox
+            .run_with(FUNCTION, binary, instances, &[&usual, overrides].concat())
+            .await;
         lambda.wait_ready().await.unwrap();
-        sandbox.twilio.set_voice_url(NUMBER, &format!("{}voice", lambda.url()));
-        let scene = Self { lambda, sandbox, api, markers: Mutex::default() };
-        let secrets = [twilio::AUTH_TOKEN, auth0::CLIENT_SECRET, auth0::LOGIN_CLIENT_SECRET, TOKEN, NUMBER, NOBODYS];
+        sandbox
+            .twilio
+            .set_voice_url(NUMBER, &format!("{}voice", lambda.url()));
+        let scene = Self {
+            lambda,
+            sandbox,
+            api,
+            markers: Mutex::default(),
+        };
+        let secrets = [
+            twilio::AUTH_TOKEN,
+            auth0::CLIENT_SECRET,
+            auth0::LOGIN_CLIENT_SECRET,
+            TOKEN,
+            NUMBER,
+            NOBODYS,
+        ];
         for secret in secrets {
             scene.mark(secret);
         }
@@ -103,19 +133,29 @@ impl Scene {
         for marker in [account, pin, greeting, &email] {
             self.mark(marker);
         }
-        self.sandbox.auth0.sign_up_caller(account, pin, greeting, &email)
+        self.sandbox
+            .auth0
+            .sign_up_caller(account, pin, greeting, &email)
     }
 
     /// The holder of [`ACCOUNT`].
     pub(crate) fn holder(&self) -> User {
-        self.sandbox.auth0.user(&format!("holder-of-{ACCOUNT}@acme.example")).unwrap()
+        self.sandbox
+            .auth0
+            .user(&format!("holder-of-{ACCOUNT}@acme.example"))
+            .unwrap()
     }
 
     /// This must never be written. Short ones are found by chance.
     pub(crate) fn mark(&self, marker: &str) {
         if marker.len() > 7 {
-            let number = marker.starts_with('+').then(|| marker[marker.len() - 8..].to_owned());
-            self.markers.lock().unwrap().insert(number.unwrap_or_else(|| marker.to_owned()));
+            let number = marker
+                .starts_with('+')
+                .then(|| marker[marker.len() - 8..].to_owned());
+            self.markers
+                .lock()
+                .unwrap()
+                .insert(number.unwrap_or_else(|| marker.to_owned()));
         }
     }
 
@@ -123,8 +163,16 @@ impl Scene {
     /// call: here they have none.
     pub(crate) async fn call(&self, from: &str, keys: &[&str]) -> Call {
         self.mark(from);
-        let mut call = self.sandbox.twilio.caller(from).keys(keys.iter().copied()).call(NUMBER).await;
-        call.documents.iter_mut().for_each(|document| *document = unnumbered(document));
+        let mut call = self
+            .sandbox
+            .twilio
+            .caller(from)
+            .keys(keys.iter().copied())
+            .call(NUMBER)
+            .await;
+        call.documents
+            .iter_mut()
+            .for_each(|document| *document = unnumbered(document));
         call
     }
 
@@ -135,14 +183,25 @@ impl Scene {
     }
 
     /// A signed request of a call, to where an answer told Twilio to post: what comes, and where it tells to post next.
-    pub(crate) fn post(&self, call: &Params, address: &str, keys: &str) -> impl Future<Output = (String, String)> + Send + use<> {
+    pub(crate) fn post(
+        &self,
+        call: &Params,
+        address: &str,
+        keys: &str,
+    ) -> impl Future<Output = (String, String)> + Send + use<> {
         let params = and(call, &[("CallStatus", "in-progress"), ("Digits", keys)]);
         let url = format!("{}{}", self.lambda.url(), address.trim_start_matches('/'));
         let signature = self.sandbox.twilio.sign(&url, &params);
-        let answering = client().post(url).header("x-twilio-signature", signature).form(&params).send();
+        let answering = client()
+            .post(url)
+            .header("x-twilio-signature", signature)
+            .form(&params)
+            .send();
         async move {
             let answer = answering.await.unwrap().text().await.unwrap();
-            let next = answer.split_once("action=\"").map(|(_, rest)| rest.split('"').next().unwrap().to_owned());
+            let next = answer
+                .split_once("action=\"")
+                .map(|(_, rest)| rest.split('"').next().unwrap().to_owned());
             (unnumbered(&answer), next.unwrap_or_default())
         }
     }
@@ -157,32 +216,67 @@ impl Scene {
     }
 
     /// A signed step of a call, without the number of an answer.
-    pub(crate) fn step(&self, call: &Params, path: &str, keys: &str) -> impl Future<Output = Answer> + Send + use<> {
+    pub(crate) fn step(
+        &self,
+        call: &Params,
+        path: &str,
+        keys: &str,
+    ) -> impl Future<Output = Answer> + Send + use<> {
         let params = and(call, &[("CallStatus", "in-progress"), ("Digits", keys)]);
         let url = format!("{}{path}", self.lambda.url());
         let signature = self.sandbox.twilio.sign(&url, &params);
-        send(client().post(url).header("x-twilio-signature", signature).form(&params))
+        send(
+            client()
+                .post(url)
+                .header("x-twilio-signature", signature)
+                .form(&params),
+        )
     }
 
     /// The document that a step is answered.
     pub(crate) async fn document(&self, call: &Params, path: &str, keys: &str) -> String {
         let answer = self.step(call, path, keys).await;
-        assert_eq!((answer.status, answer.headers["content-type"].as_str()), (200, "text/xml; charset=utf-8"), "{path}");
+        assert_eq!(
+            (answer.status, answer.headers["content-type"].as_str()),
+            (200, "text/xml; charset=utf-8"),
+            "{path}"
+        );
         answer.body
     }
 
     /// An account number and a PIN from an IVR that has our token.
-    pub(crate) fn validate(&self, account: &str, pin: &str) -> impl Future<Output = Answer> + Send + use<> {
+    pub(crate) fn validate(
+        &self,
+        account: &str,
+        pin: &str,
+    ) -> impl Future<Output = Answer> + Send + use<> {
         self.validate_form(&[("account_number", account), ("pin", pin)])
     }
 
     /// The same, for this caller.
-    pub(crate) fn validate_for(&self, caller: &str, account: &str, pin: &str) -> impl Future<Output = Answer> + Send + use<> {
-        self.validate_form(&[("account_number", account), ("pin", pin), ("caller", caller)])
+    pub(crate) fn validate_for(
+        &self,
+        caller: &str,
+        account: &str,
+        pin: &str,
+    ) -> impl Future<Output = Answer> + Send + use<> {
+        self.validate_form(&[
+            ("account_number", account),
+            ("pin", pin),
+            ("caller", caller),
+        ])
     }
 
-    pub(crate) fn validate_form(&self, form: &[(&str, &str)]) -> impl Future<Output = Answer> + Send + use<> {
-        send(client().post(format!("{}validate", self.lambda.url())).bearer_auth(TOKEN).form(form))
+    pub(crate) fn validate_form(
+        &self,
+        form: &[(&str, &str)],
+    ) -> impl Future<Output = Answer> + Send + use<> {
+        send(
+            client()
+                .post(format!("{}validate", self.lambda.url()))
+                .bearer_auth(TOKEN)
+                .form(form),
+        )
     }
 
     pub(crate) fn auth0(&self) -> &Faults {
@@ -195,7 +289,11 @@ impl Scene {
 
     /// Forgets what upstreams were asked so far.
     pub(crate) fn clear(&self) {
-        for server in [self.sandbox.auth0.server(), self.sandbox.aws.dynamodb(), &self.api] {
+        for server in [
+            self.sandbox.auth0.server(),
+            self.sandbox.aws.dynamodb(),
+            &self.api,
+        ] {
             server.clear_exchanges();
         }
     }
@@ -203,8 +301,16 @@ impl Scene {
     /// Neither Auth0 nor the table nor the API was asked anything.
     #[track_caller]
     pub(crate) fn untouched(&self) {
-        for server in [self.sandbox.auth0.server(), self.sandbox.aws.dynamodb(), &self.api] {
-            let asked: Vec<_> = server.exchanges().into_iter().map(|exchange| exchange.target).collect();
+        for server in [
+            self.sandbox.auth0.server(),
+            self.sandbox.aws.dynamodb(),
+            &self.api,
+        ] {
+            let asked: Vec<_> = server
+                .exchanges()
+                .into_iter()
+                .map(|exchange| exchange.target)
+                .collect();
             assert_eq!(asked, [""; 0]);
         }
     }
@@ -217,28 +323,52 @@ impl Scene {
     /// Passwords tried at Auth0.
     pub(crate) fn logins(&self) -> usize {
         let exchanges = self.sandbox.auth0.server().exchanges();
-        exchanges.iter().filter(|exchange| exchange.request.windows(14).any(|part| part == b"password-realm")).count()
+        exchanges
+            .iter()
+            .filter(|exchange| {
+                exchange
+                    .request
+                    .windows(14)
+                    .any(|part| part == b"password-realm")
+            })
+            .count()
     }
 
     /// How often a secret was fetched.
     pub(crate) fn fetched(&self, secret: &str) -> usize {
-        let asked_for =
-            |body: &[u8]| serde_json::from_slice::<Value>(body).unwrap()["SecretId"] == format!("switchboard/{secret}");
-        self.sandbox.aws.secrets().exchanges().iter().filter(|exchange| asked_for(&exchange.request)).count()
+        let asked_for = |body: &[u8]| {
+            serde_json::from_slice::<Value>(body).unwrap()["SecretId"]
+                == format!("switchboard/{secret}")
+        };
+        self.sandbox
+            .aws
+            .secrets()
+            .exchanges()
+            .iter()
+            .filter(|exchange| asked_for(&exchange.request))
+            .count()
     }
 
     /// The attribute of the items with these keys; `sk` may be the beginning of one.
     pub(crate) async fn counted(&self, pk: &str, sk: &str, attribute: &str) -> Vec<u64> {
         let items = self.sandbox.aws.items().await;
         let fits = |item: &&Value| {
-            item["pk"]["S"].as_str().unwrap().starts_with(pk) && item["sk"]["S"].as_str().unwrap().starts_with(sk)
+            item["pk"]["S"].as_str().unwrap().starts_with(pk)
+                && item["sk"]["S"].as_str().unwrap().starts_with(sk)
         };
-        items.iter().filter(fits).map(|item| item[attribute]["N"].as_str().unwrap().parse().unwrap()).collect()
+        items
+            .iter()
+            .filter(fits)
+            .map(|item| item[attribute]["N"].as_str().unwrap().parse().unwrap())
+            .collect()
     }
 
     /// Wrong PINs counted for [`ACCOUNT`]: by its callers together.
     pub(crate) async fn wrong(&self) -> u64 {
-        self.counted(&format!("lock#{ACCOUNT}"), "all", "wrong").await.into_iter().sum()
+        self.counted(&format!("lock#{ACCOUNT}"), "all", "wrong")
+            .await
+            .into_iter()
+            .sum()
     }
 
     /// The first log line with this outcome.
@@ -249,8 +379,14 @@ impl Scene {
 
     /// The outcomes so far, in order.
     pub(crate) fn outcomes(&self) -> Vec<String> {
-        let lines = self.lambda.log().into_iter().filter_map(|line| serde_json::from_str::<Value>(&line).ok());
-        lines.filter_map(|line| line["outcome"].as_str().map(str::to_owned)).collect()
+        let lines = self
+            .lambda
+            .log()
+            .into_iter()
+            .filter_map(|line| serde_json::from_str::<Value>(&line).ok());
+        lines
+            .filter_map(|line| line["outcome"].as_str().map(str::to_owned))
+            .collect()
     }
 
     /// Another process, which remembers nothing.
@@ -293,37 +429,63 @@ async fn account(OriginalUri(uri): OriginalUri) -> Result<String, StatusCode> {
 }
 
 fn access_token(exchange: &Exchange) -> Option<String> {
-    serde_json::from_slice::<Value>(&exchange.response).ok()?["access_token"].as_str().map(str::to_owned)
+    serde_json::from_slice::<Value>(&exchange.response).ok()?["access_token"]
+        .as_str()
+        .map(str::to_owned)
 }
 
 /// The bearer tokens that the API was shown.
 pub(crate) fn bearers(server: &Server) -> Vec<String> {
     let bearer = |exchange: &Exchange| {
-        let header = exchange.headers.iter().find(|(name, _)| name == "authorization");
-        header.and_then(|(_, value)| value.strip_prefix("Bearer ")).unwrap_or_default().to_owned()
+        let header = exchange
+            .headers
+            .iter()
+            .find(|(name, _)| name == "authorization");
+        header
+            .and_then(|(_, value)| value.strip_prefix("Bearer "))
+            .unwrap_or_default()
+            .to_owned()
     };
     server.exchanges().iter().map(bearer).collect()
 }
 
 /// The tokens that Auth0 issued, in order.
 pub(crate) fn issued(scene: &Scene) -> Vec<String> {
-    scene.sandbox.auth0.server().exchanges().iter().filter_map(access_token).collect()
+    scene
+        .sandbox
+        .auth0
+        .server()
+        .exchanges()
+        .iter()
+        .filter_map(access_token)
+        .collect()
 }
 
 /// Sends a request and reads the answer.
 pub(crate) async fn send(request: reqwest::RequestBuilder) -> Answer {
     let answer = request.send().await.unwrap();
     let status = answer.status().as_u16();
-    let headers = answer.headers().iter().filter(|(name, _)| !["date", "content-length"].contains(&name.as_str()));
-    let headers = headers.map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned())).collect();
-    Answer { status, headers, body: unnumbered(&answer.text().await.unwrap()) }
+    let headers = answer
+        .headers()
+        .iter()
+        .filter(|(name, _)| !["date", "content-length"].contains(&name.as_str()));
+    let headers = headers
+        .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
+        .collect();
+    Answer {
+        status,
+        headers,
+        body: unnumbered(&answer.text().await.unwrap()),
+    }
 }
 
 /// The document without the numbers of answers.
 fn unnumbered(document: &str) -> String {
     let mut parts = document.split("?step=");
     let first = parts.next().unwrap_or_default().to_owned();
-    parts.fold(first, |text, part| text + part.trim_start_matches(|c: char| c.is_ascii_digit()))
+    parts.fold(first, |text, part| {
+        text + part.trim_start_matches(|c: char| c.is_ascii_digit())
+    })
 }
 
 /// Runs all at once; the results in the same order.
@@ -340,23 +502,37 @@ pub(crate) async fn at_once<T: Send + 'static>(
 
 /// The parameters and these, which take the place of others of the same name.
 pub(crate) fn and(params: &Params, more: &[(&str, &str)]) -> Params {
-    let kept = params.iter().filter(|(name, _)| more.iter().all(|(other, _)| other != name)).cloned();
-    kept.chain(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))).collect()
+    let kept = params
+        .iter()
+        .filter(|(name, _)| more.iter().all(|(other, _)| other != name))
+        .cloned();
+    kept.chain(
+        more.iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
+    )
+    .collect()
 }
 
 /// A document that says this and hangs up.
 pub(crate) fn last_words(words: &[&str]) -> String {
-    let said: Vec<_> = words.iter().map(|words| format!("<Say language=\"en-US\">{words}</Say>")).collect();
+    let said: Vec<_> = words
+        .iter()
+        .map(|words| format!("<Say language=\"en-US\">{words}</Say>"))
+        .collect();
     document(&format!("{}<Hangup/>", said.concat()))
 }
 
 /// A document that asks this question.
 pub(crate) fn question(words: &str, step: &str, digits: Option<u32>) -> String {
-    let digits = digits.map(|digits| format!(" numDigits=\"{digits}\"")).unwrap_or_default();
+    let digits = digits
+        .map(|digits| format!(" numDigits=\"{digits}\""))
+        .unwrap_or_default();
     let gather = format!(
         "<Gather input=\"dtmf\" action=\"/voice/{step}\" method=\"POST\" finishOnKey=\"#\" timeout=\"8\" actionOnEmptyResult=\"true\"{digits}>"
     );
-    document(&format!("{gather}<Say language=\"en-US\">{words}</Say></Gather>"))
+    document(&format!(
+        "{gather}<Say language=\"en-US\">{words}</Say></Gather>"
+    ))
 }
 
 pub(crate) fn document(verbs: &str) -> String {
@@ -368,7 +544,11 @@ pub(crate) fn status(status: u16) -> Fault {
 }
 
 pub(crate) fn says(status: u16, body: &str) -> Fault {
-    Fault::Answer { status, headers: vec![], body: body.to_owned() }
+    Fault::Answer {
+        status,
+        headers: vec![],
+        body: body.to_owned(),
+    }
 }
 
 /// What counts the wrong PINs for an account: of all callers (`all`) or of one (`caller#...`).
@@ -381,5 +561,11 @@ pub(crate) fn lock(account: &str, sk: &str, wrong: u32, expires_at: u64) -> Valu
 
 /// Posts a form with this signature.
 pub(crate) async fn post_signed(url: &str, signature: &str, params: &Params) -> Answer {
-    send(client().post(url).header("x-twilio-signature", signature).form(params)).await
+    send(
+        client()
+            .post(url)
+            .header("x-twilio-signature", signature)
+            .form(params),
+    )
+    .await
 }

@@ -7,14 +7,24 @@ use crate::scene::FUNCTION;
 
 /// The problems with which the process ends.
 async fn problems(sandbox: &Sandbox, overrides: &[(&str, Option<&str>)]) -> Vec<String> {
-    let lambda = sandbox.run_with(FUNCTION, env!("CARGO_BIN_EXE_ivr-validate").as_ref(), 1, overrides).await;
+    let lambda = sandbox
+        .run_with(
+            FUNCTION,
+            env!("CARGO_BIN_EXE_ivr-validate").as_ref(),
+            1,
+            overrides,
+        )
+        .await;
     let reported = lambda.wait_ready().await.unwrap_err();
     assert!(!lambda.wait_exits(1).await[0].success());
     let lines = lambda.errors();
     assert_eq!(lines.len(), 1, "{lines:?}");
     let line: Value = serde_json::from_str(&lines[0]).unwrap();
     let problems: Vec<String> = serde_json::from_value(line["problems"].clone()).unwrap();
-    assert!(problems.iter().all(|problem| reported.contains(problem)), "{reported}");
+    assert!(
+        problems.iter().all(|problem| reported.contains(problem)),
+        "{reported}"
+    );
     problems
 }
 
@@ -43,7 +53,10 @@ async fn every_problem_is_named_in_one_line_and_the_process_ends() {
     let sandbox = Sandbox::start().await;
     let problems = problems(&sandbox, &overrides).await;
     for (name, _) in overrides {
-        assert!(problems.iter().any(|problem| problem.contains(name)), "{name} in {problems:#?}");
+        assert!(
+            problems.iter().any(|problem| problem.contains(name)),
+            "{name} in {problems:#?}"
+        );
     }
     assert_eq!(problems.len(), overrides.len(), "{problems:#?}");
 }
@@ -51,22 +64,55 @@ async fn every_problem_is_named_in_one_line_and_the_process_ends() {
 #[tokio::test]
 async fn bounds_that_contradict_each_other_and_menus_that_are_none() {
     let sandbox = Sandbox::start().await;
-    let bounds = [("PIN_ATTEMPTS", Some("9")), ("PIN_ATTEMPTS_ACCOUNT", Some("8"))];
+    let bounds = [
+        ("PIN_ATTEMPTS", Some("9")),
+        ("PIN_ATTEMPTS_ACCOUNT", Some("8")),
+    ];
     let told = problems(&sandbox, &bounds).await;
-    assert!(told.len() == 1 && told[0].contains("PIN_ATTEMPTS_ACCOUNT"), "{told:?}");
+    assert!(
+        told.len() == 1 && told[0].contains("PIN_ATTEMPTS_ACCOUNT"),
+        "{told:?}"
+    );
     for (menu, part) in [
         ("balance", "is not a JSON list"),
-        (r#"[{"digit":"1","label":"x","exit":true,"sound":"y"}]"#, "is not a JSON list"),
+        (
+            r#"[{"digit":"1","label":"x","exit":true,"sound":"y"}]"#,
+            "is not a JSON list",
+        ),
         (r#"[{"digit":"12","label":"x","exit":true}]"#, "one digit"),
-        (r#"[{"digit":"1","label":"x","exit":true},{"digit":"1","label":"y","exit":true}]"#, "of its own"),
-        (r#"[{"digit":"1","label":"x","path":"/a"}]"#, "entry 1: either path and say, or exit"),
-        (r#"[{"digit":"1","label":"x","path":"//evil.example/","say":"y"}]"#, "entry 1: path"),
-        (r#"[{"digit":"1","label":"x","path":"/{pin}","say":"y"}]"#, "{account} only"),
-        (r#"[{"digit":"1","label":"x","path":"/a","say":"It is {balance.amount"}]"#, "entry 1: say has a brace"),
-        (&format!(r#"[{{"digit":"1","label":"{}","exit":true}}]"#, "x".repeat(101)), "entry 1: label is longer than 100"),
+        (
+            r#"[{"digit":"1","label":"x","exit":true},{"digit":"1","label":"y","exit":true}]"#,
+            "of its own",
+        ),
+        (
+            r#"[{"digit":"1","label":"x","path":"/a"}]"#,
+            "entry 1: either path and say, or exit",
+        ),
+        (
+            r#"[{"digit":"1","label":"x","path":"//evil.example/","say":"y"}]"#,
+            "entry 1: path",
+        ),
+        (
+            r#"[{"digit":"1","label":"x","path":"/{pin}","say":"y"}]"#,
+            "{account} only",
+        ),
+        (
+            r#"[{"digit":"1","label":"x","path":"/a","say":"It is {balance.amount"}]"#,
+            "entry 1: say has a brace",
+        ),
+        (
+            &format!(
+                r#"[{{"digit":"1","label":"{}","exit":true}}]"#,
+                "x".repeat(101)
+            ),
+            "entry 1: label is longer than 100",
+        ),
     ] {
         let told = problems(&sandbox, &[("IVR_MENU", Some(menu))]).await;
-        assert!(told.len() == 1 && told[0].contains("IVR_MENU") && told[0].contains(part), "{told:?}");
+        assert!(
+            told.len() == 1 && told[0].contains("IVR_MENU") && told[0].contains(part),
+            "{told:?}"
+        );
     }
 }
 
@@ -89,11 +135,24 @@ async fn only_auth0_the_api_and_the_secrets_must_be_named() {
         "LOG_LEVEL",
     ];
     let binary = env!("CARGO_BIN_EXE_ivr-validate").as_ref();
-    let lambda = sandbox.run_with(FUNCTION, binary, 1, &optional.map(|name| (name, None))).await;
+    let lambda = sandbox
+        .run_with(FUNCTION, binary, 1, &optional.map(|name| (name, None)))
+        .await;
     lambda.wait_ready().await.unwrap();
     lambda.stop().await;
-    for name in ["AUTH0_URL", "AUTH0_SECRET", "TWILIO_SECRET", "IVR_SECRET", "TABLE_NAME", "API_URL", "API_AUDIENCE"] {
+    for name in [
+        "AUTH0_URL",
+        "AUTH0_SECRET",
+        "TWILIO_SECRET",
+        "IVR_SECRET",
+        "TABLE_NAME",
+        "API_URL",
+        "API_AUDIENCE",
+    ] {
         let told = problems(&sandbox, &[(name, None)]).await;
-        assert!(told.len() == 1 && told[0].contains(&format!("{name} is missing")), "{told:?}");
+        assert!(
+            told.len() == 1 && told[0].contains(&format!("{name} is missing")),
+            "{told:?}"
+        );
     }
 }

@@ -19,7 +19,8 @@ fn server<'a>(scene: &'a Scene, which: &str) -> &'a Server {
 /// How many requests of each kind the run under test makes.
 async fn requests() -> [(&'static str, usize); 3] {
     let scene = Scene::new().await;
-    let before = ["dynamodb", "twilio", "okta"].map(|which| (which, server(&scene, which).exchanges().len()));
+    let before = ["dynamodb", "twilio", "okta"]
+        .map(|which| (which, server(&scene, which).exchanges().len()));
     scene.sandbox.okta.hire("Ann", MOBILE, "");
     scene.sandbox.okta.hire("Bob", MOBILE, "");
     scene.run().await;
@@ -31,7 +32,9 @@ async fn broken_at(which: &'static str, request: usize, fault: Fault, kill: bool
     let ids = ["Ann", "Bob"].map(|name| scene.sandbox.okta.hire(name, MOBILE, ""));
     let server = server(&scene, which);
     let place = server.exchanges().len() + request;
-    server.faults().times(request, || Fault::Delay(Duration::ZERO));
+    server
+        .faults()
+        .times(request, || Fault::Delay(Duration::ZERO));
     server.faults().next(fault.clone());
     let killing = async {
         if kill {
@@ -49,11 +52,26 @@ async fn broken_at(which: &'static str, request: usize, fault: Fault, kill: bool
     for id in ids {
         let owned = scene.numbers_of(&id);
         assert_eq!(owned.len(), 1, "{what}");
-        assert_eq!(scene.profile(&id, "primaryPhone"), owned[0].number, "{what}");
+        assert_eq!(
+            scene.profile(&id, "primaryPhone"),
+            owned[0].number,
+            "{what}"
+        );
         assert_eq!(scene.profile(&id, "mobilePhone"), CLEAN_MOBILE, "{what}");
-        assert_eq!(scene.stage(&id).await.as_deref(), Some("recorded"), "{what}");
+        assert_eq!(
+            scene.stage(&id).await.as_deref(),
+            Some("recorded"),
+            "{what}"
+        );
     }
-    assert_eq!((scene.sandbox.twilio.purchases(), scene.sandbox.twilio.releases()), (2, 0), "{what}");
+    assert_eq!(
+        (
+            scene.sandbox.twilio.purchases(),
+            scene.sandbox.twilio.releases()
+        ),
+        (2, 0),
+        "{what}"
+    );
     assert!(scene.queue().await.is_empty(), "{what}");
 }
 
@@ -89,7 +107,15 @@ async fn any_answer_is_lost() {
 
 #[tokio::test]
 async fn any_request_fails() {
-    broken_anywhere(Fault::Answer { status: 500, headers: vec![], body: String::new() }, false).await;
+    broken_anywhere(
+        Fault::Answer {
+            status: 500,
+            headers: vec![],
+            body: String::new(),
+        },
+        false,
+    )
+    .await;
 }
 
 /// The one case in which neither the ledger nor Twilio's lists know of a purchase.
@@ -101,12 +127,23 @@ async fn an_unanswered_purchase_that_no_list_shows_yet_is_waited_for() {
     twilio.lag(true);
     twilio.server().faults().next_for("POST", Fault::ResetAfter);
     let report = scene.run().await;
-    assert_eq!((&report["purchased"], &report["failed"][0]["step"]), (&json!([]), &json!("buy")), "{report}");
+    assert_eq!(
+        (&report["purchased"], &report["failed"][0]["step"]),
+        (&json!([]), &json!("buy")),
+        "{report}"
+    );
     let report = scene.run().await;
-    assert_eq!(report["failed"][0]["reason"], "it is not known yet whether the last purchase was made", "{report}");
+    assert_eq!(
+        report["failed"][0]["reason"], "it is not known yet whether the last purchase was made",
+        "{report}"
+    );
     twilio.lag(false);
     let report = scene.run().await;
-    assert_eq!(report["purchased"], json!([{ "user": id, "number": scene.profile(&id, "primaryPhone") }]), "{report}");
+    assert_eq!(
+        report["purchased"],
+        json!([{ "user": id, "number": scene.profile(&id, "primaryPhone") }]),
+        "{report}"
+    );
     assert_eq!((twilio.purchases(), did(&scene.run().await)), (1, 0));
 }
 
@@ -116,13 +153,25 @@ async fn an_answered_purchase_that_no_list_shows_yet_is_known_by_its_sid() {
     let (okta, twilio) = (&scene.sandbox.okta, &scene.sandbox.twilio);
     let id = okta.hire("Ann", CLEAN_MOBILE, "");
     twilio.lag(true);
-    okta.server()
-        .faults()
-        .next_for("POST", Fault::Answer { status: 403, headers: vec![], body: r#"{"errorCode":"E0000006"}"#.to_owned() });
+    okta.server().faults().next_for(
+        "POST",
+        Fault::Answer {
+            status: 403,
+            headers: vec![],
+            body: r#"{"errorCode":"E0000006"}"#.to_owned(),
+        },
+    );
     let report = scene.run().await;
-    assert_eq!((&report["failed"][0]["step"], &report["complete"]), (&json!("record"), &json!(false)), "{report}");
+    assert_eq!(
+        (&report["failed"][0]["step"], &report["complete"]),
+        (&json!("record"), &json!(false)),
+        "{report}"
+    );
     assert_eq!(did(&scene.run().await), 0);
-    assert_eq!((scene.profile(&id, "primaryPhone"), twilio.purchases()), (scene.numbers_of(&id)[0].number.clone(), 1));
+    assert_eq!(
+        (scene.profile(&id, "primaryPhone"), twilio.purchases()),
+        (scene.numbers_of(&id)[0].number.clone(), 1)
+    );
 }
 
 #[tokio::test]
@@ -130,19 +179,46 @@ async fn a_number_set_by_hand_while_ours_is_bought_stays() {
     let scene = Scene::new().await;
     let (okta, twilio) = (&scene.sandbox.okta, &scene.sandbox.twilio);
     let id = okta.hire("Ann", CLEAN_MOBILE, "");
-    twilio.server().faults().next_for("POST", Fault::Delay(Duration::from_millis(300)));
+    twilio
+        .server()
+        .faults()
+        .next_for("POST", Fault::Delay(Duration::from_millis(300)));
     let by_hand = async {
-        wait_until(|| twilio.server().exchanges().iter().any(|exchange| exchange.method == "POST")).await;
+        wait_until(|| {
+            twilio
+                .server()
+                .exchanges()
+                .iter()
+                .any(|exchange| exchange.method == "POST")
+        })
+        .await;
         okta.set_profile(&id, "primaryPhone", json!("+13024820000"));
     };
     let (report, ()) = tokio::join!(scene.run(), by_hand);
-    assert_eq!((&report["failed"][0]["step"], twilio.purchases()), (&json!("record"), 1), "{report}");
+    assert_eq!(
+        (&report["failed"][0]["step"], twilio.purchases()),
+        (&json!("record"), 1),
+        "{report}"
+    );
     let report = scene.run().await;
-    assert_eq!(report["skipped"], json!([{ "user": id, "reason": "primary_phone_set_by_hand" }]), "{report}");
-    assert_eq!((scene.profile(&id, "primaryPhone").as_str(), twilio.purchases()), ("+13024820000", 1));
+    assert_eq!(
+        report["skipped"],
+        json!([{ "user": id, "reason": "primary_phone_set_by_hand" }]),
+        "{report}"
+    );
+    assert_eq!(
+        (
+            scene.profile(&id, "primaryPhone").as_str(),
+            twilio.purchases()
+        ),
+        ("+13024820000", 1)
+    );
     okta.set_profile(&id, "primaryPhone", json!(null));
     scene.run().await;
-    assert_eq!((scene.profile(&id, "primaryPhone"), twilio.purchases()), (scene.numbers_of(&id)[0].number.clone(), 1));
+    assert_eq!(
+        (scene.profile(&id, "primaryPhone"), twilio.purchases()),
+        (scene.numbers_of(&id)[0].number.clone(), 1)
+    );
 }
 
 /// A release that was decided, and then asked for or not.
@@ -160,7 +236,10 @@ async fn a_release_without_an_answer_is_finished() {
         }
         let report = scene.run().await;
         assert_eq!(
-            (report["released"].as_array().unwrap().len(), report["failed"].as_array().unwrap().len()),
+            (
+                report["released"].as_array().unwrap().len(),
+                report["failed"].as_array().unwrap().len()
+            ),
             (0, 2),
             "{report}"
         );
@@ -169,8 +248,15 @@ async fn a_release_without_an_answer_is_finished() {
         assert_eq!(report["released"][0]["user"], json!(gone), "{report}");
         assert_eq!(scene.stage(&gone).await.as_deref(), Some("released"));
         let kept = matches!(fault, Fault::ResetBefore);
-        assert_eq!((twilio.purchases(), twilio.releases()), if kept { (2, 1) } else { (3, 2) }, "{fault:?}");
-        assert_eq!(scene.profile(&back, "primaryPhone"), scene.numbers_of(&back)[0].number);
+        assert_eq!(
+            (twilio.purchases(), twilio.releases()),
+            if kept { (2, 1) } else { (3, 2) },
+            "{fault:?}"
+        );
+        assert_eq!(
+            scene.profile(&back, "primaryPhone"),
+            scene.numbers_of(&back)[0].number
+        );
         assert_eq!(scene.stage(&back).await.as_deref(), Some("recorded"));
         assert_eq!((did(&scene.run().await), scene.queue().await.len()), (0, 0));
     }
@@ -180,10 +266,25 @@ async fn a_release_without_an_answer_is_finished() {
 async fn two_runs_at_once_are_one() {
     let scene = Scene::instances(2).await;
     let id = scene.sandbox.okta.hire("Ann", CLEAN_MOBILE, "");
-    scene.sandbox.twilio.server().faults().next(Fault::Delay(Duration::from_millis(300)));
+    scene
+        .sandbox
+        .twilio
+        .server()
+        .faults()
+        .next(Fault::Delay(Duration::from_millis(300)));
     let (one, other) = tokio::join!(scene.run(), scene.run());
-    assert_ne!(one["locked"] == true, other["locked"] == true, "{one} {other}");
-    assert_eq!((scene.numbers_of(&id).len(), scene.sandbox.twilio.purchases()), (1, 1));
+    assert_ne!(
+        one["locked"] == true,
+        other["locked"] == true,
+        "{one} {other}"
+    );
+    assert_eq!(
+        (
+            scene.numbers_of(&id).len(),
+            scene.sandbox.twilio.purchases()
+        ),
+        (1, 1)
+    );
 }
 
 #[tokio::test]
@@ -197,7 +298,11 @@ async fn a_killed_run_keeps_others_out_until_lambda_would_have_ended_it() {
     };
     let (_report, ()) = tokio::join!(scene.try_run(), killing);
     assert_eq!(scene.run().await["locked"], true);
-    let lease: u64 = scene.items("number#run").await[0]["lease_until"]["N"].as_str().unwrap().parse().unwrap();
+    let lease: u64 = scene.items("number#run").await[0]["lease_until"]["N"]
+        .as_str()
+        .unwrap()
+        .parse()
+        .unwrap();
     wait_until(|| sandbox::now().as_secs() >= lease).await;
     assert_eq!(scene.run().await["purchased"][0]["user"], json!(id));
 }

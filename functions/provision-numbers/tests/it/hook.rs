@@ -8,7 +8,10 @@ use crate::scene::{CLEAN_MOBILE, Scene, did};
 
 async fn post(scene: &Scene, authorization: Option<&str>, body: &Value) -> u16 {
     let url = format!("{}okta", scene.lambda.url());
-    let mut request = wire::client().post(url).header("content-type", "application/json").body(body.to_string());
+    let mut request = wire::client()
+        .post(url)
+        .header("content-type", "application/json")
+        .body(body.to_string());
     if let Some(authorization) = authorization {
         request = request.header("authorization", authorization);
     }
@@ -27,9 +30,23 @@ fn delivery(event: &str, kind: &str, id: &str) -> Value {
 async fn the_challenge_is_echoed_as_json() {
     let scene = Scene::new().await;
     let url = format!("{}okta", scene.lambda.url());
-    let answer = wire::client().get(&url).header("x-okta-verification-challenge", "<b>\"x\"").send().await.unwrap();
-    assert_eq!((answer.status().as_u16(), answer.headers()["content-type"].to_str().unwrap()), (200, "application/json"));
-    assert_eq!(answer.json::<Value>().await.unwrap(), json!({ "verification": "<b>\"x\"" }));
+    let answer = wire::client()
+        .get(&url)
+        .header("x-okta-verification-challenge", "<b>\"x\"")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(
+        (
+            answer.status().as_u16(),
+            answer.headers()["content-type"].to_str().unwrap()
+        ),
+        (200, "application/json")
+    );
+    assert_eq!(
+        answer.json::<Value>().await.unwrap(),
+        json!({ "verification": "<b>\"x\"" })
+    );
     assert_eq!(wire::client().get(&url).send().await.unwrap().status(), 400);
 }
 
@@ -42,13 +59,27 @@ async fn whom_the_hook_names_is_looked_at_first_and_once() {
     let body = delivery("e1", "user.lifecycle.activate", &bob);
     assert_eq!(post(&scene, Some(HOOK_TOKEN), &body).await, 200);
     assert_eq!(scene.queue().await, [bob.as_str()]);
-    assert_eq!(post(&scene, Some(&format!("Bearer {HOOK_TOKEN}")), &body).await, 200);
-    scene.lambda.wait_log(|line| line.contains("\"outcome\":\"duplicate\"")).await;
+    assert_eq!(
+        post(&scene, Some(&format!("Bearer {HOOK_TOKEN}")), &body).await,
+        200
+    );
+    scene
+        .lambda
+        .wait_log(|line| line.contains("\"outcome\":\"duplicate\""))
+        .await;
     assert_eq!(scene.run().await["purchased"][0]["user"], json!(bob));
     assert!(scene.queue().await.is_empty());
     // Our own change comes back, and that is its end.
     let updates = okta.updates().len();
-    assert_eq!(post(&scene, Some(HOOK_TOKEN), &delivery("e2", "user.account.update_profile", &bob)).await, 200);
+    assert_eq!(
+        post(
+            &scene,
+            Some(HOOK_TOKEN),
+            &delivery("e2", "user.account.update_profile", &bob)
+        )
+        .await,
+        200
+    );
     scene.run().await;
     assert_eq!(did(&scene.run().await), 0);
     assert!(scene.queue().await.is_empty());
@@ -59,15 +90,42 @@ async fn whom_the_hook_names_is_looked_at_first_and_once() {
 async fn strangers_and_outages() {
     let scene = Scene::new().await;
     let body = delivery("e1", "user.lifecycle.create", "00u1");
-    for authorization in [None, Some(""), Some("guessed"), Some("Bearer guessed"), Some("Bearer ")] {
-        assert_eq!(post(&scene, authorization, &body).await, 401, "{authorization:?}");
+    for authorization in [
+        None,
+        Some(""),
+        Some("guessed"),
+        Some("Bearer guessed"),
+        Some("Bearer "),
+    ] {
+        assert_eq!(
+            post(&scene, authorization, &body).await,
+            401,
+            "{authorization:?}"
+        );
     }
-    for body in [json!({}), json!([]), delivery("a#b", "user.lifecycle.create", "00u1")] {
+    for body in [
+        json!({}),
+        json!([]),
+        delivery("a#b", "user.lifecycle.create", "00u1"),
+    ] {
         assert_eq!(post(&scene, Some(HOOK_TOKEN), &body).await, 400, "{body}");
     }
-    assert_eq!(post(&scene, Some(HOOK_TOKEN), &delivery("e", "user.session.start", "00u1")).await, 200);
+    assert_eq!(
+        post(
+            &scene,
+            Some(HOOK_TOKEN),
+            &delivery("e", "user.session.start", "00u1")
+        )
+        .await,
+        200
+    );
     assert!(scene.sandbox.aws.items().await.is_empty());
-    scene.sandbox.aws.dynamodb().faults().always(Some(Fault::Hang));
+    scene
+        .sandbox
+        .aws
+        .dynamodb()
+        .faults()
+        .always(Some(Fault::Hang));
     assert_eq!(post(&scene, Some(HOOK_TOKEN), &body).await, 503);
     scene.sandbox.aws.dynamodb().faults().clear();
     assert_eq!(post(&scene, Some(HOOK_TOKEN), &body).await, 200);

@@ -18,19 +18,38 @@ async fn a_number_that_a_colleague_has_is_kept() {
     let heir = okta.hire("Bob", "+13025550101", &number);
     okta.set_status(&gone, "DEPROVISIONED");
     okta.set_status_changed(&gone, days_ago(2));
-    okta.server().faults().next_for("primaryPhone+eq", answer(500, ""));
+    okta.server()
+        .faults()
+        .next_for("primaryPhone+eq", answer(500, ""));
     let report = scene.run().await;
-    assert_eq!((okta.server().faults().pending(), &report["failed"][0]["step"]), (0, &json!("release")), "{report}");
+    assert_eq!(
+        (
+            okta.server().faults().pending(),
+            &report["failed"][0]["step"]
+        ),
+        (0, &json!("release")),
+        "{report}"
+    );
     // Whoever has it and may come back is somebody, too.
     for status in ["ACTIVE", "SUSPENDED"] {
         okta.set_status(&heir, status);
         let report = scene.run().await;
         let kept = json!({ "user": gone, "reason": "number_in_use_by_another" });
-        assert!(report["skipped"].as_array().unwrap().contains(&kept), "{report}");
-        assert_eq!((twilio.releases(), scene.numbers_of(&gone).len()), (0, 1), "{report}");
+        assert!(
+            report["skipped"].as_array().unwrap().contains(&kept),
+            "{report}"
+        );
+        assert_eq!(
+            (twilio.releases(), scene.numbers_of(&gone).len()),
+            (0, 1),
+            "{report}"
+        );
     }
     okta.set_status(&heir, "DEPROVISIONED");
-    assert_eq!(scene.run().await["released"], json!([{ "user": gone, "number": number }]));
+    assert_eq!(
+        scene.run().await["released"],
+        json!([{ "user": gone, "number": number }])
+    );
     assert_eq!(twilio.releases(), 1);
 }
 
@@ -39,21 +58,45 @@ async fn a_number_that_a_colleague_has_is_kept() {
 async fn departed_users_are_looked_into_some_in_each_run() {
     let scene = Scene::with(&DAY).await;
     let (okta, twilio) = (&scene.sandbox.okta, &scene.sandbox.twilio);
-    let urls = ["call-forward", "sms-forward"].map(|name| format!("{}/#rc=3&rp=5xx,ct,rt", scene.sandbox.door(name).url()));
+    let urls = ["call-forward", "sms-forward"]
+        .map(|name| format!("{}/#rc=3&rp=5xx,ct,rt", scene.sandbox.door(name).url()));
     let mut ids = okta.hire_many(70);
     for (n, id) in ids.iter().enumerate() {
         okta.set_status(id, "DEPROVISIONED");
         let name = format!("switchboard:{id}");
-        twilio.own(&format!("+1415556{n:04}"), &[("FriendlyName", &name), ("VoiceUrl", &urls[0]), ("SmsUrl", &urls[1])]);
+        twilio.own(
+            &format!("+1415556{n:04}"),
+            &[
+                ("FriendlyName", &name),
+                ("VoiceUrl", &urls[0]),
+                ("SmsUrl", &urls[1]),
+            ],
+        );
     }
     ids.sort();
     let asked = async || {
         okta.server().clear_exchanges();
         let report = scene.run().await;
-        assert_eq!((&report["complete"], &report["released"]), (&json!(true), &json!([])), "{report}");
-        let targets = okta.server().exchanges().into_iter().map(|exchange| exchange.target);
+        assert_eq!(
+            (&report["complete"], &report["released"]),
+            (&json!(true), &json!([])),
+            "{report}"
+        );
+        let targets = okta
+            .server()
+            .exchanges()
+            .into_iter()
+            .map(|exchange| exchange.target);
         targets
-            .filter_map(|target| Some(target.split('?').next()?.strip_prefix("/api/v1/users/")?.to_owned()))
+            .filter_map(|target| {
+                Some(
+                    target
+                        .split('?')
+                        .next()?
+                        .strip_prefix("/api/v1/users/")?
+                        .to_owned(),
+                )
+            })
             .collect::<Vec<_>>()
     };
     assert_eq!(asked().await, ids[..50]);
@@ -78,12 +121,28 @@ async fn a_run_that_ends_among_the_departed_went_through_the_others() {
     twilio.own("+14155560000", &[("FriendlyName", "switchboard:00u1")]);
     okta.limit(1, Duration::from_mins(1));
     assert_eq!(scene.run().await["remaining"], 2);
-    assert!(scene.items("number#run").await.iter().any(|item| item["next"]["S"].is_string()));
+    assert!(
+        scene
+            .items("number#run")
+            .await
+            .iter()
+            .any(|item| item["next"]["S"].is_string())
+    );
     scene.kill().await; // an instance that does not remember the limit
     okta.limit(1, Duration::from_mins(1));
     let report = scene.run().await;
-    assert_eq!((&report["remaining"], &report["complete"]), (&json!(2), &json!(false)), "{report}");
-    assert!(scene.items("number#run").await.iter().all(|item| item["next"].is_null()));
+    assert_eq!(
+        (&report["remaining"], &report["complete"]),
+        (&json!(2), &json!(false)),
+        "{report}"
+    );
+    assert!(
+        scene
+            .items("number#run")
+            .await
+            .iter()
+            .all(|item| item["next"].is_null())
+    );
     scene.kill().await;
     okta.unlimit();
     assert_eq!(scene.run().await["remaining"], 4);
@@ -97,9 +156,24 @@ async fn a_number_is_noted_as_the_companys_while_it_is() {
     let id = okta.hire("Ann", CLEAN_MOBILE, "");
     scene.run().await;
     let number = scene.profile(&id, "primaryPhone");
-    let owner = async || scene.items(&format!("number#{number}")).await.pop().unwrap();
-    let expires = async || owner().await["expires_at"]["N"].as_str().unwrap().parse::<u64>().unwrap();
-    assert_eq!((&owner().await["sk"]["S"], &owner().await["user"]["S"]), (&json!("owner"), &json!(id)));
+    let owner = async || {
+        scene
+            .items(&format!("number#{number}"))
+            .await
+            .pop()
+            .unwrap()
+    };
+    let expires = async || {
+        owner().await["expires_at"]["N"]
+            .as_str()
+            .unwrap()
+            .parse::<u64>()
+            .unwrap()
+    };
+    assert_eq!(
+        (&owner().await["sk"]["S"], &owner().await["user"]["S"]),
+        (&json!("owner"), &json!(id))
+    );
     assert!(expires().await > (sandbox::now() + Duration::from_hours(24 * 365)).as_secs());
     okta.set_status(&id, "DEPROVISIONED");
     okta.set_status_changed(&id, days_ago(1));

@@ -15,7 +15,12 @@ pub(crate) const MOBILE: &str = "(302) 482-9229";
 pub(crate) const CLEAN_MOBILE: &str = "+13024829229";
 
 /// These are never written.
-const SECRETS: [&str; 4] = [HOOK_TOKEN, twilio::API_KEY_SECRET, twilio::ACCOUNT_SID, okta::API_TOKEN];
+const SECRETS: [&str; 4] = [
+    HOOK_TOKEN,
+    twilio::API_KEY_SECRET,
+    twilio::ACCOUNT_SID,
+    okta::API_TOKEN,
+];
 
 /// When it ends, no mobile of the test may be in the log, nor a secret.
 pub(crate) struct Scene {
@@ -47,7 +52,9 @@ impl Scene {
     async fn on(sandbox: Sandbox, instances: usize, overrides: &[(&str, Option<&str>)]) -> Self {
         let binary = Path::new(env!("CARGO_BIN_EXE_provision-numbers"));
         let usual = [("LOG_LEVEL", Some("trace"))];
-        let lambda = sandbox.run_with(FUNCTION, binary, instances, &[&usual, overrides].concat()).await;
+        let lambda = sandbox
+            .run_with(FUNCTION, binary, instances, &[&usual, overrides].concat())
+            .await;
         lambda.wait_ready().await.unwrap();
         Self { lambda, sandbox }
     }
@@ -58,7 +65,9 @@ impl Scene {
     }
 
     pub(crate) async fn try_run(&self) -> Result<Value, InvokeError> {
-        self.lambda.invoke(json!({ "source": "aws.scheduler" })).await
+        self.lambda
+            .invoke(json!({ "source": "aws.scheduler" }))
+            .await
     }
 
     /// Runs until one does nothing; a lock left behind by a killed one is taken away instead of waited for.
@@ -66,7 +75,10 @@ impl Scene {
         for _ in 0..20 {
             let report = self.run().await;
             if report["locked"] == true {
-                self.sandbox.aws.put(json!({ "pk": { "S": "number#run" }, "sk": { "S": "lock" } })).await;
+                self.sandbox
+                    .aws
+                    .put(json!({ "pk": { "S": "number#run" }, "sk": { "S": "lock" } }))
+                    .await;
             } else if did(&report) == 0 && report["remaining"] == 0 && report["complete"] == true {
                 return;
             }
@@ -77,22 +89,41 @@ impl Scene {
     /// The numbers bought for this user.
     pub(crate) fn numbers_of(&self, id: &str) -> Vec<Owned> {
         let name = format!("switchboard:{id}");
-        self.sandbox.twilio.owned().into_iter().filter(|owned| owned.field("FriendlyName") == name).collect()
+        self.sandbox
+            .twilio
+            .owned()
+            .into_iter()
+            .filter(|owned| owned.field("FriendlyName") == name)
+            .collect()
     }
 
     /// An attribute of a user's profile.
     pub(crate) fn profile(&self, id: &str, attribute: &str) -> String {
-        self.sandbox.okta.user(id).unwrap().text(attribute).to_owned()
+        self.sandbox
+            .okta
+            .user(id)
+            .unwrap()
+            .text(attribute)
+            .to_owned()
     }
 
     pub(crate) async fn items(&self, pk: &str) -> Vec<Value> {
-        self.sandbox.aws.items().await.into_iter().filter(|item| item["pk"]["S"] == pk).collect()
+        self.sandbox
+            .aws
+            .items()
+            .await
+            .into_iter()
+            .filter(|item| item["pk"]["S"] == pk)
+            .collect()
     }
 
     /// What the journal says of a user.
     pub(crate) async fn stage(&self, id: &str) -> Option<String> {
         let items = self.items(&format!("number#{id}")).await;
-        items.first().and_then(|item| item["stage"]["S"].as_str()).map(str::to_owned)
+        items
+            .first()
+            .and_then(|item| item["stage"]["S"].as_str())
+            .map(str::to_owned)
     }
 
     /// What the journal has of a user, and with `changes` from now on.
@@ -110,8 +141,16 @@ impl Scene {
     /// Who is looked at first.
     pub(crate) async fn queue(&self) -> Vec<String> {
         let items = self.items("number#new").await;
-        let attributes = items.first().and_then(Value::as_object).cloned().unwrap_or_default();
-        attributes.keys().filter_map(|name| name.strip_prefix("u_")).map(str::to_owned).collect()
+        let attributes = items
+            .first()
+            .and_then(Value::as_object)
+            .cloned()
+            .unwrap_or_default();
+        attributes
+            .keys()
+            .filter_map(|name| name.strip_prefix("u_"))
+            .map(str::to_owned)
+            .collect()
     }
 
     pub(crate) async fn kill(&self) {
@@ -140,20 +179,33 @@ pub(crate) async fn wait_until(condition: impl Fn() -> bool) {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(30), waiting).await.expect("it happens");
+    tokio::time::timeout(Duration::from_secs(30), waiting)
+        .await
+        .expect("it happens");
 }
 
 /// An answer in the place of the real one.
 pub(crate) fn answer(status: u16, body: &str) -> Fault {
-    Fault::Answer { status, headers: vec![], body: body.to_owned() }
+    Fault::Answer {
+        status,
+        headers: vec![],
+        body: body.to_owned(),
+    }
 }
 
 /// How many entries a report has.
 pub(crate) fn did(report: &Value) -> usize {
-    ["purchased", "cleaned", "skipped", "failed", "released", "rewired"]
-        .iter()
-        .map(|list| report[list].as_array().unwrap().len())
-        .sum()
+    [
+        "purchased",
+        "cleaned",
+        "skipped",
+        "failed",
+        "released",
+        "rewired",
+    ]
+    .iter()
+    .map(|list| report[list].as_array().unwrap().len())
+    .sum()
 }
 
 /// That many days before now, since the epoch.

@@ -8,7 +8,14 @@ use crate::scene::FUNCTION;
 /// The problems the process ended with.
 async fn problems(overrides: &[(&str, Option<&str>)]) -> Vec<String> {
     let sandbox = Sandbox::start().await;
-    let lambda = sandbox.run_with(FUNCTION, env!("CARGO_BIN_EXE_provision-numbers").as_ref(), 1, overrides).await;
+    let lambda = sandbox
+        .run_with(
+            FUNCTION,
+            env!("CARGO_BIN_EXE_provision-numbers").as_ref(),
+            1,
+            overrides,
+        )
+        .await;
     lambda.wait_ready().await.unwrap_err();
     assert!(!lambda.wait_exits(1).await[0].success());
     let lines = lambda.errors();
@@ -39,13 +46,23 @@ async fn every_problem_is_named_in_one_line_and_the_process_ends() {
         ("ALLOWED_COUNTRIES", Some("XX")),
     ];
     // Outside North America a prefix may have any length up to seven digits.
-    let problems = [problems(&overrides).await, problems(&[("AREA_PREFIXES", Some("415,4156"))]).await].concat();
+    let problems = [
+        problems(&overrides).await,
+        problems(&[("AREA_PREFIXES", Some("415,4156"))]).await,
+    ]
+    .concat();
     for (name, _) in overrides {
-        assert!(problems.iter().any(|problem| problem.contains(name)), "{name} in {problems:#?}");
+        assert!(
+            problems.iter().any(|problem| problem.contains(name)),
+            "{name} in {problems:#?}"
+        );
     }
 }
 
 #[tokio::test]
 async fn area_prefixes_are_required() {
-    assert_eq!(problems(&[("AREA_PREFIXES", None)]).await, ["AREA_PREFIXES is missing"]);
+    assert_eq!(
+        problems(&[("AREA_PREFIXES", None)]).await,
+        ["AREA_PREFIXES is missing"]
+    );
 }

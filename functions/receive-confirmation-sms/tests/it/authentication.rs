@@ -14,8 +14,16 @@ type Params = Vec<(String, String)>;
 
 /// Refused with this status and an empty body, and nothing happened.
 async fn refused(scene: &Scene, status: u16, params: &Params, url: &str, signature: &str) {
-    let reply = scene.sandbox.twilio.deliver_signed(params.clone(), url, signature).await;
-    assert_eq!((reply.status, reply.body.as_str()), (status, ""), "{signature:?} {url} {params:?}");
+    let reply = scene
+        .sandbox
+        .twilio
+        .deliver_signed(params.clone(), url, signature)
+        .await;
+    assert_eq!(
+        (reply.status, reply.body.as_str()),
+        (status, ""),
+        "{signature:?} {url} {params:?}"
+    );
     scene.assert_untouched();
 }
 
@@ -29,8 +37,15 @@ async fn a_wrong_signature_is_refused_and_nothing_happens() {
     scene.verification(LinkPage::Form).await;
     let (params, url) = (scene.inbound("YES"), scene.lambda.url());
     let good = scene.sandbox.twilio.sign(url, &params);
-    let another_url = scene.sandbox.twilio.sign("https://hooks.example.com/", &params);
-    let tampered = format!("{}{}", if good.starts_with('A') { 'B' } else { 'A' }, &good[1..]);
+    let another_url = scene
+        .sandbox
+        .twilio
+        .sign("https://hooks.example.com/", &params);
+    let tampered = format!(
+        "{}{}",
+        if good.starts_with('A') { 'B' } else { 'A' },
+        &good[1..]
+    );
     let truncated = &good[..good.len() - 4];
     let quoted = format!("\"{good}\"");
     let twice = format!("{good},{good}");
@@ -50,12 +65,26 @@ async fn a_wrong_signature_is_refused_and_nothing_happens() {
     ] {
         refused(&scene, 403, &params, url, signature).await;
     }
-    let missing =
-        client().post(url).header("content-type", "application/x-www-form-urlencoded").body("Body=YES").send().await.unwrap();
-    assert_eq!((missing.status().as_u16(), missing.text().await.unwrap().as_str()), (403, ""));
+    let missing = client()
+        .post(url)
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body("Body=YES")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(
+        (
+            missing.status().as_u16(),
+            missing.text().await.unwrap().as_str()
+        ),
+        (403, "")
+    );
     scene.assert_untouched();
     assert_eq!(scene.waiting().await, 1);
-    assert_eq!(scene.sandbox.twilio.deliver(params, url).await.messages, [CONFIRMED]);
+    assert_eq!(
+        scene.sandbox.twilio.deliver(params, url).await.messages,
+        [CONFIRMED]
+    );
 }
 
 #[tokio::test]
@@ -64,9 +93,20 @@ async fn every_byte_and_parameter_counts_but_not_their_order() {
     scene.verification(LinkPage::Form).await;
     let (params, url) = (scene.inbound("NO"), scene.lambda.url());
     let good = scene.sandbox.twilio.sign(url, &params);
-    for name in ["Body", "From", "To", "MessageSid", "AccountSid", "NumSegments"] {
+    for name in [
+        "Body",
+        "From",
+        "To",
+        "MessageSid",
+        "AccountSid",
+        "NumSegments",
+    ] {
         refused(&scene, 403, &replaced(&params, name, "YES"), url, &good).await;
-        let less: Params = params.iter().filter(|(key, _)| key != name).cloned().collect();
+        let less: Params = params
+            .iter()
+            .filter(|(key, _)| key != name)
+            .cloned()
+            .collect();
         refused(&scene, 403, &less, url, &good).await;
     }
     refused(&scene, 403, &replaced(&params, "Body", "NO "), url, &good).await;
@@ -75,7 +115,15 @@ async fn every_byte_and_parameter_counts_but_not_their_order() {
     refused(&scene, 403, &more, url, &good).await;
     refused(&scene, 403, &params, &format!("{url}?a=1"), &good).await;
     let reversed: Params = params.iter().rev().cloned().collect();
-    assert_eq!(scene.sandbox.twilio.deliver_signed(reversed, url, &good).await.status, 200);
+    assert_eq!(
+        scene
+            .sandbox
+            .twilio
+            .deliver_signed(reversed, url, &good)
+            .await
+            .status,
+        200
+    );
 }
 
 #[tokio::test]
@@ -83,8 +131,19 @@ async fn parameters_that_twilio_adds_are_accepted() {
     let scene = Scene::start().await;
     scene.verification(LinkPage::Form).await;
     let mut params = scene.inbound("YES");
-    params.extend([("Brand".to_owned(), "new & <old>".to_owned()), ("ToCounty".to_owned(), "Åbenrå".to_owned())]);
-    assert_eq!(scene.sandbox.twilio.deliver(params, scene.lambda.url()).await.messages, [CONFIRMED]);
+    params.extend([
+        ("Brand".to_owned(), "new & <old>".to_owned()),
+        ("ToCounty".to_owned(), "Åbenrå".to_owned()),
+    ]);
+    assert_eq!(
+        scene
+            .sandbox
+            .twilio
+            .deliver(params, scene.lambda.url())
+            .await
+            .messages,
+        [CONFIRMED]
+    );
 }
 
 #[tokio::test]
@@ -94,7 +153,10 @@ async fn a_signature_that_fits_a_request_cut_otherwise_does_not_help() {
     let url = format!("{}?tenant=1", scene.lambda.url());
     let sid = format!("SM{}", "0".repeat(32));
     let pairs = |pairs: &[(&str, &str)]| -> Params {
-        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+        pairs
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect()
     };
     let honest = pairs(&[
         ("AccountSid", ACCOUNT_SID),
@@ -110,11 +172,20 @@ async fn a_signature_that_fits_a_request_cut_otherwise_does_not_help() {
         ("MessageSid", &sid),
         ("To", sandbox::twilio::NUMBER),
     ]);
-    let renamed = honest
-        .iter()
-        .map(|(name, value)| if name == "Body" { ("Bod".into(), format!("y{value}")) } else { (name.clone(), value.clone()) });
-    let everything_in_one =
-        pairs(&[("AccountSid", &format!("{ACCOUNT_SID}BodyYESFrom{PHONE}MessageSid{sid}To{}", sandbox::twilio::NUMBER))]);
+    let renamed = honest.iter().map(|(name, value)| {
+        if name == "Body" {
+            ("Bod".into(), format!("y{value}"))
+        } else {
+            (name.clone(), value.clone())
+        }
+    });
+    let everything_in_one = pairs(&[(
+        "AccountSid",
+        &format!(
+            "{ACCOUNT_SID}BodyYESFrom{PHONE}MessageSid{sid}To{}",
+            sandbox::twilio::NUMBER
+        ),
+    )]);
     let body_twice: Params = [honest.clone(), vec![("Body".into(), "YES".into())]].concat();
     let sid_in_from = pairs(&[
         ("AccountSid", ACCOUNT_SID),
@@ -122,9 +193,17 @@ async fn a_signature_that_fits_a_request_cut_otherwise_does_not_help() {
         ("From", &format!("{PHONE}MessageSid{sid}")),
         ("To", sandbox::twilio::NUMBER),
     ]);
-    let in_query = (format!("{url}AccountSid{ACCOUNT_SID}"), honest[1..].to_vec());
-    let all_in_query =
-        (format!("{url}AccountSid{ACCOUNT_SID}BodyYESFrom{PHONE}MessageSid{sid}To{}", sandbox::twilio::NUMBER), vec![]);
+    let in_query = (
+        format!("{url}AccountSid{ACCOUNT_SID}"),
+        honest[1..].to_vec(),
+    );
+    let all_in_query = (
+        format!(
+            "{url}AccountSid{ACCOUNT_SID}BodyYESFrom{PHONE}MessageSid{sid}To{}",
+            sandbox::twilio::NUMBER
+        ),
+        vec![],
+    );
     for (status, url, params) in [
         (403, url.clone(), from_in_body),
         (403, url.clone(), renamed.collect()),
@@ -134,10 +213,22 @@ async fn a_signature_that_fits_a_request_cut_otherwise_does_not_help() {
         (400, url.clone(), body_twice),
         (403, url.clone(), sid_in_from),
     ] {
-        assert_eq!(scene.sandbox.twilio.sign(&url, &params), good, "it fits: {params:?}");
+        assert_eq!(
+            scene.sandbox.twilio.sign(&url, &params),
+            good,
+            "it fits: {params:?}"
+        );
         refused(&scene, status, &params, &url, &good).await;
     }
-    assert_eq!(scene.sandbox.twilio.deliver_signed(honest, &url, &good).await.messages, [CONFIRMED]);
+    assert_eq!(
+        scene
+            .sandbox
+            .twilio
+            .deliver_signed(honest, &url, &good)
+            .await
+            .messages,
+        [CONFIRMED]
+    );
 }
 
 #[tokio::test]
@@ -156,13 +247,38 @@ async fn signed_requests_that_are_no_inbound_sms_are_refused() {
         ("MessageSid", &format!("SM{}#x", "0".repeat(30))),
     ] {
         let params = replaced(&params, name, value);
-        refused(&scene, 403, &params, url, &scene.sandbox.twilio.sign(url, &params)).await;
+        refused(
+            &scene,
+            403,
+            &params,
+            url,
+            &scene.sandbox.twilio.sign(url, &params),
+        )
+        .await;
     }
     for name in ["AccountSid", "MessageSid", "From", "To", "Body"] {
-        let params: Params = params.iter().filter(|(key, _)| key != name).cloned().collect();
-        refused(&scene, 403, &params, url, &scene.sandbox.twilio.sign(url, &params)).await;
+        let params: Params = params
+            .iter()
+            .filter(|(key, _)| key != name)
+            .cloned()
+            .collect();
+        refused(
+            &scene,
+            403,
+            &params,
+            url,
+            &scene.sandbox.twilio.sign(url, &params),
+        )
+        .await;
         let array: Params = [params, vec![(format!("{name}[]"), "YES".to_owned())]].concat();
-        refused(&scene, 403, &array, url, &scene.sandbox.twilio.sign(url, &array)).await;
+        refused(
+            &scene,
+            403,
+            &array,
+            url,
+            &scene.sandbox.twilio.sign(url, &array),
+        )
+        .await;
     }
 }
 
@@ -171,7 +287,11 @@ async fn the_url_counts_as_it_was_registered_with_or_without_port_and_slash() {
     for (public_url, accepted, not) in [
         (
             "https://hooks.example.com",
-            vec!["https://hooks.example.com/", "https://hooks.example.com:443/", "https://hooks.example.com"],
+            vec![
+                "https://hooks.example.com/",
+                "https://hooks.example.com:443/",
+                "https://hooks.example.com",
+            ],
             vec![
                 "http://hooks.example.com/",
                 "https://hooks.example.com:8443/",
@@ -181,13 +301,24 @@ async fn the_url_counts_as_it_was_registered_with_or_without_port_and_slash() {
         ),
         (
             "https://hooks.example.com:8443/",
-            vec!["https://hooks.example.com:8443/", "https://hooks.example.com/"],
+            vec![
+                "https://hooks.example.com:8443/",
+                "https://hooks.example.com/",
+            ],
             vec!["https://hooks.example.com:443/"],
         ),
         (
             "https://hooks.example.com/in/sms",
-            vec!["https://hooks.example.com/in/sms/", "https://hooks.example.com/in/sms", "https://hooks.example.com:443/in/sms"],
-            vec!["https://hooks.example.com/", "https://hooks.example.com/in/", "https://hooks.example.com/in/sms//"],
+            vec![
+                "https://hooks.example.com/in/sms/",
+                "https://hooks.example.com/in/sms",
+                "https://hooks.example.com:443/in/sms",
+            ],
+            vec![
+                "https://hooks.example.com/",
+                "https://hooks.example.com/in/",
+                "https://hooks.example.com/in/sms//",
+            ],
         ),
     ] {
         let scene = Scene::with(&[("PUBLIC_URL", Some(public_url))]).await;
@@ -198,7 +329,11 @@ async fn the_url_counts_as_it_was_registered_with_or_without_port_and_slash() {
             for url in urls {
                 let params = scene.inbound("hello");
                 let signature = scene.sandbox.twilio.sign(url, &params);
-                let reply = scene.sandbox.twilio.deliver_signed(params, &local, &signature).await;
+                let reply = scene
+                    .sandbox
+                    .twilio
+                    .deliver_signed(params, &local, &signature)
+                    .await;
                 assert_eq!(reply.status, status, "{url} for {public_url}");
             }
         }
@@ -214,7 +349,11 @@ async fn a_path_that_a_proxy_leaves_there_is_served_as_the_one_below_it() {
         ("/in/sms", base.to_owned(), 200),
         ("/in/sms", format!("{base}/"), 200),
         ("/in/sms/", format!("{base}/"), 200),
-        ("/in/sms/", "https://hooks.example.com:443/in/sms/".to_owned(), 200),
+        (
+            "/in/sms/",
+            "https://hooks.example.com:443/in/sms/".to_owned(),
+            200,
+        ),
         ("/in/sms?a=1", format!("{base}?a=1"), 200),
         ("/in/sms/?a=1", format!("{base}/?a=1"), 200),
         ("/", base.to_owned(), 200),
@@ -231,7 +370,11 @@ async fn a_path_that_a_proxy_leaves_there_is_served_as_the_one_below_it() {
         let params = scene.inbound("hello");
         let signature = scene.sandbox.twilio.sign(&registered, &params);
         let url = format!("{}{path}", scene.lambda.url().trim_end_matches('/'));
-        let reply = scene.sandbox.twilio.deliver_signed(params, &url, &signature).await;
+        let reply = scene
+            .sandbox
+            .twilio
+            .deliver_signed(params, &url, &signature)
+            .await;
         assert_eq!(reply.status, status, "{path}, registered as {registered}");
     }
 }
@@ -247,14 +390,25 @@ async fn a_query_counts_escaped_and_as_it_was_registered() {
         ("office=O%27Hare", "office=O%27Hare", 200),
         ("office=O'Hare", "office=O'Hare", 200),
         ("a=(b)!*~", "a=%28b%29%21%2A%7E", 200),
-        ("to=https%3A%2F%2Fx.example&office=O'Hare", "to=https%3A%2F%2Fx.example&office=O%27Hare", 200),
+        (
+            "to=https%3A%2F%2Fx.example&office=O'Hare",
+            "to=https%3A%2F%2Fx.example&office=O%27Hare",
+            200,
+        ),
         ("list=a,b;c@d", "list=a%2Cb%3Bc%40d", 200),
         ("office=OHare", "office=O%27Hare", 403),
         ("office=a&b", "office=a%26b", 403),
     ] {
         let params = scene.inbound("hello");
-        let signature = scene.sandbox.twilio.sign(&format!("{root}?{registered}"), &params);
-        let reply = scene.sandbox.twilio.deliver_signed(params, &format!("{root}?{arrived}"), &signature).await;
+        let signature = scene
+            .sandbox
+            .twilio
+            .sign(&format!("{root}?{registered}"), &params);
+        let reply = scene
+            .sandbox
+            .twilio
+            .deliver_signed(params, &format!("{root}?{arrived}"), &signature)
+            .await;
         assert_eq!(reply.status, status, "{registered} as {arrived}");
     }
 }
@@ -264,14 +418,36 @@ async fn a_query_is_signed_and_not_read() {
     let scene = Scene::start().await;
     scene.verification(LinkPage::Form).await;
     let root = scene.lambda.url().trim_end_matches('/').to_owned();
-    for url in
-        [format!("{root}/?Body=YES&From=%2B4599999999"), format!("{root}?Body=YES"), format!("{root}/?b=%7E&a=%7e&a=+&&=x")]
-    {
-        let reply = scene.sandbox.twilio.deliver(scene.inbound("NO"), &url).await;
-        assert_eq!((reply.status, reply.messages.as_slice()), (200, &[crate::scene::WRONG.to_owned()][..]), "{url}");
+    for url in [
+        format!("{root}/?Body=YES&From=%2B4599999999"),
+        format!("{root}?Body=YES"),
+        format!("{root}/?b=%7E&a=%7e&a=+&&=x"),
+    ] {
+        let reply = scene
+            .sandbox
+            .twilio
+            .deliver(scene.inbound("NO"), &url)
+            .await;
+        assert_eq!(
+            (reply.status, reply.messages.as_slice()),
+            (200, &[crate::scene::WRONG.to_owned()][..]),
+            "{url}"
+        );
     }
-    let params: Params = scene.inbound("YES").into_iter().filter(|(name, _)| name != "Body").collect();
-    assert_eq!(scene.sandbox.twilio.deliver(params, &format!("{root}/?Body=YES")).await.status, 403);
+    let params: Params = scene
+        .inbound("YES")
+        .into_iter()
+        .filter(|(name, _)| name != "Body")
+        .collect();
+    assert_eq!(
+        scene
+            .sandbox
+            .twilio
+            .deliver(params, &format!("{root}/?Body=YES"))
+            .await
+            .status,
+        403
+    );
     scene.assert_nothing_fetched();
 }
 
@@ -295,13 +471,26 @@ async fn headers_that_a_client_sets_do_not_name_the_host() {
         let mut request = client()
             .post(url)
             .header("content-type", "application/x-www-form-urlencoded")
-            .header("x-twilio-signature", scene.sandbox.twilio.sign(signed_for, &params));
+            .header(
+                "x-twilio-signature",
+                scene.sandbox.twilio.sign(signed_for, &params),
+            );
         for (name, value) in forged {
             request = request.header(name, value);
         }
-        request.body(form(&params)).send().await.unwrap().status().as_u16()
+        request
+            .body(form(&params))
+            .send()
+            .await
+            .unwrap()
+            .status()
+            .as_u16()
     };
-    for evil in ["https://evil.example/", "https://evil.example/x/", "https://evil.example:443/"] {
+    for evil in [
+        "https://evil.example/",
+        "https://evil.example/x/",
+        "https://evil.example:443/",
+    ] {
         assert_eq!(post(evil).await, 403, "{evil}");
     }
     scene.assert_untouched();
@@ -329,7 +518,10 @@ async fn a_token_rotated_under_way_is_fetched_once() {
     let scene = Scene::start().await;
     scene.verification(LinkPage::Form).await;
     assert_eq!(secret_fetches(&scene), 1);
-    scene.sandbox.aws.set_secret("switchboard/twilio", &json!({ "account_sid": ACCOUNT_SID, "auth_token": "new-token" }));
+    scene.sandbox.aws.set_secret(
+        "switchboard/twilio",
+        &json!({ "account_sid": ACCOUNT_SID, "auth_token": "new-token" }),
+    );
     scene.sandbox.twilio.set_auth_token("new-token");
     scene.text_answered("YES", CONFIRMED).await;
     assert_eq!(secret_fetches(&scene), 2);
@@ -337,7 +529,11 @@ async fn a_token_rotated_under_way_is_fetched_once() {
     for _ in 0..5 {
         assert_eq!(scene.text("YES").await.status, 403);
     }
-    assert_eq!(secret_fetches(&scene), 2, "strangers cannot run up requests");
+    assert_eq!(
+        secret_fetches(&scene),
+        2,
+        "strangers cannot run up requests"
+    );
     scene.sandbox.twilio.set_auth_token("new-token");
     scene.text_answered("YES", CONFIRMED).await;
 }
@@ -347,15 +543,27 @@ async fn a_token_rotated_under_way_is_fetched_once() {
 async fn a_rotation_met_by_an_outage_is_no_wrong_signature() {
     let scene = Scene::start().await;
     scene.verification(LinkPage::Form).await;
-    scene.sandbox.aws.set_secret("switchboard/twilio", &json!({ "account_sid": ACCOUNT_SID, "auth_token": "new-token" }));
+    scene.sandbox.aws.set_secret(
+        "switchboard/twilio",
+        &json!({ "account_sid": ACCOUNT_SID, "auth_token": "new-token" }),
+    );
     scene.sandbox.twilio.set_auth_token("new-token");
     let fetches = secret_fetches(&scene);
-    scene.sandbox.aws.secrets().faults().times(3, || answer(500, &[], "{}")); // one fetch, through all its retries
+    scene
+        .sandbox
+        .aws
+        .secrets()
+        .faults()
+        .times(3, || answer(500, &[], "{}")); // one fetch, through all its retries
     let params = scene.inbound("YES");
     let mut statuses = Vec::new();
     let retrying = async {
         loop {
-            let reply = scene.sandbox.twilio.deliver(params.clone(), scene.lambda.url()).await;
+            let reply = scene
+                .sandbox
+                .twilio
+                .deliver(params.clone(), scene.lambda.url())
+                .await;
             statuses.push(reply.status);
             if reply.status != 503 {
                 return reply;
@@ -363,10 +571,19 @@ async fn a_rotation_met_by_an_outage_is_no_wrong_signature() {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    let reply = tokio::time::timeout(Duration::from_secs(20), retrying).await.unwrap();
-    assert_eq!((reply.status, reply.messages.as_slice()), (200, &[CONFIRMED.to_owned()][..]));
+    let reply = tokio::time::timeout(Duration::from_secs(20), retrying)
+        .await
+        .unwrap();
+    assert_eq!(
+        (reply.status, reply.messages.as_slice()),
+        (200, &[CONFIRMED.to_owned()][..])
+    );
     assert!(statuses.len() > 2, "Twilio's retry comes at once");
-    assert_eq!(secret_fetches(&scene), fetches + 4, "and none of them fetches again");
+    assert_eq!(
+        secret_fetches(&scene),
+        fetches + 4,
+        "and none of them fetches again"
+    );
 }
 
 #[tokio::test]
@@ -376,6 +593,16 @@ async fn more_parameters_than_twilio_sends_are_refused() {
     let (mut params, url) = (scene.inbound("YES"), scene.lambda.url());
     params.extend((params.len()..500).map(|number| (format!("More{number}"), "x".to_owned())));
     let many: Params = [params.clone(), vec![("More".to_owned(), "x".to_owned())]].concat();
-    refused(&scene, 403, &many, url, &scene.sandbox.twilio.sign(url, &many)).await;
-    assert_eq!(scene.sandbox.twilio.deliver(params, url).await.messages, [CONFIRMED]);
+    refused(
+        &scene,
+        403,
+        &many,
+        url,
+        &scene.sandbox.twilio.sign(url, &many),
+    )
+    .await;
+    assert_eq!(
+        scene.sandbox.twilio.deliver(params, url).await.messages,
+        [CONFIRMED]
+    );
 }

@@ -13,20 +13,77 @@ async fn only_a_form_posted_to_the_root_is_read() {
     let scene = Scene::start().await;
     let url = scene.lambda.url();
     for path in ["sms", "index.php", ".env", "%00"] {
-        let answer = client().post(format!("{url}{path}")).header("content-type", FORM).body("a=b").send().await.unwrap();
-        assert_eq!((answer.status().as_u16(), answer.text().await.unwrap().as_str()), (404, ""), "{path}");
+        let answer = client()
+            .post(format!("{url}{path}"))
+            .header("content-type", FORM)
+            .body("a=b")
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(
+            (
+                answer.status().as_u16(),
+                answer.text().await.unwrap().as_str()
+            ),
+            (404, ""),
+            "{path}"
+        );
     }
     for method in ["GET", "PUT", "DELETE", "PATCH", "OPTIONS"] {
-        let answer = client().request(method.parse().unwrap(), url).header("content-type", FORM).send().await.unwrap();
-        assert_eq!((answer.status().as_u16(), answer.headers()["allow"].to_str().unwrap()), (405, "POST"), "{method}");
+        let answer = client()
+            .request(method.parse().unwrap(), url)
+            .header("content-type", FORM)
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(
+            (
+                answer.status().as_u16(),
+                answer.headers()["allow"].to_str().unwrap()
+            ),
+            (405, "POST"),
+            "{method}"
+        );
         assert_eq!(answer.text().await.unwrap(), "");
     }
-    for kind in ["application/json", "text/plain", "multipart/form-data; boundary=x", "text/xml", "", "x-www-form-urlencoded"] {
-        let answer = client().post(url).header("content-type", kind).body("Body=YES").send().await.unwrap();
-        assert_eq!((answer.status().as_u16(), answer.text().await.unwrap().as_str()), (415, ""), "{kind}");
+    for kind in [
+        "application/json",
+        "text/plain",
+        "multipart/form-data; boundary=x",
+        "text/xml",
+        "",
+        "x-www-form-urlencoded",
+    ] {
+        let answer = client()
+            .post(url)
+            .header("content-type", kind)
+            .body("Body=YES")
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(
+            (
+                answer.status().as_u16(),
+                answer.text().await.unwrap().as_str()
+            ),
+            (415, ""),
+            "{kind}"
+        );
     }
-    let answer = client().post(url).header("content-type", FORM).body("a".repeat(1024 * 1024 + 1)).send().await.unwrap();
-    assert_eq!((answer.status().as_u16(), answer.text().await.unwrap().as_str()), (413, ""));
+    let answer = client()
+        .post(url)
+        .header("content-type", FORM)
+        .body("a".repeat(1024 * 1024 + 1))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(
+        (
+            answer.status().as_u16(),
+            answer.text().await.unwrap().as_str()
+        ),
+        (413, "")
+    );
     scene.assert_untouched();
 }
 
@@ -46,7 +103,9 @@ async fn hostile_events_are_refused_and_the_process_lives() {
     let scene = Scene::start().await;
     scene.verification(LinkPage::Form).await;
     let pids = scene.lambda.pids();
-    let set = |pointer: &'static str, value: Value| event(|event| *event.pointer_mut(pointer).unwrap() = value);
+    let set = |pointer: &'static str, value: Value| {
+        event(|event| *event.pointer_mut(pointer).unwrap() = value)
+    };
     for (status, event) in [
         (400, json!(null)),
         (400, json!([])),
@@ -59,16 +118,30 @@ async fn hostile_events_are_refused_and_the_process_lives() {
         (400, set("/rawPath", json!("/\u{202e}"))),
         (400, set("/rawPath", json!("/a b"))),
         (400, set("/body", json!({ "Body": "YES" }))),
-        (400, event(|event| (event["body"], event["isBase64Encoded"]) = (json!("%%%"), json!(true)))),
-        (403, event(|event| (event["body"], event["isBase64Encoded"]) = (json!("/////w=="), json!(true)))),
+        (
+            400,
+            event(|event| (event["body"], event["isBase64Encoded"]) = (json!("%%%"), json!(true))),
+        ),
+        (
+            403,
+            event(|event| {
+                (event["body"], event["isBase64Encoded"]) = (json!("/////w=="), json!(true))
+            }),
+        ),
         (403, set("/body", json!(null))),
         (403, set("/body", json!(""))),
         (403, set("/body", json!("%ff%fe=%00&=&&%=%zz&Body"))),
         (403, set("/body", json!("a=b&".repeat(250_000)))),
         (403, set("/requestContext/domainName", json!(""))),
         (403, set("/requestContext/domainName", json!("x y/\\@evil"))),
-        (403, set("/headers/x-twilio-signature", json!("\u{0}\n\u{fffd}"))),
-        (403, set("/headers/x-twilio-signature", json!("A".repeat(1_000_000)))),
+        (
+            403,
+            set("/headers/x-twilio-signature", json!("\u{0}\n\u{fffd}")),
+        ),
+        (
+            403,
+            set("/headers/x-twilio-signature", json!("A".repeat(1_000_000))),
+        ),
         (415, set("/headers", json!(null))),
         (415, set("/headers", json!({}))),
         (413, set("/body", json!("a".repeat(4 * 1024 * 1024)))),
@@ -76,7 +149,9 @@ async fn hostile_events_are_refused_and_the_process_lives() {
         let shown: String = event.to_string().chars().take(200).collect();
         let answer = scene.lambda.invoke(event).await;
         assert!(
-            answer.as_ref().is_ok_and(|answer| answer["statusCode"] == status && answer["body"] == ""),
+            answer
+                .as_ref()
+                .is_ok_and(|answer| answer["statusCode"] == status && answer["body"] == ""),
             "{shown}: {answer:?}"
         );
     }
@@ -90,11 +165,26 @@ async fn events_that_are_hardly_json_are_refused_too() {
     let scene = Scene::start().await;
     scene.verification(LinkPage::Form).await;
     let pids = scene.lambda.pids();
-    let invoke = format!("{}/2015-03-31/functions/{FUNCTION}/invocations", scene.sandbox.invoke_api().url());
+    let invoke = format!(
+        "{}/2015-03-31/functions/{FUNCTION}/invocations",
+        scene.sandbox.invoke_api().url()
+    );
     let deep = "[".repeat(100_000) + &"]".repeat(100_000);
-    for raw in [r#"{"rawPath":"\ud800"}"#, r#"{"body":"\udfff\ud800","requestContext":{"http":{"method":"POST"}}}"#, &deep] {
-        let answer = client().post(&invoke).body(raw.to_owned()).send().await.unwrap();
-        assert!(!answer.headers().contains_key("x-amz-function-error"), "{raw:.60}");
+    for raw in [
+        r#"{"rawPath":"\ud800"}"#,
+        r#"{"body":"\udfff\ud800","requestContext":{"http":{"method":"POST"}}}"#,
+        &deep,
+    ] {
+        let answer = client()
+            .post(&invoke)
+            .body(raw.to_owned())
+            .send()
+            .await
+            .unwrap();
+        assert!(
+            !answer.headers().contains_key("x-amz-function-error"),
+            "{raw:.60}"
+        );
         let answer: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
         assert_eq!(answer["statusCode"], 400, "{raw:.60}");
     }
@@ -121,6 +211,9 @@ async fn without_a_public_url_the_function_url_counts_and_no_header() {
     assert_eq!(ask("https://evil.example/").await["statusCode"], 403);
     scene.assert_untouched();
     let answer = ask("https://x.lambda-url.eu-west-1.on.aws/").await;
-    assert_eq!((&answer["statusCode"], &answer["headers"]["content-type"]), (&json!(200), &json!("text/xml; charset=utf-8")));
+    assert_eq!(
+        (&answer["statusCode"], &answer["headers"]["content-type"]),
+        (&json!(200), &json!("text/xml; charset=utf-8"))
+    );
     assert!(answer["body"].as_str().unwrap().contains(CONFIRMED) && scene.verified());
 }

@@ -9,7 +9,11 @@ use crate::scene::{CONFIRMED, EXPIRED, PHONE, Scene, aged, answer};
 /// Lets all that waits expire so many seconds ago.
 pub(crate) async fn expired_for(scene: &Scene, seconds: u64) {
     let end = epoch(shared::runtime::now()) - seconds;
-    scene.sandbox.aws.update_expiry(&format!("pending#{PHONE}"), "pending", end).await;
+    scene
+        .sandbox
+        .aws
+        .update_expiry(&format!("pending#{PHONE}"), "pending", end)
+        .await;
 }
 
 #[tokio::test]
@@ -45,11 +49,18 @@ async fn two_days_later_nobody_remembers() {
 #[tokio::test]
 async fn a_shorter_validity_holds_for_what_is_stored_already() {
     let scene = Scene::with(&[("RESET_VALID_HOURS", Some("1"))]).await;
-    let mail = scene.sandbox.auth0.mail_verification(&scene.sandbox.auth0.sign_up(crate::scene::EMAIL), LinkPage::Form);
-    scene.pend(&aged("old", Kind::Verification, &mail.link, 3 * 3600)).await;
+    let mail = scene.sandbox.auth0.mail_verification(
+        &scene.sandbox.auth0.sign_up(crate::scene::EMAIL),
+        LinkPage::Form,
+    );
+    scene
+        .pend(&aged("old", Kind::Verification, &mail.link, 3 * 3600))
+        .await;
     scene.text_answered("YES", EXPIRED).await;
     scene.assert_nothing_fetched();
-    scene.pend(&aged("new", Kind::Verification, &mail.link, 1800)).await;
+    scene
+        .pend(&aged("new", Kind::Verification, &mail.link, 1800))
+        .await;
     scene.text_answered("YES", CONFIRMED).await;
 }
 
@@ -57,9 +68,20 @@ async fn a_shorter_validity_holds_for_what_is_stored_already() {
 async fn what_still_waits_is_confirmed_although_another_expired() {
     let scene = Scene::start().await;
     let mail = scene.verification(LinkPage::Form).await;
-    scene.pend(&aged("old", Kind::Verification, &mail.link.replace(&mail.ticket, "old"), 9 * 3600)).await;
+    scene
+        .pend(&aged(
+            "old",
+            Kind::Verification,
+            &mail.link.replace(&mail.ticket, "old"),
+            9 * 3600,
+        ))
+        .await;
     let far = epoch(shared::runtime::now()) + 86_400;
-    scene.sandbox.aws.update_expiry(&format!("pending#{PHONE}"), "pending", far).await;
+    scene
+        .sandbox
+        .aws
+        .update_expiry(&format!("pending#{PHONE}"), "pending", far)
+        .await;
     scene.text_answered("YES", CONFIRMED).await;
     assert!(scene.verified());
 }
@@ -82,7 +104,12 @@ async fn a_link_that_answers_4xx_is_gone() {
     let scene = Scene::start().await;
     for status in [400, 403, 404, 410] {
         scene.verification(LinkPage::Form).await;
-        scene.sandbox.auth0.server().faults().next(answer(status, &[], "<h1>Not found</h1>"));
+        scene
+            .sandbox
+            .auth0
+            .server()
+            .faults()
+            .next(answer(status, &[], "<h1>Not found</h1>"));
         scene.text_answered("YES", EXPIRED).await;
         assert_eq!(scene.pending().await, None, "{status}");
     }
@@ -100,7 +127,10 @@ async fn a_link_to_a_host_no_longer_listed_is_not_opened() {
 #[tokio::test]
 async fn a_stored_link_is_judged_like_a_new_one() {
     let scene = Scene::start().await;
-    let (tenant, elsewhere) = (scene.sandbox.auth0.server().url(), scene.sandbox.mailgun.server().url());
+    let (tenant, elsewhere) = (
+        scene.sandbox.auth0.server().url(),
+        scene.sandbox.mailgun.server().url(),
+    );
     for link in [
         format!("{elsewhere}/u/email-verification?ticket=x"),
         format!("{tenant}/v2/logout?ticket=x"),

@@ -14,7 +14,10 @@ async fn scene() -> Scene {
 }
 
 fn count(scene: &Scene, target: &str) -> usize {
-    targets(scene.sandbox.auth0.server()).iter().filter(|made| *made == target).count()
+    targets(scene.sandbox.auth0.server())
+        .iter()
+        .filter(|made| *made == target)
+        .count()
 }
 
 #[tokio::test]
@@ -23,10 +26,29 @@ async fn the_user_is_updated_and_the_link_not_opened() {
     let mail = scene.verification(LinkPage::Form).await;
     scene.text_answered("YES", CONFIRMED).await;
     assert!(scene.verified());
-    assert_eq!((scene.sandbox.auth0.fetched(&mail.ticket), scene.pending().await), (0, None));
-    let id = scene.sandbox.auth0.user(EMAIL).unwrap().user_id.replace('|', "%7C");
+    assert_eq!(
+        (
+            scene.sandbox.auth0.fetched(&mail.ticket),
+            scene.pending().await
+        ),
+        (0, None)
+    );
+    let id = scene
+        .sandbox
+        .auth0
+        .user(EMAIL)
+        .unwrap()
+        .user_id
+        .replace('|', "%7C");
     let made = targets(scene.sandbox.auth0.server());
-    assert_eq!(made, [TOKEN.to_owned(), "GET /api/v2/users-by-email".to_owned(), format!("PATCH /api/v2/users/{id}")]);
+    assert_eq!(
+        made,
+        [
+            TOKEN.to_owned(),
+            "GET /api/v2/users-by-email".to_owned(),
+            format!("PATCH /api/v2/users/{id}")
+        ]
+    );
     scene.text_answered("YES", CONFIRMED).await;
     assert_eq!(targets(scene.sandbox.auth0.server()).len(), 3);
     scene.assert_everything_expires().await;
@@ -59,10 +81,10 @@ async fn a_rotated_client_secret_is_fetched_anew() {
     scene.text_answered("YES", CONFIRMED).await;
     scene.sandbox.auth0.set_client_secret("rotated");
     scene.sandbox.auth0.revoke_tokens();
-    scene
-        .sandbox
-        .aws
-        .set_secret("switchboard/auth0", &json!({ "client_id": sandbox::auth0::CLIENT_ID, "client_secret": "rotated" }));
+    scene.sandbox.aws.set_secret(
+        "switchboard/auth0",
+        &json!({ "client_id": sandbox::auth0::CLIENT_ID, "client_secret": "rotated" }),
+    );
     scene.verification(LinkPage::Form).await;
     scene.text_answered("YES", CONFIRMED).await;
     assert_eq!(count(&scene, TOKEN), 3);
@@ -74,15 +96,28 @@ async fn several_users_with_the_address_are_all_left_alone() {
     scene.verification(LinkPage::Form).await;
     scene.sandbox.auth0.sign_up_with(EMAIL, "Other-Database");
     scene.text_answered("YES", RETRY).await;
-    assert!(!targets(scene.sandbox.auth0.server()).iter().any(|made| made.starts_with("PATCH")));
+    assert!(
+        !targets(scene.sandbox.auth0.server())
+            .iter()
+            .any(|made| made.starts_with("PATCH"))
+    );
     assert_eq!((scene.verified(), scene.waiting().await), (false, 1));
 }
 
 #[tokio::test]
 async fn without_a_user_the_request_is_over() {
     let scene = scene().await;
-    let link = format!("{}/u/email-verification?ticket=x", scene.sandbox.auth0.server().url());
-    scene.pend(&crate::scene::request("gone", shared::link::Kind::Verification, &link)).await;
+    let link = format!(
+        "{}/u/email-verification?ticket=x",
+        scene.sandbox.auth0.server().url()
+    );
+    scene
+        .pend(&crate::scene::request(
+            "gone",
+            shared::link::Kind::Verification,
+            &link,
+        ))
+        .await;
     scene.text_answered("YES", EXPIRED).await;
     assert_eq!(scene.pending().await, None);
 }
@@ -101,12 +136,21 @@ async fn an_api_in_trouble_can_be_tried_again() {
         answer(200, &[], "<html>oops"),
     ];
     // The token; the user, which leaves us with a token; the user again; the update, whose answer's body does not matter.
-    for (working, faulty) in [(0, &trouble[..]), (1, &trouble[..1]), (0, &trouble[..]), (1, &trouble[..5])] {
+    for (working, faulty) in [
+        (0, &trouble[..]),
+        (1, &trouble[..1]),
+        (0, &trouble[..]),
+        (1, &trouble[..5]),
+    ] {
         for fault in faulty {
             faults.times(working, no_fault);
             faults.next(fault.clone());
             scene.text_answered("YES", RETRY).await;
-            assert_eq!((scene.waiting().await, scene.verified(), faults.pending()), (1, false, 0), "{working} {fault:?}");
+            assert_eq!(
+                (scene.waiting().await, scene.verified(), faults.pending()),
+                (1, false, 0),
+                "{working} {fault:?}"
+            );
         }
     }
     scene.sandbox.auth0.rate_limit(1);
@@ -125,7 +169,10 @@ async fn missing_scopes_and_refused_credentials_lose_nothing() {
     scene.verification(LinkPage::Form).await;
     scene.sandbox.auth0.set_client_secret("another");
     scene.text_answered("YES", RETRY).await;
-    scene.sandbox.auth0.set_client_secret(sandbox::auth0::CLIENT_SECRET);
+    scene
+        .sandbox
+        .auth0
+        .set_client_secret(sandbox::auth0::CLIENT_SECRET);
     scene.sandbox.auth0.set_scope("read:users");
     scene.text_answered("YES", RETRY).await;
     scene.sandbox.auth0.set_scope("read:users update:users");

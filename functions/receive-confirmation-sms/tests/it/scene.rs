@@ -19,7 +19,8 @@ pub(crate) const EMAIL: &str = "acme+4512345678@sms.example.com";
 
 pub(crate) const CONFIRMED: &str = "Thank you. Your account is verified.";
 pub(crate) const WRONG: &str = "Try again. Reply YES or don't reply";
-pub(crate) const RETRY: &str = "Something went wrong on our side. Please reply YES again in a few minutes.";
+pub(crate) const RETRY: &str =
+    "Something went wrong on our side. Please reply YES again in a few minutes.";
 pub(crate) const EXPIRED: &str = "This request is no longer valid. Please start again.";
 
 /// The function is dropped before the sandbox, which then fails the test if a simulator complained.
@@ -44,9 +45,15 @@ impl Scene {
         Self::within(sandbox, 1, &[]).await
     }
 
-    pub(crate) async fn within(sandbox: Sandbox, instances: usize, settings: &[(&str, Option<&str>)]) -> Self {
+    pub(crate) async fn within(
+        sandbox: Sandbox,
+        instances: usize,
+        settings: &[(&str, Option<&str>)],
+    ) -> Self {
         let binary = Path::new(env!("CARGO_BIN_EXE_receive-confirmation-sms"));
-        let lambda = sandbox.run_with(FUNCTION, binary, instances, settings).await;
+        let lambda = sandbox
+            .run_with(FUNCTION, binary, instances, settings)
+            .await;
         lambda.wait_ready().await.unwrap();
         Self { lambda, sandbox }
     }
@@ -62,7 +69,10 @@ impl Scene {
 
     /// A request for the phone, as send-verification-sms leaves it.
     pub(crate) async fn pend(&self, request: &Request) {
-        let added = self.table().update(pending::add(&PHONE.parse().unwrap(), request)).await;
+        let added = self
+            .table()
+            .update(pending::add(&PHONE.parse().unwrap(), request))
+            .await;
         assert!(matches!(added, Ok(Write::Done(_))));
         self.sandbox.aws.dynamodb().clear_exchanges();
     }
@@ -70,8 +80,12 @@ impl Scene {
     /// A user signed up, or asked for another mail, and its link waits for a YES.
     pub(crate) async fn verification(&self, page: LinkPage) -> TicketMail {
         let auth0 = &self.sandbox.auth0;
-        let mail = auth0.mail_verification(&auth0.user(EMAIL).unwrap_or_else(|| auth0.sign_up(EMAIL)), page);
-        self.pend(&request("verify", Kind::Verification, &mail.link)).await;
+        let mail = auth0.mail_verification(
+            &auth0.user(EMAIL).unwrap_or_else(|| auth0.sign_up(EMAIL)),
+            page,
+        );
+        self.pend(&request("verify", Kind::Verification, &mail.link))
+            .await;
         mail
     }
 
@@ -79,7 +93,8 @@ impl Scene {
     pub(crate) async fn password(&self) -> TicketMail {
         let auth0 = &self.sandbox.auth0;
         let mail = auth0.mail_password(&auth0.user(EMAIL).unwrap_or_else(|| auth0.sign_up(EMAIL)));
-        self.pend(&request("password", Kind::Password, &mail.link)).await;
+        self.pend(&request("password", Kind::Password, &mail.link))
+            .await;
         mail
     }
 
@@ -91,7 +106,12 @@ impl Scene {
     /// The phone texts us and is answered just this (empty: not at all).
     pub(crate) async fn text_answered(&self, body: &str, answer: &str) {
         let reply = self.text(body).await;
-        assert_eq!((reply.status, reply.messages.join("|").as_str()), (200, answer), "{body:?}: {:#?}", self.lambda.log());
+        assert_eq!(
+            (reply.status, reply.messages.join("|").as_str()),
+            (200, answer),
+            "{body:?}: {:#?}",
+            self.lambda.log()
+        );
     }
 
     /// The webhook as Twilio makes it.
@@ -103,7 +123,11 @@ impl Scene {
     /// it should be tried again when hardly any time was left to act.
     pub(crate) async fn deliver_until_answered(&self, params: &[(String, String)]) -> Reply {
         for _ in 0..20 {
-            let reply = self.sandbox.twilio.deliver(params.to_vec(), self.lambda.url()).await;
+            let reply = self
+                .sandbox
+                .twilio
+                .deliver(params.to_vec(), self.lambda.url())
+                .await;
             if reply.status != 503 && reply.messages != [RETRY] {
                 return reply;
             }
@@ -114,7 +138,8 @@ impl Scene {
     /// What was asked of the pages behind links.
     pub(crate) fn opened(&self) -> Vec<String> {
         let made = targets(self.sandbox.auth0.server()).into_iter();
-        made.filter(|target| target.contains(" /u/") || target.contains(" /lo/")).collect()
+        made.filter(|target| target.contains(" /u/") || target.contains(" /lo/"))
+            .collect()
     }
 
     pub(crate) fn verified(&self) -> bool {
@@ -124,13 +149,20 @@ impl Scene {
     /// The item of what waits for the phone.
     pub(crate) async fn pending(&self) -> Option<Value> {
         let key = json!({ "S": format!("pending#{PHONE}") });
-        self.sandbox.aws.items().await.into_iter().find(|item| item["pk"] == key)
+        self.sandbox
+            .aws
+            .items()
+            .await
+            .into_iter()
+            .find(|item| item["pk"] == key)
     }
 
     /// How many requests wait for the phone.
     pub(crate) async fn waiting(&self) -> usize {
         let item = self.pending().await.unwrap_or_default();
-        item.as_object().map_or(0, |item| item.keys().filter(|name| name.starts_with("r_")).count())
+        item.as_object().map_or(0, |item| {
+            item.keys().filter(|name| name.starts_with("r_")).count()
+        })
     }
 
     /// Nothing was asked of Auth0.
@@ -148,8 +180,13 @@ impl Scene {
     pub(crate) async fn assert_everything_expires(&self) {
         let now = epoch(shared::runtime::now());
         for item in self.sandbox.aws.items().await {
-            let end = item["expires_at"]["N"].as_str().and_then(|text| text.parse::<u64>().ok());
-            assert!(end.is_some_and(|end| end > now && end < now + 31 * 86_400), "{item}");
+            let end = item["expires_at"]["N"]
+                .as_str()
+                .and_then(|text| text.parse::<u64>().ok());
+            assert!(
+                end.is_some_and(|end| end > now && end < now + 31 * 86_400),
+                "{item}"
+            );
         }
     }
 }
@@ -179,14 +216,27 @@ pub(crate) fn aged(id: &str, kind: Kind, link: &str, seconds: u64) -> Request {
 
 /// Method and path of every exchange.
 pub(crate) fn targets(server: &Server) -> Vec<String> {
-    let short = |exchange: &Exchange| format!("{} {}", exchange.method, exchange.target.split('?').next().unwrap());
+    let short = |exchange: &Exchange| {
+        format!(
+            "{} {}",
+            exchange.method,
+            exchange.target.split('?').next().unwrap()
+        )
+    };
     server.exchanges().iter().map(short).collect()
 }
 
 /// Any answer in the place of the real one.
 pub(crate) fn answer(status: u16, headers: &[(&str, &str)], body: &str) -> Fault {
-    let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    Fault::Answer { status, headers, body: body.to_owned() }
+    let headers = headers
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
+    Fault::Answer {
+        status,
+        headers,
+        body: body.to_owned(),
+    }
 }
 
 /// A request that meets no fault.
@@ -196,13 +246,33 @@ pub(crate) fn no_fault() -> Fault {
 
 /// The parameters as a form.
 pub(crate) fn form(params: &[(String, String)]) -> String {
-    let encode = |text: &str| text.bytes().fold(String::new(), |encoded, byte| encoded + &format!("%{byte:02X}"));
-    let pairs: Vec<String> = params.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
+    let encode = |text: &str| {
+        text.bytes().fold(String::new(), |encoded, byte| {
+            encoded + &format!("%{byte:02X}")
+        })
+    };
+    let pairs: Vec<String> = params
+        .iter()
+        .map(|(name, value)| format!("{}={}", encode(name), encode(value)))
+        .collect();
     pairs.join("&")
 }
 
 /// The parameters with one replaced.
-pub(crate) fn replaced(params: &[(String, String)], name: &str, value: &str) -> Vec<(String, String)> {
-    let replace = |(key, old): &(String, String)| (key.clone(), if key == name { value.to_owned() } else { old.clone() });
+pub(crate) fn replaced(
+    params: &[(String, String)],
+    name: &str,
+    value: &str,
+) -> Vec<(String, String)> {
+    let replace = |(key, old): &(String, String)| {
+        (
+            key.clone(),
+            if key == name {
+                value.to_owned()
+            } else {
+                old.clone()
+            },
+        )
+    };
     params.iter().map(replace).collect()
 }

@@ -20,23 +20,44 @@ async fn twilio_s_retry_gets_the_first_answer_again() {
     let mail = scene.verification(LinkPage::Form).await;
     for (text, expected) in [("NO", WRONG), ("YES", CONFIRMED)] {
         let params = scene.inbound(text);
-        let first = scene.sandbox.twilio.deliver(params.clone(), scene.lambda.url()).await;
+        let first = scene
+            .sandbox
+            .twilio
+            .deliver(params.clone(), scene.lambda.url())
+            .await;
         assert_eq!(first.messages, [expected]);
         for _ in 0..3 {
-            let again = scene.sandbox.twilio.deliver(params.clone(), scene.lambda.url()).await;
+            let again = scene
+                .sandbox
+                .twilio
+                .deliver(params.clone(), scene.lambda.url())
+                .await;
             assert_eq!((again.status, &again.body), (200, &first.body));
         }
     }
-    assert_eq!((scene.sandbox.auth0.fetched(&mail.ticket), scene.sandbox.auth0.posted(&mail.ticket)), (1, 1));
+    assert_eq!(
+        (
+            scene.sandbox.auth0.fetched(&mail.ticket),
+            scene.sandbox.auth0.posted(&mail.ticket)
+        ),
+        (1, 1)
+    );
 }
 
 #[tokio::test]
 async fn a_lost_answer_confirms_no_second_time() {
     let scene = Scene::start().await;
     let mail = scene.verification(LinkPage::Form).await;
-    scene.sandbox.door(FUNCTION).faults().next(Fault::ResetAfter);
+    scene
+        .sandbox
+        .door(FUNCTION)
+        .faults()
+        .next(Fault::ResetAfter);
     let reply = scene.text("YES").await;
-    assert_eq!((reply.attempts, reply.messages.as_slice()), (2, &[CONFIRMED.to_owned()][..]));
+    assert_eq!(
+        (reply.attempts, reply.messages.as_slice()),
+        (2, &[CONFIRMED.to_owned()][..])
+    );
     assert_eq!(scene.sandbox.auth0.posted(&mail.ticket), 1);
 }
 
@@ -47,15 +68,36 @@ async fn at_once(same_message: bool) {
     let params = scene.inbound("YES");
     let mut replies = JoinSet::new();
     for _ in 0..20 {
-        let params = if same_message { params.clone() } else { scene.inbound("YES") };
+        let params = if same_message {
+            params.clone()
+        } else {
+            scene.inbound("YES")
+        };
         let scene = Arc::clone(&scene);
-        replies.spawn(async move { scene.sandbox.twilio.deliver(params, scene.lambda.url()).await });
+        replies.spawn(async move {
+            scene
+                .sandbox
+                .twilio
+                .deliver(params, scene.lambda.url())
+                .await
+        });
     }
     let replies: Vec<Reply> = replies.join_all().await;
     for reply in &replies {
-        assert_eq!((reply.status, reply.messages.as_slice()), (200, &[CONFIRMED.to_owned()][..]), "{:#?}", scene.lambda.log());
+        assert_eq!(
+            (reply.status, reply.messages.as_slice()),
+            (200, &[CONFIRMED.to_owned()][..]),
+            "{:#?}",
+            scene.lambda.log()
+        );
     }
-    assert_eq!((scene.sandbox.auth0.fetched(&mail.ticket), scene.sandbox.auth0.posted(&mail.ticket)), (1, 1));
+    assert_eq!(
+        (
+            scene.sandbox.auth0.fetched(&mail.ticket),
+            scene.sandbox.auth0.posted(&mail.ticket)
+        ),
+        (1, 1)
+    );
     assert_eq!(scene.pending().await, None);
     scene.assert_everything_expires().await;
 }
@@ -74,9 +116,17 @@ async fn twenty_messages_at_once() {
 async fn a_second_reply_waits_for_the_first() {
     let scene = Arc::new(Scene::within(Sandbox::start().await, 2, &[]).await);
     let mail = scene.verification(LinkPage::Form).await;
-    scene.sandbox.auth0.server().faults().next(Fault::Delay(Duration::from_millis(300)));
+    scene
+        .sandbox
+        .auth0
+        .server()
+        .faults()
+        .next(Fault::Delay(Duration::from_millis(300)));
     let (first, second) = tokio::join!(scene.text("YES"), scene.text("YES"));
-    assert_eq!((first.messages, second.messages), (vec![CONFIRMED.to_owned()], vec![CONFIRMED.to_owned()]));
+    assert_eq!(
+        (first.messages, second.messages),
+        (vec![CONFIRMED.to_owned()], vec![CONFIRMED.to_owned()])
+    );
     assert_eq!(scene.sandbox.auth0.posted(&mail.ticket), 1);
 }
 
@@ -88,7 +138,13 @@ async fn after_a_crash_another_yes_works() {
     let params = scene.inbound("YES");
     let crashing = tokio::spawn({
         let (scene, params) = (Arc::clone(&scene), params.clone());
-        async move { scene.sandbox.twilio.deliver(params, scene.lambda.url()).await }
+        async move {
+            scene
+                .sandbox
+                .twilio
+                .deliver(params, scene.lambda.url())
+                .await
+        }
     });
     while scene.opened().is_empty() {
         tokio::task::yield_now().await;
@@ -98,9 +154,16 @@ async fn after_a_crash_another_yes_works() {
     assert_eq!(scene.waiting().await, 1);
     let reply = scene.deliver_until_answered(&scene.inbound("YES")).await;
     assert_eq!(reply.messages, [CONFIRMED], "{:#?}", scene.lambda.log());
-    let again = scene.sandbox.twilio.deliver(params, scene.lambda.url()).await;
+    let again = scene
+        .sandbox
+        .twilio
+        .deliver(params, scene.lambda.url())
+        .await;
     assert_eq!(again.messages, [CONFIRMED], "the message that crashed");
-    assert_eq!((scene.sandbox.auth0.posted(&mail.ticket), scene.verified()), (1, true));
+    assert_eq!(
+        (scene.sandbox.auth0.posted(&mail.ticket), scene.verified()),
+        (1, true)
+    );
 }
 
 /// A signed message is valid for ever; what it once led to is not done again for a later request.
@@ -109,18 +172,39 @@ async fn a_replay_after_the_link_is_forgotten_hands_over_no_other() {
     let scene = Scene::start().await;
     let first = scene.password().await;
     let params = scene.inbound("YES");
-    let reply = scene.sandbox.twilio.deliver(params.clone(), scene.lambda.url()).await;
+    let reply = scene
+        .sandbox
+        .twilio
+        .deliver(params.clone(), scene.lambda.url())
+        .await;
     assert!(reply.messages.concat().contains(&first.ticket), "{reply:?}");
     let items = scene.sandbox.aws.items().await;
     let text = |item: &Value, name: &str| item[name]["S"].as_str().unwrap_or_default().to_owned();
-    let kept = items.iter().find(|item| text(item, "sk").ends_with("#link")).unwrap();
+    let kept = items
+        .iter()
+        .find(|item| text(item, "sk").ends_with("#link"))
+        .unwrap();
     let past = epoch(shared::runtime::now()) - 1;
-    scene.sandbox.aws.update_expiry(&text(kept, "pk"), &text(kept, "sk"), past).await;
+    scene
+        .sandbox
+        .aws
+        .update_expiry(&text(kept, "pk"), &text(kept, "sk"), past)
+        .await;
     let second = scene.password().await;
-    let again = scene.sandbox.twilio.deliver(params, scene.lambda.url()).await;
-    assert_eq!((again.status, again.messages.len(), scene.waiting().await), (200, 0, 1));
+    let again = scene
+        .sandbox
+        .twilio
+        .deliver(params, scene.lambda.url())
+        .await;
+    assert_eq!(
+        (again.status, again.messages.len(), scene.waiting().await),
+        (200, 0, 1)
+    );
     let reply = scene.text("YES").await;
-    assert!(reply.messages.concat().contains(&second.ticket), "{reply:?}");
+    assert!(
+        reply.messages.concat().contains(&second.ticket),
+        "{reply:?}"
+    );
 }
 
 #[tokio::test]
@@ -129,27 +213,72 @@ async fn a_replay_of_a_yes_that_failed_may_confirm_only_what_it_was_said_to() {
     let mail = scene.verification(LinkPage::Form).await;
     let params = scene.inbound("YES");
     for _ in 0..2 {
-        scene.sandbox.auth0.server().faults().next(answer(503, &[], ""));
-        let reply = scene.sandbox.twilio.deliver(params.clone(), scene.lambda.url()).await;
-        assert_eq!((reply.messages, scene.waiting().await), (vec![RETRY.to_owned()], 1));
+        scene
+            .sandbox
+            .auth0
+            .server()
+            .faults()
+            .next(answer(503, &[], ""));
+        let reply = scene
+            .sandbox
+            .twilio
+            .deliver(params.clone(), scene.lambda.url())
+            .await;
+        assert_eq!(
+            (reply.messages, scene.waiting().await),
+            (vec![RETRY.to_owned()], 1)
+        );
     }
-    let other = scene.sandbox.auth0.mail_verification(&scene.sandbox.auth0.sign_up("other@sms.example.com"), LinkPage::Form);
+    let other = scene.sandbox.auth0.mail_verification(
+        &scene.sandbox.auth0.sign_up("other@sms.example.com"),
+        LinkPage::Form,
+    );
     scene.text_answered("YES", CONFIRMED).await;
-    scene.pend(&request("other", Kind::Verification, &other.link)).await;
-    let again = scene.sandbox.twilio.deliver(params, scene.lambda.url()).await;
-    assert_eq!((again.status, again.messages.len(), scene.waiting().await), (200, 0, 1));
-    assert_eq!((scene.sandbox.auth0.posted(&mail.ticket), scene.sandbox.auth0.fetched(&other.ticket)), (1, 0));
+    scene
+        .pend(&request("other", Kind::Verification, &other.link))
+        .await;
+    let again = scene
+        .sandbox
+        .twilio
+        .deliver(params, scene.lambda.url())
+        .await;
+    assert_eq!(
+        (again.status, again.messages.len(), scene.waiting().await),
+        (200, 0, 1)
+    );
+    assert_eq!(
+        (
+            scene.sandbox.auth0.posted(&mail.ticket),
+            scene.sandbox.auth0.fetched(&other.ticket)
+        ),
+        (1, 0)
+    );
 }
 
 #[tokio::test]
 async fn a_yes_that_failed_confirms_what_it_was_said_to_when_it_comes_again() {
     let scene = Scene::start().await;
     let mail = scene.verification(LinkPage::Form).await;
-    scene.sandbox.auth0.server().faults().next(answer(503, &[], ""));
+    scene
+        .sandbox
+        .auth0
+        .server()
+        .faults()
+        .next(answer(503, &[], ""));
     let params = scene.inbound("YES");
     for expected in [RETRY, CONFIRMED, CONFIRMED] {
-        let reply = scene.sandbox.twilio.deliver(params.clone(), scene.lambda.url()).await;
+        let reply = scene
+            .sandbox
+            .twilio
+            .deliver(params.clone(), scene.lambda.url())
+            .await;
         assert_eq!(reply.messages, [expected]);
     }
-    assert_eq!((scene.sandbox.auth0.posted(&mail.ticket), scene.pending().await), (1, None));
+    assert_eq!(
+        (
+            scene.sandbox.auth0.posted(&mail.ticket),
+            scene.pending().await
+        ),
+        (1, None)
+    );
 }

@@ -7,21 +7,37 @@ use crate::scene::{ACCOUNT, Answer, NAME, NUMBER, PHONE, Scene, account, pointer
 
 const BY_NUMBER: &str = "/accounts/4815162342";
 const BY_PHONE: &str = "/accounts?phone=%2B4520304051";
-const BAD_PHONE: &str = r#"{"error":"one phone in E.164 form is needed, such as /accounts?phone=%2B4512345678"}"#;
+const BAD_PHONE: &str =
+    r#"{"error":"one phone in E.164 form is needed, such as /accounts?phone=%2B4512345678"}"#;
 
 #[tokio::test]
 async fn by_number_and_by_phone_it_is_the_same() {
     let scene = Scene::start().await;
-    for path in
-        [BY_NUMBER, BY_PHONE, "/accounts/4815162342?phone=x", "/accounts?phone=%2b4520304051", "/accounts?%70hone=%2B4520304051"]
-    {
+    for path in [
+        BY_NUMBER,
+        BY_PHONE,
+        "/accounts/4815162342?phone=x",
+        "/accounts?phone=%2b4520304051",
+        "/accounts?%70hone=%2B4520304051",
+    ] {
         assert_eq!(scene.get(path).await, Answer::account(ACCOUNT), "{path}");
     }
-    let answer = client().get(scene.url(BY_NUMBER)).bearer_auth(scene.token()).send().await.unwrap();
+    let answer = client()
+        .get(scene.url(BY_NUMBER))
+        .bearer_auth(scene.token())
+        .send()
+        .await
+        .unwrap();
     let header = |name: &str| answer.headers()[name].to_str().unwrap();
-    assert_eq!((header("content-type"), header("cache-control")), ("application/json", "no-store"));
+    assert_eq!(
+        (header("content-type"), header("cache-control")),
+        ("application/json", "no-store")
+    );
     let logged = scene.logged("account").await;
-    assert_eq!((&logged["level"], &logged["status"]), (&json!("INFO"), &json!(200)));
+    assert_eq!(
+        (&logged["level"], &logged["status"]),
+        (&json!("INFO"), &json!(200))
+    );
     assert!(logged["upstream_ms"].is_number(), "{logged}");
 }
 
@@ -31,8 +47,16 @@ async fn what_an_account_lacks_is_null() {
     let scene = Scene::start().await;
     let maps = |maps: Value| json!({ "L": maps });
     for (number, attributes, expected) in [
-        ("1", json!({}), r#""name":null,"phone":null,"balance":null,"payments":[]}"#),
-        ("0000000007", json!({"name": {"S": ""}}), r#""name":"","phone":null,"balance":null,"payments":[]}"#),
+        (
+            "1",
+            json!({}),
+            r#""name":null,"phone":null,"balance":null,"payments":[]}"#,
+        ),
+        (
+            "0000000007",
+            json!({"name": {"S": ""}}),
+            r#""name":"","phone":null,"balance":null,"payments":[]}"#,
+        ),
         (
             "42",
             json!({"balance": {"M": {"amount": {"S": "-0.00000000000000000001"}}}, "payments": maps(json!([]))}),
@@ -59,10 +83,15 @@ async fn what_an_account_lacks_is_null() {
         ),
     ] {
         let mut item = account(number, &[]);
-        item.as_object_mut().unwrap().extend(attributes.as_object().unwrap().clone());
+        item.as_object_mut()
+            .unwrap()
+            .extend(attributes.as_object().unwrap().clone());
         scene.sandbox.aws.put(item).await;
         let expected = format!("{{\"account_number\":\"{number}\",{expected}");
-        assert_eq!(scene.get(&format!("/accounts/{number}")).await, Answer::account(&expected));
+        assert_eq!(
+            scene.get(&format!("/accounts/{number}")).await,
+            Answer::account(&expected)
+        );
     }
 }
 
@@ -70,8 +99,16 @@ async fn what_an_account_lacks_is_null() {
 #[tokio::test]
 async fn unknown_and_impossible_numbers_are_not_found() {
     let scene = Scene::start().await;
-    scene.sandbox.aws.put(account("1234567890a", &[("name", NAME)])).await;
-    for path in ["/accounts/1", "/accounts/9999999999", "/accounts/04815162342"] {
+    scene
+        .sandbox
+        .aws
+        .put(account("1234567890a", &[("name", NAME)]))
+        .await;
+    for path in [
+        "/accounts/1",
+        "/accounts/9999999999",
+        "/accounts/04815162342",
+    ] {
         assert_eq!(scene.get(path).await, Answer::empty(404), "{path}");
     }
     assert_eq!(scene.looked_up(), ["account#1", "account#9999999999"]);
@@ -129,7 +166,11 @@ async fn paths_that_no_client_sends_are_refused() {
             "headers": {"Authorization": format!("Bearer {token}")},
             "requestContext": {"domainName": "x.lambda-url.eu-west-1.on.aws", "http": {"method": "GET"}},
         }));
-        assert_eq!(answer.await.unwrap()["statusCode"], status, "{path:?} {query:?}");
+        assert_eq!(
+            answer.await.unwrap()["statusCode"],
+            status,
+            "{path:?} {query:?}"
+        );
     }
     assert_eq!(scene.looked_up(), [format!("account#{NUMBER}")]);
 }
@@ -165,7 +206,14 @@ async fn other_queries_than_one_phone_are_refused() {
         "/accounts?account_number=4815162342",
         &long,
     ] {
-        assert_eq!(scene.get(path).await, Answer { body: BAD_PHONE.to_owned(), ..Answer::empty(400) }, "{path}");
+        assert_eq!(
+            scene.get(path).await,
+            Answer {
+                body: BAD_PHONE.to_owned(),
+                ..Answer::empty(400)
+            },
+            "{path}"
+        );
     }
     assert!(scene.looked_up().is_empty());
 }
@@ -174,7 +222,8 @@ async fn other_queries_than_one_phone_are_refused() {
 #[tokio::test]
 async fn a_phone_that_leads_elsewhere_is_not_found() {
     let scene = Scene::start().await;
-    let [stale, dangling, broken, odd] = ["+4520304052", "+4520304053", "+4520304054", "+4520304055"];
+    let [stale, dangling, broken, odd] =
+        ["+4520304052", "+4520304053", "+4520304054", "+4520304055"];
     for phone in [stale, dangling, broken, odd] {
         scene.mark(&phone[1..]);
     }
@@ -182,12 +231,26 @@ async fn a_phone_that_leads_elsewhere_is_not_found() {
     scene.sandbox.aws.put(pointer(dangling, "77")).await;
     scene.sandbox.aws.put(pointer(broken, "4815162342#x")).await;
     scene.sandbox.aws.put(pointer(odd, "78")).await;
-    scene.sandbox.aws.put(account("78", &[("name", NAME)])).await; // without a phone
+    scene
+        .sandbox
+        .aws
+        .put(account("78", &[("name", NAME)]))
+        .await; // without a phone
     for phone in ["+4520304056", stale, dangling, broken, odd] {
-        assert_eq!(scene.get(&format!("/accounts?phone=%2B{}", &phone[1..])).await, Answer::empty(404), "{phone}");
+        assert_eq!(
+            scene
+                .get(&format!("/accounts?phone=%2B{}", &phone[1..]))
+                .await,
+            Answer::empty(404),
+            "{phone}"
+        );
     }
     assert_eq!(scene.get(BY_PHONE).await, Answer::account(ACCOUNT));
-    scene.sandbox.aws.put(account(NUMBER, &[("phone", stale)])).await;
+    scene
+        .sandbox
+        .aws
+        .put(account(NUMBER, &[("phone", stale)]))
+        .await;
     assert_eq!(scene.get(BY_PHONE).await, Answer::empty(404));
     assert_eq!(scene.get("/accounts?phone=%2B4520304052").await.status, 200);
 }
@@ -200,13 +263,21 @@ async fn an_expired_item_is_not_found() {
         item["expires_at"] = json!({ "N": end });
         item
     };
-    scene.sandbox.aws.put(with_end(account(NUMBER, &[("phone", PHONE)]), "1700000000")).await;
+    scene
+        .sandbox
+        .aws
+        .put(with_end(account(NUMBER, &[("phone", PHONE)]), "1700000000"))
+        .await;
     for path in [BY_NUMBER, BY_PHONE] {
         assert_eq!(scene.get(path).await, Answer::empty(404), "{path}");
     }
     scene.open_account().await;
     assert_eq!(scene.get(BY_PHONE).await, Answer::account(ACCOUNT));
-    scene.sandbox.aws.put(with_end(pointer(PHONE, NUMBER), "1700000000")).await;
+    scene
+        .sandbox
+        .aws
+        .put(with_end(pointer(PHONE, NUMBER), "1700000000"))
+        .await;
     assert_eq!(scene.get(BY_PHONE).await, Answer::empty(404));
     assert_eq!(scene.get(BY_NUMBER).await, Answer::account(ACCOUNT));
 }
@@ -235,11 +306,23 @@ async fn other_methods_and_paths_are_refused_before_anything_is_read() {
         ("GET", "/v1/accounts/4815162342", 404),
         ("GET", "/favicon.ico", 404),
     ] {
-        let request = client().request(method.parse().unwrap(), scene.url(path)).bearer_auth(scene.token());
+        let request = client()
+            .request(method.parse().unwrap(), scene.url(path))
+            .bearer_auth(scene.token());
         let answer = request.send().await.unwrap();
         assert_eq!(answer.status().as_u16(), status, "{method} {path}");
-        assert_eq!(answer.headers().get("allow").map(|allow| allow.to_str().unwrap()), (status == 405).then_some("GET"));
-        assert_eq!(answer.text().await.unwrap().is_empty(), status != 200, "{method} {path}");
+        assert_eq!(
+            answer
+                .headers()
+                .get("allow")
+                .map(|allow| allow.to_str().unwrap()),
+            (status == 405).then_some("GET")
+        );
+        assert_eq!(
+            answer.text().await.unwrap().is_empty(),
+            status != 200,
+            "{method} {path}"
+        );
     }
     assert_eq!(scene.looked_up(), [format!("account#{NUMBER}")]);
     assert_eq!(scene.sandbox.auth0.server().exchanges().len(), 0);

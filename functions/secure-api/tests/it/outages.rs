@@ -19,7 +19,10 @@ async fn known_keys_outlast_the_tenants_outage() {
     for _ in 0..3 {
         assert_eq!(scene.get(PATH).await, Answer::account(ACCOUNT));
         let unknown = scene.mint(json!({}), json!({"kid": "unknown"}), Signer::Stranger);
-        assert_eq!(scene.get_with(PATH, &unknown).await, Answer::challenged(401, INVALID));
+        assert_eq!(
+            scene.get_with(PATH, &unknown).await,
+            Answer::challenged(401, INVALID)
+        );
     }
 }
 
@@ -33,14 +36,32 @@ async fn without_keys_nobody_can_say() {
     for path in [PATH, BY_PHONE, "/accounts/1", "/accounts/x", "/accounts"] {
         assert_eq!(scene.get(path).await, Answer::empty(503), "{path}");
         let strange = scene.mint(json!({}), json!({}), Signer::Stranger);
-        assert_eq!(scene.get_with(path, &strange).await, Answer::empty(503), "{path}");
+        assert_eq!(
+            scene.get_with(path, &strange).await,
+            Answer::empty(503),
+            "{path}"
+        );
         let unsigned = scene.mint(json!({}), json!({}), Signer::Nobody);
-        assert_eq!(scene.get_with(path, &unsigned).await, Answer::challenged(401, INVALID), "{path}");
-        assert_eq!(scene.get_as(path, None).await, Answer::challenged(401, NO_TOKEN), "{path}");
+        assert_eq!(
+            scene.get_with(path, &unsigned).await,
+            Answer::challenged(401, INVALID),
+            "{path}"
+        );
+        assert_eq!(
+            scene.get_as(path, None).await,
+            Answer::challenged(401, NO_TOKEN),
+            "{path}"
+        );
     }
     let logged = scene.logged("keys_unavailable").await;
-    assert_eq!((&logged["level"], &logged["status"]), (&json!("ERROR"), &json!(503)));
-    assert!(logged["error"].as_str().unwrap().starts_with("JWKS: "), "{logged}");
+    assert_eq!(
+        (&logged["level"], &logged["status"]),
+        (&json!("ERROR"), &json!(503))
+    );
+    assert!(
+        logged["error"].as_str().unwrap().starts_with("JWKS: "),
+        "{logged}"
+    );
     assert!(scene.looked_up().is_empty());
     scene.auth0().refuse(false);
     let patience = Instant::now() + Duration::from_mins(1);
@@ -48,7 +69,11 @@ async fn without_keys_nobody_can_say() {
         assert!(Instant::now() < patience, "the keys are there again");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    assert_eq!(scene.sandbox.auth0.jwks_fetches(), 1, "asked for now and then");
+    assert_eq!(
+        scene.sandbox.auth0.jwks_fetches(),
+        1,
+        "asked for now and then"
+    );
 }
 
 #[tokio::test]
@@ -61,7 +86,10 @@ async fn keys_that_cannot_be_read_are_none() {
         says(404, r#"{"keys":[]}"#),
         says(200, "{}"),
         says(200, r#"{"keys":[]}"#),
-        says(200, r#"{"keys":[null,1,{"kty":"oct","kid":"sandbox-auth0-key-1","alg":"RS256","k":"AA"}]}"#),
+        says(
+            200,
+            r#"{"keys":[null,1,{"kty":"oct","kid":"sandbox-auth0-key-1","alg":"RS256","k":"AA"}]}"#,
+        ),
         Fault::Garbage,
         Fault::Truncate,
         Fault::Oversize(5_000_000),
@@ -100,16 +128,31 @@ async fn while_the_table_is_down_nothing_is_not_found() {
     ] {
         scene.dynamodb().always(Some(fault.clone()));
         for path in [PATH, BY_PHONE, "/accounts/1"] {
-            assert_eq!(scene.get(path).await, Answer::empty(503), "{path} {fault:?}");
+            assert_eq!(
+                scene.get(path).await,
+                Answer::empty(503),
+                "{path} {fault:?}"
+            );
         }
         // What needs no table is answered as ever.
-        assert_eq!(scene.get("/accounts/x").await, Answer::empty(404), "{fault:?}");
-        assert_eq!(scene.get_as(PATH, None).await, Answer::challenged(401, NO_TOKEN), "{fault:?}");
+        assert_eq!(
+            scene.get("/accounts/x").await,
+            Answer::empty(404),
+            "{fault:?}"
+        );
+        assert_eq!(
+            scene.get_as(PATH, None).await,
+            Answer::challenged(401, NO_TOKEN),
+            "{fault:?}"
+        );
         scene.dynamodb().clear();
     }
     scene.dynamodb().refuse(true);
     assert_eq!(scene.get(PATH).await, Answer::empty(503));
-    let logged = scene.lambda.wait_log(|line| line.contains(r#""status":503"#)).await;
+    let logged = scene
+        .lambda
+        .wait_log(|line| line.contains(r#""status":503"#))
+        .await;
     assert!(logged.contains(r#""level":"ERROR""#), "{logged}");
     scene.restart().await;
     assert_eq!(scene.get(PATH).await, Answer::empty(503));

@@ -25,7 +25,8 @@ pub(crate) const ACCOUNT: &str = concat!(
 
 pub(crate) const NO_TOKEN: &str = r#"Bearer realm="switchboard""#;
 pub(crate) const INVALID: &str = r#"Bearer realm="switchboard", error="invalid_token""#;
-pub(crate) const NO_SCOPE: &str = r#"Bearer realm="switchboard", error="insufficient_scope", scope="read:accounts""#;
+pub(crate) const NO_SCOPE: &str =
+    r#"Bearer realm="switchboard", error="insufficient_scope", scope="read:accounts""#;
 
 /// What a caller gets.
 #[derive(Debug, PartialEq, Eq)]
@@ -38,15 +39,25 @@ pub(crate) struct Answer {
 
 impl Answer {
     pub(crate) fn empty(status: u16) -> Self {
-        Self { status, challenge: String::new(), body: String::new() }
+        Self {
+            status,
+            challenge: String::new(),
+            body: String::new(),
+        }
     }
 
     pub(crate) fn challenged(status: u16, challenge: &str) -> Self {
-        Self { challenge: challenge.to_owned(), ..Self::empty(status) }
+        Self {
+            challenge: challenge.to_owned(),
+            ..Self::empty(status)
+        }
     }
 
     pub(crate) fn account(body: &str) -> Self {
-        Self { body: body.to_owned(), ..Self::empty(200) }
+        Self {
+            body: body.to_owned(),
+            ..Self::empty(200)
+        }
     }
 }
 
@@ -67,10 +78,19 @@ impl Scene {
 
     /// Without accounts.
     pub(crate) async fn on(sandbox: Sandbox) -> Self {
-        let overrides = [("LOG_LEVEL", Some("trace")), ("API_AUDIENCE", Some(API_AUDIENCE))];
-        let lambda = sandbox.run_with(FUNCTION, Path::new(BINARY), 1, &overrides).await;
+        let overrides = [
+            ("LOG_LEVEL", Some("trace")),
+            ("API_AUDIENCE", Some(API_AUDIENCE)),
+        ];
+        let lambda = sandbox
+            .run_with(FUNCTION, Path::new(BINARY), 1, &overrides)
+            .await;
         lambda.wait_ready().await.unwrap();
-        let scene = Self { lambda, sandbox, markers: Mutex::default() };
+        let scene = Self {
+            lambda,
+            sandbox,
+            markers: Mutex::default(),
+        };
         for marker in [NUMBER, &PHONE[1..], NAME, "1234.50", "Coffee"] {
             scene.mark(marker);
         }
@@ -79,7 +99,10 @@ impl Scene {
 
     pub(crate) async fn open_account(&self) {
         let payment = |date: &str, amount: &str, description: &str| json!({ "M": texts(&[("date", date), ("amount", amount), ("currency", "EUR"), ("description", description)]) });
-        let payments = [payment("2026-11-01", "20.00", "Rent & \"more\""), payment("2026-10-01", "0.10", "Coffee")];
+        let payments = [
+            payment("2026-11-01", "20.00", "Rent & \"more\""),
+            payment("2026-10-01", "0.10", "Coffee"),
+        ];
         let mut account = account(NUMBER, &[("name", NAME), ("phone", PHONE)]);
         account["balance"] = json!({ "M": texts(&[("amount", "1234.50"), ("currency", "EUR")]) });
         account["payments"] = json!({ "L": payments });
@@ -137,8 +160,19 @@ impl Scene {
 
     /// The `pk` of every item asked for so far.
     pub(crate) fn looked_up(&self) -> Vec<String> {
-        let pk = |body: &[u8]| serde_json::from_slice::<Value>(body).unwrap()["Key"]["pk"]["S"].as_str().unwrap().to_owned();
-        self.sandbox.aws.dynamodb().exchanges().iter().map(|exchange| pk(&exchange.request)).collect()
+        let pk = |body: &[u8]| {
+            serde_json::from_slice::<Value>(body).unwrap()["Key"]["pk"]["S"]
+                .as_str()
+                .unwrap()
+                .to_owned()
+        };
+        self.sandbox
+            .aws
+            .dynamodb()
+            .exchanges()
+            .iter()
+            .map(|exchange| pk(&exchange.request))
+            .collect()
     }
 
     /// The first log line with this outcome.
@@ -173,8 +207,16 @@ impl Drop for Scene {
 }
 
 async fn answer(answer: reqwest::Response) -> Answer {
-    let challenge = answer.headers().get("www-authenticate").map_or("", |value| value.to_str().unwrap()).to_owned();
-    Answer { status: answer.status().as_u16(), challenge, body: answer.text().await.unwrap() }
+    let challenge = answer
+        .headers()
+        .get("www-authenticate")
+        .map_or("", |value| value.to_str().unwrap())
+        .to_owned();
+    Answer {
+        status: answer.status().as_u16(),
+        challenge,
+        body: answer.text().await.unwrap(),
+    }
 }
 
 /// An account's item with these texts.
@@ -192,9 +234,17 @@ fn item(pk: &str, attributes: &[(&str, &str)]) -> Value {
 }
 
 fn texts(pairs: &[(&str, &str)]) -> Value {
-    pairs.iter().map(|(name, value)| ((*name).to_owned(), json!({ "S": value }))).collect::<serde_json::Map<_, _>>().into()
+    pairs
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), json!({ "S": value })))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
 }
 
 pub(crate) fn says(status: u16, body: &str) -> Fault {
-    Fault::Answer { status, headers: vec![], body: body.to_owned() }
+    Fault::Answer {
+        status,
+        headers: vec![],
+        body: body.to_owned(),
+    }
 }

@@ -13,7 +13,9 @@ async fn deliver_until_done(scene: &Scene, fields: &Fields) {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(30), delivering).await.expect("it is sent in the end");
+    tokio::time::timeout(Duration::from_secs(30), delivering)
+        .await
+        .expect("it is sent in the end");
 }
 
 async fn kill(scene: &Scene) {
@@ -31,17 +33,29 @@ async fn killed_while_twilio_thinks_it_is_sent_after_the_lease() {
         kill(&scene).await;
     };
     let (answer, ()) = tokio::join!(scene.post(&fields), killing);
-    assert_eq!((answer.status, scene.stage().await.as_str()), (502, "sending"));
-    assert_eq!(scene.pending(PHONE).await.len(), 1, "a reply to a text that arrived finds its request");
+    assert_eq!(
+        (answer.status, scene.stage().await.as_str()),
+        (502, "sending")
+    );
+    assert_eq!(
+        scene.pending(PHONE).await.len(),
+        1,
+        "a reply to a text that arrived finds its request"
+    );
     deliver_until_done(&scene, &fields).await;
-    assert_eq!((scene.texts(), scene.asked(), scene.stage().await.as_str()), (1, 2, "sent"));
+    assert_eq!(
+        (scene.texts(), scene.asked(), scene.stage().await.as_str()),
+        (1, 2, "sent")
+    );
 }
 
 #[tokio::test]
 async fn killed_after_twilio_took_it_and_answered_meanwhile_nothing_is_sent_again() {
     let scene = Scene::hurried(Duration::from_secs(3)).await;
     // The claim passes, the closing writes hang: the text is out and nobody has written so.
-    scene.dynamodb().next_with("TransactItems", Fault::Delay(Duration::ZERO));
+    scene
+        .dynamodb()
+        .next_with("TransactItems", Fault::Delay(Duration::ZERO));
     scene.dynamodb().next_with("\"sent#", Fault::Hang);
     let fields = scene.fields(&scene.mail());
     let killing = async {
@@ -50,7 +64,10 @@ async fn killed_after_twilio_took_it_and_answered_meanwhile_nothing_is_sent_agai
         scene.dynamodb().clear();
     };
     let (answer, ()) = tokio::join!(scene.post(&fields), killing);
-    assert_eq!((answer.status, scene.texts(), scene.stage().await.as_str()), (502, 1, "sending"));
+    assert_eq!(
+        (answer.status, scene.texts(), scene.stage().await.as_str()),
+        (502, 1, "sending")
+    );
     scene.confirm(PHONE).await;
     deliver_until_done(&scene, &fields).await;
     assert_eq!((scene.texts(), scene.asked()), (1, 1));
@@ -92,7 +109,10 @@ async fn twilio_silent_until_the_end_of_the_function_s_time_is_still_answered() 
     let scene = Scene::hurried(Duration::from_secs(4)).await;
     scene.twilio().always(Some(Fault::Hang));
     assert_eq!(scene.post_mail(&scene.mail()).await.status, 503);
-    assert!(scene.lambda.exits().is_empty(), "Lambda did not have to kill it");
+    assert!(
+        scene.lambda.exits().is_empty(),
+        "Lambda did not have to kill it"
+    );
     assert_eq!(scene.stage().await, "unknown");
 }
 

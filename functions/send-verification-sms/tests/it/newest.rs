@@ -6,20 +6,33 @@ use crate::scene::{Fields, PHONE, Scene, UNASKED, address};
 
 /// The links that wait for the phone.
 async fn waiting(scene: &Scene) -> Vec<String> {
-    let mut links: Vec<String> =
-        scene.pending(PHONE).await.iter().map(|request| request["link"]["S"].as_str().unwrap().to_owned()).collect();
+    let mut links: Vec<String> = scene
+        .pending(PHONE)
+        .await
+        .iter()
+        .map(|request| request["link"]["S"].as_str().unwrap().to_owned())
+        .collect();
     links.sort();
     links
 }
 
 fn link(mail: &Mail) -> String {
     let (_, after) = mail.html.split_once("<a href=\"http://127.0.0.1").unwrap();
-    format!("http://127.0.0.1{}", after.split(['#', '"']).next().unwrap())
+    format!(
+        "http://127.0.0.1{}",
+        after.split(['#', '"']).next().unwrap()
+    )
 }
 
 /// What Mailgun posts for a mail that came so many seconds from now.
 fn at(scene: &Scene, mail: &Mail, seconds: i64) -> Fields {
-    scene.sandbox.mailgun.fields(mail, sandbox::now().as_secs().checked_add_signed(seconds).unwrap())
+    scene.sandbox.mailgun.fields(
+        mail,
+        sandbox::now()
+            .as_secs()
+            .checked_add_signed(seconds)
+            .unwrap(),
+    )
 }
 
 #[tokio::test]
@@ -35,7 +48,11 @@ async fn the_newest_link_takes_the_place_of_older_ones() {
     for _ in 0..2 {
         let password = scene.sandbox.auth0.mail_password(&user).mail;
         assert_eq!(scene.post_mail(&password).await.status, 200);
-        assert_eq!(waiting(&scene).await, [link(&second), link(&password)], "a password is another matter");
+        assert_eq!(
+            waiting(&scene).await,
+            [link(&second), link(&password)],
+            "a password is another matter"
+        );
     }
 }
 
@@ -49,10 +66,23 @@ async fn an_older_mail_that_comes_late_is_neither_sent_nor_kept_nor_counted() {
         assert_eq!((answer.status, answer.body.as_str()), (200, ""));
     }
     scene.logged("superseded").await;
-    assert_eq!((scene.texts(), scene.counted(PHONE).await, scene.counted("all").await), (1, 1, 1));
-    assert_eq!((waiting(&scene).await, scene.items("sent#").await.len()), (vec![link(&newer)], 1));
+    assert_eq!(
+        (
+            scene.texts(),
+            scene.counted(PHONE).await,
+            scene.counted("all").await
+        ),
+        (1, 1, 1)
+    );
+    assert_eq!(
+        (waiting(&scene).await, scene.items("sent#").await.len()),
+        (vec![link(&newer)], 1)
+    );
     let delivery = scene.sandbox.mailgun.receive(&scene.mail()).await;
-    assert!(delivery.done && scene.texts() == 2, "the next one is newer than both");
+    assert!(
+        delivery.done && scene.texts() == 2,
+        "the next one is newer than both"
+    );
 }
 
 #[tokio::test]
@@ -60,18 +90,44 @@ async fn letters_of_either_case_are_the_same_address() {
     let scene = Scene::start().await;
     let (one, other) = (scene.mail(), scene.mail());
     assert_eq!(scene.post_mail(&one).await.status, 200);
-    assert_eq!(scene.post_mail(&Mail { recipient: address(PHONE).to_uppercase(), ..other.clone() }).await.status, 200);
+    assert_eq!(
+        scene
+            .post_mail(&Mail {
+                recipient: address(PHONE).to_uppercase(),
+                ..other.clone()
+            })
+            .await
+            .status,
+        200
+    );
     assert_eq!(waiting(&scene).await, [link(&other)]);
 }
 
 #[tokio::test]
 async fn two_addresses_of_one_phone_are_two_requests() {
-    let pattern = ("RECIPIENT_PATTERN", Some(r"(?:acme|shop)\+(?P<phone>\d+)@sms\.example\.com"));
-    let scene = Scene::with(&[pattern, ("RECIPIENT_PREFIX", None), ("RECIPIENT_DOMAIN", None)]).await;
+    let pattern = (
+        "RECIPIENT_PATTERN",
+        Some(r"(?:acme|shop)\+(?P<phone>\d+)@sms\.example\.com"),
+    );
+    let scene = Scene::with(&[
+        pattern,
+        ("RECIPIENT_PREFIX", None),
+        ("RECIPIENT_DOMAIN", None),
+    ])
+    .await;
     for prefix in ["acme", "shop"] {
         let recipient = address(PHONE).replace("acme", prefix);
         scene.sandbox.auth0.sign_up(&recipient);
-        assert_eq!(scene.post_mail(&Mail { recipient, ..scene.mail() }).await.status, 200);
+        assert_eq!(
+            scene
+                .post_mail(&Mail {
+                    recipient,
+                    ..scene.mail()
+                })
+                .await
+                .status,
+            200
+        );
     }
     assert_eq!(scene.pending(PHONE).await.len(), 2);
 }
@@ -79,7 +135,11 @@ async fn two_addresses_of_one_phone_are_two_requests() {
 /// Its text is on the phone and asks for a YES.
 #[tokio::test]
 async fn a_newer_mail_that_cannot_be_sent_leaves_the_phone_a_link() {
-    let busy = Fault::Answer { status: 429, headers: vec![], body: String::new() };
+    let busy = Fault::Answer {
+        status: 429,
+        headers: vec![],
+        body: String::new(),
+    };
     for fault in [busy, Fault::ResetAfter] {
         let scene = Scene::start().await;
         assert_eq!(scene.post_mail(&scene.mail()).await.status, 200);
@@ -96,8 +156,14 @@ async fn a_newer_mail_that_cannot_be_sent_leaves_the_phone_a_link() {
 async fn a_mail_that_was_replaced_meanwhile_is_not_sent_again() {
     for unknown in [true, false] {
         let scene = Scene::start().await;
-        let busy = Fault::Answer { status: 429, headers: vec![], body: String::new() };
-        scene.twilio().next(if unknown { Fault::ResetAfter } else { busy });
+        let busy = Fault::Answer {
+            status: 429,
+            headers: vec![],
+            body: String::new(),
+        };
+        scene
+            .twilio()
+            .next(if unknown { Fault::ResetAfter } else { busy });
         let older = scene.fields(&scene.mail());
         assert_eq!(scene.post(&older).await.status, 503);
         let newer = scene.mail();
@@ -105,17 +171,27 @@ async fn a_mail_that_was_replaced_meanwhile_is_not_sent_again() {
         let texts = scene.texts();
         assert_eq!(scene.post(&older).await.status, 200);
         scene.logged("superseded").await;
-        assert_eq!((scene.texts(), waiting(&scene).await), (texts, vec![link(&newer)]));
+        assert_eq!(
+            (scene.texts(), waiting(&scene).await),
+            (texts, vec![link(&newer)])
+        );
     }
 }
 
 #[tokio::test]
 async fn a_retry_that_is_signed_anew_is_no_newer_mail() {
     let scene = Scene::with(&[UNASKED]).await;
-    scene.twilio().next(Fault::Answer { status: 503, headers: vec![], body: String::new() });
+    scene.twilio().next(Fault::Answer {
+        status: 503,
+        headers: vec![],
+        body: String::new(),
+    });
     let (older, newer) = (scene.mail(), scene.mail());
     assert_eq!(scene.post_mail(&older).await.status, 503);
     assert_eq!(scene.post(&at(&scene, &newer, 30)).await.status, 200);
     assert_eq!(scene.post(&at(&scene, &older, 50)).await.status, 200);
-    assert_eq!((scene.texts(), waiting(&scene).await), (1, vec![link(&newer)]));
+    assert_eq!(
+        (scene.texts(), waiting(&scene).await),
+        (1, vec![link(&newer)])
+    );
 }

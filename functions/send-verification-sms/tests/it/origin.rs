@@ -19,13 +19,21 @@ const AUTH0: &str = "switchboard/auth0";
 impl Scene {
     /// A stranger's mail to the phone, with an invented ticket on the tenant's host.
     fn forged(&self, forgery: Forgery) -> Mail {
-        self.sandbox.mailgun.forged(&address(PHONE), &self.sandbox.auth0.invented_link(), forgery)
+        self.sandbox.mailgun.forged(
+            &address(PHONE),
+            &self.sandbox.auth0.invented_link(),
+            forgery,
+        )
     }
 
     /// Refused for good, with this word, and without a trace.
     async fn leaves_no_trace(&self, mail: &Mail, outcome: &str) {
         let answer = self.post_mail(mail).await;
-        assert_eq!((answer.status, answer.body.as_str()), (406, ""), "{outcome}");
+        assert_eq!(
+            (answer.status, answer.body.as_str()),
+            (406, ""),
+            "{outcome}"
+        );
         assert_eq!(self.logged(outcome).await["Refused"], 1);
         self.untouched();
     }
@@ -34,9 +42,17 @@ impl Scene {
 #[tokio::test]
 async fn a_forged_mail_with_an_invented_ticket_is_not_texted_to_somebody_who_never_signed_up() {
     let scene = Scene::start().await;
-    scene.leaves_no_trace(&scene.forged(Forgery::OwnName), "sender_not_allowed").await;
-    for forgery in [Forgery::Unsigned, Forgery::SignedElsewhere, Forgery::SignedTwice] {
-        scene.leaves_no_trace(&scene.forged(forgery), "no_such_user").await;
+    scene
+        .leaves_no_trace(&scene.forged(Forgery::OwnName), "sender_not_allowed")
+        .await;
+    for forgery in [
+        Forgery::Unsigned,
+        Forgery::SignedElsewhere,
+        Forgery::SignedTwice,
+    ] {
+        scene
+            .leaves_no_trace(&scene.forged(forgery), "no_such_user")
+            .await;
     }
     assert_eq!(scene.asked_auth0(BY_EMAIL), 3);
     assert_eq!(scene.logged("no_such_user").await["phone"], "+45••••5678");
@@ -45,27 +61,55 @@ async fn a_forged_mail_with_an_invented_ticket_is_not_texted_to_somebody_who_nev
 #[tokio::test]
 async fn a_mail_that_a_stranger_signed_is_refused_where_dkim_is_demanded() {
     let scene = Scene::with(&[("REQUIRE_DKIM", Some("true")), UNASKED]).await;
-    scene.leaves_no_trace(&scene.forged(Forgery::Unsigned), "dkim_not_passed").await;
+    scene
+        .leaves_no_trace(&scene.forged(Forgery::Unsigned), "dkim_not_passed")
+        .await;
     for forgery in [Forgery::SignedElsewhere, Forgery::SignedTwice] {
-        scene.leaves_no_trace(&scene.forged(forgery), "dkim_not_aligned").await;
+        scene
+            .leaves_no_trace(&scene.forged(forgery), "dkim_not_aligned")
+            .await;
     }
 }
 
 #[tokio::test]
 async fn five_forged_mails_take_nothing_from_the_honest_one() {
-    let scene = Scene::with(&[("SMS_PER_NUMBER_PER_HOUR", Some("1")), ("SMS_PER_HOUR", Some("1"))]).await;
-    for forgery in [Forgery::Unsigned, Forgery::SignedElsewhere, Forgery::SignedTwice, Forgery::OwnName, Forgery::Unsigned] {
+    let scene = Scene::with(&[
+        ("SMS_PER_NUMBER_PER_HOUR", Some("1")),
+        ("SMS_PER_HOUR", Some("1")),
+    ])
+    .await;
+    for forgery in [
+        Forgery::Unsigned,
+        Forgery::SignedElsewhere,
+        Forgery::SignedTwice,
+        Forgery::OwnName,
+        Forgery::Unsigned,
+    ] {
         assert_eq!(scene.post_mail(&scene.forged(forgery)).await.status, 406);
     }
     scene.untouched();
     assert_eq!(scene.post_mail(&scene.mail()).await.status, 200);
-    assert_eq!((scene.texts(), scene.pending(PHONE).await.len(), scene.counted(PHONE).await), (1, 1, 1));
+    assert_eq!(
+        (
+            scene.texts(),
+            scene.pending(PHONE).await.len(),
+            scene.counted(PHONE).await
+        ),
+        (1, 1, 1)
+    );
 }
 
 #[tokio::test]
 async fn forged_mails_to_somebody_who_just_signed_up_take_nothing_from_the_honest_one_either() {
-    let scene = Scene::with(&[("REQUIRE_DKIM", Some("true")), ("SMS_PER_NUMBER_PER_HOUR", Some("1"))]).await;
-    let honest = scene.sandbox.auth0.mail_verification(&scene.sign_up(PHONE), LinkPage::Form);
+    let scene = Scene::with(&[
+        ("REQUIRE_DKIM", Some("true")),
+        ("SMS_PER_NUMBER_PER_HOUR", Some("1")),
+    ])
+    .await;
+    let honest = scene
+        .sandbox
+        .auth0
+        .mail_verification(&scene.sign_up(PHONE), LinkPage::Form);
     for forgery in Forgery::ALL.into_iter().chain(Forgery::ALL) {
         assert_eq!(scene.post_mail(&scene.forged(forgery)).await.status, 406);
     }
@@ -83,17 +127,34 @@ async fn forged_mails_to_somebody_who_just_signed_up_take_nothing_from_the_hones
 #[tokio::test]
 async fn a_forged_password_mail_puts_no_stranger_s_link_on_the_phone() {
     let scene = Scene::start().await;
-    let own = scene.sandbox.auth0.mail_password(&scene.sandbox.auth0.sign_up("stranger@evil.example"));
-    let forged = |forgery| scene.sandbox.mailgun.forged(&address(PHONE), &own.link, forgery);
+    let own = scene
+        .sandbox
+        .auth0
+        .mail_password(&scene.sandbox.auth0.sign_up("stranger@evil.example"));
+    let forged = |forgery| {
+        scene
+            .sandbox
+            .mailgun
+            .forged(&address(PHONE), &own.link, forgery)
+    };
     for forgery in [Forgery::Unsigned, Forgery::SignedElsewhere] {
-        scene.leaves_no_trace(&forged(forgery), "no_such_user").await;
+        scene
+            .leaves_no_trace(&forged(forgery), "no_such_user")
+            .await;
     }
     let strict = Scene::with(&[("REQUIRE_DKIM", Some("true"))]).await;
     let user = strict.sign_up(PHONE);
     let link = strict.sandbox.auth0.mail_password(&user).link;
-    let forged = |forgery| strict.sandbox.mailgun.forged(&address(PHONE), &link, forgery);
+    let forged = |forgery| {
+        strict
+            .sandbox
+            .mailgun
+            .forged(&address(PHONE), &link, forgery)
+    };
     for forgery in [Forgery::SignedElsewhere, Forgery::SignedTwice] {
-        strict.leaves_no_trace(&forged(forgery), "dkim_not_aligned").await;
+        strict
+            .leaves_no_trace(&forged(forgery), "dkim_not_aligned")
+            .await;
     }
 }
 
@@ -101,10 +162,19 @@ async fn a_forged_password_mail_puts_no_stranger_s_link_on_the_phone() {
 async fn somebody_who_is_verified_is_not_asked_again_but_may_forget_a_password() {
     let scene = Scene::start().await;
     let user = scene.sign_up(PHONE);
-    let mail = scene.sandbox.auth0.mail_verification(&user, LinkPage::Redirect);
+    let mail = scene
+        .sandbox
+        .auth0
+        .mail_verification(&user, LinkPage::Redirect);
     scene.sandbox.auth0.set_verified(&user);
     scene.leaves_no_trace(&mail.mail, "already_verified").await;
-    assert_eq!(scene.post_mail(&scene.sandbox.auth0.mail_password(&user).mail).await.status, 200);
+    assert_eq!(
+        scene
+            .post_mail(&scene.sandbox.auth0.mail_password(&user).mail)
+            .await
+            .status,
+        200
+    );
     assert_eq!(scene.texts(), 1);
 }
 
@@ -114,7 +184,11 @@ async fn one_of_several_users_with_an_address_may_be_unverified() {
     let first = scene.sign_up(PHONE);
     scene.sandbox.auth0.set_verified(&first);
     let second = scene.sandbox.auth0.sign_up_with(&address(PHONE), "another");
-    let mail = scene.sandbox.auth0.mail_verification(&second, LinkPage::Form).mail;
+    let mail = scene
+        .sandbox
+        .auth0
+        .mail_verification(&second, LinkPage::Form)
+        .mail;
     assert_eq!(scene.post_mail(&mail).await.status, 200);
 }
 
@@ -123,14 +197,25 @@ async fn a_mail_whose_user_verified_meanwhile_becomes_no_second_text() {
     for lost in [true, false] {
         let scene = Scene::start().await;
         let user = scene.sign_up(PHONE);
-        let mail = scene.sandbox.auth0.mail_verification(&user, LinkPage::Form).mail;
+        let mail = scene
+            .sandbox
+            .auth0
+            .mail_verification(&user, LinkPage::Form)
+            .mail;
         if lost {
             scene.twilio().next(Fault::ResetAfter);
         }
-        assert_eq!(scene.post_mail(&mail).await.status, if lost { 503 } else { 200 });
+        assert_eq!(
+            scene.post_mail(&mail).await.status,
+            if lost { 503 } else { 200 }
+        );
         scene.sandbox.auth0.set_verified(&user);
         let delivery = scene.sandbox.mailgun.receive(&mail).await;
-        assert_eq!((delivery.attempts.len(), scene.texts(), scene.asked()), (1, 1, 1), "Mailgun is content, whatever it is told");
+        assert_eq!(
+            (delivery.attempts.len(), scene.texts(), scene.asked()),
+            (1, 1, 1),
+            "Mailgun is content, whatever it is told"
+        );
     }
 }
 
@@ -139,7 +224,11 @@ async fn a_mail_whose_user_verified_meanwhile_becomes_no_second_text() {
 async fn without_auth0_s_word_nothing_is_counted_stored_or_texted() {
     let scene = Scene::hurried(Duration::from_secs(4)).await;
     let fields = scene.fields(&scene.mail());
-    let answer = |status: u16, body: &str| Fault::Answer { status, headers: vec![], body: body.to_owned() };
+    let answer = |status: u16, body: &str| Fault::Answer {
+        status,
+        headers: vec![],
+        body: body.to_owned(),
+    };
     for fault in [
         answer(500, "{}"),
         answer(503, ""),
@@ -168,7 +257,10 @@ async fn without_auth0_s_word_nothing_is_counted_stored_or_texted() {
     scene.untouched();
     scene.auth0().refuse(false);
     assert!(scene.logged("auth0_unavailable").await["error"].is_string());
-    assert!(scene.lambda.exits().is_empty(), "Lambda did not have to kill it");
+    assert!(
+        scene.lambda.exits().is_empty(),
+        "Lambda did not have to kill it"
+    );
     assert_eq!((scene.post(&fields).await.status, scene.texts()), (200, 1));
 }
 
@@ -177,7 +269,10 @@ async fn without_auth0_s_word_nothing_is_counted_stored_or_texted() {
 async fn a_mail_waits_its_turn_where_auth0_is_asked_too_much_at_once() {
     let scene = Scene::start().await;
     scene.sandbox.auth0.rate_limit(2);
-    assert_eq!((scene.post_mail(&scene.mail()).await.status, scene.texts()), (200, 1));
+    assert_eq!(
+        (scene.post_mail(&scene.mail()).await.status, scene.texts()),
+        (200, 1)
+    );
     assert_eq!(scene.asked_auth0(BY_EMAIL), 3);
 }
 
@@ -196,8 +291,18 @@ async fn keys_that_auth0_refuses_let_nothing_pass() {
             assert_eq!(scene.post(&fields).await.status, 503, "{lacking}");
         }
         let line = scene.logged("auth0_unavailable").await;
-        assert_eq!(line["error"], "Auth0 refuses the application's credentials or scopes");
-        assert_eq!((scene.texts(), scene.items("rate#").await.len(), scene.items("sent#").await.len()), (0, 0, 0));
+        assert_eq!(
+            line["error"],
+            "Auth0 refuses the application's credentials or scopes"
+        );
+        assert_eq!(
+            (
+                scene.texts(),
+                scene.items("rate#").await.len(),
+                scene.items("sent#").await.len()
+            ),
+            (0, 0, 0)
+        );
     }
 }
 
@@ -206,13 +311,23 @@ async fn new_keys_are_fetched_and_tried() {
     let scene = Scene::start().await;
     scene.sandbox.auth0.revoke_tokens();
     scene.sandbox.auth0.set_client_secret("rotated");
-    scene.sandbox.aws.set_secret(AUTH0, &json!({ "client_id": auth0::CLIENT_ID, "client_secret": "rotated" }));
-    assert_eq!((scene.post_mail(&scene.mail()).await.status, scene.texts()), (200, 1));
+    scene.sandbox.aws.set_secret(
+        AUTH0,
+        &json!({ "client_id": auth0::CLIENT_ID, "client_secret": "rotated" }),
+    );
+    assert_eq!(
+        (scene.post_mail(&scene.mail()).await.status, scene.texts()),
+        (200, 1)
+    );
 }
 
 #[tokio::test]
 async fn without_keys_nobody_is_asked() {
-    let empty = [json!({}), json!({ "client_id": "", "client_secret": " " }), json!({ "client_id": null, "client_secret": 7 })];
+    let empty = [
+        json!({}),
+        json!({ "client_id": "", "client_secret": " " }),
+        json!({ "client_id": null, "client_secret": 7 }),
+    ];
     for secret in empty.iter().map(Some).chain([None]) {
         let sandbox = Sandbox::start().await;
         if let Some(secret) = secret {
@@ -221,23 +336,38 @@ async fn without_keys_nobody_is_asked() {
         let scene = Scene::on(sandbox, 1, if secret.is_some() { &[] } else { &[UNASKED] }).await;
         let fetched = scene.fetched();
         for phone in [PHONE, "+4587654321"] {
-            let mail = Mail { recipient: address(phone), ..scene.forged(Forgery::Unsigned) };
+            let mail = Mail {
+                recipient: address(phone),
+                ..scene.forged(Forgery::Unsigned)
+            };
             assert_eq!(scene.post_mail(&mail).await.status, 200, "{secret:?}");
         }
-        assert_eq!((scene.texts(), scene.asked_auth0(""), scene.fetched()), (2, 0, fetched), "{secret:?}");
+        assert_eq!(
+            (scene.texts(), scene.asked_auth0(""), scene.fetched()),
+            (2, 0, fetched),
+            "{secret:?}"
+        );
     }
 }
 
 #[tokio::test]
 async fn half_a_pair_of_keys_or_none_that_can_be_read_lets_nothing_pass() {
-    for secret in [Some(json!({ "client_id": auth0::CLIENT_ID })), Some(json!("text")), None] {
+    for secret in [
+        Some(json!({ "client_id": auth0::CLIENT_ID })),
+        Some(json!("text")),
+        None,
+    ] {
         let sandbox = Sandbox::start().await;
         match &secret {
             Some(secret) => sandbox.aws.set_secret(AUTH0, secret),
             None => sandbox.aws.remove_secret(AUTH0),
         }
         let scene = Scene::on(sandbox, 1, &[]).await;
-        assert_eq!(scene.post_mail(&scene.mail()).await.status, 503, "{secret:?}");
+        assert_eq!(
+            scene.post_mail(&scene.mail()).await.status,
+            503,
+            "{secret:?}"
+        );
         scene.untouched();
     }
 }
@@ -245,15 +375,31 @@ async fn half_a_pair_of_keys_or_none_that_can_be_read_lets_nothing_pass() {
 #[tokio::test]
 async fn a_mail_costs_one_question_and_instances_share_a_token() {
     let sandbox = Sandbox::start().await;
-    let tokens = || sandbox.auth0.server().exchanges().iter().filter(|exchange| exchange.target == "/oauth/token").count();
+    let tokens = || {
+        sandbox
+            .auth0
+            .server()
+            .exchanges()
+            .iter()
+            .filter(|exchange| exchange.target == "/oauth/token")
+            .count()
+    };
     let binary = env!("CARGO_BIN_EXE_send-verification-sms");
     let first = sandbox.run("send-verification-sms", binary.as_ref()).await;
     first.wait_ready().await.unwrap();
     assert_eq!(tokens(), 1, "while it starts");
     first.stop().await;
     let scene = Scene::on(sandbox, 4, &[]).await;
-    let mails: Vec<_> = (0..8).map(|n| scene.fields(&scene.mail_to(&format!("+451111110{n}")))).collect();
+    let mails: Vec<_> = (0..8)
+        .map(|n| scene.fields(&scene.mail_to(&format!("+451111110{n}"))))
+        .collect();
     let scene = std::sync::Arc::new(scene);
     assert_eq!(scene.post_together(mails).await, [200; 8]);
-    assert_eq!((scene.asked_auth0(BY_EMAIL), scene.asked_auth0("POST /oauth/token")), (8, 0));
+    assert_eq!(
+        (
+            scene.asked_auth0(BY_EMAIL),
+            scene.asked_auth0("POST /oauth/token")
+        ),
+        (8, 0)
+    );
 }

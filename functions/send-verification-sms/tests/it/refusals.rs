@@ -6,9 +6,16 @@ use crate::scene::{Fields, PHONE, Scene, number, set};
 
 async fn refused(scene: &Scene, mail: &Mail, reason: &str) {
     let answer = scene.post_mail(mail).await;
-    assert_eq!((answer.status, answer.body.as_str()), (406, ""), "{reason}: {mail:#?}");
+    assert_eq!(
+        (answer.status, answer.body.as_str()),
+        (406, ""),
+        "{reason}: {mail:#?}"
+    );
     let line = scene.logged(reason).await;
-    assert_eq!((&line["status"], &line["Refused"]), (&406.into(), &1.into()));
+    assert_eq!(
+        (&line["status"], &line["Refused"]),
+        (&406.into(), &1.into())
+    );
     scene.untouched();
 }
 
@@ -19,16 +26,62 @@ async fn other_paths_methods_types_and_sizes() {
     let http = client();
     let form = "application/x-www-form-urlencoded";
     for path in ["x", "mime/", "x/mime", "%2f", "/", "index.html?a=1"] {
-        let answer = http.post(format!("{url}{path}")).header("content-type", form).body("a=1").send().await.unwrap();
-        assert_eq!((answer.status().as_u16(), answer.text().await.unwrap().as_str()), (404, ""), "{path}");
+        let answer = http
+            .post(format!("{url}{path}"))
+            .header("content-type", form)
+            .body("a=1")
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(
+            (
+                answer.status().as_u16(),
+                answer.text().await.unwrap().as_str()
+            ),
+            (404, ""),
+            "{path}"
+        );
     }
-    for request in [http.get(url), http.put(url), http.patch(url), http.delete(url)] {
-        let answer = request.header("content-type", form).body("a=1").send().await.unwrap();
-        assert_eq!((answer.status().as_u16(), &answer.headers()["allow"]), (405, &"POST".parse().unwrap()));
+    for request in [
+        http.get(url),
+        http.put(url),
+        http.patch(url),
+        http.delete(url),
+    ] {
+        let answer = request
+            .header("content-type", form)
+            .body("a=1")
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(
+            (answer.status().as_u16(), &answer.headers()["allow"]),
+            (405, &"POST".parse().unwrap())
+        );
     }
-    for kind in ["application/json", "text/plain", "multipart/alternative", "multipart/mixed; boundary=b", "", "form"] {
-        let answer = http.post(url).header("content-type", kind).body("a=1").send().await.unwrap();
-        assert_eq!((answer.status().as_u16(), answer.text().await.unwrap().as_str()), (415, ""), "{kind}");
+    for kind in [
+        "application/json",
+        "text/plain",
+        "multipart/alternative",
+        "multipart/mixed; boundary=b",
+        "",
+        "form",
+    ] {
+        let answer = http
+            .post(url)
+            .header("content-type", kind)
+            .body("a=1")
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(
+            (
+                answer.status().as_u16(),
+                answer.text().await.unwrap().as_str()
+            ),
+            (415, ""),
+            "{kind}"
+        );
     }
     scene.untouched();
     // The event's base64 would exceed Lambda's own limit by then: over 5 MiB comes in as it is only.
@@ -51,7 +104,10 @@ async fn a_route_for_raw_mails_is_named() {
         fields.push(("body-mime".to_owned(), "Subject: x\r\n\r\nx".to_owned()));
         fields
     };
-    let (root, mime) = (scene.lambda.url().to_owned(), format!("{}mime", scene.lambda.url()));
+    let (root, mime) = (
+        scene.lambda.url().to_owned(),
+        format!("{}mime", scene.lambda.url()),
+    );
     for (url, fields) in [
         (&mime, raw(scene.fields(&scene.mail()))),
         (&mime, scene.fields(&scene.mail())),
@@ -63,11 +119,19 @@ async fn a_route_for_raw_mails_is_named() {
     assert_eq!(scene.logged("mime_route").await["Refused"], 1);
     let mut forged = raw(scene.fields(&scene.mail()));
     set(&mut forged, "signature", &"0".repeat(64));
-    assert_eq!(scene.sandbox.mailgun.post(&mime, &forged).await.status, 401, "strangers learn nothing");
+    assert_eq!(
+        scene.sandbox.mailgun.post(&mime, &forged).await.status,
+        401,
+        "strangers learn nothing"
+    );
     scene.untouched();
     let mut both = scene.fields(&scene.mail());
     both.push(("body-mime".to_owned(), "x".to_owned()));
-    assert_eq!(scene.post(&both).await.status, 200, "a mail with its parts is read");
+    assert_eq!(
+        scene.post(&both).await.status,
+        200,
+        "a mail with its parts is read"
+    );
 }
 
 #[tokio::test]
@@ -90,7 +154,15 @@ async fn a_recipient_without_one_clear_phone() {
         "info@sms.example.com",
         "",
     ] {
-        refused(&scene, &Mail { recipient: recipient.to_owned(), ..scene.mail() }, "no_phone").await;
+        refused(
+            &scene,
+            &Mail {
+                recipient: recipient.to_owned(),
+                ..scene.mail()
+            },
+            "no_phone",
+        )
+        .await;
     }
     let mut twice = scene.fields(&scene.mail());
     twice.push(("recipient".into(), "acme+4587654321@sms.example.com".into()));
@@ -101,10 +173,25 @@ async fn a_recipient_without_one_clear_phone() {
 #[tokio::test]
 async fn a_recipient_with_an_impossible_number() {
     let scene = Scene::start().await;
-    for digits in
-        ["45020123456", "45201234567890", "10000000000", "114155550100", "4407400123456", "399999999", "2101234567", "4520123"]
-    {
-        refused(&scene, &Mail { recipient: format!("acme+{digits}@sms.example.com"), ..scene.mail() }, "no_phone").await;
+    for digits in [
+        "45020123456",
+        "45201234567890",
+        "10000000000",
+        "114155550100",
+        "4407400123456",
+        "399999999",
+        "2101234567",
+        "4520123",
+    ] {
+        refused(
+            &scene,
+            &Mail {
+                recipient: format!("acme+{digits}@sms.example.com"),
+                ..scene.mail()
+            },
+            "no_phone",
+        )
+        .await;
     }
     assert_eq!(scene.items("").await, scene.items("token#").await);
 }
@@ -112,9 +199,15 @@ async fn a_recipient_with_an_impossible_number() {
 #[tokio::test]
 async fn the_to_header_is_not_the_recipient() {
     let scene = Scene::start().await;
-    let mail = Mail { to: "acme+4587654321@sms.example.com, other@sms.example.com".into(), ..scene.mail() };
+    let mail = Mail {
+        to: "acme+4587654321@sms.example.com, other@sms.example.com".into(),
+        ..scene.mail()
+    };
     assert_eq!(scene.post_mail(&mail).await.status, 200);
-    assert_eq!((scene.sandbox.twilio.inbox(PHONE).len(), scene.texts()), (1, 1));
+    assert_eq!(
+        (scene.sandbox.twilio.inbox(PHONE).len(), scene.texts()),
+        (1, 1)
+    );
 }
 
 #[tokio::test]
@@ -129,7 +222,15 @@ async fn an_unknown_or_ambiguous_sender() {
         "Acme <no-reply@acme.example> <evil@evil.example>",
         "",
     ] {
-        refused(&scene, &Mail { from: from.into(), ..scene.mail() }, "sender_not_allowed").await;
+        refused(
+            &scene,
+            &Mail {
+                from: from.into(),
+                ..scene.mail()
+            },
+            "sender_not_allowed",
+        )
+        .await;
     }
     for name in ["From", "from", "FROM"] {
         let mut second = scene.fields(&scene.mail());
@@ -144,22 +245,60 @@ async fn an_unknown_or_ambiguous_sender() {
 
 #[tokio::test]
 async fn a_whole_domain_may_be_allowed_to_send() {
-    let scene = Scene::with(&[("MAIL_SENDERS", Some("@mail.acme.example, no-reply@acme.example"))]).await;
-    assert_eq!(scene.post_mail(&Mail { from: "Any <One@MAIL.acme.example>".into(), ..scene.mail() }).await.status, 200);
-    assert_eq!(scene.post_mail(&Mail { from: "any@sub.mail.acme.example".into(), ..scene.mail() }).await.status, 406);
+    let scene = Scene::with(&[(
+        "MAIL_SENDERS",
+        Some("@mail.acme.example, no-reply@acme.example"),
+    )])
+    .await;
+    assert_eq!(
+        scene
+            .post_mail(&Mail {
+                from: "Any <One@MAIL.acme.example>".into(),
+                ..scene.mail()
+            })
+            .await
+            .status,
+        200
+    );
+    assert_eq!(
+        scene
+            .post_mail(&Mail {
+                from: "any@sub.mail.acme.example".into(),
+                ..scene.mail()
+            })
+            .await
+            .status,
+        406
+    );
     assert_eq!(scene.texts(), 1);
 }
 
 #[tokio::test]
 async fn a_country_not_allowed_and_ranges_that_cost() {
     let scene = Scene::start().await;
-    for phone in ["+447400123456", "+18765550123", "+4590123456", "+19005550123", "+881612345678", "+97912345678"] {
+    for phone in [
+        "+447400123456",
+        "+18765550123",
+        "+4590123456",
+        "+19005550123",
+        "+881612345678",
+        "+97912345678",
+    ] {
         refused(&scene, &scene.mail_to(phone), "country_not_allowed").await;
     }
-    assert_eq!(scene.post_mail(&scene.mail_to("+573001234567")).await.status, 200);
+    assert_eq!(
+        scene
+            .post_mail(&scene.mail_to("+573001234567"))
+            .await
+            .status,
+        200
+    );
     let own = Scene::with(&[("ALLOWED_COUNTRIES", None)]).await;
     refused(&own, &own.mail(), "country_not_allowed").await;
-    assert_eq!(own.post_mail(&own.mail_to("+12025550123")).await.status, 200);
+    assert_eq!(
+        own.post_mail(&own.mail_to("+12025550123")).await.status,
+        200
+    );
 }
 
 #[tokio::test]
@@ -173,21 +312,37 @@ async fn no_link_that_may_be_trusted() {
         format!("<a href='{tenant}/u/email-verification'>no ticket</a>"),
         format!("<a href='{tenant}/v2/logout?ticket=x'>another page</a>"),
         format!("<a href='http://localhost:{port}/u/email-verification?ticket=x'>another host</a>"),
-        format!("<a href='http://127.0.0.1:{}/u/email-verification?ticket=x'>another port</a>", port ^ 1),
+        format!(
+            "<a href='http://127.0.0.1:{}/u/email-verification?ticket=x'>another port</a>",
+            port ^ 1
+        ),
         format!("<a href='http://user@127.0.0.1:{port}/u/email-verification?ticket=x'>user</a>"),
         "<a href='http://169.254.169.254/u/email-verification?ticket=x'>metadata</a>".into(),
         format!("<a href='https://track.example/c?u={tenant}/u/email-verification'>tracking</a>"),
         format!("<meta http-equiv=refresh content='0;url={tenant}/u/email-verification?ticket=x'>"),
-        format!("<base href='https://evil.example'><a href='/u/email-verification?ticket=x'>{tenant}</a>"),
+        format!(
+            "<base href='https://evil.example'><a href='/u/email-verification?ticket=x'>{tenant}</a>"
+        ),
         format!("<!-- <a href='{tenant}/u/email-verification?ticket=x'>hidden</a> -->"),
     ] {
-        refused(&scene, &Mail { html, ..scene.mail() }, "no_link").await;
+        refused(
+            &scene,
+            &Mail {
+                html,
+                ..scene.mail()
+            },
+            "no_link",
+        )
+        .await;
     }
 }
 
 /// A verification link of this length.
 fn link(scene: &Scene, length: usize) -> String {
-    let start = format!("{}/u/email-verification?ticket=", scene.sandbox.auth0.server().url());
+    let start = format!(
+        "{}/u/email-verification?ticket=",
+        scene.sandbox.auth0.server().url()
+    );
     format!("{start}{}", "x".repeat(length - start.len()))
 }
 
@@ -195,23 +350,56 @@ fn link(scene: &Scene, length: usize) -> String {
 async fn a_link_that_no_text_could_hold() {
     let scene = Scene::start().await;
     for length in [1_001, 150_000, 150_000, 150_000] {
-        refused(&scene, &Mail { html: format!("<a href='{}'>", link(&scene, length)), ..scene.mail() }, "no_link").await;
+        refused(
+            &scene,
+            &Mail {
+                html: format!("<a href='{}'>", link(&scene, length)),
+                ..scene.mail()
+            },
+            "no_link",
+        )
+        .await;
     }
     scene.untouched();
     let html = format!("<a href='{}'>", link(&scene, 1_000));
-    assert_eq!(scene.post_mail(&Mail { html, ..scene.mail() }).await.status, 200);
+    assert_eq!(
+        scene
+            .post_mail(&Mail {
+                html,
+                ..scene.mail()
+            })
+            .await
+            .status,
+        200
+    );
 }
 
 /// DynamoDB's items end at 400 KB.
 #[tokio::test]
 async fn a_phone_that_is_written_to_for_ever_stays_reachable() {
-    let overrides = [("SMS_PER_NUMBER_PER_HOUR", Some("1000")), ("RESET_VALID_HOURS", Some("720"))];
+    let overrides = [
+        ("SMS_PER_NUMBER_PER_HOUR", Some("1000")),
+        ("RESET_VALID_HOURS", Some("720")),
+    ];
     let scene = Scene::with(&overrides).await;
     let html = format!("<a href='{}'>", link(&scene, 1_000));
-    assert_eq!(scene.post_mail(&Mail { html: html.clone(), ..scene.mail() }).await.status, 200);
+    assert_eq!(
+        scene
+            .post_mail(&Mail {
+                html: html.clone(),
+                ..scene.mail()
+            })
+            .await
+            .status,
+        200
+    );
     let mut item = scene.items(&format!("pending#{PHONE}")).await.remove(0);
     let attributes = item.as_object_mut().unwrap();
-    let name = attributes.keys().find(|name| name.starts_with("r_")).unwrap().clone();
+    let name = attributes
+        .keys()
+        .find(|name| name.starts_with("r_"))
+        .unwrap()
+        .clone();
     let mut request = attributes[&name].clone();
     let created = number(&request["M"]["created_at"]);
     for earlier in 1..=160 {
@@ -223,18 +411,50 @@ async fn a_phone_that_is_written_to_for_ever_stays_reachable() {
     while scene.pending(PHONE).await.len() > 150 {
         mails += 1;
         assert!(mails <= 100, "the item grows until it is full");
-        assert_eq!(scene.post_mail(&Mail { html: html.clone(), ..scene.mail() }).await.status, 200);
+        assert_eq!(
+            scene
+                .post_mail(&Mail {
+                    html: html.clone(),
+                    ..scene.mail()
+                })
+                .await
+                .status,
+            200
+        );
     }
-    assert!(scene.items(&format!("pending#{PHONE}")).await[0][name].is_object(), "the newest are kept");
+    assert!(
+        scene.items(&format!("pending#{PHONE}")).await[0][name].is_object(),
+        "the newest are kept"
+    );
 }
 
 #[tokio::test]
 async fn two_links_that_may_be_trusted() {
     let scene = Scene::start().await;
     let (one, other) = (scene.mail(), scene.mail());
-    refused(&scene, &Mail { html: format!("{}{}", one.html, other.html), ..scene.mail() }, "several_links").await;
-    let hidden = format!("{}<a style='display:none' href='{}/lo/reset?ticket=x'>", one.html, scene.sandbox.auth0.server().url());
-    refused(&scene, &Mail { html: hidden, ..scene.mail() }, "several_links").await;
+    refused(
+        &scene,
+        &Mail {
+            html: format!("{}{}", one.html, other.html),
+            ..scene.mail()
+        },
+        "several_links",
+    )
+    .await;
+    let hidden = format!(
+        "{}<a style='display:none' href='{}/lo/reset?ticket=x'>",
+        one.html,
+        scene.sandbox.auth0.server().url()
+    );
+    refused(
+        &scene,
+        &Mail {
+            html: hidden,
+            ..scene.mail()
+        },
+        "several_links",
+    )
+    .await;
 }
 
 fn header(name: &str, value: &str) -> (String, String) {
@@ -248,10 +468,24 @@ const OURS: &str = "v=1; a=rsa-sha256; c=relaxed/relaxed;        d=acme.example;
 #[tokio::test]
 async fn a_good_verdict_where_it_is_demanded() {
     let scene = Scene::with(&[("REQUIRE_DKIM", Some("true"))]).await;
-    for verdicts in [&[][..], &["Fail"], &[""], &["Pass", "Fail"], &["Fail", "Pass"]] {
+    for verdicts in [
+        &[][..],
+        &["Fail"],
+        &[""],
+        &["Pass", "Fail"],
+        &["Fail", "Pass"],
+    ] {
         let mut headers = vec![header(SIGNATURE, OURS)];
         headers.extend(verdicts.iter().map(|verdict| header(VERDICT, verdict)));
-        refused(&scene, &Mail { headers, ..scene.mail() }, "dkim_not_passed").await;
+        refused(
+            &scene,
+            &Mail {
+                headers,
+                ..scene.mail()
+            },
+            "dkim_not_passed",
+        )
+        .await;
     }
     assert_eq!(scene.post_mail(&scene.mail()).await.status, 200);
     assert_eq!(scene.texts(), 1);
@@ -259,22 +493,43 @@ async fn a_good_verdict_where_it_is_demanded() {
 
 #[tokio::test]
 async fn a_signature_by_another_than_the_sender_where_it_is_demanded() {
-    let scene = Scene::with(&[("REQUIRE_DKIM", Some("true")), ("MAIL_SENDERS", Some("@acme.example,@mail.acme.example"))]).await;
+    let scene = Scene::with(&[
+        ("REQUIRE_DKIM", Some("true")),
+        ("MAIL_SENDERS", Some("@acme.example,@mail.acme.example")),
+    ])
+    .await;
     let theirs = OURS.replace("acme.example", "evil.example");
     for signatures in [
         vec![],
         vec![header(SIGNATURE, &theirs)],
         vec![header(SIGNATURE, OURS), header("DKIM-Signature", &theirs)],
         vec![header("dkim-signature", &theirs), header(SIGNATURE, OURS)],
-        vec![header(SIGNATURE, &OURS.replace("acme.example", "mail.acme.example"))],
+        vec![header(
+            SIGNATURE,
+            &OURS.replace("acme.example", "mail.acme.example"),
+        )],
         vec![header(SIGNATURE, &OURS.replace("acme.example", "example"))],
-        vec![header(SIGNATURE, &OURS.replace("d=acme.example", "d=acme.example; d=acme.example"))],
+        vec![header(
+            SIGNATURE,
+            &OURS.replace("d=acme.example", "d=acme.example; d=acme.example"),
+        )],
         vec![header(SIGNATURE, &OURS.replace("d=acme.example;", ""))],
         vec![header(SIGNATURE, "acme.example")],
         vec![header(SIGNATURE, "")],
     ] {
-        let headers = signatures.into_iter().chain([header(VERDICT, "Pass")]).collect();
-        refused(&scene, &Mail { headers, ..scene.mail() }, "dkim_not_aligned").await;
+        let headers = signatures
+            .into_iter()
+            .chain([header(VERDICT, "Pass")])
+            .collect();
+        refused(
+            &scene,
+            &Mail {
+                headers,
+                ..scene.mail()
+            },
+            "dkim_not_aligned",
+        )
+        .await;
     }
     // One that is only in the list of headers.
     let mut listed = scene.fields(&scene.mail());
@@ -285,8 +540,23 @@ async fn a_signature_by_another_than_the_sender_where_it_is_demanded() {
     }
     scene.untouched();
     let from = "Acme <no-reply@mail.acme.example>".to_owned();
-    let both = vec![header(VERDICT, "Pass"), header(SIGNATURE, OURS), header("DKIM-SIGNATURE", &OURS.replace("d=", "d=mail."))];
-    for mail in [scene.mail(), Mail { from: from.clone(), ..scene.mail() }, Mail { from, headers: both, ..scene.mail() }] {
+    let both = vec![
+        header(VERDICT, "Pass"),
+        header(SIGNATURE, OURS),
+        header("DKIM-SIGNATURE", &OURS.replace("d=", "d=mail.")),
+    ];
+    for mail in [
+        scene.mail(),
+        Mail {
+            from: from.clone(),
+            ..scene.mail()
+        },
+        Mail {
+            from,
+            headers: both,
+            ..scene.mail()
+        },
+    ] {
         assert_eq!(scene.post_mail(&mail).await.status, 200, "{mail:#?}");
     }
     assert_eq!(scene.texts(), 3);
@@ -296,12 +566,28 @@ async fn a_signature_by_another_than_the_sender_where_it_is_demanded() {
 async fn a_verdict_that_nobody_asks_for_counts_nothing() {
     let scene = Scene::start().await;
     let headers = vec![header(VERDICT, "Fail"), header(SIGNATURE, "d=evil.example")];
-    assert_eq!(scene.post_mail(&Mail { headers, ..scene.mail() }).await.status, 200);
+    assert_eq!(
+        scene
+            .post_mail(&Mail {
+                headers,
+                ..scene.mail()
+            })
+            .await
+            .status,
+        200
+    );
 }
 
 #[tokio::test]
 async fn a_refused_mail_is_not_delivered_again() {
     let scene = Scene::start().await;
-    let delivery = scene.sandbox.mailgun.receive(&Mail { html: "Welcome".into(), ..scene.mail() }).await;
+    let delivery = scene
+        .sandbox
+        .mailgun
+        .receive(&Mail {
+            html: "Welcome".into(),
+            ..scene.mail()
+        })
+        .await;
     assert_eq!((delivery.attempts.len(), delivery.done), (1, false));
 }

@@ -49,7 +49,9 @@ impl Scene {
 
     pub(crate) async fn on(sandbox: Sandbox, instances: usize, overrides: &[Override<'_>]) -> Self {
         let binary = Path::new(env!("CARGO_BIN_EXE_send-verification-sms"));
-        let lambda = sandbox.run_with(FUNCTION, binary, instances, overrides).await;
+        let lambda = sandbox
+            .run_with(FUNCTION, binary, instances, overrides)
+            .await;
         lambda.wait_ready().await.unwrap();
         // What it did to be ready: it looked for an access token.
         sandbox.aws.dynamodb().clear_exchanges();
@@ -84,7 +86,10 @@ impl Scene {
     }
 
     pub(crate) fn mail_to(&self, phone: &str) -> Mail {
-        self.sandbox.auth0.mail_verification(&self.sign_up(phone), LinkPage::Form).mail
+        self.sandbox
+            .auth0
+            .mail_verification(&self.sign_up(phone), LinkPage::Form)
+            .mail
     }
 
     /// What Mailgun posts for a mail, signed now.
@@ -94,7 +99,11 @@ impl Scene {
 
     /// Signs fields again, as if Mailgun had meant them so.
     pub(crate) fn sign(&self, fields: &mut Fields, timestamp: &str, token: &str) {
-        set(fields, "signature", &self.sandbox.mailgun.sign(timestamp, token));
+        set(
+            fields,
+            "signature",
+            &self.sandbox.mailgun.sign(timestamp, token),
+        );
         set(fields, "timestamp", timestamp);
         set(fields, "token", token);
     }
@@ -120,7 +129,10 @@ impl Scene {
     /// A good mail is sent by the process that is there, whatever happened before.
     pub(crate) async fn still_works(&self) {
         let (texts, pids) = (self.texts(), self.lambda.pids());
-        assert_eq!(self.post_mail(&self.mail_to("+4587654321")).await.status, 200);
+        assert_eq!(
+            self.post_mail(&self.mail_to("+4587654321")).await.status,
+            200
+        );
         assert_eq!(self.texts(), texts + 1);
         assert_eq!(self.lambda.pids(), pids);
         assert!(self.lambda.exits().is_empty());
@@ -144,7 +156,10 @@ impl Scene {
     /// How often Auth0 was asked for this, such as `GET /api/v2/users-by-email`.
     pub(crate) fn asked_auth0(&self, what: &str) -> usize {
         let exchanges = self.sandbox.auth0.server().exchanges();
-        exchanges.iter().filter(|exchange| format!("{} {}", exchange.method, exchange.target).starts_with(what)).count()
+        exchanges
+            .iter()
+            .filter(|exchange| format!("{} {}", exchange.method, exchange.target).starts_with(what))
+            .count()
     }
 
     /// Waits until Twilio was asked `n` times; it may still be thinking.
@@ -171,24 +186,46 @@ impl Scene {
 
     /// The requests that wait for a reply of this phone.
     pub(crate) async fn pending(&self, phone: &str) -> Vec<Value> {
-        let item = self.items(&format!("pending#{phone}")).await.pop().unwrap_or_default();
+        let item = self
+            .items(&format!("pending#{phone}"))
+            .await
+            .pop()
+            .unwrap_or_default();
         let attributes = item.as_object().cloned().unwrap_or_default();
-        attributes.into_iter().filter(|(name, _)| name.starts_with("r_")).map(|(_, value)| value["M"].clone()).collect()
+        attributes
+            .into_iter()
+            .filter(|(name, _)| name.starts_with("r_"))
+            .map(|(_, value)| value["M"].clone())
+            .collect()
     }
 
     /// What has been counted for this key (`all`, or a phone), in every hour the test saw.
     pub(crate) async fn counted(&self, key: &str) -> u64 {
-        self.items(&format!("rate#sms#{key}")).await.iter().map(|item| number(&item["hits"])).sum()
+        self.items(&format!("rate#sms#{key}"))
+            .await
+            .iter()
+            .map(|item| number(&item["hits"]))
+            .sum()
     }
 
     /// An hour and more goes by for what has been counted.
     pub(crate) async fn an_hour_passes(&self) {
         for item in self.items("rate#").await {
-            let moved = item.as_object().unwrap().iter().map(|(name, value)| match name.split_once('_') {
-                Some((kind @ ("s" | "i"), slice)) => (format!("{kind}_{}", slice.parse::<u64>().unwrap() - 13), value.clone()),
-                _ if name == "newest" => (name.clone(), json!({ "N": (number(value) - 13).to_string() })),
-                _ => (name.clone(), value.clone()),
-            });
+            let moved =
+                item.as_object()
+                    .unwrap()
+                    .iter()
+                    .map(|(name, value)| match name.split_once('_') {
+                        Some((kind @ ("s" | "i"), slice)) => (
+                            format!("{kind}_{}", slice.parse::<u64>().unwrap() - 13),
+                            value.clone(),
+                        ),
+                        _ if name == "newest" => (
+                            name.clone(),
+                            json!({ "N": (number(value) - 13).to_string() }),
+                        ),
+                        _ => (name.clone(), value.clone()),
+                    });
             self.sandbox.aws.put(Value::Object(moved.collect())).await;
         }
     }
@@ -196,7 +233,9 @@ impl Scene {
     /// The request is used up, as by a person's YES.
     pub(crate) async fn confirm(&self, phone: &str) {
         let mut item = self.items(&format!("pending#{phone}")).await.pop().unwrap();
-        item.as_object_mut().unwrap().retain(|name, _| !name.starts_with("r_"));
+        item.as_object_mut()
+            .unwrap()
+            .retain(|name, _| !name.starts_with("r_"));
         self.sandbox.aws.put(item).await;
     }
 
@@ -219,8 +258,17 @@ impl Drop for Scene {
         if std::thread::panicking() {
             return;
         }
-        let said = [self.lambda.log(), self.lambda.errors()].concat().join("\n");
-        for secret in [&PHONE[1..], "87654321", "ticket=", mailgun::SIGNING_KEY, twilio::API_KEY_SECRET, "sms.example.com"] {
+        let said = [self.lambda.log(), self.lambda.errors()]
+            .concat()
+            .join("\n");
+        for secret in [
+            &PHONE[1..],
+            "87654321",
+            "ticket=",
+            mailgun::SIGNING_KEY,
+            twilio::API_KEY_SECRET,
+            "sms.example.com",
+        ] {
             assert!(!said.contains(secret), "{secret} in the log: {said}");
         }
     }
@@ -233,7 +281,13 @@ pub(crate) fn address(phone: &str) -> String {
 
 pub(crate) async fn items(aws: &Aws, prefix: &str) -> Vec<Value> {
     let all = aws.items().await;
-    all.into_iter().filter(|item| item["pk"]["S"].as_str().is_some_and(|pk| pk.starts_with(prefix))).collect()
+    all.into_iter()
+        .filter(|item| {
+            item["pk"]["S"]
+                .as_str()
+                .is_some_and(|pk| pk.starts_with(prefix))
+        })
+        .collect()
 }
 
 pub(crate) async fn wait_exchanges(server: &Server, n: usize) {
@@ -243,7 +297,10 @@ pub(crate) async fn wait_exchanges(server: &Server, n: usize) {
 /// Waits until so many requests for an item have arrived whose key begins so: reads (`GetItem`), writes (`UpdateItem`).
 pub(crate) async fn wait_items(server: &Server, n: usize, operation: &str, key: &str) {
     let is_meant = |exchange: &Exchange| {
-        let named = exchange.headers.iter().any(|(name, value)| name == "x-amz-target" && value.ends_with(operation));
+        let named = exchange
+            .headers
+            .iter()
+            .any(|(name, value)| name == "x-amz-target" && value.ends_with(operation));
         named && String::from_utf8_lossy(&exchange.request).contains(&format!("\"{key}"))
     };
     wait_for(server, n, is_meant).await;
@@ -251,11 +308,19 @@ pub(crate) async fn wait_items(server: &Server, n: usize, operation: &str, key: 
 
 async fn wait_for(server: &Server, n: usize, is_meant: impl Fn(&Exchange) -> bool) {
     let enough = async {
-        while server.exchanges().iter().filter(|exchange| is_meant(exchange)).count() < n {
+        while server
+            .exchanges()
+            .iter()
+            .filter(|exchange| is_meant(exchange))
+            .count()
+            < n
+        {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(30), enough).await.expect("the request arrives");
+    tokio::time::timeout(Duration::from_secs(30), enough)
+        .await
+        .expect("the request arrives");
 }
 
 pub(crate) fn get<'a>(fields: &'a Fields, name: &str) -> &'a str {

@@ -17,7 +17,14 @@ async fn every_problem_is_named_in_one_line_and_the_process_ends() {
         ("RECIPIENT_DOMAIN", None),
         ("ALLOWED_COUNTRIES", Some("Denmark")),
     ];
-    let lambda = sandbox.run_with(FUNCTION, env!("CARGO_BIN_EXE_send-verification-sms").as_ref(), 1, &overrides).await;
+    let lambda = sandbox
+        .run_with(
+            FUNCTION,
+            env!("CARGO_BIN_EXE_send-verification-sms").as_ref(),
+            1,
+            &overrides,
+        )
+        .await;
     let reported = lambda.wait_ready().await.unwrap_err();
     assert!(!lambda.wait_exits(1).await[0].success());
     let lines = lambda.errors();
@@ -25,7 +32,10 @@ async fn every_problem_is_named_in_one_line_and_the_process_ends() {
     let line: Value = serde_json::from_str(&lines[0]).unwrap();
     assert_eq!(line["outcome"], "bad_configuration");
     for (name, _) in overrides {
-        assert!(line["problems"].to_string().contains(name), "{name} in {line}");
+        assert!(
+            line["problems"].to_string().contains(name),
+            "{name} in {line}"
+        );
         assert!(reported.contains(name), "{name} in {reported}");
     }
 }
@@ -33,8 +43,12 @@ async fn every_problem_is_named_in_one_line_and_the_process_ends() {
 #[tokio::test]
 async fn a_pattern_may_say_where_the_phone_stands() {
     let pattern = r"user-(?P<phone>\+?\d+)@(sms|text)\.example\.com";
-    let scene =
-        Scene::with(&[("RECIPIENT_PATTERN", Some(pattern)), ("RECIPIENT_PREFIX", None), ("RECIPIENT_DOMAIN", None)]).await;
+    let scene = Scene::with(&[
+        ("RECIPIENT_PATTERN", Some(pattern)),
+        ("RECIPIENT_PREFIX", None),
+        ("RECIPIENT_DOMAIN", None),
+    ])
+    .await;
     for (recipient, status) in [
         ("user-4512345678@sms.example.com", 200),
         ("USER-+4587654321@text.example.com", 200),
@@ -43,10 +57,19 @@ async fn a_pattern_may_say_where_the_phone_stands() {
         ("user-4512345678@sms.example.com.evil.example", 406),
     ] {
         scene.sandbox.auth0.sign_up(recipient);
-        let mail = sandbox::mail::Mail { recipient: recipient.into(), ..scene.mail() };
+        let mail = sandbox::mail::Mail {
+            recipient: recipient.into(),
+            ..scene.mail()
+        };
         assert_eq!(scene.post_mail(&mail).await.status, status, "{recipient}");
     }
-    let phones: Vec<_> = scene.sandbox.twilio.messages().into_iter().map(|message| message.to).collect();
+    let phones: Vec<_> = scene
+        .sandbox
+        .twilio
+        .messages()
+        .into_iter()
+        .map(|message| message.to)
+        .collect();
     assert_eq!(phones, ["+4512345678", "+4587654321"]);
 }
 
@@ -55,8 +78,18 @@ async fn links_to_listed_hosts_only() {
     let scene = Scene::with(&[("LINK_HOSTS", Some("login.acme.example"))]).await;
     assert_eq!(scene.post_mail(&scene.mail()).await.status, 406);
     scene.logged("no_link").await;
-    let html = "<a href='https://login.acme.example/u/email-verification?ticket=x'>Confirm</a>".to_owned();
-    assert_eq!(scene.post_mail(&sandbox::mail::Mail { html, ..scene.mail() }).await.status, 200);
+    let html =
+        "<a href='https://login.acme.example/u/email-verification?ticket=x'>Confirm</a>".to_owned();
+    assert_eq!(
+        scene
+            .post_mail(&sandbox::mail::Mail {
+                html,
+                ..scene.mail()
+            })
+            .await
+            .status,
+        200
+    );
 }
 
 /// Values that would be accepted and then refuse every mail.
@@ -80,26 +113,62 @@ async fn a_value_that_fits_nothing_is_named_at_start() {
         named(&sandbox, &[https, (name, Some(value))], name).await;
     }
     let tagged = ("RECIPIENT_KEY_SECRET", Some(sandbox::RECIPIENT_SECRET));
-    named(&sandbox, &[https, tagged, ("RECIPIENT_PATTERN", Some(r"(?P<phone>\d+)@sms\.example\.com"))], "RECIPIENT_PATTERN")
-        .await;
-    named(&sandbox, &[("AUTH0_URL", None), ("LINK_HOSTS", Some("login.acme.example"))], "AUTH0_URL").await;
+    named(
+        &sandbox,
+        &[
+            https,
+            tagged,
+            (
+                "RECIPIENT_PATTERN",
+                Some(r"(?P<phone>\d+)@sms\.example\.com"),
+            ),
+        ],
+        "RECIPIENT_PATTERN",
+    )
+    .await;
+    named(
+        &sandbox,
+        &[
+            ("AUTH0_URL", None),
+            ("LINK_HOSTS", Some("login.acme.example")),
+        ],
+        "AUTH0_URL",
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn without_a_variable_of_lambda_s_own_it_does_not_panic() {
     let sandbox = Sandbox::start().await;
-    for name in ["AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_VERSION"] {
+    for name in [
+        "AWS_LAMBDA_FUNCTION_NAME",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+        "AWS_LAMBDA_FUNCTION_VERSION",
+    ] {
         named(&sandbox, &[(name, None)], name).await;
     }
 }
 
 /// One problem, that of the variable `name`, ends the process.
 async fn named(sandbox: &Sandbox, overrides: &[Override<'_>], name: &str) {
-    let lambda = sandbox.run_with(FUNCTION, env!("CARGO_BIN_EXE_send-verification-sms").as_ref(), 1, overrides).await;
-    let reported = lambda.wait_ready().await.expect_err(&format!("{overrides:?}"));
+    let lambda = sandbox
+        .run_with(
+            FUNCTION,
+            env!("CARGO_BIN_EXE_send-verification-sms").as_ref(),
+            1,
+            overrides,
+        )
+        .await;
+    let reported = lambda
+        .wait_ready()
+        .await
+        .expect_err(&format!("{overrides:?}"));
     let line: Value = serde_json::from_str(&lambda.errors()[0]).unwrap();
     assert_eq!(line["outcome"], "bad_configuration");
     let problems = line["problems"].as_array().unwrap();
-    assert!(problems.len() == 1 && problems[0].as_str().unwrap().contains(name), "{overrides:?}: {line}");
+    assert!(
+        problems.len() == 1 && problems[0].as_str().unwrap().contains(name),
+        "{overrides:?}: {line}"
+    );
     assert!(reported.contains(name), "{reported}");
 }

@@ -8,7 +8,11 @@ use serde_json::json;
 use crate::scene::{PHONE, Scene};
 
 fn status(status: u16) -> Fault {
-    Fault::Answer { status, headers: vec![], body: String::new() }
+    Fault::Answer {
+        status,
+        headers: vec![],
+        body: String::new(),
+    }
 }
 
 #[tokio::test]
@@ -19,10 +23,17 @@ async fn a_phone_that_can_never_be_reached_is_refused_and_nothing_waits_for_its_
         let fields = scene.fields(&scene.mail());
         assert_eq!(scene.post(&fields).await.status, 406);
         let line = scene.logged("recipient_refused").await;
-        assert_eq!((&line["code"], &line["SmsFailed"]), (&json!(code), &json!(1)));
+        assert_eq!(
+            (&line["code"], &line["SmsFailed"]),
+            (&json!(code), &json!(1))
+        );
         assert!(scene.items("pending#").await.is_empty());
         scene.sandbox.twilio.accept(PHONE);
-        assert_eq!(scene.post(&fields).await.status, 406, "delivered again, it is the same answer");
+        assert_eq!(
+            scene.post(&fields).await.status,
+            406,
+            "delivered again, it is the same answer"
+        );
         assert_eq!((scene.texts(), scene.asked()), (0, 1));
     }
 }
@@ -32,7 +43,11 @@ async fn a_text_that_failed_at_once_is_refused_where_the_number_is_why() {
     for code in [21610, 21614] {
         let scene = Scene::start().await;
         let message = json!({ "sid": format!("SM{}", "0".repeat(32)), "status": "failed", "error_code": code });
-        scene.twilio().next(Fault::Answer { status: 201, headers: vec![], body: message.to_string() });
+        scene.twilio().next(Fault::Answer {
+            status: 201,
+            headers: vec![],
+            body: message.to_string(),
+        });
         assert_eq!(scene.post_mail(&scene.mail()).await.status, 406);
         assert_eq!(scene.logged("recipient_refused").await["code"], code);
         assert!(scene.items("pending#").await.is_empty());
@@ -51,11 +66,23 @@ async fn a_refused_text_leaves_other_requests_of_the_phone_alone() {
 #[tokio::test]
 async fn what_twilio_did_not_take_is_sent_once_by_a_retry() {
     let absurd = vec![("retry-after".to_owned(), "99999999999999999999".to_owned())];
-    let patient = Fault::Answer { status: 429, headers: absurd, body: "<html>".into() };
-    let refused = |code: u32| Fault::Answer { status: 400, headers: vec![], body: json!({ "code": code }).to_string() };
+    let patient = Fault::Answer {
+        status: 429,
+        headers: absurd,
+        body: "<html>".into(),
+    };
+    let refused = |code: u32| Fault::Answer {
+        status: 400,
+        headers: vec![],
+        body: json!({ "code": code }).to_string(),
+    };
     let failed = |code: u32| {
         let message = json!({ "sid": format!("SM{}", "0".repeat(32)), "status": "failed", "error_code": code });
-        Fault::Answer { status: 201, headers: vec![], body: message.to_string() }
+        Fault::Answer {
+            status: 201,
+            headers: vec![],
+            body: message.to_string(),
+        }
     };
     for fault in [
         status(429),
@@ -73,10 +100,24 @@ async fn what_twilio_did_not_take_is_sent_once_by_a_retry() {
         let scene = Scene::start().await;
         scene.twilio().next(fault.clone());
         let delivery = scene.sandbox.mailgun.receive(&scene.mail()).await;
-        let statuses: Vec<u16> = delivery.attempts.iter().map(|attempt| attempt.status).collect();
-        assert_eq!((statuses, scene.texts(), scene.asked()), (vec![503, 200], 1, 2), "{fault:?}");
+        let statuses: Vec<u16> = delivery
+            .attempts
+            .iter()
+            .map(|attempt| attempt.status)
+            .collect();
+        assert_eq!(
+            (statuses, scene.texts(), scene.asked()),
+            (vec![503, 200], 1, 2),
+            "{fault:?}"
+        );
         scene.logged("twilio_unavailable").await;
-        assert_eq!((scene.pending(PHONE).await.len(), scene.stage().await.as_str()), (1, "sent"));
+        assert_eq!(
+            (
+                scene.pending(PHONE).await.len(),
+                scene.stage().await.as_str()
+            ),
+            (1, "sent")
+        );
     }
 }
 
@@ -85,7 +126,13 @@ async fn nothing_waits_for_a_reply_to_a_text_that_was_certainly_not_sent() {
     let scene = Scene::start().await;
     scene.twilio().next(status(429));
     assert_eq!(scene.post_mail(&scene.mail()).await.status, 503);
-    assert_eq!((scene.items("pending#").await.len(), scene.stage().await.as_str()), (0, "failed"));
+    assert_eq!(
+        (
+            scene.items("pending#").await.len(),
+            scene.stage().await.as_str()
+        ),
+        (0, "failed")
+    );
 }
 
 #[tokio::test]
@@ -94,7 +141,13 @@ async fn a_refused_connection_is_met_again_by_the_retry() {
     let fields = scene.fields(&scene.mail());
     scene.twilio().refuse(true);
     assert_eq!(scene.post(&fields).await.status, 503);
-    assert_eq!((scene.items("pending#").await.len(), scene.stage().await.as_str()), (0, "failed"));
+    assert_eq!(
+        (
+            scene.items("pending#").await.len(),
+            scene.stage().await.as_str()
+        ),
+        (0, "failed")
+    );
     scene.twilio().refuse(false);
     assert_eq!(scene.post(&fields).await.status, 200);
     assert_eq!((scene.texts(), scene.pending(PHONE).await.len()), (1, 1));
@@ -105,16 +158,36 @@ async fn without_tls_nothing_is_sent() {
     let sandbox = Sandbox::start().await;
     let url = sandbox.twilio.server().url().replace("http:", "https:");
     let scene = Scene::on(sandbox, 1, &[("TWILIO_URL", Some(&url))]).await;
-    assert_eq!((scene.post_mail(&scene.mail()).await.status, scene.asked()), (503, 0));
-    assert_eq!((scene.items("pending#").await.len(), scene.stage().await.as_str()), (0, "failed"));
+    assert_eq!(
+        (scene.post_mail(&scene.mail()).await.status, scene.asked()),
+        (503, 0)
+    );
+    assert_eq!(
+        (
+            scene.items("pending#").await.len(),
+            scene.stage().await.as_str()
+        ),
+        (0, "failed")
+    );
 }
 
 #[tokio::test]
 async fn a_redirect_is_not_followed() {
     let scene = Scene::start().await;
     let elsewhere = format!("{}/steal", scene.sandbox.twilio.server().url());
-    scene.twilio().next(Fault::Answer { status: 307, headers: vec![("location".into(), elsewhere)], body: String::new() });
-    assert_eq!((scene.post_mail(&scene.mail()).await.status, scene.asked(), scene.texts()), (503, 1, 0));
+    scene.twilio().next(Fault::Answer {
+        status: 307,
+        headers: vec![("location".into(), elsewhere)],
+        body: String::new(),
+    });
+    assert_eq!(
+        (
+            scene.post_mail(&scene.mail()).await.status,
+            scene.asked(),
+            scene.texts()
+        ),
+        (503, 1, 0)
+    );
 }
 
 #[tokio::test]
@@ -125,9 +198,15 @@ async fn a_new_api_key_is_fetched_once_and_tried_again() {
     let key = format!("SK{}", "1".repeat(32));
     scene.sandbox.twilio.add_api_key(&key, "new");
     let secret = json!({ "account_sid": ACCOUNT_SID, "api_key_sid": key, "api_key_secret": "new" });
-    scene.sandbox.aws.set_secret("switchboard/twilio-send", &secret);
+    scene
+        .sandbox
+        .aws
+        .set_secret("switchboard/twilio-send", &secret);
     assert_eq!(scene.post_mail(&scene.mail()).await.status, 200);
-    assert_eq!((scene.texts(), scene.asked(), scene.fetched()), (1, 2, fetched + 1));
+    assert_eq!(
+        (scene.texts(), scene.asked(), scene.fetched()),
+        (1, 2, fetched + 1)
+    );
 }
 
 #[tokio::test]
@@ -145,16 +224,32 @@ async fn a_wrong_api_key_is_503_and_causes_no_storm() {
 /// It may have been sent, and losing a text is worse than repeating it.
 #[tokio::test]
 async fn an_unknown_outcome_is_sent_again_by_the_retry() {
-    for (fault, texts) in [(Fault::ResetBefore, 1), (Fault::ResetAfter, 2), (status(500), 1), (status(504), 1), (Fault::Hang, 1)]
-    {
+    for (fault, texts) in [
+        (Fault::ResetBefore, 1),
+        (Fault::ResetAfter, 2),
+        (status(500), 1),
+        (status(504), 1),
+        (Fault::Hang, 1),
+    ] {
         let scene = Scene::hurried(Duration::from_secs(4)).await;
         scene.twilio().next(fault.clone());
         let fields = scene.fields(&scene.mail());
         assert_eq!(scene.post(&fields).await.status, 503, "{fault:?}");
         scene.logged("outcome_unknown").await;
-        assert_eq!((scene.pending(PHONE).await.len(), scene.stage().await.as_str()), (1, "unknown"), "{fault:?}");
+        assert_eq!(
+            (
+                scene.pending(PHONE).await.len(),
+                scene.stage().await.as_str()
+            ),
+            (1, "unknown"),
+            "{fault:?}"
+        );
         assert_eq!(scene.post(&fields).await.status, 200, "{fault:?}");
-        assert_eq!((scene.texts(), scene.pending(PHONE).await.len()), (texts, 1), "{fault:?}");
+        assert_eq!(
+            (scene.texts(), scene.pending(PHONE).await.len()),
+            (texts, 1),
+            "{fault:?}"
+        );
         assert_eq!(scene.post(&fields).await.status, 200);
         assert_eq!(scene.texts(), texts, "{fault:?}");
     }
@@ -170,7 +265,14 @@ async fn no_second_text_when_the_first_was_answered_meanwhile() {
     for _ in 0..2 {
         assert_eq!(scene.post(&fields).await.status, 200);
     }
-    assert_eq!((scene.texts(), scene.asked(), scene.pending(PHONE).await.len()), (1, 1, 0));
+    assert_eq!(
+        (
+            scene.texts(),
+            scene.asked(),
+            scene.pending(PHONE).await.len()
+        ),
+        (1, 1, 0)
+    );
 }
 
 /// The text of the first attempt may have arrived: its request stays, whatever becomes of the attempts after it.
@@ -183,7 +285,13 @@ async fn a_failure_after_an_unknown_outcome_leaves_it_unknown() {
         let fields = scene.fields(&scene.mail());
         assert_eq!(scene.post(&fields).await.status, 503);
         assert_eq!(scene.post(&fields).await.status, 503);
-        assert_eq!((scene.pending(PHONE).await.len(), scene.stage().await.as_str()), (1, "unknown"));
+        assert_eq!(
+            (
+                scene.pending(PHONE).await.len(),
+                scene.stage().await.as_str()
+            ),
+            (1, "unknown")
+        );
         scene.confirm(PHONE).await;
         assert_eq!(scene.post(&fields).await.status, 200);
         assert_eq!((scene.texts(), scene.asked()), (1, 2));
@@ -199,7 +307,11 @@ async fn a_201_counts_whatever_its_body() {
         for _ in 0..2 {
             assert_eq!(scene.post(&fields).await.status, 200, "{fault:?}");
         }
-        assert_eq!((scene.texts(), scene.asked(), scene.stage().await.as_str()), (1, 1, "sent"), "{fault:?}");
+        assert_eq!(
+            (scene.texts(), scene.asked(), scene.stage().await.as_str()),
+            (1, 1, "sent"),
+            "{fault:?}"
+        );
         assert_eq!(scene.pending(PHONE).await.len(), 1);
     }
 }
@@ -208,7 +320,10 @@ async fn a_201_counts_whatever_its_body() {
 async fn a_201_whose_body_never_ends_counts() {
     let scene = Scene::hurried(Duration::from_secs(4)).await;
     scene.twilio().next(Fault::Trickle(Duration::from_secs(1)));
-    assert_eq!((scene.post_mail(&scene.mail()).await.status, scene.texts()), (200, 1));
+    assert_eq!(
+        (scene.post_mail(&scene.mail()).await.status, scene.texts()),
+        (200, 1)
+    );
     assert_eq!(scene.stage().await, "sent");
 }
 
@@ -218,19 +333,40 @@ async fn without_dynamodb_nothing_is_sent() {
     let fields = scene.fields(&scene.mail());
     let body =
         json!({ "__type": "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException", "message": "" }).to_string();
-    let throttled = Fault::Answer { status: 400, headers: vec![], body };
-    for fault in
-        [status(500), throttled, Fault::ResetBefore, Fault::Answer { status: 200, headers: vec![], body: "<html>".into() }]
-    {
+    let throttled = Fault::Answer {
+        status: 400,
+        headers: vec![],
+        body,
+    };
+    for fault in [
+        status(500),
+        throttled,
+        Fault::ResetBefore,
+        Fault::Answer {
+            status: 200,
+            headers: vec![],
+            body: "<html>".into(),
+        },
+    ] {
         scene.dynamodb().always(Some(fault.clone()));
-        assert_eq!((scene.post(&fields).await.status, scene.asked()), (503, 0), "{fault:?}");
+        assert_eq!(
+            (scene.post(&fields).await.status, scene.asked()),
+            (503, 0),
+            "{fault:?}"
+        );
     }
     scene.dynamodb().always(None);
     scene.dynamodb().refuse(true);
     assert_eq!((scene.post(&fields).await.status, scene.asked()), (503, 0));
     scene.dynamodb().refuse(false);
     let line = scene.logged("table_unavailable").await;
-    assert!(line["error"].as_str().unwrap().starts_with("TransactWriteItems: "), "{line}");
+    assert!(
+        line["error"]
+            .as_str()
+            .unwrap()
+            .starts_with("TransactWriteItems: "),
+        "{line}"
+    );
     assert_eq!((scene.post(&fields).await.status, scene.texts()), (200, 1));
 }
 
@@ -244,7 +380,10 @@ async fn a_claim_whose_answer_was_lost_is_recognised_as_our_own() {
             assert_eq!(scene.post(&fields).await.status, 200, "{fault:?}");
         }
         assert_eq!((scene.texts(), scene.stage().await.as_str()), (1, "sent"));
-        assert_eq!((scene.counted(PHONE).await, scene.counted("all").await), (1, 1));
+        assert_eq!(
+            (scene.counted(PHONE).await, scene.counted("all").await),
+            (1, 1)
+        );
     }
 }
 
@@ -252,10 +391,15 @@ async fn a_claim_whose_answer_was_lost_is_recognised_as_our_own() {
 #[tokio::test]
 async fn dynamodb_failing_after_the_send_is_answered_200() {
     let scene = Scene::start().await;
-    scene.dynamodb().next_with("TransactItems", Fault::Delay(Duration::ZERO));
+    scene
+        .dynamodb()
+        .next_with("TransactItems", Fault::Delay(Duration::ZERO));
     scene.dynamodb().always_with("\"sent#", status(500));
     let delivery = scene.sandbox.mailgun.receive(&scene.mail()).await;
-    assert_eq!((delivery.done, delivery.attempts.len(), scene.texts()), (true, 1, 1));
+    assert_eq!(
+        (delivery.done, delivery.attempts.len(), scene.texts()),
+        (true, 1, 1)
+    );
     scene.logged("sent_unrecorded").await;
     assert_eq!(scene.pending(PHONE).await.len(), 1);
     scene.dynamodb().always(None);
@@ -265,7 +409,9 @@ async fn dynamodb_failing_after_the_send_is_answered_200() {
 #[tokio::test]
 async fn a_closing_write_that_fails_once_is_written_again() {
     let scene = Scene::start().await;
-    scene.dynamodb().next_with("TransactItems", Fault::Delay(Duration::ZERO));
+    scene
+        .dynamodb()
+        .next_with("TransactItems", Fault::Delay(Duration::ZERO));
     for _ in 0..2 {
         scene.dynamodb().next_with("\"sent#", status(500));
     }
@@ -281,10 +427,20 @@ async fn a_closing_write_that_fails_once_is_written_again() {
 async fn a_closing_write_that_meets_a_transaction_is_written_again() {
     let scene = Scene::start().await;
     let kind = "com.amazonaws.dynamodb.v20120810#TransactionConflictException";
-    let conflict = json!({ "__type": kind, "message": "Transaction is ongoing for the item" }).to_string();
-    scene.dynamodb().next_with("TransactItems", Fault::Delay(Duration::ZERO));
+    let conflict =
+        json!({ "__type": kind, "message": "Transaction is ongoing for the item" }).to_string();
+    scene
+        .dynamodb()
+        .next_with("TransactItems", Fault::Delay(Duration::ZERO));
     for _ in 0..3 {
-        scene.dynamodb().next_with("\"sent#", Fault::Answer { status: 400, headers: vec![], body: conflict.clone() });
+        scene.dynamodb().next_with(
+            "\"sent#",
+            Fault::Answer {
+                status: 400,
+                headers: vec![],
+                body: conflict.clone(),
+            },
+        );
     }
     let fields = scene.fields(&scene.mail());
     assert_eq!(scene.post(&fields).await.status, 200);
@@ -293,7 +449,10 @@ async fn a_closing_write_that_meets_a_transaction_is_written_again() {
     journal["lease_until"]["N"] = "0".into();
     scene.sandbox.aws.put(journal).await;
     assert_eq!(scene.post(&fields).await.status, 200);
-    assert_eq!((scene.texts(), scene.asked(), scene.stage().await.as_str()), (1, 1, "sent"));
+    assert_eq!(
+        (scene.texts(), scene.asked(), scene.stage().await.as_str()),
+        (1, 1, "sent")
+    );
 }
 
 #[tokio::test]
@@ -321,7 +480,10 @@ async fn without_twilio_s_secret_nothing_is_written() {
     assert_eq!(scene.post(&fields).await.status, 503);
     scene.untouched();
     let secret = json!({ "account_sid": ACCOUNT_SID, "auth_token": sandbox::twilio::AUTH_TOKEN });
-    scene.sandbox.aws.set_secret("switchboard/twilio-send", &secret);
+    scene
+        .sandbox
+        .aws
+        .set_secret("switchboard/twilio-send", &secret);
     assert_eq!((scene.post(&fields).await.status, scene.texts()), (200, 1));
 }
 
@@ -329,5 +491,8 @@ async fn without_twilio_s_secret_nothing_is_written() {
 async fn once_fetched_secrets_outlast_an_outage() {
     let scene = Scene::start().await;
     scene.secrets().refuse(true);
-    assert_eq!((scene.post_mail(&scene.mail()).await.status, scene.texts()), (200, 1));
+    assert_eq!(
+        (scene.post_mail(&scene.mail()).await.status, scene.texts()),
+        (200, 1)
+    );
 }

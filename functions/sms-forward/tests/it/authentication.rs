@@ -9,8 +9,16 @@ use crate::scene::{OTHER, Params, STRANGER, Scene, forwarded, replaced};
 
 /// Refused with this status and an empty body, and nothing happened.
 async fn refused(scene: &Scene, status: u16, params: &Params, url: &str, signature: &str) {
-    let reply = scene.sandbox.twilio.deliver_signed(params.clone(), url, signature).await;
-    assert_eq!((reply.status, reply.body.as_str()), (status, ""), "{signature:?} {url} {params:?}");
+    let reply = scene
+        .sandbox
+        .twilio
+        .deliver_signed(params.clone(), url, signature)
+        .await;
+    assert_eq!(
+        (reply.status, reply.body.as_str()),
+        (status, ""),
+        "{signature:?} {url} {params:?}"
+    );
     assert_eq!(scene.asked(), [0; 3]);
 }
 
@@ -20,17 +28,41 @@ async fn a_wrong_signature_is_refused_and_nothing_happens() {
     scene.asked();
     let (params, url) = (scene.inbound(STRANGER, "Hello"), scene.lambda.url());
     let good = scene.sandbox.twilio.sign(url, &params);
-    let another_url = scene.sandbox.twilio.sign("https://hooks.example.com/", &params);
-    let tampered = format!("{}{}", if good.starts_with('A') { 'B' } else { 'A' }, &good[1..]);
+    let another_url = scene
+        .sandbox
+        .twilio
+        .sign("https://hooks.example.com/", &params);
+    let tampered = format!(
+        "{}{}",
+        if good.starts_with('A') { 'B' } else { 'A' },
+        &good[1..]
+    );
     let twice = format!("{good},{good}");
-    for signature in ["", "x", "!!!", &another_url, &tampered, &good[..good.len() - 4], &twice, "AAAAAAAAAAAAAAAAAAAAAAAAAAA="] {
+    for signature in [
+        "",
+        "x",
+        "!!!",
+        &another_url,
+        &tampered,
+        &good[..good.len() - 4],
+        &twice,
+        "AAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+    ] {
         refused(&scene, 403, &params, url, signature).await;
     }
-    for (name, value) in [("Body", "Hell"), ("From", OTHER), ("To", OTHER), ("MediaUrl0", "https://evil.example/")] {
+    for (name, value) in [
+        ("Body", "Hell"),
+        ("From", OTHER),
+        ("To", OTHER),
+        ("MediaUrl0", "https://evil.example/"),
+    ] {
         refused(&scene, 403, &replaced(&params, name, value), url, &good).await;
     }
     refused(&scene, 403, &params, &format!("{url}?a=1"), &good).await;
-    assert_eq!(scene.deliver(&params).await.messages, [forwarded(STRANGER, "Hello")]);
+    assert_eq!(
+        scene.deliver(&params).await.messages,
+        [forwarded(STRANGER, "Hello")]
+    );
 }
 
 #[tokio::test]
@@ -38,8 +70,15 @@ async fn a_path_that_a_proxy_leaves_there_is_served() {
     let scene = Scene::with(&[("PUBLIC_URL", Some("https://hooks.example.com/text"))]).await;
     for (path, status) in [("text", 200), ("text/", 200), ("", 200), ("texts", 404)] {
         let params = scene.inbound(STRANGER, "Hello");
-        let signature = scene.sandbox.twilio.sign("https://hooks.example.com/text", &params);
-        let reply = scene.sandbox.twilio.deliver_signed(params, &format!("{}{path}", scene.lambda.url()), &signature).await;
+        let signature = scene
+            .sandbox
+            .twilio
+            .sign("https://hooks.example.com/text", &params);
+        let reply = scene
+            .sandbox
+            .twilio
+            .deliver_signed(params, &format!("{}{path}", scene.lambda.url()), &signature)
+            .await;
         assert_eq!(reply.status, status, "{path}");
     }
 }
@@ -58,13 +97,42 @@ async fn signed_requests_that_are_no_inbound_sms_are_refused() {
         ("MessageSid", &format!("SM{}#x", "0".repeat(30))),
     ] {
         let params = replaced(&params, name, value);
-        refused(&scene, 403, &params, url, &scene.sandbox.twilio.sign(url, &params)).await;
+        refused(
+            &scene,
+            403,
+            &params,
+            url,
+            &scene.sandbox.twilio.sign(url, &params),
+        )
+        .await;
     }
     for name in ["AccountSid", "MessageSid", "From", "To", "Body"] {
-        let less: Params = params.iter().filter(|(key, _)| key != name).cloned().collect();
-        refused(&scene, 403, &less, url, &scene.sandbox.twilio.sign(url, &less)).await;
-        let twice: Params = params.iter().chain(params.iter().filter(|(key, _)| key == name)).cloned().collect();
-        refused(&scene, 400, &twice, url, &scene.sandbox.twilio.sign(url, &twice)).await;
+        let less: Params = params
+            .iter()
+            .filter(|(key, _)| key != name)
+            .cloned()
+            .collect();
+        refused(
+            &scene,
+            403,
+            &less,
+            url,
+            &scene.sandbox.twilio.sign(url, &less),
+        )
+        .await;
+        let twice: Params = params
+            .iter()
+            .chain(params.iter().filter(|(key, _)| key == name))
+            .cloned()
+            .collect();
+        refused(
+            &scene,
+            400,
+            &twice,
+            url,
+            &scene.sandbox.twilio.sign(url, &twice),
+        )
+        .await;
     }
 }
 
@@ -85,11 +153,21 @@ async fn other_paths_methods_and_media_types_are_refused() {
         ("POST", "", form, 403),
     ] {
         let url = format!("{}{path}", scene.lambda.url());
-        let request = client().request(method.parse().unwrap(), url).header("content-type", media_type).body("Body=Hello");
+        let request = client()
+            .request(method.parse().unwrap(), url)
+            .header("content-type", media_type)
+            .body("Body=Hello");
         let answer = request.send().await.unwrap();
-        assert_eq!(answer.status().as_u16(), status, "{method} {path} {media_type}");
+        assert_eq!(
+            answer.status().as_u16(),
+            status,
+            "{method} {path} {media_type}"
+        );
         assert_eq!(answer.headers().get("allow").is_some(), status == 405);
-        assert_eq!((answer.text().await.unwrap().as_str(), scene.asked()), ("", [0; 3]));
+        assert_eq!(
+            (answer.text().await.unwrap().as_str(), scene.asked()),
+            ("", [0; 3])
+        );
     }
 }
 
@@ -106,7 +184,16 @@ async fn the_url_counts_as_it_was_registered() {
     ] {
         let params = scene.inbound(STRANGER, "Hello");
         let signature = scene.sandbox.twilio.sign(url, &params);
-        assert_eq!(scene.sandbox.twilio.deliver_signed(params, local, &signature).await.status, status, "{url}");
+        assert_eq!(
+            scene
+                .sandbox
+                .twilio
+                .deliver_signed(params, local, &signature)
+                .await
+                .status,
+            status,
+            "{url}"
+        );
     }
 }
 
@@ -116,10 +203,19 @@ async fn a_token_may_be_rotated() {
     let rotating = json!({ "account_sid": ACCOUNT_SID, "auth_token": "new-token", "previous_auth_token": AUTH_TOKEN });
     sandbox.aws.set_secret("switchboard/twilio", &rotating);
     let scene = Scene::within(sandbox, 1, &[]).await;
-    scene.text_leads_to(STRANGER, "old", &[&forwarded(STRANGER, "old")]).await;
+    scene
+        .text_leads_to(STRANGER, "old", &[&forwarded(STRANGER, "old")])
+        .await;
     scene.sandbox.twilio.set_auth_token("new-token");
-    scene.text_leads_to(STRANGER, "new", &[&forwarded(STRANGER, "new")]).await;
-    scene.sandbox.aws.set_secret("switchboard/twilio", &json!({ "account_sid": ACCOUNT_SID, "auth_token": "newest-token" }));
+    scene
+        .text_leads_to(STRANGER, "new", &[&forwarded(STRANGER, "new")])
+        .await;
+    scene.sandbox.aws.set_secret(
+        "switchboard/twilio",
+        &json!({ "account_sid": ACCOUNT_SID, "auth_token": "newest-token" }),
+    );
     scene.sandbox.twilio.set_auth_token("newest-token");
-    scene.text_leads_to(STRANGER, "newest", &[&forwarded(STRANGER, "newest")]).await;
+    scene
+        .text_leads_to(STRANGER, "newest", &[&forwarded(STRANGER, "newest")])
+        .await;
 }

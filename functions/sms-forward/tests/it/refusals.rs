@@ -13,7 +13,9 @@ async fn not_passed_on(outcome: &str, prepare: impl FnOnce(&Sandbox)) -> Scene {
         sandbox.okta.hire("Bob", "+4531415161", "+15005550077");
     }
     let scene = Scene::within(sandbox, 1, &[]).await;
-    scene.ignored(&scene.inbound(STRANGER, "Hello"), outcome).await;
+    scene
+        .ignored(&scene.inbound(STRANGER, "Hello"), outcome)
+        .await;
     assert_eq!(scene.logged(outcome).await["Refused"], 1);
     assert!(scene.items("seen#").await.is_empty() && scene.items("thread#").await.is_empty());
     scene
@@ -23,7 +25,11 @@ async fn not_passed_on(outcome: &str, prepare: impl FnOnce(&Sandbox)) -> Scene {
 async fn numbers_of_nobody() {
     not_passed_on("unknown_number", |_| ()).await;
     for status in ["SUSPENDED", "DEPROVISIONED", "STAGED", "PROVISIONED"] {
-        let suspended = |sandbox: &Sandbox| sandbox.okta.set_status(&sandbox.okta.hire("Ann", MOBILE, COMPANY), status);
+        let suspended = |sandbox: &Sandbox| {
+            sandbox
+                .okta
+                .set_status(&sandbox.okta.hire("Ann", MOBILE, COMPANY), status)
+        };
         not_passed_on("user_not_active", suspended).await;
     }
 }
@@ -35,7 +41,10 @@ async fn a_number_of_two_is_nobody_s_and_somebody_is_told() {
         sandbox.okta.hire("Bob", "+4531415161", COMPANY);
     })
     .await;
-    scene.lambda.wait_log(|line| line.contains("several users") && line.contains("\"ERROR\"")).await;
+    scene
+        .lambda
+        .wait_log(|line| line.contains("several users") && line.contains("\"ERROR\""))
+        .await;
 }
 
 #[tokio::test]
@@ -61,10 +70,17 @@ async fn without_a_list_only_costly_ranges_are_refused() {
     let ann = sandbox.okta.hire("Ann", "+447400123456", COMPANY);
     let scene = Scene::within(sandbox, 1, &[("ALLOWED_COUNTRIES", None)]).await;
     scene.mark("+447400123456");
-    scene.text_leads_to(STRANGER, "Hello", &[&forwarded(STRANGER, "Hello")]).await;
-    scene.sandbox.okta.set_profile(&ann, "mobilePhone", "+19005550123".into());
+    scene
+        .text_leads_to(STRANGER, "Hello", &[&forwarded(STRANGER, "Hello")])
+        .await;
+    scene
+        .sandbox
+        .okta
+        .set_profile(&ann, "mobilePhone", "+19005550123".into());
     scene.restart().await;
-    scene.ignored(&scene.inbound(STRANGER, "Hello"), "country_not_allowed").await;
+    scene
+        .ignored(&scene.inbound(STRANGER, "Hello"), "country_not_allowed")
+        .await;
 }
 
 #[tokio::test]
@@ -77,22 +93,43 @@ async fn a_mobile_that_is_another_company_number_would_go_in_circles() {
     scene.sandbox.twilio.set_sms_url(bobs, scene.lambda.url());
     let reply = scene.sandbox.twilio.text(STRANGER, bobs, "Hi Bob").await;
     assert_eq!(reply.messages, [forwarded(STRANGER, "Hi Bob")]);
-    scene.ignored(&scene.inbound(STRANGER, "Hi Ann"), "company_number").await;
+    scene
+        .ignored(&scene.inbound(STRANGER, "Hi Ann"), "company_number")
+        .await;
 }
 
 #[tokio::test]
 async fn ourselves_and_other_channels() {
     let scene = Scene::start().await;
     scene.asked();
-    scene.ignored(&scene.inbound(COMPANY, "Hello"), "loop").await;
+    scene
+        .ignored(&scene.inbound(COMPANY, "Hello"), "loop")
+        .await;
     let params = scene.inbound("whatsapp:+4512345678", "Hello");
     scene.ignored(&params, "channel_not_served").await;
-    scene.ignored(&replaced(&params, "To", "whatsapp:+15005550010"), "channel_not_served").await;
+    scene
+        .ignored(
+            &replaced(&params, "To", "whatsapp:+15005550010"),
+            "channel_not_served",
+        )
+        .await;
     for to in ["messenger:1", "12345", ""] {
-        scene.ignored(&replaced(&scene.inbound(STRANGER, "Hello"), "To", to), "channel_not_served").await;
+        scene
+            .ignored(
+                &replaced(&scene.inbound(STRANGER, "Hello"), "To", to),
+                "channel_not_served",
+            )
+            .await;
     }
-    for from in ["", "messenger:1", "rcs:acme", "a name that no carrier allows"] {
-        scene.ignored(&scene.inbound(from, "Hello"), "channel_not_served").await;
+    for from in [
+        "",
+        "messenger:1",
+        "rcs:acme",
+        "a name that no carrier allows",
+    ] {
+        scene
+            .ignored(&scene.inbound(from, "Hello"), "channel_not_served")
+            .await;
     }
     assert_eq!(scene.asked(), [0; 3]);
 }
@@ -104,19 +141,45 @@ async fn texts_that_opt_out_are_left_to_twilio() {
     for word in ["STOP", "stop ", "Unsubscribe", "END"] {
         let reply = scene.text(STRANGER, word).await;
         assert_eq!((reply.status, reply.body.as_str()), (200, EMPTY), "{word}");
-        scene.ignored(&scene.inbound(MOBILE, word), "opted_out").await;
+        scene
+            .ignored(&scene.inbound(MOBILE, word), "opted_out")
+            .await;
     }
-    let taken = replaced(&scene.inbound("+4531415161", "No more please"), "OptOutType", "STOP");
+    let taken = replaced(
+        &scene.inbound("+4531415161", "No more please"),
+        "OptOutType",
+        "STOP",
+    );
     scene.ignored(&taken, "opted_out").await;
     assert_eq!(scene.logged("opted_out").await["Refused"], Value::Null);
     assert_eq!(scene.asked(), [0; 3]);
     // A customer's "Yes" or "Help" is for the employee, whatever else Twilio does with it.
     for (kind, word) in [("START", "Yes"), ("HELP", "Help")] {
         let marked = replaced(&scene.inbound(STRANGER, word), "OptOutType", kind);
-        let reply = scene.sandbox.twilio.deliver(marked, scene.lambda.url()).await;
-        assert!(reply.body.contains(&forwarded(STRANGER, word)), "{kind}: {}", reply.body);
+        let reply = scene
+            .sandbox
+            .twilio
+            .deliver(marked, scene.lambda.url())
+            .await;
+        assert!(
+            reply.body.contains(&forwarded(STRANGER, word)),
+            "{kind}: {}",
+            reply.body
+        );
     }
     // Whoever has opted out may still write.
-    scene.text_leads_to(STRANGER, "And another thing", &[&forwarded(STRANGER, "And another thing")]).await;
-    scene.text_leads_to("+4531415161", "stop it", &[&forwarded("+4531415161", "stop it")]).await;
+    scene
+        .text_leads_to(
+            STRANGER,
+            "And another thing",
+            &[&forwarded(STRANGER, "And another thing")],
+        )
+        .await;
+    scene
+        .text_leads_to(
+            "+4531415161",
+            "stop it",
+            &[&forwarded("+4531415161", "stop it")],
+        )
+        .await;
 }

@@ -23,7 +23,14 @@ async fn every_problem_is_named_in_one_line_and_the_process_ends() {
         ("AWS_ENDPOINT_URL_DYNAMODB", Some("ftp://127.0.0.1")),
     ];
     let sandbox = Sandbox::start().await;
-    let lambda = sandbox.run_with(FUNCTION, env!("CARGO_BIN_EXE_sms-forward").as_ref(), 1, &overrides).await;
+    let lambda = sandbox
+        .run_with(
+            FUNCTION,
+            env!("CARGO_BIN_EXE_sms-forward").as_ref(),
+            1,
+            &overrides,
+        )
+        .await;
     let reported = lambda.wait_ready().await.unwrap_err();
     assert!(!lambda.wait_exits(1).await[0].success());
     let lines = lambda.errors();
@@ -33,7 +40,12 @@ async fn every_problem_is_named_in_one_line_and_the_process_ends() {
     let problems: Vec<String> = serde_json::from_value(line["problems"].clone()).unwrap();
     assert_eq!(problems.len(), overrides.len(), "{problems:#?}");
     for (name, _) in overrides {
-        assert!(problems.iter().any(|problem| problem.contains(name) && reported.contains(problem)), "{name} in {problems:#?}");
+        assert!(
+            problems
+                .iter()
+                .any(|problem| problem.contains(name) && reported.contains(problem)),
+            "{name} in {problems:#?}"
+        );
     }
 }
 
@@ -49,5 +61,7 @@ async fn what_has_a_default_may_be_left_out() {
     ];
     let unset = optional.map(|name| (name, None));
     let scene = Scene::with(&[&[("ALLOWED_COUNTRIES", Some(""))][..], &unset].concat()).await;
-    scene.text_leads_to(STRANGER, "Hello", &[&forwarded(STRANGER, "Hello")]).await;
+    scene
+        .text_leads_to(STRANGER, "Hello", &[&forwarded(STRANGER, "Hello")])
+        .await;
 }

@@ -47,7 +47,11 @@ impl Vendor {
     }
 
     fn backup(self) -> &'static str {
-        if self == Self::Twilio { "vonage" } else { "twilio" }
+        if self == Self::Twilio {
+            "vonage"
+        } else {
+            "twilio"
+        }
     }
 
     /// Its success.
@@ -63,20 +67,29 @@ impl Vendor {
     /// Its success with this id of the message.
     fn accepts_as(self, id: &str) -> String {
         match self {
-            Self::Twilio => json!({ "sid": id, "num_segments": "1", "error_code": null }).to_string(),
+            Self::Twilio => {
+                json!({ "sid": id, "num_segments": "1", "error_code": null }).to_string()
+            }
             Self::Clickatell => {
                 let message = json!({ "apiMessageId": id, "accepted": true, "to": "4520304050", "error": null });
                 json!({ "messages": [message], "error": null }).to_string()
             }
             Self::Central => format!("ID: {id}\n"),
-            Self::Plivo => json!({ "api_id": "x", "message": "message(s) queued", "message_uuid": [id] }).to_string(),
+            Self::Plivo => {
+                json!({ "api_id": "x", "message": "message(s) queued", "message_uuid": [id] })
+                    .to_string()
+            }
             Self::Vonage => parts(&[json!({ "status": "0", "message-id": id })]),
         }
     }
 
     /// What a 2xx means whose body cannot be read.
     fn unreadable(self) -> Outcome {
-        if matches!(self, Self::Twilio | Self::Plivo) { Taken(None) } else { Unknown }
+        if matches!(self, Self::Twilio | Self::Plivo) {
+            Taken(None)
+        } else {
+            Unknown
+        }
     }
 
     async fn scene(self, sandbox: Sandbox, overrides: &[(&str, Option<&str>)]) -> Scene {
@@ -85,17 +98,26 @@ impl Vendor {
             sandbox.aws.set_secret("switchboard/clickatell", &secret);
         }
         let routes = format!("*={},{}", self.name(), self.backup());
-        Scene::on(sandbox, 1, &[&[("SMS_ROUTES", Some(&*routes))], overrides].concat()).await
+        Scene::on(
+            sandbox,
+            1,
+            &[&[("SMS_ROUTES", Some(&*routes))], overrides].concat(),
+        )
+        .await
     }
 
     /// Faults of its own making.
     fn rows(self) -> Vec<Row> {
         match self {
             Self::Twilio => {
-                let refusal = |code: u32| says(400, json!({ "code": code, "message": "", "status": 400 }).to_string());
+                let refusal = |code: u32| {
+                    says(
+                        400,
+                        json!({ "code": code, "message": "", "status": 400 }).to_string(),
+                    )
+                };
                 let failed = |code: Value| {
-                    let message =
-                        json!({ "sid": SID, "num_segments": "0", "status": "failed", "error_code": code, "error_message": "" });
+                    let message = json!({ "sid": SID, "num_segments": "0", "status": "failed", "error_code": code, "error_message": "" });
                     says(201, message.to_string())
                 };
                 vec![
@@ -105,65 +127,158 @@ impl Vendor {
                     ("21635 landline", refusal(21635), Recipient),
                     ("21612 not from this sender", refusal(21612), Next),
                     ("21214 not to be reached from here", refusal(21214), Next),
-                    ("201 failed, 30034 not registered", failed(json!(30034)), Next),
-                    ("201 failed, 21612 not from this sender", failed(json!(21612)), Next),
-                    ("201 failed, 30006 landline or not reached", failed(json!(30006)), Next),
-                    ("201 failed, 21610 opted out", failed(json!(21610)), Recipient),
+                    (
+                        "201 failed, 30034 not registered",
+                        failed(json!(30034)),
+                        Next,
+                    ),
+                    (
+                        "201 failed, 21612 not from this sender",
+                        failed(json!(21612)),
+                        Next,
+                    ),
+                    (
+                        "201 failed, 30006 landline or not reached",
+                        failed(json!(30006)),
+                        Next,
+                    ),
+                    (
+                        "201 failed, 21610 opted out",
+                        failed(json!(21610)),
+                        Recipient,
+                    ),
                     ("201 failed, no code", failed(Value::Null), Next),
                     ("21408 region not enabled", refusal(21408), Next),
                     ("21606 not our number", refusal(21606), Next),
                     ("30007 filtered", refusal(30007), Next),
-                    ("20429 by status and code", says(429, json!({ "code": 20429 }).to_string()), Next),
+                    (
+                        "20429 by status and code",
+                        says(429, json!({ "code": 20429 }).to_string()),
+                        Next,
+                    ),
                 ]
             }
             Self::Clickatell => {
                 let refused = |code: Value| {
-                    let message =
-                        json!({ "apiMessageId": null, "accepted": false, "error": { "code": code, "description": "" } });
-                    says(202, json!({ "messages": [message], "error": null }).to_string())
+                    let message = json!({ "apiMessageId": null, "accepted": false, "error": { "code": code, "description": "" } });
+                    says(
+                        202,
+                        json!({ "messages": [message], "error": null }).to_string(),
+                    )
                 };
                 let failed = |status, code: u32| {
-                    says(status, json!({ "messages": [], "error": { "code": code, "description": "" } }).to_string())
+                    says(
+                        status,
+                        json!({ "messages": [], "error": { "code": code, "description": "" } })
+                            .to_string(),
+                    )
                 };
-                let silent = json!({ "messages": [{ "accepted": false, "error": null }], "error": null }).to_string();
+                let silent =
+                    json!({ "messages": [{ "accepted": false, "error": null }], "error": null })
+                        .to_string();
                 vec![
-                    ("202 not accepted, 25 invalid recipient", refused(json!(25)), Recipient),
-                    ("202 not accepted, 26 opted out", refused(json!("26")), Recipient),
+                    (
+                        "202 not accepted, 25 invalid recipient",
+                        refused(json!(25)),
+                        Recipient,
+                    ),
+                    (
+                        "202 not accepted, 26 opted out",
+                        refused(json!("26")),
+                        Recipient,
+                    ),
                     ("202 not accepted, 18 temporary", refused(json!(18)), Next),
                     ("202 not accepted, 20 no balance", refused(json!(20)), Next),
                     ("202 not accepted, 43 rate limit", refused(json!(43)), Next),
                     ("202 not accepted, no reason", says(202, silent), Next),
-                    ("202 with an error for the whole request", failed(202, 21), Next),
+                    (
+                        "202 with an error for the whole request",
+                        failed(202, 21),
+                        Next,
+                    ),
                     ("400 invalid recipient", failed(400, 25), Recipient),
                     ("402 no balance", failed(402, 20), Next),
-                    ("202 without messages", says(202, json!({ "messages": [], "error": null }).to_string()), Unknown),
+                    (
+                        "202 without messages",
+                        says(202, json!({ "messages": [], "error": null }).to_string()),
+                        Unknown,
+                    ),
                 ]
             }
             Self::Central => vec![
-                ("ERR 105 destination", says(200, "ERR: 105, Invalid Destination Address"), Recipient),
-                ("ERR 122 opted out", says(200, "ERR: 122, opted out"), Recipient),
-                ("ERR 114 no route", says(200, "ERR: 114, Cannot route message"), Next),
-                ("ERR 130 limit", says(200, "ERR: 130, Maximum MT limit"), Next),
-                ("ERR 301 no credit", says(200, "ERR: 301, No Credit Left"), Next),
-                ("ERR 901 internal", says(200, "ERR: 901, Internal error"), Next),
+                (
+                    "ERR 105 destination",
+                    says(200, "ERR: 105, Invalid Destination Address"),
+                    Recipient,
+                ),
+                (
+                    "ERR 122 opted out",
+                    says(200, "ERR: 122, opted out"),
+                    Recipient,
+                ),
+                (
+                    "ERR 114 no route",
+                    says(200, "ERR: 114, Cannot route message"),
+                    Next,
+                ),
+                (
+                    "ERR 130 limit",
+                    says(200, "ERR: 130, Maximum MT limit"),
+                    Next,
+                ),
+                (
+                    "ERR 301 no credit",
+                    says(200, "ERR: 301, No Credit Left"),
+                    Next,
+                ),
+                (
+                    "ERR 901 internal",
+                    says(200, "ERR: 901, Internal error"),
+                    Next,
+                ),
                 ("ERR without a code", says(200, "ERR: what"), Unknown),
                 ("ID without an id", says(200, "ID: "), Unknown),
                 ("another word", says(200, "OK"), Unknown),
             ],
             Self::Plivo => {
-                let invalid = json!({ "api_id": "x", "message_uuid": [], "invalid_number": ["4520304050"] }).to_string();
+                let invalid =
+                    json!({ "api_id": "x", "message_uuid": [], "invalid_number": ["4520304050"] })
+                        .to_string();
                 vec![
                     ("202 with an invalid number", says(202, invalid), Recipient),
-                    ("202 with nothing but an error", says(202, json!({ "api_id": "x", "error": "no" }).to_string()), Next),
-                    ("400 text", says(400, json!({ "api_id": "x", "error": "src is invalid" }).to_string()), Next),
-                    ("400 object", says(400, json!({ "api_id": "x", "error": { "dst": ["wrong"] } }).to_string()), Next),
+                    (
+                        "202 with nothing but an error",
+                        says(202, json!({ "api_id": "x", "error": "no" }).to_string()),
+                        Next,
+                    ),
+                    (
+                        "400 text",
+                        says(
+                            400,
+                            json!({ "api_id": "x", "error": "src is invalid" }).to_string(),
+                        ),
+                        Next,
+                    ),
+                    (
+                        "400 object",
+                        says(
+                            400,
+                            json!({ "api_id": "x", "error": { "dst": ["wrong"] } }).to_string(),
+                        ),
+                        Next,
+                    ),
                     ("405", status(405), Next),
                     ("409", status(409), Next),
                 ]
             }
             Self::Vonage => {
-                let element = |status: Value| says(200, parts(&[json!({ "status": status, "error-text": "" })]));
-                let (sent, failed) = (json!({ "status": "0", "message-id": "an-id" }), json!({ "status": "7" }));
+                let element = |status: Value| {
+                    says(200, parts(&[json!({ "status": status, "error-text": "" })]))
+                };
+                let (sent, failed) = (
+                    json!({ "status": "0", "message-id": "an-id" }),
+                    json!({ "status": "7" }),
+                );
                 vec![
                     ("1 throttled", element(json!("1")), Next),
                     ("2 missing parameter", element(json!("2")), Next),
@@ -173,10 +288,22 @@ impl Vendor {
                     ("6 unknown prefix", element(json!("6")), Recipient),
                     ("7 number barred", element(json!("7")), Recipient),
                     ("33 number de-activated", element(json!("33")), Recipient),
-                    ("two parts taken", says(200, parts(&[sent.clone(), sent.clone()])), Taken(Some("an-id"))),
-                    ("one of two parts taken", says(200, parts(&[sent, failed])), Unknown),
+                    (
+                        "two parts taken",
+                        says(200, parts(&[sent.clone(), sent.clone()])),
+                        Taken(Some("an-id")),
+                    ),
+                    (
+                        "one of two parts taken",
+                        says(200, parts(&[sent, failed])),
+                        Unknown,
+                    ),
                     ("no elements", says(200, parts(&[])), Unknown),
-                    ("an element without a status", says(200, parts(&[json!({})])), Unknown),
+                    (
+                        "an element without a status",
+                        says(200, parts(&[json!({})])),
+                        Unknown,
+                    ),
                     ("a status that is none", element(json!("zero")), Unknown),
                 ]
             }
@@ -195,14 +322,26 @@ impl Vendor {
             ("reset before", Fault::ResetBefore, Unknown),
             ("reset after it was taken", Fault::ResetAfter, Unknown),
             ("500", status(500), Unknown),
-            ("500 that looks like success", says(500, good.clone()), Unknown),
+            (
+                "500 that looks like success",
+                says(500, good.clone()),
+                Unknown,
+            ),
             ("502", status(502), Unknown),
             ("504", status(504), Unknown),
             ("503", status(503), Next),
             ("429", status(429), Next),
             ("429, seconds", with(429, "retry-after", "7", ""), Next),
-            ("429, a date", with(429, "retry-after", "Fri, 20 Nov 2026 12:00:00 GMT", ""), Next),
-            ("429, absurd", with(429, "retry-after", "99999999999999999999", "<html>"), Next),
+            (
+                "429, a date",
+                with(429, "retry-after", "Fri, 20 Nov 2026 12:00:00 GMT", ""),
+                Next,
+            ),
+            (
+                "429, absurd",
+                with(429, "retry-after", "99999999999999999999", "<html>"),
+                Next,
+            ),
             ("400", status(400), Next),
             ("400 that is no JSON", says(400, "<html>"), Next),
             ("402", status(402), Next),
@@ -211,15 +350,35 @@ impl Vendor {
             ("200", says(200, good.clone()), Taken(Some(id))),
             ("201", says(201, good.clone()), Taken(Some(id))),
             ("202", says(202, good.clone()), Taken(Some(id))),
-            ("200, another content type", with(200, "content-type", "text/html; charset=utf-8", &good), Taken(Some(id))),
-            ("an id that quotes", says(200, self.accepts_as("+4520304050 Your code is 27182818")), Taken(None)),
-            ("an id without end", says(200, self.accepts_as(&"zebrafinch".repeat(10))), Taken(None)),
-            ("an id with an address", says(200, self.accepts_as("https://zebrafinch.example/")), Taken(None)),
+            (
+                "200, another content type",
+                with(200, "content-type", "text/html; charset=utf-8", &good),
+                Taken(Some(id)),
+            ),
+            (
+                "an id that quotes",
+                says(200, self.accepts_as("+4520304050 Your code is 27182818")),
+                Taken(None),
+            ),
+            (
+                "an id without end",
+                says(200, self.accepts_as(&"zebrafinch".repeat(10))),
+                Taken(None),
+            ),
+            (
+                "an id with an address",
+                says(200, self.accepts_as("https://zebrafinch.example/")),
+                Taken(None),
+            ),
             ("200, empty", says(200, ""), self.unreadable()),
             ("200, {}", says(200, "{}"), self.unreadable()),
             ("200, null", says(200, "null"), self.unreadable()),
             ("200, []", says(200, "[]"), self.unreadable()),
-            ("200, its beginning", says(200, &good[..9]), self.beginning()),
+            (
+                "200, its beginning",
+                says(200, &good[..9]),
+                self.beginning(),
+            ),
             ("garbage", Fault::Garbage, self.unreadable()),
             ("truncated", Fault::Truncate, self.unreadable()),
             ("5 MB", Fault::Oversize(5_000_000), self.unreadable()),
@@ -228,7 +387,11 @@ impl Vendor {
 
     /// The beginning of a line of the former API is one, with a shorter id.
     fn beginning(self) -> Outcome {
-        if self == Self::Central { Taken(Some("00000")) } else { self.unreadable() }
+        if self == Self::Central {
+            Taken(Some("00000"))
+        } else {
+            self.unreadable()
+        }
     }
 }
 
@@ -245,19 +408,29 @@ struct Table {
 
 impl Table {
     async fn of(vendor: Vendor) -> Self {
-        Self { vendor, scene: vendor.scene(Sandbox::start().await, &[]).await, row: 0 }
+        Self {
+            vendor,
+            scene: vendor.scene(Sandbox::start().await, &[]).await,
+            row: 0,
+        }
     }
 
     /// With a function that Lambda ends soon: what waits for that need not wait long.
     async fn hurried(vendor: Vendor) -> Self {
         let mut sandbox = Sandbox::start().await;
         sandbox.set_timeout(Duration::from_secs(3));
-        Self { vendor, scene: vendor.scene(sandbox, &[]).await, row: 0 }
+        Self {
+            vendor,
+            scene: vendor.scene(sandbox, &[]).await,
+            row: 0,
+        }
     }
 
     /// A text to a number of its own.
     async fn send(&self) -> Answer {
-        self.scene.send(&format!("+45{}4050", 2000 + self.row), TEXT).await
+        self.scene
+            .send(&format!("+45{}4050", 2000 + self.row), TEXT)
+            .await
     }
 
     /// The answer to one text, asked twice, is this, the first provider was asked so often for it, and nobody twice with success.
@@ -273,8 +446,16 @@ impl Table {
         };
         assert_eq!(answer.status, status, "{name}: {answer:?}");
         match outcome {
-            Taken(Some(id)) => assert_eq!(answer.body, json!({ "provider": vendor.name(), "id": id }), "{name}"),
-            Taken(None) => assert_eq!(answer.body, json!({ "provider": vendor.name(), "id": null }), "{name}"),
+            Taken(Some(id)) => assert_eq!(
+                answer.body,
+                json!({ "provider": vendor.name(), "id": id }),
+                "{name}"
+            ),
+            Taken(None) => assert_eq!(
+                answer.body,
+                json!({ "provider": vendor.name(), "id": null }),
+                "{name}"
+            ),
             Next => assert_eq!(answer.provider(), vendor.backup(), "{name}"),
             Recipient | Unknown => assert!(answer.body["error"].is_string(), "{name}"),
         }
@@ -290,18 +471,23 @@ impl Table {
         assert_eq!(self.scene.asked()[..], expected, "{name}");
         assert_eq!(self.send().await, answer, "{name}, again");
         assert_eq!(self.scene.asked()[..], expected, "{name}, again");
-        assert!(self.scene.texts().iter().sum::<usize>() <= texts + 1, "{name}: more than one text");
+        assert!(
+            self.scene.texts().iter().sum::<usize>() <= texts + 1,
+            "{name}: more than one text"
+        );
     }
 
     /// All is well, so that what failed before is no longer held against the provider.
     async fn recover(&mut self) {
         self.row += 1;
         let answer = self.send().await;
-        assert_eq!((answer.status, answer.provider()), (200, self.vendor.name()));
+        assert_eq!(
+            (answer.status, answer.provider()),
+            (200, self.vendor.name())
+        );
         // A failure every second time would break it.
         let soon = (sandbox::now().as_secs() + 60).to_string();
-        let forgotten =
-            json!({ "pk": { "S": "rate#code-provider#health" }, "sk": { "S": "state" }, "expires_at": { "N": soon } });
+        let forgotten = json!({ "pk": { "S": "rate#code-provider#health" }, "sk": { "S": "state" }, "expires_at": { "N": soon } });
         self.scene.sandbox.aws.put(forgotten).await;
     }
 
@@ -322,11 +508,20 @@ async fn whatever_it_answers(vendor: Vendor) {
     }
     table.meet(vendor.rows()).await;
     table.meet(vendor.common_rows()).await;
-    let elsewhere = PROVIDERS.iter().find(|name| ![vendor.name(), vendor.backup()].contains(name)).unwrap();
+    let elsewhere = PROVIDERS
+        .iter()
+        .find(|name| ![vendor.name(), vendor.backup()].contains(name))
+        .unwrap();
     for status in [301, 302, 307, 308] {
         let location = format!("{}/steal", table.scene.server(elsewhere).url());
-        let fault = Fault::Answer { status, headers: vec![("location".to_owned(), location)], body: String::new() };
-        table.meet(vec![("a redirect to another host", fault, Next)]).await;
+        let fault = Fault::Answer {
+            status,
+            headers: vec![("location".to_owned(), location)],
+            body: String::new(),
+        };
+        table
+            .meet(vec![("a redirect to another host", fault, Next)])
+            .await;
     }
     table.scene.faults(vendor.name()).refuse(true);
     table.expect("connection refused", Next, 0).await;
@@ -338,19 +533,31 @@ async fn however_slow_it_is(vendor: Vendor) {
     let mut table = Table::hurried(vendor).await;
     for (name, fault, outcome) in [
         ("no answer", Fault::Hang, Unknown),
-        ("headers after a minute", Fault::Delay(Duration::from_mins(1)), Unknown),
-        ("a byte a second", Fault::Trickle(Duration::from_secs(1)), vendor.unreadable()),
+        (
+            "headers after a minute",
+            Fault::Delay(Duration::from_mins(1)),
+            Unknown,
+        ),
+        (
+            "a byte a second",
+            Fault::Trickle(Duration::from_secs(1)),
+            vendor.unreadable(),
+        ),
     ] {
         table.meet(vec![(name, fault, outcome)]).await;
     }
-    assert!(table.scene.lambda.exits().is_empty(), "Lambda did not have to kill it");
+    assert!(
+        table.scene.lambda.exits().is_empty(),
+        "Lambda did not have to kill it"
+    );
 }
 
 /// All at once: most of it is waiting.
 #[tokio::test]
 async fn however_slow_they_are() {
     use Vendor::{Central, Clickatell, Plivo, Twilio, Vonage};
-    let slow = [Twilio, Clickatell, Central, Plivo, Vonage].map(|vendor| tokio::spawn(however_slow_it_is(vendor)));
+    let slow = [Twilio, Clickatell, Central, Plivo, Vonage]
+        .map(|vendor| tokio::spawn(however_slow_it_is(vendor)));
     for vendor in slow {
         vendor.await.unwrap();
     }
@@ -361,10 +568,17 @@ async fn whichever_credentials_it_refuses(vendor: Vendor) {
     for refusal in [status(401), status(403)] {
         let mut table = Table::of(vendor).await;
         let fetched = table.scene.fetched(vendor.name());
-        table.scene.faults(vendor.name()).always(Some(refusal.clone()));
+        table
+            .scene
+            .faults(vendor.name())
+            .always(Some(refusal.clone()));
         table.expect("credentials refused", Next, 2).await;
         table.expect("and again", Next, 1).await;
-        assert_eq!(table.scene.fetched(vendor.name()), fetched + 1, "{vendor:?}");
+        assert_eq!(
+            table.scene.fetched(vendor.name()),
+            fetched + 1,
+            "{vendor:?}"
+        );
         table.scene.faults(vendor.name()).clear();
         table.recover().await;
     }
@@ -372,7 +586,11 @@ async fn whichever_credentials_it_refuses(vendor: Vendor) {
     table.scene.faults(vendor.name()).next(status(401));
     table.row += 1;
     let answer = table.send().await;
-    assert_eq!((answer.status, answer.provider()), (200, vendor.name()), "the fresh ones are good");
+    assert_eq!(
+        (answer.status, answer.provider()),
+        (200, vendor.name()),
+        "the fresh ones are good"
+    );
     assert_eq!(table.scene.asked().iter().sum::<usize>(), 2);
 }
 
@@ -388,10 +606,29 @@ async fn wherever_it_is(vendor: Vendor) {
     }
     .url()
     .replace("http:", "https:");
-    let scene = vendor.scene(sandbox, &[(&variable, Some(&without_tls))]).await;
-    Table { vendor, scene, row: 0 }.expect("no TLS there", Next, 0).await;
-    let scene = vendor.scene(Sandbox::start().await, &[(&variable, Some("https://nothing.invalid"))]).await;
-    Table { vendor, scene, row: 0 }.expect("no such name", Next, 0).await;
+    let scene = vendor
+        .scene(sandbox, &[(&variable, Some(&without_tls))])
+        .await;
+    Table {
+        vendor,
+        scene,
+        row: 0,
+    }
+    .expect("no TLS there", Next, 0)
+    .await;
+    let scene = vendor
+        .scene(
+            Sandbox::start().await,
+            &[(&variable, Some("https://nothing.invalid"))],
+        )
+        .await;
+    Table {
+        vendor,
+        scene,
+        row: 0,
+    }
+    .expect("no such name", Next, 0)
+    .await;
 }
 
 macro_rules! every_vendor {

@@ -17,10 +17,23 @@ async fn send(scene: &Scene, n: usize) -> Answer {
 
 /// What the table says of Vonage: its last attempts, and when it is tried again.
 async fn vonage(scene: &Scene) -> (String, u64) {
-    let item = scene.items("rate#code-provider#").await.pop().unwrap_or_default();
-    let state = item["p_vonage"]["S"].as_str().unwrap_or_default().to_owned();
+    let item = scene
+        .items("rate#code-provider#")
+        .await
+        .pop()
+        .unwrap_or_default();
+    let state = item["p_vonage"]["S"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned();
     let mut parts = state.split(' ');
-    (parts.next().unwrap_or_default().to_owned(), parts.nth(1).and_then(|until| until.parse().ok()).unwrap_or_default())
+    (
+        parts.next().unwrap_or_default().to_owned(),
+        parts
+            .nth(1)
+            .and_then(|until| until.parse().ok())
+            .unwrap_or_default(),
+    )
 }
 
 /// As if the half minute were over.
@@ -44,7 +57,10 @@ async fn after_three_codes_in_doubt_the_next_goes_elsewhere_whatever_the_instanc
     assert_eq!(statuses, [504, 504, 504, 200, 200, 200, 200, 200, 200, 200]);
     assert_eq!(scene.asked(), [7, 0, 0, 3], "what is broken is left alone");
     let line = scene.logged("sent").await;
-    assert_eq!((&line["broken"], &line["ProviderBroken"]), (&json!("vonage"), &json!(1)));
+    assert_eq!(
+        (&line["broken"], &line["ProviderBroken"]),
+        (&json!("vonage"), &json!(1))
+    );
     assert_eq!(vonage(&scene).await.0, "fff");
 }
 
@@ -67,8 +83,15 @@ async fn a_broken_provider_is_tried_when_the_others_fail_and_heals_by_that() {
     }
     assert_eq!(scene.asked(), [4, 0, 0, 3]);
     scene.faults("twilio").next(status(429));
-    assert_eq!((send(&scene, 4).await.provider(), scene.asked()), ("vonage", [5, 0, 0, 4]));
-    assert_eq!((send(&scene, 5).await.provider(), scene.asked()), ("vonage", [5, 0, 0, 5]), "well again, it is first");
+    assert_eq!(
+        (send(&scene, 4).await.provider(), scene.asked()),
+        ("vonage", [5, 0, 0, 4])
+    );
+    assert_eq!(
+        (send(&scene, 5).await.provider(), scene.asked()),
+        ("vonage", [5, 0, 0, 5]),
+        "well again, it is first"
+    );
     assert_eq!(vonage(&scene).await, (String::new(), 0));
 }
 
@@ -76,7 +99,9 @@ async fn a_broken_provider_is_tried_when_the_others_fail_and_heals_by_that() {
 async fn one_request_at_a_time_tries_a_broken_provider_again() {
     let scene = Arc::new(Scene::on(Sandbox::start().await, 4, &ROUTE).await);
     let_it_be_tried_again(&scene).await;
-    scene.faults("vonage").next(Fault::Delay(Duration::from_millis(700)));
+    scene
+        .faults("vonage")
+        .next(Fault::Delay(Duration::from_millis(700)));
     let probing = {
         let scene = Arc::clone(&scene);
         tokio::spawn(async move { send(&scene, 0).await })
@@ -85,8 +110,15 @@ async fn one_request_at_a_time_tries_a_broken_provider_again() {
     for n in 1..4 {
         assert_eq!(send(&scene, n).await.provider(), "twilio");
     }
-    assert_eq!((probing.await.unwrap().provider(), scene.asked()), ("vonage", [3, 0, 0, 1]));
-    assert_eq!(send(&scene, 4).await.provider(), "vonage", "the probe healed it");
+    assert_eq!(
+        (probing.await.unwrap().provider(), scene.asked()),
+        ("vonage", [3, 0, 0, 1])
+    );
+    assert_eq!(
+        send(&scene, 4).await.provider(),
+        "vonage",
+        "the probe healed it"
+    );
 }
 
 #[tokio::test]
@@ -95,9 +127,16 @@ async fn a_probe_that_fails_leaves_it_alone_for_another_half_minute() {
     let_it_be_tried_again(&scene).await;
     scene.faults("vonage").next(status(500));
     let before = sandbox::now().as_secs();
-    assert_eq!(send(&scene, 0).await.status, 504, "the code of the probe is in doubt");
+    assert_eq!(
+        send(&scene, 0).await.status,
+        504,
+        "the code of the probe is in doubt"
+    );
     assert!((before + 30..=sandbox::now().as_secs() + 30).contains(&vonage(&scene).await.1));
-    assert_eq!((send(&scene, 1).await.provider(), scene.asked()), ("twilio", [1, 0, 0, 1]));
+    assert_eq!(
+        (send(&scene, 1).await.provider(), scene.asked()),
+        ("twilio", [1, 0, 0, 1])
+    );
 }
 
 /// Eight seconds are for a healthy one.
@@ -120,7 +159,11 @@ async fn texts_that_a_provider_refuses_do_not_break_it() {
     for n in 0..4 {
         let phone = format!("+45{}304050", 20 + n);
         scene.sandbox.vonage.reject(&phone, 15);
-        assert_eq!(scene.send(&phone, TEXT).await.provider(), "twilio", "refused for its sender there");
+        assert_eq!(
+            scene.send(&phone, TEXT).await.provider(),
+            "twilio",
+            "refused for its sender there"
+        );
     }
     assert_eq!(send(&scene, 9).await.provider(), "vonage");
     assert!(scene.items("rate#code-provider#").await.is_empty());
@@ -130,8 +173,13 @@ async fn texts_that_a_provider_refuses_do_not_break_it() {
 async fn without_its_health_every_provider_counts_as_well() {
     let scene = Scene::with(&ROUTE).await;
     for _ in 0..3 {
-        scene.dynamodb().next_with("rate#code-provider#", status(400));
+        scene
+            .dynamodb()
+            .next_with("rate#code-provider#", status(400));
     }
     assert_eq!(send(&scene, 0).await.provider(), "vonage");
-    scene.lambda.wait_log(|line| line.contains("health could not be read")).await;
+    scene
+        .lambda
+        .wait_log(|line| line.contains("health could not be read"))
+        .await;
 }

@@ -16,15 +16,34 @@ fn sends(n: u64, send: impl Fn(u64) -> (String, String)) -> Vec<(String, String)
 async fn bounded(scene: &Scene, counter: &str, limit: u64, answers: &[Answer]) {
     let (hours, sent) = (scene.counted(counter).await, scene.texts()[0]);
     assert_eq!(hours.iter().sum::<u64>(), u64::try_from(sent).unwrap());
-    assert!(hours.iter().all(|hits| *hits <= limit) && (hours.len() > 1 || hours == [limit]), "{hours:?}");
-    let with = |status| answers.iter().filter(|answer| answer.status == status).count();
+    assert!(
+        hours.iter().all(|hits| *hits <= limit) && (hours.len() > 1 || hours == [limit]),
+        "{hours:?}"
+    );
+    let with = |status| {
+        answers
+            .iter()
+            .filter(|answer| answer.status == status)
+            .count()
+    };
     assert_eq!((with(200), with(429)), (sent, answers.len() - sent));
-    assert!(answers.iter().all(|answer| answer.status == 200 || answer.body["error"].is_string()));
+    assert!(
+        answers
+            .iter()
+            .all(|answer| answer.status == 200 || answer.body["error"].is_string())
+    );
     assert_eq!(scene.logged("rate_limited").await["Refused"], 1);
-    let stages: Vec<_> = scene.items("sent#").await.iter().map(|item| item["stage"]["S"].clone()).collect();
+    let stages: Vec<_> = scene
+        .items("sent#")
+        .await
+        .iter()
+        .map(|item| item["stage"]["S"].clone())
+        .collect();
     assert_eq!(stages.iter().filter(|stage| *stage == "sent").count(), sent);
     assert!(
-        stages.iter().all(|stage| *stage == "sent" || *stage == "failed"),
+        stages
+            .iter()
+            .all(|stage| *stage == "sent" || *stage == "failed"),
         "what is refused can be asked for again: {stages:?}"
     );
 }
@@ -39,8 +58,15 @@ async fn limited(variable: &str, sends: Vec<(String, String)>, counter: &str) {
 
 #[tokio::test]
 async fn new_codes_to_one_number_at_once() {
-    let sends = sends(12, |n| (PHONE.to_owned(), format!("Your code is 2718281{n}")));
-    limited("SMS_PER_NUMBER_PER_HOUR", sends, &format!("rate#code#{PHONE}")).await;
+    let sends = sends(12, |n| {
+        (PHONE.to_owned(), format!("Your code is 2718281{n}"))
+    });
+    limited(
+        "SMS_PER_NUMBER_PER_HOUR",
+        sends,
+        &format!("rate#code#{PHONE}"),
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -58,8 +84,16 @@ async fn numbers_everywhere_at_once() {
 /// What may have been sent counts like what was.
 #[tokio::test]
 async fn texts_that_no_provider_took_do_not_count() {
-    let scene = Scene::with(&[("SMS_ROUTES", Some("*=twilio,vonage")), ("SMS_PER_HOUR", Some("3"))]).await;
-    let counters = [format!("rate#code#{PHONE}"), "rate#code-range#+452030".to_owned(), "rate#code#all".to_owned()];
+    let scene = Scene::with(&[
+        ("SMS_ROUTES", Some("*=twilio,vonage")),
+        ("SMS_PER_HOUR", Some("3")),
+    ])
+    .await;
+    let counters = [
+        format!("rate#code#{PHONE}"),
+        "rate#code-range#+452030".to_owned(),
+        "rate#code#all".to_owned(),
+    ];
     let counted = async || {
         let mut sums = Vec::new();
         for counter in &counters {
@@ -71,23 +105,45 @@ async fn texts_that_no_provider_took_do_not_count() {
         scene.faults(provider).times(4, || status(429));
     }
     for n in 0..4 {
-        assert_eq!(scene.send(PHONE, &format!("Your code is 2718281{n}")).await.status, 502);
+        assert_eq!(
+            scene
+                .send(PHONE, &format!("Your code is 2718281{n}"))
+                .await
+                .status,
+            502
+        );
         assert_eq!(counted().await, [0, 0, 0]);
     }
     for n in 0..2 {
-        assert_eq!(scene.send(PHONE, &format!("Your code is 2718281{n}")).await.status, 200);
+        assert_eq!(
+            scene
+                .send(PHONE, &format!("Your code is 2718281{n}"))
+                .await
+                .status,
+            200
+        );
     }
     for provider in ["twilio", "vonage"] {
         scene.faults(provider).next(status(500));
     }
-    assert_eq!((scene.send(PHONE, "Your code is 27182812").await.status, counted().await), (504, vec![3, 3, 3]));
+    assert_eq!(
+        (
+            scene.send(PHONE, "Your code is 27182812").await.status,
+            counted().await
+        ),
+        (504, vec![3, 3, 3])
+    );
     let hours = scene.counted("rate#code#all").await.len();
     assert!(hours > 1 || scene.send(PHONE, "Your code is 27182813").await.status == 429);
 }
 
 #[tokio::test]
 async fn countries_that_are_not_listed_and_ranges_that_cost() {
-    let scene = Scene::with(&[("SMS_ROUTES", Some("*=twilio")), ("ALLOWED_COUNTRIES", Some("DK,US"))]).await;
+    let scene = Scene::with(&[
+        ("SMS_ROUTES", Some("*=twilio")),
+        ("ALLOWED_COUNTRIES", Some("DK,US")),
+    ])
+    .await;
     for number in [
         "+442071838750",
         "+573001234567",
@@ -101,7 +157,11 @@ async fn countries_that_are_not_listed_and_ranges_that_cost() {
         "+979123456789",
     ] {
         let answer = scene.send(number, TEXT).await;
-        assert_eq!((answer.status, answer.body["error"].is_string()), (429, true), "{number}");
+        assert_eq!(
+            (answer.status, answer.body["error"].is_string()),
+            (429, true),
+            "{number}"
+        );
     }
     assert_eq!(scene.logged("country_not_allowed").await["Refused"], 1);
     scene.untouched();
@@ -111,16 +171,40 @@ async fn countries_that_are_not_listed_and_ranges_that_cost() {
 /// Attackers earn by texts to ranges of theirs; users of ours come from everywhere.
 #[tokio::test]
 async fn a_pumping_attack_is_stopped_and_users_do_not_notice() {
-    const ELSEWHERE: [u32; 10] =
-        [44_740_012, 7_912_345, 35_567_212, 960_771, 1_876_555, 88_161_234, 459_020, 234_802_123, 26_371_234, 1_900_555];
-    let scene = Arc::new(Scene::on(Sandbox::start().await, 4, &[("SMS_ROUTES", Some("*=twilio"))]).await);
+    const ELSEWHERE: [u32; 10] = [
+        44_740_012,
+        7_912_345,
+        35_567_212,
+        960_771,
+        1_876_555,
+        88_161_234,
+        459_020,
+        234_802_123,
+        26_371_234,
+        1_900_555,
+    ];
+    let scene = Arc::new(
+        Scene::on(
+            Sandbox::start().await,
+            4,
+            &[("SMS_ROUTES", Some("*=twilio"))],
+        )
+        .await,
+    );
     let attack = (0..1_000_u32).map(|n| match n % 10 {
         0..7 => format!("+452030{:04}", n / 10 * 7 + n % 10),
         7 | 8 => "+4531415161".to_owned(),
         _ => format!("+{}{:04}", ELSEWHERE[(n / 10 % 10) as usize], n),
     });
-    let attack = attack.enumerate().map(|(n, number)| (number, format!("Your code is {n:08}")));
-    let user = |n: usize| (format!("+45{}{:04}", 4000 + n, n * 37 % 10_000), format!("Your code is {n:08}"));
+    let attack = attack
+        .enumerate()
+        .map(|(n, number)| (number, format!("Your code is {n:08}")));
+    let user = |n: usize| {
+        (
+            format!("+45{}{:04}", 4000 + n, n * 37 % 10_000),
+            format!("Your code is {n:08}"),
+        )
+    };
     // Users come all through the attack, the last after it.
     let mut all: Vec<(bool, (String, String))> = Vec::new();
     for (n, request) in attack.enumerate() {
@@ -135,7 +219,15 @@ async fn a_pumping_attack_is_stopped_and_users_do_not_notice() {
         for (is_user, (to, text)) in wave.iter().cloned() {
             let scene = Arc::clone(&scene);
             let request = json!({ "recipient": to, "text": text });
-            sending.spawn(async move { (is_user, scene.post_as(Some(&format!("Bearer {BEARER}")), &request).await.status) });
+            sending.spawn(async move {
+                (
+                    is_user,
+                    scene
+                        .post_as(Some(&format!("Bearer {BEARER}")), &request)
+                        .await
+                        .status,
+                )
+            });
         }
         for (is_user, status) in sending.join_all().await {
             assert!(matches!(status, 200 | 429), "{status}");
@@ -143,18 +235,29 @@ async fn a_pumping_attack_is_stopped_and_users_do_not_notice() {
             passed += usize::from(is_user && status == 200);
         }
     }
-    assert!(users == 200 && passed * 100 >= users * 99, "{passed} of {users}");
+    assert!(
+        users == 200 && passed * 100 >= users * 99,
+        "{passed} of {users}"
+    );
     let mut ranges: BTreeMap<String, u64> = BTreeMap::new();
     let mut hammered = 0;
     for message in scene.sandbox.twilio.messages() {
-        *ranges.entry(message.to[..message.to.len() - 4].to_owned()).or_default() += 1;
+        *ranges
+            .entry(message.to[..message.to.len() - 4].to_owned())
+            .or_default() += 1;
         hammered += u64::from(message.to == "+4531415161");
     }
     let hours = u64::try_from(scene.counted("rate#code#all").await.len()).unwrap();
     assert!(hours <= 2);
-    assert!(ranges["+452030"] <= 25 * hours && hammered <= 10 * hours, "{hammered} {ranges:?}");
     assert!(
-        ranges.keys().all(|range| range.starts_with("+454") || ["+452030", "+453141"].contains(&range.as_str())),
+        ranges["+452030"] <= 25 * hours && hammered <= 10 * hours,
+        "{hammered} {ranges:?}"
+    );
+    assert!(
+        ranges
+            .keys()
+            .all(|range| range.starts_with("+454")
+                || ["+452030", "+453141"].contains(&range.as_str())),
         "{ranges:?}"
     );
 }
@@ -165,23 +268,52 @@ fn asked_from(ip: &str, to: &str, text: &str) -> serde_json::Value {
 
 #[tokio::test]
 async fn one_address_cannot_use_up_everybody_s_budget() {
-    let scene =
-        Scene::with(&[("SMS_ROUTES", Some("*=twilio")), ("ALLOWED_COUNTRIES", Some("DK")), ("SMS_PER_HOUR", Some("60"))]).await;
+    let scene = Scene::with(&[
+        ("SMS_ROUTES", Some("*=twilio")),
+        ("ALLOWED_COUNTRIES", Some("DK")),
+        ("SMS_PER_HOUR", Some("60")),
+    ])
+    .await;
     let mut passed = 0;
     for n in 0..60 {
         let to = format!("+4520{n:02}4050");
         // One customer's IPv6 network is one asker.
         let ip = format!("2001:db8:7:1::{n:x}");
-        passed += u64::from(scene.post(&asked_from(&ip, &to, &format!("Your code is 31{n:02}5926"))).await.status == 200);
+        passed += u64::from(
+            scene
+                .post(&asked_from(&ip, &to, &format!("Your code is 31{n:02}5926")))
+                .await
+                .status
+                == 200,
+        );
     }
-    assert_eq!(passed, 15, "a quarter of the total, which is too small for a reserve");
-    assert_eq!(scene.logged("rate_limited").await["limit"], "SMS_PER_IP_PER_HOUR");
+    assert_eq!(
+        passed, 15,
+        "a quarter of the total, which is too small for a reserve"
+    );
+    assert_eq!(
+        scene.logged("rate_limited").await["limit"],
+        "SMS_PER_IP_PER_HOUR"
+    );
     for n in 0..20 {
         let to = format!("+4540{n:02}4050");
-        assert_eq!(scene.post(&asked_from(&format!("198.51.100.{n}"), &to, TEXT)).await.status, 200, "{n}");
+        assert_eq!(
+            scene
+                .post(&asked_from(&format!("198.51.100.{n}"), &to, TEXT))
+                .await
+                .status,
+            200,
+            "{n}"
+        );
     }
     let items = scene.items("rate#code-ip#").await;
-    assert!(items.len() == 21 && items.iter().all(|item| !item.to_string().contains("2001:db8")), "{items:#?}");
+    assert!(
+        items.len() == 21
+            && items
+                .iter()
+                .all(|item| !item.to_string().contains("2001:db8")),
+        "{items:#?}"
+    );
 }
 
 #[tokio::test]
@@ -198,7 +330,10 @@ async fn one_country_cannot_use_up_the_others_budget() {
         statuses.push(scene.send(&format!("+1202555{n}123"), TEXT).await.status);
     }
     assert_eq!(statuses, [200, 200, 200, 200, 429, 429]);
-    assert_eq!(scene.logged("rate_limited").await["limit"], "SMS_PER_COUNTRY_PER_HOUR");
+    assert_eq!(
+        scene.logged("rate_limited").await["limit"],
+        "SMS_PER_COUNTRY_PER_HOUR"
+    );
     // The country that Auth0 saw the asker in has a budget too.
     for n in 0..6 {
         let body = json!({ "recipient": format!("+4520{n}04050"), "text": TEXT, "req": { "country": "NG" } });
@@ -223,14 +358,25 @@ async fn a_reserve_is_kept_for_numbers_that_had_a_code_before() {
     .await;
     assert_eq!(scene.send(PHONE, TEXT).await.status, 200);
     for n in 0..20 {
-        let status = scene.send(&format!("+45203060{n:02}"), &format!("Your code is 31{n:02}5926")).await.status;
+        let status = scene
+            .send(
+                &format!("+45203060{n:02}"),
+                &format!("Your code is 31{n:02}5926"),
+            )
+            .await
+            .status;
         assert_eq!(status, if n < 15 { 200 } else { 429 }, "{n}");
     }
     // Known since today: half of the reserve.
     let statuses = async |texts: std::ops::Range<u64>| {
         let mut statuses = Vec::new();
         for n in texts {
-            statuses.push(scene.send(PHONE, &format!("Your code is 5{n:02}41593")).await.status);
+            statuses.push(
+                scene
+                    .send(PHONE, &format!("Your code is 5{n:02}41593"))
+                    .await
+                    .status,
+            );
         }
         statuses
     };
@@ -238,14 +384,27 @@ async fn a_reserve_is_kept_for_numbers_that_had_a_code_before() {
     // Known for longer: all of it.
     let number = scene.items(&format!("rate#code#{PHONE}")).await.remove(0);
     let day_ago = sandbox::now().as_secs() - 86_401;
-    scene.sandbox.aws.set_number(number["pk"]["S"].as_str().unwrap(), "hour", "first_at", day_ago).await;
+    scene
+        .sandbox
+        .aws
+        .set_number(
+            number["pk"]["S"].as_str().unwrap(),
+            "hour",
+            "first_at",
+            day_ago,
+        )
+        .await;
     assert_eq!(statuses(3..6).await, [200, 200, 429]);
     assert_eq!(scene.texts()[0], 20);
 }
 
 #[tokio::test]
 async fn half_of_the_total_is_told() {
-    let scene = Scene::with(&[("SMS_ROUTES", Some("*=twilio")), ("SMS_PER_HOUR", Some("6"))]).await;
+    let scene = Scene::with(&[
+        ("SMS_ROUTES", Some("*=twilio")),
+        ("SMS_PER_HOUR", Some("6")),
+    ])
+    .await;
     let mut told = Vec::new();
     for n in 0..4 {
         let text = format!("Your code is 5{n:02}41593");

@@ -12,17 +12,36 @@ use crate::scene::{PHONE, PROVIDERS, Scene, TEXT, says, secret, status};
 async fn without_dynamodb_nothing_is_sent() {
     let scene = Scene::through("twilio,vonage").await;
     let throttled = json!({ "__type": "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException", "message": "" });
-    for fault in [status(500), says(400, throttled.to_string()), Fault::ResetBefore, says(200, "<html>")] {
+    for fault in [
+        status(500),
+        says(400, throttled.to_string()),
+        Fault::ResetBefore,
+        says(200, "<html>"),
+    ] {
         scene.dynamodb().always(Some(fault.clone()));
         let answer = scene.send(PHONE, TEXT).await;
-        assert_eq!((answer.status, answer.body["error"].is_string(), scene.asked()), (503, true, [0; 4]), "{fault:?}");
+        assert_eq!(
+            (
+                answer.status,
+                answer.body["error"].is_string(),
+                scene.asked()
+            ),
+            (503, true, [0; 4]),
+            "{fault:?}"
+        );
     }
     scene.dynamodb().clear();
     scene.dynamodb().refuse(true);
-    assert_eq!((scene.send(PHONE, TEXT).await.status, scene.asked()), (503, [0; 4]));
+    assert_eq!(
+        (scene.send(PHONE, TEXT).await.status, scene.asked()),
+        (503, [0; 4])
+    );
     scene.logged("table_unavailable").await;
     scene.dynamodb().refuse(false);
-    assert_eq!((scene.send(PHONE, TEXT).await.status, scene.texts()), (200, [1, 0, 0, 0]));
+    assert_eq!(
+        (scene.send(PHONE, TEXT).await.status, scene.texts()),
+        (200, [1, 0, 0, 0])
+    );
 }
 
 /// The claim is written, its answer lost: the repeated claim meets its own.
@@ -30,7 +49,10 @@ async fn without_dynamodb_nothing_is_sent() {
 async fn a_claim_whose_answer_is_lost_is_recognised() {
     let scene = Scene::through("twilio").await;
     scene.dynamodb().next(Fault::ResetAfter);
-    assert_eq!((scene.send(PHONE, TEXT).await.status, scene.texts()), (200, [1, 0, 0, 0]));
+    assert_eq!(
+        (scene.send(PHONE, TEXT).await.status, scene.texts()),
+        (200, [1, 0, 0, 0])
+    );
     assert_eq!(scene.counted(&format!("rate#code#{PHONE}")).await, [1]);
 }
 
@@ -43,7 +65,10 @@ async fn a_claim_that_is_written_but_never_confirmed_sends_nothing() {
     scene.dynamodb().always(Some(Fault::ResetAfter));
     assert_eq!(scene.send(PHONE, TEXT).await.status, 503);
     scene.dynamodb().clear();
-    assert_eq!((scene.send(PHONE, TEXT).await.status, scene.asked()), (504, [0; 4]));
+    assert_eq!(
+        (scene.send(PHONE, TEXT).await.status, scene.asked()),
+        (504, [0; 4])
+    );
 }
 
 #[tokio::test]
@@ -55,29 +80,51 @@ async fn without_secrets_manager_at_start_it_waits_for_better_times() {
     scene.secrets().refuse(false);
     scene.secrets().always(Some(status(500)));
     let answer = scene.send(PHONE, TEXT).await;
-    assert_eq!((answer.status, answer.body["error"].is_string()), (503, true));
+    assert_eq!(
+        (answer.status, answer.body["error"].is_string()),
+        (503, true)
+    );
     scene.logged("secret_unavailable").await;
     scene.untouched();
     scene.secrets().clear();
-    assert_eq!((scene.send(PHONE, TEXT).await.status, scene.texts()), (200, [1, 0, 0, 0]));
+    assert_eq!(
+        (scene.send(PHONE, TEXT).await.status, scene.texts()),
+        (200, [1, 0, 0, 0])
+    );
 }
 
 #[tokio::test]
 async fn once_fetched_secrets_outlast_an_outage() {
     let scene = Scene::through("twilio").await;
     scene.secrets().refuse(true);
-    assert_eq!((scene.send(PHONE, TEXT).await.status, scene.texts()), (200, [1, 0, 0, 0]));
+    assert_eq!(
+        (scene.send(PHONE, TEXT).await.status, scene.texts()),
+        (200, [1, 0, 0, 0])
+    );
 }
 
 #[tokio::test]
 async fn a_provider_whose_secret_is_missing_is_passed_over() {
     for provider in PROVIDERS {
-        let backup = if provider == "twilio" { "vonage" } else { "twilio" };
+        let backup = if provider == "twilio" {
+            "vonage"
+        } else {
+            "twilio"
+        };
         let sandbox = Sandbox::start().await;
         sandbox.aws.remove_secret(&secret(provider));
-        let scene = Scene::on(sandbox, 1, &[("SMS_ROUTES", Some(&format!("*={provider},{backup}")))]).await;
+        let scene = Scene::on(
+            sandbox,
+            1,
+            &[("SMS_ROUTES", Some(&format!("*={provider},{backup}")))],
+        )
+        .await;
         let answer = scene.send(PHONE, TEXT).await;
-        assert_eq!((answer.status, answer.provider()), (200, backup), "{provider}");
+        assert_eq!(
+            (answer.status, answer.provider()),
+            (200, backup),
+            "{provider}"
+        );
         assert_eq!(scene.asked().iter().sum::<usize>(), 1);
         assert_eq!(scene.logged("sent").await["ProviderFailover"], 1);
     }
@@ -87,12 +134,23 @@ async fn a_provider_whose_secret_is_missing_is_passed_over() {
 async fn without_the_secret_of_any_provider_nothing_is_sent_until_it_is_there() {
     let sandbox = Sandbox::start().await;
     sandbox.aws.remove_secret("switchboard/twilio-send");
-    sandbox.aws.set_secret("switchboard/vonage", &json!({ "api_key": "x" }));
+    sandbox
+        .aws
+        .set_secret("switchboard/vonage", &json!({ "api_key": "x" }));
     let scene = Scene::on(sandbox, 1, &[("SMS_ROUTES", Some("*=twilio,vonage"))]).await;
     let answer = scene.send(PHONE, TEXT).await;
-    assert_eq!((answer.status, scene.asked(), scene.stage().await.as_str()), (503, [0; 4], "failed"));
+    assert_eq!(
+        (answer.status, scene.asked(), scene.stage().await.as_str()),
+        (503, [0; 4], "failed")
+    );
     scene.logged("secret_unavailable").await;
     let secret = json!({ "account_sid": sandbox::twilio::ACCOUNT_SID, "auth_token": sandbox::twilio::AUTH_TOKEN });
-    scene.sandbox.aws.set_secret("switchboard/twilio-send", &secret);
-    assert_eq!((scene.send(PHONE, TEXT).await.status, scene.texts()), (200, [1, 0, 0, 0]));
+    scene
+        .sandbox
+        .aws
+        .set_secret("switchboard/twilio-send", &secret);
+    assert_eq!(
+        (scene.send(PHONE, TEXT).await.status, scene.texts()),
+        (200, [1, 0, 0, 0])
+    );
 }

@@ -42,7 +42,14 @@ const SECRETS: [&str; 12] = [
 
 /// Where a provider's credentials are.
 pub(crate) fn secret(provider: &str) -> String {
-    format!("switchboard/{}", if provider == "twilio" { "twilio-send" } else { provider })
+    format!(
+        "switchboard/{}",
+        if provider == "twilio" {
+            "twilio-send"
+        } else {
+            provider
+        }
+    )
 }
 
 pub(crate) type Override<'a> = (&'a str, Option<&'a str>);
@@ -89,12 +96,26 @@ impl Scene {
     }
 
     pub(crate) async fn on(sandbox: Sandbox, instances: usize, overrides: &[Override<'_>]) -> Self {
-        sandbox.aws.set_secret("switchboard/gateway", &json!({ "jwt_secret": JWT_SECRET, "bearer_token": BEARER }));
-        let usual = [("LOG_LEVEL", Some("trace")), ("GATEWAY_AUDIENCE", Some(AUDIENCE)), ("GATEWAY_SUBJECT", Some(SUBJECT))];
+        sandbox.aws.set_secret(
+            "switchboard/gateway",
+            &json!({ "jwt_secret": JWT_SECRET, "bearer_token": BEARER }),
+        );
+        let usual = [
+            ("LOG_LEVEL", Some("trace")),
+            ("GATEWAY_AUDIENCE", Some(AUDIENCE)),
+            ("GATEWAY_SUBJECT", Some(SUBJECT)),
+        ];
         let binary = Path::new(env!("CARGO_BIN_EXE_sms-gateway"));
-        let lambda = sandbox.run_with(FUNCTION, binary, instances, &[&usual, overrides].concat()).await;
+        let lambda = sandbox
+            .run_with(FUNCTION, binary, instances, &[&usual, overrides].concat())
+            .await;
         lambda.wait_ready().await.unwrap();
-        let scene = Self { lambda, sandbox, client: sandbox::wire::client(), markers: Mutex::default() };
+        let scene = Self {
+            lambda,
+            sandbox,
+            client: sandbox::wire::client(),
+            markers: Mutex::default(),
+        };
         for secret in SECRETS {
             scene.mark(secret);
         }
@@ -169,48 +190,94 @@ impl Scene {
 
     /// How often a secret was fetched.
     pub(crate) fn fetched(&self, secret: &str) -> usize {
-        let asked_for = |body: &[u8]| serde_json::from_slice::<Value>(body).unwrap()["SecretId"] == self::secret(secret);
-        self.sandbox.aws.secrets().exchanges().iter().filter(|exchange| asked_for(&exchange.request)).count()
+        let asked_for = |body: &[u8]| {
+            serde_json::from_slice::<Value>(body).unwrap()["SecretId"] == self::secret(secret)
+        };
+        self.sandbox
+            .aws
+            .secrets()
+            .exchanges()
+            .iter()
+            .filter(|exchange| asked_for(&exchange.request))
+            .count()
     }
 
     /// A code as Auth0's legacy gateway posts it.
     pub(crate) async fn send(&self, to: &str, text: &str) -> Answer {
-        self.post(&json!({ "recipient": to, "body": text, "sender": "+15005550006" })).await
+        self.post(&json!({ "recipient": to, "body": text, "sender": "+15005550006" }))
+            .await
     }
 
     /// A body with a good token.
     pub(crate) async fn post(&self, body: &Value) -> Answer {
-        self.post_as(Some(&format!("Bearer {}", token(&json!({})))), body).await
+        self.post_as(Some(&format!("Bearer {}", token(&json!({})))), body)
+            .await
     }
 
     pub(crate) async fn post_as(&self, authorization: Option<&str>, body: &Value) -> Answer {
-        for value in ["recipient", "body", "text"].iter().filter_map(|name| body[name].as_str()) {
+        for value in ["recipient", "body", "text"]
+            .iter()
+            .filter_map(|name| body[name].as_str())
+        {
             self.mark_content(value);
         }
-        let headers: Vec<_> = authorization.map(|value| ("authorization", value)).into_iter().collect();
-        self.request("POST", "", &[&headers[..], &[("content-type", "application/json")]].concat(), body.to_string()).await
+        let headers: Vec<_> = authorization
+            .map(|value| ("authorization", value))
+            .into_iter()
+            .collect();
+        self.request(
+            "POST",
+            "",
+            &[&headers[..], &[("content-type", "application/json")]].concat(),
+            body.to_string(),
+        )
+        .await
     }
 
     /// Any request to the Function URL, `path` without its leading slash.
-    pub(crate) async fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: String) -> Answer {
+    pub(crate) async fn request(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: String,
+    ) -> Answer {
         let url = format!("{}{path}", self.lambda.url());
         let mut request = self.client.request(method.parse().unwrap(), url).body(body);
         for (name, value) in headers {
             if *name == "authorization" {
-                value.split_whitespace().skip(1).filter(|token| token.len() > 8).for_each(|token| self.mark(token));
+                value
+                    .split_whitespace()
+                    .skip(1)
+                    .filter(|token| token.len() > 8)
+                    .for_each(|token| self.mark(token));
             }
             request = request.header(*name, *value);
         }
         let answer = request.send().await.unwrap();
-        let allow = answer.headers().get("allow").map(|value| value.to_str().unwrap().to_owned());
+        let allow = answer
+            .headers()
+            .get("allow")
+            .map(|value| value.to_str().unwrap().to_owned());
         let status = answer.status().as_u16();
         let text = answer.text().await.unwrap();
         self.assert_unmarked(&text);
-        Answer { status, body: if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap() }, allow }
+        Answer {
+            status,
+            body: if text.is_empty() {
+                Value::Null
+            } else {
+                serde_json::from_str(&text).unwrap()
+            },
+            allow,
+        }
     }
 
     /// The same code `n` times at once.
-    pub(crate) async fn send_together(self: &Arc<Self>, sends: Vec<(String, String)>) -> Vec<Answer> {
+    pub(crate) async fn send_together(
+        self: &Arc<Self>,
+        sends: Vec<(String, String)>,
+    ) -> Vec<Answer> {
         let mut sending = tokio::task::JoinSet::new();
         for (to, text) in sends {
             let scene = Arc::clone(self);
@@ -228,25 +295,40 @@ impl Scene {
     pub(crate) async fn wait_written(&self, part: &str, n: usize) {
         let named = || {
             let exchanges = self.sandbox.aws.dynamodb().exchanges();
-            exchanges.iter().filter(|exchange| String::from_utf8_lossy(&exchange.request).contains(part)).count()
+            exchanges
+                .iter()
+                .filter(|exchange| String::from_utf8_lossy(&exchange.request).contains(part))
+                .count()
         };
         let enough = async {
             while named() < n {
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(30), enough).await.expect("the request arrives");
+        tokio::time::timeout(Duration::from_secs(30), enough)
+            .await
+            .expect("the request arrives");
     }
 
     /// The items whose `pk` begins so.
     pub(crate) async fn items(&self, prefix: &str) -> Vec<Value> {
         let all = self.sandbox.aws.items().await;
-        all.into_iter().filter(|item| item["pk"]["S"].as_str().is_some_and(|pk| pk.starts_with(prefix))).collect()
+        all.into_iter()
+            .filter(|item| {
+                item["pk"]["S"]
+                    .as_str()
+                    .is_some_and(|pk| pk.starts_with(prefix))
+            })
+            .collect()
     }
 
     /// The counts of a limit, of every hour the test saw (nearly always one).
     pub(crate) async fn counted(&self, counter: &str) -> Vec<u64> {
-        self.items(counter).await.iter().map(|item| number(&item["hits"])).collect()
+        self.items(counter)
+            .await
+            .iter()
+            .map(|item| number(&item["hits"]))
+            .collect()
     }
 
     /// What the journal says of the one text there was.
@@ -284,7 +366,11 @@ impl Drop for Scene {
 
 /// A good token of the gateway's connection, with these claims over the usual ones; `null` takes one away.
 pub(crate) fn token(claims: &Value) -> String {
-    jwt(&json!({ "alg": "HS256", "typ": "JWT" }), claims, JWT_SECRET.as_bytes())
+    jwt(
+        &json!({ "alg": "HS256", "typ": "JWT" }),
+        claims,
+        JWT_SECRET.as_bytes(),
+    )
 }
 
 pub(crate) fn jwt(header: &Value, claims: &Value, key: &[u8]) -> String {
@@ -292,12 +378,21 @@ pub(crate) fn jwt(header: &Value, claims: &Value, key: &[u8]) -> String {
     for (name, value) in claims.as_object().unwrap() {
         all[name] = value.clone();
     }
-    all.as_object_mut().unwrap().retain(|_, value| !value.is_null());
-    signed(&format!("{}.{}", part(header), part(&all)), hmac::HMAC_SHA256, key)
+    all.as_object_mut()
+        .unwrap()
+        .retain(|_, value| !value.is_null());
+    signed(
+        &format!("{}.{}", part(header), part(&all)),
+        hmac::HMAC_SHA256,
+        key,
+    )
 }
 
 pub(crate) fn signed(text: &str, algorithm: hmac::Algorithm, key: &[u8]) -> String {
-    format!("{text}.{}", BASE64URL.encode(hmac::sign(&hmac::Key::new(algorithm, key), text.as_bytes())))
+    format!(
+        "{text}.{}",
+        BASE64URL.encode(hmac::sign(&hmac::Key::new(algorithm, key), text.as_bytes()))
+    )
 }
 
 pub(crate) fn part(value: &Value) -> String {
@@ -310,7 +405,9 @@ pub(crate) async fn wait_exchanges(server: &Server, n: usize) {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(30), enough).await.expect("the request arrives");
+    tokio::time::timeout(Duration::from_secs(30), enough)
+        .await
+        .expect("the request arrives");
 }
 
 /// A whole number in `DynamoDB` JSON.
@@ -323,5 +420,9 @@ pub(crate) fn status(status: u16) -> Fault {
 }
 
 pub(crate) fn says(status: u16, body: impl Into<String>) -> Fault {
-    Fault::Answer { status, headers: vec![], body: body.into() }
+    Fault::Answer {
+        status,
+        headers: vec![],
+        body: body.into(),
+    }
 }

@@ -17,30 +17,47 @@ pub(super) struct Bindings<'a> {
 impl<'a> Bindings<'a> {
     /// Those of a request, or of one write of a transaction.
     pub(super) fn of(request: &'a Value) -> Self {
-        Self { names: &request["ExpressionAttributeNames"], values: &request["ExpressionAttributeValues"] }
+        Self {
+            names: &request["ExpressionAttributeNames"],
+            values: &request["ExpressionAttributeValues"],
+        }
     }
 
     fn name(self, word: &str) -> Result<String, String> {
         if !word.starts_with('#') {
             return Ok(word.to_owned());
         }
-        self.names[word].as_str().map(str::to_owned).ok_or_else(|| format!("{word} stands for nothing"))
+        self.names[word]
+            .as_str()
+            .map(str::to_owned)
+            .ok_or_else(|| format!("{word} stands for nothing"))
     }
 
     fn value(self, word: &str) -> Result<Value, String> {
-        self.values.get(word).cloned().ok_or_else(|| format!("{word} stands for nothing"))
+        self.values
+            .get(word)
+            .cloned()
+            .ok_or_else(|| format!("{word} stands for nothing"))
     }
 }
 
 /// Whether a condition holds; there is none if it is empty.
-pub(super) fn holds(condition: &str, item: Option<&Item>, bindings: Bindings<'_>) -> Result<bool, String> {
+pub(super) fn holds(
+    condition: &str,
+    item: Option<&Item>,
+    bindings: Bindings<'_>,
+) -> Result<bool, String> {
     let mut parser = Parser::new(condition, bindings)?;
     if parser.is_over() {
         return Ok(true);
     }
     let none = Item::new();
     let held = parser.any(item.unwrap_or(&none))?;
-    if parser.is_over() { Ok(held) } else { Err(format!("{condition}: more follows than was understood")) }
+    if parser.is_over() {
+        Ok(held)
+    } else {
+        Err(format!("{condition}: more follows than was understood"))
+    }
 }
 
 /// The item after an update; what it sets is computed from the item as it was.
@@ -74,16 +91,25 @@ pub(super) fn updated(update: &str, item: &Item, bindings: Bindings<'_>) -> Resu
             }
         }
     }
-    if parser.is_over() { Ok(new) } else { Err(format!("{update}: more follows than was understood")) }
+    if parser.is_over() {
+        Ok(new)
+    } else {
+        Err(format!("{update}: more follows than was understood"))
+    }
 }
 
 fn found<'a>(item: &'a Item, path: &[String]) -> Option<&'a Value> {
     let (last, parents) = path.split_last()?;
-    parents.iter().try_fold(item, |map, name| map.get(name)?["M"].as_object())?.get(last)
+    parents
+        .iter()
+        .try_fold(item, |map, name| map.get(name)?["M"].as_object())?
+        .get(last)
 }
 
 fn place<'a>(item: &'a mut Item, parents: &[String]) -> Option<&'a mut Item> {
-    parents.iter().try_fold(item, |map, name| map.get_mut(name)?.get_mut("M")?.as_object_mut())
+    parents.iter().try_fold(item, |map, name| {
+        map.get_mut(name)?.get_mut("M")?.as_object_mut()
+    })
 }
 
 fn set(item: &mut Item, path: &[String], value: Value) -> Result<(), String> {
@@ -111,12 +137,16 @@ fn texts(value: &Value) -> Option<Vec<&str>> {
 
 fn sum(one: &Value, other: &Value, sign: i128) -> Result<Value, String> {
     let whole = |value: &Value| value["N"].as_str()?.parse::<i128>().ok();
-    let (Some(one), Some(other)) = (whole(one), whole(other)) else { return Err("only whole numbers are added".to_owned()) };
+    let (Some(one), Some(other)) = (whole(one), whole(other)) else {
+        return Err("only whole numbers are added".to_owned());
+    };
     Ok(json!({ "N": (one + sign * other).to_string() }))
 }
 
 fn added(old: Option<&Value>, more: &Value) -> Result<Value, String> {
-    let Some(old) = old else { return Ok(more.clone()) };
+    let Some(old) = old else {
+        return Ok(more.clone());
+    };
     if let (Some(mut old), Some(more)) = (texts(old), texts(more)) {
         old.extend(more);
         old.sort_unstable();
@@ -128,7 +158,9 @@ fn added(old: Option<&Value>, more: &Value) -> Result<Value, String> {
 
 /// What is left of a set; `None`: nothing.
 fn taken(old: &Value, less: &Value) -> Result<Option<Value>, String> {
-    let (Some(mut old), Some(less)) = (texts(old), texts(less)) else { return Err("only sets of strings shrink".to_owned()) };
+    let (Some(mut old), Some(less)) = (texts(old), texts(less)) else {
+        return Err("only sets of strings shrink".to_owned());
+    };
     old.retain(|text| !less.contains(text));
     Ok((!old.is_empty()).then(|| json!({ "SS": old })))
 }
@@ -169,8 +201,12 @@ fn contains(whole: &Value, part: &Value) -> bool {
 
 fn size(value: &Value) -> Option<usize> {
     let length = value["S"].as_str().map(str::len);
-    let entries = ["SS", "L"].into_iter().find_map(|kind| value[kind].as_array().map(Vec::len));
-    length.or(entries).or_else(|| value["M"].as_object().map(Map::len))
+    let entries = ["SS", "L"]
+        .into_iter()
+        .find_map(|kind| value[kind].as_array().map(Vec::len));
+    length
+        .or(entries)
+        .or_else(|| value["M"].as_object().map(Map::len))
 }
 
 struct Parser<'a> {
@@ -197,7 +233,11 @@ impl<'a> Parser<'a> {
             tokens.push(token.to_owned());
             rest = more.trim_start();
         }
-        Ok(Self { tokens, at: 0, bindings })
+        Ok(Self {
+            tokens,
+            at: 0,
+            bindings,
+        })
     }
 
     fn is_over(&self) -> bool {
@@ -215,14 +255,20 @@ impl<'a> Parser<'a> {
     }
 
     fn expect(&mut self, token: &str) -> Result<(), String> {
-        if self.take(token) { Ok(()) } else { Err(format!("{token} was expected, not {:?}", self.tokens.get(self.at))) }
+        if self.take(token) {
+            Ok(())
+        } else {
+            Err(format!(
+                "{token} was expected, not {:?}",
+                self.tokens.get(self.at)
+            ))
+        }
     }
 
     fn word(&mut self) -> Option<String> {
-        let word = self
-            .tokens
-            .get(self.at)
-            .filter(|token| token.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '#' || c == '_'))?;
+        let word = self.tokens.get(self.at).filter(|token| {
+            token.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '#' || c == '_')
+        })?;
         self.at += 1;
         Some(word.clone())
     }
@@ -239,7 +285,11 @@ impl<'a> Parser<'a> {
     }
 
     fn bound(&mut self) -> Result<Value, String> {
-        let word = self.tokens.get(self.at).filter(|token| token.starts_with(':')).ok_or("a value was expected")?;
+        let word = self
+            .tokens
+            .get(self.at)
+            .filter(|token| token.starts_with(':'))
+            .ok_or("a value was expected")?;
         let value = self.bindings.value(word)?;
         self.at += 1;
         Ok(value)
@@ -247,7 +297,11 @@ impl<'a> Parser<'a> {
 
     /// A function's arguments begin.
     fn call(&mut self, name: &str) -> bool {
-        let called = self.next_is(name) && self.tokens.get(self.at + 1).is_some_and(|token| token == "(");
+        let called = self.next_is(name)
+            && self
+                .tokens
+                .get(self.at + 1)
+                .is_some_and(|token| token == "(");
         self.at += if called { 2 } else { 0 };
         called
     }
@@ -257,9 +311,15 @@ impl<'a> Parser<'a> {
         if self.call("size") {
             let path = self.path()?;
             self.expect(")")?;
-            return Ok(found(item, &path).and_then(size).map(|size| json!({ "N": size.to_string() })));
+            return Ok(found(item, &path)
+                .and_then(size)
+                .map(|size| json!({ "N": size.to_string() })));
         }
-        if self.tokens.get(self.at).is_some_and(|token| token.starts_with(':')) {
+        if self
+            .tokens
+            .get(self.at)
+            .is_some_and(|token| token.starts_with(':'))
+        {
             return self.bound().map(Some);
         }
         let path = self.path()?;
@@ -317,16 +377,23 @@ impl<'a> Parser<'a> {
         for (name, wanted) in [("attribute_exists", true), ("attribute_not_exists", false)] {
             if self.call(name) {
                 let path = self.path()?;
-                return self.expect(")").map(|()| found(item, &path).is_some() == wanted);
+                return self
+                    .expect(")")
+                    .map(|()| found(item, &path).is_some() == wanted);
             }
         }
-        for (name, test) in [("contains", contains as fn(&Value, &Value) -> bool), ("begins_with", begins_with)] {
+        for (name, test) in [
+            ("contains", contains as fn(&Value, &Value) -> bool),
+            ("begins_with", begins_with),
+        ] {
             if self.call(name) {
                 let path = self.path()?;
                 self.expect(",")?;
                 let part = self.operand(item)?;
                 self.expect(")")?;
-                return Ok(found(item, &path).zip(part).is_some_and(|(whole, part)| test(whole, &part)));
+                return Ok(found(item, &path)
+                    .zip(part)
+                    .is_some_and(|(whole, part)| test(whole, &part)));
             }
         }
         let one = self.operand(item)?;
@@ -336,7 +403,8 @@ impl<'a> Parser<'a> {
         if sign == "BETWEEN" {
             self.expect("AND")?;
             let last = self.operand(item)?;
-            let order = |from: &Option<Value>, to: &Option<Value>| compared(from.as_ref()?, to.as_ref()?);
+            let order =
+                |from: &Option<Value>, to: &Option<Value>| compared(from.as_ref()?, to.as_ref()?);
             return Ok([order(&other, &one), order(&one, &last)]
                 .into_iter()
                 .all(|order| order.is_some_and(std::cmp::Ordering::is_le)));
@@ -344,8 +412,12 @@ impl<'a> Parser<'a> {
         let both = one.zip(other);
         let order = || both.as_ref().and_then(|(one, other)| compared(one, other));
         Ok(match sign.as_str() {
-            "=" => both.as_ref().is_some_and(|(one, other)| are_equal(one, other)),
-            "<>" => both.as_ref().is_none_or(|(one, other)| !are_equal(one, other)),
+            "=" => both
+                .as_ref()
+                .is_some_and(|(one, other)| are_equal(one, other)),
+            "<>" => both
+                .as_ref()
+                .is_none_or(|(one, other)| !are_equal(one, other)),
             "<" => order().is_some_and(std::cmp::Ordering::is_lt),
             "<=" => order().is_some_and(std::cmp::Ordering::is_le),
             ">" => order().is_some_and(std::cmp::Ordering::is_gt),
@@ -356,7 +428,10 @@ impl<'a> Parser<'a> {
 }
 
 fn begins_with(whole: &Value, part: &Value) -> bool {
-    whole["S"].as_str().zip(part["S"].as_str()).is_some_and(|(whole, part)| whole.starts_with(part))
+    whole["S"]
+        .as_str()
+        .zip(part["S"].as_str())
+        .is_some_and(|(whole, part)| whole.starts_with(part))
 }
 
 #[cfg(test)]
@@ -385,25 +460,50 @@ mod tests {
             ("", true),
             ("attribute_exists(pk) AND #h < :ten", true),
             ("attribute_not_exists(hits) OR hits < :one", false),
-            ("NOT contains(ids, :x) OR (r_1.by = :me AND NOT hits >= :ten)", true),
+            (
+                "NOT contains(ids, :x) OR (r_1.by = :me AND NOT hits >= :ten)",
+                true,
+            ),
             ("contains(ids, :me) OR contains(pk, :x)", false),
-            ("size(ids) > :one AND ids = :both AND begins_with(r_1.by, :me)", true),
+            (
+                "size(ids) > :one AND ids = :both AND begins_with(r_1.by, :me)",
+                true,
+            ),
             ("nothing = :one OR nothing < :one OR r_2.by = :me", false),
             ("nothing <> :one AND pk <> :one", true),
             ("hits > :x OR pk > :one", false),
         ] {
-            assert_eq!(holds(condition, Some(&item), Bindings::of(&request)), Ok(expected), "{condition}");
+            assert_eq!(
+                holds(condition, Some(&item), Bindings::of(&request)),
+                Ok(expected),
+                "{condition}"
+            );
         }
-        for wrong in ["hits", "hits < :none", "hits ? :one", "pk IN (:x)", "(pk = :x", "attribute_exists(pk) pk", "#no = :one"] {
-            assert!(holds(wrong, Some(&item), Bindings::of(&request)).is_err(), "{wrong}");
+        for wrong in [
+            "hits",
+            "hits < :none",
+            "hits ? :one",
+            "pk IN (:x)",
+            "(pk = :x",
+            "attribute_exists(pk) pk",
+            "#no = :one",
+        ] {
+            assert!(
+                holds(wrong, Some(&item), Bindings::of(&request)).is_err(),
+                "{wrong}"
+            );
         }
-        assert_eq!(holds("attribute_not_exists(pk)", None, Bindings::of(&request)), Ok(true));
+        assert_eq!(
+            holds("attribute_not_exists(pk)", None, Bindings::of(&request)),
+            Ok(true)
+        );
     }
 
     #[test]
     fn updates() {
         let (item, request) = (item(), request());
-        let update = |update: &str| updated(update, &item, Bindings::of(&request)).map(Value::Object);
+        let update =
+            |update: &str| updated(update, &item, Bindings::of(&request)).map(Value::Object);
         let all =
             update("SET a = :me, b = hits + :one, c = if_not_exists(d, :ten) ADD #h :one, #i :set, n :ten REMOVE r_1.by, gone")
                 .unwrap();
@@ -412,9 +512,19 @@ mod tests {
             "b": { "N": "10" }, "c": { "N": "10" }, "n": { "N": "10" },
         });
         assert_eq!(all, expected);
-        assert_eq!(update("DELETE ids :set SET r_1.by = :x").unwrap()["ids"], json!({ "SS": ["y"] }));
+        assert_eq!(
+            update("DELETE ids :set SET r_1.by = :x").unwrap()["ids"],
+            json!({ "SS": ["y"] })
+        );
         assert!(update("DELETE ids :both").unwrap().get("ids").is_none());
-        for wrong in ["SET r_2.by = :x", "ADD pk :one", "ADD hits :x", "PUT a = :x", "SET a = nothing", "SET a = :x b"] {
+        for wrong in [
+            "SET r_2.by = :x",
+            "ADD pk :one",
+            "ADD hits :x",
+            "PUT a = :x",
+            "SET a = nothing",
+            "SET a = :x b",
+        ] {
             assert!(update(wrong).is_err(), "{wrong}");
         }
     }

@@ -40,7 +40,10 @@ impl Fleet {
         let missing = to.saturating_sub(self.state().size);
         if missing > 0 {
             let group = sandbox.run_with(function, binary, missing, settings).await;
-            group.wait_ready().await.map_err(|why| format!("{function} does not start: {why}"))?;
+            group
+                .wait_ready()
+                .await
+                .map_err(|why| format!("{function} does not start: {why}"))?;
             let mut state = self.state();
             let place = state.groups.len();
             state.groups.push(Arc::new(group));
@@ -55,7 +58,10 @@ impl Fleet {
     pub(super) async fn invoke(&self, event: Value) -> Result<Value, InvokeError> {
         let (place, group) = {
             let mut state = self.state();
-            let place = state.free.pop().ok_or_else(|| InvokeError::Init("no process is free".to_owned()))?;
+            let place = state
+                .free
+                .pop()
+                .ok_or_else(|| InvokeError::Init("no process is free".to_owned()))?;
             (place, Arc::clone(&state.groups[place]))
         };
         let answer = group.invoke(event).await;
@@ -65,6 +71,10 @@ impl Fleet {
 
     /// The numbers of the processes.
     pub(super) fn pids(&self) -> Vec<u32> {
-        self.state().groups.iter().flat_map(|group| group.pids()).collect()
+        self.state()
+            .groups
+            .iter()
+            .flat_map(|group| group.pids())
+            .collect()
     }
 }

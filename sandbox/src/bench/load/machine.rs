@@ -61,7 +61,10 @@ impl Watch {
             loop {
                 let due = Instant::now() + TICK;
                 tokio::time::sleep_until(due.into()).await;
-                noted.lock().unwrap_or_else(PoisonError::into_inner).push(due.elapsed());
+                noted
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push(due.elapsed());
             }
         });
         Self { late, watching }
@@ -69,27 +72,49 @@ impl Watch {
 
     /// From now on.
     pub(super) fn mark(&self, pids: &[u32]) -> Mark {
-        let mark = Mark { at: Instant::now(), cores: cores(), functions: all(pids), bench: start::cpu(std::process::id()) };
-        self.late.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        let mark = Mark {
+            at: Instant::now(),
+            cores: cores(),
+            functions: all(pids),
+            bench: start::cpu(std::process::id()),
+        };
+        self.late
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
         mark
     }
 
     /// Until now.
     pub(super) fn since(&self, mark: &Mark, pids: &[u32]) -> Used {
-        let mut late = std::mem::take(&mut *self.late.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut late =
+            std::mem::take(&mut *self.late.lock().unwrap_or_else(PoisonError::into_inner));
         late.sort_unstable();
-        let spent = |now: Option<Duration>, then: Option<Duration>| Some(now?.saturating_sub(then?));
-        let busy =
-            cores().zip(mark.cores).and_then(|((busy, all), (busy_then, all_then))| part(busy - busy_then, all - all_then));
-        let (functions, bench) = (spent(all(pids), mark.functions), spent(start::cpu(std::process::id()), mark.bench));
-        let available =
-            mark.at.elapsed().as_secs_f64() * thread::available_parallelism().map_or(1.0, |cores| report::float(cores.get()));
+        let spent =
+            |now: Option<Duration>, then: Option<Duration>| Some(now?.saturating_sub(then?));
+        let busy = cores()
+            .zip(mark.cores)
+            .and_then(|((busy, all), (busy_then, all_then))| {
+                part(busy - busy_then, all - all_then)
+            });
+        let (functions, bench) = (
+            spent(all(pids), mark.functions),
+            spent(start::cpu(std::process::id()), mark.bench),
+        );
+        let available = mark.at.elapsed().as_secs_f64()
+            * thread::available_parallelism().map_or(1.0, |cores| report::float(cores.get()));
         Used {
             busy,
-            own: functions.zip(bench).map(|(functions, bench)| (functions + bench).as_secs_f64() / available),
+            own: functions
+                .zip(bench)
+                .map(|(functions, bench)| (functions + bench).as_secs_f64() / available),
             functions,
             bench,
-            lag: late.get(late.len() * 99 / 100).or(late.last()).copied().unwrap_or_default(),
+            lag: late
+                .get(late.len() * 99 / 100)
+                .or(late.last())
+                .copied()
+                .unwrap_or_default(),
         }
     }
 }
@@ -112,7 +137,14 @@ fn part(busy: u64, all: u64) -> Option<f64> {
 /// Ticks of all cores: busy ones, and all. <https://man7.org/linux/man-pages/man5/proc_stat.5.html>
 fn cores() -> Option<(u64, u64)> {
     let stat = fs::read_to_string("/proc/stat").ok()?;
-    let ticks: Vec<u64> = stat.lines().next()?.split_whitespace().skip(1).take(8).map_while(|word| word.parse().ok()).collect();
+    let ticks: Vec<u64> = stat
+        .lines()
+        .next()?
+        .split_whitespace()
+        .skip(1)
+        .take(8)
+        .map_while(|word| word.parse().ok())
+        .collect();
     let all = ticks.iter().sum();
     Some((all - ticks.get(3)? - ticks.get(4)?, all))
 }
@@ -123,9 +155,24 @@ mod tests {
 
     #[test]
     fn a_busy_machine_and_a_late_one_are_limits() {
-        let free = Used { busy: Some(0.5), lag: Duration::from_millis(2), ..Used::default() };
+        let free = Used {
+            busy: Some(0.5),
+            lag: Duration::from_millis(2),
+            ..Used::default()
+        };
         assert!(!free.is_limit() && !Used { busy: None, ..free }.is_limit());
-        assert!(Used { busy: Some(0.9), ..free }.is_limit() && Used { lag: Duration::from_millis(20), ..free }.is_limit());
+        assert!(
+            Used {
+                busy: Some(0.9),
+                ..free
+            }
+            .is_limit()
+                && Used {
+                    lag: Duration::from_millis(20),
+                    ..free
+                }
+                .is_limit()
+        );
     }
 
     #[tokio::test]
@@ -143,6 +190,10 @@ mod tests {
         // The test's one thread could not look at the clock meanwhile.
         assert!(used.lag >= Duration::from_millis(40), "{used:?}");
         assert!(used.own > Some(0.0), "{used:?}");
-        assert!(used.bench >= Some(Duration::from_millis(30)) && used.busy.is_some_and(|busy| busy > 0.0), "{used:?}");
+        assert!(
+            used.bench >= Some(Duration::from_millis(30))
+                && used.busy.is_some_and(|busy| busy > 0.0),
+            "{used:?}"
+        );
     }
 }

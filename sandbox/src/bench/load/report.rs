@@ -16,7 +16,11 @@ pub(super) fn float(count: usize) -> f64 {
 }
 
 fn percent(part: usize, whole: usize) -> f64 {
-    if whole == 0 { 0.0 } else { 100.0 * float(part) / float(whole) }
+    if whole == 0 {
+        0.0
+    } else {
+        100.0 * float(part) / float(whole)
+    }
 }
 
 impl Row {
@@ -34,7 +38,10 @@ impl Row {
 
     /// What more of would have given better figures: `design` is that of the items in the table.
     fn limit(&self) -> &'static str {
-        match (self.conflicts() > 0 || self.throttled() > 0, self.used.is_limit()) {
+        match (
+            self.conflicts() > 0 || self.throttled() > 0,
+            self.used.is_limit(),
+        ) {
             (false, false) => "",
             (false, true) => "machine",
             (true, false) => "design",
@@ -45,7 +52,10 @@ impl Row {
     /// An item that most transactions write to.
     fn shared(&self) -> Option<&(String, u64)> {
         let transactions = self.traffic.transactions;
-        self.traffic.most_shared.as_ref().filter(|(_, times)| transactions >= 10 && times * 2 > transactions)
+        self.traffic
+            .most_shared
+            .as_ref()
+            .filter(|(_, times)| transactions >= 10 && times * 2 > transactions)
     }
 
     /// For a request.
@@ -61,7 +71,11 @@ impl Row {
 impl Figures {
     /// Of what as many times the processes of the smallest load would do, that much: percent.
     fn of_proportional(&self, row: &Row) -> Option<f64> {
-        let first = self.rows.iter().find(|row| row.mode == Mode::Busy).filter(|_| row.mode == Mode::Busy)?;
+        let first = self
+            .rows
+            .iter()
+            .find(|row| row.mode == Mode::Busy)
+            .filter(|_| row.mode == Mode::Busy)?;
         let each = first.per_second / float(first.instances.max(1));
         (each > 0.0).then(|| 100.0 * row.per_second / (each * float(row.instances)))
     }
@@ -88,7 +102,9 @@ fn sentence(options: &Options<'_>) -> String {
 /// For a person.
 pub(super) fn table(options: &Options<'_>, all: &[Figures]) -> String {
     let mut text = sentence(options);
-    let optional = |value: Option<f64>, digits: usize| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"));
+    let optional = |value: Option<f64>, digits: usize| {
+        value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"))
+    };
     for figures in all {
         let _ = write!(
             text,
@@ -141,11 +157,28 @@ pub(super) fn table(options: &Options<'_>, all: &[Figures]) -> String {
                 ms(row.used.lag),
                 row.limit()
             );
-            let mut notes: Vec<String> = row.refusals.iter().map(|(what, times)| format!("{what}: {times}")).collect();
-            notes.extend(row.traffic.conflicts.iter().map(|(item, times)| format!("conflicts on {item}: {times}")));
-            notes.extend(row.traffic.throttled.iter().map(|(item, times)| format!("throttled on {item}: {times}")));
+            let mut notes: Vec<String> = row
+                .refusals
+                .iter()
+                .map(|(what, times)| format!("{what}: {times}"))
+                .collect();
+            notes.extend(
+                row.traffic
+                    .conflicts
+                    .iter()
+                    .map(|(item, times)| format!("conflicts on {item}: {times}")),
+            );
+            notes.extend(
+                row.traffic
+                    .throttled
+                    .iter()
+                    .map(|(item, times)| format!("throttled on {item}: {times}")),
+            );
             if let Some((item, times)) = row.shared() {
-                notes.push(format!("{times} of {} transactions share {item}", row.traffic.transactions));
+                notes.push(format!(
+                    "{times} of {} transactions share {item}",
+                    row.traffic.transactions
+                ));
             }
             if !notes.is_empty() {
                 let _ = write!(text, "\n           {}", notes.join("; "));
@@ -218,40 +251,72 @@ pub(super) fn svg(all: &[Figures]) -> String {
 fn charts(figures: &Figures) -> [Chart; 4] {
     let points = |mode: Mode, value: &dyn Fn(&Row) -> f64| -> Vec<(f64, f64)> {
         let rows = figures.rows.iter().filter(|row| row.mode == mode);
-        rows.map(|row| (row.rate.unwrap_or(float(row.instances)), value(row))).collect()
+        rows.map(|row| (row.rate.unwrap_or(float(row.instances)), value(row)))
+            .collect()
     };
-    let line = |name, points| Line { name, points, dashed: false };
+    let line = |name, points| Line {
+        name,
+        points,
+        dashed: false,
+    };
     let (p50, p99) = (|row: &Row| ms(row.p50), |row: &Row| ms(row.p99));
     let title = figures.work.title;
-    let each =
-        figures.rows.iter().find(|row| row.mode == Mode::Busy).map_or(0.0, |row| row.per_second / float(row.instances.max(1)));
+    let each = figures
+        .rows
+        .iter()
+        .find(|row| row.mode == Mode::Busy)
+        .map_or(0.0, |row| row.per_second / float(row.instances.max(1)));
     let rates = vec![
         line("measured", points(Mode::Busy, &|row| row.per_second)),
-        Line { name: "proportional", points: points(Mode::Busy, &|row| each * float(row.instances)), dashed: true },
+        Line {
+            name: "proportional",
+            points: points(Mode::Busy, &|row| each * float(row.instances)),
+            dashed: true,
+        },
     ];
     [
         Chart {
             title: format!("{title}: delivered, %"),
             across: "requests at once",
-            lines: vec![line("delivered", points(Mode::Burst, &Row::delivered_percent))],
+            lines: vec![line(
+                "delivered",
+                points(Mode::Burst, &Row::delivered_percent),
+            )],
         },
         Chart {
             title: "the same: time to the answer, ms".to_owned(),
             across: "requests at once",
-            lines: vec![line("p50", points(Mode::Burst, &p50)), line("p99", points(Mode::Burst, &p99))],
+            lines: vec![
+                line("p50", points(Mode::Burst, &p50)),
+                line("p99", points(Mode::Burst, &p99)),
+            ],
         },
-        Chart { title: format!("{} a second", figures.work.unit), across: "processes, always busy", lines: rates },
+        Chart {
+            title: format!("{} a second", figures.work.unit),
+            across: "processes, always busy",
+            lines: rates,
+        },
         Chart {
             title: "time to the answer, queue included, ms".to_owned(),
             across: "arrivals a second",
-            lines: vec![line("p50", points(Mode::Open, &p50)), line("p99", points(Mode::Open, &p99))],
+            lines: vec![
+                line("p50", points(Mode::Open, &p50)),
+                line("p99", points(Mode::Open, &p99)),
+            ],
         },
     ]
 }
 
 /// A page of its own.
 pub(super) fn html(options: &Options<'_>, all: &[Figures]) -> String {
-    plot::html("Switchboard under load", &format!("{}<pre>{}</pre>", svg(all), plot::escaped(&table(options, all))))
+    plot::html(
+        "Switchboard under load",
+        &format!(
+            "{}<pre>{}</pre>",
+            svg(all),
+            plot::escaped(&table(options, all))
+        ),
+    )
 }
 
 #[cfg(test)]
@@ -282,16 +347,40 @@ mod tests {
     fn the_machines_limit_is_told_from_the_designs() {
         let free = row(Mode::Burst, 5, 1.0);
         assert_eq!((free.limit(), free.shared()), ("", None));
-        let machine = Row { used: Used { busy: Some(0.97), ..Used::default() }, ..row(Mode::Burst, 5, 1.0) };
+        let machine = Row {
+            used: Used {
+                busy: Some(0.97),
+                ..Used::default()
+            },
+            ..row(Mode::Burst, 5, 1.0)
+        };
         assert_eq!(machine.limit(), "machine");
         let conflicts = BTreeMap::from([("rate#sms#all".to_owned(), 3)]);
-        let traffic =
-            Traffic { conflicts, transactions: 100, most_shared: Some(("rate#sms#all".to_owned(), 100)), ..Traffic::default() };
-        let design =
-            Row { delivered: 51, traffic, refusals: BTreeMap::from([("503".to_owned(), 49)]), ..row(Mode::Burst, 50, 1.0) };
-        assert_eq!((design.limit(), design.shared().map(|(_, times)| *times)), ("design", Some(100)));
+        let traffic = Traffic {
+            conflicts,
+            transactions: 100,
+            most_shared: Some(("rate#sms#all".to_owned(), 100)),
+            ..Traffic::default()
+        };
+        let design = Row {
+            delivered: 51,
+            traffic,
+            refusals: BTreeMap::from([("503".to_owned(), 49)]),
+            ..row(Mode::Burst, 50, 1.0)
+        };
+        assert_eq!(
+            (design.limit(), design.shared().map(|(_, times)| *times)),
+            ("design", Some(100))
+        );
         let options = Options::parse(&[]).unwrap();
-        let text = table(&options, &[Figures { work: &work::ALL[0], rows: vec![design], problems: vec!["x".to_owned()] }]);
+        let text = table(
+            &options,
+            &[Figures {
+                work: &work::ALL[0],
+                rows: vec![design],
+                problems: vec!["x".to_owned()],
+            }],
+        );
         for part in [
             "51.0 %",
             "503: 49",
@@ -306,12 +395,27 @@ mod tests {
 
     #[test]
     fn throughput_is_compared_with_that_of_as_many_processes() {
-        let rows =
-            vec![row(Mode::Busy, 5, 25.0), row(Mode::Burst, 50, 1.0), row(Mode::Busy, 50, 200.0), row(Mode::Open, 50, 180.0)];
-        let figures = Figures { work: &work::ALL[0], rows, problems: vec![] };
-        let proportional: Vec<_> = figures.rows.iter().map(|row| figures.of_proportional(row).map(f64::round)).collect();
+        let rows = vec![
+            row(Mode::Busy, 5, 25.0),
+            row(Mode::Burst, 50, 1.0),
+            row(Mode::Busy, 50, 200.0),
+            row(Mode::Open, 50, 180.0),
+        ];
+        let figures = Figures {
+            work: &work::ALL[0],
+            rows,
+            problems: vec![],
+        };
+        let proportional: Vec<_> = figures
+            .rows
+            .iter()
+            .map(|row| figures.of_proportional(row).map(f64::round))
+            .collect();
         assert_eq!(proportional, [Some(100.0), None, Some(80.0), None]);
         let svg = svg(&[figures]);
-        assert!(svg.contains("codes a second") && !svg.contains("NaN"), "{svg}");
+        assert!(
+            svg.contains("codes a second") && !svg.contains("NaN"),
+            "{svg}"
+        );
     }
 }

@@ -62,20 +62,28 @@ pub(super) const ALL: [Work; 6] = [
         unit: "texts",
         kind: Kind::Mails,
         // The recorded mail's user exists nowhere.
-        settings: &[("AUTH0_URL", Some(RECORDED_TENANT)), ("AUTH0_SECRET", None), ("SMS_PER_HOUR", Some("1000000"))],
+        settings: &[
+            ("AUTH0_URL", Some(RECORDED_TENANT)),
+            ("AUTH0_SECRET", None),
+            ("SMS_PER_HOUR", Some("1000000")),
+        ],
     },
     Work {
         function: "sms-forward",
         title: "sms-forward: texts to one company number",
         unit: "texts",
-        kind: Kind::Texts { companies: Companies::One },
+        kind: Kind::Texts {
+            companies: Companies::One,
+        },
         settings: &[("PUBLIC_URL", None)],
     },
     Work {
         function: "sms-forward",
         title: "sms-forward: texts to many company numbers",
         unit: "texts",
-        kind: Kind::Texts { companies: Companies::Many },
+        kind: Kind::Texts {
+            companies: Companies::Many,
+        },
         settings: &[("PUBLIC_URL", None)],
     },
     Work {
@@ -120,11 +128,20 @@ impl Work {
             match self.kind {
                 Kind::Codes | Kind::Mails => {}
                 Kind::Texts { .. } | Kind::Calls => {
-                    sandbox.okta.hire(&format!("Ann{number}"), &format!("+4530{number:06}"), &company(number));
+                    sandbox.okta.hire(
+                        &format!("Ann{number}"),
+                        &format!("+4530{number:06}"),
+                        &company(number),
+                    );
                 }
                 Kind::Pins => {
                     let account = account(number);
-                    sandbox.auth0.sign_up_caller(&account, PIN, "Ann", &format!("{account}@acme.example"));
+                    sandbox.auth0.sign_up_caller(
+                        &account,
+                        PIN,
+                        "Ann",
+                        &format!("{account}@acme.example"),
+                    );
                 }
             }
         }
@@ -132,20 +149,40 @@ impl Work {
 
     /// The recorded event that this begins with.
     pub(super) fn recorded(&self) -> Result<Recorded, String> {
-        let name = if self.kind == Kind::Codes { "sms-gateway-action" } else { self.function };
+        let name = if self.kind == Kind::Codes {
+            "sms-gateway-action"
+        } else {
+            self.function
+        };
         let path = root().join(format!("events/{name}.json"));
-        let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-        let event: Value = serde_json::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?;
-        let body = BASE64_STANDARD.decode(event["body"].as_str().unwrap_or_default()).unwrap_or_default();
-        Ok(Recorded { form: form_urlencoded::parse(&body).into_owned().collect(), event })
+        let text =
+            fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let event: Value =
+            serde_json::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?;
+        let body = BASE64_STANDARD
+            .decode(event["body"].as_str().unwrap_or_default())
+            .unwrap_or_default();
+        Ok(Recorded {
+            form: form_urlencoded::parse(&body).into_owned().collect(),
+            event,
+        })
     }
 
     /// The event of this person's request: no two are alike.
-    pub(super) fn event(&self, sandbox: &Sandbox, recorded: &Recorded, person: u64, people: u64) -> Value {
+    pub(super) fn event(
+        &self,
+        sandbox: &Sandbox,
+        recorded: &Recorded,
+        person: u64,
+        people: u64,
+    ) -> Value {
         let mut event = recorded.event.clone();
         let replaced = |fields: &[(&str, &str)]| -> Vec<(String, String)> {
             let field = |(name, value): &(String, String)| {
-                let other = fields.iter().find(|(field, _)| field == name).map_or(value.as_str(), |(_, other)| other);
+                let other = fields
+                    .iter()
+                    .find(|(field, _)| field == name)
+                    .map_or(value.as_str(), |(_, other)| other);
                 (name.clone(), other.to_owned())
             };
             recorded.form.iter().map(field).collect()
@@ -161,42 +198,86 @@ impl Work {
                 let changes = [
                     ("4520123456", from.trim_start_matches('+').to_owned()),
                     ("20261120120000.1@", format!("load.{person}@")),
-                    ("ticket=00000000000000000000000000000001", format!("ticket={id}")),
+                    (
+                        "ticket=00000000000000000000000000000001",
+                        format!("ticket={id}"),
+                    ),
                 ];
-                let personal = |text: &String| changes.iter().fold(text.clone(), |text, (old, new)| text.replace(old, new));
-                let (at, token) = (sandbox::now().as_secs().to_string(), format!("{person:050x}"));
+                let personal = |text: &String| {
+                    changes
+                        .iter()
+                        .fold(text.clone(), |text, (old, new)| text.replace(old, new))
+                };
+                let (at, token) = (
+                    sandbox::now().as_secs().to_string(),
+                    format!("{person:050x}"),
+                );
                 let signature = sandbox.mailgun.sign(&at, &token);
-                let signed = [("timestamp", &at), ("token", &token), ("signature", &signature)];
+                let signed = [
+                    ("timestamp", &at),
+                    ("token", &token),
+                    ("signature", &signature),
+                ];
                 let field = |(name, value): &(String, String)| {
-                    let signed = signed.iter().find(|(field, _)| field == name).map(|(_, value)| (*value).clone());
+                    let signed = signed
+                        .iter()
+                        .find(|(field, _)| field == name)
+                        .map(|(_, value)| (*value).clone());
                     (name.clone(), signed.unwrap_or_else(|| personal(value)))
                 };
                 recorded.form.iter().map(field).collect()
             }
             Kind::Texts { companies } => {
-                let to = company(if companies == Companies::One { 0 } else { person % people });
+                let to = company(if companies == Companies::One {
+                    0
+                } else {
+                    person % people
+                });
                 let sid = format!("SM{id}");
-                replaced(&[("From", &from), ("To", &to), ("MessageSid", &sid), ("SmsSid", &sid), ("SmsMessageSid", &sid)])
+                replaced(&[
+                    ("From", &from),
+                    ("To", &to),
+                    ("MessageSid", &sid),
+                    ("SmsSid", &sid),
+                    ("SmsMessageSid", &sid),
+                ])
             }
             Kind::Calls => {
                 let (to, sid) = (company(person % people), format!("CA{id}"));
-                replaced(&[("From", &from), ("Caller", &from), ("To", &to), ("Called", &to), ("CallSid", &sid)])
+                replaced(&[
+                    ("From", &from),
+                    ("Caller", &from),
+                    ("To", &to),
+                    ("Called", &to),
+                    ("CallSid", &sid),
+                ])
             }
-            Kind::Pins => replaced(&[("account_number", &account(person % people)), ("pin", PIN), ("caller", &from)]),
+            Kind::Pins => replaced(&[
+                ("account_number", &account(person % people)),
+                ("pin", PIN),
+                ("caller", &from),
+            ]),
         };
         if matches!(self.kind, Kind::Texts { .. } | Kind::Calls) {
-            let host = event["requestContext"]["domainName"].as_str().unwrap_or_default();
+            let host = event["requestContext"]["domainName"]
+                .as_str()
+                .unwrap_or_default();
             let signature = sandbox.twilio.sign(&format!("https://{host}/"), &form);
             event["headers"]["x-twilio-signature"] = signature.into();
         }
-        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(&form).finish();
+        let body = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(&form)
+            .finish();
         event["body"] = BASE64_STANDARD.encode(body).into();
         event
     }
 
     /// `None`: the answer is the wanted one; else what it is, in a word.
     pub(super) fn refusal(&self, answer: &Value) -> Option<String> {
-        let (status, body) = (answer["statusCode"].as_u64().unwrap_or_default(), answer["body"].as_str().unwrap_or_default());
+        let (status, body) = (
+            answer["statusCode"].as_u64().unwrap_or_default(),
+            answer["body"].as_str().unwrap_or_default(),
+        );
         let right = match self.kind {
             Kind::Codes => body.contains("\"provider\""),
             Kind::Mails => true,
@@ -212,7 +293,12 @@ impl Work {
     }
 
     /// How many texts the provider took for each of these persons; `None`: the answer itself is what is sent.
-    pub(super) fn texts(&self, sandbox: &Sandbox, seen: usize, persons: &[u64]) -> Option<Vec<usize>> {
+    pub(super) fn texts(
+        &self,
+        sandbox: &Sandbox,
+        seen: usize,
+        persons: &[u64],
+    ) -> Option<Vec<usize>> {
         if !matches!(self.kind, Kind::Codes | Kind::Mails) {
             return None;
         }
@@ -220,7 +306,12 @@ impl Work {
         for message in sandbox.twilio.messages().into_iter().skip(seen) {
             *texts.entry(message.to).or_default() += 1;
         }
-        Some(persons.iter().map(|person| texts.get(&phone(*person)).copied().unwrap_or_default()).collect())
+        Some(
+            persons
+                .iter()
+                .map(|person| texts.get(&phone(*person)).copied().unwrap_or_default())
+                .collect(),
+        )
     }
 }
 

@@ -11,7 +11,8 @@ use axum::{
 use serde_json::{Value, json};
 
 use super::{
-    ACCOUNT_SID, Pairs, Shared, Stock, authenticate, complain, flag, friendly, in_area, is_area, page_size, parameters, refuse,
+    ACCOUNT_SID, Pairs, Shared, Stock, authenticate, complain, flag, friendly, in_area, is_area,
+    page_size, parameters, refuse,
 };
 use crate::wire::Complaints;
 
@@ -34,25 +35,31 @@ impl Pattern {
         let wild = [before, after].iter().flatten().any(|c| "*%".contains(*c));
         let fits = (2..=16).contains(&text.len()) && plain.len() >= if wild { 2 } else { 1 };
         let plain = plain.chars().map(key).collect::<Option<String>>()?;
-        fits.then_some(Self { plain, before, after })
+        fits.then_some(Self {
+            plain,
+            before,
+            after,
+        })
     }
 
     fn fits(&self, number: &str) -> bool {
         let digits = number.trim_start_matches('+');
-        (0..digits.len()).filter(|start| digits[*start..].starts_with(&self.plain)).any(|start| {
-            let rest = digits.len() - start - self.plain.len();
-            let begins = match self.before {
-                Some('+') => start == 0,
-                Some('*') => start > 0,
-                _ => true,
-            };
-            begins
-                && match self.after {
-                    Some('$') => rest == 0,
-                    Some('*') => rest > 0,
+        (0..digits.len())
+            .filter(|start| digits[*start..].starts_with(&self.plain))
+            .any(|start| {
+                let rest = digits.len() - start - self.plain.len();
+                let begins = match self.before {
+                    Some('+') => start == 0,
+                    Some('*') => start > 0,
                     _ => true,
-                }
-        })
+                };
+                begins
+                    && match self.after {
+                        Some('$') => rest == 0,
+                        Some('*') => rest > 0,
+                        _ => true,
+                    }
+            })
     }
 }
 
@@ -62,7 +69,10 @@ fn key(c: char) -> Option<char> {
     if c.is_ascii_digit() {
         return Some(c);
     }
-    KEYS.iter().zip('2'..).find(|(letters, _)| letters.contains(c.to_ascii_lowercase())).map(|(_, digit)| digit)
+    KEYS.iter()
+        .zip('2'..)
+        .find(|(letters, _)| letters.contains(c.to_ascii_lowercase()))
+        .map(|(_, digit)| digit)
 }
 
 pub(super) async fn search(
@@ -77,10 +87,20 @@ pub(super) async fn search(
         Err(refusal) => return refusal,
     };
     let north_american = ["US", "CA"].contains(&country.as_str());
-    let lists: &[&str] = if north_american { &["Local", "TollFree"] } else { &["Local", "Mobile", "National", "TollFree"] };
+    let lists: &[&str] = if north_american {
+        &["Local", "TollFree"]
+    } else {
+        &["Local", "Mobile", "National", "TollFree"]
+    };
     let uri = format!("/2010-04-01/Accounts/{ACCOUNT_SID}/AvailablePhoneNumbers/{country}/{list}");
-    let Some(list) = list.strip_suffix(".json").filter(|list| lists.contains(list)) else {
-        return refuse(20404, &format!("The requested resource {uri} was not found"));
+    let Some(list) = list
+        .strip_suffix(".json")
+        .filter(|list| lists.contains(list))
+    else {
+        return refuse(
+            20404,
+            &format!("The requested resource {uri} was not found"),
+        );
     };
     let known = [
         "AreaCode",
@@ -104,14 +124,20 @@ pub(super) async fn search(
         if area.is_some_and(|area| !north_american || !is_area(area)) {
             return Err("AreaCode has three digits, in the US and Canada".to_owned());
         }
-        let contains = parameters.get("Contains").map(|text| Pattern::parse(text).ok_or_else(|| format!("Contains={text}")));
+        let contains = parameters
+            .get("Contains")
+            .map(|text| Pattern::parse(text).ok_or_else(|| format!("Contains={text}")));
         let contains = contains.transpose()?;
-        let [sms, voice, mms] = ["SmsEnabled", "VoiceEnabled", "MmsEnabled"].map(|name| flag(&parameters, name));
+        let [sms, voice, mms] =
+            ["SmsEnabled", "VoiceEnabled", "MmsEnabled"].map(|name| flag(&parameters, name));
         let able = [("sms", sms?), ("voice", voice?), ("mms", mms?)];
         flag(&parameters, "Beta")?;
         let mut excluded = vec![];
         for (name, kinds) in [
-            ("ExcludeAllAddressRequired", &["any", "local", "foreign"][..]),
+            (
+                "ExcludeAllAddressRequired",
+                &["any", "local", "foreign"][..],
+            ),
             ("ExcludeLocalAddressRequired", &["local"]),
             ("ExcludeForeignAddressRequired", &["foreign"]),
         ] {
@@ -125,13 +151,24 @@ pub(super) async fn search(
                 && stock.list == list
                 && area.is_none_or(|area| in_area(number, area))
                 && contains.as_ref().is_none_or(|pattern| pattern.fits(number))
-                && able.iter().all(|(name, wanted)| wanted.is_none_or(|wanted| capabilities[*name] == wanted))
+                && able
+                    .iter()
+                    .all(|(name, wanted)| wanted.is_none_or(|wanted| capabilities[*name] == wanted))
                 && !excluded.contains(&stock.address_requirements)
         };
-        Ok(state.numbers.stock.iter().filter(fits).take(size).map(|(number, stock)| available(number, stock)).collect::<Vec<_>>())
+        Ok(state
+            .numbers
+            .stock
+            .iter()
+            .filter(fits)
+            .take(size)
+            .map(|(number, stock)| available(number, stock))
+            .collect::<Vec<_>>())
     };
     match fitting() {
-        Ok(numbers) => Json(json!({"available_phone_numbers": numbers, "uri": uri})).into_response(),
+        Ok(numbers) => {
+            Json(json!({"available_phone_numbers": numbers, "uri": uri})).into_response()
+        }
         Err(what) => complain(&complaints, 20001, &what),
     }
 }
@@ -166,9 +203,25 @@ mod tests {
             ("JKL", true),
             ("+14155550100$", true),
         ] {
-            assert_eq!(Pattern::parse(text).unwrap().fits("+14155550100"), fits, "{text}");
+            assert_eq!(
+                Pattern::parse(text).unwrap().fits("+14155550100"),
+                fits,
+                "{text}"
+            );
         }
-        for text in ["", "1", "+", "1*", "4**", "+*415", "4*5", "41+5", "4 15", "+1415555010012345", "æøå"] {
+        for text in [
+            "",
+            "1",
+            "+",
+            "1*",
+            "4**",
+            "+*415",
+            "4*5",
+            "41+5",
+            "4 15",
+            "+1415555010012345",
+            "æøå",
+        ] {
             assert_eq!(Pattern::parse(text), None, "{text}");
         }
     }

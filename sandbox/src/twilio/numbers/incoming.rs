@@ -12,7 +12,8 @@ use axum::{
 use serde_json::json;
 
 use super::{
-    FIELDS, Kind, Owned, Pairs, Shared, authenticate, base, complain, e164, flag, is_area, page_size, parameters, refuse,
+    FIELDS, Kind, Owned, Pairs, Shared, authenticate, base, complain, e164, flag, is_area,
+    page_size, parameters, refuse,
 };
 use crate::{sms, wire::Complaints};
 
@@ -27,7 +28,15 @@ pub(super) async fn list(
         Ok(state) => state,
         Err(refusal) => return refusal,
     };
-    let known = ["Beta", "FriendlyName", "PhoneNumber", "Origin", "PageSize", "Page", "PageToken"];
+    let known = [
+        "Beta",
+        "FriendlyName",
+        "PhoneNumber",
+        "Origin",
+        "PageSize",
+        "Page",
+        "PageToken",
+    ];
     let answer = || {
         let parameters = parameters(query, &known)?;
         let size = page_size(&parameters)?.min(state.numbers.page_size);
@@ -36,27 +45,51 @@ pub(super) async fn list(
         if !["twilio", "hosted"].contains(&origin) {
             return Err(format!("Origin={origin}"));
         }
-        let page = parameters.get("Page").map_or(Some(0), |page| page.parse::<usize>().ok()).ok_or("Page is a number")?;
+        let page = parameters
+            .get("Page")
+            .map_or(Some(0), |page| page.parse::<usize>().ok())
+            .ok_or("Page is a number")?;
         let after = match parameters.get("PageToken") {
             None if page == 0 => 0,
             None => return Err("a page without its token".to_owned()),
             Some(token) => {
                 let issued = |owned: &Owned| Some(owned.sid.as_str()) == token.strip_prefix("PA");
-                state.numbers.owned.iter().position(issued).filter(|_| page > 0).ok_or("a page token that was not issued")? + 1
+                state
+                    .numbers
+                    .owned
+                    .iter()
+                    .position(issued)
+                    .filter(|_| page > 0)
+                    .ok_or("a page token that was not issued")?
+                    + 1
             }
         };
-        let partial = parameters.get("PhoneNumber").map(|text| text.chars().collect::<Vec<_>>());
-        if partial.as_ref().is_some_and(|partial| partial.iter().any(|c| !c.is_ascii_digit() && !"+*".contains(*c))) {
+        let partial = parameters
+            .get("PhoneNumber")
+            .map(|text| text.chars().collect::<Vec<_>>());
+        if partial.as_ref().is_some_and(|partial| {
+            partial
+                .iter()
+                .any(|c| !c.is_ascii_digit() && !"+*".contains(*c))
+        }) {
             return Err("PhoneNumber has digits and asterisks".to_owned());
         }
         let fits = |owned: &&Owned| {
             !owned.released
                 && !owned.lags
                 && origin == "twilio"
-                && parameters.get("FriendlyName").is_none_or(|name| owned.field("FriendlyName") == name)
-                && partial.as_ref().is_none_or(|partial| contains(&owned.number, partial))
+                && parameters
+                    .get("FriendlyName")
+                    .is_none_or(|name| owned.field("FriendlyName") == name)
+                && partial
+                    .as_ref()
+                    .is_none_or(|partial| contains(&owned.number, partial))
         };
-        let mut found = state.numbers.owned[after..].iter().filter(fits).take(size + 1).collect::<Vec<_>>();
+        let mut found = state.numbers.owned[after..]
+            .iter()
+            .filter(fits)
+            .take(size + 1)
+            .collect::<Vec<_>>();
         let more = found.len() > size;
         found.truncate(size);
         let address = |page: usize, after: Option<&&Owned>| {
@@ -64,11 +97,16 @@ pub(super) async fn list(
             for name in ["FriendlyName", "Beta", "PhoneNumber", "Origin"] {
                 address.extend_pairs(parameters.get(name).map(|value| (name, value)));
             }
-            address.append_pair("PageSize", &size.to_string()).append_pair("Page", &page.to_string());
+            address
+                .append_pair("PageSize", &size.to_string())
+                .append_pair("Page", &page.to_string());
             address.extend_pairs(after.map(|owned| ("PageToken", format!("PA{}", owned.sid))));
             format!("{}.json?{}", base(), address.finish())
         };
-        let numbers = found.iter().map(|owned| owned.resource()).collect::<Vec<_>>();
+        let numbers = found
+            .iter()
+            .map(|owned| owned.resource())
+            .collect::<Vec<_>>();
         Ok(json!({
             "incoming_phone_numbers": numbers, "page": page, "page_size": size, "start": page * size,
             "end": page * size + numbers.len().saturating_sub(1), "uri": address(page, None), "first_page_uri": address(0, None),
@@ -85,24 +123,39 @@ pub(super) async fn list(
 fn contains(number: &str, partial: &[char]) -> bool {
     let digits = number.chars().collect::<Vec<_>>();
     partial.is_empty()
-        || digits
-            .windows(partial.len())
-            .any(|part| part.iter().zip(partial).all(|(digit, c)| digit == c || *c == '*' && *digit != '+'))
+        || digits.windows(partial.len()).any(|part| {
+            part.iter()
+                .zip(partial)
+                .all(|(digit, c)| digit == c || *c == '*' && *digit != '+')
+        })
 }
 
 /// The form's fields, each fit for what it sets; `more` are names that set nothing.
-fn form(headers: &HeaderMap, body: &[u8], more: &[&str]) -> Result<HashMap<String, String>, (u32, String)> {
+fn form(
+    headers: &HeaderMap,
+    body: &[u8],
+    more: &[&str],
+) -> Result<HashMap<String, String>, (u32, String)> {
     let content_type = sms::header(headers, header::CONTENT_TYPE);
     if content_type.split(';').next() != Some("application/x-www-form-urlencoded") {
         return Err((20001, format!("content type {content_type:?}")));
     }
-    let known = FIELDS.iter().map(|(name, ..)| *name).chain(more.iter().copied()).collect::<Vec<_>>();
+    let known = FIELDS
+        .iter()
+        .map(|(name, ..)| *name)
+        .chain(more.iter().copied())
+        .collect::<Vec<_>>();
     let fields = sms::form(body, &known).map_err(|what| (20001, what))?;
     for (name, kind, _) in FIELDS {
-        let Some(value) = fields.get(name).filter(|value| !value.is_empty()) else { continue };
+        let Some(value) = fields.get(name).filter(|value| !value.is_empty()) else {
+            continue;
+        };
         let (fits, code) = match kind {
             Kind::Name => (value.chars().count() <= 64, 20001),
-            Kind::Url => (url::Url::parse(value).is_ok_and(|url| ["http", "https"].contains(&url.scheme())), 21502),
+            Kind::Url => (
+                url::Url::parse(value).is_ok_and(|url| ["http", "https"].contains(&url.scheme())),
+                21502,
+            ),
             Kind::Sid(prefix) => (is_sid(value, prefix), 20001),
             Kind::Flag => (value.parse::<bool>().is_ok(), 20001),
             Kind::OneOf(values) => (values.contains(&value.as_str()), 20001),
@@ -115,7 +168,10 @@ fn form(headers: &HeaderMap, body: &[u8], more: &[&str]) -> Result<HashMap<Strin
 }
 
 fn is_sid(text: &str, prefix: &str) -> bool {
-    text.len() == 34 && text.strip_prefix(prefix).is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    text.len() == 34
+        && text
+            .strip_prefix(prefix)
+            .is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 pub(super) async fn create(
@@ -136,13 +192,22 @@ pub(super) async fn create(
     let (number, area) = (fields.remove("PhoneNumber"), fields.remove("AreaCode"));
     match (&number, &area) {
         (Some(number), None) if !e164(number) => {
-            return complain(&complaints, 21421, &format!("PhoneNumber {number} is invalid"));
+            return complain(
+                &complaints,
+                21421,
+                &format!("PhoneNumber {number} is invalid"),
+            );
         }
-        (None, Some(area)) if !is_area(area) => return complain(&complaints, 21451, &format!("area code {area} is invalid")),
+        (None, Some(area)) if !is_area(area) => {
+            return complain(&complaints, 21451, &format!("area code {area} is invalid"));
+        }
         (Some(_), None) | (None, Some(_)) => {}
         _ => return complain(&complaints, 20001, "either PhoneNumber or AreaCode"),
     }
-    match state.numbers.buy(number.as_deref(), area.as_deref(), &fields) {
+    match state
+        .numbers
+        .buy(number.as_deref(), area.as_deref(), &fields)
+    {
         Ok(owned) => (StatusCode::CREATED, Json(owned.resource())).into_response(),
         Err((code, what)) => refuse(code, &what),
     }
@@ -164,7 +229,10 @@ fn with(
     let Some(sid) = sid.strip_suffix(".json").filter(|sid| is_sid(sid, "PN")) else {
         return complain(complaints, 20404, &missing);
     };
-    state.numbers.by_sid(sid).map_or_else(|| refuse(20404, &missing), act)
+    state
+        .numbers
+        .by_sid(sid)
+        .map_or_else(|| refuse(20404, &missing), act)
 }
 
 pub(super) async fn read(
@@ -173,7 +241,9 @@ pub(super) async fn read(
     Path(path): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Response {
-    with(&shared, &complaints, &path, &headers, |owned| Json(owned.resource()).into_response())
+    with(&shared, &complaints, &path, &headers, |owned| {
+        Json(owned.resource()).into_response()
+    })
 }
 
 pub(super) async fn update(
@@ -183,12 +253,14 @@ pub(super) async fn update(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    with(&shared, &complaints, &path, &headers, |owned| match form(&headers, &body, &[]) {
-        Ok(fields) => {
-            owned.set_all(&fields);
-            Json(owned.resource()).into_response()
+    with(&shared, &complaints, &path, &headers, |owned| {
+        match form(&headers, &body, &[]) {
+            Ok(fields) => {
+                owned.set_all(&fields);
+                Json(owned.resource()).into_response()
+            }
+            Err((code, what)) => complain(&complaints, code, &what),
         }
-        Err((code, what)) => complain(&complaints, code, &what),
     })
 }
 
