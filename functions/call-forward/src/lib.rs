@@ -435,7 +435,10 @@ impl App {
                 true => goodbye("completed").field("seconds", dialled.seconds),
                 false if self.rules.voicemail => Response::new()
                     .say(VOICEMAIL)
-                    .record(&self.after_path(), RECORDING_SECONDS)
+                    .record(
+                        &format!("{}{}", self.after_path(), webhook::RETRIES),
+                        RECORDING_SECONDS,
+                    )
                     .say(GOODBYE)
                     .hangup()
                     .into_reply("voicemail_offered"),
@@ -444,7 +447,14 @@ impl App {
         }
         match recording {
             Some(recording) if self.rules.voicemail && recording.seconds > 0 => {
-                self.voicemail(call, to, &recording, now).await
+                let told = self.voicemail(call, to, &recording, now).await;
+                told.map_err(|failure| {
+                    if recording.caller_hung_up {
+                        unheard(failure)
+                    } else {
+                        failure
+                    }
+                })
             }
             _ => Ok(goodbye("ended")),
         }
@@ -470,6 +480,8 @@ impl App {
     }
 
     /// Tells the employee of a message, once. The caller may have hung up long ago, so this is no TwiML.
+    ///
+    /// The claim comes after all that may fail before a text is sent: what fails leaves none, and Twilio's next attempt does it all.
     async fn voicemail(
         &self,
         call: &InboundCall,
@@ -478,47 +490,47 @@ impl App {
         now: SystemTime,
     ) -> Result<Reply, Reply> {
         let started = Instant::now();
+        let (listing, counted) = tokio::join!(
+            self.directory.find(to, now),
+            self.count_voicemail(call, to, now)
+        );
+        // What was counted stays so: the next attempt is counted under the same name.
+        let listing = listing?;
+        let (taken, is_over_limit) = counted.map_err(Failure::from)?;
+        let (mobile, _) = match decide::destination(&listing, to, self.rules.countries.as_ref()) {
+            Ok(destination) => destination,
+            Err(outcome) => return Ok(goodbye(outcome)),
+        };
         let entry = Entry::new(
             &format!("voicemail#{}", call.sid),
             owner_id(),
             epoch(now) + LEASE,
             epoch(now) + REMEMBERED,
         );
-        let (listing, claimed, counted) = tokio::join!(
-            self.directory.find(to, now),
-            self.table.update(entry.claim(now)),
-            self.count_voicemail(call, to, now)
-        );
-        let (taken, is_over_limit) = match (claimed, counted) {
-            (Ok(Write::Refused(seen)), counted) if entry.stage(&seen, now).is_some() => {
+        match self.table.update(entry.claim(now)).await {
+            Ok(Write::Refused(seen)) if entry.stage(&seen, now).is_some() => {
                 // Copies at the same moment are counted once, under the same name.
                 let is_long_ago = seen
                     .number("lease_until")
                     .is_none_or(|end| end < epoch(now));
-                let taken = counted.map(|(taken, _)| taken).unwrap_or_default();
                 let surplus = taken
                     .into_iter()
                     .filter(|taken| is_long_ago && taken.copies == Copies::Counted);
                 self.give_back(surplus).await;
                 return Ok(goodbye("duplicate"));
             }
-            (Ok(_), Ok(counted)) => counted,
-            (Err(error), counted) => {
-                self.give_back(counted.map(|(taken, _)| taken).unwrap_or_default())
-                    .await;
+            Ok(_) => {}
+            Err(error) => {
+                // It may have been written all the same: an entry that has ended is no claim.
+                let ended = entry.remembered_until(epoch(now));
+                self.settle(&ended, &Stage::Failed).await;
                 return Err(Failure::from(error).into());
             }
-            (Ok(_), Err(error)) => return Err(Failure::from(error).into()),
-        };
+        }
         if is_over_limit {
             tokio::join!(self.give_back(taken), self.settle(&entry, &Stage::Failed));
             return Ok(goodbye("voicemail_limit").metric("Refused", 1));
         }
-        let listing = listing?;
-        let (mobile, _) = match decide::destination(&listing, to, self.rules.countries.as_ref()) {
-            Ok(destination) => destination,
-            Err(outcome) => return Ok(goodbye(outcome)),
-        };
         let from = call.from.as_ref().map_or("a withheld number", E164::reveal);
         let text = format!(
             "Voicemail from {from} ({} s): {}.mp3",
@@ -626,6 +638,17 @@ fn last_words(words: &str) -> Response {
 
 fn goodbye(outcome: &'static str) -> Reply {
     last_words(GOODBYE).into_reply(outcome)
+}
+
+/// Nobody is on the line to hear an apology, which stands in for a 503: this status makes Twilio ask again, as the recording's address
+/// says.
+fn unheard(failure: Reply) -> Reply {
+    if failure.status == 503 {
+        let outcome = failure.outcome;
+        failure.answered_with(Reply::empty(502, outcome))
+    } else {
+        failure
+    }
 }
 
 /// Whoever sends Twilio's request once more hears nothing.
