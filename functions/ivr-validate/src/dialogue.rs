@@ -22,8 +22,9 @@ const NUMBERS: u64 = 1_000;
 /// Twilio asks again within so many seconds after an answer.
 const RETRIED: u64 = 15;
 /// How long a repetition waits for what comes of a PIN that is being tried.
-const PATIENCE: Duration = Duration::from_secs(8);
-const LOOK: Duration = Duration::from_millis(200);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(8);
+/// How often it looks.
+pub(crate) const LOOK: Duration = Duration::from_millis(200);
 /// Tries at an entry, and wrong pairs, within a call.
 pub(crate) const TRIES: u64 = 3;
 /// Keys pressed in the menu of one call.

@@ -12,6 +12,7 @@
 mod attempts;
 mod dialogue;
 mod menu;
+mod replay;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -38,6 +39,7 @@ use shared::verified::Verified;
 use attempts::{Attempt, Caller, Counted, Limits, Unheard};
 use dialogue::{Dialogue, Follows, Move, Place};
 use menu::{Action, Entry, Menu};
+use replay::{Earlier, SignedRequest};
 
 const BODY_LIMIT: usize = 1024 * 1024;
 /// Twilio waits 15 s; nobody listens to silence for so long.
@@ -326,11 +328,17 @@ impl App {
         now: SystemTime,
     ) -> Result<Reply, Reply> {
         let given = bearer::presented(request);
-        if given.is_none() && request.header("x-twilio-signature").is_some() {
-            webhook::authenticate(request, self.public_url.as_ref(), &self.twilio, now).await?;
-        } else {
-            bearer::check(given.as_ref(), &self.ivr, now).await?;
-        }
+        let signature = request.header("x-twilio-signature");
+        let signed = match signature.filter(|_| given.is_none()) {
+            Some(signature) => {
+                webhook::authenticate(request, self.public_url.as_ref(), &self.twilio, now).await?;
+                Some(SignedRequest::new(signature))
+            }
+            None => {
+                bearer::check(given.as_ref(), &self.ivr, now).await?;
+                None
+            }
+        };
         let form = Form::parse(&request.body).filter(|form| !form.repeats());
         let form = form.ok_or_else(|| Reply::refused(400, "bad_form"))?;
         let caller = [form.get("caller"), form.get("From")]
@@ -352,19 +360,45 @@ impl App {
             .ok();
         let plain =
             |outcome, text: String| Reply::body(200, outcome, "text/plain; charset=utf-8", text);
-        let judged = self
-            .judge(account.as_ref(), &pin, caller, started, now)
-            .await;
-        self.settle(&judged, started, now).await;
-        let (outcome, cause) = match judged.judgement {
-            Judgement::Accepted(holder) => {
-                // The word for a refusal is nobody's name.
-                let greeting = greeting(&holder).filter(|greeting| greeting != "error");
-                return Ok(plain(
-                    "greeted",
-                    greeting.unwrap_or_else(|| "Welcome".to_owned()),
-                ));
+        // The word for a refusal is nobody's name.
+        let words = |holder: &AccountHolder| {
+            greeting(holder)
+                .filter(|greeting| greeting != "error")
+                .unwrap_or_else(|| "Welcome".to_owned())
+        };
+        let earlier = match &signed {
+            Some(signed) => signed.note(&self.table, now).await,
+            None => Ok(Earlier::None),
+        };
+        let judged = match earlier {
+            Ok(Earlier::None) => {
+                self.judge(account.as_ref(), &pin, caller, started, now)
+                    .await
             }
+            // What was done is in another line.
+            Ok(Earlier::Accepted) => {
+                let holder = self.holder(account.as_ref(), now).await;
+                let greeting = holder.as_ref().map_or_else(|| "Welcome".to_owned(), words);
+                return Ok(plain("repeated", greeting));
+            }
+            Ok(Earlier::Refused) => {
+                self.wait(started).await;
+                return Ok(plain("repeated", "error".to_owned()));
+            }
+            Ok(Earlier::LongAgo) => return Err(Reply::refused(403, "replayed")),
+            Err(error) => Judged::unheard("table_unavailable", Some(error.to_string()), false),
+        };
+        let is_accepted = matches!(judged.judgement, Judgement::Accepted(_));
+        let noting = async {
+            if let Some(signed) = &signed
+                && let Err(error) = in_time(signed.settle(&self.table, is_accepted)).await
+            {
+                tracing::warn!(%error, "how a signed request ended could not be noted");
+            }
+        };
+        tokio::join!(self.settle(&judged, started, now), noting);
+        let (outcome, cause) = match judged.judgement {
+            Judgement::Accepted(holder) => return Ok(plain("greeted", words(&holder))),
             Judgement::Refused(outcome, cause) => (outcome, cause),
             Judgement::Untold(cause) => ("login_unavailable", Some(cause)),
         };
@@ -445,19 +479,8 @@ impl App {
             "refused" => self.ask_account(REFUSED, answer).into_reply("wrong_pin"),
             "refused_last" => self.refuse().into_reply("wrong_pin"),
             "greeted" => {
-                let found = match place.account() {
-                    Some(account) => self
-                        .users
-                        .by_account_number(&account, &self.realm, now)
-                        .await
-                        .ok(),
-                    None => None,
-                };
-                let name = if let Some(Found::One(holder)) = &found {
-                    greeting(holder)
-                } else {
-                    None
-                };
+                let holder = self.holder(place.account().as_ref(), now).await;
+                let name = holder.as_ref().and_then(greeting);
                 self.offer(&welcome(name), answer).into_reply("greeted")
             }
             "goodbye" => self.over("no_entry"),
@@ -471,6 +494,22 @@ impl App {
                 }) => self.tell(place, path, say, now).await,
                 _ => self.over("out_of_order"),
             },
+        }
+    }
+
+    /// Who has an account, if Auth0 says so.
+    async fn holder(
+        &self,
+        account: Option<&AccountNumber>,
+        now: SystemTime,
+    ) -> Option<AccountHolder> {
+        let found = self
+            .users
+            .by_account_number(account?, &self.realm, now)
+            .await;
+        match found {
+            Ok(Found::One(holder)) => Some(holder),
+            _ => None,
         }
     }
 
@@ -670,7 +709,8 @@ impl App {
         self.ask(first, &self.rules.menu.offer(), "menu", answer, Some(1))
     }
 
-    /// All of it can be cut short by pressing a key. The answer's number comes back with what is keyed.
+    /// All of it can be cut short by pressing a key. The answer's number comes back with what is keyed; Twilio asks again if our answer
+    /// to that is lost.
     fn ask(
         &self,
         first: &str,
@@ -684,7 +724,7 @@ impl App {
             .as_ref()
             .map_or("/", |url| url.as_url().path());
         let (action, prompt) = (
-            format!("{prefix}voice/{step}?step={answer}"),
+            format!("{prefix}voice/{step}?step={answer}{}", webhook::RETRIES),
             format!("{first} {question}"),
         );
         self.speak().gather(&Gather {
