@@ -21,6 +21,7 @@ const REMEMBERED: u64 = 365 * 86_400;
 /// A signed request, by its signature.
 pub(crate) struct SignedRequest {
     key: Key,
+    account: String,
     owner: String,
 }
 
@@ -33,17 +34,16 @@ pub(crate) enum Earlier {
     Accepted,
     /// It was refused a short time ago, or nobody knows how it ended.
     Refused,
-    /// It was seen too long ago to be Twilio's.
-    LongAgo,
+    /// It was seen too long ago to be Twilio's, or for another account: its parameters were cut differently, which the signature allows.
+    Replayed,
 }
 
 impl SignedRequest {
-    /// The request with this signature.
-    pub(crate) fn new(signature: &str) -> Self {
-        let hash =
-            hex::encode(&digest::digest(&digest::SHA256, signature.as_bytes()).as_ref()[..16]);
+    /// The request with this signature, which names this account.
+    pub(crate) fn new(signature: &str, account: &str) -> Self {
         Self {
-            key: Key::new(format!("seen#ivr#{hash}"), "request"),
+            key: Key::new(format!("seen#ivr#{}", hash(signature)), "request"),
+            account: hash(&format!("{signature} {account}")),
             owner: owner_id(),
         }
     }
@@ -56,6 +56,7 @@ impl SignedRequest {
     ) -> Result<Earlier, Unavailable> {
         let update = Update::new(self.key.clone())
             .set("first", epoch(now))
+            .set("account", self.account.as_str())
             .set("owner_id", self.owner.as_str())
             .set("expires_at", epoch(now) + REMEMBERED)
             .remove("outcome")
@@ -71,7 +72,7 @@ impl SignedRequest {
         };
         let started = Instant::now();
         loop {
-            if let Some(earlier) = earlier(&seen, now) {
+            if let Some(earlier) = self.earlier(&seen, now) {
                 return Ok(earlier);
             }
             if started.elapsed() >= PATIENCE {
@@ -91,17 +92,22 @@ impl SignedRequest {
             .bind(":owner", self.owner.as_str());
         table.update(update).await.map(drop)
     }
+
+    /// What the item of a request that was seen before says; `None`: it is still being answered.
+    fn earlier(&self, seen: &Item, now: SystemTime) -> Option<Earlier> {
+        let is_recent = seen
+            .number("first")
+            .is_some_and(|first| epoch(now) <= first + RETRIED);
+        if !is_recent || seen.text("account") != Some(&self.account) {
+            return Some(Earlier::Replayed);
+        }
+        Some(match seen.text("outcome")? {
+            "accepted" => Earlier::Accepted,
+            _ => Earlier::Refused,
+        })
+    }
 }
 
-/// What the item of a request that was seen before says; `None`: it is still being answered.
-fn earlier(seen: &Item, now: SystemTime) -> Option<Earlier> {
-    let is_recent = seen
-        .number("first")
-        .is_some_and(|first| epoch(now) <= first + RETRIED);
-    match seen.text("outcome") {
-        _ if !is_recent => Some(Earlier::LongAgo),
-        Some("accepted") => Some(Earlier::Accepted),
-        Some(_) => Some(Earlier::Refused),
-        None => None,
-    }
+fn hash(text: &str) -> String {
+    hex::encode(&digest::digest(&digest::SHA256, text.as_bytes()).as_ref()[..16])
 }

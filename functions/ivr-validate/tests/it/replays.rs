@@ -45,6 +45,13 @@ fn said(answer: &Answer, status: u16, body: &str) {
     assert_eq!((answer.status, answer.body.as_str()), (status, body));
 }
 
+#[track_caller]
+fn all_said(answers: &[Answer], body: &str) {
+    for answer in answers {
+        said(answer, 200, body);
+    }
+}
+
 #[tokio::test]
 async fn a_signed_pair_is_tried_once() {
     let scene = Scene::start().await;
@@ -87,7 +94,7 @@ async fn a_wrong_pin_that_comes_again_counts_once() {
     let wrong = form(&scene, CALLER, WRONG_PIN);
     said(&post(&scene, &wrong).await, 200, "error");
     let answers = at_once((0..10).map(|_| post(&scene, &wrong))).await;
-    answers.iter().for_each(|answer| said(answer, 200, "error"));
+    all_said(&answers, "error");
     assert_eq!((scene.logins(), scene.wrong().await), (1, 1));
     let repeated = scene.logged("repeated").await;
     assert_eq!(repeated.get("LoginFailed"), None, "it is counted once");
@@ -103,11 +110,11 @@ async fn copies_at_once_are_one_attempt() {
     scene.hire(ACCOUNT, PIN, NAME);
     let wrong = form(&scene, CALLER, WRONG_PIN);
     let answers = at_once((0..12).map(|_| post(&scene, &wrong))).await;
-    answers.iter().for_each(|answer| said(answer, 200, "error"));
+    all_said(&answers, "error");
     assert_eq!((scene.logins(), scene.wrong().await), (1, 1));
     let good = form(&scene, OTHER_CALLER, PIN);
     let answers = at_once((0..12).map(|_| post(&scene, &good))).await;
-    answers.iter().for_each(|answer| said(answer, 200, NAME));
+    all_said(&answers, NAME);
     assert_eq!((scene.logins(), scene.wrong().await), (2, 0));
 }
 
@@ -126,6 +133,29 @@ async fn a_request_that_nobody_heard_opens_nothing_later() {
     said(&post(&scene, &good).await, 403, "");
     assert_eq!(scene.logins(), 0);
     said(&post(&scene, &form(&scene, CALLER, PIN)).await, 200, NAME);
+}
+
+/// What is signed has nothing between names and values: a request that was accepted can be cut into one for another account.
+#[tokio::test]
+async fn a_request_that_is_cut_differently_opens_no_other_account() {
+    let scene = Scene::start().await;
+    scene.hire("2000000001", "1234", "Bertrand");
+    let mut captured = form(&scene, CALLER, PIN);
+    captured.push(("account".to_owned(), "_number2000000001".to_owned()));
+    let url = format!("{}validate", scene.lambda.url());
+    let signature = scene.sandbox.twilio.sign(&url, &captured);
+    said(&post_signed(&url, &signature, &captured).await, 200, NAME);
+    let without = |name: &&(String, String)| !["account", "account_number"].contains(&&*name.0);
+    let mut cut: Params = captured.iter().filter(without).cloned().collect();
+    cut.extend(
+        [
+            ("account_number", "2000000001"),
+            ("account_number1", &ACCOUNT[1..]),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned())),
+    );
+    assert_eq!(scene.sandbox.twilio.sign(&url, &cut), signature);
+    said(&post_signed(&url, &signature, &cut).await, 403, "");
 }
 
 /// Whether a request was used before cannot be known: no PIN is tried.
