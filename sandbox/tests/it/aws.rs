@@ -169,7 +169,6 @@ async fn a_function_may_do_what_its_role_in_the_template_says_and_no_more() {
 async fn secrets_are_written_and_described() {
     let sandbox = Sandbox::start().await;
     let call = async |operation: &str, request: Value| {
-        let named = &named_key("A", "secretsmanager");
         let request = client()
             .post(sandbox.aws.secrets().url())
             .header("x-amz-target", format!("secretsmanager.{operation}"))
@@ -233,7 +232,6 @@ async fn secrets_are_written_and_described() {
 async fn secrets_have_versions_with_labels() {
     let sandbox = Sandbox::start().await;
     let call = async |operation: &str, request: Value| {
-        let named = &named_key("A", "secretsmanager");
         let request = client()
             .post(sandbox.aws.secrets().url())
             .header("x-amz-target", format!("secretsmanager.{operation}"))
