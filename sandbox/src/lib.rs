@@ -22,6 +22,7 @@ pub mod plivo;
 mod random;
 pub mod record;
 pub mod rights;
+pub mod scene;
 pub mod sms;
 pub mod template;
 pub mod twilio;
