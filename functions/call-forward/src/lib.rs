@@ -357,10 +357,7 @@ impl App {
                 true => goodbye("completed").field("seconds", dialled.seconds),
                 false if self.rules.voicemail => Response::new()
                     .say(VOICEMAIL)
-                    .record(
-                        &format!("{}{}", self.after_path(), webhook::RETRIES),
-                        RECORDING_SECONDS,
-                    )
+                    .record(&self.after_path(), RECORDING_SECONDS)
                     .say(GOODBYE)
                     .hangup()
                     .into_reply("voicemail_offered"),

@@ -231,7 +231,8 @@ impl App {
             .public_url
             .as_ref()
             .map_or("", |url| url.as_url().path().trim_end_matches('/'));
-        let action = format!("{prefix}{}?step={answer}{}", step.path(), webhook::RETRIES);
+        // Without connection overrides: Twilio documents them for the URLs of a number, not for an action.
+        let action = format!("{prefix}{}?step={answer}", step.path());
         let prompt = format!("{first} {question}");
         self.speak().gather(&Gather {
             action: &action,

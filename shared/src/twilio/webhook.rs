@@ -35,10 +35,6 @@ const WITHHELD: [&str; 5] = [
 /// Begins a party's address in RCS, through which a Messaging Service may send to, and hear from, a phone that has it.
 const RCS: &str = "rcs:";
 
-/// Makes Twilio ask again when our answer is lost, late or an error of ours; behind a URL that it is given, on a number or in TwiML
-/// (<https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides>). It is neither sent nor signed.
-pub const RETRIES: &str = "#rc=3&rp=5xx,ct,rt";
-
 /// The media types of Twilio's webhooks.
 pub const FORMS: [&str; 1] = ["application/x-www-form-urlencoded"];
 

@@ -42,7 +42,7 @@ fn text(from: &str, recording: &Recording) -> String {
 
 #[tokio::test]
 async fn every_end_of_a_dialled_call() {
-    let record = r##"<Record action="/after#rc=3&amp;rp=5xx,ct,rt" method="POST" maxLength="180" timeout="5" finishOnKey="#" playBeep="true"></Record>"##;
+    let record = r##"<Record action="/after" method="POST" maxLength="180" timeout="5" finishOnKey="#" playBeep="true"></Record>"##;
     let offer = document(&format!(
         "<Say>{VOICEMAIL}</Say>{record}<Say>{GOODBYE}</Say><Hangup/>"
     ));
@@ -376,20 +376,6 @@ async fn a_message_that_could_not_be_counted_is_told_of_later() {
         assert_eq!(scene.post(&told, "after").await, last_words(GOODBYE));
     }
     assert_eq!(scene.texts_tried(), 1);
-}
-
-/// The address of a recording says how Twilio asks again.
-#[tokio::test]
-async fn twilio_itself_tells_of_a_message_again() {
-    let scene = Scene::with(&ON).await;
-    let twilio = &scene.sandbox.twilio;
-    twilio.phone_rings_out(MOBILE);
-    let faults = scene.sandbox.door("call-forward").faults();
-    faults.next_for("POST /after", Fault::Delay(std::time::Duration::ZERO)); // the dialled call
-    faults.next_for("POST /after", status(503));
-    let call = twilio.caller(CALLER).records(30).call(COMPANY_NUMBER).await;
-    scene.note(&call);
-    assert_eq!(twilio.inbox(MOBILE), [text(CALLER, &call.recordings[0])]);
 }
 
 /// The claim is written, its answer lost: the repeated claim meets its own.
