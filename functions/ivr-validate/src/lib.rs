@@ -269,7 +269,7 @@ impl App {
             Err(_) => Reply::empty(503, "too_slow"),
         };
         // A caller must not hear Twilio's "application error".
-        let reply = match request.path.as_str() {
+        let reply = match request.path() {
             path if reply.status == 503 && path.starts_with("/voice") => {
                 reply.answered_with(self.speak().say(APOLOGY).hangup().into_reply(""))
             }
@@ -284,7 +284,7 @@ impl App {
         started: Instant,
         now: SystemTime,
     ) -> Result<Reply, Reply> {
-        let path = request.path.as_str();
+        let path = request.path();
         let known = [
             "/validate",
             "/voice",
@@ -304,7 +304,7 @@ impl App {
         let dialogue = Dialogue::new(
             &self.table,
             &call.sid,
-            Follows::of(&request.query),
+            Follows::of(request.query()),
             (started, now),
         );
         let step = self
@@ -331,7 +331,7 @@ impl App {
         } else {
             bearer::check(given.as_ref(), &self.ivr, now).await?;
         }
-        let form = Form::parse(&request.body).filter(|form| !form.repeats());
+        let form = Form::parse(request.body()).filter(|form| !form.repeats());
         let form = form.ok_or_else(|| Reply::refused(400, "bad_form"))?;
         let caller = [form.get("caller"), form.get("From")]
             .into_iter()
