@@ -47,9 +47,9 @@ async fn main() -> ExitCode {
         ["record"] => record::write()
             .await
             .map(|written| {
-                written
-                    .iter()
-                    .for_each(|path| println!("{}", path.display()))
+                for path in &written {
+                    println!("{}", path.display());
+                }
             })
             .map_err(|error| format!("events: {error}")),
         ["serve"] => serve::run(Ports::USUAL).await,

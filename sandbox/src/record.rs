@@ -171,7 +171,7 @@ pub async fn files() -> BTreeMap<&'static str, String> {
     };
     let (call, mut after) = (call(&sandbox), call(&sandbox));
     set(&mut after, "CallStatus", |status| {
-        "in-progress".clone_into(status)
+        "in-progress".clone_into(status);
     });
     for (name, value) in [
         ("DialCallStatus", "no-answer"),
@@ -181,7 +181,7 @@ pub async fn files() -> BTreeMap<&'static str, String> {
     }
     let mut over = sandbox.twilio.ended_call(&call, "completed", 4);
     set(&mut over, "Timestamp", |timestamp| {
-        "Fri, 20 Nov 2026 12:00:04 +0000".clone_into(timestamp)
+        "Fri, 20 Nov 2026 12:00:04 +0000".clone_into(timestamp);
     });
     let hello = sandbox
         .twilio
@@ -332,7 +332,7 @@ fn mail(sandbox: &Sandbox, made: TicketMail, number: u8) -> Vec<(String, String)
         );
     });
     set(&mut fields, "signature", |signature| {
-        *signature = sandbox.mailgun.sign(&AT.to_string(), &token)
+        *signature = sandbox.mailgun.sign(&AT.to_string(), &token);
     });
     set(&mut fields, "token", |old| *old = token);
     fields
@@ -347,7 +347,7 @@ fn text(sandbox: &Sandbox, body: &str, number: u8) -> Vec<(String, String)> {
 fn numbered(mut params: Vec<(String, String)>, number: u8) -> Vec<(String, String)> {
     for name in ["MessageSid", "SmsSid", "SmsMessageSid"] {
         set(&mut params, name, |sid| {
-            sid.replace_range(2.., &format!("{number:032x}"))
+            sid.replace_range(2.., &format!("{number:032x}"));
         });
     }
     params
@@ -362,10 +362,10 @@ fn call(sandbox: &Sandbox) -> Vec<(String, String)> {
 fn call_to(sandbox: &Sandbox, to: &str, number: u8) -> Vec<(String, String)> {
     let mut params = sandbox.twilio.inbound_call(PHONE, to);
     set(&mut params, "CallSid", |sid| {
-        *sid = format!("CA{number:032x}")
+        *sid = format!("CA{number:032x}");
     });
     set(&mut params, "CallToken", |token| {
-        r#"{"parentCallInfoToken":"0","identityHeaderTokens":[]}"#.clone_into(token)
+        r#"{"parentCallInfoToken":"0","identityHeaderTokens":[]}"#.clone_into(token);
     });
     params
 }

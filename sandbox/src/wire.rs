@@ -229,7 +229,7 @@ impl Faults {
             let socket = loop {
                 match bind(self.0.port) {
                     Err(error) if error.kind() == io::ErrorKind::AddrInUse && patience > 0 => {
-                        patience -= 1
+                        patience -= 1;
                     }
                     bound => break bound,
                 }

@@ -434,7 +434,7 @@ impl Table {
                 Some(UpdateItemError::TransactionConflictException(_))
                     if attempt < CONFLICT_ATTEMPTS =>
                 {
-                    back_off(attempt).await
+                    back_off(attempt).await;
                 }
                 _ => return Err(Unavailable(crate::aws::cause("UpdateItem", &error))),
             }
@@ -479,7 +479,7 @@ impl Table {
                 Some(DeleteItemError::TransactionConflictException(_))
                     if attempt < CONFLICT_ATTEMPTS =>
                 {
-                    back_off(attempt).await
+                    back_off(attempt).await;
                 }
                 _ => return Err(Unavailable(crate::aws::cause("DeleteItem", &error))),
             }

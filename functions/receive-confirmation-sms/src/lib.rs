@@ -427,7 +427,7 @@ impl App {
                 (Write::Done(item), Hold::Held(held)) => return Ok(Begun::ours(Some(held), item)),
                 (Write::Done(item), Hold::Nothing) => return Ok(Begun::ours(None, item)),
                 (Write::Refused(_), Hold::Held(held)) => {
-                    held.release(&self.table).await.map_err(Failure::from)?
+                    held.release(&self.table).await.map_err(Failure::from)?;
                 }
                 (_, Hold::Busy) | (Write::Refused(_), Hold::Nothing) => {}
             }

@@ -305,7 +305,7 @@ impl Report for Outcome {
             match skipped {
                 Some(why) => writeln!(out, "{FAINT}{name}: left alone, {why}{FAINT:#}")?,
                 None if changes.is_empty() && problems.is_empty() => {
-                    writeln!(out, "{name}: nothing to change")?
+                    writeln!(out, "{name}: nothing to change")?;
                 }
                 None => {}
             }

@@ -205,7 +205,7 @@ pub(crate) async fn examine(
             Err(problem) => {
                 unread = Some(format!(
                     "the table's ledger of company numbers cannot be read: {problem}"
-                ))
+                ));
             }
         }
     }

@@ -308,7 +308,7 @@ impl Report for Unlocked {
         }
         match caller {
             Some(caller) if *attempts == 0 => {
-                writeln!(out, "caller {caller}: no attempts are counted")?
+                writeln!(out, "caller {caller}: no attempts are counted")?;
             }
             Some(caller) => writeln!(
                 out,

@@ -119,7 +119,7 @@ impl<'a> Options<'a> {
                 "--open" => options.open = count(value, 400)?,
                 "--rate" => options.rates.push(number(value, 1, 2_000)?.into()),
                 "--arrivals" if matches!(value, "poisson" | "even") => {
-                    options.even = value == "even"
+                    options.even = value == "even";
                 }
                 "--dynamodb-ms" => options.latencies[0] = latency()?,
                 "--transaction-ms" => options.latencies[1] = latency()?,

@@ -82,10 +82,10 @@ impl<'a> Options<'a> {
                 "--starts" => options.starts = count(10_000)?,
                 "--warm" => options.warm = count(1_000_000)?,
                 "--rtt-ms" => {
-                    options.distance.round_trip = Duration::from_millis(number(0, 1_000)?)
+                    options.distance.round_trip = Duration::from_millis(number(0, 1_000)?);
                 }
                 "--service-ms" => {
-                    options.distance.service = Duration::from_millis(number(0, 1_000)?)
+                    options.distance.service = Duration::from_millis(number(0, 1_000)?);
                 }
                 "--memory" => options.memory = Some(number(128, 1_769)?),
                 "--function" => options.functions.push(value),

@@ -140,7 +140,7 @@ impl Owned {
     fn set(&mut self, name: &str, value: &str) {
         match (name, value) {
             ("FriendlyName", "") => {
-                drop(self.fields.insert(name.to_owned(), friendly(&self.number)))
+                drop(self.fields.insert(name.to_owned(), friendly(&self.number)));
             }
             (_, "") => drop(self.fields.remove(name)),
             _ => drop(self.fields.insert(name.to_owned(), value.to_owned())),

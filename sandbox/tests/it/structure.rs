@@ -9,6 +9,7 @@ use std::{
 
 use sandbox::template::{Template, root};
 use serde_json::Value;
+use syn::visit::{self, Visit};
 
 const VENDORS: [&str; 7] = [
     "auth0",
@@ -167,77 +168,133 @@ fn no_vendor_knows_another() {
     assert!(rooms >= 3);
 }
 
-/// A function that reads settings: its path, and its body.
+/// A function that reads settings.
 struct Reader {
     path: String,
-    body: String,
+    /// `a::b::c` of every call `a::b::c(source...)`.
+    calls: Vec<String>,
+    /// Literals that are names of variables: capitals.
+    variables: Vec<String>,
 }
 
-/// The functions with a `Source` among their parameters. The end of one is the first closing brace as far left as its `fn`.
+/// The functions with a `Source` among their parameters.
 fn readers(folder: &Path, file: &Path, text: &str) -> Vec<Reader> {
     let module = file.strip_prefix(folder).unwrap().with_extension("");
     let module = module
         .iter()
         .map(|part| part.to_str().unwrap())
         .filter(|part| !["mod", "lib", "main"].contains(part));
-    let module = module.flat_map(|part| [part, "::"]).collect::<String>();
-    let (mut readers, mut owner) = (Vec::new(), String::new());
-    let lines: Vec<&str> = text
-        .split_once("#[cfg(test)]")
-        .map_or(text, |(code, _)| code)
-        .lines()
-        .collect();
-    for (number, line) in lines.iter().enumerate() {
-        let indent = line.len() - line.trim_start().len();
-        if indent == 0 {
-            owner = line.strip_prefix("impl ").map_or_else(String::new, |rest| {
-                format!("{}::", rest.trim_end_matches([' ', '{']))
+    let mut found = Readers {
+        path: module.map(str::to_owned).collect(),
+        readers: Vec::new(),
+    };
+    let parsed = syn::parse_file(text).unwrap_or_else(|why| panic!("{}: {why}", file.display()));
+    found.visit_file(&parsed);
+    found.readers
+}
+
+/// Collects the readers of a file.
+struct Readers {
+    /// The modules, and the type, around what is visited.
+    path: Vec<String>,
+    readers: Vec<Reader>,
+}
+
+impl Readers {
+    fn function(&mut self, signature: &syn::Signature, body: &syn::Block) {
+        let takes_a_source = signature.inputs.iter().any(|input| match input {
+            syn::FnArg::Typed(argument) => names_source(&argument.ty),
+            syn::FnArg::Receiver(_) => false,
+        });
+        if takes_a_source {
+            let mut reads = Reads::default();
+            reads.visit_block(body);
+            let name = signature.ident.to_string();
+            let path: Vec<String> = self.path.iter().cloned().chain([name]).collect();
+            self.readers.push(Reader {
+                path: path.join("::"),
+                calls: reads.calls,
+                variables: reads.variables,
             });
         }
-        let Some((_, name)) = line.split_once("fn ").filter(|_| line.contains("Source<")) else {
-            continue;
-        };
-        let end = format!("{}}}", " ".repeat(indent));
-        let body: Vec<_> = lines[number + 1..]
-            .iter()
-            .take_while(|line| **line != end)
-            .copied()
-            .collect();
-        let name: String = name
-            .chars()
-            .take_while(|c| c.is_alphanumeric() || *c == '_')
-            .collect();
-        readers.push(Reader {
-            path: format!("{module}{owner}{name}"),
-            body: body.join("\n"),
-        });
     }
-    readers
+
+    fn within(&mut self, name: Option<String>, visit: impl FnOnce(&mut Self)) {
+        let depth = self.path.len();
+        self.path.extend(name);
+        visit(self);
+        self.path.truncate(depth);
+    }
 }
 
-/// `a::b::c` of every call `a::b::c(source...)`.
-fn calls(body: &str) -> Vec<&str> {
-    let passed = body
-        .match_indices("(source")
-        .filter(|(at, found)| body[at + found.len()..].starts_with([',', ')']));
-    let before = passed.map(|(at, _)| &body[..at]);
-    let paths = before.map(|text| {
-        &text[text
-            .rfind(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':'))
-            .map_or(0, |at| at + 1)..]
-    });
-    paths.filter(|path| !path.is_empty()).collect()
+impl<'ast> Visit<'ast> for Readers {
+    fn visit_item_mod(&mut self, module: &'ast syn::ItemMod) {
+        let name = module.ident.to_string();
+        if name != "tests" {
+            self.within(Some(name), |within| visit::visit_item_mod(within, module));
+        }
+    }
+
+    fn visit_item_impl(&mut self, item: &'ast syn::ItemImpl) {
+        let owner = match &*item.self_ty {
+            syn::Type::Path(path) => path.path.segments.last(),
+            _ => None,
+        };
+        let owner = owner.map(|segment| segment.ident.to_string());
+        self.within(owner, |within| visit::visit_item_impl(within, item));
+    }
+
+    fn visit_item_fn(&mut self, item: &'ast syn::ItemFn) {
+        self.function(&item.sig, &item.block);
+    }
+
+    fn visit_impl_item_fn(&mut self, item: &'ast syn::ImplItemFn) {
+        self.function(&item.sig, &item.block);
+    }
 }
 
-/// Literals that are names of variables: capitals.
-fn variables(body: &str) -> impl Iterator<Item = &str> {
-    let name = |text: &&str| {
-        text.len() > 3
-            && text
-                .bytes()
-                .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
-    };
-    body.split('"').skip(1).step_by(2).filter(name)
+/// `Source<'_>`, `&mut Source<'_>`, with or without a path before it.
+fn names_source(argument: &syn::Type) -> bool {
+    match argument {
+        syn::Type::Reference(reference) => names_source(&reference.elem),
+        syn::Type::Path(path) => path
+            .path
+            .segments
+            .last()
+            .is_some_and(|segment| segment.ident == "Source"),
+        _ => false,
+    }
+}
+
+/// What the body of a reader does with its source.
+#[derive(Default)]
+struct Reads {
+    calls: Vec<String>,
+    variables: Vec<String>,
+}
+
+impl<'ast> Visit<'ast> for Reads {
+    fn visit_expr_call(&mut self, call: &'ast syn::ExprCall) {
+        let hands_on = call.args.iter().any(|argument| match argument {
+            syn::Expr::Path(path) => path.path.is_ident("source"),
+            _ => false,
+        });
+        if let (true, syn::Expr::Path(callee)) = (hands_on, &*call.func) {
+            let segments = callee.path.segments.iter();
+            let names: Vec<_> = segments.map(|segment| segment.ident.to_string()).collect();
+            self.calls.push(names.join("::"));
+        }
+        visit::visit_expr_call(self, call);
+    }
+
+    fn visit_lit_str(&mut self, literal: &'ast syn::LitStr) {
+        let text = literal.value();
+        let capitals =
+            |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+        if text.len() > 3 && text.bytes().all(capitals) {
+            self.variables.push(text);
+        }
+    }
 }
 
 /// Every variable that `path` reads, itself or through what it calls: in its own package, else in `shared`.
@@ -249,8 +306,8 @@ fn read_by(path: &str, own: &[Reader], shared: &[Reader], found: &mut BTreeSet<S
         .find(fits)
         .or_else(|| shared.iter().find(fits))
         .unwrap_or_else(|| panic!("no reader {path}"));
-    found.extend(variables(&reader.body).map(str::to_owned));
-    for call in calls(&reader.body) {
+    found.extend(reader.variables.iter().cloned());
+    for call in &reader.calls {
         read_by(call, own, shared, found);
     }
 }
@@ -402,9 +459,9 @@ fn what_is_counted_is_watched_and_what_is_watched_is_counted() {
         .filter(|(path, _)| path.iter().all(|part| part != "tests"))
         .map(|(_, text)| text)
         .collect::<String>();
-    let counted = code
-        .split(".metric(\"")
-        .skip(1)
+    let counted = code.split(".metric(").skip(1);
+    let counted = counted
+        .filter_map(|rest| rest.trim_start().strip_prefix('"'))
         .map(|rest| rest.split_once('"').unwrap().0);
     let counted: BTreeSet<&str> = counted.chain(["Requests", "Failed"]).collect(); // these two by every answer itself
     assert_eq!(watched(&template), counted);

@@ -95,10 +95,10 @@ impl Providers {
                         .map(|secret| (base, secret));
                 }
                 Name::Plivo => {
-                    providers.plivo = Plivo::base(source).zip(source.required("PLIVO_SECRET"))
+                    providers.plivo = Plivo::base(source).zip(source.required("PLIVO_SECRET"));
                 }
                 Name::Vonage => {
-                    providers.vonage = Vonage::base(source).zip(source.required("VONAGE_SECRET"))
+                    providers.vonage = Vonage::base(source).zip(source.required("VONAGE_SECRET"));
                 }
                 Name::Log => {}
             }

@@ -214,7 +214,7 @@ fn escape_into(xml: &mut String, text: impl Iterator<Item = char>) {
             // A literal CR would be read back as LF.
             '\r' => xml.push_str("&#13;"),
             '\t' | '\n' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'.. => {
-                xml.push(character)
+                xml.push(character);
             }
             _ => {}
         }

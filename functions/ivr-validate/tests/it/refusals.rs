@@ -141,7 +141,7 @@ async fn an_auth0_without_an_answer_sounds_the_same() {
                 scene,
                 SEARCH,
                 &says(403, r#"{"errorCode":"insufficient_scope"}"#),
-            )
+            );
         },
         |scene| often(scene, LOGIN, &says(503, "<html>")),
         |scene| {
@@ -149,7 +149,7 @@ async fn an_auth0_without_an_answer_sounds_the_same() {
                 scene,
                 LOGIN,
                 &says(401, r#"{"error":"invalid_client","error_description":"x"}"#),
-            )
+            );
         },
     ];
     let perhaps: [Trouble; 6] = [
@@ -165,7 +165,7 @@ async fn an_auth0_without_an_answer_sounds_the_same() {
                     403,
                     r#"{"error":"unheard_of","error_description":"2718 holder-of-1004200427"}"#,
                 ),
-            )
+            );
         },
         // A step has one time for all it waits for.
         |scene| {

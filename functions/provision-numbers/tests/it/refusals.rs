@@ -24,7 +24,7 @@ async fn a_planned_number_that_is_refused_later_is_let_go() {
             twilio
                 .server()
                 .faults()
-                .next_for(POST, answer(refusal.0, refusal.1))
+                .next_for(POST, answer(refusal.0, refusal.1));
         };
         let ann = okta.hire("Ann", CLEAN_MOBILE, "");
         twilio.server().faults().next_for(POST, Fault::ResetBefore);

@@ -123,7 +123,7 @@ async fn hostile_events_are_refused_and_the_process_lives() {
         (
             403,
             event(|event| {
-                (event["body"], event["isBase64Encoded"]) = (json!("/////w=="), json!(true))
+                (event["body"], event["isBase64Encoded"]) = (json!("/////w=="), json!(true));
             }),
         ),
         (403, set("/body", json!(null))),

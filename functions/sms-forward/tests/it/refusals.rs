@@ -28,7 +28,7 @@ async fn numbers_of_nobody() {
         let suspended = |sandbox: &Sandbox| {
             sandbox
                 .okta
-                .set_status(&sandbox.okta.hire("Ann", MOBILE, COMPANY), status)
+                .set_status(&sandbox.okta.hire("Ann", MOBILE, COMPANY), status);
         };
         not_passed_on("user_not_active", suspended).await;
     }

@@ -105,7 +105,7 @@ impl DynamoDb {
                         http1::Builder::new()
                             .serve_connection(TokioIo::new(stream), service)
                             .await,
-                    )
+                    );
                 });
             }
         });
@@ -257,7 +257,9 @@ impl Store {
                 }
             }
             Some(("TransactionConflictException", _)) => {
-                keys.iter().for_each(|(pk, _)| conflict(pk))
+                for (pk, _) in &keys {
+                    conflict(pk);
+                }
             }
             Some(("TransactionCanceledException", reasons)) => {
                 let reasons = reasons["CancellationReasons"]
