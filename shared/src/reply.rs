@@ -104,7 +104,7 @@ impl Reply {
         self.field("upstream_ms", millis(waited))
     }
 
-    /// The answer as lambda_http's response.
+    /// The answer as `lambda_http`'s response.
     pub fn into_response(self) -> Response<Body> {
         let header = |(name, value)| {
             let value = HeaderValue::try_from(value).ok()?;
@@ -165,7 +165,7 @@ fn millis(duration: Duration) -> Value {
 }
 
 /// A response in Function URL payload format 2.0
-/// (<https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html#urls-payloads>). lambda_http keeps its own conversion to itself.
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html#urls-payloads>). `lambda_http` keeps its own conversion to itself.
 pub fn into_payload(response: Response<Body>) -> ApiGatewayV2httpResponse {
     let (parts, body) = response.into_parts();
     let mut payload = ApiGatewayV2httpResponse::default();

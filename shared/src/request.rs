@@ -1,6 +1,6 @@
-//! A Function URL event as lambda_http's request: the guard in front of every function.
+//! A Function URL event as `lambda_http`'s request: the guard in front of every function.
 //!
-//! lambda_http panics on events that it cannot convert, and anybody can send some of them: a quote in the query, a URL that is too long,
+//! `lambda_http` panics on events that it cannot convert, and anybody can send some of them: a quote in the query, a URL that is too long,
 //! an odd `host`, broken base64. The guard does the risky steps first, with a `Result`, and answers 400. Path and query stay as they
 //! came, because signatures are made over exactly those bytes. The host is `requestContext.domainName`, which AWS sets, never a header,
 //! which a client sets. Events: <https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html>, payload format 2.0.
@@ -26,7 +26,7 @@ use crate::reply::{Failure, Reply};
 /// More than any HTTP server lets through, and far fewer than the 24,576 at which a `HeaderMap` panics.
 const HEADER_LIMIT: usize = 1000;
 
-/// A request as it reached the Function URL: lambda_http's, with the id of its invocation and the time that is left for it.
+/// A request as it reached the Function URL: `lambda_http`'s, with the id of its invocation and the time that is left for it.
 #[derive(Debug)]
 pub struct Request {
     http: lambda_http::Request,
@@ -125,7 +125,7 @@ impl Request {
         })
     }
 
-    /// The method as sent.
+    /// Upper-case method.
     pub fn method(&self) -> &str {
         self.http.method().as_str()
     }
@@ -262,12 +262,18 @@ fn has_too_many_headers(event: &Members<'_>) -> bool {
         .is_some_and(|headers| headers.len() > HEADER_LIMIT)
 }
 
-/// lambda_http's conversion, after everything it would panic on, and without what it would believe a header or a stage.
+/// `lambda_http`'s conversion, after everything it would panic on, and without what it would believe a header or a stage.
 fn convert(
     mut event: ApiGatewayV2httpRequest,
 ) -> Result<(lambda_http::Request, Body), &'static str> {
     let sent = event.body.take().unwrap_or_default();
     let body = Body::new(sent, mem::take(&mut event.is_base64_encoded));
+    let method = &mut event.request_context.http.method;
+    *method = method
+        .as_str()
+        .to_ascii_uppercase()
+        .parse()
+        .map_err(|_| "no method")?;
     let path = event.raw_path.get_or_insert_default();
     if path.is_empty() {
         path.push('/');
@@ -317,7 +323,7 @@ mod tests {
     fn event() -> Value {
         json!({
             "rawPath": "/", "rawQueryString": "a=1&a=2", "headers": {"Content-Type": "Text/Plain; charset=UTF-8"},
-            "requestContext": {"domainName": "x.on.aws", "http": {"method": "POST"}}, "body": "WUVT", "isBase64Encoded": true
+            "requestContext": {"domainName": "x.on.aws", "http": {"method": "post"}}, "body": "WUVT", "isBase64Encoded": true
         })
     }
 

@@ -187,7 +187,9 @@ async fn an_event_that_is_neither_http_nor_known_fails_the_invocation() {
             "{event}: {answer:?}"
         );
     }
-    assert_eq!(scene.logged("unknown_event").await["level"], "ERROR");
+    let logged = |line: &str| line.contains(r#""outcome":"unknown_event""#);
+    let line = scene.lambda.wait_log(logged).await;
+    assert!(line.contains(r#""level":"ERROR""#), "{line}");
     scene.assert_untouched();
     scene.text_answered("YES", CONFIRMED).await;
     assert_eq!(scene.lambda.pids(), pids);
