@@ -18,6 +18,7 @@ use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use lambda_http::http::Uri;
 use lambda_http::http::header::{HOST, HeaderValue};
 use lambda_http::request::{LambdaRequest, RequestContext};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 use url::Url;
 
@@ -102,20 +103,20 @@ impl Request {
     /// # Errors
     /// See [`NoRequest`].
     pub fn from_event(event: &str, id: &str, deadline: Instant) -> Result<Self, NoRequest> {
-        let members = members(event).unwrap_or_default();
-        if !is_http(&members) {
+        if !is_http(event) {
             return Err(NoRequest::NotHttp(Failure {
                 status: 500,
                 outcome: "unknown_event",
-                cause: "this function does not take such an event: its trigger is a Function URL or an HTTP API with payload format 2.0".to_owned(),
+                cause: "this function takes no such event; invoke it through a Function URL, or an HTTP API with payload format 2.0".to_owned(),
             }));
         }
         let malformed = |what| NoRequest::Malformed(malformed(what));
-        if has_too_many_headers(&members) {
+        let unreadable = |_| malformed("not a Function URL event (payload format 2.0)");
+        let Counted { headers } = serde_json::from_str(event).map_err(unreadable)?;
+        if headers.is_some_and(|headers| headers.len() > HEADER_LIMIT) {
             return Err(malformed("too many headers"));
         }
-        let event = serde_json::from_str(event)
-            .map_err(|_| malformed("not a Function URL event (payload format 2.0)"))?;
+        let event = serde_json::from_str(event).map_err(unreadable)?;
         let (http, body) = convert(event).map_err(malformed)?;
         Ok(Self {
             http,
@@ -248,18 +249,17 @@ fn members(json: &str) -> Option<Members<'_>> {
 }
 
 /// Whether it came over HTTP, which events of payload format 2.0 tell in `requestContext.http`.
-fn is_http(event: &Members<'_>) -> bool {
-    let context = event.get("requestContext");
-    context
-        .and_then(|context| members(context.get()))
+fn is_http(event: &str) -> bool {
+    members(event)
+        .and_then(|event| members(event.get("requestContext")?.get()))
         .is_some_and(|context| context.contains_key("http"))
 }
 
-fn has_too_many_headers(event: &Members<'_>) -> bool {
-    let headers = event.get("headers");
-    headers
-        .and_then(|headers| members(headers.get()))
-        .is_some_and(|headers| headers.len() > HEADER_LIMIT)
+/// What of an event is counted before it is read. As in `ApiGatewayV2httpRequest`, a second `headers` is an error.
+#[derive(Deserialize)]
+struct Counted<'a> {
+    #[serde(borrow, default)]
+    headers: Option<Members<'a>>,
 }
 
 /// `lambda_http`'s conversion, after everything it would panic on, and without what it would believe a header or a stage.
@@ -469,7 +469,14 @@ mod tests {
                 .map(|n| (format!("x-{n}"), json!("")))
                 .collect::<serde_json::Map<_, _>>()
                 .into();
-            assert_eq!(refused(&event.to_string()), (400, "malformed_request"));
+            let event = event.to_string();
+            // The last of them, or a second set of them, must not hide how many there are.
+            let broken = event.replace(r#""x-1":"""#, r#""\udc00":"""#);
+            let twice = event.replacen('{', r#"{"headers":{},"#, 1);
+            let late = format!("{},{}", &event[..event.len() - 1], r#""headers":{}}"#);
+            for event in [event, broken, twice, late] {
+                assert_eq!(refused(&event), (400, "malformed_request"));
+            }
         }
         let mut event = event();
         event["headers"] = json!({ "x": vec!["a"; 100_000] });
