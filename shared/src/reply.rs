@@ -8,8 +8,8 @@ use lambda_http::http::{HeaderMap, StatusCode};
 use lambda_http::{Body, Response};
 use serde_json::{Value, json};
 
-/// An answer to a webhook together with what is logged about it. `outcome` is a stable `snake_case` word that operators
-/// search and alarm on.
+/// An answer to a webhook together with what is logged about it. `outcome` is a stable `snake_case` word, by which
+/// on-call engineers search and alarms count.
 #[derive(Debug)]
 pub struct Reply {
     /// HTTP status.
@@ -71,7 +71,7 @@ impl Reply {
         self
     }
 
-    /// Logs and counts it as an error, although its status is not one: the caller got an apology.
+    /// Logs and counts it as an error, although its status is not one: the caller heard an error message.
     #[must_use]
     pub fn failed(self) -> Self {
         Self {
@@ -176,7 +176,7 @@ pub fn into_payload(response: Response<Body>) -> ApiGatewayV2httpResponse {
     payload
 }
 
-/// Why a request could not be served: what the caller sees, and what the log says. `cause` is for operators; it is made from
+/// Why a request could not be served: what the caller sees, and what the log says. `cause` is for on-call engineers; it is made from
 /// kinds and codes, never from values that came in.
 #[derive(Debug)]
 pub struct Failure {
