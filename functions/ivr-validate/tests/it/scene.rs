@@ -49,6 +49,9 @@ pub(crate) const GOODBYE: &str = "Goodbye.";
 pub(crate) const APOLOGY: &str =
     "We are sorry, something went wrong on our side. Please call again in a few minutes. Goodbye.";
 
+/// Behind every address to post to: Twilio asks again when an answer is lost. The ampersand is as XML has it.
+pub(crate) const RETRIED: &str = "#rc=3&amp;rp=5xx,ct,rt";
+
 /// What the function answered, but for the date and the length, which the number of an answer is part of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Answer {
@@ -172,7 +175,7 @@ impl Scene {
             let answer = answering.await.unwrap().text().await.unwrap();
             let next = answer
                 .split_once("action=\"")
-                .map(|(_, rest)| rest.split('"').next().unwrap().to_owned());
+                .map(|(_, rest)| rest.split(['"', '#']).next().unwrap().to_owned());
             (unnumbered(&answer), next.unwrap_or_default())
         }
     }
@@ -413,7 +416,7 @@ pub(crate) fn question(words: &str, step: &str, digits: Option<u32>) -> String {
         .map(|digits| format!(" numDigits=\"{digits}\""))
         .unwrap_or_default();
     let gather = format!(
-        "<Gather input=\"dtmf\" action=\"/voice/{step}\" method=\"POST\" finishOnKey=\"#\" timeout=\"8\" actionOnEmptyResult=\"true\"{digits}>"
+        "<Gather input=\"dtmf\" action=\"/voice/{step}{RETRIED}\" method=\"POST\" finishOnKey=\"#\" timeout=\"8\" actionOnEmptyResult=\"true\"{digits}>"
     );
     document(&format!(
         "{gather}<Say language=\"en-US\">{words}</Say></Gather>"
