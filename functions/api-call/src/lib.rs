@@ -338,11 +338,11 @@ fn hides_time(values: &HashMap<String, String>) -> bool {
 /// What was posted, by name; `None` if it cannot be read, or a name came twice.
 fn posted(request: &Request) -> Option<HashMap<String, String>> {
     if request.media_type() == "application/json" {
-        return serde_json::from_slice(&request.body)
+        return serde_json::from_slice(request.body())
             .ok()
             .map(|Object(values)| values);
     }
-    let form = Form::parse(&request.body).filter(|form| !form.repeats())?;
+    let form = Form::parse(request.body()).filter(|form| !form.repeats())?;
     Some(form.into_pairs().into_iter().collect())
 }
 

@@ -203,7 +203,7 @@ impl App {
             Err(_) => Reply::empty(503, "too_slow"),
         };
         // A caller must not hear Twilio's "application error"; a status callback is nobody's to hear, and comes again.
-        let reply = if reply.status == 503 && request.path != "/status" {
+        let reply = if reply.status == 503 && request.path() != "/status" {
             reply.answered_with(last_words(APOLOGY).into_reply(""))
         } else {
             reply
@@ -214,7 +214,7 @@ impl App {
     async fn flow(&self, request: &Request, now: SystemTime) -> Result<Reply, Reply> {
         let step = ["/after", "/status"]
             .into_iter()
-            .find(|step| *step == request.path)
+            .find(|step| *step == request.path())
             .unwrap_or("/");
         request.expect_post(step, &webhook::FORMS, BODY_LIMIT)?;
         let form =

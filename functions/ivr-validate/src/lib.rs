@@ -228,7 +228,7 @@ impl App {
             Err(_) => Reply::empty(503, "too_slow"),
         };
         // A caller must not hear Twilio's "application error".
-        let reply = match request.path.as_str() {
+        let reply = match request.path() {
             path if reply.status == 503 && path.starts_with("/voice") => {
                 reply.answered_with(self.speak().say(APOLOGY).hangup().into_reply(""))
             }
@@ -243,10 +243,10 @@ impl App {
         started: Instant,
         now: SystemTime,
     ) -> Result<Reply, Reply> {
-        let Some(route) = Route::of(&request.path) else {
+        let Some(route) = Route::of(request.path()) else {
             return Err(Reply::refused(404, "not_found"));
         };
-        request.expect_post(&request.path, &webhook::FORMS, BODY_LIMIT)?;
+        request.expect_post(request.path(), &webhook::FORMS, BODY_LIMIT)?;
         match route {
             Route::Validate => self.validate(request, (started, now)).await,
             Route::Call => self.voice(request, None, (started, now)).await,

@@ -33,7 +33,7 @@ impl App {
             bearer::check(given.as_ref(), &self.ivr, now).await?;
             None
         };
-        let form = Form::parse(&request.body).filter(|form| !form.repeats());
+        let form = Form::parse(request.body()).filter(|form| !form.repeats());
         let form = form.ok_or_else(|| Reply::refused(400, "bad_form"))?;
         let caller = [form.get("caller"), form.get("From")]
             .into_iter()

@@ -39,7 +39,7 @@ impl App {
         let form =
             webhook::authenticate(request, self.public_url.as_ref(), &self.twilio, clock.1).await?;
         let call = InboundCall::parse(&form)?;
-        let follows = Follows::of(&request.query);
+        let follows = Follows::of(request.query());
         let dialogue = Dialogue::new(&self.table, &call.sid, follows, clock);
         let reply = self
             .step(step, &dialogue, &call, &form, clock)

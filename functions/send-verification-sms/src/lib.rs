@@ -253,7 +253,7 @@ impl App {
     async fn flow(&self, request: &Request, now: SystemTime) -> Result<Reply, Reply> {
         let arrived = Instant::now();
         request.expect_post(
-            if request.path == RAW_PATH {
+            if request.path() == RAW_PATH {
                 RAW_PATH
             } else {
                 "/"
@@ -262,7 +262,7 @@ impl App {
             BODY_LIMIT,
         )?;
         let form = mailgun::authenticate(request, &self.mailgun, self.times.max_age, now).await?;
-        if request.path == RAW_PATH || is_raw(&form) {
+        if request.path() == RAW_PATH || is_raw(&form) {
             return Err(Reply::refused(406, "mime_route"));
         }
         let mail = StoredMail::parse(&form);
