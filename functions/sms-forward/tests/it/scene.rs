@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use sandbox::Sandbox;
 use sandbox::lambda::Lambda;
@@ -146,6 +147,25 @@ impl Scene {
             server.clear_exchanges();
             asked
         })
+    }
+
+    /// Waits until `n` requests to the table named such an item; they may not have been answered.
+    pub(crate) async fn wait_written(&self, part: &str, n: usize) {
+        let named = || {
+            let exchanges = self.sandbox.aws.dynamodb().exchanges();
+            exchanges
+                .iter()
+                .filter(|exchange| String::from_utf8_lossy(&exchange.request).contains(part))
+                .count()
+        };
+        let enough = async {
+            while named() < n {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), enough)
+            .await
+            .expect("the request arrives");
     }
 
     /// The items whose `pk` begins so.
