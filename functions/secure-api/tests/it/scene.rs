@@ -78,12 +78,22 @@ impl Scene {
 
     /// Without accounts.
     pub(crate) async fn on(sandbox: Sandbox) -> Self {
-        let overrides = [
+        Self::with(sandbox, &[]).await
+    }
+
+    /// Without accounts, with these settings over the usual ones.
+    pub(crate) async fn with(sandbox: Sandbox, overrides: &[(&str, Option<&str>)]) -> Self {
+        let usual = [
             ("LOG_LEVEL", Some("trace")),
             ("API_AUDIENCE", Some(API_AUDIENCE)),
         ];
         let lambda = sandbox
-            .run_with(FUNCTION, Path::new(BINARY), 1, &overrides)
+            .run_with(
+                FUNCTION,
+                Path::new(BINARY),
+                1,
+                &[&usual, overrides].concat(),
+            )
             .await;
         lambda.wait_ready().await.unwrap();
         let scene = Self {
