@@ -12,11 +12,10 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
 use crate::config::Source;
-use crate::http::{BaseUrl, Client};
+use crate::http::{Answer, BaseUrl, Client};
 use crate::secrets::{Content, Keys, Secret, SecretError};
 use crate::sms::{self, Outbound, Receipt, SendError, segments};
 
-const ANSWER_LIMIT: usize = 256 * 1024;
 /// Milliseconds that `ttl` may be.
 const TTL: RangeInclusive<u128> = 20_000..=604_800_000;
 
@@ -102,10 +101,7 @@ impl Vonage {
         within: Duration,
     ) -> Result<Receipt, SendError> {
         let Some(from) = sms.from else {
-            return Err(SendError::Refused {
-                recipient: false,
-                code: None,
-            });
+            return Err(SendError::OURS);
         };
         let mut form = form_urlencoded::Serializer::new(String::new());
         form.append_pair("api_key", credentials.api_key.expose_secret());
@@ -127,19 +123,11 @@ impl Vonage {
             .request(Method::POST, self.base.join("sms/json"))
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
             .body(form.finish());
-        let answer = self.client.send(request, ANSWER_LIMIT, within).await?;
-        match answer.status {
-            200..=299 => judge(
-                &answer
-                    .json::<Response>()
-                    .ok_or(SendError::Unknown)?
-                    .messages,
-            ),
-            _ => Err(sms::by_status(&answer, || SendError::Refused {
-                recipient: false,
-                code: None,
-            })),
-        }
+        let taken = |answer: &Answer| {
+            let read = answer.json::<Response>().ok_or(SendError::Unknown)?;
+            judge(&read.messages)
+        };
+        sms::ask(&self.client, request, within, taken, |_| SendError::OURS).await
     }
 }
 
