@@ -183,7 +183,19 @@ impl App {
         reply.upstream(self.http.take_waited())
     }
 
+    /// A flow gets JSON that it can branch on, also when the table or a secret could not be had.
     async fn flow(&self, request: &Request, now: SystemTime) -> Result<Reply, Reply> {
+        self.answer(request, now).await.map_err(|refusal| {
+            if refusal.status == 503 {
+                let public = "this is not available right now, please try again";
+                refusal.answered_with(error(503, "", public))
+            } else {
+                refusal
+            }
+        })
+    }
+
+    async fn answer(&self, request: &Request, now: SystemTime) -> Result<Reply, Reply> {
         request.expect_post("/", &MEDIA_TYPES, BODY_LIMIT)?;
         let proof = self.authenticate(request, now).await?;
         let values = posted(request).ok_or_else(|| {

@@ -93,6 +93,17 @@ impl App {
     }
 
     async fn flow(&self, request: &Request, now: SystemTime) -> Result<Reply, Reply> {
+        self.answer(request, now).await.map_err(|refusal| {
+            if refusal.status == 503 {
+                let public = "this is not available right now, please try again";
+                refusal.answered_with(error(503, "", public))
+            } else {
+                refusal
+            }
+        })
+    }
+
+    async fn answer(&self, request: &Request, now: SystemTime) -> Result<Reply, Reply> {
         // How its callers open a connection ahead: nothing is refused, and nothing told.
         if (request.method.as_str(), request.path.as_str()) == ("HEAD", "/") {
             return Ok(Reply::empty(204, "warm_up"));
@@ -118,8 +129,9 @@ impl App {
             self.by_number(number.parse().ok(), now).await
         } else {
             let phone = phone(&request.query).ok_or_else(|| {
-                let error = json!({ "error": "one phone in E.164 form is needed, such as /accounts?phone=%2B4512345678" });
-                Reply::body(400, "bad_phone", "application/json", error.to_string()).metric("Refused", 1)
+                let public =
+                    "one phone in E.164 form is needed, such as /accounts?phone=%2B4512345678";
+                error(400, "bad_phone", public).metric("Refused", 1)
             })?;
             self.by_phone(&phone, now).await
         };
@@ -206,6 +218,15 @@ impl App {
             .await?
             .filter(|account| account.phone.as_deref() == Some(phone.reveal())))
     }
+}
+
+fn error(status: u16, outcome: &'static str, public: &str) -> Reply {
+    Reply::body(
+        status,
+        outcome,
+        "application/json",
+        json!({ "error": public }).to_string(),
+    )
 }
 
 /// The one phone of the query, and nothing else in it.

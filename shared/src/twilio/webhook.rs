@@ -35,6 +35,10 @@ const WITHHELD: [&str; 5] = [
 /// Begins a party's address in RCS, through which a Messaging Service may send to, and hear from, a phone that has it.
 const RCS: &str = "rcs:";
 
+/// Makes Twilio ask again when our answer is lost, late or an error of ours; behind a URL that it is given, on a number or in TwiML
+/// (<https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides>). It is neither sent nor signed.
+pub const RETRIES: &str = "#rc=3&rp=5xx,ct,rt";
+
 /// The media types of Twilio's webhooks.
 pub const FORMS: [&str; 1] = ["application/x-www-form-urlencoded"];
 
@@ -370,6 +374,8 @@ pub struct Recording {
     pub url: String,
     /// Its length.
     pub seconds: u64,
+    /// Whether nobody is on the line to hear the answer.
+    pub caller_hung_up: bool,
 }
 
 impl Recording {
@@ -379,6 +385,7 @@ impl Recording {
         Some(Self {
             url: url.to_owned(),
             seconds: number(form, "RecordingDuration"),
+            caller_hung_up: form.get("Digits") == Some("hangup") || has_ended(form),
         })
     }
 }

@@ -6,7 +6,7 @@ use sandbox::wire::{Fault, client};
 use serde_json::json;
 
 use crate::scene::{
-    ACCOUNT, APOLOGY, CALLER, NAME, PIN, Scene, and, last_words, post_signed, status,
+    ACCOUNT, APOLOGY, CALLER, NAME, PIN, RETRIED, Scene, and, last_words, post_signed, status,
 };
 
 const STEPS: [(&str, &str); 4] = [
@@ -143,7 +143,7 @@ async fn behind_a_prefix() {
             assert!(
                 answer
                     .body
-                    .contains(&format!("action=\"{prefix}voice/{next}\"")),
+                    .contains(&format!("action=\"{prefix}voice/{next}{RETRIED}\"")),
                 "{public_url} {step} {answer:?}"
             );
             let own = scene.sandbox.twilio.sign(&url, &params);

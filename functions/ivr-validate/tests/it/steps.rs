@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::scene::{
     ACCOUNT, AGAIN_ACCOUNT, AGAIN_PIN, ASK_PIN, Answer, CALLER, GOODBYE, GREETED, OTHER_CALLER,
     PIN, Params, REFUSED_ONCE, Scene, WELCOME, WRONG_PIN, and, at_once, last_words, question,
+    status,
 };
 
 /// A call that has got as far as the menu.
@@ -666,4 +667,22 @@ async fn callers_do_not_notice_a_lost_answer() {
     let call = scene.call(CALLER, &[ACCOUNT, PIN, "9"]).await;
     assert_eq!(call.heard, [WELCOME, ASK_PIN, GREETED, GOODBYE]);
     assert_eq!(call.requests, 5);
+}
+
+/// The further steps say so themselves: how Twilio asks again stands in each address.
+#[tokio::test]
+async fn nor_that_a_later_answer_is_lost() {
+    let scene = Scene::start().await;
+    let faults = scene.sandbox.door(crate::scene::FUNCTION).faults();
+    for step in ["account", "pin", "menu"] {
+        let lost = sandbox::wire::Fault::ResetAfter;
+        faults.next_for(&format!("POST /voice/{step}"), lost);
+        let call = scene.call(CALLER, &[ACCOUNT, PIN, "9"]).await;
+        assert_eq!(call.heard, [WELCOME, ASK_PIN, GREETED, GOODBYE], "{step}");
+        assert_eq!(call.requests, 5, "{step}");
+        faults.next_for(&format!("POST /voice/{step}"), status(502));
+        let call = scene.call(CALLER, &[ACCOUNT, PIN, "9"]).await;
+        assert_eq!(call.heard, [WELCOME, ASK_PIN, GREETED, GOODBYE], "{step}");
+    }
+    assert_eq!(scene.logins(), 6, "one for each call");
 }
