@@ -24,6 +24,7 @@ pub mod record;
 pub mod rights;
 pub mod sms;
 pub mod template;
+mod trace;
 pub mod twilio;
 pub mod twiml;
 pub mod vonage;

@@ -88,10 +88,14 @@ impl Action {
         }
     }
 
+    fn triggers(&self) -> Value {
+        json!([{ "id": self.trigger, "version": "v1" }])
+    }
+
     fn wire(&self) -> Value {
         let secret = |name: &String| json!({ "name": name, "updated_at": THEN });
         let mut action = json!({
-            "id": self.id, "name": self.name, "supported_triggers": [{"id": self.trigger, "version": "v1"}], "code": self.code,
+            "id": self.id, "name": self.name, "supported_triggers": self.triggers(), "code": self.code,
             "dependencies": [], "runtime": self.runtime, "secrets": self.secrets.keys().map(secret).collect::<Vec<_>>(),
             "status": self.status(), "all_changes_deployed": self.is_deployed(), "created_at": THEN, "updated_at": THEN,
             "installed_integration_id": null,
@@ -431,13 +435,15 @@ async fn connections(
         })
     };
     let found = state.settings.connections.iter().filter(fits).cloned();
-    listed(
-        "connections",
-        found
-            .map(|connection| visible(connection, &state, &headers))
-            .collect(),
-        &query,
-    )
+    let shown = found.map(|connection| {
+        let mut shown = visible(connection, &state, &headers);
+        // only a single connection has them
+        shown
+            .as_object_mut()
+            .map(|members| members.remove("enabled_clients"));
+        shown
+    });
+    listed("connections", shown.collect(), &query)
 }
 
 async fn connection(
@@ -812,7 +818,8 @@ async fn deploy_action((Axum(state), _): Caller, Path(id): Path<String>) -> Resp
     action.versions += 1;
     let version = json!({
         "id": random::uuid(), "action_id": id, "code": action.code, "runtime": action.runtime, "deployed": true, "number": action.versions,
-        "status": "built", "built_at": THEN, "created_at": THEN, "updated_at": THEN, "dependencies": [], "action": action.wire(),
+        "status": "built", "built_at": THEN, "created_at": THEN, "updated_at": THEN, "dependencies": [],
+        "action": { "id": id, "name": action.name, "supported_triggers": action.triggers(), "all_changes_deployed": true, "created_at": THEN, "updated_at": THEN },
     });
     (StatusCode::ACCEPTED, Json(version)).into_response()
 }
@@ -983,6 +990,7 @@ mod tests {
             (1, &json!(id))
         );
         assert_eq!(api.get("connections").await.1[0]["name"], REALM);
+        assert_eq!(found[0].get("enabled_clients"), None);
         let path = format!("connections/{id}");
         let options = json!({
             "provider": "sms_gateway", "gateway_url": "https://x.example/",
@@ -1078,7 +1086,13 @@ mod tests {
             (&json!(1), &json!("building"))
         );
         assert_eq!(api.get(&path).await.1["status"], "built");
-        assert_eq!(api.call(Method::POST, &deploy, None).await.0, 202);
+        let (status, version) = api.call(Method::POST, &deploy, None).await;
+        assert_eq!((status, &version["code"]), (202, &json!("one")));
+        assert_eq!(
+            version["action"].get("code"),
+            None,
+            "of the Action only its head"
+        );
         assert_eq!(api.get(&path).await.1["all_changes_deployed"], true);
         api.0.slow_builds(0);
         let change = json!({"code": "two", "secrets": [{"name": "GATEWAY_URL"}, {"name": "TOKEN", "value": "u"}]});
