@@ -16,6 +16,7 @@ mod docs;
 mod events;
 mod lambda;
 mod structure;
+mod usage;
 mod wire;
 
 const SEND: &str = "send-verification-sms";
