@@ -188,6 +188,7 @@ CALLS = [
     ("Auth0", "GET", r"/api/v2/clients/(?P<id>[^/]+)", lambda sdks, ours, id: sdks.auth0.clients.get(id)),
     ("Auth0", "GET", r"/api/v2/resource-servers/(?P<id>[^/]+)", lambda sdks, ours, id: sdks.auth0.resource_servers.get(id)),
     ("Auth0", "GET", r"/api/v2/attack-protection/brute-force-protection", lambda sdks, ours: sdks.auth0.attack_protection.brute_force_protection.get()),
+    ("Auth0", "GET", r"/api/v2/email-templates/(?P<name>\w+)", lambda sdks, ours, name: sdks.auth0.email_templates.get(name)),
     ("Mailgun", "GET", r"/v3/routes", lambda sdks, ours: sdks.mailgun(ours, params=ours.fields)),
     ("Mailgun", "GET", r"/v4/domains/[^/]+", lambda sdks, ours: sdks.mailgun(ours)),
     ("Mailgun", "POST", r"/v3/routes", lambda sdks, ours: sdks.mailgun(ours, data=ours.fields)),
