@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::scene::{
     ACCOUNT, AGAIN_ACCOUNT, AGAIN_PIN, ASK_PIN, Answer, CALLER, GOODBYE, GREETED, OTHER_CALLER,
     PIN, Params, REFUSED_ONCE, Scene, WELCOME, WRONG_PIN, and, at_once, last_words, question,
+    status,
 };
 
 /// A call that has got as far as the menu.
