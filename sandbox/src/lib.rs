@@ -25,6 +25,7 @@ pub mod rights;
 pub mod scene;
 pub mod sms;
 pub mod template;
+mod trace;
 pub mod twilio;
 pub mod twiml;
 pub mod vonage;

@@ -10,60 +10,121 @@ mod demo;
 mod refusals;
 mod serve;
 
-use std::{path::Path, process::ExitCode};
+use std::{
+    any::Any,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind, set_hook, take_hook},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
+use clap::{Args, Parser, Subcommand, value_parser};
 use sandbox::{Ports, accounts, aws::TABLE_NAME, record};
 
-const USAGE: &str = "\
-cargo demo                           the whole story against the real functions, checked, in seconds
-cargo sandbox [--port BASE]          the local cloud on 22 fixed ports from BASE (4700) on, until Ctrl-C
-cargo load-accounts FILE             writes accounts into the table of `cargo sandbox`
-    [--endpoint URL] [--table NAME]  ... into this table, behind an endpoint that asks for no credentials
-    [--print]                        ... nowhere: prints batches for `aws dynamodb batch-write-item`
-cargo bench-refusals                 how long ivr-validate takes to refuse, by what was wrong
-cargo bench-functions                how fast the functions start and answer, and what they weigh, in a release build
-    [--starts 50] [--warm 2000]      ... so many cold starts and warm invocations of each
-    [--rtt-ms 0] [--service-ms 0]    ... with upstreams so far away, and so slow
-    [--memory MB]                    ... with the CPU share that Lambda gives for so much memory
-    [--function NAME]                ... of this function only (repeatable)
-    [--peer node] [--json]           ... beside the same in Node.js; for a program to read
-    [--html FILE]                    ... and as a page with plots
-cargo bench-load                     how many requests at once the functions serve, how fast, and what gives way first, in a release build
-    [--instances 5,10,20,50,100,200] ... with so many processes, one load after the other
-    [--rounds 3] [--seconds 4]       ... so many bursts of each, and so long for every other load
-    [--open 50] [--rate R]           ... arrivals for so many processes, R a second (repeatable)
-    [--arrivals poisson|even]        ... at random, or evenly
-    [--dynamodb-ms 5] [--transaction-ms 7] [--provider-ms 150]
-    [--function NAME] [--json]       ... of this function only (repeatable); for a program to read
-    [--svg FILE] [--html FILE]       ... and as plots, or as a page with them
-cargo run -p sandbox -- record       writes events/*.json anew";
+/// A local cloud for the functions: AWS and the providers, simulated on 127.0.0.1.
+#[derive(Parser)]
+#[command(
+    name = "sandbox",
+    version,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// `cargo demo`: the whole story against the real functions, checked, in seconds
+    Demo,
+    /// `cargo sandbox`: the local cloud on 22 fixed ports, until Ctrl-C
+    Serve(Serve),
+    /// `cargo load-accounts`: writes accounts into the table of `cargo sandbox`
+    Load(Load),
+    /// `cargo bench-refusals`: how long ivr-validate takes to refuse, by what was wrong
+    Refusals,
+    /// `cargo bench-functions`: how fast the functions start and answer, and what they weigh, in a release build
+    Bench(Box<bench::Options>),
+    /// `cargo bench-load`: how many requests at once the functions serve, how fast, and what gives way first, in a release build
+    BenchLoad(Box<bench::load::Options>),
+    /// Writes events/*.json anew
+    Record,
+}
+
+#[derive(Args)]
+struct Serve {
+    /// The first of the ports
+    #[arg(long, value_name = "BASE", default_value_t = Ports::USUAL.base, value_parser = value_parser!(u16).range(1024..=65_000))]
+    port: u16,
+    /// An Auth0 tenant whose e-mail templates have no *Redirect To*: a page says how a link ended
+    #[arg(long)]
+    no_redirect_to: bool,
+}
+
+#[derive(Args)]
+struct Load {
+    /// Accounts as in accounts.json
+    file: PathBuf,
+    /// Of a table that asks for no credentials; else the table of `cargo sandbox`
+    #[arg(long, value_name = "URL", default_value_t = format!("http://127.0.0.1:{}/", Ports::USUAL.dynamodb()))]
+    endpoint: String,
+    /// The table
+    #[arg(long, value_name = "NAME", default_value = TABLE_NAME)]
+    table: String,
+    /// Write nowhere: print batches for `aws dynamodb batch-write-item`
+    #[arg(long)]
+    print: bool,
+}
+
+fn main() -> ExitCode {
+    let Cli { command } = Cli::parse();
+    hush();
+    match catch_unwind(AssertUnwindSafe(|| run(command))) {
+        Ok(code) => code,
+        Err(panic) if nobody_reads(&*panic) => ExitCode::SUCCESS,
+        Err(panic) => resume_unwind(panic),
+    }
+}
+
+/// Whether that is what `println!` does when the other end of the pipe is closed, as by `| head`.
+fn nobody_reads(panic: &(dyn Any + Send)) -> bool {
+    panic
+        .downcast_ref::<String>()
+        .is_some_and(|text| text.contains("failed printing to std") && text.contains("Broken pipe"))
+}
+
+/// No words about a pipe that nobody reads: what runs is dropped, and that is all.
+fn hush() {
+    let usual = take_hook();
+    set_hook(Box::new(move |panic| {
+        let text = panic.payload_as_str().unwrap_or_default().to_owned();
+        if !nobody_reads(&text) {
+            usual(panic);
+        }
+    }));
+}
 
 #[tokio::main]
-async fn main() -> ExitCode {
-    let arguments: Vec<_> = std::env::args().skip(1).collect();
-    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
-    let done = match arguments[..] {
-        ["demo"] => demo::run().await,
-        ["record"] => record::write()
-            .await
-            .map(|written| {
-                for path in &written {
+async fn run(command: Command) -> ExitCode {
+    let done = match command {
+        Command::Demo => demo::run().await,
+        Command::Record => match record::write().await {
+            Ok(written) => {
+                for path in written {
                     println!("{}", path.display());
                 }
-            })
-            .map_err(|error| format!("events: {error}")),
-        ["serve"] => serve::run(Ports::USUAL).await,
-        ["serve", "--port", base] => match base.parse() {
-            Ok(base @ 1024..=65_000) => serve::run(Ports { base }).await,
-            _ => Err(format!(
-                "--port {base}: a number from 1024 to 65000 is needed"
-            )),
+                Ok(())
+            }
+            Err(error) => Err(format!("events: {error}")),
         },
-        ["bench", ref options @ ..] => bench::run(options).await,
-        ["bench-load", ref options @ ..] => bench::load::run(options).await,
-        ["refusals"] => refusals::run().await,
-        ["load", file, ref options @ ..] => load(Path::new(file), options).await,
-        _ => Err(USAGE.into()),
+        Command::Serve(options) => {
+            let ports = Ports { base: options.port };
+            serve::run(ports, !options.no_redirect_to).await
+        }
+        Command::Bench(options) => bench::run(*options).await,
+        Command::BenchLoad(options) => bench::load::run(*options).await,
+        Command::Refusals => refusals::run().await,
+        Command::Load(options) => load(&options).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -74,28 +135,16 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn load(file: &Path, options: &[&str]) -> Result<(), String> {
-    let usual = format!("http://127.0.0.1:{}/", Ports::USUAL.dynamodb());
-    let (mut endpoint, mut table, mut print) = (usual.as_str(), TABLE_NAME, false);
-    let mut options = options.iter().copied();
-    while let Some(option) = options.next() {
-        let value =
-            |value: Option<_>| value.ok_or_else(|| format!("{option} needs a value\n{USAGE}"));
-        match option {
-            "--endpoint" => endpoint = value(options.next())?,
-            "--table" => table = value(options.next())?,
-            "--print" => print = true,
-            _ => return Err(USAGE.into()),
-        }
-    }
+async fn load(options: &Load) -> Result<(), String> {
+    let (file, table): (&Path, &str) = (&options.file, &options.table);
     let read = accounts::read(file)?;
-    if print {
+    if options.print {
         for batch in accounts::batches(&read, table) {
             println!("{batch}");
         }
         return Ok(());
     }
-    accounts::load(&read, endpoint, table).await?;
+    accounts::load(&read, &options.endpoint, table).await?;
     println!("{} accounts are in {table}", read.len());
     Ok(())
 }

@@ -29,7 +29,7 @@ fn address() -> String {
 }
 
 /// Serves until SIGINT or SIGTERM; `Err`: why it could not start.
-pub(crate) async fn run(ports: Ports) -> Result<(), String> {
+pub(crate) async fn run(ports: Ports, redirect_to: bool) -> Result<(), String> {
     let (mut interrupt, mut terminate) = (
         listen(SignalKind::interrupt())?,
         listen(SignalKind::terminate())?,
@@ -41,6 +41,7 @@ pub(crate) async fn run(ports: Ports) -> Result<(), String> {
         started = start(ports) => started?,
         () = &mut stop => return Ok(()),
     };
+    sandbox.auth0.set_redirect_to(redirect_to);
     print_table(&sandbox);
     print_credentials(&sandbox);
     print_commands(&sandbox).map_err(|error| error.to_string())?;

@@ -37,6 +37,8 @@ use tokio::{
     task::JoinSet,
 };
 
+use crate::trace;
+
 /// The largest request body a [`Server`] reads; more is answered 413.
 pub const BODY_LIMIT: usize = 20 * 1024 * 1024;
 
@@ -524,6 +526,8 @@ async fn serve(
     shared.arrivals.notify_waiters();
     let complaints = shared.complaints.clone();
     let target = format!("{} {}", head.method, head.uri.path());
+    let ours = (head.headers.get(header::USER_AGENT))
+        .is_some_and(|agent| agent.as_bytes().starts_with(OUR_AGENT));
     // A task of its own: a provider finishes what it began although the caller hung up.
     let answering = tokio::spawn(async move {
         let answer = match &fault {
@@ -561,6 +565,9 @@ async fn serve(
             exchange.response = body.clone();
             exchange.status =
                 (!matches!(fault, Some(Fault::ResetAfter))).then_some(head.status.as_u16());
+            if ours && fault.is_none() {
+                trace::write(shared.name, exchange);
+            }
         }
         let body = match fault {
             Some(Fault::ResetAfter) => return Err("reset after"),

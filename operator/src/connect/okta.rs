@@ -164,7 +164,6 @@ fn plan(hooks: &Value, mark: &str, url: &str, secret: &Stored) -> Plan {
             "version": "1.0.0",
             "config": {
                 "uri": url,
-                "method": "POST",
                 "headers": [],
                 "authScheme": { "type": "HEADER", "key": "Authorization", "value": token },
             },

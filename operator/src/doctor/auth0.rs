@@ -1,4 +1,4 @@
-//! Auth0: the application's token and scopes, the gateway, the login of the phone menu, brute-force protection.
+//! Auth0: the application's token and scopes, where the links of its mails end, the gateway, the login of the phone menu, brute-force protection.
 
 use secrecy::ExposeSecret;
 
@@ -21,6 +21,9 @@ pub(super) async fn examine(
 ) -> Result<(), Problem> {
     if context.stack.get("SendVerificationSmsUrl").is_some() {
         origin(context, examination).await?;
+    }
+    if context.stack.get("ReceiveConfirmationSmsUrl").is_some() {
+        ends(context, examination).await?;
     }
     if usable.contains(&"auth0") {
         application(context, examination).await?;
@@ -59,16 +62,81 @@ pub(super) async fn examine(
     Ok(())
 }
 
-/// Whether mails that become texts can be told from forged ones: Mailgun signs whatever it receives.
-async fn origin(context: &Context, examination: &mut Examination) -> Result<(), Problem> {
-    let has_keys = match context.vault().find("auth0").await? {
+/// Whether the functions have keys of an Auth0 application to ask with.
+async fn has_keys(context: &Context) -> Result<bool, Problem> {
+    Ok(match context.vault().find("auth0").await? {
         Some(Found::Stored(stored)) => {
             stored.text("client_id").is_some() || stored.text("client_secret").is_some()
         }
         // Then no mail passes, which is a finding of its own.
         Some(Found::NotJson(_)) => true,
         Some(Found::Missing) | None => false,
+    })
+}
+
+/// Whether Auth0 says how a link ended: a template without *Redirect To* makes it answer the posted form with a page, which tells only people.
+/// The function then looks the user up, if it has keys.
+async fn ends(context: &Context, examination: &mut Examination) -> Result<(), Problem> {
+    const CHECK: &str = "verification.redirect_to";
+    if context.stack.get("ConfirmWith") == Some("management-api") {
+        return Ok(()); // no link is opened
+    }
+    if has_keys(context).await? {
+        examination.checked(CHECK);
+        return Ok(());
+    }
+    let token = context.own.auth0_token.as_ref();
+    let Some(authorization) = token.and_then(|token| Authorization::header("Bearer", token)) else {
+        examination.unchecked(
+            CHECK,
+            "Auth0: whether the template of the verification mail has a Redirect To",
+            "run this with AUTH0_MANAGEMENT_TOKEN, a token with read:email_templates; or give the keys of an Auth0 application, with which \
+             the answer does not matter",
+        );
+        return Ok(());
     };
+    let session = context.calls.to(&context.auth0_url()?, authorization);
+    let mut templates = vec![("verify_email", "Verification Email (using Link)")];
+    if context.stack.get("PasswordAction") == Some("click") {
+        templates.push(("reset_email", "Change Password (using Link)"));
+    }
+    for (name, title) in templates {
+        let template = session
+            .get(&format!("api/v2/email-templates/{name}"), &[])
+            .await;
+        let result_url = match template {
+            Ok(template) => template["resultUrl"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned(),
+            // A template that nobody has changed.
+            Err(refusal) if refusal.status() == Some(404) => String::new(),
+            Err(refusal) => {
+                not_seen(examination, CHECK, &refusal);
+                continue;
+            }
+        };
+        if result_url.is_empty() {
+            examination.risk(
+                CHECK,
+                format!("the tenant's template {name} has no Redirect To, and there are no keys of an Auth0 application"),
+                "Auth0 answers a posted link with a page that does not say how it ended, and nobody can be asked: whoever replies is sent \
+                 SUBMITTED_SMS_MESSAGE, confirmed or not",
+                format!(
+                    "create a machine-to-machine application with read:users for the Management API and run `operator secrets set auth0`; or, \
+                     where the tenant has that setting (tenants made since May 2026 lack it without an enterprise plan), set Redirect To at \
+                     Branding, Email Templates, {title}"
+                ),
+            );
+        }
+    }
+    examination.checked(CHECK);
+    Ok(())
+}
+
+/// Whether mails that become texts can be told from forged ones: Mailgun signs whatever it receives.
+async fn origin(context: &Context, examination: &mut Examination) -> Result<(), Problem> {
+    let has_keys = has_keys(context).await?;
     if !has_keys && !context.stack.has_tags() {
         let domain = context
             .stack

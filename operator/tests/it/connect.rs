@@ -519,6 +519,22 @@ async fn an_event_hook_that_does_not_echo_is_not_verified() {
     assert!(hook.verified && hook.uri == scene.hook.url() + "/okta");
 }
 
+/// `method` stands in Okta's answers only.
+#[tokio::test]
+async fn an_event_hook_is_sent_without_what_okta_only_answers() {
+    let scene = Scene::new().await;
+    scene.succeed(&["connect", "okta"]).await;
+    let exchanges = scene.sandbox.okta.server().exchanges();
+    let sent = exchanges
+        .iter()
+        .find(|exchange| exchange.method == "POST" && exchange.target == "/api/v1/eventHooks")
+        .unwrap();
+    let body: Value = serde_json::from_slice(&sent.request).unwrap();
+    let config = body["channel"]["config"].as_object().unwrap();
+    let names: Vec<&String> = config.keys().collect();
+    assert_eq!(names, ["authScheme", "headers", "uri"]);
+}
+
 #[tokio::test]
 async fn what_nobody_has_set_up_is_left_alone_unless_it_is_named() {
     let scene = Scene::new().await;

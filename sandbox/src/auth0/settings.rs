@@ -1,8 +1,10 @@
-//! The tenant's settings in the Management API: connections, phone providers, Actions, applications, grants, APIs, attack protection.
+//! The tenant's settings in the Management API: connections, phone providers, Actions, applications, grants, APIs, attack protection, and how its
+//! mails look.
 //!
 //! Imitates the `OpenAPI` document of the Management API and auth0/docs-v2@092b879e `main/docs` (api/management/v2,
 //! troubleshoot/product-lifecycle/past-migrations/migrate-connection-options-scope,
-//! customize/phone-messages/configure-phone-messaging-providers/configure-a-custom-phone-provider). Members and parameters that are not simulated are refused
+//! customize/phone-messages/configure-phone-messaging-providers/configure-a-custom-phone-provider,
+//! customize/email/email-templates/customize-email-templates). Members and parameters that are not simulated are refused
 //! and complained about.
 
 use std::collections::{BTreeMap, HashMap};
@@ -18,7 +20,7 @@ use axum::{
 use serde_json::{Map, Value, json};
 
 use super::{
-    API_AUDIENCE, Auth0, CLIENT_ID, REALM, Shared, State, WRONG_PASSWORDS, merged,
+    API_AUDIENCE, Auth0, CLIENT_ID, REALM, RESULT_URL, Shared, State, WRONG_PASSWORDS, merged,
     users::{api_error, project},
 };
 use crate::{
@@ -88,10 +90,14 @@ impl Action {
         }
     }
 
+    fn triggers(&self) -> Value {
+        json!([{ "id": self.trigger, "version": "v1" }])
+    }
+
     fn wire(&self) -> Value {
         let secret = |name: &String| json!({ "name": name, "updated_at": THEN });
         let mut action = json!({
-            "id": self.id, "name": self.name, "supported_triggers": [{"id": self.trigger, "version": "v1"}], "code": self.code,
+            "id": self.id, "name": self.name, "supported_triggers": self.triggers(), "code": self.code,
             "dependencies": [], "runtime": self.runtime, "secrets": self.secrets.keys().map(secret).collect::<Vec<_>>(),
             "status": self.status(), "all_changes_deployed": self.is_deployed(), "created_at": THEN, "updated_at": THEN,
             "installed_integration_id": null,
@@ -153,6 +159,8 @@ pub(super) struct Settings {
     actions: Vec<Action>,
     slow_builds: u32,
     brute_force: Value,
+    /// Whether the templates of the mails with links have a *Redirect To*.
+    pub(super) redirect_to: bool,
 }
 
 impl Settings {
@@ -171,6 +179,7 @@ impl Settings {
             actions: vec![],
             slow_builds: 0,
             brute_force,
+            redirect_to: true,
         }
     }
 
@@ -227,6 +236,11 @@ impl Auth0 {
         lock(&self.state).settings.slow_builds = looks;
     }
 
+    /// A tenant whose templates have no *Redirect To*, as in tenants made since May 2026 that cannot set it: a page says how a link ended.
+    pub fn set_redirect_to(&self, on: bool) {
+        lock(&self.state).settings.redirect_to = on;
+    }
+
     /// Sets members of brute-force protection: `enabled`, `shields`, `mode`, `allowlist`, `max_attempts`; at first ten attempts for a user and address.
     pub fn set_brute_force_protection(&self, changes: Value) {
         let settings = &mut lock(&self.state).settings;
@@ -262,6 +276,7 @@ pub(super) fn routes() -> Router<Shared> {
             "/api/v2/attack-protection/brute-force-protection",
             get(brute_force),
         )
+        .route("/api/v2/email-templates/{name}", get(email_template))
 }
 
 /// The scope that a call needs; also of those that are about users.
@@ -279,6 +294,7 @@ pub(super) fn scope(method: &Method, path: &str) -> String {
         "client-grants" => "client_grants",
         "resource-servers" => "resource_servers",
         "attack-protection" => "attack_protection",
+        "email-templates" => "email_templates",
         _ => "users",
     };
     let verb = match *method {
@@ -431,13 +447,15 @@ async fn connections(
         })
     };
     let found = state.settings.connections.iter().filter(fits).cloned();
-    listed(
-        "connections",
-        found
-            .map(|connection| visible(connection, &state, &headers))
-            .collect(),
-        &query,
-    )
+    let shown = found.map(|connection| {
+        let mut shown = visible(connection, &state, &headers);
+        // only a single connection has them
+        shown
+            .as_object_mut()
+            .map(|members| members.remove("enabled_clients"));
+        shown
+    });
+    listed("connections", shown.collect(), &query)
 }
 
 async fn connection(
@@ -812,7 +830,8 @@ async fn deploy_action((Axum(state), _): Caller, Path(id): Path<String>) -> Resp
     action.versions += 1;
     let version = json!({
         "id": random::uuid(), "action_id": id, "code": action.code, "runtime": action.runtime, "deployed": true, "number": action.versions,
-        "status": "built", "built_at": THEN, "created_at": THEN, "updated_at": THEN, "dependencies": [], "action": action.wire(),
+        "status": "built", "built_at": THEN, "created_at": THEN, "updated_at": THEN, "dependencies": [],
+        "action": { "id": id, "name": action.name, "supported_triggers": action.triggers(), "all_changes_deployed": true, "created_at": THEN, "updated_at": THEN },
     });
     (StatusCode::ACCEPTED, Json(version)).into_response()
 }
@@ -914,6 +933,30 @@ async fn brute_force(
     Json(lock(&state).settings.brute_force.clone()).into_response()
 }
 
+/// Of the mails that this tenant sends; what nobody has changed does not exist.
+async fn email_template(
+    (Axum(state), Extension(complaints)): Caller,
+    Path(name): Path<String>,
+    Query(query): Parameters,
+) -> Response {
+    if let Err(refusal) = only(&query, &[], &complaints) {
+        return refusal;
+    }
+    let (subject, lifetime) = match name.as_str() {
+        "verify_email" => ("Verify your email", 432_000),
+        "reset_email" => ("Reset your password", 432_000),
+        _ => return missing("template"),
+    };
+    let mut template = json!({
+        "template": name, "body": "<a href=\"{{ url }}\">{{ url }}</a>", "from": "no-reply@acme.example", "subject": subject, "syntax": "liquid",
+        "urlLifetimeInSeconds": lifetime, "includeEmailInRedirect": false, "enabled": true,
+    });
+    if lock(&state).settings.redirect_to {
+        template["resultUrl"] = RESULT_URL.into();
+    }
+    Json(template).into_response()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -983,6 +1026,7 @@ mod tests {
             (1, &json!(id))
         );
         assert_eq!(api.get("connections").await.1[0]["name"], REALM);
+        assert_eq!(found[0].get("enabled_clients"), None);
         let path = format!("connections/{id}");
         let options = json!({
             "provider": "sms_gateway", "gateway_url": "https://x.example/",
@@ -1026,6 +1070,20 @@ mod tests {
             "Insufficient scope, expected any of: read:clients"
         );
         assert_eq!(api.0.server().complaints(), [""; 0]);
+    }
+
+    #[tokio::test]
+    async fn templates_say_where_links_end() {
+        let mut api = Api::start("read:email_templates").await;
+        let (status, template) = api.get("email-templates/verify_email").await;
+        assert_eq!((status, &template["resultUrl"]), (200, &json!(RESULT_URL)));
+        api.0.set_redirect_to(false);
+        let (_, template) = api.get("email-templates/reset_email").await;
+        assert_eq!(template.get("resultUrl"), None);
+        assert_eq!(api.get("email-templates/welcome_email").await.0, 404);
+        api.authorize("read:users").await;
+        assert_eq!(api.get("email-templates/verify_email").await.0, 403);
+        api.0.server().complaints();
     }
 
     #[tokio::test]
@@ -1078,7 +1136,13 @@ mod tests {
             (&json!(1), &json!("building"))
         );
         assert_eq!(api.get(&path).await.1["status"], "built");
-        assert_eq!(api.call(Method::POST, &deploy, None).await.0, 202);
+        let (status, version) = api.call(Method::POST, &deploy, None).await;
+        assert_eq!((status, &version["code"]), (202, &json!("one")));
+        assert_eq!(
+            version["action"].get("code"),
+            None,
+            "of the Action only its head"
+        );
         assert_eq!(api.get(&path).await.1["all_changes_deployed"], true);
         api.0.slow_builds(0);
         let change = json!({"code": "two", "secrets": [{"name": "GATEWAY_URL"}, {"name": "TOKEN", "value": "u"}]});

@@ -190,7 +190,28 @@ const MAIL: &str = r#"<html>
 </html>
 "#;
 
-fn result(success: bool, message: &str) -> Response {
+impl State {
+    /// How a link ended: by a redirect or, without *Redirect To*, by a page for people.
+    fn result(&self, success: bool, message: &str) -> Response {
+        if self.settings.redirect_to {
+            return redirect(success, message);
+        }
+        let title = if success {
+            "Email Verified"
+        } else {
+            "Invalid Link"
+        };
+        page(&format!("<h1>{title}</h1><p>{message}</p>")).into_response()
+    }
+}
+
+fn page(content: &str) -> Html<String> {
+    Html(format!(
+        "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Acme</title></head><body><main>{content}</main></body></html>"
+    ))
+}
+
+fn redirect(success: bool, message: &str) -> Response {
     let code = if success { "success" } else { "access_expired" };
     let query = format!(
         "supportSignUp=true&supportForgotPassword=true&message={}&success={success}&code={code}",
@@ -210,31 +231,33 @@ impl State {
         path: &str,
         query: &HashMap<String, String>,
     ) -> Result<&mut Ticket, Box<Response>> {
-        let ticket = self
-            .tickets
-            .get_mut(query.get("ticket").map_or("", String::as_str))
-            .filter(|ticket| ticket.kind.path() == path);
-        match ticket {
-            None => Err(Box::new(result(false, UNKNOWN))),
-            Some(ticket) if ticket.used => Err(Box::new(result(false, USED))),
-            Some(ticket) if ticket.expired => Err(Box::new(result(false, EXPIRED))),
-            Some(ticket) => Ok(ticket),
+        let id = query.get("ticket").map_or("", String::as_str);
+        let fits = |ticket: &&Ticket| ticket.kind.path() == path;
+        let refusal = match self.tickets.get(id).filter(fits) {
+            None => Some(UNKNOWN),
+            Some(ticket) if ticket.used => Some(USED),
+            Some(ticket) if ticket.expired => Some(EXPIRED),
+            Some(_) => None,
+        };
+        if let Some(why) = refusal {
+            return Err(Box::new(self.result(false, why)));
         }
+        self.tickets
+            .get_mut(id)
+            .ok_or_else(|| Box::new(redirect(false, UNKNOWN)))
     }
 
     fn redeem(&mut self, id: &str) -> Response {
         let Self { tickets, users, .. } = self;
-        let Some(ticket) = tickets.get_mut(id) else {
-            return result(false, UNKNOWN);
+        let user = tickets.get_mut(id).and_then(|ticket| {
+            ticket.used = true;
+            users.iter_mut().find(|user| user.user_id == ticket.user_id)
+        });
+        let Some(user) = user else {
+            return self.result(false, UNKNOWN);
         };
-        ticket.used = true;
-        match users.iter_mut().find(|user| user.user_id == ticket.user_id) {
-            Some(user) => {
-                user.email_verified = true;
-                result(true, VERIFIED)
-            }
-            None => result(false, UNKNOWN),
-        }
+        user.email_verified = true;
+        self.result(true, VERIFIED)
     }
 }
 
@@ -257,19 +280,14 @@ pub(super) async fn open(
         Ok(ticket) => ticket,
         Err(answer) => return *answer,
     };
-    let page = |content: String| {
-        Html(format!(
-            "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Acme</title></head><body><main>{content}</main></body></html>"
-        ))
-    };
     match ticket.kind {
         Kind::Verification(LinkPage::Redirect) => state.redeem(&id),
         Kind::Verification(LinkPage::Unconfirmable) => {
-            page("<h1>Verifying your email</h1><div id=\"root\"></div><script src=\"/assets/main.js\"></script>".to_owned())
+            page("<h1>Verifying your email</h1><div id=\"root\"></div><script src=\"/assets/main.js\"></script>")
                 .into_response()
         }
         Kind::Password => {
-            page("<h1>Change your password</h1><input type=\"password\"><script src=\"/assets/main.js\"></script>".to_owned())
+            page("<h1>Change your password</h1><input type=\"password\"><script src=\"/assets/main.js\"></script>")
                 .into_response()
         }
         Kind::Verification(LinkPage::Form) => {
@@ -283,7 +301,7 @@ pub(super) async fn open(
                 "<h1>Confirm your email</h1><form method=\"POST\"><input type=\"hidden\" name=\"state\" value=\"{form_state}&#x3D;\" /><button type=\"submit\">Confirm</button></form><script>document.forms[0].submit()</script>"
             );
             ticket.forms.push((form_state + "=", cookies));
-            (headers, page(form)).into_response()
+            (headers, page(&form)).into_response()
         }
     }
 }
@@ -417,6 +435,20 @@ mod tests {
                 .contains("success=false")
         );
         assert!(!auth0.user("b@example.com").unwrap().email_verified);
+    }
+
+    #[tokio::test]
+    async fn without_redirect_to_a_page_says_how_a_link_ended() {
+        let auth0 = Auth0::start(None).await.unwrap();
+        auth0.set_redirect_to(false);
+        let mail = auth0.mail_verification(&auth0.sign_up(EMAIL), LinkPage::Redirect);
+        for title in ["<h1>Email Verified</h1>", "<h1>Invalid Link</h1>"] {
+            let answer = get(&mail.link).await;
+            assert_eq!(location(&answer), (200, String::new()));
+            let text = answer.text().await.unwrap();
+            assert!(text.contains(title), "{text}");
+        }
+        assert!(auth0.user(EMAIL).unwrap().email_verified);
     }
 
     #[tokio::test]

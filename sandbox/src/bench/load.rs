@@ -24,6 +24,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use clap::{
+    builder::{RangedU64ValueParser, TypedValueParser as _},
+    value_parser,
+};
 use dynamodb::{DynamoDb, Traffic};
 use fleet::Fleet;
 use futures_util::future::join_all;
@@ -49,95 +53,76 @@ const MOST_ARRIVALS: f64 = 20_000.0;
 const PEOPLE: u64 = 1_000;
 
 /// What the command line asks for.
-struct Options<'a> {
-    functions: Vec<&'a str>,
+#[derive(clap::Args, Debug)]
+pub(crate) struct Options {
+    /// Of this function only; may be repeated
+    #[arg(long = "function", value_name = "NAME")]
+    functions: Vec<String>,
+    /// With so many processes, one load after the other
+    #[arg(long, value_name = "N,N...", value_delimiter = ',', default_value = "5,10,20,50,100,200", value_parser = RangedU64ValueParser::<usize>::new().range(1..=400))]
     instances: Vec<usize>,
+    /// Bursts of each load
+    #[arg(long, value_name = "N", default_value = "3", value_parser = RangedU64ValueParser::<usize>::new().range(1..=20))]
     rounds: usize,
+    /// How long every other load takes
+    #[arg(long = "seconds", value_name = "S", default_value = "4", value_parser = value_parser!(u64).range(1..=60).map(Duration::from_secs))]
     time: Duration,
+    /// Processes for arrivals of their own accord
+    #[arg(long, value_name = "N", default_value = "50", value_parser = RangedU64ValueParser::<usize>::new().range(1..=400))]
     open: usize,
+    /// So many arrivals a second; may be repeated
+    #[arg(long = "rate", value_name = "R", value_parser = value_parser!(u32).range(1..=2_000).map(f64::from))]
     rates: Vec<f64>,
-    even: bool,
-    /// What an operation of the table takes, what a transaction does and holds its items, and what a provider takes.
-    latencies: [Duration; 3],
+    /// How they are spread
+    #[arg(long, default_value = "poisson")]
+    arrivals: Arrivals,
+    #[command(flatten)]
+    latencies: Latencies,
+    /// For a program to read
+    #[arg(long)]
     json: bool,
-    html: Option<&'a str>,
-    svg: Option<&'a str>,
-    profile: &'a str,
+    /// Also a page with plots
+    #[arg(long, value_name = "FILE")]
+    html: Option<String>,
+    /// Also the plots
+    #[arg(long, value_name = "FILE")]
+    svg: Option<String>,
+    /// Cargo's profile for the executables
+    #[arg(long, value_name = "NAME", default_value = "release")]
+    profile: String,
+    #[arg(skip = PEOPLE)]
     people: u64,
 }
 
-impl<'a> Options<'a> {
-    fn parse(arguments: &[&'a str]) -> Result<Self, String> {
-        let mut options = Self {
-            functions: Vec::new(),
-            instances: vec![5, 10, 20, 50, 100, 200],
-            rounds: 3,
-            time: Duration::from_secs(4),
-            open: 50,
-            rates: Vec::new(),
-            even: false,
-            latencies: [5, 7, 150].map(Duration::from_millis),
-            json: false,
-            html: None,
-            svg: None,
-            profile: "release",
-            people: PEOPLE,
-        };
-        let mut arguments = arguments.iter().copied();
-        while let Some(option) = arguments.next() {
-            if option == "--json" {
-                options.json = true;
-                continue;
-            }
-            let value = arguments
-                .next()
-                .ok_or_else(|| format!("{option} needs a value\n{}", crate::USAGE))?;
-            let number = |text: &str, least: u32, most: u32| {
-                let number = text
-                    .trim()
-                    .parse()
-                    .ok()
-                    .filter(|number| (least..=most).contains(number));
-                number.ok_or_else(|| {
-                    format!("{option} {value}: whole numbers from {least} to {most} are needed")
-                })
-            };
-            let count = |text: &str, most| number(text, 1, most).map(|number| number as usize);
-            let latency = || number(value, 0, 2_000).map(|ms| Duration::from_millis(ms.into()));
-            match option {
-                "--function" => options.functions.push(value),
-                "--instances" => {
-                    options.instances = value
-                        .split(',')
-                        .map(|part| count(part, 400))
-                        .collect::<Result<_, _>>()?;
-                    options.instances.sort_unstable();
-                    options.instances.dedup();
-                }
-                "--rounds" => options.rounds = count(value, 20)?,
-                "--seconds" => options.time = Duration::from_secs(number(value, 1, 60)?.into()),
-                "--open" => options.open = count(value, 400)?,
-                "--rate" => options.rates.push(number(value, 1, 2_000)?.into()),
-                "--arrivals" if matches!(value, "poisson" | "even") => {
-                    options.even = value == "even";
-                }
-                "--dynamodb-ms" => options.latencies[0] = latency()?,
-                "--transaction-ms" => options.latencies[1] = latency()?,
-                "--provider-ms" => options.latencies[2] = latency()?,
-                "--html" => options.html = Some(value),
-                "--svg" => options.svg = Some(value),
-                "--profile" => options.profile = value,
-                _ => {
-                    return Err(format!(
-                        "{option} {value}: there is no such option\n{}",
-                        crate::USAGE
-                    ));
-                }
-            }
-        }
-        Ok(options)
-    }
+#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+enum Arrivals {
+    /// At random
+    Poisson,
+    /// At equal distances
+    Even,
+}
 
+#[derive(clap::Args, Clone, Copy, Debug)]
+struct Latencies {
+    /// What an operation of the table takes
+    #[arg(long = "dynamodb-ms", value_name = "MS", default_value = "5", value_parser = value_parser!(u64).range(0..=2_000).map(Duration::from_millis))]
+    operation: Duration,
+    /// What a transaction takes, and holds its items
+    #[arg(long = "transaction-ms", value_name = "MS", default_value = "7", value_parser = value_parser!(u64).range(0..=2_000).map(Duration::from_millis))]
+    transaction: Duration,
+    /// What a provider takes
+    #[arg(long = "provider-ms", value_name = "MS", default_value = "150", value_parser = value_parser!(u64).range(0..=2_000).map(Duration::from_millis))]
+    provider: Duration,
+}
+
+impl Latencies {
+    /// In the order of the fields.
+    fn all(self) -> [Duration; 3] {
+        [self.operation, self.transaction, self.provider]
+    }
+}
+
+impl Options {
     /// The most processes at once.
     fn most(&self) -> usize {
         self.instances
@@ -208,8 +193,9 @@ struct Figures {
 }
 
 /// Measures and prints; `Err`: why it cannot. Ctrl-C leaves nothing running.
-pub(crate) async fn run(arguments: &[&str]) -> Result<(), String> {
-    let options = Options::parse(arguments)?;
+pub(crate) async fn run(mut options: Options) -> Result<(), String> {
+    options.instances.sort_unstable();
+    options.instances.dedup();
     allow_files(FILES + FILES_EACH * options.most() as u64)?;
     let figures = tokio::select! {
         biased;
@@ -224,10 +210,10 @@ pub(crate) async fn run(arguments: &[&str]) -> Result<(), String> {
             report::table(&options, &figures)
         }
     );
-    if let Some(file) = options.svg {
+    if let Some(file) = &options.svg {
         super::write(file, &report::svg(&figures))?;
     }
-    if let Some(file) = options.html {
+    if let Some(file) = &options.html {
         super::write(file, &report::html(&options, &figures))?;
     }
     Ok(())
@@ -268,22 +254,25 @@ fn allow_files(needed: u64) -> Result<(), String> {
     Err(format!("{hint} ({failed})"))
 }
 
-async fn measure(options: &Options<'_>) -> Result<Vec<Figures>, String> {
+async fn measure(options: &Options) -> Result<Vec<Figures>, String> {
     if let Some(name) = options
         .functions
         .iter()
-        .find(|name| work::ALL.iter().all(|work| work.function != **name))
+        .find(|name| work::ALL.iter().all(|work| work.function != name.as_str()))
     {
         return Err(format!("{name} is not measured under load"));
     }
     let chosen: Vec<_> = work::ALL
         .iter()
-        .filter(|work| options.functions.is_empty() || options.functions.contains(&work.function))
+        .filter(|work| {
+            let named = |name: &String| name == work.function;
+            options.functions.is_empty() || options.functions.iter().any(named)
+        })
         .collect();
     let mut names: Vec<_> = chosen.iter().map(|work| work.function).collect();
     names.dedup();
-    super::announce(&names, options.profile);
-    let built = binaries::build_functions(&names, options.profile).await?;
+    super::announce(&names, &options.profile);
+    let built = binaries::build_functions(&names, &options.profile).await?;
     let minutes =
         (options.estimate() * u32::try_from(chosen.len()).unwrap_or(1)).as_secs_f64() / 60.0;
     eprintln!(
@@ -327,12 +316,8 @@ struct Sample {
 }
 
 /// All loads, one after the other; the processes stay.
-async fn course(
-    work: &'static Work,
-    binary: &Path,
-    options: &Options<'_>,
-) -> Result<Figures, String> {
-    let [operation, transaction, provider] = options.latencies;
+async fn course(work: &'static Work, binary: &Path, options: &Options) -> Result<Figures, String> {
+    let [operation, transaction, provider] = options.latencies.all();
     let sandbox = Sandbox::start().await;
     work.settle(&sandbox, options.people);
     for server in [
@@ -627,8 +612,8 @@ async fn busy(stage: &Arc<Stage>, instances: usize, time: Duration) -> Row {
 }
 
 /// Requests come at this rate, whether or not others were answered.
-async fn open(stage: &Arc<Stage>, instances: usize, rate: f64, options: &Options<'_>) -> Row {
-    let offsets = arrivals(rate, options.time, options.even);
+async fn open(stage: &Arc<Stage>, instances: usize, rate: f64, options: &Options) -> Row {
+    let offsets = arrivals(rate, options.time, options.arrivals == Arrivals::Even);
     let requests: Vec<_> = stage.requests(offsets.len()).collect();
     let (begun, permits) = (stage.begin(), Arc::new(Semaphore::new(instances)));
     let requests = requests
@@ -681,21 +666,22 @@ fn arrivals(rate: f64, time: Duration, even: bool) -> Vec<Duration> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::parse;
     use super::*;
 
     #[test]
     fn options() {
-        let usual = Options::parse(&[]).unwrap();
+        let usual: Options = parse(&[]).unwrap();
         assert_eq!(
-            (usual.most(), usual.rounds, usual.even, usual.profile),
-            (200, 3, false, "release")
+            (usual.most(), usual.rounds, usual.arrivals, &*usual.profile),
+            (200, 3, Arrivals::Poisson, "release")
         );
         assert!(
             (60..240).contains(&usual.estimate().as_secs()),
             "{:?}",
             usual.estimate()
         );
-        let asked = Options::parse(&[
+        let asked: Options = parse(&[
             "--instances",
             "20,5,5",
             "--open",
@@ -709,9 +695,9 @@ mod tests {
         .unwrap();
         assert_eq!(
             (&asked.instances[..], asked.most(), &asked.rates[..]),
-            (&[5, 20][..], 20, &[7.0][..])
+            (&[20, 5, 5][..], 20, &[7.0][..])
         );
-        assert!(asked.even && asked.json);
+        assert!(asked.arrivals == Arrivals::Even && asked.json);
         for wrong in [
             &["--instances", "0"][..],
             &["--instances", "1,x"],
@@ -720,7 +706,7 @@ mod tests {
             &["--fast", "1"],
             &["--open", "9999"],
         ] {
-            assert!(Options::parse(wrong).is_err(), "{wrong:?}");
+            assert!(parse::<Options>(wrong).is_err(), "{wrong:?}");
         }
     }
 
@@ -741,7 +727,7 @@ mod tests {
     /// Small numbers, so that a minute later it still works.
     #[tokio::test(flavor = "multi_thread")]
     async fn a_few_codes_at_once_are_delivered_once() {
-        let mut options = Options::parse(&[
+        let mut options = parse::<Options>(&[
             "--profile",
             "dev",
             "--function",
@@ -754,7 +740,11 @@ mod tests {
         .unwrap();
         (options.time, options.open, options.people) = (Duration::from_millis(400), 4, 5);
         options.rates = vec![10.0];
-        options.latencies = [1, 2, 20].map(Duration::from_millis);
+        options.latencies = Latencies {
+            operation: Duration::from_millis(1),
+            transaction: Duration::from_millis(2),
+            provider: Duration::from_millis(20),
+        };
         let figures = measure(&options).await.unwrap();
         let [codes] = &figures[..] else {
             panic!("{figures:#?}")
@@ -799,17 +789,22 @@ mod tests {
     /// The events of every other function are understood too.
     #[tokio::test(flavor = "multi_thread")]
     async fn every_kind_of_request_is_served() {
-        let mut options =
-            Options::parse(&["--profile", "dev", "--instances", "2", "--rounds", "1"]).unwrap();
+        let mut options: Options =
+            parse(&["--profile", "dev", "--instances", "2", "--rounds", "1"]).unwrap();
         (options.time, options.open, options.people) = (Duration::from_millis(100), 2, 5);
         options.rates = vec![5.0];
-        options.latencies = [0, 0, 5].map(Duration::from_millis);
+        options.latencies = Latencies {
+            operation: Duration::ZERO,
+            transaction: Duration::ZERO,
+            provider: Duration::from_millis(5),
+        };
         options.functions = [
             "send-verification-sms",
             "sms-forward",
             "call-forward",
             "ivr-validate",
         ]
+        .map(str::to_owned)
         .to_vec();
         let figures = measure(&options).await.unwrap();
         assert_eq!(figures.len(), 5);

@@ -18,9 +18,9 @@ use std::{
     path::{Path, PathBuf},
     sync::Arc,
     thread,
-    time::Duration,
 };
 
+use clap::{builder::RangedU64ValueParser, value_parser};
 use report::{Conditions, Figures};
 use share::Share;
 use start::{Course, Sample};
@@ -31,82 +31,45 @@ use upstreams::{Distance, Upstreams};
 /// Of the starts, those that go on with warm invocations.
 const WARM_STARTS: usize = 4;
 
-/// What the command line asks for.
-struct Options<'a> {
+/// What the command line asks for. The least is what the tables need: a start, and an invocation after the first.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Options {
+    /// Cold starts of each
+    #[arg(long, value_name = "N", default_value = "50", value_parser = RangedU64ValueParser::<usize>::new().range(1..=10_000))]
     starts: usize,
+    /// Warm invocations of each
+    #[arg(long, value_name = "N", default_value = "2000", value_parser = RangedU64ValueParser::<usize>::new().range(1..=1_000_000))]
     warm: usize,
+    #[command(flatten)]
     distance: Distance,
+    /// The CPU share that Lambda gives for so much memory; else all of it
+    #[arg(long, value_name = "MB", value_parser = value_parser!(u64).range(128..=1_769))]
     memory: Option<u64>,
-    peers: bool,
+    /// Beside the same in another language
+    #[arg(long)]
+    peer: Option<Peer>,
+    /// For a program to read
+    #[arg(long)]
     json: bool,
-    html: Option<&'a str>,
-    functions: Vec<&'a str>,
-    profile: &'a str,
+    /// Also a page with plots
+    #[arg(long, value_name = "FILE")]
+    html: Option<String>,
+    /// Of this function only; may be repeated
+    #[arg(long = "function", value_name = "NAME")]
+    functions: Vec<String>,
+    /// Cargo's profile for the executables
+    #[arg(long, value_name = "NAME", default_value = "release")]
+    profile: String,
 }
 
-impl<'a> Options<'a> {
-    /// The least is what the tables need: a start, and an invocation after the first.
-    fn parse(arguments: &[&'a str]) -> Result<Self, String> {
-        let mut options = Self {
-            starts: 50,
-            warm: 2_000,
-            distance: Distance::default(),
-            memory: None,
-            peers: false,
-            json: false,
-            html: None,
-            functions: Vec::new(),
-            profile: "release",
-        };
-        let mut arguments = arguments.iter().copied();
-        while let Some(option) = arguments.next() {
-            if option == "--json" {
-                options.json = true;
-                continue;
-            }
-            let value = arguments
-                .next()
-                .ok_or_else(|| format!("{option} needs a value\n{}", crate::USAGE))?;
-            let number = |least: u64, most: u64| {
-                let number = value
-                    .parse()
-                    .ok()
-                    .filter(|number| (least..=most).contains(number));
-                number.ok_or_else(|| {
-                    format!("{option} {value}: a whole number from {least} to {most} is needed")
-                })
-            };
-            let count =
-                |most| number(1, most).map(|number| usize::try_from(number).unwrap_or(usize::MAX));
-            match option {
-                "--starts" => options.starts = count(10_000)?,
-                "--warm" => options.warm = count(1_000_000)?,
-                "--rtt-ms" => {
-                    options.distance.round_trip = Duration::from_millis(number(0, 1_000)?);
-                }
-                "--service-ms" => {
-                    options.distance.service = Duration::from_millis(number(0, 1_000)?);
-                }
-                "--memory" => options.memory = Some(number(128, 1_769)?),
-                "--function" => options.functions.push(value),
-                "--html" => options.html = Some(value),
-                "--profile" => options.profile = value,
-                "--peer" if value == "node" => options.peers = true,
-                _ => {
-                    return Err(format!(
-                        "{option} {value}: there is no such option\n{}",
-                        crate::USAGE
-                    ));
-                }
-            }
-        }
-        Ok(options)
-    }
+#[derive(clap::ValueEnum, Clone, Copy, Debug)]
+enum Peer {
+    /// Handlers in Node.js
+    Node,
 }
 
 /// Measures and prints; `Err`: why it cannot. Ctrl-C leaves nothing running.
-pub(crate) async fn run(arguments: &[&str]) -> Result<(), String> {
-    let options = Options::parse(arguments)?;
+pub(crate) async fn run(options: Options) -> Result<(), String> {
     let (conditions, figures) = tokio::select! {
         biased;
         _ = tokio::signal::ctrl_c() => return Err("\ninterrupted".to_owned()),
@@ -121,7 +84,7 @@ pub(crate) async fn run(arguments: &[&str]) -> Result<(), String> {
         }
     );
     options.html.map_or(Ok(()), |file| {
-        write(file, &report::html(&conditions, &figures))
+        write(&file, &report::html(&conditions, &figures))
     })
 }
 
@@ -162,7 +125,7 @@ impl Drop for Scratch {
     }
 }
 
-async fn measure(options: &Options<'_>) -> Result<(Conditions, Vec<Figures>), String> {
+async fn measure(options: &Options) -> Result<(Conditions, Vec<Figures>), String> {
     let memory = options.memory.filter(|memory| match Share::of(*memory) {
         Ok(_removed) => true,
         Err(why) => {
@@ -173,10 +136,11 @@ async fn measure(options: &Options<'_>) -> Result<(Conditions, Vec<Figures>), St
     let scratch = Scratch::new().map_err(|error| format!("a temporary folder: {error}"))?;
     let (upstreams, waiting) = Upstreams::open(&scratch.0.join("authority.pem"))
         .map_err(|error| format!("upstreams: {error}"))?;
+    let functions: Vec<_> = options.functions.iter().map(String::as_str).collect();
     let (subjects, answers) = subjects::prepare(
-        &options.functions,
-        options.profile,
-        options.peers,
+        &functions,
+        &options.profile,
+        options.peer.is_some(),
         &upstreams,
     )
     .await?;
@@ -248,15 +212,24 @@ fn take_turns(
         .collect())
 }
 
+/// What these words on the command line ask for.
+#[cfg(test)]
+fn parse<T: clap::Args>(words: &[&str]) -> Result<T, clap::Error> {
+    let command = T::augment_args(clap::Command::new("bench").no_binary_name(true));
+    T::from_arg_matches(&command.try_get_matches_from(words)?)
+}
+
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
     fn options() {
-        let usual = Options::parse(&[]).unwrap();
+        let usual: Options = parse(&[]).unwrap();
         assert_eq!(
-            (usual.starts, usual.warm, usual.memory, usual.profile),
+            (usual.starts, usual.warm, usual.memory, &*usual.profile),
             (50, 2_000, None, "release")
         );
         let asked = [
@@ -272,12 +245,12 @@ mod tests {
             "--function",
             "b",
         ];
-        let asked = Options::parse(&asked).unwrap();
+        let asked: Options = parse(&asked).unwrap();
         assert_eq!(
             (asked.distance.round_trip, asked.memory),
             (Duration::from_millis(1), Some(128))
         );
-        assert!(asked.json && asked.peers && asked.functions == ["a", "b"]);
+        assert!(asked.json && asked.peer.is_some() && asked.functions == ["a", "b"]);
         for wrong in [
             &["--starts", "0"][..],
             &["--starts"],
@@ -285,7 +258,7 @@ mod tests {
             &["--peer", "python"],
             &["fast"],
         ] {
-            assert!(Options::parse(wrong).is_err(), "{wrong:?}");
+            assert!(parse::<Options>(wrong).is_err(), "{wrong:?}");
         }
     }
 
@@ -301,7 +274,7 @@ mod tests {
             ["--function", "sms-gateway"],
             ["--function", "call-forward"],
         ];
-        let (conditions, figures) = measure(&Options::parse(asked.as_flattened()).unwrap())
+        let (conditions, figures) = measure(&parse(asked.as_flattened()).unwrap())
             .await
             .unwrap();
         assert_eq!(figures.len(), 3);

@@ -25,13 +25,13 @@ pub(super) struct Conditions {
 }
 
 impl Conditions {
-    pub(super) fn of(options: &Options<'_>, shared: bool) -> Self {
+    pub(super) fn of(options: &Options, shared: bool) -> Self {
         let (processor, cores, kernel) = machine();
         Self {
             processor,
             kernel,
             cores,
-            profile: options.profile.to_owned(),
+            profile: options.profile.clone(),
             starts: options.starts,
             warm: options.warm,
             round_trip: options.distance.round_trip,

@@ -17,6 +17,7 @@ use std::{
     time::Duration,
 };
 
+use clap::{builder::TypedValueParser as _, value_parser};
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair,
 };
@@ -33,9 +34,13 @@ use super::{
 };
 
 /// How far away upstreams are, and how long they think.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(clap::Args, Clone, Copy, Debug, Default)]
 pub(super) struct Distance {
+    /// Upstreams so far away
+    #[arg(long = "rtt-ms", value_name = "MS", default_value = "0", value_parser = value_parser!(u64).range(0..=1_000).map(Duration::from_millis))]
     pub(super) round_trip: Duration,
+    /// Upstreams that think so long
+    #[arg(long = "service-ms", value_name = "MS", default_value = "0", value_parser = value_parser!(u64).range(0..=1_000).map(Duration::from_millis))]
     pub(super) service: Duration,
 }
 

@@ -17,6 +17,7 @@ mod events;
 mod lambda;
 mod settings;
 mod structure;
+mod usage;
 mod wire;
 
 const SEND: &str = "send-verification-sms";

@@ -4,7 +4,7 @@ use std::{fmt::Write as _, time::Duration};
 
 use serde_json::{Value, json};
 
-use super::{Figures, Mode, Options, Row};
+use super::{Arrivals, Figures, Mode, Options, Row};
 use crate::bench::{
     plot::{self, Chart, Line},
     report::{machine, ms},
@@ -81,9 +81,10 @@ impl Figures {
     }
 }
 
-fn sentence(options: &Options<'_>) -> String {
+fn sentence(options: &Options) -> String {
     let (processor, cores, kernel) = machine();
-    let [operation, transaction, provider] = options.latencies.map(|latency| latency.as_millis());
+    let [operation, transaction, provider] =
+        options.latencies.all().map(|latency| latency.as_millis());
     format!(
         "{processor}, {cores} cores, {kernel}; profile {}; DynamoDB {operation} ms, a transaction holds its items {transaction} ms, \
          providers {provider} ms. Times in ms.\n\
@@ -95,12 +96,15 @@ fn sentence(options: &Options<'_>) -> String {
          limit: machine = more cores would give other figures; design = writes met a transaction or a hot key.",
         options.profile,
         options.rounds,
-        if options.even { "even" } else { "Poisson" }
+        match options.arrivals {
+            Arrivals::Even => "even",
+            Arrivals::Poisson => "Poisson",
+        }
     )
 }
 
 /// For a person.
-pub(super) fn table(options: &Options<'_>, all: &[Figures]) -> String {
+pub(super) fn table(options: &Options, all: &[Figures]) -> String {
     let mut text = sentence(options);
     let optional = |value: Option<f64>, digits: usize| {
         value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"))
@@ -192,9 +196,9 @@ pub(super) fn table(options: &Options<'_>, all: &[Figures]) -> String {
 }
 
 /// For a program.
-pub(super) fn json(options: &Options<'_>, all: &[Figures]) -> String {
+pub(super) fn json(options: &Options, all: &[Figures]) -> String {
     let (processor, cores, kernel) = machine();
-    let [operation, transaction, provider] = options.latencies.map(ms);
+    let [operation, transaction, provider] = options.latencies.all().map(ms);
     let load = |figures: &Figures, row: &Row| {
         json!({
             "mode": format!("{:?}", row.mode).to_lowercase(),
@@ -235,7 +239,7 @@ pub(super) fn json(options: &Options<'_>, all: &[Figures]) -> String {
         "machine": { "processor": processor, "cores": cores, "kernel": kernel },
         "conditions": {
             "profile": options.profile, "dynamodb_ms": operation, "transaction_ms": transaction, "provider_ms": provider,
-            "rounds": options.rounds, "seconds": options.time.as_secs_f64(), "arrivals": if options.even { "even" } else { "poisson" },
+            "rounds": options.rounds, "seconds": options.time.as_secs_f64(), "arrivals": if options.arrivals == Arrivals::Even { "even" } else { "poisson" },
         },
         "kinds": kinds.collect::<Vec<_>>(),
     });
@@ -308,7 +312,7 @@ fn charts(figures: &Figures) -> [Chart; 4] {
 }
 
 /// A page of its own.
-pub(super) fn html(options: &Options<'_>, all: &[Figures]) -> String {
+pub(super) fn html(options: &Options, all: &[Figures]) -> String {
     plot::html(
         "Switchboard under load",
         &format!(
@@ -372,7 +376,7 @@ mod tests {
             (design.limit(), design.shared().map(|(_, times)| *times)),
             ("design", Some(100))
         );
-        let options = Options::parse(&[]).unwrap();
+        let options = crate::bench::parse::<Options>(&[]).unwrap();
         let text = table(
             &options,
             &[Figures {
