@@ -314,9 +314,7 @@ impl Okta {
 
     fn change(&self, id: &str, change: impl FnOnce(&mut User)) {
         let mut state = lock(&self.state);
-        let user = state
-            .by_id(id)
-            .unwrap_or_else(|| panic!("no user {id}"));
+        let user = state.by_id(id).unwrap_or_else(|| panic!("no user {id}"));
         user.last_updated = crate::now();
         change(user);
     }
@@ -433,7 +431,10 @@ impl State {
     /// Okta takes logins too, whole or without what follows the `@` where that is clear. They may change: our functions are to use ids.
     fn named(&mut self, id: &str, complaints: &Complaints) -> Option<&mut User> {
         let login = |fits: &dyn Fn(&str) -> bool| {
-            let mut found = self.users.iter().filter(|(_, user)| fits(user.text("login")));
+            let mut found = self
+                .users
+                .iter()
+                .filter(|(_, user)| fits(user.text("login")));
             found.next().filter(|_| found.next().is_none())
         };
         let number = self.ids.get(id).copied().or_else(|| {
@@ -772,9 +773,7 @@ async fn read(
     Extension(complaints): Extension<Complaints>,
     Path(id): Path<String>,
 ) -> Response {
-    let found = lock(&state)
-        .named(&id, &complaints)
-        .map(|user| user.wire());
+    let found = lock(&state).named(&id, &complaints).map(|user| user.wire());
     found.map_or_else(|| not_found(&id), |user| Json(user).into_response())
 }
 

@@ -132,7 +132,9 @@ fn one(words: &mut Vec<String>) -> Result<Search, String> {
     let attribute = name
         .strip_prefix("profile.")
         .filter(|attribute| ATTRIBUTES.contains(attribute));
-    if attribute.is_none() && !["id", "status", "statusChanged", "lastUpdated"].contains(&name.as_str()) {
+    if attribute.is_none()
+        && !["id", "status", "statusChanged", "lastUpdated"].contains(&name.as_str())
+    {
         return Err(format!("{name} is not simulated"));
     }
     let operator = match word()?.to_lowercase().as_str() {

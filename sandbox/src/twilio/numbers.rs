@@ -250,7 +250,10 @@ impl Numbers {
             let (index, sid) = (self.owned.len(), format!("PN{}", random::hex(16)));
             self.by_number.insert(number.to_owned(), index);
             self.by_sid.insert(sid.clone(), index);
-            self.by_name.entry(friendly(number)).or_default().push(index);
+            self.by_name
+                .entry(friendly(number))
+                .or_default()
+                .push(index);
             self.owned.push(Owned {
                 sid,
                 number: number.to_owned(),

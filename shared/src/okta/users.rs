@@ -392,7 +392,10 @@ impl Users {
         now: SystemTime,
     ) -> Result<Answer, CallError> {
         match self.pauses()[kind as usize].filter(|pause| pause.until > now) {
-            Some(Pause { until, reserved: true }) => return Err(CallError::Reserved { until }),
+            Some(Pause {
+                until,
+                reserved: true,
+            }) => return Err(CallError::Reserved { until }),
             Some(Pause { until, .. }) => return Err(CallError::RateLimited { until }),
             None => {}
         }

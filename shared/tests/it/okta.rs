@@ -396,7 +396,9 @@ async fn who_changes_users_leaves_a_third_of_each_limit() {
 async fn those_who_changed_are_listed_by_themselves() {
     let (sandbox, users) = setup().await;
     let ids = sandbox.okta.hire_many(3);
-    sandbox.okta.set_last_updated(&ids[1], sandbox::now() + Duration::from_mins(2));
+    sandbox
+        .okta
+        .set_last_updated(&ids[1], sandbox::now() + Duration::from_mins(2));
     let since = now() + Duration::from_mins(1);
     let page = users.changed(since, now()).await.unwrap();
     let changed: Vec<_> = page.users.iter().map(|user| &user.id).collect();

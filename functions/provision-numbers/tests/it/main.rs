@@ -7,5 +7,7 @@ mod hook;
 mod leavers;
 mod refusals;
 mod runs;
+mod scale;
+mod scale;
 mod scene;
 mod settings;

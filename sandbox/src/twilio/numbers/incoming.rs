@@ -255,15 +255,19 @@ pub(super) async fn update(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    with(&shared, &complaints, &path, &headers, |numbers, index| {
-        match form(&headers, &body, &[]) {
+    with(
+        &shared,
+        &complaints,
+        &path,
+        &headers,
+        |numbers, index| match form(&headers, &body, &[]) {
             Ok(fields) => {
                 numbers.set_all(index, &fields);
                 Json(numbers.owned[index].resource()).into_response()
             }
             Err((code, what)) => complain(&complaints, code, &what),
-        }
-    })
+        },
+    )
 }
 
 pub(super) async fn release(
