@@ -36,6 +36,7 @@ cargo bench-load                     how many requests at once the functions ser
     [--dynamodb-ms 5] [--transaction-ms 7] [--provider-ms 150]
     [--function NAME] [--json]       ... of this function only (repeatable); for a program to read
     [--svg FILE] [--html FILE]       ... and as plots, or as a page with them
+    [--provision 10000]              ... nothing of that: what provision-numbers takes and costs for so many employees
 cargo run -p sandbox -- record       writes events/*.json anew";
 
 #[tokio::main]

@@ -8,6 +8,7 @@ mod dynamodb;
 mod expression;
 mod fleet;
 mod machine;
+mod provision;
 mod report;
 mod work;
 
@@ -64,6 +65,8 @@ struct Options<'a> {
     svg: Option<&'a str>,
     profile: &'a str,
     people: u64,
+    /// So many employees of provision-numbers, and nothing else.
+    provision: Option<usize>,
 }
 
 impl<'a> Options<'a> {
@@ -82,6 +85,7 @@ impl<'a> Options<'a> {
             svg: None,
             profile: "release",
             people: PEOPLE,
+            provision: None,
         };
         let mut arguments = arguments.iter().copied();
         while let Some(option) = arguments.next() {
@@ -117,6 +121,7 @@ impl<'a> Options<'a> {
                 "--rounds" => options.rounds = count(value, 20)?,
                 "--seconds" => options.time = Duration::from_secs(number(value, 1, 60)?.into()),
                 "--open" => options.open = count(value, 400)?,
+                "--provision" => options.provision = Some(number(value, 2, 10_000)? as usize),
                 "--rate" => options.rates.push(number(value, 1, 2_000)?.into()),
                 "--arrivals" if matches!(value, "poisson" | "even") => {
                     options.even = value == "even";
@@ -210,6 +215,9 @@ struct Figures {
 /// Measures and prints; `Err`: why it cannot. Ctrl-C leaves nothing running.
 pub(crate) async fn run(arguments: &[&str]) -> Result<(), String> {
     let options = Options::parse(arguments)?;
+    if let Some(people) = options.provision {
+        return provision(people, &options).await;
+    }
     allow_files(FILES + FILES_EACH * options.most() as u64)?;
     let figures = tokio::select! {
         biased;
@@ -229,6 +237,26 @@ pub(crate) async fn run(arguments: &[&str]) -> Result<(), String> {
     }
     if let Some(file) = options.html {
         super::write(file, &report::html(&options, &figures))?;
+    }
+    Ok(())
+}
+
+async fn provision(people: usize, options: &Options<'_>) -> Result<(), String> {
+    let figures = tokio::select! {
+        biased;
+        _ = tokio::signal::ctrl_c() => return Err("\ninterrupted".to_owned()),
+        measured = provision::measure(people, options) => measured?,
+    };
+    println!(
+        "{}",
+        if options.json {
+            provision::json(options, &figures)
+        } else {
+            provision::table(options, &figures)
+        }
+    );
+    if let Some(file) = options.html {
+        super::write(file, &provision::html(options, &figures))?;
     }
     Ok(())
 }

@@ -8,6 +8,5 @@ mod leavers;
 mod refusals;
 mod runs;
 mod scale;
-mod scale;
 mod scene;
 mod settings;
