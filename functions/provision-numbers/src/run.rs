@@ -419,8 +419,8 @@ impl<'a> Run<'a> {
     /// What the next run is to know.
     fn concluded(&self, last: Progress) -> Progress {
         let refused = match self.alike.get("record") {
-            Some((error, _)) => *error == CallError::Forbidden,
-            None => last.refused,
+            Some((CallError::Forbidden, _)) => true,
+            _ => last.refused,
         };
         let report = &self.report;
         let done = report.complete
