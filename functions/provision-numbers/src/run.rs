@@ -82,6 +82,8 @@ pub(crate) struct Run<'a> {
     set_aside: HashSet<String>,
     /// Where the last run stopped; `None`: not read.
     progress: Option<Progress>,
+    /// The walk began with the first page, so all users are come to.
+    whole: bool,
     /// Only those who changed are looked at.
     glance: bool,
     /// The lists are there, and with them something to report.
@@ -129,6 +131,7 @@ pub(crate) async fn run(app: &App, deadline: Instant, now: SystemTime) -> Result
         alike: HashMap::new(),
         set_aside: HashSet::new(),
         progress: None,
+        whole: false,
         glance: false,
         listed: false,
     };
@@ -327,14 +330,16 @@ impl<'a> Run<'a> {
     /// A page where the last run stopped, if Okta still knows it; else the first.
     async fn first_page(&mut self, cursor: Option<&str>) -> Result<Page, CallError> {
         self.page = cursor.and_then(|cursor| self.app.users.next_page(cursor));
-        match self.next_page().await {
+        let page = match self.next_page().await {
             Err(CallError::Refused(_) | CallError::NotFound) if self.page.is_some() => {
                 self.page = None;
                 self.progress_mut().next = None;
                 self.next_page().await
             }
             result => result,
-        }
+        };
+        self.whole = self.page.is_none();
+        page
     }
 
     async fn next_page(&self) -> Result<Page, CallError> {
@@ -433,7 +438,7 @@ impl<'a> Run<'a> {
         let looked_at = epoch(self.began.1);
         let quiet = match last.quiet.clone() {
             Some(quiet) if self.glance && done => Some(Quiet { looked_at, ..quiet }),
-            _ if !self.glance && done && idle && self.seen.len() >= decide::MANY => Some(Quiet {
+            _ if self.whole && done && idle && self.seen.len() >= decide::MANY => Some(Quiet {
                 walked_at: looked_at,
                 looked_at,
                 settings: self.settings(),
