@@ -46,6 +46,17 @@ impl From<Unavailable> for Stop {
     }
 }
 
+/// Which users a run comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Scope {
+    /// All.
+    All,
+    /// Those from where the last run stopped.
+    Rest,
+    /// Those who changed.
+    Changed,
+}
+
 /// A run under way.
 pub(crate) struct Run<'a> {
     pub(crate) app: &'a App,
@@ -82,10 +93,7 @@ pub(crate) struct Run<'a> {
     set_aside: HashSet<String>,
     /// Where the last run stopped; `None`: not read.
     progress: Option<Progress>,
-    /// The walk began with the first page, so all users are come to.
-    whole: bool,
-    /// Only those who changed are looked at.
-    glance: bool,
+    scope: Scope,
     /// The lists are there, and with them something to report.
     listed: bool,
 }
@@ -131,8 +139,7 @@ pub(crate) async fn run(app: &App, deadline: Instant, now: SystemTime) -> Result
         alike: HashMap::new(),
         set_aside: HashSet::new(),
         progress: None,
-        whole: false,
-        glance: false,
+        scope: Scope::Rest,
         listed: false,
     };
     // What is cut off is as if the process had died there, and is finished by the next run.
@@ -224,7 +231,7 @@ impl<'a> Run<'a> {
                 .await
             {
                 Ok(changed) => {
-                    self.glance = true;
+                    self.scope = Scope::Changed;
                     if changed.users.is_empty() && queue.iter().all(|waiting| waiting.refused) {
                         self.report.complete = true;
                         self.listed = true;
@@ -290,7 +297,7 @@ impl<'a> Run<'a> {
             self.seen.insert(id.clone());
             match refused {
                 false => self.first.push_back(id),
-                true if self.glance => drop(self.set_aside.insert(id)),
+                true if self.scope == Scope::Changed => drop(self.set_aside.insert(id)),
                 true => self.last.push_back(id),
             }
         }
@@ -338,7 +345,9 @@ impl<'a> Run<'a> {
             }
             result => result,
         };
-        self.whole = self.page.is_none();
+        if self.page.is_none() {
+            self.scope = Scope::All;
+        }
         page
     }
 
@@ -369,7 +378,7 @@ impl<'a> Run<'a> {
             }
             self.straighten(SLICE).await?;
             let Some(next) = page.next else { break };
-            if !self.glance {
+            if self.scope != Scope::Changed {
                 self.progress_mut().next = Some(next.as_str().to_owned());
             }
             self.page = Some(next);
@@ -386,7 +395,7 @@ impl<'a> Run<'a> {
             self.last.pop_front();
         }
         self.straighten(usize::MAX).await?;
-        if self.glance {
+        if self.scope == Scope::Changed {
             Ok(())
         } else {
             self.see_off().await
@@ -437,12 +446,16 @@ impl<'a> Run<'a> {
             && report.cleaned.is_empty();
         let looked_at = epoch(self.began.1);
         let quiet = match last.quiet.clone() {
-            Some(quiet) if self.glance && done => Some(Quiet { looked_at, ..quiet }),
-            _ if self.whole && done && idle && self.seen.len() >= decide::MANY => Some(Quiet {
-                walked_at: looked_at,
-                looked_at,
-                settings: self.settings(),
-            }),
+            Some(quiet) if self.scope == Scope::Changed && done => {
+                Some(Quiet { looked_at, ..quiet })
+            }
+            _ if self.scope == Scope::All && done && idle && self.seen.len() >= decide::MANY => {
+                Some(Quiet {
+                    walked_at: looked_at,
+                    looked_at,
+                    settings: self.settings(),
+                })
+            }
             _ => None,
         };
         let told = Progress {
@@ -451,7 +464,7 @@ impl<'a> Run<'a> {
             ..last
         };
         // Those who were not looked at are skipped as before.
-        if self.glance {
+        if self.scope == Scope::Changed {
             told
         } else {
             self.tell_skipped(told)
