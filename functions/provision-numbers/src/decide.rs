@@ -12,6 +12,8 @@ use shared::okta::users::{Status, User};
 use shared::phone::{Countries, E164};
 use shared::table::epoch;
 
+use crate::ledger::Progress;
+
 /// What the names of our numbers at Twilio begin with; the user's id follows.
 pub(crate) const NAME: &str = "switchboard:";
 const DAY: Duration = Duration::from_hours(24);
@@ -286,6 +288,22 @@ pub(crate) fn farewell(
     }
 }
 
+/// A walk through so many users is worth being spared.
+pub(crate) const MANY: usize = 1_000;
+/// Seconds after which all users are walked through, whatever the last walk found: webhooks may have been changed at Twilio, and
+/// somebody may be gone for long enough.
+const WALK: u64 = 3_600;
+/// Seconds that Okta's lists may be behind.
+const BEHIND: u64 = 120;
+
+/// Since when changes count (epoch seconds), where nobody else needs to be looked at.
+pub(crate) fn since(progress: &Progress, settings: &str, now: SystemTime) -> Option<u64> {
+    let quiet = progress.quiet.as_ref()?;
+    let age = epoch(now).checked_sub(quiet.walked_at)?;
+    let holds = age < WALK && quiet.settings == settings && progress.next.is_none();
+    holds.then(|| quiet.looked_at.saturating_sub(BEHIND))
+}
+
 /// When a run takes on nothing new, and when what is under way is given up: before Lambda ends it after `left`.
 pub(crate) fn stops(left: Duration) -> (Duration, Duration) {
     let margin = Duration::from_secs(20).min(left / 3);
@@ -302,9 +320,9 @@ pub(crate) struct Report {
     pub(crate) failed: Vec<Failed>,
     pub(crate) released: Vec<Assigned>,
     pub(crate) rewired: Vec<Assigned>,
-    /// Users seen who need a number still.
+    /// Users seen who need a number still and did not fail; of the queue, whoever has none.
     pub(crate) remaining: u64,
-    /// Whether the run came to the end of Okta's users.
+    /// Whether the run came to the end: of Okta's users, and of the numbers to be pointed elsewhere.
     pub(crate) complete: bool,
     /// Whether another run was at it, so that this one did nothing.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -357,6 +375,7 @@ mod tests {
     use std::time::UNIX_EPOCH;
 
     use super::*;
+    use crate::ledger::Quiet;
 
     const OURS: &str = "+14155550100";
     const RELEASED: &str = "+14155550199";
@@ -375,6 +394,30 @@ mod tests {
             login: None,
             status_changed: None,
         }
+    }
+
+    #[test]
+    fn a_walk_is_spared_for_an_hour_while_nothing_else_changed() {
+        let at = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);
+        let quiet = Quiet {
+            walked_at: 10_000,
+            looked_at: 11_000,
+            settings: "a".to_owned(),
+        };
+        let progress = Progress {
+            quiet: Some(quiet),
+            ..Progress::default()
+        };
+        assert_eq!(since(&progress, "a", at(13_599)), Some(10_880));
+        assert_eq!(since(&progress, "a", at(13_600)), None);
+        assert_eq!(since(&progress, "a", at(9_999)), None, "a clock was wrong");
+        assert_eq!(since(&progress, "b", at(12_000)), None);
+        assert_eq!(since(&Progress::default(), "a", at(12_000)), None);
+        let stopped = Progress {
+            next: Some("page".to_owned()),
+            ..progress
+        };
+        assert_eq!(since(&stopped, "a", at(12_000)), None);
     }
 
     #[test]

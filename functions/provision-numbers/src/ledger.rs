@@ -4,8 +4,8 @@
 //! | --- | --- |
 //! | `number#<okta id>` / `number` | how far a user's number is ([`Entry`]), and what the mobile was read as |
 //! | `number#<E.164>` / `owner` | that it is a company number |
-//! | `number#new` / `queue` | `u_<okta id>`: users to look at first, because the hook named them or their number is unfinished |
-//! | `number#run` / `lock`, `cursor` | who is at it; where the last run stopped among Okta's users |
+//! | `number#new` / `queue` | `u_<okta id>`: users to look at first, because the hook named them or their number is unfinished; last, if Okta refused them |
+//! | `number#run` / `lock`, `cursor` | who is at it; where the last run stopped among Okta's users, and when it found nothing to do |
 //! | `seen#okta#<event id>` / `event` | deliveries of the hook |
 
 use std::time::SystemTime;
@@ -19,7 +19,7 @@ const DAY: u64 = 86_400;
 /// Longer than anybody's absence; what it says of numbers that are there is known at Twilio and Okta too.
 const KEPT: u64 = 5 * 365 * DAY;
 /// An item ends at 400 KB, an entry has 50 bytes; whoever finds no place is found among Okta's users.
-const QUEUE: usize = 1_000;
+pub(crate) const QUEUE: usize = 1_000;
 
 /// How far a user's number is. What comes next is written before it is done, what came of it after.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,6 +97,31 @@ pub(crate) struct Progress {
     pub(crate) farewell: Option<String>,
     /// A hash of who was skipped, and why.
     pub(crate) skipped: Option<String>,
+    /// Okta does not permit (any more) to write numbers into profiles, as far as is known.
+    pub(crate) refused: bool,
+    /// The last walk through all users, if it found nothing to do.
+    pub(crate) quiet: Option<Quiet>,
+}
+
+/// A walk through all users that found nothing to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Quiet {
+    /// When it began (epoch seconds).
+    pub(crate) walked_at: u64,
+    /// When a run that has looked at all changes since began (epoch seconds).
+    pub(crate) looked_at: u64,
+    /// A hash of the settings it had.
+    pub(crate) settings: String,
+}
+
+/// A user of the queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Waiting {
+    pub(crate) id: String,
+    /// Epoch seconds.
+    pub(crate) queued_at: u64,
+    /// Okta refused this user: the others come first.
+    pub(crate) refused: bool,
 }
 
 /// Where all this is.
@@ -169,10 +194,19 @@ impl Ledger {
     pub(crate) async fn progress(&self, now: SystemTime) -> Result<Progress, Unavailable> {
         let item = self.0.get(cursor(), now).await?.unwrap_or_default();
         let text = |name: &str| item.text(name).map(str::to_owned);
+        let quiet = || {
+            Some(Quiet {
+                walked_at: item.number("walked_at")?,
+                looked_at: item.number("looked_at")?,
+                settings: text("settings")?,
+            })
+        };
         Ok(Progress {
             next: text("next"),
             farewell: text("farewell"),
             skipped: text("skipped"),
+            refused: item.number("refused").is_some(),
+            quiet: quiet(),
         })
     }
 
@@ -194,20 +228,49 @@ impl Ledger {
                 Some(value) => update.set(name, value.as_str()),
                 None => update.remove(name),
             });
+        let update = if progress.refused {
+            update.set("refused", 1_u64)
+        } else {
+            update.remove("refused")
+        };
+        let update = match &progress.quiet {
+            Some(quiet) => update
+                .set("walked_at", quiet.walked_at)
+                .set("looked_at", quiet.looked_at)
+                .set("settings", quiet.settings.as_str()),
+            None => update
+                .remove("walked_at")
+                .remove("looked_at")
+                .remove("settings"),
+        };
         self.0.update(update).await.map(drop)
     }
 
-    /// Users to look at first, those who wait longest before others, each with when it was queued.
-    pub(crate) async fn queue(&self, now: SystemTime) -> Result<Vec<(String, u64)>, Unavailable> {
+    /// The users of the queue, those who wait longest before others.
+    pub(crate) async fn queue(&self, now: SystemTime) -> Result<Vec<Waiting>, Unavailable> {
         let Some(item) = self.0.get(queue(), now).await? else {
             return Ok(Vec::new());
         };
         let entries = item.maps("u_").filter(|(id, _)| is_id(id));
-        let mut entries: Vec<(String, u64)> = entries
-            .map(|(id, map)| (id.to_owned(), map.number("queued_at").unwrap_or_default()))
+        let mut entries: Vec<Waiting> = entries
+            .map(|(id, map)| Waiting {
+                id: id.to_owned(),
+                queued_at: map.number("queued_at").unwrap_or_default(),
+                refused: map.number("refused_at").is_some(),
+            })
             .collect();
-        entries.sort_by(|a, b| (a.1, &a.0).cmp(&(b.1, &b.0)));
+        entries.sort_by(|a, b| (a.queued_at, &a.id).cmp(&(b.queued_at, &b.id)));
         Ok(entries)
+    }
+
+    /// Queues a user whom Okta refused behind all others.
+    pub(crate) async fn set_aside(&self, id: &str, now: SystemTime) -> Result<(), Unavailable> {
+        let at = || epoch(now).into();
+        let update = queued([], now).set(
+            format!("u_{id}"),
+            Value::M(vec![("queued_at", at()), ("refused_at", at())]),
+        );
+        self.0.update(update).await.map(drop)
     }
 
     /// Takes a user off the queue, unless it was queued anew since `at`.
@@ -228,7 +291,7 @@ impl Ledger {
     ) -> Result<bool, Unavailable> {
         let waiting = self.queue(now).await?;
         let room = QUEUE.saturating_sub(waiting.len());
-        let is_waiting = |id: &&str| waiting.iter().any(|(waiting, _)| waiting == id);
+        let is_waiting = |id: &&str| waiting.iter().any(|waiting| waiting.id == **id);
         let (again, new): (Vec<&str>, Vec<&str>) = ids.iter().partition(|id| is_waiting(id));
         let seen = Update::new(Key::new(format!("seen#okta#{event}"), "event"))
             .set("expires_at", epoch(now) + 7 * DAY)

@@ -42,12 +42,13 @@ pub struct Config {
     okta_url: http::BaseUrl,
     okta_secret: String,
     hook_secret: String,
-    default_region: String,
     rules: Rules,
 }
 
 #[derive(Debug)]
 struct Rules {
+    /// Where mobiles written without their country are.
+    region: String,
     country: String,
     /// Area codes, or digits after `+`, in the order of preference.
     prefixes: Vec<String>,
@@ -117,6 +118,7 @@ impl Config {
             "a comma list of ISO 3166 country codes such as DK,US",
         );
         let rules = Rules {
+            region: default_region,
             country,
             prefixes,
             wiring: Wiring {
@@ -140,7 +142,6 @@ impl Config {
             okta_url: okta_url?,
             okta_secret: okta_secret?,
             hook_secret: hook_secret?,
-            default_region,
             rules,
         })
     }
@@ -180,7 +181,7 @@ impl App {
                 Access::Manage,
                 Secret::new(config.okta_secret, secrets),
             ),
-            dialect: Dialect::new(&config.default_region)
+            dialect: Dialect::new(&config.rules.region)
                 .ok_or("DEFAULT_REGION has no telephone numbers")?,
             rules: config.rules,
             http,

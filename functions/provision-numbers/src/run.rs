@@ -1,26 +1,33 @@
 //! One run: keep others out, see what there is, go through the users, and say what was done.
 //!
 //! The users are gone through in this order: those in the queue (named by Okta's hook, or with an unfinished number), then Okta's
-//! pages, from where the last run stopped. A run stops where Okta's limit or its own time ends, and remembers the page.
+//! pages, from where the last run stopped, then those whom Okta refused before. A run stops where Okta's limit or its own time ends,
+//! and remembers the page. Numbers are pointed elsewhere in between, some at a time, and the rest at the end.
+//!
+//! Where the last walk through many users found nothing to do, the next runs ask Okta who changed since; if nobody did, that is all.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant, SystemTime};
 
 use ring::digest;
 use shared::okta::CallError;
-use shared::okta::users::{NextPage, Page, Status, User};
+use shared::okta::users::{NextPage, Page, Status, User, Users};
 use shared::phone::E164;
 use shared::reply::Failure;
 use shared::table::{Unavailable, epoch, owner_id};
 use shared::twilio::numbers::{self, Owned};
 
 use crate::decide::{self, Failed, Holding, Number, Plan, Report, Skipped, World};
-use crate::ledger::{Entry, Progress};
+use crate::ledger::{Entry, Progress, QUEUE, Quiet, Waiting};
 use crate::saga::Stock;
 use crate::{App, Rules};
 
 /// Users whose absence one run looks into.
 const FAREWELLS: usize = 50;
+/// Users one after the other with whom the same step fails alike: it would with the others, too.
+const ALIKE: usize = 5;
+/// Numbers pointed elsewhere between two pages of users.
+const SLICE: usize = 100;
 
 /// Why a run goes no further.
 #[derive(Debug)]
@@ -39,6 +46,17 @@ impl From<Unavailable> for Stop {
     }
 }
 
+/// Which users a run comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Scope {
+    /// All.
+    All,
+    /// Those from where the last run stopped.
+    Rest,
+    /// Those who changed.
+    Changed,
+}
+
 /// A run under way.
 pub(crate) struct Run<'a> {
     pub(crate) app: &'a App,
@@ -48,6 +66,8 @@ pub(crate) struct Run<'a> {
     soft: Instant,
     /// Ours, by the user whose they are.
     pub(crate) ours: HashMap<String, Owned>,
+    /// Whose ours are, by the number.
+    pub(crate) owners: HashMap<E164, String>,
     /// How many are ours, those that nobody can be found for included.
     pub(crate) held: u64,
     /// Every number of the account.
@@ -57,10 +77,23 @@ pub(crate) struct Run<'a> {
     pub(crate) purchases: u64,
     /// Queued users, each with when it was queued.
     pub(crate) queued: HashMap<String, u64>,
+    /// Users whose numbers are to be pointed elsewhere.
+    pub(crate) crooked: VecDeque<String>,
+    /// Not all of those could be tried.
+    pub(crate) crooked_left: bool,
+    /// Those of the queue whose turn is yet to come, those who come after all others, and the rest of the page at hand.
+    first: VecDeque<String>,
+    last: VecDeque<String>,
+    rest: VecDeque<User>,
     seen: HashSet<String>,
     page: Option<NextPage>,
+    /// How often in a row a step failed with users alike.
+    alike: HashMap<&'static str, (CallError, usize)>,
+    /// Who failed and is not tried again before all others.
+    set_aside: HashSet<String>,
     /// Where the last run stopped; `None`: not read.
     progress: Option<Progress>,
+    scope: Scope,
     /// The lists are there, and with them something to report.
     listed: bool,
 }
@@ -90,14 +123,23 @@ pub(crate) async fn run(app: &App, deadline: Instant, now: SystemTime) -> Result
         began: (began, now),
         soft: began + soft,
         ours: HashMap::new(),
+        owners: HashMap::new(),
         held: 0,
         company: HashSet::new(),
         stock: Stock::new(&app.rules),
         purchases: 0,
         queued: HashMap::new(),
+        crooked: VecDeque::new(),
+        crooked_left: false,
+        first: VecDeque::new(),
+        last: VecDeque::new(),
+        rest: VecDeque::new(),
         seen: HashSet::new(),
         page: None,
+        alike: HashMap::new(),
+        set_aside: HashSet::new(),
         progress: None,
+        scope: Scope::Rest,
         listed: false,
     };
     // What is cut off is as if the process had died there, and is finished by the next run.
@@ -111,8 +153,9 @@ pub(crate) async fn run(app: &App, deadline: Instant, now: SystemTime) -> Result
         tracing::error!("the run's time ended in the middle of a step");
         run.listed.then_some(()).ok_or_else(late)
     });
+    run.count_waiting();
     if !dry_run {
-        let progress = run.progress.take().map(|last| run.tell_skipped(last));
+        let progress = run.progress.take().map(|last| run.concluded(last));
         let closing = async {
             let stop = async {
                 match &progress {
@@ -154,36 +197,110 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// What Okta answers; if the rest of its limit is others', in the next window, should the run last so long.
+    pub(crate) async fn okta<T>(
+        &self,
+        call: impl AsyncFn(&Users, SystemTime) -> Result<T, CallError>,
+    ) -> Result<T, CallError> {
+        loop {
+            let now = self.now();
+            match call(&self.app.users, now).await {
+                Err(CallError::Reserved { until }) => {
+                    let wait = until.duration_since(now).unwrap_or_default();
+                    if Instant::now() + wait >= self.soft {
+                        return Err(CallError::Reserved { until });
+                    }
+                    tokio::time::sleep(wait).await;
+                }
+                result => return result,
+            }
+        }
+    }
+
     async fn work(&mut self) -> Result<(), Failure> {
         let app = self.app;
-        let owned = app
-            .numbers
-            .list(None, self.now())
-            .await
-            .map_err(|error| twilio(&error))?;
-        self.take_stock_of(owned);
-        let (queue, progress) = tokio::try_join!(
+        let (queue, mut progress) = tokio::try_join!(
             app.ledger.queue(self.now()),
             app.ledger.progress(self.now())
         )?;
+        let mut first = None;
+        if let Some(since) = decide::since(&progress, &self.settings(), self.now()) {
+            let since = SystemTime::UNIX_EPOCH + Duration::from_secs(since);
+            match self
+                .okta(async |users, now| users.changed(since, now).await)
+                .await
+            {
+                Ok(changed) => {
+                    self.scope = Scope::Changed;
+                    if changed.users.is_empty() && queue.iter().all(|waiting| waiting.refused) {
+                        self.report.complete = true;
+                        self.listed = true;
+                        self.progress = Some(progress);
+                        return Ok(());
+                    }
+                    first = Some(changed);
+                }
+                // Whatever Okta has against the question, the walk does without it.
+                Err(CallError::Refused(_)) => progress.quiet = None,
+                Err(error) => {
+                    self.take_in(queue);
+                    return unlisted(&error);
+                }
+            }
+        }
+        let owned = app.numbers.list(None, self.now()).await;
+        self.take_stock_of(owned.map_err(|error| twilio(&error))?);
         let next = progress.next.clone();
         self.progress = Some(progress);
-        let first = match self.first_page(next.as_deref()).await {
-            Ok(first) => first,
-            Err(error @ CallError::RateLimited { .. }) => {
-                tracing::warn!(%error, "the run stops");
-                return Ok(());
-            }
-            Err(error) => return Err(okta(&error)),
+        self.take_in(queue);
+        let first = match first {
+            Some(changed) => Ok(changed),
+            None => self.first_page(next.as_deref()).await,
         };
-        self.listed = true;
-        match self.go_through(queue, first).await {
-            Ok(()) => self.report.complete = true,
+        let went = match first {
+            Ok(first) => {
+                self.listed = true;
+                self.go_through(first).await
+            }
+            Err(error) => {
+                unlisted(&error)?;
+                Err(Stop::Okta(error))
+            }
+        };
+        match went {
+            Ok(()) => self.report.complete = !self.crooked_left,
             Err(Stop::Late) => {}
-            Err(Stop::Okta(error)) => tracing::warn!(%error, "the run stops"),
+            Err(Stop::Okta(error)) => {
+                tracing::warn!(%error, "the run stops");
+                // Okta has no part in it.
+                let _late = self.straighten(usize::MAX).await;
+            }
             Err(Stop::Table(error)) => return Err(error.into()),
         }
         Ok(())
+    }
+
+    fn settings(&self) -> String {
+        let hash = digest::digest(&digest::SHA256, format!("{:?}", self.rules()).as_bytes());
+        hex::encode(&hash.as_ref()[..8])
+    }
+
+    /// Whose turn it is first, and last.
+    fn take_in(&mut self, queue: Vec<Waiting>) {
+        for Waiting {
+            id,
+            queued_at,
+            refused,
+        } in queue
+        {
+            self.queued.insert(id.clone(), queued_at);
+            self.seen.insert(id.clone());
+            match refused {
+                false => self.first.push_back(id),
+                true if self.scope == Scope::Changed => drop(self.set_aside.insert(id)),
+                true => self.last.push_back(id),
+            }
+        }
     }
 
     fn take_stock_of(&mut self, owned: Vec<Owned>) {
@@ -204,63 +321,154 @@ impl<'a> Run<'a> {
                     owned.number
                 );
             } else {
+                self.owners.insert(owned.number.clone(), id.clone());
                 self.ours.insert(id, owned);
             }
         }
+        let crooked = self.ours.iter();
+        let mut crooked: Vec<String> = crooked
+            .filter(|(_, owned)| !owned.is_wired(&self.app.rules.wiring))
+            .map(|(id, _)| id.clone())
+            .collect();
+        crooked.sort();
+        self.crooked = crooked.into();
     }
 
     /// A page where the last run stopped, if Okta still knows it; else the first.
     async fn first_page(&mut self, cursor: Option<&str>) -> Result<Page, CallError> {
-        let users = &self.app.users;
-        self.page = cursor.and_then(|cursor| users.next_page(cursor));
-        match users.page(self.page.as_ref(), self.now()).await {
+        self.page = cursor.and_then(|cursor| self.app.users.next_page(cursor));
+        let page = match self.next_page().await {
             Err(CallError::Refused(_) | CallError::NotFound) if self.page.is_some() => {
                 self.page = None;
                 self.progress_mut().next = None;
-                users.page(None, self.now()).await
+                self.next_page().await
             }
             result => result,
+        };
+        if self.page.is_none() {
+            self.scope = Scope::All;
         }
+        page
     }
 
-    async fn go_through(&mut self, queue: Vec<(String, u64)>, first: Page) -> Result<(), Stop> {
-        self.mend_wiring().await?;
-        self.queued.extend(queue.iter().cloned());
-        for (id, _) in queue {
-            self.check_time()?;
-            self.seen.insert(id.clone());
-            if self.revisit(&id).await? {
-                self.dequeue(&id).await?;
-            }
-        }
+    async fn next_page(&self) -> Result<Page, CallError> {
+        let page = self.page.as_ref();
+        self.okta(async |users, now| users.page(page, now).await)
+            .await
+    }
+
+    async fn go_through(&mut self, first: Page) -> Result<(), Stop> {
         let mut page = first;
+        // Known already, in case the run does not come so far.
+        self.rest = std::mem::take(&mut page.users).into();
+        while let Some(id) = self.first.front().cloned() {
+            self.check_time()?;
+            self.revisit_queued(&id).await?;
+            self.first.pop_front();
+        }
         loop {
-            for user in &page.users {
+            while let Some(user) = self.rest.front().cloned() {
                 // Changes between two pages may bring a user twice.
-                if decide::is_id(&user.id) && self.seen.insert(user.id.clone()) {
+                if decide::is_id(&user.id) && !self.seen.contains(&user.id) {
                     self.check_time()?;
-                    self.visit(user).await?;
+                    self.visit(&user).await?;
+                    self.seen.insert(user.id);
                 }
+                self.rest.pop_front();
             }
+            self.straighten(SLICE).await?;
             let Some(next) = page.next else { break };
-            self.progress_mut().next = Some(next.as_str().to_owned());
+            if self.scope != Scope::Changed {
+                self.progress_mut().next = Some(next.as_str().to_owned());
+            }
             self.page = Some(next);
             self.check_time()?;
-            page = self
-                .app
-                .users
-                .page(self.page.as_ref(), self.now())
-                .await
-                .map_err(Stop::Okta)?;
+            page = self.next_page().await.map_err(Stop::Okta)?;
+            self.rest = std::mem::take(&mut page.users).into();
         }
         // From here on the next run begins anew.
         self.page = None;
         self.progress_mut().next = None;
-        self.see_off().await
+        while let Some(id) = self.last.front().cloned() {
+            self.check_time()?;
+            self.revisit_queued(&id).await?;
+            self.last.pop_front();
+        }
+        self.straighten(usize::MAX).await?;
+        if self.scope == Scope::Changed {
+            Ok(())
+        } else {
+            self.see_off().await
+        }
+    }
+
+    async fn revisit_queued(&mut self, id: &str) -> Result<(), Stop> {
+        if self.revisit(id).await? {
+            self.dequeue(id).await?;
+        }
+        Ok(())
+    }
+
+    /// Whoever's turn has not come waits for the next run. Of the queue nothing is known but who has a number.
+    fn count_waiting(&mut self) {
+        let failed = self.report.failed.iter();
+        let failed: HashSet<String> = failed.map(|failed| failed.user.clone()).collect();
+        let queued: Vec<String> = self.first.drain(..).chain(self.last.drain(..)).collect();
+        for id in queued {
+            let waits = !self.ours.contains_key(&id) && !failed.contains(&id);
+            self.report.remaining += u64::from(waits);
+        }
+        for user in std::mem::take(&mut self.rest) {
+            if decide::is_id(&user.id) && self.seen.insert(user.id.clone()) {
+                let needed = self.plan(&user, &Entry::default()).number == Number::Needed;
+                self.report.remaining += u64::from(needed && !failed.contains(&user.id));
+            }
+        }
     }
 
     fn progress_mut(&mut self) -> &mut Progress {
         self.progress.get_or_insert_default()
+    }
+
+    /// What the next run is to know.
+    fn concluded(&self, last: Progress) -> Progress {
+        let refused = match self.alike.get("record") {
+            Some((CallError::Forbidden, _)) => true,
+            _ => last.refused,
+        };
+        let report = &self.report;
+        let done = report.complete
+            && report.remaining == 0
+            && (report.failed.iter()).all(|failed| self.set_aside.contains(&failed.user));
+        let idle = [&report.purchased, &report.released, &report.rewired]
+            .iter()
+            .all(|list| list.is_empty())
+            && report.cleaned.is_empty();
+        let looked_at = epoch(self.began.1);
+        let quiet = match last.quiet.clone() {
+            Some(quiet) if self.scope == Scope::Changed && done => {
+                Some(Quiet { looked_at, ..quiet })
+            }
+            _ if self.scope == Scope::All && done && idle && self.seen.len() >= decide::MANY => {
+                Some(Quiet {
+                    walked_at: looked_at,
+                    looked_at,
+                    settings: self.settings(),
+                })
+            }
+            _ => None,
+        };
+        let told = Progress {
+            refused,
+            quiet,
+            ..last
+        };
+        // Those who were not looked at are skipped as before.
+        if self.scope == Scope::Changed {
+            told
+        } else {
+            self.tell_skipped(told)
+        }
     }
 
     /// Logs who is skipped and why, when that is not what the last run had to say: nobody reads a schedule's report.
@@ -314,26 +522,33 @@ impl<'a> Run<'a> {
             self.note(&listed.id, &plan, deferred);
             return Ok(());
         }
-        match self.app.users.get(&listed.id, self.now()).await {
+        match self.user(&listed.id).await {
             Ok(user) => {
+                self.succeeded("read");
                 if self.act(&user, &entry).await? {
                     self.dequeue(&user.id).await?;
                 }
                 Ok(())
             }
             Err(CallError::NotFound) => Ok(()),
-            Err(error) => self.okta_failed(&listed.id, "read", error),
+            Err(error) => self.okta_failed(&listed.id, "read", error).await,
         }
+    }
+
+    /// A user as it is now.
+    pub(crate) async fn user(&self, id: &str) -> Result<User, CallError> {
+        self.okta(async |users, now| users.get(id, now).await).await
     }
 
     /// A user of the queue; whether nothing is left to be done.
     async fn revisit(&mut self, id: &str) -> Result<bool, Stop> {
         let entry = self.app.ledger.entry(id, self.now()).await?;
-        let user = match self.app.users.get(id, self.now()).await {
+        let user = match self.user(id).await {
             Ok(user) => Some(user),
             Err(CallError::NotFound) => None,
-            Err(error) => return self.okta_failed(id, "read", error).map(|()| false),
+            Err(error) => return self.okta_failed(id, "read", error).await.map(|()| false),
         };
+        self.succeeded("read");
         match user {
             Some(user) if user.status != Status::Deprovisioned => self.act(&user, &entry).await,
             gone => self.farewell(id, gone.as_ref(), &entry).await,
@@ -382,12 +597,12 @@ impl<'a> Run<'a> {
         for id in unseen.into_iter().take(FAREWELLS) {
             self.check_time()?;
             self.progress_mut().farewell = Some(id.clone());
-            let user = match self.app.users.get(&id, self.now()).await {
+            let user = match self.user(&id).await {
                 Ok(user) if user.status != Status::Deprovisioned => continue,
                 Ok(user) => Some(user),
                 Err(CallError::NotFound) => None,
                 Err(error) => {
-                    self.okta_failed(&id, "read", error)?;
+                    self.okta_failed(&id, "read", error).await?;
                     continue;
                 }
             };
@@ -409,12 +624,10 @@ impl<'a> Run<'a> {
         };
         let number = self.ours.get(&user.id).map(|owned| &owned.number);
         let given = user.primary_phone.as_deref();
-        let is_given = |owned: &Owned| given == Some(owned.number.reveal());
-        let usurped = given.is_some()
-            && self
-                .ours
-                .iter()
-                .any(|(id, owned)| *id != user.id && is_given(owned));
+        let given = given.and_then(|given| given.parse::<E164>().ok());
+        let usurped = given
+            .and_then(|given| self.owners.get(&given))
+            .is_some_and(|owner| *owner != user.id);
         let plan = decide::plan(
             user,
             Holding {
@@ -474,22 +687,63 @@ impl<'a> Run<'a> {
     }
 
     /// Notes that Okta failed for one user; where it would for the others too, the run stops.
-    pub(crate) fn okta_failed(
+    pub(crate) async fn okta_failed(
         &mut self,
         id: &str,
         step: &'static str,
         error: CallError,
     ) -> Result<(), Stop> {
-        let limited = matches!(error, CallError::RateLimited { .. });
+        let limited = matches!(
+            error,
+            CallError::RateLimited { .. } | CallError::Reserved { .. }
+        );
         // Nothing is wrong with a user whose turn comes in the next run; a number without a user is worth a word.
         if !limited || step == "record" {
             self.failed(id, step, error.to_string());
         }
         if limited || error == CallError::Unauthorized {
-            Err(Stop::Okta(error))
-        } else {
-            Ok(())
+            return Err(Stop::Okta(error));
         }
+        if error == CallError::Forbidden {
+            self.set_aside(id).await?;
+        }
+        if !matches!(error, CallError::Forbidden | CallError::Unavailable(_)) {
+            return Ok(());
+        }
+        let (same, times) = self.alike.entry(step).or_insert((error.clone(), 0));
+        *times = if *same == error { *times + 1 } else { 1 };
+        *same = error.clone();
+        if *times < ALIKE {
+            Ok(())
+        } else {
+            Err(Stop::Okta(error))
+        }
+    }
+
+    /// Lets everybody else come first from now on.
+    async fn set_aside(&mut self, id: &str) -> Result<(), Stop> {
+        let room = self.queued.contains_key(id) || self.queued.len() < QUEUE;
+        if room && !self.rules().dry_run {
+            let now = self.now();
+            self.app.ledger.set_aside(id, now).await?;
+            self.queued.insert(id.to_owned(), epoch(now));
+            self.set_aside.insert(id.to_owned());
+        }
+        Ok(())
+    }
+
+    /// Okta did it with a user.
+    pub(crate) fn succeeded(&mut self, step: &'static str) {
+        self.alike.remove(step);
+        if step == "record" {
+            self.progress_mut().refused = false;
+        }
+    }
+
+    /// Whether a number just bought might not be taken by Okta, for all that is known.
+    pub(crate) fn doubts(&self) -> bool {
+        let refused = self.progress.as_ref().is_some_and(|last| last.refused);
+        refused || self.alike.contains_key("record")
     }
 }
 
@@ -498,6 +752,14 @@ fn twilio(error: &numbers::CallError) -> Failure {
         status: 503,
         outcome: "twilio_unavailable",
         cause: error.to_string(),
+    }
+}
+
+/// What it means that Okta's list cannot be had: at its limit, the next run's work.
+fn unlisted(error: &CallError) -> Result<(), Failure> {
+    match error {
+        CallError::RateLimited { .. } | CallError::Reserved { .. } => Ok(()),
+        error => Err(okta(error)),
     }
 }
 

@@ -11,8 +11,9 @@
 //! | the change of the profile, answered or not | the number in the profile | has nothing to do |
 //! | releasing, or its `DELETE` | the number there, or not | decides anew, or writes that it is gone |
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 
+use futures_util::future::join_all;
 use shared::okta::CallError as Okta;
 use shared::okta::users::{Attribute, Found, Status, User};
 use shared::phone::E164;
@@ -26,6 +27,10 @@ use crate::run::{Run, Stop};
 
 /// Numbers asked for that others were quicker to buy, before a user has to wait for the next run.
 const CANDIDATES: usize = 5;
+/// How many more numbers than were shown before are asked for.
+const MORE: usize = 20;
+/// Numbers pointed elsewhere at the same time.
+const AT_ONCE: usize = 10;
 /// Seconds until Twilio's lists certainly show what was bought.
 const LAG: u64 = 600;
 /// Not to be had: no such number, no longer available, none in the area.
@@ -37,6 +42,8 @@ const PAPERS: [u32; 4] = [21615, 21631, 21649, 21651];
 pub(crate) struct Stock {
     areas: VecDeque<String>,
     found: VecDeque<E164>,
+    /// What was found in the first of the areas so far: what is bought may be found again, and what is left may be more.
+    shown: HashSet<E164>,
     /// Numbers were passed over because they need papers.
     needs_address: bool,
     /// Nothing more is bought in this run: it would fail alike for the next user.
@@ -48,6 +55,7 @@ impl Stock {
         Self {
             areas: rules.prefixes.iter().cloned().collect(),
             found: VecDeque::new(),
+            shown: HashSet::new(),
             needs_address: false,
             closed: false,
         }
@@ -67,14 +75,20 @@ impl Stock {
             let Some(area) = self.areas.front() else {
                 return Ok(None);
             };
-            let found = numbers.search(country, area, now).await?;
+            let most = self.shown.len() + MORE;
+            let mut found = numbers.search(country, area, most, now).await?;
+            found.retain(|available| self.shown.insert(available.number.clone()));
+            if found.is_empty() {
+                self.areas.pop_front();
+                self.shown.clear();
+                continue;
+            }
             self.needs_address |= found.iter().any(|available| available.needs_address);
             self.found = found
                 .into_iter()
                 .filter(|available| !available.needs_address)
                 .map(|available| available.number)
                 .collect();
-            self.areas.pop_front();
         }
     }
 }
@@ -88,41 +102,54 @@ impl Run<'_> {
             && self.held + self.purchases < rules.max_numbers
     }
 
-    /// Points those of our numbers elsewhere that do not lead to the other functions (any more).
-    pub(crate) async fn mend_wiring(&mut self) -> Result<(), Stop> {
+    /// Points so many of our numbers that do not lead to the other functions (any more) to them.
+    pub(crate) async fn straighten(&mut self, most: usize) -> Result<(), Stop> {
         let (app, rules) = (self.app, self.rules());
-        let mut ids: Vec<String> = self
-            .ours
-            .iter()
-            .filter(|(_, owned)| !owned.is_wired(&rules.wiring))
-            .map(|(id, _)| id.clone())
-            .collect();
-        ids.sort();
-        for id in ids {
+        let mut left = most;
+        while left > 0 && !self.crooked.is_empty() {
             self.check_time()?;
-            let Some(owned) = self.ours.get(&id).cloned() else {
-                continue;
-            };
-            if !rules.dry_run {
-                match app.numbers.wire(&owned, &rules.wiring, self.now()).await {
-                    Ok(wired) => drop(self.ours.insert(id.clone(), wired)),
+            let ids = self.crooked.iter().take(AT_ONCE.min(left));
+            let crooked = ids.filter_map(|id| {
+                let owned = self.ours.get(id)?;
+                (!owned.is_wired(&rules.wiring)).then(|| (id.clone(), owned.clone()))
+            });
+            let (crooked, now): (Vec<_>, _) = (crooked.collect(), self.now());
+            let wiring = crooked.iter().map(async |(_, owned)| {
+                if rules.dry_run {
+                    return Ok(owned.clone());
+                }
+                app.numbers.wire(owned, &rules.wiring, now).await
+            });
+            let wired = join_all(wiring).await;
+            let tried = AT_ONCE.min(left).min(self.crooked.len());
+            self.crooked.drain(..tried);
+            left -= tried;
+            for ((id, _), wired) in crooked.into_iter().zip(wired) {
+                match wired {
+                    Ok(wired) => self.rewired(&id, wired),
                     Err(error) => {
                         self.failed(&id, "rewire", error.to_string());
                         // It would be for the others too.
                         if matches!(error, CallError::Unauthorized | CallError::RateLimited) {
-                            break;
+                            self.crooked_left |= !self.crooked.is_empty();
+                            self.crooked.clear();
                         }
-                        continue;
                     }
                 }
-                tracing::info!(
-                    "Pointed the company number ({}) of {id} to its webhooks.",
-                    owned.number
-                );
             }
-            self.report.rewired.push(assigned(&id, &owned.number));
         }
         Ok(())
+    }
+
+    fn rewired(&mut self, id: &str, wired: Owned) {
+        self.report.rewired.push(assigned(id, &wired.number));
+        if !self.rules().dry_run {
+            tracing::info!(
+                "Pointed the company number ({}) of {id} to its webhooks.",
+                wired.number
+            );
+            self.ours.insert(id.to_owned(), wired);
+        }
     }
 
     /// Brings a user to a number, from wherever that stands; whether nothing is left to be done.
@@ -146,7 +173,11 @@ impl Run<'_> {
         }
         if !owned.is_wired(&rules.wiring) {
             match app.numbers.wire(&owned, &rules.wiring, self.now()).await {
-                Ok(wired) if wired.is_wired(&rules.wiring) => {}
+                Ok(wired) if wired.is_wired(&rules.wiring) => {
+                    if self.crooked.contains(&user.id) {
+                        self.rewired(id, wired);
+                    }
+                }
                 Ok(_) => return Ok(self.unfinished(id, "wire", "Twilio keeps other webhooks")),
                 Err(error) => return Ok(self.unfinished(id, "wire", error.to_string())),
             }
@@ -154,9 +185,9 @@ impl Run<'_> {
         app.ledger.advance(id, Stage::Wired, self.now()).await?;
         if new {
             // While it was bought, somebody may have given the user a number by hand.
-            let user = match app.users.get(id, self.now()).await {
+            let user = match self.user(id).await {
                 Ok(user) => user,
-                Err(error) => return self.okta_failed(id, "record", error).map(|()| false),
+                Err(error) => return self.okta_failed(id, "record", error).await.map(|()| false),
             };
             if self.plan(&user, entry).number != Number::Needed {
                 return Ok(self.unfinished(
@@ -210,6 +241,7 @@ impl Run<'_> {
     async fn bought(&mut self, id: &str, owned: &Owned) -> Result<(), Stop> {
         self.report.purchased.push(assigned(id, &owned.number));
         self.company.insert(owned.number.clone());
+        self.owners.insert(owned.number.clone(), id.to_owned());
         self.ours.insert(id.to_owned(), owned.clone());
         if self.rules().dry_run {
             return Ok(());
@@ -230,6 +262,21 @@ impl Run<'_> {
         if !self.may_buy() {
             self.report.remaining += 1;
             return Ok(None);
+        }
+        // After a number that could not be recorded, whether the next one could be is tried before it is paid for: by changing nothing.
+        if self.doubts() && !rules.dry_run {
+            let tried = self.okta(async |users, now| users.update(id, &[], now).await);
+            match tried.await {
+                Err(
+                    error @ (Okta::Forbidden
+                    | Okta::Unauthorized
+                    | Okta::RateLimited { .. }
+                    | Okta::Reserved { .. }),
+                ) => {
+                    return self.okta_failed(id, "record", error).await.map(|()| None);
+                }
+                _ => self.succeeded("record"),
+            }
         }
         // Its purchase may have happened unanswered: then nobody can buy it again, we included.
         let mut planned = entry
@@ -356,8 +403,9 @@ impl Run<'_> {
             .await
         {
             Ok(user) => user,
-            Err(error) => return self.okta_failed(id, "record", error).map(|()| false),
+            Err(error) => return self.okta_failed(id, "record", error).await.map(|()| false),
         };
+        self.succeeded("record");
         if user.primary_phone.as_deref() != Some(owned.number.reveal()) {
             return Ok(self.unfinished(id, "record", "Okta keeps another number"));
         }
@@ -379,15 +427,16 @@ impl Run<'_> {
             .await
         {
             Ok(user) if user.mobile_phone.as_deref() == Some(mobile.reveal()) => {
+                self.succeeded("clean");
                 self.cleaned(id, mobile);
                 Ok(true)
             }
             Ok(_) => Ok(self.unfinished(id, "clean", "Okta keeps another number")),
             Err(error @ Okta::Refused(_)) => {
                 self.app.ledger.note_unwritable(id, self.now()).await?;
-                self.okta_failed(id, "clean", error).map(|()| true)
+                self.okta_failed(id, "clean", error).await.map(|()| true)
             }
-            Err(error) => self.okta_failed(id, "clean", error).map(|()| false),
+            Err(error) => self.okta_failed(id, "clean", error).await.map(|()| false),
         }
     }
 
@@ -398,14 +447,10 @@ impl Run<'_> {
 
     /// Changes a profile; without an answer, what it is now tells.
     async fn change(&self, id: &str, changes: &[(Attribute, Option<&E164>)]) -> Result<User, Okta> {
-        match self.app.users.update(id, changes, self.now()).await {
+        let change = self.okta(async |users, now| users.update(id, changes, now).await);
+        match change.await {
             Err(error @ Okta::Unavailable(_)) => {
-                let user = self
-                    .app
-                    .users
-                    .get(id, self.now())
-                    .await
-                    .map_err(|_| error.clone())?;
+                let user = self.user(id).await.map_err(|_| error.clone())?;
                 let made = changes.iter().all(|(attribute, number)| {
                     let now = match attribute {
                         Attribute::PrimaryPhone => &user.primary_phone,
@@ -483,17 +528,15 @@ impl Run<'_> {
         else {
             return Ok(true);
         };
-        match app
-            .users
-            .by_phone(Attribute::PrimaryPhone, &number, self.now())
-            .await
-        {
+        let found = self
+            .okta(async |users, now| users.by_phone(Attribute::PrimaryPhone, &number, now).await);
+        match found.await {
             Ok(found) if is_used_by_another(&found, id) => {
                 self.skip(id, "number_in_use_by_another");
                 return Ok(true);
             }
             Ok(_) => {}
-            Err(error) => return self.okta_failed(id, "release", error).map(|()| false),
+            Err(error) => return self.okta_failed(id, "release", error).await.map(|()| false),
         }
         if !rules.dry_run {
             if owned.is_some() {
@@ -509,6 +552,7 @@ impl Run<'_> {
             tracing::info!("Released the company number ({number}) of {id}.");
         }
         self.ours.remove(id);
+        self.owners.remove(&number);
         self.report.released.push(assigned(id, &number));
         Ok(true)
     }

@@ -8,6 +8,7 @@ mod dynamodb;
 mod expression;
 mod fleet;
 mod machine;
+mod provision;
 mod report;
 mod work;
 
@@ -92,6 +93,9 @@ pub(crate) struct Options {
     profile: String,
     #[arg(skip = PEOPLE)]
     people: u64,
+    /// So many employees of provision-numbers, and nothing else
+    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(2..=10_000))]
+    provision: Option<usize>,
 }
 
 #[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
@@ -196,6 +200,9 @@ struct Figures {
 pub(crate) async fn run(mut options: Options) -> Result<(), String> {
     options.instances.sort_unstable();
     options.instances.dedup();
+    if let Some(people) = options.provision {
+        return provision(people, &options).await;
+    }
     allow_files(FILES + FILES_EACH * options.most() as u64)?;
     let figures = tokio::select! {
         biased;
@@ -215,6 +222,26 @@ pub(crate) async fn run(mut options: Options) -> Result<(), String> {
     }
     if let Some(file) = &options.html {
         super::write(file, &report::html(&options, &figures))?;
+    }
+    Ok(())
+}
+
+async fn provision(people: usize, options: &Options) -> Result<(), String> {
+    let figures = tokio::select! {
+        biased;
+        _ = tokio::signal::ctrl_c() => return Err("\ninterrupted".to_owned()),
+        measured = provision::measure(people, options) => measured?,
+    };
+    println!(
+        "{}",
+        if options.json {
+            provision::json(options, &figures)
+        } else {
+            provision::table(options, &figures)
+        }
+    );
+    if let Some(file) = &options.html {
+        super::write(file, &provision::html(options, &figures))?;
     }
     Ok(())
 }

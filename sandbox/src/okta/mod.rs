@@ -13,7 +13,7 @@ pub use event_hooks::EventHook;
 pub use hooks::Delivery;
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     io,
     sync::{Arc, Mutex},
     time::Duration,
@@ -115,6 +115,8 @@ pub struct User {
     pub status: String,
     /// Since when, from the epoch.
     pub status_changed: Duration,
+    /// When anything of it changed last, from the epoch.
+    pub last_updated: Duration,
     /// `firstName`, `mobilePhone`, `primaryPhone`...; absent ones are null in answers.
     pub profile: Map<String, Value>,
 }
@@ -136,7 +138,7 @@ impl User {
         let then = iso(THEN);
         json!({
             "id": self.id, "status": self.status, "created": then, "activated": then, "statusChanged": iso(self.status_changed), "lastLogin": null,
-            "lastUpdated": then,
+            "lastUpdated": iso(self.last_updated),
             "passwordChanged": null, "type": {"id": "otysandbox"}, "profile": profile,
             "credentials": {"provider": {"type": "OKTA", "name": "OKTA"}}, "_links": {"self": {"href": format!("https://acme.okta.com/api/v1/users/{}", self.id)}},
         })
@@ -182,6 +184,7 @@ struct Cursor {
 }
 
 struct Limit {
+    calls: u64,
     remaining: u64,
     /// Seconds since the epoch.
     reset: u64,
@@ -195,11 +198,13 @@ struct State {
     tokens: HashMap<String, String>,
     /// `jti` of the assertions taken.
     assertions: HashSet<String>,
-    /// In the order of their making, each with its number.
-    users: Vec<(usize, User)>,
+    /// By their number, in the order of their making.
+    users: BTreeMap<usize, User>,
+    /// The numbers, by id.
+    ids: HashMap<String, usize>,
     made: usize,
     /// What the search sees, while it is held back.
-    index: Option<Vec<(usize, User)>>,
+    index: Option<BTreeMap<usize, User>>,
     page_size: usize,
     next_link: String,
     cursors: HashMap<String, Cursor>,
@@ -226,7 +231,8 @@ impl Okta {
             key_registered: true,
             tokens: HashMap::new(),
             assertions: HashSet::new(),
-            users: vec![],
+            users: BTreeMap::new(),
+            ids: HashMap::new(),
             made: 0,
             index: None,
             page_size: 200,
@@ -277,20 +283,12 @@ impl Okta {
 
     /// The user with this id, as it is, whatever the search says.
     pub fn user(&self, id: &str) -> Option<User> {
-        lock(&self.state)
-            .users
-            .iter()
-            .find(|(_, user)| user.id == id)
-            .map(|(_, user)| user.clone())
+        lock(&self.state).by_id(id).map(|user| user.clone())
     }
 
     /// Every user, in the order of their making.
     pub fn users(&self) -> Vec<User> {
-        lock(&self.state)
-            .users
-            .iter()
-            .map(|(_, user)| user.clone())
-            .collect()
+        lock(&self.state).users.values().cloned().collect()
     }
 
     /// Suspends, deactivates... a user.
@@ -316,17 +314,22 @@ impl Okta {
 
     fn change(&self, id: &str, change: impl FnOnce(&mut User)) {
         let mut state = lock(&self.state);
-        let (_, user) = state
-            .users
-            .iter_mut()
-            .find(|(_, user)| user.id == id)
-            .unwrap_or_else(|| panic!("no user {id}"));
+        let user = state.by_id(id).unwrap_or_else(|| panic!("no user {id}"));
+        user.last_updated = crate::now();
         change(user);
+    }
+
+    /// Sets when anything of a user changed last, from the epoch.
+    pub fn set_last_updated(&self, id: &str, at: Duration) {
+        self.change(id, |user| user.last_updated = at);
     }
 
     /// Deletes a user for good.
     pub fn delete(&self, id: &str) {
-        lock(&self.state).users.retain(|(_, user)| user.id != id);
+        let mut state = lock(&self.state);
+        if let Some(number) = state.ids.remove(id) {
+            state.users.remove(&number);
+        }
     }
 
     /// Every update of a profile that a client made and Okta took, in order; each raises `user.account.update_profile`.
@@ -361,10 +364,11 @@ impl Okta {
         format.clone_into(&mut lock(&self.state).next_link);
     }
 
-    /// So many more calls are answered, then none until `reset` from now, then all.
+    /// So many calls a window, of which none was made: they are answered, then none until `reset` from now, then all.
     pub fn limit(&self, calls: u64, reset: Duration) {
         let reset = (crate::now() + reset).as_secs();
         lock(&self.state).limit = Some(Limit {
+            calls,
             remaining: calls,
             reset,
         });
@@ -412,10 +416,41 @@ impl State {
             id: id.clone(),
             status: "ACTIVE".to_owned(),
             status_changed: THEN,
+            last_updated: crate::now(),
             profile,
         };
-        self.users.push((self.made, user));
+        self.users.insert(self.made, user);
+        self.ids.insert(id.clone(), self.made);
         id
+    }
+
+    fn by_id(&mut self, id: &str) -> Option<&mut User> {
+        self.users.get_mut(self.ids.get(id)?)
+    }
+
+    /// Okta takes logins too, whole or without what follows the `@` where that is clear. They may change: our functions are to use ids.
+    fn named(&mut self, id: &str, complaints: &Complaints) -> Option<&mut User> {
+        let login = |fits: &dyn Fn(&str) -> bool| {
+            let mut found = self
+                .users
+                .iter()
+                .filter(|(_, user)| fits(user.text("login")));
+            found.next().filter(|_| found.next().is_none())
+        };
+        let number = self.ids.get(id).copied().or_else(|| {
+            let whole = login(&|login| login.eq_ignore_ascii_case(id));
+            let short = || {
+                login(&|login| {
+                    let name = login.split('@').next();
+                    name.is_some_and(|name| name.eq_ignore_ascii_case(id))
+                })
+            };
+            whole.or_else(short).map(|(number, _)| *number)
+        })?;
+        if !(id.len() == 20 && id.starts_with("00u")) {
+            complaints.add_for_ours(format!("Okta user: {id} is not an id"));
+        }
+        self.users.get_mut(&number)
     }
 }
 
@@ -519,7 +554,7 @@ async fn authorize(
             Some(limit) => {
                 let over = limit.remaining == 0;
                 limit.remaining = limit.remaining.saturating_sub(1);
-                (USUAL_LIMIT, limit.remaining, limit.reset, over)
+                (limit.calls, limit.remaining, limit.reset, over)
             }
         };
         let limits = AppendHeaders([
@@ -588,7 +623,7 @@ async fn list(
             complaints.add(format!("Okta users: {what}"));
             return error(StatusCode::NOT_IMPLEMENTED, "E0000060", &what, &[]);
         }
-        if !["search", "limit", "after", "fields"].contains(&name.as_str()) {
+        if !["search", "filter", "limit", "after", "fields"].contains(&name.as_str()) {
             complaints.add_for_ours(format!("Okta users: parameter {name}"));
         }
         if parameters.insert(name.clone(), value).is_some() {
@@ -658,8 +693,8 @@ async fn list(
         .unwrap_or(&state.users);
     let size = state.page_size.min(limit);
     let mut found = all
-        .iter()
-        .filter(|(made, user)| *made > after && fits(user))
+        .range(after + 1..)
+        .filter(|(_, user)| fits(user))
         .take(size + 1)
         .collect::<Vec<_>>();
     let more = found.len() > size;
@@ -668,7 +703,7 @@ async fn list(
         .iter()
         .map(|(_, user)| project(user.wire(), given[1].as_deref()))
         .collect::<Vec<_>>();
-    let last = found.last().map_or(after, |(made, _)| *made);
+    let last = found.last().map_or(after, |(made, _)| **made);
     // Every page says what it is, and what comes after it.
     let mut links = vec![];
     let address = |after: Option<&String>| {
@@ -733,39 +768,12 @@ fn project(mut user: Value, fields: Option<&str>) -> Value {
     user
 }
 
-/// Okta takes logins too, whole or without what follows the `@` where that is clear. They may change: our functions are to use ids.
-fn position(users: &[(usize, User)], id: &str, complaints: &Complaints) -> Option<usize> {
-    let find = |fits: &dyn Fn(&User) -> bool| {
-        let mut found = users
-            .iter()
-            .enumerate()
-            .filter(|(_, (_, user))| fits(user))
-            .map(|(index, _)| index);
-        found.next().filter(|_| found.next().is_none())
-    };
-    let found = find(&|user| user.id == id)
-        .or_else(|| find(&|user| user.text("login").eq_ignore_ascii_case(id)))
-        .or_else(|| {
-            find(&|user| {
-                user.text("login")
-                    .split('@')
-                    .next()
-                    .is_some_and(|name| name.eq_ignore_ascii_case(id))
-            })
-        });
-    if found.is_some() && !(id.len() == 20 && id.starts_with("00u")) {
-        complaints.add_for_ours(format!("Okta user: {id} is not an id"));
-    }
-    found
-}
-
 async fn read(
     Axum(state): Axum<Shared>,
     Extension(complaints): Extension<Complaints>,
     Path(id): Path<String>,
 ) -> Response {
-    let users = &lock(&state).users;
-    let found = position(users, &id, &complaints).map(|index| users[index].1.wire());
+    let found = lock(&state).named(&id, &complaints).map(|user| user.wire());
     found.map_or_else(|| not_found(&id), |user| Json(user).into_response())
 }
 
@@ -805,13 +813,13 @@ async fn make(
             .as_str()
             .is_some_and(|login| user.text("login").eq_ignore_ascii_case(login))
     };
-    if state.users.iter().any(|(_, user)| taken(user)) {
+    if state.users.values().any(taken) {
         return invalid(
             "login: An object with this field already exists in the current organization",
         );
     }
     let id = state.hire(profile);
-    let Some((_, user)) = state.users.iter_mut().find(|(_, user)| user.id == id) else {
+    let Some(user) = state.by_id(&id) else {
         return not_found(&id);
     };
     if query
@@ -880,21 +888,18 @@ async fn update(
         }
     }
     let mut state = lock(&state);
-    let State { users, updates, .. } = &mut *state;
-    let Some(index) = position(users, &id, &complaints) else {
+    let Some(user) = state.named(&id, &complaints) else {
         return not_found(&id);
     };
-    let user = &mut users[index].1;
     if user.status == "DEPROVISIONED" {
         let summary = "This operation is not allowed in the user's current status.";
         return error(StatusCode::FORBIDDEN, "E0000038", summary, &[]);
     }
-    updates.push(Update {
-        id: user.id.clone(),
-        profile: profile.clone(),
-    });
-    user.profile.extend(profile);
-    Json(user.wire()).into_response()
+    user.profile.extend(profile.clone());
+    user.last_updated = crate::now();
+    let (id, answer) = (user.id.clone(), Json(user.wire()).into_response());
+    state.updates.push(Update { id, profile });
+    answer
 }
 
 /// The org authorization server, for the service app.

@@ -35,11 +35,18 @@ impl Search {
                 operator,
                 value,
             } => {
-                let changed = iso(user.status_changed);
+                let time;
                 let actual = match name.as_str() {
                     "id" => user.id.as_str(),
                     "status" => &user.status,
-                    "statusChanged" => &changed,
+                    "statusChanged" | "lastUpdated" => {
+                        time = iso(if name == "lastUpdated" {
+                            user.last_updated
+                        } else {
+                            user.status_changed
+                        });
+                        &time
+                    }
                     attribute => user.text(attribute.trim_start_matches("profile.")),
                 };
                 let (actual, value) = (actual.to_lowercase(), value.to_lowercase());
@@ -125,7 +132,9 @@ fn one(words: &mut Vec<String>) -> Result<Search, String> {
     let attribute = name
         .strip_prefix("profile.")
         .filter(|attribute| ATTRIBUTES.contains(attribute));
-    if attribute.is_none() && !["id", "status", "statusChanged"].contains(&name.as_str()) {
+    if attribute.is_none()
+        && !["id", "status", "statusChanged", "lastUpdated"].contains(&name.as_str())
+    {
         return Err(format!("{name} is not simulated"));
     }
     let operator = match word()?.to_lowercase().as_str() {
@@ -167,6 +176,7 @@ mod tests {
             id: "00u1".to_owned(),
             status: "ACTIVE".to_owned(),
             status_changed: std::time::Duration::ZERO,
+            last_updated: std::time::Duration::ZERO,
             profile: serde_json::from_value(
                 json!({"firstName": "Ann \"A\"", "primaryPhone": "+15005550006", "mobilePhone": null}),
             )

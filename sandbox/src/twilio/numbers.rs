@@ -179,6 +179,11 @@ pub(super) struct Numbers {
     stock: BTreeMap<String, Stock>,
     /// In the order of their coming; released ones stay, so that lists can go on after them.
     owned: Vec<Owned>,
+    /// Places in `owned`: by number, of those that are the account's, and by SID.
+    by_number: HashMap<String, usize>,
+    by_sid: HashMap<String, usize>,
+    /// By name, as it was set; a name that was given up since is still here.
+    by_name: HashMap<String, Vec<usize>>,
     snatched: usize,
     lagging: bool,
     page_size: usize,
@@ -227,6 +232,9 @@ impl Numbers {
         let mut numbers = Self {
             stock: stock.collect(),
             owned: vec![],
+            by_number: HashMap::new(),
+            by_sid: HashMap::new(),
+            by_name: HashMap::new(),
             snatched: 0,
             lagging: false,
             page_size: 1000,
@@ -237,36 +245,68 @@ impl Numbers {
 
     /// The account's number, which it has from now on.
     pub(super) fn own(&mut self, number: &str) -> &mut Owned {
-        let index = self
-            .owned
-            .iter()
-            .position(|owned| owned.number == number && !owned.released)
-            .unwrap_or_else(|| {
-                let stock = self.stock.remove(number).unwrap_or_default();
-                self.owned.push(Owned {
-                    sid: format!("PN{}", random::hex(16)),
-                    number: number.to_owned(),
-                    fields: [("FriendlyName".to_owned(), friendly(number))].into(),
-                    stock,
-                    created: crate::now().as_secs(),
-                    bought: false,
-                    released: false,
-                    lags: false,
-                });
-                self.owned.len() - 1
+        let index = self.by_number.get(number).copied().unwrap_or_else(|| {
+            let stock = self.stock.remove(number).unwrap_or_default();
+            let (index, sid) = (self.owned.len(), format!("PN{}", random::hex(16)));
+            self.by_number.insert(number.to_owned(), index);
+            self.by_sid.insert(sid.clone(), index);
+            self.by_name
+                .entry(friendly(number))
+                .or_default()
+                .push(index);
+            self.owned.push(Owned {
+                sid,
+                number: number.to_owned(),
+                fields: [("FriendlyName".to_owned(), friendly(number))].into(),
+                stock,
+                created: crate::now().as_secs(),
+                bought: false,
+                released: false,
+                lags: false,
             });
+            index
+        });
         &mut self.owned[index]
     }
 
+    /// Those with exactly this name, in the order of their coming.
+    pub(super) fn named(&self, name: &str) -> impl Iterator<Item = (usize, &Owned)> {
+        let places = self.by_name.get(name).into_iter().flatten();
+        places
+            .map(|index| (*index, &self.owned[*index]))
+            .filter(move |(_, owned)| owned.field("FriendlyName") == name)
+    }
+
+    /// Sets fields of the one at this place.
+    pub(super) fn set_all(&mut self, index: usize, fields: &HashMap<String, String>) {
+        self.owned[index].set_all(fields);
+        let name = self.owned[index].field("FriendlyName").to_owned();
+        let places = self.by_name.entry(name).or_default();
+        if let Err(place) = places.binary_search(&index) {
+            places.insert(place, index);
+        }
+    }
+
+    pub(super) fn release(&mut self, index: usize) {
+        let owned = &mut self.owned[index];
+        owned.released = true;
+        self.by_number.remove(&owned.number);
+    }
+
     pub(super) fn set(&mut self, number: &str, field: &str, value: &str) {
-        self.own(number).set(field, value);
+        let index = self.place(number);
+        self.set_all(index, &[(field.to_owned(), value.to_owned())].into());
+    }
+
+    /// Where the account's number is, which it has from now on.
+    fn place(&mut self, number: &str) -> usize {
+        self.own(number);
+        self.by_number[number]
     }
 
     /// The account's number, if it is one.
     pub(super) fn get(&self, number: &str) -> Option<&Owned> {
-        self.owned
-            .iter()
-            .find(|owned| owned.number == number && !owned.released)
+        Some(&self.owned[*self.by_number.get(number)?])
     }
 
     /// Where it sends what it gets: its `SmsUrl`, `VoiceUrl`..., unless there is none.
@@ -300,7 +340,7 @@ impl Numbers {
                 };
                 let found = self
                     .stock
-                    .iter()
+                    .range(format!("+1{area}")..)
                     .find(local)
                     .map(|(number, _)| number.clone());
                 found
@@ -331,14 +371,15 @@ impl Numbers {
         let lags = self.lagging;
         let owned = self.own(&number);
         (owned.bought, owned.lags) = (true, lags);
-        owned.set_all(fields);
-        Ok(owned)
+        let index = self.place(&number);
+        self.set_all(index, fields);
+        Ok(&self.owned[index])
     }
 
-    fn by_sid(&mut self, sid: &str) -> Option<&mut Owned> {
-        self.owned
-            .iter_mut()
-            .find(|owned| owned.sid == sid && !owned.released)
+    /// Where the account's number with this SID is.
+    fn by_sid(&self, sid: &str) -> Option<usize> {
+        let index = *self.by_sid.get(sid)?;
+        Some(index).filter(|index| !self.owned[*index].released)
     }
 }
 
@@ -381,15 +422,18 @@ impl Twilio {
     /// the console would. Answers the SID.
     pub fn own(&self, number: &str, fields: &[(&str, &str)]) -> String {
         let mut state = lock(&self.shared.state);
-        let owned = state.numbers.own(number);
-        for (name, value) in fields {
+        for (name, _) in fields {
             assert!(
                 FIELDS.iter().any(|(field, ..)| field == name),
                 "Twilio has no field {name}"
             );
-            owned.set(name, value);
         }
-        owned.sid.clone()
+        let index = state.numbers.place(number);
+        let fields = fields
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        state.numbers.set_all(index, &fields.collect());
+        state.numbers.owned[index].sid.clone()
     }
 
     /// Every number of the account, in the order of their coming; [`NUMBER`] is the first.
@@ -426,14 +470,9 @@ impl Twilio {
     /// Someone releases a number of the account in the console.
     pub fn lose(&self, number: &str) {
         let mut state = lock(&self.shared.state);
-        let owned = state
-            .numbers
-            .owned
-            .iter_mut()
-            .find(|owned| owned.number == number && !owned.released);
-        owned
-            .unwrap_or_else(|| panic!("{number} is not the account's"))
-            .released = true;
+        let index = state.numbers.by_number.get(number).copied();
+        let index = index.unwrap_or_else(|| panic!("{number} is not the account's"));
+        state.numbers.release(index);
     }
 }
 

@@ -51,9 +51,9 @@ impl Content for Credentials {
 /// What a function does in Okta: a service app's tokens are asked for no more. An API token has the rights of its administrator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// Looks users up.
+    /// Looks users up, for somebody who waits.
     Read,
-    /// Changes their profiles too.
+    /// Changes their profiles too. Nobody waits, so a third of each rate limit is left to others ([`CallError::Reserved`]).
     Manage,
 }
 
@@ -71,9 +71,16 @@ impl Access {
 pub enum CallError {
     /// The token, or the rights or scopes behind it, are not accepted.
     Unauthorized,
+    /// Nothing of this kind is permitted, or not with this user (`E0000006`): administrators, for example, are not everybody's to change.
+    Forbidden,
     /// Okta takes no calls of this kind before then, at most a minute from now
     /// (<https://developer.okta.com/docs/reference/rl2-monitor/>).
     RateLimited {
+        /// When the window ends, by our clock.
+        until: SystemTime,
+    },
+    /// Less than a third of the limit for calls of this kind is left, and [`Access::Manage`] leaves that to whoever has callers waiting.
+    Reserved {
         /// When the window ends, by our clock.
         until: SystemTime,
     },
@@ -90,6 +97,8 @@ impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unauthorized => f.write_str("Okta refuses the token, or its rights or scopes"),
+            Self::Forbidden => f.write_str("Okta does not permit it (E0000006): what the token or its role may do, or whom it may change, is too little"),
+            Self::Reserved { .. } => f.write_str("the rest of Okta's rate limit is left to the forwarders"),
             Self::RateLimited { .. } => f.write_str("Okta's rate limit is reached"),
             Self::NotFound => f.write_str("Okta knows no such user"),
             Self::Refused(code) => write!(f, "Okta refuses the request: {code}"),

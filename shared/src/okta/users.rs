@@ -21,6 +21,7 @@ use super::{Access, CallError, Credentials, ends};
 use crate::http::{Answer, BaseUrl, Client};
 use crate::phone::E164;
 use crate::secrets::Secret;
+use crate::table::epoch;
 
 const ANSWER_LIMIT: usize = 4 * 1024 * 1024;
 /// Someone waits on the phone.
@@ -207,8 +208,17 @@ pub struct Users {
     client: Client,
     base: BaseUrl,
     tokens: Tokens,
-    /// By [`Kind`], when Okta takes calls again.
-    exhausted: Mutex<[Option<SystemTime>; 3]>,
+    access: Access,
+    /// By [`Kind`], why no call is made before then.
+    pauses: Mutex<[Option<Pause>; 3]>,
+}
+
+/// Until a rate limit's window ends.
+#[derive(Clone, Copy)]
+struct Pause {
+    until: SystemTime,
+    /// Okta would take calls, but what it would take is left to others.
+    reserved: bool,
 }
 
 /// Okta has a limit for each of these (<https://developer.okta.com/docs/reference/rl2-monitor/>).
@@ -227,7 +237,8 @@ impl Users {
             client,
             base,
             tokens,
-            exhausted: Mutex::default(),
+            access,
+            pauses: Mutex::default(),
         }
     }
 
@@ -279,14 +290,34 @@ impl Users {
     /// # Errors
     /// [`CallError`].
     pub async fn page(&self, next: Option<&NextPage>, now: SystemTime) -> Result<Page, CallError> {
-        let first = || {
-            let mut url = self.base.join("api/v1/users");
-            url.query_pairs_mut()
-                .append_pair("limit", PAGE)
-                .append_pair("fields", FIELDS);
-            url
-        };
-        let url = next.map_or_else(first, |next| next.0.clone());
+        let url = next.map_or_else(|| self.list(None), |next| next.0.clone());
+        self.page_at(url, now).await
+    }
+
+    /// The first page of those who were made or changed after `since`, departed ones perhaps included. Further pages: [`Users::page`].
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn changed(&self, since: SystemTime, now: SystemTime) -> Result<Page, CallError> {
+        // Whole seconds, with the milliseconds that Okta's dates have.
+        let since = i64::try_from(epoch(since))
+            .ok()
+            .and_then(|since| DateTime::from_secs(since).fmt(Format::DateTime).ok())
+            .ok_or_else(|| CallError::Unavailable("that time cannot be written".to_owned()))?;
+        let filter = format!("lastUpdated gt {}", json!(since.replace('Z', ".000Z")));
+        self.page_at(self.list(Some(&filter)), now).await
+    }
+
+    fn list(&self, filter: Option<&str>) -> Url {
+        let mut url = self.base.join("api/v1/users");
+        url.query_pairs_mut()
+            .append_pair("limit", PAGE)
+            .append_pair("fields", FIELDS)
+            .extend_pairs(filter.map(|filter| ("filter", filter)));
+        url
+    }
+
+    async fn page_at(&self, url: Url, now: SystemTime) -> Result<Page, CallError> {
         let answer = self.call(Kind::List, &url, None, TIMEOUT, now).await?;
         Ok(Page {
             users: readable(&answer)?,
@@ -358,8 +389,13 @@ impl Users {
         timeout: Duration,
         now: SystemTime,
     ) -> Result<Answer, CallError> {
-        if let Some(until) = self.exhausted()[kind as usize].filter(|until| *until > now) {
-            return Err(CallError::RateLimited { until });
+        match self.pauses()[kind as usize].filter(|pause| pause.until > now) {
+            Some(Pause {
+                until,
+                reserved: true,
+            }) => return Err(CallError::Reserved { until }),
+            Some(Pause { until, .. }) => return Err(CallError::RateLimited { until }),
+            None => {}
         }
         let mut authorization = self.tokens.get(now).await?;
         let mut answer = self
@@ -371,11 +407,12 @@ impl Users {
                 .send(&authorization, url, body.as_deref(), timeout)
                 .await?;
         }
-        self.exhausted()[kind as usize] = exhausted(&answer, now);
-        if answer.status == 200 {
-            Ok(answer)
-        } else {
-            Err(refusal(&answer, now))
+        self.pauses()[kind as usize] = pause(&answer, self.access, now);
+        match refusal(&answer, now) {
+            _ if answer.status == 200 => Ok(answer),
+            // A list is nobody's in particular.
+            CallError::Forbidden if matches!(kind, Kind::List) => Err(CallError::Unauthorized),
+            error => Err(error),
         }
     }
 
@@ -430,10 +467,8 @@ impl Users {
             && url.password().is_none()
     }
 
-    fn exhausted(&self) -> MutexGuard<'_, [Option<SystemTime>; 3]> {
-        self.exhausted
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    fn pauses(&self) -> MutexGuard<'_, [Option<Pause>; 3]> {
+        self.pauses.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -443,18 +478,27 @@ fn readable<T: DeserializeOwned>(answer: &Answer) -> Result<T, CallError> {
         .ok_or_else(|| CallError::Unavailable("Okta: unreadable answer".to_owned()))
 }
 
-/// Until when calls of this kind would be refused. A limit of 0 stands for too many calls at once, which has no window
-/// (<https://developer.okta.com/docs/reference/rl2-concurrency/>).
-fn exhausted(answer: &Answer, now: SystemTime) -> Option<SystemTime> {
-    let header = |name| {
-        answer
-            .headers
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .map(str::trim)
+/// Until when calls of this kind would be refused, or are others' to make. A limit of 0 stands for too many calls at once, which has no
+/// window (<https://developer.okta.com/docs/reference/rl2-concurrency/>).
+fn pause(answer: &Answer, access: Access, now: SystemTime) -> Option<Pause> {
+    let header = |name| -> Option<u64> {
+        let value = answer.headers.get(name)?.to_str().ok()?;
+        value.trim().parse().ok()
     };
-    let none_left = answer.status == 429 || header("x-rate-limit-remaining") == Some("0");
-    (none_left && header("x-rate-limit-limit") != Some("0")).then(|| ends(&answer.headers, now))
+    let (limit, left) = (
+        header("x-rate-limit-limit"),
+        header("x-rate-limit-remaining"),
+    );
+    let none = answer.status == 429 || left == Some(0);
+    let few = || {
+        let (limit, left) = limit.zip(left)?;
+        (left.saturating_mul(3) < limit).then_some(())
+    };
+    let reserved = !none && access == Access::Manage && few().is_some();
+    ((none || reserved) && limit != Some(0)).then(|| Pause {
+        until: ends(&answer.headers, now),
+        reserved,
+    })
 }
 
 /// What an answer other than 200 means; only the code is made for programs
@@ -483,6 +527,7 @@ fn refusal(answer: &Answer, now: SystemTime) -> CallError {
         (403, Some(code)) if ["E0000014", "E0000016", "E0000038"].contains(&code.as_str()) => {
             CallError::Refused(code)
         }
+        (403, Some(code)) if code == "E0000006" => CallError::Forbidden,
         (400, Some(code)) => CallError::Refused(code),
         (401 | 403, _) => CallError::Unauthorized,
         (status, code) => CallError::Unavailable(

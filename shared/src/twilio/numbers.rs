@@ -26,7 +26,8 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const PAGE: &str = "1000";
 /// More numbers than any account that this is for has.
 const MOST_PAGES: usize = 50;
-const CANDIDATES: &str = "20";
+/// Its largest page as a number.
+const MOST: usize = 1_000;
 /// Where numbers are searched for by area code, and where there is no list of mobile numbers.
 const NORTH_AMERICA: [&str; 2] = ["US", "CA"];
 
@@ -249,7 +250,7 @@ impl Numbers {
         owned(&self.call(&call, now).await?)
     }
 
-    /// Up to 20 numbers for calls and texts that begin with `prefix`: an area code in the US and Canada, elsewhere the number's first
+    /// Up to `most` numbers (of each kind, at most 1,000) for calls and texts that begin with `prefix`: an area code in the US and Canada, elsewhere the number's first
     /// digits with the country code, of local and then of mobile numbers. Empty: none there, or no list for this country.
     ///
     /// # Errors
@@ -258,6 +259,7 @@ impl Numbers {
         &self,
         country: &str,
         prefix: &str,
+        most: usize,
         now: SystemTime,
     ) -> Result<Vec<Available>, CallError> {
         #[derive(Deserialize)]
@@ -279,7 +281,7 @@ impl Numbers {
             .append_pair(name, &value)
             .append_pair("VoiceEnabled", "true")
             .append_pair("SmsEnabled", "true")
-            .append_pair("PageSize", CANDIDATES)
+            .append_pair("PageSize", &most.clamp(1, MOST).to_string())
             .finish();
         let mut found: Vec<Available> = Vec::new();
         for list in if area_codes {

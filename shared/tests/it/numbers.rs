@@ -49,7 +49,7 @@ async fn buy(numbers: &Numbers) -> Result<E164, CallError> {
 #[tokio::test]
 async fn a_number_is_found_bought_found_again_and_released() {
     let (sandbox, numbers) = setup().await;
-    let found = numbers.search("US", "415", now()).await.unwrap();
+    let found = numbers.search("US", "415", 20, now()).await.unwrap();
     assert_eq!(
         (found.len(), &found[0]),
         (
@@ -156,14 +156,14 @@ async fn lists_are_read_to_their_end_and_never_elsewhere() {
 #[tokio::test]
 async fn outside_north_america_numbers_are_searched_by_their_first_digits() {
     let (_sandbox, numbers) = setup().await;
-    let found = numbers.search("DK", "4520", now()).await.unwrap();
+    let found = numbers.search("DK", "4520", 20, now()).await.unwrap();
     assert!(
         !found.is_empty()
             && found
                 .iter()
                 .all(|found| found.needs_address && found.number.reveal().starts_with("+4520"))
     );
-    assert_eq!(numbers.search("DK", "4599", now()).await, Ok(vec![]));
+    assert_eq!(numbers.search("DK", "4599", 20, now()).await, Ok(vec![]));
 }
 
 /// What is searched for may stand elsewhere in a number.
@@ -201,7 +201,7 @@ async fn numbers_that_do_not_begin_as_asked_are_left_out() {
     ] {
         sandbox.twilio.server().faults().next(page(offered));
         sandbox.twilio.server().faults().next(page(&[])); // of mobile numbers, where there is such a list
-        let found = numbers.search(country, prefix, now()).await.unwrap();
+        let found = numbers.search(country, prefix, 20, now()).await.unwrap();
         assert_eq!(
             found,
             [Available {

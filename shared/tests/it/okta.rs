@@ -370,6 +370,42 @@ async fn a_rate_limit_says_until_when_and_nothing_is_sent_before() {
     assert!(users.update(&id, &[], at).await.is_ok());
 }
 
+/// Those for whom callers wait have the whole of it.
+#[tokio::test]
+async fn who_changes_users_leaves_a_third_of_each_limit() {
+    let (sandbox, users) = setup().await;
+    let id = sandbox.okta.hire("Ann", MOBILE, COMPANY);
+    let others = self::users(&sandbox, Access::Read);
+    sandbox.okta.limit(6, Duration::from_secs(40));
+    for _ in 0..5 {
+        search(&users, now()).await.unwrap();
+    }
+    // One of six is less than a third.
+    let at = now();
+    let Err(CallError::Reserved { until }) = search(&users, at).await else {
+        panic!()
+    };
+    assert!((1..=41).contains(&until.duration_since(at).unwrap().as_secs()));
+    assert_eq!(requests(&sandbox, "/api/v1/users"), 5);
+    assert!(others.get(&id, now()).await.is_ok());
+    sandbox.okta.unlimit();
+    assert!(matches!(search(&users, until).await, Ok(Found::One(_))));
+}
+
+#[tokio::test]
+async fn those_who_changed_are_listed_by_themselves() {
+    let (sandbox, users) = setup().await;
+    let ids = sandbox.okta.hire_many(3);
+    sandbox
+        .okta
+        .set_last_updated(&ids[1], sandbox::now() + Duration::from_mins(2));
+    let since = now() + Duration::from_mins(1);
+    let page = users.changed(since, now()).await.unwrap();
+    let changed: Vec<_> = page.users.iter().map(|user| &user.id).collect();
+    assert_eq!((changed, page.next.is_none()), (vec![&ids[1]], true));
+    assert_eq!(users.page(None, now()).await.unwrap().users.len(), 3);
+}
+
 #[tokio::test]
 async fn a_reset_counts_by_oktas_clock_and_within_a_minute() {
     let (sandbox, users) = setup().await;
@@ -536,7 +572,7 @@ async fn a_service_app_that_is_not_let_in_says_what_it_lacks() {
     sandbox.okta.narrow_tokens("okta.users.read");
     assert_eq!(
         users.update(&id, &[], now()).await,
-        Err(CallError::Unauthorized)
+        Err(CallError::Forbidden)
     );
 }
 
@@ -561,7 +597,7 @@ async fn who_only_reads_asks_for_no_more() {
     sandbox.okta.set_scope("okta.users.read okta.users.manage");
     assert_eq!(
         users.update(&id, &[], now()).await,
-        Err(CallError::Unauthorized),
+        Err(CallError::Forbidden),
         "whatever the app may"
     );
     assert!(sandbox.okta.updates().is_empty());

@@ -7,5 +7,6 @@ mod hook;
 mod leavers;
 mod refusals;
 mod runs;
+mod scale;
 mod scene;
 mod settings;

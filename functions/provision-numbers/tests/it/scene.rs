@@ -31,9 +31,17 @@ impl Scene {
 
     /// With a function that Lambda ends after `timeout`: leases end sooner.
     pub(crate) async fn hurried(timeout: Duration) -> Self {
+        Self::hurried_with(timeout, &[]).await
+    }
+
+    /// The same, with settings.
+    pub(crate) async fn hurried_with(
+        timeout: Duration,
+        overrides: &[(&str, Option<&str>)],
+    ) -> Self {
         let mut sandbox = Sandbox::start().await;
         sandbox.set_timeout(timeout);
-        Self::on(sandbox, 1, &[]).await
+        Self::on(sandbox, 1, overrides).await
     }
 
     /// In several processes.

@@ -146,20 +146,25 @@ pub(super) async fn search(
             }
         }
         let fits = |(number, stock): &(&String, &Stock)| {
-            let capabilities = stock.capabilities();
+            let able = || {
+                let capabilities = stock.capabilities();
+                able.iter()
+                    .all(|(name, wanted)| wanted.is_none_or(|wanted| capabilities[*name] == wanted))
+            };
             stock.country == country
                 && stock.list == list
-                && area.is_none_or(|area| in_area(number, area))
                 && contains.as_ref().is_none_or(|pattern| pattern.fits(number))
-                && able
-                    .iter()
-                    .all(|(name, wanted)| wanted.is_none_or(|wanted| capabilities[*name] == wanted))
+                && able()
                 && !excluded.contains(&stock.address_requirements)
         };
+        // They are in order, and those of an area stand together.
+        let first = area.map(|area| format!("+1{area}"));
+        let of_area = |number: &str| area.is_none_or(|area| in_area(number, area));
         Ok(state
             .numbers
             .stock
-            .iter()
+            .range(first.unwrap_or_default()..)
+            .take_while(|(number, _)| of_area(number))
             .filter(fits)
             .take(size)
             .map(|(number, stock)| available(number, stock))

@@ -12,7 +12,7 @@ use axum::{
 use serde_json::json;
 
 use super::{
-    FIELDS, Kind, Owned, Pairs, Shared, authenticate, base, complain, e164, flag, is_area,
+    FIELDS, Kind, Numbers, Owned, Pairs, Shared, authenticate, base, complain, e164, flag, is_area,
     page_size, parameters, refuse,
 };
 use crate::{sms, wire::Complaints};
@@ -53,12 +53,9 @@ pub(super) async fn list(
             None if page == 0 => 0,
             None => return Err("a page without its token".to_owned()),
             Some(token) => {
-                let issued = |owned: &Owned| Some(owned.sid.as_str()) == token.strip_prefix("PA");
-                state
-                    .numbers
-                    .owned
-                    .iter()
-                    .position(issued)
+                token
+                    .strip_prefix("PA")
+                    .and_then(|sid| state.numbers.by_sid.get(sid))
                     .filter(|_| page > 0)
                     .ok_or("a page token that was not issued")?
                     + 1
@@ -85,11 +82,16 @@ pub(super) async fn list(
                     .as_ref()
                     .is_none_or(|partial| contains(&owned.number, partial))
         };
-        let mut found = state.numbers.owned[after..]
-            .iter()
-            .filter(fits)
-            .take(size + 1)
-            .collect::<Vec<_>>();
+        let all = state.numbers.owned[after..].iter();
+        let mut found: Vec<_> = match parameters.get("FriendlyName") {
+            Some(name) => {
+                let named = state.numbers.named(name);
+                let named = named.filter(|(index, _)| *index >= after);
+                let named = named.map(|(_, owned)| owned);
+                named.filter(fits).take(size + 1).collect()
+            }
+            None => all.filter(fits).take(size + 1).collect(),
+        };
         let more = found.len() > size;
         found.truncate(size);
         let address = |page: usize, after: Option<&&Owned>| {
@@ -219,7 +221,7 @@ fn with(
     complaints: &Complaints,
     (account, sid): &(String, String),
     headers: &HeaderMap,
-    act: impl FnOnce(&mut Owned) -> Response,
+    act: impl FnOnce(&mut Numbers, usize) -> Response,
 ) -> Response {
     let mut state = match authenticate(shared, complaints, account, headers) {
         Ok(state) => state,
@@ -229,10 +231,10 @@ fn with(
     let Some(sid) = sid.strip_suffix(".json").filter(|sid| is_sid(sid, "PN")) else {
         return complain(complaints, 20404, &missing);
     };
-    state
-        .numbers
-        .by_sid(sid)
-        .map_or_else(|| refuse(20404, &missing), act)
+    match state.numbers.by_sid(sid) {
+        Some(index) => act(&mut state.numbers, index),
+        None => refuse(20404, &missing),
+    }
 }
 
 pub(super) async fn read(
@@ -241,8 +243,8 @@ pub(super) async fn read(
     Path(path): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Response {
-    with(&shared, &complaints, &path, &headers, |owned| {
-        Json(owned.resource()).into_response()
+    with(&shared, &complaints, &path, &headers, |numbers, index| {
+        Json(numbers.owned[index].resource()).into_response()
     })
 }
 
@@ -253,15 +255,19 @@ pub(super) async fn update(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    with(&shared, &complaints, &path, &headers, |owned| {
-        match form(&headers, &body, &[]) {
+    with(
+        &shared,
+        &complaints,
+        &path,
+        &headers,
+        |numbers, index| match form(&headers, &body, &[]) {
             Ok(fields) => {
-                owned.set_all(&fields);
-                Json(owned.resource()).into_response()
+                numbers.set_all(index, &fields);
+                Json(numbers.owned[index].resource()).into_response()
             }
             Err((code, what)) => complain(&complaints, code, &what),
-        }
-    })
+        },
+    )
 }
 
 pub(super) async fn release(
@@ -270,8 +276,8 @@ pub(super) async fn release(
     Path(path): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Response {
-    with(&shared, &complaints, &path, &headers, |owned| {
-        owned.released = true;
+    with(&shared, &complaints, &path, &headers, |numbers, index| {
+        numbers.release(index);
         StatusCode::NO_CONTENT.into_response()
     })
 }
