@@ -3,7 +3,7 @@
 use regex_lite::Regex;
 use shared::config::Source;
 use shared::link::{self, Link, NoLink};
-use shared::mailgun::dkim::is_aligned;
+use shared::mailgun::dkim::{Signature, is_aligned};
 use shared::mailgun::mail::{StoredMail, is_address};
 use shared::phone::{self, Countries, E164};
 
@@ -166,6 +166,21 @@ fn senders(source: &mut Source<'_>) -> Vec<String> {
     senders
 }
 
+/// Whether the sender meant the mail for its recipient: whoever got it may send it on to anybody, with a good signature. Letters of either
+/// case are the same address, as they are the same phone and the same user.
+fn is_signed_for_recipient(mail: &StoredMail<'_>, signatures: &[Signature]) -> bool {
+    let to = mail.to.as_deref().unwrap_or_default();
+    let is_recipient = |to: &String| {
+        mail.recipient
+            .is_some_and(|recipient| recipient.eq_ignore_ascii_case(to))
+    };
+    !to.is_empty()
+        && to.iter().all(is_recipient)
+        && signatures
+            .iter()
+            .all(|signature| signature.covers_recipient)
+}
+
 /// Judges a mail.
 pub(crate) fn decide(mail: &StoredMail<'_>, rules: &Rules) -> Decision {
     let Some(Addressee { phone, tag }) = mail
@@ -195,14 +210,16 @@ pub(crate) fn decide(mail: &StoredMail<'_>, rules: &Rules) -> Decision {
         return refuse("dkim_not_passed");
     }
     // The verdict does not say for which signature it is: so there must be no other.
-    let by_the_sender = |signer: &String| from.iter().all(|address| is_aligned(address, signer));
-    if rules.require_dkim
-        && !mail
-            .signers
-            .as_ref()
-            .is_some_and(|signers| signers.iter().all(by_the_sender))
-    {
+    let signatures = mail.signatures.as_deref().unwrap_or_default();
+    let by_the_sender = |signature: &Signature| {
+        from.iter()
+            .all(|address| is_aligned(address, &signature.domain))
+    };
+    if rules.require_dkim && (signatures.is_empty() || !signatures.iter().all(by_the_sender)) {
         return refuse("dkim_not_aligned");
+    }
+    if rules.require_dkim && !is_signed_for_recipient(mail, signatures) {
+        return refuse("recipient_not_addressed");
     }
     if !phone.is_allowed(&rules.countries) {
         return refuse("country_not_allowed");
@@ -252,8 +269,9 @@ mod tests {
         StoredMail {
             recipient: Some("acme+4512345678@sms.example.com"),
             from: Some(vec!["no-reply@acme.example".to_owned()]),
+            to: Some(vec!["acme+4512345678@sms.example.com".to_owned()]),
             dkim_passed: false,
-            signers: None,
+            signatures: None,
             html: LINK,
             plain: "",
             mailed_at: 0,
@@ -481,13 +499,14 @@ mod tests {
             ("REQUIRE_DKIM", "true"),
             ("MAIL_SENDERS", "@acme.example, @mail.acme.example"),
         ]);
-        let signed = |by: &[&str]| {
-            let signers = Some(by.iter().map(|domain| (*domain).to_owned()).collect());
-            StoredMail {
-                dkim_passed: true,
-                signers,
-                ..mail()
-            }
+        let signature = |domain: &&str| Signature {
+            domain: (*domain).to_owned(),
+            covers_recipient: true,
+        };
+        let signed = |by: &[&str]| StoredMail {
+            dkim_passed: true,
+            signatures: Some(by.iter().map(signature).collect()),
+            ..mail()
         };
         assert_eq!(outcome(&signed(&["acme.example"]), &dkim), "text");
         assert_eq!(
@@ -511,7 +530,7 @@ mod tests {
         assert_eq!(
             outcome(
                 &StoredMail {
-                    signers: None,
+                    signatures: None,
                     ..signed(&[])
                 },
                 &dkim
@@ -529,6 +548,45 @@ mod tests {
             ),
             "text"
         );
+    }
+
+    #[test]
+    fn a_mail_that_is_signed_for_its_recipient() {
+        let (dkim, plain) = (rules(&[("REQUIRE_DKIM", "true")]), rules(&[]));
+        let signature = |covers_recipient| Signature {
+            domain: "acme.example".to_owned(),
+            covers_recipient,
+        };
+        let ours = "acme+4512345678@sms.example.com";
+        for (to, covered, expected) in [
+            (&[ours][..], &[true][..], "text"),
+            (&["acme+4512345678@SMS.example.com"], &[true], "text"),
+            (&[ours, ours], &[true, true], "text"),
+            (&[ours], &[false], "recipient_not_addressed"),
+            (&[ours], &[true, false], "recipient_not_addressed"),
+            (
+                &["other@sms.example.com"],
+                &[true],
+                "recipient_not_addressed",
+            ),
+            (
+                &[ours, "other@sms.example.com"],
+                &[true],
+                "recipient_not_addressed",
+            ),
+            (&[], &[true], "recipient_not_addressed"),
+        ] {
+            let mail = StoredMail {
+                to: Some(to.iter().map(|to| (*to).to_owned()).collect()),
+                dkim_passed: true,
+                signatures: Some(covered.iter().copied().map(signature).collect()),
+                ..mail()
+            };
+            assert_eq!(outcome(&mail, &dkim), expected, "{to:?} {covered:?}");
+            assert_eq!(outcome(&mail, &plain), "text", "{to:?} {covered:?}");
+            let unread = StoredMail { to: None, ..mail };
+            assert_eq!(outcome(&unread, &dkim), "recipient_not_addressed");
+        }
     }
 
     #[test]
