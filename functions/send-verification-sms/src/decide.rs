@@ -1,11 +1,14 @@
 //! Which mails become a text, to whom, with which link.
 
-use regex_lite::Regex;
+use regex::{Regex, RegexBuilder};
 use shared::config::Source;
 use shared::link::{self, Link, NoLink};
 use shared::mailgun::dkim::{Signature, is_aligned};
 use shared::mailgun::mail::{StoredMail, is_address};
 use shared::phone::{self, Countries, E164};
+
+/// The most bytes of a compiled pattern; one for an address has a few thousand.
+const PATTERN_LIMIT: usize = 1 << 20;
 
 /// What the operator allows.
 #[derive(Debug)]
@@ -88,21 +91,23 @@ impl Rules {
 impl Form {
     fn read(source: &mut Source<'_>, tagged: bool) -> Option<Self> {
         if let Some(pattern) = source.optional("RECIPIENT_PATTERN") {
-            let regex = Regex::new(&format!("(?i)^(?:{pattern})$")).ok();
-            let has = |regex: &Regex, group: &str| {
-                regex.capture_names().flatten().any(|name| name == group)
-            };
-            let regex = regex.filter(|regex| has(regex, "phone"));
-            match &regex {
-                None => source.problem(
-                    "RECIPIENT_PATTERN is not a regular expression with a group (?P<phone>...)",
-                ),
-                Some(regex) if tagged && !has(regex, "tag") => {
-                    source.problem("RECIPIENT_PATTERN needs a group (?P<tag>...) too, since RECIPIENT_KEY_SECRET is set");
+            let regex = match whole(&pattern) {
+                Ok(regex) => regex,
+                Err(error) => {
+                    source.problem(format!(
+                        "RECIPIENT_PATTERN is not a regular expression: {error}"
+                    ));
+                    return None;
                 }
-                Some(_) => {}
+            };
+            let has = |group: &str| regex.capture_names().flatten().any(|name| name == group);
+            if !has("phone") {
+                source.problem("RECIPIENT_PATTERN needs a group (?P<phone>...)");
             }
-            return regex.map(Self::Pattern);
+            if tagged && !has("tag") {
+                source.problem("RECIPIENT_PATTERN needs a group (?P<tag>...) too, since RECIPIENT_KEY_SECRET is set");
+            }
+            return Some(Self::Pattern(regex));
         }
         let (prefix, domain) = (
             source.required("RECIPIENT_PREFIX"),
@@ -114,6 +119,19 @@ impl Form {
         }
         Some(Self::Plus { prefix, domain })
     }
+}
+
+/// A pattern over the whole of a text, in letters of either case.
+fn whole(pattern: &str) -> Result<Regex, regex::Error> {
+    let compile = |pattern: &str| {
+        RegexBuilder::new(pattern)
+            .case_insensitive(true)
+            .size_limit(PATTERN_LIMIT)
+            .build()
+    };
+    // Alone first: in brackets `a)|(b` would be a pattern, and an error would show more than was written.
+    compile(pattern)?;
+    compile(&format!("^(?:{pattern})$"))
 }
 
 impl Recipient {
@@ -325,6 +343,8 @@ mod tests {
         for (address, phone) in [
             ("user-4512345678@a.example", Some("+4512345678")),
             ("user-+4512345678@b.example", Some("+4512345678")),
+            ("USER-4512345678@A.example", Some("+4512345678")),
+            ("user-٤٥١٢٣٤٥٦٧٨@a.example", None),
             ("xuser-4512345678@a.example", None),
             ("user-4512345678@a.example.com", None),
         ] {
@@ -610,15 +630,27 @@ mod tests {
         ] {
             assert!(problems.contains(name), "{name} in {problems}");
         }
-        let lookup = |name: &str| {
-            (name == "RECIPIENT_PATTERN").then(|| r"(?P<phone>\d+)@a\.example".to_owned())
-        };
-        let problems = read(&lookup, |source| Rules::read(source, None, true))
-            .unwrap_err()
-            .to_string();
-        assert!(
-            problems.contains("RECIPIENT_PATTERN needs a group (?P<tag>...) too"),
-            "{problems}"
-        );
+        for (pattern, problem) in [
+            (
+                r"(?P<phone>\d+)@a\.example",
+                "RECIPIENT_PATTERN needs a group (?P<tag>...) too",
+            ),
+            (
+                r"(?P<tag>\d+)@a\.example",
+                "RECIPIENT_PATTERN needs a group (?P<phone>...)",
+            ),
+            (
+                r"x(?P<phone>\d+@a\.example",
+                "RECIPIENT_PATTERN is not a regular expression: regex parse error:\n    x(?P<phone>\\d+@a\\.example\n     ^\nerror: unclosed group",
+            ),
+            (r"x)|(?P<phone>\d+", "error: unopened group"),
+            (r"(?P<phone>(\d{100}){1000})", "size limit"),
+        ] {
+            let lookup = |name: &str| (name == "RECIPIENT_PATTERN").then(|| pattern.to_owned());
+            let problems = read(&lookup, |source| Rules::read(source, None, true))
+                .unwrap_err()
+                .to_string();
+            assert!(problems.contains(problem), "{problems}");
+        }
     }
 }
