@@ -6,6 +6,7 @@ use std::{
     future::poll_fn,
     io,
     net::Ipv4Addr,
+    pin::pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU32, Ordering},
@@ -32,13 +33,14 @@ use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use tokio::{
     net::{TcpListener, TcpSocket},
     runtime::Handle,
+    sync::Notify,
     task::JoinSet,
 };
 
 /// The largest request body a [`Server`] reads; more is answered 413.
 pub const BODY_LIMIT: usize = 20 * 1024 * 1024;
 
-/// How the `User-Agent` of our functions and of the operator's program begins.
+/// How the `User-Agent` of our functions and of the CLI begins.
 const OUR_AGENT: &[u8] = b"Switchboard/";
 
 /// Connections that wait to be accepted.
@@ -300,6 +302,7 @@ struct Shared {
     door: Mutex<Door>,
     connections: Mutex<JoinSet<()>>,
     exchanges: Mutex<Vec<Exchange>>,
+    arrivals: Notify,
     complaints: Complaints,
 }
 
@@ -345,6 +348,7 @@ impl Server {
             }),
             connections: Mutex::default(),
             exchanges: Mutex::default(),
+            arrivals: Notify::new(),
             complaints: Complaints::default(),
         });
         let router = router.layer(DefaultBodyLimit::disable());
@@ -374,6 +378,19 @@ impl Server {
     /// All exchanges so far, in order of arrival, except `HEAD /`.
     pub fn exchanges(&self) -> Vec<Exchange> {
         lock(&self.shared.exchanges).clone()
+    }
+
+    /// Waits until the exchanges, the last of which may not be answered yet, are as wanted.
+    pub async fn wait(&self, wanted: impl Fn(&[Exchange]) -> bool) {
+        loop {
+            let mut arrival = pin!(self.shared.arrivals.notified());
+            // From here on no arrival is missed.
+            arrival.as_mut().enable();
+            if wanted(&lock(&self.shared.exchanges)) {
+                return;
+            }
+            arrival.await;
+        }
     }
 
     /// Forgets the exchanges so far.
@@ -504,6 +521,7 @@ async fn serve(
     let fault = Faults(Arc::clone(&shared))
         .take(&format!("{} {}", exchange.method, exchange.target), &body);
     lock(&shared.exchanges).push(exchange);
+    shared.arrivals.notify_waiters();
     let complaints = shared.complaints.clone();
     let target = format!("{} {}", head.method, head.uri.path());
     // A task of its own: a provider finishes what it began although the caller hung up.

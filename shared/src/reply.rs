@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-/// An answer to a webhook together with what is logged about it. `outcome` is a stable `snake_case` word that operators
-/// search and alarm on.
+/// An answer to a webhook together with what is logged about it. `outcome` is a stable `snake_case` word, by which
+/// on-call engineers search and alarms count.
 #[derive(Debug)]
 pub struct Reply {
     /// HTTP status.
@@ -67,7 +67,7 @@ impl Reply {
         self
     }
 
-    /// Logs and counts it as an error, although its status is not one: the caller got an apology.
+    /// Logs and counts it as an error, although its status is not one: the caller heard an error message.
     #[must_use]
     pub fn failed(self) -> Self {
         Self {
@@ -157,7 +157,7 @@ fn millis(duration: Duration) -> Value {
     json!((duration.as_secs_f64() * 1e4).round() / 10.0)
 }
 
-/// Why a request could not be served: what the caller sees, and what the log says. `cause` is for operators; it is made from
+/// Why a request could not be served: what the caller sees, and what the log says. `cause` is for on-call engineers; it is made from
 /// kinds and codes, never from values that came in.
 #[derive(Debug)]
 pub struct Failure {

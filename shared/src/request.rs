@@ -224,7 +224,7 @@ fn malformed(what: &'static str) -> Reply {
     Reply::refused(400, "malformed_request").field("error", what)
 }
 
-/// Whether an event is no request but a schedule's or an operator's: any JSON object without the `requestContext` that AWS puts into
+/// Whether an event is no request but a schedule's or a manual invocation: any JSON object without the `requestContext` that AWS puts into
 /// every event of a Function URL, so that nobody outside can make one.
 pub fn is_schedule(event: &str) -> bool {
     serde_json::from_str::<HashMap<String, &RawValue>>(event)

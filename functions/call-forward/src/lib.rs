@@ -8,8 +8,8 @@
 //! Each step of a call acts once. Twilio asks again within seconds, and gets the same answer; what comes later is somebody who has
 //! seen Twilio's request, and learns nothing.
 //!
-//! The caller always hears words: a regret where the number is nobody's or the call goes round in circles, an apology where
-//! something of ours failed. Never: a premium or foreign number dialled unasked, a name that becomes markup, a call without end.
+//! The caller always hears words: a prompt where the number is nobody's or the call goes round in circles, an error
+//! message where something of ours failed. Never: a premium or foreign number dialled unasked, a name that becomes markup, a call without end.
 
 mod decide;
 

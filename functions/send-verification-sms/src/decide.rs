@@ -10,7 +10,7 @@ use shared::phone::{self, Countries, E164};
 /// The most bytes of a compiled pattern; one for an address has a few thousand.
 const PATTERN_LIMIT: usize = 1 << 20;
 
-/// What the operator allows.
+/// What the settings allow.
 #[derive(Debug)]
 pub(crate) struct Rules {
     recipient: Recipient,

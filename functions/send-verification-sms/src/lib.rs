@@ -1,4 +1,4 @@
-//! Auth0 mailed a pseudo-address such as `acme+4512345678@sms.example.com`: text that phone instead, and remember the link.
+//! Auth0 mailed a proxy e-mail address such as `acme+4512345678@sms.example.com`: text that phone instead, and remember the link.
 //!
 //! A Mailgun route posts the mail. Its signature says that Mailgun received it, and nothing of who sent it, so that is asked next: sender
 //! and its DKIM signatures, the application's tag in the address, country, exactly one link that may be trusted, and, of Auth0, whether

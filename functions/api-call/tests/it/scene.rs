@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::future::ready;
-use std::path::Path;
+use std::ops::Deref;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -12,10 +12,12 @@ use axum::response::{IntoResponse as _, Response};
 use axum::{Json, Router};
 use sandbox::auth0::{self, API_AUDIENCE};
 use sandbox::lambda::Lambda;
-use sandbox::wire::{Exchange, Fault, Faults, Server, client};
-use sandbox::{STUDIO_TOKEN, Sandbox, twilio};
+use sandbox::scene::{self, at_once};
+use sandbox::wire::{Exchange, Server, client};
+use sandbox::{STUDIO_TOKEN, Sandbox};
 use serde_json::{Value, json};
-use tokio::task::JoinSet;
+
+pub(crate) use sandbox::scene::{Setting as Override, says};
 
 pub(crate) const FUNCTION: &str = "api-call";
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_api-call");
@@ -31,8 +33,6 @@ pub(crate) const REFUSED: &str = r#"{"error":"the API does not accept this appli
 pub(crate) const UNUSABLE: &str = r#"{"error":"the API has no usable answer"}"#;
 pub(crate) const LATE: &str = r#"{"error":"the API did not answer in time"}"#;
 pub(crate) const CHALLENGE: &str = r#"Basic realm="switchboard", Bearer"#;
-
-pub(crate) type Override<'a> = (&'a str, Option<&'a str>);
 
 /// What a flow gets.
 #[derive(Debug, PartialEq, Eq)]
@@ -159,10 +159,8 @@ fn value(exchange: &Exchange, name: &str) -> Option<String> {
 
 /// When it ends, no token, secret or value of the test may be in anything that was written, at the most talkative level.
 pub(crate) struct Scene {
-    pub(crate) lambda: Lambda,
+    scene: scene::Scene,
     pub(crate) api: Api,
-    pub(crate) sandbox: Sandbox,
-    markers: Mutex<BTreeSet<String>>,
 }
 
 impl Scene {
@@ -190,41 +188,21 @@ impl Scene {
         overrides: &[Override<'_>],
     ) -> Self {
         let api = Api::start().await;
-        let lambda = launch(
-            &sandbox,
-            &format!("{}{prefix}", api.server.url()),
-            processes,
-            overrides,
-        )
-        .await;
-        let scene = Self {
-            lambda,
-            api,
-            sandbox,
-            markers: Mutex::default(),
-        };
-        for marker in [
-            NUMBER,
-            "Annabeth Chase",
-            "1234.50",
-            STUDIO_TOKEN,
-            twilio::AUTH_TOKEN,
-            auth0::CLIENT_SECRET,
-        ] {
+        let url = format!("{}{prefix}", api.server.url());
+        let settings = [&settings(&url), overrides].concat();
+        let scene = scene::Scene::launch(sandbox, FUNCTION, BINARY, processes, &settings).await;
+        for marker in [NUMBER, "Annabeth Chase", "1234.50"] {
             scene.mark(marker);
         }
-        scene
+        Self { scene, api }
     }
 
     /// Other processes in place of the ones there are, which go on unseen.
     pub(crate) async fn join(&mut self, processes: usize) -> Lambda {
-        let joined = launch(&self.sandbox, &self.api.server.url(), processes, &[]).await;
-        std::mem::replace(&mut self.lambda, joined)
-    }
-
-    /// This must never be written.
-    pub(crate) fn mark(&self, marker: &str) {
-        self.markers.lock().unwrap().insert(marker.to_owned());
+        let url = self.api.server.url();
+        let joined =
+            scene::launch(&self.sandbox, FUNCTION, BINARY, processes, &settings(&url)).await;
+        std::mem::replace(&mut self.scene.lambda, joined)
     }
 
     /// A request without a credential.
@@ -263,26 +241,14 @@ impl Scene {
 
     /// So many flows at once.
     pub(crate) async fn ask_at_once(&self, flows: usize) -> Vec<Answer> {
-        let mut answers = JoinSet::new();
-        for _ in 0..flows {
-            answers.spawn(answer(
-                self.request(FORM, format!("account_number={NUMBER}"))
+        let account = format!("account_number={NUMBER}");
+        let ask = |_| {
+            answer(
+                self.request(FORM, account.clone())
                     .bearer_auth(STUDIO_TOKEN),
-            ));
-        }
-        answers.join_all().await
-    }
-
-    pub(crate) fn auth0(&self) -> &Faults {
-        self.sandbox.auth0.server().faults()
-    }
-
-    pub(crate) fn dynamodb(&self) -> &Faults {
-        self.sandbox.aws.dynamodb().faults()
-    }
-
-    pub(crate) fn secrets(&self) -> &Faults {
-        self.sandbox.aws.secrets().faults()
+            )
+        };
+        at_once((0..flows).map(ask)).await
     }
 
     /// How often the tenant was asked for a token.
@@ -297,21 +263,6 @@ impl Scene {
             assert!(Instant::now() < patience, "{n} token requests");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-    }
-
-    /// How often a secret was fetched.
-    pub(crate) fn fetched(&self, secret: &str) -> usize {
-        let asked_for = |body: &[u8]| {
-            serde_json::from_slice::<Value>(body).unwrap()["SecretId"]
-                == format!("switchboard/{secret}")
-        };
-        self.sandbox
-            .aws
-            .secrets()
-            .exchanges()
-            .iter()
-            .filter(|exchange| asked_for(&exchange.request))
-            .count()
     }
 
     /// The shared tokens' items.
@@ -330,67 +281,19 @@ impl Scene {
         let value = json!({ "client_id": auth0::CLIENT_ID, "client_secret": secret });
         self.sandbox.aws.set_secret("switchboard/auth0", &value);
     }
+}
 
-    /// The first log line with this outcome.
-    pub(crate) async fn logged(&self, outcome: &str) -> Value {
-        let marked = format!("\"outcome\":\"{outcome}\"");
-        serde_json::from_str(&self.lambda.wait_log(|line| line.contains(&marked)).await).unwrap()
-    }
+impl Deref for Scene {
+    type Target = scene::Scene;
 
-    /// Another process, which remembers nothing.
-    pub(crate) async fn restart(&self) {
-        let exits = self.lambda.exits().len();
-        self.lambda.kill(self.lambda.pids()[0]).await;
-        self.lambda.wait_exits(exits + 1).await;
-        self.lambda.wait_ready().await.unwrap();
+    fn deref(&self) -> &Self::Target {
+        &self.scene
     }
 }
 
-impl Drop for Scene {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            return;
-        }
-        let mut markers = self.markers.lock().unwrap().clone();
-        for exchange in self.sandbox.auth0.server().exchanges() {
-            let granted: Value = serde_json::from_slice(&exchange.response).unwrap_or_default();
-            markers.extend(
-                granted["access_token"]
-                    .as_str()
-                    .filter(|token| !token.is_empty())
-                    .map(str::to_owned),
-            );
-        }
-        for line in [self.lambda.log(), self.lambda.errors()].concat() {
-            let mut line: Value = serde_json::from_str(&line).unwrap();
-            line["_aws"] = Value::Null; // its milliseconds are digits by chance
-            let line = line.to_string();
-            for marker in &markers {
-                assert!(!line.contains(marker.as_str()), "{marker} in {line}");
-            }
-        }
-    }
-}
-
-async fn launch(
-    sandbox: &Sandbox,
-    url: &str,
-    processes: usize,
-    overrides: &[Override<'_>],
-) -> Lambda {
-    let usual = [
-        ("LOG_LEVEL", Some("trace")),
-        ("API_URL", Some(url)),
-        ("API_AUDIENCE", Some(API_AUDIENCE)),
-    ];
-    sandbox
-        .run_with(
-            FUNCTION,
-            Path::new(BINARY),
-            processes,
-            &[&usual, overrides].concat(),
-        )
-        .await
+/// The API at this address, over the sandbox's settings.
+fn settings(url: &str) -> [Override<'_>; 2] {
+    [("API_URL", Some(url)), ("API_AUDIENCE", Some(API_AUDIENCE))]
 }
 
 async fn answer(request: reqwest::RequestBuilder) -> Answer {
@@ -424,12 +327,4 @@ pub(crate) fn form<N: AsRef<str>, V: AsRef<str>>(params: &[(N, V)]) -> String {
     let mut url = reqwest::Url::parse("http://form").unwrap();
     url.query_pairs_mut().extend_pairs(params);
     url.query().unwrap().to_owned()
-}
-
-pub(crate) fn says(status: u16, body: &str) -> Fault {
-    Fault::Answer {
-        status,
-        headers: vec![],
-        body: body.to_owned(),
-    }
 }

@@ -1,14 +1,14 @@
 //! A sandbox with the function and an employee in it, and what callers and the log tell.
 
-use std::collections::BTreeSet;
-use std::path::Path;
-use std::sync::Mutex;
+use std::ops::Deref;
 
-use sandbox::lambda::Lambda;
+use sandbox::scene;
 use sandbox::twilio::Call;
-use sandbox::wire::{Exchange, Fault, Faults, Server};
-use sandbox::{COMPANY_NUMBER, Sandbox, okta, twilio};
+use sandbox::wire::{Exchange, Server};
+use sandbox::{COMPANY_NUMBER, Sandbox};
 use serde_json::Value;
+
+pub(crate) use sandbox::scene::{Params, Setting as Override, and, document, says, status};
 
 pub(crate) const FUNCTION: &str = "call-forward";
 pub(crate) const CALLER: &str = "+14155550111";
@@ -26,14 +26,9 @@ pub(crate) const APOLOGY: &str =
 pub(crate) const VOICEMAIL: &str = "Nobody can take your call right now. Please leave a message after the tone, and press the pound key when you are done.";
 pub(crate) const GOODBYE: &str = "Goodbye.";
 
-pub(crate) type Override<'a> = (&'a str, Option<&'a str>);
-pub(crate) type Params = Vec<(String, String)>;
-
 /// When it ends, no number, name, recording or secret of the test may be in anything that was written, at the most talkative level.
 pub(crate) struct Scene {
-    pub(crate) lambda: Lambda,
-    pub(crate) sandbox: Sandbox,
-    markers: Mutex<BTreeSet<String>>,
+    scene: scene::Scene,
 }
 
 impl Scene {
@@ -50,21 +45,10 @@ impl Scene {
 
     /// Without employees.
     pub(crate) async fn on(sandbox: Sandbox, overrides: &[Override<'_>]) -> Self {
-        let usual = [("LOG_LEVEL", Some("trace"))];
-        let binary = Path::new(env!("CARGO_BIN_EXE_call-forward"));
-        let lambda = sandbox
-            .run_with(FUNCTION, binary, 1, &[&usual, overrides].concat())
-            .await;
-        lambda.wait_ready().await.unwrap();
-        let scene = Self {
-            lambda,
-            sandbox,
-            markers: Mutex::default(),
-        };
-        for secret in [twilio::AUTH_TOKEN, okta::API_TOKEN, COMPANY_NUMBER] {
-            scene.mark(secret);
-        }
-        scene
+        let binary = env!("CARGO_BIN_EXE_call-forward");
+        let scene = scene::Scene::start(sandbox, FUNCTION, binary, 1, overrides).await;
+        scene.mark(COMPANY_NUMBER);
+        Self { scene }
     }
 
     /// An employee with a company number, which the account has and whose calls come here, as does the news of their end. Answers
@@ -79,21 +63,9 @@ impl Scene {
         self.mark(mobile);
         self.mark(company_number);
         if name.len() > 7 {
-            self.mark(name);
+            self.mark(name); // a shorter one is part of other words
         }
         self.sandbox.okta.hire(name, mobile, company_number)
-    }
-
-    /// This must never be written. Short ones are found by chance.
-    pub(crate) fn mark(&self, marker: &str) {
-        let mut markers = self.markers.lock().unwrap();
-        let digits: String = marker.chars().filter(char::is_ascii_digit).collect();
-        if marker.starts_with('+') && digits.len() >= 8 {
-            markers.insert(digits[digits.len() - 8..].to_owned());
-        }
-        if marker.len() > 7 {
-            markers.insert(marker.to_owned());
-        }
     }
 
     /// Somebody calls the employee and stays until the end.
@@ -154,18 +126,6 @@ impl Scene {
         }
     }
 
-    pub(crate) fn okta(&self) -> &Faults {
-        self.sandbox.okta.server().faults()
-    }
-
-    pub(crate) fn dynamodb(&self) -> &Faults {
-        self.sandbox.aws.dynamodb().faults()
-    }
-
-    pub(crate) fn secrets(&self) -> &Faults {
-        self.sandbox.aws.secrets().faults()
-    }
-
     /// How often Okta was asked who has a number.
     pub(crate) fn searches(&self) -> usize {
         self.sandbox.okta.server().exchanges().len()
@@ -174,21 +134,6 @@ impl Scene {
     /// Requests to Twilio's REST API.
     pub(crate) fn texts_tried(&self) -> usize {
         self.sandbox.twilio.server().exchanges().len()
-    }
-
-    /// How often a secret was fetched.
-    pub(crate) fn fetched(&self, secret: &str) -> usize {
-        let asked_for = |body: &[u8]| {
-            serde_json::from_slice::<Value>(body).unwrap()["SecretId"]
-                == format!("switchboard/{secret}")
-        };
-        self.sandbox
-            .aws
-            .secrets()
-            .exchanges()
-            .iter()
-            .filter(|exchange| asked_for(&exchange.request))
-            .count()
     }
 
     /// How often items whose `pk` begins so were written.
@@ -254,12 +199,6 @@ impl Scene {
         }
     }
 
-    /// The first log line with this outcome.
-    pub(crate) async fn logged(&self, outcome: &str) -> Value {
-        let marked = format!("\"outcome\":\"{outcome}\"");
-        serde_json::from_str(&self.lambda.wait_log(|line| line.contains(&marked)).await).unwrap()
-    }
-
     /// The outcomes so far, in order, without those of status callbacks.
     pub(crate) fn outcomes(&self) -> Vec<String> {
         let lines = self
@@ -272,29 +211,13 @@ impl Scene {
             .filter_map(|line| line["outcome"].as_str().map(str::to_owned))
             .collect()
     }
-
-    /// Another process, which remembers nothing.
-    pub(crate) async fn restart(&self) {
-        let exits = self.lambda.exits().len();
-        self.lambda.kill(self.lambda.pids()[0]).await;
-        self.lambda.wait_exits(exits + 1).await;
-        self.lambda.wait_ready().await.unwrap();
-    }
 }
 
-impl Drop for Scene {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            return;
-        }
-        for line in [self.lambda.log(), self.lambda.errors()].concat() {
-            let mut line: Value = serde_json::from_str(&line).unwrap();
-            line["_aws"] = Value::Null; // its milliseconds are digits by chance
-            let line = line.to_string();
-            for marker in &*self.markers.lock().unwrap() {
-                assert!(!line.contains(marker.as_str()), "{marker} in {line}");
-            }
-        }
+impl Deref for Scene {
+    type Target = scene::Scene;
+
+    fn deref(&self) -> &Self::Target {
+        &self.scene
     }
 }
 
@@ -331,36 +254,7 @@ pub(crate) fn refused(call: &Call, words: &str) {
     );
 }
 
-/// The parameters and these, which take the place of others of the same name.
-pub(crate) fn and(params: &Params, more: &[(&str, &str)]) -> Params {
-    let kept = params
-        .iter()
-        .filter(|(name, _)| more.iter().all(|(other, _)| other != name))
-        .cloned();
-    kept.chain(
-        more.iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
-    )
-    .collect()
-}
-
 /// A document that says this and hangs up.
 pub(crate) fn last_words(words: &str) -> String {
     document(&format!("<Say>{words}</Say><Hangup/>"))
-}
-
-pub(crate) fn document(verbs: &str) -> String {
-    format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response>{verbs}</Response>")
-}
-
-pub(crate) fn status(status: u16) -> Fault {
-    says(status, "")
-}
-
-pub(crate) fn says(status: u16, body: &str) -> Fault {
-    Fault::Answer {
-        status,
-        headers: vec![],
-        body: body.to_owned(),
-    }
 }

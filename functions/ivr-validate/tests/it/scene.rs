@@ -1,18 +1,21 @@
 //! A sandbox with the function, an account's holder and an API that knows the account; and what callers and the log tell.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
-use std::sync::Mutex;
+use std::collections::BTreeMap;
+use std::ops::Deref;
 
 use axum::Router;
 use axum::extract::OriginalUri;
 use axum::http::StatusCode;
 use sandbox::auth0::{API_AUDIENCE, TokenProfile, User};
-use sandbox::lambda::Lambda;
+use sandbox::scene;
 use sandbox::twilio::Call;
-use sandbox::wire::{Exchange, Fault, Faults, Server, client};
-use sandbox::{Sandbox, auth0, twilio};
+use sandbox::wire::{Exchange, Server, client};
+use sandbox::{Sandbox, auth0};
 use serde_json::{Value, json};
+
+pub(crate) use sandbox::scene::{
+    Params, Setting as Override, and, at_once, document, says, status,
+};
 
 pub(crate) const FUNCTION: &str = "ivr-validate";
 /// Where callers reach the dialogue.
@@ -46,9 +49,6 @@ pub(crate) const GOODBYE: &str = "Goodbye.";
 pub(crate) const APOLOGY: &str =
     "We are sorry, something went wrong on our side. Please call again in a few minutes. Goodbye.";
 
-pub(crate) type Override<'a> = (&'a str, Option<&'a str>);
-pub(crate) type Params = Vec<(String, String)>;
-
 /// What the function answered, but for the date and the length, which the number of an answer is part of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Answer {
@@ -59,11 +59,9 @@ pub(crate) struct Answer {
 
 /// When it ends, no number, name, greeting, token or secret of the test may be in anything that was written, at the most talkative level.
 pub(crate) struct Scene {
-    pub(crate) lambda: Lambda,
-    pub(crate) sandbox: Sandbox,
+    scene: scene::Scene,
     /// The protected API, which knows [`ACCOUNT`].
     pub(crate) api: Server,
-    markers: Mutex<BTreeSet<String>>,
 }
 
 impl Scene {
@@ -95,36 +93,22 @@ impl Scene {
         sandbox.aws.set_secret("switchboard/auth0", &applications);
         let url = api.url();
         let usual = [
-            ("LOG_LEVEL", Some("trace")),
             ("API_URL", Some(url.as_str())),
             ("API_AUDIENCE", Some(API_AUDIENCE)),
         ];
-        let binary = Path::new(env!("CARGO_BIN_EXE_ivr-validate"));
-        let lambda = sandbox
-            .run_with(FUNCTION, binary, instances, &[&usual, overrides].concat())
-            .await;
-        lambda.wait_ready().await.unwrap();
-        sandbox
-            .twilio
-            .set_voice_url(NUMBER, &format!("{}voice", lambda.url()));
-        let scene = Self {
-            lambda,
-            sandbox,
-            api,
-            markers: Mutex::default(),
-        };
-        let secrets = [
-            twilio::AUTH_TOKEN,
-            auth0::CLIENT_SECRET,
-            auth0::LOGIN_CLIENT_SECRET,
-            TOKEN,
-            NUMBER,
-            NOBODYS,
-        ];
-        for secret in secrets {
-            scene.mark(secret);
-        }
+        let (binary, settings) = (
+            env!("CARGO_BIN_EXE_ivr-validate"),
+            [&usual, overrides].concat(),
+        );
+        let scene = scene::Scene::start(sandbox, FUNCTION, binary, instances, &settings).await;
         scene
+            .sandbox
+            .twilio
+            .set_voice_url(NUMBER, &format!("{}voice", scene.lambda.url()));
+        for marker in [NUMBER, NOBODYS] {
+            scene.mark(marker);
+        }
+        Self { scene, api }
     }
 
     /// An account's holder.
@@ -144,19 +128,6 @@ impl Scene {
             .auth0
             .user(&format!("holder-of-{ACCOUNT}@acme.example"))
             .unwrap()
-    }
-
-    /// This must never be written. Short ones are found by chance.
-    pub(crate) fn mark(&self, marker: &str) {
-        if marker.len() > 7 {
-            let number = marker
-                .starts_with('+')
-                .then(|| marker[marker.len() - 8..].to_owned());
-            self.markers
-                .lock()
-                .unwrap()
-                .insert(number.unwrap_or_else(|| marker.to_owned()));
-        }
     }
 
     /// Somebody calls, presses these keys, one text for each question, and stays until the end. Answers have different numbers in each
@@ -279,14 +250,6 @@ impl Scene {
         )
     }
 
-    pub(crate) fn auth0(&self) -> &Faults {
-        self.sandbox.auth0.server().faults()
-    }
-
-    pub(crate) fn dynamodb(&self) -> &Faults {
-        self.sandbox.aws.dynamodb().faults()
-    }
-
     /// Forgets what upstreams were asked so far.
     pub(crate) fn clear(&self) {
         for server in [
@@ -334,21 +297,6 @@ impl Scene {
             .count()
     }
 
-    /// How often a secret was fetched.
-    pub(crate) fn fetched(&self, secret: &str) -> usize {
-        let asked_for = |body: &[u8]| {
-            serde_json::from_slice::<Value>(body).unwrap()["SecretId"]
-                == format!("switchboard/{secret}")
-        };
-        self.sandbox
-            .aws
-            .secrets()
-            .exchanges()
-            .iter()
-            .filter(|exchange| asked_for(&exchange.request))
-            .count()
-    }
-
     /// The attribute of the items with these keys; `sk` may be the beginning of one.
     pub(crate) async fn counted(&self, pk: &str, sk: &str, attribute: &str) -> Vec<u64> {
         let items = self.sandbox.aws.items().await;
@@ -370,51 +318,13 @@ impl Scene {
             .into_iter()
             .sum()
     }
-
-    /// The first log line with this outcome.
-    pub(crate) async fn logged(&self, outcome: &str) -> Value {
-        let marked = format!("\"outcome\":\"{outcome}\"");
-        serde_json::from_str(&self.lambda.wait_log(|line| line.contains(&marked)).await).unwrap()
-    }
-
-    /// The outcomes so far, in order.
-    pub(crate) fn outcomes(&self) -> Vec<String> {
-        let lines = self
-            .lambda
-            .log()
-            .into_iter()
-            .filter_map(|line| serde_json::from_str::<Value>(&line).ok());
-        lines
-            .filter_map(|line| line["outcome"].as_str().map(str::to_owned))
-            .collect()
-    }
-
-    /// Another process, which remembers nothing.
-    pub(crate) async fn restart(&self) {
-        let exits = self.lambda.exits().len();
-        self.lambda.kill(self.lambda.pids()[0]).await;
-        self.lambda.wait_exits(exits + 1).await;
-        self.lambda.wait_ready().await.unwrap();
-    }
 }
 
-impl Drop for Scene {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            return;
-        }
-        let issued = self.sandbox.auth0.server().exchanges();
-        let issued: Vec<String> = issued.iter().filter_map(access_token).collect();
-        let mut markers = self.markers.lock().unwrap().clone();
-        markers.extend(issued);
-        for line in [self.lambda.log(), self.lambda.errors()].concat() {
-            let mut line: Value = serde_json::from_str(&line).unwrap();
-            line["_aws"] = Value::Null; // its milliseconds are digits by chance
-            let line = line.to_string();
-            for marker in &markers {
-                assert!(!line.contains(marker.as_str()), "{marker} in {line}");
-            }
-        }
+impl Deref for Scene {
+    type Target = scene::Scene;
+
+    fn deref(&self) -> &Self::Target {
+        &self.scene
     }
 }
 
@@ -488,31 +398,6 @@ fn unnumbered(document: &str) -> String {
     })
 }
 
-/// Runs all at once; the results in the same order.
-pub(crate) async fn at_once<T: Send + 'static>(
-    jobs: impl IntoIterator<Item = impl Future<Output = T> + Send + 'static>,
-) -> Vec<T> {
-    let running: Vec<_> = jobs.into_iter().map(tokio::spawn).collect();
-    let mut results = Vec::new();
-    for job in running {
-        results.push(job.await.unwrap());
-    }
-    results
-}
-
-/// The parameters and these, which take the place of others of the same name.
-pub(crate) fn and(params: &Params, more: &[(&str, &str)]) -> Params {
-    let kept = params
-        .iter()
-        .filter(|(name, _)| more.iter().all(|(other, _)| other != name))
-        .cloned();
-    kept.chain(
-        more.iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
-    )
-    .collect()
-}
-
 /// A document that says this and hangs up.
 pub(crate) fn last_words(words: &[&str]) -> String {
     let said: Vec<_> = words
@@ -533,22 +418,6 @@ pub(crate) fn question(words: &str, step: &str, digits: Option<u32>) -> String {
     document(&format!(
         "{gather}<Say language=\"en-US\">{words}</Say></Gather>"
     ))
-}
-
-pub(crate) fn document(verbs: &str) -> String {
-    format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response>{verbs}</Response>")
-}
-
-pub(crate) fn status(status: u16) -> Fault {
-    says(status, "")
-}
-
-pub(crate) fn says(status: u16, body: &str) -> Fault {
-    Fault::Answer {
-        status,
-        headers: vec![],
-        body: body.to_owned(),
-    }
 }
 
 /// What counts the wrong PINs for an account: of all callers (`all`) or of one (`caller#...`).

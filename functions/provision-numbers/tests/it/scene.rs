@@ -1,31 +1,23 @@
 //! A sandbox with the function running in it, and the questions every test asks.
 
-use std::path::Path;
+use std::ops::Deref;
 use std::time::Duration;
 
-use sandbox::lambda::{InvokeError, Lambda};
-use sandbox::okta;
+use sandbox::lambda::InvokeError;
+use sandbox::scene::{self, Setting};
 use sandbox::twilio::Owned;
-use sandbox::wire::Fault;
-use sandbox::{HOOK_TOKEN, Sandbox, twilio};
+use sandbox::{Sandbox, twilio};
 use serde_json::{Value, json};
+
+pub(crate) use sandbox::scene::says as answer;
 
 pub(crate) const FUNCTION: &str = "provision-numbers";
 pub(crate) const MOBILE: &str = "(302) 482-9229";
 pub(crate) const CLEAN_MOBILE: &str = "+13024829229";
 
-/// These are never written.
-const SECRETS: [&str; 4] = [
-    HOOK_TOKEN,
-    twilio::API_KEY_SECRET,
-    twilio::ACCOUNT_SID,
-    okta::API_TOKEN,
-];
-
 /// When it ends, no mobile of the test may be in the log, nor a secret.
 pub(crate) struct Scene {
-    pub(crate) lambda: Lambda,
-    pub(crate) sandbox: Sandbox,
+    scene: scene::Scene,
 }
 
 impl Scene {
@@ -33,7 +25,7 @@ impl Scene {
         Self::with(&[]).await
     }
 
-    pub(crate) async fn with(overrides: &[(&str, Option<&str>)]) -> Self {
+    pub(crate) async fn with(overrides: &[Setting<'_>]) -> Self {
         Self::on(Sandbox::start().await, 1, overrides).await
     }
 
@@ -49,14 +41,13 @@ impl Scene {
         Self::on(Sandbox::start().await, n, &[]).await
     }
 
-    async fn on(sandbox: Sandbox, instances: usize, overrides: &[(&str, Option<&str>)]) -> Self {
-        let binary = Path::new(env!("CARGO_BIN_EXE_provision-numbers"));
-        let usual = [("LOG_LEVEL", Some("trace"))];
-        let lambda = sandbox
-            .run_with(FUNCTION, binary, instances, &[&usual, overrides].concat())
-            .await;
-        lambda.wait_ready().await.unwrap();
-        Self { lambda, sandbox }
+    async fn on(sandbox: Sandbox, instances: usize, overrides: &[Setting<'_>]) -> Self {
+        let binary = env!("CARGO_BIN_EXE_provision-numbers");
+        let scene = scene::Scene::start(sandbox, FUNCTION, binary, instances, overrides).await;
+        for marker in [MOBILE, CLEAN_MOBILE, twilio::ACCOUNT_SID] {
+            scene.mark(marker);
+        }
+        Self { scene }
     }
 
     /// A run's report.
@@ -152,24 +143,13 @@ impl Scene {
             .map(str::to_owned)
             .collect()
     }
-
-    pub(crate) async fn kill(&self) {
-        let exits = self.lambda.exits().len();
-        self.lambda.kill(self.lambda.pids()[0]).await;
-        self.lambda.wait_exits(exits + 1).await;
-    }
 }
 
-impl Drop for Scene {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            return;
-        }
-        for line in [self.lambda.log(), self.lambda.errors()].concat() {
-            for secret in SECRETS.iter().chain(&[MOBILE, CLEAN_MOBILE]) {
-                assert!(!line.contains(secret), "{secret} in {line}");
-            }
-        }
+impl Deref for Scene {
+    type Target = scene::Scene;
+
+    fn deref(&self) -> &Self::Target {
+        &self.scene
     }
 }
 
@@ -182,15 +162,6 @@ pub(crate) async fn wait_until(condition: impl Fn() -> bool) {
     tokio::time::timeout(Duration::from_secs(30), waiting)
         .await
         .expect("it happens");
-}
-
-/// An answer in the place of the real one.
-pub(crate) fn answer(status: u16, body: &str) -> Fault {
-    Fault::Answer {
-        status,
-        headers: vec![],
-        body: body.to_owned(),
-    }
 }
 
 /// How many entries a report has.

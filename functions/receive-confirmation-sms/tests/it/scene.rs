@@ -1,11 +1,11 @@
 //! A sandbox with the function in it, and what waits for the phone.
 
-use std::path::Path;
+use std::ops::Deref;
 use std::time::Duration;
 
 use sandbox::Sandbox;
 use sandbox::auth0::{LinkPage, TicketMail};
-use sandbox::lambda::Lambda;
+use sandbox::scene::{self, Setting};
 use sandbox::twilio::{NUMBER, Reply};
 use sandbox::wire::{Exchange, Fault, Server};
 use serde_json::{Value, json};
@@ -23,10 +23,17 @@ pub(crate) const RETRY: &str =
     "Something went wrong on our side. Please reply YES again in a few minutes.";
 pub(crate) const EXPIRED: &str = "This request is no longer valid. Please start again.";
 
-/// The function is dropped before the sandbox, which then fails the test if a simulator complained.
+/// When it ends, no number, address, link or ticket of the test may be in anything that was written.
 pub(crate) struct Scene {
-    pub(crate) lambda: Lambda,
-    pub(crate) sandbox: Sandbox,
+    scene: scene::Scene,
+}
+
+impl Deref for Scene {
+    type Target = scene::Scene;
+
+    fn deref(&self) -> &Self::Target {
+        &self.scene
+    }
 }
 
 impl Scene {
@@ -34,7 +41,7 @@ impl Scene {
         Self::with(&[]).await
     }
 
-    pub(crate) async fn with(settings: &[(&str, Option<&str>)]) -> Self {
+    pub(crate) async fn with(settings: &[Setting<'_>]) -> Self {
         Self::within(Sandbox::start().await, 1, settings).await
     }
 
@@ -48,14 +55,16 @@ impl Scene {
     pub(crate) async fn within(
         sandbox: Sandbox,
         instances: usize,
-        settings: &[(&str, Option<&str>)],
+        settings: &[Setting<'_>],
     ) -> Self {
-        let binary = Path::new(env!("CARGO_BIN_EXE_receive-confirmation-sms"));
-        let lambda = sandbox
-            .run_with(FUNCTION, binary, instances, settings)
-            .await;
-        lambda.wait_ready().await.unwrap();
-        Self { lambda, sandbox }
+        let binary = env!("CARGO_BIN_EXE_receive-confirmation-sms");
+        let scene = Self {
+            scene: scene::Scene::start(sandbox, FUNCTION, binary, instances, settings).await,
+        };
+        for marker in [PHONE, "sms.example.com"] {
+            scene.mark(marker);
+        }
+        scene
     }
 
     /// The table, as send-verification-sms sees it.
@@ -69,6 +78,7 @@ impl Scene {
 
     /// A request for the phone, as send-verification-sms leaves it.
     pub(crate) async fn pend(&self, request: &Request) {
+        self.mark(&request.link);
         let added = self
             .table()
             .update(pending::add(&PHONE.parse().unwrap(), request))

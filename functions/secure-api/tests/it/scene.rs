@@ -1,14 +1,14 @@
 //! A sandbox with the function and an account in it, and what callers and the log tell.
 
-use std::collections::BTreeSet;
-use std::path::Path;
-use std::sync::Mutex;
+use std::ops::Deref;
 
 use sandbox::Sandbox;
 use sandbox::auth0::{API_AUDIENCE, Signer};
-use sandbox::lambda::Lambda;
-use sandbox::wire::{Fault, Faults, client};
+use sandbox::scene;
+use sandbox::wire::client;
 use serde_json::{Value, json};
+
+pub(crate) use sandbox::scene::says;
 
 pub(crate) const FUNCTION: &str = "secure-api";
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_secure-api");
@@ -63,9 +63,7 @@ impl Answer {
 
 /// When it ends, no token, account, name or phone of the test may be in anything that was written, at the most talkative level.
 pub(crate) struct Scene {
-    pub(crate) lambda: Lambda,
-    pub(crate) sandbox: Sandbox,
-    markers: Mutex<BTreeSet<String>>,
+    scene: scene::Scene,
 }
 
 impl Scene {
@@ -78,23 +76,12 @@ impl Scene {
 
     /// Without accounts.
     pub(crate) async fn on(sandbox: Sandbox) -> Self {
-        let overrides = [
-            ("LOG_LEVEL", Some("trace")),
-            ("API_AUDIENCE", Some(API_AUDIENCE)),
-        ];
-        let lambda = sandbox
-            .run_with(FUNCTION, Path::new(BINARY), 1, &overrides)
-            .await;
-        lambda.wait_ready().await.unwrap();
-        let scene = Self {
-            lambda,
-            sandbox,
-            markers: Mutex::default(),
-        };
-        for marker in [NUMBER, &PHONE[1..], NAME, "1234.50", "Coffee"] {
+        let settings = [("API_AUDIENCE", Some(API_AUDIENCE))];
+        let scene = scene::Scene::start(sandbox, FUNCTION, BINARY, 1, &settings).await;
+        for marker in [NUMBER, PHONE, NAME, "1234.50", "Coffee"] {
             scene.mark(marker);
         }
-        scene
+        Self { scene }
     }
 
     pub(crate) async fn open_account(&self) {
@@ -108,13 +95,6 @@ impl Scene {
         account["payments"] = json!({ "L": payments });
         self.sandbox.aws.put(account).await;
         self.sandbox.aws.put(pointer(PHONE, NUMBER)).await;
-    }
-
-    /// This must never be written. Short ones are found by chance.
-    pub(crate) fn mark(&self, marker: &str) {
-        if marker.len() >= 6 {
-            self.markers.lock().unwrap().insert(marker.to_owned());
-        }
     }
 
     /// A good access token.
@@ -150,14 +130,6 @@ impl Scene {
         format!("{}{path}", self.lambda.url().trim_end_matches('/'))
     }
 
-    pub(crate) fn auth0(&self) -> &Faults {
-        self.sandbox.auth0.server().faults()
-    }
-
-    pub(crate) fn dynamodb(&self) -> &Faults {
-        self.sandbox.aws.dynamodb().faults()
-    }
-
     /// The `pk` of every item asked for so far.
     pub(crate) fn looked_up(&self) -> Vec<String> {
         let pk = |body: &[u8]| {
@@ -174,35 +146,13 @@ impl Scene {
             .map(|exchange| pk(&exchange.request))
             .collect()
     }
-
-    /// The first log line with this outcome.
-    pub(crate) async fn logged(&self, outcome: &str) -> Value {
-        let marked = format!("\"outcome\":\"{outcome}\"");
-        serde_json::from_str(&self.lambda.wait_log(|line| line.contains(&marked)).await).unwrap()
-    }
-
-    /// Another process, which remembers nothing.
-    pub(crate) async fn restart(&self) {
-        let exits = self.lambda.exits().len();
-        self.lambda.kill(self.lambda.pids()[0]).await;
-        self.lambda.wait_exits(exits + 1).await;
-        self.lambda.wait_ready().await.unwrap();
-    }
 }
 
-impl Drop for Scene {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            return;
-        }
-        for line in [self.lambda.log(), self.lambda.errors()].concat() {
-            let mut line: Value = serde_json::from_str(&line).unwrap();
-            line["_aws"] = Value::Null; // its milliseconds are digits by chance
-            let line = line.to_string();
-            for marker in &*self.markers.lock().unwrap() {
-                assert!(!line.contains(marker.as_str()), "{marker} in {line}");
-            }
-        }
+impl Deref for Scene {
+    type Target = scene::Scene;
+
+    fn deref(&self) -> &Self::Target {
+        &self.scene
     }
 }
 
@@ -239,12 +189,4 @@ fn texts(pairs: &[(&str, &str)]) -> Value {
         .map(|(name, value)| ((*name).to_owned(), json!({ "S": value })))
         .collect::<serde_json::Map<_, _>>()
         .into()
-}
-
-pub(crate) fn says(status: u16, body: &str) -> Fault {
-    Fault::Answer {
-        status,
-        headers: vec![],
-        body: body.to_owned(),
-    }
 }

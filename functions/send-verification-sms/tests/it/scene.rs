@@ -1,34 +1,30 @@
 //! A sandbox with the function running in it, and the questions every test asks.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
 
-use sandbox::{
-    Sandbox,
-    auth0::{LinkPage, User},
-    aws::Aws,
-    lambda::Lambda,
-    mail::Mail,
-    mailgun::{self, Attempt},
-    twilio,
-    wire::{Exchange, Faults, Server},
-};
+use sandbox::Sandbox;
+use sandbox::auth0::{LinkPage, User};
+use sandbox::mail::Mail;
+use sandbox::mailgun::Attempt;
+use sandbox::scene::{self, at_once, wait_for};
+use sandbox::wire::{Exchange, Server};
 use serde_json::{Value, json};
+
+pub(crate) use sandbox::scene::{Params as Fields, Setting as Override, number, wait_exchanges};
 
 pub(crate) const FUNCTION: &str = "send-verification-sms";
 pub(crate) const PHONE: &str = "+4512345678";
 pub(crate) const REGISTRATION: &str = "You have registered for an account. Reply YES to verify";
 pub(crate) const PASSWORD: &str = "Someone asked to change your password. If it was you, reply YES";
 
-pub(crate) type Fields = Vec<(String, String)>;
-pub(crate) type Override<'a> = (&'a str, Option<&'a str>);
-
 /// Without keys to ask Auth0 with.
 pub(crate) const UNASKED: Override<'_> = ("AUTH0_SECRET", None);
 
 /// When it ends, nothing that was logged may hold a number, a link or a secret in clear.
 pub(crate) struct Scene {
-    pub(crate) lambda: Lambda,
-    pub(crate) sandbox: Sandbox,
+    scene: scene::Scene,
 }
 
 impl Scene {
@@ -48,34 +44,20 @@ impl Scene {
     }
 
     pub(crate) async fn on(sandbox: Sandbox, instances: usize, overrides: &[Override<'_>]) -> Self {
-        let binary = Path::new(env!("CARGO_BIN_EXE_send-verification-sms"));
-        let lambda = sandbox
-            .run_with(FUNCTION, binary, instances, overrides)
-            .await;
-        lambda.wait_ready().await.unwrap();
+        let binary = env!("CARGO_BIN_EXE_send-verification-sms");
+        let scene = Self {
+            scene: scene::Scene::start(sandbox, FUNCTION, binary, instances, overrides).await,
+        };
+        for marker in [PHONE, "+4587654321", "sms.example.com"] {
+            scene.mark(marker);
+        }
         // What it did to be ready: it looked for an access token.
-        sandbox.aws.dynamodb().clear_exchanges();
-        sandbox.auth0.server().clear_exchanges();
-        Self { lambda, sandbox }
+        scene.sandbox.aws.dynamodb().clear_exchanges();
+        scene.sandbox.auth0.server().clear_exchanges();
+        scene
     }
 
-    pub(crate) fn twilio(&self) -> &Faults {
-        self.sandbox.twilio.server().faults()
-    }
-
-    pub(crate) fn dynamodb(&self) -> &Faults {
-        self.sandbox.aws.dynamodb().faults()
-    }
-
-    pub(crate) fn secrets(&self) -> &Faults {
-        self.sandbox.aws.secrets().faults()
-    }
-
-    pub(crate) fn auth0(&self) -> &Faults {
-        self.sandbox.auth0.server().faults()
-    }
-
-    /// A user with this phone's pseudo address.
+    /// A user with this phone's proxy e-mail address.
     pub(crate) fn sign_up(&self, phone: &str) -> User {
         self.sandbox.auth0.sign_up(&address(phone))
     }
@@ -118,12 +100,11 @@ impl Scene {
 
     /// Posts all at once; the statuses in no order.
     pub(crate) async fn post_together(self: &Arc<Self>, posts: Vec<Fields>) -> Vec<u16> {
-        let mut posting = tokio::task::JoinSet::new();
-        for fields in posts {
+        let posting = posts.into_iter().map(|fields| {
             let scene = Arc::clone(self);
-            posting.spawn(async move { scene.post(&fields).await.status });
-        }
-        posting.join_all().await
+            async move { scene.post(&fields).await.status }
+        });
+        at_once(posting).await
     }
 
     /// A good mail is sent by the process that is there, whatever happened before.
@@ -177,11 +158,6 @@ impl Scene {
     pub(crate) fn untouched(&self) {
         assert_eq!(self.asked(), 0);
         assert!(self.sandbox.aws.dynamodb().exchanges().is_empty());
-    }
-
-    /// The items whose `pk` begins so.
-    pub(crate) async fn items(&self, prefix: &str) -> Vec<Value> {
-        items(&self.sandbox.aws, prefix).await
     }
 
     /// The requests that wait for a reply of this phone.
@@ -238,60 +214,19 @@ impl Scene {
             .retain(|name, _| !name.starts_with("r_"));
         self.sandbox.aws.put(item).await;
     }
+}
 
-    /// What the journal says of the one mail there was.
-    pub(crate) async fn stage(&self) -> String {
-        let items = self.items("sent#").await;
-        assert_eq!(items.len(), 1, "{items:#?}");
-        items[0]["stage"]["S"].as_str().unwrap().to_owned()
-    }
+impl Deref for Scene {
+    type Target = scene::Scene;
 
-    /// The first log line with this outcome.
-    pub(crate) async fn logged(&self, outcome: &str) -> Value {
-        let marked = format!("\"outcome\":\"{outcome}\"");
-        serde_json::from_str(&self.lambda.wait_log(|line| line.contains(&marked)).await).unwrap()
+    fn deref(&self) -> &Self::Target {
+        &self.scene
     }
 }
 
-impl Drop for Scene {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            return;
-        }
-        let said = [self.lambda.log(), self.lambda.errors()]
-            .concat()
-            .join("\n");
-        for secret in [
-            &PHONE[1..],
-            "87654321",
-            "ticket=",
-            mailgun::SIGNING_KEY,
-            twilio::API_KEY_SECRET,
-            "sms.example.com",
-        ] {
-            assert!(!said.contains(secret), "{secret} in the log: {said}");
-        }
-    }
-}
-
-/// The pseudo address of a phone.
+/// The proxy e-mail address of a phone.
 pub(crate) fn address(phone: &str) -> String {
     format!("acme{phone}@sms.example.com")
-}
-
-pub(crate) async fn items(aws: &Aws, prefix: &str) -> Vec<Value> {
-    let all = aws.items().await;
-    all.into_iter()
-        .filter(|item| {
-            item["pk"]["S"]
-                .as_str()
-                .is_some_and(|pk| pk.starts_with(prefix))
-        })
-        .collect()
-}
-
-pub(crate) async fn wait_exchanges(server: &Server, n: usize) {
-    wait_for(server, n, |_| true).await;
 }
 
 /// Waits until so many requests for an item have arrived whose key begins so: reads (`GetItem`), writes (`UpdateItem`).
@@ -306,32 +241,10 @@ pub(crate) async fn wait_items(server: &Server, n: usize, operation: &str, key: 
     wait_for(server, n, is_meant).await;
 }
 
-async fn wait_for(server: &Server, n: usize, is_meant: impl Fn(&Exchange) -> bool) {
-    let enough = async {
-        while server
-            .exchanges()
-            .iter()
-            .filter(|exchange| is_meant(exchange))
-            .count()
-            < n
-        {
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(30), enough)
-        .await
-        .expect("the request arrives");
-}
-
 pub(crate) fn get<'a>(fields: &'a Fields, name: &str) -> &'a str {
     &fields.iter().find(|(key, _)| key == name).unwrap().1
 }
 
 pub(crate) fn set(fields: &mut Fields, name: &str, value: &str) {
     value.clone_into(&mut fields.iter_mut().find(|(key, _)| key == name).unwrap().1);
-}
-
-/// A whole number in `DynamoDB` JSON.
-pub(crate) fn number(value: &Value) -> u64 {
-    value["N"].as_str().unwrap().parse().unwrap()
 }

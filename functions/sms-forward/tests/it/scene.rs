@@ -1,15 +1,14 @@
 //! A sandbox with the function in it, and an employee with a company number.
 
-use std::collections::BTreeSet;
-use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::ops::Deref;
+use std::sync::Arc;
 
 use sandbox::Sandbox;
-use sandbox::lambda::Lambda;
+use sandbox::scene::{self, Setting, at_once, number};
 use sandbox::twilio::Reply;
-use sandbox::wire::{Fault, Faults};
 use serde_json::Value;
 
+pub(crate) use sandbox::scene::{Params, says as answer};
 pub(crate) use sandbox::{COMPANY_NUMBER as COMPANY, EMPLOYEE_MOBILE as MOBILE};
 
 pub(crate) const FUNCTION: &str = "sms-forward";
@@ -21,13 +20,9 @@ pub(crate) const MORE: &str =
     "More texts came to your company number than are forwarded. It goes on ";
 pub(crate) const NOT_ALLOWED: &str = "Not sent: texts to this number are not allowed.";
 
-pub(crate) type Params = Vec<(String, String)>;
-
 /// When it ends, no number, text or secret of the test may be in anything that was written, at the most talkative level.
 pub(crate) struct Scene {
-    pub(crate) lambda: Lambda,
-    pub(crate) sandbox: Sandbox,
-    markers: Mutex<BTreeSet<String>>,
+    scene: scene::Scene,
 }
 
 impl Scene {
@@ -35,7 +30,7 @@ impl Scene {
         Self::with(&[]).await
     }
 
-    pub(crate) async fn with(settings: &[(&str, Option<&str>)]) -> Self {
+    pub(crate) async fn with(settings: &[Setting<'_>]) -> Self {
         Self::within(Sandbox::start().await, 1, settings).await
     }
 
@@ -43,42 +38,19 @@ impl Scene {
     pub(crate) async fn within(
         sandbox: Sandbox,
         instances: usize,
-        settings: &[(&str, Option<&str>)],
+        settings: &[Setting<'_>],
     ) -> Self {
         if sandbox.okta.users().is_empty() {
             sandbox.okta.hire("Ann", MOBILE, COMPANY);
         }
-        let usual = [("LOG_LEVEL", Some("trace"))];
-        let binary = Path::new(env!("CARGO_BIN_EXE_sms-forward"));
-        let lambda = sandbox
-            .run_with(FUNCTION, binary, instances, &[&usual, settings].concat())
-            .await;
-        lambda.wait_ready().await.unwrap();
+        let binary = env!("CARGO_BIN_EXE_sms-forward");
         let scene = Self {
-            lambda,
-            sandbox,
-            markers: Mutex::default(),
+            scene: scene::Scene::start(sandbox, FUNCTION, binary, instances, settings).await,
         };
-        for marker in [
-            sandbox::twilio::AUTH_TOKEN,
-            sandbox::okta::API_TOKEN,
-            COMPANY,
-            MOBILE,
-            STRANGER,
-            OTHER,
-        ] {
-            scene.mark(marker);
+        for number in [COMPANY, MOBILE, STRANGER, OTHER] {
+            scene.mark(number);
         }
         scene
-    }
-
-    /// This must never be written; nor a number without its calling code.
-    pub(crate) fn mark(&self, marker: &str) {
-        let mut markers = self.markers.lock().unwrap();
-        markers.insert(marker.to_owned());
-        if let Some(digits) = marker.strip_prefix('+').filter(|digits| digits.len() >= 10) {
-            markers.insert(digits[digits.len() - 8..].to_owned());
-        }
     }
 
     /// Somebody texts the company number, and Twilio tries as often as its settings say.
@@ -126,14 +98,6 @@ impl Scene {
         self.logged(outcome).await;
     }
 
-    pub(crate) fn dynamodb(&self) -> &Faults {
-        self.sandbox.aws.dynamodb().faults()
-    }
-
-    pub(crate) fn okta(&self) -> &Faults {
-        self.sandbox.okta.server().faults()
-    }
-
     /// How often Okta, the table and Twilio's API were asked since the last time.
     pub(crate) fn asked(&self) -> [usize; 3] {
         let servers = [
@@ -146,18 +110,6 @@ impl Scene {
             server.clear_exchanges();
             asked
         })
-    }
-
-    /// The items whose `pk` begins so.
-    pub(crate) async fn items(&self, prefix: &str) -> Vec<Value> {
-        let all = self.sandbox.aws.items().await;
-        all.into_iter()
-            .filter(|item| {
-                item["pk"]["S"]
-                    .as_str()
-                    .is_some_and(|pk| pk.starts_with(prefix))
-            })
-            .collect()
     }
 
     /// Who wrote last.
@@ -188,6 +140,11 @@ impl Scene {
         items.iter().find(exact).map(hits).unwrap_or_default()
     }
 
+    /// The last log line with this outcome.
+    pub(crate) async fn logged(&self, outcome: &str) -> Value {
+        self.last_logged(outcome).await
+    }
+
     /// Lets so many seconds pass since texts were answered.
     pub(crate) async fn let_pass(&self, seconds: u64) {
         for item in self
@@ -197,51 +154,25 @@ impl Scene {
             .filter(|item| item["at"].is_object())
         {
             let key = |name: &str| item[name]["S"].as_str().unwrap();
-            let at: u64 = item["at"]["N"].as_str().unwrap().parse().unwrap();
+            let at = number(&item["at"]) - seconds * 1_000;
             self.sandbox
                 .aws
-                .set_number(key("pk"), key("sk"), "at", at - seconds * 1_000)
+                .set_number(key("pk"), key("sk"), "at", at)
                 .await;
         }
     }
-
-    /// The last log line with this outcome.
-    pub(crate) async fn logged(&self, outcome: &str) -> Value {
-        let marked = format!("\"outcome\":\"{outcome}\"");
-        self.lambda.wait_log(|line| line.contains(&marked)).await;
-        let log = self.lambda.log();
-        serde_json::from_str(log.iter().rfind(|line| line.contains(&marked)).unwrap()).unwrap()
-    }
-
-    /// The instance ends, and a new one is there.
-    pub(crate) async fn restart(&self) {
-        let exits = self.lambda.exits().len();
-        self.lambda.kill(self.lambda.pids()[0]).await;
-        self.lambda.wait_exits(exits + 1).await;
-        self.lambda.wait_ready().await.unwrap();
-    }
 }
 
-impl Drop for Scene {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            return;
-        }
-        for line in [self.lambda.log(), self.lambda.errors()].concat() {
-            let mut line: Value = serde_json::from_str(&line).unwrap();
-            (line["_aws"], line["sid"]) = (Value::Null, Value::Null); // digits by chance
-            for marker in &*self.markers.lock().unwrap() {
-                assert!(
-                    !line.to_string().contains(marker.as_str()),
-                    "{marker} in {line}"
-                );
-            }
-        }
+impl Deref for Scene {
+    type Target = scene::Scene;
+
+    fn deref(&self) -> &Self::Target {
+        &self.scene
     }
 }
 
 fn hits(item: &Value) -> u64 {
-    item["hits"]["N"].as_str().unwrap().parse().unwrap()
+    number(&item["hits"])
 }
 
 /// What the employee gets.
@@ -253,23 +184,13 @@ pub(crate) fn owned(texts: &[&str]) -> Vec<String> {
     texts.iter().map(|text| (*text).to_owned()).collect()
 }
 
-/// Any answer in the place of the real one.
-pub(crate) fn answer(status: u16, body: &str) -> Fault {
-    Fault::Answer {
-        status,
-        headers: vec![],
-        body: body.to_owned(),
-    }
-}
-
 /// The documents that these messages, all at once, are answered with.
 pub(crate) async fn together(scene: &Arc<Scene>, texts: Vec<Params>) -> Vec<String> {
-    let mut delivering = tokio::task::JoinSet::new();
-    for params in texts {
+    let delivering = texts.into_iter().map(|params| {
         let scene = Arc::clone(scene);
-        delivering.spawn(async move { scene.deliver(&params).await });
-    }
-    let answers = delivering.join_all().await;
+        async move { scene.deliver(&params).await }
+    });
+    let answers = at_once(delivering).await;
     let failed: Vec<u16> = answers
         .iter()
         .map(|answer| answer.status)
@@ -281,8 +202,5 @@ pub(crate) async fn together(scene: &Arc<Scene>, texts: Vec<Params>) -> Vec<Stri
 
 /// The parameters with one replaced, or added.
 pub(crate) fn replaced(params: &Params, name: &str, value: &str) -> Params {
-    let others = params.iter().filter(|(key, _)| key != name).cloned();
-    others
-        .chain([(name.to_owned(), value.to_owned())])
-        .collect()
+    scene::and(params, &[(name, value)])
 }

@@ -1,17 +1,18 @@
 //! A sandbox with the function running in it, and the questions every test asks.
 
-use std::collections::BTreeSet;
-use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::ops::Deref;
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64URL;
 use ring::hmac;
-use sandbox::lambda::Lambda;
+use sandbox::scene::{self, at_once, wait_for};
 use sandbox::wire::{Fault, Faults, Server};
-use sandbox::{Sandbox, clickatell, plivo, twilio, vonage};
+use sandbox::{Sandbox, clickatell, plivo, twilio};
 use serde_json::{Value, json};
+
+pub(crate) use sandbox::scene::{Setting as Override, number, status, wait_exchanges};
 
 pub(crate) const FUNCTION: &str = "sms-gateway";
 pub(crate) const PHONE: &str = "+4520304050";
@@ -24,20 +25,14 @@ pub(crate) const AUDIENCE: &str = "urn:MySmsGateway";
 pub(crate) const SUBJECT: &str = "urn:Auth0";
 pub(crate) const PROVIDERS: [&str; 4] = ["twilio", "clickatell", "plivo", "vonage"];
 
-/// Whatever a provider says, these are not repeated.
-const SECRETS: [&str; 12] = [
+/// Whatever a provider says, these are not repeated, nor any secret of the sandbox.
+const SECRETS: [&str; 6] = [
     JWT_SECRET,
     BEARER,
     twilio::ACCOUNT_SID,
-    twilio::AUTH_TOKEN,
-    twilio::API_KEY_SECRET,
-    clickatell::API_KEY,
     clickatell::USER,
     clickatell::PASSWORD,
     plivo::AUTH_ID,
-    plivo::AUTH_TOKEN,
-    vonage::API_KEY,
-    vonage::API_SECRET,
 ];
 
 /// Where a provider's credentials are.
@@ -51,8 +46,6 @@ pub(crate) fn secret(provider: &str) -> String {
         }
     )
 }
-
-pub(crate) type Override<'a> = (&'a str, Option<&'a str>);
 
 /// What came back.
 #[derive(Debug, Clone, PartialEq)]
@@ -72,10 +65,8 @@ impl Answer {
 
 /// When it ends, no number, text, token or secret of the test may be in anything that was written, at the most talkative level.
 pub(crate) struct Scene {
-    pub(crate) lambda: Lambda,
-    pub(crate) sandbox: Sandbox,
+    scene: scene::Scene,
     client: reqwest::Client,
-    markers: Mutex<BTreeSet<String>>,
 }
 
 impl Scene {
@@ -101,20 +92,16 @@ impl Scene {
             &json!({ "jwt_secret": JWT_SECRET, "bearer_token": BEARER }),
         );
         let usual = [
-            ("LOG_LEVEL", Some("trace")),
             ("GATEWAY_AUDIENCE", Some(AUDIENCE)),
             ("GATEWAY_SUBJECT", Some(SUBJECT)),
         ];
-        let binary = Path::new(env!("CARGO_BIN_EXE_sms-gateway"));
-        let lambda = sandbox
-            .run_with(FUNCTION, binary, instances, &[&usual, overrides].concat())
-            .await;
-        lambda.wait_ready().await.unwrap();
+        let (binary, settings) = (
+            env!("CARGO_BIN_EXE_sms-gateway"),
+            [&usual, overrides].concat(),
+        );
         let scene = Self {
-            lambda,
-            sandbox,
+            scene: scene::Scene::start(sandbox, FUNCTION, binary, instances, &settings).await,
             client: sandbox::wire::client(),
-            markers: Mutex::default(),
         };
         for secret in SECRETS {
             scene.mark(secret);
@@ -122,25 +109,14 @@ impl Scene {
         scene
     }
 
-    /// This must never be written or answered.
-    pub(crate) fn mark(&self, marker: &str) {
-        self.markers.lock().unwrap().insert(marker.to_owned());
-    }
-
     /// Neither the whole, nor its digits, nor those without a calling code.
     fn mark_content(&self, text: &str) {
         let digits: String = text.chars().filter(char::is_ascii_digit).collect();
         // Digits of a thousand numbers would be found in ids by chance.
-        if digits.len() >= 8 && self.markers.lock().unwrap().len() < 100 {
+        if digits.len() >= 8 && self.marked() < 200 {
             self.mark(text);
             self.mark(&digits);
             self.mark(&digits[digits.len() - 8..]);
-        }
-    }
-
-    pub(crate) fn assert_unmarked(&self, said: &str) {
-        for marker in &*self.markers.lock().unwrap() {
-            assert!(!said.contains(marker.as_str()), "{marker} in {said}");
         }
     }
 
@@ -156,14 +132,6 @@ impl Scene {
 
     pub(crate) fn faults(&self, provider: &str) -> &Faults {
         self.server(provider).faults()
-    }
-
-    pub(crate) fn dynamodb(&self) -> &Faults {
-        self.sandbox.aws.dynamodb().faults()
-    }
-
-    pub(crate) fn secrets(&self) -> &Faults {
-        self.sandbox.aws.secrets().faults()
     }
 
     /// How often the providers were asked, in the order of [`PROVIDERS`].
@@ -188,18 +156,11 @@ impl Scene {
         assert!(self.sandbox.aws.dynamodb().exchanges().is_empty());
     }
 
-    /// How often a secret was fetched.
-    pub(crate) fn fetched(&self, secret: &str) -> usize {
-        let asked_for = |body: &[u8]| {
-            serde_json::from_slice::<Value>(body).unwrap()["SecretId"] == self::secret(secret)
-        };
-        self.sandbox
-            .aws
-            .secrets()
-            .exchanges()
-            .iter()
-            .filter(|exchange| asked_for(&exchange.request))
-            .count()
+    /// How often a provider's secret was fetched, or another.
+    pub(crate) fn fetched(&self, provider: &str) -> usize {
+        let secret = secret(provider);
+        self.scene
+            .fetched(secret.trim_start_matches("switchboard/"))
     }
 
     /// A code as Auth0's legacy gateway posts it.
@@ -278,12 +239,11 @@ impl Scene {
         self: &Arc<Self>,
         sends: Vec<(String, String)>,
     ) -> Vec<Answer> {
-        let mut sending = tokio::task::JoinSet::new();
-        for (to, text) in sends {
+        let sending = sends.into_iter().map(|(to, text)| {
             let scene = Arc::clone(self);
-            sending.spawn(async move { scene.send(&to, &text).await });
-        }
-        sending.join_all().await
+            async move { scene.send(&to, &text).await }
+        });
+        at_once(sending).await
     }
 
     /// Waits until a provider was asked `n` times; it may still be thinking.
@@ -293,33 +253,10 @@ impl Scene {
 
     /// Waits until `n` requests to the table named such an item; they may not have been answered.
     pub(crate) async fn wait_written(&self, part: &str, n: usize) {
-        let named = || {
-            let exchanges = self.sandbox.aws.dynamodb().exchanges();
-            exchanges
-                .iter()
-                .filter(|exchange| String::from_utf8_lossy(&exchange.request).contains(part))
-                .count()
-        };
-        let enough = async {
-            while named() < n {
-                tokio::time::sleep(Duration::from_millis(2)).await;
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(30), enough)
-            .await
-            .expect("the request arrives");
-    }
-
-    /// The items whose `pk` begins so.
-    pub(crate) async fn items(&self, prefix: &str) -> Vec<Value> {
-        let all = self.sandbox.aws.items().await;
-        all.into_iter()
-            .filter(|item| {
-                item["pk"]["S"]
-                    .as_str()
-                    .is_some_and(|pk| pk.starts_with(prefix))
-            })
-            .collect()
+        wait_for(self.sandbox.aws.dynamodb(), n, |exchange| {
+            String::from_utf8_lossy(&exchange.request).contains(part)
+        })
+        .await;
     }
 
     /// The counts of a limit, of every hour the test saw (nearly always one).
@@ -330,37 +267,13 @@ impl Scene {
             .map(|item| number(&item["hits"]))
             .collect()
     }
-
-    /// What the journal says of the one text there was.
-    pub(crate) async fn stage(&self) -> String {
-        let items = self.items("sent#").await;
-        assert_eq!(items.len(), 1, "{items:#?}");
-        items[0]["stage"]["S"].as_str().unwrap().to_owned()
-    }
-
-    /// The first log line with this outcome.
-    pub(crate) async fn logged(&self, outcome: &str) -> Value {
-        let marked = format!("\"outcome\":\"{outcome}\"");
-        serde_json::from_str(&self.lambda.wait_log(|line| line.contains(&marked)).await).unwrap()
-    }
-
-    pub(crate) async fn kill(&self) {
-        let exits = self.lambda.exits().len();
-        self.lambda.kill(self.lambda.pids()[0]).await;
-        self.lambda.wait_exits(exits + 1).await;
-    }
 }
 
-impl Drop for Scene {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            return;
-        }
-        for line in [self.lambda.log(), self.lambda.errors()].concat() {
-            let mut line: Value = serde_json::from_str(&line).unwrap();
-            line["_aws"] = Value::Null; // its milliseconds are digits by chance
-            self.assert_unmarked(&line.to_string());
-        }
+impl Deref for Scene {
+    type Target = scene::Scene;
+
+    fn deref(&self) -> &Self::Target {
+        &self.scene
     }
 }
 
@@ -399,30 +312,6 @@ pub(crate) fn part(value: &Value) -> String {
     BASE64URL.encode(value.to_string())
 }
 
-pub(crate) async fn wait_exchanges(server: &Server, n: usize) {
-    let enough = async {
-        while server.exchanges().len() < n {
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(30), enough)
-        .await
-        .expect("the request arrives");
-}
-
-/// A whole number in `DynamoDB` JSON.
-pub(crate) fn number(value: &Value) -> u64 {
-    value["N"].as_str().unwrap().parse().unwrap()
-}
-
-pub(crate) fn status(status: u16) -> Fault {
-    says(status, "")
-}
-
 pub(crate) fn says(status: u16, body: impl Into<String>) -> Fault {
-    Fault::Answer {
-        status,
-        headers: vec![],
-        body: body.into(),
-    }
+    scene::says(status, &body.into())
 }

@@ -1,0 +1,306 @@
+//! What the tests of all functions share: a sandbox with the function running in it, the questions that every test asks,
+//! and one rule for what may be written. When a [`Scene`] ends, no secret of the sandbox, no token that it issued, no link,
+//! and nothing else that the test marked, may be in any line that the function wrote at its most talkative level.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Duration;
+
+use std::sync::Mutex;
+
+use serde_json::Value;
+
+use crate::Sandbox;
+use crate::lambda::Lambda;
+use crate::wire::{Exchange, Fault, Faults, Server, lock};
+use crate::{auth0, clickatell, mailgun, okta, plivo, twilio, vonage};
+
+/// A variable and its value in place of the template's; `None` takes it away.
+pub type Setting<'a> = (&'a str, Option<&'a str>);
+
+/// The parameters of a form.
+pub type Params = Vec<(String, String)>;
+
+/// No function writes these.
+const NEVER_WRITTEN: [&str; 17] = [
+    "ticket=",
+    crate::HOOK_TOKEN,
+    crate::IVR_TOKEN,
+    crate::RECIPIENT_KEY,
+    crate::STUDIO_TOKEN,
+    auth0::CLIENT_SECRET,
+    auth0::GATEWAY_BEARER_TOKEN,
+    auth0::GATEWAY_SECRET,
+    auth0::LOGIN_CLIENT_SECRET,
+    clickatell::API_KEY,
+    mailgun::SIGNING_KEY,
+    okta::API_TOKEN,
+    plivo::AUTH_TOKEN,
+    twilio::API_KEY_SECRET,
+    twilio::AUTH_TOKEN,
+    vonage::API_KEY,
+    vonage::API_SECRET,
+];
+
+/// How many characters make it unlikely that a marker is found in an id by chance.
+const LONG_ENOUGH: usize = 6;
+
+/// A sandbox with one function of the template running in it.
+pub struct Scene {
+    /// The function. It is dropped before the sandbox, which then fails the test if a simulator complained.
+    pub lambda: Lambda,
+    /// Everything that it talks to.
+    pub sandbox: Sandbox,
+    markers: Mutex<BTreeSet<String>>,
+}
+
+impl Scene {
+    /// Runs the function in so many processes, with these settings over the sandbox's. The first process is ready.
+    pub async fn start(
+        sandbox: Sandbox,
+        function: &str,
+        binary: &str,
+        processes: usize,
+        settings: &[Setting<'_>],
+    ) -> Self {
+        let scene = Self::launch(sandbox, function, binary, processes, settings).await;
+        scene
+            .lambda
+            .wait_ready()
+            .await
+            .unwrap_or_else(|why| panic!("{function}: {why}"));
+        scene
+    }
+
+    /// The same; no process is waited for.
+    pub async fn launch(
+        sandbox: Sandbox,
+        function: &str,
+        binary: &str,
+        processes: usize,
+        settings: &[Setting<'_>],
+    ) -> Self {
+        Self {
+            lambda: launch(&sandbox, function, binary, processes, settings).await,
+            sandbox,
+            markers: Mutex::new(NEVER_WRITTEN.map(str::to_owned).into()),
+        }
+    }
+
+    /// This must never be written: of a phone number, not even the part without its calling code. A short one would be
+    /// found by chance, and is not looked for.
+    pub fn mark(&self, marker: &str) {
+        let mut markers = lock(&self.markers);
+        let digits = marker.strip_prefix('+').filter(|digits| digits.len() >= 10);
+        markers.extend(digits.map(|digits| digits[digits.len() - 8..].to_owned()));
+        if marker.len() >= LONG_ENOUGH {
+            markers.insert(marker.to_owned());
+        }
+    }
+
+    /// How much is marked.
+    pub fn marked(&self) -> usize {
+        lock(&self.markers).len()
+    }
+
+    /// Fails if a text holds what was marked.
+    pub fn assert_unmarked(&self, text: &str) {
+        for marker in &*lock(&self.markers) {
+            assert!(!text.contains(marker.as_str()), "{marker} in {text}");
+        }
+    }
+
+    /// What is to go wrong at `DynamoDB`.
+    pub fn dynamodb(&self) -> &Faults {
+        self.sandbox.aws.dynamodb().faults()
+    }
+
+    /// What is to go wrong at Secrets Manager.
+    pub fn secrets(&self) -> &Faults {
+        self.sandbox.aws.secrets().faults()
+    }
+
+    /// What is to go wrong at Auth0.
+    pub fn auth0(&self) -> &Faults {
+        self.sandbox.auth0.server().faults()
+    }
+
+    /// What is to go wrong at Okta.
+    pub fn okta(&self) -> &Faults {
+        self.sandbox.okta.server().faults()
+    }
+
+    /// What is to go wrong at Twilio.
+    pub fn twilio(&self) -> &Faults {
+        self.sandbox.twilio.server().faults()
+    }
+
+    /// The items whose `pk` begins so.
+    pub async fn items(&self, prefix: &str) -> Vec<Value> {
+        let mut items = self.sandbox.aws.items().await;
+        items.retain(|item| text(item, "pk").is_some_and(|pk| pk.starts_with(prefix)));
+        items
+    }
+
+    /// What the journal says of the one send there was.
+    pub async fn stage(&self) -> String {
+        let items = self.items("sent#").await;
+        assert_eq!(items.len(), 1, "{items:#?}");
+        text(&items[0], "stage").expect("a stage").to_owned()
+    }
+
+    /// How often the secret `switchboard/NAME` was fetched.
+    pub fn fetched(&self, name: &str) -> usize {
+        let id = format!("switchboard/{name}");
+        let names_it = |exchange: &&Exchange| {
+            serde_json::from_slice::<Value>(&exchange.request)
+                .is_ok_and(|request| request["SecretId"] == id)
+        };
+        let exchanges = self.sandbox.aws.secrets().exchanges();
+        exchanges.iter().filter(names_it).count()
+    }
+
+    /// The first log line with this outcome, when it comes.
+    pub async fn logged(&self, outcome: &str) -> Value {
+        let marked = format!("\"outcome\":\"{outcome}\"");
+        parsed(&self.lambda.wait_log(|line| line.contains(&marked)).await)
+    }
+
+    /// The last log line with this outcome; if there is none yet, the first that comes.
+    pub async fn last_logged(&self, outcome: &str) -> Value {
+        let first = self.logged(outcome).await;
+        let lines = self.lambda.log().into_iter().map(|line| parsed(&line));
+        lines
+            .rev()
+            .find(|line| line["outcome"] == outcome)
+            .unwrap_or(first)
+    }
+
+    /// The outcomes so far, in order.
+    pub fn outcomes(&self) -> Vec<String> {
+        let lines = self.lambda.log().into_iter().map(|line| parsed(&line));
+        lines
+            .filter_map(|line| line["outcome"].as_str().map(str::to_owned))
+            .collect()
+    }
+
+    /// Ends the first process.
+    pub async fn kill(&self) {
+        let exits = self.lambda.exits().len();
+        self.lambda.kill(self.lambda.pids()[0]).await;
+        self.lambda.wait_exits(exits + 1).await;
+    }
+
+    /// Another process in place of the first, which remembers nothing.
+    pub async fn restart(&self) {
+        self.kill().await;
+        self.lambda
+            .wait_ready()
+            .await
+            .unwrap_or_else(|why| panic!("the new process: {why}"));
+    }
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        for exchange in self.sandbox.auth0.server().exchanges() {
+            let granted: Value = serde_json::from_slice(&exchange.response).unwrap_or_default();
+            self.mark(granted["access_token"].as_str().unwrap_or_default());
+        }
+        for line in [self.lambda.log(), self.lambda.errors()].concat() {
+            let mut line = parsed(&line);
+            // Milliseconds and hexadecimal ids hold digits by chance.
+            for by_chance in ["_aws", "sid"] {
+                line[by_chance] = Value::Null;
+            }
+            self.assert_unmarked(&line.to_string());
+        }
+    }
+}
+
+/// Runs a function as a scene does, beside the one that runs.
+pub async fn launch(
+    sandbox: &Sandbox,
+    function: &str,
+    binary: &str,
+    processes: usize,
+    settings: &[Setting<'_>],
+) -> Lambda {
+    let settings = [&[("LOG_LEVEL", Some("trace"))], settings].concat();
+    sandbox
+        .run_with(function, Path::new(binary), processes, &settings)
+        .await
+}
+
+/// Everything that a function writes is one JSON object a line.
+fn parsed(line: &str) -> Value {
+    serde_json::from_str(line).unwrap_or_else(|why| panic!("no JSON ({why}): {line}"))
+}
+
+fn text<'a>(item: &'a Value, attribute: &str) -> Option<&'a str> {
+    item[attribute]["S"].as_str()
+}
+
+/// A whole number in `DynamoDB`'s JSON.
+pub fn number(value: &Value) -> u64 {
+    let number = value["N"].as_str().and_then(|digits| digits.parse().ok());
+    number.unwrap_or_else(|| panic!("no whole number: {value}"))
+}
+
+/// An answer in place of the real one.
+pub fn says(status: u16, body: &str) -> Fault {
+    Fault::Answer {
+        status,
+        headers: vec![],
+        body: body.to_owned(),
+    }
+}
+
+/// An empty answer in place of the real one.
+pub fn status(status: u16) -> Fault {
+    says(status, "")
+}
+
+/// The parameters and these, which take the place of others of the same name.
+pub fn and(params: &[(String, String)], more: &[(&str, &str)]) -> Params {
+    let replaced = |name: &str| more.iter().any(|(other, _)| *other == name);
+    let kept = params.iter().filter(|(name, _)| !replaced(name)).cloned();
+    let more = more
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    kept.chain(more).collect()
+}
+
+/// A TwiML document with these verbs.
+pub fn document(verbs: &str) -> String {
+    format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response>{verbs}</Response>")
+}
+
+/// Runs all at the same time; the results are in the order of the jobs.
+pub async fn at_once<T: Send + 'static>(
+    jobs: impl IntoIterator<Item = impl Future<Output = T> + Send + 'static>,
+) -> Vec<T> {
+    let running: Vec<_> = jobs.into_iter().map(tokio::spawn).collect();
+    let mut results = Vec::new();
+    for job in running {
+        results.push(job.await.unwrap_or_else(|why| panic!("a job: {why}")));
+    }
+    results
+}
+
+/// Waits until a server has received `n` requests; the last may not be answered yet.
+pub async fn wait_exchanges(server: &Server, n: usize) {
+    wait_for(server, n, |_| true).await;
+}
+
+/// Waits until a server has received `n` such requests.
+pub async fn wait_for(server: &Server, n: usize, such: impl Fn(&Exchange) -> bool) {
+    let enough =
+        server.wait(|exchanges| exchanges.iter().filter(|exchange| such(exchange)).count() >= n);
+    tokio::time::timeout(Duration::from_secs(30), enough)
+        .await
+        .unwrap_or_else(|_| panic!("{n} requests did not arrive within 30 seconds"));
+}
