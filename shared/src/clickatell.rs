@@ -22,7 +22,6 @@ use crate::secrets::{Content, Keys, Secret, SecretError};
 use crate::sms::{self, Outbound, Receipt, SendError, segments};
 
 const PLATFORM: &str = "https://platform.clickatell.com";
-const ANSWER_LIMIT: usize = 64 * 1024;
 /// Minutes that `validity` may be.
 const VALIDITY: RangeInclusive<u64> = 1..=1_440;
 
@@ -167,49 +166,10 @@ impl Clickatell {
             .header(CONTENT_TYPE, "application/json")
             .header(ACCEPT, "application/json")
             .body(json!({ "messages": [message] }).to_string());
-        let answer = self.client.send(request, ANSWER_LIMIT, within).await?;
-        let read: Option<Accepted> = answer.json();
-        let code = read.as_ref().and_then(|read| {
-            let message = read
-                .messages
-                .iter()
-                .find_map(|message| message.error.as_ref());
-            message.or(read.error.as_ref())?.code
-        });
-        match answer.status {
-            200..=299 => {
-                let Some(Accepted {
-                    mut messages,
-                    error,
-                }) = read
-                else {
-                    return Err(SendError::Unknown);
-                };
-                match (messages.pop(), error) {
-                    (
-                        Some(Message {
-                            accepted: Some(true),
-                            api_message_id,
-                            ..
-                        }),
-                        _,
-                    ) => Ok(Receipt {
-                        id: sms::plain_id(api_message_id),
-                        segments: None,
-                    }),
-                    (
-                        Some(Message {
-                            accepted: Some(false),
-                            ..
-                        }),
-                        _,
-                    )
-                    | (None, Some(_)) => Err(by_code(code)),
-                    _ => Err(SendError::Unknown),
-                }
-            }
-            _ => Err(sms::by_status(&answer, || by_code(code))),
-        }
+        sms::ask(&self.client, request, within, judge, |answer| {
+            by_code(code(answer.json().as_ref()))
+        })
+        .await
     }
 
     async fn central(
@@ -254,18 +214,52 @@ impl Clickatell {
             )
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
             .body(form.finish());
-        let answer = self.client.send(request, ANSWER_LIMIT, within).await?;
-        match answer.status {
-            200..=299 => judge_line(&answer).map(|receipt| Receipt {
+        let taken = |answer: &Answer| {
+            judge_line(answer).map(|receipt| Receipt {
                 segments: Some(parts),
                 ..receipt
-            }),
-            _ => Err(sms::by_status(&answer, || SendError::Refused {
-                recipient: false,
-                code: None,
-            })),
-        }
+            })
+        };
+        sms::ask(&self.client, request, within, taken, |_| SendError::OURS).await
     }
+}
+
+/// What the One API says beyond a 2xx.
+fn judge(answer: &Answer) -> Result<Receipt, SendError> {
+    let read: Accepted = answer.json().ok_or(SendError::Unknown)?;
+    let code = code(Some(&read));
+    match (read.messages.into_iter().next_back(), read.error) {
+        (
+            Some(Message {
+                accepted: Some(true),
+                api_message_id,
+                ..
+            }),
+            _,
+        ) => Ok(Receipt {
+            id: sms::plain_id(api_message_id),
+            segments: None,
+        }),
+        (
+            Some(Message {
+                accepted: Some(false),
+                ..
+            }),
+            _,
+        )
+        | (None, Some(_)) => Err(by_code(code)),
+        _ => Err(SendError::Unknown),
+    }
+}
+
+/// The first message's error, or that of the whole request.
+fn code(read: Option<&Accepted>) -> Option<u32> {
+    let read = read?;
+    let message = read
+        .messages
+        .iter()
+        .find_map(|message| message.error.as_ref());
+    message.or(read.error.as_ref())?.code
 }
 
 /// The codes of the One API (<https://docs.rs/clickatell-api/0.3.0>).

@@ -100,6 +100,14 @@ impl Entry {
             .remove("provider")
     }
 
+    /// The entry as it stands, if there is one.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    pub async fn read(&self, table: &Table, now: SystemTime) -> Result<Option<Item>, Unavailable> {
+        table.get(self.key.clone(), now).await
+    }
+
     /// What `seen`, the item that refused a claim, says; `None` if it is our own claim, made by an attempt whose answer was lost.
     pub fn stage(&self, seen: &Item, now: SystemTime) -> Option<Stage> {
         match seen.text("stage") {
@@ -136,7 +144,7 @@ impl Entry {
         while let Some(left) = within.checked_sub(started.elapsed()) {
             tokio::time::sleep(left.min(Duration::from_millis(pause + random_below(pause)))).await;
             let now = now + started.elapsed();
-            let seen = table.get(self.key.clone(), now).await?;
+            let seen = self.read(table, now).await?;
             if seen.and_then(|seen| self.stage(&seen, now)) != Some(Stage::Sending) {
                 break;
             }

@@ -7,10 +7,12 @@
 //! each other (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html>), while plain writes queue.
 //!
 //! Count beside the write that claims the work, then [`Taken::give_back`] what was counted for work that was not ours. A crash in
-//! between counts once too much. Small budgets remember what they counted ([`Budget::once_for`]), so that fifty copies of a request
+//! between counts once too much. [`take_all`] does that for several budgets at once. Small budgets remember what they counted ([`Budget::once_for`]), so that fifty copies of a request
 //! at the same moment fill none.
 
 use std::time::SystemTime;
+
+use futures_util::future::{join_all, try_join_all};
 
 use crate::table::{Item, Key, Table, Unavailable, Update, Value, Write, epoch};
 
@@ -68,6 +70,8 @@ pub struct Budget {
     id: Option<String>,
     weight: u64,
     kept_seconds: u64,
+    setting: &'static str,
+    reserve: u64,
 }
 
 impl Budget {
@@ -84,7 +88,21 @@ impl Budget {
             id: None,
             weight: 1,
             kept_seconds: 0,
+            setting: "",
+            reserve: 0,
         }
+    }
+
+    /// The setting that is its maximum, by which it is known in the log.
+    #[must_use]
+    pub fn set_by(self, setting: &'static str) -> Self {
+        Self { setting, ..self }
+    }
+
+    /// The last `reserve` of it are not for everybody: [`take_all`] asks for whom.
+    #[must_use]
+    pub fn reserving(self, reserve: u64) -> Self {
+        Self { reserve, ..self }
     }
 
     /// What is counted has this name: a budget of at most 200 counts it once within the window, however often it comes. The name's first
@@ -103,11 +121,15 @@ impl Budget {
         Self { weight, ..self }
     }
 
-    /// The same budget with another maximum: what one kind of people may use of what all share.
-    #[must_use]
-    pub fn up_to(&self, max: u64) -> Self {
+    /// What of it somebody may use who may use so much of its reserve.
+    fn open_to(&self, reserve: Reserve) -> Self {
+        let kept = match reserve {
+            Reserve::Nothing => self.reserve,
+            Reserve::Half => self.reserve / 2,
+            Reserve::All => 0,
+        };
         Self {
-            max,
+            max: self.max - kept.min(self.max),
             ..self.clone()
         }
     }
@@ -131,7 +153,7 @@ impl Budget {
         now: SystemTime,
     ) -> Result<Result<Taken, Full>, Unavailable> {
         let first = crate::table::random_below(self.shards);
-        let mut full = Full(Item::default());
+        let mut full = self.full(Item::default());
         for shard in (first..self.shards).chain(0..first) {
             match self
                 .take_from(self.key(shard), self.max / self.shards, table, now)
@@ -150,7 +172,7 @@ impl Budget {
     /// [`Unavailable`].
     pub async fn used(&self, table: &Table, now: SystemTime) -> Result<u64, Unavailable> {
         let items = (0..self.shards).map(|shard| table.get(self.key(shard), now));
-        let items = futures_util::future::try_join_all(items).await?;
+        let items = try_join_all(items).await?;
         let used: u64 = items
             .iter()
             .flatten()
@@ -161,10 +183,18 @@ impl Budget {
         Ok(if is_full { used.max(self.max) } else { used })
     }
 
-    /// From when (epoch seconds) the window has room again, if nothing else is counted; `None`: never, the maximum is too small.
-    pub fn opens_at(&self, full: &Full) -> Option<u64> {
+    fn full(&self, item: Item) -> Full {
+        Full {
+            setting: self.setting,
+            window: self.window,
+            opens_at: self.opens_at(&item),
+            item,
+        }
+    }
+
+    fn opens_at(&self, item: &Item) -> Option<u64> {
         let room = (self.max / self.shards).checked_sub(self.weight)?;
-        let mut counted: Vec<(u64, u64)> = slices(&full.0).collect();
+        let mut counted: Vec<(u64, u64)> = slices(item).collect();
         counted.sort_unstable();
         let mut live: u64 = counted.iter().map(|(_, hits)| hits).sum();
         counted.into_iter().find_map(|(slice, hits)| {
@@ -196,7 +226,7 @@ impl Budget {
         now: SystemTime,
     ) -> Result<Result<Taken, Full>, Unavailable> {
         let Some(room) = max.checked_sub(self.weight) else {
-            return Ok(Err(Full(Item::default())));
+            return Ok(Err(self.full(Item::default())));
         };
         let mut slice = epoch(now) / self.window.slice_seconds();
         let mut update = self.next(&key, slice, room);
@@ -216,7 +246,7 @@ impl Budget {
                 .map(|(_, hits)| hits)
                 .sum();
             if live > room {
-                return Ok(Err(Full(seen)));
+                return Ok(Err(self.full(seen)));
             }
             update = if newest == slice {
                 self.next(&key, slice, room)
@@ -240,13 +270,16 @@ impl Budget {
             None => update
                 .add(format!("s_{slice}"), self.weight.cast_signed())
                 .only_if(fits),
-            Some(id) => update
-                .add_to_set(format!("i_{slice}"), &id)
-                .only_if(format!(
-                    "{fits} AND NOT contains(i_{slice}, :id) AND NOT contains(i_{}, :id)",
-                    slice - 1
-                ))
-                .bind(":id", id),
+            Some(id) => {
+                let live = slice.saturating_sub(SLICES)..=slice;
+                let unknown: Vec<_> = live
+                    .map(|slice| format!("NOT contains(i_{slice}, :id)"))
+                    .collect();
+                update
+                    .add_to_set(format!("i_{slice}"), &id)
+                    .only_if(format!("{fits} AND {}", unknown.join(" AND ")))
+                    .bind(":id", id)
+            }
         }
     }
 
@@ -277,7 +310,8 @@ impl Budget {
                 let update = update
                     .only_if(format!("{name} >= :weight"))
                     .bind(":weight", self.weight);
-                update.add(name, -self.weight.cast_signed())
+                // Nothing tells it from what others counted.
+                update.add(name, -self.weight.cast_signed()).once()
             }
             Some(id) => {
                 let name = format!("i_{slice}");
@@ -321,6 +355,7 @@ impl Budget {
         let is_half_used = item.number("hits").is_some_and(|hits| hits >= self.half);
         Taken {
             undo: self.undo(key, slice),
+            setting: self.setting,
             copies,
             is_half_used,
             item,
@@ -371,6 +406,7 @@ fn is_live(slice: u64, newest: u64) -> bool {
 #[derive(Debug, Clone)]
 pub struct Taken {
     undo: Update,
+    setting: &'static str,
     /// How copies of the same are counted.
     pub copies: Copies,
     /// Whether half of the whole maximum is used, or more (of this item's share, where there are several).
@@ -391,15 +427,125 @@ pub enum Copies {
 }
 
 impl Taken {
-    /// Takes the count back: what it was for was not done. Twice does no harm to others.
+    /// Takes the count back: what it was for was not done. That of a remembered name can be taken back any number of times; any other
+    /// is asked for once, without a second attempt where the answer is lost.
     ///
     /// # Errors
-    /// [`Unavailable`]; it then stays counted.
+    /// [`Unavailable`]; it may then stay counted.
     pub async fn give_back(&self, table: &Table) -> Result<(), Unavailable> {
         table.update(self.undo.clone()).await.map(drop)
     }
 }
 
-/// The budget is used up: its item.
+/// A budget that is used up.
 #[derive(Debug, Clone)]
-pub struct Full(pub Item);
+pub struct Full {
+    /// The setting that is its maximum.
+    pub setting: &'static str,
+    /// The time that it is for.
+    pub window: Window,
+    /// From when (epoch seconds) it has room again, if nothing else is counted; `None`: never, the maximum is too small.
+    pub opens_at: Option<u64>,
+    /// Its item.
+    pub item: Item,
+}
+
+/// How much of the reserves ([`Budget::reserving`]) somebody may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reserve {
+    /// Nothing: a stranger.
+    Nothing,
+    /// One half.
+    Half,
+    /// All of it.
+    All,
+}
+
+/// Counts one thing against several budgets at once. If one that has a reserve is full, `reserve` is asked, and told the item of the
+/// first budget; what it allows is tried, which takes another trip.
+pub async fn take_all(
+    budgets: &[Budget],
+    table: &Table,
+    now: SystemTime,
+    reserve: impl AsyncFnOnce(Option<&Item>) -> Result<Reserve, Unavailable>,
+) -> Counted {
+    let take = async |budget: &Budget, reserve| budget.open_to(reserve).take(table, now).await;
+    let first = budgets.iter().map(|budget| take(budget, Reserve::Nothing));
+    let mut results = join_all(first).await;
+    let item = results.first().and_then(|result| match result {
+        Ok(Ok(Taken { item, .. }) | Err(Full { item, .. })) => Some(item.clone()),
+        Err(_) => None,
+    });
+    let mut error = None;
+    let at_reserve: Vec<_> = budgets
+        .iter()
+        .zip(&mut results)
+        .filter(|(budget, result)| budget.reserve > 0 && matches!(result, Ok(Err(_))))
+        .collect();
+    if !at_reserve.is_empty() {
+        match reserve(item.as_ref()).await {
+            Ok(Reserve::Nothing) => {}
+            Ok(reserve) => {
+                let again = at_reserve.into_iter();
+                join_all(again.map(async |(budget, result)| *result = take(budget, reserve).await))
+                    .await;
+            }
+            Err(unknown) => error = Some(unknown),
+        }
+    }
+    let mut counted = Counted {
+        taken: Vec::new(),
+        full: Vec::new(),
+        error,
+        item,
+    };
+    for result in results {
+        match result {
+            Ok(Ok(taken)) => counted.taken.push(taken),
+            Ok(Err(full)) => counted.full.push(full),
+            Err(error) => counted.error = Some(error),
+        }
+    }
+    counted
+}
+
+/// What [`take_all`] came to.
+#[derive(Debug, Clone)]
+pub struct Counted {
+    taken: Vec<Taken>,
+    /// The budgets that have no room, in the order of the list.
+    pub full: Vec<Full>,
+    /// One of them could not be counted against.
+    pub error: Option<Unavailable>,
+    /// The item of the first budget.
+    pub item: Option<Item>,
+}
+
+impl Counted {
+    /// The setting of the first budget that is used up.
+    pub fn refused(&self) -> Option<&'static str> {
+        self.full.first().map(|full| full.setting)
+    }
+
+    /// Whether half of the budget that this setting bounds is used.
+    pub fn is_half_used(&self, setting: &str) -> bool {
+        self.taken
+            .iter()
+            .any(|taken| taken.setting == setting && taken.is_half_used)
+    }
+
+    /// The thing is done by nobody. What cannot be taken back stays counted.
+    pub async fn give_back(&self, table: &Table) {
+        join_all(self.taken.iter().map(|taken| taken.give_back(table))).await;
+    }
+
+    /// The thing is another one's, who counted it under the same name or not: only what was counted once more is taken back.
+    pub async fn give_back_copy(&self, table: &Table, same_name: bool) {
+        let surplus = self.taken.iter().filter(|taken| match taken.copies {
+            Copies::CountEach => true,
+            Copies::Counted => !same_name,
+            Copies::CountedBefore => false,
+        });
+        join_all(surplus.map(|taken| taken.give_back(table))).await;
+    }
+}

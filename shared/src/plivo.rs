@@ -15,11 +15,10 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::config::Source;
-use crate::http::{BaseUrl, Client};
+use crate::http::{Answer, BaseUrl, Client};
 use crate::secrets::{Content, Keys, Secret, SecretError};
 use crate::sms::{self, Outbound, Receipt, SendError};
 
-const ANSWER_LIMIT: usize = 64 * 1024;
 /// Seconds that a text may be told to expire after.
 const EXPIRY: RangeInclusive<u64> = 5..=10_799;
 
@@ -103,10 +102,7 @@ impl Plivo {
             return Err(SendError::Unauthorized);
         }
         let Some(from) = sms.from else {
-            return Err(SendError::Refused {
-                recipient: false,
-                code: None,
-            });
+            return Err(SendError::OURS);
         };
         let mut body = json!({
             "src": from.trim_start_matches('+'), "dst": sms.to.digits(), "text": sms.body, "type": "sms", "log": "false",
@@ -123,38 +119,27 @@ impl Plivo {
             .basic_auth(auth_id, Some(credentials.auth_token.expose_secret()))
             .header(CONTENT_TYPE, "application/json")
             .body(body.to_string());
-        let answer = self.client.send(request, ANSWER_LIMIT, within).await?;
-        match answer.status {
-            200..=299 => {
-                let queued = answer.json().unwrap_or(Queued {
-                    message_uuid: None,
-                    invalid_number: None,
-                    error: None,
-                });
-                let id = queued.message_uuid.unwrap_or_default().into_iter().next();
-                match (
-                    &id,
-                    queued.invalid_number.unwrap_or_default().is_empty(),
-                    queued.error,
-                ) {
-                    (None, false, _) => Err(SendError::Refused {
-                        recipient: true,
-                        code: None,
-                    }),
-                    (None, true, Some(_)) => Err(SendError::Refused {
-                        recipient: false,
-                        code: None,
-                    }),
-                    _ => Ok(Receipt {
-                        id: sms::plain_id(id),
-                        segments: None,
-                    }),
-                }
-            }
-            _ => Err(sms::by_status(&answer, || SendError::Refused {
-                recipient: false,
-                code: None,
-            })),
-        }
+        sms::ask(&self.client, request, within, judge, |_| SendError::OURS).await
+    }
+}
+
+fn judge(answer: &Answer) -> Result<Receipt, SendError> {
+    let queued = answer.json().unwrap_or(Queued {
+        message_uuid: None,
+        invalid_number: None,
+        error: None,
+    });
+    let id = queued.message_uuid.unwrap_or_default().into_iter().next();
+    let invalid = !queued.invalid_number.unwrap_or_default().is_empty();
+    match (&id, invalid, queued.error) {
+        (None, true, _) => Err(SendError::Refused {
+            recipient: true,
+            code: None,
+        }),
+        (None, false, Some(_)) => Err(SendError::OURS),
+        _ => Ok(Receipt {
+            id: sms::plain_id(id),
+            segments: None,
+        }),
     }
 }

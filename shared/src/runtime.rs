@@ -8,15 +8,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use futures_util::FutureExt as _;
+use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
+use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tracing::level_filters::LevelFilter;
 
 use crate::config::{self, Problems, Source};
 use crate::http;
-use crate::reply::{Failure, Reply};
-use crate::request::{self, Request};
+use crate::reply::{Failure, Reply, into_payload};
+use crate::request::{self, NoRequest, Request};
 
 /// Runs a function as Lambda's custom runtime (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>) until Lambda ends it.
 ///
@@ -34,7 +36,7 @@ pub async fn serve<C, A>(
         function,
         configure,
         connect,
-        async |app: &A, event: Event<'_>| (answer(app, &event, &handle).await, None),
+        async |app: &A, event: Event<'_>| answer(app, &event, &handle).await,
     )
     .await
 }
@@ -52,7 +54,7 @@ pub async fn serve_scheduled<C, A>(
 ) -> ExitCode {
     let invoke = async |app: &A, event: Event<'_>| {
         if !request::is_schedule(event.payload) {
-            return (answer(app, &event, &handle).await, None);
+            return answer(app, &event, &handle).await;
         }
         let ran = AssertUnwindSafe(scheduled(app, event.deadline, event.arrived))
             .catch_unwind()
@@ -67,13 +69,7 @@ pub async fn serve_scheduled<C, A>(
                 let result = serde_json::from_str(&reply.body).unwrap_or_default();
                 (reply, Some(Ok(result)))
             }
-            Err(failure) => {
-                let error = Diagnostic {
-                    error_type: failure.outcome.to_owned(),
-                    error_message: failure.cause.clone(),
-                };
-                (failure.into(), Some(Err(error)))
-            }
+            Err(failure) => failed(failure),
         }
     };
     run(function, configure, connect, invoke).await
@@ -92,15 +88,33 @@ struct Event<'a> {
 /// What Lambda gets, if it is not the reply as HTTP.
 type Instead = Option<Result<Value, Diagnostic>>;
 
-/// Answers a request, come what may.
+/// What Lambda gets.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Output {
+    Answer(Box<ApiGatewayV2httpResponse>),
+    Result(Value),
+}
+
+/// What Lambda gets as the invocation's error.
+fn failed(failure: Failure) -> (Reply, Instead) {
+    let error = Diagnostic {
+        error_type: failure.outcome.to_owned(),
+        error_message: failure.cause.clone(),
+    };
+    (failure.into(), Some(Err(error)))
+}
+
+/// Answers a request, come what may. Only an event that is none fails.
 async fn answer<A>(
     app: &A,
     event: &Event<'_>,
     handle: &impl AsyncFn(&A, &Request, SystemTime) -> Reply,
-) -> Reply {
-    let mut request = match Request::from_event(event.payload, event.id, event.deadline) {
+) -> (Reply, Instead) {
+    let request = match Request::from_event(event.payload, event.id, event.deadline) {
         Ok(request) => request,
-        Err(refusal) => return refusal,
+        Err(NoRequest::Malformed(refusal)) => return (refusal, None),
+        Err(NoRequest::NotHttp(failure)) => return failed(failure),
     };
     let reply = caught(handle(app, &request, event.arrived)).await;
     // A CloudFront behaviour for `/sms*` leaves its path there, an HTTP API its stage. What the function calls a path of its own is one;
@@ -111,10 +125,10 @@ async fn answer<A>(
         .filter(|_| unknown)
         .map(str::to_owned)
     else {
-        return reply;
+        return (reply, None);
     };
-    request.path = path;
-    caught(handle(app, &request, event.arrived)).await
+    let request = request.with_path(path);
+    (caught(handle(app, &request, event.arrived)).await, None)
 }
 
 async fn caught(handled: impl Future<Output = Reply>) -> Reply {
@@ -188,7 +202,12 @@ async fn run<C, A>(
                 cold.swap(false, Ordering::Relaxed),
             );
             print_line(&mut std::io::stdout().lock(), line);
-            result.unwrap_or_else(|| Ok(reply.into_payload()))
+            match result {
+                None => Ok(Output::Answer(Box::new(into_payload(
+                    reply.into_response(),
+                )))),
+                Some(result) => result.map(Output::Result),
+            }
         })
     });
     match Box::pin(lambda_runtime::run(service)).await {

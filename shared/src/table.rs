@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::fmt::{self, Write as _};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
@@ -16,6 +16,7 @@ use aws_sdk_dynamodb::types::{
     AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
     Update as SdkUpdate,
 };
+use aws_sdk_dynamodb::{Client, Config};
 
 use crate::reply::Failure;
 
@@ -214,6 +215,7 @@ pub struct Update {
     removes: Vec<String>,
     condition: Option<String>,
     values: Vec<(&'static str, Value)>,
+    is_once: bool,
 }
 
 impl Update {
@@ -228,6 +230,16 @@ impl Update {
             removes: Vec::new(),
             condition: None,
             values: Vec::new(),
+            is_once: false,
+        }
+    }
+
+    /// [`Table::update`] does not ask for it again when its answer is lost: done a second time, it would be too much.
+    #[must_use]
+    pub fn once(self) -> Self {
+        Self {
+            is_once: true,
+            ..self
         }
     }
 
@@ -410,9 +422,10 @@ impl Table {
     /// # Errors
     /// [`Unavailable`], also when transactions kept the item busy through all retries.
     pub async fn update(&self, update: Update) -> Result<Write, Unavailable> {
+        let is_once = update.is_once;
         let parts = update.into_parts();
         for attempt in 1.. {
-            let result = self
+            let request = self
                 .client
                 .update_item()
                 .table_name(&self.name)
@@ -424,9 +437,13 @@ impl Table {
                 .return_values(ReturnValue::AllNew)
                 .return_values_on_condition_check_failure(
                     ReturnValuesOnConditionCheckFailure::AllOld,
-                )
-                .send()
-                .await;
+                );
+            let result = if is_once {
+                let config = Config::builder().retry_config(RetryConfig::disabled());
+                request.customize().config_override(config).send().await
+            } else {
+                request.send().await
+            };
             let error = match result {
                 Ok(output) => return Ok(Write::Done(Item(output.attributes.unwrap_or_default()))),
                 Err(error) => error,

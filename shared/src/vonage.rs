@@ -12,11 +12,10 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
 use crate::config::Source;
-use crate::http::{BaseUrl, Client};
+use crate::http::{Answer, BaseUrl, Client};
 use crate::secrets::{Content, Keys, Secret, SecretError};
 use crate::sms::{self, Outbound, Receipt, SendError, segments};
 
-const ANSWER_LIMIT: usize = 256 * 1024;
 /// Milliseconds that `ttl` may be.
 const TTL: RangeInclusive<u128> = 20_000..=604_800_000;
 
@@ -102,10 +101,7 @@ impl Vonage {
         within: Duration,
     ) -> Result<Receipt, SendError> {
         let Some(from) = sms.from else {
-            return Err(SendError::Refused {
-                recipient: false,
-                code: None,
-            });
+            return Err(SendError::OURS);
         };
         let mut form = form_urlencoded::Serializer::new(String::new());
         form.append_pair("api_key", credentials.api_key.expose_secret());
@@ -127,19 +123,11 @@ impl Vonage {
             .request(Method::POST, self.base.join("sms/json"))
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
             .body(form.finish());
-        let answer = self.client.send(request, ANSWER_LIMIT, within).await?;
-        match answer.status {
-            200..=299 => judge(
-                &answer
-                    .json::<Response>()
-                    .ok_or(SendError::Unknown)?
-                    .messages,
-            ),
-            _ => Err(sms::by_status(&answer, || SendError::Refused {
-                recipient: false,
-                code: None,
-            })),
-        }
+        let taken = |answer: &Answer| {
+            let read = answer.json::<Response>().ok_or(SendError::Unknown)?;
+            judge(&read.messages)
+        };
+        sms::ask(&self.client, request, within, taken, |_| SendError::OURS).await
     }
 }
 
@@ -159,14 +147,17 @@ fn judge(parts: &[Part]) -> Result<Receipt, SendError> {
     }
 }
 
-/// <https://developer.vonage.com/en/messaging/sms/guides/troubleshooting-sms#sms-api-error-codes>
+/// <https://developer.vonage.com/en/messaging/sms/guides/troubleshooting-sms#sms-api-error-codes>: whose fault it is tells whether another
+/// provider would deliver. 7 and 33 are about the number: barred, de-activated. 6 is Vonage's: it could not process the message, for
+/// example because it does not know the prefix, which another one may. 5 is Vonage's too, before it took the text. The others are
+/// about our request, sender (15), account (8) and credit (9).
 fn by_status(status: Option<u32>) -> SendError {
     match status {
         None => SendError::Unknown,
         Some(1 | 10) => SendError::RateLimited { after: None },
         Some(4 | 14 | 32) => SendError::Unauthorized,
         Some(5) => SendError::Unavailable,
-        Some(6 | 7 | 33) => SendError::Refused {
+        Some(7 | 33) => SendError::Refused {
             recipient: true,
             code: status,
         },

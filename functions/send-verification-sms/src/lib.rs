@@ -21,6 +21,7 @@ use shared::aws;
 use shared::config::Source;
 use shared::http::{self, BaseUrl};
 use shared::journal::{Entry, Stage};
+use shared::limits::Counted;
 use shared::link::Kind;
 use shared::mailgun::{self, mail::StoredMail};
 use shared::pending;
@@ -32,7 +33,7 @@ use shared::sms::{Outbound, Receipt, SendError};
 use shared::table::{Item, Key, Table, Unavailable, Update, epoch, owner_id};
 use shared::twilio::{self, messages};
 
-use budgets::{Counted, Limits};
+use budgets::Limits;
 use decide::{Decision, Rules};
 use tag::RecipientKeys;
 
@@ -253,7 +254,7 @@ impl App {
     async fn flow(&self, request: &Request, now: SystemTime) -> Result<Reply, Reply> {
         let arrived = Instant::now();
         request.expect_post(
-            if request.path == RAW_PATH {
+            if request.path() == RAW_PATH {
                 RAW_PATH
             } else {
                 "/"
@@ -262,7 +263,7 @@ impl App {
             BODY_LIMIT,
         )?;
         let form = mailgun::authenticate(request, &self.mailgun, self.times.max_age, now).await?;
-        if request.path == RAW_PATH || is_raw(&form) {
+        if request.path() == RAW_PATH || is_raw(&form) {
             return Err(Reply::refused(406, "mime_route"));
         }
         let mail = StoredMail::parse(&form);
@@ -522,9 +523,7 @@ impl App {
                 ..
             } = Refusals::from(&refusals)
             else {
-                if let Ok(counted) = counted {
-                    counted.give_back(&self.table).await;
-                }
+                counted.give_back(&self.table).await;
                 return Err(Refusals::from(&refusals).answer(work));
             };
             match work.entry.stage(seen, now) {
@@ -536,11 +535,9 @@ impl App {
                     }
                 }
                 Some(stage) => {
-                    if let Ok(counted) = counted {
-                        counted
-                            .give_back_copy(&self.table, work.is_counted_in(seen))
-                            .await;
-                    }
+                    counted
+                        .give_back_copy(&self.table, work.is_counted_in(seen))
+                        .await;
                     match stage {
                         Stage::Sent { sid, .. } => {
                             return Err(Reply::empty(200, "duplicate").field("sid", sid));
@@ -571,17 +568,15 @@ impl App {
         work: &Work,
         seen: &Item,
         stage: &Stage,
-        counted: Result<Counted, Unavailable>,
+        counted: Counted,
     ) -> Result<bool, Reply> {
-        let counted = match (seen.text("counted_as"), counted) {
-            (None, counted) => Some(self.within_budgets(counted).await?),
-            (Some(_), Ok(counted)) => {
-                counted
-                    .give_back_copy(&self.table, work.is_counted_in(seen))
-                    .await;
-                None
-            }
-            (Some(_), Err(_)) => None,
+        let counted = if seen.text("counted_as").is_none() {
+            Some(self.within_budgets(counted).await?)
+        } else {
+            counted
+                .give_back_copy(&self.table, work.is_counted_in(seen))
+                .await;
+            None
         };
         let entry = work
             .entry
@@ -632,12 +627,7 @@ impl App {
     }
 
     /// The mail is ours to send, if the budgets allow that too; else it is as if it had not come, until Mailgun brings it again.
-    async fn admit(
-        &self,
-        counted: Result<Counted, Unavailable>,
-        work: &Work,
-        request: &Request,
-    ) -> Result<(), Reply> {
+    async fn admit(&self, counted: Counted, work: &Work, request: &Request) -> Result<(), Reply> {
         let Err(refusal) = self.within_budgets(counted).await else {
             return Ok(());
         };
@@ -657,16 +647,16 @@ impl App {
     }
 
     /// What was counted, if it may be used; otherwise it is given back.
-    async fn within_budgets(
-        &self,
-        counted: Result<Counted, Unavailable>,
-    ) -> Result<Counted, Reply> {
-        let counted = counted.map_err(Failure::from)?;
-        let Some(limit) = counted.refused else {
+    async fn within_budgets(&self, counted: Counted) -> Result<Counted, Reply> {
+        if counted.full.is_empty() && counted.error.is_none() {
             return Ok(counted);
-        };
+        }
         counted.give_back(&self.table).await;
-        Err(Reply::refused(503, "rate_limited").field("limit", limit))
+        let limit = counted.refused();
+        Err(counted.error.map_or_else(
+            || Reply::refused(503, "rate_limited").field("limit", limit),
+            |error| Failure::from(error).into(),
+        ))
     }
 
     /// Writes how it ended; whether that worked. What was certainly not sent waits for no reply.

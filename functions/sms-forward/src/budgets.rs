@@ -7,11 +7,10 @@
 
 use std::time::SystemTime;
 
-use futures_util::future::join_all;
 use shared::config::Source;
-use shared::limits::{Budget, Copies, Full, Taken, Window};
+use shared::limits::{self, Budget, Counted, Full, Reserve, Window};
 use shared::phone::E164;
-use shared::table::{Key, Table, Unavailable, epoch};
+use shared::table::{Key, Table};
 
 /// No ceiling is smaller: the longest text that Twilio delivers has some thirty segments.
 const SMALLEST: u64 = 50;
@@ -83,102 +82,70 @@ impl Limits {
         }
     }
 
-    /// The budgets of a text.
-    pub(crate) fn of(&self, text: &Text<'_>) -> Vec<Bound> {
-        let Text {
-            sid,
-            company,
-            sender,
-            segments,
-            is_reply,
-            ..
-        } = *text;
-        let name = sid.get(2..).unwrap_or_default();
-        let budget =
-            |what, key: &str, max, window| Budget::new(what, key, max, window).once_for(name);
-        let pair = format!("{}#{sender}", company.reveal());
-        let minute = budget("text-pair", &pair, self.per_pair, Window::Minute);
-        let mut bounds = vec![Bound {
-            setting: "MESSAGES_PER_PAIR_PER_MINUTE",
-            window: Window::Minute,
-            strangers: self.per_pair,
-            budget: minute,
-        }];
-        let mut ceiling = |setting, what, key: &str, strangers, max, window| {
-            let budget = budget(what, key, max, window).weighing(segments);
-            bounds.push(Bound {
-                setting,
-                window,
-                strangers,
-                budget,
-            });
+    /// The budgets of a text. What it says of strangers is for who is no employee.
+    fn of(&self, text: &Text<'_>) -> Vec<Budget> {
+        let name = text.sid.get(2..).unwrap_or_default();
+        let company = text.company.reveal();
+        let pair = format!("{company}#{}", text.sender);
+        let budget = |setting, what, key: &str, max, window| {
+            Budget::new(what, key, max, window)
+                .set_by(setting)
+                .once_for(name)
         };
-        let windows = [Window::Hour, Window::Day];
-        let most = |max: u64| max / 5 * 4;
-        if is_reply {
-            let key = format!("{}#segments", company.reveal());
-            for (n, window) in windows.into_iter().enumerate() {
-                ceiling(
-                    PER_NUMBER[n],
-                    "text-reply",
-                    &key,
-                    self.per_number[n],
-                    self.per_number[n],
-                    window,
-                );
-            }
-        } else {
-            // One of many senders has a share of what is for all of them, which grows with the first answer.
-            let share = |part: u64| {
-                (self.per_number[0] / part)
-                    .max(SMALLEST)
-                    .min(self.per_number[0])
+        let ceiling = |setting, what, key: &str, strangers: u64, max, window| {
+            let reserve = if text.is_employees {
+                0
+            } else {
+                max - strangers
             };
-            ceiling(
-                PER_NUMBER[0],
+            budget(setting, what, key, max, window)
+                .weighing(text.segments)
+                .reserving(reserve)
+        };
+        let most = |max: u64| max / 5 * 4;
+        let mut budgets = vec![budget(
+            "MESSAGES_PER_PAIR_PER_MINUTE",
+            "text-pair",
+            &pair,
+            self.per_pair,
+            Window::Minute,
+        )];
+        if !text.is_reply {
+            // One of many senders has a share of what is for all of them, which grows with the first answer.
+            let all = self.per_number[0];
+            let share = |part: u64| (all / part).max(SMALLEST).min(all);
+            let (setting, window) = (PER_NUMBER[0], Window::Hour);
+            budgets.push(ceiling(
+                setting,
                 "text-pair",
                 &pair,
                 share(4),
                 share(2),
-                Window::Hour,
-            );
-            for (n, window) in windows.into_iter().enumerate() {
-                let max = self.per_number[n];
-                ceiling(
-                    PER_NUMBER[n],
-                    "text",
-                    company.reveal(),
-                    most(max),
-                    max,
-                    window,
-                );
-            }
-        }
-        for (n, window) in windows.into_iter().enumerate() {
-            ceiling(
-                OVERALL[n],
-                "text",
-                "all",
-                most(self.overall[n]),
-                self.overall[n],
                 window,
-            );
+            ));
         }
-        if is_reply {
-            let replies = budget(
-                "text-reply",
-                company.reveal(),
-                self.replies_per_day,
-                Window::Day,
-            );
-            bounds.push(Bound {
-                setting: "REPLIES_PER_DAY",
-                window: Window::Day,
-                strangers: self.replies_per_day,
-                budget: replies,
+        let replies = format!("{company}#segments");
+        for (n, window) in [Window::Hour, Window::Day].into_iter().enumerate() {
+            let (own, all) = (self.per_number[n], self.overall[n]);
+            budgets.push(if text.is_reply {
+                ceiling(PER_NUMBER[n], "text-reply", &replies, own, own, window)
+            } else {
+                ceiling(PER_NUMBER[n], "text", company, most(own), own, window)
             });
+            budgets.push(ceiling(OVERALL[n], "text", "all", most(all), all, window));
         }
-        bounds
+        if text.is_reply {
+            let max = self.replies_per_day;
+            let window = Window::Day;
+            budgets.push(budget(
+                "REPLIES_PER_DAY",
+                "text-reply",
+                company,
+                max,
+                window,
+            ));
+        }
+        budgets
     }
 }
 
@@ -197,143 +164,34 @@ pub(crate) struct Text<'a> {
     pub(crate) is_reply: bool,
 }
 
-/// One of a text's budgets.
-pub(crate) struct Bound {
-    setting: &'static str,
-    window: Window,
-    /// What strangers may use of it.
-    strangers: u64,
-    budget: Budget,
-}
-
-/// A budget that has no room.
-pub(crate) struct Refusal {
-    /// The setting that bounds it.
-    pub(crate) setting: &'static str,
-    pub(crate) window: Window,
-    /// In how many minutes it has room again, if ever.
-    pub(crate) again_in: Option<u64>,
-}
-
-impl Refusal {
-    /// Whether it is a ceiling, of which the employee is told; what goes on within a minute is no news.
-    pub(crate) fn is_ceiling(&self) -> bool {
-        self.window != Window::Minute
-    }
-}
-
-/// What counting came to.
-pub(crate) struct Counted {
-    taken: Vec<Taken>,
-    /// The budget without room for the longest.
-    pub(crate) refused: Option<Refusal>,
-    /// Whether half of what all share is used.
-    pub(crate) is_half_used: bool,
-}
-
-/// Counts a text against all its budgets at once. One of somebody whom the employee has written to may use the reserves, which takes
-/// another two trips.
+/// Counts a text against all its budgets at once. One of somebody whom the employee has written to may use the reserves.
 pub(crate) async fn count(
     table: &Table,
     limits: &Limits,
     text: &Text<'_>,
     now: SystemTime,
-) -> Result<Counted, Unavailable> {
-    let bounds = limits.of(text);
-    let take = async |bound: &Bound, is_known: bool| {
-        let budget = if is_known {
-            bound.budget.clone()
-        } else {
-            bound.budget.up_to(bound.strangers)
-        };
-        budget.take(table, now).await
-    };
-    let mut results = join_all(bounds.iter().map(|bound| take(bound, text.is_employees))).await;
-    let at_reserve = |bound: &Bound, result: &Result<Result<Taken, Full>, Unavailable>| {
-        bound.window != Window::Minute && matches!(result, Ok(Err(_)))
-    };
-    let mut failed = None;
-    let mut is_known = text.is_employees;
-    if !is_known
-        && bounds
-            .iter()
-            .zip(&results)
-            .any(|(bound, result)| at_reserve(bound, result))
-    {
-        match table.get(known(text.company, text.sender), now).await {
-            Ok(item) => is_known = item.is_some(),
-            Err(error) => failed = Some(error),
-        }
-        if is_known {
-            let again = bounds
-                .iter()
-                .zip(&mut results)
-                .filter(|(bound, result)| at_reserve(bound, result));
-            join_all(again.map(async |(bound, result)| *result = take(bound, true).await)).await;
-        }
-    }
-    let mut counted = Counted {
-        taken: Vec::new(),
-        refused: None,
-        is_half_used: false,
-    };
-    for (bound, result) in bounds.iter().zip(results) {
-        match result {
-            Ok(Ok(taken)) => {
-                counted.is_half_used |= bound.setting == OVERALL[0] && taken.is_half_used;
-                counted.taken.push(taken);
-            }
-            Ok(Err(full)) => {
-                let budget = if is_known {
-                    bound.budget.clone()
-                } else {
-                    bound.budget.up_to(bound.strangers)
-                };
-                let opens = budget
-                    .opens_at(&full)
-                    .map(|at| at.saturating_sub(epoch(now)).div_ceil(60).max(1));
-                let refusal = Refusal {
-                    setting: bound.setting,
-                    window: bound.window,
-                    again_in: opens,
-                };
-                // Of several the one that lasts longest; never is longest.
-                let lasts = |refusal: &Refusal| refusal.again_in.unwrap_or(u64::MAX);
-                if counted
-                    .refused
-                    .as_ref()
-                    .is_none_or(|other| lasts(other) < lasts(&refusal))
-                {
-                    counted.refused = Some(refusal);
-                }
-            }
-            Err(error) => failed = Some(error),
-        }
-    }
-    if let Some(error) = failed {
-        // What is counted by name may be the count of a copy that was passed on: it stays for whoever comes again.
-        counted.give_back_copy(table, true).await;
-        return Err(error);
-    }
-    Ok(counted)
+) -> Counted {
+    limits::take_all(&limits.of(text), table, now, async |_| {
+        let known = table.get(known(text.company, text.sender), now).await?;
+        Ok(known.map_or(Reserve::Nothing, |_| Reserve::All))
+    })
+    .await
 }
 
-impl Counted {
-    /// Nothing was sent. What cannot be taken back stays counted.
-    pub(crate) async fn give_back(&self, table: &Table) {
-        join_all(self.taken.iter().map(|taken| taken.give_back(table))).await;
-    }
+/// Whether half of what all share is used.
+pub(crate) fn is_half_used(counted: &Counted) -> bool {
+    counted.is_half_used(OVERALL[0])
+}
 
-    /// The text is one that came before: what was counted once more is taken back. Copies at the same moment are counted under one
-    /// name where names are remembered.
-    pub(crate) async fn give_back_copy(&self, table: &Table, at_the_same_moment: bool) {
-        let surplus = self.taken.iter().filter(|taken| match taken.copies {
-            Copies::CountEach => true,
-            Copies::Counted => !at_the_same_moment,
-            Copies::CountedBefore => false,
-        });
-        join_all(surplus.map(|taken| taken.give_back(table))).await;
-    }
+/// Of the budgets without room the one that lasts longest; never is longest.
+pub(crate) fn refusal(counted: &Counted) -> Option<&Full> {
+    let lasts = |full: &&Full| full.opens_at.unwrap_or(u64::MAX);
+    counted.full.iter().rev().max_by_key(lasts)
+}
+
+/// Whether it is a ceiling, of which the employee is told; what goes on within a minute is no news.
+pub(crate) fn is_ceiling(full: &Full) -> bool {
+    full.window != Window::Minute
 }
 
 /// Where it is noted that an employee wrote to somebody.

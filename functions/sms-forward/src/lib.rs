@@ -26,6 +26,7 @@ use shared::aws;
 use shared::config::Source;
 use shared::directory::Directory;
 use shared::http::{self, BaseUrl};
+use shared::limits::{Copies, Counted, Full};
 use shared::okta::Access;
 use shared::okta::users::Users;
 use shared::phone::{Countries, E164};
@@ -38,7 +39,7 @@ use shared::twilio::twiml::Response;
 use shared::twilio::webhook::InboundSms;
 use shared::twilio::{self, webhook};
 
-use budgets::{Counted, Limits, Refusal, Text};
+use budgets::{Limits, Text};
 use decide::Way;
 
 const BODY_LIMIT: usize = 1024 * 1024;
@@ -241,23 +242,23 @@ impl App {
         let (seen, to) = match seen.and_then(|seen| Ok((seen, fixed?))) {
             Ok(read) => read,
             Err(error) => {
-                if let Ok(counted) = &counted {
-                    counted.give_back_copy(&self.table, true).await;
-                }
+                counted.give_back_copy(&self.table, true).await;
                 return Err(Failure::from(error).into());
             }
         };
         if let Some(seen) = seen {
-            if let Ok(counted) = &counted {
-                counted
-                    .give_back_copy(&self.table, age(&seen, now) < AT_ONCE)
-                    .await;
-            }
+            self.give_back_to(&seen, &counted, now).await;
             return self.repeat(message, to.as_ref(), &seen, now).await;
         }
-        let counted = counted.map_err(Failure::from)?;
-        if let Some(refusal) = &counted.refused {
-            return self.refuse(message, &text, refusal, &counted, now).await;
+        if let Some(error) = counted.error.clone() {
+            // What is counted by name may be the count of a copy that was passed on: it stays for whoever comes again.
+            counted.give_back_copy(&self.table, true).await;
+            return Err(Failure::from(error).into());
+        }
+        if let Some(full) = budgets::refusal(&counted) {
+            return self
+                .refuse(message, to.as_ref(), &text, full, &counted, now)
+                .await;
         }
         let me = owner_id();
         let done = message.remember(&me, now);
@@ -268,18 +269,29 @@ impl App {
         match done.map_err(Failure::from)? {
             // Without its answer, a write is met again by itself.
             Write::Refused(seen) if seen.text("owner_id") != Some(&me) => {
-                counted.give_back_copy(&self.table, true).await;
+                self.give_back_to(&seen, &counted, now).await;
                 self.repeat(message, to.as_ref(), &seen, now).await
             }
             _ => {
                 followed.map_err(Failure::from)?;
                 let reply = message.answer(to.as_ref(), false);
-                Ok(if counted.is_half_used {
+                Ok(if budgets::is_half_used(&counted) {
                     reply.metric("HalfOfBudgetUsed", 1)
                 } else {
                     reply
                 })
             }
+        }
+    }
+
+    /// Takes back what a text has counted that is answered as `seen` says: all of it where that is a refusal, else only what was
+    /// counted once more. Copies at the same moment are counted under one name where names are remembered.
+    async fn give_back_to(&self, seen: &Item, counted: &Counted, now: SystemTime) {
+        if seen.text("refused").is_some() {
+            counted.give_back(&self.table).await;
+        } else {
+            let same_name = age(seen, now) < AT_ONCE;
+            counted.give_back_copy(&self.table, same_name).await;
         }
     }
 
@@ -371,33 +383,36 @@ impl App {
         Ok(message.answer(to, true))
     }
 
-    /// A text without room in its budgets is not passed on, now or when it comes again. The employee is told of a ceiling, once.
+    /// A text without room in its budgets is not passed on, now or when it comes again. The employee is told of a ceiling, once. A copy
+    /// that had room may be passed on at this moment: only what is remembered tells whether the counts are needed.
     async fn refuse(
         &self,
         message: &Message<'_>,
+        to: Option<&E164>,
         text: &Text<'_>,
-        refusal: &Refusal,
+        full: &Full,
         counted: &Counted,
         now: SystemTime,
     ) -> Result<Reply, Reply> {
-        let outcome = OVER_LIMIT[usize::from(refusal.is_ceiling())];
-        let notice = async {
-            if !refusal.is_ceiling() {
-                return String::new();
-            }
-            match budgets::notice(text, refusal.window)
-                .take(&self.table, now)
-                .await
-            {
-                Ok(Ok(_)) => decide::over_limit(text.is_reply, refusal.again_in),
-                Ok(Err(_)) => String::new(),
+        let is_ceiling = budgets::is_ceiling(full);
+        let outcome = OVER_LIMIT[usize::from(is_ceiling)];
+        let told = if is_ceiling {
+            let notice = budgets::notice(text, full.window);
+            match notice.take(&self.table, now).await {
+                Ok(told) => told.ok(),
                 Err(error) => {
                     tracing::warn!(%error, "the employee is not told of the ceiling");
-                    String::new()
+                    None
                 }
             }
+        } else {
+            None
         };
-        let (notice, ()) = tokio::join!(notice, counted.give_back(&self.table));
+        let notice = told.as_ref().map_or_else(String::new, |_| {
+            let seconds = full.opens_at.map(|at| at.saturating_sub(epoch(now)));
+            let minutes = seconds.map(|seconds| seconds.div_ceil(60).max(1));
+            decide::over_limit(text.is_reply, minutes)
+        });
         let me = owner_id();
         let update = message.remember(&me, now).set("refused", outcome);
         let update = if notice.is_empty() {
@@ -405,16 +420,31 @@ impl App {
         } else {
             update.set("notice", notice.as_str())
         };
-        match self.table.update(update).await.map_err(Failure::from)? {
+        let written = match self.table.update(update).await {
+            Ok(written) => written,
+            Err(error) => {
+                counted.give_back_copy(&self.table, true).await;
+                return Err(Failure::from(error).into());
+            }
+        };
+        match written {
             Write::Refused(seen) if seen.text("owner_id") != Some(&me) => {
-                self.repeat(message, None, &seen, now).await
+                self.give_back_to(&seen, counted, now).await;
+                // It was passed on: the employee is still to be told of the next.
+                if let Some(told) = told
+                    .filter(|told| seen.text("refused").is_none() && told.copies == Copies::Counted)
+                {
+                    let _stays_counted = told.give_back(&self.table).await;
+                }
+                self.repeat(message, to, &seen, now).await
             }
             _ => {
+                counted.give_back(&self.table).await;
                 let reply = message
                     .refused(outcome, &notice)
                     .metric("Refused", 1)
-                    .field("limit", refusal.setting);
-                let reply = if refusal.is_ceiling() {
+                    .field("limit", full.setting);
+                let reply = if is_ceiling {
                     reply.metric("CeilingReached", 1)
                 } else {
                     reply

@@ -7,10 +7,10 @@
 
 use std::time::SystemTime;
 
-use futures_util::future::join_all;
 use shared::config::Source;
-use shared::limits::{Budget, Copies, Full, Taken, Window};
-use shared::table::{Item, Table, Unavailable, Update, Write, epoch};
+use shared::limits::{self, Budget, Counted, Reserve, Window};
+use shared::phone::E164;
+use shared::table::{Item, Table, Unavailable, Update, epoch};
 
 use crate::decide::Message;
 
@@ -19,6 +19,7 @@ const DAY: u64 = 86_400;
 const KNOWN: u64 = 90 * DAY;
 /// A smaller budget has no reserve: its fifth would be a handful at most.
 const SMALLEST_SHARED: u64 = 20;
+const OVERALL: &str = "SMS_PER_HOUR";
 
 /// How many codes an hour.
 #[derive(Debug)]
@@ -52,197 +53,98 @@ impl Limits {
         }
     }
 
-    /// The budgets of a message that is counted under `name`; the number's own is the first.
-    pub(crate) fn of(&self, message: &Message, name: &str) -> Vec<Bound> {
-        let bound = |setting, what, key: &str, max| {
-            let budget = Budget::new(what, key, max, Window::Hour).once_for(name);
-            Bound {
-                setting,
-                max,
-                shared: true,
-                budget,
-            }
-        };
-        let number = bound(
-            "SMS_PER_NUMBER_PER_HOUR",
-            "code",
-            message.to.reveal(),
-            self.per_number,
-        );
-        let mut bounds = vec![
-            Bound {
-                shared: false,
-                budget: number.budget.kept_for(KNOWN),
-                ..number
-            },
-            bound(
-                "SMS_PER_RANGE_PER_HOUR",
-                "code-range",
-                message.to.range(),
-                self.per_range,
-            ),
-            bound("SMS_PER_HOUR", "code", "all", self.overall),
-        ];
-        // A part that is not smaller than the whole bounds nothing.
-        if let Some(network) = message
-            .asker
-            .network
-            .as_ref()
-            .filter(|_| self.per_network < self.overall)
-        {
-            bounds.push(bound(
-                "SMS_PER_IP_PER_HOUR",
-                "code-ip",
-                network,
-                self.per_network,
-            ));
-        }
-        let by_country = self.per_country < self.overall;
-        if let Some(region) = message.to.region().filter(|_| by_country) {
-            bounds.push(bound(
-                "SMS_PER_COUNTRY_PER_HOUR",
-                "code-country",
-                region,
-                self.per_country,
-            ));
-        }
-        if let Some(region) = message.asker.region.as_ref().filter(|_| by_country) {
-            bounds.push(bound(
-                "SMS_PER_COUNTRY_PER_HOUR",
-                "code-from",
-                region,
-                self.per_country,
-            ));
-        }
-        bounds
-    }
-}
-
-/// One of a message's budgets.
-pub(crate) struct Bound {
-    setting: &'static str,
-    max: u64,
-    /// With other numbers, so that a part is reserved.
-    shared: bool,
-    budget: Budget,
-}
-
-/// How well a number is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Standing {
-    Stranger,
-    /// A provider took its first code within a day.
-    SinceToday,
-    Known,
-}
-
-impl Standing {
-    fn read(number: Option<&Item>, now: SystemTime) -> Self {
-        match number.and_then(|item| item.number("first_at")) {
-            None => Self::Stranger,
-            Some(first) if epoch(now) < first + DAY => Self::SinceToday,
-            Some(_) => Self::Known,
-        }
-    }
-}
-
-impl Bound {
-    fn available_to(&self, standing: Standing) -> Budget {
-        let reserve = if self.shared && self.max >= SMALLEST_SHARED {
-            self.max / 5
-        } else {
-            0
-        };
-        self.budget.up_to(match standing {
-            Standing::Stranger => self.max - reserve,
-            Standing::SinceToday => self.max - reserve / 2,
-            Standing::Known => self.max,
+    /// Counts a message under `name`, against all its budgets at once. A number that is known may use the reserves.
+    pub(crate) async fn count(
+        &self,
+        message: &Message,
+        name: &str,
+        table: &Table,
+        now: SystemTime,
+    ) -> Counted {
+        let budgets = self.of(message).into_iter();
+        let budgets: Vec<_> = budgets.map(|budget| budget.once_for(name)).collect();
+        limits::take_all(&budgets, table, now, async |number| {
+            Ok(standing(number, now))
         })
+        .await
     }
-}
 
-/// What counting came to.
-pub(crate) struct Counted {
-    taken: Vec<Taken>,
-    /// The setting of the first budget that is used up.
-    pub(crate) refused: Option<&'static str>,
-    /// Whether half of the total is used.
-    pub(crate) is_half_used: bool,
-    newly_known: Option<Update>,
-}
-
-/// Counts a message against all its budgets at once. A number that is known may use the reserves, which takes another trip.
-pub(crate) async fn count(
-    table: &Table,
-    bounds: &[Bound],
-    now: SystemTime,
-) -> Result<Counted, Unavailable> {
-    let take = async |bound: &Bound, standing| bound.available_to(standing).take(table, now).await;
-    let mut results = join_all(bounds.iter().map(|bound| take(bound, Standing::Stranger))).await;
-    let number = results.first().and_then(|first| match first {
-        Ok(Ok(Taken { item, .. }) | Err(Full(item))) => Some(item),
-        Err(_) => None,
-    });
-    let standing = Standing::read(number, now);
-    if standing != Standing::Stranger {
-        let again = bounds
-            .iter()
-            .zip(&mut results)
-            .filter(|(bound, result)| bound.shared && matches!(result, Ok(Err(_))));
-        join_all(again.map(async |(bound, result)| *result = take(bound, standing).await)).await;
-    }
-    let mut counted = Counted {
-        taken: Vec::new(),
-        refused: None,
-        is_half_used: false,
-        newly_known: None,
-    };
-    let mut failed = None;
-    for (bound, result) in bounds.iter().zip(results) {
-        match result {
-            Ok(Ok(taken)) => {
-                counted.is_half_used |= bound.setting == "SMS_PER_HOUR" && taken.is_half_used;
-                counted.taken.push(taken);
-            }
-            Ok(Err(_)) => counted.refused = counted.refused.or(Some(bound.setting)),
-            Err(error) => failed = Some(error),
+    /// A provider took the code that was counted: from now on its number is known.
+    pub(crate) async fn remember(
+        &self,
+        message: &Message,
+        counted: &Counted,
+        table: &Table,
+        now: SystemTime,
+    ) -> Result<(), Unavailable> {
+        if standing(counted.item.as_ref(), now) != Reserve::Nothing {
+            return Ok(());
         }
-    }
-    if let Some(error) = failed {
-        // What is counted by name may be the count of a copy that was sent: it stays for whoever comes again.
-        counted.give_back_copy(table, true).await;
-        return Err(error);
-    }
-    if let (Standing::Stranger, Some(number)) = (standing, bounds.first()) {
-        let first = Update::new(number.budget.item())
+        let first = Update::new(self.of_number(&message.to).item())
             .set("first_at", epoch(now))
             .only_if("attribute_exists(pk)");
-        counted.newly_known = Some(first);
+        table.update(first).await.map(drop)
     }
-    Ok(counted)
+
+    fn of_number(&self, to: &E164) -> Budget {
+        Budget::new("code", to.reveal(), self.per_number, Window::Hour)
+            .set_by("SMS_PER_NUMBER_PER_HOUR")
+            .kept_for(KNOWN)
+    }
+
+    /// The budgets of a message; the number's own is the first.
+    fn of(&self, message: &Message) -> Vec<Budget> {
+        let shared = |setting, what, key: &str, max| {
+            let reserve = if max >= SMALLEST_SHARED { max / 5 } else { 0 };
+            Budget::new(what, key, max, Window::Hour)
+                .set_by(setting)
+                .reserving(reserve)
+        };
+        // A part that is not smaller than the whole bounds nothing.
+        let part = |setting, what, key: Option<&str>, max| {
+            let key = key.filter(|_| max < self.overall);
+            key.map(|key| shared(setting, what, key, max))
+        };
+        let (to, asker) = (&message.to, &message.asker);
+        let (network, country) = ("SMS_PER_IP_PER_HOUR", "SMS_PER_COUNTRY_PER_HOUR");
+        let range = shared(
+            "SMS_PER_RANGE_PER_HOUR",
+            "code-range",
+            to.range(),
+            self.per_range,
+        );
+        let parts = [
+            part(
+                network,
+                "code-ip",
+                asker.network.as_deref(),
+                self.per_network,
+            ),
+            part(country, "code-country", to.region(), self.per_country),
+            part(
+                country,
+                "code-from",
+                asker.region.as_deref(),
+                self.per_country,
+            ),
+        ];
+        let all = shared(OVERALL, "code", "all", self.overall);
+        let mut budgets = vec![self.of_number(to), range, all];
+        budgets.extend(parts.into_iter().flatten());
+        budgets
+    }
 }
 
-impl Counted {
-    /// Nothing was sent, and nothing can have been. What cannot be taken back stays counted.
-    pub(crate) async fn give_back(&self, table: &Table) {
-        join_all(self.taken.iter().map(|taken| taken.give_back(table))).await;
-    }
+/// Whether half of the total is used.
+pub(crate) fn is_half_used(counted: &Counted) -> bool {
+    counted.is_half_used(OVERALL)
+}
 
-    /// The message is somebody else's, who counted it under `theirs`: only what was counted once more is taken back.
-    pub(crate) async fn give_back_copy(&self, table: &Table, same_name: bool) {
-        let surplus = self.taken.iter().filter(|taken| match taken.copies {
-            Copies::CountEach => true,
-            Copies::Counted => !same_name,
-            Copies::CountedBefore => false,
-        });
-        join_all(surplus.map(|taken| taken.give_back(table))).await;
-    }
-
-    /// A provider took the code: from now on the number is known.
-    pub(crate) async fn remember(&self, table: &Table) -> Result<(), Unavailable> {
-        match &self.newly_known {
-            Some(update) => table.update(update.clone()).await.map(|_: Write| ()),
-            None => Ok(()),
-        }
+/// What a number may use of the reserves, by its budget's item: nothing, until a provider took its first code.
+fn standing(number: Option<&Item>, now: SystemTime) -> Reserve {
+    match number.and_then(|item| item.number("first_at")) {
+        None => Reserve::Nothing,
+        Some(first) if epoch(now) < first + DAY => Reserve::Half,
+        Some(_) => Reserve::All,
     }
 }

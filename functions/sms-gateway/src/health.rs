@@ -5,7 +5,17 @@
 //! provider for half a minute; then one request at a time tries it again, until one succeeds. A failure is what leaves a healthy
 //! provider in doubt: no answer, an unknown outcome, a server error, too many requests, refused credentials. A text that the
 //! provider refused was answered well: nobody can break a provider by asking for codes to places where it does not deliver.
+//!
+//! Among hundreds of codes a second three failures come together soon, however rare they are. So they must also be a third of the
+//! attempts of the last seconds. Successes at a healthy provider are not written: each instance remembers its own, and tells them
+//! with the failure that it writes. An instance that has just begun knows of none.
+//!
+//! An attempt that had less time than usual says nothing when its time is over: a provider that takes four seconds works. So a
+//! provider that hangs costs the usual time until the third failure, and after that only those codes that all others refused, for
+//! which the time is short.
 
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use shared::sms::{Name, SendError};
@@ -18,14 +28,98 @@ const PROBE_SECONDS: u64 = 12;
 /// Of the last five attempts, so many failures break a provider.
 const LAST: usize = 5;
 const FAILURES: usize = 3;
+/// A failing provider fails at least one of so many.
+const SHARE: u64 = 3;
+/// The last seconds are a period of so many and the one before.
+const PERIOD: u64 = 5;
 const DAY: u64 = 86_400;
 /// Others may have changed the state between our look and our write.
 const ATTEMPTS: usize = 3;
 
-/// An attempt at a healthy provider.
-const PATIENCE: Duration = Duration::from_secs(8);
-/// An attempt at one that has just failed.
+/// How long an attempt may last.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(8);
+/// How long one may last at a broken provider, for a code that all others refused.
 const SHORT_PATIENCE: Duration = Duration::from_secs(3);
+
+/// Attempts of the last seconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Recent {
+    period: u64,
+    /// In the period, and in the one before.
+    failed: [u64; 2],
+    worked: [u64; 2],
+}
+
+impl Recent {
+    /// The same at another time.
+    fn at(self, now: u64) -> Self {
+        let period = self.period.max(now / PERIOD);
+        let shifted = |[newest, _]: [u64; 2]| [0, newest];
+        match period - self.period {
+            0 => self,
+            1 => Self {
+                period,
+                failed: shifted(self.failed),
+                worked: shifted(self.worked),
+            },
+            _ => Self {
+                period,
+                ..Self::default()
+            },
+        }
+    }
+
+    fn with_attempt(self, succeeded: bool, now: u64) -> Self {
+        let mut recent = self.at(now);
+        if succeeded {
+            recent.worked[0] += 1;
+        } else {
+            recent.failed[0] += 1;
+        }
+        recent
+    }
+
+    fn and(self, other: Self, now: u64) -> Self {
+        let (mine, other) = (self.at(now), other.at(now));
+        let sum = |mine: [u64; 2], other: [u64; 2]| {
+            [0, 1].map(|place| mine[place].saturating_add(other[place]))
+        };
+        Self {
+            period: mine.period,
+            failed: sum(mine.failed, other.failed),
+            worked: sum(mine.worked, other.worked),
+        }
+    }
+
+    fn is_failing(self) -> bool {
+        let [failed, worked] =
+            [self.failed, self.worked].map(|[newest, before]| newest.saturating_add(before));
+        failed.saturating_mul(SHARE) >= failed.saturating_add(worked)
+    }
+
+    fn is_empty(self) -> bool {
+        (self.failed, self.worked) == ([0; 2], [0; 2])
+    }
+}
+
+/// What this instance has seen of the providers in the last seconds and not told the others.
+#[derive(Debug, Default)]
+pub(crate) struct Untold(Mutex<HashMap<Name, Recent>>);
+
+impl Untold {
+    /// With one more attempt.
+    fn with(&self, name: Name, succeeded: bool, now: u64) -> Recent {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let recent = all.entry(name).or_default();
+        *recent = recent.with_attempt(succeeded, now);
+        *recent
+    }
+
+    fn told(&self, name: Name) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.remove(&name);
+    }
+}
 
 /// A provider as it was read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -38,6 +132,8 @@ struct State {
     broken_until: u64,
     /// Somebody tries it until then; 0: nobody.
     probed_until: u64,
+    /// What has been told of the seconds before that.
+    recent: Recent,
 }
 
 impl State {
@@ -48,55 +144,83 @@ impl State {
             .filter(|attempts| attempts.len() <= LAST)?
             .to_owned();
         let mut number = || parts.next()?.parse().ok();
+        let (at, broken_until, probed_until) = (number()?, number()?, number()?);
+        let mut tally = || number().unwrap_or_default();
+        let recent = Recent {
+            failed: [tally(), tally()],
+            worked: [tally(), tally()],
+            period: at / PERIOD,
+        };
         Some(Self {
             attempts,
-            at: number()?,
-            broken_until: number()?,
-            probed_until: number()?,
+            at,
+            broken_until,
+            probed_until,
+            recent: if recent.is_empty() {
+                Recent::default()
+            } else {
+                recent
+            },
         })
     }
 
     fn text(&self) -> String {
+        let ([failed, failed_before], [worked, worked_before]) =
+            (self.recent.failed, self.recent.worked);
+        let recent = if self.recent.is_empty() {
+            String::new()
+        } else {
+            format!(" {failed} {failed_before} {worked} {worked_before}")
+        };
         format!(
-            "{} {} {} {}",
+            "{} {} {} {}{recent}",
             self.attempts, self.at, self.broken_until, self.probed_until
         )
     }
 
-    /// What an attempt makes of it; `None`: nothing that others must know.
-    fn after(&self, succeeded: bool, now: u64) -> Option<Self> {
+    /// What an attempt makes of it, with all that its instance has not told yet; `None`: nothing that others must know.
+    fn after(&self, succeeded: bool, untold: Recent, now: u64) -> Option<Self> {
         let is_broken = self.broken_until > 0;
-        if succeeded {
-            // A provider that fails now and then is not written to by every success.
-            let tells = is_broken || (self.attempts.contains('f') && now > self.at);
-            let attempts = if is_broken {
-                String::new()
-            } else {
-                self.with('s')
-            };
-            return tells.then(|| Self {
-                attempts,
-                at: now,
-                ..Self::default()
-            });
+        let now = now.max(self.at);
+        let next = Self {
+            at: now,
+            ..Self::default()
+        };
+        if succeeded && is_broken {
+            return Some(next);
         }
         if is_broken {
             // Only a probe's failure is news.
-            let broken_until = now + BROKEN_SECONDS;
             return (self.broken_until <= now).then(|| Self {
-                at: now,
-                broken_until,
-                probed_until: 0,
-                ..self.clone()
+                attempts: self.attempts.clone(),
+                broken_until: now + BROKEN_SECONDS,
+                ..next
+            });
+        }
+        let recent = self.recent.and(untold, now);
+        if succeeded {
+            // A provider that fails now and then is not written to by every success.
+            let tells = self.attempts.contains('f') && now > self.at;
+            return tells.then(|| Self {
+                attempts: self.with('s'),
+                recent,
+                ..next
             });
         }
         let attempts = self.with('f');
-        let breaks = attempts.matches('f').count() >= FAILURES;
-        Some(Self {
-            attempts,
-            at: now,
-            broken_until: if breaks { now + BROKEN_SECONDS } else { 0 },
-            probed_until: 0,
+        let breaks = attempts.matches('f').count() >= FAILURES && recent.is_failing();
+        Some(if breaks {
+            Self {
+                attempts,
+                broken_until: now + BROKEN_SECONDS,
+                ..next
+            }
+        } else {
+            Self {
+                attempts,
+                recent,
+                ..next
+            }
         })
     }
 
@@ -119,10 +243,8 @@ impl State {
 /// How a provider is to be tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Trial {
-    /// As usual, in its place.
+    /// As usual, in its place. Also one that has just failed: with less time a slow one would go on to fail.
     Usual,
-    /// In its place, for a short time.
-    Short,
     /// In its place and as long as usual, so that a slow provider can heal, if [`Health::probe`] lets us.
     Probe,
     /// After all others, for a short time.
@@ -132,10 +254,9 @@ pub(crate) enum Trial {
 impl Trial {
     /// How long an attempt may last.
     pub(crate) fn patience(self) -> Duration {
-        if matches!(self, Self::Usual | Self::Probe) {
-            PATIENCE
-        } else {
-            SHORT_PATIENCE
+        match self {
+            Self::Usual | Self::Probe => PATIENCE,
+            Self::Last => SHORT_PATIENCE,
         }
     }
 }
@@ -168,7 +289,6 @@ impl Health {
             let trial = match () {
                 () if state.probe(epoch(now)).is_some() => Trial::Probe,
                 () if state.broken_until > 0 => Trial::Last,
-                () if state.attempts.contains('f') => Trial::Short,
                 () => Trial::Usual,
             };
             (*name, trial)
@@ -190,24 +310,27 @@ impl Health {
         )
     }
 
-    /// Writes how an attempt went, if that changes anything.
+    /// Writes how an attempt went, if that changes anything, with what is still `untold`.
     pub(crate) async fn note(
         &self,
         name: Name,
         attempt: Attempt,
+        untold: &Untold,
         table: &Table,
         now: SystemTime,
     ) -> Result<(), Unavailable> {
         let Attempt::Judged { succeeded } = attempt else {
             return Ok(());
         };
+        let recent = untold.with(name, succeeded, epoch(now));
         let mut seen = self.state(name);
         for _ in 0..ATTEMPTS {
-            let Some(next) = seen.after(succeeded, epoch(now)) else {
+            let Some(next) = seen.after(succeeded, recent, epoch(now)) else {
                 return Ok(());
             };
             match table.update(change(name, &seen, &next, now)).await? {
                 Write::Done(_) => {
+                    untold.told(name);
                     if next.broken_until > 0 && seen.broken_until == 0 {
                         tracing::error!(provider = %name, "three of the last five attempts failed: others are tried first");
                     } else if next.broken_until == 0 && seen.broken_until > 0 {
@@ -236,10 +359,11 @@ pub(crate) enum Attempt {
 }
 
 impl Attempt {
-    /// By how a send ended.
-    pub(crate) fn of<T>(result: &Result<T, SendError>) -> Self {
+    /// By how a send ended, and whether that was because it had less time than usual.
+    pub(crate) fn of<T>(result: &Result<T, SendError>, was_cut_short: bool) -> Self {
         match result {
             Ok(_) => Self::Judged { succeeded: true },
+            Err(SendError::Unknown) if was_cut_short => Self::Silent,
             Err(SendError::Refused { .. }) => Self::Silent,
             Err(_) => Self::Judged { succeeded: false },
         }
@@ -274,7 +398,18 @@ fn change(name: Name, seen: &State, next: &State, now: SystemTime) -> Update {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::VecDeque;
+
     use super::*;
+
+    /// An instance that has had no other attempt in the last seconds.
+    fn one(succeeded: bool, now: u64) -> Recent {
+        Recent::default().with_attempt(succeeded, now)
+    }
+
+    fn next(state: &State, succeeded: bool, now: u64) -> Option<State> {
+        state.after(succeeded, one(succeeded, now), now)
+    }
 
     /// The state after these attempts, a second apart, from second 100 on.
     fn after(attempts: &str) -> State {
@@ -282,7 +417,7 @@ mod tests {
             .chars()
             .zip(100..)
             .fold(State::default(), |state, (attempt, now)| {
-                state.after(attempt == 's', now).unwrap_or(state)
+                next(&state, attempt == 's', now).unwrap_or(state)
             })
     }
 
@@ -299,19 +434,19 @@ mod tests {
         ] {
             assert_eq!(after(attempts).broken_until > 0, broken, "{attempts}");
         }
-        let first = State::default().after(false, 100).unwrap();
-        let second = first.after(false, 10_000).unwrap();
+        let first = next(&State::default(), false, 100).unwrap();
+        let second = next(&first, false, 10_000).unwrap();
         assert_eq!(
-            second.after(false, 100_000).unwrap().broken_until,
+            next(&second, false, 100_000).unwrap().broken_until,
             100_000 + BROKEN_SECONDS
         );
         assert_eq!(
-            State::default().after(true, 100),
+            next(&State::default(), true, 100),
             None,
             "a healthy provider is never written"
         );
         assert_eq!(
-            first.after(true, 100),
+            next(&first, true, 100),
             None,
             "successes are written once a second at most"
         );
@@ -322,7 +457,7 @@ mod tests {
         let broken = after("fff");
         let until = broken.broken_until;
         assert_eq!(
-            (broken.probe(until - 1), broken.after(false, until - 1)),
+            (broken.probe(until - 1), next(&broken, false, until - 1)),
             (None, None)
         );
         let probed = broken.probe(until).unwrap();
@@ -332,24 +467,24 @@ mod tests {
             "a probe that is not heard of again"
         );
         assert_eq!(
-            probed.after(true, until + 1).unwrap(),
+            next(&probed, true, until + 1).unwrap(),
             State {
                 at: until + 1,
                 ..State::default()
             }
         );
-        let again = probed.after(false, until + 1).unwrap();
+        let again = next(&probed, false, until + 1).unwrap();
         assert_eq!(
             (again.broken_until, again.probed_until),
             (until + 1 + BROKEN_SECONDS, 0)
         );
         assert_eq!(again.probe(until + 2), None);
         assert_eq!(
-            broken.after(true, 104).unwrap().broken_until,
+            next(&broken, true, 104).unwrap().broken_until,
             0,
             "tried as the last one, it worked"
         );
-        for state in [State::default(), broken, probed] {
+        for state in [State::default(), broken, probed, after("ffssf")] {
             assert_eq!(State::parse(&state.text()), Some(state));
         }
         for text in ["", "f", "ffffff 1 2 3", "f 1 2", "f a 2 3"] {
@@ -361,10 +496,13 @@ mod tests {
     fn a_refused_text_says_nothing_of_its_provider() {
         for recipient in [true, false] {
             assert_eq!(
-                Attempt::of::<()>(&Err(SendError::Refused {
-                    recipient,
-                    code: None
-                })),
+                Attempt::of::<()>(
+                    &Err(SendError::Refused {
+                        recipient,
+                        code: None
+                    }),
+                    false
+                ),
                 Attempt::Silent
             );
         }
@@ -375,10 +513,79 @@ mod tests {
             SendError::RateLimited { after: None },
         ] {
             assert_eq!(
-                Attempt::of::<()>(&Err(error)),
+                Attempt::of::<()>(&Err(error), false),
                 Attempt::Judged { succeeded: false },
                 "{error}"
             );
+        }
+    }
+
+    #[test]
+    fn an_attempt_that_was_cut_short_says_nothing_by_its_time() {
+        let cut = |result| Attempt::of::<()>(&result, true);
+        assert_eq!(cut(Err(SendError::Unknown)), Attempt::Silent);
+        for result in [Ok(()), Err(SendError::Unavailable)] {
+            let succeeded = result.is_ok();
+            assert_eq!(cut(result), Attempt::Judged { succeeded });
+        }
+    }
+
+    /// When a provider breaks (milliseconds) that fails with a probability of `failing(ms)` in a thousand: attempts of 300 ms, so
+    /// many milliseconds apart, each on an instance that is free; what its state was when it began may have changed when it ends.
+    fn breaks_at(apart: u64, until: u64, failing: impl Fn(u64) -> u64) -> Option<u64> {
+        let mut dice: u64 = 1;
+        let mut state = State::default();
+        let mut free: VecDeque<Recent> = VecDeque::new();
+        let mut at_work: VecDeque<(u64, Recent, State)> = VecDeque::new();
+        for begun in (1_000_000..1_000_000 + until).step_by(usize::try_from(apart).unwrap()) {
+            while let Some((ends, untold, mut seen)) = at_work.pop_front_if(|work| work.0 <= begun)
+            {
+                dice = dice
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1_442_695_040_888_963_407);
+                let succeeded = (dice >> 33) % 1_000 >= failing(ends - 1_000_000);
+                let untold = untold.with_attempt(succeeded, ends / 1_000);
+                let mut left = untold;
+                while let Some(next) = seen.after(succeeded, untold, ends / 1_000) {
+                    if seen != state {
+                        seen = state.clone();
+                        continue;
+                    }
+                    state = next;
+                    left = Recent::default();
+                    break;
+                }
+                free.push_back(left);
+                if state.broken_until > 0 {
+                    return Some(ends - 1_000_000);
+                }
+            }
+            let instance = free.pop_front().unwrap_or_default();
+            at_work.push_back((begun + 300, instance, state.clone()));
+        }
+        None
+    }
+
+    #[test]
+    fn among_many_codes_a_few_failures_break_nothing() {
+        // In its first seconds an instance knows too little.
+        let rare = |per_mille| move |ms| if ms < 5_000 { 0 } else { per_mille };
+        for per_mille in [10, 50, 100] {
+            assert_eq!(breaks_at(3, 600_000, rare(per_mille)), None, "{per_mille}");
+        }
+        assert_eq!(breaks_at(20, 600_000, rare(50)), None, "fifty a second");
+    }
+
+    #[test]
+    fn a_dead_provider_breaks_after_three_codes_or_within_seconds() {
+        for apart in [1, 20, 1_000, 31_000] {
+            let broken = breaks_at(apart, 200_000, |_| 1_000).unwrap();
+            assert!(broken <= 2 * apart + 300, "{apart}: {broken}");
+        }
+        for apart in [3, 20, 1_000] {
+            let dies = |ms| if ms < 60_000 { 0 } else { 1_000 };
+            let broken = breaks_at(apart, 90_000, dies).unwrap();
+            assert!((60_000..68_000).contains(&broken), "{apart}: {broken}");
         }
     }
 }

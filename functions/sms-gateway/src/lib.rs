@@ -21,6 +21,7 @@ use shared::config::Source;
 use shared::http;
 use shared::journal::{Entry, Stage};
 use shared::jwt::Expected;
+use shared::limits::Counted;
 use shared::phone::{self, Countries, E164};
 use shared::reply::{Failure, Reply};
 use shared::request::Request;
@@ -28,12 +29,12 @@ use shared::secrets::Secret;
 use shared::sms::{
     Name, Outbound, Provider, Providers, Receipt, Routes, SendError, Senders, segments,
 };
-use shared::table::{Item, Table, Unavailable, Write, epoch, owner_id};
+use shared::table::{Item, Table, Write, epoch, owner_id};
 
-use budgets::{Counted, Limits};
+use budgets::Limits;
 use credential::Credentials;
 use decide::{Message, Shape};
-use health::{Attempt, Health, Trial};
+use health::{Attempt, Health, PATIENCE, Trial, Untold};
 
 const JSON: [&str; 1] = ["application/json"];
 const BODY_LIMIT: usize = 1024 * 1024;
@@ -41,6 +42,8 @@ const BODY_LIMIT: usize = 1024 * 1024;
 const LEGACY_TIME: Duration = Duration::from_secs(25);
 const ACTION_TIME: Duration = Duration::from_secs(17);
 const SHORTEST_ATTEMPT: Duration = Duration::from_secs(1);
+/// A timer's inaccuracy.
+const TICK: Duration = Duration::from_millis(50);
 /// Kept free for the closing write and the answer.
 const RESERVE: Duration = Duration::from_secs(1);
 
@@ -140,6 +143,7 @@ pub struct App {
     table: Table,
     gateway: Secret<Credentials>,
     providers: HashMap<Name, Provider>,
+    untold: Untold,
     rules: Rules,
 }
 
@@ -162,6 +166,7 @@ impl App {
                 .into_iter()
                 .filter_map(connect)
                 .collect(),
+            untold: Untold::default(),
             rules: config.rules,
             http,
         };
@@ -194,7 +199,7 @@ impl App {
         let arrived = Instant::now();
         request.expect_post("/", &JSON, BODY_LIMIT)?;
         credential::check(request, &self.gateway, self.rules.token.as_ref(), now).await?;
-        let message = decide::read(&request.body)
+        let message = decide::read(request.body())
             .map_err(|wrong| refused(wrong.status, wrong.outcome, wrong.public))?;
         let time = if message.shape == Shape::Legacy {
             LEGACY_TIME
@@ -263,17 +268,19 @@ impl App {
                 Stage::Failed => counted.give_back(&self.table).await,
                 Stage::Sent { .. } => {
                     // Not known is only less welcome.
-                    let _ignored = counted.remember(&self.table).await;
+                    let limits = &self.rules.limits;
+                    let _ignored = limits.remember(message, &counted, &self.table, now).await;
                 }
+                // It may have been sent; or its number cannot receive texts, and each code to such a number costs a provider's
+                // patience with us: whoever makes them up must come to an end.
                 _ => {}
             }
         };
         let noted = async {
             let now = now + started.elapsed();
-            let notes = attempts
-                .judged
-                .iter()
-                .map(|(name, attempt)| health.note(*name, *attempt, &self.table, now));
+            let notes = attempts.judged.iter().map(|(name, attempt)| {
+                health.note(*name, *attempt, &self.untold, &self.table, now)
+            });
             if route.len() > 1
                 && let Some(error) = futures_util::future::join_all(notes)
                     .await
@@ -301,7 +308,7 @@ impl App {
             tracing::error!(error, "a closing write failed");
         }
         let reply = attempts.into_reply(message);
-        Ok(if counted.is_half_used {
+        Ok(if budgets::is_half_used(&counted) {
             reply.metric("HalfOfBudgetUsed", 1)
         } else {
             reply
@@ -319,6 +326,7 @@ impl App {
     ) -> Result<Counted, Reply> {
         let started = Instant::now();
         let mut again: Option<Item> = None;
+        let mut is_another_sending = false;
         loop {
             let now = now + started.elapsed();
             // The same text is another one after the cooldown, and copies of it within are one.
@@ -333,20 +341,31 @@ impl App {
                     .as_ref()
                     .map_or_else(|| entry.claim(now), |seen| entry.claim_again(seen)),
             );
-            let bounds = self.rules.limits.of(message, &name);
-            let (claim, counted) = tokio::join!(claim, budgets::count(&self.table, &bounds, now));
-            let seen = match claim.map_err(unavailable)? {
-                Write::Done(_) => return self.admit(counted, &entry).await,
-                Write::Refused(seen) => seen,
+            let count = self.rules.limits.count(message, &name, &self.table, now);
+            let (claim, counted) = tokio::join!(claim, count);
+            let seen = match claim {
+                Ok(Write::Done(_)) => return self.admit(counted, &entry).await,
+                Ok(Write::Refused(seen)) => seen,
+                Err(error) => {
+                    let left = (deadline + RESERVE / 2).saturating_duration_since(Instant::now());
+                    let undo = self.undo(&entry, &name, &counted, now);
+                    if tokio::time::timeout(left, undo).await.is_err() {
+                        tracing::warn!("a claim that failed may have been left; it ends by itself");
+                    }
+                    return Err(if is_another_sending {
+                        unknown().field("error", error.to_string())
+                    } else {
+                        unavailable(error)
+                    });
+                }
             };
             let Some(stage) = entry.stage(&seen, now) else {
                 return self.admit(counted, &entry).await;
             };
-            if let Ok(counted) = counted {
-                counted
-                    .give_back_copy(&self.table, seen.text("counted_as") == Some(&name))
-                    .await;
-            }
+            counted
+                .give_back_copy(&self.table, seen.text("counted_as") == Some(&name))
+                .await;
+            is_another_sending = stage == Stage::Sending;
             again = match stage {
                 Stage::Sent { sid, provider } => {
                     return Err(receipt(provider.as_deref(), sid.as_deref(), "duplicate"));
@@ -359,7 +378,7 @@ impl App {
                     entry
                         .wait_while_sending(&self.table, left, now)
                         .await
-                        .map_err(unavailable)?;
+                        .map_err(|error| unknown().field("error", error.to_string()))?;
                     None
                 }
             };
@@ -373,24 +392,44 @@ impl App {
         }
     }
 
-    /// The text is ours to send, if its budgets allow that too.
-    async fn admit(
-        &self,
-        counted: Result<Counted, Unavailable>,
-        entry: &Entry,
-    ) -> Result<Counted, Reply> {
-        let refusal = match counted {
-            Ok(Counted { refused: None, .. }) => return counted.map_err(unavailable),
-            Ok(counted) => {
-                counted.give_back(&self.table).await;
-                refused(429, "rate_limited", "too many texts; try again later")
-                    .field("limit", counted.refused)
-            }
-            Err(error) => unavailable(error),
-        };
+    /// Takes back what a claim has left whose answer did not come: it may be written or not. While nobody can say so, what was counted
+    /// by name stays, as it may be the count of a copy that is being sent.
+    async fn undo(&self, entry: &Entry, name: &str, counted: &Counted, now: SystemTime) {
+        let seen = entry.read(&self.table, now).await.ok().flatten();
+        let is_ours = seen
+            .as_ref()
+            .is_some_and(|seen| entry.stage(seen, now).is_none());
+        if is_ours {
+            counted.give_back(&self.table).await;
+            self.free(entry).await;
+        } else {
+            let theirs = seen.as_ref().map(|seen| seen.text("counted_as"));
+            let same_name = theirs.is_none_or(|theirs| theirs == Some(name));
+            counted.give_back_copy(&self.table, same_name).await;
+        }
+    }
+
+    async fn free(&self, entry: &Entry) {
         if let Err(error) = entry.settle(&self.table, &Stage::Failed).await {
             tracing::warn!(%error, "a claim that was refused could not be freed; it ends by itself");
         }
+    }
+
+    /// The text is ours to send, if its budgets allow that too.
+    async fn admit(&self, counted: Counted, entry: &Entry) -> Result<Counted, Reply> {
+        if counted.full.is_empty() && counted.error.is_none() {
+            return Ok(counted);
+        }
+        counted.give_back(&self.table).await;
+        let limit = counted.refused();
+        let refusal = counted.error.map_or_else(
+            || {
+                refused(429, "rate_limited", "too many texts; try again later")
+                    .field("limit", limit)
+            },
+            unavailable,
+        );
+        self.free(entry).await;
         Err(refusal)
     }
 
@@ -440,8 +479,12 @@ impl App {
                 life: Some(life),
                 holds_code: true,
             };
+            let asked = Instant::now();
             let result = provider.send(&sms, now, within).await;
-            let judged = result.as_ref().map_or(Attempt::Silent, Attempt::of);
+            let was_cut_short = within < PATIENCE && asked.elapsed() + TICK >= within;
+            let judged = result
+                .as_ref()
+                .map_or(Attempt::Silent, |result| Attempt::of(result, was_cut_short));
             attempts.judged.push((name, judged));
             attempts.tried.push(name);
             match result {

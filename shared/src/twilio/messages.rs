@@ -28,12 +28,11 @@ use serde::Deserialize;
 
 use super::{RestCredentials, is_sid};
 use crate::config::Source;
-use crate::http::{BaseUrl, Client};
+use crate::http::{Answer, BaseUrl, Client};
 use crate::phone::E164;
 use crate::secrets::{Content, Secret, SecretError};
 use crate::sms::{self, Outbound, Receipt, SendError};
 
-const ANSWER_LIMIT: usize = 256 * 1024;
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// Seconds that `ValidityPeriod` may be.
 const VALIDITY: RangeInclusive<u64> = 1..=36_000;
@@ -194,27 +193,28 @@ impl Messages {
             )
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
             .body(form.finish());
-        let answer = self.client.send(request, ANSWER_LIMIT, timeout).await?;
-        match answer.status {
-            // Accepted, whatever the body, unless it says that it failed at once.
-            200..=299 => match answer.json::<Created>() {
-                Some(Created {
-                    status: Some(status),
-                    error_code,
-                    ..
-                }) if FAILED.contains(&status.as_str()) => Err(by_code(error_code)),
-                created => {
-                    let (id, segments) =
-                        created.map_or((None, None), |created| (created.sid, created.num_segments));
-                    Ok(Receipt {
-                        id: id.filter(|sid| is_sid(sid, &["SM", "MM"])),
-                        segments: segments.and_then(|text| text.parse().ok()),
-                    })
-                }
-            },
-            _ => Err(sms::by_status(&answer, || {
-                by_code(answer.json::<Refusal>().and_then(|refusal| refusal.code))
-            })),
+        sms::ask(&self.client, request, timeout, judge, |answer| {
+            by_code(answer.json::<Refusal>().and_then(|refusal| refusal.code))
+        })
+        .await
+    }
+}
+
+/// Accepted, whatever the body, unless it says that it failed at once.
+fn judge(answer: &Answer) -> Result<Receipt, SendError> {
+    match answer.json::<Created>() {
+        Some(Created {
+            status: Some(status),
+            error_code,
+            ..
+        }) if FAILED.contains(&status.as_str()) => Err(by_code(error_code)),
+        created => {
+            let (id, segments) =
+                created.map_or((None, None), |created| (created.sid, created.num_segments));
+            Ok(Receipt {
+                id: id.filter(|sid| is_sid(sid, &["SM", "MM"])),
+                segments: segments.and_then(|text| text.parse().ok()),
+            })
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sandbox::Sandbox;
+use sandbox::wire::Fault;
 use shared::limits::{Budget, Copies, Taken, Window};
 use shared::table::Table;
 
@@ -234,7 +235,7 @@ async fn what_weighs_more_takes_more_room() {
         let full = heavy(3).take(&table, at(20)).await.unwrap().unwrap_err();
         let opens = shared::table::epoch(at(0)) + 3_600 + 300;
         assert_eq!(
-            heavy(3).opens_at(&full),
+            full.opens_at,
             Some(opens),
             "when the first slice leaves the window"
         );
@@ -274,8 +275,7 @@ async fn what_weighs_more_takes_more_room() {
     let small = Budget::new("test", "small", 10, Window::Day).weighing(11);
     let full = small.take(&table, at(0)).await.unwrap().unwrap_err();
     assert_eq!(
-        small.opens_at(&full),
-        None,
+        full.opens_at, None,
         "what is heavier than the maximum never fits"
     );
 }
@@ -300,5 +300,40 @@ async fn many_of_weight_at_once_take_exactly_what_there_is() {
             20,
             "{max}"
         );
+    }
+}
+
+/// Others count in between, so that the slice of the copy is no longer the first's, nor the one after it.
+#[tokio::test]
+async fn a_copy_counts_once_within_the_whole_window() {
+    let (_sandbox, table) = setup().await;
+    let budget = Budget::new("test", "late copies", 100, Window::Hour);
+    let copy = budget.clone().once_for("the same message");
+    take(&table, &copy, 0).await.unwrap();
+    for seconds in (300..=3_600).step_by(300) {
+        let other = budget.clone().once_for(&format!("at {seconds}"));
+        take(&table, &other, seconds).await.unwrap();
+        let again = take(&table, &copy, seconds).await.unwrap();
+        assert_eq!(again.copies, Copies::CountedBefore, "{seconds}");
+    }
+    let other = budget.clone().once_for("at last");
+    take(&table, &other, 3_900).await.unwrap();
+    let again = take(&table, &copy, 3_900).await.unwrap();
+    assert_eq!(again.copies, Copies::Counted, "it has left the window");
+}
+
+/// Without its answer it may have been done: asked for again, it would take somebody else's count back.
+#[tokio::test]
+async fn a_count_is_given_back_once_although_the_answer_is_lost() {
+    let (sandbox, table) = setup().await;
+    for fault in [Fault::ResetAfter, Fault::Garbage] {
+        let budget = Budget::new("test", &format!("{fault:?}"), 201, Window::Hour);
+        let taken = take(&table, &budget, 0).await.unwrap();
+        for _ in 0..3 {
+            take(&table, &budget, 0).await.unwrap();
+        }
+        sandbox.aws.dynamodb().faults().next(fault);
+        taken.give_back(&table).await.unwrap_err();
+        assert_eq!(budget.used(&table, at(0)).await, Ok(3));
     }
 }

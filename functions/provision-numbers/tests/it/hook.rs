@@ -86,6 +86,36 @@ async fn whom_the_hook_names_is_looked_at_first_and_once() {
     assert_eq!(okta.updates().len(), updates + 1, "Ann's");
 }
 
+/// A domain of one's own hands on the path as it came, or without its beginning.
+#[tokio::test]
+async fn below_the_path_of_its_public_address_the_hook_is_the_same() {
+    let public = ("PUBLIC_URL", Some("https://hooks.example.com/okta/new"));
+    let scene = Scene::with(&[public]).await;
+    let body = delivery("e1", "user.lifecycle.create", "00u1");
+    for (path, verified, taken) in [
+        ("okta", 200, 200),
+        ("okta/new/okta", 200, 200),
+        ("okta/new", 404, 404),
+        ("okta/newer/okta", 404, 404),
+        ("new/okta", 404, 404),
+    ] {
+        let url = format!("{}{path}", scene.lambda.url());
+        let challenge = wire::client()
+            .get(&url)
+            .header("x-okta-verification-challenge", "x");
+        let event = wire::client()
+            .post(&url)
+            .header("content-type", "application/json")
+            .header("authorization", HOOK_TOKEN)
+            .body(body.to_string());
+        for (request, status) in [(challenge, verified), (event, taken)] {
+            let answer = request.send().await.unwrap();
+            assert_eq!(answer.status().as_u16(), status, "{path}");
+        }
+    }
+    assert_eq!(scene.queue().await, ["00u1"]);
+}
+
 #[tokio::test]
 async fn strangers_and_outages() {
     let scene = Scene::new().await;

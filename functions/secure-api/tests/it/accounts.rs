@@ -1,5 +1,6 @@
 //! What is told about accounts: by number, by phone, and about those that are not there.
 
+use sandbox::Sandbox;
 use sandbox::wire::client;
 use serde_json::{Value, json};
 
@@ -39,6 +40,24 @@ async fn by_number_and_by_phone_it_is_the_same() {
         (&json!("INFO"), &json!(200))
     );
     assert!(logged["upstream_ms"].is_number(), "{logged}");
+}
+
+/// A domain of one's own hands on the path as it came, or without its beginning.
+#[tokio::test]
+async fn below_the_path_of_its_public_address_it_is_the_same() {
+    let public = ("PUBLIC_URL", Some("https://api.example.com/bank/v1"));
+    let scene = Scene::with(Sandbox::start().await, &[public]).await;
+    scene.open_account().await;
+    for path in [BY_NUMBER, BY_PHONE] {
+        for before in ["", "/bank/v1"] {
+            let path = format!("{before}{path}");
+            assert_eq!(scene.get(&path).await, Answer::account(ACCOUNT), "{path}");
+        }
+        for before in ["/bank", "/bank/v12", "/bank/v1/bank/v1", "/v1"] {
+            let path = format!("{before}{path}");
+            assert_eq!(scene.get(&path).await, Answer::empty(404), "{path}");
+        }
+    }
 }
 
 /// Amounts are texts whatever they hold; what is missing is null, and what has another type is taken for missing.
@@ -155,7 +174,7 @@ async fn paths_that_no_client_sends_are_refused() {
         ("/accounts/../accounts/4815162342", "", 404),
         ("/accounts//4815162342", "", 404),
         ("//accounts/4815162342", "", 404),
-        ("accounts/4815162342", "", 404),
+        ("accounts/4815162342", "", 400),
         ("", "phone=%2B4520304051", 404),
         ("/accounts", "phone=+4520304051\r\n", 400),
         ("/accounts", "phone=%FF%FE", 400),

@@ -46,6 +46,14 @@ impl Answer {
         }
     }
 
+    /// The tenant or the table failed.
+    pub(crate) fn unavailable() -> Self {
+        Self {
+            body: r#"{"error":"this is not available right now, please try again"}"#.to_owned(),
+            ..Self::empty(503)
+        }
+    }
+
     pub(crate) fn challenged(status: u16, challenge: &str) -> Self {
         Self {
             challenge: challenge.to_owned(),
@@ -76,7 +84,13 @@ impl Scene {
 
     /// Without accounts.
     pub(crate) async fn on(sandbox: Sandbox) -> Self {
-        let settings = [("API_AUDIENCE", Some(API_AUDIENCE))];
+        Self::with(sandbox, &[]).await
+    }
+
+    /// Without accounts, with these settings over the usual ones.
+    pub(crate) async fn with(sandbox: Sandbox, overrides: &[(&str, Option<&str>)]) -> Self {
+        let usual = [("API_AUDIENCE", Some(API_AUDIENCE))];
+        let settings = [&usual, overrides].concat();
         let scene = scene::Scene::start(sandbox, FUNCTION, BINARY, 1, &settings).await;
         for marker in [NUMBER, PHONE, NAME, "1234.50", "Coffee"] {
             scene.mark(marker);

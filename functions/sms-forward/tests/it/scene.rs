@@ -4,7 +4,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use sandbox::Sandbox;
-use sandbox::scene::{self, Setting, at_once, number};
+use sandbox::scene::{self, Setting, at_once, number, wait_for};
 use sandbox::twilio::Reply;
 use serde_json::Value;
 
@@ -110,6 +110,14 @@ impl Scene {
             server.clear_exchanges();
             asked
         })
+    }
+
+    /// Waits until `n` requests to the table named such an item; they may not have been answered.
+    pub(crate) async fn wait_written(&self, part: &str, n: usize) {
+        wait_for(self.sandbox.aws.dynamodb(), n, |exchange| {
+            String::from_utf8_lossy(&exchange.request).contains(part)
+        })
+        .await;
     }
 
     /// Who wrote last.

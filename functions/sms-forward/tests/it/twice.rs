@@ -1,11 +1,15 @@
 //! The same message again, many at once, and too many.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sandbox::Sandbox;
 use sandbox::wire::Fault;
+use serde_json::json;
 
-use crate::scene::{COMPANY, MOBILE, NOTICE, OTHER, STRANGER, Scene, answer, forwarded, together};
+use crate::scene::{
+    COMPANY, MOBILE, MORE, NOTICE, OTHER, STRANGER, Scene, answer, forwarded, together,
+};
 
 #[tokio::test]
 async fn twilio_s_retry_gets_the_same_answer_and_changes_nothing() {
@@ -304,4 +308,74 @@ async fn a_replay_after_minutes_shows_no_number_and_changes_nothing() {
         ),
         (3, 3)
     );
+}
+
+/// Of what all share an hour, room for one segment is left.
+async fn with_room_for_one() -> Scene {
+    let settings = [
+        ("FORWARD_SEGMENTS_PER_HOUR", Some("201")),
+        ("FORWARD_SEGMENTS_PER_NUMBER_PER_HOUR", Some("50")),
+    ];
+    let scene = Scene::within(Sandbox::start().await, 2, &settings).await;
+    let now = sandbox::now().as_secs();
+    let slice = now / 300;
+    let mut item = json!({
+        "pk": { "S": "rate#text#all" }, "sk": { "S": "hour" }, "hits": { "N": "159" },
+        "newest": { "N": slice.to_string() }, "expires_at": { "N": (now + 7_200).to_string() },
+    });
+    item[format!("s_{slice}")] = json!({ "N": "159" });
+    scene.sandbox.aws.put(item).await;
+    scene
+}
+
+/// What a stranger's text has counted: of the pair, of the number an hour and a day, of all an hour and a day.
+async fn counts(scene: &Scene) -> [u64; 5] {
+    let own = format!("text#{COMPANY}");
+    [
+        scene.counted().await.iter().sum::<u64>(),
+        scene.hits(&own, "hour").await,
+        scene.hits(&own, "day").await,
+        scene.hits("text#all", "hour").await,
+        scene.hits("text#all", "day").await,
+    ]
+}
+
+/// The first takes the last of what all share, so that the second finds nothing left: it is the same text, which is forwarded, and
+/// stays counted.
+#[tokio::test]
+async fn a_copy_without_room_takes_nothing_of_the_other_away() {
+    let scene = with_room_for_one().await;
+    let text = scene.inbound(STRANGER, "Hello");
+    // Both are remembered late: the first one after the second has looked, the second one after that.
+    for seconds in [1, 2] {
+        let pause = Fault::Delay(Duration::from_secs(seconds));
+        scene.dynamodb().next_with("owner_id", pause);
+    }
+    let copy = async {
+        scene.wait_written("owner_id", 1).await;
+        scene.deliver(&text).await
+    };
+    let (first, second) = tokio::join!(scene.deliver(&text), copy);
+    assert_eq!(first.messages, [forwarded(STRANGER, "Hello")]);
+    assert_eq!(second.body, first.body);
+    assert_eq!(scene.dynamodb().pending(), 0, "they met");
+    assert_eq!(counts(&scene).await, [1, 1, 1, 160, 1]);
+}
+
+/// Whichever of them is remembered: a text that is refused counts nowhere.
+#[tokio::test]
+async fn of_copies_that_are_refused_nothing_stays_counted() {
+    let scene = with_room_for_one().await;
+    let text = scene.inbound(STRANGER, "Hello");
+    // The one that has room is remembered after the one that has none.
+    let pause = Fault::Delay(Duration::from_secs(2));
+    scene.dynamodb().next_with("owner_id", pause);
+    let copy = async {
+        scene.wait_written("owner_id", 1).await;
+        scene.deliver(&text).await
+    };
+    let (first, second) = tokio::join!(scene.deliver(&text), copy);
+    assert_eq!(first.body, second.body, "both are told the same");
+    assert!(second.body.contains(MORE));
+    assert_eq!(counts(&scene).await, [0, 0, 0, 159, 0]);
 }

@@ -139,17 +139,46 @@ async fn a_probe_that_fails_leaves_it_alone_for_another_half_minute() {
     );
 }
 
-/// Eight seconds are for a healthy one.
+/// Its answers take four seconds: after a failure it has as long for them as before, or it would break although it works.
 #[tokio::test]
-async fn a_provider_that_has_just_failed_gets_less_time() {
-    let scene = Scene::with(&ROUTE).await;
+async fn a_slow_provider_does_not_break_because_it_failed_once() {
+    let scene = Arc::new(Scene::on(Sandbox::start().await, 3, &ROUTE).await);
     scene.faults("vonage").next(status(503));
     assert_eq!(send(&scene, 0).await.provider(), "twilio");
-    scene.faults("vonage").next(Fault::Hang);
-    assert_eq!(send(&scene, 1).await.status, 504);
-    let line = scene.logged("outcome_unknown").await;
-    let took = line["duration_ms"].as_f64().unwrap();
-    assert!((2_900.0..7_500.0).contains(&took), "{took}");
+    let slow = Fault::Delay(Duration::from_secs(4));
+    scene.faults("vonage").always(Some(slow));
+    let codes = (1..4).map(|n| (format!("+45{}304050", 20 + n), TEXT.to_owned()));
+    for answer in scene.send_together(codes.collect()).await {
+        assert_eq!(answer.provider(), "vonage");
+    }
+    assert_eq!(vonage(&scene).await.1, 0, "it is not broken");
+}
+
+/// A code that has tried all others does not wait long for one that is broken; and that it did not is no news of the provider.
+#[tokio::test]
+async fn a_broken_provider_has_less_time_when_it_is_the_last_resort() {
+    let scene = Scene::with(&ROUTE).await;
+    scene.faults("vonage").times(3, || status(503));
+    for n in 0..3 {
+        assert_eq!(send(&scene, n).await.provider(), "twilio");
+    }
+    let before = vonage(&scene).await;
+    scene.faults("twilio").next(status(429));
+    let slow = Fault::Delay(Duration::from_secs(5));
+    scene.faults("vonage").next(slow);
+    assert_eq!(send(&scene, 3).await.status, 504, "it was cut off");
+    assert_eq!(vonage(&scene).await, before);
+}
+
+/// It heals a provider that is slow.
+#[tokio::test]
+async fn a_probe_has_as_long_as_any_attempt() {
+    let scene = Scene::with(&ROUTE).await;
+    let_it_be_tried_again(&scene).await;
+    let slow = Fault::Delay(Duration::from_secs(5));
+    scene.faults("vonage").next(slow);
+    assert_eq!(send(&scene, 0).await.provider(), "vonage");
+    assert_eq!(vonage(&scene).await, (String::new(), 0));
 }
 
 /// Whoever asks for codes to places where a provider does not deliver must not break it for others.

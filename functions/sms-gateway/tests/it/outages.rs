@@ -71,6 +71,46 @@ async fn a_claim_that_is_written_but_never_confirmed_sends_nothing() {
     );
 }
 
+/// Whether it was written or not: once the table answers again the text is nobody's, and counted nowhere.
+#[tokio::test]
+async fn a_claim_that_fails_is_given_up_with_its_counts() {
+    for fault in [Fault::ResetAfter, status(500)] {
+        let scene = Scene::through("twilio").await;
+        // As often as a write is repeated.
+        for _ in 0..3 {
+            scene.dynamodb().next_with("sent#", fault.clone());
+        }
+        assert_eq!(scene.send(PHONE, TEXT).await.status, 503, "{fault:?}");
+        assert_eq!(scene.counted("rate#code#all").await, [0], "{fault:?}");
+        assert_eq!(scene.send(PHONE, TEXT).await.status, 200, "{fault:?}");
+        for counter in [format!("rate#code#{PHONE}"), "rate#code#all".to_owned()] {
+            assert_eq!(scene.counted(&counter).await, [1], "{fault:?} {counter}");
+        }
+    }
+}
+
+/// Another one may have sent it by then: nobody is told that nothing was sent.
+#[tokio::test]
+async fn an_outage_while_another_one_sends_is_no_reason_to_send_again() {
+    let scene = Scene::on(
+        Sandbox::start().await,
+        2,
+        &[("SMS_ROUTES", Some("*=twilio"))],
+    )
+    .await;
+    let pause = Fault::Delay(Duration::from_millis(1_500));
+    scene.faults("twilio").next(pause);
+    let second = async {
+        scene.wait_asked("twilio", 1).await;
+        scene.dynamodb().always_with("ConsistentRead", status(400));
+        scene.send(PHONE, TEXT).await.status
+    };
+    let (first, second) = tokio::join!(scene.send(PHONE, TEXT), second);
+    assert_eq!((first.status, second), (200, 504));
+    assert_eq!(scene.texts(), [1, 0, 0, 0]);
+    assert!(scene.logged("outcome_unknown").await["error"].is_string());
+}
+
 #[tokio::test]
 async fn without_secrets_manager_at_start_it_waits_for_better_times() {
     let sandbox = Sandbox::start().await;
