@@ -6,6 +6,7 @@
 //! <https://auth0.com/docs/customize/custom-domains/self-managed-certificates/configure-cloudflare-for-use-as-reverse-proxy>
 //! (`/u/email-verification`); the classic pages are `/lo/verify_email` and `/lo/reset`.
 
+use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use reqwest::Method;
@@ -54,6 +55,12 @@ impl Link {
     /// The address: for the table and the phone, never for a log.
     pub fn reveal(&self) -> &str {
         self.url.as_str()
+    }
+
+    /// Whether the other link leads to the same page with the same ticket.
+    fn is_same_as(&self, other: &Self) -> bool {
+        let page = |link: &Self| (link.url.origin(), link.url.path().to_owned());
+        page(self) == page(other) && only_ticket(&self.url) == only_ticket(&other.url)
     }
 }
 
@@ -117,16 +124,19 @@ impl Rules {
             .collect()
     }
 
-    /// Judges one link, relative ones against `base`.
+    /// Judges one link, relative ones against `base`. As in browsers, line breaks and tabs in it are none, and control characters around
+    /// it (<https://url.spec.whatwg.org/#concept-basic-url-parser>).
     pub fn judge(&self, text: &str, base: Option<&Url>) -> Option<Link> {
-        let text = text.trim_matches(|c: char| c.is_ascii_whitespace());
+        let text = text
+            .trim_matches(|c: char| c <= ' ')
+            .replace(['\t', '\n', '\r'], "");
         if text.len() > LONGEST
             || text
                 .contains(|c: char| c.is_control() || c == '\\' || c == char::REPLACEMENT_CHARACTER)
         {
             return None;
         }
-        let mut url = Url::options().base_url(base).parse(text).ok()?;
+        let mut url = Url::options().base_url(base).parse(&text).ok()?;
         url.set_fragment(None);
         let local = self
             .local
@@ -138,9 +148,7 @@ impl Rules {
         });
         let sound = (url.scheme() == "https" && matches!(url.host(), Some(Host::Domain(_))))
             || local.is_some();
-        let ticket = url
-            .query_pairs()
-            .any(|(name, value)| name == "ticket" && !value.is_empty());
+        let ticket = only_ticket(&url).is_some_and(|ticket| !ticket.is_empty());
         if !listed || !sound || !ticket || !url.username().is_empty() || url.password().is_some() {
             return None;
         }
@@ -189,12 +197,22 @@ fn is_bare_host(url: &Url, local: Option<&Url>) -> bool {
     bare && (named || local.is_some())
 }
 
+/// The `ticket` of a link that has one, and no second.
+fn only_ticket(url: &Url) -> Option<Cow<'_, str>> {
+    let mut tickets = url
+        .query_pairs()
+        .filter_map(|(name, value)| (name == "ticket").then_some(value));
+    tickets.next().filter(|_| tickets.next().is_none())
+}
+
+/// The one link among `links`. The same ticket at the same page is the same link, whatever else its query holds.
 fn only(links: impl Iterator<Item = Link>) -> Result<Link, NoLink> {
-    let mut found = Err(NoLink::None);
+    let mut found: Result<Link, NoLink> = Err(NoLink::None);
     for link in links {
         match &found {
-            Ok(first) if *first != link => return Err(NoLink::Several),
-            _ => found = Ok(link),
+            Ok(first) if first.is_same_as(&link) => {}
+            Ok(_) => return Err(NoLink::Several),
+            Err(_) => found = Ok(link),
         }
     }
     found
@@ -379,6 +397,11 @@ mod tests {
                 Kind::Password,
                 "https://acme.eu.auth0.com/lo/reset?ticket=x",
             ),
+            (
+                "\u{1}\0 ht\ntps:/\t/acme.eu.auth0.com/lo/re\r\nset?tic\tket=x\r\n\t\u{1f}",
+                Kind::Password,
+                "https://acme.eu.auth0.com/lo/reset?ticket=x",
+            ),
         ] {
             let link = acme().judge(text, None).unwrap_or_else(|| panic!("{text}"));
             assert_eq!((link.kind, link.reveal()), (kind, sent));
@@ -399,6 +422,10 @@ mod tests {
             "https://acme.eu.auth0.com\\@evil.example/u/email-verification?ticket=x",
             "https://acme.eu.auth0.com/u/email-verification",
             "https://acme.eu.auth0.com/u/email-verification?ticket=",
+            "https://acme.eu.auth0.com/u/email-verification?ticket=x&ticket=y",
+            "https://acme.eu.auth0.com/u/email-verification?ticket=x&ticket=x",
+            "https://acme.eu.auth0.com/u/email-verification?ticket=x\u{1}y",
+            "https://acme.eu.auth0.com/u/email-verification?ticket=x\u{7f}",
             "https://acme.eu.auth0.com/u/email-verification/../../v2/logout?ticket=x",
             "https://acme.eu.auth0.com/v2/logout?ticket=x&returnTo=https://evil.example",
             "https://acme.eu.auth0.com/authorize?ticket=x",
@@ -492,6 +519,54 @@ mod tests {
             ),
             Err(NoLink::Several)
         );
+        for (links, found) in [
+            (
+                [GOOD.to_owned(), GOOD.replace('#', "&from=bottom#")],
+                sent.clone(),
+            ),
+            (
+                [GOOD.replace('?', "?utm=1&"), GOOD.to_owned()],
+                sent.clone().map(|link| link.replace('?', "?utm=1&")),
+            ),
+            ([GOOD.to_owned(), GOOD.replace("Ab", "%41b")], sent.clone()),
+            (
+                [GOOD.to_owned(), GOOD.replace("AbC", "ABC")],
+                Err(NoLink::Several),
+            ),
+            (
+                [
+                    GOOD.to_owned(),
+                    GOOD.replace("/u/email-verification", "/lo/verify_email"),
+                ],
+                Err(NoLink::Several),
+            ),
+            (
+                [
+                    GOOD.to_owned(),
+                    GOOD.replace("/u/email-verification", "/lo/reset"),
+                ],
+                Err(NoLink::Several),
+            ),
+            (
+                [
+                    GOOD.to_owned(),
+                    GOOD.replace("acme.eu.auth0.com", "login.acme.example:8443"),
+                ],
+                Err(NoLink::Several),
+            ),
+        ] {
+            let [one, other] = &links;
+            assert_eq!(
+                find(&format!("<a href='{one}'>1</a><a href='{other}'>2</a>"), ""),
+                found,
+                "{links:?}"
+            );
+            assert_eq!(
+                find("", &format!("1: {one}\n2: {other}\n")),
+                found,
+                "{links:?}"
+            );
+        }
         assert_eq!(
             find(
                 "<a href='https://track.example/c?u=https://acme.eu.auth0.com/u/email-verification'>x</a>",

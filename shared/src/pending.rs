@@ -146,7 +146,13 @@ fn key(phone: &E164) -> Key {
 pub fn add(phone: &E164, request: &Request) -> Update {
     let slot = attribute(&request.slot);
     store(phone, request)
+        .set(&slot, request.value())
         .copy(format!("{slot}.mail"), before(&request.slot), NOTHING)
+        .copy(
+            format!("{slot}.expires_at"),
+            before_end(&request.slot),
+            0_u64,
+        )
         .only_if(format!(
             "attribute_not_exists({slot}) OR {slot}.mailed_at <= :mailed_at OR {slot}.mail = :mail"
         ))
@@ -154,16 +160,20 @@ pub fn add(phone: &E164, request: &Request) -> Update {
         .bind(":mail", request.id.as_str())
 }
 
-/// The update that adds a request again, unless it was used up or replaced since it was first added.
+/// The update that lets a request wait anew, unless it was used up or replaced since it was first added. It keeps the code that a
+/// reply may have been told.
 pub fn renew(phone: &E164, request: &Request) -> Update {
+    let slot = attribute(&request.slot);
     store(phone, request)
-        .only_if(format!("{}.mail = :mail", attribute(&request.slot)))
+        .set(format!("{slot}.created_at"), request.created_at)
+        .set(format!("{slot}.expires_at"), request.expires_at)
+        .set(format!("{slot}.added_by"), request.added_by.as_str())
+        .only_if(format!("{slot}.mail = :mail"))
         .bind(":mail", request.id.as_str())
 }
 
 fn store(phone: &E164, request: &Request) -> Update {
     Update::new(key(phone))
-        .set(attribute(&request.slot), request.value())
         .set("expires_at", request.expires_at + DAY)
         .add("version", 1)
 }
@@ -173,28 +183,40 @@ fn before(slot: &str) -> String {
     format!("b_{slot}")
 }
 
+/// Until when that one was valid, in epoch seconds; 0 if there was none.
+fn before_end(slot: &str) -> String {
+    format!("e_{slot}")
+}
+
 /// What belongs to a slot, gone.
 fn cleared(update: Update, slot: &str) -> Update {
-    update.remove(attribute(slot)).remove(before(slot))
+    update
+        .remove(attribute(slot))
+        .remove(before(slot))
+        .remove(before_end(slot))
 }
 
 /// Takes a request back whose text was certainly not sent, unless another delivery has stored it anew since.
 ///
-/// One that took the place of an older mail's request stays. The older mail's text is on the phone and asks for a YES; its link is gone,
-/// and this one is for the same account and of the same kind, only newer. Without it that YES would be met by silence.
+/// One that took the place of an older mail's request stays, if that one was still valid. The older mail's text is on the phone and
+/// asks for a YES; its link is gone, and this one is for the same account and of the same kind, only newer. Without it that YES would
+/// be met by silence.
 ///
 /// # Errors
 /// [`Unavailable`].
 pub async fn withdraw(table: &Table, phone: &E164, request: &Request) -> Result<(), Unavailable> {
-    let update = cleared(Update::new(key(phone)), &request.slot)
+    let slot = &request.slot;
+    let update = cleared(Update::new(key(phone)), slot)
         .add("version", 1)
         .only_if(format!(
-            "{}.added_by = :me AND {} = :nothing",
-            attribute(&request.slot),
-            before(&request.slot)
+            "{}.added_by = :me AND ({} = :nothing OR {} <= :stored)",
+            attribute(slot),
+            before(slot),
+            before_end(slot)
         ))
         .bind(":me", request.added_by.as_str())
-        .bind(":nothing", NOTHING);
+        .bind(":nothing", NOTHING)
+        .bind(":stored", request.created_at);
     match table.update(update).await? {
         Write::Done(item) if item.maps("r_").next().is_none() => {
             let (unchanged, version) = while_unchanged(item.number("version"));

@@ -243,7 +243,7 @@ impl Update {
         }
     }
 
-    /// Sets an attribute.
+    /// Sets an attribute; `map.attribute` is one within a map that is there.
     #[must_use]
     pub fn set(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
         self.sets.push((name.into(), value.into()));
@@ -333,7 +333,13 @@ impl Update {
         };
         let sets = self.sets.into_iter();
         let mut sets: Vec<String> = sets
-            .map(|(name, value)| format!("{} = {}", placeholder(name), bound(value.into())))
+            .map(|(name, value)| {
+                let path: Vec<String> = name
+                    .split('.')
+                    .map(|name| placeholder(name.to_owned()))
+                    .collect();
+                format!("{} = {}", path.join("."), bound(value.into()))
+            })
             .collect();
         let copies = self.copies.into_iter();
         let copy = |(name, path, otherwise): (String, String, Value)| {

@@ -8,6 +8,8 @@ use shared::table::epoch;
 use shared::twilio::webhook::STOP_WORDS;
 use unicode_normalization::UnicodeNormalization as _;
 
+use crate::outcome::Silence;
+
 const DAY: u64 = 86_400;
 /// Wrong replies that we answer, and wrong codes after which none counts, of a number in 24 hours.
 pub(crate) const WRONG_PER_DAY: u64 = 5;
@@ -141,8 +143,8 @@ pub(crate) struct Known<'a> {
 /// What a text leads to.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Decision {
-    /// No answer; the word for the log.
-    Silence(&'static str),
+    /// No answer, and why.
+    Silence(Silence),
     /// All requests are dropped, no answer.
     Cancel,
     /// "Try again", if that was not said too often today.
@@ -192,13 +194,13 @@ pub(crate) fn needs_the_past(
 pub(crate) fn decide(said: &Said, known: &Known<'_>, now: SystemTime) -> Decision {
     let valid: Vec<&Request> = known.valid(now).collect();
     match said {
-        Said::Stop if known.requests.is_empty() => Decision::Silence("opted_out"),
+        Said::Stop if known.requests.is_empty() => Decision::Silence(Silence::OptedOut),
         Said::Stop => Decision::Cancel,
-        Said::Other if valid.is_empty() => Decision::Silence("nothing_pending"),
+        Said::Other if valid.is_empty() => Decision::Silence(Silence::NothingPending),
         Said::Other => Decision::Wrong,
         // Four digits can be guessed, but not in as few attempts as a person needs.
         Said::Word { code: Some(_) } if known.wrong_codes >= WRONG_PER_DAY => {
-            Decision::Silence("wrong_reply_ignored")
+            Decision::Silence(Silence::WrongReplyIgnored)
         }
         Said::Word { code: Some(code) } => {
             if let Some(request) = valid
@@ -239,7 +241,7 @@ fn nothing_valid(known: &Known<'_>, now: SystemTime) -> Decision {
             Decision::Expired(expired.map(|request| request.id.clone()).collect())
         }
         (_, Some(_)) => Decision::Repeat,
-        _ => Decision::Silence("nothing_pending"),
+        _ => Decision::Silence(Silence::NothingPending),
     }
 }
 
@@ -455,7 +457,7 @@ mod tests {
                 &[a.clone(), b.clone()],
                 5,
                 None,
-                Decision::Silence("wrong_reply_ignored"),
+                Decision::Silence(Silence::WrongReplyIgnored),
             ),
             (
                 &coded("3333"),
@@ -469,11 +471,17 @@ mod tests {
                 &[a.clone(), b.clone()],
                 5,
                 None,
-                Decision::Silence("wrong_reply_ignored"),
+                Decision::Silence(Silence::WrongReplyIgnored),
             ),
             (&coded("2222"), &[a.clone(), b.clone()], 4, None, act("b")),
             (&coded("1111"), one, 0, None, Decision::Wrong),
-            (&yes, &[], 0, None, Decision::Silence("nothing_pending")),
+            (
+                &yes,
+                &[],
+                0,
+                None,
+                Decision::Silence(Silence::NothingPending),
+            ),
             (&yes, &[], 0, Some((NOW - 5, None)), Decision::Repeat),
             (
                 &coded("9999"),
@@ -508,7 +516,7 @@ mod tests {
                 std::slice::from_ref(&lost),
                 0,
                 None,
-                Decision::Silence("nothing_pending"),
+                Decision::Silence(Silence::NothingPending),
             ),
             (&Said::Other, one, 4, None, Decision::Wrong),
             (&Said::Other, one, 5, None, Decision::Wrong),
@@ -517,7 +525,7 @@ mod tests {
                 std::slice::from_ref(&late),
                 0,
                 None,
-                Decision::Silence("nothing_pending"),
+                Decision::Silence(Silence::NothingPending),
             ),
             (&Said::Stop, one, 0, None, Decision::Cancel),
             (
@@ -527,7 +535,13 @@ mod tests {
                 None,
                 Decision::Cancel,
             ),
-            (&Said::Stop, &[], 0, None, Decision::Silence("opted_out")),
+            (
+                &Said::Stop,
+                &[],
+                0,
+                None,
+                Decision::Silence(Silence::OptedOut),
+            ),
         ] {
             assert_eq!(
                 decided(said, requests, wrong_codes, confirmed),

@@ -7,28 +7,33 @@
 //! Never: a word about what is pending to another number, a confirmation on a status alone, a password link opened (unless the
 //! settings ask for it), an answer to a text that opts out.
 
+mod confirm;
 mod decide;
+mod message;
+mod outcome;
+mod texts;
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use shared::auth0::{self, tokens::Tokens, users::Users, users::Verification};
+use shared::auth0::{self, tokens::Tokens, users::Users};
 use shared::aws;
 use shared::config::Source;
 use shared::http::{self, BaseUrl};
-use shared::limits::{self, Budget, Window};
-use shared::link::{self, Confirmation, Kind};
-use shared::pending::{self, Held, Hold, confirmed};
-use shared::phone::E164;
-use shared::reply::{Failure, Reply};
+use shared::limits::{self, Window};
+use shared::link;
+use shared::pending::{self, Held, confirmed};
+use shared::reply::Reply;
 use shared::request::Request;
 use shared::secrets::Secret;
-use shared::table::{Item, Key, Table, Unavailable, Update, Write, epoch, owner_id, random_below};
+use shared::table::{Key, Table, Unavailable, owner_id, random_below};
 use shared::twilio::webhook::{self, InboundSms};
 use shared::twilio::{self, twiml};
 
 use decide::{Decision, Known, Said, Words};
+use message::{Begun, Turn};
+use outcome::{Outcome, Silence};
+use texts::Texts;
 
 const BODY_LIMIT: usize = 1024 * 1024;
 const DAY: u64 = 86_400;
@@ -62,16 +67,6 @@ struct Rules {
     by_management: bool,
 }
 
-#[derive(Debug)]
-struct Texts {
-    wrong: String,
-    confirmed: String,
-    submitted: String,
-    retry: String,
-    expired: String,
-    password_link: String,
-}
-
 impl Config {
     /// Reads the settings; what is wrong is noted in `source`.
     pub fn read(source: &mut Source<'_>) -> Option<Self> {
@@ -90,31 +85,7 @@ impl Config {
             by_management: source
                 .choice("CONFIRM_WITH", &[("link", false), ("management-api", true)]),
         };
-        let messages = Texts {
-            wrong: source.message("WRONG_SMS_MESSAGE", "Try again. Reply YES or don't reply"),
-            confirmed: source.message(
-                "CONFIRMED_SMS_MESSAGE",
-                "Thank you. Your account is verified.",
-            ),
-            submitted: source.message("SUBMITTED_SMS_MESSAGE", "Thank you. You can sign in now."),
-            retry: source.message(
-                "RETRY_SMS_MESSAGE",
-                "Something went wrong on our side. Please reply YES again in a few minutes.",
-            ),
-            expired: source.message(
-                "EXPIRED_SMS_MESSAGE",
-                "This request is no longer valid. Please start again.",
-            ),
-            password_link: source.message(
-                "PASSWORD_LINK_MESSAGE",
-                "Open this link to choose your password: {link}",
-            ),
-        };
-        if !messages.password_link.contains("{link}")
-            || messages.password_link.chars().count() > 1600 - link::LONGEST
-        {
-            source.problem("PASSWORD_LINK_MESSAGE must contain {link}, where the link goes, and at most 600 characters");
-        }
+        let messages = Texts::read(source);
         let tenant_needed = rules.by_management || source.optional("AUTH0_URL").is_some();
         let tenant = tenant_needed
             .then(|| source.base_url("AUTH0_URL", None))
@@ -269,7 +240,7 @@ impl App {
     /// Waits for this message's turn, acts, and remembers the answer.
     async fn answer(&self, said: &Said, turn: &Turn<'_>) -> Result<Reply, Reply> {
         let (mut held, bound) = match self.begin(turn).await? {
-            Begun::Answered(text) => return Ok(reply(&text, "repeated")),
+            Begun::Answered(text) => return Ok(outcome::reply(&text, "repeated")),
             Begun::Ours { held, bound } => (held, bound),
         };
         let past = match self.past(said, held.as_ref(), turn).await {
@@ -279,10 +250,10 @@ impl App {
         let mut outcome = self
             .act(said, held.as_mut(), past, bound.as_deref(), turn)
             .await;
-        if outcome.word == "wrong_reply" {
+        if matches!(outcome, Outcome::Wrong) {
             match self.count_wrong(said, turn).await {
                 Ok(true) => {}
-                Ok(false) => outcome = Outcome::silent("wrong_reply_ignored"),
+                Ok(false) => outcome = Outcome::Silent(Silence::WrongReplyIgnored),
                 Err(error) => return Err(self.abandon(turn, held, error).await),
             }
         }
@@ -294,7 +265,7 @@ impl App {
             }
             tracing::error!(%error, "confirmed, but a closing write failed");
         }
-        Ok(outcome.into_reply())
+        Ok(outcome.into_reply(&self.messages))
     }
 
     /// Reads what else can matter to this reply: most need nothing.
@@ -344,141 +315,6 @@ impl App {
         Ok(answered?.is_ok())
     }
 
-    /// Writes down the answer and what became of the requests, in the order in which nothing is lost between the two: an answer
-    /// is there before the request it uses up is gone, but the codes it lists, and the end of all requests, before the answer.
-    async fn close(
-        &self,
-        mut held: Option<Held>,
-        turn: &Turn<'_>,
-        outcome: &Outcome,
-    ) -> Result<(), Unavailable> {
-        if matches!(outcome.word, "listed" | "cancelled") {
-            self.release(held).await?;
-            return self.finish(turn, outcome).await;
-        }
-        let remember = async {
-            if !outcome.is_confirmed() {
-                return Ok(());
-            }
-            let submitted = outcome.word == "submitted";
-            self.table
-                .update(confirmed::remember(
-                    turn.phone,
-                    outcome.code.as_deref(),
-                    submitted,
-                    turn.now,
-                ))
-                .await
-                .map(drop)
-        };
-        let (remembered, finished) = tokio::join!(remember, self.finish(turn, outcome));
-        let answered = remembered.and(finished);
-        if let (Err(_), Some(held)) = (&answered, &mut held)
-            && !outcome.is_confirmed()
-        {
-            held.keep_all();
-        }
-        let released = self.release(held).await;
-        answered.and(released)
-    }
-
-    async fn release(&self, held: Option<Held>) -> Result<(), Unavailable> {
-        match held {
-            Some(held) => held.release(&self.table).await,
-            None => Ok(()),
-        }
-    }
-
-    /// Gives up because of `error`, and lets Twilio's retry begin at once, as far as the table allows, not only when our leases end.
-    async fn abandon(&self, turn: &Turn<'_>, held: Option<Held>, error: Unavailable) -> Reply {
-        let unclaim = Update::new(turn.key.clone())
-            .set("lease_until", 0)
-            .only_if("owner_id = :me AND attribute_not_exists(answer)")
-            .bind(":me", turn.owner.as_str());
-        let work = async { tokio::join!(self.release(held), self.table.update(unclaim)) };
-        let _leases_end_anyway = tokio::time::timeout(RESERVE, work).await;
-        Failure::from(error).into()
-    }
-
-    async fn begin(&self, turn: &Turn<'_>) -> Result<Begun, Reply> {
-        loop {
-            let clock = turn.now + turn.started.elapsed();
-            // Both terms are rounded down; the leases must not end before we do.
-            let lease_until = epoch(clock)
-                + turn
-                    .deadline
-                    .saturating_duration_since(Instant::now())
-                    .as_secs()
-                + 2;
-            let (message, requests) = tokio::join!(
-                self.table.update(turn.claim(lease_until, clock)),
-                pending::hold(&self.table, turn.phone, &turn.owner, lease_until, clock),
-            );
-            let (message, requests) = match (message, requests) {
-                (Ok(message), Ok(requests)) => (message, requests),
-                (Err(error), Ok(Hold::Held(held))) => {
-                    return Err(self.abandon(turn, Some(held), error).await);
-                }
-                (Err(error), _) | (_, Err(error)) => {
-                    return Err(self.abandon(turn, None, error).await);
-                }
-            };
-            match (&message, requests) {
-                (Write::Done(item), Hold::Held(held)) => return Ok(Begun::ours(Some(held), item)),
-                (Write::Done(item), Hold::Nothing) => return Ok(Begun::ours(None, item)),
-                (Write::Refused(_), Hold::Held(held)) => {
-                    held.release(&self.table).await.map_err(Failure::from)?;
-                }
-                (_, Hold::Busy) | (Write::Refused(_), Hold::Nothing) => {}
-            }
-            if let Write::Refused(item) = &message
-                && let Some(text) = item.text("answer")
-            {
-                if item.text("kept").is_none() {
-                    return Ok(Begun::Answered(text.to_owned()));
-                }
-                let kept = self
-                    .table
-                    .get(turn.kept_key(), turn.now)
-                    .await
-                    .map_err(Failure::from)?;
-                return Ok(Begun::Answered(
-                    kept.as_ref()
-                        .and_then(|item| item.text("text"))
-                        .unwrap_or_default()
-                        .to_owned(),
-                ));
-            }
-            if turn.left().is_zero() {
-                return Err(Reply::empty(503, "in_progress"));
-            }
-            tokio::time::sleep(Duration::from_millis(60 + random_below(60))).await;
-        }
-    }
-
-    async fn finish(&self, turn: &Turn<'_>, outcome: &Outcome) -> Result<(), Unavailable> {
-        let update = Update::new(turn.key.clone())
-            .only_if("owner_id = :me")
-            .bind(":me", turn.owner.as_str());
-        let update = match (outcome.word, &outcome.tried) {
-            // Nothing came of it: if Twilio asks again, it is tried again, but for no other request.
-            ("unclear", Some(request)) => update
-                .set("lease_until", 0)
-                .set("request", request.as_str()),
-            ("unclear", None) => update.set("lease_until", 0),
-            // A link is kept apart, no longer than Twilio could ask for it again; that there was an answer, as long as ever.
-            ("password_link", _) => {
-                let kept = Update::new(turn.kept_key())
-                    .set("text", outcome.text.as_str())
-                    .set("expires_at", epoch(turn.now) + DAY);
-                self.table.update(kept).await?;
-                update.set("answer", "").set("kept", "link")
-            }
-            _ => update.set("answer", outcome.text.as_str()),
-        };
-        self.table.update(update).await.map(drop)
-    }
-
     async fn act(
         &self,
         said: &Said,
@@ -493,11 +329,6 @@ impl App {
             confirmed,
             wrong_codes,
         } = past;
-        let before = if submitted {
-            &self.messages.submitted
-        } else {
-            &self.messages.confirmed
-        };
         let known = Known {
             requests,
             wrong_codes,
@@ -505,32 +336,32 @@ impl App {
             valid_hours: self.rules.valid_hours,
         };
         let decision = match decide::decide(said, &known, turn.now) {
-            // This very message was for another request, which did not work out: it never meant this one.
+            // An earlier attempt of this message was for another request. It must not confirm this one.
             Decision::Act(id) if bound.is_some_and(|bound| bound != id) => {
-                Decision::Silence("repeated")
+                Decision::Silence(Silence::Repeated)
             }
             decision => decision,
         };
         let Some(held) = held else {
             return match decision {
-                Decision::Repeat => Outcome::new("confirmed_before", before),
-                Decision::Silence(word) => Outcome::silent(word),
-                _ => Outcome::silent("nothing_pending"),
+                Decision::Repeat => Outcome::ConfirmedBefore { submitted },
+                Decision::Silence(why) => Outcome::Silent(why),
+                _ => Outcome::Silent(Silence::NothingPending),
             };
         };
         match decision {
-            Decision::Silence(word) => Outcome::silent(word),
-            Decision::Repeat => Outcome::new("confirmed_before", before),
+            Decision::Silence(why) => Outcome::Silent(why),
+            Decision::Repeat => Outcome::ConfirmedBefore { submitted },
             Decision::Cancel => {
                 held.remove_all();
-                Outcome::silent("cancelled")
+                Outcome::Cancelled
             }
-            Decision::Wrong => Outcome::new("wrong_reply", &self.messages.wrong),
+            Decision::Wrong => Outcome::Wrong,
             Decision::Expired(ids) => {
                 for id in &ids {
                     held.remove(id);
                 }
-                Outcome::new("expired", &self.messages.expired)
+                Outcome::Expired
             }
             Decision::List => {
                 let known = Known {
@@ -543,11 +374,11 @@ impl App {
                 // The newest: what a person asked for last is what they mean, if they cannot be told all.
                 let listed =
                     decide::codes(&valid[valid.len().saturating_sub(LISTED)..], random_below);
-                let text = self.list(&listed, turn.now);
+                let text = texts::list(&listed, &self.rules.words.shown, turn.now);
                 for request in listed {
                     held.rewrite(request);
                 }
-                Outcome::new("listed", &text)
+                Outcome::Listed { text }
             }
             Decision::Act(id) => match held
                 .requests
@@ -556,229 +387,11 @@ impl App {
                 .cloned()
             {
                 Some(request) => self.confirm(&request, held, turn).await,
-                None => Outcome::new("unclear", &self.messages.retry),
+                None => Outcome::Unclear {
+                    request: None,
+                    why: None,
+                },
             },
-        }
-    }
-
-    /// Confirms a request, or hands its link over; uses it up unless it may be tried again.
-    async fn confirm(
-        &self,
-        request: &pending::Request,
-        held: &mut Held,
-        turn: &Turn<'_>,
-    ) -> Outcome {
-        // The rules may have been tightened since it was stored.
-        let Some(link) = self.links.judge(&request.link, None) else {
-            held.remove(&request.id);
-            return Outcome::new("link_no_longer_allowed", &self.messages.expired);
-        };
-        if request.kind == Kind::Password && !self.rules.open_password_links {
-            held.remove(&request.id);
-            return Outcome::new(
-                "password_link",
-                &self.messages.password_link.replace("{link}", link.reveal()),
-            );
-        }
-        let confirmation = match &self.management {
-            Some(Management { users, .. })
-                if self.rules.by_management && request.kind == Kind::Verification =>
-            {
-                by_management(users, &request.email, turn).await
-            }
-            management => {
-                self.by_link(&link, management.as_ref(), &request.email, turn)
-                    .await
-            }
-        };
-        match confirmation {
-            Confirmation::Confirmed => {
-                held.remove(&request.id);
-                Outcome {
-                    code: request.code.clone(),
-                    ..Outcome::new("confirmed", &self.messages.confirmed)
-                }
-            }
-            Confirmation::Submitted => {
-                held.remove(&request.id);
-                Outcome {
-                    code: request.code.clone(),
-                    ..Outcome::new("submitted", &self.messages.submitted)
-                }
-            }
-            Confirmation::Refused => {
-                held.remove(&request.id);
-                Outcome::new("link_refused", &self.messages.expired)
-            }
-            Confirmation::Unclear(why) => Outcome {
-                tried: Some(request.id.clone()),
-                error: Some(why),
-                ..Outcome::new("unclear", &self.messages.retry)
-            },
-        }
-    }
-
-    /// Follows a link. Where that did not end in a clear success, the user's record is asked, if we may read it: an earlier attempt
-    /// whose answer was lost has used the link up, and the person should hear the truth.
-    async fn by_link(
-        &self,
-        link: &link::Link,
-        management: Option<&Management>,
-        email: &str,
-        turn: &Turn<'_>,
-    ) -> Confirmation {
-        let followed = link::confirm(&self.http, link, Instant::now() + turn.left()).await;
-        let unsaid = |why: &str| Confirmation::Unclear(why.to_owned());
-        if link.kind == Kind::Password {
-            let submitted = followed == Confirmation::Submitted;
-            return if submitted {
-                unsaid("an answer that does not tell whether it succeeded")
-            } else {
-                followed
-            };
-        }
-        let Some(Management { application, users }) =
-            management.filter(|_| followed != Confirmation::Confirmed)
-        else {
-            return followed;
-        };
-        let asked = async {
-            match application.get(turn.now).await {
-                Ok(application) if !application.is_given => None,
-                Ok(_) => Some(users.is_verified(email, turn.now).await.ok()),
-                Err(_) => Some(None),
-            }
-        };
-        match (
-            tokio::time::timeout(turn.left(), asked)
-                .await
-                .unwrap_or(Some(None)),
-            followed,
-        ) {
-            (Some(Some(true)), _) => Confirmation::Confirmed,
-            // Whoever can ask says nothing that is not so.
-            (Some(_), Confirmation::Submitted) => {
-                unsaid("the form was answered by a page, and the record does not say verified")
-            }
-            (_, followed) => followed,
-        }
-    }
-
-    fn list(&self, requests: &[pending::Request], now: SystemTime) -> String {
-        let mut text = "Several requests are waiting for you.".to_owned();
-        for request in requests {
-            let kind = if request.kind == Kind::Password {
-                "password change"
-            } else {
-                "account verification"
-            };
-            let code = request.code.as_deref().unwrap_or_default();
-            let age = age(epoch(now).saturating_sub(request.created_at));
-            let _infallible = write!(
-                text,
-                "\nReply {} {code} for {kind} ({age})",
-                self.rules.words.shown
-            );
-        }
-        text
-    }
-}
-
-async fn by_management(users: &Users, email: &str, turn: &Turn<'_>) -> Confirmation {
-    match tokio::time::timeout(turn.left(), users.verify_email(email, turn.now)).await {
-        Ok(Ok(Verification::Verified)) => Confirmation::Confirmed,
-        Ok(Ok(Verification::NoUser)) => Confirmation::Refused,
-        Ok(Ok(Verification::Several)) => {
-            Confirmation::Unclear("several users have this address".to_owned())
-        }
-        Ok(Err(error)) => Confirmation::Unclear(error.to_string()),
-        Err(_) => Confirmation::Unclear("no answer in time".to_owned()),
-    }
-}
-
-fn age(seconds: u64) -> String {
-    let counted = |number: u64, unit: &str| {
-        format!("{number} {unit}{} ago", if number == 1 { "" } else { "s" })
-    };
-    match seconds {
-        0..60 => "just now".to_owned(),
-        60..3600 => counted(seconds / 60, "minute"),
-        _ => counted(seconds / 3600, "hour"),
-    }
-}
-
-/// One message being answered.
-struct Turn<'a> {
-    key: Key,
-    phone: &'a E164,
-    owner: String,
-    started: Instant,
-    deadline: Instant,
-    now: SystemTime,
-}
-
-impl Turn<'_> {
-    /// Ours if nobody answered this message, or is about to.
-    fn claim(&self, lease_until: u64, clock: SystemTime) -> Update {
-        Update::new(self.key.clone())
-            .set("owner_id", self.owner.as_str())
-            .set("lease_until", lease_until)
-            .set("expires_at", epoch(clock) + 7 * DAY)
-            .only_if(
-                "attribute_not_exists(pk) OR expires_at <= :now \
-                 OR (attribute_not_exists(answer) AND (lease_until <= :now OR owner_id = :me))",
-            )
-            .bind(":now", epoch(clock))
-            .bind(":me", self.owner.as_str())
-    }
-
-    /// How many replies of a kind count in a day.
-    fn budget(&self, what: &str) -> Budget {
-        Budget::new(
-            &format!("reply#{what}"),
-            self.phone.reveal(),
-            decide::WRONG_PER_DAY,
-            Window::Day,
-        )
-    }
-
-    /// Where the text of an answer with a link is kept.
-    fn kept_key(&self) -> Key {
-        Key::new(self.key.pk.clone(), format!("{}#link", self.key.sk))
-    }
-
-    /// Time for acting.
-    fn left(&self) -> Duration {
-        self.deadline
-            .saturating_duration_since(Instant::now())
-            .saturating_sub(RESERVE)
-    }
-
-    /// Time for writing down what came of it.
-    fn to_close(&self) -> Duration {
-        self.deadline
-            .saturating_duration_since(Instant::now())
-            .max(Duration::from_millis(500))
-    }
-}
-
-enum Begun {
-    /// This message was answered before, with this text.
-    Answered(String),
-    /// We answer it.
-    Ours {
-        /// The number's requests, if it has any, held by us.
-        held: Option<Held>,
-        /// The one request that an earlier attempt at this message tried in vain.
-        bound: Option<String>,
-    },
-}
-
-impl Begun {
-    fn ours(held: Option<Held>, message: &Item) -> Self {
-        Self::Ours {
-            held,
-            bound: message.text("request").map(str::to_owned),
         }
     }
 }
@@ -789,58 +402,4 @@ struct Past {
     submitted: bool,
     confirmed: Option<(u64, Option<String>)>,
     wrong_codes: u64,
-}
-
-/// How a message is answered.
-struct Outcome {
-    word: &'static str,
-    /// Empty for no answer.
-    text: String,
-    /// The code that something was confirmed with, if any.
-    code: Option<String>,
-    /// The request that was tried in vain, if any.
-    tried: Option<String>,
-    error: Option<String>,
-}
-
-impl Outcome {
-    fn new(word: &'static str, text: &str) -> Self {
-        Self {
-            word,
-            text: text.to_owned(),
-            code: None,
-            tried: None,
-            error: None,
-        }
-    }
-
-    fn silent(word: &'static str) -> Self {
-        Self::new(word, "")
-    }
-
-    /// Whether a request was used up for good just now.
-    fn is_confirmed(&self) -> bool {
-        matches!(self.word, "confirmed" | "submitted")
-    }
-
-    fn into_reply(self) -> Reply {
-        let mut reply = reply(&self.text, self.word);
-        if self.word == "confirmed" {
-            reply = reply.metric("Confirmed", 1);
-        }
-        match self.error {
-            Some(error) => reply.field("error", error),
-            None => reply,
-        }
-    }
-}
-
-fn reply(text: &str, outcome: &'static str) -> Reply {
-    let response = twiml::Response::new();
-    if text.is_empty() {
-        response
-    } else {
-        response.message(text)
-    }
-    .into_reply(outcome)
 }

@@ -1,11 +1,14 @@
 //! Which mails become a text, to whom, with which link.
 
-use regex_lite::Regex;
+use regex::bytes::{Regex, RegexBuilder};
 use shared::config::Source;
 use shared::link::{self, Link, NoLink};
-use shared::mailgun::dkim::is_aligned;
+use shared::mailgun::dkim::{Signature, is_aligned};
 use shared::mailgun::mail::{StoredMail, is_address};
 use shared::phone::{self, Countries, E164};
+
+/// The most bytes of a compiled pattern; one for an address has a few thousand.
+const PATTERN_LIMIT: usize = 1 << 20;
 
 /// What the settings allow.
 #[derive(Debug)]
@@ -88,21 +91,23 @@ impl Rules {
 impl Form {
     fn read(source: &mut Source<'_>, tagged: bool) -> Option<Self> {
         if let Some(pattern) = source.optional("RECIPIENT_PATTERN") {
-            let regex = Regex::new(&format!("(?i)^(?:{pattern})$")).ok();
-            let has = |regex: &Regex, group: &str| {
-                regex.capture_names().flatten().any(|name| name == group)
-            };
-            let regex = regex.filter(|regex| has(regex, "phone"));
-            match &regex {
-                None => source.problem(
-                    "RECIPIENT_PATTERN is not a regular expression with a group (?P<phone>...)",
-                ),
-                Some(regex) if tagged && !has(regex, "tag") => {
-                    source.problem("RECIPIENT_PATTERN needs a group (?P<tag>...) too, since RECIPIENT_KEY_SECRET is set");
+            let regex = match whole(&pattern) {
+                Ok(regex) => regex,
+                Err(error) => {
+                    source.problem(format!(
+                        "RECIPIENT_PATTERN is not a regular expression: {error}"
+                    ));
+                    return None;
                 }
-                Some(_) => {}
+            };
+            let has = |group: &str| regex.capture_names().flatten().any(|name| name == group);
+            if !has("phone") {
+                source.problem("RECIPIENT_PATTERN needs a group (?P<phone>...)");
             }
-            return regex.map(Self::Pattern);
+            if tagged && !has("tag") {
+                source.problem("RECIPIENT_PATTERN needs a group (?P<tag>...) too, since RECIPIENT_KEY_SECRET is set");
+            }
+            return Some(Self::Pattern(regex));
         }
         let (prefix, domain) = (
             source.required("RECIPIENT_PREFIX"),
@@ -114,6 +119,21 @@ impl Form {
         }
         Some(Self::Plus { prefix, domain })
     }
+}
+
+/// A pattern over the whole of a text, in letters of either case. Addresses are ASCII, so `\d` and letters are too: without Unicode's tables
+/// the executable is smaller.
+fn whole(pattern: &str) -> Result<Regex, regex::Error> {
+    let compile = |pattern: &str| {
+        RegexBuilder::new(pattern)
+            .case_insensitive(true)
+            .unicode(false)
+            .size_limit(PATTERN_LIMIT)
+            .build()
+    };
+    // Alone first: in brackets `a)|(b` would be a pattern, and an error would show more than was written.
+    compile(pattern)?;
+    compile(&format!("^(?:{pattern})$"))
 }
 
 impl Recipient {
@@ -132,11 +152,12 @@ impl Recipient {
                 ours.then(|| parts.map_or((rest, ""), |parts| parts))?
             }
             Form::Pattern(regex) => {
-                let groups = regex.captures(address)?;
-                let group = groups.name("phone")?.as_str();
+                let groups = regex.captures(address.as_bytes())?;
+                let group = |name| str::from_utf8(groups.name(name)?.as_bytes()).ok();
+                let phone = group("phone")?;
                 (
-                    group.strip_prefix('+').unwrap_or(group),
-                    groups.name("tag").map_or("", |tag| tag.as_str()),
+                    phone.strip_prefix('+').unwrap_or(phone),
+                    group("tag").unwrap_or_default(),
                 )
             }
         };
@@ -164,6 +185,21 @@ fn senders(source: &mut Source<'_>) -> Vec<String> {
         );
     }
     senders
+}
+
+/// Whether the sender meant the mail for its recipient: whoever got it may send it on to anybody, with a good signature. Letters of either
+/// case are the same address, as they are the same phone and the same user.
+fn is_signed_for_recipient(mail: &StoredMail<'_>, signatures: &[Signature]) -> bool {
+    let to = mail.to.as_deref().unwrap_or_default();
+    let is_recipient = |to: &String| {
+        mail.recipient
+            .is_some_and(|recipient| recipient.eq_ignore_ascii_case(to))
+    };
+    !to.is_empty()
+        && to.iter().all(is_recipient)
+        && signatures
+            .iter()
+            .all(|signature| signature.covers_recipient)
 }
 
 /// Judges a mail.
@@ -195,14 +231,16 @@ pub(crate) fn decide(mail: &StoredMail<'_>, rules: &Rules) -> Decision {
         return refuse("dkim_not_passed");
     }
     // The verdict does not say for which signature it is: so there must be no other.
-    let by_the_sender = |signer: &String| from.iter().all(|address| is_aligned(address, signer));
-    if rules.require_dkim
-        && !mail
-            .signers
-            .as_ref()
-            .is_some_and(|signers| signers.iter().all(by_the_sender))
-    {
+    let signatures = mail.signatures.as_deref().unwrap_or_default();
+    let by_the_sender = |signature: &Signature| {
+        from.iter()
+            .all(|address| is_aligned(address, &signature.domain))
+    };
+    if rules.require_dkim && (signatures.is_empty() || !signatures.iter().all(by_the_sender)) {
         return refuse("dkim_not_aligned");
+    }
+    if rules.require_dkim && !is_signed_for_recipient(mail, signatures) {
+        return refuse("recipient_not_addressed");
     }
     if !phone.is_allowed(&rules.countries) {
         return refuse("country_not_allowed");
@@ -252,8 +290,9 @@ mod tests {
         StoredMail {
             recipient: Some("acme+4512345678@sms.example.com"),
             from: Some(vec!["no-reply@acme.example".to_owned()]),
+            to: Some(vec!["acme+4512345678@sms.example.com".to_owned()]),
             dkim_passed: false,
-            signers: None,
+            signatures: None,
             html: LINK,
             plain: "",
             mailed_at: 0,
@@ -307,6 +346,8 @@ mod tests {
         for (address, phone) in [
             ("user-4512345678@a.example", Some("+4512345678")),
             ("user-+4512345678@b.example", Some("+4512345678")),
+            ("USER-4512345678@A.example", Some("+4512345678")),
+            ("user-٤٥١٢٣٤٥٦٧٨@a.example", None),
             ("xuser-4512345678@a.example", None),
             ("user-4512345678@a.example.com", None),
         ] {
@@ -481,13 +522,14 @@ mod tests {
             ("REQUIRE_DKIM", "true"),
             ("MAIL_SENDERS", "@acme.example, @mail.acme.example"),
         ]);
-        let signed = |by: &[&str]| {
-            let signers = Some(by.iter().map(|domain| (*domain).to_owned()).collect());
-            StoredMail {
-                dkim_passed: true,
-                signers,
-                ..mail()
-            }
+        let signature = |domain: &&str| Signature {
+            domain: (*domain).to_owned(),
+            covers_recipient: true,
+        };
+        let signed = |by: &[&str]| StoredMail {
+            dkim_passed: true,
+            signatures: Some(by.iter().map(signature).collect()),
+            ..mail()
         };
         assert_eq!(outcome(&signed(&["acme.example"]), &dkim), "text");
         assert_eq!(
@@ -511,7 +553,7 @@ mod tests {
         assert_eq!(
             outcome(
                 &StoredMail {
-                    signers: None,
+                    signatures: None,
                     ..signed(&[])
                 },
                 &dkim
@@ -529,6 +571,45 @@ mod tests {
             ),
             "text"
         );
+    }
+
+    #[test]
+    fn a_mail_that_is_signed_for_its_recipient() {
+        let (dkim, plain) = (rules(&[("REQUIRE_DKIM", "true")]), rules(&[]));
+        let signature = |covers_recipient| Signature {
+            domain: "acme.example".to_owned(),
+            covers_recipient,
+        };
+        let ours = "acme+4512345678@sms.example.com";
+        for (to, covered, expected) in [
+            (&[ours][..], &[true][..], "text"),
+            (&["acme+4512345678@SMS.example.com"], &[true], "text"),
+            (&[ours, ours], &[true, true], "text"),
+            (&[ours], &[false], "recipient_not_addressed"),
+            (&[ours], &[true, false], "recipient_not_addressed"),
+            (
+                &["other@sms.example.com"],
+                &[true],
+                "recipient_not_addressed",
+            ),
+            (
+                &[ours, "other@sms.example.com"],
+                &[true],
+                "recipient_not_addressed",
+            ),
+            (&[], &[true], "recipient_not_addressed"),
+        ] {
+            let mail = StoredMail {
+                to: Some(to.iter().map(|to| (*to).to_owned()).collect()),
+                dkim_passed: true,
+                signatures: Some(covered.iter().copied().map(signature).collect()),
+                ..mail()
+            };
+            assert_eq!(outcome(&mail, &dkim), expected, "{to:?} {covered:?}");
+            assert_eq!(outcome(&mail, &plain), "text", "{to:?} {covered:?}");
+            let unread = StoredMail { to: None, ..mail };
+            assert_eq!(outcome(&unread, &dkim), "recipient_not_addressed");
+        }
     }
 
     #[test]
@@ -552,15 +633,27 @@ mod tests {
         ] {
             assert!(problems.contains(name), "{name} in {problems}");
         }
-        let lookup = |name: &str| {
-            (name == "RECIPIENT_PATTERN").then(|| r"(?P<phone>\d+)@a\.example".to_owned())
-        };
-        let problems = read(&lookup, |source| Rules::read(source, None, true))
-            .unwrap_err()
-            .to_string();
-        assert!(
-            problems.contains("RECIPIENT_PATTERN needs a group (?P<tag>...) too"),
-            "{problems}"
-        );
+        for (pattern, problem) in [
+            (
+                r"(?P<phone>\d+)@a\.example",
+                "RECIPIENT_PATTERN needs a group (?P<tag>...) too",
+            ),
+            (
+                r"(?P<tag>\d+)@a\.example",
+                "RECIPIENT_PATTERN needs a group (?P<phone>...)",
+            ),
+            (
+                r"x(?P<phone>\d+@a\.example",
+                "RECIPIENT_PATTERN is not a regular expression: regex parse error:\n    x(?P<phone>\\d+@a\\.example\n     ^\nerror: unclosed group",
+            ),
+            (r"x)|(?P<phone>\d+", "error: unopened group"),
+            (r"(?P<phone>(\d{100}){1000})", "size limit"),
+        ] {
+            let lookup = |name: &str| (name == "RECIPIENT_PATTERN").then(|| pattern.to_owned());
+            let problems = read(&lookup, |source| Rules::read(source, None, true))
+                .unwrap_err()
+                .to_string();
+            assert!(problems.contains(problem), "{problems}");
+        }
     }
 }

@@ -208,7 +208,7 @@ pub(crate) fn ends_at(route: &Value, address: &str) -> Option<bool> {
         .replace(r"\\", r"\")
         .replace("\\\"", "\"");
     // Python's match begins at the start.
-    let pattern = regex_lite::Regex::new(&format!("^(?:{pattern})")).ok()?;
+    let pattern = regex::Regex::new(&format!("^(?:{pattern})")).ok()?;
     Some(pattern.is_match(address))
 }
 

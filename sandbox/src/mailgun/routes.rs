@@ -19,7 +19,7 @@ use axum::{
     routing::get,
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
-use regex_lite::Regex;
+use regex::Regex;
 use serde_json::{Value, json};
 
 use super::{Mailgun, Shared};

@@ -5,51 +5,61 @@
 //! the domain that signs (`selector._domainkey.co.uk` for `d=co.uk`): nobody but that domain's owner can put it there, and registries
 //! sign no mail. A top-level domain alone is refused all the same. Another subdomain of the same organisation is not enough, which
 //! DMARC would accept (<https://www.rfc-editor.org/rfc/rfc7489#section-3.1>): to know organisations takes the public suffix list.
+//!
+//! A good mail may be sent on by whoever got it, to anybody: its signature stays good. Whom it was for is what the signed To header says.
 
 use super::Form;
 
-/// The domains of all DKIM-Signature headers, lower-case; `None` if there is none, or one that cannot be read with certainty.
-///
-/// Mailgun posts a mail's headers as fields and, in `message-headers`, as a JSON list of names and values.
-pub(super) fn signers(form: &Form) -> Option<Vec<String>> {
-    const HEADER: &str = "dkim-signature";
-    let mut signers: Vec<String> = form.headers(HEADER).map(signer).collect::<Option<_>>()?;
-    for listed in form.all("message-headers") {
-        let listed: Vec<(String, String)> = serde_json::from_str(listed).ok()?;
-        let signatures = listed
-            .iter()
-            .filter(|(name, _)| name.trim().eq_ignore_ascii_case(HEADER));
-        signers.extend(
-            signatures
-                .map(|(_, value)| signer(value))
-                .collect::<Option<Vec<_>>>()?,
-        );
-    }
-    (!signers.is_empty()).then_some(signers)
+/// What a DKIM-Signature header says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signature {
+    /// Who signed (`d=`), lower-case.
+    pub domain: String,
+    /// Whether it is over the To header (`h=`) and the whole body (no `l=`, after which anybody may add to the mail).
+    pub covers_recipient: bool,
 }
 
-/// The `d=` of a signature: a list of `name=value`, separated by semicolons, each name once.
-fn signer(header: &str) -> Option<String> {
-    let mut domain = None;
-    let mut tags = header.split(';').map(str::trim).peekable();
-    while let Some(tag) = tags.next() {
-        if tag.is_empty() && tags.peek().is_none() {
-            break;
+/// All DKIM-Signature headers; `None` if there is none, or one that cannot be read with certainty.
+pub(super) fn signatures(form: &Form) -> Option<Vec<Signature>> {
+    let headers = form.all_headers("DKIM-Signature")?;
+    let signatures: Vec<Signature> = headers
+        .iter()
+        .map(|header| Signature::read(header))
+        .collect::<Option<_>>()?;
+    (!signatures.is_empty()).then_some(signatures)
+}
+
+impl Signature {
+    /// Reads a list of `name=value`, separated by semicolons, each name once.
+    fn read(header: &str) -> Option<Self> {
+        let (mut domain, mut signed, mut is_partial) = (None, None, false);
+        let mut tags = header.split(';').map(str::trim).peekable();
+        while let Some(tag) = tags.next() {
+            if tag.is_empty() && tags.peek().is_none() {
+                break;
+            }
+            let (name, value) = tag.split_once('=')?;
+            // Names are case-sensitive; `D` beside `d` is still one too many.
+            match &*name.trim_end().to_ascii_lowercase() {
+                "d" if domain.replace(value.trim()).is_some() => return None,
+                "h" if signed.replace(value).is_some() => is_partial = true,
+                "l" => is_partial = true,
+                _ => {}
+            }
         }
-        let (name, value) = tag.split_once('=')?;
-        // Names are case-sensitive; `D` beside `d` is still one too many.
-        if name.trim_end().eq_ignore_ascii_case("d") && domain.replace(value.trim()).is_some() {
-            return None;
-        }
+        let domain = domain?.to_ascii_lowercase();
+        let label = |label: &str| {
+            !label.is_empty()
+                && label
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        };
+        let mut headers = signed.unwrap_or_default().split(':').map(str::trim);
+        domain.split('.').all(label).then(|| Self {
+            covers_recipient: !is_partial && headers.any(|name| name.eq_ignore_ascii_case("to")),
+            domain,
+        })
     }
-    let domain = domain?.to_ascii_lowercase();
-    let label = |label: &str| {
-        !label.is_empty()
-            && label
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-    };
-    domain.split('.').all(label).then_some(domain)
 }
 
 /// Whether a signature by `signer` speaks for `address`: it is by the address's domain, or by a parent of at least two labels.
@@ -95,7 +105,33 @@ mod tests {
             ("acme.example", None),
             ("", None),
         ] {
-            assert_eq!(signer(header).as_deref(), expected, "{header}");
+            let domain = Signature::read(header).map(|signature| signature.domain);
+            assert_eq!(domain.as_deref(), expected, "{header}");
+        }
+    }
+
+    #[test]
+    fn what_is_signed() {
+        for (tags, covers) in [
+            ("h=from:to:subject", true),
+            ("h=From : To : Subject", true),
+            ("h=from:\r\n\tto", true),
+            ("h=to", true),
+            ("H=to", true),
+            ("h=from:subject", false),
+            ("h=from:reply-to", false),
+            ("h=from:to-do", false),
+            ("h=", false),
+            ("h=from; h=to", false),
+            ("h=from:to; H=from", false),
+            ("h=from:to; l=0", false),
+            ("h=from:to; L =100", false),
+            ("l=100", false),
+            ("s=to", false),
+        ] {
+            let header = format!("v=1; d=acme.example; {tags}; b=x");
+            let signature = Signature::read(&header).unwrap();
+            assert_eq!(signature.covers_recipient, covers, "{tags}");
         }
     }
 
@@ -106,12 +142,19 @@ mod tests {
                 .iter()
                 .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
                 .collect();
-            signers(&Form {
+            let signatures = signatures(&Form {
                 pairs,
                 token: String::new(),
                 timestamp: 0,
-            })
-            .map(|signers| signers.join(","))
+            });
+            let domains = |signatures: Vec<Signature>| {
+                let domains: Vec<String> = signatures
+                    .into_iter()
+                    .map(|signature| signature.domain)
+                    .collect();
+                domains.join(",")
+            };
+            signatures.map(domains)
         };
         let (ours, theirs) = ("v=1; d=acme.example; b=x", "v=1; d=evil.example; b=x");
         let listed = r#"[["Received","a"],["DKIM-Signature","v=1; d=evil.example; b=x"]]"#;

@@ -69,6 +69,20 @@ impl Form {
             .map(|(_, value)| value.as_str())
     }
 
+    /// All values of a mail header: those of the fields, and those in `message-headers`, Mailgun's JSON list of names and values. `None` if
+    /// that list cannot be read.
+    pub fn all_headers(&self, name: &str) -> Option<Vec<String>> {
+        let mut values: Vec<String> = self.headers(name).map(str::to_owned).collect();
+        for listed in self.all("message-headers") {
+            let listed: Vec<(String, String)> = serde_json::from_str(listed).ok()?;
+            let named = listed
+                .into_iter()
+                .filter(|(other, _)| other.trim().eq_ignore_ascii_case(name));
+            values.extend(named.map(|(_, value)| value));
+        }
+        Some(values)
+    }
+
     /// The post's token, which Mailgun uses once.
     pub fn token(&self) -> &str {
         &self.token

@@ -205,11 +205,6 @@ async fn mails_larger_or_stranger_than_any_honest_one() {
             format!("<a href='{good}\u{fffd}'>"),
             String::new(),
         ),
-        (
-            "a line break in the link",
-            format!("<a href='{}'>", good.replace("ticket", "tic\nket")),
-            String::new(),
-        ),
     ] {
         assert_eq!(
             scene.post(&containing(&scene, &html, &plain)).await.status,

@@ -1,6 +1,7 @@
 //! Several mails to one address: the newest link waits, the older ones do not.
 
 use sandbox::{mail::Mail, wire::Fault};
+use serde_json::{Value, json};
 
 use crate::scene::{Fields, PHONE, Scene, UNASKED, address};
 
@@ -150,6 +151,68 @@ async fn a_newer_mail_that_cannot_be_sent_leaves_the_phone_a_link() {
         assert_eq!(scene.post_mail(&newer).await.status, 200);
         assert_eq!(waiting(&scene).await, [link(&newer)], "{fault:?}");
     }
+}
+
+/// Changes the request that waits for the phone.
+async fn change(scene: &Scene, change: impl Fn(&mut Value)) {
+    let mut item = scene
+        .items(&format!("pending#{PHONE}"))
+        .await
+        .pop()
+        .unwrap();
+    let (_, request) = item
+        .as_object_mut()
+        .unwrap()
+        .iter_mut()
+        .find(|(name, _)| name.starts_with("r_"))
+        .unwrap();
+    change(&mut request["M"]);
+    scene.sandbox.aws.put(item).await;
+}
+
+/// The older mail's text asks for a YES that nothing could come of.
+#[tokio::test]
+async fn a_newer_mail_that_cannot_be_sent_does_not_stay_where_an_expired_one_stood() {
+    for (status, answered) in [(503, 503), (400, 406)] {
+        let scene = Scene::start().await;
+        assert_eq!(scene.post_mail(&scene.mail()).await.status, 200);
+        let past = sandbox::now().as_secs() - 60;
+        change(&scene, |request| {
+            request["expires_at"] = json!({ "N": past.to_string() });
+        })
+        .await;
+        let refusal = json!({ "code": 21610, "status": 400, "message": "x" });
+        scene.twilio().next(Fault::Answer {
+            status,
+            headers: vec![],
+            body: refusal.to_string(),
+        });
+        let newer = scene.mail();
+        assert_eq!(scene.post_mail(&newer).await.status, answered);
+        assert!(scene.items("pending#").await.is_empty(), "{status}");
+        if answered == 503 {
+            assert_eq!(scene.post_mail(&newer).await.status, 200);
+            assert_eq!(waiting(&scene).await, [link(&newer)]);
+        }
+    }
+}
+
+/// The text of the first attempt may have arrived, and a reply to it been answered with a list.
+#[tokio::test]
+async fn a_mail_that_is_sent_once_more_keeps_the_code_that_a_reply_was_told() {
+    let scene = Scene::start().await;
+    scene.twilio().next(Fault::ResetAfter);
+    let fields = scene.fields(&scene.mail());
+    assert_eq!(scene.post(&fields).await.status, 503);
+    change(&scene, |request| {
+        request["code"] = json!({ "S": "4821" });
+        request["created_at"] = json!({ "N": "1800000000" });
+    })
+    .await;
+    assert_eq!(scene.post(&fields).await.status, 200);
+    let request = scene.pending(PHONE).await.pop().unwrap();
+    assert_eq!(request["code"]["S"], "4821");
+    assert_ne!(request["created_at"]["N"], "1800000000", "it waits anew");
 }
 
 #[tokio::test]

@@ -71,6 +71,31 @@ async fn a_mail_that_a_stranger_signed_is_refused_where_dkim_is_demanded() {
     }
 }
 
+/// Auth0's sender signed it, for somebody else, who sends it on.
+#[tokio::test]
+async fn a_genuine_mail_sent_on_to_another_phone_does_not_take_its_link_away() {
+    let scene = Scene::with(&[("REQUIRE_DKIM", Some("true"))]).await;
+    let honest = scene
+        .sandbox
+        .auth0
+        .mail_verification(&scene.sign_up(PHONE), LinkPage::Form);
+    assert_eq!(scene.post_mail(&honest.mail).await.status, 200);
+    let theirs = scene.mail_to("+4587654321");
+    let sent_on = Mail {
+        recipient: address(PHONE),
+        ..theirs.clone()
+    };
+    assert_eq!(scene.post_mail(&sent_on).await.status, 406);
+    assert_eq!(
+        scene.logged("recipient_not_addressed").await["phone"],
+        "+45••••5678"
+    );
+    let waiting = scene.pending(PHONE).await;
+    assert_eq!(waiting[0]["link"]["S"], honest.link.trim_end_matches('#'));
+    assert_eq!((scene.texts(), scene.counted(PHONE).await), (1, 1));
+    assert_eq!(scene.post_mail(&theirs).await.status, 200);
+}
+
 #[tokio::test]
 async fn five_forged_mails_take_nothing_from_the_honest_one() {
     let scene = Scene::with(&[

@@ -1,6 +1,6 @@
 //! What is refused for good, and with which word in the log.
 
-use sandbox::{mail::Mail, wire::client};
+use sandbox::{auth0::LinkPage, mail::Mail, wire::client};
 
 use crate::scene::{Fields, PHONE, Scene, number, set};
 
@@ -220,6 +220,11 @@ async fn an_unknown_or_ambiguous_sender() {
         "no-reply@acme.example, evil@evil.example",
         "no-reply@acme.example.evil.example",
         "Acme <no-reply@acme.example> <evil@evil.example>",
+        "evil@evil.example <no-reply@acme.example>",
+        "evil @ evil.example <no-reply@acme.example>",
+        "Acme <no-reply@acme.example>, Work <evil@evil.example>",
+        "Acme (evil@evil.example) no-reply@acme.example",
+        "Acme <no-> <reply@acme.example>",
         "",
     ] {
         refused(
@@ -241,6 +246,32 @@ async fn an_unknown_or_ambiguous_sender() {
     set(&mut one_of_two, "from", "evil@evil.example");
     assert_eq!(scene.post(&one_of_two).await.status, 406);
     scene.untouched();
+}
+
+/// As RFC 5322 has it: what stands beside the address is a name or a comment.
+#[tokio::test]
+async fn a_sender_with_a_name_or_a_comment_beside_its_address() {
+    let scene = Scene::start().await;
+    for (n, from) in [
+        "Acme @ Work <no-reply@acme.example>",
+        "Acme <no-reply@acme.example> (accounts)",
+        "no-reply@acme.example (Acme)",
+        "(Acme (accounts)) <No-Reply@Acme.example>",
+        "no-reply@acme.example <no-reply@acme.example>",
+        "\"Acme, Inc. <evil@evil.example>\" <no-reply@acme.example>",
+        "Caf\u{e9}, Inc. <no-reply@acme.example>",
+        "=?utf-8?q?Acme_=40_Work?= < no-reply@acme.example >",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mail = Mail {
+            from: from.into(),
+            ..scene.mail_to(&format!("+451234560{n}"))
+        };
+        assert_eq!(scene.post_mail(&mail).await.status, 200, "{from}");
+    }
+    assert_eq!(scene.texts(), 8);
 }
 
 #[tokio::test]
@@ -457,13 +488,57 @@ async fn two_links_that_may_be_trusted() {
     .await;
 }
 
+/// A template may mark where a link stood in the mail: the ticket is the same.
+#[tokio::test]
+async fn one_ticket_in_several_links_is_one_link() {
+    let scene = Scene::start().await;
+    let issued = scene
+        .sandbox
+        .auth0
+        .mail_verification(&scene.sign_up(PHONE), LinkPage::Form);
+    let link = issued.link.trim_end_matches('#');
+    let html = format!("<a href='{link}&amp;from=top#'>1</a><a href='{link}&from=bottom'>2</a>");
+    let mail = Mail {
+        html,
+        ..issued.mail.clone()
+    };
+    assert_eq!(scene.post_mail(&mail).await.status, 200);
+    let waiting = scene.pending(PHONE).await;
+    assert_eq!(waiting[0]["link"]["S"], format!("{link}&from=top"));
+}
+
+/// <https://url.spec.whatwg.org/#concept-basic-url-parser>: a mail program breaks long lines, wherever that is.
+#[tokio::test]
+async fn line_breaks_and_tabs_within_a_link_are_read_as_browsers_read_them() {
+    let scene = Scene::start().await;
+    for (n, broken) in ["\r\n", "\n", "\t", "\r\n\t", "&#13;&#10;", "&#9;"]
+        .into_iter()
+        .enumerate()
+    {
+        let phone = format!("+451234560{n}");
+        let issued = scene
+            .sandbox
+            .auth0
+            .mail_verification(&scene.sign_up(&phone), LinkPage::Form);
+        let (before, after) = issued.link.split_at(issued.link.len() - 12);
+        let html = format!("<a href=\"{broken}\u{1} {before}{broken}{after}{broken}\">Confirm</a>");
+        let mail = Mail {
+            html,
+            ..issued.mail.clone()
+        };
+        assert_eq!(scene.post_mail(&mail).await.status, 200, "{broken:?}");
+        let waiting = scene.pending(&phone).await;
+        assert_eq!(waiting[0]["link"]["S"], issued.link.trim_end_matches('#'));
+    }
+}
+
 fn header(name: &str, value: &str) -> (String, String) {
     (name.to_owned(), value.to_owned())
 }
 
 const VERDICT: &str = "X-Mailgun-Dkim-Check-Result";
 const SIGNATURE: &str = "Dkim-Signature";
-const OURS: &str = "v=1; a=rsa-sha256; c=relaxed/relaxed;        d=acme.example; s=s1;        b=AHaRdy+iET\t\t abc==";
+const OURS: &str = "v=1; a=rsa-sha256; c=relaxed/relaxed;        d=acme.example; s=s1;        h=from:to:subject; b=AHaRdy+iET\t\t abc==";
 
 #[tokio::test]
 async fn a_good_verdict_where_it_is_demanded() {
@@ -543,7 +618,7 @@ async fn a_signature_by_another_than_the_sender_where_it_is_demanded() {
     let both = vec![
         header(VERDICT, "Pass"),
         header(SIGNATURE, OURS),
-        header("DKIM-SIGNATURE", &OURS.replace("d=", "d=mail.")),
+        header("DKIM-SIGNATURE", &OURS.replace(" d=", " d=mail.")),
     ];
     for mail in [
         scene.mail(),
@@ -560,6 +635,78 @@ async fn a_signature_by_another_than_the_sender_where_it_is_demanded() {
         assert_eq!(scene.post_mail(&mail).await.status, 200, "{mail:#?}");
     }
     assert_eq!(scene.texts(), 3);
+}
+
+/// What Auth0's sender signed is who the mail was for, in the To header: the envelope is whoever sent it on's.
+#[tokio::test]
+async fn a_mail_that_was_not_signed_for_its_recipient_where_that_is_demanded() {
+    let scene = Scene::with(&[("REQUIRE_DKIM", Some("true"))]).await;
+    let ours = crate::scene::address(PHONE);
+    for to in [
+        crate::scene::address("+4587654321"),
+        format!("{ours}, other@sms.example.com"),
+        format!("{ours}, {ours}"),
+        format!("\"{ours}\" <other@sms.example.com>"),
+        format!("{ours} <other@sms.example.com>"),
+        "undisclosed-recipients:;".to_owned(),
+        String::new(),
+    ] {
+        let mail = Mail { to, ..scene.mail() };
+        refused(&scene, &mail, "recipient_not_addressed").await;
+    }
+    for signature in [
+        OURS.replace("from:to:subject", "from:subject"),
+        OURS.replace("from:to:subject", "from:reply-to:to-do"),
+        OURS.replace(" h=from:to:subject;", ""),
+        OURS.replace(" h=from:to:subject;", " h=from; h=from:to;"),
+        OURS.replace(" b=", " l=100; b="),
+        OURS.replace(" b=", " L = 100; b="),
+    ] {
+        for mut signatures in [
+            vec![header(SIGNATURE, &signature)],
+            vec![header(SIGNATURE, OURS), header(SIGNATURE, &signature)],
+        ] {
+            signatures.push(header(VERDICT, "Pass"));
+            let mail = Mail {
+                headers: signatures,
+                ..scene.mail()
+            };
+            refused(&scene, &mail, "recipient_not_addressed").await;
+        }
+    }
+    // A second To header, which no signature covers, however it comes.
+    let mut second = scene.fields(&scene.mail());
+    second.push(("to".to_owned(), "other@sms.example.com".to_owned()));
+    assert_eq!(scene.post(&second).await.status, 406);
+    let mut listed = scene.fields(&scene.mail());
+    let list = r#"[["To", "other@sms.example.com"]]"#;
+    set(&mut listed, "message-headers", list);
+    assert_eq!(scene.post(&listed).await.status, 406);
+    scene.untouched();
+    let with = |h: &str| {
+        vec![
+            header(VERDICT, "Pass"),
+            header(SIGNATURE, &OURS.replace("from:to:subject", h)),
+        ]
+    };
+    for mail in [
+        Mail {
+            to: format!("<{}>", ours.replace("sms.example.com", "SMS.Example.com")),
+            ..scene.mail()
+        },
+        Mail {
+            to: format!("\"{ours}\" <{ours}>"),
+            headers: with("Subject : TO\t:From"),
+            ..scene.mail()
+        },
+        Mail {
+            to: format!("{ours} <{ours}>"),
+            headers: with("from:from:to:to"),
+            ..scene.mail()
+        },
+    ] {
+        assert_eq!(scene.post_mail(&mail).await.status, 200, "{mail:#?}");
+    }
 }
 
 #[tokio::test]

@@ -38,6 +38,32 @@ async fn a_pattern_may_say_where_the_phone_stands() {
     assert_eq!(phones, ["+4512345678", "+4587654321"]);
 }
 
+/// A behaviour of `CloudFront` for `/in/mail*` hands the path on whole, and the stage of an HTTP API stays in it.
+#[tokio::test]
+async fn a_path_that_a_proxy_leaves_there_is_served_as_the_one_below_it() {
+    let prefix = ("PUBLIC_URL", Some("https://hooks.example.com/in/mail"));
+    let scene = Scene::with(&[prefix]).await;
+    for (path, status) in [
+        ("in/mail", 200),
+        ("in/mail/", 200),
+        ("in/mail?a=1", 200),
+        ("", 200),
+        ("in/mail/mime", 406),
+        ("mime", 406),
+        ("in", 404),
+        ("in/mailx", 404),
+        ("in/mail//", 404),
+        ("in/mail/x", 404),
+        ("in/mail/in/mail", 404),
+    ] {
+        let fields = scene.fields(&scene.mail());
+        let url = format!("{}{path}", scene.lambda.url());
+        let answer = scene.sandbox.mailgun.post(&url, &fields).await;
+        assert_eq!(answer.status, status, "{path}");
+    }
+    assert_eq!(scene.texts(), 4);
+}
+
 #[tokio::test]
 async fn links_to_listed_hosts_only() {
     let scene = Scene::with(&[("LINK_HOSTS", Some("login.acme.example"))]).await;
