@@ -15,7 +15,8 @@ use super::Form;
 pub struct Signature {
     /// Who signed (`d=`), lower-case.
     pub domain: String,
-    /// Whether it is over the To header (`h=`) and the whole body (no `l=`, after which anybody may add to the mail).
+    /// Whether it is over the To header (`h=`) and the whole body (no `l=`, after which anybody may add to the mail). A header
+    /// without `h=` is no objection: it is no signature, so Mailgun's verdict was about another one.
     pub covers_recipient: bool,
 }
 
@@ -54,9 +55,12 @@ impl Signature {
                     .bytes()
                     .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
         };
-        let mut headers = signed.unwrap_or_default().split(':').map(str::trim);
+        let covers_to = |headers: &str| {
+            let mut names = headers.split(':').map(str::trim);
+            names.any(|name| name.eq_ignore_ascii_case("to"))
+        };
         domain.split('.').all(label).then(|| Self {
-            covers_recipient: !is_partial && headers.any(|name| name.eq_ignore_ascii_case("to")),
+            covers_recipient: !is_partial && signed.is_none_or(covers_to),
             domain,
         })
     }
@@ -127,7 +131,7 @@ mod tests {
             ("h=from:to; l=0", false),
             ("h=from:to; L =100", false),
             ("l=100", false),
-            ("s=to", false),
+            ("s=to", true),
         ] {
             let header = format!("v=1; d=acme.example; {tags}; b=x");
             let signature = Signature::read(&header).unwrap();

@@ -299,12 +299,11 @@ impl Users {
     /// # Errors
     /// [`CallError`].
     pub async fn changed(&self, since: SystemTime, now: SystemTime) -> Result<Page, CallError> {
+        let since = OffsetDateTime::from(since);
+        let (date, time) = (since.date(), since.time().replace_nanosecond(0));
         // Whole seconds, with the milliseconds that Okta's dates have.
-        let since = i64::try_from(epoch(since))
-            .ok()
-            .and_then(|since| DateTime::from_secs(since).fmt(Format::DateTime).ok())
-            .ok_or_else(|| CallError::Unavailable("that time cannot be written".to_owned()))?;
-        let filter = format!("lastUpdated gt {}", json!(since.replace('Z', ".000Z")));
+        let (hour, minute, second) = time.map_or((0, 0, 0), |time| time.as_hms());
+        let filter = format!(r#"lastUpdated gt "{date}T{hour:02}:{minute:02}:{second:02}.000Z""#);
         self.page_at(self.list(Some(&filter)), now).await
     }
 

@@ -370,11 +370,13 @@ pub(super) fn html(options: &Options, figures: &Figures) -> String {
 
 #[cfg(test)]
 mod tests {
+    use crate::bench::parse;
+
     use super::*;
 
     #[tokio::test(flavor = "multi_thread")]
     async fn every_stage_of_provisioning_comes_to_its_end() {
-        let options = Options::parse(&["--profile", "dev", "--provision", "120"]).unwrap();
+        let options: Options = parse(&["--profile", "dev", "--provision", "120"]).unwrap();
         assert_eq!(options.provision, Some(120));
         let figures = measure(120, &options).await.unwrap();
         assert_eq!(figures.problems, [""; 0]);
@@ -391,6 +393,6 @@ mod tests {
         let report: Value = serde_json::from_str(&json(&options, &figures)).unwrap();
         assert_eq!(report["provision"].as_array().map(Vec::len), Some(5));
         assert!(html(&options, &figures).contains("URL change"));
-        assert!(Options::parse(&["--provision", "10001"]).is_err());
+        assert!(parse::<Options>(&["--provision", "10001"]).is_err());
     }
 }
