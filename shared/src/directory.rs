@@ -11,9 +11,11 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use crate::okta::CallError;
+use crate::config::Source;
 use crate::okta::users::{Attribute, Found, User, Users};
+use crate::okta::{Access, CallError};
 use crate::phone::E164;
+use crate::platform::Platform;
 use crate::reply::Failure;
 use crate::table::{Item, Key, Table, Unavailable, Update, epoch};
 
@@ -121,9 +123,15 @@ impl Directory {
         }
     }
 
-    /// Gets ahead what the first look-up would wait for.
+    /// Reads `OKTA_URL` and `OKTA_SECRET`.
+    pub fn read(platform: &Platform, source: &mut Source<'_>) -> Self {
+        let users = Users::read(platform, source, Access::Read);
+        Self::new(users, platform.table.clone())
+    }
+
+    /// Gets ahead what the first look-up would wait for: what Okta is asked with, and a connection.
     pub async fn warm_up(&self, now: SystemTime) {
-        self.users.warm_up(now).await;
+        tokio::join!(self.users.warm_up(now), self.users.connect());
     }
 
     /// Who has this number.

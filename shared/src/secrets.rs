@@ -199,6 +199,13 @@ impl<T: Content> Secret<T> {
     }
 }
 
+/// Fetches ahead a secret that may be left out; a failure is met again by the first request.
+pub async fn warm_up<T: Content>(secret: Option<&Secret<T>>, now: SystemTime) {
+    if let Some(secret) = secret {
+        let _met_again = secret.get(now).await;
+    }
+}
+
 fn parse<T: Content>(id: &str, text: &str) -> Result<T, SecretError> {
     let values = object(text)
         .ok_or_else(|| SecretError(format!("secret {} ({id}) is not a JSON object", T::NAME)))?;

@@ -7,10 +7,13 @@ use std::time::{Duration, SystemTime};
 
 use rlibphonenumber::{NumberLengthType, PhoneNumberFormat, PhoneNumberUtil, Region};
 use serde::Serialize;
+use shared::config::Source;
 use shared::http::BaseUrl;
 use shared::okta::users::{Status, User};
 use shared::phone::{Countries, E164};
 use shared::table::epoch;
+
+use crate::{is_region, region};
 
 /// What the names of our numbers at Twilio begin with; the user's id follows.
 pub(crate) const NAME: &str = "switchboard:";
@@ -97,6 +100,20 @@ impl Dialect {
         Some(Self {
             util: OnceLock::new(),
             region: region.parse().ok()?,
+        })
+    }
+
+    /// Reads `DEFAULT_REGION`.
+    pub(crate) fn of_region(source: &mut Source<'_>) -> Self {
+        let name = region(source, "DEFAULT_REGION");
+        Self::new(&name).unwrap_or_else(|| {
+            if is_region(&name) {
+                source.problem("DEFAULT_REGION has no telephone numbers");
+            }
+            Self {
+                util: OnceLock::new(),
+                region: Region::US,
+            }
         })
     }
 

@@ -77,6 +77,11 @@ impl Login {
         }
     }
 
+    /// Opens a connection ahead, during INIT.
+    pub async fn connect(&self) {
+        self.client.warm_up(Some(&self.base)).await;
+    }
+
     /// Tries a password, once.
     ///
     /// # Errors

@@ -17,8 +17,10 @@ use url::Url;
 
 use super::tokens::{Authorization, Tokens};
 use super::{Access, CallError, Credentials, ends};
+use crate::config::Source;
 use crate::http::{Answer, BaseUrl, Client};
 use crate::phone::E164;
+use crate::platform::Platform;
 use crate::secrets::Secret;
 
 const ANSWER_LIMIT: usize = 4 * 1024 * 1024;
@@ -231,6 +233,18 @@ impl Users {
             tokens,
             exhausted: Mutex::default(),
         }
+    }
+
+    /// Reads `OKTA_URL` and `OKTA_SECRET`.
+    pub fn read(platform: &Platform, source: &mut Source<'_>, access: Access) -> Self {
+        let base = source.base_url("OKTA_URL", None);
+        let secret = platform.secret(source, "OKTA_SECRET");
+        Self::new(platform.http.clone(), base, access, secret)
+    }
+
+    /// Opens a connection ahead.
+    pub async fn connect(&self) {
+        self.client.warm_up(Some(&self.base)).await;
     }
 
     /// Gets ahead what the first call would wait for: the secret and, for a service app, a token. Failures are left to be met by

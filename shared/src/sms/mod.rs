@@ -17,7 +17,7 @@ use crate::http::{Answer, NoAnswer};
 use crate::phone::E164;
 use crate::secrets::{Content, Secret, SecretError};
 
-pub use provider::{Name, Provider, Providers};
+pub use provider::{Name, Provider};
 pub use routes::{Routes, Senders, is_sender};
 
 /// A text to send.

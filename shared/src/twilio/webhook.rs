@@ -90,8 +90,7 @@ impl Form {
 
 /// Reads `PUBLIC_URL`: what Twilio was given, where that is not the Function URL.
 pub fn public_url(source: &mut Source<'_>) -> Option<BaseUrl> {
-    source.optional("PUBLIC_URL")?;
-    source.base_url("PUBLIC_URL", None)
+    source.optional_base_url("PUBLIC_URL")
 }
 
 /// Checks the signature of a form webhook against `PUBLIC_URL` (or the Function URL), fetching the secret anew once when it does
