@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
@@ -28,6 +28,7 @@ use url::{Host, Url};
 use webpki::ring as algorithms;
 
 use crate::config::Source;
+use crate::lock;
 
 /// Connecting (DNS, TCP and TLS) takes at most this long.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
@@ -416,10 +417,6 @@ struct Meter {
     in_flight: usize,
     since: Option<Instant>,
     total: Duration,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 struct Waiting<'a>(&'a Mutex<Meter>);

@@ -51,3 +51,10 @@ pub mod table;
 pub mod twilio;
 pub mod verified;
 pub mod vonage;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Locks a mutex, also after a panic elsewhere: what is kept in ours is whole at any time.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

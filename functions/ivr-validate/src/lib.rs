@@ -423,7 +423,7 @@ impl App {
             Judgement::Untold(cause) => ("login_unavailable", Some(cause.clone())),
         };
         let moving = dialogue.wrong(place.is_last_pair(), self.due(started));
-        let (moved, ()) = tokio::join!(in_time(moving), settling);
+        let (moved, ()) = tokio::join!(Table::within(TIME_TO_SETTLE, moving), settling);
         self.wait(started).await;
         let words = match moved {
             Ok(Move::Made(place)) if !place.is_over() => self.ask_account(REFUSED, place.answer()),
@@ -531,7 +531,7 @@ impl App {
                 }
             }
         };
-        if let Err(error) = in_time(settling).await {
+        if let Err(error) = Table::within(TIME_TO_SETTLE, settling).await {
             tracing::warn!(%error, "what came of an attempt could not be noted");
         }
     }
@@ -663,12 +663,4 @@ fn refusal(reply: Reply, cause: Option<String>, is_half_used: bool) -> Reply {
         Some(cause) => reply.failed().field("error", cause),
         None => reply,
     }
-}
-
-async fn in_time<T>(
-    settling: impl Future<Output = Result<T, Unavailable>>,
-) -> Result<T, Unavailable> {
-    tokio::time::timeout(TIME_TO_SETTLE, settling)
-        .await
-        .unwrap_or_else(|_| Err(Unavailable::late()))
 }

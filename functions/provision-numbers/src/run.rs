@@ -11,7 +11,7 @@ use shared::okta::CallError;
 use shared::okta::users::{NextPage, Page, Status, User};
 use shared::phone::E164;
 use shared::reply::Failure;
-use shared::table::{Unavailable, epoch, owner_id};
+use shared::table::{Table, Unavailable, epoch, owner_id};
 use shared::twilio::numbers::{self, Owned};
 
 use crate::decide::{self, Failed, Holding, Number, Plan, Report, Skipped, World};
@@ -126,9 +126,7 @@ pub(crate) async fn run(app: &App, deadline: Instant, now: SystemTime) -> Result
         let within = deadline
             .saturating_duration_since(Instant::now())
             .saturating_sub(Duration::from_millis(200));
-        let closed = tokio::time::timeout(within, closing)
-            .await
-            .unwrap_or_else(|_| Err(Unavailable::late()));
+        let closed = Table::within(within, closing).await;
         if let Err(error) = closed {
             // The lease ends by itself.
             tracing::error!(%error, "a closing write failed");

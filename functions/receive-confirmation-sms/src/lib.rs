@@ -242,8 +242,8 @@ impl App {
                 Err(error) => return Err(self.abandon(turn, held, error).await),
             }
         }
-        let closed = tokio::time::timeout(turn.to_close(), self.close(held, turn, &outcome)).await;
-        if let Err(error) = closed.unwrap_or_else(|_| Err(Unavailable::late())) {
+        let closing = self.close(held, turn, &outcome);
+        if let Err(error) = Table::within(turn.to_close(), closing).await {
             // What was confirmed is confirmed, and the person should know; anything else Twilio may ask for again.
             if !outcome.is_confirmed() {
                 return Err(self.abandon(turn, None, error).await);
@@ -273,10 +273,8 @@ impl App {
             }
             self.table.get(turn.budget("guess").item(), turn.now).await
         };
-        let work = async { tokio::join!(confirmed, wrong_codes) };
-        let (confirmed, wrong_codes) = tokio::time::timeout(turn.left(), work)
-            .await
-            .map_err(|_| Unavailable::late())?;
+        let work = async { Ok(tokio::join!(confirmed, wrong_codes)) };
+        let (confirmed, wrong_codes) = Table::within(turn.left(), work).await?;
         Ok(Past {
             submitted: confirmed
                 .as_ref()

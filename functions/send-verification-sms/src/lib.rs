@@ -225,18 +225,11 @@ impl App {
         let (Some(secret), Some(given)) = (&self.recipient, given) else {
             return Ok(());
         };
-        let keys = secret.get(now).await.map_err(Failure::from)?;
-        let fits = keys.fit(phone, given)
-            || secret
-                .refresh(now)
-                .await
-                .map_err(Failure::from)?
-                .is_some_and(|fresh| fresh.fit(phone, given));
-        if fits {
-            Ok(())
-        } else {
-            Err(Reply::refused(406, "wrong_tag"))
-        }
+        let fitting = secret.fitting(now, |keys| keys.fit(phone, given)).await;
+        let fitting = fitting.map_err(Failure::from)?;
+        fitting
+            .map(drop)
+            .ok_or_else(|| Reply::refused(406, "wrong_tag"))
     }
 
     /// What nothing can be done without: Twilio's credentials, and a user who waits for such a mail, where there are keys to ask with.
@@ -398,11 +391,8 @@ impl App {
         if !work.request.id.starts_with(['0', '1']) {
             return;
         }
-        let tidied = tokio::time::timeout(
-            request.remaining(RESERVE),
-            pending::tidy(&self.table, &work.phone, now),
-        );
-        if let Err(error) = tidied.await.unwrap_or_else(|_| Err(Unavailable::late())) {
+        let tidying = pending::tidy(&self.table, &work.phone, now);
+        if let Err(error) = Table::within(request.remaining(RESERVE), tidying).await {
             tracing::warn!(%error, "old requests of a number were left");
         }
     }

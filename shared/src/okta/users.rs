@@ -4,7 +4,7 @@
 //! (<https://developer.okta.com/docs/api/openapi/okta-management/management/tag/User/#tag/User/operation/listUsers>).
 
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
 
 use aws_smithy_types::date_time::{DateTime, Format};
@@ -19,6 +19,7 @@ use super::tokens::{Authorization, Tokens};
 use super::{Access, CallError, Credentials, ends};
 use crate::config::Source;
 use crate::http::{Answer, BaseUrl, Client};
+use crate::lock;
 use crate::phone::E164;
 use crate::platform::Platform;
 use crate::secrets::Secret;
@@ -374,7 +375,7 @@ impl Users {
         timeout: Duration,
         now: SystemTime,
     ) -> Result<Answer, CallError> {
-        if let Some(until) = self.exhausted()[kind as usize].filter(|until| *until > now) {
+        if let Some(until) = lock(&self.exhausted)[kind as usize].filter(|until| *until > now) {
             return Err(CallError::RateLimited { until });
         }
         let mut authorization = self.tokens.get(now).await?;
@@ -387,7 +388,7 @@ impl Users {
                 .send(&authorization, url, body.as_deref(), timeout)
                 .await?;
         }
-        self.exhausted()[kind as usize] = exhausted(&answer, now);
+        lock(&self.exhausted)[kind as usize] = exhausted(&answer, now);
         if answer.status == 200 {
             Ok(answer)
         } else {
@@ -444,12 +445,6 @@ impl Users {
         url.origin() == self.base.as_url().origin()
             && url.username().is_empty()
             && url.password().is_none()
-    }
-
-    fn exhausted(&self) -> MutexGuard<'_, [Option<SystemTime>; 3]> {
-        self.exhausted
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
