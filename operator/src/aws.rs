@@ -84,7 +84,7 @@ pub(crate) fn failed(cause: &str) -> Problem {
         text if text.contains("no connection") || text.contains("no answer") => {
             "; is there a login (`aws sts get-caller-identity`), a network, and is the region right?"
         }
-        text if text.contains("Expired") => "; log in anew (`aws sso login`)",
+        text if text.contains("Expired") => "; log in again (`aws sso login`)",
         text if text.contains("Skewed") || text.contains("SignatureDoesNotMatch") => {
             "; is this machine's clock right?"
         }

@@ -11,11 +11,11 @@ use crate::problem::Problem;
 
 const EXAMPLES: &str = "\
 The three commands after `sam deploy`:
-  operator --stack switchboard secrets set twilio     (and mailgun, gateway, okta ... as far as deployed)
+  operator --stack switchboard secrets set twilio     (also mailgun, gateway, okta, if they are deployed)
   operator --stack switchboard connect
   operator --stack switchboard doctor
 
-Without CloudFormation's right to describe stacks:
+If you may not describe stacks in CloudFormation:
   aws cloudformation describe-stacks --stack-name switchboard > stack.json
   operator --outputs stack.json doctor
 
@@ -23,20 +23,20 @@ In a pipeline:
   MAILGUN_API_KEY=... operator --stack switchboard --json connect --dry-run
   operator --stack switchboard --json doctor | jq '.findings[] | select(.severity == \"fault\")'
 
-Exit codes: 0 all is well, 1 something is left to do, 2 wrong usage, 3 AWS could not be reached or refused.";
+Exit codes: 0 nothing is left to do, 1 something is left to do, 2 wrong usage, 3 AWS is unreachable or rejected a request.";
 
-/// Connects a deployed Switchboard stack with its providers, checks it, and looks after its secrets and data.
+/// Connects a deployed Switchboard stack with its providers, checks it, and manages its secrets and data.
 #[derive(Parser)]
 #[command(version, after_help = EXAMPLES, max_term_width = 110, propagate_version = true, subcommand_required = true, arg_required_else_help = true)]
 pub(crate) struct Cli {
-    /// Name of the CloudFormation stack; its outputs and parameters say what is deployed
+    /// Name of the CloudFormation stack; the CLI reads its outputs and parameters
     #[arg(long, env = "SWITCHBOARD_STACK", value_name = "NAME", global = true)]
     pub(crate) stack: Option<String>,
-    /// Instead of asking CloudFormation: a file with the output of `aws cloudformation describe-stacks`, or of `sam list
-    /// stack-outputs --output json`, or an object of names and values; `-` for standard input
+    /// Read a file instead of asking CloudFormation: the output of `aws cloudformation describe-stacks`, of `sam list
+    /// stack-outputs --output json`, or an object of names and values; `-` reads standard input
     #[arg(long, value_name = "FILE", global = true)]
     pub(crate) outputs: Option<PathBuf>,
-    /// A value in place of, or missing from, the stack's outputs and parameters; may be repeated
+    /// Set or replace one of the stack's outputs or parameters; may be repeated
     #[arg(long, value_name = "NAME=VALUE", global = true, value_parser = pair)]
     pub(crate) parameter: Vec<(String, String)>,
     /// Profile of ~/.aws/config, as for the AWS CLI
@@ -45,10 +45,10 @@ pub(crate) struct Cli {
     /// AWS region, as for the AWS CLI
     #[arg(long, value_name = "REGION", global = true)]
     pub(crate) region: Option<String>,
-    /// One JSON document on standard output
+    /// Write one JSON document to standard output
     #[arg(long, global = true)]
     pub(crate) json: bool,
-    /// Say what would be changed, and change nothing
+    /// Show what would change, and change nothing
     #[arg(long, global = true)]
     pub(crate) dry_run: bool,
     #[command(flatten)]
@@ -60,16 +60,18 @@ pub(crate) struct Cli {
 #[derive(Subcommand)]
 pub(crate) enum Command {
     Connect(ConnectArgs),
-    /// Check everything that can be checked from outside, and say what to do about what is wrong
+    /// Check everything that can be checked from outside, and name what to do
     #[command(long_about = "\
-Check everything that can be checked from outside, and say what to do about what is wrong.
+Check everything that can be checked from outside, and name what to do.
 
-Reads secrets (their keys, and whether providers accept them), the table (TTL), webhooks and methods, Mailgun's routes and MX records, \
-Auth0's grants and attack protection, Okta's scopes and event hook, Twilio's geo permissions and registrations, the clock. Changes nothing \
-and sends nothing.")]
+The command reads secrets (their keys, and whether providers accept them), the table (TTL), webhooks and methods, Mailgun's routes and MX \
+records, Auth0's grants and attack protection, Okta's scopes and event hook, Twilio's geo permissions and registrations, and the clock. It \
+changes nothing and sends nothing.")]
     #[command(after_help = "\
-Severities: `fault` does not work; `risk` works but should not stay so, or the provider did not answer or refused the key; \
-`unchecked` was not asked for, as its credential (MAILGUN_API_KEY) or scope was not given.
+Severities:
+  fault      it does not work
+  risk       it works but should not stay so, or the provider did not answer or rejected the key
+  unchecked  its credential (such as MAILGUN_API_KEY) or scope was not given
 Faults and risks give exit code 1.
 
 Examples:
@@ -79,11 +81,11 @@ Examples:
     /// Read and write the stack's secrets
     #[command(subcommand)]
     Secrets(Secrets),
-    /// Who has been texted and has not replied yet
+    /// List who got an SMS and has not replied yet
     #[command(long_about = "\
-Who has been texted and has not replied yet: masked numbers, kind and age of each open request.
+List who got an SMS and has not replied yet: masked number, kind and age of each pending request.
 
-Reads items `pending#...` of the table. Links and codes are not shown. Changes nothing.")]
+The command reads the items `pending#...` of the table. It shows no links and no codes. It changes nothing.")]
     #[command(after_help = "\
 Examples:
   operator --stack switchboard pending
@@ -95,10 +97,12 @@ Examples:
     },
     /// Let a caller of the phone menu try again
     #[command(long_about = "\
-Let a caller of the phone menu try again: deletes the counts of wrong PINs of an account, `lock#<account>` in the table, and with --caller \
-what that caller has tried in this hour with any account, `rate#pin#...`. A caller who guessed at several accounts waits up to an hour otherwise.
+Let a caller of the phone menu try again.
 
-Auth0's own block of the user, if it has come to that, is lifted in Auth0: User Management, the user, Unblock.")]
+The command deletes the counts of wrong PINs of an account (`lock#<account>` in the table). With --caller, it also deletes the count of that \
+caller's attempts in this hour (`rate#pin#...`). Without --caller, somebody who guessed at several accounts waits up to an hour.
+
+If Auth0 itself has blocked the user, unblock the user in Auth0: User Management, the user, Unblock.")]
     #[command(after_help = "\
 Examples:
   operator --stack switchboard unlock --account 10042
@@ -107,17 +111,17 @@ Examples:
         /// Account number, digits only
         #[arg(long, value_name = "NUMBER", value_parser = account)]
         account: String,
-        /// The caller's number in E.164, whose count of the hour is to go as well
+        /// Also delete the count of this caller's attempts; the number in E.164
         #[arg(long, value_name = "NUMBER", value_parser = e164)]
         caller: Option<E164>,
     },
-    /// Delete all that the table holds about a phone number
+    /// Delete everything that the table holds about a phone number
     #[command(long_about = "\
-Delete all that the table holds about a phone number: requests, counters, copies of the directory, conversations, under the number itself \
-and under its hash.
+Delete everything that the table holds about a phone number: requests, counters, copies of the directory, conversations. The command finds \
+them by the number and by its hash.
 
-Scans the whole table. Says what it deletes, masked, and what it cannot reach: the providers' own logs, CloudWatch, backups. What is \
-business data (an account and its lock, a company number's ledger) or unknown is named and kept.")]
+The command scans the whole table. It lists what it deletes, with masked numbers. It also lists what it cannot reach: the providers' logs, \
+CloudWatch, backups. It keeps and names business data (an account and its lock, the state record of a company number) and unknown items.")]
     #[command(after_help = "\
 Examples:
   operator --stack switchboard erase --number +4512345678 --dry-run
@@ -126,15 +130,15 @@ Examples:
         /// The number, in E.164
         #[arg(long, value_name = "NUMBER", value_parser = e164)]
         number: E164,
-        /// Do not ask
+        /// Delete without asking
         #[arg(long)]
         yes: bool,
     },
-    /// Which numbers there are, who has them, what they cost
+    /// List the numbers, their owners and their cost
     #[command(long_about = "\
-Which numbers there are, who has them, what they cost a month; and those that nobody has.
+List the numbers, their owners and their monthly cost, and the numbers without an owner.
 
-Reads Twilio (numbers, prices), Okta (who has which, if the stack has a company phone) and the table's ledger. Changes nothing.")]
+The command reads Twilio (numbers, prices), Okta (owners, if the stack has a company phone) and the state records in the table. It changes nothing.")]
     #[command(after_help = "\
 Example:
   operator --stack switchboard numbers")]
@@ -144,17 +148,19 @@ Example:
 /// Register the stack's URLs with the providers
 #[derive(Args)]
 #[command(long_about = "\
-Register the stack's URLs with the providers. What is right already is left alone; a second run changes nothing and says so.
+Register the stack's URLs with the providers. The command changes only what is different. A second run changes nothing and says so.
 
-twilio   reads numbers and the messaging service; sets webhook URLs and methods of TwilioNumber, or of TwilioMessagingService, of numbers \
-named `switchboard:...`, of --company-number and --menu-number
-mailgun  reads routes; creates or updates the one for the pseudo addresses, with stop(), before any route that would stop the mail earlier
-auth0    reads Actions and the phone provider; creates or updates, builds and deploys the Action with its secrets, and makes it the phone \
-provider; with --legacy-gateway, or if the secret gateway has a jwt_secret only, it sets the gateway of a passwordless connection instead
-okta     reads event hooks; creates or updates and verifies the one for provision-numbers")]
+twilio   reads numbers and the messaging service. It sets webhook URLs and methods of TwilioNumber or TwilioMessagingService, of numbers \
+named `switchboard:...`, of --company-number and of --menu-number.
+mailgun  reads routes. It creates or updates the route for the proxy e-mail addresses, with stop(), before any route that would stop the mail.
+auth0    reads Actions and the phone provider. It creates or updates, builds and deploys the Action with its secrets, and makes it the phone \
+provider. With --legacy-gateway, or if the secret gateway has only a jwt_secret, it sets the gateway of a passwordless connection instead.
+okta     reads event hooks. It creates or updates the hook for provision-numbers and lets Okta verify it.")]
 #[command(after_help = "\
-Needs besides the stack's secrets: MAILGUN_API_KEY (or it is asked for); for auth0 an application with the scopes that operator/README.md \
-lists, or AUTH0_MANAGEMENT_TOKEN; for okta the event hook scopes, or OKTA_API_TOKEN.
+The command also requires credentials that the stack's secrets do not have:
+  mailgun  MAILGUN_API_KEY, or it asks
+  auth0    AUTH0_MANAGEMENT_TOKEN, or an application with the scopes that operator/README.md lists
+  okta     OKTA_API_TOKEN of a super admin, or a service app with the event hook scopes and that role
 
 Examples:
   operator --stack switchboard connect --dry-run
@@ -162,7 +168,7 @@ Examples:
   operator --stack switchboard connect twilio --company-number +14155550101 --menu-number +14155550199
   operator --stack switchboard connect auth0 --legacy-gateway sms")]
 pub(crate) struct ConnectArgs {
-    /// Which providers; all that the stack has something for, if none is named
+    /// The providers; without a name, all that the stack uses
     #[arg(value_enum, value_name = "PROVIDER")]
     pub(crate) targets: Vec<Target>,
     /// A company number that was bought by hand; may be repeated
@@ -171,10 +177,10 @@ pub(crate) struct ConnectArgs {
     /// The number of the phone menu
     #[arg(long, value_name = "NUMBER", value_parser = e164)]
     menu_number: Option<E164>,
-    /// Name or id of the passwordless connection whose gateway this is to be (tenants made before March 2025)
+    /// Name or id of the passwordless connection that will use this gateway (tenants created before March 2025)
     #[arg(long, value_name = "CONNECTION")]
     legacy_gateway: Option<String>,
-    /// Let the Action take the place of another phone provider, or of an Action that this program did not write
+    /// Replace another phone provider, or an Action that this CLI did not write
     #[arg(long)]
     replace_provider: bool,
 }
@@ -200,45 +206,48 @@ impl ConnectArgs {
 
 #[derive(Subcommand)]
 pub(crate) enum Secrets {
-    /// Set keys of a secret: asked for without echo, or from the environment, or from standard input
+    /// Set keys of a secret: from a prompt without echo, the environment or standard input
     #[command(long_about = "\
-Set keys of a secret: asked for without echo; with --from-env from variables named like TWILIO_AUTH_TOKEN; or, where standard input is no \
-terminal, from a JSON object (with --generate or --remove only if --stdin is given, too). Keys not given stay as they are. Values are checked by their look before anything is written, and never shown.
+Set keys of a secret.
 
-`twilio` also fills `twilio-send`, what functions have that only call Twilio: the API key or, where there is none, the Auth Token.
+The command asks for each key without echo. With --from-env, it reads variables named like TWILIO_AUTH_TOKEN. If standard input is no \
+terminal, it reads a JSON object from there (with --generate or --remove only if you also add --stdin). Keys that you do not give stay as \
+they are. The command checks the form of each value before it writes anything. It never shows a value.
 
-Reads and writes Secrets Manager (GetSecretValue, PutSecretValue) and nothing else; `doctor` then tries the values at the providers.")]
+`twilio` also fills `twilio-send`, the secret of functions that only call Twilio: with the API key or, without one, with the Auth Token.
+
+The command uses only Secrets Manager (GetSecretValue, PutSecretValue). `doctor` then tries the values at the providers.")]
     #[command(after_help = "\
 Examples:
   operator --stack switchboard secrets set twilio
   operator --stack switchboard secrets set gateway --generate bearer_token
-  operator --stack switchboard secrets set mailgun --rotate             the old signing_key stays as previous_signing_key
+  operator --stack switchboard secrets set mailgun --rotate             keeps the old signing_key as previous_signing_key
   operator --stack switchboard secrets set okta < okta.json
   VONAGE_API_KEY=... VONAGE_API_SECRET=... operator --stack switchboard secrets set vonage --from-env")]
     Set {
         /// twilio, mailgun, recipient, auth0, gateway, okta, hook, ivr, studio, clickatell, plivo or vonage
         #[arg(value_name = "SECRET", value_parser = secret)]
         name: String,
-        /// From environment variables, `SECRET_KEY` in capitals
+        /// Read environment variables, `SECRET_KEY` in capitals
         #[arg(long)]
         from_env: bool,
-        /// Read a JSON object from standard input besides what --generate and --remove say
+        /// Also read a JSON object from standard input, with --generate or --remove
         #[arg(long, conflicts_with = "from_env")]
         stdin: bool,
-        /// Give this key (`bearer_token`, `jwt_secret`, `recipient_key`) a random value; if it has one, with --rotate or --replace; may be repeated
+        /// Give this key (`bearer_token`, `jwt_secret`, `recipient_key`) a random value; if it has a value, add --rotate or --replace; may be repeated
         #[arg(long, value_name = "KEY")]
         generate: Vec<String>,
-        /// Take this key away; may be repeated
+        /// Remove this key; may be repeated
         #[arg(long, value_name = "KEY")]
         remove: Vec<String>,
-        /// Keep values that are replaced as previous_..., which the functions accept meanwhile
+        /// Keep replaced values as previous_...; the functions accept both
         #[arg(long)]
         rotate: bool,
-        /// Begin with an empty secret, whatever is stored
+        /// Discard the stored keys and begin with an empty secret
         #[arg(long)]
         replace: bool,
     },
-    /// Which secrets there are, which keys they have, what they lack; never a value
+    /// List the secrets, their keys and the keys that they lack; never a value
     List,
 }
 

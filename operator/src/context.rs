@@ -37,7 +37,7 @@ pub(crate) struct OwnCredentials {
     clippy::struct_field_names,
     reason = "the fields have the options' names"
 )]
-#[command(next_help_heading = "Providers' addresses, for regions and trials")]
+#[command(next_help_heading = "Addresses of the providers, for regions and trials")]
 pub(crate) struct Urls {
     /// Twilio's REST API; else the stack's `TwilioUrl`
     #[arg(long, env = "TWILIO_URL", value_name = "URL", value_parser = url, global = true, hide_short_help = true)]

@@ -170,7 +170,7 @@ impl Stack {
         .any(|webhook| self.webhook(webhook).is_some())
     }
 
-    /// Whether pseudo addresses must have the application's tag.
+    /// Whether proxy e-mail addresses must have the application's tag.
     pub(crate) fn has_tags(&self) -> bool {
         self.get("SendVerificationSmsUrl").is_some() && self.get("RecipientTags") == Some("true")
     }

@@ -472,12 +472,12 @@ impl Story {
         println!("\n{}", paint("1", &self.scene));
     }
 
-    /// Signs up; the account's address is the phone's pseudo address.
+    /// Signs up; the account's address is the phone's proxy e-mail address.
     fn person(&self, phone: &'static str) -> (&'static str, User) {
         (phone, self.sandbox.auth0.sign_up(&self.address(phone)))
     }
 
-    /// The pseudo address of a phone.
+    /// The proxy e-mail address of a phone.
     fn address(&self, phone: &str) -> String {
         let setting = |name: &str| self.setting(SEND, name);
         format!(

@@ -67,7 +67,7 @@ pub const IVR_TOKEN: &str = "example-ivr-bearer-token";
 /// What a Studio flow sends to `api-call`, if its author chose to.
 pub const STUDIO_TOKEN: &str = "example-studio-bearer-token";
 
-/// What the application makes tags of pseudo addresses with, where they have any: `RECIPIENT_KEY_SECRET` is not set unless a test does.
+/// What the application makes tags of proxy e-mail addresses with, where they have any: `RECIPIENT_KEY_SECRET` is not set unless a test does.
 pub const RECIPIENT_KEY: &str = "example-recipient-key";
 /// The secret with it.
 pub const RECIPIENT_SECRET: &str = "switchboard/recipient";

@@ -1,7 +1,7 @@
 //! IAM as far as the functions' roles go: which items of the table and which secrets a call may touch.
 //!
 //! A role's statements are read from `template.yaml`, so that every test of a function also shows that its role allows what it does. A
-//! request is known by the access key in its signature; keys that are no function's (a test's own, the operator's) may do everything.
+//! request is known by the access key in its signature; keys that are no function's (a test's own, the CLI's) may do everything.
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html>
 
 use std::collections::BTreeMap;

@@ -235,6 +235,39 @@ pub async fn launch(
         .await
 }
 
+/// The problems with which the function's process ends at start: it says them in one line, and to Lambda, and does not exit
+/// with success. Fails if it starts.
+pub async fn problems(
+    sandbox: &Sandbox,
+    function: &str,
+    binary: &Path,
+    settings: &[Setting<'_>],
+) -> Vec<String> {
+    let lambda = sandbox.run_with(function, binary, 1, settings).await;
+    let Err(reported) = lambda.wait_ready().await else {
+        panic!("{function} starts with {settings:?}");
+    };
+    assert!(!lambda.wait_exits(1).await[0].success());
+    let lines = lambda.errors();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    let line = parsed(&lines[0]);
+    assert_eq!(line["outcome"], "bad_configuration");
+    let problems = line["problems"]
+        .as_array()
+        .expect("a list of problems")
+        .iter();
+    let problems: Vec<String> = problems
+        .map(|problem| problem.as_str().expect("a text").to_owned())
+        .collect();
+    for problem in &problems {
+        assert!(
+            reported.contains(problem.as_str()),
+            "{problem} in {reported}"
+        );
+    }
+    problems
+}
+
 /// Everything that a function writes is one JSON object a line.
 fn parsed(line: &str) -> Value {
     serde_json::from_str(line).unwrap_or_else(|why| panic!("no JSON ({why}): {line}"))

@@ -23,7 +23,7 @@ const PHONE: &str = "+4512345678";
 /// Of all callers.
 const PIN: &str = "2718";
 
-/// The pseudo address they sign up with.
+/// The proxy e-mail address they sign up with.
 fn address() -> String {
     format!("acme{PHONE}@sms.example.com")
 }

@@ -40,7 +40,7 @@ use tokio::{
 /// The largest request body a [`Server`] reads; more is answered 413.
 pub const BODY_LIMIT: usize = 20 * 1024 * 1024;
 
-/// How the `User-Agent` of our functions and of the operator's program begins.
+/// How the `User-Agent` of our functions and of the CLI begins.
 const OUR_AGENT: &[u8] = b"Switchboard/";
 
 /// Connections that wait to be accepted.

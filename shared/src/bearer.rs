@@ -24,19 +24,20 @@ impl Content for Token {
 
 /// What the caller presents; `None`: nothing of this kind.
 pub fn presented(request: &Request) -> Option<SecretString> {
-    let (scheme, rest) = request.header("authorization")?.trim().split_once(' ')?;
-    let rest = rest.trim();
-    let token = if scheme.eq_ignore_ascii_case("bearer") {
-        rest.to_owned()
-    } else if scheme.eq_ignore_ascii_case("basic") {
-        let pair = String::from_utf8(STANDARD.decode(rest).ok()?).ok()?;
-        pair.split_once(':')?.1.to_owned()
-    } else {
-        return None;
+    let token = match request.bearer() {
+        Some(token) => token.to_owned(),
+        None => password(request)?,
     };
-    Some(token)
-        .filter(|token| !token.is_empty())
-        .map(SecretString::from)
+    Some(SecretString::from(token)).filter(|token| !token.expose_secret().is_empty())
+}
+
+fn password(request: &Request) -> Option<String> {
+    let (scheme, rest) = request.header("authorization")?.trim().split_once(' ')?;
+    let pair = STANDARD
+        .decode(rest.trim())
+        .ok()
+        .filter(|_| scheme.eq_ignore_ascii_case("basic"))?;
+    Some(String::from_utf8(pair).ok()?.split_once(':')?.1.to_owned())
 }
 
 /// Checks what was presented, fetching the secret anew once when it does not fit.

@@ -28,7 +28,7 @@ const STEP_TIMEOUT: Duration = Duration::from_secs(5);
 pub enum Kind {
     /// It verifies the e-mail address, and so the account.
     Verification,
-    /// It leads to choosing a password. Never opened by us, unless the operator asks for that.
+    /// It leads to choosing a password. Never opened by us, unless `PASSWORD_ACTION=click` is set.
     Password,
 }
 

@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
-use serde_json::{Map, Value, json};
+use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse;
+use lambda_http::http::header::{HeaderName, HeaderValue};
+use lambda_http::http::{HeaderMap, StatusCode};
+use lambda_http::{Body, Response};
+use serde_json::{Value, json};
 
-/// An answer to a webhook together with what is logged about it. `outcome` is a stable `snake_case` word that operators
-/// search and alarm on.
+/// An answer to a webhook together with what is logged about it. `outcome` is a stable `snake_case` word, by which
+/// on-call engineers search and alarms count.
 #[derive(Debug)]
 pub struct Reply {
     /// HTTP status.
@@ -67,7 +71,7 @@ impl Reply {
         self
     }
 
-    /// Logs and counts it as an error, although its status is not one: the caller got an apology.
+    /// Logs and counts it as an error, although its status is not one: the caller heard an error message.
     #[must_use]
     pub fn failed(self) -> Self {
         Self {
@@ -100,15 +104,18 @@ impl Reply {
         self.field("upstream_ms", millis(waited))
     }
 
-    /// The answer in Function URL payload format 2.0
-    /// (<https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html#urls-payloads>).
-    pub fn into_payload(self) -> Value {
-        let headers: Map<String, Value> = self
-            .headers
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value.into()))
-            .collect();
-        json!({ "statusCode": self.status, "headers": headers, "body": self.body, "isBase64Encoded": false })
+    /// The answer as `lambda_http`'s response.
+    pub fn into_response(self) -> Response<Body> {
+        let header = |(name, value)| {
+            let value = HeaderValue::try_from(value).ok()?;
+            Some((HeaderName::from_static(name), value))
+        };
+        let headers: HeaderMap = self.headers.into_iter().filter_map(header).collect();
+        let mut response = Response::new(Body::Text(self.body));
+        *response.status_mut() =
+            StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        *response.headers_mut() = headers;
+        response
     }
 
     /// The request's log line, which also carries its metrics in CloudWatch embedded metric format
@@ -157,7 +164,19 @@ fn millis(duration: Duration) -> Value {
     json!((duration.as_secs_f64() * 1e4).round() / 10.0)
 }
 
-/// Why a request could not be served: what the caller sees, and what the log says. `cause` is for operators; it is made from
+/// A response in Function URL payload format 2.0
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html#urls-payloads>). `lambda_http` keeps its own conversion to itself.
+pub fn into_payload(response: Response<Body>) -> ApiGatewayV2httpResponse {
+    let (parts, body) = response.into_parts();
+    let mut payload = ApiGatewayV2httpResponse::default();
+    payload.status_code = parts.status.as_u16().into();
+    payload.headers = parts.headers;
+    payload.is_base64_encoded = matches!(body, Body::Binary(_));
+    payload.body = Some(body);
+    payload
+}
+
+/// Why a request could not be served: what the caller sees, and what the log says. `cause` is for on-call engineers; it is made from
 /// kinds and codes, never from values that came in.
 #[derive(Debug)]
 pub struct Failure {
@@ -199,9 +218,10 @@ mod tests {
             .as_array()
             .unwrap();
         assert_eq!(names.len(), 2);
-        let payload = reply.into_payload();
+        let payload = json!(into_payload(reply.into_response()));
         assert_eq!(payload["statusCode"], 405);
         assert_eq!(payload["headers"]["allow"], "POST");
         assert_eq!(payload["body"], "");
+        assert_eq!(payload["isBase64Encoded"], false);
     }
 }

@@ -1,48 +1,54 @@
-//! A Function URL event as a request: the guard in front of every function.
+//! A Function URL event as `lambda_http`'s request: the guard in front of every function.
 //!
-//! The event (payload format 2.0, <https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html>) is read leniently into
-//! just what is used, so nothing that a stranger can put into a URL, header or body makes the process fail: what cannot be
-//! read is answered with 400. Path and query stay as they came, since signatures are made over exactly those bytes, and the
-//! host is taken from `requestContext.domainName`, which AWS sets, never from a header, which a client sets.
+//! `lambda_http` panics on events that it cannot convert, and anybody can send some of them: a quote in the query, a URL that is too long,
+//! an odd `host`, broken base64. The guard does the risky steps first, with a `Result`, and answers 400. Path and query stay as they
+//! came, because signatures are made over exactly those bytes. The host is `requestContext.domainName`, which AWS sets, never a header,
+//! which a client sets. Events: <https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html>, payload format 2.0.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
-use std::ops::Deref;
+use std::mem;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use lambda_http::RequestExt as _;
+use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
+use lambda_http::http::Uri;
+use lambda_http::http::header::{HOST, HeaderValue};
+use lambda_http::request::{LambdaRequest, RequestContext};
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use url::Url;
 
-use crate::reply::Reply;
+use crate::reply::{Failure, Reply};
 
-/// An HTTP request as it reached the Function URL.
+/// More than any HTTP server lets through, and far fewer than the 24,576 at which a `HeaderMap` panics.
+const HEADER_LIMIT: usize = 1000;
+
+/// A request as it reached the Function URL: `lambda_http`'s, with the id of its invocation and the time that is left for it.
 #[derive(Debug)]
 pub struct Request {
-    /// Upper-case method.
-    pub method: String,
-    /// Path as sent, at least `/`.
-    pub path: String,
-    /// Query as sent, without `?`; may be empty.
-    pub query: String,
-    /// The Function URL's own host, set by AWS.
-    pub domain: String,
-    /// The body.
-    pub body: Body,
-    /// Lambda's id of this invocation.
-    pub id: String,
-    /// When Lambda ends this invocation.
-    pub deadline: Instant,
-    headers: HashMap<String, String>,
+    http: lambda_http::Request,
+    body: Body,
+    id: String,
+    deadline: Instant,
 }
 
-/// The body of a request, base64 undone. It reads as empty until [`Request::expect_post`] has found it short enough: nobody works on what
-/// nobody has measured, not even to undo its base64.
+/// Why an event is no request.
 #[derive(Debug)]
-pub struct Body {
+pub enum NoRequest {
+    /// It came over HTTP, but it cannot be read: the answer to its sender.
+    Malformed(Reply),
+    /// It did not come over HTTP, so nobody would read an answer: the invocation fails.
+    NotHttp(Failure),
+}
+
+/// The body of a request. It reads as empty until [`Request::expect_post`] has found it short enough: nobody works on what nobody has
+/// measured, not even to undo its base64.
+#[derive(Debug)]
+struct Body {
     sent: Bytes,
     is_base64: bool,
     measured: OnceLock<Bytes>,
@@ -91,97 +97,102 @@ impl Body {
     }
 }
 
-impl Deref for Body {
-    type Target = Bytes;
-
-    fn deref(&self) -> &Bytes {
-        static NOTHING: Bytes = Bytes::new();
-        self.measured.get().unwrap_or(&NOTHING)
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Event<'a> {
-    #[serde(borrow, default)]
-    raw_path: Cow<'a, str>,
-    #[serde(borrow, default)]
-    raw_query_string: Cow<'a, str>,
-    #[serde(default)]
-    headers: Option<HashMap<String, String>>,
-    #[serde(borrow)]
-    request_context: RequestContext<'a>,
-    #[serde(borrow, default)]
-    body: Option<Cow<'a, str>>,
-    #[serde(default)]
-    is_base64_encoded: bool,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RequestContext<'a> {
-    #[serde(borrow, default)]
-    domain_name: Cow<'a, str>,
-    #[serde(borrow)]
-    http: Http<'a>,
-}
-
-#[derive(Deserialize)]
-struct Http<'a> {
-    #[serde(borrow)]
-    method: Cow<'a, str>,
-}
-
 impl Request {
     /// Reads an event.
     ///
     /// # Errors
-    /// The 400 to answer with, when it is no Function URL event, or holds characters that no URL has.
-    pub fn from_event(event: &str, id: &str, deadline: Instant) -> Result<Self, Reply> {
-        let event: Event<'_> = serde_json::from_str(event)
-            .map_err(|_| malformed("not a Function URL event (payload format 2.0)"))?;
-        if !is_uri_text(&event.raw_path) || !is_uri_text(&event.raw_query_string) {
-            return Err(malformed(
-                "the path or query holds characters that no URL has",
-            ));
+    /// See [`NoRequest`].
+    pub fn from_event(event: &str, id: &str, deadline: Instant) -> Result<Self, NoRequest> {
+        if !is_http(event) {
+            return Err(NoRequest::NotHttp(Failure {
+                status: 500,
+                outcome: "unknown_event",
+                cause: "this function takes no such event; invoke it through a Function URL, or an HTTP API with payload format 2.0".to_owned(),
+            }));
         }
-        let body = Body::new(
-            event.body.unwrap_or_default().into_owned(),
-            event.is_base64_encoded,
-        );
-        let headers = event.headers.unwrap_or_default();
+        let malformed = |what| NoRequest::Malformed(malformed(what));
+        let unreadable = |_| malformed("not a Function URL event (payload format 2.0)");
+        let Counted { headers } = serde_json::from_str(event).map_err(unreadable)?;
+        if headers.is_some_and(|headers| headers.len() > HEADER_LIMIT) {
+            return Err(malformed("too many headers"));
+        }
+        let event = serde_json::from_str(event).map_err(unreadable)?;
+        let (http, body) = convert(event).map_err(malformed)?;
         Ok(Self {
-            method: event.request_context.http.method.to_ascii_uppercase(),
-            path: if event.raw_path.is_empty() {
-                "/".to_owned()
-            } else {
-                event.raw_path.into_owned()
-            },
-            query: event.raw_query_string.into_owned(),
-            domain: event.request_context.domain_name.into_owned(),
+            http,
             body,
             id: id.to_owned(),
             deadline,
-            headers: headers
-                .into_iter()
-                .map(|(name, value)| (name.to_ascii_lowercase(), value))
-                .collect(),
         })
+    }
+
+    /// Upper-case method.
+    pub fn method(&self) -> &str {
+        self.http.method().as_str()
+    }
+
+    /// The path as sent, at least `/`. The URI's own path would be a normalised one, to which no signature fits.
+    pub fn path(&self) -> &str {
+        self.http.raw_http_path()
+    }
+
+    /// The query as sent, without `?`; may be empty.
+    pub fn query(&self) -> &str {
+        self.http.uri().query().unwrap_or_default()
+    }
+
+    /// The Function URL's own host, set by AWS.
+    pub fn domain(&self) -> &str {
+        match self.http.request_context_ref() {
+            Some(RequestContext::ApiGatewayV2(context)) => {
+                context.domain_name.as_deref().unwrap_or_default()
+            }
+            _ => "",
+        }
+    }
+
+    /// The body, base64 undone; empty until [`Request::expect_post`] has found it short enough.
+    pub fn body(&self) -> &Bytes {
+        static NOTHING: Bytes = Bytes::new();
+        self.body.measured.get().unwrap_or(&NOTHING)
+    }
+
+    /// Lambda's id of this invocation.
+    pub fn id(&self) -> &str {
+        &self.id
     }
 
     /// The path without `prefix` before it; `None` if it does not begin so.
     pub fn without_prefix(&self, prefix: &str) -> Option<&str> {
-        let rest = self.path.strip_prefix(prefix.trim_end_matches('/'))?;
+        let path = self.path();
+        let rest = path.strip_prefix(prefix.trim_end_matches('/'))?;
         match rest {
-            _ if rest.len() == self.path.len() => None,
+            _ if rest.len() == path.len() => None,
             "" => Some("/"),
             rest => Some(rest).filter(|rest| rest.starts_with('/')),
         }
     }
 
-    /// A header by its lower-case name.
+    /// The same request, with another path.
+    #[must_use]
+    pub fn with_path(self, path: String) -> Self {
+        Self {
+            http: self.http.with_raw_http_path(path),
+            ..self
+        }
+    }
+
+    /// A header by its name.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).map(String::as_str)
+        let value = self.http.headers().get(name)?;
+        std::str::from_utf8(value.as_bytes()).ok()
+    }
+
+    /// The token of `Authorization: Bearer` (RFC 6750).
+    pub fn bearer(&self) -> Option<&str> {
+        let (scheme, token) = self.header("authorization")?.trim().split_once(' ')?;
+        let token = token.trim();
+        (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
     }
 
     /// The media type of the body, lower-case, without parameters; empty if not given.
@@ -207,10 +218,10 @@ impl Request {
     /// # Errors
     /// The refusal to answer with: 404, 405, 415, 413, or 400 if its base64 is broken.
     pub fn expect_post(&self, path: &str, media_types: &[&str], limit: usize) -> Result<(), Reply> {
-        if self.path != path {
+        if self.path() != path {
             return Err(Reply::refused(404, "not_found"));
         }
-        if self.method != "POST" {
+        if self.method() != "POST" {
             return Err(Reply::refused(405, "method_not_allowed").header("allow", "POST"));
         }
         if !media_types.contains(&self.media_type().as_str()) {
@@ -224,17 +235,84 @@ fn malformed(what: &'static str) -> Reply {
     Reply::refused(400, "malformed_request").field("error", what)
 }
 
-/// Whether an event is no request but a schedule's or an operator's: any JSON object without the `requestContext` that AWS puts into
+/// Whether an event is no request but a schedule's or a manual invocation: any JSON object without the `requestContext` that AWS puts into
 /// every event of a Function URL, so that nobody outside can make one.
 pub fn is_schedule(event: &str) -> bool {
-    serde_json::from_str::<HashMap<String, &RawValue>>(event)
-        .is_ok_and(|event| !event.contains_key("requestContext"))
+    members(event).is_some_and(|event| !event.contains_key("requestContext"))
 }
 
-/// Graphic ASCII without the characters that RFC 3986 keeps out of URLs as their delimiters: such text was never a URL.
+type Members<'a> = HashMap<String, &'a RawValue>;
+
+/// A JSON object's members, unread; `None` if it is none.
+fn members(json: &str) -> Option<Members<'_>> {
+    serde_json::from_str(json).ok()
+}
+
+/// Whether it came over HTTP, which events of payload format 2.0 tell in `requestContext.http`.
+fn is_http(event: &str) -> bool {
+    members(event)
+        .and_then(|event| members(event.get("requestContext")?.get()))
+        .is_some_and(|context| context.contains_key("http"))
+}
+
+/// What of an event is counted before it is read. As in `ApiGatewayV2httpRequest`, a second `headers` is an error.
+#[derive(Deserialize)]
+struct Counted<'a> {
+    #[serde(borrow, default)]
+    headers: Option<Members<'a>>,
+}
+
+/// `lambda_http`'s conversion, after everything it would panic on, and without what it would believe a header or a stage.
+fn convert(
+    mut event: ApiGatewayV2httpRequest,
+) -> Result<(lambda_http::Request, Body), &'static str> {
+    let sent = event.body.take().unwrap_or_default();
+    let body = Body::new(sent, mem::take(&mut event.is_base64_encoded));
+    let method = &mut event.request_context.http.method;
+    *method = method
+        .as_str()
+        .to_ascii_uppercase()
+        .parse()
+        .map_err(|_| "no method")?;
+    let path = event.raw_path.get_or_insert_default();
+    if path.is_empty() {
+        path.push('/');
+    }
+    let query = event.raw_query_string.as_deref().unwrap_or_default();
+    let is_path = path.starts_with('/') && is_uri_text(path) && !path.contains('?');
+    if !is_path || !is_uri_text(query) {
+        return Err("the path or query holds characters that no URL has");
+    }
+    let domain = event.request_context.domain_name.as_deref();
+    // AWS always tells the domain. Without one, no signature is accepted that needs it.
+    let host = domain
+        .filter(|domain| !domain.is_empty())
+        .unwrap_or("localhost");
+    let no_host = "requestContext.domainName is not a host name";
+    let url = Some(format!("https://{host}{path}"))
+        .filter(|_| is_host(host))
+        .and_then(|url| Url::parse(&url).ok())
+        .ok_or(no_host)?;
+    format!("{url}?{query}")
+        .parse::<Uri>()
+        .map_err(|_| "the URL is too long")?;
+    let host = HeaderValue::from_str(host).map_err(|_| no_host)?;
+    event.headers.insert(HOST, host);
+    event.headers.remove("x-forwarded-proto"); // it would be the URL's scheme
+    event.request_context.stage = None; // it would be put before the path
+    Ok((LambdaRequest::ApiGatewayV2(event).into(), body))
+}
+
+/// A name, or an address, and perhaps a port.
+fn is_host(text: &str) -> bool {
+    text.bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b':'))
+}
+
+/// Graphic ASCII without the characters that RFC 3986 keeps out of paths and queries as delimiters: such text was never in a URL.
 fn is_uri_text(text: &str) -> bool {
     text.bytes()
-        .all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'<' | b'>' | b'\\'))
+        .all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'#' | b'<' | b'>' | b'\\'))
 }
 
 #[cfg(test)]
@@ -249,25 +327,30 @@ mod tests {
         })
     }
 
-    fn read(event: &Value) -> Result<Request, Reply> {
+    fn read(event: &Value) -> Result<Request, NoRequest> {
         Request::from_event(&event.to_string(), "id", Instant::now())
+    }
+
+    /// The status of the answer, or the outcome of the failed invocation.
+    fn refused(event: &str) -> (u16, &'static str) {
+        match Request::from_event(event, "id", Instant::now()).unwrap_err() {
+            NoRequest::Malformed(reply) => (reply.status, reply.outcome),
+            NoRequest::NotHttp(failure) => (failure.status, failure.outcome),
+        }
     }
 
     #[test]
     fn a_good_event() {
         let request = read(&event()).unwrap();
         assert_eq!(
-            (
-                request.method.as_str(),
-                request.path.as_str(),
-                request.query.as_str()
-            ),
+            (request.method(), request.path(), request.query()),
             ("POST", "/", "a=1&a=2")
         );
+        assert_eq!((request.domain(), request.id()), ("x.on.aws", "id"));
         assert_eq!(request.media_type(), "text/plain");
-        assert_eq!(&request.body[..], b"", "nobody has measured it");
+        assert_eq!(&request.body()[..], b"", "nobody has measured it");
         assert!(request.expect_post("/", &["text/plain"], 3).is_ok());
-        assert_eq!(&request.body[..], b"YES");
+        assert_eq!(&request.body()[..], b"YES");
     }
 
     /// What comes of a body with this limit: the body, or the status that refuses it.
@@ -278,8 +361,8 @@ mod tests {
         let verdict = request
             .expect_post("/", &["text/plain"], limit)
             .map_err(|reply| reply.status);
-        assert!(verdict.is_ok() || request.body.is_empty(), "{body}");
-        verdict.map(|()| request.body.clone())
+        assert!(verdict.is_ok() || request.body().is_empty(), "{body}");
+        verdict.map(|()| request.body().clone())
     }
 
     #[test]
@@ -344,35 +427,154 @@ mod tests {
 
     #[test]
     fn hostile_events_are_answered_400() {
-        let mut cases = vec![
-            json!(null),
-            json!([]),
-            json!("text"),
-            json!({}),
-            json!({"requestContext": {}}),
-        ];
         for (pointer, value) in [
             ("/rawQueryString", json!("a=\"b\"")),
             ("/rawQueryString", json!("a=b c")),
+            ("/rawQueryString", json!("a=b#c")),
+            ("/rawQueryString", json!("a".repeat(70_000))),
             ("/rawPath", json!("/\u{7f}")),
             ("/rawPath", json!("/å")),
+            ("/rawPath", json!("/a?b")),
+            ("/rawPath", json!("/a#b")),
+            ("/rawPath", json!("accounts")),
+            ("/rawPath", json!(":99999999")),
+            ("/rawPath", json!("/a".repeat(35_000))),
             ("/body", json!(7)),
             ("/headers", json!({"host": 7})),
+            ("/headers", json!({"a b": "c"})),
+            ("/headers", json!({"a": "b\r\nc"})),
+            ("/requestContext/domainName", json!("a b")),
+            ("/requestContext/domainName", json!("x.on.aws/@evil")),
+            ("/requestContext/domainName", json!("evil@x.on.aws")),
+            ("/requestContext/domainName", json!("x.on.aws:99999999")),
+            ("/requestContext/domainName", json!("256.256.256.256")),
+            ("/requestContext/domainName", json!(":")),
             ("/requestContext/http", json!("POST")),
+            ("/requestContext/http", json!({"method": "PO ST"})),
         ] {
             let mut event = event();
             *event.pointer_mut(pointer).unwrap() = value;
-            cases.push(event);
+            let event = event.to_string();
+            assert_eq!(refused(&event), (400, "malformed_request"), "{event:.200}");
         }
-        for case in cases {
-            assert_eq!(read(&case).unwrap_err().status, 400, "{case}");
+        let surrogate = r#"{"rawPath":"\ud800","requestContext":{"http":{"method":"GET"}}}"#;
+        assert_eq!(refused(surrogate), (400, "malformed_request"));
+    }
+
+    #[test]
+    fn more_headers_than_a_map_can_hold_are_answered_400() {
+        for count in [HEADER_LIMIT + 1, 40_000, 100_000] {
+            let mut event = event();
+            event["headers"] = (0..count)
+                .map(|n| (format!("x-{n}"), json!("")))
+                .collect::<serde_json::Map<_, _>>()
+                .into();
+            let event = event.to_string();
+            // The last of them, or a second set of them, must not hide how many there are.
+            let broken = event.replace(r#""x-1":"""#, r#""\udc00":"""#);
+            let twice = event.replacen('{', r#"{"headers":{},"#, 1);
+            let late = format!("{},{}", &event[..event.len() - 1], r#""headers":{}}"#);
+            for event in [event, broken, twice, late] {
+                assert_eq!(refused(&event), (400, "malformed_request"));
+            }
         }
-        assert_eq!(
-            Request::from_event(r#"{"rawPath":"\ud800"}"#, "id", Instant::now())
-                .unwrap_err()
-                .status,
-            400
-        );
+        let mut event = event();
+        event["headers"] = json!({ "x": vec!["a"; 100_000] });
+        assert_eq!(read(&event).unwrap().header("x"), Some("a"));
+    }
+
+    #[test]
+    fn what_a_client_says_of_host_and_scheme_is_not_believed() {
+        for (name, value) in [
+            ("host", "a b"),
+            ("Host", "evil.example"),
+            ("host", ""),
+            ("host", ":99999999"),
+            ("x-forwarded-proto", "a b"),
+            ("X-Forwarded-Proto", "http"),
+            ("x-forwarded-host", "evil.example"),
+        ] {
+            let mut event = event();
+            event["headers"][name] = json!(value);
+            let request = read(&event).unwrap();
+            assert_eq!(request.domain(), "x.on.aws");
+            assert_eq!(request.http.uri(), "https://x.on.aws/?a=1&a=2");
+        }
+    }
+
+    #[test]
+    fn the_url_is_the_one_that_was_sent() {
+        for path in [
+            "/",
+            "//",
+            "/a/../b",
+            "/./",
+            "/%2e%2e/%00",
+            "/a%20b",
+            "/{}|^`'[]",
+            "//evil.example/",
+            "/:99999999",
+            "/@x",
+        ] {
+            for query in [
+                "",
+                "?",
+                "a=%2B45&a=+45&&=",
+                "a=/../b?c='{}|^`[]",
+                "%zz&a=%ff",
+            ] {
+                let mut event = event();
+                (event["rawPath"], event["rawQueryString"]) = (json!(path), json!(query));
+                event["requestContext"]["stage"] = json!("prod");
+                let request = read(&event).unwrap();
+                assert_eq!((request.path(), request.query()), (path, query));
+            }
+        }
+        let mut event = event();
+        event["rawPath"] = json!("");
+        assert_eq!(read(&event).unwrap().path(), "/");
+        let request = read(&event).unwrap().with_path("/other".to_owned());
+        assert_eq!((request.path(), request.query()), ("/other", "a=1&a=2"));
+    }
+
+    #[test]
+    fn an_event_that_did_not_come_over_http_fails_the_invocation() {
+        for event in [
+            "null",
+            "[]",
+            "7",
+            "\"text\"",
+            "{}",
+            r#"{"requestContext":null}"#,
+            r#"{"requestContext":{}}"#,
+            r#"{"requestContext":{"httpMethod":"POST"},"httpMethod":"POST","path":"/"}"#,
+            r#"{"Records":[{"eventSource":"aws:s3"}]}"#,
+            r#"{"rawPath":"/","http":{"method":"POST"}}"#,
+            "{",
+            "",
+        ] {
+            assert_eq!(refused(event), (500, "unknown_event"), "{event}");
+        }
+    }
+
+    #[test]
+    fn a_bearer_token_is_what_follows_the_word() {
+        for (header, token) in [
+            ("Bearer a.b", Some("a.b")),
+            ("bearer a", Some("a")),
+            (" BEARER   a b ", Some("a b")),
+            ("Bearer", None),
+            ("Bearer  ", None),
+            ("Bearerx a", None),
+            ("Basic a", None),
+            ("a", None),
+            ("", None),
+        ] {
+            let mut event = event();
+            event["headers"]["authorization"] = json!(header);
+            assert_eq!(read(&event).unwrap().bearer(), token, "{header:?}");
+        }
+        assert_eq!(read(&event()).unwrap().bearer(), None);
     }
 
     #[test]
@@ -401,22 +603,22 @@ mod tests {
 
     #[test]
     fn refusals_come_in_order() {
-        let mut request = read(&event()).unwrap();
-        let status = |request: &Request| {
+        let mut event = event();
+        let mut status = |pointer: &str, value: Value| {
+            *event.pointer_mut(pointer).unwrap() = value;
+            let request = read(&event).unwrap();
             request
                 .expect_post("/", &["text/plain"], 3)
                 .map_err(|reply| reply.status)
         };
-        assert_eq!(status(&request), Ok(()));
-        request.body = Body::new("!!!", true);
-        assert_eq!(status(&request), Err(400));
-        request.body = Body::new("long", false);
-        assert_eq!(status(&request), Err(413));
-        request.headers.clear();
-        assert_eq!(status(&request), Err(415));
-        request.method = "GET".to_owned();
-        assert_eq!(status(&request), Err(405));
-        request.path = "/x".to_owned();
-        assert_eq!(status(&request), Err(404));
+        assert_eq!(status("/isBase64Encoded", json!(true)), Ok(()));
+        assert_eq!(status("/body", json!("!!!")), Err(400));
+        assert_eq!(status("/body", json!("!!!!!!!!")), Err(413));
+        assert_eq!(status("/headers", json!({})), Err(415));
+        assert_eq!(
+            status("/requestContext/http/method", json!("GET")),
+            Err(405)
+        );
+        assert_eq!(status("/rawPath", json!("/x")), Err(404));
     }
 }

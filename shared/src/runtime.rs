@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use futures_util::FutureExt as _;
+use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
+use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tracing::level_filters::LevelFilter;
@@ -16,8 +18,8 @@ use tracing::level_filters::LevelFilter;
 use crate::config::{self, Problems, Source};
 use crate::http;
 use crate::platform::Platform;
-use crate::reply::{Failure, Reply};
-use crate::request::{self, Request};
+use crate::reply::{Failure, Reply, into_payload};
+use crate::request::{self, NoRequest, Request};
 
 /// INIT fetches and connects for at most this long: what is not there by then is met again by the first request.
 const WARM_UP_TIME: Duration = Duration::from_secs(2);
@@ -79,8 +81,7 @@ struct Instance<F> {
 /// If the settings have any problem, all of them go to standard error as one line and to Lambda's `init/error`, and the exit code is
 /// not zero. Nothing that the function does with a request, not even a panic, becomes a function error.
 pub async fn serve<F: Function>(name: &'static str) -> ExitCode {
-    let invoke =
-        async |instance: &Instance<F>, event: Event<'_>| (answer(instance, &event).await, None);
+    let invoke = async |instance: &Instance<F>, event: Event<'_>| answer(instance, &event).await;
     run(name, invoke).await
 }
 
@@ -90,7 +91,7 @@ pub async fn serve<F: Function>(name: &'static str) -> ExitCode {
 pub async fn serve_scheduled<F: Scheduled>(name: &'static str) -> ExitCode {
     let invoke = async |instance: &Instance<F>, event: Event<'_>| {
         if !request::is_schedule(event.payload) {
-            return (answer(instance, &event).await, None);
+            return answer(instance, &event).await;
         }
         let ran = instance.function.run(event.deadline, event.arrived);
         let ran = AssertUnwindSafe(ran).catch_unwind().await;
@@ -105,13 +106,7 @@ pub async fn serve_scheduled<F: Scheduled>(name: &'static str) -> ExitCode {
                 let waited = instance.platform.http.take_waited();
                 (reply.upstream(waited), Some(Ok(result)))
             }
-            Err(failure) => {
-                let error = Diagnostic {
-                    error_type: failure.outcome.to_owned(),
-                    error_message: failure.cause.clone(),
-                };
-                (failure.into(), Some(Err(error)))
-            }
+            Err(failure) => failed(failure),
         }
     };
     run(name, invoke).await
@@ -130,11 +125,29 @@ struct Event<'a> {
 /// What Lambda gets, if it is not the reply as HTTP.
 type Instead = Option<Result<Value, Diagnostic>>;
 
-/// Answers a request, come what may.
-async fn answer<F: Function>(instance: &Instance<F>, event: &Event<'_>) -> Reply {
-    let mut request = match Request::from_event(event.payload, event.id, event.deadline) {
+/// What Lambda gets.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Output {
+    Answer(Box<ApiGatewayV2httpResponse>),
+    Result(Value),
+}
+
+/// What Lambda gets as the invocation's error.
+fn failed(failure: Failure) -> (Reply, Instead) {
+    let error = Diagnostic {
+        error_type: failure.outcome.to_owned(),
+        error_message: failure.cause.clone(),
+    };
+    (failure.into(), Some(Err(error)))
+}
+
+/// Answers a request, come what may. Only an event that is none fails.
+async fn answer<F: Function>(instance: &Instance<F>, event: &Event<'_>) -> (Reply, Instead) {
+    let request = match Request::from_event(event.payload, event.id, event.deadline) {
         Ok(request) => request,
-        Err(refusal) => return refusal,
+        Err(NoRequest::Malformed(refusal)) => return (refusal, None),
+        Err(NoRequest::NotHttp(failure)) => return failed(failure),
     };
     let reply = instance.handle(&request, event.arrived).await;
     // A CloudFront behaviour for `/sms*` leaves its path there, an HTTP API its stage. What the function calls a path of its own is one;
@@ -145,10 +158,10 @@ async fn answer<F: Function>(instance: &Instance<F>, event: &Event<'_>) -> Reply
         .filter(|_| unknown)
         .map(str::to_owned)
     else {
-        return reply;
+        return (reply, None);
     };
-    request.path = path;
-    instance.handle(&request, event.arrived).await
+    let request = request.with_path(path);
+    (instance.handle(&request, event.arrived).await, None)
 }
 
 impl<F: Function> Instance<F> {
@@ -163,7 +176,7 @@ impl<F: Function> Instance<F> {
                 None => flow.await,
             };
             let apology = if reply.status == 503 {
-                self.function.apology(&request.path)
+                self.function.apology(request.path())
             } else {
                 None
             };
@@ -245,7 +258,12 @@ async fn run<F: Function>(
                 cold.swap(false, Ordering::Relaxed),
             );
             print_line(&mut std::io::stdout().lock(), line);
-            result.unwrap_or_else(|| Ok(reply.into_payload()))
+            match result {
+                None => Ok(Output::Answer(Box::new(into_payload(
+                    reply.into_response(),
+                )))),
+                Some(result) => result.map(Output::Result),
+            }
         })
     });
     match Box::pin(lambda_runtime::run(service)).await {

@@ -103,7 +103,19 @@ impl Function for App {
         );
     }
 
+    /// A flow gets JSON that it can branch on, also when the table or a secret could not be had.
     async fn flow(&self, request: &Request, now: SystemTime) -> Result<Reply, Reply> {
+        self.answer(request, now).await.map_err(|refusal| {
+            if refusal.status == 503 {
+                let public = "this is not available right now, please try again";
+                refusal.answered_with(error(503, "", public))
+            } else {
+                refusal
+            }
+        })
+    }
+
+    async fn answer(&self, request: &Request, now: SystemTime) -> Result<Reply, Reply> {
         request.expect_post("/", &MEDIA_TYPES, BODY_LIMIT)?;
         let proof = self.authenticate(request, now).await?;
         let values = posted(request).ok_or_else(|| {
@@ -252,11 +264,11 @@ fn hides_time(values: &HashMap<String, String>) -> bool {
 /// What was posted, by name; `None` if it cannot be read, or a name came twice.
 fn posted(request: &Request) -> Option<HashMap<String, String>> {
     if request.media_type() == "application/json" {
-        return serde_json::from_slice(&request.body)
+        return serde_json::from_slice(request.body())
             .ok()
             .map(|Object(values)| values);
     }
-    let form = Form::parse(&request.body).filter(|form| !form.repeats())?;
+    let form = Form::parse(request.body()).filter(|form| !form.repeats())?;
     Some(form.into_pairs().into_iter().collect())
 }
 

@@ -37,7 +37,7 @@ pub(crate) struct Call<'a> {
 
 /// The other calls of a company number.
 #[derive(Debug, Default)]
-pub(crate) struct Line {
+pub(crate) struct ActiveCalls {
     /// When those that may still be on began, with a hash of the caller.
     others: Vec<(Option<String>, u64)>,
     /// Seconds talked today.
@@ -46,9 +46,9 @@ pub(crate) struct Line {
     pub(crate) stale: Vec<String>,
 }
 
-impl Line {
-    /// Reads the item that counts a number's calls, without the call with this `sid`; none takes more than `longest` seconds.
-    pub(crate) fn read(item: &Item, sid: &str, longest: u64, now: u64) -> Self {
+impl ActiveCalls {
+    /// Those in the item that counts a number's calls, without the call with this `sid`; none takes more than `longest` seconds.
+    pub(crate) fn from_item(item: &Item, sid: &str, longest: u64, now: u64) -> Self {
         let since = |call: &Item| call.number("since").unwrap_or_default();
         let mut calls: Vec<(&str, Item)> = item
             .maps("call_")
@@ -102,6 +102,45 @@ pub(crate) fn talked_on(now: u64) -> String {
     format!("talked_{}", now / 86_400)
 }
 
+/// Why a call is not connected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// The number is nobody's who can be served: the directory's word for the reason.
+    Nobody(&'static str),
+    /// The employee's profile has no mobile phone.
+    NoMobile,
+    /// The mobile phone is a company number itself.
+    CompanyNumber,
+    /// The mobile phone is in a country that is not called.
+    CountryNotAllowed,
+    /// The call would come back here.
+    Loop,
+    /// The same caller called a moment ago, and is on.
+    RepeatedCall,
+    /// The number has as many calls, or as many minutes of them, as it may have.
+    LineLimit,
+}
+
+impl Refusal {
+    /// The outcome word.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Nobody(why) => why,
+            Self::NoMobile => "no_mobile",
+            Self::CompanyNumber => "company_number",
+            Self::CountryNotAllowed => "country_not_allowed",
+            Self::Loop => "loop",
+            Self::RepeatedCall => "repeated_call",
+            Self::LineLimit => "line_limit",
+        }
+    }
+
+    /// Whether a call later may be connected.
+    pub(crate) fn is_busy(self) -> bool {
+        matches!(self, Self::RepeatedCall | Self::LineLimit)
+    }
+}
+
 /// Where the call goes.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Connection {
@@ -115,32 +154,32 @@ pub(crate) fn destination<'a>(
     listing: &'a Listing,
     company: &E164,
     allowed: Option<&Countries>,
-) -> Result<(&'a E164, Option<&'a str>), &'static str> {
+) -> Result<(&'a E164, Option<&'a str>), Refusal> {
     let employee = match listing {
         Listing::Employee(employee) => employee,
-        Listing::Nobody(why) => return Err(why),
+        Listing::Nobody(why) => return Err(Refusal::Nobody(why)),
     };
-    let mobile = employee.mobile.as_ref().ok_or("no_mobile")?;
+    let mobile = employee.mobile.as_ref().ok_or(Refusal::NoMobile)?;
     let own_country = company.region().map(Countries::only);
     match allowed.or(own_country.as_ref()) {
-        _ if mobile == company || employee.mobile_is_ours => Err("company_number"),
+        _ if mobile == company || employee.mobile_is_ours => Err(Refusal::CompanyNumber),
         Some(countries) if mobile.is_allowed(countries) => {
             Ok((mobile, employee.first_name.as_deref()))
         }
-        _ => Err("country_not_allowed"),
+        _ => Err(Refusal::CountryNotAllowed),
     }
 }
 
-/// What becomes of a call, or the outcome word of the reason why it is refused.
+/// Where a call goes, or why it goes nowhere.
 pub(crate) fn connection(
     call: &Call<'_>,
     caller: Option<&str>,
     listing: &Listing,
-    line: &Line,
+    active: &ActiveCalls,
     allowed: Option<&Countries>,
     limits: &Limits,
     now: u64,
-) -> Result<Connection, &'static str> {
+) -> Result<Connection, Refusal> {
     let (mobile, first_name) = destination(listing, call.to, allowed)?;
     let came_round = |number: &E164| number == call.to || number == mobile;
     // A carrier writes the number as it likes: the last digits tell.
@@ -161,19 +200,20 @@ pub(crate) fn connection(
         || passed_on_by(call.to)
         || passed_on_by(mobile)
     {
-        return Err("loop");
+        return Err(Refusal::Loop);
     }
-    if caller.is_some() && line.others.iter().any(coming_back) {
-        return Err("repeated_call");
+    if caller.is_some() && active.others.iter().any(coming_back) {
+        return Err(Refusal::RepeatedCall);
     }
     // So that neither somebody alone nor everybody without a number can take all lines, if there are several.
     let share = match caller {
         Some(_) => LINES_OF_CALLER.min(limits.concurrent.saturating_sub(1)),
         None => limits.concurrent / 2,
     };
-    let is_full = line.others.len() >= limits.concurrent || line.lines_of(caller) >= share.max(1);
-    if is_full || line.talked >= limits.seconds_per_day {
-        return Err("line_limit");
+    let is_full =
+        active.others.len() >= limits.concurrent || active.lines_of(caller) >= share.max(1);
+    if is_full || active.talked >= limits.seconds_per_day {
+        return Err(Refusal::LineLimit);
     }
     Ok(Connection {
         mobile: mobile.clone(),
@@ -223,7 +263,7 @@ mod tests {
         forwarded_from: Option<&'static str>,
         from_is_ours: bool,
         listing: Listing,
-        line: Line,
+        active: ActiveCalls,
         allowed: Option<&'static str>,
         concurrent: usize,
     }
@@ -235,7 +275,7 @@ mod tests {
                 forwarded_from: None,
                 from_is_ours: false,
                 listing: Listing::Employee(ann(Some("+12025550123"))),
-                line: Line::default(),
+                active: ActiveCalls::default(),
                 allowed: None,
                 concurrent: 4,
             }
@@ -243,7 +283,7 @@ mod tests {
     }
 
     impl Case {
-        fn decide(&self) -> Result<Connection, &'static str> {
+        fn decide(&self) -> Result<Connection, Refusal> {
             let (from, to) = (self.from.map(number), number("+15005550010"));
             let call = Call {
                 from: from.as_ref(),
@@ -260,7 +300,7 @@ mod tests {
                 &call,
                 self.from.map(|_| "hash"),
                 &self.listing,
-                &self.line,
+                &self.active,
                 allowed.as_ref(),
                 &limits,
                 NOW,
@@ -295,7 +335,7 @@ mod tests {
     #[test]
     fn who_is_not_connected() {
         let employee = |employee| Listing::Employee(employee);
-        let line = |others: &[(Option<&str>, u64)], talked| Line {
+        let active = |others: &[(Option<&str>, u64)], talked| ActiveCalls {
             others: others
                 .iter()
                 .map(|(from, since)| (from.map(str::to_owned), *since))
@@ -414,7 +454,7 @@ mod tests {
             (
                 "just came",
                 Case {
-                    line: line(&[(Some("hash"), NOW - 59)], 0),
+                    active: active(&[(Some("hash"), NOW - 59)], 0),
                     ..Case::default()
                 },
                 "repeated_call",
@@ -422,7 +462,7 @@ mod tests {
             (
                 "too many",
                 Case {
-                    line: line(
+                    active: active(
                         &[(Some("a"), NOW), (Some("b"), NOW), (None, NOW), (None, NOW)],
                         0,
                     ),
@@ -433,7 +473,7 @@ mod tests {
             (
                 "a third of the same caller",
                 Case {
-                    line: line(&[(Some("hash"), NOW - 60), (Some("hash"), NOW - 70)], 0),
+                    active: active(&[(Some("hash"), NOW - 60), (Some("hash"), NOW - 70)], 0),
                     ..Case::default()
                 },
                 "line_limit",
@@ -441,7 +481,7 @@ mod tests {
             (
                 "a second of the same caller, where there are two lines",
                 Case {
-                    line: line(&[(Some("hash"), NOW - 60)], 0),
+                    active: active(&[(Some("hash"), NOW - 60)], 0),
                     concurrent: 2,
                     ..Case::default()
                 },
@@ -451,7 +491,7 @@ mod tests {
                 "a third withheld one of four",
                 Case {
                     from: None,
-                    line: line(&[(None, NOW), (None, NOW)], 0),
+                    active: active(&[(None, NOW), (None, NOW)], 0),
                     ..Case::default()
                 },
                 "line_limit",
@@ -459,13 +499,13 @@ mod tests {
             (
                 "too long",
                 Case {
-                    line: line(&[], 600),
+                    active: active(&[], 600),
                     ..Case::default()
                 },
                 "line_limit",
             ),
         ] {
-            assert_eq!(case.decide(), Err(outcome), "{what}");
+            assert_eq!(case.decide().map_err(Refusal::word), Err(outcome), "{what}");
         }
         for (what, case) in [
             (
@@ -485,7 +525,7 @@ mod tests {
             (
                 "a long call of the same caller",
                 Case {
-                    line: line(&[(Some("hash"), NOW - 60)], 0),
+                    active: active(&[(Some("hash"), NOW - 60)], 0),
                     ..Case::default()
                 },
             ),
@@ -493,14 +533,14 @@ mod tests {
                 "two withheld callers",
                 Case {
                     from: None,
-                    line: line(&[(None, NOW)], 0),
+                    active: active(&[(None, NOW)], 0),
                     ..Case::default()
                 },
             ),
             (
                 "beside withheld ones",
                 Case {
-                    line: line(&[(None, NOW), (None, NOW)], 0),
+                    active: active(&[(None, NOW), (None, NOW)], 0),
                     ..Case::default()
                 },
             ),

@@ -8,34 +8,32 @@
 //! Each step of a call acts once. Twilio asks again within seconds, and gets the same answer; what comes later is somebody who has
 //! seen Twilio's request, and learns nothing.
 //!
-//! The caller always hears words: a regret where the number is nobody's or the call goes round in circles, an apology where
-//! something of ours failed. Never: a premium or foreign number dialled unasked, a name that becomes markup, a call without end.
+//! The caller always hears words: a prompt where the number is nobody's or the call goes round in circles, an error
+//! message where something of ours failed. Never: a premium or foreign number dialled unasked, a name that becomes markup, a call without end.
 
 mod decide;
+mod line;
+mod voicemail;
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
-use futures_util::future::join_all;
 use ring::digest;
 use shared::config::Source;
 use shared::directory::Directory;
 use shared::http::BaseUrl;
-use shared::journal::{Entry, Stage};
-use shared::limits::{Budget, Copies, Taken, Window};
 use shared::phone::{COUNTRIES, Countries, E164};
 use shared::platform::Platform;
-use shared::reply::{Failure, Reply};
+use shared::reply::Reply;
 use shared::request::Request;
 use shared::runtime::Function;
 use shared::secrets::Secret;
-use shared::sms::{Outbound, SendError};
-use shared::table::{Key, Table, Unavailable, Update, Value, Write, epoch, owner_id};
+use shared::table::{Table, epoch};
 use shared::twilio::messages::{Messages, Sender};
 use shared::twilio::twiml::{Dial, Response};
 use shared::twilio::webhook::{self, Dialled, InboundCall, Recording};
 use shared::twilio::{self, Credentials};
 
-use decide::{Call, Connection, Limits, Line};
+use decide::{Call, Connection, Limits, Refusal};
 
 const BODY_LIMIT: usize = 1024 * 1024;
 const DAY: u64 = 86_400;
@@ -44,17 +42,8 @@ const TIME_TO_ANSWER: Duration = Duration::from_secs(9);
 /// The guards in the table may take this much of it; without them the call is still bounded.
 const TABLE_TIME: Duration = Duration::from_secs(3);
 const RECORDING_SECONDS: u64 = 180;
-/// Twilio tries again within this time (<https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides>: 15 s in all).
-const RETRY_SECONDS: u64 = 60;
 /// How long it is remembered that a step of a call was answered.
 const REMEMBERED: u64 = 400 * DAY;
-/// Longer than any greeting takes to speak.
-const GREETING_SECONDS: u64 = 90;
-/// Seconds within which a message is told of, or not.
-const LEASE: u64 = 15;
-/// Messages an hour of which an employee is told, in all and from one caller.
-const VOICEMAILS: u64 = 30;
-const VOICEMAILS_OF_CALLER: u64 = 5;
 
 const REGRET: &str = "We are sorry, this number cannot be reached. Goodbye.";
 const BUSY: &str = "We are sorry, this number is busy. Please try again later. Goodbye.";
@@ -134,7 +123,7 @@ impl Function for App {
     async fn flow(&self, request: &Request, now: SystemTime) -> Result<Reply, Reply> {
         let step = ["/after", "/status"]
             .into_iter()
-            .find(|step| *step == request.path)
+            .find(|step| *step == request.path())
             .unwrap_or("/");
         request.expect_post(step, &webhook::FORMS, BODY_LIMIT)?;
         let form =
@@ -145,7 +134,7 @@ impl Function for App {
                 self.end(&call.sid, to, now).await?
             }
             (_, "/status") => Reply::empty(204, "still_on"),
-            (None, _) => refusal("unknown_number"),
+            (None, _) => refused(Refusal::Nobody("unknown_number")),
             (Some(to), "/after") => {
                 self.after(
                     &call,
@@ -164,6 +153,16 @@ impl Function for App {
             .map_or_else(|| "withheld".to_owned(), ToString::to_string);
         Ok(reply.field("sid", call.sid).field("from", from))
     }
+}
+
+/// What becomes of a call.
+enum Decision {
+    /// The mobile phone is called.
+    Connect(Connection),
+    /// The caller hears why not.
+    Refuse(Refusal),
+    /// It is no call but Twilio's request once more, sent by somebody else.
+    Replayed,
 }
 
 impl App {
@@ -187,20 +186,23 @@ impl App {
         };
         let guards = async {
             let guards = async {
-                tokio::try_join!(is_ours, self.note(&call.sid, to, caller.as_deref(), now))
+                tokio::try_join!(
+                    is_ours,
+                    self.record_call(&call.sid, to, caller.as_deref(), now)
+                )
             };
             Table::within(TABLE_TIME, guards).await
         };
         let is_replay = self.is_replay(&call.sid, "call", now);
         let (listing, guards, is_replay) =
             tokio::join!(self.directory.find(to, now), guards, is_replay);
-        let (from_is_ours, (line, is_noted)) = guards.unwrap_or_else(|error| {
+        let (from_is_ours, (active, is_noted)) = guards.unwrap_or_else(|error| {
             tracing::error!(%error, "the call is not guarded against loops and limits");
             Default::default()
         });
-        let connection = listing.map(|listing| {
+        let decision = listing.map(|listing| {
             if is_replay {
-                return Err("replayed");
+                return Decision::Replayed;
             }
             let call = Call {
                 from: call.from.as_ref(),
@@ -209,34 +211,26 @@ impl App {
                 from_is_ours,
             };
             let (countries, limits) = (self.rules.countries.as_ref(), &self.rules.limits);
-            decide::connection(
+            let connection = decide::connection(
                 &call,
                 caller.as_deref(),
                 &listing,
-                &line,
+                &active,
                 countries,
                 limits,
                 epoch(now),
-            )
+            );
+            connection.map_or_else(Decision::Refuse, Decision::Connect)
         });
-        let is_over = is_noted && !matches!(connection, Ok(Ok(_)));
-        let forget: Vec<String> = line
-            .stale
-            .into_iter()
-            .chain(is_over.then(|| decide::entry(&call.sid)))
-            .collect();
-        if !forget.is_empty() {
-            let update = forget
-                .into_iter()
-                .fold(Update::new(line_key(to)), Update::remove);
-            let update = update.only_if("attribute_exists(pk)");
-            let _expires = tokio::time::timeout(TABLE_TIME, self.table.update(update)).await;
-        }
-        match connection? {
-            Err("replayed") => Ok(replayed()),
-            Ok(connection) => Ok(self.dial(&connection)),
-            Err(outcome) => Ok(refusal(outcome)),
-        }
+        let is_over = is_noted && !matches!(decision, Ok(Decision::Connect(_)));
+        let own = is_over.then(|| decide::entry(&call.sid));
+        let forgotten = active.stale.into_iter().chain(own).collect();
+        self.forget(to, forgotten).await;
+        Ok(match decision? {
+            Decision::Connect(connection) => self.dial(&connection),
+            Decision::Refuse(refusal) => refused(refusal),
+            Decision::Replayed => replayed(),
+        })
     }
 
     fn dial(&self, connection: &Connection) -> Reply {
@@ -262,75 +256,6 @@ impl App {
             .as_ref()
             .map_or("/", |url| url.as_url().path());
         format!("{prefix}after")
-    }
-
-    /// Notes a call beside the others of its number, which it returns, and whether it was not there yet: a step that comes again
-    /// neither brings a call back that has ended nor lets one begin anew.
-    async fn note(
-        &self,
-        sid: &str,
-        to: &E164,
-        caller: Option<&str>,
-        now: SystemTime,
-    ) -> Result<(Line, bool), Unavailable> {
-        let seconds = epoch(now);
-        // Where no status callback is registered nobody tells when a caller hangs up during the greeting, so a call without an end
-        // counts only as long as one that rings.
-        let until = seconds + self.rules.ring_seconds + GREETING_SECONDS;
-        let longest = until - seconds + self.rules.call_seconds;
-        let mut entry = vec![("since", Value::N(seconds)), ("until", Value::N(until))];
-        entry.extend(caller.map(|caller| ("from", Value::from(caller))));
-        let (call, ending) = (decide::entry(sid), decide::ending(sid));
-        let update = Update::new(line_key(to))
-            .only_if(format!(
-                "attribute_not_exists({call}) AND attribute_not_exists({ending})"
-            ))
-            .set(call, Value::M(entry))
-            .set("expires_at", seconds + 2 * DAY);
-        Ok(match self.table.update(update).await? {
-            Write::Done(item) => (Line::read(&item, sid, longest, seconds), true),
-            Write::Refused(item) => (Line::read(&item, sid, longest, seconds), false),
-        })
-    }
-
-    /// Whether this step of a call was answered before, and longer ago than Twilio asks again. Where that cannot be known, it was not.
-    async fn is_replay(&self, sid: &str, step: &str, now: SystemTime) -> bool {
-        let seconds = epoch(now);
-        let update = Update::new(Key::new(format!("seen#call#{sid}"), step))
-            .set("at", seconds)
-            .set("expires_at", seconds + REMEMBERED)
-            .only_if("attribute_not_exists(pk)");
-        match Table::within(TABLE_TIME, self.table.update(update)).await {
-            Ok(Write::Done(_)) => false,
-            Ok(Write::Refused(seen)) => seen
-                .number("at")
-                .is_none_or(|at| at + RETRY_SECONDS <= seconds),
-            Err(error) => {
-                tracing::warn!(%error, "whether the step was answered before is not known");
-                false
-            }
-        }
-    }
-
-    /// A call is over: its place is free. Its entry goes, but for a mark by which its minutes are counted once if they are told later.
-    async fn end(&self, sid: &str, to: &E164, now: SystemTime) -> Result<Reply, Reply> {
-        let call = decide::entry(sid);
-        let update = Update::new(line_key(to))
-            .only_if(format!("attribute_exists({call})"))
-            .remove(call)
-            .set(decide::ending(sid), epoch(now))
-            .set("expires_at", epoch(now) + 2 * DAY);
-        let written = Table::within(TABLE_TIME, self.table.update(update)).await;
-        let written = written.map_err(Failure::from)?;
-        // Or it was never connected, or `/after` has ended it.
-        Ok(Reply::empty(
-            204,
-            if matches!(written, Write::Done(_)) {
-                "call_ended"
-            } else {
-                "nothing_to_end"
-            },
-        ))
     }
 
     async fn after(
@@ -360,168 +285,16 @@ impl App {
         }
         match recording {
             Some(recording) if self.rules.voicemail && recording.seconds > 0 => {
-                self.voicemail(call, to, &recording, now).await
+                let told = self.voicemail(call, to, &recording, now).await;
+                told.map_err(|failure| {
+                    if recording.caller_hung_up {
+                        unheard(failure)
+                    } else {
+                        failure
+                    }
+                })
             }
             _ => Ok(goodbye("ended")),
-        }
-    }
-
-    /// Takes a call off its number's list, and counts what was talked, once.
-    async fn hung_up(&self, sid: &str, to: &E164, seconds: u64, now: SystemTime) {
-        let (call, ending) = (decide::entry(sid), decide::ending(sid));
-        let talked = decide::talked_on(epoch(now));
-        let update = Update::new(line_key(to))
-            .only_if(format!(
-                "attribute_exists({call}) OR attribute_exists({ending})"
-            ))
-            .remove(call)
-            .remove(ending)
-            .remove(decide::talked_on(epoch(now).saturating_sub(2 * DAY)))
-            .add(talked, seconds.min(DAY).cast_signed())
-            .set("expires_at", epoch(now) + 2 * DAY);
-        if let Err(error) = Table::within(TABLE_TIME, self.table.update(update)).await {
-            tracing::warn!(%error, "the end of a call could not be noted; its entry ends by itself");
-        }
-    }
-
-    /// Tells the employee of a message, once. The caller may have hung up long ago, so this is no TwiML.
-    async fn voicemail(
-        &self,
-        call: &InboundCall,
-        to: &E164,
-        recording: &Recording,
-        now: SystemTime,
-    ) -> Result<Reply, Reply> {
-        let started = Instant::now();
-        let entry = Entry::new(
-            &format!("voicemail#{}", call.sid),
-            owner_id(),
-            epoch(now) + LEASE,
-            epoch(now) + REMEMBERED,
-        );
-        let (listing, claimed, counted) = tokio::join!(
-            self.directory.find(to, now),
-            self.table.update(entry.claim(now)),
-            self.count_voicemail(call, to, now)
-        );
-        let (taken, is_over_limit) = match (claimed, counted) {
-            (Ok(Write::Refused(seen)), counted) if entry.stage(&seen, now).is_some() => {
-                // Copies at the same moment are counted once, under the same name.
-                let is_long_ago = seen
-                    .number("lease_until")
-                    .is_none_or(|end| end < epoch(now));
-                let taken = counted.map(|(taken, _)| taken).unwrap_or_default();
-                let surplus = taken
-                    .into_iter()
-                    .filter(|taken| is_long_ago && taken.copies == Copies::Counted);
-                self.give_back(surplus).await;
-                return Ok(goodbye("duplicate"));
-            }
-            (Ok(_), Ok(counted)) => counted,
-            (Err(error), counted) => {
-                self.give_back(counted.map(|(taken, _)| taken).unwrap_or_default())
-                    .await;
-                return Err(Failure::from(error).into());
-            }
-            (Ok(_), Err(error)) => return Err(Failure::from(error).into()),
-        };
-        if is_over_limit {
-            tokio::join!(self.give_back(taken), self.settle(&entry, &Stage::Failed));
-            return Ok(goodbye("voicemail_limit").metric("Refused", 1));
-        }
-        let listing = listing?;
-        let (mobile, _) = match decide::destination(&listing, to, self.rules.countries.as_ref()) {
-            Ok(destination) => destination,
-            Err(outcome) => return Ok(goodbye(outcome)),
-        };
-        let from = call.from.as_ref().map_or("a withheld number", E164::reveal);
-        let text = format!(
-            "Voicemail from {from} ({} s): {}.mp3",
-            recording.seconds, recording.url
-        );
-        let sms = Outbound {
-            to: mobile,
-            from: Some(to.reveal()),
-            body: &text,
-            life: None,
-            holds_code: false,
-        };
-        let within = TIME_TO_ANSWER.saturating_sub(started.elapsed() + Duration::from_secs(1));
-        let sent = self.messages.send(&sms, &self.twilio, now, within).await;
-        let (stage, reply) = match sent {
-            Ok(Ok(receipt)) => (
-                Stage::Sent {
-                    sid: receipt.id,
-                    provider: None,
-                },
-                goodbye("voicemail").metric("SmsSent", 1),
-            ),
-            Ok(Err(error)) => {
-                let stage = if error == SendError::Unknown {
-                    Stage::Unknown
-                } else {
-                    Stage::Failed
-                };
-                (
-                    stage,
-                    goodbye("voicemail_text_failed")
-                        .failed()
-                        .metric("SmsFailed", 1)
-                        .field("error", error.to_string()),
-                )
-            }
-            Err(error) => (
-                Stage::Failed,
-                goodbye("voicemail_text_failed")
-                    .failed()
-                    .metric("SmsFailed", 1)
-                    .field("error", error.to_string()),
-            ),
-        };
-        self.settle(&entry, &stage).await;
-        Ok(reply
-            .field("phone", mobile.to_string())
-            .field("seconds", recording.seconds))
-    }
-
-    /// Counts a message for its number and its caller: what was counted, and whether one of them had too many.
-    async fn count_voicemail(
-        &self,
-        call: &InboundCall,
-        to: &E164,
-        now: SystemTime,
-    ) -> Result<(Vec<Taken>, bool), Unavailable> {
-        let budget = |key: &str, max| {
-            Budget::new("voicemail", key, max, Window::Hour)
-                .once_for(call.sid.trim_start_matches("CA"))
-        };
-        let mut budgets = vec![budget(to.reveal(), VOICEMAILS)];
-        let of_caller =
-            |caller: String| budget(&format!("{}#{caller}", to.reveal()), VOICEMAILS_OF_CALLER);
-        budgets.extend(call.from.as_ref().map(hash).map(of_caller));
-        let (mut taken, mut is_over_limit) = (Vec::new(), false);
-        for result in join_all(budgets.iter().map(|budget| budget.take(&self.table, now))).await {
-            match result? {
-                Ok(one) => taken.push(one),
-                Err(_) => is_over_limit = true,
-            }
-        }
-        Ok((taken, is_over_limit))
-    }
-
-    /// What cannot be taken back stays counted.
-    async fn give_back(&self, taken: impl IntoIterator<Item = Taken>) {
-        join_all(
-            taken
-                .into_iter()
-                .map(async |taken| taken.give_back(&self.table).await),
-        )
-        .await;
-    }
-
-    async fn settle(&self, entry: &Entry, stage: &Stage) {
-        if let Err(error) = entry.settle(&self.table, stage).await {
-            tracing::warn!(%error, "a closing write failed");
         }
     }
 }
@@ -529,10 +302,6 @@ impl App {
 /// What stands for a caller in the table.
 fn hash(number: &E164) -> String {
     hex::encode(&digest::digest(&digest::SHA256, number.reveal().as_bytes()).as_ref()[..8])
-}
-
-fn line_key(company: &E164) -> Key {
-    Key::new(format!("rate#calls#{}", company.reveal()), "active")
 }
 
 fn last_words(words: &str) -> Response {
@@ -543,6 +312,17 @@ fn goodbye(outcome: &'static str) -> Reply {
     last_words(GOODBYE).into_reply(outcome)
 }
 
+/// Nobody is on the line to hear an apology, which stands in for a 503: this status makes Twilio ask again, as the recording's address
+/// says.
+fn unheard(failure: Reply) -> Reply {
+    if failure.status == 503 {
+        let outcome = failure.outcome;
+        failure.answered_with(Reply::empty(502, outcome))
+    } else {
+        failure
+    }
+}
+
 /// Whoever sends Twilio's request once more hears nothing.
 fn replayed() -> Reply {
     Response::new()
@@ -551,12 +331,9 @@ fn replayed() -> Reply {
         .metric("Refused", 1)
 }
 
-fn refusal(outcome: &'static str) -> Reply {
-    last_words(if matches!(outcome, "line_limit" | "repeated_call") {
-        BUSY
-    } else {
-        REGRET
-    })
-    .into_reply(outcome)
-    .metric("Refused", 1)
+fn refused(refusal: Refusal) -> Reply {
+    let words = if refusal.is_busy() { BUSY } else { REGRET };
+    last_words(words)
+        .into_reply(refusal.word())
+        .metric("Refused", 1)
 }

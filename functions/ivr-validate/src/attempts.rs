@@ -14,101 +14,17 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use ring::digest;
 use shared::auth0::users::AccountNumber;
-use shared::config::Source;
 use shared::limits::{Budget, Taken, Window};
 use shared::table::{Item, Key, Table, Unavailable, Update, Write, epoch};
 
-use crate::dialogue::TRIES;
+use crate::lock::{AUTH0_FORGETS, DAY, Limits, Way};
 
-const DAY: u64 = 86_400;
 /// Callers who withhold their number share one count, which is so many times higher.
 const WITHHELD: u64 = 10;
-/// Auth0's default: with so many wrong PINs in a row it blocks the user
-/// (<https://auth0.com/docs/secure/attack-protection/brute-force-protection>).
-const AUTH0_BLOCKS: u64 = 10;
-/// So long after the last wrong PIN Auth0 has forgotten all of them.
-const AUTH0_FORGETS: u64 = 30 * DAY;
-/// Of an account's attempts so many are left to callers who are known: what one call may try.
-const RESERVE: u64 = TRIES;
 /// A caller is known for so long after the last right PIN, and an account's count is kept for as long.
 const KNOWN: u64 = 180 * DAY;
-const LONGEST_LOCK: u64 = DAY;
 /// Nobody had the right PIN since an attempt began.
 const NOT_OPENED: &str = "attribute_not_exists(opened_at) OR opened_at < :begun";
-
-/// How many wrong PINs.
-#[derive(Debug)]
-pub(crate) struct Limits {
-    pair: u64,
-    account: u64,
-    caller: u64,
-    lock_seconds: u64,
-    per_day: u64,
-}
-
-impl Limits {
-    /// Reads the settings; what is wrong is noted in `source`.
-    pub(crate) fn read(source: &mut Source<'_>) -> Self {
-        let (pair, account) = (
-            source.number("PIN_ATTEMPTS", 5, 1..=100),
-            source.number("PIN_ATTEMPTS_ACCOUNT", 8, 1..=100),
-        );
-        if pair > account {
-            source.problem(
-                "PIN_ATTEMPTS must not be more than PIN_ATTEMPTS_ACCOUNT, which counts all callers",
-            );
-        }
-        Self {
-            pair,
-            account,
-            caller: source.number("PIN_ATTEMPTS_CALLER", 10, 1..=10_000),
-            lock_seconds: 60 * source.number("PIN_LOCK_MINUTES", 30, 1..=1_440),
-            per_day: source.number("PIN_FAILURES_PER_DAY", 500, 1..=1_000_000),
-        }
-    }
-
-    /// Whether so many wrong PINs in a day are half of what there may be.
-    pub(crate) fn is_half(&self, failures: u64) -> bool {
-        failures >= self.per_day.div_ceil(2)
-    }
-
-    /// What strangers may try before the first lock.
-    fn before_lock(&self, has_known: bool) -> u64 {
-        if has_known {
-            self.account.saturating_sub(RESERVE).max(1)
-        } else {
-            self.account
-        }
-    }
-
-    /// What all callers may try between two right PINs. Who sets a tenth attempt has given Auth0 a higher threshold.
-    fn in_a_row(&self) -> u64 {
-        if self.account < AUTH0_BLOCKS {
-            AUTH0_BLOCKS - 1
-        } else {
-            u64::MAX
-        }
-    }
-
-    fn strangers_in_a_row(&self, has_known: bool) -> u64 {
-        if has_known {
-            self.in_a_row() - RESERVE
-        } else {
-            self.in_a_row()
-        }
-    }
-
-    fn lock(&self, locks_before: u64) -> u64 {
-        let doubled = 1_u64
-            .checked_shl(u32::try_from(locks_before).unwrap_or(u32::MAX))
-            .unwrap_or(u64::MAX);
-        self.lock_seconds.saturating_mul(doubled).min(LONGEST_LOCK)
-    }
-
-    fn failures(&self) -> Budget {
-        Budget::new("pin-failures", "all", self.per_day, Window::Day)
-    }
-}
 
 /// Who tries.
 #[derive(Debug, Clone, Copy)]
@@ -118,96 +34,7 @@ pub(crate) enum Caller<'a> {
     /// A phone call without a number.
     Withheld,
     /// The IVR does not say.
-    Untold,
-}
-
-/// What an account's item says.
-struct Standing {
-    wrong: u64,
-    /// How many locks there were before the one that `wrong` is for.
-    locks: u64,
-    /// Strangers are locked out until then.
-    until: u64,
-    has_known: bool,
-    /// It says nothing any more.
-    is_over: bool,
-}
-
-impl Standing {
-    fn of(item: &Item, limits: &Limits, now: u64) -> Self {
-        let number = |name: &str| item.number(name).unwrap_or_default();
-        let (tried, expires_at) = (item.number("tried"), number("expires_at"));
-        let wrong = number("wrong");
-        let is_forgotten = wrong > 0
-            && item
-                .number("counted")
-                .is_some_and(|at| at + AUTH0_FORGETS <= now);
-        let has_known = number("known_until") > now;
-        let locks = if tried.unwrap_or_default() < number("grown_until") {
-            number("locks")
-        } else {
-            0
-        };
-        let mut until = number("locked_until");
-        if wrong >= limits.before_lock(has_known) {
-            // Before a lock could grow, an item ended with it.
-            until = until.max(tried.map_or(expires_at, |tried| tried + limits.lock(locks)));
-        }
-        Self {
-            wrong,
-            locks,
-            until,
-            has_known,
-            is_over: expires_at <= now || is_forgotten,
-        }
-    }
-
-    fn is_used_up(&self, limits: &Limits) -> bool {
-        self.wrong >= limits.before_lock(self.has_known)
-    }
-}
-
-/// As what an attempt counts in its account's item.
-#[derive(Debug, Clone)]
-enum Way {
-    /// As long as strangers have attempts, nobody need be known.
-    Anybody,
-    /// What the item says is over.
-    Anew,
-    /// After a lock, as the only one until the next.
-    AfterLock { wrong: u64, tried: u64, locks: u64 },
-    /// A known caller, although strangers are locked out. A right PIN begins the count anew; so that the lock stays, until when, and
-    /// how many there were then.
-    Known { lock: Option<(u64, u64)> },
-}
-
-impl Way {
-    /// As what, if at all, an attempt may count in the item that refused it.
-    fn of(seen: &Item, limits: &Limits, is_known: bool, now: u64) -> Option<Self> {
-        let standing = Standing::of(seen, limits, now);
-        if standing.is_over {
-            return Some(Self::Anew);
-        }
-        if is_known {
-            let lock = standing
-                .is_used_up(limits)
-                .then_some((standing.until, standing.locks + 1));
-            return (standing.wrong < limits.in_a_row()).then_some(Self::Known { lock });
-        }
-        if standing.until > now {
-            return None;
-        }
-        if !standing.is_used_up(limits) {
-            return Some(Self::Anybody);
-        }
-        let Standing { wrong, locks, .. } = standing;
-        let tried = seen.number("tried")?;
-        (wrong < limits.strangers_in_a_row(standing.has_known)).then_some(Self::AfterLock {
-            wrong,
-            tried,
-            locks,
-        })
-    }
+    NotGiven,
 }
 
 /// What came of counting an attempt.
@@ -252,13 +79,13 @@ impl Attempt {
                 &digest::digest(&digest::SHA256, normal(caller).as_bytes()).as_ref()[..8],
             ),
             Caller::Withheld => "withheld".to_owned(),
-            Caller::Untold => "untold".to_owned(),
+            Caller::NotGiven => "untold".to_owned(),
         };
         let hourly = match caller {
             Caller::Named(_) => Some(limits.caller),
             Caller::Withheld => Some(limits.caller * WITHHELD),
             // One IVR without callers' numbers must not lock all its callers out.
-            Caller::Untold => None,
+            Caller::NotGiven => None,
         };
         let hourly = hourly.map(|max| Budget::new("pin", &who, max, Window::Hour));
         let pk = format!("lock#{}", account.as_str());
@@ -459,7 +286,8 @@ impl Attempt {
         };
         let day = limits.failures();
         let (noted, counted) = tokio::join!(note, day.take(table, now));
-        let _or_full = counted?;
+        // A day whose count is full counts no more.
+        let _ = counted?;
         noted
     }
 
@@ -551,56 +379,5 @@ fn normal(caller: &str) -> String {
         digits
     } else {
         caller.to_lowercase()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn limits(account: u64) -> Limits {
-        Limits {
-            pair: 5.min(account),
-            account,
-            caller: 10,
-            lock_seconds: 1_800,
-            per_day: 500,
-        }
-    }
-
-    /// Whatever is set, a stranger has an attempt, a known caller has one more than strangers can use up, and Auth0's tenth is not reached.
-    #[test]
-    fn budgets_leave_something_to_everybody() {
-        for account in 1..=100 {
-            let limits = limits(account);
-            assert!(
-                limits.before_lock(true) >= 1
-                    && limits.before_lock(true) <= limits.before_lock(false),
-                "{account}"
-            );
-            assert!(
-                limits.strangers_in_a_row(true) < limits.in_a_row(),
-                "{account}"
-            );
-            assert!(
-                limits.before_lock(true) <= limits.strangers_in_a_row(true),
-                "{account}"
-            );
-            assert!(
-                limits.before_lock(false) <= limits.strangers_in_a_row(false),
-                "{account}"
-            );
-            assert!(
-                account >= AUTH0_BLOCKS || limits.in_a_row() < AUTH0_BLOCKS,
-                "{account}"
-            );
-        }
-    }
-
-    #[test]
-    fn each_lock_lasts_twice_as_long() {
-        let minutes = |locks| limits(8).lock(locks) / 60;
-        let doubled = [30, 60, 120, 240, 480, 960, 1_440, 1_440, 1_440, 1_440];
-        assert_eq!([0, 1, 2, 3, 4, 5, 6, 63, 64, 10_000].map(minutes), doubled);
     }
 }

@@ -13,6 +13,8 @@ use shared::auth0::users::AccountNumber;
 use shared::table::{Item, Key, Table, Unavailable, Update, Write, epoch};
 use shared::twilio::webhook::Form;
 
+use crate::step::{Phase, Said, Step};
+
 /// A dialogue, and then a menu, may last this long; both together are the most that a call can be open.
 const LIFE: u64 = 15 * 60;
 /// A call's id is not forgotten with it: a request that is sent again days later opens nothing.
@@ -22,8 +24,9 @@ const NUMBERS: u64 = 1_000;
 /// Twilio asks again within so many seconds after an answer.
 const RETRIED: u64 = 15;
 /// How long a repetition waits for what comes of a PIN that is being tried.
-const PATIENCE: Duration = Duration::from_secs(8);
-const LOOK: Duration = Duration::from_millis(200);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(8);
+/// How often it looks.
+pub(crate) const LOOK: Duration = Duration::from_millis(200);
 /// Tries at an entry, and wrong pairs, within a call.
 pub(crate) const TRIES: u64 = 3;
 /// Keys pressed in the menu of one call.
@@ -92,14 +95,14 @@ impl Place {
         self.0.number("answers").unwrap_or_default()
     }
 
-    /// What that answer says.
-    pub(crate) fn said(&self) -> &str {
-        self.0.text("said").unwrap_or_default()
+    /// What that answer says, if it is known here.
+    pub(crate) fn said(&self) -> Option<Said> {
+        Said::of(self.0.text("said")?)
     }
 
     /// Nothing more is to come of this call.
     pub(crate) fn is_over(&self) -> bool {
-        self.0.text("step") == Some("over")
+        stands(&self.0, Phase::Over)
     }
 
     /// The next wrong pair is the last one of this call.
@@ -130,7 +133,7 @@ impl<'a> Dialogue<'a> {
     /// The call came in. One that is no further is asked again, and has no more time for it.
     pub(crate) async fn begin(&self) -> Result<Move, Unavailable> {
         let update = self
-            .update("account", "welcome", self.time())
+            .update(Phase::Asked(Step::Account), &Said::Welcome, self.time())
             .set("tries", 0)
             .set("pairs", 0)
             .set("turns", 0);
@@ -145,7 +148,7 @@ impl<'a> Dialogue<'a> {
         Ok(match self.table.update(update).await? {
             Write::Done(item) => Move::Made(Place(item)),
             Write::Refused(seen)
-                if seen.text("said") == Some("welcome")
+                if seen.text("said").and_then(Said::of) == Some(Said::Welcome)
                     && self.is_open(&seen)
                     && self.is_recent(&seen) =>
             {
@@ -158,10 +161,10 @@ impl<'a> Dialogue<'a> {
     /// An account number was keyed.
     pub(crate) async fn account(&self, account: &AccountNumber) -> Result<Move, Unavailable> {
         let update = self
-            .answer("pin", "pin")
+            .answer(Phase::Asked(Step::Pin), &Said::AskedPin)
             .set("tries", 0)
             .set("account", account.as_str());
-        self.write("account", update, "")
+        self.write(Phase::Asked(Step::Account), update, "")
             .await
             .map(|write| self.moved(write))
     }
@@ -169,9 +172,9 @@ impl<'a> Dialogue<'a> {
     /// A PIN was keyed, which is being tried; what is said of it comes with [`Dialogue::right`] and [`Dialogue::wrong`].
     pub(crate) async fn pin(&self) -> Result<Move, Unavailable> {
         let update = Update::new(self.key.clone())
-            .set("step", "trying")
+            .set("step", Phase::Trying.word())
             .set("tries", 0);
-        match self.write("pin", update, "").await? {
+        match self.write(Phase::Asked(Step::Pin), update, "").await? {
             Write::Refused(seen) if self.is_being_tried(&seen) => self.outcome().await,
             write => Ok(self.moved(write)),
         }
@@ -180,39 +183,40 @@ impl<'a> Dialogue<'a> {
     /// It was right.
     pub(crate) async fn right(&self) -> Result<Move, Unavailable> {
         let update = self
-            .answer("menu", "greeted")
+            .answer(Phase::Asked(Step::Menu), &Said::Greeted)
             .set("open_until", epoch(self.now) + LIFE);
-        self.write("trying", update, "")
+        self.write(Phase::Trying, update, "")
             .await
             .map(|write| self.moved(write))
     }
 
     /// It was not, which is said at `then`; whether that was the last pair of this call.
     pub(crate) async fn wrong(&self, is_last: bool, then: Instant) -> Result<Move, Unavailable> {
-        let (step, said) = if is_last {
-            ("over", "refused_last")
+        let (phase, said) = if is_last {
+            (Phase::Over, Said::RefusedLast)
         } else {
-            ("account", "refused")
+            (Phase::Asked(Step::Account), Said::Refused)
         };
         let then = self.now + then.saturating_duration_since(self.started);
         let update = self
-            .update(step, said, then)
+            .update(phase, &said, then)
             .add("answers", 1)
             .add("pairs", 1)
             .remove("account");
-        self.write("trying", update, "")
+        self.write(Phase::Trying, update, "")
             .await
             .map(|write| self.moved(write))
     }
 
     /// What was keyed at `step` is no entry; after the last try the call is over.
-    pub(crate) async fn again(&self, step: &'static str) -> Result<Move, Unavailable> {
+    pub(crate) async fn again(&self, step: Step) -> Result<Move, Unavailable> {
+        let phase = Phase::Asked(step);
         let update = self
-            .answer(step, &format!("again_{step}"))
+            .answer(phase, &Said::AskedAgain(step))
             .add("tries", 1)
             .bind(":last", TRIES - 1);
-        match self.write(step, update, " AND tries < :last").await? {
-            Write::Refused(seen) if self.fits(&seen, step) => self.end(step).await,
+        match self.write(phase, update, " AND tries < :last").await? {
+            Write::Refused(seen) if self.fits(&seen, phase) => self.end(step).await,
             write => Ok(self.moved(write)),
         }
     }
@@ -220,37 +224,37 @@ impl<'a> Dialogue<'a> {
     /// The key `digit` was pressed in the menu, and means something.
     pub(crate) async fn turn(&self, digit: &str) -> Result<Move, Unavailable> {
         let update = self
-            .answer("menu", &format!("told_{digit}"))
+            .answer(Phase::Asked(Step::Menu), &Said::Told(digit.to_owned()))
             .set("tries", 0)
             .add("turns", 1)
             .bind(":last", TURNS);
-        self.write("menu", update, " AND turns < :last")
+        self.write(Phase::Asked(Step::Menu), update, " AND turns < :last")
             .await
             .map(|write| self.moved(write))
     }
 
     /// Nothing more is to come of this call.
-    pub(crate) async fn end(&self, from: &str) -> Result<Move, Unavailable> {
-        let update = self.answer("over", "goodbye").remove("account");
-        self.write(from, update, "")
+    pub(crate) async fn end(&self, from: Step) -> Result<Move, Unavailable> {
+        let update = self.answer(Phase::Over, &Said::Goodbye).remove("account");
+        self.write(Phase::Asked(from), update, "")
             .await
             .map(|write| self.moved(write))
     }
 
-    fn update(&self, step: &str, said: &str, then: SystemTime) -> Update {
+    fn update(&self, phase: Phase, said: &Said, then: SystemTime) -> Update {
         Update::new(self.key.clone())
-            .set("step", step)
-            .set("said", said)
+            .set("step", phase.word())
+            .set("said", said.word())
             .set("answered", epoch(then))
     }
 
     /// The call gets its next answer.
-    fn answer(&self, step: &str, said: &str) -> Update {
-        self.update(step, said, self.time()).add("answers", 1)
+    fn answer(&self, phase: Phase, said: &Said) -> Update {
+        self.update(phase, said, self.time()).add("answers", 1)
     }
 
     /// Moves on from a place, if this request is the next.
-    async fn write(&self, from: &str, update: Update, also: &str) -> Result<Write, Unavailable> {
+    async fn write(&self, from: Phase, update: Update, also: &str) -> Result<Write, Unavailable> {
         let (update, order) = match self.follows {
             Follows::Answer(number) => (
                 update.set("numbered", 1).bind(":answers", number),
@@ -263,7 +267,11 @@ impl<'a> Dialogue<'a> {
             "step = :from AND open_until > :now AND {order}{also}"
         ));
         self.table
-            .update(update.bind(":from", from).bind(":now", epoch(self.now)))
+            .update(
+                update
+                    .bind(":from", from.word())
+                    .bind(":now", epoch(self.now)),
+            )
             .await
     }
 
@@ -294,9 +302,7 @@ impl<'a> Dialogue<'a> {
         let Follows::Answer(number) = self.follows else {
             return false;
         };
-        seen.text("step") == Some("trying")
-            && seen.number("answers") == Some(number)
-            && self.is_open(seen)
+        stands(seen, Phase::Trying) && seen.number("answers") == Some(number) && self.is_open(seen)
     }
 
     /// Whether the answer that was given last was the one to this request.
@@ -315,13 +321,13 @@ impl<'a> Dialogue<'a> {
     }
 
     /// Whether this request could be the next.
-    fn fits(&self, seen: &Item, from: &str) -> bool {
+    fn fits(&self, seen: &Item, from: Phase) -> bool {
         let in_order = match self.follows {
             Follows::Answer(number) => seen.number("answers") == Some(number),
             Follows::Untold => seen.number("numbered").is_none(),
             Follows::Nothing => false,
         };
-        in_order && seen.text("step") == Some(from) && self.is_open(seen)
+        in_order && stands(seen, from) && self.is_open(seen)
     }
 
     fn is_open(&self, seen: &Item) -> bool {
@@ -332,6 +338,10 @@ impl<'a> Dialogue<'a> {
     fn time(&self) -> SystemTime {
         self.now + self.started.elapsed()
     }
+}
+
+fn stands(item: &Item, phase: Phase) -> bool {
+    item.text("step") == Some(phase.word())
 }
 
 #[cfg(test)]

@@ -72,7 +72,7 @@ pub(crate) async fn answer(
     ledger: &Ledger,
     now: SystemTime,
 ) -> Reply {
-    match (request.path.as_str(), request.method.as_str()) {
+    match (request.path(), request.method()) {
         ("/okta", "GET") => verification(request),
         ("/okta", "POST") => {
             let within = TIME.min(request.remaining(Duration::from_millis(200)));
@@ -111,7 +111,7 @@ async fn take(
     request.expect_post("/okta", &["application/json"], BODY_LIMIT)?;
     authenticate(request, secret, now).await?;
     let malformed = || Reply::refused(400, "malformed_body");
-    let delivery: Delivery = serde_json::from_slice(&request.body).map_err(|_| malformed())?;
+    let delivery: Delivery = serde_json::from_slice(request.body()).map_err(|_| malformed())?;
     let plain = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_');
     if !(1..=100).contains(&delivery.event_id.len()) || !delivery.event_id.bytes().all(plain) {
         return Err(malformed());
@@ -140,10 +140,7 @@ async fn authenticate(
     let Some(given) = given else {
         return Err(Reply::refused(401, "credential_missing"));
     };
-    let bare = given
-        .split_once(' ')
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-        .map_or(given, |(_, token)| token.trim());
+    let bare = request.bearer().unwrap_or(given);
     let fits = |Credentials(known): &Credentials| {
         let known = known.expose_secret().trim();
         secrets::same(known, given) | secrets::same(known, bare)

@@ -5,7 +5,7 @@
 //! never follow a link twice, and a failed attempt leaves the request as it was.
 //!
 //! Never: a word about what is pending to another number, a confirmation on a status alone, a password link opened (unless the
-//! operator asks for it), an answer to a text that opts out.
+//! settings ask for it), an answer to a text that opts out.
 
 mod decide;
 

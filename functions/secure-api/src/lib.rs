@@ -47,12 +47,23 @@ impl Function for App {
     }
 
     async fn flow(&self, request: &Request, now: SystemTime) -> Result<Reply, Reply> {
+        self.answer(request, now).await.map_err(|refusal| {
+            if refusal.status == 503 {
+                let public = "this is not available right now, please try again";
+                refusal.answered_with(error(503, "", public))
+            } else {
+                refusal
+            }
+        })
+    }
+
+    async fn answer(&self, request: &Request, now: SystemTime) -> Result<Reply, Reply> {
         // How its callers open a connection ahead: nothing is refused, and nothing told.
-        if (request.method.as_str(), request.path.as_str()) == ("HEAD", "/") {
+        if (request.method(), request.path()) == ("HEAD", "/") {
             return Ok(Reply::empty(204, "warm_up"));
         }
         let number = request
-            .path
+            .path()
             .strip_prefix(ACCOUNTS)
             .and_then(|rest| match rest {
                 "" => Some(None),
@@ -64,16 +75,17 @@ impl Function for App {
         let Some(number) = number else {
             return Err(Reply::refused(404, "not_found"));
         };
-        if request.method != "GET" {
+        if request.method() != "GET" {
             return Err(Reply::refused(405, "method_not_allowed").header("allow", "GET"));
         }
         self.authorize(request, now).await?;
         let found = if let Some(number) = number {
             self.by_number(number.parse().ok(), now).await
         } else {
-            let phone = phone(&request.query).ok_or_else(|| {
-                let error = json!({ "error": "one phone in E.164 form is needed, such as /accounts?phone=%2B4512345678" });
-                Reply::body(400, "bad_phone", "application/json", error.to_string()).metric("Refused", 1)
+            let phone = phone(request.query()).ok_or_else(|| {
+                let public =
+                    "one phone in E.164 form is needed, such as /accounts?phone=%2B4512345678";
+                error(400, "bad_phone", public).metric("Refused", 1)
             })?;
             self.by_phone(&phone, now).await
         };
@@ -94,15 +106,11 @@ impl App {
         let challenge = |status, outcome, challenge: &str| {
             Reply::refused(status, outcome).header("www-authenticate", challenge)
         };
-        let header = request.header("authorization").unwrap_or_default();
-        let token = header
-            .split_once(' ')
-            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-        let Some((_, token)) = token else {
+        let Some(token) = request.bearer() else {
             return Err(challenge(401, "no_token", r#"Bearer realm="switchboard""#));
         };
         self.access
-            .check(token.trim(), SCOPE, now)
+            .check(token, SCOPE, now)
             .await
             .map_err(|refusal| match refusal {
                 Refusal::Invalid(word) => challenge(
@@ -162,6 +170,15 @@ impl App {
             .await?
             .filter(|account| account.phone.as_deref() == Some(phone.reveal())))
     }
+}
+
+fn error(status: u16, outcome: &'static str, public: &str) -> Reply {
+    Reply::body(
+        status,
+        outcome,
+        "application/json",
+        json!({ "error": public }).to_string(),
+    )
 }
 
 /// The one phone of the query, and nothing else in it.

@@ -7,7 +7,7 @@ use shared::mailgun::dkim::is_aligned;
 use shared::mailgun::mail::{StoredMail, is_address};
 use shared::phone::{self, Countries, E164};
 
-/// What the operator allows.
+/// What the settings allow.
 #[derive(Debug)]
 pub(crate) struct Rules {
     recipient: Recipient,

@@ -1,4 +1,4 @@
-//! Auth0 mailed a pseudo-address such as `acme+4512345678@sms.example.com`: text that phone instead, and remember the link.
+//! Auth0 mailed a proxy e-mail address such as `acme+4512345678@sms.example.com`: text that phone instead, and remember the link.
 //!
 //! A Mailgun route posts the mail. Its signature says that Mailgun received it, and nothing of who sent it, so that is asked next: sender
 //! and its DKIM signatures, the application's tag in the address, country, exactly one link that may be trusted, and, of Auth0, whether
@@ -154,7 +154,7 @@ impl Function for App {
     async fn flow(&self, request: &Request, now: SystemTime) -> Result<Reply, Reply> {
         let arrived = Instant::now();
         request.expect_post(
-            if request.path == RAW_PATH {
+            if request.path() == RAW_PATH {
                 RAW_PATH
             } else {
                 "/"
@@ -163,7 +163,7 @@ impl Function for App {
             BODY_LIMIT,
         )?;
         let form = mailgun::authenticate(request, &self.mailgun, self.times.max_age, now).await?;
-        if request.path == RAW_PATH || is_raw(&form) {
+        if request.path() == RAW_PATH || is_raw(&form) {
             return Err(Reply::refused(406, "mime_route"));
         }
         let mail = StoredMail::parse(&form);

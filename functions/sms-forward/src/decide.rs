@@ -57,7 +57,7 @@ pub(crate) fn is_served(sender: &str) -> bool {
     (1..=SENDER_LIMIT).contains(&sender.chars().count()) && sender.chars().all(plain)
 }
 
-/// Whether `number` may be texted: never a costly range, and only `allowed` countries if there is a list.
+/// Whether `number` may be texted: never a premium-rate range, and only `allowed` countries if there is a list.
 pub(crate) fn is_reachable(number: &E164, allowed: Option<&Countries>) -> bool {
     allowed.map_or(!number.is_costly(), |allowed| number.is_allowed(allowed))
 }

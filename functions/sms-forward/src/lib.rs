@@ -11,7 +11,7 @@
 //! sender than a conversation has; or, once, with a text to the employee: more texts than are paid for. An outage is a 503, and Twilio
 //! asks again.
 //!
-//! Never: an employee's words to somebody they were not meant for, as far as that can be known; a text to a costly range; the same
+//! Never: an employee's words to somebody they were not meant for, as far as that can be known; a text to a premium-rate range; the same
 //! text twice because its answer was lost.
 
 mod budgets;
@@ -45,7 +45,7 @@ const DAY: u64 = 86_400;
 /// Twilio waits 15 s for an answer (<https://www.twilio.com/docs/api/errors/11205>), and needs some of them to ask again.
 const TIME_TO_ANSWER: Duration = Duration::from_secs(9);
 /// Twilio tries again within this time (<https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides>: 15 s in all; longer
-/// where a fallback or an operator repeats it).
+/// where a fallback or a person repeats it).
 const RETRY_TIME: Duration = Duration::from_mins(5);
 /// How long it is remembered that a text was answered.
 const REMEMBERED: u64 = 400 * DAY;

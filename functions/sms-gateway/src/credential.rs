@@ -69,12 +69,7 @@ pub(crate) async fn check(
     expected: Option<&Expected>,
     now: SystemTime,
 ) -> Result<(), Reply> {
-    let header = request.header("authorization").unwrap_or_default();
-    let token = header
-        .split_once(' ')
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-        .map(|(_, token)| token.trim());
-    let Some(token) = token.filter(|token| !token.is_empty()) else {
+    let Some(token) = request.bearer() else {
         return Err(Reply::refused(401, "credential_missing"));
     };
     let judge = |credentials: &Credentials| judge(token, credentials, expected, now);

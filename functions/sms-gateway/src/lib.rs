@@ -130,7 +130,7 @@ impl Function for App {
         let arrived = Instant::now();
         request.expect_post("/", &JSON, BODY_LIMIT)?;
         credential::check(request, &self.gateway, self.rules.token.as_ref(), now).await?;
-        let message = decide::read(&request.body)
+        let message = decide::read(request.body())
             .map_err(|wrong| refused(wrong.status, wrong.outcome, wrong.public))?;
         let time = if message.shape == Shape::Legacy {
             LEGACY_TIME

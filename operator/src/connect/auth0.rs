@@ -44,7 +44,7 @@ pub(crate) async fn open(context: &Context) -> Result<Session, Problem> {
         granted
             .map_err(|refusal| {
                 Problem::Failed(format!(
-                    "Auth0 gives the application of the secret auth0 no token: {refusal}"
+                    "the application of the secret auth0 gets no token: {refusal}"
                 ))
             })?
             .0
@@ -311,7 +311,7 @@ fn provider(base: &BaseUrl, providers: &Value, replace: bool, plan: &mut Plan) {
     let name = held["name"].as_str().unwrap_or_default();
     if name != "custom" && !replace {
         plan.problems.push(format!(
-            "the tenant's phone provider is {name}, which other texts may depend on: with --replace-provider it becomes the Action"
+            "the tenant's phone provider is {name}, on which other texts may depend. --replace-provider replaces it by the Action"
         ));
         return;
     }

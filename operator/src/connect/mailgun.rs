@@ -1,4 +1,4 @@
-//! Mailgun: the route that posts mails to pseudo addresses, before any broader one
+//! Mailgun: the route that posts mails to proxy e-mail addresses, before any broader one
 //! (<https://documentation.mailgun.com/docs/mailgun/api-reference/send/mailgun/routes>).
 
 use reqwest::Method;
@@ -40,7 +40,7 @@ pub(crate) fn open(context: &Context) -> Result<Session, Problem> {
 fn ask(context: &Context) -> Result<SecretString, Problem> {
     let missing = || {
         Problem::Failed(
-            "Mailgun's API key is needed, which no secret of the stack holds: set MAILGUN_API_KEY"
+            "Mailgun's API key is required, and no secret of the stack has it: set MAILGUN_API_KEY"
                 .to_owned(),
         )
     };
@@ -212,7 +212,7 @@ pub(crate) fn ends_at(route: &Value, address: &str) -> Option<bool> {
     Some(pattern.is_match(address))
 }
 
-/// Routes at which mails to the pseudo addresses end before they reach `route`.
+/// Routes that stop mails to the proxy e-mail addresses before they reach `route`.
 pub(crate) fn before<'a>(routes: &'a [Value], route: &Value, example: &str) -> Vec<&'a Value> {
     let other = |other: &&Value| other["id"] != route["id"] && priority(other) <= priority(route);
     routes
@@ -318,7 +318,7 @@ fn others<'a>(routes: impl Iterator<Item = &'a Value>) -> Vec<String> {
     let words = |route: &Value| {
         let text = |field: &str| crate::report::plain(route[field].as_str().unwrap_or_default());
         format!(
-            "the route {} ({}) has priority {} and stops mails to the pseudo addresses before ours: give it a higher number",
+            "the route {} ({}) has priority {} and stops mails to the proxy e-mail addresses before ours: give it a higher number",
             text("id"),
             text("expression"),
             priority(route)
@@ -345,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn the_expression_takes_pseudo_addresses_only() {
+    fn the_expression_takes_proxy_addresses_only() {
         let wanted = wanted();
         assert_eq!(
             wanted.expression,

@@ -27,7 +27,7 @@ use crate::stack::{RETRIES, Stack};
 pub(crate) enum Target {
     /// Webhooks of numbers and messaging services
     Twilio,
-    /// The route for the pseudo addresses
+    /// The route for the proxy e-mail addresses
     Mailgun,
     /// The Action and phone provider, or a legacy gateway connection
     Auth0,

@@ -204,7 +204,7 @@ pub(crate) async fn examine(
             Ok(ledger) => held.ledger = ledger,
             Err(problem) => {
                 unread = Some(format!(
-                    "the table's ledger of company numbers cannot be read: {problem}"
+                    "the state records of company numbers cannot be read from the table: {problem}"
                 ));
             }
         }
@@ -361,8 +361,8 @@ fn wishes(stack: &Stack, held: &Held, company: &[String]) -> Result<Wishes, Prob
                     .find(|url| !is_free(url));
                 strangers = true;
                 wishes.problems.push(format!(
-                    "{number} is named {BOUGHT}..., leads to {} and is not in this stack's ledger: it is left to whoever has it; if it \
-                     is this stack's: --company-number {number}",
+                    "{number} is named {BOUGHT}..., leads to {} and has no state record of this stack. It is not changed. If it \
+                     is this stack's, add --company-number {number}",
                     strange.map(host).unwrap_or_default()
                 ));
             }
@@ -375,8 +375,8 @@ fn wishes(stack: &Stack, held: &Held, company: &[String]) -> Result<Wishes, Prob
             && !wishes.numbers.values().any(|wiring| wiring.voice.is_some())
         {
             wishes.problems.push(
-                "no number leads to the company phone: --company-number for one bought by hand, or deploy AreaPrefixes, which has \
-                 numbers bought"
+                "no number leads to the company phone: --company-number sets one bought by hand. With AreaPrefixes, provision-numbers \
+                 buys numbers"
                     .to_owned(),
             );
         }

@@ -29,8 +29,8 @@ pub(super) async fn examine(
     if usable.contains(&"gateway") && nobody {
         examination.unchecked(
             "auth0.phone_provider",
-            "Auth0: neither AUTH0_MANAGEMENT_TOKEN nor a usable secret auth0 was given",
-            "run this with AUTH0_URL and AUTH0_MANAGEMENT_TOKEN",
+            "Auth0 was not asked: there is no AUTH0_MANAGEMENT_TOKEN and no usable secret auth0",
+            "set AUTH0_URL and AUTH0_MANAGEMENT_TOKEN, and run this again",
         );
     } else if usable.contains(&"gateway") {
         let gateway = context.secret("gateway").await?;
@@ -73,21 +73,21 @@ async fn origin(context: &Context, examination: &mut Examination) -> Result<(), 
         let domain = context
             .stack
             .get("RecipientDomain")
-            .unwrap_or("the domain of the pseudo addresses");
+            .unwrap_or("the domain of the proxy e-mail addresses");
         let who = if context.stack.get("RequireDkim") == Some("true") {
-            "anyone who has received one signed mail of yours, and sends it on,".to_owned()
+            "anyone who sends on one of your signed mails".to_owned()
         } else {
             format!("anyone who can send mail to {domain}")
         };
         let why = format!(
-            "{who} can have texts sent to any phone in the allowed countries, at your cost, use up a phone's limit, and put another link \
-             in the place of an honest one"
+            "{who} can have texts sent to any phone in the allowed countries at your cost. They can also use up a phone's limit and \
+             replace an honest link"
         );
         examination.risk(
             "verification.keys",
             "send-verification-sms has neither the keys of an Auth0 application nor tags in addresses",
             &why,
-            "create a machine-to-machine application with read:users for the Management API and run `operator secrets set auth0`; or \
+            "create a machine-to-machine application with read:users for the Management API, and run `operator secrets set auth0`. Or \
              deploy with RecipientTags=true",
         );
     }
@@ -105,10 +105,10 @@ async fn application(context: &Context, examination: &mut Examination) -> Result
         Err(Refusal::Status(401 | 403, words)) => {
             examination.fault(
                 "auth0.credentials",
-                format!("Auth0 gives the application of the secret auth0 no token for the Management API: {words}"),
-                "users can neither be found nor confirmed",
-                "compare client id and secret (Applications, the machine-to-machine application), authorise it for the Auth0 Management API (its \
-                 tab APIs), run `operator secrets set auth0`",
+                format!("the application of the secret auth0 gets no token for the Management API: {words}"),
+                "the functions can neither find nor confirm users",
+                "compare client id and secret in Auth0 (Applications, the machine-to-machine application). Authorise it for the Auth0 \
+                 Management API (its tab APIs). Then run `operator secrets set auth0`",
             );
             return Ok(());
         }
@@ -116,7 +116,7 @@ async fn application(context: &Context, examination: &mut Examination) -> Result
             examination.unanswered(
                 "auth0.credentials",
                 format!("Auth0: {refusal}"),
-                "run this again; is Auth0Url the tenant's own domain?",
+                "check that Auth0Url is the tenant's own domain, and run this again",
             );
             return Ok(());
         }
@@ -140,9 +140,9 @@ async fn application(context: &Context, examination: &mut Examination) -> Result
                 "the application of the secret auth0 lacks {}",
                 missing.join(" and ")
             ),
-            "the Management API refuses what the functions ask for",
+            "the Management API rejects requests of the functions",
             format!(
-                "Applications, the application, APIs, Auth0 Management API: grant {}",
+                "in Auth0, grant {} (Applications, the application, APIs, Auth0 Management API)",
                 missing.join(" and ")
             ),
         );
@@ -164,15 +164,15 @@ async fn application(context: &Context, examination: &mut Examination) -> Result
                         "auth0.api_grant",
                         format!("the application of the secret auth0 lacks {READ_ACCOUNTS} for {audience}"),
                         "the API answers 403 to the phone menu and to api-call",
-                        format!("Applications, the application, APIs, that API: grant {READ_ACCOUNTS}"),
+                        format!("in Auth0, grant {READ_ACCOUNTS} (Applications, the application, APIs, that API)"),
                     );
                 }
             }
             Err(Refusal::Status(401 | 403, words)) => examination.fault(
                 "auth0.api_grant",
-                format!("Auth0 gives the application of the secret auth0 no token for {audience}: {words}"),
-                "neither the phone menu nor api-call reaches the API",
-                "Applications, the application, APIs: authorise it for that API, with read:accounts",
+                format!("the application of the secret auth0 gets no token for {audience}: {words}"),
+                "the phone menu and api-call cannot use the API",
+                "in Auth0, authorise it for that API with read:accounts (Applications, the application, APIs)",
             ),
             Err(refusal) => examination.unanswered("auth0.api_grant", format!("Auth0: {refusal}"), "run this again"),
         }
@@ -198,11 +198,11 @@ fn not_seen(examination: &mut Examination, check: &'static str, refusal: &Refusa
         examination.unanswered(
             check,
             format!("Auth0: {refusal}"),
-            "run this again; is AUTH0_MANAGEMENT_TOKEN still valid?",
+            "check that AUTH0_MANAGEMENT_TOKEN is still valid, and run this again",
         );
         return;
     }
-    let remedy = "give the application of the secret auth0 that scope for the Management API, or run this with AUTH0_MANAGEMENT_TOKEN";
+    let remedy = "grant that scope to the application of the secret auth0 for the Management API. Or set AUTH0_MANAGEMENT_TOKEN, and run this again";
     examination.unchecked(check, format!("Auth0: {refusal}"), remedy);
 }
 
@@ -219,17 +219,17 @@ async fn login_application(examination: &mut Examination, session: &Session, id:
             if !grants.iter().any(|grant| grant == PASSWORD_REALM) {
                 examination.fault(
                     "auth0.login",
-                    format!("the application {id} may not log users in by password and realm"),
-                    "every PIN is refused",
-                    "Applications, the application, Advanced Settings, Grant Types: Password (for all its kinds)",
+                    format!("the application {id} may not log users in with password and realm"),
+                    "every PIN is rejected",
+                    "in Auth0, allow the grant type Password (Applications, the application, Advanced Settings, Grant Types)",
                 );
             }
             if application["is_token_endpoint_ip_header_trusted"] == false {
                 examination.risk(
                     "auth0.login",
-                    format!("the application {id} does not trust the caller's address that it is told"),
-                    "brute-force protection counts all callers together",
-                    "Applications, the application, Advanced Settings, OAuth: Trust Token Endpoint IP Header",
+                    format!("the application {id} does not trust a forwarded IP address"),
+                    "Auth0's brute-force protection counts all callers together",
+                    "in Auth0, switch on Trust Token Endpoint IP Header (Applications, the application, Advanced Settings, OAuth)",
                 );
             }
         }
@@ -254,14 +254,14 @@ async fn api(examination: &mut Examination, session: &Session, audience: &str) -
         Ok(_) => examination.fault(
             "auth0.api",
             format!("tokens for {audience} are not signed with RS256"),
-            "the API refuses every one of them",
-            "Applications, APIs, the API, Settings: Signing Algorithm RS256",
+            "the API rejects all of them",
+            "in Auth0, set Signing Algorithm to RS256 (Applications, APIs, the API, Settings)",
         ),
         Err(_) if missing => examination.fault(
             "auth0.api",
             format!("the tenant has no API {audience}"),
-            "there are no tokens for it",
-            "Applications, APIs, Create API, with that identifier; or correct ApiAudience",
+            "nobody can get a token for it",
+            "in Auth0, create an API with that identifier (Applications, APIs, Create API). Or correct ApiAudience",
         ),
         Err(refusal) => not_seen(examination, "auth0.api", &refusal),
     }
@@ -291,15 +291,15 @@ async fn brute_force(context: &Context, examination: &mut Examination, session: 
                 examination.risk(
                     CHECK,
                     "brute-force protection is off, or only notifies",
-                    "then nothing but this stack's own lock keeps PINs from being tried, and nothing elsewhere in the tenant",
-                    format!("{place}: on, block"),
+                    "only this stack's own lock limits PIN attempts. The tenant's other logins have no limit",
+                    format!("in Auth0, switch it on and let it block ({place})"),
                 );
             } else if theirs <= ours {
                 examination.risk(
                     CHECK,
                     format!("Auth0 blocks a user after {theirs} wrong PINs, this stack after {ours}"),
-                    "Auth0's block comes first, lasts 30 days and is not lifted by `operator unlock`",
-                    format!("{place}: more than {ours} attempts; or deploy with PinAttemptsAccount below {theirs}"),
+                    "Auth0's block comes first. It lasts 30 days, and `operator unlock` does not lift it",
+                    format!("in Auth0, allow more than {ours} attempts ({place}). Or deploy with PinAttemptsAccount below {theirs}"),
                 );
             }
         }

@@ -49,7 +49,7 @@ pub(super) async fn examine(
                     usable.push(name);
                 }
                 for problem in problems {
-                    let why = "functions that need it answer 503 until it is right";
+                    let why = "functions that require it answer 503";
                     examination.fault(
                         "secrets",
                         format!("the secret {} {problem}", stored.id),
@@ -59,7 +59,7 @@ pub(super) async fn examine(
                 }
             }
             Found::NotJson(id) => {
-                let why = "functions that need it answer 503";
+                let why = "functions that require it answer 503";
                 examination.fault(
                     "secrets",
                     format!("the secret {id} is no JSON object"),
@@ -69,12 +69,12 @@ pub(super) async fn examine(
             }
             Found::Missing => {
                 let id = context.stack.secret(name).unwrap_or_default();
-                let why = "functions that need it answer 503";
+                let why = "functions that require it answer 503";
                 examination.fault(
                     "secrets",
                     format!("there is no secret {id}"),
                     why,
-                    "deploy the stack again, or use the right region",
+                    "check the region, or deploy the stack again",
                 );
             }
         }
@@ -98,7 +98,7 @@ async fn table(context: &Context, examination: &mut Examination) -> Result<(), P
         examination.unchecked(
             "table",
             "the stack's outputs have no TableName",
-            "use --stack, or --parameter TableName=NAME",
+            "add --stack NAME, or --parameter TableName=NAME",
         );
         return Ok(());
     };
@@ -112,8 +112,8 @@ async fn table(context: &Context, examination: &mut Examination) -> Result<(), P
         examination.fault(
             "table",
             format!("the table {name} is {status}"),
-            "every function keeps its state there",
-            "wait, or look at the stack's events",
+            "every function keeps its state in the table",
+            "wait, or read the stack's events in CloudFormation",
         );
     }
     examination.checked("table");
@@ -128,8 +128,8 @@ async fn table(context: &Context, examination: &mut Examination) -> Result<(), P
     if !enabled || ttl.and_then(|ttl| ttl.attribute_name()) != Some("expires_at") {
         examination.fault(
             "table.ttl",
-            format!("the table {name} does not delete what has expired"),
-            "numbers and links stay for ever, and the table grows",
+            format!("the table {name} does not delete expired items"),
+            "phone numbers and links stay forever, and the table grows",
             format!(
                 "run `aws dynamodb update-time-to-live --table-name {name} --time-to-live-specification \
                  Enabled=true,AttributeName=expires_at`, or deploy again"
@@ -163,9 +163,13 @@ async fn providers(context: &Context, examination: &mut Examination) -> Result<(
             let ago = epoch(context.calls.now()).saturating_sub(number(1));
             examination.risk(
                 "gateway.providers",
-                format!("{provider} failed three of its last five codes; the last look at it was {ago} s ago"),
-                "codes go through the other providers of a route first, and one code in half a minute tries it again",
-                format!("see `error` in the log lines of sms-gateway, and {provider}'s status page"),
+                format!(
+                    "{provider} failed three of its last five codes. This was recorded {ago} s ago"
+                ),
+                "sms-gateway tries it last. One code in half a minute tries it again",
+                format!(
+                    "read `error` in the log lines of sms-gateway, and {provider}'s status page"
+                ),
             );
         }
     }
@@ -181,19 +185,19 @@ pub(super) fn clock(context: &Context, examination: &mut Examination) {
         skew.abs(),
         if skew > 0 { "ahead" } else { "behind" }
     );
-    let remedy = "set it by NTP (`timedatectl set-ntp true`)";
+    let remedy = "set the clock by NTP (`timedatectl set-ntp true`)";
     if skew.abs() >= SKEW_REFUSED {
         examination.fault(
             "clock",
             what,
-            "signatures made here are refused, and ages reported here are wrong; functions have AWS's clock",
+            "AWS and the providers reject signatures made here. Ages reported here are wrong. The functions use AWS's clock",
             remedy,
         );
     } else if skew.abs() >= SKEW_SEEN {
         examination.risk(
             "clock",
             what,
-            "signatures made here are soon refused",
+            "AWS and the providers will soon reject signatures made here",
             remedy,
         );
     }

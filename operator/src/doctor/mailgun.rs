@@ -22,7 +22,7 @@ pub(super) async fn examine(
             examination.unchecked(
                 "mailgun.route",
                 why,
-                "run this with MAILGUN_API_KEY set (Control Panel, API security)",
+                "set MAILGUN_API_KEY (Control Panel, API security), and run this again",
             );
             return Ok(());
         }
@@ -35,8 +35,8 @@ pub(super) async fn examine(
         Err(Refusal::Status(401 | 403, _)) => {
             examination.unanswered(
                 "mailgun.route",
-                "Mailgun refuses MAILGUN_API_KEY",
-                "take an account API key, of the right account",
+                "Mailgun rejects MAILGUN_API_KEY",
+                "use an account API key of the right account",
             );
             return Ok(());
         }
@@ -44,7 +44,7 @@ pub(super) async fn examine(
             examination.unanswered(
                 "mailgun.route",
                 format!("Mailgun: {refusal}"),
-                "run this again; is MAILGUN_URL right?",
+                "check MAILGUN_URL, and run this again",
             );
             return Ok(());
         }
@@ -67,10 +67,10 @@ pub(super) async fn examine(
         Err(refusal) if refusal.status() == Some(404) => examination.fault(
             "mailgun.domain",
             format!("the account has no domain {domain}"),
-            "no mail to it reaches a route",
-            "Sending, Domains, Add new domain; a domain of the EU region is found with --mailgun-url https://api.eu.mailgun.net",
+            "mail to it reaches no route",
+            "in Mailgun, add the domain (Sending, Domains, Add new domain). For a domain of the EU region, add --mailgun-url https://api.eu.mailgun.net",
         ),
-        Err(refusal) => examination.unanswered("mailgun.domain", format!("{domain}: {refusal}"), "look at Sending, Domains"),
+        Err(refusal) => examination.unanswered("mailgun.domain", format!("{domain}: {refusal}"), "look at Sending, Domains in Mailgun"),
     }
     examination.checked("mailgun.domain");
     Ok(())
@@ -82,7 +82,7 @@ fn judge(examination: &mut Examination, domain: &str, found: &Value) {
         examination.fault(
             "mailgun.domain",
             format!("the domain {domain} is disabled"),
-            "Mailgun takes no mail for it",
+            "Mailgun accepts no mail for it",
             "ask Mailgun's support",
         );
     }
@@ -101,9 +101,9 @@ fn judge(examination: &mut Examination, domain: &str, found: &Value) {
         examination.fault(
             "mailgun.mx",
             format!("the MX records of {domain} do not lead to Mailgun"),
-            "mails to pseudo addresses go elsewhere, or nowhere",
+            "mails to proxy e-mail addresses do not arrive at Mailgun",
             format!(
-                "at your DNS provider: MX records for {domain}, priority 10, {}",
+                "at your DNS provider, add MX records for {domain} with priority 10: {}",
                 values.join(" and ")
             ),
         );

@@ -96,7 +96,7 @@ impl Examination {
             Severity::Unchecked,
             check,
             what,
-            "it could not be seen with these credentials",
+            "these credentials do not allow the check",
             remedy,
         );
     }
@@ -108,7 +108,7 @@ impl Examination {
         what: impl Into<String>,
         remedy: impl Into<String>,
     ) {
-        self.risk(check, what, "how it is there, nobody can tell", remedy);
+        self.risk(check, what, "the state at the provider is unknown", remedy);
     }
 
     /// Notes that a check was made; it is fine unless it has a finding.
@@ -141,7 +141,7 @@ impl Examination {
                 for of in subjects {
                     let changes = plan.changes.iter().filter(|change| change.of == of);
                     let words: Vec<String> = changes.map(difference).collect();
-                    let why = "what is registered there is not what this stack answers to";
+                    let why = "the settings at the provider do not match this stack";
                     self.fault(
                         check,
                         format!("{of}: {}", words.join("; ")),
@@ -153,17 +153,17 @@ impl Examination {
                     self.fault(
                         check,
                         problem,
-                        "`connect` cannot change that",
-                        "change it as described",
+                        "`operator connect` cannot change that",
+                        "change it by hand as described",
                     );
                 }
             }
             // A scope that the functions do not need, and that nobody granted.
             Err(Problem::Failed(why)) if !why.contains("status 403") => {
-                self.unanswered(check, why, "see what it says, then run this again");
+                self.unanswered(check, why, "do what it says, and run this again");
             }
             Err(Problem::Failed(why) | Problem::Usage(why)) => {
-                self.unchecked(check, why, "see what it says, then run this again");
+                self.unchecked(check, why, "do what it says, and run this again");
             }
             Err(problem) => return Err(problem),
         }

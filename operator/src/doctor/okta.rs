@@ -51,9 +51,9 @@ async fn credentials(context: &Context, examination: &mut Examination) -> Result
                 };
                 examination.fault(
                     "okta.scopes",
-                    format!("Okta gives the service app no token with {scopes}: {words}"),
-                    "calls and texts to company numbers find nobody, nobody gets a number",
-                    format!("Applications, the app, Okta API Scopes: grant {scopes}; and Proof of Possession (DPoP) off"),
+                    format!("the service app gets no token with {scopes} from Okta: {words}"),
+                    "calls and texts to company numbers are not forwarded. Nobody gets a number",
+                    format!("in Okta, grant {scopes} (Applications, the app, Okta API Scopes). Switch Proof of Possession (DPoP) off"),
                 );
                 return Ok(false);
             }
@@ -77,9 +77,9 @@ async fn credentials(context: &Context, examination: &mut Examination) -> Result
             examination.fault(
                 "okta.credentials",
                 format!("Okta does not let the token read users: {words}"),
-                "calls and texts to company numbers find nobody",
+                "calls and texts to company numbers are not forwarded",
                 format!(
-                    "an admin role with {rights}, for the service app or the token's administrator"
+                    "in Okta, give an admin role with {rights} to the service app or the token's administrator"
                 ),
             );
             Ok(false)
@@ -92,11 +92,11 @@ fn refused(examination: &mut Examination, refusal: &Refusal) -> bool {
     match refusal {
         Refusal::Status(401, words) => examination.fault(
             "okta.credentials",
-            format!("Okta refuses the credentials of the secret okta: {words}"),
-            "calls and texts to company numbers find nobody, nobody gets a number",
-            "make a new token (Security, API, Tokens) or key (Applications, the app, Public keys), run `operator secrets set okta`",
+            format!("Okta rejects the credentials of the secret okta: {words}"),
+            "calls and texts to company numbers are not forwarded. Nobody gets a number",
+            "in Okta, make a new token (Security, API, Tokens) or key (Applications, the app, Public keys). Then run `operator secrets set okta`",
         ),
-        refusal => examination.unanswered("okta.credentials", format!("Okta: {refusal}"), "run this again; is OktaUrl right?"),
+        refusal => examination.unanswered("okta.credentials", format!("Okta: {refusal}"), "check OktaUrl, and run this again"),
     }
     false
 }

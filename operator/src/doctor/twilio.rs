@@ -71,9 +71,9 @@ async fn auth_token(examination: &mut Examination, account: &Account) -> bool {
         Err(Refusal::Status(401 | 403 | 404, _)) => {
             examination.fault(
                 "twilio.auth_token",
-                format!("Twilio refuses the Auth Token of the account {}", account.sid),
-                "webhooks are signed with it: every reply and call is answered 403, and nothing can be sent",
-                "copy the primary Auth Token of that account (Console, Account info), run `operator secrets set twilio`",
+                format!("Twilio rejects the Auth Token of the account {}", account.sid),
+                "Twilio signs webhooks with it. Every reply and call gets a 403, and nothing can be sent",
+                "copy the primary Auth Token of that account (Console, Account info). Then run `operator secrets set twilio`",
             );
             return false;
         }
@@ -81,7 +81,7 @@ async fn auth_token(examination: &mut Examination, account: &Account) -> bool {
             examination.unanswered(
                 "twilio.auth_token",
                 format!("Twilio: {refusal}"),
-                "run this again; is TWILIO_URL right?",
+                "check TWILIO_URL, and run this again",
             );
             return false;
         }
@@ -96,15 +96,15 @@ async fn auth_token(examination: &mut Examination, account: &Account) -> bool {
         examination.fault(
             "twilio.account",
             what,
-            "Twilio neither sends nor calls for it",
-            "see Console, Account",
+            "Twilio sends no texts and makes no calls for it",
+            "look at Console, Account",
         );
     }
     if resource["type"] == "Trial" {
         examination.risk(
             "twilio.account",
             format!("the account {} is a trial", account.sid),
-            "it texts and calls verified numbers only, and adds a sentence of its own",
+            "it texts and calls only verified numbers, and Twilio adds a sentence to each text",
             "upgrade it (Console, Billing)",
         );
     }
@@ -124,8 +124,8 @@ async fn api_key(
             examination.risk(
                 CHECK,
                 format!("the secret {} has the Auth Token instead of an API key", secret.id),
-                "with it functions that only send could forge Twilio's webhooks, if somebody took them over",
-                "make a standard API key (Console, API keys & tokens), run `operator secrets set twilio`",
+                "an attacker who controls a function that only sends could forge Twilio's webhooks",
+                "make a standard API key (Console, API keys & tokens). Then run `operator secrets set twilio`",
             );
         }
         return Ok(());
@@ -149,9 +149,9 @@ async fn api_key(
     if asked.is_err_and(|refusal| refusal.status() == Some(401)) {
         examination.fault(
             CHECK,
-            "Twilio refuses the API key",
-            "the functions send with it: nothing is sent",
-            "make a new key (Console, API keys & tokens), or run `operator secrets set twilio --remove api_key_sid --remove api_key_secret`",
+            "Twilio rejects the API key",
+            "the functions send with it, so nothing is sent",
+            "make a new key (Console, API keys & tokens). Or run `operator secrets set twilio --remove api_key_sid --remove api_key_secret`",
         );
     }
     examination.checked(CHECK);
@@ -279,8 +279,8 @@ fn verdict(
         Ok(Some(false)) => examination.fault(
             check,
             format!("the account may not make {what} to {country}"),
-            "Twilio refuses each of them (21408, 21215), whatever the stack allows",
-            format!("Console, {place}: allow {country}; or take it off {list}"),
+            "Twilio rejects each of them (21408, 21215), whatever the stack allows",
+            format!("allow {country} (Console, {place}). Or remove it from {list}"),
         ),
         Ok(None) => examination.unchecked(
             check,
@@ -308,7 +308,7 @@ async fn registration(context: &Context, examination: &mut Examination, account:
         .stack
         .get("TwilioNumber")
         .filter(|number| number.starts_with("+1"));
-    let why = "texts to the US are taken and then fail with 30034 or 30032";
+    let why = "Twilio accepts texts to the US, and then they fail with 30034 or 30032";
     if let Some(number) =
         number.filter(|number| TOLL_FREE.iter().any(|prefix| number.starts_with(prefix)))
     {
@@ -331,7 +331,7 @@ async fn registration(context: &Context, examination: &mut Examination, account:
                 "twilio.registration",
                 format!("the toll-free number {number} is not verified ({status})"),
                 why,
-                "Console, Phone Numbers, Regulatory Compliance, Toll-Free Verifications; it takes days",
+                "verify the number (Console, Phone Numbers, Regulatory Compliance, Toll-Free Verifications). This takes days",
             ),
             Err(refusal) => examination.unanswered(
                 "twilio.registration",
@@ -346,7 +346,7 @@ async fn registration(context: &Context, examination: &mut Examination, account:
                 "twilio.registration",
                 format!("no verified A2P 10DLC campaign ({})", if found.is_empty() { "none at all".to_owned() } else { found.join(", ") }),
                 why,
-                "Console, Messaging, Regulatory Compliance: register brand and campaign (days to weeks), and put the number into its Messaging Service",
+                "register brand and campaign (Console, Messaging, Regulatory Compliance; days to weeks). Then add the number to its Messaging Service",
             ),
             Err(refusal) => examination.unanswered("twilio.registration", format!("campaigns: {refusal}"), "look at Console, Messaging, Regulatory Compliance"),
         }

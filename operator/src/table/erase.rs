@@ -15,7 +15,7 @@ use crate::report::{DOUBTFUL, FAINT, GOOD, Report};
 /// What no command of ours reaches; each is a sentence for whoever answers a request for erasure.
 const OUT_OF_REACH: [&str; 6] = [
     "Twilio, Plivo, Vonage, Clickatell: their logs of messages and calls, and recordings (voicemail), are deleted there",
-    "Mailgun: stored mails and events of the pseudo address end by its retention, three days for most plans",
+    "Mailgun: stored mails and events of the proxy e-mail address expire by its retention, three days for most plans",
     "Auth0, Okta: the user, its profile and the tenant's logs are deleted there",
     "CloudWatch: log lines hold masked numbers (two first and four last digits) until LogRetentionDays have passed",
     "DynamoDB: point-in-time recovery keeps what was deleted for up to 35 days",
@@ -88,7 +88,7 @@ pub(crate) async fn erase(context: &Context, number: &E164, yes: bool) -> Result
             Some(false) => return Err(Problem::Failed("nothing was deleted".to_owned())),
             None => {
                 return Err(Problem::Usage(
-                    "nobody can be asked here; --yes deletes without asking, --dry-run only looks"
+                    "there is no terminal to ask on; --yes deletes without asking, --dry-run only shows"
                         .to_owned(),
                 ));
             }
@@ -160,9 +160,9 @@ impl<'a> Subject<'a> {
                     .to_owned(),
             ),
             "number" if text(item, "number") == self.number.reveal() => Fate::Keep(format!(
-                "the ledger of a company number, {shown}: release the number first, or change primaryPhone in Okta"
+                "the state record of a company number, {shown}: release the number first, or change primaryPhone in Okta"
             )),
-            "number" => Fate::Keep(format!("{shown}, the ledger of company numbers")),
+            "number" => Fate::Keep(format!("{shown}, a state record of a company number")),
             "lock" if text(item, "sk").starts_with("known#") => {
                 Fate::Delete("accounts to which the number is known")
             }
@@ -179,7 +179,7 @@ impl<'a> Subject<'a> {
             "thread" => Fate::Delete("conversations"),
             "directory" => Fate::Delete("copies of the directory"),
             _ => Fate::Keep(format!(
-                "{shown}, which this program does not know: look at it yourself"
+                "{shown}, which this CLI does not know: check it by hand"
             )),
         }
     }

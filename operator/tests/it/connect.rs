@@ -123,7 +123,7 @@ async fn a_dry_run_says_the_same_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_mail_to_a_pseudo_address_takes_the_route() {
+async fn a_mail_to_a_proxy_address_takes_the_route() {
     let scene = Scene::new().await;
     scene
         .sandbox
@@ -169,7 +169,7 @@ async fn a_route_that_nobody_can_pass_is_named() {
     let output = scene.run(&["connect", "mailgun"]).await;
     assert_eq!(output.code, 1);
     assert!(
-        output.out.contains("has priority -1 and stops mails to the pseudo addresses before ours: give it a higher number"),
+        output.out.contains("has priority -1 and stops mails to the proxy e-mail addresses before ours: give it a higher number"),
         "{}",
         output.out
     );
@@ -618,7 +618,7 @@ async fn another_stack_in_the_same_accounts_keeps_what_is_its_own() {
 }
 
 #[tokio::test]
-async fn a_bought_number_is_this_stacks_by_its_ledger_only() {
+async fn a_bought_number_is_this_stacks_by_its_state_record_only() {
     let scene = Scene::new().await;
     let twilio = &scene.sandbox.twilio;
     let elsewhere = [
@@ -636,7 +636,7 @@ async fn a_bought_number_is_this_stacks_by_its_ledger_only() {
     assert_eq!(output.code, 1);
     assert!(
         output.out.contains(
-            "+14155550101 is named switchboard:..., leads to other.on.aws and is not in this"
+            "+14155550101 is named switchboard:..., leads to other.on.aws and has no state record"
         ),
         "{output:?}"
     );

@@ -138,7 +138,7 @@ async fn a_wrong_auth_token() {
         &scene,
         "twilio.auth_token",
         "fault",
-        "refuses the Auth Token",
+        "rejects the Auth Token",
         "operator secrets set twilio",
     )
     .await;
@@ -170,7 +170,7 @@ async fn a_revoked_api_key() {
         &scene,
         "twilio.api_key",
         "fault",
-        "refuses the API key",
+        "rejects the API key",
         "make a new key",
     )
     .await;
@@ -739,7 +739,7 @@ async fn a_revoked_okta_token() {
         &scene,
         "okta.credentials",
         "fault",
-        "refuses the credentials",
+        "rejects the credentials",
         "operator secrets set okta",
     )
     .await;

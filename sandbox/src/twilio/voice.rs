@@ -1021,7 +1021,7 @@ mod tests {
         Server::start("webhook", router).await.unwrap()
     }
 
-    /// The account's number, wired to such a webhook at `/`.
+    /// The account's number, with such a webhook at `/`.
     async fn line(documents: &[(&'static str, &'static str)]) -> (Twilio, Server) {
         let (twilio, hook) = (Twilio::start(None).await.unwrap(), webhook(documents).await);
         twilio.set_voice_url(NUMBER, &(hook.url() + "/"));

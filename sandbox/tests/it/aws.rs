@@ -5,6 +5,14 @@ use std::io;
 use sandbox::{Ports, Sandbox, aws::TABLE_NAME, cloudformation::STACK_NAME, wire::client};
 use serde_json::{Value, json};
 
+/// An `Authorization` that names an access key. The embedded AWS reads whose key that is, and checks neither the signature nor its time:
+/// here one value serves any number of requests, which AWS refuses once it is some minutes old.
+fn named_key(key: &str, service: &str) -> String {
+    format!(
+        "AWS4-HMAC-SHA256 Credential={key}/20261120/eu-west-1/{service}/aws4_request, SignedHeaders=host, Signature=0"
+    )
+}
+
 #[tokio::test]
 async fn expired_items_are_swept() {
     let sandbox = Sandbox::start().await;
@@ -24,7 +32,7 @@ async fn expired_items_are_swept() {
 }
 
 #[tokio::test]
-async fn secrets_are_for_signed_requests() {
+async fn secrets_are_for_requests_that_name_a_key() {
     let sandbox = Sandbox::start().await;
     sandbox
         .aws
@@ -38,9 +46,9 @@ async fn secrets_are_for_signed_requests() {
             .json(&request);
         request.send().await.unwrap().json::<Value>().await.unwrap()
     };
-    let signed = "AWS4-HMAC-SHA256 Credential=A/20261120/eu-west-1/secretsmanager/aws4_request";
+    let named = &named_key("A", "secretsmanager");
     assert_eq!(
-        get(signed, json!({ "SecretId": "switchboard/twilio" })).await["SecretString"],
+        get(named, json!({ "SecretId": "switchboard/twilio" })).await["SecretString"],
         r#"{"account_sid":"other"}"#
     );
     for unknown in [
@@ -48,7 +56,7 @@ async fn secrets_are_for_signed_requests() {
         json!({ "SecretId": "switchboard/twilio", "VersionStage": "AWSPENDING" }),
     ] {
         assert_eq!(
-            get(signed, unknown).await["__type"],
+            get(named, unknown).await["__type"],
             "ResourceNotFoundException"
         );
     }
@@ -58,7 +66,7 @@ async fn secrets_are_for_signed_requests() {
         "MissingAuthenticationTokenException"
     );
     assert_eq!(
-        get(signed, json!({ "Id": 1 })).await["__type"],
+        get(named, json!({ "Id": 1 })).await["__type"],
         "ValidationException"
     );
     assert_eq!(sandbox.complaints().len(), 2);
@@ -74,15 +82,12 @@ async fn a_function_may_do_what_its_role_in_the_template_says_and_no_more() {
             sandbox.aws.secrets().url()
         };
         let key = sandbox.env_for(function)["AWS_ACCESS_KEY_ID"].clone();
-        let authorization = format!(
-            "AWS4-HMAC-SHA256 Credential={key}/20261120/eu-west-1/{service}/aws4_request, SignedHeaders=host, Signature=0"
-        );
         let request = client()
             .post(url)
             .header("x-amz-target", target)
             .header("x-amz-date", "20261120T120000Z")
             .header("content-type", "application/x-amz-json-1.0")
-            .header("authorization", authorization)
+            .header("authorization", named_key(&key, service))
             .body(request.to_string());
         let answer: Value = request.send().await.unwrap().json().await.unwrap();
         answer["__type"]
@@ -164,11 +169,10 @@ async fn a_function_may_do_what_its_role_in_the_template_says_and_no_more() {
 async fn secrets_are_written_and_described() {
     let sandbox = Sandbox::start().await;
     let call = async |operation: &str, request: Value| {
-        let signed = "AWS4-HMAC-SHA256 Credential=A/20261120/eu-west-1/secretsmanager/aws4_request";
         let request = client()
             .post(sandbox.aws.secrets().url())
             .header("x-amz-target", format!("secretsmanager.{operation}"))
-            .header("authorization", signed)
+            .header("authorization", named_key("A", "secretsmanager"))
             .json(&request);
         request.send().await.unwrap().json::<Value>().await.unwrap()
     };
@@ -228,11 +232,10 @@ async fn secrets_are_written_and_described() {
 async fn secrets_have_versions_with_labels() {
     let sandbox = Sandbox::start().await;
     let call = async |operation: &str, request: Value| {
-        let signed = "AWS4-HMAC-SHA256 Credential=A/20261120/eu-west-1/secretsmanager/aws4_request";
         let request = client()
             .post(sandbox.aws.secrets().url())
             .header("x-amz-target", format!("secretsmanager.{operation}"))
-            .header("authorization", signed)
+            .header("authorization", named_key("A", "secretsmanager"))
             .json(&request);
         request.send().await.unwrap().json::<Value>().await.unwrap()
     };
@@ -340,11 +343,10 @@ async fn what_an_operator_asks_of_the_table_is_answered() {
     let sandbox = Sandbox::start().await;
     let call = async |operation: &str, mut request: Value| {
         request["TableName"] = TABLE_NAME.into();
-        let signed = "AWS4-HMAC-SHA256 Credential=A/20261120/eu-west-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0";
         let request = client()
             .post(sandbox.aws.dynamodb().url())
             .header("x-amz-target", format!("DynamoDB_20120810.{operation}"))
-            .header("authorization", signed)
+            .header("authorization", named_key("A", "dynamodb"))
             .header("x-amz-date", "20261120T120000Z")
             .header("content-type", "application/x-amz-json-1.0")
             .body(request.to_string());

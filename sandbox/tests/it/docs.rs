@@ -51,6 +51,10 @@ fn pages() -> Vec<Page> {
     let docs = docs.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
     let others = [
         "README.md",
+        "AGENTS.md",
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
         "operator/README.md",
         "functions/sms-gateway/action/README.md",
     ]

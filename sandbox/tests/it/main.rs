@@ -15,6 +15,7 @@ mod cold;
 mod docs;
 mod events;
 mod lambda;
+mod settings;
 mod structure;
 mod wire;
 

@@ -206,7 +206,7 @@ pub async fn authenticate(
 /// The text fields of a form-urlencoded or multipart body; files are passed over.
 async fn fields(request: &Request) -> Option<Vec<(String, String)>> {
     if request.media_type() != "multipart/form-data" {
-        let pairs: Vec<(String, String)> = form_urlencoded::parse(&request.body)
+        let pairs: Vec<(String, String)> = form_urlencoded::parse(request.body())
             .take(FIELD_LIMIT + 1)
             .map(|(name, value)| (name.into(), value.into()))
             .collect();
@@ -214,7 +214,7 @@ async fn fields(request: &Request) -> Option<Vec<(String, String)>> {
     }
     let boundary = multer::parse_boundary(request.header("content-type")?).ok()?;
     let body = stream::iter([Ok::<_, std::convert::Infallible>(Bytes::clone(
-        &request.body,
+        request.body(),
     ))]);
     let mut parts = multer::Multipart::new(body, boundary);
     let mut pairs = Vec::new();

@@ -10,7 +10,6 @@ pub mod users;
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use aws_smithy_types::date_time::{DateTime, Format};
 use reqwest::header::{DATE, HeaderMap};
 use secrecy::SecretString;
 
@@ -109,10 +108,8 @@ impl From<SecretError> for CallError {
 fn ends(headers: &HeaderMap, now: SystemTime) -> SystemTime {
     let text = |value: &'static str| headers.get(value)?.to_str().ok();
     let reset: Option<u64> = text("x-rate-limit-reset").and_then(|reset| reset.trim().parse().ok());
-    let date = text(DATE.as_str()).and_then(|date| DateTime::from_str(date, Format::HttpDate).ok());
-    let theirs = date
-        .and_then(|date| date.secs().try_into().ok())
-        .unwrap_or_else(|| epoch(now));
+    let date = text(DATE.as_str()).and_then(|date| httpdate::parse_http_date(date).ok());
+    let theirs = epoch(date.unwrap_or(now));
     // Windows last a minute.
     now + Duration::from_secs(reset.map_or(60, |reset| reset.saturating_sub(theirs).clamp(1, 60)))
 }

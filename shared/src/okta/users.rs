@@ -7,12 +7,13 @@ use std::fmt;
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
 
-use aws_smithy_types::date_time::{DateTime, Format};
 use reqwest::Method;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, LINK};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use url::Url;
 
 use super::tokens::{Authorization, Tokens};
@@ -131,12 +132,9 @@ impl<'de> Deserialize<'de> for User {
                     login,
                 },
         } = Wire::deserialize(deserializer)?;
-        let status_changed = status_changed.and_then(|date| {
-            DateTime::from_str(&date, Format::DateTime)
-                .ok()?
-                .try_into()
-                .ok()
-        });
+        let status_changed = status_changed
+            .and_then(|date| OffsetDateTime::parse(&date, &Rfc3339).ok())
+            .map(SystemTime::from);
         let text = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
         let (first_name, primary_phone) = (text(first_name), text(primary_phone));
         Ok(Self {

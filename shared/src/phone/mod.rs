@@ -100,7 +100,7 @@ impl E164 {
         (1..=digits.len()).any(|length| ranges::REFUSED.binary_search(&&digits[..length]).is_ok())
     }
 
-    /// Whether it may be texted or called: in one of `countries`, and not in a costly range.
+    /// Whether it may be texted or called: in one of `countries`, and not in a premium-rate range.
     pub fn is_allowed(&self, countries: &Countries) -> bool {
         !self.is_costly()
             && self

@@ -124,7 +124,7 @@ pub async fn authenticate_flow(
 ) -> Result<(), Reply> {
     let is_form = FORMS.contains(&request.media_type().as_str());
     check(request, public_url, secret, now, is_form).await?;
-    if is_form || signature::fits_body(&request.query, &request.body) {
+    if is_form || signature::fits_body(request.query(), request.body()) {
         Ok(())
     } else {
         Err(Reply::refused(403, "bad_signature"))
@@ -145,12 +145,12 @@ async fn check(
     let Some(signature) = signature else {
         return Err(Reply::refused(403, "signature_missing"));
     };
-    let own: Option<BaseUrl> = format!("https://{}", request.domain).parse().ok();
+    let own: Option<BaseUrl> = format!("https://{}", request.domain()).parse().ok();
     let Some(base) = public_url.or(own.as_ref()) else {
         return Err(Reply::refused(403, "bad_signature"));
     };
-    let urls = signature::candidates(base.as_url(), &request.path, &request.query);
-    let body: &[u8] = if is_form { &request.body } else { &[] };
+    let urls = signature::candidates(base.as_url(), request.path(), request.query());
+    let body: &[u8] = if is_form { request.body() } else { &[] };
     let form = Form::parse(body).ok_or_else(|| Reply::refused(403, "too_many_parameters"))?;
     let fits = |credentials: &Credentials| {
         let tokens = [
@@ -364,6 +364,8 @@ pub struct Recording {
     pub url: String,
     /// Its length.
     pub seconds: u64,
+    /// Whether nobody is on the line to hear the answer.
+    pub caller_hung_up: bool,
 }
 
 impl Recording {
@@ -373,6 +375,7 @@ impl Recording {
         Some(Self {
             url: url.to_owned(),
             seconds: number(form, "RecordingDuration"),
+            caller_hung_up: form.get("Digits") == Some("hangup") || has_ended(form),
         })
     }
 }

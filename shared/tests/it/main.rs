@@ -6,6 +6,7 @@ mod access;
 mod auth0;
 mod bearer;
 mod directory;
+mod events;
 mod jwt;
 mod limits;
 mod link;

@@ -69,16 +69,16 @@ async fn without_secrets_nobody_is_let_in() {
         scene.lambda.url(),
         &[("account_number".to_owned(), NUMBER.to_owned())],
     );
-    assert_eq!(scene.ask().await, Answer::empty(503));
+    assert_eq!(scene.ask().await, Answer::unavailable());
     assert_eq!(
         scene.send(request().bearer_auth("x")).await,
-        Answer::empty(503)
+        Answer::unavailable()
     );
     assert_eq!(
         scene
             .send(request().header("x-twilio-signature", &signature))
             .await,
-        Answer::empty(503)
+        Answer::unavailable()
     );
     assert_eq!(scene.send(request()).await, Answer::challenged());
     assert_eq!((scene.api.calls(), scene.token_requests()), (0, 0));
@@ -110,7 +110,7 @@ async fn a_secret_that_lacks_something_is_named() {
         .aws
         .set_secret("switchboard/studio", &json!({ "token": STUDIO_TOKEN }));
     let scene = Scene::on(sandbox, 1, &[]).await;
-    assert_eq!(scene.ask().await, Answer::empty(503));
+    assert_eq!(scene.ask().await, Answer::unavailable());
     let error = scene.logged("secret_unavailable").await["error"]
         .as_str()
         .unwrap()

@@ -299,7 +299,7 @@ async fn without_the_table_a_signature_alone_is_not_enough() {
         sandbox::wire::Fault::ResetBefore,
     ] {
         scene.dynamodb().always(Some(fault));
-        assert_eq!(signed(&scene, &good).await, Answer::empty(503));
+        assert_eq!(signed(&scene, &good).await, Answer::unavailable());
         let timed = pairs(&[("account_number", NUMBER), ("time", &now)]);
         assert_eq!(signed(&scene, &timed).await, Answer::account());
         scene.dynamodb().clear();

@@ -32,6 +32,7 @@ pub(crate) const NOT_FOUND: &str = r#"{"found":false}"#;
 pub(crate) const REFUSED: &str = r#"{"error":"the API does not accept this application"}"#;
 pub(crate) const UNUSABLE: &str = r#"{"error":"the API has no usable answer"}"#;
 pub(crate) const LATE: &str = r#"{"error":"the API did not answer in time"}"#;
+const UNAVAILABLE: &str = r#"{"error":"this is not available right now, please try again"}"#;
 pub(crate) const CHALLENGE: &str = r#"Basic realm="switchboard", Bearer"#;
 
 /// What a flow gets.
@@ -54,6 +55,11 @@ impl Answer {
 
     pub(crate) fn empty(status: u16) -> Self {
         Self::says(status, "")
+    }
+
+    /// Something of AWS failed.
+    pub(crate) fn unavailable() -> Self {
+        Self::says(503, UNAVAILABLE)
     }
 
     pub(crate) fn account() -> Self {

@@ -6,8 +6,8 @@ use sandbox::wire::Fault;
 use serde_json::json;
 
 use crate::scene::{
-    CALLER, GOODBYE, GREETING, MOBILE, OTHER_CALLER, OTHER_COMPANY_NUMBER, OTHER_MOBILE, Override,
-    Params, Scene, VOICEMAIL, and, document, last_words, says, status,
+    APOLOGY, CALLER, GOODBYE, GREETING, MOBILE, OTHER_CALLER, OTHER_COMPANY_NUMBER, OTHER_MOBILE,
+    Override, Params, Scene, VOICEMAIL, and, document, last_words, says, status,
 };
 
 const ON: [Override<'static>; 1] = [("VOICEMAIL", Some("on"))];
@@ -308,6 +308,74 @@ async fn one_text_however_often_twilio_tells() {
             "voicemail"
         ]
     );
+}
+
+/// Okta and its copy fail together: Twilio is told to ask again, and nothing in the table says that the message was told of.
+#[tokio::test]
+async fn a_message_is_told_of_when_the_directory_is_back() {
+    let scene = Scene::with(&ON).await;
+    let twilio = &scene.sandbox.twilio;
+    for (n, (okta, dynamodb)) in [(true, false), (true, true), (false, true)]
+        .into_iter()
+        .enumerate()
+    {
+        scene.restart().await; // which remembers nobody
+        let told = recorded(&scene, &scene.inbound(CALLER), &url(n.try_into().unwrap()));
+        scene.okta().always(okta.then(|| status(500)));
+        scene.dynamodb().always(dynamodb.then(|| status(500)));
+        for _ in 0..2 {
+            assert_eq!(scene.post_any(&told, "after").await, (502, String::new()));
+        }
+        assert_eq!(twilio.inbox(MOBILE).len(), n, "{okta} {dynamodb}");
+        scene.okta().clear();
+        scene.dynamodb().clear();
+        scene.restart().await; // Okta's pause is forgotten
+        for _ in 0..3 {
+            assert_eq!(scene.post(&told, "after").await, last_words(GOODBYE));
+        }
+        assert_eq!(twilio.inbox(MOBILE).len(), n + 1, "{okta} {dynamodb}");
+        // The copy serves while Okta is down: from here on there must be none.
+        scene.forget(&format!("directory#{COMPANY_NUMBER}")).await;
+    }
+    let logged = scene.logged("directory_unavailable").await;
+    assert_eq!(
+        (&logged["level"], &logged["status"]),
+        (&json!("ERROR"), &json!(502))
+    );
+}
+
+/// Who is still on the line hears words; should the answer be lost, Twilio asks again, and the message is told of then.
+#[tokio::test]
+async fn who_pressed_the_pound_key_hears_an_apology() {
+    let scene = Scene::with(&ON).await;
+    let told = and(
+        &recorded(&scene, &scene.inbound(CALLER), &url(1)),
+        &[("CallStatus", "in-progress"), ("Digits", "#")],
+    );
+    scene.okta().always(Some(status(500)));
+    assert_eq!(scene.post(&told, "after").await, last_words(APOLOGY));
+    scene.okta().clear();
+    scene.restart().await;
+    assert_eq!(scene.post(&told, "after").await, last_words(GOODBYE));
+    assert_eq!(scene.sandbox.twilio.inbox(MOBILE).len(), 1);
+}
+
+/// The message's count in the table fails, but not its claim: that is given back.
+#[tokio::test]
+async fn a_message_that_could_not_be_counted_is_told_of_later() {
+    let scene = Scene::with(&ON).await;
+    scene.call(CALLER).await; // the employee is known
+    let told = recorded(&scene, &scene.inbound(OTHER_CALLER), &url(1));
+    scene.dynamodb().always_with("rate#voicemail#", status(500));
+    assert_eq!(scene.post_any(&told, "after").await.0, 502);
+    scene.dynamodb().clear();
+    scene.dynamodb().always_with("sent#voicemail#", status(500));
+    assert_eq!(scene.post_any(&told, "after").await.0, 502);
+    scene.dynamodb().clear();
+    for _ in 0..2 {
+        assert_eq!(scene.post(&told, "after").await, last_words(GOODBYE));
+    }
+    assert_eq!(scene.texts_tried(), 1);
 }
 
 /// The claim is written, its answer lost: the repeated claim meets its own.

@@ -11,4 +11,3 @@ mod outages;
 mod refusals;
 mod replays;
 mod scene;
-mod settings;

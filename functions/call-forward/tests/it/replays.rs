@@ -154,6 +154,28 @@ async fn a_message_is_told_once_however_long_ago_it_was_left() {
     );
 }
 
+/// Nobody was told of it, and the number may be another employee's by now.
+#[tokio::test]
+async fn a_message_that_could_not_be_told_of_is_not_told_of_later() {
+    let scene = Scene::with(&[("VOICEMAIL", Some("on"))]).await;
+    let url = "https://api.twilio.com/2010-04-01/Accounts/AC/Recordings/RElater";
+    scene.mark(url);
+    let left = [
+        ("RecordingUrl", url),
+        ("RecordingDuration", "7"),
+        ("Digits", "hangup"),
+    ];
+    let told = and(&scene.inbound(CALLER), &left);
+    scene.okta().always(Some(says(500, "")));
+    assert_eq!(scene.post_any(&told, "after").await.0, 502);
+    scene.okta().clear();
+    scene.let_pass_since_answers(60).await;
+    scene.restart().await;
+    assert_eq!(scene.post(&told, "after").await, document("<Hangup/>"));
+    scene.logged("replayed").await;
+    assert_eq!((scene.texts_tried(), scene.writes("sent#")), (0, 0));
+}
+
 /// As without the other guards: whoever calls is connected.
 #[tokio::test]
 async fn without_the_ledger_calls_go_through() {

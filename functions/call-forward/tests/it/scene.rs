@@ -95,13 +95,17 @@ impl Scene {
 
     /// The document that a signed request is answered.
     pub(crate) async fn post(&self, params: &Params, path: &str) -> String {
-        let (status, body) = self
-            .sandbox
-            .twilio
-            .post_call(params.clone(), &format!("{}{path}", self.lambda.url()))
-            .await;
+        let (status, body) = self.post_any(params, path).await;
         assert_eq!(status, 200, "{path} {params:?}");
         body
+    }
+
+    /// What a signed request is answered, also if that is no document.
+    pub(crate) async fn post_any(&self, params: &Params, path: &str) -> (u16, String) {
+        self.sandbox
+            .twilio
+            .post_call(params.clone(), &format!("{}{path}", self.lambda.url()))
+            .await
     }
 
     /// What a signed status callback is answered.
@@ -164,6 +168,14 @@ impl Scene {
             .await
             .into_iter()
             .find(|item| item["pk"]["S"] == pk)
+    }
+
+    /// The item whose `pk` this is has ended.
+    pub(crate) async fn forget(&self, pk: &str) {
+        if let Some(mut item) = self.item(pk).await {
+            item["expires_at"] = serde_json::json!({ "N": "1" });
+            self.sandbox.aws.put(item).await;
+        }
     }
 
     /// The calls that are on at a company number, and the seconds talked.

@@ -9,6 +9,7 @@ mod canary;
 mod menu;
 mod outages;
 mod refusals;
+mod replays;
 mod scene;
 mod settings;
 mod steps;

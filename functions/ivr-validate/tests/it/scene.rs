@@ -172,7 +172,7 @@ impl Scene {
             let answer = answering.await.unwrap().text().await.unwrap();
             let next = answer
                 .split_once("action=\"")
-                .map(|(_, rest)| rest.split('"').next().unwrap().to_owned());
+                .map(|(_, rest)| rest.split(['"', '#']).next().unwrap().to_owned());
             (unnumbered(&answer), next.unwrap_or_default())
         }
     }

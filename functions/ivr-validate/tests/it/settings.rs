@@ -1,69 +1,25 @@
-//! Variables: what is wrong is said at start, all of it.
+//! Variables whose values depend on each other, or are more than a text.
 
 use sandbox::Sandbox;
-use serde_json::Value;
+use sandbox::scene::{self, Setting};
 
 use crate::scene::FUNCTION;
 
 /// The problems with which the process ends.
-async fn problems(sandbox: &Sandbox, overrides: &[(&str, Option<&str>)]) -> Vec<String> {
-    let lambda = sandbox
-        .run_with(
-            FUNCTION,
-            env!("CARGO_BIN_EXE_ivr-validate").as_ref(),
-            1,
-            overrides,
-        )
-        .await;
-    let reported = lambda.wait_ready().await.unwrap_err();
-    assert!(!lambda.wait_exits(1).await[0].success());
-    let lines = lambda.errors();
-    assert_eq!(lines.len(), 1, "{lines:?}");
-    let line: Value = serde_json::from_str(&lines[0]).unwrap();
-    let problems: Vec<String> = serde_json::from_value(line["problems"].clone()).unwrap();
-    assert!(
-        problems.iter().all(|problem| reported.contains(problem)),
-        "{reported}"
-    );
-    problems
+async fn problems(sandbox: &Sandbox, settings: &[Setting<'_>]) -> Vec<String> {
+    let binary = env!("CARGO_BIN_EXE_ivr-validate").as_ref();
+    scene::problems(sandbox, FUNCTION, binary, settings).await
 }
 
 #[tokio::test]
-async fn every_problem_is_named_in_one_line_and_the_process_ends() {
+async fn bounds_that_contradict_each_other_and_texts_and_menus_that_are_none() {
+    let sandbox = Sandbox::start().await;
     let long = "x".repeat(1_001);
-    let overrides = [
-        ("TABLE_NAME", None),
-        ("TWILIO_SECRET", None),
-        ("IVR_SECRET", Some(" ")),
-        ("AUTH0_SECRET", None),
-        ("AUTH0_URL", Some("http://acme.eu.auth0.com")),
-        ("API_URL", Some("api.acme.example")),
-        ("API_AUDIENCE", None),
-        ("PUBLIC_URL", Some("https://u:p@hooks.example.com")),
-        ("PIN_ATTEMPTS", Some("0")),
-        ("PIN_ATTEMPTS_CALLER", Some("many")),
-        ("PIN_LOCK_MINUTES", Some("1441")),
-        ("PIN_FAILURES_PER_DAY", Some("0")),
-        ("PIN_LENGTH", Some("3")),
-        ("IVR_LANGUAGE", Some("en\"US")),
-        ("IVR_WELCOME", Some(long.as_str())),
-        ("IVR_MENU", Some("[]")),
-        ("LOG_LEVEL", Some("loud")),
-    ];
-    let sandbox = Sandbox::start().await;
-    let problems = problems(&sandbox, &overrides).await;
-    for (name, _) in overrides {
-        assert!(
-            problems.iter().any(|problem| problem.contains(name)),
-            "{name} in {problems:#?}"
-        );
-    }
-    assert_eq!(problems.len(), overrides.len(), "{problems:#?}");
-}
-
-#[tokio::test]
-async fn bounds_that_contradict_each_other_and_menus_that_are_none() {
-    let sandbox = Sandbox::start().await;
+    let told = problems(&sandbox, &[("IVR_WELCOME", Some(&long))]).await;
+    assert!(
+        told.len() == 1 && told[0].contains("IVR_WELCOME"),
+        "{told:?}"
+    );
     let bounds = [
         ("PIN_ATTEMPTS", Some("9")),
         ("PIN_ATTEMPTS_ACCOUNT", Some("8")),
@@ -111,47 +67,6 @@ async fn bounds_that_contradict_each_other_and_menus_that_are_none() {
         let told = problems(&sandbox, &[("IVR_MENU", Some(menu))]).await;
         assert!(
             told.len() == 1 && told[0].contains("IVR_MENU") && told[0].contains(part),
-            "{told:?}"
-        );
-    }
-}
-
-#[tokio::test]
-async fn only_auth0_the_api_and_the_secrets_must_be_named() {
-    let sandbox = Sandbox::start().await;
-    let optional = [
-        "PUBLIC_URL",
-        "LOGIN_REALM",
-        "IVR_LANGUAGE",
-        "IVR_VOICE",
-        "IVR_WELCOME",
-        "IVR_MENU",
-        "PIN_LENGTH",
-        "PIN_ATTEMPTS",
-        "PIN_ATTEMPTS_ACCOUNT",
-        "PIN_ATTEMPTS_CALLER",
-        "PIN_LOCK_MINUTES",
-        "PIN_FAILURES_PER_DAY",
-        "LOG_LEVEL",
-    ];
-    let binary = env!("CARGO_BIN_EXE_ivr-validate").as_ref();
-    let lambda = sandbox
-        .run_with(FUNCTION, binary, 1, &optional.map(|name| (name, None)))
-        .await;
-    lambda.wait_ready().await.unwrap();
-    lambda.stop().await;
-    for name in [
-        "AUTH0_URL",
-        "AUTH0_SECRET",
-        "TWILIO_SECRET",
-        "IVR_SECRET",
-        "TABLE_NAME",
-        "API_URL",
-        "API_AUDIENCE",
-    ] {
-        let told = problems(&sandbox, &[(name, None)]).await;
-        assert!(
-            told.len() == 1 && told[0].contains(&format!("{name} is missing")),
             "{told:?}"
         );
     }

@@ -1,6 +1,7 @@
 //! Requests that Twilio never makes: refused as HTTP, never a function error, and the process lives on.
 
 use sandbox::auth0::LinkPage;
+use sandbox::lambda::InvokeError;
 use sandbox::wire::client;
 use serde_json::{Value, json};
 
@@ -107,14 +108,11 @@ async fn hostile_events_are_refused_and_the_process_lives() {
         event(|event| *event.pointer_mut(pointer).unwrap() = value)
     };
     for (status, event) in [
-        (400, json!(null)),
-        (400, json!([])),
-        (400, json!("text")),
-        (400, json!(7)),
-        (400, json!({})),
-        (400, json!({ "requestContext": null })),
-        (400, json!({ "Records": [{ "eventSource": "aws:s3" }] })),
         (400, set("/rawQueryString", json!("a=\"b\"<script>"))),
+        (400, set("/rawQueryString", json!("a=1#b"))),
+        (400, set("/rawQueryString", json!("a".repeat(70_000)))),
+        (400, set("/rawPath", json!("/a".repeat(35_000)))),
+        (400, set("/rawPath", json!(":99999999"))),
         (400, set("/rawPath", json!("/\u{202e}"))),
         (400, set("/rawPath", json!("/a b"))),
         (400, set("/body", json!({ "Body": "YES" }))),
@@ -133,11 +131,17 @@ async fn hostile_events_are_refused_and_the_process_lives() {
         (403, set("/body", json!("%ff%fe=%00&=&&%=%zz&Body"))),
         (403, set("/body", json!("a=b&".repeat(250_000)))),
         (403, set("/requestContext/domainName", json!(""))),
-        (403, set("/requestContext/domainName", json!("x y/\\@evil"))),
+        (403, event(|event| event["headers"]["host"] = json!("a b"))),
         (
             403,
+            event(|event| event["headers"]["x-forwarded-proto"] = json!("a b")),
+        ),
+        (400, set("/requestContext/domainName", json!("x y/\\@evil"))),
+        (
+            400,
             set("/headers/x-twilio-signature", json!("\u{0}\n\u{fffd}")),
         ),
+        (403, set("/headers/x-twilio-signature", json!("\u{fffd}å"))),
         (
             403,
             set("/headers/x-twilio-signature", json!("A".repeat(1_000_000))),
@@ -161,6 +165,37 @@ async fn hostile_events_are_refused_and_the_process_lives() {
 }
 
 #[tokio::test]
+async fn an_event_that_is_neither_http_nor_known_fails_the_invocation() {
+    let scene = Scene::start().await;
+    scene.verification(LinkPage::Form).await;
+    let pids = scene.lambda.pids();
+    for event in [
+        json!(null),
+        json!([]),
+        json!("text"),
+        json!(7),
+        json!({}),
+        json!({ "requestContext": null }),
+        json!({ "requestContext": {} }),
+        json!({ "source": "aws.scheduler", "detail": {} }),
+        json!({ "Records": [{ "eventSource": "aws:s3" }] }),
+        json!({ "httpMethod": "POST", "path": "/", "requestContext": { "httpMethod": "POST" } }),
+    ] {
+        let answer = scene.lambda.invoke(event.clone()).await;
+        assert!(
+            matches!(&answer, Err(InvokeError::Function { kind, .. }) if kind == "unknown_event"),
+            "{event}: {answer:?}"
+        );
+    }
+    let logged = |line: &str| line.contains(r#""outcome":"unknown_event""#);
+    let line = scene.lambda.wait_log(logged).await;
+    assert!(line.contains(r#""level":"ERROR""#), "{line}");
+    scene.assert_untouched();
+    scene.text_answered("YES", CONFIRMED).await;
+    assert_eq!(scene.lambda.pids(), pids);
+}
+
+#[tokio::test]
 async fn events_that_are_hardly_json_are_refused_too() {
     let scene = Scene::start().await;
     scene.verification(LinkPage::Form).await;
@@ -169,9 +204,13 @@ async fn events_that_are_hardly_json_are_refused_too() {
         "{}/2015-03-31/functions/{FUNCTION}/invocations",
         scene.sandbox.invoke_api().url()
     );
-    let deep = "[".repeat(100_000) + &"]".repeat(100_000);
+    let deep = format!(
+        r#"{{"requestContext":{{"http":{{"method":"POST"}},"authorizer":{{"lambda":{{"a":{}{}}}}}}}}}"#,
+        "[".repeat(100_000),
+        "]".repeat(100_000)
+    );
     for raw in [
-        r#"{"rawPath":"\ud800"}"#,
+        r#"{"rawPath":"\ud800","requestContext":{"http":{"method":"POST"}}}"#,
         r#"{"body":"\udfff\ud800","requestContext":{"http":{"method":"POST"}}}"#,
         &deep,
     ] {

@@ -5,5 +5,4 @@
 mod accounts;
 mod outages;
 mod scene;
-mod settings;
 mod tokens;

@@ -34,11 +34,11 @@ async fn without_keys_nobody_can_say() {
     let scene = Scene::on(sandbox).await;
     scene.open_account().await;
     for path in [PATH, BY_PHONE, "/accounts/1", "/accounts/x", "/accounts"] {
-        assert_eq!(scene.get(path).await, Answer::empty(503), "{path}");
+        assert_eq!(scene.get(path).await, Answer::unavailable(), "{path}");
         let strange = scene.mint(json!({}), json!({}), Signer::Stranger);
         assert_eq!(
             scene.get_with(path, &strange).await,
-            Answer::empty(503),
+            Answer::unavailable(),
             "{path}"
         );
         let unsigned = scene.mint(json!({}), json!({}), Signer::Nobody);
@@ -98,7 +98,7 @@ async fn keys_that_cannot_be_read_are_none() {
     ] {
         scene.auth0().always(Some(fault.clone()));
         scene.restart().await;
-        assert_eq!(scene.get(PATH).await, Answer::empty(503), "{fault:?}");
+        assert_eq!(scene.get(PATH).await, Answer::unavailable(), "{fault:?}");
     }
     scene.auth0().clear();
     scene.restart().await;
@@ -110,7 +110,7 @@ async fn a_tenant_that_never_answers_is_not_waited_for() {
     let sandbox = Sandbox::start().await;
     sandbox.auth0.server().faults().always(Some(Fault::Hang));
     let scene = Scene::on(sandbox).await;
-    assert_eq!(scene.get(PATH).await, Answer::empty(503));
+    assert_eq!(scene.get(PATH).await, Answer::unavailable());
 }
 
 #[tokio::test]
@@ -130,7 +130,7 @@ async fn while_the_table_is_down_nothing_is_not_found() {
         for path in [PATH, BY_PHONE, "/accounts/1"] {
             assert_eq!(
                 scene.get(path).await,
-                Answer::empty(503),
+                Answer::unavailable(),
                 "{path} {fault:?}"
             );
         }
@@ -148,14 +148,14 @@ async fn while_the_table_is_down_nothing_is_not_found() {
         scene.dynamodb().clear();
     }
     scene.dynamodb().refuse(true);
-    assert_eq!(scene.get(PATH).await, Answer::empty(503));
+    assert_eq!(scene.get(PATH).await, Answer::unavailable());
     let logged = scene
         .lambda
         .wait_log(|line| line.contains(r#""status":503"#))
         .await;
     assert!(logged.contains(r#""level":"ERROR""#), "{logged}");
     scene.restart().await;
-    assert_eq!(scene.get(PATH).await, Answer::empty(503));
+    assert_eq!(scene.get(PATH).await, Answer::unavailable());
     scene.dynamodb().refuse(false);
     assert_eq!(scene.get(PATH).await, Answer::account(ACCOUNT));
 }
@@ -166,7 +166,7 @@ async fn half_an_answer_is_none() {
     let scene = Scene::start().await;
     scene.dynamodb().next(Fault::Delay(Duration::ZERO));
     scene.dynamodb().times(10, || says(500, ""));
-    assert_eq!(scene.get(BY_PHONE).await, Answer::empty(503));
+    assert_eq!(scene.get(BY_PHONE).await, Answer::unavailable());
     scene.dynamodb().clear();
     assert_eq!(scene.get(BY_PHONE).await, Answer::account(ACCOUNT));
 }
@@ -175,5 +175,5 @@ async fn half_an_answer_is_none() {
 async fn a_table_that_never_answers_ends_in_time() {
     let scene = Scene::start().await;
     scene.dynamodb().always(Some(Fault::Hang));
-    assert_eq!(scene.get(PATH).await, Answer::empty(503));
+    assert_eq!(scene.get(PATH).await, Answer::unavailable());
 }

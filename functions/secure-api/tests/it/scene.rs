@@ -46,6 +46,14 @@ impl Answer {
         }
     }
 
+    /// The tenant or the table failed.
+    pub(crate) fn unavailable() -> Self {
+        Self {
+            body: r#"{"error":"this is not available right now, please try again"}"#.to_owned(),
+            ..Self::empty(503)
+        }
+    }
+
     pub(crate) fn challenged(status: u16, challenge: &str) -> Self {
         Self {
             challenge: challenge.to_owned(),

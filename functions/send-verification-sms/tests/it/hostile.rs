@@ -1,5 +1,6 @@
 //! Events no honest caller makes: all are answered as Function URL payloads, and the process lives.
 
+use sandbox::lambda::InvokeError;
 use sandbox::wire::client;
 use serde_json::{Value, json};
 
@@ -43,18 +44,15 @@ fn containing(scene: &Scene, html: &str, plain: &str) -> Fields {
 async fn events_that_are_none_and_broken_ones() {
     let scene = Scene::start().await;
     for event in [
-        Value::Null,
-        json!([]),
-        json!("text"),
-        json!(7),
-        json!({}),
-        json!({ "requestContext": {} }),
-        json!({ "Records": [{ "eventSource": "aws:sqs" }] }),
         with("/rawQueryString", json!("a=\"b\"&c='d'")),
         with("/rawQueryString", json!("a=<script>\\")),
         with("/rawPath", json!("/\u{0}")),
-        with("/rawPath", json!(null)),
-        with("/headers", json!({ "content-type": ["a", "b"] })),
+        with("/rawPath", json!({})),
+        with("/rawPath", json!(":99999999")),
+        with("/rawPath", json!("/a".repeat(35_000))),
+        with("/rawQueryString", json!("a=1#b")),
+        with("/requestContext/domainName", json!("a b")),
+        with("/headers", json!({ "content-type": 7 })),
         with("/body", json!({ "a": 1 })),
         with("/isBase64Encoded", json!("true")),
         with("/isBase64Encoded", json!(true)),
@@ -69,6 +67,21 @@ async fn events_that_are_none_and_broken_ones() {
     ] {
         let answered = status(&scene, event.clone()).await;
         assert!((400..500).contains(&answered), "{answered} {event}");
+    }
+    for event in [
+        Value::Null,
+        json!([]),
+        json!("text"),
+        json!(7),
+        json!({}),
+        json!({ "requestContext": {} }),
+        json!({ "Records": [{ "eventSource": "aws:sqs" }] }),
+    ] {
+        let answer = scene.lambda.invoke(event.clone()).await;
+        assert!(
+            matches!(&answer, Err(InvokeError::Function { kind, .. }) if kind == "unknown_event"),
+            "{event}: {answer:?}"
+        );
     }
     scene.untouched();
     scene.still_works().await;

@@ -57,7 +57,7 @@ impl Scene {
         scene
     }
 
-    /// A user with this phone's pseudo address.
+    /// A user with this phone's proxy e-mail address.
     pub(crate) fn sign_up(&self, phone: &str) -> User {
         self.sandbox.auth0.sign_up(&address(phone))
     }
@@ -224,7 +224,7 @@ impl Deref for Scene {
     }
 }
 
-/// The pseudo address of a phone.
+/// The proxy e-mail address of a phone.
 pub(crate) fn address(phone: &str) -> String {
     format!("acme{phone}@sms.example.com")
 }

@@ -1,44 +1,9 @@
-//! Variables: what is wrong is said at start, all of it.
+//! Variables whose values depend on each other, or are more than a text.
 
 use sandbox::Sandbox;
-use serde_json::Value;
+use sandbox::scene::problems;
 
 use crate::scene::{FUNCTION, Override, Scene};
-
-#[tokio::test]
-async fn every_problem_is_named_in_one_line_and_the_process_ends() {
-    let sandbox = Sandbox::start().await;
-    let overrides = [
-        ("TABLE_NAME", None),
-        ("MAIL_SENDERS", Some("acme.example")),
-        ("TWILIO_NUMBER", Some("5005550006")),
-        ("TWILIO_URL", Some("http://api.example.com")),
-        ("RESET_VALID_HOURS", Some("soon")),
-        ("RECIPIENT_DOMAIN", None),
-        ("ALLOWED_COUNTRIES", Some("Denmark")),
-    ];
-    let lambda = sandbox
-        .run_with(
-            FUNCTION,
-            env!("CARGO_BIN_EXE_send-verification-sms").as_ref(),
-            1,
-            &overrides,
-        )
-        .await;
-    let reported = lambda.wait_ready().await.unwrap_err();
-    assert!(!lambda.wait_exits(1).await[0].success());
-    let lines = lambda.errors();
-    assert_eq!(lines.len(), 1, "{lines:?}");
-    let line: Value = serde_json::from_str(&lines[0]).unwrap();
-    assert_eq!(line["outcome"], "bad_configuration");
-    for (name, _) in overrides {
-        assert!(
-            line["problems"].to_string().contains(name),
-            "{name} in {line}"
-        );
-        assert!(reported.contains(name), "{name} in {reported}");
-    }
-}
 
 #[tokio::test]
 async fn a_pattern_may_say_where_the_phone_stands() {
@@ -137,38 +102,12 @@ async fn a_value_that_fits_nothing_is_named_at_start() {
     .await;
 }
 
-#[tokio::test]
-async fn without_a_variable_of_lambda_s_own_it_does_not_panic() {
-    let sandbox = Sandbox::start().await;
-    for name in [
-        "AWS_LAMBDA_FUNCTION_NAME",
-        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
-        "AWS_LAMBDA_FUNCTION_VERSION",
-    ] {
-        named(&sandbox, &[(name, None)], name).await;
-    }
-}
-
 /// One problem, that of the variable `name`, ends the process.
-async fn named(sandbox: &Sandbox, overrides: &[Override<'_>], name: &str) {
-    let lambda = sandbox
-        .run_with(
-            FUNCTION,
-            env!("CARGO_BIN_EXE_send-verification-sms").as_ref(),
-            1,
-            overrides,
-        )
-        .await;
-    let reported = lambda
-        .wait_ready()
-        .await
-        .expect_err(&format!("{overrides:?}"));
-    let line: Value = serde_json::from_str(&lambda.errors()[0]).unwrap();
-    assert_eq!(line["outcome"], "bad_configuration");
-    let problems = line["problems"].as_array().unwrap();
+async fn named(sandbox: &Sandbox, settings: &[Override<'_>], name: &str) {
+    let binary = env!("CARGO_BIN_EXE_send-verification-sms").as_ref();
+    let told = problems(sandbox, FUNCTION, binary, settings).await;
     assert!(
-        problems.len() == 1 && problems[0].as_str().unwrap().contains(name),
-        "{overrides:?}: {line}"
+        told.len() == 1 && told[0].contains(name),
+        "{settings:?}: {told:?}"
     );
-    assert!(reported.contains(name), "{reported}");
 }

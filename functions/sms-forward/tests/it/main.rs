@@ -9,5 +9,4 @@ mod outages;
 mod refusals;
 mod replies;
 mod scene;
-mod settings;
 mod twice;

@@ -1,59 +1,29 @@
-//! Variables: what is wrong is said at start, all of it.
+//! Variables whose values depend on each other, or are more than a text.
 
 use sandbox::Sandbox;
-use serde_json::Value;
+use sandbox::scene;
 
 use crate::scene::{FUNCTION, Override};
 
-/// The problems the process ended with.
-async fn problems(overrides: &[Override<'_>]) -> Vec<String> {
-    let sandbox = Sandbox::start().await;
-    let lambda = sandbox
-        .run_with(
-            FUNCTION,
-            env!("CARGO_BIN_EXE_sms-gateway").as_ref(),
-            1,
-            overrides,
-        )
-        .await;
-    let reported = lambda.wait_ready().await.unwrap_err();
-    assert!(!lambda.wait_exits(1).await[0].success());
-    let lines = lambda.errors();
-    assert_eq!(lines.len(), 1, "{lines:?}");
-    let line: Value = serde_json::from_str(&lines[0]).unwrap();
-    assert_eq!(line["outcome"], "bad_configuration");
-    let problems: Vec<String> = serde_json::from_value(line["problems"].clone()).unwrap();
-    assert!(
-        problems.iter().all(|problem| reported.contains(problem)),
-        "{reported}"
-    );
-    problems
+/// The problems with which the process ends.
+async fn problems(settings: &[Override<'_>]) -> Vec<String> {
+    let binary = env!("CARGO_BIN_EXE_sms-gateway").as_ref();
+    scene::problems(&Sandbox::start().await, FUNCTION, binary, settings).await
 }
 
 #[tokio::test]
-async fn every_problem_is_named_in_one_line_and_the_process_ends() {
-    let overrides = [
-        ("TABLE_NAME", None),
-        ("GATEWAY_SECRET", None),
-        ("GATEWAY_SUBJECT", None),
-        ("SMS_FROM", Some("twilio=+15005550006")),
-        ("ALLOWED_COUNTRIES", Some("Denmark")),
+async fn numbers_choices_and_pairs_that_are_none_are_named() {
+    let wrong = [
         ("SMS_PER_NUMBER_PER_HOUR", Some("0")),
         ("SMS_PER_RANGE_PER_HOUR", Some("-1")),
         ("SMS_PER_HOUR", Some("many")),
-        ("RESEND_COOLDOWN_SECONDS", Some("30s")),
-        ("CODE_LIFE_SECONDS", Some("59")),
-        ("GATEWAY_TOKEN_LIFE_SECONDS", Some("1h")),
-        ("GATEWAY_UNDATED_TOKENS", Some("no")),
+        ("GATEWAY_SUBJECT", None), // it goes together with the audience
         ("TWILIO_RETENTION", Some("retain")),
-        ("ON_UNKNOWN", Some("retry")),
         ("ALLOW_LOG_PROVIDER", Some("yes")),
-        ("TWILIO_SECRET", None),
         ("PLIVO_URL", Some("http://api.plivo.com")),
-        ("LOG_LEVEL", Some("loud")),
     ];
-    let problems = problems(&overrides).await;
-    for (name, _) in overrides {
+    let problems = problems(&wrong).await;
+    for (name, _) in wrong {
         assert!(
             problems.iter().any(|problem| problem.contains(name)),
             "{name} in {problems:#?}"
@@ -117,12 +87,4 @@ async fn the_log_provider_must_be_allowed() {
             "{problems:?}"
         );
     }
-}
-
-#[tokio::test]
-async fn routes_are_required() {
-    assert_eq!(
-        problems(&[("SMS_ROUTES", None)]).await,
-        ["SMS_ROUTES is missing"]
-    );
 }

@@ -1,0 +1,103 @@
+//! `/validate`: an IVR of any make asks whether a PIN is an account's.
+
+use std::time::{Instant, SystemTime};
+
+use secrecy::SecretString;
+use shared::auth0::users::AccountHolder;
+use shared::bearer;
+use shared::reply::Reply;
+use shared::request::Request;
+use shared::twilio::webhook::{self, Form};
+
+use crate::App;
+use crate::attempts::Caller;
+use crate::pin::{Judged, greeting, in_time};
+use crate::replay::{Earlier, SignedRequest};
+
+/// The answer to whoever is not let in, whatever the reason.
+const REFUSED: &str = "error";
+
+impl App {
+    /// For an IVR of any make.
+    pub(crate) async fn validate(
+        &self,
+        request: &Request,
+        (started, now): (Instant, SystemTime),
+    ) -> Result<Reply, Reply> {
+        let given = bearer::presented(request);
+        let signature = request.header("x-twilio-signature");
+        let signed = if let Some(signature) = signature.filter(|_| given.is_none()) {
+            webhook::authenticate(request, self.public_url.as_ref(), &self.twilio, now).await?;
+            Some(signature)
+        } else {
+            bearer::check(given.as_ref(), &self.ivr, now).await?;
+            None
+        };
+        let form = Form::parse(request.body()).filter(|form| !form.repeats());
+        let form = form.ok_or_else(|| Reply::refused(400, "bad_form"))?;
+        let caller = [form.get("caller"), form.get("From")]
+            .into_iter()
+            .flatten()
+            .map(str::trim)
+            .find(|caller| !caller.is_empty());
+        let caller = match caller {
+            None => Caller::NotGiven,
+            Some(caller) if webhook::is_withheld(caller) => Caller::Withheld,
+            Some(caller) => Caller::Named(caller),
+        };
+        let pin = SecretString::from(form.get("pin").unwrap_or_default().trim());
+        let number = form.get("account_number").unwrap_or_default().trim();
+        let account = number.parse().ok();
+        let signed = signed.map(|signature| SignedRequest::new(signature, number));
+        let earlier = match &signed {
+            Some(signed) => signed.note(&self.table, now).await,
+            None => Ok(Earlier::None),
+        };
+        let judged = match earlier {
+            Ok(Earlier::None) => {
+                self.check_pin(account.as_ref(), &pin, caller, (started, now))
+                    .await
+            }
+            // What was done is in another line.
+            Ok(Earlier::Accepted) => {
+                let holder = self.holder(account.as_ref(), now).await;
+                return Ok(plain("repeated", words(holder.as_ref())));
+            }
+            Ok(Earlier::Refused) => {
+                self.wait(started).await;
+                return Ok(plain("repeated", REFUSED.to_owned()));
+            }
+            Ok(Earlier::Replayed) => return Err(Reply::refused(403, "replayed")),
+            Err(error) => Judged::without_table(&error),
+        };
+        let verdict = judged.verdict();
+        let noting = async {
+            if let Some(signed) = &signed
+                && let Err(error) = in_time(signed.settle(&self.table, verdict.is_ok())).await
+            {
+                tracing::warn!(%error, "how a signed request ended could not be noted");
+            }
+        };
+        tokio::join!(self.settle(&judged, (started, now)), noting);
+        match verdict {
+            Ok(holder) => Ok(plain("greeted", words(Some(holder)))),
+            Err(refusal) => {
+                self.wait(started).await;
+                let answer = plain(refusal.outcome, REFUSED.to_owned());
+                Ok(refusal.log(answer))
+            }
+        }
+    }
+}
+
+fn plain(outcome: &'static str, text: String) -> Reply {
+    Reply::body(200, outcome, "text/plain; charset=utf-8", text)
+}
+
+/// How a caller is greeted. The word for a refusal is nobody's name.
+fn words(holder: Option<&AccountHolder>) -> String {
+    holder
+        .and_then(greeting)
+        .filter(|greeting| greeting != REFUSED)
+        .unwrap_or_else(|| "Welcome".to_owned())
+}

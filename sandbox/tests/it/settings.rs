@@ -1,0 +1,222 @@
+//! Variables of all functions: what is wrong is said at start, all of it at once, and only what has no default must be set.
+
+use std::collections::BTreeSet;
+
+use sandbox::Sandbox;
+use sandbox::scene::{Setting, problems};
+
+use crate::{API, CALL, FLOW, FORWARD, GATEWAY, IVR, PROVISION, RECEIVE, SEND, binary};
+
+/// Values that are wrong in every function that reads the variable. `None` and blanks are values that are missing.
+const WRONG: [Setting<'static>; 48] = [
+    ("ALLOWED_COUNTRIES", Some("Denmark")),
+    ("API_AUDIENCE", Some(" ")),
+    ("API_PATH", Some("accounts/{account_number}")),
+    ("API_URL", Some("api.acme.example")),
+    ("AREA_PREFIXES", Some("415,4156")),
+    ("AUTH0_SECRET", Some(" ")),
+    ("AUTH0_URL", Some("http://acme.eu.auth0.com")),
+    ("AWS_ENDPOINT_URL_DYNAMODB", Some("ftp://127.0.0.1")),
+    ("CALL_FORWARD_URL", Some("http://calls.example.com/")),
+    ("CLEAN_MOBILE", Some("1")),
+    ("CODE_LIFE_SECONDS", Some("59")),
+    ("DEFAULT_REGION", Some("Denmark")),
+    ("DIAL_TIMEOUT_SECONDS", Some("4")),
+    ("DRY_RUN", Some("yes")),
+    ("FORWARD_SEGMENTS_PER_HOUR", Some("0")),
+    ("FORWARD_SEGMENTS_PER_NUMBER_PER_DAY", Some("2501")),
+    ("FORWARD_SEGMENTS_PER_NUMBER_PER_HOUR", Some("49")),
+    ("GATEWAY_SECRET", None),
+    ("GATEWAY_TOKEN_LIFE_SECONDS", Some("1h")),
+    ("GATEWAY_UNDATED_TOKENS", Some("no")),
+    ("HOOK_SECRET", None),
+    ("IVR_LANGUAGE", Some("en\"US")),
+    ("IVR_MENU", Some("[]")),
+    ("IVR_SECRET", None),
+    ("LOG_LEVEL", Some("loud")),
+    ("MAIL_SENDERS", Some("acme.example")),
+    ("MAX_CALL_SECONDS", Some("14401")),
+    ("MAX_CONCURRENT_CALLS", Some("0")),
+    ("MAX_MINUTES_PER_DAY", Some("many")),
+    ("MAX_NUMBERS", Some("-1")),
+    ("MAX_PURCHASES_PER_RUN", Some("101")),
+    ("MESSAGES_PER_PAIR_PER_MINUTE", Some("0")),
+    ("NUMBER_COUNTRY", Some("USA")),
+    ("OKTA_SECRET", Some(" ")),
+    ("OKTA_URL", Some("http://acme.okta.com")),
+    ("ON_UNKNOWN", Some("retry")),
+    ("PIN_ATTEMPTS", Some("0")),
+    ("PIN_FAILURES_PER_DAY", Some("0")),
+    ("PIN_LENGTH", Some("3")),
+    ("PIN_LOCK_MINUTES", Some("1441")),
+    ("PUBLIC_URL", Some("https://u:p@hooks.example.com")),
+    ("RECIPIENT_DOMAIN", None),
+    ("RELEASE_AFTER_DAYS", Some("-1")),
+    ("RESEND_COOLDOWN_SECONDS", Some("30s")),
+    ("SMS_FROM", Some("twilio=+15005550006")),
+    ("TABLE_NAME", None),
+    ("TWILIO_SECRET", None),
+    ("VOICEMAIL", Some("yes")),
+];
+
+#[tokio::test]
+async fn every_problem_is_named_in_one_line_and_the_process_ends() {
+    let sandbox = Sandbox::start().await;
+    let mut tried = BTreeSet::new();
+    for function in &sandbox.template().functions {
+        let is_read =
+            |name: &str| name.starts_with("AWS_") || function.environment.contains_key(name);
+        let is_wrong = |(name, value): &Setting<'_>| {
+            let is_missing = value.is_none_or(|value| value.trim().is_empty());
+            is_read(name) && (!is_missing || required(&function.name).contains(name))
+        };
+        let wrong: Vec<_> = WRONG.into_iter().filter(is_wrong).collect();
+        let binary = binary(&function.name).await;
+        let told = problems(&sandbox, &function.name, binary, &wrong).await;
+        for (name, _) in wrong {
+            // The length of area codes is known only with the country.
+            let is_named = told.iter().any(|problem| problem.contains(name));
+            assert!(
+                is_named || name == "AREA_PREFIXES",
+                "{}: {name} in {told:#?}",
+                function.name
+            );
+            tried.insert(name);
+        }
+    }
+    assert_eq!(tried.len(), WRONG.len());
+}
+
+/// What each function does not start without.
+const REQUIRED: [(&str, &[&str]); 9] = [
+    (API, &["API_AUDIENCE", "AUTH0_URL", "TABLE_NAME"]),
+    (
+        CALL,
+        &["OKTA_SECRET", "OKTA_URL", "TABLE_NAME", "TWILIO_SECRET"],
+    ),
+    (
+        FLOW,
+        &[
+            "API_AUDIENCE",
+            "API_URL",
+            "AUTH0_SECRET",
+            "AUTH0_URL",
+            "TABLE_NAME",
+        ],
+    ),
+    (
+        FORWARD,
+        &["OKTA_SECRET", "OKTA_URL", "TABLE_NAME", "TWILIO_SECRET"],
+    ),
+    (
+        GATEWAY,
+        // The sandbox routes through all four providers.
+        &[
+            "CLICKATELL_SECRET",
+            "GATEWAY_SECRET",
+            "PLIVO_SECRET",
+            "SMS_ROUTES",
+            "TABLE_NAME",
+            "TWILIO_SECRET",
+            "VONAGE_SECRET",
+        ],
+    ),
+    (
+        IVR,
+        &[
+            "API_AUDIENCE",
+            "API_URL",
+            "AUTH0_SECRET",
+            "AUTH0_URL",
+            "IVR_SECRET",
+            "TABLE_NAME",
+            "TWILIO_SECRET",
+        ],
+    ),
+    (
+        PROVISION,
+        &[
+            "AREA_PREFIXES",
+            "CALL_FORWARD_URL",
+            "HOOK_SECRET",
+            "OKTA_SECRET",
+            "OKTA_URL",
+            "SMS_FORWARD_URL",
+            "TABLE_NAME",
+            "TWILIO_SECRET",
+        ],
+    ),
+    (RECEIVE, &["AUTH0_URL", "TABLE_NAME", "TWILIO_SECRET"]),
+    (
+        SEND,
+        &[
+            "AUTH0_URL",
+            "MAILGUN_SECRET",
+            "MAIL_SENDERS",
+            "RECIPIENT_DOMAIN",
+            "RECIPIENT_PREFIX",
+            "TABLE_NAME",
+            "TWILIO_NUMBER",
+            "TWILIO_SECRET",
+        ],
+    ),
+];
+
+fn required(function: &str) -> &'static [&'static str] {
+    let found = REQUIRED.iter().find(|(name, _)| *name == function);
+    found.unwrap().1
+}
+
+#[tokio::test]
+async fn what_has_no_default_is_missed_by_its_name() {
+    let sandbox = Sandbox::start().await;
+    for (function, required) in REQUIRED {
+        for name in required {
+            let told = problems(&sandbox, function, binary(function).await, &[(name, None)]).await;
+            assert!(
+                told.len() == 1 && told[0].contains(name) && told[0].ends_with("is missing"),
+                "{function}, {name}: {told:?}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_has_a_default_may_be_left_out() {
+    let sandbox = Sandbox::start().await;
+    for function in &sandbox.template().functions {
+        let required = required(&function.name);
+        let optional = function.environment.keys().filter(|name| {
+            let remaining_credential = function.name == FLOW && *name == "STUDIO_SECRET";
+            !(remaining_credential || required.contains(&name.as_str()))
+        });
+        let unset: Vec<Setting<'_>> = optional.map(|name| (name.as_str(), None)).collect();
+        assert!(unset.len() > 3, "{}: {unset:?}", function.name);
+        let lambda = sandbox
+            .run_with(&function.name, binary(&function.name).await, 1, &unset)
+            .await;
+        let ready = lambda.wait_ready().await;
+        assert_eq!(ready, Ok(()), "{} without {unset:?}", function.name);
+        lambda.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn without_a_variable_of_lambda_s_own_it_does_not_panic() {
+    let sandbox = Sandbox::start().await;
+    for name in [
+        "AWS_LAMBDA_FUNCTION_NAME",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+        "AWS_LAMBDA_FUNCTION_VERSION",
+    ] {
+        for function in &sandbox.template().functions {
+            let binary = binary(&function.name).await;
+            let told = problems(&sandbox, &function.name, binary, &[(name, None)]).await;
+            assert!(
+                told.len() == 1 && told[0].contains(name),
+                "{}: {told:?}",
+                function.name
+            );
+        }
+    }
+}
