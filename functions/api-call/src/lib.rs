@@ -115,6 +115,12 @@ impl Function for App {
         })
     }
 
+    fn too_slow() -> Reply {
+        late()
+    }
+}
+
+impl App {
     async fn answer(&self, request: &Request, now: SystemTime) -> Result<Reply, Reply> {
         request.expect_post("/", &MEDIA_TYPES, BODY_LIMIT)?;
         let proof = self.authenticate(request, now).await?;
@@ -184,12 +190,6 @@ impl Function for App {
         }
     }
 
-    fn too_slow() -> Reply {
-        late()
-    }
-}
-
-impl App {
     /// Twilio signs what Studio posts, or the flow's author put the token into the request.
     async fn authenticate(&self, request: &Request, now: SystemTime) -> Result<Proof, Reply> {
         let given: Option<SecretString> = bearer::presented(request);

@@ -56,7 +56,9 @@ impl Function for App {
             }
         })
     }
+}
 
+impl App {
     async fn answer(&self, request: &Request, now: SystemTime) -> Result<Reply, Reply> {
         // How its callers open a connection ahead: nothing is refused, and nothing told.
         if (request.method(), request.path()) == ("HEAD", "/") {
@@ -98,9 +100,7 @@ impl Function for App {
             None => Ok(Reply::empty(404, "no_account")),
         }
     }
-}
 
-impl App {
     /// The challenges are those of RFC 6750, section 3.
     async fn authorize(&self, request: &Request, now: SystemTime) -> Result<(), Reply> {
         let challenge = |status, outcome, challenge: &str| {
