@@ -49,7 +49,7 @@ async fn main() -> ExitCode {
 }
 
 async fn open(cli: &Cli, console: Console) -> Result<Context, Problem> {
-    let http = shared::config::read(&environment, |source| Some(http::Settings::read(source)));
+    let http = shared::config::read(&environment, http::Settings::read);
     let http = http.map_err(|problems| Problem::Usage(problems.to_string()))?;
     let http = http::Client::new(http).map_err(Problem::Usage)?;
     let outputs = cli.read_outputs()?;

@@ -45,11 +45,11 @@ pub struct Settings {
 impl Settings {
     /// Reads Lambda's variables and the SDK's own `AWS_ENDPOINT_URL`, `AWS_ENDPOINT_URL_DYNAMODB`,
     /// `AWS_ENDPOINT_URL_SECRETS_MANAGER`.
-    pub fn read(source: &mut Source<'_>) -> Option<Self> {
+    pub fn read(source: &mut Source<'_>) -> Self {
         let region = source
             .optional("AWS_REGION")
             .or_else(|| source.optional("AWS_DEFAULT_REGION"));
-        let region = region.or_else(|| source.required("AWS_REGION"));
+        let region = region.unwrap_or_else(|| source.required("AWS_REGION"));
         let key = source.required("AWS_ACCESS_KEY_ID");
         let secret = source.required("AWS_SECRET_ACCESS_KEY");
         let session = source.optional("AWS_SESSION_TOKEN");
@@ -59,21 +59,14 @@ impl Settings {
             } else {
                 "AWS_ENDPOINT_URL"
             };
-            source
-                .optional(name)
-                .is_some()
-                .then(|| source.base_url(name, None))
-                .flatten()
+            source.optional_base_url(name)
         };
-        let dynamodb = endpoint("AWS_ENDPOINT_URL_DYNAMODB");
-        let secrets_manager = endpoint("AWS_ENDPOINT_URL_SECRETS_MANAGER");
-        let credentials = Credentials::new(key?, secret?, session, None, "environment");
-        Some(Self {
-            region: region?,
-            credentials,
-            dynamodb,
-            secrets_manager,
-        })
+        Self {
+            dynamodb: endpoint("AWS_ENDPOINT_URL_DYNAMODB"),
+            secrets_manager: endpoint("AWS_ENDPOINT_URL_SECRETS_MANAGER"),
+            region,
+            credentials: Credentials::new(key, secret, session, None, "environment"),
+        }
     }
 
     /// DynamoDB's client.

@@ -57,11 +57,6 @@ pub async fn check(
         return Err(refused("credential_missing"));
     };
     let fits = |token: &Token| secrets::same(token.0.expose_secret(), given.expose_secret());
-    if fits(&*secret.get(now).await.map_err(Failure::from)?) {
-        return Ok(());
-    }
-    match secret.refresh(now).await.map_err(Failure::from)? {
-        Some(fresh) if fits(&fresh) => Ok(()),
-        _ => Err(refused("bad_credential")),
-    }
+    let fitting = secret.fitting(now, fits).await.map_err(Failure::from)?;
+    fitting.map(drop).ok_or_else(|| refused("bad_credential"))
 }

@@ -93,11 +93,7 @@ struct Refusal {
 impl Clickatell {
     /// Reads `CLICKATELL_URL`; each of the two APIs has its own default.
     pub fn base(source: &mut Source<'_>) -> Option<BaseUrl> {
-        source
-            .optional("CLICKATELL_URL")
-            .is_some()
-            .then(|| source.base_url("CLICKATELL_URL", None))
-            .flatten()
+        source.optional_base_url("CLICKATELL_URL")
     }
 
     /// The provider at `base`, or where its API is by default.

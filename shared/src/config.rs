@@ -1,8 +1,9 @@
 //! Settings from environment variables, with every problem reported at once.
 //!
 //! A function reads its variables through a [`Source`] made from a look-up function (the environment in production, a map in
-//! tests). Readers never stop at the first problem: they note it and go on, and [`read`] fails with the whole list. An empty
-//! value counts as unset, because deployment templates cannot leave a variable out conditionally without repeating it.
+//! tests). A reader never stops at a problem: it notes the problem and returns a placeholder, so that settings are one struct
+//! literal, and [`read`] fails with the whole list. An empty value counts as unset, because deployment templates cannot leave a
+//! variable out conditionally without repeating it.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -34,15 +35,17 @@ pub struct Source<'a> {
 /// All problems noted, if there is any.
 pub fn read<C>(
     lookup: &dyn Fn(&str) -> Option<String>,
-    reader: impl FnOnce(&mut Source<'_>) -> Option<C>,
+    reader: impl FnOnce(&mut Source<'_>) -> C,
 ) -> Result<C, Problems> {
     let mut source = Source {
         lookup,
         problems: Vec::new(),
     };
-    match (reader(&mut source), source.problems) {
-        (Some(config), problems) if problems.is_empty() => Ok(config),
-        (_, problems) => Err(Problems(problems)),
+    let settings = reader(&mut source);
+    if source.problems.is_empty() {
+        Ok(settings)
+    } else {
+        Err(Problems(source.problems))
     }
 }
 
@@ -62,12 +65,11 @@ impl Source<'_> {
     }
 
     /// The value; a problem if unset.
-    pub fn required(&mut self, name: &str) -> Option<String> {
-        let value = self.optional(name);
-        if value.is_none() {
+    pub fn required(&mut self, name: &str) -> String {
+        self.optional(name).unwrap_or_else(|| {
             self.problem(format!("{name} is missing"));
-        }
-        value
+            String::new()
+        })
     }
 
     /// The value or a default.
@@ -148,18 +150,21 @@ impl Source<'_> {
     }
 
     /// A vendor's base URL, `default` if unset. Plain `http` is accepted for this machine only.
-    pub fn base_url(&mut self, name: &str, default: Option<&str>) -> Option<BaseUrl> {
+    pub fn base_url(&mut self, name: &str, default: Option<&str>) -> BaseUrl {
         let Some(text) = self.optional(name).or_else(|| default.map(str::to_owned)) else {
             self.problem(format!("{name} is missing"));
-            return None;
+            return BaseUrl::placeholder();
         };
-        match text.trim().parse() {
-            Ok(url) => Some(url),
-            Err(why) => {
-                self.problem(format!("{name} {why}"));
-                None
-            }
-        }
+        text.trim().parse().unwrap_or_else(|why| {
+            self.problem(format!("{name} {why}"));
+            BaseUrl::placeholder()
+        })
+    }
+
+    /// As [`Source::base_url`], for one that may be left out.
+    pub fn optional_base_url(&mut self, name: &str) -> Option<BaseUrl> {
+        self.optional(name)?;
+        Some(self.base_url(name, None))
     }
 }
 
@@ -185,7 +190,6 @@ mod tests {
             source.base_url("OTHER_URL", None);
             assert_eq!(source.choice("WORD", &[("first", 1), ("second", 2)]), 1);
             assert_eq!(source.text("BLANK", "default"), "default");
-            Some(())
         })
         .unwrap_err();
         assert_eq!(

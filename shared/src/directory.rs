@@ -8,12 +8,15 @@
 //! many of them within a minute believes a copy that says so without asking Okta again.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
 
-use crate::okta::CallError;
+use crate::config::Source;
+use crate::lock;
 use crate::okta::users::{Attribute, Found, User, Users};
+use crate::okta::{Access, CallError};
 use crate::phone::E164;
+use crate::platform::Platform;
 use crate::reply::Failure;
 use crate::table::{Item, Key, Table, Unavailable, Update, epoch};
 
@@ -121,9 +124,15 @@ impl Directory {
         }
     }
 
-    /// Gets ahead what the first look-up would wait for.
+    /// Reads `OKTA_URL` and `OKTA_SECRET`.
+    pub fn read(platform: &Platform, source: &mut Source<'_>) -> Self {
+        let users = Users::read(platform, source, Access::Read);
+        Self::new(users, platform.table.clone())
+    }
+
+    /// Gets ahead what the first look-up would wait for: what Okta is asked with, and a connection.
     pub async fn warm_up(&self, now: SystemTime) {
-        self.users.warm_up(now).await;
+        tokio::join!(self.users.warm_up(now), self.users.connect());
     }
 
     /// Who has this number.
@@ -131,22 +140,26 @@ impl Directory {
     /// # Errors
     /// 503 `directory_unavailable`: Okta has no answer and there is no copy.
     pub async fn find(&self, number: &E164, now: SystemTime) -> Result<Listing, Failure> {
-        if let Some(listing) = self.memory().get(number, now) {
+        if let Some(listing) = lock(&self.memory).get(number, now) {
             return Ok(listing);
         }
-        let has_asked_enough = self.memory().has_asked_enough(now);
+        let has_asked_enough = lock(&self.memory).has_asked_enough(now);
         if has_asked_enough
-            && let Ok(Some(copy)) = in_time(self.table.get(key(number), now)).await
+            && let Ok(Some(copy)) =
+                Table::within(TABLE_TIME, self.table.get(key(number), now)).await
             && let Some(listing @ Listing::Nobody(_)) = read(&copy)
         {
-            self.memory().put(number, &listing, now);
+            lock(&self.memory).put(number, &listing, now);
             return Ok(listing);
         }
         let asked = tokio::time::timeout(
             OKTA_TIME,
             self.users.by_phone(Attribute::PrimaryPhone, number, now),
         );
-        let (answer, copy) = tokio::join!(asked, in_time(self.table.get(key(number), now)));
+        let (answer, copy) = tokio::join!(
+            asked,
+            Table::within(TABLE_TIME, self.table.get(key(number), now))
+        );
         let answer = answer
             .unwrap_or_else(|_| Err(CallError::Unavailable("Okta: no answer in time".to_owned())));
         let listing = match answer {
@@ -161,7 +174,7 @@ impl Directory {
                 return Ok(listing);
             }
         };
-        let mut memory = self.memory();
+        let mut memory = lock(&self.memory);
         memory.put(number, &listing, now);
         if matches!(listing, Listing::Nobody(_)) {
             memory.note_in_vain(now);
@@ -176,8 +189,8 @@ impl Directory {
     pub async fn is_ours(&self, number: &E164, now: SystemTime) -> Result<bool, Unavailable> {
         let bought = Key::new(format!("number#{}", number.reveal()), "owner");
         let (seen, bought) = tokio::try_join!(
-            in_time(self.table.get(key(number), now)),
-            in_time(self.table.get(bought, now))
+            Table::within(TABLE_TIME, self.table.get(key(number), now)),
+            Table::within(TABLE_TIME, self.table.get(bought, now))
         )?;
         Ok(seen.is_some() || bought.is_some())
     }
@@ -233,7 +246,9 @@ impl Directory {
                 .await
                 .unwrap_or(employee.mobile_is_ours);
         }
-        if let Err(error) = in_time(self.table.update(write(number, &listing, now))).await {
+        if let Err(error) =
+            Table::within(TABLE_TIME, self.table.update(write(number, &listing, now))).await
+        {
             tracing::warn!(%error, "Okta's answer could not be copied");
         }
         listing
@@ -241,7 +256,8 @@ impl Directory {
 
     /// The number that a mobile in national form was found to be when the employee got the company number.
     async fn as_read_before(&self, id: &str, written: &str, now: SystemTime) -> Option<E164> {
-        let entry = in_time(
+        let entry = Table::within(
+            TABLE_TIME,
             self.table
                 .get(Key::new(format!("number#{id}"), "number"), now),
         )
@@ -256,20 +272,10 @@ impl Directory {
             .parse()
             .ok()
     }
-
-    fn memory(&self) -> MutexGuard<'_, Memory> {
-        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 fn key(number: &E164) -> Key {
     Key::new(format!("directory#{}", number.reveal()), "entry")
-}
-
-async fn in_time<T>(work: impl Future<Output = Result<T, Unavailable>>) -> Result<T, Unavailable> {
-    tokio::time::timeout(TABLE_TIME, work)
-        .await
-        .unwrap_or_else(|_| Err(Unavailable::late()))
 }
 
 fn unavailable(cause: &str) -> Failure {

@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
@@ -28,6 +28,7 @@ use url::{Host, Url};
 use webpki::ring as algorithms;
 
 use crate::config::Source;
+use crate::lock;
 
 /// Connecting (DNS, TCP and TLS) takes at most this long.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
@@ -65,6 +66,11 @@ impl FromStr for BaseUrl {
 }
 
 impl BaseUrl {
+    /// Stands for one that was noted as a problem: the process ends before anything is sent there.
+    pub(crate) fn placeholder() -> Self {
+        Self(Url::parse("https://missing.invalid/").expect("a constant URL"))
+    }
+
     /// `path` (no leading slash; already percent-encoded) below this base.
     pub fn join(&self, path: &str) -> Url {
         let mut url = self.0.clone();
@@ -110,7 +116,6 @@ fn is_this_machine(url: &Url) -> bool {
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
     extra_roots: Vec<CertificateDer<'static>>,
-    public_only: HashSet<String>,
 }
 
 impl Settings {
@@ -127,14 +132,6 @@ impl Settings {
             }
         }
         settings
-    }
-
-    /// Hosts named in untrusted text (links in mails): connections to them are refused when their name resolves to an address
-    /// that is not public.
-    #[must_use]
-    pub fn public_only(mut self, hosts: impl IntoIterator<Item = String>) -> Self {
-        self.public_only.extend(hosts);
-        self
     }
 }
 
@@ -186,6 +183,7 @@ impl fmt::Display for NoAnswer {
 pub struct Client {
     inner: reqwest::Client,
     meter: Arc<Mutex<Meter>>,
+    public_only: Arc<Mutex<HashSet<String>>>,
 }
 
 impl Client {
@@ -208,6 +206,7 @@ impl Client {
             .map_err(|why| why.to_string())?
             .with_root_certificates(roots)
             .with_no_client_auth();
+        let public_only = Arc::<Mutex<HashSet<String>>>::default();
         let inner = reqwest::Client::builder()
             .tls_backend_preconfigured(tls)
             .http1_only()
@@ -219,7 +218,7 @@ impl Client {
             .pool_idle_timeout(IDLE_TIMEOUT)
             .user_agent(concat!("Switchboard/", env!("CARGO_PKG_VERSION")))
             .dns_resolver(GuardedResolver {
-                public_only: settings.public_only,
+                public_only: Arc::clone(&public_only),
                 lookups: Mutex::default(),
             })
             .build()
@@ -227,7 +226,14 @@ impl Client {
         Ok(Self {
             inner,
             meter: Arc::default(),
+            public_only,
         })
+    }
+
+    /// From now on, connections to these hosts, which untrusted text (links in mails) may name, are refused when their name resolves
+    /// to an address that is not public.
+    pub fn public_only(&self, hosts: impl IntoIterator<Item = String>) {
+        lock(&self.public_only).extend(hosts);
     }
 
     /// Starts a request to be given to [`Client::send`].
@@ -413,10 +419,6 @@ struct Meter {
     total: Duration,
 }
 
-fn lock(meter: &Mutex<Meter>) -> std::sync::MutexGuard<'_, Meter> {
-    meter.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 struct Waiting<'a>(&'a Mutex<Meter>);
 
 impl<'a> Waiting<'a> {
@@ -445,7 +447,7 @@ impl Drop for Waiting<'_> {
 ///
 /// Connections that are opened at once to one host share a lookup: each costs a thread.
 struct GuardedResolver {
-    public_only: HashSet<String>,
+    public_only: Arc<Mutex<HashSet<String>>>,
     /// Those going on, and names of others.
     lookups: Mutex<HashMap<String, WeakShared<Lookup>>>,
 }
@@ -455,7 +457,7 @@ type Lookup = BoxFuture<'static, Option<Vec<SocketAddr>>>;
 
 impl GuardedResolver {
     fn lookup(&self, name: &str) -> Shared<Lookup> {
-        let mut lookups = self.lookups.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lookups = lock(&self.lookups);
         if let Some(lookup) = lookups.get(name).and_then(WeakShared::upgrade) {
             return lookup;
         }
@@ -475,7 +477,7 @@ impl GuardedResolver {
 
 impl Resolve for GuardedResolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let guarded = self.public_only.contains(name.as_str());
+        let guarded = lock(&self.public_only).contains(name.as_str());
         let lookup = self.lookup(name.as_str());
         Box::pin(async move {
             let found = lookup.await.ok_or("the name cannot be resolved")?;
@@ -617,8 +619,8 @@ mod tests {
         )
         .parse()
         .unwrap();
-        let guarded =
-            Client::new(Settings::default().public_only(["localhost".to_owned()])).unwrap();
+        let guarded = Client::new(Settings::default()).unwrap();
+        guarded.public_only(["localhost".to_owned()]);
         let request = guarded.request(reqwest::Method::GET, url.clone());
         let answer = guarded.send(request, 1024, Duration::from_secs(2)).await;
         assert_eq!(answer.unwrap_err(), NoAnswer::NotSent("no connection"));

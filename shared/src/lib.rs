@@ -2,7 +2,8 @@
 //!
 //! | … | it is in |
 //! | --- | --- |
-//! | what every `main` does: settings, warm-up, the loop, the log line | [`runtime`] |
+//! | what every function is, and what every `main` does: settings, warm-up, the loop, the log line | [`runtime`] |
+//! | what every function stands on: the HTTP client, the table, the secrets | [`platform`] |
 //! | a Function URL event as a request, and what is refused before anything else | [`request`] |
 //! | an answer, a failure, and how they become HTTP and a log line | [`reply`] |
 //! | environment variables, all problems at once | [`config`] |
@@ -38,6 +39,7 @@ pub mod mailgun;
 pub mod okta;
 pub mod pending;
 pub mod phone;
+pub mod platform;
 pub mod plivo;
 pub mod protected;
 pub mod reply;
@@ -49,3 +51,10 @@ pub mod table;
 pub mod twilio;
 pub mod verified;
 pub mod vonage;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Locks a mutex, also after a panic elsewhere: what is kept in ours is whole at any time.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

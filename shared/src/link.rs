@@ -15,7 +15,7 @@ use url::{Host, Url};
 
 use crate::config::Source;
 use crate::html;
-use crate::http::{Answer, Client};
+use crate::http::{Answer, BaseUrl, Client};
 
 /// A confirmation page is tens of kilobytes.
 const PAGE_LIMIT: usize = 512 * 1024;
@@ -83,26 +83,23 @@ pub struct Rules {
 
 impl Rules {
     /// Reads `LINK_HOSTS`: a comma list of `host` or `host:port`; if unset, the host of `AUTH0_URL`, which then is required.
-    pub fn read(source: &mut Source<'_>) -> Option<Self> {
+    pub fn read(source: &mut Source<'_>) -> Self {
         let entries = source.list("LINK_HOSTS");
-        let auth0 = if entries.is_empty() || source.optional("AUTH0_URL").is_some() {
-            source.base_url("AUTH0_URL", None)
+        let auth0 = if entries.is_empty() {
+            Some(source.base_url("AUTH0_URL", None))
         } else {
-            None
+            source.optional_base_url("AUTH0_URL")
         };
         let local = auth0
             .as_ref()
             .filter(|base| base.is_this_machine())
             .map(|base| base.as_url().clone());
-        if entries.is_empty() {
-            let url = auth0?;
-            let url = url.as_url();
-            return Some(Self {
-                hosts: vec![(url.host_str()?.to_owned(), url.port())],
-                local,
-            });
-        }
-        let mut hosts = Vec::new();
+        let tenant = auth0.as_ref().filter(|_| entries.is_empty());
+        let tenant = tenant.map(BaseUrl::as_url);
+        let mut hosts: Vec<_> = tenant
+            .and_then(|url| Some((url.host_str()?.to_owned(), url.port())))
+            .into_iter()
+            .collect();
         for entry in entries {
             match Url::parse(&format!("https://{entry}")) {
                 Ok(url) if is_bare_host(&url, local.as_ref()) => {
@@ -111,7 +108,7 @@ impl Rules {
                 _ => source.problem("LINK_HOSTS must be a comma list of host or host:port, such as login.acme.example"),
             }
         }
-        Some(Self { hosts, local })
+        Self { hosts, local }
     }
 
     /// The hosts whose addresses must be public when they are connected to: all but a tenant on this machine.

@@ -57,7 +57,7 @@ struct Queued {
 
 impl Plivo {
     /// Reads `PLIVO_URL`.
-    pub fn base(source: &mut Source<'_>) -> Option<BaseUrl> {
+    pub fn base(source: &mut Source<'_>) -> BaseUrl {
         source.base_url("PLIVO_URL", Some("https://api.plivo.com"))
     }
 

@@ -15,6 +15,7 @@ use url::Url;
 
 use crate::auth0::CallError;
 use crate::auth0::tokens::Tokens;
+use crate::config::Source;
 use crate::http::{Answer, BaseUrl, Client, NoAnswer};
 
 /// What a Studio flow takes (<https://www.twilio.com/docs/studio/widget-library/http-request>).
@@ -29,6 +30,16 @@ pub struct Template(Vec<Part>);
 enum Part {
     Text(String),
     Name(String),
+}
+
+impl Template {
+    /// Reads the template in the variable `name`; what is wrong is noted in `source`.
+    pub fn read(source: &mut Source<'_>, name: &str, default: &str) -> Self {
+        source.text(name, default).parse().unwrap_or_else(|why| {
+            source.problem(format!("{name} {why}"));
+            Self(Vec::new())
+        })
+    }
 }
 
 impl FromStr for Template {
@@ -158,6 +169,11 @@ impl Api {
             base,
             tokens,
         }
+    }
+
+    /// Opens a connection ahead, during INIT.
+    pub async fn connect(&self) {
+        self.client.warm_up(Some(&self.base)).await;
     }
 
     /// Gets a token ahead, during INIT.

@@ -1,5 +1,5 @@
-//! What every `main` does: settings, INIT, the Lambda loop, one log line an invocation. The only place that reads the environment
-//! and the clock.
+//! What every function is ([`Function`]), and what every `main` does: settings, INIT, the Lambda loop, one log line an invocation.
+//! The only place that reads the environment and the clock.
 
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
@@ -17,48 +17,84 @@ use tracing::level_filters::LevelFilter;
 
 use crate::config::{self, Problems, Source};
 use crate::http;
+use crate::platform::Platform;
 use crate::reply::{Failure, Reply, into_payload};
 use crate::request::{self, NoRequest, Request};
 
-/// Runs a function as Lambda's custom runtime (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>) until Lambda ends it.
-///
-/// `configure` reads the settings; if it notes any problem, all of them go to standard error as one line and to Lambda's
-/// `init/error`, and the exit code is not zero. `connect` makes the function's state during INIT, where CPU is not throttled:
-/// it should fetch secrets and open connections. `handle` answers every request; nothing it does, not even a panic, becomes a
-/// function error.
-pub async fn serve<C, A>(
-    function: &'static str,
-    configure: impl FnOnce(&mut Source<'_>) -> Option<C>,
-    connect: impl AsyncFnOnce(C) -> Result<A, String>,
-    handle: impl AsyncFn(&A, &Request, SystemTime) -> Reply,
-) -> ExitCode {
-    run(
-        function,
-        configure,
-        connect,
-        async |app: &A, event: Event<'_>| answer(app, &event, &handle).await,
-    )
-    .await
+/// INIT fetches and connects for at most this long: what is not there by then is met again by the first request.
+const WARM_UP_TIME: Duration = Duration::from_secs(2);
+/// Kept free for the answer.
+const RESERVE: Duration = Duration::from_millis(500);
+
+/// A Lambda function: its settings and clients, and what it does with a request.
+#[expect(
+    async_fn_in_trait,
+    reason = "the one task of a current_thread process needs no Send"
+)]
+pub trait Function: Sized {
+    /// A request that takes longer, or until half a second before Lambda's own end, is answered with [`Function::too_slow`]. `None`:
+    /// the function watches the time itself, because it has something to close.
+    const TIME: Option<Duration>;
+
+    /// Reads the settings and makes the clients; what is wrong is noted in `source`. Nothing is connected to yet.
+    fn read(platform: &Platform, source: &mut Source<'_>) -> Self;
+
+    /// Fetches and connects to all that a request will need, during INIT, where CPU is not throttled. It may take two seconds, and
+    /// an upstream that is down is met again by the first request.
+    async fn warm_up(&self, platform: &Platform, now: SystemTime);
+
+    /// Answers one request; a refusal is an answer too.
+    async fn flow(&self, request: &Request, now: SystemTime) -> Result<Reply, Reply>;
+
+    /// The answer when [`Function::TIME`] is over.
+    fn too_slow() -> Reply {
+        Reply::empty(503, "too_slow")
+    }
+
+    /// What whoever is at `path` gets instead of a bare 503.
+    fn apology(&self, _path: &str) -> Option<Reply> {
+        None
+    }
 }
 
-/// As [`serve`], for a function that a schedule starts too: an event that is no request ([`request::is_schedule`]) goes to
-/// `scheduled`, with the time at which Lambda ends it. The body of its reply is the invocation's result, JSON. Only its failure, or
-/// panic, becomes a function error, after which Lambda tries again
+/// A function that a schedule starts too.
+#[expect(
+    async_fn_in_trait,
+    reason = "the one task of a current_thread process needs no Send"
+)]
+pub trait Scheduled: Function {
+    /// One run, which Lambda ends at `deadline`. The body of its reply is the invocation's result, JSON.
+    ///
+    /// # Errors
+    /// What the invocation fails with.
+    async fn run(&self, deadline: Instant, now: SystemTime) -> Result<Reply, Failure>;
+}
+
+/// A function and what it stands on, for the life of an instance.
+struct Instance<F> {
+    platform: Platform,
+    function: F,
+}
+
+/// Runs a function as Lambda's custom runtime (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>) until Lambda ends it.
+///
+/// If the settings have any problem, all of them go to standard error as one line and to Lambda's `init/error`, and the exit code is
+/// not zero. Nothing that the function does with a request, not even a panic, becomes a function error.
+pub async fn serve<F: Function>(name: &'static str) -> ExitCode {
+    let invoke = async |instance: &Instance<F>, event: Event<'_>| answer(instance, &event).await;
+    run(name, invoke).await
+}
+
+/// As [`serve`], for a function that a schedule starts too: an event that is no request ([`request::is_schedule`]) starts a run. Only
+/// a run's failure, or panic, becomes a function error, after which Lambda tries again
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html>).
-pub async fn serve_scheduled<C, A>(
-    function: &'static str,
-    configure: impl FnOnce(&mut Source<'_>) -> Option<C>,
-    connect: impl AsyncFnOnce(C) -> Result<A, String>,
-    handle: impl AsyncFn(&A, &Request, SystemTime) -> Reply,
-    scheduled: impl AsyncFn(&A, Instant, SystemTime) -> Result<Reply, Failure>,
-) -> ExitCode {
-    let invoke = async |app: &A, event: Event<'_>| {
+pub async fn serve_scheduled<F: Scheduled>(name: &'static str) -> ExitCode {
+    let invoke = async |instance: &Instance<F>, event: Event<'_>| {
         if !request::is_schedule(event.payload) {
-            return answer(app, &event, &handle).await;
+            return answer(instance, &event).await;
         }
-        let ran = AssertUnwindSafe(scheduled(app, event.deadline, event.arrived))
-            .catch_unwind()
-            .await;
+        let ran = instance.function.run(event.deadline, event.arrived);
+        let ran = AssertUnwindSafe(ran).catch_unwind().await;
         let panicked = || Failure {
             status: 500,
             outcome: "panic",
@@ -67,12 +103,13 @@ pub async fn serve_scheduled<C, A>(
         match ran.unwrap_or_else(|_| Err(panicked())) {
             Ok(reply) => {
                 let result = serde_json::from_str(&reply.body).unwrap_or_default();
-                (reply, Some(Ok(result)))
+                let waited = instance.platform.http.take_waited();
+                (reply.upstream(waited), Some(Ok(result)))
             }
             Err(failure) => failed(failure),
         }
     };
-    run(function, configure, connect, invoke).await
+    run(name, invoke).await
 }
 
 /// An invocation.
@@ -106,17 +143,13 @@ fn failed(failure: Failure) -> (Reply, Instead) {
 }
 
 /// Answers a request, come what may. Only an event that is none fails.
-async fn answer<A>(
-    app: &A,
-    event: &Event<'_>,
-    handle: &impl AsyncFn(&A, &Request, SystemTime) -> Reply,
-) -> (Reply, Instead) {
+async fn answer<F: Function>(instance: &Instance<F>, event: &Event<'_>) -> (Reply, Instead) {
     let request = match Request::from_event(event.payload, event.id, event.deadline) {
         Ok(request) => request,
         Err(NoRequest::Malformed(refusal)) => return (refusal, None),
         Err(NoRequest::NotHttp(failure)) => return failed(failure),
     };
-    let reply = caught(handle(app, &request, event.arrived)).await;
+    let reply = instance.handle(&request, event.arrived).await;
     // A CloudFront behaviour for `/sms*` leaves its path there, an HTTP API its stage. What the function calls a path of its own is one;
     // whatever it does not know has had no effect, and counts without the prefix.
     let unknown = (reply.status, reply.outcome) == (404, "not_found");
@@ -128,14 +161,43 @@ async fn answer<A>(
         return (reply, None);
     };
     let request = request.with_path(path);
-    (caught(handle(app, &request, event.arrived)).await, None)
+    (instance.handle(&request, event.arrived).await, None)
 }
 
-async fn caught(handled: impl Future<Output = Reply>) -> Reply {
-    AssertUnwindSafe(erased(handled))
-        .catch_unwind()
-        .await
-        .unwrap_or_else(|_| Reply::empty(500, "panic"))
+impl<F: Function> Instance<F> {
+    /// The answer to a request, also when it takes too long, cannot be given, or panics.
+    async fn handle(&self, request: &Request, now: SystemTime) -> Reply {
+        let work = async {
+            let flow = self.function.flow(request, now);
+            let (Ok(reply) | Err(reply)) = match F::TIME {
+                Some(time) => tokio::time::timeout(time.min(request.remaining(RESERVE)), flow)
+                    .await
+                    .unwrap_or_else(|_| Ok(F::too_slow())),
+                None => flow.await,
+            };
+            let apology = if reply.status == 503 {
+                self.function.apology(request.path())
+            } else {
+                None
+            };
+            let reply = match apology {
+                Some(apology) => reply.answered_with(apology),
+                None => reply,
+            };
+            reply.upstream(self.platform.http.take_waited())
+        };
+        AssertUnwindSafe(erased(work))
+            .catch_unwind()
+            .await
+            .unwrap_or_else(|_| Reply::empty(500, "panic"))
+    }
+
+    /// Connects and fetches ahead. What that waited for is no request's.
+    async fn warm_up(&self) {
+        let work = erased(self.function.warm_up(&self.platform, now()));
+        let _too_slow = tokio::time::timeout(WARM_UP_TIME, work).await;
+        self.platform.http.take_waited();
+    }
 }
 
 /// Without its type: one future of all that a function does is deeper than the compiler goes.
@@ -143,45 +205,39 @@ fn erased<'a, T>(future: impl Future<Output = T> + 'a) -> Pin<Box<dyn Future<Out
     Box::pin(future)
 }
 
-async fn run<C, A>(
+async fn run<F: Function>(
     function: &'static str,
-    configure: impl FnOnce(&mut Source<'_>) -> Option<C>,
-    connect: impl AsyncFnOnce(C) -> Result<A, String>,
-    invoke: impl AsyncFn(&A, Event<'_>) -> (Reply, Instead),
+    invoke: impl AsyncFn(&Instance<F>, Event<'_>) -> (Reply, Instead),
 ) -> ExitCode {
     quiet_panics(function);
-    let app = match config::read(&environment, |source| {
+    let instance = match config::read(&environment, |source| {
         telemetry(function, source);
-        // Without them the runtime library panics.
-        let lambda = [
+        for needed_by_the_runtime_library in [
             "AWS_LAMBDA_RUNTIME_API",
             "AWS_LAMBDA_FUNCTION_NAME",
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
             "AWS_LAMBDA_FUNCTION_VERSION",
-        ];
-        let missing = lambda
-            .into_iter()
-            .filter(|name| source.required(name).is_none())
-            .count();
-        configure(source).filter(|_| missing == 0)
+        ] {
+            source.required(needed_by_the_runtime_library);
+        }
+        let platform = Platform::read(source);
+        Instance {
+            function: F::read(&platform, source),
+            platform,
+        }
     }) {
-        Ok(config) => erased(connect(config))
-            .await
-            .map_err(|why| Problems(vec![why])),
-        Err(problems) => Err(problems),
-    };
-    let app = match app {
-        Ok(app) => app,
+        Ok(instance) => instance,
         Err(problems) => {
             report_bad_start(function, &problems).await;
             return ExitCode::FAILURE;
         }
     };
+    instance.warm_up().await;
     let cold = AtomicBool::new(true);
     // Functions that need it say so themselves when it is malformed.
     let public_url = environment("PUBLIC_URL").and_then(|url| url.parse::<http::BaseUrl>().ok());
     let prefix = public_url.as_ref().map_or("/", |url| url.as_url().path());
-    let (app, invoke, cold) = (&app, &invoke, &cold);
+    let (instance, invoke, cold) = (&instance, &invoke, &cold);
     let service = service_fn(|event: LambdaEvent<Box<RawValue>>| {
         erased(async move {
             let started = Instant::now();
@@ -194,7 +250,7 @@ async fn run<C, A>(
                 deadline: deadline(context, arrived),
                 arrived,
             };
-            let (reply, result) = invoke(app, event).await;
+            let (reply, result) = invoke(instance, event).await;
             let line = reply.log_line(
                 function,
                 millis(arrived),
@@ -217,11 +273,6 @@ async fn run<C, A>(
             ExitCode::FAILURE
         }
     }
-}
-
-/// Runs INIT's fetching and connecting, for at most two seconds: whatever is not there by then is met again by the first request.
-pub async fn warm_up(work: impl Future) {
-    let _too_slow = tokio::time::timeout(Duration::from_secs(2), work).await;
 }
 
 /// The time. Everything else takes it as an argument.

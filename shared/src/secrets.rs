@@ -5,13 +5,14 @@
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use crate::lock;
 use crate::reply::Failure;
 
 /// Values are used at most this long.
@@ -143,7 +144,7 @@ impl<T: Content> Secret<T> {
     /// # Errors
     /// When Secrets Manager has no answer, or the value lacks a key.
     pub async fn get(&self, now: SystemTime) -> Result<Arc<T>, SecretError> {
-        if let Some((value, fetched)) = &self.lock().value
+        if let Some((value, fetched)) = &lock(&self.cache).value
             && now.duration_since(*fetched).is_ok_and(|age| age < LIFE)
         {
             return Ok(Arc::clone(value));
@@ -156,7 +157,7 @@ impl<T: Content> Secret<T> {
     /// # Errors
     /// As [`Secret::get`], also for five seconds after a fetch failed.
     pub async fn refresh(&self, now: SystemTime) -> Result<Option<Arc<T>>, SecretError> {
-        if let Some((last, result)) = &self.lock().refreshed {
+        if let Some((last, result)) = &lock(&self.cache).refreshed {
             let interval = if result.is_ok() {
                 REFRESH_INTERVAL
             } else {
@@ -167,8 +168,45 @@ impl<T: Content> Secret<T> {
             }
         }
         let fetched = self.fetch(now).await;
-        self.lock().refreshed = Some((now, fetched.as_ref().map(drop).map_err(Clone::clone)));
+        lock(&self.cache).refreshed = Some((now, fetched.as_ref().map(drop).map_err(Clone::clone)));
         fetched.map(Some)
+    }
+
+    /// The cached value if it `fits`, else a fresh one if that does; `None`: neither.
+    ///
+    /// # Errors
+    /// As [`Secret::refresh`].
+    pub async fn fitting(
+        &self,
+        now: SystemTime,
+        fits: impl Fn(&T) -> bool,
+    ) -> Result<Option<Arc<T>>, SecretError> {
+        let cached = self.get(now).await?;
+        if fits(&cached) {
+            return Ok(Some(cached));
+        }
+        let fresh = self.refresh(now).await?;
+        Ok(fresh.filter(|fresh| fits(fresh)))
+    }
+
+    /// What an attempt with the cached value comes to; where that `is_refused`, with a fresh one, if there is one.
+    ///
+    /// # Errors
+    /// The attempt's, or as [`Secret::refresh`].
+    pub async fn retrying<R, E: From<SecretError>, F: Future<Output = Result<R, E>>>(
+        &self,
+        now: SystemTime,
+        is_refused: impl Fn(&E) -> bool,
+        attempt: impl Fn(Arc<T>) -> F,
+    ) -> Result<R, E> {
+        let first = attempt(self.get(now).await?).await;
+        if !first.as_ref().is_err_and(is_refused) {
+            return first;
+        }
+        match self.refresh(now).await? {
+            Some(fresh) => attempt(fresh).await,
+            None => first,
+        }
     }
 
     async fn fetch(&self, now: SystemTime) -> Result<Arc<T>, SecretError> {
@@ -190,12 +228,15 @@ impl<T: Content> Secret<T> {
             &self.id,
             output.secret_string().unwrap_or_default(),
         )?);
-        self.lock().value = Some((Arc::clone(&value), now));
+        lock(&self.cache).value = Some((Arc::clone(&value), now));
         Ok(value)
     }
+}
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Cache<T>> {
-        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+/// Fetches ahead a secret that may be left out; a failure is met again by the first request.
+pub async fn warm_up<T: Content>(secret: Option<&Secret<T>>, now: SystemTime) {
+    if let Some(secret) = secret {
+        let _met_again = secret.get(now).await;
     }
 }
 

@@ -423,8 +423,8 @@ impl Table {
     /// [`Unavailable`], also when transactions kept the item busy through all retries.
     pub async fn update(&self, update: Update) -> Result<Write, Unavailable> {
         let is_once = update.is_once;
-        let parts = update.into_parts();
-        for attempt in 1.. {
+        let parts = &update.into_parts();
+        unless_busy(move || async move {
             let request = self
                 .client
                 .update_item()
@@ -445,24 +445,24 @@ impl Table {
                 request.send().await
             };
             let error = match result {
-                Ok(output) => return Ok(Write::Done(Item(output.attributes.unwrap_or_default()))),
+                Ok(output) => {
+                    return Attempt::Ended(Ok(Write::Done(Item(
+                        output.attributes.unwrap_or_default(),
+                    ))));
+                }
                 Err(error) => error,
             };
+            let failed = || Err(Unavailable(crate::aws::cause("UpdateItem", &error)));
             match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(refusal)) => {
-                    return Ok(Write::Refused(Item(
-                        refusal.item.clone().unwrap_or_default(),
-                    )));
+                    let item = refusal.item.clone().unwrap_or_default();
+                    Attempt::Ended(Ok(Write::Refused(Item(item))))
                 }
-                Some(UpdateItemError::TransactionConflictException(_))
-                    if attempt < CONFLICT_ATTEMPTS =>
-                {
-                    back_off(attempt).await;
-                }
-                _ => return Err(Unavailable(crate::aws::cause("UpdateItem", &error))),
+                Some(UpdateItemError::TransactionConflictException(_)) => Attempt::Busy(failed()),
+                _ => Attempt::Ended(failed()),
             }
-        }
-        unreachable!("the loop returns")
+        })
+        .await
     }
 
     /// Deletes an item if `condition` (see [`Update::only_if`]) holds.
@@ -482,7 +482,8 @@ impl Table {
                 .map(|(name, value)| (name.to_owned(), value.into()))
                 .collect()
         });
-        for attempt in 1.. {
+        let (key, condition, values) = (&key, &condition, &values);
+        unless_busy(move || async move {
             let result = self
                 .client
                 .delete_item()
@@ -493,21 +494,18 @@ impl Table {
                 .send()
                 .await;
             let Err(error) = result else {
-                return Ok(Write::Done(Item::default()));
+                return Attempt::Ended(Ok(Write::Done(Item::default())));
             };
+            let failed = || Err(Unavailable(crate::aws::cause("DeleteItem", &error)));
             match error.as_service_error() {
                 Some(DeleteItemError::ConditionalCheckFailedException(_)) => {
-                    return Ok(Write::Refused(Item::default()));
+                    Attempt::Ended(Ok(Write::Refused(Item::default())))
                 }
-                Some(DeleteItemError::TransactionConflictException(_))
-                    if attempt < CONFLICT_ATTEMPTS =>
-                {
-                    back_off(attempt).await;
-                }
-                _ => return Err(Unavailable(crate::aws::cause("DeleteItem", &error))),
+                Some(DeleteItemError::TransactionConflictException(_)) => Attempt::Busy(failed()),
+                _ => Attempt::Ended(failed()),
             }
-        }
-        unreachable!("the loop returns")
+        })
+        .await
     }
 
     /// Makes all updates or none. `Ok(None)`: done. `Ok(Some(refusals))`: nothing was written; for each update, in order,
@@ -538,40 +536,78 @@ impl Table {
             })
             .collect::<Result<_, _>>()
             .map_err(|_| Unavailable("TransactWriteItems: request could not be made".to_owned()))?;
-        for attempt in 1.. {
+        let items = &items;
+        unless_busy(move || async move {
             let result = self
                 .client
                 .transact_write_items()
                 .set_transact_items(Some(items.clone()))
                 .send()
                 .await;
-            let Err(error) = result else { return Ok(None) };
+            let Err(error) = result else {
+                return Attempt::Ended(Ok(None));
+            };
             let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) =
                 error.as_service_error()
             else {
-                return Err(Unavailable(crate::aws::cause("TransactWriteItems", &error)));
+                let cause = crate::aws::cause("TransactWriteItems", &error);
+                return Attempt::Ended(Err(Unavailable(cause)));
             };
             let reasons = cancelled.cancellation_reasons();
             let is = |code: &str| reasons.iter().any(|reason| reason.code() == Some(code));
-            // While one item is busy, what the others refuse is only half of the answer.
-            if is("TransactionConflict") && attempt < CONFLICT_ATTEMPTS {
-                back_off(attempt).await;
-                continue;
-            }
-            if is("ConditionalCheckFailed") {
+            let result = if is("ConditionalCheckFailed") {
                 let refusals = reasons.iter().map(|reason| {
                     let refused = reason.code() == Some("ConditionalCheckFailed");
                     refused.then(|| Item(reason.item().cloned().unwrap_or_default()))
                 });
-                return Ok(Some(refusals.collect()));
+                Ok(Some(refusals.collect()))
+            } else {
+                let codes: Vec<&str> = reasons.iter().filter_map(|reason| reason.code()).collect();
+                let cause = format!("TransactWriteItems: {}", codes.join(", "));
+                Err(Unavailable(cause))
+            };
+            // While one item is busy, what the others refuse is only half of the answer.
+            if is("TransactionConflict") {
+                Attempt::Busy(result)
+            } else {
+                Attempt::Ended(result)
             }
-            let codes: Vec<&str> = reasons.iter().filter_map(|reason| reason.code()).collect();
-            return Err(Unavailable(format!(
-                "TransactWriteItems: {}",
-                codes.join(", ")
-            )));
+        })
+        .await
+    }
+
+    /// What the table answers within so much time.
+    ///
+    /// # Errors
+    /// As `work`, or [`Unavailable::late`].
+    pub async fn within<T>(
+        time: Duration,
+        work: impl Future<Output = Result<T, Unavailable>>,
+    ) -> Result<T, Unavailable> {
+        tokio::time::timeout(time, work)
+            .await
+            .unwrap_or_else(|_| Err(Unavailable::late()))
+    }
+}
+
+/// What one attempt at a write came to.
+enum Attempt<T> {
+    Ended(Result<T, Unavailable>),
+    /// A transaction was at work on an item; the last attempt ends so.
+    Busy(Result<T, Unavailable>),
+}
+
+/// Attempts a write until no transaction is in its way.
+async fn unless_busy<T, F: Future<Output = Attempt<T>>>(
+    attempt: impl Fn() -> F,
+) -> Result<T, Unavailable> {
+    let mut attempts = 1;
+    loop {
+        match attempt().await {
+            Attempt::Busy(_) if attempts < CONFLICT_ATTEMPTS => back_off(attempts).await,
+            Attempt::Busy(result) | Attempt::Ended(result) => return result,
         }
-        unreachable!("the loop returns")
+        attempts += 1;
     }
 }
 

@@ -60,7 +60,7 @@ struct Part {
 
 impl Vonage {
     /// Reads `VONAGE_URL`.
-    pub fn base(source: &mut Source<'_>) -> Option<BaseUrl> {
+    pub fn base(source: &mut Source<'_>) -> BaseUrl {
         source.base_url("VONAGE_URL", Some("https://rest.nexmo.com"))
     }
 

@@ -20,15 +20,16 @@ use secrecy::SecretString;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::json;
 use serde_json::value::RawValue;
-use shared::auth0::tokens::Tokens;
-use shared::aws;
+use shared::auth0::{self, tokens::Tokens};
 use shared::bearer::{self, Token};
 use shared::config::Source;
-use shared::http::{self, BaseUrl};
+use shared::http::BaseUrl;
+use shared::platform::Platform;
 use shared::protected::{Api, Failed, Template};
 use shared::reply::{Failure, Reply};
 use shared::request::Request;
-use shared::secrets::Secret;
+use shared::runtime::Function;
+use shared::secrets::{self, Secret};
 use shared::table::{Key, Table, Unavailable, Update, Write, epoch};
 use shared::twilio::Credentials;
 use shared::twilio::webhook::{self, Form};
@@ -38,71 +39,10 @@ const BODY_LIMIT: usize = 1024 * 1024;
 const VALUE_LIMIT: usize = 200;
 /// Studio waits 10 s (<https://www.twilio.com/docs/studio/widget-library/http-request>), of which a cold start may take two.
 const TIME_TO_ANSWER: Duration = Duration::from_millis(7_500);
-const RESERVE: Duration = Duration::from_millis(500);
 /// A signed request is answered for so many seconds: from the time that it tells, or from its first use.
 const FRESH: u64 = 5 * 60;
 /// One that tells no time is remembered for so long.
 const REMEMBERED: u64 = 365 * 86_400;
-
-/// The settings.
-#[derive(Debug)]
-pub struct Config {
-    aws: aws::Settings,
-    http: http::Settings,
-    table: String,
-    tenant: BaseUrl,
-    auth0_secret: String,
-    audience: String,
-    api: BaseUrl,
-    path: Template,
-    public_url: Option<BaseUrl>,
-    twilio_secret: Option<String>,
-    studio_secret: Option<String>,
-}
-
-impl Config {
-    /// Reads the settings; what is wrong is noted in `source`.
-    pub fn read(source: &mut Source<'_>) -> Option<Self> {
-        let aws = aws::Settings::read(source);
-        let http = http::Settings::read(source);
-        let (table, auth0_secret) = (
-            source.required("TABLE_NAME"),
-            source.required("AUTH0_SECRET"),
-        );
-        let (tenant, api) = (
-            source.base_url("AUTH0_URL", None),
-            source.base_url("API_URL", None),
-        );
-        let audience = source.required("API_AUDIENCE");
-        let path = source
-            .text("API_PATH", "/accounts/{account_number}")
-            .parse();
-        if let Err(why) = &path {
-            source.problem(format!("API_PATH {why}"));
-        }
-        let public_url = webhook::public_url(source);
-        let (twilio_secret, studio_secret) = (
-            source.optional("TWILIO_SECRET"),
-            source.optional("STUDIO_SECRET"),
-        );
-        if twilio_secret.is_none() && studio_secret.is_none() {
-            source.problem("TWILIO_SECRET or STUDIO_SECRET is missing: callers are known by Twilio's signature, or by a token");
-        }
-        Some(Self {
-            aws: aws?,
-            http,
-            table: table?,
-            tenant: tenant?,
-            auth0_secret: auth0_secret?,
-            audience: audience?,
-            api: api?,
-            path: path.ok()?,
-            public_url,
-            twilio_secret,
-            studio_secret,
-        })
-    }
-}
 
 /// By what a caller is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,10 +51,10 @@ enum Proof {
     Token,
 }
 
-/// The function's state for the life of an instance.
+/// The function's settings and clients.
 pub struct App {
-    http: http::Client,
     table: Table,
+    auth0: Arc<Secret<auth0::Credentials>>,
     api: Api,
     path: Template,
     public_url: Option<BaseUrl>,
@@ -122,65 +62,45 @@ pub struct App {
     studio: Option<Secret<Token>>,
 }
 
-impl App {
-    /// Makes the state: everything that a request will need is fetched and connected to at once.
-    ///
-    /// # Errors
-    /// When no HTTP client can be made from the settings. Upstreams that are down are met again by the first request.
-    pub async fn connect(config: Config) -> Result<Self, String> {
-        let http = http::Client::new(config.http)?;
-        let secrets = config.aws.secrets_manager(&http);
-        let table = Table::new(config.aws.dynamodb(&http), config.table);
-        let auth0 = Arc::new(Secret::new(config.auth0_secret, secrets.clone()));
+impl Function for App {
+    const TIME: Option<Duration> = Some(TIME_TO_ANSWER);
+
+    fn read(platform: &Platform, source: &mut Source<'_>) -> Self {
+        let (http, table) = (&platform.http, &platform.table);
+        let auth0 = Arc::new(platform.secret(source, "AUTH0_SECRET"));
         let tokens = Tokens::new(
             http.clone(),
-            config.tenant,
-            config.audience,
+            source.base_url("AUTH0_URL", None),
+            source.required("API_AUDIENCE"),
             Arc::clone(&auth0),
             Some(table.clone()),
         );
         let app = Self {
-            table,
-            api: Api::new(http.clone(), config.api.clone(), tokens),
-            path: config.path,
-            public_url: config.public_url,
-            twilio: config
-                .twilio_secret
-                .map(|id| Secret::new(id, secrets.clone())),
-            studio: config.studio_secret.map(|id| Secret::new(id, secrets)),
-            http,
+            table: table.clone(),
+            auth0,
+            api: Api::new(http.clone(), source.base_url("API_URL", None), tokens),
+            path: Template::read(source, "API_PATH", "/accounts/{account_number}"),
+            public_url: webhook::public_url(source),
+            twilio: platform.optional_secret(source, "TWILIO_SECRET"),
+            studio: platform.optional_secret(source, "STUDIO_SECRET"),
         };
-        let (now, dynamodb) = (shared::runtime::now(), config.aws.dynamodb_url());
-        let twilio = async {
-            if let Some(secret) = &app.twilio {
-                let _met_again = secret.get(now).await;
-            }
-        };
-        let studio = async {
-            if let Some(secret) = &app.studio {
-                let _met_again = secret.get(now).await;
-            }
-        };
-        let token = async {
-            let _met_again = tokio::join!(auth0.get(now), app.http.warm_up(dynamodb.as_ref()));
-            app.api.warm_up(now).await;
-        };
-        shared::runtime::warm_up(async {
-            tokio::join!(twilio, studio, token, app.http.warm_up(Some(&config.api)))
-        })
-        .await;
-        app.http.take_waited();
-        Ok(app)
+        if app.twilio.is_none() && app.studio.is_none() {
+            source.problem("TWILIO_SECRET or STUDIO_SECRET is missing: callers are known by Twilio's signature, or by a token");
+        }
+        app
     }
 
-    /// Answers one request.
-    pub async fn handle(&self, request: &Request, now: SystemTime) -> Reply {
-        let within = TIME_TO_ANSWER.min(request.remaining(RESERVE));
-        let reply = match tokio::time::timeout(within, self.flow(request, now)).await {
-            Ok(Ok(reply) | Err(reply)) => reply,
-            Err(_) => late(),
+    async fn warm_up(&self, platform: &Platform, now: SystemTime) {
+        let token = async {
+            let _met_again = tokio::join!(self.auth0.get(now), platform.warm_up(1));
+            self.api.warm_up(now).await;
         };
-        reply.upstream(self.http.take_waited())
+        tokio::join!(
+            secrets::warm_up(self.twilio.as_ref(), now),
+            secrets::warm_up(self.studio.as_ref(), now),
+            token,
+            self.api.connect()
+        );
     }
 
     /// A flow gets JSON that it can branch on, also when the table or a secret could not be had.
@@ -195,6 +115,12 @@ impl App {
         })
     }
 
+    fn too_slow() -> Reply {
+        late()
+    }
+}
+
+impl App {
     async fn answer(&self, request: &Request, now: SystemTime) -> Result<Reply, Reply> {
         request.expect_post("/", &MEDIA_TYPES, BODY_LIMIT)?;
         let proof = self.authenticate(request, now).await?;

@@ -2,15 +2,7 @@
 
 use std::process::ExitCode;
 
-use api_call::{App, Config};
-
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    shared::runtime::serve(
-        env!("CARGO_PKG_NAME"),
-        Config::read,
-        App::connect,
-        App::handle,
-    )
-    .await
+    shared::runtime::serve::<api_call::App>(env!("CARGO_PKG_NAME")).await
 }

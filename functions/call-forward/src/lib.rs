@@ -18,17 +18,16 @@ mod voicemail;
 use std::time::{Duration, SystemTime};
 
 use ring::digest;
-use shared::aws;
 use shared::config::Source;
 use shared::directory::Directory;
-use shared::http::{self, BaseUrl};
-use shared::okta::Access;
-use shared::okta::users::Users;
-use shared::phone::{Countries, E164};
+use shared::http::BaseUrl;
+use shared::phone::{COUNTRIES, Countries, E164};
+use shared::platform::Platform;
 use shared::reply::Reply;
 use shared::request::Request;
+use shared::runtime::Function;
 use shared::secrets::Secret;
-use shared::table::{Table, Unavailable, epoch};
+use shared::table::{Table, epoch};
 use shared::twilio::messages::{Messages, Sender};
 use shared::twilio::twiml::{Dial, Response};
 use shared::twilio::webhook::{self, Dialled, InboundCall, Recording};
@@ -53,21 +52,16 @@ const APOLOGY: &str =
 const VOICEMAIL: &str = "Nobody can take your call right now. Please leave a message after the tone, and press the pound key when you are done.";
 const GOODBYE: &str = "Goodbye.";
 
-/// The settings.
-#[derive(Debug)]
-pub struct Config {
-    aws: aws::Settings,
-    http: http::Settings,
-    table: String,
-    twilio_secret: String,
-    twilio: BaseUrl,
-    okta_secret: String,
-    okta: BaseUrl,
+/// The function's settings and clients.
+pub struct App {
+    table: Table,
+    directory: Directory,
+    twilio: Secret<Credentials>,
+    messages: Messages,
     public_url: Option<BaseUrl>,
     rules: Rules,
 }
 
-#[derive(Debug)]
 struct Rules {
     greeting: String,
     ring_seconds: u64,
@@ -77,138 +71,53 @@ struct Rules {
     limits: Limits,
 }
 
-impl Config {
-    /// Reads the settings; what is wrong is noted in `source`.
-    pub fn read(source: &mut Source<'_>) -> Option<Self> {
-        let aws = aws::Settings::read(source);
-        let http = http::Settings::read(source);
-        let (table, twilio_secret) = (
-            source.required("TABLE_NAME"),
-            source.required("TWILIO_SECRET"),
-        );
-        let (okta, okta_secret) = (
-            source.base_url("OKTA_URL", None),
-            source.required("OKTA_SECRET"),
-        );
-        let twilio = twilio::api(source);
-        let public_url = webhook::public_url(source);
-        let greeting = source.text(
-            "GREETING",
-            "Please wait. You are being connected to {firstName}.",
-        );
-        if greeting.chars().count() > 1_000 {
-            source.problem("GREETING is longer than 1000 characters, which nobody listens to");
-        }
-        let countries = source.parsed(
-            "ALLOWED_COUNTRIES",
-            "a comma list of ISO 3166 country codes such as DK,US",
-        );
-        let rules = Rules {
-            greeting,
-            ring_seconds: source.number("DIAL_TIMEOUT_SECONDS", 25, 5..=600),
-            call_seconds: source.number("MAX_CALL_SECONDS", 7_200, 60..=14_400),
-            countries,
-            voicemail: source.choice("VOICEMAIL", &[("off", false), ("on", true)]),
-            limits: Limits {
-                concurrent: usize::try_from(source.number("MAX_CONCURRENT_CALLS", 5, 1..=100))
-                    .unwrap_or(usize::MAX),
-                seconds_per_day: 60 * source.number("MAX_MINUTES_PER_DAY", 600, 1..=100_000),
+impl Function for App {
+    const TIME: Option<Duration> = Some(TIME_TO_ANSWER);
+
+    fn read(platform: &Platform, source: &mut Source<'_>) -> Self {
+        let nobody = Sender {
+            number: None,
+            service: None,
+        };
+        let app = Self {
+            table: platform.table.clone(),
+            directory: Directory::read(platform, source),
+            twilio: platform.secret(source, "TWILIO_SECRET"),
+            messages: Messages::new(platform.http.clone(), twilio::api(source), nobody),
+            public_url: webhook::public_url(source),
+            rules: Rules {
+                greeting: source.text(
+                    "GREETING",
+                    "Please wait. You are being connected to {firstName}.",
+                ),
+                ring_seconds: source.number("DIAL_TIMEOUT_SECONDS", 25, 5..=600),
+                call_seconds: source.number("MAX_CALL_SECONDS", 7_200, 60..=14_400),
+                countries: source.parsed("ALLOWED_COUNTRIES", COUNTRIES),
+                voicemail: source.choice("VOICEMAIL", &[("off", false), ("on", true)]),
+                limits: Limits {
+                    concurrent: usize::try_from(source.number("MAX_CONCURRENT_CALLS", 5, 1..=100))
+                        .unwrap_or(usize::MAX),
+                    seconds_per_day: 60 * source.number("MAX_MINUTES_PER_DAY", 600, 1..=100_000),
+                },
             },
         };
-        Some(Self {
-            aws: aws?,
-            http,
-            table: table?,
-            twilio_secret: twilio_secret?,
-            twilio: twilio?,
-            okta_secret: okta_secret?,
-            okta: okta?,
-            public_url,
-            rules,
-        })
+        if app.rules.greeting.chars().count() > 1_000 {
+            source.problem("GREETING is longer than 1000 characters, which nobody listens to");
+        }
+        app
     }
-}
 
-/// What becomes of a call.
-enum Decision {
-    /// The mobile phone is called.
-    Connect(Connection),
-    /// The caller hears why not.
-    Refuse(Refusal),
-    /// It is no call but Twilio's request once more, sent by somebody else.
-    Replayed,
-}
-
-/// The function's state for the life of an instance.
-pub struct App {
-    http: http::Client,
-    table: Table,
-    directory: Directory,
-    twilio: Secret<Credentials>,
-    messages: Messages,
-    public_url: Option<BaseUrl>,
-    rules: Rules,
-}
-
-impl App {
-    /// Makes the state: everything that a request will need is fetched and connected to at once.
-    ///
-    /// # Errors
-    /// When no HTTP client can be made from the settings. Upstreams that are down are met again by the first request.
-    pub async fn connect(config: Config) -> Result<Self, String> {
-        let http = http::Client::new(config.http)?;
-        let secrets = config.aws.secrets_manager(&http);
-        let table = Table::new(config.aws.dynamodb(&http), config.table);
-        let users = Users::new(
-            http.clone(),
-            config.okta.clone(),
-            Access::Read,
-            Secret::new(config.okta_secret, secrets.clone()),
+    async fn warm_up(&self, platform: &Platform, now: SystemTime) {
+        let _met_again = tokio::join!(
+            self.twilio.get(now),
+            self.directory.warm_up(now),
+            platform.warm_up(3)
         );
-        let app = Self {
-            directory: Directory::new(users, table.clone()),
-            table,
-            twilio: Secret::new(config.twilio_secret, secrets),
-            messages: Messages::new(
-                http.clone(),
-                config.twilio,
-                Sender {
-                    number: None,
-                    service: None,
-                },
-            ),
-            public_url: config.public_url,
-            rules: config.rules,
-            http,
-        };
-        let (now, dynamodb) = (shared::runtime::now(), config.aws.dynamodb_url());
-        let warm_up = async {
-            tokio::join!(
-                app.twilio.get(now),
-                app.directory.warm_up(now),
-                app.http.warm_up_for(3, dynamodb.as_ref()),
-                app.http.warm_up(Some(&config.okta))
-            )
-        };
-        shared::runtime::warm_up(warm_up).await;
-        app.http.take_waited();
-        Ok(app)
     }
 
-    /// Answers one request.
-    pub async fn handle(&self, request: &Request, now: SystemTime) -> Reply {
-        let within = TIME_TO_ANSWER.min(request.remaining(Duration::from_millis(500)));
-        let reply = match tokio::time::timeout(within, self.flow(request, now)).await {
-            Ok(Ok(reply) | Err(reply)) => reply,
-            Err(_) => Reply::empty(503, "too_slow"),
-        };
-        // A caller must not hear Twilio's "application error"; a status callback is nobody's to hear, and comes again.
-        let reply = if reply.status == 503 && request.path() != "/status" {
-            reply.answered_with(last_words(APOLOGY).into_reply(""))
-        } else {
-            reply
-        };
-        reply.upstream(self.http.take_waited())
+    /// A caller must not hear Twilio's "application error"; a status callback is nobody's to hear, and comes again.
+    fn apology(&self, path: &str) -> Option<Reply> {
+        (path != "/status").then(|| last_words(APOLOGY).into_reply(""))
     }
 
     async fn flow(&self, request: &Request, now: SystemTime) -> Result<Reply, Reply> {
@@ -244,7 +153,19 @@ impl App {
             .map_or_else(|| "withheld".to_owned(), ToString::to_string);
         Ok(reply.field("sid", call.sid).field("from", from))
     }
+}
 
+/// What becomes of a call.
+enum Decision {
+    /// The mobile phone is called.
+    Connect(Connection),
+    /// The caller hears why not.
+    Refuse(Refusal),
+    /// It is no call but Twilio's request once more, sent by somebody else.
+    Replayed,
+}
+
+impl App {
     async fn connect_call(
         &self,
         call: &InboundCall,
@@ -270,9 +191,7 @@ impl App {
                     self.record_call(&call.sid, to, caller.as_deref(), now)
                 )
             };
-            tokio::time::timeout(TABLE_TIME, guards)
-                .await
-                .unwrap_or_else(|_| Err(Unavailable::late()))
+            Table::within(TABLE_TIME, guards).await
         };
         let is_replay = self.is_replay(&call.sid, "call", now);
         let (listing, guards, is_replay) =

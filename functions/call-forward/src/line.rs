@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use shared::phone::E164;
 use shared::reply::{Failure, Reply};
-use shared::table::{Key, Unavailable, Update, Value, Write, epoch};
+use shared::table::{Key, Table, Unavailable, Update, Value, Write, epoch};
 
 use crate::decide::{self, ActiveCalls};
 use crate::{App, DAY, REMEMBERED, TABLE_TIME};
@@ -64,8 +64,7 @@ impl App {
             .set("at", seconds)
             .set("expires_at", seconds + REMEMBERED)
             .only_if("attribute_not_exists(pk)");
-        let written = tokio::time::timeout(TABLE_TIME, self.table.update(update)).await;
-        match written.unwrap_or_else(|_| Err(Unavailable::late())) {
+        match Table::within(TABLE_TIME, self.table.update(update)).await {
             Ok(Write::Done(_)) => false,
             Ok(Write::Refused(seen)) => seen
                 .number("at")
@@ -85,10 +84,8 @@ impl App {
             .remove(call)
             .set(decide::ending(sid), epoch(now))
             .set("expires_at", epoch(now) + 2 * DAY);
-        let written = tokio::time::timeout(TABLE_TIME, self.table.update(update)).await;
-        let written = written
-            .unwrap_or_else(|_| Err(Unavailable::late()))
-            .map_err(Failure::from)?;
+        let written = Table::within(TABLE_TIME, self.table.update(update)).await;
+        let written = written.map_err(Failure::from)?;
         // Or it was never connected, or `/after` has ended it.
         Ok(Reply::empty(
             204,
@@ -113,8 +110,7 @@ impl App {
             .remove(decide::talked_on(epoch(now).saturating_sub(2 * DAY)))
             .add(talked, seconds.min(DAY).cast_signed())
             .set("expires_at", epoch(now) + 2 * DAY);
-        let written = tokio::time::timeout(TABLE_TIME, self.table.update(update)).await;
-        if let Err(error) = written.unwrap_or_else(|_| Err(Unavailable::late())) {
+        if let Err(error) = Table::within(TABLE_TIME, self.table.update(update)).await {
             tracing::warn!(%error, "the end of a call could not be noted; its entry ends by itself");
         }
     }

@@ -2,15 +2,7 @@
 
 use std::process::ExitCode;
 
-use call_forward::{App, Config};
-
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    shared::runtime::serve(
-        env!("CARGO_PKG_NAME"),
-        Config::read,
-        App::connect,
-        App::handle,
-    )
-    .await
+    shared::runtime::serve::<call_forward::App>(env!("CARGO_PKG_NAME")).await
 }

@@ -23,16 +23,18 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant, SystemTime};
 
+use shared::auth0;
 use shared::auth0::login::Login;
 use shared::auth0::tokens::Tokens;
 use shared::auth0::users::Users;
-use shared::aws;
 use shared::bearer::Token;
 use shared::config::Source;
-use shared::http::{self, BaseUrl};
+use shared::http::BaseUrl;
+use shared::platform::Platform;
 use shared::protected::Api;
 use shared::reply::Reply;
 use shared::request::Request;
+use shared::runtime::Function;
 use shared::secrets::Secret;
 use shared::table::Table;
 use shared::twilio::Credentials;
@@ -50,103 +52,12 @@ const TIME_TO_ANSWER: Duration = Duration::from_secs(10);
 const APOLOGY: &str =
     "We are sorry, something went wrong on our side. Please call again in a few minutes. Goodbye.";
 
-/// The settings.
-#[derive(Debug)]
-pub struct Config {
-    aws: aws::Settings,
-    http: http::Settings,
-    table: String,
-    twilio_secret: String,
-    ivr_secret: String,
-    auth0_secret: String,
-    tenant: BaseUrl,
-    realm: String,
-    api: BaseUrl,
-    audience: String,
-    public_url: Option<BaseUrl>,
-    rules: Rules,
-}
-
-#[derive(Debug)]
-struct Rules {
-    limits: Limits,
-    pin_length: u64,
-    menu: Menu,
-    voice: Voice,
-    welcome: String,
-}
-
-impl Config {
-    /// Reads the settings; what is wrong is noted in `source`.
-    pub fn read(source: &mut Source<'_>) -> Option<Self> {
-        let aws = aws::Settings::read(source);
-        let http = http::Settings::read(source);
-        let (table, twilio_secret) = (
-            source.required("TABLE_NAME"),
-            source.required("TWILIO_SECRET"),
-        );
-        let (ivr_secret, auth0_secret) = (
-            source.required("IVR_SECRET"),
-            source.required("AUTH0_SECRET"),
-        );
-        let (tenant, api) = (
-            source.base_url("AUTH0_URL", None),
-            source.base_url("API_URL", None),
-        );
-        let audience = source.required("API_AUDIENCE");
-        let public_url = webhook::public_url(source);
-        let limits = Limits::read(source);
-        let pin_length = source.number("PIN_LENGTH", 4, 4..=32);
-        let language = source.text("IVR_LANGUAGE", "en-US").trim().to_owned();
-        if !language
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-        {
-            source.problem("IVR_LANGUAGE is not a language such as en-US");
-        }
-        let voice = Voice {
-            language: Some(language),
-            name: source
-                .optional("IVR_VOICE")
-                .map(|name| name.trim().to_owned()),
-        };
-        let welcome = source.text("IVR_WELCOME", "Welcome.");
-        if welcome.chars().count() > 1_000 {
-            source.problem("IVR_WELCOME is longer than 1000 characters, which nobody listens to");
-        }
-        let menu = Menu::read(source);
-        Some(Self {
-            aws: aws?,
-            http,
-            table: table?,
-            twilio_secret: twilio_secret?,
-            ivr_secret: ivr_secret?,
-            auth0_secret: auth0_secret?,
-            tenant: tenant?,
-            realm: source
-                .text("LOGIN_REALM", "Username-Password-Authentication")
-                .trim()
-                .to_owned(),
-            api: api?,
-            audience: audience?,
-            public_url,
-            rules: Rules {
-                limits,
-                pin_length,
-                menu: menu?,
-                voice,
-                welcome,
-            },
-        })
-    }
-}
-
-/// The function's state for the life of an instance.
+/// The function's settings and clients.
 pub struct App {
-    http: http::Client,
     table: Table,
     twilio: Secret<Credentials>,
     ivr: Secret<Token>,
+    auth0: Arc<Secret<auth0::Credentials>>,
     users: Users,
     login: Login,
     api: Api,
@@ -157,92 +68,97 @@ pub struct App {
     is_slow: AtomicBool,
 }
 
-impl App {
-    /// Makes the state: everything that a request will need is fetched and connected to at once.
-    ///
-    /// # Errors
-    /// When no HTTP client can be made from the settings. Upstreams that are down are met again by the first request.
-    pub async fn connect(config: Config) -> Result<Self, String> {
-        let http = http::Client::new(config.http)?;
-        let secrets = config.aws.secrets_manager(&http);
-        let table = Table::new(config.aws.dynamodb(&http), config.table);
-        let auth0 = Arc::new(Secret::new(config.auth0_secret, secrets.clone()));
+struct Rules {
+    limits: Limits,
+    pin_length: u64,
+    menu: Menu,
+    voice: Voice,
+    welcome: String,
+}
+
+impl Rules {
+    fn read(source: &mut Source<'_>) -> Self {
+        let rules = Self {
+            limits: Limits::read(source),
+            pin_length: source.number("PIN_LENGTH", 4, 4..=32),
+            menu: Menu::read(source),
+            voice: Voice {
+                language: Some(source.text("IVR_LANGUAGE", "en-US").trim().to_owned()),
+                name: source
+                    .optional("IVR_VOICE")
+                    .map(|name| name.trim().to_owned()),
+            },
+            welcome: source.text("IVR_WELCOME", "Welcome."),
+        };
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        if !rules
+            .voice
+            .language
+            .iter()
+            .all(|name| name.bytes().all(plain))
+        {
+            source.problem("IVR_LANGUAGE is not a language such as en-US");
+        }
+        if rules.welcome.chars().count() > 1_000 {
+            source.problem("IVR_WELCOME is longer than 1000 characters, which nobody listens to");
+        }
+        rules
+    }
+}
+
+impl Function for App {
+    const TIME: Option<Duration> = Some(TIME_TO_ANSWER);
+
+    fn read(platform: &Platform, source: &mut Source<'_>) -> Self {
+        let (http, table) = (&platform.http, &platform.table);
+        let auth0 = Arc::new(platform.secret(source, "AUTH0_SECRET"));
+        let tenant = source.base_url("AUTH0_URL", None);
         let tokens = |audience| {
-            Tokens::new(
-                http.clone(),
-                config.tenant.clone(),
-                audience,
-                Arc::clone(&auth0),
-                Some(table.clone()),
-            )
+            let (base, secret) = (tenant.clone(), Arc::clone(&auth0));
+            Tokens::new(http.clone(), base, audience, secret, Some(table.clone()))
         };
-        let app = Self {
-            users: Users::new(
-                http.clone(),
-                config.tenant.clone(),
-                tokens(Users::audience(&config.tenant)),
-            ),
-            api: Api::new(http.clone(), config.api.clone(), tokens(config.audience)),
-            login: Login::new(
-                http.clone(),
-                config.tenant.clone(),
-                config.realm.clone(),
-                Arc::clone(&auth0),
-            ),
-            realm: config.realm,
-            twilio: Secret::new(config.twilio_secret, secrets.clone()),
-            ivr: Secret::new(config.ivr_secret, secrets),
+        let for_users = tokens(Users::audience(&tenant));
+        let for_api = tokens(source.required("API_AUDIENCE"));
+        let realm = source.text("LOGIN_REALM", "Username-Password-Authentication");
+        let realm = realm.trim().to_owned();
+        Self {
             table: table.clone(),
-            public_url: config.public_url,
-            rules: config.rules,
+            twilio: platform.secret(source, "TWILIO_SECRET"),
+            ivr: platform.secret(source, "IVR_SECRET"),
+            users: Users::new(http.clone(), tenant.clone(), for_users),
+            login: Login::new(http.clone(), tenant, realm.clone(), Arc::clone(&auth0)),
+            api: Api::new(http.clone(), source.base_url("API_URL", None), for_api),
+            auth0,
+            realm,
+            public_url: webhook::public_url(source),
+            rules: Rules::read(source),
             is_slow: AtomicBool::new(false),
-            http: http.clone(),
-        };
-        let (now, dynamodb) = (shared::runtime::now(), config.aws.dynamodb_url());
+        }
+    }
+
+    async fn warm_up(&self, platform: &Platform, now: SystemTime) {
         // One secret for both, asked for once, while the connections are made by which both are then looked for.
         let tokens = async {
-            let _met_again =
-                tokio::join!(auth0.get(now), app.http.warm_up_for(2, dynamodb.as_ref()));
-            tokio::join!(app.users.warm_up(now), app.api.warm_up(now))
+            let _met_again = tokio::join!(self.auth0.get(now), platform.warm_up(2));
+            tokio::join!(self.users.warm_up(now), self.api.warm_up(now))
         };
-        let warm_up = async {
-            tokio::join!(
-                app.twilio.get(now),
-                app.ivr.get(now),
-                tokens,
-                app.http.warm_up(Some(&config.tenant)),
-                app.http.warm_up(Some(&config.api)),
-            )
-        };
-        shared::runtime::warm_up(warm_up).await;
-        app.http.take_waited();
-        Ok(app)
+        let _met_again = tokio::join!(
+            self.twilio.get(now),
+            self.ivr.get(now),
+            tokens,
+            self.login.connect(),
+            self.api.connect()
+        );
     }
 
-    /// Answers one request.
-    pub async fn handle(&self, request: &Request, now: SystemTime) -> Reply {
+    /// A caller must not hear Twilio's "application error".
+    fn apology(&self, path: &str) -> Option<Reply> {
+        path.starts_with("/voice")
+            .then(|| self.speak().say(APOLOGY).hangup().into_reply(""))
+    }
+
+    async fn flow(&self, request: &Request, now: SystemTime) -> Result<Reply, Reply> {
         let started = Instant::now();
-        let within = TIME_TO_ANSWER.min(request.remaining(Duration::from_millis(500)));
-        let reply = match tokio::time::timeout(within, self.flow(request, started, now)).await {
-            Ok(Ok(reply) | Err(reply)) => reply,
-            Err(_) => Reply::empty(503, "too_slow"),
-        };
-        // A caller must not hear Twilio's "application error".
-        let reply = match request.path() {
-            path if reply.status == 503 && path.starts_with("/voice") => {
-                reply.answered_with(self.speak().say(APOLOGY).hangup().into_reply(""))
-            }
-            _ => reply,
-        };
-        reply.upstream(self.http.take_waited())
-    }
-
-    async fn flow(
-        &self,
-        request: &Request,
-        started: Instant,
-        now: SystemTime,
-    ) -> Result<Reply, Reply> {
         let Some(route) = Route::of(request.path()) else {
             return Err(Reply::refused(404, "not_found"));
         };

@@ -51,14 +51,11 @@ struct Given {
 
 impl Menu {
     /// Reads `IVR_MENU`; what is wrong is noted in `source`.
-    pub(crate) fn read(source: &mut Source<'_>) -> Option<Self> {
-        match parse(&source.text("IVR_MENU", DEFAULT)) {
-            Ok(menu) => Some(menu),
-            Err(why) => {
-                source.problem(format!("IVR_MENU {why}"));
-                None
-            }
-        }
+    pub(crate) fn read(source: &mut Source<'_>) -> Self {
+        parse(&source.text("IVR_MENU", DEFAULT)).unwrap_or_else(|why| {
+            source.problem(format!("IVR_MENU {why}"));
+            Self(Vec::new())
+        })
     }
 
     /// The entry for what was pressed.

@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use shared::auth0::login::{Untold, Verdict};
 use shared::auth0::users::{AccountHolder, AccountNumber, Found};
 use shared::reply::Reply;
-use shared::table::Unavailable;
+use shared::table::{Table, Unavailable};
 
 use crate::App;
 use crate::attempts::{Attempt, Caller, Counted, Unheard};
@@ -279,7 +279,5 @@ pub(crate) fn greeting(holder: &AccountHolder) -> Option<String> {
 pub(crate) async fn in_time<T>(
     settling: impl Future<Output = Result<T, Unavailable>>,
 ) -> Result<T, Unavailable> {
-    tokio::time::timeout(TIME_TO_SETTLE, settling)
-        .await
-        .unwrap_or_else(|_| Err(Unavailable::late()))
+    Table::within(TIME_TO_SETTLE, settling).await
 }

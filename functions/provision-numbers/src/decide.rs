@@ -7,12 +7,14 @@ use std::time::{Duration, SystemTime};
 
 use rlibphonenumber::{NumberLengthType, PhoneNumberFormat, PhoneNumberUtil, Region};
 use serde::Serialize;
+use shared::config::Source;
 use shared::http::BaseUrl;
 use shared::okta::users::{Status, User};
 use shared::phone::{Countries, E164};
 use shared::table::epoch;
 
 use crate::ledger::Progress;
+use crate::{is_region, region};
 
 /// What the names of our numbers at Twilio begin with; the user's id follows.
 pub(crate) const NAME: &str = "switchboard:";
@@ -90,7 +92,7 @@ impl FromStr for Webhook {
 pub(crate) struct Dialect {
     /// Made when first needed: it takes milliseconds and megabytes, and a hook needs none.
     util: OnceLock<Option<PhoneNumberUtil>>,
-    region: Region,
+    pub(crate) region: Region,
 }
 
 impl Dialect {
@@ -99,6 +101,20 @@ impl Dialect {
         Some(Self {
             util: OnceLock::new(),
             region: region.parse().ok()?,
+        })
+    }
+
+    /// Reads `DEFAULT_REGION`.
+    pub(crate) fn of_region(source: &mut Source<'_>) -> Self {
+        let name = region(source, "DEFAULT_REGION");
+        Self::new(&name).unwrap_or_else(|| {
+            if is_region(&name) {
+                source.problem("DEFAULT_REGION has no telephone numbers");
+            }
+            Self {
+                util: OnceLock::new(),
+                region: Region::US,
+            }
         })
     }
 

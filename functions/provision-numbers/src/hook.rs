@@ -145,13 +145,10 @@ async fn authenticate(
         let known = known.expose_secret().trim();
         secrets::same(known, given) | secrets::same(known, bare)
     };
-    if fits(&*secret.get(now).await.map_err(Failure::from)?) {
-        return Ok(());
-    }
-    match secret.refresh(now).await.map_err(Failure::from)? {
-        Some(fresh) if fits(&fresh) => Ok(()),
-        _ => Err(Reply::refused(401, "bad_credential")),
-    }
+    let fitting = secret.fitting(now, fits).await.map_err(Failure::from)?;
+    fitting
+        .map(drop)
+        .ok_or_else(|| Reply::refused(401, "bad_credential"))
 }
 
 /// Whom the events that matter are about.

@@ -15,40 +15,35 @@ mod ledger;
 mod run;
 mod saga;
 
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use shared::config::Source;
 use shared::okta::Access;
 use shared::okta::users::Users;
-use shared::phone::Countries;
+use shared::phone::{COUNTRIES, Countries};
+use shared::platform::Platform;
 use shared::reply::{Failure, Reply};
 use shared::request::Request;
+use shared::runtime::{Function, Scheduled};
 use shared::secrets::Secret;
-use shared::table::Table;
+use shared::twilio;
 use shared::twilio::numbers::{Numbers, Wiring};
-use shared::{aws, http, twilio};
 
 use decide::{Dialect, Webhook};
 use ledger::Ledger;
 
-/// The settings.
-#[derive(Debug)]
-pub struct Config {
-    aws: aws::Settings,
-    http: http::Settings,
-    table: String,
-    twilio_url: http::BaseUrl,
-    twilio_secret: String,
-    okta_url: http::BaseUrl,
-    okta_secret: String,
-    hook_secret: String,
+/// The function's settings and clients.
+pub struct App {
+    ledger: Ledger,
+    hook: Secret<hook::Credentials>,
+    numbers: Numbers,
+    users: Users,
+    dialect: Dialect,
     rules: Rules,
 }
 
 #[derive(Debug)]
 struct Rules {
-    /// Where mobiles written without their country are.
-    region: String,
     country: String,
     /// Area codes, or digits after `+`, in the order of preference.
     prefixes: Vec<String>,
@@ -61,153 +56,109 @@ struct Rules {
     countries: Option<Countries>,
 }
 
-impl Config {
-    /// Reads the settings; what is wrong is noted in `source`.
-    pub fn read(source: &mut Source<'_>) -> Option<Self> {
-        let aws = aws::Settings::read(source);
-        let http = http::Settings::read(source);
-        let table = source.required("TABLE_NAME");
-        let (twilio_url, twilio_secret) = (twilio::api(source), source.required("TWILIO_SECRET"));
-        let (okta_url, okta_secret) = (
-            source.base_url("OKTA_URL", None),
-            source.required("OKTA_SECRET"),
-        );
-        let hook_secret = source.required("HOOK_SECRET");
-        let mut region = |name: &str| {
-            let region = source.text(name, "US").trim().to_ascii_uppercase();
-            if region.len() != 2 || region.parse::<Countries>().is_err() {
-                source.problem(format!("{name} is not an ISO 3166 country code such as US"));
-            }
-            region
-        };
-        let (country, default_region) = (region("NUMBER_COUNTRY"), region("DEFAULT_REGION"));
-        let prefixes = source.list("AREA_PREFIXES");
-        let lengths = if ["US", "CA"].contains(&country.as_str()) {
-            3..=3
-        } else {
-            1..=7
-        };
-        let is_prefix = |text: &String| {
-            lengths.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
-        };
-        if prefixes.is_empty() {
-            source.problem("AREA_PREFIXES is missing");
-        } else if !prefixes.iter().all(is_prefix) {
-            source.problem(
-                "AREA_PREFIXES is not a comma list of area codes such as 415,628 (outside the US and Canada: of a number's first digits, \
-                 with the country code)",
-            );
-        }
-        let mut webhook = |name: &str| {
-            source.required(name)?;
-            source.parsed::<Webhook>(name, "a URL such as https://abc.lambda-url.eu-west-1.on.aws/ (http only for this machine)")
-        };
-        let (voice, sms) = (webhook("CALL_FORWARD_URL"), webhook("SMS_FORWARD_URL"));
-        let status = voice.as_ref().map(Webhook::status);
-        let max_purchases = source.number("MAX_PURCHASES_PER_RUN", 5, 0..=100);
-        let max_numbers = source.number("MAX_NUMBERS", 100, 0..=10_000);
-        let (dry_run, clean) = (
-            source.flag("DRY_RUN", false),
-            source.flag("CLEAN_MOBILE", true),
-        );
-        let release = source
-            .optional("RELEASE_AFTER_DAYS")
-            .map(|_| source.number("RELEASE_AFTER_DAYS", 30, 0..=9_999));
-        let countries = source.parsed(
-            "ALLOWED_COUNTRIES",
-            "a comma list of ISO 3166 country codes such as DK,US",
-        );
-        let rules = Rules {
-            region: default_region,
+impl Rules {
+    fn read(source: &mut Source<'_>) -> Self {
+        let country = region(source, "NUMBER_COUNTRY");
+        let voice = webhook(source, "CALL_FORWARD_URL");
+        Self {
+            prefixes: prefixes(source, &country),
             country,
-            prefixes,
             wiring: Wiring {
-                voice_url: voice?.0,
-                status_url: status?.0,
-                sms_url: sms?.0,
+                status_url: voice.status().0,
+                voice_url: voice.0,
+                sms_url: webhook(source, "SMS_FORWARD_URL").0,
             },
-            max_purchases,
-            max_numbers,
-            dry_run,
-            clean,
-            release_after_days: release,
-            countries,
-        };
-        Some(Self {
-            aws: aws?,
-            http,
-            table: table?,
-            twilio_url: twilio_url?,
-            twilio_secret: twilio_secret?,
-            okta_url: okta_url?,
-            okta_secret: okta_secret?,
-            hook_secret: hook_secret?,
-            rules,
-        })
+            max_purchases: source.number("MAX_PURCHASES_PER_RUN", 5, 0..=100),
+            max_numbers: source.number("MAX_NUMBERS", 100, 0..=10_000),
+            dry_run: source.flag("DRY_RUN", false),
+            clean: source.flag("CLEAN_MOBILE", true),
+            release_after_days: source
+                .optional("RELEASE_AFTER_DAYS")
+                .map(|_| source.number("RELEASE_AFTER_DAYS", 30, 0..=9_999)),
+            countries: source.parsed("ALLOWED_COUNTRIES", COUNTRIES),
+        }
     }
 }
 
-/// The function's state for the life of an instance.
-pub struct App {
-    http: http::Client,
-    ledger: Ledger,
-    hook: Secret<hook::Credentials>,
-    numbers: Numbers,
-    users: Users,
-    dialect: Dialect,
-    rules: Rules,
+fn region(source: &mut Source<'_>, name: &str) -> String {
+    let region = source.text(name, "US").trim().to_ascii_uppercase();
+    if !is_region(&region) {
+        source.problem(format!("{name} is not an ISO 3166 country code such as US"));
+    }
+    region
 }
 
-impl App {
-    /// Makes the state: everything that a run or a request will need is fetched and connected to at once.
-    ///
-    /// # Errors
-    /// When no HTTP client can be made from the settings, or `DEFAULT_REGION` has no numbers. Upstreams that are down are met again
-    /// by the first run.
-    pub async fn connect(config: Config) -> Result<Self, String> {
-        let http = http::Client::new(config.http)?;
-        let secrets = config.aws.secrets_manager(&http);
-        let app = Self {
-            ledger: Ledger(Table::new(config.aws.dynamodb(&http), config.table)),
-            hook: Secret::new(config.hook_secret, secrets.clone()),
+fn is_region(text: &str) -> bool {
+    text.len() == 2 && text.parse::<Countries>().is_ok()
+}
+
+fn prefixes(source: &mut Source<'_>, country: &str) -> Vec<String> {
+    let prefixes = source.list("AREA_PREFIXES");
+    let lengths = if ["US", "CA"].contains(&country) {
+        3..=3
+    } else {
+        1..=7
+    };
+    let is_prefix = |text: &String| {
+        lengths.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    if prefixes.is_empty() {
+        source.problem("AREA_PREFIXES is missing");
+    } else if !prefixes.iter().all(is_prefix) {
+        source.problem(
+            "AREA_PREFIXES is not a comma list of area codes such as 415,628 (outside the US and Canada: of a number's first digits, \
+             with the country code)",
+        );
+    }
+    prefixes
+}
+
+fn webhook(source: &mut Source<'_>, name: &str) -> Webhook {
+    let expected =
+        "a URL such as https://abc.lambda-url.eu-west-1.on.aws/ (http only for this machine)";
+    if source.required(name).is_empty() {
+        return Webhook(String::new());
+    }
+    source
+        .parsed(name, expected)
+        .unwrap_or(Webhook(String::new()))
+}
+
+impl Function for App {
+    /// The hook has less time than Lambda gives, and a run stops by itself.
+    const TIME: Option<Duration> = None;
+
+    fn read(platform: &Platform, source: &mut Source<'_>) -> Self {
+        Self {
+            ledger: Ledger(platform.table.clone()),
+            hook: platform.secret(source, "HOOK_SECRET"),
             numbers: Numbers::new(
-                http.clone(),
-                config.twilio_url,
-                Secret::new(config.twilio_secret, secrets.clone()),
+                platform.http.clone(),
+                twilio::api(source),
+                platform.secret(source, "TWILIO_SECRET"),
             ),
-            users: Users::new(
-                http.clone(),
-                config.okta_url,
-                Access::Manage,
-                Secret::new(config.okta_secret, secrets),
-            ),
-            dialect: Dialect::new(&config.rules.region)
-                .ok_or("DEFAULT_REGION has no telephone numbers")?,
-            rules: config.rules,
-            http,
-        };
-        // A hook is answered within 3 s; a run has time.
-        let (now, dynamodb) = (shared::runtime::now(), config.aws.dynamodb_url());
-        let warm_up =
-            async { tokio::join!(app.hook.get(now), app.http.warm_up(dynamodb.as_ref())) };
-        shared::runtime::warm_up(warm_up).await;
-        app.http.take_waited();
-        Ok(app)
+            users: Users::read(platform, source, Access::Manage),
+            dialect: Dialect::of_region(source),
+            rules: Rules::read(source),
+        }
+    }
+
+    /// A hook is answered within 3 s; a run has time.
+    async fn warm_up(&self, platform: &Platform, now: SystemTime) {
+        let _met_again = tokio::join!(self.hook.get(now), platform.warm_up(1));
     }
 
     /// Answers Okta's event hook.
-    pub async fn handle(&self, request: &Request, now: SystemTime) -> Reply {
-        hook::answer(request, &self.hook, &self.ledger, now)
-            .await
-            .upstream(self.http.take_waited())
+    async fn flow(&self, request: &Request, now: SystemTime) -> Result<Reply, Reply> {
+        Ok(hook::answer(request, &self.hook, &self.ledger, now).await)
     }
+}
 
-    /// One run, started by the schedule; its report is the reply's body.
-    ///
+impl Scheduled for App {
     /// # Errors
     /// When the table, the secrets, Twilio's list of numbers or Okta's list of users cannot be had: nothing was begun, or what was is
     /// finished by the next run.
-    pub async fn run(&self, deadline: Instant, now: SystemTime) -> Result<Reply, Failure> {
+    async fn run(&self, deadline: Instant, now: SystemTime) -> Result<Reply, Failure> {
         let report = run::run(self, deadline, now).await?;
         let count = |list: usize| list as u64;
         let outcome = if report.locked {
@@ -226,8 +177,7 @@ impl App {
             .field("released", count(report.released.len()))
             .field("rewired", count(report.rewired.len()))
             .field("remaining", report.remaining)
-            .field("complete", report.complete)
-            .upstream(self.http.take_waited());
+            .field("complete", report.complete);
         let bought = count(report.purchased.len());
         Ok(if bought > 0 && !report.dry_run {
             reply.metric("NumbersPurchased", bought)

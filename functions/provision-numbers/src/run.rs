@@ -14,7 +14,7 @@ use shared::okta::CallError;
 use shared::okta::users::{NextPage, Page, Status, User, Users};
 use shared::phone::E164;
 use shared::reply::Failure;
-use shared::table::{Unavailable, epoch, owner_id};
+use shared::table::{Table, Unavailable, epoch, owner_id};
 use shared::twilio::numbers::{self, Owned};
 
 use crate::decide::{self, Failed, Holding, Number, Plan, Report, Skipped, World};
@@ -169,9 +169,7 @@ pub(crate) async fn run(app: &App, deadline: Instant, now: SystemTime) -> Result
         let within = deadline
             .saturating_duration_since(Instant::now())
             .saturating_sub(Duration::from_millis(200));
-        let closed = tokio::time::timeout(within, closing)
-            .await
-            .unwrap_or_else(|_| Err(Unavailable::late()));
+        let closed = Table::within(within, closing).await;
         if let Err(error) = closed {
             // The lease ends by itself.
             tracing::error!(%error, "a closing write failed");
@@ -281,7 +279,8 @@ impl<'a> Run<'a> {
     }
 
     fn settings(&self) -> String {
-        let hash = digest::digest(&digest::SHA256, format!("{:?}", self.rules()).as_bytes());
+        let settings = format!("{:?} {:?}", self.rules(), self.app.dialect.region);
+        let hash = digest::digest(&digest::SHA256, settings.as_bytes());
         hex::encode(&hash.as_ref()[..8])
     }
 

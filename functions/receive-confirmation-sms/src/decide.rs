@@ -283,7 +283,7 @@ mod tests {
 
     fn words(list: &str) -> Words {
         let lookup = |name: &str| (name == "CORRECT_SMS_RESPONSE").then(|| list.to_owned());
-        shared::config::read(&lookup, |source| Some(Words::read(source))).unwrap()
+        shared::config::read(&lookup, Words::read).unwrap()
     }
 
     #[test]
@@ -374,7 +374,7 @@ mod tests {
     fn words_that_opt_out_cannot_confirm() {
         let problems = |list: &str| {
             let lookup = |_: &str| Some(list.to_owned());
-            shared::config::read(&lookup, |source| Some(Words::read(source)))
+            shared::config::read(&lookup, Words::read)
                 .unwrap_err()
                 .0
                 .len()

@@ -17,14 +17,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use shared::auth0::{self, tokens::Tokens, users::Users};
-use shared::aws;
 use shared::config::Source;
-use shared::http::{self, BaseUrl};
+use shared::http::{BaseUrl, Client};
 use shared::limits::{self, Window};
 use shared::link;
 use shared::pending::{self, Held, confirmed};
+use shared::platform::Platform;
 use shared::reply::Reply;
 use shared::request::Request;
+use shared::runtime::Function;
 use shared::secrets::Secret;
 use shared::table::{Key, Table, Unavailable, owner_id, random_below};
 use shared::twilio::webhook::{self, InboundSms};
@@ -44,22 +45,19 @@ const RESERVE: Duration = Duration::from_millis(1_500);
 /// A list of requests that fits a few segments.
 const LISTED: usize = 8;
 
-/// The settings.
-#[derive(Debug)]
-pub struct Config {
-    aws: aws::Settings,
-    http: http::Settings,
-    table: String,
-    twilio_secret: String,
+/// The function's settings and clients.
+pub struct App {
+    http: Client,
+    table: Table,
+    twilio: Secret<twilio::Credentials>,
     public_url: Option<BaseUrl>,
     rules: Rules,
     messages: Texts,
     links: link::Rules,
-    management: Option<(BaseUrl, String)>,
     tenant: Option<BaseUrl>,
+    management: Option<Management>,
 }
 
-#[derive(Debug)]
 struct Rules {
     words: Words,
     valid_hours: u64,
@@ -67,60 +65,17 @@ struct Rules {
     by_management: bool,
 }
 
-impl Config {
-    /// Reads the settings; what is wrong is noted in `source`.
-    pub fn read(source: &mut Source<'_>) -> Option<Self> {
-        let aws = aws::Settings::read(source);
-        let http = http::Settings::read(source);
-        let (table, twilio_secret) = (
-            source.required("TABLE_NAME"),
-            source.required("TWILIO_SECRET"),
-        );
-        let public_url = webhook::public_url(source);
-        let rules = Rules {
+impl Rules {
+    fn read(source: &mut Source<'_>) -> Self {
+        Self {
             words: Words::read(source),
             valid_hours: source.number("RESET_VALID_HOURS", 8, 0..=720),
             open_password_links: source
                 .choice("PASSWORD_ACTION", &[("send-link", false), ("click", true)]),
             by_management: source
                 .choice("CONFIRM_WITH", &[("link", false), ("management-api", true)]),
-        };
-        let messages = Texts::read(source);
-        let tenant_needed = rules.by_management || source.optional("AUTH0_URL").is_some();
-        let tenant = tenant_needed
-            .then(|| source.base_url("AUTH0_URL", None))
-            .flatten();
-        let auth0_secret = if rules.by_management {
-            source.required("AUTH0_SECRET")
-        } else {
-            source.optional("AUTH0_SECRET")
-        };
-        let links = link::Rules::read(source);
-        Some(Self {
-            aws: aws?,
-            http,
-            table: table?,
-            twilio_secret: twilio_secret?,
-            public_url,
-            rules,
-            messages,
-            links: links?,
-            management: tenant.clone().zip(auth0_secret),
-            tenant,
-        })
+        }
     }
-}
-
-/// The function's state for the life of an instance.
-pub struct App {
-    http: http::Client,
-    table: Table,
-    twilio: Secret<twilio::Credentials>,
-    public_url: Option<BaseUrl>,
-    rules: Rules,
-    messages: Texts,
-    links: link::Rules,
-    management: Option<Management>,
 }
 
 /// The users of the tenant, if the `auth0` secret names an application to ask with.
@@ -129,59 +84,52 @@ struct Management {
     users: Users,
 }
 
-impl App {
-    /// Makes the state: everything that a request will need is fetched and connected to at once.
-    ///
-    /// # Errors
-    /// When no HTTP client can be made from the settings. Upstreams that are down are met again by the first request.
-    pub async fn connect(config: Config) -> Result<Self, String> {
-        let http = http::Client::new(config.http.public_only(config.links.public_hosts()))?;
-        let secrets = config.aws.secrets_manager(&http);
-        let management = config.management.map(|(base, id)| {
-            let application = Secret::new(id.clone(), secrets.clone());
-            let secret = Secret::<auth0::Credentials>::new(id, secrets.clone());
-            let tokens = Tokens::new(
-                http.clone(),
-                base.clone(),
-                Users::audience(&base),
-                Arc::new(secret),
-                None,
-            );
-            Management {
-                application,
-                users: Users::new(http.clone(), base, tokens),
-            }
-        });
-        let app = Self {
-            table: Table::new(config.aws.dynamodb(&http), config.table),
-            twilio: Secret::new(config.twilio_secret, secrets),
-            public_url: config.public_url,
-            rules: config.rules,
-            messages: config.messages,
-            links: config.links,
-            management,
-            http,
+impl Management {
+    fn read(platform: &Platform, source: &mut Source<'_>, base: BaseUrl) -> Self {
+        let (http, audience) = (platform.http.clone(), Users::audience(&base));
+        let secret = Arc::new(platform.secret(source, "AUTH0_SECRET"));
+        let tokens = Tokens::new(http.clone(), base.clone(), audience, secret, None);
+        Self {
+            application: platform.secret(source, "AUTH0_SECRET"),
+            users: Users::new(http, base, tokens),
+        }
+    }
+}
+
+impl Function for App {
+    /// A message's turn has an end of its own.
+    const TIME: Option<Duration> = None;
+
+    fn read(platform: &Platform, source: &mut Source<'_>) -> Self {
+        let rules = Rules::read(source);
+        let links = link::Rules::read(source);
+        platform.http.public_only(links.public_hosts());
+        let tenant = if rules.by_management {
+            Some(source.base_url("AUTH0_URL", None))
+        } else {
+            source.optional_base_url("AUTH0_URL")
         };
-        let (now, dynamodb) = (shared::runtime::now(), config.aws.dynamodb_url());
-        let warm_up = async {
-            tokio::join!(
-                app.twilio.get(now),
-                app.http.warm_up(dynamodb.as_ref()),
-                app.http.warm_up(config.tenant.as_ref()),
-            )
-        };
-        shared::runtime::warm_up(warm_up).await;
-        app.http.take_waited();
-        Ok(app)
+        let has_application = rules.by_management || source.optional("AUTH0_SECRET").is_some();
+        let managed = tenant.clone().filter(|_| has_application);
+        Self {
+            http: platform.http.clone(),
+            table: platform.table.clone(),
+            twilio: platform.secret(source, "TWILIO_SECRET"),
+            public_url: webhook::public_url(source),
+            rules,
+            messages: Texts::read(source),
+            links,
+            tenant,
+            management: managed.map(|base| Management::read(platform, source, base)),
+        }
     }
 
-    /// Answers one request.
-    pub async fn handle(&self, request: &Request, now: SystemTime) -> Reply {
-        let reply = self
-            .flow(request, now)
-            .await
-            .unwrap_or_else(|refusal| refusal);
-        reply.upstream(self.http.take_waited())
+    async fn warm_up(&self, platform: &Platform, now: SystemTime) {
+        let _met_again = tokio::join!(
+            self.twilio.get(now),
+            platform.warm_up(1),
+            platform.http.warm_up(self.tenant.as_ref())
+        );
     }
 
     async fn flow(&self, request: &Request, now: SystemTime) -> Result<Reply, Reply> {
@@ -236,7 +184,9 @@ impl App {
             .field("phone", phone.to_string())
             .field("sid", sms.sid))
     }
+}
 
+impl App {
     /// Waits for this message's turn, acts, and remembers the answer.
     async fn answer(&self, said: &Said, turn: &Turn<'_>) -> Result<Reply, Reply> {
         let (mut held, bound) = match self.begin(turn).await? {
@@ -257,8 +207,8 @@ impl App {
                 Err(error) => return Err(self.abandon(turn, held, error).await),
             }
         }
-        let closed = tokio::time::timeout(turn.to_close(), self.close(held, turn, &outcome)).await;
-        if let Err(error) = closed.unwrap_or_else(|_| Err(Unavailable::late())) {
+        let closing = self.close(held, turn, &outcome);
+        if let Err(error) = Table::within(turn.to_close(), closing).await {
             // What was confirmed is confirmed, and the person should know; anything else Twilio may ask for again.
             if !outcome.is_confirmed() {
                 return Err(self.abandon(turn, None, error).await);
@@ -288,10 +238,8 @@ impl App {
             }
             self.table.get(turn.budget("guess").item(), turn.now).await
         };
-        let work = async { tokio::join!(confirmed, wrong_codes) };
-        let (confirmed, wrong_codes) = tokio::time::timeout(turn.left(), work)
-            .await
-            .map_err(|_| Unavailable::late())?;
+        let work = async { Ok(tokio::join!(confirmed, wrong_codes)) };
+        let (confirmed, wrong_codes) = Table::within(turn.left(), work).await?;
         Ok(Past {
             submitted: confirmed
                 .as_ref()

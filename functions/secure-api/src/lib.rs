@@ -12,84 +12,38 @@ use serde::Serialize;
 use serde_json::json;
 use shared::auth0::access::{Access, Refusal};
 use shared::auth0::users::AccountNumber;
-use shared::aws;
 use shared::config::Source;
-use shared::http::{self, BaseUrl};
 use shared::phone::E164;
+use shared::platform::Platform;
 use shared::reply::{Failure, Reply};
 use shared::request::Request;
+use shared::runtime::Function;
 use shared::table::{Item, Key, Table, Unavailable};
 
 const SCOPE: &str = "read:accounts";
 const ACCOUNTS: &str = "/accounts";
-/// Kept free for the answer.
-const RESERVE: Duration = Duration::from_millis(500);
 
-/// The settings.
-#[derive(Debug)]
-pub struct Config {
-    aws: aws::Settings,
-    http: http::Settings,
-    table: String,
-    tenant: BaseUrl,
-    audience: String,
-}
-
-impl Config {
-    /// Reads the settings; what is wrong is noted in `source`.
-    pub fn read(source: &mut Source<'_>) -> Option<Self> {
-        let aws = aws::Settings::read(source);
-        let http = http::Settings::read(source);
-        let (table, tenant) = (
-            source.required("TABLE_NAME"),
-            source.base_url("AUTH0_URL", None),
-        );
-        let audience = source.required("API_AUDIENCE");
-        Some(Self {
-            aws: aws?,
-            http,
-            table: table?,
-            tenant: tenant?,
-            audience: audience?,
-        })
-    }
-}
-
-/// The function's state for the life of an instance.
+/// The function's settings and clients.
 pub struct App {
-    http: http::Client,
     table: Table,
     access: Access,
 }
 
-impl App {
-    /// Makes the state: the tenant's keys and a connection to the table are had ahead.
-    ///
-    /// # Errors
-    /// When no HTTP client can be made from the settings. Upstreams that are down are met again by the first request.
-    pub async fn connect(config: Config) -> Result<Self, String> {
-        let http = http::Client::new(config.http)?;
-        let app = Self {
-            table: Table::new(config.aws.dynamodb(&http), config.table),
-            access: Access::new(http.clone(), config.tenant, config.audience),
-            http,
-        };
-        let (now, dynamodb) = (shared::runtime::now(), config.aws.dynamodb_url());
-        let warm_up =
-            async { tokio::join!(app.access.warm_up(now), app.http.warm_up(dynamodb.as_ref())) };
-        shared::runtime::warm_up(warm_up).await;
-        app.http.take_waited();
-        Ok(app)
+impl Function for App {
+    /// As long as Lambda gives.
+    const TIME: Option<Duration> = Some(Duration::MAX);
+
+    fn read(platform: &Platform, source: &mut Source<'_>) -> Self {
+        let tenant = source.base_url("AUTH0_URL", None);
+        let audience = source.required("API_AUDIENCE");
+        Self {
+            table: platform.table.clone(),
+            access: Access::new(platform.http.clone(), tenant, audience),
+        }
     }
 
-    /// Answers one request.
-    pub async fn handle(&self, request: &Request, now: SystemTime) -> Reply {
-        let flow = tokio::time::timeout(request.remaining(RESERVE), self.flow(request, now)).await;
-        let reply = flow.map_or_else(
-            |_| Reply::empty(503, "too_slow"),
-            |flow| flow.unwrap_or_else(|refusal| refusal),
-        );
-        reply.upstream(self.http.take_waited())
+    async fn warm_up(&self, platform: &Platform, now: SystemTime) {
+        tokio::join!(self.access.warm_up(now), platform.warm_up(1));
     }
 
     async fn flow(&self, request: &Request, now: SystemTime) -> Result<Reply, Reply> {
@@ -102,7 +56,9 @@ impl App {
             }
         })
     }
+}
 
+impl App {
     async fn answer(&self, request: &Request, now: SystemTime) -> Result<Reply, Reply> {
         // How its callers open a connection ahead: nothing is refused, and nothing told.
         if (request.method(), request.path()) == ("HEAD", "/") {

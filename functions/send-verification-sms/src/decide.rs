@@ -64,32 +64,22 @@ pub(crate) enum Decision {
 
 impl Rules {
     /// Reads the settings; the countries default to that of our own number. `tagged`: addresses must have the application's tag.
-    pub(crate) fn read(
-        source: &mut Source<'_>,
-        our_number: Option<&E164>,
-        tagged: bool,
-    ) -> Option<Self> {
-        let form = Form::read(source, tagged);
-        let senders = senders(source);
-        let require_dkim = source.flag("REQUIRE_DKIM", false);
-        let countries = phone::allowed_countries(source, our_number);
-        let links = link::Rules::read(source);
-        let recipient = Recipient {
-            form: form?,
-            tagged,
-        };
-        Some(Self {
-            recipient,
-            senders,
-            require_dkim,
-            countries: countries?,
-            links: links?,
-        })
+    pub(crate) fn read(source: &mut Source<'_>, our_number: Option<&E164>, tagged: bool) -> Self {
+        Self {
+            recipient: Recipient {
+                form: Form::read(source, tagged),
+                tagged,
+            },
+            senders: senders(source),
+            require_dkim: source.flag("REQUIRE_DKIM", false),
+            countries: phone::allowed_countries(source, our_number),
+            links: link::Rules::read(source),
+        }
     }
 }
 
 impl Form {
-    fn read(source: &mut Source<'_>, tagged: bool) -> Option<Self> {
+    fn read(source: &mut Source<'_>, tagged: bool) -> Self {
         if let Some(pattern) = source.optional("RECIPIENT_PATTERN") {
             let regex = match whole(&pattern) {
                 Ok(regex) => regex,
@@ -97,7 +87,10 @@ impl Form {
                     source.problem(format!(
                         "RECIPIENT_PATTERN is not a regular expression: {error}"
                     ));
-                    return None;
+                    return Self::Plus {
+                        prefix: String::new(),
+                        domain: String::new(),
+                    };
                 }
             };
             let has = |group: &str| regex.capture_names().flatten().any(|name| name == group);
@@ -107,17 +100,15 @@ impl Form {
             if tagged && !has("tag") {
                 source.problem("RECIPIENT_PATTERN needs a group (?P<tag>...) too, since RECIPIENT_KEY_SECRET is set");
             }
-            return Some(Self::Pattern(regex));
+            return Self::Pattern(regex);
         }
-        let (prefix, domain) = (
-            source.required("RECIPIENT_PREFIX"),
-            source.required("RECIPIENT_DOMAIN"),
-        );
-        let (prefix, domain) = (prefix?.trim().to_owned(), domain?.trim().to_owned());
-        if prefix.contains('+') || !is_address(&format!("{prefix}@{domain}")) {
+        let prefix = source.required("RECIPIENT_PREFIX").trim().to_owned();
+        let domain = source.required("RECIPIENT_DOMAIN").trim().to_owned();
+        let are_given = !prefix.is_empty() && !domain.is_empty();
+        if are_given && (prefix.contains('+') || !is_address(&format!("{prefix}@{domain}"))) {
             source.problem("RECIPIENT_PREFIX and RECIPIENT_DOMAIN are what stands before the + and after the @, such as acme and sms.example.com");
         }
-        Some(Self::Plus { prefix, domain })
+        Self::Plus { prefix, domain }
     }
 }
 
@@ -170,7 +161,7 @@ impl Recipient {
 
 /// Reads `MAIL_SENDERS`: addresses and `@domain`s, lower-case. A star may stand in an address, but was meant as a pattern.
 fn senders(source: &mut Source<'_>) -> Vec<String> {
-    if source.required("MAIL_SENDERS").is_none() {
+    if source.required("MAIL_SENDERS").is_empty() {
         return Vec::new();
     }
     let senders: Vec<String> = source

@@ -17,18 +17,18 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use shared::auth0::{self, tokens::Tokens, users::Standing, users::Users};
-use shared::aws;
 use shared::config::Source;
-use shared::http::{self, BaseUrl};
 use shared::journal::{Entry, Stage};
 use shared::limits::Counted;
 use shared::link::Kind;
 use shared::mailgun::{self, mail::StoredMail};
 use shared::pending;
 use shared::phone::E164;
+use shared::platform::Platform;
 use shared::reply::{Failure, Reply};
 use shared::request::Request;
-use shared::secrets::Secret;
+use shared::runtime::Function;
+use shared::secrets::{self, Secret};
 use shared::sms::{Outbound, Receipt, SendError};
 use shared::table::{Item, Key, Table, Unavailable, Update, epoch, owner_id};
 use shared::twilio::{self, messages};
@@ -50,87 +50,8 @@ const TIME_TO_ASK: Duration = Duration::from_secs(10);
 /// Kept free for the closing writes and the answer.
 const RESERVE: Duration = Duration::from_secs(2);
 
-/// The settings.
-#[derive(Debug)]
-pub struct Config {
-    aws: aws::Settings,
-    http: http::Settings,
-    table: String,
-    twilio_secret: String,
-    mailgun_secret: String,
-    recipient_secret: Option<String>,
-    /// The tenant, and the secret for asking it for users.
-    management: Option<(BaseUrl, String)>,
-    twilio_url: BaseUrl,
-    sender: messages::Sender,
-    rules: Rules,
-    limits: Limits,
-    times: Times,
-    verification_text: String,
-    password_text: String,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Times {
-    valid_hours: u64,
-    max_age: u64,
-}
-
-impl Config {
-    /// Reads the settings; what is wrong is noted in `source`.
-    pub fn read(source: &mut Source<'_>) -> Option<Self> {
-        let aws = aws::Settings::read(source);
-        let http = http::Settings::read(source);
-        let table = source.required("TABLE_NAME");
-        let (twilio_secret, mailgun_secret) = (
-            source.required("TWILIO_SECRET"),
-            source.required("MAILGUN_SECRET"),
-        );
-        let twilio_url = twilio::api(source);
-        let sender = messages::Sender::read(source);
-        let recipient_secret = source.optional("RECIPIENT_KEY_SECRET");
-        let rules = Rules::read(source, sender.number.as_ref(), recipient_secret.is_some());
-        let auth0_secret = source.optional("AUTH0_SECRET");
-        let tenant = if auth0_secret.is_some() {
-            source.base_url("AUTH0_URL", None)
-        } else {
-            None
-        };
-        let limits = Limits::read(source);
-        let times = Times {
-            valid_hours: source.number("RESET_VALID_HOURS", 8, 0..=720),
-            max_age: source.number("MAX_MAIL_AGE_SECONDS", 32_400, 1..=3_153_600_000),
-        };
-        let verification_text = source.message(
-            "REG_SMS_BODY",
-            "You have registered for an account. Reply YES to verify",
-        );
-        let password_text = source.message(
-            "PWD_SMS_BODY",
-            "Someone asked to change your password. If it was you, reply YES",
-        );
-        Some(Self {
-            aws: aws?,
-            http,
-            table: table?,
-            twilio_secret: twilio_secret?,
-            mailgun_secret: mailgun_secret?,
-            recipient_secret,
-            management: tenant.zip(auth0_secret),
-            twilio_url: twilio_url?,
-            sender,
-            rules: rules?,
-            limits,
-            times,
-            verification_text,
-            password_text,
-        })
-    }
-}
-
-/// The function's state for the life of an instance.
+/// The function's settings and clients.
 pub struct App {
-    http: http::Client,
     table: Table,
     twilio: Secret<twilio::RestCredentials>,
     mailgun: Secret<mailgun::Credentials>,
@@ -144,111 +65,91 @@ pub struct App {
     password_text: String,
 }
 
+struct Times {
+    valid_hours: u64,
+    max_age: u64,
+}
+
 /// The tenant's users, where there are keys to ask for them.
 struct Directory {
     application: Secret<auth0::Application>,
     keys: Arc<Secret<auth0::Credentials>>,
     users: Users,
-    base: BaseUrl,
 }
 
 impl Directory {
+    fn read(platform: &Platform, source: &mut Source<'_>) -> Self {
+        let base = source.base_url("AUTH0_URL", None);
+        let keys = Arc::new(platform.secret(source, "AUTH0_SECRET"));
+        let (http, table) = (platform.http.clone(), platform.table.clone());
+        let (audience, secret) = (Users::audience(&base), Arc::clone(&keys));
+        let tokens = Tokens::new(http.clone(), base.clone(), audience, secret, Some(table));
+        Self {
+            application: platform.secret(source, "AUTH0_SECRET"),
+            keys,
+            users: Users::new(http, base, tokens),
+        }
+    }
+
     /// Gets ahead, during INIT, what the first mail will need: a token by connections already made.
-    async fn warm_up(&self, http: &http::Client, dynamodb: Option<&BaseUrl>, now: SystemTime) {
+    async fn warm_up(&self, platform: &Platform, now: SystemTime) {
         let (application, _met_again, ()) = tokio::join!(
             self.application.get(now),
             self.keys.get(now),
-            http.warm_up(dynamodb)
+            platform.warm_up(1)
         );
         if application.is_ok_and(|application| application.is_given) {
-            tokio::join!(self.users.warm_up(now), http.warm_up(Some(&self.base)));
+            tokio::join!(self.users.warm_up(now), self.users.connect());
         }
     }
 }
 
-impl App {
-    /// Makes the state: everything that a request will need is fetched and connected to at once.
-    ///
-    /// # Errors
-    /// When no HTTP client can be made from the settings. Upstreams that are down are met again by the first request.
-    pub async fn connect(config: Config) -> Result<Self, String> {
-        let http = http::Client::new(config.http)?;
-        let secrets = config.aws.secrets_manager(&http);
-        let table = Table::new(config.aws.dynamodb(&http), config.table);
-        let directory = config.management.map(|(base, secret)| {
-            let keys = Arc::new(Secret::<auth0::Credentials>::new(
-                secret.clone(),
-                secrets.clone(),
-            ));
-            let audience = Users::audience(&base);
-            let tokens = Tokens::new(
-                http.clone(),
-                base.clone(),
-                audience,
-                Arc::clone(&keys),
-                Some(table.clone()),
-            );
-            let users = Users::new(http.clone(), base.clone(), tokens);
-            Directory {
-                application: Secret::new(secret, secrets.clone()),
-                keys,
-                users,
-                base,
-            }
-        });
-        let app = Self {
-            table,
-            twilio: Secret::new(config.twilio_secret, secrets.clone()),
-            recipient: config
-                .recipient_secret
-                .map(|secret| Secret::new(secret, secrets.clone())),
-            mailgun: Secret::new(config.mailgun_secret, secrets),
-            directory,
-            messages: messages::Messages::new(
-                http.clone(),
-                config.twilio_url.clone(),
-                config.sender,
+impl Function for App {
+    /// A mail's lease has an end of its own.
+    const TIME: Option<Duration> = None;
+
+    fn read(platform: &Platform, source: &mut Source<'_>) -> Self {
+        let sender = messages::Sender::read(source);
+        let recipient = platform.optional_secret(source, "RECIPIENT_KEY_SECRET");
+        let has_application = source.optional("AUTH0_SECRET").is_some();
+        Self {
+            table: platform.table.clone(),
+            twilio: platform.secret(source, "TWILIO_SECRET"),
+            mailgun: platform.secret(source, "MAILGUN_SECRET"),
+            directory: has_application.then(|| Directory::read(platform, source)),
+            rules: Rules::read(source, sender.number.as_ref(), recipient.is_some()),
+            recipient,
+            messages: messages::Messages::new(platform.http.clone(), twilio::api(source), sender),
+            limits: Limits::read(source),
+            times: Times {
+                valid_hours: source.number("RESET_VALID_HOURS", 8, 0..=720),
+                max_age: source.number("MAX_MAIL_AGE_SECONDS", 32_400, 1..=3_153_600_000),
+            },
+            verification_text: source.message(
+                "REG_SMS_BODY",
+                "You have registered for an account. Reply YES to verify",
             ),
-            rules: config.rules,
-            limits: config.limits,
-            times: config.times,
-            verification_text: config.verification_text,
-            password_text: config.password_text,
-            http,
-        };
-        let (now, dynamodb) = (shared::runtime::now(), config.aws.dynamodb_url());
-        let recipient = async {
-            if let Some(secret) = &app.recipient {
-                let _met_again = secret.get(now).await;
-            }
-        };
-        let table = async {
-            match &app.directory {
-                Some(directory) => directory.warm_up(&app.http, dynamodb.as_ref(), now).await,
-                None => app.http.warm_up(dynamodb.as_ref()).await,
-            }
-        };
-        let warm_up = async {
-            tokio::join!(
-                app.twilio.get(now),
-                app.mailgun.get(now),
-                recipient,
-                table,
-                app.http.warm_up(Some(&config.twilio_url))
-            )
-        };
-        shared::runtime::warm_up(warm_up).await;
-        app.http.take_waited();
-        Ok(app)
+            password_text: source.message(
+                "PWD_SMS_BODY",
+                "Someone asked to change your password. If it was you, reply YES",
+            ),
+        }
     }
 
-    /// Answers one request.
-    pub async fn handle(&self, request: &Request, now: SystemTime) -> Reply {
-        let reply = self
-            .flow(request, now)
-            .await
-            .unwrap_or_else(|refusal| refusal);
-        reply.upstream(self.http.take_waited())
+    async fn warm_up(&self, platform: &Platform, now: SystemTime) {
+        let table = async {
+            match &self.directory {
+                Some(directory) => directory.warm_up(platform, now).await,
+                None => platform.warm_up(1).await,
+            }
+        };
+        let _met_again = tokio::join!(
+            self.twilio.get(now),
+            self.mailgun.get(now),
+            secrets::warm_up(self.recipient.as_ref(), now),
+            table,
+            self.messages.warm_up()
+        );
     }
 
     async fn flow(&self, request: &Request, now: SystemTime) -> Result<Reply, Reply> {
@@ -312,7 +213,9 @@ impl App {
         };
         Ok(reply.field("phone", masked).field("kind", kind))
     }
+}
 
+impl App {
     /// Where addresses have the application's tag, only the right one counts.
     async fn check_tag(
         &self,
@@ -323,18 +226,11 @@ impl App {
         let (Some(secret), Some(given)) = (&self.recipient, given) else {
             return Ok(());
         };
-        let keys = secret.get(now).await.map_err(Failure::from)?;
-        let fits = keys.fit(phone, given)
-            || secret
-                .refresh(now)
-                .await
-                .map_err(Failure::from)?
-                .is_some_and(|fresh| fresh.fit(phone, given));
-        if fits {
-            Ok(())
-        } else {
-            Err(Reply::refused(406, "wrong_tag"))
-        }
+        let fitting = secret.fitting(now, |keys| keys.fit(phone, given)).await;
+        let fitting = fitting.map_err(Failure::from)?;
+        fitting
+            .map(drop)
+            .ok_or_else(|| Reply::refused(406, "wrong_tag"))
     }
 
     /// What nothing can be done without: Twilio's credentials, and a user who waits for such a mail, where there are keys to ask with.
@@ -496,11 +392,8 @@ impl App {
         if !work.request.id.starts_with(['0', '1']) {
             return;
         }
-        let tidied = tokio::time::timeout(
-            request.remaining(RESERVE),
-            pending::tidy(&self.table, &work.phone, now),
-        );
-        if let Err(error) = tidied.await.unwrap_or_else(|_| Err(Unavailable::late())) {
+        let tidying = pending::tidy(&self.table, &work.phone, now);
+        if let Err(error) = Table::within(request.remaining(RESERVE), tidying).await {
             tracing::warn!(%error, "old requests of a number were left");
         }
     }

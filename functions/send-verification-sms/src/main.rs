@@ -2,15 +2,7 @@
 
 use std::process::ExitCode;
 
-use send_verification_sms::{App, Config};
-
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    shared::runtime::serve(
-        env!("CARGO_PKG_NAME"),
-        Config::read,
-        App::connect,
-        App::handle,
-    )
-    .await
+    shared::runtime::serve::<send_verification_sms::App>(env!("CARGO_PKG_NAME")).await
 }

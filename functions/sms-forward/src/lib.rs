@@ -22,16 +22,15 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::future::{Either, FutureExt as _, ready, select};
 use ring::digest;
-use shared::aws;
 use shared::config::Source;
 use shared::directory::Directory;
-use shared::http::{self, BaseUrl};
+use shared::http::BaseUrl;
 use shared::limits::{Copies, Counted, Full};
-use shared::okta::Access;
-use shared::okta::users::Users;
-use shared::phone::{Countries, E164};
+use shared::phone::{COUNTRIES, Countries, E164};
+use shared::platform::Platform;
 use shared::reply::{Failure, Reply};
 use shared::request::Request;
+use shared::runtime::Function;
 use shared::secrets::Secret;
 use shared::sms::segments;
 use shared::table::{Item, Key, Table, Unavailable, Update, Write, epoch, owner_id};
@@ -58,62 +57,8 @@ const THREAD: u64 = 30 * DAY;
 /// How long a correspondent that the employee has written to is known.
 const KNOWN: u64 = 90 * DAY;
 
-/// The settings.
-#[derive(Debug)]
-pub struct Config {
-    aws: aws::Settings,
-    http: http::Settings,
-    table: String,
-    twilio_secret: String,
-    okta_secret: String,
-    okta: BaseUrl,
-    public_url: Option<BaseUrl>,
-    rules: Rules,
-}
-
-#[derive(Debug)]
-struct Rules {
-    countries: Option<Countries>,
-    limits: Limits,
-}
-
-impl Config {
-    /// Reads the settings; what is wrong is noted in `source`.
-    pub fn read(source: &mut Source<'_>) -> Option<Self> {
-        let aws = aws::Settings::read(source);
-        let http = http::Settings::read(source);
-        let (table, twilio_secret) = (
-            source.required("TABLE_NAME"),
-            source.required("TWILIO_SECRET"),
-        );
-        let (okta, okta_secret) = (
-            source.base_url("OKTA_URL", None),
-            source.required("OKTA_SECRET"),
-        );
-        let public_url = webhook::public_url(source);
-        let rules = Rules {
-            countries: source.parsed(
-                "ALLOWED_COUNTRIES",
-                "a comma list of ISO 3166 country codes such as DK,US",
-            ),
-            limits: Limits::read(source),
-        };
-        Some(Self {
-            aws: aws?,
-            http,
-            table: table?,
-            twilio_secret: twilio_secret?,
-            okta_secret: okta_secret?,
-            okta: okta?,
-            public_url,
-            rules,
-        })
-    }
-}
-
-/// The function's state for the life of an instance.
+/// The function's settings and clients.
 pub struct App {
-    http: http::Client,
     table: Table,
     directory: Directory,
     twilio: Secret<twilio::Credentials>,
@@ -121,51 +66,33 @@ pub struct App {
     rules: Rules,
 }
 
-impl App {
-    /// Makes the state: everything that a request will need is fetched and connected to at once.
-    ///
-    /// # Errors
-    /// When no HTTP client can be made from the settings. Upstreams that are down are met again by the first request.
-    pub async fn connect(config: Config) -> Result<Self, String> {
-        let http = http::Client::new(config.http)?;
-        let secrets = config.aws.secrets_manager(&http);
-        let table = Table::new(config.aws.dynamodb(&http), config.table);
-        let users = Users::new(
-            http.clone(),
-            config.okta.clone(),
-            Access::Read,
-            Secret::new(config.okta_secret, secrets.clone()),
-        );
-        let app = Self {
-            directory: Directory::new(users, table.clone()),
-            table,
-            twilio: Secret::new(config.twilio_secret, secrets),
-            public_url: config.public_url,
-            rules: config.rules,
-            http,
-        };
-        let (now, dynamodb) = (shared::runtime::now(), config.aws.dynamodb_url());
-        let warm_up = async {
-            tokio::join!(
-                app.twilio.get(now),
-                app.directory.warm_up(now),
-                app.http.warm_up_for(6, dynamodb.as_ref()),
-                app.http.warm_up(Some(&config.okta)),
-            )
-        };
-        shared::runtime::warm_up(warm_up).await;
-        app.http.take_waited();
-        Ok(app)
+struct Rules {
+    countries: Option<Countries>,
+    limits: Limits,
+}
+
+impl Function for App {
+    const TIME: Option<Duration> = Some(TIME_TO_ANSWER);
+
+    fn read(platform: &Platform, source: &mut Source<'_>) -> Self {
+        Self {
+            table: platform.table.clone(),
+            directory: Directory::read(platform, source),
+            twilio: platform.secret(source, "TWILIO_SECRET"),
+            public_url: webhook::public_url(source),
+            rules: Rules {
+                countries: source.parsed("ALLOWED_COUNTRIES", COUNTRIES),
+                limits: Limits::read(source),
+            },
+        }
     }
 
-    /// Answers one request.
-    pub async fn handle(&self, request: &Request, now: SystemTime) -> Reply {
-        let within = TIME_TO_ANSWER.min(request.remaining(Duration::from_millis(500)));
-        let reply = match tokio::time::timeout(within, self.flow(request, now)).await {
-            Ok(Ok(reply) | Err(reply)) => reply,
-            Err(_) => Reply::empty(503, "too_slow"),
-        };
-        reply.upstream(self.http.take_waited())
+    async fn warm_up(&self, platform: &Platform, now: SystemTime) {
+        let _met_again = tokio::join!(
+            self.twilio.get(now),
+            self.directory.warm_up(now),
+            platform.warm_up(6)
+        );
     }
 
     async fn flow(&self, request: &Request, now: SystemTime) -> Result<Reply, Reply> {
@@ -185,7 +112,9 @@ impl App {
             .field("sid", sms.sid)
             .field("from", sms.from.map(|from| from.to_string())))
     }
+}
 
+impl App {
     async fn pass_on(
         &self,
         sms: &InboundSms,

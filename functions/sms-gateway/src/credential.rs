@@ -73,14 +73,10 @@ pub(crate) async fn check(
         return Err(Reply::refused(401, "credential_missing"));
     };
     let judge = |credentials: &Credentials| judge(token, credentials, expected, now);
-    let first = judge(&*secret.get(now).await.map_err(super::unavailable)?);
-    let verdict = match first {
-        Err(Invalid::Signature) => match secret.refresh(now).await.map_err(super::unavailable)? {
-            Some(fresh) => judge(&fresh),
-            None => first,
-        },
-        _ => first,
-    };
+    let signed = |credentials: &Credentials| judge(credentials) != Err(Invalid::Signature);
+    let fitting = secret.fitting(now, signed).await;
+    let fitting = fitting.map_err(super::unavailable)?;
+    let verdict = fitting.map_or(Err(Invalid::Signature), |credentials| judge(&credentials));
     verdict.map_err(|invalid| {
         let outcome = if invalid == Invalid::Claims {
             "bad_claims"

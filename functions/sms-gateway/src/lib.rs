@@ -15,20 +15,19 @@ mod health;
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant, SystemTime};
 
+use futures_util::future::join_all;
 use serde_json::{Value, json};
-use shared::aws;
 use shared::config::Source;
-use shared::http;
 use shared::journal::{Entry, Stage};
 use shared::jwt::Expected;
 use shared::limits::Counted;
 use shared::phone::{self, Countries, E164};
+use shared::platform::Platform;
 use shared::reply::{Failure, Reply};
 use shared::request::Request;
+use shared::runtime::Function;
 use shared::secrets::Secret;
-use shared::sms::{
-    Name, Outbound, Provider, Providers, Receipt, Routes, SendError, Senders, segments,
-};
+use shared::sms::{Name, Outbound, Provider, Receipt, Routes, SendError, Senders, segments};
 use shared::table::{Item, Table, Write, epoch, owner_id};
 
 use budgets::Limits;
@@ -47,18 +46,15 @@ const TICK: Duration = Duration::from_millis(50);
 /// Kept free for the closing write and the answer.
 const RESERVE: Duration = Duration::from_secs(1);
 
-/// The settings.
-#[derive(Debug)]
-pub struct Config {
-    aws: aws::Settings,
-    http: http::Settings,
-    table: String,
-    gateway_secret: String,
-    providers: Providers,
+/// The function's settings and clients.
+pub struct App {
+    table: Table,
+    gateway: Secret<Credentials>,
+    providers: HashMap<Name, Provider>,
+    untold: Untold,
     rules: Rules,
 }
 
-#[derive(Debug)]
 struct Rules {
     routes: Routes,
     senders: Senders,
@@ -71,128 +67,68 @@ struct Rules {
     go_on_after_unknown: bool,
 }
 
-impl Config {
-    /// Reads the settings; what is wrong is noted in `source`.
-    pub fn read(source: &mut Source<'_>) -> Option<Self> {
-        let aws = aws::Settings::read(source);
-        let http = http::Settings::read(source);
-        let (table, gateway_secret) = (
-            source.required("TABLE_NAME"),
-            source.required("GATEWAY_SECRET"),
-        );
-        let routes = Routes::read(source);
+impl Rules {
+    fn read(source: &mut Source<'_>) -> Self {
         let senders = Senders::read(source);
-        let our_number = senders
-            .find(Name::Twilio)
-            .and_then(|from| from.parse::<E164>().ok());
+        let our_number = senders.find(Name::Twilio);
+        let our_number: Option<E164> = our_number.and_then(|from| from.parse().ok());
         let countries = phone::allowed_countries(source, our_number.as_ref());
-        let (audience, subject) = (
-            source.optional("GATEWAY_AUDIENCE"),
-            source.optional("GATEWAY_SUBJECT"),
-        );
-        if audience.is_some() != subject.is_some() {
-            source.problem("GATEWAY_AUDIENCE and GATEWAY_SUBJECT go together: both are compared with the token's claims");
-        }
-        let life = source.number("GATEWAY_TOKEN_LIFE_SECONDS", 3_600, 60..=31_536_000);
-        let undated = source.choice(
-            "GATEWAY_UNDATED_TOKENS",
-            &[("accept", true), ("refuse", false)],
-        );
-        let token = audience.zip(subject).map(|(audience, subject)| Expected {
-            audience,
-            subject,
-            life,
-            undated,
-        });
-        let limits = Limits::read(
-            source,
-            countries.as_ref().is_some_and(Countries::are_several),
-        );
-        let cooldown = source.number("RESEND_COOLDOWN_SECONDS", 30, 1..=3_600);
-        let code_life = Duration::from_secs(source.number("CODE_LIFE_SECONDS", 180, 60..=36_000));
-        let go_on_after_unknown =
-            source.choice("ON_UNKNOWN", &[("stop", false), ("failover", true)]);
-        let providers = Providers::read(
-            source,
-            &routes.as_ref().map(Routes::used).unwrap_or_default(),
-        );
-        let rules = Rules {
-            routes: routes?,
+        Self {
+            routes: Routes::read(source),
             senders,
-            countries: countries?,
-            token,
-            limits,
-            cooldown,
-            code_life,
-            go_on_after_unknown,
-        };
-        Some(Self {
-            aws: aws?,
-            http,
-            table: table?,
-            gateway_secret: gateway_secret?,
-            providers,
+            token: token(source),
+            limits: Limits::read(source, countries.are_several()),
+            countries,
+            cooldown: source.number("RESEND_COOLDOWN_SECONDS", 30, 1..=3_600),
+            code_life: Duration::from_secs(source.number("CODE_LIFE_SECONDS", 180, 60..=36_000)),
+            go_on_after_unknown: source
+                .choice("ON_UNKNOWN", &[("stop", false), ("failover", true)]),
+        }
+    }
+}
+
+/// What a signed token must say, if signed tokens are accepted.
+fn token(source: &mut Source<'_>) -> Option<Expected> {
+    let (audience, subject) = (
+        source.optional("GATEWAY_AUDIENCE"),
+        source.optional("GATEWAY_SUBJECT"),
+    );
+    if audience.is_some() != subject.is_some() {
+        source.problem("GATEWAY_AUDIENCE and GATEWAY_SUBJECT go together: both are compared with the token's claims");
+    }
+    let life = source.number("GATEWAY_TOKEN_LIFE_SECONDS", 3_600, 60..=31_536_000);
+    let undated = source.choice(
+        "GATEWAY_UNDATED_TOKENS",
+        &[("accept", true), ("refuse", false)],
+    );
+    Some(Expected {
+        audience: audience?,
+        subject: subject?,
+        life,
+        undated,
+    })
+}
+
+impl Function for App {
+    /// How long depends on who asks.
+    const TIME: Option<Duration> = None;
+
+    fn read(platform: &Platform, source: &mut Source<'_>) -> Self {
+        let rules = Rules::read(source);
+        let mut connect = |name| (name, Provider::read(name, platform, source));
+        Self {
+            providers: rules.routes.used().into_iter().map(&mut connect).collect(),
+            table: platform.table.clone(),
+            gateway: platform.secret(source, "GATEWAY_SECRET"),
             rules,
-        })
-    }
-}
-
-/// The function's state for the life of an instance.
-pub struct App {
-    http: http::Client,
-    table: Table,
-    gateway: Secret<Credentials>,
-    providers: HashMap<Name, Provider>,
-    untold: Untold,
-    rules: Rules,
-}
-
-impl App {
-    /// Makes the state: everything that a request will need is fetched and connected to at once.
-    ///
-    /// # Errors
-    /// When no HTTP client can be made from the settings. Upstreams that are down are met again by the first request.
-    pub async fn connect(config: Config) -> Result<Self, String> {
-        let http = http::Client::new(config.http)?;
-        let secrets = config.aws.secrets_manager(&http);
-        let connect = |name| Some((name, config.providers.connect(name, &http, &secrets)?));
-        let app = Self {
-            table: Table::new(config.aws.dynamodb(&http), config.table),
-            gateway: Secret::new(config.gateway_secret, secrets.clone()),
-            providers: config
-                .rules
-                .routes
-                .used()
-                .into_iter()
-                .filter_map(connect)
-                .collect(),
             untold: Untold::default(),
-            rules: config.rules,
-            http,
-        };
-        let (now, dynamodb) = (shared::runtime::now(), config.aws.dynamodb_url());
-        let warm_up = async {
-            let providers = futures_util::future::join_all(
-                app.providers.values().map(|provider| provider.warm_up(now)),
-            );
-            tokio::join!(
-                app.gateway.get(now),
-                app.http.warm_up(dynamodb.as_ref()),
-                providers
-            )
-        };
-        shared::runtime::warm_up(warm_up).await;
-        app.http.take_waited();
-        Ok(app)
+        }
     }
 
-    /// Answers one request.
-    pub async fn handle(&self, request: &Request, now: SystemTime) -> Reply {
-        let reply = self
-            .flow(request, now)
-            .await
-            .unwrap_or_else(|refusal| refusal);
-        reply.upstream(self.http.take_waited())
+    async fn warm_up(&self, platform: &Platform, now: SystemTime) {
+        let providers = self.providers.values();
+        let providers = join_all(providers.map(|provider| provider.warm_up(now)));
+        let _met_again = tokio::join!(self.gateway.get(now), platform.warm_up(1), providers);
     }
 
     async fn flow(&self, request: &Request, now: SystemTime) -> Result<Reply, Reply> {
@@ -218,7 +154,9 @@ impl App {
             .field("phone", message.to.to_string())
             .field("segments", segments::count(&message.body)))
     }
+}
 
+impl App {
     async fn deliver(
         &self,
         message: &Message,
@@ -282,10 +220,7 @@ impl App {
                 health.note(*name, *attempt, &self.untold, &self.table, now)
             });
             if route.len() > 1
-                && let Some(error) = futures_util::future::join_all(notes)
-                    .await
-                    .into_iter()
-                    .find_map(Result::err)
+                && let Some(error) = join_all(notes).await.into_iter().find_map(Result::err)
             {
                 tracing::warn!(%error, "a provider's health could not be noted");
             }

@@ -340,12 +340,15 @@ impl Sources {
     fn variables(&self, function: &str) -> BTreeSet<String> {
         let mut read = BTreeSet::new();
         read_by(
-            "Config::read",
+            "App::read",
             &self.functions[function],
             &self.shared,
             &mut read,
         );
-        read_by("runtime::telemetry", &[], &self.shared, &mut read); // every main's
+        // Every main's.
+        for path in ["runtime::telemetry", "Platform::read"] {
+            read_by(path, &[], &self.shared, &mut read);
+        }
         read.retain(|variable| !BY_LAMBDA.contains(&variable.as_str()));
         read
     }

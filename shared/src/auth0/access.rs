@@ -5,7 +5,7 @@
 //! cannot be reached. A token's header chooses among them by `kid` and nothing else: no address, no key, no algorithm.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::lock::Mutex as Turn;
@@ -14,6 +14,7 @@ use serde::Deserialize;
 
 use crate::http::{BaseUrl, Client};
 use crate::jwt::{self, Invalid, Key};
+use crate::lock;
 
 const ANSWER_LIMIT: usize = 256 * 1024;
 const TIMEOUT: Duration = Duration::from_secs(4);
@@ -96,18 +97,17 @@ impl Access {
     }
 
     async fn key(&self, kid: &str, now: SystemTime) -> Result<Option<Key>, Refusal> {
-        let outlived = self
-            .keys()
+        let outlived = lock(&self.keys)
             .fetched
             .is_none_or(|at| now.duration_since(at).is_ok_and(|age| age > LIFE));
-        let known = self.keys().known.get(kid).cloned();
+        let known = lock(&self.keys).known.get(kid).cloned();
         if let Some(key) = known.clone()
             && !outlived
         {
             return Ok(Some(key));
         }
         match self.fetch(now).await {
-            Ok(()) => Ok(self.keys().known.get(kid).cloned()),
+            Ok(()) => Ok(lock(&self.keys).known.get(kid).cloned()),
             // An old key of the tenant is still its key while it cannot be asked.
             Err(_) if known.is_some() => Ok(known),
             // It may have a new one, which is no fault of who brings it.
@@ -120,7 +120,7 @@ impl Access {
         let started = Instant::now();
         let _turn = self.turn.lock().await;
         let now = now + started.elapsed();
-        if let Some((at, result)) = &self.keys().tried {
+        if let Some((at, result)) = &lock(&self.keys).tried {
             let interval = if result.is_ok() {
                 REFETCH_INTERVAL
             } else {
@@ -138,7 +138,7 @@ impl Access {
         let fetching = Instant::now();
         let fetched = self.fetch_now().await;
         let at = now + fetching.elapsed();
-        let mut keys = self.keys();
+        let mut keys = lock(&self.keys);
         keys.tried = Some((at, fetched.as_ref().map(drop).map_err(Clone::clone)));
         let known = fetched?;
         (keys.known, keys.fetched) = (known, Some(at));
@@ -176,9 +176,5 @@ impl Access {
         } else {
             Ok(known)
         }
-    }
-
-    fn keys(&self) -> MutexGuard<'_, Keys> {
-        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -77,6 +77,11 @@ impl Login {
         }
     }
 
+    /// Opens a connection ahead, during INIT.
+    pub async fn connect(&self) {
+        self.client.warm_up(Some(&self.base)).await;
+    }
+
     /// Tries a password, once.
     ///
     /// # Errors
@@ -87,18 +92,11 @@ impl Login {
         password: &SecretString,
         now: SystemTime,
     ) -> Result<Verdict, Untold> {
-        let credentials = self.secret.get(now).await?;
-        match self.attempt(&credentials, username, password).await {
-            Err(Untold {
-                error: CallError::Unauthorized,
-                ..
-            }) => {
-                let fresh = self.secret.refresh(now).await?;
-                let fresh = fresh.ok_or_else(|| untried(CallError::Unauthorized))?;
-                self.attempt(&fresh, username, password).await
-            }
-            result => result,
-        }
+        let is_refused = |untold: &Untold| untold.error == CallError::Unauthorized;
+        let attempt = |credentials: Arc<Credentials>| async move {
+            self.attempt(&credentials, username, password).await
+        };
+        self.secret.retrying(now, is_refused, attempt).await
     }
 
     async fn attempt(

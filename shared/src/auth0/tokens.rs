@@ -7,7 +7,7 @@
 //! fails. One that an API refused is replaced, but a replacement that never worked is not replaced for a minute: then the fault is
 //! not the token's.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use futures_util::lock::Mutex as Turn;
@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 use super::users::Users;
 use super::{CallError, Credentials};
 use crate::http::{BaseUrl, Client, NoAnswer};
+use crate::lock;
 use crate::secrets::{self, Secret};
 use crate::table::{Item, Key, Table, Unavailable, Update, Write, epoch, owner_id, random_below};
 
@@ -121,7 +122,7 @@ impl Tokens {
     /// # Errors
     /// [`CallError`]; where tokens are shared, also for some seconds after Auth0 had too much to do.
     pub async fn get(&self, now: SystemTime) -> Result<SecretString, CallError> {
-        if let Some(kept) = self.kept().as_ref().filter(|kept| kept.is_fresh(now)) {
+        if let Some(kept) = lock(&self.kept).as_ref().filter(|kept| kept.is_fresh(now)) {
             return Ok(kept.token.clone());
         }
         self.renew(None, now).await
@@ -136,7 +137,7 @@ impl Tokens {
         refused: &SecretString,
         now: SystemTime,
     ) -> Result<SecretString, CallError> {
-        let hopeless = self.kept().as_ref().is_some_and(|kept| {
+        let hopeless = lock(&self.kept).as_ref().is_some_and(|kept| {
             // Another instance's clock may be ahead.
             let age = now
                 .duration_since(kept.granted)
@@ -151,7 +152,7 @@ impl Tokens {
 
     /// Notes that an API accepted `token`.
     pub fn worked(&self, token: &SecretString) {
-        if let Some(kept) = self.kept().as_mut().filter(|kept| kept.is(token)) {
+        if let Some(kept) = lock(&self.kept).as_mut().filter(|kept| kept.is(token)) {
             kept.worked = true;
         }
     }
@@ -164,8 +165,7 @@ impl Tokens {
         let started = Instant::now();
         let _turn = self.turn.lock().await;
         let now = now + started.elapsed();
-        let kept = self
-            .kept()
+        let kept = lock(&self.kept)
             .clone()
             .filter(|kept| refused.is_none_or(|refused| !kept.is(refused)));
         if let Some(kept) = kept.as_ref().filter(|kept| kept.is_fresh(now)) {
@@ -175,14 +175,14 @@ impl Tokens {
         match self.by_secret(refused, now).await {
             Ok(renewed) => {
                 let token = renewed.token.clone();
-                *self.kept() = Some(renewed);
+                *lock(&self.kept) = Some(renewed);
                 Ok(token)
             }
             // The old one is good until its end, and who comes next need not wait for the same failure.
             Err(error) => {
                 let old = kept.filter(|kept| kept.is_usable(now)).ok_or(error)?;
                 let now = now + failing.elapsed();
-                *self.kept() = Some(Kept {
+                *lock(&self.kept) = Some(Kept {
                     refresh: now + Duration::from_secs(REST),
                     ..old.clone()
                 });
@@ -197,18 +197,11 @@ impl Tokens {
         refused: Option<&SecretString>,
         now: SystemTime,
     ) -> Result<Kept, CallError> {
-        let credentials = self.secret.get(now).await?;
-        match self.by_credentials(&credentials, refused, now).await {
-            Err(CallError::Unauthorized) => {
-                let fresh = self
-                    .secret
-                    .refresh(now)
-                    .await?
-                    .ok_or(CallError::Unauthorized)?;
-                self.by_credentials(&fresh, refused, now).await
-            }
-            result => result,
-        }
+        let is_refused = |error: &CallError| *error == CallError::Unauthorized;
+        let attempt = |credentials: Arc<Credentials>| async move {
+            self.by_credentials(&credentials, refused, now).await
+        };
+        self.secret.retrying(now, is_refused, attempt).await
     }
 
     async fn by_credentials(
@@ -441,10 +434,6 @@ impl Tokens {
             replacement,
             worked: false,
         })
-    }
-
-    fn kept(&self) -> MutexGuard<'_, Option<Kept>> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -159,6 +159,11 @@ impl Users {
         base.join("api/v2/").to_string()
     }
 
+    /// Opens a connection ahead, during INIT.
+    pub async fn connect(&self) {
+        self.client.warm_up(Some(&self.base)).await;
+    }
+
     /// Gets a token ahead, during INIT.
     pub async fn warm_up(&self, now: SystemTime) {
         let _met_again = self.tokens.get(now).await;

@@ -195,16 +195,8 @@ pub async fn authenticate(
             signatures.into_iter().flatten().any(made)
         })
     };
-    let credentials = secret.get(now).await.map_err(Failure::from)?;
-    if !fits(&credentials)
-        && !secret
-            .refresh(now)
-            .await
-            .map_err(Failure::from)?
-            .is_some_and(|fresh| fits(&fresh))
-    {
-        return Err(Reply::refused(401, "bad_signature"));
-    }
+    let fitting = secret.fitting(now, fits).await.map_err(Failure::from)?;
+    fitting.ok_or_else(|| Reply::refused(401, "bad_signature"))?;
     if !(Triple {
         timestamp,
         token,

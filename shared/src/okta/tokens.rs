@@ -3,7 +3,7 @@
 //! to Okta's own scopes, <https://developer.okta.com/docs/guides/implement-oauth-for-okta-serviceapp/main/>); kept in memory until
 //! shortly before it ends.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use reqwest::Method;
@@ -15,6 +15,7 @@ use serde_json::json;
 use super::{Access, CallError, Credentials, ends};
 use crate::http::{BaseUrl, Client};
 use crate::jwt;
+use crate::lock;
 use crate::secrets::Secret;
 use crate::table::epoch;
 
@@ -88,16 +89,15 @@ impl Tokens {
 
     /// From memory, or new.
     pub(super) async fn get(&self, now: SystemTime) -> Result<Authorization, CallError> {
-        if let Some((token, end)) = &*self.lock()
+        if let Some((token, end)) = &*lock(&self.cached)
             && *end > now
         {
             return Ok(Authorization::Access(token.clone()));
         }
-        let credentials = self.secret.get(now).await?;
-        match self.authorize(&credentials, now).await {
-            Err(CallError::Unauthorized) => self.authorize_afresh(now).await,
-            result => result,
-        }
+        let is_refused = |error: &CallError| *error == CallError::Unauthorized;
+        let attempt =
+            |credentials: Arc<Credentials>| async move { self.authorize(&credentials, now).await };
+        self.secret.retrying(now, is_refused, attempt).await
     }
 
     /// Another one in place of `refused`, which the API did not accept.
@@ -107,10 +107,12 @@ impl Tokens {
         now: SystemTime,
     ) -> Result<Authorization, CallError> {
         let Authorization::Access(refused) = refused else {
-            return self.authorize_afresh(now).await;
+            let fresh = self.secret.refresh(now).await?;
+            let fresh = fresh.ok_or(CallError::Unauthorized)?;
+            return self.authorize(&fresh, now).await;
         };
         {
-            let mut cached = self.lock();
+            let mut cached = lock(&self.cached);
             // Another one that came meanwhile is kept.
             if cached
                 .as_ref()
@@ -120,13 +122,6 @@ impl Tokens {
             }
         }
         self.get(now).await
-    }
-
-    /// By the secret as it is now, at most once a minute.
-    async fn authorize_afresh(&self, now: SystemTime) -> Result<Authorization, CallError> {
-        let fresh = self.secret.refresh(now).await?;
-        self.authorize(&*fresh.ok_or(CallError::Unauthorized)?, now)
-            .await
     }
 
     async fn authorize(
@@ -215,14 +210,10 @@ impl Tokens {
         // A tenth, and at least a minute, is left for calls under way; without a sane life it is good for this call only.
         let life = granted.expires_in.unwrap_or_default().min(LONGEST);
         let life = life.saturating_sub((life / 10).max(60));
-        *self.lock() = Some((
+        *lock(&self.cached) = Some((
             granted.access_token.clone(),
             now + Duration::from_secs(life),
         ));
         Ok(Authorization::Access(granted.access_token))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<(SecretString, SystemTime)>> {
-        self.cached.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -4,7 +4,7 @@
 //! (<https://developer.okta.com/docs/api/openapi/okta-management/management/tag/User/#tag/User/operation/listUsers>).
 
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
 
 use reqwest::Method;
@@ -18,10 +18,12 @@ use url::Url;
 
 use super::tokens::{Authorization, Tokens};
 use super::{Access, CallError, Credentials, ends};
+use crate::config::Source;
 use crate::http::{Answer, BaseUrl, Client};
+use crate::lock;
 use crate::phone::E164;
+use crate::platform::Platform;
 use crate::secrets::Secret;
-use crate::table::epoch;
 
 const ANSWER_LIMIT: usize = 4 * 1024 * 1024;
 /// Someone waits on the phone.
@@ -242,6 +244,18 @@ impl Users {
         }
     }
 
+    /// Reads `OKTA_URL` and `OKTA_SECRET`.
+    pub fn read(platform: &Platform, source: &mut Source<'_>, access: Access) -> Self {
+        let base = source.base_url("OKTA_URL", None);
+        let secret = platform.secret(source, "OKTA_SECRET");
+        Self::new(platform.http.clone(), base, access, secret)
+    }
+
+    /// Opens a connection ahead.
+    pub async fn connect(&self) {
+        self.client.warm_up(Some(&self.base)).await;
+    }
+
     /// Gets ahead what the first call would wait for: the secret and, for a service app, a token. Failures are left to be met by
     /// the real call.
     pub async fn warm_up(&self, now: SystemTime) {
@@ -300,9 +314,8 @@ impl Users {
     /// [`CallError`].
     pub async fn changed(&self, since: SystemTime, now: SystemTime) -> Result<Page, CallError> {
         let since = OffsetDateTime::from(since);
-        let (date, time) = (since.date(), since.time().replace_nanosecond(0));
         // Whole seconds, with the milliseconds that Okta's dates have.
-        let (hour, minute, second) = time.map_or((0, 0, 0), |time| time.as_hms());
+        let (date, (hour, minute, second)) = (since.date(), since.time().as_hms());
         let filter = format!(r#"lastUpdated gt "{date}T{hour:02}:{minute:02}:{second:02}.000Z""#);
         self.page_at(self.list(Some(&filter)), now).await
     }
@@ -388,7 +401,7 @@ impl Users {
         timeout: Duration,
         now: SystemTime,
     ) -> Result<Answer, CallError> {
-        match self.pauses()[kind as usize].filter(|pause| pause.until > now) {
+        match lock(&self.pauses)[kind as usize].filter(|pause| pause.until > now) {
             Some(Pause {
                 until,
                 reserved: true,
@@ -406,7 +419,7 @@ impl Users {
                 .send(&authorization, url, body.as_deref(), timeout)
                 .await?;
         }
-        self.pauses()[kind as usize] = pause(&answer, self.access, now);
+        lock(&self.pauses)[kind as usize] = pause(&answer, self.access, now);
         match refusal(&answer, now) {
             _ if answer.status == 200 => Ok(answer),
             // A list is nobody's in particular.
@@ -464,10 +477,6 @@ impl Users {
         url.origin() == self.base.as_url().origin()
             && url.username().is_empty()
             && url.password().is_none()
-    }
-
-    fn pauses(&self) -> MutexGuard<'_, [Option<Pause>; 3]> {
-        self.pauses.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -199,12 +199,14 @@ impl Countries {
     }
 }
 
+/// What `ALLOWED_COUNTRIES` has to be.
+pub const COUNTRIES: &str = "a comma list of ISO 3166 country codes such as DK,US";
+
 /// Reads `ALLOWED_COUNTRIES`; if unset, the country of our own `sender`, else `DEFAULT_REGION` (`US`).
 pub fn allowed_countries(
     source: &mut crate::config::Source<'_>,
     sender: Option<&E164>,
-) -> Option<Countries> {
-    let expected = "a comma list of ISO 3166 country codes such as DK,US";
+) -> Countries {
     let default_region = source
         .text("DEFAULT_REGION", "US")
         .trim()
@@ -212,12 +214,11 @@ pub fn allowed_countries(
     if default_region.parse::<Countries>().is_err() || default_region.len() != 2 {
         source.problem("DEFAULT_REGION is not an ISO 3166 country code such as US");
     }
-    if source.optional("ALLOWED_COUNTRIES").is_some() {
-        return source.parsed("ALLOWED_COUNTRIES", expected);
-    }
-    Some(Countries::only(
-        sender.and_then(E164::region).unwrap_or(&default_region),
-    ))
+    source
+        .parsed("ALLOWED_COUNTRIES", COUNTRIES)
+        .unwrap_or_else(|| {
+            Countries::only(sender.and_then(E164::region).unwrap_or(&default_region))
+        })
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use crate::http::NoAnswer;
 use crate::phone::E164;
 
 pub(crate) use attempt::{ask, authorised, number_or_digits, plain_id};
-pub use provider::{Name, Provider, Providers};
+pub use provider::{Name, Provider};
 pub use routes::{Routes, Senders, is_sender};
 
 /// A text to send.

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use super::{Outbound, Receipt, SendError, segments};
 use crate::clickatell::Clickatell;
 use crate::config::Source;
-use crate::http::{BaseUrl, Client};
+use crate::platform::Platform;
 use crate::plivo::Plivo;
 use crate::secrets::{Secret, SecretError};
 use crate::twilio::{self, messages};
@@ -67,95 +67,6 @@ impl FromStr for Name {
     }
 }
 
-/// The settings of the providers in use: where each is, and its secret's id.
-#[derive(Debug, Default)]
-pub struct Providers {
-    twilio: Option<(BaseUrl, String, bool)>,
-    clickatell: Option<(Option<BaseUrl>, String)>,
-    plivo: Option<(BaseUrl, String)>,
-    vonage: Option<(BaseUrl, String)>,
-}
-
-impl Providers {
-    /// Reads base URL and secret of each provider in `used`, and `TWILIO_RETENTION`; others need neither.
-    pub fn read(source: &mut Source<'_>, used: &[Name]) -> Self {
-        let mut providers = Self::default();
-        for name in used {
-            match name {
-                Name::Twilio => {
-                    let discards =
-                        source.choice("TWILIO_RETENTION", &[("keep", false), ("discard", true)]);
-                    let api = twilio::api(source).zip(source.required("TWILIO_SECRET"));
-                    providers.twilio = api.map(|(base, secret)| (base, secret, discards));
-                }
-                Name::Clickatell => {
-                    let base = Clickatell::base(source);
-                    providers.clickatell = source
-                        .required("CLICKATELL_SECRET")
-                        .map(|secret| (base, secret));
-                }
-                Name::Plivo => {
-                    providers.plivo = Plivo::base(source).zip(source.required("PLIVO_SECRET"));
-                }
-                Name::Vonage => {
-                    providers.vonage = Vonage::base(source).zip(source.required("VONAGE_SECRET"));
-                }
-                Name::Log => {}
-            }
-        }
-        providers
-    }
-
-    /// The provider of this name; `None` if its settings were not read.
-    pub fn connect(
-        &self,
-        name: Name,
-        http: &Client,
-        secrets: &aws_sdk_secretsmanager::Client,
-    ) -> Option<Provider> {
-        let client = || http.clone();
-        Some(match name {
-            Name::Twilio => {
-                let (base, secret, discards) = self.twilio.clone()?;
-                let sender = messages::Sender {
-                    number: None,
-                    service: None,
-                };
-                Provider::Twilio {
-                    messages: messages::Messages::new(client(), base, sender)
-                        .discarding_codes(discards),
-                    secret: Secret::new(secret, secrets.clone()),
-                }
-            }
-            Name::Clickatell => {
-                let (base, secret) = self.clickatell.clone()?;
-                Provider::Clickatell(Clickatell::new(
-                    client(),
-                    base,
-                    Secret::new(secret, secrets.clone()),
-                ))
-            }
-            Name::Plivo => {
-                let (base, secret) = self.plivo.clone()?;
-                Provider::Plivo(Plivo::new(
-                    client(),
-                    base,
-                    Secret::new(secret, secrets.clone()),
-                ))
-            }
-            Name::Vonage => {
-                let (base, secret) = self.vonage.clone()?;
-                Provider::Vonage(Vonage::new(
-                    client(),
-                    base,
-                    Secret::new(secret, secrets.clone()),
-                ))
-            }
-            Name::Log => Provider::Log,
-        })
-    }
-}
-
 /// Someone who sends texts.
 pub enum Provider {
     /// Twilio.
@@ -176,6 +87,42 @@ pub enum Provider {
 }
 
 impl Provider {
+    /// Reads base URL and secret of the provider of this name, and for Twilio `TWILIO_RETENTION`.
+    pub fn read(name: Name, platform: &Platform, source: &mut Source<'_>) -> Self {
+        let client = platform.http.clone();
+        match name {
+            Name::Twilio => {
+                let sender = messages::Sender {
+                    number: None,
+                    service: None,
+                };
+                let discards =
+                    source.choice("TWILIO_RETENTION", &[("keep", false), ("discard", true)]);
+                Self::Twilio {
+                    messages: messages::Messages::new(client, twilio::api(source), sender)
+                        .discarding_codes(discards),
+                    secret: platform.secret(source, "TWILIO_SECRET"),
+                }
+            }
+            Name::Clickatell => {
+                let base = Clickatell::base(source);
+                let secret = platform.secret(source, "CLICKATELL_SECRET");
+                Self::Clickatell(Clickatell::new(client, base, secret))
+            }
+            Name::Plivo => {
+                let base = Plivo::base(source);
+                let secret = platform.secret(source, "PLIVO_SECRET");
+                Self::Plivo(Plivo::new(client, base, secret))
+            }
+            Name::Vonage => {
+                let base = Vonage::base(source);
+                let secret = platform.secret(source, "VONAGE_SECRET");
+                Self::Vonage(Vonage::new(client, base, secret))
+            }
+            Name::Log => Self::Log,
+        }
+    }
+
     /// Sends once, within `within`.
     ///
     /// # Errors

@@ -10,11 +10,11 @@ pub struct Routes(Vec<(String, Vec<Name>)>);
 
 impl Routes {
     /// Reads `SMS_ROUTES` (`+57=plivo,clickatell;+1=twilio;*=vonage,twilio`) and `ALLOW_LOG_PROVIDER`; every mistake is noted.
-    pub fn read(source: &mut Source<'_>) -> Option<Self> {
+    pub fn read(source: &mut Source<'_>) -> Self {
         let text = source.required("SMS_ROUTES");
         let log_allowed = source.flag("ALLOW_LOG_PROVIDER", false);
         let mut routes: Vec<(String, Vec<Name>)> = Vec::new();
-        for route in text?
+        for route in text
             .split(';')
             .map(str::trim)
             .filter(|route| !route.is_empty())
@@ -63,11 +63,11 @@ impl Routes {
             }
             routes.push((key, names));
         }
-        if routes.is_empty() {
+        if routes.is_empty() && !text.is_empty() {
             source.problem("SMS_ROUTES routes nothing");
         }
         routes.sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.len()));
-        Some(Self(routes))
+        Self(routes)
     }
 
     /// All providers that some route names.
@@ -195,8 +195,7 @@ mod tests {
     fn senders() {
         let lookup =
             |text: &'static str| move |name: &str| (name == "SMS_FROM").then(|| text.to_owned());
-        let read_from =
-            |text: &'static str| read(&lookup(text), |source| Some(Senders::read(source)));
+        let read_from = |text: &'static str| read(&lookup(text), Senders::read);
         let good = read_from("twilio:+15005550006, vonage:ACME").unwrap();
         assert_eq!(
             (

@@ -101,7 +101,7 @@ fn api_key(keys: &mut Keys) -> Option<(SecretString, SecretString)> {
 }
 
 /// Reads `TWILIO_URL`.
-pub fn api(source: &mut Source<'_>) -> Option<BaseUrl> {
+pub fn api(source: &mut Source<'_>) -> BaseUrl {
     source.base_url("TWILIO_URL", Some("https://api.twilio.com"))
 }
 

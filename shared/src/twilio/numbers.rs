@@ -6,6 +6,7 @@
 //! same number again, which nobody can have twice.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use reqwest::Method;
@@ -17,7 +18,7 @@ use url::Url;
 use super::{RestCredentials, is_sid};
 use crate::http::{Answer, BaseUrl, Client, NoAnswer};
 use crate::phone::E164;
-use crate::secrets::Secret;
+use crate::secrets::{Secret, SecretError};
 
 /// A page of a thousand numbers.
 const ANSWER_LIMIT: usize = 8 * 1024 * 1024;
@@ -46,6 +47,12 @@ pub enum CallError {
     NotDone(String),
     /// It may have been executed; the text says what happened.
     Unknown(String),
+}
+
+impl From<SecretError> for CallError {
+    fn from(error: SecretError) -> Self {
+        Self::NotDone(error.to_string())
+    }
 }
 
 impl fmt::Display for CallError {
@@ -394,18 +401,10 @@ impl Numbers {
 
     /// One call; refused credentials are fetched anew and tried a second time, since a refusal executes nothing.
     async fn call(&self, call: &Call<'_>, now: SystemTime) -> Result<Answer, CallError> {
-        let unavailable =
-            |error: crate::secrets::SecretError| CallError::NotDone(error.to_string());
-        let credentials = self.secret.get(now).await.map_err(unavailable)?;
-        match self.send(call, &credentials).await {
-            Err(CallError::Unauthorized) => {
-                match self.secret.refresh(now).await.map_err(unavailable)? {
-                    Some(fresh) => self.send(call, &fresh).await,
-                    None => Err(CallError::Unauthorized),
-                }
-            }
-            result => result,
-        }
+        let is_refused = |error: &CallError| *error == CallError::Unauthorized;
+        let attempt =
+            |credentials: Arc<RestCredentials>| async move { self.send(call, &credentials).await };
+        self.secret.retrying(now, is_refused, attempt).await
     }
 
     async fn send(

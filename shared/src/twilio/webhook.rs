@@ -90,8 +90,7 @@ impl Form {
 
 /// Reads `PUBLIC_URL`: what Twilio was given, where that is not the Function URL.
 pub fn public_url(source: &mut Source<'_>) -> Option<BaseUrl> {
-    source.optional("PUBLIC_URL")?;
-    source.base_url("PUBLIC_URL", None)
+    source.optional_base_url("PUBLIC_URL")
 }
 
 /// Checks the signature of a form webhook against `PUBLIC_URL` (or the Function URL), fetching the secret anew once when it does
@@ -163,13 +162,8 @@ async fn check(
             .flatten()
             .any(|token| signature::fits(token.expose_secret(), &urls, &form.pairs, signature))
     };
-    let mut credentials = secret.get(now).await.map_err(Failure::from)?;
-    if !fits(&credentials) {
-        match secret.refresh(now).await.map_err(Failure::from)? {
-            Some(fresh) if fits(&fresh) => credentials = fresh,
-            _ => return Err(Reply::refused(403, "bad_signature")),
-        }
-    }
+    let fitting = secret.fitting(now, fits).await.map_err(Failure::from)?;
+    let credentials = fitting.ok_or_else(|| Reply::refused(403, "bad_signature"))?;
     // The signature would also fit with parameters glued together or moved into the query: what must be there is checked, and
     // Twilio never repeats a parameter.
     if form.repeats() {

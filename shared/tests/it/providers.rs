@@ -8,9 +8,10 @@ use sandbox::{Sandbox, clickatell, plivo, twilio, vonage};
 use serde_json::{Value, json};
 use shared::config;
 use shared::phone::E164;
+use shared::platform::Platform;
 use shared::runtime::now;
 use shared::secrets::SecretError;
-use shared::sms::{Name, Outbound, Provider, Providers, Receipt, SendError, segments};
+use shared::sms::{Name, Outbound, Provider, Receipt, SendError, segments};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Api {
@@ -227,18 +228,10 @@ fn connect(sandbox: &Sandbox, api: Api, url: Option<&str>) -> Provider {
         let other = url.filter(|_| name == api.variable()).map(str::to_owned);
         other.or_else(|| variables.get(name).cloned())
     };
-    let providers = config::read(&lookup, |source| {
-        Some(Providers::read(source, &[api.name()]))
+    config::read(&lookup, |source| {
+        Provider::read(api.name(), &Platform::read(source), source)
     })
-    .unwrap();
-    let http = crate::client();
-    providers
-        .connect(
-            api.name(),
-            &http,
-            &crate::aws(sandbox).secrets_manager(&http),
-        )
-        .unwrap()
+    .unwrap()
 }
 
 fn answer(status: u16, headers: &[(&str, &str)], body: &str) -> Fault {
