@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
-use shared::request::Request;
+use shared::platform::request::Request;
 
 fuzz_target!(|event: &str| {
     let Ok(request) = Request::from_event(event, "id", Instant::now()) else {
@@ -21,5 +21,5 @@ fuzz_target!(|event: &str| {
     assert!(request.body().is_empty());
     let _answer = request.expect_post("/", &["text/plain", ""], 1024);
     assert!(request.body().len() <= 1024);
-    let _token = shared::bearer::presented(&request);
+    let _token = shared::platform::bearer::presented(&request);
 });

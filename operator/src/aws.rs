@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use aws_config::{BehaviorVersion, Region};
-use shared::aws::{cause, http_client};
-use shared::http::Client;
+use shared::platform::aws::{cause, http_client};
+use shared::platform::http::Client;
 
 use crate::problem::Problem;
 use crate::stack::Stack;

@@ -11,7 +11,7 @@ use reqwest::Method;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
-use shared::http::{BaseUrl, Client};
+use shared::platform::http::{BaseUrl, Client};
 use url::Url;
 
 use crate::report::plain;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use shared::phone::E164;
+use shared::rules::phone::E164;
 
 use crate::connect::{Extras, Target};
 use crate::context::Urls;

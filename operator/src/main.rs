@@ -24,7 +24,7 @@ use std::time::SystemTime;
 
 use clap::Parser as _;
 use secrecy::SecretString;
-use shared::http;
+use shared::platform::http;
 
 use crate::aws::Aws;
 use crate::calls::Calls;
@@ -49,7 +49,7 @@ async fn main() -> ExitCode {
 }
 
 async fn open(cli: &Cli, console: Console) -> Result<Context, Problem> {
-    let http = shared::config::read(&environment, http::Settings::read);
+    let http = shared::platform::config::read(&environment, http::Settings::read);
     let http = http.map_err(|problems| Problem::Usage(problems.to_string()))?;
     let http = http::Client::new(http).map_err(Problem::Usage)?;
     let outputs = cli.read_outputs()?;

@@ -5,10 +5,10 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 use serde_json::Value;
-use shared::okta::Access;
-use shared::okta::users::Users;
-use shared::phone::E164;
-use shared::secrets::Secret;
+use shared::platform::secrets::Secret;
+use shared::rules::phone::E164;
+use shared::vendors::okta::Access;
+use shared::vendors::okta::users::Users;
 
 use crate::connect::twilio::{Account, BOUGHT, address};
 use crate::context::Context;
@@ -165,7 +165,8 @@ fn role(
 /// Users by the company number in their profile.
 async fn holders(context: &Context) -> Result<HashMap<String, Vec<Holder>>, Problem> {
     context.console.progress("reading Okta");
-    let unreadable = |error: shared::okta::CallError| Problem::Failed(format!("Okta: {error}"));
+    let unreadable =
+        |error: shared::vendors::okta::CallError| Problem::Failed(format!("Okta: {error}"));
     let id = context.secret("okta").await?.id;
     let users = Users::new(
         context.calls.client.clone(),
@@ -187,7 +188,7 @@ async fn holders(context: &Context) -> Result<HashMap<String, Vec<Holder>>, Prob
             if !holders.iter().any(|holder| holder.id == user.id) {
                 holders.push(Holder {
                     id: user.id,
-                    active: user.status == shared::okta::users::Status::Active,
+                    active: user.status == shared::vendors::okta::users::Status::Active,
                 });
             }
         }

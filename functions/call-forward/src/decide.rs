@@ -1,8 +1,8 @@
 //! Who is called for whom, and who is not.
 
-use shared::directory::Listing;
-use shared::phone::{Countries, E164};
-use shared::table::Item;
+use shared::platform::table::Item;
+use shared::rules::phone::{Countries, E164};
+use shared::services::directory::Listing;
 
 /// A second call from the same caller to the same number within this many seconds, while the first seems to be on, may be the first
 /// one coming back.
@@ -241,7 +241,7 @@ pub(crate) fn greeting(template: &str, first_name: Option<&str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shared::directory::Employee;
+    use shared::services::directory::Employee;
 
     const NOW: u64 = 1_795_176_000;
 

@@ -18,20 +18,20 @@ mod voicemail;
 use std::time::{Duration, SystemTime};
 
 use ring::digest;
-use shared::config::Source;
-use shared::directory::Directory;
-use shared::http::BaseUrl;
-use shared::phone::{COUNTRIES, Countries, E164};
 use shared::platform::Platform;
-use shared::reply::Reply;
-use shared::request::Request;
-use shared::runtime::Function;
-use shared::secrets::Secret;
-use shared::table::{Table, epoch};
-use shared::twilio::messages::{Messages, Sender};
-use shared::twilio::twiml::{Dial, Response};
-use shared::twilio::webhook::{self, Dialled, InboundCall, Recording};
-use shared::twilio::{self, Credentials};
+use shared::platform::config::Source;
+use shared::platform::http::BaseUrl;
+use shared::platform::reply::Reply;
+use shared::platform::request::Request;
+use shared::platform::runtime::Function;
+use shared::platform::secrets::Secret;
+use shared::platform::table::{Table, epoch};
+use shared::rules::phone::{COUNTRIES, Countries, E164};
+use shared::services::directory::Directory;
+use shared::vendors::twilio::messages::{Messages, Sender};
+use shared::vendors::twilio::twiml::{Dial, Response};
+use shared::vendors::twilio::webhook::{self, Dialled, InboundCall, Recording};
+use shared::vendors::twilio::{self, Credentials};
 
 use decide::{Call, Connection, Limits, Refusal};
 

@@ -2,9 +2,9 @@
 
 use std::time::SystemTime;
 
-use shared::phone::E164;
-use shared::reply::{Failure, Reply};
-use shared::table::{Key, Table, Unavailable, Update, Value, Write, epoch};
+use shared::platform::reply::{Failure, Reply};
+use shared::platform::table::{Key, Table, Unavailable, Update, Value, Write, epoch};
+use shared::rules::phone::E164;
 
 use crate::decide::{self, ActiveCalls};
 use crate::{App, DAY, REMEMBERED, TABLE_TIME};

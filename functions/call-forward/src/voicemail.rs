@@ -3,13 +3,13 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::future::join_all;
-use shared::journal::{Entry, Stage};
-use shared::limits::{Budget, Copies, Taken, Window};
-use shared::phone::E164;
-use shared::reply::{Failure, Reply};
-use shared::sms::{Outbound, SendError};
-use shared::table::{Unavailable, Write, epoch, owner_id};
-use shared::twilio::webhook::{InboundCall, Recording};
+use shared::platform::reply::{Failure, Reply};
+use shared::platform::table::{Unavailable, Write, epoch, owner_id};
+use shared::rules::journal::{Entry, Stage};
+use shared::rules::limits::{Budget, Copies, Taken, Window};
+use shared::rules::phone::E164;
+use shared::rules::sms::{Outbound, SendError};
+use shared::vendors::twilio::webhook::{InboundCall, Recording};
 
 use crate::{App, REMEMBERED, TIME_TO_ANSWER, decide, goodbye, hash, replayed};
 

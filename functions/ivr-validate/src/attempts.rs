@@ -13,9 +13,9 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use ring::digest;
-use shared::auth0::users::AccountNumber;
-use shared::limits::{Budget, Taken, Window};
-use shared::table::{Item, Key, Table, Unavailable, Update, Write, epoch};
+use shared::platform::table::{Item, Key, Table, Unavailable, Update, Write, epoch};
+use shared::rules::limits::{Budget, Taken, Window};
+use shared::vendors::auth0::users::AccountNumber;
 
 use crate::lock::{AUTH0_FORGETS, DAY, Limits, Way};
 

@@ -9,9 +9,9 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use shared::auth0::users::AccountNumber;
-use shared::table::{Item, Key, Table, Unavailable, Update, Write, epoch};
-use shared::twilio::webhook::Form;
+use shared::platform::table::{Item, Key, Table, Unavailable, Update, Write, epoch};
+use shared::vendors::auth0::users::AccountNumber;
+use shared::vendors::twilio::webhook::Form;
 
 use crate::step::{Phase, Said, Step};
 

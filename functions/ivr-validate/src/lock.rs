@@ -1,8 +1,8 @@
 //! The rules for wrong PINs, and what the items that count them say: whether somebody may try, and as what that counts.
 
-use shared::config::Source;
-use shared::limits::{Budget, Window};
-use shared::table::Item;
+use shared::platform::config::Source;
+use shared::platform::table::Item;
+use shared::rules::limits::{Budget, Window};
 
 use crate::dialogue::TRIES;
 

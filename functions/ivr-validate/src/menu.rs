@@ -5,8 +5,8 @@ use std::mem;
 
 use serde::Deserialize;
 use serde_json::Value;
-use shared::config::Source;
-use shared::protected::Template;
+use shared::platform::config::Source;
+use shared::services::protected::Template;
 
 const DEFAULT: &str = r#"[
     {"digit":"1","label":"account balance","path":"/accounts/{account}","say":"Your balance is {balance.amount} {balance.currency}."},

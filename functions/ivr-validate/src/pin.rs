@@ -5,10 +5,10 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime};
 
 use secrecy::{ExposeSecret as _, SecretString};
-use shared::auth0::login::{Untold, Verdict};
-use shared::auth0::users::{AccountHolder, AccountNumber, Found};
-use shared::reply::Reply;
-use shared::table::{Table, Unavailable};
+use shared::platform::reply::Reply;
+use shared::platform::table::{Table, Unavailable};
+use shared::vendors::auth0::login::{Untold, Verdict};
+use shared::vendors::auth0::users::{AccountHolder, AccountNumber, Found};
 
 use crate::App;
 use crate::attempts::{Attempt, Caller, Counted, Unheard};

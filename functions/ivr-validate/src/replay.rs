@@ -9,7 +9,7 @@
 use std::time::{Instant, SystemTime};
 
 use ring::digest;
-use shared::table::{Item, Key, Table, Unavailable, Update, Write, epoch, owner_id};
+use shared::platform::table::{Item, Key, Table, Unavailable, Update, Write, epoch, owner_id};
 
 use crate::dialogue::{LOOK, PATIENCE};
 

@@ -3,11 +3,11 @@
 use std::time::{Instant, SystemTime};
 
 use secrecy::SecretString;
-use shared::auth0::users::AccountHolder;
-use shared::bearer;
-use shared::reply::Reply;
-use shared::request::Request;
-use shared::twilio::webhook::{self, Form};
+use shared::platform::bearer;
+use shared::platform::reply::Reply;
+use shared::platform::request::Request;
+use shared::vendors::auth0::users::AccountHolder;
+use shared::vendors::twilio::webhook::{self, Form};
 
 use crate::App;
 use crate::attempts::Caller;

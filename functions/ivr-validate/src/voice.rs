@@ -3,13 +3,13 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use secrecy::{ExposeSecret as _, SecretString};
-use shared::protected::{Failed, Template};
-use shared::reply::{Failure, Reply};
-use shared::request::Request;
-use shared::table::Unavailable;
-use shared::twilio::twiml::{Gather, Response};
-use shared::twilio::webhook::{self, Form, InboundCall};
-use shared::verified::Verified;
+use shared::platform::reply::{Failure, Reply};
+use shared::platform::request::Request;
+use shared::platform::table::Unavailable;
+use shared::rules::verified::Verified;
+use shared::services::protected::{Failed, Template};
+use shared::vendors::twilio::twiml::{Gather, Response};
+use shared::vendors::twilio::webhook::{self, Form, InboundCall};
 
 use crate::App;
 use crate::attempts::Caller;

@@ -7,11 +7,11 @@ use std::time::{Duration, SystemTime};
 
 use rlibphonenumber::{NumberLengthType, PhoneNumberFormat, PhoneNumberUtil, Region};
 use serde::Serialize;
-use shared::config::Source;
-use shared::http::BaseUrl;
-use shared::okta::users::{Status, User};
-use shared::phone::{Countries, E164};
-use shared::table::epoch;
+use shared::platform::config::Source;
+use shared::platform::http::BaseUrl;
+use shared::platform::table::epoch;
+use shared::rules::phone::{Countries, E164};
+use shared::vendors::okta::users::{Status, User};
 
 use crate::ledger::Progress;
 use crate::{is_region, region};
@@ -96,7 +96,7 @@ pub(crate) struct Dialect {
 }
 
 impl Dialect {
-    /// That of an ISO 3166 region, of those that [`shared::phone::Countries`] knows.
+    /// That of an ISO 3166 region, of those that [`shared::rules::phone::Countries`] knows.
     pub(crate) fn new(region: &str) -> Option<Self> {
         Some(Self {
             util: OnceLock::new(),

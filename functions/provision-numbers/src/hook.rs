@@ -10,9 +10,9 @@ use std::time::{Duration, SystemTime};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde_json::json;
-use shared::reply::{Failure, Reply};
-use shared::request::Request;
-use shared::secrets::{self, Content, Keys, Secret};
+use shared::platform::reply::{Failure, Reply};
+use shared::platform::request::Request;
+use shared::platform::secrets::{self, Content, Keys, Secret};
 
 use crate::decide::is_id;
 use crate::ledger::Ledger;

@@ -10,8 +10,8 @@
 
 use std::time::SystemTime;
 
-use shared::phone::E164;
-use shared::table::{Item, Key, Table, Unavailable, Update, Value, Write, epoch};
+use shared::platform::table::{Item, Key, Table, Unavailable, Update, Value, Write, epoch};
+use shared::rules::phone::E164;
 
 use crate::decide::is_id;
 

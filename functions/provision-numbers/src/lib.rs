@@ -17,17 +17,17 @@ mod saga;
 
 use std::time::{Duration, Instant, SystemTime};
 
-use shared::config::Source;
-use shared::okta::Access;
-use shared::okta::users::Users;
-use shared::phone::{COUNTRIES, Countries};
 use shared::platform::Platform;
-use shared::reply::{Failure, Reply};
-use shared::request::Request;
-use shared::runtime::{Function, Scheduled};
-use shared::secrets::Secret;
-use shared::twilio;
-use shared::twilio::numbers::{Numbers, Wiring};
+use shared::platform::config::Source;
+use shared::platform::reply::{Failure, Reply};
+use shared::platform::request::Request;
+use shared::platform::runtime::{Function, Scheduled};
+use shared::platform::secrets::Secret;
+use shared::rules::phone::{COUNTRIES, Countries};
+use shared::vendors::okta::Access;
+use shared::vendors::okta::users::Users;
+use shared::vendors::twilio;
+use shared::vendors::twilio::numbers::{Numbers, Wiring};
 
 use decide::{Dialect, Webhook};
 use ledger::Ledger;

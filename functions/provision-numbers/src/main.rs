@@ -4,5 +4,6 @@ use std::process::ExitCode;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    shared::runtime::serve_scheduled::<provision_numbers::App>(env!("CARGO_PKG_NAME")).await
+    shared::platform::runtime::serve_scheduled::<provision_numbers::App>(env!("CARGO_PKG_NAME"))
+        .await
 }

@@ -10,12 +10,12 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant, SystemTime};
 
 use ring::digest;
-use shared::okta::CallError;
-use shared::okta::users::{NextPage, Page, Status, User, Users};
-use shared::phone::E164;
-use shared::reply::Failure;
-use shared::table::{Table, Unavailable, epoch, owner_id};
-use shared::twilio::numbers::{self, Owned};
+use shared::platform::reply::Failure;
+use shared::platform::table::{Table, Unavailable, epoch, owner_id};
+use shared::rules::phone::E164;
+use shared::vendors::okta::CallError;
+use shared::vendors::okta::users::{NextPage, Page, Status, User, Users};
+use shared::vendors::twilio::numbers::{self, Owned};
 
 use crate::decide::{self, Failed, Holding, Number, Plan, Report, Skipped, World};
 use crate::ledger::{Entry, Progress, QUEUE, Quiet, Waiting};

@@ -14,11 +14,11 @@
 use std::collections::{HashSet, VecDeque};
 
 use futures_util::future::join_all;
-use shared::okta::CallError as Okta;
-use shared::okta::users::{Attribute, Found, Status, User};
-use shared::phone::E164;
-use shared::table::epoch;
-use shared::twilio::numbers::{CallError, Numbers, Owned};
+use shared::platform::table::epoch;
+use shared::rules::phone::E164;
+use shared::vendors::okta::CallError as Okta;
+use shared::vendors::okta::users::{Attribute, Found, Status, User};
+use shared::vendors::twilio::numbers::{CallError, Numbers, Owned};
 
 use crate::Rules;
 use crate::decide::{self, Assigned, Farewell, Number, Person};

@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use shared::auth0::users::{Users, Verification};
-use shared::link::{self, Confirmation, Kind};
-use shared::pending::{self, Held};
+use shared::rules::link::{self, Confirmation, Kind};
+use shared::rules::pending::{self, Held};
+use shared::vendors::auth0::users::{Users, Verification};
 
 use crate::message::Turn;
 use crate::outcome::Outcome;

@@ -2,10 +2,10 @@
 
 use std::time::SystemTime;
 
-use shared::config::Source;
-use shared::pending::Request;
-use shared::table::epoch;
-use shared::twilio::webhook::STOP_WORDS;
+use shared::platform::config::Source;
+use shared::platform::table::epoch;
+use shared::rules::pending::Request;
+use shared::vendors::twilio::webhook::STOP_WORDS;
 use unicode_normalization::UnicodeNormalization as _;
 
 use crate::outcome::Silence;
@@ -278,12 +278,12 @@ pub(crate) fn codes(requests: &[&Request], mut random: impl FnMut(u64) -> u64) -
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use shared::link::Kind;
+    use shared::rules::link::Kind;
     use std::time::{Duration, UNIX_EPOCH};
 
     fn words(list: &str) -> Words {
         let lookup = |name: &str| (name == "CORRECT_SMS_RESPONSE").then(|| list.to_owned());
-        shared::config::read(&lookup, Words::read).unwrap()
+        shared::platform::config::read(&lookup, Words::read).unwrap()
     }
 
     #[test]
@@ -374,7 +374,7 @@ mod tests {
     fn words_that_opt_out_cannot_confirm() {
         let problems = |list: &str| {
             let lookup = |_: &str| Some(list.to_owned());
-            shared::config::read(&lookup, Words::read)
+            shared::platform::config::read(&lookup, Words::read)
                 .unwrap_err()
                 .0
                 .len()

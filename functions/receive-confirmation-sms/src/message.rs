@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use shared::limits::{Budget, Window};
-use shared::pending::{self, Held, Hold, confirmed};
-use shared::phone::E164;
-use shared::reply::{Failure, Reply};
-use shared::table::{Item, Key, Unavailable, Update, Write, epoch, random_below};
+use shared::platform::reply::{Failure, Reply};
+use shared::platform::table::{Item, Key, Unavailable, Update, Write, epoch, random_below};
+use shared::rules::limits::{Budget, Window};
+use shared::rules::pending::{self, Held, Hold, confirmed};
+use shared::rules::phone::E164;
 
 use crate::outcome::Outcome;
 use crate::{App, DAY, RESERVE, decide};

@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use shared::link::Link;
-use shared::reply::Reply;
-use shared::twilio::twiml;
+use shared::platform::reply::Reply;
+use shared::rules::link::Link;
+use shared::vendors::twilio::twiml;
 
 use crate::texts::Texts;
 

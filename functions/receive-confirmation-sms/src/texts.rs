@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 use std::time::SystemTime;
 
-use shared::config::Source;
-use shared::link::{self, Kind};
-use shared::pending::Request;
-use shared::table::epoch;
+use shared::platform::config::Source;
+use shared::platform::table::epoch;
+use shared::rules::link::{self, Kind};
+use shared::rules::pending::Request;
 
 /// The texts of the settings.
 #[derive(Debug)]

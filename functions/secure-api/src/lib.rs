@@ -10,15 +10,15 @@ use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 use serde_json::json;
-use shared::auth0::access::{Access, Refusal};
-use shared::auth0::users::AccountNumber;
-use shared::config::Source;
-use shared::phone::E164;
 use shared::platform::Platform;
-use shared::reply::{Failure, Reply};
-use shared::request::Request;
-use shared::runtime::Function;
-use shared::table::{Item, Key, Table, Unavailable};
+use shared::platform::config::Source;
+use shared::platform::reply::{Failure, Reply};
+use shared::platform::request::Request;
+use shared::platform::runtime::Function;
+use shared::platform::table::{Item, Key, Table, Unavailable};
+use shared::rules::phone::E164;
+use shared::vendors::auth0::access::{Access, Refusal};
+use shared::vendors::auth0::users::AccountNumber;
 
 const SCOPE: &str = "read:accounts";
 const ACCOUNTS: &str = "/accounts";

@@ -4,5 +4,5 @@ use std::process::ExitCode;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    shared::runtime::serve::<secure_api::App>(env!("CARGO_PKG_NAME")).await
+    shared::platform::runtime::serve::<secure_api::App>(env!("CARGO_PKG_NAME")).await
 }

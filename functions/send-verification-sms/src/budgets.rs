@@ -3,10 +3,10 @@
 
 use std::time::SystemTime;
 
-use shared::config::Source;
-use shared::limits::{self, Budget, Counted, Reserve, Window};
-use shared::phone::E164;
-use shared::table::Table;
+use shared::platform::config::Source;
+use shared::platform::table::Table;
+use shared::rules::limits::{self, Budget, Counted, Reserve, Window};
+use shared::rules::phone::E164;
 
 /// How many texts an hour.
 #[derive(Debug, Clone, Copy)]

@@ -1,11 +1,11 @@
 //! Which mails become a text, to whom, with which link.
 
 use regex::bytes::{Regex, RegexBuilder};
-use shared::config::Source;
-use shared::link::{self, Link, NoLink};
-use shared::mailgun::dkim::{Signature, is_aligned};
-use shared::mailgun::mail::{StoredMail, is_address};
-use shared::phone::{self, Countries, E164};
+use shared::platform::config::Source;
+use shared::rules::link::{self, Link, NoLink};
+use shared::rules::phone::{self, Countries, E164};
+use shared::vendors::mailgun::dkim::{Signature, is_aligned};
+use shared::vendors::mailgun::mail::{StoredMail, is_address};
 
 /// The most bytes of a compiled pattern; one for an address has a few thousand.
 const PATTERN_LIMIT: usize = 1 << 20;
@@ -250,7 +250,7 @@ pub(crate) fn decide(mail: &StoredMail<'_>, rules: &Rules) -> Decision {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shared::config::read;
+    use shared::platform::config::read;
 
     fn rules(changes: &[(&str, &str)]) -> Rules {
         rules_with(changes, false)

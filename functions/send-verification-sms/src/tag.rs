@@ -5,8 +5,8 @@
 
 use ring::hmac;
 use secrecy::{ExposeSecret as _, SecretString};
-use shared::phone::E164;
-use shared::secrets::{Content, Keys, same};
+use shared::platform::secrets::{Content, Keys, same};
+use shared::rules::phone::E164;
 
 /// <https://www.crockford.com/base32.html>
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";

@@ -7,10 +7,10 @@
 
 use std::time::SystemTime;
 
-use shared::config::Source;
-use shared::limits::{self, Budget, Counted, Full, Reserve, Window};
-use shared::phone::E164;
-use shared::table::{Key, Table};
+use shared::platform::config::Source;
+use shared::platform::table::{Key, Table};
+use shared::rules::limits::{self, Budget, Counted, Full, Reserve, Window};
+use shared::rules::phone::E164;
 
 /// No ceiling is smaller: the longest text that Twilio delivers has some thirty segments.
 const SMALLEST: u64 = 50;

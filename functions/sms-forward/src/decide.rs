@@ -1,10 +1,10 @@
 //! Where a text goes, and in which words.
 
-use shared::directory::Listing;
-use shared::phone::{Countries, E164};
-use shared::sms::segments;
-use shared::twilio::twiml::MESSAGE_LIMIT;
-use shared::twilio::webhook::InboundSms;
+use shared::rules::phone::{Countries, E164};
+use shared::rules::sms::segments;
+use shared::services::directory::Listing;
+use shared::vendors::twilio::twiml::MESSAGE_LIMIT;
+use shared::vendors::twilio::webhook::InboundSms;
 
 /// What an employee is told whose text has no address.
 pub(crate) const NOTICE: &str = "Not sent, because it is not clear to whom. Begin your text with a number, like this: +4512345678: Hello";
@@ -180,7 +180,7 @@ fn split(text: &str) -> (&str, &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shared::directory::Employee;
+    use shared::services::directory::Employee;
 
     const COMPANY: &str = "+15005550010";
     const MOBILE: &str = "+4520304050";
@@ -399,7 +399,7 @@ mod tests {
             for is_reply in [true, false] {
                 let told = over_limit(is_reply, again_in);
                 assert!(
-                    told.contains(words) && shared::sms::segments::count(&told) == 1,
+                    told.contains(words) && shared::rules::sms::segments::count(&told) == 1,
                     "{told}"
                 );
             }

@@ -7,10 +7,10 @@
 
 use std::time::SystemTime;
 
-use shared::config::Source;
-use shared::limits::{self, Budget, Counted, Reserve, Window};
-use shared::phone::E164;
-use shared::table::{Item, Table, Unavailable, Update, epoch};
+use shared::platform::config::Source;
+use shared::platform::table::{Item, Table, Unavailable, Update, epoch};
+use shared::rules::limits::{self, Budget, Counted, Reserve, Window};
+use shared::rules::phone::E164;
 
 use crate::decide::Message;
 

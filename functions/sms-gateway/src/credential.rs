@@ -10,10 +10,10 @@ use base64::Engine as _;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use secrecy::{ExposeSecret as _, SecretSlice, SecretString};
-use shared::jwt::{self, Expected, Invalid};
-use shared::reply::Reply;
-use shared::request::Request;
-use shared::secrets::{self, Content, Keys, Secret};
+use shared::platform::reply::Reply;
+use shared::platform::request::Request;
+use shared::platform::secrets::{self, Content, Keys, Secret};
+use shared::rules::jwt::{self, Expected, Invalid};
 
 const BASE64URL: GeneralPurpose = GeneralPurpose::new(
     &base64::alphabet::URL_SAFE,

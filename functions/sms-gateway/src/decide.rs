@@ -7,8 +7,8 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use ring::digest;
 use serde::Deserialize;
 use serde_json::Value;
-use shared::phone::E164;
-use shared::sms::{is_sender, segments};
+use shared::rules::phone::E164;
+use shared::rules::sms::{is_sender, segments};
 
 /// A longer text is no one-time code, and each segment is billed.
 const MOST_SEGMENTS: u64 = 6;

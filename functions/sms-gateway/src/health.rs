@@ -18,8 +18,8 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use shared::sms::{Name, SendError};
-use shared::table::{Item, Key, Table, Unavailable, Update, Write, epoch};
+use shared::platform::table::{Item, Key, Table, Unavailable, Update, Write, epoch};
+use shared::rules::sms::{Name, SendError};
 
 /// How long a broken provider is left alone: with the probe it heals within a minute.
 const BROKEN_SECONDS: u64 = 30;

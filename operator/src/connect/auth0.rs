@@ -8,7 +8,7 @@ use std::time::Duration;
 use reqwest::Method;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value, json};
-use shared::http::BaseUrl;
+use shared::platform::http::BaseUrl;
 
 use super::{Extras, Plan, Planned, Step};
 use crate::calls::{Authorization, Body, Refusal, Session};

@@ -4,7 +4,7 @@
 use reqwest::Method;
 use secrecy::SecretString;
 use serde_json::Value;
-use shared::http::BaseUrl;
+use shared::platform::http::BaseUrl;
 
 use super::{Plan, Planned, Step};
 use crate::calls::{Authorization, Body, Session};

@@ -4,9 +4,9 @@
 use reqwest::Method;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
-use shared::http::BaseUrl;
-use shared::jwt;
-use shared::table::epoch;
+use shared::platform::http::BaseUrl;
+use shared::platform::table::epoch;
+use shared::rules::jwt;
 
 use super::{Extras, Plan, Planned, Step};
 use crate::calls::{Authorization, Body, Refusal, Session};
@@ -98,7 +98,7 @@ pub(crate) async fn grant(
         "aud": url.as_str(),
         "iat": now,
         "exp": now + ASSERTION_LIFE,
-        "jti": shared::table::owner_id(),
+        "jti": shared::platform::table::owner_id(),
     });
     let assertion =
         jwt::sign_rs256(&claims, &plain("key_id"), &plain("private_key")).ok_or_else(|| {

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use reqwest::Method;
 use secrecy::ExposeSecret as _;
 use serde_json::Value;
-use shared::http::BaseUrl;
+use shared::platform::http::BaseUrl;
 use url::Url;
 
 use super::{Extras, Plan, Planned, Step};

@@ -1,8 +1,8 @@
 //! What lies at AWS: secrets and their keys, the table and its TTL; and this machine's clock.
 
 use aws_sdk_dynamodb::types::{TableStatus, TimeToLiveStatus};
-use shared::aws::cause;
-use shared::table::epoch;
+use shared::platform::aws::cause;
+use shared::platform::table::epoch;
 
 use super::Examination;
 use crate::aws::failed;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use secrecy::ExposeSecret as _;
 use serde_json::Value;
-use shared::phone::E164;
+use shared::rules::phone::E164;
 
 use super::Examination;
 use crate::calls::{Authorization, Refusal, Session};

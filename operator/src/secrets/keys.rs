@@ -1,6 +1,6 @@
 //! The keys of each secret, and what can be told of their values by looking.
 
-use shared::twilio::is_sid;
+use shared::vendors::twilio::is_sid;
 
 /// A secret.
 pub(crate) struct Spec {

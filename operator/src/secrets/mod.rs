@@ -9,7 +9,7 @@ use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
 use secrecy::SecretString;
 use serde::Serialize;
 use serde_json::{Map, Value};
-use shared::aws::cause;
+use shared::platform::aws::cause;
 
 pub(crate) use keys::{SECRETS, SENDS, Spec};
 pub(crate) use set::{Given, Wishes, set};

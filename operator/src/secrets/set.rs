@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use shared::aws::cause;
+use shared::platform::aws::cause;
 
 use super::keys::{Key, Kind};
 use super::{Found, SENDS, Spec, Vault};

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Serialize;
-use shared::phone::E164;
+use shared::rules::phone::E164;
 
 use super::{Attributes, Items, hash, text};
 use crate::context::Context;

@@ -9,9 +9,9 @@ use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
 use ring::digest;
 use serde::Serialize;
-use shared::aws::cause;
-use shared::phone::E164;
-use shared::table::epoch;
+use shared::platform::aws::cause;
+use shared::platform::table::epoch;
+use shared::rules::phone::E164;
 
 pub(crate) use erase::erase;
 

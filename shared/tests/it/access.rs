@@ -9,12 +9,12 @@ use sandbox::Sandbox;
 use sandbox::auth0::{API_AUDIENCE, LOGIN_CLIENT_ID, Signer, TokenProfile};
 use sandbox::wire::{Fault, Server};
 use serde_json::{Value, json};
-use shared::auth0::access::{Access, Refusal};
-use shared::auth0::tokens::Tokens;
-use shared::http::BaseUrl;
-use shared::runtime::now;
-use shared::secrets::Secret;
-use shared::table::epoch;
+use shared::platform::http::BaseUrl;
+use shared::platform::runtime::now;
+use shared::platform::secrets::Secret;
+use shared::platform::table::epoch;
+use shared::vendors::auth0::access::{Access, Refusal};
+use shared::vendors::auth0::tokens::Tokens;
 
 const SCOPE: &str = "read:accounts";
 

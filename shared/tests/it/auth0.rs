@@ -6,14 +6,14 @@ use sandbox::Sandbox;
 use sandbox::auth0::REALM;
 use sandbox::wire::Fault;
 use serde_json::{Value, json};
-use shared::auth0::CallError;
-use shared::auth0::tokens::Tokens;
-use shared::auth0::users::{
+use shared::platform::http::BaseUrl;
+use shared::platform::runtime::now;
+use shared::platform::secrets::Secret;
+use shared::vendors::auth0::CallError;
+use shared::vendors::auth0::tokens::Tokens;
+use shared::vendors::auth0::users::{
     AccountHolder, AccountNumber, Found, NotAnAccountNumber, Standing, Users, Verification,
 };
-use shared::http::BaseUrl;
-use shared::runtime::now;
-use shared::secrets::Secret;
 
 const EMAIL: &str = "acme+4512345678@sms.example.com";
 

@@ -8,10 +8,10 @@ use sandbox::Sandbox;
 use sandbox::wire::Fault;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
-use shared::bearer::{self, Token};
-use shared::request::Request;
-use shared::runtime::now;
-use shared::secrets::Secret;
+use shared::platform::bearer::{self, Token};
+use shared::platform::request::Request;
+use shared::platform::runtime::now;
+use shared::platform::secrets::Secret;
 
 const ID: &str = "switchboard/ivr";
 

@@ -6,14 +6,14 @@ use sandbox::Sandbox;
 use sandbox::aws::TABLE_NAME;
 use sandbox::wire::{Exchange, Fault};
 use serde_json::{Value, json};
-use shared::directory::{Directory, Employee, Listing};
-use shared::http::BaseUrl;
-use shared::okta::Access;
-use shared::okta::users::Users;
-use shared::phone::E164;
-use shared::runtime::now;
-use shared::secrets::Secret;
-use shared::table::Table;
+use shared::platform::http::BaseUrl;
+use shared::platform::runtime::now;
+use shared::platform::secrets::Secret;
+use shared::platform::table::Table;
+use shared::rules::phone::E164;
+use shared::services::directory::{Directory, Employee, Listing};
+use shared::vendors::okta::Access;
+use shared::vendors::okta::users::Users;
 
 const COMPANY: &str = "+15005550010";
 const OTHER_COMPANY: &str = "+15005550020";
@@ -111,7 +111,7 @@ async fn the_copy_is_written_when_something_changed_or_half_its_life_is_over() {
         .unwrap()
         .parse::<u64>()
         .unwrap();
-    assert_eq!(expires, shared::table::epoch(now + 45 * DAY));
+    assert_eq!(expires, shared::platform::table::epoch(now + 45 * DAY));
     for (attribute, value, expected) in [
         (
             "mobilePhone",
@@ -218,7 +218,8 @@ async fn numbers_that_nobody_has_use_up_neither_the_memory_nor_okta() {
     let sandbox = Sandbox::start().await;
     let (id, now) = (sandbox.okta.hire("Ann", MOBILE, COMPANY), now());
     let minute = |n: u64| {
-        std::time::UNIX_EPOCH + Duration::from_secs((shared::table::epoch(now) / 60 + 1 + n) * 60)
+        std::time::UNIX_EPOCH
+            + Duration::from_secs((shared::platform::table::epoch(now) / 60 + 1 + n) * 60)
     };
     let nobodys = |n: u32| number(&format!("+1500555{n:04}"));
     let asked = || sandbox.okta.server().exchanges().len();
@@ -388,7 +389,7 @@ async fn a_number_that_was_bought_is_a_company_number_before_anybody_asks_for_it
     let owner = |expires: Duration| {
         json!({
             "pk": { "S": format!("number#{OTHER_COMPANY}") }, "sk": { "S": "owner" }, "user": { "S": "00u1" },
-            "expires_at": { "N": shared::table::epoch(now + expires).to_string() },
+            "expires_at": { "N": shared::platform::table::epoch(now + expires).to_string() },
         })
     };
     sandbox.aws.put(owner(DAY)).await;

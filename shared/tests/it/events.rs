@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
-use shared::request::{NoRequest, Request};
+use shared::platform::request::{NoRequest, Request};
 
 /// What the parts of an event are made of: what is good, what lookalikes hold, and anything.
 fn text() -> impl Strategy<Value = String> {
@@ -193,7 +193,7 @@ fn read(text: &str, event: &Value) -> bool {
         request.media_type(),
         request.remaining(Duration::ZERO),
     );
-    let _nor = shared::bearer::presented(&request);
+    let _nor = shared::platform::bearer::presented(&request);
     let _whether = request.without_prefix("/a/");
     assert!(request.body().is_empty());
     match request.expect_post("/", &["text/plain"], 100) {

@@ -7,7 +7,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64URL;
 use proptest::prelude::*;
 use ring::hmac;
 use serde_json::{Value, json};
-use shared::jwt::{Expected, Invalid, check_hs256};
+use shared::rules::jwt::{Expected, Invalid, check_hs256};
 
 const KEY: &[u8] = b"a-sufficiently-long-shared-secret-of-32+bytes!";
 const AUDIENCE: &str = "urn:MySmsGateway";

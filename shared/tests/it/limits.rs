@@ -4,8 +4,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sandbox::Sandbox;
 use sandbox::wire::Fault;
-use shared::limits::{Budget, Copies, Taken, Window};
-use shared::table::Table;
+use shared::platform::table::Table;
+use shared::rules::limits::{Budget, Copies, Taken, Window};
 
 use super::{aws, client};
 
@@ -233,7 +233,7 @@ async fn what_weighs_more_takes_more_room() {
             assert!(last.is_some(), "{max} {n}");
         }
         let full = heavy(3).take(&table, at(20)).await.unwrap().unwrap_err();
-        let opens = shared::table::epoch(at(0)) + 3_600 + 300;
+        let opens = shared::platform::table::epoch(at(0)) + 3_600 + 300;
         assert_eq!(
             full.opens_at,
             Some(opens),
@@ -263,8 +263,8 @@ async fn what_weighs_more_takes_more_room() {
                 .is_none()
         );
         let (before, after) = (
-            opens - shared::table::epoch(at(0)) - 1,
-            opens - shared::table::epoch(at(0)),
+            opens - shared::platform::table::epoch(at(0)) - 1,
+            opens - shared::platform::table::epoch(at(0)),
         );
         assert!(
             take(&table, &heavy(5), before).await.is_none()

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use sandbox::Sandbox;
 use sandbox::auth0::LinkPage;
 use sandbox::wire::Fault;
-use shared::config;
-use shared::link::{Confirmation, Rules, confirm};
+use shared::platform::config;
+use shared::rules::link::{Confirmation, Rules, confirm};
 
 const EMAIL: &str = "acme+4512345678@sms.example.com";
 

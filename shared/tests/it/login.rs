@@ -9,11 +9,11 @@ use sandbox::auth0::{
 };
 use sandbox::wire::Fault;
 use serde_json::{Value, json};
-use shared::auth0::CallError;
-use shared::auth0::login::{Login, Untold, Verdict};
-use shared::http::BaseUrl;
-use shared::runtime::now;
-use shared::secrets::Secret;
+use shared::platform::http::BaseUrl;
+use shared::platform::runtime::now;
+use shared::platform::secrets::Secret;
+use shared::vendors::auth0::CallError;
+use shared::vendors::auth0::login::{Login, Untold, Verdict};
 
 const ID: &str = "switchboard/auth0";
 const EMAIL: &str = "ann@example.com";

@@ -24,7 +24,7 @@ mod tokens;
 mod twiml;
 
 use sandbox::Sandbox;
-use shared::http::{Client, Settings};
+use shared::platform::http::{Client, Settings};
 use shared::{aws, config};
 
 /// AWS as the sandbox's variables say, for nobody whose rights are bounded.

@@ -6,12 +6,12 @@ use sandbox::Sandbox;
 use sandbox::twilio::{ACCOUNT_SID, AUTH_TOKEN, MESSAGING_SERVICE, NUMBER};
 use sandbox::wire::Fault;
 use serde_json::json;
-use shared::phone::E164;
-use shared::runtime::now;
-use shared::secrets::Secret;
-use shared::sms::{Outbound, Receipt, SendError};
-use shared::twilio::messages::{Messages, Sender};
-use shared::twilio::{Credentials, RestCredentials};
+use shared::platform::runtime::now;
+use shared::platform::secrets::Secret;
+use shared::rules::phone::E164;
+use shared::rules::sms::{Outbound, Receipt, SendError};
+use shared::vendors::twilio::messages::{Messages, Sender};
+use shared::vendors::twilio::{Credentials, RestCredentials};
 
 struct Setup {
     sandbox: Sandbox,

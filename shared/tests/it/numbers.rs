@@ -5,10 +5,10 @@ use std::time::SystemTime;
 use sandbox::wire::Fault;
 use sandbox::{Sandbox, twilio};
 use serde_json::{Value, json};
-use shared::phone::E164;
-use shared::runtime::now;
-use shared::secrets::Secret;
-use shared::twilio::numbers::{Available, CallError, Numbers, Wiring};
+use shared::platform::runtime::now;
+use shared::platform::secrets::Secret;
+use shared::rules::phone::E164;
+use shared::vendors::twilio::numbers::{Available, CallError, Numbers, Wiring};
 
 const NAME: &str = "switchboard:00u1";
 

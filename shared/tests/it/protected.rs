@@ -11,12 +11,12 @@ use sandbox::aws::TABLE_NAME;
 use sandbox::wire::{Fault, Server};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
-use shared::auth0::tokens::Tokens;
-use shared::http::BaseUrl;
-use shared::protected::{ANSWER_LIMIT, Api, Failed, Template};
-use shared::runtime::now;
-use shared::secrets::Secret;
-use shared::table::Table;
+use shared::platform::http::BaseUrl;
+use shared::platform::runtime::now;
+use shared::platform::secrets::Secret;
+use shared::platform::table::Table;
+use shared::services::protected::{ANSWER_LIMIT, Api, Failed, Template};
+use shared::vendors::auth0::tokens::Tokens;
 
 const PATH: &str = "/accounts/10042";
 const LONG: Duration = Duration::from_secs(30);

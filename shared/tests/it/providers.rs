@@ -6,12 +6,13 @@ use std::time::{Duration, SystemTime};
 use sandbox::wire::{Fault, Server};
 use sandbox::{Sandbox, clickatell, plivo, twilio, vonage};
 use serde_json::{Value, json};
-use shared::config;
-use shared::phone::E164;
 use shared::platform::Platform;
-use shared::runtime::now;
-use shared::secrets::SecretError;
-use shared::sms::{Name, Outbound, Provider, Receipt, SendError, segments};
+use shared::platform::config;
+use shared::platform::runtime::now;
+use shared::platform::secrets::SecretError;
+use shared::rules::phone::E164;
+use shared::rules::sms::{Name, Outbound, Receipt, SendError, segments};
+use shared::services::providers::Provider;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Api {

@@ -6,9 +6,9 @@ use sandbox::Sandbox;
 use sandbox::wire::Fault;
 use secrecy::ExposeSecret as _;
 use serde_json::json;
-use shared::auth0::Credentials;
-use shared::runtime::now;
-use shared::secrets::Secret;
+use shared::platform::runtime::now;
+use shared::platform::secrets::Secret;
+use shared::vendors::auth0::Credentials;
 
 const ID: &str = "switchboard/auth0";
 

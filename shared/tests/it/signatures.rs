@@ -4,8 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use proptest::prelude::*;
 use serde_json::Value;
-use shared::mailgun::Triple;
-use shared::twilio::signature::{candidates, fits, fits_body};
+use shared::vendors::mailgun::Triple;
+use shared::vendors::twilio::signature::{candidates, fits, fits_body};
 use std::time::{Duration, UNIX_EPOCH};
 use url::Url;
 

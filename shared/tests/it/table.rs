@@ -4,12 +4,12 @@ use std::time::{Duration, SystemTime};
 
 use sandbox::Sandbox;
 use sandbox::wire::Fault;
-use shared::journal::{Entry, Stage};
-use shared::link::Kind;
-use shared::pending::{self, Hold, Request};
-use shared::phone::E164;
-use shared::runtime::now;
-use shared::table::{Item, Key, Table, Update, Write, epoch};
+use shared::platform::runtime::now;
+use shared::platform::table::{Item, Key, Table, Update, Write, epoch};
+use shared::rules::journal::{Entry, Stage};
+use shared::rules::link::Kind;
+use shared::rules::pending::{self, Hold, Request};
+use shared::rules::phone::E164;
 
 async fn setup() -> (Sandbox, Table) {
     let sandbox = Sandbox::start().await;

@@ -13,8 +13,8 @@ use rcgen::{
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::version::{TLS12, TLS13};
 use rustls::{ServerConfig, ServerConnection, StreamOwned, SupportedProtocolVersion};
-use shared::config;
-use shared::http::{Client, NoAnswer, Settings};
+use shared::platform::config;
+use shared::platform::http::{Client, NoAnswer, Settings};
 
 /// What `localhost` answers with the certificate of `leaf`, signed by an authority with the key `root` that the client trusts.
 async fn ask(
@@ -27,7 +27,10 @@ async fn ask(
     authority
         .distinguished_name
         .push(DnType::CommonName, "Tests");
-    let file = std::env::temp_dir().join(format!("switchboard-{}.pem", shared::table::owner_id()));
+    let file = std::env::temp_dir().join(format!(
+        "switchboard-{}.pem",
+        shared::platform::table::owner_id()
+    ));
     std::fs::write(&file, authority.self_signed(&root).unwrap().pem()).unwrap();
     let certificate = CertificateParams::new(["localhost".to_owned()]).unwrap();
     let certificate = certificate

@@ -4,8 +4,8 @@ use proptest::prelude::*;
 use quick_xml::Reader;
 use quick_xml::events::Event;
 use sandbox::twiml::{Element, parse};
-use shared::phone::E164;
-use shared::twilio::twiml::{Dial, Response};
+use shared::rules::phone::E164;
+use shared::vendors::twilio::twiml::{Dial, Response};
 
 /// Names of all elements in order, and the text of the last one with text.
 fn read(xml: &str) -> (Vec<String>, String) {

@@ -1,7 +1,7 @@
 //! The right word, and one request waits.
 
 use sandbox::auth0::LinkPage;
-use shared::link::Kind;
+use shared::rules::link::Kind;
 
 use crate::scene::{CONFIRMED, PHONE, Scene, request, targets};
 

@@ -1,14 +1,14 @@
 //! Replies that come too late, and links that Auth0 refuses.
 
 use sandbox::auth0::LinkPage;
-use shared::link::Kind;
-use shared::table::epoch;
+use shared::platform::table::epoch;
+use shared::rules::link::Kind;
 
 use crate::scene::{CONFIRMED, EXPIRED, PHONE, Scene, aged, answer};
 
 /// Lets all that waits expire so many seconds ago.
 pub(crate) async fn expired_for(scene: &Scene, seconds: u64) {
-    let end = epoch(shared::runtime::now()) - seconds;
+    let end = epoch(shared::platform::runtime::now()) - seconds;
     scene
         .sandbox
         .aws
@@ -76,7 +76,7 @@ async fn what_still_waits_is_confirmed_although_another_expired() {
             9 * 3600,
         ))
         .await;
-    let far = epoch(shared::runtime::now()) + 86_400;
+    let far = epoch(shared::platform::runtime::now()) + 86_400;
     scene
         .sandbox
         .aws

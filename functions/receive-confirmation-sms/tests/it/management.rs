@@ -65,7 +65,8 @@ async fn the_token_is_kept_and_replaced_once_when_refused() {
     let sandbox = &scene.sandbox;
     let other = sandbox.auth0.sign_up("other@sms.example.com");
     let mail = sandbox.auth0.mail_verification(&other, LinkPage::Form);
-    let mut request = crate::scene::request("other", shared::link::Kind::Verification, &mail.link);
+    let mut request =
+        crate::scene::request("other", shared::rules::link::Kind::Verification, &mail.link);
     request.email = "Other@SMS.example.com".to_owned();
     scene.pend(&request).await;
     sandbox.auth0.revoke_tokens();
@@ -114,7 +115,7 @@ async fn without_a_user_the_request_is_over() {
     scene
         .pend(&crate::scene::request(
             "gone",
-            shared::link::Kind::Verification,
+            shared::rules::link::Kind::Verification,
             &link,
         ))
         .await;

@@ -6,7 +6,7 @@ use sandbox::Sandbox;
 use sandbox::auth0::LinkPage;
 use sandbox::wire::Fault;
 use serde_json::json;
-use shared::link::Kind;
+use shared::rules::link::Kind;
 
 use crate::scene::{CONFIRMED, Scene, WRONG, answer, no_fault, request};
 

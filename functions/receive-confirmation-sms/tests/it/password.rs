@@ -3,7 +3,7 @@
 use sandbox::Sandbox;
 use sandbox::auth0::LinkPage;
 use sandbox::twilio::{NUMBER, Reply};
-use shared::link::Kind;
+use shared::rules::link::Kind;
 
 use crate::scene::{CONFIRMED, EXPIRED, FUNCTION, RETRY, Scene, answer, request, targets};
 

@@ -6,16 +6,16 @@ use std::time::Duration;
 use sandbox::auth0::LinkPage;
 use sandbox::wire::Fault;
 use serde_json::json;
-use shared::link::Kind;
-use shared::pending::Request;
-use shared::table::epoch;
+use shared::platform::table::epoch;
+use shared::rules::link::Kind;
+use shared::rules::pending::Request;
 
 use crate::scene::{CONFIRMED, EMAIL, PHONE, Scene, WRONG, answer, request};
 
 /// The request of one of several mails to one address.
 fn of_one_address(id: &str, kind: Kind, link: &str) -> Request {
     Request {
-        slot: shared::pending::slot(kind, EMAIL),
+        slot: shared::rules::pending::slot(kind, EMAIL),
         ..request(id, kind, link)
     }
 }
@@ -216,7 +216,7 @@ async fn a_request_under_its_mail_s_name_is_confirmed_like_any_other() {
         .sandbox
         .auth0
         .mail_verification(&scene.sandbox.auth0.sign_up(EMAIL), LinkPage::Form);
-    let now = epoch(shared::runtime::now());
+    let now = epoch(shared::platform::runtime::now());
     let (text, number) = (
         |text: &str| json!({ "S": text }),
         |number: u64| json!({ "N": number.to_string() }),

@@ -9,9 +9,9 @@ use sandbox::scene::{self, Setting};
 use sandbox::twilio::{NUMBER, Reply};
 use sandbox::wire::{Exchange, Fault, Server};
 use serde_json::{Value, json};
-use shared::link::Kind;
-use shared::pending::{self, Request};
-use shared::table::{Table, Write, epoch};
+use shared::platform::table::{Table, Write, epoch};
+use shared::rules::link::Kind;
+use shared::rules::pending::{self, Request};
 
 pub(crate) const FUNCTION: &str = "receive-confirmation-sms";
 pub(crate) const PHONE: &str = "+4512345678";
@@ -71,8 +71,10 @@ impl Scene {
     fn table(&self) -> Table {
         let environment = self.sandbox.env_for(FUNCTION);
         let lookup = |name: &str| environment.get(name).cloned();
-        let aws = shared::config::read(&lookup, shared::aws::Settings::read).unwrap();
-        let http = shared::http::Client::new(shared::http::Settings::default()).unwrap();
+        let aws =
+            shared::platform::config::read(&lookup, shared::platform::aws::Settings::read).unwrap();
+        let http = shared::platform::http::Client::new(shared::platform::http::Settings::default())
+            .unwrap();
         Table::new(aws.dynamodb(&http), sandbox::aws::TABLE_NAME.to_owned())
     }
 
@@ -188,7 +190,7 @@ impl Scene {
 
     /// Everything in the table will vanish by itself.
     pub(crate) async fn assert_everything_expires(&self) {
-        let now = epoch(shared::runtime::now());
+        let now = epoch(shared::platform::runtime::now());
         for item in self.sandbox.aws.items().await {
             let end = item["expires_at"]["N"]
                 .as_str()
@@ -208,7 +210,7 @@ pub(crate) fn request(id: &str, kind: Kind, link: &str) -> Request {
 
 /// A request made so many seconds ago, valid for eight hours from then.
 pub(crate) fn aged(id: &str, kind: Kind, link: &str, seconds: u64) -> Request {
-    let created_at = epoch(shared::runtime::now()) - seconds;
+    let created_at = epoch(shared::platform::runtime::now()) - seconds;
     Request {
         id: id.to_owned(),
         // As if each were for an address of its own.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use sandbox::auth0::{LinkPage, TicketMail};
-use shared::link::Kind;
+use shared::rules::link::Kind;
 
 use crate::scene::{CONFIRMED, EMAIL, Scene, WRONG, aged};
 

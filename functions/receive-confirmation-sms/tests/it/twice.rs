@@ -8,8 +8,8 @@ use sandbox::auth0::LinkPage;
 use sandbox::twilio::Reply;
 use sandbox::wire::Fault;
 use serde_json::Value;
-use shared::link::Kind;
-use shared::table::epoch;
+use shared::platform::table::epoch;
+use shared::rules::link::Kind;
 use tokio::task::JoinSet;
 
 use crate::scene::{CONFIRMED, FUNCTION, RETRY, Scene, WRONG, answer, request};
@@ -184,7 +184,7 @@ async fn a_replay_after_the_link_is_forgotten_hands_over_no_other() {
         .iter()
         .find(|item| text(item, "sk").ends_with("#link"))
         .unwrap();
-    let past = epoch(shared::runtime::now()) - 1;
+    let past = epoch(shared::platform::runtime::now()) - 1;
     scene
         .sandbox
         .aws

@@ -1,0 +1,207 @@
+//! Settings from environment variables, with every problem reported at once.
+//!
+//! A function reads its variables through a [`Source`] made from a look-up function (the environment in production, a map in
+//! tests). A reader never stops at a problem: it notes the problem and returns a placeholder, so that settings are one struct
+//! literal, and [`read`] fails with the whole list. An empty value counts as unset, because deployment templates cannot leave a
+//! variable out conditionally without repeating it.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
+use crate::platform::http::BaseUrl;
+
+/// Every problem found in the settings, each a sentence that names its variable and says what to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problems(pub Vec<String>);
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("; "))
+    }
+}
+
+impl std::error::Error for Problems {}
+
+/// Where settings come from, and the problems met so far.
+pub struct Source<'a> {
+    lookup: &'a dyn Fn(&str) -> Option<String>,
+    problems: Vec<String>,
+}
+
+/// Runs `reader` over `lookup`.
+///
+/// # Errors
+/// All problems noted, if there is any.
+pub fn read<C>(
+    lookup: &dyn Fn(&str) -> Option<String>,
+    reader: impl FnOnce(&mut Source<'_>) -> C,
+) -> Result<C, Problems> {
+    let mut source = Source {
+        lookup,
+        problems: Vec::new(),
+    };
+    let settings = reader(&mut source);
+    if source.problems.is_empty() {
+        Ok(settings)
+    } else {
+        Err(Problems(source.problems))
+    }
+}
+
+impl Source<'_> {
+    /// Notes a problem that is not about a single variable's syntax.
+    pub fn problem(&mut self, what: impl Into<String>) {
+        let what = what.into();
+        // A variable that two readers want is one problem.
+        if !self.problems.contains(&what) {
+            self.problems.push(what);
+        }
+    }
+
+    /// The value, if set and not blank.
+    pub fn optional(&self, name: &str) -> Option<String> {
+        (self.lookup)(name).filter(|value| !value.trim().is_empty())
+    }
+
+    /// The value; a problem if unset.
+    pub fn required(&mut self, name: &str) -> String {
+        self.optional(name).unwrap_or_else(|| {
+            self.problem(format!("{name} is missing"));
+            String::new()
+        })
+    }
+
+    /// The value or a default.
+    pub fn text(&self, name: &str, default: &str) -> String {
+        self.optional(name).unwrap_or_else(|| default.to_owned())
+    }
+
+    /// The text of an SMS: the value or a default, at most 1,600 characters (Twilio's limit for a message body).
+    pub fn message(&mut self, name: &str, default: &str) -> String {
+        let text = self.text(name, default);
+        if text.chars().count() > 1600 {
+            self.problem(format!(
+                "{name} is longer than 1600 characters, the limit for a text message"
+            ));
+        }
+        text
+    }
+
+    /// A whole number within bounds, or a default.
+    pub fn number(&mut self, name: &str, default: u64, bounds: RangeInclusive<u64>) -> u64 {
+        match self.optional(name).map(|text| text.trim().parse::<u64>()) {
+            None => default,
+            Some(Ok(number)) if bounds.contains(&number) => number,
+            Some(_) => {
+                self.problem(format!(
+                    "{name} must be a whole number from {} to {}",
+                    bounds.start(),
+                    bounds.end()
+                ));
+                default
+            }
+        }
+    }
+
+    /// `true` or `false`, or a default.
+    pub fn flag(&mut self, name: &str, default: bool) -> bool {
+        match self.optional(name).as_deref().map(str::trim) {
+            None => default,
+            Some("true") => true,
+            Some("false") => false,
+            Some(_) => {
+                self.problem(format!("{name} must be true or false"));
+                default
+            }
+        }
+    }
+
+    /// A comma list; blanks around entries and empty entries are dropped.
+    pub fn list(&self, name: &str) -> Vec<String> {
+        let text = self.optional(name).unwrap_or_default();
+        text.split(',')
+            .map(str::trim)
+            .filter(|entry| !entry.is_empty())
+            .map(str::to_owned)
+            .collect()
+    }
+
+    /// One of a few words, the first being the default.
+    pub fn choice<T: Copy>(&mut self, name: &str, choices: &[(&str, T)]) -> T {
+        let Some(text) = self.optional(name) else {
+            return choices[0].1;
+        };
+        if let Some((_, choice)) = choices.iter().find(|(word, _)| *word == text.trim()) {
+            return *choice;
+        }
+        let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
+        self.problem(format!("{name} must be one of {}", words.join(", ")));
+        choices[0].1
+    }
+
+    /// The value as `T`, if set; a problem with `expected` (`an E.164 number such as +15005550006`) if it is not one.
+    pub fn parsed<T: FromStr>(&mut self, name: &str, expected: &str) -> Option<T> {
+        let parsed = self.optional(name)?.trim().parse().ok();
+        if parsed.is_none() {
+            self.problem(format!("{name} is not {expected}"));
+        }
+        parsed
+    }
+
+    /// A vendor's base URL, `default` if unset. Plain `http` is accepted for this machine only.
+    pub fn base_url(&mut self, name: &str, default: Option<&str>) -> BaseUrl {
+        let Some(text) = self.optional(name).or_else(|| default.map(str::to_owned)) else {
+            self.problem(format!("{name} is missing"));
+            return BaseUrl::placeholder();
+        };
+        text.trim().parse().unwrap_or_else(|why| {
+            self.problem(format!("{name} {why}"));
+            BaseUrl::placeholder()
+        })
+    }
+
+    /// As [`Source::base_url`], for one that may be left out.
+    pub fn optional_base_url(&mut self, name: &str) -> Option<BaseUrl> {
+        self.optional(name)?;
+        Some(self.base_url(name, None))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_problems_are_listed_and_blank_counts_as_unset() {
+        let lookup = |name: &str| match name {
+            "BLANK" => Some("  ".to_owned()),
+            "COUNT" => Some("many".to_owned()),
+            "FLAG" => Some("yes".to_owned()),
+            "URL" => Some("http://api.example.com".to_owned()),
+            "WORD" => Some("third".to_owned()),
+            _ => None,
+        };
+        let problems = read(&lookup, |source| {
+            source.required("BLANK");
+            assert_eq!(source.number("COUNT", 5, 1..=9), 5);
+            assert!(!source.flag("FLAG", false));
+            source.base_url("URL", None);
+            source.base_url("OTHER_URL", None);
+            assert_eq!(source.choice("WORD", &[("first", 1), ("second", 2)]), 1);
+            assert_eq!(source.text("BLANK", "default"), "default");
+        })
+        .unwrap_err();
+        assert_eq!(
+            problems.0,
+            [
+                "BLANK is missing",
+                "COUNT must be a whole number from 1 to 9",
+                "FLAG must be true or false",
+                "URL must be https (http only for this machine)",
+                "OTHER_URL is missing",
+                "WORD must be one of first, second"
+            ]
+        );
+    }
+}

@@ -1,0 +1,66 @@
+//! What every function stands on: one HTTP client, one table, the secrets. The platform knows nothing above it.
+
+pub mod aws;
+pub mod bearer;
+pub mod config;
+pub mod http;
+pub mod reply;
+pub mod request;
+pub mod runtime;
+pub mod secrets;
+pub mod table;
+
+use crate::platform::aws;
+use crate::platform::config::Source;
+use crate::platform::http::{self, BaseUrl, Client};
+use crate::platform::secrets::{Content, Secret};
+use crate::platform::table::Table;
+
+/// The HTTP client, the table, and where secrets come from.
+pub struct Platform {
+    /// The one HTTP client.
+    pub http: Client,
+    /// The one table.
+    pub table: Table,
+    secrets: aws_sdk_secretsmanager::Client,
+    dynamodb: Option<BaseUrl>,
+}
+
+impl Platform {
+    /// Reads `TABLE_NAME`, `EXTRA_CA_FILE` and Lambda's own variables; what is wrong is noted in `source`.
+    pub fn read(source: &mut Source<'_>) -> Self {
+        let aws = aws::Settings::read(source);
+        let http = Client::new(http::Settings::read(source)).unwrap_or_else(|why| {
+            source.problem(why);
+            Client::new(http::Settings::default()).expect("the roots that are built in are sound")
+        });
+        Self {
+            table: Table::new(aws.dynamodb(&http), source.required("TABLE_NAME")),
+            secrets: aws.secrets_manager(&http),
+            dynamodb: aws.dynamodb_url(),
+            http,
+        }
+    }
+
+    /// The secret whose id or ARN is in the variable `name`.
+    pub fn secret<T: Content>(&self, source: &mut Source<'_>, name: &str) -> Secret<T> {
+        Secret::new(source.required(name), self.secrets.clone())
+    }
+
+    /// As [`Platform::secret`], for one that may be left out.
+    pub fn optional_secret<T: Content>(
+        &self,
+        source: &mut Source<'_>,
+        name: &str,
+    ) -> Option<Secret<T>> {
+        source.optional(name)?;
+        Some(self.secret(source, name))
+    }
+
+    /// Opens connections to the table, for so many requests at once.
+    pub async fn warm_up(&self, requests: usize) {
+        self.http
+            .warm_up_for(requests, self.dynamodb.as_ref())
+            .await;
+    }
+}

@@ -1,0 +1,371 @@
+//! What every function is ([`Function`]), and what every `main` does: settings, INIT, the Lambda loop, one log line an invocation.
+//! The only place that reads the environment and the clock.
+
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use futures_util::FutureExt as _;
+use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse;
+use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use tracing::level_filters::LevelFilter;
+
+use crate::platform::Platform;
+use crate::platform::config::{self, Problems, Source};
+use crate::platform::http;
+use crate::platform::reply::{Failure, Reply, into_payload};
+use crate::platform::request::{self, NoRequest, Request};
+
+/// INIT fetches and connects for at most this long: what is not there by then is met again by the first request.
+const WARM_UP_TIME: Duration = Duration::from_secs(2);
+/// Kept free for the answer.
+const RESERVE: Duration = Duration::from_millis(500);
+
+/// A Lambda function: its settings and clients, and what it does with a request.
+#[expect(
+    async_fn_in_trait,
+    reason = "the one task of a current_thread process needs no Send"
+)]
+pub trait Function: Sized {
+    /// A request that takes longer, or until half a second before Lambda's own end, is answered with [`Function::too_slow`]. `None`:
+    /// the function watches the time itself, because it has something to close.
+    const TIME: Option<Duration>;
+
+    /// Reads the settings and makes the clients; what is wrong is noted in `source`. Nothing is connected to yet.
+    fn read(platform: &Platform, source: &mut Source<'_>) -> Self;
+
+    /// Fetches and connects to all that a request will need, during INIT, where CPU is not throttled. It may take two seconds, and
+    /// an upstream that is down is met again by the first request.
+    async fn warm_up(&self, platform: &Platform, now: SystemTime);
+
+    /// Answers one request; a refusal is an answer too.
+    async fn flow(&self, request: &Request, now: SystemTime) -> Result<Reply, Reply>;
+
+    /// The answer when [`Function::TIME`] is over.
+    fn too_slow() -> Reply {
+        Reply::empty(503, "too_slow")
+    }
+
+    /// What whoever is at `path` gets instead of a bare 503.
+    fn apology(&self, _path: &str) -> Option<Reply> {
+        None
+    }
+}
+
+/// A function that a schedule starts too.
+#[expect(
+    async_fn_in_trait,
+    reason = "the one task of a current_thread process needs no Send"
+)]
+pub trait Scheduled: Function {
+    /// One run, which Lambda ends at `deadline`. The body of its reply is the invocation's result, JSON.
+    ///
+    /// # Errors
+    /// What the invocation fails with.
+    async fn run(&self, deadline: Instant, now: SystemTime) -> Result<Reply, Failure>;
+}
+
+/// A function and what it stands on, for the life of an instance.
+struct Instance<F> {
+    platform: Platform,
+    function: F,
+}
+
+/// Runs a function as Lambda's custom runtime (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>) until Lambda ends it.
+///
+/// If the settings have any problem, all of them go to standard error as one line and to Lambda's `init/error`, and the exit code is
+/// not zero. Nothing that the function does with a request, not even a panic, becomes a function error.
+pub async fn serve<F: Function>(name: &'static str) -> ExitCode {
+    let invoke = async |instance: &Instance<F>, event: Event<'_>| answer(instance, &event).await;
+    run(name, invoke).await
+}
+
+/// As [`serve`], for a function that a schedule starts too: an event that is no request ([`request::is_schedule`]) starts a run. Only
+/// a run's failure, or panic, becomes a function error, after which Lambda tries again
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html>).
+pub async fn serve_scheduled<F: Scheduled>(name: &'static str) -> ExitCode {
+    let invoke = async |instance: &Instance<F>, event: Event<'_>| {
+        if !request::is_schedule(event.payload) {
+            return answer(instance, &event).await;
+        }
+        let ran = instance.function.run(event.deadline, event.arrived);
+        let ran = AssertUnwindSafe(ran).catch_unwind().await;
+        let panicked = || Failure {
+            status: 500,
+            outcome: "panic",
+            cause: "the run panicked".to_owned(),
+        };
+        match ran.unwrap_or_else(|_| Err(panicked())) {
+            Ok(reply) => {
+                let result = serde_json::from_str(&reply.body).unwrap_or_default();
+                let waited = instance.platform.http.take_waited();
+                (reply.upstream(waited), Some(Ok(result)))
+            }
+            Err(failure) => failed(failure),
+        }
+    };
+    run(name, invoke).await
+}
+
+/// An invocation.
+struct Event<'a> {
+    payload: &'a str,
+    id: &'a str,
+    /// The path of `PUBLIC_URL`, which a proxy before the function may leave in front of its own.
+    prefix: &'a str,
+    deadline: Instant,
+    arrived: SystemTime,
+}
+
+/// What Lambda gets, if it is not the reply as HTTP.
+type Instead = Option<Result<Value, Diagnostic>>;
+
+/// What Lambda gets.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Output {
+    Answer(Box<ApiGatewayV2httpResponse>),
+    Result(Value),
+}
+
+/// What Lambda gets as the invocation's error.
+fn failed(failure: Failure) -> (Reply, Instead) {
+    let error = Diagnostic {
+        error_type: failure.outcome.to_owned(),
+        error_message: failure.cause.clone(),
+    };
+    (failure.into(), Some(Err(error)))
+}
+
+/// Answers a request, come what may. Only an event that is none fails.
+async fn answer<F: Function>(instance: &Instance<F>, event: &Event<'_>) -> (Reply, Instead) {
+    let request = match Request::from_event(event.payload, event.id, event.deadline) {
+        Ok(request) => request,
+        Err(NoRequest::Malformed(refusal)) => return (refusal, None),
+        Err(NoRequest::NotHttp(failure)) => return failed(failure),
+    };
+    let reply = instance.handle(&request, event.arrived).await;
+    // A CloudFront behaviour for `/sms*` leaves its path there, an HTTP API its stage. What the function calls a path of its own is one;
+    // whatever it does not know has had no effect, and counts without the prefix.
+    let unknown = (reply.status, reply.outcome) == (404, "not_found");
+    let Some(path) = request
+        .without_prefix(event.prefix)
+        .filter(|_| unknown)
+        .map(str::to_owned)
+    else {
+        return (reply, None);
+    };
+    let request = request.with_path(path);
+    (instance.handle(&request, event.arrived).await, None)
+}
+
+impl<F: Function> Instance<F> {
+    /// The answer to a request, also when it takes too long, cannot be given, or panics.
+    async fn handle(&self, request: &Request, now: SystemTime) -> Reply {
+        let work = async {
+            let flow = self.function.flow(request, now);
+            let (Ok(reply) | Err(reply)) = match F::TIME {
+                Some(time) => tokio::time::timeout(time.min(request.remaining(RESERVE)), flow)
+                    .await
+                    .unwrap_or_else(|_| Ok(F::too_slow())),
+                None => flow.await,
+            };
+            let apology = if reply.status == 503 {
+                self.function.apology(request.path())
+            } else {
+                None
+            };
+            let reply = match apology {
+                Some(apology) => reply.answered_with(apology),
+                None => reply,
+            };
+            reply.upstream(self.platform.http.take_waited())
+        };
+        AssertUnwindSafe(erased(work))
+            .catch_unwind()
+            .await
+            .unwrap_or_else(|_| Reply::empty(500, "panic"))
+    }
+
+    /// Connects and fetches ahead. What that waited for is no request's.
+    async fn warm_up(&self) {
+        let work = erased(self.function.warm_up(&self.platform, now()));
+        let _too_slow = tokio::time::timeout(WARM_UP_TIME, work).await;
+        self.platform.http.take_waited();
+    }
+}
+
+/// Without its type: one future of all that a function does is deeper than the compiler goes.
+fn erased<'a, T>(future: impl Future<Output = T> + 'a) -> Pin<Box<dyn Future<Output = T> + 'a>> {
+    Box::pin(future)
+}
+
+async fn run<F: Function>(
+    function: &'static str,
+    invoke: impl AsyncFn(&Instance<F>, Event<'_>) -> (Reply, Instead),
+) -> ExitCode {
+    quiet_panics(function);
+    let instance = match config::read(&environment, |source| {
+        telemetry(function, source);
+        for needed_by_the_runtime_library in [
+            "AWS_LAMBDA_RUNTIME_API",
+            "AWS_LAMBDA_FUNCTION_NAME",
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+            "AWS_LAMBDA_FUNCTION_VERSION",
+        ] {
+            source.required(needed_by_the_runtime_library);
+        }
+        let platform = Platform::read(source);
+        Instance {
+            function: F::read(&platform, source),
+            platform,
+        }
+    }) {
+        Ok(instance) => instance,
+        Err(problems) => {
+            report_bad_start(function, &problems).await;
+            return ExitCode::FAILURE;
+        }
+    };
+    instance.warm_up().await;
+    let cold = AtomicBool::new(true);
+    // Functions that need it say so themselves when it is malformed.
+    let public_url = environment("PUBLIC_URL").and_then(|url| url.parse::<http::BaseUrl>().ok());
+    let prefix = public_url.as_ref().map_or("/", |url| url.as_url().path());
+    let (instance, invoke, cold) = (&instance, &invoke, &cold);
+    let service = service_fn(|event: LambdaEvent<Box<RawValue>>| {
+        erased(async move {
+            let started = Instant::now();
+            let arrived = now();
+            let (payload, context) = (event.payload.get(), &event.context);
+            let event = Event {
+                payload,
+                id: &context.request_id,
+                prefix,
+                deadline: deadline(context, arrived),
+                arrived,
+            };
+            let (reply, result) = invoke(instance, event).await;
+            let line = reply.log_line(
+                function,
+                millis(arrived),
+                started.elapsed(),
+                cold.swap(false, Ordering::Relaxed),
+            );
+            print_line(&mut std::io::stdout().lock(), line);
+            match result {
+                None => Ok(Output::Answer(Box::new(into_payload(
+                    reply.into_response(),
+                )))),
+                Some(result) => result.map(Output::Result),
+            }
+        })
+    });
+    match Box::pin(lambda_runtime::run(service)).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(%error, "the Lambda Runtime API is gone");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The time. Everything else takes it as an argument.
+#[expect(clippy::disallowed_methods, reason = "this is the one clock")]
+pub fn now() -> SystemTime {
+    SystemTime::now()
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the one look into the environment"
+)]
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+fn millis(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn deadline(context: &lambda_runtime::Context, now: SystemTime) -> Instant {
+    let left = Duration::from_millis(context.deadline.saturating_sub(millis(now)));
+    // Some local runtimes send no deadline, or one in the far future; Lambda's longest is 15 minutes.
+    let left = if left.is_zero() {
+        Duration::from_secs(10)
+    } else {
+        left.min(Duration::from_mins(15))
+    };
+    Instant::now() + left
+}
+
+/// Diagnostics as JSON lines on standard output, from `LOG_LEVEL` (`error`, `warn`, `info`, `debug`, `trace`) upwards. Only our own: the
+/// SDK's and the HTTP stack's events show requests, which hold numbers and links.
+fn telemetry(function: &str, source: &mut Source<'_>) {
+    use tracing_subscriber::filter::Targets;
+    use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+    use tracing_subscriber::util::SubscriberInitExt as _;
+    let level = source.choice(
+        "LOG_LEVEL",
+        &[
+            ("info", LevelFilter::INFO),
+            ("error", LevelFilter::ERROR),
+            ("warn", LevelFilter::WARN),
+            ("debug", LevelFilter::DEBUG),
+            ("trace", LevelFilter::TRACE),
+        ],
+    );
+    let own = Targets::new()
+        .with_target("shared", level)
+        .with_target(function.replace('-', "_"), level);
+    let layer = tracing_subscriber::fmt::layer()
+        .json()
+        .flatten_event(true)
+        .with_current_span(false)
+        .with_span_list(false);
+    tracing_subscriber::registry()
+        .with(layer.with_filter(own))
+        .init();
+}
+
+/// A panic's message may hold what came in; only its place is told.
+fn quiet_panics(function: &'static str) {
+    std::panic::set_hook(Box::new(move |panic| {
+        let place = panic.location().map(ToString::to_string);
+        let line =
+            json!({ "level": "ERROR", "function": function, "outcome": "panic", "place": place });
+        print_line(&mut std::io::stderr().lock(), line);
+    }));
+}
+
+fn print_line(out: &mut impl std::io::Write, line: impl std::fmt::Display) {
+    // Nobody is left to be told when standard output is closed.
+    let _closed = writeln!(out, "{line}").and_then(|()| out.flush());
+}
+
+async fn report_bad_start(function: &str, problems: &Problems) {
+    let line = json!({ "level": "ERROR", "function": function, "outcome": "bad_configuration", "problems": problems.0 });
+    print_line(&mut std::io::stderr().lock(), line);
+    let Some(api) = environment("AWS_LAMBDA_RUNTIME_API") else {
+        return;
+    };
+    let (Ok(url), Ok(client)) = (
+        format!("http://{api}/2018-06-01/runtime/init/error").parse(),
+        http::Client::new(http::Settings::default()),
+    ) else {
+        return;
+    };
+    let report = json!({ "errorType": "Configuration", "errorMessage": problems.to_string(), "stackTrace": [] });
+    let request = client
+        .request(reqwest::Method::POST, url)
+        .header("Lambda-Runtime-Function-Error-Type", "Configuration")
+        .body(report.to_string());
+    // Lambda sees the exit code in any case.
+    let _unreported = client.send(request, 4096, Duration::from_secs(2)).await;
+}

@@ -1,0 +1,325 @@
+//! Credentials from AWS Secrets Manager: one JSON object a secret, cached five minutes, fetched again early when a provider or
+//! a signature says that it changed.
+//!
+//! A secret that cannot be had is never skipped: callers refuse with 503 (fail closed).
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+
+use secrecy::SecretString;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::lock;
+use crate::platform::reply::Failure;
+
+/// Values are used at most this long.
+const LIFE: Duration = Duration::from_mins(5);
+/// A fetch that failed is not repeated for this long; until one succeeds nobody can say that a signature is wrong.
+const RETRY_INTERVAL: Duration = Duration::from_secs(5);
+/// A mismatch fetches again at most this often, so that a stranger's bad signatures cannot run up requests.
+const REFRESH_INTERVAL: Duration = Duration::from_mins(1);
+
+/// The content of a secret: a JSON object of strings.
+pub trait Content: Sized {
+    /// What the secret is called in messages (`twilio`).
+    const NAME: &'static str;
+
+    /// Takes what is needed from the object.
+    fn take(keys: &mut Keys) -> Option<Self>;
+}
+
+/// The keys of a secret being read; collects what is missing.
+#[derive(Debug)]
+pub struct Keys {
+    values: std::collections::HashMap<String, Value>,
+    missing: Vec<&'static str>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Value {
+    Text(SecretString),
+    Flag(bool),
+    Other(serde::de::IgnoredAny),
+}
+
+impl Keys {
+    /// A value that must be there and not blank.
+    pub fn required(&mut self, key: &'static str) -> Option<SecretString> {
+        let value = self.optional(key);
+        if value.is_none() {
+            self.missing.push(key);
+        }
+        value
+    }
+
+    /// A value that may be left out.
+    pub fn optional(&mut self, key: &'static str) -> Option<SecretString> {
+        match self.values.remove(key) {
+            Some(Value::Text(value))
+                if !secrecy::ExposeSecret::expose_secret(&value)
+                    .trim()
+                    .is_empty() =>
+            {
+                Some(value)
+            }
+            _ => None,
+        }
+    }
+
+    /// Notes that a value is not what it should be, in words that complete "the secret lacks …".
+    pub fn reject(&mut self, what: &'static str) {
+        self.missing.push(what);
+    }
+
+    /// A switch, off if left out.
+    pub fn flag(&mut self, key: &'static str) -> bool {
+        match self.values.get(key) {
+            Some(Value::Flag(set)) => *set,
+            Some(Value::Text(text)) => secrecy::ExposeSecret::expose_secret(text) == "true",
+            _ => false,
+        }
+    }
+}
+
+/// Why a secret cannot be used; names the secret, never its value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretError(String);
+
+impl SecretError {
+    /// There was no time left to wait for Secrets Manager.
+    pub(crate) fn late(name: &str) -> Self {
+        Self(format!("secret {name}: no answer in time"))
+    }
+}
+
+impl fmt::Display for SecretError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<SecretError> for Failure {
+    fn from(error: SecretError) -> Self {
+        Failure {
+            status: 503,
+            outcome: "secret_unavailable",
+            cause: error.0,
+        }
+    }
+}
+
+/// One secret, fetched when needed.
+pub struct Secret<T> {
+    id: String,
+    client: aws_sdk_secretsmanager::Client,
+    cache: Mutex<Cache<T>>,
+    content: PhantomData<T>,
+}
+
+struct Cache<T> {
+    value: Option<(Arc<T>, SystemTime)>,
+    refreshed: Option<(SystemTime, Result<(), SecretError>)>,
+}
+
+impl<T: Content> Secret<T> {
+    /// The secret with this id or ARN; nothing is fetched yet.
+    pub fn new(id: String, client: aws_sdk_secretsmanager::Client) -> Self {
+        Self {
+            id,
+            client,
+            cache: Mutex::new(Cache {
+                value: None,
+                refreshed: None,
+            }),
+            content: PhantomData,
+        }
+    }
+
+    /// The current value, from memory if it was fetched within five minutes.
+    ///
+    /// # Errors
+    /// When Secrets Manager has no answer, or the value lacks a key.
+    pub async fn get(&self, now: SystemTime) -> Result<Arc<T>, SecretError> {
+        if let Some((value, fetched)) = &lock(&self.cache).value
+            && now.duration_since(*fetched).is_ok_and(|age| age < LIFE)
+        {
+            return Ok(Arc::clone(value));
+        }
+        self.fetch(now).await
+    }
+
+    /// The value fetched anew, because the cached one did not fit; `None` when that was done within the last minute.
+    ///
+    /// # Errors
+    /// As [`Secret::get`], also for five seconds after a fetch failed.
+    pub async fn refresh(&self, now: SystemTime) -> Result<Option<Arc<T>>, SecretError> {
+        if let Some((last, result)) = &lock(&self.cache).refreshed {
+            let interval = if result.is_ok() {
+                REFRESH_INTERVAL
+            } else {
+                RETRY_INTERVAL
+            };
+            if now.duration_since(*last).is_ok_and(|age| age < interval) {
+                return result.clone().map(|()| None);
+            }
+        }
+        let fetched = self.fetch(now).await;
+        lock(&self.cache).refreshed = Some((now, fetched.as_ref().map(drop).map_err(Clone::clone)));
+        fetched.map(Some)
+    }
+
+    /// The cached value if it `fits`, else a fresh one if that does; `None`: neither.
+    ///
+    /// # Errors
+    /// As [`Secret::refresh`].
+    pub async fn fitting(
+        &self,
+        now: SystemTime,
+        fits: impl Fn(&T) -> bool,
+    ) -> Result<Option<Arc<T>>, SecretError> {
+        let cached = self.get(now).await?;
+        if fits(&cached) {
+            return Ok(Some(cached));
+        }
+        let fresh = self.refresh(now).await?;
+        Ok(fresh.filter(|fresh| fits(fresh)))
+    }
+
+    /// What an attempt with the cached value comes to; where that `is_refused`, with a fresh one, if there is one.
+    ///
+    /// # Errors
+    /// The attempt's, or as [`Secret::refresh`].
+    pub async fn retrying<R, E: From<SecretError>, F: Future<Output = Result<R, E>>>(
+        &self,
+        now: SystemTime,
+        is_refused: impl Fn(&E) -> bool,
+        attempt: impl Fn(Arc<T>) -> F,
+    ) -> Result<R, E> {
+        let first = attempt(self.get(now).await?).await;
+        if !first.as_ref().is_err_and(is_refused) {
+            return first;
+        }
+        match self.refresh(now).await? {
+            Some(fresh) => attempt(fresh).await,
+            None => first,
+        }
+    }
+
+    async fn fetch(&self, now: SystemTime) -> Result<Arc<T>, SecretError> {
+        let output = self
+            .client
+            .get_secret_value()
+            .secret_id(&self.id)
+            .send()
+            .await
+            .map_err(|error| {
+                SecretError(format!(
+                    "secret {} ({}): {}",
+                    T::NAME,
+                    self.id,
+                    crate::platform::aws::cause("GetSecretValue", &error)
+                ))
+            })?;
+        let value = Arc::new(parse::<T>(
+            &self.id,
+            output.secret_string().unwrap_or_default(),
+        )?);
+        lock(&self.cache).value = Some((Arc::clone(&value), now));
+        Ok(value)
+    }
+}
+
+/// Fetches ahead a secret that may be left out; a failure is met again by the first request.
+pub async fn warm_up<T: Content>(secret: Option<&Secret<T>>, now: SystemTime) {
+    if let Some(secret) = secret {
+        let _met_again = secret.get(now).await;
+    }
+}
+
+fn parse<T: Content>(id: &str, text: &str) -> Result<T, SecretError> {
+    let values = object(text)
+        .ok_or_else(|| SecretError(format!("secret {} ({id}) is not a JSON object", T::NAME)))?;
+    let mut keys = Keys {
+        values,
+        missing: Vec::new(),
+    };
+    let content = T::take(&mut keys);
+    if !keys.missing.is_empty() {
+        return Err(SecretError(format!(
+            "secret {} ({id}) lacks {}",
+            T::NAME,
+            keys.missing.join(", ")
+        )));
+    }
+    content.ok_or_else(|| SecretError(format!("secret {} ({id}) is incomplete", T::NAME)))
+}
+
+/// Whether two secrets are the same, in a time that tells nothing but whether their lengths are.
+pub fn same(known: &str, given: &str) -> bool {
+    use subtle::ConstantTimeEq as _;
+    known.as_bytes().ct_eq(given.as_bytes()).into()
+}
+
+fn object<V: DeserializeOwned>(text: &str) -> Option<std::collections::HashMap<String, V>> {
+    serde_json::from_str(text).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use secrecy::ExposeSecret as _;
+
+    struct Pair {
+        user: SecretString,
+        old: Option<SecretString>,
+        encoded: bool,
+    }
+
+    impl Content for Pair {
+        const NAME: &'static str = "pair";
+
+        fn take(keys: &mut Keys) -> Option<Self> {
+            let (user, key) = (keys.required("user"), keys.required("key"));
+            key?;
+            Some(Self {
+                user: user?,
+                old: keys.optional("old"),
+                encoded: keys.flag("encoded"),
+            })
+        }
+    }
+
+    #[test]
+    fn keys_are_checked_by_name() {
+        let pair = parse::<Pair>(
+            "id",
+            r#"{"user":"u","key":"k","encoded":true,"more":[1],"old":null}"#,
+        )
+        .unwrap();
+        assert_eq!(pair.user.expose_secret(), "u");
+        assert!(pair.old.is_none() && pair.encoded);
+        let error = |text: &str| parse::<Pair>("app/pair", text).err().unwrap().to_string();
+        assert_eq!(error("{}"), "secret pair (app/pair) lacks user, key");
+        assert_eq!(
+            error(r#"{"user":"u","key":""}"#),
+            "secret pair (app/pair) lacks key"
+        );
+        assert_eq!(
+            error("hunter2"),
+            "secret pair (app/pair) is not a JSON object"
+        );
+    }
+
+    #[test]
+    fn debug_output_hides_values() {
+        let keys = Keys {
+            values: object(r#"{"user":"hunter2"}"#).unwrap(),
+            missing: vec![],
+        };
+        assert!(!format!("{keys:?}").contains("hunter2"));
+    }
+}

@@ -1,0 +1,247 @@
+//! The journal of a send: what is known about one logical message, so that duplicates and crashes are judged by facts.
+//!
+//! `sending(lease) -> sent(sid) | refused | failed | unknown`, item `sent#<kind>#<hash>`. `sending` is written before the provider is
+//! called and settled after; a crash in between leaves `sending` with a lease that ends, which means *unknown*, never "failed".
+//! What *unknown* allows is the caller's rule: a verification text is sent again (losing one is worse than repeating it), a
+//! one-time code never.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::platform::table::{Item, Key, Table, Unavailable, Update, epoch, random_below};
+
+/// What is known about a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stage {
+    /// Someone is sending it now, until the lease ends.
+    Sending,
+    /// The provider accepted it.
+    Sent {
+        /// The provider's id of the message, if it told one.
+        sid: Option<String>,
+        /// Which provider, where there are several.
+        provider: Option<String>,
+    },
+    /// The provider refused the recipient for good.
+    Refused,
+    /// Certainly not sent; may be tried again.
+    Failed,
+    /// May have been sent.
+    Unknown,
+}
+
+/// The journal of one message, identified by its kind and a hash of what makes it the same message.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    key: Key,
+    owner: String,
+    lease_until: u64,
+    expires_at: u64,
+    counted_as: Option<String>,
+}
+
+impl Entry {
+    /// The entry of the message `id` (`<kind>#<hash>`; rights in the table go by the kind) for `owner` (a [`crate::platform::table::owner_id`]), leased until `lease_until`, forgotten at
+    /// `expires_at` (epoch seconds).
+    pub fn new(id: &str, owner: String, lease_until: u64, expires_at: u64) -> Self {
+        Self {
+            key: Key::new(format!("sent#{id}"), "send"),
+            owner,
+            lease_until,
+            expires_at,
+            counted_as: None,
+        }
+    }
+
+    /// The same entry, which notes with its claim by what name the message was counted: whoever meets it learns whether its own count
+    /// is the same.
+    #[must_use]
+    pub fn counted_as(&self, name: &str) -> Self {
+        Self {
+            counted_as: Some(name.to_owned()),
+            ..self.clone()
+        }
+    }
+
+    /// The same entry, forgotten at another time, which [`Entry::settle`] writes: what is remembered may count from the end of a send.
+    #[must_use]
+    pub fn remembered_until(self, expires_at: u64) -> Self {
+        Self { expires_at, ..self }
+    }
+
+    /// The update that claims the message if nobody has it: for the transaction of a first delivery. `first_at` then says when that was.
+    pub fn claim(&self, now: SystemTime) -> Update {
+        self.sending()
+            .set("first_at", epoch(now))
+            .only_if("attribute_not_exists(pk) OR expires_at <= :now")
+            .bind(":now", epoch(now))
+    }
+
+    /// The update that claims it again after `seen` was read: only if nobody moved it since.
+    pub fn claim_again(&self, seen: &Item) -> Update {
+        self.sending()
+            .only_if("stage = :stage AND owner_id = :owner AND lease_until = :lease")
+            .bind(":stage", seen.text("stage").unwrap_or_default())
+            .bind(":owner", seen.text("owner_id").unwrap_or_default())
+            .bind(":lease", seen.number("lease_until").unwrap_or_default())
+    }
+
+    fn sending(&self) -> Update {
+        let update = Update::new(self.key.clone());
+        let update = match &self.counted_as {
+            Some(name) => update.set("counted_as", name.as_str()),
+            None => update,
+        };
+        update
+            .set("stage", "sending")
+            .set("owner_id", self.owner.as_str())
+            .set("lease_until", self.lease_until)
+            .set("expires_at", self.expires_at)
+            .remove("sid")
+            .remove("provider")
+    }
+
+    /// The entry as it stands, if there is one.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    pub async fn read(&self, table: &Table, now: SystemTime) -> Result<Option<Item>, Unavailable> {
+        table.get(self.key.clone(), now).await
+    }
+
+    /// What `seen`, the item that refused a claim, says; `None` if it is our own claim, made by an attempt whose answer was lost.
+    pub fn stage(&self, seen: &Item, now: SystemTime) -> Option<Stage> {
+        match seen.text("stage") {
+            Some("sending") if seen.text("owner_id") == Some(&self.owner) => None,
+            Some("sending")
+                if seen
+                    .number("lease_until")
+                    .is_some_and(|end| end > epoch(now)) =>
+            {
+                Some(Stage::Sending)
+            }
+            Some("sent") => Some(Stage::Sent {
+                sid: seen.text("sid").map(str::to_owned),
+                provider: seen.text("provider").map(str::to_owned),
+            }),
+            Some("refused") => Some(Stage::Refused),
+            Some("failed") => Some(Stage::Failed),
+            _ => Some(Stage::Unknown),
+        }
+    }
+
+    /// Waits, at most `within`, while another invocation is sending this message.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    pub async fn wait_while_sending(
+        &self,
+        table: &Table,
+        within: Duration,
+        now: SystemTime,
+    ) -> Result<(), Unavailable> {
+        let started = Instant::now();
+        let mut pause = 50;
+        while let Some(left) = within.checked_sub(started.elapsed()) {
+            tokio::time::sleep(left.min(Duration::from_millis(pause + random_below(pause)))).await;
+            let now = now + started.elapsed();
+            let seen = self.read(table, now).await?;
+            if seen.and_then(|seen| self.stage(&seen, now)) != Some(Stage::Sending) {
+                break;
+            }
+            pause = (2 * pause).min(400);
+        }
+        Ok(())
+    }
+
+    /// Gives the claim up before anything was sent: the message is counted nowhere, and whoever comes next counts it.
+    ///
+    /// # Errors
+    /// [`Unavailable`]; the entry then stays `sending`, which means unknown once the lease is over.
+    pub async fn give_up(&self, table: &Table) -> Result<(), Unavailable> {
+        let update = Update::new(self.key.clone())
+            .set("stage", "failed")
+            .remove("counted_as");
+        table
+            .update(
+                update
+                    .only_if("owner_id = :owner")
+                    .bind(":owner", self.owner.as_str()),
+            )
+            .await
+            .map(drop)
+    }
+
+    /// Writes how it ended, unless another invocation has taken the message over since.
+    ///
+    /// # Errors
+    /// [`Unavailable`]; the entry then stays `sending`, which means unknown once the lease is over.
+    pub async fn settle(&self, table: &Table, stage: &Stage) -> Result<(), Unavailable> {
+        let (word, details) = match stage {
+            Stage::Sending => return Ok(()),
+            Stage::Sent { sid, provider } => (
+                "sent",
+                [("sid", sid.as_deref()), ("provider", provider.as_deref())],
+            ),
+            Stage::Refused => ("refused", [("sid", None), ("provider", None)]),
+            Stage::Failed => ("failed", [("sid", None), ("provider", None)]),
+            Stage::Unknown => ("unknown", [("sid", None), ("provider", None)]),
+        };
+        let update = Update::new(self.key.clone())
+            .set("stage", word)
+            .set("expires_at", self.expires_at);
+        let known = details
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value?)));
+        let update = known.fold(update, |update, (name, value)| update.set(name, value));
+        // Refused: another invocation has taken it over, and writes how that ends.
+        table
+            .update(
+                update
+                    .only_if("owner_id = :owner")
+                    .bind(":owner", self.owner.as_str()),
+            )
+            .await
+            .map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::UNIX_EPOCH;
+
+    #[test]
+    fn a_lease_that_ended_is_unknown_and_an_own_claim_is_recognised() {
+        let entry = Entry::new("test#h", "me".to_owned(), 100, 1000);
+        let at = |second: u64| UNIX_EPOCH + Duration::from_secs(second);
+        let seen = |stage: &str, owner: &str| {
+            Item::for_tests(
+                &[("stage", stage), ("owner_id", owner)],
+                &[("lease_until", 100)],
+            )
+        };
+        for (stage, owner, second, expected) in [
+            ("sending", "me", 50, None),
+            ("sending", "other", 50, Some(Stage::Sending)),
+            ("sending", "other", 100, Some(Stage::Unknown)),
+            (
+                "sent",
+                "other",
+                50,
+                Some(Stage::Sent {
+                    sid: None,
+                    provider: None,
+                }),
+            ),
+            ("refused", "other", 50, Some(Stage::Refused)),
+            ("failed", "other", 50, Some(Stage::Failed)),
+            ("unknown", "me", 50, Some(Stage::Unknown)),
+        ] {
+            assert_eq!(
+                entry.stage(&seen(stage, owner), at(second)),
+                expected,
+                "{stage} {owner} {second}"
+            );
+        }
+    }
+}

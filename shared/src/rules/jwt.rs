@@ -1,0 +1,301 @@
+//! JSON Web Tokens (RFC 7519) with the algorithm fixed by us, never by the token. The cryptography behind jsonwebtoken is ring's,
+//! which TLS has linked already.
+
+use std::time::SystemTime;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
+use jsonwebtoken::errors::{Error, ErrorKind};
+use jsonwebtoken::signature::{self, Verifier};
+use jsonwebtoken::{Algorithm, DecodingKey, DecodingKeyKind, EncodingKey, Validation};
+use ring::rand::SystemRandom;
+use ring::{hmac, signature as algorithms};
+use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::pem::PemObject as _;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use crate::platform::table::epoch;
+
+/// Longer tokens are refused unread.
+const LONGEST: usize = 8 * 1024;
+/// Clocks may differ by this many seconds.
+const LEEWAY: u64 = 30;
+/// An `exp` beyond the year 5138 is not a time in seconds.
+const LATEST_EXPIRY: u64 = 100_000_000_000;
+
+/// Why a token is refused; the words are for logs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Invalid {
+    /// Not signed with this key, or with another algorithm, or not a token at all.
+    Signature,
+    /// Signed, but for someone else, or not now.
+    Claims,
+}
+
+#[derive(Debug, Deserialize)]
+struct Times {
+    exp: Option<Value>,
+    nbf: Option<Value>,
+    iat: Option<Value>,
+}
+
+impl Times {
+    /// Whether those that are there fit: whole seconds only; texts, fractions, negative and huge numbers are refused.
+    fn fit(&self, now: SystemTime) -> bool {
+        let (latest, earliest) = (epoch(now) + LEEWAY, epoch(now).saturating_sub(LEEWAY));
+        let holds = |claim: &Option<Value>, holds: &dyn Fn(u64) -> bool| {
+            claim
+                .as_ref()
+                .is_none_or(|value| value.as_u64().is_some_and(holds))
+        };
+        holds(&self.exp, &|exp| exp > earliest && exp < LATEST_EXPIRY)
+            && holds(&self.nbf, &|nbf| nbf <= latest)
+            && holds(&self.iat, &|iat| iat <= latest)
+    }
+
+    /// Whether the token has an end, and that is to come; or needs none.
+    fn lasts(&self, expected: &Expected, now: SystemTime) -> bool {
+        match (&self.exp, &self.iat) {
+            (Some(_), _) => true,
+            (None, Some(iat)) => iat.as_u64().is_some_and(|iat| {
+                iat.saturating_add(expected.life) > epoch(now).saturating_sub(LEEWAY)
+            }),
+            (None, None) => expected.undated,
+        }
+    }
+}
+
+/// What a token with a shared key must say.
+#[derive(Debug, Clone)]
+pub struct Expected {
+    /// In its `aud`.
+    pub audience: String,
+    /// Its `sub`.
+    pub subject: String,
+    /// Seconds after its `iat` for which a token without `exp` is good.
+    pub life: u64,
+    /// Whether one that has neither `exp` nor `iat`, and so is good for as long as its key, is taken.
+    pub undated: bool,
+}
+
+/// Checks an HS256 token: it says what is `expected`, and `exp`, `nbf`, `iat` fit `now` where they are present.
+///
+/// # Errors
+/// [`Invalid`].
+pub fn check_hs256(
+    token: &str,
+    key: &[u8],
+    expected: &Expected,
+    now: SystemTime,
+) -> Result<(), Invalid> {
+    let mut validation = Validation::new(Algorithm::HS256);
+    validation.set_required_spec_claims(&["aud", "sub"]);
+    validation.set_audience(&[&expected.audience]);
+    validation.sub = Some(expected.subject.clone());
+    let times: Times = decode(token, &DecodingKey::from_secret(key), validation)?;
+    if times.fit(now) && times.lasts(expected, now) {
+        Ok(())
+    } else {
+        Err(Invalid::Claims)
+    }
+}
+
+fn decode<T: DeserializeOwned>(
+    token: &str,
+    key: &DecodingKey,
+    mut validation: Validation,
+) -> Result<T, Invalid> {
+    if token.len() > LONGEST || token.split('.').count() != 3 {
+        return Err(Invalid::Signature);
+    }
+    // Already installed: by an earlier token.
+    let _installed = RING.install_default();
+    // Its own clock is not ours; the times are checked afterwards.
+    validation.validate_exp = false;
+    validation.validate_nbf = false;
+    let header = jsonwebtoken::decode_header(token).map_err(|_| Invalid::Signature)?;
+    // Who does not understand what is critical refuses (RFC 7515, section 4.1.11); we understand none of it.
+    if header.crit.is_some() {
+        return Err(Invalid::Signature);
+    }
+    let decoded =
+        jsonwebtoken::decode::<T>(token, key, &validation).map_err(|error| match error.kind() {
+            // Json: claims of another shape under a signature that fits, for the header has been read.
+            ErrorKind::InvalidAudience
+            | ErrorKind::InvalidIssuer
+            | ErrorKind::InvalidSubject
+            | ErrorKind::MissingRequiredClaim(_)
+            | ErrorKind::Json(_) => Invalid::Claims,
+            _ => Invalid::Signature,
+        })?;
+    Ok(decoded.claims)
+}
+
+/// A public key of RS256 (RFC 7518, section 3.3).
+#[derive(Clone)]
+pub struct Key(DecodingKey);
+
+impl Key {
+    /// A key of a JSON Web Key Set with its `kid`; `None` if it is not one for signatures with RS256, of 2048 to 8192 bits.
+    pub fn from_jwk(jwk: &Value) -> Option<(String, Self)> {
+        let text = |name: &str| jwk.get(name).and_then(Value::as_str);
+        let suits = |name: &str, value: &str| text(name).is_none_or(|text| text == value);
+        let (n, e) = (text("n")?, text("e")?);
+        if text("kty") != Some("RSA")
+            || !suits("use", "sig")
+            || !suits("alg", "RS256")
+            || n.len() > LONGEST
+            || e.len() > 16
+        {
+            return None;
+        }
+        let modulus = URL_SAFE_NO_PAD.decode(n).ok()?;
+        let bits = modulus.len() * 8 - usize::try_from(modulus.first()?.leading_zeros()).ok()?;
+        if !(2048..=8192).contains(&bits) {
+            return None;
+        }
+        Some((
+            text("kid")?.to_owned(),
+            Self(DecodingKey::from_rsa_components(n, e).ok()?),
+        ))
+    }
+}
+
+/// The claims of an access token that its checks leave to the caller.
+#[derive(Debug, Deserialize)]
+pub struct Claims {
+    #[serde(default)]
+    scope: Option<String>,
+    #[serde(flatten)]
+    times: Times,
+}
+
+impl Claims {
+    /// The scopes granted.
+    pub fn scopes(&self) -> impl Iterator<Item = &str> {
+        self.scope
+            .as_deref()
+            .unwrap_or_default()
+            .split(' ')
+            .filter(|scope| !scope.is_empty())
+    }
+}
+
+/// The `kid` of a token that says it is signed with RS256, and is for access or of no named type; nothing is proven by it.
+pub fn key_id(token: &str) -> Option<String> {
+    if token.len() > LONGEST || token.split('.').count() != 3 {
+        return None;
+    }
+    let header = jsonwebtoken::decode_header(token).ok()?;
+    let typ = header.typ.as_deref().unwrap_or("JWT").to_ascii_lowercase();
+    let fits = header.alg == Algorithm::RS256
+        && matches!(
+            typ.strip_prefix("application/").unwrap_or(&typ),
+            "jwt" | "at+jwt"
+        );
+    header.kid.filter(|_| fits)
+}
+
+/// Checks an RS256 access token: `iss` is `issuer`, `aud` holds `audience`, `exp` is there, and all times fit `now`.
+///
+/// # Errors
+/// [`Invalid`].
+pub fn check_rs256(
+    token: &str,
+    key: &Key,
+    issuer: &str,
+    audience: &str,
+    now: SystemTime,
+) -> Result<Claims, Invalid> {
+    let mut validation = Validation::new(Algorithm::RS256);
+    validation.set_required_spec_claims(&["exp", "aud", "iss"]);
+    validation.set_audience(&[audience]);
+    validation.set_issuer(&[issuer]);
+    let claims: Claims = decode(token, &key.0, validation)?;
+    if claims.times.exp.is_some() && claims.times.fit(now) {
+        Ok(claims)
+    } else {
+        Err(Invalid::Claims)
+    }
+}
+
+/// An RS256 token (RFC 7518, section 3.3) of `claims`, made with the RSA key in `pem` (PKCS#8 or PKCS#1, 2048 bits and more) that
+/// the other side knows as `key_id`. `None` when `pem` is not such a key.
+pub fn sign_rs256(claims: &Value, key_id: &str, pem: &str) -> Option<String> {
+    let key = match PrivateKeyDer::from_pem_slice(pem.as_bytes()).ok()? {
+        PrivateKeyDer::Pkcs8(key) => algorithms::RsaKeyPair::from_pkcs8(key.secret_pkcs8_der()),
+        PrivateKeyDer::Pkcs1(key) => algorithms::RsaKeyPair::from_der(key.secret_pkcs1_der()),
+        _ => return None,
+    };
+    let key = key.ok()?;
+    let encode = |part: &Value| URL_SAFE_NO_PAD.encode(part.to_string());
+    let signed = format!(
+        "{}.{}",
+        encode(&json!({ "alg": "RS256", "typ": "JWT", "kid": key_id })),
+        encode(claims)
+    );
+    let mut signature = vec![0; key.public().modulus_len()];
+    key.sign(
+        &algorithms::RSA_PKCS1_SHA256,
+        &SystemRandom::new(),
+        signed.as_bytes(),
+        &mut signature,
+    )
+    .ok()?;
+    Some(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)))
+}
+
+static RING: CryptoProvider = CryptoProvider {
+    signer_factory: |_: &Algorithm, _: &EncodingKey| -> Result<Box<dyn JwtSigner>, Error> {
+        Err(ErrorKind::InvalidAlgorithm.into())
+    },
+    verifier_factory: |algorithm: &Algorithm,
+                       key: &DecodingKey|
+     -> Result<Box<dyn JwtVerifier>, Error> {
+        match algorithm {
+            Algorithm::HS256 => Ok(Box::new(Hs256(hmac::Key::new(
+                hmac::HMAC_SHA256,
+                key.try_get_as_bytes()?,
+            )))),
+            Algorithm::RS256 => Ok(Box::new(Rs256(key.clone()))),
+            _ => Err(ErrorKind::InvalidAlgorithm.into()),
+        }
+    },
+    key_utils: KeyUtils::new_unimplemented(),
+};
+
+struct Hs256(hmac::Key);
+
+impl Verifier<Vec<u8>> for Hs256 {
+    fn verify(&self, message: &[u8], signature: &Vec<u8>) -> Result<(), signature::Error> {
+        hmac::verify(&self.0, message, signature).map_err(|_| signature::Error::new())
+    }
+}
+
+impl JwtVerifier for Hs256 {
+    fn algorithm(&self) -> Algorithm {
+        Algorithm::HS256
+    }
+}
+
+struct Rs256(DecodingKey);
+
+impl Verifier<Vec<u8>> for Rs256 {
+    fn verify(&self, message: &[u8], signature: &Vec<u8>) -> Result<(), signature::Error> {
+        let DecodingKeyKind::RsaModulusExponent { n, e } = self.0.kind() else {
+            return Err(signature::Error::new());
+        };
+        let key = algorithms::RsaPublicKeyComponents { n, e };
+        key.verify(&algorithms::RSA_PKCS1_2048_8192_SHA256, message, signature)
+            .map_err(|_| signature::Error::new())
+    }
+}
+
+impl JwtVerifier for Rs256 {
+    fn algorithm(&self) -> Algorithm {
+        Algorithm::RS256
+    }
+}

@@ -1,0 +1,11 @@
+//! What is ours: the rules that no vendor sets. A rule knows the platform, and no vendor.
+
+pub mod html;
+pub mod journal;
+pub mod jwt;
+pub mod limits;
+pub mod link;
+pub mod pending;
+pub mod phone;
+pub mod sms;
+pub mod verified;

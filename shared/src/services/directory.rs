@@ -1,0 +1,359 @@
+//! Whose number was called or texted: Okta's answer, and the last good one while Okta gives none.
+//!
+//! Okta and the copy in the table (`directory#<company number>`, 30 days) are asked at once, so that an outage costs no further
+//! round trip. Okta's word counts whenever it has one: the copy of somebody who has left or is suspended is overwritten. It is
+//! written only when something changed, or half of its life is over. What was found is remembered for a minute, by each instance: a
+//! call and what follows it, or a flood of texts to a number that nobody has, cost Okta one request. Numbers that nobody has are
+//! remembered apart, so that they push no employee out; and they have a share of Okta's rate limit only: an instance that found so
+//! many of them within a minute believes a copy that says so without asking Okta again.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::time::{Duration, SystemTime};
+
+use crate::lock;
+use crate::platform::Platform;
+use crate::platform::config::Source;
+use crate::platform::reply::Failure;
+use crate::platform::table::{Item, Key, Table, Unavailable, Update, epoch};
+use crate::rules::phone::E164;
+use crate::vendors::okta::users::{Attribute, Found, User, Users};
+use crate::vendors::okta::{Access, CallError};
+
+const DAY: u64 = 86_400;
+const COPY_LIFE: u64 = 30 * DAY;
+const MEMORY: Duration = Duration::from_mins(1);
+/// Someone waits on the phone, or Twilio for an answer.
+const OKTA_TIME: Duration = Duration::from_secs(6);
+/// An answer of Okta is not held back for its copy.
+const TABLE_TIME: Duration = Duration::from_secs(3);
+/// More company numbers than one instance serves within a minute, and as many that nobody has.
+const REMEMBERED: usize = 1_000;
+/// Searches a minute, of one instance, for numbers that nobody has.
+const NOBODYS: u64 = 20;
+
+/// What the directory says of a company number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Listing {
+    /// It is this employee's.
+    Employee(Employee),
+    /// It is nobody's who can be served; the outcome word says why: `unknown_number`, `user_not_active`, `ambiguous_number`.
+    Nobody(&'static str),
+}
+
+/// An employee with a company number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Employee {
+    /// Okta's id.
+    pub id: String,
+    /// Untrusted text.
+    pub first_name: Option<String>,
+    /// The employee's own phone, if the profile has it in international form.
+    pub mobile: Option<E164>,
+    /// Whether that is a company number itself, as far as the table knows.
+    pub mobile_is_ours: bool,
+}
+
+/// The directory.
+pub struct Directory {
+    users: Users,
+    table: Table,
+    memory: Mutex<Memory>,
+}
+
+/// What was found lately, and when.
+#[derive(Default)]
+struct Memory {
+    employees: HashMap<E164, (Listing, SystemTime)>,
+    nobodys: HashMap<E164, (Listing, SystemTime)>,
+    /// The minute, and how many searches of it found nobody.
+    in_vain: (u64, u64),
+}
+
+impl Memory {
+    fn get(&self, number: &E164, now: SystemTime) -> Option<Listing> {
+        let entry = self
+            .employees
+            .get(number)
+            .or_else(|| self.nobodys.get(number));
+        let (listing, since) = entry?;
+        now.duration_since(*since)
+            .is_ok_and(|age| age < MEMORY)
+            .then(|| listing.clone())
+    }
+
+    fn put(&mut self, number: &E164, listing: &Listing, now: SystemTime) {
+        let is_employee = matches!(listing, Listing::Employee(_));
+        let (part, other) = if is_employee {
+            (&mut self.employees, &mut self.nobodys)
+        } else {
+            (&mut self.nobodys, &mut self.employees)
+        };
+        if part.len() >= REMEMBERED {
+            part.clear();
+        }
+        part.insert(number.clone(), (listing.clone(), now));
+        other.remove(number);
+    }
+
+    /// Whether Okta was asked in vain so often within this minute that copies are believed.
+    fn has_asked_enough(&self, now: SystemTime) -> bool {
+        self.in_vain.0 == epoch(now) / 60 && self.in_vain.1 >= NOBODYS
+    }
+
+    fn note_in_vain(&mut self, now: SystemTime) {
+        let minute = epoch(now) / 60;
+        self.in_vain = (
+            minute,
+            if self.in_vain.0 == minute {
+                self.in_vain.1 + 1
+            } else {
+                1
+            },
+        );
+    }
+}
+
+impl Directory {
+    /// The directory over an org's users.
+    pub fn new(users: Users, table: Table) -> Self {
+        Self {
+            users,
+            table,
+            memory: Mutex::default(),
+        }
+    }
+
+    /// Reads `OKTA_URL` and `OKTA_SECRET`.
+    pub fn read(platform: &Platform, source: &mut Source<'_>) -> Self {
+        let users = Users::read(platform, source, Access::Read);
+        Self::new(users, platform.table.clone())
+    }
+
+    /// Gets ahead what the first look-up would wait for: what Okta is asked with, and a connection.
+    pub async fn warm_up(&self, now: SystemTime) {
+        tokio::join!(self.users.warm_up(now), self.users.connect());
+    }
+
+    /// Who has this number.
+    ///
+    /// # Errors
+    /// 503 `directory_unavailable`: Okta has no answer and there is no copy.
+    pub async fn find(&self, number: &E164, now: SystemTime) -> Result<Listing, Failure> {
+        if let Some(listing) = lock(&self.memory).get(number, now) {
+            return Ok(listing);
+        }
+        let has_asked_enough = lock(&self.memory).has_asked_enough(now);
+        if has_asked_enough
+            && let Ok(Some(copy)) =
+                Table::within(TABLE_TIME, self.table.get(key(number), now)).await
+            && let Some(listing @ Listing::Nobody(_)) = read(&copy)
+        {
+            lock(&self.memory).put(number, &listing, now);
+            return Ok(listing);
+        }
+        let asked = tokio::time::timeout(
+            OKTA_TIME,
+            self.users.by_phone(Attribute::PrimaryPhone, number, now),
+        );
+        let (answer, copy) = tokio::join!(
+            asked,
+            Table::within(TABLE_TIME, self.table.get(key(number), now))
+        );
+        let answer = answer
+            .unwrap_or_else(|_| Err(CallError::Unavailable("Okta: no answer in time".to_owned())));
+        let listing = match answer {
+            Ok(found) => self.accept(number, found, copy, now).await,
+            Err(error) => {
+                let copy = copy.map_err(|table| unavailable(&format!("{error}; {table}")))?;
+                let listing = copy
+                    .as_ref()
+                    .and_then(read)
+                    .ok_or_else(|| unavailable(&format!("{error}; no copy")))?;
+                tracing::warn!(%error, "the last good answer serves instead of Okta's");
+                return Ok(listing);
+            }
+        };
+        let mut memory = lock(&self.memory);
+        memory.put(number, &listing, now);
+        if matches!(listing, Listing::Nobody(_)) {
+            memory.note_in_vain(now);
+        }
+        Ok(listing)
+    }
+
+    /// Whether this is a company number: one that the directory has seen, or that was bought for an employee.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    pub async fn is_ours(&self, number: &E164, now: SystemTime) -> Result<bool, Unavailable> {
+        let bought = Key::new(format!("number#{}", number.reveal()), "owner");
+        let (seen, bought) = tokio::try_join!(
+            Table::within(TABLE_TIME, self.table.get(key(number), now)),
+            Table::within(TABLE_TIME, self.table.get(bought, now))
+        )?;
+        Ok(seen.is_some() || bought.is_some())
+    }
+
+    /// Okta's answer as a listing; the copy is brought up to it.
+    async fn accept(
+        &self,
+        number: &E164,
+        found: Found,
+        copy: Result<Option<Item>, Unavailable>,
+        now: SystemTime,
+    ) -> Listing {
+        let unread = match &found {
+            Found::One(user) if user.status.is_served() => user
+                .mobile_phone
+                .clone()
+                .map(|written| (user.id.clone(), written)),
+            _ => None,
+        };
+        let mut listing = judge(found);
+        if let (Listing::Employee(employee @ Employee { mobile: None, .. }), Some((id, written))) =
+            (&mut listing, &unread)
+        {
+            employee.mobile = self.as_read_before(id, written, now).await;
+        }
+        let copy = match copy {
+            Ok(copy) => copy,
+            Err(error) => {
+                tracing::warn!(%error, "Okta's answer could not be compared with its copy");
+                return listing;
+            }
+        };
+        let known = copy.as_ref().and_then(read);
+        // What was found out about the mobile holds as long as it is the same.
+        if let (Listing::Employee(employee), Some(Listing::Employee(known))) =
+            (&mut listing, &known)
+            && employee.mobile == known.mobile
+        {
+            employee.mobile_is_ours = known.mobile_is_ours;
+        }
+        let lives = copy
+            .and_then(|copy| copy.number("expires_at"))
+            .unwrap_or_default()
+            .saturating_sub(epoch(now));
+        if known.as_ref() == Some(&listing) && lives > COPY_LIFE / 2 {
+            return listing;
+        }
+        if let Listing::Employee(employee) = &mut listing
+            && let Some(mobile) = &employee.mobile
+        {
+            employee.mobile_is_ours = self
+                .is_ours(mobile, now)
+                .await
+                .unwrap_or(employee.mobile_is_ours);
+        }
+        if let Err(error) =
+            Table::within(TABLE_TIME, self.table.update(write(number, &listing, now))).await
+        {
+            tracing::warn!(%error, "Okta's answer could not be copied");
+        }
+        listing
+    }
+
+    /// The number that a mobile in national form was found to be when the employee got the company number.
+    async fn as_read_before(&self, id: &str, written: &str, now: SystemTime) -> Option<E164> {
+        let entry = Table::within(
+            TABLE_TIME,
+            self.table
+                .get(Key::new(format!("number#{id}"), "number"), now),
+        )
+        .await;
+        let entry = entry.unwrap_or_else(|error| {
+            tracing::warn!(%error, "a mobile in national form could not be looked up");
+            None
+        })?;
+        entry
+            .text("mobile")
+            .filter(|_| entry.text("mobile_written") == Some(written))?
+            .parse()
+            .ok()
+    }
+}
+
+fn key(number: &E164) -> Key {
+    Key::new(format!("directory#{}", number.reveal()), "entry")
+}
+
+fn unavailable(cause: &str) -> Failure {
+    Failure {
+        status: 503,
+        outcome: "directory_unavailable",
+        cause: cause.to_owned(),
+    }
+}
+
+fn judge(found: Found) -> Listing {
+    match found {
+        Found::Nobody => Listing::Nobody("unknown_number"),
+        Found::One(User {
+            id,
+            status,
+            first_name,
+            mobile_phone,
+            ..
+        }) if status.is_served() => {
+            let mobile = mobile_phone.as_deref().and_then(E164::from_written);
+            Listing::Employee(Employee {
+                id,
+                first_name,
+                mobile,
+                mobile_is_ours: false,
+            })
+        }
+        Found::One(_) => Listing::Nobody("user_not_active"),
+        Found::Several(users) => {
+            let ids: Vec<&str> = users.iter().map(|user| user.id.as_str()).collect();
+            tracing::error!(
+                users = ids.join(","),
+                "several users have the same company number; none is served"
+            );
+            Listing::Nobody("ambiguous_number")
+        }
+    }
+}
+
+fn read(item: &Item) -> Option<Listing> {
+    let stored = |word: &str| item.text("state") == Some(word);
+    if let Some(word) = ["unknown_number", "user_not_active", "ambiguous_number"]
+        .into_iter()
+        .find(|word| stored(word))
+    {
+        return Some(Listing::Nobody(word));
+    }
+    stored("employee").then(|| {
+        Some(Listing::Employee(Employee {
+            id: item.text("user")?.to_owned(),
+            first_name: item.text("first_name").map(str::to_owned),
+            mobile: item.text("mobile").and_then(|mobile| mobile.parse().ok()),
+            mobile_is_ours: item.number("mobile_is_ours") == Some(1),
+        }))
+    })?
+}
+
+fn write(number: &E164, listing: &Listing, now: SystemTime) -> Update {
+    let update = Update::new(key(number)).set("expires_at", epoch(now) + COPY_LIFE);
+    let optional = |update: Update, name: &str, value: Option<&str>| match value {
+        Some(value) => update.set(name, value),
+        None => update.remove(name),
+    };
+    match listing {
+        Listing::Nobody(word) => {
+            let update = update.set("state", *word);
+            ["user", "first_name", "mobile", "mobile_is_ours"]
+                .into_iter()
+                .fold(update, Update::remove)
+        }
+        Listing::Employee(employee) => {
+            let update = update
+                .set("state", "employee")
+                .set("user", employee.id.as_str())
+                .set("mobile_is_ours", u64::from(employee.mobile_is_ours));
+            let update = optional(update, "first_name", employee.first_name.as_deref());
+            optional(update, "mobile", employee.mobile.as_ref().map(E164::reveal))
+        }
+    }
+}

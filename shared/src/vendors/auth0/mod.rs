@@ -1,0 +1,93 @@
+//! Auth0: the token endpoint, logging a user in, the Management API's users (API version 2), and checking the access tokens that it
+//! issues.
+//!
+//! Authentication of calls: a machine-to-machine application's access token for the audience `https://{tenant}/api/v2/`
+//! (<https://auth0.com/docs/secure/tokens/access-tokens/management-api-access-tokens>).
+
+pub mod access;
+pub mod login;
+pub mod tokens;
+pub mod users;
+
+use std::fmt;
+
+use secrecy::SecretString;
+
+use crate::platform::secrets::{Content, Keys, SecretError};
+
+/// The `auth0` secret: a machine-to-machine application.
+#[derive(Debug)]
+pub struct Credentials {
+    /// Its client id.
+    pub client_id: SecretString,
+    /// Its client secret.
+    pub client_secret: SecretString,
+    /// Client id and secret of the application that logs users in; if not given, it is the same one.
+    pub login: Option<(SecretString, SecretString)>,
+}
+
+impl Content for Credentials {
+    const NAME: &'static str = "auth0";
+
+    fn take(keys: &mut Keys) -> Option<Self> {
+        let (client_id, client_secret) =
+            (keys.required("client_id"), keys.required("client_secret"));
+        let login = (
+            keys.optional("login_client_id"),
+            keys.optional("login_client_secret"),
+        );
+        if login.0.is_some() != login.1.is_some() {
+            keys.reject("one of login_client_id and login_client_secret, which go together");
+        }
+        let login = login.0.zip(login.1);
+        Some(Self {
+            client_id: client_id?,
+            client_secret: client_secret?,
+            login,
+        })
+    }
+}
+
+/// Whether the `auth0` secret names an application at all, for who can do without one: a stack makes the secret empty.
+#[derive(Debug)]
+pub struct Application {
+    /// Half a pair counts: whoever uses it is then told what is missing.
+    pub is_given: bool,
+}
+
+impl Content for Application {
+    const NAME: &'static str = Credentials::NAME;
+
+    fn take(keys: &mut Keys) -> Option<Self> {
+        let (id, secret) = (keys.optional("client_id"), keys.optional("client_secret"));
+        Some(Self {
+            is_given: id.is_some() || secret.is_some(),
+        })
+    }
+}
+
+/// Why a call brought no result. No variant holds a value of ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CallError {
+    /// The application's credentials or scopes are not accepted.
+    Unauthorized,
+    /// Auth0, or Secrets Manager before it, had no usable answer; the text says which and how.
+    Unavailable(String),
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unauthorized => {
+                f.write_str("Auth0 refuses the application's credentials or scopes")
+            }
+            Self::Unavailable(why) => f.write_str(why),
+        }
+    }
+}
+
+impl From<SecretError> for CallError {
+    fn from(error: SecretError) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}

@@ -1,0 +1,309 @@
+//! Clickatell: the One API (`POST /v1/message`, <https://docs.clickatell.com/channels/one-api/>), or the legacy HTTP API of Developers'
+//! Central (`/http/sendmsg`) when the secret holds a `user`.
+//!
+//! The One API answers 202 also for messages that it does not accept; the legacy API answers 200 to everything. So the body decides,
+//! and without a readable one the outcome is unknown.
+//!
+//! How long a text may wait can be told only to the legacy API
+//! (<https://docs.clickatell.com/archive/channels/advanced-message-send-archived/validity-period/>).
+
+use std::ops::RangeInclusive;
+use std::time::{Duration, SystemTime};
+
+use reqwest::Method;
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::platform::config::Source;
+use crate::platform::http::{Answer, BaseUrl, Client};
+use crate::platform::secrets::{Content, Keys, Secret, SecretError};
+use crate::rules::sms::{self, Outbound, Receipt, SendError, segments};
+
+const PLATFORM: &str = "https://platform.clickatell.com";
+/// Minutes that `validity` may be.
+const VALIDITY: RangeInclusive<u64> = 1..=1_440;
+
+/// The `clickatell` secret.
+#[derive(Debug)]
+pub enum Credentials {
+    /// A key of the platform's One API.
+    Platform {
+        /// Sent as it is in `Authorization`.
+        api_key: SecretString,
+    },
+    /// An account of Developers' Central.
+    Central {
+        /// User name.
+        user: SecretString,
+        /// Password.
+        password: SecretString,
+        /// The HTTP API's id.
+        api_id: SecretString,
+    },
+}
+
+impl Content for Credentials {
+    const NAME: &'static str = "clickatell";
+
+    fn take(keys: &mut Keys) -> Option<Self> {
+        let Some(user) = keys.optional("user") else {
+            return Some(Self::Platform {
+                api_key: keys.required("api_key")?,
+            });
+        };
+        let (password, api_id) = (keys.required("password"), keys.required("api_id"));
+        Some(Self::Central {
+            user,
+            password: password?,
+            api_id: api_id?,
+        })
+    }
+}
+
+/// Clickatell as an SMS provider.
+pub struct Clickatell {
+    client: Client,
+    base: Option<BaseUrl>,
+    secret: Secret<Credentials>,
+}
+
+#[derive(Deserialize)]
+struct Accepted {
+    #[serde(default)]
+    messages: Vec<Message>,
+    error: Option<Refusal>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Message {
+    api_message_id: Option<String>,
+    accepted: Option<bool>,
+    error: Option<Refusal>,
+}
+
+#[derive(Deserialize)]
+struct Refusal {
+    #[serde(default, deserialize_with = "sms::number_or_digits")]
+    code: Option<u32>,
+}
+
+impl Clickatell {
+    /// Reads `CLICKATELL_URL`; each of the two APIs has its own default.
+    pub fn base(source: &mut Source<'_>) -> Option<BaseUrl> {
+        source.optional_base_url("CLICKATELL_URL")
+    }
+
+    /// The provider at `base`, or where its API is by default.
+    pub fn new(client: Client, base: Option<BaseUrl>, secret: Secret<Credentials>) -> Self {
+        Self {
+            client,
+            base,
+            secret,
+        }
+    }
+
+    /// Sends a text within `within`.
+    ///
+    /// # Errors
+    /// The outer error when the credentials cannot be had (nothing was sent), the inner one from Clickatell's answer.
+    pub async fn send(
+        &self,
+        sms: &Outbound<'_>,
+        now: SystemTime,
+        within: Duration,
+    ) -> Result<Result<Receipt, SendError>, SecretError> {
+        sms::authorised(
+            &self.secret,
+            now,
+            within,
+            async |credentials, within| match credentials {
+                Credentials::Platform { api_key } => self.one_api(sms, api_key, within).await,
+                Credentials::Central {
+                    user,
+                    password,
+                    api_id,
+                } => self.central(sms, [user, password, api_id], within).await,
+            },
+        )
+        .await
+    }
+
+    /// Fetches the credentials and opens a connection, during INIT.
+    pub async fn warm_up(&self, now: SystemTime) {
+        let default = PLATFORM.parse().ok();
+        let _later = tokio::join!(
+            self.secret.get(now),
+            self.client.warm_up(self.base.as_ref().or(default.as_ref()))
+        );
+    }
+
+    fn url(&self, default: &'static str, path: &str) -> Result<url::Url, SendError> {
+        let base = self.base.clone().or_else(|| default.parse().ok());
+        Ok(base.ok_or(SendError::Unavailable)?.join(path))
+    }
+
+    async fn one_api(
+        &self,
+        sms: &Outbound<'_>,
+        key: &SecretString,
+        within: Duration,
+    ) -> Result<Receipt, SendError> {
+        let mut message = json!({ "channel": "sms", "to": sms.to.digits(), "content": sms.body });
+        if let Some(from) = sms.from {
+            message["from"] = from.trim_start_matches('+').into();
+        }
+        let request = self
+            .client
+            .request(Method::POST, self.url(PLATFORM, "v1/message")?)
+            .header(AUTHORIZATION, key.expose_secret())
+            .header(CONTENT_TYPE, "application/json")
+            .header(ACCEPT, "application/json")
+            .body(json!({ "messages": [message] }).to_string());
+        sms::ask(&self.client, request, within, judge, |answer| {
+            by_code(code(answer.json().as_ref()))
+        })
+        .await
+    }
+
+    async fn central(
+        &self,
+        sms: &Outbound<'_>,
+        [user, password, api_id]: [&SecretString; 3],
+        within: Duration,
+    ) -> Result<Receipt, SendError> {
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        form.append_pair("user", user.expose_secret());
+        form.append_pair("password", password.expose_secret());
+        form.append_pair("api_id", api_id.expose_secret());
+        form.append_pair("to", sms.to.digits());
+        // Its own character set is not documented beyond ASCII; as hexadecimal UCS-2 every text arrives.
+        let parts = if sms.body.is_ascii() && segments::is_gsm(sms.body) {
+            form.append_pair("text", sms.body);
+            segments::count(sms.body)
+        } else {
+            let units: Vec<u8> = sms.body.encode_utf16().flat_map(u16::to_be_bytes).collect();
+            form.append_pair("unicode", "1")
+                .append_pair("text", &hex::encode(units));
+            segments::count_ucs2(sms.body)
+        };
+        form.append_pair("concat", &parts.min(3).to_string());
+        if let Some(life) = sms.life {
+            form.append_pair(
+                "validity",
+                &(life.as_secs() / 60)
+                    .clamp(*VALIDITY.start(), *VALIDITY.end())
+                    .to_string(),
+            );
+        }
+        if let Some(from) = sms.from {
+            form.append_pair("from", from.trim_start_matches('+'))
+                .append_pair("mo", "1");
+        }
+        let request = self
+            .client
+            .request(
+                Method::POST,
+                self.url("https://api.clickatell.com", "http/sendmsg")?,
+            )
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(form.finish());
+        let taken = |answer: &Answer| {
+            judge_line(answer).map(|receipt| Receipt {
+                segments: Some(parts),
+                ..receipt
+            })
+        };
+        sms::ask(&self.client, request, within, taken, |_| SendError::OURS).await
+    }
+}
+
+/// What the One API says beyond a 2xx.
+fn judge(answer: &Answer) -> Result<Receipt, SendError> {
+    let read: Accepted = answer.json().ok_or(SendError::Unknown)?;
+    let code = code(Some(&read));
+    match (read.messages.into_iter().next_back(), read.error) {
+        (
+            Some(Message {
+                accepted: Some(true),
+                api_message_id,
+                ..
+            }),
+            _,
+        ) => Ok(Receipt {
+            id: sms::plain_id(api_message_id),
+            segments: None,
+        }),
+        (
+            Some(Message {
+                accepted: Some(false),
+                ..
+            }),
+            _,
+        )
+        | (None, Some(_)) => Err(by_code(code)),
+        _ => Err(SendError::Unknown),
+    }
+}
+
+/// The first message's error, or that of the whole request.
+fn code(read: Option<&Accepted>) -> Option<u32> {
+    let read = read?;
+    let message = read
+        .messages
+        .iter()
+        .find_map(|message| message.error.as_ref());
+    message.or(read.error.as_ref())?.code
+}
+
+/// The codes of the One API (<https://docs.rs/clickatell-api/0.3.0>).
+fn by_code(code: Option<u32>) -> SendError {
+    match code {
+        Some(1 | 7) => SendError::Unauthorized,
+        Some(18 | 19) => SendError::Unavailable,
+        Some(43) => SendError::RateLimited { after: None },
+        Some(25 | 26) => SendError::Refused {
+            recipient: true,
+            code,
+        },
+        _ => SendError::Refused {
+            recipient: false,
+            code,
+        },
+    }
+}
+
+/// `ID: <id>` or `ERR: <code>, <text>`.
+fn judge_line(answer: &Answer) -> Result<Receipt, SendError> {
+    let text = answer
+        .body()
+        .ok()
+        .and_then(|body| std::str::from_utf8(body).ok())
+        .ok_or(SendError::Unknown)?;
+    let line = text.lines().next().unwrap_or_default().trim();
+    if let Some(id) = line.strip_prefix("ID:") {
+        let id = id.split_whitespace().next().ok_or(SendError::Unknown)?;
+        return Ok(Receipt {
+            id: sms::plain_id(Some(id.to_owned())),
+            segments: None,
+        });
+    }
+    let code = line
+        .strip_prefix("ERR:")
+        .and_then(|rest| rest.trim().split(',').next()?.trim().parse().ok());
+    Err(match code {
+        None => SendError::Unknown,
+        Some(1 | 2 | 3 | 5 | 7 | 108) => SendError::Unauthorized,
+        Some(105 | 121 | 122 | 128) => SendError::Refused {
+            recipient: true,
+            code,
+        },
+        Some(901) => SendError::Unavailable,
+        Some(_) => SendError::Refused {
+            recipient: false,
+            code,
+        },
+    })
+}

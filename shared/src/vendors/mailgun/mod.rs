@@ -1,0 +1,339 @@
+//! Mailgun: mails that a Route posts to us, with `store(notify=…)` or `forward(…)`
+//! (<https://documentation.mailgun.com/docs/mailgun/user-manual/receive-forward-store/receive-http>).
+//!
+//! The signature covers a timestamp and a token, not the mail. So a triple is good for one mail only (callers remember the token),
+//! and what the mail says is believed no further than its sender may be.
+
+pub mod dkim;
+pub mod mail;
+
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use futures_util::stream;
+use ring::hmac;
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::platform::reply::{Failure, Reply};
+use crate::platform::request::Request;
+use crate::platform::secrets::{Content, Keys, Secret};
+use crate::platform::table::epoch;
+use crate::rules::verified::Verified;
+
+/// A mail has some fifty fields; a form with this many is not one.
+const FIELD_LIMIT: usize = 2_000;
+/// How far Mailgun's clock may be ahead of ours, in seconds.
+const CLOCK_SKEW: u64 = 60;
+
+/// The `mailgun` secret: the HTTP webhook signing key (not the API key).
+#[derive(Debug)]
+pub struct Credentials {
+    signing_key: SecretString,
+    previous_signing_key: Option<SecretString>,
+}
+
+impl Content for Credentials {
+    const NAME: &'static str = "mailgun";
+
+    fn take(keys: &mut Keys) -> Option<Self> {
+        let signing_key = keys.required("signing_key");
+        Some(Self {
+            signing_key: signing_key?,
+            previous_signing_key: keys.optional("previous_signing_key"),
+        })
+    }
+}
+
+/// The decoded fields of a post, in the order sent. Names are case-sensitive and come twice (`from` and `From`).
+#[derive(Debug)]
+pub struct Form {
+    pairs: Vec<(String, String)>,
+    token: String,
+    timestamp: u64,
+}
+
+impl Form {
+    /// All values of the field with exactly this name.
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.pairs
+            .iter()
+            .filter(move |(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// All values of a mail header, however its name is written.
+    pub fn headers<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.pairs
+            .iter()
+            .filter(move |(key, _)| key.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// All values of a mail header: those of the fields, and those in `message-headers`, Mailgun's JSON list of names and values. `None` if
+    /// that list cannot be read.
+    pub fn all_headers(&self, name: &str) -> Option<Vec<String>> {
+        let mut values: Vec<String> = self.headers(name).map(str::to_owned).collect();
+        for listed in self.all("message-headers") {
+            let listed: Vec<(String, String)> = serde_json::from_str(listed).ok()?;
+            let named = listed
+                .into_iter()
+                .filter(|(other, _)| other.trim().eq_ignore_ascii_case(name));
+            values.extend(named.map(|(_, value)| value));
+        }
+        Some(values)
+    }
+
+    /// The post's token, which Mailgun uses once.
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// When Mailgun signed the post, epoch seconds.
+    pub fn timestamp(&self) -> u64 {
+        self.timestamp
+    }
+}
+
+/// Timestamp, token and signature of a post.
+#[derive(Debug, Clone, Copy)]
+pub struct Triple<'a> {
+    /// Epoch seconds, as text.
+    pub timestamp: &'a str,
+    /// 50 hexadecimal digits.
+    pub token: &'a str,
+    /// 64 lower-case hexadecimal digits.
+    pub signature: &'a str,
+}
+
+impl Triple<'_> {
+    /// Whether the shapes are Mailgun's. Needed because nothing separates timestamp from token in what is signed: a digit moved
+    /// from one to the other leaves the signature right.
+    fn is_well_formed(&self) -> bool {
+        self.timestamp.len() == 10
+            && self.timestamp.bytes().all(|byte| byte.is_ascii_digit())
+            && self.token.len() == 50
+            && self.token.bytes().all(|byte| byte.is_ascii_hexdigit())
+    }
+
+    /// Whether `signature` is `hex(HMAC-SHA256(key, timestamp + token))`
+    /// (<https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks>), and the shapes are right.
+    pub fn fits(&self, key: &str) -> bool {
+        let Some(signature) = unhex(self.signature) else {
+            return false;
+        };
+        let key = hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes());
+        self.is_well_formed()
+            && hmac::verify(
+                &key,
+                format!("{}{}", self.timestamp, self.token).as_bytes(),
+                &signature,
+            )
+            .is_ok()
+    }
+
+    /// Whether the timestamp is at most `max_age` seconds old, and not ahead of our clock by more than a minute.
+    pub fn is_fresh(&self, max_age: u64, now: SystemTime) -> bool {
+        let now = epoch(now);
+        self.timestamp
+            .parse::<u64>()
+            .is_ok_and(|sent| sent <= now + CLOCK_SKEW && now.saturating_sub(sent) <= max_age)
+    }
+}
+
+/// Mailgun writes signatures in lower case.
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    let lower = text.len() == 64 && !text.bytes().any(|byte| byte.is_ascii_uppercase());
+    hex::decode(text).ok().filter(|_| lower)
+}
+
+/// Reads the fields of a post and checks its signature and age, fetching the secret anew once when the signature does not fit.
+///
+/// # Errors
+/// The answer: 400 for a body that is no form, 401 for a signature that is missing, wrong or old (Mailgun then retries, so a
+/// misconfigured key loses nothing), 503 if the secret cannot be had.
+pub async fn authenticate(
+    request: &Request,
+    secret: &Secret<Credentials>,
+    max_age: u64,
+    now: SystemTime,
+) -> Result<Verified<Form>, Reply> {
+    let pairs = fields(request)
+        .await
+        .ok_or_else(|| Reply::refused(400, "malformed_form"))?;
+    let form = Form {
+        pairs,
+        token: String::new(),
+        timestamp: 0,
+    };
+    let only = |name: &'static str| {
+        let mut values = form.all(name);
+        values
+            .next()
+            .filter(|value| !value.is_empty() && values.next().is_none())
+    };
+    let (Some(timestamp), Some(token), Some(signature)) =
+        (only("timestamp"), only("token"), only("signature"))
+    else {
+        return Err(Reply::refused(401, "signature_missing"));
+    };
+    // A subaccount's mails carry the parent account's signature as well.
+    let signatures = [Some(signature), only("parent-signature")];
+    let fits = |credentials: &Credentials| {
+        let keys = [
+            Some(&credentials.signing_key),
+            credentials.previous_signing_key.as_ref(),
+        ];
+        keys.into_iter().flatten().any(|key| {
+            let made = |signature| {
+                Triple {
+                    timestamp,
+                    token,
+                    signature,
+                }
+                .fits(key.expose_secret())
+            };
+            signatures.into_iter().flatten().any(made)
+        })
+    };
+    let fitting = secret.fitting(now, fits).await.map_err(Failure::from)?;
+    fitting.ok_or_else(|| Reply::refused(401, "bad_signature"))?;
+    if !(Triple {
+        timestamp,
+        token,
+        signature,
+    })
+    .is_fresh(max_age, now)
+    {
+        return Err(Reply::refused(401, "stale_signature"));
+    }
+    let (token, timestamp) = (
+        token.to_ascii_lowercase(),
+        timestamp.parse().unwrap_or_default(),
+    );
+    Ok(Verified::vouch(Form {
+        token,
+        timestamp,
+        ..form
+    }))
+}
+
+/// The text fields of a form-urlencoded or multipart body; files are passed over.
+async fn fields(request: &Request) -> Option<Vec<(String, String)>> {
+    if request.media_type() != "multipart/form-data" {
+        let pairs: Vec<(String, String)> = form_urlencoded::parse(request.body())
+            .take(FIELD_LIMIT + 1)
+            .map(|(name, value)| (name.into(), value.into()))
+            .collect();
+        return (pairs.len() <= FIELD_LIMIT).then_some(pairs);
+    }
+    let boundary = multer::parse_boundary(request.header("content-type")?).ok()?;
+    let body = stream::iter([Ok::<_, std::convert::Infallible>(Bytes::clone(
+        request.body(),
+    ))]);
+    let mut parts = multer::Multipart::new(body, boundary);
+    let mut pairs = Vec::new();
+    let mut count = 0;
+    while let Some(part) = parts.next_field().await.ok()? {
+        count += 1;
+        if count > FIELD_LIMIT {
+            return None;
+        }
+        if let (None, Some(name)) = (part.file_name(), part.name().map(str::to_owned)) {
+            pairs.push((
+                name,
+                String::from_utf8(part.bytes().await.ok()?.into()).ok()?,
+            ));
+        }
+    }
+    Some(pairs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::{Duration, Instant};
+
+    fn request(content_type: &str, body: &[u8]) -> Request {
+        let event = serde_json::json!({
+            "headers": {"content-type": content_type}, "requestContext": {"http": {"method": "POST"}},
+            "body": base64::Engine::encode(&base64::engine::general_purpose::STANDARD, body), "isBase64Encoded": true
+        });
+        let request = Request::from_event(&event.to_string(), "id", Instant::now()).unwrap();
+        let media_types = ["application/x-www-form-urlencoded", "multipart/form-data"];
+        request.expect_post("/", &media_types, body.len()).unwrap();
+        request
+    }
+
+    #[tokio::test]
+    async fn both_encodings_give_the_same_fields() {
+        let form = request(
+            "application/x-www-form-urlencoded",
+            b"recipient=acme%2B45%40x&From=A&from=a&body-html=%3Cp%3E%C3%A5",
+        );
+        let multipart = request(
+            "multipart/form-data; boundary=\"b:1\"",
+            "--b:1\r\nContent-Disposition: form-data; name=\"recipient\"\r\n\r\nacme+45@x\r\n--b:1\r\n\
+             Content-Disposition: form-data; name=\"From\"\r\n\r\nA\r\n--b:1\r\n\
+             Content-Disposition: form-data; name=\"attachment-1\"; filename=\"f.bin\"\r\n\r\n\u{1}\r\n--b:1\r\n\
+             Content-Disposition: form-data; name=\"from\"\r\n\r\na\r\n--b:1\r\n\
+             Content-Disposition: form-data; name=\"body-html\"\r\n\r\n<p>å\r\n--b:1--\r\n"
+                .as_bytes(),
+        );
+        let pairs = fields(&form).await.unwrap();
+        assert_eq!(pairs, fields(&multipart).await.unwrap());
+        assert_eq!(pairs[0].1, "acme+45@x");
+    }
+
+    #[tokio::test]
+    async fn malformed_multipart_is_refused() {
+        let good = b"--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n--b--";
+        assert!(
+            fields(&request("multipart/form-data; boundary=b", good))
+                .await
+                .is_some()
+        );
+        for (content_type, body) in [
+            ("multipart/form-data", &good[..]),
+            ("multipart/form-data; boundary=", good),
+            ("multipart/form-data; boundary=c", good),
+            ("multipart/form-data; boundary=b", &good[..good.len() - 6]),
+            (
+                "multipart/form-data; boundary=b",
+                b"--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n\xff\r\n--b--",
+            ),
+        ] {
+            assert!(
+                fields(&request(content_type, body)).await.is_none(),
+                "{content_type}"
+            );
+        }
+        let many = b"a=1&".repeat(FIELD_LIMIT + 1);
+        assert!(
+            fields(&request("application/x-www-form-urlencoded", &many))
+                .await
+                .is_none()
+        );
+    }
+
+    #[test]
+    fn freshness() {
+        let triple = Triple {
+            timestamp: "1800000000",
+            token: "",
+            signature: "",
+        };
+        for (now, fresh) in [
+            (1_800_000_000, true),
+            (1_800_032_400, true),
+            (1_800_032_401, false),
+            (1_799_999_940, true),
+            (1_799_999_939, false),
+        ] {
+            assert_eq!(
+                triple.is_fresh(32_400, std::time::UNIX_EPOCH + Duration::from_secs(now)),
+                fresh,
+                "{now}"
+            );
+        }
+    }
+}

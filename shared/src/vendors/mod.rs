@@ -1,0 +1,9 @@
+//! A vendor's wire: signatures, fields, errors. A vendor knows rules and the platform, and no other vendor.
+
+pub mod auth0;
+pub mod clickatell;
+pub mod mailgun;
+pub mod okta;
+pub mod plivo;
+pub mod twilio;
+pub mod vonage;

@@ -1,0 +1,638 @@
+//! Users: found by a phone number in their profile, listed, read by id, and given a number.
+//!
+//! The search is eventually consistent, so what it says of a user just changed may be old; a user read by id is current
+//! (<https://developer.okta.com/docs/api/openapi/okta-management/management/tag/User/#tag/User/operation/listUsers>).
+
+use std::fmt;
+use std::sync::Mutex;
+use std::time::{Duration, SystemTime};
+
+use reqwest::Method;
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, LINK};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use url::Url;
+
+use super::tokens::{Authorization, Tokens};
+use super::{Access, CallError, Credentials, ends};
+use crate::lock;
+use crate::platform::Platform;
+use crate::platform::config::Source;
+use crate::platform::http::{Answer, BaseUrl, Client};
+use crate::platform::secrets::Secret;
+use crate::rules::phone::E164;
+
+const ANSWER_LIMIT: usize = 4 * 1024 * 1024;
+/// Someone waits on the phone.
+const LOOKUP_TIMEOUT: Duration = Duration::from_secs(4);
+/// Nobody waits, and giving up on a change leaves it unknown.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// Okta's largest page.
+const PAGE: &str = "200";
+/// Enough to see that a number is taken twice although departed users still have it.
+const MATCHES: &str = "10";
+const FIELDS: &str = "id,status,statusChanged,profile:(firstName,login,mobilePhone,primaryPhone)";
+/// Leaves out of lists what nobody reads, which makes them faster.
+const SPARSE: &str = r#"application/json; okta-response="omitCredentials,omitCredentialsLinks,omitTransitioningToStatus""#;
+
+/// A user's status (<https://developer.okta.com/docs/api/openapi/okta-management/management/tag/User/>). Whom to serve: [`Status::is_served`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Status {
+    /// Works here.
+    Active,
+    /// Deactivated: has left.
+    Deprovisioned,
+    /// Too many wrong passwords.
+    LockedOut,
+    /// Must choose a new password.
+    PasswordExpired,
+    /// Activated, has not yet signed in.
+    Provisioned,
+    /// Is getting a forgotten password back.
+    Recovery,
+    /// Not yet activated.
+    Staged,
+    /// Barred for now.
+    Suspended,
+    /// One that Okta has added since.
+    #[serde(other)]
+    Unknown,
+}
+
+impl Status {
+    /// Whether somebody in this status works here. A login that is locked, or whose password has run out, is no reason to cut the phone:
+    /// else whoever types a wrong password often enough could.
+    pub fn is_served(self) -> bool {
+        matches!(
+            self,
+            Self::Active | Self::PasswordExpired | Self::LockedOut | Self::Recovery
+        )
+    }
+}
+
+/// A user. What is missing, null or blank in the profile is `None`; `Debug` shows no personal data.
+#[derive(Clone, PartialEq, Eq)]
+pub struct User {
+    /// Okta's id, letters and digits.
+    pub id: String,
+    /// Whether there is somebody to serve.
+    pub status: Status,
+    /// Free text that the user may be allowed to change.
+    pub first_name: Option<String>,
+    /// The number on the business card: E.164 if we wrote it, otherwise whatever somebody typed.
+    pub primary_phone: Option<String>,
+    /// The user's own phone, as somebody typed it.
+    pub mobile_phone: Option<String>,
+    /// What the user signs in with.
+    pub login: Option<String>,
+    /// Since when the user has this status, if told.
+    pub status_changed: Option<SystemTime>,
+}
+
+impl fmt::Debug for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("User")
+            .field("id", &self.id)
+            .field("status", &self.status)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'de> Deserialize<'de> for User {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Wire {
+            id: String,
+            status: Status,
+            status_changed: Option<String>,
+            profile: Profile,
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Profile {
+            first_name: Option<String>,
+            primary_phone: Option<String>,
+            mobile_phone: Option<String>,
+            login: Option<String>,
+        }
+        let Wire {
+            id,
+            status,
+            status_changed,
+            profile:
+                Profile {
+                    first_name,
+                    primary_phone,
+                    mobile_phone,
+                    login,
+                },
+        } = Wire::deserialize(deserializer)?;
+        let status_changed = status_changed
+            .and_then(|date| OffsetDateTime::parse(&date, &Rfc3339).ok())
+            .map(SystemTime::from);
+        let text = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
+        let (first_name, primary_phone) = (text(first_name), text(primary_phone));
+        Ok(Self {
+            id,
+            status,
+            first_name,
+            primary_phone,
+            mobile_phone: text(mobile_phone),
+            login: text(login),
+            status_changed,
+        })
+    }
+}
+
+/// A profile attribute that holds a phone number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attribute {
+    /// `primaryPhone`: the company's number.
+    PrimaryPhone,
+    /// `mobilePhone`: the employee's own.
+    MobilePhone,
+}
+
+impl Attribute {
+    fn name(self) -> &'static str {
+        match self {
+            Self::PrimaryPhone => "primaryPhone",
+            Self::MobilePhone => "mobilePhone",
+        }
+    }
+
+    fn of(self, user: &User) -> Option<&str> {
+        match self {
+            Self::PrimaryPhone => user.primary_phone.as_deref(),
+            Self::MobilePhone => user.mobile_phone.as_deref(),
+        }
+    }
+}
+
+/// Who has a number. Whether somebody is served is the caller's to decide by the status.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// Nobody.
+    Nobody,
+    /// One user; departed ones count only if nobody else has it.
+    One(User),
+    /// Several: nobody can say which one is meant.
+    Several(Vec<User>),
+}
+
+/// A page of all users but the departed ones. A user added or changed meanwhile may be missing, or come twice.
+#[derive(Debug)]
+pub struct Page {
+    /// Up to 200, with any status.
+    pub users: Vec<User>,
+    /// What to ask for next; `None`: this is the last one.
+    pub next: Option<NextPage>,
+}
+
+/// The address of a further page, as Okta gave it, in the configured org.
+#[derive(Debug, Clone)]
+pub struct NextPage(Url);
+
+impl NextPage {
+    /// As text that [`Users::next_page`] reads, to go on later. Okta does not say how long an address is good for.
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+}
+
+/// The users of an org.
+pub struct Users {
+    client: Client,
+    base: BaseUrl,
+    tokens: Tokens,
+    access: Access,
+    /// By [`Kind`], why no call is made before then.
+    pauses: Mutex<[Option<Pause>; 3]>,
+}
+
+/// Until a rate limit's window ends.
+#[derive(Clone, Copy)]
+struct Pause {
+    until: SystemTime,
+    /// Okta would take calls, but what it would take is left to others.
+    reserved: bool,
+}
+
+/// Okta has a limit for each of these (<https://developer.okta.com/docs/reference/rl2-monitor/>).
+#[derive(Clone, Copy)]
+enum Kind {
+    List,
+    Read,
+    Change,
+}
+
+impl Users {
+    /// The users of the org at `base` (`OKTA_URL`); [`Users::update`] needs [`Access::Manage`].
+    pub fn new(client: Client, base: BaseUrl, access: Access, secret: Secret<Credentials>) -> Self {
+        let tokens = Tokens::new(client.clone(), base.clone(), access, secret);
+        Self {
+            client,
+            base,
+            tokens,
+            access,
+            pauses: Mutex::default(),
+        }
+    }
+
+    /// Reads `OKTA_URL` and `OKTA_SECRET`.
+    pub fn read(platform: &Platform, source: &mut Source<'_>, access: Access) -> Self {
+        let base = source.base_url("OKTA_URL", None);
+        let secret = platform.secret(source, "OKTA_SECRET");
+        Self::new(platform.http.clone(), base, access, secret)
+    }
+
+    /// Opens a connection ahead.
+    pub async fn connect(&self) {
+        self.client.warm_up(Some(&self.base)).await;
+    }
+
+    /// Gets ahead what the first call would wait for: the secret and, for a service app, a token. Failures are left to be met by
+    /// the real call.
+    pub async fn warm_up(&self, now: SystemTime) {
+        let _unneeded = self.tokens.get(now).await;
+    }
+
+    /// Who has exactly `number` in `attribute`, by one request (a service app's first call, and one after a refused token, needs
+    /// a token besides; each is given 4 s).
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn by_phone(
+        &self,
+        attribute: Attribute,
+        number: &E164,
+        now: SystemTime,
+    ) -> Result<Found, CallError> {
+        // String literals are JSON strings.
+        let search = format!("profile.{} eq {}", attribute.name(), json!(number.reveal()));
+        let mut url = self.base.join("api/v1/users");
+        url.query_pairs_mut()
+            .append_pair("search", &search)
+            .append_pair("limit", MATCHES)
+            .append_pair("fields", FIELDS);
+        let answer = self
+            .call(Kind::List, &url, None, LOOKUP_TIMEOUT, now)
+            .await?;
+        let mut users: Vec<User> = readable(&answer)?;
+        // The search ignores case, and another server's idea of equality need not be ours.
+        users.retain(|user| attribute.of(user) == Some(number.reveal()));
+        if users
+            .iter()
+            .any(|user| user.status != Status::Deprovisioned)
+        {
+            users.retain(|user| user.status != Status::Deprovisioned);
+        }
+        Ok(match users.len() {
+            0 => Found::Nobody,
+            1 => Found::One(users.remove(0)),
+            _ => Found::Several(users),
+        })
+    }
+
+    /// The first page of the users, or the `next` one.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn page(&self, next: Option<&NextPage>, now: SystemTime) -> Result<Page, CallError> {
+        let url = next.map_or_else(|| self.list(None), |next| next.0.clone());
+        self.page_at(url, now).await
+    }
+
+    /// The first page of those who were made or changed after `since`, departed ones perhaps included. Further pages: [`Users::page`].
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn changed(&self, since: SystemTime, now: SystemTime) -> Result<Page, CallError> {
+        let since = OffsetDateTime::from(since);
+        // Whole seconds, with the milliseconds that Okta's dates have.
+        let (date, (hour, minute, second)) = (since.date(), since.time().as_hms());
+        let filter = format!(r#"lastUpdated gt "{date}T{hour:02}:{minute:02}:{second:02}.000Z""#);
+        self.page_at(self.list(Some(&filter)), now).await
+    }
+
+    fn list(&self, filter: Option<&str>) -> Url {
+        let mut url = self.base.join("api/v1/users");
+        url.query_pairs_mut()
+            .append_pair("limit", PAGE)
+            .append_pair("fields", FIELDS)
+            .extend_pairs(filter.map(|filter| ("filter", filter)));
+        url
+    }
+
+    async fn page_at(&self, url: Url, now: SystemTime) -> Result<Page, CallError> {
+        let answer = self.call(Kind::List, &url, None, TIMEOUT, now).await?;
+        Ok(Page {
+            users: readable(&answer)?,
+            next: self.next(&answer.headers, &url)?,
+        })
+    }
+
+    /// A page's address as [`NextPage::as_str`] wrote it; `None` if it is not one of the lists of this org.
+    pub fn next_page(&self, text: &str) -> Option<NextPage> {
+        let list = self.base.join("api/v1/users");
+        let url = Url::parse(text)
+            .ok()
+            .filter(|url| self.is_ours(url) && url.path() == list.path());
+        url.map(NextPage)
+    }
+
+    /// The user with this id, as it is now.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn get(&self, id: &str, now: SystemTime) -> Result<User, CallError> {
+        let answer = self
+            .call(Kind::Read, &self.user(id)?, None, LOOKUP_TIMEOUT, now)
+            .await?;
+        // `me` and short login names are answered too.
+        Some(readable::<User>(&answer)?)
+            .filter(|user| user.id == id)
+            .ok_or(CallError::NotFound)
+    }
+
+    /// Sets these attributes, `None` empties one, and leaves the rest of the profile as it is. Doing it twice does no harm.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn update(
+        &self,
+        id: &str,
+        changes: &[(Attribute, Option<&E164>)],
+        now: SystemTime,
+    ) -> Result<User, CallError> {
+        let profile: Map<String, Value> = changes
+            .iter()
+            .map(|(attribute, number)| {
+                (attribute.name().to_owned(), json!(number.map(E164::reveal)))
+            })
+            .collect();
+        // PUT would empty everything that is not in it.
+        let body = json!({ "profile": profile }).to_string();
+        readable(
+            &self
+                .call(Kind::Change, &self.user(id)?, Some(body), TIMEOUT, now)
+                .await?,
+        )
+    }
+
+    fn user(&self, id: &str) -> Result<Url, CallError> {
+        let plain = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        plain
+            .then(|| self.base.join(&format!("api/v1/users/{id}")))
+            .ok_or(CallError::NotFound)
+    }
+
+    /// One call, unless the limit for its kind is known to be reached; a refused token is replaced and the call made once more.
+    async fn call(
+        &self,
+        kind: Kind,
+        url: &Url,
+        body: Option<String>,
+        timeout: Duration,
+        now: SystemTime,
+    ) -> Result<Answer, CallError> {
+        match lock(&self.pauses)[kind as usize].filter(|pause| pause.until > now) {
+            Some(Pause {
+                until,
+                reserved: true,
+            }) => return Err(CallError::Reserved { until }),
+            Some(Pause { until, .. }) => return Err(CallError::RateLimited { until }),
+            None => {}
+        }
+        let mut authorization = self.tokens.get(now).await?;
+        let mut answer = self
+            .send(&authorization, url, body.as_deref(), timeout)
+            .await?;
+        if answer.status == 401 {
+            authorization = self.tokens.replace(&authorization, now).await?;
+            answer = self
+                .send(&authorization, url, body.as_deref(), timeout)
+                .await?;
+        }
+        lock(&self.pauses)[kind as usize] = pause(&answer, self.access, now);
+        match refusal(&answer, now) {
+            _ if answer.status == 200 => Ok(answer),
+            // A list is nobody's in particular.
+            CallError::Forbidden if matches!(kind, Kind::List) => Err(CallError::Unauthorized),
+            error => Err(error),
+        }
+    }
+
+    async fn send(
+        &self,
+        authorization: &Authorization,
+        url: &Url,
+        body: Option<&str>,
+        timeout: Duration,
+    ) -> Result<Answer, CallError> {
+        let (method, content_type) = if body.is_some() {
+            (Method::POST, "application/json")
+        } else {
+            (Method::GET, SPARSE)
+        };
+        let mut request = self
+            .client
+            .request(method, url.clone())
+            .header(AUTHORIZATION, authorization.header()?)
+            .header(ACCEPT, "application/json")
+            .header(CONTENT_TYPE, content_type);
+        if let Some(body) = body {
+            request = request.body(body.to_owned());
+        }
+        let answer = self.client.send(request, ANSWER_LIMIT, timeout).await;
+        answer.map_err(|error| CallError::Unavailable(format!("Okta: {error}")))
+    }
+
+    /// The link to the next page. The token is sent along, so it must lead to the same org.
+    fn next(&self, headers: &HeaderMap, current: &Url) -> Result<Option<NextPage>, CallError> {
+        let mut fields = headers
+            .get_all(LINK)
+            .iter()
+            .filter_map(|field| field.to_str().ok());
+        let Some(target) = fields.find_map(next_link) else {
+            return Ok(None);
+        };
+        let url = self
+            .base
+            .as_url()
+            .join(target)
+            .ok()
+            .filter(|url| self.is_ours(url) && url != current);
+        url.map(|url| Some(NextPage(url)))
+            .ok_or_else(|| CallError::Unavailable("Okta: the next page is elsewhere".to_owned()))
+    }
+
+    /// Whether the token may be sent there.
+    fn is_ours(&self, url: &Url) -> bool {
+        url.origin() == self.base.as_url().origin()
+            && url.username().is_empty()
+            && url.password().is_none()
+    }
+}
+
+fn readable<T: DeserializeOwned>(answer: &Answer) -> Result<T, CallError> {
+    answer
+        .json()
+        .ok_or_else(|| CallError::Unavailable("Okta: unreadable answer".to_owned()))
+}
+
+/// Until when calls of this kind would be refused, or are others' to make. A limit of 0 stands for too many calls at once, which has no
+/// window (<https://developer.okta.com/docs/reference/rl2-concurrency/>).
+fn pause(answer: &Answer, access: Access, now: SystemTime) -> Option<Pause> {
+    let header = |name| -> Option<u64> {
+        let value = answer.headers.get(name)?.to_str().ok()?;
+        value.trim().parse().ok()
+    };
+    let (limit, left) = (
+        header("x-rate-limit-limit"),
+        header("x-rate-limit-remaining"),
+    );
+    let none = answer.status == 429 || left == Some(0);
+    let few = || {
+        let (limit, left) = limit.zip(left)?;
+        (left.saturating_mul(3) < limit).then_some(())
+    };
+    let reserved = !none && access == Access::Manage && few().is_some();
+    ((none || reserved) && limit != Some(0)).then(|| Pause {
+        until: ends(&answer.headers, now),
+        reserved,
+    })
+}
+
+/// What an answer other than 200 means; only the code is made for programs
+/// (<https://developer.okta.com/docs/reference/error-codes/>).
+fn refusal(answer: &Answer, now: SystemTime) -> CallError {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Body {
+        error_code: String,
+    }
+    let sound = |code: &String| {
+        code.len() == 8
+            && code.starts_with('E')
+            && code[1..].bytes().all(|byte| byte.is_ascii_digit())
+    };
+    let code = answer
+        .json()
+        .map(|Body { error_code }| error_code)
+        .filter(sound);
+    match (answer.status, code) {
+        (429, _) => CallError::RateLimited {
+            until: ends(&answer.headers, now),
+        },
+        // Without Okta's code, nobody has said that there is no such user: the address may be wrong.
+        (404, Some(code)) if code == "E0000007" => CallError::NotFound,
+        (403, Some(code)) if ["E0000014", "E0000016", "E0000038"].contains(&code.as_str()) => {
+            CallError::Refused(code)
+        }
+        (403, Some(code)) if code == "E0000006" => CallError::Forbidden,
+        (400, Some(code)) => CallError::Refused(code),
+        (401 | 403, _) => CallError::Unauthorized,
+        (status, code) => CallError::Unavailable(
+            format!("Okta: status {status} {}", code.unwrap_or_default())
+                .trim_end()
+                .to_owned(),
+        ),
+    }
+}
+
+/// The target of the link with the relation `next` in a `Link` field (RFC 8288), however its parameters are quoted.
+fn next_link(field: &str) -> Option<&str> {
+    let mut rest = field;
+    while let Some((_, link)) = rest.split_once('<') {
+        let (target, after) = link.split_once('>')?;
+        let end = outside_quotes(after, ',');
+        let mut parameters = &after[..end];
+        while let Some(parameter) = parameters.strip_prefix([';', ' ', '\t']) {
+            let end = outside_quotes(parameter, ';');
+            if let Some((name, value)) = parameter[..end].split_once('=')
+                && name.trim().eq_ignore_ascii_case("rel")
+                && value
+                    .trim_matches([' ', '\t', '"', '\''])
+                    .split(' ')
+                    .any(|relation| relation.eq_ignore_ascii_case("next"))
+            {
+                return Some(target.trim());
+            }
+            parameters = &parameter[end..];
+        }
+        rest = &after[end..];
+    }
+    None
+}
+
+/// Where `separator` first stands outside double quotes, else the end.
+fn outside_quotes(text: &str, separator: char) -> usize {
+    let mut quoted = false;
+    text.find(|c| {
+        quoted ^= c == '"';
+        c == separator && !quoted
+    })
+    .unwrap_or(text.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_link_is_found_however_it_is_written() {
+        for field in [
+            r#"<https://a/?after=1&x=a,b>; rel="next""#,
+            r#"<https://a/?limit=2>; rel="self", <https://a/?after=1&x=a,b>; rel="next""#,
+            "<https://a/?after=1&x=a,b>;rel=next",
+            "<https://a/?after=1&x=a,b> ; title=\"a, b; rel=self <x>\" ; REL='Next'",
+            r#"<https://a/?limit=2>;rel=self,<https://a/?after=1&x=a,b>;rel="last next""#,
+            r#"< https://a/?after=1&x=a,b >; type=x; rel = "next""#,
+        ] {
+            assert_eq!(
+                next_link(field),
+                Some("https://a/?after=1&x=a,b"),
+                "{field}"
+            );
+        }
+        for field in [
+            "",
+            "next",
+            "<https://a>",
+            r#"<https://a>; rel="self""#,
+            r#"<https://a; rel="next""#,
+            r#"<https://a>; title="rel=next""#,
+            r#"<https://a>; rel="nextish"; x"#,
+            r#"<>"<>;;;=""#,
+        ] {
+            assert_eq!(next_link(field), None, "{field}");
+        }
+    }
+
+    #[test]
+    fn a_user_is_read_from_what_there_is_and_shows_no_personal_data() {
+        let user: User = serde_json::from_value(json!({"id": "00u1", "status": "NEWLY_INVENTED", "profile":
+            {"firstName": "Ann", "primaryPhone": " ", "mobilePhone": null, "unknown": 1}, "statusChanged": "then", "more": {}}))
+        .unwrap();
+        let expected = User {
+            id: "00u1".to_owned(),
+            status: Status::Unknown,
+            first_name: Some("Ann".to_owned()),
+            primary_phone: None,
+            mobile_phone: None,
+            login: None,
+            status_changed: None,
+        };
+        assert_eq!(user, expected);
+        assert_eq!(
+            format!("{user:?}"),
+            r#"User { id: "00u1", status: Unknown, .. }"#
+        );
+    }
+}

@@ -1,0 +1,227 @@
+//! Sending a text: `POST /2010-04-01/Accounts/{AccountSid}/Messages.json`
+//! (<https://www.twilio.com/docs/messaging/api/message-resource#create-a-message-resource>).
+//!
+//! There is no idempotency key: once the request may have been received, only an answer tells.
+//!
+//! An error code (<https://www.twilio.com/docs/api/errors>) comes with a 4xx, or in a 201 whose message has `failed` at once. What counts is
+//! whose fault it is, since that tells whether another provider, or a later try, would deliver:
+//!
+//! | code | whose fault | another provider, or a later try |
+//! | --- | --- | --- |
+//! | 21211, 21217 | the number is impossible | no |
+//! | 21614, 21635 | the number is no mobile, or a landline | no |
+//! | 21610 | the person opted out of our texts | must not, whoever would carry them |
+//! | 21212, 21601, 21603, 21606, 21659, 21660, 21701, 21703 | our sender is not one, not ours, or cannot send | yes |
+//! | 21214, 21266, 21612 | this sender does not reach this number: a name where names are not allowed, a landline, no route | yes |
+//! | 21408, 21608, 30002, 30029, 30030, 30034 | our account: country not enabled, trial, suspended, no redaction, not registered | yes |
+//! | 20429, 21611, 30001 | too much at once | yes |
+//! | 30003 to 30008, 30450 | the network did not take it: off, blocked, unknown, filtered, unnamed | perhaps: none says that it never will |
+//! | any other | nobody knows | yes |
+
+use std::ops::RangeInclusive;
+use std::time::{Duration, SystemTime};
+
+use reqwest::Method;
+use reqwest::header::CONTENT_TYPE;
+use secrecy::ExposeSecret as _;
+use serde::Deserialize;
+
+use super::{RestCredentials, is_sid};
+use crate::platform::config::Source;
+use crate::platform::http::{Answer, BaseUrl, Client};
+use crate::platform::secrets::{Content, Secret, SecretError};
+use crate::rules::phone::E164;
+use crate::rules::sms::{self, Outbound, Receipt, SendError};
+
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// Seconds that `ValidityPeriod` may be.
+const VALIDITY: RangeInclusive<u64> = 1..=36_000;
+/// The number itself can never be texted, whoever tries: impossible, opted out, not a mobile, a landline. Not 21612, which is about the
+/// pair of sender and number.
+const RECIPIENT_CODES: [u32; 5] = [21211, 21217, 21610, 21614, 21635];
+/// A message that was created, and will never be sent.
+const FAILED: [&str; 3] = ["failed", "undelivered", "canceled"];
+
+/// Who texts come from.
+#[derive(Debug, Clone)]
+pub struct Sender {
+    /// One of our numbers.
+    pub number: Option<E164>,
+    /// A Messaging Service (`MG…`), which chooses the number.
+    pub service: Option<String>,
+}
+
+impl Sender {
+    /// Reads `TWILIO_NUMBER` and `TWILIO_MESSAGING_SERVICE`, of which one is required.
+    pub fn read(source: &mut Source<'_>) -> Self {
+        let number = source.parsed("TWILIO_NUMBER", "an E.164 number such as +15005550006");
+        let service = source
+            .optional("TWILIO_MESSAGING_SERVICE")
+            .map(|text| text.trim().to_owned());
+        if source.optional("TWILIO_NUMBER").is_none() && service.is_none() {
+            source.problem("TWILIO_NUMBER or TWILIO_MESSAGING_SERVICE is missing");
+        }
+        if service.as_deref().is_some_and(|sid| !is_sid(sid, &["MG"])) {
+            source.problem("TWILIO_MESSAGING_SERVICE is not a SID such as MG followed by 32 hexadecimal digits");
+        }
+        Self { number, service }
+    }
+}
+
+/// The Messages resource.
+#[derive(Debug, Clone)]
+pub struct Messages {
+    client: Client,
+    base: BaseUrl,
+    sender: Sender,
+    discards_codes: bool,
+}
+
+#[derive(Deserialize)]
+struct Created {
+    sid: Option<String>,
+    num_segments: Option<String>,
+    status: Option<String>,
+    #[serde(default, deserialize_with = "sms::number_or_digits")]
+    error_code: Option<u32>,
+}
+
+#[derive(Deserialize)]
+struct Refusal {
+    code: Option<u32>,
+}
+
+impl Messages {
+    /// The resource at `base` (`TWILIO_URL`).
+    pub fn new(client: Client, base: BaseUrl, sender: Sender) -> Self {
+        Self {
+            client,
+            base,
+            sender,
+            discards_codes: false,
+        }
+    }
+
+    /// If `discards` is true, Twilio is asked to keep neither the words of a text with a code nor the last digits of its number. An
+    /// account without Message Redaction (<https://www.twilio.com/docs/messaging/guides/privacy-message-redaction>) is then refused,
+    /// with 30029 or 30030.
+    #[must_use]
+    pub fn discarding_codes(self, discards: bool) -> Self {
+        Self {
+            discards_codes: discards,
+            ..self
+        }
+    }
+
+    /// Sends a text, once, within `within`; refused credentials are fetched anew and tried a second time.
+    ///
+    /// # Errors
+    /// The outer error when the credentials cannot be had (nothing was sent), the inner one from Twilio's answer.
+    pub async fn send<C: Content + AsRef<RestCredentials>>(
+        &self,
+        sms: &Outbound<'_>,
+        secret: &Secret<C>,
+        now: SystemTime,
+        within: Duration,
+    ) -> Result<Result<Receipt, SendError>, SecretError> {
+        sms::authorised(
+            secret,
+            now,
+            TIMEOUT.min(within),
+            async |credentials, within| self.create(sms, credentials.as_ref(), within).await,
+        )
+        .await
+    }
+
+    /// Opens a connection, during INIT.
+    pub async fn warm_up(&self) {
+        self.client.warm_up(Some(&self.base)).await;
+    }
+
+    async fn create(
+        &self,
+        sms: &Outbound<'_>,
+        credentials: &RestCredentials,
+        timeout: Duration,
+    ) -> Result<Receipt, SendError> {
+        let account = credentials.account_sid.expose_secret();
+        if !is_sid(account, &["AC"]) {
+            return Err(SendError::Unauthorized);
+        }
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        form.append_pair("To", sms.to.reveal())
+            .append_pair("Body", sms.body);
+        match sms.from {
+            Some(service) if is_sid(service, &["MG"]) => {
+                form.append_pair("MessagingServiceSid", service);
+            }
+            Some(from) => {
+                form.append_pair("From", from);
+            }
+            None => {
+                if let Some(number) = &self.sender.number {
+                    form.append_pair("From", number.reveal());
+                }
+                if let Some(service) = &self.sender.service {
+                    form.append_pair("MessagingServiceSid", service);
+                }
+            }
+        }
+        if let Some(life) = sms.life {
+            form.append_pair(
+                "ValidityPeriod",
+                &life
+                    .as_secs()
+                    .clamp(*VALIDITY.start(), *VALIDITY.end())
+                    .to_string(),
+            );
+        }
+        if sms.holds_code && self.discards_codes {
+            form.append_pair("ContentRetention", "discard")
+                .append_pair("AddressRetention", "obfuscate");
+        }
+        let request = self
+            .client
+            .request(
+                Method::POST,
+                self.base
+                    .join(&format!("2010-04-01/Accounts/{account}/Messages.json")),
+            )
+            .basic_auth(
+                credentials.user.expose_secret(),
+                Some(credentials.password.expose_secret()),
+            )
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(form.finish());
+        sms::ask(&self.client, request, timeout, judge, |answer| {
+            by_code(answer.json::<Refusal>().and_then(|refusal| refusal.code))
+        })
+        .await
+    }
+}
+
+/// Accepted, whatever the body, unless it says that it failed at once.
+fn judge(answer: &Answer) -> Result<Receipt, SendError> {
+    match answer.json::<Created>() {
+        Some(Created {
+            status: Some(status),
+            error_code,
+            ..
+        }) if FAILED.contains(&status.as_str()) => Err(by_code(error_code)),
+        created => {
+            let (id, segments) =
+                created.map_or((None, None), |created| (created.sid, created.num_segments));
+            Ok(Receipt {
+                id: id.filter(|sid| is_sid(sid, &["SM", "MM"])),
+                segments: segments.and_then(|text| text.parse().ok()),
+            })
+        }
+    }
+}
+
+fn by_code(code: Option<u32>) -> SendError {
+    SendError::Refused {
+        recipient: code.is_some_and(|code| RECIPIENT_CODES.contains(&code)),
+        code,
+    }
+}

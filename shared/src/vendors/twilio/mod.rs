@@ -1,0 +1,119 @@
+//! Twilio: signed webhooks in, TwiML out, the Messages and phone number resources of the REST API (version 2010-04-01).
+//!
+//! Inbound requests are authenticated with the account's AuthToken ([`signature`]); REST calls with an API key, or the account SID
+//! and AuthToken. Who only calls reads the secret as [`RestCredentials`], and needs no AuthToken: with it anybody could sign webhooks.
+
+pub mod messages;
+pub mod numbers;
+pub mod signature;
+pub mod twiml;
+pub mod webhook;
+
+use secrecy::SecretString;
+
+use crate::platform::config::Source;
+use crate::platform::http::BaseUrl;
+use crate::platform::secrets::{Content, Keys};
+
+/// The `twilio` secret of a function that Twilio calls.
+#[derive(Debug)]
+pub struct Credentials {
+    /// Signs webhooks.
+    pub auth_token: SecretString,
+    /// The token before, still accepted on webhooks while it is being rotated.
+    pub previous_auth_token: Option<SecretString>,
+    /// For calls the other way.
+    pub rest: RestCredentials,
+}
+
+impl Content for Credentials {
+    const NAME: &'static str = "twilio";
+
+    fn take(keys: &mut Keys) -> Option<Self> {
+        let (account_sid, auth_token) = (keys.required("account_sid"), keys.required("auth_token"));
+        let (previous_auth_token, api_key) = (keys.optional("previous_auth_token"), api_key(keys));
+        let (account_sid, auth_token) = (account_sid?, auth_token?);
+        let (user, password) = api_key.unwrap_or_else(|| (account_sid.clone(), auth_token.clone()));
+        Some(Self {
+            auth_token,
+            previous_auth_token,
+            rest: RestCredentials {
+                account_sid,
+                user,
+                password,
+            },
+        })
+    }
+}
+
+/// The `twilio` secret of a function that only calls Twilio: an API key, or where there is none the AuthToken.
+#[derive(Debug)]
+pub struct RestCredentials {
+    /// `AC…`.
+    pub account_sid: SecretString,
+    /// The API key's SID, or the account's.
+    user: SecretString,
+    /// The API key's secret, or the AuthToken.
+    password: SecretString,
+}
+
+impl Content for RestCredentials {
+    const NAME: &'static str = "twilio";
+
+    fn take(keys: &mut Keys) -> Option<Self> {
+        let (account_sid, auth_token, api_key) = (
+            keys.required("account_sid"),
+            keys.optional("auth_token"),
+            api_key(keys),
+        );
+        if api_key.is_none() && auth_token.is_none() {
+            keys.reject("api_key_sid and api_key_secret (or auth_token)");
+        }
+        let account_sid = account_sid?;
+        let (user, password) = api_key.or_else(|| Some((account_sid.clone(), auth_token?)))?;
+        Some(Self {
+            account_sid,
+            user,
+            password,
+        })
+    }
+}
+
+impl AsRef<RestCredentials> for RestCredentials {
+    fn as_ref(&self) -> &RestCredentials {
+        self
+    }
+}
+
+impl AsRef<RestCredentials> for Credentials {
+    fn as_ref(&self) -> &RestCredentials {
+        &self.rest
+    }
+}
+
+/// SID and secret of an API key, if both are there.
+fn api_key(keys: &mut Keys) -> Option<(SecretString, SecretString)> {
+    let (sid, secret) = (
+        keys.optional("api_key_sid"),
+        keys.optional("api_key_secret"),
+    );
+    sid.zip(secret)
+}
+
+/// Reads `TWILIO_URL`.
+pub fn api(source: &mut Source<'_>) -> BaseUrl {
+    source.base_url("TWILIO_URL", Some("https://api.twilio.com"))
+}
+
+/// Whether `text` is a SID: one of `prefixes`, then 32 hexadecimal digits (<https://www.twilio.com/docs/glossary/what-is-a-sid>).
+pub fn is_sid(text: &str, prefixes: &[&str]) -> bool {
+    prefixes
+        .iter()
+        .filter_map(|prefix| text.strip_prefix(prefix))
+        .any(|rest| {
+            rest.len() == 32
+                && rest
+                    .bytes()
+                    .all(|byte| byte.is_ascii_digit() || matches!(byte, b'a'..=b'f'))
+        })
+}

@@ -1,0 +1,486 @@
+//! The account's numbers: listed, searched for, bought, pointed at webhooks, released
+//! (<https://www.twilio.com/docs/phone-numbers/api/incomingphonenumber-resource>,
+//! <https://www.twilio.com/docs/phone-numbers/api/availablephonenumber-resource>).
+//!
+//! There is no idempotency key: a purchase without an answer is found again by the name it was made with, or by trying to buy the
+//! same number again, which nobody can have twice.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use reqwest::Method;
+use reqwest::header::CONTENT_TYPE;
+use secrecy::ExposeSecret as _;
+use serde::Deserialize;
+use url::Url;
+
+use super::{RestCredentials, is_sid};
+use crate::platform::http::{Answer, BaseUrl, Client, NoAnswer};
+use crate::platform::secrets::{Secret, SecretError};
+use crate::rules::phone::E164;
+
+/// A page of a thousand numbers.
+const ANSWER_LIMIT: usize = 8 * 1024 * 1024;
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// Twilio's largest page.
+const PAGE: &str = "1000";
+/// More numbers than any account that this is for has.
+const MOST_PAGES: usize = 50;
+/// Its largest page as a number.
+const MOST: usize = 1_000;
+/// Where numbers are searched for by area code, and where there is no list of mobile numbers.
+const NORTH_AMERICA: [&str; 2] = ["US", "CA"];
+
+/// Why a call brought no result. No variant holds a value of ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CallError {
+    /// The credentials, or what they permit, are not accepted.
+    Unauthorized,
+    /// Too many requests; not executed.
+    RateLimited,
+    /// There is no such number or list.
+    NotFound,
+    /// Refused, for good, with this code (<https://www.twilio.com/docs/api/errors>), 0 if none was told.
+    Refused(u32),
+    /// Certainly not executed; the text says why.
+    NotDone(String),
+    /// It may have been executed; the text says what happened.
+    Unknown(String),
+}
+
+impl From<SecretError> for CallError {
+    fn from(error: SecretError) -> Self {
+        Self::NotDone(error.to_string())
+    }
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unauthorized => f.write_str("Twilio refuses the credentials"),
+            Self::RateLimited => f.write_str("Twilio's rate limit is reached"),
+            Self::NotFound => f.write_str("Twilio knows no such number"),
+            Self::Refused(code) => write!(f, "Twilio refuses the request: {code}"),
+            Self::NotDone(why) | Self::Unknown(why) => write!(f, "Twilio: {why}"),
+        }
+    }
+}
+
+impl From<NoAnswer> for CallError {
+    fn from(error: NoAnswer) -> Self {
+        match error {
+            NoAnswer::NotSent(_) => Self::NotDone(error.to_string()),
+            NoAnswer::Unknown(_) => Self::Unknown(error.to_string()),
+        }
+    }
+}
+
+/// Where calls and texts to a number go, and the news that a call is over, all by `POST`: URLs, with Twilio's connection overrides after `#` if there are any
+/// (<https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides>).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wiring {
+    /// For calls.
+    pub voice_url: String,
+    /// Told when a call to it has ended (<https://www.twilio.com/docs/voice/twiml#callstatus-values>).
+    pub status_url: String,
+    /// For texts.
+    pub sms_url: String,
+}
+
+/// A number of the account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owned {
+    /// `PN…`.
+    pub sid: String,
+    /// The number.
+    pub number: E164,
+    /// `FriendlyName`: free text, up to 64 characters.
+    pub name: String,
+    wiring: Option<Wiring>,
+    diverted: bool,
+}
+
+impl Owned {
+    /// Whether calls and texts to it go where they should.
+    pub fn is_wired(&self, wiring: &Wiring) -> bool {
+        !self.diverted && self.wiring.as_ref() == Some(wiring)
+    }
+}
+
+/// A number that can be bought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Available {
+    /// The number.
+    pub number: E164,
+    /// Buying it takes an address registered with Twilio.
+    pub needs_address: bool,
+}
+
+/// The numbers of an account.
+pub struct Numbers {
+    client: Client,
+    base: BaseUrl,
+    secret: Secret<RestCredentials>,
+}
+
+/// `IncomingPhoneNumber`.
+#[derive(Deserialize)]
+struct Resource {
+    sid: String,
+    phone_number: String,
+    #[serde(default)]
+    friendly_name: Option<String>,
+    voice_url: Option<String>,
+    voice_method: Option<String>,
+    sms_url: Option<String>,
+    sms_method: Option<String>,
+    status_callback: Option<String>,
+    status_callback_method: Option<String>,
+    voice_application_sid: Option<String>,
+    sms_application_sid: Option<String>,
+    trunk_sid: Option<String>,
+}
+
+impl Resource {
+    /// `None` for what is no E.164 number (a short code).
+    fn read(self) -> Option<Owned> {
+        let number = self.phone_number.parse().ok()?;
+        let by_post = |method: Option<String>| method.as_deref() == Some("POST");
+        let by_post = by_post(self.voice_method)
+            && by_post(self.sms_method)
+            && by_post(self.status_callback_method);
+        let wiring = self
+            .voice_url
+            .zip(self.status_callback)
+            .zip(self.sms_url)
+            .filter(|_| by_post);
+        // Applications and trunks take precedence over URLs.
+        let diversions = [
+            self.voice_application_sid,
+            self.sms_application_sid,
+            self.trunk_sid,
+        ];
+        Some(Owned {
+            sid: Some(self.sid).filter(|sid| is_sid(sid, &["PN"]))?,
+            number,
+            name: self.friendly_name.unwrap_or_default(),
+            wiring: wiring.map(|((voice_url, status_url), sms_url)| Wiring {
+                voice_url,
+                status_url,
+                sms_url,
+            }),
+            diverted: diversions.into_iter().flatten().any(|sid| !sid.is_empty()),
+        })
+    }
+}
+
+/// One call: what comes after the account in its path, without `.json`.
+struct Call<'a> {
+    method: Method,
+    resource: &'a str,
+    query: Option<&'a str>,
+    form: Option<String>,
+}
+
+impl Numbers {
+    /// The numbers of the account whose credentials are in `secret`, at `base` (`TWILIO_URL`).
+    pub fn new(client: Client, base: BaseUrl, secret: Secret<RestCredentials>) -> Self {
+        Self {
+            client,
+            base,
+            secret,
+        }
+    }
+
+    /// Fetches the credentials ahead and opens a connection. Failures are left to be met by the real call.
+    pub async fn warm_up(&self, now: SystemTime) {
+        let _unneeded = tokio::join!(self.secret.get(now), self.client.warm_up(Some(&self.base)));
+    }
+
+    /// Every number of the account, or those with exactly this `name`.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn list(&self, name: Option<&str>, now: SystemTime) -> Result<Vec<Owned>, CallError> {
+        #[derive(Deserialize)]
+        struct Page {
+            incoming_phone_numbers: Vec<Resource>,
+            next_page_uri: Option<String>,
+        }
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.extend_pairs(name.map(|name| ("FriendlyName", name)));
+        let mut query = query.append_pair("PageSize", PAGE).finish();
+        let mut found = Vec::new();
+        for _ in 0..MOST_PAGES {
+            let call = Call {
+                method: Method::GET,
+                resource: "IncomingPhoneNumbers",
+                query: Some(&query),
+                form: None,
+            };
+            let page: Page = readable(&self.call(&call, now).await?)?;
+            let numbers = page
+                .incoming_phone_numbers
+                .into_iter()
+                .filter_map(Resource::read);
+            // Whether the name is compared as we mean it is Twilio's to know.
+            found.extend(numbers.filter(|owned| name.is_none_or(|name| owned.name == name)));
+            let Some(next) = page.next_page_uri.filter(|uri| !uri.is_empty()) else {
+                return Ok(found);
+            };
+            // Only its parameters count: the credentials never go anywhere else.
+            let next = next.split_once('?').filter(|(path, _)| {
+                path.starts_with('/') && path.ends_with("/IncomingPhoneNumbers.json")
+            });
+            let Some((_, next)) = next.filter(|(_, next)| *next != query) else {
+                break;
+            };
+            query = next.to_owned();
+        }
+        Err(CallError::Unknown(
+            "the list of numbers does not end".to_owned(),
+        ))
+    }
+
+    /// The number with this SID.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn get(&self, sid: &str, now: SystemTime) -> Result<Owned, CallError> {
+        let call = Call {
+            method: Method::GET,
+            resource: &resource(sid)?,
+            query: None,
+            form: None,
+        };
+        owned(&self.call(&call, now).await?)
+    }
+
+    /// Up to `most` numbers (of each kind, at most 1,000) for calls and texts that begin with `prefix`: an area code in the US and Canada, elsewhere the number's first
+    /// digits with the country code, of local and then of mobile numbers. Empty: none there, or no list for this country.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn search(
+        &self,
+        country: &str,
+        prefix: &str,
+        most: usize,
+        now: SystemTime,
+    ) -> Result<Vec<Available>, CallError> {
+        #[derive(Deserialize)]
+        struct Page {
+            available_phone_numbers: Vec<Entry>,
+        }
+        #[derive(Deserialize)]
+        struct Entry {
+            phone_number: String,
+            address_requirements: Option<String>,
+        }
+        let area_codes = NORTH_AMERICA.contains(&country);
+        let (name, value) = if area_codes {
+            ("AreaCode", prefix.to_owned())
+        } else {
+            ("Contains", format!("+{prefix}"))
+        };
+        let query = form_urlencoded::Serializer::new(String::new())
+            .append_pair(name, &value)
+            .append_pair("VoiceEnabled", "true")
+            .append_pair("SmsEnabled", "true")
+            .append_pair("PageSize", &most.clamp(1, MOST).to_string())
+            .finish();
+        let mut found: Vec<Available> = Vec::new();
+        for list in if area_codes {
+            &["Local"][..]
+        } else {
+            &["Local", "Mobile"]
+        } {
+            let resource = format!("AvailablePhoneNumbers/{country}/{list}");
+            let call = Call {
+                method: Method::GET,
+                resource: &resource,
+                query: Some(&query),
+                form: None,
+            };
+            let page: Page = match self.call(&call, now).await {
+                Ok(answer) => readable(&answer)?,
+                Err(CallError::NotFound) => continue,
+                Err(error) => return Err(error),
+            };
+            found.extend(
+                page.available_phone_numbers
+                    .into_iter()
+                    .filter_map(|entry| {
+                        let needs_address = entry
+                            .address_requirements
+                            .is_some_and(|kind| kind != "none");
+                        let number: E164 = entry.phone_number.parse().ok()?;
+                        // What is searched for may match elsewhere in the number.
+                        let digits = if area_codes {
+                            number.digits().strip_prefix('1')?
+                        } else {
+                            number.digits()
+                        };
+                        digits.starts_with(prefix).then_some(Available {
+                            number,
+                            needs_address,
+                        })
+                    }),
+            );
+        }
+        Ok(found)
+    }
+
+    /// Buys this number, once, with a name and its webhooks. [`CallError::Unknown`]: it may be ours now.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn buy(
+        &self,
+        number: &E164,
+        name: &str,
+        wiring: &Wiring,
+        now: SystemTime,
+    ) -> Result<Owned, CallError> {
+        let form = form(
+            wiring,
+            &[("PhoneNumber", number.reveal()), ("FriendlyName", name)],
+        );
+        let call = Call {
+            method: Method::POST,
+            resource: "IncomingPhoneNumbers",
+            query: None,
+            form: Some(form),
+        };
+        let bought = owned(&self.call(&call, now).await?)?;
+        let right = bought.number == *number;
+        right
+            .then_some(bought)
+            .ok_or_else(|| CallError::Unknown("another number was bought".to_owned()))
+    }
+
+    /// Points a number at its webhooks, and at nothing else. Doing it twice does no harm.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn wire(
+        &self,
+        number: &Owned,
+        wiring: &Wiring,
+        now: SystemTime,
+    ) -> Result<Owned, CallError> {
+        let diversions = [
+            ("VoiceApplicationSid", ""),
+            ("SmsApplicationSid", ""),
+            ("TrunkSid", ""),
+        ];
+        let form = form(wiring, if number.diverted { &diversions } else { &[] });
+        let call = Call {
+            method: Method::POST,
+            resource: &resource(&number.sid)?,
+            query: None,
+            form: Some(form),
+        };
+        owned(&self.call(&call, now).await?)
+    }
+
+    /// Gives a number back, for good. One that is gone already is [`CallError::NotFound`].
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn release(&self, sid: &str, now: SystemTime) -> Result<(), CallError> {
+        let call = Call {
+            method: Method::DELETE,
+            resource: &resource(sid)?,
+            query: None,
+            form: None,
+        };
+        self.call(&call, now).await.map(drop)
+    }
+
+    /// One call; refused credentials are fetched anew and tried a second time, since a refusal executes nothing.
+    async fn call(&self, call: &Call<'_>, now: SystemTime) -> Result<Answer, CallError> {
+        let is_refused = |error: &CallError| *error == CallError::Unauthorized;
+        let attempt =
+            |credentials: Arc<RestCredentials>| async move { self.send(call, &credentials).await };
+        self.secret.retrying(now, is_refused, attempt).await
+    }
+
+    async fn send(
+        &self,
+        call: &Call<'_>,
+        credentials: &RestCredentials,
+    ) -> Result<Answer, CallError> {
+        let account = credentials.account_sid.expose_secret();
+        if !is_sid(account, &["AC"]) {
+            return Err(CallError::Unauthorized);
+        }
+        let (user, password) = (
+            credentials.user.expose_secret(),
+            credentials.password.expose_secret(),
+        );
+        let mut url: Url = self.base.join(&format!(
+            "2010-04-01/Accounts/{account}/{}.json",
+            call.resource
+        ));
+        url.set_query(call.query);
+        let mut request = self
+            .client
+            .request(call.method.clone(), url)
+            .basic_auth(user, Some(password));
+        if let Some(form) = &call.form {
+            request = request
+                .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+                .body(form.clone());
+        }
+        let answer = self.client.send(request, ANSWER_LIMIT, TIMEOUT).await?;
+        match answer.status {
+            200..=299 => Ok(answer),
+            401 | 403 => Err(CallError::Unauthorized),
+            404 => Err(CallError::NotFound),
+            429 => Err(CallError::RateLimited),
+            400..=499 => Err(CallError::Refused(code(&answer))),
+            status @ 500.. => Err(CallError::Unknown(format!("status {status}"))),
+            status => Err(CallError::NotDone(format!("status {status}"))),
+        }
+    }
+}
+
+fn form(wiring: &Wiring, more: &[(&str, &str)]) -> String {
+    form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(more)
+        .append_pair("VoiceUrl", &wiring.voice_url)
+        .append_pair("VoiceMethod", "POST")
+        .append_pair("StatusCallback", &wiring.status_url)
+        .append_pair("StatusCallbackMethod", "POST")
+        .append_pair("SmsUrl", &wiring.sms_url)
+        .append_pair("SmsMethod", "POST")
+        .finish()
+}
+
+fn resource(sid: &str) -> Result<String, CallError> {
+    is_sid(sid, &["PN"])
+        .then(|| format!("IncomingPhoneNumbers/{sid}"))
+        .ok_or(CallError::NotFound)
+}
+
+fn code(answer: &Answer) -> u32 {
+    #[derive(Deserialize)]
+    struct Refusal {
+        code: u32,
+    }
+    answer.json().map_or(0, |Refusal { code }| code)
+}
+
+fn readable<T: serde::de::DeserializeOwned>(answer: &Answer) -> Result<T, CallError> {
+    answer
+        .json()
+        .ok_or_else(|| CallError::Unknown("unreadable answer".to_owned()))
+}
+
+fn owned(answer: &Answer) -> Result<Owned, CallError> {
+    readable::<Resource>(answer)?
+        .read()
+        .ok_or_else(|| CallError::Unknown("unreadable answer".to_owned()))
+}

@@ -1,0 +1,222 @@
+//! TwiML, Twilio's answers in XML (<https://www.twilio.com/docs/messaging/twiml>, <https://www.twilio.com/docs/voice/twiml>). Text can
+//! never become markup: everything is escaped, and characters that XML 1.0 forbids are dropped.
+
+use crate::platform::reply::Reply;
+use crate::rules::phone::E164;
+
+/// Twilio's limit for the text of a message, in characters.
+pub const MESSAGE_LIMIT: usize = 1600;
+/// Twilio's limit for a spoken text, in characters.
+const SAY_LIMIT: usize = 4096;
+
+/// A `<Response>` being written.
+#[derive(Debug, Clone, Default)]
+pub struct Response {
+    xml: String,
+    voice: Voice,
+}
+
+/// How texts are spoken; what is not given is Twilio's default (<https://www.twilio.com/docs/voice/twiml/say>).
+#[derive(Debug, Clone, Default)]
+pub struct Voice {
+    /// `en-US`, `da-DK`.
+    pub language: Option<String>,
+    /// `Polly.Joanna`, `woman`.
+    pub name: Option<String>,
+}
+
+/// Asks for keys (<https://www.twilio.com/docs/voice/twiml/gather>); the caller need not hear the prompt out. Twilio posts what was
+/// pressed, or nothing, as `Digits`.
+#[derive(Debug)]
+pub struct Gather<'a> {
+    /// Where it posts.
+    pub action: &'a str,
+    /// After how many keys without waiting for `#`.
+    pub digits: Option<u64>,
+    /// Spoken meanwhile.
+    pub prompt: &'a str,
+}
+
+/// Calls somebody and connects the caller (<https://www.twilio.com/docs/voice/twiml/dial>). The caller hears ringing until it is
+/// answered, and is billed from then.
+#[derive(Debug)]
+pub struct Dial<'a> {
+    /// Who is called.
+    pub number: &'a E164,
+    /// The number that the called phone shows.
+    pub caller_id: &'a E164,
+    /// Seconds that it rings.
+    pub timeout: u64,
+    /// Seconds after which the call is ended.
+    pub time_limit: u64,
+    /// Where Twilio asks how to go on after it.
+    pub action: &'a str,
+}
+
+impl Response {
+    /// An empty response: no answer.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How everything after this is spoken.
+    #[must_use]
+    pub fn voice(self, voice: &Voice) -> Self {
+        Self {
+            voice: voice.clone(),
+            ..self
+        }
+    }
+
+    /// `<Message>`: answer the sender with a text of at most 1,600 characters; longer ones are cut.
+    #[must_use]
+    pub fn message(self, text: &str) -> Self {
+        self.text("Message", &[], text, MESSAGE_LIMIT)
+    }
+
+    /// `<Message to from>`: a text to somebody else, with pictures and the like by URL. As [`Response::message`] otherwise.
+    #[must_use]
+    pub fn message_to(mut self, to: &E164, from: &E164, text: &str, media: &[String]) -> Self {
+        let attributes = [("to", to.reveal()), ("from", from.reveal())];
+        if media.is_empty() {
+            return self.text("Message", &attributes, text, MESSAGE_LIMIT);
+        }
+        self.open("Message", &attributes);
+        self = self.text("Body", &[], text, MESSAGE_LIMIT);
+        self = media.iter().fold(self, |response, url| {
+            response.text("Media", &[], url, usize::MAX)
+        });
+        self.xml.push_str("</Message>");
+        self
+    }
+
+    /// `<Say>`: speak a text of at most 4,096 characters; longer ones are cut.
+    #[must_use]
+    pub fn say(self, text: &str) -> Self {
+        let Voice { language, name } = self.voice.clone();
+        let attributes = [
+            ("language", language.as_deref()),
+            ("voice", name.as_deref()),
+        ];
+        let attributes: Vec<(&str, &str)> = attributes
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value?)))
+            .collect();
+        self.text("Say", &attributes, text, SAY_LIMIT)
+    }
+
+    /// `<Gather>` of keys.
+    #[must_use]
+    pub fn gather(mut self, gather: &Gather<'_>) -> Self {
+        let digits = gather.digits.map(|digits| digits.to_string());
+        let mut attributes = vec![
+            ("input", "dtmf"),
+            ("action", gather.action),
+            ("method", "POST"),
+            ("finishOnKey", "#"),
+            ("timeout", "8"),
+            ("actionOnEmptyResult", "true"),
+        ];
+        attributes.extend(digits.as_deref().map(|digits| ("numDigits", digits)));
+        self.open("Gather", &attributes);
+        self = self.say(gather.prompt);
+        self.xml.push_str("</Gather>");
+        self
+    }
+
+    /// `<Dial>`.
+    #[must_use]
+    pub fn dial(self, dial: &Dial<'_>) -> Self {
+        let attributes = [
+            ("answerOnBridge", "true"),
+            ("callerId", dial.caller_id.reveal()),
+            ("timeLimit", &dial.time_limit.to_string()),
+            ("timeout", &dial.timeout.to_string()),
+            ("action", dial.action),
+            ("method", "POST"),
+        ];
+        self.text("Dial", &attributes, dial.number.reveal(), usize::MAX)
+    }
+
+    /// `<Record>` after a beep, until `#`, five seconds of silence, or `max_seconds`; Twilio then posts to `action`
+    /// (<https://www.twilio.com/docs/voice/twiml/record>).
+    #[must_use]
+    pub fn record(mut self, action: &str, max_seconds: u64) -> Self {
+        let attributes = [
+            ("action", action),
+            ("method", "POST"),
+            ("maxLength", &max_seconds.to_string()),
+            ("timeout", "5"),
+            ("finishOnKey", "#"),
+            ("playBeep", "true"),
+        ];
+        self.open("Record", &attributes);
+        self.xml.push_str("</Record>");
+        self
+    }
+
+    /// `<Hangup/>`.
+    #[must_use]
+    pub fn hangup(mut self) -> Self {
+        self.xml.push_str("<Hangup/>");
+        self
+    }
+
+    /// The document.
+    pub fn to_xml(&self) -> String {
+        if self.xml.is_empty() {
+            return "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response/>".to_owned();
+        }
+        format!(
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response>{}</Response>",
+            self.xml
+        )
+    }
+
+    /// The answer: 200, `text/xml`, in UTF-8. XML says so by itself, but Twilio is not alone in reading it: proxies and consoles take a
+    /// `text` without a character set as ASCII.
+    pub fn into_reply(self, outcome: &'static str) -> Reply {
+        Reply::body(200, outcome, "text/xml; charset=utf-8", self.to_xml())
+    }
+
+    fn text(mut self, name: &str, attributes: &[(&str, &str)], text: &str, limit: usize) -> Self {
+        self.open(name, attributes);
+        escape_into(&mut self.xml, text.chars().take(limit));
+        self.xml.push_str("</");
+        self.xml.push_str(name);
+        self.xml.push('>');
+        self
+    }
+
+    fn open(&mut self, name: &str, attributes: &[(&str, &str)]) {
+        self.xml.push('<');
+        self.xml.push_str(name);
+        for (name, value) in attributes {
+            self.xml.push(' ');
+            self.xml.push_str(name);
+            self.xml.push_str("=\"");
+            escape_into(&mut self.xml, value.chars());
+            self.xml.push('"');
+        }
+        self.xml.push('>');
+    }
+}
+
+/// Appends text so that it is safe as content and as attribute value.
+fn escape_into(xml: &mut String, text: impl Iterator<Item = char>) {
+    for character in text {
+        match character {
+            '&' => xml.push_str("&amp;"),
+            '<' => xml.push_str("&lt;"),
+            '>' => xml.push_str("&gt;"),
+            '"' => xml.push_str("&quot;"),
+            '\'' => xml.push_str("&apos;"),
+            // A literal CR would be read back as LF.
+            '\r' => xml.push_str("&#13;"),
+            '\t' | '\n' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'.. => {
+                xml.push(character);
+            }
+            _ => {}
+        }
+    }
+}

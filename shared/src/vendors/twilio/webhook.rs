@@ -1,0 +1,387 @@
+//! Twilio's webhooks: authentication, the inbound SMS
+//! (<https://www.twilio.com/docs/messaging/guides/webhook-request>) and the inbound call
+//! (<https://www.twilio.com/docs/voice/twiml#twilios-request-to-your-application>).
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use ring::digest;
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::{Credentials, is_sid, signature};
+use crate::platform::config::Source;
+use crate::platform::http::{self, BaseUrl};
+use crate::platform::reply::{Failure, Reply};
+use crate::platform::request::Request;
+use crate::platform::secrets::Secret;
+use crate::rules::phone::E164;
+use crate::rules::verified::Verified;
+
+/// Twilio sends some thirty, and a few for each media file.
+const PARAMETER_LIMIT: usize = 500;
+/// Twilio's limit for a message.
+const MEDIA_LIMIT: usize = 10;
+const URL_LIMIT: usize = 2000;
+/// What Twilio tells instead of a withheld caller id: ANONYMOUS, RESTRICTED, BLOCKED, UNKNOWN and UNAVAILABLE on a keypad
+/// (<https://help.twilio.com/articles/223179988>).
+const WITHHELD: [&str; 5] = [
+    "+266696687",
+    "+7378742833",
+    "+2562533",
+    "+8656696",
+    "+86282452253",
+];
+
+/// Begins a party's address in RCS, through which a Messaging Service may send to, and hear from, a phone that has it.
+const RCS: &str = "rcs:";
+
+/// The media types of Twilio's webhooks.
+pub const FORMS: [&str; 1] = ["application/x-www-form-urlencoded"];
+
+/// Words that, alone in a text, opt out of all texts (<https://help.twilio.com/articles/223134027>); in lower case.
+pub const STOP_WORDS: [&str; 9] = [
+    "stop",
+    "stopall",
+    "unsubscribe",
+    "cancel",
+    "end",
+    "quit",
+    "revoke",
+    "optout",
+    "arret",
+];
+
+/// The decoded parameters of a webhook, in the order sent.
+#[derive(Debug)]
+pub struct Form {
+    pairs: Vec<(String, String)>,
+}
+
+impl Form {
+    /// Decodes a body; `None` if it has more parameters than any form of Twilio's.
+    pub fn parse(body: &[u8]) -> Option<Self> {
+        let pairs: Vec<(String, String)> = form_urlencoded::parse(body)
+            .into_owned()
+            .take(PARAMETER_LIMIT + 1)
+            .collect();
+        Some(Self { pairs }).filter(|form| form.pairs.len() <= PARAMETER_LIMIT)
+    }
+
+    /// Whether a parameter came twice.
+    pub fn repeats(&self) -> bool {
+        let mut names: Vec<&str> = self.pairs.iter().map(|(name, _)| name.as_str()).collect();
+        names.sort_unstable();
+        names.windows(2).any(|pair| pair[0] == pair[1])
+    }
+
+    /// All parameters.
+    pub fn into_pairs(self) -> Vec<(String, String)> {
+        self.pairs
+    }
+
+    /// A parameter's value, if it came.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.pairs
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
+    }
+}
+
+/// Reads `PUBLIC_URL`: what Twilio was given, where that is not the Function URL.
+pub fn public_url(source: &mut Source<'_>) -> Option<BaseUrl> {
+    source.optional_base_url("PUBLIC_URL")
+}
+
+/// Checks the signature of a form webhook against `PUBLIC_URL` (or the Function URL), fetching the secret anew once when it does
+/// not fit, and that it is our account's.
+///
+/// # Errors
+/// The answer: 403 for a missing or wrong signature, 400 for a parameter that came twice, 503 if the secret cannot be had.
+pub async fn authenticate(
+    request: &Request,
+    public_url: Option<&BaseUrl>,
+    secret: &Secret<Credentials>,
+    now: SystemTime,
+) -> Result<Verified<Form>, Reply> {
+    let (form, credentials) = check(request, public_url, secret, now, true).await?;
+    if form.get("AccountSid") != Some(credentials.rest.account_sid.expose_secret()) {
+        return Err(Reply::refused(403, "other_account"));
+    }
+    Ok(Verified::vouch(form))
+}
+
+/// As [`authenticate`], for a Studio flow's request: its parameters are what its author chose, and a JSON body is told by the
+/// `bodySHA256` in the query (<https://www.twilio.com/docs/usage/webhooks/webhooks-security>).
+///
+/// # Errors
+/// As [`authenticate`].
+pub async fn authenticate_flow(
+    request: &Request,
+    public_url: Option<&BaseUrl>,
+    secret: &Secret<Credentials>,
+    now: SystemTime,
+) -> Result<(), Reply> {
+    let is_form = FORMS.contains(&request.media_type().as_str());
+    check(request, public_url, secret, now, is_form).await?;
+    if is_form || signature::fits_body(request.query(), request.body()) {
+        Ok(())
+    } else {
+        Err(Reply::refused(403, "bad_signature"))
+    }
+}
+
+/// The form, empty if the body is none, and the credentials that its signature fits.
+async fn check(
+    request: &Request,
+    public_url: Option<&BaseUrl>,
+    secret: &Secret<Credentials>,
+    now: SystemTime,
+    is_form: bool,
+) -> Result<(Form, Arc<Credentials>), Reply> {
+    let signature = request
+        .header("x-twilio-signature")
+        .filter(|value| !value.is_empty());
+    let Some(signature) = signature else {
+        return Err(Reply::refused(403, "signature_missing"));
+    };
+    let own: Option<BaseUrl> = format!("https://{}", request.domain()).parse().ok();
+    let Some(base) = public_url.or(own.as_ref()) else {
+        return Err(Reply::refused(403, "bad_signature"));
+    };
+    let urls = signature::candidates(base.as_url(), request.path(), request.query());
+    let body: &[u8] = if is_form { request.body() } else { &[] };
+    let form = Form::parse(body).ok_or_else(|| Reply::refused(403, "too_many_parameters"))?;
+    let fits = |credentials: &Credentials| {
+        let tokens = [
+            Some(&credentials.auth_token),
+            credentials.previous_auth_token.as_ref(),
+        ];
+        tokens
+            .into_iter()
+            .flatten()
+            .any(|token| signature::fits(token.expose_secret(), &urls, &form.pairs, signature))
+    };
+    let fitting = secret.fitting(now, fits).await.map_err(Failure::from)?;
+    let credentials = fitting.ok_or_else(|| Reply::refused(403, "bad_signature"))?;
+    // The signature would also fit with parameters glued together or moved into the query: what must be there is checked, and
+    // Twilio never repeats a parameter.
+    if form.repeats() {
+        return Err(Reply::refused(400, "repeated_parameter"));
+    }
+    Ok((form, credentials))
+}
+
+/// A text that someone sent to one of our numbers.
+#[derive(Debug)]
+pub struct InboundSms {
+    /// `SM…` or `MM…`; the same on Twilio's retries.
+    pub sid: String,
+    /// The sender; `None` if it is no possible E.164 number (short code, alphanumeric, another channel than RCS, forged), which is never
+    /// answered.
+    pub from: Option<E164>,
+    /// The sender as Twilio names it, but for the `rcs:` before a number.
+    pub sender: String,
+    /// Our number, if it is E.164; an agent of RCS (`rcs:acme_agent`) has none.
+    pub to: Option<E164>,
+    /// The text, untrimmed; may be empty, which a picture alone is.
+    pub body: String,
+    /// Where its pictures and the like are, at most ten.
+    pub media: Vec<String>,
+    /// `STOP`, `START` or `HELP`, when Twilio's Advanced Opt-Out took it as such and answered itself.
+    pub opt_out_type: Option<String>,
+}
+
+impl InboundSms {
+    /// A hash of what, besides its SID, makes it the same message.
+    pub fn fingerprint(&self) -> String {
+        let from = self.from.as_ref().map_or("", E164::reveal);
+        let hash = digest::digest(&digest::SHA256, format!("{from}\n{}", self.body).as_bytes());
+        hex::encode(&hash.as_ref()[..8])
+    }
+
+    /// Whether the sender wants no more texts; Twilio has seen to that itself.
+    pub fn opts_out(&self) -> bool {
+        match self.opt_out_type.as_deref() {
+            None => STOP_WORDS.contains(&self.body.trim().to_lowercase().as_str()),
+            Some(kind) => kind == "STOP",
+        }
+    }
+
+    /// Reads a verified form.
+    ///
+    /// # Errors
+    /// 403 when a parameter is missing that every signed inbound message has: Twilio did not sign this request as it is. A text that is
+    /// nothing but pictures may come without `Body`.
+    pub fn parse(form: &Verified<Form>) -> Result<Self, Reply> {
+        let body = form
+            .get("Body")
+            .or_else(|| (media_count(form) > 0).then_some(""));
+        let (Some(sid), Some(from), Some(to), Some(body)) = (
+            form.get("MessageSid"),
+            form.get("From"),
+            form.get("To"),
+            body,
+        ) else {
+            return Err(Reply::refused(403, "not_an_inbound_sms"));
+        };
+        if !is_sid(sid, &["SM", "MM"]) {
+            return Err(Reply::refused(403, "not_an_inbound_sms"));
+        }
+        Ok(Self {
+            sid: sid.to_owned(),
+            from: without_channel(from).parse().ok(),
+            sender: without_channel(from).to_owned(),
+            to: without_channel(to).parse().ok(),
+            body: body.to_owned(),
+            media: media(form),
+            opt_out_type: form
+                .get("OptOutType")
+                .filter(|kind| !kind.is_empty())
+                .map(str::to_owned),
+        })
+    }
+}
+
+/// The number that an address in RCS is, or the address as it came.
+fn without_channel(address: &str) -> &str {
+    address
+        .strip_prefix(RCS)
+        .filter(|number| number.parse::<E164>().is_ok())
+        .unwrap_or(address)
+}
+
+fn media_count(form: &Form) -> usize {
+    form.get("NumMedia")
+        .and_then(|count| count.parse().ok())
+        .unwrap_or_default()
+}
+
+fn media(form: &Form) -> Vec<String> {
+    let urls = (0..media_count(form).min(MEDIA_LIMIT))
+        .filter_map(|index| form.get(&format!("MediaUrl{index}")));
+    urls.filter(|url| is_fetchable(url))
+        .map(str::to_owned)
+        .collect()
+}
+
+fn is_fetchable(url: &str) -> bool {
+    url.len() <= URL_LIMIT && http::is_acceptable(url)
+}
+
+/// A step of a call to one of our numbers.
+#[derive(Debug)]
+pub struct InboundCall {
+    /// `CA…`; the same in all steps of a call.
+    pub sid: String,
+    /// The caller; `None` if withheld or no possible E.164 number.
+    pub from: Option<E164>,
+    /// Our number, if it is E.164.
+    pub to: Option<E164>,
+    /// The number that passed the call on to ours, if a carrier told.
+    pub forwarded_from: Option<String>,
+}
+
+impl InboundCall {
+    /// Reads a verified form.
+    ///
+    /// # Errors
+    /// 403 when a parameter is missing that every signed step of a call has: Twilio did not sign this request as it is.
+    pub fn parse(form: &Verified<Form>) -> Result<Self, Reply> {
+        let (Some(sid), Some(from), Some(to)) =
+            (form.get("CallSid"), form.get("From"), form.get("To"))
+        else {
+            return Err(Reply::refused(403, "not_an_inbound_call"));
+        };
+        if !is_sid(sid, &["CA"]) {
+            return Err(Reply::refused(403, "not_an_inbound_call"));
+        }
+        Ok(Self {
+            sid: sid.to_owned(),
+            from: from.parse().ok().filter(|_| !is_withheld(from)),
+            to: to.parse().ok(),
+            forwarded_from: form
+                .get("ForwardedFrom")
+                .filter(|number| !number.trim().is_empty())
+                .map(str::to_owned),
+        })
+    }
+}
+
+/// What was keyed into a `<Gather>`, empty if nothing: may be a PIN
+/// (<https://www.twilio.com/docs/voice/twiml/gather#twilios-request-to-the-action-url>).
+pub fn keys(form: &Verified<Form>) -> SecretString {
+    form.get("Digits").unwrap_or_default().to_owned().into()
+}
+
+/// Whether a caller's number is one of those that Twilio tells instead of a withheld one (its plus may have been lost in a form), or a
+/// word for that.
+pub fn is_withheld(from: &str) -> bool {
+    let word = from.to_ascii_lowercase();
+    WITHHELD
+        .iter()
+        .any(|number| number.trim_start_matches('+') == from.trim_start_matches('+'))
+        || matches!(
+            word.as_str(),
+            "anonymous" | "restricted" | "unavailable" | "unknown" | "withheld" | "blocked"
+        )
+}
+
+/// Whether a call is over, by its status (<https://www.twilio.com/docs/voice/twiml#callstatus-values>).
+pub fn has_ended(form: &Verified<Form>) -> bool {
+    form.get("CallStatus").is_some_and(|status| {
+        matches!(
+            status,
+            "completed" | "busy" | "failed" | "no-answer" | "canceled"
+        )
+    })
+}
+
+/// How a `<Dial>` ended (<https://www.twilio.com/docs/voice/twiml/dial#dialcallstatus>).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dialled {
+    /// Whether somebody answered.
+    pub answered: bool,
+    /// Seconds talked.
+    pub seconds: u64,
+}
+
+impl Dialled {
+    /// Reads it; `None` if this request tells nothing of a dialled call.
+    pub fn parse(form: &Verified<Form>) -> Option<Self> {
+        let answered = matches!(form.get("DialCallStatus")?, "completed" | "answered");
+        Some(Self {
+            answered,
+            seconds: number(form, "DialCallDuration"),
+        })
+    }
+}
+
+/// What a `<Record>` recorded (<https://www.twilio.com/docs/voice/twiml/record#request-parameters>).
+#[derive(Debug)]
+pub struct Recording {
+    /// Where it can be fetched, without a suffix for the format.
+    pub url: String,
+    /// Its length.
+    pub seconds: u64,
+    /// Whether nobody is on the line to hear the answer.
+    pub caller_hung_up: bool,
+}
+
+impl Recording {
+    /// Reads it; `None` if this request tells of none.
+    pub fn parse(form: &Verified<Form>) -> Option<Self> {
+        let url = form.get("RecordingUrl").filter(|url| is_fetchable(url))?;
+        Some(Self {
+            url: url.to_owned(),
+            seconds: number(form, "RecordingDuration"),
+            caller_hung_up: form.get("Digits") == Some("hangup") || has_ended(form),
+        })
+    }
+}
+
+fn number(form: &Form, name: &str) -> u64 {
+    form.get(name)
+        .and_then(|text| text.parse().ok())
+        .unwrap_or_default()
+}

@@ -1,0 +1,169 @@
+//! Vonage's SMS API: `POST /sms/json` (<https://developer.vonage.com/en/api/sms>).
+//!
+//! The status is 200 whatever happened; each element of `messages`, one per part of the text, has its own. Without a readable body the
+//! outcome is unknown.
+
+use std::ops::RangeInclusive;
+use std::time::{Duration, SystemTime};
+
+use reqwest::Method;
+use reqwest::header::CONTENT_TYPE;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+
+use crate::platform::config::Source;
+use crate::platform::http::{Answer, BaseUrl, Client};
+use crate::platform::secrets::{Content, Keys, Secret, SecretError};
+use crate::rules::sms::{self, Outbound, Receipt, SendError, segments};
+
+/// Milliseconds that `ttl` may be.
+const TTL: RangeInclusive<u128> = 20_000..=604_800_000;
+
+/// The `vonage` secret.
+#[derive(Debug)]
+pub struct Credentials {
+    api_key: SecretString,
+    api_secret: SecretString,
+}
+
+impl Content for Credentials {
+    const NAME: &'static str = "vonage";
+
+    fn take(keys: &mut Keys) -> Option<Self> {
+        let (api_key, api_secret) = (keys.required("api_key"), keys.required("api_secret"));
+        Some(Self {
+            api_key: api_key?,
+            api_secret: api_secret?,
+        })
+    }
+}
+
+/// Vonage as an SMS provider.
+pub struct Vonage {
+    client: Client,
+    base: BaseUrl,
+    secret: Secret<Credentials>,
+}
+
+#[derive(Deserialize)]
+struct Response {
+    messages: Vec<Part>,
+}
+
+#[derive(Deserialize)]
+struct Part {
+    #[serde(default, deserialize_with = "sms::number_or_digits")]
+    status: Option<u32>,
+    #[serde(rename = "message-id")]
+    message_id: Option<String>,
+}
+
+impl Vonage {
+    /// Reads `VONAGE_URL`.
+    pub fn base(source: &mut Source<'_>) -> BaseUrl {
+        source.base_url("VONAGE_URL", Some("https://rest.nexmo.com"))
+    }
+
+    /// The provider at `base`.
+    pub fn new(client: Client, base: BaseUrl, secret: Secret<Credentials>) -> Self {
+        Self {
+            client,
+            base,
+            secret,
+        }
+    }
+
+    /// Sends a text within `within`.
+    ///
+    /// # Errors
+    /// The outer error when the credentials cannot be had (nothing was sent), the inner one from Vonage's answer.
+    pub async fn send(
+        &self,
+        sms: &Outbound<'_>,
+        now: SystemTime,
+        within: Duration,
+    ) -> Result<Result<Receipt, SendError>, SecretError> {
+        sms::authorised(&self.secret, now, within, async |credentials, within| {
+            self.create(sms, credentials, within).await
+        })
+        .await
+    }
+
+    /// Fetches the credentials and opens a connection, during INIT.
+    pub async fn warm_up(&self, now: SystemTime) {
+        let _later = tokio::join!(self.secret.get(now), self.client.warm_up(Some(&self.base)));
+    }
+
+    async fn create(
+        &self,
+        sms: &Outbound<'_>,
+        credentials: &Credentials,
+        within: Duration,
+    ) -> Result<Receipt, SendError> {
+        let Some(from) = sms.from else {
+            return Err(SendError::OURS);
+        };
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        form.append_pair("api_key", credentials.api_key.expose_secret());
+        form.append_pair("api_secret", credentials.api_secret.expose_secret());
+        form.append_pair("from", from.trim_start_matches('+'));
+        form.append_pair("to", sms.to.digits());
+        form.append_pair("text", sms.body);
+        if !segments::is_gsm(sms.body) {
+            form.append_pair("type", "unicode");
+        }
+        if let Some(life) = sms.life {
+            form.append_pair(
+                "ttl",
+                &life.as_millis().clamp(*TTL.start(), *TTL.end()).to_string(),
+            );
+        }
+        let request = self
+            .client
+            .request(Method::POST, self.base.join("sms/json"))
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(form.finish());
+        let taken = |answer: &Answer| {
+            let read = answer.json::<Response>().ok_or(SendError::Unknown)?;
+            judge(&read.messages)
+        };
+        sms::ask(&self.client, request, within, taken, |_| SendError::OURS).await
+    }
+}
+
+fn judge(parts: &[Part]) -> Result<Receipt, SendError> {
+    let accepted = parts.iter().filter(|part| part.status == Some(0)).count();
+    match parts.iter().find(|part| part.status != Some(0)) {
+        None if parts.is_empty() => Err(SendError::Unknown),
+        None => Ok(Receipt {
+            id: sms::plain_id(parts[0].message_id.clone()),
+            segments: Some(parts.len() as u64),
+        }),
+        // Some parts are, or may be, on their way: another provider would repeat them.
+        Some(_) if accepted > 0 || parts.iter().any(|part| part.status.is_none()) => {
+            Err(SendError::Unknown)
+        }
+        Some(part) => Err(by_status(part.status)),
+    }
+}
+
+/// <https://developer.vonage.com/en/messaging/sms/guides/troubleshooting-sms#sms-api-error-codes>: whose fault it is tells whether another
+/// provider would deliver. 7 and 33 are about the number: barred, de-activated. 6 is Vonage's: it could not process the message, for
+/// example because it does not know the prefix, which another one may. 5 is Vonage's too, before it took the text. The others are
+/// about our request, sender (15), account (8) and credit (9).
+fn by_status(status: Option<u32>) -> SendError {
+    match status {
+        None => SendError::Unknown,
+        Some(1 | 10) => SendError::RateLimited { after: None },
+        Some(4 | 14 | 32) => SendError::Unauthorized,
+        Some(5) => SendError::Unavailable,
+        Some(7 | 33) => SendError::Refused {
+            recipient: true,
+            code: status,
+        },
+        Some(_) => SendError::Refused {
+            recipient: false,
+            code: status,
+        },
+    }
+}
