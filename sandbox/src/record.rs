@@ -1,4 +1,4 @@
-//! `cargo run --package sandbox -- record`: the recorded requests in `events/`, and the variables that go with them.
+//! `cargo record`: the recorded requests in `events/`, and the variables that go with them.
 //!
 //! Everything in them is fixed, so writing them again changes nothing: the simulators make the requests, and what they make at random
 //! is replaced and signed again, with the sandbox's fixed keys. Function URL payload 2.0,

@@ -20,10 +20,7 @@ async fn the_files_are_what_record_writes() {
     let files = record::files().await;
     for (name, text) in &files {
         let found = fs::read_to_string(root().join("events").join(name)).unwrap_or_default();
-        assert!(
-            found == *text,
-            "events/{name} is stale: run `cargo run -p sandbox -- record`"
-        );
+        assert!(found == *text, "events/{name} is stale: run `cargo record`");
     }
     let found = fs::read_dir(root().join("events")).unwrap().count();
     assert_eq!(

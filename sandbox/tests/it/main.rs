@@ -17,7 +17,6 @@ mod events;
 mod lambda;
 mod settings;
 mod structure;
-mod usage;
 mod wire;
 
 const SEND: &str = "send-verification-sms";

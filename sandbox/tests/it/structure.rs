@@ -110,6 +110,7 @@ fn dependencies_point_one_way() {
             );
             let may = match name {
                 "sandbox" => false,
+                "sandbox-programs" => on == "sandbox",
                 "shared" => on == "sandbox" && dev,
                 _ => on == "shared" || on == "sandbox" && dev,
             };

@@ -10,11 +10,10 @@ pub mod runtime;
 pub mod secrets;
 pub mod table;
 
-use crate::platform::aws;
-use crate::platform::config::Source;
-use crate::platform::http::{self, BaseUrl, Client};
-use crate::platform::secrets::{Content, Secret};
-use crate::platform::table::Table;
+use config::Source;
+use http::{BaseUrl, Client};
+use secrets::{Content, Secret};
+use table::Table;
 
 /// The HTTP client, the table, and where secrets come from.
 pub struct Platform {

@@ -25,7 +25,7 @@ mod twiml;
 
 use sandbox::Sandbox;
 use shared::platform::http::{Client, Settings};
-use shared::{aws, config};
+use shared::platform::{aws, config};
 
 /// AWS as the sandbox's variables say, for nobody whose rights are bounded.
 fn aws(sandbox: &Sandbox) -> aws::Settings {

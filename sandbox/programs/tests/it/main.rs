@@ -1,0 +1,4 @@
+//! The programs as a shell starts them.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod usage;
