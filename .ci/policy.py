@@ -18,7 +18,7 @@ ITEMS = {
     "SmsForward": {"directory": {READ, CHANGE}, "number": {READ}, "thread": {READ, CHANGE}, "seen#twilio-forward": {READ, CHANGE}}
     | {f"rate#{what}": {CHANGE} for what in ("text", "text-pair", "text-reply")},
     "ProvisionNumbers": {"number": {READ, CHANGE}, "seen#okta": {CHANGE}},
-    "IvrValidate": {"call": {READ, CHANGE}, "lock": {READ, CHANGE}, "rate#pin": {CHANGE}, "rate#pin-failures": {READ, CHANGE}, "token#management": {READ, CHANGE}, "token#api": {READ, CHANGE}},
+    "IvrValidate": {"seen#ivr": {READ, CHANGE}, "call": {READ, CHANGE}, "lock": {READ, CHANGE}, "rate#pin": {CHANGE}, "rate#pin-failures": {READ, CHANGE}, "token#management": {READ, CHANGE}, "token#api": {READ, CHANGE}},
     "ApiCall": {"token#api": {READ, CHANGE}, "seen#studio": {CHANGE}},
     "SecureApi": {"account": {READ}, "phone": {READ}},
 }
