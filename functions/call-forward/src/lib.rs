@@ -285,14 +285,7 @@ impl App {
         }
         match recording {
             Some(recording) if self.rules.voicemail && recording.seconds > 0 => {
-                let told = self.voicemail(call, to, &recording, now).await;
-                told.map_err(|failure| {
-                    if recording.caller_hung_up {
-                        unheard(failure)
-                    } else {
-                        failure
-                    }
-                })
+                self.voicemail(call, to, &recording, now).await
             }
             _ => Ok(goodbye("ended")),
         }
@@ -310,17 +303,6 @@ fn last_words(words: &str) -> Response {
 
 fn goodbye(outcome: &'static str) -> Reply {
     last_words(GOODBYE).into_reply(outcome)
-}
-
-/// Nobody is on the line to hear an apology, which stands in for a 503: this status makes Twilio ask again, as the recording's address
-/// says.
-fn unheard(failure: Reply) -> Reply {
-    if failure.status == 503 {
-        let outcome = failure.outcome;
-        failure.answered_with(Reply::empty(502, outcome))
-    } else {
-        failure
-    }
 }
 
 /// Whoever sends Twilio's request once more hears nothing.

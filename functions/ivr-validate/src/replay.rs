@@ -83,6 +83,16 @@ impl SignedRequest {
         }
     }
 
+    /// Looks for a signature without noting it. The parameters of a noted request can be cut so that its call's id is gone.
+    pub(crate) async fn find(
+        &self,
+        table: &Table,
+        now: SystemTime,
+    ) -> Result<Earlier, Unavailable> {
+        let seen = table.get(self.key.clone(), now).await?;
+        Ok(seen.map_or(Earlier::None, |_| Earlier::Replayed))
+    }
+
     /// Writes down how it ended, for those that come again.
     pub(crate) async fn settle(&self, table: &Table, is_accepted: bool) -> Result<(), Unavailable> {
         let outcome = if is_accepted { "accepted" } else { "refused" };

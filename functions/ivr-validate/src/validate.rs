@@ -49,10 +49,14 @@ impl App {
         let number = form.get("account_number").unwrap_or_default().trim();
         let account = number.parse().ok();
         let signed = signed.map(|signature| SignedRequest::new(signature, number));
+        // Without a call's id, two calls may have the same signature.
+        let is_of_a_call = form.get("CallSid").is_some_and(|id| !id.trim().is_empty());
         let earlier = match &signed {
-            Some(signed) => signed.note(&self.table, now).await,
+            Some(signed) if is_of_a_call => signed.note(&self.table, now).await,
+            Some(signed) => signed.find(&self.table, now).await,
             None => Ok(Earlier::None),
         };
+        let signed = signed.filter(|_| is_of_a_call);
         let judged = match earlier {
             Ok(Earlier::None) => {
                 self.check_pin(account.as_ref(), &pin, caller, (started, now))
@@ -67,7 +71,10 @@ impl App {
                 self.wait(started).await;
                 return Ok(plain("repeated", REFUSED.to_owned()));
             }
-            Ok(Earlier::Replayed) => return Err(Reply::refused(403, "replayed")),
+            Ok(Earlier::Replayed) => {
+                self.wait(started).await;
+                return Ok(plain("replayed", REFUSED.to_owned()).metric("Refused", 1));
+            }
             Err(error) => Judged::without_table(&error),
         };
         let verdict = judged.verdict();

@@ -56,6 +56,15 @@ impl Function for App {
             }
         })
     }
+
+    fn too_slow() -> Reply {
+        late()
+    }
+}
+
+/// As every other 503: with a body that a program can read.
+fn late() -> Reply {
+    error(503, "too_slow", "the answer takes too long: try again")
 }
 
 impl App {

@@ -181,13 +181,16 @@ fn senders(source: &mut Source<'_>) -> Vec<String> {
 /// Whether the sender meant the mail for its recipient: whoever got it may send it on to anybody, with a good signature. Letters of either
 /// case are the same address, as they are the same phone and the same user.
 fn is_signed_for_recipient(mail: &StoredMail<'_>, signatures: &[Signature]) -> bool {
-    let to = mail.to.as_deref().unwrap_or_default();
     let is_recipient = |to: &String| {
         mail.recipient
             .is_some_and(|recipient| recipient.eq_ignore_ascii_case(to))
     };
-    !to.is_empty()
-        && to.iter().all(is_recipient)
+    // A mail without any To header was signed for no other address.
+    let is_addressed = mail
+        .to
+        .as_ref()
+        .is_some_and(|to| to.iter().all(is_recipient));
+    is_addressed
         && signatures
             .iter()
             .all(|signature| signature.covers_recipient)
@@ -588,7 +591,7 @@ mod tests {
                 &[true],
                 "recipient_not_addressed",
             ),
-            (&[], &[true], "recipient_not_addressed"),
+            (&[], &[true], "text"),
         ] {
             let mail = StoredMail {
                 to: Some(to.iter().map(|to| (*to).to_owned()).collect()),

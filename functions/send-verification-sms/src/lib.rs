@@ -407,8 +407,14 @@ impl App {
             let count = self.limits.count(&self.table, &work.phone, &work.name, now);
             let (refusals, counted) =
                 tokio::join!(self.table.update_all(work.claiming(now)), count);
-            let Some(refusals) = refusals.map_err(Failure::from)? else {
-                return self.admit(counted, work, request).await.map(|()| false);
+            let refusals = match refusals {
+                Ok(None) => return self.admit(counted, work, request).await.map(|()| false),
+                Ok(Some(refusals)) => refusals,
+                Err(error) => {
+                    // The mail comes again, and counts again what has no name.
+                    counted.give_back_copy(&self.table, true).await;
+                    return Err(Failure::from(error).into());
+                }
             };
             let Refusals {
                 token: None,
@@ -495,13 +501,15 @@ impl App {
             entry.claim_again(seen),
             store(&work.phone, &pending),
         ];
-        let Some(refusals) = self
-            .table
-            .update_all(updates)
-            .await
-            .map_err(Failure::from)?
-        else {
-            return Ok(true);
+        let refusals = match self.table.update_all(updates).await {
+            Ok(None) => return Ok(true),
+            Ok(Some(refusals)) => refusals,
+            Err(error) => {
+                if let Some(counted) = &counted {
+                    counted.give_back_copy(&self.table, true).await;
+                }
+                return Err(Failure::from(error).into());
+            }
         };
         let refusals = Refusals::from(&refusals);
         let overtaken = refusals.token.is_none() && refusals.journal.is_some();

@@ -195,7 +195,15 @@ impl App {
             self.table.update(done),
             self.follow(message, to.as_ref(), millis(now), now)
         );
-        match done.map_err(Failure::from)? {
+        let done = match done {
+            Ok(done) => done,
+            Err(error) => {
+                // The text comes again, and counts again what has no name.
+                counted.give_back_copy(&self.table, true).await;
+                return Err(Failure::from(error).into());
+            }
+        };
+        match done {
             // Without its answer, a write is met again by itself.
             Write::Refused(seen) if seen.text("owner_id") != Some(&me) => {
                 self.give_back_to(&seen, &counted, now).await;

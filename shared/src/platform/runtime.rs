@@ -100,13 +100,16 @@ pub async fn serve_scheduled<F: Scheduled>(name: &'static str) -> ExitCode {
             outcome: "panic",
             cause: "the run panicked".to_owned(),
         };
+        let waited = instance.platform.http.take_waited();
         match ran.unwrap_or_else(|_| Err(panicked())) {
             Ok(reply) => {
                 let result = serde_json::from_str(&reply.body).unwrap_or_default();
-                let waited = instance.platform.http.take_waited();
                 (reply.upstream(waited), Some(Ok(result)))
             }
-            Err(failure) => failed(failure),
+            Err(failure) => {
+                let (reply, instead) = failed(failure);
+                (reply.upstream(waited), instead)
+            }
         }
     };
     run(name, invoke).await

@@ -21,9 +21,10 @@ const INPUT_LIMIT: usize = 100;
 const ATTRIBUTE_LIMIT: usize = 1_000;
 /// Bytes that are fed at once.
 const PIECE: usize = 1024;
-/// Blanks, slashes and quotes since the last token; each attribute has one before it. Text brings tokens with it, so only a tag or a
-/// comment has many: a picture of 250 kB within a tag has 4,000, as every 64th character of base64 is a slash.
-const DIVIDER_LIMIT: usize = 4_000;
+/// Blanks, slashes and quotes since the last token. Each attribute has one before it. Text brings tokens with it, so only a tag or a
+/// comment has many. A comment for Outlook of 40 kB passes; so does a picture of 500 kB, because one character of base64 in 64 is a
+/// slash. A tag with so many attributes costs a hundred million comparisons, once: it has more than `ATTRIBUTE_LIMIT`.
+const DIVIDER_LIMIT: usize = 14_000;
 
 /// What a document links to and asks for.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -324,11 +325,16 @@ mod tests {
                 .links,
             ["x"]
         );
+        let letters = "0123456789abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqr/";
         let picture = format!(
             "<img src='data:image/png;base64,{}'><a href=x>",
-            "0123456789abcde/".repeat(3_000)
+            letters.repeat(7_000)
         );
         assert_eq!(read(&picture).unwrap().links, ["x"]);
+        let for_outlook = "<td style=\"width: 600px\" align=\"center\">".repeat(1_000);
+        let comment = format!("<!--[if mso]>{for_outlook}<![endif]--><a href=x>");
+        assert!(comment.len() > 40_000);
+        assert_eq!(read(&comment.repeat(5)).unwrap().links, ["x"; 5]);
         assert_eq!(
             read(&format!(
                 "<form>{}",

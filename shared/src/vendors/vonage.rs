@@ -148,8 +148,8 @@ fn judge(parts: &[Part]) -> Result<Receipt, SendError> {
 }
 
 /// <https://developer.vonage.com/en/messaging/sms/guides/troubleshooting-sms#sms-api-error-codes>: whose fault it is tells whether another
-/// provider would deliver. 7 and 33 are about the number: barred, de-activated. 6 is Vonage's: it could not process the message, for
-/// example because it does not know the prefix, which another one may. 5 is Vonage's too, before it took the text. The others are
+/// provider would deliver. 6, 7 and 33 are
+/// about the number: not understood (an unknown prefix), barred, de-activated. 5 is Vonage's, before it took the text. The others are
 /// about our request, sender (15), account (8) and credit (9).
 fn by_status(status: Option<u32>) -> SendError {
     match status {
@@ -157,7 +157,7 @@ fn by_status(status: Option<u32>) -> SendError {
         Some(1 | 10) => SendError::RateLimited { after: None },
         Some(4 | 14 | 32) => SendError::Unauthorized,
         Some(5) => SendError::Unavailable,
-        Some(7 | 33) => SendError::Refused {
+        Some(6 | 7 | 33) => SendError::Refused {
             recipient: true,
             code: status,
         },

@@ -95,17 +95,13 @@ impl Scene {
 
     /// The document that a signed request is answered.
     pub(crate) async fn post(&self, params: &Params, path: &str) -> String {
-        let (status, body) = self.post_any(params, path).await;
-        assert_eq!(status, 200, "{path} {params:?}");
-        body
-    }
-
-    /// What a signed request is answered, also if that is no document.
-    pub(crate) async fn post_any(&self, params: &Params, path: &str) -> (u16, String) {
-        self.sandbox
+        let (status, body) = self
+            .sandbox
             .twilio
             .post_call(params.clone(), &format!("{}{path}", self.lambda.url()))
-            .await
+            .await;
+        assert_eq!(status, 200, "{path} {params:?}");
+        body
     }
 
     /// What a signed status callback is answered.

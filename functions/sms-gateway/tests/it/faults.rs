@@ -285,7 +285,7 @@ impl Vendor {
                     ("5 internal", element(json!("5")), Next),
                     ("9 no credit", element(json!("9")), Next),
                     ("15 sender not allowed", element(json!(15)), Next),
-                    ("6 unknown prefix", element(json!("6")), Next),
+                    ("6 unknown prefix", element(json!("6")), Recipient),
                     ("7 number barred", element(json!("7")), Recipient),
                     ("33 number de-activated", element(json!("33")), Recipient),
                     (

@@ -19,7 +19,7 @@ pub struct StoredMail<'a> {
     pub recipient: Option<&'a str>,
     /// The address of each From header, lower-case; `None` if there is none, or one that cannot be read with certainty.
     pub from: Option<Vec<String>>,
-    /// The address of each To header, likewise.
+    /// The address of each To header; empty without any, `None` if one cannot be read with certainty.
     pub to: Option<Vec<String>>,
     /// Whether Mailgun found the DKIM signature good: `X-Mailgun-Dkim-Check-Result` is `Pass`, and nothing else.
     pub dkim_passed: bool,
@@ -45,7 +45,13 @@ impl<'a> StoredMail<'a> {
                 .filter(|value| values.all(|other| other == *value))
         };
         let recipient = one("recipient");
-        let to = form.all_headers("To").unwrap_or_default();
+        let to = form.all_headers("To").and_then(|to| {
+            if to.is_empty() {
+                Some(Vec::new())
+            } else {
+                addresses(to.iter().map(String::as_str))
+            }
+        });
         let mut dkim = form.headers("X-Mailgun-Dkim-Check-Result").peekable();
         let dkim_passed =
             dkim.peek().is_some() && dkim.all(|result| result.eq_ignore_ascii_case("pass"));
@@ -61,7 +67,7 @@ impl<'a> StoredMail<'a> {
         Self {
             recipient,
             from: addresses(form.headers("From")),
-            to: addresses(to.iter().map(String::as_str)),
+            to,
             dkim_passed,
             signatures: dkim::signatures(form),
             html: one("body-html").unwrap_or_default(),

@@ -364,8 +364,6 @@ pub struct Recording {
     pub url: String,
     /// Its length.
     pub seconds: u64,
-    /// Whether nobody is on the line to hear the answer.
-    pub caller_hung_up: bool,
 }
 
 impl Recording {
@@ -375,7 +373,6 @@ impl Recording {
         Some(Self {
             url: url.to_owned(),
             seconds: number(form, "RecordingDuration"),
-            caller_hung_up: form.get("Digits") == Some("hangup") || has_ended(form),
         })
     }
 }
