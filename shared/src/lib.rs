@@ -19,12 +19,13 @@
 //! | links in mails: finding, judging, following | [`rules::html`], [`rules::link`] |
 //! | a vendor's wire: signatures, fields, errors | [`vendors::twilio`], [`vendors::mailgun`], [`vendors::auth0`], [`vendors::okta`], [`vendors::clickatell`], [`vendors::plivo`], [`vendors::vonage`] |
 //!
-//! Four floors, each of which uses only those below it: [`services`], [`vendors`], [`rules`], [`platform`]. The structure test of the
-//! sandbox checks that.
+//! Four floors. Each uses only the floors below it: [`services`], [`vendors`], [`rules`],
+//! [`platform`]. The sandbox's structure test checks that.
 //!
-//! Invariants. A vendor's module knows no other vendor. Nothing here knows a function. What came in counts only as
-//! [`rules::verified::Verified`], which nothing but a vendor's signature check can make. The clock and the environment are read in
-//! [`platform::runtime`] only; elsewhere `now` and a look-up function are arguments.
+//! Invariants. A vendor's module knows no other vendor. No module here knows a function. A
+//! webhook's content counts only as [`rules::verified::Verified`], which only a vendor's signature
+//! check can make. Only [`platform::runtime`] reads the clock and the environment; elsewhere `now`
+//! and a look-up function are arguments.
 
 pub mod platform;
 pub mod rules;
@@ -33,7 +34,7 @@ pub mod vendors;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Locks a mutex, also after a panic elsewhere: what is kept in ours is whole at any time.
+/// Locks a mutex, even one that a panic has poisoned: our mutexes hold whole values at any time.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
