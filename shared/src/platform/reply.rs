@@ -181,8 +181,8 @@ pub fn into_payload(response: Response<Body>) -> ApiGatewayV2httpResponse {
     payload
 }
 
-/// Why a request could not be served: what the caller sees, and what the log says. `cause` is for on-call engineers; it is made from
-/// kinds and codes, never from values that came in.
+/// Why a request could not be served: the caller sees the status, the log shows the rest. `cause`
+/// is for on-call engineers. It consists of kinds and codes, never of values from the request.
 #[derive(Debug)]
 pub struct Failure {
     /// HTTP status for the caller.
