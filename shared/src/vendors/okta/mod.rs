@@ -16,12 +16,13 @@ use secrecy::SecretString;
 use crate::platform::secrets::{Content, Keys, SecretError};
 use crate::platform::table::epoch;
 
-/// The `okta` secret. With a `client_id` it is a service app, whatever else there is.
+/// The `okta` secret. With a `client_id` it is a service app, whatever else it holds.
 #[derive(Debug)]
 pub enum Credentials {
-    /// `api_token`: has the rights of the administrator who made it.
+    /// `api_token`: it has the rights of the administrator who made it.
     ApiToken(SecretString),
-    /// An API service app with a public key; it needs an administrator role besides its scopes, and no proof of possession (`DPoP`).
+    /// An API service app with a public key. It needs an administrator role besides its scopes, and
+    /// no proof of possession (`DPoP`).
     ServiceApp {
         /// `client_id`.
         client_id: SecretString,
@@ -48,12 +49,14 @@ impl Content for Credentials {
     }
 }
 
-/// What a function does in Okta: a service app's tokens are asked for no more. An API token has the rights of its administrator.
+/// What a function does in Okta. A service app requests tokens with no more scopes than this needs.
+/// An API token has the rights of its administrator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// Looks users up, for somebody who waits.
+    /// Looks users up while a caller waits.
     Read,
-    /// Changes their profiles too. Nobody waits, so a third of each rate limit is left to others ([`CallError::Reserved`]).
+    /// Also changes their profiles. No caller waits, so a third of each rate limit is left to other
+    /// functions ([`CallError::Reserved`]).
     Manage,
 }
 
@@ -69,9 +72,10 @@ impl Access {
 /// Why a call brought no result. No variant holds a value of ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CallError {
-    /// The token, or the rights or scopes behind it, are not accepted.
+    /// Okta does not accept the token, or the rights or scopes behind it.
     Unauthorized,
-    /// Nothing of this kind is permitted, or not with this user (`E0000006`): administrators, for example, are not everybody's to change.
+    /// Okta permits nothing of this kind, or not with this user (`E0000006`). For example, not
+    /// every role may change administrators.
     Forbidden,
     /// Okta takes no calls of this kind before then, at most a minute from now
     /// (<https://developer.okta.com/docs/reference/rl2-monitor/>).
@@ -79,17 +83,19 @@ pub enum CallError {
         /// When the window ends, by our clock.
         until: SystemTime,
     },
-    /// Less than a third of the limit for calls of this kind is left, and [`Access::Manage`] leaves that to whoever has callers waiting.
+    /// Less than a third of the limit for calls of this kind is left. [`Access::Manage`] leaves the
+    /// rest to functions with waiting callers.
     Reserved {
         /// When the window ends, by our clock.
         until: SystemTime,
     },
     /// No user has this id.
     NotFound,
-    /// Okta refuses this one request, for good, with this code (`E0000001`: the profile does not take the value; `E0000038`: the
-    /// user's status forbids it).
+    /// Okta rejects this one request for good, with this code (`E0000001`: the profile does not
+    /// take the value; `E0000038`: the user's status forbids it).
     Refused(String),
-    /// Okta, or Secrets Manager before it, had no usable answer; the text says which and how. A change may have been made.
+    /// Okta, or Secrets Manager before it, gave no usable answer; the text says which and how. A
+    /// change may have been made.
     Unavailable(String),
 }
 
