@@ -79,7 +79,8 @@ impl Source<'_> {
         self.optional(name).unwrap_or_else(|| default.to_owned())
     }
 
-    /// The text of an SMS: the value or a default, at most 1,600 characters (Twilio's limit for a message body).
+    /// The text of an SMS: the value or a default, at most 1,600 characters (Twilio's limit for a
+    /// message body).
     pub fn message(&mut self, name: &str, default: &str) -> String {
         let text = self.text(name, default);
         if text.chars().count() > 1600 {

@@ -37,7 +37,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
 /// closing connection.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A provider's base URL: scheme, host, optional port and path prefix; `https`, or `http` on this machine.
+/// A provider's base URL: scheme, host, optional port and path prefix; `https`, or `http` on this
+/// machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaseUrl(Url);
 

@@ -80,7 +80,8 @@ struct Instance<F> {
     function: F,
 }
 
-/// Runs a function as Lambda's custom runtime (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>) until Lambda ends it.
+/// Runs a function as Lambda's custom runtime
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>) until Lambda ends it.
 ///
 /// If the settings have any problem, all problems go to standard error as one line and to Lambda's
 /// `init/error`, and the exit code is not zero. A request never causes a function error, not even
@@ -307,7 +308,8 @@ fn millis(time: SystemTime) -> u64 {
 
 fn deadline(context: &lambda_runtime::Context, now: SystemTime) -> Instant {
     let left = Duration::from_millis(context.deadline.saturating_sub(millis(now)));
-    // Some local runtimes send no deadline, or one in the far future; Lambda's longest is 15 minutes.
+    // Some local runtimes send no deadline, or one in the far future; Lambda's longest is 15
+    // minutes.
     let left = if left.is_zero() {
         Duration::from_secs(10)
     } else {

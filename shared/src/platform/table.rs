@@ -529,7 +529,8 @@ impl Table {
     /// there is none), or `None` if the condition did not refuse.
     ///
     /// # Errors
-    /// [`Unavailable`], also when other transactions kept these items busy through the SDK's and our own retries.
+    /// [`Unavailable`], also when other transactions kept these items busy through the SDK's and
+    /// our own retries.
     pub async fn update_all(
         &self,
         updates: Vec<Update>,

@@ -207,7 +207,8 @@ pub fn key_id(token: &str) -> Option<String> {
     header.kid.filter(|_| fits)
 }
 
-/// Checks an RS256 access token: `iss` is `issuer`, `aud` holds `audience`, `exp` is there, and all times fit `now`.
+/// Checks an RS256 access token: `iss` is `issuer`, `aud` holds `audience`, `exp` is there, and all
+/// times fit `now`.
 ///
 /// # Errors
 /// [`Invalid`].

@@ -80,12 +80,14 @@ pub enum NoLink {
 #[derive(Debug, Clone)]
 pub struct Rules {
     hosts: Vec<(String, Option<u16>)>,
-    /// The origin of a tenant on this machine (a sandbox), where plain http and loopback are accepted.
+    /// The origin of a tenant on this machine (a sandbox), where plain http and loopback are
+    /// accepted.
     local: Option<Url>,
 }
 
 impl Rules {
-    /// Reads `LINK_HOSTS`: a comma list of `host` or `host:port`; if unset, the host of `AUTH0_URL`, which then is required.
+    /// Reads `LINK_HOSTS`: a comma list of `host` or `host:port`; if unset, the host of
+    /// `AUTH0_URL`, which then is required.
     pub fn read(source: &mut Source<'_>) -> Self {
         let entries = source.list("LINK_HOSTS");
         let auth0 = if entries.is_empty() {
@@ -208,7 +210,8 @@ fn only_ticket(url: &Url) -> Option<Cow<'_, str>> {
     tickets.next().filter(|_| tickets.next().is_none())
 }
 
-/// The one link among `links`. The same ticket at the same page is the same link, whatever else its query holds.
+/// The one link among `links`. The same ticket at the same page is the same link, whatever else its
+/// query holds.
 fn only(links: impl Iterator<Item = Link>) -> Result<Link, NoLink> {
     let mut found: Result<Link, NoLink> = Err(NoLink::None);
     for link in links {

@@ -187,7 +187,8 @@ impl Directory {
         Ok(listing)
     }
 
-    /// Whether this is a company number: one that the directory has seen, or that was bought for an employee.
+    /// Whether this is a company number: one that the directory has seen, or that was bought for an
+    /// employee.
     ///
     /// # Errors
     /// [`Unavailable`].

@@ -1,5 +1,5 @@
-//! Clickatell: the One API (`POST /v1/message`, <https://docs.clickatell.com/channels/one-api/>), or the legacy HTTP API of Developers'
-//! Central (`/http/sendmsg`) when the secret holds a `user`.
+//! Clickatell: the One API (`POST /v1/message`, <https://docs.clickatell.com/channels/one-api/>),
+//! or the legacy HTTP API of Developers' Central (`/http/sendmsg`) when the secret holds a `user`.
 //!
 //! The One API answers 202 even for messages that it does not accept. The legacy API answers 200 to
 //! everything. So the body decides, and without a readable body the outcome is unknown.

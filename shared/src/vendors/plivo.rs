@@ -1,9 +1,11 @@
-//! Plivo: `POST /v1/Account/{auth_id}/Message/` (<https://www.plivo.com/docs/messaging/api/message/>), JSON, Basic authentication.
+//! Plivo: `POST /v1/Account/{auth_id}/Message/`
+//! (<https://www.plivo.com/docs/messaging/api/message/>), JSON, Basic authentication.
 //!
 //! A 2xx means accepted, whatever its body. Errors have no numeric code, so only an
 //! `invalid_number` in the answer tells that the error is about the recipient.
 //!
-//! How long a text may wait: <https://support.plivo.com/hc/en-us/articles/14814454609561-Message-Expiry>.
+//! How long a text may wait:
+//! <https://support.plivo.com/hc/en-us/articles/14814454609561-Message-Expiry>.
 
 use std::ops::RangeInclusive;
 use std::time::{Duration, SystemTime};

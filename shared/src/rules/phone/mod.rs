@@ -98,7 +98,8 @@ impl E164 {
         })
     }
 
-    /// Whether the number lies in a premium-rate, shared-cost or non-geographic range, which we never text or call.
+    /// Whether the number lies in a premium-rate, shared-cost or non-geographic range, which we
+    /// never text or call.
     pub fn is_costly(&self) -> bool {
         let digits = self.digits();
         (1..=digits.len()).any(|length| ranges::REFUSED.binary_search(&&digits[..length]).is_ok())
@@ -207,7 +208,8 @@ impl Countries {
 /// The required form of `ALLOWED_COUNTRIES`.
 pub const COUNTRIES: &str = "a comma list of ISO 3166 country codes such as DK,US";
 
-/// Reads `ALLOWED_COUNTRIES`; if unset, the country of our own `sender`, else `DEFAULT_REGION` (`US`).
+/// Reads `ALLOWED_COUNTRIES`; if unset, the country of our own `sender`, else `DEFAULT_REGION`
+/// (`US`).
 pub fn allowed_countries(
     source: &mut crate::platform::config::Source<'_>,
     sender: Option<&E164>,

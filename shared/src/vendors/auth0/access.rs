@@ -67,7 +67,8 @@ impl Access {
         }
     }
 
-    /// Checks an RS256 access token: signature, `iss`, `aud`, `exp`, and that `scope` is among its scopes.
+    /// Checks an RS256 access token: signature, `iss`, `aud`, `exp`, and that `scope` is among its
+    /// scopes.
     ///
     /// # Errors
     /// [`Refusal`].

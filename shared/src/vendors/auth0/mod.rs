@@ -1,7 +1,8 @@
 //! Auth0: the token endpoint, logging a user in, the Management API's users (API version 2), and
 //! the check of the access tokens that Auth0 issues.
 //!
-//! Authentication of calls: a machine-to-machine application's access token for the audience `https://{tenant}/api/v2/`
+//! Authentication of calls: a machine-to-machine application's access token for the audience
+//! `https://{tenant}/api/v2/`
 //! (<https://auth0.com/docs/secure/tokens/access-tokens/management-api-access-tokens>).
 
 pub mod access;

@@ -101,7 +101,8 @@ impl Kept {
 }
 
 impl Tokens {
-    /// Tokens from the tenant at `base` (`AUTH0_URL`) for `audience`, shared with other instances through `table`.
+    /// Tokens from the tenant at `base` (`AUTH0_URL`) for `audience`, shared with other instances
+    /// through `table`.
     pub fn new(
         client: Client,
         base: BaseUrl,

@@ -1,8 +1,9 @@
-//! Users by e-mail address, marking an address as verified, and users by an account number in their metadata.
+//! Users by e-mail address, marking an address as verified, and users by an account number in their
+//! metadata.
 //!
 //! `GET /api/v2/users-by-email` is immediately consistent, unlike the search
-//! (<https://auth0.com/docs/manage-users/user-search/retrieve-users-with-get-users-by-email-endpoint>); scopes `read:users`,
-//! `update:users`.
+//! (<https://auth0.com/docs/manage-users/user-search/retrieve-users-with-get-users-by-email-endpoint>);
+//! scopes `read:users`, `update:users`.
 
 use std::str::FromStr;
 use std::time::{Duration, SystemTime};

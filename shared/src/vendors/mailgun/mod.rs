@@ -117,7 +117,8 @@ impl Triple<'_> {
     }
 
     /// Whether `signature` is `hex(HMAC-SHA256(key, timestamp + token))`
-    /// (<https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks>), and the shapes are right.
+    /// (<https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks>),
+    /// and the shapes are right.
     pub fn fits(&self, key: &str) -> bool {
         let Some(signature) = unhex(self.signature) else {
             return false;
@@ -132,7 +133,8 @@ impl Triple<'_> {
             .is_ok()
     }
 
-    /// Whether the timestamp is at most `max_age` seconds old, and not ahead of our clock by more than a minute.
+    /// Whether the timestamp is at most `max_age` seconds old, and not ahead of our clock by more
+    /// than a minute.
     pub fn is_fresh(&self, max_age: u64, now: SystemTime) -> bool {
         let now = epoch(now);
         self.timestamp

@@ -1,7 +1,8 @@
 //! Okta: an org's users by phone number, and the numbers in their profiles (Users API,
 //! <https://developer.okta.com/docs/api/openapi/okta-management/management/tag/User/>).
 //!
-//! Authentication of calls: an API token (`Authorization: SSWS`), or a service app's access token with the scopes of [`Access`]
+//! Authentication of calls: an API token (`Authorization: SSWS`), or a service app's access token
+//! with the scopes of [`Access`]
 //! (<https://developer.okta.com/docs/guides/implement-oauth-for-okta-serviceapp/main/>).
 
 mod tokens;
@@ -119,7 +120,8 @@ impl From<SecretError> for CallError {
     }
 }
 
-/// When the current window of a rate limit ends, by our clock: Okta's `X-Rate-Limit-Reset` counts from its own `Date`.
+/// When the current window of a rate limit ends, by our clock: Okta's `X-Rate-Limit-Reset` counts
+/// from its own `Date`.
 fn ends(headers: &HeaderMap, now: SystemTime) -> SystemTime {
     let text = |value: &'static str| headers.get(value)?.to_str().ok();
     let reset: Option<u64> = text("x-rate-limit-reset").and_then(|reset| reset.trim().parse().ok());

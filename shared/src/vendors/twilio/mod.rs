@@ -1,4 +1,5 @@
-//! Twilio: signed webhooks in, TwiML out, the Messages and phone number resources of the REST API (version 2010-04-01).
+//! Twilio: signed webhooks in, TwiML out, the Messages and phone number resources of the REST API
+//! (version 2010-04-01).
 //!
 //! Twilio's requests are authenticated with the account's AuthToken ([`signature`]). Our REST calls
 //! use an API key, or the account SID and AuthToken. A function that only calls Twilio reads the
@@ -107,7 +108,8 @@ pub fn api(source: &mut Source<'_>) -> BaseUrl {
     source.base_url("TWILIO_URL", Some("https://api.twilio.com"))
 }
 
-/// Whether `text` is a SID: one of `prefixes`, then 32 hexadecimal digits (<https://www.twilio.com/docs/glossary/what-is-a-sid>).
+/// Whether `text` is a SID: one of `prefixes`, then 32 hexadecimal digits
+/// (<https://www.twilio.com/docs/glossary/what-is-a-sid>).
 pub fn is_sid(text: &str, prefixes: &[&str]) -> bool {
     prefixes
         .iter()

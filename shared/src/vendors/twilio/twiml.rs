@@ -142,8 +142,8 @@ impl Response {
         self.text("Dial", &attributes, dial.number.reveal(), usize::MAX)
     }
 
-    /// `<Record>` after a beep, until `#`, five seconds of silence, or `max_seconds`; Twilio then posts to `action`
-    /// (<https://www.twilio.com/docs/voice/twiml/record>).
+    /// `<Record>` after a beep, until `#`, five seconds of silence, or `max_seconds`; Twilio then
+    /// posts to `action` (<https://www.twilio.com/docs/voice/twiml/record>).
     #[must_use]
     pub fn record(mut self, action: &str, max_seconds: u64) -> Self {
         let attributes = [

@@ -334,7 +334,8 @@ pub fn is_withheld(from: &str) -> bool {
         )
 }
 
-/// Whether a call is over, by its status (<https://www.twilio.com/docs/voice/twiml#callstatus-values>).
+/// Whether a call is over, by its status
+/// (<https://www.twilio.com/docs/voice/twiml#callstatus-values>).
 pub fn has_ended(form: &Verified<Form>) -> bool {
     form.get("CallStatus").is_some_and(|status| {
         matches!(
