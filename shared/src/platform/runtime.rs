@@ -42,8 +42,8 @@ pub trait Function: Sized {
     fn read(platform: &Platform, source: &mut Source<'_>) -> Self;
 
     /// Fetches and connects to everything that a request will need. This happens during INIT, where
-    /// the CPU is not throttled. It may take two seconds. The first request tries an upstream again
-    /// that is down.
+    /// the CPU is not throttled. It may take two seconds. If an upstream is down, the first request
+    /// tries it again.
     async fn warm_up(&self, platform: &Platform, now: SystemTime);
 
     /// Answers one request. A refusal is an answer too.

@@ -92,7 +92,7 @@ impl Keys {
 pub struct SecretError(String);
 
 impl SecretError {
-    /// The time for waiting for Secrets Manager is over.
+    /// No time is left to wait for Secrets Manager.
     pub(crate) fn late(name: &str) -> Self {
         Self(format!("secret {name}: no answer in time"))
     }

@@ -170,7 +170,7 @@ impl Item {
 pub struct Unavailable(String);
 
 impl Unavailable {
-    /// The time for waiting for DynamoDB is over.
+    /// No time is left to wait for DynamoDB.
     pub fn late() -> Self {
         Self("no answer in time".to_owned())
     }

@@ -26,10 +26,10 @@ const SLICES: u64 = 12;
 /// A budget up to this maximum remembers what it counted. An item of 200 names costs six write
 /// units, an item of twenty costs one.
 const REMEMBERED: u64 = 200;
-/// The remembered characters of a name.
+/// This many characters of a name are remembered.
 const NAME: usize = 26;
-/// One item takes 1,000 writes a second, so a budget is spread over one more item for every this
-/// many an hour.
+/// Counts an hour for each item: one item takes 1,000 writes a second. A larger budget is spread
+/// over more items.
 const PER_SHARD: u64 = 50_000;
 const MOST_SHARDS: u64 = 16;
 /// Attempts at a count: another instance may have counted between our read and our write.
@@ -114,8 +114,8 @@ impl Budget {
     }
 
     /// Gives the counted thing a name. A budget of at most 200 counts a name once within the
-    /// window, however often it comes. Names are told apart by their first 26 characters. In a hash
-    /// those are too many for an attacker to find a second text.
+    /// window, however often it comes. Names are told apart by their first 26 characters. An
+    /// attacker cannot find a second text whose hash begins with the same 26.
     #[must_use]
     pub fn once_for(self, id: &str) -> Self {
         Self {

@@ -70,9 +70,9 @@ impl Link {
 /// Why a mail has no usable link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoLink {
-    /// No link may be trusted.
+    /// The mail has no trusted link.
     None,
-    /// More than one link may be trusted.
+    /// The mail has more than one trusted link.
     Several,
 }
 

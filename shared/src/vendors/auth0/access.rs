@@ -113,7 +113,7 @@ impl Access {
             Ok(()) => Ok(lock(&self.keys).known.get(kid).cloned()),
             // While the tenant cannot be reached, its old key still counts.
             Err(_) if known.is_some() => Ok(known),
-            // The tenant may have a new key, and the token may be right.
+            // The tenant may have a new key, so the token may be right.
             Err(why) => Err(Refusal::Unavailable(why)),
         }
     }

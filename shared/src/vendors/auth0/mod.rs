@@ -24,7 +24,7 @@ pub struct Credentials {
     /// Its client secret.
     pub client_secret: SecretString,
     /// Client id and secret of the application that logs users in. If not given, this application
-    /// does.
+    /// does it.
     pub login: Option<(SecretString, SecretString)>,
 }
 

@@ -3,8 +3,8 @@
 //!
 //! Mailgun's verdict says that a signature is good, of any domain. But a stranger's domain can sign
 //! a stranger's mail. So each signature must be by the domain of the From header or a parent of it.
-//! A parent is safe: a signature's key is in DNS below the signing domain
-//! (`selector._domainkey.co.uk` for `d=co.uk`), only that domain's owner can put it there, and
+//! A parent is safe. A signature's key is in DNS below the signing domain
+//! (`selector._domainkey.co.uk` for `d=co.uk`). Only that domain's owner can put it there, and
 //! registries sign no mail. A top-level domain alone is rejected all the same. Another subdomain of
 //! the same organisation is not enough, although DMARC would accept it
 //! (<https://www.rfc-editor.org/rfc/rfc7489#section-3.1>): only the public suffix list tells where

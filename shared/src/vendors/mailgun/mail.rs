@@ -82,8 +82,9 @@ fn addresses<'a>(headers: impl Iterator<Item = &'a str>) -> Option<Vec<String>> 
     (!addresses.is_empty()).then_some(addresses)
 }
 
-/// The address of a From or To header with one mailbox, lower-case: `local@domain` or `Name
-/// <local@domain>`, with comments (<https://www.rfc-editor.org/rfc/rfc5322#section-3.4>).
+/// The address of a From or To header with one mailbox, lower-case
+/// (<https://www.rfc-editor.org/rfc/rfc5322#section-3.4>): `local@domain` or `Name <local@domain>`,
+/// with comments.
 ///
 /// The library reads any text in which it finds an address. This function returns `None` if another
 /// reader could take the mail as from, or to, another address.

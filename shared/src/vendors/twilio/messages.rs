@@ -38,8 +38,8 @@ use crate::rules::sms::{self, Outbound, Receipt, SendError};
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// The allowed seconds of `ValidityPeriod`.
 const VALIDITY: RangeInclusive<u64> = 1..=36_000;
-/// No provider can ever text the number: impossible, opted out, not a mobile, a landline. 21612 is
-/// not in the list: it is about the pair of sender and number.
+/// With these codes no provider can ever text the number: impossible, opted out, not a mobile, a
+/// landline. 21612 is not in the list: it is about the pair of sender and number.
 const RECIPIENT_CODES: [u32; 5] = [21211, 21217, 21610, 21614, 21635];
 /// The states of a message that was created and will never be sent.
 const FAILED: [&str; 3] = ["failed", "undelivered", "canceled"];

@@ -25,7 +25,7 @@ const ANSWER_LIMIT: usize = 8 * 1024 * 1024;
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// Twilio's largest page.
 const PAGE: &str = "1000";
-/// More pages than any account has that this is made for.
+/// More pages than any account needs that this is made for.
 const MOST_PAGES: usize = 50;
 /// Twilio's largest page as a number.
 const MOST: usize = 1_000;
@@ -234,8 +234,8 @@ impl Numbers {
             let Some(next) = page.next_page_uri.filter(|uri| !uri.is_empty()) else {
                 return Ok(found);
             };
-            // Only the parameters of the link are used, so the credentials never go to another
-            // address.
+            // Only the parameters of the next page's address are used, so the credentials never go
+            // to another address.
             let next = next.split_once('?').filter(|(path, _)| {
                 path.starts_with('/') && path.ends_with("/IncomingPhoneNumbers.json")
             });

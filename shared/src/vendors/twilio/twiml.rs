@@ -177,8 +177,8 @@ impl Response {
         )
     }
 
-    /// The answer: 200, `text/xml`, in UTF-8. XML is UTF-8 by default, but not only Twilio reads
-    /// it: proxies and consoles take a `text` without a character set as ASCII.
+    /// The answer: 200, `text/xml`, in UTF-8. The XML names its encoding itself, but proxies and
+    /// consoles also read the answer. They take a `text` without a character set as ASCII.
     pub fn into_reply(self, outcome: &'static str) -> Reply {
         Reply::body(200, outcome, "text/xml; charset=utf-8", self.to_xml())
     }
