@@ -56,8 +56,8 @@ impl fmt::Debug for E164 {
 
 impl E164 {
     /// A number that a person wrote in international form: `+1 (415) 555-2671`. A zero at the start
-    /// of a group in brackets belongs to the number only where numbers begin with zero, as in `+39
-    /// (06) …`. Elsewhere the zero makes the number ambiguous, so the result is `None`.
+    /// of a group in brackets belongs to the number only where numbers begin with zero:
+    /// `+39 (06) …`. Elsewhere the zero makes the number ambiguous, so the result is `None`.
     pub fn from_written(text: &str) -> Option<Self> {
         let between = |c: char| matches!(c, ' ' | '\u{a0}' | '-' | '.' | '/' | '(' | ')');
         let digits: String = text.trim().chars().filter(|&c| !between(c)).collect();
