@@ -2,29 +2,30 @@
 //!
 //! | … | it is in |
 //! | --- | --- |
-//! | what every function is, and what every `main` does: settings, warm-up, the loop, the log line | [`platform::runtime`] |
-//! | what every function stands on: the HTTP client, the table, the secrets | [`platform`] |
-//! | a Function URL event as a request, and what is refused before anything else | [`platform::request`] |
+//! | the definition of a function, and the work of every `main`: settings, warm-up, the loop, the log line | [`platform::runtime`] |
+//! | the base of every function: the HTTP client, the table, the secrets | [`platform`] |
+//! | a Function URL event as a request, and the first refusals | [`platform::request`] |
 //! | an answer, a failure, and how they become HTTP and a log line | [`platform::reply`] |
 //! | environment variables, all problems at once | [`platform::config`] |
 //! | credentials from Secrets Manager | [`platform::secrets`] |
 //! | the one HTTP client, its limits, the AWS SDK on top of it | [`platform::http`], [`platform::aws`] |
 //! | the one table; the send journal; counters | [`platform::table`], [`rules::journal`], [`rules::limits`] |
-//! | E.164 numbers: countries, refused ranges, masking | [`rules::phone`] |
+//! | E.164 numbers: countries, premium-rate ranges, masking | [`rules::phone`] |
 //! | sending a text: message, receipt, errors, routes, segments; the list of providers | [`rules::sms`], [`services::providers`] |
-//! | tokens that callers bring: shared ones, signed ones | [`platform::bearer`], [`rules::jwt`], [`vendors::auth0::access`] |
+//! | tokens that callers present: shared ones, signed ones | [`platform::bearer`], [`rules::jwt`], [`vendors::auth0::access`] |
 //! | a protected API and the token for it | [`services::protected`], [`vendors::auth0::tokens`] |
-//! | whose company number it is; an org's users | [`services::directory`], [`vendors::okta::users`] |
+//! | the employee with a company number; an org's users | [`services::directory`], [`vendors::okta::users`] |
 //! | requests that wait for a reply from a phone | [`rules::pending`] |
 //! | links in mails: finding, judging, following | [`rules::html`], [`rules::link`] |
-//! | a vendor's wire: signatures, fields, errors | [`vendors::twilio`], [`vendors::mailgun`], [`vendors::auth0`], [`vendors::okta`], [`vendors::clickatell`], [`vendors::plivo`], [`vendors::vonage`] |
+//! | a vendor's wire format: signatures, fields, errors | [`vendors::twilio`], [`vendors::mailgun`], [`vendors::auth0`], [`vendors::okta`], [`vendors::clickatell`], [`vendors::plivo`], [`vendors::vonage`] |
 //!
-//! Four floors, each of which uses only those below it: [`services`], [`vendors`], [`rules`], [`platform`]. The structure test of the
-//! sandbox checks that.
+//! Four floors. Each uses only the floors below it: [`services`], [`vendors`], [`rules`],
+//! [`platform`]. The sandbox's structure test checks that.
 //!
-//! Invariants. A vendor's module knows no other vendor. Nothing here knows a function. What came in counts only as
-//! [`rules::verified::Verified`], which nothing but a vendor's signature check can make. The clock and the environment are read in
-//! [`platform::runtime`] only; elsewhere `now` and a look-up function are arguments.
+//! Invariants. A vendor's module knows no other vendor. No module here knows a function. A
+//! webhook's content counts only as [`rules::verified::Verified`], which only a vendor's signature
+//! check can make. Only [`platform::runtime`] reads the clock and the environment; elsewhere `now`
+//! and a look-up function are arguments.
 
 pub mod platform;
 pub mod rules;
@@ -33,7 +34,7 @@ pub mod vendors;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Locks a mutex, also after a panic elsewhere: what is kept in ours is whole at any time.
+/// Locks a mutex, even one that a panic has poisoned: our mutexes hold whole values at any time.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

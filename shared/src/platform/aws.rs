@@ -1,9 +1,11 @@
 //! The AWS SDK on the one HTTP client, with the credentials that Lambda puts into the environment.
 //!
-//! The SDK's own credential chain and HTTPS stack would add megabytes and a second set of connections for nothing: a function's
-//! credentials are three variables, fixed for the life of the instance
-//! (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>). So nothing is kept in the SDK's cache of identities,
-//! and as the HTTP client bounds every attempt and every answer, the SDK measures neither.
+//! The SDK's own credential chain and HTTPS stack would add megabytes and a second set of
+//! connections without any benefit. A function's credentials are three variables, fixed for the
+//! life of the instance
+//! (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>), so the SDK's
+//! identity cache is off. The HTTP client bounds every attempt and every answer, so the SDK
+//! measures neither.
 
 use std::time::Duration;
 
@@ -105,7 +107,7 @@ impl Settings {
         })
     }
 
-    /// Where DynamoDB is, for warming up.
+    /// DynamoDB's base URL, for the warm-up.
     pub fn dynamodb_url(&self) -> Option<BaseUrl> {
         self.dynamodb.clone().or_else(|| {
             format!("https://dynamodb.{}.amazonaws.com", self.region)
@@ -127,12 +129,13 @@ fn timeouts() -> TimeoutConfig {
         .build()
 }
 
-/// The one HTTP client as the SDK takes it; a call has so much time for one attempt.
+/// The one HTTP client, as the SDK takes it. One attempt may take `attempt`.
 pub fn http_client(http: &Client, attempt: Duration) -> impl HttpClient + Clone + 'static {
     OneClient(http.clone(), attempt)
 }
 
-/// What went wrong with an AWS call, in words that hold no value of ours: the kind, and the service's own error code.
+/// The cause of a failed AWS call, for logs: the kind of failure, and the service's own error code.
+/// It holds no value of ours.
 pub fn cause<E: ProvideErrorMetadata, R>(operation: &str, error: &SdkError<E, R>) -> String {
     let kind = match error {
         SdkError::ConstructionFailure(_) => "request could not be made",
@@ -149,7 +152,8 @@ pub fn cause<E: ProvideErrorMetadata, R>(operation: &str, error: &SdkError<E, R>
     format!("{operation}: {kind}")
 }
 
-/// A name such as `ProvisionedThroughputExceededException`: nothing else that stands in its place goes into a log.
+/// Whether `text` is an error code such as `ProvisionedThroughputExceededException`. Any other text
+/// stays out of the log.
 fn is_code(text: &str) -> bool {
     text.len() <= 80
         && text

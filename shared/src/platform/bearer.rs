@@ -1,5 +1,5 @@
-//! Callers that present a token we gave them: `Authorization: Bearer` (RFC 6750), or the password of `Basic` (RFC 7617) for those who
-//! can only put credentials into a URL.
+//! Callers that present a token we gave them: `Authorization: Bearer` (RFC 6750), or the password
+//! of `Basic` (RFC 7617) for callers that can only put credentials into a URL.
 
 use std::time::SystemTime;
 
@@ -22,7 +22,7 @@ impl Content for Token {
     }
 }
 
-/// What the caller presents; `None`: nothing of this kind.
+/// The token that the caller presents; `None` if the request has none.
 pub fn presented(request: &Request) -> Option<SecretString> {
     let token = match request.bearer() {
         Some(token) => token.to_owned(),
@@ -40,10 +40,10 @@ fn password(request: &Request) -> Option<String> {
     Some(String::from_utf8(pair).ok()?.split_once(':')?.1.to_owned())
 }
 
-/// Checks what was presented, fetching the secret anew once when it does not fit.
+/// Checks the presented token. If it does not match, the secret is fetched again once.
 ///
 /// # Errors
-/// The answer: 401, or 503 if the secret cannot be had.
+/// The reply: 401, or 503 if the secret cannot be fetched.
 pub async fn check(
     given: Option<&SecretString>,
     secret: &Secret<Token>,

@@ -1,8 +1,9 @@
 //! Settings from environment variables, with every problem reported at once.
 //!
-//! A function reads its variables through a [`Source`] made from a look-up function (the environment in production, a map in
-//! tests). A reader never stops at a problem: it notes the problem and returns a placeholder, so that settings are one struct
-//! literal, and [`read`] fails with the whole list. An empty value counts as unset, because deployment templates cannot leave a
+//! A function reads its variables through a [`Source`] made from a look-up function (the
+//! environment in production, a map in tests). A reader never stops at a problem: it notes the
+//! problem and returns a placeholder. So settings are one struct literal, and [`read`] fails with
+//! the whole list. An empty value counts as unset, because deployment templates cannot leave a
 //! variable out conditionally without repeating it.
 
 use std::fmt;
@@ -11,7 +12,8 @@ use std::str::FromStr;
 
 use crate::platform::http::BaseUrl;
 
-/// Every problem found in the settings, each a sentence that names its variable and says what to do.
+/// All problems found in the settings. Each is a sentence that names its variable and says what to
+/// do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problems(pub Vec<String>);
 
@@ -23,7 +25,7 @@ impl fmt::Display for Problems {
 
 impl std::error::Error for Problems {}
 
-/// Where settings come from, and the problems met so far.
+/// The source of settings, and the problems noted so far.
 pub struct Source<'a> {
     lookup: &'a dyn Fn(&str) -> Option<String>,
     problems: Vec<String>,
@@ -32,7 +34,7 @@ pub struct Source<'a> {
 /// Runs `reader` over `lookup`.
 ///
 /// # Errors
-/// All problems noted, if there is any.
+/// All problems that the reader noted.
 pub fn read<C>(
     lookup: &dyn Fn(&str) -> Option<String>,
     reader: impl FnOnce(&mut Source<'_>) -> C,
@@ -53,7 +55,7 @@ impl Source<'_> {
     /// Notes a problem that is not about a single variable's syntax.
     pub fn problem(&mut self, what: impl Into<String>) {
         let what = what.into();
-        // A variable that two readers want is one problem.
+        // If two readers want the same variable, its problem is reported once.
         if !self.problems.contains(&what) {
             self.problems.push(what);
         }
@@ -77,7 +79,8 @@ impl Source<'_> {
         self.optional(name).unwrap_or_else(|| default.to_owned())
     }
 
-    /// The text of an SMS: the value or a default, at most 1,600 characters (Twilio's limit for a message body).
+    /// The text of an SMS: the value or a default, at most 1,600 characters (Twilio's limit for a
+    /// message body).
     pub fn message(&mut self, name: &str, default: &str) -> String {
         let text = self.text(name, default);
         if text.chars().count() > 1600 {
@@ -140,7 +143,8 @@ impl Source<'_> {
         choices[0].1
     }
 
-    /// The value as `T`, if set; a problem with `expected` (`an E.164 number such as +15005550006`) if it is not one.
+    /// The value as `T`, if set. If it does not parse, the problem says that it is not `expected`
+    /// (`an E.164 number such as +15005550006`).
     pub fn parsed<T: FromStr>(&mut self, name: &str, expected: &str) -> Option<T> {
         let parsed = self.optional(name)?.trim().parse().ok();
         if parsed.is_none() {
@@ -161,7 +165,7 @@ impl Source<'_> {
         })
     }
 
-    /// As [`Source::base_url`], for one that may be left out.
+    /// As [`Source::base_url`], for a variable that may be left out.
     pub fn optional_base_url(&mut self, name: &str) -> Option<BaseUrl> {
         self.optional(name)?;
         Some(self.base_url(name, None))

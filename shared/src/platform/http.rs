@@ -1,8 +1,9 @@
 //! The one HTTP client, for providers and for the AWS SDK alike.
 //!
-//! rustls with ring and bundled roots (no system certificates are read at start, see the README's "Build"), HTTP/1.1, no
-//! redirects, no cookies, no proxies, no retries: whether a request may be repeated is decided where its meaning is known. Every
-//! answer is read up to a limit, and every failure says whether the request can have reached the other side.
+//! rustls with ring and bundled roots (no system certificates are read at start, see the README's
+//! "Build"), HTTP/1.1, no redirects, no cookies, no proxies, no retries: only the caller knows
+//! whether a request may be repeated. Every answer is read up to a limit. Every failure says
+//! whether the request can have reached the upstream.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -32,10 +33,12 @@ use crate::platform::config::Source;
 
 /// Connecting (DNS, TCP and TLS) takes at most this long.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
-/// Providers close idle connections after 30 s and more; dropping ours first avoids sending into a closing one.
+/// Providers close idle connections after 30 s or more. Closing ours earlier avoids sending into a
+/// closing connection.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A provider's base URL: scheme, host, optional port and path prefix; `https`, or `http` on this machine.
+/// A provider's base URL: scheme, host, optional port and path prefix; `https`, or `http` on this
+/// machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaseUrl(Url);
 
@@ -66,7 +69,8 @@ impl FromStr for BaseUrl {
 }
 
 impl BaseUrl {
-    /// Stands for one that was noted as a problem: the process ends before anything is sent there.
+    /// A placeholder for a URL that was noted as a problem. The process ends before it sends
+    /// anything there.
     pub(crate) fn placeholder() -> Self {
         Self(Url::parse("https://missing.invalid/").expect("a constant URL"))
     }
@@ -83,7 +87,8 @@ impl BaseUrl {
         &self.0
     }
 
-    /// Whether the base is on this machine (a sandbox), where plain `http` and loopback addresses are accepted.
+    /// Whether the base is on this machine (a sandbox). Plain `http` and loopback addresses are
+    /// accepted there.
     pub fn is_this_machine(&self) -> bool {
         is_this_machine(&self.0)
     }
@@ -95,7 +100,7 @@ impl fmt::Display for BaseUrl {
     }
 }
 
-/// Whether others may be sent to this address: `https`, or this machine.
+/// Whether we may pass this address on: `https`, or on this machine.
 pub(crate) fn is_acceptable(url: &str) -> bool {
     let plain = |url: &Url| url.username().is_empty() && url.password().is_none();
     Url::parse(url).is_ok_and(|url| {
@@ -112,7 +117,7 @@ fn is_this_machine(url: &Url) -> bool {
     }
 }
 
-/// What the client is made from.
+/// The settings of the client.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
     extra_roots: Vec<CertificateDer<'static>>,
@@ -149,23 +154,25 @@ impl Answer {
     /// The body.
     ///
     /// # Errors
-    /// Why it could not be read to its end: cut off, too slow, or over the limit.
+    /// Why the body is incomplete: cut off, too slow, or over the limit.
     pub fn body(&self) -> Result<&Bytes, &'static str> {
         self.body.as_ref().map_err(|why| *why)
     }
 
-    /// The body as JSON, if it is that.
+    /// The body as JSON, if it can be read as `T`.
     pub fn json<T: serde::de::DeserializeOwned>(&self) -> Option<T> {
         serde_json::from_slice(self.body().ok()?).ok()
     }
 }
 
-/// Why there is no answer. Neither variant tells the URL, which may be secret.
+/// Why there is no answer. Neither variant names the URL, which may be secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoAnswer {
-    /// The request certainly did not reach the other side (name, connection or TLS failed): repeating it is safe.
+    /// The request certainly did not reach the upstream (name, connection or TLS failed). Repeating
+    /// it is safe.
     NotSent(&'static str),
-    /// It may have: the connection was lost or time ran out after it was made.
+    /// The request may have reached the upstream: after connecting, the connection was lost or time
+    /// ran out.
     Unknown(&'static str),
 }
 
@@ -187,10 +194,10 @@ pub struct Client {
 }
 
 impl Client {
-    /// Makes the client; no connection yet.
+    /// Makes the client. It opens no connection yet.
     ///
     /// # Errors
-    /// When the TLS set-up is impossible, e.g. a root in `EXTRA_CA_FILE` is not one.
+    /// If TLS cannot be set up, e.g. because a root in `EXTRA_CA_FILE` is invalid.
     #[expect(clippy::disallowed_methods, reason = "this is the one client")]
     pub fn new(settings: Settings) -> Result<Self, String> {
         let mut roots = rustls::RootCertStore {
@@ -230,13 +237,13 @@ impl Client {
         })
     }
 
-    /// From now on, connections to these hosts, which untrusted text (links in mails) may name, are refused when their name resolves
-    /// to an address that is not public.
+    /// From now on, a connection to one of these hosts is refused if the name resolves to an
+    /// address that is not public. Untrusted text (links in mails) may name these hosts.
     pub fn public_only(&self, hosts: impl IntoIterator<Item = String>) {
         lock(&self.public_only).extend(hosts);
     }
 
-    /// Starts a request to be given to [`Client::send`].
+    /// Starts a request for [`Client::send`].
     pub fn request(&self, method: reqwest::Method, url: Url) -> reqwest::RequestBuilder {
         self.inner.request(method, url)
     }
@@ -244,7 +251,7 @@ impl Client {
     /// Sends once and reads at most `limit` bytes of the answer within `timeout` in all.
     ///
     /// # Errors
-    /// [`NoAnswer`] when not even a status came.
+    /// [`NoAnswer`] if not even a status came.
     pub async fn send(
         &self,
         request: reqwest::RequestBuilder,
@@ -277,7 +284,7 @@ impl Client {
                 Ok(Some(chunk)) if body.len() + chunk.len() > limit => {
                     break Err("answer over the size limit");
                 }
-                // Most answers come whole.
+                // Most answers come in one chunk.
                 Ok(Some(chunk)) if body.is_empty() => body = chunk,
                 Ok(Some(chunk)) => {
                     let mut joined = BytesMut::from(body);
@@ -296,29 +303,30 @@ impl Client {
         })
     }
 
-    /// Opens a connection to a host that will be needed, so that its handshakes fall into INIT. Failures are left to be met
-    /// by the real request.
+    /// Opens a connection to a host that will be needed, so that its handshakes happen during INIT.
     pub async fn warm_up(&self, base: Option<&BaseUrl>) {
         self.warm_up_for(1, base).await;
     }
 
-    /// As [`Client::warm_up`], for a host that will be asked so many things at once.
+    /// As [`Client::warm_up`], for a host that will get `requests` requests at once.
     pub async fn warm_up_for(&self, requests: usize, base: Option<&BaseUrl>) {
         let Some(base) = base else { return };
         let head = || self.request(reqwest::Method::HEAD, base.as_url().clone());
         let heads = (0..requests).map(|_| self.send(head(), 64 * 1024, CONNECT_TIMEOUT));
-        let _unneeded = futures_util::future::join_all(heads).await;
+        // A failure shows again on the real request.
+        let _ = futures_util::future::join_all(heads).await;
     }
 
-    /// The time since the last call during which at least one upstream was waited for.
+    /// The time since the last call during which at least one request waited for an upstream.
     pub fn take_waited(&self) -> Duration {
         std::mem::take(&mut lock(&self.meter).total)
     }
 }
 
-/// What connections are made with: of ring's, AES-GCM alone, which every server of TLS 1.3 has
-/// (<https://www.rfc-editor.org/rfc/rfc8446#section-9.1>) and the processors of Lambda compute in hardware, and no keys of our own.
-/// What is not named here is not linked.
+/// The cryptography of our connections. Of ring's cipher suites only AES-GCM is used: every server
+/// of TLS 1.3 has it (<https://www.rfc-editor.org/rfc/rfc8446#section-9.1>), and Lambda's
+/// processors compute it in hardware. We have no client keys. Algorithms that are not named here
+/// are not linked.
 fn cryptography() -> CryptoProvider {
     CryptoProvider {
         cipher_suites: vec![
@@ -336,8 +344,9 @@ fn cryptography() -> CryptoProvider {
     }
 }
 
-/// What certificates of public authorities are signed with
-/// (<https://cabforum.org/working-groups/server/baseline-requirements/requirements/>, 7.1.3.2), and handshakes with their keys.
+/// The signature algorithms of public authorities' certificates
+/// (<https://cabforum.org/working-groups/server/baseline-requirements/requirements/>, 7.1.3.2), and
+/// of handshakes with the certified keys.
 const SIGNATURES: WebPkiSupportedAlgorithms = WebPkiSupportedAlgorithms {
     all: &[
         algorithms::ECDSA_P256_SHA256,
@@ -351,7 +360,7 @@ const SIGNATURES: WebPkiSupportedAlgorithms = WebPkiSupportedAlgorithms {
         algorithms::RSA_PKCS1_2048_8192_SHA384,
         algorithms::RSA_PKCS1_2048_8192_SHA512,
     ],
-    // TLS 1.2 does not say which curve, so all fitting ones are tried.
+    // TLS 1.2 does not name the curve, so all fitting ones are tried.
     mapping: &[
         (
             SignatureScheme::ECDSA_NISTP384_SHA384,
@@ -442,17 +451,19 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// The system's resolver, without addresses that are not public for names that came in untrusted text. The check sits where
-/// the connection is made, so a name that changes its address between check and use (DNS rebinding) gains nothing.
+/// The system's resolver. For names from untrusted text it drops addresses that are not public. The
+/// check happens where the connection is made, so a name that changes its address between check and
+/// use (DNS rebinding) gains nothing.
 ///
-/// Connections that are opened at once to one host share a lookup: each costs a thread.
+/// Connections that are opened at once to one host share a lookup, because each lookup costs a
+/// thread.
 struct GuardedResolver {
     public_only: Arc<Mutex<HashSet<String>>>,
-    /// Those going on, and names of others.
+    /// Running lookups by name. A finished lookup leaves its name.
     lookups: Mutex<HashMap<String, WeakShared<Lookup>>>,
 }
 
-/// The addresses of a name; `None`: it could not be resolved.
+/// The addresses of a name; `None` if it cannot be resolved.
 type Lookup = BoxFuture<'static, Option<Vec<SocketAddr>>>;
 
 impl GuardedResolver {
@@ -493,9 +504,10 @@ impl Resolve for GuardedResolver {
     }
 }
 
-/// Whether an address is globally reachable: none of the blocks of the IANA special-purpose registries
-/// (<https://www.iana.org/assignments/iana-ipv4-special-registry>, <https://www.iana.org/assignments/iana-ipv6-special-registry>),
-/// nor a form that leads to one (mapped, 6to4, NAT64, Teredo).
+/// Whether an address is globally reachable: not in a block of the IANA special-purpose registries
+/// (<https://www.iana.org/assignments/iana-ipv4-special-registry>,
+/// <https://www.iana.org/assignments/iana-ipv6-special-registry>), and not a form that leads to
+/// such a block (mapped, 6to4, NAT64, Teredo).
 pub fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),
@@ -523,7 +535,7 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
 
 fn is_public_v6(address: Ipv6Addr) -> bool {
     let [first, second, ..] = address.segments();
-    // 2000::/3 is all that is allocated for global use; the blocks below are special within it.
+    // Only 2000::/3 is allocated for global use. The blocks below are special within it.
     let special = matches!(
         (first, second),
         (0x2001, 0..=0x01ff | 0x0db8) | (0x2002, _) | (0x3fff, 0..=0x0fff)

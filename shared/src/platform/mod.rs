@@ -1,4 +1,5 @@
-//! What every function stands on: one HTTP client, one table, the secrets. The platform knows nothing above it.
+//! The base of every function: one HTTP client, one table, the secrets. The platform knows no floor
+//! above it.
 
 pub mod aws;
 pub mod bearer;
@@ -15,7 +16,7 @@ use http::{BaseUrl, Client};
 use secrets::{Content, Secret};
 use table::Table;
 
-/// The HTTP client, the table, and where secrets come from.
+/// The HTTP client, the table, and the client of Secrets Manager.
 pub struct Platform {
     /// The one HTTP client.
     pub http: Client,
@@ -26,7 +27,8 @@ pub struct Platform {
 }
 
 impl Platform {
-    /// Reads `TABLE_NAME`, `EXTRA_CA_FILE` and Lambda's own variables; what is wrong is noted in `source`.
+    /// Reads `TABLE_NAME`, `EXTRA_CA_FILE` and Lambda's own variables; problems are noted in
+    /// `source`.
     pub fn read(source: &mut Source<'_>) -> Self {
         let aws = aws::Settings::read(source);
         let http = Client::new(http::Settings::read(source)).unwrap_or_else(|why| {
@@ -46,7 +48,7 @@ impl Platform {
         Secret::new(source.required(name), self.secrets.clone())
     }
 
-    /// As [`Platform::secret`], for one that may be left out.
+    /// As [`Platform::secret`], for a secret that may be left out.
     pub fn optional_secret<T: Content>(
         &self,
         source: &mut Source<'_>,
@@ -56,7 +58,7 @@ impl Platform {
         Some(self.secret(source, name))
     }
 
-    /// Opens connections to the table, for so many requests at once.
+    /// Opens connections to the table, enough for `requests` requests at once.
     pub async fn warm_up(&self, requests: usize) {
         self.http
             .warm_up_for(requests, self.dynamodb.as_ref())

@@ -1,4 +1,4 @@
-//! Answers, failures, and the one place where either becomes HTTP, a log line and metrics.
+//! Answers and failures. Only this module turns them into HTTP, a log line and metrics.
 
 use std::time::Duration;
 
@@ -8,8 +8,8 @@ use lambda_http::http::{HeaderMap, StatusCode};
 use lambda_http::{Body, Response};
 use serde_json::{Value, json};
 
-/// An answer to a webhook together with what is logged about it. `outcome` is a stable `snake_case` word, by which
-/// on-call engineers search and alarms count.
+/// An answer to a webhook, with the content of its log line. `outcome` is a stable `snake_case`
+/// word: on-call engineers search for it, and alarms count it.
 #[derive(Debug)]
 pub struct Reply {
     /// HTTP status.
@@ -38,7 +38,8 @@ impl Reply {
         }
     }
 
-    /// A refusal: no body, counted as `Refused`. It is no failure of ours, also where a status of 503 asks the caller to come again.
+    /// A refusal: no body, counted as `Refused`. It is not a failure of ours. That includes a
+    /// refusal with status 503, which asks the caller to come again.
     pub fn refused(status: u16, outcome: &'static str) -> Self {
         Self {
             failed: false,
@@ -63,7 +64,8 @@ impl Reply {
         self
     }
 
-    /// Adds a field to the log line. Never a number in clear, a code, a link, a token or a secret.
+    /// Adds a field to the log line. The value must not be a number in clear, a code, a link, a
+    /// token or a secret.
     #[must_use]
     pub fn field(mut self, name: &'static str, value: impl Into<Value>) -> Self {
         self.fields.retain(|(other, _)| *other != name);
@@ -71,7 +73,8 @@ impl Reply {
         self
     }
 
-    /// Logs and counts it as an error, although its status is not one: the caller heard an error message.
+    /// Logs and counts this answer as an error although its status is not one: the caller heard an
+    /// error message.
     #[must_use]
     pub fn failed(self) -> Self {
         Self {
@@ -80,7 +83,8 @@ impl Reply {
         }
     }
 
-    /// The same outcome in another answer, for callers who must get words or a document in any case.
+    /// The same outcome with the status, headers and body of `answer`, for callers who must get
+    /// words or a document in any case.
     #[must_use]
     pub fn answered_with(self, answer: Reply) -> Self {
         Self {
@@ -98,7 +102,7 @@ impl Reply {
         self
     }
 
-    /// The time this request spent waiting for upstreams.
+    /// Adds the time that this request waited for upstreams.
     #[must_use]
     pub fn upstream(self, waited: Duration) -> Self {
         self.field("upstream_ms", millis(waited))
@@ -132,7 +136,7 @@ impl Reply {
         let directive =
             json!({ "Namespace": "Switchboard", "Dimensions": [["Function"]], "Metrics": metrics });
         let level = if self.failed { "ERROR" } else { "INFO" };
-        // What a person looks for comes first.
+        // The fields that a person looks for come first.
         let mut line = vec![
             ("level", level.into()),
             ("function", function.into()),
@@ -165,7 +169,8 @@ fn millis(duration: Duration) -> Value {
 }
 
 /// A response in Function URL payload format 2.0
-/// (<https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html#urls-payloads>). `lambda_http` keeps its own conversion to itself.
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html#urls-payloads>). The
+/// conversion in `lambda_http` is private.
 pub fn into_payload(response: Response<Body>) -> ApiGatewayV2httpResponse {
     let (parts, body) = response.into_parts();
     let mut payload = ApiGatewayV2httpResponse::default();
@@ -176,8 +181,8 @@ pub fn into_payload(response: Response<Body>) -> ApiGatewayV2httpResponse {
     payload
 }
 
-/// Why a request could not be served: what the caller sees, and what the log says. `cause` is for on-call engineers; it is made from
-/// kinds and codes, never from values that came in.
+/// Why a request could not be served: the caller sees the status, the log shows the rest. `cause`
+/// is for on-call engineers. It consists of kinds and codes, never of values from the request.
 #[derive(Debug)]
 pub struct Failure {
     /// HTTP status for the caller.

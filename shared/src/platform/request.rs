@@ -1,9 +1,11 @@
 //! A Function URL event as `lambda_http`'s request: the guard in front of every function.
 //!
-//! `lambda_http` panics on events that it cannot convert, and anybody can send some of them: a quote in the query, a URL that is too long,
-//! an odd `host`, broken base64. The guard does the risky steps first, with a `Result`, and answers 400. Path and query stay as they
-//! came, because signatures are made over exactly those bytes. The host is `requestContext.domainName`, which AWS sets, never a header,
-//! which a client sets. Events: <https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html>, payload format 2.0.
+//! `lambda_http` panics on events that it cannot convert. A stranger can send some of them: a quote
+//! in the query, a URL that is too long, an odd `host`, broken base64. The guard does the risky
+//! steps first, with a `Result`, and answers 400. Path and query stay as they came, because
+//! signatures cover exactly those bytes. The host is `requestContext.domainName`, which AWS sets,
+//! never a header, which a client sets. Events:
+//! <https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html>, payload format 2.0.
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
@@ -23,10 +25,12 @@ use url::Url;
 
 use crate::platform::reply::{Failure, Reply};
 
-/// More than any HTTP server lets through, and far fewer than the 24,576 at which a `HeaderMap` panics.
+/// More headers than any HTTP server accepts, and far fewer than the 24,576 at which a `HeaderMap`
+/// panics.
 const HEADER_LIMIT: usize = 1000;
 
-/// A request as it reached the Function URL: `lambda_http`'s, with the id of its invocation and the time that is left for it.
+/// A request as it reached the Function URL: the request of `lambda_http`, the id of its
+/// invocation, and the time left for it.
 #[derive(Debug)]
 pub struct Request {
     http: lambda_http::Request,
@@ -35,17 +39,17 @@ pub struct Request {
     deadline: Instant,
 }
 
-/// Why an event is no request.
+/// Why an event is not a request.
 #[derive(Debug)]
 pub enum NoRequest {
-    /// It came over HTTP, but it cannot be read: the answer to its sender.
+    /// The event came over HTTP, but it cannot be read. The sender gets this reply.
     Malformed(Reply),
-    /// It did not come over HTTP, so nobody would read an answer: the invocation fails.
+    /// The event did not come over HTTP, so no client would read a reply: the invocation fails.
     NotHttp(Failure),
 }
 
-/// The body of a request. It reads as empty until [`Request::expect_post`] has found it short enough: nobody works on what nobody has
-/// measured, not even to undo its base64.
+/// The body of a request. It reads as empty until [`Request::expect_post`] has checked its length.
+/// So no code works on a body of unknown length; not even its base64 is decoded before.
 #[derive(Debug)]
 struct Body {
     sent: Bytes,
@@ -62,7 +66,8 @@ impl Body {
         }
     }
 
-    /// How long it is; of base64 exactly, of what only claims to be base64 about.
+    /// Its length in bytes. For valid base64 it is exact, for a body that only claims to be base64
+    /// approximate.
     fn length(&self) -> usize {
         if !self.is_base64 {
             return self.sent.len();
@@ -77,7 +82,7 @@ impl Body {
         (self.sent.len().div_ceil(4) * 3).saturating_sub(padding)
     }
 
-    /// Makes it readable, if it has at most `limit` bytes.
+    /// Makes the body readable, if it has at most `limit` bytes.
     fn measure(&self, limit: usize) -> Result<(), Reply> {
         if self.length() > limit {
             return Err(Reply::refused(413, "too_large"));
@@ -90,8 +95,8 @@ impl Body {
         } else {
             self.sent.clone()
         };
-        // Measured before: then it is the same.
-        let _same = self.measured.set(body);
+        // If the body was set before, it is the same.
+        let _ = self.measured.set(body);
         Ok(())
     }
 }
@@ -126,7 +131,8 @@ impl Request {
         self.http.method().as_str()
     }
 
-    /// The path as sent, at least `/`. The URI's own path would be a normalised one, to which no signature fits.
+    /// The path as sent, at least `/`. The URI's own path is normalised, so signatures would not
+    /// match it.
     pub fn path(&self) -> &str {
         self.http.raw_http_path()
     }
@@ -146,7 +152,7 @@ impl Request {
         }
     }
 
-    /// The body, base64 undone; empty until [`Request::expect_post`] has found it short enough.
+    /// The decoded body; empty until [`Request::expect_post`] has checked its length.
     pub fn body(&self) -> &Bytes {
         static NOTHING: Bytes = Bytes::new();
         self.body.measured.get().unwrap_or(&NOTHING)
@@ -157,7 +163,7 @@ impl Request {
         &self.id
     }
 
-    /// The path without `prefix` before it; `None` if it does not begin so.
+    /// The path after `prefix`; `None` if the path does not begin with `prefix`.
     pub fn without_prefix(&self, prefix: &str) -> Option<&str> {
         let path = self.path();
         let rest = path.strip_prefix(prefix.trim_end_matches('/'))?;
@@ -201,17 +207,18 @@ impl Request {
             .to_ascii_lowercase()
     }
 
-    /// Time left for work, keeping `reserve` for the answer.
+    /// The time left for work. `reserve` is kept for the answer.
     pub fn remaining(&self, reserve: Duration) -> Duration {
         self.deadline
             .saturating_duration_since(Instant::now())
             .saturating_sub(reserve)
     }
 
-    /// Checks that this is a `POST` of one of `media_types` to `path` of at most `limit` bytes, and makes its body readable.
+    /// Checks that this is a `POST` to `path` with one of `media_types` and at most `limit` bytes.
+    /// Makes its body readable.
     ///
     /// # Errors
-    /// The refusal to answer with: 404, 405, 415, 413, or 400 if its base64 is broken.
+    /// The refusal: 404, 405, 415, 413, or 400 if the base64 is broken.
     pub fn expect_post(&self, path: &str, media_types: &[&str], limit: usize) -> Result<(), Reply> {
         if self.path() != path {
             return Err(Reply::refused(404, "not_found"));
@@ -230,20 +237,21 @@ fn malformed(what: &'static str) -> Reply {
     Reply::refused(400, "malformed_request").field("error", what)
 }
 
-/// Whether an event is no request but a schedule's or a manual invocation: any JSON object without the `requestContext` that AWS puts into
-/// every event of a Function URL, so that nobody outside can make one.
+/// Whether an event comes from a schedule or a manual invocation: any JSON object without
+/// `requestContext`. AWS puts `requestContext` into every event of a Function URL, so a stranger
+/// cannot make such an event.
 pub fn is_schedule(event: &str) -> bool {
     members(event).is_some_and(|event| !event.contains_key("requestContext"))
 }
 
 type Members<'a> = HashMap<String, &'a RawValue>;
 
-/// A JSON object's members, unread; `None` if it is none.
+/// The unparsed members of a JSON object; `None` if `json` is not an object.
 fn members(json: &str) -> Option<Members<'_>> {
     serde_json::from_str(json).ok()
 }
 
-/// Whether it came over HTTP, which events of payload format 2.0 tell in `requestContext.http`.
+/// Whether the event came over HTTP: events of payload format 2.0 then have `requestContext.http`.
 fn is_http(event: &str) -> bool {
     members(event)
         .and_then(|event| members(event.get("requestContext")?.get()))
@@ -304,7 +312,7 @@ fn convert(sent: Event) -> Result<(lambda_http::Request, Body), &'static str> {
         return Err("the path or query holds characters that no URL has");
     }
     let domain = event.request_context.domain_name.as_deref();
-    // AWS always tells the domain. Without one, no signature is accepted that needs it.
+    // AWS always sets the domain. Without it, no signature that needs it is accepted.
     let host = domain
         .filter(|domain| !domain.is_empty())
         .unwrap_or("localhost");
@@ -322,13 +330,14 @@ fn convert(sent: Event) -> Result<(lambda_http::Request, Body), &'static str> {
     Ok((LambdaRequest::ApiGatewayV2(event).into(), body))
 }
 
-/// A name, or an address, and perhaps a port.
+/// Whether `text` is a name or an address, perhaps with a port.
 fn is_host(text: &str) -> bool {
     text.bytes()
         .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b':' | b'_'))
 }
 
-/// Graphic ASCII without the characters that RFC 3986 keeps out of paths and queries as delimiters: such text was never in a URL.
+/// Whether `text` is graphic ASCII without the delimiters that RFC 3986 keeps out of paths and
+/// queries. Any other text does not come from a URL.
 fn is_uri_text(text: &str) -> bool {
     text.bytes()
         .all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'#' | b'<' | b'>' | b'\\'))

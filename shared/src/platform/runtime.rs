@@ -1,5 +1,5 @@
-//! What every function is ([`Function`]), and what every `main` does: settings, INIT, the Lambda loop, one log line an invocation.
-//! The only place that reads the environment and the clock.
+//! The definition of a function ([`Function`]), and the work of every `main`: settings, INIT, the
+//! Lambda loop, one log line per invocation. Only this module reads the environment and the clock.
 
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
@@ -21,9 +21,9 @@ use crate::platform::http;
 use crate::platform::reply::{Failure, Reply, into_payload};
 use crate::platform::request::{self, NoRequest, Request};
 
-/// INIT fetches and connects for at most this long: what is not there by then is met again by the first request.
+/// INIT fetches and connects for at most this long. The first request then does the rest.
 const WARM_UP_TIME: Duration = Duration::from_secs(2);
-/// Kept free for the answer.
+/// Time kept free for the answer.
 const RESERVE: Duration = Duration::from_millis(500);
 
 /// A Lambda function: its settings and clients, and what it does with a request.
@@ -32,18 +32,21 @@ const RESERVE: Duration = Duration::from_millis(500);
     reason = "the one task of a current_thread process needs no Send"
 )]
 pub trait Function: Sized {
-    /// A request that takes longer, or until half a second before Lambda's own end, is answered with [`Function::too_slow`]. `None`:
-    /// the function watches the time itself, because it has something to close.
+    /// A request that takes longer than this gets [`Function::too_slow`] as its answer. The same
+    /// answer comes half a second before Lambda's own timeout. `None`: the function watches the
+    /// time itself, because it has something to close.
     const TIME: Option<Duration>;
 
-    /// Reads the settings and makes the clients; what is wrong is noted in `source`. Nothing is connected to yet.
+    /// Reads the settings and makes the clients; problems are noted in `source`. No connection is
+    /// opened yet.
     fn read(platform: &Platform, source: &mut Source<'_>) -> Self;
 
-    /// Fetches and connects to all that a request will need, during INIT, where CPU is not throttled. It may take two seconds, and
-    /// an upstream that is down is met again by the first request.
+    /// Fetches and connects to everything that a request will need. This happens during INIT, where
+    /// the CPU is not throttled. It may take two seconds. If an upstream is down, the first request
+    /// tries it again.
     async fn warm_up(&self, platform: &Platform, now: SystemTime);
 
-    /// Answers one request; a refusal is an answer too.
+    /// Answers one request. A refusal is an answer too.
     async fn flow(&self, request: &Request, now: SystemTime) -> Result<Reply, Reply>;
 
     /// The answer when [`Function::TIME`] is over.
@@ -51,42 +54,46 @@ pub trait Function: Sized {
         Reply::empty(503, "too_slow")
     }
 
-    /// What whoever is at `path` gets instead of a bare 503.
+    /// The answer that a caller of `path` gets instead of a bare 503.
     fn apology(&self, _path: &str) -> Option<Reply> {
         None
     }
 }
 
-/// A function that a schedule starts too.
+/// A function that a schedule also starts.
 #[expect(
     async_fn_in_trait,
     reason = "the one task of a current_thread process needs no Send"
 )]
 pub trait Scheduled: Function {
-    /// One run, which Lambda ends at `deadline`. The body of its reply is the invocation's result, JSON.
+    /// One run. Lambda ends it at `deadline`. The body of the reply is the invocation's result, as
+    /// JSON.
     ///
     /// # Errors
-    /// What the invocation fails with.
+    /// The error of the invocation.
     async fn run(&self, deadline: Instant, now: SystemTime) -> Result<Reply, Failure>;
 }
 
-/// A function and what it stands on, for the life of an instance.
+/// A function and its platform, for the life of an instance.
 struct Instance<F> {
     platform: Platform,
     function: F,
 }
 
-/// Runs a function as Lambda's custom runtime (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>) until Lambda ends it.
+/// Runs a function as Lambda's custom runtime
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>) until Lambda ends it.
 ///
-/// If the settings have any problem, all of them go to standard error as one line and to Lambda's `init/error`, and the exit code is
-/// not zero. Nothing that the function does with a request, not even a panic, becomes a function error.
+/// If the settings have any problem, all problems go to standard error as one line and to Lambda's
+/// `init/error`, and the exit code is not zero. A request never causes a function error, not even
+/// by a panic.
 pub async fn serve<F: Function>(name: &'static str) -> ExitCode {
     let invoke = async |instance: &Instance<F>, event: Event<'_>| answer(instance, &event).await;
     run(name, invoke).await
 }
 
-/// As [`serve`], for a function that a schedule starts too: an event that is no request ([`request::is_schedule`]) starts a run. Only
-/// a run's failure, or panic, becomes a function error, after which Lambda tries again
+/// As [`serve`], for a function that a schedule also starts: an event that is not a request
+/// ([`request::is_schedule`]) starts a run. Only a run's failure or panic becomes a function error.
+/// Lambda then tries again
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html>).
 pub async fn serve_scheduled<F: Scheduled>(name: &'static str) -> ExitCode {
     let invoke = async |instance: &Instance<F>, event: Event<'_>| {
@@ -119,16 +126,17 @@ pub async fn serve_scheduled<F: Scheduled>(name: &'static str) -> ExitCode {
 struct Event<'a> {
     payload: &'a str,
     id: &'a str,
-    /// The path of `PUBLIC_URL`, which a proxy before the function may leave in front of its own.
+    /// The path of `PUBLIC_URL`. A proxy before the function may leave it in front of the
+    /// function's own path.
     prefix: &'a str,
     deadline: Instant,
     arrived: SystemTime,
 }
 
-/// What Lambda gets, if it is not the reply as HTTP.
+/// The invocation's result or error. `None`: Lambda gets the reply as HTTP.
 type Instead = Option<Result<Value, Diagnostic>>;
 
-/// What Lambda gets.
+/// The output of an invocation, as Lambda gets it.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Output {
@@ -136,7 +144,7 @@ enum Output {
     Result(Value),
 }
 
-/// What Lambda gets as the invocation's error.
+/// The reply and the invocation's error for a failure.
 fn failed(failure: Failure) -> (Reply, Instead) {
     let error = Diagnostic {
         error_type: failure.outcome.to_owned(),
@@ -145,7 +153,7 @@ fn failed(failure: Failure) -> (Reply, Instead) {
     (failure.into(), Some(Err(error)))
 }
 
-/// Answers a request, come what may. Only an event that is none fails.
+/// Answers a request in any case. Only an event that is not a request fails.
 async fn answer<F: Function>(instance: &Instance<F>, event: &Event<'_>) -> (Reply, Instead) {
     let request = match Request::from_event(event.payload, event.id, event.deadline) {
         Ok(request) => request,
@@ -153,8 +161,9 @@ async fn answer<F: Function>(instance: &Instance<F>, event: &Event<'_>) -> (Repl
         Err(NoRequest::NotHttp(failure)) => return failed(failure),
     };
     let reply = instance.handle(&request, event.arrived).await;
-    // A CloudFront behaviour for `/sms*` leaves its path there, an HTTP API its stage. What the function calls a path of its own is one;
-    // whatever it does not know has had no effect, and counts without the prefix.
+    // A CloudFront behaviour for `/sms*` leaves its path in the request, an HTTP API its stage. The
+    // function sees the path first as it came. If the function does not know it, the request has
+    // had no effect, so it is tried again without the prefix.
     let unknown = (reply.status, reply.outcome) == (404, "not_found");
     let Some(path) = request
         .without_prefix(event.prefix)
@@ -195,15 +204,18 @@ impl<F: Function> Instance<F> {
             .unwrap_or_else(|_| Reply::empty(500, "panic"))
     }
 
-    /// Connects and fetches ahead. What that waited for is no request's.
+    /// Connects and fetches ahead. The time that this waits for upstreams is counted for no
+    /// request.
     async fn warm_up(&self) {
         let work = erased(self.function.warm_up(&self.platform, now()));
-        let _too_slow = tokio::time::timeout(WARM_UP_TIME, work).await;
+        // After a timeout the first request does the rest.
+        let _ = tokio::time::timeout(WARM_UP_TIME, work).await;
         self.platform.http.take_waited();
     }
 }
 
-/// Without its type: one future of all that a function does is deeper than the compiler goes.
+/// Hides the type of a future. One future type for a whole function is deeper than the compiler
+/// allows.
 fn erased<'a, T>(future: impl Future<Output = T> + 'a) -> Pin<Box<dyn Future<Output = T> + 'a>> {
     Box::pin(future)
 }
@@ -237,7 +249,7 @@ async fn run<F: Function>(
     };
     instance.warm_up().await;
     let cold = AtomicBool::new(true);
-    // Functions that need it say so themselves when it is malformed.
+    // Functions that need `PUBLIC_URL` report a malformed one themselves.
     let public_url = environment("PUBLIC_URL").and_then(|url| url.parse::<http::BaseUrl>().ok());
     let prefix = public_url.as_ref().map_or("/", |url| url.as_url().path());
     let (instance, invoke, cold) = (&instance, &invoke, &cold);
@@ -278,7 +290,7 @@ async fn run<F: Function>(
     }
 }
 
-/// The time. Everything else takes it as an argument.
+/// The time. All other code takes it as an argument.
 #[expect(clippy::disallowed_methods, reason = "this is the one clock")]
 pub fn now() -> SystemTime {
     SystemTime::now()
@@ -299,7 +311,8 @@ fn millis(time: SystemTime) -> u64 {
 
 fn deadline(context: &lambda_runtime::Context, now: SystemTime) -> Instant {
     let left = Duration::from_millis(context.deadline.saturating_sub(millis(now)));
-    // Some local runtimes send no deadline, or one in the far future; Lambda's longest is 15 minutes.
+    // Some local runtimes send no deadline, or one in the far future; Lambda's longest is 15
+    // minutes.
     let left = if left.is_zero() {
         Duration::from_secs(10)
     } else {
@@ -308,8 +321,9 @@ fn deadline(context: &lambda_runtime::Context, now: SystemTime) -> Instant {
     Instant::now() + left
 }
 
-/// Diagnostics as JSON lines on standard output, from `LOG_LEVEL` (`error`, `warn`, `info`, `debug`, `trace`) upwards. Only our own: the
-/// SDK's and the HTTP stack's events show requests, which hold numbers and links.
+/// Diagnostics as JSON lines on standard output, from `LOG_LEVEL` (`error`, `warn`, `info`,
+/// `debug`, `trace`) upwards. Only our own events are written: the events of the SDK and the HTTP
+/// stack show requests, which hold numbers and links.
 fn telemetry(function: &str, source: &mut Source<'_>) {
     use tracing_subscriber::filter::Targets;
     use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
@@ -337,7 +351,7 @@ fn telemetry(function: &str, source: &mut Source<'_>) {
         .init();
 }
 
-/// A panic's message may hold what came in; only its place is told.
+/// A panic's message may hold request data, so only its place is logged.
 fn quiet_panics(function: &'static str) {
     std::panic::set_hook(Box::new(move |panic| {
         let place = panic.location().map(ToString::to_string);
@@ -348,8 +362,8 @@ fn quiet_panics(function: &'static str) {
 }
 
 fn print_line(out: &mut impl std::io::Write, line: impl std::fmt::Display) {
-    // Nobody is left to be told when standard output is closed.
-    let _closed = writeln!(out, "{line}").and_then(|()| out.flush());
+    // If standard output is closed, the failure cannot be reported either.
+    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
 }
 
 async fn report_bad_start(function: &str, problems: &Problems) {
@@ -369,6 +383,6 @@ async fn report_bad_start(function: &str, problems: &Problems) {
         .request(reqwest::Method::POST, url)
         .header("Lambda-Runtime-Function-Error-Type", "Configuration")
         .body(report.to_string());
-    // Lambda sees the exit code in any case.
-    let _unreported = client.send(request, 4096, Duration::from_secs(2)).await;
+    // If the report does not arrive, Lambda still sees the exit code.
+    let _ = client.send(request, 4096, Duration::from_secs(2)).await;
 }

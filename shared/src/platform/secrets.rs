@@ -1,7 +1,7 @@
-//! Credentials from AWS Secrets Manager: one JSON object a secret, cached five minutes, fetched again early when a provider or
-//! a signature says that it changed.
+//! Credentials from AWS Secrets Manager: one JSON object per secret, cached for five minutes. The
+//! secret is fetched earlier when a provider or a signature shows that it changed.
 //!
-//! A secret that cannot be had is never skipped: callers refuse with 503 (fail closed).
+//! A secret that cannot be fetched is never skipped: callers answer 503 (fail closed).
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -17,21 +17,23 @@ use crate::platform::reply::Failure;
 
 /// Values are used at most this long.
 const LIFE: Duration = Duration::from_mins(5);
-/// A fetch that failed is not repeated for this long; until one succeeds nobody can say that a signature is wrong.
+/// Pause after a failed fetch. Until a fetch succeeds the answer is 503, not 403: the signature may
+/// be right.
 const RETRY_INTERVAL: Duration = Duration::from_secs(5);
-/// A mismatch fetches again at most this often, so that a stranger's bad signatures cannot run up requests.
+/// After a mismatch the secret is fetched at most this often, so that a stranger's bad signatures
+/// cannot cause many fetches.
 const REFRESH_INTERVAL: Duration = Duration::from_mins(1);
 
 /// The content of a secret: a JSON object of strings.
 pub trait Content: Sized {
-    /// What the secret is called in messages (`twilio`).
+    /// The secret's name in messages (`twilio`).
     const NAME: &'static str;
 
-    /// Takes what is needed from the object.
+    /// Takes the needed values from the object.
     fn take(keys: &mut Keys) -> Option<Self>;
 }
 
-/// The keys of a secret being read; collects what is missing.
+/// The keys of a secret while it is read. It collects the missing ones.
 #[derive(Debug)]
 pub struct Keys {
     values: std::collections::HashMap<String, Value>,
@@ -47,7 +49,7 @@ enum Value {
 }
 
 impl Keys {
-    /// A value that must be there and not blank.
+    /// A value that must be present and not blank.
     pub fn required(&mut self, key: &'static str) -> Option<SecretString> {
         let value = self.optional(key);
         if value.is_none() {
@@ -70,12 +72,12 @@ impl Keys {
         }
     }
 
-    /// Notes that a value is not what it should be, in words that complete "the secret lacks …".
+    /// Notes that a value is wrong, in words that complete "the secret lacks …".
     pub fn reject(&mut self, what: &'static str) {
         self.missing.push(what);
     }
 
-    /// A switch, off if left out.
+    /// A switch. It is off if left out.
     pub fn flag(&mut self, key: &'static str) -> bool {
         match self.values.get(key) {
             Some(Value::Flag(set)) => *set,
@@ -85,12 +87,12 @@ impl Keys {
     }
 }
 
-/// Why a secret cannot be used; names the secret, never its value.
+/// Why a secret cannot be used. It names the secret, never its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SecretError(String);
 
 impl SecretError {
-    /// There was no time left to wait for Secrets Manager.
+    /// No time is left to wait for Secrets Manager.
     pub(crate) fn late(name: &str) -> Self {
         Self(format!("secret {name}: no answer in time"))
     }
@@ -112,7 +114,7 @@ impl From<SecretError> for Failure {
     }
 }
 
-/// One secret, fetched when needed.
+/// One secret. It is fetched when needed.
 pub struct Secret<T> {
     id: String,
     client: aws_sdk_secretsmanager::Client,
@@ -142,7 +144,7 @@ impl<T: Content> Secret<T> {
     /// The current value, from memory if it was fetched within five minutes.
     ///
     /// # Errors
-    /// When Secrets Manager has no answer, or the value lacks a key.
+    /// If Secrets Manager does not answer, or the value lacks a key.
     pub async fn get(&self, now: SystemTime) -> Result<Arc<T>, SecretError> {
         if let Some((value, fetched)) = &lock(&self.cache).value
             && now.duration_since(*fetched).is_ok_and(|age| age < LIFE)
@@ -152,10 +154,11 @@ impl<T: Content> Secret<T> {
         self.fetch(now).await
     }
 
-    /// The value fetched anew, because the cached one did not fit; `None` when that was done within the last minute.
+    /// The value, fetched again because the cached one did not match; `None` if the last such fetch
+    /// was within the last minute.
     ///
     /// # Errors
-    /// As [`Secret::get`], also for five seconds after a fetch failed.
+    /// As [`Secret::get`]. For five seconds after a failed fetch, the same error again.
     pub async fn refresh(&self, now: SystemTime) -> Result<Option<Arc<T>>, SecretError> {
         if let Some((last, result)) = &lock(&self.cache).refreshed {
             let interval = if result.is_ok() {
@@ -172,7 +175,7 @@ impl<T: Content> Secret<T> {
         fetched.map(Some)
     }
 
-    /// The cached value if it `fits`, else a fresh one if that does; `None`: neither.
+    /// The cached value if it `fits`, else a fresh value that fits; `None`: neither does.
     ///
     /// # Errors
     /// As [`Secret::refresh`].
@@ -189,10 +192,11 @@ impl<T: Content> Secret<T> {
         Ok(fresh.filter(|fresh| fits(fresh)))
     }
 
-    /// What an attempt with the cached value comes to; where that `is_refused`, with a fresh one, if there is one.
+    /// The result of an attempt with the cached value. If its error `is_refused`, the attempt is
+    /// made again with a fresh value, if there is one.
     ///
     /// # Errors
-    /// The attempt's, or as [`Secret::refresh`].
+    /// The attempt's error, or as [`Secret::refresh`].
     pub async fn retrying<R, E: From<SecretError>, F: Future<Output = Result<R, E>>>(
         &self,
         now: SystemTime,
@@ -233,10 +237,11 @@ impl<T: Content> Secret<T> {
     }
 }
 
-/// Fetches ahead a secret that may be left out; a failure is met again by the first request.
+/// Fetches ahead a secret that may be left out.
 pub async fn warm_up<T: Content>(secret: Option<&Secret<T>>, now: SystemTime) {
     if let Some(secret) = secret {
-        let _met_again = secret.get(now).await;
+        // A failure shows again on the first request.
+        let _ = secret.get(now).await;
     }
 }
 
@@ -258,7 +263,7 @@ fn parse<T: Content>(id: &str, text: &str) -> Result<T, SecretError> {
     content.ok_or_else(|| SecretError(format!("secret {} ({id}) is incomplete", T::NAME)))
 }
 
-/// Whether two secrets are the same, in a time that tells nothing but whether their lengths are.
+/// Whether two secrets are equal. The time it takes reveals only whether their lengths are equal.
 pub fn same(known: &str, given: &str) -> bool {
     use subtle::ConstantTimeEq as _;
     known.as_bytes().ct_eq(given.as_bytes()).into()

@@ -1,8 +1,9 @@
 //! The one DynamoDB table: keys, items, and the few operations the functions need.
 //!
-//! Conditional writes are the only lock. Every item has `expires_at` (epoch seconds, the table's TTL attribute); DynamoDB
-//! deletes late, up to days (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html>), so readers compare it
-//! with `now` themselves. An outage is [`Unavailable`], never "not found".
+//! Conditional writes are the only lock. Every item has `expires_at` (epoch seconds, the table's
+//! TTL attribute). DynamoDB deletes expired items up to days late
+//! (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html>), so readers
+//! compare `expires_at` with `now` themselves. An outage is [`Unavailable`], never "not found".
 
 use std::collections::HashMap;
 use std::fmt::{self, Write as _};
@@ -26,7 +27,8 @@ pub fn epoch(time: SystemTime) -> u64 {
         .map_or(0, |since| since.as_secs())
 }
 
-/// The primary key of an item. The parts come from validated values only (E.164, SIDs, hashes), so they hold no stray `#`.
+/// The primary key of an item. Its parts come from validated values only (E.164, SIDs, hashes), so
+/// they hold no `#` of their own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key {
     /// Partition key, `prefix#value`.
@@ -61,7 +63,7 @@ pub enum Value {
     N(u64),
     /// A map.
     M(Vec<(&'static str, Value)>),
-    /// A set of one string: sets grow by [`Update::add_to_set`].
+    /// A set with one string. [`Update::add_to_set`] adds more.
     Set(String),
 }
 
@@ -99,7 +101,7 @@ impl From<u64> for Value {
     }
 }
 
-/// Attributes as stored: an item, or a map within one.
+/// Attributes as stored: an item, or a map within an item.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Item(HashMap<String, AttributeValue>);
 
@@ -168,12 +170,12 @@ impl Item {
 pub struct Unavailable(String);
 
 impl Unavailable {
-    /// There was no time left to wait for DynamoDB.
+    /// No time is left to wait for DynamoDB.
     pub fn late() -> Self {
         Self("no answer in time".to_owned())
     }
 
-    /// Others changed the item each time before we could.
+    /// Other instances changed the item before each of our writes.
     pub fn busy() -> Self {
         Self("the item changed too often".to_owned())
     }
@@ -198,7 +200,7 @@ impl From<Unavailable> for Failure {
 /// The answer to a conditional write.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Write {
-    /// Done; the item as it is now.
+    /// The write was done; the item as it is now.
     Done(Item),
     /// The condition does not hold; the item as it is, empty if there is none.
     Refused(Item),
@@ -219,7 +221,7 @@ pub struct Update {
 }
 
 impl Update {
-    /// An update of the item at `key`, which is made if it does not exist.
+    /// An update of the item at `key`. DynamoDB creates the item if it does not exist.
     pub fn new(key: Key) -> Self {
         Self {
             key,
@@ -234,7 +236,8 @@ impl Update {
         }
     }
 
-    /// [`Table::update`] does not ask for it again when its answer is lost: done a second time, it would be too much.
+    /// Tells [`Table::update`] not to try again after a lost answer, because this update must not
+    /// be applied twice.
     #[must_use]
     pub fn once(self) -> Self {
         Self {
@@ -243,14 +246,15 @@ impl Update {
         }
     }
 
-    /// Sets an attribute; `map.attribute` is one within a map that is there.
+    /// Sets an attribute. `map.attribute` names an attribute within an existing map.
     #[must_use]
     pub fn set(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
         self.sets.push((name.into(), value.into()));
         self
     }
 
-    /// Sets an attribute to what stands at `path` before this update, or to `otherwise` where nothing does.
+    /// Sets an attribute to the value that `path` has before this update, or to `otherwise` if
+    /// there is none.
     #[must_use]
     pub fn copy(
         mut self,
@@ -263,7 +267,7 @@ impl Update {
         self
     }
 
-    /// Adds to a number, from 0 if absent.
+    /// Adds to a number. An absent attribute counts as 0.
     #[must_use]
     pub fn add(mut self, name: impl Into<String>, number: i64) -> Self {
         self.adds
@@ -271,7 +275,7 @@ impl Update {
         self
     }
 
-    /// Adds a string to a set, which is made if absent.
+    /// Adds a string to a set. DynamoDB creates the set if it does not exist.
     #[must_use]
     pub fn add_to_set(mut self, name: impl Into<String>, text: &str) -> Self {
         self.adds
@@ -279,7 +283,7 @@ impl Update {
         self
     }
 
-    /// Takes a string out of a set, which goes with its last one.
+    /// Removes a string from a set. DynamoDB removes the set with its last string.
     #[must_use]
     pub fn take_from_set(mut self, name: impl Into<String>, text: &str) -> Self {
         self.takes
@@ -294,7 +298,8 @@ impl Update {
         self
     }
 
-    /// Only if `condition` holds: a DynamoDB condition expression whose `:names` are bound by [`Update::bind`].
+    /// Makes the update conditional. `condition` is a DynamoDB condition expression;
+    /// [`Update::bind`] binds its `:names`.
     #[must_use]
     pub fn only_if(mut self, condition: impl Into<String>) -> Self {
         self.condition = Some(condition.into());
@@ -318,7 +323,8 @@ impl Update {
         let mut expression = String::new();
         let mut clause = |verb: &str, terms: Vec<String>| {
             if !terms.is_empty() {
-                let _infallible = write!(expression, "{verb} {} ", terms.join(", "));
+                // Writing to a string cannot fail.
+                let _ = write!(expression, "{verb} {} ", terms.join(", "));
             }
         };
         let mut placeholder = |name: String| {
@@ -399,7 +405,7 @@ impl Table {
         Self { client, name }
     }
 
-    /// Reads an item, consistently; an expired one counts as absent.
+    /// Reads an item with a consistent read. An expired item counts as absent.
     ///
     /// # Errors
     /// [`Unavailable`].
@@ -417,7 +423,7 @@ impl Table {
         Ok(item.filter(|item| item.number("expires_at").is_none_or(|end| end > epoch(now))))
     }
 
-    /// Updates an item; its condition may refuse.
+    /// Updates an item, if its condition holds.
     ///
     /// # Errors
     /// [`Unavailable`], also when transactions kept the item busy through all retries.
@@ -518,11 +524,13 @@ impl Table {
         .await
     }
 
-    /// Makes all updates or none. `Ok(None)`: done. `Ok(Some(refusals))`: nothing was written; for each update, in order,
-    /// the item that its condition refused (empty if there is none), `None` where it did not refuse.
+    /// Makes all updates or none. `Ok(None)`: done. `Ok(Some(refusals))`: nothing was written.
+    /// There is one entry for each update, in order: the item that the condition refused (empty if
+    /// there is none), or `None` if the condition did not refuse.
     ///
     /// # Errors
-    /// [`Unavailable`], also when other transactions kept these items busy through the SDK's and our own retries.
+    /// [`Unavailable`], also when other transactions kept these items busy through the SDK's and
+    /// our own retries.
     pub async fn update_all(
         &self,
         updates: Vec<Update>,
@@ -576,7 +584,7 @@ impl Table {
                 let cause = format!("TransactWriteItems: {}", codes.join(", "));
                 Err(Unavailable(cause))
             };
-            // While one item is busy, what the others refuse is only half of the answer.
+            // While one item is busy, the refusals of the other items are incomplete.
             if is("TransactionConflict") {
                 Attempt::Busy(result)
             } else {
@@ -586,7 +594,7 @@ impl Table {
         .await
     }
 
-    /// What the table answers within so much time.
+    /// The result of `work`, if it comes within `time`.
     ///
     /// # Errors
     /// As `work`, or [`Unavailable::late`].
@@ -600,14 +608,14 @@ impl Table {
     }
 }
 
-/// What one attempt at a write came to.
+/// The result of one attempt at a write.
 enum Attempt<T> {
     Ended(Result<T, Unavailable>),
-    /// A transaction was at work on an item; the last attempt ends so.
+    /// A transaction was changing an item. After the last attempt this is the result.
     Busy(Result<T, Unavailable>),
 }
 
-/// Attempts a write until no transaction is in its way.
+/// Repeats a write while a transaction on the same item blocks it.
 async fn unless_busy<T, F: Future<Output = Attempt<T>>>(
     attempt: impl Fn() -> F,
 ) -> Result<T, Unavailable> {
@@ -621,11 +629,13 @@ async fn unless_busy<T, F: Future<Output = Attempt<T>>>(
     }
 }
 
-/// A write that meets a transaction on the same item is refused, not queued, and the SDK does not repeat it
+/// Attempts at a write that meets a transaction on the same item. DynamoDB rejects such a write
+/// instead of queuing it, and the SDK does not repeat it
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html#transaction-conflict-handling>).
 const CONFLICT_ATTEMPTS: u64 = 10;
 
-/// Fifty copies of one request meet each other: the pauses grow, and differ.
+/// Pauses between attempts. They grow and are random, because fifty copies of one request may
+/// collide.
 async fn back_off(attempt: u64) {
     tokio::time::sleep(Duration::from_millis(
         5 + random_below(10 << attempt.min(5)),
@@ -638,7 +648,8 @@ pub fn random_below(bound: u64) -> u64 {
     getrandom::u64().unwrap_or_default() % bound
 }
 
-/// A fresh name for one invocation's claims, by which it recognises its own after an answer was lost.
+/// A new name for one invocation's claims. After a lost answer the invocation recognises its own
+/// claim by it.
 pub fn owner_id() -> String {
     format!(
         "{:016x}{:016x}",

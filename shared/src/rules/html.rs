@@ -1,9 +1,10 @@
-//! What we read of HTML: the targets of links and the forms. A tokenizer only, no tree, so nesting costs nothing
-//! (<https://html.spec.whatwg.org/multipage/parsing.html#tokenization>).
+//! The parts of HTML that we read: the targets of links and the forms. A tokenizer only, no tree,
+//! so nesting costs nothing (<https://html.spec.whatwg.org/multipage/parsing.html#tokenization>).
 //!
-//! The tokenizer hands a tag over only at its end, and compares each attribute with all before it in the same tag. So a tag of
-//! 150,000 attributes would cost ten thousand million comparisons before we saw it. Text is therefore fed in small pieces, and whoever
-//! feeds counts what can divide attributes since the last token.
+//! The tokenizer hands over a tag only at its end, and compares each attribute with all earlier
+//! attributes of the tag. So a tag of 150,000 attributes would cost ten thousand million
+//! comparisons before we saw it. Therefore the text is fed in small pieces, and the bytes that can
+//! divide attributes are counted since the last token.
 
 use std::cell::{Cell, RefCell};
 
@@ -17,7 +18,7 @@ const SIZE_LIMIT: usize = 512 * 1024;
 const LINK_LIMIT: usize = 1_000;
 const FORM_LIMIT: usize = 100;
 const INPUT_LIMIT: usize = 100;
-/// Of one tag.
+/// Attributes of one tag.
 const ATTRIBUTE_LIMIT: usize = 1_000;
 /// Bytes that are fed at once.
 const PIECE: usize = 1024;
@@ -26,7 +27,7 @@ const PIECE: usize = 1024;
 /// slash. A tag with so many attributes costs a hundred million comparisons, once: it has more than `ATTRIBUTE_LIMIT`.
 const DIVIDER_LIMIT: usize = 14_000;
 
-/// What a document links to and asks for.
+/// The links and forms of a document.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Document {
     /// `href` of the first `<base>`.
@@ -53,7 +54,7 @@ pub fn read(text: &str) -> Option<Document> {
     read_in_pieces(text).0
 }
 
-/// The document, and how many pieces of the text were looked at.
+/// The document, and how many pieces of the text were read.
 fn read_in_pieces(text: &str) -> (Option<Document>, usize) {
     if text.len() > SIZE_LIMIT {
         return (None, 0);
@@ -67,8 +68,8 @@ fn read_in_pieces(text: &str) -> (Option<Document>, usize) {
         dividers += piece.bytes().filter(|byte| divides(*byte)).count();
         let queue = BufferQueue::default();
         queue.push_back(piece.into());
-        // The reader never asks for a script to be run, so all of the piece is taken.
-        let _done = tokenizer.feed(&queue);
+        // The reader never asks for a script to be run, so the tokenizer takes the whole piece.
+        let _ = tokenizer.feed(&queue);
         if reader.has_token.take() {
             dividers = 0;
         }
@@ -91,7 +92,7 @@ fn divides(byte: u8) -> bool {
 struct Reader {
     document: RefCell<Document>,
     in_form: Cell<bool>,
-    /// Since the last piece.
+    /// Whether a token came since the last piece.
     has_token: Cell<bool>,
     over_limit: Cell<bool>,
 }
@@ -101,7 +102,8 @@ impl TokenSink for Reader {
 
     fn process_token(&self, token: Token, _line: u64) -> TokenSinkResult<()> {
         match token {
-            // An attribute that comes twice is one.
+            // A duplicate attribute is a parse error, not a token. It must not reset the count of
+            // dividers.
             Token::ParseError(_) => return TokenSinkResult::Continue,
             Token::TagToken(tag) if !self.over_limit.get() => {
                 self.has_token.set(true);
@@ -114,7 +116,7 @@ impl TokenSink for Reader {
 }
 
 impl Reader {
-    /// Takes a tag, and says what its content is to be read as, if not as markup.
+    /// Takes a tag. Returns how its content is read, if not as markup.
     fn tag(&self, tag: &Tag) -> TokenSinkResult<()> {
         if tag.kind == EndTag {
             if &*tag.name == "form" {

@@ -1,35 +1,38 @@
-//! The journal of a send: what is known about one logical message, so that duplicates and crashes are judged by facts.
+//! The journal of a send: the state record of one logical message. Duplicates and crashes are
+//! judged by it.
 //!
-//! `sending(lease) -> sent(sid) | refused | failed | unknown`, item `sent#<kind>#<hash>`. `sending` is written before the provider is
-//! called and settled after; a crash in between leaves `sending` with a lease that ends, which means *unknown*, never "failed".
-//! What *unknown* allows is the caller's rule: a verification text is sent again (losing one is worse than repeating it), a
+//! `sending(lease) -> sent(sid) | refused | failed | unknown`, item `sent#<kind>#<hash>`. `sending`
+//! is written before the provider is called, the outcome after it. A crash in between leaves
+//! `sending` with a lease that ends. This means *unknown*, never "failed". The caller decides what
+//! *unknown* allows: a verification text is sent again (losing one is worse than repeating it), a
 //! one-time code never.
 
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::platform::table::{Item, Key, Table, Unavailable, Update, epoch, random_below};
 
-/// What is known about a message.
+/// The known state of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Stage {
-    /// Someone is sending it now, until the lease ends.
+    /// An invocation is sending it now, until the lease ends.
     Sending,
     /// The provider accepted it.
     Sent {
-        /// The provider's id of the message, if it told one.
+        /// The provider's id of the message, if the provider gave one.
         sid: Option<String>,
-        /// Which provider, where there are several.
+        /// The provider, where there are several.
         provider: Option<String>,
     },
-    /// The provider refused the recipient for good.
+    /// The provider rejected the recipient for good.
     Refused,
-    /// Certainly not sent; may be tried again.
+    /// The message was certainly not sent. It may be tried again.
     Failed,
-    /// May have been sent.
+    /// The message may have been sent.
     Unknown,
 }
 
-/// The journal of one message, identified by its kind and a hash of what makes it the same message.
+/// The journal of one message. The message is identified by its kind and a hash that all its copies
+/// share.
 #[derive(Debug, Clone)]
 pub struct Entry {
     key: Key,
@@ -40,8 +43,9 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// The entry of the message `id` (`<kind>#<hash>`; rights in the table go by the kind) for `owner` (a [`crate::platform::table::owner_id`]), leased until `lease_until`, forgotten at
-    /// `expires_at` (epoch seconds).
+    /// The entry of the message `id` (`<kind>#<hash>`; rights in the table go by the kind) for
+    /// `owner` (a [`crate::platform::table::owner_id`]). The lease ends at `lease_until`, the entry
+    /// at `expires_at` (epoch seconds).
     pub fn new(id: &str, owner: String, lease_until: u64, expires_at: u64) -> Self {
         Self {
             key: Key::new(format!("sent#{id}"), "send"),
@@ -52,8 +56,8 @@ impl Entry {
         }
     }
 
-    /// The same entry, which notes with its claim by what name the message was counted: whoever meets it learns whether its own count
-    /// is the same.
+    /// The same entry. Its claim stores the name by which the message was counted. So an invocation
+    /// that meets the claim learns whether its own count is the same.
     #[must_use]
     pub fn counted_as(&self, name: &str) -> Self {
         Self {
@@ -62,13 +66,15 @@ impl Entry {
         }
     }
 
-    /// The same entry, forgotten at another time, which [`Entry::settle`] writes: what is remembered may count from the end of a send.
+    /// The same entry with another `expires_at`, which [`Entry::settle`] writes. So the time of
+    /// remembering may count from the end of a send.
     #[must_use]
     pub fn remembered_until(self, expires_at: u64) -> Self {
         Self { expires_at, ..self }
     }
 
-    /// The update that claims the message if nobody has it: for the transaction of a first delivery. `first_at` then says when that was.
+    /// The update that claims the message if it has no entry: for the transaction of a first
+    /// delivery. `first_at` stores the time of that delivery.
     pub fn claim(&self, now: SystemTime) -> Update {
         self.sending()
             .set("first_at", epoch(now))
@@ -76,7 +82,8 @@ impl Entry {
             .bind(":now", epoch(now))
     }
 
-    /// The update that claims it again after `seen` was read: only if nobody moved it since.
+    /// The update that claims the message again after `seen` was read. It is refused if another
+    /// invocation has changed the entry since.
     pub fn claim_again(&self, seen: &Item) -> Update {
         self.sending()
             .only_if("stage = :stage AND owner_id = :owner AND lease_until = :lease")
@@ -100,7 +107,7 @@ impl Entry {
             .remove("provider")
     }
 
-    /// The entry as it stands, if there is one.
+    /// The current entry, if there is one.
     ///
     /// # Errors
     /// [`Unavailable`].
@@ -108,7 +115,8 @@ impl Entry {
         table.get(self.key.clone(), now).await
     }
 
-    /// What `seen`, the item that refused a claim, says; `None` if it is our own claim, made by an attempt whose answer was lost.
+    /// The stage in `seen`, the item that refused a claim. `None` if `seen` is our own claim, made
+    /// by an attempt whose answer was lost.
     pub fn stage(&self, seen: &Item, now: SystemTime) -> Option<Stage> {
         match seen.text("stage") {
             Some("sending") if seen.text("owner_id") == Some(&self.owner) => None,
@@ -153,7 +161,8 @@ impl Entry {
         Ok(())
     }
 
-    /// Gives the claim up before anything was sent: the message is counted nowhere, and whoever comes next counts it.
+    /// Gives the claim up before anything was sent. The message is then counted nowhere, and the
+    /// next invocation counts it.
     ///
     /// # Errors
     /// [`Unavailable`]; the entry then stays `sending`, which means unknown once the lease is over.
@@ -171,7 +180,7 @@ impl Entry {
             .map(drop)
     }
 
-    /// Writes how it ended, unless another invocation has taken the message over since.
+    /// Stores the outcome, unless another invocation has taken the message over since.
     ///
     /// # Errors
     /// [`Unavailable`]; the entry then stays `sending`, which means unknown once the lease is over.
@@ -193,7 +202,8 @@ impl Entry {
             .into_iter()
             .filter_map(|(name, value)| Some((name, value?)));
         let update = known.fold(update, |update, (name, value)| update.set(name, value));
-        // Refused: another invocation has taken it over, and writes how that ends.
+        // If the update is refused, another invocation has taken the message over and stores the
+        // outcome.
         table
             .update(
                 update

@@ -1,5 +1,5 @@
-//! JSON Web Tokens (RFC 7519) with the algorithm fixed by us, never by the token. The cryptography behind jsonwebtoken is ring's,
-//! which TLS has linked already.
+//! JSON Web Tokens (RFC 7519). We fix the algorithm; the token never chooses it. The cryptography
+//! behind jsonwebtoken is ring's, which TLS has linked already.
 
 use std::time::SystemTime;
 
@@ -19,19 +19,19 @@ use serde_json::{Value, json};
 
 use crate::platform::table::epoch;
 
-/// Longer tokens are refused unread.
+/// Longer tokens are rejected unread.
 const LONGEST: usize = 8 * 1024;
 /// Clocks may differ by this many seconds.
 const LEEWAY: u64 = 30;
 /// An `exp` beyond the year 5138 is not a time in seconds.
 const LATEST_EXPIRY: u64 = 100_000_000_000;
 
-/// Why a token is refused; the words are for logs.
+/// Why a token is rejected; the words are for logs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Invalid {
-    /// Not signed with this key, or with another algorithm, or not a token at all.
+    /// Not signed with this key, or signed with another algorithm, or not a token at all.
     Signature,
-    /// Signed, but for someone else, or not now.
+    /// Signed with this key, but the claims do not match, or the token is not valid now.
     Claims,
 }
 
@@ -43,7 +43,8 @@ struct Times {
 }
 
 impl Times {
-    /// Whether those that are there fit: whole seconds only; texts, fractions, negative and huge numbers are refused.
+    /// Whether the times that are present fit `now`. Only whole seconds are accepted; texts,
+    /// fractions, negative and huge numbers are rejected.
     fn fit(&self, now: SystemTime) -> bool {
         let (latest, earliest) = (epoch(now) + LEEWAY, epoch(now).saturating_sub(LEEWAY));
         let holds = |claim: &Option<Value>, holds: &dyn Fn(u64) -> bool| {
@@ -56,7 +57,7 @@ impl Times {
             && holds(&self.iat, &|iat| iat <= latest)
     }
 
-    /// Whether the token has an end, and that is to come; or needs none.
+    /// Whether the token has an end that is still to come, or needs none.
     fn lasts(&self, expected: &Expected, now: SystemTime) -> bool {
         match (&self.exp, &self.iat) {
             (Some(_), _) => true,
@@ -68,20 +69,22 @@ impl Times {
     }
 }
 
-/// What a token with a shared key must say.
+/// The claims that a token with a shared key must have.
 #[derive(Debug, Clone)]
 pub struct Expected {
-    /// In its `aud`.
+    /// Must be in `aud`.
     pub audience: String,
-    /// Its `sub`.
+    /// Must be `sub`.
     pub subject: String,
-    /// Seconds after its `iat` for which a token without `exp` is good.
+    /// Seconds for which a token without `exp` is valid, counted from its `iat`.
     pub life: u64,
-    /// Whether one that has neither `exp` nor `iat`, and so is good for as long as its key, is taken.
+    /// Whether a token with neither `exp` nor `iat` is accepted. Such a token is valid as long as
+    /// its key.
     pub undated: bool,
 }
 
-/// Checks an HS256 token: it says what is `expected`, and `exp`, `nbf`, `iat` fit `now` where they are present.
+/// Checks an HS256 token: it has the `expected` claims, and `exp`, `nbf`, `iat` fit `now` where
+/// they are present.
 ///
 /// # Errors
 /// [`Invalid`].
@@ -111,19 +114,22 @@ fn decode<T: DeserializeOwned>(
     if token.len() > LONGEST || token.split('.').count() != 3 {
         return Err(Invalid::Signature);
     }
-    // Already installed: by an earlier token.
-    let _installed = RING.install_default();
-    // Its own clock is not ours; the times are checked afterwards.
+    // This fails if an earlier token has installed it already.
+    let _ = RING.install_default();
+    // The library's time checks use its own clock, so they are off. The times are checked
+    // afterwards.
     validation.validate_exp = false;
     validation.validate_nbf = false;
     let header = jsonwebtoken::decode_header(token).map_err(|_| Invalid::Signature)?;
-    // Who does not understand what is critical refuses (RFC 7515, section 4.1.11); we understand none of it.
+    // A reader must reject critical extensions that it does not understand (RFC 7515, section
+    // 4.1.11). We understand none.
     if header.crit.is_some() {
         return Err(Invalid::Signature);
     }
     let decoded =
         jsonwebtoken::decode::<T>(token, key, &validation).map_err(|error| match error.kind() {
-            // Json: claims of another shape under a signature that fits, for the header has been read.
+            // Json: the header could be read and the signature fits, so the claims have another
+            // shape.
             ErrorKind::InvalidAudience
             | ErrorKind::InvalidIssuer
             | ErrorKind::InvalidSubject
@@ -139,7 +145,8 @@ fn decode<T: DeserializeOwned>(
 pub struct Key(DecodingKey);
 
 impl Key {
-    /// A key of a JSON Web Key Set with its `kid`; `None` if it is not one for signatures with RS256, of 2048 to 8192 bits.
+    /// A key of a JSON Web Key Set with its `kid`; `None` if it is not an RS256 signature key of
+    /// 2048 to 8192 bits.
     pub fn from_jwk(jwk: &Value) -> Option<(String, Self)> {
         let text = |name: &str| jwk.get(name).and_then(Value::as_str);
         let suits = |name: &str, value: &str| text(name).is_none_or(|text| text == value);
@@ -164,7 +171,7 @@ impl Key {
     }
 }
 
-/// The claims of an access token that its checks leave to the caller.
+/// The claims of an access token that [`check_rs256`] leaves to the caller.
 #[derive(Debug, Deserialize)]
 pub struct Claims {
     #[serde(default)]
@@ -184,7 +191,8 @@ impl Claims {
     }
 }
 
-/// The `kid` of a token that says it is signed with RS256, and is for access or of no named type; nothing is proven by it.
+/// The `kid` of a token whose header names RS256 and either the type of access tokens or no
+/// particular type. It proves nothing yet.
 pub fn key_id(token: &str) -> Option<String> {
     if token.len() > LONGEST || token.split('.').count() != 3 {
         return None;
@@ -199,7 +207,8 @@ pub fn key_id(token: &str) -> Option<String> {
     header.kid.filter(|_| fits)
 }
 
-/// Checks an RS256 access token: `iss` is `issuer`, `aud` holds `audience`, `exp` is there, and all times fit `now`.
+/// Checks an RS256 access token: `iss` is `issuer`, `aud` holds `audience`, `exp` is there, and all
+/// times fit `now`.
 ///
 /// # Errors
 /// [`Invalid`].
@@ -222,8 +231,9 @@ pub fn check_rs256(
     }
 }
 
-/// An RS256 token (RFC 7518, section 3.3) of `claims`, made with the RSA key in `pem` (PKCS#8 or PKCS#1, 2048 bits and more) that
-/// the other side knows as `key_id`. `None` when `pem` is not such a key.
+/// Signs `claims` as an RS256 token (RFC 7518, section 3.3) with the RSA key in `pem` (PKCS#8 or
+/// PKCS#1, 2048 bits and more). The other side knows the key as `key_id`. `None` if `pem` is not
+/// such a key.
 pub fn sign_rs256(claims: &Value, key_id: &str, pem: &str) -> Option<String> {
     let key = match PrivateKeyDer::from_pem_slice(pem.as_bytes()).ok()? {
         PrivateKeyDer::Pkcs8(key) => algorithms::RsaKeyPair::from_pkcs8(key.secret_pkcs8_der()),

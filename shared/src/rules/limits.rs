@@ -1,14 +1,18 @@
-//! Budgets that bound what strangers can make us do: windows that slide, in the table.
+//! Budgets bound the work that strangers can cause. Their windows slide, and are kept in the table.
 //!
-//! A budget is an item `rate#<what>#<key>` / `<window>`: `hits` counts the window, `s_<n>` one thirteenth of it (a *slice*), and
-//! `newest` is the slice that counts now. Whoever comes first in a new slice drops those that left the window, so no window,
-//! wherever it begins, holds more than the maximum. Counting is one conditional write of one item. It is no part of a transaction:
-//! a transaction is refused while another one holds one of its items, so a budget that all requests share would refuse them
-//! each other (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html>), while plain writes queue.
+//! A budget is an item `rate#<what>#<key>` / `<window>`: `hits` counts the window, `s_<n>` one
+//! thirteenth of it (a *slice*), and `newest` is the current slice. The first count in a new slice
+//! drops the slices that have left the window. So no window, wherever it begins, holds more than
+//! the maximum. Counting is one conditional write of one item. It is not part of a transaction,
+//! because DynamoDB rejects a transaction while another one holds one of its items
+//! (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html>). With
+//! a budget that all requests share, transactions would reject each other, while plain writes
+//! queue.
 //!
-//! Count beside the write that claims the work, then [`Taken::give_back`] what was counted for work that was not ours. A crash in
-//! between counts once too much. [`take_all`] does that for several budgets at once. Small budgets remember what they counted ([`Budget::once_for`]), so that fifty copies of a request
-//! at the same moment fill none.
+//! Count beside the write that claims the work. If the work is not ours, give the count back
+//! ([`Taken::give_back`]). A crash in between counts once too much. [`take_all`] counts against
+//! several budgets at once. Small budgets remember what they counted ([`Budget::once_for`]), so
+//! that fifty simultaneous copies of a request fill none.
 
 use std::time::SystemTime;
 
@@ -17,19 +21,21 @@ use futures_util::future::{join_all, try_join_all};
 use crate::platform::table::{Item, Key, Table, Unavailable, Update, Value, Write, epoch};
 
 const DAY: u64 = 86_400;
-/// A window is looked at in so many parts, and one more for the part that is leaving it.
+/// A window has this many slices, and one more for the part that is leaving it.
 const SLICES: u64 = 12;
-/// Up to this maximum a budget remembers what it counted: an item of 200 names costs six write units, one of twenty costs one.
+/// A budget up to this maximum remembers what it counted. An item of 200 names costs six write
+/// units, an item of twenty costs one.
 const REMEMBERED: u64 = 200;
-/// So much of a name is remembered.
+/// This many characters of a name are remembered.
 const NAME: usize = 26;
-/// One item takes 1,000 writes a second; a budget is spread over one more item for each so many an hour.
+/// Counts an hour for each item: one item takes 1,000 writes a second. A larger budget is spread
+/// over more items.
 const PER_SHARD: u64 = 50_000;
 const MOST_SHARDS: u64 = 16;
-/// Others may have counted between our look and our write.
+/// Attempts at a count: another instance may have counted between our read and our write.
 const ATTEMPTS: usize = 8;
 
-/// The time that a budget is for.
+/// The window of a budget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Window {
     /// Any sixty seconds.
@@ -59,7 +65,7 @@ impl Window {
     }
 }
 
-/// At most so many of something within a window.
+/// A maximum of something within a window.
 #[derive(Debug, Clone)]
 pub struct Budget {
     pk: String,
@@ -75,7 +81,8 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// At most `max` times `what` for `key` within any `window`. Both are part of the item's key, so of validated characters.
+    /// At most `max` times `what` for `key` within any `window`. `what` and `key` are part of the
+    /// item's key, so they consist of validated characters.
     pub fn new(what: &str, key: &str, max: u64, window: Window) -> Self {
         let shards = (max / PER_SHARD + 1).min(MOST_SHARDS);
         let half = (max / shards).div_ceil(2);
@@ -93,20 +100,22 @@ impl Budget {
         }
     }
 
-    /// The setting that is its maximum, by which it is known in the log.
+    /// Names the setting that is the budget's maximum. The log names the budget by it.
     #[must_use]
     pub fn set_by(self, setting: &'static str) -> Self {
         Self { setting, ..self }
     }
 
-    /// The last `reserve` of it are not for everybody: [`take_all`] asks for whom.
+    /// Reserves the last `reserve` of the budget. [`take_all`] asks how much of it the caller may
+    /// use.
     #[must_use]
     pub fn reserving(self, reserve: u64) -> Self {
         Self { reserve, ..self }
     }
 
-    /// What is counted has this name: a budget of at most 200 counts it once within the window, however often it comes. The name's first
-    /// 26 characters tell it from others: of a hash, more than anybody can find a second text for.
+    /// Gives the counted thing a name. A budget of at most 200 counts a name once within the
+    /// window, however often it comes. Names are told apart by their first 26 characters. An
+    /// attacker cannot find a second text whose hash begins with the same 26.
     #[must_use]
     pub fn once_for(self, id: &str) -> Self {
         Self {
@@ -115,13 +124,13 @@ impl Budget {
         }
     }
 
-    /// What is counted counts for so many at once: a text of three segments for three.
+    /// Counts the thing as `weight`: a text of three segments counts as three.
     #[must_use]
     pub fn weighing(self, weight: u64) -> Self {
         Self { weight, ..self }
     }
 
-    /// What of it somebody may use who may use so much of its reserve.
+    /// The budget for a caller who may use this much of its reserve.
     fn open_to(&self, reserve: Reserve) -> Self {
         let kept = match reserve {
             Reserve::Nothing => self.reserve,
@@ -134,7 +143,8 @@ impl Budget {
         }
     }
 
-    /// The item is kept for so long after the last count, with whatever else is noted in it.
+    /// Keeps the item for this many seconds after the last count, with everything else that is
+    /// noted in it.
     #[must_use]
     pub fn kept_for(self, seconds: u64) -> Self {
         Self {
@@ -143,7 +153,7 @@ impl Budget {
         }
     }
 
-    /// Counts one (or what it weighs), unless the budget has no room for it.
+    /// Counts one (or the weight), unless the budget has no room for it.
     ///
     /// # Errors
     /// [`Unavailable`].
@@ -166,7 +176,7 @@ impl Budget {
         Ok(Err(full))
     }
 
-    /// How much of it is used, for who only looks: all its items, read at once.
+    /// How much of the budget is used. All its items are read at once; nothing is counted.
     ///
     /// # Errors
     /// [`Unavailable`].
@@ -178,7 +188,7 @@ impl Budget {
             .flatten()
             .map(|item| used(item, self.window, now))
             .sum();
-        // Its items have equal shares, which together may be a few less.
+        // The items have equal shares. Together they may hold a few less than the maximum.
         let is_full = used >= self.max / self.shards * self.shards;
         Ok(if is_full { used.max(self.max) } else { used })
     }
@@ -203,13 +213,15 @@ impl Budget {
         })
     }
 
-    /// The item that counts, where there is one only: for what is noted beside the counts.
+    /// The item that counts, for a budget with only one item. Callers note other facts beside its
+    /// counts.
     pub fn item(&self) -> Key {
         self.key(0)
     }
 
     fn key(&self, shard: u64) -> Key {
-        // In the partition key: a thousand writes a second are for all items of one.
+        // The shard is part of the partition key, because one partition takes a thousand writes a
+        // second for all its items.
         let pk = if shard == 0 {
             self.pk.clone()
         } else {
@@ -235,7 +247,7 @@ impl Budget {
                 Write::Done(item) => return Ok(Ok(self.taken(&key, slice, true, item))),
                 Write::Refused(item) => item,
             };
-            // The clock of whoever counted last may be ahead of ours.
+            // The clock of the instance that counted last may be ahead of ours.
             let newest = seen.number("newest").unwrap_or(slice);
             slice = slice.max(newest);
             if let Some(counted) = self.counted_in(&seen, slice) {
@@ -257,7 +269,7 @@ impl Budget {
         Err(Unavailable::busy())
     }
 
-    /// Counts in a slice that counts already, or in a new item.
+    /// Counts in the current slice, or in a new item.
     fn next(&self, key: &Key, slice: u64, room: u64) -> Update {
         let update = Update::new(key.clone())
             .set("newest", slice)
@@ -283,7 +295,7 @@ impl Budget {
         }
     }
 
-    /// Counts as the first in a slice, and drops the slices that left the window.
+    /// Counts as the first in a slice, and drops the slices that have left the window.
     fn first(&self, key: &Key, seen: &Item, slice: u64, live: u64) -> Update {
         let update = Update::new(key.clone())
             .set("newest", slice)
@@ -310,7 +322,8 @@ impl Budget {
                 let update = update
                     .only_if(format!("{name} >= :weight"))
                     .bind(":weight", self.weight);
-                // Nothing tells it from what others counted.
+                // Our count looks like the counts of other invocations, so it must not be taken
+                // back twice.
                 update.add(name, -self.weight.cast_signed()).once()
             }
             Some(id) => {
@@ -323,7 +336,7 @@ impl Budget {
         }
     }
 
-    /// The slice that counted what is named, if one did.
+    /// The slice that has counted this name, if there is one.
     fn counted_in(&self, seen: &Item, slice: u64) -> Option<u64> {
         let id = self.name()?;
         let live = seen
@@ -335,7 +348,7 @@ impl Budget {
             .next()
     }
 
-    /// What is remembered of what is counted: its name, with its weight if that is not one.
+    /// The remembered name: the id, with the weight if that is not one.
     fn name(&self) -> Option<String> {
         self.id.as_ref().map(|id| {
             if self.weight == 1 {
@@ -367,7 +380,7 @@ impl Budget {
     }
 }
 
-/// How often the window of a budget's item has counted up to `now`: for who only looks.
+/// How often the window of a budget's item has counted up to `now`. Nothing is counted.
 pub fn used(item: &Item, window: Window, now: SystemTime) -> u64 {
     let slice = epoch(now) / window.slice_seconds();
     slices(item)
@@ -376,7 +389,7 @@ pub fn used(item: &Item, window: Window, now: SystemTime) -> u64 {
         .sum()
 }
 
-/// A slice's number and what it counted.
+/// The number of each slice, and its count.
 fn slices(item: &Item) -> impl Iterator<Item = (u64, u64)> {
     item.names().filter_map(|name| {
         let weight = |id: &String| {
@@ -402,14 +415,15 @@ fn is_live(slice: u64, newest: u64) -> bool {
     slice + SLICES >= newest
 }
 
-/// One that was counted.
+/// A count that a budget holds.
 #[derive(Debug, Clone)]
 pub struct Taken {
     undo: Update,
     setting: &'static str,
-    /// How copies of the same are counted.
+    /// How copies of the same request are counted.
     pub copies: Copies,
-    /// Whether half of the whole maximum is used, or more (of this item's share, where there are several).
+    /// Whether half of the maximum or more is used (of this item's share, if there are several
+    /// items).
     pub is_half_used: bool,
     /// The budget's item, with this count.
     pub item: Item,
@@ -418,20 +432,22 @@ pub struct Taken {
 /// How a budget counts copies of the same request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Copies {
-    /// Each for itself: whoever finds out to be a copy gives back.
+    /// Each copy counts. An invocation that turns out to be a copy gives its count back.
     CountEach,
-    /// Once, and this was the first.
+    /// All copies count once, and this was the first.
     Counted,
-    /// Once, and another copy was the first: giving back takes that count away.
+    /// All copies count once, and another copy was the first. Giving back takes away that one
+    /// count.
     CountedBefore,
 }
 
 impl Taken {
-    /// Takes the count back: what it was for was not done. That of a remembered name can be taken back any number of times; any other
-    /// is asked for once, without a second attempt where the answer is lost.
+    /// Takes the count back, because the work was not done. The count of a remembered name can be
+    /// taken back any number of times. Any other count is taken back in a single attempt, even if
+    /// the answer is lost.
     ///
     /// # Errors
-    /// [`Unavailable`]; it may then stay counted.
+    /// [`Unavailable`]; the count may then stay.
     pub async fn give_back(&self, table: &Table) -> Result<(), Unavailable> {
         table.update(self.undo.clone()).await.map(drop)
     }
@@ -440,17 +456,18 @@ impl Taken {
 /// A budget that is used up.
 #[derive(Debug, Clone)]
 pub struct Full {
-    /// The setting that is its maximum.
+    /// The setting that is the budget's maximum.
     pub setting: &'static str,
-    /// The time that it is for.
+    /// The budget's window.
     pub window: Window,
-    /// From when (epoch seconds) it has room again, if nothing else is counted; `None`: never, the maximum is too small.
+    /// From when (epoch seconds) the budget has room again, if nothing else is counted; `None`:
+    /// never, because the maximum is too small.
     pub opens_at: Option<u64>,
-    /// Its item.
+    /// The budget's item.
     pub item: Item,
 }
 
-/// How much of the reserves ([`Budget::reserving`]) somebody may use.
+/// How much of the reserves ([`Budget::reserving`]) a caller may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reserve {
     /// Nothing: a stranger.
@@ -461,8 +478,9 @@ pub enum Reserve {
     All,
 }
 
-/// Counts one thing against several budgets at once. If one that has a reserve is full, `reserve` is asked, and told the item of the
-/// first budget; what it allows is tried, which takes another trip.
+/// Counts one thing against several budgets at once. If a budget with a reserve is full, `reserve`
+/// is asked with the item of the first budget. The count is then tried against the allowed part of
+/// the reserve, which takes another round trip.
 pub async fn take_all(
     budgets: &[Budget],
     table: &Table,
@@ -509,20 +527,20 @@ pub async fn take_all(
     counted
 }
 
-/// What [`take_all`] came to.
+/// The result of [`take_all`].
 #[derive(Debug, Clone)]
 pub struct Counted {
     taken: Vec<Taken>,
     /// The budgets that have no room, in the order of the list.
     pub full: Vec<Full>,
-    /// One of them could not be counted against.
+    /// At least one budget could not be counted against.
     pub error: Option<Unavailable>,
     /// The item of the first budget.
     pub item: Option<Item>,
 }
 
 impl Counted {
-    /// The setting of the first budget that is used up.
+    /// The setting of the first full budget.
     pub fn refused(&self) -> Option<&'static str> {
         self.full.first().map(|full| full.setting)
     }
@@ -534,12 +552,14 @@ impl Counted {
             .any(|taken| taken.setting == setting && taken.is_half_used)
     }
 
-    /// The thing is done by nobody. What cannot be taken back stays counted.
+    /// Takes all counts back, because no invocation does the thing. A count that cannot be taken
+    /// back stays.
     pub async fn give_back(&self, table: &Table) {
         join_all(self.taken.iter().map(|taken| taken.give_back(table))).await;
     }
 
-    /// The thing is another one's, who counted it under the same name or not: only what was counted once more is taken back.
+    /// Takes back the surplus counts, because another invocation does the thing. `same_name`: the
+    /// other invocation has counted the thing under the same name.
     pub async fn give_back_copy(&self, table: &Table, same_name: bool) {
         let surplus = self.taken.iter().filter(|taken| match taken.copies {
             Copies::CountEach => true,

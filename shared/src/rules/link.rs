@@ -1,7 +1,8 @@
-//! Links in Auth0's mails: which may be trusted, and how one is confirmed.
+//! Links in Auth0's mails: which links are trusted, and how one is confirmed.
 //!
-//! A link is parsed once, compared as parsed, and the parsed form is what is sent. It must be https, its host on the list, without
-//! user-info, on the default (or the listed) port, its path one of Auth0's ticket pages, and it must carry a ticket. Paths:
+//! A link is parsed once. The parsed form is compared, and the parsed form is sent. A trusted link
+//! is https, its host is on the list, it has no user-info, and its port is the default (or the
+//! listed) one. Its path is one of Auth0's ticket pages, and it carries a ticket. Paths:
 //! <https://auth0.com/docs/customize/custom-domains/multiple-custom-domains> (`/u/reset-verify`),
 //! <https://auth0.com/docs/customize/custom-domains/self-managed-certificates/configure-cloudflare-for-use-as-reverse-proxy>
 //! (`/u/email-verification`); the classic pages are `/lo/verify_email` and `/lo/reset`.
@@ -19,17 +20,19 @@ use crate::rules::html;
 
 /// A confirmation page is tens of kilobytes.
 const PAGE_LIMIT: usize = 512 * 1024;
-/// Auth0's links have some 150 characters; longer ones fit neither a text message nor, in numbers, the table's item.
+/// Auth0's links have some 150 characters. A longer link does not fit a text message, and many
+/// longer ones do not fit the table's item.
 pub const LONGEST: usize = 1_000;
-/// For each of the two steps.
+/// The time for each of the two steps.
 const STEP_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What a link is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// It verifies the e-mail address, and so the account.
+    /// The link verifies the e-mail address, and so the account.
     Verification,
-    /// It leads to choosing a password. Never opened by us, unless `PASSWORD_ACTION=click` is set.
+    /// The link leads to choosing a password. We never open it, unless `PASSWORD_ACTION=click` is
+    /// set.
     Password,
 }
 
@@ -67,22 +70,24 @@ impl Link {
 /// Why a mail has no usable link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoLink {
-    /// None that may be trusted.
+    /// The mail has no trusted link.
     None,
-    /// More than one.
+    /// The mail has more than one trusted link.
     Several,
 }
 
-/// Which links may be trusted.
+/// The rules for trusted links.
 #[derive(Debug, Clone)]
 pub struct Rules {
     hosts: Vec<(String, Option<u16>)>,
-    /// The origin of a tenant on this machine (a sandbox), where plain http and loopback are accepted.
+    /// The origin of a tenant on this machine (a sandbox), where plain http and loopback are
+    /// accepted.
     local: Option<Url>,
 }
 
 impl Rules {
-    /// Reads `LINK_HOSTS`: a comma list of `host` or `host:port`; if unset, the host of `AUTH0_URL`, which then is required.
+    /// Reads `LINK_HOSTS`: a comma list of `host` or `host:port`; if unset, the host of
+    /// `AUTH0_URL`, which then is required.
     pub fn read(source: &mut Source<'_>) -> Self {
         let entries = source.list("LINK_HOSTS");
         let auth0 = if entries.is_empty() {
@@ -111,7 +116,8 @@ impl Rules {
         Self { hosts, local }
     }
 
-    /// The hosts whose addresses must be public when they are connected to: all but a tenant on this machine.
+    /// The hosts that must have public addresses when we connect to them: all but a tenant on this
+    /// machine.
     pub fn public_hosts(&self) -> Vec<String> {
         let local = self.local.as_ref().and_then(Url::host_str);
         self.hosts
@@ -121,8 +127,9 @@ impl Rules {
             .collect()
     }
 
-    /// Judges one link, relative ones against `base`. As in browsers, line breaks and tabs in it are none, and control characters around
-    /// it (<https://url.spec.whatwg.org/#concept-basic-url-parser>).
+    /// Judges one link. A relative link is resolved against `base`. As in browsers, line breaks and
+    /// tabs in the link are ignored, and so are control characters around it
+    /// (<https://url.spec.whatwg.org/#concept-basic-url-parser>).
     pub fn judge(&self, text: &str, base: Option<&Url>) -> Option<Link> {
         let text = text
             .trim_matches(|c: char| c <= ' ')
@@ -155,7 +162,7 @@ impl Rules {
         })
     }
 
-    /// The one link of a mail that may be trusted: from its HTML, else from its plain text.
+    /// The one trusted link of a mail: from its HTML, else from its plain text.
     ///
     /// # Errors
     /// [`NoLink`] unless exactly one address remains.
@@ -184,7 +191,8 @@ impl Rules {
     }
 }
 
-/// A name with at most a port; an address only where the tenant is on this machine.
+/// Whether `url` is a name with at most a port. An IP address is accepted only where the tenant is
+/// on this machine.
 fn is_bare_host(url: &Url, local: Option<&Url>) -> bool {
     let bare = url.path() == "/"
         && url.username().is_empty()
@@ -194,7 +202,7 @@ fn is_bare_host(url: &Url, local: Option<&Url>) -> bool {
     bare && (named || local.is_some())
 }
 
-/// The `ticket` of a link that has one, and no second.
+/// The `ticket` of a link that has exactly one.
 fn only_ticket(url: &Url) -> Option<Cow<'_, str>> {
     let mut tickets = url
         .query_pairs()
@@ -202,7 +210,8 @@ fn only_ticket(url: &Url) -> Option<Cow<'_, str>> {
     tickets.next().filter(|_| tickets.next().is_none())
 }
 
-/// The one link among `links`. The same ticket at the same page is the same link, whatever else its query holds.
+/// The one link among `links`. The same ticket at the same page is the same link, whatever else its
+/// query holds.
 fn only(links: impl Iterator<Item = Link>) -> Result<Link, NoLink> {
     let mut found: Result<Link, NoLink> = Err(NoLink::None);
     for link in links {
@@ -215,21 +224,23 @@ fn only(links: impl Iterator<Item = Link>) -> Result<Link, NoLink> {
     found
 }
 
-/// What came of following a link.
+/// The result of following a link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Confirmation {
-    /// Auth0 says that it succeeded.
+    /// Auth0 says that the confirmation succeeded.
     Confirmed,
-    /// Auth0 says that it did not and will not: used, expired, unknown.
+    /// Auth0 says that the confirmation has failed for good: the link is used, expired or unknown.
     Refused,
-    /// The form was posted, and a page answered that tells neither: a tenant that sends nobody on (*Redirect To*) ends like this.
+    /// The form was posted, and the page that answered says neither success nor failure. A tenant
+    /// without a redirect (*Redirect To*) answers like this.
     Submitted,
-    /// No clear word; it may be tried again. The text says why.
+    /// The answer is not clear. The link may be tried again. The text says why.
     Unclear(String),
 }
 
-/// Confirms a link as a person's browser would, as of today: since 2022 a GET only shows a page whose form must be posted; the
-/// redirect after it, which is read and never visited, tells `success=true` or `false`. A status alone proves nothing.
+/// Confirms a link as a person's browser would. Since 2022 a GET only shows a page whose form must
+/// be posted. The redirect after it says `success=true` or `false`; it is read and never visited. A
+/// status alone proves nothing.
 pub async fn confirm(client: &Client, link: &Link, deadline: Instant) -> Confirmation {
     let step = |request| async move {
         let timeout = STEP_TIMEOUT.min(deadline.saturating_duration_since(Instant::now()));
@@ -285,8 +296,8 @@ fn judge_answer(url: &Url, answer: &Answer) -> Confirmation {
     }
 }
 
-/// What the address of a redirect tells: `success`, else an `error` of the tenant's error page. That the account was verified before is
-/// no failure of the person's.
+/// Judges the address of a redirect: by `success`, else by an `error` of the tenant's error page.
+/// An account that was already verified is not a failure.
 fn judge_redirect(target: &Url) -> Confirmation {
     let all = |wanted: &str| -> Vec<String> {
         target

@@ -1,4 +1,4 @@
-//! What is ours: the rules that no vendor sets. A rule knows the platform, and no vendor.
+//! Our own rules, which no vendor sets. A rule knows the platform and no vendor.
 
 pub mod html;
 pub mod journal;

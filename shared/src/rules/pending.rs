@@ -1,12 +1,16 @@
-//! Requests that wait for a person's reply from their phone: what send-verification-sms writes and receive-confirmation-sms uses up.
+//! Requests that wait for a person's reply by phone: send-verification-sms writes them,
+//! receive-confirmation-sms uses them up.
 //!
-//! One item a number, `pending#<E.164>` / `pending`, which exists only while something waits: an attribute `r_<slot>` (a map) for each
-//! request, and the lease of whoever is acting on a reply. So a reply sees all requests of its number at once, and two replies never
-//! act at the same time. A slot is an address and a kind: the newest mail's link takes the place of older ones, which would lead to
-//! the same account. A request stays readable for a day after it expired, so that a late reply can be answered truthfully.
+//! Each number has one item, `pending#<E.164>` / `pending`, which exists only while a request
+//! waits. It holds an attribute `r_<slot>` (a map) for each request, and the lease of the
+//! invocation that acts on a reply. So a reply sees all requests of its number at once, and two
+//! replies never act at the same time. A slot is an address and a kind: the newest mail's link
+//! replaces older ones, which would lead to the same account. A request stays readable for a day
+//! after it expired, so that a late reply can be answered truthfully.
 //!
-//! Requests are replaced while somebody acts on a reply. So whoever removes or changes one does so only if the number's item is as it
-//! was read (`version`), and looks again if it is not.
+//! Requests can be replaced while an invocation acts on a reply. So a request is removed or changed
+//! only if the number's item is as it was read (`version`). If the item has changed, it is read
+//! again.
 
 use std::time::SystemTime;
 
@@ -19,11 +23,13 @@ use crate::rules::link::{Kind, Link};
 use crate::rules::phone::E164;
 
 const DAY: u64 = 86_400;
-/// More requests than one person makes; with the longest links they fit an item, which ends at 400 KB.
+/// More requests than one person makes. With the longest links they fit an item, whose limit is 400
+/// KB.
 const KEPT: usize = 150;
-/// Others may have changed the item between our look and our write.
+/// Attempts at a write: another invocation may have changed the item between our read and our
+/// write.
 const ATTEMPTS: usize = 8;
-/// Stands in `b_<slot>` where a request took the place of no other.
+/// The value of `b_<slot>` if a request replaced no other.
 const NOTHING: &str = "-";
 
 /// One request.
@@ -31,23 +37,24 @@ const NOTHING: &str = "-";
 pub struct Request {
     /// The mail's id.
     pub id: String,
-    /// Where it stands: a hash of address and kind.
+    /// Its slot: a hash of address and kind.
     pub slot: String,
-    /// What it is for.
+    /// The purpose of the link.
     pub kind: Kind,
     /// The link to confirm with, or to hand over.
     pub link: String,
-    /// The address that the mail went to, which is the user's at the identity provider.
+    /// The address that the mail went to. It is the user's address at the identity provider.
     pub email: String,
-    /// When the mail came (epoch seconds), by which the newest is known.
+    /// When the mail came (epoch seconds). The newest mail is found by it.
     pub mailed_at: u64,
     /// Epoch seconds.
     pub created_at: u64,
-    /// Epoch seconds; not valid from then on.
+    /// Epoch seconds. From then on the request is not valid.
     pub expires_at: u64,
-    /// The four digits that tell it from others, once a reply has listed them.
+    /// The four digits that tell it from other requests, once a reply has listed them.
     pub code: Option<String>,
-    /// Who stored it (a [`crate::platform::table::owner_id`]): a later delivery of the mail may have stored it anew.
+    /// The invocation that stored it (a [`crate::platform::table::owner_id`]). A later delivery of
+    /// the mail may have stored it anew.
     pub added_by: String,
 }
 
@@ -75,7 +82,7 @@ impl Request {
         }
     }
 
-    /// Whether `seen`, the number's item, has another mail's request in this one's place.
+    /// Whether `seen`, the number's item, has the request of another mail in this slot.
     pub fn is_replaced_in(&self, seen: &Item) -> bool {
         seen.map(&attribute(&self.slot))
             .is_some_and(|other| other.text("mail") != Some(&self.id))
@@ -125,7 +132,7 @@ fn word(kind: Kind) -> &'static str {
     }
 }
 
-/// Where the requests of this kind for this address stand. Letters of either case are the same user's.
+/// The slot for requests of this kind for this address. Upper and lower case are the same user.
 pub fn slot(kind: Kind, email: &str) -> String {
     let text = format!("{}\n{}", word(kind), email.to_lowercase());
     hex::encode(&digest::digest(&digest::SHA256, text.as_bytes()).as_ref()[..16])
@@ -135,7 +142,7 @@ fn attribute(slot: &str) -> String {
     format!("r_{slot}")
 }
 
-/// The mail whose request stands in a slot. In items of earlier versions it is the slot's name.
+/// The mail whose request is in a slot. In items of earlier versions it is the slot's name.
 fn mail<'a>(slot: &'a str, map: &'a Item) -> &'a str {
     map.text("mail").unwrap_or(slot)
 }
@@ -144,7 +151,8 @@ fn key(phone: &E164) -> Key {
     Key::new(format!("pending#{}", phone.reveal()), "pending")
 }
 
-/// The update that adds a request, for the transaction that claims its mail. Refused if a newer mail's stands in its place.
+/// The update that adds a request, for the transaction that claims its mail. It is refused if the
+/// slot holds the request of a newer mail.
 pub fn add(phone: &E164, request: &Request) -> Update {
     let slot = attribute(&request.slot);
     store(phone, request)
@@ -162,8 +170,8 @@ pub fn add(phone: &E164, request: &Request) -> Update {
         .bind(":mail", request.id.as_str())
 }
 
-/// The update that lets a request wait anew, unless it was used up or replaced since it was first added. It keeps the code that a
-/// reply may have been told.
+/// The update that lets a request wait anew. It is refused if the request was used up or replaced
+/// since it was first added. It keeps the request's code, because a reply may have told it.
 pub fn renew(phone: &E164, request: &Request) -> Update {
     let slot = attribute(&request.slot);
     store(phone, request)
@@ -180,17 +188,18 @@ fn store(phone: &E164, request: &Request) -> Update {
         .add("version", 1)
 }
 
-/// Which mail's request a request took the place of, if any.
+/// The attribute that names the mail whose request was replaced, if any.
 fn before(slot: &str) -> String {
     format!("b_{slot}")
 }
 
-/// Until when that one was valid, in epoch seconds; 0 if there was none.
+/// The attribute that says until when the replaced request was valid, in epoch seconds; 0 if none
+/// was replaced.
 fn before_end(slot: &str) -> String {
     format!("e_{slot}")
 }
 
-/// What belongs to a slot, gone.
+/// Removes all attributes of a slot.
 fn cleared(update: Update, slot: &str) -> Update {
     update
         .remove(attribute(slot))
@@ -198,11 +207,12 @@ fn cleared(update: Update, slot: &str) -> Update {
         .remove(before_end(slot))
 }
 
-/// Takes a request back whose text was certainly not sent, unless another delivery has stored it anew since.
+/// Withdraws a request whose text was certainly not sent, unless another delivery has stored it
+/// anew since.
 ///
-/// One that took the place of an older mail's request stays, if that one was still valid. The older mail's text is on the phone and
-/// asks for a YES; its link is gone, and this one is for the same account and of the same kind, only newer. Without it that YES would
-/// be met by silence.
+/// A request stays if it replaced an older mail's request that was still valid. The older mail's
+/// text is on the phone and asks for a YES, but its link is gone. The newer link is for the same
+/// account and of the same kind. Without it that YES would get no answer.
 ///
 /// # Errors
 /// [`Unavailable`].
@@ -232,7 +242,7 @@ pub async fn withdraw(table: &Table, phone: &E164, request: &Request) -> Result<
     }
 }
 
-/// The condition that an item is as it was when it had this version, and what to bind for it.
+/// The condition that an item still has this version, and the value to bind for it.
 fn while_unchanged(version: Option<u64>) -> (&'static str, Option<(&'static str, Value)>) {
     match version {
         Some(version) => ("version = :version", Some((":version", version.into()))),
@@ -240,8 +250,8 @@ fn while_unchanged(version: Option<u64>) -> (&'static str, Option<(&'static str,
     }
 }
 
-/// Drops requests that nobody can be told about any more, and the oldest of very many, so that a number which is written to for
-/// ever does not outgrow its item.
+/// Removes requests that are too old to be mentioned in an answer, and the oldest of very many. So
+/// a number that gets mails for ever does not outgrow its item.
 ///
 /// # Errors
 /// [`Unavailable`].
@@ -270,7 +280,7 @@ pub async fn tidy(table: &Table, phone: &E164, now: SystemTime) -> Result<(), Un
     let update = version
         .into_iter()
         .fold(update, |update, (name, value)| update.bind(name, value));
-    // Refused: something is going on here, and another mail will see to it.
+    // If the update is refused, another invocation is changing the item. A later mail tidies it.
     table
         .update(slots.into_iter().fold(update, cleared))
         .await
@@ -279,20 +289,20 @@ pub async fn tidy(table: &Table, phone: &E164, now: SystemTime) -> Result<(), Un
 
 /// The answer to [`hold`].
 pub enum Hold {
-    /// Nothing waits for this number.
+    /// No request waits for this number.
     Nothing,
     /// Another invocation is acting on a reply of this number.
     Busy,
-    /// Ours until the lease ends.
+    /// The requests are ours until the lease ends.
     Held(Held),
 }
 
-/// A number's requests while we hold them.
+/// A number's requests while we hold the lease.
 pub struct Held {
     phone: E164,
     owner: String,
     version: Option<u64>,
-    /// All slots and whose request stands in each, as last seen.
+    /// All slots and the mail whose request is in each, as last seen.
     slots: Vec<(String, String)>,
     /// All requests, oldest first, expired ones included.
     pub requests: Vec<Request>,
@@ -300,7 +310,7 @@ pub struct Held {
 }
 
 enum Change {
-    /// The request of this mail in this slot.
+    /// Removes the request of this mail from this slot.
     Remove {
         slot: String,
         id: String,
@@ -309,7 +319,7 @@ enum Change {
 }
 
 impl Change {
-    /// Whether what is changed stands among `slots`.
+    /// Whether the changed request is among `slots`.
     fn fits(&self, slots: &[(String, String)]) -> bool {
         let (Self::Remove { slot, id } | Self::Rewrite(Request { slot, id, .. })) = self;
         slots
@@ -328,7 +338,7 @@ fn slots(item: &Item) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Reads all requests of a number and keeps others from acting on them until `lease_until` (epoch seconds).
+/// Reads all requests of a number and takes the lease on them until `lease_until` (epoch seconds).
 ///
 /// # Errors
 /// [`Unavailable`].
@@ -367,7 +377,7 @@ pub async fn hold(
 }
 
 impl Held {
-    /// The request of this mail is used up or gone.
+    /// Removes the request of this mail, which is used up or gone.
     pub fn remove(&mut self, id: &str) {
         let (gone, kept) = std::mem::take(&mut self.requests)
             .into_iter()
@@ -378,7 +388,7 @@ impl Held {
         );
     }
 
-    /// All requests are.
+    /// Removes all requests.
     pub fn remove_all(&mut self) {
         let all = std::mem::take(&mut self.requests);
         self.changes.extend(
@@ -387,7 +397,7 @@ impl Held {
         );
     }
 
-    /// A request was given its code.
+    /// Stores a request that got its code.
     pub fn rewrite(&mut self, request: Request) {
         if let Some(place) = self.requests.iter_mut().find(|kept| kept.id == request.id) {
             *place = request.clone();
@@ -395,13 +405,13 @@ impl Held {
         self.changes.push(Change::Rewrite(request));
     }
 
-    /// All stays as it was read.
+    /// Drops the changes: all requests stay as they were read.
     pub fn keep_all(&mut self) {
         self.changes.clear();
     }
 
-    /// Writes the changes and lets others act again; what another mail has taken the place of meanwhile is left to that one. The item
-    /// goes with its last request.
+    /// Writes the changes and ends the lease. If another mail's request has replaced one meanwhile,
+    /// that request stays. The item is deleted with its last request.
     ///
     /// # Errors
     /// [`Unavailable`]; the lease then ends by itself.
@@ -444,7 +454,7 @@ impl Held {
                     (self.version, self.slots) = (item.number("version"), slots(&item));
                     self.changes.retain(|change| change.fits(&self.slots));
                 }
-                // Refused without being ours: the lease has ended.
+                // Refused, and the lease is not ours: it has ended.
                 Write::Done(_) | Write::Refused(_) => return Ok(()),
             }
         }
@@ -452,16 +462,17 @@ impl Held {
     }
 }
 
-/// When a number last confirmed something, so that a repeated reply gets the same answer: `seen#confirmed#<E.164>`, kept a day.
+/// The last confirmation of a number, so that a repeated reply gets the same answer:
+/// `seen#confirmed#<E.164>`, kept a day.
 pub mod confirmed {
     use super::{DAY, E164, Item, Key, SystemTime, Update, epoch};
 
-    /// Where it is kept.
+    /// The key of its item.
     pub fn key(phone: &E164) -> Key {
         Key::new(format!("seen#confirmed#{}", phone.reveal()), "confirmed")
     }
 
-    /// The update that remembers a confirmation; `submitted`: nobody said that it succeeded.
+    /// The update that remembers a confirmation. `submitted`: no answer said that it succeeded.
     pub fn remember(phone: &E164, code: Option<&str>, submitted: bool, now: SystemTime) -> Update {
         let update = Update::new(key(phone))
             .set("confirmed_at", epoch(now))
@@ -477,12 +488,12 @@ pub mod confirmed {
         }
     }
 
-    /// Whether nobody said that it succeeded.
+    /// Whether no answer said that it succeeded.
     pub fn was_submitted(item: &Item) -> bool {
         item.number("submitted").is_some()
     }
 
-    /// When, in epoch seconds, and with which code.
+    /// When it was (epoch seconds), and with which code.
     pub fn read(item: &Item) -> Option<(u64, Option<String>)> {
         Some((
             item.number("confirmed_at")?,

@@ -2,8 +2,9 @@
 
 use std::ops::Deref;
 
-/// A value whose sender has been authenticated. Only the vendors' signature checks in this crate can make one, and all
-/// parsing of what a webhook means takes one, so a function cannot read before it verified.
+/// A value whose sender has been authenticated. Only the vendors' signature checks in this crate
+/// can make one. All code that reads the meaning of a webhook takes one, so a function cannot read
+/// a webhook before it is verified.
 #[derive(Debug)]
 pub struct Verified<T>(T);
 
@@ -12,7 +13,7 @@ impl<T> Verified<T> {
         Self(value)
     }
 
-    /// The value, out of its wrapper.
+    /// The value, without its wrapper.
     pub fn into_inner(self) -> T {
         self.0
     }

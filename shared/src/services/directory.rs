@@ -1,11 +1,14 @@
-//! Whose number was called or texted: Okta's answer, and the last good one while Okta gives none.
+//! The employee whose number was called or texted: by Okta's answer, or by the last good answer
+//! while Okta gives none.
 //!
-//! Okta and the copy in the table (`directory#<company number>`, 30 days) are asked at once, so that an outage costs no further
-//! round trip. Okta's word counts whenever it has one: the copy of somebody who has left or is suspended is overwritten. It is
-//! written only when something changed, or half of its life is over. What was found is remembered for a minute, by each instance: a
-//! call and what follows it, or a flood of texts to a number that nobody has, cost Okta one request. Numbers that nobody has are
-//! remembered apart, so that they push no employee out; and they have a share of Okta's rate limit only: an instance that found so
-//! many of them within a minute believes a copy that says so without asking Okta again.
+//! Okta and the copy in the table (`directory#<company number>`, 30 days) are asked at the same
+//! time, so that an outage costs no further round trip. Okta's answer counts whenever there is one:
+//! it overwrites the copy of a user who has left or is suspended. The copy is written only when
+//! something has changed, or when half of its life is over. Each instance remembers an answer for a
+//! minute. So a call and the requests after it, or a flood of texts to a number without an
+//! employee, cost Okta one request. Numbers without an employee are remembered apart, so that they
+//! push no employee out. They also have only a share of Okta's rate limit: an instance that has
+//! found many of them within a minute believes a copy that says so, without asking Okta again.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -23,21 +26,23 @@ use crate::vendors::okta::{Access, CallError};
 const DAY: u64 = 86_400;
 const COPY_LIFE: u64 = 30 * DAY;
 const MEMORY: Duration = Duration::from_mins(1);
-/// Someone waits on the phone, or Twilio for an answer.
+/// A caller waits on the phone, or Twilio for an answer.
 const OKTA_TIME: Duration = Duration::from_secs(6);
-/// An answer of Okta is not held back for its copy.
+/// Okta's answer does not wait longer than this for its copy.
 const TABLE_TIME: Duration = Duration::from_secs(3);
-/// More company numbers than one instance serves within a minute, and as many that nobody has.
+/// More company numbers than one instance serves within a minute. As many numbers without an
+/// employee are remembered.
 const REMEMBERED: usize = 1_000;
-/// Searches a minute, of one instance, for numbers that nobody has.
+/// Searches a minute, of one instance, for numbers without an employee.
 const NOBODYS: u64 = 20;
 
-/// What the directory says of a company number.
+/// The directory's answer for a company number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Listing {
-    /// It is this employee's.
+    /// This employee has the number.
     Employee(Employee),
-    /// It is nobody's who can be served; the outcome word says why: `unknown_number`, `user_not_active`, `ambiguous_number`.
+    /// No employee who can be served has the number; the outcome word says why: `unknown_number`,
+    /// `user_not_active`, `ambiguous_number`.
     Nobody(&'static str),
 }
 
@@ -50,7 +55,7 @@ pub struct Employee {
     pub first_name: Option<String>,
     /// The employee's own phone, if the profile has it in international form.
     pub mobile: Option<E164>,
-    /// Whether that is a company number itself, as far as the table knows.
+    /// Whether `mobile` is a company number itself, as far as the table knows.
     pub mobile_is_ours: bool,
 }
 
@@ -61,12 +66,12 @@ pub struct Directory {
     memory: Mutex<Memory>,
 }
 
-/// What was found lately, and when.
+/// Recent answers and their times.
 #[derive(Default)]
 struct Memory {
     employees: HashMap<E164, (Listing, SystemTime)>,
     nobodys: HashMap<E164, (Listing, SystemTime)>,
-    /// The minute, and how many searches of it found nobody.
+    /// The minute, and how many of its searches found no employee.
     in_vain: (u64, u64),
 }
 
@@ -96,7 +101,7 @@ impl Memory {
         other.remove(number);
     }
 
-    /// Whether Okta was asked in vain so often within this minute that copies are believed.
+    /// Whether so many of this minute's searches found no employee that copies are believed.
     fn has_asked_enough(&self, now: SystemTime) -> bool {
         self.in_vain.0 == epoch(now) / 60 && self.in_vain.1 >= NOBODYS
     }
@@ -130,15 +135,15 @@ impl Directory {
         Self::new(users, platform.table.clone())
     }
 
-    /// Gets ahead what the first look-up would wait for: what Okta is asked with, and a connection.
+    /// Gets ahead what the first look-up needs: the credentials for Okta, and a connection.
     pub async fn warm_up(&self, now: SystemTime) {
         tokio::join!(self.users.warm_up(now), self.users.connect());
     }
 
-    /// Who has this number.
+    /// The employee with this number.
     ///
     /// # Errors
-    /// 503 `directory_unavailable`: Okta has no answer and there is no copy.
+    /// 503 `directory_unavailable`: Okta gives no answer and there is no copy.
     pub async fn find(&self, number: &E164, now: SystemTime) -> Result<Listing, Failure> {
         if let Some(listing) = lock(&self.memory).get(number, now) {
             return Ok(listing);
@@ -182,7 +187,8 @@ impl Directory {
         Ok(listing)
     }
 
-    /// Whether this is a company number: one that the directory has seen, or that was bought for an employee.
+    /// Whether this is a company number: one that the directory has seen, or that was bought for an
+    /// employee.
     ///
     /// # Errors
     /// [`Unavailable`].
@@ -195,7 +201,7 @@ impl Directory {
         Ok(seen.is_some() || bought.is_some())
     }
 
-    /// Okta's answer as a listing; the copy is brought up to it.
+    /// Okta's answer as a listing. The copy is updated with it.
     async fn accept(
         &self,
         number: &E164,
@@ -224,7 +230,7 @@ impl Directory {
             }
         };
         let known = copy.as_ref().and_then(read);
-        // What was found out about the mobile holds as long as it is the same.
+        // While the mobile is the same, `mobile_is_ours` of the copy still holds.
         if let (Listing::Employee(employee), Some(Listing::Employee(known))) =
             (&mut listing, &known)
             && employee.mobile == known.mobile
@@ -254,7 +260,8 @@ impl Directory {
         listing
     }
 
-    /// The number that a mobile in national form was found to be when the employee got the company number.
+    /// The number for a mobile in national form, as it was read when the employee got the company
+    /// number.
     async fn as_read_before(&self, id: &str, written: &str, now: SystemTime) -> Option<E164> {
         let entry = Table::within(
             TABLE_TIME,

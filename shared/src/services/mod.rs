@@ -1,4 +1,4 @@
-//! What several of the floors below make together. A service may know all of them.
+//! Services combine several of the floors below. A service may know all of them.
 
 pub mod directory;
 pub mod protected;

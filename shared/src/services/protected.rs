@@ -1,7 +1,7 @@
 //! The protected API: JSON by GET, with an access token that the tenant issues for its audience.
 //!
-//! A token that the API refuses is replaced, and the call made once more. What is put into a path is percent-encoded whole, so a
-//! value can be no further segment, no query and no other host.
+//! If the API rejects a token, the token is replaced and the call made once more. A value in a path
+//! is percent-encoded whole, so it cannot add a segment, a query or another host.
 
 use std::fmt::{self, Write as _};
 use std::str::FromStr;
@@ -18,11 +18,13 @@ use crate::platform::http::{Answer, BaseUrl, Client, NoAnswer};
 use crate::vendors::auth0::CallError;
 use crate::vendors::auth0::tokens::Tokens;
 
-/// What a Studio flow takes (<https://www.twilio.com/docs/studio/widget-library/http-request>).
+/// The largest answer that a Studio flow takes
+/// (<https://www.twilio.com/docs/studio/widget-library/http-request>).
 pub const ANSWER_LIMIT: usize = 64 * 1024;
 const TIMEOUT: Duration = Duration::from_secs(4);
 
-/// A path below the API's address, with names in braces for what comes later: `/accounts/{account_number}`.
+/// A path below the API's address, with names in braces for later values:
+/// `/accounts/{account_number}`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Template(Vec<Part>);
 
@@ -33,7 +35,7 @@ enum Part {
 }
 
 impl Template {
-    /// Reads the template in the variable `name`; what is wrong is noted in `source`.
+    /// Reads the template in the variable `name`; problems are noted in `source`.
     pub fn read(source: &mut Source<'_>, name: &str, default: &str) -> Self {
         source.text(name, default).parse().unwrap_or_else(|why| {
             source.problem(format!("{name} {why}"));
@@ -98,7 +100,7 @@ impl Template {
         })
     }
 
-    /// The path with `value` of each name; `None` if one is missing, blank, or would be a step up.
+    /// The path with the `value` of each name; `None` if one is missing, blank, `.` or `..`.
     pub fn fill<'a>(&self, value: impl Fn(&str) -> Option<&'a str>) -> Option<String> {
         let mut path = String::new();
         for part in &self.0 {
@@ -112,7 +114,8 @@ impl Template {
                         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
                             path.push(char::from(byte));
                         } else {
-                            let _infallible = write!(path, "%{byte:02X}");
+                            // Writing to a string cannot fail.
+                            let _ = write!(path, "%{byte:02X}");
                         }
                     }
                 }
@@ -122,14 +125,14 @@ impl Template {
     }
 }
 
-/// Why the API's answer is not to be had.
+/// Why there is no answer from the API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failed {
-    /// It does not accept our token, or the tenant our application.
+    /// The API does not accept our token, or the tenant does not accept our application.
     Unauthorized,
-    /// It, or what its token needs, had no usable answer; the text says which and how.
+    /// The API, or the source of its token, gave no usable answer; the text says which and how.
     Unavailable(String),
-    /// Not within the time.
+    /// The answer did not come in time.
     Late,
 }
 
@@ -178,10 +181,12 @@ impl Api {
 
     /// Gets a token ahead, during INIT.
     pub async fn warm_up(&self, now: SystemTime) {
-        let _met_again = self.tokens.get(now).await;
+        // A failure shows again on the first request.
+        let _ = self.tokens.get(now).await;
     }
 
-    /// The JSON at `path` (of [`Template::fill`]), as the API wrote it, with its status, 2xx; `None`: there is none (404).
+    /// The JSON at `path` (of [`Template::fill`]) as the API wrote it, with its status, 2xx;
+    /// `None`: the API has none (404).
     ///
     /// # Errors
     /// [`Failed`].
@@ -202,7 +207,7 @@ impl Api {
         now: SystemTime,
     ) -> Result<Option<(u16, Box<RawValue>)>, Failed> {
         let started = Instant::now();
-        // Under the base's own path, and on its host whatever the path says.
+        // The URL is below the base's own path, and on its host whatever the path says.
         let url = Url::parse(&format!("{}{path}", self.base))
             .ok()
             .filter(|url| url.origin() == self.base.as_url().origin());

@@ -11,7 +11,7 @@ use crate::vendors::plivo::Plivo;
 use crate::vendors::twilio::{self, messages};
 use crate::vendors::vonage::Vonage;
 
-/// Someone who sends texts.
+/// A provider that sends texts.
 pub enum Provider {
     /// Twilio.
     Twilio {
@@ -31,7 +31,8 @@ pub enum Provider {
 }
 
 impl Provider {
-    /// Reads base URL and secret of the provider of this name, and for Twilio `TWILIO_RETENTION`.
+    /// Reads the base URL and the secret of the provider of this name, and for Twilio
+    /// `TWILIO_RETENTION`.
     pub fn read(name: Name, platform: &Platform, source: &mut Source<'_>) -> Self {
         let client = platform.http.clone();
         match name {
@@ -70,7 +71,8 @@ impl Provider {
     /// Sends once, within `within`.
     ///
     /// # Errors
-    /// The outer error when the credentials cannot be had (nothing was sent), the inner one from the provider's answer.
+    /// The outer error if the credentials cannot be fetched (nothing was sent), the inner one from
+    /// the provider's answer.
     pub async fn send(
         &self,
         sms: &Outbound<'_>,
@@ -101,7 +103,8 @@ impl Provider {
     pub async fn warm_up(&self, now: SystemTime) {
         match self {
             Self::Twilio { messages, secret } => {
-                let _later = tokio::join!(secret.get(now), messages.warm_up());
+                // A failure shows again on the first text.
+                let _ = tokio::join!(secret.get(now), messages.warm_up());
             }
             Self::Clickatell(clickatell) => clickatell.warm_up(now).await,
             Self::Plivo(plivo) => plivo.warm_up(now).await,

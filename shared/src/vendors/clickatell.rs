@@ -1,10 +1,10 @@
-//! Clickatell: the One API (`POST /v1/message`, <https://docs.clickatell.com/channels/one-api/>), or the legacy HTTP API of Developers'
-//! Central (`/http/sendmsg`) when the secret holds a `user`.
+//! Clickatell: the One API (`POST /v1/message`, <https://docs.clickatell.com/channels/one-api/>),
+//! or the legacy HTTP API of Developers' Central (`/http/sendmsg`) when the secret holds a `user`.
 //!
-//! The One API answers 202 also for messages that it does not accept; the legacy API answers 200 to everything. So the body decides,
-//! and without a readable one the outcome is unknown.
+//! The One API answers 202 even for messages that it does not accept. The legacy API answers 200 to
+//! everything. So the body decides, and without a readable body the outcome is unknown.
 //!
-//! How long a text may wait can be told only to the legacy API
+//! Only the legacy API can be told how long a text may wait
 //! (<https://docs.clickatell.com/archive/channels/advanced-message-send-archived/validity-period/>).
 
 use std::ops::RangeInclusive;
@@ -22,7 +22,7 @@ use crate::platform::secrets::{Content, Keys, Secret, SecretError};
 use crate::rules::sms::{self, Outbound, Receipt, SendError, segments};
 
 const PLATFORM: &str = "https://platform.clickatell.com";
-/// Minutes that `validity` may be.
+/// The allowed minutes of `validity`.
 const VALIDITY: RangeInclusive<u64> = 1..=1_440;
 
 /// The `clickatell` secret.
@@ -96,7 +96,7 @@ impl Clickatell {
         source.optional_base_url("CLICKATELL_URL")
     }
 
-    /// The provider at `base`, or where its API is by default.
+    /// The provider at `base`, or at the default address of its API.
     pub fn new(client: Client, base: Option<BaseUrl>, secret: Secret<Credentials>) -> Self {
         Self {
             client,
@@ -108,7 +108,8 @@ impl Clickatell {
     /// Sends a text within `within`.
     ///
     /// # Errors
-    /// The outer error when the credentials cannot be had (nothing was sent), the inner one from Clickatell's answer.
+    /// The outer error if the credentials cannot be fetched (nothing was sent), the inner one from
+    /// Clickatell's answer.
     pub async fn send(
         &self,
         sms: &Outbound<'_>,
@@ -134,7 +135,8 @@ impl Clickatell {
     /// Fetches the credentials and opens a connection, during INIT.
     pub async fn warm_up(&self, now: SystemTime) {
         let default = PLATFORM.parse().ok();
-        let _later = tokio::join!(
+        // A failure shows again on the first text.
+        let _ = tokio::join!(
             self.secret.get(now),
             self.client.warm_up(self.base.as_ref().or(default.as_ref()))
         );
@@ -179,7 +181,8 @@ impl Clickatell {
         form.append_pair("password", password.expose_secret());
         form.append_pair("api_id", api_id.expose_secret());
         form.append_pair("to", sms.to.digits());
-        // Its own character set is not documented beyond ASCII; as hexadecimal UCS-2 every text arrives.
+        // The API's character set is not documented beyond ASCII. As hexadecimal UCS-2 every text
+        // arrives.
         let parts = if sms.body.is_ascii() && segments::is_gsm(sms.body) {
             form.append_pair("text", sms.body);
             segments::count(sms.body)
@@ -220,7 +223,7 @@ impl Clickatell {
     }
 }
 
-/// What the One API says beyond a 2xx.
+/// The One API's verdict in the body of a 2xx.
 fn judge(answer: &Answer) -> Result<Receipt, SendError> {
     let read: Accepted = answer.json().ok_or(SendError::Unknown)?;
     let code = code(Some(&read));
@@ -248,7 +251,7 @@ fn judge(answer: &Answer) -> Result<Receipt, SendError> {
     }
 }
 
-/// The first message's error, or that of the whole request.
+/// The error of the first message, or of the whole request.
 fn code(read: Option<&Accepted>) -> Option<u32> {
     let read = read?;
     let message = read

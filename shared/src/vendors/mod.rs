@@ -1,4 +1,5 @@
-//! A vendor's wire: signatures, fields, errors. A vendor knows rules and the platform, and no other vendor.
+//! A vendor's wire format: signatures, fields, errors. A vendor's module knows the rules and the
+//! platform, and no other vendor.
 
 pub mod auth0;
 pub mod clickatell;

@@ -1,9 +1,11 @@
-//! Plivo: `POST /v1/Account/{auth_id}/Message/` (<https://www.plivo.com/docs/messaging/api/message/>), JSON, Basic authentication.
+//! Plivo: `POST /v1/Account/{auth_id}/Message/`
+//! (<https://www.plivo.com/docs/messaging/api/message/>), JSON, Basic authentication.
 //!
-//! A 2xx means accepted, whatever its body. Errors have no numeric code, so that only an `invalid_number` in the answer tells
-//! that it is about the recipient.
+//! A 2xx means accepted, whatever its body. Errors have no numeric code, so only an
+//! `invalid_number` in the answer tells that the error is about the recipient.
 //!
-//! How long a text may wait: <https://support.plivo.com/hc/en-us/articles/14814454609561-Message-Expiry>.
+//! How long a text may wait:
+//! <https://support.plivo.com/hc/en-us/articles/14814454609561-Message-Expiry>.
 
 use std::ops::RangeInclusive;
 use std::time::{Duration, SystemTime};
@@ -19,7 +21,7 @@ use crate::platform::http::{Answer, BaseUrl, Client};
 use crate::platform::secrets::{Content, Keys, Secret, SecretError};
 use crate::rules::sms::{self, Outbound, Receipt, SendError};
 
-/// Seconds that a text may be told to expire after.
+/// The allowed seconds of `message_expiry`.
 const EXPIRY: RangeInclusive<u64> = 5..=10_799;
 
 /// The `plivo` secret.
@@ -70,10 +72,12 @@ impl Plivo {
         }
     }
 
-    /// Sends a text within `within`. It is kept out of Plivo's log (`log: "false"`), since it may be a one-time code.
+    /// Sends a text within `within`. The text is kept out of Plivo's log (`log: "false"`), because
+    /// it may be a one-time code.
     ///
     /// # Errors
-    /// The outer error when the credentials cannot be had (nothing was sent), the inner one from Plivo's answer.
+    /// The outer error if the credentials cannot be fetched (nothing was sent), the inner one from
+    /// Plivo's answer.
     pub async fn send(
         &self,
         sms: &Outbound<'_>,
@@ -88,7 +92,8 @@ impl Plivo {
 
     /// Fetches the credentials and opens a connection, during INIT.
     pub async fn warm_up(&self, now: SystemTime) {
-        let _later = tokio::join!(self.secret.get(now), self.client.warm_up(Some(&self.base)));
+        // A failure shows again on the first text.
+        let _ = tokio::join!(self.secret.get(now), self.client.warm_up(Some(&self.base)));
     }
 
     async fn create(

@@ -1,7 +1,7 @@
 //! Vonage's SMS API: `POST /sms/json` (<https://developer.vonage.com/en/api/sms>).
 //!
-//! The status is 200 whatever happened; each element of `messages`, one per part of the text, has its own. Without a readable body the
-//! outcome is unknown.
+//! The status is 200 in any case. Each element of `messages`, one for each part of the text, has
+//! its own status. Without a readable body the outcome is unknown.
 
 use std::ops::RangeInclusive;
 use std::time::{Duration, SystemTime};
@@ -16,7 +16,7 @@ use crate::platform::http::{Answer, BaseUrl, Client};
 use crate::platform::secrets::{Content, Keys, Secret, SecretError};
 use crate::rules::sms::{self, Outbound, Receipt, SendError, segments};
 
-/// Milliseconds that `ttl` may be.
+/// The allowed milliseconds of `ttl`.
 const TTL: RangeInclusive<u128> = 20_000..=604_800_000;
 
 /// The `vonage` secret.
@@ -76,7 +76,8 @@ impl Vonage {
     /// Sends a text within `within`.
     ///
     /// # Errors
-    /// The outer error when the credentials cannot be had (nothing was sent), the inner one from Vonage's answer.
+    /// The outer error if the credentials cannot be fetched (nothing was sent), the inner one from
+    /// Vonage's answer.
     pub async fn send(
         &self,
         sms: &Outbound<'_>,
@@ -91,7 +92,8 @@ impl Vonage {
 
     /// Fetches the credentials and opens a connection, during INIT.
     pub async fn warm_up(&self, now: SystemTime) {
-        let _later = tokio::join!(self.secret.get(now), self.client.warm_up(Some(&self.base)));
+        // A failure shows again on the first text.
+        let _ = tokio::join!(self.secret.get(now), self.client.warm_up(Some(&self.base)));
     }
 
     async fn create(
@@ -139,7 +141,7 @@ fn judge(parts: &[Part]) -> Result<Receipt, SendError> {
             id: sms::plain_id(parts[0].message_id.clone()),
             segments: Some(parts.len() as u64),
         }),
-        // Some parts are, or may be, on their way: another provider would repeat them.
+        // Some parts are, or may be, on their way, and another provider would repeat them.
         Some(_) if accepted > 0 || parts.iter().any(|part| part.status.is_none()) => {
             Err(SendError::Unknown)
         }
@@ -147,10 +149,11 @@ fn judge(parts: &[Part]) -> Result<Receipt, SendError> {
     }
 }
 
-/// <https://developer.vonage.com/en/messaging/sms/guides/troubleshooting-sms#sms-api-error-codes>: whose fault it is tells whether another
-/// provider would deliver. 6, 7 and 33 are
-/// about the number: not understood (an unknown prefix), barred, de-activated. 5 is Vonage's, before it took the text. The others are
-/// about our request, sender (15), account (8) and credit (9).
+/// The error codes
+/// (<https://developer.vonage.com/en/messaging/sms/guides/troubleshooting-sms#sms-api-error-codes>)
+/// tell whose fault the error is, and so whether another provider would deliver. 6, 7 and 33 are
+/// about the number: not understood (an unknown prefix), barred, de-activated. 5 is Vonage's, before
+/// it accepted the text. The others are about our request, sender (15), account (8) and credit (9).
 fn by_status(status: Option<u32>) -> SendError {
     match status {
         None => SendError::Unknown,

@@ -1,15 +1,17 @@
-//! Telephone numbers in E.164 form (<https://www.itu.int/rec/T-REC-E.164>): which are possible, country, ranges that cost, masking.
+//! Telephone numbers in E.164 form (<https://www.itu.int/rec/T-REC-E.164>): possible numbers,
+//! countries, premium-rate ranges, masking.
 //!
-//! Small tables only: the full libphonenumber metadata costs 15 ms and more at first use, which a function that gets its numbers
-//! from machines does not need.
+//! Small tables only: the full libphonenumber metadata costs 15 ms and more at first use. A
+//! function that gets its numbers from machines does not need it.
 
 mod ranges;
 
 use std::fmt;
 use std::str::FromStr;
 
-/// A possible E.164 number: `+`, a calling code that is in use, then a first digit and a length that numbers with this code have; 7 to
-/// 15 digits in all. `Display` and `Debug` mask it (`+45••••5678`).
+/// A possible E.164 number: `+`, a calling code in use, then a first digit and a length that
+/// numbers with this code have. It has 7 to 15 digits in all. `Display` and `Debug` mask it
+/// (`+45••••5678`).
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct E164(String);
 
@@ -53,8 +55,9 @@ impl fmt::Debug for E164 {
 }
 
 impl E164 {
-    /// A number that a person wrote in international form: `+1 (415) 555-2671`. A zero that begins a group in brackets is a part of
-    /// the number only where numbers begin with zero (`+39 (06) …`); elsewhere it leaves open which number is meant.
+    /// A number that a person wrote in international form: `+1 (415) 555-2671`. A zero at the start
+    /// of a group in brackets belongs to the number only where numbers begin with zero:
+    /// `+39 (06) …`. Elsewhere the zero makes the number ambiguous, so the result is `None`.
     pub fn from_written(text: &str) -> Option<Self> {
         let between = |c: char| matches!(c, ' ' | '\u{a0}' | '-' | '.' | '/' | '(' | ')');
         let digits: String = text.trim().chars().filter(|&c| !between(c)).collect();
@@ -72,18 +75,19 @@ impl E164 {
         &self.0
     }
 
-    /// The digits after the `+`: for providers that want them so.
+    /// The digits after the `+`, for providers that want them without it.
     pub fn digits(&self) -> &str {
         &self.0[1..]
     }
 
-    /// The number without its last four digits: the range it lies in, as attackers walk through them.
+    /// The number without its last four digits: the range that an attacker walks through.
     pub fn range(&self) -> &str {
         &self.0[..self.0.len() - 4]
     }
 
-    /// The ISO 3166 region, by calling code and, where several regions share one, by the digits after it: `+1876…` is `JM`,
-    /// not `US`. `None` for codes that belong to no country (satellite, international services).
+    /// The ISO 3166 region, by calling code. Where several regions share a code, the digits after
+    /// it decide: `+1876…` is `JM`, not `US`. `None` for codes that belong to no country
+    /// (satellite, international services).
     pub fn region(&self) -> Option<&'static str> {
         let digits = self.digits();
         (1..=digits.len()).rev().find_map(|length| {
@@ -94,13 +98,15 @@ impl E164 {
         })
     }
 
-    /// Whether the number lies in a premium-rate, shared-cost or non-geographic range, which we never text or call.
+    /// Whether the number lies in a premium-rate, shared-cost or non-geographic range, which we
+    /// never text or call.
     pub fn is_costly(&self) -> bool {
         let digits = self.digits();
         (1..=digits.len()).any(|length| ranges::REFUSED.binary_search(&&digits[..length]).is_ok())
     }
 
-    /// Whether it may be texted or called: in one of `countries`, and not in a premium-rate range.
+    /// Whether we may text or call the number: it is in one of `countries`, and not in a
+    /// premium-rate range.
     pub fn is_allowed(&self, countries: &Countries) -> bool {
         !self.is_costly()
             && self
@@ -111,11 +117,11 @@ impl E164 {
 
 /// Some of the numbers that begin with a calling code, or with a calling code and the digit 0.
 struct Plan {
-    /// Which code.
+    /// The calling code, or the code and the digit 0.
     prefix: u16,
-    /// The digits that come next, as bits.
+    /// The possible next digits, as bits.
     next: u16,
-    /// How many digits the whole number has, as bits.
+    /// The possible lengths of the whole number, as bits.
     lengths: u16,
 }
 
@@ -142,7 +148,7 @@ impl Plan {
     }
 }
 
-/// Whether there are numbers of this length that begin so.
+/// Whether numbers with these first digits and this length exist.
 fn is_possible(digits: &str) -> bool {
     let fits = |end: usize| {
         let (next, length) = (1 << (digits.as_bytes()[end] - b'0'), 1 << digits.len());
@@ -199,10 +205,11 @@ impl Countries {
     }
 }
 
-/// What `ALLOWED_COUNTRIES` has to be.
+/// The required form of `ALLOWED_COUNTRIES`.
 pub const COUNTRIES: &str = "a comma list of ISO 3166 country codes such as DK,US";
 
-/// Reads `ALLOWED_COUNTRIES`; if unset, the country of our own `sender`, else `DEFAULT_REGION` (`US`).
+/// Reads `ALLOWED_COUNTRIES`; if unset, the country of our own `sender`, else `DEFAULT_REGION`
+/// (`US`).
 pub fn allowed_countries(
     source: &mut crate::platform::config::Source<'_>,
     sender: Option<&E164>,

@@ -1,4 +1,5 @@
-//! One attempt at a provider, as far as it is the same everywhere: credentials, the request's way, what a status means.
+//! The parts of an attempt that are the same for every provider: credentials, sending the request,
+//! the meaning of a status.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -12,7 +13,8 @@ use crate::platform::secrets::{Content, Secret, SecretError};
 
 const ANSWER_LIMIT: usize = 256 * 1024;
 
-/// Sends a request once and judges its answer: `taken` one of 2xx, `refused` what a 4xx means beyond its status.
+/// Sends a request once and judges its answer. `taken` reads a 2xx; `refused` says what a 4xx means
+/// beyond its status.
 pub(crate) async fn ask(
     client: &Client,
     request: RequestBuilder,
@@ -27,7 +29,8 @@ pub(crate) async fn ask(
     }
 }
 
-/// What an answer other than 2xx means at every provider; `refused` tells what a 4xx means beyond its status.
+/// The meaning of an answer other than 2xx, the same for every provider. `refused` says what a 4xx
+/// means beyond its status.
 fn by_status(answer: &Answer, refused: impl FnOnce() -> SendError) -> SendError {
     match answer.status {
         401 | 403 => SendError::Unauthorized,
@@ -47,10 +50,11 @@ fn by_status(answer: &Answer, refused: impl FnOnce() -> SendError) -> SendError 
     }
 }
 
-/// Attempts to send with a secret's credentials; refused ones are fetched anew and tried a second time. At most `within` in all.
+/// Attempts to send with a secret's credentials. If the provider rejects them, they are fetched
+/// again and tried a second time. At most `within` in all.
 ///
 /// # Errors
-/// The outer error when the credentials cannot be had; nothing was sent then.
+/// The outer error if the credentials cannot be fetched; then nothing was sent.
 pub(crate) async fn authorised<T: Content>(
     secret: &Secret<T>,
     now: SystemTime,
@@ -71,7 +75,8 @@ pub(crate) async fn authorised<T: Content>(
     )
     .await;
     match fresh.unwrap_or(Ok(None))? {
-        // An attempt that we had to cut off would end as unknown; so far it is certain that nothing was sent.
+        // With less than a second left we could cut off an accepted request, and its outcome would
+        // be unknown. So far it is certain that nothing was sent.
         Some(fresh) if started.elapsed() + SHORTEST < within => {
             Ok(attempt(&fresh, within.saturating_sub(started.elapsed())).await)
         }
@@ -81,7 +86,8 @@ pub(crate) async fn authorised<T: Content>(
 
 const SHORTEST: Duration = Duration::from_secs(1);
 
-/// A provider's id of a message as it may be logged and answered: what is no plain id could be an echo of the text.
+/// A provider's id of a message, if it may be logged and answered. An id with other characters
+/// could be an echo of the text.
 pub(crate) fn plain_id(id: Option<String>) -> Option<String> {
     id.filter(|id| {
         (1..=64).contains(&id.len())

@@ -1,7 +1,8 @@
-//! Sending a text: the message, the receipt, what can go wrong, and through whom.
+//! Sending a text: the message, the receipt, the errors and the providers.
 //!
-//! [`Name::ALL`] and [`Provider`](crate::services::providers::Provider) are the one list of SMS providers. A new one is its module
-//! (copy `vendors/plivo.rs`), its name, its variant, which the compiler then asks for wherever it matters, and its simulator.
+//! [`Name::ALL`] and [`Provider`](crate::services::providers::Provider) are the one list of SMS
+//! providers. A new provider needs its module (copy `vendors/plivo.rs`), its name, its variant and
+//! its simulator. The compiler asks for the variant wherever it matters.
 
 mod attempt;
 mod name;
@@ -23,51 +24,56 @@ pub use routes::{Routes, Senders, is_sender};
 pub struct Outbound<'a> {
     /// The recipient.
     pub to: &'a E164,
-    /// Who it comes from: a number, a name, a Messaging Service of Twilio; `None` for the provider's own default.
+    /// The sender: a number, a name, or a Messaging Service of Twilio; `None` for the provider's
+    /// own default.
     pub from: Option<&'a str>,
     /// The text, at most 1,600 characters.
     pub body: &'a str,
-    /// How long it is of use: what a provider has not passed on by then it drops, unbilled. `None`: as long as the provider tries.
+    /// How long the text is of use. If the provider has not passed it on by then, the provider
+    /// drops it, unbilled. `None`: as long as the provider tries.
     pub life: Option<Duration>,
-    /// Whether it holds a one-time code, which a provider that can be asked to does not keep.
+    /// Whether the text holds a one-time code. A provider that supports it is asked not to keep
+    /// such a text.
     pub holds_code: bool,
 }
 
-/// The provider took the message.
+/// The provider accepted the message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt {
-    /// The provider's id; `None` when it accepted with an answer that could not be read.
+    /// The provider's id; `None` if the provider accepted with an answer that could not be read.
     pub id: Option<String>,
-    /// Segments billed, if told.
+    /// Billed segments, if the provider says.
     pub segments: Option<u64>,
 }
 
-/// Why a message was not (certainly) taken. `code` is the provider's own error code.
+/// Why a message was not (certainly) accepted. `code` is the provider's own error code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SendError {
-    /// Refused before acceptance. `recipient`: this number can never be reached (impossible, landline, opted out), so trying
-    /// again or elsewhere is pointless; otherwise something of ours is wrong (sender, permissions, account).
+    /// The provider rejected the message before acceptance. `recipient`: this number can never be
+    /// reached (impossible, landline, opted out), so trying again or elsewhere is pointless.
+    /// Otherwise something of ours is wrong (sender, permissions, account).
     Refused {
-        /// Whether it is about the recipient.
+        /// Whether the error is about the recipient.
         recipient: bool,
         /// The provider's code.
         code: Option<u32>,
     },
-    /// Too many requests; not processed.
+    /// Too many requests. This one was not processed.
     RateLimited {
-        /// When to try again, if told.
+        /// How long to wait before the next attempt, if the provider says.
         after: Option<Duration>,
     },
     /// Our credentials are wrong.
     Unauthorized,
-    /// Not reached, or out of service before it took the message.
+    /// The provider was not reached, or was out of service before it accepted the message.
     Unavailable,
-    /// The connection was lost, or a server error came, after the message may have been taken.
+    /// The connection was lost, or a server error came, after the provider may have accepted the
+    /// message.
     Unknown,
 }
 
 impl SendError {
-    /// Refused for something of ours, without a code.
+    /// Rejected for something of ours, without a code.
     pub(crate) const OURS: Self = Self::Refused {
         recipient: false,
         code: None,

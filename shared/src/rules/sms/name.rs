@@ -19,7 +19,7 @@ pub enum Name {
 }
 
 impl Name {
-    /// All of them.
+    /// All providers.
     pub const ALL: [Self; 5] = [
         Self::Twilio,
         Self::Clickatell,
@@ -28,7 +28,7 @@ impl Name {
         Self::Log,
     ];
 
-    /// As written in settings.
+    /// The name as written in settings.
     pub fn word(self) -> &'static str {
         match self {
             Self::Twilio => "twilio",

@@ -1,4 +1,4 @@
-//! Which providers a number goes through, and whose name a text carries.
+//! The providers for a number, and the sender of a text.
 
 use super::Name;
 use crate::platform::config::Source;
@@ -9,7 +9,8 @@ use crate::rules::phone::E164;
 pub struct Routes(Vec<(String, Vec<Name>)>);
 
 impl Routes {
-    /// Reads `SMS_ROUTES` (`+57=plivo,clickatell;+1=twilio;*=vonage,twilio`) and `ALLOW_LOG_PROVIDER`; every mistake is noted.
+    /// Reads `SMS_ROUTES` (`+57=plivo,clickatell;+1=twilio;*=vonage,twilio`) and
+    /// `ALLOW_LOG_PROVIDER`; every problem is noted in `source`.
     pub fn read(source: &mut Source<'_>) -> Self {
         let text = source.required("SMS_ROUTES");
         let log_allowed = source.flag("ALLOW_LOG_PROVIDER", false);
@@ -70,7 +71,7 @@ impl Routes {
         Self(routes)
     }
 
-    /// All providers that some route names.
+    /// All providers that any route names.
     pub fn used(&self) -> Vec<Name> {
         let mut names: Vec<Name> = self
             .0
@@ -82,7 +83,7 @@ impl Routes {
         names
     }
 
-    /// The providers for a number: those of the longest prefix, none if no route fits.
+    /// The providers for a number: those of the longest matching prefix; none if no route matches.
     pub fn find(&self, number: &E164) -> &[Name] {
         let route = self
             .0
@@ -92,7 +93,8 @@ impl Routes {
     }
 }
 
-/// `SMS_FROM`: the sender per provider, over what a request asks for.
+/// `SMS_FROM`: the sender for each provider. It takes precedence over the sender that a request
+/// asks for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Senders(Vec<(Name, String)>);
 
@@ -126,7 +128,8 @@ impl Senders {
     }
 }
 
-/// A number, a short code, a SID, or an alphanumeric sender of at most 11 characters.
+/// Whether `text` is a number, a short code, a SID, or an alphanumeric sender of at most 11
+/// characters.
 pub fn is_sender(text: &str) -> bool {
     let named = (1..=11).contains(&text.len())
         && text

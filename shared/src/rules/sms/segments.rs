@@ -1,23 +1,25 @@
-//! How many segments a text is billed as: GSM 03.38 or UCS-2 (3GPP TS 23.038, <https://www.twilio.com/docs/glossary/what-sms-character-limit>).
+//! The number of segments that a text is billed as: GSM 03.38 or UCS-2 (3GPP TS 23.038,
+//! <https://www.twilio.com/docs/glossary/what-sms-character-limit>).
 
 /// The GSM 7-bit default alphabet, without the escape.
 const GSM: &str = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà";
-/// Characters of its extension table, which cost an escape and a septet.
+/// Characters of the alphabet's extension table. Each costs an escape and a septet.
 const EXTENDED: &str = "\u{c}^{}\\[~]|€";
 
-/// Whether every character is in the GSM alphabet or its extension; otherwise the text goes out as UCS-2.
+/// Whether every character is in the GSM alphabet or its extension. Any other text is sent as
+/// UCS-2.
 pub fn is_gsm(text: &str) -> bool {
     text.chars()
         .all(|c| GSM.contains(c) || EXTENDED.contains(c))
 }
 
-/// The number of segments: up to 160 septets or 70 UTF-16 units in one; 153 or 67 in each of several, where neither an escaped
-/// character nor a surrogate pair is split.
+/// The number of segments. A single segment holds up to 160 septets or 70 UTF-16 units; each of
+/// several holds 153 or 67. No escaped character and no surrogate pair is split.
 pub fn count(text: &str) -> u64 {
     split(text, is_gsm(text))
 }
 
-/// The number of segments of a text that goes out as UCS-2, whether it has to or not.
+/// The number of segments of a text that is sent as UCS-2, whether it must be or not.
 pub fn count_ucs2(text: &str) -> u64 {
     split(text, false)
 }

@@ -1,8 +1,9 @@
-//! Access tokens that callers bring: checked with the tenant's public keys
+//! Access tokens that callers present. They are checked with the tenant's public keys
 //! (<https://auth0.com/docs/secure/tokens/json-web-tokens/json-web-key-sets>).
 //!
-//! The keys are fetched when a token names one that is not known, at most once a minute whoever asks, and kept when the tenant
-//! cannot be reached. A token's header chooses among them by `kid` and nothing else: no address, no key, no algorithm.
+//! The keys are fetched when a token names an unknown key, at most once a minute for all callers.
+//! They are kept while the tenant cannot be reached. A token's header chooses a key by `kid` and
+//! nothing else: no address, no key, no algorithm.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -19,21 +20,21 @@ use crate::rules::jwt::{self, Invalid, Key};
 const ANSWER_LIMIT: usize = 256 * 1024;
 const TIMEOUT: Duration = Duration::from_secs(4);
 const REFETCH_INTERVAL: Duration = Duration::from_mins(1);
-/// A fetch that failed is repeated sooner.
+/// A failed fetch is repeated sooner.
 const RETRY_INTERVAL: Duration = Duration::from_secs(5);
 /// Keys that the tenant has withdrawn are forgotten after this.
 const LIFE: Duration = Duration::from_hours(6);
-/// A tenant has two or three.
+/// A tenant has two or three keys.
 const KEY_LIMIT: usize = 20;
 
-/// Why a token opens nothing.
+/// Why a token is rejected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
-    /// It is no token of this tenant for this audience, now; the word is for logs.
+    /// The token is not valid for this tenant and audience now; the word is for logs.
     Invalid(&'static str),
-    /// It is, but without this scope.
+    /// The token is valid, but lacks this scope.
     Scope,
-    /// The tenant's keys cannot be had, so nobody can say.
+    /// The tenant's keys cannot be fetched, so the token cannot be checked.
     Unavailable(String),
 }
 
@@ -50,7 +51,7 @@ pub struct Access {
 struct Keys {
     known: HashMap<String, Key>,
     fetched: Option<SystemTime>,
-    /// When it was last tried, and what came of it.
+    /// The time and the result of the last fetch.
     tried: Option<(SystemTime, Result<(), String>)>,
 }
 
@@ -66,7 +67,8 @@ impl Access {
         }
     }
 
-    /// Checks an RS256 access token: signature, `iss`, `aud`, `exp`, and that `scope` is among its scopes.
+    /// Checks an RS256 access token: signature, `iss`, `aud`, `exp`, and that `scope` is among its
+    /// scopes.
     ///
     /// # Errors
     /// [`Refusal`].
@@ -93,7 +95,8 @@ impl Access {
 
     /// Fetches the keys ahead, during INIT.
     pub async fn warm_up(&self, now: SystemTime) {
-        let _met_again = self.fetch(now).await;
+        // A failure shows again on the first request.
+        let _ = self.fetch(now).await;
     }
 
     async fn key(&self, kid: &str, now: SystemTime) -> Result<Option<Key>, Refusal> {
@@ -108,9 +111,9 @@ impl Access {
         }
         match self.fetch(now).await {
             Ok(()) => Ok(lock(&self.keys).known.get(kid).cloned()),
-            // An old key of the tenant is still its key while it cannot be asked.
+            // While the tenant cannot be reached, its old key still counts.
             Err(_) if known.is_some() => Ok(known),
-            // It may have a new one, which is no fault of who brings it.
+            // The tenant may have a new key, so the token may be right.
             Err(why) => Err(Refusal::Unavailable(why)),
         }
     }
@@ -126,7 +129,8 @@ impl Access {
             } else {
                 RETRY_INTERVAL
             };
-            // Who arrived while it was fetched, or by a clock that is behind, comes from before.
+            // A caller that came during the fetch, or by a clock that is behind, has an earlier
+            // time.
             let age = now
                 .duration_since(*at)
                 .unwrap_or_else(|ahead| ahead.duration());
@@ -134,7 +138,7 @@ impl Access {
                 return result.clone();
             }
         }
-        // One that is cut off leaves no mark: nothing is known of it.
+        // A fetch that is cut off is not noted, because its result is unknown.
         let fetching = Instant::now();
         let fetched = self.fetch_now().await;
         let at = now + fetching.elapsed();

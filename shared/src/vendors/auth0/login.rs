@@ -1,8 +1,8 @@
-//! Logging a user in with a password, by the password-realm grant of `POST /oauth/token`
+//! Logs a user in with a password, by the password-realm grant of `POST /oauth/token`
 //! (<https://auth0.com/docs/get-started/authentication-and-authorization-flow/resource-owner-password-flow>).
 //!
-//! Only whether the password is right is asked; the tokens that come are dropped. Auth0's pages and its answers differ in how a
-//! wrong password is called, so all the names they use count.
+//! The only question is whether the password is right; the tokens in the answer are dropped.
+//! Auth0's pages and its answers use different names for a wrong password, so all of them count.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -20,23 +20,24 @@ use crate::platform::secrets::{Secret, SecretError};
 const ANSWER_LIMIT: usize = 64 * 1024;
 const TIMEOUT: Duration = Duration::from_secs(4);
 
-/// What Auth0 says to a user and a password.
+/// Auth0's verdict on a user and a password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is right.
+    /// The password is right.
     Accepted,
-    /// It is wrong.
+    /// The password is wrong.
     WrongPassword,
-    /// Right or wrong, this user does not get in this way: `mfa_required`, `password_leaked`, `blocked`, `too_many_attempts`.
+    /// The user cannot log in this way, whether the password is right or wrong: `mfa_required`,
+    /// `password_leaked`, `blocked`, `too_many_attempts`.
     Barred(&'static str),
 }
 
-/// Why nobody said whether a password is right.
+/// Why Auth0 gave no verdict on a password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Untold {
-    /// What went wrong.
+    /// The error of the call.
     pub error: CallError,
-    /// Whether Auth0 may have looked at the password all the same, and counted a wrong one.
+    /// Whether Auth0 may have checked the password all the same, and counted a wrong one.
     pub tried: bool,
 }
 
@@ -132,7 +133,8 @@ impl Login {
     }
 }
 
-/// What an answer means. An error nobody has told of is not taken for a wrong password, but may have been one.
+/// The meaning of an answer. An unknown error does not count as a wrong password, although it may
+/// have been one.
 fn judge(answer: &Answer) -> Result<Verdict, Untold> {
     #[derive(Deserialize)]
     struct Refusal {
@@ -146,7 +148,7 @@ fn judge(answer: &Answer) -> Result<Verdict, Untold> {
         })
     };
     if answer.status == 200 {
-        // A page of some proxy is not a login.
+        // A proxy's page is not a login.
         return match answer.json::<serde_json::Map<String, serde_json::Value>>() {
             Some(granted) if granted.contains_key("access_token") => Ok(Verdict::Accepted),
             _ => untold(true, "unreadable answer".to_owned()),
@@ -157,7 +159,7 @@ fn judge(answer: &Answer) -> Result<Verdict, Untold> {
         error_description,
     }) = answer.json()
     else {
-        // A server in trouble has judged nothing.
+        // A server that fails has not checked the password.
         return untold(answer.status < 500, format!("status {}", answer.status));
     };
     let description = error_description.unwrap_or_default().to_lowercase();

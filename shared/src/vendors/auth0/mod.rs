@@ -1,7 +1,8 @@
-//! Auth0: the token endpoint, logging a user in, the Management API's users (API version 2), and checking the access tokens that it
-//! issues.
+//! Auth0: the token endpoint, logging a user in, the Management API's users (API version 2), and
+//! the check of the access tokens that Auth0 issues.
 //!
-//! Authentication of calls: a machine-to-machine application's access token for the audience `https://{tenant}/api/v2/`
+//! Authentication of calls: a machine-to-machine application's access token for the audience
+//! `https://{tenant}/api/v2/`
 //! (<https://auth0.com/docs/secure/tokens/access-tokens/management-api-access-tokens>).
 
 pub mod access;
@@ -22,7 +23,8 @@ pub struct Credentials {
     pub client_id: SecretString,
     /// Its client secret.
     pub client_secret: SecretString,
-    /// Client id and secret of the application that logs users in; if not given, it is the same one.
+    /// Client id and secret of the application that logs users in. If not given, this application
+    /// does it.
     pub login: Option<(SecretString, SecretString)>,
 }
 
@@ -48,10 +50,11 @@ impl Content for Credentials {
     }
 }
 
-/// Whether the `auth0` secret names an application at all, for who can do without one: a stack makes the secret empty.
+/// Whether the `auth0` secret names an application at all. A stack makes the secret empty, and some
+/// functions can work without it.
 #[derive(Debug)]
 pub struct Application {
-    /// Half a pair counts: whoever uses it is then told what is missing.
+    /// Half a pair counts as given. The function that uses it then reports what is missing.
     pub is_given: bool,
 }
 
@@ -69,9 +72,9 @@ impl Content for Application {
 /// Why a call brought no result. No variant holds a value of ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CallError {
-    /// The application's credentials or scopes are not accepted.
+    /// Auth0 does not accept the application's credentials or scopes.
     Unauthorized,
-    /// Auth0, or Secrets Manager before it, had no usable answer; the text says which and how.
+    /// Auth0, or Secrets Manager before it, gave no usable answer; the text says which and how.
     Unavailable(String),
 }
 

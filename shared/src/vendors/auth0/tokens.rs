@@ -1,11 +1,12 @@
 //! Access tokens by the client-credentials grant, `POST /oauth/token`
-//! (<https://auth0.com/docs/api/authentication/client-credential-flow/get-token>): asked for once, however many callers and instances
-//! need one, since they are billed and limited.
+//! (<https://auth0.com/docs/api/authentication/client-credential-flow/get-token>). Tokens are
+//! billed and limited, so one request serves all callers and instances.
 //!
-//! Looked for in memory, then in the table (`token#<api>#<hash>`), then at Auth0. In a process one caller renews and the others wait; across
-//! instances a lease of five seconds in the table says who. A token is renewed a little before it ends, and serves while that
-//! fails. One that an API refused is replaced, but a replacement that never worked is not replaced for a minute: then the fault is
-//! not the token's.
+//! A token is looked for in memory, then in the table (`token#<api>#<hash>`), then at Auth0. In a
+//! process one caller renews and the others wait. Across instances a lease of five seconds in the
+//! table decides which one renews. A token is renewed a little before it ends. While that fails,
+//! the old token serves. A token that an API rejected is replaced. A replacement that never worked
+//! is not replaced for a minute, because then the token is not at fault.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -29,20 +30,22 @@ use crate::platform::table::{
 
 const ANSWER_LIMIT: usize = 64 * 1024;
 const TIMEOUT: Duration = Duration::from_secs(3);
-/// Longer than a grant may take, as short as others can wait for one who died.
+/// Longer than a grant may take. It is short, because other instances wait for it if its holder has
+/// died.
 const LEASE: u64 = 5;
-/// How long others wait for the one who renews.
+/// How long other instances wait for the one that renews.
 const PATIENCE: Duration = Duration::from_secs(7);
 /// Whatever `expires_in` says, a token is used at most this long: Auth0's own default.
 const LONGEST: u64 = 86_400;
-/// Without a sane `expires_in`.
+/// The assumed life without a sane `expires_in`.
 const ASSUMED: u64 = 60;
-/// Tokens that are about to end are not handed out.
+/// A token that ends within this many seconds is not handed out.
 const LAST_SECONDS: u64 = 5;
-/// After a 429, a 5xx or no answer in time nobody asks again for so many seconds, or as long as Auth0 says; nor does who has a token, whatever failed.
+/// After 429, 5xx or a timeout no instance asks again for this many seconds, or for as long as
+/// Auth0 says. An instance that still has a usable token waits as long after any failure.
 const REST: u64 = 3;
 const LONGEST_REST: u64 = 60;
-/// A replacement that was refused as well is kept this long.
+/// A replacement that was rejected as well is kept this long.
 const REPLACEMENT_LIFE: Duration = Duration::from_mins(1);
 
 /// The access tokens for one audience.
@@ -58,16 +61,16 @@ pub struct Tokens {
     owner: String,
 }
 
-/// A token and what is known about it.
+/// A token and its known state.
 #[derive(Clone)]
 struct Kept {
     token: SecretString,
     granted: SystemTime,
     refresh: SystemTime,
     end: SystemTime,
-    /// It came in place of a refused one.
+    /// Whether it came in place of a rejected one.
     replacement: bool,
-    /// An API accepted it.
+    /// Whether an API accepted it.
     worked: bool,
 }
 
@@ -98,7 +101,8 @@ impl Kept {
 }
 
 impl Tokens {
-    /// Tokens from the tenant at `base` (`AUTH0_URL`) for `audience`, shared with other instances through `table`.
+    /// Tokens from the tenant at `base` (`AUTH0_URL`) for `audience`, shared with other instances
+    /// through `table`.
     pub fn new(
         client: Client,
         base: BaseUrl,
@@ -122,7 +126,7 @@ impl Tokens {
     /// A token.
     ///
     /// # Errors
-    /// [`CallError`]; where tokens are shared, also for some seconds after Auth0 had too much to do.
+    /// [`CallError`]; where tokens are shared, also for some seconds after Auth0 was overloaded.
     pub async fn get(&self, now: SystemTime) -> Result<SecretString, CallError> {
         if let Some(kept) = lock(&self.kept).as_ref().filter(|kept| kept.is_fresh(now)) {
             return Ok(kept.token.clone());
@@ -130,10 +134,10 @@ impl Tokens {
         self.renew(None, now).await
     }
 
-    /// Another one in place of `refused`, which an API answered with 401.
+    /// A new token in place of `refused`, which an API rejected with 401.
     ///
     /// # Errors
-    /// [`CallError`]; `Unauthorized` when `refused` is itself a replacement that never worked.
+    /// [`CallError`]; `Unauthorized` if `refused` is itself a replacement that never worked.
     pub async fn replace(
         &self,
         refused: &SecretString,
@@ -180,7 +184,8 @@ impl Tokens {
                 *lock(&self.kept) = Some(renewed);
                 Ok(token)
             }
-            // The old one is good until its end, and who comes next need not wait for the same failure.
+            // The old token is valid until its end. The next caller need not wait for the same
+            // failure.
             Err(error) => {
                 let old = kept.filter(|kept| kept.is_usable(now)).ok_or(error)?;
                 let now = now + failing.elapsed();
@@ -193,7 +198,7 @@ impl Tokens {
         }
     }
 
-    /// With the secret at hand, and once more if it has changed.
+    /// Renews with the cached secret, and once more if the secret has changed.
     async fn by_secret(
         &self,
         refused: Option<&SecretString>,
@@ -235,7 +240,8 @@ impl Tokens {
             .map_err(|failure| failure.error)
     }
 
-    /// The token in the table, or one that this instance alone asks for. The outer error: the table cannot be used.
+    /// The token in the table, or one that only this instance requests. The outer error: the table
+    /// cannot be used.
     async fn shared(
         &self,
         table: &Table,
@@ -267,7 +273,7 @@ impl Tokens {
                     .bind(":later", epoch(now) + LONGEST_REST)
                     .bind(":owner", owner);
                 if let Write::Done(item) = table.update(lease).await? {
-                    // Another may have come and gone since we looked.
+                    // Another instance may have renewed the token since our read.
                     let known = known(&item, refused, now);
                     return Ok(self
                         .in_turn(
@@ -292,7 +298,7 @@ impl Tokens {
         }
     }
 
-    /// The lease is ours: ask, and leave what came of it to the others.
+    /// Requests a token while the lease is ours, and stores the result for the other instances.
     #[expect(clippy::too_many_arguments, reason = "the state of one attempt")]
     async fn in_turn(
         &self,
@@ -308,7 +314,8 @@ impl Tokens {
         let release = Update::new(key.clone())
             .remove("lease_owner")
             .remove("lease_until");
-        // Our own lease makes an old token look as if it were being renewed.
+        // `known` returns an old token while a lease exists. This lease is ours, so only a fresh
+        // token counts.
         let settled = known.filter(|known| known.as_ref().map_or(true, |kept| kept.is_fresh(now)));
         let (result, update) = match settled {
             Some(known) => (known, release),
@@ -345,12 +352,14 @@ impl Tokens {
         let parts = json!([
             self.base.to_string(),
             credentials.client_id.expose_secret(),
-            // Another secret, another token: after a rotation nobody uses one of the old.
+            // The secret is part of the key. So after a rotation no instance uses a token of the
+            // old secret.
             credentials.client_secret.expose_secret(),
             self.audience
         ]);
         let hash = digest::digest(&digest::SHA256, parts.to_string().as_bytes());
-        // Rights in the table go by the API: who may call one need not be able to call the other.
+        // Rights in the table go by the API: a function that may call one API need not be able to
+        // call the other.
         let api = if self.audience == Users::audience(&self.base) {
             "management"
         } else {
@@ -394,7 +403,7 @@ impl Tokens {
             .await
             .map_err(|error| {
                 let (NoAnswer::NotSent(why) | NoAnswer::Unknown(why)) = error;
-                // Whoever comes next would wait as long.
+                // The next caller would wait as long.
                 Failure {
                     rest: why.contains("in time").then_some(REST),
                     ..failed(error.to_string())
@@ -424,7 +433,8 @@ impl Tokens {
         }
         let life = life(granted.expires_in.as_ref());
         let early = (life / 10).max(2 * LAST_SECONDS);
-        // Instances that share a token do not all come back in the same second.
+        // A random part, so that instances that share a token do not all renew it in the same
+        // second.
         let refresh = life.saturating_sub(early + random_below(early / 2));
         let after = |seconds| now + Duration::from_secs(seconds);
         let (refresh, end) = (after(refresh), after(life));
@@ -439,7 +449,7 @@ impl Tokens {
     }
 }
 
-/// What the table's item answers by itself: a token, or that asking failed a moment ago.
+/// The answer that the table's item gives: a token, or that the last request failed a moment ago.
 fn known(
     item: &Item,
     refused: Option<&SecretString>,
@@ -458,20 +468,23 @@ fn known(
     }
 }
 
-/// Whether this time of an item is still to come; one further away than any of ours was written by a clock that is wrong.
+/// Whether this time of an item is still to come. A time further away than any of ours comes from a
+/// wrong clock and does not count.
 fn lies_ahead(item: &Item, name: &str, now: SystemTime) -> bool {
     let ahead = epoch(now) + 1..=epoch(now) + LONGEST_REST;
     item.number(name)
         .is_some_and(|until| ahead.contains(&until))
 }
 
-/// Why no token came, and for how many seconds nobody should ask: Auth0 is overloaded, or says that we ask too much.
+/// Why no token came, and for how many seconds no instance should ask: Auth0 is overloaded, or says
+/// that we ask too much.
 struct Failure {
     error: CallError,
     rest: Option<u64>,
 }
 
-/// Seconds a token lives; `expires_in` is missing, a text, negative or absurd when something else than Auth0 answers.
+/// The life of a token in seconds. If something other than Auth0 answers, `expires_in` may be
+/// missing, a text, negative or absurd.
 fn life(expires_in: Option<&Value>) -> u64 {
     let seconds = expires_in.and_then(|value| {
         value

@@ -1,8 +1,9 @@
-//! Users by e-mail address, marking an address as verified, and users by an account number in their metadata.
+//! Users by e-mail address, marking an address as verified, and users by an account number in their
+//! metadata.
 //!
 //! `GET /api/v2/users-by-email` is immediately consistent, unlike the search
-//! (<https://auth0.com/docs/manage-users/user-search/retrieve-users-with-get-users-by-email-endpoint>); scopes `read:users`,
-//! `update:users`.
+//! (<https://auth0.com/docs/manage-users/user-search/retrieve-users-with-get-users-by-email-endpoint>);
+//! scopes `read:users`, `update:users`.
 
 use std::str::FromStr;
 use std::time::{Duration, SystemTime};
@@ -21,36 +22,37 @@ use crate::platform::table::random_below;
 
 const ANSWER_LIMIT: usize = 1024 * 1024;
 const TIMEOUT: Duration = Duration::from_secs(4);
-/// The smallest tenants may ask twice a second; whoever can wait asks again after these, and half as long at most.
+/// The smallest tenants may ask twice a second. A caller that can wait asks again after each of
+/// these pauses, which are prolonged by up to half.
 const PAUSES: [Duration; 3] = [
     Duration::from_millis(400),
     Duration::from_millis(800),
     Duration::from_millis(1_600),
 ];
 
-/// What marking an address as verified came to.
+/// The result of marking an address as verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verification {
-    /// It is verified, now or already before.
+    /// The address is verified, now or already before.
     Verified,
     /// No user has this address.
     NoUser,
-    /// Several users have it; none was changed, since nobody can say which one is meant.
+    /// Several users have this address. None was changed, because the right one is unknown.
     Several,
 }
 
-/// Whether an address is a user's.
+/// Whether users have an address, and have verified it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
     /// No user has it.
     Nobody,
-    /// A user has it who has not proved it yet.
+    /// A user has it and has not verified it yet.
     Unverified,
-    /// Users have it, and all of them have proved it.
+    /// Users have it, and all of them have verified it.
     Verified,
 }
 
-/// An account number as keyed: 1 to 10 ASCII digits, so that nothing in it is a query's syntax.
+/// An account number as keyed in: 1 to 10 ASCII digits, so it holds no query syntax.
 #[derive(Clone, PartialEq, Eq)]
 pub struct AccountNumber(String);
 
@@ -79,23 +81,23 @@ impl AccountNumber {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NotAnAccountNumber;
 
-/// Who has an account number.
+/// The users with an account number.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Found {
-    /// Nobody.
+    /// No user.
     Nobody,
     /// One user.
     One(AccountHolder),
-    /// Several: nobody can say which one is meant.
+    /// Several users: the right one is unknown.
     Several,
 }
 
 /// The user with an account number.
 #[derive(Clone, PartialEq, Eq)]
 pub struct AccountHolder {
-    /// What the user logs in with.
+    /// The address that the user logs in with.
     pub email: String,
-    /// What the user is greeted with: `app_metadata.ivr_greeting`, else the name. Untrusted text.
+    /// The greeting for the user: `app_metadata.ivr_greeting`, else the name. Untrusted text.
     pub greeting: Option<String>,
 }
 
@@ -112,7 +114,7 @@ struct Holder {
     app_metadata: Option<Metadata>,
 }
 
-/// What we read of it; what has another type than text counts as absent.
+/// The metadata that we read. A value that is not a text counts as absent.
 #[derive(Deserialize)]
 struct Metadata {
     #[serde(default, deserialize_with = "text")]
@@ -166,7 +168,8 @@ impl Users {
 
     /// Gets a token ahead, during INIT.
     pub async fn warm_up(&self, now: SystemTime) {
-        let _met_again = self.tokens.get(now).await;
+        // A failure shows again on the first request.
+        let _ = self.tokens.get(now).await;
     }
 
     /// Marks the address of the one user who has it as verified.
@@ -184,7 +187,7 @@ impl Users {
             [user] => std::mem::take(&mut user.id),
             _ => return Ok(Verification::Several),
         };
-        // Ids hold a `|`, which a URL must not; and what is percent-encoded has no `+` but for blanks.
+        // Ids hold a `|`, which a URL must not hold. In the encoded text a `+` can only be a blank.
         let id: String = form_urlencoded::byte_serialize(user.as_bytes()).collect();
         let url = self
             .base
@@ -206,8 +209,8 @@ impl Users {
         }
     }
 
-    /// Whether anybody has this address, and has it still to be verified. Where Auth0 is asked too much at once, it waits some seconds for
-    /// its turn.
+    /// Whether a user has this address, and still has to verify it. If Auth0 gets too many
+    /// requests, this waits some seconds and asks again.
     ///
     /// # Errors
     /// [`CallError`].
@@ -237,11 +240,13 @@ impl Users {
         Ok(matches!(self.by_email(email, now).await?.as_slice(), [user] if user.email_verified))
     }
 
-    /// Who has this account number (digits) in `app_metadata.account_number`, a text, and an identity in the connection `realm`:
-    /// somebody of another connection may have the same address, and another password.
+    /// The user with this account number (digits) in `app_metadata.account_number`, a text, and an
+    /// identity in the connection `realm`. A user of another connection may have the same address
+    /// and another password.
     ///
-    /// By the search, which is eventually consistent: a user changed a moment ago may be found as before
-    /// (<https://auth0.com/docs/manage-users/user-search/list-and-search-users>). What is found has exactly this number.
+    /// The search is eventually consistent: a user changed a moment ago may be found as before
+    /// (<https://auth0.com/docs/manage-users/user-search/list-and-search-users>). A found user has
+    /// exactly this number.
     ///
     /// # Errors
     /// [`CallError`].
@@ -290,7 +295,8 @@ impl Users {
                     ..
                 } = holders.remove(0);
                 let greeting = app_metadata.and_then(|metadata| metadata.ivr_greeting);
-                // Without another, Auth0 takes the address for a name, which nobody wants read out.
+                // Without another name, Auth0 uses the address as the name. An address must not be
+                // read out.
                 let name = name.filter(|name| !name.contains('@'));
                 let greeting = [greeting, name]
                     .into_iter()
@@ -318,7 +324,7 @@ impl Users {
         self.call(Method::GET, url, None, now).await
     }
 
-    /// One call; a refused token is replaced and the call made once more.
+    /// One call. If the API rejects the token, the token is replaced and the call made once more.
     async fn call(
         &self,
         method: Method,
@@ -356,7 +362,7 @@ impl Users {
     }
 }
 
-/// The users in an answer who have just this address.
+/// The users in an answer who have exactly this address.
 fn with_email(answer: &Answer, email: &str) -> Result<Vec<User>, CallError> {
     if answer.status != 200 {
         return Err(CallError::Unavailable(format!(

@@ -1,26 +1,32 @@
-//! Who signed a mail (<https://www.rfc-editor.org/rfc/rfc6376>), and whether that is who it says it is from.
+//! Who signed a mail (<https://www.rfc-editor.org/rfc/rfc6376>), and whether the signer speaks for
+//! the mail's From header.
 //!
-//! Mailgun's verdict says that a signature is good, of whichever domain, and a stranger's domain can sign a stranger's mail. So each
-//! signature must be by the domain of the From header or a parent of it. A parent is safe because a signature's key stands in DNS below
-//! the domain that signs (`selector._domainkey.co.uk` for `d=co.uk`): nobody but that domain's owner can put it there, and registries
-//! sign no mail. A top-level domain alone is refused all the same. Another subdomain of the same organisation is not enough, which
-//! DMARC would accept (<https://www.rfc-editor.org/rfc/rfc7489#section-3.1>): to know organisations takes the public suffix list.
+//! Mailgun's verdict says that a signature is good, of any domain. But a stranger's domain can sign
+//! a stranger's mail. So each signature must be by the domain of the From header or a parent of it.
+//! A parent is safe. A signature's key is in DNS below the signing domain
+//! (`selector._domainkey.co.uk` for `d=co.uk`). Only that domain's owner can put it there, and
+//! registries sign no mail. A top-level domain alone is rejected all the same. Another subdomain of
+//! the same organisation is not enough, although DMARC would accept it
+//! (<https://www.rfc-editor.org/rfc/rfc7489#section-3.1>): only the public suffix list tells where
+//! an organisation begins.
 //!
-//! A good mail may be sent on by whoever got it, to anybody: its signature stays good. Whom it was for is what the signed To header says.
+//! A recipient may send a good mail on to any address, and its signature stays good. The signed To
+//! header says whom the mail was for.
 
 use super::Form;
 
-/// What a DKIM-Signature header says.
+/// The content of a DKIM-Signature header.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signature {
-    /// Who signed (`d=`), lower-case.
+    /// The signing domain (`d=`), lower-case.
     pub domain: String,
-    /// Whether it is over the To header (`h=`) and the whole body (no `l=`, after which anybody may add to the mail). A header
-    /// without `h=` is no objection: it is no signature, so Mailgun's verdict was about another one.
+    /// Whether it covers the To header (`h=`) and the whole body (no `l=`, after which a stranger
+    /// may add to the mail). A header without `h=` is no objection: it is not a signature, so
+    /// Mailgun's verdict was about another one.
     pub covers_recipient: bool,
 }
 
-/// All DKIM-Signature headers; `None` if there is none, or one that cannot be read with certainty.
+/// All DKIM-Signature headers; `None` if there is none, or if one cannot be read with certainty.
 pub(super) fn signatures(form: &Form) -> Option<Vec<Signature>> {
     let headers = form.all_headers("DKIM-Signature")?;
     let signatures: Vec<Signature> = headers
@@ -40,7 +46,7 @@ impl Signature {
                 break;
             }
             let (name, value) = tag.split_once('=')?;
-            // Names are case-sensitive; `D` beside `d` is still one too many.
+            // Names are case-sensitive, but `D` beside `d` is also rejected.
             match &*name.trim_end().to_ascii_lowercase() {
                 "d" if domain.replace(value.trim()).is_some() => return None,
                 "h" if signed.replace(value).is_some() => is_partial = true,
@@ -66,7 +72,8 @@ impl Signature {
     }
 }
 
-/// Whether a signature by `signer` speaks for `address`: it is by the address's domain, or by a parent of at least two labels.
+/// Whether a signature by `signer` speaks for `address`: `signer` is the address's domain, or a
+/// parent of it with at least two labels.
 pub fn is_aligned(address: &str, signer: &str) -> bool {
     let domain = address.rsplit('@').next().unwrap_or_default();
     let is_parent = || {

@@ -12,31 +12,35 @@ use crate::rules::verified::Verified;
 /// An address has at most 254 characters, and no name needs more than the rest.
 const HEADER_LIMIT: usize = 2_000;
 
-/// What we read of a mail.
+/// The parts of a mail that we read.
 #[derive(Debug)]
 pub struct StoredMail<'a> {
     /// The one envelope recipient (SMTP RCPT TO).
     pub recipient: Option<&'a str>,
-    /// The address of each From header, lower-case; `None` if there is none, or one that cannot be read with certainty.
+    /// The address of each From header, lower-case; `None` if there is none, or if one cannot be
+    /// read with certainty.
     pub from: Option<Vec<String>>,
     /// The address of each To header; empty without any, `None` if one cannot be read with certainty.
     pub to: Option<Vec<String>>,
-    /// Whether Mailgun found the DKIM signature good: `X-Mailgun-Dkim-Check-Result` is `Pass`, and nothing else.
+    /// Whether Mailgun found the DKIM signature good: `X-Mailgun-Dkim-Check-Result` is `Pass`, and
+    /// no header has another value.
     pub dkim_passed: bool,
-    /// Its DKIM signatures; `None` if there is none, or one that cannot be read with certainty.
+    /// Its DKIM signatures; `None` if there is none, or if one cannot be read with certainty.
     pub signatures: Option<Vec<Signature>>,
     /// The HTML part, empty if none.
     pub html: &'a str,
     /// The text part, empty if none.
     pub plain: &'a str,
-    /// When Mailgun signed the post (epoch seconds): the mail came then, or a little earlier.
+    /// When Mailgun signed the post (epoch seconds). The mail came then, or a little earlier.
     pub mailed_at: u64,
-    /// What makes it the same mail when it is delivered again: a hash of Message-Id (or, without one, the token) and recipient.
+    /// The same id for each delivery of the mail: a hash of Message-Id (or, without one, the token)
+    /// and recipient.
     pub id: String,
 }
 
 impl<'a> StoredMail<'a> {
-    /// Reads a verified post. What came more than once where one is expected counts as absent.
+    /// Reads a verified post. If one value is expected and several different ones came, the field
+    /// counts as absent.
     pub fn parse(form: &'a Verified<Form>) -> Self {
         let one = |name: &'static str| {
             let mut values = form.all(name);
@@ -78,17 +82,18 @@ impl<'a> StoredMail<'a> {
     }
 }
 
-/// The address of each header; `None` if there is none, or one that cannot be read with certainty.
+/// The address of each header; `None` if there is none, or if one cannot be read with certainty.
 fn addresses<'a>(headers: impl Iterator<Item = &'a str>) -> Option<Vec<String>> {
     let addresses: Vec<String> = headers.map(address).collect::<Option<_>>()?;
     (!addresses.is_empty()).then_some(addresses)
 }
 
-/// The address of a From or To header with one mailbox, lower-case: `local@domain` or `Name <local@domain>`, with comments
-/// (<https://www.rfc-editor.org/rfc/rfc5322#section-3.4>).
+/// The address of a From or To header with one mailbox, lower-case
+/// (<https://www.rfc-editor.org/rfc/rfc5322#section-3.4>): `local@domain` or `Name <local@domain>`,
+/// with comments.
 ///
-/// The library reads whatever it can make something of. Here `None` stands for anything that another reader could take for a mail from,
-/// or to, another address.
+/// The library reads any text in which it finds an address. This function returns `None` if another
+/// reader could take the mail as from, or to, another address.
 fn address(header: &str) -> Option<String> {
     let header = header
         .split_ascii_whitespace()
@@ -101,7 +106,7 @@ fn address(header: &str) -> Option<String> {
     let [address] = found.as_slice() else {
         return None;
     };
-    // It must stand there in one piece: the library would join `<no-> <reply@acme.example>`.
+    // The address must be there in one piece: the library would join `<no-> <reply@acme.example>`.
     let (before, after) = header.rsplit_once(address.as_str())?;
     let (before, after) = (before.trim_end(), after.trim_start());
     let bracketed = before.strip_suffix('<').zip(after.strip_prefix('>'));
@@ -116,7 +121,7 @@ fn address(header: &str) -> Option<String> {
     is_clear.then(|| address.to_ascii_lowercase())
 }
 
-/// Whatever the library takes for an address in a header.
+/// All addresses that the library finds in a header.
 fn mailboxes(header: &str) -> Vec<String> {
     let line = format!("{header}\n");
     let HeaderValue::Address(parsed) = MessageStream::new(line.as_bytes()).parse_address() else {
@@ -126,8 +131,8 @@ fn mailboxes(header: &str) -> Vec<String> {
     found.map(str::to_owned).collect()
 }
 
-/// Whether somebody could read another address in what stands beside `address`. Blanks may stand around an @ (RFC 5322, section 4.4), but
-/// a host has a dot: `Acme @ Work` is none.
+/// Whether a reader could find another address in the text beside `address`. Blanks may stand
+/// around an @ (RFC 5322, section 4.4). But a host has a dot, so `Acme @ Work` is not an address.
 fn names_another(text: &str, address: &str) -> bool {
     let bare = without_quotes_and_comments(text);
     let mut words = bare
@@ -143,7 +148,8 @@ fn names_another(text: &str, address: &str) -> bool {
     false
 }
 
-/// What nobody could take for an address is left out; each leaves a blank.
+/// The text without quotes and comments, in which no reader looks for an address. Each of them
+/// leaves a blank.
 fn without_quotes_and_comments(text: &str) -> String {
     let (mut bare, mut is_quoted, mut depth) = (String::new(), false, 0_u32);
     let mut characters = text.chars();

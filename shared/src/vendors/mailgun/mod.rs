@@ -1,8 +1,8 @@
 //! Mailgun: mails that a Route posts to us, with `store(notify=…)` or `forward(…)`
 //! (<https://documentation.mailgun.com/docs/mailgun/user-manual/receive-forward-store/receive-http>).
 //!
-//! The signature covers a timestamp and a token, not the mail. So a triple is good for one mail only (callers remember the token),
-//! and what the mail says is believed no further than its sender may be.
+//! The signature covers a timestamp and a token, not the mail. So a triple is valid for one mail
+//! only (callers remember the token), and the mail's content is trusted no further than its sender.
 
 pub mod dkim;
 pub mod mail;
@@ -20,7 +20,7 @@ use crate::platform::secrets::{Content, Keys, Secret};
 use crate::platform::table::epoch;
 use crate::rules::verified::Verified;
 
-/// A mail has some fifty fields; a form with this many is not one.
+/// A mail has some fifty fields. A form with this many is not a mail.
 const FIELD_LIMIT: usize = 2_000;
 /// How far Mailgun's clock may be ahead of ours, in seconds.
 const CLOCK_SKEW: u64 = 60;
@@ -44,7 +44,8 @@ impl Content for Credentials {
     }
 }
 
-/// The decoded fields of a post, in the order sent. Names are case-sensitive and come twice (`from` and `From`).
+/// The decoded fields of a post, in the order sent. Names are case-sensitive, and some come twice
+/// (`from` and `From`).
 #[derive(Debug)]
 pub struct Form {
     pairs: Vec<(String, String)>,
@@ -61,7 +62,7 @@ impl Form {
             .map(|(_, value)| value.as_str())
     }
 
-    /// All values of a mail header, however its name is written.
+    /// All values of a mail header. Its name may be written in any case.
     pub fn headers<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.pairs
             .iter()
@@ -69,8 +70,8 @@ impl Form {
             .map(|(_, value)| value.as_str())
     }
 
-    /// All values of a mail header: those of the fields, and those in `message-headers`, Mailgun's JSON list of names and values. `None` if
-    /// that list cannot be read.
+    /// All values of a mail header: those of the fields, and those in `message-headers`, Mailgun's
+    /// JSON list of names and values. `None` if that list cannot be read.
     pub fn all_headers(&self, name: &str) -> Option<Vec<String>> {
         let mut values: Vec<String> = self.headers(name).map(str::to_owned).collect();
         for listed in self.all("message-headers") {
@@ -83,7 +84,7 @@ impl Form {
         Some(values)
     }
 
-    /// The post's token, which Mailgun uses once.
+    /// The post's token. Mailgun uses each token once.
     pub fn token(&self) -> &str {
         &self.token
     }
@@ -106,8 +107,8 @@ pub struct Triple<'a> {
 }
 
 impl Triple<'_> {
-    /// Whether the shapes are Mailgun's. Needed because nothing separates timestamp from token in what is signed: a digit moved
-    /// from one to the other leaves the signature right.
+    /// Whether the values have Mailgun's shapes. The signed text has nothing between timestamp and
+    /// token, so the signature still matches after a digit has moved from one to the other.
     fn is_well_formed(&self) -> bool {
         self.timestamp.len() == 10
             && self.timestamp.bytes().all(|byte| byte.is_ascii_digit())
@@ -116,7 +117,8 @@ impl Triple<'_> {
     }
 
     /// Whether `signature` is `hex(HMAC-SHA256(key, timestamp + token))`
-    /// (<https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks>), and the shapes are right.
+    /// (<https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks>),
+    /// and the shapes are right.
     pub fn fits(&self, key: &str) -> bool {
         let Some(signature) = unhex(self.signature) else {
             return false;
@@ -131,7 +133,8 @@ impl Triple<'_> {
             .is_ok()
     }
 
-    /// Whether the timestamp is at most `max_age` seconds old, and not ahead of our clock by more than a minute.
+    /// Whether the timestamp is at most `max_age` seconds old, and not ahead of our clock by more
+    /// than a minute.
     pub fn is_fresh(&self, max_age: u64, now: SystemTime) -> bool {
         let now = epoch(now);
         self.timestamp
@@ -140,17 +143,19 @@ impl Triple<'_> {
     }
 }
 
-/// Mailgun writes signatures in lower case.
+/// Decodes a signature. Mailgun writes signatures in lower case.
 fn unhex(text: &str) -> Option<Vec<u8>> {
     let lower = text.len() == 64 && !text.bytes().any(|byte| byte.is_ascii_uppercase());
     hex::decode(text).ok().filter(|_| lower)
 }
 
-/// Reads the fields of a post and checks its signature and age, fetching the secret anew once when the signature does not fit.
+/// Reads the fields of a post and checks its signature and age. If the signature does not match,
+/// the secret is fetched again once.
 ///
 /// # Errors
-/// The answer: 400 for a body that is no form, 401 for a signature that is missing, wrong or old (Mailgun then retries, so a
-/// misconfigured key loses nothing), 503 if the secret cannot be had.
+/// The reply: 400 for a body that is not a form, 401 for a signature that is missing, wrong or old,
+/// 503 if the secret cannot be fetched. After a 401 Mailgun retries, so a misconfigured key loses
+/// no mail.
 pub async fn authenticate(
     request: &Request,
     secret: &Secret<Credentials>,
@@ -217,7 +222,7 @@ pub async fn authenticate(
     }))
 }
 
-/// The text fields of a form-urlencoded or multipart body; files are passed over.
+/// The text fields of a form-urlencoded or multipart body; files are skipped.
 async fn fields(request: &Request) -> Option<Vec<(String, String)>> {
     if request.media_type() != "multipart/form-data" {
         let pairs: Vec<(String, String)> = form_urlencoded::parse(request.body())

@@ -1,7 +1,8 @@
 //! Okta: an org's users by phone number, and the numbers in their profiles (Users API,
 //! <https://developer.okta.com/docs/api/openapi/okta-management/management/tag/User/>).
 //!
-//! Authentication of calls: an API token (`Authorization: SSWS`), or a service app's access token with the scopes of [`Access`]
+//! Authentication of calls: an API token (`Authorization: SSWS`), or a service app's access token
+//! with the scopes of [`Access`]
 //! (<https://developer.okta.com/docs/guides/implement-oauth-for-okta-serviceapp/main/>).
 
 mod tokens;
@@ -16,12 +17,13 @@ use secrecy::SecretString;
 use crate::platform::secrets::{Content, Keys, SecretError};
 use crate::platform::table::epoch;
 
-/// The `okta` secret. With a `client_id` it is a service app, whatever else there is.
+/// The `okta` secret. With a `client_id` it is a service app, whatever else it holds.
 #[derive(Debug)]
 pub enum Credentials {
-    /// `api_token`: has the rights of the administrator who made it.
+    /// `api_token`: it has the rights of the administrator who made it.
     ApiToken(SecretString),
-    /// An API service app with a public key; it needs an administrator role besides its scopes, and no proof of possession (`DPoP`).
+    /// An API service app with a public key. It needs an administrator role besides its scopes, and
+    /// no proof of possession (`DPoP`).
     ServiceApp {
         /// `client_id`.
         client_id: SecretString,
@@ -48,12 +50,14 @@ impl Content for Credentials {
     }
 }
 
-/// What a function does in Okta: a service app's tokens are asked for no more. An API token has the rights of its administrator.
+/// What a function does in Okta. A service app requests tokens with no more scopes than this needs.
+/// An API token has the rights of its administrator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// Looks users up, for somebody who waits.
+    /// Looks users up while a caller waits.
     Read,
-    /// Changes their profiles too. Nobody waits, so a third of each rate limit is left to others ([`CallError::Reserved`]).
+    /// Also changes their profiles. No caller waits, so a third of each rate limit is left to other
+    /// functions ([`CallError::Reserved`]).
     Manage,
 }
 
@@ -69,9 +73,10 @@ impl Access {
 /// Why a call brought no result. No variant holds a value of ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CallError {
-    /// The token, or the rights or scopes behind it, are not accepted.
+    /// Okta does not accept the token, or the rights or scopes behind it.
     Unauthorized,
-    /// Nothing of this kind is permitted, or not with this user (`E0000006`): administrators, for example, are not everybody's to change.
+    /// Okta permits nothing of this kind, or not with this user (`E0000006`). For example, not
+    /// every role may change administrators.
     Forbidden,
     /// Okta takes no calls of this kind before then, at most a minute from now
     /// (<https://developer.okta.com/docs/reference/rl2-monitor/>).
@@ -79,17 +84,19 @@ pub enum CallError {
         /// When the window ends, by our clock.
         until: SystemTime,
     },
-    /// Less than a third of the limit for calls of this kind is left, and [`Access::Manage`] leaves that to whoever has callers waiting.
+    /// Less than a third of the limit for calls of this kind is left. [`Access::Manage`] leaves the
+    /// rest to functions with waiting callers.
     Reserved {
         /// When the window ends, by our clock.
         until: SystemTime,
     },
     /// No user has this id.
     NotFound,
-    /// Okta refuses this one request, for good, with this code (`E0000001`: the profile does not take the value; `E0000038`: the
-    /// user's status forbids it).
+    /// Okta rejects this one request for good, with this code (`E0000001`: the profile does not
+    /// take the value; `E0000038`: the user's status forbids it).
     Refused(String),
-    /// Okta, or Secrets Manager before it, had no usable answer; the text says which and how. A change may have been made.
+    /// Okta, or Secrets Manager before it, gave no usable answer; the text says which and how. A
+    /// change may have been made.
     Unavailable(String),
 }
 
@@ -113,7 +120,8 @@ impl From<SecretError> for CallError {
     }
 }
 
-/// When the current window of a rate limit ends, by our clock: Okta's `X-Rate-Limit-Reset` counts from its own `Date`.
+/// When the current window of a rate limit ends, by our clock: Okta's `X-Rate-Limit-Reset` counts
+/// from its own `Date`.
 fn ends(headers: &HeaderMap, now: SystemTime) -> SystemTime {
     let text = |value: &'static str| headers.get(value)?.to_str().ok();
     let reset: Option<u64> = text("x-rate-limit-reset").and_then(|reset| reset.trim().parse().ok());

@@ -1,7 +1,8 @@
-//! What stands in `Authorization`: the API token as it is, or an access token by the client-credentials grant of the org
-//! authorization server, `POST /oauth2/v1/token`, for which the service app signs an assertion (`private_key_jwt`, the only way
-//! to Okta's own scopes, <https://developer.okta.com/docs/guides/implement-oauth-for-okta-serviceapp/main/>); kept in memory until
-//! shortly before it ends.
+//! The value of `Authorization`: the API token as it is, or an access token by the
+//! client-credentials grant of the org authorization server, `POST /oauth2/v1/token`. For the grant
+//! the service app signs an assertion (`private_key_jwt`, the only way to Okta's own scopes,
+//! <https://developer.okta.com/docs/guides/implement-oauth-for-okta-serviceapp/main/>). An access
+//! token is kept in memory until shortly before it ends.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
@@ -26,7 +27,7 @@ const ASSERTION_LIFE: u64 = 300;
 /// Whatever `expires_in` says, a token is used at most this long: Okta's fixed lifetime.
 const LONGEST: u64 = 3600;
 
-/// What stands in `Authorization` for one org.
+/// The values of `Authorization` for one org.
 pub(super) struct Tokens {
     client: Client,
     base: BaseUrl,
@@ -87,7 +88,7 @@ impl Tokens {
         }
     }
 
-    /// From memory, or new.
+    /// The value from memory, or a new one.
     pub(super) async fn get(&self, now: SystemTime) -> Result<Authorization, CallError> {
         if let Some((token, end)) = &*lock(&self.cached)
             && *end > now
@@ -100,7 +101,7 @@ impl Tokens {
         self.secret.retrying(now, is_refused, attempt).await
     }
 
-    /// Another one in place of `refused`, which the API did not accept.
+    /// A new value in place of `refused`, which the API did not accept.
     pub(super) async fn replace(
         &self,
         refused: &Authorization,
@@ -113,7 +114,7 @@ impl Tokens {
         };
         {
             let mut cached = lock(&self.cached);
-            // Another one that came meanwhile is kept.
+            // If another caller has renewed the token meanwhile, that token is kept.
             if cached
                 .as_ref()
                 .is_some_and(|(kept, _)| kept.expose_secret() == refused.expose_secret())
@@ -188,7 +189,8 @@ impl Tokens {
                 });
             }
             status => {
-                // One of OAuth's words, such as invalid_scope or invalid_dpop_proof: what the app lacks.
+                // An OAuth word such as invalid_scope or invalid_dpop_proof. It names what the app
+                // lacks.
                 let word = answer
                     .json()
                     .map(|Refusal { error }| error)
@@ -207,7 +209,8 @@ impl Tokens {
         }
         let unreadable = || CallError::Unavailable("token endpoint: unreadable answer".to_owned());
         let granted: Granted = answer.json().ok_or_else(unreadable)?;
-        // A tenth, and at least a minute, is left for calls under way; without a sane life it is good for this call only.
+        // A tenth of the life, and at least a minute, is left for running calls. Without a sane
+        // life the token serves this call only.
         let life = granted.expires_in.unwrap_or_default().min(LONGEST);
         let life = life.saturating_sub((life / 10).max(60));
         *lock(&self.cached) = Some((

@@ -1,6 +1,7 @@
 //! Users: found by a phone number in their profile, listed, read by id, and given a number.
 //!
-//! The search is eventually consistent, so what it says of a user just changed may be old; a user read by id is current
+//! The search is eventually consistent, so it may show an old state of a user just changed. A user
+//! read by id is current
 //! (<https://developer.okta.com/docs/api/openapi/okta-management/management/tag/User/#tag/User/operation/listUsers>).
 
 use std::fmt;
@@ -26,19 +27,21 @@ use crate::platform::secrets::Secret;
 use crate::rules::phone::E164;
 
 const ANSWER_LIMIT: usize = 4 * 1024 * 1024;
-/// Someone waits on the phone.
+/// A caller waits on the phone.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(4);
-/// Nobody waits, and giving up on a change leaves it unknown.
+/// No caller waits. Giving up on a change leaves its outcome unknown.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// Okta's largest page.
 const PAGE: &str = "200";
-/// Enough to see that a number is taken twice although departed users still have it.
+/// Enough to show that several users have a number, although departed users still have it too.
 const MATCHES: &str = "10";
 const FIELDS: &str = "id,status,statusChanged,profile:(firstName,login,mobilePhone,primaryPhone)";
-/// Leaves out of lists what nobody reads, which makes them faster.
+/// Leaves unread fields out of lists, which makes lists faster.
 const SPARSE: &str = r#"application/json; okta-response="omitCredentials,omitCredentialsLinks,omitTransitioningToStatus""#;
 
-/// A user's status (<https://developer.okta.com/docs/api/openapi/okta-management/management/tag/User/>). Whom to serve: [`Status::is_served`].
+/// A user's status
+/// (<https://developer.okta.com/docs/api/openapi/okta-management/management/tag/User/>).
+/// [`Status::is_served`] says whom to serve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Status {
@@ -58,14 +61,14 @@ pub enum Status {
     Staged,
     /// Barred for now.
     Suspended,
-    /// One that Okta has added since.
+    /// A status that Okta has added since.
     #[serde(other)]
     Unknown,
 }
 
 impl Status {
-    /// Whether somebody in this status works here. A login that is locked, or whose password has run out, is no reason to cut the phone:
-    /// else whoever types a wrong password often enough could.
+    /// Whether a user in this status works here. A locked login or an expired password is no reason
+    /// to cut the phone. Otherwise a stranger could cut it by typing a wrong password often enough.
     pub fn is_served(self) -> bool {
         matches!(
             self,
@@ -74,22 +77,23 @@ impl Status {
     }
 }
 
-/// A user. What is missing, null or blank in the profile is `None`; `Debug` shows no personal data.
+/// A user. A profile value that is missing, null or blank is `None`. `Debug` shows no personal
+/// data.
 #[derive(Clone, PartialEq, Eq)]
 pub struct User {
     /// Okta's id, letters and digits.
     pub id: String,
-    /// Whether there is somebody to serve.
+    /// The status, which tells whether to serve the user.
     pub status: Status,
     /// Free text that the user may be allowed to change.
     pub first_name: Option<String>,
-    /// The number on the business card: E.164 if we wrote it, otherwise whatever somebody typed.
+    /// The number on the business card: E.164 if we wrote it, otherwise as a person typed it.
     pub primary_phone: Option<String>,
-    /// The user's own phone, as somebody typed it.
+    /// The user's own phone, as a person typed it.
     pub mobile_phone: Option<String>,
-    /// What the user signs in with.
+    /// The name that the user signs in with.
     pub login: Option<String>,
-    /// Since when the user has this status, if told.
+    /// Since when the user has this status, if Okta says.
     pub status_changed: Option<SystemTime>,
 }
 
@@ -174,23 +178,24 @@ impl Attribute {
     }
 }
 
-/// Who has a number. Whether somebody is served is the caller's to decide by the status.
+/// The users with a number. The caller decides by the status whether to serve one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Found {
-    /// Nobody.
+    /// No user.
     Nobody,
-    /// One user; departed ones count only if nobody else has it.
+    /// One user. Departed users count only if no other user has the number.
     One(User),
-    /// Several: nobody can say which one is meant.
+    /// Several users: the right one is unknown.
     Several(Vec<User>),
 }
 
-/// A page of all users but the departed ones. A user added or changed meanwhile may be missing, or come twice.
+/// A page of all users except departed ones. A user added or changed meanwhile may be missing, or
+/// come twice.
 #[derive(Debug)]
 pub struct Page {
     /// Up to 200, with any status.
     pub users: Vec<User>,
-    /// What to ask for next; `None`: this is the last one.
+    /// The next page to request; `None`: this is the last one.
     pub next: Option<NextPage>,
 }
 
@@ -199,7 +204,8 @@ pub struct Page {
 pub struct NextPage(Url);
 
 impl NextPage {
-    /// As text that [`Users::next_page`] reads, to go on later. Okta does not say how long an address is good for.
+    /// The address as text. [`Users::next_page`] reads it, to go on later. Okta does not say how
+    /// long an address is valid.
     pub fn as_str(&self) -> &str {
         self.0.as_str()
     }
@@ -211,19 +217,20 @@ pub struct Users {
     base: BaseUrl,
     tokens: Tokens,
     access: Access,
-    /// By [`Kind`], why no call is made before then.
+    /// For each [`Kind`], until when no call is made, and why.
     pauses: Mutex<[Option<Pause>; 3]>,
 }
 
-/// Until a rate limit's window ends.
+/// A pause until the window of a rate limit ends.
 #[derive(Clone, Copy)]
 struct Pause {
     until: SystemTime,
-    /// Okta would take calls, but what it would take is left to others.
+    /// Okta would accept calls, but they are left to other functions.
     reserved: bool,
 }
 
-/// Okta has a limit for each of these (<https://developer.okta.com/docs/reference/rl2-monitor/>).
+/// The kinds of calls. Okta has a limit for each of them
+/// (<https://developer.okta.com/docs/reference/rl2-monitor/>).
 #[derive(Clone, Copy)]
 enum Kind {
     List,
@@ -256,14 +263,14 @@ impl Users {
         self.client.warm_up(Some(&self.base)).await;
     }
 
-    /// Gets ahead what the first call would wait for: the secret and, for a service app, a token. Failures are left to be met by
-    /// the real call.
+    /// Gets ahead what the first call needs: the secret and, for a service app, a token.
     pub async fn warm_up(&self, now: SystemTime) {
-        let _unneeded = self.tokens.get(now).await;
+        // A failure shows again on the real call.
+        let _ = self.tokens.get(now).await;
     }
 
-    /// Who has exactly `number` in `attribute`, by one request (a service app's first call, and one after a refused token, needs
-    /// a token besides; each is given 4 s).
+    /// The users who have exactly `number` in `attribute`, by one request. A service app's first
+    /// call, and a call after a rejected token, also needs a token. Each request is given 4 s.
     ///
     /// # Errors
     /// [`CallError`].
@@ -273,7 +280,7 @@ impl Users {
         number: &E164,
         now: SystemTime,
     ) -> Result<Found, CallError> {
-        // String literals are JSON strings.
+        // String literals in a search are JSON strings.
         let search = format!("profile.{} eq {}", attribute.name(), json!(number.reveal()));
         let mut url = self.base.join("api/v1/users");
         url.query_pairs_mut()
@@ -284,7 +291,7 @@ impl Users {
             .call(Kind::List, &url, None, LOOKUP_TIMEOUT, now)
             .await?;
         let mut users: Vec<User> = readable(&answer)?;
-        // The search ignores case, and another server's idea of equality need not be ours.
+        // The search ignores case, and Okta's comparison may differ from ours in other ways.
         users.retain(|user| attribute.of(user) == Some(number.reveal()));
         if users
             .iter()
@@ -308,7 +315,8 @@ impl Users {
         self.page_at(url, now).await
     }
 
-    /// The first page of those who were made or changed after `since`, departed ones perhaps included. Further pages: [`Users::page`].
+    /// The first page of the users who were made or changed after `since`, perhaps with departed
+    /// ones. Further pages: [`Users::page`].
     ///
     /// # Errors
     /// [`CallError`].
@@ -337,7 +345,8 @@ impl Users {
         })
     }
 
-    /// A page's address as [`NextPage::as_str`] wrote it; `None` if it is not one of the lists of this org.
+    /// The address of a page as [`NextPage::as_str`] wrote it; `None` if it is not a list of this
+    /// org.
     pub fn next_page(&self, text: &str) -> Option<NextPage> {
         let list = self.base.join("api/v1/users");
         let url = Url::parse(text)
@@ -354,13 +363,14 @@ impl Users {
         let answer = self
             .call(Kind::Read, &self.user(id)?, None, LOOKUP_TIMEOUT, now)
             .await?;
-        // `me` and short login names are answered too.
+        // Okta also answers to `me` and to short login names.
         Some(readable::<User>(&answer)?)
             .filter(|user| user.id == id)
             .ok_or(CallError::NotFound)
     }
 
-    /// Sets these attributes, `None` empties one, and leaves the rest of the profile as it is. Doing it twice does no harm.
+    /// Sets these attributes; `None` empties one. The rest of the profile stays as it is. Repeating
+    /// it does no harm.
     ///
     /// # Errors
     /// [`CallError`].
@@ -376,7 +386,7 @@ impl Users {
                 (attribute.name().to_owned(), json!(number.map(E164::reveal)))
             })
             .collect();
-        // PUT would empty everything that is not in it.
+        // PUT would empty every attribute that is not in the body.
         let body = json!({ "profile": profile }).to_string();
         readable(
             &self
@@ -392,7 +402,8 @@ impl Users {
             .ok_or(CallError::NotFound)
     }
 
-    /// One call, unless the limit for its kind is known to be reached; a refused token is replaced and the call made once more.
+    /// One call, unless the limit for its kind is known to be reached. If Okta rejects the token,
+    /// the token is replaced and the call made once more.
     async fn call(
         &self,
         kind: Kind,
@@ -422,7 +433,7 @@ impl Users {
         lock(&self.pauses)[kind as usize] = pause(&answer, self.access, now);
         match refusal(&answer, now) {
             _ if answer.status == 200 => Ok(answer),
-            // A list is nobody's in particular.
+            // A list is not about one user, so the token lacks the right.
             CallError::Forbidden if matches!(kind, Kind::List) => Err(CallError::Unauthorized),
             error => Err(error),
         }
@@ -453,7 +464,8 @@ impl Users {
         answer.map_err(|error| CallError::Unavailable(format!("Okta: {error}")))
     }
 
-    /// The link to the next page. The token is sent along, so it must lead to the same org.
+    /// The link to the next page. It must lead to the same org, because the token is sent with the
+    /// request.
     fn next(&self, headers: &HeaderMap, current: &Url) -> Result<Option<NextPage>, CallError> {
         let mut fields = headers
             .get_all(LINK)
@@ -472,7 +484,7 @@ impl Users {
             .ok_or_else(|| CallError::Unavailable("Okta: the next page is elsewhere".to_owned()))
     }
 
-    /// Whether the token may be sent there.
+    /// Whether the token may be sent to this address.
     fn is_ours(&self, url: &Url) -> bool {
         url.origin() == self.base.as_url().origin()
             && url.username().is_empty()
@@ -486,8 +498,9 @@ fn readable<T: DeserializeOwned>(answer: &Answer) -> Result<T, CallError> {
         .ok_or_else(|| CallError::Unavailable("Okta: unreadable answer".to_owned()))
 }
 
-/// Until when calls of this kind would be refused, or are others' to make. A limit of 0 stands for too many calls at once, which has no
-/// window (<https://developer.okta.com/docs/reference/rl2-concurrency/>).
+/// Until when calls of this kind would be rejected, or are left to other functions. A limit of 0
+/// means too many calls at once, which has no window
+/// (<https://developer.okta.com/docs/reference/rl2-concurrency/>).
 fn pause(answer: &Answer, access: Access, now: SystemTime) -> Option<Pause> {
     let header = |name| -> Option<u64> {
         let value = answer.headers.get(name)?.to_str().ok()?;
@@ -509,7 +522,7 @@ fn pause(answer: &Answer, access: Access, now: SystemTime) -> Option<Pause> {
     })
 }
 
-/// What an answer other than 200 means; only the code is made for programs
+/// The meaning of an answer other than 200. Only the code is made for programs
 /// (<https://developer.okta.com/docs/reference/error-codes/>).
 fn refusal(answer: &Answer, now: SystemTime) -> CallError {
     #[derive(Deserialize)]
@@ -530,7 +543,8 @@ fn refusal(answer: &Answer, now: SystemTime) -> CallError {
         (429, _) => CallError::RateLimited {
             until: ends(&answer.headers, now),
         },
-        // Without Okta's code, nobody has said that there is no such user: the address may be wrong.
+        // Without Okta's code a 404 does not say that there is no such user: the address may be
+        // wrong.
         (404, Some(code)) if code == "E0000007" => CallError::NotFound,
         (403, Some(code)) if ["E0000014", "E0000016", "E0000038"].contains(&code.as_str()) => {
             CallError::Refused(code)
@@ -546,7 +560,8 @@ fn refusal(answer: &Answer, now: SystemTime) -> CallError {
     }
 }
 
-/// The target of the link with the relation `next` in a `Link` field (RFC 8288), however its parameters are quoted.
+/// The target of the link with the relation `next` in a `Link` field (RFC 8288). Its parameters may
+/// be quoted in any way.
 fn next_link(field: &str) -> Option<&str> {
     let mut rest = field;
     while let Some((_, link)) = rest.split_once('<') {
@@ -571,7 +586,7 @@ fn next_link(field: &str) -> Option<&str> {
     None
 }
 
-/// Where `separator` first stands outside double quotes, else the end.
+/// The position where `separator` first stands outside double quotes, else the end.
 fn outside_quotes(text: &str, separator: char) -> usize {
     let mut quoted = false;
     text.find(|c| {

@@ -1,22 +1,24 @@
 //! Sending a text: `POST /2010-04-01/Accounts/{AccountSid}/Messages.json`
 //! (<https://www.twilio.com/docs/messaging/api/message-resource#create-a-message-resource>).
 //!
-//! There is no idempotency key: once the request may have been received, only an answer tells.
+//! There is no idempotency key. Once Twilio may have received the request, only an answer tells the
+//! outcome.
 //!
-//! An error code (<https://www.twilio.com/docs/api/errors>) comes with a 4xx, or in a 201 whose message has `failed` at once. What counts is
-//! whose fault it is, since that tells whether another provider, or a later try, would deliver:
+//! An error code (<https://www.twilio.com/docs/api/errors>) comes with a 4xx, or in a 201 whose
+//! message has `failed` at once. The code tells whose fault the error is, and so whether another
+//! provider, or a later try, would deliver:
 //!
 //! | code | whose fault | another provider, or a later try |
 //! | --- | --- | --- |
 //! | 21211, 21217 | the number is impossible | no |
 //! | 21614, 21635 | the number is no mobile, or a landline | no |
-//! | 21610 | the person opted out of our texts | must not, whoever would carry them |
-//! | 21212, 21601, 21603, 21606, 21659, 21660, 21701, 21703 | our sender is not one, not ours, or cannot send | yes |
+//! | 21610 | the person opted out of our texts | must not, through any provider |
+//! | 21212, 21601, 21603, 21606, 21659, 21660, 21701, 21703 | our sender is invalid, not ours, or cannot send | yes |
 //! | 21214, 21266, 21612 | this sender does not reach this number: a name where names are not allowed, a landline, no route | yes |
 //! | 21408, 21608, 30002, 30029, 30030, 30034 | our account: country not enabled, trial, suspended, no redaction, not registered | yes |
-//! | 20429, 21611, 30001 | too much at once | yes |
-//! | 30003 to 30008, 30450 | the network did not take it: off, blocked, unknown, filtered, unnamed | perhaps: none says that it never will |
-//! | any other | nobody knows | yes |
+//! | 20429, 21611, 30001 | too many requests at once | yes |
+//! | 30003 to 30008, 30450 | the network did not accept it: off, blocked, unknown, filtered, unnamed | perhaps: no code says never |
+//! | any other | unknown | yes |
 
 use std::ops::RangeInclusive;
 use std::time::{Duration, SystemTime};
@@ -34,15 +36,15 @@ use crate::rules::phone::E164;
 use crate::rules::sms::{self, Outbound, Receipt, SendError};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// Seconds that `ValidityPeriod` may be.
+/// The allowed seconds of `ValidityPeriod`.
 const VALIDITY: RangeInclusive<u64> = 1..=36_000;
-/// The number itself can never be texted, whoever tries: impossible, opted out, not a mobile, a landline. Not 21612, which is about the
-/// pair of sender and number.
+/// With these codes no provider can ever text the number: impossible, opted out, not a mobile, a
+/// landline. 21612 is not in the list: it is about the pair of sender and number.
 const RECIPIENT_CODES: [u32; 5] = [21211, 21217, 21610, 21614, 21635];
-/// A message that was created, and will never be sent.
+/// The states of a message that was created and will never be sent.
 const FAILED: [&str; 3] = ["failed", "undelivered", "canceled"];
 
-/// Who texts come from.
+/// The sender of texts.
 #[derive(Debug, Clone)]
 pub struct Sender {
     /// One of our numbers.
@@ -102,9 +104,10 @@ impl Messages {
         }
     }
 
-    /// If `discards` is true, Twilio is asked to keep neither the words of a text with a code nor the last digits of its number. An
-    /// account without Message Redaction (<https://www.twilio.com/docs/messaging/guides/privacy-message-redaction>) is then refused,
-    /// with 30029 or 30030.
+    /// If `discards` is true, Twilio is asked to keep neither the words of a text with a code nor
+    /// the last digits of its number. If the account lacks Message Redaction
+    /// (<https://www.twilio.com/docs/messaging/guides/privacy-message-redaction>), Twilio then
+    /// rejects the text with 30029 or 30030.
     #[must_use]
     pub fn discarding_codes(self, discards: bool) -> Self {
         Self {
@@ -113,10 +116,12 @@ impl Messages {
         }
     }
 
-    /// Sends a text, once, within `within`; refused credentials are fetched anew and tried a second time.
+    /// Sends a text, once, within `within`. If Twilio rejects the credentials, they are fetched
+    /// again and tried a second time.
     ///
     /// # Errors
-    /// The outer error when the credentials cannot be had (nothing was sent), the inner one from Twilio's answer.
+    /// The outer error if the credentials cannot be fetched (nothing was sent), the inner one from
+    /// Twilio's answer.
     pub async fn send<C: Content + AsRef<RestCredentials>>(
         &self,
         sms: &Outbound<'_>,
@@ -200,7 +205,7 @@ impl Messages {
     }
 }
 
-/// Accepted, whatever the body, unless it says that it failed at once.
+/// Accepted, unless the body says that the message failed at once.
 fn judge(answer: &Answer) -> Result<Receipt, SendError> {
     match answer.json::<Created>() {
         Some(Created {

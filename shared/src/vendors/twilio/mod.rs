@@ -1,7 +1,9 @@
-//! Twilio: signed webhooks in, TwiML out, the Messages and phone number resources of the REST API (version 2010-04-01).
+//! Twilio: signed webhooks in, TwiML out, the Messages and phone number resources of the REST API
+//! (version 2010-04-01).
 //!
-//! Inbound requests are authenticated with the account's AuthToken ([`signature`]); REST calls with an API key, or the account SID
-//! and AuthToken. Who only calls reads the secret as [`RestCredentials`], and needs no AuthToken: with it anybody could sign webhooks.
+//! Twilio's requests are authenticated with the account's AuthToken ([`signature`]). Our REST calls
+//! use an API key, or the account SID and AuthToken. A function that only calls Twilio reads the
+//! secret as [`RestCredentials`] and needs no AuthToken, because the AuthToken can sign webhooks.
 
 pub mod messages;
 pub mod numbers;
@@ -18,11 +20,11 @@ use crate::platform::secrets::{Content, Keys};
 /// The `twilio` secret of a function that Twilio calls.
 #[derive(Debug)]
 pub struct Credentials {
-    /// Signs webhooks.
+    /// Twilio signs webhooks with it.
     pub auth_token: SecretString,
-    /// The token before, still accepted on webhooks while it is being rotated.
+    /// The previous AuthToken, still accepted on webhooks during a rotation.
     pub previous_auth_token: Option<SecretString>,
-    /// For calls the other way.
+    /// For our calls to Twilio.
     pub rest: RestCredentials,
 }
 
@@ -46,7 +48,8 @@ impl Content for Credentials {
     }
 }
 
-/// The `twilio` secret of a function that only calls Twilio: an API key, or where there is none the AuthToken.
+/// The `twilio` secret of a function that only calls Twilio: an API key, or the AuthToken if there
+/// is no key.
 #[derive(Debug)]
 pub struct RestCredentials {
     /// `AC…`.
@@ -91,7 +94,7 @@ impl AsRef<RestCredentials> for Credentials {
     }
 }
 
-/// SID and secret of an API key, if both are there.
+/// SID and secret of an API key, if both are present.
 fn api_key(keys: &mut Keys) -> Option<(SecretString, SecretString)> {
     let (sid, secret) = (
         keys.optional("api_key_sid"),
@@ -105,7 +108,8 @@ pub fn api(source: &mut Source<'_>) -> BaseUrl {
     source.base_url("TWILIO_URL", Some("https://api.twilio.com"))
 }
 
-/// Whether `text` is a SID: one of `prefixes`, then 32 hexadecimal digits (<https://www.twilio.com/docs/glossary/what-is-a-sid>).
+/// Whether `text` is a SID: one of `prefixes`, then 32 hexadecimal digits
+/// (<https://www.twilio.com/docs/glossary/what-is-a-sid>).
 pub fn is_sid(text: &str, prefixes: &[&str]) -> bool {
     prefixes
         .iter()

@@ -2,8 +2,8 @@
 //! (<https://www.twilio.com/docs/phone-numbers/api/incomingphonenumber-resource>,
 //! <https://www.twilio.com/docs/phone-numbers/api/availablephonenumber-resource>).
 //!
-//! There is no idempotency key: a purchase without an answer is found again by the name it was made with, or by trying to buy the
-//! same number again, which nobody can have twice.
+//! There is no idempotency key. After a purchase without an answer, the number is found by the name
+//! it was bought with, or by buying the same number again: Twilio sells a number only once.
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,28 +20,30 @@ use crate::platform::http::{Answer, BaseUrl, Client, NoAnswer};
 use crate::platform::secrets::{Secret, SecretError};
 use crate::rules::phone::E164;
 
-/// A page of a thousand numbers.
+/// Enough for a page of a thousand numbers.
 const ANSWER_LIMIT: usize = 8 * 1024 * 1024;
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// Twilio's largest page.
 const PAGE: &str = "1000";
-/// More numbers than any account that this is for has.
+/// More pages than any account needs that this is made for.
 const MOST_PAGES: usize = 50;
-/// Its largest page as a number.
+/// Twilio's largest page as a number.
 const MOST: usize = 1_000;
-/// Where numbers are searched for by area code, and where there is no list of mobile numbers.
+/// The countries where numbers are searched by area code, and where there is no list of mobile
+/// numbers.
 const NORTH_AMERICA: [&str; 2] = ["US", "CA"];
 
 /// Why a call brought no result. No variant holds a value of ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CallError {
-    /// The credentials, or what they permit, are not accepted.
+    /// Twilio does not accept the credentials, or what they permit.
     Unauthorized,
-    /// Too many requests; not executed.
+    /// Too many requests. This one was not executed.
     RateLimited,
     /// There is no such number or list.
     NotFound,
-    /// Refused, for good, with this code (<https://www.twilio.com/docs/api/errors>), 0 if none was told.
+    /// Twilio rejected the request for good, with this code
+    /// (<https://www.twilio.com/docs/api/errors>); 0 if it gave none.
     Refused(u32),
     /// Certainly not executed; the text says why.
     NotDone(String),
@@ -76,13 +78,15 @@ impl From<NoAnswer> for CallError {
     }
 }
 
-/// Where calls and texts to a number go, and the news that a call is over, all by `POST`: URLs, with Twilio's connection overrides after `#` if there are any
+/// The webhook set of a number: URLs for calls, texts and the end of a call, all by `POST`. A URL
+/// may have Twilio's connection overrides after `#`
 /// (<https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides>).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wiring {
     /// For calls.
     pub voice_url: String,
-    /// Told when a call to it has ended (<https://www.twilio.com/docs/voice/twiml#callstatus-values>).
+    /// For the end of a call to the number
+    /// (<https://www.twilio.com/docs/voice/twiml#callstatus-values>).
     pub status_url: String,
     /// For texts.
     pub sms_url: String,
@@ -102,7 +106,7 @@ pub struct Owned {
 }
 
 impl Owned {
-    /// Whether calls and texts to it go where they should.
+    /// Whether calls and texts to the number go to this webhook set.
     pub fn is_wired(&self, wiring: &Wiring) -> bool {
         !self.diverted && self.wiring.as_ref() == Some(wiring)
     }
@@ -113,7 +117,7 @@ impl Owned {
 pub struct Available {
     /// The number.
     pub number: E164,
-    /// Buying it takes an address registered with Twilio.
+    /// Whether buying it requires an address registered with Twilio.
     pub needs_address: bool,
 }
 
@@ -143,7 +147,7 @@ struct Resource {
 }
 
 impl Resource {
-    /// `None` for what is no E.164 number (a short code).
+    /// `None` if this is not an E.164 number (a short code).
     fn read(self) -> Option<Owned> {
         let number = self.phone_number.parse().ok()?;
         let by_post = |method: Option<String>| method.as_deref() == Some("POST");
@@ -175,7 +179,7 @@ impl Resource {
     }
 }
 
-/// One call: what comes after the account in its path, without `.json`.
+/// One call. `resource` follows the account in the path, without `.json`.
 struct Call<'a> {
     method: Method,
     resource: &'a str,
@@ -193,12 +197,13 @@ impl Numbers {
         }
     }
 
-    /// Fetches the credentials ahead and opens a connection. Failures are left to be met by the real call.
+    /// Fetches the credentials ahead and opens a connection.
     pub async fn warm_up(&self, now: SystemTime) {
-        let _unneeded = tokio::join!(self.secret.get(now), self.client.warm_up(Some(&self.base)));
+        // A failure shows again on the real call.
+        let _ = tokio::join!(self.secret.get(now), self.client.warm_up(Some(&self.base)));
     }
 
-    /// Every number of the account, or those with exactly this `name`.
+    /// All numbers of the account, or those with exactly this `name`.
     ///
     /// # Errors
     /// [`CallError`].
@@ -224,12 +229,13 @@ impl Numbers {
                 .incoming_phone_numbers
                 .into_iter()
                 .filter_map(Resource::read);
-            // Whether the name is compared as we mean it is Twilio's to know.
+            // Twilio's comparison of names may differ from ours, so the names are compared again.
             found.extend(numbers.filter(|owned| name.is_none_or(|name| owned.name == name)));
             let Some(next) = page.next_page_uri.filter(|uri| !uri.is_empty()) else {
                 return Ok(found);
             };
-            // Only its parameters count: the credentials never go anywhere else.
+            // Only the parameters of the next page's address are used, so the credentials never go
+            // to another address.
             let next = next.split_once('?').filter(|(path, _)| {
                 path.starts_with('/') && path.ends_with("/IncomingPhoneNumbers.json")
             });
@@ -257,8 +263,10 @@ impl Numbers {
         owned(&self.call(&call, now).await?)
     }
 
-    /// Up to `most` numbers (of each kind, at most 1,000) for calls and texts that begin with `prefix`: an area code in the US and Canada, elsewhere the number's first
-    /// digits with the country code, of local and then of mobile numbers. Empty: none there, or no list for this country.
+    /// Up to `most` numbers (of each kind, at most 1,000) for calls and texts that begin with
+    /// `prefix`. In the US and Canada `prefix` is an area code. Elsewhere it is the number's first
+    /// digits with the country code, and local numbers come first, then mobile ones. Empty: there
+    /// are none, or Twilio has no list for this country.
     ///
     /// # Errors
     /// [`CallError`].
@@ -316,7 +324,7 @@ impl Numbers {
                             .address_requirements
                             .is_some_and(|kind| kind != "none");
                         let number: E164 = entry.phone_number.parse().ok()?;
-                        // What is searched for may match elsewhere in the number.
+                        // Twilio may find `prefix` elsewhere in the number.
                         let digits = if area_codes {
                             number.digits().strip_prefix('1')?
                         } else {
@@ -332,7 +340,8 @@ impl Numbers {
         Ok(found)
     }
 
-    /// Buys this number, once, with a name and its webhooks. [`CallError::Unknown`]: it may be ours now.
+    /// Buys this number, once, with a name and its webhook set. After [`CallError::Unknown`] the
+    /// number may be ours.
     ///
     /// # Errors
     /// [`CallError`].
@@ -360,7 +369,7 @@ impl Numbers {
             .ok_or_else(|| CallError::Unknown("another number was bought".to_owned()))
     }
 
-    /// Points a number at its webhooks, and at nothing else. Doing it twice does no harm.
+    /// Points a number at its webhook set, and at nothing else. Repeating it does no harm.
     ///
     /// # Errors
     /// [`CallError`].
@@ -385,7 +394,8 @@ impl Numbers {
         owned(&self.call(&call, now).await?)
     }
 
-    /// Gives a number back, for good. One that is gone already is [`CallError::NotFound`].
+    /// Releases a number for good. If the number is already gone, the error is
+    /// [`CallError::NotFound`].
     ///
     /// # Errors
     /// [`CallError`].
@@ -399,7 +409,8 @@ impl Numbers {
         self.call(&call, now).await.map(drop)
     }
 
-    /// One call; refused credentials are fetched anew and tried a second time, since a refusal executes nothing.
+    /// One call. If Twilio rejects the credentials, they are fetched again and tried a second time.
+    /// A rejected call executes nothing.
     async fn call(&self, call: &Call<'_>, now: SystemTime) -> Result<Answer, CallError> {
         let is_refused = |error: &CallError| *error == CallError::Unauthorized;
         let attempt =

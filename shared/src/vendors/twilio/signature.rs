@@ -1,25 +1,28 @@
 //! `X-Twilio-Signature` (<https://www.twilio.com/docs/usage/webhooks/webhooks-security>).
 //!
-//! `base64(HMAC-SHA1(AuthToken, url + name1 + value1 + …))`, parameters sorted by name, values untrimmed. The scheme has no separators,
-//! so one signature fits several requests, and it has no time: callers check shapes and remember SIDs themselves.
+//! `base64(HMAC-SHA1(AuthToken, url + name1 + value1 + …))`, parameters sorted by name, values
+//! untrimmed. The scheme has no separators, so one signature fits several requests. It has no time
+//! either. So callers check shapes and remember SIDs themselves.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ring::{digest, hmac};
 use url::Url;
 
-/// What a URL is usually written with as it is: `encodeURIComponent` leaves it alone.
+/// Characters that a URL usually holds unescaped: `encodeURIComponent` leaves them alone.
 const PLAIN: &[u8] = b"'!()*~";
-/// What else may stand for itself within a parameter of a query, or at least does so in practice.
+/// Further characters that may stand unescaped in a query parameter, or at least do so in practice.
 const TOLERATED: &[u8] = b",:;@/?$=[]{}|^`";
-/// More escaped characters than these are not told apart: each of them doubles the addresses.
+/// Up to this many escaped characters are told apart. Each of them doubles the number of addresses.
 const MOST_TOLD_APART: usize = 3;
 
 /// The addresses that Twilio may have signed for a request to `base` + `path` + `query`.
 ///
-/// With and without port, since Twilio's own back end is not consistent there (comments in all official SDKs), and for the root
-/// also without its slash, because a webhook URL may be registered that way. Twilio signs the query as it was registered, and AWS hands
-/// on `O'Hare` as `O%27Hare`: so with the characters escaped that are, and as themselves. At most 36.
+/// Addresses with and without port are tried, because Twilio's own back end is not consistent there
+/// (comments in all official SDKs). For the root, the address without its slash is tried too,
+/// because a webhook URL may be registered that way. Twilio signs the query as it was registered,
+/// but AWS passes `O'Hare` on as `O%27Hare`. So escaped characters are tried both escaped and as
+/// themselves. At most 36 addresses.
 pub fn candidates(base: &Url, path: &str, query: &str) -> Vec<String> {
     let user = match (base.username(), base.password()) {
         ("", None) => String::new(),
@@ -53,8 +56,8 @@ pub fn candidates(base: &Url, path: &str, query: &str) -> Vec<String> {
     urls
 }
 
-/// How a query may have been written before AWS escaped it: first as it came, then with each choice of its escaped characters as
-/// themselves.
+/// The forms that a query may have had before AWS escaped it: first as it came, then with each
+/// choice of its escaped characters as themselves.
 fn as_registered(query: &str) -> Vec<String> {
     let escaped: Vec<u8> = [PLAIN, TOLERATED]
         .concat()
@@ -76,14 +79,14 @@ fn as_registered(query: &str) -> Vec<String> {
         .iter()
         .map(|choice| unescape(query, choice))
         .collect();
-    // As the URL standard has it, and with it Twilio's own library for Node.
+    // The URL standard escapes an apostrophe, and so does Twilio's own library for Node.
     if query.contains('\'') {
         queries.push(query.replace('\'', "%27"));
     }
     queries
 }
 
-/// The query with `characters` as themselves where they were escaped.
+/// The query with `characters` as themselves where they are escaped.
 fn unescape(query: &str, characters: &[u8]) -> String {
     let mut parts = query.split('%');
     let mut text = parts.next().unwrap_or_default().to_owned();
@@ -102,8 +105,8 @@ fn unescape(query: &str, characters: &[u8]) -> String {
     text
 }
 
-/// Whether `signature` (the header's value) was made with `token` over one of `urls` and the form's parameters. Constant time in
-/// the secret-dependent part.
+/// Whether `signature` (the header's value) was made with `token` over one of `urls` and the form's
+/// parameters. The secret-dependent part takes constant time.
 pub fn fits(token: &str, urls: &[String], params: &[(String, String)], signature: &str) -> bool {
     let Ok(signature) = STANDARD.decode(signature) else {
         return false;
@@ -120,7 +123,8 @@ pub fn fits(token: &str, urls: &[String], params: &[(String, String)], signature
         .any(|url| hmac::verify(&key, format!("{url}{parameters}").as_bytes(), &signature).is_ok())
 }
 
-/// Whether a JSON webhook's body is the one whose SHA-256 its signed query names, exactly once, as `bodySHA256`.
+/// Whether the signed query of a JSON webhook names the SHA-256 of its body, exactly once, as
+/// `bodySHA256`.
 pub fn fits_body(query: &str, body: &[u8]) -> bool {
     let named = form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == "bodySHA256");
     let named: Vec<String> = named.map(|(_, value)| value.to_ascii_lowercase()).collect();

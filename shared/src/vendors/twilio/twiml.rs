@@ -1,5 +1,6 @@
-//! TwiML, Twilio's answers in XML (<https://www.twilio.com/docs/messaging/twiml>, <https://www.twilio.com/docs/voice/twiml>). Text can
-//! never become markup: everything is escaped, and characters that XML 1.0 forbids are dropped.
+//! TwiML, Twilio's answers in XML (<https://www.twilio.com/docs/messaging/twiml>,
+//! <https://www.twilio.com/docs/voice/twiml>). Text never becomes markup: everything is escaped,
+//! and characters that XML 1.0 forbids are dropped.
 
 use crate::platform::reply::Reply;
 use crate::rules::phone::E164;
@@ -9,14 +10,15 @@ pub const MESSAGE_LIMIT: usize = 1600;
 /// Twilio's limit for a spoken text, in characters.
 const SAY_LIMIT: usize = 4096;
 
-/// A `<Response>` being written.
+/// A `<Response>` while it is written.
 #[derive(Debug, Clone, Default)]
 pub struct Response {
     xml: String,
     voice: Voice,
 }
 
-/// How texts are spoken; what is not given is Twilio's default (<https://www.twilio.com/docs/voice/twiml/say>).
+/// The voice of spoken texts. A missing field means Twilio's default
+/// (<https://www.twilio.com/docs/voice/twiml/say>).
 #[derive(Debug, Clone, Default)]
 pub struct Voice {
     /// `en-US`, `da-DK`.
@@ -25,31 +27,31 @@ pub struct Voice {
     pub name: Option<String>,
 }
 
-/// Asks for keys (<https://www.twilio.com/docs/voice/twiml/gather>); the caller need not hear the prompt out. Twilio posts what was
-/// pressed, or nothing, as `Digits`.
+/// Asks for keys (<https://www.twilio.com/docs/voice/twiml/gather>). The caller can press keys
+/// before the prompt ends. Twilio posts the pressed keys, or nothing, as `Digits`.
 #[derive(Debug)]
 pub struct Gather<'a> {
-    /// Where it posts.
+    /// The URL that Twilio posts to.
     pub action: &'a str,
-    /// After how many keys without waiting for `#`.
+    /// The number of keys after which Twilio does not wait for `#`.
     pub digits: Option<u64>,
-    /// Spoken meanwhile.
+    /// The text that is spoken meanwhile.
     pub prompt: &'a str,
 }
 
-/// Calls somebody and connects the caller (<https://www.twilio.com/docs/voice/twiml/dial>). The caller hears ringing until it is
-/// answered, and is billed from then.
+/// Calls a number and connects the caller (<https://www.twilio.com/docs/voice/twiml/dial>). The
+/// caller hears ringing until the call is answered, and is billed from then.
 #[derive(Debug)]
 pub struct Dial<'a> {
-    /// Who is called.
+    /// The number to call.
     pub number: &'a E164,
     /// The number that the called phone shows.
     pub caller_id: &'a E164,
-    /// Seconds that it rings.
+    /// Seconds for which the phone rings.
     pub timeout: u64,
-    /// Seconds after which the call is ended.
+    /// Seconds after which Twilio ends the call.
     pub time_limit: u64,
-    /// Where Twilio asks how to go on after it.
+    /// The URL where Twilio asks how to go on after the call.
     pub action: &'a str,
 }
 
@@ -59,7 +61,7 @@ impl Response {
         Self::default()
     }
 
-    /// How everything after this is spoken.
+    /// Sets the voice of all texts after this.
     #[must_use]
     pub fn voice(self, voice: &Voice) -> Self {
         Self {
@@ -68,13 +70,15 @@ impl Response {
         }
     }
 
-    /// `<Message>`: answer the sender with a text of at most 1,600 characters; longer ones are cut.
+    /// `<Message>`: answers the sender with a text of at most 1,600 characters. A longer text is
+    /// cut.
     #[must_use]
     pub fn message(self, text: &str) -> Self {
         self.text("Message", &[], text, MESSAGE_LIMIT)
     }
 
-    /// `<Message to from>`: a text to somebody else, with pictures and the like by URL. As [`Response::message`] otherwise.
+    /// `<Message to from>`: sends a text to another number, with pictures and other media by URL.
+    /// Otherwise as [`Response::message`].
     #[must_use]
     pub fn message_to(mut self, to: &E164, from: &E164, text: &str, media: &[String]) -> Self {
         let attributes = [("to", to.reveal()), ("from", from.reveal())];
@@ -90,7 +94,7 @@ impl Response {
         self
     }
 
-    /// `<Say>`: speak a text of at most 4,096 characters; longer ones are cut.
+    /// `<Say>`: speaks a text of at most 4,096 characters. A longer text is cut.
     #[must_use]
     pub fn say(self, text: &str) -> Self {
         let Voice { language, name } = self.voice.clone();
@@ -138,8 +142,8 @@ impl Response {
         self.text("Dial", &attributes, dial.number.reveal(), usize::MAX)
     }
 
-    /// `<Record>` after a beep, until `#`, five seconds of silence, or `max_seconds`; Twilio then posts to `action`
-    /// (<https://www.twilio.com/docs/voice/twiml/record>).
+    /// `<Record>` after a beep, until `#`, five seconds of silence, or `max_seconds`; Twilio then
+    /// posts to `action` (<https://www.twilio.com/docs/voice/twiml/record>).
     #[must_use]
     pub fn record(mut self, action: &str, max_seconds: u64) -> Self {
         let attributes = [
@@ -173,8 +177,8 @@ impl Response {
         )
     }
 
-    /// The answer: 200, `text/xml`, in UTF-8. XML says so by itself, but Twilio is not alone in reading it: proxies and consoles take a
-    /// `text` without a character set as ASCII.
+    /// The answer: 200, `text/xml`, in UTF-8. The XML names its encoding itself, but proxies and
+    /// consoles also read the answer. They take a `text` without a character set as ASCII.
     pub fn into_reply(self, outcome: &'static str) -> Reply {
         Reply::body(200, outcome, "text/xml; charset=utf-8", self.to_xml())
     }
@@ -202,7 +206,7 @@ impl Response {
     }
 }
 
-/// Appends text so that it is safe as content and as attribute value.
+/// Appends text so that it is safe both as content and as an attribute value.
 fn escape_into(xml: &mut String, text: impl Iterator<Item = char>) {
     for character in text {
         match character {

@@ -17,13 +17,13 @@ use crate::platform::secrets::Secret;
 use crate::rules::phone::E164;
 use crate::rules::verified::Verified;
 
-/// Twilio sends some thirty, and a few for each media file.
+/// Twilio sends some thirty parameters, and a few for each media file.
 const PARAMETER_LIMIT: usize = 500;
-/// Twilio's limit for a message.
+/// Twilio's limit for the media of a message.
 const MEDIA_LIMIT: usize = 10;
 const URL_LIMIT: usize = 2000;
-/// What Twilio tells instead of a withheld caller id: ANONYMOUS, RESTRICTED, BLOCKED, UNKNOWN and UNAVAILABLE on a keypad
-/// (<https://help.twilio.com/articles/223179988>).
+/// The numbers that Twilio sends instead of a withheld caller id: ANONYMOUS, RESTRICTED, BLOCKED,
+/// UNKNOWN and UNAVAILABLE on a keypad (<https://help.twilio.com/articles/223179988>).
 const WITHHELD: [&str; 5] = [
     "+266696687",
     "+7378742833",
@@ -32,13 +32,15 @@ const WITHHELD: [&str; 5] = [
     "+86282452253",
 ];
 
-/// Begins a party's address in RCS, through which a Messaging Service may send to, and hear from, a phone that has it.
+/// The prefix of a party's address in RCS. A Messaging Service may use RCS to send to, and hear
+/// from, a phone that has it.
 const RCS: &str = "rcs:";
 
 /// The media types of Twilio's webhooks.
 pub const FORMS: [&str; 1] = ["application/x-www-form-urlencoded"];
 
-/// Words that, alone in a text, opt out of all texts (<https://help.twilio.com/articles/223134027>); in lower case.
+/// Words that opt out of all texts if a text holds nothing else
+/// (<https://help.twilio.com/articles/223134027>); in lower case.
 pub const STOP_WORDS: [&str; 9] = [
     "stop",
     "stopall",
@@ -67,7 +69,7 @@ impl Form {
         Some(Self { pairs }).filter(|form| form.pairs.len() <= PARAMETER_LIMIT)
     }
 
-    /// Whether a parameter came twice.
+    /// Whether a parameter comes more than once.
     pub fn repeats(&self) -> bool {
         let mut names: Vec<&str> = self.pairs.iter().map(|(name, _)| name.as_str()).collect();
         names.sort_unstable();
@@ -79,7 +81,7 @@ impl Form {
         self.pairs
     }
 
-    /// A parameter's value, if it came.
+    /// A parameter's value, if it is present.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.pairs
             .iter()
@@ -88,16 +90,17 @@ impl Form {
     }
 }
 
-/// Reads `PUBLIC_URL`: what Twilio was given, where that is not the Function URL.
+/// Reads `PUBLIC_URL`: the URL that Twilio was given, if it is not the Function URL.
 pub fn public_url(source: &mut Source<'_>) -> Option<BaseUrl> {
     source.optional_base_url("PUBLIC_URL")
 }
 
-/// Checks the signature of a form webhook against `PUBLIC_URL` (or the Function URL), fetching the secret anew once when it does
-/// not fit, and that it is our account's.
+/// Checks the signature of a form webhook against `PUBLIC_URL` (or the Function URL), and that the
+/// webhook is our account's. If the signature does not match, the secret is fetched again once.
 ///
 /// # Errors
-/// The answer: 403 for a missing or wrong signature, 400 for a parameter that came twice, 503 if the secret cannot be had.
+/// The reply: 403 for a missing or wrong signature, 400 for a repeated parameter, 503 if the secret
+/// cannot be fetched.
 pub async fn authenticate(
     request: &Request,
     public_url: Option<&BaseUrl>,
@@ -111,8 +114,9 @@ pub async fn authenticate(
     Ok(Verified::vouch(form))
 }
 
-/// As [`authenticate`], for a Studio flow's request: its parameters are what its author chose, and a JSON body is told by the
-/// `bodySHA256` in the query (<https://www.twilio.com/docs/usage/webhooks/webhooks-security>).
+/// As [`authenticate`], for a Studio flow's request. The flow's author chose its parameters. A
+/// `bodySHA256` in the query covers a JSON body
+/// (<https://www.twilio.com/docs/usage/webhooks/webhooks-security>).
 ///
 /// # Errors
 /// As [`authenticate`].
@@ -131,7 +135,7 @@ pub async fn authenticate_flow(
     }
 }
 
-/// The form, empty if the body is none, and the credentials that its signature fits.
+/// The form (empty if the body is not one), and the credentials that match its signature.
 async fn check(
     request: &Request,
     public_url: Option<&BaseUrl>,
@@ -164,43 +168,45 @@ async fn check(
     };
     let fitting = secret.fitting(now, fits).await.map_err(Failure::from)?;
     let credentials = fitting.ok_or_else(|| Reply::refused(403, "bad_signature"))?;
-    // The signature would also fit with parameters glued together or moved into the query: what must be there is checked, and
-    // Twilio never repeats a parameter.
+    // Twilio's signature has no separators, so it also matches the same text with parameters joined
+    // or moved into the query. Therefore required parameters are checked, and repeated ones are
+    // rejected: Twilio never repeats a parameter.
     if form.repeats() {
         return Err(Reply::refused(400, "repeated_parameter"));
     }
     Ok((form, credentials))
 }
 
-/// A text that someone sent to one of our numbers.
+/// A text that was sent to one of our numbers.
 #[derive(Debug)]
 pub struct InboundSms {
     /// `SM…` or `MM…`; the same on Twilio's retries.
     pub sid: String,
-    /// The sender; `None` if it is no possible E.164 number (short code, alphanumeric, another channel than RCS, forged), which is never
-    /// answered.
+    /// The sender; `None` if it is not a possible E.164 number (short code, alphanumeric, another
+    /// channel than RCS, forged). Such a sender never gets an answer.
     pub from: Option<E164>,
-    /// The sender as Twilio names it, but for the `rcs:` before a number.
+    /// The sender as Twilio names it, without the `rcs:` before a number.
     pub sender: String,
-    /// Our number, if it is E.164; an agent of RCS (`rcs:acme_agent`) has none.
+    /// Our number, if it is E.164. An RCS agent (`rcs:acme_agent`) has none.
     pub to: Option<E164>,
-    /// The text, untrimmed; may be empty, which a picture alone is.
+    /// The text, untrimmed. It may be empty, for example if the message is only a picture.
     pub body: String,
-    /// Where its pictures and the like are, at most ten.
+    /// The URLs of its pictures and other media, at most ten.
     pub media: Vec<String>,
-    /// `STOP`, `START` or `HELP`, when Twilio's Advanced Opt-Out took it as such and answered itself.
+    /// `STOP`, `START` or `HELP`, if Twilio's Advanced Opt-Out recognised the word and answered
+    /// itself.
     pub opt_out_type: Option<String>,
 }
 
 impl InboundSms {
-    /// A hash of what, besides its SID, makes it the same message.
+    /// A hash of the parts, besides the SID, that copies of the same message share.
     pub fn fingerprint(&self) -> String {
         let from = self.from.as_ref().map_or("", E164::reveal);
         let hash = digest::digest(&digest::SHA256, format!("{from}\n{}", self.body).as_bytes());
         hex::encode(&hash.as_ref()[..8])
     }
 
-    /// Whether the sender wants no more texts; Twilio has seen to that itself.
+    /// Whether the sender wants no more texts. Twilio handles that itself.
     pub fn opts_out(&self) -> bool {
         match self.opt_out_type.as_deref() {
             None => STOP_WORDS.contains(&self.body.trim().to_lowercase().as_str()),
@@ -211,8 +217,8 @@ impl InboundSms {
     /// Reads a verified form.
     ///
     /// # Errors
-    /// 403 when a parameter is missing that every signed inbound message has: Twilio did not sign this request as it is. A text that is
-    /// nothing but pictures may come without `Body`.
+    /// 403 if a parameter is missing that every signed inbound message has: Twilio did not sign
+    /// this request as it is. A message with only pictures may come without `Body`.
     pub fn parse(form: &Verified<Form>) -> Result<Self, Reply> {
         let body = form
             .get("Body")
@@ -243,7 +249,7 @@ impl InboundSms {
     }
 }
 
-/// The number that an address in RCS is, or the address as it came.
+/// The number of an RCS address; any other address as it came.
 fn without_channel(address: &str) -> &str {
     address
         .strip_prefix(RCS)
@@ -274,11 +280,11 @@ fn is_fetchable(url: &str) -> bool {
 pub struct InboundCall {
     /// `CA…`; the same in all steps of a call.
     pub sid: String,
-    /// The caller; `None` if withheld or no possible E.164 number.
+    /// The caller; `None` if the number is withheld or not a possible E.164 number.
     pub from: Option<E164>,
     /// Our number, if it is E.164.
     pub to: Option<E164>,
-    /// The number that passed the call on to ours, if a carrier told.
+    /// The number that forwarded the call to ours, if a carrier says so.
     pub forwarded_from: Option<String>,
 }
 
@@ -286,7 +292,8 @@ impl InboundCall {
     /// Reads a verified form.
     ///
     /// # Errors
-    /// 403 when a parameter is missing that every signed step of a call has: Twilio did not sign this request as it is.
+    /// 403 if a parameter is missing that every signed step of a call has: Twilio did not sign this
+    /// request as it is.
     pub fn parse(form: &Verified<Form>) -> Result<Self, Reply> {
         let (Some(sid), Some(from), Some(to)) =
             (form.get("CallSid"), form.get("From"), form.get("To"))
@@ -308,14 +315,14 @@ impl InboundCall {
     }
 }
 
-/// What was keyed into a `<Gather>`, empty if nothing: may be a PIN
+/// The keys pressed in a `<Gather>`, empty if none. They may be a PIN
 /// (<https://www.twilio.com/docs/voice/twiml/gather#twilios-request-to-the-action-url>).
 pub fn keys(form: &Verified<Form>) -> SecretString {
     form.get("Digits").unwrap_or_default().to_owned().into()
 }
 
-/// Whether a caller's number is one of those that Twilio tells instead of a withheld one (its plus may have been lost in a form), or a
-/// word for that.
+/// Whether a caller's number is one that Twilio sends instead of a withheld one (a form may have
+/// lost its plus), or a word for that.
 pub fn is_withheld(from: &str) -> bool {
     let word = from.to_ascii_lowercase();
     WITHHELD
@@ -327,7 +334,8 @@ pub fn is_withheld(from: &str) -> bool {
         )
 }
 
-/// Whether a call is over, by its status (<https://www.twilio.com/docs/voice/twiml#callstatus-values>).
+/// Whether a call is over, by its status
+/// (<https://www.twilio.com/docs/voice/twiml#callstatus-values>).
 pub fn has_ended(form: &Verified<Form>) -> bool {
     form.get("CallStatus").is_some_and(|status| {
         matches!(
@@ -340,14 +348,14 @@ pub fn has_ended(form: &Verified<Form>) -> bool {
 /// How a `<Dial>` ended (<https://www.twilio.com/docs/voice/twiml/dial#dialcallstatus>).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Dialled {
-    /// Whether somebody answered.
+    /// Whether the called phone was answered.
     pub answered: bool,
-    /// Seconds talked.
+    /// Seconds of talk.
     pub seconds: u64,
 }
 
 impl Dialled {
-    /// Reads it; `None` if this request tells nothing of a dialled call.
+    /// Reads it; `None` if this request reports no dialled call.
     pub fn parse(form: &Verified<Form>) -> Option<Self> {
         let answered = matches!(form.get("DialCallStatus")?, "completed" | "answered");
         Some(Self {
@@ -357,17 +365,18 @@ impl Dialled {
     }
 }
 
-/// What a `<Record>` recorded (<https://www.twilio.com/docs/voice/twiml/record#request-parameters>).
+/// The result of a `<Record>`
+/// (<https://www.twilio.com/docs/voice/twiml/record#request-parameters>).
 #[derive(Debug)]
 pub struct Recording {
-    /// Where it can be fetched, without a suffix for the format.
+    /// The recording's URL, without a suffix for the format.
     pub url: String,
-    /// Its length.
+    /// The recording's length.
     pub seconds: u64,
 }
 
 impl Recording {
-    /// Reads it; `None` if this request tells of none.
+    /// Reads it; `None` if this request reports no recording.
     pub fn parse(form: &Verified<Form>) -> Option<Self> {
         let url = form.get("RecordingUrl").filter(|url| is_fetchable(url))?;
         Some(Self {
