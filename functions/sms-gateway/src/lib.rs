@@ -240,7 +240,7 @@ impl App {
         };
         let closing = async {
             if stage == Stage::Failed {
-                // Give the counts back first: an instance that waits for a failure counts the text anew.
+                // Give the counts back first: an instance that waits for a failure counts anew.
                 count.await;
                 entry.settle(&self.table, &stage).await
             } else {
