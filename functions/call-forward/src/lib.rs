@@ -18,8 +18,8 @@
 //! The caller always hears words: a prompt if the number belongs to no employee or the call is a
 //! loop, an apology if a failure is ours.
 //!
-//! Promises: no call to a premium-rate range or a foreign number, unless the settings allow it. No
-//! name becomes markup. Every call ends.
+//! Promises: no call to a premium-rate range. No call to a foreign number, unless the settings
+//! allow it. No name becomes markup. Every call ends.
 
 mod decide;
 mod line;
