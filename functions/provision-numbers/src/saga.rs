@@ -3,16 +3,16 @@
 //! The ledger stores each step, before or after it is done. The process may end at any point. What
 //! the next run then does:
 //!
-//! * After "planned" no number at Twilio has the user's name. The run buys the planned number, which
-//!   Twilio does not sell twice.
+//! * After "planned" no number at Twilio has the user's name. The run buys the planned number.
+//!   Twilio does not sell a number twice.
 //! * After the purchase, answered or not, it finds the number by the user's name, or by its SID in
 //!   the ledger. It continues with that number.
 //! * If the purchase had no answer and no list shows the number yet, the planned number cannot be
 //!   bought. The run waits ten minutes before it plans another.
-//! * After "bought" or "wired" it finds the number in the same way. It checks the webhooks and records
-//!   the number. Both may be done twice.
-//! * After the change of the profile, answered or not, the number is in the profile. Nothing is left
-//!   to do.
+//! * After "bought" or "wired" it finds the number in the same way. It checks the webhooks and
+//!   records the number. Both may be done twice.
+//! * After the change of the profile, answered or not, the number is in the profile. Nothing is
+//!   left to do.
 //! * After "releasing" or its `DELETE` it finds the number or not. It decides again, or writes that
 //!   the number is released.
 
