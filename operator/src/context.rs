@@ -31,7 +31,7 @@ pub(crate) struct OwnCredentials {
     pub(crate) okta_api_token: Option<SecretString>,
 }
 
-/// The URLs of the providers' APIs.
+/// Where the providers' APIs are.
 #[derive(Debug, Clone, clap::Args)]
 #[expect(
     clippy::struct_field_names,

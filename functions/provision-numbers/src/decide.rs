@@ -213,7 +213,7 @@ pub(crate) enum Number {
     Nothing,
     /// The user needs one in the profile: one that waits at Twilio, or a new one.
     Needed,
-    /// The user needs one but cannot get it, for this reason.
+    /// The user is skipped, for this reason.
     Skipped(&'static str),
 }
 

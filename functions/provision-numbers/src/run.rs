@@ -199,8 +199,8 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Calls Okta. If only the reserve of Okta's limit is left, waits for its next window, if the
-    /// run lasts that long.
+    /// Calls Okta. If the rest of Okta's limit is reserved for others, waits for the next window, if
+    /// the run lasts that long.
     pub(crate) async fn okta<T>(
         &self,
         call: impl AsyncFn(&Users, SystemTime) -> Result<T, CallError>,

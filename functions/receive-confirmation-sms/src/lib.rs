@@ -300,7 +300,8 @@ impl App {
             valid_hours: self.rules.valid_hours,
         };
         let decision = match decide::decide(said, &known, turn.now) {
-            // An earlier attempt of this message was for another request. It must not confirm this one.
+            // An earlier attempt of this message was for another request. It must not confirm
+            // this one.
             Decision::Act(id) if bound.is_some_and(|bound| bound != id) => {
                 Decision::Silence(Silence::Repeated)
             }

@@ -182,8 +182,8 @@ fn senders(source: &mut Source<'_>) -> Vec<String> {
 }
 
 /// True if the sender wrote the mail to this recipient. Otherwise a person who got a mail could
-/// send it on to any phone with a valid signature. Upper and lower case are the same address: they
-/// mean the same phone and the same user.
+/// forward it, with its valid signature, to any phone. Upper and lower case are the same address:
+/// they mean the same phone and the same user.
 fn is_signed_for_recipient(mail: &StoredMail<'_>, signatures: &[Signature]) -> bool {
     let to = mail.to.as_deref().unwrap_or_default();
     let is_recipient = |to: &String| {

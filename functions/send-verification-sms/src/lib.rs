@@ -4,7 +4,8 @@
 //! A Mailgun route posts the mail. The flow:
 //!
 //! 1. Check Mailgun's signature. It proves that Mailgun received the mail, not who sent it.
-//! 2. Judge the mail: its sender, its DKIM signatures, its country, and exactly one trusted link.
+//! 2. Judge the mail: its sender, its DKIM signatures, the phone's country, and exactly one trusted
+//!    link.
 //! 3. Check the application's tag in the address.
 //! 4. Ask Auth0 whether a user with this address waits for such a mail.
 //! 5. Claim the mail and store its pending request in one transaction. Count it at the same time.
@@ -46,8 +47,8 @@ use tag::RecipientKeys;
 
 const FORMS: [&str; 2] = ["application/x-www-form-urlencoded", "multipart/form-data"];
 const BODY_LIMIT: usize = 5 * 1024 * 1024;
-/// Mailgun posts to a URL with this ending the whole mail in `body-mime`, without the fields that
-/// this function reads
+/// If the URL ends like this, Mailgun posts the whole mail in `body-mime`. The post then lacks the
+/// fields that this function reads
 /// (<https://documentation.mailgun.com/docs/mailgun/user-manual/receive-forward-store/receive-http>).
 const RAW_PATH: &str = "/mime";
 const DAY: u64 = 86_400;

@@ -247,7 +247,7 @@ impl State {
     }
 }
 
-/// How a provider is to be tried.
+/// How to try a provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Trial {
     /// In its place and with the usual time. This includes a provider that has just failed: with
@@ -261,7 +261,7 @@ pub(crate) enum Trial {
 }
 
 impl Trial {
-    /// How long an attempt may last.
+    /// The time limit of an attempt.
     pub(crate) fn patience(self) -> Duration {
         match self {
             Self::Usual | Self::Probe => PATIENCE,

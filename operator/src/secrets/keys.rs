@@ -6,7 +6,7 @@ use shared::vendors::twilio::is_sid;
 pub(crate) struct Spec {
     pub(crate) name: &'static str,
     pub(crate) keys: &'static [Key],
-    /// The values of one of these groups must be complete.
+    /// All keys of one of these groups must be set.
     needed: &'static [&'static [&'static str]],
     /// The keys of each of these groups are given together or not at all.
     together: &'static [&'static [&'static str]],
