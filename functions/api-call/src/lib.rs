@@ -6,7 +6,7 @@
 //! 2. Fill the path with the posted values.
 //! 3. Call the API and return its JSON unchanged.
 //!
-//! All instances share one access token, which is kept in the table. If the API refuses it, it is
+//! All instances share one access token, which is kept in the table. If the API rejects it, it is
 //! replaced once.
 //!
 //! Twilio's signature does not expire: an attacker who has seen a signed request could send it for

@@ -10,7 +10,7 @@
 //! | `seen#okta#<event id>` / `event` | deliveries of the hook |
 //!
 //! A queued user comes first if the hook named the user or the user's number is unfinished. A user
-//! whom Okta refused comes last.
+//! whom Okta rejected comes last.
 
 use std::time::SystemTime;
 
@@ -126,7 +126,7 @@ pub(crate) struct Waiting {
     pub(crate) id: String,
     /// In epoch seconds.
     pub(crate) queued_at: u64,
-    /// True if Okta refused this user: all others come first.
+    /// True if Okta rejected this user: all others come first.
     pub(crate) refused: bool,
 }
 
@@ -269,7 +269,7 @@ impl Ledger {
         Ok(entries)
     }
 
-    /// Queues a user whom Okta refused, behind all others.
+    /// Queues a user whom Okta rejected, behind all others.
     pub(crate) async fn set_aside(&self, id: &str, now: SystemTime) -> Result<(), Unavailable> {
         let at = || epoch(now).into();
         let update = queued([], now).set(

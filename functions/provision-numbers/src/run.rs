@@ -1,7 +1,7 @@
 //! One run: lock out other runs, read the lists, go through the users, and report.
 //!
 //! The users come in this order: first the queue (users whom Okta's hook named, or whose number is
-//! unfinished), then Okta's pages from where the last run stopped, then users whom Okta refused
+//! unfinished), then Okta's pages from where the last run stopped, then users whom Okta rejected
 //! before. A run stops when Okta's limit or its own time is reached, and remembers the page. In
 //! between, it corrects the webhooks of some numbers at a time, and of the rest at the end.
 //!

@@ -289,7 +289,7 @@ impl Run<'_> {
             }
         }
         // The first purchase may have succeeded although no answer came. Buying the same number
-        // again is safe: Twilio refuses it.
+        // again is safe: Twilio rejects it.
         let mut planned = entry
             .number
             .clone()
@@ -378,7 +378,7 @@ impl Run<'_> {
             "others were quicker to buy the numbers found".to_owned(),
             |error| error.to_string(),
         );
-        // If Twilio refuses five numbers for another reason, it would refuse the next.
+        // If Twilio rejects five numbers for another reason, it would reject the next.
         self.stock.closed = !gone;
         self.failed(id, "buy", reason);
         Ok(None)

@@ -17,7 +17,7 @@
 //!
 //! An attempt with less time than usual is not judged when its time is over: a provider that takes
 //! four seconds works. So a hanging provider costs the usual time until the third failure. Then it
-//! costs only a short time, and only for codes that all other providers refused.
+//! costs only a short time, and only for codes that all other providers rejected.
 //! which the time is short.
 
 use std::collections::HashMap;
@@ -44,7 +44,7 @@ const ATTEMPTS: usize = 3;
 
 /// The usual time limit of an attempt.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(8);
-/// The time limit of an attempt at a broken provider, for a code that all other providers refused.
+/// The time limit of an attempt at a broken provider, for a code that all other providers rejected.
 const SHORT_PATIENCE: Duration = Duration::from_secs(3);
 
 /// The attempts of the last seconds.
