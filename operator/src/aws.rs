@@ -1,4 +1,5 @@
-//! AWS as its command line sees it: profiles, regions, single sign-on; on the one HTTP client.
+//! AWS as the AWS CLI uses it: profiles, regions, single sign-on. It uses the same HTTP client as
+//! the rest.
 
 use std::time::Duration;
 
@@ -9,10 +10,10 @@ use shared::platform::http::Client;
 use crate::problem::Problem;
 use crate::stack::Stack;
 
-/// From a person's desk, AWS may be far away.
+/// A person's computer may be far from AWS.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The clients.
+/// The AWS clients.
 pub(crate) struct Aws {
     pub(crate) cloudformation: aws_sdk_cloudformation::Client,
     pub(crate) dynamodb: aws_sdk_dynamodb::Client,
@@ -20,7 +21,7 @@ pub(crate) struct Aws {
 }
 
 impl Aws {
-    /// With the profile and region that the AWS CLI would use, unless others are given.
+    /// Connects with the profile and region that the AWS CLI would use, unless others are given.
     pub(crate) async fn connect(
         profile: Option<&str>,
         region: Option<&str>,
@@ -42,7 +43,7 @@ impl Aws {
         }
     }
 
-    /// Outputs and parameters of a stack.
+    /// Reads the outputs and parameters of a stack.
     pub(crate) async fn stack(&self, name: &str) -> Result<Stack, Problem> {
         let answer = self
             .cloudformation
@@ -75,7 +76,7 @@ impl Aws {
     }
 }
 
-/// What AWS refused, with what usually helps.
+/// What AWS rejected, and what usually helps.
 pub(crate) fn failed(cause: &str) -> Problem {
     let hint = match cause {
         text if text.contains("request could not be made") => {

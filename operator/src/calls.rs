@@ -1,4 +1,4 @@
-//! Calls to the providers' APIs: one request, one JSON answer or the reason why there is none.
+//! Calls to the providers' APIs: one request, and one JSON answer or the reason why there is none.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,12 +19,12 @@ use crate::report::plain;
 const ANSWER_LIMIT: usize = 8 * 1024 * 1024;
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Why there is no answer to work with.
+/// Why a call has no usable answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// No answer, or none that can be read.
+    /// No answer, or an unreadable one.
     Unreachable(String),
-    /// An HTTP status other than 2xx, and what the provider says to it.
+    /// An HTTP status other than 2xx, and the provider's message.
     Status(u16, String),
 }
 
@@ -56,7 +56,7 @@ pub(crate) enum Body {
     Json(Value),
 }
 
-/// What all calls have in common.
+/// What all calls share.
 #[derive(Clone)]
 pub(crate) struct Calls {
     pub(crate) client: Client,
@@ -70,7 +70,7 @@ struct Clock {
 }
 
 impl Calls {
-    /// Over this client; `now` is this machine's time.
+    /// Calls with this client. `now` is this machine's time.
     pub(crate) fn new(client: Client, now: SystemTime) -> Self {
         Self {
             client,
@@ -87,7 +87,8 @@ impl Calls {
         self.clock.now + self.clock.read.elapsed()
     }
 
-    /// By how many seconds this machine's clock is ahead of the providers', of all answers so far the most.
+    /// How many seconds this machine's clock is ahead of the providers' clocks: the largest
+    /// difference in all answers so far.
     pub(crate) fn skew(&self) -> i64 {
         *self
             .clock
@@ -96,7 +97,7 @@ impl Calls {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// An API at `base`.
+    /// A session with the API at `base`.
     pub(crate) fn to(&self, base: &BaseUrl, authorization: Authorization) -> Session {
         Session {
             calls: self.clone(),
@@ -158,13 +159,13 @@ impl Calls {
         }
     }
 
-    /// A form to an address that needs no authorization but what the form holds.
+    /// Posts a form to a URL. The form itself contains the authorization.
     pub(crate) async fn post(&self, url: Url, body: &Body) -> Result<Value, Refusal> {
         self.send(Method::POST, url, None, body).await
     }
 }
 
-/// The provider's own words, wherever it puts them.
+/// The provider's message, from one of its usual fields.
 fn words(body: &Value) -> String {
     let texts = ["message", "error_description", "errorSummary", "error"]
         .iter()
@@ -181,13 +182,13 @@ fn words(body: &Value) -> String {
 pub(crate) struct Authorization(HeaderValue);
 
 impl Authorization {
-    /// `None`: the secret is not one line of plain characters.
+    /// `None`: the secret is not a single line of plain characters.
     pub(crate) fn basic(user: &str, password: &SecretString) -> Option<Self> {
         let text = STANDARD.encode(format!("{user}:{}", password.expose_secret()));
         Self::header("Basic", &SecretString::from(text))
     }
 
-    /// `None`: the secret is not one line of plain characters.
+    /// `None`: the secret is not a single line of plain characters.
     pub(crate) fn header(scheme: &str, token: &SecretString) -> Option<Self> {
         let mut value =
             HeaderValue::try_from(format!("{scheme} {}", token.expose_secret())).ok()?;
@@ -196,7 +197,7 @@ impl Authorization {
     }
 }
 
-/// One API, with its credentials.
+/// An API and its credentials.
 #[derive(Clone)]
 pub(crate) struct Session {
     pub(crate) calls: Calls,
@@ -206,7 +207,7 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// Every request has a content type, as Okta wants it, even one without a body.
+    /// Gives every request a content type, even one without a body. Okta requires that.
     pub(crate) fn always_typed(self) -> Self {
         Self {
             always_typed: true,
@@ -214,7 +215,7 @@ impl Session {
         }
     }
 
-    /// The same credentials at another address.
+    /// The same credentials at another URL.
     pub(crate) fn at(&self, base: &BaseUrl) -> Self {
         Self {
             base: base.clone(),
@@ -222,7 +223,7 @@ impl Session {
         }
     }
 
-    /// `path` has no leading slash.
+    /// Sends a request. `path` has no leading slash.
     pub(crate) async fn send(
         &self,
         method: Method,
@@ -232,7 +233,7 @@ impl Session {
         self.send_to(method, self.base.join(path), body).await
     }
 
-    /// To a whole address, which must be the provider's own.
+    /// Sends a request to a full URL, which must be the provider's own.
     pub(crate) async fn send_to(
         &self,
         method: Method,

@@ -1,4 +1,4 @@
-//! What every command works with.
+//! What every command needs.
 
 use std::cell::OnceCell;
 
@@ -12,7 +12,7 @@ use crate::report::Console;
 use crate::secrets::{Spec, Stored, Vault};
 use crate::stack::Stack;
 
-/// The stack, AWS, the way to the providers.
+/// The stack, the AWS clients, and the access to the providers.
 pub(crate) struct Context {
     pub(crate) stack: Stack,
     pub(crate) aws: Aws,
@@ -23,9 +23,9 @@ pub(crate) struct Context {
     pub(crate) dry_run: bool,
 }
 
-/// Credentials for what no function may do. Has no `Debug`.
+/// Credentials that only this CLI uses, for actions that no function may take. Has no `Debug`.
 pub(crate) struct OwnCredentials {
-    /// Of the environment, or as it was typed.
+    /// From the environment, or typed in.
     pub(crate) mailgun_api_key: OnceCell<SecretString>,
     pub(crate) auth0_token: Option<SecretString>,
     pub(crate) okta_api_token: Option<SecretString>,
@@ -78,7 +78,7 @@ impl Context {
         self.vault().complete(Spec::of(name)).await
     }
 
-    /// Twilio's REST API.
+    /// The URL of Twilio's REST API.
     pub(crate) fn twilio_url(&self) -> Result<BaseUrl, Problem> {
         match &self.urls.twilio_url {
             Some(url) => Ok(url.clone()),
@@ -91,7 +91,7 @@ impl Context {
         }
     }
 
-    /// The Auth0 tenant.
+    /// The URL of the Auth0 tenant.
     pub(crate) fn auth0_url(&self) -> Result<BaseUrl, Problem> {
         self.urls
             .auth0_url
@@ -99,7 +99,7 @@ impl Context {
             .map_or_else(|| base(self.stack.required("Auth0Url")?, "Auth0Url"), Ok)
     }
 
-    /// The Okta org.
+    /// The URL of the Okta org.
     pub(crate) fn okta_url(&self) -> Result<BaseUrl, Problem> {
         self.urls
             .okta_url

@@ -1,8 +1,10 @@
-//! The operator's program: connects a deployed stack with its providers (`connect`), checks it (`doctor`), looks after its secrets
-//! (`secrets`) and its data (`pending`, `unlock`, `erase`, `numbers`).
+//! The operator's CLI. It connects a deployed stack with its providers (`connect`), checks it
+//! (`doctor`), and manages its secrets (`secrets`) and its data (`pending`, `unlock`, `erase`,
+//! `numbers`).
 //!
-//! It shares the functions' library for what is on the wire, and reads `template.yaml`'s outputs and parameters for what is deployed.
-//! Everything here runs once, for a person or a pipeline: no daemon, no state of its own.
+//! It uses the functions' library for formats and protocols. The outputs and parameters of
+//! `template.yaml` say what is deployed. Each command runs once, for a person or a pipeline. The
+//! CLI has no daemon and no state.
 
 mod aws;
 mod calls;
@@ -111,7 +113,7 @@ async fn run(context: &Context, command: Command) -> Result<u8, Problem> {
                 console.end_progress();
                 Given::Terminal
             } else if is_complete {
-                // A pipeline's standard input may never end.
+                // In a pipeline, standard input may never end.
                 Given::Nothing
             } else {
                 let text = std::io::read_to_string(std::io::stdin());

@@ -1,4 +1,5 @@
-//! `numbers`: which there are at Twilio, who has them by Okta, what the ledger says, what they cost a month.
+//! `numbers`: the numbers at Twilio, their users in Okta, their stages in the ledger, and their
+//! monthly prices.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write};
@@ -17,16 +18,16 @@ use crate::report::{BAD, DOUBTFUL, FAINT, GOOD, Report};
 use crate::stack::Webhook;
 use crate::table::{Items, text};
 
-/// The list.
+/// The list of numbers.
 #[derive(Debug, Serialize)]
 pub(crate) struct Numbers {
     #[serde(rename = "numbers")]
     ours: Vec<Entry>,
     /// Users whose company number is not in the account.
     strayed: Vec<Strayed>,
-    /// Numbers of the account that have nothing to do with this stack.
+    /// How many numbers of the account do not belong to this stack.
     others: usize,
-    /// Of the numbers listed, without taxes; `None`: a price is not known.
+    /// The price of the listed numbers, without taxes. `None`: a price is not known.
     monthly: Option<f64>,
     currency: String,
 }
@@ -36,12 +37,12 @@ struct Entry {
     number: String,
     #[serde(rename = "use")]
     role: &'static str,
-    /// Okta's id, and status, of whoever has it.
+    /// The users who have the number: Okta's id, and whether the user is active.
     users: Vec<Holder>,
-    /// How far provision-numbers is with it.
+    /// The number's stage in provision-numbers.
     #[serde(skip_serializing_if = "Option::is_none")]
     stage: Option<String>,
-    /// Bought for somebody, and nobody's.
+    /// True if the number was bought for a user, and no user has it.
     orphan: bool,
     monthly: Option<f64>,
 }
@@ -58,7 +59,7 @@ struct Strayed {
     user: String,
 }
 
-/// Gathers it from Twilio, Okta and the table.
+/// Reads the list from Twilio, Okta and the table.
 pub(crate) async fn list(context: &Context) -> Result<Numbers, Problem> {
     context.console.progress("reading Twilio");
     let account = Account::open(context).await?;
@@ -130,7 +131,7 @@ pub(crate) async fn list(context: &Context) -> Result<Numbers, Problem> {
 
 const COMPANY: &str = "company number";
 
-/// What a number is for, if it is this stack's.
+/// The number's use, if it belongs to this stack.
 fn role(
     context: &Context,
     resource: &Value,
@@ -162,7 +163,7 @@ fn role(
     Some((number, role))
 }
 
-/// Users by the company number in their profile.
+/// The users by the company number in their profile.
 async fn holders(context: &Context) -> Result<HashMap<String, Vec<Holder>>, Problem> {
     context.console.progress("reading Okta");
     let unreadable =
@@ -199,7 +200,7 @@ async fn holders(context: &Context) -> Result<HashMap<String, Vec<Holder>>, Prob
     }
 }
 
-/// Stages by number.
+/// The stages by number.
 async fn ledger(context: &Context) -> Result<HashMap<String, String>, Problem> {
     let items = Items::of(context)?.scan(Some("number#")).await?;
     let staged = items.iter().filter(|item| !text(item, "number").is_empty());
@@ -213,7 +214,8 @@ async fn ledger(context: &Context) -> Result<HashMap<String, String>, Problem> {
         .collect())
 }
 
-/// Twilio does not say of which type a number is; a country mostly has one that such numbers are of.
+/// The monthly price of a number. Twilio does not tell a number's type, but most countries have
+/// only one type of such numbers.
 fn price(prices: &Value, number: &E164) -> Option<f64> {
     let toll_free = ["800", "833", "844", "855", "866", "877", "888"];
     let is_toll_free = number

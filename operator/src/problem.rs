@@ -1,15 +1,15 @@
-//! Why a command ends without its result, and the exit code for it.
+//! Why a command ends without a result, and its exit code.
 
 use std::fmt;
 
-/// Each text is a whole sentence for the person at the terminal, and holds no secret.
+/// Each text is a whole sentence for the person at the terminal. It holds no secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Problem {
-    /// A provider refused, or something is still to be done: exit code 1.
+    /// A provider rejected a request, or work is left to do: exit code 1.
     Failed(String),
-    /// The command line, or what it leaves out: exit code 2.
+    /// The command line is wrong or incomplete: exit code 2.
     Usage(String),
-    /// AWS could not be reached, or refused: exit code 3.
+    /// AWS was not reached, or rejected a request: exit code 3.
     Aws(String),
 }
 

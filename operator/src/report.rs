@@ -1,5 +1,6 @@
-//! What a person, or a program (`--json`), gets to see. Results go to standard output, progress and errors to standard error; colour
-//! and progress only where a terminal is, and no colour with `NO_COLOR`.
+//! The output for a person or a program (`--json`). Results go to standard output, progress and
+//! errors to standard error. Colour and progress appear only on a terminal, and no colour with
+//! `NO_COLOR`.
 
 use std::io::{self, IsTerminal as _, Write};
 
@@ -15,18 +16,18 @@ pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
 pub(crate) const DOUBTFUL: Style = AnsiColor::Yellow.on_default().bold();
 pub(crate) const FAINT: Style = Style::new().dimmed();
 
-/// The result of a command. As JSON it is what [`Serialize`] makes of it.
+/// The result of a command. Its JSON comes from [`Serialize`].
 pub(crate) trait Report: Serialize {
-    /// Writes it for a person.
+    /// Writes the result for a person.
     fn write(&self, out: &mut dyn Write) -> io::Result<()>;
 
-    /// Whether nothing is left to do: exit code 0, else 1.
+    /// True if nothing is left to do: exit code 0, otherwise 1.
     fn is_fine(&self) -> bool {
         true
     }
 }
 
-/// Where it goes.
+/// Where the output goes.
 pub(crate) struct Console {
     json: bool,
     watched: bool,
@@ -40,19 +41,19 @@ impl Console {
         }
     }
 
-    /// Whether somebody sits there who can be asked.
+    /// True if a person at the terminal can answer a question.
     pub(crate) fn is_watched(&self) -> bool {
         self.watched && io::stdin().is_terminal()
     }
 
-    /// Says what is being waited for, until the next word.
+    /// Shows what the program waits for, until the next output.
     pub(crate) fn progress(&self, what: &str) {
         if self.watched {
             let _unseen = write!(anstream::stderr(), "\r\x1b[2K{FAINT}{what} …{FAINT:#}");
         }
     }
 
-    /// Takes it away, before something else is written there.
+    /// Removes the progress line before other output.
     pub(crate) fn end_progress(&self) {
         if self.watched {
             let _unseen = write!(anstream::stderr(), "\r\x1b[2K");
@@ -63,7 +64,7 @@ impl Console {
     pub(crate) fn show<R: Report>(&self, report: &R) -> u8 {
         self.end_progress();
         let mut out = anstream::stdout();
-        // A reader that went away (`| head`) is no error.
+        // It is not an error if the reader has gone away (`| head`).
         let _unread = if self.json {
             write_json(&mut out, report)
         } else {
@@ -72,7 +73,7 @@ impl Console {
         u8::from(!report.is_fine())
     }
 
-    /// Shows why there is no result and gives the exit code.
+    /// Shows why there is no result, and gives the exit code.
     pub(crate) fn fail(&self, problem: &Problem) -> u8 {
         self.end_progress();
         if self.json {
@@ -86,7 +87,7 @@ impl Console {
         problem.code()
     }
 
-    /// Asks a yes-or-no question on the terminal; `None` where nobody can answer.
+    /// Asks a yes-or-no question on the terminal. `None` if no person can answer.
     pub(crate) fn confirm(&self, question: &str) -> Option<bool> {
         if !self.is_watched() {
             return None;
@@ -104,7 +105,8 @@ fn write_json(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
     writeln!(out)
 }
 
-/// The lines of a text that came from outside, without what could steer a terminal, and not endless.
+/// One line of a text from outside: without control characters, which could steer a terminal, and
+/// limited in length.
 pub(crate) fn plain(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { ' ' } else { c })

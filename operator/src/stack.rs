@@ -1,4 +1,5 @@
-//! What was deployed: outputs and parameters of the CloudFormation stack, from AWS or from a file.
+//! What is deployed: the outputs and parameters of the CloudFormation stack, from AWS or from a
+//! file.
 
 use std::collections::BTreeMap;
 
@@ -7,11 +8,11 @@ use url::Url;
 
 use crate::problem::Problem;
 
-/// Twilio then tries again after a 5xx, and when the answer does not come
+/// With this fragment Twilio retries after a 5xx and after a timeout
 /// (<https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides>).
 pub(crate) const RETRIES: &str = "#rc=3&rp=5xx,ct,rt";
 
-/// Outputs that are URLs, and the public ones that take their place.
+/// The outputs that are URLs, and the public URLs that replace them.
 const URLS: [&str; 11] = [
     "SendVerificationSmsUrl",
     "ReceiveConfirmationSmsUrl",
@@ -26,12 +27,14 @@ const URLS: [&str; 11] = [
     "IvrPublicUrl",
 ];
 
-/// Outputs and parameters by their names in `template.yaml`, and `StackName` where it is known; no name is both.
+/// Outputs and parameters by their names in `template.yaml`, and `StackName` if it is known. No
+/// name is both.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Stack(BTreeMap<String, String>);
 
 impl Stack {
-    /// Reads `aws cloudformation describe-stacks`, `sam list stack-outputs --output json`, or a plain object of names and values.
+    /// Reads the output of `aws cloudformation describe-stacks` or of `sam list stack-outputs
+    /// --output json`, or a plain object of names and values.
     pub(crate) fn read(text: &str) -> Result<Self, Problem> {
         let unreadable = || {
             Problem::Usage(
@@ -86,7 +89,7 @@ impl Stack {
         Ok(Self(found.into_iter().collect()))
     }
 
-    /// Whether this is a stack of this project, and its URLs can be registered anywhere.
+    /// Checks that this is a stack of this project and that its URLs can be registered.
     pub(crate) fn check(&self) -> Result<(), Problem> {
         self.required("TableName")?;
         let is_url = |text: &str| {
@@ -104,8 +107,8 @@ impl Stack {
         }
     }
 
-    /// What tells this stack from another one in the same accounts: its name; where that is not known, what the table's has of it
-    /// (`<stack>-Table-<random>`).
+    /// The name that distinguishes this stack from others in the same accounts. If it is not known,
+    /// the table's name contains it (`<stack>-Table-<random>`).
     pub(crate) fn name(&self) -> Result<&str, Problem> {
         match self.get("StackName") {
             Some(name) => Ok(name),
@@ -117,12 +120,12 @@ impl Stack {
         }
     }
 
-    /// Adds values, over those there are.
+    /// Adds values; they replace existing ones.
     pub(crate) fn extend(&mut self, values: impl IntoIterator<Item = (String, String)>) {
         self.0.extend(values);
     }
 
-    /// An output or parameter; a blank one counts as absent.
+    /// An output or parameter. A blank value counts as missing.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0
             .get(name)
@@ -130,7 +133,7 @@ impl Stack {
             .filter(|value| !value.is_empty())
     }
 
-    /// The same, where nothing can be done without it.
+    /// The same; an error if it is missing.
     pub(crate) fn required(&self, name: &str) -> Result<&str, Problem> {
         self.get(name).ok_or_else(|| {
             Problem::Usage(format!(
@@ -140,7 +143,7 @@ impl Stack {
         })
     }
 
-    /// A comma list.
+    /// The entries of a comma list.
     pub(crate) fn list(&self, name: &str) -> Vec<String> {
         self.get(name)
             .into_iter()
@@ -149,7 +152,8 @@ impl Stack {
             .collect()
     }
 
-    /// Secrets Manager's name of a secret (`twilio`); `None`: the stack does not have it.
+    /// The name of a secret (`twilio`) in Secrets Manager. `None`: the stack does not have this
+    /// secret.
     pub(crate) fn secret(&self, name: &str) -> Option<String> {
         let capitalised = name
             .split('-')
@@ -158,7 +162,8 @@ impl Stack {
             .map(str::to_owned)
     }
 
-    /// Whether Twilio calls a function of the stack, which then verifies that it is Twilio.
+    /// True if Twilio calls a function of the stack. That function then verifies Twilio's
+    /// signature.
     pub(crate) fn is_called_by_twilio(&self) -> bool {
         [
             Webhook::Receive,
@@ -170,12 +175,12 @@ impl Stack {
         .any(|webhook| self.webhook(webhook).is_some())
     }
 
-    /// Whether proxy e-mail addresses must have the application's tag.
+    /// True if proxy e-mail addresses must have the application's tag.
     pub(crate) fn has_tags(&self) -> bool {
         self.get("SendVerificationSmsUrl").is_some() && self.get("RecipientTags") == Some("true")
     }
 
-    /// Whether one-time codes go through this provider.
+    /// True if one-time codes go through this provider.
     pub(crate) fn routes_to(&self, provider: &str) -> bool {
         self.get("SmsRoutes")
             .unwrap_or_default()
@@ -183,7 +188,8 @@ impl Stack {
             .any(|word| word == provider)
     }
 
-    /// The URL for Twilio of a function, with the retries it should make: that of the output, or of the public URL that was deployed with.
+    /// The URL of a function for Twilio, with the retries that Twilio should make. It is the public
+    /// URL from the parameters, or else the output.
     pub(crate) fn webhook(&self, webhook: Webhook) -> Option<String> {
         let (output, public, path) = match webhook {
             Webhook::Receive => ("ReceiveConfirmationSmsUrl", "ReceivePublicUrl", "/"),
@@ -203,17 +209,17 @@ impl Stack {
 /// A function that Twilio calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Webhook {
-    /// Replies to verification texts.
+    /// Handles replies to verification SMS.
     Receive,
-    /// Calls to a company number.
+    /// Handles calls to a company number.
     Call,
-    /// Texts to a company number.
+    /// Handles SMS to a company number.
     Text,
-    /// Calls to the phone menu.
+    /// Handles calls to the phone menu.
     Menu,
 }
 
-/// Where the function at this URL is told that a call has ended.
+/// The URL to which Twilio reports the end of a call, for the function at this URL.
 pub(crate) fn status_of(call: &str) -> String {
     let (address, retries) = call.split_once('#').unwrap_or((call, ""));
     format!("{}/status#{retries}", address.trim_end_matches('/'))

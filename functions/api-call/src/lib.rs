@@ -1,14 +1,20 @@
-//! A Studio flow asks the protected API for something: call it with the shared access token.
+//! Lets a Studio flow call the protected API with the shared access token.
 //!
-//! Twilio's widget posts a form or JSON. The caller is authenticated (Twilio's signature, or the token that the flow was given), the
-//! path is filled with what was posted, and the API's JSON goes back as it is. The token is fetched once for all instances, kept in
-//! the table, and replaced once when the API refuses it.
+//! Twilio's widget posts a form or JSON. The flow:
 //!
-//! Twilio's signature has no time: whoever has seen a signed request could send it for ever. So it must tell the time in a parameter
-//! (`time`), which is then signed, too; one that tells none is remembered in the table and answered once.
+//! 1. Check the credential: Twilio's signature, or the token that the flow has.
+//! 2. Fill the path with the posted values.
+//! 3. Call the API and return its JSON unchanged.
 //!
-//! Never: a call for somebody without a credential, a posted value that reaches another path than the configured one, the token in an
-//! answer or a log.
+//! All instances share one access token, which is kept in the table. If the API rejects it, it is
+//! replaced once.
+//!
+//! Twilio's signature does not expire: an attacker who has seen a signed request could send it for
+//! ever. So the flow should post the time in a parameter (`time`), which is then signed as well. A
+//! request without it is remembered in the table, and is a replay when it comes again later.
+//!
+//! Promises: no call without a valid credential. A posted value cannot change the path to another
+//! one. The token is in no answer and no log.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -37,14 +43,15 @@ use shared::vendors::twilio::webhook::{self, Form};
 const MEDIA_TYPES: [&str; 2] = ["application/x-www-form-urlencoded", "application/json"];
 const BODY_LIMIT: usize = 1024 * 1024;
 const VALUE_LIMIT: usize = 200;
-/// Studio waits 10 s (<https://www.twilio.com/docs/studio/widget-library/http-request>), of which a cold start may take two.
+/// Studio waits 10 s (<https://www.twilio.com/docs/studio/widget-library/http-request>). A cold
+/// start may take two of them.
 const TIME_TO_ANSWER: Duration = Duration::from_millis(7_500);
-/// A signed request is answered for so many seconds: from the time that it tells, or from its first use.
+/// A signed request is valid for this many seconds: from its `time`, or from its first use.
 const FRESH: u64 = 5 * 60;
-/// One that tells no time is remembered for so long.
+/// How long a request without a time is remembered, in seconds.
 const REMEMBERED: u64 = 365 * 86_400;
 
-/// By what a caller is known.
+/// How a caller has proved its identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Proof {
     Signature,
@@ -92,7 +99,8 @@ impl Function for App {
 
     async fn warm_up(&self, platform: &Platform, now: SystemTime) {
         let token = async {
-            let _met_again = tokio::join!(self.auth0.get(now), platform.warm_up(1));
+            // A failure shows again on the first request.
+            let _ = tokio::join!(self.auth0.get(now), platform.warm_up(1));
             self.api.warm_up(now).await;
         };
         tokio::join!(
@@ -103,7 +111,7 @@ impl Function for App {
         );
     }
 
-    /// A flow gets JSON that it can branch on, also when the table or a secret could not be had.
+    /// A flow always gets JSON that it can branch on, also if the table or a secret is unavailable.
     async fn flow(&self, request: &Request, now: SystemTime) -> Result<Reply, Reply> {
         self.answer(request, now).await.map_err(|refusal| {
             if refusal.status == 503 {
@@ -156,7 +164,7 @@ impl App {
             ));
         };
         if proof == Proof::Signature && told.is_none() {
-            // The token, which the API is asked with, meanwhile.
+            // At the same time get the token for the API.
             let (is_replayed, ()) =
                 tokio::join!(self.is_replayed(request, now), self.api.warm_up(now));
             if is_replayed.map_err(Failure::from)? {
@@ -190,7 +198,8 @@ impl App {
         }
     }
 
-    /// Twilio signs what Studio posts, or the flow's author put the token into the request.
+    /// Checks the caller: Twilio signs what Studio posts, or the flow's author has put the token
+    /// into the request.
     async fn authenticate(&self, request: &Request, now: SystemTime) -> Result<Proof, Reply> {
         let given: Option<SecretString> = bearer::presented(request);
         match (&self.twilio, &self.studio) {
@@ -202,7 +211,8 @@ impl App {
                     webhook::authenticate_flow(request, self.public_url.as_ref(), twilio, now)
                         .await;
                 match (checked, studio) {
-                    // Credentials in the flow's URL are part of what Twilio signs, and sent only when asked for.
+                    // Credentials in the flow's URL are part of what Twilio signs. Twilio sends them
+                    // only if an answer asks for them.
                     (Err(refusal), Some(studio)) if refusal.status == 403 => {
                         bearer::check(None, studio, now)
                             .await
@@ -218,7 +228,7 @@ impl App {
         }
     }
 
-    /// Whether the same signed request was used before, longer ago than Studio would try again.
+    /// True if the same signed request was used before, longer ago than Studio retries.
     async fn is_replayed(&self, request: &Request, now: SystemTime) -> Result<bool, Unavailable> {
         let signature = request.header("x-twilio-signature").unwrap_or_default();
         let hash =
@@ -237,7 +247,7 @@ impl App {
     }
 }
 
-/// Whether a time in seconds since 1970 is now, or as near as clocks and networks are.
+/// True if a time, in seconds since 1970, is now, as exactly as clocks and networks are.
 fn is_fresh(time: &str, now: SystemTime) -> bool {
     let seconds: Option<u64> = time
         .parse()
@@ -246,8 +256,9 @@ fn is_fresh(time: &str, now: SystemTime) -> bool {
     seconds.is_some_and(|seconds| seconds.abs_diff(epoch(now)) <= FRESH)
 }
 
-/// Whether this form may be another one that told the time: the signature is made over names and values without anything between
-/// them, so that it also fits when a `time` is moved into the value before it.
+/// True if this form may be another form that contained a time. Twilio's signature has no
+/// separators between names and values, so it also matches if `time` is moved into the value before
+/// it.
 fn hides_time(values: &HashMap<String, String>) -> bool {
     let mut pairs: Vec<_> = values.iter().collect();
     pairs.sort_unstable();
@@ -261,7 +272,7 @@ fn hides_time(values: &HashMap<String, String>) -> bool {
         .any(|(at, time)| digits(&signed[at + time.len()..]) >= 10)
 }
 
-/// What was posted, by name; `None` if it cannot be read, or a name came twice.
+/// The posted values by name. `None` if they cannot be read, or a name occurs twice.
 fn posted(request: &Request) -> Option<HashMap<String, String>> {
     if request.media_type() == "application/json" {
         return serde_json::from_slice(request.body())
@@ -272,7 +283,8 @@ fn posted(request: &Request) -> Option<HashMap<String, String>> {
     Some(form.into_pairs().into_iter().collect())
 }
 
-/// The texts and numbers of a JSON object, numbers as they were written. Of members with the same name a map would keep the last.
+/// The texts and numbers of a JSON object, numbers as they were written. Repeated names are an
+/// error: a plain map would keep the last.
 struct Object(HashMap<String, String>);
 
 impl<'de> Deserialize<'de> for Object {

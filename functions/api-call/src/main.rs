@@ -1,4 +1,4 @@
-//! Wiring only.
+//! Starts the function.
 
 use std::process::ExitCode;
 

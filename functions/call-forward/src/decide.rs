@@ -1,53 +1,57 @@
-//! Who is called for whom, and who is not.
+//! Decides whether a call is connected, and to which phone.
 
 use shared::platform::table::Item;
 use shared::rules::phone::{Countries, E164};
 use shared::services::directory::Listing;
 
-/// A second call from the same caller to the same number within this many seconds, while the first seems to be on, may be the first
-/// one coming back.
+/// A call may be a loop if the same caller called the same number within this many seconds and the
+/// first call seems to be active.
 const LOOP_SECONDS: u64 = 60;
-/// Calls at once from one number.
+/// The limit of simultaneous calls from one number.
 const LINES_OF_CALLER: usize = 2;
-/// How long the end of a call is kept: what is told of it comes within seconds of each other, in any order.
+/// How long the mark of an ended call is kept, in seconds. Twilio's events about the end arrive
+/// within seconds of each other, in any order.
 const ENDING_SECONDS: u64 = 120;
-/// Calls of which nobody told the end, and which count as one at once no more, are kept for their minutes; more than people have.
+/// How many calls are kept that no longer count as active but whose end was not reported. They are
+/// kept for their minutes. People have fewer.
 const UNENDED: usize = 100;
-/// More of a name than anybody is called, less than anybody listens to.
+/// The longest name that is spoken, in characters. Real names are shorter.
 const NAME_LIMIT: usize = 60;
 
-/// What bounds the calls of one company number.
+/// The limits for the calls of one company number.
 #[derive(Debug)]
 pub(crate) struct Limits {
     pub(crate) concurrent: usize,
     pub(crate) seconds_per_day: u64,
 }
 
-/// A call that came in.
+/// An incoming call.
 pub(crate) struct Call<'a> {
-    /// Who calls, unless withheld.
+    /// The caller's number, unless withheld.
     pub(crate) from: Option<&'a E164>,
     /// The company number.
     pub(crate) to: &'a E164,
-    /// Which number passed it on, if a carrier told.
+    /// The number that passed the call on, if a carrier reports it.
     pub(crate) forwarded_from: Option<&'a str>,
-    /// Whether the caller's number, or the one that passed the call on, is a company number.
+    /// True if the caller's number, or the number that passed the call on, is a company number.
     pub(crate) from_is_ours: bool,
 }
 
 /// The other calls of a company number.
 #[derive(Debug, Default)]
 pub(crate) struct ActiveCalls {
-    /// When those that may still be on began, with a hash of the caller.
+    /// The calls that may be active: a hash of the caller, and the start.
     others: Vec<(Option<String>, u64)>,
-    /// Seconds talked today.
+    /// The seconds talked today.
     talked: u64,
-    /// Attributes of calls that must be over, though their end was never told, and of those whose end is long past.
+    /// The attributes to remove: calls that must be over although their end was not reported, and
+    /// marks of calls that ended long ago.
     pub(crate) stale: Vec<String>,
 }
 
 impl ActiveCalls {
-    /// Those in the item that counts a number's calls, without the call with this `sid`; none takes more than `longest` seconds.
+    /// Reads the other calls from the number's item, without the call `sid`. No call takes more
+    /// than `longest` seconds.
     pub(crate) fn from_item(item: &Item, sid: &str, longest: u64, now: u64) -> Self {
         let since = |call: &Item| call.number("since").unwrap_or_default();
         let mut calls: Vec<(&str, Item)> = item
@@ -58,7 +62,8 @@ impl ActiveCalls {
         let (on, unended): (Vec<_>, Vec<_>) = calls
             .into_iter()
             .partition(|(_, call)| call.number("until").is_some_and(|until| until > now));
-        // People may still talk after the time in which a call counts as one of several: its minutes are counted by its entry.
+        // Keep the entry until the longest possible call has ended: `hung_up` needs it to count the
+        // minutes.
         let unended = unended.iter().enumerate();
         let over = unended.filter(|(n, (_, call))| *n >= UNENDED || since(call) + longest <= now);
         let over = over.map(|(_, (other, _))| entry(other));
@@ -78,7 +83,7 @@ impl ActiveCalls {
         }
     }
 
-    /// How many calls at once come from this caller, or from callers who withhold their number.
+    /// The number of active calls from this caller, or from all callers without a number.
     fn lines_of(&self, caller: Option<&str>) -> usize {
         self.others
             .iter()
@@ -87,12 +92,12 @@ impl ActiveCalls {
     }
 }
 
-/// The attribute of a call that may be on.
+/// The attribute of a call that may be active.
 pub(crate) fn entry(sid: &str) -> String {
     format!("call_{sid}")
 }
 
-/// The attribute of a call that has ended just now.
+/// The attribute of a call that has just ended.
 pub(crate) fn ending(sid: &str) -> String {
     format!("over_{sid}")
 }
@@ -105,24 +110,24 @@ pub(crate) fn talked_on(now: u64) -> String {
 /// Why a call is not connected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// The number is nobody's who can be served: the directory's word for the reason.
+    /// No employee can be reached at the number. Holds the directory's reason.
     Nobody(&'static str),
     /// The employee's profile has no mobile phone.
     NoMobile,
-    /// The mobile phone is a company number itself.
+    /// The mobile phone is itself a company number.
     CompanyNumber,
-    /// The mobile phone is in a country that is not called.
+    /// The mobile phone is in a country that is not allowed.
     CountryNotAllowed,
-    /// The call would come back here.
+    /// The call would return to this number.
     Loop,
-    /// The same caller called a moment ago, and is on.
+    /// The same caller called a moment ago, and that call is active.
     RepeatedCall,
-    /// The number has as many calls, or as many minutes of them, as it may have.
+    /// The number has reached its limit of calls or minutes.
     LineLimit,
 }
 
 impl Refusal {
-    /// The outcome word.
+    /// The outcome.
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Nobody(why) => why,
@@ -135,13 +140,13 @@ impl Refusal {
         }
     }
 
-    /// Whether a call later may be connected.
+    /// True if a later call may be connected.
     pub(crate) fn is_busy(self) -> bool {
         matches!(self, Self::RepeatedCall | Self::LineLimit)
     }
 }
 
-/// Where the call goes.
+/// A call to connect.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Connection {
     pub(crate) mobile: E164,
@@ -149,7 +154,7 @@ pub(crate) struct Connection {
     pub(crate) first_name: Option<String>,
 }
 
-/// The employee's phone, or the reason why it is not to be reached through this company number.
+/// The employee's phone and first name, or the reason why the company number does not reach it.
 pub(crate) fn destination<'a>(
     listing: &'a Listing,
     company: &E164,
@@ -170,7 +175,7 @@ pub(crate) fn destination<'a>(
     }
 }
 
-/// Where a call goes, or why it goes nowhere.
+/// Decides whether a call is connected, or why not.
 pub(crate) fn connection(
     call: &Call<'_>,
     caller: Option<&str>,
@@ -182,7 +187,7 @@ pub(crate) fn connection(
 ) -> Result<Connection, Refusal> {
     let (mobile, first_name) = destination(listing, call.to, allowed)?;
     let came_round = |number: &E164| number == call.to || number == mobile;
-    // A carrier writes the number as it likes: the last digits tell.
+    // Carriers write this number in different ways, so only the last digits are compared.
     let digits = |text: &str| {
         text.chars()
             .filter(char::is_ascii_digit)
@@ -205,7 +210,8 @@ pub(crate) fn connection(
     if caller.is_some() && active.others.iter().any(coming_back) {
         return Err(Refusal::RepeatedCall);
     }
-    // So that neither somebody alone nor everybody without a number can take all lines, if there are several.
+    // If there are several lines, one caller cannot take all of them, and neither can all callers
+    // without a number.
     let share = match caller {
         Some(_) => LINES_OF_CALLER.min(limits.concurrent.saturating_sub(1)),
         None => limits.concurrent / 2,
@@ -217,13 +223,14 @@ pub(crate) fn connection(
     }
     Ok(Connection {
         mobile: mobile.clone(),
-        // A caller id must be a number: for a withheld one, ours stands in.
+        // A caller id must be a number. For a withheld one the company number is shown.
         caller_id: call.from.unwrap_or(call.to).clone(),
         first_name: first_name.map(str::to_owned),
     })
 }
 
-/// What the caller hears while the phone rings. The name is somebody's own text: it is cut, and nothing in it is replaced again.
+/// The greeting that the caller hears before the phone rings. The name is the user's own text: it
+/// is shortened, and placeholders in it are not replaced.
 pub(crate) fn greeting(template: &str, first_name: Option<&str>) -> String {
     let name: String = first_name
         .unwrap_or_default()

@@ -1,15 +1,25 @@
-//! Somebody calls a company number: ring the employee's own phone.
+//! Connects a call to a company number with the employee's own phone.
 //!
-//! Twilio posts the call. It is authenticated; Okta is asked whose number it is, while the call is noted in the table beside the
-//! other calls of that number; then it is decided (`decide`) and answered with TwiML that greets and dials. When the dialled call
-//! is over Twilio asks again (`/after`): the caller may leave a message, of which the employee gets a text. When the call itself is
-//! over Twilio tells (`/status`), in the greeting as well: its place among the number's calls is free again.
+//! Twilio posts the call. The flow:
 //!
-//! Each step of a call acts once. Twilio asks again within seconds, and gets the same answer; what comes later is somebody who has
-//! seen Twilio's request, and learns nothing.
+//! 1. Check Twilio's signature.
+//! 2. Ask Okta whose number it is. At the same time note the call in the table, with the number's
+//!    other calls.
+//! 3. Decide whether to connect the call (`decide`).
+//! 4. Answer with TwiML that greets and dials.
 //!
-//! The caller always hears words: a prompt where the number is nobody's or the call goes round in circles, an error
-//! message where something of ours failed. Never: a premium or foreign number dialled unasked, a name that becomes markup, a call without end.
+//! When the dialled call is over, Twilio posts to `/after`. The caller may then leave a message,
+//! and the employee gets an SMS about it. When the whole call is over, Twilio posts to `/status`,
+//! also if the caller hangs up during the greeting. Then the call no longer counts for its number.
+//!
+//! Each step of a call has its effect once. Twilio retries within seconds and gets the same answer.
+//! A later request is a replay by an attacker, and its answer reveals nothing.
+//!
+//! The caller always hears words: a prompt if the number belongs to no employee or the call is a
+//! loop, an apology if a failure is ours.
+//!
+//! Promises: no call to a premium-rate range. No call to a foreign number, unless the settings
+//! allow it. No name becomes markup. Every call ends.
 
 mod decide;
 mod line;
@@ -37,12 +47,12 @@ use decide::{Call, Connection, Limits, Refusal};
 
 const BODY_LIMIT: usize = 1024 * 1024;
 const DAY: u64 = 86_400;
-/// Twilio waits 15 s; nobody listens to silence for so long.
+/// Twilio waits 15 s, but callers do not listen to silence for so long.
 const TIME_TO_ANSWER: Duration = Duration::from_secs(9);
-/// The guards in the table may take this much of it; without them the call is still bounded.
+/// The time limit for the guards in the table. Without them Twilio still limits the call's length.
 const TABLE_TIME: Duration = Duration::from_secs(3);
 const RECORDING_SECONDS: u64 = 180;
-/// How long it is remembered that a step of a call was answered.
+/// How long the table remembers that a step of a call was answered, in seconds.
 const REMEMBERED: u64 = 400 * DAY;
 
 const REGRET: &str = "We are sorry, this number cannot be reached. Goodbye.";
@@ -108,14 +118,16 @@ impl Function for App {
     }
 
     async fn warm_up(&self, platform: &Platform, now: SystemTime) {
-        let _met_again = tokio::join!(
+        // A failure shows again on the first request.
+        let _ = tokio::join!(
             self.twilio.get(now),
             self.directory.warm_up(now),
             platform.warm_up(3)
         );
     }
 
-    /// A caller must not hear Twilio's "application error"; a status callback is nobody's to hear, and comes again.
+    /// The caller must not hear Twilio's "application error". No person hears the answer to a
+    /// status callback, and Twilio retries it.
     fn apology(&self, path: &str) -> Option<Reply> {
         (path != "/status").then(|| last_words(APOLOGY).into_reply(""))
     }
@@ -155,13 +167,13 @@ impl Function for App {
     }
 }
 
-/// What becomes of a call.
+/// What to do with a call.
 enum Decision {
-    /// The mobile phone is called.
+    /// Dial the mobile phone.
     Connect(Connection),
-    /// The caller hears why not.
+    /// Tell the caller why the call is not connected.
     Refuse(Refusal),
-    /// It is no call but Twilio's request once more, sent by somebody else.
+    /// A replay: an attacker has sent Twilio's request again.
     Replayed,
 }
 
@@ -173,7 +185,7 @@ impl App {
         now: SystemTime,
     ) -> Result<Reply, Reply> {
         let caller = call.from.as_ref().map(hash);
-        // Who calls, or passed the call on, may be another company number.
+        // The caller, or the number that passed the call on, may be another company number.
         let passed_on_by = call.forwarded_from.as_deref().and_then(E164::from_written);
         let is_ours = async {
             let ours = async |number: Option<&E164>| match number {
@@ -249,7 +261,8 @@ impl App {
             .field("phone", connection.mobile.to_string())
     }
 
-    /// Twilio resolves it against the address it called, which may have a path in front of ours.
+    /// Twilio resolves this path against the URL that it called. That URL may have a path in front
+    /// of ours.
     fn after_path(&self) -> String {
         let prefix = self
             .public_url
@@ -292,7 +305,7 @@ impl App {
     }
 }
 
-/// What stands for a caller in the table.
+/// The hash that the table holds instead of a caller's number.
 fn hash(number: &E164) -> String {
     hex::encode(&digest::digest(&digest::SHA256, number.reveal().as_bytes()).as_ref()[..8])
 }
@@ -305,7 +318,7 @@ fn goodbye(outcome: &'static str) -> Reply {
     last_words(GOODBYE).into_reply(outcome)
 }
 
-/// Whoever sends Twilio's request once more hears nothing.
+/// The answer to a replay: an attacker learns nothing.
 fn replayed() -> Reply {
     Response::new()
         .hangup()

@@ -1,4 +1,5 @@
-//! A company number's calls in the table: which of them are on, how long was talked, and which of their steps were answered.
+//! The calls of a company number in the table: active calls, seconds talked, and the steps already
+//! answered.
 
 use std::time::SystemTime;
 
@@ -9,14 +10,15 @@ use shared::rules::phone::E164;
 use crate::decide::{self, ActiveCalls};
 use crate::{App, DAY, REMEMBERED, TABLE_TIME};
 
-/// Twilio tries again within this time (<https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides>: 15 s in all).
+/// Twilio retries within this many seconds
+/// (<https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides>: 15 s in all).
 const RETRY_SECONDS: u64 = 60;
-/// Longer than any greeting takes to speak.
+/// Longer than Twilio needs to speak any greeting.
 const GREETING_SECONDS: u64 = 90;
 
 impl App {
-    /// Notes a call beside the others of its number, which it returns, and whether it was not there yet: a step that comes again
-    /// neither brings a call back that has ended nor lets one begin anew.
+    /// Notes a call with the number's other calls. Returns those, and true if the call is new. A
+    /// repeated step must neither start a call again nor bring back one that has ended.
     pub(crate) async fn record_call(
         &self,
         sid: &str,
@@ -25,8 +27,8 @@ impl App {
         now: SystemTime,
     ) -> Result<(ActiveCalls, bool), Unavailable> {
         let seconds = epoch(now);
-        // Where no status callback is registered nobody tells when a caller hangs up during the greeting, so a call without an end
-        // counts only as long as one that rings.
+        // Without a status callback Twilio sends no event if the caller hangs up during the
+        // greeting. So an entry counts as active only for greeting plus ring time.
         let until = seconds + self.rules.ring_seconds + GREETING_SECONDS;
         let longest = until - seconds + self.rules.call_seconds;
         let mut entry = vec![("since", Value::N(seconds)), ("until", Value::N(until))];
@@ -44,7 +46,7 @@ impl App {
         })
     }
 
-    /// Takes these attributes out of a number's item.
+    /// Removes these attributes from the number's item.
     pub(crate) async fn forget(&self, to: &E164, attributes: Vec<String>) {
         if attributes.is_empty() {
             return;
@@ -53,11 +55,12 @@ impl App {
             .into_iter()
             .fold(Update::new(line_key(to)), Update::remove)
             .only_if("attribute_exists(pk)");
-        // What stays counts no more once its time is over.
+        // If this fails, the attributes stop counting when their time is over.
         let _ = tokio::time::timeout(TABLE_TIME, self.table.update(update)).await;
     }
 
-    /// Whether this step of a call was answered before, and longer ago than Twilio asks again. Where that cannot be known, it was not.
+    /// True if this step was answered before, longer ago than Twilio retries. False if the table is
+    /// unavailable.
     pub(crate) async fn is_replay(&self, sid: &str, step: &str, now: SystemTime) -> bool {
         let seconds = epoch(now);
         let update = Update::new(Key::new(format!("seen#call#{sid}"), step))
@@ -76,7 +79,8 @@ impl App {
         }
     }
 
-    /// A call is over: its place is free. Its entry goes, but for a mark by which its minutes are counted once if they are told later.
+    /// Ends a call, so that it no longer counts as active. A mark stays in place of its entry: if
+    /// the minutes are reported later, they are counted once.
     pub(crate) async fn end(&self, sid: &str, to: &E164, now: SystemTime) -> Result<Reply, Reply> {
         let call = decide::entry(sid);
         let update = Update::new(line_key(to))
@@ -86,7 +90,7 @@ impl App {
             .set("expires_at", epoch(now) + 2 * DAY);
         let written = Table::within(TABLE_TIME, self.table.update(update)).await;
         let written = written.map_err(Failure::from)?;
-        // Or it was never connected, or `/after` has ended it.
+        // Otherwise the call was never connected, or `/after` has ended it.
         Ok(Reply::empty(
             204,
             if matches!(written, Write::Done(_)) {
@@ -97,7 +101,7 @@ impl App {
         ))
     }
 
-    /// Takes a call off its number's list, and counts what was talked, once.
+    /// Removes a call from its number's active calls and counts the seconds talked, once.
     pub(crate) async fn hung_up(&self, sid: &str, to: &E164, seconds: u64, now: SystemTime) {
         let (call, ending) = (decide::entry(sid), decide::ending(sid));
         let talked = decide::talked_on(epoch(now));

@@ -1,4 +1,4 @@
-//! A message that a caller left: the employee gets one text about it.
+//! Voicemail: the employee gets one SMS about each message.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -13,16 +13,18 @@ use shared::vendors::twilio::webhook::{InboundCall, Recording};
 
 use crate::{App, REMEMBERED, TIME_TO_ANSWER, decide, goodbye, hash, replayed};
 
-/// Seconds within which a message is told of, or not.
+/// The lease of a message, in seconds.
 const LEASE: u64 = 15;
-/// Messages an hour of which an employee is told, in all and from one caller.
+/// The messages an hour for which an employee gets an SMS: in total, and from one caller.
 const VOICEMAILS: u64 = 30;
 const VOICEMAILS_OF_CALLER: u64 = 5;
 
 impl App {
-    /// Tells the employee of a message, once. The caller may have hung up long ago, so this is no TwiML.
+    /// Tells the employee about a message, once. The caller may have hung up long ago, so this must
+    /// not depend on TwiML.
     ///
-    /// The claim comes after all that may fail before a text is sent: what fails leaves none, and Twilio's next attempt does it all.
+    /// The claim comes last before the SMS. If an earlier step fails, no claim is left, and
+    /// Twilio's retry starts anew.
     pub(crate) async fn voicemail(
         &self,
         call: &InboundCall,
@@ -37,11 +39,11 @@ impl App {
             self.is_replay(&call.sid, "recorded", now)
         );
         if is_replay {
-            // The number may be somebody else's by now.
+            // The number may belong to another employee by now.
             self.give_back_surplus(counted.unwrap_or_default().0).await;
             return Ok(replayed());
         }
-        // What was counted stays so: the next attempt is counted under the same name.
+        // The counts stay: the retry counts under the same name.
         let listing = listing?;
         let (taken, is_over_limit) = counted.map_err(Failure::from)?;
         let (mobile, _) = match decide::destination(&listing, to, self.rules.countries.as_ref()) {
@@ -56,7 +58,7 @@ impl App {
         );
         match self.table.update(entry.claim(now)).await {
             Ok(Write::Refused(seen)) if entry.stage(&seen, now).is_some() => {
-                // Copies at the same moment are counted once, under the same name.
+                // Copies at the same moment count once, under the same name.
                 let is_long_ago = seen
                     .number("lease_until")
                     .is_none_or(|end| end < epoch(now));
@@ -67,7 +69,8 @@ impl App {
             }
             Ok(_) => {}
             Err(error) => {
-                // It may have been written all the same: an entry that has ended is no claim.
+                // The claim may have been written. Settle it as failed, with an entry that has
+                // expired, so that it blocks no retry.
                 let ended = entry.remembered_until(epoch(now));
                 self.settle(&ended, &Stage::Failed).await;
                 return Err(Failure::from(error).into());
@@ -127,7 +130,8 @@ impl App {
             .field("seconds", recording.seconds))
     }
 
-    /// Counts a message for its number and its caller: what was counted, and whether one of them had too many.
+    /// Counts a message for the number and for the caller. Returns the counts, and true if one of
+    /// the budgets is full.
     async fn count_voicemail(
         &self,
         call: &InboundCall,
@@ -152,13 +156,13 @@ impl App {
         Ok((taken, is_over_limit))
     }
 
-    /// Takes back what this copy of a message was the first to count.
+    /// Takes back the counts that only this copy of the message has added.
     async fn give_back_surplus(&self, taken: Vec<Taken>) {
         let is_surplus = |taken: &Taken| taken.copies == Copies::Counted;
         self.give_back(taken.into_iter().filter(is_surplus)).await;
     }
 
-    /// What cannot be taken back stays counted.
+    /// Gives counts back. If that fails, they stay.
     async fn give_back(&self, taken: impl IntoIterator<Item = Taken>) {
         join_all(
             taken

@@ -1,14 +1,18 @@
-//! How often a PIN may be wrong: by account and caller together, by account, by caller, and in a day over all accounts.
+//! Limits wrong PINs: for each account and caller together, for each account, for each caller, and
+//! for all accounts in a day.
 //!
-//! An attempt is counted before the PIN is tried and taken back when it was right, so no number of calls at the same time gets more
-//! attempts than one after the other.
+//! An attempt is counted before the PIN is tried, and taken back if the PIN was right. So many
+//! calls at the same time get no more attempts than calls one after the other.
 //!
-//! An account's count is Auth0's: wrong PINs since the last right one. Auth0 blocks the user with the tenth, for a month and for everybody.
-//! So wherever a caller is known, strangers get less than that, and what is left is for callers who are known. A caller is known to an
-//! account that was opened from the same number before; that opens nothing, it only leaves a budget that strangers cannot use up.
+//! An account's counter mirrors Auth0's: wrong PINs since the last right one. At the tenth Auth0
+//! blocks the user, for a month and for all callers. So strangers get fewer attempts if the account
+//! has a known caller; the rest is for known callers. A caller is known for an account after a
+//! right PIN from the same number. A known caller still needs the PIN, but has attempts that
+//! strangers cannot use up.
 //!
-//! Strangers who have used up theirs are locked out, each time twice as long as the time before. Then they have one attempt for each
-//! lock, as far as Auth0's count allows; a right PIN gives them all of theirs again, but ends no lock.
+//! Strangers who have used all their attempts are locked out. Each lock is twice as long as the one
+//! before. After a lock they have one attempt, as far as Auth0's count allows. A right PIN gives
+//! strangers all their attempts again, but ends no lock.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -19,37 +23,38 @@ use shared::vendors::auth0::users::AccountNumber;
 
 use crate::lock::{AUTH0_FORGETS, DAY, Limits, Way};
 
-/// Callers who withhold their number share one count, which is so many times higher.
+/// All callers without a number share one counter. Its limit is this many times higher.
 const WITHHELD: u64 = 10;
-/// A caller is known for so long after the last right PIN, and an account's count is kept for as long.
+/// How long a caller is known after the last right PIN. The account's counter is kept for the same
+/// time.
 const KNOWN: u64 = 180 * DAY;
-/// Nobody had the right PIN since an attempt began.
+/// True if no caller had the right PIN since this attempt began.
 const NOT_OPENED: &str = "attribute_not_exists(opened_at) OR opened_at < :begun";
 
-/// Who tries.
+/// Who tries a PIN.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Caller<'a> {
-    /// Somebody with this number, or whatever name the IVR has for it.
+    /// A caller with this number, or with the name that the IVR uses.
     Named(&'a str),
     /// A phone call without a number.
     Withheld,
-    /// The IVR does not say.
+    /// The IVR names no caller.
     NotGiven,
 }
 
-/// What came of counting an attempt.
+/// The result of counting an attempt.
 pub(crate) struct Counted {
-    /// The attempt, or why there is none.
+    /// The attempt, or the reason why there is none.
     pub(crate) attempt: Result<Attempt, Unheard>,
-    /// Wrong PINs of the last 24 hours, all accounts together.
+    /// The wrong PINs of the last 24 hours, for all accounts.
     pub(crate) failures: Option<u64>,
 }
 
-/// Why nobody looks at the PIN.
+/// Why a PIN is not checked.
 pub(crate) enum Unheard {
-    /// There are no attempts left: the outcome word.
+    /// No attempts are left. Holds the outcome for the log.
     Spent(&'static str),
-    /// The table cannot be used.
+    /// The table is unavailable.
     Unavailable(Unavailable),
 }
 
@@ -57,7 +62,8 @@ pub(crate) enum Unheard {
 pub(crate) struct Attempt {
     pair: Key,
     account: Key,
-    /// Where it is noted that the caller had the right PIN; nobody without a name is ever known.
+    /// The item that says the caller had the right PIN. `None` for callers without a name, who are
+    /// never known.
     known: Option<Key>,
     hourly: Option<Taken>,
     way: Way,
@@ -84,7 +90,7 @@ impl Attempt {
         let hourly = match caller {
             Caller::Named(_) => Some(limits.caller),
             Caller::Withheld => Some(limits.caller * WITHHELD),
-            // One IVR without callers' numbers must not lock all its callers out.
+            // An IVR that names no callers must not lock all of them out.
             Caller::NotGiven => None,
         };
         let hourly = hourly.map(|max| Budget::new("pin", &who, max, Window::Hour));
@@ -99,7 +105,8 @@ impl Attempt {
             pair_anew: false,
             begun: now,
         };
-        // All at once. Who is known matters only once strangers have no attempts left.
+        // All at the same time. Whether the caller is known matters only if strangers have no
+        // attempts left.
         let is_known = async {
             match &attempt.known {
                 Some(key) => table.get(key.clone(), now).await.map(|item| item.is_some()),
@@ -174,7 +181,8 @@ impl Attempt {
         }
     }
 
-    /// The items have refused it as what it was: it counts as what they allow. `false`: there are no attempts left.
+    /// The counters rejected the attempt. Tries again as whatever their current state allows.
+    /// `false`: no attempts are left.
     async fn insist(
         &mut self,
         table: &Table,
@@ -183,7 +191,7 @@ impl Attempt {
         is_known: bool,
     ) -> Result<bool, Unavailable> {
         let now = epoch(self.begun);
-        // Meanwhile others may change that.
+        // A rejection returns the current counters. Another caller may change them once more.
         for _ in 0..5 {
             if let Some(Some(seen)) = refusals.first() {
                 self.pair_anew = seen.number("expires_at").is_some_and(|end| end <= now);
@@ -209,7 +217,8 @@ impl Attempt {
         Ok(false)
     }
 
-    /// What counts it: in the caller's item for this account, and in the account's.
+    /// The updates that count the attempt: in the caller's item for this account, and in the
+    /// account's item.
     fn updates(&self, limits: &Limits) -> Vec<Update> {
         let now = epoch(self.begun);
         let pair = Update::new(self.pair.clone())
@@ -266,7 +275,8 @@ impl Attempt {
         vec![pair, account]
     }
 
-    /// The PIN was wrong: that counts in the day. If the account was opened meanwhile, its count began anew without this attempt.
+    /// The PIN was wrong: count it for the day. If another caller had the right PIN meanwhile, the
+    /// account's counter was reset, so count this attempt there again.
     pub(crate) async fn wrong(
         &self,
         table: &Table,
@@ -286,12 +296,13 @@ impl Attempt {
         };
         let day = limits.failures();
         let (noted, counted) = tokio::join!(note, day.take(table, now));
-        // A day whose count is full counts no more.
+        // A rejection means that the day's budget is full already.
         let _ = counted?;
         noted
     }
 
-    /// The PIN was right: the counts begin anew, the attempt was none, and the caller is known from now on.
+    /// The PIN was right: reset the counters, take this attempt off the caller's hour, and remember
+    /// the caller as known.
     pub(crate) async fn right(&self, table: &Table, now: SystemTime) -> Result<(), Unavailable> {
         let until = epoch(now) + KNOWN;
         let pair = Update::new(self.pair.clone())
@@ -331,7 +342,7 @@ impl Attempt {
         pair.and(account).map(drop).and(noted).and(gave_back)
     }
 
-    /// Nobody said whether the PIN was right: the attempt was none.
+    /// The PIN was not judged: take the attempt off all counters.
     pub(crate) async fn void(&self, table: &Table) -> Result<(), Unavailable> {
         let (uncounted, gave_back) = tokio::join!(self.uncount(table), self.give_back(table));
         uncounted.and(gave_back)
@@ -340,7 +351,7 @@ impl Attempt {
     async fn uncount(&self, table: &Table) -> Result<(), Unavailable> {
         let less = |key: &Key| Update::new(key.clone()).add("wrong", -1).bind(":none", 0);
         let account = match self.way {
-            // It has begun a lock, too.
+            // This attempt has also begun a lock.
             Way::AfterLock { tried, locks, .. } => less(&self.account)
                 .set("tried", tried)
                 .set("locks", locks)
@@ -369,7 +380,7 @@ fn millis(time: SystemTime) -> u64 {
     })
 }
 
-/// One caller, however the number is written: forms turn a plus sign into a blank.
+/// One form for all spellings of a number. In a form post a plus sign becomes a blank.
 fn normal(caller: &str) -> String {
     let is_number = caller
         .chars()

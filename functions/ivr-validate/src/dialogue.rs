@@ -1,11 +1,14 @@
-//! The dialogue's state, by call: a step can be taken only from the step before it, once.
+//! The state of each call. A step is possible only after the step before it, and only once.
 //!
-//! Each request is one conditional write that moves the call on, so that none is skipped or taken by two requests at once. Each answer
-//! has a number, and the next request must bring it: it is in the address that Twilio is told to post to, which Twilio signs. A request
-//! that comes again brings the number of an answer that was given. Within [`RETRIED`] that is Twilio asking again, because our answer was
-//! lost, and gets the same; later it is somebody else, and gets nothing.
+//! Each request is one conditional write that moves the call on. So no step is skipped, and no step
+//! is taken by two requests. Each answer has a number. It is part of the URL to which Twilio posts
+//! next, and Twilio signs that URL. The next request must bring the number of the last answer.
 //!
-//! Numbers begin with the day, so that once a call is forgotten, no request that was made in it fits a call of the same id.
+//! A repeated request brings the number of an earlier answer. Within [`RETRIED`] it is Twilio's
+//! retry after a lost answer, and gets the same answer. A later one is a replay and is rejected.
+//!
+//! Numbers begin with the day. So after a call's item has expired, an old request cannot fit a call
+//! with the same id.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -15,36 +18,38 @@ use shared::vendors::twilio::webhook::Form;
 
 use crate::step::{Phase, Said, Step};
 
-/// A dialogue, and then a menu, may last this long; both together are the most that a call can be open.
+/// The longest dialogue, and the longest menu after it, in seconds. A call is open for at most both
+/// together.
 const LIFE: u64 = 15 * 60;
-/// A call's id is not forgotten with it: a request that is sent again days later opens nothing.
+/// Keep the call's item for seven days, so that a replayed request cannot start the dialogue again.
 const REMEMBERED: u64 = 7 * 86_400;
-/// A day's numbers: more than a call has answers.
+/// How many answer numbers a day has: more than a call has answers.
 const NUMBERS: u64 = 1_000;
-/// Twilio asks again within so many seconds after an answer.
+/// Twilio retries within this many seconds after an answer.
 const RETRIED: u64 = 15;
-/// How long a repetition waits for what comes of a PIN that is being tried.
+/// How long a repeated request waits for the result of a PIN that is being tried.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(8);
-/// How often it looks.
+/// How often the waiting request reads the table.
 pub(crate) const LOOK: Duration = Duration::from_millis(200);
-/// Tries at an entry, and wrong pairs, within a call.
+/// The limit of tries for one entry, and of wrong pairs of account number and PIN, in a call.
 pub(crate) const TRIES: u64 = 3;
-/// Keys pressed in the menu of one call.
+/// The limit of keys pressed in the menu of a call.
 const TURNS: u64 = 50;
 
-/// The number of the answer that a request follows.
+/// Which answer a request follows, by its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Follows {
-    /// Nothing is said: whatever fits the state, in a call in which no request has brought a number.
+    /// The request has no number. It may fit the state, if no request of this call had a number
+    /// before.
     Untold,
-    /// This one.
+    /// It follows the answer with this number.
     Answer(u64),
-    /// None of ours.
+    /// It has a number that is not one of ours.
     Nothing,
 }
 
 impl Follows {
-    /// Reads it from a signed query.
+    /// Reads the number from a signed query.
     pub(crate) fn of(query: &str) -> Self {
         let Some(form) = Form::parse(query.as_bytes()) else {
             return Self::Nothing;
@@ -71,41 +76,42 @@ pub(crate) struct Dialogue<'a> {
     now: SystemTime,
 }
 
-/// What came of a request.
+/// The result of a request.
 pub(crate) enum Move {
-    /// It moved the call here.
+    /// The request moved the call to this place.
     Made(Place),
-    /// It had done so before, and nothing else has happened since: the answer is the same.
+    /// The request has moved the call to this place before, and is the last that did. It gets the
+    /// same answer.
     Repeated(Place),
-    /// It does not fit.
+    /// The request does not fit the call's state.
     OutOfOrder,
 }
 
-/// Where a call is after a move.
+/// The state of a call after a move.
 pub(crate) struct Place(Item);
 
 impl Place {
-    /// The account number keyed.
+    /// The account number that the caller entered.
     pub(crate) fn account(&self) -> Option<AccountNumber> {
         self.0.text("account")?.parse().ok()
     }
 
-    /// The number of the answer that this place is reached with.
+    /// The number of the last answer.
     pub(crate) fn answer(&self) -> u64 {
         self.0.number("answers").unwrap_or_default()
     }
 
-    /// What that answer says, if it is known here.
+    /// What the last answer says, if this version knows its word.
     pub(crate) fn said(&self) -> Option<Said> {
         Said::of(self.0.text("said")?)
     }
 
-    /// Nothing more is to come of this call.
+    /// True if the call is over.
     pub(crate) fn is_over(&self) -> bool {
         stands(&self.0, Phase::Over)
     }
 
-    /// The next wrong pair is the last one of this call.
+    /// True if the next wrong pair is the last of this call.
     pub(crate) fn is_last_pair(&self) -> bool {
         self.0
             .number("pairs")
@@ -130,7 +136,8 @@ impl<'a> Dialogue<'a> {
         }
     }
 
-    /// The call came in. One that is no further is asked again, and has no more time for it.
+    /// A call came in. If Twilio repeats the request before a number was entered, ask again; the
+    /// time limit keeps running.
     pub(crate) async fn begin(&self) -> Result<Move, Unavailable> {
         let update = self
             .update(Phase::Asked(Step::Account), &Said::Welcome, self.time())
@@ -158,7 +165,7 @@ impl<'a> Dialogue<'a> {
         })
     }
 
-    /// An account number was keyed.
+    /// The caller entered an account number.
     pub(crate) async fn account(&self, account: &AccountNumber) -> Result<Move, Unavailable> {
         let update = self
             .answer(Phase::Asked(Step::Pin), &Said::AskedPin)
@@ -169,7 +176,8 @@ impl<'a> Dialogue<'a> {
             .map(|write| self.moved(write))
     }
 
-    /// A PIN was keyed, which is being tried; what is said of it comes with [`Dialogue::right`] and [`Dialogue::wrong`].
+    /// The caller entered a PIN, which is being tried. [`Dialogue::right`] and [`Dialogue::wrong`]
+    /// store the result.
     pub(crate) async fn pin(&self) -> Result<Move, Unavailable> {
         let update = Update::new(self.key.clone())
             .set("step", Phase::Trying.word())
@@ -180,7 +188,7 @@ impl<'a> Dialogue<'a> {
         }
     }
 
-    /// It was right.
+    /// The PIN was right.
     pub(crate) async fn right(&self) -> Result<Move, Unavailable> {
         let update = self
             .answer(Phase::Asked(Step::Menu), &Said::Greeted)
@@ -190,7 +198,7 @@ impl<'a> Dialogue<'a> {
             .map(|write| self.moved(write))
     }
 
-    /// It was not, which is said at `then`; whether that was the last pair of this call.
+    /// The PIN was wrong; the answer goes out at `then`. `is_last`: the call has no more tries.
     pub(crate) async fn wrong(&self, is_last: bool, then: Instant) -> Result<Move, Unavailable> {
         let (phase, said) = if is_last {
             (Phase::Over, Said::RefusedLast)
@@ -208,7 +216,7 @@ impl<'a> Dialogue<'a> {
             .map(|write| self.moved(write))
     }
 
-    /// What was keyed at `step` is no entry; after the last try the call is over.
+    /// The entry at `step` is not valid. After the last try the call is over.
     pub(crate) async fn again(&self, step: Step) -> Result<Move, Unavailable> {
         let phase = Phase::Asked(step);
         let update = self
@@ -221,7 +229,7 @@ impl<'a> Dialogue<'a> {
         }
     }
 
-    /// The key `digit` was pressed in the menu, and means something.
+    /// The caller pressed `digit`, which is a key of the menu.
     pub(crate) async fn turn(&self, digit: &str) -> Result<Move, Unavailable> {
         let update = self
             .answer(Phase::Asked(Step::Menu), &Said::Told(digit.to_owned()))
@@ -233,7 +241,7 @@ impl<'a> Dialogue<'a> {
             .map(|write| self.moved(write))
     }
 
-    /// Nothing more is to come of this call.
+    /// The call is over.
     pub(crate) async fn end(&self, from: Step) -> Result<Move, Unavailable> {
         let update = self.answer(Phase::Over, &Said::Goodbye).remove("account");
         self.write(Phase::Asked(from), update, "")
@@ -248,12 +256,12 @@ impl<'a> Dialogue<'a> {
             .set("answered", epoch(then))
     }
 
-    /// The call gets its next answer.
+    /// The update for the call's next answer.
     fn answer(&self, phase: Phase, said: &Said) -> Update {
         self.update(phase, said, self.time()).add("answers", 1)
     }
 
-    /// Moves on from a place, if this request is the next.
+    /// Moves the call on from `from`, if this request is the next.
     async fn write(&self, from: Phase, update: Update, also: &str) -> Result<Write, Unavailable> {
         let (update, order) = match self.follows {
             Follows::Answer(number) => (
@@ -283,7 +291,8 @@ impl<'a> Dialogue<'a> {
         }
     }
 
-    /// Another request, the same, is about to answer: what it says is said here, too.
+    /// The same request is being answered elsewhere. Waits for its result and gives the same
+    /// answer.
     async fn outcome(&self) -> Result<Move, Unavailable> {
         let waiting = Instant::now();
         while waiting.elapsed() < PATIENCE {
@@ -305,7 +314,7 @@ impl<'a> Dialogue<'a> {
         stands(seen, Phase::Trying) && seen.number("answers") == Some(number) && self.is_open(seen)
     }
 
-    /// Whether the answer that was given last was the one to this request.
+    /// True if the last answer was the answer to this request.
     fn is_repetition(&self, seen: &Item) -> bool {
         let Follows::Answer(number) = self.follows else {
             return false;
@@ -320,7 +329,7 @@ impl<'a> Dialogue<'a> {
             .is_some_and(|at| epoch(self.time()) <= at + RETRIED)
     }
 
-    /// Whether this request could be the next.
+    /// True if this request can be the next.
     fn fits(&self, seen: &Item, from: Phase) -> bool {
         let in_order = match self.follows {
             Follows::Answer(number) => seen.number("answers") == Some(number),

@@ -1,13 +1,27 @@
-//! Callers key an account number and a PIN, are greeted by name, and hear what a protected API knows of their account.
+//! A phone menu. The caller enters an account number and a PIN, is greeted by name, and hears what
+//! a protected API knows about the account.
 //!
-//! `/validate` answers an IVR of any make: the greeting, or `error`. `/voice` and its steps are the whole dialogue for Twilio: each
-//! step is authenticated, moves the call's state on in the table by one conditional write (`dialogue`), and answers with `TwiML`. A step
-//! that comes again acts no second time. A PIN is tried only after the attempt was counted (`attempts`): then the user is looked up by the
-//! account number and logged in.
+//! It serves two kinds of clients:
 //!
-//! Every refusal sounds the same and takes the same time, whatever was wrong: the number, the PIN, a lock, or something of ours. When
-//! many PINs of a day were wrong, all of them take longer.
-//! Never: a PIN in a log, a URL or the table, a menu without a PIN, a stranger's text that becomes markup.
+//! * `/validate` is for any IVR. It checks an account number and a PIN. The answer is the greeting
+//!   or `error`.
+//! * `/voice` and its steps are the whole dialogue for Twilio.
+//!
+//! Each step of the dialogue does this:
+//!
+//! 1. Check Twilio's signature.
+//! 2. Move the call's state in the table on, by one conditional write (`dialogue`).
+//! 3. Answer with `TwiML`.
+//!
+//! A repeated step has no second effect. Before a PIN is tried, the attempt is counted
+//! (`attempts`). Then the function finds the user by the account number and logs in with the PIN.
+//!
+//! All rejections sound the same and take the same time, whether the number or the PIN is wrong,
+//! the account is locked, or a failure is ours. If many PINs were wrong within a day, all
+//! rejections take longer.
+//!
+//! Promises: no PIN in a log, a URL or the table. No menu without a PIN. No outside text becomes
+//! markup.
 
 mod attempts;
 mod dialogue;
@@ -46,7 +60,7 @@ use menu::Menu;
 use step::Route;
 
 const BODY_LIMIT: usize = 1024 * 1024;
-/// Twilio waits 15 s; nobody listens to silence for so long.
+/// Twilio waits 15 s, but callers do not listen to silence for so long.
 const TIME_TO_ANSWER: Duration = Duration::from_secs(10);
 
 const APOLOGY: &str =
@@ -64,7 +78,7 @@ pub struct App {
     realm: String,
     public_url: Option<BaseUrl>,
     rules: Rules,
-    /// Many PINs were wrong in a day, when the table was last asked.
+    /// True if many PINs were wrong within a day, when this instance last read the table.
     is_slow: AtomicBool,
 }
 
@@ -137,12 +151,15 @@ impl Function for App {
     }
 
     async fn warm_up(&self, platform: &Platform, now: SystemTime) {
-        // One secret for both, asked for once, while the connections are made by which both are then looked for.
+        // Both kinds of tokens need the same secret, which is fetched once. The connections for
+        // their look-ups in the table open at the same time.
         let tokens = async {
-            let _met_again = tokio::join!(self.auth0.get(now), platform.warm_up(2));
+            // A failure shows again on the first request.
+            let _ = tokio::join!(self.auth0.get(now), platform.warm_up(2));
             tokio::join!(self.users.warm_up(now), self.api.warm_up(now))
         };
-        let _met_again = tokio::join!(
+        // A failure shows again on the first request.
+        let _ = tokio::join!(
             self.twilio.get(now),
             self.ivr.get(now),
             tokens,
@@ -151,7 +168,7 @@ impl Function for App {
         );
     }
 
-    /// A caller must not hear Twilio's "application error".
+    /// Without this, the caller hears Twilio's "application error".
     fn apology(&self, path: &str) -> Option<Reply> {
         path.starts_with("/voice")
             .then(|| self.speak().say(APOLOGY).hangup().into_reply(""))

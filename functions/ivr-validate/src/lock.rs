@@ -1,4 +1,5 @@
-//! The rules for wrong PINs, and what the items that count them say: whether somebody may try, and as what that counts.
+//! The rules for wrong PINs. Reads the counters: may a caller try, and as what does the attempt
+//! count?
 
 use shared::platform::config::Source;
 use shared::platform::table::Item;
@@ -7,16 +8,16 @@ use shared::rules::limits::{Budget, Window};
 use crate::dialogue::TRIES;
 
 pub(crate) const DAY: u64 = 86_400;
-/// Auth0's default: with so many wrong PINs in a row it blocks the user
+/// Auth0's default: this many wrong PINs in a row block the user
 /// (<https://auth0.com/docs/secure/attack-protection/brute-force-protection>).
 const AUTH0_BLOCKS: u64 = 10;
-/// So long after the last wrong PIN Auth0 has forgotten all of them.
+/// Auth0 forgets wrong PINs this many seconds after the last one.
 pub(crate) const AUTH0_FORGETS: u64 = 30 * DAY;
-/// Of an account's attempts so many are left to callers who are known: what one call may try.
+/// This many of an account's attempts are for known callers: as many as one call may try.
 const RESERVE: u64 = TRIES;
 const LONGEST_LOCK: u64 = DAY;
 
-/// How many wrong PINs.
+/// The limits for wrong PINs.
 #[derive(Debug)]
 pub(crate) struct Limits {
     pub(crate) pair: u64,
@@ -27,7 +28,7 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    /// Reads the settings; what is wrong is noted in `source`.
+    /// Reads the settings and reports problems to `source`.
     pub(crate) fn read(source: &mut Source<'_>) -> Self {
         let (pair, account) = (
             source.number("PIN_ATTEMPTS", 5, 1..=100),
@@ -47,12 +48,12 @@ impl Limits {
         }
     }
 
-    /// Whether so many wrong PINs in a day are half of what there may be.
+    /// True if this many wrong PINs are at least half of the day's limit.
     pub(crate) fn is_half(&self, failures: u64) -> bool {
         failures >= self.per_day.div_ceil(2)
     }
 
-    /// What strangers may try before the first lock.
+    /// The attempts that strangers have before the first lock.
     pub(crate) fn before_lock(&self, has_known: bool) -> u64 {
         if has_known {
             self.account.saturating_sub(RESERVE).max(1)
@@ -61,7 +62,8 @@ impl Limits {
         }
     }
 
-    /// What all callers may try between two right PINs. Who sets a tenth attempt has given Auth0 a higher threshold.
+    /// The attempts that all callers have between two right PINs. An operator who sets ten or more
+    /// has raised Auth0's threshold.
     pub(crate) fn in_a_row(&self) -> u64 {
         if self.account < AUTH0_BLOCKS {
             AUTH0_BLOCKS - 1
@@ -93,12 +95,12 @@ impl Limits {
 /// What an account's item says.
 struct AccountState {
     wrong: u64,
-    /// How many locks there were before the one that `wrong` is for.
+    /// The number of locks before the one that `wrong` belongs to.
     locks: u64,
-    /// Strangers are locked out until then.
+    /// Strangers are locked out until then, in epoch seconds.
     until: u64,
     has_known: bool,
-    /// It says nothing any more.
+    /// True if the item has expired or its counts are forgotten.
     is_over: bool,
 }
 
@@ -119,7 +121,8 @@ impl AccountState {
         };
         let mut until = number("locked_until");
         if wrong >= limits.before_lock(has_known) {
-            // Before a lock could grow, an item ended with it.
+            // An item from before locks could grow has no `tried`: it expires at the end of its
+            // lock.
             until = until.max(tried.map_or(expires_at, |tried| tried + limits.lock(locks)));
         }
         Self {
@@ -139,19 +142,19 @@ impl AccountState {
 /// As what an attempt counts in its account's item.
 #[derive(Debug, Clone)]
 pub(crate) enum Way {
-    /// As long as strangers have attempts, nobody need be known.
+    /// Strangers have attempts left, so it does not matter who calls.
     Anybody,
-    /// What the item says is over.
+    /// The first attempt of a new count: the old one is over.
     Anew,
-    /// After a lock, as the only one until the next.
+    /// The only attempt between two locks.
     AfterLock { wrong: u64, tried: u64, locks: u64 },
-    /// A known caller, although strangers are locked out. A right PIN begins the count anew; so that the lock stays, until when, and
-    /// how many there were then.
+    /// An attempt of a known caller while strangers are locked out. A right PIN resets the counter.
+    /// So that the lock stays, `lock` holds its end and the number of locks up to then.
     Known { lock: Option<(u64, u64)> },
 }
 
 impl Way {
-    /// As what, if at all, an attempt may count in the item that refused it.
+    /// As what the attempt may count in the item that rejected it. `None`: not at all.
     pub(crate) fn of(seen: &Item, limits: &Limits, is_known: bool, now: u64) -> Option<Self> {
         let state = AccountState::of(seen, limits, now);
         if state.is_over {

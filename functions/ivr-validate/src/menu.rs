@@ -1,4 +1,4 @@
-//! The menu after the PIN, from `IVR_MENU`: what is offered, and what is told of the API's answer.
+//! The menu after the PIN, from `IVR_MENU`: what it offers, and what it tells of the API's answer.
 
 use std::collections::HashSet;
 use std::mem;
@@ -14,7 +14,7 @@ const DEFAULT: &str = r#"[
     {"digit":"9","label":"exit","exit":true}
 ]"#;
 const LABEL_LIMIT: usize = 100;
-/// More is not listened to.
+/// Callers do not listen to more characters.
 const TOLD_LIMIT: usize = 1_000;
 
 /// The menu.
@@ -29,12 +29,12 @@ pub(crate) struct Entry {
     pub(crate) action: Action,
 }
 
-/// What happens when it is pressed.
+/// What a key does.
 #[derive(Debug)]
 pub(crate) enum Action {
-    /// The call ends.
+    /// Ends the call.
     Exit,
-    /// This is told of what the API has at this path.
+    /// Tells what the API has at this path.
     Tell { path: Template, say: String },
 }
 
@@ -50,7 +50,7 @@ struct Given {
 }
 
 impl Menu {
-    /// Reads `IVR_MENU`; what is wrong is noted in `source`.
+    /// Reads `IVR_MENU` and reports problems to `source`.
     pub(crate) fn read(source: &mut Source<'_>) -> Self {
         parse(&source.text("IVR_MENU", DEFAULT)).unwrap_or_else(|why| {
             source.problem(format!("IVR_MENU {why}"));
@@ -58,12 +58,12 @@ impl Menu {
         })
     }
 
-    /// The entry for what was pressed.
+    /// The entry for the pressed key.
     pub(crate) fn find(&self, digit: &str) -> Option<&Entry> {
         self.0.iter().find(|entry| entry.digit == digit)
     }
 
-    /// What is offered, as spoken.
+    /// The menu as spoken text.
     pub(crate) fn offer(&self) -> String {
         self.0
             .iter()
@@ -130,7 +130,7 @@ fn parse(text: &str) -> Result<Menu, String> {
     }
 }
 
-/// Whether each brace has its other half, and none is within others.
+/// True if every brace has its partner and no pair is inside another.
 fn are_paired(say: &str) -> bool {
     let mut is_open = false;
     let fits = |c| match c {
@@ -141,8 +141,8 @@ fn are_paired(say: &str) -> bool {
     say.chars().all(fits) && !is_open
 }
 
-/// A sentence with what its braces name in `found` (`{balance.amount}`, `{payments.0.date}`); `None` if something is not there.
-/// What is filled in is not read again.
+/// Fills the braces of a sentence from `found` (`{balance.amount}`, `{payments.0.date}`). `None` if
+/// a value is missing. Braces in a filled-in value stay as they are.
 pub(crate) fn tell(say: &str, found: &Value) -> Option<String> {
     let mut told = String::new();
     let mut rest = say;

@@ -1,4 +1,4 @@
-//! Whether a PIN is an account's, what that counts, and how long a refusal takes.
+//! Checks a PIN, counts the attempt, and sets how long a rejection takes.
 
 use std::fmt;
 use std::sync::atomic::Ordering;
@@ -13,35 +13,35 @@ use shared::vendors::auth0::users::{AccountHolder, AccountNumber, Found};
 use crate::App;
 use crate::attempts::{Attempt, Caller, Counted, Unheard};
 
-/// By then a PIN has been judged, or it is refused.
+/// A PIN that is not judged within this time is rejected.
 const TIME_TO_JUDGE: Duration = Duration::from_millis(6_500);
-/// Refusals take this long, or if they must a multiple of it: how long tells nothing of what was wrong.
+/// A rejection takes a multiple of this time. So its time does not tell what was wrong.
 const PACE: Duration = Duration::from_millis(1_500);
-/// The same, when many PINs were wrong in a day.
+/// The same, if many PINs were wrong within a day.
 const SLOW_PACE: Duration = Duration::from_secs(3);
-/// What the table may take once a PIN has been judged.
+/// The time limit for the table after a PIN was judged.
 const TIME_TO_SETTLE: Duration = Duration::from_secs(1);
 const GREETING_LIMIT: usize = 100;
 
-/// What became of an account number and a PIN.
+/// The result of checking an account number and a PIN.
 enum Judgement {
-    /// The PIN is this user's.
+    /// The PIN is right. Holds the user.
     Accepted(AccountHolder),
-    /// The pair is wrong, or the user may not log in so: the outcome word. It counts.
+    /// The pair is wrong, or Auth0 bars this user's login. Holds the outcome. It counts.
     WrongPin(&'static str),
-    /// Something of ours failed before anybody looked at the PIN.
+    /// A failure of ours before the PIN was checked.
     Failed {
-        /// The outcome word.
+        /// The outcome.
         outcome: &'static str,
-        /// For the log.
+        /// The cause, for the log.
         cause: String,
     },
-    /// Something of ours failed, but Auth0 may have judged the PIN: it counts.
+    /// A failure of ours, but Auth0 may have judged the PIN. It counts.
     Unknown {
-        /// For the log.
+        /// The cause, for the log.
         cause: String,
     },
-    /// Nobody looked at the PIN, since there was no attempt left, or since it can be none: the outcome word.
+    /// The PIN was not checked: no attempt was left, or it cannot be a PIN. Holds the outcome.
     Unheard(&'static str),
 }
 
@@ -53,32 +53,32 @@ impl Judgement {
         }
     }
 
-    /// Whether the PIN was wrong, or may have been.
+    /// True if the PIN was wrong or may have been.
     fn counts(&self) -> bool {
         matches!(self, Self::WrongPin(_) | Self::Unknown { .. })
     }
 }
 
-/// A judgement and what it is counted by.
+/// A judgement, and the attempt that counts for it.
 pub(crate) struct Judged {
     judgement: Judgement,
-    /// Not if nobody looked at the PIN.
+    /// `None` if the PIN was not checked.
     attempt: Option<Attempt>,
-    /// With this one, half of the wrong PINs that a day may have are used.
+    /// True if, with this attempt, half of the day's limit is used.
     is_half_used: bool,
 }
 
-/// What the log says of a refusal, and its answer does not.
+/// What the log says about a rejection and the answer does not.
 pub(crate) struct Refusal {
-    /// The outcome word.
+    /// The outcome.
     pub(crate) outcome: &'static str,
-    /// The cause, if it is ours.
+    /// The cause, if the failure is ours.
     cause: Option<String>,
     is_half_used: bool,
 }
 
 impl Refusal {
-    /// The answer, with what is logged and counted of it.
+    /// Adds to the answer what is logged and counted.
     pub(crate) fn log(self, answer: Reply) -> Reply {
         let reply = answer.metric("LoginFailed", 1);
         let reply = if self.is_half_used {
@@ -102,12 +102,12 @@ impl Judged {
         }
     }
 
-    /// Refused, since the table could not be used.
+    /// A rejection because the table is unavailable.
     pub(crate) fn without_table(error: &Unavailable) -> Self {
         Self::without_attempt(Judgement::failed("table_unavailable", error), false)
     }
 
-    /// Who is let in, or what is logged of the refusal.
+    /// The user who is let in, or what to log about the rejection.
     pub(crate) fn verdict(&self) -> Result<&AccountHolder, Refusal> {
         let (outcome, cause) = match &self.judgement {
             Judgement::Accepted(holder) => return Ok(holder),
@@ -124,7 +124,7 @@ impl Judged {
 }
 
 impl App {
-    /// Whether the PIN is this account's; what comes of it is counted by [`App::settle`].
+    /// Checks whether the PIN is this account's. [`App::settle`] then stores the result.
     pub(crate) async fn check_pin(
         &self,
         account: Option<&AccountNumber>,
@@ -172,7 +172,7 @@ impl App {
         }
     }
 
-    /// Counts what came of an attempt, or takes its count back.
+    /// Counts the result of an attempt, or takes the attempt back.
     pub(crate) async fn settle(&self, judged: &Judged, (started, now): (Instant, SystemTime)) {
         let Some(attempt) = &judged.attempt else {
             return;
@@ -225,13 +225,13 @@ impl App {
         }
     }
 
-    /// Whether this can be a PIN.
+    /// True if this can be a PIN.
     pub(crate) fn is_pin(&self, pin: &SecretString) -> bool {
         let pin = pin.expose_secret();
         pin.len() as u64 == self.rules.pin_length && pin.bytes().all(|byte| byte.is_ascii_digit())
     }
 
-    /// Who has an account, if Auth0 says so.
+    /// The user with this account number. `None` if there is none, or Auth0 gives no answer.
     pub(crate) async fn holder(
         &self,
         account: Option<&AccountNumber>,
@@ -247,7 +247,7 @@ impl App {
         }
     }
 
-    /// When a refusal is due: a whole number of paces after `started`.
+    /// When a rejection may be sent: a whole number of paces after `started`.
     pub(crate) fn due(&self, started: Instant) -> Instant {
         let pace = if self.is_slow.load(Ordering::Relaxed) {
             SLOW_PACE
@@ -258,13 +258,13 @@ impl App {
         started + pace * u32::try_from(paces).unwrap_or(1)
     }
 
-    /// Waits until a refusal is due.
+    /// Waits until a rejection may be sent.
     pub(crate) async fn wait(&self, started: Instant) {
         tokio::time::sleep(self.due(started).saturating_duration_since(Instant::now())).await;
     }
 }
 
-/// The user's own words, cut; `None` if there are none.
+/// The greeting from the user's record, shortened. `None` if there is none.
 pub(crate) fn greeting(holder: &AccountHolder) -> Option<String> {
     let words = holder
         .greeting
@@ -275,7 +275,7 @@ pub(crate) fn greeting(holder: &AccountHolder) -> Option<String> {
     Some(words.chars().take(GREETING_LIMIT).collect::<String>()).filter(|words| !words.is_empty())
 }
 
-/// What is settled after a PIN was judged may take only so long.
+/// Limits the time for storing results after a PIN was judged.
 pub(crate) async fn in_time<T>(
     settling: impl Future<Output = Result<T, Unavailable>>,
 ) -> Result<T, Unavailable> {

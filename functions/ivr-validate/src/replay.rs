@@ -1,10 +1,11 @@
-//! Requests to `/validate` for which only Twilio's signature speaks: each of them tries a PIN once.
+//! Requests to `/validate` with only Twilio's signature. Each of them tries a PIN once.
 //!
-//! A signature has no time: whoever has seen a signed request could send it for ever. So its hash is written to the table before the
-//! PIN is tried. Twilio itself asks again within minutes, and gets what it did not get the first time; what comes later is refused.
+//! A signature does not expire: an attacker who has seen a signed request could send it for ever.
+//! So the signature's hash is written to the table before the PIN is tried. Twilio's own retry
+//! comes within minutes and gets the answer that was lost. A later copy is rejected.
 //!
-//! The request is noted before its attempt is counted, not at once with it: copies that are counted and taken back would use up, for a
-//! moment, what the honest caller has left.
+//! The request is noted before its attempt is counted, not at the same time. Otherwise copies would
+//! be counted and taken back, and for a moment use up the honest caller's attempts.
 
 use std::time::{Instant, SystemTime};
 
@@ -13,33 +14,34 @@ use shared::platform::table::{Item, Key, Table, Unavailable, Update, Write, epoc
 
 use crate::dialogue::{LOOK, PATIENCE};
 
-/// So long after the first of them Twilio may ask again.
+/// Twilio may retry for this many seconds after the first request.
 const RETRIED: u64 = 5 * 60;
-/// The hash is kept for so long.
+/// How long the hash is kept, in seconds.
 const REMEMBERED: u64 = 365 * 86_400;
 
-/// A signed request, by its signature.
+/// A signed request, identified by its signature.
 pub(crate) struct SignedRequest {
     key: Key,
     account: String,
     owner: String,
 }
 
-/// What is known of a signed request.
+/// What the table says about a signed request.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Earlier {
-    /// It was not seen before.
+    /// The request is new.
     None,
     /// Its PIN was right a short time ago.
     Accepted,
-    /// It was refused a short time ago, or nobody knows how it ended.
+    /// It was rejected a short time ago, or its result is unknown.
     Refused,
-    /// It was seen too long ago to be Twilio's, or for another account: its parameters were cut differently, which the signature allows.
+    /// It is too old to be Twilio's retry. Or it was for another account: the same text was split
+    /// differently into parameters, which the signature allows.
     Replayed,
 }
 
 impl SignedRequest {
-    /// The request with this signature, which names this account.
+    /// The request with this signature, for this account.
     pub(crate) fn new(signature: &str, account: &str) -> Self {
         Self {
             key: Key::new(format!("seen#ivr#{}", hash(signature)), "request"),
@@ -48,7 +50,7 @@ impl SignedRequest {
         }
     }
 
-    /// Notes that it came. One that is being answered elsewhere is waited for.
+    /// Notes the request. If another instance is answering it, waits for the result.
     pub(crate) async fn note(
         &self,
         table: &Table,
@@ -64,7 +66,7 @@ impl SignedRequest {
             .bind(":now", epoch(now));
         let mut seen = match table.update(update).await? {
             Write::Done(_) => return Ok(Earlier::None),
-            // Written by an attempt whose answer was lost.
+            // Our own write, whose answer was lost.
             Write::Refused(seen) if seen.text("owner_id") == Some(&self.owner) => {
                 return Ok(Earlier::None);
             }
@@ -83,7 +85,8 @@ impl SignedRequest {
         }
     }
 
-    /// Looks for a signature without noting it. The parameters of a noted request can be cut so that its call's id is gone.
+    /// Looks for a signature without noting it. An attacker can cut the parameters of a noted request
+    /// so that its call's id is gone.
     pub(crate) async fn find(
         &self,
         table: &Table,
@@ -93,7 +96,7 @@ impl SignedRequest {
         Ok(seen.map_or(Earlier::None, |_| Earlier::Replayed))
     }
 
-    /// Writes down how it ended, for those that come again.
+    /// Stores the result for repeated requests.
     pub(crate) async fn settle(&self, table: &Table, is_accepted: bool) -> Result<(), Unavailable> {
         let outcome = if is_accepted { "accepted" } else { "refused" };
         let update = Update::new(self.key.clone())
@@ -103,7 +106,7 @@ impl SignedRequest {
         table.update(update).await.map(drop)
     }
 
-    /// What the item of a request that was seen before says; `None`: it is still being answered.
+    /// What the item of an earlier request says. `None`: the request is still being answered.
     fn earlier(&self, seen: &Item, now: SystemTime) -> Option<Earlier> {
         let is_recent = seen
             .number("first")

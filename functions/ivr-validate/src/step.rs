@@ -1,18 +1,18 @@
-//! The words of the dialogue, each in one place: what the function serves, where a call stands, and what an answer says.
+//! The words of the dialogue, each in one place: the routes, the phases of a call, and the answers.
 
-/// What is served.
+/// What the function serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Route {
-    /// The check of a number and a PIN, for an IVR of any make.
+    /// The check of an account number and a PIN, for any IVR.
     Validate,
     /// A call that comes in.
     Call,
-    /// A step further in the call.
+    /// A step of the call.
     Step(Step),
 }
 
 impl Route {
-    /// What is served at this path, if anything.
+    /// The route at this path, if there is one.
     pub(crate) fn of(path: &str) -> Option<Self> {
         match path {
             "/validate" => Some(Self::Validate),
@@ -22,7 +22,7 @@ impl Route {
     }
 }
 
-/// A step of the dialogue: what is keyed is posted to its path.
+/// A step of the dialogue. Twilio posts the entry to its path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
     /// The account number.
@@ -40,7 +40,7 @@ impl Step {
         Self::ALL.into_iter().find(|step| step.path() == path)
     }
 
-    /// Where Twilio posts what was keyed.
+    /// The path to which Twilio posts the entry.
     pub(crate) fn path(self) -> &'static str {
         match self {
             Self::Account => "/voice/account",
@@ -58,14 +58,14 @@ impl Step {
     }
 }
 
-/// Where a call stands.
+/// The phase of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
     /// This step is next.
     Asked(Step),
     /// A PIN is being tried.
     Trying,
-    /// Nothing more is to come.
+    /// The call is over.
     Over,
 }
 
@@ -80,24 +80,24 @@ impl Phase {
     }
 }
 
-/// What an answer says. The table has it, so that the same answer can be given again.
+/// What an answer says. Stored in the table, so that the same answer can be given again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Said {
     /// The welcome, and the question for the account number.
     Welcome,
     /// The question for the PIN.
     AskedPin,
-    /// A question once more, since what was keyed is no entry.
+    /// The same question again, because the entry was not valid.
     AskedAgain(Step),
-    /// The pair was wrong; another may be keyed.
+    /// The pair was wrong. The caller may enter another.
     Refused,
-    /// The pair was wrong, and was the last of the call.
+    /// The pair was wrong and was the last of the call.
     RefusedLast,
     /// The caller's name, and the menu.
     Greeted,
     /// What the menu's entry with this digit tells.
     Told(String),
-    /// The last word.
+    /// The goodbye.
     Goodbye,
 }
 
@@ -116,7 +116,7 @@ impl Said {
         }
     }
 
-    /// What a word in the table means.
+    /// The answer that a word in the table means.
     pub(crate) fn of(word: &str) -> Option<Self> {
         Some(match word {
             "welcome" => Self::Welcome,
@@ -135,7 +135,7 @@ impl Said {
         })
     }
 
-    /// Whether it is a refusal, which takes its time.
+    /// True for a rejection, which must take its time.
     pub(crate) fn is_refusal(&self) -> bool {
         matches!(self, Self::Refused | Self::RefusedLast)
     }

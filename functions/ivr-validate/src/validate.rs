@@ -1,4 +1,4 @@
-//! `/validate`: an IVR of any make asks whether a PIN is an account's.
+//! `/validate`: any IVR asks whether a PIN is an account's.
 
 use std::time::{Instant, SystemTime};
 
@@ -14,11 +14,11 @@ use crate::attempts::Caller;
 use crate::pin::{Judged, greeting, in_time};
 use crate::replay::{Earlier, SignedRequest};
 
-/// The answer to whoever is not let in, whatever the reason.
+/// The answer to a rejected caller, whatever the reason.
 const REFUSED: &str = "error";
 
 impl App {
-    /// For an IVR of any make.
+    /// Answers any IVR.
     pub(crate) async fn validate(
         &self,
         request: &Request,
@@ -62,7 +62,7 @@ impl App {
                 self.check_pin(account.as_ref(), &pin, caller, (started, now))
                     .await
             }
-            // What was done is in another line.
+            // The log line of the first request says what was done.
             Ok(Earlier::Accepted) => {
                 let holder = self.holder(account.as_ref(), now).await;
                 return Ok(plain("repeated", words(holder.as_ref())));
@@ -101,7 +101,7 @@ fn plain(outcome: &'static str, text: String) -> Reply {
     Reply::body(200, outcome, "text/plain; charset=utf-8", text)
 }
 
-/// How a caller is greeted. The word for a refusal is nobody's name.
+/// The greeting. A name equal to the word for a rejection is not used.
 fn words(holder: Option<&AccountHolder>) -> String {
     holder
         .and_then(greeting)

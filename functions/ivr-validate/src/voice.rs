@@ -1,4 +1,5 @@
-//! The dialogue with Twilio: each step is authenticated, moves the call on in the table, and is answered with `TwiML`.
+//! The dialogue with Twilio: each step is authenticated, moves the call on in the table, and is
+//! answered with `TwiML`.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -29,7 +30,7 @@ const NOTHING_TO_TELL: &str = "There is nothing to tell about this.";
 const NOT_NOW: &str = "We are sorry, this is not available right now.";
 
 impl App {
-    /// Answers a request of Twilio's: a step, or the call that comes in.
+    /// Answers a request from Twilio: an incoming call or a step.
     pub(crate) async fn voice(
         &self,
         request: &Request,
@@ -95,7 +96,7 @@ impl App {
                 if place.said().is_some_and(|said| said.is_refusal()) {
                     self.wait(started).await;
                 }
-                // What was done is in another line.
+                // The log line of the first request says what was done.
                 let answer = self.say(&place, now).await;
                 Ok(Reply::empty(answer.status, "repeated").answered_with(answer))
             }
@@ -103,7 +104,7 @@ impl App {
         }
     }
 
-    /// The answer with which a place is reached: made from what the table has of the call, so that it can be given again.
+    /// The answer at a place. It is made from the call's item only, so that it can be given again.
     async fn say(&self, place: &Place, now: SystemTime) -> Reply {
         let answer = place.answer();
         match place.said() {
@@ -173,14 +174,14 @@ impl App {
             Ok(Move::Made(place)) if !place.is_over() => {
                 self.ask(REFUSED, Step::Account, place.answer())
             }
-            // Without the table the words are the same, but the call cannot go on.
+            // If the table is unavailable, the words are the same, but the call ends.
             _ => self.refuse(),
         };
         let answer = words.into_reply(refusal.outcome);
         Ok(refusal.log(answer))
     }
 
-    /// What the API knows, and what can be asked next.
+    /// Tells what the API knows, and offers the menu again.
     async fn tell(&self, place: &Place, path: &Template, say: &str, now: SystemTime) -> Reply {
         let account = place.account();
         let path = account
@@ -210,13 +211,13 @@ impl App {
         }
     }
 
-    /// An answer in the voice that is set.
+    /// An answer in the configured voice.
     pub(crate) fn speak(&self) -> Response {
         Response::new().voice(&self.rules.voice)
     }
 
-    /// Asks for an entry. All of it can be cut short by pressing a key. The answer's number comes back with what is keyed; Twilio asks
-    /// again if our answer to that is lost.
+    /// Asks for an entry. A key press interrupts the prompt. The next request brings the answer's
+    /// number. If our answer to that request is lost, Twilio retries it.
     fn ask(&self, first: &str, step: Step, answer: u64) -> Response {
         let offer;
         let (question, digits) = match step {
@@ -231,7 +232,8 @@ impl App {
             .public_url
             .as_ref()
             .map_or("", |url| url.as_url().path().trim_end_matches('/'));
-        // Without connection overrides: Twilio documents them for the URLs of a number, not for an action.
+        // Twilio documents connection overrides for the URLs of a number, not for an action. So
+        // there are none here.
         let action = format!("{prefix}{}?step={answer}", step.path());
         let prompt = format!("{first} {question}");
         self.speak().gather(&Gather {

@@ -1,4 +1,5 @@
-//! Who gets a number, whose mobile is rewritten, whose number is given back: rules over what was read, nothing else.
+//! The rules: which users get a number, whose mobile number is rewritten, and whose number is
+//! released. They only use what was read before.
 
 use std::collections::HashSet;
 use std::str::FromStr;
@@ -16,10 +17,10 @@ use shared::vendors::okta::users::{Status, User};
 use crate::ledger::Progress;
 use crate::{is_region, region};
 
-/// What the names of our numbers at Twilio begin with; the user's id follows.
+/// The prefix of our numbers' names at Twilio. The user's id follows.
 pub(crate) const NAME: &str = "switchboard:";
 const DAY: Duration = Duration::from_hours(24);
-/// Okta takes profile texts of up to 100 characters.
+/// Okta allows profile texts of up to 100 characters.
 const LONGEST: usize = 100;
 
 /// The name of a user's number.
@@ -27,22 +28,24 @@ pub(crate) fn name_of(id: &str) -> String {
     format!("{NAME}{id}")
 }
 
-/// Whose number a name says it is.
+/// The user whose number has this name.
 pub(crate) fn owner(name: &str) -> Option<&str> {
     name.strip_prefix(NAME).filter(|id| is_id(id))
 }
 
-/// Whether a text can be an Okta id: part of keys, paths and names, so letters and digits only.
+/// True if a text can be an Okta id. Ids become part of keys, paths and names, so only letters and
+/// digits are allowed.
 pub(crate) fn is_id(text: &str) -> bool {
     (1..=40).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
-/// A webhook of another function, as it is registered with Twilio: `https` or this machine, with connection overrides.
+/// A webhook of another function, as Twilio gets it: `https` or this machine, with connection
+/// overrides.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Webhook(pub(crate) String);
 
 impl Webhook {
-    /// Where the same function is told that a call has ended: one step below its address.
+    /// The URL to which Twilio reports the end of a call: `/status` below the same function's URL.
     pub(crate) fn status(&self) -> Self {
         let (url, fragment) = self.0.split_once('#').unwrap_or((&self.0, ""));
         let (path, query) = url
@@ -66,14 +69,14 @@ impl FromStr for Webhook {
             .split_once('?')
             .map_or((address, None), |(path, query)| (path, Some(query)));
         path.parse::<BaseUrl>().map_err(drop)?;
-        // What has no path is signed with one.
+        // A URL without a path is signed with a slash.
         let slash = if path.matches('/').count() == 2 {
             "/"
         } else {
             ""
         };
         let query = query.map(|query| format!("?{query}")).unwrap_or_default();
-        // Without, Twilio asks once more only if no connection came about.
+        // Without overrides Twilio retries once, and only after a failed connection.
         let fragment = if fragment.is_empty() {
             "rc=3&rp=5xx,ct,rt"
         } else {
@@ -88,15 +91,17 @@ impl FromStr for Webhook {
     }
 }
 
-/// Reads numbers as people write them in their country.
+/// Reads numbers as people of a country write them.
 pub(crate) struct Dialect {
-    /// Made when first needed: it takes milliseconds and megabytes, and a hook needs none.
+    /// Created when first needed. It takes milliseconds and megabytes, and the hook does not need
+    /// it.
     util: OnceLock<Option<PhoneNumberUtil>>,
     pub(crate) region: Region,
 }
 
 impl Dialect {
-    /// That of an ISO 3166 region, of those that [`shared::rules::phone::Countries`] knows.
+    /// The dialect of an ISO 3166 region, one of those that [`shared::rules::phone::Countries`]
+    /// knows.
     pub(crate) fn new(region: &str) -> Option<Self> {
         Some(Self {
             util: OnceLock::new(),
@@ -127,8 +132,9 @@ impl Dialect {
         self.util.get_or_init(read).as_ref()
     }
 
-    /// The number that `text` is, nationally or internationally written; of a length that its country has. Anything beside digits and
-    /// their usual punctuation (letters, extensions, invisible characters that turn text around) is not guessed at.
+    /// The number in `text`, in national or international form and with a length that its country
+    /// has. Only digits and the usual punctuation are read. A text with anything else (letters,
+    /// extensions, invisible characters that change the direction) gives `None`.
     pub(crate) fn read(&self, text: &str) -> Option<E164> {
         let usual = |c: char| {
             c.is_ascii_digit()
@@ -167,45 +173,47 @@ impl Dialect {
     }
 }
 
-/// What users are judged by besides themselves.
+/// What the rules for a user depend on, besides the user.
 pub(crate) struct World<'a> {
     pub(crate) dialect: &'a Dialect,
-    /// Where mobiles may be; `None`: anywhere that is not costly.
+    /// The countries of allowed mobile numbers. `None`: all countries, without premium-rate ranges.
     pub(crate) countries: Option<&'a Countries>,
     pub(crate) clean: bool,
-    /// Every number of the account, whoever's.
+    /// All numbers of the account.
     pub(crate) company: &'a HashSet<E164>,
 }
 
-/// What we know of one user's number.
+/// What is known about one user's number.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Holding<'a> {
     /// The number at Twilio with the user's name.
     pub(crate) number: Option<&'a E164>,
-    /// The one that was given back.
+    /// The number that was released.
     pub(crate) released: Option<&'a E164>,
-    /// Whether the profile names a number that was bought for somebody else: profiles may be the users' own to edit.
+    /// True if the profile contains a number that was bought for another user. Users may be allowed
+    /// to edit their profiles.
     pub(crate) usurped: bool,
 }
 
 /// What to do for a user.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Plan {
-    /// `mobilePhone` is to be rewritten as this.
+    /// The new text for `mobilePhone`, if it must be rewritten.
     pub(crate) clean: Option<E164>,
-    /// What `mobilePhone` means, where it is to stay in a form that the forwarders cannot read.
+    /// The number in `mobilePhone`, if its text stays in a form that the forwarding functions
+    /// cannot read.
     pub(crate) national: Option<E164>,
     pub(crate) number: Number,
 }
 
-/// About the company number.
+/// What to do about the company number.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Number {
-    /// Has one, or is nobody to have one.
+    /// The user has one, or should have none.
     Nothing,
-    /// Is to have one in the profile, the one that waits at Twilio or a new one.
+    /// The user needs one in the profile: one that waits at Twilio, or a new one.
     Needed,
-    /// Would be, but for this.
+    /// The user is skipped, for this reason.
     Skipped(&'static str),
 }
 
@@ -241,7 +249,7 @@ pub(crate) fn plan(user: &User, holding: Holding<'_>, world: &World<'_>) -> Plan
         }
         (None, ..) => Number::Skipped("mobile_unparsable"),
         (Some(_), ..) if holding.usurped => Number::Skipped("primary_phone_is_another_users"),
-        // Somebody set another one, and it stays; ours is paid for nothing.
+        // A person set another number, and it stays. Our own costs money without use.
         (Some(given), Some(number), _) if given != number.reveal() => {
             Number::Skipped("primary_phone_set_by_hand")
         }
@@ -256,7 +264,7 @@ pub(crate) fn plan(user: &User, holding: Holding<'_>, world: &World<'_>) -> Plan
     }
 }
 
-/// Why a mobile is not one to forward to.
+/// Why calls are not forwarded to a mobile number.
 fn acceptable(mobile: &E164, world: &World<'_>) -> Option<&'static str> {
     if world.company.contains(mobile) {
         Some("mobile_is_company_number")
@@ -272,18 +280,19 @@ fn acceptable(mobile: &E164, world: &World<'_>) -> Option<&'static str> {
     }
 }
 
-/// What to do with the number of a user who is not seen among those who work here.
+/// What to do with the number of an absent user.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Farewell {
-    /// Back, suspended, or not yet activated: the number stays.
+    /// The user is back, suspended, or not yet activated: the number stays.
     Keep,
-    /// Gone, not long enough, since then (epoch seconds).
+    /// The user has left, but not long enough. Holds the time of departure (epoch seconds).
     Wait(u64),
-    /// Gone long enough.
+    /// The user left long enough ago.
     Release,
 }
 
-/// Decides it; `user`: `None` if Okta has nobody with this id; `noted`: when the absence was first seen (epoch seconds).
+/// Decides about an absent user. `user`: `None` if Okta has no user with this id. `noted`: when the
+/// absence was first seen (epoch seconds).
 pub(crate) fn farewell(
     user: Option<&User>,
     noted: Option<u64>,
@@ -304,15 +313,15 @@ pub(crate) fn farewell(
     }
 }
 
-/// A walk through so many users is worth being spared.
+/// With at least this many users, a walk is worth avoiding.
 pub(crate) const MANY: usize = 1_000;
-/// Seconds after which all users are walked through, whatever the last walk found: webhooks may have been changed at Twilio, and
-/// somebody may be gone for long enough.
+/// After this many seconds a run visits all users, whatever the last walk found: webhooks may have
+/// changed at Twilio, and a user may have been absent long enough.
 const WALK: u64 = 3_600;
-/// Seconds that Okta's lists may be behind.
+/// How many seconds Okta's lists may lag behind.
 const BEHIND: u64 = 120;
 
-/// Since when changes count (epoch seconds), where nobody else needs to be looked at.
+/// The time from which changes count (epoch seconds), if only changed users need a visit.
 pub(crate) fn since(progress: &Progress, settings: &str, now: SystemTime) -> Option<u64> {
     let quiet = progress.quiet.as_ref()?;
     let age = epoch(now).checked_sub(quiet.walked_at)?;
@@ -320,13 +329,14 @@ pub(crate) fn since(progress: &Progress, settings: &str, now: SystemTime) -> Opt
     holds.then(|| quiet.looked_at.saturating_sub(BEHIND))
 }
 
-/// When a run takes on nothing new, and when what is under way is given up: before Lambda ends it after `left`.
+/// When a run begins no new work, and when it gives up its current step. Both are before `left`,
+/// when Lambda ends it.
 pub(crate) fn stops(left: Duration) -> (Duration, Duration) {
     let margin = Duration::from_secs(20).min(left / 3);
     (left.saturating_sub(margin), left.saturating_sub(margin / 4))
 }
 
-/// What a run did; in a dry run, what it would have done. `user` is the Okta id.
+/// What a run did, or in a dry run would have done. `user` is the Okta id.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
     pub(crate) dry_run: bool,
@@ -336,11 +346,12 @@ pub(crate) struct Report {
     pub(crate) failed: Vec<Failed>,
     pub(crate) released: Vec<Assigned>,
     pub(crate) rewired: Vec<Assigned>,
-    /// Users seen who need a number still and did not fail; of the queue, whoever has none.
+    /// The visited users who still need a number and did not fail, and the queued users without a
+    /// number.
     pub(crate) remaining: u64,
-    /// Whether the run came to the end: of Okta's users, and of the numbers to be pointed elsewhere.
+    /// True if the run reached the end of Okta's users and of the numbers that need other webhooks.
     pub(crate) complete: bool,
-    /// Whether another run was at it, so that this one did nothing.
+    /// True if another run was active, so that this one did nothing.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) locked: bool,
 }

@@ -1,8 +1,8 @@
-//! Okta's event hook (<https://developer.okta.com/docs/concepts/event-hooks/>): whoever is named in a delivery is looked at first by
-//! the next run. Nothing is believed but the id; the run reads the user itself.
+//! Okta's event hook (<https://developer.okta.com/docs/concepts/event-hooks/>). The next run begins
+//! with the users whom a delivery names. Only the id is used; the run reads the user itself.
 //!
-//! Our own change of a profile comes back as `user.account.update_profile`: the run then finds nothing to do, changes nothing, and
-//! that is its end.
+//! Our own change of a profile also causes the event `user.account.update_profile`. The next run
+//! then finds nothing to do and changes nothing, so no loop arises.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
@@ -20,7 +20,7 @@ use crate::ledger::Ledger;
 /// Okta waits 3 s.
 const TIME: Duration = Duration::from_millis(2_500);
 const BODY_LIMIT: usize = 1024 * 1024;
-/// A delivery has one event, or a few; what is not noted here is found among Okta's users.
+/// A delivery has one event or a few. A user who is not noted here is found among Okta's users.
 const MOST_USERS: usize = 50;
 const EVENTS: [&str; 3] = [
     "user.lifecycle.create",
@@ -65,7 +65,7 @@ struct Target {
     r#type: Option<String>,
 }
 
-/// Answers the verification of the hook, and deliveries.
+/// Answers Okta's verification and deliveries.
 pub(crate) async fn answer(
     request: &Request,
     secret: &Secret<Credentials>,
@@ -86,7 +86,7 @@ pub(crate) async fn answer(
     }
 }
 
-/// Proves, once, that the address is ours.
+/// Answers Okta's verification, which proves that the URL is ours.
 fn verification(request: &Request) -> Reply {
     let challenge = request
         .header("x-okta-verification-challenge")
@@ -151,7 +151,7 @@ async fn authenticate(
         .ok_or_else(|| Reply::refused(401, "bad_credential"))
 }
 
-/// Whom the events that matter are about.
+/// The users whom the relevant events are about.
 fn users(delivery: &Delivery) -> Vec<&str> {
     let events = delivery
         .data

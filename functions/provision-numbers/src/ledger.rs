@@ -1,12 +1,16 @@
-//! What is remembered between runs, in the table:
+//! The items that the table keeps between runs:
 //!
-//! | `pk` / `sk` | what |
+//! | `pk` / `sk` | content |
 //! | --- | --- |
-//! | `number#<okta id>` / `number` | how far a user's number is ([`Entry`]), and what the mobile was read as |
-//! | `number#<E.164>` / `owner` | that it is a company number |
-//! | `number#new` / `queue` | `u_<okta id>`: users to look at first, because the hook named them or their number is unfinished; last, if Okta refused them |
-//! | `number#run` / `lock`, `cursor` | who is at it; where the last run stopped among Okta's users, and when it found nothing to do |
+//! | `number#<okta id>` / `number` | a user's number ([`Entry`]), and the mobile number as read |
+//! | `number#<E.164>` / `owner` | says that this is a company number |
+//! | `number#new` / `queue` | `u_<okta id>`: users with a special place in the next run |
+//! | `number#run` / `lock` | the run that is active |
+//! | `number#run` / `cursor` | where the last run stopped, and when it found nothing to do |
 //! | `seen#okta#<event id>` / `event` | deliveries of the hook |
+//!
+//! A queued user comes first if the hook named the user or the user's number is unfinished. A user
+//! whom Okta rejected comes last.
 
 use std::time::SystemTime;
 
@@ -16,25 +20,26 @@ use shared::rules::phone::E164;
 use crate::decide::is_id;
 
 const DAY: u64 = 86_400;
-/// Longer than anybody's absence; what it says of numbers that are there is known at Twilio and Okta too.
+/// Longer than any user is absent. For numbers that exist, Twilio and Okta hold the same facts.
 const KEPT: u64 = 5 * 365 * DAY;
-/// An item ends at 400 KB, an entry has 50 bytes; whoever finds no place is found among Okta's users.
+/// DynamoDB limits an item to 400 KB, and an entry takes 50 bytes. A user without room in the queue
+/// is found among Okta's users.
 pub(crate) const QUEUE: usize = 1_000;
 
-/// How far a user's number is. What comes next is written before it is done, what came of it after.
+/// The state of a user's number. A step is written before it is done, and its result after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stage {
-    /// This number is about to be bought, and may have been.
+    /// The number is about to be bought, and may have been.
     Planned,
-    /// It is the account's, with the user's name.
+    /// The number belongs to the account and has the user's name.
     Bought,
-    /// Calls and texts to it are forwarded.
+    /// Calls and SMS to the number are forwarded.
     Wired,
-    /// It is in the user's profile.
+    /// The number is in the user's profile.
     Recorded,
-    /// It is about to be given back, and may have been.
+    /// The number is about to be released, and may have been.
     Releasing,
-    /// It was given back.
+    /// The number is released.
     Released,
 }
 
@@ -47,19 +52,20 @@ const STAGES: [(&str, Stage); 6] = [
     ("released", Stage::Released),
 ];
 
-/// A user's entry; all empty if there is none.
+/// A user's state record; empty if there is none.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Entry {
     pub(crate) stage: Option<Stage>,
     pub(crate) number: Option<E164>,
     pub(crate) sid: Option<String>,
-    /// Since when it is planned (epoch seconds).
+    /// When the purchase was planned (epoch seconds).
     pub(crate) planned_at: u64,
     /// When the user was first seen gone (epoch seconds).
     pub(crate) gone_since: Option<u64>,
-    /// Until then Okta is not asked again to rewrite the mobile, which it has refused (epoch seconds).
+    /// Okta has refused to change the mobile number. Until then Okta is not asked again (epoch
+    /// seconds).
     pub(crate) unwritable_until: u64,
-    /// The mobile as written in the profile when it was last read.
+    /// `mobilePhone` as it was when it was last read.
     pub(crate) written: Option<String>,
 }
 
@@ -80,7 +86,7 @@ impl Entry {
         }
     }
 
-    /// The number that was given back, or may have been.
+    /// The number that was released, or may have been.
     pub(crate) fn released(&self) -> Option<&E164> {
         self.number
             .as_ref()
@@ -91,13 +97,13 @@ impl Entry {
 /// Where a run stopped.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Progress {
-    /// The page of Okta's users; `None`: the next run begins with the first.
+    /// The next page of Okta's users; `None`: the next run begins with the first page.
     pub(crate) next: Option<String>,
-    /// The user after whom the numbers of those who left are looked at.
+    /// The last user who was checked for a departure. The next run continues after this one.
     pub(crate) farewell: Option<String>,
-    /// A hash of who was skipped, and why.
+    /// A hash of the skipped users and the reasons.
     pub(crate) skipped: Option<String>,
-    /// Okta does not permit (any more) to write numbers into profiles, as far as is known.
+    /// True if Okta last refused to write a number into a profile.
     pub(crate) refused: bool,
     /// The last walk through all users, if it found nothing to do.
     pub(crate) quiet: Option<Quiet>,
@@ -106,25 +112,25 @@ pub(crate) struct Progress {
 /// A walk through all users that found nothing to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Quiet {
-    /// When it began (epoch seconds).
+    /// When the walk began (epoch seconds).
     pub(crate) walked_at: u64,
-    /// When a run that has looked at all changes since began (epoch seconds).
+    /// When the last run began that has checked all changes since the walk (epoch seconds).
     pub(crate) looked_at: u64,
-    /// A hash of the settings it had.
+    /// A hash of the walk's settings.
     pub(crate) settings: String,
 }
 
-/// A user of the queue.
+/// A queued user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Waiting {
     pub(crate) id: String,
-    /// Epoch seconds.
+    /// In epoch seconds.
     pub(crate) queued_at: u64,
-    /// Okta refused this user: the others come first.
+    /// True if Okta rejected this user: all others come first.
     pub(crate) refused: bool,
 }
 
-/// Where all this is.
+/// The items in the table.
 pub(crate) struct Ledger(pub(crate) Table);
 
 fn entry(id: &str, now: SystemTime) -> Update {
@@ -139,7 +145,7 @@ fn staged(id: &str, stage: Stage, now: SystemTime) -> Update {
     entry(id, now).set("stage", word).remove("gone_since")
 }
 
-/// By the number: what tells call-forward that it is a company number.
+/// The item of a number. It tells call-forward that this is a company number.
 fn owner(number: &E164) -> Update {
     Update::new(Key::new(format!("number#{}", number.reveal()), "owner"))
 }
@@ -164,7 +170,7 @@ fn cursor() -> Key {
 }
 
 impl Ledger {
-    /// Keeps other runs out until `lease_until` (epoch seconds); `false`: one is at it.
+    /// Locks out other runs until `lease_until` (epoch seconds). `false`: another run is active.
     pub(crate) async fn lock(
         &self,
         owner: &str,
@@ -181,7 +187,7 @@ impl Ledger {
         Ok(matches!(self.0.update(update).await?, Write::Done(_)))
     }
 
-    /// Lets others in.
+    /// Ends the lock.
     pub(crate) async fn unlock(&self, owner: &str) -> Result<(), Unavailable> {
         let update = Update::new(lock())
             .remove("lease_until")
@@ -190,7 +196,7 @@ impl Ledger {
         self.0.update(update).await.map(drop)
     }
 
-    /// Where the last run stopped, and what it had to say of users who are skipped.
+    /// Where the last run stopped, and which skipped users it has reported.
     pub(crate) async fn progress(&self, now: SystemTime) -> Result<Progress, Unavailable> {
         let item = self.0.get(cursor(), now).await?.unwrap_or_default();
         let text = |name: &str| item.text(name).map(str::to_owned);
@@ -210,7 +216,7 @@ impl Ledger {
         })
     }
 
-    /// Remembers where this one stopped.
+    /// Remembers where this run stopped.
     pub(crate) async fn stop_at(
         &self,
         progress: &Progress,
@@ -246,7 +252,7 @@ impl Ledger {
         self.0.update(update).await.map(drop)
     }
 
-    /// The users of the queue, those who wait longest before others.
+    /// The queued users; those who have waited longest come first.
     pub(crate) async fn queue(&self, now: SystemTime) -> Result<Vec<Waiting>, Unavailable> {
         let Some(item) = self.0.get(queue(), now).await? else {
             return Ok(Vec::new());
@@ -263,7 +269,7 @@ impl Ledger {
         Ok(entries)
     }
 
-    /// Queues a user whom Okta refused behind all others.
+    /// Queues a user whom Okta rejected, behind all others.
     pub(crate) async fn set_aside(&self, id: &str, now: SystemTime) -> Result<(), Unavailable> {
         let at = || epoch(now).into();
         let update = queued([], now).set(
@@ -273,7 +279,7 @@ impl Ledger {
         self.0.update(update).await.map(drop)
     }
 
-    /// Takes a user off the queue, unless it was queued anew since `at`.
+    /// Removes a user from the queue, unless the user was queued again after `at`.
     pub(crate) async fn dequeue(&self, id: &str, at: u64) -> Result<(), Unavailable> {
         let update = Update::new(queue())
             .remove(format!("u_{id}"))
@@ -282,7 +288,8 @@ impl Ledger {
         self.0.update(update).await.map(drop)
     }
 
-    /// Queues the users whom a delivery of the hook names; `false`: it was here before.
+    /// Queues the users whom a delivery of the hook names. `false`: this delivery has been here
+    /// before.
     pub(crate) async fn announce(
         &self,
         event: &str,
@@ -301,7 +308,7 @@ impl Ledger {
         Ok(self.0.update_all(vec![seen, update]).await?.is_none())
     }
 
-    /// How far a user's number is.
+    /// The state record of a user.
     pub(crate) async fn entry(&self, id: &str, now: SystemTime) -> Result<Entry, Unavailable> {
         let item = self
             .0
@@ -310,7 +317,8 @@ impl Ledger {
         Ok(item.as_ref().map(Entry::read).unwrap_or_default())
     }
 
-    /// This number is about to be bought; queues the user, so that the next run begins with it.
+    /// Notes that this number is about to be bought. Queues the user, so that the next run begins
+    /// there.
     pub(crate) async fn plan(
         &self,
         id: &str,
@@ -327,7 +335,7 @@ impl Ledger {
             .map(drop)
     }
 
-    /// It was certainly not bought.
+    /// Notes that the number was certainly not bought.
     pub(crate) async fn forget(&self, id: &str, now: SystemTime) -> Result<(), Unavailable> {
         let update = entry(id, now)
             .remove("stage")
@@ -336,7 +344,7 @@ impl Ledger {
         self.0.update(update).await.map(drop)
     }
 
-    /// A number of the account's is the user's.
+    /// Notes that this number of the account belongs to the user.
     pub(crate) async fn hold(
         &self,
         id: &str,
@@ -355,7 +363,8 @@ impl Ledger {
         self.0.update_all(vec![update, owner]).await.map(drop)
     }
 
-    /// It is about to be given back; queues the user, as only the entry knows of it afterwards.
+    /// Notes that the number is about to be released. Queues the user, because after the release
+    /// only this record knows about it.
     pub(crate) async fn release(
         &self,
         id: &str,
@@ -372,7 +381,7 @@ impl Ledger {
             .map(drop)
     }
 
-    /// The number is the account's no more.
+    /// Notes that the number no longer belongs to the account.
     pub(crate) async fn released(
         &self,
         id: &str,
@@ -386,7 +395,8 @@ impl Ledger {
             .map(drop)
     }
 
-    /// What the user's mobile, in whichever form, was read as: the forwarders cannot read national ones.
+    /// Stores the mobile number as read. The profile's text may be in a national form, which the
+    /// forwarding functions cannot read.
     pub(crate) async fn note_mobile(
         &self,
         id: &str,
@@ -404,7 +414,8 @@ impl Ledger {
             .map(drop)
     }
 
-    /// Okta does not take the mobile: the profile has it from elsewhere.
+    /// Notes that Okta refuses to change the mobile number, because the profile gets it from
+    /// another directory.
     pub(crate) async fn note_unwritable(
         &self,
         id: &str,
@@ -416,7 +427,7 @@ impl Ledger {
             .map(drop)
     }
 
-    /// The next stage of the number that the entry has.
+    /// Moves the number of this record to its next stage.
     pub(crate) async fn advance(
         &self,
         id: &str,
@@ -426,7 +437,7 @@ impl Ledger {
         self.0.update(staged(id, stage, now)).await.map(drop)
     }
 
-    /// The user is gone since then; queued, so that a return is noticed.
+    /// Notes when the user left, and queues the user, so that a return is noticed.
     pub(crate) async fn note_absence(
         &self,
         id: &str,

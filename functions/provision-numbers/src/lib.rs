@@ -1,13 +1,25 @@
-//! New employees get a company number by themselves: bought at Twilio, forwarded, and written into their profile in Okta.
+//! Gives every new employee a company number: buys it at Twilio, sets its webhooks, and writes it
+//! into the Okta profile.
 //!
-//! A schedule starts a run. It reads the account's numbers and Okta's users, and does for each user what is missing: an employee
-//! with a mobile and no `primaryPhone` gets a number, which is journalled, bought under the user's name, pointed at call-forward and
-//! sms-forward, and recorded in the profile, in this order, so that whatever breaks in between is found and finished by the next run
-//! and no number is bought twice. On the way mobiles are rewritten in E.164, numbers whose webhooks differ are put right, and,
-//! where that is set, numbers of people who left are given back. Okta's event hook only says whom the next run begins with.
+//! A schedule starts a run. It reads the account's numbers and Okta's users, and does for each user
+//! what is missing. An employee with a mobile number and without `primaryPhone` gets a company
+//! number in these steps:
 //!
-//! Never: more purchases than the limits allow, a `primaryPhone` that somebody else set overwritten, anything written in a dry run, one
-//! user's trouble made another's.
+//! 1. Write the plan into the ledger.
+//! 2. Buy the number, with the user's id in its name.
+//! 3. Set its webhooks to call-forward and sms-forward.
+//! 4. Write it into the profile.
+//!
+//! If a step fails or the process ends, the next run finds the state and continues. So no number is
+//! bought twice.
+//!
+//! A run also rewrites mobile numbers in E.164, and corrects the webhooks of numbers that differ.
+//! If the settings say so, it releases the numbers of users who have left. Okta's event hook only
+//! tells the next run which users come first.
+//!
+//! Promises: no more purchases than the limits allow. A `primaryPhone` that another person or
+//! program has set is not overwritten. A dry run writes nothing. A failure with one user does not
+//! affect another.
 
 mod decide;
 mod hook;
@@ -45,7 +57,7 @@ pub struct App {
 #[derive(Debug)]
 struct Rules {
     country: String,
-    /// Area codes, or digits after `+`, in the order of preference.
+    /// Area codes, or the digits after `+`, in the order of preference.
     prefixes: Vec<String>,
     wiring: Wiring,
     max_purchases: u64,
@@ -125,7 +137,7 @@ fn webhook(source: &mut Source<'_>, name: &str) -> Webhook {
 }
 
 impl Function for App {
-    /// The hook has less time than Lambda gives, and a run stops by itself.
+    /// No fixed time: the hook must answer sooner than Lambda's limit, and a run stops by itself.
     const TIME: Option<Duration> = None;
 
     fn read(platform: &Platform, source: &mut Source<'_>) -> Self {
@@ -143,9 +155,10 @@ impl Function for App {
         }
     }
 
-    /// A hook is answered within 3 s; a run has time.
+    /// Only for the hook, which must answer within 3 s. A run has time.
     async fn warm_up(&self, platform: &Platform, now: SystemTime) {
-        let _met_again = tokio::join!(self.hook.get(now), platform.warm_up(1));
+        // A failure shows again on the first request.
+        let _ = tokio::join!(self.hook.get(now), platform.warm_up(1));
     }
 
     /// Answers Okta's event hook.
@@ -156,8 +169,8 @@ impl Function for App {
 
 impl Scheduled for App {
     /// # Errors
-    /// When the table, the secrets, Twilio's list of numbers or Okta's list of users cannot be had: nothing was begun, or what was is
-    /// finished by the next run.
+    /// If the table, a secret, Twilio's list of numbers or Okta's list of users is unavailable.
+    /// Then nothing has begun, or the next run finishes it.
     async fn run(&self, deadline: Instant, now: SystemTime) -> Result<Reply, Failure> {
         let report = run::run(self, deadline, now).await?;
         let count = |list: usize| list as u64;

@@ -1,10 +1,12 @@
-//! One run: keep others out, see what there is, go through the users, and say what was done.
+//! One run: lock out other runs, read the lists, go through the users, and report.
 //!
-//! The users are gone through in this order: those in the queue (named by Okta's hook, or with an unfinished number), then Okta's
-//! pages, from where the last run stopped, then those whom Okta refused before. A run stops where Okta's limit or its own time ends,
-//! and remembers the page. Numbers are pointed elsewhere in between, some at a time, and the rest at the end.
+//! The users come in this order: first the queue (users whom Okta's hook named, or whose number is
+//! unfinished), then Okta's pages from where the last run stopped, then users whom Okta rejected
+//! before. A run stops when Okta's limit or its own time is reached, and remembers the page. In
+//! between, it corrects the webhooks of some numbers at a time, and of the rest at the end.
 //!
-//! Where the last walk through many users found nothing to do, the next runs ask Okta who changed since; if nobody did, that is all.
+//! If the last walk through many users found nothing to do, the next runs only ask Okta which users
+//! have changed since. If none has, the run is done.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant, SystemTime};
@@ -22,21 +24,22 @@ use crate::ledger::{Entry, Progress, QUEUE, Quiet, Waiting};
 use crate::saga::Stock;
 use crate::{App, Rules};
 
-/// Users whose absence one run looks into.
+/// How many absent users one run checks.
 const FAREWELLS: usize = 50;
-/// Users one after the other with whom the same step fails alike: it would with the others, too.
+/// How many users in a row may fail at the same step with the same error. After that the run stops:
+/// the others would fail too.
 const ALIKE: usize = 5;
-/// Numbers pointed elsewhere between two pages of users.
+/// How many numbers get new webhooks between two pages of users.
 const SLICE: usize = 100;
 
-/// Why a run goes no further.
+/// Why a run stops early.
 #[derive(Debug)]
 pub(crate) enum Stop {
-    /// Its time is up.
+    /// The time is up.
     Late,
-    /// Okta takes no more calls, or none of ours.
+    /// Okta accepts no more calls, or none from us.
     Okta(CallError),
-    /// Nothing can be remembered, so nothing may be begun.
+    /// The table is unavailable: without it no step may begin.
     Table(Unavailable),
 }
 
@@ -46,66 +49,67 @@ impl From<Unavailable> for Stop {
     }
 }
 
-/// Which users a run comes to.
+/// Which users a run visits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Scope {
-    /// All.
+    /// All users.
     All,
-    /// Those from where the last run stopped.
+    /// The users from where the last run stopped.
     Rest,
-    /// Those who changed.
+    /// The users who have changed.
     Changed,
 }
 
-/// A run under way.
+/// An active run.
 pub(crate) struct Run<'a> {
     pub(crate) app: &'a App,
     pub(crate) report: Report,
     began: (Instant, SystemTime),
-    /// Nothing new is taken on from then.
+    /// No new work begins after this time.
     soft: Instant,
-    /// Ours, by the user whose they are.
+    /// Our numbers, by the user's id.
     pub(crate) ours: HashMap<String, Owned>,
-    /// Whose ours are, by the number.
+    /// The users' ids, by the number.
     pub(crate) owners: HashMap<E164, String>,
-    /// How many are ours, those that nobody can be found for included.
+    /// How many numbers are ours, including those whose user is unknown.
     pub(crate) held: u64,
     /// Every number of the account.
     pub(crate) company: HashSet<E164>,
     pub(crate) stock: Stock,
-    /// How many purchases may have been made.
+    /// How many purchases this run may have made.
     pub(crate) purchases: u64,
-    /// Queued users, each with when it was queued.
+    /// The queued users, and when each was queued.
     pub(crate) queued: HashMap<String, u64>,
-    /// Users whose numbers are to be pointed elsewhere.
+    /// The users whose numbers need other webhooks.
     pub(crate) crooked: VecDeque<String>,
-    /// Not all of those could be tried.
+    /// True if some of those were not tried.
     pub(crate) crooked_left: bool,
-    /// Those of the queue whose turn is yet to come, those who come after all others, and the rest of the page at hand.
+    /// The queued users who are still to come, the users who come last, and the rest of the current
+    /// page.
     first: VecDeque<String>,
     last: VecDeque<String>,
     rest: VecDeque<User>,
     seen: HashSet<String>,
     page: Option<NextPage>,
-    /// How often in a row a step failed with users alike.
+    /// For each step, the last error and how many users in a row had it.
     alike: HashMap<&'static str, (CallError, usize)>,
-    /// Who failed and is not tried again before all others.
+    /// The users who failed and whose next turn is after all others.
     set_aside: HashSet<String>,
-    /// Where the last run stopped; `None`: not read.
+    /// Where the last run stopped; `None`: not read yet.
     progress: Option<Progress>,
     scope: Scope,
-    /// The lists are there, and with them something to report.
+    /// True if the lists were read, so that there is something to report.
     listed: bool,
 }
 
-/// One run; Lambda ends it at `deadline`.
+/// Does one run. Lambda ends the process at `deadline`.
 pub(crate) async fn run(app: &App, deadline: Instant, now: SystemTime) -> Result<Report, Failure> {
     let began = Instant::now();
     let left = deadline.saturating_duration_since(began);
     let (soft, hard) = decide::stops(left);
     let dry_run = app.rules.dry_run;
     let owner = owner_id();
-    // Whoever comes after the end of the lease comes after the end of this process.
+    // The lease outlives this process.
     if !dry_run
         && !app
             .ledger
@@ -142,7 +146,7 @@ pub(crate) async fn run(app: &App, deadline: Instant, now: SystemTime) -> Result
         scope: Scope::Rest,
         listed: false,
     };
-    // What is cut off is as if the process had died there, and is finished by the next run.
+    // A step that is cut off here is like one in which the process ended: the next run finishes it.
     let worked = tokio::time::timeout(hard.saturating_sub(began.elapsed()), run.work()).await;
     let worked = worked.unwrap_or_else(|_| {
         let late = || Failure {
@@ -195,7 +199,8 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// What Okta answers; if the rest of its limit is others', in the next window, should the run last so long.
+    /// Calls Okta. If the rest of Okta's limit is reserved for others, waits for the next window, if
+    /// the run lasts that long.
     pub(crate) async fn okta<T>(
         &self,
         call: impl AsyncFn(&Users, SystemTime) -> Result<T, CallError>,
@@ -238,7 +243,7 @@ impl<'a> Run<'a> {
                     }
                     first = Some(changed);
                 }
-                // Whatever Okta has against the question, the walk does without it.
+                // Okta rejects this question. The walk does not need it.
                 Err(CallError::Refused(_)) => progress.quiet = None,
                 Err(error) => {
                     self.take_in(queue);
@@ -270,8 +275,8 @@ impl<'a> Run<'a> {
             Err(Stop::Late) => {}
             Err(Stop::Okta(error)) => {
                 tracing::warn!(%error, "the run stops");
-                // Okta has no part in it.
-                let _late = self.straighten(usize::MAX).await;
+                // Webhooks do not need Okta. If time runs out, the next run corrects the rest.
+                let _ = self.straighten(usize::MAX).await;
             }
             Err(Stop::Table(error)) => return Err(error.into()),
         }
@@ -284,7 +289,7 @@ impl<'a> Run<'a> {
         hex::encode(&hash.as_ref()[..8])
     }
 
-    /// Whose turn it is first, and last.
+    /// Sorts the queued users into those who come first and those who come last.
     fn take_in(&mut self, queue: Vec<Waiting>) {
         for Waiting {
             id,
@@ -333,7 +338,7 @@ impl<'a> Run<'a> {
         self.crooked = crooked.into();
     }
 
-    /// A page where the last run stopped, if Okta still knows it; else the first.
+    /// The page where the last run stopped, or the first page if Okta no longer knows that one.
     async fn first_page(&mut self, cursor: Option<&str>) -> Result<Page, CallError> {
         self.page = cursor.and_then(|cursor| self.app.users.next_page(cursor));
         let page = match self.next_page().await {
@@ -358,7 +363,7 @@ impl<'a> Run<'a> {
 
     async fn go_through(&mut self, first: Page) -> Result<(), Stop> {
         let mut page = first;
-        // Known already, in case the run does not come so far.
+        // Keep them now, so that they are counted if the run stops before them.
         self.rest = std::mem::take(&mut page.users).into();
         while let Some(id) = self.first.front().cloned() {
             self.check_time()?;
@@ -367,7 +372,7 @@ impl<'a> Run<'a> {
         }
         loop {
             while let Some(user) = self.rest.front().cloned() {
-                // Changes between two pages may bring a user twice.
+                // If users change between two pages, Okta may list one twice.
                 if decide::is_id(&user.id) && !self.seen.contains(&user.id) {
                     self.check_time()?;
                     self.visit(&user).await?;
@@ -385,7 +390,7 @@ impl<'a> Run<'a> {
             page = self.next_page().await.map_err(Stop::Okta)?;
             self.rest = std::mem::take(&mut page.users).into();
         }
-        // From here on the next run begins anew.
+        // The walk is complete. If this run stops now, the next one starts from the first page.
         self.page = None;
         self.progress_mut().next = None;
         while let Some(id) = self.last.front().cloned() {
@@ -408,7 +413,8 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Whoever's turn has not come waits for the next run. Of the queue nothing is known but who has a number.
+    /// Counts the users who wait for the next run. For queued users the run knows only whether they
+    /// have a number.
     fn count_waiting(&mut self) {
         let failed = self.report.failed.iter();
         let failed: HashSet<String> = failed.map(|failed| failed.user.clone()).collect();
@@ -429,7 +435,7 @@ impl<'a> Run<'a> {
         self.progress.get_or_insert_default()
     }
 
-    /// What the next run is to know.
+    /// The progress for the next run.
     fn concluded(&self, last: Progress) -> Progress {
         let refused = match self.alike.get("record") {
             Some((CallError::Forbidden, _)) => true,
@@ -462,7 +468,7 @@ impl<'a> Run<'a> {
             quiet,
             ..last
         };
-        // Those who were not looked at are skipped as before.
+        // The users who were not visited stay skipped as before.
         if self.scope == Scope::Changed {
             told
         } else {
@@ -470,7 +476,8 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Logs who is skipped and why, when that is not what the last run had to say: nobody reads a schedule's report.
+    /// Logs the skipped users and the reasons, if they differ from the last run's. The report of a
+    /// scheduled run has no reader.
     fn tell_skipped(&self, last: Progress) -> Progress {
         let mut skipped: Vec<String> = self
             .report
@@ -492,12 +499,13 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// A user as the list shows it.
+    /// Handles a user from Okta's list.
     async fn visit(&mut self, listed: &User) -> Result<(), Stop> {
         let nothing_known = Entry::default();
         let plan = self.plan(listed, &nothing_known);
         let deferred = self.is_deferred(&listed.id, &plan, &nothing_known);
-        // Okta does not let go of what stands in a departed user's profile: it may be a number that was given back.
+        // Okta keeps primaryPhone of a deactivated user. If the user returns, it may name a number
+        // that we have released.
         let given = listed
             .primary_phone
             .as_deref()
@@ -534,12 +542,12 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// A user as it is now.
+    /// Reads a user from Okta.
     pub(crate) async fn user(&self, id: &str) -> Result<User, CallError> {
         self.okta(async |users, now| users.get(id, now).await).await
     }
 
-    /// A user of the queue; whether nothing is left to be done.
+    /// Handles a queued user. Returns true if nothing is left to do.
     async fn revisit(&mut self, id: &str) -> Result<bool, Stop> {
         let entry = self.app.ledger.entry(id, self.now()).await?;
         let user = match self.user(id).await {
@@ -554,7 +562,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Does what is to be done for a user just read; whether nothing is left.
+    /// Does what a user needs who has just been read. Returns true if nothing is left to do.
     async fn act(&mut self, user: &User, entry: &Entry) -> Result<bool, Stop> {
         let plan = self.plan(user, entry);
         let deferred = self.is_deferred(&user.id, &plan, entry);
@@ -578,7 +586,8 @@ impl<'a> Run<'a> {
         Ok(cleaned && !deferred)
     }
 
-    /// Gives back the numbers of those who left: of those whom the walk did not meet, some in each run, one after the other.
+    /// Releases the numbers of users who have left. Each run checks some of the users whom the walk
+    /// did not meet, and the next run continues there.
     async fn see_off(&mut self) -> Result<(), Stop> {
         if self.rules().release_after_days.is_none() {
             return Ok(());
@@ -645,7 +654,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Takes a user with whom all is done off the queue, unless the hook queued it anew.
+    /// Removes a finished user from the queue, unless the hook has queued the user again.
     async fn dequeue(&mut self, id: &str) -> Result<(), Stop> {
         match self.queued.remove(id) {
             Some(at) if !self.rules().dry_run => Ok(self.app.ledger.dequeue(id, at).await?),
@@ -653,7 +662,8 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Whether a user who needs a number has to wait for another run: nothing is there for this one, and no more may be bought.
+    /// True if a user who needs a number must wait for another run: no number waits for this user,
+    /// and no more may be bought.
     fn is_deferred(&self, id: &str, plan: &Plan, entry: &Entry) -> bool {
         plan.number == Number::Needed
             && !self.ours.contains_key(id)
@@ -685,7 +695,7 @@ impl<'a> Run<'a> {
         });
     }
 
-    /// Notes that Okta failed for one user; where it would for the others too, the run stops.
+    /// Notes Okta's failure with one user. If the same would happen with the others, stops the run.
     pub(crate) async fn okta_failed(
         &mut self,
         id: &str,
@@ -696,7 +706,8 @@ impl<'a> Run<'a> {
             error,
             CallError::RateLimited { .. } | CallError::Reserved { .. }
         );
-        // Nothing is wrong with a user whose turn comes in the next run; a number without a user is worth a word.
+        // A rate limit is not the user's fault, so it is not reported, except when a bought number
+        // stays unrecorded.
         if !limited || step == "record" {
             self.failed(id, step, error.to_string());
         }
@@ -719,7 +730,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Lets everybody else come first from now on.
+    /// Moves a user behind all others.
     async fn set_aside(&mut self, id: &str) -> Result<(), Stop> {
         let room = self.queued.contains_key(id) || self.queued.len() < QUEUE;
         if room && !self.rules().dry_run {
@@ -731,7 +742,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Okta did it with a user.
+    /// Notes that Okta accepted a step.
     pub(crate) fn succeeded(&mut self, step: &'static str) {
         self.alike.remove(step);
         if step == "record" {
@@ -739,7 +750,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Whether a number just bought might not be taken by Okta, for all that is known.
+    /// True if Okta may refuse to record the next number.
     pub(crate) fn doubts(&self) -> bool {
         let refused = self.progress.as_ref().is_some_and(|last| last.refused);
         refused || self.alike.contains_key("record")
@@ -754,7 +765,8 @@ fn twilio(error: &numbers::CallError) -> Failure {
     }
 }
 
-/// What it means that Okta's list cannot be had: at its limit, the next run's work.
+/// Okta's list is unavailable. At a rate limit the work is left to the next run; any other error is
+/// a failure.
 fn unlisted(error: &CallError) -> Result<(), Failure> {
     match error {
         CallError::RateLimited { .. } | CallError::Reserved { .. } => Ok(()),

@@ -1,15 +1,20 @@
-//! A number's way to a user: planned, bought, wired, recorded; and back: releasing, released.
+//! The stages of a number: planned, bought, wired, recorded, and later releasing, released.
 //!
-//! Each step is written to the ledger before or after it, and may end here:
+//! The ledger stores each step, before or after it is done. The process may end at any point. What
+//! the next run then does:
 //!
-//! | ended after … | the next run finds | and |
-//! | --- | --- | --- |
-//! | planned | nothing at Twilio by the user's name | buys the planned number, which nobody can buy twice |
-//! | the purchase, answered or not | the number by the user's name, or by its SID in the ledger | goes on with it |
-//! | the purchase, unanswered, and no list shows it yet | that the planned number cannot be bought | waits ten minutes before it plans another |
-//! | bought, wired | the same | makes sure of the webhooks and records it; both may be done twice |
-//! | the change of the profile, answered or not | the number in the profile | has nothing to do |
-//! | releasing, or its `DELETE` | the number there, or not | decides anew, or writes that it is gone |
+//! * After "planned" no number at Twilio has the user's name. The run buys the planned number.
+//!   Twilio does not sell a number twice.
+//! * After the purchase, answered or not, it finds the number by the user's name, or by its SID in
+//!   the ledger. It continues with that number.
+//! * If the purchase had no answer and no list shows the number yet, the planned number cannot be
+//!   bought. The run waits ten minutes before it plans another.
+//! * After "bought" or "wired" it finds the number in the same way. It checks the webhooks and
+//!   records the number. Both may be done twice.
+//! * After the change of the profile, answered or not, the number is in the profile. Nothing is
+//!   left to do.
+//! * After "releasing" or its `DELETE` it finds the number or not. It decides again, or writes that
+//!   the number is released.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -25,28 +30,30 @@ use crate::decide::{self, Assigned, Farewell, Number, Person};
 use crate::ledger::{Entry, Stage};
 use crate::run::{Run, Stop};
 
-/// Numbers asked for that others were quicker to buy, before a user has to wait for the next run.
+/// How many numbers to try if other customers buy them first. After that the user waits for the
+/// next run.
 const CANDIDATES: usize = 5;
-/// How many more numbers than were shown before are asked for.
+/// How many numbers to request in addition to those already shown.
 const MORE: usize = 20;
-/// Numbers pointed elsewhere at the same time.
+/// How many numbers get new webhooks at the same time.
 const AT_ONCE: usize = 10;
-/// Seconds until Twilio's lists certainly show what was bought.
+/// Seconds until Twilio's lists surely show a purchase.
 const LAG: u64 = 600;
-/// Not to be had: no such number, no longer available, none in the area.
+/// The number is not available: it does not exist, it is sold, or there is none in the area.
 const GONE: [u32; 3] = [21421, 21422, 21452];
-/// An address, a bundle of documents, or both are demanded.
+/// Twilio requires an address, a bundle of documents, or both.
 const PAPERS: [u32; 4] = [21615, 21631, 21649, 21651];
 
-/// Numbers to buy, searched for when needed, area after area.
+/// The numbers for sale, searched area by area when needed.
 pub(crate) struct Stock {
     areas: VecDeque<String>,
     found: VecDeque<E164>,
-    /// What was found in the first of the areas so far: what is bought may be found again, and what is left may be more.
+    /// The numbers found so far in the first area. A later search may find bought numbers again,
+    /// and may find more.
     shown: HashSet<E164>,
-    /// Numbers were passed over because they need papers.
+    /// True if numbers were left out because they require an address.
     needs_address: bool,
-    /// Nothing more is bought in this run: it would fail alike for the next user.
+    /// True if this run buys no more: the next user would get the same error.
     closed: bool,
 }
 
@@ -61,7 +68,7 @@ impl Stock {
         }
     }
 
-    /// The next number that can be bought without papers; `None`: there is none in any area.
+    /// The next number that requires no address. `None`: no area has one.
     async fn next(
         &mut self,
         numbers: &Numbers,
@@ -94,7 +101,7 @@ impl Stock {
 }
 
 impl Run<'_> {
-    /// Whether the limits allow a purchase, whatever became of those that had no answer.
+    /// True if the limits allow a purchase. Purchases without an answer count as made.
     pub(crate) fn may_buy(&self) -> bool {
         let rules = self.rules();
         !self.stock.closed
@@ -102,7 +109,7 @@ impl Run<'_> {
             && self.held + self.purchases < rules.max_numbers
     }
 
-    /// Points so many of our numbers that do not lead to the other functions (any more) to them.
+    /// Sets the webhooks of at most `most` of our numbers that do not point to the other functions.
     pub(crate) async fn straighten(&mut self, most: usize) -> Result<(), Stop> {
         let (app, rules) = (self.app, self.rules());
         let mut left = most;
@@ -129,7 +136,7 @@ impl Run<'_> {
                     Ok(wired) => self.rewired(&id, wired),
                     Err(error) => {
                         self.failed(&id, "rewire", error.to_string());
-                        // It would be for the others too.
+                        // The other numbers would fail too.
                         if matches!(error, CallError::Unauthorized | CallError::RateLimited) {
                             self.crooked_left |= !self.crooked.is_empty();
                             self.crooked.clear();
@@ -152,7 +159,8 @@ impl Run<'_> {
         }
     }
 
-    /// Brings a user to a number, from wherever that stands; whether nothing is left to be done.
+    /// Gives a user a number, continuing from the current stage. Returns true if nothing is left to
+    /// do.
     pub(crate) async fn provide(
         &mut self,
         user: &User,
@@ -161,7 +169,8 @@ impl Run<'_> {
     ) -> Result<bool, Stop> {
         let (app, rules, id) = (self.app, self.rules(), user.id.as_str());
         let Some((owned, new)) = self.acquire(user, entry).await? else {
-            // A dry run buys nothing; otherwise the mobile does not wait for the number.
+            // A dry run buys nothing. In a real run the mobile number is rewritten now: it need not
+            // wait for the purchase.
             if let Some(mobile) = clean {
                 self.clean(id, mobile).await?;
             }
@@ -184,7 +193,7 @@ impl Run<'_> {
         }
         app.ledger.advance(id, Stage::Wired, self.now()).await?;
         if new {
-            // While it was bought, somebody may have given the user a number by hand.
+            // During the purchase an administrator may have given the user a number by hand.
             let user = match self.user(id).await {
                 Ok(user) => user,
                 Err(error) => return self.okta_failed(id, "record", error).await.map(|()| false),
@@ -200,12 +209,12 @@ impl Run<'_> {
         self.record(id, &owned, clean).await
     }
 
-    /// The user's number and whether it is new, or nothing if none was to be had.
+    /// The user's number, and true if it is new. `None` if there is none.
     async fn acquire(&mut self, user: &User, entry: &Entry) -> Result<Option<(Owned, bool)>, Stop> {
         let (app, id) = (self.app, user.id.as_str());
         let known = match (self.ours.get(id), &entry.sid) {
             (Some(owned), _) => Some(owned.clone()),
-            // Lists may lag behind.
+            // Twilio's lists may lag behind.
             (None, Some(sid)) => match app.numbers.get(sid, self.now()).await {
                 Ok(owned) => Some(owned).filter(|owned| decide::owner(&owned.name) == Some(id)),
                 Err(CallError::NotFound) => None,
@@ -225,7 +234,7 @@ impl Run<'_> {
         }
     }
 
-    /// Goes on with a number that is there; if its purchase had no answer, it is reported now.
+    /// Continues with a number that exists. If its purchase had no answer, it is reported now.
     async fn adopt(&mut self, id: &str, owned: Owned, entry: &Entry) -> Result<Owned, Stop> {
         if entry.stage == Some(Stage::Planned) {
             self.bought(id, &owned).await?;
@@ -263,7 +272,8 @@ impl Run<'_> {
             self.report.remaining += 1;
             return Ok(None);
         }
-        // After a number that could not be recorded, whether the next one could be is tried before it is paid for: by changing nothing.
+        // If a number could not be recorded, test whether the next one could be before buying it:
+        // send Okta an empty change.
         if self.doubts() && !rules.dry_run {
             let tried = self.okta(async |users, now| users.update(id, &[], now).await);
             match tried.await {
@@ -278,7 +288,8 @@ impl Run<'_> {
                 _ => self.succeeded("record"),
             }
         }
-        // Its purchase may have happened unanswered: then nobody can buy it again, we included.
+        // The first purchase may have succeeded although no answer came. Buying the same number
+        // again is safe: Twilio rejects it.
         let mut planned = entry
             .number
             .clone()
@@ -324,7 +335,7 @@ impl Run<'_> {
                 .await
             {
                 Ok(owned) => {
-                    // Counted among ours from now on.
+                    // `bought` counts it among our numbers, so it leaves `purchases`.
                     self.bought(id, &owned).await?;
                     return Ok(Some((owned, true)));
                 }
@@ -349,7 +360,7 @@ impl Run<'_> {
             }
             let papers = matches!(error, CallError::Refused(code) if PAPERS.contains(&code));
             if !refused || papers && !again {
-                // The same would be said to the next user.
+                // The next user would get the same answer.
                 self.stock.closed = true;
                 let demand = if papers {
                     " (an address or a bundle of documents is required)"
@@ -359,7 +370,7 @@ impl Run<'_> {
                 self.failed(id, "buy", format!("{error}{demand}"));
                 return Ok(None);
             }
-            // It is about this number; another one may be had.
+            // The error is about this number. Another one may be available.
             last = Some(error);
         }
         let gone = matches!(last, Some(CallError::Refused(code)) if GONE.contains(&code));
@@ -367,7 +378,7 @@ impl Run<'_> {
             "others were quicker to buy the numbers found".to_owned(),
             |error| error.to_string(),
         );
-        // Whatever Twilio has against five numbers, it has against the next.
+        // If Twilio rejects five numbers for another reason, it would reject the next.
         self.stock.closed = !gone;
         self.failed(id, "buy", reason);
         Ok(None)
@@ -389,7 +400,7 @@ impl Run<'_> {
         None
     }
 
-    /// Writes the number, and the mobile, into the profile.
+    /// Writes the number into the profile, and then the mobile number.
     async fn record(
         &mut self,
         id: &str,
@@ -397,7 +408,8 @@ impl Run<'_> {
         clean: Option<&E164>,
     ) -> Result<bool, Stop> {
         let app = self.app;
-        // Alone: a mobile that comes from another directory, and cannot be written, must not keep the number out.
+        // In its own call: a mobile number from another directory cannot be written, and must not
+        // prevent this change.
         let user = match self
             .change(id, &[(Attribute::PrimaryPhone, Some(&owned.number))])
             .await
@@ -416,7 +428,7 @@ impl Run<'_> {
         }
     }
 
-    /// Rewrites a mobile in E.164; whether that was done.
+    /// Rewrites a mobile number in E.164. Returns true if nothing is left to do.
     pub(crate) async fn clean(&mut self, id: &str, mobile: &E164) -> Result<bool, Stop> {
         if self.rules().dry_run {
             self.report.cleaned.push(person(id));
@@ -445,7 +457,7 @@ impl Run<'_> {
         self.report.cleaned.push(person(id));
     }
 
-    /// Changes a profile; without an answer, what it is now tells.
+    /// Changes a profile. If no answer comes, reads the profile to see whether the change was made.
     async fn change(&self, id: &str, changes: &[(Attribute, Option<&E164>)]) -> Result<User, Okta> {
         let change = self.okta(async |users, now| users.update(id, changes, now).await);
         match change.await {
@@ -464,7 +476,8 @@ impl Run<'_> {
         }
     }
 
-    /// Puts the entry right of a user who needs nothing: an earlier run ended before it could, or the user came back in time.
+    /// Corrects the record of a user who needs nothing: an earlier run ended too soon, or the user
+    /// came back in time.
     pub(crate) async fn settle(&mut self, user: &User, entry: &Entry) -> Result<(), Stop> {
         let Some(owned) = self.ours.get(&user.id).filter(|_| !self.rules().dry_run) else {
             return Ok(());
@@ -485,7 +498,8 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// A user who is gone (`None`: Okta has nobody with this id); whether nothing is left to be done.
+    /// Handles a user who has left (`None`: Okta has no user with this id). Returns true if nothing
+    /// is left to do.
     pub(crate) async fn farewell(
         &mut self,
         id: &str,
@@ -514,7 +528,7 @@ impl Run<'_> {
             }
             Farewell::Release => {}
         }
-        // There is no undoing it: the number is looked at again.
+        // A release cannot be undone, so read the number again.
         let owned = match app.numbers.get(&sid, self.now()).await {
             Ok(owned) if decide::owner(&owned.name) == Some(id) => Some(owned),
             Ok(_) => return Ok(true),
@@ -563,7 +577,7 @@ impl Run<'_> {
     }
 }
 
-/// Whether somebody else who has not left has the number in the profile.
+/// True if the profile of another user, who has not left, contains the number.
 fn is_used_by_another(found: &Found, id: &str) -> bool {
     let other = |user: &User| user.id != id && user.status != Status::Deprovisioned;
     match found {

@@ -1,4 +1,4 @@
-//! Confirming a request: by its link, or by the tenant's Management API.
+//! Confirms a request, by its link or by the tenant's Management API.
 
 use std::time::Instant;
 
@@ -11,14 +11,15 @@ use crate::outcome::Outcome;
 use crate::{App, Management};
 
 impl App {
-    /// Confirms a request, or hands its link over; uses it up unless it may be tried again.
+    /// Confirms a request, or sends its link to the phone. The request is then used, unless the
+    /// person may try again.
     pub(crate) async fn confirm(
         &self,
         request: &pending::Request,
         held: &mut Held,
         turn: &Turn<'_>,
     ) -> Outcome {
-        // The rules may have been tightened since it was stored.
+        // The rules may have become stricter since the request was stored.
         let Some(link) = self.links.judge(&request.link, None) else {
             held.remove(&request.id);
             return Outcome::LinkNoLongerAllowed;
@@ -62,8 +63,9 @@ impl App {
         }
     }
 
-    /// Follows a link. Where that did not end in a clear success, the user's record is asked, if we may read it: an earlier attempt
-    /// whose answer was lost has used the link up, and the person should hear the truth.
+    /// Follows a link. Without a clear success, reads the user's record, if we have the keys. The
+    /// link may have been used by an earlier attempt whose answer was lost: the person should hear
+    /// the truth.
     async fn by_link(
         &self,
         link: &link::Link,
@@ -100,7 +102,7 @@ impl App {
             followed,
         ) {
             (Some(Some(true)), _) => Confirmation::Confirmed,
-            // Whoever can ask says nothing that is not so.
+            // With keys to ask, say "confirmed" only if the record says so.
             (Some(_), Confirmation::Submitted) => {
                 unsaid("the form was answered by a page, and the record does not say verified")
             }

@@ -1,4 +1,4 @@
-//! What a text means, and what it leads to.
+//! Understands a message and decides what to do.
 
 use std::time::SystemTime;
 
@@ -11,16 +11,17 @@ use unicode_normalization::UnicodeNormalization as _;
 use crate::outcome::Silence;
 
 const DAY: u64 = 86_400;
-/// Wrong replies that we answer, and wrong codes after which none counts, of a number in 24 hours.
+/// In 24 hours a number gets this many answers to wrong replies. After this many wrong codes no
+/// code counts.
 pub(crate) const WRONG_PER_DAY: u64 = 5;
-/// A confirmation is a word and a code; what is longer is not one.
+/// A confirmation is a word and a code. A longer message is not one.
 const LONGEST: usize = 200;
 
 /// The words that confirm.
 #[derive(Debug)]
 pub(crate) struct Words {
     normal: Vec<String>,
-    /// The first as configured, for telling people what to reply.
+    /// The first word as configured, for texts that ask for it.
     pub(crate) shown: String,
 }
 
@@ -50,12 +51,12 @@ impl Words {
     }
 }
 
-/// What a person said.
+/// The meaning of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Said {
-    /// No more texts.
+    /// The person wants no more SMS.
     Stop,
-    /// A word that confirms, perhaps with the code of the request meant.
+    /// A word that confirms, perhaps with a request's code.
     Word {
         /// Four digits.
         code: Option<String>,
@@ -64,15 +65,15 @@ pub(crate) enum Said {
     Other,
 }
 
-/// Understands a text. Only exactly a configured word confirms, in any case, width and punctuation: `yes!`, `"ＹＥＳ"`, but not
-/// `yes please`.
+/// Understands a message. Only a configured word confirms, in any case, width and punctuation:
+/// `yes!`, `"ＹＥＳ"`, but not `yes please`.
 pub(crate) fn understand(text: &str, words: &Words) -> Said {
     if text.len() > LONGEST {
         return Said::Other;
     }
     let mut tokens = tokens(text);
     let is_word = |tokens: &[String]| words.normal.contains(&tokens.join(" "));
-    // "Yes ❤️": an emoji at the end is punctuation, unless it is the word itself.
+    // "Yes ❤️": an emoji at the end counts as punctuation, unless the configured word ends with it.
     while tokens.len() > 1
         && !is_word(&tokens)
         && tokens.last().is_some_and(|word| word.chars().all(is_emoji))
@@ -95,8 +96,8 @@ pub(crate) fn understand(text: &str, words: &Words) -> Said {
     }
 }
 
-/// The words of a text: compatibility forms unified (NFKC), invisible characters dropped, case folded, punctuation around each
-/// word stripped.
+/// The words of a message, in one form: NFKC, no invisible characters, case folded, no punctuation
+/// around a word.
 fn tokens(text: &str) -> Vec<String> {
     let unified: String = text
         .nfkc()
@@ -112,13 +113,14 @@ fn tokens(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// Zero-width characters, direction marks, variation selectors, skin tones, byte order mark, controls that are not blanks.
+/// True for zero-width characters, direction marks, variation selectors, skin tones, the byte order
+/// mark, and controls that are not blanks.
 fn is_invisible(c: char) -> bool {
     matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{1f3fb}'..='\u{1f3ff}')
         || (c.is_control() && !c.is_whitespace())
 }
 
-/// Pictures and symbols (<https://www.unicode.org/reports/tr51/>).
+/// True for pictures and symbols (<https://www.unicode.org/reports/tr51/>).
 fn is_emoji(c: char) -> bool {
     matches!(c, '\u{203c}' | '\u{2049}' | '\u{20e3}' | '\u{2190}'..='\u{21ff}' | '\u{2300}'..='\u{23ff}' | '\u{2600}'..='\u{27bf}' | '\u{2b00}'..='\u{2bff}' | '\u{1f000}'..='\u{1faff}')
 }
@@ -128,34 +130,34 @@ fn is_punctuation(c: char) -> bool {
         || matches!(c, '\u{a1}' | '\u{ab}' | '\u{b4}' | '\u{b7}' | '\u{bb}' | '\u{bf}' | '\u{2010}'..='\u{2027}' | '\u{2030}'..='\u{205e}' | '\u{3000}'..='\u{3003}' | '\u{3008}'..='\u{3011}')
 }
 
-/// What is known about the sender's number.
+/// What the table says about the sender's number.
 pub(crate) struct Known<'a> {
-    /// Its requests, oldest first, expired ones included.
+    /// The number's requests, oldest first, including expired ones.
     pub(crate) requests: &'a [Request],
-    /// How many wrong codes came from it in the last 24 hours.
+    /// The wrong codes from the number in the last 24 hours.
     pub(crate) wrong_codes: u64,
-    /// When it last confirmed something (epoch seconds), and with which code.
+    /// The number's last confirmation: its time (epoch seconds) and its code.
     pub(crate) confirmed: Option<(u64, Option<String>)>,
-    /// Requests are valid for this long, even if they were stored for longer.
+    /// How long a request is valid, even if it was stored for longer.
     pub(crate) valid_hours: u64,
 }
 
-/// What a text leads to.
+/// What to do with a message.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Decision {
-    /// No answer, and why.
+    /// Send no answer, for this reason.
     Silence(Silence),
-    /// All requests are dropped, no answer.
+    /// Cancel all requests and send no answer.
     Cancel,
-    /// "Try again", if that was not said too often today.
+    /// Answer "try again", unless the number has had too many of these answers today.
     Wrong,
-    /// Which one? All valid requests with their codes.
+    /// Ask which request is meant: list all valid ones with their codes.
     List,
-    /// Confirmed before: the same answer again.
+    /// Give the same answer again: the request was confirmed before.
     Repeat,
-    /// Too late; these requests are dropped.
+    /// Say that it is too late, and remove these requests.
     Expired(Vec<String>),
-    /// This request is confirmed, or its link handed over.
+    /// Confirm this request, or send its link.
     Act(String),
 }
 
@@ -166,7 +168,7 @@ impl Known<'_> {
             .min(request.created_at + self.valid_hours * 3600)
     }
 
-    /// The requests that can still be confirmed.
+    /// The requests that a reply can still confirm.
     pub(crate) fn valid(&self, now: SystemTime) -> impl Iterator<Item = &Request> {
         self.requests
             .iter()
@@ -174,7 +176,7 @@ impl Known<'_> {
     }
 }
 
-/// Whether what was confirmed before can matter to [`decide`]; most replies need no look-up.
+/// True if [`decide`] needs the last confirmation. Most replies do not.
 pub(crate) fn needs_the_past(
     said: &Said,
     requests: &[Request],
@@ -190,7 +192,7 @@ pub(crate) fn needs_the_past(
     matches!(said, Said::Word { code } if code.is_some() || known.valid(now).next().is_none())
 }
 
-/// Decides.
+/// Decides what to do with a message.
 pub(crate) fn decide(said: &Said, known: &Known<'_>, now: SystemTime) -> Decision {
     let valid: Vec<&Request> = known.valid(now).collect();
     match said {
@@ -198,7 +200,8 @@ pub(crate) fn decide(said: &Said, known: &Known<'_>, now: SystemTime) -> Decisio
         Said::Stop => Decision::Cancel,
         Said::Other if valid.is_empty() => Decision::Silence(Silence::NothingPending),
         Said::Other => Decision::Wrong,
-        // Four digits can be guessed, but not in as few attempts as a person needs.
+        // Four digits can be guessed. With so few attempts a guess is unlikely, and a person needs
+        // no more.
         Said::Word { code: Some(_) } if known.wrong_codes >= WRONG_PER_DAY => {
             Decision::Silence(Silence::WrongReplyIgnored)
         }
@@ -228,7 +231,8 @@ pub(crate) fn decide(said: &Said, known: &Known<'_>, now: SystemTime) -> Decisio
     }
 }
 
-/// Nothing valid is left: whichever was last within a day, an expiry or a success, is what the person is told.
+/// No valid request is left. Tells the person the newer event of the last day: an expiry or a
+/// success.
 fn nothing_valid(known: &Known<'_>, now: SystemTime) -> Decision {
     let now = epoch(now);
     let expired = known
@@ -245,14 +249,15 @@ fn nothing_valid(known: &Known<'_>, now: SystemTime) -> Decision {
     }
 }
 
-/// A code for each of `requests` that has none, no two alike. `random` gives numbers from 0 to its argument - 1.
+/// Gives each of `requests` without a code a new one. No two codes are equal. `random` returns a
+/// number from 0 to its argument - 1.
 pub(crate) fn codes(requests: &[&Request], mut random: impl FnMut(u64) -> u64) -> Vec<Request> {
     let mut taken: Vec<String> = Vec::new();
     let mut coded = Vec::new();
     for request in requests {
         let kept = request.code.clone().filter(|code| !taken.contains(code));
         let code = kept.unwrap_or_else(|| {
-            // Not 0000 to 0999: a phone that drops leading zeros would break them.
+            // No code starts with 0, because some phones drop leading zeros.
             let start = 1000 + random(9000);
             let free = |code: &String| {
                 !taken.contains(code)

@@ -1,11 +1,21 @@
-//! A text came to our number: if it is the right word, confirm what waits for that phone.
+//! Handles an SMS to our number. The right word confirms the request that waits for the sender's
+//! phone.
 //!
-//! Twilio posts the text. It is authenticated, understood (`decide`), and answered with TwiML. Each message is handled once, by
-//! its SID: Twilio's retry gets the first answer again. A number's requests are held while one reply acts on them, so two replies
-//! never follow a link twice, and a failed attempt leaves the request as it was.
+//! Twilio posts the message. The flow:
 //!
-//! Never: a word about what is pending to another number, a confirmation on a status alone, a password link opened (unless the
-//! settings ask for it), an answer to a text that opts out.
+//! 1. Check Twilio's signature.
+//! 2. Understand the message (`decide`): a word that confirms, STOP, or anything else.
+//! 3. Claim the message and hold the number's requests.
+//! 4. Act: confirm the request, or send its password link to the phone.
+//! 5. Store the answer, and answer with TwiML.
+//!
+//! Each message is handled once, by its SID. Twilio's retry gets the first answer again. While one
+//! reply holds a number's requests, a second reply waits. So a link is never followed twice by two
+//! replies. A failed attempt leaves the request as it was.
+//!
+//! Promises: another number learns nothing about pending requests. An HTTP status alone confirms
+//! nothing. A password link is not opened, unless the settings ask for it. A message that opts out
+//! gets no answer.
 
 mod confirm;
 mod decide;
@@ -38,11 +48,12 @@ use texts::Texts;
 
 const BODY_LIMIT: usize = 1024 * 1024;
 const DAY: u64 = 86_400;
-/// Twilio waits 15 s for an answer (<https://www.twilio.com/docs/api/errors/11205>); the link has to have answered by then.
+/// Twilio waits 15 s for an answer (<https://www.twilio.com/docs/api/errors/11205>). The link must
+/// have answered before that.
 const TIME_TO_ANSWER: Duration = Duration::from_secs(12);
-/// Kept free for the closing writes and the answer.
+/// Time kept free for the closing writes and the answer.
 const RESERVE: Duration = Duration::from_millis(1_500);
-/// A list of requests that fits a few segments.
+/// The longest list of requests. It fits into a few segments.
 const LISTED: usize = 8;
 
 /// The function's settings and clients.
@@ -78,7 +89,7 @@ impl Rules {
     }
 }
 
-/// The users of the tenant, if the `auth0` secret names an application to ask with.
+/// The tenant's users, if the `auth0` secret names an application to ask with.
 struct Management {
     application: Secret<auth0::Application>,
     users: Users,
@@ -97,7 +108,7 @@ impl Management {
 }
 
 impl Function for App {
-    /// A message's turn has an end of its own.
+    /// No fixed time: the deadline of a message's turn limits the time.
     const TIME: Option<Duration> = None;
 
     fn read(platform: &Platform, source: &mut Source<'_>) -> Self {
@@ -125,7 +136,8 @@ impl Function for App {
     }
 
     async fn warm_up(&self, platform: &Platform, now: SystemTime) {
-        let _met_again = tokio::join!(
+        // A failure shows again on the first request.
+        let _ = tokio::join!(
             self.twilio.get(now),
             platform.warm_up(1),
             platform.http.warm_up(self.tenant.as_ref())
@@ -138,7 +150,8 @@ impl Function for App {
         let form =
             webhook::authenticate(request, self.public_url.as_ref(), &self.twilio, now).await?;
         let sms = InboundSms::parse(&form)?;
-        // Short codes, names, other channels, and ourselves: an answer could only start a loop.
+        // Do not answer short codes, alphanumeric senders, other channels or our own number: an
+        // answer could start a loop.
         let Some(phone) = sms
             .from
             .clone()
@@ -154,14 +167,15 @@ impl Function for App {
         ) {
             (None, said) | (Some("START"), said @ Said::Word { .. }) => said,
             (Some("STOP"), _) => Said::Stop,
-            // Twilio has answered; it takes nothing away.
+            // Twilio has answered this keyword. It cancels nothing.
             _ => {
                 return Ok(twiml::Response::new()
                     .into_reply("opt_out_keyword")
                     .field("sid", sms.sid));
             }
         };
-        // Fetching the token may have taken seconds: Twilio has waited for them, and leases count from here.
+        // Fetching the token may have taken seconds, and Twilio is waiting. The deadline counts
+        // from the arrival, leases from here.
         let (started, now) = (Instant::now(), now + arrived.elapsed());
         let deadline =
             (arrived + TIME_TO_ANSWER).min(started + request.remaining(Duration::from_millis(500)));
@@ -187,7 +201,7 @@ impl Function for App {
 }
 
 impl App {
-    /// Waits for this message's turn, acts, and remembers the answer.
+    /// Waits for this message's turn, acts, and stores the answer.
     async fn answer(&self, said: &Said, turn: &Turn<'_>) -> Result<Reply, Reply> {
         let (mut held, bound) = match self.begin(turn).await? {
             Begun::Answered(text) => return Ok(outcome::reply(&text, "repeated")),
@@ -209,7 +223,8 @@ impl App {
         }
         let closing = self.close(held, turn, &outcome);
         if let Err(error) = Table::within(turn.to_close(), closing).await {
-            // What was confirmed is confirmed, and the person should know; anything else Twilio may ask for again.
+            // If a request is confirmed, the person should know. In all other cases Twilio may
+            // retry.
             if !outcome.is_confirmed() {
                 return Err(self.abandon(turn, None, error).await);
             }
@@ -218,7 +233,7 @@ impl App {
         Ok(outcome.into_reply(&self.messages))
     }
 
-    /// Reads what else can matter to this reply: most need nothing.
+    /// Reads what else this reply depends on. Most replies need nothing.
     async fn past(
         &self,
         said: &Said,
@@ -249,7 +264,8 @@ impl App {
         })
     }
 
-    /// Counts a wrong reply; whether it is still answered, after those of the last 24 hours.
+    /// Counts a wrong reply. Returns false if the number has had too many in the last 24 hours:
+    /// then it gets no answer.
     async fn count_wrong(&self, said: &Said, turn: &Turn<'_>) -> Result<bool, Unavailable> {
         let count = async |what| turn.budget(what).take(&self.table, turn.now).await;
         let code = async {
@@ -284,7 +300,8 @@ impl App {
             valid_hours: self.rules.valid_hours,
         };
         let decision = match decide::decide(said, &known, turn.now) {
-            // An earlier attempt of this message was for another request. It must not confirm this one.
+            // An earlier attempt of this message was for another request. It must not confirm
+            // this one.
             Decision::Act(id) if bound.is_some_and(|bound| bound != id) => {
                 Decision::Silence(Silence::Repeated)
             }
@@ -319,7 +336,8 @@ impl App {
                     valid_hours: self.rules.valid_hours,
                 };
                 let valid: Vec<&pending::Request> = known.valid(turn.now).collect();
-                // The newest: what a person asked for last is what they mean, if they cannot be told all.
+                // If there are too many for one list, show the newest: people mean the request that
+                // they made last.
                 let listed =
                     decide::codes(&valid[valid.len().saturating_sub(LISTED)..], random_below);
                 let text = texts::list(&listed, &self.rules.words.shown, turn.now);
@@ -344,9 +362,10 @@ impl App {
     }
 }
 
-/// What is known beyond the requests themselves.
+/// What the table says about the number, besides its requests.
 struct Past {
-    /// Whether what was confirmed last was only submitted.
+    /// True if the last confirmed request was only submitted: Auth0's page did not say how it
+    /// ended.
     submitted: bool,
     confirmed: Option<(u64, Option<String>)>,
     wrong_codes: u64,

@@ -1,4 +1,4 @@
-//! One message: who answers it, and what is remembered of that.
+//! One message: which instance answers it, and what the table remembers of it.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -11,7 +11,7 @@ use shared::rules::phone::E164;
 use crate::outcome::Outcome;
 use crate::{App, DAY, RESERVE, decide};
 
-/// One message being answered.
+/// One message that this instance answers.
 pub(crate) struct Turn<'a> {
     pub(crate) key: Key,
     pub(crate) phone: &'a E164,
@@ -22,7 +22,7 @@ pub(crate) struct Turn<'a> {
 }
 
 impl Turn<'_> {
-    /// Ours if nobody answered this message, or is about to.
+    /// Claims the message, unless it is answered or another instance is answering it.
     fn claim(&self, lease_until: u64, clock: SystemTime) -> Update {
         Update::new(self.key.clone())
             .set("owner_id", self.owner.as_str())
@@ -36,7 +36,7 @@ impl Turn<'_> {
             .bind(":me", self.owner.as_str())
     }
 
-    /// How many replies of a kind count in a day.
+    /// The budget for one kind of reply from this number, in a day.
     pub(crate) fn budget(&self, what: &str) -> Budget {
         Budget::new(
             &format!("reply#{what}"),
@@ -46,19 +46,19 @@ impl Turn<'_> {
         )
     }
 
-    /// Where the text of an answer with a link is kept.
+    /// The key of the item with an answer that contains a link.
     pub(crate) fn kept_key(&self) -> Key {
         Key::new(self.key.pk.clone(), format!("{}#link", self.key.sk))
     }
 
-    /// Time for acting.
+    /// The time left for acting.
     pub(crate) fn left(&self) -> Duration {
         self.deadline
             .saturating_duration_since(Instant::now())
             .saturating_sub(RESERVE)
     }
 
-    /// Time for writing down what came of it.
+    /// The time left for storing the result.
     pub(crate) fn to_close(&self) -> Duration {
         self.deadline
             .saturating_duration_since(Instant::now())
@@ -66,15 +66,15 @@ impl Turn<'_> {
     }
 }
 
-/// What waiting for a message came to.
+/// The result of waiting for a message's turn.
 pub(crate) enum Begun {
     /// This message was answered before, with this text.
     Answered(String),
-    /// We answer it.
+    /// This instance answers the message.
     Ours {
-        /// The number's requests, if it has any, held by us.
+        /// The number's requests, if it has any. This instance holds them.
         held: Option<Held>,
-        /// The one request that an earlier attempt at this message tried in vain.
+        /// The request that an earlier attempt for this message failed to confirm.
         bound: Option<String>,
     },
 }
@@ -89,11 +89,11 @@ impl Begun {
 }
 
 impl App {
-    /// Waits until no other invocation answers this message or acts on a reply of this number.
+    /// Waits until no other instance answers this message or acts on a reply of this number.
     pub(crate) async fn begin(&self, turn: &Turn<'_>) -> Result<Begun, Reply> {
         loop {
             let clock = turn.now + turn.started.elapsed();
-            // Both terms are rounded down; the leases must not end before we do.
+            // Both terms are rounded down. The leases must not end before we do.
             let lease_until = epoch(clock)
                 + turn
                     .deadline
@@ -146,8 +146,9 @@ impl App {
         }
     }
 
-    /// Saves the answer and the changed requests. The order matters if the process ends between the two writes: normally the answer
-    /// comes first, then the used request is removed. For a list or a cancellation the requests come first.
+    /// Saves the answer and the changed requests. The order matters if the process ends between the
+    /// two writes. Normally the answer comes first, then the used request is removed. For a list or
+    /// a cancellation the requests come first.
     pub(crate) async fn close(
         &self,
         mut held: Option<Held>,
@@ -185,7 +186,8 @@ impl App {
         }
     }
 
-    /// Gives up because of `error`, and lets Twilio's retry begin at once, as far as the table allows, not only when our leases end.
+    /// Gives up because of `error`. Frees the claims, as far as the table allows, so that Twilio's
+    /// retry can start at once and need not wait for the leases to end.
     pub(crate) async fn abandon(
         &self,
         turn: &Turn<'_>,
@@ -197,11 +199,12 @@ impl App {
             .only_if("owner_id = :me AND attribute_not_exists(answer)")
             .bind(":me", turn.owner.as_str());
         let work = async { tokio::join!(self.release(held), self.table.update(unclaim)) };
-        let _leases_end_anyway = tokio::time::timeout(RESERVE, work).await;
+        // If this fails, the leases end by themselves.
+        let _ = tokio::time::timeout(RESERVE, work).await;
         Failure::from(error).into()
     }
 
-    /// Remembers the answer, for when Twilio asks again.
+    /// Stores the answer for Twilio's retry.
     async fn finish(&self, turn: &Turn<'_>, outcome: &Outcome) -> Result<(), Unavailable> {
         let update = Update::new(turn.key.clone())
             .only_if("owner_id = :me")
@@ -214,8 +217,8 @@ impl App {
                 .fold(update.set("lease_until", 0), |update, request| {
                     update.set("request", request.as_str())
                 }),
-            // An answer with a link is stored in an item of its own, for one day: Twilio asks no later. The item that says "answered"
-            // lives as long as ever.
+            // An answer with a link is stored in its own item for one day; Twilio retries no later.
+            // The item that says "answered" lives seven days, as usual.
             Outcome::PasswordLink { .. } => {
                 let kept = Update::new(turn.kept_key())
                     .set("text", &*text)

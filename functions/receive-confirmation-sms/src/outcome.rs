@@ -1,4 +1,4 @@
-//! What a message comes to.
+//! The outcome of a message, and its answer.
 
 use std::borrow::Cow;
 
@@ -11,58 +11,58 @@ use crate::texts::Texts;
 /// Why a message gets no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Silence {
-    /// It opts out of all texts.
+    /// The message opts out of all SMS.
     OptedOut,
-    /// Nothing waits for its number.
+    /// No request waits for the number.
     NothingPending,
-    /// Too many wrong replies came from its number.
+    /// The number sent too many wrong replies.
     WrongReplyIgnored,
-    /// It was meant for a request that is gone.
+    /// The message was meant for a request that is gone.
     Repeated,
 }
 
-/// How a message is answered.
+/// The outcome of a message, which decides its answer.
 pub(crate) enum Outcome {
-    /// Auth0 says that it succeeded.
+    /// Auth0 says that the confirmation succeeded.
     Confirmed {
         /// The code of the request, if it had one.
         code: Option<String>,
     },
-    /// Auth0 took the form, and its page does not say how that ended.
+    /// Auth0 accepted the form, but its page does not say how it ended.
     Submitted {
-        /// Likewise.
+        /// The code of the request, if it had one.
         code: Option<String>,
     },
-    /// Confirmed before, so it is the same answer again.
+    /// The request was confirmed before: the same answer again.
     ConfirmedBefore {
-        /// It was only submitted.
+        /// True if the request was only submitted.
         submitted: bool,
     },
-    /// The link is handed over.
+    /// The answer contains the password link.
     PasswordLink {
-        /// A credential.
+        /// The link, which is a credential.
         link: Link,
     },
-    /// Several requests wait: which one?
+    /// Several requests wait: ask which one.
     Listed {
-        /// All of them, with their codes.
+        /// The list of requests with their codes.
         text: String,
     },
-    /// All requests are dropped.
+    /// All requests of the number are cancelled.
     Cancelled,
-    /// Another word.
+    /// The word is not one that confirms.
     Wrong,
-    /// Too late.
+    /// The request has expired.
     Expired,
-    /// Auth0 refuses the link.
+    /// Auth0 rejects the link.
     LinkRefused,
-    /// The link's host was taken off the list.
+    /// The link's host is no longer on the list.
     LinkNoLongerAllowed,
-    /// No clear word from Auth0: it may be tried again.
+    /// Auth0 gave no clear answer. The person may try again.
     Unclear {
-        /// The request that was tried in vain.
+        /// The request that could not be confirmed.
         request: Option<String>,
-        /// For the log.
+        /// The reason, for the log.
         why: Option<String>,
     },
     /// No answer.
@@ -70,7 +70,7 @@ pub(crate) enum Outcome {
 }
 
 impl Outcome {
-    /// Its word in the log.
+    /// The outcome's word in the log.
     fn word(&self) -> &'static str {
         match self {
             Self::Confirmed { .. } => "confirmed",
@@ -91,7 +91,7 @@ impl Outcome {
         }
     }
 
-    /// The answer, empty if there is none.
+    /// The text of the answer; empty for no answer.
     pub(crate) fn text<'a>(&'a self, texts: &'a Texts) -> Cow<'a, str> {
         match self {
             Self::Confirmed { .. } | Self::ConfirmedBefore { submitted: false } => {
@@ -113,7 +113,7 @@ impl Outcome {
         }
     }
 
-    /// Whether a request was used up for good just now.
+    /// True if a request has just been used for good.
     pub(crate) fn is_confirmed(&self) -> bool {
         matches!(self, Self::Confirmed { .. } | Self::Submitted { .. })
     }
@@ -129,7 +129,7 @@ impl Outcome {
     }
 }
 
-/// The reply with this answer, which may be empty for none.
+/// The reply with this text; no answer if it is empty.
 pub(crate) fn reply(text: &str, outcome: &'static str) -> Reply {
     let response = twiml::Response::new();
     let response = if text.is_empty() {

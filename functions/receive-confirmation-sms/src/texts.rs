@@ -1,4 +1,4 @@
-//! What the phone is answered.
+//! The texts that answer a phone.
 
 use std::fmt::Write as _;
 use std::time::SystemTime;
@@ -8,20 +8,20 @@ use shared::platform::table::epoch;
 use shared::rules::link::{self, Kind};
 use shared::rules::pending::Request;
 
-/// The texts of the settings.
+/// The texts from the settings.
 #[derive(Debug)]
 pub(crate) struct Texts {
-    /// To another word than one that confirms.
+    /// For a word that does not confirm.
     pub(crate) wrong: String,
-    /// Auth0 says that it succeeded.
+    /// For a success that Auth0 confirmed.
     pub(crate) confirmed: String,
-    /// Auth0 took the form.
+    /// For a form that Auth0 accepted without saying how it ended.
     pub(crate) submitted: String,
-    /// To be tried again.
+    /// For an attempt that the person may repeat.
     pub(crate) retry: String,
-    /// Nothing can come of the request any more.
+    /// For a request that can no longer be confirmed.
     pub(crate) expired: String,
-    /// With `{link}`, where the link goes.
+    /// For a password link; `{link}` marks its place.
     pub(crate) password_link: String,
 }
 
@@ -57,7 +57,7 @@ impl Texts {
     }
 }
 
-/// Asks which of several requests is meant: each with its code, to be sent after the word.
+/// The question which of several requests is meant. Each has a code, to be sent after the word.
 pub(crate) fn list(requests: &[Request], word: &str, now: SystemTime) -> String {
     let mut text = "Several requests are waiting for you.".to_owned();
     for request in requests {
@@ -68,7 +68,8 @@ pub(crate) fn list(requests: &[Request], word: &str, now: SystemTime) -> String 
         };
         let code = request.code.as_deref().unwrap_or_default();
         let age = age(epoch(now).saturating_sub(request.created_at));
-        let _infallible = write!(text, "\nReply {word} {code} for {kind} ({age})");
+        // Writing to a String cannot fail.
+        let _ = write!(text, "\nReply {word} {code} for {kind} ({age})");
     }
     text
 }

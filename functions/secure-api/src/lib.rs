@@ -1,10 +1,11 @@
 //! The protected API: accounts by number or phone, for callers with an access token of the tenant.
 //!
-//! `GET /accounts/{account_number}` and `GET /accounts?phone=%2B45…`. The token is checked first (RS256 by the tenant's keys, issuer,
-//! audience, time, scope), refusals are answered as RFC 6750 says, and only then the table is read.
+//! It answers `GET /accounts/{account_number}` and `GET /accounts?phone=%2B45…`. First it checks
+//! the access token: RS256 by the tenant's keys, issuer, audience, time, scope. A rejection is
+//! answered as RFC 6750 says. Only then it reads the table.
 //!
-//! Never: a word about an account to somebody without the scope, a difference between an account that is not there and a number
-//! that can be none.
+//! Promises: a caller without the scope learns nothing about an account. An account number that
+//! does not exist and a text that cannot be an account number get the same answer.
 
 use std::time::{Duration, SystemTime};
 
@@ -30,7 +31,7 @@ pub struct App {
 }
 
 impl Function for App {
-    /// As long as Lambda gives.
+    /// Lambda's own limit.
     const TIME: Option<Duration> = Some(Duration::MAX);
 
     fn read(platform: &Platform, source: &mut Source<'_>) -> Self {
@@ -69,7 +70,8 @@ fn late() -> Reply {
 
 impl App {
     async fn answer(&self, request: &Request, now: SystemTime) -> Result<Reply, Reply> {
-        // How its callers open a connection ahead: nothing is refused, and nothing told.
+        // Callers open a connection with this request before they need it. It rejects nothing and
+        // reveals nothing.
         if (request.method(), request.path()) == ("HEAD", "/") {
             return Ok(Reply::empty(204, "warm_up"));
         }
@@ -110,7 +112,7 @@ impl App {
         }
     }
 
-    /// The challenges are those of RFC 6750, section 3.
+    /// Checks the access token. The challenges are those of RFC 6750, section 3.
     async fn authorize(&self, request: &Request, now: SystemTime) -> Result<(), Reply> {
         let challenge = |status, outcome, challenge: &str| {
             Reply::refused(status, outcome).header("www-authenticate", challenge)
@@ -173,7 +175,7 @@ impl App {
             )
             .await?;
         let number = item.and_then(|item| item.text("account_number")?.parse().ok());
-        // An account may have got another phone since the pointer was written.
+        // The account's phone may have changed since this item was written.
         Ok(self
             .by_number(number, now)
             .await?
@@ -190,7 +192,7 @@ fn error(status: u16, outcome: &'static str, public: &str) -> Reply {
     )
 }
 
-/// The one phone of the query, and nothing else in it.
+/// The phone in the query, if the query has nothing else.
 fn phone(query: &str) -> Option<E164> {
     let mut pairs = form_urlencoded::parse(query.as_bytes());
     let (name, value) = pairs.next()?;
@@ -201,7 +203,7 @@ fn phone(query: &str) -> Option<E164> {
     }
 }
 
-/// An account as answered; amounts are decimal texts.
+/// An account, as in the answer. Amounts are decimal texts.
 #[derive(Serialize)]
 struct Account {
     #[serde(rename = "account_number")]

@@ -1,5 +1,6 @@
-//! What a text counts against: its number's budget, and that of all. Counted beside the transaction that claims the mail, for no mail
-//! that is refused for where it comes from: strangers use up nothing of what honest mails need.
+//! The budgets that an SMS counts against: its number's, and the total. They are counted at the
+//! same time as the transaction that claims the mail. A mail that fails the checks before is not
+//! counted. So strangers cannot use up the budgets.
 
 use std::time::SystemTime;
 
@@ -8,7 +9,7 @@ use shared::platform::table::Table;
 use shared::rules::limits::{self, Budget, Counted, Reserve, Window};
 use shared::rules::phone::E164;
 
-/// How many texts an hour.
+/// The limits, in SMS an hour.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
     per_number: u64,
@@ -24,7 +25,7 @@ impl Limits {
         }
     }
 
-    /// Counts a text under `name`, against both budgets at once.
+    /// Counts an SMS under `name` against both budgets at once.
     pub(crate) async fn count(
         self,
         table: &Table,

@@ -1,4 +1,4 @@
-//! Which mails become a text, to whom, with which link.
+//! Decides which mails become an SMS, to which phone, and with which link.
 
 use regex::bytes::{Regex, RegexBuilder};
 use shared::platform::config::Source;
@@ -7,10 +7,10 @@ use shared::rules::phone::{self, Countries, E164};
 use shared::vendors::mailgun::dkim::{Signature, is_aligned};
 use shared::vendors::mailgun::mail::{StoredMail, is_address};
 
-/// The most bytes of a compiled pattern; one for an address has a few thousand.
+/// The size limit of a compiled pattern, in bytes. A pattern for an address has a few thousand.
 const PATTERN_LIMIT: usize = 1 << 20;
 
-/// What the settings allow.
+/// The rules of the settings.
 #[derive(Debug)]
 pub(crate) struct Rules {
     recipient: Recipient,
@@ -20,7 +20,7 @@ pub(crate) struct Rules {
     links: link::Rules,
 }
 
-/// How the phone number stands in the recipient address, and the application's tag if it must be there.
+/// How a recipient address contains the phone number, and whether it must contain a tag.
 #[derive(Debug)]
 struct Recipient {
     form: Form,
@@ -29,41 +29,42 @@ struct Recipient {
 
 #[derive(Debug)]
 enum Form {
-    /// `{prefix}+{digits}@{domain}`, with a tag `{prefix}+{digits}.{tag}@{domain}`.
+    /// `{prefix}+{digits}@{domain}`, or with a tag `{prefix}+{digits}.{tag}@{domain}`.
     Plus { prefix: String, domain: String },
-    /// A pattern over the whole address with a group `phone`, with a tag also a group `tag`.
+    /// A pattern for the whole address with a group `phone`, and with a tag also a group `tag`.
     Pattern(Regex),
 }
 
-/// What an address says.
+/// The parts of a recipient address.
 struct Addressee<'a> {
     phone: E164,
-    /// What stands in the tag's place, if there must be one.
+    /// The text in the place of the tag, if a tag is required. Not checked yet.
     tag: Option<&'a str>,
 }
 
 /// What to do with a mail.
 pub(crate) enum Decision {
-    /// Text this phone, keep this link.
+    /// Send an SMS to this phone, and store this link.
     Text {
-        /// Whom to text.
+        /// The phone.
         phone: E164,
-        /// What stands in the tag's place, if there must be one: still to be compared.
+        /// The text in the place of the tag, if a tag is required. Not checked yet.
         tag: Option<String>,
-        /// What a YES will confirm.
+        /// The link that a YES confirms.
         link: Link,
     },
-    /// Nothing, and never again: the reason for the log.
+    /// Reject the mail for good, with a reason for the log.
     Refuse {
-        /// Outcome word.
+        /// The outcome.
         reason: &'static str,
-        /// The phone, where it is known.
+        /// The phone, if the address names one.
         phone: Option<E164>,
     },
 }
 
 impl Rules {
-    /// Reads the settings; the countries default to that of our own number. `tagged`: addresses must have the application's tag.
+    /// Reads the settings. The default country is that of our own number. `tagged`: addresses must
+    /// have the application's tag.
     pub(crate) fn read(source: &mut Source<'_>, our_number: Option<&E164>, tagged: bool) -> Self {
         Self {
             recipient: Recipient {
@@ -112,8 +113,8 @@ impl Form {
     }
 }
 
-/// A pattern over the whole of a text, in letters of either case. Addresses are ASCII, so `\d` and letters are too: without Unicode's tables
-/// the executable is smaller.
+/// Compiles a pattern for a whole text, in either case. Addresses are ASCII, so `\d` and letters
+/// match ASCII only. Without Unicode's tables the executable is smaller.
 fn whole(pattern: &str) -> Result<Regex, regex::Error> {
     let compile = |pattern: &str| {
         RegexBuilder::new(pattern)
@@ -122,13 +123,14 @@ fn whole(pattern: &str) -> Result<Regex, regex::Error> {
             .size_limit(PATTERN_LIMIT)
             .build()
     };
-    // Alone first: in brackets `a)|(b` would be a pattern, and an error would show more than was written.
+    // First compile the pattern alone: in brackets `a)|(b` would be valid, and an error message
+    // would show more than the configured pattern.
     compile(pattern)?;
     compile(&format!("^(?:{pattern})$"))
 }
 
 impl Recipient {
-    /// Phone and tag in an address, which must match from end to end.
+    /// Reads phone and tag from an address. The address must match as a whole.
     fn read<'a>(&self, address: &'a str) -> Option<Addressee<'a>> {
         let (digits, tag) = match &self.form {
             Form::Plus { prefix, domain } => {
@@ -159,7 +161,8 @@ impl Recipient {
     }
 }
 
-/// Reads `MAIL_SENDERS`: addresses and `@domain`s, lower-case. A star may stand in an address, but was meant as a pattern.
+/// Reads `MAIL_SENDERS`: addresses and `@domain`s, in lower case. A star is legal in an address,
+/// but the author meant a pattern.
 fn senders(source: &mut Source<'_>) -> Vec<String> {
     if source.required("MAIL_SENDERS").is_empty() {
         return Vec::new();
@@ -178,8 +181,9 @@ fn senders(source: &mut Source<'_>) -> Vec<String> {
     senders
 }
 
-/// Whether the sender meant the mail for its recipient: whoever got it may send it on to anybody, with a good signature. Letters of either
-/// case are the same address, as they are the same phone and the same user.
+/// True if the sender wrote the mail to this recipient. Otherwise a person who got a mail could
+/// forward it, with its valid signature, to any phone. Upper and lower case are the same address:
+/// they mean the same phone and the same user.
 fn is_signed_for_recipient(mail: &StoredMail<'_>, signatures: &[Signature]) -> bool {
     let is_recipient = |to: &String| {
         mail.recipient
@@ -224,7 +228,8 @@ pub(crate) fn decide(mail: &StoredMail<'_>, rules: &Rules) -> Decision {
     if rules.require_dkim && !mail.dkim_passed {
         return refuse("dkim_not_passed");
     }
-    // The verdict does not say for which signature it is: so there must be no other.
+    // Mailgun's verdict does not name the signature that it checked. So all signatures must be the
+    // sender's.
     let signatures = mail.signatures.as_deref().unwrap_or_default();
     let by_the_sender = |signature: &Signature| {
         from.iter()

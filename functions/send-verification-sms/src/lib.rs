@@ -1,13 +1,21 @@
-//! Auth0 mailed a proxy e-mail address such as `acme+4512345678@sms.example.com`: text that phone instead, and remember the link.
+//! Turns Auth0's mail to a proxy e-mail address, such as `acme+4512345678@sms.example.com`, into an
+//! SMS to that phone. Stores the link until the reply YES.
 //!
-//! A Mailgun route posts the mail. Its signature says that Mailgun received it, and nothing of who sent it, so that is asked next: sender
-//! and its DKIM signatures, the application's tag in the address, country, exactly one link that may be trusted, and, of Auth0, whether
-//! the address is that of a user who waits for such a mail. What fails there is refused without a trace. Then the mail is claimed in one
-//! transaction together with its pending request, and counted beside it, and one text is sent. Mailgun repeats what is not
-//! answered with 200 or 406 for eight hours, so everything that may pass is answered with 503.
+//! A Mailgun route posts the mail. The flow:
 //!
-//! Never: a second text for a mail that was sent, a text whose pending request is not stored, a link followed from here, words
-//! of the mail in the text.
+//! 1. Check Mailgun's signature. It proves that Mailgun received the mail, not who sent it.
+//! 2. Judge the mail: its sender, its DKIM signatures, the phone's country, and exactly one trusted
+//!    link.
+//! 3. Check the application's tag in the address.
+//! 4. Ask Auth0 whether a user with this address waits for such a mail.
+//! 5. Claim the mail and store its pending request in one transaction. Count it at the same time.
+//! 6. Send one SMS.
+//!
+//! A mail that fails steps 2 to 4 is rejected and leaves nothing in the table. Mailgun retries
+//! every answer except 200 and 406 for eight hours. So a temporary failure is answered with 503.
+//!
+//! Promises: no second SMS for a mail whose SMS was sent. No SMS without a stored pending request.
+//! The function does not open the link. The SMS contains no words of the mail.
 
 mod budgets;
 mod decide;
@@ -39,15 +47,16 @@ use tag::RecipientKeys;
 
 const FORMS: [&str; 2] = ["application/x-www-form-urlencoded", "multipart/form-data"];
 const BODY_LIMIT: usize = 5 * 1024 * 1024;
-/// To a URL that ends so Mailgun posts mails as they are, in `body-mime`, instead of the fields that are read here
+/// If the URL ends like this, Mailgun posts the whole mail in `body-mime`. The post then lacks the
+/// fields that this function reads
 /// (<https://documentation.mailgun.com/docs/mailgun/user-manual/receive-forward-store/receive-http>).
 const RAW_PATH: &str = "/mime";
 const DAY: u64 = 86_400;
-/// A mail is handled, and leased, for at most this long.
+/// The longest time to handle a mail, and the longest lease.
 const LONGEST: Duration = Duration::from_secs(30);
-/// Asking for a user may take this long, a new access token included.
+/// The time limit for asking Auth0 for a user, including a new access token.
 const TIME_TO_ASK: Duration = Duration::from_secs(10);
-/// Kept free for the closing writes and the answer.
+/// Time kept free for the closing writes and the answer.
 const RESERVE: Duration = Duration::from_secs(2);
 
 /// The function's settings and clients.
@@ -70,7 +79,7 @@ struct Times {
     max_age: u64,
 }
 
-/// The tenant's users, where there are keys to ask for them.
+/// The tenant's users, if the `auth0` secret has keys to ask for them.
 struct Directory {
     application: Secret<auth0::Application>,
     keys: Arc<Secret<auth0::Credentials>>,
@@ -91,7 +100,7 @@ impl Directory {
         }
     }
 
-    /// Gets ahead, during INIT, what the first mail will need: a token by connections already made.
+    /// Prepares for the first mail during INIT: fetches a token and opens the connections.
     async fn warm_up(&self, platform: &Platform, now: SystemTime) {
         let (application, _met_again, ()) = tokio::join!(
             self.application.get(now),
@@ -105,7 +114,7 @@ impl Directory {
 }
 
 impl Function for App {
-    /// A mail's lease has an end of its own.
+    /// No fixed time: the lease of a mail limits the time.
     const TIME: Option<Duration> = None;
 
     fn read(platform: &Platform, source: &mut Source<'_>) -> Self {
@@ -143,7 +152,8 @@ impl Function for App {
                 None => platform.warm_up(1).await,
             }
         };
-        let _met_again = tokio::join!(
+        // A failure shows again on the first request.
+        let _ = tokio::join!(
             self.twilio.get(now),
             self.mailgun.get(now),
             secrets::warm_up(self.recipient.as_ref(), now),
@@ -184,7 +194,7 @@ impl Function for App {
                 .await?;
             self.check_user(email, kind, request, now + arrived.elapsed())
                 .await?;
-            // All this may have taken seconds; leases count from here.
+            // These checks may have taken seconds. Leases count from here.
             let now = now + arrived.elapsed();
             let work = Work {
                 request: pending::Request::new(
@@ -197,7 +207,7 @@ impl Function for App {
                 ),
                 entry: self.entry(&mail.id, request, now),
                 token: self.remember_token(form.token(), &mail.id, now),
-                // The same mail is counted once in an hour, however often it comes.
+                // Within an hour a mail counts once, however often Mailgun posts it.
                 name: format!("{:02x}{}", epoch(now) / 3600 % 256, mail.id),
                 phone,
             };
@@ -216,7 +226,7 @@ impl Function for App {
 }
 
 impl App {
-    /// Where addresses have the application's tag, only the right one counts.
+    /// Checks the application's tag, if addresses have one.
     async fn check_tag(
         &self,
         phone: &E164,
@@ -233,7 +243,8 @@ impl App {
             .ok_or_else(|| Reply::refused(406, "wrong_tag"))
     }
 
-    /// What nothing can be done without: Twilio's credentials, and a user who waits for such a mail, where there are keys to ask with.
+    /// Checks that the mail can be handled: Twilio's credentials are available and, with Auth0
+    /// keys, a user waits for such a mail.
     async fn check_user(
         &self,
         email: &str,
@@ -255,7 +266,7 @@ impl App {
             .map_err(|error| Failure::from(error).into())
     }
 
-    /// Asks Auth0 for the user with an address; `None` without keys to ask with.
+    /// Asks Auth0 for the user with this address. `None` without Auth0 keys.
     async fn standing(
         &self,
         email: &str,
@@ -283,9 +294,11 @@ impl App {
         Err(Reply::empty(503, "auth0_unavailable").field("error", why))
     }
 
-    /// The journal outlives the time in which Mailgun, or whoever recorded the post, can deliver it again.
+    /// The mail's entry in the journal. It lives longer than the post can be repeated, by Mailgun
+    /// or by a stranger who recorded it.
     fn entry(&self, mail: &str, request: &Request, now: SystemTime) -> Entry {
-        // Two seconds more, as both terms are rounded down: it must not end while we live.
+        // Two seconds more, because both terms are rounded down: the lease must not end before we
+        // do.
         let lease_until = epoch(now) + request.remaining(Duration::ZERO).min(LONGEST).as_secs() + 2;
         Entry::new(
             &format!("mail#{mail}"),
@@ -295,7 +308,7 @@ impl App {
         )
     }
 
-    /// A token is good for one mail.
+    /// Remembers Mailgun's token: it is valid for one mail.
     fn remember_token(&self, token: &str, mail: &str, now: SystemTime) -> Update {
         Update::new(Key::new(format!("seen#mailgun#{token}"), "token"))
             .set("mail", mail)
@@ -307,14 +320,15 @@ impl App {
 
     async fn act(&self, work: &Work, request: &Request, now: SystemTime) -> Result<Reply, Reply> {
         let doubt = self.claim(work, request, now).await?;
-        // A text of an attempt before may still be answered: this one's failure does not make that one unsent.
+        // An earlier attempt may have delivered the SMS. If this attempt fails, the outcome stays
+        // "unknown".
         let failed = if doubt { Stage::Unknown } else { Stage::Failed };
         let body = if work.request.kind == Kind::Password {
             &self.password_text
         } else {
             &self.verification_text
         };
-        // Later than that no reply counts.
+        // A later reply is not valid.
         let life = Duration::from_secs(self.times.valid_hours * 3600);
         let sms = Outbound {
             to: &work.phone,
@@ -323,7 +337,7 @@ impl App {
             life: Some(life),
             holds_code: false,
         };
-        // Beside it, as Twilio takes longer than the table; nothing waits for it.
+        // Tidy up at the same time: Twilio takes longer than the table, so nothing waits for it.
         tokio::join!(
             self.deliver(work, &sms, &failed, request, now),
             self.tidy(work, request, now)
@@ -331,7 +345,7 @@ impl App {
         .0
     }
 
-    /// Sends the text, and writes how that ended.
+    /// Sends the SMS and stores the outcome.
     async fn deliver(
         &self,
         work: &Work,
@@ -387,7 +401,8 @@ impl App {
         })
     }
 
-    /// One mail in eight (their ids are hashes) drops the old requests of its number, so that there are never many.
+    /// Every eighth mail removes the old requests of its number, so that few are left. Ids are
+    /// hashes, so their first digit is uniform.
     async fn tidy(&self, work: &Work, request: &Request, now: SystemTime) {
         if !work.request.id.starts_with(['0', '1']) {
             return;
@@ -398,8 +413,9 @@ impl App {
         }
     }
 
-    /// Makes this invocation the one that sends, or tells how else to answer. A delivery of a mail that another invocation is
-    /// sending waits for how that ends. True if the text of an attempt before may have arrived.
+    /// Claims the mail for this instance, or returns the reply if it must not send. If another
+    /// instance is sending the same mail, waits for its result. Returns true if the SMS of an
+    /// earlier attempt may have arrived.
     async fn claim(&self, work: &Work, request: &Request, now: SystemTime) -> Result<bool, Reply> {
         let started = Instant::now();
         loop {
@@ -426,7 +442,7 @@ impl App {
                 return Err(Refusals::from(&refusals).answer(work));
             };
             match work.entry.stage(seen, now) {
-                // Our own claim, whose answer was lost.
+                // This is our own claim; the answer to its write was lost.
                 None => return self.admit(counted, work, request).await.map(|()| false),
                 Some(stage @ (Stage::Failed | Stage::Unknown)) => {
                     if self.claim_again(work, seen, &stage, counted).await? {
@@ -460,8 +476,9 @@ impl App {
         }
     }
 
-    /// Claims a mail that an attempt before did not get out, or may have; false if another one was faster. It is counted only if it was
-    /// not then: a limit had refused it.
+    /// Claims a mail whose last attempt failed or has an unknown outcome. Returns false if another
+    /// instance was faster. The mail is counted only if it is not counted yet, because a limit
+    /// rejected it before.
     async fn claim_again(
         &self,
         work: &Work,
@@ -480,7 +497,7 @@ impl App {
         let entry = work
             .entry
             .counted_as(seen.text("counted_as").unwrap_or(&work.name));
-        // Signed anew, the mail is no newer than when it came first.
+        // A mail that Mailgun signs again is not newer: keep the earliest time.
         let mailed_at = seen
             .number("first_at")
             .map_or(work.request.mailed_at, |first| {
@@ -490,7 +507,7 @@ impl App {
             mailed_at,
             ..work.request.clone()
         };
-        // The text may have arrived, and been answered, if the last attempt's outcome is unknown.
+        // If the last outcome is unknown, the SMS may have arrived and the person may have replied.
         let store = if *stage == Stage::Unknown {
             pending::renew
         } else {
@@ -527,7 +544,8 @@ impl App {
         }
     }
 
-    /// The mail is ours to send, if the budgets allow that too; else it is as if it had not come, until Mailgun brings it again.
+    /// The claim is ours. If the budgets do not allow the SMS, everything is undone, and Mailgun's
+    /// retry starts anew.
     async fn admit(&self, counted: Counted, work: &Work, request: &Request) -> Result<(), Reply> {
         let Err(refusal) = self.within_budgets(counted).await else {
             return Ok(());
@@ -547,7 +565,8 @@ impl App {
         Err(refusal)
     }
 
-    /// What was counted, if it may be used; otherwise it is given back.
+    /// Returns the counts if all budgets allow the SMS. Otherwise gives them back and returns the
+    /// reply.
     async fn within_budgets(&self, counted: Counted) -> Result<Counted, Reply> {
         if counted.full.is_empty() && counted.error.is_none() {
             return Ok(counted);
@@ -560,7 +579,8 @@ impl App {
         ))
     }
 
-    /// Writes how it ended; whether that worked. What was certainly not sent waits for no reply.
+    /// Stores the outcome; returns whether that worked. If the SMS was certainly not sent, its
+    /// pending request is withdrawn.
     async fn settle(&self, work: &Work, stage: &Stage, request: &Request) -> bool {
         let withdrawn = async {
             match stage {
@@ -584,19 +604,20 @@ impl App {
     }
 }
 
-/// One mail being turned into one text.
+/// One mail on its way to one SMS.
 struct Work {
     phone: E164,
     request: pending::Request,
     entry: Entry,
     token: Update,
-    /// What it is counted as.
+    /// The name under which the mail is counted.
     name: String,
 }
 
 impl Work {
-    /// The transaction that claims a mail which comes for the first time: its token, its journal, its pending request. Nothing that other
-    /// mails need: they would refuse each other.
+    /// The transaction that claims a mail on its first delivery: its token, its journal entry, its
+    /// pending request. It contains no item that two mails share: their transactions would
+    /// conflict.
     fn claiming(&self, now: SystemTime) -> Vec<Update> {
         let entry = self.entry.counted_as(&self.name);
         vec![
@@ -606,13 +627,13 @@ impl Work {
         ]
     }
 
-    /// Whether the mail, as the journal has it, was counted under our own name for it.
+    /// True if the journal says that the mail was counted under this delivery's name.
     fn is_counted_in(&self, seen: &Item) -> bool {
         seen.text("counted_as") == Some(&self.name)
     }
 }
 
-/// What refused a claim: the items that its three updates met.
+/// Why a claim was rejected: the existing items that its three updates met.
 struct Refusals<'a> {
     token: Option<&'a Item>,
     journal: Option<&'a Item>,
@@ -631,26 +652,27 @@ impl<'a> From<&'a Vec<Option<Item>>> for Refusals<'a> {
 }
 
 impl Refusals<'_> {
-    /// The answer to a mail that nobody else is sending, and that must not be sent.
+    /// The answer to a mail that no other instance is sending and that must not be sent.
     fn answer(&self, work: &Work) -> Reply {
         match (self.token, self.pending) {
             (Some(_), _) => Reply::refused(200, "replayed"),
             (None, Some(seen)) if work.request.is_replaced_in(seen) => {
                 Reply::empty(200, "superseded")
             }
-            // The text had arrived after all: its request was used up meanwhile.
+            // The earlier SMS did arrive: its request has been used meanwhile.
             (None, _) => Reply::empty(200, "duplicate"),
         }
     }
 }
 
-/// Whether a post holds a mail as it is, and none of its parts.
+/// True if a post holds the whole mail (`body-mime`) and none of its parts.
 fn is_raw(form: &mailgun::Form) -> bool {
     let has = |name| form.all(name).next().is_some();
     has("body-mime") && !has("body-html") && !has("body-plain")
 }
 
-/// The text is out, so the answer is 200 even if the journal could not be told: a retry would send it again.
+/// The SMS is sent, so the answer is 200 even if the outcome was not stored: a retry would send it
+/// again.
 fn sent(receipt: Receipt, settled: bool) -> Reply {
     let outcome = if settled { "sent" } else { "sent_unrecorded" };
     let reply = Reply::empty(200, outcome)

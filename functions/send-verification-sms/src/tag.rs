@@ -1,7 +1,9 @@
-//! The tag in an address (`acme+4512345678.<tag>@...`), which only the application can make: nobody else can write to a phone.
+//! The tag in an address, `acme+4512345678.<tag>@...`. Only the application can compute it, so no
+//! stranger can write to a phone.
 //!
-//! The first 80 bits of HMAC-SHA256(key, digits) in lower-case Crockford base32, 16 characters, which mail systems leave as they are.
-//! Who does not know the key has to guess 80 bits, at one mail a guess.
+//! The tag is the first 80 bits of HMAC-SHA256(key, digits), in lower-case Crockford base32: 16
+//! characters, which mail systems do not change. Without the key an attacker has to guess 80 bits,
+//! with one mail for each guess.
 
 use ring::hmac;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -32,7 +34,7 @@ impl Content for RecipientKeys {
 }
 
 impl RecipientKeys {
-    /// Whether `given` is this phone's tag, in either case, by the key or the one before it.
+    /// True if `given`, in either case, is this phone's tag by the current or the previous key.
     pub(crate) fn fit(&self, phone: &E164, given: &str) -> bool {
         let given = given.to_ascii_lowercase();
         let keys = [

@@ -1,9 +1,11 @@
-//! What a text counts against, so that nobody can have us send without end, nor use up what others need.
+//! The budgets that a message counts against. They limit what strangers can cost, and keep a share
+//! for known correspondents.
 //!
-//! Counted are texts of a pair, and segments, which are what is paid for: those of one sender, of one company number, and of the
-//! whole stack. Strangers may use four fifths of what they share; the last fifth is for correspondents that the employee has written to.
-//! What employees send has budgets of its own, so that neither a flood of texts nor somebody who sends with an employee's number can
-//! use up the other direction.
+//! A pair of sender and company number has a budget of messages. Segments, which cost money, have
+//! ceilings: for one sender, for one company number, and for the whole stack. Strangers may use
+//! four fifths of a shared ceiling. The last fifth is for correspondents to whom the employee has
+//! written. Employees' messages have their own budgets. So neither a flood of messages nor an
+//! attacker who sends with an employee's number can use up the other direction.
 
 use std::time::SystemTime;
 
@@ -12,10 +14,11 @@ use shared::platform::table::{Key, Table};
 use shared::rules::limits::{self, Budget, Counted, Full, Reserve, Window};
 use shared::rules::phone::E164;
 
-/// No ceiling is smaller: the longest text that Twilio delivers has some thirty segments.
+/// The smallest ceiling. The longest message that Twilio delivers has about thirty segments.
 const SMALLEST: u64 = 50;
 const LARGEST: u64 = 10_000_000;
-/// One company number may use no more than this part of what all share, for what it forwards and for what its employee sends.
+/// One company number may use at most one of this many parts of the stack's ceiling, in each
+/// direction.
 const PART: u64 = 4;
 const PER_NUMBER: [&str; 2] = [
     "FORWARD_SEGMENTS_PER_NUMBER_PER_HOUR",
@@ -23,19 +26,20 @@ const PER_NUMBER: [&str; 2] = [
 ];
 const OVERALL: [&str; 2] = ["FORWARD_SEGMENTS_PER_HOUR", "FORWARD_SEGMENTS_PER_DAY"];
 
-/// How much.
+/// The limits.
 #[derive(Debug)]
 pub(crate) struct Limits {
     per_pair: u64,
-    /// A number as sender is no proof of who sends: what somebody else could send in an employee's name is bounded.
+    /// A sender's number proves nothing. This limits what an attacker could send in an employee's
+    /// name.
     replies_per_day: u64,
-    /// Segments an hour and a day.
+    /// Segments in an hour and in a day.
     per_number: [u64; 2],
     overall: [u64; 2],
 }
 
 impl Limits {
-    /// Reads the settings; what is wrong is noted in `source`.
+    /// Reads the settings and reports problems to `source`.
     pub(crate) fn read(source: &mut Source<'_>) -> Self {
         let per_pair = source.number("MESSAGES_PER_PAIR_PER_MINUTE", 5, 1..=1_000);
         let replies_per_day = source.number("REPLIES_PER_DAY", 200, 1..=100_000);
@@ -82,7 +86,7 @@ impl Limits {
         }
     }
 
-    /// The budgets of a text. What it says of strangers is for who is no employee.
+    /// The budgets of a message. The reserves apply only to senders who are not employees.
     fn of(&self, text: &Text<'_>) -> Vec<Budget> {
         let name = text.sid.get(2..).unwrap_or_default();
         let company = text.company.reveal();
@@ -111,7 +115,8 @@ impl Limits {
             Window::Minute,
         )];
         if !text.is_reply {
-            // One of many senders has a share of what is for all of them, which grows with the first answer.
+            // One sender gets a share of the number's ceiling. The share is larger once the
+            // employee has answered.
             let all = self.per_number[0];
             let share = |part: u64| (all / part).max(SMALLEST).min(all);
             let (setting, window) = (PER_NUMBER[0], Window::Hour);
@@ -149,22 +154,22 @@ impl Limits {
     }
 }
 
-/// A text as it is counted.
+/// A message, as it is counted.
 #[derive(Clone, Copy)]
 pub(crate) struct Text<'a> {
     pub(crate) sid: &'a str,
     pub(crate) company: &'a E164,
-    /// A hash of who sends.
+    /// A hash of the sender.
     pub(crate) sender: &'a str,
-    /// What is sent because of it.
+    /// The segments of the SMS to send.
     pub(crate) segments: u64,
-    /// From the employee's phone, so no stranger's.
+    /// True if the message comes from the employee's phone.
     pub(crate) is_employees: bool,
-    /// To somebody else than the employee.
+    /// True if the recipient is a correspondent.
     pub(crate) is_reply: bool,
 }
 
-/// Counts a text against all its budgets at once. One of somebody whom the employee has written to may use the reserves.
+/// Counts a message against all its budgets at once. A known correspondent may use the reserves.
 pub(crate) async fn count(
     table: &Table,
     limits: &Limits,
@@ -178,23 +183,25 @@ pub(crate) async fn count(
     .await
 }
 
-/// Whether half of what all share is used.
+/// True if half of the stack's ceiling is used.
 pub(crate) fn is_half_used(counted: &Counted) -> bool {
     counted.is_half_used(OVERALL[0])
 }
 
-/// Of the budgets without room the one that lasts longest; never is longest.
+/// Of the full budgets, the one that stays full longest. One that never opens again counts as
+/// longest.
 pub(crate) fn refusal(counted: &Counted) -> Option<&Full> {
     let lasts = |full: &&Full| full.opens_at.unwrap_or(u64::MAX);
     counted.full.iter().rev().max_by_key(lasts)
 }
 
-/// Whether it is a ceiling, of which the employee is told; what goes on within a minute is no news.
+/// True for a ceiling, which the employee is told about. A limit for one minute is not worth an
+/// SMS.
 pub(crate) fn is_ceiling(full: &Full) -> bool {
     full.window != Window::Minute
 }
 
-/// Where it is noted that an employee wrote to somebody.
+/// The key of the item that says an employee has written to this correspondent.
 pub(crate) fn known(company: &E164, correspondent: &str) -> Key {
     Key::new(
         format!("thread#{}", company.reveal()),
@@ -202,7 +209,7 @@ pub(crate) fn known(company: &E164, correspondent: &str) -> Key {
     )
 }
 
-/// An employee is told once within the window of the budget that refused.
+/// The budget for telling the employee: once in the window of the budget that is full.
 pub(crate) fn notice(text: &Text<'_>, window: Window) -> Budget {
     let direction = if text.is_reply {
         "not-sent"

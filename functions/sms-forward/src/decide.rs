@@ -1,4 +1,4 @@
-//! Where a text goes, and in which words.
+//! Decides where a message goes, and writes the notices to employees.
 
 use shared::rules::phone::{Countries, E164};
 use shared::rules::sms::segments;
@@ -6,13 +6,14 @@ use shared::services::directory::Listing;
 use shared::vendors::twilio::twiml::MESSAGE_LIMIT;
 use shared::vendors::twilio::webhook::InboundSms;
 
-/// What an employee is told whose text has no address.
+/// The notice to an employee whose message names no recipient.
 pub(crate) const NOTICE: &str = "Not sent, because it is not clear to whom. Begin your text with a number, like this: +4512345678: Hello";
 
-/// What an employee is told whose text may not go where it is addressed.
+/// The notice to an employee whose message must not go to its recipient.
 pub(crate) const NOT_ALLOWED: &str = "Not sent: texts to this number are not allowed.";
 
-/// What an employee is told once when texts are more than are paid for: to the company number, or from the own phone through it.
+/// The notice that a ceiling is reached. `is_reply`: the employee's own message was not sent;
+/// otherwise a message to the company number was not forwarded.
 pub(crate) fn over_limit(is_reply: bool, again_in: Option<u64>) -> String {
     let again = match again_in {
         Some(minutes @ ..120) => format!("in about {minutes} min"),
@@ -29,40 +30,43 @@ pub(crate) fn over_limit(is_reply: bool, again_in: Option<u64>) -> String {
     )
 }
 
-/// More than a written number has.
+/// A written number is not longer.
 const NUMBER_LIMIT: usize = 40;
-/// The longest sender that is no E.164 number: 11 characters of a name, or a short code.
+/// The longest sender that is not an E.164 number: an alphanumeric sender of 11 characters, or a
+/// short code.
 const SENDER_LIMIT: usize = 16;
 
-/// Where a text goes.
+/// Where a message goes.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Way<'a> {
     /// To the employee.
     Forward,
-    /// From the employee to whoever wrote last.
+    /// From the employee to the last correspondent.
     Back(&'a str),
     /// From the employee to this number.
     To(E164, &'a str),
-    /// From the employee, to nobody knows whom.
+    /// From the employee, without a clear recipient.
     Unclear,
-    /// From the employee, to somewhere it may not go.
+    /// From the employee to a number that is not allowed.
     Barred,
 }
 
-/// Whether the sender is a number, a short code or a name, whose letters are those of GSM 03.38: other channels are addressed as
-/// `whatsapp:+4512345678`, and a text cannot be passed on to them.
+/// True if the sender is a number, a short code or a name in letters of GSM 03.38. Other channels
+/// look like `whatsapp:+4512345678`, and messages from them cannot be forwarded.
 pub(crate) fn is_served(sender: &str) -> bool {
     let gsm = |c: char| c.is_alphabetic() && segments::is_gsm(c.encode_utf8(&mut [0; 4]));
     let plain = |c: char| c == ' ' || c.is_ascii_graphic() && c != ':' || gsm(c);
     (1..=SENDER_LIMIT).contains(&sender.chars().count()) && sender.chars().all(plain)
 }
 
-/// Whether `number` may be texted: never a premium-rate range, and only `allowed` countries if there is a list.
+/// True if `number` may get an SMS: it is in no premium-rate range, and in an `allowed` country if
+/// there is a list.
 pub(crate) fn is_reachable(number: &E164, allowed: Option<&Countries>) -> bool {
     allowed.map_or(!number.is_costly(), |allowed| number.is_allowed(allowed))
 }
 
-/// The way of a text to `company`, with the employee's phone; or the outcome word of the reason why it is not passed on.
+/// The way of a message to `company` and the employee's phone, or the outcome that says why it is
+/// not forwarded.
 pub(crate) fn way<'a, 'b>(
     sms: &'a InboundSms,
     company: &E164,
@@ -86,7 +90,8 @@ pub(crate) fn way<'a, 'b>(
     let is_empty = |text: &str| is_blank(text) && sms.media.is_empty();
     let way = match address(&sms.body) {
         Address::Number(number, text) if !is_empty(text) => {
-            // Whoever sends with the employee's number as sender could text the world: without a list, two countries are enough.
+            // A stranger can send with the employee's number as sender. Without a list of
+            // countries, the company's and the employee's country are enough.
             let near = [company.region(), mobile.region()].contains(&number.region());
             match destination(&number, company, mobile, allowed) {
                 Ok(()) if allowed.is_some() || near => Way::To(number, text),
@@ -100,10 +105,10 @@ pub(crate) fn way<'a, 'b>(
     Ok((way, mobile))
 }
 
-/// Whether an employee's text may go to `number`.
+/// Checks whether an employee's message may go to `number`.
 ///
 /// # Errors
-/// The outcome word of the reason why not.
+/// The outcome that says why not.
 pub(crate) fn destination(
     number: &E164,
     company: &E164,
@@ -120,7 +125,8 @@ pub(crate) fn destination(
 enum Address<'a> {
     None,
     Number(E164, &'a str),
-    /// Meant as a number, but which one? It must not be taken as a text to somebody else.
+    /// It looks like a number, but is not a readable one. The message must not go to another
+    /// person.
     Unreadable,
 }
 
@@ -132,7 +138,7 @@ fn address(body: &str) -> Address<'_> {
     else {
         return Address::None;
     };
-    // Phones put marks of the writing direction around a copied number.
+    // Phones may put text direction marks around a copied number.
     let head: String = head
         .chars()
         .filter(|c| !matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'))
@@ -153,13 +159,14 @@ fn address(body: &str) -> Address<'_> {
     E164::from_written(&head).map_or(Address::Unreadable, |number| Address::Number(number, text))
 }
 
-/// Nothing in it would be seen; Twilio refuses to send such a text.
+/// True if a text would look empty. Twilio refuses to send such a text.
 fn is_blank(text: &str) -> bool {
     text.chars()
         .all(|c| c.is_whitespace() || c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}'))
 }
 
-/// A text in at most two messages: Twilio delivers up to [`MESSAGE_LIMIT`] characters, to which a forwarded one adds its sender.
+/// Splits a text into at most two messages. Twilio delivers up to [`MESSAGE_LIMIT`] characters in
+/// each, and a forwarded message is longer by its sender's line.
 pub(crate) fn messages(text: &str) -> Vec<&str> {
     let (first, rest) = split(text);
     let (second, _) = split(rest);

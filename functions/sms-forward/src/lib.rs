@@ -1,18 +1,29 @@
-//! Somebody texts a company number: pass it on to the employee's own phone, and the employee's reply back to them.
+//! Forwards an SMS to a company number to the employee's own phone, and the employee's reply to the
+//! correspondent.
 //!
-//! Twilio posts the text. It is authenticated and read; Okta is asked whose number it is, while the table is asked who wrote last.
-//! Then it is decided where the text goes (`decide`): from others to the employee, headed by who wrote; from the employee's phone
-//! to whoever wrote last, or to the number that it begins with (`+4512345678: text`). It is counted (`budgets`), while the table is
-//! asked whether it came before; then it is remembered by its SID, and noted who wrote last, each by a write of its own, so that many
-//! texts at once do not refuse each other; the answer is TwiML with the texts to send. Twilio's retry gets the same answer again and
-//! changes nothing; what comes later is somebody who has seen Twilio's request, and learns nothing.
+//! Twilio posts the message. The flow:
 //!
-//! What is not passed on is answered with an empty document: numbers of nobody, texts that opt out, loops, more texts from one
-//! sender than a conversation has; or, once, with a text to the employee: more texts than are paid for. An outage is a 503, and Twilio
-//! asks again.
+//! 1. Check Twilio's signature and read the message.
+//! 2. Ask Okta whose number it is. At the same time read from the table who wrote last.
+//! 3. Decide where the message goes (`decide`).
+//! 4. Count it (`budgets`). At the same time read whether it was answered before.
+//! 5. Remember it by its SID, and note who wrote last. These are separate writes, so that many
+//!    messages at once do not conflict.
+//! 6. Answer with TwiML that contains the SMS to send.
 //!
-//! Never: an employee's words to somebody they were not meant for, as far as that can be known; a text to a premium-rate range; the same
-//! text twice because its answer was lost.
+//! A correspondent's message goes to the employee, headed by its sender. An employee's message goes
+//! to the last correspondent, or to the number at its beginning (`+4512345678: text`).
+//!
+//! Twilio's retry gets the same answer again and changes nothing. A later request is a replay by an
+//! attacker, and its answer reveals nothing.
+//!
+//! These messages are not forwarded, and the answer is an empty document: the number belongs to no
+//! employee, the message opts out, it is a loop, or one sender writes faster than people do. If a
+//! ceiling is reached, the message is not forwarded either, and the employee gets one SMS about
+//! that. An outage is answered with 503, and Twilio retries.
+//!
+//! Promises: an employee's words do not reach an unintended person, as far as the function can
+//! know. No SMS to a premium-rate range. No second SMS because an answer was lost.
 
 mod budgets;
 mod decide;
@@ -43,18 +54,20 @@ use decide::Way;
 
 const BODY_LIMIT: usize = 1024 * 1024;
 const DAY: u64 = 86_400;
-/// Twilio waits 15 s for an answer (<https://www.twilio.com/docs/api/errors/11205>), and needs some of them to ask again.
+/// Twilio waits 15 s for an answer (<https://www.twilio.com/docs/api/errors/11205>). Part of that
+/// time is for its retry.
 const TIME_TO_ANSWER: Duration = Duration::from_secs(9);
-/// Twilio tries again within this time (<https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides>: 15 s in all; longer
-/// where a fallback or a person repeats it).
+/// Twilio retries within this time
+/// (<https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides>: 15 s in all). A
+/// fallback URL, or a person who repeats the request, takes longer.
 const RETRY_TIME: Duration = Duration::from_mins(5);
-/// How long it is remembered that a text was answered.
+/// How long the table remembers that a message was answered, in seconds.
 const REMEMBERED: u64 = 400 * DAY;
-/// Copies of a request are at work at the same moment within this time.
+/// Copies of a request that arrive within this time may be handled at the same moment.
 const AT_ONCE: Duration = Duration::from_secs(15);
-/// How long whoever wrote last can be answered without an address.
+/// How long an employee can answer the last correspondent without a number in front.
 const THREAD: u64 = 30 * DAY;
-/// How long a correspondent that the employee has written to is known.
+/// How long a correspondent is known after the employee has written to them.
 const KNOWN: u64 = 90 * DAY;
 
 /// The function's settings and clients.
@@ -88,7 +101,8 @@ impl Function for App {
     }
 
     async fn warm_up(&self, platform: &Platform, now: SystemTime) {
-        let _met_again = tokio::join!(
+        // A failure shows again on the first request.
+        let _ = tokio::join!(
             self.twilio.get(now),
             self.directory.warm_up(now),
             platform.warm_up(6)
@@ -121,7 +135,8 @@ impl App {
         company: &E164,
         now: SystemTime,
     ) -> Result<Reply, Reply> {
-        // Who wrote last matters to replies only: where the employee is remembered, the table is not even asked for others.
+        // Only replies need to know who wrote last. If the employee is cached, the table is not
+        // read for other messages.
         let find = pin!(self.directory.find(company, now));
         let thread = pin!(self.table.get(thread_key(company), now));
         let (listing, thread) = match select(find, thread).await {
@@ -153,7 +168,8 @@ impl App {
         self.answer_once(&message, to, now).await
     }
 
-    /// Counts a text and remembers it, or finds out that it was answered before. What is written last is what makes it count.
+    /// Counts a message and remembers it, or finds that it was answered before. The last write
+    /// makes the counts valid.
     async fn answer_once(
         &self,
         message: &Message<'_>,
@@ -180,7 +196,8 @@ impl App {
             return self.repeat(message, to.as_ref(), &seen, now).await;
         }
         if let Some(error) = counted.error.clone() {
-            // What is counted by name may be the count of a copy that was passed on: it stays for whoever comes again.
+            // The counts under this name may belong to a copy that was forwarded, so they stay for
+            // the retry.
             counted.give_back_copy(&self.table, true).await;
             return Err(Failure::from(error).into());
         }
@@ -198,13 +215,13 @@ impl App {
         let done = match done {
             Ok(done) => done,
             Err(error) => {
-                // The text comes again, and counts again what has no name.
+                // Twilio repeats the request, which then counts again.
                 counted.give_back_copy(&self.table, true).await;
                 return Err(Failure::from(error).into());
             }
         };
         match done {
-            // Without its answer, a write is met again by itself.
+            // If our own write had no answer, its repetition finds our own item here.
             Write::Refused(seen) if seen.text("owner_id") != Some(&me) => {
                 self.give_back_to(&seen, &counted, now).await;
                 self.repeat(message, to.as_ref(), &seen, now).await
@@ -221,8 +238,9 @@ impl App {
         }
     }
 
-    /// Takes back what a text has counted that is answered as `seen` says: all of it where that is a refusal, else only what was
-    /// counted once more. Copies at the same moment are counted under one name where names are remembered.
+    /// Gives back the counts of a message that was answered as `seen` says. For a rejection that is
+    /// everything; otherwise only what this copy has counted in addition. Copies at the same moment
+    /// count under one name, as long as names are remembered.
     async fn give_back_to(&self, seen: &Item, counted: &Counted, now: SystemTime) {
         if seen.text("refused").is_some() {
             counted.give_back(&self.table).await;
@@ -232,7 +250,8 @@ impl App {
         }
     }
 
-    /// To whom an employee's text goes that has no address: whom it went to when it first came, whoever has written since.
+    /// The recipient of an employee's message without a number in front. It stays the recipient of
+    /// the first delivery, also if another correspondent has written since.
     async fn fix_recipient(
         &self,
         message: &Message<'_>,
@@ -255,8 +274,9 @@ impl App {
         })
     }
 
-    /// Notes who wrote last, and whom the employee has written to, unless something newer is noted. A reply must never go to somebody
-    /// because this was lost: without it nothing is answered.
+    /// Notes who wrote last and to whom the employee has written, unless a newer message is noted.
+    /// If this fails the message is not answered: otherwise a later reply could reach the wrong
+    /// person.
     async fn follow(
         &self,
         message: &Message<'_>,
@@ -274,7 +294,7 @@ impl App {
             {
                 Some(thread.set("correspondent", from.reveal()))
             }
-            // Who cannot be answered wrote last: a reply must not go to whoever wrote before.
+            // The last sender cannot be answered. A reply must not go to the correspondent before.
             (Way::Forward, ..) => Some(thread.remove("correspondent")),
             (Way::To(..), _, Some(to)) => Some(thread.set("correspondent", to.reveal())),
             _ => None,
@@ -296,7 +316,8 @@ impl App {
         tokio::try_join!(write(thread), write(known)).map(drop)
     }
 
-    /// A text that came before: the same answer, with what may have been left undone; or nothing, when Twilio has long stopped asking.
+    /// Handles a repeated message. A retry gets the same answer, and missing writes are done. A
+    /// replay gets nothing.
     async fn repeat(
         &self,
         message: &Message<'_>,
@@ -320,8 +341,9 @@ impl App {
         Ok(message.answer(to, true))
     }
 
-    /// A text without room in its budgets is not passed on, now or when it comes again. The employee is told of a ceiling, once. A copy
-    /// that had room may be passed on at this moment: only what is remembered tells whether the counts are needed.
+    /// Rejects a message that is over a limit, now and for its retries. The employee is told about
+    /// a ceiling once. A copy that had room may be forwarded at this moment, so the remembered
+    /// answer decides whether the counts are given back.
     async fn refuse(
         &self,
         message: &Message<'_>,
@@ -367,11 +389,13 @@ impl App {
         match written {
             Write::Refused(seen) if seen.text("owner_id") != Some(&me) => {
                 self.give_back_to(&seen, counted, now).await;
-                // It was passed on: the employee is still to be told of the next.
+                // A copy was forwarded, so this notice is not sent. The next rejection still needs
+                // one.
                 if let Some(told) = told
                     .filter(|told| seen.text("refused").is_none() && told.copies == Copies::Counted)
                 {
-                    let _stays_counted = told.give_back(&self.table).await;
+                    // If this fails, the notice stays counted.
+                    let _ = told.give_back(&self.table).await;
                 }
                 self.repeat(message, to, &seen, now).await
             }
@@ -398,7 +422,7 @@ impl App {
     }
 }
 
-/// A text to a company number, and where it goes.
+/// A message to a company number, and its way.
 struct Message<'a> {
     sms: &'a InboundSms,
     company: &'a E164,
@@ -414,7 +438,7 @@ impl<'a> Message<'a> {
         )
     }
 
-    /// That it was answered, unless that is written already.
+    /// The write that remembers the answer, unless it is remembered already.
     fn remember(&self, me: &str, now: SystemTime) -> Update {
         Update::new(self.key())
             .set("at", millis(now))
@@ -434,7 +458,8 @@ impl<'a> Message<'a> {
         }
     }
 
-    /// The text that comes of it, and how many segments that is: the employee's own goes `to` somebody, if that is known.
+    /// The SMS to send, and its number of segments. An employee's message goes `to` this number, if
+    /// it is known.
     fn outgoing<'b>(&'b self, to: Option<&'b E164>) -> (Outgoing<'b>, u64) {
         let (outcome, to, text, has_media) = match (self.way, to) {
             (Way::Forward, _) => {
@@ -501,7 +526,7 @@ impl<'a> Message<'a> {
             .field("segments", segments)
     }
 
-    /// The answer that passes nothing on, and tells the employee why if there is something to tell.
+    /// The answer without forwarding. It contains `notice` for the employee, unless that is empty.
     fn refused(&self, outcome: &'static str, notice: &str) -> Reply {
         let response = Response::new();
         let response = if notice.is_empty() {
@@ -515,7 +540,7 @@ impl<'a> Message<'a> {
     }
 }
 
-/// What is sent because of a text.
+/// The SMS to send for a message.
 struct Outgoing<'a> {
     outcome: &'static str,
     to: &'a E164,
@@ -523,15 +548,16 @@ struct Outgoing<'a> {
     media: &'a [String],
 }
 
-/// More texts of a pair than a conversation has; more than are paid for.
+/// The two kinds of limits: messages of one pair in a minute, and ceilings.
 const OVER_LIMIT: [&str; 2] = ["rate_limited", "ceiling_reached"];
 
-/// Who wrote to a company number last, or was written to: `correspondent`, absent if that was nobody who can be answered; and when.
+/// The item that says who wrote to a company number last, or was written to, and when. It has no
+/// `correspondent` if that sender cannot be answered.
 fn thread_key(company: &E164) -> Key {
     Key::new(format!("thread#{}", company.reveal()), "last")
 }
 
-/// What stands for a sender in the table.
+/// The hash that the table holds instead of a sender.
 fn hash(sender: &str) -> String {
     hex::encode(&digest::digest(&digest::SHA256, sender.as_bytes()).as_ref()[..8])
 }
@@ -540,19 +566,19 @@ fn number(item: Option<&Item>, name: &str) -> Option<E164> {
     item?.text(name)?.parse().ok()
 }
 
-/// Texts of the same second have an order, too.
+/// In milliseconds, so that messages of the same second have an order.
 fn millis(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).map_or(0, |since| {
         u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     })
 }
 
-/// How long ago a text was answered.
+/// How long ago a message was answered.
 fn age(seen: &Item, now: SystemTime) -> Duration {
     Duration::from_millis(millis(now).saturating_sub(seen.number("at").unwrap_or_default()))
 }
 
-/// Nothing is sent to anybody; asking again would change nothing.
+/// The answer without any SMS. A retry would not change it.
 fn refusal(outcome: &'static str) -> Reply {
     Response::new().into_reply(outcome).metric("Refused", 1)
 }

@@ -1,9 +1,11 @@
-//! What a code counts against, so that nobody can have us send without end, nor use up what others need.
+//! The budgets that a code counts against. They limit what strangers can cost, and keep a share for
+//! known numbers.
 //!
-//! The number, its range (all but the last four digits), the network that asked, the number's country, the country that was
-//! asked from, and all together. The last fifth of each shared budget is for numbers that had a code before: half of it for those
-//! whose first code was taken by a provider today, all of it for those that are known for longer than a day, so that numbers
-//! which an attack has just made known cannot use it up.
+//! A code counts against up to six budgets: its number, the number's range (all but the last four
+//! digits), the network that asked, the number's country, the country of the request, and the
+//! total. The last fifth of each shared budget is a reserve for known numbers. A number whose first
+//! code was accepted within the last day may use half of it; a number known for longer may use all.
+//! So numbers that an attack has just made known cannot use up the reserve.
 
 use std::time::SystemTime;
 
@@ -15,13 +17,13 @@ use shared::rules::phone::E164;
 use crate::decide::Message;
 
 const DAY: u64 = 86_400;
-/// How long a number that had a code is known.
+/// How long a number is known after its last code.
 const KNOWN: u64 = 90 * DAY;
-/// A smaller budget has no reserve: its fifth would be a handful at most.
+/// A smaller budget has no reserve: a fifth of it would be only a few codes.
 const SMALLEST_SHARED: u64 = 20;
 const OVERALL: &str = "SMS_PER_HOUR";
 
-/// How many codes an hour.
+/// The limits, in codes an hour.
 #[derive(Debug)]
 pub(crate) struct Limits {
     per_number: u64,
@@ -32,8 +34,8 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    /// Reads the settings. Unless they say otherwise, one network may use a quarter of the total, at most 20, and one country a half,
-    /// if there are several.
+    /// Reads the settings. By default one network may use a quarter of the total, at most 20. If
+    /// several countries are allowed, one country may use half.
     pub(crate) fn read(source: &mut Source<'_>, several_countries: bool) -> Self {
         let overall = source.number("SMS_PER_HOUR", 1_000, 1..=1_000_000);
         let part = |of: u64| {
@@ -53,7 +55,8 @@ impl Limits {
         }
     }
 
-    /// Counts a message under `name`, against all its budgets at once. A number that is known may use the reserves.
+    /// Counts a message under `name` against all its budgets at once. A known number may use the
+    /// reserves.
     pub(crate) async fn count(
         &self,
         message: &Message,
@@ -69,7 +72,7 @@ impl Limits {
         .await
     }
 
-    /// A provider took the code that was counted: from now on its number is known.
+    /// Makes the number known: a provider accepted the counted code.
     pub(crate) async fn remember(
         &self,
         message: &Message,
@@ -92,7 +95,7 @@ impl Limits {
             .kept_for(KNOWN)
     }
 
-    /// The budgets of a message; the number's own is the first.
+    /// The budgets of a message. The number's own budget is the first.
     fn of(&self, message: &Message) -> Vec<Budget> {
         let shared = |setting, what, key: &str, max| {
             let reserve = if max >= SMALLEST_SHARED { max / 5 } else { 0 };
@@ -100,7 +103,7 @@ impl Limits {
                 .set_by(setting)
                 .reserving(reserve)
         };
-        // A part that is not smaller than the whole bounds nothing.
+        // A part that is not smaller than the total limits nothing.
         let part = |setting, what, key: Option<&str>, max| {
             let key = key.filter(|_| max < self.overall);
             key.map(|key| shared(setting, what, key, max))
@@ -135,12 +138,13 @@ impl Limits {
     }
 }
 
-/// Whether half of the total is used.
+/// True if half of the total is used.
 pub(crate) fn is_half_used(counted: &Counted) -> bool {
     counted.is_half_used(OVERALL)
 }
 
-/// What a number may use of the reserves, by its budget's item: nothing, until a provider took its first code.
+/// How much of the reserves a number may use, according to its budget's item. Nothing until a
+/// provider has accepted its first code.
 fn standing(number: Option<&Item>, now: SystemTime) -> Reserve {
     match number.and_then(|item| item.number("first_at")) {
         None => Reserve::Nothing,

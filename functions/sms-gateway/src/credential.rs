@@ -1,8 +1,8 @@
-//! Who may send: Auth0, by a signed token or a shared one.
+//! Checks that the caller is Auth0, by a JWT or by a static bearer token.
 //!
-//! The legacy gateway signs an HS256 JWT with the connection's secret
-//! (<https://auth0.com/docs/authenticate/passwordless/authentication-methods/use-sms-gateway-passwordless>); an Action sends what we
-//! tell it to, a static bearer token.
+//! The legacy gateway sends a JWT, signed by HS256 with the connection's secret
+//! (<https://auth0.com/docs/authenticate/passwordless/authentication-methods/use-sms-gateway-passwordless>).
+//! An Action sends the static bearer token that we give it.
 
 use std::time::SystemTime;
 
@@ -59,10 +59,10 @@ impl Content for Credentials {
     }
 }
 
-/// Checks `Authorization`, fetching the secret anew once when it does not fit.
+/// Checks `Authorization`. If the token does not match, the secret is fetched again once.
 ///
 /// # Errors
-/// The answer: 401, or 503 if the secret cannot be had.
+/// The answer: 401, or 503 if the secret is unavailable.
 pub(crate) async fn check(
     request: &Request,
     secret: &Secret<Credentials>,
@@ -101,7 +101,8 @@ fn judge(
         return Ok(());
     }
     let Some(expected) = expected else {
-        // No key can make a signed token fit while there is nothing to compare its claims with; a static one may be new.
+        // Without GATEWAY_AUDIENCE and GATEWAY_SUBJECT no JWT is accepted, so the secret is not
+        // fetched again for one. A static token may have been rotated.
         let signed = token.split('.').count() == 3 && !credentials.jwt_keys.is_empty();
         return Err(if signed {
             Invalid::Claims

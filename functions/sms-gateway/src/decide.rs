@@ -1,4 +1,4 @@
-//! What is asked for, and in which order providers are tried.
+//! Reads a request: number, text, sender, and who asked for the code.
 
 use std::net::IpAddr;
 
@@ -10,10 +10,10 @@ use serde_json::Value;
 use shared::rules::phone::E164;
 use shared::rules::sms::{is_sender, segments};
 
-/// A longer text is no one-time code, and each segment is billed.
+/// A longer text is not a one-time code, and each segment costs money.
 const MOST_SEGMENTS: u64 = 6;
 
-/// Who asks.
+/// Which caller posted the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Shape {
     /// The legacy gateway of a passwordless connection: `{recipient, body, sender}`.
@@ -31,16 +31,16 @@ pub(crate) struct Message {
     pub(crate) asker: Asker,
 }
 
-/// Who asked Auth0 for the code, as far as Auth0 says: it bounds what one asker can cost.
+/// Who asked Auth0 for the code, as far as Auth0 says. It limits what one person can cost.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Asker {
-    /// A hash of the IPv4 address, or of the IPv6 network of 64 bits, which is what one customer gets.
+    /// A hash of the IPv4 address or of the IPv6 /64 network. One customer gets one such network.
     pub(crate) network: Option<String>,
-    /// The ISO 3166 region that Auth0 sees the address in.
+    /// The ISO 3166 region where Auth0 locates the IP address.
     pub(crate) region: Option<String>,
 }
 
-/// Why a request body is refused, for the log and for the caller.
+/// Why a request body is rejected: status, outcome for the log, text for the caller.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Wrong {
     pub(crate) status: u16,
@@ -55,16 +55,17 @@ struct Posted {
     text: Option<String>,
     sender: Option<String>,
     from: Option<String>,
-    // How the person wants the code. An Action may hand on Auth0's `delivery_method`, or say it in words of its own.
+    // How the person wants the code. An Action may pass Auth0's `delivery_method` or its own words.
     delivery_method: Option<Value>,
     message_type: Option<Value>,
     channel: Option<Value>,
-    // The legacy gateway's `req` with `forward_req_info`, and the Action's. Whatever else it is, it is no reason to refuse a code.
+    // The request info: from the legacy gateway with `forward_req_info`, or from the Action. A
+    // value of any other type is ignored, so that the code is still sent.
     req: Option<Value>,
 }
 
 impl Message {
-    /// What makes it the same message when it comes again.
+    /// The message's identity: a hash of number and text. A retry has the same.
     pub(crate) fn id(&self) -> String {
         hash(&format!("{}\n{}", self.to.reveal(), self.body))
     }
@@ -109,7 +110,7 @@ pub(crate) fn read(body: &[u8]) -> Result<Message, Wrong> {
             "the body must be a JSON object with recipient and body, or recipient and text",
         ));
     };
-    // Whoever asked to be called does not look for a text, and may have no phone that shows one.
+    // A person who chose a call does not look for an SMS, and may have a phone that shows none.
     if [&body.delivery_method, &body.message_type, &body.channel]
         .into_iter()
         .flatten()
@@ -149,7 +150,7 @@ pub(crate) fn read(body: &[u8]) -> Result<Message, Wrong> {
         outcome: "impossible_number",
         public: "recipient must be a possible number in E.164 form: a plus, its country code, and the number as dialled from abroad",
     })?;
-    // A sender that no provider takes is left to `SMS_FROM`, or to the provider's default.
+    // A sender that no provider accepts is dropped: `SMS_FROM` or the provider's default applies.
     let from = from
         .map(|from| from.trim().to_owned())
         .map(|from| number(&from).map_or(from, |number| number.reveal().to_owned()));
@@ -171,7 +172,7 @@ fn is_voice(method: &Value) -> bool {
     })
 }
 
-/// A number as people write it, in one line (Auth0's own examples have blanks).
+/// A number as people write it, on one line. Auth0's own examples contain blanks.
 fn number(text: &str) -> Option<E164> {
     if text.contains(char::is_control) {
         None

@@ -1,17 +1,23 @@
-//! Which providers are out of order, as all instances together have seen it: a circuit breaker in the table.
+//! Which providers are broken: a circuit breaker in the table, shared by all instances.
 //!
-//! One item holds a short state for each provider. It is read beside the claim, and written only when something changes: a failure, a
-//! success after one, a probe. Three failures of the last five attempts, on whichever instances and however long apart, break a
-//! provider for half a minute; then one request at a time tries it again, until one succeeds. A failure is what leaves a healthy
-//! provider in doubt: no answer, an unknown outcome, a server error, too many requests, refused credentials. A text that the
-//! provider refused was answered well: nobody can break a provider by asking for codes to places where it does not deliver.
+//! One item holds a short state for each provider. It is read together with the claim. It is
+//! written only if something changes: a failure, a success after a failure, or a probe.
 //!
-//! Among hundreds of codes a second three failures come together soon, however rare they are. So they must also be a third of the
-//! attempts of the last seconds. Successes at a healthy provider are not written: each instance remembers its own, and tells them
-//! with the failure that it writes. An instance that has just begun knows of none.
+//! Three failures in the last five attempts break a provider for half a minute. The attempts may
+//! come from different instances and lie far apart. After that, one request at a time tries the
+//! provider again, until one succeeds. These count as failures: no answer, an unknown outcome, a
+//! server error, too many requests, rejected credentials. A text that the provider rejected counts
+//! as neither: otherwise a stranger could break a provider by asking for codes to places where it
+//! does not deliver.
 //!
-//! An attempt that had less time than usual says nothing when its time is over: a provider that takes four seconds works. So a
-//! provider that hangs costs the usual time until the third failure, and after that only those codes that all others refused, for
+//! At hundreds of codes a second three rare failures soon come together. So failures must also be
+//! at least a third of the attempts of the last seconds. Successes at a healthy provider are not
+//! written: each instance keeps its own counts, and adds them when it writes a failure. A new
+//! instance has no counts.
+//!
+//! An attempt with less time than usual is not judged when its time is over: a provider that takes
+//! four seconds works. So a hanging provider costs the usual time until the third failure. Then it
+//! costs only a short time, and only for codes that all other providers rejected.
 //! which the time is short.
 
 use std::collections::HashMap;
@@ -21,37 +27,37 @@ use std::time::{Duration, SystemTime};
 use shared::platform::table::{Item, Key, Table, Unavailable, Update, Write, epoch};
 use shared::rules::sms::{Name, SendError};
 
-/// How long a broken provider is left alone: with the probe it heals within a minute.
+/// How long a broken provider is not tried. With the probe it recovers within a minute.
 const BROKEN_SECONDS: u64 = 30;
-/// A probe that is not heard of again ends after this: longer than an attempt.
+/// A probe without a result ends after this many seconds: longer than an attempt.
 const PROBE_SECONDS: u64 = 12;
-/// Of the last five attempts, so many failures break a provider.
+/// This many failures among the last five attempts break a provider.
 const LAST: usize = 5;
 const FAILURES: usize = 3;
-/// A failing provider fails at least one of so many.
+/// A failing provider fails at least one in this many attempts.
 const SHARE: u64 = 3;
-/// The last seconds are a period of so many and the one before.
+/// "The last seconds" are the current period of this many seconds and the period before.
 const PERIOD: u64 = 5;
 const DAY: u64 = 86_400;
-/// Others may have changed the state between our look and our write.
+/// How often to try a write: other instances may change the state between our read and our write.
 const ATTEMPTS: usize = 3;
 
-/// How long an attempt may last.
+/// The usual time limit of an attempt.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(8);
-/// How long one may last at a broken provider, for a code that all others refused.
+/// The time limit of an attempt at a broken provider, for a code that all other providers rejected.
 const SHORT_PATIENCE: Duration = Duration::from_secs(3);
 
-/// Attempts of the last seconds.
+/// The attempts of the last seconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Recent {
     period: u64,
-    /// In the period, and in the one before.
+    /// Two counts: the current period, and the period before.
     failed: [u64; 2],
     worked: [u64; 2],
 }
 
 impl Recent {
-    /// The same at another time.
+    /// The same counts, moved on to another time.
     fn at(self, now: u64) -> Self {
         let period = self.period.max(now / PERIOD);
         let shifted = |[newest, _]: [u64; 2]| [0, newest];
@@ -102,12 +108,12 @@ impl Recent {
     }
 }
 
-/// What this instance has seen of the providers in the last seconds and not told the others.
+/// What this instance has seen of the providers in the last seconds and not yet written.
 #[derive(Debug, Default)]
 pub(crate) struct Untold(Mutex<HashMap<Name, Recent>>);
 
 impl Untold {
-    /// With one more attempt.
+    /// Adds one attempt; returns the provider's counts.
     fn with(&self, name: Name, succeeded: bool, now: u64) -> Recent {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let recent = all.entry(name).or_default();
@@ -121,18 +127,18 @@ impl Untold {
     }
 }
 
-/// A provider as it was read.
+/// A provider's state as read from the table.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct State {
     /// The last attempts, the newest last: `f` failed, `s` succeeded.
     attempts: String,
-    /// When that was written, epoch seconds.
+    /// When `attempts` was written, in epoch seconds.
     at: u64,
-    /// Broken until then; 0: it is not.
+    /// Broken until then, in epoch seconds; 0 if not broken.
     broken_until: u64,
-    /// Somebody tries it until then; 0: nobody.
+    /// An instance is probing until then, in epoch seconds; 0 if none is.
     probed_until: u64,
-    /// What has been told of the seconds before that.
+    /// The counts of the last seconds before `at`, as the instances have written them.
     recent: Recent,
 }
 
@@ -178,7 +184,8 @@ impl State {
         )
     }
 
-    /// What an attempt makes of it, with all that its instance has not told yet; `None`: nothing that others must know.
+    /// The state after an attempt, with all counts that this instance has not yet written. `None`
+    /// if no other instance needs to know.
     fn after(&self, succeeded: bool, untold: Recent, now: u64) -> Option<Self> {
         let is_broken = self.broken_until > 0;
         let now = now.max(self.at);
@@ -190,7 +197,7 @@ impl State {
             return Some(next);
         }
         if is_broken {
-            // Only a probe's failure is news.
+            // At a broken provider only the failure of a probe changes the state.
             return (self.broken_until <= now).then(|| Self {
                 attempts: self.attempts.clone(),
                 broken_until: now + BROKEN_SECONDS,
@@ -199,7 +206,7 @@ impl State {
         }
         let recent = self.recent.and(untold, now);
         if succeeded {
-            // A provider that fails now and then is not written to by every success.
+            // Write at most one success a second, and only after a failure.
             let tells = self.attempts.contains('f') && now > self.at;
             return tells.then(|| Self {
                 attempts: self.with('s'),
@@ -240,19 +247,21 @@ impl State {
     }
 }
 
-/// How a provider is to be tried.
+/// How to try a provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Trial {
-    /// As usual, in its place. Also one that has just failed: with less time a slow one would go on to fail.
+    /// In its place and with the usual time. This includes a provider that has just failed: with
+    /// less time a slow provider would keep failing.
     Usual,
-    /// In its place and as long as usual, so that a slow provider can heal, if [`Health::probe`] lets us.
+    /// In its place and with the usual time, so that a slow provider can recover. Requires
+    /// [`Health::probe`].
     Probe,
-    /// After all others, for a short time.
+    /// After all other providers, for a short time.
     Last,
 }
 
 impl Trial {
-    /// How long an attempt may last.
+    /// The time limit of an attempt.
     pub(crate) fn patience(self) -> Duration {
         match self {
             Self::Usual | Self::Probe => PATIENCE,
@@ -266,7 +275,7 @@ impl Trial {
 pub(crate) struct Health(Item);
 
 impl Health {
-    /// Reads the states. Without them every provider counts as healthy.
+    /// Reads the states. If that fails, every provider counts as healthy.
     pub(crate) async fn read(table: &Table, now: SystemTime) -> Self {
         let read = table.get(key(), now).await;
         if let Err(error) = &read {
@@ -282,7 +291,7 @@ impl Health {
             .unwrap_or_default()
     }
 
-    /// The route in the order in which it is tried: what is broken comes last.
+    /// The route in the order to try it: broken providers come last.
     pub(crate) fn order(&self, route: &[Name], now: SystemTime) -> Vec<(Name, Trial)> {
         let trial = |name: &Name| {
             let state = self.state(*name);
@@ -298,7 +307,7 @@ impl Health {
         order
     }
 
-    /// Whether this request is the one that tries a broken provider.
+    /// Claims the probe of a broken provider; true if this request may try it.
     pub(crate) async fn probe(&self, name: Name, table: &Table, now: SystemTime) -> bool {
         let seen = self.state(name);
         let Some(next) = seen.probe(epoch(now)) else {
@@ -310,7 +319,7 @@ impl Health {
         )
     }
 
-    /// Writes how an attempt went, if that changes anything, with what is still `untold`.
+    /// Writes the result of an attempt if it changes the state, together with the `untold` counts.
     pub(crate) async fn note(
         &self,
         name: Name,
@@ -341,25 +350,26 @@ impl Health {
                 Write::Refused(item) => seen = Self(item).state(name),
             }
         }
-        // Others note the same, at the same moment.
+        // Other instances are writing the same result at the same moment, so this one may be
+        // dropped.
         Ok(())
     }
 }
 
-/// What an attempt says of its provider.
+/// What an attempt says about its provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Attempt {
-    /// It works, or does not.
+    /// The provider works or fails.
     Judged {
-        /// Which of the two.
+        /// True if it works.
         succeeded: bool,
     },
-    /// Nothing: it refused this text, or was never asked.
+    /// Nothing: the provider rejected this text, or was never asked.
     Silent,
 }
 
 impl Attempt {
-    /// By how a send ended, and whether that was because it had less time than usual.
+    /// Judges the result of a send. `was_cut_short`: the attempt had less time than usual.
     pub(crate) fn of<T>(result: &Result<T, SendError>, was_cut_short: bool) -> Self {
         match result {
             Ok(_) => Self::Judged { succeeded: true },
@@ -378,7 +388,7 @@ fn attribute(name: Name) -> String {
     format!("p_{}", name.word())
 }
 
-/// Replaces what was seen: the whole state is one text, so that nobody's news is lost.
+/// Replaces the state only if it is still the one that was read. So no instance's change is lost.
 fn change(name: Name, seen: &State, next: &State, now: SystemTime) -> Update {
     let attribute = attribute(name);
     let update = Update::new(key())

@@ -1,11 +1,20 @@
-//! Auth0 has a one-time code to deliver: text it through whichever SMS provider works, never twice.
+//! Delivers Auth0's one-time codes by SMS. Uses the first SMS provider that works; never sends
+//! twice.
 //!
-//! Auth0 posts a number and a text, as the legacy SMS gateway of passwordless connections or from a custom phone provider Action. The
-//! caller is authenticated, the number judged, the text claimed and counted, and then the providers of the number's route are
-//! tried in order. Another provider is tried only after an answer that proves that nothing was accepted;
-//! an unknown outcome ends it, since a code that comes twice confuses and one that is late is asked for again.
+//! Auth0 posts a number and a text, in one of two ways: as the legacy SMS gateway of a passwordless
+//! connection, or from a custom phone provider Action. The flow:
 //!
-//! Never: a text without a credential, the same text twice within the cooldown, the number or the code in a log or an answer.
+//! 1. Check the caller's credential.
+//! 2. Check the number.
+//! 3. Claim the text and count it against the budgets.
+//! 4. Try the providers of the number's route in order.
+//!
+//! The next provider is tried only if the answer proves that no SMS was accepted. An unknown
+//! outcome ends the attempts: a code that arrives twice confuses, and for a late code the user asks
+//! again.
+//!
+//! Promises: no SMS without a valid credential. The same text is not sent twice within the
+//! cooldown. Neither the number nor the code appears in a log or an answer.
 
 mod budgets;
 mod credential;
@@ -38,13 +47,13 @@ use health::{Attempt, Health, PATIENCE, Trial, Untold};
 
 const JSON: [&str; 1] = ["application/json"];
 const BODY_LIMIT: usize = 1024 * 1024;
-/// The legacy gateway waits 30 s for an answer, an Action is ended after 20 s.
+/// Auth0's legacy gateway waits 30 s for an answer. Auth0 ends an Action after 20 s.
 const LEGACY_TIME: Duration = Duration::from_secs(25);
 const ACTION_TIME: Duration = Duration::from_secs(17);
 const SHORTEST_ATTEMPT: Duration = Duration::from_secs(1);
-/// A timer's inaccuracy.
+/// How inaccurate a timer may be.
 const TICK: Duration = Duration::from_millis(50);
-/// Kept free for the closing write and the answer.
+/// Time kept free for the closing write and the answer.
 const RESERVE: Duration = Duration::from_secs(1);
 
 /// The function's settings and clients.
@@ -60,7 +69,7 @@ struct Rules {
     routes: Routes,
     senders: Senders,
     countries: Countries,
-    /// Of the gateway's signed tokens.
+    /// What a JWT for this gateway must say.
     token: Option<Expected>,
     limits: Limits,
     cooldown: u64,
@@ -88,7 +97,7 @@ impl Rules {
     }
 }
 
-/// What a signed token must say, if signed tokens are accepted.
+/// The claims that a signed token must have; `None` if signed tokens are not accepted.
 fn token(source: &mut Source<'_>) -> Option<Expected> {
     let (audience, subject) = (
         source.optional("GATEWAY_AUDIENCE"),
@@ -111,7 +120,7 @@ fn token(source: &mut Source<'_>) -> Option<Expected> {
 }
 
 impl Function for App {
-    /// How long depends on who asks.
+    /// No fixed time: the limit depends on the caller, legacy gateway or Action.
     const TIME: Option<Duration> = None;
 
     fn read(platform: &Platform, source: &mut Source<'_>) -> Self {
@@ -129,7 +138,8 @@ impl Function for App {
     async fn warm_up(&self, platform: &Platform, now: SystemTime) {
         let providers = self.providers.values();
         let providers = join_all(providers.map(|provider| provider.warm_up(now)));
-        let _met_again = tokio::join!(self.gateway.get(now), platform.warm_up(1), providers);
+        // A failure shows again on the first request.
+        let _ = tokio::join!(self.gateway.get(now), platform.warm_up(1), providers);
     }
 
     async fn flow(&self, request: &Request, now: SystemTime) -> Result<Reply, Reply> {
@@ -143,7 +153,8 @@ impl Function for App {
         } else {
             ACTION_TIME
         };
-        // From its arrival: what the credential check took is gone for the caller too.
+        // The deadline counts from the arrival: the credential check used some of the caller's
+        // waiting time.
         let deadline = (arrived + time).min(Instant::now() + request.remaining(RESERVE));
         let reply = match self
             .deliver(&message, deadline, now + arrived.elapsed())
@@ -185,10 +196,10 @@ impl App {
             &format!("code#{}", message.id()),
             owner_id(),
             epoch(now) + left.as_secs() + 2,
-            // Also where nobody can write how it ended: the cooldown counts from the end of a send.
+            // The cooldown counts from the end of a send, also if the closing write fails.
             epoch(now) + left.as_secs() + 2 + self.rules.cooldown,
         );
-        // With one provider there is nothing to choose.
+        // With one provider there is no order to choose.
         let health = async {
             if route.len() > 1 {
                 Health::read(&self.table, now).await
@@ -206,12 +217,13 @@ impl App {
             match &stage {
                 Stage::Failed => counted.give_back(&self.table).await,
                 Stage::Sent { .. } => {
-                    // Not known is only less welcome.
+                    // A failure only means that this number does not become a known number.
                     let limits = &self.rules.limits;
-                    let _ignored = limits.remember(message, &counted, &self.table, now).await;
+                    let _ = limits.remember(message, &counted, &self.table, now).await;
                 }
-                // It may have been sent; or its number cannot receive texts, and each code to such a number costs a provider's
-                // patience with us: whoever makes them up must come to an end.
+                // The SMS may have been sent, or the number cannot receive SMS. Such a code stays
+                // counted: each one harms our standing with the provider, so made-up numbers must
+                // reach a limit.
                 _ => {}
             }
         };
@@ -228,7 +240,7 @@ impl App {
         };
         let closing = async {
             if stage == Stage::Failed {
-                // First what was counted: whoever waits for a failure counts the text anew.
+                // Give the counts back first: an instance that waits for a failure counts anew.
                 count.await;
                 entry.settle(&self.table, &stage).await
             } else {
@@ -240,7 +252,8 @@ impl App {
         if let Some(error) = settled.map_or(Some("no answer in time".to_owned()), |settled| {
             Some(settled.err()?.to_string())
         }) {
-            // The answer is what happened; until the cooldown is over the entry reads as unknown, which sends nothing.
+            // Return the answer of the provider anyway. Until the cooldown ends the entry reads as
+            // unknown, and nothing is sent.
             tracing::error!(error, "a closing write failed");
         }
         let reply = attempts.into_reply(message);
@@ -251,8 +264,9 @@ impl App {
         })
     }
 
-    /// Makes this invocation the one that sends, and counts the text, or tells how else to answer. Both are written at once:
-    /// whichever is refused, the other is taken back.
+    /// Claims the text for this instance and counts it. Returns the counts, or the reply if this
+    /// instance must not send. Claim and counts are written at the same time; if one is rejected,
+    /// the other is taken back.
     async fn claim(
         &self,
         message: &Message,
@@ -265,7 +279,8 @@ impl App {
         let mut is_another_sending = false;
         loop {
             let now = now + started.elapsed();
-            // The same text is another one after the cooldown, and copies of it within are one.
+            // Within one cooldown all copies of a text count once. After it the same text counts
+            // again.
             let name = format!(
                 "{:02x}{}",
                 epoch(now) / self.rules.cooldown % 256,
@@ -328,8 +343,9 @@ impl App {
         }
     }
 
-    /// Takes back what a claim has left whose answer did not come: it may be written or not. While nobody can say so, what was counted
-    /// by name stays, as it may be the count of a copy that is being sent.
+    /// Takes back a claim whose write had no answer; it may have been written or not. If that
+    /// cannot be read, the counts under `name` stay: they may belong to a copy that another
+    /// instance is sending.
     async fn undo(&self, entry: &Entry, name: &str, counted: &Counted, now: SystemTime) {
         let seen = entry.read(&self.table, now).await.ok().flatten();
         let is_ours = seen
@@ -351,7 +367,8 @@ impl App {
         }
     }
 
-    /// The text is ours to send, if its budgets allow that too.
+    /// The claim is ours. Returns the counts if the budgets allow the text; otherwise frees the
+    /// claim.
     async fn admit(&self, counted: Counted, entry: &Entry) -> Result<Counted, Reply> {
         if counted.full.is_empty() && counted.error.is_none() {
             return Ok(counted);
@@ -369,7 +386,7 @@ impl App {
         Err(refusal)
     }
 
-    /// Tries the providers in order until one has the message, or may have it.
+    /// Tries the providers in order until one has accepted the message, or may have accepted it.
     async fn attempt(
         &self,
         message: &Message,
@@ -398,12 +415,13 @@ impl App {
             let within = trial
                 .patience()
                 .min(deadline.saturating_duration_since(Instant::now()));
-            // Cut off by us, a text that was taken would end as unknown.
+            // With less than a second left our own timeout could cut off an accepted request, and
+            // its outcome would be unknown.
             if within < SHORTEST_ATTEMPT {
                 break;
             }
             let from = self.rules.senders.find(name).or(message.from.as_deref());
-            // Whole seconds: what a provider before took of the code's life is gone.
+            // In whole seconds. Earlier attempts have used some of the code's life.
             let life = self
                 .rules
                 .code_life
@@ -456,12 +474,12 @@ impl App {
     }
 }
 
-/// What came of trying.
+/// The results of all attempts for one message.
 #[derive(Default)]
 struct Attempts {
     tried: Vec<Name>,
     judged: Vec<(Name, Attempt)>,
-    /// Those that come after all others for now.
+    /// Broken providers, which are tried last for now.
     broken: Vec<Name>,
     errors: Vec<String>,
     receipt: Option<(Name, Receipt)>,
@@ -477,7 +495,8 @@ impl Attempts {
                 sid: receipt.id.clone(),
                 provider: Some(name.to_string()),
             },
-            // Once it may be out, no later refusal makes it certain again.
+            // After an unknown outcome a later rejection proves nothing: the SMS may have been
+            // sent.
             None if self.unknown => Stage::Unknown,
             None if self.recipient_refused => Stage::Refused,
             None => Stage::Failed,
@@ -562,7 +581,7 @@ fn refused(status: u16, outcome: &'static str, public: &'static str) -> Reply {
     error(status, outcome, public).metric("Refused", 1)
 }
 
-/// A JSON error in words of our own: what came in is never echoed.
+/// A JSON error with a fixed text. Input is never echoed.
 fn error(status: u16, outcome: &'static str, public: &'static str) -> Reply {
     json_reply(status, outcome, &json!({ "error": public }))
 }

@@ -1,5 +1,5 @@
-//! Auth0: the Action that hands texts to sms-gateway, its secrets and the tenant's phone provider; or the gateway of a legacy
-//! passwordless connection
+//! Auth0: the Action that passes SMS to sms-gateway, its secrets, and the tenant's phone provider;
+//! or the gateway of a legacy passwordless connection
 //! (<https://auth0.com/docs/customize/phone-messages/configure-phone-messaging-providers/configure-a-custom-phone-provider>,
 //! <https://auth0.com/docs/authenticate/passwordless/authentication-methods/use-sms-gateway-passwordless>).
 
@@ -18,17 +18,18 @@ use crate::secrets::Stored;
 
 const CODE: &str = include_str!("../../../functions/sms-gateway/action/action.js");
 const NAME: &str = "SMS gateway";
-/// Passwordless connections for texts have this name.
+/// The name of passwordless connections for SMS.
 pub(crate) const SMS_CONNECTION: &str = "sms";
-/// The last line of an Action's code begins so, if this program wrote it.
+/// The last line of an Action's code begins like this if this program wrote it.
 const SIGNATURE: &str = "// Deployed by operator:";
 const TRIGGER: &str = "custom-phone-provider";
 const RUNTIME: &str = "node22";
-/// Building takes seconds.
+/// How often to ask whether Auth0 has built the Action. It takes seconds.
 const BUILD_POLLS: u32 = 60;
 const BUILD_POLL: Duration = Duration::from_millis(500);
 
-/// The Management API: by a token of one's own, or as the application of the `auth0` secret.
+/// Opens the Management API, with the operator's own token or as the application of the `auth0`
+/// secret.
 pub(crate) async fn open(context: &Context) -> Result<Session, Problem> {
     let base = context.auth0_url()?;
     let token = if let Some(token) = &context.own.auth0_token {
@@ -65,7 +66,7 @@ pub(crate) fn management(base: &BaseUrl) -> String {
     format!("{base}/api/v2/")
 }
 
-/// A token for an API, and its scopes.
+/// Gets a token for an API, and its scopes.
 pub(crate) async fn grant(
     context: &Context,
     base: &BaseUrl,
@@ -100,7 +101,8 @@ pub(crate) async fn grant(
     Ok((token.into(), scopes))
 }
 
-/// What is missing to look at a tenant at all, where nobody but Auth0 itself calls the stack; `None`: nothing.
+/// What is missing for any look at the tenant, if only Auth0 itself calls the stack. `None`:
+/// nothing.
 pub(crate) fn lacks(context: &Context) -> Option<String> {
     let address = context.urls.auth0_url.is_some() || context.stack.get("Auth0Url").is_some();
     let credentials = context.own.auth0_token.is_some() || context.stack.secret("auth0").is_some();
@@ -153,7 +155,7 @@ pub(crate) async fn examine(
             &[("triggerId", TRIGGER)],
         )
         .await?;
-        // A tenant has one Action for this trigger, whatever its name.
+        // A tenant has one Action for this trigger, under any name.
         let action = match actions["actions"][0]["id"].as_str() {
             Some(id) => Some(read(&session, &format!("api/v2/actions/actions/{id}"), &[]).await?),
             None => None,
@@ -171,7 +173,7 @@ pub(crate) async fn examine(
     Ok(Some(Planned { session, plan }))
 }
 
-/// Auth0 names the scope that is missing in its refusal.
+/// Reads from the Management API. If a scope is missing, Auth0's error names it.
 async fn read(session: &Session, path: &str, query: &[(&str, &str)]) -> Result<Value, Problem> {
     session
         .get(path, query)
@@ -179,8 +181,8 @@ async fn read(session: &Session, path: &str, query: &[(&str, &str)]) -> Result<V
         .map_err(|refusal| Problem::Failed(format!("Auth0, {path}: {refusal}")))
 }
 
-/// The Action's code. Its secrets cannot be read back: what they were set from stands in the last line, so that a later run sees
-/// whether that is still so.
+/// The Action's code. Auth0 does not return an Action's secrets. So the last line says which values
+/// they were set from, and a later run can compare.
 fn code(url: &str, gateway: &Stored) -> String {
     format!(
         "{CODE}\n{SIGNATURE} GATEWAY_URL {url}, GATEWAY_TOKEN from version {} of {}.\n",
@@ -240,7 +242,8 @@ fn phone_provider(
                     .unwrap_or_default()
                     .to_owned()
             };
-            // Somebody else's, to whom the provider leads: neither is touched.
+            // The Action belongs to other software, and the phone provider uses it. Leave both
+            // unchanged.
             if !settings(held).starts_with(SIGNATURE) && !replace {
                 plan.problems.push(format!(
                     "the tenant's Action for phone messages is {name:?}, which this program did not write: with --replace-provider it \
@@ -294,7 +297,7 @@ fn phone_provider(
     Ok(plan)
 }
 
-/// A tenant has one phone provider.
+/// Plans the phone provider. A tenant has only one.
 fn provider(base: &BaseUrl, providers: &Value, replace: bool, plan: &mut Plan) {
     let of = "Auth0 phone provider";
     let configuration = json!({ "delivery_methods": ["text"] });
@@ -344,7 +347,8 @@ fn provider(base: &BaseUrl, providers: &Value, replace: bool, plan: &mut Plan) {
     }
 }
 
-/// `options` are sent whole: what stands there and is not the gateway's stays.
+/// Plans the legacy gateway. Auth0 replaces `options` as a whole, so all other values there are
+/// kept.
 fn legacy(
     context: &Context,
     base: &BaseUrl,
@@ -437,7 +441,7 @@ fn legacy(
             word(encoded),
         );
     }
-    // Without it the gateway never learns the address that a code was asked for from.
+    // Without this setting the gateway never gets the IP address of the user who asked for a code.
     let held = options.get("forward_req_info");
     if held != Some(&json!(true)) && held != Some(&json!("true")) {
         plan.set(&of, "forward_req_info", None, "true");
@@ -465,7 +469,8 @@ fn legacy(
     Ok(plan)
 }
 
-/// Creates or updates the Action, waits until Auth0 has built it, deploys it. A `null` body only deploys.
+/// Creates or updates the Action, waits until Auth0 has built it, and deploys it. With a `null`
+/// body it only deploys.
 pub(crate) async fn deploy(
     session: &Session,
     id: Option<String>,

@@ -1,4 +1,4 @@
-//! Mailgun: the route that posts mails to proxy e-mail addresses, before any broader one
+//! Mailgun: the route that posts mails to proxy e-mail addresses, before any broader route
 //! (<https://documentation.mailgun.com/docs/mailgun/api-reference/send/mailgun/routes>).
 
 use reqwest::Method;
@@ -12,16 +12,16 @@ use crate::context::Context;
 use crate::problem::Problem;
 use crate::stack::Stack;
 
-/// Lower numbers come first.
+/// The priority of our route. Lower numbers come first.
 const FIRST: i64 = 0;
 const PAGE: usize = 100;
 const MOST_PAGES: usize = 50;
-/// A number that a route's expression is tried with.
+/// The number to test a route's expression with.
 const EXAMPLE: &str = "4512345678";
-/// What may follow it.
+/// The tag to test it with.
 const EXAMPLE_TAG: &str = ".0123456789abcdef";
 
-/// The API, by the key that only this program needs.
+/// Opens the API with the key that only this program uses.
 pub(crate) fn open(context: &Context) -> Result<Session, Problem> {
     let key = if let Some(key) = context.own.mailgun_api_key.get() {
         key
@@ -63,7 +63,7 @@ pub(crate) async fn examine(context: &Context) -> Result<Option<Planned>, Proble
     Ok(Some(Planned { session, plan }))
 }
 
-/// All routes.
+/// Reads all routes.
 pub(crate) async fn routes(session: &Session) -> Result<Vec<Value>, Problem> {
     let mut found: Vec<Value> = Vec::new();
     for page in 0..MOST_PAGES {
@@ -83,29 +83,30 @@ pub(crate) async fn routes(session: &Session) -> Result<Vec<Value>, Problem> {
     Ok(found)
 }
 
-/// The route that should be.
+/// The wanted route.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Wanted {
-    /// Begins with what no other stack's has.
+    /// Begins with a text that is unique to the stack.
     description: String,
     expression: String,
     actions: [String; 2],
     url: String,
-    /// An address it is for.
+    /// An address that the route is for.
     pub(crate) example: String,
 }
 
 impl Wanted {
-    /// `None`: the stack takes no mails.
+    /// The wanted route. `None`: the stack receives no mail.
     pub(crate) fn read(stack: &Stack) -> Result<Option<Self>, Problem> {
         let Some(url) = stack.get("SendVerificationSmsUrl") else {
             return Ok(None);
         };
         let pattern = if let Some(pattern) = stack.get("RecipientPattern") {
-            // The same language, but for the way a group is named.
+            // Mailgun's expressions use the same syntax, except for named groups.
             format!("^(?:{})$", pattern.replace("(?<", "(?P<"))
         } else {
-            // Classes instead of backslashes, of which Mailgun's pages have one here and two there.
+            // Use classes instead of backslashes: Mailgun's documentation doubles a backslash in
+            // some places and not in others.
             let (prefix, domain) = (
                 stack.get("RecipientPrefix").unwrap_or("acme"),
                 stack.required("RecipientDomain")?,
@@ -144,8 +145,9 @@ impl Wanted {
         }))
     }
 
-    /// The one of `routes` that is this one, right or not: it leads here, or says that it is this stack's, or has mails
-    /// posted as they are, which nobody reads. Another stack's may have the same expression.
+    /// Finds this stack's route among `routes`, correct or not. It posts to this stack, or has this
+    /// stack's description, or posts to `/mime`, which the function does not read. The expression
+    /// does not identify it: another stack may have the same.
     pub(crate) fn among<'a>(&self, routes: &'a [Value]) -> Option<&'a Value> {
         let notifies = |route: &&Value| {
             actions(route)
@@ -176,7 +178,7 @@ fn actions(route: &Value) -> Vec<&str> {
         .collect()
 }
 
-/// What an action has in quotes.
+/// The texts in quotes in an action.
 fn urls(action: &str) -> impl Iterator<Item = &str> {
     action.split(['"', '\'']).skip(1).step_by(2)
 }
@@ -185,7 +187,8 @@ pub(crate) fn priority(route: &Value) -> i64 {
     route["priority"].as_i64().unwrap_or_default()
 }
 
-/// Whether the mail to `address` ends at this route: it has a `stop()`, and its expression matches. `None`: nobody can tell here.
+/// True if mail to `address` ends at this route: the route has `stop()` and its expression matches.
+/// `None`: the expression cannot be evaluated here.
 pub(crate) fn ends_at(route: &Value, address: &str) -> Option<bool> {
     if !actions(route)
         .iter()
@@ -207,12 +210,12 @@ pub(crate) fn ends_at(route: &Value, address: &str) -> Option<bool> {
         .strip_suffix(quote)?
         .replace(r"\\", r"\")
         .replace("\\\"", "\"");
-    // Python's match begins at the start.
+    // Python's `match` begins at the start of the text.
     let pattern = regex::Regex::new(&format!("^(?:{pattern})")).ok()?;
     Some(pattern.is_match(address))
 }
 
-/// Routes that stop mails to the proxy e-mail addresses before they reach `route`.
+/// The routes that stop mail to the proxy e-mail addresses before `route`.
 pub(crate) fn before<'a>(routes: &'a [Value], route: &Value, example: &str) -> Vec<&'a Value> {
     let other = |other: &&Value| other["id"] != route["id"] && priority(other) <= priority(route);
     routes
@@ -224,7 +227,7 @@ pub(crate) fn before<'a>(routes: &'a [Value], route: &Value, example: &str) -> V
 
 fn plan(base: &BaseUrl, routes: &[Value], wanted: &Wanted) -> Plan {
     let mut plan = Plan::default();
-    // Wherever that stands in the path, even as the end of a longer word.
+    // Mailgun checks only the end of the URL, even if it is the end of a longer word.
     if wanted.url.ends_with("mime") {
         plan.problems.push(
             "SendVerificationSmsUrl ends with mime: Mailgun would post mails as they are (body-mime), which the function answers \
@@ -313,7 +316,7 @@ fn plan(base: &BaseUrl, routes: &[Value], wanted: &Wanted) -> Plan {
     plan
 }
 
-/// Routes are others' to move.
+/// A description of routes that belong to other software, which only a person may move.
 fn others<'a>(routes: impl Iterator<Item = &'a Value>) -> Vec<String> {
     let words = |route: &Value| {
         let text = |field: &str| crate::report::plain(route[field].as_str().unwrap_or_default());

@@ -1,6 +1,7 @@
-//! `connect`: the stack's URLs, registered with the providers. Each provider's module reads what is there, compares it with what
-//! should be (`plan`, without any call), and the calls of the plan make it so. What is right is left alone, so a second run finds
-//! nothing to change; the doctor reports the same plan as faults.
+//! `connect`: registers the stack's URLs with the providers. Each provider's module reads the
+//! current state and compares it with the wanted state (`plan`, which makes no call). The plan's
+//! calls then make the changes. Correct settings stay as they are, so a second run changes nothing.
+//! The doctor reports the same plan as faults.
 
 pub(crate) mod auth0;
 pub(crate) mod mailgun;
@@ -21,7 +22,7 @@ use crate::problem::Problem;
 use crate::report::{BAD, DOUBTFUL, FAINT, GOOD, Report};
 use crate::stack::{RETRIES, Stack};
 
-/// Who is to be connected.
+/// A provider to connect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Target {
@@ -37,54 +38,55 @@ pub(crate) enum Target {
 
 const ALL: [Target; 4] = [Target::Twilio, Target::Mailgun, Target::Auth0, Target::Okta];
 
-/// What the command line adds to the stack.
+/// The options that add to the stack's values.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Extras {
-    /// Numbers bought by hand for the company phone.
+    /// Numbers for the company phone that were bought by hand.
     pub(crate) company_numbers: Vec<String>,
     /// The number of the phone menu.
     pub(crate) menu_number: Option<String>,
-    /// Name or id of a passwordless connection, instead of the Action.
+    /// The name or id of a passwordless connection that is used instead of the Action.
     pub(crate) legacy_gateway: Option<String>,
-    /// The provider was asked for by its name: it is not passed over because nobody has set it up yet.
+    /// The provider was named on the command line, so it is not skipped because it is not set up
+    /// yet.
     pub(crate) named: bool,
     /// Another phone provider of the tenant may be replaced.
     pub(crate) replace_provider: bool,
 }
 
-/// A difference between what is and what should be.
+/// A difference between the current state and the wanted state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Change {
-    /// What has it, such as `Twilio number +15005550006`.
+    /// The object that changes, such as `Twilio number +15005550006`.
     pub(crate) of: String,
     pub(crate) field: String,
-    /// `None`: nothing, or nothing that can be read.
+    /// The current value. `None`: there is none, or it cannot be read.
     pub(crate) from: Option<String>,
     pub(crate) to: String,
-    /// What should not go unnoticed.
+    /// A remark that the person should not miss.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) note: Option<String>,
 }
 
-/// What to change, and how.
+/// The changes, and the calls that make them.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Plan {
     pub(crate) changes: Vec<Change>,
     pub(crate) steps: Vec<Step>,
-    /// What keeps it from being right, and is not ours to change.
+    /// Problems that a person must solve, because this program must not change them.
     pub(crate) problems: Vec<String>,
 }
 
-/// One thing to do at a provider. Has no `Debug` output of secrets: bodies are never printed.
+/// One action at a provider. Its `Debug` output has no secrets: bodies are never printed.
 #[derive(Clone, PartialEq)]
 pub(crate) enum Step {
-    /// One request is all.
+    /// A single request.
     Send(Method, Url, Body),
-    /// An Action: created or, with an id, updated; then built; then deployed.
+    /// An Action: create it, or update the one with this id; then build and deploy it.
     Action(Option<String>, Value),
-    /// An event hook: created or, with an id, replaced; then verified.
+    /// An event hook: create it, or replace the one with this id; then verify it.
     Hook(Option<String>, Value),
-    /// An event hook whose address has not been verified yet.
+    /// An event hook whose URL is not verified yet.
     Verify(String),
 }
 
@@ -100,7 +102,7 @@ impl std::fmt::Debug for Step {
 }
 
 impl Plan {
-    /// Notes a field whose value is not `to`; `true` if it was noted.
+    /// Notes a field whose value is not `to`. Returns true if it was noted.
     pub(crate) fn compare(&mut self, of: &str, field: &str, from: Option<&str>, to: &str) -> bool {
         let from = from.filter(|value| !value.is_empty());
         let differs = from.unwrap_or_default() != to;
@@ -123,13 +125,15 @@ impl Plan {
     }
 }
 
-/// Begins the name of whatever this program makes where several stacks may have their own.
+/// The prefix for the names of everything that this program creates where several stacks may have
+/// their own.
 pub(crate) fn mark(stack: &Stack) -> Result<String, Problem> {
     Ok(format!("Switchboard {}: ", stack.name()?))
 }
 
-/// A text whose URLs have nothing but scheme, host and path, and what Twilio is told by [`RETRIES`]: user, query and any other fragment
-/// may be somebody's credentials. A URL ends with the quote that it began after, else with a blank.
+/// A text with its URLs shortened to scheme, host and path, and the retries for Twilio
+/// ([`RETRIES`]). User, query and any other fragment may contain credentials. A URL ends with the
+/// quote that it began after, or else with a blank.
 fn without_credentials(text: &str) -> String {
     let mut shown = String::new();
     let mut rest = text;
@@ -162,13 +166,14 @@ fn without_credentials(text: &str) -> String {
     shown + rest
 }
 
-/// A provider's API, and what is to be changed there.
+/// A provider's API, and the changes to make there.
 pub(crate) struct Planned {
     pub(crate) session: Session,
     pub(crate) plan: Plan,
 }
 
-/// Reads a provider and plans. `None`: the stack has nothing for it, or nobody has begun to set it up.
+/// Reads a provider and plans the changes. `None`: the stack has nothing for this provider, or its
+/// setup has not begun.
 pub(crate) async fn plan(
     context: &Context,
     target: Target,
@@ -191,7 +196,7 @@ async fn carry_out(session: &Session, step: Step) -> Result<(), Refusal> {
     }
 }
 
-/// What became of all targets.
+/// The results for all targets.
 #[derive(Debug, Serialize)]
 pub(crate) struct Outcome {
     dry_run: bool,
@@ -201,15 +206,15 @@ pub(crate) struct Outcome {
 #[derive(Debug, Serialize)]
 struct Connected {
     target: Target,
-    /// Made, or with a dry run to be made.
+    /// The changes made, or in a dry run to be made.
     changes: Vec<Change>,
     problems: Vec<String>,
-    /// Why it was left alone.
+    /// Why the provider was skipped.
     #[serde(skip_serializing_if = "Option::is_none")]
     skipped: Option<String>,
 }
 
-/// Connects `targets`, or every one that the stack has something for.
+/// Connects `targets`, or every provider that the stack has something for.
 pub(crate) async fn connect(
     context: &Context,
     targets: &[Target],

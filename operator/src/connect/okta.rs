@@ -1,4 +1,4 @@
-//! Okta: the event hook that names new employees to provision-numbers
+//! Okta: the event hook that tells provision-numbers about new employees
 //! (<https://developer.okta.com/docs/api/openapi/okta-management/management/tag/EventHook/>).
 
 use reqwest::Method;
@@ -15,13 +15,13 @@ use crate::problem::Problem;
 use crate::secrets::Stored;
 use crate::stack::Stack;
 
-/// What makes a look at a user worth while.
+/// The events after which a user should be checked.
 const EVENTS: [&str; 3] = [
     "user.lifecycle.create",
     "user.lifecycle.activate",
     "user.account.update_profile",
 ];
-/// What the functions of this stack need; only provision-numbers writes.
+/// The scopes that this stack's functions require. Only provision-numbers writes.
 pub(crate) fn function_scopes(stack: &Stack) -> &'static [&'static str] {
     if stack.get("ProvisionNumbersUrl").is_some() {
         &["okta.users.read", "okta.users.manage"]
@@ -30,7 +30,7 @@ pub(crate) fn function_scopes(stack: &Stack) -> &'static [&'static str] {
     }
 }
 
-/// What registering the hook needs.
+/// The scopes that registering the hook requires.
 pub(crate) const HOOK_SCOPES: [&str; 2] = ["okta.eventHooks.read", "okta.eventHooks.manage"];
 const ASSERTION_LIFE: u64 = 300;
 
@@ -38,7 +38,7 @@ fn unusable() -> Problem {
     Problem::Failed("Okta's token is not one line of plain characters".to_owned())
 }
 
-/// The management API, by this program's own token, or as the functions ask it.
+/// Opens the management API, with the operator's own token or with the functions' credentials.
 pub(crate) async fn open(context: &Context, scopes: &[&str]) -> Result<Session, Problem> {
     match &context.own.okta_api_token {
         Some(token) => Ok(context
@@ -52,7 +52,8 @@ pub(crate) async fn open(context: &Context, scopes: &[&str]) -> Result<Session, 
     }
 }
 
-/// The management API by the `okta` secret, with these scopes if that is a service app's.
+/// Opens the management API with the `okta` secret, and with these scopes if it belongs to a
+/// service app.
 pub(crate) async fn as_functions(context: &Context, scopes: &[&str]) -> Result<Session, Problem> {
     let base = context.okta_url()?;
     let secret = context.secret("okta").await?;
@@ -74,7 +75,7 @@ pub(crate) async fn as_functions(context: &Context, scopes: &[&str]) -> Result<S
         .always_typed())
 }
 
-/// An access token by the service app's signature.
+/// Gets an access token with the service app's signature.
 pub(crate) async fn grant(
     context: &Context,
     base: &BaseUrl,
@@ -128,7 +129,7 @@ pub(crate) async fn examine(
     let Some(url) = context.stack.get("ProvisionNumbersUrl") else {
         return Ok(None);
     };
-    // Without the hook new employees are found all the same, later.
+    // The hook is optional: without it new employees are found later.
     if !extras.named && !context.vault().is_in_use("hook").await? {
         return Ok(None);
     }
@@ -146,7 +147,7 @@ pub(crate) async fn examine(
 fn plan(hooks: &Value, mark: &str, url: &str, secret: &Stored) -> Plan {
     let mut plan = Plan::default();
     let name = format!("{mark}numbers for new employees");
-    // The token cannot be read back: the description says which one was set.
+    // Okta does not return the token. So the description says which version was set.
     let description = format!(
         "Authorization from version {} of {}",
         secret.version, secret.id
@@ -207,7 +208,7 @@ fn plan(hooks: &Value, mark: &str, url: &str, secret: &Stored) -> Plan {
         .flatten()
         .filter_map(Value::as_str)
         .collect();
-    // Further events do no harm.
+    // More events than needed do no harm.
     if !EVENTS.iter().all(|event| items.contains(event)) {
         plan.set(&of, "events", Some(&items.join(", ")), &EVENTS.join(", "));
     }
@@ -244,7 +245,7 @@ fn plan(hooks: &Value, mark: &str, url: &str, secret: &Stored) -> Plan {
     plan
 }
 
-/// Creates or replaces the hook, then has Okta ask its address.
+/// Creates or replaces the hook, and then starts Okta's verification of its URL.
 pub(crate) async fn register(
     session: &Session,
     id: Option<String>,
@@ -261,7 +262,7 @@ pub(crate) async fn register(
     verify(session, id).await
 }
 
-/// Okta asks the address, which must repeat a challenge.
+/// Starts the verification: Okta sends a challenge to the URL, and the function must repeat it.
 pub(crate) async fn verify(session: &Session, id: &str) -> Result<(), Refusal> {
     session
         .send(

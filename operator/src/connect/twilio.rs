@@ -1,4 +1,4 @@
-//! Twilio: where calls and texts to a number go, and texts to a messaging service
+//! Twilio: the webhooks of numbers and messaging services
 //! (<https://www.twilio.com/docs/phone-numbers/api/incomingphonenumber-resource>,
 //! <https://www.twilio.com/docs/messaging/api/service-resource>).
 
@@ -18,10 +18,10 @@ use crate::secrets::SENDS;
 use crate::stack::{Stack, Webhook, status_of};
 use crate::table::{self, Items};
 
-/// Friendly names of numbers that provision-numbers bought begin so.
+/// The prefix of the friendly names of numbers that provision-numbers bought.
 pub(crate) const BOUGHT: &str = "switchboard:";
 const MOST_PAGES: usize = 50;
-/// New numbers lead to `https://demo.twilio.com/welcome/...`: to nobody.
+/// A new number has the webhook `https://demo.twilio.com/welcome/...`, which serves no one.
 const DEMO: &str = "demo.twilio.com";
 
 /// The account of the stack's credentials.
@@ -31,48 +31,52 @@ pub(crate) struct Account {
     pub(crate) api: Session,
 }
 
-/// What is at Twilio, as its API tells it.
+/// The current state at Twilio, as its API returns it.
 #[derive(Debug, Default)]
 pub(crate) struct Held {
     pub(crate) numbers: Vec<Value>,
-    /// The messaging service that verification texts are sent through, if it is one.
+    /// The messaging service that sends verification SMS, if the stack uses one.
     pub(crate) service: Option<Value>,
-    /// SIDs of the numbers in its pool; asked for only where replies go to the numbers' own webhooks.
+    /// The SIDs of the numbers in its pool. Read only if replies go to the numbers' own webhooks.
     pub(crate) pool: Vec<String>,
-    /// Messaging services that take the texts of their numbers themselves; asked for only where texts lead to the stack.
+    /// The messaging services that handle the SMS of their numbers themselves. Read only if the
+    /// stack receives SMS.
     pub(crate) takers: Vec<Taker>,
-    /// Numbers of the table's ledger; asked for only where it decides whose a number is.
+    /// The numbers in the table's ledger. Read only if the owner of a number depends on it.
     ledger: BTreeSet<String>,
 }
 
-/// A messaging service that takes the texts to the numbers of its pool, whatever webhooks these have.
+/// A messaging service that handles the SMS to the numbers of its pool, whatever the numbers'
+/// webhooks are.
 #[derive(Debug, Default)]
 pub(crate) struct Taker {
     service: Value,
     numbers: Vec<String>,
 }
 
-/// What should be, by number.
+/// The wanted state, by number.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Wishes {
     numbers: BTreeMap<String, Wiring>,
     service: Option<String>,
-    /// Whose that is.
+    /// The SID of that service.
     service_sid: Option<String>,
     problems: Vec<String>,
 }
 
-/// URLs; `None`: not ours to say.
+/// The wanted webhook set of a number. `None`: this program leaves the webhook alone.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Wiring {
     voice: Option<String>,
-    /// Told when a call has ended; the function of the calls wants to know.
+    /// The status callback for the end of a call, which goes to the function that handles the
+    /// calls.
     status: Option<String>,
     sms: Option<String>,
 }
 
 impl Wishes {
-    /// Whoever comes first has a number's calls, or texts; others are told.
+    /// Adds a wish. The first wish for a number's calls or SMS holds; a different later one becomes
+    /// a problem.
     fn want(&mut self, number: &str, wiring: &Wiring) {
         let held = self.numbers.entry(number.to_owned()).or_default();
         let is_taken = |held: &Option<String>, wanted: &Option<String>| {
@@ -85,7 +89,7 @@ impl Wishes {
                 ));
             }
         }
-        // News of calls go where the calls go.
+        // The status callback goes where the calls go.
         if held.voice.is_none() {
             (held.voice, held.status) = (wiring.voice.clone(), wiring.status.clone());
         }
@@ -94,8 +98,8 @@ impl Wishes {
 }
 
 impl Account {
-    /// By the Auth Token, which may everything, and whose being right is what webhooks depend on; by an API key where Twilio calls no
-    /// function of the stack.
+    /// Opens the account with the Auth Token, which allows everything and must be right for
+    /// webhooks. If Twilio calls no function of the stack, an API key is used.
     pub(crate) async fn open(context: &Context) -> Result<Self, Problem> {
         let secret = context
             .secret(if context.stack.secret("twilio").is_some() {
@@ -133,7 +137,7 @@ impl Account {
         format!("2010-04-01/Accounts/{}/{resource}.json", self.sid)
     }
 
-    /// All numbers.
+    /// Reads all numbers.
     pub(crate) async fn numbers(&self) -> Result<Vec<Value>, Refusal> {
         pages(
             &self.api,
@@ -144,7 +148,7 @@ impl Account {
     }
 }
 
-/// All entries of a list; of the address of a next page only the parameters count.
+/// Reads all entries of a list. Of the next page's URL only the parameters are used.
 pub(crate) async fn pages(api: &Session, path: &str, name: &str) -> Result<Vec<Value>, Refusal> {
     let mut query: Vec<(String, String)> = vec![(
         "PageSize".to_owned(),
@@ -225,7 +229,7 @@ pub(crate) async fn examine(
     }))
 }
 
-/// Numbers, and the messaging service of the stack.
+/// Reads the numbers and the stack's messaging service.
 pub(crate) async fn read(context: &Context, account: &Account) -> Result<Held, Refusal> {
     let mut held = Held {
         numbers: account.numbers().await?,
@@ -276,12 +280,13 @@ fn text<'a>(resource: &'a Value, field: &str) -> &'a str {
     resource[field].as_str().unwrap_or_default()
 }
 
-/// A webhook's URL without what it tells Twilio.
+/// A webhook's URL without the fragment, which holds instructions for Twilio.
 pub(crate) fn address(url: &str) -> &str {
     url.split('#').next().unwrap_or_default()
 }
 
-/// The numbers that provision-numbers has noted: those it bought, and those of its users.
+/// The numbers that provision-numbers has noted: the numbers that it bought, and its users'
+/// numbers.
 async fn ledger(context: &Context) -> Result<BTreeSet<String>, Problem> {
     let items = Items::of(context)?.scan(Some("number#")).await?;
     let number = |item: &table::Attributes| match table::text(item, "sk") {
@@ -297,24 +302,26 @@ fn is_bought(number: &Value) -> bool {
     text(number, "friendly_name").starts_with(BOUGHT)
 }
 
-/// Whether nobody's webhook is lost when this one is replaced.
+/// True if no other software loses its webhook when this one is replaced.
 fn is_free(url: &str) -> bool {
     url.is_empty() || host(url) == DEMO
 }
 
-/// Whether calls or texts lead to the company phone. A number that does so in part, or with another method, was wired by hand.
+/// True if calls or SMS go to the company phone. A number with only one of the two, or with another
+/// method, was set by hand.
 fn leads_here(number: &Value, voice: &str, sms: &str) -> bool {
     address(text(number, "voice_url")) == address(voice)
         || address(text(number, "sms_url")) == address(sms)
 }
 
-/// Whether a bought number can be taken for this stack's without asking the ledger: it leads here, or nowhere.
+/// True if a bought number clearly belongs to this stack without a look into the ledger: its
+/// webhooks lead here or nowhere.
 fn is_clear(number: &Value, voice: &str, sms: &str) -> bool {
     leads_here(number, voice, sms)
         || is_free(text(number, "voice_url")) && is_free(text(number, "sms_url"))
 }
 
-/// What may be said of a stranger's URL.
+/// The part of a URL of other software that may be shown: its host.
 fn host(url: &str) -> String {
     let parsed = Url::parse(url).ok();
     parsed
@@ -386,7 +393,8 @@ fn wishes(stack: &Stack, held: &Held, company: &[String]) -> Result<Wishes, Prob
         ));
     }
     match &held.service {
-        // Numbers with webhooks of their own, such as company numbers, share the service: it stays so.
+        // Numbers with their own webhooks, such as company numbers, use the same service. That
+        // setting stays.
         Some(service) if service["use_inbound_webhook_on_number"] == true => {
             let pool = held
                 .numbers
@@ -441,7 +449,7 @@ fn wishes(stack: &Stack, held: &Held, company: &[String]) -> Result<Wishes, Prob
                 "--menu-number: the stack has no phone menu (ApiAudience is empty)".to_owned(),
             ));
         }
-        // One that leads there already should do so as it must.
+        // Numbers that already lead to the phone menu get the complete settings.
         (None, Some(url)) => {
             let wiring = Wiring {
                 voice: Some(url.clone()),
@@ -504,7 +512,8 @@ fn plan(account: &Account, held: &Held, wishes: &Wishes, messaging: &BaseUrl) ->
             compare("sms_method", "SmsMethod", "POST");
             compare("sms_application_sid", "SmsApplicationSid", "");
         }
-        // The number was named, or is in the ledger: what it led to before is lost, and should be known.
+        // The number was named, or is in the ledger. Its old webhook is lost, so the person should
+        // see it.
         for change in plan.changes.iter_mut().filter(|change| change.of == of) {
             let held = text(resource, &change.field);
             let moves = matches!(
@@ -559,7 +568,8 @@ fn plan(account: &Account, held: &Held, wishes: &Wishes, messaging: &BaseUrl) ->
     plan
 }
 
-/// Lets a service leave texts to the numbers' own webhooks, if it sends those of one of ours elsewhere: no YES would ever arrive.
+/// Lets a messaging service leave SMS to the numbers' own webhooks, if it sends those of one of our
+/// numbers elsewhere. Otherwise no YES would arrive.
 fn give_back(
     plan: &mut Plan,
     Taker { service, numbers }: &Taker,
@@ -567,7 +577,7 @@ fn give_back(
     messaging: &BaseUrl,
 ) {
     let sid = text(service, "sid");
-    // The stack's own keeps its texts.
+    // The stack's own service keeps its SMS.
     let kept = wishes
         .service
         .as_deref()

@@ -1,4 +1,5 @@
-//! Auth0: the application's token and scopes, where the links of its mails end, the gateway, the login of the phone menu, brute-force protection.
+//! Auth0: the application's token and scopes, the end of its mail links, the gateway, the login of
+//! the phone menu, and brute-force protection.
 
 use secrecy::ExposeSecret;
 
@@ -10,7 +11,7 @@ use crate::context::Context;
 use crate::problem::Problem;
 use crate::secrets::Found;
 
-/// What the built-in API asks for.
+/// The scope that the built-in API requires.
 const READ_ACCOUNTS: &str = "read:accounts";
 const PASSWORD_REALM: &str = "http://auth0.com/oauth/grant-type/password-realm";
 
@@ -62,20 +63,21 @@ pub(super) async fn examine(
     Ok(())
 }
 
-/// Whether the functions have keys of an Auth0 application to ask with.
+/// True if the functions have keys of an Auth0 application to ask with.
 async fn has_keys(context: &Context) -> Result<bool, Problem> {
     Ok(match context.vault().find("auth0").await? {
         Some(Found::Stored(stored)) => {
             stored.text("client_id").is_some() || stored.text("client_secret").is_some()
         }
-        // Then no mail passes, which is a finding of its own.
+        // In this case no mail is accepted, which is a finding of its own.
         Some(Found::NotJson(_)) => true,
         Some(Found::Missing) | None => false,
     })
 }
 
-/// Whether Auth0 says how a link ended: a template without *Redirect To* makes it answer the posted form with a page, which tells only people.
-/// The function then looks the user up, if it has keys.
+/// Checks that Auth0 says how a link ended. If a template has no *Redirect To*, Auth0 answers the
+/// posted form with a page that only people can understand. The function then looks the user up, if
+/// it has keys.
 async fn ends(context: &Context, examination: &mut Examination) -> Result<(), Problem> {
     const CHECK: &str = "verification.redirect_to";
     if context.stack.get("ConfirmWith") == Some("management-api") {
@@ -109,7 +111,7 @@ async fn ends(context: &Context, examination: &mut Examination) -> Result<(), Pr
                 .as_str()
                 .unwrap_or_default()
                 .to_owned(),
-            // A template that nobody has changed.
+            // The tenant's template was never changed.
             Err(refusal) if refusal.status() == Some(404) => String::new(),
             Err(refusal) => {
                 not_seen(examination, CHECK, &refusal);
@@ -134,7 +136,8 @@ async fn ends(context: &Context, examination: &mut Examination) -> Result<(), Pr
     Ok(())
 }
 
-/// Whether mails that become texts can be told from forged ones: Mailgun signs whatever it receives.
+/// Checks that forged mails can be recognised before they become SMS. Mailgun signs every mail that
+/// it receives.
 async fn origin(context: &Context, examination: &mut Examination) -> Result<(), Problem> {
     let has_keys = has_keys(context).await?;
     if !has_keys && !context.stack.has_tags() {
@@ -306,7 +309,7 @@ async fn login_application(examination: &mut Examination, session: &Session, id:
     examination.checked("auth0.login");
 }
 
-/// Whether there is such an API, as far as can be seen.
+/// True if the API exists, as far as this can be seen.
 async fn api(examination: &mut Examination, session: &Session, audience: &str) -> bool {
     let found = session
         .get(
@@ -337,7 +340,7 @@ async fn api(examination: &mut Examination, session: &Session, audience: &str) -
     !missing
 }
 
-/// Auth0 should step in after our own lock, and step in.
+/// Checks that Auth0's protection is on, and that it starts later than our own lock.
 async fn brute_force(context: &Context, examination: &mut Examination, session: &Session) {
     const CHECK: &str = "auth0.brute_force";
     let place = "Security, Attack Protection, Brute-force Protection";
@@ -376,14 +379,15 @@ async fn brute_force(context: &Context, examination: &mut Examination, session: 
     examination.checked(CHECK);
 }
 
-/// A value as one segment of a path.
+/// A value as one segment of a URL path.
 fn segment(value: &str) -> String {
     use std::fmt::Write as _;
     value.bytes().fold(String::new(), |mut text, byte| {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             text.push(byte.into());
         } else {
-            let _infallible = write!(text, "%{byte:02X}");
+            // Writing to a String cannot fail.
+            let _ = write!(text, "%{byte:02X}");
         }
         text
     })

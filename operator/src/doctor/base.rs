@@ -1,4 +1,4 @@
-//! What lies at AWS: secrets and their keys, the table and its TTL; and this machine's clock.
+//! The resources at AWS: secrets and their keys, the table and its TTL. Also this machine's clock.
 
 use aws_sdk_dynamodb::types::{TableStatus, TimeToLiveStatus};
 use shared::platform::aws::cause;
@@ -11,11 +11,11 @@ use crate::problem::Problem;
 use crate::secrets::{Found, SECRETS, is_needed};
 use crate::table::Items;
 
-/// AWS refuses signatures that are five minutes off, Okta and Mailgun earlier.
+/// AWS rejects a signature whose time is five minutes off; Okta and Mailgun reject it earlier.
 const SKEW_REFUSED: i64 = 240;
 const SKEW_SEEN: i64 = 30;
 
-/// Examines secrets and table; answers the names of the secrets that can be used.
+/// Examines secrets and table. Returns the names of the usable secrets.
 pub(super) async fn examine(
     context: &Context,
     examination: &mut Examination,
@@ -35,7 +35,7 @@ pub(super) async fn examine(
             Found::Missing if !needed => {}
             Found::Stored(stored) => {
                 let mut problems = stored.problems(spec);
-                // One of several ways is enough for the secret, not for this stack.
+                // The secret may offer several ways, but this stack requires these keys.
                 for key in needed_keys(context, name)
                     .into_iter()
                     .filter(|key| stored.text(key).is_none())
@@ -140,7 +140,8 @@ async fn table(context: &Context, examination: &mut Examination) -> Result<(), P
     Ok(())
 }
 
-/// SMS providers that `sms-gateway` found to be out of order: `<last attempts> <written> <broken until> <probed until>` each.
+/// The SMS providers that `sms-gateway` found broken. Each has the form `<last attempts> <written>
+/// <broken until> <probed until>`.
 async fn providers(context: &Context, examination: &mut Examination) -> Result<(), Problem> {
     if context.stack.get("SmsRoutes").is_none() || context.stack.get("TableName").is_none() {
         return Ok(());
@@ -177,7 +178,7 @@ async fn providers(context: &Context, examination: &mut Examination) -> Result<(
     Ok(())
 }
 
-/// Compares this machine's clock with the providers' answers.
+/// Compares this machine's clock with the times in the providers' answers.
 pub(super) fn clock(context: &Context, examination: &mut Examination) {
     let skew = context.calls.skew();
     let what = format!(

@@ -1,4 +1,4 @@
-//! Mailgun: the route and what comes before it, MX records.
+//! Mailgun: the route, the routes before it, and the MX records.
 
 use serde_json::Value;
 

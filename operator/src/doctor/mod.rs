@@ -1,6 +1,8 @@
-//! `doctor`: everything that can be checked from outside, and what to do about what is wrong. Reads only.
+//! `doctor`: checks everything that can be checked from outside, and says how to correct it. It
+//! only reads.
 //!
-//! What `connect` would change is a fault here, by the same plan. The rest are checks of their own, one file for each provider.
+//! A change that `connect` would make is a fault here, from the same plan. All other checks are in
+//! one file for each provider.
 
 mod auth0;
 mod base;
@@ -17,33 +19,33 @@ use crate::context::Context;
 use crate::problem::Problem;
 use crate::report::{BAD, DOUBTFUL, FAINT, GOOD, Report, Style};
 
-/// How bad it is.
+/// How serious a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Severity {
     /// Something does not work.
     Fault,
-    /// It works, and should not stay so; or the provider did not answer, or refused the key.
+    /// It works but should be changed; or the provider did not answer, or rejected the key.
     Risk,
-    /// It was not asked for: the credential or scope for it was not given.
+    /// Not checked: the required credential or scope was not given.
     Unchecked,
 }
 
-/// Something to know, and to do.
+/// A finding: the problem, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Finding {
     severity: Severity,
-    /// A stable name: `twilio.auth_token`.
+    /// A stable name, such as `twilio.auth_token`.
     check: &'static str,
     what: String,
     why: String,
     remedy: String,
 }
 
-/// What was found.
+/// The results.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Examination {
-    /// Names of the checks without a finding.
+    /// The names of the checks without a finding.
     fine: Vec<&'static str>,
     findings: Vec<Finding>,
 }
@@ -101,7 +103,7 @@ impl Examination {
         );
     }
 
-    /// The provider does not answer, or refuses: nobody knows how it is.
+    /// The provider does not answer or rejects the request, so the state is unknown.
     fn unanswered(
         &mut self,
         check: &'static str,
@@ -111,7 +113,7 @@ impl Examination {
         self.risk(check, what, "the state at the provider is unknown", remedy);
     }
 
-    /// Notes that a check was made; it is fine unless it has a finding.
+    /// Notes that a check was made. It is fine if it has no finding.
     fn checked(&mut self, check: &'static str) {
         if !self.findings.iter().any(|finding| finding.check == check)
             && !self.fine.contains(&check)
@@ -120,7 +122,7 @@ impl Examination {
         }
     }
 
-    /// What `connect` would change, as faults: `command` is how.
+    /// Reports the changes that `connect` would make as faults. `command` makes them.
     async fn compare(
         &mut self,
         context: &Context,
@@ -158,7 +160,7 @@ impl Examination {
                     );
                 }
             }
-            // A scope that the functions do not need, and that nobody granted.
+            // The functions do not need this scope, and it was not granted.
             Err(Problem::Failed(why)) if !why.contains("status 403") => {
                 self.unanswered(check, why, "do what it says, and run this again");
             }
@@ -184,7 +186,7 @@ fn difference(
     )
 }
 
-/// Examines the stack and everything around it.
+/// Examines the stack and its providers.
 pub(crate) async fn examine(context: &Context) -> Result<Examination, Problem> {
     let mut examination = Examination::default();
     context.console.progress("secrets and table");

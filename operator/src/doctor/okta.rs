@@ -1,4 +1,4 @@
-//! Okta: the token, what it may, the event hook.
+//! Okta: the token, its scopes, and the event hook.
 
 use super::Examination;
 use crate::calls::Refusal;
@@ -26,7 +26,7 @@ pub(super) async fn examine(
     Ok(())
 }
 
-/// Whether Okta can be asked further.
+/// Checks the credentials. True if further checks at Okta are possible.
 async fn credentials(context: &Context, examination: &mut Examination) -> Result<bool, Problem> {
     let (base, secret) = (context.okta_url()?, context.secret("okta").await?);
     let needed = function_scopes(&context.stack);
@@ -34,7 +34,7 @@ async fn credentials(context: &Context, examination: &mut Examination) -> Result
         match grant(context, &base, &secret, needed).await {
             Ok(_) => {}
             Err(Refusal::Status(400, words)) => {
-                // One by one: which are they?
+                // Ask for one scope at a time to find the missing ones.
                 let mut missing = Vec::new();
                 for scope in needed.iter().copied() {
                     if grant(context, &base, &secret, &[scope])

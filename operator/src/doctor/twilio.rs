@@ -1,4 +1,4 @@
-//! Twilio: the account and its token, webhooks, countries, registrations.
+//! Twilio: the account and its token, webhooks, countries, and registrations.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use crate::context::Context;
 use crate::problem::Problem;
 use crate::secrets::{SENDS, Stored};
 
-/// Area codes of toll-free numbers in the US and Canada.
+/// The area codes of toll-free numbers in the US and Canada.
 const TOLL_FREE: [&str; 7] = [
     "+1800", "+1833", "+1844", "+1855", "+1866", "+1877", "+1888",
 ];
@@ -34,14 +34,14 @@ pub(super) async fn examine(
         Some(account) => !auth_token(examination, account).await,
         None => false,
     };
-    // The same key is in both.
+    // Both secrets contain the same API key.
     if let Some(secret) = [SENDS, "twilio"]
         .into_iter()
         .find(|secret| usable.contains(secret))
     {
         api_key(context, examination, &context.secret(secret).await?).await?;
     }
-    // Without webhooks the API key has to do, which may not look at the account itself.
+    // If there are no webhooks, only the API key is available. It may not read the account itself.
     let account = match account {
         None if context.stack.secret("twilio").is_none() && usable.contains(&SENDS) => {
             Account::open(context).await?
@@ -63,7 +63,7 @@ pub(super) async fn examine(
     Ok(())
 }
 
-/// Whether the account can be asked further.
+/// Checks the Auth Token. True if further checks at the account are possible.
 async fn auth_token(examination: &mut Examination, account: &Account) -> bool {
     let path = format!("2010-04-01/Accounts/{}.json", account.sid);
     let resource = match account.api.get(&path, &[]).await {
@@ -112,7 +112,8 @@ async fn auth_token(examination: &mut Examination, account: &Account) -> bool {
     true
 }
 
-/// What the functions call Twilio with: a key that it takes, and no more than a key where nothing is verified.
+/// Checks the functions' API key: Twilio must accept it. Where no signature is verified, the secret
+/// should contain no more than that key.
 async fn api_key(
     context: &Context,
     examination: &mut Examination,
@@ -145,7 +146,7 @@ async fn api_key(
         }
         None => Err(Refusal::Status(401, String::new())),
     };
-    // A restricted key may not list numbers, and still send.
+    // A restricted key may send although it may not list numbers.
     if asked.is_err_and(|refusal| refusal.status() == Some(401)) {
         examination.fault(
             CHECK,
@@ -158,7 +159,7 @@ async fn api_key(
     Ok(())
 }
 
-/// Countries of a list; where it is empty, `default`.
+/// The countries of a list, or `default` if the list is empty.
 fn listed(
     context: &Context,
     list: &str,
@@ -173,7 +174,7 @@ fn listed(
     if listed.is_empty() { default() } else { listed }
 }
 
-/// Where verification and gateway text people: by default the sender's country.
+/// The countries to which verification and gateway send SMS: by default the sender's country.
 fn texted(context: &Context) -> BTreeSet<String> {
     let stack = &context.stack;
     let verifies = stack.get("SendVerificationSmsUrl").is_some();
@@ -197,7 +198,8 @@ fn texted(context: &Context) -> BTreeSet<String> {
     })
 }
 
-/// Where the company phone calls and texts: by default the country in which numbers are bought.
+/// The countries that the company phone calls and texts: by default the country where numbers are
+/// bought.
 fn reached(context: &Context) -> BTreeSet<String> {
     let is_deployed = ["CallForwardUrl", "SmsForwardUrl"]
         .iter()
@@ -298,7 +300,8 @@ fn verdict(
     examination.checked(check);
 }
 
-/// Senders in the US must be registered: long codes in an A2P 10DLC campaign, toll-free numbers by a verification.
+/// Checks the registration of senders in the US: long codes require an A2P 10DLC campaign,
+/// toll-free numbers a verification.
 async fn registration(context: &Context, examination: &mut Examination, account: &Account) {
     if !texted(context).contains("US") {
         return;
@@ -360,7 +363,8 @@ fn status(value: &Value) -> String {
         .map_or_else(|| "never asked for".to_owned(), crate::report::plain)
 }
 
-/// States of the campaigns of the stack's messaging service, or of any: which one a number belongs to is not asked.
+/// The states of the campaigns of the stack's messaging service, or else of any service. Which
+/// campaign a number belongs to is not checked.
 async fn campaigns(context: &Context, messaging: &Session) -> Result<Vec<String>, Refusal> {
     let services = if let Some(sid) = context.stack.get("TwilioMessagingService") {
         vec![sid.to_owned()]

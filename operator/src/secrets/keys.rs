@@ -1,4 +1,4 @@
-//! The keys of each secret, and what can be told of their values by looking.
+//! The keys of each secret, and the checks of their values.
 
 use shared::vendors::twilio::is_sid;
 
@@ -6,37 +6,37 @@ use shared::vendors::twilio::is_sid;
 pub(crate) struct Spec {
     pub(crate) name: &'static str,
     pub(crate) keys: &'static [Key],
-    /// One of these groups must be complete.
+    /// All keys of one of these groups must be set.
     needed: &'static [&'static [&'static str]],
-    /// Each of these is given as a whole, or not at all.
+    /// The keys of each of these groups are given together or not at all.
     together: &'static [&'static [&'static str]],
 }
 
 /// A key of a secret.
 pub(crate) struct Key {
     pub(crate) name: &'static str,
-    /// Where the value is found.
+    /// Where a person finds the value.
     pub(crate) hint: &'static str,
     pub(crate) kind: Kind,
 }
 
-/// What a value is.
+/// The kind of a value.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// A word of the provider's.
+    /// A text from the provider.
     Given,
-    /// A SID that begins so.
+    /// A SID with this prefix.
     Sid(&'static str),
-    /// A word that we choose: any, but not a short one.
+    /// A text that we choose. It must not be short.
     Chosen,
-    /// The text of a PEM file, given as `@path` where a value is one line.
+    /// The text of a PEM file. Where a value is one line, it is given as `@path`.
     Pem,
     /// `true` or `false`.
     Flag,
 }
 
 impl Key {
-    /// Whether any random text will do: the previous one is a value that somebody still uses.
+    /// True if any random text will do. A previous value is not generated: a caller still uses it.
     pub(crate) fn is_generated(&self) -> bool {
         self.kind == Kind::Chosen && !self.name.starts_with("previous_")
     }
@@ -53,10 +53,11 @@ const TOKEN: &[Key] = &[key(
 )];
 const ONLY_TOKEN: &[&[&str]] = &[&["bearer_token"]];
 
-/// What the functions have of Twilio's credentials that only call it: made from the secret `twilio`, where the stack has that.
+/// The secret of the functions that only call Twilio. It is made from the secret `twilio`, if the
+/// stack has that one.
 pub(crate) const SENDS: &str = "twilio-send";
 
-/// All secrets, in the order in which they are set up.
+/// All secrets, in the order of the setup.
 pub(crate) const SECRETS: &[Spec] = &[
     Spec {
         name: "twilio",
@@ -269,7 +270,8 @@ pub(crate) const SECRETS: &[Spec] = &[
 ];
 
 impl Spec {
-    /// The secret of this name. Panics for one that is not listed: names are this program's own.
+    /// The secret with this name. Panics if the name is not listed: names come only from this
+    /// program.
     pub(crate) fn of(name: &str) -> &'static Self {
         SECRETS
             .iter()
@@ -277,7 +279,7 @@ impl Spec {
             .expect("a secret's name")
     }
 
-    /// What `secrets set` knows it by.
+    /// The name that `secrets set` uses for it.
     pub(crate) fn dialogue(&self) -> &'static str {
         if self.name == SENDS {
             "twilio"
@@ -290,7 +292,7 @@ impl Spec {
         self.keys.iter().find(|key| key.name == name)
     }
 
-    /// What is wrong, in words that complete "the secret …".
+    /// The problems with the values, in words that complete "the secret …".
     pub(crate) fn problems(&self, value: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
         let lacks = |group: &[&'static str]| -> Vec<&'static str> {
             group
@@ -331,7 +333,7 @@ impl Spec {
 }
 
 impl Kind {
-    /// What a value cannot be, in words that complete "a value that …".
+    /// Why this cannot be a value, in words that complete "a value that …".
     pub(crate) fn fault(self, value: &str) -> Option<String> {
         if self != Self::Pem && (value.trim() != value || value.chars().any(char::is_control)) {
             return Some("has blanks or line breaks around it".to_owned());

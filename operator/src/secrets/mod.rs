@@ -1,4 +1,5 @@
-//! The stack's secrets: which keys each has, reading and writing them. A value is never shown, and never in an argument.
+//! The stack's secrets: their keys, and reading and writing them. A value is never shown, and never
+//! in an argument.
 
 mod keys;
 mod set;
@@ -22,9 +23,9 @@ use crate::stack::Stack;
 /// A secret as it is stored. Has no `Debug`.
 #[derive(Clone)]
 pub(crate) struct Stored {
-    /// Secrets Manager's name for it.
+    /// The name in Secrets Manager.
     pub(crate) id: String,
-    /// Changes whenever a value does.
+    /// Changes with every change of a value.
     pub(crate) version: String,
     values: Map<String, Value>,
 }
@@ -42,34 +43,34 @@ impl Stored {
             .filter(|text| !text.trim().is_empty())
     }
 
-    /// A switch.
+    /// A value that is `true` or `false`.
     pub(crate) fn flag(&self, key: &str) -> bool {
         self.values
             .get(key)
             .is_some_and(|value| *value == Value::Bool(true) || value == "true")
     }
 
-    /// What is wrong with the values, in words that complete "the secret …".
+    /// The problems with the values, in words that complete "the secret …".
     pub(crate) fn problems(&self, spec: &Spec) -> Vec<String> {
         spec.problems(&|key| self.plain(key).map(str::to_owned))
     }
 
-    /// Whether no key at all is set, as the stack creates it.
+    /// True if no key is set. The stack creates a secret like that.
     pub(crate) fn is_empty(&self) -> bool {
         self.values.is_empty()
     }
 }
 
-/// What reading a secret brought.
+/// The result of reading a secret.
 pub(crate) enum Found {
     Stored(Stored),
-    /// There is none of this name.
+    /// No secret has this name.
     Missing,
-    /// Its text is no JSON object, which the functions could not read either.
+    /// The text is not a JSON object. The functions cannot read it either.
     NotJson(String),
 }
 
-/// Secrets Manager, and where the stack's secrets are in it.
+/// Secrets Manager, and the stack that names the secrets.
 pub(crate) struct Vault<'a> {
     pub(crate) client: &'a aws_sdk_secretsmanager::Client,
     pub(crate) stack: &'a Stack,
@@ -106,7 +107,7 @@ impl Vault<'_> {
         )))
     }
 
-    /// Whether a secret that some stacks do without has been given any value.
+    /// True if a secret that is optional for a stack has any value.
     pub(crate) async fn is_in_use(&self, name: &str) -> Result<bool, Problem> {
         Ok(match self.find(name).await? {
             Some(Found::Stored(stored)) => !stored.is_empty(),
@@ -115,7 +116,7 @@ impl Vault<'_> {
         })
     }
 
-    /// The secret, where nothing can be done without it and all its keys.
+    /// The secret with all its keys; an error if anything is missing.
     pub(crate) async fn complete(&self, spec: &Spec) -> Result<Stored, Problem> {
         let (name, dialogue) = (spec.name, spec.dialogue());
         match self.find(name).await? {
@@ -141,7 +142,7 @@ impl Vault<'_> {
     }
 }
 
-/// Whether a function of this stack cannot do without.
+/// True if a function of this stack requires this secret.
 pub(crate) fn is_needed(stack: &Stack, secret: &str) -> bool {
     match secret {
         "mailgun" => stack.get("SendVerificationSmsUrl").is_some(),
@@ -165,7 +166,7 @@ pub(crate) fn is_needed(stack: &Stack, secret: &str) -> bool {
     }
 }
 
-/// `secrets list`.
+/// The result of `secrets list`.
 #[derive(Serialize)]
 pub(crate) struct Listing {
     secrets: Vec<Entry>,
@@ -175,15 +176,15 @@ pub(crate) struct Listing {
 struct Entry {
     name: &'static str,
     id: String,
-    /// Names of keys, never values.
+    /// The names of the keys, never their values.
     keys: Vec<String>,
-    /// Whether a function of the stack cannot do without.
+    /// True if a function of the stack requires the secret.
     needed: bool,
     problems: Vec<String>,
     changed: Option<String>,
 }
 
-/// Names, keys and dates of the stack's secrets.
+/// Lists names, keys and dates of the stack's secrets.
 pub(crate) async fn list(vault: &Vault<'_>) -> Result<Listing, Problem> {
     let mut secrets = Vec::new();
     for spec in SECRETS {
@@ -200,7 +201,7 @@ pub(crate) async fn list(vault: &Vault<'_>) -> Result<Listing, Problem> {
                     .filter(|key| stored.values.contains_key(key.name))
                     .map(|key| key.name.to_owned())
                     .collect();
-                // One that nobody needs stays empty.
+                // A secret that no function requires may be empty.
                 let problems = if !needed && stored.is_empty() {
                     Vec::new()
                 } else {

@@ -1,4 +1,5 @@
-//! `secrets set`: from prompts, the environment or standard input, over what is stored; keys not given stay.
+//! `secrets set`: reads values from prompts, the environment or standard input, and writes them
+//! over the stored ones. Keys that are not given keep their values.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -14,42 +15,42 @@ use crate::aws::failed;
 use crate::problem::Problem;
 use crate::report::{FAINT, GOOD, Report};
 
-/// Where values come from.
+/// The source of the values.
 pub(crate) enum Given<'a> {
-    /// Variables named `TWILIO_AUTH_TOKEN`.
+    /// Environment variables, such as `TWILIO_AUTH_TOKEN`.
     Environment(&'a dyn Fn(&str) -> Option<String>),
     /// A JSON object of keys and values.
     Text(String),
-    /// The terminal, without echo.
+    /// Prompts on the terminal, without echo.
     Terminal,
-    /// Nowhere: other wishes say all.
+    /// No source: the options say everything.
     Nothing,
 }
 
-/// What becomes of the keys.
+/// What to do with the keys.
 pub(crate) struct Wishes {
-    /// Keys that get a random value.
+    /// The keys that get a random value.
     pub(crate) generate: Vec<String>,
-    /// Keys to take away.
+    /// The keys to remove.
     pub(crate) remove: Vec<String>,
-    /// A value that is replaced stays as `previous_…`.
+    /// Keep a replaced value as `previous_…`.
     pub(crate) rotate: bool,
-    /// What is stored does not count, not even if it cannot be read.
+    /// Ignore the stored values, even if they cannot be read.
     pub(crate) replace: bool,
     pub(crate) dry_run: bool,
 }
 
-/// What was changed.
+/// The changes.
 #[derive(Debug, Serialize)]
 pub(crate) struct Outcome {
     #[serde(flatten)]
     asked: Change,
-    /// The secret that follows from it.
+    /// The change of the secret that is made from this one.
     #[serde(skip_serializing_if = "Option::is_none")]
     also: Option<Change>,
 }
 
-/// What was changed in a secret; names only.
+/// The changes of one secret. Names only.
 #[derive(Debug, Serialize)]
 struct Change {
     secret: &'static str,
@@ -60,14 +61,15 @@ struct Change {
     removed: Vec<String>,
 }
 
-/// Sets keys of a secret, and of what follows from it.
+/// Sets keys of a secret, and updates the secret that is made from it.
 pub(crate) async fn set(
     vault: &Vault<'_>,
     spec: &'static Spec,
     given: Given<'_>,
     wishes: &Wishes,
 ) -> Result<Outcome, Problem> {
-    // Where Twilio calls no function, what only calls Twilio is all there is.
+    // If Twilio calls no function of the stack, only the secret of the functions that call Twilio
+    // exists.
     let sends = Spec::of(SENDS);
     let spec = if spec.name == sends.dialogue() && vault.stack.secret(spec.name).is_none() {
         sends
@@ -183,7 +185,8 @@ pub(crate) async fn set(
     })
 }
 
-/// Of the secret `twilio`, what is needed to call Twilio: the Auth Token only where there is no API key.
+/// The part of the secret `twilio` that calls to Twilio require. It contains the Auth Token only if
+/// there is no API key.
 fn for_sending(twilio: &Map<String, Value>) -> Map<String, Value> {
     let key = ["account_sid", "api_key_sid", "api_key_secret"];
     let wanted = if key.iter().all(|name| twilio.contains_key(*name)) {
@@ -245,7 +248,7 @@ fn names(spec: &Spec) -> String {
         .join(", ")
 }
 
-/// The values given, each checked by its look; a key without one is left out.
+/// The given values, each checked for its form. A key without a value is left out.
 fn collect(
     spec: &Spec,
     given: Given<'_>,
@@ -334,12 +337,12 @@ fn pem(value: &str) -> Result<String, Problem> {
     match value.trim().strip_prefix('@') {
         Some(path) => std::fs::read_to_string(path)
             .map_err(|error| Problem::Usage(format!("{path}: {error}"))),
-        // One line, where an environment has only those.
+        // An environment variable has one line, so `\n` stands for a line break.
         None => Ok(value.replace("\\n", "\n")),
     }
 }
 
-/// 256 random bits: as good a token as any.
+/// 256 random bits, as a token.
 fn random() -> Result<SecretString, Problem> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes)

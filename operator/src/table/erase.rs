@@ -1,4 +1,5 @@
-//! `erase`: what the table holds about a number, wherever it stands. Deciding is separate from deleting, item by item.
+//! `erase`: deletes what the table holds about a number, in any item. For each item, the decision
+//! is separate from the deletion.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -12,7 +13,8 @@ use crate::context::Context;
 use crate::problem::Problem;
 use crate::report::{DOUBTFUL, FAINT, GOOD, Report};
 
-/// What no command of ours reaches; each is a sentence for whoever answers a request for erasure.
+/// What no command of this program can delete. Each text is a sentence for the person who answers a
+/// request for erasure.
 const OUT_OF_REACH: [&str; 6] = [
     "Twilio, Plivo, Vonage, Clickatell: their logs of messages and calls, and recordings (voicemail), are deleted there",
     "Mailgun: stored mails and events of the proxy e-mail address expire by its retention, three days for most plans",
@@ -22,37 +24,37 @@ const OUT_OF_REACH: [&str; 6] = [
     "items `sent#` and `seen#` hold hashes of number and text together, from which neither can be told; they end within 400 days",
 ];
 
-/// The result.
+/// The result of `erase`.
 #[derive(Debug, Serialize)]
 pub(crate) struct Erased {
-    /// Masked.
+    /// The masked number.
     number: String,
     dry_run: bool,
-    /// How many items, by what they are.
+    /// How many items were deleted, by kind.
     deleted: BTreeMap<&'static str, usize>,
-    /// What also names the number and was kept, and why.
+    /// The items that also contain the number and were kept, with the reason.
     kept: Vec<String>,
     out_of_reach: [&'static str; 6],
 }
 
-/// Attributes that hold an address, in which a number may stand without its plus sign.
+/// The attributes with an address, where a number may occur without its plus sign.
 const ADDRESSES: [&str; 1] = ["email"];
 
-/// How often an item that changes meanwhile is judged again.
+/// How often an item is judged again if it changes meanwhile.
 const ROUNDS: u32 = 5;
 
-/// What becomes of an item.
+/// What to do with an item.
 #[derive(Debug, PartialEq, Eq)]
 enum Fate {
     /// It is not about this number.
     Other,
-    /// It is, and goes; what it is.
+    /// It is about this number and is deleted. Holds its kind.
     Delete(&'static str),
-    /// It is, and stays; why.
+    /// It is about this number and is kept. Holds the reason.
     Keep(String),
 }
 
-/// Deletes what is about `number`.
+/// Deletes the items about `number`.
 pub(crate) async fn erase(context: &Context, number: &E164, yes: bool) -> Result<Erased, Problem> {
     let items = Items::of(context)?;
     context.console.progress("reading the whole table");
@@ -104,7 +106,8 @@ pub(crate) async fn erase(context: &Context, number: &E164, yes: bool) -> Result
     Ok(erased)
 }
 
-/// Deletes an item as it was judged; one that has changed meanwhile is judged again. `None`: it is no longer about the number.
+/// Deletes an item if it is still as it was judged. If it has changed, it is judged again. `None`:
+/// it is no longer about the number.
 async fn delete(
     items: &Items<'_>,
     subject: &Subject<'_>,
@@ -131,10 +134,11 @@ async fn delete(
     ))
 }
 
-/// The number in all the forms in which it is stored.
+/// The number in all its stored forms.
 struct Subject<'a> {
     number: &'a E164,
-    /// Its hashes: the company phone takes that of the number with its plus sign, the phone menu that of the digits.
+    /// The number's hashes. The company phone hashes the number with its plus sign, the phone menu
+    /// hashes the digits.
     hashes: [String; 2],
 }
 
@@ -151,7 +155,7 @@ impl<'a> Subject<'a> {
         if !self.is_key(item) && self.evidence(item).is_empty() {
             return Fate::Other;
         }
-        // A company number's ledger may have the number in its key.
+        // The key of a company number's state record may contain the number.
         let shown =
             crate::report::plain(&pk.replace(self.number.reveal(), &self.number.to_string()));
         match pk.split('#').next().unwrap_or_default() {
@@ -184,7 +188,7 @@ impl<'a> Subject<'a> {
         }
     }
 
-    /// Whether a whole part of the key is the number, or its hash.
+    /// True if a whole part of the key is the number or its hash.
     fn is_key(&self, item: &Attributes) -> bool {
         let mut parts = text(item, "pk")
             .split('#')
@@ -193,7 +197,7 @@ impl<'a> Subject<'a> {
             .any(|part| part == self.number.reveal() || self.hashes.iter().any(|hash| part == hash))
     }
 
-    /// The attributes in which the number stands.
+    /// The attributes that contain the number.
     fn evidence(&self, item: &Attributes) -> Vec<String> {
         let attributes = item
             .iter()
@@ -204,7 +208,7 @@ impl<'a> Subject<'a> {
             .collect()
     }
 
-    /// Whether the number stands in an attribute, and no further digits beside it.
+    /// True if an attribute contains the number, without further digits next to it.
     fn is_in(&self, name: &str, value: &AttributeValue) -> bool {
         let number = if ADDRESSES.contains(&name) {
             self.number.digits()

@@ -1,4 +1,5 @@
-//! The table's data about people: open requests, locks, everything about a number. Keys are those that the functions write.
+//! The table's data about people: pending requests, locks, and everything about a number. The
+//! functions define the keys.
 
 mod erase;
 
@@ -22,7 +23,7 @@ use crate::report::{FAINT, GOOD, Report};
 
 pub(crate) type Attributes = HashMap<String, AttributeValue>;
 
-/// Calls on the stack's table.
+/// The items of the stack's table.
 pub(crate) struct Items<'a> {
     client: &'a aws_sdk_dynamodb::Client,
     table: &'a str,
@@ -36,7 +37,7 @@ impl<'a> Items<'a> {
         })
     }
 
-    /// Every item, page by page; those whose `pk` begins with `prefix`, if one is given.
+    /// Reads all items, page by page, or only those whose `pk` begins with `prefix`.
     pub(crate) async fn scan(&self, prefix: Option<&str>) -> Result<Vec<Attributes>, Problem> {
         let mut items = Vec::new();
         let mut from = None;
@@ -64,7 +65,7 @@ impl<'a> Items<'a> {
         }
     }
 
-    /// The items with this partition key.
+    /// Reads the items with this partition key.
     pub(crate) async fn query(&self, pk: &str) -> Result<Vec<Attributes>, Problem> {
         let query = self
             .client
@@ -80,7 +81,8 @@ impl<'a> Items<'a> {
         Ok(answer.items.unwrap_or_default())
     }
 
-    /// Deletes an item if these attributes of it are as they were read; `false`: they are not.
+    /// Deletes an item if these attributes are unchanged since it was read. `false`: one has
+    /// changed.
     async fn delete(&self, item: &Attributes, unchanged: &[String]) -> Result<bool, Problem> {
         let mut call = self.client.delete_item().table_name(self.table);
         for name in ["pk", "sk"] {
@@ -129,12 +131,13 @@ fn number(item: &Attributes, name: &str) -> u64 {
         .unwrap_or_default()
 }
 
-/// How counters and locks name a caller or sender: the first eight bytes of the SHA-256 of the number as it was written there.
+/// The name of a caller or sender in counters and locks: the first eight bytes of the SHA-256 of
+/// the number as the function writes it.
 fn hash(written: &str) -> String {
     hex::encode(&digest::digest(&digest::SHA256, written.as_bytes()).as_ref()[..8])
 }
 
-/// `pending`.
+/// The result of `pending`.
 #[derive(Debug, Serialize)]
 pub(crate) struct Pending {
     numbers: Vec<Waiting>,
@@ -142,7 +145,7 @@ pub(crate) struct Pending {
 
 #[derive(Debug, Serialize)]
 struct Waiting {
-    /// Masked.
+    /// The masked number.
     number: String,
     requests: Vec<Open>,
 }
@@ -151,11 +154,11 @@ struct Waiting {
 struct Open {
     kind: String,
     age_seconds: u64,
-    /// 0: over, and kept for a truthful answer to a late reply.
+    /// 0: the request has expired. It is kept so that a late reply gets a true answer.
     expires_in_seconds: u64,
 }
 
-/// Open requests, of one number or of all.
+/// The pending requests of one number or of all.
 pub(crate) async fn pending(context: &Context, only: Option<&E164>) -> Result<Pending, Problem> {
     let items = Items::of(context)?;
     context.console.progress("reading the table");
@@ -227,23 +230,23 @@ impl Report for Pending {
     }
 }
 
-/// `unlock`.
+/// The result of `unlock`.
 #[derive(Debug, Serialize)]
 pub(crate) struct Unlocked {
     account: String,
     dry_run: bool,
-    /// How many callers had tried wrong PINs; their counts are gone.
+    /// How many callers had tried wrong PINs. Their counters are deleted.
     callers: usize,
-    /// Wrong PINs over all callers.
+    /// The wrong PINs of all callers.
     wrong: u64,
-    /// Masked; whose counts of the hour are gone too.
+    /// The masked caller, whose counter of the hour is also deleted.
     #[serde(skip_serializing_if = "Option::is_none")]
     caller: Option<String>,
-    /// Attempts of this caller with whatever account.
+    /// This caller's attempts for all accounts.
     attempts: u64,
 }
 
-/// Deletes an account's counts of wrong PINs, and a caller's of the hour.
+/// Deletes an account's counters of wrong PINs, and a caller's counter of the hour.
 pub(crate) async fn unlock(
     context: &Context,
     account: &str,
@@ -251,9 +254,9 @@ pub(crate) async fn unlock(
 ) -> Result<Unlocked, Problem> {
     let items = Items::of(context)?;
     let mut found = items.query(&format!("lock#{account}")).await?;
-    // Who is known to the account stays so: that is no lock.
+    // A known caller stays known: that item is no lock.
     found.retain(|item| !text(item, "sk").starts_with("known#"));
-    // The phone menu counts a caller by the digits alone.
+    // The phone menu identifies a caller by the digits only.
     let hourly = match caller {
         Some(caller) => {
             items
