@@ -9,7 +9,7 @@
 //! An item takes 1,000 write units a second. All items of one partition key share this limit
 //! (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html>).
 //! A write in a transaction counts as two.
-//! (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html>); a write in a transaction is two.
+
 use std::{
     collections::{BTreeSet, HashMap},
     sync::{Arc, Mutex},
