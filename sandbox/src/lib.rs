@@ -63,8 +63,8 @@ const REGION: &str = "eu-west-1";
 
 /// A company number. Its calls and texts go to `call-forward` and `sms-forward`.
 pub const COMPANY_NUMBER: &str = "+15005550010";
-/// The mobile of the employee with [`COMPANY_NUMBER`], in the recorded events and for `cargo
-/// sandbox`.
+/// The mobile of the employee with [`COMPANY_NUMBER`], in the recorded events and for
+/// `cargo sandbox`.
 pub const EMPLOYEE_MOBILE: &str = "+4520304050";
 /// The `Authorization` header of Okta's event hook.
 pub const HOOK_TOKEN: &str = "example-hook-bearer-token";

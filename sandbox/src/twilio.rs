@@ -6,9 +6,9 @@
 //! `/docs/usage/webhooks/webhooks-connection-overrides`, `/docs/api/errors/*` and
 //! twilio-oai@d50069b4 `twilio_api_v2010.json`.
 //!
-//! An account without Message Redaction is refused at once; this is our reading of
-//! `/docs/api/errors/30029`. A request of our functions with a field that they do not need gets a
-//! complaint. Twilio ignores such a field.
+//! A message that asks for Message Redaction is refused at once if the account lacks this feature;
+//! this is our reading of `/docs/api/errors/30029`. A request of our functions with a field that
+//! they do not need gets a complaint. Twilio ignores such a field.
 
 use std::{
     collections::{HashMap, HashSet},

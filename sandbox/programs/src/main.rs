@@ -48,7 +48,7 @@ enum Command {
     /// functions in a release build
     Bench(Box<bench::Options>),
     /// `cargo bench-load`: measures how many requests at once the functions serve, how fast, and
-    /// what is the first limit, in a release build
+    /// what limits them first, in a release build
     BenchLoad(Box<bench::load::Options>),
     /// Writes the files events/*.json again
     Record,
@@ -90,8 +90,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// True if `println!` panicked because the other end of the pipe is closed, for example by `|
-/// head`.
+/// True if `println!` panicked because the other end of the pipe is closed, for example by
+/// `| head`.
 fn nobody_reads(panic: &(dyn Any + Send)) -> bool {
     panic
         .downcast_ref::<String>()

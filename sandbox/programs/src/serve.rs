@@ -331,7 +331,7 @@ async fn follow(name: &str, lambda: &Lambda) {
     }
 }
 
-/// Prints sent texts, verified addresses, bought numbers, and complaints.
+/// Prints sent texts, the verified address, bought numbers, and complaints.
 async fn watch(sandbox: &Sandbox) {
     let mut clock = tokio::time::interval(Duration::from_millis(200));
     let (mut seen, mut verified, mut bought) = ([0; 4], false, 0);

@@ -18,11 +18,11 @@ const COUNTRY: &str = "DK";
 /// How a tenant authenticates at an SMS gateway.
 #[derive(Clone, Copy, Debug)]
 pub enum Credential<'a> {
-    /// The token of a legacy connection (see [`Auth0::gateway_token`]). The body has `recipient,
-    /// body, sender`.
+    /// The token of a legacy connection (see [`Auth0::gateway_token`]). The body has
+    /// `recipient, body, sender`.
     Jwt(&'a str),
-    /// The static token of a custom phone provider's Action. The body has `recipient, text, from,
-    /// code, message_type, language, req`.
+    /// The static token of a custom phone provider's Action. The body has
+    /// `recipient, text, from, code, message_type, language, req`.
     Bearer(&'a str),
 }
 

@@ -43,11 +43,11 @@ use crate::{
 
 /// Client id of the machine-to-machine application.
 pub const CLIENT_ID: &str = "sandbox-m2m-client";
-/// Its first secret. [`Auth0::set_client_secret`] replaces it.
+/// First secret of the machine-to-machine application. [`Auth0::set_client_secret`] replaces it.
 pub const CLIENT_SECRET: &str = "sandbox-m2m-secret";
 /// Client id of the application through which users sign in.
 pub const LOGIN_CLIENT_ID: &str = "sandbox-login-client";
-/// Its first secret. [`Auth0::set_login_client_secret`] replaces it.
+/// First secret of that application. [`Auth0::set_login_client_secret`] replaces it.
 pub const LOGIN_CLIENT_SECRET: &str = "sandbox-login-secret";
 /// The audience of the protected API.
 pub const API_AUDIENCE: &str = "https://api.acme.example/";
@@ -59,9 +59,9 @@ pub const WRONG_PASSWORDS: u32 = 10;
 /// The key with which a legacy connection signs tokens for its SMS gateway
 /// (`gateway_authentication.secret`).
 pub const GATEWAY_SECRET: &str = "a-sufficiently-long-shared-secret-of-32+bytes!";
-/// The `aud` of these tokens (`gateway_authentication.audience`).
+/// The `aud` of the tokens for the SMS gateway (`gateway_authentication.audience`).
 pub const GATEWAY_AUDIENCE: &str = "urn:MySmsGateway";
-/// The `sub` of these tokens (`gateway_authentication.subject`).
+/// The `sub` of the tokens for the SMS gateway (`gateway_authentication.subject`).
 pub const GATEWAY_SUBJECT: &str = "urn:Auth0";
 /// The secret `TOKEN` of a phone provider's Action.
 pub const GATEWAY_BEARER_TOKEN: &str = "sandbox-gateway-bearer-token";
@@ -80,7 +80,7 @@ pub struct User {
     pub email_verified: bool,
     /// Name of the connection.
     pub connection: String,
-    /// True if an administrator blocked the user. Brute-force protection does not set it.
+    /// True if an administrator blocked the user. Brute-force protection does not set this field.
     pub blocked: bool,
     /// The data of applications about the user.
     pub app_metadata: Map<String, Value>,

@@ -101,8 +101,8 @@ pub struct Call {
     pub documents: Vec<String>,
     /// Number of webhook requests with retries, without those to the status callback.
     pub requests: u32,
-    /// True if the call was answered. `<Reject>`, `<Redirect>` and an unanswered `<Dial
-    /// answerOnBridge>` leave it ringing.
+    /// True if the call was answered. `<Reject>`, `<Redirect>` and an unanswered
+    /// `<Dial answerOnBridge>` leave it ringing.
     pub answered: bool,
     /// How it ended.
     pub ended: Ended,

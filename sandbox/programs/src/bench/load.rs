@@ -1,8 +1,8 @@
-//! `cargo bench-load`: measures how many requests at once are served, how fast, and what is the
-//! first limit.
+//! `cargo bench-load`: measures how many requests at once are served, how fast, and what limits
+//! them first.
 //!
-//! It runs release executables. Each process has one request at a time, as in Lambda. They call
-//! [`dynamodb`] and the simulators of the providers, with the latency of the real services.
+//! It runs release executables. Each process has one request at a time, as in Lambda. The
+//! processes call [`dynamodb`] and the simulators of the providers, with the latency of the real services.
 //!
 //! There are three kinds of load: bursts of as many requests as processes; processes that always
 //! have a next request; and arrivals at a fixed rate, which queue while all processes are busy. All
