@@ -4,10 +4,10 @@
 //! Each simulator has its own state. The sandbox runs the real binaries with exactly the
 //! environment that `template.yaml` declares.
 //!
-//! Simulators are strict. They refuse every request that the real provider refuses. They remember a
+//! Simulators are strict. They refuse every request that the real provider refuses. They note a
 //! complaint about every request that our functions must not send. A sandbox with unread complaints
 //! fails the test when it is dropped. A complaint changes no answer: other clients get the real
-//! provider's answer. A feature that is not simulated says so in the provider's form.
+//! provider's answer. The answer to a request that is not simulated says so in the provider's form.
 //!
 //! The sandbox shares no code with the functions, so a misunderstanding of a provider cannot be on
 //! both sides.
@@ -150,11 +150,11 @@ pub struct Sandbox {
     pub mailgun: Mailgun,
     /// Simulator of Auth0, the identity provider.
     pub auth0: Auth0,
-    /// Simulator of a texting provider.
+    /// Simulator of Clickatell, a texting provider.
     pub clickatell: Clickatell,
-    /// Simulator of a texting provider.
+    /// Simulator of Plivo, a texting provider.
     pub plivo: Plivo,
-    /// Simulator of a texting provider.
+    /// Simulator of Vonage, a texting provider.
     pub vonage: Vonage,
     /// Simulator of Okta, the directory of employees.
     pub okta: Okta,

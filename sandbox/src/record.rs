@@ -50,8 +50,8 @@ const SETTINGS: [(&str, &str); 3] = [
 /// The functions that compare recorded links with the tenant. The others call the tenant, and they
 /// run here, not in a container.
 const LINKED: [&str; 2] = ["send-verification-sms", "receive-confirmation-sms"];
-/// The recorded mails are for a user whom no tenant has. So this function gets no keys to ask the
-/// tenant.
+/// The user of the recorded mails exists in no tenant. So this function gets no keys for questions
+/// to a tenant.
 const UNASKED: (&str, &str) = ("send-verification-sms", "AUTH0_SECRET");
 
 /// The part of [`SETTINGS`] that a function on this machine needs.

@@ -1,5 +1,6 @@
 //! The mails with ticket links, and the pages behind the links. Auth0 does not document the
-//! behaviour of the pages. The pages follow community.auth0.com/t/magic-link-redeem-on-post-flags/103109
+//! behaviour of the pages. The pages follow
+//! community.auth0.com/t/magic-link-redeem-on-post-flags/103109
 //! and published clients.
 
 use std::collections::HashMap;

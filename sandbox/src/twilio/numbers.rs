@@ -246,7 +246,7 @@ impl Numbers {
         numbers
     }
 
-    /// The account's number. If the account lacks it, it gets it now.
+    /// Gives the number to the account, if the account lacks it, and returns it.
     pub(super) fn own(&mut self, number: &str) -> &mut Owned {
         let index = self.by_number.get(number).copied().unwrap_or_else(|| {
             let stock = self.stock.remove(number).unwrap_or_default();
@@ -301,7 +301,7 @@ impl Numbers {
         self.set_all(index, &[(field.to_owned(), value.to_owned())].into());
     }
 
-    /// Index of the account's number. If the account lacks the number, it gets it now.
+    /// Gives the number to the account, if the account lacks it, and returns its index.
     fn place(&mut self, number: &str) -> usize {
         self.own(number);
         self.by_number[number]
@@ -482,7 +482,7 @@ impl Twilio {
     }
 }
 
-/// Twilio's first name of a number: `(415) 555-0100`. Outside North America it is the number
+/// Twilio's default name of a number: `(415) 555-0100`. Outside North America it is the number
 /// itself.
 fn friendly(number: &str) -> String {
     match number

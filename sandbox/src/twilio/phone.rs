@@ -158,7 +158,7 @@ impl Twilio {
         self.run(params, &url, &signature, method).await
     }
 
-    /// Calls a webhook with these parameters, signed. A test can so repeat a `MessageSid`.
+    /// Calls a webhook with these parameters, signed. A test can repeat a `MessageSid`.
     pub async fn deliver(&self, params: Vec<(String, String)>, url: &str) -> Reply {
         let signature = self.sign(url, &params);
         self.deliver_signed(params, url, &signature).await

@@ -327,7 +327,7 @@ impl Twilio {
         self.set_callee(number, Callee::Answers(seconds));
     }
 
-    /// This phone answers from now on and talks until it is told to hang up. Several calls can so
+    /// This phone answers from now on and talks until it is told to hang up. So several calls can
     /// be in progress at the same time.
     #[must_use]
     pub fn phone_talks(&self, number: &str) -> Talk {

@@ -2,7 +2,8 @@
 //! them first.
 //!
 //! It runs release executables. Each process has one request at a time, as in Lambda. The
-//! processes call [`dynamodb`] and the simulators of the providers, with the latency of the real services.
+//! processes call [`dynamodb`] and the simulators of the providers, with the latency of the real
+//! services.
 //!
 //! There are three kinds of load: bursts of as many requests as processes; processes that always
 //! have a next request; and arrivals at a fixed rate, which queue while all processes are busy. All
