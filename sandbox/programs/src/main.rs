@@ -69,7 +69,7 @@ struct Serve {
 struct Load {
     /// File with accounts, in the form of accounts.json
     file: PathBuf,
-    /// Endpoint of the table; it must not ask for credentials. The default is `cargo sandbox`'s
+    /// Endpoint of the table, by default `cargo sandbox`'s; it must not ask for credentials
     #[arg(long, value_name = "URL", default_value_t = format!("http://127.0.0.1:{}/", Ports::USUAL.dynamodb()))]
     endpoint: String,
     /// Name of the table

@@ -266,7 +266,7 @@ impl Session<'_> {
         mut reader: BufReader<TcpStream>,
         mut writer: TcpStream,
     ) -> Result<(), String> {
-        // If a connection breaks, its process is ending. Another place detects that.
+        // A connection breaks only when its process ends. `wait` detects the end.
         while let Ok(Some(request)) = Request::read(&mut reader) {
             let now = Instant::now();
             let written = match request.target.rsplit('/').next() {

@@ -3,8 +3,8 @@
 //! throttling of hot keys.
 //!
 //! An operation takes effect when it arrives, at once and atomically. The answer is sent when its
-//! time is over. A transaction holds its items until then. The tests compare its answers with those
-//! of the sandbox's embedded `DynamoDB`.
+//! time is over. A transaction holds its items until then. The tests compare the answers with
+//! those of the sandbox's embedded `DynamoDB`.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
