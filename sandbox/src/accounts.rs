@@ -1,6 +1,8 @@
-//! Accounts for `secure-api`: `accounts.json` has them as the API answers them, the table as `secure-api` reads them.
+//! Accounts for `secure-api`. `accounts.json` has them in the form of the API's answers, the table
+//! in the form that `secure-api` reads.
 //!
-//! An account is the item `account#<number>`, and with a phone also `phone#<E.164>`, which points to it; all attributes are texts.
+//! An account is the item `account#<number>`. An account with a phone also has the item
+//! `phone#<E.164>`, which points to it. All attributes are texts.
 
 use std::{collections::BTreeSet, path::Path};
 
@@ -9,22 +11,23 @@ use serde_json::{Value, json};
 
 use crate::{template::root, wire::client};
 
-/// Items of one `BatchWriteItem`. <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html>
+/// Maximum number of items in one `BatchWriteItem`.
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html>
 const BATCH: usize = 25;
 
-/// An account as the API answers it.
+/// An account in the form of the API's answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Account {
     /// 1 to 10 digits; leading zeros count.
     pub account_number: String,
-    /// Whose it is.
+    /// The holder's name.
     pub name: Option<String>,
-    /// In E.164; the account is found by it, too.
+    /// The holder's phone, E.164. `secure-api` finds the account by it, too.
     pub phone: Option<String>,
-    /// What is left on it.
+    /// The balance.
     pub balance: Option<Amount>,
-    /// The latest first: the menu tells that one.
+    /// The payments, latest first. The menu tells the first one.
     #[serde(default)]
     pub payments: Vec<Payment>,
 }
@@ -49,18 +52,18 @@ pub struct Payment {
     pub amount: String,
     /// ISO 4217.
     pub currency: String,
-    /// What it was for.
+    /// The purpose of the payment.
     pub description: Option<String>,
 }
 
-/// The accounts of a file; `Err`: what is wrong with it.
+/// The accounts in a file. The error says what is wrong with it.
 pub fn read(path: &Path) -> Result<Vec<Account>, String> {
     let text =
         std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
     parse(&text).map_err(|error| format!("{}: {error}", path.display()))
 }
 
-/// Those of this repository's `accounts.json`.
+/// The accounts in this repository's `accounts.json`.
 pub fn seed() -> Result<Vec<Account>, String> {
     read(&root().join("accounts.json"))
 }
@@ -76,7 +79,7 @@ fn parse(text: &str) -> Result<Vec<Account>, String> {
         if !numbers.insert(number) {
             return Err(format!("account {number} is there twice"));
         }
-        // Whoever is asked for by phone must be one.
+        // `secure-api` finds an account by its phone, so no two accounts may share one.
         if account
             .phone
             .as_ref()
@@ -120,7 +123,7 @@ impl Account {
         }
     }
 
-    /// Its items in `DynamoDB` JSON.
+    /// The account's items in `DynamoDB` JSON.
     pub fn items(&self) -> Vec<Value> {
         let key = |pk: String| json!({ "pk": { "S": pk }, "sk": { "S": "account" } });
         let mut item = key(format!("account#{}", self.account_number));
@@ -157,7 +160,7 @@ fn attribute(value: &Value) -> Value {
     }
 }
 
-/// The `--request-items` of as many `aws dynamodb batch-write-item` as it takes.
+/// The `--request-items` of the necessary `aws dynamodb batch-write-item` calls.
 pub fn batches(accounts: &[Account], table: &str) -> Vec<Value> {
     let requests: Vec<_> = accounts
         .iter()
@@ -170,7 +173,8 @@ pub fn batches(accounts: &[Account], table: &str) -> Vec<Value> {
         .collect()
 }
 
-/// Writes accounts, over those of the same number, into a table behind an endpoint that asks for no credentials: `cargo sandbox`'s.
+/// Writes accounts into a table and replaces those with the same number. The endpoint must not ask
+/// for credentials; `cargo sandbox`'s does not.
 pub async fn load(accounts: &[Account], endpoint: &str, table: &str) -> Result<(), String> {
     for batch in batches(accounts, table) {
         let request = client()

@@ -29,10 +29,10 @@ use crate::{
     wire::{self, BODY_LIMIT, Complaints, Server, lock},
 };
 
-/// The table's name.
+/// The name of the table.
 pub const TABLE_NAME: &str = "switchboard-sandbox";
 
-/// The two AWS services the functions call. Dropping it stops them.
+/// The two AWS services that the functions call. Dropping it stops them.
 pub struct Aws {
     dynamodb: Server,
     secrets: Server,
@@ -44,11 +44,11 @@ pub struct Aws {
 
 type Secrets = Arc<Mutex<BTreeMap<String, Secret>>>;
 
-/// A secret by its name; one without a version was made and never written.
+/// A secret. One without a version was created but has no value yet.
 #[derive(Default)]
 struct Secret {
     description: String,
-    /// In the order of their making.
+    /// The versions, in the order of creation.
     versions: Vec<Version>,
     /// Seconds since the epoch.
     changed: u64,
@@ -59,7 +59,7 @@ struct Version {
     /// `SecretString`, or `SecretBinary` in Base64.
     kind: &'static str,
     value: String,
-    /// Staging labels; each is on one version of a secret.
+    /// Staging labels. Each label is on one version of a secret.
     stages: Vec<String>,
     /// Seconds since the epoch.
     created: u64,
@@ -69,7 +69,8 @@ const CURRENT: &str = "AWSCURRENT";
 const PREVIOUS: &str = "AWSPREVIOUS";
 
 impl Secret {
-    /// Writes a version with these labels, or just moves them to one that is there. What was current is previous from now on.
+    /// Writes a version with these labels. If the version exists, only moves the labels to it. The
+    /// version that was current becomes the previous one.
     fn put(&mut self, id: &str, kind: &'static str, value: &str, stages: &[String]) {
         self.changed = crate::now().as_secs();
         let stages = if self.versions.is_empty() {
@@ -119,7 +120,8 @@ impl Secret {
 }
 
 impl Aws {
-    /// Starts both, on these ports or free ones, with the template's table and no secrets. Its functions have the rights of their roles.
+    /// Starts both services, on these ports or on free ones, with the template's table and no
+    /// secrets. A function has the rights of its role.
     pub async fn start(template: &Template, ports: Option<(u16, u16)>) -> io::Result<Self> {
         let database = Database::memory().map_err(io::Error::other)?;
         create(&database, &template.table).map_err(io::Error::other)?;
@@ -160,22 +162,22 @@ impl Aws {
         })
     }
 
-    /// The `DynamoDB` endpoint: its faults and exchanges.
+    /// The server of the `DynamoDB` endpoint, with its faults and exchanges.
     pub fn dynamodb(&self) -> &Server {
         &self.dynamodb
     }
 
-    /// How `DynamoDB` behaves under load.
+    /// The behaviour of `DynamoDB` under load.
     pub fn contention(&self) -> &Contention {
         &self.contention
     }
 
-    /// The Secrets Manager endpoint.
+    /// The server of the Secrets Manager endpoint.
     pub fn secrets(&self) -> &Server {
         &self.secrets
     }
 
-    /// Stores the value of a secret, e.g. `switchboard/twilio`, as its current version.
+    /// Stores a value of a secret, e.g. `switchboard/twilio`, as its current version.
     pub fn set_secret(&self, id: &str, value: &Value) {
         lock(&self.values).entry(id.to_owned()).or_default().put(
             &random::uuid(),
@@ -185,7 +187,7 @@ impl Aws {
         );
     }
 
-    /// Makes a secret without a value, as a stack does; one that exists loses its own.
+    /// Creates a secret without a value, as a stack does. An existing secret loses its value.
     pub fn create_secret(&self, id: &str, description: &str) {
         lock(&self.values).insert(
             id.to_owned(),
@@ -196,18 +198,18 @@ impl Aws {
         );
     }
 
-    /// What is in a secret, whoever wrote it; a text that is not JSON is a JSON text.
+    /// The current value of a secret. A text that is not JSON becomes a JSON string.
     pub fn secret(&self, id: &str) -> Option<Value> {
         let value = lock(&self.values).get(id)?.current()?.value.clone();
         Some(serde_json::from_str(&value).unwrap_or_else(|_| value.into()))
     }
 
-    /// Forgets a secret.
+    /// Removes a secret.
     pub fn remove_secret(&self, id: &str) {
         lock(&self.values).remove(id);
     }
 
-    /// From now on expired items vanish, within a second instead of AWS's days.
+    /// Starts to delete expired items, each within a second. AWS may take days.
     pub fn sweep(&mut self) {
         let database = self.database.clone();
         self.tasks.push(tokio::spawn(async move {
@@ -219,12 +221,12 @@ impl Aws {
         }));
     }
 
-    /// Deletes the items that have expired, once.
+    /// Deletes the expired items once.
     pub async fn sweep_now(&self) {
         sweep(&self.database).await;
     }
 
-    /// Every item, in `DynamoDB` JSON, in no order.
+    /// All items, in `DynamoDB` JSON and in no particular order.
     pub async fn items(&self) -> Vec<Value> {
         let mut items = Vec::new();
         let mut from = Value::Null;
@@ -240,17 +242,17 @@ impl Aws {
         }
     }
 
-    /// Writes an item (`DynamoDB` JSON), over another if need be.
+    /// Writes an item (`DynamoDB` JSON). It replaces an item with the same key.
     pub async fn put(&self, item: Value) {
         self.call("PutItem", json!({ "Item": item })).await;
     }
 
-    /// Moves an existing item's `expires_at` (epoch seconds): a test's way to let time pass.
+    /// Changes `expires_at` (epoch seconds) of an existing item. A test uses this to let time pass.
     pub async fn update_expiry(&self, pk: &str, sk: &str, epoch: u64) {
         self.set_number(pk, sk, "expires_at", epoch).await;
     }
 
-    /// Sets a number of an existing item, such as a time at which something was.
+    /// Sets a number attribute of an existing item, for example a timestamp.
     pub async fn set_number(&self, pk: &str, sk: &str, name: &str, number: u64) {
         let request = json!({
             "Key": { "pk": { "S": pk }, "sk": { "S": sk } },
@@ -272,7 +274,8 @@ impl Aws {
         .await;
     }
 
-    /// One operation on the table past the proxy: neither recorded nor met by a fault. Panics when `DynamoDB` refuses.
+    /// Sends one operation on the table directly to the database. It is not recorded and meets no
+    /// fault. Panics if `DynamoDB` refuses.
     async fn call(&self, operation: &str, mut request: Value) -> Value {
         if let Some(fields) = request.as_object_mut() {
             fields.retain(|_, value| !value.is_null());
@@ -344,7 +347,7 @@ async fn sweep(database: &Database) {
         .expect("the database is there");
 }
 
-/// The embedded `DynamoDB`, and what stands before it.
+/// The embedded `DynamoDB` and the proxy before it.
 #[derive(Clone)]
 struct Upstream {
     client: reqwest::Client,
@@ -533,7 +536,8 @@ fn parse<T: for<'de> Deserialize<'de>>(body: &[u8]) -> Result<T, Refusal> {
     serde_json::from_slice(body).map_err(|error| ("ValidationException", error.to_string()))
 }
 
-/// The name in what may be an ARN, which ends with a dash and six random characters.
+/// The name of a secret. `id` is a name or an ARN; an ARN ends with a dash and six random
+/// characters.
 fn name(id: &str) -> &str {
     let name = id.rsplit(":secret:").next().unwrap_or(id);
     if name == id {
@@ -602,7 +606,7 @@ fn valid<T>(
     }
 }
 
-/// The one value that a request gives; `Ok(None)` if it gives none.
+/// The single value of a request; `Ok(None)` if it has none.
 fn value(
     text: Option<String>,
     binary: Option<String>,
@@ -620,7 +624,7 @@ fn value(
     valid(Some((kind, value)), length, 1..=65_536, kind)
 }
 
-/// The version that a request names, else a new one, as the SDKs do it.
+/// The version that a request names. Without one, a new version is made, as the SDKs do.
 fn token(given: Option<String>) -> Result<String, Refusal> {
     let token = given.unwrap_or_else(random::uuid);
     let length = token.len();
@@ -651,7 +655,7 @@ fn put_secret_value(values: &mut BTreeMap<String, Secret>, body: &[u8]) -> Resul
             );
             return Err(("ResourceExistsException", what));
         }
-        // the same once more changes nothing
+        // A repeated request changes nothing.
         Some(_) => {}
         None => secret.put(&token, kind, &value, &stages),
     }
@@ -706,7 +710,8 @@ fn describe_secret(values: &BTreeMap<String, Secret>, body: &[u8]) -> Result<Val
     }))
 }
 
-/// <https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_ListSecretVersionIds.html>, without those that have no label.
+/// <https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_ListSecretVersionIds.html>.
+/// Versions without a label are left out.
 fn list_versions(values: &BTreeMap<String, Secret>, body: &[u8]) -> Result<Value, Refusal> {
     let request: DescribeSecret = parse(body)?;
     let name = name(&request.secret_id);

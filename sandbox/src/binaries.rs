@@ -7,8 +7,8 @@ use tokio::process::Command;
 
 use crate::template::{Template, root};
 
-/// Builds every function of the template with the profile `dev` and says where the binaries are, by name. Cargo's own messages go to
-/// standard error.
+/// Builds every function of the template with the profile `dev`. Returns the paths of the binaries,
+/// by name. Cargo's own messages go to standard error.
 pub async fn build(template: &Template) -> Result<BTreeMap<String, PathBuf>, String> {
     let names: Vec<_> = template
         .functions
@@ -18,8 +18,8 @@ pub async fn build(template: &Template) -> Result<BTreeMap<String, PathBuf>, Str
     build_functions(&names, "dev").await
 }
 
-/// Builds some functions with one of cargo's profiles (`dev`, `release`), as a plain `cargo build` builds all: what that has built is not
-/// built again.
+/// Builds some functions with one of cargo's profiles (`dev`, `release`), with the same features as
+/// a plain `cargo build` of all. So the results of such a build are reused.
 pub async fn build_functions(
     names: &[&str],
     profile: &str,
@@ -27,7 +27,8 @@ pub async fn build_functions(
     run(&[], names, profile).await
 }
 
-/// Builds a package of this workspace, with a binary of its own name, by itself: its dependencies have the features it asks for, and no more.
+/// Builds one package of this workspace with a binary of the same name. Its dependencies have only
+/// the features that the package asks for.
 pub async fn build_alone(name: &str, profile: &str) -> Result<BTreeMap<String, PathBuf>, String> {
     run(&["--package", name], &[name], profile).await
 }
@@ -46,8 +47,10 @@ fn arguments<'a>(selection: &[&'a str], names: &[&'a str], profile: &'a str) -> 
     .collect()
 }
 
-/// Of the default members, which are what is deployed, unless `selection` says otherwise: those that are selected share the features of their
-/// dependencies, so naming the functions as packages would have those of a few of them.
+/// Builds binaries of the default members, which are the deployed functions, unless `selection`
+/// names other packages. Selected packages share the features of their dependencies. If the
+/// functions were named as packages, their dependencies would have the features of only a few of
+/// them.
 async fn run(
     selection: &[&str],
     names: &[&str],
@@ -62,7 +65,8 @@ async fn run(
     command
         .args(arguments(selection, names, profile))
         .current_dir(root());
-    // What the cargo that runs this says about the sandbox: ring's build script would take it for a change and be built anew each time.
+    // The cargo that runs this program sets variables about the sandbox. ring's build script would
+    // take them for a change and run again each time.
     for (name, _) in std::env::vars_os() {
         if name.to_str().is_some_and(|name| {
             ["CARGO_PKG_", "CARGO_MANIFEST_"]
@@ -79,7 +83,7 @@ async fn run(
         .kill_on_drop(true)
         .spawn()
         .map_err(|error| format!("{cargo}: {error}"))?
-        // Not `output()`, which would swallow standard error.
+        // Not `output()`, because that captures standard error.
         .wait_with_output()
         .await
         .map_err(|error| format!("{cargo}: {error}"))?;

@@ -1,10 +1,17 @@
-//! Clickatell: the One API of its platform and the legacy HTTP API of Developers' Central, on one server.
+//! Clickatell: the One API of its platform and the legacy HTTP API of Developers' Central, on one
+//! server.
 //!
-//! Imitates <https://docs.clickatell.com/channels/one-api/>, the codes of <https://docs.rs/clickatell-api/0.3.0>, and the README of github
-//! clickatell/clickatell-overview-http@4cd164a5. Which codes refuse a whole request, and with which status, is not documented: here 1, 7,
-//! 18 to 22 and 43 do. The legacy API's `validity` is as in
-//! <https://docs.clickatell.com/archive/channels/advanced-message-send-archived/validity-period/>, its default taken for its most. Stricter than
-//! Clickatell: GET and credentials in a query are complained about, and of our functions batches and fields that they do not need.
+//! Imitates <https://docs.clickatell.com/channels/one-api/>, the codes of
+//! <https://docs.rs/clickatell-api/0.3.0>, and the README of github
+//! clickatell/clickatell-overview-http@4cd164a5. Clickatell does not document which codes refuse a
+//! whole request, or with which status. Here the codes 1, 7, 18 to 22 and 43 do.
+//!
+//! The legacy API's `validity` follows
+//! <https://docs.clickatell.com/archive/channels/advanced-message-send-archived/validity-period/>.
+//! The default there is the maximum here.
+//!
+//! It is stricter than Clickatell: GET and credentials in a query get a complaint. Batches and
+//! fields that our functions do not need get one too, if our functions send them.
 
 use std::{io, time::Duration};
 
@@ -26,23 +33,24 @@ use crate::{
     wire::{Complaints, Server, lock},
 };
 
-/// The platform's key, until [`Clickatell::set_api_key`].
+/// The platform's first key. [`Clickatell::set_api_key`] replaces it.
 pub const API_KEY: &str = "sandbox-clickatell-api-key==";
-/// The user of Developers' Central.
+/// The user at Developers' Central.
 pub const USER: &str = "sandbox-clickatell-user";
-/// Its password.
+/// The user's password.
 pub const PASSWORD: &str = "sandbox-clickatell-password";
-/// The id of its HTTP API.
+/// The id of the user's HTTP API.
 pub const API_ID: &str = "3300001";
 
-/// The simulator. Numbers are E.164.
+/// The Clickatell simulator. Numbers are E.164.
 pub struct Clickatell {
     server: Server,
     account: Shared,
 }
 
 impl Clickatell {
-    /// Serves `https://platform.clickatell.com` and `https://api.clickatell.com` on this port, or a free one.
+    /// Serves `https://platform.clickatell.com` and `https://api.clickatell.com` on this port or on
+    /// a free one.
     pub async fn start(port: Option<u16>) -> io::Result<Self> {
         let account = Account::open(API_KEY);
         let routes = Router::new()
@@ -57,22 +65,23 @@ impl Clickatell {
         Ok(Self { server, account })
     }
 
-    /// What passed over the wire, faults, complaints.
+    /// The server, with its exchanges, faults and complaints.
     pub fn server(&self) -> &Server {
         &self.server
     }
 
-    /// Every text taken, in order.
+    /// All accepted texts, in order.
     pub fn messages(&self) -> Vec<Sent> {
         lock(&self.account).sent.clone()
     }
 
-    /// From now on every text to this number is refused with this code: of the One API (25, 26, 43...), or of the legacy one (105, 301...).
+    /// Refuses every later text to this number with this code of the One API (25, 26, 43...) or of
+    /// the legacy API (105, 301...).
     pub fn reject(&self, number: &str, code: u32) {
         lock(&self.account).refusals.insert(number.to_owned(), code);
     }
 
-    /// Takes [`Clickatell::reject`] back.
+    /// Cancels [`Clickatell::reject`].
     pub fn accept(&self, number: &str) {
         lock(&self.account).refusals.remove(number);
     }
@@ -96,12 +105,12 @@ struct Message {
     to: String,
     content: String,
     from: Option<String>,
-    /// What our functions do not need.
+    /// Fields that our functions do not need.
     #[serde(flatten)]
     more: Map<String, Value>,
 }
 
-/// The refusal of a whole request.
+/// Refuses a whole request.
 fn refuse(code: u32, description: &str) -> Response {
     let status = match code {
         1 => 401,
@@ -120,7 +129,7 @@ fn not_found(what: &str) -> Value {
     json!({"messages": [], "error": {"code": 21, "description": what}})
 }
 
-/// The One API.
+/// Answers a request to the One API.
 async fn message(
     State(account): State<Shared>,
     Extension(complaints): Extension<Complaints>,
@@ -232,7 +241,7 @@ fn explain(code: u32) -> &'static str {
     }
 }
 
-/// The legacy API: 200 whatever happened.
+/// Answers a request to the legacy API. The status is always 200.
 async fn sendmsg(
     State(account): State<Shared>,
     Extension(complaints): Extension<Complaints>,

@@ -1,7 +1,8 @@
-//! `CloudFormation`: what a deployed stack says of itself.
+//! `CloudFormation`: the description of a deployed stack.
 //!
-//! Imitates <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStacks.html> in the query protocol: a form in, XML out. Of a page
-//! of stacks there is never a second.
+//! Imitates
+//! <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStacks.html> in
+//! the query protocol: the request is a form, the answer XML. The list of stacks has only one page.
 
 use std::{
     collections::BTreeMap,
@@ -26,7 +27,7 @@ use crate::{
     wire::{Complaints, Server, lock},
 };
 
-/// The stack that everything in a sandbox belongs to.
+/// The stack of all resources in a sandbox.
 pub const STACK_NAME: &str = "switchboard";
 
 /// A stack.
@@ -36,20 +37,21 @@ pub struct Stack {
     pub status: String,
     /// By key.
     pub outputs: BTreeMap<String, String>,
-    /// By key; those that were not given have their defaults.
+    /// By key. A parameter that was not given has its default.
     pub parameters: BTreeMap<String, String>,
 }
 
 type Stacks = Arc<Mutex<BTreeMap<String, Stack>>>;
 
-/// The simulator.
+/// The `CloudFormation` simulator.
 pub struct CloudFormation {
     server: Server,
     stacks: Stacks,
 }
 
 impl CloudFormation {
-    /// Serves `https://cloudformation.REGION.amazonaws.com` on this port, or a free one, without any stack.
+    /// Serves `https://cloudformation.REGION.amazonaws.com` on this port or on a free one, without
+    /// any stack.
     pub async fn start(port: Option<u16>) -> io::Result<Self> {
         let stacks = Stacks::default();
         let router = Router::new()
@@ -61,17 +63,17 @@ impl CloudFormation {
         })
     }
 
-    /// What passed over the wire, faults, complaints.
+    /// The server, with its exchanges, faults and complaints.
     pub fn server(&self) -> &Server {
         &self.server
     }
 
-    /// Deploys a stack, over another of this name if need be.
+    /// Deploys a stack. It replaces a stack of the same name.
     pub fn set_stack(&self, name: &str, stack: Stack) {
         lock(&self.stacks).insert(name.to_owned(), stack);
     }
 
-    /// Changes a stack that is deployed.
+    /// Changes a deployed stack.
     pub fn change_stack(&self, name: &str, change: impl FnOnce(&mut Stack)) {
         change(
             lock(&self.stacks)
@@ -80,7 +82,7 @@ impl CloudFormation {
         );
     }
 
-    /// A stack as it is.
+    /// A stack in its present state.
     pub fn stack(&self, name: &str) -> Option<Stack> {
         lock(&self.stacks).get(name).cloned()
     }
@@ -92,8 +94,9 @@ impl CloudFormation {
 }
 
 impl Stack {
-    /// This repository's template as deployed: with the parameters that `parameter` knows, and the resources that `resource` knows by what refers to them
-    /// (`Table`, `SmsGatewayUrl.FunctionUrl`). Outputs that refer to anything else are left out.
+    /// The stack of this repository's template. `parameter` returns parameters. `resource` returns
+    /// resources by a reference (`Table`, `SmsGatewayUrl.FunctionUrl`). An output with any other
+    /// reference is left out.
     pub(crate) fn of_template(
         parameter: impl Fn(&str) -> Option<String>,
         resource: impl Fn(&str) -> Option<String>,
@@ -168,7 +171,7 @@ impl Stack {
     }
 }
 
-/// What stands for `${...}` put in its place; `None` if something is not known.
+/// Replaces each `${...}`; `None` if a value is unknown.
 fn substitute(text: &str, lookup: impl Fn(&str) -> Option<String>) -> Option<String> {
     let (mut whole, mut rest) = (String::new(), text);
     while let Some((before, after)) = rest.split_once("${") {

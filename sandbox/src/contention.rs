@@ -1,11 +1,14 @@
-//! What the embedded `DynamoDB` does not do by itself: it refuses no write that meets a transaction, throttles no hot item, and takes
-//! hardly any time.
+//! Adds three behaviours that the embedded `DynamoDB` lacks: conflicts between writes and
+//! transactions, throttling of hot items, and latency.
 //!
-//! A transaction holds its items for as long as it takes. Another one that names one of them is cancelled, with a reason for each place;
-//! a plain write to one of them is refused. Plain writes queue and refuse nobody
-//! (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html#transaction-conflict-handling>). An item,
-//! and all items of one partition key together, take 1,000 write units a second
-//! (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html>); a write in a transaction is two.
+//! A transaction holds its items while it runs. A second transaction that names one of these items
+//! is cancelled, with a reason for each place. A plain write to one of them is refused. Plain
+//! writes wait for each other and are never refused for a conflict
+//! (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html#transaction-conflict-handling>).
+//!
+//! An item takes 1,000 write units a second. All items of one partition key share this limit
+//! (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html>).
+//! A write in a transaction counts as two.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -17,10 +20,10 @@ use serde_json::{Value, json};
 
 use crate::wire::lock;
 
-/// More keys than are written to within a second.
+/// More keys than the tests write to within a second.
 const MOST_KEYS: usize = 10_000;
 
-/// How `DynamoDB` behaves under load. Cheap to clone.
+/// The behaviour of `DynamoDB` under load. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct Contention(Arc<Mutex<State>>);
 
@@ -29,9 +32,10 @@ struct State {
     latency: Duration,
     transaction: Duration,
     writes_per_second: u32,
-    /// The items of transactions that are on.
+    /// The items of running transactions.
     held: BTreeSet<String>,
-    /// By partition key: when its last writes were, as a bucket that leaks.
+    /// The recent writes of each partition key, as a leaky bucket: its level and the time of the
+    /// last write.
     written: HashMap<String, (f64, Instant)>,
     refused: u64,
     throttled: u64,
@@ -52,11 +56,11 @@ impl Default for State {
     }
 }
 
-/// An operation that may go on; its items are free again when it is dropped.
+/// An operation that may run. Dropping it releases its items.
 pub struct Admitted {
     contention: Contention,
     held: Vec<String>,
-    /// How long it takes at least.
+    /// Minimum duration of the operation.
     pub takes: Duration,
 }
 
@@ -70,29 +74,31 @@ impl Drop for Admitted {
 }
 
 impl Contention {
-    /// Whether transactions refuse what meets them; they do unless a test says otherwise.
+    /// Sets whether a running transaction refuses other operations on its items. The default is
+    /// true.
     pub fn set_conflicts(&self, on: bool) {
         lock(&self.0).conflicts = on;
     }
 
-    /// How long each operation takes at least, and how long a transaction does and holds its items.
+    /// Sets the minimum duration of each operation, and that of a transaction, which holds its
+    /// items as long.
     pub fn set_latency(&self, operation: Duration, transaction: Duration) {
         let mut state = lock(&self.0);
         (state.latency, state.transaction) = (operation, transaction);
     }
 
-    /// How many writes a second one partition key takes.
+    /// Sets how many writes a second one partition key takes.
     pub fn set_writes_per_second(&self, writes: u32) {
         lock(&self.0).writes_per_second = writes;
     }
 
-    /// How many writes met a transaction, and how many were throttled.
+    /// The number of refused writes and transactions, and of throttled ones.
     pub fn refusals(&self) -> (u64, u64) {
         let state = lock(&self.0);
         (state.refused, state.throttled)
     }
 
-    /// Lets an operation on, or says the error's type and its further members.
+    /// Admits an operation. The error is the type and the further members of the answer.
     pub fn admit(
         &self,
         operation: &str,
@@ -172,7 +178,7 @@ impl Contention {
     }
 }
 
-/// Partition key and whole key of one item of a transaction.
+/// Partition key and full key of one item of a transaction.
 fn place(item: &Value) -> (String, String) {
     let writes = ["Update", "Delete", "ConditionCheck"].map(|write| &item[write]["Key"]);
     key(writes

@@ -1,4 +1,4 @@
-//! The ways in to a function: its Function URL, and the Invoke API of `cargo lambda invoke`.
+//! The entries to a function: its Function URL, and the Invoke API of `cargo lambda invoke`.
 //!
 //! <https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html>, payload format 2.0.
 
@@ -29,14 +29,14 @@ use crate::{
     wire::{BODY_LIMIT, Complaints, Server, lock},
 };
 
-/// Where a function can be reached; nobody answers until one is attached.
+/// The entries to one function. Until a function is attached, they answer with an error.
 pub(crate) struct Door {
     server: Server,
     slot: Slot,
     invoked: Slot,
 }
 
-/// The function behind a door: the one started last.
+/// The function behind a door: the one that was started last.
 type Slot = Arc<Mutex<Weak<Core>>>;
 
 impl Door {
@@ -133,7 +133,7 @@ async fn invoke(
         let what = qualifier.map_or(what.clone(), |qualifier| format!("{what}:{qualifier}"));
         error(StatusCode::NOT_FOUND, "ResourceNotFoundException", &what)
     };
-    // there are no versions or aliases: nothing is ever published here
+    // The sandbox publishes no versions or aliases.
     let named = |function: &str| {
         slots
             .get(function)
@@ -158,7 +158,7 @@ async fn invoke(
             &what,
         );
     }
-    // no payload is an empty object
+    // A missing payload counts as an empty object.
     let event = if event.is_empty() {
         Bytes::from_static(b"{}")
     } else {
@@ -230,7 +230,8 @@ async fn invoke(
     answer
 }
 
-/// A function's name and its qualifier, of a name, a partial ARN (`account:function:name`) or an ARN, each with a qualifier or without.
+/// A function's name and qualifier. `name` is a name, a partial ARN (`account:function:name`) or an
+/// ARN, each with or without a qualifier.
 fn split<'a>(name: &'a str, qualifier: Option<&'a str>) -> (&'a str, Option<&'a str>) {
     let name = name.rsplit_once("function:").map_or(name, |(_, name)| name);
     name.split_once(':')
@@ -260,7 +261,7 @@ async fn function_url(State(slot): State<Slot>, request: Request) -> Response {
     }
 }
 
-/// What AWS answers by itself.
+/// An answer of AWS itself.
 fn refusal(status: StatusCode) -> Response {
     let message = if status.is_server_error() {
         "Internal Server Error"
@@ -275,7 +276,7 @@ fn refusal(status: StatusCode) -> Response {
         .into_response()
 }
 
-/// The event of a request that arrived `at` that time since the epoch.
+/// The event of a request. `at` is its arrival, since the epoch.
 fn event(head: &Parts, body: &Bytes, at: Duration) -> Value {
     let mut headers = Map::new();
     for name in head.headers.keys() {
@@ -353,7 +354,7 @@ fn event(head: &Parts, body: &Bytes, at: Duration) -> Value {
     event
 }
 
-/// All values of a header; cookies have a separator of their own.
+/// All values of a header, joined. Cookies have another separator.
 fn joined(headers: &HeaderMap, name: &HeaderName) -> String {
     let values: Vec<_> = headers
         .get_all(name)
@@ -363,7 +364,7 @@ fn joined(headers: &HeaderMap, name: &HeaderName) -> String {
     values.join(if name == header::COOKIE { "; " } else { "," })
 }
 
-/// The common log format, `20/Nov/2026:12:00:00 +0000`.
+/// A time in the common log format, `20/Nov/2026:12:00:00 +0000`.
 fn log_time(epoch: u64) -> String {
     let date = mail::date(epoch);
     let [day, month, year, rest] = date[5..].splitn(4, ' ').collect::<Vec<_>>()[..] else {
@@ -372,7 +373,7 @@ fn log_time(epoch: u64) -> String {
     format!("{day}/{month}/{year}:{rest}")
 }
 
-/// The HTTP answer for what a function returned; `None` if AWS could make nothing of it.
+/// The HTTP answer for a function's result; `None` if AWS cannot use the result.
 fn response(answer: &Value) -> Option<Response> {
     let Some(status) = answer.get("statusCode") else {
         let body = answer

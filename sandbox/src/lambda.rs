@@ -1,8 +1,10 @@
-//! AWS Lambda for one function: starts the real binary, speaks the Runtime API to it, keeps its log.
+//! AWS Lambda for one function. It starts the real binary, speaks the Runtime API to it and keeps
+//! its log.
 //!
-//! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>. Each process has a Runtime API of its own, as each execution
-//! environment has; one that exceeds the function's timeout is killed and started again. A process whose Runtime API vanishes ends by
-//! itself, so nothing outlives the sandbox, however that ended.
+//! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>. Each process has its own
+//! Runtime API, as each execution environment has. A process that exceeds the function's timeout is
+//! killed and started again. A process whose Runtime API vanishes ends by itself, so no process
+//! outlives the sandbox, even if the sandbox crashes.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -35,13 +37,14 @@ use crate::{
     wire::{Server, lock},
 };
 
-/// Bytes of an event, and of an answer. <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
+/// Maximum size of an event and of an answer, bytes.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
 pub const PAYLOAD_LIMIT: usize = 6 * 1024 * 1024;
 
-/// How long a function's log may take from its process to here.
+/// Maximum time that a log line takes from the function's process to this one.
 const FLUSH: Duration = Duration::from_millis(200);
 
-/// How long a condition is waited for before the wait is given up as hopeless.
+/// Maximum time to wait for a condition. The wait then panics.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Why an invocation has no answer.
@@ -54,11 +57,11 @@ pub enum InvokeError {
         /// `errorMessage`.
         message: String,
     },
-    /// Not done within the function's timeout; the process was killed.
+    /// The function exceeded its timeout; the process was killed.
     Timeout,
-    /// The process ended meanwhile.
+    /// The process ended during the invocation.
     Exited(String),
-    /// No process came up: its init error.
+    /// No process started. Contains the init error.
     Init(String),
     /// The event or the answer exceeds [`PAYLOAD_LIMIT`].
     TooLarge,
@@ -143,7 +146,7 @@ impl Lambda {
                 .stdin(Stdio::null())
                 .stdout(Stdio::piped())
                 .stderr(Stdio::piped())
-                .process_group(0) // a Ctrl-C in the terminal is for the sandbox alone
+                .process_group(0) // a Ctrl-C in the terminal must reach only the sandbox
                 .kill_on_drop(true);
             let supervisor = tokio::spawn(supervise(Arc::clone(&instance), command));
             lambda.slots.push(Slot {
@@ -164,13 +167,14 @@ impl Lambda {
         &self.url
     }
 
-    /// Hands over an event as it is and waits for the answer. More calls than processes queue up.
+    /// Sends an event unchanged and waits for the answer. If all processes are busy, the call waits
+    /// in a queue.
     pub async fn invoke(&self, event: Value) -> Result<Value, InvokeError> {
         let answer = self.core.invoke(event.to_string().into()).await?;
         serde_json::from_slice(&answer).map_err(|error| InvokeError::NotJson(error.to_string()))
     }
 
-    /// Waits until every process has asked for its first event; `Err`: why one did not come up.
+    /// Waits until every process has asked for its first event. `Err`: why a process did not start.
     pub async fn wait_ready(&self) -> Result<(), String> {
         let instances = self.slots.len();
         self.patiently("to be ready", |observed| match &observed.init_error {
@@ -180,7 +184,7 @@ impl Lambda {
         .await
     }
 
-    /// What was written to standard output, line by line.
+    /// The lines of standard output.
     pub fn log(&self) -> Vec<String> {
         lock(&self.core.observed)
             .lines
@@ -190,7 +194,7 @@ impl Lambda {
             .collect()
     }
 
-    /// What was written to standard error.
+    /// The lines of standard error.
     pub fn errors(&self) -> Vec<String> {
         lock(&self.core.observed)
             .lines
@@ -200,7 +204,7 @@ impl Lambda {
             .collect()
     }
 
-    /// Waits for a line of standard output and returns the first that fits, old or new.
+    /// Returns the first line of standard output that fits. Waits until there is one.
     pub async fn wait_log(&self, fits: impl Fn(&str) -> bool) -> String {
         self.patiently("to log that", |observed| {
             observed
@@ -212,7 +216,8 @@ impl Lambda {
         .await
     }
 
-    /// The lines of both streams from number `seen` on, as soon as there is one, however long that takes.
+    /// The lines of both streams from number `seen` on. Waits without limit until there is at least
+    /// one.
     pub async fn follow(&self, seen: usize) -> Vec<String> {
         self.core
             .wait(|observed| {
@@ -222,17 +227,17 @@ impl Lambda {
             .await
     }
 
-    /// Why a process could not start: what it reported to `/init/error`, else how it ended.
+    /// Why a process could not start: its report to `/init/error`, or else its exit status.
     pub fn init_error(&self) -> Option<String> {
         lock(&self.core.observed).init_error.clone()
     }
 
-    /// The living processes.
+    /// The ids of the running processes.
     pub fn pids(&self) -> Vec<u32> {
         lock(&self.core.observed).pids.values().copied().collect()
     }
 
-    /// How processes ended so far, in that order.
+    /// The exit statuses of ended processes, in the order of their ends.
     pub fn exits(&self) -> Vec<ExitStatus> {
         lock(&self.core.observed).exits.clone()
     }
@@ -250,17 +255,17 @@ impl Lambda {
         signal(pid, "KILL").await;
     }
 
-    /// Freezes a process, as Lambda does between invocations (SIGSTOP).
+    /// Freezes a process (SIGSTOP), as Lambda does between invocations.
     pub async fn pause(&self, pid: u32) {
         signal(pid, "STOP").await;
     }
 
-    /// Thaws a process (SIGCONT).
+    /// Resumes a frozen process (SIGCONT).
     pub async fn resume(&self, pid: u32) {
         signal(pid, "CONT").await;
     }
 
-    /// Ends all processes and waits until they are gone.
+    /// Ends all processes and waits until they have ended.
     pub async fn stop(mut self) {
         lock(&self.core.observed).stopping = true;
         for slot in &self.slots {
@@ -293,7 +298,7 @@ impl Drop for Lambda {
     }
 }
 
-/// By the shell's own `kill`: the command is missing in small images.
+/// Uses the shell's own `kill`: small images lack the command.
 async fn signal(pid: u32, name: &str) {
     let sent = Command::new("/bin/sh")
         .args(["-c", &format!("kill -{name} {pid}")])
@@ -305,7 +310,7 @@ async fn signal(pid: u32, name: &str) {
     );
 }
 
-/// What door, Invoke API and tests share.
+/// The state that the door, the Invoke API and the tests share.
 pub(crate) struct Core {
     name: String,
     timeout: Duration,
@@ -313,7 +318,8 @@ pub(crate) struct Core {
     waiting: tokio::sync::Mutex<mpsc::UnboundedReceiver<Invocation>>,
     observed: Mutex<Observed>,
     changed: watch::Sender<()>,
-    /// Whether no instance is left. Apart from `changed`, which every log line does: hundreds of callers wait for this one.
+    /// True if no instance is left. It is separate from `changed`, which changes with every log
+    /// line: hundreds of callers wait for this value.
     gone: watch::Sender<bool>,
 }
 
@@ -332,7 +338,7 @@ struct Observed {
     ready: BTreeSet<usize>,
     exits: Vec<ExitStatus>,
     init_error: Option<String>,
-    /// Instances that have not given up.
+    /// The number of instances that have not given up.
     alive: usize,
     stopping: bool,
 }
@@ -343,7 +349,7 @@ struct Line {
 }
 
 impl Core {
-    /// Like [`Lambda::invoke`], in bytes.
+    /// Like [`Lambda::invoke`], but with bytes.
     pub(crate) async fn invoke(&self, event: Bytes) -> Result<Bytes, InvokeError> {
         if event.len() > PAYLOAD_LIMIT {
             return Err(InvokeError::TooLarge);
@@ -359,12 +365,13 @@ impl Core {
         }
     }
 
-    /// How many lines the log has.
+    /// The number of log lines.
     pub(crate) fn lines(&self) -> usize {
         lock(&self.observed).lines.len()
     }
 
-    /// The last 4 KB of the lines of the log from number `seen` on; what was written just now may be on its way here.
+    /// The last 4 KB of the log lines from number `seen` on. Waits a moment for a line that was
+    /// just written.
     pub(crate) async fn tail(&self, seen: usize) -> Vec<u8> {
         let _ = timeout(
             FLUSH,
@@ -411,12 +418,13 @@ struct Instance {
     index: usize,
     current: Mutex<Option<(String, Reply)>>,
     kill: Notify,
-    /// Counts processes: a wait for the next event ends with the process that asked.
+    /// Number of the current process. A wait for the next event ends when the process that asked
+    /// has ended.
     life: watch::Sender<u64>,
 }
 
 impl Instance {
-    /// Ends the invocation of this id, if it is under way.
+    /// Ends the invocation with this id, if it is in progress.
     fn settle(&self, id: &str, answer: Result<Bytes, InvokeError>) -> bool {
         let current = lock(&self.current).take_if(|(current, _)| current == id);
         current.map(|(_, reply)| reply.send(answer)).is_some()

@@ -1,10 +1,16 @@
-//! The local cloud: everything the functions talk to, on 127.0.0.1, in one process.
+//! The local cloud: every service that the functions call, on 127.0.0.1, in one process.
 //!
-//! A [`Sandbox`] has AWS (`DynamoDB`, Secrets Manager, Lambda) and simulators of the providers, each with state of its own. It runs the
-//! real binaries with exactly the environment that `template.yaml` declares. Simulators are strict: what the real provider
-//! refuses is refused, and whatever our functions are not to send is remembered as a complaint. A sandbox with unread complaints fails the test
-//! when dropped. A complaint changes no answer: other clients get what the provider would answer them, and what is not simulated says so in the
-//! provider's form. None of the code is shared with the functions, so that a misunderstanding cannot agree with itself.
+//! A [`Sandbox`] has AWS (`DynamoDB`, Secrets Manager, Lambda) and simulators of the providers.
+//! Each simulator has its own state. The sandbox runs the real binaries with exactly the
+//! environment that `template.yaml` declares.
+//!
+//! Simulators are strict. They refuse every request that the real provider refuses. They note a
+//! complaint about every request that our functions must not send. A sandbox with unread complaints
+//! fails the test when it is dropped. A complaint changes no answer: other clients get the real
+//! provider's answer. The answer to a request that is not simulated says so in the provider's form.
+//!
+//! The sandbox shares no code with the functions, so a misunderstanding of a provider cannot be on
+//! both sides.
 
 pub mod accounts;
 pub mod auth0;
@@ -52,31 +58,34 @@ use crate::{
     wire::Server,
 };
 
-/// The region everything pretends to be in.
+/// The AWS region of the sandbox.
 const REGION: &str = "eu-west-1";
 
-/// A company number, whose calls and texts go to `call-forward` and `sms-forward`.
+/// A company number. Its calls and texts go to `call-forward` and `sms-forward`.
 pub const COMPANY_NUMBER: &str = "+15005550010";
-/// The mobile of the employee whose number that is, in the recorded events and for `cargo sandbox`.
+/// The mobile of the employee with [`COMPANY_NUMBER`], in the recorded events and for
+/// `cargo sandbox`.
 pub const EMPLOYEE_MOBILE: &str = "+4520304050";
-/// What the event hook of Okta sends as `Authorization`.
+/// The `Authorization` header of Okta's event hook.
 pub const HOOK_TOKEN: &str = "example-hook-bearer-token";
-/// The number of the phone menu, whose calls go to `ivr-validate`.
+/// The number of the phone menu. Its calls go to `ivr-validate`.
 pub const IVR_NUMBER: &str = "+15005550020";
-/// What another IVR sends to `/validate`.
+/// The token that another IVR sends to `/validate`.
 pub const IVR_TOKEN: &str = "example-ivr-bearer-token";
-/// What a Studio flow sends to `api-call`, if its author chose to.
+/// The token that a Studio flow sends to `api-call`, if its author set one.
 pub const STUDIO_TOKEN: &str = "example-studio-bearer-token";
 
-/// What the application makes tags of proxy e-mail addresses with, where they have any: `RECIPIENT_KEY_SECRET` is not set unless a test does.
+/// The key with which the application makes the tags of proxy e-mail addresses. Tags are optional:
+/// `RECIPIENT_KEY_SECRET` is set only by a test.
 pub const RECIPIENT_KEY: &str = "example-recipient-key";
-/// The secret with it.
+/// The name of the secret that holds [`RECIPIENT_KEY`].
 pub const RECIPIENT_SECRET: &str = "switchboard/recipient";
 
-/// At the end of a webhook's URL: what Twilio is to try again.
+/// The fragment of a webhook's URL. It tells Twilio which failures to retry.
 const RETRIED: &str = "#rc=3&rp=5xx,ct,rt";
 
-/// Values only this sandbox knows, for variables of `template.yaml`; the simulators' own come on top.
+/// Values for variables of `template.yaml` that only this sandbox knows. The values of the
+/// simulators are added to these.
 const VALUES: [(&str, &str); 12] = [
     ("ALLOWED_COUNTRIES", "DK,US,CO"),
     ("API_AUDIENCE", auth0::API_AUDIENCE),
@@ -98,16 +107,17 @@ const VALUES: [(&str, &str); 12] = [
     ("TWILIO_NUMBER", twilio::NUMBER),
 ];
 
-/// Where everything listens when the ports are fixed.
+/// The fixed ports of a sandbox.
 #[derive(Clone, Copy, Debug)]
 pub struct Ports {
-    /// The Invoke API; the Function URLs follow it, then at +10 Twilio, +11 Mailgun, +12 Auth0, +13 Clickatell, +14 Plivo, +15 Vonage, +16 Okta,
-    /// +20 `DynamoDB`, +21 Secrets Manager, +22 `CloudFormation`.
+    /// The port of the Invoke API. The Function URLs follow it. Then come Twilio (+10), Mailgun
+    /// (+11), Auth0 (+12), Clickatell (+13), Plivo (+14), Vonage (+15), Okta (+16), `DynamoDB`
+    /// (+20), Secrets Manager (+21) and `CloudFormation` (+22).
     pub base: u16,
 }
 
 impl Ports {
-    /// Those of `cargo sandbox`, unless told otherwise.
+    /// The default ports of `cargo sandbox`.
     pub const USUAL: Self = Self { base: 4700 };
 
     /// The port of `DynamoDB`.
@@ -127,25 +137,26 @@ impl Ports {
     const CLOUDFORMATION: u16 = 22;
 }
 
-/// The local cloud. Dropping it stops everything but a [`Lambda`], which ends by its own drop.
+/// The local cloud. Dropping it stops everything except a [`Lambda`], which stops when it is
+/// dropped itself.
 pub struct Sandbox {
     /// `DynamoDB` and Secrets Manager.
     pub aws: Aws,
-    /// What is deployed says so: the stack [`STACK_NAME`].
+    /// `CloudFormation` with the stack [`STACK_NAME`], which lists the deployed resources.
     pub cloudformation: CloudFormation,
-    /// The texting provider.
+    /// Simulator of Twilio, a texting provider.
     pub twilio: Twilio,
-    /// The mail-receiving provider.
+    /// Simulator of Mailgun, the provider that receives mail.
     pub mailgun: Mailgun,
-    /// The identity provider.
+    /// Simulator of Auth0, the identity provider.
     pub auth0: Auth0,
-    /// A texting provider.
+    /// Simulator of Clickatell, a texting provider.
     pub clickatell: Clickatell,
-    /// A texting provider.
+    /// Simulator of Plivo, a texting provider.
     pub plivo: Plivo,
-    /// A texting provider.
+    /// Simulator of Vonage, a texting provider.
     pub vonage: Vonage,
-    /// The directory of employees.
+    /// Simulator of Okta, the directory of employees.
     pub okta: Okta,
     template: Template,
     doors: BTreeMap<String, Door>,
@@ -153,15 +164,16 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// A sandbox of its own: free ports, empty state, the Mailgun route and the Twilio numbers set up as for a deployment. Panics when it
-    /// cannot start.
+    /// A new sandbox on free ports with empty state. The Mailgun route and the Twilio numbers are
+    /// set up as for a deployment. Panics if the sandbox cannot start.
     pub async fn start() -> Self {
         Self::open(None)
             .await
             .unwrap_or_else(|error| panic!("sandbox: {error}"))
     }
 
-    /// A sandbox on fixed ports. The error names the port that is taken and whose it is.
+    /// A sandbox on fixed ports. If a port is taken, the error names the port and the server that
+    /// needs it.
     pub async fn start_on(ports: Ports) -> io::Result<Self> {
         Self::open(Some(ports.base)).await
     }
@@ -291,7 +303,7 @@ impl Sandbox {
         Ok(sandbox)
     }
 
-    /// The template as deployed here.
+    /// The stack: the template with this sandbox's values.
     fn stack(&self) -> Result<Stack, String> {
         let functions = || self.template.functions.iter();
         let parameter = |parameter: &str| {
@@ -301,7 +313,8 @@ impl Sandbox {
                     .keys()
                     .map(move |name| (function, name))
             });
-            // the built-in API is a resource of the stack, whose parameter is only for another
+            // The template's parameter is for another API. The built-in API is a resource of the
+            // stack.
             let mut feeding =
                 variables.filter(|(_, name)| *name != "API_URL" && camel_case(name) == parameter);
             feeding
@@ -317,12 +330,13 @@ impl Sandbox {
         Stack::of_template(parameter, resource)
     }
 
-    /// What is deployed, in the order of `template.yaml`.
+    /// The template of the deployment, in the order of `template.yaml`.
     pub fn template(&self) -> &Template {
         &self.template
     }
 
-    /// Another timeout than the template's for functions started from now on: a test that provokes one need not wait long.
+    /// Sets another timeout than the template's, for functions that start later. A test of a
+    /// timeout then takes less time.
     pub fn set_timeout(&mut self, timeout: Duration) {
         self.template
             .functions
@@ -330,12 +344,13 @@ impl Sandbox {
             .for_each(|function| function.timeout = timeout);
     }
 
-    /// Where `cargo lambda invoke -A 127.0.0.1 -P <port>` finds the functions.
+    /// The server where `cargo lambda invoke -A 127.0.0.1 -P <port>` finds the functions.
     pub fn invoke_api(&self) -> &Server {
         &self.invoke_api
     }
 
-    /// The Function URL's server of a function of the template, there before the function runs; it answers 502 until then.
+    /// The server of a function's Function URL. It exists before the function runs and answers 502
+    /// until then.
     pub fn door(&self, function: &str) -> &Server {
         self.doors
             .get(function)
@@ -343,8 +358,9 @@ impl Sandbox {
             .server()
     }
 
-    /// The environment Lambda gives this function: the variables of `template.yaml`, empty ones left out, and Lambda's own.
-    /// Panics when the template declares a variable without a default for which the sandbox has no value.
+    /// The environment that Lambda gives this function: the variables of `template.yaml` without
+    /// the empty ones, and Lambda's own. Panics if the template declares a variable without a
+    /// default and the sandbox has no value for it.
     pub fn env_for(&self, function: &str) -> BTreeMap<String, String> {
         let declared = self.declared(function);
         let mut environment: BTreeMap<String, String> = declared
@@ -434,8 +450,9 @@ impl Sandbox {
         self.run_with(function, binary, 1, &[]).await
     }
 
-    /// Starts a function in several processes, with some variables set (`Some`) or missing (`None`). Its Function URL and the Invoke API
-    /// lead to it from now on, and no longer to one started before.
+    /// Starts a function in several processes, with some variables set (`Some`) or removed
+    /// (`None`). Its Function URL and the Invoke API now lead to it, and no longer to a function
+    /// that was started before.
     pub async fn run_with(
         &self,
         function: &str,
@@ -450,8 +467,8 @@ impl Sandbox {
         lambda
     }
 
-    /// Starts a function for the events of [`record`], which are signed for another URL and old. The Invoke API leads to it from now
-    /// on; the Function URL does not.
+    /// Starts a function for the events of [`record`]. These events are old and signed for another
+    /// URL. The Invoke API now leads to this function; the Function URL does not.
     pub async fn run_recorded(&self, function: &str, binary: &Path) -> Lambda {
         let lambda = self
             .launch(function, binary, 1, &record::settings(function))
@@ -486,7 +503,7 @@ impl Sandbox {
             .unwrap_or_else(|error| panic!("{function}: {error}"))
     }
 
-    /// What the simulators complain about; taken by reading.
+    /// The complaints of all simulators. Reading removes them.
     pub fn complaints(&self) -> Vec<String> {
         let servers = [
             self.twilio.server(),
@@ -508,14 +525,14 @@ impl Sandbox {
             .collect()
     }
 
-    /// Writes accounts into the table, as `secure-api` reads them.
+    /// Writes accounts into the table, in the form that `secure-api` reads.
     pub async fn load(&self, accounts: &[Account]) {
         for item in accounts.iter().flat_map(Account::items) {
             self.aws.put(item).await;
         }
     }
 
-    /// Ends the sandbox; panics if a complaint is unread, as dropping it does.
+    /// Ends the sandbox. Panics if a complaint is unread, as a drop does.
     pub fn finish(self) {}
 }
 
@@ -529,7 +546,7 @@ impl Drop for Sandbox {
     }
 }
 
-/// `TwilioUrl` for `TWILIO_URL`.
+/// Turns `TWILIO_URL` into `TwilioUrl`.
 fn camel_case(name: &str) -> String {
     let capitalised = |word: &str| {
         word.chars()
@@ -540,7 +557,7 @@ fn camel_case(name: &str) -> String {
     name.split('_').map(capitalised).collect()
 }
 
-/// Says whose port is taken.
+/// Adds the port and its server to an error.
 fn busy(whose: &str, port: u16, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("port {port} ({whose}): {error}"))
 }

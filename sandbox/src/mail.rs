@@ -1,8 +1,8 @@
-//! A mail on its way: what a sender hands over and a receiving service makes fields of.
+//! A mail: the parts that a sender sets and a receiving service turns into fields.
 
 use crate::random;
 
-/// A mail with an HTML part only, as Auth0 sends them.
+/// A mail with only an HTML part, as Auth0 sends it.
 #[derive(Clone, Debug, Default)]
 pub struct Mail {
     /// SMTP `RCPT TO`.
@@ -17,7 +17,7 @@ pub struct Mail {
     pub subject: String,
     /// The HTML part.
     pub html: String,
-    /// The Message-Id header, with its angle brackets; empty: the mail has none.
+    /// The Message-Id header with its angle brackets; empty if the mail has none.
     pub message_id: String,
     /// Further headers (`X-Mailgun-Dkim-Check-Result`...), added after the usual ones.
     pub headers: Vec<(String, String)>,
@@ -37,7 +37,7 @@ pub struct Attachment {
 }
 
 impl Mail {
-    /// A mail from `Acme <no-reply@acme.example>` with a Message-Id of its own.
+    /// A mail from `Acme <no-reply@acme.example>` with a new Message-Id.
     pub fn new(recipient: &str, subject: &str, html: &str) -> Self {
         Self {
             recipient: recipient.to_owned(),
@@ -51,7 +51,8 @@ impl Mail {
         }
     }
 
-    /// The same, signed by this domain; Mailgun finds that its signature is good, and says so if its spam filter marks mails.
+    /// The same mail with a signature of this domain. Mailgun finds the signature good, and says so
+    /// if its spam filter marks mails.
     #[must_use]
     pub fn signed_by(mut self, domain: &str) -> Self {
         let signature = format!(
@@ -66,7 +67,8 @@ impl Mail {
     }
 }
 
-/// A date as mail headers and Twilio's API write it (RFC 5322): `Fri, 20 Nov 2026 12:00:00 +0000`.
+/// A date in the form of mail headers and Twilio's API (RFC 5322):
+/// `Fri, 20 Nov 2026 12:00:00 +0000`.
 pub fn date(epoch: u64) -> String {
     const WEEK: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"]; // 1 January 1970 was a Thursday
     const MONTHS: [&str; 12] = [
@@ -110,7 +112,8 @@ pub fn date(epoch: u64) -> String {
     )
 }
 
-/// The text a receiving service makes of an HTML part: tags dropped, link targets kept in brackets, entities decoded.
+/// The text that a receiving service makes from an HTML part: without tags, with link targets in
+/// brackets and entities decoded.
 pub fn plain_text(html: &str) -> String {
     let (mut text, mut rest, mut href) = (String::new(), html, None);
     while let Some(at) = rest.find('<') {

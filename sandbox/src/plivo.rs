@@ -1,8 +1,10 @@
 //! Plivo: the Message API.
 //!
-//! Imitates <https://www.plivo.com/docs/messaging/api/message/> and github plivo/plivo-python@a0cd3237 (`plivo/resources/messages.py`,
-//! `plivo/rest/client.py`), and <https://support.plivo.com/hc/en-us/articles/14814454609561-Message-Expiry>. Our functions are complained about for more than Plivo
-//! refuses: fields they do not need, several recipients, and texts that its log would keep.
+//! Imitates <https://www.plivo.com/docs/messaging/api/message/> and github
+//! plivo/plivo-python@a0cd3237 (`plivo/resources/messages.py`, `plivo/rest/client.py`), and
+//! <https://support.plivo.com/hc/en-us/articles/14814454609561-Message-Expiry>. It is stricter with
+//! our functions than Plivo: fields that they do not need, several recipients, and texts that
+//! Plivo's log would keep get a complaint.
 
 use std::{collections::HashMap, io, sync::MutexGuard, time::Duration};
 
@@ -23,21 +25,21 @@ use crate::{
     wire::{Complaints, Server, lock},
 };
 
-/// The account.
+/// The id of the account.
 pub const AUTH_ID: &str = "MASANDBOXSANDBOX0000";
 /// The fields that our functions send.
 const OURS: [&str; 6] = ["src", "dst", "text", "type", "log", "message_expiry"];
-/// Its token, until [`Plivo::set_auth_token`].
+/// The account's first token. [`Plivo::set_auth_token`] replaces it.
 pub const AUTH_TOKEN: &str = "sandbox-plivo-auth-token";
 
-/// The simulator. Numbers are E.164.
+/// The Plivo simulator. Numbers are E.164.
 pub struct Plivo {
     server: Server,
     account: Shared,
 }
 
 impl Plivo {
-    /// Serves `https://api.plivo.com` on this port, or a free one.
+    /// Serves `https://api.plivo.com` on this port or on a free one.
     pub async fn start(port: Option<u16>) -> io::Result<Self> {
         let account = Account::open(AUTH_TOKEN);
         let routes = Router::new()
@@ -52,25 +54,25 @@ impl Plivo {
         Ok(Self { server, account })
     }
 
-    /// What passed over the wire, faults, complaints.
+    /// The server, with its exchanges, faults and complaints.
     pub fn server(&self) -> &Server {
         &self.server
     }
 
-    /// Every text taken, in order.
+    /// All accepted texts, in order.
     pub fn messages(&self) -> Vec<Sent> {
         lock(&self.account).sent.clone()
     }
 
-    /// From now on every text to this number is refused with this HTTP status (400, 403, 422, 429, 500...); with 202 the answer lists it as
-    /// `invalid_number`.
+    /// Refuses every later text to this number with this HTTP status (400, 403, 422, 429, 500...).
+    /// With 202 the answer lists the number in `invalid_number`.
     pub fn reject(&self, number: &str, status: u16) {
         lock(&self.account)
             .refusals
             .insert(number.to_owned(), status.into());
     }
 
-    /// Takes [`Plivo::reject`] back.
+    /// Cancels [`Plivo::reject`].
     pub fn accept(&self, number: &str) {
         lock(&self.account).refusals.remove(number);
     }
@@ -93,7 +95,7 @@ fn problem(error: &str) -> Value {
     json!({"api_id": random::uuid(), "error": error})
 }
 
-/// The account's state, if the request is the account's.
+/// The account's state, if the request authenticates as the account.
 #[expect(clippy::result_large_err, reason = "it is the answer")]
 fn authenticate<'a>(
     account: &'a Shared,
@@ -116,7 +118,7 @@ fn authenticate<'a>(
     Ok(account)
 }
 
-/// A boolean, as itself or as a text.
+/// A boolean, as JSON or as a text.
 fn flag(value: &Value) -> Option<bool> {
     value.as_bool().or_else(|| value.as_str()?.parse().ok())
 }
@@ -173,7 +175,7 @@ async fn create(
             .unwrap_or_default()
     };
     let (src, text) = (field("src"), field("text"));
-    // several are joined by <
+    // Several recipients are joined by `<`.
     let recipients = field("dst")
         .split('<')
         .map(|to| to.strip_prefix('+').unwrap_or(to))
@@ -245,7 +247,7 @@ async fn create(
     (StatusCode::ACCEPTED, Json(answer)).into_response()
 }
 
-/// The Message resource: texts arrive at once.
+/// The Message resource. Texts arrive at once.
 fn resource(sent: &Sent, taken: u64) -> Value {
     let time = okta::iso(Duration::from_secs(taken))
         .replace('T', " ")
@@ -258,7 +260,7 @@ fn resource(sent: &Sent, taken: u64) -> Value {
     })
 }
 
-/// The newest first.
+/// The list of messages, newest first.
 async fn list(
     State(account): State<Shared>,
     Extension(complaints): Extension<Complaints>,

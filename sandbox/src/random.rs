@@ -1,4 +1,4 @@
-//! Identifiers nobody can guess, as the providers make them.
+//! Random identifiers that cannot be guessed, as the providers make them.
 
 /// Lower-case hexadecimal text of `bytes` random bytes.
 pub(crate) fn hex(bytes: usize) -> String {

@@ -1,7 +1,7 @@
-//! `cargo record`: the recorded requests in `events/`, and the variables that go with them.
+//! `cargo record`: the recorded requests in `events/`, and their variables.
 //!
-//! Everything in them is fixed, so writing them again changes nothing: the simulators make the requests, and what they make at random
-//! is replaced and signed again, with the sandbox's fixed keys. Function URL payload 2.0,
+//! The files are always the same. The simulators make the requests. Their random values are
+//! replaced by fixed ones and signed again with the sandbox's fixed keys. Function URL payload 2.0,
 //! <https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html#urls-payloads>.
 
 use std::{collections::BTreeMap, io, path::PathBuf};
@@ -21,37 +21,40 @@ use crate::{
     twilio,
 };
 
-/// Where the requests arrived; Twilio signs it. <https://docs.aws.amazon.com/lambda/latest/dg/urls-configuration.html>
+/// The domain of the requests. Twilio signs it.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/urls-configuration.html>
 const DOMAIN: &str = "abcdefghij.lambda-url.eu-west-1.on.aws";
-/// When, in epoch seconds: 20 November 2026, noon.
+/// The time of the requests, epoch seconds: 20 November 2026, noon.
 const AT: u64 = 1_795_176_000;
-/// Who signs up and replies, and who calls and texts an employee.
+/// The phone of the person who signs up and replies, and who calls and texts an employee.
 const PHONE: &str = "+4520123456";
 /// An account of `accounts.json`, its phone, and its holder's PIN.
 const ACCOUNT: &str = "10042";
 const ACCOUNT_PHONE: &str = "+4512345678";
 const PIN: &str = "2718";
-/// This machine, seen from a container (`sam local`) of Docker Desktop or Finch.
+/// The name of this machine in a container (`sam local`) of Docker Desktop or Finch.
 const HOST: &str = "host.docker.internal";
 
-/// The tenant that the links of the recorded mails lead to: the sandbox's, on its usual port.
+/// The tenant in the links of the recorded mails: the sandbox's, on its usual port.
 const TENANT: &str = "http://host.docker.internal:4712";
 
-/// When the recorded token ends: in a century.
+/// Expiry of the recorded token: in a century.
 const TOKEN_END: u64 = AT + 3_153_600_000;
 
-/// Settings under which recorded requests stay good for a century; an empty value means not set.
+/// Settings that keep recorded requests valid for a century. An empty value means not set.
 const SETTINGS: [(&str, &str); 3] = [
     ("AUTH0_URL", TENANT),
     ("MAX_MAIL_AGE_SECONDS", "3153600000"),
     ("PUBLIC_URL", ""),
 ];
-/// The functions that compare recorded links with the tenant; the others call it, from here and not from a container.
+/// The functions that compare recorded links with the tenant. The others call the tenant, and they
+/// run here, not in a container.
 const LINKED: [&str; 2] = ["send-verification-sms", "receive-confirmation-sms"];
-/// Whom the recorded mails are for is no user of any tenant, so this function has no keys to ask with.
+/// The user of the recorded mails exists in no tenant. So this function gets no keys for questions
+/// to a tenant.
 const UNASKED: (&str, &str) = ("send-verification-sms", "AUTH0_SECRET");
 
-/// Those of [`SETTINGS`] that a function on this machine needs.
+/// The part of [`SETTINGS`] that a function on this machine needs.
 pub(crate) fn settings(function: &str) -> Vec<(&'static str, Option<&'static str>)> {
     let needed = SETTINGS
         .into_iter()
@@ -63,7 +66,8 @@ pub(crate) fn settings(function: &str) -> Vec<(&'static str, Option<&'static str
         .collect()
 }
 
-/// The access token in recorded requests, whose issuer is the tenant as a container sees it, and the same of this tenant.
+/// The access token in recorded requests, and one with the same claims for this tenant. The
+/// recorded issuer is the tenant as a container sees it.
 #[derive(Clone, Debug)]
 pub struct Tokens {
     recorded: String,
@@ -71,7 +75,7 @@ pub struct Tokens {
 }
 
 impl Tokens {
-    /// Both, signed by this tenant.
+    /// Both tokens, signed by this tenant.
     pub fn new(auth0: &Auth0) -> Self {
         let token = |issuer| {
             let claims = json!({ "iss": issuer, "iat": AT, "exp": TOKEN_END });
@@ -83,7 +87,8 @@ impl Tokens {
         }
     }
 
-    /// A recorded event for a function that asks this tenant for its keys; any other stays as it is.
+    /// Replaces the recorded token in an event, for a function that asks this tenant for its keys.
+    /// Other events do not change.
     pub fn reissue(&self, event: Bytes) -> Bytes {
         match std::str::from_utf8(&event) {
             Ok(text) if text.contains(&self.recorded) => {
@@ -94,7 +99,7 @@ impl Tokens {
     }
 }
 
-/// Writes the files of [`files`] and says which.
+/// Writes the files of [`files`] and returns their paths.
 pub async fn write() -> io::Result<Vec<PathBuf>> {
     let folder = root().join("events");
     let mut written = Vec::new();
@@ -106,7 +111,7 @@ pub async fn write() -> io::Result<Vec<PathBuf>> {
     Ok(written)
 }
 
-/// The files of `events/` by name.
+/// The files of `events/`, by name.
 pub async fn files() -> BTreeMap<&'static str, String> {
     let sandbox = Sandbox::start().await;
     let user = sandbox
@@ -314,7 +319,7 @@ pub async fn files() -> BTreeMap<&'static str, String> {
     files.map(|(name, value)| (name, pretty(value))).into()
 }
 
-/// The post of a mail; `number` makes it another one.
+/// The POST of a mail. Each `number` gives another mail.
 fn mail(sandbox: &Sandbox, made: TicketMail, number: u8) -> Vec<(String, String)> {
     let TicketMail {
         mut mail, ticket, ..
@@ -338,12 +343,12 @@ fn mail(sandbox: &Sandbox, made: TicketMail, number: u8) -> Vec<(String, String)
     fields
 }
 
-/// The parameters of a text; `number` makes it another one.
+/// The parameters of a text. Each `number` gives another text.
 fn text(sandbox: &Sandbox, body: &str, number: u8) -> Vec<(String, String)> {
     numbered(sandbox.twilio.inbound(PHONE, twilio::NUMBER, body), number)
 }
 
-/// With a fixed name; `SM` or `MM` stays.
+/// Replaces the SID by a fixed one. The prefix `SM` or `MM` stays.
 fn numbered(mut params: Vec<(String, String)>, number: u8) -> Vec<(String, String)> {
     for name in ["MessageSid", "SmsSid", "SmsMessageSid"] {
         set(&mut params, name, |sid| {
@@ -358,7 +363,7 @@ fn call(sandbox: &Sandbox) -> Vec<(String, String)> {
     call_to(sandbox, COMPANY_NUMBER, 1)
 }
 
-/// The parameters of a call; `number` makes it another one.
+/// The parameters of a call. Each `number` gives another call.
 fn call_to(sandbox: &Sandbox, to: &str, number: u8) -> Vec<(String, String)> {
     let mut params = sandbox.twilio.inbound_call(PHONE, to);
     set(&mut params, "CallSid", |sid| {
@@ -370,7 +375,7 @@ fn call_to(sandbox: &Sandbox, to: &str, number: u8) -> Vec<(String, String)> {
     params
 }
 
-/// What Okta tells of a new employee.
+/// Okta's event for a new employee.
 fn hired(sandbox: &Sandbox) -> Value {
     let mut event = sandbox
         .okta
@@ -384,7 +389,8 @@ fn hired(sandbox: &Sandbox) -> Value {
     event
 }
 
-/// What `EventBridge` Scheduler sends. <https://docs.aws.amazon.com/lambda/latest/dg/with-eventbridge-scheduler.html>
+/// The event of `EventBridge` Scheduler.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/with-eventbridge-scheduler.html>
 fn schedule() -> Value {
     json!({
         "version": "0",
@@ -399,7 +405,7 @@ fn schedule() -> Value {
     })
 }
 
-/// Okta asks whether the address of its event hook is one.
+/// Okta's challenge, with which it verifies the URL of its event hook.
 fn challenge() -> Value {
     let headers = [(
         "x-okta-verification-challenge",
@@ -408,7 +414,7 @@ fn challenge() -> Value {
     get("/okta", "", "Okta-Event-Hooks/1.0", &headers)
 }
 
-/// A GET, which has no body.
+/// A GET without a body.
 fn get(path: &str, query: &str, user_agent: &str, headers: &[(&str, &str)]) -> Value {
     let mut event = event(path, "application/json", user_agent, headers, "");
     event["requestContext"]["http"]["method"] = "GET".into();
@@ -437,7 +443,7 @@ fn gateway_token(sandbox: &Sandbox) -> String {
     )
 }
 
-/// The same claims, with the algorithm that needs no key.
+/// A token with the same claims and the algorithm that needs no key.
 fn unsigned(token: &str) -> String {
     let header = BASE64_URL_SAFE_NO_PAD.encode(r#"{"alg":"none","typ":"JWT"}"#);
     let claims = token.split('.').nth(1).unwrap_or_default();
@@ -459,7 +465,7 @@ fn set(fields: &mut [(String, String)], name: &str, change: impl FnOnce(&mut Str
     change(value);
 }
 
-/// A post of Twilio's.
+/// A POST from Twilio.
 fn webhook(path: &str, signature: &str, body: &str) -> Value {
     let headers = [
         (
@@ -477,7 +483,7 @@ fn webhook(path: &str, signature: &str, body: &str) -> Value {
     )
 }
 
-/// Lambda passes JSON as it is, forms as base64.
+/// Lambda passes JSON unchanged and forms as base64.
 fn event(
     path: &str,
     content_type: &str,
@@ -525,7 +531,8 @@ fn event(
     event
 }
 
-/// `sam local invoke -n`: by logical id, the variables of `template.yaml` that need a value, or another one, beside `cargo sandbox`.
+/// The file for `sam local invoke -n`. By logical id it has the variables of `template.yaml` that
+/// need a value, or another value, beside `cargo sandbox`.
 fn environment(sandbox: &Sandbox) -> Value {
     let ports = [
         (sandbox.twilio.server(), Ports::TWILIO),
@@ -537,7 +544,8 @@ fn environment(sandbox: &Sandbox) -> Value {
         (sandbox.aws.dynamodb(), Ports::DYNAMODB),
         (sandbox.aws.secrets(), Ports::SECRETS),
     ];
-    // What a number is bought with: it is this machine that calls it. The protected API is called from the container.
+    // A bought number gets this machine's URLs, because the sandbox's Twilio calls them. The
+    // protected API gets the URL that a container can call.
     let doors = (1..).zip(&sandbox.template().functions);
     let doors: Vec<_> = doors
         .map(|(offset, function)| {
@@ -563,7 +571,7 @@ fn environment(sandbox: &Sandbox) -> Value {
     let functions = sandbox.template().functions.iter().map(|function| {
         let values = sandbox.env_for(&function.name);
         let needed = function.environment.iter().filter_map(|(name, default)| {
-            // Left out, it would be what `sam local` makes of a reference.
+            // Without a value `sam local` would insert the reference.
             if (function.name.as_str(), name.as_str()) == UNASKED {
                 return Some((name.clone(), "".into()));
             }
@@ -582,7 +590,8 @@ fn environment(sandbox: &Sandbox) -> Value {
     Value::Object(functions.collect())
 }
 
-/// Independent of whether a build has `serde_json` keep the order of keys.
+/// Sorts the keys, so that the text does not depend on whether a build's `serde_json` keeps their
+/// order.
 fn pretty(mut value: Value) -> String {
     value.sort_all_objects();
     format!("{value:#}\n")

@@ -1,7 +1,8 @@
-//! IAM as far as the functions' roles go: which items of the table and which secrets a call may touch.
+//! IAM for the functions' roles: the items of the table and the secrets that a call may use.
 //!
-//! A role's statements are read from `template.yaml`, so that every test of a function also shows that its role allows what it does. A
-//! request is known by the access key in its signature; keys that are no function's (a test's own, the CLI's) may do everything.
+//! A role's statements are read from `template.yaml`. So every test of a function also shows that
+//! its role allows its calls. The access key in a request's signature identifies the function.
+//! Other keys (a test's own, the CLI's) may do everything.
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html>
 
 use std::collections::BTreeMap;
@@ -12,11 +13,11 @@ use serde_norway::Value as Yaml;
 
 use crate::sms;
 
-/// What a function's role allows.
+/// The rights of a function's role.
 #[derive(Clone, Debug, Default)]
 pub struct Rights {
     items: Vec<Items>,
-    /// Names of secrets whose value may be read.
+    /// Names of the secrets whose value the role may read.
     secrets: Vec<String>,
 }
 
@@ -24,14 +25,16 @@ pub struct Rights {
 #[derive(Clone, Debug)]
 struct Items {
     actions: Vec<String>,
-    /// What the partition key of every item must look like; an asterisk at the end stands for anything.
+    /// Patterns for the partition key of every item. An asterisk at the end matches any text.
     keys: Vec<String>,
-    /// The condition `Null`: without it the statement also allows what names no item, such as a `Scan`.
+    /// True if the statement has the condition `Null`. Without it the statement also allows
+    /// operations that name no item, such as a `Scan`.
     keyed: bool,
 }
 
 impl Rights {
-    /// Those of a role, a resource of the template; `secrets` are the names of its secrets by logical id.
+    /// The rights of a role, which is a resource of the template. `secrets` maps logical ids to
+    /// names of secrets.
     pub(crate) fn of(role: &Yaml, secrets: &BTreeMap<String, String>) -> Self {
         let mut rights = Self::default();
         let policies = list(&role["Properties"]["Policies"]);
@@ -59,7 +62,7 @@ impl Rights {
         rights
     }
 
-    /// What an operation on the table does without being allowed to, if anything.
+    /// The first action of an operation on the table that the role does not allow, if any.
     pub(crate) fn excess(&self, operation: &str, request: &Value) -> Option<String> {
         needed(operation, request)
             .into_iter()
@@ -69,7 +72,7 @@ impl Rights {
             })
     }
 
-    /// Whether the value of this secret may be read.
+    /// True if the role may read the value of this secret.
     pub(crate) fn may_read(&self, secret: &str) -> bool {
         self.secrets.iter().any(|allowed| allowed == secret)
     }
@@ -88,7 +91,8 @@ impl Items {
     }
 }
 
-/// The actions that an operation needs, each with the partition key of its item. A transaction needs those of its parts
+/// The actions that an operation needs, each with the partition key of its item. A transaction
+/// needs the actions of its parts
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html>).
 fn needed<'a>(operation: &str, request: &'a Value) -> Vec<(String, Option<&'a str>)> {
     let one = |action: &str, request: &'a Value| {
@@ -118,7 +122,7 @@ fn needed<'a>(operation: &str, request: &'a Value) -> Vec<(String, Option<&'a st
     }
 }
 
-/// The functions' rights by the access keys that their processes have.
+/// The functions' rights, by the access key of their processes.
 #[derive(Debug, Default)]
 pub(crate) struct Principals(BTreeMap<String, (String, Rights)>);
 
@@ -131,7 +135,7 @@ impl Principals {
         )
     }
 
-    /// Who made a request, if a function did: its name and rights.
+    /// The name and rights of the function that made a request; `None` for other clients.
     pub(crate) fn of(&self, headers: &HeaderMap) -> Option<(&str, &Rights)> {
         let (_, credential) =
             sms::header(headers, header::AUTHORIZATION).split_once("Credential=")?;
@@ -149,7 +153,7 @@ pub(crate) fn access_key(function: &str) -> String {
     format!("ASIASANDBOX{}", capitals.collect::<String>())
 }
 
-/// What is referred to, also if a condition may leave it out.
+/// The resource to which the YAML refers, even inside a `!If`.
 fn referred(yaml: &Yaml) -> Option<&str> {
     match yaml {
         Yaml::Tagged(tagged) if tagged.tag == "Ref" => tagged.value.as_str(),

@@ -1,6 +1,9 @@
-//! What the tests of all functions share: a sandbox with the function running in it, the questions that every test asks,
-//! and one rule for what may be written. When a [`Scene`] ends, no secret of the sandbox, no token that it issued, no link,
-//! and nothing else that the test marked, may be in any line that the function wrote at its most talkative level.
+//! What the tests of all functions share: a sandbox with the function running in it, the questions
+//! that every test asks, and one rule for log lines.
+//!
+//! When a [`Scene`] ends, it reads every line that the function wrote at its most detailed log
+//! level. No line may contain a secret of the sandbox, a token that the sandbox issued, a link, or
+//! any other text that the test marked.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -15,13 +18,13 @@ use crate::lambda::Lambda;
 use crate::wire::{Exchange, Fault, Faults, Server, lock};
 use crate::{auth0, clickatell, mailgun, okta, plivo, twilio, vonage};
 
-/// A variable and its value in place of the template's; `None` takes it away.
+/// A variable and the value that replaces the template's; `None` removes the variable.
 pub type Setting<'a> = (&'a str, Option<&'a str>);
 
 /// The parameters of a form.
 pub type Params = Vec<(String, String)>;
 
-/// No function writes these.
+/// Texts that no function may write.
 const NEVER_WRITTEN: [&str; 17] = [
     "ticket=",
     crate::HOOK_TOKEN,
@@ -42,20 +45,22 @@ const NEVER_WRITTEN: [&str; 17] = [
     vonage::API_SECRET,
 ];
 
-/// How many characters make it unlikely that a marker is found in an id by chance.
+/// Minimum length of a marker. An id may contain a shorter text by chance.
 const LONG_ENOUGH: usize = 6;
 
 /// A sandbox with one function of the template running in it.
 pub struct Scene {
-    /// The function. It is dropped before the sandbox, which then fails the test if a simulator complained.
+    /// The function. It is dropped before the sandbox. The sandbox then fails the test if a
+    /// simulator complained.
     pub lambda: Lambda,
-    /// Everything that it talks to.
+    /// Everything that the function calls.
     pub sandbox: Sandbox,
     markers: Mutex<BTreeSet<String>>,
 }
 
 impl Scene {
-    /// Runs the function in so many processes, with these settings over the sandbox's. The first process is ready.
+    /// Runs the function in this many processes. `settings` replace the sandbox's own. Returns when
+    /// the first process is ready.
     pub async fn start(
         sandbox: Sandbox,
         function: &str,
@@ -72,7 +77,7 @@ impl Scene {
         scene
     }
 
-    /// The same; no process is waited for.
+    /// Like [`Self::start`], but waits for no process.
     pub async fn launch(
         sandbox: Sandbox,
         function: &str,
@@ -87,8 +92,8 @@ impl Scene {
         }
     }
 
-    /// This must never be written: of a phone number, not even the part without its calling code. A short one would be
-    /// found by chance, and is not looked for.
+    /// Marks a text that must never be written. Of a phone number, even the part without its
+    /// calling code is marked. A short text is not marked, because an id may contain it by chance.
     pub fn mark(&self, marker: &str) {
         let mut markers = lock(&self.markers);
         let digits = marker.strip_prefix('+').filter(|digits| digits.len() >= 10);
@@ -98,51 +103,51 @@ impl Scene {
         }
     }
 
-    /// How much is marked.
+    /// The number of markers.
     pub fn marked(&self) -> usize {
         lock(&self.markers).len()
     }
 
-    /// Fails if a text holds what was marked.
+    /// Fails if the text contains a marker.
     pub fn assert_unmarked(&self, text: &str) {
         for marker in &*lock(&self.markers) {
             assert!(!text.contains(marker.as_str()), "{marker} in {text}");
         }
     }
 
-    /// What is to go wrong at `DynamoDB`.
+    /// The faults of `DynamoDB`.
     pub fn dynamodb(&self) -> &Faults {
         self.sandbox.aws.dynamodb().faults()
     }
 
-    /// What is to go wrong at Secrets Manager.
+    /// The faults of Secrets Manager.
     pub fn secrets(&self) -> &Faults {
         self.sandbox.aws.secrets().faults()
     }
 
-    /// What is to go wrong at Auth0.
+    /// The faults of Auth0.
     pub fn auth0(&self) -> &Faults {
         self.sandbox.auth0.server().faults()
     }
 
-    /// What is to go wrong at Okta.
+    /// The faults of Okta.
     pub fn okta(&self) -> &Faults {
         self.sandbox.okta.server().faults()
     }
 
-    /// What is to go wrong at Twilio.
+    /// The faults of Twilio.
     pub fn twilio(&self) -> &Faults {
         self.sandbox.twilio.server().faults()
     }
 
-    /// The items whose `pk` begins so.
+    /// The items whose `pk` begins with `prefix`.
     pub async fn items(&self, prefix: &str) -> Vec<Value> {
         let mut items = self.sandbox.aws.items().await;
         items.retain(|item| text(item, "pk").is_some_and(|pk| pk.starts_with(prefix)));
         items
     }
 
-    /// What the journal says of the one send there was.
+    /// The stage of the only send in the journal.
     pub async fn stage(&self) -> String {
         let items = self.items("sent#").await;
         assert_eq!(items.len(), 1, "{items:#?}");
@@ -160,13 +165,13 @@ impl Scene {
         exchanges.iter().filter(names_it).count()
     }
 
-    /// The first log line with this outcome, when it comes.
+    /// The first log line with this outcome. Waits until there is one.
     pub async fn logged(&self, outcome: &str) -> Value {
         let marked = format!("\"outcome\":\"{outcome}\"");
         parsed(&self.lambda.wait_log(|line| line.contains(&marked)).await)
     }
 
-    /// The last log line with this outcome; if there is none yet, the first that comes.
+    /// The last log line with this outcome. If there is none yet, waits for the first.
     pub async fn last_logged(&self, outcome: &str) -> Value {
         let first = self.logged(outcome).await;
         let lines = self.lambda.log().into_iter().map(|line| parsed(&line));
@@ -191,7 +196,7 @@ impl Scene {
         self.lambda.wait_exits(exits + 1).await;
     }
 
-    /// Another process in place of the first, which remembers nothing.
+    /// Replaces the first process by a new one with empty memory.
     pub async fn restart(&self) {
         self.kill().await;
         self.lambda
@@ -212,7 +217,7 @@ impl Drop for Scene {
         }
         for line in [self.lambda.log(), self.lambda.errors()].concat() {
             let mut line = parsed(&line);
-            // Milliseconds and hexadecimal ids hold digits by chance.
+            // Milliseconds and hexadecimal ids contain digits of a number by chance.
             for by_chance in ["_aws", "sid"] {
                 line[by_chance] = Value::Null;
             }
@@ -221,7 +226,7 @@ impl Drop for Scene {
     }
 }
 
-/// Runs a function as a scene does, beside the one that runs.
+/// Runs a function with the settings of a scene, beside the scene's own.
 pub async fn launch(
     sandbox: &Sandbox,
     function: &str,
@@ -235,8 +240,8 @@ pub async fn launch(
         .await
 }
 
-/// The problems with which the function's process ends at start: it says them in one line, and to Lambda, and does not exit
-/// with success. Fails if it starts.
+/// The problems that stop the function's process at start. The process must report them in one line
+/// and to Lambda, and must not exit with success. Fails if the process starts.
 pub async fn problems(
     sandbox: &Sandbox,
     function: &str,
@@ -268,7 +273,7 @@ pub async fn problems(
     problems
 }
 
-/// Everything that a function writes is one JSON object a line.
+/// Parses a log line: every line that a function writes is one JSON object.
 fn parsed(line: &str) -> Value {
     serde_json::from_str(line).unwrap_or_else(|why| panic!("no JSON ({why}): {line}"))
 }
@@ -283,7 +288,7 @@ pub fn number(value: &Value) -> u64 {
     number.unwrap_or_else(|| panic!("no whole number: {value}"))
 }
 
-/// An answer in place of the real one.
+/// An answer that replaces the real one.
 pub fn says(status: u16, body: &str) -> Fault {
     Fault::Answer {
         status,
@@ -292,12 +297,12 @@ pub fn says(status: u16, body: &str) -> Fault {
     }
 }
 
-/// An empty answer in place of the real one.
+/// An empty answer that replaces the real one.
 pub fn status(status: u16) -> Fault {
     says(status, "")
 }
 
-/// The parameters and these, which take the place of others of the same name.
+/// The parameters of a form with `more` added. These replace parameters of the same name.
 pub fn and(params: &[(String, String)], more: &[(&str, &str)]) -> Params {
     let replaced = |name: &str| more.iter().any(|(other, _)| *other == name);
     let kept = params.iter().filter(|(name, _)| !replaced(name)).cloned();
@@ -312,7 +317,7 @@ pub fn document(verbs: &str) -> String {
     format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response>{verbs}</Response>")
 }
 
-/// Runs all at the same time; the results are in the order of the jobs.
+/// Runs all jobs at the same time. The results have the order of the jobs.
 pub async fn at_once<T: Send + 'static>(
     jobs: impl IntoIterator<Item = impl Future<Output = T> + Send + 'static>,
 ) -> Vec<T> {
@@ -324,12 +329,12 @@ pub async fn at_once<T: Send + 'static>(
     results
 }
 
-/// Waits until a server has received `n` requests; the last may not be answered yet.
+/// Waits until a server has received `n` requests. The last one may still be unanswered.
 pub async fn wait_exchanges(server: &Server, n: usize) {
     wait_for(server, n, |_| true).await;
 }
 
-/// Waits until a server has received `n` such requests.
+/// Waits until a server has received `n` requests of this kind.
 pub async fn wait_for(server: &Server, n: usize, such: impl Fn(&Exchange) -> bool) {
     let enough =
         server.wait(|exchanges| exchanges.iter().filter(|exchange| such(exchange)).count() >= n);

@@ -1,4 +1,5 @@
-//! What the simulators of Clickatell, Plivo and Vonage have in common: an account with the texts it took, and how a request is read.
+//! The common parts of the simulators of Clickatell, Plivo and Vonage: an account with its accepted
+//! texts, and the parsing of requests.
 
 use std::{
     collections::HashMap,
@@ -17,29 +18,29 @@ use serde_json::Value;
 
 use crate::wire::Complaints;
 
-/// A text that a provider took.
+/// A text that a provider accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sent {
-    /// The recipient, E.164; on the wire it has no plus.
+    /// The recipient, E.164. On the wire it has no plus.
     pub to: String,
-    /// The sender as given; empty if none was.
+    /// The sender as given; empty if there was none.
     pub from: String,
     /// The text.
     pub text: String,
-    /// What the provider calls it.
+    /// The provider's id.
     pub id: String,
-    /// How long it may wait to be sent, if that was said.
+    /// Maximum time in the provider's queue, if the request set one.
     pub validity: Option<Duration>,
 }
 
-/// The state behind a simulator.
+/// The state of a simulator.
 pub(crate) struct Account {
-    /// The key, token or password that opens it.
+    /// The key, token or password of the account.
     pub(crate) secret: String,
     pub(crate) sent: Vec<Sent>,
-    /// When each of them was taken, in seconds since the epoch.
+    /// The acceptance time of each text, seconds since the epoch.
     pub(crate) taken: Vec<u64>,
-    /// What is answered to texts to a number, E.164; codes are the provider's.
+    /// The provider's code with which texts to a number (E.164) are refused.
     pub(crate) refusals: HashMap<String, u32>,
 }
 
@@ -55,7 +56,7 @@ impl Account {
         }))
     }
 
-    /// Takes a text to these digits.
+    /// Accepts a text to these digits.
     pub(crate) fn take(
         &mut self,
         to: &str,
@@ -75,13 +76,14 @@ impl Account {
         });
     }
 
-    /// What is answered to texts to these digits, if they are not taken.
+    /// The code with which texts to these digits are refused, if any.
     pub(crate) fn refusal(&self, to: &str) -> Option<u32> {
         self.refusals.get(&format!("+{to}")).copied()
     }
 }
 
-/// The routes, and complaints about requests to any other; `error` is how the vendor says what is wrong.
+/// The routes. A request to any other path gets a complaint. `error` makes an error in the vendor's
+/// form.
 pub(crate) fn router(
     vendor: &'static str,
     routes: Router<Shared>,
@@ -103,12 +105,12 @@ pub(crate) fn router(
         .with_state(Arc::clone(account))
 }
 
-/// What a simulator answers, in its vendor's form, to what it does not simulate.
+/// The text of a simulator's answer to a request that it does not simulate.
 pub(crate) fn not_simulated(method: &Method, uri: &Uri) -> String {
     format!("{method} {} is not simulated by this sandbox", uri.path())
 }
 
-/// User and password of `Authorization: Basic`.
+/// The user and the password in `Authorization: Basic`.
 pub(crate) fn basic(headers: &HeaderMap) -> Option<(String, String)> {
     let decoded = BASE64
         .decode(header(headers, header::AUTHORIZATION).strip_prefix("Basic ")?)
@@ -117,7 +119,7 @@ pub(crate) fn basic(headers: &HeaderMap) -> Option<(String, String)> {
     Some((user.to_owned(), password.to_owned()))
 }
 
-/// The header's value, or nothing.
+/// The header's value; empty if it is missing.
 pub(crate) fn header(headers: &HeaderMap, name: HeaderName) -> &str {
     headers
         .get(name)
@@ -125,7 +127,7 @@ pub(crate) fn header(headers: &HeaderMap, name: HeaderName) -> &str {
         .unwrap_or_default()
 }
 
-/// A form's fields; the error names the first that is not in `known` or comes twice.
+/// A form's fields. The error names the first field that is unknown or repeated.
 pub(crate) fn form(body: &[u8], known: &[&str]) -> Result<HashMap<String, String>, String> {
     let mut fields = HashMap::new();
     for (name, value) in form_urlencoded::parse(body).into_owned() {
@@ -136,7 +138,8 @@ pub(crate) fn form(body: &[u8], known: &[&str]) -> Result<HashMap<String, String
     Ok(fields)
 }
 
-/// A field that is a whole number within bounds; `Ok(None)` if it is not there, the error names it.
+/// A field with a whole number within bounds; `Ok(None)` if it is missing. The error names the
+/// field.
 pub(crate) fn number(
     fields: &HashMap<String, String>,
     name: &str,

@@ -1,6 +1,8 @@
-//! `template.yaml` as far as the sandbox needs it: the functions with their variables and rights, and the table.
+//! The parts of `template.yaml` that the sandbox needs: the functions with their variables and
+//! rights, and the table.
 //!
-//! What `CloudFormation` would know only after deploying (an ARN, a parameter without a default) is `None` here: the sandbox puts its own.
+//! A value that `CloudFormation` knows only after deployment (an ARN, a parameter without a
+//! default) is `None` here. The sandbox uses its own value instead.
 
 use std::{
     collections::BTreeMap,
@@ -13,10 +15,10 @@ use serde_norway::Value as Yaml;
 
 use crate::{cloudformation::STACK_NAME, rights::Rights};
 
-/// What is deployed.
+/// The resources of the template.
 #[derive(Clone, Debug)]
 pub struct Template {
-    /// In the order of the file; those that a condition may leave out count.
+    /// In the order of the file. Functions under a condition are included.
     pub functions: Vec<Function>,
     /// The properties of the first `AWS::DynamoDB::Table`, as `CreateTable` takes them except `TimeToLiveSpecification`.
     pub table: Value,
@@ -29,15 +31,15 @@ pub struct Function {
     pub logical_id: String,
     /// Last part of `CodeUri`: package, binary and folder under `functions/`.
     pub name: String,
-    /// After this Lambda kills the process.
+    /// Lambda kills the process after this time.
     pub timeout: Duration,
     /// MB.
     pub memory: u64,
-    /// Declared variables; a parameter's value is its default.
+    /// Declared variables. The value of a parameter is its default.
     pub environment: BTreeMap<String, Option<String>>,
-    /// Those of the variables that name a secret of the template: the secret's name in this stack.
+    /// The variables that name a secret of the template, with the secret's name in this stack.
     pub secrets: BTreeMap<String, String>,
-    /// What its role allows.
+    /// The rights of its role.
     pub rights: Rights,
 }
 
@@ -54,7 +56,7 @@ pub fn root() -> PathBuf {
 }
 
 impl Template {
-    /// The template of this repository, read now.
+    /// Reads this repository's template from its file.
     pub fn read() -> Result<Self, String> {
         let path = root().join("template.yaml");
         let text = std::fs::read_to_string(&path)
@@ -62,7 +64,8 @@ impl Template {
         Self::parse(&text).map_err(|error| format!("{}: {error}", path.display()))
     }
 
-    /// Understands the intrinsic functions `Ref` and `If` with its conditions; any other is a value nobody knows before deploying.
+    /// Parses a template. It evaluates the intrinsic functions `Ref` and `If` with its conditions.
+    /// The value of any other function is unknown before deployment.
     pub fn parse(text: &str) -> Result<Self, String> {
         let yaml: Yaml = serde_norway::from_str(text).map_err(|error| error.to_string())?;
         let known = Known {
@@ -110,7 +113,7 @@ impl Template {
     }
 }
 
-/// What a plain reference with this tag refers to.
+/// The target of a plain reference with this tag.
 fn referred<'a>(yaml: &'a Yaml, tag: &str) -> Option<&'a str> {
     match yaml {
         Yaml::Tagged(tagged) if tagged.tag == tag => tagged.value.as_str(),
@@ -177,7 +180,7 @@ struct Known<'a> {
 }
 
 impl Known<'_> {
-    /// Null stands for what is unknown.
+    /// Evaluates a node. An unknown value is null.
     fn value(&self, yaml: &Yaml) -> Value {
         match yaml {
             Yaml::Bool(flag) => json!(flag),
@@ -210,7 +213,7 @@ impl Known<'_> {
         };
         let mut operands = tagged.value.as_sequence().into_iter().flatten();
         match tagged.tag.to_string().trim_start_matches('!') {
-            // "-1" and -1 are the same to CloudFormation
+            // `CloudFormation` treats "-1" and -1 as equal.
             "Equals" => text(&self.value(&tagged.value[0])) == text(&self.value(&tagged.value[1])),
             "Not" => !self.holds(&tagged.value[0]),
             "And" => operands.all(|operand| self.holds(operand)),

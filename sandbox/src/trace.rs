@@ -1,5 +1,6 @@
-//! What our programs send, and what the simulators answer, as lines of JSON: `.ci/sdk-check` compares them with the providers' SDKs and
-//! documents. Only while the environment variable [`VARIABLE`] names a file.
+//! Writes the programs' requests and the simulators' answers as lines of JSON. `.ci/sdk-check`
+//! compares them with the providers' SDKs and documents. Active only if the environment variable
+//! [`VARIABLE`] names a file.
 
 use std::{
     fs::{File, OpenOptions},
@@ -11,10 +12,10 @@ use serde_json::json;
 
 use crate::wire::Exchange;
 
-/// Names the file, to which every process adds.
+/// Names the file. All processes append to it.
 const VARIABLE: &str = "SANDBOX_TRACE";
 
-/// Adds an exchange that nothing spoiled.
+/// Appends an exchange without a fault.
 pub(crate) fn write(server: &str, exchange: &Exchange) {
     static FILE: OnceLock<Option<File>> = OnceLock::new();
     let file = FILE.get_or_init(|| {
@@ -34,7 +35,7 @@ pub(crate) fn write(server: &str, exchange: &Exchange) {
         "status": exchange.status,
         "answer": String::from_utf8_lossy(&exchange.response),
     });
-    // in one piece, so that lines of several processes stay whole
+    // One write keeps lines of several processes whole.
     file.write_all(format!("{line}\n").as_bytes())
         .unwrap_or_else(|error| panic!("{VARIABLE}: {error}"));
 }

@@ -1,10 +1,14 @@
-//! Twilio: the Messages API, the numbers, what administrators set, and the phones whose texts and calls it turns into webhooks.
+//! Twilio: the Messages API, the account's numbers, the administrators' settings, and the phones. A
+//! phone's texts and calls become webhooks.
 //!
-//! Imitates <https://www.twilio.com/docs/messaging/api/message-resource>, `/docs/messaging/guides/webhook-request` (2026-03-09),
-//! `/docs/usage/webhooks/webhooks-security`, `/docs/usage/webhooks/webhooks-connection-overrides`, `/docs/api/errors/*` and twilio-oai@d50069b4
-//! `twilio_api_v2010.json`. That Message Redaction, where an account has none, is refused at once is
-//! how `/docs/api/errors/30029` reads. Our functions are complained about for fields
-//! they do not need, of which Twilio takes no notice.
+//! Imitates <https://www.twilio.com/docs/messaging/api/message-resource>,
+//! `/docs/messaging/guides/webhook-request` (2026-03-09), `/docs/usage/webhooks/webhooks-security`,
+//! `/docs/usage/webhooks/webhooks-connection-overrides`, `/docs/api/errors/*` and
+//! twilio-oai@d50069b4 `twilio_api_v2010.json`.
+//!
+//! A message that asks for Message Redaction is refused at once if the account lacks this feature;
+//! this is our reading of `/docs/api/errors/30029`. A request of our functions with a field that
+//! they do not need gets a complaint. Twilio ignores such a field.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -42,20 +46,21 @@ pub use numbers::{Owned, Stock};
 pub use phone::Reply;
 pub use voice::{APPLICATION_ERROR, Call, Caller, Dialled, Ended, Recording, Talk};
 
-/// The account.
+/// SID of the account.
 pub const ACCOUNT_SID: &str = "AC00000000000000000000000000000001";
-/// Its primary token, until [`Twilio::set_auth_token`].
+/// The account's first primary token. [`Twilio::set_auth_token`] replaces it.
 pub const AUTH_TOKEN: &str = "0123456789abcdef-example-auth-token";
-/// SID of the API key that the account has at first.
+/// SID of the account's first API key.
 pub const API_KEY_SID: &str = "SK00000000000000000000000000000009";
-/// Its secret.
+/// Secret of the account's first API key.
 pub const API_KEY_SECRET: &str = "example-api-key-secret-of-twilio";
-/// The account's first number; the one of Twilio's own test credentials.
+/// The account's first number. It is the number of Twilio's own test credentials.
 pub const NUMBER: &str = "+15005550006";
-/// A messaging service whose only sender is [`NUMBER`], and which leaves texts to where that sends them.
+/// A messaging service with [`NUMBER`] as its only sender. It leaves incoming texts to the number's
+/// own webhook.
 pub const MESSAGING_SERVICE: &str = "MG00000000000000000000000000000001";
 
-/// Fields that would send something else, or at another time.
+/// Fields that would change the message or its time.
 const NOT_SIMULATED: [&str; 5] = [
     "ContentSid",
     "ContentVariables",
@@ -75,15 +80,15 @@ pub struct Message {
     pub from: String,
     /// The text.
     pub body: String,
-    /// URLs of pictures and the like.
+    /// URLs of pictures and other media.
     pub media: Vec<String>,
-    /// `outbound-api` or `outbound-reply` (by `TwiML`).
+    /// `outbound-api`, or `outbound-reply` for a reply by `TwiML`.
     pub direction: &'static str,
-    /// How long it may wait to be sent, if that was said.
+    /// Maximum time in Twilio's queue, if the request set one.
     pub validity: Option<Duration>,
-    /// Whether Twilio keeps the text in its records.
+    /// True if Twilio keeps the text in its records.
     pub keeps_body: bool,
-    /// Whether it keeps the last digits of the recipient's number.
+    /// True if Twilio keeps the last digits of the recipient's number.
     pub keeps_to: bool,
 }
 
@@ -92,16 +97,16 @@ struct State {
     api_keys: HashMap<String, String>,
     numbers: Numbers,
     admin: admin::Settings,
-    /// What the phones do that are dialled.
+    /// The behaviour of each dialled phone.
     callees: HashMap<String, voice::Callee>,
     messages: Vec<Message>,
-    /// More of each message, by its SID.
+    /// Further data of each message, by its SID.
     made: HashMap<String, messages::Made>,
-    /// Those that have ended.
+    /// The calls that have ended.
     calls: Vec<messages::Ended>,
     inboxes: HashMap<String, Vec<String>>,
     refusals: HashMap<String, u32>,
-    /// Phone, account number.
+    /// Pairs of phone and account number.
     opted_out: HashSet<(String, String)>,
     alerts: Vec<twiml::Error>,
     redacts: bool,
@@ -112,7 +117,7 @@ struct Shared {
     arrived: Notify,
 }
 
-/// The simulator. All numbers are E.164.
+/// The Twilio simulator. All numbers are E.164.
 pub struct Twilio {
     server: Server,
     shared: Arc<Shared>,
@@ -120,7 +125,7 @@ pub struct Twilio {
 }
 
 impl Twilio {
-    /// Serves `https://api.twilio.com` on this port, or a free one.
+    /// Serves `https://api.twilio.com` on this port or on a free one.
     pub async fn start(port: Option<u16>) -> io::Result<Self> {
         let state = State {
             auth_token: AUTH_TOKEN.to_owned(),
@@ -150,12 +155,13 @@ impl Twilio {
         })
     }
 
-    /// What passed over the wire, faults, complaints.
+    /// The server, with its exchanges, faults and complaints.
     pub fn server(&self) -> &Server {
         &self.server
     }
 
-    /// Promotes another token to primary: the old one neither signs nor opens any more.
+    /// Promotes another token to primary. The old token no longer signs webhooks or authenticates
+    /// requests.
     pub fn set_auth_token(&self, token: &str) {
         token.clone_into(&mut lock(&self.shared.state).auth_token);
     }
@@ -167,53 +173,58 @@ impl Twilio {
             .insert(sid.to_owned(), secret.to_owned());
     }
 
-    /// No API key opens anything any more.
+    /// Revokes all API keys.
     pub fn revoke_api_keys(&self) {
         lock(&self.shared.state).api_keys.clear();
     }
 
-    /// Gives the account this number (if it has not) and sets the URL for incoming messages, connection overrides (`#rc=3&rp=5xx,ct,rt`) included.
+    /// Gives the number to the account and sets the URL for incoming messages. The URL may contain
+    /// connection overrides (`#rc=3&rp=5xx,ct,rt`).
     pub fn set_sms_url(&self, number: &str, url: &str) {
         lock(&self.shared.state).numbers.set(number, "SmsUrl", url);
     }
 
-    /// The same for incoming calls.
+    /// Gives the number to the account and sets the URL for incoming calls.
     pub fn set_voice_url(&self, number: &str, url: &str) {
         lock(&self.shared.state)
             .numbers
             .set(number, "VoiceUrl", url);
     }
 
-    /// The same for the news that a call has ended; the empty text: nobody is told.
+    /// Gives the number to the account and sets the URL that is told when a call has ended. An
+    /// empty text removes it.
     pub fn set_status_callback(&self, number: &str, url: &str) {
         lock(&self.shared.state)
             .numbers
             .set(number, "StatusCallback", url);
     }
 
-    /// Gives the account Message Redaction, which `ContentRetention` and `AddressRetention` need.
+    /// Gives the account the feature Message Redaction, which `ContentRetention` and
+    /// `AddressRetention` need.
     pub fn add_message_redaction(&self) {
         lock(&self.shared.state).redacts = true;
     }
 
-    /// From now on every message to this phone is refused with this error code (21211, 21408, 21610, 21614, 21635, 20429...).
+    /// Refuses every later message to this phone with this error code (21211, 21408, 21610, 21614,
+    /// 21635, 20429...).
     pub fn reject(&self, number: &str, code: u32) {
         lock(&self.shared.state)
             .refusals
             .insert(number.to_owned(), code);
     }
 
-    /// Takes [`Twilio::reject`] back.
+    /// Cancels [`Twilio::reject`].
     pub fn accept(&self, number: &str) {
         lock(&self.shared.state).refusals.remove(number);
     }
 
-    /// Every message accepted, in order.
+    /// All accepted messages, in order.
     pub fn messages(&self) -> Vec<Message> {
         lock(&self.shared.state).messages.clone()
     }
 
-    /// The messages a phone received from the account's numbers, in order, with sender and pictures.
+    /// The messages that a phone received from the account's numbers, in order, with sender and
+    /// media.
     pub fn texts(&self, number: &str) -> Vec<Message> {
         lock(&self.shared.state)
             .messages
@@ -223,7 +234,8 @@ impl Twilio {
             .collect()
     }
 
-    /// The texts a phone received, in order; Twilio's own replies to STOP and the like among them.
+    /// The texts that a phone received, in order. They include Twilio's own replies to STOP and
+    /// similar words.
     pub fn inbox(&self, number: &str) -> Vec<String> {
         lock(&self.shared.state)
             .inboxes
@@ -232,11 +244,11 @@ impl Twilio {
             .unwrap_or_default()
     }
 
-    /// The inbox as soon as it holds `n` texts, or, after `timeout`, with fewer.
+    /// The inbox as soon as it holds `n` texts. After `timeout` it may hold fewer.
     pub async fn wait_inbox(&self, number: &str, n: usize, timeout: Duration) -> Vec<String> {
         let enough = async {
             loop {
-                let arrived = self.shared.arrived.notified(); // before looking, so that none slips through
+                let arrived = self.shared.arrived.notified(); // before the look: misses no text
                 if self.inbox(number).len() >= n {
                     return;
                 }
@@ -247,21 +259,22 @@ impl Twilio {
         self.inbox(number)
     }
 
-    /// Whether the phone has opted out of texts from this account number.
+    /// True if the phone has opted out of texts from this account number.
     pub fn opted_out(&self, phone: &str, number: &str) -> bool {
         lock(&self.shared.state)
             .opted_out
             .contains(&(phone.to_owned(), number.to_owned()))
     }
 
-    /// What Twilio's debugger shows: webhooks that failed (11200, 11205), replies that could not be sent (14101, 21610...). Taken by reading.
+    /// The entries of Twilio's debugger: failed webhooks (11200, 11205) and replies that could not
+    /// be sent (14101, 21610...). Reading removes them.
     pub fn alerts(&self) -> Vec<twiml::Error> {
         std::mem::take(&mut lock(&self.shared.state).alerts)
     }
 }
 
 impl State {
-    /// Accepts and delivers a message, or says with which error code and text not.
+    /// Accepts and delivers a message. The error is Twilio's code and text.
     fn send(&mut self, message: Message) -> Result<Message, (u32, String)> {
         let Message { to, from, .. } = &message;
         let is_agent = from.starts_with("rcs:");
@@ -345,7 +358,7 @@ pub(crate) fn e164(number: &str) -> bool {
     })
 }
 
-/// The septets of a character in GSM 03.38; `None` if it is not in it.
+/// The number of septets of a character in GSM 03.38; `None` if GSM 03.38 lacks it.
 pub(crate) fn septets(c: char) -> Option<usize> {
     const BASIC: &str = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà";
     const EXTENDED: &str = "\u{c}^{}\\[~]|€";
@@ -356,7 +369,8 @@ pub(crate) fn septets(c: char) -> Option<usize> {
     }
 }
 
-/// How many SMS a text takes: 160 (153 in parts) septets of GSM 03.38, else 70 (67) UTF-16 units; a pair is never split over two parts.
+/// The number of SMS segments of a text. A text in GSM 03.38 has 160 septets in one segment or 153
+/// in each of several. Another text has 70 (67) UTF-16 units; a surrogate pair is never split.
 pub fn segments(text: &str) -> usize {
     match text.chars().map(septets).collect::<Option<Vec<_>>>() {
         Some(widths) => parts(widths, 160, 153),
@@ -364,7 +378,7 @@ pub fn segments(text: &str) -> usize {
     }
 }
 
-/// How many SMS a text takes when it is sent as UCS-2 although it need not be.
+/// The number of SMS segments of a text in UCS-2, even if GSM 03.38 has all its characters.
 pub(crate) fn ucs2_segments(text: &str) -> usize {
     parts(text.chars().map(char::len_utf16).collect(), 70, 67)
 }
@@ -406,7 +420,7 @@ async fn unknown(
     not_simulated(&sms::not_simulated(&method, &uri))
 }
 
-/// The answer to what is not simulated, in the form of what is not found.
+/// The answer to a request that is not simulated, in the form of Twilio's "not found".
 fn not_simulated(what: &str) -> Response {
     let body = json!({"code": 20404, "message": what, "more_info": "https://www.twilio.com/docs/errors/20404", "status": 501});
     (StatusCode::NOT_IMPLEMENTED, Json(body)).into_response()
@@ -425,7 +439,7 @@ fn refuse(code: u32, message: &str) -> Response {
     (StatusCode::from_u16(status).unwrap_or_default(), Json(body)).into_response()
 }
 
-/// The account's state, if the request is the account's.
+/// The account's state, if the request authenticates as the account.
 #[expect(clippy::result_large_err, reason = "it is the answer")]
 fn authenticate<'a>(
     shared: &'a Shared,
@@ -504,7 +518,7 @@ async fn create(
             _ if fields.contains_key(&name) => {
                 return complain(20001, format!("repeated field {name}"));
             }
-            // Twilio takes no notice of what it does not know
+            // Twilio ignores unknown fields.
             _ => {
                 complaints.add_for_ours(format!("Twilio Messages: field {name}"));
                 fields.insert(name, value);
@@ -584,7 +598,7 @@ async fn create(
     }
 }
 
-/// The Message resource as just created: through a service the sender is not chosen yet.
+/// The Message resource just after its creation. A messaging service has not chosen the sender yet.
 fn resource(message: &Message, service: Option<&String>) -> Value {
     let Message {
         sid,

@@ -1,8 +1,9 @@
-//! Reads `TwiML` for messages and for calls as strictly as its documentation is written.
+//! Parses `TwiML` for messages and calls, as strictly as its documentation.
 //!
-//! Rules: <https://www.twilio.com/docs/messaging/twiml> and <https://www.twilio.com/docs/voice/twiml>, verbs and attributes as in twilio-node's
-//! `MessagingResponse.ts` and `VoiceResponse.ts`. Twilio itself only warns about an unknown verb (12200) or a wrong value; here it is an error,
-//! because no function means to write one.
+//! Rules: <https://www.twilio.com/docs/messaging/twiml> and
+//! <https://www.twilio.com/docs/voice/twiml>, with verbs and attributes as in twilio-node's
+//! `MessagingResponse.ts` and `VoiceResponse.ts`. Twilio itself only warns about an unknown verb
+//! (12200) or a wrong value. Here both are errors, because no function writes one intentionally.
 
 use quick_xml::{
     XmlVersion,
@@ -14,17 +15,18 @@ mod voice;
 
 pub use voice::{Dial, Gather, Record, VoiceVerb, voice};
 
-/// The largest document Twilio takes (error 11750), bytes.
+/// Maximum size of a document at Twilio (error 11750), bytes.
 pub const MAX_BYTES: usize = 64 * 1024;
 
-/// An XML element with everything Twilio looks at; comments and processing instructions are dropped.
+/// An XML element with the parts that Twilio reads. Comments and processing instructions are
+/// dropped.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Element {
     /// Tag name, case sensitive.
     pub name: String,
     /// In document order, unescaped.
     pub attributes: Vec<(String, String)>,
-    /// The element's own text, unescaped, without that of its children.
+    /// The element's own unescaped text, without the text of its children.
     pub text: String,
     /// In document order.
     pub children: Vec<Element>,
@@ -40,12 +42,12 @@ impl Element {
     }
 }
 
-/// What Twilio's debugger would show.
+/// An entry of Twilio's debugger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
-    /// Twilio's error code: 12100 unreadable, 12102 wrong root, 12200 against the schema...
+    /// Twilio's error code: 12100 cannot be parsed, 12102 wrong root, 12200 violates the schema...
     pub code: u32,
-    /// What is wrong, for people.
+    /// A description for people.
     pub detail: String,
 }
 
@@ -61,18 +63,19 @@ fn error<T>(code: u32, detail: impl Into<String>) -> Result<T, Error> {
 pub enum Verb {
     /// `<Message>`: a text to send.
     Message {
-        /// Default: who wrote the inbound message.
+        /// Default: the sender of the inbound message.
         to: Option<String>,
-        /// Default: the number that got it.
+        /// Default: the number that received the inbound message.
         from: Option<String>,
-        /// May be empty when there is media.
+        /// May be empty if there is media.
         body: String,
-        /// URLs.
+        /// URLs of the media.
         media: Vec<String>,
     },
-    /// `<Redirect>`: the dialogue goes on with the document at this URL, relative ones against the current document.
+    /// `<Redirect>`: the dialogue continues with the document at this URL. A relative URL is
+    /// resolved against the current document's.
     Redirect {
-        /// As written.
+        /// The URL as written.
         url: String,
         /// `GET` or `POST` (default).
         method: String,
@@ -84,7 +87,7 @@ fn legal(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
 }
 
-/// The root element of a well-formed document.
+/// Parses a well-formed document. Returns its root element.
 pub fn parse(document: &str) -> Result<Element, Error> {
     let unreadable = |detail: String| Error {
         code: 12100,
@@ -164,7 +167,7 @@ fn element(tag: &BytesStart<'_>) -> Result<Element, String> {
     })
 }
 
-/// The root of a document that is a plain `<Response>` of verbs.
+/// The root of a document that is a plain `<Response>` with verbs.
 fn response(document: &str) -> Result<Element, Error> {
     let root = parse(document)?;
     if root.name != "Response" || !root.attributes.is_empty() {
@@ -179,7 +182,7 @@ fn response(document: &str) -> Result<Element, Error> {
     Ok(root)
 }
 
-/// Nothing but these attributes and children is in the element.
+/// Checks that an element has only these attributes and children.
 fn check(element: &Element, attributes: &[&str], children: &[&str]) -> Result<(), Error> {
     let stray = element
         .attributes

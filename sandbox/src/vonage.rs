@@ -1,8 +1,9 @@
 //! Vonage: the SMS API.
 //!
-//! Imitates `sms.yml` 1.0.10 of github Nexmo/api-specification@ad042003. Everything is answered 200; complaints and refusals are in the
-//! elements. Our functions are complained about for more than Vonage refuses: fields they do not need, credentials that are no fields, and a `type` that does
-//! not fit the text's alphabet.
+//! Imitates `sms.yml` 1.0.10 of github Nexmo/api-specification@ad042003. Every answer has status
+//! 200; the errors are in its elements. It is stricter with our functions than Vonage: fields that
+//! they do not need, credentials outside the fields, and a `type` that does not fit the text's
+//! alphabet get a complaint.
 
 use std::{collections::HashMap, io, time::Duration};
 
@@ -24,24 +25,24 @@ use crate::{
     wire::{Complaints, Server, lock},
 };
 
-/// The account.
+/// The key of the account.
 pub const API_KEY: &str = "abcd1234";
-/// Its secret, until [`Vonage::set_api_secret`].
+/// The account's first secret. [`Vonage::set_api_secret`] replaces it.
 pub const API_SECRET: &str = "sandbox-vonage-api-secret";
 
-/// What the account signs with; its signature method is HMAC with SHA-256.
+/// The account's signature secret. Its signature method is HMAC with SHA-256.
 pub const SIGNATURE_SECRET: &str = "sandbox-vonage-signature-secret";
 /// The fields that our functions send.
 const OURS: [&str; 7] = ["api_key", "api_secret", "from", "to", "text", "type", "ttl"];
 
-/// The simulator. Numbers are E.164.
+/// The Vonage simulator. Numbers are E.164.
 pub struct Vonage {
     server: Server,
     account: Shared,
 }
 
 impl Vonage {
-    /// Serves `https://rest.nexmo.com` on this port, or a free one.
+    /// Serves `https://rest.nexmo.com` on this port or on a free one.
     pub async fn start(port: Option<u16>) -> io::Result<Self> {
         let account = Account::open(API_SECRET);
         let routes = Router::new().route("/sms/json", post(send));
@@ -54,24 +55,24 @@ impl Vonage {
         Ok(Self { server, account })
     }
 
-    /// What passed over the wire, faults, complaints.
+    /// The server, with its exchanges, faults and complaints.
     pub fn server(&self) -> &Server {
         &self.server
     }
 
-    /// Every text taken, in order, whatever its parts; the id is the first part's.
+    /// All accepted texts, in order. A text of several parts is one entry with the first part's id.
     pub fn messages(&self) -> Vec<Sent> {
         lock(&self.account).sent.clone()
     }
 
-    /// From now on every text to this number is refused with this status (1, 5, 6, 7, 9, 15, 33...).
+    /// Refuses every later text to this number with this status (1, 5, 6, 7, 9, 15, 33...).
     pub fn reject(&self, number: &str, status: u32) {
         lock(&self.account)
             .refusals
             .insert(number.to_owned(), status);
     }
 
-    /// Takes [`Vonage::reject`] back.
+    /// Cancels [`Vonage::reject`].
     pub fn accept(&self, number: &str) {
         lock(&self.account).refusals.remove(number);
     }
@@ -90,7 +91,7 @@ fn problem(status: u32, text: &str) -> Value {
     json!({"message-count": "1", "messages": [{"status": status.to_string(), "error-text": text}]})
 }
 
-/// The fields of a form or of a JSON object, without nulls; the error says what is wrong with them.
+/// The fields of a form or of a JSON object, without nulls. The error says what is wrong.
 fn fields(headers: &HeaderMap, body: &[u8]) -> Result<HashMap<String, String>, String> {
     match sms::header(headers, header::CONTENT_TYPE).split(';').next() {
         Some("application/x-www-form-urlencoded") => {
@@ -121,7 +122,7 @@ fn fields(headers: &HeaderMap, body: &[u8]) -> Result<HashMap<String, String>, S
     }
 }
 
-/// Whether `sig` is the HMAC with SHA-256 of all other fields, the method this account is set to
+/// True if `sig` is the HMAC with SHA-256 of all other fields. This account uses that method
 /// (<https://developer.vonage.com/en/getting-started/concepts/signing-messages>).
 fn is_signed(fields: &HashMap<String, String>) -> bool {
     let mut mac = Hmac::<Sha256>::new_from_slice(SIGNATURE_SECRET.as_bytes())
@@ -211,7 +212,7 @@ async fn send(
             if plain { "text" } else { "unicode" }
         ));
     }
-    // what the type's alphabet lacks arrives as question marks
+    // A character that the type's alphabet lacks arrives as a question mark.
     let arriving: String = text
         .chars()
         .map(|c| {

@@ -1,4 +1,5 @@
-//! The loopback HTTP server under every simulator: it records what passed over the wire, and fails on demand.
+//! The loopback HTTP server of every simulator. It records all exchanges and produces faults on
+//! demand.
 
 use std::{
     collections::VecDeque,
@@ -39,23 +40,25 @@ use tokio::{
 
 use crate::trace;
 
-/// The largest request body a [`Server`] reads; more is answered 413.
+/// The largest request body that a [`Server`] reads. A larger one is answered with 413.
 pub const BODY_LIMIT: usize = 20 * 1024 * 1024;
 
-/// How the `User-Agent` of our functions and of the CLI begins.
+/// The beginning of the `User-Agent` of our functions and of the CLI.
 const OUR_AGENT: &[u8] = b"Switchboard/";
 
-/// Connections that wait to be accepted.
+/// Maximum number of connections that wait to be accepted.
 const BACKLOG: u32 = 1024;
 
-/// A lock whose holder panicked is used on: the panic has already failed the test.
+/// Locks a mutex even if a holder panicked: that panic has already failed the test.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A client for plain HTTP to loopback: never follows redirects, waits as long as it takes unless the request says otherwise.
+/// A client for plain HTTP to loopback. It never follows redirects. It has no timeout unless the
+/// request sets one.
 pub fn client() -> reqwest::Client {
-    // A workspace-wide build gives reqwest TLS without a provider; it then demands one although no request here uses TLS.
+    // A workspace-wide build gives reqwest TLS without a provider. reqwest then demands a provider,
+    // although no request here uses TLS.
     let _ = rustls::crypto::ring::default_provider().install_default();
     #[expect(
         clippy::disallowed_methods,
@@ -68,12 +71,12 @@ pub fn client() -> reqwest::Client {
         .expect("a client without settings that can fail")
 }
 
-/// One request and what became of it.
+/// One request and its answer.
 #[derive(Clone, Debug)]
 pub struct Exchange {
     /// When the request's head had arrived.
     pub started: Instant,
-    /// From the head of the request to the answer being ready; zero while it is not.
+    /// Time from the request's head until the answer is ready; zero until then.
     pub took: Duration,
     /// `GET`, `POST`...
     pub method: String,
@@ -83,16 +86,16 @@ pub struct Exchange {
     pub headers: Vec<(String, String)>,
     /// The request's body.
     pub request: Bytes,
-    /// `None`: not answered (yet, or the connection was dropped).
+    /// Status of the answer. `None`: no answer yet, or the connection was dropped.
     pub status: Option<u16>,
-    /// The answer's body as it should have arrived; faults that spoil it on the way do not show here.
+    /// The answer's body before a fault changed it on the way.
     pub response: Bytes,
 }
 
-/// One entry of the fault menu. `HEAD /` (a client's warm-up) never meets one.
+/// One fault. `HEAD /` (a client's warm-up) never meets a fault.
 #[derive(Clone, Debug)]
 pub enum Fault {
-    /// This instead of the real handler.
+    /// This answer replaces the real handler's.
     Answer {
         /// HTTP status.
         status: u16,
@@ -101,46 +104,49 @@ pub enum Fault {
         /// The whole body.
         body: String,
     },
-    /// First a pause, then the real handler, even if the client has gone meanwhile.
+    /// Waits, then runs the real handler, even if the client has left meanwhile.
     Delay(Duration),
-    /// The connection is dropped; the handler does not run.
+    /// Drops the connection; the handler does not run.
     ResetBefore,
-    /// The handler runs, so state changes, and the connection is dropped without an answer.
+    /// Runs the handler, so state changes, then drops the connection without an answer.
     ResetAfter,
-    /// No answer, until the client goes away; the handler does not run.
+    /// Gives no answer until the client leaves; the handler does not run.
     Hang,
-    /// The handler runs; the head promises the whole body, half of it arrives, then the connection drops.
+    /// Runs the handler. The head promises the whole body; half of it arrives, then the connection
+    /// drops.
     Truncate,
-    /// The handler runs; its status with a body nobody can parse.
+    /// Runs the handler and sends its status with a body that cannot be parsed.
     Garbage,
-    /// The handler runs; its status with a body of that many bytes.
+    /// Runs the handler and sends its status with a body of this many bytes.
     Oversize(usize),
-    /// The handler runs; its body arrives one byte at a time, each after this pause.
+    /// Runs the handler. Its body arrives one byte at a time, with this pause before each.
     Trickle(Duration),
 }
 
-/// Texts of what a simulator did not expect. Handlers get theirs as `Extension<Complaints>`.
+/// The complaints of a simulator. Handlers get them as `Extension<Complaints>`.
 #[derive(Clone, Debug, Default)]
 pub struct Complaints {
     all: Arc<Mutex<Vec<String>>>,
-    /// They come up while a request of somebody else's is answered.
+    /// True while a request of another client is answered.
     foreign: bool,
 }
 
 impl Complaints {
-    /// Notes something a real provider would never have been sent.
+    /// Notes a request that a real provider never receives.
     pub fn add(&self, what: impl Into<String>) {
         lock(&self.all).push(what.into());
     }
 
-    /// Notes something the real provider takes, but our functions are not to send; anybody else may.
+    /// Notes a request that the real provider accepts but our functions must not send. Other
+    /// clients may send it.
     pub fn add_for_ours(&self, what: impl Into<String>) {
         if !self.foreign {
             self.add(what);
         }
     }
 
-    /// For answering a request with these headers. Another client says who it is; what says nothing is a test's.
+    /// The complaints for a request with these headers. Another client has its own `User-Agent`. A
+    /// request without one is a test's and counts as ours.
     fn about(&self, headers: &HeaderMap) -> Self {
         let agent = headers.get(header::USER_AGENT);
         Self {
@@ -149,23 +155,24 @@ impl Complaints {
         }
     }
 
-    /// All of them; the list is empty afterwards.
+    /// Returns all complaints and empties the list.
     pub fn take(&self) -> Vec<String> {
         std::mem::take(&mut lock(&self.all))
     }
 }
 
-/// Decides what goes wrong at one [`Server`]. Cheap to clone.
+/// Decides which faults one [`Server`] produces. Cheap to clone.
 #[derive(Clone)]
 pub struct Faults(Arc<Shared>);
 
 impl Faults {
-    /// Queues one fault; each is met by one request, in order.
+    /// Queues one fault. Each request takes one fault from the queue, in order.
     pub fn next(&self, fault: Fault) {
         self.next_for("", fault);
     }
 
-    /// Queues one fault for the next request whose method, path and query (`POST /path?query`) contain `part`; others pass it by.
+    /// Queues one fault for the next request whose method, path and query (`POST /path?query`)
+    /// contain `part`. Other requests do not take it.
     pub fn next_for(&self, part: &str, fault: Fault) {
         lock(&self.0.faults).queue.push_back((
             Aim {
@@ -176,7 +183,8 @@ impl Faults {
         ));
     }
 
-    /// Queues one fault for the next request whose body contains `part`: of several at once, the one that is meant.
+    /// Queues one fault for the next request whose body contains `part`. This selects one of
+    /// several requests at the same time.
     pub fn next_with(&self, part: &str, fault: Fault) {
         lock(&self.0.faults).queue.push_back((
             Aim {
@@ -194,12 +202,13 @@ impl Faults {
             .extend((0..n).map(|_| (Aim::default(), fault())));
     }
 
-    /// The fault of every request for which the queue has none; `None`: all is well again.
+    /// Sets the fault for every request that takes none from the queue. `None`: no fault.
     pub fn always(&self, fault: Option<Fault>) {
         lock(&self.0.faults).always = fault.map(|fault| (Aim::default(), fault));
     }
 
-    /// The fault of every request whose body contains `part` and for which the queue has none.
+    /// Sets the fault for every request whose body contains `part` and that takes none from the
+    /// queue.
     pub fn always_with(&self, part: &str, fault: Fault) {
         lock(&self.0.faults).always = Some((
             Aim {
@@ -210,25 +219,26 @@ impl Faults {
         ));
     }
 
-    /// Forgets every fault, and listens again if connections were refused.
+    /// Removes all faults. If connections were refused, the server listens again.
     pub fn clear(&self) {
         *lock(&self.0.faults) = Plan::default();
         self.refuse(false);
     }
 
-    /// How many queued faults no request has met yet.
+    /// The number of queued faults that no request has taken yet.
     pub fn pending(&self) -> usize {
         lock(&self.0.faults).queue.len()
     }
 
-    /// `true`: as if the process were gone, from this moment: nobody listens, open connections are dropped. `false`: listens again, same port.
+    /// `true`: the server behaves from now on like a process that is gone. It does not listen, and
+    /// open connections are dropped. `false`: the server listens again on the same port.
     pub fn refuse(&self, on: bool) {
         let _context = self.0.runtime.enter();
         let mut door = lock(&self.0.door);
         let moved = if on && door.listener.is_some() {
             door.listener = None;
             lock(&self.0.connections).abort_all();
-            // A process being started holds a copy of the listener until it runs its own program.
+            // A child process holds a copy of the listener until it executes its own program.
             let mut patience = 200;
             let socket = loop {
                 match bind(self.0.port) {
@@ -264,7 +274,7 @@ impl Faults {
     }
 }
 
-/// What a request must contain to meet a fault.
+/// The text that a request must contain to take a fault.
 #[derive(Clone, Default)]
 struct Aim {
     target: String,
@@ -277,7 +287,8 @@ struct Plan {
     always: Option<(Aim, Fault)>,
 }
 
-/// No listener: connections are refused, and a bound socket keeps the port. The accept loop leaves its waker here.
+/// The state of the listener. Without a listener, connections are refused and a bound socket keeps
+/// the port. The accept loop leaves its waker here.
 #[derive(Default)]
 struct Door {
     listener: Option<TcpListener>,
@@ -296,7 +307,7 @@ impl Door {
 
 struct Shared {
     name: &'static str,
-    /// `HEAD /` is answered here.
+    /// True if the server answers `HEAD /` itself.
     warm_up: bool,
     port: u16,
     runtime: Handle,
@@ -308,7 +319,8 @@ struct Shared {
     complaints: Complaints,
 }
 
-/// A loopback HTTP/1.1 server that records every exchange, can be told to fail, and stops when dropped.
+/// A loopback HTTP/1.1 server. It records every exchange, produces faults on demand and stops when
+/// dropped.
 pub struct Server {
     shared: Arc<Shared>,
     faults: Faults,
@@ -316,7 +328,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Serves `router` on a free port of 127.0.0.1; `name` is for messages.
+    /// Serves `router` on a free port of 127.0.0.1. `name` is for messages.
     pub async fn start(name: &'static str, router: Router) -> io::Result<Self> {
         Self::start_on(name, 0, router).await
     }
@@ -330,7 +342,7 @@ impl Server {
         Self::open(name, port, router, true)
     }
 
-    /// Like [`Self::start_on`], but `HEAD /` is a request as any other.
+    /// Like [`Self::start_on`], but `HEAD /` is an ordinary request.
     #[expect(clippy::unused_async, reason = "as above")]
     pub async fn start_verbatim(name: &'static str, port: u16, router: Router) -> io::Result<Self> {
         Self::open(name, port, router, false)
@@ -367,26 +379,26 @@ impl Server {
         format!("http://127.0.0.1:{}", self.port())
     }
 
-    /// The port it listens on.
+    /// The port of the server.
     pub fn port(&self) -> u16 {
         self.shared.port
     }
 
-    /// What is to go wrong.
+    /// The faults of the server.
     pub fn faults(&self) -> &Faults {
         &self.faults
     }
 
-    /// All exchanges so far, in order of arrival, except `HEAD /`.
+    /// All exchanges so far except `HEAD /`, in order of arrival.
     pub fn exchanges(&self) -> Vec<Exchange> {
         lock(&self.shared.exchanges).clone()
     }
 
-    /// Waits until the exchanges, the last of which may not be answered yet, are as wanted.
+    /// Waits until `wanted` accepts the exchanges. The last of them may still be unanswered.
     pub async fn wait(&self, wanted: impl Fn(&[Exchange]) -> bool) {
         loop {
             let mut arrival = pin!(self.shared.arrivals.notified());
-            // From here on no arrival is missed.
+            // An arrival after this line wakes the wait below.
             arrival.as_mut().enable();
             if wanted(&lock(&self.shared.exchanges)) {
                 return;
@@ -405,7 +417,7 @@ impl Server {
         self.shared.complaints.add(what);
     }
 
-    /// What was complained about; taken by reading.
+    /// The complaints. Reading removes them.
     pub fn complaints(&self) -> Vec<String> {
         self.shared.complaints.take()
     }
@@ -429,7 +441,7 @@ fn bind(port: u16) -> io::Result<TcpSocket> {
     if port != 0 {
         return at(port);
     }
-    // Other suites that run at the same time take whole stretches of them.
+    // Other test suites that run at the same time take long runs of these ports.
     for _ in 1..5_000 {
         match at(free_port()) {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
@@ -439,8 +451,8 @@ fn bind(port: u16) -> io::Result<TcpSocket> {
     at(free_port())
 }
 
-/// Ports below the ranges from which systems give them to outgoing connections, each once: the port of a server that refuses
-/// connections for a while must not go to another meanwhile.
+/// A port below the range that systems give to outgoing connections. Each port is given once: the
+/// port of a server that refuses connections for a while must not go to another server meanwhile.
 fn free_port() -> u16 {
     const FIRST: u32 = 15_000;
     const COUNT: u32 = 17_000;
@@ -528,7 +540,8 @@ async fn serve(
     let target = format!("{} {}", head.method, head.uri.path());
     let ours = (head.headers.get(header::USER_AGENT))
         .is_some_and(|agent| agent.as_bytes().starts_with(OUR_AGENT));
-    // A task of its own: a provider finishes what it began although the caller hung up.
+    // The handler runs in its own task: a real provider finishes its work even if the caller hangs
+    // up.
     let answering = tokio::spawn(async move {
         let answer = match &fault {
             Some(Fault::ResetBefore) => return Err("reset before"),
@@ -578,7 +591,7 @@ async fn serve(
                     .insert(header::CONTENT_LENGTH, body.len().max(2).into());
                 let half = body.slice(..body.len() / 2);
                 Body::from_stream(stream::iter([Ok(half)]).chain(stream::once(async {
-                    tokio::task::yield_now().await; // lets the half be flushed
+                    tokio::task::yield_now().await; // flushes the first half
                     Err("truncated")
                 })))
             }

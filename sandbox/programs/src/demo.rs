@@ -1,4 +1,4 @@
-//! `cargo demo`: the whole story against the real functions, told step by step; every claim is looked up where it would show.
+//! `cargo demo`: the whole story against the real functions, step by step. Every claim is checked.
 
 mod codes;
 mod company_phone;
@@ -34,17 +34,18 @@ const PROVISION: &str = "provision-numbers";
 const IVR: &str = "ivr-validate";
 const FLOW: &str = "api-call";
 const API: &str = "secure-api";
-/// What the template leaves off, and the story shows.
+/// Settings that are off in the template and on in the story.
 const SWITCHED_ON: [(&str, Option<&str>); 1] = [("VOICEMAIL", Some("on"))];
-/// How long a log line may take from the process to us.
+/// Maximum time that a log line takes from the function's process to this one.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Log lines shown when something is not as it should be.
+/// Number of log lines that are shown after a failure.
 const LAST_LINES: usize = 8;
 
-/// Builds, plays, sums up; `Err`: what is not as it should be. Ctrl-C leaves nothing running.
+/// Builds the functions, plays the story and prints the totals. The error is the first failed
+/// check. Ctrl-C stops everything.
 pub(crate) async fn run() -> Result<(), String> {
     tokio::select! {
-        biased; // Ctrl-C ends a build as well, which is no failure of the build
+        biased; // Ctrl-C also ends a build; this is not a failure of the build.
         _ = tokio::signal::ctrl_c() => Err("\nInterrupted; everything has been stopped.".to_owned()),
         played = play() => played,
     }
@@ -71,7 +72,7 @@ async fn play() -> Result<(), String> {
     Ok(())
 }
 
-/// A claim that does not hold.
+/// A claim that is not true.
 struct Failure {
     scene: String,
     claim: String,
@@ -81,7 +82,7 @@ struct Failure {
 
 type Checked = Result<(), Failure>;
 
-/// A running function and how far its log has been read.
+/// A running function and the number of log lines read.
 struct Function {
     lambda: Lambda,
     read: usize,
@@ -94,7 +95,7 @@ struct Story {
     scene: String,
     scenes: u32,
     checks: u32,
-    /// Who was called in the step told last, in order.
+    /// The callees of the last step's requests, in order.
     called: Vec<&'static str>,
 }
 
@@ -118,7 +119,7 @@ impl Story {
         Ok(story)
     }
 
-    /// Starts a function, in the place of the process that ran it.
+    /// Starts a function. It replaces the function's earlier process.
     async fn start(
         &mut self,
         name: &'static str,
@@ -137,7 +138,7 @@ impl Story {
         Ok(())
     }
 
-    /// The same in several processes, for which nobody waits.
+    /// Starts a function in several processes and does not wait for them.
     async fn launch(
         &mut self,
         name: &'static str,
@@ -472,7 +473,7 @@ impl Story {
         println!("\n{}", paint("1", &self.scene));
     }
 
-    /// Signs up; the account's address is the phone's proxy e-mail address.
+    /// Signs up a user. The account's address is the phone's proxy e-mail address.
     fn person(&self, phone: &'static str) -> (&'static str, User) {
         (phone, self.sandbox.auth0.sign_up(&self.address(phone)))
     }
@@ -487,7 +488,7 @@ impl Story {
         )
     }
 
-    /// Auth0 mails, Mailgun delivers until it is content.
+    /// Auth0 sends a mail. Mailgun delivers it, with its usual retries.
     async fn mail_arrives(
         &mut self,
         mail: &TicketMail,
@@ -516,7 +517,7 @@ impl Story {
         Ok(delivery)
     }
 
-    /// A text to our number, and what comes back.
+    /// A phone texts our number. Prints the reply.
     async fn phone_says(
         &mut self,
         phone: &str,
@@ -533,7 +534,7 @@ impl Story {
         Ok(reply)
     }
 
-    /// Prints what passed over the wire since the last time, and checks what the functions logged about it.
+    /// Prints the requests since the last call, and checks their outcomes in the functions' logs.
     async fn tell(&mut self, expected: &[&str]) -> Checked {
         let outcomes = self.print_calls().await;
         if outcomes == expected {
@@ -543,7 +544,8 @@ impl Story {
         }
     }
 
-    /// The outcomes of what passed since the last time, in the order of the requests.
+    /// Prints the requests since the last call. Returns their outcomes, in the order of the
+    /// requests.
     async fn print_calls(&mut self) -> Vec<String> {
         let mut outcomes = Vec::new();
         self.called.clear();
@@ -633,7 +635,7 @@ impl Story {
         self.sandbox.auth0.fetched(&mail.ticket)
     }
 
-    /// The requests that the table holds for this phone.
+    /// The number of this phone's requests in the table.
     async fn waiting(&self, phone: &str) -> usize {
         let key = format!("pending#{phone}");
         let items = self.sandbox.aws.items().await;
@@ -647,7 +649,7 @@ impl Story {
             .count()
     }
 
-    /// How many texts to this phone count against its limit.
+    /// The number of texts to this phone that count against its limit.
     async fn counted(&self, phone: &str) -> usize {
         let key = format!("rate#sms#{phone}");
         let items = self.sandbox.aws.items().await;
@@ -658,7 +660,7 @@ impl Story {
         hits.filter_map(|hits| hits.parse::<usize>().ok()).sum()
     }
 
-    /// A variable of a function, as it was given to it.
+    /// The value of a function's variable.
     fn setting(&self, function: &str, name: &str) -> String {
         self.sandbox
             .env_for(function)
@@ -693,7 +695,7 @@ struct Call {
     exchange: Exchange,
 }
 
-/// What passed since the last time, in order.
+/// The requests since the last call, in order.
 fn calls(sandbox: &Sandbox) -> Vec<Call> {
     let servers: [(_, _, &Server); 17] = [
         ("Mailgun", SEND, sandbox.door(SEND)),
@@ -739,7 +741,7 @@ impl Call {
         );
     }
 
-    /// What the functions call stands indented below what called them.
+    /// Requests of the functions are indented below the request to them.
     fn route(&self) -> String {
         if self.from.is_empty() {
             format!("    → {}", self.to)
@@ -761,7 +763,7 @@ impl Call {
             Some(operation) if unmet => format!("{operation}, condition not met"),
             Some(operation) => operation.to_owned(),
             None => {
-                // Neither the account in a path nor what stands before a ticket says anything.
+                // The account in a path and the text before a ticket are not interesting.
                 let accounts = [twilio::ACCOUNT_SID, plivo::AUTH_ID];
                 let after =
                     |account: &str| exchange.target.rsplit_once(account).map(|(_, rest)| rest);
@@ -802,7 +804,7 @@ fn say(text: &str) {
     println!("  {}", masked(text));
 }
 
-/// What a caller is told.
+/// Prints a text that a caller hears.
 fn hears(who: &str, text: &str) {
     println!(
         "  {} hears {}",
@@ -811,7 +813,7 @@ fn hears(who: &str, text: &str) {
     );
 }
 
-/// A text that a phone received.
+/// Prints a text that a phone received.
 fn heard(phone: &str, text: &str) {
     let who = masked(phone) + " receives ";
     let margin = format!("\n{}", " ".repeat(2 + who.chars().count()));
@@ -820,7 +822,7 @@ fn heard(phone: &str, text: &str) {
     println!("  {who}{}", lines.join(&margin));
 }
 
-/// In colour, if someone is looking who did not ask for none (<https://no-color.org>).
+/// Adds colour on a terminal, unless the user asked for none (<https://no-color.org>).
 fn paint(code: &str, text: &str) -> String {
     let plain = text.is_empty()
         || !io::stdout().is_terminal()
@@ -832,7 +834,8 @@ fn paint(code: &str, text: &str) -> String {
     }
 }
 
-/// The text without what opens or identifies: of phone numbers country and last four digits stay, of tickets, codes and recordings nothing.
+/// Removes secrets and identities from a text. Phone numbers keep the country and the last four
+/// digits. Tickets, codes and recordings are removed completely.
 fn masked(text: &str) -> String {
     const HIDDEN: &str = "••••";
     let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();

@@ -1,4 +1,5 @@
-//! `cargo sandbox`, `cargo demo`, the recorder of `events/`, the loader of accounts, the clock of refusals, and the benchmarks.
+//! `cargo sandbox`, `cargo demo`, the recorder of `events/`, the loader of accounts, the timing of
+//! refusals, and the benchmarks.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -20,7 +21,7 @@ use std::{
 use clap::{Args, Parser, Subcommand, value_parser};
 use sandbox::{Ports, accounts, aws::TABLE_NAME, record};
 
-/// A local cloud for the functions: AWS and the providers, simulated on 127.0.0.1.
+/// A local cloud for the functions: simulators of AWS and the providers on 127.0.0.1.
 #[derive(Parser)]
 #[command(
     name = "sandbox",
@@ -35,43 +36,46 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// `cargo demo`: the whole story against the real functions, checked, in seconds
+    /// `cargo demo`: plays the whole story against the real functions and checks it, in seconds
     Demo,
-    /// `cargo sandbox`: the local cloud on 22 fixed ports, until Ctrl-C
+    /// `cargo sandbox`: runs the local cloud on 22 fixed ports until Ctrl-C
     Serve(Serve),
     /// `cargo load-accounts`: writes accounts into the table of `cargo sandbox`
     Load(Load),
-    /// `cargo bench-refusals`: how long ivr-validate takes to refuse, by what was wrong
+    /// `cargo bench-refusals`: measures how long ivr-validate takes to refuse, for each reason
     Refusals,
-    /// `cargo bench-functions`: how fast the functions start and answer, and what they weigh, in a release build
+    /// `cargo bench-functions`: measures start time, answer time, CPU, memory and size of the
+    /// functions in a release build
     Bench(Box<bench::Options>),
-    /// `cargo bench-load`: how many requests at once the functions serve, how fast, and what gives way first, in a release build
+    /// `cargo bench-load`: measures how many requests at once the functions serve, how fast, and
+    /// what limits them first, in a release build
     BenchLoad(Box<bench::load::Options>),
-    /// Writes events/*.json anew
+    /// Writes the files events/*.json again
     Record,
 }
 
 #[derive(Args)]
 struct Serve {
-    /// The first of the ports
+    /// First of the fixed ports
     #[arg(long, value_name = "BASE", default_value_t = Ports::USUAL.base, value_parser = value_parser!(u16).range(1024..=65_000))]
     port: u16,
-    /// An Auth0 tenant whose e-mail templates have no *Redirect To*: a page says how a link ended
+    /// Simulate an Auth0 tenant whose e-mail templates have no *Redirect To*; a page then shows the
+    /// result of a link
     #[arg(long)]
     no_redirect_to: bool,
 }
 
 #[derive(Args)]
 struct Load {
-    /// Accounts as in accounts.json
+    /// File with accounts, in the form of accounts.json
     file: PathBuf,
-    /// Of a table that asks for no credentials; else the table of `cargo sandbox`
+    /// Endpoint of the table, by default `cargo sandbox`'s; it must not ask for credentials
     #[arg(long, value_name = "URL", default_value_t = format!("http://127.0.0.1:{}/", Ports::USUAL.dynamodb()))]
     endpoint: String,
-    /// The table
+    /// Name of the table
     #[arg(long, value_name = "NAME", default_value = TABLE_NAME)]
     table: String,
-    /// Write nowhere: print batches for `aws dynamodb batch-write-item`
+    /// Write nothing; print batches for `aws dynamodb batch-write-item`
     #[arg(long)]
     print: bool,
 }
@@ -86,14 +90,15 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whether that is what `println!` does when the other end of the pipe is closed, as by `| head`.
+/// True if `println!` panicked because the other end of the pipe is closed, for example by
+/// `| head`.
 fn nobody_reads(panic: &(dyn Any + Send)) -> bool {
     panic
         .downcast_ref::<String>()
         .is_some_and(|text| text.contains("failed printing to std") && text.contains("Broken pipe"))
 }
 
-/// No words about a pipe that nobody reads: what runs is dropped, and that is all.
+/// Prints nothing when a closed pipe ends the program.
 fn hush() {
     let usual = take_hook();
     set_hook(Box::new(move |panic| {

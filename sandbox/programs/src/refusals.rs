@@ -1,7 +1,9 @@
-//! `cargo bench-refusals`: whether the time that `ivr-validate` takes to refuse tells what was wrong, and whether its answer does.
+//! `cargo bench-refusals`: checks that neither the duration nor the text of a refusal by
+//! `ivr-validate` shows its reason.
 //!
-//! Every sample is a request over HTTP to a process that serves nothing else meanwhile, with an account and a caller of its own. The kinds take
-//! turns, so that whatever else the machine does disturbs them alike.
+//! Each sample is a request over HTTP to a process that serves no other request meanwhile. Each has
+//! its own account and its own caller. The kinds of refusal take turns, so other load of the
+//! machine disturbs them equally.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,15 +19,16 @@ use sandbox::{
 use serde_json::json;
 
 const FUNCTION: &str = "ivr-validate";
-/// Of each kind at each path.
+/// Number of samples of each kind at each path.
 const SAMPLES: usize = 200;
-/// Processes for each kind: together they wait in little more than a minute and a half.
+/// Number of processes for each kind. With this number the waiting takes little more than a minute
+/// and a half.
 const INSTANCES: usize = 6;
-/// How far medians may be apart.
+/// Maximum difference between medians.
 const WITHIN: Duration = Duration::from_millis(50);
 const PIN: &str = "2718";
 
-/// What is wrong.
+/// The reason of a refusal.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Wrong {
     Account,
@@ -47,7 +50,7 @@ impl Wrong {
     }
 }
 
-/// One refusal to be had.
+/// A request that will be refused.
 #[derive(Clone, Copy)]
 struct Attempt {
     wrong: Wrong,
@@ -56,7 +59,7 @@ struct Attempt {
 }
 
 impl Attempt {
-    /// Seven digits of its own.
+    /// Seven digits that no other attempt has.
     fn digits(self) -> String {
         format!(
             "{}{}{:04}",
@@ -69,14 +72,14 @@ impl Attempt {
 
 const PATHS: [&str; 2] = ["/validate", "/voice/pin"];
 
-/// How long it took, and what came.
+/// The duration and the answer of an attempt.
 struct Sample {
     attempt: Attempt,
     took: Duration,
     answer: String,
 }
 
-/// Measures and prints; `Err`: something can be told apart.
+/// Measures and prints. The error says that reasons can be told apart.
 pub(crate) async fn run() -> Result<(), String> {
     let binaries = binaries::build(&Template::read()?).await?;
     let binary = binaries
@@ -98,7 +101,8 @@ pub(crate) async fn run() -> Result<(), String> {
         start(&with, binary, 3 * INSTANCES, &up).await?,
         start(&without, binary, INSTANCES, &down).await?,
     ];
-    // From now on: what an instance needs to start, its token for the search included, it has.
+    // Auth0 refuses connections only from here on. The instances already have what they need to
+    // start, including the token for the search.
     without.auth0.server().faults().refuse(true);
     let (up, down) = tokio::join!(
         refusals(&with, 3 * INSTANCES, &up),
@@ -149,7 +153,7 @@ async fn start(
             sandbox.aws.put(item).await;
         }
     }
-    // More PINs are wrong here than in any day.
+    // The benchmark has more wrong PINs than the daily limit allows.
     let lambda = sandbox
         .run_with(
             FUNCTION,
@@ -165,7 +169,7 @@ async fn start(
     Ok(lambda)
 }
 
-/// As many at once as there are instances.
+/// Makes the attempts, as many at once as there are instances.
 async fn refusals(sandbox: &Sandbox, instances: usize, attempts: &[Attempt]) -> Vec<Sample> {
     let queue = &Mutex::new(attempts.iter());
     let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
@@ -235,7 +239,7 @@ async fn refusal(sandbox: &Sandbox, attempt: Attempt) -> Sample {
     }
 }
 
-/// Whether the medians of a path are close and its answers the same.
+/// True if the medians of a path are close and its answers are equal.
 fn report(path: &str, samples: &[Sample]) -> bool {
     let (mut times, mut answers) = (BTreeMap::<_, Vec<Duration>>::new(), BTreeSet::new());
     for Sample {

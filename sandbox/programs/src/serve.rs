@@ -1,4 +1,4 @@
-//! `cargo sandbox`: everything on fixed ports, commands to paste, and what happens as it happens.
+//! `cargo sandbox`: all servers on fixed ports, commands to paste, and a running report of events.
 
 use std::{io, path::PathBuf, pin::pin, time::Duration};
 
@@ -20,15 +20,15 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// The phone of the person who signs up, and who calls and texts an employee.
 const PHONE: &str = "+4512345678";
-/// Of all callers.
+/// The PIN of all callers.
 const PIN: &str = "2718";
 
-/// The proxy e-mail address they sign up with.
+/// The proxy e-mail address of the person who signs up.
 fn address() -> String {
     format!("acme{PHONE}@sms.example.com")
 }
 
-/// Serves until SIGINT or SIGTERM; `Err`: why it could not start.
+/// Serves until SIGINT or SIGTERM. The error says why it could not start.
 pub(crate) async fn run(ports: Ports, redirect_to: bool) -> Result<(), String> {
     let (mut interrupt, mut terminate) = (
         listen(SignalKind::interrupt())?,
@@ -116,7 +116,8 @@ fn print_table(sandbox: &Sandbox) {
     }
 }
 
-/// What code of one's own needs to talk to the simulators, as names and values for its environment; AWS's SDKs read theirs by these names.
+/// Prints the credentials for the simulators, as names and values of environment variables. The AWS
+/// SDKs read theirs by these names.
 fn print_credentials(sandbox: &Sandbox) {
     let url = |server: &Server| server.url();
     let credentials = [
@@ -167,7 +168,7 @@ fn print_credentials(sandbox: &Sandbox) {
     }
 }
 
-/// The texts are signed for this sandbox's URLs.
+/// Prints the commands. Their requests are signed for this sandbox's URLs.
 fn print_commands(sandbox: &Sandbox) -> io::Result<()> {
     let mail_url = sandbox.door("send-verification-sms").url() + "/";
     let user = sandbox.auth0.sign_up(&address());
@@ -233,7 +234,8 @@ Ben is new. Okta tells its event hook, and the schedule runs (a number is bought
     );
 }
 
-/// The accounts of `accounts.json`, each with a caller who knows its PIN, and the ways to hear of the first.
+/// Loads the accounts of `accounts.json`, adds for each a caller who knows its PIN, and prints
+/// commands for the first account.
 async fn print_phone_menu(sandbox: &Sandbox) -> Result<(), String> {
     let accounts = accounts::seed()?;
     sandbox.load(&accounts).await;
@@ -288,7 +290,7 @@ Ctrl-C stops everything.
     Ok(())
 }
 
-/// Posts these parameters to a function, signed by Twilio.
+/// The command that posts these parameters to a function, signed by Twilio.
 fn command(sandbox: &Sandbox, function: &str, params: &[(String, String)]) -> String {
     command_at(sandbox, function, "", params)
 }
@@ -307,7 +309,7 @@ fn command_at(
     )
 }
 
-/// Beside the binary, in Cargo's target folder.
+/// A file beside the binary, in Cargo's target folder.
 fn mail_file() -> io::Result<PathBuf> {
     let program = std::env::current_exe()?;
     Ok(program.with_file_name("sandbox-mail.txt"))
@@ -329,7 +331,7 @@ async fn follow(name: &str, lambda: &Lambda) {
     }
 }
 
-/// Prints texts that were sent, the account's verification, numbers bought, and complaints.
+/// Prints sent texts, the verified address, bought numbers, and complaints.
 async fn watch(sandbox: &Sandbox) {
     let mut clock = tokio::time::interval(Duration::from_millis(200));
     let (mut seen, mut verified, mut bought) = ([0; 4], false, 0);

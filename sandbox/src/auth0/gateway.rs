@@ -1,4 +1,4 @@
-//! What the tenant sends to an SMS gateway, and the tokens it signs for it.
+//! The requests of the tenant to an SMS gateway, and the tokens that it signs for them.
 
 use std::time::Duration;
 
@@ -11,31 +11,33 @@ use super::{Auth0, merged};
 
 /// The sender in the tenant's settings.
 const SENDER: &str = "+15005550006";
-/// Where the user is.
+/// The user's IP address.
 const IP: &str = "203.0.113.7";
 const COUNTRY: &str = "DK";
 
-/// How a tenant reaches an SMS gateway.
+/// How a tenant authenticates at an SMS gateway.
 #[derive(Clone, Copy, Debug)]
 pub enum Credential<'a> {
-    /// A legacy connection's gateway: its token (see [`Auth0::gateway_token`]) and its body, `recipient, body, sender`.
+    /// The token of a legacy connection (see [`Auth0::gateway_token`]). The body has
+    /// `recipient, body, sender`.
     Jwt(&'a str),
-    /// A custom phone provider's Action: its static token and its body, `recipient, text, from, code, message_type, language, req`.
+    /// The static token of a custom phone provider's Action. The body has
+    /// `recipient, text, from, code, message_type, language, req`.
     Bearer(&'a str),
 }
 
-/// What a gateway answered. Auth0 takes exactly 200 for success.
+/// The gateway's answer. Only status 200 is a success for Auth0.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
-    /// 0: none came in the time Auth0 waits, or it broke off.
+    /// HTTP status; 0 if there was no answer before Auth0's timeout or only part of one.
     pub status: u16,
     /// The body, which Auth0 ignores.
     pub body: String,
 }
 
 impl Auth0 {
-    /// The HS256 token for an SMS gateway with `aud` and `sub`, which are all that Auth0 documents; an object of `claims` adds others or replaces these, and
-    /// null takes one away.
+    /// The HS256 token for an SMS gateway with `aud` and `sub`. Auth0 documents only these claims.
+    /// The members of the object `claims` are added or replace them; null removes one.
     pub fn gateway_token(
         &self,
         secret: impl AsRef<[u8]>,
@@ -56,7 +58,8 @@ impl Auth0 {
         format!("{signed}.{}", BASE64URL.encode(mac.finalize().into_bytes()))
     }
 
-    /// Someone signs in by phone: posts `text` for `recipient` (as the user wrote it) to the gateway at `url`, once. The code is the last number in the text.
+    /// A user signs in by phone. Posts `text` for `recipient` (as the user wrote it) to the gateway
+    /// at `url`, once. The code is the last number in the text.
     pub async fn passwordless(
         &self,
         url: &str,
@@ -68,7 +71,8 @@ impl Auth0 {
             .await
     }
 
-    /// The same, telling the address that it was asked for from, as `forward_req_info` has it.
+    /// Like [`Auth0::passwordless`], with the IP address of the user's request, as
+    /// `forward_req_info` sends it.
     pub async fn passwordless_from(
         &self,
         ip: Option<&str>,

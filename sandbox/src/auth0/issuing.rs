@@ -1,4 +1,4 @@
-//! What the token endpoint goes by: the applications, the switches, and what was counted.
+//! The state of the token endpoint: applications, switches and counters.
 
 use std::collections::{HashMap, HashSet};
 
@@ -14,7 +14,7 @@ pub const PASSWORD: &str = "password";
 /// The grant for a user's name and password in the connection named `realm`.
 pub const PASSWORD_REALM: &str = "http://auth0.com/oauth/grant-type/password-realm";
 
-/// How access tokens for an API look (the API's setting *JSON Web Token profile*).
+/// The format of access tokens for an API (the API's setting *JSON Web Token profile*).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenProfile {
     /// `typ` is `JWT`, the application is `azp`.
@@ -23,14 +23,14 @@ pub enum TokenProfile {
     Rfc9068,
 }
 
-/// The `error` that stands for a wrong password, on which Auth0's documents disagree; always 403.
+/// The `error` for a wrong password. Auth0's documents disagree about it. The status is always 403.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WrongPassword {
-    /// `invalid_grant`, as live tenants answer.
+    /// `invalid_grant`: the answer of live tenants.
     InvalidGrant,
-    /// `invalid_user_password`, as the `OpenAPI` document says.
+    /// `invalid_user_password`: the `OpenAPI` document.
     InvalidUserPassword,
-    /// `access_denied`, as some pages say.
+    /// `access_denied`: some pages of the documentation.
     AccessDenied,
 }
 
@@ -40,12 +40,12 @@ pub(super) struct Application {
     pub(super) grant_types: Vec<String>,
 }
 
-/// What the token endpoint goes by.
+/// The state of the token endpoint.
 pub(super) struct Issuing {
     pub(super) applications: [Application; 2],
-    /// Permitted by tokens for the Management API.
+    /// Scope of tokens for the Management API.
     pub(super) management_scope: String,
-    /// Permitted by tokens for the API.
+    /// Scope of tokens for the API.
     pub(super) api_scope: String,
     /// Audiences for which no application has a client grant.
     pub(super) denied: HashSet<String>,
@@ -55,11 +55,11 @@ pub(super) struct Issuing {
     pub(super) wrong_password: WrongPassword,
     pub(super) suspicious: bool,
     pub(super) rate_limited: u32,
-    /// Machine-to-machine tokens an hour, and how many are left of them.
+    /// Machine-to-machine tokens an hour, and how many of them are left.
     pub(super) quota: Option<[u32; 2]>,
-    /// By grant type and audience.
+    /// Number of issued tokens, by grant type and audience.
     pub(super) issued: HashMap<[String; 2], u32>,
-    /// Wrong passwords in a row, by address and connection.
+    /// Number of wrong passwords in a row, by address and connection.
     pub(super) mistakes: HashMap<[String; 2], u32>,
 }
 
@@ -122,7 +122,8 @@ impl Auth0 {
         );
     }
 
-    /// What an application may ask for: at first [`CLIENT_CREDENTIALS`] for [`CLIENT_ID`], [`PASSWORD`] and [`PASSWORD_REALM`] for [`LOGIN_CLIENT_ID`].
+    /// Sets the grant types of an application. At first [`CLIENT_CREDENTIALS`] for [`CLIENT_ID`],
+    /// and [`PASSWORD`] and [`PASSWORD_REALM`] for [`LOGIN_CLIENT_ID`].
     pub fn set_grant_types(&self, client_id: &str, grant_types: &[&str]) {
         lock(&self.state).issuing.application(client_id).grant_types = grant_types
             .iter()
@@ -130,7 +131,7 @@ impl Auth0 {
             .collect();
     }
 
-    /// Whether applications have a client grant for an audience; at first they have.
+    /// Sets whether applications have a client grant for an audience. At first they have.
     pub fn set_client_grant(&self, audience: &str, on: bool) {
         let denied = &mut lock(&self.state).issuing.denied;
         if on {
@@ -140,52 +141,56 @@ impl Auth0 {
         };
     }
 
-    /// What tokens for the Management API issued from now on permit; at first `read:users update:users`.
+    /// Sets the scope of later tokens for the Management API. At first `read:users update:users`.
     pub fn set_scope(&self, scope: &str) {
         scope.clone_into(&mut lock(&self.state).issuing.management_scope);
     }
 
-    /// What tokens for [`API_AUDIENCE`](super::API_AUDIENCE) issued from now on permit; at first `read:accounts`.
+    /// Sets the scope of later tokens for [`API_AUDIENCE`](super::API_AUDIENCE). At first
+    /// `read:accounts`.
     pub fn set_api_scope(&self, scope: &str) {
         scope.clone_into(&mut lock(&self.state).issuing.api_scope);
     }
 
-    /// The connection that [`PASSWORD`] signs in to; at first there is none.
+    /// Sets the connection for [`PASSWORD`]. At first there is none.
     pub fn set_default_directory(&self, connection: &str) {
         lock(&self.state).issuing.default_directory = Some(connection.to_owned());
     }
 
-    /// What answers say for `expires_in`, null for nothing; at first 86400. Tokens live that long if it is a number of seconds up to ten years, else a day.
+    /// Sets `expires_in` in answers; null omits it. At first 86400. A token lives that long if the
+    /// value is a number of seconds up to ten years, or else one day.
     pub fn set_expires_in(&self, expires_in: Value) {
         lock(&self.state).issuing.expires_in = expires_in;
     }
 
-    /// How access tokens for [`API_AUDIENCE`](super::API_AUDIENCE) look; at first as [`TokenProfile::Auth0`].
+    /// Sets the format of access tokens for [`API_AUDIENCE`](super::API_AUDIENCE). At first
+    /// [`TokenProfile::Auth0`].
     pub fn set_token_profile(&self, profile: TokenProfile) {
         lock(&self.state).issuing.profile = profile;
     }
 
-    /// How a wrong password is answered; at first as [`WrongPassword::InvalidGrant`].
+    /// Sets the answer to a wrong password. At first [`WrongPassword::InvalidGrant`].
     pub fn set_wrong_password(&self, answer: WrongPassword) {
         lock(&self.state).issuing.wrong_password = answer;
     }
 
-    /// Whether suspicious-IP throttling takes everybody who signs in for an attacker.
+    /// Sets whether suspicious-IP throttling blocks every sign-in.
     pub fn suspect_everybody(&self, on: bool) {
         lock(&self.state).issuing.suspicious = on;
     }
 
-    /// The next `n` token requests are answered 429 `too_many_requests`.
+    /// Answers the next `n` token requests with 429 `too_many_requests`.
     pub fn rate_limit_tokens(&self, n: u32) {
         lock(&self.state).issuing.rate_limited = n;
     }
 
-    /// So many machine-to-machine tokens are left of the hour's quota, which answers state from now on; `None`: there is no quota, as at first.
+    /// Sets how many machine-to-machine tokens are left of the hour's quota. Answers then state the
+    /// quota. `None`: there is no quota, as at first.
     pub fn set_quota(&self, left: Option<u32>) {
         lock(&self.state).issuing.quota = left.map(|left| [left, left]);
     }
 
-    /// How many tokens were issued by a grant type for an audience (empty: without one).
+    /// How many tokens a grant type has issued for an audience (empty: without one).
     pub fn grants(&self, grant_type: &str, audience: &str) -> u32 {
         lock(&self.state)
             .issuing
@@ -195,12 +200,13 @@ impl Auth0 {
             .unwrap_or_default()
     }
 
-    /// How many token requests came since [`clear_exchanges`](crate::wire::Server::clear_exchanges), whatever came of them.
+    /// How many token requests arrived since
+    /// [`clear_exchanges`](crate::wire::Server::clear_exchanges), successful or not.
     pub fn token_requests(&self) -> usize {
         self.requests("POST /oauth/token")
     }
 
-    /// How many wrong passwords in a row were given for a user.
+    /// How many wrong passwords in a row a user has had.
     pub fn failed_logins(&self, user: &User) -> u32 {
         let mistakes = &lock(&self.state).issuing.mistakes;
         mistakes
@@ -209,13 +215,14 @@ impl Auth0 {
             .unwrap_or_default()
     }
 
-    /// Whether brute-force protection keeps a user out. It does, at first, after ten wrong passwords in a row, here whatever address they come from.
+    /// True if brute-force protection blocks a user. At first this happens after ten wrong
+    /// passwords in a row, here from any IP address.
     pub fn is_shut_out(&self, user: &User) -> bool {
         let most = lock(&self.state).settings.wrong_passwords();
         most.is_some_and(|most| self.failed_logins(user) >= most)
     }
 
-    /// Lifts brute-force protection from a user, as the link in the mail about it does.
+    /// Removes brute-force protection's block from a user, like the link in Auth0's mail about it.
     pub fn let_in(&self, user: &User) {
         lock(&self.state)
             .issuing

@@ -1,4 +1,5 @@
-//! The tenant's signing keys, what it publishes of them, and tokens made with them, with others, or with none.
+//! The tenant's signing keys, its published keys, and tokens signed with its keys, with other keys
+//! or not at all.
 
 use std::sync::LazyLock;
 
@@ -19,26 +20,27 @@ use sha1::{Digest as _, Sha1};
 use super::{API_AUDIENCE, Auth0, CLIENT_ID, Shared, merged};
 use crate::{sms, wire::lock};
 
-/// Where the keys are published.
+/// The path of the published keys.
 const JWKS_PATH: &str = "/.well-known/jwks.json";
 
-/// The id of the first key; the next is `sandbox-auth0-key-2`, and so on.
+/// The id of the first key. The next is `sandbox-auth0-key-2`, and so on.
 pub const KEY_ID: &str = "sandbox-auth0-key-1";
 
-/// What makes the signature of [`Auth0::mint`]. The header's `alg` chooses the digest and the padding, if there is a choice.
+/// The signer of [`Auth0::mint`]. If the signer allows several algorithms, the header's `alg`
+/// chooses digest and padding.
 #[derive(Clone, Copy, Debug)]
 pub enum Signer<'a> {
-    /// The key that signs now.
+    /// The current signing key.
     Current,
-    /// The one before it, published or not; there is none before the first rotation.
+    /// The previous signing key, published or not. It exists after the first rotation.
     Old,
     /// An RSA key that is not the tenant's.
     Stranger,
-    /// The public half of the key that signs now, its PEM text taken for an HMAC secret.
+    /// The public half of the current key. Its PEM text is used as an HMAC secret.
     PublicKey,
     /// This HMAC secret.
     Secret(&'a [u8]),
-    /// Nobody: the signature is empty.
+    /// No signer: the signature is empty.
     Nobody,
 }
 
@@ -47,7 +49,7 @@ struct Key {
     pair: signature::RsaKeyPair,
 }
 
-/// Fixed keys with their certificates, used by turns; making keys takes too long for every start.
+/// Fixed keys with their certificates, used in turn. Generating keys at every start takes too long.
 static TENANT: LazyLock<[Key; 2]> =
     LazyLock::new(|| [include_str!("key-1.pem"), include_str!("key-2.pem")].map(Key::read));
 static STRANGER: LazyLock<Key> = LazyLock::new(|| Key::read(include_str!("stranger.pem")));
@@ -93,7 +95,7 @@ impl Key {
     }
 }
 
-/// A block of a PEM file with its first and last line.
+/// A block of a PEM file, with its first and last line.
 fn block<'a>(pem: &'a str, label: &str) -> Option<&'a str> {
     let (begin, end) = (
         format!("-----BEGIN {label}-----"),
@@ -113,11 +115,11 @@ fn base64(pem: &str, label: &str) -> Option<String> {
     )
 }
 
-/// Which keys sign and are published.
+/// The signing key and the published keys.
 pub(super) struct Keys {
-    /// Counts the keys from 0.
+    /// Number of the current key, from 0.
     current: usize,
-    /// Whether the one before is still published.
+    /// True while the previous key is still published.
     old: bool,
 }
 
@@ -137,7 +139,7 @@ impl Keys {
         )
     }
 
-    /// An access or ID token as the tenant issues it.
+    /// Signs an access token or an ID token, as the tenant does.
     pub(super) fn sign(&self, typ: &str, claims: &Value) -> String {
         let (id, _) = Self::key(self.current);
         self.make(
@@ -186,7 +188,8 @@ fn public_pem(key: &Key) -> String {
 }
 
 impl Auth0 {
-    /// A new key signs from now on. The one before stays published until [`Auth0::withdraw_old_key`] or the next rotation.
+    /// Starts to sign with a new key. The previous key stays published until
+    /// [`Auth0::withdraw_old_key`] or the next rotation.
     pub fn rotate_key(&self) {
         let keys = &mut lock(&self.state).keys;
         *keys = Keys {
@@ -195,28 +198,29 @@ impl Auth0 {
         };
     }
 
-    /// Only the key that signs now is published.
+    /// Publishes only the current signing key.
     pub fn withdraw_old_key(&self) {
         lock(&self.state).keys.old = false;
     }
 
-    /// The id of the key that signs now.
+    /// The id of the current signing key.
     pub fn key_id(&self) -> String {
         Keys::key(lock(&self.state).keys.current).0
     }
 
-    /// The PEM text of the public half of the key that signs now, as anyone can get it.
+    /// The PEM text of the current key's public half. It is public.
     pub fn public_key(&self) -> String {
         public_pem(Keys::key(lock(&self.state).keys.current).1)
     }
 
-    /// The JWK of [`Signer::Stranger`], for headers that bring or name a key of their own.
+    /// The JWK of [`Signer::Stranger`], for headers that contain or name their own key.
     pub fn stranger_jwk(&self, id: &str) -> Value {
         STRANGER.jwk(id)
     }
 
-    /// A token made to order: by default the good access token of [`CLIENT_ID`] for [`API_AUDIENCE`], with the current key's `kid` and the `alg` that suits the
-    /// signer. Members of the objects `claims` and `header` are added or replace those, and null takes one away.
+    /// A token with any claims and header. The default is a valid access token of [`CLIENT_ID`] for
+    /// [`API_AUDIENCE`], with the current key's `kid` and the signer's `alg`. The members of the
+    /// objects `claims` and `header` are added or replace those; null removes one.
     pub fn mint(&self, claims: Value, header: Value, signer: Signer<'_>) -> String {
         let now = crate::now().as_secs();
         let good = json!({
@@ -238,12 +242,14 @@ impl Auth0 {
         keys.make(&merged(usual, header), &merged(good, claims), signer)
     }
 
-    /// How often the published keys were asked for since [`clear_exchanges`](crate::wire::Server::clear_exchanges), whatever came of it.
+    /// How many requests for the published keys arrived since
+    /// [`clear_exchanges`](crate::wire::Server::clear_exchanges), successful or not.
     pub fn jwks_fetches(&self) -> usize {
         self.requests(&format!("GET {JWKS_PATH}"))
     }
 
-    /// The same of the discovery document.
+    /// How many requests for the discovery document arrived since
+    /// [`clear_exchanges`](crate::wire::Server::clear_exchanges), successful or not.
     pub fn discovery_fetches(&self) -> usize {
         self.requests("GET /.well-known/openid-configuration")
     }
@@ -268,7 +274,8 @@ pub(super) async fn published(Axum(state): Axum<Shared>) -> Response {
     (caching, Json(json!({ "keys": keys }))).into_response()
 }
 
-/// `GET /.well-known/openid-configuration` (`OpenID` Connect Discovery 1.0), the members that concern tokens.
+/// `GET /.well-known/openid-configuration` (`OpenID` Connect Discovery 1.0), with only the members
+/// about tokens.
 pub(super) async fn discovery(headers: HeaderMap) -> Json<Value> {
     let url = format!("http://{}", sms::header(&headers, header::HOST));
     Json(json!({

@@ -1,7 +1,10 @@
-//! Auth0: a tenant with users, the mails it sends them, the pages behind the links, the token endpoint, its keys and a corner of the Management API.
+//! Auth0: a tenant with users, the mails to them, the pages behind the links, the token endpoint,
+//! signing keys, and a part of the Management API.
 //!
-//! Imitates auth0/docs-v2@092b879e `main/docs` (customize/email/email-templates, secure/tokens, manage-users, secure/attack-protection,
-//! get-started/authentication-and-authorization-flow/resource-owner-password-flow) and the `OpenAPI` documents of its APIs.
+//! Imitates auth0/docs-v2@092b879e `main/docs` (customize/email/email-templates, secure/tokens,
+//! manage-users, secure/attack-protection,
+//! get-started/authentication-and-authorization-flow/resource-owner-password-flow) and the
+//! `OpenAPI` documents of its APIs.
 
 mod gateway;
 mod issuing;
@@ -38,29 +41,32 @@ use crate::{
     wire::{Complaints, Server, client},
 };
 
-/// The machine-to-machine application.
+/// Client id of the machine-to-machine application.
 pub const CLIENT_ID: &str = "sandbox-m2m-client";
-/// Its secret, until [`Auth0::set_client_secret`].
+/// First secret of the machine-to-machine application. [`Auth0::set_client_secret`] replaces it.
 pub const CLIENT_SECRET: &str = "sandbox-m2m-secret";
-/// The application through which users sign in.
+/// Client id of the application through which users sign in.
 pub const LOGIN_CLIENT_ID: &str = "sandbox-login-client";
-/// Its secret, until [`Auth0::set_login_client_secret`].
+/// First secret of that application. [`Auth0::set_login_client_secret`] replaces it.
 pub const LOGIN_CLIENT_SECRET: &str = "sandbox-login-secret";
-/// The protected API.
+/// The audience of the protected API.
 pub const API_AUDIENCE: &str = "https://api.acme.example/";
-/// The default database, where [`Auth0::sign_up`] puts users.
+/// The default database. [`Auth0::sign_up`] puts users there.
 pub const REALM: &str = "Username-Password-Authentication";
-/// So many wrong passwords in a row, and brute-force protection keeps the user out (Auth0's default), until [`Auth0::set_brute_force_protection`].
+/// After this many wrong passwords in a row brute-force protection blocks the user. It is Auth0's
+/// default; [`Auth0::set_brute_force_protection`] changes it.
 pub const WRONG_PASSWORDS: u32 = 10;
-/// What the SMS gateway of a legacy connection signs its tokens with (`gateway_authentication.secret`).
+/// The key with which a legacy connection signs tokens for its SMS gateway
+/// (`gateway_authentication.secret`).
 pub const GATEWAY_SECRET: &str = "a-sufficiently-long-shared-secret-of-32+bytes!";
-/// The tokens' `aud` (`gateway_authentication.audience`).
+/// The `aud` of the tokens for the SMS gateway (`gateway_authentication.audience`).
 pub const GATEWAY_AUDIENCE: &str = "urn:MySmsGateway";
-/// The tokens' `sub` (`gateway_authentication.subject`).
+/// The `sub` of the tokens for the SMS gateway (`gateway_authentication.subject`).
 pub const GATEWAY_SUBJECT: &str = "urn:Auth0";
-/// The secret of a phone provider Action, its `TOKEN`.
+/// The secret `TOKEN` of a phone provider's Action.
 pub const GATEWAY_BEARER_TOKEN: &str = "sandbox-gateway-bearer-token";
-/// Where a link ends, with `success` and `message` in the query; nobody answers there.
+/// The URL to which a link redirects at the end, with `success` and `message` in the query. No
+/// server answers there.
 pub const RESULT_URL: &str = "https://app.acme.example/verified";
 
 /// A user of the tenant.
@@ -70,28 +76,28 @@ pub struct User {
     pub user_id: String,
     /// In lower case.
     pub email: String,
-    /// What all this is about.
+    /// True when the user has confirmed the address.
     pub email_verified: bool,
     /// Name of the connection.
     pub connection: String,
-    /// By an administrator, not by brute-force protection.
+    /// True if an administrator blocked the user. Brute-force protection does not set this field.
     pub blocked: bool,
-    /// What applications know of the user.
+    /// The data of applications about the user.
     pub app_metadata: Map<String, Value>,
 }
 
 struct State {
     users: Vec<User>,
-    /// How users sign in, by id.
+    /// Sign-in data of each user, by id.
     logins: HashMap<String, users::Login>,
-    /// What the search sees, while it is held back.
+    /// The users in the search index while it lags behind.
     index: Option<Vec<User>>,
     tickets: HashMap<String, tickets::Ticket>,
     password_links_allowed: bool,
     issuing: issuing::Issuing,
     keys: jwks::Keys,
     settings: settings::Settings,
-    /// Scope by token for the Management API.
+    /// Scope by token, for the Management API.
     tokens: HashMap<String, String>,
     rate_limited: u32,
     slow_searches: u32,
@@ -99,7 +105,7 @@ struct State {
 
 type Shared = Arc<Mutex<State>>;
 
-/// The simulator.
+/// The Auth0 simulator.
 pub struct Auth0 {
     server: Server,
     state: Shared,
@@ -107,7 +113,7 @@ pub struct Auth0 {
 }
 
 impl Auth0 {
-    /// Serves `https://TENANT.auth0.com` on this port, or a free one.
+    /// Serves `https://TENANT.auth0.com` on this port or on a free one.
     pub async fn start(port: Option<u16>) -> io::Result<Self> {
         let state = Shared::new(Mutex::new(State {
             users: vec![],
@@ -130,12 +136,12 @@ impl Auth0 {
         })
     }
 
-    /// What passed over the wire, faults, complaints.
+    /// The server, with its exchanges, faults and complaints.
     pub fn server(&self) -> &Server {
         &self.server
     }
 
-    /// How many requests with this method and path are on record.
+    /// How many recorded requests have this method and path.
     fn requests(&self, request: &str) -> usize {
         let exchanges = self.server.exchanges();
         let path = |target: &str| {
@@ -182,7 +188,8 @@ async fn unknown(
     )
 }
 
-/// The members of both objects, those of `changes` in place of those of the same name; null takes one away.
+/// The members of both objects. A member of `changes` replaces one of the same name; null removes
+/// it.
 fn merged(base: Value, changes: Value) -> Value {
     let object = |value| serde_json::from_value::<Map<_, _>>(value).unwrap_or_default();
     let mut all = object(base);

@@ -1,12 +1,15 @@
-//! The Lucene queries of `q` (search engine v3): fields, phrases, wildcards, ranges, groups, and the operators as Lucene's classic parser reads them, so that
-//! text put into a query unguarded selects here whom it would select there.
+//! The Lucene queries of `q` (search engine v3): fields, phrases, wildcards, ranges, groups and
+//! operators.
+//!
+//! Operators work as in Lucene's classic parser. Unescaped text in a query therefore selects the
+//! same users here as at Auth0.
 
 use serde_json::Value;
 
-/// Their values are compared without regard to case, and terms without a field look here only.
+/// Fields that are compared without regard to case. A term without a field searches only these.
 const NORMALIZED: [&str; 5] = ["email", "name", "given_name", "family_name", "nickname"];
 
-/// A query that has been understood.
+/// A parsed query.
 #[derive(Debug)]
 pub(super) enum Search {
     Clauses(Vec<(Occur, Search)>),
@@ -23,11 +26,11 @@ pub(super) enum Occur {
 
 #[derive(Debug)]
 pub(super) enum Test {
-    /// The whole of a text.
+    /// A whole text.
     Phrase(String),
-    /// The whole of a text or number; `None` stands for any text.
+    /// A whole text or number. `None` matches any text.
     Pattern(Vec<Option<char>>),
-    /// From, to, and whether the ends are in it; `None` is open.
+    /// From, to, and whether each end is included. `None` is open.
     Range {
         from: Option<String>,
         to: Option<String>,
@@ -37,7 +40,7 @@ pub(super) enum Test {
 }
 
 impl Search {
-    /// Whether a profile, as the Management API shows it, is selected.
+    /// True if the query selects a profile, in the Management API's form.
     pub(super) fn fits(&self, profile: &Value) -> bool {
         match self {
             Self::Everyone => true,
@@ -67,7 +70,7 @@ impl Search {
 }
 
 impl Test {
-    /// Objects in an array are looked into as if there were no array.
+    /// An array of objects matches if one of its objects does.
     fn fits(&self, value: &Value, path: &[&str], fold: bool) -> bool {
         match (value, path) {
             (Value::Array(values), _) => values.iter().any(|value| self.fits(value, path, fold)),
@@ -131,7 +134,7 @@ fn matches(pattern: &[Option<char>], text: &[char]) -> bool {
     }
 }
 
-/// The query, or what is wrong with it.
+/// Parses a query. The error says what is wrong.
 pub(super) fn parse(text: &str) -> Result<Search, String> {
     let mut reader = Reader { rest: text.trim() };
     let search = reader.clauses(None)?;
@@ -153,7 +156,7 @@ impl Reader<'_> {
         found.is_some()
     }
 
-    /// An operator in capitals, which ends at a blank or a parenthesis.
+    /// Reads an operator in capitals. It ends at a blank or a parenthesis.
     fn word(&mut self, word: &str) -> bool {
         let ends = self
             .rest
@@ -162,7 +165,8 @@ impl Reader<'_> {
         ends && self.take(word)
     }
 
-    /// Up to the end or a closing parenthesis. Without an operator between them clauses are alternatives; `AND` makes both its neighbours necessary.
+    /// Reads clauses up to the end or a closing parenthesis. Clauses without an operator between
+    /// them are alternatives. `AND` makes both of its neighbours necessary.
     fn clauses(&mut self, field: Option<&str>) -> Result<Search, String> {
         let mut clauses: Vec<(Occur, Search)> = vec![];
         loop {
@@ -283,7 +287,7 @@ impl Reader<'_> {
         }
     }
 
-    /// After the opening quote.
+    /// Reads a phrase after its opening quote.
     fn phrase(&mut self) -> Result<String, String> {
         let (mut phrase, mut rest) = (String::new(), self.rest.chars());
         loop {

@@ -1,11 +1,12 @@
-//! The tenant's settings in the Management API: connections, phone providers, Actions, applications, grants, APIs, attack protection, and how its
-//! mails look.
+//! The tenant's settings in the Management API: connections, phone providers, Actions,
+//! applications, grants, APIs, attack protection, and mail templates.
 //!
-//! Imitates the `OpenAPI` document of the Management API and auth0/docs-v2@092b879e `main/docs` (api/management/v2,
+//! Imitates the `OpenAPI` document of the Management API and auth0/docs-v2@092b879e `main/docs`
+//! (api/management/v2,
 //! troubleshoot/product-lifecycle/past-migrations/migrate-connection-options-scope,
 //! customize/phone-messages/configure-phone-messaging-providers/configure-a-custom-phone-provider,
-//! customize/email/email-templates/customize-email-templates). Members and parameters that are not simulated are refused
-//! and complained about.
+//! customize/email/email-templates/customize-email-templates). Members and parameters that are not
+//! simulated are refused with a complaint.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -31,7 +32,7 @@ use crate::{
 const THEN: &str = "2026-11-20T12:00:00.000Z";
 /// The trigger of a phone provider's Action.
 const PHONE_TRIGGER: &str = "custom-phone-provider";
-/// Options of a connection with the strategy `sms`, those of its legacy gateway among them.
+/// Options of a connection with the strategy `sms`, including those of its legacy gateway.
 const SMS_OPTIONS: [&str; 17] = [
     "strategy",
     "provider",
@@ -52,12 +53,12 @@ const SMS_OPTIONS: [&str; 17] = [
     "upstream_params",
 ];
 
-/// An Action with its secrets' values, which the API never answers.
+/// An Action with the values of its secrets. The API never returns these values.
 #[derive(Clone, Debug)]
 pub struct Action {
     /// A UUID.
     pub id: String,
-    /// What people call it.
+    /// A name for administrators.
     pub name: String,
     /// `custom-phone-provider`...
     pub trigger: String,
@@ -65,17 +66,17 @@ pub struct Action {
     pub code: String,
     /// `node22`...
     pub runtime: String,
-    /// By name.
+    /// Values of the secrets, by name.
     pub secrets: BTreeMap<String, String>,
-    /// What runs, if it was ever deployed: code and secrets of that moment.
+    /// The running version, if any: code and secrets at its deployment.
     pub deployed: Option<(String, BTreeMap<String, String>)>,
-    /// So many more looks at it until it is built.
+    /// The build is complete after this many more reads of the Action.
     building: u32,
     versions: u32,
 }
 
 impl Action {
-    /// Whether what was saved is what runs.
+    /// True if the saved version is the deployed one.
     pub fn is_deployed(&self) -> bool {
         self.deployed
             .as_ref()
@@ -108,7 +109,8 @@ impl Action {
         action
     }
 
-    /// Takes code, name, runtime and secrets from a body; a secret without its value keeps the one it has.
+    /// Takes code, name, runtime and secrets from a body. A secret without a value keeps its old
+    /// value.
     fn change(&mut self, body: &Map<String, Value>) -> Result<(), String> {
         for (name, place) in [
             ("name", &mut self.name),
@@ -159,7 +161,7 @@ pub(super) struct Settings {
     actions: Vec<Action>,
     slow_builds: u32,
     brute_force: Value,
-    /// Whether the templates of the mails with links have a *Redirect To*.
+    /// True if the templates of mails with links have a *Redirect To*.
     pub(super) redirect_to: bool,
 }
 
@@ -183,7 +185,7 @@ impl Settings {
         }
     }
 
-    /// So many wrong passwords in a row keep a user out; `None`: however many do not.
+    /// The number of wrong passwords in a row that blocks a user; `None`: no number does.
     pub(super) fn wrong_passwords(&self) -> Option<u32> {
         let attempts = self.brute_force["max_attempts"]
             .as_u64()
@@ -193,7 +195,7 @@ impl Settings {
 }
 
 impl Auth0 {
-    /// Makes a connection of this strategy, as an administrator would. Answers the id.
+    /// Creates a connection of this strategy, as an administrator does. Returns the id.
     pub fn add_connection(&self, name: &str, strategy: &str, options: &Value) -> String {
         let id = format!("con_{}", random::hex(8));
         let connection = json!({
@@ -203,7 +205,7 @@ impl Auth0 {
         id
     }
 
-    /// A connection as it is, by id.
+    /// The connection with this id in its present state.
     pub fn connection(&self, id: &str) -> Option<Value> {
         lock(&self.state)
             .settings
@@ -213,7 +215,8 @@ impl Auth0 {
             .cloned()
     }
 
-    /// The tenant's phone provider, of which there is one at most: `name`, `disabled`, `configuration`, `credentials`...
+    /// The tenant's phone provider: `name`, `disabled`, `configuration`, `credentials`... A tenant
+    /// has at most one.
     pub fn phone_provider(&self) -> Option<Value> {
         lock(&self.state).settings.providers.first().cloned()
     }
@@ -226,22 +229,25 @@ impl Auth0 {
         })];
     }
 
-    /// Every Action, in the order of their making.
+    /// All Actions, in the order of creation.
     pub fn actions(&self) -> Vec<Action> {
         lock(&self.state).settings.actions.clone()
     }
 
-    /// An Action saved from now on is only built, and can only be deployed, after so many looks at it; at first at once.
+    /// Sets how many reads it takes until a saved Action is built and can be deployed. At first an
+    /// Action is built at once.
     pub fn slow_builds(&self, looks: u32) {
         lock(&self.state).settings.slow_builds = looks;
     }
 
-    /// A tenant whose templates have no *Redirect To*, as in tenants made since May 2026 that cannot set it: a page says how a link ended.
+    /// Sets whether the templates have a *Redirect To*. Some tenants made since May 2026 cannot set
+    /// it; a page then shows the result of a link.
     pub fn set_redirect_to(&self, on: bool) {
         lock(&self.state).settings.redirect_to = on;
     }
 
-    /// Sets members of brute-force protection: `enabled`, `shields`, `mode`, `allowlist`, `max_attempts`; at first ten attempts for a user and address.
+    /// Sets members of brute-force protection: `enabled`, `shields`, `mode`, `allowlist`,
+    /// `max_attempts`. At first a user has ten attempts from an address.
     pub fn set_brute_force_protection(&self, changes: Value) {
         let settings = &mut lock(&self.state).settings;
         settings.brute_force = merged(settings.brute_force.clone(), changes);
@@ -279,7 +285,7 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/api/v2/email-templates/{name}", get(email_template))
 }
 
-/// The scope that a call needs; also of those that are about users.
+/// The scope that a call of the Management API needs. It covers calls about users too.
 pub(super) fn scope(method: &Method, path: &str) -> String {
     let what = match path
         .trim_start_matches("/api/v2/")
@@ -299,7 +305,7 @@ pub(super) fn scope(method: &Method, path: &str) -> String {
     };
     let verb = match *method {
         Method::GET => "read",
-        Method::POST => "create", // a deployment is a new version of an Action
+        Method::POST => "create", // A deployment creates a new version of an Action.
         _ => "update",
     };
     format!("{verb}:{what}")
@@ -313,7 +319,7 @@ fn complain(complaints: &Complaints, code: &str, what: &str) -> Response {
     api_error(StatusCode::BAD_REQUEST, Some(code), what)
 }
 
-/// Pages and parts of an answer; lists here are short, and have one page.
+/// Paging parameters and member selection. Lists here are short and have one page.
 const PAGING: [&str; 7] = [
     "page",
     "per_page",
@@ -324,7 +330,7 @@ const PAGING: [&str; 7] = [
     "include_fields",
 ];
 
-/// A list as it was asked for: bare, with totals, or the first page of those that follow a cursor.
+/// A list in the requested form: bare, with totals, or as the first page of a cursor.
 fn listed(key: &str, items: Vec<Value>, query: &HashMap<String, String>) -> Response {
     let number = |name: &str| query.get(name).and_then(|text| text.parse::<usize>().ok());
     let keep = |item: Value| project(item, query);
@@ -374,7 +380,7 @@ fn only(
     Ok(())
 }
 
-/// The members of a JSON object, all of them known.
+/// The members of a JSON object. An unknown member is refused.
 #[expect(clippy::result_large_err, reason = "it is the answer")]
 fn members(
     headers: &HeaderMap,
@@ -408,7 +414,7 @@ fn by_id(id: &str) -> impl Fn(&&mut Value) -> bool {
     move |item| item["id"] == id
 }
 
-/// Whether the token with which the request came has this scope.
+/// True if the request's token has this scope.
 fn has_scope(state: &State, headers: &HeaderMap, scope: &str) -> bool {
     let token = sms::header(headers, header::AUTHORIZATION)
         .strip_prefix("Bearer ")
@@ -419,7 +425,7 @@ fn has_scope(state: &State, headers: &HeaderMap, scope: &str) -> bool {
         .is_some_and(|granted| granted.split(' ').any(|granted| granted == scope))
 }
 
-/// A connection as the caller may see it: options have a scope of their own.
+/// A connection as the caller may see it. Its options need their own scope.
 fn visible(mut connection: Value, state: &State, headers: &HeaderMap) -> Value {
     if let Some(members) = connection
         .as_object_mut()
@@ -449,7 +455,7 @@ async fn connections(
     let found = state.settings.connections.iter().filter(fits).cloned();
     let shown = found.map(|connection| {
         let mut shown = visible(connection, &state, &headers);
-        // only a single connection has them
+        // Only the answer for a single connection has this member.
         shown
             .as_object_mut()
             .map(|members| members.remove("enabled_clients"));
@@ -476,7 +482,7 @@ async fn connection(
     )
 }
 
-/// What is wrong with the options of an SMS connection.
+/// Checks the options of an SMS connection. The error says what is wrong.
 fn check_sms(options: &Map<String, Value>) -> Result<(), String> {
     if let Some(stray) = options
         .keys()
@@ -523,7 +529,7 @@ fn check_sms(options: &Map<String, Value>) -> Result<(), String> {
     }
 }
 
-/// Options are replaced as a whole.
+/// Replaces a connection's options as a whole.
 async fn update_connection(
     (Axum(state), Extension(complaints)): Caller,
     Path(id): Path<String>,
@@ -607,7 +613,7 @@ async fn provider((Axum(state), _): Caller, Path(id): Path<String>) -> Response 
     )
 }
 
-/// What is wrong with a provider as it would be.
+/// Checks a provider. The error is code and text.
 fn check_provider(provider: &Value, actions: &[Action]) -> Result<(), (&'static str, String)> {
     let invalid = |what: &str| Err(("invalid_body", what.to_owned()));
     let methods = &provider["configuration"]["delivery_methods"];
@@ -628,7 +634,7 @@ fn check_provider(provider: &Value, actions: &[Action]) -> Result<(), (&'static 
         {
             Ok(())
         }
-        // sic: Auth0 takes its code for the mail provider here too
+        // Auth0 really uses the mail provider's code here too.
         Some("custom") => Err((
             "custom_email_provider_deployed_action_not_found",
             "No deployed Action".to_owned(),
@@ -706,7 +712,7 @@ async fn actions(
         .into_response()
 }
 
-/// The resource; meanwhile the build goes on.
+/// The resource. Each read brings the build one step forward.
 fn looked_at(action: &mut Action) -> Value {
     let wire = action.wire();
     action.building = action.building.saturating_sub(1);
@@ -808,7 +814,7 @@ async fn update_action(
     Json(action.wire()).into_response()
 }
 
-/// Only a built Action can be deployed, and building takes its time.
+/// Deploys an Action. An unfinished build cannot be deployed.
 async fn deploy_action((Axum(state), _): Caller, Path(id): Path<String>) -> Response {
     let mut state = lock(&state);
     let Some(action) = state
@@ -836,7 +842,7 @@ async fn deploy_action((Axum(state), _): Caller, Path(id): Path<String>) -> Resp
     (StatusCode::ACCEPTED, Json(version)).into_response()
 }
 
-/// Without the secret, for which there is another scope.
+/// An application without its secret, which needs another scope.
 async fn application(
     (Axum(state), Extension(complaints)): Caller,
     Path(id): Path<String>,
@@ -862,7 +868,7 @@ async fn application(
     .into_response()
 }
 
-/// What the machine-to-machine application may ask for; users' applications need no grants.
+/// The client grants of the machine-to-machine application. Users' applications need no grants.
 async fn grants(
     (Axum(state), Extension(complaints)): Caller,
     Query(query): Parameters,
@@ -898,7 +904,7 @@ async fn grants(
     listed("client_grants", granted.filter(fits).collect(), &query)
 }
 
-/// The protected API, by its id or its identifier.
+/// The protected API, by id or identifier.
 async fn api(
     (Axum(state), Extension(complaints)): Caller,
     Path(id): Path<String>,
@@ -933,7 +939,7 @@ async fn brute_force(
     Json(lock(&state).settings.brute_force.clone()).into_response()
 }
 
-/// Of the mails that this tenant sends; what nobody has changed does not exist.
+/// The template of a mail that this tenant sends. A template that was never changed does not exist.
 async fn email_template(
     (Axum(state), Extension(complaints)): Caller,
     Path(name): Path<String>,

@@ -1,5 +1,7 @@
-//! The mails with ticket links, and the pages behind the links. How the pages behave is not documented; they follow what
-//! community.auth0.com/t/magic-link-redeem-on-post-flags/103109 and published clients show.
+//! The mails with ticket links, and the pages behind the links. Auth0 does not document the
+//! behaviour of the pages. The pages follow
+//! community.auth0.com/t/magic-link-redeem-on-post-flags/103109
+//! and published clients.
 
 use std::collections::HashMap;
 
@@ -23,10 +25,11 @@ const USED: &str = "This URL can be used only once";
 const EXPIRED: &str = "Access expired.";
 const UNKNOWN: &str = "User account does not exist or verification code is invalid.";
 
-/// What a verification link does when it is opened.
+/// The behaviour of a verification link when it is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LinkPage {
-    /// New Universal Login since 2022: a page whose form must be posted with its state and cookies.
+    /// New Universal Login since 2022: a page with a form. The form must be posted with its state
+    /// and cookies.
     Form,
     /// Classic: verifies at once and redirects.
     Redirect,
@@ -50,12 +53,12 @@ impl Kind {
     }
 }
 
-/// A mail with a ticket link, as handed to the mail provider.
+/// A mail with a ticket link, as the mail provider gets it.
 #[derive(Clone, Debug)]
 pub struct TicketMail {
-    /// To the user's address.
+    /// The mail to the user's address.
     pub mail: Mail,
-    /// The link in it.
+    /// The link in the mail.
     pub link: String,
     /// The link's ticket.
     pub ticket: String,
@@ -66,14 +69,14 @@ pub(super) struct Ticket {
     kind: Kind,
     expired: bool,
     used: bool,
-    /// State and cookies of every form shown: each is a transaction of its own.
+    /// State and cookies of every form that was shown. Each form is a separate transaction.
     forms: Vec<(String, [String; 2])>,
     fetched: u32,
     posted: u32,
 }
 
 impl Auth0 {
-    /// The mail that asks to verify the address (template `verify_email`).
+    /// The mail to verify the address (template `verify_email`).
     pub fn mail_verification(&self, user: &User, page: LinkPage) -> TicketMail {
         self.ticket_mail(
             user,
@@ -84,7 +87,8 @@ impl Auth0 {
         )
     }
 
-    /// The mail for a forgotten password (template `reset_email`). Opening its link is a complaint unless [`Auth0::allow_password_links`].
+    /// The mail for a forgotten password (template `reset_email`). Opening its link is a complaint
+    /// unless [`Auth0::allow_password_links`] is set.
     pub fn mail_password(&self, user: &User) -> TicketMail {
         self.ticket_mail(
             user,
@@ -95,19 +99,19 @@ impl Auth0 {
         )
     }
 
-    /// Whether password links may be opened without complaint.
+    /// Sets whether password links may be opened without a complaint.
     pub fn allow_password_links(&self, on: bool) {
         lock(&self.state).password_links_allowed = on;
     }
 
-    /// Lets a ticket's time run out.
+    /// Expires a ticket.
     pub fn expire(&self, ticket: &str) {
         if let Some(ticket) = lock(&self.state).tickets.get_mut(ticket) {
             ticket.expired = true;
         }
     }
 
-    /// How often a ticket's link was opened, whatever came of it.
+    /// How often a ticket's link was opened, successfully or not.
     pub fn fetched(&self, ticket: &str) -> u32 {
         lock(&self.state)
             .tickets
@@ -115,7 +119,7 @@ impl Auth0 {
             .map_or(0, |ticket| ticket.fetched)
     }
 
-    /// How often the form behind a ticket's link was posted, whatever came of it.
+    /// How often the form behind a ticket's link was posted, successfully or not.
     pub fn posted(&self, ticket: &str) -> u32 {
         lock(&self.state)
             .tickets
@@ -160,7 +164,8 @@ impl Auth0 {
         TicketMail { mail, link, ticket }
     }
 
-    /// A link to the page that confirms an address, with a ticket that nobody issued: what a stranger can write, who knows the tenant.
+    /// A link to the page that confirms an address, with an invented ticket. A stranger who knows
+    /// the tenant can write it.
     pub fn invented_link(&self) -> String {
         format!(
             "{}{}?ticket={}#",
@@ -171,7 +176,8 @@ impl Auth0 {
     }
 }
 
-/// After Auth0's default templates: HTML only, a button, the address again as text, a link that is none of ours.
+/// Follows Auth0's default templates: HTML only, a button, the URL again as text, and a link to
+/// another site.
 const MAIL: &str = r#"<html>
   <head>
     <style type="text/css">.ExternalClass, .ExternalClass div { width: 100%; } a:hover { color: #000 }</style>
@@ -191,7 +197,7 @@ const MAIL: &str = r#"<html>
 "#;
 
 impl State {
-    /// How a link ended: by a redirect or, without *Redirect To*, by a page for people.
+    /// The result of a link: a redirect, or a page if there is no *Redirect To*.
     fn result(&self, success: bool, message: &str) -> Response {
         if self.settings.redirect_to {
             return redirect(success, message);
@@ -225,7 +231,7 @@ fn redirect(success: bool, message: &str) -> Response {
 }
 
 impl State {
-    /// The ticket if it can still be used, or the answer that says why not.
+    /// The ticket if it is still valid. The error is the answer.
     fn ticket(
         &mut self,
         path: &str,
@@ -296,7 +302,7 @@ pub(super) async fn open(
             let set =
                 |cookie: &String| (header::SET_COOKIE, format!("{cookie}; Max-Age=31557600; Path=/; HttpOnly; SameSite=None"));
             let headers = axum::response::AppendHeaders([set(&cookies[0]), set(&cookies[1])]);
-            // "=" as an entity, the way Auth0's template engine escapes it
+            // "=" is written as an entity, as Auth0's template engine escapes it.
             let form = format!(
                 "<h1>Confirm your email</h1><form method=\"POST\"><input type=\"hidden\" name=\"state\" value=\"{form_state}&#x3D;\" /><button type=\"submit\">Confirm</button></form><script>document.forms[0].submit()</script>"
             );

@@ -1,4 +1,4 @@
-//! `POST /oauth/token`: who gets which tokens, and how users sign in with a password.
+//! `POST /oauth/token`: the rules for tokens, and the users' sign-in with a password.
 
 use std::collections::HashMap;
 
@@ -20,7 +20,7 @@ use crate::{
     wire::{Complaints, lock},
 };
 
-/// What Auth0 grants of its own accord to whoever signs in.
+/// The scope that Auth0 grants to a user who signs in, without a request for it.
 const OIDC_SCOPE: &str = "openid profile email address phone offline_access";
 
 /// An answer without tokens.
@@ -71,7 +71,8 @@ impl IntoResponse for Refusal {
     }
 }
 
-/// The fields of a JSON object of texts, nulls being left out, or of a form, each once; credentials may be Basic ones.
+/// The fields of a request: a JSON object of texts, without nulls, or a form. No field may be
+/// repeated. Credentials may come by Basic authentication.
 fn fields(
     headers: &HeaderMap,
     body: &[u8],
@@ -283,7 +284,8 @@ impl State {
         ))
     }
 
-    /// The user with this address and password, or why not; only who has the right password learns more than that it is wrong.
+    /// The user with this address and password, or the refusal. Only a request with the right
+    /// password gets a reason other than a wrong password.
     fn sign_in(&mut self, username: &str, realm: String, password: &str) -> Result<User, Refusal> {
         let forbidden = |error, description| refuse(StatusCode::FORBIDDEN, error, description);
         let too_many = |description| {
@@ -343,7 +345,8 @@ impl State {
         Ok(user.clone())
     }
 
-    /// The answer with the tokens: signed ones for the API and about users, others of random letters.
+    /// The answer with the tokens. Tokens for the API and about users are signed; others are random
+    /// letters.
     fn grant(
         &mut self,
         url: &str,

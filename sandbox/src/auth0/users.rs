@@ -1,4 +1,4 @@
-//! The users, the corner of the Management API that is about them, and the lock of all of it.
+//! The users, the part of the Management API about users, and the authorization of all its calls.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -19,12 +19,12 @@ use crate::{
     wire::{Complaints, lock},
 };
 
-/// The longest path and query that is read; Auth0 documents that there is a limit, not which.
+/// Maximum length of path and query. Auth0 documents that a limit exists, but not its value.
 const URL_LIMIT: usize = 8 * 1024;
-/// The most users a search shows, over all its pages.
+/// Maximum number of users in a search, over all pages.
 const RESULTS: usize = 1000;
 
-/// How a user signs in.
+/// Sign-in data of a user.
 #[derive(Default)]
 pub(super) struct Login {
     pub(super) password: String,
@@ -33,12 +33,12 @@ pub(super) struct Login {
 }
 
 impl Auth0 {
-    /// A new user of the default database, unverified and without a password.
+    /// Adds a user of the default database, unverified and without a password.
     pub fn sign_up(&self, email: &str) -> User {
         self.sign_up_with(email, REALM)
     }
 
-    /// A new user of another connection; the same address may be in several.
+    /// Adds a user of another connection. Several connections may have the same address.
     pub fn sign_up_with(&self, email: &str, connection: &str) -> User {
         let user = User {
             user_id: format!("auth0|{}", random::hex(12)),
@@ -52,7 +52,8 @@ impl Auth0 {
         user
     }
 
-    /// A new user of the default database who calls: the PIN is the password, `app_metadata` has `account_number` and `ivr_greeting`.
+    /// Adds a user of the default database who calls by phone. The PIN is the password.
+    /// `app_metadata` has `account_number` and `ivr_greeting`.
     pub fn sign_up_caller(
         &self,
         account_number: &str,
@@ -75,7 +76,8 @@ impl Auth0 {
             .cloned()
     }
 
-    /// Sets a member of a user's `app_metadata`, of any type; null takes it away. Answers the user as it is now.
+    /// Sets a member of a user's `app_metadata`, of any type; null removes it. Returns the changed
+    /// user.
     pub fn set_app_metadata(&self, user: &User, name: &str, value: Value) -> User {
         self.change(user, |user| {
             match value {
@@ -85,17 +87,18 @@ impl Auth0 {
         })
     }
 
-    /// Blocks a user, or no longer, as an administrator does; for brute-force protection see [`Auth0::is_shut_out`].
+    /// Sets whether an administrator has blocked a user. For brute-force protection see
+    /// [`Auth0::is_shut_out`].
     pub fn block(&self, user: &User, on: bool) {
         self.change(user, |user| user.blocked = on);
     }
 
-    /// The user has proved the address.
+    /// Marks the user's address as verified.
     pub fn set_verified(&self, user: &User) {
         self.change(user, |user| user.email_verified = true);
     }
 
-    /// Removes a user for good.
+    /// Deletes a user.
     pub fn delete(&self, user: &User) {
         lock(&self.state)
             .users
@@ -113,7 +116,7 @@ impl Auth0 {
         );
     }
 
-    /// Whether a user needs a second factor, at which the password grants end.
+    /// Sets whether a user needs a second factor. The password grants then refuse the user.
     pub fn require_mfa(&self, user: &User, on: bool) {
         lock(&self.state)
             .logins
@@ -122,7 +125,7 @@ impl Auth0 {
             .mfa = on;
     }
 
-    /// Whether a user's password is on the list of breached ones.
+    /// Sets whether a user's password is in the list of breached passwords.
     pub fn leak_password(&self, user: &User, on: bool) {
         lock(&self.state)
             .logins
@@ -131,23 +134,24 @@ impl Auth0 {
             .leaked = on;
     }
 
-    /// `true`: searches find what there is now, whatever changes; `false`: they have caught up, and keep up.
+    /// `true`: searches find the users as they are now, without later changes. `false`: searches
+    /// follow all changes again.
     pub fn hold_index(&self, on: bool) {
         let mut state = lock(&self.state);
         state.index = on.then(|| state.users.clone());
     }
 
-    /// The next `n` searches take too long and are answered 503.
+    /// The next `n` searches time out and are answered with 503.
     pub fn slow_searches(&self, n: u32) {
         lock(&self.state).slow_searches = n;
     }
 
-    /// No access token for the Management API issued so far opens anything any more.
+    /// Revokes all access tokens for the Management API.
     pub fn revoke_tokens(&self) {
         lock(&self.state).tokens.clear();
     }
 
-    /// The next `n` calls of the Management API are answered 429.
+    /// Answers the next `n` calls of the Management API with 429.
     pub fn rate_limit(&self, n: u32) {
         lock(&self.state).rate_limited = n;
     }
@@ -181,7 +185,7 @@ pub(super) fn api_error(status: StatusCode, code: Option<&str>, message: &str) -
     (status, Json(body)).into_response()
 }
 
-/// Rate limit, then token, then scope, for every Management API call.
+/// Checks every Management API call: rate limit, then token, then scope.
 async fn authorize(
     Axum(state): Axum<Shared>,
     Extension(complaints): Extension<Complaints>,
@@ -264,7 +268,7 @@ fn profile(user: &User) -> Value {
     profile
 }
 
-/// What `fields` and `include_fields` leave of a profile.
+/// The part of a profile that `fields` and `include_fields` select.
 pub(super) fn project(mut profile: Value, query: &HashMap<String, String>) -> Value {
     if let (Some(fields), Some(profile)) = (query.get("fields"), profile.as_object_mut()) {
         let include = query
@@ -275,7 +279,7 @@ pub(super) fn project(mut profile: Value, query: &HashMap<String, String>) -> Va
     profile
 }
 
-/// Full-text search, in an index that may lag behind.
+/// Full-text search in an index that may lag behind.
 async fn search_users(
     Axum(state): Axum<Shared>,
     Extension(complaints): Extension<Complaints>,
@@ -321,7 +325,7 @@ async fn search_users(
     }
     match query.get("search_engine").map(String::as_str) {
         Some("v3") => {}
-        // what a tenant of today takes for the default
+        // Auth0's default for a new tenant is v3.
         None => complaints.add_for_ours("Auth0 users: search_engine is not v3"),
         Some(_) => return refuse("invalid_query_string", "search_engine is not v3"),
     }
@@ -396,7 +400,7 @@ async fn search_users(
     Json(users).into_response()
 }
 
-/// Exact match: addresses are stored in lower case, the query is taken as it is.
+/// Exact match. Stored addresses are in lower case; the query is used unchanged.
 async fn users_by_email(
     Axum(state): Axum<Shared>,
     Extension(complaints): Extension<Complaints>,
@@ -431,7 +435,7 @@ async fn users_by_email(
     .into_response()
 }
 
-/// Immediately consistent, as is `users-by-email`.
+/// Reads a user. It is immediately consistent, like `users-by-email`.
 async fn read_user(
     Axum(state): Axum<Shared>,
     Extension(complaints): Extension<Complaints>,
@@ -529,7 +533,7 @@ async fn update_user(
     }
     user.email_verified = verified.unwrap_or(user.email_verified);
     user.blocked = blocked.unwrap_or(user.blocked);
-    // members of the first level are merged, null takes one away
+    // Members of the first level are merged; null removes one.
     user.app_metadata.extend(metadata.unwrap_or_default());
     user.app_metadata.retain(|_, value| !value.is_null());
     Json(profile(user)).into_response()

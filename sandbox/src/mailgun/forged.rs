@@ -1,26 +1,29 @@
-//! Mails of a stranger, which Mailgun receives and signs like any other: its signature says nothing of who sent them.
+//! A stranger's mails. Mailgun receives and signs them like all mails. Its signature does not
+//! identify the sender.
 
 use super::Mailgun;
 use crate::mail::Mail;
 
-/// The stranger's own domain, where anything can be signed.
+/// The stranger's own domain. The stranger can sign any mail for it.
 const DOMAIN: &str = "evil.example";
 
-/// What a stranger pretends. The link in each is the stranger's too.
+/// What a stranger pretends. The link in each mail is the stranger's too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Forgery {
-    /// Nothing: the mail is from the stranger's domain, and signed by it.
+    /// Nothing. The mail is from the stranger's domain and has its signature.
     OwnName,
-    /// To be Auth0, in the From header, without a signature. Mailgun's verdict is that there is no good one.
+    /// To be Auth0, in the From header, without a signature. Mailgun's verdict is that the mail has
+    /// no good signature.
     Unsigned,
     /// To be Auth0, with a good signature of the stranger's domain.
     SignedElsewhere,
-    /// The same, and beside it what looks like a signature of Auth0's sender: the verdict is for one of the two.
+    /// To be Auth0, with a good signature of the stranger's domain and an imitated signature of
+    /// Auth0's sender. Mailgun's verdict is for one of the two.
     SignedTwice,
 }
 
 impl Forgery {
-    /// All of them.
+    /// All forgeries.
     pub const ALL: [Self; 4] = [
         Self::OwnName,
         Self::Unsigned,

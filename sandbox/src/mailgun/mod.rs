@@ -1,7 +1,9 @@
-//! Mailgun: routes that turn mails into signed POSTs and try again, and their administration.
+//! Mailgun: routes that turn mails into signed POSTs and retry them, and the administration of
+//! routes.
 //!
-//! Imitates <https://documentation.mailgun.com/docs/mailgun/user-manual/receive-forward-store/receive-http> and `user_manual.rst`, `api-routes.rst`
-//! of github mailgun/documentation@32f41214.
+//! Imitates
+//! <https://documentation.mailgun.com/docs/mailgun/user-manual/receive-forward-store/receive-http>
+//! and `user_manual.rst`, `api-routes.rst` of github mailgun/documentation@32f41214.
 
 mod forged;
 mod routes;
@@ -31,34 +33,37 @@ use crate::{
     wire::{Complaints, Server, client, lock},
 };
 
-/// The account's HTTP webhook signing key, until [`Mailgun::set_signing_key`].
+/// The account's first HTTP webhook signing key. [`Mailgun::set_signing_key`] replaces it.
 pub const SIGNING_KEY: &str = "example-http-webhook-signing-key";
 
-/// The account's API key, until [`Mailgun::set_api_key`].
+/// The account's first API key. [`Mailgun::set_api_key`] replaces it.
 pub const API_KEY: &str = "example-mailgun-api-key";
 /// The account's domain.
 pub const DOMAIN: &str = "sms.example.com";
 
-/// Pauses between attempts, seconds: 10, 10, 15, 30 minutes, 1, 2, 4 hours (user manual; newer pages leave out the second).
+/// Pauses between attempts, seconds: 10, 10, 15, 30 minutes, 1, 2, 4 hours (user manual; newer
+/// pages omit the second).
 const PAUSES: [u64; 7] = [600, 600, 900, 1800, 3600, 7200, 14_400];
 
 /// One POST and its answer.
 #[derive(Clone, Debug)]
 pub struct Attempt {
-    /// 0: no answer, or one that broke off.
+    /// HTTP status; 0 if there was no answer or only part of one.
     pub status: u16,
     /// The answer's body.
     pub body: String,
-    /// From sending to the end of the answer.
+    /// Time from the request to the end of the answer.
     pub took: Duration,
 }
 
-/// What became of a mail.
+/// The result of a mail.
 #[derive(Clone, Debug)]
 pub struct Delivery {
-    /// In order; for each URL one more than there were pauses. None if no route took the mail.
+    /// In order. Each URL has at most one attempt more than there are pauses. Empty if no route
+    /// took the mail.
     pub attempts: Vec<Attempt>,
-    /// The URL of every route that took the mail answered 200; else one answered 406, or Mailgun gave up.
+    /// True if every URL of the routes that took the mail answered 200. False if one answered 406,
+    /// or if Mailgun gave up.
     pub done: bool,
 }
 
@@ -71,7 +76,7 @@ struct Settings {
 
 type Shared = Arc<Mutex<Settings>>;
 
-/// The simulator.
+/// The Mailgun simulator.
 pub struct Mailgun {
     server: Server,
     settings: Shared,
@@ -79,7 +84,7 @@ pub struct Mailgun {
 }
 
 impl Mailgun {
-    /// Serves `https://api.mailgun.net` on this port, or a free one.
+    /// Serves `https://api.mailgun.net` on this port or on a free one.
     pub async fn start(port: Option<u16>) -> io::Result<Self> {
         let settings = Shared::new(Mutex::new(Settings {
             signing_key: SIGNING_KEY.to_owned(),
@@ -95,7 +100,7 @@ impl Mailgun {
         })
     }
 
-    /// What passed over the wire, faults, complaints.
+    /// The server, with its exchanges, faults and complaints.
     pub fn server(&self) -> &Server {
         &self.server
     }
@@ -105,12 +110,14 @@ impl Mailgun {
         key.clone_into(&mut lock(&self.settings).signing_key);
     }
 
-    /// Multiplies the hours that Mailgun spends on retries; at first 1e-5, which makes a third of a second of eight hours.
+    /// Multiplies the pauses between retries. At first 1e-5: eight hours become a third of a
+    /// second.
     pub fn set_retry_scale(&self, factor: f64) {
         lock(&self.settings).retry_scale = factor;
     }
 
-    /// Whether a retry is signed anew with its own time and token. Mailgun documents neither; at first a retry repeats the POST unchanged.
+    /// Sets whether each retry is signed with its own time and token. Mailgun does not document
+    /// this. At first a retry repeats the POST unchanged.
     pub fn set_sign_each_attempt(&self, on: bool) {
         lock(&self.settings).sign_each_attempt = on;
     }
@@ -124,7 +131,8 @@ impl Mailgun {
         hex::encode(mac.finalize().into_bytes())
     }
 
-    /// The fields of a parsed mail, signed at `now` (epoch seconds) with a new token: those of `store(notify=...)`, or of `forward(...)` for a mail with files.
+    /// The fields of a parsed mail, signed at `now` (epoch seconds) with a new token. They are
+    /// those of `store(notify=...)`; a mail with files has those of `forward(...)`.
     pub fn fields(&self, mail: &Mail, now: u64) -> Vec<(String, String)> {
         let (timestamp, token) = (now.to_string(), random::hex(25));
         let (domain, plain) = (
@@ -198,7 +206,8 @@ impl Mailgun {
             .collect()
     }
 
-    /// A mail comes in: posts it to the URL of each route that takes it until that answers 200 or 406, or all retries are spent.
+    /// Receives a mail. Posts it to the URL of each route that takes it, until that URL answers 200
+    /// or 406 or all retries have failed.
     pub async fn receive(&self, mail: &Mail) -> Delivery {
         let urls = lock(&self.settings).account.destinations(mail);
         let mut delivery = Delivery {
@@ -241,7 +250,7 @@ impl Mailgun {
         attempts
     }
 
-    /// One POST of a form with any fields.
+    /// Sends one POST of a form with any fields.
     pub async fn post(&self, url: &str, fields: &[(String, String)]) -> Attempt {
         let form = form_urlencoded::Serializer::new(String::new())
             .extend_pairs(fields)
@@ -250,7 +259,7 @@ impl Mailgun {
             .await
     }
 
-    /// One POST of a multipart form with any fields; files become `attachment-1`...
+    /// Sends one POST of a multipart form with any fields. Files become `attachment-1`...
     pub async fn post_multipart(
         &self,
         url: &str,
@@ -289,7 +298,7 @@ impl Mailgun {
         .await
     }
 
-    /// How long Mailgun waits is not documented: a minute.
+    /// Waits a minute for an answer. Mailgun does not document its timeout.
     async fn send(&self, url: &str, content_type: &str, body: Vec<u8>) -> Attempt {
         let started = Instant::now();
         let request = self

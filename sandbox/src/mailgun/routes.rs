@@ -1,8 +1,10 @@
-//! The account's routes and domains: their administration, and which route takes a mail.
+//! The account's routes and domains: their administration, and the choice of routes for a mail.
 //!
-//! Imitates `api-routes.rst` and the routes chapter of `user_manual.rst` in github mailgun/documentation@09a6529, and
-//! <https://documentation.mailgun.com/docs/mailgun/api-reference/send/mailgun/domains/get-v4-domains--name->. Stricter than Mailgun: fields it does not
-//! know, and filters and actions that would never do anything, are refused and complained about.
+//! Imitates `api-routes.rst` and the routes chapter of `user_manual.rst` in github
+//! mailgun/documentation@09a6529, and
+//! <https://documentation.mailgun.com/docs/mailgun/api-reference/send/mailgun/domains/get-v4-domains--name->.
+//! It is stricter than Mailgun: unknown fields, and filters and actions without effect, are refused
+//! with a complaint.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -29,22 +31,24 @@ use crate::{
     wire::{Complaints, lock},
 };
 
-/// The longest filter or action.
+/// Maximum length of a filter or an action.
 const LONGEST: usize = 4096;
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// A route of the account. Those with the lowest `priority` come first, of equal ones the older.
+/// A route of the account. Routes are sorted by `priority`, lowest first, then by age, oldest
+/// first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
     /// 24 hexadecimal digits.
     pub id: String,
-    /// The smaller, the earlier.
+    /// A smaller number comes earlier.
     pub priority: i64,
-    /// What people call it.
+    /// A name for administrators.
     pub description: String,
-    /// The filter: `match_recipient("...")`, `match_header("...", "...")`, `catch_all()`, joined by `and` or `or`.
+    /// The filter: `match_recipient("...")`, `match_header("...", "...")` and `catch_all()`, joined
+    /// by `and` or `or`.
     pub expression: String,
-    /// `forward("...")`, `store(notify="...")`, `stop()`.
+    /// `forward("...")`, `store(notify="...")` and `stop()`.
     pub actions: Vec<String>,
     /// Seconds since the epoch.
     created: u64,
@@ -86,7 +90,7 @@ impl Route {
     }
 }
 
-/// What DNS and Mailgun say of a domain.
+/// The state of a domain in DNS and at Mailgun.
 pub(super) struct Domain {
     state: String,
     mx: String,
@@ -95,7 +99,7 @@ pub(super) struct Domain {
 /// The account's routes and domains.
 pub(super) struct Account {
     pub(super) api_key: String,
-    /// In the order of their making.
+    /// In the order of creation.
     pub(super) routes: Vec<Route>,
     pub(super) domains: BTreeMap<String, Domain>,
 }
@@ -113,14 +117,14 @@ impl Account {
         }
     }
 
-    /// In the order in which Mailgun asks them.
+    /// In the order in which Mailgun tries them.
     fn in_order(&self) -> Vec<&Route> {
         let mut routes = self.routes.iter().collect::<Vec<_>>();
         routes.sort_by_key(|route| route.priority);
         routes
     }
 
-    /// The URLs that a mail is posted to, in order.
+    /// The URLs to which a mail is posted, in order.
     pub(super) fn destinations(&self, mail: &Mail) -> Vec<String> {
         let (mut urls, mut matched) = (vec![], false);
         for route in self.in_order() {
@@ -147,11 +151,11 @@ enum Test {
     CatchAll,
 }
 
-/// Alternatives, each of conditions that must all hold.
+/// Alternatives. Each is a list of conditions that must all hold.
 struct Filter(Vec<Vec<Test>>);
 
 impl Filter {
-    /// `matched`: a route before this one took the mail.
+    /// True if the filter accepts the mail. `matched`: an earlier route took the mail.
     fn takes(&self, mail: &Mail, matched: bool) -> bool {
         let usual = [
             ("subject", &mail.subject),
@@ -177,17 +181,18 @@ impl Filter {
 }
 
 enum Action {
-    /// To a URL, parsed.
+    /// Post to this parsed URL.
     Post(String),
-    /// To a mailbox, or kept without telling anybody.
+    /// Forward to a mailbox, or store without a notification.
     Else,
     Stop,
 }
 
-/// Name, arguments, and what comes after them.
+/// Name, arguments, and the text after them.
 type Call<'a> = (&'a str, Vec<(&'a str, String)>, &'a str);
 
-/// Splits `name(arguments)rest`, the arguments being quoted texts, each with what is before it: nothing, or a keyword and `=`.
+/// Splits `name(arguments)rest`. An argument is a quoted text. A keyword and `=` may precede it;
+/// the keyword is the first part of the pair.
 fn call(text: &str) -> Result<Call<'_>, String> {
     let malformed = || format!("not a filter or action: {text}");
     let (name, mut rest) = text.trim_start().split_once('(').ok_or_else(malformed)?;
@@ -224,7 +229,8 @@ fn call(text: &str) -> Result<Call<'_>, String> {
 }
 
 fn filter(text: &str) -> Result<Filter, String> {
-    // Mailgun's own examples begin with `.*`: a pattern holds from the start of a text, as Python's `re.match` has it.
+    // A pattern must match from the start of a text, like Python's `re.match`. Mailgun's own
+    // examples begin with `.*`.
     let pattern = |text: &str| {
         Regex::new(&format!("^(?:{text})")).map_err(|error| format!("{text}: {error}"))
     };
@@ -285,7 +291,7 @@ impl Mailgun {
         )];
     }
 
-    /// Adds a route as an administrator would. Answers its id; panics when Mailgun would not take it.
+    /// Adds a route, as an administrator does. Returns its id. Panics if Mailgun refuses the route.
     pub fn add_route(
         &self,
         priority: i64,
@@ -302,7 +308,7 @@ impl Mailgun {
         id
     }
 
-    /// Every route, in the order in which Mailgun asks them.
+    /// All routes, in the order in which Mailgun tries them.
     pub fn routes(&self) -> Vec<Route> {
         lock(&self.settings)
             .account
@@ -312,18 +318,19 @@ impl Mailgun {
             .collect()
     }
 
-    /// Deletes every route: mails reach nobody.
+    /// Deletes all routes. Mails are then not delivered.
     pub fn clear_routes(&self) {
         lock(&self.settings).account.routes.clear();
     }
 
-    /// Replaces the API key, at first [`API_KEY`](super::API_KEY).
+    /// Replaces the API key. The first one is [`API_KEY`](super::API_KEY).
     pub fn set_api_key(&self, key: &str) {
         key.clone_into(&mut lock(&self.settings).account.api_key);
     }
 
-    /// Gives the account this domain if it has not: its state (`active`, `unverified`, `disabled`) and whether its MX records are right (`valid`, `invalid`,
-    /// `unknown`). At first there is [`DOMAIN`](super::DOMAIN), `active` and `valid`.
+    /// Gives the account this domain and sets its state (`active`, `unverified`, `disabled`) and
+    /// the state of its MX records (`valid`, `invalid`, `unknown`). At first the account has
+    /// [`DOMAIN`](super::DOMAIN), `active` and `valid`.
     pub fn set_domain(&self, name: &str, state: &str, mx: &str) {
         let domain = Domain {
             state: state.to_owned(),
@@ -335,7 +342,7 @@ impl Mailgun {
             .insert(name.to_owned(), domain);
     }
 
-    /// Takes a domain away.
+    /// Removes a domain.
     pub fn remove_domain(&self, name: &str) {
         lock(&self.settings).account.domains.remove(name);
     }
@@ -365,7 +372,7 @@ fn no_route() -> Response {
     answer(StatusCode::NOT_FOUND, "Route not found")
 }
 
-/// Basic authentication, the user being `api`.
+/// Checks Basic authentication with the user `api`.
 async fn authorize(
     Axum(settings): Axum<Shared>,
     Extension(complaints): Extension<Complaints>,
@@ -417,7 +424,7 @@ async fn list(
     Json(json!({ "total_count": routes.len(), "items": items })).into_response()
 }
 
-/// The texts of a form; files are none.
+/// The text fields of a form. A file is an error.
 fn pairs(headers: &HeaderMap, body: &[u8]) -> Result<Vec<(String, String)>, String> {
     let kind = sms::header(headers, header::CONTENT_TYPE);
     match (kind.split(';').next(), kind.split_once("boundary=")) {
@@ -453,7 +460,7 @@ fn pairs(headers: &HeaderMap, body: &[u8]) -> Result<Vec<(String, String)>, Stri
     }
 }
 
-/// The route with what a form says; `action` may come several times.
+/// The route with a form's changes. `action` may be repeated.
 fn changed(
     mut route: Route,
     headers: &HeaderMap,
@@ -514,7 +521,7 @@ async fn read(Axum(settings): Axum<Shared>, Path(id): Path<String>) -> Response 
     })
 }
 
-/// Leaves unnamed fields as they are.
+/// Changes the named fields and keeps the others.
 async fn update(
     Axum(settings): Axum<Shared>,
     Extension(complaints): Extension<Complaints>,

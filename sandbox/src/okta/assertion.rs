@@ -27,7 +27,7 @@ fn part(text: &str) -> Option<Value> {
     serde_json::from_slice(&BASE64URL.decode(text).ok()?).ok()
 }
 
-/// Whether the header names RS256 and the key's id, and the key made the signature.
+/// True if the header names RS256 and the key's id, and the key's signature is good.
 pub(super) fn is_signed(assertion: &str) -> bool {
     let Some((signed, signature)) = assertion.rsplit_once('.') else {
         return false;
@@ -46,7 +46,8 @@ pub(super) fn is_signed(assertion: &str) -> bool {
             .is_ok()
 }
 
-/// Whether a signed assertion is this app's, for this endpoint, and for now; its `jti`, which must be new if it has one.
+/// Checks a signed assertion: it must be from this app, for this endpoint, and valid now. Returns
+/// its `jti`, if any. The caller must accept each `jti` only once.
 pub(super) fn check(
     assertion: &str,
     audience: &str,

@@ -1,8 +1,10 @@
-//! Registration of event hooks: `GET/POST /api/v1/eventHooks`, `PUT /api/v1/eventHooks/{id}` and their verification.
+//! Registration of event hooks: `GET/POST /api/v1/eventHooks`, `PUT /api/v1/eventHooks/{id}` and
+//! their verification.
 //!
-//! Imitates okta/okta-management-openapi-spec@fdda229e (dist/2026.06.3). Stricter than Okta in two things: a member it does not know is refused and
-//! complained about, and so is a replacement without the secret, of which Okta does not say whether it then keeps the old one. That another URI has to be
-//! verified anew is not documented either.
+//! Imitates okta/okta-management-openapi-spec@fdda229e (dist/2026.06.3). It is stricter than Okta
+//! in two ways. An unknown member is refused with a complaint. A replacement without the secret is
+//! refused with a complaint too, because Okta does not say whether it keeps the old secret. Here a
+//! changed URI must be verified again; Okta does not document this either.
 
 use axum::{
     Extension, Json, Router,
@@ -20,7 +22,8 @@ use crate::{
     wire::{Complaints, lock},
 };
 
-/// Members that Okta answers and does not take; whoever sends them back means no harm.
+/// Members of Okta's answers that Okta ignores in requests. A client may send them back without a
+/// complaint.
 const READ_ONLY: [&str; 7] = [
     "id",
     "status",
@@ -31,31 +34,31 @@ const READ_ONLY: [&str; 7] = [
     "_links",
 ];
 
-/// A registered event hook; it is told of events once it is verified.
+/// A registered event hook. It receives events after its verification.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventHook {
     /// `who` and 17 letters and digits.
     pub id: String,
-    /// What people call it.
+    /// A name for administrators.
     pub name: String,
-    /// What people say of it.
+    /// A description for administrators.
     pub description: Option<String>,
-    /// Where events are posted.
+    /// The URI to which events are posted.
     pub uri: String,
-    /// The header that carries the secret, usually `Authorization`.
+    /// The name of the header with the secret, usually `Authorization`.
     pub header: String,
     /// The secret.
     pub secret: String,
     /// `user.lifecycle.create`...
     pub events: Vec<String>,
-    /// The URI echoed its challenge.
+    /// True if the URI has echoed its challenge.
     pub verified: bool,
-    /// Else deactivated.
+    /// False if the hook is deactivated.
     pub active: bool,
 }
 
 impl EventHook {
-    /// The resource, without the secret.
+    /// The hook as a resource, without the secret.
     fn wire(&self) -> Value {
         let (then, url) = (
             iso(THEN),
@@ -74,7 +77,8 @@ impl EventHook {
         })
     }
 
-    /// A hook with a new id as a body describes it; the error names the member that is missing, unknown or wrong.
+    /// Parses the body into a hook with a new id. The error names a member that is missing, unknown
+    /// or wrong.
     fn parse(body: &[u8]) -> Result<Self, String> {
         let mut body = serde_json::from_slice::<Value>(body).map_err(|error| error.to_string())?;
         if let Some(hook) = body.as_object_mut() {
@@ -163,12 +167,13 @@ impl EventHook {
 }
 
 impl Okta {
-    /// Every event hook, in the order of their making.
+    /// All event hooks, in the order of creation.
     pub fn event_hooks(&self) -> Vec<EventHook> {
         lock(&self.state).event_hooks.clone()
     }
 
-    /// Registers a verified hook for `user.lifecycle.create`, as an administrator would, with its secret in `Authorization`. Answers the id.
+    /// Registers a verified hook for `user.lifecycle.create`, as an administrator does, with its
+    /// secret in `Authorization`. Returns the id.
     pub fn add_event_hook(&self, name: &str, uri: &str, secret: &str) -> String {
         let hook = EventHook {
             id: format!("who{}", &random::hex(9)[..17]),
@@ -186,7 +191,7 @@ impl Okta {
         id
     }
 
-    /// Changes a hook as an administrator would.
+    /// Changes a hook, as an administrator does.
     pub fn change_event_hook(&self, id: &str, change: impl FnOnce(&mut EventHook)) {
         let mut state = lock(&self.state);
         let hook = state
@@ -197,7 +202,8 @@ impl Okta {
         change(hook);
     }
 
-    /// Tells every active, verified hook that wants to know of one event of a user; the secret must be in `Authorization`.
+    /// Sends one event of a user to every active, verified hook for this event type. The secret
+    /// must be in `Authorization`.
     pub async fn tell_hooks(&self, event_type: &str, user_id: &str) -> Vec<Delivery> {
         let mut deliveries = vec![];
         for hook in self.event_hooks() {
@@ -307,7 +313,8 @@ async fn replace(
     }
 }
 
-/// Asks the hook's URI; what it does not echo leaves the hook as it is.
+/// Sends a challenge to the hook's URI. If the URI does not echo the challenge, the hook does not
+/// change.
 async fn verify(Axum(state): Axum<Shared>, Path(id): Path<String>) -> Response {
     let found = lock(&state)
         .event_hooks

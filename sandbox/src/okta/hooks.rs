@@ -1,4 +1,5 @@
-//! Event hooks: what Okta tells a server of its users, <https://developer.okta.com/docs/concepts/event-hooks/> (okta/okta-developer-docs@468de9c).
+//! Event hooks: Okta's notices to a server about its users,
+//! <https://developer.okta.com/docs/concepts/event-hooks/> (okta/okta-developer-docs@468de9c).
 
 use std::time::Duration;
 
@@ -8,21 +9,21 @@ use serde_json::{Value, json};
 use super::{Okta, iso};
 use crate::{random, wire::client};
 
-/// How long Okta waits for an answer.
+/// Okta's timeout for an answer.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// What became of an event.
+/// The result of an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivery {
-    /// `eventId`, the same in every attempt.
+    /// `eventId`. It is the same in every attempt.
     pub event_id: String,
-    /// The status of each attempt; 0: no answer in time.
+    /// The status of each attempt; 0 if there was no answer in time.
     pub attempts: Vec<u16>,
-    /// The last attempt was answered 200 or 204.
+    /// True if the last attempt was answered with 200 or 204.
     pub done: bool,
 }
 
-/// Whether a URL echoes a challenge; if not, what it does.
+/// Checks that a URL echoes a challenge. The error describes its answer.
 pub(super) async fn challenge(url: &str) -> Result<(), String> {
     let challenge = random::hex(20);
     let request = client()
@@ -49,7 +50,7 @@ pub(super) async fn challenge(url: &str) -> Result<(), String> {
 }
 
 impl Okta {
-    /// The body that tells of one event (`user.lifecycle.create`...) of a user; each with an `eventId` of its own.
+    /// The body for one event (`user.lifecycle.create`...) of a user, with a new `eventId`.
     pub fn event(&self, event_type: &str, user_id: &str) -> Value {
         let user = self.user(user_id);
         let text = |attribute| user.as_ref().map_or("", |user| user.text(attribute));
@@ -69,12 +70,13 @@ impl Okta {
         })
     }
 
-    /// Asks a hook's URL whether it is one, as when an administrator verifies it; the error says what Okta would not take.
+    /// Verifies a hook's URL, as when an administrator verifies it. The error says why Okta refuses
+    /// the URL.
     pub async fn verify_hook(&self, url: &str) -> Result<(), String> {
         challenge(url).await
     }
 
-    /// Tells a hook of one event of a user, with the `Authorization` chosen when it was registered.
+    /// Sends one event of a user to a hook, with the `Authorization` from its registration.
     pub async fn deliver_event(
         &self,
         url: &str,
@@ -86,7 +88,8 @@ impl Okta {
             .await
     }
 
-    /// Tells a hook this, as it stands; once more after a 5xx or no answer, never after another refusal.
+    /// Sends this body unchanged to a hook. Repeats it once after a 5xx or no answer, never after
+    /// another refusal.
     pub async fn deliver(&self, url: &str, authorization: &str, event: &Value) -> Delivery {
         let event_id = event["eventId"].as_str().unwrap_or_default().to_owned();
         let mut delivery = Delivery {

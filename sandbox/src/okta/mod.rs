@@ -1,8 +1,10 @@
 //! Okta: an org with users, their search, the token endpoint, and event hooks.
 //!
-//! Imitates okta/okta-management-openapi-spec@fdda229e (dist/2026.06.3) and okta/okta-developer-docs@468de9c
-//! (guides/implement-oauth-for-okta-serviceapp, reference/core-okta-api, reference/rl2-monitor, reference/error-codes). Our functions are complained about for
-//! more than Okta refuses: parameters and attributes they do not need, and logins in place of ids.
+//! Imitates okta/okta-management-openapi-spec@fdda229e (dist/2026.06.3) and
+//! okta/okta-developer-docs@468de9c (guides/implement-oauth-for-okta-serviceapp,
+//! reference/core-okta-api, reference/rl2-monitor, reference/error-codes). It is stricter with our
+//! functions than Okta: parameters and attributes that they do not need, and logins instead of ids,
+//! get a complaint.
 
 mod assertion;
 mod event_hooks;
@@ -35,25 +37,25 @@ use crate::{
     wire::{Complaints, Server, lock},
 };
 
-/// The API token, until [`Okta::set_api_token`].
+/// The first API token. [`Okta::set_api_token`] replaces it.
 pub const API_TOKEN: &str = "00sandbox-okta-api-token";
-/// The service app.
+/// Client id of the service app.
 pub const CLIENT_ID: &str = "0oasandboxserviceapp";
-/// What Okta calls the public half of [`PRIVATE_KEY`].
+/// Okta's id for the public half of [`PRIVATE_KEY`].
 pub const KEY_ID: &str = "sandbox-okta-key";
-/// The service app's key, PKCS#8; a test key that opens nothing else.
+/// The service app's key, PKCS#8. It is a test key and is used nowhere else.
 pub const PRIVATE_KEY: &str = include_str!("test-key.pem");
 
-/// What the service app is granted at first.
+/// The service app's first scope.
 const SCOPE: &str = "okta.users.read okta.users.manage";
-/// What the administrator may do whose API token it is.
+/// The scope of the administrator who owns the API token.
 const ADMINISTRATOR: &str =
     "okta.users.read okta.users.manage okta.eventHooks.read okta.eventHooks.manage";
-/// Calls a minute that nobody limits.
+/// Calls a minute without [`Okta::limit`].
 const USUAL_LIMIT: u64 = 600;
-/// When everything was made: 20 November 2026, noon.
+/// Creation time of every resource: 20 November 2026, noon.
 const THEN: Duration = Duration::from_hours(498_660);
-/// The base attributes of a profile that are simulated; the first four cannot be emptied.
+/// The base attributes of a profile that are simulated. The first four cannot be emptied.
 const ATTRIBUTES: [&str; 8] = [
     "login",
     "email",
@@ -64,7 +66,7 @@ const ATTRIBUTES: [&str; 8] = [
     "department",
     "organization",
 ];
-/// Those of Okta's base profile that are kept and answered, and that is all.
+/// Attributes of Okta's base profile that are only stored and returned.
 const BASE: [&str; 23] = [
     "middleName",
     "honorificPrefix",
@@ -101,7 +103,7 @@ const STATUSES: [&str; 8] = [
     "SUSPENDED",
 ];
 
-/// The content of the `okta` secret for the service app, in place of the API token that the sandbox has in it.
+/// The content of the `okta` secret for the service app. It replaces the sandbox's API token.
 pub fn service_app() -> Value {
     json!({ "client_id": CLIENT_ID, "private_key": PRIVATE_KEY, "key_id": KEY_ID })
 }
@@ -113,16 +115,16 @@ pub struct User {
     pub id: String,
     /// `ACTIVE`, `SUSPENDED`, `DEPROVISIONED`...
     pub status: String,
-    /// Since when, from the epoch.
+    /// When the status last changed, since the epoch.
     pub status_changed: Duration,
-    /// When anything of it changed last, from the epoch.
+    /// When the user last changed, since the epoch.
     pub last_updated: Duration,
-    /// `firstName`, `mobilePhone`, `primaryPhone`...; absent ones are null in answers.
+    /// `firstName`, `mobilePhone`, `primaryPhone`...; an absent attribute is null in answers.
     pub profile: Map<String, Value>,
 }
 
 impl User {
-    /// An attribute's text, empty if it is null or absent.
+    /// An attribute's text; empty if it is null or absent.
     pub fn text(&self, attribute: &str) -> &str {
         self.profile
             .get(attribute)
@@ -145,10 +147,11 @@ impl User {
     }
 }
 
-/// `2026-11-20T12:00:00.000Z`, of a time since the epoch.
+/// Formats a time since the epoch as `2026-11-20T12:00:00.000Z`.
 pub(crate) fn iso(time: Duration) -> String {
     let (days, second) = (time.as_secs() / 86_400, time.as_secs() % 86_400);
-    // Years that begin in March end with their leap day (Howard Hinnant, chrono-compatible low-level date algorithms).
+    // Years that begin in March have their leap day at the end (Howard Hinnant, chrono-compatible
+    // low-level date algorithms).
     let days = days + 719_468;
     let (era, day) = (days / 146_097, days % 146_097);
     let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
@@ -168,16 +171,16 @@ pub(crate) fn iso(time: Duration) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z")
 }
 
-/// An update of a profile that a client made.
+/// A client's update of a profile.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Update {
     /// The user's id.
     pub id: String,
-    /// The attributes it named.
+    /// The attributes that the update names.
     pub profile: Map<String, Value>,
 }
 
-/// What a cursor continues: the parameters it was issued for, and the last user before it.
+/// The state of a cursor: the parameters of its request, and the last user before it.
 struct Cursor {
     query: [Option<String>; 4],
     after: usize,
@@ -196,14 +199,14 @@ struct State {
     key_registered: bool,
     /// Scope by access token.
     tokens: HashMap<String, String>,
-    /// `jti` of the assertions taken.
+    /// `jti` of the accepted assertions.
     assertions: HashSet<String>,
-    /// By their number, in the order of their making.
+    /// By number, in the order of creation.
     users: BTreeMap<usize, User>,
-    /// The numbers, by id.
+    /// The number of each user, by id.
     ids: HashMap<String, usize>,
     made: usize,
-    /// What the search sees, while it is held back.
+    /// The users in the search index while it lags behind.
     index: Option<BTreeMap<usize, User>>,
     page_size: usize,
     next_link: String,
@@ -216,14 +219,14 @@ struct State {
 
 type Shared = Arc<Mutex<State>>;
 
-/// The simulator.
+/// The Okta simulator.
 pub struct Okta {
     server: Server,
     state: Shared,
 }
 
 impl Okta {
-    /// Serves `https://ORG.okta.com` on this port, or a free one.
+    /// Serves `https://ORG.okta.com` on this port or on a free one.
     pub async fn start(port: Option<u16>) -> io::Result<Self> {
         let state = Shared::new(Mutex::new(State {
             api_token: API_TOKEN.to_owned(),
@@ -251,12 +254,12 @@ impl Okta {
         Ok(okta)
     }
 
-    /// What passed over the wire, faults, complaints.
+    /// The server, with its exchanges, faults and complaints.
     pub fn server(&self) -> &Server {
         &self.server
     }
 
-    /// A new active user; empty numbers are null in the profile. Answers the id.
+    /// Adds an active user. Empty numbers are null in the profile. Returns the id.
     pub fn hire(&self, first_name: &str, mobile_phone: &str, primary_phone: &str) -> String {
         let login = format!("{}@acme.example", first_name.to_lowercase());
         let texts = [
@@ -274,24 +277,25 @@ impl Okta {
         lock(&self.state).hire(profile)
     }
 
-    /// That many new active users with mobile phones +45 20 00 00 00 and on, and no primary phones. Answers the ids.
+    /// Adds this many active users with mobile phones from +45 20 00 00 00 and without primary
+    /// phones. Returns the ids.
     pub fn hire_many(&self, n: usize) -> Vec<String> {
         (0..n)
             .map(|n| self.hire(&format!("User{n}"), &format!("+4520{n:06}"), ""))
             .collect()
     }
 
-    /// The user with this id, as it is, whatever the search says.
+    /// The user with this id in its present state, not as in the search index.
     pub fn user(&self, id: &str) -> Option<User> {
         lock(&self.state).by_id(id).map(|user| user.clone())
     }
 
-    /// Every user, in the order of their making.
+    /// All users, in the order of creation.
     pub fn users(&self) -> Vec<User> {
         lock(&self.state).users.values().cloned().collect()
     }
 
-    /// Suspends, deactivates... a user.
+    /// Sets a user's status, for example to suspend or deactivate the user.
     pub fn set_status(&self, id: &str, status: &str) {
         assert!(STATUSES.contains(&status), "Okta has no status {status}");
         self.change(id, |user| {
@@ -300,14 +304,16 @@ impl Okta {
         });
     }
 
-    /// Sets an attribute of a user's profile, as an administrator or the user would; null empties it.
+    /// Sets an attribute of a user's profile, as an administrator or the user does; null empties
+    /// it.
     pub fn set_profile(&self, id: &str, attribute: &str, value: Value) {
         self.change(id, |user| {
             user.profile.insert(attribute.to_owned(), value);
         });
     }
 
-    /// Sets since when a user has its status, from the epoch; [`Okta::set_status`] sets it to now.
+    /// Sets when a user's status last changed, since the epoch. [`Okta::set_status`] sets it to
+    /// now.
     pub fn set_status_changed(&self, id: &str, at: Duration) {
         self.change(id, |user| user.status_changed = at);
     }
@@ -319,12 +325,12 @@ impl Okta {
         change(user);
     }
 
-    /// Sets when anything of a user changed last, from the epoch.
+    /// Sets when a user last changed, since the epoch.
     pub fn set_last_updated(&self, id: &str, at: Duration) {
         self.change(id, |user| user.last_updated = at);
     }
 
-    /// Deletes a user for good.
+    /// Deletes a user.
     pub fn delete(&self, id: &str) {
         let mut state = lock(&self.state);
         if let Some(number) = state.ids.remove(id) {
@@ -332,12 +338,13 @@ impl Okta {
         }
     }
 
-    /// Every update of a profile that a client made and Okta took, in order; each raises `user.account.update_profile`.
+    /// All accepted profile updates of clients, in order. Each raises
+    /// `user.account.update_profile`.
     pub fn updates(&self) -> Vec<Update> {
         lock(&self.state).updates.clone()
     }
 
-    /// The cursors issued so far are refused.
+    /// Expires all cursors that were issued so far.
     pub fn expire_cursors(&self) {
         let mut state = lock(&self.state);
         let expired = state
@@ -348,23 +355,25 @@ impl Okta {
         state.expired_cursors.extend(expired);
     }
 
-    /// `true`: searches find what there is now, whatever changes; `false`: they have caught up, and keep up.
+    /// `true`: searches find the users as they are now, without later changes. `false`: searches
+    /// follow all changes again.
     pub fn hold_index(&self, on: bool) {
         let mut state = lock(&self.state);
         state.index = on.then(|| state.users.clone());
     }
 
-    /// Pages hold at most so many users; at first 200.
+    /// Sets the maximum number of users on a page. At first 200.
     pub fn set_page_size(&self, users: usize) {
         lock(&self.state).page_size = users;
     }
 
-    /// How the link to the next page is written; `{url}` stands for its address.
+    /// Sets the format of the link to the next page. `{url}` stands for its URL.
     pub fn set_next_link(&self, format: &str) {
         format.clone_into(&mut lock(&self.state).next_link);
     }
 
-    /// So many calls a window, of which none was made: they are answered, then none until `reset` from now, then all.
+    /// Sets a limit of calls in a window. This many calls are answered. Later calls are refused
+    /// until `reset` from now, then all are answered.
     pub fn limit(&self, calls: u64, reset: Duration) {
         let reset = (crate::now() + reset).as_secs();
         lock(&self.state).limit = Some(Limit {
@@ -374,7 +383,7 @@ impl Okta {
         });
     }
 
-    /// Lifts [`Okta::limit`].
+    /// Removes [`Okta::limit`].
     pub fn unlimit(&self) {
         lock(&self.state).limit = None;
     }
@@ -384,22 +393,23 @@ impl Okta {
         token.clone_into(&mut lock(&self.state).api_token);
     }
 
-    /// No access token issued so far opens anything any more.
+    /// Revokes all access tokens.
     pub fn revoke_tokens(&self) {
         lock(&self.state).tokens.clear();
     }
 
-    /// Whether the service app's public key is registered; it is at first.
+    /// Sets whether the service app's public key is registered. At first it is.
     pub fn register_key(&self, on: bool) {
         lock(&self.state).key_registered = on;
     }
 
-    /// What the service app is granted; at first `okta.users.read okta.users.manage`.
+    /// Sets the scope of the service app. At first `okta.users.read okta.users.manage`.
     pub fn set_scope(&self, scope: &str) {
         scope.clone_into(&mut lock(&self.state).scope);
     }
 
-    /// What the app's administrator role permits is taken from the tokens issued so far, which keep opening the rest.
+    /// Reduces the scope of all issued tokens to this one, as a change of the app's administrator
+    /// role does.
     pub fn narrow_tokens(&self, scope: &str) {
         lock(&self.state)
             .tokens
@@ -428,7 +438,8 @@ impl State {
         self.users.get_mut(self.ids.get(id)?)
     }
 
-    /// Okta takes logins too, whole or without what follows the `@` where that is clear. They may change: our functions are to use ids.
+    /// Finds a user by id or login. Okta also accepts a login, whole or without the part from the
+    /// `@` if that is unique. Logins may change, so our functions must use ids.
     fn named(&mut self, id: &str, complaints: &Complaints) -> Option<&mut User> {
         let login = |fits: &dyn Fn(&str) -> bool| {
             let mut found = self
@@ -516,7 +527,7 @@ fn not_found(id: &str) -> Response {
     )
 }
 
-/// Form, limit, token and scope of every call.
+/// Checks every call: form, limit, token and scope.
 async fn authorize(
     Axum(state): Axum<Shared>,
     Extension(complaints): Extension<Complaints>,
@@ -563,7 +574,7 @@ async fn authorize(
             ("x-rate-limit-reset", reset.to_string()),
             ("x-okta-request-id", random::hex(12)),
         ]);
-        // okta-sdk-python writes no space, and Okta takes it
+        // okta-sdk-python writes no space. Okta accepts that.
         let unspaced = authorization
             .strip_prefix("SSWS")
             .filter(|token| !token.starts_with(' '))
@@ -605,7 +616,8 @@ async fn authorize(
     (limits, answer).into_response()
 }
 
-/// `listUsers`: with a search, from the index, in which changes may not be yet; without, everybody but the departed.
+/// `listUsers`. With a search, the users come from the index, which may lag behind. Without one,
+/// all users except deactivated ones.
 async fn list(
     Axum(state): Axum<Shared>,
     Extension(complaints): Extension<Complaints>,
@@ -644,7 +656,7 @@ async fn list(
         return refuse("E0000001", "limit");
     };
     let fits: Box<dyn Fn(&User) -> bool> = match &given {
-        // `filter` is an older way to say the same of fewer attributes
+        // `filter` is an older parameter with the same syntax for fewer attributes.
         [Some(text), ..] | [None, _, Some(text), _] => match search::parse(text) {
             Ok(search) => Box::new(move |user| search.fits(user)),
             Err(what) => return refuse("E0000031", &format!("Invalid search criteria: {what}")),
@@ -704,7 +716,7 @@ async fn list(
         .map(|(_, user)| project(user.wire(), given[1].as_deref()))
         .collect::<Vec<_>>();
     let last = found.last().map_or(after, |(made, _)| **made);
-    // Every page says what it is, and what comes after it.
+    // Every page has a link to itself and one to the next page.
     let mut links = vec![];
     let address = |after: Option<&String>| {
         let mut address = form_urlencoded::Serializer::new(String::new());
@@ -746,7 +758,7 @@ async fn list(
     answer
 }
 
-/// What `fields` leaves of a user: `id,status,profile:(a,b)`.
+/// The part of a user that `fields` selects: `id,status,profile:(a,b)`.
 fn project(mut user: Value, fields: Option<&str>) -> Value {
     let Some(fields) = fields else { return user };
     let (plain, profile) = match fields.split_once("profile:(") {
@@ -777,7 +789,7 @@ async fn read(
     found.map_or_else(|| not_found(&id), |user| Json(user).into_response())
 }
 
-/// `createUser`: active at once, as with `activate=true` and a password.
+/// `createUser`. The user is active at once, as with `activate=true` and a password.
 async fn make(
     Axum(state): Axum<Shared>,
     Extension(complaints): Extension<Complaints>,
@@ -831,7 +843,7 @@ async fn make(
     Json(user.wire()).into_response()
 }
 
-/// `updateUser`: changes what is named, leaves the rest.
+/// `updateUser`. Changes the named attributes and keeps the others.
 async fn update(
     Axum(state): Axum<Shared>,
     Extension(complaints): Extension<Complaints>,
@@ -863,7 +875,7 @@ async fn update(
         complaints.add("Okta update: no profile");
         return invalid("profile");
     };
-    // what was read may be sent back
+    // A client may send back members that it has read.
     if let Some(member) = body
         .keys()
         .find(|name| !["type", "credentials"].contains(&name.as_str()))
@@ -902,7 +914,7 @@ async fn update(
     answer
 }
 
-/// The org authorization server, for the service app.
+/// The token endpoint of the org authorization server, for the service app.
 async fn token(
     Axum(state): Axum<Shared>,
     Extension(complaints): Extension<Complaints>,

@@ -1,9 +1,9 @@
-//! The expressions of `search`: comparisons, `and`, `or`, parentheses. Names are case sensitive, operators and values are not; an absent attribute fits
-//! nothing; there is no `ne`.
+//! The expressions of `search`: comparisons, `and`, `or` and parentheses. Names are case sensitive;
+//! operators and values are not. An absent attribute matches nothing. There is no `ne`.
 
 use super::{ATTRIBUTES, User, iso};
 
-/// An expression that has been understood.
+/// A parsed expression.
 #[derive(Debug)]
 pub(super) enum Search {
     Compare {
@@ -64,7 +64,7 @@ impl Search {
     }
 }
 
-/// The expression, or what is wrong with it.
+/// Parses an expression. The error says what is wrong.
 pub(super) fn parse(text: &str) -> Result<Search, String> {
     let mut words = words(text)?;
     words.reverse();
@@ -74,7 +74,7 @@ pub(super) fn parse(text: &str) -> Result<Search, String> {
         .map_or(Ok(search), |word| Err(format!("{word} is too much")))
 }
 
-/// Parentheses, bare words, and strings, which keep their quotes.
+/// Splits a text into parentheses, bare words, and strings with their quotes.
 fn words(text: &str) -> Result<Vec<String>, String> {
     let (mut words, mut rest) = (vec![], text.trim_start());
     while let Some(first) = rest.chars().next() {
@@ -97,7 +97,7 @@ fn words(text: &str) -> Result<Vec<String>, String> {
     Ok(words)
 }
 
-/// `and` binds closer than `or`. The words come from the end of the list.
+/// Parses alternatives. `and` binds closer than `or`. The words are taken from the end of the list.
 fn any(words: &mut Vec<String>) -> Result<Search, String> {
     let mut parts = vec![all(words)?];
     while words

@@ -1,8 +1,11 @@
-//! What administrators look up and set: the account, messaging services, registrations, permissions by country, prices.
+//! The resources that administrators look up and set: the account, messaging services,
+//! registrations, permissions by country, prices.
 //!
-//! Imitates twilio-oai@d50069b4 `twilio_api_v2010.json` (accounts), `twilio_messaging_v1.json` (services, Usa2p, toll-free verifications),
-//! `twilio_voice_v1.json` (dialing permissions), `twilio_accounts_v1.json` (messaging geo permissions) and `twilio_pricing_v1.json` (phone numbers). On the
-//! one server here are the hosts api, messaging, voice, accounts and pricing of twilio.com, whose paths do not collide.
+//! Imitates twilio-oai@d50069b4 `twilio_api_v2010.json` (accounts), `twilio_messaging_v1.json`
+//! (services, Usa2p, toll-free verifications), `twilio_voice_v1.json` (dialing permissions),
+//! `twilio_accounts_v1.json` (messaging geo permissions) and `twilio_pricing_v1.json` (phone
+//! numbers). One server here stands for the hosts api, messaging, voice, accounts and pricing of
+//! twilio.com. Their paths do not collide.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -29,12 +32,12 @@ use crate::{
     wire::{Complaints, lock},
 };
 
-/// When everything was made.
+/// Creation time of every resource.
 const THEN: &str = "2026-11-20T12:00:00Z";
-/// The same on the older API.
+/// [`THEN`] in seconds since the epoch, for the older API.
 const THEN_EPOCH: u64 = 1_795_176_000;
 
-/// What a service's field takes; the empty text unsets a URL.
+/// The type of a service's field. An empty text unsets a URL.
 #[derive(Clone, Copy)]
 enum Kind {
     Text,
@@ -45,7 +48,7 @@ enum Kind {
     OneOf(&'static [&'static str]),
 }
 
-/// Name in requests, what it takes, and what it is at first (empty: null).
+/// Name in requests, type, and first value (empty: null).
 const FIELDS: [(&str, Kind, &str); 16] = [
     ("FriendlyName", Kind::Text, ""),
     ("InboundRequestUrl", Kind::Url, ""),
@@ -104,9 +107,9 @@ impl Kind {
 pub struct Service {
     /// `MG` and 32 hexadecimal digits.
     pub sid: String,
-    /// Its senders, E.164, all numbers of the account.
+    /// Its senders, E.164. All of them are numbers of the account.
     pub numbers: Vec<String>,
-    /// What was set, by the name it has in requests.
+    /// The fields that were set, by their name in requests.
     fields: BTreeMap<String, String>,
     /// `campaign_status` of its A2P 10DLC campaign, if it has one.
     campaign: Option<String>,
@@ -125,7 +128,8 @@ impl Service {
         }
     }
 
-    /// A field by the name it has in requests (`InboundRequestUrl`, `InboundMethod`, `UseInboundWebhookOnNumber`...); empty for null.
+    /// A field by its name in requests (`InboundRequestUrl`, `InboundMethod`,
+    /// `UseInboundWebhookOnNumber`...); empty for null.
     pub fn field(&self, name: &str) -> &str {
         let Some((_, _, first)) = FIELDS.iter().find(|(field, ..)| *field == name) else {
             panic!("no field {name}")
@@ -133,7 +137,7 @@ impl Service {
         self.fields.get(name).map_or(first, String::as_str)
     }
 
-    /// Whether texts go where the number that got them sends them, instead of to the service's URL.
+    /// True if an incoming text goes to its number's webhook instead of the service's URL.
     fn defers(&self) -> bool {
         self.field("UseInboundWebhookOnNumber") == "true"
     }
@@ -160,23 +164,23 @@ impl Service {
     }
 }
 
-/// What the account may do in a country.
+/// The account's permissions in a country.
 #[derive(Clone, Copy)]
 struct Permissions {
     texts: bool,
     calls: bool,
 }
 
-/// What administrators set.
+/// The administrators' settings.
 pub(super) struct Settings {
-    /// `active`, `suspended`, `closed`; `Full`, `Trial`.
+    /// The status (`active`, `suspended`, `closed`) and the type (`Full`, `Trial`).
     account: [String; 2],
     services: Vec<Service>,
-    /// Number and status.
+    /// Number and verification status of toll-free numbers.
     tollfree: Vec<[String; 2]>,
-    /// By ISO code; countries that are not in it are permitted.
+    /// By ISO code. A country that is not listed is permitted.
     permissions: BTreeMap<String, Permissions>,
-    /// A month of a number, USD, by ISO code and type.
+    /// Monthly price of a number in USD, by ISO code and type.
     prices: BTreeMap<String, BTreeMap<String, String>>,
 }
 
@@ -218,7 +222,7 @@ impl Settings {
             })
     }
 
-    /// Whether texts may be sent to a country.
+    /// True if the account may send texts to a country.
     pub(super) fn texts_to(&self, country: &str) -> bool {
         self.permissions(country).texts
     }
@@ -234,8 +238,9 @@ impl Settings {
 }
 
 impl State {
-    /// URL and method of the webhook for a text to this number, and the service it belongs to, if that is whose webhook it is. A service that neither has a
-    /// URL nor defers to its numbers drops what they get.
+    /// URL and method of the webhook for a text to this number, and the SID of the service if the
+    /// webhook is the service's. A service without a URL that does not defer to its numbers drops
+    /// their texts.
     pub(super) fn sms_webhook(&self, number: &str) -> Option<(String, String, Option<String>)> {
         let service = self
             .admin
@@ -261,7 +266,8 @@ impl Twilio {
         lock(&self.shared.state).admin.account = [status, kind].map(str::to_owned);
     }
 
-    /// Makes a messaging service with these senders, which the account has from now on. Answers the SID.
+    /// Creates a messaging service with these senders. The account gets the numbers that it lacks.
+    /// Returns the SID.
     pub fn add_messaging_service(&self, friendly_name: &str, numbers: &[&str]) -> String {
         let sid = format!("MG{}", random::hex(16));
         let mut state = lock(&self.shared.state);
@@ -276,7 +282,7 @@ impl Twilio {
         sid
     }
 
-    /// Sets fields of a messaging service by the names they have in requests, as the console would.
+    /// Sets fields of a messaging service by their names in requests, as the console does.
     pub fn set_messaging_service(&self, sid: &str, fields: &[(&str, &str)]) {
         let mut state = lock(&self.shared.state);
         let service = state.admin.service_mut(sid);
@@ -289,25 +295,28 @@ impl Twilio {
         }
     }
 
-    /// A messaging service as it is.
+    /// A messaging service in its present state.
     pub fn messaging_service(&self, sid: &str) -> Option<Service> {
         lock(&self.shared.state).admin.service(sid).cloned()
     }
 
-    /// What has become of a service's A2P 10DLC campaign (`PENDING`, `IN_PROGRESS`, `VERIFIED`, `FAILED`, `SUSPENDED`); `None`: it has none. At first
-    /// [`MESSAGING_SERVICE`] has one that is `VERIFIED`.
+    /// Sets the status of a service's A2P 10DLC campaign (`PENDING`, `IN_PROGRESS`, `VERIFIED`,
+    /// `FAILED`, `SUSPENDED`); `None`: no campaign. At first [`MESSAGING_SERVICE`] has a campaign
+    /// that is `VERIFIED`.
     pub fn set_a2p_status(&self, sid: &str, status: Option<&str>) {
         lock(&self.shared.state).admin.service_mut(sid).campaign = status.map(str::to_owned);
     }
 
-    /// What has become of a toll-free number's verification: `PENDING_REVIEW`, `IN_REVIEW`, `TWILIO_APPROVED`, `TWILIO_REJECTED`. At first there is none.
+    /// Sets the status of a toll-free number's verification: `PENDING_REVIEW`, `IN_REVIEW`,
+    /// `TWILIO_APPROVED`, `TWILIO_REJECTED`. At first a number has no verification.
     pub fn set_tollfree_verification(&self, number: &str, status: &str) {
         let tollfree = &mut lock(&self.shared.state).admin.tollfree;
         tollfree.retain(|[other, _]| other != number);
         tollfree.push([number, status].map(str::to_owned));
     }
 
-    /// Whether the account may send texts to a country, which are else refused with 21408, and call its ordinary numbers. At first it may everywhere.
+    /// Sets whether the account may send texts to a country and call its ordinary numbers. A
+    /// forbidden text is refused with 21408. At first every country is allowed.
     pub fn set_geo(&self, country: &str, texts: bool, calls: bool) {
         lock(&self.shared.state)
             .admin
@@ -315,7 +324,8 @@ impl Twilio {
             .insert(country.to_owned(), Permissions { texts, calls });
     }
 
-    /// What a number costs a month (`1.15`, USD) in a country, by type: `local`, `mobile`, `national`, `toll free`.
+    /// Sets the monthly price of a number (`1.15`, USD) in a country, by type: `local`, `mobile`,
+    /// `national`, `toll free`.
     pub fn set_number_price(&self, country: &str, kind: &str, price: &str) {
         let prices = &mut lock(&self.shared.state).admin.prices;
         prices
@@ -338,15 +348,15 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
         .route("/v1/PhoneNumbers/Countries/{country}", get(prices))
 }
 
-/// Why a request has no answer.
+/// Why a request is refused.
 enum Refusal {
-    /// Nobody should have sent it: error code and what is wrong.
+    /// The request is wrong: error code and reason. It gets a complaint.
     Odd(u32, String),
-    /// There is no such resource.
+    /// The resource does not exist.
     Missing(String),
 }
 
-/// The answer to a request of the account.
+/// Authenticates a request and answers it.
 fn answer(
     shared: &Shared,
     complaints: &Complaints,
@@ -396,7 +406,7 @@ async fn account(
     .into_response()
 }
 
-/// One page of a list; there is never a second.
+/// One page of a list. The list has no second page.
 fn page(
     path: &str,
     key: &str,
@@ -482,7 +492,7 @@ async fn update_service(
     })
 }
 
-/// The numbers of a service's pool.
+/// The numbers in a service's sender pool.
 async fn senders(
     (Axum(shared), Extension(complaints), headers): Caller,
     Path(sid): Path<String>,
@@ -577,7 +587,7 @@ fn is_country(code: &str) -> bool {
     code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_uppercase())
 }
 
-/// Name and continent as the permissions have it, and the number's beginning.
+/// Name and continent in the permissions, and the calling code.
 fn describe(country: &str) -> [&str; 3] {
     match country {
         "US" => ["United States/Canada", "NORTH_AMERICA", "+1"],
@@ -606,7 +616,7 @@ async fn dialing(
     })
 }
 
-/// Of one country or several, separated by commas.
+/// Permissions of one country or of several, separated by commas.
 async fn texting(
     (Axum(shared), Extension(complaints), headers): Caller,
     Query(query): Query<HashMap<String, String>>,

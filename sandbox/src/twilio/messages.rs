@@ -1,8 +1,11 @@
-//! Messages and calls read back, and the webhooks that tell what became of a message: what our functions do not ask for and others do.
+//! Reading messages and calls, and webhooks about a message's delivery. Our functions use none of
+//! these; other clients do.
 //!
-//! Imitates <https://www.twilio.com/docs/messaging/api/message-resource>, <https://www.twilio.com/docs/voice/api/call-resource> and
-//! <https://www.twilio.com/docs/messaging/guides/track-outbound-message-status>. A message is delivered at once. Only what the account sent is a
-//! message here, and only calls that ran their course are calls.
+//! Imitates <https://www.twilio.com/docs/messaging/api/message-resource>,
+//! <https://www.twilio.com/docs/voice/api/call-resource> and
+//! <https://www.twilio.com/docs/messaging/guides/track-outbound-message-status>. A message is
+//! delivered at once. The lists contain only messages that the account sent and calls that have
+//! ended.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -26,7 +29,7 @@ use crate::{
     wire::{Complaints, client},
 };
 
-/// What is known of a message besides what was sent.
+/// The record of a message beyond the sent fields.
 #[derive(Clone, Default)]
 pub(super) struct Made {
     /// Seconds since the epoch.
@@ -105,7 +108,8 @@ impl State {
     }
 }
 
-/// Whether a time fits the filters `name`, `name<` (not after) and `name>` (not before), which are days or moments.
+/// True if a time matches the filters `name`, `name<` (not after) and `name>` (not before). A
+/// filter is a day or a moment.
 fn within(filters: &HashMap<String, String>, name: &str, at: u64) -> bool {
     let moment = okta::iso(Duration::from_secs(at));
     let asked = |sign: &str| {
@@ -120,7 +124,7 @@ fn within(filters: &HashMap<String, String>, name: &str, at: u64) -> bool {
         && asked(">").is_none_or(|first| moment >= digits(first))
 }
 
-/// One page of a list, the newest first. Its token counts what came before it.
+/// One page of a list, newest first. The page token counts the items of the earlier pages.
 fn page(
     key: &str,
     mut items: Vec<Value>,
@@ -169,7 +173,7 @@ fn page(
 
 type Request = (Axum<Arc<Shared>>, Extension<Complaints>, HeaderMap);
 
-/// What one of the account's lists or resources answers.
+/// Authenticates a request and answers it from one list or resource of the account.
 fn answer(
     (Axum(shared), Extension(complaints), headers): Request,
     account: &str,
@@ -237,7 +241,8 @@ fn find<'a>(state: &'a State, sid: &str) -> Option<&'a Message> {
     state.messages.iter().find(|message| message.sid == sid)
 }
 
-/// An empty `Body` takes the text out of Twilio's records; nothing else of a message that was sent can be changed.
+/// Removes the text from Twilio's records, if the request sets an empty `Body`. No other change of
+/// a sent message is possible.
 async fn redact(
     request: Request,
     Path((account, sid)): Path<(String, String)>,
@@ -255,7 +260,7 @@ async fn redact(
     })
 }
 
-/// Gone from Twilio's records; what is on the phone stays there.
+/// Removes a message from Twilio's records. The text on the phone stays.
 async fn delete(request: Request, Path((account, sid)): Path<(String, String)>) -> Response {
     let answer = answer(request, &account, |state| {
         let Some(sid) = find(state, &sid).map(|message| message.sid.clone()) else {
@@ -316,7 +321,7 @@ async fn call(request: Request, Path((account, sid)): Path<(String, String)>) ->
     })
 }
 
-/// Tells a message's `StatusCallback` what becomes of it, signed as every webhook.
+/// Sends a message's delivery statuses to its `StatusCallback`, signed like every webhook.
 pub(super) fn tell(url: String, token: String, message: Message) {
     tokio::spawn(async move {
         for status in ["sent", "delivered"] {

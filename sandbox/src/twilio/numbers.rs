@@ -1,8 +1,8 @@
-//! The account's numbers, and those it could buy.
+//! The account's numbers and the numbers on sale.
 //!
-//! Imitates <https://www.twilio.com/docs/phone-numbers/api/incomingphonenumber-resource>, `.../availablephonenumberlocal-resource`
-//! (twilio-oai@d50069b4 `twilio_api_v2010.json`). Stricter than Twilio: parameters it does not know, patterns and page tokens it would not take are
-//! complained about.
+//! Imitates <https://www.twilio.com/docs/phone-numbers/api/incomingphonenumber-resource>,
+//! `.../availablephonenumberlocal-resource` (twilio-oai@d50069b4 `twilio_api_v2010.json`). It is
+//! stricter than Twilio: unknown parameters, wrong patterns and wrong page tokens get a complaint.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -21,7 +21,7 @@ use crate::{
 mod available;
 mod incoming;
 
-/// What a settable field of a number takes; the empty text unsets it.
+/// The type of a number's settable field. An empty text unsets the field.
 #[derive(Clone, Copy)]
 enum Kind {
     Name,
@@ -33,7 +33,7 @@ enum Kind {
 
 const METHOD: Kind = Kind::OneOf(&["GET", "POST"]);
 
-/// Name in requests, what it takes, and what it is while unset (`None`: null).
+/// Name in requests, type, and value while unset (`None`: null).
 const FIELDS: [(&str, Kind, Option<&str>); 22] = [
     (
         "ApiVersion",
@@ -71,20 +71,21 @@ const FIELDS: [(&str, Kind, Option<&str>); 22] = [
     ("EmergencyAddressSid", Kind::Sid("AD"), None),
 ];
 
-/// A number that can be bought.
+/// A number that the account can buy.
 #[derive(Clone, Debug)]
 pub struct Stock {
     /// ISO 3166 code of its country.
     pub country: &'static str,
-    /// The list it is in: `Local`, `Mobile`, `National`, `TollFree`.
+    /// The list that contains it: `Local`, `Mobile`, `National`, `TollFree`.
     pub list: &'static str,
-    /// `none`, `any`, `local` or `foreign`; but for `none` a purchase without `AddressSid` is refused with 21631.
+    /// `none`, `any`, `local` or `foreign`. Except for `none`, a purchase without `AddressSid` is
+    /// refused with 21631.
     pub address_requirements: &'static str,
-    /// A purchase without `BundleSid` is refused with 21649.
+    /// True if a purchase without `BundleSid` is refused with 21649.
     pub bundle: bool,
-    /// It takes texts; all numbers take calls.
+    /// True if it takes texts. All numbers take calls.
     pub sms: bool,
-    /// Any purchase is refused with this code (21422, 21615, 21651...).
+    /// The code with which every purchase is refused (21422, 21615, 21651...).
     pub refusal: Option<u32>,
 }
 
@@ -95,7 +96,7 @@ impl Stock {
 }
 
 impl Default for Stock {
-    /// A local number in the US that needs no papers.
+    /// A local number in the US that needs no address and no bundle.
     fn default() -> Self {
         Self {
             country: "US",
@@ -115,19 +116,20 @@ pub struct Owned {
     pub sid: String,
     /// E.164.
     pub number: String,
-    /// What was set, by the name it has in requests.
+    /// The fields that were set, by their name in requests.
     fields: BTreeMap<String, String>,
     stock: Stock,
     /// Seconds since the epoch.
     created: u64,
     bought: bool,
     released: bool,
-    /// Lists do not show it yet.
+    /// True while lists do not show it yet.
     lags: bool,
 }
 
 impl Owned {
-    /// A field by the name it has in requests (`FriendlyName`, `VoiceUrl`, `SmsMethod`...); what Twilio says while it is unset, empty for null.
+    /// A field by its name in requests (`FriendlyName`, `VoiceUrl`, `SmsMethod`...). An unset field
+    /// has Twilio's default; empty for null.
     pub fn field(&self, name: &str) -> &str {
         let Some((_, _, unset)) = FIELDS.iter().find(|(field, ..)| *field == name) else {
             panic!("no field {name}")
@@ -174,15 +176,16 @@ impl Owned {
     }
 }
 
-/// All numbers there are.
+/// All numbers that exist.
 pub(super) struct Numbers {
     stock: BTreeMap<String, Stock>,
-    /// In the order of their coming; released ones stay, so that lists can go on after them.
+    /// In the order in which the account got them. Released numbers stay, so that a list can
+    /// continue after one.
     owned: Vec<Owned>,
-    /// Places in `owned`: by number, of those that are the account's, and by SID.
+    /// Indexes into `owned`, by number; only numbers that the account has now.
     by_number: HashMap<String, usize>,
     by_sid: HashMap<String, usize>,
-    /// By name, as it was set; a name that was given up since is still here.
+    /// Indexes into `owned`, by name as it was set. Former names of a number are still in the map.
     by_name: HashMap<String, Vec<usize>>,
     snatched: usize,
     lagging: bool,
@@ -243,7 +246,7 @@ impl Numbers {
         numbers
     }
 
-    /// The account's number, which it has from now on.
+    /// Gives the number to the account, if the account lacks it, and returns it.
     pub(super) fn own(&mut self, number: &str) -> &mut Owned {
         let index = self.by_number.get(number).copied().unwrap_or_else(|| {
             let stock = self.stock.remove(number).unwrap_or_default();
@@ -269,7 +272,7 @@ impl Numbers {
         &mut self.owned[index]
     }
 
-    /// Those with exactly this name, in the order of their coming.
+    /// The numbers with exactly this name, in the order in which the account got them.
     pub(super) fn named(&self, name: &str) -> impl Iterator<Item = (usize, &Owned)> {
         let places = self.by_name.get(name).into_iter().flatten();
         places
@@ -277,7 +280,7 @@ impl Numbers {
             .filter(move |(_, owned)| owned.field("FriendlyName") == name)
     }
 
-    /// Sets fields of the one at this place.
+    /// Sets fields of the number at this index.
     pub(super) fn set_all(&mut self, index: usize, fields: &HashMap<String, String>) {
         self.owned[index].set_all(fields);
         let name = self.owned[index].field("FriendlyName").to_owned();
@@ -298,25 +301,25 @@ impl Numbers {
         self.set_all(index, &[(field.to_owned(), value.to_owned())].into());
     }
 
-    /// Where the account's number is, which it has from now on.
+    /// Gives the number to the account, if the account lacks it, and returns its index.
     fn place(&mut self, number: &str) -> usize {
         self.own(number);
         self.by_number[number]
     }
 
-    /// The account's number, if it is one.
+    /// The account's number, if the account has it.
     pub(super) fn get(&self, number: &str) -> Option<&Owned> {
         Some(&self.owned[*self.by_number.get(number)?])
     }
 
-    /// Where it sends what it gets: its `SmsUrl`, `VoiceUrl`..., unless there is none.
+    /// The number's `SmsUrl`, `VoiceUrl`..., unless it is empty.
     pub(super) fn url(&self, number: &str, field: &str) -> Option<String> {
         self.get(number)
             .map(|owned| owned.field(field).to_owned())
             .filter(|url| !url.is_empty())
     }
 
-    /// Takes a number out of the stock for the account, or says with which error code and text not.
+    /// Moves a number from the stock to the account. The error is Twilio's code and text.
     fn buy(
         &mut self,
         number: Option<&str>,
@@ -376,7 +379,7 @@ impl Numbers {
         Ok(&self.owned[index])
     }
 
-    /// Where the account's number with this SID is.
+    /// Index of the account's number with this SID.
     fn by_sid(&self, sid: &str) -> Option<usize> {
         let index = *self.by_sid.get(sid)?;
         Some(index).filter(|index| !self.owned[*index].released)
@@ -384,7 +387,7 @@ impl Numbers {
 }
 
 impl Twilio {
-    /// Puts numbers into the stock, each with the same conditions.
+    /// Puts numbers on sale, all with the same conditions.
     pub fn stock(&self, numbers: &[&str], stock: &Stock) {
         lock(&self.shared.state).numbers.stock.extend(
             numbers
@@ -393,7 +396,7 @@ impl Twilio {
         );
     }
 
-    /// Nothing in stock begins with this any more (`+1415`).
+    /// Removes all numbers with this prefix (`+1415`) from the stock.
     pub fn sell_out(&self, prefix: &str) {
         lock(&self.shared.state)
             .numbers
@@ -401,25 +404,27 @@ impl Twilio {
             .retain(|number, _| !number.starts_with(prefix));
     }
 
-    /// The next `n` numbers that the account asks for by number are gone when the purchase arrives (21422).
+    /// Another customer buys the next `n` numbers that the account asks for by number, before the
+    /// purchase arrives (21422).
     pub fn snatch_next(&self, n: usize) {
         lock(&self.shared.state).numbers.snatched = n;
     }
 
-    /// `true`: what is bought from now on is not in lists, only known by its SID; `false`: lists have caught up.
+    /// `true`: numbers bought from now on are not in lists, only found by SID. `false`: the lists
+    /// contain all numbers again.
     pub fn lag(&self, on: bool) {
         let numbers = &mut lock(&self.shared.state).numbers;
         numbers.lagging = on;
         numbers.owned.iter_mut().for_each(|owned| owned.lags &= on);
     }
 
-    /// Lists have at most so many numbers a page, whatever is asked for; at first 1,000.
+    /// Sets the maximum page size of lists, whatever size a request asks for. At first 1,000.
     pub fn set_page_size(&self, numbers: usize) {
         lock(&self.shared.state).numbers.page_size = numbers;
     }
 
-    /// Gives the account this number if it has not, and sets fields by the names they have in requests (`FriendlyName`, `VoiceUrl`, `SmsMethod`...), as
-    /// the console would. Answers the SID.
+    /// Gives the number to the account and sets fields by their names in requests (`FriendlyName`,
+    /// `VoiceUrl`, `SmsMethod`...), as the console does. Returns the SID.
     pub fn own(&self, number: &str, fields: &[(&str, &str)]) -> String {
         let mut state = lock(&self.shared.state);
         for (name, _) in fields {
@@ -436,7 +441,7 @@ impl Twilio {
         state.numbers.owned[index].sid.clone()
     }
 
-    /// Every number of the account, in the order of their coming; [`NUMBER`] is the first.
+    /// All numbers of the account, in the order in which it got them. [`NUMBER`] is the first.
     pub fn owned(&self) -> Vec<Owned> {
         lock(&self.shared.state)
             .numbers
@@ -447,7 +452,8 @@ impl Twilio {
             .collect()
     }
 
-    /// How many numbers were bought over the API, released ones included; a month is paid for each.
+    /// How many numbers the account bought over the API. Released ones count too: each costs a
+    /// month's price.
     pub fn purchases(&self) -> usize {
         lock(&self.shared.state)
             .numbers
@@ -457,7 +463,7 @@ impl Twilio {
             .count()
     }
 
-    /// How many numbers were released over the API, or by [`Twilio::lose`].
+    /// How many numbers the account released, over the API or by [`Twilio::lose`].
     pub fn releases(&self) -> usize {
         lock(&self.shared.state)
             .numbers
@@ -467,7 +473,7 @@ impl Twilio {
             .count()
     }
 
-    /// Someone releases a number of the account in the console.
+    /// Releases a number of the account, as an administrator does in the console.
     pub fn lose(&self, number: &str) {
         let mut state = lock(&self.shared.state);
         let index = state.numbers.by_number.get(number).copied();
@@ -476,7 +482,8 @@ impl Twilio {
     }
 }
 
-/// `(415) 555-0100`, as Twilio names a number until it is given a name; outside North America simply the number.
+/// Twilio's default name of a number: `(415) 555-0100`. Outside North America it is the number
+/// itself.
 fn friendly(number: &str) -> String {
     match number
         .strip_prefix("+1")
@@ -487,7 +494,7 @@ fn friendly(number: &str) -> String {
     }
 }
 
-/// `voice_url` for `VoiceUrl`.
+/// Turns `VoiceUrl` into `voice_url`.
 pub(super) fn snake_case(name: &str) -> String {
     let mut snake = String::new();
     for c in name.chars() {
@@ -535,7 +542,7 @@ fn complain(complaints: &Complaints, code: u32, what: &str) -> Response {
     refuse(code, what)
 }
 
-/// The parameters of a query, if all are known and none comes twice.
+/// The parameters of a query, if all are known and none is repeated.
 pub(super) fn parameters(query: Pairs, known: &[&str]) -> Result<HashMap<String, String>, String> {
     let mut parameters = HashMap::new();
     for (name, value) in query {

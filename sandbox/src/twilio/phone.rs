@@ -1,4 +1,5 @@
-//! Phones: texts to the account's numbers become signed webhooks, and the `TwiML` they answer is executed.
+//! Phones: a text to an account's number becomes a signed webhook, and the `TwiML` of its answer is
+//! executed.
 
 use std::{
     collections::BTreeSet,
@@ -17,7 +18,8 @@ use crate::{
     wire::lock,
 };
 
-/// Words that opt out of a long code when they are the whole message, and their opposite (help.twilio.com/articles/223134027).
+/// Words that opt out of texts from a long code when they are the whole message, and words that opt
+/// in again (help.twilio.com/articles/223134027).
 const STOP: [&str; 8] = [
     "STOP",
     "STOPALL",
@@ -30,23 +32,25 @@ const STOP: [&str; 8] = [
 ];
 const START: [&str; 3] = ["START", "YES", "UNSTOP"];
 
-/// What became of a text to one of the account's numbers.
+/// The result of a text to one of the account's numbers.
 #[derive(Clone, Debug, Default)]
 pub struct Reply {
-    /// Status of the last attempt; 0: no number, no answer, or one that broke off.
+    /// Status of the last attempt; 0 if there was no such number, no answer or only part of one.
     pub status: u16,
     /// Body of the last attempt.
     pub body: String,
-    /// The texts its `TwiML` had delivered, in order, to whomever. Twilio's own replies to STOP and the like are only in the [`Twilio::inbox`].
+    /// The texts that its `TwiML` delivered to any phone, in order. Twilio's own replies to STOP
+    /// and similar words are only in the [`Twilio::inbox`].
     pub messages: Vec<String>,
-    /// Webhook requests made, retries and redirects included.
+    /// Number of webhook requests, with retries and redirects.
     pub attempts: u32,
-    /// From the first request to the last text delivered.
+    /// Time from the first request to the last delivered text.
     pub took: Duration,
 }
 
 impl Twilio {
-    /// `X-Twilio-Signature` of a request to this URL: parameters for a form POST, none for GET. A fragment is left out.
+    /// `X-Twilio-Signature` of a request to this URL, with parameters for a form POST and none for
+    /// GET. The URL's fragment is left out.
     pub fn sign(&self, url: &str, params: &[(String, String)]) -> String {
         let url = url.split('#').next().unwrap_or_default();
         signature(&lock(&self.shared.state).auth_token, url, params)
@@ -57,7 +61,7 @@ impl Twilio {
         self.inbound_picture(from, to, body, &[])
     }
 
-    /// The parameters of the webhook for a new text with pictures and the like, by URL.
+    /// The parameters of the webhook for a new text with media, by URL.
     pub fn inbound_picture(
         &self,
         from: &str,
@@ -103,13 +107,13 @@ impl Twilio {
         params
     }
 
-    /// Someone texts one of the account's numbers: STOP words take effect, the webhook of the number or of its messaging
-    /// service is called, its `TwiML` executed.
+    /// A phone texts one of the account's numbers. STOP words take effect. The webhook of the
+    /// number or of its messaging service is called, and its `TwiML` is executed.
     pub async fn text(&self, from: &str, to: &str, body: &str) -> Reply {
         self.picture(from, to, body, &[]).await
     }
 
-    /// Someone sends one of the account's numbers a text with pictures and the like, by URL (MMS).
+    /// A phone sends one of the account's numbers a text with media, by URL (MMS).
     pub async fn picture(&self, from: &str, to: &str, body: &str, media: &[&str]) -> Reply {
         let webhook = {
             let mut state = lock(&self.shared.state);
@@ -154,7 +158,7 @@ impl Twilio {
         self.run(params, &url, &signature, method).await
     }
 
-    /// Calls a webhook with these parameters, signed; so a test can repeat a `MessageSid`.
+    /// Calls a webhook with these parameters, signed. A test can repeat a `MessageSid`.
     pub async fn deliver(&self, params: Vec<(String, String)>, url: &str) -> Reply {
         let signature = self.sign(url, &params);
         self.deliver_signed(params, url, &signature).await
@@ -170,7 +174,7 @@ impl Twilio {
         self.run(params, url, signature, Method::POST).await
     }
 
-    /// Calls a webhook, executes what it answers, and so on as long as that redirects.
+    /// Calls a webhook and executes its answer. Repeats this while the answer redirects.
     async fn run(
         &self,
         params: Vec<(String, String)>,
@@ -206,7 +210,7 @@ impl Twilio {
         reply
     }
 
-    /// The address that a document at `base` refers to as `next`; for GET with the parameters in its query.
+    /// The URL for `next` in a document from `base`. For GET, the parameters go into its query.
     pub(super) fn follow(
         &self,
         base: &str,
@@ -232,7 +236,7 @@ impl Twilio {
         Some((url.into(), method))
     }
 
-    /// One answer, after as many attempts as the URL's fragment allows. `None`: none came.
+    /// Fetches one answer, with as many attempts as the URL's fragment allows. `None`: no answer.
     pub(super) async fn fetch(
         &self,
         reply: &mut Reply,
@@ -325,7 +329,7 @@ impl Twilio {
         None
     }
 
-    /// The document an answer stands for: `plain` makes the verb that a plain text is short for.
+    /// The document in an answer. `plain` makes the verb from a plain text.
     pub(super) fn document(
         &self,
         answer: &Answer,
@@ -352,7 +356,7 @@ impl Twilio {
         }
     }
 
-    /// Executes a document; answers where it redirects to.
+    /// Executes a document. Returns the URL to which it redirects.
     fn execute(
         &self,
         reply: &mut Reply,
@@ -386,7 +390,7 @@ impl Twilio {
                         to.unwrap_or_else(|| param("From").to_owned()),
                         from.unwrap_or_else(|| param("To").to_owned()),
                     );
-                    // An answer in RCS, which an agent sends, reaches the same phone.
+                    // An agent's reply in RCS reaches the same phone.
                     let to = to.strip_prefix("rcs:").map_or(to.clone(), str::to_owned);
                     if to == from {
                         self.alert(
@@ -427,7 +431,8 @@ impl Twilio {
             .push(twiml::Error { code, detail });
     }
 
-    /// The URL without its fragment, and what that says; defaults as documented for connection overrides.
+    /// The URL without its fragment, and the overrides in the fragment. The defaults are those
+    /// documented for connection overrides.
     fn overrides<'a>(&self, url: &'a str) -> (&'a str, Overrides) {
         let (plain, fragment) = url.split_once('#').unwrap_or((url, ""));
         let mut overrides = Overrides {
@@ -442,7 +447,7 @@ impl Twilio {
                 ("rc", Ok(n @ 0..=5)) => overrides.retries = n,
                 ("rt", Ok(n @ 100..=15_000)) => overrides.read = Duration::from_millis(n),
                 ("tt", Ok(n @ 100..=15_000)) => overrides.total = Duration::from_millis(n),
-                ("ct", Ok(100..=10_000)) => {} // nothing on loopback takes that long to connect
+                ("ct", Ok(100..=10_000)) => {} // a connection on loopback never takes so long
                 ("rp", _)
                     if value
                         .split(',')
@@ -472,7 +477,7 @@ struct Overrides {
     total: Duration,
 }
 
-/// As the file's name says; a picture if it says nothing.
+/// The media type by the file's extension; an image if there is none.
 fn media_type(url: &str) -> &'static str {
     let name = url
         .split(['?', '#'])
@@ -504,7 +509,8 @@ pub(super) fn country(number: &str) -> &'static str {
     .map_or("", |(_, country)| country)
 }
 
-/// Key order by bytes; of a repeated key each value once, sorted, as twilio-node and twilio-python do.
+/// Keys are sorted by bytes. Of a repeated key each different value is used once, sorted, as
+/// twilio-node and twilio-python do.
 pub(super) fn signature(token: &str, url: &str, params: &[(String, String)]) -> String {
     let mut mac =
         Hmac::<Sha1>::new_from_slice(token.as_bytes()).expect("HMAC takes keys of any length");

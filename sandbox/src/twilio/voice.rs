@@ -1,7 +1,9 @@
-//! Calls: people call the account's numbers, the `TwiML` that the webhooks answer is executed, phones are dialled.
+//! Calls: people call the account's numbers, the `TwiML` of the webhooks' answers is executed, and
+//! phones are dialled.
 //!
-//! Imitates <https://www.twilio.com/docs/voice/twiml>. No time passes in a call: the seconds that people talk are only counted. The
-//! number's status callback is told of the end when everything else is done; the real one may be told before.
+//! Imitates <https://www.twilio.com/docs/voice/twiml>. A call takes no real time: seconds of talk
+//! are only counted. The number's status callback is called after everything else. The real one may
+//! be called earlier.
 
 use std::{
     collections::VecDeque,
@@ -19,10 +21,11 @@ use crate::{
     wire::lock,
 };
 
-/// What a caller hears when a document cannot be had or executed, before Twilio hangs up.
+/// The caller hears this when a document cannot be fetched or executed. Then Twilio hangs up.
 pub const APPLICATION_ERROR: &str = "We are sorry, an application error has occurred. Goodbye.";
 
-/// What stands in `From` for a withheld number (help.twilio.com/articles/223179988): no carrier takes it as a caller id.
+/// The `From` of a withheld number (help.twilio.com/articles/223179988). No carrier accepts it as a
+/// caller id.
 const WITHHELD: [&str; 5] = [
     "+266696687",
     "+7378742833",
@@ -30,35 +33,35 @@ const WITHHELD: [&str; 5] = [
     "+8656696",
     "+86282452253",
 ];
-/// How often a call may be passed on before carriers give up.
+/// How often a call may be forwarded before carriers end it.
 const MAX_HOPS: usize = 5;
-/// Documents of one call after which the caller has had enough.
+/// The caller hangs up after this many documents in one call.
 const MAX_DOCUMENTS: usize = 50;
-/// How long people talk unless a test says otherwise, seconds.
+/// Seconds of talk, unless a test sets another value.
 const TALK: u32 = 42;
 
 /// What a phone does when it is called.
 #[derive(Clone, Debug)]
 pub(super) enum Callee {
-    /// Talks so many seconds, then hangs up.
+    /// Talks for this many seconds, then hangs up.
     Answers(u32),
-    /// Talks until told to hang up.
+    /// Talks until [`Talk::hang_up`].
     Talks(Sender<Conversations>),
     Busy,
     RingsOut,
     Unreachable,
-    /// Passes every call on to this number.
+    /// Forwards every call to this number.
     Forwards(String),
 }
 
-/// How many were begun, and after how many seconds they end, if that is known.
+/// Number of answered calls, and the seconds after which they end, if already known.
 type Conversations = (usize, Option<u32>);
 
-/// A phone that talks for as long as this lives, or until [`Talk::hang_up`]: its calls stay in progress meanwhile.
+/// A phone whose calls stay in progress until this is dropped or [`Talk::hang_up`] is called.
 pub struct Talk(Sender<Conversations>);
 
 impl Talk {
-    /// Returns as soon as the phone has answered so many calls.
+    /// Waits until the phone has answered this many calls.
     pub async fn picked_up(&self, calls: usize) {
         let _ = self
             .0
@@ -67,7 +70,7 @@ impl Talk {
             .await;
     }
 
-    /// Ends all its calls, those to come as well, as if they had lasted so many seconds.
+    /// Ends all its calls, later ones too, as if each had lasted this many seconds.
     pub fn hang_up(&self, seconds: u32) {
         self.0.send_modify(|(_, ended)| *ended = Some(seconds));
     }
@@ -80,77 +83,79 @@ impl Drop for Talk {
     }
 }
 
-/// What became of a call to one of the account's numbers.
+/// The result of a call to one of the account's numbers.
 #[derive(Clone, Debug)]
 pub struct Call {
     /// `CA` and 32 hexadecimal digits.
     pub sid: String,
-    /// HTTP status of the last webhook request; 0: none was made, or no answer came.
+    /// HTTP status of the last webhook request; 0 if there was no request or no answer.
     pub status: u16,
-    /// What was spoken to the caller, in order, prompts and [`APPLICATION_ERROR`] included.
+    /// The texts spoken to the caller, in order. They include prompts and [`APPLICATION_ERROR`].
     pub heard: Vec<String>,
-    /// Every `<Dial>` executed, in order.
+    /// All executed `<Dial>` verbs, in order.
     pub dialled: Vec<Dialled>,
-    /// What the caller left, in order.
+    /// The caller's recordings, in order.
     pub recordings: Vec<Recording>,
-    /// All documents answered, in order; the last may not have been executed, when the caller had hung up.
+    /// All documents from the webhooks, in order. If the caller had hung up, the last one was not
+    /// executed.
     pub documents: Vec<String>,
-    /// Webhook requests made, retries included, without those of the status callback.
+    /// Number of webhook requests with retries, without those to the status callback.
     pub requests: u32,
-    /// Whether it was answered at all: `<Reject>`, `<Redirect>` and an unanswered `<Dial answerOnBridge>` leave it ringing.
+    /// True if the call was answered. `<Reject>`, `<Redirect>` and an unanswered
+    /// `<Dial answerOnBridge>` leave it ringing.
     pub answered: bool,
     /// How it ended.
     pub ended: Ended,
-    /// What the number's status callback answered; 0: there is none, or no answer came.
+    /// HTTP status of the status callback's answer; 0 if there is no callback or no answer.
     pub told: u16,
-    /// Why Twilio ended it: the reason of `<Reject>` or the text of the alert.
+    /// Why Twilio ended the call: the reason of `<Reject>` or the text of the alert.
     pub refused: Option<String>,
-    /// From the first request to the last answer.
+    /// Time from the first request to the last answer.
     pub took: Duration,
 }
 
 /// Who ended a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// `<Hangup>`, or the document had no more verbs.
+    /// `<Hangup>`, or the end of the document.
     HungUpByUs,
     /// The caller.
     CallerHungUp,
     /// `<Reject>`.
     Rejected,
-    /// A document could not be had or executed.
+    /// A document could not be fetched or executed.
     ApplicationError,
 }
 
-/// One `<Dial>` and what came of it.
+/// One `<Dial>` and its result.
 #[derive(Clone, Debug)]
 pub struct Dialled {
-    /// The number called.
+    /// The dialled number.
     pub number: String,
-    /// What its phone showed.
+    /// The caller id that the phone showed.
     pub caller_id: String,
     /// `DialCallStatus`: `completed`, `busy`, `no-answer`, `failed`, `canceled`.
     pub status: &'static str,
-    /// How long they talked.
+    /// Length of the conversation, seconds.
     pub seconds: u32,
-    /// The longest they could have talked, seconds.
+    /// Maximum length of the conversation, seconds.
     pub time_limit: u32,
-    /// How long it would have rung, seconds.
+    /// Maximum ringing time, seconds.
     pub timeout: u32,
-    /// Whether the caller's side was answered only then.
+    /// True if the caller's side was answered only when the phone answered.
     pub answer_on_bridge: bool,
-    /// The call that came of it when the number is the account's own or its phone passes calls on to one.
+    /// The second call, if the number is the account's own or its phone forwards to one.
     pub onward: Option<Call>,
 }
 
-/// What a caller left after the beep.
+/// A recording of the caller after the beep.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recording {
     /// `RE` and 32 hexadecimal digits.
     pub sid: String,
-    /// Where it could be heard.
+    /// URL of the recording.
     pub url: String,
-    /// Its length.
+    /// Length of the recording.
     pub seconds: u32,
 }
 
@@ -162,11 +167,12 @@ enum HangsUp {
     AfterGreeting,
     AfterKeys,
     AtTheBeep,
-    /// After talking so many seconds.
+    /// After this many seconds of talk.
     Talking(u32),
 }
 
-/// Somebody about to call; patient, silent and without a wish to press keys unless told otherwise.
+/// A person who is about to call. By default the caller is patient, says nothing and presses no
+/// keys.
 #[derive(Clone)]
 pub struct Caller<'a> {
     twilio: &'a Twilio,
@@ -176,33 +182,34 @@ pub struct Caller<'a> {
     message: Option<(u32, Option<char>)>,
     forwarded_from: Option<String>,
     hangs_up: HangsUp,
-    /// How often the call was passed on already.
+    /// How often the call was already forwarded.
     hops: usize,
 }
 
 impl Caller<'_> {
-    /// What is pressed, one text for each `<Gather>`; the empty text presses nothing. Keys that a `<Gather>` does not take are lost.
+    /// Sets the pressed keys, one text for each `<Gather>`. An empty text presses nothing. Keys
+    /// that a `<Gather>` does not take are lost.
     #[must_use]
     pub fn keys<K: Into<String>>(mut self, keys: impl IntoIterator<Item = K>) -> Self {
         self.keys = keys.into_iter().map(Into::into).collect();
         self
     }
 
-    /// Speaks so long after the first beep, then hangs up.
+    /// Speaks for this time after the first beep, then hangs up.
     #[must_use]
     pub fn records(mut self, seconds: u32) -> Self {
         self.message = Some((seconds, None));
         self
     }
 
-    /// Speaks so long after the first beep, then presses the key.
+    /// Speaks for this time after the first beep, then presses the key.
     #[must_use]
     pub fn records_until(mut self, seconds: u32, key: char) -> Self {
         self.message = Some((seconds, Some(key)));
         self
     }
 
-    /// The number that was called first and passed the call on.
+    /// Sets the number that was called first and forwarded the call.
     #[must_use]
     pub fn forwarded_from(mut self, number: &str) -> Self {
         self.forwarded_from = Some(number.to_owned());
@@ -216,31 +223,33 @@ impl Caller<'_> {
         self
     }
 
-    /// Hangs up while the first text is spoken: of that only a status callback tells.
+    /// Hangs up during the first spoken text. Twilio reports such a hang-up only to a status
+    /// callback.
     #[must_use]
     pub fn hangs_up_during_greeting(self) -> Self {
         self.hangs(HangsUp::DuringGreeting)
     }
 
-    /// Hangs up as soon as the call waits for something: while a phone rings (`canceled`), at a prompt or a beep.
+    /// Hangs up as soon as the call waits: while a phone rings (`canceled`), at a prompt or at a
+    /// beep.
     #[must_use]
     pub fn hangs_up_after_greeting(self) -> Self {
         self.hangs(HangsUp::AfterGreeting)
     }
 
-    /// Hangs up at the first prompt for which there are no keys left.
+    /// Hangs up at the first prompt for which no keys are left.
     #[must_use]
     pub fn hangs_up_after_keys(self) -> Self {
         self.hangs(HangsUp::AfterKeys)
     }
 
-    /// Hangs up at the first beep without having said anything.
+    /// Hangs up at the first beep without a word.
     #[must_use]
     pub fn hangs_up_at_the_beep(self) -> Self {
         self.hangs(HangsUp::AtTheBeep)
     }
 
-    /// Hangs up after talking so many seconds, unless the other side was quicker.
+    /// Hangs up after this many seconds of talk, unless the other side hangs up earlier.
     #[must_use]
     pub fn hangs_up_after(self, seconds: u32) -> Self {
         self.hangs(HangsUp::Talking(seconds))
@@ -251,7 +260,8 @@ impl Caller<'_> {
         self
     }
 
-    /// Calls a number, the account's or that of a phone which passes calls on to one, to the call's end.
+    /// Calls a number and waits for the end of the call. The number is the account's or that of a
+    /// phone which forwards to one.
     pub async fn call(mut self, to: &str) -> Call {
         let started = Instant::now();
         let target = self.twilio.arrives_at(to, &mut self.hops);
@@ -292,7 +302,7 @@ impl Caller<'_> {
 }
 
 impl Twilio {
-    /// Somebody with this number, to be told how to behave before [`Caller::call`].
+    /// A caller with this number. Set its behaviour before [`Caller::call`].
     pub fn caller(&self, from: &str) -> Caller<'_> {
         Caller {
             twilio: self,
@@ -306,17 +316,19 @@ impl Twilio {
         }
     }
 
-    /// Somebody calls one of the account's numbers and waits until the other side hangs up.
+    /// A person calls one of the account's numbers and waits until the other side hangs up.
     pub async fn call(&self, from: &str, to: &str) -> Call {
         self.caller(from).call(to).await
     }
 
-    /// This phone answers from now on, and hangs up after so many seconds. Phones of which nothing is said answer, too, for 42.
+    /// This phone answers from now on and hangs up after this many seconds. A phone without
+    /// settings answers too, for 42 seconds.
     pub fn phone_answers(&self, number: &str, seconds: u32) {
         self.set_callee(number, Callee::Answers(seconds));
     }
 
-    /// This phone answers from now on, and does not hang up before it is told to; so that calls can be in progress at the same time.
+    /// This phone answers from now on and talks until it is told to hang up. So several calls can
+    /// be in progress at the same time.
     #[must_use]
     pub fn phone_talks(&self, number: &str) -> Talk {
         let (conversations, _) = watch::channel((0, None));
@@ -329,7 +341,7 @@ impl Twilio {
         self.set_callee(number, Callee::Busy);
     }
 
-    /// Nobody answers this phone from now on.
+    /// This phone rings from now on without an answer.
     pub fn phone_rings_out(&self, number: &str) {
         self.set_callee(number, Callee::RingsOut);
     }
@@ -339,12 +351,13 @@ impl Twilio {
         self.set_callee(number, Callee::Unreachable);
     }
 
-    /// This phone passes all calls on from now on, unconditionally: to another phone or to one of the account's numbers.
+    /// This phone forwards all calls from now on, to another phone or to one of the account's
+    /// numbers.
     pub fn phone_forwards(&self, number: &str, to: &str) {
         self.set_callee(number, Callee::Forwards(to.to_owned()));
     }
 
-    /// The parameters of the status callback for a call whose webhook had these.
+    /// The parameters of the status callback for a call; `params` are those of the call's webhook.
     pub fn ended_call(
         &self,
         params: &[(String, String)],
@@ -359,13 +372,14 @@ impl Twilio {
         inbound(&call_sid(), from, to, None)
     }
 
-    /// Calls a webhook with these parameters, signed, and executes nothing. Status (0: no answer) and body.
+    /// Calls a webhook with these parameters, signed, and executes nothing. Returns status (0: no
+    /// answer) and body.
     pub async fn post_call(&self, params: Vec<(String, String)>, url: &str) -> (u16, String) {
         let signature = self.sign(url, &params);
         self.post_call_signed(params, url, &signature).await
     }
 
-    /// The same with any signature.
+    /// Calls a webhook with any signature and executes nothing.
     pub async fn post_call_signed(
         &self,
         params: Vec<(String, String)>,
@@ -384,14 +398,15 @@ impl Twilio {
             .insert(number.to_owned(), callee);
     }
 
-    /// Where the account's number sends its calls.
+    /// URL and method of the account's number for calls.
     fn voice_url(&self, number: &str) -> Option<(String, String)> {
         let state = lock(&self.shared.state);
         let method = state.numbers.get(number)?.field("VoiceMethod").to_owned();
         Some((state.numbers.url(number, "VoiceUrl")?, method))
     }
 
-    /// The account's number at which a call to `number` arrives, if it does, and the phone that passed it on.
+    /// The account's number that a call to `number` reaches, if any, and the phone that forwarded
+    /// it.
     fn arrives_at(&self, number: &str, hops: &mut usize) -> Option<(String, Option<String>)> {
         let (mut number, mut forwarder) = (number.to_owned(), None);
         loop {
@@ -415,7 +430,7 @@ impl Twilio {
         }
     }
 
-    /// What the last phone of a chain of forwarding does.
+    /// The behaviour of the last phone in a chain of forwarding.
     fn callee(&self, number: &str) -> Callee {
         let state = lock(&self.shared.state);
         let mut number = number;
@@ -429,7 +444,8 @@ impl Twilio {
     }
 }
 
-/// What a status callback is told (<https://www.twilio.com/docs/voice/twiml#ending-the-call-callback-requests>).
+/// The parameters of a status callback
+/// (<https://www.twilio.com/docs/voice/twiml#ending-the-call-callback-requests>).
 fn ended(params: &[(String, String)], status: &str, seconds: u32) -> Vec<(String, String)> {
     let more = [
         ("CallStatus", status.to_owned()),
@@ -506,24 +522,25 @@ fn inbound(sid: &str, from: &str, to: &str, forwarded_from: Option<&str>) -> Vec
         .collect()
 }
 
-/// A call within a call.
+/// Makes a call inside a call.
 fn pass_on(caller: Caller<'_>, number: String) -> Pin<Box<dyn Future<Output = Call> + Send + '_>> {
     Box::pin(async move { caller.call(&number).await })
 }
 
-/// A document to ask for, and what of the call it is told.
+/// A request for a document, with the parameters of the call.
 struct Request {
-    /// Against the current document's.
+    /// Relative to the current document's URL.
     url: String,
     method: String,
     params: Vec<(&'static str, String)>,
-    /// The caller has hung up: this is the last request, and its document is not executed.
+    /// True if the caller has hung up. This request is then the last, and its document is not
+    /// executed.
     last: bool,
 }
 
-/// What a verb leads to.
+/// The result of a verb.
 enum Step {
-    /// The next verb.
+    /// Continue with the next verb.
     On,
     Ask(Request),
     End(Ended),
@@ -537,7 +554,7 @@ struct Line<'a> {
 }
 
 impl Line<'_> {
-    /// Into the account's records.
+    /// Adds the call to the account's records.
     fn keep(&self) {
         let status = match &self.call.refused {
             None => "completed",
@@ -568,7 +585,7 @@ impl Line<'_> {
             &self.to,
             self.caller.forwarded_from.as_deref(),
         );
-        // The first URL is its own base, but its connection overrides are kept.
+        // The first URL is its own base. Its connection overrides are kept.
         let (mut current, mut request) = (
             url,
             Request {
@@ -636,7 +653,7 @@ impl Line<'_> {
         }
     }
 
-    /// Tells the number's status callback, if it has one, that the call is over.
+    /// Tells the number's status callback, if there is one, that the call has ended.
     async fn tell_end(&mut self) {
         let twilio = self.caller.twilio;
         let callback = {
@@ -705,7 +722,7 @@ impl Line<'_> {
         twilio.document(&answer, |text| format!("<Say>{text}</Say>"))
     }
 
-    /// Twilio gives up; nobody hears of it if the caller has gone.
+    /// Twilio ends the call with an error message. A caller who has hung up does not hear it.
     fn fail(&mut self, caller_gone: bool) -> Ended {
         if caller_gone {
             return Ended::CallerHungUp;
@@ -766,7 +783,7 @@ impl Line<'_> {
     fn gather(&mut self, gather: twiml::Gather) -> Step {
         self.call.answered = true;
         for verb in gather.verbs {
-            // A prompt without end is ended by a key.
+            // An endless prompt is ended by a key.
             if let (VoiceVerb::Say { text, .. }, true) =
                 (&verb, self.caller.hangs_up != HangsUp::DuringGreeting)
             {
@@ -889,7 +906,7 @@ impl Line<'_> {
         }
     }
 
-    /// Calls the phone: `DialCallStatus` and how long it talks.
+    /// Calls the phone. Returns `DialCallStatus` and the seconds of talk.
     async fn ring(&mut self, dialled: &mut Dialled) -> (&'static str, u32) {
         let twilio = self.caller.twilio;
         if !e164(&dialled.caller_id) || WITHHELD.contains(&dialled.caller_id.as_str()) {
@@ -898,7 +915,7 @@ impl Line<'_> {
         let mut hops = self.caller.hops;
         if let Some((number, forwarder)) = twilio.arrives_at(&dialled.number, &mut hops) {
             if hops == self.caller.hops {
-                hops += 1; // directly to a number of the account
+                hops += 1; // a number of the account, without a phone between
             }
             if hops > MAX_HOPS {
                 twilio
@@ -950,7 +967,7 @@ impl Line<'_> {
             return Step::End(Ended::CallerHungUp);
         }
         let Some((seconds @ 1.., key)) = self.caller.message.take() else {
-            return Step::On; // nothing but silence
+            return Step::On; // the caller hears only silence
         };
         let left = recording(seconds.min(record.max_length));
         let mut params = vec![

@@ -1,5 +1,6 @@
-//! The verbs of calls. Attributes that would make Twilio call somebody back (`statusCallback`, `<Number url>`, `transcribeCallback`...) are
-//! refused: the simulator makes no such requests. Error codes: <https://www.twilio.com/docs/api/errors>.
+//! The verbs of calls. Attributes with which Twilio would make further requests (`statusCallback`,
+//! `<Number url>`, `transcribeCallback`...) are refused: the simulator does not make such requests.
+//! Error codes: <https://www.twilio.com/docs/api/errors>.
 
 use std::ops::RangeInclusive;
 
@@ -15,16 +16,16 @@ pub enum VoiceVerb {
         text: String,
         /// `alice`, `Polly.Amy`...; `None`: Twilio's default.
         voice: Option<String>,
-        /// Like `en-US`; `None`: Twilio's default.
+        /// A tag such as `en-US`; `None`: Twilio's default.
         language: Option<String>,
-        /// How often; 0: for ever.
+        /// How often it is spoken; 0: without end.
         times: u32,
     },
     /// `<Play>`: a sound, or the keys of `digits`.
     Play {
-        /// The sound; empty if there are only keys to send.
+        /// The URL of the sound; empty if there are only keys to send.
         url: String,
-        /// How often; 0: for ever.
+        /// How often it is played; 0: without end.
         times: u32,
     },
     /// `<Pause>`: silence, seconds.
@@ -35,16 +36,17 @@ pub enum VoiceVerb {
     Dial(Dial),
     /// `<Record>`.
     Record(Record),
-    /// `<Redirect>`: the call goes on with the document at this URL, relative ones against the current document.
+    /// `<Redirect>`: the call continues with the document at this URL. A relative URL is resolved
+    /// against the current document's.
     Redirect {
-        /// As written.
+        /// The URL as written.
         url: String,
         /// `GET` or `POST` (default).
         method: String,
     },
     /// `<Hangup>`.
     Hangup,
-    /// `<Reject>`: the call is not answered. Only as the first verb.
+    /// `<Reject>`: the call is not answered. It is allowed only as the first verb.
     Reject {
         /// `rejected` (default) or `busy`.
         reason: String,
@@ -56,19 +58,19 @@ pub enum VoiceVerb {
 pub struct Gather {
     /// `<Say>`, `<Play>` and `<Pause>` while it waits.
     pub verbs: Vec<VoiceVerb>,
-    /// As written; empty (default): the current document's URL.
+    /// The URL as written; empty (default): the current document's URL.
     pub action: String,
     /// `GET` or `POST` (default).
     pub method: String,
-    /// Whether it listens to keys at all, not only to speech.
+    /// True if it accepts keys, not only speech.
     pub keys: bool,
-    /// How many keys it takes; `None`: any number.
+    /// Maximum number of keys; `None`: no limit.
     pub num_digits: Option<usize>,
-    /// The key that ends the input (`#`); `None`: no key does.
+    /// The key that ends the input (`#`); `None`: no key.
     pub finish_on_key: Option<char>,
-    /// Seconds without a key after which it ends (5).
+    /// Seconds without a key that end the input (5).
     pub timeout: u32,
-    /// Whether `action` is requested when no key was pressed.
+    /// True if `action` is requested although no key was pressed.
     pub action_on_empty_result: bool,
 }
 
@@ -77,40 +79,40 @@ pub struct Gather {
 pub struct Dial {
     /// E.164.
     pub number: String,
-    /// As written; `None`: the document goes on.
+    /// The URL as written; `None`: the document continues.
     pub action: Option<String>,
     /// `GET` or `POST` (default).
     pub method: String,
-    /// Seconds it rings (30).
+    /// Maximum ringing time, seconds (30).
     pub timeout: u32,
-    /// Seconds after which the call ends (14,400).
+    /// Maximum length of the call, seconds (14,400).
     pub time_limit: u32,
     /// E.164; `None`: the caller's own number.
     pub caller_id: Option<String>,
-    /// Whether `*` ends the called side.
+    /// True if `*` ends the called side.
     pub hangup_on_star: bool,
-    /// Whether the caller's side keeps ringing until the called side answers.
+    /// True if the caller's side rings until the called side answers.
     pub answer_on_bridge: bool,
-    /// The country whose tone the caller hears.
+    /// The country of the ringing tone for the caller.
     pub ring_tone: Option<String>,
-    /// Whether the conversation is recorded.
+    /// True if the conversation is recorded.
     pub record: bool,
 }
 
 /// `<Record>`: records the caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
-    /// As written; empty (default): the current document's URL.
+    /// The URL as written; empty (default): the current document's URL.
     pub action: String,
     /// `GET` or `POST` (default).
     pub method: String,
-    /// Seconds of silence that end it (5).
+    /// Seconds of silence that end the recording (5).
     pub timeout: u32,
-    /// Seconds at most (3,600).
+    /// Maximum length, seconds (3,600).
     pub max_length: u32,
-    /// The keys that end it (all twelve).
+    /// The keys that end the recording (all twelve).
     pub finish_on_key: String,
-    /// Whether a beep says that it begins.
+    /// True if a beep precedes the recording.
     pub play_beep: bool,
 }
 
@@ -190,7 +192,7 @@ pub fn voice(document: &str) -> Result<Vec<VoiceVerb>, Error> {
     Ok(verbs)
 }
 
-/// The attribute, if `fits`; the code is that of a wrong value.
+/// The attribute's value, if it passes `fits`. `code` is the error for a wrong value.
 fn value<'a>(
     element: &'a Element,
     name: &str,
@@ -238,7 +240,7 @@ fn method(element: &Element, code: u32) -> Result<String, Error> {
         .to_owned())
 }
 
-/// Like `en-US`, `cmn-Hans-CN`, `es-419`.
+/// True for a language tag such as `en-US`, `cmn-Hans-CN` or `es-419`.
 fn language(tag: &str) -> bool {
     let mut parts = tag.split('-');
     parts.next().is_some_and(|first| {
@@ -251,7 +253,7 @@ fn owned(value: Option<&str>) -> Option<String> {
     value.map(str::to_owned)
 }
 
-/// No element takes text besides its children.
+/// Checks that an element has no text besides its children.
 fn no_text(element: &Element) -> Result<(), Error> {
     if element.text.trim().is_empty() {
         Ok(())

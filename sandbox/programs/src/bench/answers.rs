@@ -1,5 +1,6 @@
-//! What upstreams answer: always the same, as far as a function needs it to do its whole work, in a system that is in use: tokens were
-//! asked for and company numbers called before. It is the functions that are measured.
+//! The fixed answers of the upstreams. They contain only what a function needs for its whole work.
+//! The simulated system is already in use: tokens are stored, and company numbers were called
+//! before. So only the functions are measured.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::http::Request;
 
-/// Who is called; each is a server of its own.
+/// The services that functions call. Each has its own server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Service {
     DynamoDb,
@@ -29,7 +30,7 @@ impl Service {
         Self::Api,
     ];
 
-    /// Whose address this variable of a function holds.
+    /// The service whose URL this variable of a function holds.
     pub(super) fn of(variable: &str) -> Option<Self> {
         match variable {
             "AWS_ENDPOINT_URL_DYNAMODB" => Some(Self::DynamoDb),
@@ -43,7 +44,7 @@ impl Service {
     }
 }
 
-/// An answer.
+/// An answer of an upstream.
 pub(super) struct Answer<'a> {
     pub(super) status: u16,
     pub(super) content_type: &'static str,
@@ -51,7 +52,7 @@ pub(super) struct Answer<'a> {
     pub(super) body: &'a [u8],
 }
 
-/// All that is ever answered, as it goes over the wire.
+/// All answers, in wire format.
 pub(super) struct Answers {
     secrets: BTreeMap<String, String>,
     jwks: String,
@@ -67,7 +68,8 @@ pub(super) struct Answers {
 }
 
 impl Answers {
-    /// `secrets` by id; `jwks` is what the tenant signs with; `tenant` is where links lead to.
+    /// `secrets` by id; `jwks` are the tenant's signing keys; `tenant` is the URL of the tenant in
+    /// links.
     pub(super) fn new(secrets: &BTreeMap<String, Value>, jwks: String, tenant: &str) -> Self {
         let secret = |(id, value): (&String, &Value)| {
             let arn = format!("arn:aws:secretsmanager:eu-west-1:000000000000:secret:{id}-AbCdEf");
@@ -80,7 +82,7 @@ impl Answers {
         let text = |text: &str| json!({ "S": text });
         let number = |number: u64| json!({ "N": number.to_string() });
         let (now, day) = (sandbox::now().as_secs(), 86_400);
-        // As send-verification-sms leaves it.
+        // The item that send-verification-sms writes.
         let request = json!({ "M": {
             "kind": text("verification"),
             "link": text(&format!("{tenant}/u/email-verification?ticket=00000000000000000000000000000001")),
@@ -108,7 +110,7 @@ impl Answers {
                 "date_created": "Fri, 20 Nov 2026 12:00:00 +0000", "direction": "outbound-api", "api_version": "2010-04-01",
             })
             .to_string(),
-            // As an instance before left it, and a call before.
+            // The item that an earlier instance and an earlier call wrote.
             token_item: json!({ "Item": {
                 "token": text("e30.e30.e30"), "granted": number(now), "refresh": number(now + day / 2), "end": number(now + day),
                 "expires_at": number(now + day),
@@ -124,7 +126,7 @@ impl Answers {
         }
     }
 
-    /// What `service` says to this.
+    /// The answer of `service` to a request.
     pub(super) fn answer(&self, service: Service, request: &Request) -> Answer<'_> {
         let json = |body| Answer {
             status: 200,
@@ -167,7 +169,7 @@ impl Answers {
                 Some("GetItem") if body.contains("\"account#") => aws(self.account_item.as_bytes()),
                 Some("GetItem") if body.contains("\"token#") => aws(self.token_item.as_bytes()),
                 Some("GetItem") if body.contains(&self.listed) => aws(self.listing.as_bytes()),
-                _ => aws(b"{}"), // no item, or done
+                _ => aws(b"{}"), // no item, or success
             },
             Service::Twilio => Answer {
                 status: 201,

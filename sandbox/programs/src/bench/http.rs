@@ -1,11 +1,12 @@
-//! HTTP/1.1 as far as functions speak it, in blocking calls: nothing between a request and the clock but the kernel.
+//! HTTP/1.1 in blocking calls, with only the parts that the functions use. Between a request and
+//! the clock there is only the kernel.
 
 use std::io::{self, BufRead, Write};
 
-/// More than any request of a function has.
+/// Larger than every request of a function.
 const LIMIT: usize = 8 * 1024 * 1024;
 
-/// A request; names of headers in lower case.
+/// A request. Names of headers are in lower case.
 pub(super) struct Request {
     pub(super) method: String,
     /// Path and query.
@@ -15,7 +16,7 @@ pub(super) struct Request {
 }
 
 impl Request {
-    /// The next one of a connection; `None`: it was closed.
+    /// Reads the next request of a connection; `None` if it was closed.
     pub(super) fn read(stream: &mut impl BufRead) -> io::Result<Option<Self>> {
         let mut line = String::new();
         if stream.read_line(&mut line)? == 0 {
@@ -64,7 +65,7 @@ impl Request {
     }
 }
 
-/// Writes an answer in one piece; without the body, if the request was a HEAD.
+/// Writes an answer in one piece. The answer to HEAD has no body.
 pub(super) fn answer(
     stream: &mut impl Write,
     request: &Request,

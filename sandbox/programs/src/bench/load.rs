@@ -1,8 +1,13 @@
-//! `cargo bench-load`: how many of many requests at once are served, how fast, and what gives way first.
+//! `cargo bench-load`: measures how many requests at once are served, how fast, and what limits
+//! them first.
 //!
-//! Release executables, each with one request at a time as Lambda has them, against [`dynamodb`] and the simulators of the providers with the
-//! latency that the real ones have. Bursts of as many requests as processes; processes that always have a next request; and arrivals that do
-//! not wait for anybody, which queue while all processes are busy. Everything is bounded in time and number, and on 127.0.0.1.
+//! It runs release executables. Each process has one request at a time, as in Lambda. The
+//! processes call [`dynamodb`] and the simulators of the providers, with the latency of the real
+//! services.
+//!
+//! There are three kinds of load: bursts of as many requests as processes; processes that always
+//! have a next request; and arrivals at a fixed rate, which queue while all processes are busy. All
+//! loads have a maximum time and number, and all traffic is on 127.0.0.1.
 
 mod dynamodb;
 mod expression;
@@ -38,54 +43,54 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 use work::{Recorded, Work};
 
-/// A request that has no answer by then is not delivered.
+/// A request without an answer after this time counts as not delivered.
 const PATIENCE: Duration = Duration::from_mins(1);
-/// Between two bursts.
+/// Pause between two bursts.
 const PAUSE: Duration = Duration::from_millis(300);
-/// Requests before anything is measured, of each process.
+/// Requests of each process before the measurement.
 const WARM_UP: usize = 2;
-/// Of what the processes manage when they are always busy, so much arrives.
+/// Arrival rates, as shares of the throughput of always busy processes.
 const SHARES: [f64; 5] = [0.5, 0.8, 0.9, 1.0, 1.2];
-/// Files that this process has open for each of the others: connections and pipes.
+/// Files that this process has open for each function's process: connections and pipes.
 const FILES_EACH: u64 = 40;
 const FILES: u64 = 500;
 const MOST_ARRIVALS: f64 = 20_000.0;
-/// Employees, or holders of accounts.
+/// Number of employees or of account holders.
 const PEOPLE: u64 = 1_000;
 
-/// What the command line asks for.
+/// The options of the command line.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Options {
-    /// Of this function only; may be repeated
+    /// Measure only this function; may be repeated
     #[arg(long = "function", value_name = "NAME")]
     functions: Vec<String>,
-    /// With so many processes, one load after the other
+    /// Numbers of processes; one load follows the other
     #[arg(long, value_name = "N,N...", value_delimiter = ',', default_value = "5,10,20,50,100,200", value_parser = RangedU64ValueParser::<usize>::new().range(1..=400))]
     instances: Vec<usize>,
-    /// Bursts of each load
+    /// Number of bursts in each load
     #[arg(long, value_name = "N", default_value = "3", value_parser = RangedU64ValueParser::<usize>::new().range(1..=20))]
     rounds: usize,
-    /// How long every other load takes
+    /// Duration of every other load, in seconds
     #[arg(long = "seconds", value_name = "S", default_value = "4", value_parser = value_parser!(u64).range(1..=60).map(Duration::from_secs))]
     time: Duration,
-    /// Processes for arrivals of their own accord
+    /// Number of processes for arrivals at a rate
     #[arg(long, value_name = "N", default_value = "50", value_parser = RangedU64ValueParser::<usize>::new().range(1..=400))]
     open: usize,
-    /// So many arrivals a second; may be repeated
+    /// Arrivals a second; may be repeated
     #[arg(long = "rate", value_name = "R", value_parser = value_parser!(u32).range(1..=2_000).map(f64::from))]
     rates: Vec<f64>,
-    /// How they are spread
+    /// Distribution of the arrivals
     #[arg(long, default_value = "poisson")]
     arrivals: Arrivals,
     #[command(flatten)]
     latencies: Latencies,
-    /// For a program to read
+    /// Print JSON
     #[arg(long)]
     json: bool,
-    /// Also a page with plots
+    /// Also write an HTML page with plots
     #[arg(long, value_name = "FILE")]
     html: Option<String>,
-    /// Also the plots
+    /// Also write the plots as SVG
     #[arg(long, value_name = "FILE")]
     svg: Option<String>,
     /// Cargo's profile for the executables
@@ -93,41 +98,41 @@ pub(crate) struct Options {
     profile: String,
     #[arg(skip = PEOPLE)]
     people: u64,
-    /// So many employees of provision-numbers, and nothing else
+    /// Measure only provision-numbers, with this many employees
     #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(2..=10_000))]
     provision: Option<usize>,
 }
 
 #[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
 enum Arrivals {
-    /// At random
+    /// As a Poisson process
     Poisson,
-    /// At equal distances
+    /// At equal intervals
     Even,
 }
 
 #[derive(clap::Args, Clone, Copy, Debug)]
 struct Latencies {
-    /// What an operation of the table takes
+    /// Latency of an operation on the table
     #[arg(long = "dynamodb-ms", value_name = "MS", default_value = "5", value_parser = value_parser!(u64).range(0..=2_000).map(Duration::from_millis))]
     operation: Duration,
-    /// What a transaction takes, and holds its items
+    /// Latency of a transaction; it holds its items as long
     #[arg(long = "transaction-ms", value_name = "MS", default_value = "7", value_parser = value_parser!(u64).range(0..=2_000).map(Duration::from_millis))]
     transaction: Duration,
-    /// What a provider takes
+    /// Latency of a provider
     #[arg(long = "provider-ms", value_name = "MS", default_value = "150", value_parser = value_parser!(u64).range(0..=2_000).map(Duration::from_millis))]
     provider: Duration,
 }
 
 impl Latencies {
-    /// In the order of the fields.
+    /// All latencies, in the order of the fields.
     fn all(self) -> [Duration; 3] {
         [self.operation, self.transaction, self.provider]
     }
 }
 
 impl Options {
-    /// The most processes at once.
+    /// The largest number of processes at once.
     fn most(&self) -> usize {
         self.instances
             .iter()
@@ -137,7 +142,7 @@ impl Options {
             .unwrap_or_default()
     }
 
-    /// What one function is asked takes about so long.
+    /// Estimated duration of the loads of one function.
     fn estimate(&self) -> Duration {
         let loads = u32::try_from(self.instances.len()).unwrap_or(u32::MAX);
         let rounds = u32::try_from(self.rounds).unwrap_or(u32::MAX);
@@ -154,18 +159,18 @@ impl Options {
     }
 }
 
-/// Of which kind a load is.
+/// The kind of a load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mode {
-    /// All at once.
+    /// All requests at once.
     Burst,
-    /// The next as soon as one is answered.
+    /// The next request follows as soon as one is answered.
     Busy,
-    /// At their own times.
+    /// Requests arrive at a rate.
     Open,
 }
 
-/// What came of one load.
+/// The result of one load.
 #[derive(Debug)]
 struct Row {
     mode: Mode,
@@ -173,30 +178,30 @@ struct Row {
     /// Arrivals a second.
     rate: Option<f64>,
     requests: usize,
-    /// Answered as wanted, and the provider has the text, once.
+    /// Requests with the expected answer whose text the provider has exactly once.
     delivered: usize,
-    /// The provider has the text more than once.
+    /// Requests whose text the provider has more than once.
     twice: usize,
     p50: Duration,
     p99: Duration,
-    /// Delivered ones.
+    /// Delivered requests a second.
     per_second: f64,
-    /// What others were answered.
+    /// The answers to the other requests, with their number.
     refusals: BTreeMap<String, usize>,
     traffic: Traffic,
     used: Used,
 }
 
-/// All loads of one kind of request.
+/// The results of all loads of one kind of request.
 #[derive(Debug)]
 struct Figures {
     work: &'static Work,
     rows: Vec<Row>,
-    /// What the simulators complain about.
+    /// The complaints of the simulators.
     problems: Vec<String>,
 }
 
-/// Measures and prints; `Err`: why it cannot. Ctrl-C leaves nothing running.
+/// Measures and prints. The error says why it cannot measure. Ctrl-C stops everything.
 pub(crate) async fn run(mut options: Options) -> Result<(), String> {
     options.instances.sort_unstable();
     options.instances.dedup();
@@ -246,7 +251,8 @@ async fn provision(people: usize, options: &Options) -> Result<(), String> {
     Ok(())
 }
 
-/// So many files may be open at once: a shell raises the limit and runs this program anew, as the standard library cannot.
+/// Allows this many open files. A shell raises the limit and runs this program again, because the
+/// standard library cannot raise it.
 fn allow_files(needed: u64) -> Result<(), String> {
     let Ok(limits) = fs::read_to_string("/proc/self/limits") else {
         return Ok(());
@@ -314,7 +320,7 @@ async fn measure(options: &Options) -> Result<Vec<Figures>, String> {
     Ok(figures)
 }
 
-/// A function with what it talks to.
+/// A function and the services that it calls.
 struct Stage {
     sandbox: Sandbox,
     dynamodb: DynamoDb,
@@ -329,7 +335,7 @@ struct Stage {
 
 impl Drop for Stage {
     fn drop(&mut self) {
-        // Of requests that were broken off.
+        // Cancelled requests may have left complaints.
         let _told_before = self.sandbox.complaints();
     }
 }
@@ -342,7 +348,7 @@ struct Sample {
     refusal: Option<String>,
 }
 
-/// All loads, one after the other; the processes stay.
+/// Runs all loads one after the other. The processes stay.
 async fn course(work: &'static Work, binary: &Path, options: &Options) -> Result<Figures, String> {
     let [operation, transaction, provider] = options.latencies.all();
     let sandbox = Sandbox::start().await;
@@ -406,7 +412,7 @@ async fn course(work: &'static Work, binary: &Path, options: &Options) -> Result
             .rows
             .push(open(&stage, options.open, rate, options).await);
     }
-    // Hundreds of processes say the same.
+    // Hundreds of processes report the same problem.
     let problems = figures
         .rows
         .iter()
@@ -417,7 +423,7 @@ async fn course(work: &'static Work, binary: &Path, options: &Options) -> Result
 }
 
 impl Stage {
-    /// Starts processes that are missing, and has each answer.
+    /// Starts the missing processes and warms all of them up.
     async fn grow(&self, to: usize, binary: &Path) -> Result<(), String> {
         let mut settings = vec![("AWS_ENDPOINT_URL_DYNAMODB", Some(self.dynamodb.url()))];
         settings.extend_from_slice(self.work.settings);
@@ -434,7 +440,7 @@ impl Stage {
         Ok(())
     }
 
-    /// Of so many persons, each with a number that nobody had before.
+    /// Requests of this many persons, each with a new number.
     fn requests(&self, count: usize) -> impl Iterator<Item = (u64, Value)> + '_ {
         let first = self.next.fetch_add(count as u64, Ordering::Relaxed);
         let event = |person| {
@@ -444,12 +450,13 @@ impl Stage {
         (first..first + count as u64).map(move |person| (person, event(person)))
     }
 
-    /// Of the provider, so far.
+    /// The number of texts that the provider has.
     fn texts(&self) -> usize {
         self.sandbox.twilio.messages().len()
     }
 
-    /// A request that arrives when it is due, and waits until one of the processes that `permits` allow is free.
+    /// Sends a request at its due time. It waits until one of the processes that `permits` allow is
+    /// free.
     async fn answered(
         &self,
         permits: &Semaphore,
@@ -475,7 +482,7 @@ impl Stage {
         }
     }
 
-    /// Sums a load up.
+    /// Summarizes a load.
     fn row(
         &self,
         mode: Mode,
@@ -554,7 +561,7 @@ impl Stage {
     }
 }
 
-/// The state of things before a load.
+/// The state before a load.
 struct Begun {
     mark: machine::Mark,
     pids: Vec<u32>,
@@ -562,15 +569,15 @@ struct Begun {
     at: Instant,
 }
 
-/// Over which time a rate is taken.
+/// The time span of a rate.
 enum Window {
-    /// From the beginning: what ended by then.
+    /// From the beginning to this moment. Only requests that ended by then count.
     Until(Instant),
-    /// All of it took so long.
+    /// This long. All requests count.
     Of(Duration),
 }
 
-/// As many requests at once as there are processes, several times.
+/// Runs several bursts, each with as many requests as there are processes.
 async fn burst(stage: &Arc<Stage>, instances: usize, rounds: usize) -> Row {
     let (begun, permits) = (stage.begin(), Arc::new(Semaphore::new(instances)));
     let (mut samples, mut took) = (Vec::new(), Duration::ZERO);
@@ -603,7 +610,7 @@ async fn burst(stage: &Arc<Stage>, instances: usize, rounds: usize) -> Row {
     )
 }
 
-/// Each process has its next request when it has answered one.
+/// Gives each process its next request when it has answered one.
 async fn busy(stage: &Arc<Stage>, instances: usize, time: Duration) -> Row {
     let (begun, permits) = (stage.begin(), Arc::new(Semaphore::new(instances)));
     let end = begun.at + time;
@@ -638,7 +645,7 @@ async fn busy(stage: &Arc<Stage>, instances: usize, time: Duration) -> Row {
     )
 }
 
-/// Requests come at this rate, whether or not others were answered.
+/// Sends requests at this rate, whether or not earlier ones were answered.
 async fn open(stage: &Arc<Stage>, instances: usize, rate: f64, options: &Options) -> Row {
     let offsets = arrivals(rate, options.time, options.arrivals == Arrivals::Even);
     let requests: Vec<_> = stage.requests(offsets.len()).collect();
@@ -671,12 +678,13 @@ async fn all(
         let (stage, permits) = (Arc::clone(stage), Arc::clone(permits));
         tokio::spawn(async move { stage.answered(&permits, person, event, due).await })
     });
-    // All of them are on their way before the first is waited for.
+    // All requests start before the first is awaited.
     let requests: Vec<_> = requests.collect();
     join_all(requests).await.into_iter().flatten().collect()
 }
 
-/// When requests come: evenly, or as a Poisson process, the same in every run.
+/// The arrival times: at equal intervals, or as a Poisson process with the same values in every
+/// run.
 fn arrivals(rate: f64, time: Duration, even: bool) -> Vec<Duration> {
     let (mut seed, mut at, mut arrivals) = (314_159_265_u64, 0.0, Vec::new());
     while at < time.as_secs_f64() && report::float(arrivals.len()) < MOST_ARRIVALS {

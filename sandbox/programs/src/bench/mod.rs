@@ -1,7 +1,9 @@
-//! `cargo bench-functions`: what the functions weigh, how fast they start and answer, and what that costs in CPU and memory.
+//! `cargo bench-functions`: measures size, start time, answer time, CPU and memory of the
+//! functions.
 //!
-//! Everything is measured in the same run on the same machine, and takes turns: one start of each subject, then the next of each. So whatever
-//! else the machine does disturbs all alike, and ratios hold where absolute figures do not.
+//! All subjects are measured in the same run on the same machine and take turns: one start of each,
+//! then the next start of each. So other load of the machine disturbs all of them equally, and
+//! ratios are reliable even where absolute figures are not.
 
 mod answers;
 mod http;
@@ -28,33 +30,34 @@ use subjects::Subject;
 use tokio::sync::oneshot;
 use upstreams::{Distance, Upstreams};
 
-/// Of the starts, those that go on with warm invocations.
+/// Number of starts that continue with warm invocations.
 const WARM_STARTS: usize = 4;
 
-/// What the command line asks for. The least is what the tables need: a start, and an invocation after the first.
+/// The options of the command line. The minimum is what the tables need: one start and a second
+/// invocation.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Options {
-    /// Cold starts of each
+    /// Cold starts of each function
     #[arg(long, value_name = "N", default_value = "50", value_parser = RangedU64ValueParser::<usize>::new().range(1..=10_000))]
     starts: usize,
-    /// Warm invocations of each
+    /// Warm invocations of each function
     #[arg(long, value_name = "N", default_value = "2000", value_parser = RangedU64ValueParser::<usize>::new().range(1..=1_000_000))]
     warm: usize,
     #[command(flatten)]
     distance: Distance,
-    /// The CPU share that Lambda gives for so much memory; else all of it
+    /// Limit the CPU to Lambda's share for this memory size; default: the whole CPU
     #[arg(long, value_name = "MB", value_parser = value_parser!(u64).range(128..=1_769))]
     memory: Option<u64>,
-    /// Beside the same in another language
+    /// Also measure the same functions in another language
     #[arg(long)]
     peer: Option<Peer>,
-    /// For a program to read
+    /// Print JSON
     #[arg(long)]
     json: bool,
-    /// Also a page with plots
+    /// Also write an HTML page with plots
     #[arg(long, value_name = "FILE")]
     html: Option<String>,
-    /// Of this function only; may be repeated
+    /// Measure only this function; may be repeated
     #[arg(long = "function", value_name = "NAME")]
     functions: Vec<String>,
     /// Cargo's profile for the executables
@@ -68,7 +71,7 @@ enum Peer {
     Node,
 }
 
-/// Measures and prints; `Err`: why it cannot. Ctrl-C leaves nothing running.
+/// Measures and prints. The error says why it cannot measure. Ctrl-C stops everything.
 pub(crate) async fn run(options: Options) -> Result<(), String> {
     let (conditions, figures) = tokio::select! {
         biased;
@@ -88,7 +91,7 @@ pub(crate) async fn run(options: Options) -> Result<(), String> {
     })
 }
 
-/// Says what is built, and how long that may take: cargo's own words come beside it.
+/// Says what is built and how long it may take. Cargo's own messages appear too.
 fn announce(names: &[&str], profile: &str) {
     let minutes = if profile == "release" {
         2 + names.len() / 3
@@ -108,7 +111,7 @@ fn write(file: &str, text: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// A folder for the files of a run. Removed when dropped.
+/// A folder for the files of a run. It is removed when dropped.
 struct Scratch(PathBuf);
 
 impl Scratch {
@@ -158,7 +161,8 @@ async fn measure(options: &Options) -> Result<(Conditions, Vec<Figures>), String
     );
     let (done, measured) = oneshot::channel();
     let log = scratch.0.join("log");
-    // A thread that nobody waits for after a Ctrl-C: it blocks for as long as it takes.
+    // The measurement blocks, so it has its own thread. After Ctrl-C the program does not wait for
+    // it.
     thread::spawn(move || {
         done.send(take_turns(
             &subjects,
@@ -191,7 +195,7 @@ fn take_turns(
             0
         };
         for turn in 0..subjects.len() {
-            // Nobody always comes after the same one.
+            // The order changes, so no subject always follows the same one.
             let place = (turn + start) % subjects.len();
             let subject = &subjects[place];
             let course = Course {

@@ -1,10 +1,10 @@
-//! Plots as SVG, without anything to load.
+//! Plots as self-contained SVG.
 
 use std::fmt::Write as _;
 
 const WIDTH: f64 = 460.0;
 const HEIGHT: f64 = 250.0;
-/// Around the plot itself.
+/// Margins around the plot.
 const LEFT: f64 = 62.0;
 const RIGHT: f64 = 24.0;
 const ABOVE: f64 = 46.0;
@@ -15,7 +15,7 @@ const COLOURS: [&str; 4] = ["#1b6ca8", "#c0392b", "#2e8b57", "#8e5ea2"];
 pub(super) struct Line {
     pub(super) name: &'static str,
     pub(super) points: Vec<(f64, f64)>,
-    /// What would be, beside what is.
+    /// True for a line that shows an ideal, not a measurement.
     pub(super) dashed: bool,
 }
 
@@ -26,7 +26,7 @@ pub(super) struct Chart {
     pub(super) lines: Vec<Line>,
 }
 
-/// For text and attributes.
+/// Escapes a text for XML text and attributes.
 pub(super) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
@@ -34,7 +34,7 @@ pub(super) fn escaped(text: &str) -> String {
         .replace('"', "&quot;")
 }
 
-/// The charts in one picture, so many beside one another.
+/// All charts in one picture, with this many in a row.
 pub(super) fn picture(charts: &[Chart], columns: usize) -> String {
     let columns = columns.clamp(1, charts.len().max(1));
     let (width, height) = (
@@ -53,7 +53,7 @@ pub(super) fn picture(charts: &[Chart], columns: usize) -> String {
     svg + "</svg>\n"
 }
 
-/// A bar for each name.
+/// One bar for each name.
 pub(super) fn bars(title: &str, values: &[(String, f64)]) -> String {
     const ROW: f64 = 22.0;
     const NAMES: f64 = 250.0;
@@ -89,7 +89,7 @@ pub(super) fn bars(title: &str, values: &[(String, f64)]) -> String {
     svg + "</svg>\n"
 }
 
-/// A whole page of its own.
+/// A complete HTML page.
 pub(super) fn html(title: &str, parts: &str) -> String {
     let title = escaped(title);
     format!(
@@ -193,7 +193,7 @@ fn drawn(chart: &Chart) -> String {
     svg
 }
 
-/// The next of 1, 2, 2.5, 5 and 10 times a power of ten.
+/// The next larger of 1, 2, 2.5, 5 and 10 times a power of ten.
 fn ceiling(most: f64) -> f64 {
     if most <= 0.0 {
         return 1.0;

@@ -1,4 +1,4 @@
-//! From samples to figures, and from figures to a table or JSON.
+//! Computes figures from samples, and formats them as a table or as JSON.
 
 use std::{fmt::Write as _, fs, thread, time::Duration};
 
@@ -10,7 +10,7 @@ use super::{
     subjects::{Kind, Subject},
 };
 
-/// Where and how it was measured.
+/// The machine and the settings of a measurement.
 pub(super) struct Conditions {
     processor: String,
     kernel: String,
@@ -20,7 +20,7 @@ pub(super) struct Conditions {
     warm: usize,
     round_trip: Duration,
     service: Duration,
-    /// MB whose share of a CPU invocations had; `None`: all of it.
+    /// The memory size (MB) whose CPU share invocations had; `None`: the whole CPU.
     memory: Option<u64>,
 }
 
@@ -40,8 +40,8 @@ impl Conditions {
         }
     }
 
-    /// How many requests to upstreams, one after the other, an invocation has waited for; `None` where nobody can tell: upstreams answer
-    /// at once, or it waited for the CPU too.
+    /// How many sequential requests to upstreams an invocation waited for. `None` if this cannot be
+    /// computed: the upstreams answer at once, or the invocation also waited for the CPU.
     fn trips(&self, figures: &Figures) -> Option<f64> {
         let waited = figures.warm.p50.saturating_sub(figures.cpu?[2]);
         let waited = divided(waited, self.round_trip + self.service)
@@ -93,7 +93,7 @@ pub(super) fn machine() -> (String, usize, String) {
     )
 }
 
-/// What came of all starts of a subject.
+/// The results of all starts of a subject.
 #[derive(Debug)]
 pub(super) struct Figures {
     name: String,
@@ -103,20 +103,21 @@ pub(super) struct Figures {
     init: Spread,
     cold: Spread,
     warm: Spread,
-    /// Medians of INIT and of the first invocation, and a later invocation's mean, the median over starts.
+    /// CPU time of INIT and of the first invocation (medians), and of a later invocation (median
+    /// over starts of the mean).
     cpu: Option<[Duration; 3]>,
-    /// The most of any start, bytes.
+    /// The maximum over all starts, bytes.
     memory: Option<u64>,
-    /// Of the start with most.
+    /// The maximum over all starts.
     connections: usize,
     init_requests: usize,
     first_requests: usize,
-    /// In the mean.
+    /// The mean.
     warm_requests: f64,
     thawed: Option<Thawed>,
 }
 
-/// Of sorted times.
+/// Statistics of a list of times.
 #[derive(Debug, Default)]
 struct Spread {
     least: Duration,
@@ -140,7 +141,8 @@ impl Spread {
     }
 }
 
-/// The smallest that so many percent do not exceed (nearest rank); zero of none.
+/// The percentile by nearest rank: the smallest time that this percentage does not exceed. Zero for
+/// an empty list.
 pub(super) fn rank(sorted: &[Duration], percent: usize) -> Duration {
     let place = (sorted.len() * percent).div_ceil(100).max(1) - 1;
     sorted.get(place).copied().unwrap_or_default()
@@ -208,7 +210,7 @@ impl Figures {
         }
     }
 
-    /// How many times the other's these figures are.
+    /// The ratios of these figures to the other's.
     fn ratios(&self, other: &Self) -> Ratios {
         let times = |figure: fn(&Self) -> Duration| divided(figure(self), figure(other));
         let cpu = |at: usize| {
@@ -241,7 +243,7 @@ impl Figures {
     }
 }
 
-/// `None`: one of the two is not known.
+/// Ratios; `None` if one of the two figures is unknown.
 struct Ratios {
     init_cpu: Option<f64>,
     cold: Option<f64>,
@@ -276,18 +278,18 @@ fn bytes(count: u64, by: u64) -> Option<f64> {
     (by > 0).then(|| count as f64 / by as f64)
 }
 
-/// To the microsecond.
+/// Milliseconds, to the microsecond.
 pub(super) fn ms(time: Duration) -> f64 {
     (time.as_secs_f64() * 1_000_000.0).round() / 1_000.0
 }
 
-/// The other subjects beside `hello`.
+/// All subjects, each with `hello`.
 fn compared(all: &[Figures]) -> impl Iterator<Item = (&Figures, Option<&Figures>)> {
     let hello = all.iter().find(|figures| figures.kind == Kind::Hello);
     all.iter().map(move |figures| (figures, hello))
 }
 
-/// Functions that were measured in Node.js too.
+/// Functions that were measured in Node.js too, with their Rust figures.
 fn peers(all: &[Figures]) -> impl Iterator<Item = (&Figures, &Figures)> {
     let own = |node: &Figures| {
         all.iter()
@@ -298,8 +300,9 @@ fn peers(all: &[Figures]) -> impl Iterator<Item = (&Figures, &Figures)> {
         .filter_map(move |node| Some((node, own(node)?)))
 }
 
-/// Columns for a person. `x`: times that of `hello`. `trips`: requests to upstreams, one after the other. After a freeze in which all connections were closed: whether the answer was right, new
-/// connections, requests.
+/// A table for people. `x`: ratio to `hello`. `trips`: sequential requests to upstreams. The last
+/// columns are about the invocation after a freeze in which all connections were closed: correct
+/// answer, new connections, requests.
 pub(super) fn table(conditions: &Conditions, all: &[Figures]) -> String {
     let heads = [
         "size", "zip", "init", "cold", "least", "x", "CPU init", "x", "first", "each", "warm p50",
@@ -397,7 +400,7 @@ pub(super) fn table(conditions: &Conditions, all: &[Figures]) -> String {
     text
 }
 
-/// The same for a program.
+/// The figures as JSON.
 pub(super) fn json(conditions: &Conditions, all: &[Figures]) -> String {
     let subject = |(figures, hello): (&Figures, Option<&Figures>)| {
         let cpu = |at: usize| figures.cpu.map(|cpu| ms(cpu[at]));
@@ -437,7 +440,7 @@ pub(super) fn json(conditions: &Conditions, all: &[Figures]) -> String {
     format!("{report:#}")
 }
 
-/// A page of its own.
+/// The figures as an HTML page.
 pub(super) fn html(conditions: &Conditions, all: &[Figures]) -> String {
     let bars = |title, value: &dyn Fn(&Figures) -> Option<f64>| {
         let values: Vec<_> = all

@@ -1,7 +1,9 @@
-//! The part of a CPU that Lambda gives to a memory size, by the kernel's own means: a control group with a quota.
+//! The part of a CPU that Lambda gives to a memory size. The kernel enforces it: a control group
+//! has a quota.
 //!
-//! <https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html>: 1,769 MB are one vCPU, and less is that much less of it. INIT of
-//! an on-demand function is not cut down, so a process enters when it is ready for its first event.
+//! <https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html>: 1,769 MB are one vCPU,
+//! and a smaller size has a proportional part. Lambda does not limit INIT of an on-demand function,
+//! so a process enters the group when it is ready for its first event.
 
 use std::{
     fs,
@@ -10,18 +12,18 @@ use std::{
 };
 
 const MEGABYTES_A_CPU: u64 = 1_769;
-/// Microseconds after which the quota is filled again, as Lambda does it.
+/// The period of the quota in microseconds, as at Lambda.
 const PERIOD: u64 = 20_000;
 
-/// A control group. Removed when dropped.
+/// A control group. It is removed when dropped.
 pub(super) struct Share(PathBuf);
 
 impl Share {
-    /// The share of `megabytes`, for one process: what one has overdrawn the next would have to wait for. `Err`: why this machine
-    /// cannot give it.
+    /// The share of `megabytes`, for one process. A second process in the group would have to wait
+    /// for the first one's overdraft. The error says why this machine cannot make the group.
     pub(super) fn of(megabytes: u64) -> Result<Self, String> {
         static MADE: AtomicUsize = AtomicUsize::new(0);
-        let quota = (PERIOD * megabytes / MEGABYTES_A_CPU).max(1_000); // the kernel's least
+        let quota = (PERIOD * megabytes / MEGABYTES_A_CPU).max(1_000); // the kernel's minimum
         let name = format!(
             "switchboard-bench-{}-{}",
             std::process::id(),
@@ -29,7 +31,7 @@ impl Share {
         );
         let (second, first) = (Path::new("/sys/fs/cgroup"), Path::new("/sys/fs/cgroup/cpu"));
         let made = if second.join("cgroup.controllers").exists() {
-            // There already, unless nobody has ever asked for it.
+            // The controller is usually enabled already.
             let _ = fs::write(second.join("cgroup.subtree_control"), "+cpu");
             let group = Self(second.join(name));
             let made = fs::create_dir(&group.0)
@@ -47,7 +49,7 @@ impl Share {
         })
     }
 
-    /// From now on this process, with all its threads, has no more than the share.
+    /// Limits this process, with all its threads, to the share from now on.
     pub(super) fn enter(&self, process: u32) -> Result<(), String> {
         let entered = fs::write(self.0.join("cgroup.procs"), process.to_string());
         entered.map_err(|error| format!("{}: {error}", self.0.display()))

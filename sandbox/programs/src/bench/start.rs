@@ -1,7 +1,8 @@
-//! One process from exec to its end, under a Runtime API of its own, and what it took.
+//! Runs one process from exec to its end, with its own Runtime API, and measures it.
 //!
-//! The clock is read where a request of the process arrives, before anything is done about it. CPU time is the kernel's count of nanoseconds
-//! for each thread, which needs no privilege and misses only threads that have ended.
+//! The clock is read when a request of the process arrives, before the request is handled. CPU time
+//! is the kernel's count of nanoseconds for each thread. Reading it needs no privilege; it misses
+//! only threads that have ended.
 
 use std::{
     collections::BTreeMap,
@@ -22,73 +23,74 @@ use super::{
     upstreams::{Traffic, Upstreams},
 };
 
-/// For one start with all its invocations, before it counts as hung.
+/// Maximum time for one start with all its invocations.
 const PATIENCE: Duration = Duration::from_mins(10);
-/// How often it is looked whether the process still lives.
+/// Interval of the checks that the process still runs.
 const LOOK: Duration = Duration::from_millis(200);
-/// Characters of an unexpected answer, and of a log, that are shown.
+/// Maximum number of characters shown of an unexpected answer, and of a log.
 const SHOWN: usize = 1_500;
 
-/// What is started.
+/// A program to start.
 pub(super) struct Program {
     pub(super) binary: PathBuf,
     pub(super) arguments: Vec<OsString>,
-    /// Where it runs.
+    /// The working directory.
     pub(super) folder: PathBuf,
     pub(super) task: Task,
 }
 
-/// What it finds around it, and has to do.
+/// The environment of the program, and its work.
 #[derive(Clone)]
 pub(super) struct Task {
     pub(super) environment: BTreeMap<String, String>,
     /// The event of every invocation.
     pub(super) event: Vec<u8>,
-    /// In every right answer, and in no other.
+    /// A text that every right answer contains, and no other answer.
     pub(super) expected: &'static str,
 }
 
-/// One start.
+/// The measurements of one start.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Sample {
-    /// From exec to the first `/next`.
+    /// Time from exec to the first `/next`.
     pub(super) init: Duration,
-    /// From exec to the first answer, without what happens to the process in between.
+    /// Time from exec to the first answer, without the time to enter the CPU share.
     pub(super) cold: Duration,
-    /// CPU until the first `/next`, from there to the second, and of all that followed.
+    /// CPU time until the first `/next`, from there to the second, and after that.
     pub(super) cpu: Option<[Duration; 3]>,
-    /// How long each invocation but the first took.
+    /// Duration of each invocation except the first.
     pub(super) warm: Vec<Duration>,
-    /// Bytes, at most.
+    /// Maximum memory, bytes.
     pub(super) memory: Option<u64>,
-    /// Connections in all, and requests during INIT, in the first invocation, and in all others.
+    /// Number of connections, and of requests during INIT, in the first invocation, and in all
+    /// others.
     pub(super) connections: usize,
     pub(super) requests: [usize; 3],
-    /// What came of the invocation after a freeze, if there was one.
+    /// The result of the invocation after a freeze, if there was one.
     pub(super) thawed: Option<Thawed>,
 }
 
-/// An invocation of a process that was stopped between two, while all its upstreams closed their connections.
+/// An invocation after a freeze. During the freeze all upstreams closed their connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Thawed {
-    /// Whether the answer was the usual one.
+    /// True if the answer was the usual one.
     pub(super) right: bool,
-    /// New ones.
+    /// Number of new connections.
     pub(super) connections: usize,
     pub(super) requests: usize,
 }
 
-/// How often a process is asked.
+/// The invocations of a process.
 #[derive(Clone, Copy)]
 pub(super) struct Course {
-    /// At least one.
+    /// Number of invocations, at least one.
     pub(super) invocations: usize,
-    /// Whether a freeze, and one more, follow.
+    /// True if a freeze and one more invocation follow.
     pub(super) freeze: bool,
 }
 
-/// Starts `program`, has it answer and ends it. From the first `/next` on it has no more than `share` of the CPU.
-/// What it writes goes to `log`, and its end into an error.
+/// Starts `program`, sends it the invocations and ends it. From the first `/next` on, the process
+/// has at most `share` of the CPU. Its output goes to `log`. If it ends early, the error says how.
 pub(super) fn measure(
     program: &Program,
     course: Course,
@@ -140,7 +142,7 @@ fn run(
         done,
     };
     thread::scope(|scope| {
-        // Held until the process is known by its number: its first request waits for that.
+        // Locked until the process id is known. The first request of the process waits for this.
         let mut state = session.state();
         state.started = Instant::now();
         let mut process = Process(
@@ -167,7 +169,7 @@ fn run(
     })
 }
 
-/// Ends with whatever comes first: a result, the process, or the patience.
+/// Waits for a result, for the end of the process, or for the timeout.
 fn wait(
     ended: &mpsc::Receiver<Result<Sample, String>>,
     process: &mut Child,
@@ -179,7 +181,7 @@ fn wait(
             Err(_) if begun.elapsed() > PATIENCE => return Err("did not answer in time".to_owned()),
             Err(_) => {
                 if let Ok(Some(status)) = process.try_wait() {
-                    // It may have said why just before.
+                    // The process may have reported the reason just before.
                     return ended
                         .try_recv()
                         .unwrap_or_else(|_| Err(format!("ended by itself: {status}")));
@@ -199,7 +201,7 @@ impl Drop for Process {
     }
 }
 
-/// What the connections of one process share.
+/// The shared state of one process's connections.
 struct Session<'a> {
     program: &'a Program,
     upstreams: &'a Upstreams,
@@ -211,12 +213,12 @@ struct Session<'a> {
 
 struct State {
     started: Instant,
-    /// When the current event was handed over.
+    /// When the current event was sent.
     handed: Instant,
     process: u32,
     answered: usize,
     over: bool,
-    /// What had arrived before the process was stopped.
+    /// The traffic until the process was stopped.
     frozen: Option<Traffic>,
     before: Traffic,
     cpu: Vec<Option<Duration>>,
@@ -264,7 +266,7 @@ impl Session<'_> {
         mut reader: BufReader<TcpStream>,
         mut writer: TcpStream,
     ) -> Result<(), String> {
-        // A connection that breaks off belongs to a process that ends, which is seen elsewhere.
+        // A connection breaks only when its process ends. `wait` detects the end.
         while let Ok(Some(request)) = Request::read(&mut reader) {
             let now = Instant::now();
             let written = match request.target.rsplit('/').next() {
@@ -310,7 +312,7 @@ impl Session<'_> {
                         br#"{"status":"OK"}"#,
                     )
                 }
-                // As wrong an answer as any.
+                // An error report counts as a wrong answer.
                 Some("error") if self.state().frozen.is_some() => {
                     self.answered(now, b"")?;
                     http::answer(
@@ -336,7 +338,8 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// The process is ready: for an event, whose id this is, or for its end.
+    /// The process is ready for an event. Returns the event's id, or `None` if the process must
+    /// end.
     fn next(&self, now: Instant) -> Result<Option<String>, String> {
         let mut guard = self.state();
         let state = &mut *guard;
@@ -376,7 +379,7 @@ impl Session<'_> {
         )))
     }
 
-    /// The event is there when the process goes on, as it is when Lambda thaws one.
+    /// Continues the process. The event is already there, as when Lambda thaws a process.
     fn thaw(&self) -> Result<(), String> {
         let state = self.state();
         if state.frozen.is_some() {
@@ -403,7 +406,8 @@ impl Session<'_> {
                 shown(answer)
             ));
         } else if state.answered == 0 {
-            // To enter a share takes the kernel milliseconds in which the process waits.
+            // The sum leaves out the milliseconds in which the kernel puts the process into its
+            // share.
             state.sample.cold = state.sample.init + took;
         } else {
             state.sample.warm.push(took);
@@ -430,7 +434,7 @@ impl Session<'_> {
     }
 }
 
-/// By the shell's own `kill`: the command is missing in small images.
+/// Uses the shell's own `kill`: small images lack the command.
 fn signal(process: u32, name: &str) -> Result<(), String> {
     let sent = Command::new("/bin/sh")
         .args(["-c", &format!("kill -{name} {process}")])
@@ -446,7 +450,7 @@ fn shown(body: &[u8]) -> String {
     String::from_utf8_lossy(body).chars().take(SHOWN).collect()
 }
 
-/// What the threads of a process have used so far; `None` where the kernel does not tell.
+/// CPU time of a process's threads so far; `None` if the kernel does not report it.
 /// <https://docs.kernel.org/scheduler/sched-stats.html>
 pub(super) fn cpu(process: u32) -> Option<Duration> {
     let threads = fs::read_dir(format!("/proc/{process}/task")).ok()?;
@@ -465,7 +469,7 @@ pub(super) fn cpu(process: u32) -> Option<Duration> {
     sum
 }
 
-/// The most memory a process has had at once, bytes. <https://man7.org/linux/man-pages/man5/proc_pid_status.5.html>
+/// Peak memory of a process, bytes. <https://man7.org/linux/man-pages/man5/proc_pid_status.5.html>
 fn peak_memory(process: u32) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = status

@@ -1,4 +1,4 @@
-//! What is measured: the functions, the least there can be, and what others would write in Node.js.
+//! The measured programs: the functions, a minimal function, and equivalents in Node.js.
 
 use std::{
     collections::BTreeMap,
@@ -25,7 +25,7 @@ use super::{
     upstreams::Upstreams,
 };
 
-/// By name: the recorded event that is answered, and what is in the right answer only.
+/// By name: the recorded event, and a text that only the right answer contains.
 const WORK: [(&str, &str, &str); 9] = [
     (
         "send-verification-sms",
@@ -49,44 +49,45 @@ const WORK: [(&str, &str, &str); 9] = [
     ("api-call", "api-call", "1234.50"),
     ("secure-api", "secure-api", "1234.50"),
 ];
-/// Those that there is a Node.js handler for, `peer/node/<name>`.
+/// The functions that have a Node.js handler, `peer/node/<name>`.
 const PEERS: [&str; 2] = ["send-verification-sms", "sms-forward"];
-/// Of the sandbox's settings, those that must be others here; an empty value means not set.
+/// Settings that differ from the sandbox's. An empty value means not set.
 const SETTINGS: [(&str, &str); 4] = [
     ("MAX_MAIL_AGE_SECONDS", "3153600000"),
     ("PUBLIC_URL", ""),
     ("SMS_FROM", "twilio:+15005550006"),
     ("SMS_ROUTES", "*=twilio"),
 ];
-/// Where the links of the recorded mails lead.
+/// The tenant in the links of the recorded mails.
 const RECORDED_TENANT: &str = "http://host.docker.internal:4712";
-/// Bytes of a zip file for each file in it, and for itself, beside names and contents.
+/// Bytes of overhead in a zip file for each file, besides names and contents. The end of the zip
+/// file has its own overhead.
 const ZIP_ENTRY: u64 = 30 + 46;
 const ZIP_END: u64 = 22;
 
-/// What a subject is written in.
+/// The implementation of a subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// The floor: `lambda_runtime` alone.
+    /// The minimum: `lambda_runtime` alone.
     Hello,
     Rust,
     Node,
 }
 
-/// One of what is measured.
+/// A measured program.
 pub(super) struct Subject {
     /// The function's name.
     pub(super) name: String,
     pub(super) kind: Kind,
-    /// Bytes that are deployed.
+    /// Size of the deployed files, bytes.
     pub(super) size: u64,
-    /// Bytes of the zip file with them; `None`: what would be in it is not what is deployed.
+    /// Size of the zip file, bytes; `None` if its content differs from the deployed files.
     pub(super) zip: Option<u64>,
     pub(super) program: Program,
 }
 
-/// The functions of `names`, or all, after `hello`; their peers, if wanted and possible. Everything is built, and upstreams are told apart by
-/// their addresses in the environment.
+/// Prepares `hello`, then the functions of `names` or all of them, and their peers if wanted and
+/// possible. Builds all binaries. The environment of each has its upstreams' URLs.
 pub(super) async fn prepare(
     names: &[&str],
     profile: &str,
@@ -119,7 +120,7 @@ pub(super) async fn prepare(
         json!({}),
         Signer::Current,
     );
-    // What a debugger reads is not deployed.
+    // Debug information is not deployed.
     let weighed = profile == "release";
     let greeting = Task {
         environment: BTreeMap::new(),
@@ -171,7 +172,7 @@ pub(super) async fn prepare(
     Ok((subjects, answers))
 }
 
-/// A function's variables as the sandbox has them, with our upstreams in the place of its own.
+/// A function's variables as in the sandbox, with the URLs of our upstreams.
 fn environment(
     sandbox: &Sandbox,
     function: &str,
@@ -188,7 +189,8 @@ fn environment(
     }
     if function == "send-verification-sms" {
         environment.insert("AUTH0_URL".to_owned(), RECORDED_TENANT.to_owned());
-        // Nobody answers there when asked for a user: it is measured without keys.
+        // The recorded tenant has no server to ask for a user, so the function is measured without
+        // keys.
         environment.remove("AUTH0_SECRET");
     }
     environment.insert(
@@ -199,7 +201,7 @@ fn environment(
     environment
 }
 
-/// A recorded event, with a token that our tenant has issued.
+/// A recorded event with a token of our tenant.
 fn event_of(name: &str, token: &str) -> Result<Vec<u8>, String> {
     let path = root().join(format!("events/{name}.json"));
     let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
@@ -249,19 +251,20 @@ impl Subject {
     }
 }
 
-/// Node.js and the handlers, installed.
+/// Node.js and the installed handlers.
 struct Node {
     binary: PathBuf,
     folder: PathBuf,
 }
 
-/// Installs what is in the lock files; `None`, and a word on standard error, where that cannot be.
+/// Installs the packages of the lock files. If this is impossible, prints the reason on standard
+/// error and returns `None`.
 fn node(functions: &[&str]) -> Result<Option<Node>, String> {
     let skipped = |why: &str| {
         eprintln!("without --peer node: {why}");
         Ok(None)
     };
-    // Its own path: the command may be a shim that needs the environment of a shell.
+    // The executable's own path. The command may be a shim that needs a shell's environment.
     let asked = Command::new("node")
         .args(["--print", "process.execPath"])
         .stderr(Stdio::null())
@@ -365,14 +368,14 @@ fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// Bytes that a file takes in a zip file.
+/// Size of a file in a zip file, bytes.
 fn zipped(name: &str, content: &[u8]) -> io::Result<u64> {
     let mut encoder = DeflateEncoder::new(Length(0), Compression::best());
     encoder.write_all(content)?;
     Ok(encoder.finish()?.0 + ZIP_ENTRY + 2 * name.len() as u64)
 }
 
-/// Counts what is written.
+/// Counts the written bytes.
 struct Length(u64);
 
 impl io::Write for Length {

@@ -1,7 +1,9 @@
-//! What functions talk to: lean TLS 1.3 servers on this machine that answer at once, or after a service time, as from so far away.
+//! The services that functions call: small TLS 1.3 servers on this machine. They answer at once or
+//! after a service time, and with the delay of a distance.
 //!
-//! Distance is put where it would show: a connection is accepted, and whatever a client then sends and waits for is read, one round trip later.
-//! So TCP, TLS and each request cost a round trip, as they do over a network.
+//! The delay is where a network has it. A connection is accepted, and the data that a client sends
+//! before it waits is read one round trip later. So TCP, TLS and each request cost one round trip
+//! each, as over a network.
 
 use std::{
     collections::BTreeMap,
@@ -33,21 +35,21 @@ use super::{
     http::{self, Request},
 };
 
-/// How far away upstreams are, and how long they think.
+/// The distance of the upstreams and their service time.
 #[derive(clap::Args, Clone, Copy, Debug, Default)]
 pub(super) struct Distance {
-    /// Upstreams so far away
+    /// Round trip time to the upstreams
     #[arg(long = "rtt-ms", value_name = "MS", default_value = "0", value_parser = value_parser!(u64).range(0..=1_000).map(Duration::from_millis))]
     pub(super) round_trip: Duration,
-    /// Upstreams that think so long
+    /// Service time of the upstreams
     #[arg(long = "service-ms", value_name = "MS", default_value = "0", value_parser = value_parser!(u64).range(0..=1_000).map(Duration::from_millis))]
     pub(super) service: Duration,
 }
 
-/// What arrived at all upstreams.
+/// The traffic of all upstreams.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Traffic {
-    /// Completed handshakes are not told from others.
+    /// Number of connections, with or without a completed handshake.
     pub(super) connections: usize,
     pub(super) requests: usize,
 }
@@ -56,7 +58,7 @@ pub(super) struct Traffic {
 struct Counters {
     connections: AtomicUsize,
     requests: AtomicUsize,
-    /// By the number that each had when it was made.
+    /// Open connections, by number in the order of creation.
     open: Mutex<BTreeMap<usize, TcpStream>>,
 }
 
@@ -74,7 +76,8 @@ pub(super) struct Upstreams {
 }
 
 impl Upstreams {
-    /// Listens wherever `localhost` leads to first, as an authority made for this run certifies, whose own certificate goes to `file`.
+    /// Listens at the first address of `localhost`. A certificate authority for this run certifies
+    /// the servers. Its own certificate is written to `file`.
     pub(super) fn open(file: &Path) -> io::Result<(Self, Waiting)> {
         let (config, authority) = certify().map_err(io::Error::other)?;
         fs::write(file, authority)?;
@@ -119,12 +122,12 @@ impl Upstreams {
     /// Closes all connections, as servers do with idle ones.
     pub(super) fn hang_up(&self) {
         for (_, connection) in std::mem::take(&mut *self.counters.open()) {
-            // The client may have been first.
+            // The client may have closed the connection first.
             let _ = connection.shutdown(Shutdown::Both);
         }
     }
 
-    /// What arrived so far.
+    /// The traffic so far.
     pub(super) fn traffic(&self) -> Traffic {
         let count = |counter: &AtomicUsize| counter.load(Ordering::Relaxed);
         Traffic {
@@ -134,7 +137,7 @@ impl Upstreams {
     }
 }
 
-/// Listeners that have no answers yet.
+/// Listeners without answers yet.
 pub(super) struct Waiting {
     listeners: Vec<(Service, TcpListener)>,
     config: Arc<ServerConfig>,
@@ -142,7 +145,7 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
-    /// Serves from now on.
+    /// Starts to serve.
     pub(super) fn serve(self, answers: &Arc<Answers>, distance: Distance) {
         for (service, listener) in self.listeners {
             let (config, counters, answers) = (
@@ -162,7 +165,7 @@ impl Waiting {
                         Arc::clone(&answers),
                     );
                     thread::spawn(move || {
-                        // A client that ends while it is being served is no news.
+                        // A client may end while it is served; this is not a problem.
                         let _ = serve(service, stream, config, &counters, &answers, distance);
                         counters.open().remove(&number);
                     });
@@ -212,16 +215,16 @@ fn pause(time: Duration) {
     }
 }
 
-/// A stream whose other end is a round trip away.
+/// A stream to a client that is one round trip away.
 struct Far {
     stream: TcpStream,
     round_trip: Duration,
-    /// Whether anything was read.
+    /// True after the first read.
     begun: bool,
 }
 
 impl Far {
-    /// What is there, without waiting.
+    /// Reads the available data without waiting.
     fn read_more(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.stream.set_nonblocking(true)?;
         let mut length = 0;
@@ -237,7 +240,8 @@ impl Read for Far {
         if self.round_trip.is_zero() {
             return self.stream.read(buffer);
         }
-        // What does not fit one buffer has travelled with its beginning. The first words have been waiting for the connection.
+        // Data that does not fit into one buffer has travelled together with its beginning, so it
+        // is not delayed again. The first data has waited for the connection.
         if self.begun
             && let length @ 1.. = self.read_more(buffer)?
         {
@@ -262,8 +266,9 @@ impl Write for Far {
     }
 }
 
-/// A server that proves to be `localhost`, and the PEM certificate of the authority that says so: RSA with 2,048 bits and one authority in
-/// between, as AWS, Okta and Twilio have it. That they share a key makes no difference to who checks them.
+/// The configuration of a server with a certificate for `localhost`, and the PEM certificate of its
+/// authority. The keys are RSA with 2,048 bits, and there is one intermediate authority, as at AWS,
+/// Okta and Twilio. All certificates share one key; this makes no difference to a client's check.
 fn certify() -> Result<(Arc<ServerConfig>, String), Box<dyn std::error::Error + Send + Sync>> {
     let key = || KeyPair::from_pem(PRIVATE_KEY);
     let authority = |name: &str| {

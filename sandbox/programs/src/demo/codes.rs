@@ -13,10 +13,10 @@ use super::{Checked, Failure, GATEWAY, Story, calls, heard, print_call, say};
 
 const PROVIDERS: [&str; 4] = ["Twilio", "Clickatell", "Plivo", "Vonage"];
 
-/// A number's texts, with the provider that each went through.
+/// The texts of a number, with the provider of each.
 type Texts = Vec<(&'static str, String)>;
 
-/// What the gateway answered: the status, and the JSON of the body.
+/// The gateway's answer: status and JSON body.
 type Told = (u16, Value);
 
 impl Story {
@@ -222,7 +222,8 @@ impl Story {
             .setting(GATEWAY, "SMS_PER_HOUR")
             .parse()
             .unwrap_or_default();
-        // What one address may use: a quarter of the total, 20 at most; a fifth of that is kept for numbers that had a code before.
+        // The limit of one address is a quarter of the total, at most 20. A fifth of it is kept for
+        // numbers that had a code before.
         let allowed = (overall / 4).min(20) * 4 / 5;
         say(
             "Auth0 posts codes for +4520104000, +4520114000 and so on, all asked for from 203.0.113.66",
@@ -292,7 +293,8 @@ impl Story {
         )
     }
 
-    /// Auth0 posts a code: an Action its token, a passwordless connection one that it signed.
+    /// Auth0 posts a code. An Action sends its static token; a passwordless connection signs a
+    /// token.
     async fn code(
         &mut self,
         token: &str,
@@ -319,7 +321,8 @@ impl Story {
         Ok((status, serde_json::from_str(&body).unwrap_or_default()))
     }
 
-    /// As [`Story::tell`], where a line for each request would be too many: how many in a row had the same answer.
+    /// Like [`Story::tell`], but short: requests in a row with the same answer are one line with
+    /// their number.
     async fn tell_briefly(&mut self) -> Vec<(u16, String, usize)> {
         let mut rows = Vec::new();
         for call in calls(&self.sandbox)
@@ -349,7 +352,7 @@ impl Story {
         brief.collect()
     }
 
-    /// What a passwordless connection signs.
+    /// The token that a passwordless connection signs.
     fn token(&self) -> String {
         self.sandbox.auth0.gateway_token(
             auth0::GATEWAY_SECRET,
@@ -359,7 +362,7 @@ impl Story {
         )
     }
 
-    /// The providers that were asked to send since the last look.
+    /// The providers that the functions called since the last step, to send texts.
     fn asked(&self) -> Vec<&'static str> {
         self.called
             .iter()
@@ -393,7 +396,7 @@ impl Story {
             .collect()
     }
 
-    /// All texts of the story, through whichever provider.
+    /// The number of texts in the story, through all providers.
     pub(super) fn texts_sent(&self) -> usize {
         let Sandbox {
             twilio,

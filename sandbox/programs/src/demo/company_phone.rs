@@ -12,9 +12,9 @@ use super::{
 
 /// Ann's own phone.
 const MOBILE: &str = "+4521223344";
-/// Somebody who has Ann's card.
+/// A customer who has Ann's card.
 const CUSTOMER: &str = "+4522334455";
-/// Ben's own phone, as he typed it.
+/// Ben's own phone, as he typed it in Okta.
 const WRITTEN: &str = "(818) 217-9229";
 
 impl Story {
@@ -305,7 +305,7 @@ impl Story {
         Ok(call)
     }
 
-    /// What passed over the wire, and what those concerned noticed.
+    /// Prints the requests, and what the caller heard and which phones rang.
     async fn told(&mut self, from: &str, call: &Call, outcomes: &[&str]) -> Checked {
         self.tell(outcomes).await?;
         for text in &call.heard {
@@ -346,7 +346,7 @@ impl Story {
         }
     }
 
-    /// A scheduled run, and its report.
+    /// Runs the function as the schedule does. Returns its report.
     async fn run_schedule(&mut self, expected: &str) -> Result<Value, Failure> {
         say("The schedule invokes provision-numbers");
         let event =
@@ -363,7 +363,7 @@ impl Story {
         Ok(report)
     }
 
-    /// Numbers bought in the whole story.
+    /// The number of numbers bought in the whole story.
     fn bought(&self) -> usize {
         self.sandbox.twilio.purchases()
     }
@@ -376,7 +376,7 @@ impl Story {
             .unwrap_or_default()
     }
 
-    /// How often somebody was called in the step told last.
+    /// How often a service was called in the last step.
     fn called(&self, name: &str) -> usize {
         self.called.iter().filter(|called| **called == name).count()
     }
@@ -388,7 +388,7 @@ fn show(texts: &[Message]) {
     }
 }
 
-/// Whose phones rang, showing whom, and how it went.
+/// The phones that rang, the number that each showed, and the result.
 fn rung(call: &Call) -> Vec<(&str, &str, &str)> {
     call.dialled
         .iter()

@@ -1,4 +1,5 @@
-//! The scenes of `ivr-validate`, `api-call` and `secure-api`: a caller hears of an account, and nobody else does.
+//! The scenes of `ivr-validate`, `api-call` and `secure-api`: only a caller with the right PIN
+//! hears of an account.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -13,16 +14,16 @@ use serde_json::{Value, json};
 
 use super::{API, Checked, FLOW, Failure, IVR, Story, calls, print_call, say};
 
-/// Whose account it is.
+/// The phone of the account's holder.
 const CALLER: &str = "+4512345678";
-/// Somebody who knows the number and not the PIN.
+/// A stranger who knows the number and not the PIN.
 const STRANGER: &str = "+4522334455";
 const ACCOUNT: &str = "10042";
 const PIN: &str = "2718";
 /// Another account, its PIN and the phone of its owner.
 const BESIDE: [&str; 3] = ["20042", "1618", "+4533445566"];
 const REFUSED: &str = "We are sorry, this account number and PIN could not be accepted.";
-/// Instances of `api-call` and callers of each.
+/// Instances of `api-call`, and callers of each.
 const CROWD: [usize; 2] = [5, 20];
 
 impl Story {
@@ -77,7 +78,7 @@ impl Story {
         )
     }
 
-    /// Refusals take their time, so the five come at once.
+    /// A refusal takes time on purpose, so the five calls come at once.
     async fn locked_out(&mut self) -> Checked {
         self.title("Somebody tries five PINs, and is locked out");
         self.begin(IVR, 6).await?;
@@ -146,7 +147,7 @@ impl Story {
         )
     }
 
-    /// Eight wrong PINs would lock everybody out, if all had one count.
+    /// If all callers shared one counter, eight wrong PINs would lock out everyone.
     async fn beside_the_owner(&mut self) -> Checked {
         self.title("A guesser beside the owner");
         let [account, pin, owner] = BESIDE;
@@ -345,7 +346,7 @@ impl Story {
         )
     }
 
-    /// Starts a function anew, in so many processes; those who call meanwhile wait for them.
+    /// Starts a function again, in this many processes. Calls meanwhile wait for them.
     async fn begin(&mut self, name: &'static str, instances: usize) -> Checked {
         say(&format!("{instances} new instances of {name} start"));
         match self.launch(name, instances, &[]).await {
@@ -354,7 +355,7 @@ impl Story {
         }
     }
 
-    /// A call to the menu, with what the caller keys.
+    /// Calls the menu and presses these keys.
     async fn menu(&self, from: &str, keys: &[&str]) -> Call {
         say(&format!(
             "{from} calls {IVR_NUMBER}, keys the account number and the PIN, then {}",
@@ -368,7 +369,7 @@ impl Story {
             .await
     }
 
-    /// Studio posts, signed as Twilio signs; status and JSON.
+    /// Studio posts a request, signed as Twilio signs. Returns status and JSON.
     async fn flow(&mut self, account: &str, outcomes: &[&str]) -> Result<(u16, Value), Failure> {
         say(&format!(
             "Studio's HTTP widget posts account_number={account}"
@@ -379,7 +380,8 @@ impl Story {
         Ok((status, serde_json::from_str(&body).unwrap_or_default()))
     }
 
-    /// As [`Story::tell`] for requests at the same time: how many of a kind, and how many had which outcome.
+    /// Like [`Story::tell`], for requests at the same time: prints the number of requests of each
+    /// kind. Returns the number of requests with each outcome.
     async fn tell_together(&mut self) -> BTreeMap<String, usize> {
         let (mut kinds, mut outcomes) = (Vec::<(_, Vec<Duration>)>::new(), BTreeMap::new());
         for call in calls(&self.sandbox) {

@@ -1,4 +1,4 @@
-//! The search among the numbers that can be bought.
+//! The search among the numbers on sale.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::wire::Complaints;
 
-/// What `Contains` asks for: plain characters, and what may stand before and after them.
+/// A `Contains` pattern: plain characters and the wildcards or anchors around them.
 #[derive(Debug, PartialEq, Eq)]
 struct Pattern {
     plain: String,
@@ -25,8 +25,9 @@ struct Pattern {
 }
 
 impl Pattern {
-    /// 2 to 16 characters: digits and letters; before or after them, not between them, one of `*` (any digit) and `%` (any digits), or `+` (the number
-    /// begins) and `$` (it ends).
+    /// Parses 2 to 16 characters: digits and letters. Before and after them, but not between them,
+    /// may be a wildcard `*` (one digit) or `%` (any digits). The anchors are `+` (start of the
+    /// number) and `$` (end).
     fn parse(text: &str) -> Option<Self> {
         let before = text.chars().next().filter(|c| "*%+".contains(*c));
         let after = text.chars().last().filter(|c| "*%$".contains(*c));
@@ -63,7 +64,7 @@ impl Pattern {
     }
 }
 
-/// The key of a telephone with this digit or letter.
+/// The telephone key of a digit or letter.
 fn key(c: char) -> Option<char> {
     const KEYS: [&str; 8] = ["abc", "def", "ghi", "jkl", "mno", "pqrs", "tuv", "wxyz"];
     if c.is_ascii_digit() {
@@ -157,7 +158,7 @@ pub(super) async fn search(
                 && able()
                 && !excluded.contains(&stock.address_requirements)
         };
-        // They are in order, and those of an area stand together.
+        // The numbers are sorted, so those of one area follow each other.
         let first = area.map(|area| format!("+1{area}"));
         let of_area = |number: &str| area.is_none_or(|area| in_area(number, area));
         Ok(state

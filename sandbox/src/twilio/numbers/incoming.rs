@@ -1,4 +1,4 @@
-//! The numbers of the account: lists, purchases, changes, releases.
+//! The account's numbers: lists, purchases, changes, releases.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -121,7 +121,7 @@ pub(super) async fn list(
     }
 }
 
-/// Whether a part of the number is this; an asterisk is any digit.
+/// True if a part of the number matches; an asterisk matches any digit.
 fn contains(number: &str, partial: &[char]) -> bool {
     let digits = number.chars().collect::<Vec<_>>();
     partial.is_empty()
@@ -132,7 +132,7 @@ fn contains(number: &str, partial: &[char]) -> bool {
         })
 }
 
-/// The form's fields, each fit for what it sets; `more` are names that set nothing.
+/// The form's fields, each with a valid value. `more` are names that set no field.
 fn form(
     headers: &HeaderMap,
     body: &[u8],
@@ -215,7 +215,7 @@ pub(super) async fn create(
     }
 }
 
-/// What is done with the number of that SID, or why it cannot be.
+/// Runs `act` on the number with that SID, or answers why that is impossible.
 fn with(
     shared: &Shared,
     complaints: &Complaints,

@@ -1,8 +1,10 @@
-//! `DynamoDB` in memory, for hundreds of processes at once: the operations that the functions use, over HTTP, with the latency, the conflicts
-//! of transactions and the throttling of hot keys that [`Contention`] knows.
+//! `DynamoDB` in memory, for hundreds of processes at once. It has the operations that the
+//! functions use, over HTTP. [`Contention`] adds the latency, the conflicts of transactions and the
+//! throttling of hot keys.
 //!
-//! An operation takes effect when it arrives, at once and alone, and is answered when its time is over; a transaction holds its items until
-//! then. The tests compare its answers with those of the embedded `DynamoDB` of the sandbox.
+//! An operation takes effect when it arrives, at once and atomically. The answer is sent when its
+//! time is over. A transaction holds its items until then. The tests compare the answers with
+//! those of the sandbox's embedded `DynamoDB`.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -25,29 +27,29 @@ use tokio::{net::TcpListener, task::JoinSet};
 
 use super::expression::{Bindings, Item, holds, updated};
 
-/// More than any request of a function has.
+/// Larger than every request of a function.
 const LIMIT: usize = 2 * 1024 * 1024;
 
-/// So many are told of.
+/// Maximum number of reported problems.
 const PROBLEMS: usize = 20;
 
 /// Partition key and sort key.
 type Key = (String, String);
 
-/// What went on since it was last asked.
+/// The traffic since the last look.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Traffic {
-    /// Writes that met a transaction, by the kind of the item that was held.
+    /// Writes that conflicted with a transaction, by the kind of the held item.
     pub(super) conflicts: BTreeMap<String, u64>,
-    /// Of one key, more than it takes, by the kind of what was written.
+    /// Throttled writes, by the kind of the written item.
     pub(super) throttled: BTreeMap<String, u64>,
-    /// What is paid for: writes, of which one in a transaction is two, and reads.
+    /// Billed writes and reads. A write in a transaction counts as two.
     pub(super) writes: usize,
     pub(super) reads: usize,
-    /// Transactions that were done, and of the item that most of them wrote to, its kind and in how many.
+    /// Number of completed transactions, and the item in most of them: its kind and the number.
     pub(super) transactions: u64,
     pub(super) most_shared: Option<(String, u64)>,
-    /// What was asked for and is not understood.
+    /// Requests that this implementation does not understand.
     pub(super) problems: Vec<String>,
 }
 
@@ -72,7 +74,7 @@ struct Store {
 /// An error's type and its other members.
 type Refusal = (&'static str, Value);
 
-/// A table that listens. It ends when dropped.
+/// A table with its server. The server ends when dropped.
 pub(super) struct DynamoDb {
     url: String,
     store: Arc<Store>,
@@ -80,7 +82,7 @@ pub(super) struct DynamoDb {
 }
 
 impl DynamoDb {
-    /// An empty table whose operations take so long; transactions as long, and hold their items.
+    /// An empty table with these latencies. A transaction holds its items for its whole latency.
     pub(super) async fn start(operation: Duration, transaction: Duration) -> io::Result<Self> {
         let contention = Contention::default();
         contention.set_latency(operation, transaction);
@@ -99,7 +101,7 @@ impl DynamoDb {
                 while connections.try_join_next().is_some() {}
                 let (store, _) = (Arc::clone(&served), stream.set_nodelay(true));
                 let service = service_fn(move |request| serve(Arc::clone(&store), request));
-                // A client that goes away is no news.
+                // A client may leave; this is not a problem.
                 connections.spawn(async move {
                     drop(
                         http1::Builder::new()
@@ -121,12 +123,12 @@ impl DynamoDb {
         &self.url
     }
 
-    /// A key takes any number of writes.
+    /// Never throttles a key from now on.
     pub(super) fn never_throttle(&self) {
         self.store.contention.set_writes_per_second(u32::MAX);
     }
 
-    /// What went on since the last time.
+    /// The traffic since the last call.
     pub(super) fn traffic(&self) -> Traffic {
         let Seen {
             conflicts,
@@ -155,7 +157,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A partition key without whom it is about: `sent#…` of any message.
+/// The kind of a partition key: `sent#…` for every message.
 fn kind(pk: &str) -> String {
     let is_word =
         |part: &str| part.len() < 16 && !part.contains(|c: char| c.is_ascii_digit() || c == '+');
@@ -175,7 +177,7 @@ async fn serve(
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let mut response = Response::new(Full::default());
-    // A client warms its connection up.
+    // A client opens its connection in advance.
     if request.method() == Method::HEAD {
         return Ok(response);
     }
@@ -206,7 +208,7 @@ async fn serve(
 }
 
 impl Store {
-    /// Status and body.
+    /// The status and the body of an answer.
     async fn answer(&self, operation: &str, request: &Value) -> (u16, Value) {
         let admitted = self.contention.admit(operation, request);
         let takes = admitted
@@ -240,7 +242,7 @@ impl Store {
                 .collect(),
             None => vec![key(&request["Key"])],
         };
-        // A refused condition is paid for as well.
+        // A refused condition is billed as well.
         match (operation, refusal) {
             ("GetItem", _) => seen.reads += 1,
             (
@@ -279,7 +281,7 @@ impl Store {
                 }
             }
             Some(("ThrottlingException", _)) => {
-                // Which of a transaction's keys it was is not told.
+                // `DynamoDB` does not say which of a transaction's keys was throttled.
                 let kinds: Vec<String> = keys.iter().map(|(pk, _)| kind(pk)).collect();
                 *seen.throttled.entry(kinds.join(", ")).or_default() += 1;
             }
@@ -325,7 +327,7 @@ fn invalid(what: impl Into<String>) -> Refusal {
     ("ValidationException", json!({ "Message": what.into() }))
 }
 
-/// The item that a write finds must be as its condition says.
+/// Checks the condition of a write on the existing item.
 fn check(item: Option<&Item>, request: &Value) -> Result<(), Refusal> {
     let condition = request["ConditionExpression"].as_str().unwrap_or_default();
     if holds(condition, item, Bindings::of(request)).map_err(invalid)? {
@@ -339,7 +341,7 @@ fn check(item: Option<&Item>, request: &Value) -> Result<(), Refusal> {
     Err(("ConditionalCheckFailedException", refusal))
 }
 
-/// The item that an update makes.
+/// The item after an update.
 fn written(items: &HashMap<Key, Item>, request: &Value) -> Result<Item, Refusal> {
     let old = items.get(&key(&request["Key"]));
     check(old, request)?;

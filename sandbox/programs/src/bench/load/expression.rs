@@ -1,13 +1,15 @@
-//! Expressions, as far as the functions write them: conditions, and updates of attributes at the top of an item or in a map of it.
+//! The expressions that the functions use: conditions, and updates of top-level attributes or of
+//! attributes in a map.
 //!
-//! <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.html>. What is not understood is an error, never a guess.
+//! <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.html>. An unknown
+//! syntax is an error, never a guess.
 
 use serde_json::{Map, Value, json};
 
 /// An item, in `DynamoDB` JSON.
 pub(super) type Item = Map<String, Value>;
 
-/// What the placeholders of an expression stand for.
+/// The values of an expression's placeholders.
 #[derive(Clone, Copy)]
 pub(super) struct Bindings<'a> {
     names: &'a Value,
@@ -15,7 +17,7 @@ pub(super) struct Bindings<'a> {
 }
 
 impl<'a> Bindings<'a> {
-    /// Those of a request, or of one write of a transaction.
+    /// The placeholders of a request, or of one write of a transaction.
     pub(super) fn of(request: &'a Value) -> Self {
         Self {
             names: &request["ExpressionAttributeNames"],
@@ -41,7 +43,7 @@ impl<'a> Bindings<'a> {
     }
 }
 
-/// Whether a condition holds; there is none if it is empty.
+/// True if the condition holds or is empty.
 pub(super) fn holds(
     condition: &str,
     item: Option<&Item>,
@@ -60,7 +62,7 @@ pub(super) fn holds(
     }
 }
 
-/// The item after an update; what it sets is computed from the item as it was.
+/// The item after an update. New values are computed from the old item.
 pub(super) fn updated(update: &str, item: &Item, bindings: Bindings<'_>) -> Result<Item, String> {
     let (mut parser, mut new) = (Parser::new(update, bindings)?, item.clone());
     while let Some(verb) = parser.word() {
@@ -156,7 +158,7 @@ fn added(old: Option<&Value>, more: &Value) -> Result<Value, String> {
     sum(old, more, 1)
 }
 
-/// What is left of a set; `None`: nothing.
+/// The rest of a set after a removal; `None` if it is empty.
 fn taken(old: &Value, less: &Value) -> Result<Option<Value>, String> {
     let (Some(mut old), Some(less)) = (texts(old), texts(less)) else {
         return Err("only sets of strings shrink".to_owned());
@@ -177,7 +179,7 @@ fn are_equal(one: &Value, other: &Value) -> bool {
     }
 }
 
-/// `None`: of different types, or of one without an order.
+/// Compares two values; `None` if their types differ or have no order.
 fn compared(one: &Value, other: &Value) -> Option<std::cmp::Ordering> {
     let whole = |value: &Value| value["N"].as_str()?.parse::<i128>().ok();
     match (one["S"].as_str(), other["S"].as_str()) {
@@ -295,7 +297,7 @@ impl<'a> Parser<'a> {
         Ok(value)
     }
 
-    /// A function's arguments begin.
+    /// Reads the start of a function call, if it is there.
     fn call(&mut self, name: &str) -> bool {
         let called = self.next_is(name)
             && self
@@ -306,7 +308,7 @@ impl<'a> Parser<'a> {
         called
     }
 
-    /// A value, `None` where there is none.
+    /// Reads an operand. Its value is `None` if the item lacks the attribute.
     fn operand(&mut self, item: &Item) -> Result<Option<Value>, String> {
         if self.call("size") {
             let path = self.path()?;
@@ -326,7 +328,7 @@ impl<'a> Parser<'a> {
         Ok(found(item, &path).cloned())
     }
 
-    /// What SET assigns.
+    /// Reads the value that SET assigns.
     fn sum(&mut self, item: &Item) -> Result<Value, String> {
         let term = |parser: &mut Self| {
             if parser.call("if_not_exists") {
@@ -352,7 +354,7 @@ impl<'a> Parser<'a> {
     fn any(&mut self, item: &Item) -> Result<bool, String> {
         let mut held = self.all(item)?;
         while self.take("OR") {
-            // Both sides are read, whatever the first says.
+            // Both sides are parsed, even if the first is true.
             held |= self.all(item)?;
         }
         Ok(held)

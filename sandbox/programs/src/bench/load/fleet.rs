@@ -11,14 +11,14 @@ use sandbox::{
 };
 use serde_json::Value;
 
-/// Those that were started so far. They end when this is dropped.
+/// The started processes. They end when this is dropped.
 #[derive(Default)]
 pub(super) struct Fleet(Mutex<State>);
 
 #[derive(Default)]
 struct State {
     groups: Vec<Arc<Lambda>>,
-    /// By its group: each process that has nothing to do, the last used at the end.
+    /// The idle processes, each as the index of its group. The last used one is at the end.
     free: Vec<usize>,
     size: usize,
 }
@@ -28,7 +28,7 @@ impl Fleet {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Starts what is missing to so many processes, and says how many that were.
+    /// Starts processes until there are `to`. Returns how many it started.
     pub(super) async fn grow(
         &self,
         sandbox: &Sandbox,
@@ -47,14 +47,14 @@ impl Fleet {
             let mut state = self.state();
             let place = state.groups.len();
             state.groups.push(Arc::new(group));
-            // The old ones stay on top: they are used first.
+            // The older processes stay at the end of the list, so they are used first.
             state.free.splice(0..0, std::iter::repeat_n(place, missing));
             state.size += missing;
         }
         Ok(missing)
     }
 
-    /// By a process that is free. Whoever calls knows that there is one.
+    /// Invokes an idle process. The caller must know that there is one.
     pub(super) async fn invoke(&self, event: Value) -> Result<Value, InvokeError> {
         let (place, group) = {
             let mut state = self.state();
@@ -69,7 +69,7 @@ impl Fleet {
         answer
     }
 
-    /// The numbers of the processes.
+    /// The process ids.
     pub(super) fn pids(&self) -> Vec<u32> {
         self.state()
             .groups

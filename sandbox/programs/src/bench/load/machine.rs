@@ -1,4 +1,4 @@
-//! How busy the machine is, so that its limit is not taken for the functions'.
+//! Measures how busy the machine is, so that its limit is not mistaken for the functions' limit.
 
 use std::{
     fs,
@@ -12,40 +12,41 @@ use tokio::task::JoinHandle;
 use super::report;
 use crate::bench::start;
 
-/// How often it is looked how late a timer is.
+/// Interval of the measurements of a timer's delay.
 const TICK: Duration = Duration::from_millis(5);
-/// From so busy on, or so late, the machine is what limits.
+/// With this load or this delay, the machine is the limit.
 const BUSY: f64 = 0.85;
 const LATE: Duration = Duration::from_millis(15);
 
-/// What a load took of the machine.
+/// The machine's resources that a load used.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Used {
-    /// The part of all cores that was busy, with whatever else the machine does; `None`: the kernel does not tell.
+    /// The busy part of all cores, including other programs; `None` if the kernel does not report
+    /// it.
     pub(super) busy: Option<f64>,
     /// The part of all cores that the functions and this process used.
     pub(super) own: Option<f64>,
-    /// CPU time of the functions' processes, and of this one.
+    /// CPU time of the functions' processes, and of this process.
     pub(super) functions: Option<Duration>,
     pub(super) bench: Option<Duration>,
-    /// How late this process ran what was due, at the 99th percentile.
+    /// Delay of this process's timers, 99th percentile.
     pub(super) lag: Duration,
 }
 
 impl Used {
-    /// Whether more cores would have given other figures.
+    /// True if more cores would give other figures.
     pub(super) fn is_limit(&self) -> bool {
         self.busy.is_some_and(|busy| busy >= BUSY) || self.lag >= LATE
     }
 }
 
-/// Looks at the clock all the time. It ends when dropped.
+/// Measures a timer's delay all the time. It ends when dropped.
 pub(super) struct Watch {
     late: Arc<Mutex<Vec<Duration>>>,
     watching: JoinHandle<()>,
 }
 
-/// When a load began.
+/// The state at the beginning of a load.
 pub(super) struct Mark {
     at: Instant,
     cores: Option<(u64, u64)>,
@@ -70,7 +71,7 @@ impl Watch {
         Self { late, watching }
     }
 
-    /// From now on.
+    /// Begins a measurement.
     pub(super) fn mark(&self, pids: &[u32]) -> Mark {
         let mark = Mark {
             at: Instant::now(),
@@ -85,7 +86,7 @@ impl Watch {
         mark
     }
 
-    /// Until now.
+    /// The resources used since a mark.
     pub(super) fn since(&self, mark: &Mark, pids: &[u32]) -> Used {
         let mut late =
             std::mem::take(&mut *self.late.lock().unwrap_or_else(PoisonError::into_inner));
@@ -134,7 +135,7 @@ fn part(busy: u64, all: u64) -> Option<f64> {
     (all > 0).then(|| busy as f64 / all as f64)
 }
 
-/// Ticks of all cores: busy ones, and all. <https://man7.org/linux/man-pages/man5/proc_stat.5.html>
+/// Ticks of all cores: busy ones and all. <https://man7.org/linux/man-pages/man5/proc_stat.5.html>
 fn cores() -> Option<(u64, u64)> {
     let stat = fs::read_to_string("/proc/stat").ok()?;
     let ticks: Vec<u64> = stat

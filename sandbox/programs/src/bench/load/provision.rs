@@ -1,8 +1,9 @@
-//! `cargo bench-load --provision N`: what provision-numbers takes for N employees, from the first number to the last leaver.
+//! `cargo bench-load --provision N`: measures provision-numbers with N employees, from the first
+//! number to the last leaver.
 //!
-//! The release executable makes run after run until there is nothing left to do, against simulators that answer at once, so that the
-//! whole takes minutes. How long a run would take with the latency of the real services is computed from its requests: all are made one
-//! after the other, but for rewiring, which is done ten at a time.
+//! The release executable makes runs until no work is left. The simulators answer at once, so the
+//! whole takes minutes. The duration of a run with the real services' latency is computed from its
+//! requests. The requests are sequential, except for rewiring, which is done ten at a time.
 
 use std::{
     fmt::Write as _,
@@ -21,38 +22,40 @@ use crate::bench::{
 };
 
 const FUNCTION: &str = "provision-numbers";
-/// More runs than are needed at a hundred numbers each.
+/// Maximum number of runs. With a hundred numbers a run, fewer are needed.
 const MOST_RUNS: usize = 150;
-/// Those who leave.
+/// Number of employees who leave.
 const LEAVERS: usize = 500;
-/// As the template has it.
+/// Memory size in the template.
 const GIGABYTES: f64 = 0.125;
-/// Dollars: arm64, on demand (<https://aws.amazon.com/lambda/pricing/>, <https://aws.amazon.com/dynamodb/pricing/on-demand/>).
+/// Prices in dollars: arm64, on demand (<https://aws.amazon.com/lambda/pricing/>,
+/// <https://aws.amazon.com/dynamodb/pricing/on-demand/>).
 const GIGABYTE_SECOND: f64 = 0.000_013_333_4;
 const INVOCATION: f64 = 0.000_000_2;
 const WRITE: f64 = 0.000_000_625;
 const READ: f64 = 0.000_000_125;
-/// A month of a local number in the United States (<https://www.twilio.com/en-us/phone-numbers/pricing>).
+/// Monthly price of a local number in the United States
+/// (<https://www.twilio.com/en-us/phone-numbers/pricing>).
 const NUMBER: f64 = 1.15;
-/// Runs a month, every five minutes; and those that walk through all users.
+/// Runs a month at one every five minutes, and those that read all users.
 const RUNS: f64 = 8_640.0;
 const WALKS: f64 = 720.0;
 
-/// What one stage took.
+/// The measurements of one stage.
 #[derive(Debug, Default)]
 pub(super) struct Row {
     title: &'static str,
     runs: usize,
-    /// Here, of all runs.
+    /// Duration of all runs on this machine.
     took: Duration,
     cpu: Option<Duration>,
     okta: usize,
     twilio: usize,
-    /// Of those to Twilio, what is done ten at a time.
+    /// The requests to Twilio that are made ten at a time.
     rewired: usize,
     reads: usize,
     writes: usize,
-    /// With the latency of the real services: all runs, and the longest.
+    /// Duration with the latency of the real services: of all runs, and of the longest.
     real: Duration,
     longest: Duration,
     bought: usize,
@@ -74,7 +77,7 @@ impl Row {
     }
 }
 
-/// All stages.
+/// The measurements of all stages.
 #[derive(Debug)]
 pub(super) struct Figures {
     people: usize,
@@ -82,7 +85,7 @@ pub(super) struct Figures {
     problems: Vec<String>,
 }
 
-/// What the runs happen in.
+/// The environment of the runs.
 struct Scene<'a> {
     sandbox: Sandbox,
     dynamodb: DynamoDb,
@@ -90,7 +93,7 @@ struct Scene<'a> {
     options: &'a Options,
 }
 
-/// Builds the function and goes through all stages.
+/// Builds the function and measures all stages.
 pub(super) async fn measure(people: usize, options: &Options) -> Result<Figures, String> {
     crate::bench::announce(&[FUNCTION], &options.profile);
     let built = binaries::build_functions(&[FUNCTION], &options.profile).await?;
@@ -122,7 +125,7 @@ async fn course(people: usize, binary: &Path, options: &Options) -> Result<Figur
     let dynamodb = DynamoDb::start(Duration::ZERO, Duration::ZERO)
         .await
         .map_err(|error| format!("the table: {error}"))?;
-    // Nothing else is as fast as here.
+    // The simulators are faster than the real services, so the table must not throttle.
     dynamodb.never_throttle();
     let ids = sandbox.okta.hire_many(people);
     let numbers: Vec<String> = (0..people)
@@ -139,7 +142,7 @@ async fn course(people: usize, binary: &Path, options: &Options) -> Result<Figur
     };
     let nothing_left = |report: &Value| report["complete"] == true && report["remaining"] == 0;
     let mut rows = vec![scene.stage("first fill", nothing_left).await?];
-    // The rest is on other days.
+    // The later stages are on other days.
     let long_ago = |scene: &Scene<'_>| {
         for id in &ids {
             scene.sandbox.okta.set_last_updated(id, Duration::ZERO);
@@ -188,7 +191,7 @@ async fn course(people: usize, binary: &Path, options: &Options) -> Result<Figur
 }
 
 impl Scene<'_> {
-    /// Runs until one ends so.
+    /// Makes runs until `is_end` accepts a report.
     async fn stage(
         &self,
         title: &'static str,
@@ -234,7 +237,7 @@ impl Scene<'_> {
             .filter(|call| call.method == "POST" && is_rewiring(&call.target))
             .count();
         let asked = okta.exchanges().len();
-        // Every transaction here has two items, of two units each.
+        // Every transaction here has two items of two units each.
         let transactions = usize::try_from(traffic.transactions).unwrap_or_default();
         let operations = (traffic.reads + traffic.writes).saturating_sub(3 * transactions);
         let waits = asked + calls.len() - rewired + rewired.div_ceil(10);
@@ -269,7 +272,7 @@ impl Figures {
     }
 }
 
-/// For a person.
+/// The figures as a table.
 pub(super) fn table(options: &Options, figures: &Figures) -> String {
     let (processor, cores, kernel) = machine();
     let [operation, _, provider] = options.latencies.all().map(|latency| latency.as_millis());
@@ -328,7 +331,7 @@ pub(super) fn table(options: &Options, figures: &Figures) -> String {
     text
 }
 
-/// For a program.
+/// The figures as JSON.
 pub(super) fn json(options: &Options, figures: &Figures) -> String {
     let (processor, cores, kernel) = machine();
     let [operation, _, provider] = options.latencies.all().map(ms);
@@ -351,7 +354,7 @@ pub(super) fn json(options: &Options, figures: &Figures) -> String {
     format!("{report:#}")
 }
 
-/// A page of its own.
+/// The figures as an HTML page.
 pub(super) fn html(options: &Options, figures: &Figures) -> String {
     let times: Vec<(String, f64)> = figures
         .rows

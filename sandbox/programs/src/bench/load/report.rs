@@ -1,4 +1,4 @@
-//! Figures as a table, as JSON, and as plots.
+//! Formats the figures as a table, as JSON, and as plots.
 
 use std::{fmt::Write as _, time::Duration};
 
@@ -36,7 +36,7 @@ impl Row {
         self.traffic.throttled.values().sum()
     }
 
-    /// What more of would have given better figures: `design` is that of the items in the table.
+    /// The limit of a load: `machine`, `design` (of the items in the table), both or none.
     fn limit(&self) -> &'static str {
         match (
             self.conflicts() > 0 || self.throttled() > 0,
@@ -49,7 +49,7 @@ impl Row {
         }
     }
 
-    /// An item that most transactions write to.
+    /// The item to which most transactions write, if there is one.
     fn shared(&self) -> Option<&(String, u64)> {
         let transactions = self.traffic.transactions;
         self.traffic
@@ -58,7 +58,7 @@ impl Row {
             .filter(|(_, times)| transactions >= 10 && times * 2 > transactions)
     }
 
-    /// For a request.
+    /// The mean for a request.
     fn each(&self, count: usize) -> f64 {
         float(count) / float(self.requests.max(1))
     }
@@ -69,7 +69,8 @@ impl Row {
 }
 
 impl Figures {
-    /// Of what as many times the processes of the smallest load would do, that much: percent.
+    /// Throughput in percent of a proportional one: the smallest load's, times the number of
+    /// processes.
     fn of_proportional(&self, row: &Row) -> Option<f64> {
         let first = self
             .rows
@@ -103,7 +104,7 @@ fn sentence(options: &Options) -> String {
     )
 }
 
-/// For a person.
+/// The figures as a table.
 pub(super) fn table(options: &Options, all: &[Figures]) -> String {
     let mut text = sentence(options);
     let optional = |value: Option<f64>, digits: usize| {
@@ -195,7 +196,7 @@ pub(super) fn table(options: &Options, all: &[Figures]) -> String {
     text
 }
 
-/// For a program.
+/// The figures as JSON.
 pub(super) fn json(options: &Options, all: &[Figures]) -> String {
     let (processor, cores, kernel) = machine();
     let [operation, transaction, provider] = options.latencies.all().map(ms);
@@ -311,7 +312,7 @@ fn charts(figures: &Figures) -> [Chart; 4] {
     ]
 }
 
-/// A page of its own.
+/// The figures as an HTML page.
 pub(super) fn html(options: &Options, all: &[Figures]) -> String {
     plot::html(
         "Switchboard under load",

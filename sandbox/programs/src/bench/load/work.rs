@@ -1,4 +1,5 @@
-//! What the functions are asked under load: events that differ as people do, and what shows that each was served once.
+//! The requests of the load test: each person has a different event, and the results show that each
+//! was served once.
 
 use std::{collections::HashMap, fs};
 
@@ -6,10 +7,11 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use sandbox::{Sandbox, template::root};
 use serde_json::{Value, json};
 
-/// Where the links of the recorded mails lead.
+/// The tenant in the links of the recorded mails.
 const RECORDED_TENANT: &str = "http://host.docker.internal:4712";
 const PIN: &str = "2718";
-/// Numbers of people: +45 20 and six digits, spread by a factor that meets each once.
+/// The number of different phones: +45 20 and six digits. The factor spreads persons over them and
+/// meets each once.
 const SPREAD: u64 = 10_007;
 const NUMBERS: u64 = 1_000_000;
 
@@ -29,19 +31,19 @@ enum Companies {
     Many,
 }
 
-/// What a function is asked.
+/// One kind of request to a function.
 #[derive(Debug)]
 pub(super) struct Work {
     pub(super) function: &'static str,
     pub(super) title: &'static str,
-    /// What is counted.
+    /// The unit of the count.
     pub(super) unit: &'static str,
     kind: Kind,
-    /// Budgets so high that none refuses, and what recorded events need.
+    /// Budgets that no load exceeds, and the settings for recorded events.
     pub(super) settings: &'static [(&'static str, Option<&'static str>)],
 }
 
-/// All of it. The country's budget counts in one item, the total in sixteen.
+/// All kinds. A country's budget has one item in the table, the total has sixteen.
 pub(super) const ALL: [Work; 6] = [
     Work {
         function: "sms-gateway",
@@ -61,7 +63,7 @@ pub(super) const ALL: [Work; 6] = [
         title: "send-verification-sms: mails to different numbers",
         unit: "texts",
         kind: Kind::Mails,
-        // The recorded mail's user exists nowhere.
+        // No tenant has the user of the recorded mail.
         settings: &[
             ("AUTH0_URL", Some(RECORDED_TENANT)),
             ("AUTH0_SECRET", None),
@@ -102,7 +104,7 @@ pub(super) const ALL: [Work; 6] = [
     },
 ];
 
-/// A recorded event, to be made another one for each person.
+/// A recorded event. It is changed for each person.
 pub(super) struct Recorded {
     event: Value,
     form: Vec<(String, String)>,
@@ -122,7 +124,7 @@ fn account(number: u64) -> String {
 }
 
 impl Work {
-    /// Employees with company numbers, or account holders, if this needs any.
+    /// Adds employees with company numbers, or account holders, if this kind needs them.
     pub(super) fn settle(&self, sandbox: &Sandbox, people: u64) {
         for number in 0..people {
             match self.kind {
@@ -147,7 +149,7 @@ impl Work {
         }
     }
 
-    /// The recorded event that this begins with.
+    /// The recorded event of this kind.
     pub(super) fn recorded(&self) -> Result<Recorded, String> {
         let name = if self.kind == Kind::Codes {
             "sms-gateway-action"
@@ -168,7 +170,7 @@ impl Work {
         })
     }
 
-    /// The event of this person's request: no two are alike.
+    /// The event of this person's request. All events differ.
     pub(super) fn event(
         &self,
         sandbox: &Sandbox,
@@ -272,7 +274,7 @@ impl Work {
         event
     }
 
-    /// `None`: the answer is the wanted one; else what it is, in a word.
+    /// `None` for the expected answer, else a short name of the answer.
     pub(super) fn refusal(&self, answer: &Value) -> Option<String> {
         let (status, body) = (
             answer["statusCode"].as_u64().unwrap_or_default(),
@@ -292,7 +294,8 @@ impl Work {
         }
     }
 
-    /// How many texts the provider took for each of these persons; `None`: the answer itself is what is sent.
+    /// How many texts the provider accepted for each of these persons; `None` if the answer itself
+    /// is the text.
     pub(super) fn texts(
         &self,
         sandbox: &Sandbox,
