@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `number#<okta id>` / `number` | how far a user's number is ([`Entry`]), and what the mobile was read as |
 //! | `number#<E.164>` / `owner` | that it is a company number |
-//! | `number#new` / `queue` | `u_<okta id>`: users to look at first, because the hook named them or their number is unfinished; last, if Okta refused them |
+//! | `number#new` / `queue` | `u_<okta id>`: users to look at first, because the hook named them or their number is unfinished; last, if Okta failed for them |
 //! | `number#run` / `lock`, `cursor` | who is at it; where the last run stopped among Okta's users, and when it found nothing to do |
 //! | `seen#okta#<event id>` / `event` | deliveries of the hook |
 
@@ -97,7 +97,7 @@ pub(crate) struct Progress {
     pub(crate) farewell: Option<String>,
     /// A hash of who was skipped, and why.
     pub(crate) skipped: Option<String>,
-    /// Okta does not permit (any more) to write numbers into profiles, as far as is known.
+    /// Okta does not take (any more) numbers into profiles, as far as is known.
     pub(crate) refused: bool,
     /// The last walk through all users, if it found nothing to do.
     pub(crate) quiet: Option<Quiet>,
@@ -120,7 +120,7 @@ pub(crate) struct Waiting {
     pub(crate) id: String,
     /// Epoch seconds.
     pub(crate) queued_at: u64,
-    /// Okta refused this user: the others come first.
+    /// Okta failed for this user: the others come first.
     pub(crate) refused: bool,
 }
 
@@ -263,7 +263,7 @@ impl Ledger {
         Ok(entries)
     }
 
-    /// Queues a user whom Okta refused behind all others.
+    /// Queues a user for whom Okta failed behind all others.
     pub(crate) async fn set_aside(&self, id: &str, now: SystemTime) -> Result<(), Unavailable> {
         let at = || epoch(now).into();
         let update = queued([], now).set(
