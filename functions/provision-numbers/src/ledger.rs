@@ -2,11 +2,10 @@
 //!
 //! | `pk` / `sk` | content |
 //! | --- | --- |
-//! | `number#<okta id>` / `number` | a user's number ([`Entry`]), and the mobile number as read |
-//! | `number#<E.164>` / `owner` | says that this is a company number |
-//! | `number#new` / `queue` | `u_<okta id>`: users with a special place in the next run |
-//! | `number#run` / `lock` | the run that is active |
-//! | `number#run` / `cursor` | where the last run stopped, and when it found nothing to do |
+//! | `number#<okta id>` / `number` | how far a user's number is ([`Entry`]), and what the mobile was read as |
+//! | `number#<E.164>` / `owner` | that it is a company number |
+//! | `number#new` / `queue` | `u_<okta id>`: users to look at first, because the hook named them or their number is unfinished; last, if Okta failed for them |
+//! | `number#run` / `lock`, `cursor` | who is at it; where the last run stopped among Okta's users, and when it found nothing to do |
 //! | `seen#okta#<event id>` / `event` | deliveries of the hook |
 //!
 //! A queued user comes first if the hook named the user or the user's number is unfinished. A user
@@ -103,7 +102,7 @@ pub(crate) struct Progress {
     pub(crate) farewell: Option<String>,
     /// A hash of the skipped users and the reasons.
     pub(crate) skipped: Option<String>,
-    /// True if Okta last refused to write a number into a profile.
+    /// Okta does not take (any more) numbers into profiles, as far as is known.
     pub(crate) refused: bool,
     /// The last walk through all users, if it found nothing to do.
     pub(crate) quiet: Option<Quiet>,
@@ -126,7 +125,7 @@ pub(crate) struct Waiting {
     pub(crate) id: String,
     /// In epoch seconds.
     pub(crate) queued_at: u64,
-    /// True if Okta rejected this user: all others come first.
+    /// Okta failed for this user: the others come first.
     pub(crate) refused: bool,
 }
 
@@ -269,7 +268,7 @@ impl Ledger {
         Ok(entries)
     }
 
-    /// Queues a user whom Okta rejected, behind all others.
+    /// Queues a user for whom Okta failed behind all others.
     pub(crate) async fn set_aside(&self, id: &str, now: SystemTime) -> Result<(), Unavailable> {
         let at = || epoch(now).into();
         let update = queued([], now).set(

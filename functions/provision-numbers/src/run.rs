@@ -1,9 +1,8 @@
 //! One run: lock out other runs, read the lists, go through the users, and report.
 //!
-//! The users come in this order: first the queue (users whom Okta's hook named, or whose number is
-//! unfinished), then Okta's pages from where the last run stopped, then users whom Okta rejected
-//! before. A run stops when Okta's limit or its own time is reached, and remembers the page. In
-//! between, it corrects the webhooks of some numbers at a time, and of the rest at the end.
+//! The users are gone through in this order: those in the queue (named by Okta's hook, or with an unfinished number), then Okta's
+//! pages, from where the last run stopped, then those who were set aside because Okta failed for them before. A run stops where Okta's
+//! limit or its own time ends, and remembers the page. Numbers are pointed elsewhere in between, some at a time, and the rest at the end.
 //!
 //! If the last walk through many users found nothing to do, the next runs only ask Okta which users
 //! have changed since. If none has, the run is done.
@@ -37,9 +36,11 @@ const SLICE: usize = 100;
 pub(crate) enum Stop {
     /// The time is up.
     Late,
-    /// Okta accepts no more calls, or none from us.
+    /// Okta takes no more calls, or none of ours, or has no list.
     Okta(CallError),
-    /// The table is unavailable: without it no step may begin.
+    /// Okta fails alike for several users one after the other.
+    Alike(CallError),
+    /// Nothing can be remembered, so nothing may be begun.
     Table(Unavailable),
 }
 
@@ -91,15 +92,15 @@ pub(crate) struct Run<'a> {
     rest: VecDeque<User>,
     seen: HashSet<String>,
     page: Option<NextPage>,
-    /// For each step, the last error and how many users in a row had it.
-    alike: HashMap<&'static str, (CallError, usize)>,
-    /// The users who failed and whose next turn is after all others.
+    /// With whom a step failed alike, one after the other, since it last ended a walk.
+    alike: HashMap<&'static str, (CallError, Vec<String>)>,
+    /// Whom Okta refuses, and who is not tried again before all others: nothing is left to do for them now.
     set_aside: HashSet<String>,
     /// Where the last run stopped; `None`: not read yet.
     progress: Option<Progress>,
     scope: Scope,
-    /// True if the lists were read, so that there is something to report.
-    listed: bool,
+    /// Okta had an answer that was of use, so there is something to report.
+    answered: bool,
 }
 
 /// Does one run. Lambda ends the process at `deadline`.
@@ -144,7 +145,7 @@ pub(crate) async fn run(app: &App, deadline: Instant, now: SystemTime) -> Result
         set_aside: HashSet::new(),
         progress: None,
         scope: Scope::Rest,
-        listed: false,
+        answered: false,
     };
     // A step that is cut off here is like one in which the process ended: the next run finishes it.
     let worked = tokio::time::timeout(hard.saturating_sub(began.elapsed()), run.work()).await;
@@ -155,7 +156,7 @@ pub(crate) async fn run(app: &App, deadline: Instant, now: SystemTime) -> Result
             cause: "the lists did not come in time".to_owned(),
         };
         tracing::error!("the run's time ended in the middle of a step");
-        run.listed.then_some(()).ok_or_else(late)
+        run.answered.then_some(()).ok_or_else(late)
     });
     run.count_waiting();
     if !dry_run {
@@ -226,7 +227,7 @@ impl<'a> Run<'a> {
             app.ledger.queue(self.now()),
             app.ledger.progress(self.now())
         )?;
-        let mut first = None;
+        let mut list = None;
         if let Some(since) = decide::since(&progress, &self.settings(), self.now()) {
             let since = SystemTime::UNIX_EPOCH + Duration::from_secs(since);
             match self
@@ -237,18 +238,18 @@ impl<'a> Run<'a> {
                     self.scope = Scope::Changed;
                     if changed.users.is_empty() && queue.iter().all(|waiting| waiting.refused) {
                         self.report.complete = true;
-                        self.listed = true;
+                        self.answered = true;
                         self.progress = Some(progress);
                         return Ok(());
                     }
-                    first = Some(changed);
+                    list = Some(changed);
                 }
-                // Okta rejects this question. The walk does not need it.
-                Err(CallError::Refused(_)) => progress.quiet = None,
-                Err(error) => {
+                Err(error) if is_general(&error) => {
                     self.take_in(queue);
                     return unlisted(&error);
                 }
+                // Whatever is wrong with the question, the walk does without it.
+                Err(_) => progress.quiet = None,
             }
         }
         let owned = app.numbers.list(None, self.now()).await;
@@ -256,24 +257,17 @@ impl<'a> Run<'a> {
         let next = progress.next.clone();
         self.progress = Some(progress);
         self.take_in(queue);
-        let first = match first {
+        let list = match list {
             Some(changed) => Ok(changed),
             None => self.first_page(next.as_deref()).await,
         };
-        let went = match first {
-            Ok(first) => {
-                self.listed = true;
-                self.go_through(first).await
-            }
-            Err(error) => {
-                unlisted(&error)?;
-                Err(Stop::Okta(error))
-            }
-        };
-        match went {
-            Ok(()) => self.report.complete = !self.crooked_left,
+        match self.go_through(list).await {
+            Ok(()) => self.report.complete = self.last.is_empty() && !self.crooked_left,
             Err(Stop::Late) => {}
-            Err(Stop::Okta(error)) => {
+            Err(Stop::Okta(error) | Stop::Alike(error)) => {
+                if !self.answered {
+                    unlisted(&error)?;
+                }
                 tracing::warn!(%error, "the run stops");
                 // Webhooks do not need Okta. If time runs out, the next run corrects the rest.
                 let _ = self.straighten(usize::MAX).await;
@@ -338,17 +332,18 @@ impl<'a> Run<'a> {
         self.crooked = crooked.into();
     }
 
-    /// The page where the last run stopped, or the first page if Okta no longer knows that one.
+    /// A page where the last run stopped, if Okta still has it; else the first.
     async fn first_page(&mut self, cursor: Option<&str>) -> Result<Page, CallError> {
         self.page = cursor.and_then(|cursor| self.app.users.next_page(cursor));
-        let page = match self.next_page().await {
-            Err(CallError::Refused(_) | CallError::NotFound) if self.page.is_some() => {
-                self.page = None;
+        let mut page = self.next_page().await;
+        // A page that never comes would keep all users waiting; one that an outage withholds is asked for again after it.
+        if self.page.is_some() && page.as_ref().is_err_and(|error| !is_general(error)) {
+            self.page = None;
+            page = self.next_page().await;
+            if page.is_ok() {
                 self.progress_mut().next = None;
-                self.next_page().await
             }
-            result => result,
-        };
+        }
         if self.page.is_none() {
             self.scope = Scope::All;
         }
@@ -361,15 +356,42 @@ impl<'a> Run<'a> {
             .await
     }
 
-    async fn go_through(&mut self, first: Page) -> Result<(), Stop> {
-        let mut page = first;
-        // Keep them now, so that they are counted if the run stops before them.
-        self.rest = std::mem::take(&mut page.users).into();
+    async fn go_through(&mut self, list: Result<Page, CallError>) -> Result<(), Stop> {
+        self.answered |= list.is_ok();
+        let list = list.map(|mut page| {
+            // Known already, in case the run does not come so far.
+            self.rest = std::mem::take(&mut page.users).into();
+            page.next
+        });
+        if matches!(list, Err(CallError::Unauthorized)) {
+            return Err(Stop::Okta(CallError::Unauthorized));
+        }
+        // The queue does not need the list.
         while let Some(id) = self.first.front().cloned() {
             self.check_time()?;
             self.revisit_queued(&id).await?;
             self.first.pop_front();
         }
+        let walked = match list {
+            Ok(next) => self.walk(next).await,
+            Err(error) => Err(Stop::Okta(error)),
+        };
+        match &walked {
+            Ok(()) => {}
+            // Only the list cannot be had: whoever is known without it does not wait for it.
+            Err(Stop::Okta(error)) if self.answered && !is_general(error) => {}
+            Err(_) => return walked,
+        }
+        self.revisit_set_aside().await?;
+        self.straighten(usize::MAX).await?;
+        if self.scope != Scope::Changed {
+            self.see_off().await?;
+        }
+        walked
+    }
+
+    /// The rest of the page at hand, and the pages behind it.
+    async fn walk(&mut self, mut next: Option<NextPage>) -> Result<(), Stop> {
         loop {
             while let Some(user) = self.rest.front().cloned() {
                 // If users change between two pages, Okta may list one twice.
@@ -381,29 +403,37 @@ impl<'a> Run<'a> {
                 self.rest.pop_front();
             }
             self.straighten(SLICE).await?;
-            let Some(next) = page.next else { break };
+            let Some(at) = next else { break };
             if self.scope != Scope::Changed {
-                self.progress_mut().next = Some(next.as_str().to_owned());
+                self.progress_mut().next = Some(at.as_str().to_owned());
             }
-            self.page = Some(next);
+            self.page = Some(at);
             self.check_time()?;
-            page = self.next_page().await.map_err(Stop::Okta)?;
-            self.rest = std::mem::take(&mut page.users).into();
+            let page = self.next_page().await.map_err(Stop::Okta)?;
+            self.rest = page.users.into();
+            next = page.next;
         }
         // The walk is complete. If this run stops now, the next one starts from the first page.
         self.page = None;
         self.progress_mut().next = None;
+        Ok(())
+    }
+
+    /// Those who were set aside. What fails alike for several of them ends their turn only: what is left to do does not depend on them.
+    async fn revisit_set_aside(&mut self) -> Result<(), Stop> {
         while let Some(id) = self.last.front().cloned() {
             self.check_time()?;
-            self.revisit_queued(&id).await?;
+            let visited = self.revisit_queued(&id).await;
+            if !matches!(visited, Ok(()) | Err(Stop::Alike(_))) {
+                return visited;
+            }
             self.last.pop_front();
+            if let Err(Stop::Alike(error)) = visited {
+                tracing::warn!(%error, "the turn of those who were set aside ends");
+                break;
+            }
         }
-        self.straighten(usize::MAX).await?;
-        if self.scope == Scope::Changed {
-            Ok(())
-        } else {
-            self.see_off().await
-        }
+        Ok(())
     }
 
     async fn revisit_queued(&mut self, id: &str) -> Result<(), Stop> {
@@ -437,10 +467,7 @@ impl<'a> Run<'a> {
 
     /// The progress for the next run.
     fn concluded(&self, last: Progress) -> Progress {
-        let refused = match self.alike.get("record") {
-            Some((CallError::Forbidden, _)) => true,
-            _ => last.refused,
-        };
+        let refused = last.refused || self.alike.contains_key("record");
         let report = &self.report;
         let done = report.complete
             && report.remaining == 0
@@ -711,39 +738,56 @@ impl<'a> Run<'a> {
         if !limited || step == "record" {
             self.failed(id, step, error.to_string());
         }
-        if limited || error == CallError::Unauthorized {
+        if is_general(&error) {
             return Err(Stop::Okta(error));
-        }
-        if error == CallError::Forbidden {
-            self.set_aside(id).await?;
         }
         if !matches!(error, CallError::Forbidden | CallError::Unavailable(_)) {
             return Ok(());
         }
-        let (same, times) = self.alike.entry(step).or_insert((error.clone(), 0));
-        *times = if *same == error { *times + 1 } else { 1 };
-        *same = error.clone();
-        if *times < ALIKE {
-            Ok(())
-        } else {
-            Err(Stop::Okta(error))
+        let forbidden = error == CallError::Forbidden;
+        if forbidden && self.set_aside(id).await? {
+            self.set_aside.insert(id.to_owned());
         }
+        let (same, alike) = self
+            .alike
+            .entry(step)
+            .or_insert_with(|| (error.clone(), Vec::new()));
+        if *same != error {
+            *same = error.clone();
+            alike.clear();
+        }
+        // That Okta refuses somebody as it did before says nothing of others.
+        if !(forbidden && self.last.iter().any(|last| last == id)) {
+            alike.push(id.to_owned());
+        }
+        if alike.len() < ALIKE {
+            return Ok(());
+        }
+        let alike = std::mem::take(alike);
+        // They may just stand together: the next run begins behind them. If nobody was answered, it is not about them.
+        if !forbidden && self.answered {
+            for id in alike {
+                self.set_aside(&id).await?;
+            }
+        }
+        Err(Stop::Alike(error))
     }
 
-    /// Moves a user behind all others.
-    async fn set_aside(&mut self, id: &str) -> Result<(), Stop> {
+    /// Lets everybody else come first from now on; `false`: there is no room for it.
+    async fn set_aside(&mut self, id: &str) -> Result<bool, Stop> {
         let room = self.queued.contains_key(id) || self.queued.len() < QUEUE;
-        if room && !self.rules().dry_run {
+        let noted = room && !self.rules().dry_run;
+        if noted {
             let now = self.now();
             self.app.ledger.set_aside(id, now).await?;
             self.queued.insert(id.to_owned(), epoch(now));
-            self.set_aside.insert(id.to_owned());
         }
-        Ok(())
+        Ok(noted)
     }
 
     /// Notes that Okta accepted a step.
     pub(crate) fn succeeded(&mut self, step: &'static str) {
+        self.answered = true;
         self.alike.remove(step);
         if step == "record" {
             self.progress_mut().refused = false;
@@ -765,8 +809,15 @@ fn twilio(error: &numbers::CallError) -> Failure {
     }
 }
 
-/// Okta's list is unavailable. At a rate limit the work is left to the next run; any other error is
-/// a failure.
+/// Whether Okta would say this to any call of the kind.
+fn is_general(error: &CallError) -> bool {
+    matches!(
+        error,
+        CallError::RateLimited { .. } | CallError::Reserved { .. } | CallError::Unauthorized
+    )
+}
+
+/// What it means that Okta's list cannot be had: at its limit, the next run's work.
 fn unlisted(error: &CallError) -> Result<(), Failure> {
     match error {
         CallError::RateLimited { .. } | CallError::Reserved { .. } => Ok(()),

@@ -17,6 +17,7 @@
 //!   the number is released.
 
 use std::collections::{HashSet, VecDeque};
+use std::time::SystemTime;
 
 use futures_util::future::join_all;
 use shared::platform::table::epoch;
@@ -68,35 +69,29 @@ impl Stock {
         }
     }
 
-    /// The next number that requires no address. `None`: no area has one.
-    async fn next(
+    /// Searches the first of the areas once for numbers that can be bought without papers.
+    async fn look(
         &mut self,
+        area: &str,
         numbers: &Numbers,
         country: &str,
-        now: std::time::SystemTime,
-    ) -> Result<Option<E164>, CallError> {
-        loop {
-            if let Some(number) = self.found.pop_front() {
-                return Ok(Some(number));
-            }
-            let Some(area) = self.areas.front() else {
-                return Ok(None);
-            };
-            let most = self.shown.len() + MORE;
-            let mut found = numbers.search(country, area, most, now).await?;
-            found.retain(|available| self.shown.insert(available.number.clone()));
-            if found.is_empty() {
-                self.areas.pop_front();
-                self.shown.clear();
-                continue;
-            }
-            self.needs_address |= found.iter().any(|available| available.needs_address);
-            self.found = found
-                .into_iter()
-                .filter(|available| !available.needs_address)
-                .map(|available| available.number)
-                .collect();
+        now: SystemTime,
+    ) -> Result<(), CallError> {
+        let most = self.shown.len() + MORE;
+        let mut found = numbers.search(country, area, most, now).await?;
+        found.retain(|available| self.shown.insert(available.number.clone()));
+        self.needs_address |= found.iter().any(|available| available.needs_address);
+        self.found = found
+            .into_iter()
+            .filter(|available| !available.needs_address)
+            .map(|available| available.number)
+            .collect();
+        // Where all that is new needs papers, so does the rest.
+        if self.found.is_empty() {
+            self.areas.pop_front();
+            self.shown.clear();
         }
+        Ok(())
     }
 }
 
@@ -230,7 +225,7 @@ impl Run<'_> {
                 .adopt(id, owned, entry)
                 .await
                 .map(|owned| Some((owned, false))),
-            None => self.buy(id, entry).await,
+            None => self.buy(user, entry).await,
         }
     }
 
@@ -266,27 +261,26 @@ impl Run<'_> {
             .await?)
     }
 
-    async fn buy(&mut self, id: &str, entry: &Entry) -> Result<Option<(Owned, bool)>, Stop> {
-        let (app, rules, name) = (self.app, self.rules(), decide::name_of(id));
+    async fn buy(&mut self, user: &User, entry: &Entry) -> Result<Option<(Owned, bool)>, Stop> {
+        let (app, rules, id) = (self.app, self.rules(), user.id.as_str());
+        let name = decide::name_of(id);
         if !self.may_buy() {
             self.report.remaining += 1;
             return Ok(None);
         }
-        // If a number could not be recorded, test whether the next one could be before buying it:
-        // send Okta an empty change.
+        // After a number that could not be recorded, whether the next one could be is tried before it is paid for: by writing what
+        // stands there. Okta might refuse a change of nothing, whoever it is for.
         if self.doubts() && !rules.dry_run {
-            let tried = self.okta(async |users, now| users.update(id, &[], now).await);
-            match tried.await {
-                Err(
-                    error @ (Okta::Forbidden
-                    | Okta::Unauthorized
-                    | Okta::RateLimited { .. }
-                    | Okta::Reserved { .. }),
-                ) => {
-                    return self.okta_failed(id, "record", error).await.map(|()| None);
-                }
-                _ => self.succeeded("record"),
+            let standing: Option<E164> = user
+                .primary_phone
+                .as_deref()
+                .and_then(|standing| standing.parse().ok());
+            let same = [(Attribute::PrimaryPhone, standing.as_ref())];
+            let tried = self.okta(async |users, now| users.update(id, &same, now).await);
+            if let Err(error) = tried.await {
+                return self.okta_failed(id, "record", error).await.map(|()| None);
             }
+            self.succeeded("record");
         }
         // The first purchase may have succeeded although no answer came. Buying the same number
         // again is safe: Twilio rejects it.
@@ -299,7 +293,7 @@ impl Run<'_> {
             let again = planned.is_some();
             let number = match planned.take() {
                 Some(number) => number,
-                None => match self.search(id).await {
+                None => match self.search(id).await? {
                     Some(number) => number,
                     None => return Ok(None),
                 },
@@ -384,20 +378,31 @@ impl Run<'_> {
         Ok(None)
     }
 
-    async fn search(&mut self, id: &str) -> Option<E164> {
-        let now = self.now();
+    async fn search(&mut self, id: &str) -> Result<Option<E164>, Stop> {
         let app = self.app;
-        let reason = match self.stock.next(&app.numbers, &app.rules.country, now).await {
-            Ok(Some(number)) => return Some(number),
-            Ok(None) if self.stock.needs_address => {
-                "all numbers found require an address".to_owned()
+        let reason = loop {
+            if let Some(number) = self.stock.found.pop_front() {
+                return Ok(Some(number));
             }
-            Ok(None) => "no number is available in AREA_PREFIXES".to_owned(),
-            Err(error) => error.to_string(),
+            let Some(area) = self.stock.areas.front().cloned() else {
+                break if self.stock.needs_address {
+                    "all numbers found require an address".to_owned()
+                } else {
+                    "no number is available in AREA_PREFIXES".to_owned()
+                };
+            };
+            self.check_time()?;
+            let now = self.now();
+            let looked = self
+                .stock
+                .look(&area, &app.numbers, &app.rules.country, now);
+            if let Err(error) = looked.await {
+                break error.to_string();
+            }
         };
         self.stock.closed = true;
         self.failed(id, "search", reason);
-        None
+        Ok(None)
     }
 
     /// Writes the number into the profile, and then the mobile number.

@@ -10,3 +10,4 @@ mod runs;
 mod scale;
 mod scene;
 mod settings;
+mod stuck;
