@@ -921,7 +921,11 @@ async fn provisioning(canary: &mut Canary) {
         .okta
         .deliver(&hook, HOOK, &json!({ "eventId": WORD, "data": WORD }))
         .await;
-    let mut runs = 0;
+    let okta = canary.sandbox.okta.server().faults();
+    okta.always(Some(sandbox::scene::status(500)));
+    let _failed = lambda.invoke(json!({})).await;
+    okta.clear();
+    let mut runs = 1;
     for fault in upstream_faults() {
         for faults in [
             canary.sandbox.okta.server(),

@@ -204,15 +204,22 @@ async fn events_that_are_hardly_json_are_refused_too() {
         "{}/2015-03-31/functions/{FUNCTION}/invocations",
         scene.sandbox.invoke_api().url()
     );
-    let deep = format!(
-        r#"{{"requestContext":{{"http":{{"method":"POST"}},"authorizer":{{"lambda":{{"a":{}{}}}}}}}}}"#,
-        "[".repeat(100_000),
-        "]".repeat(100_000)
-    );
-    for raw in [
-        r#"{"rawPath":"\ud800","requestContext":{"http":{"method":"POST"}}}"#,
-        r#"{"body":"\udfff\ud800","requestContext":{"http":{"method":"POST"}}}"#,
-        &deep,
+    let (opened, closed) = ("[".repeat(100_000), "]".repeat(100_000));
+    let context = r#""requestContext":{"http":{"method":"POST"}"#;
+    let deep = format!(r#"{{{context}}},"headers":{opened}{closed}}}"#);
+    // Where no function looks, it does not matter; a form is missed.
+    let aside = format!(r#"{{{context},"authorizer":{opened}{closed}}}}}"#);
+    for (raw, status) in [
+        (
+            r#"{"rawPath":"\ud800","requestContext":{"http":{"method":"POST"}}}"#,
+            400,
+        ),
+        (
+            r#"{"body":"\udfff\ud800","requestContext":{"http":{"method":"POST"}}}"#,
+            400,
+        ),
+        (&deep, 400),
+        (&aside, 415),
     ] {
         let answer = client()
             .post(&invoke)
@@ -225,7 +232,7 @@ async fn events_that_are_hardly_json_are_refused_too() {
             "{raw:.60}"
         );
         let answer: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
-        assert_eq!(answer["statusCode"], 400, "{raw:.60}");
+        assert_eq!(answer["statusCode"], status, "{raw:.60}");
     }
     scene.text_answered("YES", CONFIRMED).await;
     assert_eq!(scene.lambda.pids(), pids);

@@ -54,7 +54,7 @@ fn what_is_wrong_is_named() {
 
 #[test]
 fn a_pipe_that_nobody_reads_ends_the_program_quietly() {
-    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
     // more than a pipe holds, so that it cannot end before its reader
     let accounts = std::env::temp_dir().join(format!("accounts-{}.json", std::process::id()));
     let one = std::fs::read_to_string(format!("{root}/accounts.json")).unwrap();

@@ -135,7 +135,15 @@ pub fn is_sender(text: &str) -> bool {
         && text
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || byte == b' ');
-    text.parse::<E164>().is_ok() || named || crate::vendors::twilio::is_sid(text, &["MG"])
+    text.parse::<E164>().is_ok() || named || is_messaging_service(text)
+}
+
+/// Twilio's Messaging Service may stand for a number
+/// (<https://www.twilio.com/docs/glossary/what-is-a-sid>).
+fn is_messaging_service(text: &str) -> bool {
+    let is_hexadecimal = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    text.strip_prefix("MG")
+        .is_some_and(|rest| rest.len() == 32 && rest.bytes().all(is_hexadecimal))
 }
 
 #[cfg(test)]
