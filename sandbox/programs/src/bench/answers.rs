@@ -166,6 +166,10 @@ impl Answers {
                 .and_then(|target| target.rsplit('.').next())
             {
                 Some("UpdateItem") if body.contains("\"pending#") => aws(self.pending.as_bytes()),
+                // The item of a call that has just come in.
+                Some("UpdateItem") if body.contains("\"call#") => {
+                    aws(br#"{"Attributes":{"said":{"S":"welcome"},"answers":{"N":"1"}}}"#)
+                }
                 Some("GetItem") if body.contains("\"account#") => aws(self.account_item.as_bytes()),
                 Some("GetItem") if body.contains("\"token#") => aws(self.token_item.as_bytes()),
                 Some("GetItem") if body.contains(&self.listed) => aws(self.listing.as_bytes()),

@@ -266,7 +266,7 @@ mod tests {
         }
     }
 
-    /// Two functions, over something like the network that there would be.
+    /// Three functions, over something like the network that there would be.
     #[tokio::test]
     async fn two_starts() {
         let asked = [
@@ -277,11 +277,12 @@ mod tests {
             ["--service-ms", "1"],
             ["--function", "sms-gateway"],
             ["--function", "call-forward"],
+            ["--function", "ivr-validate"],
         ];
         let (conditions, figures) = measure(&parse(asked.as_flattened()).unwrap())
             .await
             .unwrap();
-        assert_eq!(figures.len(), 3);
+        assert_eq!(figures.len(), 4);
         let report: serde_json::Value =
             serde_json::from_str(&report::json(&conditions, &figures)).unwrap();
         let page = report::html(&conditions, &figures);
@@ -289,12 +290,12 @@ mod tests {
             page.contains("<svg") && page.contains("call-forward"),
             "{page}"
         );
-        let [hello, gateway, call] = [0, 1, 2].map(|at| &report["subjects"][at]);
+        let [hello, gateway, call, menu] = [0, 1, 2, 3].map(|at| &report["subjects"][at]);
         assert_eq!(
             (&hello["name"], &hello["connections"]),
             (&"hello".into(), &0.into())
         );
-        for subject in [gateway, call] {
+        for subject in [gateway, call, menu] {
             assert!(
                 ["connections", "bytes"]
                     .iter()
