@@ -111,25 +111,7 @@ impl Function for App {
         );
     }
 
-    /// A flow always gets JSON that it can branch on, also if the table or a secret is unavailable.
     async fn flow(&self, request: &Request, now: SystemTime) -> Result<Reply, Reply> {
-        self.answer(request, now).await.map_err(|refusal| {
-            if refusal.status == 503 {
-                let public = "this is not available right now, please try again";
-                refusal.answered_with(error(503, "", public))
-            } else {
-                refusal
-            }
-        })
-    }
-
-    fn too_slow() -> Reply {
-        late()
-    }
-}
-
-impl App {
-    async fn answer(&self, request: &Request, now: SystemTime) -> Result<Reply, Reply> {
         request.expect_post("/", &MEDIA_TYPES, BODY_LIMIT)?;
         let proof = self.authenticate(request, now).await?;
         let values = posted(request).ok_or_else(|| {
@@ -198,6 +180,18 @@ impl App {
         }
     }
 
+    fn too_slow() -> Reply {
+        late()
+    }
+
+    /// Who calls always gets JSON to branch on, also if the table or a secret is unavailable.
+    fn apology(&self, _path: &str) -> Option<Reply> {
+        let public = "this is not available right now, please try again";
+        Some(error(503, "", public))
+    }
+}
+
+impl App {
     /// Checks the caller: Twilio signs what Studio posts, or the flow's author has put the token
     /// into the request.
     async fn authenticate(&self, request: &Request, now: SystemTime) -> Result<Proof, Reply> {

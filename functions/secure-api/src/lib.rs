@@ -48,28 +48,6 @@ impl Function for App {
     }
 
     async fn flow(&self, request: &Request, now: SystemTime) -> Result<Reply, Reply> {
-        self.answer(request, now).await.map_err(|refusal| {
-            if refusal.status == 503 {
-                let public = "this is not available right now, please try again";
-                refusal.answered_with(error(503, "", public))
-            } else {
-                refusal
-            }
-        })
-    }
-
-    fn too_slow() -> Reply {
-        late()
-    }
-}
-
-/// As every other 503: with a body that a program can read.
-fn late() -> Reply {
-    error(503, "too_slow", "the answer takes too long: try again")
-}
-
-impl App {
-    async fn answer(&self, request: &Request, now: SystemTime) -> Result<Reply, Reply> {
         // Callers open a connection with this request before they need it. It rejects nothing and
         // reveals nothing.
         if (request.method(), request.path()) == ("HEAD", "/") {
@@ -112,6 +90,14 @@ impl App {
         }
     }
 
+    /// Who calls always gets JSON to branch on, also if the table or a secret is unavailable.
+    fn apology(&self, _path: &str) -> Option<Reply> {
+        let public = "this is not available right now, please try again";
+        Some(error(503, "", public))
+    }
+}
+
+impl App {
     /// Checks the access token. The challenges are those of RFC 6750, section 3.
     async fn authorize(&self, request: &Request, now: SystemTime) -> Result<(), Reply> {
         let challenge = |status, outcome, challenge: &str| {
