@@ -23,6 +23,7 @@ mod door;
 pub mod lambda;
 pub mod mail;
 pub mod mailgun;
+mod moment;
 pub mod okta;
 pub mod plivo;
 mod random;

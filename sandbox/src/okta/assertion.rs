@@ -10,7 +10,7 @@ use ring::{
 };
 use serde_json::Value;
 
-use super::{CLIENT_ID, KEY_ID, PRIVATE_KEY};
+use super::service_app::{CLIENT_ID, KEY_ID, PRIVATE_KEY};
 
 fn key() -> RsaKeyPair {
     let base64 = PRIVATE_KEY

@@ -14,157 +14,17 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::{get, post, put},
 };
-use serde_json::{Value, json};
 
-use super::{Delivery, Okta, Shared, THEN, error, hooks, iso};
+use super::{
+    answers::error,
+    delivery::{self, Delivery},
+    event_hook::EventHook,
+    state::{Okta, Shared},
+};
 use crate::{
     random,
     wire::{Complaints, lock},
 };
-
-/// Members of Okta's answers that Okta ignores in requests. A client may send them back without a
-/// complaint.
-const READ_ONLY: [&str; 7] = [
-    "id",
-    "status",
-    "verificationStatus",
-    "created",
-    "createdBy",
-    "lastUpdated",
-    "_links",
-];
-
-/// A registered event hook. It receives events after its verification.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EventHook {
-    /// `who` and 17 letters and digits.
-    pub id: String,
-    /// A name for administrators.
-    pub name: String,
-    /// A description for administrators.
-    pub description: Option<String>,
-    /// The URI to which events are posted.
-    pub uri: String,
-    /// The name of the header with the secret, usually `Authorization`.
-    pub header: String,
-    /// The secret.
-    pub secret: String,
-    /// `user.lifecycle.create`...
-    pub events: Vec<String>,
-    /// True if the URI has echoed its challenge.
-    pub verified: bool,
-    /// False if the hook is deactivated.
-    pub active: bool,
-}
-
-impl EventHook {
-    /// The hook as a resource, without the secret.
-    fn wire(&self) -> Value {
-        let (then, url) = (
-            iso(THEN),
-            format!("https://acme.okta.com/api/v1/eventHooks/{}", self.id),
-        );
-        let post = |action: &str| json!({ "href": format!("{url}/lifecycle/{action}"), "hints": {"allow": ["POST"]} });
-        json!({
-            "id": self.id, "name": self.name, "description": self.description, "status": if self.active { "ACTIVE" } else { "INACTIVE" },
-            "verificationStatus": if self.verified { "VERIFIED" } else { "UNVERIFIED" }, "created": then, "createdBy": "00uadministrator0000",
-            "lastUpdated": then, "events": {"type": "EVENT_TYPE", "items": self.events, "filter": null},
-            "channel": {
-                "type": "HTTP", "version": "1.0.0",
-                "config": {"uri": self.uri, "headers": [], "method": "POST", "authScheme": {"type": "HEADER", "key": self.header}},
-            },
-            "_links": {"self": {"href": url}, "verify": post("verify"), "deactivate": post("deactivate")},
-        })
-    }
-
-    /// Parses the body into a hook with a new id. The error names a member that is missing, unknown
-    /// or wrong.
-    fn parse(body: &[u8]) -> Result<Self, String> {
-        let mut body = serde_json::from_slice::<Value>(body).map_err(|error| error.to_string())?;
-        if let Some(hook) = body.as_object_mut() {
-            hook.retain(|name, _| !READ_ONLY.contains(&name.as_str()));
-        }
-        for (pointer, known) in [
-            ("", &["name", "description", "events", "channel"][..]),
-            ("/events", &["type", "items", "filter"]),
-            ("/channel", &["type", "version", "config"]),
-            (
-                "/channel/config",
-                &["uri", "headers", "method", "authScheme"],
-            ),
-            ("/channel/config/authScheme", &["type", "key", "value"]),
-        ] {
-            let members = body
-                .pointer(pointer)
-                .and_then(Value::as_object)
-                .ok_or_else(|| format!("{pointer}: not an object"))?;
-            if let Some(stray) = members.keys().find(|name| !known.contains(&name.as_str())) {
-                return Err(format!("{pointer}/{stray}: unknown"));
-            }
-        }
-        let text = |pointer: &str| {
-            let text = body
-                .pointer(pointer)
-                .and_then(Value::as_str)
-                .filter(|text| (1..=1024).contains(&text.len()));
-            text.map(str::to_owned)
-                .ok_or_else(|| format!("{pointer}: missing"))
-        };
-        for (pointer, only) in [
-            ("/events/type", "EVENT_TYPE"),
-            ("/channel/type", "HTTP"),
-            ("/channel/version", "1.0.0"),
-            ("/channel/config/authScheme/type", "HEADER"),
-        ] {
-            if text(pointer)? != only {
-                return Err(format!("{pointer}: not {only}"));
-            }
-        }
-        for (pointer, only) in [
-            ("/channel/config/method", json!("POST")),
-            ("/channel/config/headers", json!([])),
-            ("/events/filter", Value::Null),
-        ] {
-            if body
-                .pointer(pointer)
-                .is_some_and(|value| !value.is_null() && *value != only)
-            {
-                return Err(format!("{pointer}: only {only} is simulated"));
-            }
-        }
-        let items = body["events"]["items"]
-            .as_array()
-            .filter(|items| !items.is_empty())
-            .ok_or("/events/items: none")?;
-        let event = |item: &Value| {
-            item.as_str()
-                .filter(|name| name.contains('.'))
-                .map(str::to_owned)
-        };
-        let uri = text("/channel/config/uri")?;
-        let allowed = |url: &url::Url| {
-            url.scheme() == "https" || url.scheme() == "http" && url.host_str() == Some("127.0.0.1")
-        };
-        if !url::Url::parse(&uri).is_ok_and(|url| allowed(&url)) {
-            return Err("/channel/config/uri: not https".to_owned());
-        }
-        Ok(Self {
-            id: format!("who{}", &random::hex(9)[..17]),
-            name: text("/name")?,
-            description: body["description"].as_str().map(str::to_owned),
-            uri,
-            header: text("/channel/config/authScheme/key")?,
-            secret: text("/channel/config/authScheme/value")?,
-            events: items
-                .iter()
-                .map(event)
-                .collect::<Option<_>>()
-                .ok_or("/events/items: not event types")?,
-            verified: false,
-            active: true,
-        })
-    }
-}
 
 impl Okta {
     /// All event hooks, in the order of creation.
@@ -324,7 +184,7 @@ async fn verify(Axum(state): Axum<Shared>, Path(id): Path<String>) -> Response {
     let Some(uri) = found else {
         return not_found(&id);
     };
-    if let Err(what) = hooks::challenge(&uri).await {
+    if let Err(what) = delivery::challenge(&uri).await {
         return invalid(&format!("the endpoint could not be verified: {what}"));
     }
     let mut state = lock(&state);
@@ -342,10 +202,11 @@ async fn verify(Axum(state): Axum<Shared>, Path(id): Path<String>) -> Response {
 #[cfg(test)]
 mod tests {
     use axum::http::{HeaderMap, Method};
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::{
-        okta::API_TOKEN,
+        okta::state::API_TOKEN,
         wire::{Server, client},
     };
 

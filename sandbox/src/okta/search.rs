@@ -1,7 +1,8 @@
 //! The expressions of `search`: comparisons, `and`, `or` and parentheses. Names are case sensitive;
 //! operators and values are not. An absent attribute matches nothing. There is no `ne`.
 
-use super::{ATTRIBUTES, User, iso};
+use super::user::{ATTRIBUTES, User};
+use crate::moment::iso;
 
 /// A parsed expression.
 #[derive(Debug)]

@@ -6,8 +6,8 @@ use std::time::Duration;
 use axum::http::{Method, header};
 use serde_json::{Value, json};
 
-use super::{Okta, iso};
-use crate::{random, wire::client};
+use super::state::Okta;
+use crate::{moment::iso, random, wire::client};
 
 /// Okta's timeout for an answer.
 const PATIENCE: Duration = Duration::from_secs(3);

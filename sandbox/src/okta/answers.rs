@@ -1,0 +1,35 @@
+//! Refusals in the form of the core API, and the creation time in all answers.
+
+use std::time::Duration;
+
+use axum::{
+    Json,
+    http::StatusCode,
+    response::{IntoResponse as _, Response},
+};
+use serde_json::json;
+
+use crate::random;
+
+/// Creation time of every resource: 20 November 2026, noon.
+pub(super) const THEN: Duration = Duration::from_hours(498_660);
+
+pub(super) fn error(status: StatusCode, code: &str, summary: &str, causes: &[&str]) -> Response {
+    let causes = causes
+        .iter()
+        .map(|cause| json!({ "errorSummary": cause }))
+        .collect::<Vec<_>>();
+    let body = json!({
+        "errorCode": code, "errorSummary": summary, "errorLink": code, "errorId": format!("oae{}", random::hex(10)), "errorCauses": causes,
+    });
+    (status, Json(body)).into_response()
+}
+
+pub(super) fn not_found(id: &str) -> Response {
+    error(
+        StatusCode::NOT_FOUND,
+        "E0000007",
+        &format!("Not found: Resource not found: {id} (User)"),
+        &[],
+    )
+}
