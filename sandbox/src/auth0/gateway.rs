@@ -7,7 +7,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use super::{Auth0, merged};
+use super::{merged::merged, state::Auth0};
 
 /// The sender in the tenant's settings.
 const SENDER: &str = "+15005550006";

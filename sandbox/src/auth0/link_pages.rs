@@ -1,5 +1,4 @@
-//! The mails with ticket links, and the pages behind the links. Auth0 does not document the
-//! behaviour of the pages. The pages follow
+//! The pages behind ticket links. Auth0 does not document their behaviour. They follow
 //! community.auth0.com/t/magic-link-redeem-on-post-flags/103109
 //! and published clients.
 
@@ -13,203 +12,23 @@ use axum::{
     response::{Html, IntoResponse as _, Response},
 };
 
-use super::{Auth0, RESULT_URL, Shared, State, User};
+use super::{
+    state::{Shared, State},
+    tenant::RESULT_URL,
+    ticket::{Kind, LinkPage, Ticket},
+};
 use crate::{
-    mail::Mail,
     random,
     wire::{Complaints, lock},
 };
 
 const VERIFIED: &str = "Your email was verified. You can continue using the application.";
+
 const USED: &str = "This URL can be used only once";
+
 const EXPIRED: &str = "Access expired.";
+
 const UNKNOWN: &str = "User account does not exist or verification code is invalid.";
-
-/// The behaviour of a verification link when it is opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LinkPage {
-    /// New Universal Login since 2022: a page with a form. The form must be posted with its state
-    /// and cookies.
-    Form,
-    /// Classic: verifies at once and redirects.
-    Redirect,
-    /// A page without a form.
-    Unconfirmable,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Verification(LinkPage),
-    Password,
-}
-
-impl Kind {
-    fn path(self) -> &'static str {
-        match self {
-            Self::Verification(LinkPage::Redirect) => "/lo/verify_email",
-            Self::Verification(_) => "/u/email-verification",
-            Self::Password => "/u/reset-verify",
-        }
-    }
-}
-
-/// A mail with a ticket link, as the mail provider gets it.
-#[derive(Clone, Debug)]
-pub struct TicketMail {
-    /// The mail to the user's address.
-    pub mail: Mail,
-    /// The link in the mail.
-    pub link: String,
-    /// The link's ticket.
-    pub ticket: String,
-}
-
-pub(super) struct Ticket {
-    user_id: String,
-    kind: Kind,
-    expired: bool,
-    used: bool,
-    /// State and cookies of every form that was shown. Each form is a separate transaction.
-    forms: Vec<(String, [String; 2])>,
-    fetched: u32,
-    posted: u32,
-}
-
-impl Auth0 {
-    /// The mail to verify the address (template `verify_email`).
-    pub fn mail_verification(&self, user: &User, page: LinkPage) -> TicketMail {
-        self.ticket_mail(
-            user,
-            Kind::Verification(page),
-            "Verify your email",
-            "Thank you for signing up. Please verify your email address:",
-            "VERIFY YOUR ACCOUNT",
-        )
-    }
-
-    /// The mail for a forgotten password (template `reset_email`). Opening its link is a complaint
-    /// unless [`Auth0::allow_password_links`] is set.
-    pub fn mail_password(&self, user: &User) -> TicketMail {
-        self.ticket_mail(
-            user,
-            Kind::Password,
-            "Reset your password",
-            "You asked to change your password. Click to choose a new one:",
-            "CHANGE YOUR PASSWORD",
-        )
-    }
-
-    /// Sets whether password links may be opened without a complaint.
-    pub fn allow_password_links(&self, on: bool) {
-        lock(&self.state).password_links_allowed = on;
-    }
-
-    /// Expires a ticket.
-    pub fn expire(&self, ticket: &str) {
-        if let Some(ticket) = lock(&self.state).tickets.get_mut(ticket) {
-            ticket.expired = true;
-        }
-    }
-
-    /// How often a ticket's link was opened, successfully or not.
-    pub fn fetched(&self, ticket: &str) -> u32 {
-        lock(&self.state)
-            .tickets
-            .get(ticket)
-            .map_or(0, |ticket| ticket.fetched)
-    }
-
-    /// How often the form behind a ticket's link was posted, successfully or not.
-    pub fn posted(&self, ticket: &str) -> u32 {
-        lock(&self.state)
-            .tickets
-            .get(ticket)
-            .map_or(0, |ticket| ticket.posted)
-    }
-
-    fn ticket_mail(
-        &self,
-        user: &User,
-        kind: Kind,
-        subject: &str,
-        lead: &str,
-        button: &str,
-    ) -> TicketMail {
-        let ticket = random::hex(16);
-        let before = if kind == Kind::Verification(LinkPage::Redirect) {
-            "client_id=sandbox-spa&tenant=acme&"
-        } else {
-            ""
-        };
-        let link = format!(
-            "{}{}?{before}ticket={ticket}#",
-            self.server.url(),
-            kind.path()
-        );
-        let html = MAIL
-            .replace("{lead}", lead)
-            .replace("{button}", button)
-            .replace("{url}", &link.replace('&', "&amp;"));
-        let made = Ticket {
-            user_id: user.user_id.clone(),
-            kind,
-            expired: false,
-            used: false,
-            forms: vec![],
-            fetched: 0,
-            posted: 0,
-        };
-        lock(&self.state).tickets.insert(ticket.clone(), made);
-        let mail = Mail::new(&user.email, subject, &html).signed_by("acme.example");
-        TicketMail { mail, link, ticket }
-    }
-
-    /// A link to the page that confirms an address, with an invented ticket. A stranger who knows
-    /// the tenant can write it.
-    pub fn invented_link(&self) -> String {
-        format!(
-            "{}{}?ticket={}#",
-            self.server.url(),
-            Kind::Verification(LinkPage::Form).path(),
-            random::hex(16)
-        )
-    }
-}
-
-/// Follows Auth0's default templates: HTML only, a button, the URL again as text, and a link to
-/// another site.
-const MAIL: &str = r#"<html>
-  <head>
-    <style type="text/css">.ExternalClass, .ExternalClass div { width: 100%; } a:hover { color: #000 }</style>
-  </head>
-  <body style="margin: 0; background-color: #f1f1f1;" yahoo="fix">
-    <center><table cellpadding="0" cellspacing="0" class="cp"><tr><td align="center">
-      <a href="https://acme.example/"><img src="https://cdn.acme.example/logo.png?w=150&amp;h=150" alt="Acme" /></a>
-      <h1>Welcome to Acme!</h1>
-      <p>{lead}</p>
-      <p><a href="{url}" style="color: #fff; background-color: #0a84ae;" target="_blank">{button}</a></p>
-      <p>If the button doesn&#39;t work, copy this address into your browser:<br>{url}</p>
-      <p>If you did not ask for this, please <a href="https://support.acme.example/help?topic=mail&amp;lang=en">contact us</a>.</p>
-      <p>You&rsquo;re receiving this email because you have an account in Acme.</p>
-    </td></tr></table></center>
-  </body>
-</html>
-"#;
-
-impl State {
-    /// The result of a link: a redirect, or a page if there is no *Redirect To*.
-    fn result(&self, success: bool, message: &str) -> Response {
-        if self.settings.redirect_to {
-            return redirect(success, message);
-        }
-        let title = if success {
-            "Email Verified"
-        } else {
-            "Invalid Link"
-        };
-        page(&format!("<h1>{title}</h1><p>{message}</p>")).into_response()
-    }
-}
 
 fn page(content: &str) -> Html<String> {
     Html(format!(
@@ -231,6 +50,19 @@ fn redirect(success: bool, message: &str) -> Response {
 }
 
 impl State {
+    /// The result of a link: a redirect, or a page if there is no *Redirect To*.
+    fn result(&self, success: bool, message: &str) -> Response {
+        if self.settings.redirect_to {
+            return redirect(success, message);
+        }
+        let title = if success {
+            "Email Verified"
+        } else {
+            "Invalid Link"
+        };
+        page(&format!("<h1>{title}</h1><p>{message}</p>")).into_response()
+    }
+
     /// The ticket if it is still valid. The error is the answer.
     fn ticket(
         &mut self,
@@ -368,7 +200,7 @@ pub(super) async fn submit(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::client;
+    use crate::{auth0::state::Auth0, wire::client};
 
     const EMAIL: &str = "acme+4512345678@sms.example.com";
 
@@ -384,28 +216,6 @@ mod tests {
                 .get("location")
                 .map_or_else(String::new, |value| value.to_str().unwrap().to_owned()),
         )
-    }
-
-    #[tokio::test]
-    async fn the_mail_holds_the_link_and_others() {
-        let auth0 = Auth0::start(None).await.unwrap();
-        let TicketMail { mail, link, ticket } =
-            auth0.mail_verification(&auth0.sign_up(EMAIL), LinkPage::Redirect);
-        assert_eq!(
-            link,
-            format!(
-                "{}/lo/verify_email?client_id=sandbox-spa&tenant=acme&ticket={ticket}#",
-                auth0.server().url()
-            )
-        );
-        assert_eq!(
-            (
-                mail.recipient.as_str(),
-                mail.html.matches(&link.replace('&', "&amp;")).count()
-            ),
-            (EMAIL, 2)
-        );
-        assert!(!mail.html.contains('{') || mail.html.contains("{ width"));
     }
 
     #[tokio::test]

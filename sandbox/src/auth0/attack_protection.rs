@@ -1,0 +1,89 @@
+//! Brute-force protection.
+
+use axum::{
+    Extension, Json, Router,
+    extract::{Query, State as Axum},
+    response::{IntoResponse as _, Response},
+    routing::get,
+};
+use serde_json::Value;
+
+use super::{
+    management::{Caller, Parameters, only},
+    merged::merged,
+    state::{Auth0, Shared},
+};
+use crate::wire::lock;
+
+impl Auth0 {
+    /// Sets members of brute-force protection: `enabled`, `shields`, `mode`, `allowlist`,
+    /// `max_attempts`. At first a user has ten attempts from an address.
+    pub fn set_brute_force_protection(&self, changes: Value) {
+        let settings = &mut lock(&self.state).settings;
+        settings.brute_force = merged(settings.brute_force.clone(), changes);
+    }
+}
+
+pub(super) fn routes() -> Router<Shared> {
+    Router::new().route(
+        "/api/v2/attack-protection/brute-force-protection",
+        get(brute_force),
+    )
+}
+
+async fn brute_force(
+    (Axum(state), Extension(complaints)): Caller,
+    Query(query): Parameters,
+) -> Response {
+    if let Err(refusal) = only(&query, &[], &complaints) {
+        return refusal;
+    }
+    Json(lock(&state).settings.brute_force.clone()).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::{
+        auth0::{
+            caller::{Api, SCOPES},
+            issuing::PASSWORD_REALM,
+            tenant::{LOGIN_CLIENT_ID, LOGIN_CLIENT_SECRET, REALM, WRONG_PASSWORDS},
+        },
+        wire::client,
+    };
+
+    #[tokio::test]
+    async fn protection_is_that_of_the_token_endpoint() {
+        let api = Api::start(SCOPES).await;
+        let protection = "attack-protection/brute-force-protection";
+        assert_eq!(api.get(protection).await.1["max_attempts"], WRONG_PASSWORDS);
+        let user = api
+            .0
+            .sign_up_caller("10042", "2718", "Hello Ann", "ann@example.com");
+        let wrong = async || {
+            let body = json!({
+                "grant_type": PASSWORD_REALM, "client_id": LOGIN_CLIENT_ID, "client_secret": LOGIN_CLIENT_SECRET,
+                "realm": REALM, "username": user.email, "password": "0000",
+            });
+            client()
+                .post(api.0.server().url() + "/oauth/token")
+                .json(&body)
+                .send()
+                .await
+                .unwrap()
+                .status()
+                .as_u16()
+        };
+        api.0.set_brute_force_protection(json!({"max_attempts": 1}));
+        assert_eq!(
+            (wrong().await, wrong().await, api.0.is_shut_out(&user)),
+            (403, 429, true)
+        );
+        api.0.set_brute_force_protection(json!({"enabled": false}));
+        assert_eq!((wrong().await, api.0.is_shut_out(&user)), (403, false));
+        assert_eq!(api.get(protection).await.1["enabled"], false);
+        assert_eq!(api.0.server().complaints(), [""; 0]);
+    }
+}
