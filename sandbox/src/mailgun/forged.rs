@@ -1,7 +1,7 @@
 //! A stranger's mails. Mailgun receives and signs them like all mails. Its signature does not
 //! identify the sender.
 
-use super::Mailgun;
+use super::state::Mailgun;
 use crate::mail::Mail;
 
 /// The stranger's own domain. The stranger can sign any mail for it.

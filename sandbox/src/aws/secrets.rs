@@ -1,0 +1,43 @@
+//! What a test does with secrets.
+
+use serde_json::Value;
+
+use super::{
+    secret::{CURRENT, Secret},
+    services::Aws,
+};
+use crate::{random, wire::lock};
+
+impl Aws {
+    /// Stores a value of a secret, e.g. `switchboard/twilio`, as its current version.
+    pub fn set_secret(&self, id: &str, value: &Value) {
+        lock(&self.values).entry(id.to_owned()).or_default().put(
+            &random::uuid(),
+            "SecretString",
+            &value.to_string(),
+            &[CURRENT.to_owned()],
+        );
+    }
+
+    /// Creates a secret without a value, as a stack does. An existing secret loses its value.
+    pub fn create_secret(&self, id: &str, description: &str) {
+        lock(&self.values).insert(
+            id.to_owned(),
+            Secret {
+                description: description.to_owned(),
+                ..Secret::default()
+            },
+        );
+    }
+
+    /// The current value of a secret. A text that is not JSON becomes a JSON string.
+    pub fn secret(&self, id: &str) -> Option<Value> {
+        let value = lock(&self.values).get(id)?.current()?.value.clone();
+        Some(serde_json::from_str(&value).unwrap_or_else(|_| value.into()))
+    }
+
+    /// Removes a secret.
+    pub fn remove_secret(&self, id: &str) {
+        lock(&self.values).remove(id);
+    }
+}

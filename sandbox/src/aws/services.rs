@@ -1,0 +1,95 @@
+//! Both services: their start and their end.
+
+use std::{io, sync::Arc};
+
+use axum::Router;
+use dynoxide::Database;
+use tokio::{net::TcpListener, task::JoinHandle};
+
+use super::{
+    database,
+    proxy::{self, Upstream},
+    secret::Secrets,
+    secrets_manager,
+};
+use crate::{
+    contention::Contention,
+    rights::Principals,
+    template::Template,
+    wire::{self, Server},
+};
+
+/// The two AWS services that the functions call. Dropping it stops them.
+pub struct Aws {
+    pub(super) dynamodb: Server,
+    pub(super) secrets: Server,
+    pub(super) database: Database,
+    pub(super) values: Secrets,
+    pub(super) contention: Contention,
+    pub(super) tasks: Vec<JoinHandle<()>>,
+}
+
+impl Aws {
+    /// Starts both services, on these ports or on free ones, with the template's table and no
+    /// secrets. A function has the rights of its role.
+    pub async fn start(template: &Template, ports: Option<(u16, u16)>) -> io::Result<Self> {
+        let database = Database::memory().map_err(io::Error::other)?;
+        database::create(&database, &template.table).map_err(io::Error::other)?;
+        let inner = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let upstream = format!("http://{}/", inner.local_addr()?);
+        let (dynamodb_port, secrets_port) = ports.unwrap_or_default();
+        let functions = template
+            .functions
+            .iter()
+            .map(|function| (function.name.clone(), function.rights.clone()));
+        let principals = Arc::new(Principals::new(functions));
+        let contention = Contention::default();
+        let upstream = Upstream {
+            client: wire::client(),
+            url: upstream,
+            principals: Arc::clone(&principals),
+            contention: contention.clone(),
+        };
+        let proxy = Router::new().fallback(proxy::forward).with_state(upstream);
+        let dynamodb = Server::start_on("dynamodb", dynamodb_port, proxy)
+            .await
+            .map_err(|error| crate::busy("DynamoDB", dynamodb_port, &error))?;
+        let values = Secrets::default();
+        let router = Router::new()
+            .fallback(secrets_manager::secrets_manager)
+            .with_state((Arc::clone(&values), principals));
+        let secrets = Server::start_on("secrets", secrets_port, router)
+            .await
+            .map_err(|error| crate::busy("Secrets Manager", secrets_port, &error))?;
+        let serving = tokio::spawn(dynoxide::server::serve_on(inner, database.clone()));
+        Ok(Self {
+            dynamodb,
+            secrets,
+            database,
+            values,
+            contention,
+            tasks: vec![serving],
+        })
+    }
+
+    /// The server of the `DynamoDB` endpoint, with its faults and exchanges.
+    pub fn dynamodb(&self) -> &Server {
+        &self.dynamodb
+    }
+
+    /// The behaviour of `DynamoDB` under load.
+    pub fn contention(&self) -> &Contention {
+        &self.contention
+    }
+
+    /// The server of the Secrets Manager endpoint.
+    pub fn secrets(&self) -> &Server {
+        &self.secrets
+    }
+}
+
+impl Drop for Aws {
+    fn drop(&mut self) {
+        self.tasks.iter().for_each(JoinHandle::abort);
+    }
+}
