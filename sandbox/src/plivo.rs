@@ -19,7 +19,7 @@ use axum::{
 use serde_json::{Map, Value, json};
 
 use crate::{
-    moment, random,
+    okta, random,
     sms::{self, Account, Sent, Shared},
     twilio,
     wire::{Complaints, Server, lock},
@@ -249,7 +249,7 @@ async fn create(
 
 /// The Message resource. Texts arrive at once.
 fn resource(sent: &Sent, taken: u64) -> Value {
-    let time = moment::iso(Duration::from_secs(taken))
+    let time = okta::iso(Duration::from_secs(taken))
         .replace('T', " ")
         .replace(".000Z", "+00:00");
     json!({
