@@ -6,41 +6,25 @@
 //! get-started/authentication-and-authorization-flow/resource-owner-password-flow) and the
 //! `OpenAPI` documents of its APIs.
 
-mod access;
 mod action;
-mod actions;
-mod applications;
-mod attack_protection;
 #[cfg(test)]
 mod caller;
-mod client_grants;
-mod connections;
-mod email_templates;
 mod gateway;
-mod grant;
 mod issuing;
 mod jwks;
 mod link_pages;
 mod management;
 mod merged;
 mod people;
-mod phone_providers;
-mod refusal;
-mod resource_servers;
-mod search;
 mod server;
 mod settings;
-mod sign_in;
 mod signing_keys;
 mod state;
 mod tenant;
 mod ticket;
 mod ticket_mails;
-mod token_switches;
-mod tokens;
+mod token_endpoint;
 mod user;
-mod user_search;
-mod users;
 
 pub use action::Action;
 pub use gateway::{Answer, Credential};

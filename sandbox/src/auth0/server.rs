@@ -9,18 +9,14 @@ use axum::{
     Extension, Router,
     extract::OriginalUri,
     http::{Method, StatusCode},
-    middleware,
     response::Response,
     routing::{get, post},
 };
 
 use super::{
-    access, actions, applications, attack_protection, client_grants, connections, email_templates,
-    jwks, link_pages,
-    management::api_error,
-    phone_providers, resource_servers,
+    jwks, link_pages, management,
     state::{Auth0, Shared, State},
-    tokens, user_search, users,
+    token_endpoint,
 };
 use crate::{
     sms,
@@ -69,32 +65,13 @@ fn router(state: &Shared) -> Router {
         )
         .route("/lo/verify_email", get(link_pages::open))
         .route("/u/reset-verify", get(link_pages::open))
-        .route("/oauth/token", post(tokens::token))
+        .route("/oauth/token", post(token_endpoint::token))
         .route("/.well-known/jwks.json", get(jwks::published))
         .route("/.well-known/openid-configuration", get(jwks::discovery))
-        .merge(management_api(state))
+        .merge(management::router(state))
         .fallback(unknown)
         .method_not_allowed_fallback(unknown)
         .with_state(Arc::clone(state))
-}
-
-/// The Management API.
-fn management_api(state: &Shared) -> Router<Shared> {
-    Router::new()
-        .merge(user_search::routes())
-        .merge(users::routes())
-        .merge(connections::routes())
-        .merge(phone_providers::routes())
-        .merge(actions::routes())
-        .merge(applications::routes())
-        .merge(client_grants::routes())
-        .merge(resource_servers::routes())
-        .merge(attack_protection::routes())
-        .merge(email_templates::routes())
-        .layer(middleware::from_fn_with_state(
-            Arc::clone(state),
-            access::authorize,
-        ))
 }
 
 async fn unknown(
@@ -103,7 +80,7 @@ async fn unknown(
     OriginalUri(uri): OriginalUri,
 ) -> Response {
     complaints.add(format!("Auth0: {method} {} is not simulated", uri.path()));
-    api_error(
+    management::api_error(
         StatusCode::NOT_IMPLEMENTED,
         None,
         &sms::not_simulated(&method, &uri),

@@ -1,7 +1,4 @@
-//! The Management API: the forms of its parameters, lists and refusals.
-//!
-//! Imitates the `OpenAPI` document of the Management API and auth0/docs-v2@092b879e `main/docs`
-//! (api/management/v2). Members and parameters that are not simulated are refused with a complaint.
+//! The forms of parameters, lists and refusals.
 
 use std::collections::HashMap;
 
@@ -13,10 +10,13 @@ use axum::{
 };
 use serde_json::{Map, Value, json};
 
-use super::state::Shared;
-use crate::{sms, wire::Complaints};
+use crate::{auth0::state::Shared, sms, wire::Complaints};
 
-pub(super) fn api_error(status: StatusCode, code: Option<&str>, message: &str) -> Response {
+pub(in crate::auth0) fn api_error(
+    status: StatusCode,
+    code: Option<&str>,
+    message: &str,
+) -> Response {
     let mut body = json!({"statusCode": status.as_u16(), "error": status.canonical_reason(), "message": message});
     if let Some(code) = code {
         body["errorCode"] = code.into();

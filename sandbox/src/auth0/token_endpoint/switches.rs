@@ -2,13 +2,15 @@
 
 use serde_json::Value;
 
-use super::{
-    issuing::{TokenProfile, WrongPassword},
-    state::Auth0,
-    tenant::{CLIENT_ID, LOGIN_CLIENT_ID},
-    user::User,
+use crate::{
+    auth0::{
+        issuing::{TokenProfile, WrongPassword},
+        state::Auth0,
+        tenant::{CLIENT_ID, LOGIN_CLIENT_ID},
+        user::User,
+    },
+    wire::lock,
 };
-use crate::wire::lock;
 
 impl Auth0 {
     /// Replaces the secret of the machine-to-machine application.
@@ -26,8 +28,8 @@ impl Auth0 {
         );
     }
 
-    /// Sets the grant types of an application. At first [`CLIENT_CREDENTIALS`](super::CLIENT_CREDENTIALS) for [`CLIENT_ID`],
-    /// and [`PASSWORD`](super::PASSWORD) and [`PASSWORD_REALM`](super::PASSWORD_REALM) for [`LOGIN_CLIENT_ID`].
+    /// Sets the grant types of an application. At first [`CLIENT_CREDENTIALS`](crate::auth0::CLIENT_CREDENTIALS) for [`CLIENT_ID`],
+    /// and [`PASSWORD`](crate::auth0::PASSWORD) and [`PASSWORD_REALM`](crate::auth0::PASSWORD_REALM) for [`LOGIN_CLIENT_ID`].
     pub fn set_grant_types(&self, client_id: &str, grant_types: &[&str]) {
         lock(&self.state).issuing.application(client_id).grant_types = grant_types
             .iter()
@@ -50,13 +52,13 @@ impl Auth0 {
         scope.clone_into(&mut lock(&self.state).issuing.management_scope);
     }
 
-    /// Sets the scope of later tokens for [`API_AUDIENCE`](super::API_AUDIENCE). At first
+    /// Sets the scope of later tokens for [`API_AUDIENCE`](crate::auth0::API_AUDIENCE). At first
     /// `read:accounts`.
     pub fn set_api_scope(&self, scope: &str) {
         scope.clone_into(&mut lock(&self.state).issuing.api_scope);
     }
 
-    /// Sets the connection for [`PASSWORD`](super::PASSWORD). At first there is none.
+    /// Sets the connection for [`PASSWORD`](crate::auth0::PASSWORD). At first there is none.
     pub fn set_default_directory(&self, connection: &str) {
         lock(&self.state).issuing.default_directory = Some(connection.to_owned());
     }
@@ -67,7 +69,7 @@ impl Auth0 {
         lock(&self.state).issuing.expires_in = expires_in;
     }
 
-    /// Sets the format of access tokens for [`API_AUDIENCE`](super::API_AUDIENCE). At first
+    /// Sets the format of access tokens for [`API_AUDIENCE`](crate::auth0::API_AUDIENCE). At first
     /// [`TokenProfile::Auth0`].
     pub fn set_token_profile(&self, profile: TokenProfile) {
         lock(&self.state).issuing.profile = profile;

@@ -8,12 +8,14 @@ use axum::{
 };
 use serde_json::Value;
 
-use super::{
-    management::{Caller, Parameters, only},
-    merged::merged,
-    state::{Auth0, Shared},
+use super::forms::{Caller, Parameters, only};
+use crate::{
+    auth0::{
+        merged::merged,
+        state::{Auth0, Shared},
+    },
+    wire::lock,
 };
-use crate::wire::lock;
 
 impl Auth0 {
     /// Sets members of brute-force protection: `enabled`, `shields`, `mode`, `allowlist`,

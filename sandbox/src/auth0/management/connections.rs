@@ -13,11 +13,14 @@ use axum::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{
-    management::{Caller, Parameters, api_error, by_id, complain, listed, members, missing, only},
-    state::{Auth0, Shared, State},
+use super::forms::{
+    Caller, Parameters, api_error, by_id, complain, listed, members, missing, only,
 };
-use crate::{random, sms, wire::lock};
+use crate::{
+    auth0::state::{Auth0, Shared, State},
+    random, sms,
+    wire::lock,
+};
 
 /// Options of a connection with the strategy `sms`, including those of its legacy gateway.
 const SMS_OPTIONS: [&str; 17] = [

@@ -11,12 +11,14 @@ use axum::{
 };
 use serde_json::json;
 
-use super::{
-    management::{Caller, Parameters, missing, only},
-    state::{Auth0, Shared},
-    tenant::RESULT_URL,
+use super::forms::{Caller, Parameters, missing, only};
+use crate::{
+    auth0::{
+        state::{Auth0, Shared},
+        tenant::RESULT_URL,
+    },
+    wire::lock,
 };
-use crate::wire::lock;
 
 impl Auth0 {
     /// Sets whether the templates have a *Redirect To*. Some tenants made since May 2026 cannot set

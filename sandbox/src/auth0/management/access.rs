@@ -8,11 +8,11 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 
-use super::{
-    management::api_error,
-    state::{Auth0, Shared},
+use super::forms::api_error;
+use crate::{
+    auth0::state::{Auth0, Shared},
+    wire::{Complaints, lock},
 };
-use crate::wire::{Complaints, lock};
 
 impl Auth0 {
     /// Revokes all access tokens for the Management API.

@@ -1,4 +1,4 @@
-//! `POST /oauth/token`: the form of a request, and the rules for tokens.
+//! The form of a request, and the rules for tokens.
 
 use std::collections::HashMap;
 
@@ -11,13 +11,13 @@ use axum::{
 };
 use serde_json::Value;
 
-use super::{
-    issuing::{CLIENT_CREDENTIALS, PASSWORD, PASSWORD_REALM},
-    refusal::{Refusal, refuse, too_many_requests},
-    state::{Shared, State},
-    tenant::{API_AUDIENCE, REALM},
-};
+use super::refusal::{Refusal, refuse, too_many_requests};
 use crate::{
+    auth0::{
+        issuing::{CLIENT_CREDENTIALS, PASSWORD, PASSWORD_REALM},
+        state::{Shared, State},
+        tenant::{API_AUDIENCE, REALM},
+    },
     sms,
     wire::{Complaints, lock},
 };
@@ -67,7 +67,7 @@ fn body_fields(
     }
 }
 
-pub(super) async fn token(
+pub(in crate::auth0) async fn token(
     Axum(state): Axum<Shared>,
     Extension(complaints): Extension<Complaints>,
     headers: HeaderMap,

@@ -12,12 +12,11 @@ use axum::{
 };
 use serde_json::{Map, Value};
 
-use super::{
-    management::{api_error, project},
-    state::Shared,
-    user::profile,
+use super::forms::{api_error, project};
+use crate::{
+    auth0::{state::Shared, user::profile},
+    wire::{Complaints, lock},
 };
-use crate::wire::{Complaints, lock};
 
 pub(super) fn routes() -> Router<Shared> {
     Router::new()

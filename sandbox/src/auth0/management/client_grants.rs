@@ -9,12 +9,15 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use super::{
-    management::{Caller, Parameters, listed, only},
-    state::Shared,
-    tenant::{API_AUDIENCE, CLIENT_ID},
+use super::forms::{Caller, Parameters, listed, only};
+use crate::{
+    auth0::{
+        state::Shared,
+        tenant::{API_AUDIENCE, CLIENT_ID},
+    },
+    sms,
+    wire::lock,
 };
-use crate::{sms, wire::lock};
 
 pub(super) fn routes() -> Router<Shared> {
     Router::new().route("/api/v2/client-grants", get(grants))

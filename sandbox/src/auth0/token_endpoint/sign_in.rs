@@ -2,12 +2,8 @@
 
 use axum::http::StatusCode;
 
-use super::{
-    issuing::WrongPassword,
-    refusal::{Refusal, refuse},
-    state::State,
-    user::User,
-};
+use super::refusal::{Refusal, refuse};
+use crate::auth0::{issuing::WrongPassword, state::State, user::User};
 
 impl State {
     /// The user with this address and password, or the refusal. Only a request with the right

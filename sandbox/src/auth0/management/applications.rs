@@ -8,12 +8,11 @@ use axum::{
 };
 use serde_json::json;
 
-use super::{
-    management::{Caller, Parameters, missing, only},
-    state::Shared,
-    tenant::CLIENT_ID,
+use super::forms::{Caller, Parameters, missing, only};
+use crate::{
+    auth0::{state::Shared, tenant::CLIENT_ID},
+    wire::lock,
 };
-use crate::wire::lock;
 
 pub(super) fn routes() -> Router<Shared> {
     Router::new().route("/api/v2/clients/{id}", get(application))

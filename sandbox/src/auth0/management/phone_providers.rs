@@ -13,14 +13,17 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use super::{
-    action::Action,
-    management::{Caller, Parameters, api_error, by_id, complain, members, missing, only},
-    merged::merged,
-    state::{Auth0, Shared},
-    tenant::THEN,
+use super::forms::{Caller, Parameters, api_error, by_id, complain, members, missing, only};
+use crate::{
+    auth0::{
+        action::Action,
+        merged::merged,
+        state::{Auth0, Shared},
+        tenant::THEN,
+    },
+    random,
+    wire::lock,
 };
-use crate::{random, wire::lock};
 
 /// The trigger of a phone provider's Action.
 const PHONE_TRIGGER: &str = "custom-phone-provider";

@@ -12,12 +12,16 @@ use axum::{
 use serde_json::{Value, json};
 
 use super::{
-    management::{api_error, project},
+    forms::{api_error, project},
     search,
-    state::{Auth0, Shared},
-    user::{User, profile},
 };
-use crate::wire::{Complaints, lock};
+use crate::{
+    auth0::{
+        state::{Auth0, Shared},
+        user::{User, profile},
+    },
+    wire::{Complaints, lock},
+};
 
 /// Maximum length of path and query. Auth0 documents that a limit exists, but not its value.
 const URL_LIMIT: usize = 8 * 1024;

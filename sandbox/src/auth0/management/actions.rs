@@ -12,13 +12,16 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use super::{
-    action::Action,
-    management::{Caller, Parameters, api_error, complain, members, missing, only},
-    state::{Auth0, Shared},
-    tenant::THEN,
+use super::forms::{Caller, Parameters, api_error, complain, members, missing, only};
+use crate::{
+    auth0::{
+        action::Action,
+        state::{Auth0, Shared},
+        tenant::THEN,
+    },
+    random,
+    wire::lock,
 };
-use crate::{random, wire::lock};
 
 impl Auth0 {
     /// All Actions, in the order of creation.

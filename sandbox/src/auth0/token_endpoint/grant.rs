@@ -2,8 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{issuing::TokenProfile, state::State, tenant::API_AUDIENCE, user::User};
-use crate::random;
+use crate::{
+    auth0::{issuing::TokenProfile, state::State, tenant::API_AUDIENCE, user::User},
+    random,
+};
 
 /// The scope that Auth0 grants to a user who signs in, without a request for it.
 const OIDC_SCOPE: &str = "openid profile email address phone offline_access";

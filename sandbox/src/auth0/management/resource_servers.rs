@@ -8,13 +8,11 @@ use axum::{
 };
 use serde_json::json;
 
-use super::{
-    issuing::TokenProfile,
-    management::{Caller, Parameters, missing, only},
-    state::Shared,
-    tenant::API_AUDIENCE,
+use super::forms::{Caller, Parameters, missing, only};
+use crate::{
+    auth0::{issuing::TokenProfile, state::Shared, tenant::API_AUDIENCE},
+    wire::lock,
 };
-use crate::wire::lock;
 
 pub(super) fn routes() -> Router<Shared> {
     Router::new().route("/api/v2/resource-servers/{id}", get(api))
