@@ -2,10 +2,21 @@
 //! `<Number url>`, `transcribeCallback`...) are refused: the simulator does not make such requests.
 //! Error codes: <https://www.twilio.com/docs/api/errors>.
 
-use std::ops::RangeInclusive;
+mod dial;
+mod gather;
+mod record;
 
-use super::{Element, Error, check, error, response};
-use crate::twilio::e164;
+pub use dial::Dial;
+pub use gather::Gather;
+pub use record::Record;
+
+use super::{
+    schema::{KEYS, check, language, method, no_text, number, one_of, owned, response, value},
+    xml::{Element, Error, error},
+};
+use dial::dial;
+use gather::gather;
+use record::record;
 
 /// A verb of a voice document.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,128 +64,6 @@ pub enum VoiceVerb {
     },
 }
 
-/// `<Gather>`: waits for keys.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Gather {
-    /// `<Say>`, `<Play>` and `<Pause>` while it waits.
-    pub verbs: Vec<VoiceVerb>,
-    /// The URL as written; empty (default): the current document's URL.
-    pub action: String,
-    /// `GET` or `POST` (default).
-    pub method: String,
-    /// True if it accepts keys, not only speech.
-    pub keys: bool,
-    /// Maximum number of keys; `None`: no limit.
-    pub num_digits: Option<usize>,
-    /// The key that ends the input (`#`); `None`: no key.
-    pub finish_on_key: Option<char>,
-    /// Seconds without a key that end the input (5).
-    pub timeout: u32,
-    /// True if `action` is requested although no key was pressed.
-    pub action_on_empty_result: bool,
-}
-
-/// `<Dial>`: calls one number and connects the caller.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Dial {
-    /// E.164.
-    pub number: String,
-    /// The URL as written; `None`: the document continues.
-    pub action: Option<String>,
-    /// `GET` or `POST` (default).
-    pub method: String,
-    /// Maximum ringing time, seconds (30).
-    pub timeout: u32,
-    /// Maximum length of the call, seconds (14,400).
-    pub time_limit: u32,
-    /// E.164; `None`: the caller's own number.
-    pub caller_id: Option<String>,
-    /// True if `*` ends the called side.
-    pub hangup_on_star: bool,
-    /// True if the caller's side rings until the called side answers.
-    pub answer_on_bridge: bool,
-    /// The country of the ringing tone for the caller.
-    pub ring_tone: Option<String>,
-    /// True if the conversation is recorded.
-    pub record: bool,
-}
-
-/// `<Record>`: records the caller.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record {
-    /// The URL as written; empty (default): the current document's URL.
-    pub action: String,
-    /// `GET` or `POST` (default).
-    pub method: String,
-    /// Seconds of silence that end the recording (5).
-    pub timeout: u32,
-    /// Maximum length, seconds (3,600).
-    pub max_length: u32,
-    /// The keys that end the recording (all twelve).
-    pub finish_on_key: String,
-    /// True if a beep precedes the recording.
-    pub play_beep: bool,
-}
-
-const KEYS: &str = "0123456789*#";
-const GATHER: [&str; 18] = [
-    "input",
-    "action",
-    "method",
-    "numDigits",
-    "finishOnKey",
-    "timeout",
-    "actionOnEmptyResult",
-    "bargeIn",
-    "speechTimeout",
-    "speechModel",
-    "language",
-    "hints",
-    "enhanced",
-    "profanityFilter",
-    "maxSpeechTime",
-    "partialResultCallback",
-    "partialResultCallbackMethod",
-    "debug",
-];
-const DIAL: [&str; 12] = [
-    "action",
-    "method",
-    "timeout",
-    "timeLimit",
-    "callerId",
-    "hangupOnStar",
-    "answerOnBridge",
-    "ringTone",
-    "record",
-    "recordingTrack",
-    "trim",
-    "sequential",
-];
-const RECORD: [&str; 8] = [
-    "action",
-    "method",
-    "timeout",
-    "maxLength",
-    "finishOnKey",
-    "playBeep",
-    "transcribe",
-    "trim",
-];
-const RING_TONES: [&str; 40] = [
-    "at", "au", "bg", "br", "be", "ch", "cl", "cn", "cz", "de", "dk", "ee", "es", "fi", "fr", "gr",
-    "hu", "il", "in", "it", "lt", "jp", "mx", "my", "nl", "no", "nz", "ph", "pl", "pt", "ru", "se",
-    "sg", "th", "uk", "us", "us-old", "tw", "ve", "za",
-];
-const RECORDED: [&str; 6] = [
-    "true",
-    "false",
-    "record-from-answer",
-    "record-from-ringing",
-    "record-from-answer-dual",
-    "record-from-ringing-dual",
-];
-
 /// The verbs of an answer to a call.
 pub fn voice(document: &str) -> Result<Vec<VoiceVerb>, Error> {
     let verbs = response(document)?
@@ -190,76 +79,6 @@ pub fn voice(document: &str) -> Result<Vec<VoiceVerb>, Error> {
         return error(12200, "<Reject> is not the first verb");
     }
     Ok(verbs)
-}
-
-/// The attribute's value, if it passes `fits`. `code` is the error for a wrong value.
-fn value<'a>(
-    element: &'a Element,
-    name: &str,
-    code: u32,
-    fits: impl Fn(&str) -> bool,
-) -> Result<Option<&'a str>, Error> {
-    match element.attribute(name) {
-        Some(value) if !fits(value) => error(
-            code,
-            format!("{}: Invalid {name} value {value:?}", element.name),
-        ),
-        value => Ok(value),
-    }
-}
-
-fn one_of<'a>(
-    element: &'a Element,
-    name: &str,
-    code: u32,
-    words: &[&str],
-) -> Result<Option<&'a str>, Error> {
-    value(element, name, code, |value| words.contains(&value))
-}
-
-fn number(
-    element: &Element,
-    name: &str,
-    code: u32,
-    range: RangeInclusive<u32>,
-) -> Result<Option<u32>, Error> {
-    let digits = value(element, name, code, |value| {
-        value.bytes().all(|b| b.is_ascii_digit())
-            && value.parse().is_ok_and(|number| range.contains(&number))
-    })?;
-    Ok(digits.and_then(|digits| digits.parse().ok()))
-}
-
-fn flag(element: &Element, name: &str, code: u32) -> Result<Option<bool>, Error> {
-    Ok(one_of(element, name, code, &["true", "false"])?.map(|word| word == "true"))
-}
-
-fn method(element: &Element, code: u32) -> Result<String, Error> {
-    Ok(one_of(element, "method", code, &["GET", "POST"])?
-        .unwrap_or("POST")
-        .to_owned())
-}
-
-/// True for a language tag such as `en-US`, `cmn-Hans-CN` or `es-419`.
-fn language(tag: &str) -> bool {
-    let mut parts = tag.split('-');
-    parts.next().is_some_and(|first| {
-        matches!(first.len(), 2 | 3) && first.bytes().all(|b| b.is_ascii_lowercase())
-    }) && parts
-        .all(|part| matches!(part.len(), 2..=8) && part.bytes().all(|b| b.is_ascii_alphanumeric()))
-}
-
-fn owned(value: Option<&str>) -> Option<String> {
-    value.map(str::to_owned)
-}
-
-/// Checks that an element has no text besides its children.
-fn no_text(element: &Element) -> Result<(), Error> {
-    if element.text.trim().is_empty() {
-        Ok(())
-    } else {
-        error(12200, format!("text in <{}>", element.name))
-    }
 }
 
 fn verb(element: &Element) -> Result<VoiceVerb, Error> {
@@ -340,126 +159,6 @@ fn verb(element: &Element) -> Result<VoiceVerb, Error> {
         "Sms" => error(12200, "<Sms> is deprecated in calls"),
         name => error(12200, format!("<{name}> is not a voice verb")),
     }
-}
-
-fn gather(element: &Element) -> Result<Gather, Error> {
-    if let Some(child) = element
-        .children
-        .iter()
-        .find(|child| !["Say", "Play", "Pause"].contains(&child.name.as_str()))
-    {
-        return error(
-            13320,
-            format!("Gather: Invalid nested verb <{}>", child.name),
-        );
-    }
-    check(element, &GATHER, &["Say", "Play", "Pause"])?;
-    no_text(element)?;
-    let input = value(element, "input", 13326, |words| {
-        words
-            .split(' ')
-            .all(|word| ["dtmf", "speech"].contains(&word))
-    })?;
-    let seconds_or_auto =
-        |value: &str| value == "auto" || value.parse().is_ok_and(|seconds: u32| seconds > 0);
-    value(element, "speechTimeout", 13327, seconds_or_auto)?;
-    number(element, "maxSpeechTime", 13328, 1..=600)?;
-    one_of(
-        element,
-        "partialResultCallbackMethod",
-        13329,
-        &["GET", "POST"],
-    )?;
-    value(element, "language", 13331, language)?;
-    flag(element, "bargeIn", 13332)?;
-    flag(element, "profanityFilter", 13333)?;
-    flag(element, "enhanced", 12200)?;
-    flag(element, "debug", 12200)?;
-    let finish = value(element, "finishOnKey", 13310, |key| {
-        key.is_empty() || key.len() == 1 && KEYS.contains(key)
-    })?;
-    Ok(Gather {
-        verbs: element
-            .children
-            .iter()
-            .map(verb)
-            .collect::<Result<_, _>>()?,
-        action: element.attribute("action").unwrap_or_default().to_owned(),
-        method: method(element, 13312)?,
-        keys: input.is_none_or(|input| input.contains("dtmf")),
-        num_digits: number(element, "numDigits", 13314, 1..=1000)?.map(|n| n as usize),
-        finish_on_key: finish.map_or(Some('#'), |key| key.chars().next()),
-        timeout: number(element, "timeout", 13313, 1..=600)?.unwrap_or(5),
-        action_on_empty_result: flag(element, "actionOnEmptyResult", 13338)?.unwrap_or(false),
-    })
-}
-
-fn dial(element: &Element) -> Result<Dial, Error> {
-    if let Some(child) = element.children.iter().find(|child| child.name != "Number") {
-        return error(13215, format!("Dial: <{}> is not simulated", child.name));
-    }
-    check(element, &DIAL, &["Number"])?;
-    let number_text = match &element.children[..] {
-        [] => &element.text,
-        [number] => {
-            check(number, &["sendDigits"], &[])?;
-            value(number, "sendDigits", 13222, |keys| {
-                keys.chars()
-                    .all(|key| KEYS.contains(key) || "wW".contains(key))
-            })?;
-            no_text(element)?;
-            &number.text
-        }
-        _ => return error(13215, "Dial: several numbers are not simulated"),
-    };
-    let dialled = number_text.trim();
-    if !e164(dialled) {
-        return error(
-            13223,
-            format!("Dial: Invalid phone number format {dialled:?}"),
-        );
-    }
-    one_of(
-        element,
-        "recordingTrack",
-        13622,
-        &["inbound", "outbound", "both"],
-    )?;
-    one_of(element, "trim", 13699, &["trim-silence", "do-not-trim"])?;
-    flag(element, "sequential", 12200)?;
-    let record = value(element, "record", 13217, |word| {
-        word == "do-not-record" || RECORDED.contains(&word)
-    })?;
-    Ok(Dial {
-        number: dialled.to_owned(),
-        action: owned(element.attribute("action")),
-        method: method(element, 13210)?,
-        timeout: number(element, "timeout", 13212, 5..=600)?.unwrap_or(30),
-        time_limit: number(element, "timeLimit", 13216, 1..=14_400)?.unwrap_or(14_400),
-        caller_id: owned(value(element, "callerId", 13214, e164)?),
-        hangup_on_star: flag(element, "hangupOnStar", 13213)?.unwrap_or(false),
-        answer_on_bridge: flag(element, "answerOnBridge", 12200)?.unwrap_or(false),
-        ring_tone: owned(one_of(element, "ringTone", 12200, &RING_TONES)?),
-        record: record.is_some_and(|word| !["do-not-record", "false"].contains(&word)),
-    })
-}
-
-fn record(element: &Element) -> Result<Record, Error> {
-    check(element, &RECORD, &[])?;
-    no_text(element)?;
-    flag(element, "transcribe", 13614)?;
-    one_of(element, "trim", 13699, &["trim-silence", "do-not-trim"])?;
-    let finish = value(element, "finishOnKey", 13613, |keys| {
-        keys.chars().all(|key| KEYS.contains(key))
-    })?;
-    Ok(Record {
-        action: element.attribute("action").unwrap_or_default().to_owned(),
-        method: method(element, 13610)?,
-        timeout: number(element, "timeout", 13611, 1..=14_400)?.unwrap_or(5),
-        max_length: number(element, "maxLength", 13612, 1..=14_400)?.unwrap_or(3600),
-        finish_on_key: finish.unwrap_or(KEYS).to_owned(),
-        play_beep: flag(element, "playBeep", 13616)?.unwrap_or(true),
-    })
 }
 
 #[cfg(test)]
