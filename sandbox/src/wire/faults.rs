@@ -9,7 +9,7 @@ use super::{
     shared::Shared,
 };
 
-/// Decides which faults one [`Server`] produces. Cheap to clone.
+/// Decides which faults one [`super::Server`] produces. Cheap to clone.
 #[derive(Clone)]
 pub struct Faults(pub(super) Arc<Shared>);
 
