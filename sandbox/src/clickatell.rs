@@ -27,9 +27,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    random,
+    random, segments,
     sms::{self, Account, Sent, Shared},
-    twilio,
     wire::{Complaints, Server, lock},
 };
 
@@ -287,10 +286,10 @@ async fn sendmsg(
         return complain(106, "from is digits or a name");
     }
     let text = match field("unicode") {
-        "1" => hex_ucs2(field("text")).map(|text| (twilio::ucs2_segments(&text), text)),
+        "1" => hex_ucs2(field("text")).map(|text| (segments::ucs2_segments(&text), text)),
         "" | "0" => Some(field("text"))
             .filter(|text| text.is_ascii())
-            .map(|text| (twilio::segments(text), text.to_owned())),
+            .map(|text| (segments::segments(text), text.to_owned())),
         _ => None,
     };
     let Some((parts, text)) = text else {

@@ -19,9 +19,8 @@ use axum::{
 use serde_json::{Map, Value, json};
 
 use crate::{
-    okta, random,
+    okta, random, segments,
     sms::{self, Account, Sent, Shared},
-    twilio,
     wire::{Complaints, Server, lock},
 };
 
@@ -256,7 +255,7 @@ fn resource(sent: &Sent, taken: u64) -> Value {
         "error_code": "000", "from_number": sent.from, "message_direction": "outbound", "message_expiry": sent.validity.map(|time| time.as_secs()),
         "message_state": "delivered", "message_time": time, "message_type": "sms", "message_uuid": sent.id, "powerpack_id": null,
         "resource_uri": format!("/v1/Account/{AUTH_ID}/Message/{}/", sent.id), "to_number": sent.to.trim_start_matches('+'),
-        "total_amount": "0.00500", "total_rate": "0.00500", "units": twilio::segments(&sent.text),
+        "total_amount": "0.00500", "total_rate": "0.00500", "units": segments::segments(&sent.text),
     })
 }
 

@@ -161,6 +161,15 @@ pub(crate) fn is_number(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
+/// An E.164 number: a plus and 7 to 15 digits.
+pub(crate) fn e164(number: &str) -> bool {
+    number.strip_prefix('+').is_some_and(|digits| {
+        (7..=15).contains(&digits.len())
+            && !digits.starts_with('0')
+            && digits.bytes().all(|b| b.is_ascii_digit())
+    })
+}
+
 /// A number, or a name of at most 11 letters and digits.
 pub(crate) fn is_sender(text: &str) -> bool {
     is_number(text)

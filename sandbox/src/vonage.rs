@@ -19,9 +19,8 @@ use serde_json::{Map, Value, json};
 use sha2::Sha256;
 
 use crate::{
-    random,
+    random, segments,
     sms::{self, Account, Sent, Shared},
-    twilio,
     wire::{Complaints, Server, lock},
 };
 
@@ -202,7 +201,7 @@ async fn send(
         return complain(3, "from is digits or a name");
     }
     let kind = fields.get("type").map_or("text", String::as_str);
-    let plain = text.chars().all(|c| twilio::septets(c).is_some());
+    let plain = text.chars().all(|c| segments::septets(c).is_some());
     if !["text", "unicode"].contains(&kind) {
         return complain(3, "type is text, unicode or binary");
     }
@@ -216,7 +215,7 @@ async fn send(
     let arriving: String = text
         .chars()
         .map(|c| {
-            if kind == "text" && twilio::septets(c).is_none() {
+            if kind == "text" && segments::septets(c).is_none() {
                 '?'
             } else {
                 c
@@ -224,9 +223,9 @@ async fn send(
         })
         .collect();
     let parts = if kind == "text" {
-        twilio::segments(&arriving)
+        segments::segments(&arriving)
     } else {
-        twilio::ucs2_segments(&arriving)
+        segments::ucs2_segments(&arriving)
     };
     let ttl = match sms::number(&fields, "ttl", 20_000..=604_800_000) {
         Ok(ttl) => ttl.map(Duration::from_millis),

@@ -9,7 +9,11 @@ use sandbox::{
 };
 use serde_json::{Value, json};
 
-use super::{Checked, Failure, GATEWAY, Story, calls, heard, print_call, say};
+use super::{
+    Checked, Failure, GATEWAY, Story,
+    calls::calls,
+    print::{heard, print_call, say},
+};
 
 const PROVIDERS: [&str; 4] = ["Twilio", "Clickatell", "Plivo", "Vonage"];
 

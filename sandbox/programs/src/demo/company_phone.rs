@@ -7,7 +7,8 @@ use sandbox::{
 use serde_json::{Value, json};
 
 use super::{
-    CALL, Checked, FORWARD, Failure, PROVISION, SWITCHED_ON, Story, heard, hears, paint, say,
+    CALL, Checked, FORWARD, Failure, PROVISION, SWITCHED_ON, Story,
+    print::{heard, hears, paint, say},
 };
 
 /// Ann's own phone.

@@ -12,7 +12,11 @@ use sandbox::{
 };
 use serde_json::{Value, json};
 
-use super::{API, Checked, FLOW, Failure, IVR, Story, calls, print_call, say};
+use super::{
+    API, Checked, FLOW, Failure, IVR, Story,
+    calls::calls,
+    print::{self, print_call, say},
+};
 
 /// The phone of the account's holder.
 const CALLER: &str = "+4512345678";
@@ -424,6 +428,6 @@ impl Story {
 
 fn hears(who: &str, call: &Call) {
     for text in &call.heard {
-        super::hears(who, text);
+        print::hears(who, text);
     }
 }

@@ -11,10 +11,20 @@ use axum::{
 use serde_json::{Value, json};
 
 use super::{
-    ACCOUNT_SID, Pairs, Shared, Stock, authenticate, complain, flag, friendly, in_area, is_area,
-    page_size, parameters, refuse,
+    inventory::in_area,
+    owned::friendly,
+    requests::{complain, is_area},
+    stock::Stock,
 };
-use crate::wire::Complaints;
+use crate::{
+    twilio::{
+        account::Shared,
+        api::{authenticate, refuse},
+        ids::ACCOUNT_SID,
+        parameters::{Pairs, flag, page_size, parameters},
+    },
+    wire::Complaints,
+};
 
 /// A `Contains` pattern: plain characters and the wildcards or anchors around them.
 #[derive(Debug, PartialEq, Eq)]
@@ -191,6 +201,7 @@ fn available(number: &str, stock: &Stock) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::twilio::numbers::api::Api;
 
     #[test]
     fn patterns() {
@@ -229,6 +240,79 @@ mod tests {
             "æøå",
         ] {
             assert_eq!(Pattern::parse(text), None, "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn searches_find_what_is_in_stock() {
+        let api = Api::start().await;
+        api.0.stock(
+            &["+12045550100"],
+            &Stock {
+                country: "CA",
+                sms: false,
+                ..Stock::default()
+            },
+        );
+        for (query, found) in [
+            (
+                "US/Local.json?AreaCode=628&PageSize=2",
+                &["+16285550100", "+16285550101"][..],
+            ),
+            ("US/Local.json?AreaCode=204", &[]),
+            (
+                "CA/Local.json?AreaCode=204&VoiceEnabled=true",
+                &["+12045550100"],
+            ),
+            ("CA/Local.json?SmsEnabled=true", &[]),
+            ("US/TollFree.json", &[]),
+            ("DK/Mobile.json?Contains=%2B4520550100", &["+4520550100"]),
+            ("DK/Mobile.json?ExcludeAllAddressRequired=true", &[]),
+            (
+                "DK/Mobile.json?ExcludeLocalAddressRequired=true&Contains=%2B4520550100",
+                &["+4520550100"],
+            ),
+            ("SE/Mobile.json", &[]),
+        ] {
+            assert_eq!(
+                api.numbers(&format!("AvailablePhoneNumbers/{query}")).await,
+                found,
+                "{query}"
+            );
+        }
+        assert_eq!(
+            api.numbers("AvailablePhoneNumbers/US/Local.json")
+                .await
+                .len(),
+            50
+        );
+        let number =
+            &api.get("AvailablePhoneNumbers/DK/Mobile.json").await.1["available_phone_numbers"][0];
+        assert_eq!(
+            (&number["iso_country"], &number["address_requirements"]),
+            (&json!("DK"), &json!("any"))
+        );
+        assert_eq!(
+            api.get("AvailablePhoneNumbers/US/Mobile.json").await.1["code"],
+            20404
+        );
+        assert_eq!(api.0.server().complaints(), [""; 0]);
+        for query in [
+            "US/Local.json?Prefix=415",
+            "US/Local.json?AreaCode=415&AreaCode=628",
+            "US/Local.json?AreaCode=41",
+            "DK/Local.json?AreaCode=415",
+            "US/Local.json?Contains=4*5",
+            "US/Local.json?PageSize=1001",
+            "US/Local.json?SmsEnabled=yes",
+            "us/Local.json",
+        ] {
+            assert_eq!(
+                api.get(&format!("AvailablePhoneNumbers/{query}")).await.0,
+                400,
+                "{query}"
+            );
+            assert_eq!(api.0.server().complaints().len(), 1, "{query}");
         }
     }
 }

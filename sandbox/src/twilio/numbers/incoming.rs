@@ -1,180 +1,28 @@
-//! The account's numbers: lists, purchases, changes, releases.
+//! The account's numbers: purchases, changes, releases.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use axum::{
     Extension, Json,
     body::Bytes,
-    extract::{Path, Query, State as Axum},
-    http::{HeaderMap, StatusCode, header},
+    extract::{Path, State as Axum},
+    http::{HeaderMap, StatusCode},
     response::{IntoResponse as _, Response},
 };
-use serde_json::json;
 
 use super::{
-    FIELDS, Kind, Numbers, Owned, Pairs, Shared, authenticate, base, complain, e164, flag, is_area,
-    page_size, parameters, refuse,
+    inventory::Numbers,
+    owned::base,
+    requests::{complain, form, is_area, is_sid},
 };
-use crate::{sms, wire::Complaints};
-
-pub(super) async fn list(
-    Axum(shared): Axum<Arc<Shared>>,
-    Extension(complaints): Extension<Complaints>,
-    Path(account): Path<String>,
-    Query(query): Query<Pairs>,
-    headers: HeaderMap,
-) -> Response {
-    let state = match authenticate(&shared, &complaints, &account, &headers) {
-        Ok(state) => state,
-        Err(refusal) => return refusal,
-    };
-    let known = [
-        "Beta",
-        "FriendlyName",
-        "PhoneNumber",
-        "Origin",
-        "PageSize",
-        "Page",
-        "PageToken",
-    ];
-    let answer = || {
-        let parameters = parameters(query, &known)?;
-        let size = page_size(&parameters)?.min(state.numbers.page_size);
-        flag(&parameters, "Beta")?;
-        let origin = parameters.get("Origin").map_or("twilio", String::as_str);
-        if !["twilio", "hosted"].contains(&origin) {
-            return Err(format!("Origin={origin}"));
-        }
-        let page = parameters
-            .get("Page")
-            .map_or(Some(0), |page| page.parse::<usize>().ok())
-            .ok_or("Page is a number")?;
-        let after = match parameters.get("PageToken") {
-            None if page == 0 => 0,
-            None => return Err("a page without its token".to_owned()),
-            Some(token) => {
-                token
-                    .strip_prefix("PA")
-                    .and_then(|sid| state.numbers.by_sid.get(sid))
-                    .filter(|_| page > 0)
-                    .ok_or("a page token that was not issued")?
-                    + 1
-            }
-        };
-        let partial = parameters
-            .get("PhoneNumber")
-            .map(|text| text.chars().collect::<Vec<_>>());
-        if partial.as_ref().is_some_and(|partial| {
-            partial
-                .iter()
-                .any(|c| !c.is_ascii_digit() && !"+*".contains(*c))
-        }) {
-            return Err("PhoneNumber has digits and asterisks".to_owned());
-        }
-        let fits = |owned: &&Owned| {
-            !owned.released
-                && !owned.lags
-                && origin == "twilio"
-                && parameters
-                    .get("FriendlyName")
-                    .is_none_or(|name| owned.field("FriendlyName") == name)
-                && partial
-                    .as_ref()
-                    .is_none_or(|partial| contains(&owned.number, partial))
-        };
-        let all = state.numbers.owned[after..].iter();
-        let mut found: Vec<_> = match parameters.get("FriendlyName") {
-            Some(name) => {
-                let named = state.numbers.named(name);
-                let named = named.filter(|(index, _)| *index >= after);
-                let named = named.map(|(_, owned)| owned);
-                named.filter(fits).take(size + 1).collect()
-            }
-            None => all.filter(fits).take(size + 1).collect(),
-        };
-        let more = found.len() > size;
-        found.truncate(size);
-        let address = |page: usize, after: Option<&&Owned>| {
-            let mut address = form_urlencoded::Serializer::new(String::new());
-            for name in ["FriendlyName", "Beta", "PhoneNumber", "Origin"] {
-                address.extend_pairs(parameters.get(name).map(|value| (name, value)));
-            }
-            address
-                .append_pair("PageSize", &size.to_string())
-                .append_pair("Page", &page.to_string());
-            address.extend_pairs(after.map(|owned| ("PageToken", format!("PA{}", owned.sid))));
-            format!("{}.json?{}", base(), address.finish())
-        };
-        let numbers = found
-            .iter()
-            .map(|owned| owned.resource())
-            .collect::<Vec<_>>();
-        Ok(json!({
-            "incoming_phone_numbers": numbers, "page": page, "page_size": size, "start": page * size,
-            "end": page * size + numbers.len().saturating_sub(1), "uri": address(page, None), "first_page_uri": address(0, None),
-            "previous_page_uri": null, "next_page_uri": found.last().filter(|_| more).map(|last| address(page + 1, Some(last))),
-        }))
-    };
-    match answer() {
-        Ok(page) => Json(page).into_response(),
-        Err(what) => complain(&complaints, 20001, &what),
-    }
-}
-
-/// True if a part of the number matches; an asterisk matches any digit.
-fn contains(number: &str, partial: &[char]) -> bool {
-    let digits = number.chars().collect::<Vec<_>>();
-    partial.is_empty()
-        || digits.windows(partial.len()).any(|part| {
-            part.iter()
-                .zip(partial)
-                .all(|(digit, c)| digit == c || *c == '*' && *digit != '+')
-        })
-}
-
-/// The form's fields, each with a valid value. `more` are names that set no field.
-fn form(
-    headers: &HeaderMap,
-    body: &[u8],
-    more: &[&str],
-) -> Result<HashMap<String, String>, (u32, String)> {
-    let content_type = sms::header(headers, header::CONTENT_TYPE);
-    if content_type.split(';').next() != Some("application/x-www-form-urlencoded") {
-        return Err((20001, format!("content type {content_type:?}")));
-    }
-    let known = FIELDS
-        .iter()
-        .map(|(name, ..)| *name)
-        .chain(more.iter().copied())
-        .collect::<Vec<_>>();
-    let fields = sms::form(body, &known).map_err(|what| (20001, what))?;
-    for (name, kind, _) in FIELDS {
-        let Some(value) = fields.get(name).filter(|value| !value.is_empty()) else {
-            continue;
-        };
-        let (fits, code) = match kind {
-            Kind::Name => (value.chars().count() <= 64, 20001),
-            Kind::Url => (
-                url::Url::parse(value).is_ok_and(|url| ["http", "https"].contains(&url.scheme())),
-                21502,
-            ),
-            Kind::Sid(prefix) => (is_sid(value, prefix), 20001),
-            Kind::Flag => (value.parse::<bool>().is_ok(), 20001),
-            Kind::OneOf(values) => (values.contains(&value.as_str()), 20001),
-        };
-        if !fits {
-            return Err((code, format!("{name} is not valid: {value}")));
-        }
-    }
-    Ok(fields)
-}
-
-fn is_sid(text: &str, prefix: &str) -> bool {
-    text.len() == 34
-        && text
-            .strip_prefix(prefix)
-            .is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_hexdigit()))
-}
+use crate::{
+    sms::e164,
+    twilio::{
+        account::Shared,
+        api::{authenticate, refuse},
+    },
+    wire::Complaints,
+};
 
 pub(super) async fn create(
     Axum(shared): Axum<Arc<Shared>>,
@@ -280,4 +128,191 @@ pub(super) async fn release(
         numbers.release(index);
         StatusCode::NO_CONTENT.into_response()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        twilio::{NUMBER, Stock, numbers::api::Api},
+        wire::lock,
+    };
+    use axum::http::Method;
+    use serde_json::{Value, json};
+
+    #[tokio::test]
+    async fn a_number_is_bought_changed_and_released() {
+        let api = Api::start().await;
+        let url = "http://127.0.0.1:1/#rc=3&rp=5xx,ct,rt";
+        let form = [
+            ("PhoneNumber", "+14155550100"),
+            ("FriendlyName", "switchboard:00u1"),
+            ("VoiceUrl", url),
+            ("SmsUrl", url),
+        ];
+        let (status, number) = api.buy(&form).await;
+        assert_eq!(
+            (
+                status,
+                &number["friendly_name"],
+                &number["voice_url"],
+                &number["sms_url"],
+                &number["voice_method"]
+            ),
+            (
+                201,
+                &json!("switchboard:00u1"),
+                &json!(url),
+                &json!(url),
+                &json!("POST")
+            )
+        );
+        let path = format!(
+            "IncomingPhoneNumbers/{}.json",
+            number["sid"].as_str().unwrap()
+        );
+        assert!(number["uri"].as_str().unwrap().ends_with(&path));
+        assert_eq!(api.get(&path).await, (200, number));
+        assert!(
+            !api.numbers("AvailablePhoneNumbers/US/Local.json?AreaCode=415")
+                .await
+                .contains(&"+14155550100".to_owned())
+        );
+        assert_eq!(
+            lock(&api.0.shared.state)
+                .numbers
+                .url("+14155550100", "VoiceUrl")
+                .as_deref(),
+            Some(url)
+        );
+        let form = [
+            ("SmsUrl", ""),
+            ("SmsMethod", "GET"),
+            ("VoiceCallerIdLookup", "true"),
+            ("FriendlyName", ""),
+        ];
+        let (status, number) = api.call(Method::POST, &path, &form).await;
+        assert_eq!(
+            (
+                status,
+                &number["sms_url"],
+                &number["sms_method"],
+                &number["voice_caller_id_lookup"],
+                &number["friendly_name"]
+            ),
+            (
+                200,
+                &json!(""),
+                &json!("GET"),
+                &json!(true),
+                &json!("(415) 555-0100")
+            )
+        );
+        let owned = &api.0.owned()[1];
+        assert_eq!(
+            (
+                owned.number.as_str(),
+                owned.field("VoiceUrl"),
+                owned.field("SmsMethod")
+            ),
+            ("+14155550100", url, "GET")
+        );
+        assert_eq!(
+            api.call(Method::DELETE, &path, &[]).await,
+            (204, Value::Null)
+        );
+        assert_eq!(api.call(Method::DELETE, &path, &[]).await.1["code"], 20404);
+        assert_eq!(
+            (api.0.purchases(), api.0.releases(), api.0.owned().len()),
+            (1, 1, 1)
+        );
+        assert_eq!(api.buy(&form[..0]).await.0, 400, "neither number nor area");
+        assert_eq!(api.0.server().complaints().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn purchases_are_refused_as_documented() {
+        let api = Api::start().await;
+        let refusing = Stock {
+            refusal: Some(21651),
+            ..Stock::default()
+        };
+        api.0.stock(&["+14155559999"], &refusing);
+        api.0.stock(
+            &["+4520559999"],
+            &Stock {
+                country: "DK",
+                list: "Mobile",
+                bundle: true,
+                ..Stock::default()
+            },
+        );
+        api.0.sell_out("+1925");
+        api.0.snatch_next(1);
+        let long = "x".repeat(65);
+        for (form, code, complaints) in [
+            (vec![("PhoneNumber", "+14155550100")], 21422, 0),
+            (vec![("PhoneNumber", "+14155550199")], 21422, 0),
+            (vec![("PhoneNumber", NUMBER)], 21422, 0),
+            (vec![("PhoneNumber", "+15005550000")], 21422, 0),
+            (vec![("PhoneNumber", "+15005550001")], 21421, 0),
+            (vec![("PhoneNumber", "+14155559999")], 21651, 0),
+            (vec![("PhoneNumber", "+4520550100")], 21631, 0),
+            (vec![("PhoneNumber", "+4520559999")], 21649, 0),
+            (vec![("AreaCode", "925")], 21452, 0),
+            (vec![("AreaCode", "92")], 21451, 1),
+            (vec![("PhoneNumber", "4155550101")], 21421, 1),
+            (
+                vec![("PhoneNumber", "+14155550101"), ("AreaCode", "415")],
+                20001,
+                1,
+            ),
+            (
+                vec![("PhoneNumber", "+14155550101"), ("FriendlyName", &long)],
+                20001,
+                1,
+            ),
+            (
+                vec![("PhoneNumber", "+14155550101"), ("VoiceUrl", "example.com")],
+                21502,
+                1,
+            ),
+            (
+                vec![("PhoneNumber", "+14155550101"), ("VoiceMethod", "PUT")],
+                20001,
+                1,
+            ),
+            (
+                vec![("PhoneNumber", "+14155550101"), ("AddressSid", "AD1")],
+                20001,
+                1,
+            ),
+            (
+                vec![("PhoneNumber", "+14155550101"), ("Voice", "x")],
+                20001,
+                1,
+            ),
+        ] {
+            let (status, body) = api.buy(&form).await;
+            assert_eq!((status, &body["code"]), (400, &json!(code)), "{form:?}");
+            assert_eq!(api.0.server().complaints().len(), complaints, "{form:?}");
+        }
+        assert_eq!(api.0.purchases(), 0);
+        let (address, bundle) = (
+            format!("AD{}", "0".repeat(32)),
+            format!("BU{}", "0".repeat(32)),
+        );
+        let form = [
+            ("PhoneNumber", "+4520550100"),
+            ("AddressSid", &address),
+            ("BundleSid", &bundle),
+        ];
+        assert_eq!(api.buy(&form).await.1["bundle_sid"], bundle);
+        assert_eq!(
+            api.buy(&[("AreaCode", "415")]).await.1["phone_number"],
+            "+14155550101",
+            "the first was snatched"
+        );
+        assert_eq!(api.get("IncomingPhoneNumbers/PN1.json").await.0, 404);
+        assert_eq!(api.0.server().complaints().len(), 1);
+    }
 }

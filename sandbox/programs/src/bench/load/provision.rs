@@ -14,7 +14,7 @@ use std::{
 use sandbox::{Sandbox, binaries, lambda::Lambda, twilio::Stock};
 use serde_json::{Value, json};
 
-use super::{Options, dynamodb::DynamoDb, report::float};
+use super::{dynamodb::DynamoDb, options::Options, report::float};
 use crate::bench::{
     plot,
     report::{machine, ms},

@@ -4,7 +4,10 @@ use std::{fmt::Write as _, time::Duration};
 
 use serde_json::{Value, json};
 
-use super::{Arrivals, Figures, Mode, Options, Row};
+use super::{
+    figures::{Figures, Mode, Row},
+    options::{Arrivals, Options},
+};
 use crate::bench::{
     plot::{self, Chart, Line},
     report::{machine, ms},

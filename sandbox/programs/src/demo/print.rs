@@ -1,0 +1,129 @@
+//! What the story prints, without secrets and identities.
+
+use std::{
+    io::{self, IsTerminal as _},
+    time::Duration,
+};
+
+pub(super) fn print_call(
+    route: &str,
+    what: &str,
+    status: Option<u16>,
+    took: Duration,
+    outcome: Option<&String>,
+) {
+    let status = status.map_or("-".to_owned(), |status| status.to_string());
+    let took = took.as_secs_f64() * 1000.0;
+    let line = paint(
+        "2",
+        &format!("{route:<35}{what:<42}{status:>3}{took:>7.1} ms"),
+    );
+    match outcome {
+        Some(outcome) => println!("  {line}  {}", paint("33", outcome)),
+        None => println!("  {line}"),
+    }
+}
+
+pub(super) fn say(text: &str) {
+    println!("  {}", masked(text));
+}
+
+/// Prints a text that a caller hears.
+pub(super) fn hears(who: &str, text: &str) {
+    println!(
+        "  {} hears {}",
+        masked(who),
+        paint("36", &format!("\"{text}\""))
+    );
+}
+
+/// Prints a text that a phone received.
+pub(super) fn heard(phone: &str, text: &str) {
+    let who = masked(phone) + " receives ";
+    let margin = format!("\n{}", " ".repeat(2 + who.chars().count()));
+    let text = format!("\"{}\"", masked(text));
+    let lines: Vec<_> = text.lines().map(|line| paint("36", line)).collect();
+    println!("  {who}{}", lines.join(&margin));
+}
+
+/// Adds colour on a terminal, unless the user asked for none (<https://no-color.org>).
+pub(super) fn paint(code: &str, text: &str) -> String {
+    let plain = text.is_empty()
+        || !io::stdout().is_terminal()
+        || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    if plain {
+        text.to_owned()
+    } else {
+        format!("\x1b[{code}m{text}\x1b[0m")
+    }
+}
+
+/// Removes secrets and identities from a text. Phone numbers keep the country and the last four
+/// digits. Tickets, codes and recordings are removed completely.
+pub(super) fn masked(text: &str) -> String {
+    const HIDDEN: &str = "••••";
+    let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
+    let (mut shown, mut rest) = (String::new(), text);
+    while let Some(next) = rest.chars().next() {
+        let after = &rest[next.len_utf8()..];
+        if next == '+' && digits(after) >= 7 {
+            let (country, end) = (if after.starts_with('1') { 1 } else { 2 }, digits(after));
+            shown.extend(["+", &after[..country], HIDDEN, &after[end - 4..end]]);
+            rest = &after[end..];
+        } else if let Some(value) = rest.strip_prefix("ticket=") {
+            shown.extend(["ticket=", HIDDEN]);
+            rest = value.trim_start_matches(|c: char| c.is_ascii_alphanumeric());
+        } else if let Some(code) = rest.strip_prefix("YES ").filter(|code| digits(code) == 4) {
+            shown.extend(["YES ", HIDDEN]);
+            rest = &code[4..];
+        } else if let Some(code) = rest
+            .strip_prefix("code is ")
+            .filter(|code| digits(code) > 0)
+        {
+            shown.extend(["code is ", HIDDEN]);
+            rest = &code[digits(code)..];
+        } else if let Some(sid) = rest.strip_prefix("/Recordings/") {
+            shown.extend(["/Recordings/", HIDDEN]);
+            rest = sid.trim_start_matches(|c: char| c.is_ascii_alphanumeric());
+        } else if let Some(number) = rest.strip_prefix("/accounts/") {
+            shown.extend(["/accounts/", HIDDEN]);
+            rest = number.trim_start_matches(|c: char| c.is_ascii_digit());
+        } else {
+            shown.push(next);
+            rest = after;
+        }
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_printed_opens_anything() {
+        for (text, shown) in [
+            (
+                "acme+4512345678@sms.example.com",
+                "acme+45••••5678@sms.example.com",
+            ),
+            ("from +15005550006, +45", "from +1••••0006, +45"),
+            (
+                "GET /u/x?a=1&ticket=0aZ&b=2",
+                "GET /u/x?a=1&ticket=••••&b=2",
+            ),
+            ("Your code is 271828.", "Your code is ••••."),
+            (
+                "https://x/AC1/Recordings/RE0aZ.mp3",
+                "https://x/AC1/Recordings/••••.mp3",
+            ),
+            ("GET /accounts/0010042", "GET /accounts/••••"),
+            (
+                "Reply YES 4821 for ø, YES 48211",
+                "Reply YES •••• for ø, YES 48211",
+            ),
+        ] {
+            assert_eq!(masked(text), shown);
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! Complaints about requests that our functions must not send.
+
+use std::sync::{Arc, Mutex};
+
+use axum::http::{HeaderMap, header};
+
+use super::locking::lock;
+
+/// The beginning of the `User-Agent` of our functions and of the CLI.
+pub(super) const OUR_AGENT: &[u8] = b"Switchboard/";
+
+/// The complaints of a simulator. Handlers get them as `Extension<Complaints>`.
+#[derive(Clone, Debug, Default)]
+pub struct Complaints {
+    all: Arc<Mutex<Vec<String>>>,
+    /// True while a request of another client is answered.
+    foreign: bool,
+}
+
+impl Complaints {
+    /// Notes a request that a real provider never receives.
+    pub fn add(&self, what: impl Into<String>) {
+        lock(&self.all).push(what.into());
+    }
+
+    /// Notes a request that the real provider accepts but our functions must not send. Other
+    /// clients may send it.
+    pub fn add_for_ours(&self, what: impl Into<String>) {
+        if !self.foreign {
+            self.add(what);
+        }
+    }
+
+    /// The complaints for a request with these headers. Another client has its own `User-Agent`. A
+    /// request without one is a test's and counts as ours.
+    pub(super) fn about(&self, headers: &HeaderMap) -> Self {
+        let agent = headers.get(header::USER_AGENT);
+        Self {
+            all: Arc::clone(&self.all),
+            foreign: agent.is_some_and(|agent| !agent.as_bytes().starts_with(OUR_AGENT)),
+        }
+    }
+
+    /// Returns all complaints and empties the list.
+    pub fn take(&self) -> Vec<String> {
+        std::mem::take(&mut lock(&self.all))
+    }
+}

@@ -1,0 +1,47 @@
+//! The faults of a server, and the requests that meet them.
+
+use std::{collections::VecDeque, time::Duration};
+
+/// One fault. `HEAD /` (a client's warm-up) never meets a fault.
+#[derive(Clone, Debug)]
+pub enum Fault {
+    /// This answer replaces the real handler's.
+    Answer {
+        /// HTTP status.
+        status: u16,
+        /// Header names and values.
+        headers: Vec<(String, String)>,
+        /// The whole body.
+        body: String,
+    },
+    /// Waits, then runs the real handler, even if the client has left meanwhile.
+    Delay(Duration),
+    /// Drops the connection; the handler does not run.
+    ResetBefore,
+    /// Runs the handler, so state changes, then drops the connection without an answer.
+    ResetAfter,
+    /// Gives no answer until the client leaves; the handler does not run.
+    Hang,
+    /// Runs the handler. The head promises the whole body; half of it arrives, then the connection
+    /// drops.
+    Truncate,
+    /// Runs the handler and sends its status with a body that cannot be parsed.
+    Garbage,
+    /// Runs the handler and sends its status with a body of this many bytes.
+    Oversize(usize),
+    /// Runs the handler. Its body arrives one byte at a time, with this pause before each.
+    Trickle(Duration),
+}
+
+/// The text that a request must contain to take a fault.
+#[derive(Clone, Default)]
+pub(super) struct Aim {
+    pub(super) target: String,
+    pub(super) body: String,
+}
+
+#[derive(Default)]
+pub(super) struct Plan {
+    pub(super) queue: VecDeque<(Aim, Fault)>,
+    pub(super) always: Option<(Aim, Fault)>,
+}

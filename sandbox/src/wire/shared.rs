@@ -1,0 +1,21 @@
+//! The state of a server, which its tasks share.
+
+use std::sync::Mutex;
+
+use tokio::{runtime::Handle, sync::Notify, task::JoinSet};
+
+use super::{complaints::Complaints, exchange::Exchange, fault::Plan, listener::Door};
+
+pub(super) struct Shared {
+    pub(super) name: &'static str,
+    /// True if the server answers `HEAD /` itself.
+    pub(super) warm_up: bool,
+    pub(super) port: u16,
+    pub(super) runtime: Handle,
+    pub(super) faults: Mutex<Plan>,
+    pub(super) door: Mutex<Door>,
+    pub(super) connections: Mutex<JoinSet<()>>,
+    pub(super) exchanges: Mutex<Vec<Exchange>>,
+    pub(super) arrivals: Notify,
+    pub(super) complaints: Complaints,
+}
