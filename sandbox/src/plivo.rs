@@ -19,7 +19,7 @@ use axum::{
 use serde_json::{Map, Value, json};
 
 use crate::{
-    okta, random, segments,
+    moment, random, segments,
     sms::{self, Account, Sent, Shared},
     wire::{Complaints, Server, lock},
 };
@@ -248,7 +248,7 @@ async fn create(
 
 /// The Message resource. Texts arrive at once.
 fn resource(sent: &Sent, taken: u64) -> Value {
-    let time = okta::iso(Duration::from_secs(taken))
+    let time = moment::iso(Duration::from_secs(taken))
         .replace('T', " ")
         .replace(".000Z", "+00:00");
     json!({

@@ -31,4 +31,3 @@ pub use state::{API_TOKEN, Okta};
 pub use user::{Update, User};
 
 // For the simulators of texting providers.
-pub(crate) use crate::moment::iso;

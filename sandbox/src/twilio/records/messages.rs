@@ -135,7 +135,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        okta,
+        moment,
         twilio::{ACCOUNT_SID, Twilio, records::api::Api},
     };
 
@@ -171,7 +171,7 @@ mod tests {
             (sid_of(&second["messages"][0]), &second["next_page_uri"]),
             (sids[0].clone(), &Value::Null)
         );
-        let today = &okta::iso(crate::now())[..10];
+        let today = &moment::iso(crate::now())[..10];
         for (query, found) in [
             ("To=%2B4520000002".to_owned(), 2),
             ("From=%2B4520000002".to_owned(), 0),

@@ -11,7 +11,7 @@ use axum::{
 use serde_json::{Value, json};
 
 use crate::{
-    okta,
+    moment,
     twilio::{
         account::{Shared, State},
         api::{authenticate, refuse},
@@ -24,7 +24,7 @@ use crate::{
 /// True if a time matches the filters `name`, `name<` (not after) and `name>` (not before). A
 /// filter is a day or a moment.
 pub(super) fn within(filters: &HashMap<String, String>, name: &str, at: u64) -> bool {
-    let moment = okta::iso(Duration::from_secs(at));
+    let moment = moment::iso(Duration::from_secs(at));
     let asked = |sign: &str| {
         filters
             .get(&format!("{name}{sign}"))
