@@ -17,9 +17,10 @@ use tracing::level_filters::LevelFilter;
 
 use crate::platform::Platform;
 use crate::platform::config::{self, Problems, Source};
+use crate::platform::event;
 use crate::platform::http;
 use crate::platform::reply::{Failure, Reply, into_payload};
-use crate::platform::request::{self, NoRequest, Request};
+use crate::platform::request::{NoRequest, Request};
 
 /// INIT fetches and connects for at most this long. The first request then does the rest.
 const WARM_UP_TIME: Duration = Duration::from_secs(2);
@@ -91,13 +92,12 @@ pub async fn serve<F: Function>(name: &'static str) -> ExitCode {
     run(name, invoke).await
 }
 
-/// As [`serve`], for a function that a schedule also starts: an event that is not a request
-/// ([`request::is_schedule`]) starts a run. Only a run's failure or panic becomes a function error.
-/// Lambda then tries again
+/// As [`serve`], for a function that a schedule also starts: an event without `requestContext`
+/// starts a run. Only a run's failure or panic becomes a function error. Lambda then tries again
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html>).
 pub async fn serve_scheduled<F: Scheduled>(name: &'static str) -> ExitCode {
     let invoke = async |instance: &Instance<F>, event: Event<'_>| {
-        if !request::is_schedule(event.payload) {
+        if !event::is_schedule(event.payload) {
             return answer(instance, &event).await;
         }
         let ran = instance.function.run(event.deadline, event.arrived);

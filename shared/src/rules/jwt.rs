@@ -17,7 +17,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::platform::table::epoch;
+use crate::platform::time::epoch;
 
 /// Longer tokens are rejected unread.
 const LONGEST: usize = 8 * 1024;

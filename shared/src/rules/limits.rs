@@ -18,7 +18,8 @@ use std::time::SystemTime;
 
 use futures_util::future::{join_all, try_join_all};
 
-use crate::platform::table::{Item, Key, Table, Unavailable, Update, Value, Write, epoch};
+use crate::platform::table::{Item, Key, Table, Unavailable, Update, Value, Write};
+use crate::platform::time::epoch;
 
 const DAY: u64 = 86_400;
 /// A window has this many slices, and one more for the part that is leaving it.
@@ -162,7 +163,7 @@ impl Budget {
         table: &Table,
         now: SystemTime,
     ) -> Result<Result<Taken, Full>, Unavailable> {
-        let first = crate::platform::table::random_below(self.shards);
+        let first = crate::platform::random::random_below(self.shards);
         let mut full = self.full(Item::default());
         for shard in (first..self.shards).chain(0..first) {
             match self

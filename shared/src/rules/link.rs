@@ -14,8 +14,9 @@ use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
 use url::{Host, Url};
 
+use crate::platform::base_url::BaseUrl;
 use crate::platform::config::Source;
-use crate::platform::http::{Answer, BaseUrl, Client};
+use crate::platform::http::{Answer, Client};
 use crate::rules::html;
 
 /// A confirmation page is tens of kilobytes.

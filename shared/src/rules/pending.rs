@@ -16,9 +16,9 @@ use std::time::SystemTime;
 
 use ring::digest;
 
-use crate::platform::table::{
-    Item, Key, Table, Unavailable, Update, Value, Write, epoch, owner_id,
-};
+use crate::platform::random::owner_id;
+use crate::platform::table::{Item, Key, Table, Unavailable, Update, Value, Write};
+use crate::platform::time::epoch;
 use crate::rules::link::{Kind, Link};
 use crate::rules::phone::E164;
 
@@ -53,7 +53,7 @@ pub struct Request {
     pub expires_at: u64,
     /// The four digits that tell it from other requests, once a reply has listed them.
     pub code: Option<String>,
-    /// The invocation that stored it (a [`crate::platform::table::owner_id`]). A later delivery of
+    /// The invocation that stored it (a [`crate::platform::random::owner_id`]). A later delivery of
     /// the mail may have stored it anew.
     pub added_by: String,
 }

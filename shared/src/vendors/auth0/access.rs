@@ -14,7 +14,8 @@ use reqwest::Method;
 use serde::Deserialize;
 
 use crate::lock;
-use crate::platform::http::{BaseUrl, Client};
+use crate::platform::base_url::BaseUrl;
+use crate::platform::http::Client;
 use crate::rules::jwt::{self, Invalid, Key};
 
 const ANSWER_LIMIT: usize = 256 * 1024;

@@ -14,7 +14,8 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{CallError, Credentials};
-use crate::platform::http::{Answer, BaseUrl, Client, NoAnswer};
+use crate::platform::base_url::BaseUrl;
+use crate::platform::http::{Answer, Client, NoAnswer};
 use crate::platform::secrets::{Secret, SecretError};
 
 const ANSWER_LIMIT: usize = 64 * 1024;

@@ -22,11 +22,12 @@ use serde_json::{Value, json};
 use super::users::Users;
 use super::{CallError, Credentials};
 use crate::lock;
-use crate::platform::http::{BaseUrl, Client, NoAnswer};
+use crate::platform::base_url::BaseUrl;
+use crate::platform::http::{Client, NoAnswer};
+use crate::platform::random::{owner_id, random_below};
 use crate::platform::secrets::{self, Secret};
-use crate::platform::table::{
-    Item, Key, Table, Unavailable, Update, Write, epoch, owner_id, random_below,
-};
+use crate::platform::table::{Item, Key, Table, Unavailable, Update, Write};
+use crate::platform::time::epoch;
 
 const ANSWER_LIMIT: usize = 64 * 1024;
 const TIMEOUT: Duration = Duration::from_secs(3);

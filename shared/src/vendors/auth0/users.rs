@@ -17,8 +17,9 @@ use url::Url;
 
 use super::CallError;
 use super::tokens::Tokens;
-use crate::platform::http::{Answer, BaseUrl, Client};
-use crate::platform::table::random_below;
+use crate::platform::base_url::BaseUrl;
+use crate::platform::http::{Answer, Client};
+use crate::platform::random::random_below;
 
 const ANSWER_LIMIT: usize = 1024 * 1024;
 const TIMEOUT: Duration = Duration::from_secs(4);

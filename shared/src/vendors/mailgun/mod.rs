@@ -17,7 +17,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use crate::platform::reply::{Failure, Reply};
 use crate::platform::request::Request;
 use crate::platform::secrets::{Content, Keys, Secret};
-use crate::platform::table::epoch;
+use crate::platform::time::epoch;
 use crate::rules::verified::Verified;
 
 /// A mail has some fifty fields. A form with this many is not a mail.

@@ -15,7 +15,7 @@ use reqwest::header::{DATE, HeaderMap};
 use secrecy::SecretString;
 
 use crate::platform::secrets::{Content, Keys, SecretError};
-use crate::platform::table::epoch;
+use crate::platform::time::epoch;
 
 /// The `okta` secret. With a `client_id` it is a service app, whatever else it holds.
 #[derive(Debug)]

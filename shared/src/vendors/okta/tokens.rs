@@ -15,9 +15,10 @@ use serde_json::json;
 
 use super::{Access, CallError, Credentials, ends};
 use crate::lock;
-use crate::platform::http::{BaseUrl, Client};
+use crate::platform::base_url::BaseUrl;
+use crate::platform::http::Client;
 use crate::platform::secrets::Secret;
-use crate::platform::table::epoch;
+use crate::platform::time::epoch;
 use crate::rules::jwt;
 
 const ANSWER_LIMIT: usize = 64 * 1024;

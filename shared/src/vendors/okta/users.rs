@@ -21,8 +21,9 @@ use super::tokens::{Authorization, Tokens};
 use super::{Access, CallError, Credentials, ends};
 use crate::lock;
 use crate::platform::Platform;
+use crate::platform::base_url::BaseUrl;
 use crate::platform::config::Source;
-use crate::platform::http::{Answer, BaseUrl, Client};
+use crate::platform::http::{Answer, Client};
 use crate::platform::secrets::Secret;
 use crate::rules::phone::E164;
 

@@ -13,8 +13,8 @@ pub mod webhook;
 
 use secrecy::SecretString;
 
+use crate::platform::base_url::BaseUrl;
 use crate::platform::config::Source;
-use crate::platform::http::BaseUrl;
 use crate::platform::secrets::{Content, Keys};
 
 /// The `twilio` secret of a function that Twilio calls.

@@ -16,7 +16,8 @@ use serde::Deserialize;
 use url::Url;
 
 use super::{RestCredentials, is_sid};
-use crate::platform::http::{Answer, BaseUrl, Client, NoAnswer};
+use crate::platform::base_url::BaseUrl;
+use crate::platform::http::{Answer, Client, NoAnswer};
 use crate::platform::secrets::{Secret, SecretError};
 use crate::rules::phone::E164;
 
