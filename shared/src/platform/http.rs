@@ -226,7 +226,7 @@ impl Client {
     }
 
     /// The time since the last call during which at least one request waited for an upstream.
-    pub fn take_waited(&self) -> Duration {
+    pub fn take_upstream_time(&self) -> Duration {
         std::mem::take(&mut lock(&self.meter).total)
     }
 }

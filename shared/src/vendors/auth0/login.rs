@@ -127,7 +127,7 @@ impl Login {
             .header(CONTENT_TYPE, "application/json")
             .body(body.to_string());
         let answer = self.client.send(request, ANSWER_LIMIT, TIMEOUT).await;
-        judge(&answer.map_err(|error| Untold {
+        verdict_of(&answer.map_err(|error| Untold {
             tried: matches!(error, NoAnswer::Unknown(_)),
             error: CallError::Unavailable(format!("login: {error}")),
         })?)
@@ -136,7 +136,7 @@ impl Login {
 
 /// The meaning of an answer. An unknown error does not count as a wrong password, although it may
 /// have been one.
-fn judge(answer: &Answer) -> Result<Verdict, Untold> {
+fn verdict_of(answer: &Answer) -> Result<Verdict, Untold> {
     #[derive(Deserialize)]
     struct Refusal {
         error: String,

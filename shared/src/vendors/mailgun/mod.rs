@@ -119,7 +119,7 @@ impl Triple<'_> {
     /// Whether `signature` is `hex(HMAC-SHA256(key, timestamp + token))`
     /// (<https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks>),
     /// and the shapes are right.
-    pub fn fits(&self, key: &str) -> bool {
+    pub fn is_signed_with(&self, key: &str) -> bool {
         let Some(signature) = unhex(self.signature) else {
             return false;
         };
@@ -195,7 +195,7 @@ pub async fn authenticate(
                     token,
                     signature,
                 }
-                .fits(key.expose_secret())
+                .is_signed_with(key.expose_secret())
             };
             signatures.into_iter().flatten().any(made)
         })
@@ -215,7 +215,7 @@ pub async fn authenticate(
         token.to_ascii_lowercase(),
         timestamp.parse().unwrap_or_default(),
     );
-    Ok(Verified::vouch(Form {
+    Ok(Verified::new(Form {
         token,
         timestamp,
         ..form

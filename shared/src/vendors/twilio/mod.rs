@@ -6,6 +6,7 @@
 //! secret as [`RestCredentials`] and needs no AuthToken, because the AuthToken can sign webhooks.
 
 pub mod messages;
+pub mod number;
 pub mod numbers;
 pub mod signature;
 pub mod twiml;
