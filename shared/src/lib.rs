@@ -16,6 +16,7 @@
 //! | tokens that callers present: shared ones, signed ones | [`platform::bearer`], [`rules::jwt`], [`vendors::auth0::access`] |
 //! | a protected API and the token for it | [`services::protected`], [`vendors::auth0::tokens`] |
 //! | the employee with a company number; an org's users | [`services::directory`], [`vendors::okta::users`] |
+//! | account numbers, by which callers name their account | [`rules::account`] |
 //! | requests that wait for a reply from a phone | [`rules::pending`] |
 //! | links in mails: finding, judging, following | [`rules::html`], [`rules::link`] |
 //! | a vendor's wire format: signatures, fields, errors | [`vendors::twilio`], [`vendors::mailgun`], [`vendors::auth0`], [`vendors::okta`], [`vendors::clickatell`], [`vendors::plivo`], [`vendors::vonage`] |

@@ -19,13 +19,12 @@ use crate::platform::Platform;
 use crate::platform::config::Source;
 use crate::platform::reply::Failure;
 use crate::platform::table::{Item, Key, Table, Unavailable, Update};
-use crate::platform::time::epoch;
+use crate::platform::time::{DAY, epoch};
 use crate::rules::phone::E164;
 use crate::vendors::okta::user::{Attribute, User};
 use crate::vendors::okta::users::{Found, Users};
 use crate::vendors::okta::{Access, CallError};
 
-const DAY: u64 = 86_400;
 const COPY_LIFE: u64 = 30 * DAY;
 const MEMORY: Duration = Duration::from_mins(1);
 /// A caller waits on the phone, or Twilio for an answer.

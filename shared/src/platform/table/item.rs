@@ -40,7 +40,7 @@ pub enum Value {
     N(u64),
     /// A map.
     M(Vec<(&'static str, Value)>),
-    /// A set with one string. [`Update::add_to_set`] adds more.
+    /// A set with one string. [`Update::add_to_set`](super::Update::add_to_set) adds more.
     Set(String),
 }
 

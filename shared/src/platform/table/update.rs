@@ -37,7 +37,7 @@ impl Update {
         }
     }
 
-    /// Tells [`Table::update`] not to try again after a lost answer, because this update must not
+    /// Tells [`Table::update`](super::Table::update) not to try again after a lost answer, because this update must not
     /// be applied twice.
     #[must_use]
     pub fn once(self) -> Self {

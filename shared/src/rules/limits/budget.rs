@@ -62,8 +62,8 @@ impl Budget {
         Self { setting, ..self }
     }
 
-    /// Reserves the last `reserve` of the budget. [`super::take_all`] asks how much of it the caller may
-    /// use.
+    /// Reserves the last `reserve` of the budget. [`take_all`](super::take_all) asks how much of it
+    /// the caller may use.
     #[must_use]
     pub fn reserving(self, reserve: u64) -> Self {
         Self { reserve, ..self }
