@@ -6,15 +6,17 @@
 //! | the base of every function: the HTTP client, the table, the secrets | [`platform`] |
 //! | a Function URL event as a request, and the first refusals | [`platform::request`] |
 //! | an answer, a failure, and how they become HTTP and a log line | [`platform::reply`] |
-//! | environment variables, all problems at once | [`platform::config`] |
+//! | environment variables, all problems at once | [`platform::config`], [`platform::base_url`] |
 //! | credentials from Secrets Manager | [`platform::secrets`] |
 //! | the one HTTP client, its limits, the AWS SDK on top of it | [`platform::http`], [`platform::aws`] |
+//! | times as the table stores them; random numbers and names | [`platform::time`], [`platform::random`] |
 //! | the one table; the send journal; counters | [`platform::table`], [`rules::journal`], [`rules::limits`] |
 //! | E.164 numbers: countries, premium-rate ranges, masking | [`rules::phone`] |
 //! | sending a text: message, receipt, errors, routes, segments; the list of providers | [`rules::sms`], [`services::providers`] |
 //! | tokens that callers present: shared ones, signed ones | [`platform::bearer`], [`rules::jwt`], [`vendors::auth0::access`] |
 //! | a protected API and the token for it | [`services::protected`], [`vendors::auth0::tokens`] |
 //! | the employee with a company number; an org's users | [`services::directory`], [`vendors::okta::users`] |
+//! | account numbers, by which callers name their account | [`rules::account`] |
 //! | requests that wait for a reply from a phone | [`rules::pending`] |
 //! | links in mails: finding, judging, following | [`rules::html`], [`rules::link`] |
 //! | a vendor's wire format: signatures, fields, errors | [`vendors::twilio`], [`vendors::mailgun`], [`vendors::auth0`], [`vendors::okta`], [`vendors::clickatell`], [`vendors::plivo`], [`vendors::vonage`] |

@@ -20,7 +20,7 @@ impl App {
         turn: &Turn<'_>,
     ) -> Outcome {
         // The rules may have become stricter since the request was stored.
-        let Some(link) = self.links.judge(&request.link, None) else {
+        let Some(link) = self.links.accept(&request.link, None) else {
             held.remove(&request.id);
             return Outcome::LinkNoLongerAllowed;
         };

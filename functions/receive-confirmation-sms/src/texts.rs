@@ -49,7 +49,7 @@ impl Texts {
             ),
         };
         if !texts.password_link.contains("{link}")
-            || texts.password_link.chars().count() > 1600 - link::LONGEST
+            || texts.password_link.chars().count() > 1600 - link::MAX_LINK_BYTES
         {
             source.problem("PASSWORD_LINK_MESSAGE must contain {link}, where the link goes, and at most 600 characters");
         }

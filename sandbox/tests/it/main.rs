@@ -11,6 +11,7 @@ use tokio::sync::OnceCell;
 
 mod aws;
 mod canary;
+mod circles;
 mod cold;
 mod docs;
 mod events;

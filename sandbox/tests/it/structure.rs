@@ -38,7 +38,7 @@ fn functions() -> Vec<String> {
 }
 
 /// The Rust sources below a folder.
-fn sources(folder: &Path) -> Vec<(PathBuf, String)> {
+pub(crate) fn sources(folder: &Path) -> Vec<(PathBuf, String)> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -203,6 +203,12 @@ struct Reader {
 /// The functions with a `Source` among their parameters.
 fn readers(folder: &Path, file: &Path, text: &str) -> Vec<Reader> {
     let module = file.strip_prefix(folder).unwrap().with_extension("");
+    // Callers name what is in a private module by the module around it.
+    let module = if is_private(file) {
+        module.parent().unwrap()
+    } else {
+        &module
+    };
     let module = module
         .iter()
         .map(|part| part.to_str().unwrap())
@@ -214,6 +220,14 @@ fn readers(folder: &Path, file: &Path, text: &str) -> Vec<Reader> {
     let parsed = syn::parse_file(text).unwrap_or_else(|why| panic!("{}: {why}", file.display()));
     found.visit_file(&parsed);
     found.readers
+}
+
+/// Whether the `mod.rs` beside a file declares it without `pub`.
+fn is_private(file: &Path) -> bool {
+    let name = file.file_stem().unwrap().to_str().unwrap();
+    let declaration = format!("mod {name};");
+    fs::read_to_string(file.with_file_name("mod.rs"))
+        .is_ok_and(|around| around.lines().any(|line| line == declaration))
 }
 
 /// Collects the readers of a file.

@@ -27,8 +27,9 @@ use aws_smithy_runtime_api::http::{Response, StatusCode};
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+use crate::platform::base_url::BaseUrl;
 use crate::platform::config::Source;
-use crate::platform::http::{BaseUrl, Client, NoAnswer};
+use crate::platform::http::{Client, NoAnswer};
 
 /// A page of DynamoDB results is at most 1 MB.
 const ANSWER_LIMIT: usize = 4 * 1024 * 1024;

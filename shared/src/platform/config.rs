@@ -10,7 +10,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-use crate::platform::http::BaseUrl;
+use crate::platform::base_url::BaseUrl;
 
 /// All problems found in the settings. Each is a sentence that names its variable and says what to
 /// do.

@@ -2,17 +2,25 @@
 //! above it.
 
 pub mod aws;
+pub mod base_url;
 pub mod bearer;
+mod body;
 pub mod config;
+mod event;
 pub mod http;
+pub mod random;
 pub mod reply;
 pub mod request;
+mod resolver;
 pub mod runtime;
 pub mod secrets;
 pub mod table;
+pub mod time;
+mod tls;
 
+use base_url::BaseUrl;
 use config::Source;
-use http::{BaseUrl, Client};
+use http::Client;
 use secrets::{Content, Secret};
 use table::Table;
 

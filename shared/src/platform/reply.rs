@@ -48,6 +48,11 @@ impl Reply {
         .metric("Refused", 1)
     }
 
+    /// The refusal of a request that cannot be read; `what` is wrong with it.
+    pub(crate) fn malformed(what: &'static str) -> Self {
+        Self::refused(400, "malformed_request").field("error", what)
+    }
+
     /// An answer with a body.
     pub fn body(status: u16, outcome: &'static str, content_type: &str, body: String) -> Self {
         Self {

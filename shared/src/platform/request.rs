@@ -1,33 +1,14 @@
-//! A Function URL event as `lambda_http`'s request: the guard in front of every function.
-//!
-//! `lambda_http` panics on events that it cannot convert. A stranger can send some of them: a quote
-//! in the query, a URL that is too long, an odd `host`, broken base64. The guard does the risky
-//! steps first, with a `Result`, and answers 400. Path and query stay as they came, because
-//! signatures cover exactly those bytes. The host is `requestContext.domainName`, which AWS sets,
-//! never a header, which a client sets. Events:
-//! <https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html>, payload format 2.0.
+//! A request as functions see it, and the first refusals.
 
-use std::collections::HashMap;
-use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use lambda_http::RequestExt as _;
-use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
-use lambda_http::http::Uri;
-use lambda_http::http::header::{HOST, HeaderName, HeaderValue};
-use lambda_http::request::{LambdaRequest, RequestContext};
-use serde::Deserialize;
-use serde_json::value::RawValue;
-use url::Url;
+use lambda_http::request::RequestContext;
 
+use super::body::Body;
+use super::event::{self, Event};
 use crate::platform::reply::{Failure, Reply};
-
-/// More headers than any HTTP server accepts, and far fewer than the 24,576 at which a `HeaderMap`
-/// panics.
-const HEADER_LIMIT: usize = 1000;
 
 /// A request as it reached the Function URL: the request of `lambda_http`, the id of its
 /// invocation, and the time left for it.
@@ -48,76 +29,23 @@ pub enum NoRequest {
     NotHttp(Failure),
 }
 
-/// The body of a request. It reads as empty until [`Request::expect_post`] has checked its length.
-/// So no code works on a body of unknown length; not even its base64 is decoded before.
-#[derive(Debug)]
-struct Body {
-    sent: Bytes,
-    is_base64: bool,
-    measured: OnceLock<Bytes>,
-}
-
-impl Body {
-    fn new(sent: impl Into<Bytes>, is_base64: bool) -> Self {
-        Self {
-            sent: sent.into(),
-            is_base64,
-            measured: OnceLock::new(),
-        }
-    }
-
-    /// Its length in bytes. For valid base64 it is exact, for a body that only claims to be base64
-    /// approximate.
-    fn length(&self) -> usize {
-        if !self.is_base64 {
-            return self.sent.len();
-        }
-        let padding = self
-            .sent
-            .iter()
-            .rev()
-            .take(2)
-            .take_while(|byte| **byte == b'=')
-            .count();
-        (self.sent.len().div_ceil(4) * 3).saturating_sub(padding)
-    }
-
-    /// Makes the body readable, if it has at most `limit` bytes.
-    fn measure(&self, limit: usize) -> Result<(), Reply> {
-        if self.length() > limit {
-            return Err(Reply::refused(413, "too_large"));
-        }
-        let body = if self.is_base64 {
-            STANDARD
-                .decode(&self.sent)
-                .map_err(|_| malformed("the body is not the base64 it claims to be"))?
-                .into()
-        } else {
-            self.sent.clone()
-        };
-        // If the body was set before, it is the same.
-        let _ = self.measured.set(body);
-        Ok(())
-    }
-}
-
 impl Request {
     /// Reads an event.
     ///
     /// # Errors
     /// See [`NoRequest`].
     pub fn from_event(event: &str, id: &str, deadline: Instant) -> Result<Self, NoRequest> {
-        if !is_http(event) {
+        if !event::is_http(event) {
             return Err(NoRequest::NotHttp(Failure {
                 status: 500,
                 outcome: "unknown_event",
                 cause: "this function takes no such event; invoke it through a Function URL, or an HTTP API with payload format 2.0".to_owned(),
             }));
         }
-        let malformed = |what| NoRequest::Malformed(malformed(what));
+        let malformed = |what| NoRequest::Malformed(Reply::malformed(what));
         let unreadable = |_| malformed("not a Function URL event (payload format 2.0)");
         let event: Event = serde_json::from_str(event).map_err(unreadable)?;
-        let (http, body) = convert(event).map_err(malformed)?;
+        let (http, body) = event::convert(event).map_err(malformed)?;
         Ok(Self {
             http,
             body,
@@ -154,8 +82,7 @@ impl Request {
 
     /// The decoded body; empty until [`Request::expect_post`] has checked its length.
     pub fn body(&self) -> &Bytes {
-        static NOTHING: Bytes = Bytes::new();
-        self.body.measured.get().unwrap_or(&NOTHING)
+        self.body.bytes()
     }
 
     /// Lambda's id of this invocation.
@@ -233,119 +160,11 @@ impl Request {
     }
 }
 
-fn malformed(what: &'static str) -> Reply {
-    Reply::refused(400, "malformed_request").field("error", what)
-}
-
-/// Whether an event comes from a schedule or a manual invocation: any JSON object without
-/// `requestContext`. AWS puts `requestContext` into every event of a Function URL, so a stranger
-/// cannot make such an event.
-pub fn is_schedule(event: &str) -> bool {
-    members(event).is_some_and(|event| !event.contains_key("requestContext"))
-}
-
-type Members<'a> = HashMap<String, &'a RawValue>;
-
-/// The unparsed members of a JSON object; `None` if `json` is not an object.
-fn members(json: &str) -> Option<Members<'_>> {
-    serde_json::from_str(json).ok()
-}
-
-/// Whether the event came over HTTP: events of payload format 2.0 then have `requestContext.http`.
-fn is_http(event: &str) -> bool {
-    members(event)
-        .and_then(|event| members(event.get("requestContext")?.get()))
-        .is_some_and(|context| context.contains_key("http"))
-}
-
-/// The members of an event that a function uses. Other members may hold anything: emulators and hand-made events differ in them.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Event {
-    raw_path: Option<String>,
-    raw_query_string: Option<String>,
-    headers: Option<HashMap<String, String>>,
-    body: Option<String>,
-    is_base64_encoded: Option<bool>,
-    request_context: Context,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Context {
-    domain_name: Option<String>,
-    http: Http,
-}
-
-#[derive(Deserialize)]
-struct Http {
-    method: String,
-}
-
-/// `lambda_http`'s conversion, after everything it would panic on, and without what it would believe a header or a stage.
-fn convert(sent: Event) -> Result<(lambda_http::Request, Body), &'static str> {
-    let body = Body::new(
-        sent.body.unwrap_or_default(),
-        sent.is_base64_encoded.unwrap_or_default(),
-    );
-    let mut event = ApiGatewayV2httpRequest::default();
-    let method = sent.request_context.http.method.to_ascii_uppercase();
-    event.request_context.http.method = method.parse().map_err(|_| "no method")?;
-    event.request_context.domain_name = sent.request_context.domain_name;
-    let headers = sent.headers.unwrap_or_default();
-    if headers.len() > HEADER_LIMIT {
-        return Err("too many headers");
-    }
-    for (name, value) in headers {
-        let name: HeaderName = name.parse().map_err(|_| "a header's name is none")?;
-        let value = HeaderValue::try_from(value).map_err(|_| "a header's value is none")?;
-        event.headers.insert(name, value);
-    }
-    event.raw_query_string = sent.raw_query_string;
-    let path = event.raw_path.insert(sent.raw_path.unwrap_or_default());
-    if path.is_empty() {
-        path.push('/');
-    }
-    let query = event.raw_query_string.as_deref().unwrap_or_default();
-    let is_path = path.starts_with('/') && is_uri_text(path) && !path.contains('?');
-    if !is_path || !is_uri_text(query) {
-        return Err("the path or query holds characters that no URL has");
-    }
-    let domain = event.request_context.domain_name.as_deref();
-    // AWS always sets the domain. Without it, no signature that needs it is accepted.
-    let host = domain
-        .filter(|domain| !domain.is_empty())
-        .unwrap_or("localhost");
-    let no_host = "requestContext.domainName is not a host name";
-    let url = Some(format!("https://{host}{path}"))
-        .filter(|_| is_host(host))
-        .and_then(|url| Url::parse(&url).ok())
-        .ok_or(no_host)?;
-    format!("{url}?{query}")
-        .parse::<Uri>()
-        .map_err(|_| "the URL is too long")?;
-    let host = HeaderValue::from_str(host).map_err(|_| no_host)?;
-    event.headers.insert(HOST, host);
-    event.headers.remove("x-forwarded-proto"); // it would be the URL's scheme
-    Ok((LambdaRequest::ApiGatewayV2(event).into(), body))
-}
-
-/// Whether `text` is a name or an address, perhaps with a port.
-fn is_host(text: &str) -> bool {
-    text.bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b':' | b'_'))
-}
-
-/// Whether `text` is graphic ASCII without the delimiters that RFC 3986 keeps out of paths and
-/// queries. Any other text does not come from a URL.
-fn is_uri_text(text: &str) -> bool {
-    text.bytes()
-        .all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'#' | b'<' | b'>' | b'\\'))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
     use serde_json::{Value, json};
 
     fn event() -> Value {
@@ -357,14 +176,6 @@ mod tests {
 
     fn read(event: &Value) -> Result<Request, NoRequest> {
         Request::from_event(&event.to_string(), "id", Instant::now())
-    }
-
-    /// The status of the answer, or the outcome of the failed invocation.
-    fn refused(event: &str) -> (u16, &'static str) {
-        match Request::from_event(event, "id", Instant::now()).unwrap_err() {
-            NoRequest::Malformed(reply) => (reply.status, reply.outcome),
-            NoRequest::NotHttp(failure) => (failure.status, failure.outcome),
-        }
     }
 
     #[test]
@@ -420,34 +231,6 @@ mod tests {
     }
 
     #[test]
-    fn members_that_no_function_reads_may_hold_anything() {
-        for (at, value) in [
-            ("path", json!("/other")),
-            ("cookies", json!(7)),
-            ("queryStringParameters", json!({"a": null})),
-            ("pathParameters", json!([1])),
-            ("stageVariables", json!("x")),
-            ("version", json!(2.0)),
-        ] {
-            let mut event = event();
-            event[at] = value;
-            assert_eq!(read(&event).unwrap().path(), "/", "{at}");
-        }
-        for (at, value) in [
-            ("timeEpoch", json!(1.5)),
-            ("time", json!(null)),
-            ("authentication", json!("")),
-            ("authorizer", json!({"jwt": {"claims": {"exp": 7}}})),
-            ("stage", json!(7)),
-            ("accountId", json!(123)),
-        ] {
-            let mut event = event();
-            event["requestContext"][at] = value;
-            assert_eq!(read(&event).unwrap().query(), "a=1&a=2", "{at}");
-        }
-    }
-
-    #[test]
     fn what_is_too_long_is_refused_before_it_is_decoded() {
         for limit in [8, 100, 1024 * 1024] {
             for (body, is_base64) in [
@@ -482,138 +265,6 @@ mod tests {
     }
 
     #[test]
-    fn hostile_events_are_answered_400() {
-        for (pointer, value) in [
-            ("/rawQueryString", json!("a=\"b\"")),
-            ("/rawQueryString", json!("a=b c")),
-            ("/rawQueryString", json!("a=b#c")),
-            ("/rawQueryString", json!("a".repeat(70_000))),
-            ("/rawPath", json!("/\u{7f}")),
-            ("/rawPath", json!("/å")),
-            ("/rawPath", json!("/a?b")),
-            ("/rawPath", json!("/a#b")),
-            ("/rawPath", json!("accounts")),
-            ("/rawPath", json!(":99999999")),
-            ("/rawPath", json!("/a".repeat(35_000))),
-            ("/body", json!(7)),
-            ("/headers", json!({"host": 7})),
-            ("/headers", json!({"a b": "c"})),
-            ("/headers", json!({"a": "b\r\nc"})),
-            ("/requestContext/domainName", json!("a b")),
-            ("/requestContext/domainName", json!("x.on.aws/@evil")),
-            ("/requestContext/domainName", json!("evil@x.on.aws")),
-            ("/requestContext/domainName", json!("x.on.aws:99999999")),
-            ("/requestContext/domainName", json!("256.256.256.256")),
-            ("/requestContext/domainName", json!(":")),
-            ("/requestContext/http", json!("POST")),
-            ("/requestContext/http", json!({"method": "PO ST"})),
-        ] {
-            let mut event = event();
-            *event.pointer_mut(pointer).unwrap() = value;
-            let event = event.to_string();
-            assert_eq!(refused(&event), (400, "malformed_request"), "{event:.200}");
-        }
-        let surrogate = r#"{"rawPath":"\ud800","requestContext":{"http":{"method":"GET"}}}"#;
-        assert_eq!(refused(surrogate), (400, "malformed_request"));
-    }
-
-    #[test]
-    fn more_headers_than_a_map_can_hold_are_answered_400() {
-        for count in [HEADER_LIMIT + 1, 40_000, 100_000] {
-            let mut event = event();
-            event["headers"] = (0..count)
-                .map(|n| (format!("x-{n}"), json!("")))
-                .collect::<serde_json::Map<_, _>>()
-                .into();
-            let event = event.to_string();
-            // The last of them, or a second set of them, must not hide how many there are.
-            let broken = event.replace(r#""x-1":"""#, r#""\udc00":"""#);
-            let twice = event.replacen('{', r#"{"headers":{},"#, 1);
-            let late = format!("{},{}", &event[..event.len() - 1], r#""headers":{}}"#);
-            for event in [event, broken, twice, late] {
-                assert_eq!(refused(&event), (400, "malformed_request"));
-            }
-        }
-        let mut event = event();
-        event["headers"] = json!({ "x": vec!["a"; 100_000] });
-        assert_eq!(refused(&event.to_string()), (400, "malformed_request"));
-    }
-
-    #[test]
-    fn what_a_client_says_of_host_and_scheme_is_not_believed() {
-        for (name, value) in [
-            ("host", "a b"),
-            ("Host", "evil.example"),
-            ("host", ""),
-            ("host", ":99999999"),
-            ("x-forwarded-proto", "a b"),
-            ("X-Forwarded-Proto", "http"),
-            ("x-forwarded-host", "evil.example"),
-        ] {
-            let mut event = event();
-            event["headers"][name] = json!(value);
-            let request = read(&event).unwrap();
-            assert_eq!(request.domain(), "x.on.aws");
-            assert_eq!(request.http.uri(), "https://x.on.aws/?a=1&a=2");
-        }
-    }
-
-    #[test]
-    fn the_url_is_the_one_that_was_sent() {
-        for path in [
-            "/",
-            "//",
-            "/a/../b",
-            "/./",
-            "/%2e%2e/%00",
-            "/a%20b",
-            "/{}|^`'[]",
-            "//evil.example/",
-            "/:99999999",
-            "/@x",
-        ] {
-            for query in [
-                "",
-                "?",
-                "a=%2B45&a=+45&&=",
-                "a=/../b?c='{}|^`[]",
-                "%zz&a=%ff",
-            ] {
-                let mut event = event();
-                (event["rawPath"], event["rawQueryString"]) = (json!(path), json!(query));
-                event["requestContext"]["stage"] = json!("prod");
-                let request = read(&event).unwrap();
-                assert_eq!((request.path(), request.query()), (path, query));
-            }
-        }
-        let mut event = event();
-        event["rawPath"] = json!("");
-        assert_eq!(read(&event).unwrap().path(), "/");
-        let request = read(&event).unwrap().with_path("/other".to_owned());
-        assert_eq!((request.path(), request.query()), ("/other", "a=1&a=2"));
-    }
-
-    #[test]
-    fn an_event_that_did_not_come_over_http_fails_the_invocation() {
-        for event in [
-            "null",
-            "[]",
-            "7",
-            "\"text\"",
-            "{}",
-            r#"{"requestContext":null}"#,
-            r#"{"requestContext":{}}"#,
-            r#"{"requestContext":{"httpMethod":"POST"},"httpMethod":"POST","path":"/"}"#,
-            r#"{"Records":[{"eventSource":"aws:s3"}]}"#,
-            r#"{"rawPath":"/","http":{"method":"POST"}}"#,
-            "{",
-            "",
-        ] {
-            assert_eq!(refused(event), (500, "unknown_event"), "{event}");
-        }
-    }
-
-    #[test]
     fn a_bearer_token_is_what_follows_the_word() {
         for (header, token) in [
             ("Bearer a.b", Some("a.b")),
@@ -631,30 +282,6 @@ mod tests {
             assert_eq!(read(&event).unwrap().bearer(), token, "{header:?}");
         }
         assert_eq!(read(&event()).unwrap().bearer(), None);
-    }
-
-    #[test]
-    fn a_schedule_is_whatever_no_stranger_can_send() {
-        for event in [
-            "{}",
-            r#"{"source":"aws.scheduler","detail":{"requestContext":1}}"#,
-            r#"{"rawPath":"/"}"#,
-        ] {
-            assert!(is_schedule(event), "{event}");
-        }
-        for event in [
-            r#"{"requestContext":null}"#,
-            r#"{"requestContext":{"http":7}}"#,
-            "null",
-            "[]",
-            "7",
-            "\"text\"",
-            "{",
-            "",
-        ] {
-            assert!(!is_schedule(event), "{event}");
-        }
-        assert!(!is_schedule(&event().to_string()));
     }
 
     #[test]

@@ -17,9 +17,10 @@ use tracing::level_filters::LevelFilter;
 
 use crate::platform::Platform;
 use crate::platform::config::{self, Problems, Source};
+use crate::platform::event;
 use crate::platform::http;
 use crate::platform::reply::{Failure, Reply, into_payload};
-use crate::platform::request::{self, NoRequest, Request};
+use crate::platform::request::{NoRequest, Request};
 
 /// INIT fetches and connects for at most this long. The first request then does the rest.
 const WARM_UP_TIME: Duration = Duration::from_secs(2);
@@ -91,13 +92,12 @@ pub async fn serve<F: Function>(name: &'static str) -> ExitCode {
     run(name, invoke).await
 }
 
-/// As [`serve`], for a function that a schedule also starts: an event that is not a request
-/// ([`request::is_schedule`]) starts a run. Only a run's failure or panic becomes a function error.
-/// Lambda then tries again
+/// As [`serve`], for a function that a schedule also starts: an event without `requestContext`
+/// starts a run. Only a run's failure or panic becomes a function error. Lambda then tries again
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html>).
 pub async fn serve_scheduled<F: Scheduled>(name: &'static str) -> ExitCode {
     let invoke = async |instance: &Instance<F>, event: Event<'_>| {
-        if !request::is_schedule(event.payload) {
+        if !event::is_schedule(event.payload) {
             return answer(instance, &event).await;
         }
         let ran = instance.function.run(event.deadline, event.arrived);
@@ -107,7 +107,7 @@ pub async fn serve_scheduled<F: Scheduled>(name: &'static str) -> ExitCode {
             outcome: "panic",
             cause: "the run panicked".to_owned(),
         };
-        let waited = instance.platform.http.take_waited();
+        let waited = instance.platform.http.take_upstream_time();
         match ran.unwrap_or_else(|_| Err(panicked())) {
             Ok(reply) => {
                 let result = serde_json::from_str(&reply.body).unwrap_or_default();
@@ -134,7 +134,7 @@ struct Event<'a> {
 }
 
 /// The invocation's result or error. `None`: Lambda gets the reply as HTTP.
-type Instead = Option<Result<Value, Diagnostic>>;
+type RawResult = Option<Result<Value, Diagnostic>>;
 
 /// The output of an invocation, as Lambda gets it.
 #[derive(Serialize)]
@@ -145,7 +145,7 @@ enum Output {
 }
 
 /// The reply and the invocation's error for a failure.
-fn failed(failure: Failure) -> (Reply, Instead) {
+fn failed(failure: Failure) -> (Reply, RawResult) {
     let error = Diagnostic {
         error_type: failure.outcome.to_owned(),
         error_message: failure.cause.clone(),
@@ -154,7 +154,7 @@ fn failed(failure: Failure) -> (Reply, Instead) {
 }
 
 /// Answers a request in any case. Only an event that is not a request fails.
-async fn answer<F: Function>(instance: &Instance<F>, event: &Event<'_>) -> (Reply, Instead) {
+async fn answer<F: Function>(instance: &Instance<F>, event: &Event<'_>) -> (Reply, RawResult) {
     let request = match Request::from_event(event.payload, event.id, event.deadline) {
         Ok(request) => request,
         Err(NoRequest::Malformed(refusal)) => return (refusal, None),
@@ -196,7 +196,7 @@ impl<F: Function> Instance<F> {
                 Some(apology) => reply.answered_with(apology),
                 None => reply,
             };
-            reply.upstream(self.platform.http.take_waited())
+            reply.upstream(self.platform.http.take_upstream_time())
         };
         AssertUnwindSafe(erased(work))
             .catch_unwind()
@@ -210,7 +210,7 @@ impl<F: Function> Instance<F> {
         let work = erased(self.function.warm_up(&self.platform, now()));
         // After a timeout the first request does the rest.
         let _ = tokio::time::timeout(WARM_UP_TIME, work).await;
-        self.platform.http.take_waited();
+        self.platform.http.take_upstream_time();
     }
 }
 
@@ -222,7 +222,7 @@ fn erased<'a, T>(future: impl Future<Output = T> + 'a) -> Pin<Box<dyn Future<Out
 
 async fn run<F: Function>(
     function: &'static str,
-    invoke: impl AsyncFn(&Instance<F>, Event<'_>) -> (Reply, Instead),
+    invoke: impl AsyncFn(&Instance<F>, Event<'_>) -> (Reply, RawResult),
 ) -> ExitCode {
     quiet_panics(function);
     let instance = match config::read(&environment, |source| {

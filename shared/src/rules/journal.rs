@@ -9,7 +9,9 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::platform::table::{Item, Key, Table, Unavailable, Update, epoch, random_below};
+use crate::platform::random::random_below;
+use crate::platform::table::{Item, Key, Table, Unavailable, Update};
+use crate::platform::time::epoch;
 
 /// The known state of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,7 +46,7 @@ pub struct Entry {
 
 impl Entry {
     /// The entry of the message `id` (`<kind>#<hash>`; rights in the table go by the kind) for
-    /// `owner` (a [`crate::platform::table::owner_id`]). The lease ends at `lease_until`, the entry
+    /// `owner` (a [`crate::platform::random::owner_id`]). The lease ends at `lease_until`, the entry
     /// at `expires_at` (epoch seconds).
     pub fn new(id: &str, owner: String, lease_until: u64, expires_at: u64) -> Self {
         Self {

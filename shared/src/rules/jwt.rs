@@ -17,10 +17,10 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::platform::table::epoch;
+use crate::platform::time::epoch;
 
 /// Longer tokens are rejected unread.
-const LONGEST: usize = 8 * 1024;
+const MAX_TOKEN_BYTES: usize = 8 * 1024;
 /// Clocks may differ by this many seconds.
 const LEEWAY: u64 = 30;
 /// An `exp` beyond the year 5138 is not a time in seconds.
@@ -45,7 +45,7 @@ struct Times {
 impl Times {
     /// Whether the times that are present fit `now`. Only whole seconds are accepted; texts,
     /// fractions, negative and huge numbers are rejected.
-    fn fit(&self, now: SystemTime) -> bool {
+    fn are_current(&self, now: SystemTime) -> bool {
         let (latest, earliest) = (epoch(now) + LEEWAY, epoch(now).saturating_sub(LEEWAY));
         let holds = |claim: &Option<Value>, holds: &dyn Fn(u64) -> bool| {
             claim
@@ -99,7 +99,7 @@ pub fn check_hs256(
     validation.set_audience(&[&expected.audience]);
     validation.sub = Some(expected.subject.clone());
     let times: Times = decode(token, &DecodingKey::from_secret(key), validation)?;
-    if times.fit(now) && times.lasts(expected, now) {
+    if times.are_current(now) && times.lasts(expected, now) {
         Ok(())
     } else {
         Err(Invalid::Claims)
@@ -111,7 +111,7 @@ fn decode<T: DeserializeOwned>(
     key: &DecodingKey,
     mut validation: Validation,
 ) -> Result<T, Invalid> {
-    if token.len() > LONGEST || token.split('.').count() != 3 {
+    if token.len() > MAX_TOKEN_BYTES || token.split('.').count() != 3 {
         return Err(Invalid::Signature);
     }
     // This fails if an earlier token has installed it already.
@@ -154,7 +154,7 @@ impl Key {
         if text("kty") != Some("RSA")
             || !suits("use", "sig")
             || !suits("alg", "RS256")
-            || n.len() > LONGEST
+            || n.len() > MAX_TOKEN_BYTES
             || e.len() > 16
         {
             return None;
@@ -194,7 +194,7 @@ impl Claims {
 /// The `kid` of a token whose header names RS256 and either the type of access tokens or no
 /// particular type. It proves nothing yet.
 pub fn key_id(token: &str) -> Option<String> {
-    if token.len() > LONGEST || token.split('.').count() != 3 {
+    if token.len() > MAX_TOKEN_BYTES || token.split('.').count() != 3 {
         return None;
     }
     let header = jsonwebtoken::decode_header(token).ok()?;
@@ -224,7 +224,7 @@ pub fn check_rs256(
     validation.set_audience(&[audience]);
     validation.set_issuer(&[issuer]);
     let claims: Claims = decode(token, &key.0, validation)?;
-    if claims.times.exp.is_some() && claims.times.fit(now) {
+    if claims.times.exp.is_some() && claims.times.are_current(now) {
         Ok(claims)
     } else {
         Err(Invalid::Claims)

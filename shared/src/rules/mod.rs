@@ -1,5 +1,6 @@
 //! Our own rules, which no vendor sets. A rule knows the platform and no vendor.
 
+pub mod account;
 pub mod html;
 pub mod journal;
 pub mod jwt;

@@ -18,12 +18,13 @@ use crate::lock;
 use crate::platform::Platform;
 use crate::platform::config::Source;
 use crate::platform::reply::Failure;
-use crate::platform::table::{Item, Key, Table, Unavailable, Update, epoch};
+use crate::platform::table::{Item, Key, Table, Unavailable, Update};
+use crate::platform::time::{DAY, epoch};
 use crate::rules::phone::E164;
-use crate::vendors::okta::users::{Attribute, Found, User, Users};
+use crate::vendors::okta::user::{Attribute, User};
+use crate::vendors::okta::users::{Found, Users};
 use crate::vendors::okta::{Access, CallError};
 
-const DAY: u64 = 86_400;
 const COPY_LIFE: u64 = 30 * DAY;
 const MEMORY: Duration = Duration::from_mins(1);
 /// A caller waits on the phone, or Twilio for an answer.
@@ -216,7 +217,7 @@ impl Directory {
                 .map(|written| (user.id.clone(), written)),
             _ => None,
         };
-        let mut listing = judge(found);
+        let mut listing = listing_of(found);
         if let (Listing::Employee(employee @ Employee { mobile: None, .. }), Some((id, written))) =
             (&mut listing, &unread)
         {
@@ -293,7 +294,7 @@ fn unavailable(cause: &str) -> Failure {
     }
 }
 
-fn judge(found: Found) -> Listing {
+fn listing_of(found: Found) -> Listing {
     match found {
         Found::Nobody => Listing::Nobody("unknown_number"),
         Found::One(User {

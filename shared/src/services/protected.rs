@@ -13,8 +13,9 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::value::RawValue;
 use url::Url;
 
+use crate::platform::base_url::BaseUrl;
 use crate::platform::config::Source;
-use crate::platform::http::{Answer, BaseUrl, Client, NoAnswer};
+use crate::platform::http::{Answer, Client, NoAnswer};
 use crate::vendors::auth0::CallError;
 use crate::vendors::auth0::tokens::Tokens;
 

@@ -9,10 +9,10 @@ use sandbox::Sandbox;
 use sandbox::auth0::{API_AUDIENCE, LOGIN_CLIENT_ID, Signer, TokenProfile};
 use sandbox::wire::{Fault, Server};
 use serde_json::{Value, json};
-use shared::platform::http::BaseUrl;
+use shared::platform::base_url::BaseUrl;
 use shared::platform::runtime::now;
 use shared::platform::secrets::Secret;
-use shared::platform::table::epoch;
+use shared::platform::time::epoch;
 use shared::vendors::auth0::access::{Access, Refusal};
 use shared::vendors::auth0::tokens::Tokens;
 

@@ -6,7 +6,7 @@ use sandbox::Sandbox;
 use sandbox::auth0::REALM;
 use sandbox::wire::Fault;
 use serde_json::{Value, json};
-use shared::platform::http::BaseUrl;
+use shared::platform::base_url::BaseUrl;
 use shared::platform::runtime::now;
 use shared::platform::secrets::Secret;
 use shared::vendors::auth0::CallError;

@@ -6,7 +6,7 @@ use sandbox::Sandbox;
 use sandbox::aws::TABLE_NAME;
 use sandbox::wire::{Exchange, Fault};
 use serde_json::{Value, json};
-use shared::platform::http::BaseUrl;
+use shared::platform::base_url::BaseUrl;
 use shared::platform::runtime::now;
 use shared::platform::secrets::Secret;
 use shared::platform::table::Table;
@@ -111,7 +111,7 @@ async fn the_copy_is_written_when_something_changed_or_half_its_life_is_over() {
         .unwrap()
         .parse::<u64>()
         .unwrap();
-    assert_eq!(expires, shared::platform::table::epoch(now + 45 * DAY));
+    assert_eq!(expires, shared::platform::time::epoch(now + 45 * DAY));
     for (attribute, value, expected) in [
         (
             "mobilePhone",
@@ -219,7 +219,7 @@ async fn numbers_that_nobody_has_use_up_neither_the_memory_nor_okta() {
     let (id, now) = (sandbox.okta.hire("Ann", MOBILE, COMPANY), now());
     let minute = |n: u64| {
         std::time::UNIX_EPOCH
-            + Duration::from_secs((shared::platform::table::epoch(now) / 60 + 1 + n) * 60)
+            + Duration::from_secs((shared::platform::time::epoch(now) / 60 + 1 + n) * 60)
     };
     let nobodys = |n: u32| number(&format!("+1500555{n:04}"));
     let asked = || sandbox.okta.server().exchanges().len();
@@ -389,7 +389,7 @@ async fn a_number_that_was_bought_is_a_company_number_before_anybody_asks_for_it
     let owner = |expires: Duration| {
         json!({
             "pk": { "S": format!("number#{OTHER_COMPANY}") }, "sk": { "S": "owner" }, "user": { "S": "00u1" },
-            "expires_at": { "N": shared::platform::table::epoch(now + expires).to_string() },
+            "expires_at": { "N": shared::platform::time::epoch(now + expires).to_string() },
         })
     };
     sandbox.aws.put(owner(DAY)).await;

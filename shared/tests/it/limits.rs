@@ -233,7 +233,7 @@ async fn what_weighs_more_takes_more_room() {
             assert!(last.is_some(), "{max} {n}");
         }
         let full = heavy(3).take(&table, at(20)).await.unwrap().unwrap_err();
-        let opens = shared::platform::table::epoch(at(0)) + 3_600 + 300;
+        let opens = shared::platform::time::epoch(at(0)) + 3_600 + 300;
         assert_eq!(
             full.opens_at,
             Some(opens),
@@ -263,8 +263,8 @@ async fn what_weighs_more_takes_more_room() {
                 .is_none()
         );
         let (before, after) = (
-            opens - shared::platform::table::epoch(at(0)) - 1,
-            opens - shared::platform::table::epoch(at(0)),
+            opens - shared::platform::time::epoch(at(0)) - 1,
+            opens - shared::platform::time::epoch(at(0)),
         );
         assert!(
             take(&table, &heavy(5), before).await.is_none()

@@ -17,7 +17,7 @@ async fn follow(sandbox: &Sandbox, link: &str) -> Confirmation {
         Rules::read,
     )
     .unwrap();
-    let link = rules.judge(link, None).unwrap();
+    let link = rules.accept(link, None).unwrap();
     confirm(
         &crate::client(),
         &link,

@@ -9,7 +9,7 @@ use sandbox::auth0::{
 };
 use sandbox::wire::Fault;
 use serde_json::{Value, json};
-use shared::platform::http::BaseUrl;
+use shared::platform::base_url::BaseUrl;
 use shared::platform::runtime::now;
 use shared::platform::secrets::Secret;
 use shared::vendors::auth0::CallError;

@@ -8,7 +8,7 @@ use sandbox::Sandbox;
 use sandbox::okta::{self, service_app};
 use sandbox::wire::Fault;
 use serde_json::json;
-use shared::platform::http::BaseUrl;
+use shared::platform::base_url::BaseUrl;
 use shared::platform::runtime::now;
 use shared::platform::secrets::Secret;
 use shared::rules::jwt::sign_rs256;

@@ -11,7 +11,7 @@ use sandbox::aws::TABLE_NAME;
 use sandbox::wire::{Fault, Server};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
-use shared::platform::http::BaseUrl;
+use shared::platform::base_url::BaseUrl;
 use shared::platform::runtime::now;
 use shared::platform::secrets::Secret;
 use shared::platform::table::Table;

@@ -29,7 +29,7 @@ async fn ask(
         .push(DnType::CommonName, "Tests");
     let file = std::env::temp_dir().join(format!(
         "switchboard-{}.pem",
-        shared::platform::table::owner_id()
+        shared::platform::random::owner_id()
     ));
     std::fs::write(&file, authority.self_signed(&root).unwrap().pem()).unwrap();
     let certificate = CertificateParams::new(["localhost".to_owned()]).unwrap();

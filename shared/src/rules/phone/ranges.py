@@ -46,7 +46,6 @@ IMPOSSIBLE_BY_HAND = {
     "13": ({8}, "310-XXXX exists within Canada only; all else in the North American plan has ten digits"),
 }
 
-
 class Pattern:
     """A regular expression of digits as an automaton: what may follow a given prefix."""
 
@@ -138,12 +137,10 @@ class Pattern:
             states = self.next(states, digit)
         return states
 
-
 def patterns(region, kinds):
     metadata = PhoneMetadata.metadata_for_region(region)
     found = (getattr(metadata, kind) for kind in kinds)
     return [kind.national_number_pattern for kind in found if kind]
-
 
 def prefixes(wanted, unwanted, shortest):
     """Prefixes of `wanted` that `unwanted` does not share: as short as can be, or none wider than `wanted`."""
@@ -163,7 +160,6 @@ def prefixes(wanted, unwanted, shortest):
 
     return merge(set(endings(wanted.first, unwanted.first, DEPTH)))
 
-
 def merge(found):
     """Ten siblings become their parent; what a shorter prefix covers goes."""
     for length in range(max(map(len, found), default=0), 1, -1):
@@ -172,10 +168,8 @@ def merge(found):
                 found.add(parent)
     return {prefix for prefix in found if not any(prefix[:end] in found for end in range(1, len(prefix)))}
 
-
 def leading_digits(region):
     return PhoneMetadata.metadata_for_region(region).leading_digits
-
 
 @functools.cache
 def area_codes(region):
@@ -187,7 +181,6 @@ def area_codes(region):
     whole = {pattern.end} if leading_digits(region) else set()
     after = {str(code): pattern.after(str(code)) for code in range(200, 1000)}
     return {code for code, states in after.items() if states and states >= whole}
-
 
 def regions():
     found = dict(REGIONS_BY_HAND)
@@ -212,7 +205,6 @@ def regions():
                 add(f"{code}{prefix}", region)
     return found
 
-
 def refused():
     """The prefixes, and by calling code how many paid ones are left out in favour of ordinary numbers."""
     found = {prefix for group in REFUSED_BY_HAND for prefix in group.split()}
@@ -230,7 +222,6 @@ def refused():
             left_out[code] = sorted(missed)
     return merge(found), left_out
 
-
 def territories(code):
     """The metadata of all regions with this calling code, or of the one service that has it."""
     for region in COUNTRY_CODE_TO_REGION_CODE[code]:
@@ -238,7 +229,6 @@ def territories(code):
             yield PhoneMetadata.metadata_for_nongeo_region(code)
         else:
             yield PhoneMetadata.metadata_for_region(region)
-
 
 def possible():
     """(calling code, or calling code and 0; lengths of the whole number) to the digits that may come next."""
@@ -278,7 +268,6 @@ def possible():
             plans[int(prefix[:-1]), tuple(sorted(lengths))] += prefix[-1]
     return dict(sorted(plans.items(), key=lambda plan: (plan[0][0], plan[1])))
 
-
 def valid_numbers(code, kind):
     """E.164 digits of numbers that libphonenumber calls valid: its example, and others by chance."""
     pattern, found = Pattern(kind.national_number_pattern), {kind.example_number or ""}
@@ -294,12 +283,10 @@ def valid_numbers(code, kind):
                 found.add(national)
     return {f"{code}{national}" for national in found if national and is_valid(code, national)}
 
-
 def is_valid(code, national):
     zeros = len(national) - len(national.lstrip("0"))
     number = PhoneNumber(code, int(national), italian_leading_zero=zeros > 0, number_of_leading_zeros=zeros or None)
     return phonenumbers.is_valid_number(number)
-
 
 def verify_possible(plans):
     """Fails if a valid number would be refused."""
@@ -324,7 +311,6 @@ def verify_possible(plans):
         count += len(found)
     print(f"{count} valid numbers of {len(COUNTRY_CODE_TO_REGION_CODE)} calling codes are possible")
 
-
 def beside(prefix, table):
     """The parts of `prefix` that `table` does not cover."""
     if longest(prefix, table):
@@ -335,10 +321,8 @@ def beside(prefix, table):
     else:
         yield prefix
 
-
 def longest(number, table):
     return next((number[:end] for end in range(len(number), 0, -1) if number[:end] in table), None)
-
 
 def examples():
     """(region, kind, E.164 digits, libphonenumber's region or None) of every example number."""
@@ -348,7 +332,6 @@ def examples():
             if number:
                 digits = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)[1:]
                 yield region, kind, digits, phonenumbers.region_code_for_number(number)
-
 
 def verify(region_table, refused_table, left_out):
     """Fails on a wrong answer; tells what is right but may surprise."""
@@ -366,10 +349,8 @@ def verify(region_table, refused_table, left_out):
             print(f"{region} {kind} {digits}: refused by {stop}")
             assert any(stop in by_hand.split() for by_hand in REFUSED_BY_HAND), digits
 
-
 def rows(items):
     return textwrap.fill(" ".join(items), 100, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False)
-
 
 TEMPLATE = r"""//! Number ranges: which E.164 numbers are possible, their regions, and ranges that cost the caller extra.
 //!
@@ -387,7 +368,7 @@ TEMPLATE = r"""//! Number ranges: which E.164 numbers are possible, their region
 //!   @LEFT_OUT@.
 //!   Nor is exchange 976 of most North American area codes.
 
-use super::Plan;
+use super::plan::Plan;
 
 /// By calling code, or calling code and 0: the digits that may come next, and how many digits the whole number has then. Sorted by
 /// the first; what is not listed is impossible.
@@ -477,7 +458,6 @@ mod tests {
 }
 """
 
-
 def main():
     region_table = regions()
     refused_table, left_out = refused()
@@ -513,7 +493,6 @@ def main():
     OUTPUT.write_text(text)
     print(f"{len(plans)} plans, {len(region_table)} prefixes with a region, {len(refused_table)} refused")
     print(f"{OUTPUT.stat().st_size} bytes of source")
-
 
 if __name__ == "__main__":
     main()

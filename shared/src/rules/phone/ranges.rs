@@ -15,7 +15,7 @@
 //!   190020, 190029; +86 (322 ranges); +91 1862; +960 900; +961 80, 90, 91.
 //!   Nor is exchange 976 of most North American area codes.
 
-use super::Plan;
+use super::plan::Plan;
 
 /// By calling code, or calling code and 0: the digits that may come next, and how many digits the whole number has then. Sorted by
 /// the first; what is not listed is impossible.

@@ -9,12 +9,13 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime};
 
-use futures_util::lock::Mutex as Turn;
+use futures_util::lock::Mutex as AsyncMutex;
 use reqwest::Method;
 use serde::Deserialize;
 
 use crate::lock;
-use crate::platform::http::{BaseUrl, Client};
+use crate::platform::base_url::BaseUrl;
+use crate::platform::http::Client;
 use crate::rules::jwt::{self, Invalid, Key};
 
 const ANSWER_LIMIT: usize = 256 * 1024;
@@ -44,7 +45,7 @@ pub struct Access {
     base: BaseUrl,
     audience: String,
     keys: Mutex<Keys>,
-    turn: Turn<()>,
+    renewal: AsyncMutex<()>,
 }
 
 #[derive(Default)]
@@ -63,7 +64,7 @@ impl Access {
             base,
             audience,
             keys: Mutex::default(),
-            turn: Turn::default(),
+            renewal: AsyncMutex::default(),
         }
     }
 
@@ -121,7 +122,7 @@ impl Access {
     /// Fetches the keys unless that was done within the last minute.
     async fn fetch(&self, now: SystemTime) -> Result<(), String> {
         let started = Instant::now();
-        let _turn = self.turn.lock().await;
+        let _renewal = self.renewal.lock().await;
         let now = now + started.elapsed();
         if let Some((at, result)) = &lock(&self.keys).tried {
             let interval = if result.is_ok() {

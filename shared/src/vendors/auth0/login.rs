@@ -14,7 +14,8 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{CallError, Credentials};
-use crate::platform::http::{Answer, BaseUrl, Client, NoAnswer};
+use crate::platform::base_url::BaseUrl;
+use crate::platform::http::{Answer, Client, NoAnswer};
 use crate::platform::secrets::{Secret, SecretError};
 
 const ANSWER_LIMIT: usize = 64 * 1024;
@@ -126,7 +127,7 @@ impl Login {
             .header(CONTENT_TYPE, "application/json")
             .body(body.to_string());
         let answer = self.client.send(request, ANSWER_LIMIT, TIMEOUT).await;
-        judge(&answer.map_err(|error| Untold {
+        verdict_of(&answer.map_err(|error| Untold {
             tried: matches!(error, NoAnswer::Unknown(_)),
             error: CallError::Unavailable(format!("login: {error}")),
         })?)
@@ -135,7 +136,7 @@ impl Login {
 
 /// The meaning of an answer. An unknown error does not count as a wrong password, although it may
 /// have been one.
-fn judge(answer: &Answer) -> Result<Verdict, Untold> {
+fn verdict_of(answer: &Answer) -> Result<Verdict, Untold> {
     #[derive(Deserialize)]
     struct Refusal {
         error: String,

@@ -6,6 +6,7 @@
 //! (<https://auth0.com/docs/secure/tokens/access-tokens/management-api-access-tokens>).
 
 pub mod access;
+mod grant;
 pub mod login;
 pub mod tokens;
 pub mod users;
@@ -14,6 +15,7 @@ use std::fmt;
 
 use secrecy::SecretString;
 
+use crate::platform::base_url::BaseUrl;
 use crate::platform::secrets::{Content, Keys, SecretError};
 
 /// The `auth0` secret: a machine-to-machine application.
@@ -93,4 +95,9 @@ impl From<SecretError> for CallError {
     fn from(error: SecretError) -> Self {
         Self::Unavailable(error.to_string())
     }
+}
+
+/// The audience of the Management API of the tenant at `base`.
+fn management_audience(base: &BaseUrl) -> String {
+    base.join("api/v2/").to_string()
 }

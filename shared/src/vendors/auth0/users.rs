@@ -5,7 +5,6 @@
 //! (<https://auth0.com/docs/manage-users/user-search/retrieve-users-with-get-users-by-email-endpoint>);
 //! scopes `read:users`, `update:users`.
 
-use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
 use reqwest::Method;
@@ -15,10 +14,13 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 use url::Url;
 
-use super::CallError;
 use super::tokens::Tokens;
-use crate::platform::http::{Answer, BaseUrl, Client};
-use crate::platform::table::random_below;
+use super::{CallError, management_audience};
+use crate::platform::base_url::BaseUrl;
+use crate::platform::http::{Answer, Client};
+use crate::platform::random::random_below;
+
+pub use crate::rules::account::{AccountNumber, NotAnAccountNumber};
 
 const ANSWER_LIMIT: usize = 1024 * 1024;
 const TIMEOUT: Duration = Duration::from_secs(4);
@@ -51,35 +53,6 @@ pub enum Standing {
     /// Users have it, and all of them have verified it.
     Verified,
 }
-
-/// An account number as keyed in: 1 to 10 ASCII digits, so it holds no query syntax.
-#[derive(Clone, PartialEq, Eq)]
-pub struct AccountNumber(String);
-
-impl FromStr for AccountNumber {
-    type Err = NotAnAccountNumber;
-
-    fn from_str(text: &str) -> Result<Self, NotAnAccountNumber> {
-        let right =
-            (1..=10).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
-        if right {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(NotAnAccountNumber)
-        }
-    }
-}
-
-impl AccountNumber {
-    /// The digits: for the wire and for keys, never for a log.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-/// The text is not 1 to 10 digits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NotAnAccountNumber;
 
 /// The users with an account number.
 #[derive(Clone, PartialEq, Eq)]
@@ -158,7 +131,7 @@ impl Users {
 
     /// The audience of the Management API of the tenant at `base`.
     pub fn audience(base: &BaseUrl) -> String {
-        base.join("api/v2/").to_string()
+        management_audience(base)
     }
 
     /// Opens a connection ahead, during INIT.

@@ -17,7 +17,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use crate::platform::reply::{Failure, Reply};
 use crate::platform::request::Request;
 use crate::platform::secrets::{Content, Keys, Secret};
-use crate::platform::table::epoch;
+use crate::platform::time::epoch;
 use crate::rules::verified::Verified;
 
 /// A mail has some fifty fields. A form with this many is not a mail.
@@ -119,7 +119,7 @@ impl Triple<'_> {
     /// Whether `signature` is `hex(HMAC-SHA256(key, timestamp + token))`
     /// (<https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks>),
     /// and the shapes are right.
-    pub fn fits(&self, key: &str) -> bool {
+    pub fn is_signed_with(&self, key: &str) -> bool {
         let Some(signature) = unhex(self.signature) else {
             return false;
         };
@@ -195,7 +195,7 @@ pub async fn authenticate(
                     token,
                     signature,
                 }
-                .fits(key.expose_secret())
+                .is_signed_with(key.expose_secret())
             };
             signatures.into_iter().flatten().any(made)
         })
@@ -215,7 +215,7 @@ pub async fn authenticate(
         token.to_ascii_lowercase(),
         timestamp.parse().unwrap_or_default(),
     );
-    Ok(Verified::vouch(Form {
+    Ok(Verified::new(Form {
         token,
         timestamp,
         ..form

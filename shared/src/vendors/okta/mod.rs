@@ -5,17 +5,18 @@
 //! with the scopes of [`Access`]
 //! (<https://developer.okta.com/docs/guides/implement-oauth-for-okta-serviceapp/main/>).
 
+mod link_header;
+mod rate_limit;
 mod tokens;
+pub mod user;
 pub mod users;
 
 use std::fmt;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use reqwest::header::{DATE, HeaderMap};
 use secrecy::SecretString;
 
 use crate::platform::secrets::{Content, Keys, SecretError};
-use crate::platform::table::epoch;
 
 /// The `okta` secret. With a `client_id` it is a service app, whatever else it holds.
 #[derive(Debug)]
@@ -118,15 +119,4 @@ impl From<SecretError> for CallError {
     fn from(error: SecretError) -> Self {
         Self::Unavailable(error.to_string())
     }
-}
-
-/// When the current window of a rate limit ends, by our clock: Okta's `X-Rate-Limit-Reset` counts
-/// from its own `Date`.
-fn ends(headers: &HeaderMap, now: SystemTime) -> SystemTime {
-    let text = |value: &'static str| headers.get(value)?.to_str().ok();
-    let reset: Option<u64> = text("x-rate-limit-reset").and_then(|reset| reset.trim().parse().ok());
-    let date = text(DATE.as_str()).and_then(|date| httpdate::parse_http_date(date).ok());
-    let theirs = epoch(date.unwrap_or(now));
-    // Windows last a minute.
-    now + Duration::from_secs(reset.map_or(60, |reset| reset.saturating_sub(theirs).clamp(1, 60)))
 }

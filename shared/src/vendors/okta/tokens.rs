@@ -13,11 +13,13 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Access, CallError, Credentials, ends};
+use super::rate_limit::ends;
+use super::{Access, CallError, Credentials};
 use crate::lock;
-use crate::platform::http::{BaseUrl, Client};
+use crate::platform::base_url::BaseUrl;
+use crate::platform::http::Client;
 use crate::platform::secrets::Secret;
-use crate::platform::table::epoch;
+use crate::platform::time::epoch;
 use crate::rules::jwt;
 
 const ANSWER_LIMIT: usize = 64 * 1024;
@@ -25,7 +27,7 @@ const TIMEOUT: Duration = Duration::from_secs(4);
 /// Okta accepts assertions that end within the hour.
 const ASSERTION_LIFE: u64 = 300;
 /// Whatever `expires_in` says, a token is used at most this long: Okta's fixed lifetime.
-const LONGEST: u64 = 3600;
+const MAX_LIFETIME_SECONDS: u64 = 3600;
 
 /// The values of `Authorization` for one org.
 pub(super) struct Tokens {
@@ -211,7 +213,10 @@ impl Tokens {
         let granted: Granted = answer.json().ok_or_else(unreadable)?;
         // A tenth of the life, and at least a minute, is left for running calls. Without a sane
         // life the token serves this call only.
-        let life = granted.expires_in.unwrap_or_default().min(LONGEST);
+        let life = granted
+            .expires_in
+            .unwrap_or_default()
+            .min(MAX_LIFETIME_SECONDS);
         let life = life.saturating_sub((life / 10).max(60));
         *lock(&self.cached) = Some((
             granted.access_token.clone(),

@@ -4,27 +4,30 @@
 //! read by id is current
 //! (<https://developer.okta.com/docs/api/openapi/okta-management/management/tag/User/#tag/User/operation/listUsers>).
 
-use std::fmt;
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
 
 use reqwest::Method;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, LINK};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 use url::Url;
 
+use super::link_header::next_link;
+use super::rate_limit::{Pause, ends, pause};
 use super::tokens::{Authorization, Tokens};
-use super::{Access, CallError, Credentials, ends};
+use super::{Access, CallError, Credentials};
 use crate::lock;
 use crate::platform::Platform;
+use crate::platform::base_url::BaseUrl;
 use crate::platform::config::Source;
-use crate::platform::http::{Answer, BaseUrl, Client};
+use crate::platform::http::{Answer, Client};
 use crate::platform::secrets::Secret;
 use crate::rules::phone::E164;
+
+pub use super::user::{Attribute, Status, User};
 
 const ANSWER_LIMIT: usize = 4 * 1024 * 1024;
 /// A caller waits on the phone.
@@ -38,145 +41,6 @@ const MATCHES: &str = "10";
 const FIELDS: &str = "id,status,statusChanged,profile:(firstName,login,mobilePhone,primaryPhone)";
 /// Leaves unread fields out of lists, which makes lists faster.
 const SPARSE: &str = r#"application/json; okta-response="omitCredentials,omitCredentialsLinks,omitTransitioningToStatus""#;
-
-/// A user's status
-/// (<https://developer.okta.com/docs/api/openapi/okta-management/management/tag/User/>).
-/// [`Status::is_served`] says whom to serve.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum Status {
-    /// Works here.
-    Active,
-    /// Deactivated: has left.
-    Deprovisioned,
-    /// Too many wrong passwords.
-    LockedOut,
-    /// Must choose a new password.
-    PasswordExpired,
-    /// Activated, has not yet signed in.
-    Provisioned,
-    /// Is getting a forgotten password back.
-    Recovery,
-    /// Not yet activated.
-    Staged,
-    /// Barred for now.
-    Suspended,
-    /// A status that Okta has added since.
-    #[serde(other)]
-    Unknown,
-}
-
-impl Status {
-    /// Whether a user in this status works here. A locked login or an expired password is no reason
-    /// to cut the phone. Otherwise a stranger could cut it by typing a wrong password often enough.
-    pub fn is_served(self) -> bool {
-        matches!(
-            self,
-            Self::Active | Self::PasswordExpired | Self::LockedOut | Self::Recovery
-        )
-    }
-}
-
-/// A user. A profile value that is missing, null or blank is `None`. `Debug` shows no personal
-/// data.
-#[derive(Clone, PartialEq, Eq)]
-pub struct User {
-    /// Okta's id, letters and digits.
-    pub id: String,
-    /// The status, which tells whether to serve the user.
-    pub status: Status,
-    /// Free text that the user may be allowed to change.
-    pub first_name: Option<String>,
-    /// The number on the business card: E.164 if we wrote it, otherwise as a person typed it.
-    pub primary_phone: Option<String>,
-    /// The user's own phone, as a person typed it.
-    pub mobile_phone: Option<String>,
-    /// The name that the user signs in with.
-    pub login: Option<String>,
-    /// Since when the user has this status, if Okta says.
-    pub status_changed: Option<SystemTime>,
-}
-
-impl fmt::Debug for User {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("User")
-            .field("id", &self.id)
-            .field("status", &self.status)
-            .finish_non_exhaustive()
-    }
-}
-
-impl<'de> Deserialize<'de> for User {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Wire {
-            id: String,
-            status: Status,
-            status_changed: Option<String>,
-            profile: Profile,
-        }
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Profile {
-            first_name: Option<String>,
-            primary_phone: Option<String>,
-            mobile_phone: Option<String>,
-            login: Option<String>,
-        }
-        let Wire {
-            id,
-            status,
-            status_changed,
-            profile:
-                Profile {
-                    first_name,
-                    primary_phone,
-                    mobile_phone,
-                    login,
-                },
-        } = Wire::deserialize(deserializer)?;
-        let status_changed = status_changed
-            .and_then(|date| OffsetDateTime::parse(&date, &Rfc3339).ok())
-            .map(SystemTime::from);
-        let text = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
-        let (first_name, primary_phone) = (text(first_name), text(primary_phone));
-        Ok(Self {
-            id,
-            status,
-            first_name,
-            primary_phone,
-            mobile_phone: text(mobile_phone),
-            login: text(login),
-            status_changed,
-        })
-    }
-}
-
-/// A profile attribute that holds a phone number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Attribute {
-    /// `primaryPhone`: the company's number.
-    PrimaryPhone,
-    /// `mobilePhone`: the employee's own.
-    MobilePhone,
-}
-
-impl Attribute {
-    fn name(self) -> &'static str {
-        match self {
-            Self::PrimaryPhone => "primaryPhone",
-            Self::MobilePhone => "mobilePhone",
-        }
-    }
-
-    fn of(self, user: &User) -> Option<&str> {
-        match self {
-            Self::PrimaryPhone => user.primary_phone.as_deref(),
-            Self::MobilePhone => user.mobile_phone.as_deref(),
-        }
-    }
-}
 
 /// The users with a number. The caller decides by the status whether to serve one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -219,14 +83,6 @@ pub struct Users {
     access: Access,
     /// For each [`Kind`], until when no call is made, and why.
     pauses: Mutex<[Option<Pause>; 3]>,
-}
-
-/// A pause until the window of a rate limit ends.
-#[derive(Clone, Copy)]
-struct Pause {
-    until: SystemTime,
-    /// Okta would accept calls, but they are left to other functions.
-    reserved: bool,
 }
 
 /// The kinds of calls. Okta has a limit for each of them
@@ -498,30 +354,6 @@ fn readable<T: DeserializeOwned>(answer: &Answer) -> Result<T, CallError> {
         .ok_or_else(|| CallError::Unavailable("Okta: unreadable answer".to_owned()))
 }
 
-/// Until when calls of this kind would be rejected, or are left to other functions. A limit of 0
-/// means too many calls at once, which has no window
-/// (<https://developer.okta.com/docs/reference/rl2-concurrency/>).
-fn pause(answer: &Answer, access: Access, now: SystemTime) -> Option<Pause> {
-    let header = |name| -> Option<u64> {
-        let value = answer.headers.get(name)?.to_str().ok()?;
-        value.trim().parse().ok()
-    };
-    let (limit, left) = (
-        header("x-rate-limit-limit"),
-        header("x-rate-limit-remaining"),
-    );
-    let none = answer.status == 429 || left == Some(0);
-    let few = || {
-        let (limit, left) = limit.zip(left)?;
-        (left.saturating_mul(3) < limit).then_some(())
-    };
-    let reserved = !none && access == Access::Manage && few().is_some();
-    ((none || reserved) && limit != Some(0)).then(|| Pause {
-        until: ends(&answer.headers, now),
-        reserved,
-    })
-}
-
 /// The meaning of an answer other than 200. Only the code is made for programs
 /// (<https://developer.okta.com/docs/reference/error-codes/>).
 fn refusal(answer: &Answer, now: SystemTime) -> CallError {
@@ -557,97 +389,5 @@ fn refusal(answer: &Answer, now: SystemTime) -> CallError {
                 .trim_end()
                 .to_owned(),
         ),
-    }
-}
-
-/// The target of the link with the relation `next` in a `Link` field (RFC 8288). Its parameters may
-/// be quoted in any way.
-fn next_link(field: &str) -> Option<&str> {
-    let mut rest = field;
-    while let Some((_, link)) = rest.split_once('<') {
-        let (target, after) = link.split_once('>')?;
-        let end = outside_quotes(after, ',');
-        let mut parameters = &after[..end];
-        while let Some(parameter) = parameters.strip_prefix([';', ' ', '\t']) {
-            let end = outside_quotes(parameter, ';');
-            if let Some((name, value)) = parameter[..end].split_once('=')
-                && name.trim().eq_ignore_ascii_case("rel")
-                && value
-                    .trim_matches([' ', '\t', '"', '\''])
-                    .split(' ')
-                    .any(|relation| relation.eq_ignore_ascii_case("next"))
-            {
-                return Some(target.trim());
-            }
-            parameters = &parameter[end..];
-        }
-        rest = &after[end..];
-    }
-    None
-}
-
-/// The position where `separator` first stands outside double quotes, else the end.
-fn outside_quotes(text: &str, separator: char) -> usize {
-    let mut quoted = false;
-    text.find(|c| {
-        quoted ^= c == '"';
-        c == separator && !quoted
-    })
-    .unwrap_or(text.len())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_next_link_is_found_however_it_is_written() {
-        for field in [
-            r#"<https://a/?after=1&x=a,b>; rel="next""#,
-            r#"<https://a/?limit=2>; rel="self", <https://a/?after=1&x=a,b>; rel="next""#,
-            "<https://a/?after=1&x=a,b>;rel=next",
-            "<https://a/?after=1&x=a,b> ; title=\"a, b; rel=self <x>\" ; REL='Next'",
-            r#"<https://a/?limit=2>;rel=self,<https://a/?after=1&x=a,b>;rel="last next""#,
-            r#"< https://a/?after=1&x=a,b >; type=x; rel = "next""#,
-        ] {
-            assert_eq!(
-                next_link(field),
-                Some("https://a/?after=1&x=a,b"),
-                "{field}"
-            );
-        }
-        for field in [
-            "",
-            "next",
-            "<https://a>",
-            r#"<https://a>; rel="self""#,
-            r#"<https://a; rel="next""#,
-            r#"<https://a>; title="rel=next""#,
-            r#"<https://a>; rel="nextish"; x"#,
-            r#"<>"<>;;;=""#,
-        ] {
-            assert_eq!(next_link(field), None, "{field}");
-        }
-    }
-
-    #[test]
-    fn a_user_is_read_from_what_there_is_and_shows_no_personal_data() {
-        let user: User = serde_json::from_value(json!({"id": "00u1", "status": "NEWLY_INVENTED", "profile":
-            {"firstName": "Ann", "primaryPhone": " ", "mobilePhone": null, "unknown": 1}, "statusChanged": "then", "more": {}}))
-        .unwrap();
-        let expected = User {
-            id: "00u1".to_owned(),
-            status: Status::Unknown,
-            first_name: Some("Ann".to_owned()),
-            primary_phone: None,
-            mobile_phone: None,
-            login: None,
-            status_changed: None,
-        };
-        assert_eq!(user, expected);
-        assert_eq!(
-            format!("{user:?}"),
-            r#"User { id: "00u1", status: Unknown, .. }"#
-        );
     }
 }

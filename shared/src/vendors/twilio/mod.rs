@@ -6,6 +6,7 @@
 //! secret as [`RestCredentials`] and needs no AuthToken, because the AuthToken can sign webhooks.
 
 pub mod messages;
+pub mod number;
 pub mod numbers;
 pub mod signature;
 pub mod twiml;
@@ -13,8 +14,8 @@ pub mod webhook;
 
 use secrecy::SecretString;
 
+use crate::platform::base_url::BaseUrl;
 use crate::platform::config::Source;
-use crate::platform::http::BaseUrl;
 use crate::platform::secrets::{Content, Keys};
 
 /// The `twilio` secret of a function that Twilio calls.

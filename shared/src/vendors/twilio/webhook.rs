@@ -9,8 +9,8 @@ use ring::digest;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{Credentials, is_sid, signature};
+use crate::platform::base_url::{self, BaseUrl};
 use crate::platform::config::Source;
-use crate::platform::http::{self, BaseUrl};
 use crate::platform::reply::{Failure, Reply};
 use crate::platform::request::Request;
 use crate::platform::secrets::Secret;
@@ -111,7 +111,7 @@ pub async fn authenticate(
     if form.get("AccountSid") != Some(credentials.rest.account_sid.expose_secret()) {
         return Err(Reply::refused(403, "other_account"));
     }
-    Ok(Verified::vouch(form))
+    Ok(Verified::new(form))
 }
 
 /// As [`authenticate`], for a Studio flow's request. The flow's author chose its parameters. A
@@ -272,7 +272,7 @@ fn media(form: &Form) -> Vec<String> {
 }
 
 fn is_fetchable(url: &str) -> bool {
-    url.len() <= URL_LIMIT && http::is_acceptable(url)
+    url.len() <= URL_LIMIT && base_url::is_acceptable(url)
 }
 
 /// A step of a call to one of our numbers.

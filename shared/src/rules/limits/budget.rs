@@ -1,28 +1,14 @@
-//! Budgets bound the work that strangers can cause. Their windows slide, and are kept in the table.
-//!
-//! A budget is an item `rate#<what>#<key>` / `<window>`: `hits` counts the window, `s_<n>` one
-//! thirteenth of it (a *slice*), and `newest` is the current slice. The first count in a new slice
-//! drops the slices that have left the window. So no window, wherever it begins, holds more than
-//! the maximum. Counting is one conditional write of one item. It is not part of a transaction,
-//! because DynamoDB rejects a transaction while another one holds one of its items
-//! (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html>). With
-//! a budget that all requests share, transactions would reject each other, while plain writes
-//! queue.
-//!
-//! Count beside the write that claims the work. If the work is not ours, give the count back
-//! ([`Taken::give_back`]). A crash in between counts once too much. [`take_all`] counts against
-//! several budgets at once. Small budgets remember what they counted ([`Budget::once_for`]), so
-//! that fifty simultaneous copies of a request fill none.
+//! One budget: an item that counts, and its conditional writes.
 
 use std::time::SystemTime;
 
-use futures_util::future::{join_all, try_join_all};
+use futures_util::future::try_join_all;
 
-use crate::platform::table::{Item, Key, Table, Unavailable, Update, Value, Write, epoch};
+use super::window::{SLICES, Window, is_live, number_of, slices, used};
+use crate::platform::random::random_below;
+use crate::platform::table::{Item, Key, Table, Unavailable, Update, Value, Write};
+use crate::platform::time::epoch;
 
-const DAY: u64 = 86_400;
-/// A window has this many slices, and one more for the part that is leaving it.
-const SLICES: u64 = 12;
 /// A budget up to this maximum remembers what it counted. An item of 200 names costs six write
 /// units, an item of twenty costs one.
 const REMEMBERED: u64 = 200;
@@ -34,36 +20,6 @@ const PER_SHARD: u64 = 50_000;
 const MOST_SHARDS: u64 = 16;
 /// Attempts at a count: another instance may have counted between our read and our write.
 const ATTEMPTS: usize = 8;
-
-/// The window of a budget.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Window {
-    /// Any sixty seconds.
-    Minute,
-    /// Any sixty minutes.
-    Hour,
-    /// Any 24 hours.
-    Day,
-}
-
-impl Window {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Minute => "minute",
-            Self::Hour => "hour",
-            Self::Day => "day",
-        }
-    }
-
-    fn slice_seconds(self) -> u64 {
-        let seconds = match self {
-            Self::Minute => 60,
-            Self::Hour => 3_600,
-            Self::Day => DAY,
-        };
-        seconds / SLICES
-    }
-}
 
 /// A maximum of something within a window.
 #[derive(Debug, Clone)]
@@ -77,7 +33,7 @@ pub struct Budget {
     weight: u64,
     kept_seconds: u64,
     setting: &'static str,
-    reserve: u64,
+    pub(super) reserve: u64,
 }
 
 impl Budget {
@@ -106,8 +62,8 @@ impl Budget {
         Self { setting, ..self }
     }
 
-    /// Reserves the last `reserve` of the budget. [`take_all`] asks how much of it the caller may
-    /// use.
+    /// Reserves the last `reserve` of the budget. [`take_all`](super::take_all) asks how much of it
+    /// the caller may use.
     #[must_use]
     pub fn reserving(self, reserve: u64) -> Self {
         Self { reserve, ..self }
@@ -131,7 +87,7 @@ impl Budget {
     }
 
     /// The budget for a caller who may use this much of its reserve.
-    fn open_to(&self, reserve: Reserve) -> Self {
+    pub(super) fn open_to(&self, reserve: Reserve) -> Self {
         let kept = match reserve {
             Reserve::Nothing => self.reserve,
             Reserve::Half => self.reserve / 2,
@@ -162,7 +118,7 @@ impl Budget {
         table: &Table,
         now: SystemTime,
     ) -> Result<Result<Taken, Full>, Unavailable> {
-        let first = crate::platform::table::random_below(self.shards);
+        let first = random_below(self.shards);
         let mut full = self.full(Item::default());
         for shard in (first..self.shards).chain(0..first) {
             match self
@@ -380,46 +336,11 @@ impl Budget {
     }
 }
 
-/// How often the window of a budget's item has counted up to `now`. Nothing is counted.
-pub fn used(item: &Item, window: Window, now: SystemTime) -> u64 {
-    let slice = epoch(now) / window.slice_seconds();
-    slices(item)
-        .filter(|(n, _)| is_live(*n, slice))
-        .map(|(_, hits)| hits)
-        .sum()
-}
-
-/// The number of each slice, and its count.
-fn slices(item: &Item) -> impl Iterator<Item = (u64, u64)> {
-    item.names().filter_map(|name| {
-        let weight = |id: &String| {
-            id.rsplit_once('*')
-                .and_then(|(_, weight)| weight.parse().ok())
-                .unwrap_or(1)
-        };
-        let counted = item
-            .number(name)
-            .unwrap_or_else(|| item.set(name).iter().map(weight).sum());
-        Some((number_of(name)?, counted))
-    })
-}
-
-fn number_of(name: &str) -> Option<u64> {
-    name.strip_prefix("s_")
-        .or_else(|| name.strip_prefix("i_"))?
-        .parse()
-        .ok()
-}
-
-fn is_live(slice: u64, newest: u64) -> bool {
-    slice + SLICES >= newest
-}
-
 /// A count that a budget holds.
 #[derive(Debug, Clone)]
 pub struct Taken {
     undo: Update,
-    setting: &'static str,
+    pub(super) setting: &'static str,
     /// How copies of the same request are counted.
     pub copies: Copies,
     /// Whether half of the maximum or more is used (of this item's share, if there are several
@@ -476,96 +397,4 @@ pub enum Reserve {
     Half,
     /// All of it.
     All,
-}
-
-/// Counts one thing against several budgets at once. If a budget with a reserve is full, `reserve`
-/// is asked with the item of the first budget. The count is then tried against the allowed part of
-/// the reserve, which takes another round trip.
-pub async fn take_all(
-    budgets: &[Budget],
-    table: &Table,
-    now: SystemTime,
-    reserve: impl AsyncFnOnce(Option<&Item>) -> Result<Reserve, Unavailable>,
-) -> Counted {
-    let take = async |budget: &Budget, reserve| budget.open_to(reserve).take(table, now).await;
-    let first = budgets.iter().map(|budget| take(budget, Reserve::Nothing));
-    let mut results = join_all(first).await;
-    let item = results.first().and_then(|result| match result {
-        Ok(Ok(Taken { item, .. }) | Err(Full { item, .. })) => Some(item.clone()),
-        Err(_) => None,
-    });
-    let mut error = None;
-    let at_reserve: Vec<_> = budgets
-        .iter()
-        .zip(&mut results)
-        .filter(|(budget, result)| budget.reserve > 0 && matches!(result, Ok(Err(_))))
-        .collect();
-    if !at_reserve.is_empty() {
-        match reserve(item.as_ref()).await {
-            Ok(Reserve::Nothing) => {}
-            Ok(reserve) => {
-                let again = at_reserve.into_iter();
-                join_all(again.map(async |(budget, result)| *result = take(budget, reserve).await))
-                    .await;
-            }
-            Err(unknown) => error = Some(unknown),
-        }
-    }
-    let mut counted = Counted {
-        taken: Vec::new(),
-        full: Vec::new(),
-        error,
-        item,
-    };
-    for result in results {
-        match result {
-            Ok(Ok(taken)) => counted.taken.push(taken),
-            Ok(Err(full)) => counted.full.push(full),
-            Err(error) => counted.error = Some(error),
-        }
-    }
-    counted
-}
-
-/// The result of [`take_all`].
-#[derive(Debug, Clone)]
-pub struct Counted {
-    taken: Vec<Taken>,
-    /// The budgets that have no room, in the order of the list.
-    pub full: Vec<Full>,
-    /// At least one budget could not be counted against.
-    pub error: Option<Unavailable>,
-    /// The item of the first budget.
-    pub item: Option<Item>,
-}
-
-impl Counted {
-    /// The setting of the first full budget.
-    pub fn refused(&self) -> Option<&'static str> {
-        self.full.first().map(|full| full.setting)
-    }
-
-    /// Whether half of the budget that this setting bounds is used.
-    pub fn is_half_used(&self, setting: &str) -> bool {
-        self.taken
-            .iter()
-            .any(|taken| taken.setting == setting && taken.is_half_used)
-    }
-
-    /// Takes all counts back, because no invocation does the thing. A count that cannot be taken
-    /// back stays.
-    pub async fn give_back(&self, table: &Table) {
-        join_all(self.taken.iter().map(|taken| taken.give_back(table))).await;
-    }
-
-    /// Takes back the surplus counts, because another invocation does the thing. `same_name`: the
-    /// other invocation has counted the thing under the same name.
-    pub async fn give_back_copy(&self, table: &Table, same_name: bool) {
-        let surplus = self.taken.iter().filter(|taken| match taken.copies {
-            Copies::CountEach => true,
-            Copies::Counted => !same_name,
-            Copies::CountedBefore => false,
-        });
-        join_all(surplus.map(|taken| taken.give_back(table))).await;
-    }
 }
