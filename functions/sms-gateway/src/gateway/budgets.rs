@@ -14,7 +14,7 @@ use shared::platform::table::{Item, Table, Unavailable, Update, epoch};
 use shared::rules::limits::{self, Budget, Counted, Reserve, Window};
 use shared::rules::phone::E164;
 
-use crate::decide::Message;
+use super::message::Message;
 
 const DAY: u64 = 86_400;
 /// How long a number is known after its last code.
