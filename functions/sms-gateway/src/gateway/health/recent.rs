@@ -14,58 +14,48 @@ pub(super) const PERIOD: u64 = 5;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Recent {
     pub(super) period: u64,
-    /// Two counts: the current period, and the period before.
-    pub(super) failed: [u64; 2],
-    pub(super) worked: [u64; 2],
+    /// Failures in this period and in the one before, successes in this period and in the one
+    /// before.
+    pub(super) counts: [u64; 4],
 }
 
 impl Recent {
     /// The same counts, moved on to another time.
     fn at(self, now: u64) -> Self {
         let period = self.period.max(now / PERIOD);
-        let moved = |[newest, before]: [u64; 2]| match period - self.period {
-            0 => [newest, before],
-            1 => [0, newest],
-            _ => [0, 0],
+        let [failed, _, worked, _] = self.counts;
+        let counts = match period - self.period {
+            0 => self.counts,
+            1 => [0, failed, 0, worked],
+            _ => [0; 4],
         };
-        Self {
-            period,
-            failed: moved(self.failed),
-            worked: moved(self.worked),
-        }
+        Self { period, counts }
     }
 
     pub(super) fn with_attempt(self, succeeded: bool, now: u64) -> Self {
         let mut recent = self.at(now);
-        let counts = if succeeded {
-            &mut recent.worked
-        } else {
-            &mut recent.failed
-        };
-        counts[0] += 1;
+        recent.counts[if succeeded { 2 } else { 0 }] += 1;
         recent
     }
 
     pub(super) fn and(self, other: Self, now: u64) -> Self {
         let (mine, other) = (self.at(now), other.at(now));
-        let sum = |mine: [u64; 2], other: [u64; 2]| {
-            [0, 1].map(|place| mine[place].saturating_add(other[place]))
-        };
+        let sum = |n: usize| mine.counts[n].saturating_add(other.counts[n]);
         Self {
             period: mine.period,
-            failed: sum(mine.failed, other.failed),
-            worked: sum(mine.worked, other.worked),
+            counts: [0, 1, 2, 3].map(sum),
         }
     }
 
     pub(super) fn is_failing(self) -> bool {
-        let [failed, worked] =
-            [self.failed, self.worked].map(|[newest, before]| newest.saturating_add(before));
-        failed.saturating_mul(SHARE) >= failed.saturating_add(worked)
+        let [failed, failed_before, worked, worked_before] = self.counts;
+        let failed = failed.saturating_add(failed_before);
+        let all = failed.saturating_add(worked).saturating_add(worked_before);
+        failed.saturating_mul(SHARE) >= all
     }
 
     pub(super) fn is_empty(self) -> bool {
-        (self.failed, self.worked) == ([0; 2], [0; 2])
+        self.counts == [0; 4]
     }
 }
 

@@ -34,10 +34,8 @@ impl State {
             .to_owned();
         let mut number = || parts.next()?.parse().ok();
         let (at, broken_until, probed_until) = (number()?, number()?, number()?);
-        let mut tally = || number().unwrap_or_default();
         let recent = Recent {
-            failed: [tally(), tally()],
-            worked: [tally(), tally()],
+            counts: [(); 4].map(|()| number().unwrap_or_default()),
             period: at / PERIOD,
         };
         Some(Self {
@@ -54,17 +52,12 @@ impl State {
     }
 
     pub(super) fn text(&self) -> String {
-        let ([failed, failed_before], [worked, worked_before]) =
-            (self.recent.failed, self.recent.worked);
-        let recent = if self.recent.is_empty() {
-            String::new()
-        } else {
-            format!(" {failed} {failed_before} {worked} {worked_before}")
-        };
-        format!(
-            "{} {} {} {}{recent}",
-            self.attempts, self.at, self.broken_until, self.probed_until
-        )
+        let (broken, probed) = (self.broken_until, self.probed_until);
+        let mut text = format!("{} {} {broken} {probed}", self.attempts, self.at);
+        if !self.recent.is_empty() {
+            text.extend(self.recent.counts.map(|count| format!(" {count}")));
+        }
+        text
     }
 
     /// The state after an attempt, with all counts that this instance has not yet written. `None`
