@@ -5,7 +5,7 @@
 //! 1. Check Twilio's signature.
 //! 2. Ask Okta whose number it is. At the same time note the call in the table, with the number's
 //!    other calls.
-//! 3. Decide whether to connect the call (`decide`).
+//! 3. Decide whether to connect the call (`connection`).
 //! 4. Answer with TwiML that greets and dials.
 //!
 //! When the dialled call is over, Twilio posts to `/after`. The caller may then leave a message,
@@ -21,7 +21,9 @@
 //! Promises: no call to a premium-rate range. No call to a foreign number, unless the settings
 //! allow it. No name becomes markup. Every call ends.
 
-mod decide;
+mod active;
+mod connection;
+mod greeting;
 mod line;
 mod voicemail;
 
@@ -43,7 +45,7 @@ use shared::vendors::twilio::twiml::{Dial, Response};
 use shared::vendors::twilio::webhook::{self, Dialled, InboundCall, Recording};
 use shared::vendors::twilio::{self, Credentials};
 
-use decide::{Call, Connection, Limits, Refusal};
+use connection::{Call, Connection, Limits, Refusal};
 
 const BODY_LIMIT: usize = 1024 * 1024;
 const DAY: u64 = 86_400;
@@ -223,7 +225,7 @@ impl App {
                 from_is_ours,
             };
             let (countries, limits) = (self.rules.countries.as_ref(), &self.rules.limits);
-            let connection = decide::connection(
+            let connection = connection::decide(
                 &call,
                 caller.as_deref(),
                 &listing,
@@ -235,9 +237,13 @@ impl App {
             connection.map_or_else(Decision::Refuse, Decision::Connect)
         });
         let is_over = is_noted && !matches!(decision, Ok(Decision::Connect(_)));
-        let own = is_over.then(|| decide::entry(&call.sid));
+        let own = is_over.then(|| active::entry(&call.sid));
         let forgotten = active.stale.into_iter().chain(own).collect();
-        self.forget(to, forgotten).await;
+        let (dropped, seconds) = active.dropped;
+        tokio::join!(
+            self.forget(to, forgotten, 0, now),
+            self.forget(to, dropped, seconds, now)
+        );
         Ok(match decision? {
             Decision::Connect(connection) => self.dial(&connection),
             Decision::Refuse(refusal) => refused(refusal),
@@ -253,7 +259,7 @@ impl App {
             time_limit: self.rules.call_seconds,
             action: &self.after_path(),
         };
-        let greeting = decide::greeting(&self.rules.greeting, connection.first_name.as_deref());
+        let greeting = greeting::fill(&self.rules.greeting, connection.first_name.as_deref());
         Response::new()
             .say(&greeting)
             .dial(&dial)

@@ -7,7 +7,7 @@ use shared::platform::reply::{Failure, Reply};
 use shared::platform::table::{Key, Table, Unavailable, Update, Value, Write, epoch};
 use shared::rules::phone::E164;
 
-use crate::decide::{self, ActiveCalls};
+use crate::active::{self, ActiveCalls, TOLD_AT};
 use crate::{App, DAY, REMEMBERED, TABLE_TIME};
 
 /// Twilio retries within this many seconds
@@ -33,28 +33,44 @@ impl App {
         let longest = until - seconds + self.rules.call_seconds;
         let mut entry = vec![("since", Value::N(seconds)), ("until", Value::N(until))];
         entry.extend(caller.map(|caller| ("from", Value::from(caller))));
-        let (call, ending) = (decide::entry(sid), decide::ending(sid));
+        let (call, ending) = (active::entry(sid), active::ending(sid));
         let update = Update::new(line_key(to))
             .only_if(format!(
                 "attribute_not_exists({call}) AND attribute_not_exists({ending})"
             ))
             .set(call, Value::M(entry))
             .set("expires_at", seconds + 2 * DAY);
-        Ok(match self.table.update(update).await? {
-            Write::Done(item) => (ActiveCalls::from_item(&item, sid, longest, seconds), true),
-            Write::Refused(item) => (ActiveCalls::from_item(&item, sid, longest, seconds), false),
-        })
+        let (item, is_new) = match self.table.update(update).await? {
+            Write::Done(item) => (item, true),
+            Write::Refused(item) => (item, false),
+        };
+        let active = ActiveCalls::from_item(&item, sid, longest, seconds);
+        Ok((active, is_new))
     }
 
-    /// Removes these attributes from the number's item.
-    pub(crate) async fn forget(&self, to: &E164, attributes: Vec<String>) {
+    /// Removes these attributes from the number's item, and counts their seconds once.
+    pub(crate) async fn forget(
+        &self,
+        to: &E164,
+        attributes: Vec<String>,
+        seconds: u64,
+        now: SystemTime,
+    ) {
         if attributes.is_empty() {
             return;
         }
-        let update = attributes
-            .into_iter()
-            .fold(Update::new(line_key(to)), Update::remove)
-            .only_if("attribute_exists(pk)");
+        let mut update = Update::new(line_key(to)).only_if("attribute_exists(pk)");
+        if seconds > 0 {
+            // Another instance may be removing the same attributes.
+            let all_exist: Vec<_> = attributes
+                .iter()
+                .map(|name| format!("attribute_exists({name})"))
+                .collect();
+            update = update
+                .only_if(all_exist.join(" AND "))
+                .add(active::talked_on(epoch(now)), seconds.cast_signed());
+        }
+        let update = attributes.into_iter().fold(update, Update::remove);
         // If this fails, the attributes stop counting when their time is over.
         let _ = tokio::time::timeout(TABLE_TIME, self.table.update(update)).await;
     }
@@ -82,36 +98,40 @@ impl App {
     /// Ends a call, so that it no longer counts as active. A mark stays in place of its entry: if
     /// the minutes are reported later, they are counted once.
     pub(crate) async fn end(&self, sid: &str, to: &E164, now: SystemTime) -> Result<Reply, Reply> {
-        let call = decide::entry(sid);
-        let update = Update::new(line_key(to))
+        let (call, seconds) = (active::entry(sid), epoch(now));
+        let told = Update::new(line_key(to))
+            .set(TOLD_AT, seconds)
+            .set("expires_at", seconds + 2 * DAY);
+        let update = told
+            .clone()
             .only_if(format!("attribute_exists({call})"))
             .remove(call)
-            .set(decide::ending(sid), epoch(now))
-            .set("expires_at", epoch(now) + 2 * DAY);
+            .set(active::ending(sid), seconds);
         let written = Table::within(TABLE_TIME, self.table.update(update)).await;
-        let written = written.map_err(Failure::from)?;
-        // Otherwise the call was never connected, or `/after` has ended it.
-        Ok(Reply::empty(
-            204,
-            if matches!(written, Write::Done(_)) {
-                "call_ended"
-            } else {
-                "nothing_to_end"
-            },
-        ))
+        let Write::Refused(item) = written.map_err(Failure::from)? else {
+            return Ok(Reply::empty(204, "call_ended"));
+        };
+        // The call was never connected, or `/after` has ended it. That its end is reported is noted
+        // once an hour.
+        if item.number(TOLD_AT).is_none_or(|at| at + 3_600 <= seconds) {
+            let told = told.only_if("attribute_exists(pk)");
+            // A failure only means that a later report is the first.
+            let _ = Table::within(TABLE_TIME, self.table.update(told)).await;
+        }
+        Ok(Reply::empty(204, "nothing_to_end"))
     }
 
     /// Removes a call from its number's active calls and counts the seconds talked, once.
     pub(crate) async fn hung_up(&self, sid: &str, to: &E164, seconds: u64, now: SystemTime) {
-        let (call, ending) = (decide::entry(sid), decide::ending(sid));
-        let talked = decide::talked_on(epoch(now));
+        let (call, ending) = (active::entry(sid), active::ending(sid));
+        let talked = active::talked_on(epoch(now));
         let update = Update::new(line_key(to))
             .only_if(format!(
                 "attribute_exists({call}) OR attribute_exists({ending})"
             ))
             .remove(call)
             .remove(ending)
-            .remove(decide::talked_on(epoch(now).saturating_sub(2 * DAY)))
+            .remove(active::talked_on(epoch(now).saturating_sub(2 * DAY)))
             .add(talked, seconds.min(DAY).cast_signed())
             .set("expires_at", epoch(now) + 2 * DAY);
         if let Err(error) = Table::within(TABLE_TIME, self.table.update(update)).await {

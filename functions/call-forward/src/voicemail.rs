@@ -8,16 +8,34 @@ use shared::platform::table::{Unavailable, Write, epoch, owner_id};
 use shared::rules::journal::{Entry, Stage};
 use shared::rules::limits::{Budget, Copies, Taken, Window};
 use shared::rules::phone::E164;
-use shared::rules::sms::{Outbound, SendError};
+use shared::rules::sms::{Outbound, Receipt, SendError};
 use shared::vendors::twilio::webhook::{InboundCall, Recording};
 
-use crate::{App, REMEMBERED, TIME_TO_ANSWER, decide, goodbye, hash, replayed};
+use crate::{App, REMEMBERED, TIME_TO_ANSWER, connection, goodbye, hash, replayed};
 
 /// The lease of a message, in seconds.
 const LEASE: u64 = 15;
 /// The messages an hour for which an employee gets an SMS: in total, and from one caller.
 const VOICEMAILS: u64 = 30;
 const VOICEMAILS_OF_CALLER: u64 = 5;
+
+/// The pause before the second attempt, if Twilio does not say how long.
+const PAUSE: Duration = Duration::from_secs(1);
+/// A second attempt needs at least this long.
+const SHORTEST_SEND: Duration = Duration::from_secs(1);
+
+/// How an attempt to send the SMS ended.
+struct Sent {
+    stage: Stage,
+    /// `Some` if Twilio certainly did not take the SMS, and may take it after this time.
+    again_after: Option<Duration>,
+    error: Option<String>,
+}
+
+/// The time left for sending, without the last second for the closing write and the answer.
+fn time_left(started: Instant) -> Duration {
+    TIME_TO_ANSWER.saturating_sub(started.elapsed() + Duration::from_secs(1))
+}
 
 impl App {
     /// Tells the employee about a message, once. The caller may have hung up long ago, so this must
@@ -46,7 +64,8 @@ impl App {
         // The counts stay: the retry counts under the same name.
         let listing = listing?;
         let (taken, is_over_limit) = counted.map_err(Failure::from)?;
-        let (mobile, _) = match decide::destination(&listing, to, self.rules.countries.as_ref()) {
+        let (mobile, _) = match connection::destination(&listing, to, self.rules.countries.as_ref())
+        {
             Ok(destination) => destination,
             Err(refusal) => return Ok(goodbye(refusal.word())),
         };
@@ -92,42 +111,56 @@ impl App {
             life: None,
             holds_code: false,
         };
-        let within = TIME_TO_ANSWER.saturating_sub(started.elapsed() + Duration::from_secs(1));
-        let sent = self.messages.send(&sms, &self.twilio, now, within).await;
-        let (stage, reply) = match sent {
-            Ok(Ok(receipt)) => (
-                Stage::Sent {
-                    sid: receipt.id,
-                    provider: None,
-                },
-                goodbye("voicemail").metric("SmsSent", 1),
-            ),
-            Ok(Err(error)) => {
-                let stage = if error == SendError::Unknown {
-                    Stage::Unknown
-                } else {
-                    Stage::Failed
-                };
-                (
-                    stage,
-                    goodbye("voicemail_text_failed")
-                        .failed()
-                        .metric("SmsFailed", 1)
-                        .field("error", error.to_string()),
-                )
-            }
-            Err(error) => (
-                Stage::Failed,
-                goodbye("voicemail_text_failed")
-                    .failed()
-                    .metric("SmsFailed", 1)
-                    .field("error", error.to_string()),
-            ),
+        let sent = self.notify(&sms, started, now).await;
+        self.settle(&entry, &sent.stage).await;
+        let reply = match sent.error {
+            None => goodbye("voicemail").metric("SmsSent", 1),
+            Some(error) => goodbye("voicemail_text_failed")
+                .failed()
+                .metric("SmsFailed", 1)
+                .field("error", error),
         };
-        self.settle(&entry, &stage).await;
         Ok(reply
             .field("phone", mobile.to_string())
             .field("seconds", recording.seconds))
+    }
+
+    /// Sends the SMS. If Twilio was too busy to take it, it is sent once more within the time.
+    async fn notify(&self, sms: &Outbound<'_>, started: Instant, now: SystemTime) -> Sent {
+        let first = self.send(sms, started, now).await;
+        match first.again_after {
+            Some(pause) if pause + SHORTEST_SEND <= time_left(started) => {
+                tokio::time::sleep(pause).await;
+                self.send(sms, started, now).await
+            }
+            _ => first,
+        }
+    }
+
+    async fn send(&self, sms: &Outbound<'_>, started: Instant, now: SystemTime) -> Sent {
+        let within = time_left(started);
+        let sent = self.messages.send(sms, &self.twilio, now, within).await;
+        let (stage, again_after, error) = match sent {
+            Ok(Ok(Receipt { id: sid, .. })) => {
+                let provider = None;
+                (Stage::Sent { sid, provider }, None, None)
+            }
+            Ok(Err(error)) => {
+                let (stage, again_after) = match error {
+                    SendError::Unknown => (Stage::Unknown, None),
+                    SendError::RateLimited { after } => (Stage::Failed, after.or(Some(PAUSE))),
+                    SendError::Unavailable => (Stage::Failed, Some(PAUSE)),
+                    _ => (Stage::Failed, None),
+                };
+                (stage, again_after, Some(error.to_string()))
+            }
+            Err(error) => (Stage::Failed, None, Some(error.to_string())),
+        };
+        Sent {
+            stage,
+            again_after,
+            error,
+        }
     }
 
     /// Counts a message for the number and for the caller. Returns the counts, and true if one of

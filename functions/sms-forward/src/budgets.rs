@@ -43,37 +43,19 @@ impl Limits {
     pub(crate) fn read(source: &mut Source<'_>) -> Self {
         let per_pair = source.number("MESSAGES_PER_PAIR_PER_MINUTE", 5, 1..=1_000);
         let replies_per_day = source.number("REPLIES_PER_DAY", 200, 1..=100_000);
+        let mut segments =
+            |name, default, part: u64| source.number(name, default, SMALLEST * part..=LARGEST);
         let per_number = [
-            source.number(
-                "FORWARD_SEGMENTS_PER_NUMBER_PER_HOUR",
-                200,
-                SMALLEST..=LARGEST,
-            ),
-            source.number(
-                "FORWARD_SEGMENTS_PER_NUMBER_PER_DAY",
-                1_000,
-                SMALLEST..=LARGEST,
-            ),
+            segments("FORWARD_SEGMENTS_PER_NUMBER_PER_HOUR", 200, 1),
+            segments("FORWARD_SEGMENTS_PER_NUMBER_PER_DAY", 1_000, 1),
         ];
         let overall = [
-            source.number(
-                "FORWARD_SEGMENTS_PER_HOUR",
-                2_000,
-                SMALLEST * PART..=LARGEST,
-            ),
-            source.number(
-                "FORWARD_SEGMENTS_PER_DAY",
-                10_000,
-                SMALLEST * PART..=LARGEST,
-            ),
+            segments("FORWARD_SEGMENTS_PER_HOUR", 2_000, PART),
+            segments("FORWARD_SEGMENTS_PER_DAY", 10_000, PART),
         ];
-        for ((own, all), names) in per_number
-            .into_iter()
-            .zip(overall)
-            .zip(PER_NUMBER.into_iter().zip(OVERALL))
-        {
-            if own > all / PART {
-                let (name, whole) = names;
+        for n in 0..2 {
+            if per_number[n] > overall[n] / PART {
+                let (name, whole) = (PER_NUMBER[n], OVERALL[n]);
                 source
                     .problem(format!("{name} is more than a quarter of {whole}: one company number could use up what all share"));
             }
@@ -107,26 +89,21 @@ impl Limits {
                 .reserving(reserve)
         };
         let most = |max: u64| max / 5 * 4;
-        let mut budgets = vec![budget(
-            "MESSAGES_PER_PAIR_PER_MINUTE",
-            "text-pair",
-            &pair,
-            self.per_pair,
-            Window::Minute,
-        )];
+        let (setting, window) = ("MESSAGES_PER_PAIR_PER_MINUTE", Window::Minute);
+        let mut budgets = vec![budget(setting, "text-pair", &pair, self.per_pair, window)];
         if !text.is_reply {
             // One sender gets a share of the number's ceiling. The share is larger once the
             // employee has answered.
             let all = self.per_number[0];
             let share = |part: u64| (all / part).max(SMALLEST).min(all);
-            let (setting, window) = (PER_NUMBER[0], Window::Hour);
+            let (few, more, setting) = (share(4), share(2), PER_NUMBER[0]);
             budgets.push(ceiling(
                 setting,
                 "text-pair",
                 &pair,
-                share(4),
-                share(2),
-                window,
+                few,
+                more,
+                Window::Hour,
             ));
         }
         let replies = format!("{company}#segments");
@@ -140,15 +117,8 @@ impl Limits {
             budgets.push(ceiling(OVERALL[n], "text", "all", most(all), all, window));
         }
         if text.is_reply {
-            let max = self.replies_per_day;
-            let window = Window::Day;
-            budgets.push(budget(
-                "REPLIES_PER_DAY",
-                "text-reply",
-                company,
-                max,
-                window,
-            ));
+            let (setting, max) = ("REPLIES_PER_DAY", self.replies_per_day);
+            budgets.push(budget(setting, "text-reply", company, max, Window::Day));
         }
         budgets
     }

@@ -50,14 +50,14 @@ async fn a_call_rings_at_the_mobile_and_shows_who_calls() {
     );
     assert!(dialled.answer_on_bridge);
     assert_eq!((scene.searches(), scene.texts_tried()), (1, 0));
-    // Noted, and taken off again; the status callback has nothing to add.
+    // Noted, and taken off again; once an hour it is noted that the status callback comes.
     assert_eq!(
         (
             scene.writes("rate#calls#"),
             scene.writes("directory#"),
             scene.line(COMPANY_NUMBER).await
         ),
-        (3, 1, (0, 42))
+        (4, 1, (0, 42))
     );
     assert_eq!((scene.writes("seen#call#"), call.told), (2, 204));
 }

@@ -183,7 +183,13 @@ async fn unknown_calls_and_numbers_end_nothing() {
     ] {
         assert_eq!(scene.tell(&params).await, (204, String::new()));
     }
-    assert_eq!(scene.sandbox.aws.items().await, before);
+    let mut after = scene.sandbox.aws.items().await;
+    for (item, before) in after.iter_mut().zip(&before) {
+        // That the number's calls end is known from now on.
+        item.as_object_mut().unwrap().remove("told_at");
+        item["expires_at"] = before["expires_at"].clone();
+    }
+    assert_eq!(after, before);
 }
 
 /// The caller hangs up while they talk: Twilio makes both requests at the same time.

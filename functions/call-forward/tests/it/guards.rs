@@ -322,6 +322,53 @@ async fn the_minutes_of_past_days_are_forgotten() {
     assert_eq!(scene.line(COMPANY_NUMBER).await, (0, 60), "nor pile up");
 }
 
+/// Two lines that never hang up must not talk all day. Where nobody tells how calls end, a caller who hung up during the greeting looks
+/// like one who talks: that must not block an honest number.
+#[tokio::test]
+async fn minutes_of_calls_under_way_count_where_ends_are_told() {
+    for told in [true, false] {
+        let scene = Scene::with(&[("MAX_MINUTES_PER_DAY", Some("2"))]).await;
+        let first = scene.inbound(OTHER_CALLER);
+        scene.post(&first, "").await;
+        hang_up(&scene, &first, "1").await;
+        if told {
+            let news = scene.sandbox.twilio.ended_call(&first, "completed", 9);
+            assert_eq!(scene.tell(&news).await.0, 204);
+        }
+        scene.post(&scene.inbound(CALLER), "").await;
+        let_pass(&scene, 110).await;
+        let before_the_limit = scene.inbound("+14155550133");
+        assert!(scene.post(&before_the_limit, "").await.contains(MOBILE));
+        let_pass(&scene, 30).await;
+        let said = scene.post(&scene.inbound(OTHER_CALLER), "").await;
+        assert_eq!(said == last_words(BUSY), told, "{said}");
+    }
+}
+
+#[tokio::test]
+async fn what_calls_beyond_a_hundred_have_talked_is_counted_once() {
+    let scene = Scene::start().await;
+    let now = sandbox::now().as_secs();
+    let mut item = json!({
+        "pk": { "S": format!("rate#calls#{COMPANY_NUMBER}") }, "sk": { "S": "active" }, "expires_at": { "N": (now + 600).to_string() },
+        "told_at": { "N": now.to_string() },
+    });
+    for n in 0..102 {
+        let since = (now - 300 - n).to_string();
+        item[format!("call_CA{n:032x}")] =
+            json!({ "M": { "since": { "N": since }, "until": { "N": (now - 1).to_string() } } });
+    }
+    scene.sandbox.aws.put(item).await;
+    let mut call = scene.inbound(CALLER);
+    assert!(scene.post(&call, "").await.contains(MOBILE));
+    let (calls, talked) = scene.line(COMPANY_NUMBER).await;
+    assert_eq!(calls, 101, "the last hundred, and this one");
+    assert!((801..820).contains(&talked), "{talked}");
+    call = and(&call, &[("CallSid", &format!("CA{:032x}", 101))]);
+    hang_up(&scene, &call, "500").await;
+    assert_eq!(scene.line(COMPANY_NUMBER).await, (101, talked));
+}
+
 /// Told twice, counted once; and no minutes for a call that was never connected.
 #[tokio::test]
 async fn minutes_are_counted_once() {

@@ -10,6 +10,7 @@ use base64::Engine as _;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use secrecy::{ExposeSecret as _, SecretSlice, SecretString};
+use shared::platform::config::Source;
 use shared::platform::reply::Reply;
 use shared::platform::request::Request;
 use shared::platform::secrets::{self, Content, Keys, Secret};
@@ -59,6 +60,28 @@ impl Content for Credentials {
     }
 }
 
+/// The claims that a signed token must have; `None` if signed tokens are not accepted.
+pub(super) fn expected_token(source: &mut Source<'_>) -> Option<Expected> {
+    let (audience, subject) = (
+        source.optional("GATEWAY_AUDIENCE"),
+        source.optional("GATEWAY_SUBJECT"),
+    );
+    if audience.is_some() != subject.is_some() {
+        source.problem("GATEWAY_AUDIENCE and GATEWAY_SUBJECT go together: both are compared with the token's claims");
+    }
+    let life = source.number("GATEWAY_TOKEN_LIFE_SECONDS", 3_600, 60..=31_536_000);
+    let undated = source.choice(
+        "GATEWAY_UNDATED_TOKENS",
+        &[("accept", true), ("refuse", false)],
+    );
+    Some(Expected {
+        audience: audience?,
+        subject: subject?,
+        life,
+        undated,
+    })
+}
+
 /// Checks `Authorization`. If the token does not match, the secret is fetched again once.
 ///
 /// # Errors
@@ -72,11 +95,11 @@ pub(crate) async fn check(
     let Some(token) = request.bearer() else {
         return Err(Reply::refused(401, "credential_missing"));
     };
-    let judge = |credentials: &Credentials| judge(token, credentials, expected, now);
-    let signed = |credentials: &Credentials| judge(credentials) != Err(Invalid::Signature);
+    let verify = |credentials: &Credentials| verify(token, credentials, expected, now);
+    let signed = |credentials: &Credentials| verify(credentials) != Err(Invalid::Signature);
     let fitting = secret.fitting(now, signed).await;
     let fitting = fitting.map_err(super::unavailable)?;
-    let verdict = fitting.map_or(Err(Invalid::Signature), |credentials| judge(&credentials));
+    let verdict = fitting.map_or(Err(Invalid::Signature), |credentials| verify(&credentials));
     verdict.map_err(|invalid| {
         let outcome = if invalid == Invalid::Claims {
             "bad_claims"
@@ -87,7 +110,7 @@ pub(crate) async fn check(
     })
 }
 
-fn judge(
+fn verify(
     token: &str,
     credentials: &Credentials,
     expected: Option<&Expected>,

@@ -14,7 +14,7 @@ use shared::platform::table::{Item, Table, Unavailable, Update, epoch};
 use shared::rules::limits::{self, Budget, Counted, Reserve, Window};
 use shared::rules::phone::E164;
 
-use crate::decide::Message;
+use super::message::Message;
 
 const DAY: u64 = 86_400;
 /// How long a number is known after its last code.
@@ -103,37 +103,25 @@ impl Limits {
                 .set_by(setting)
                 .reserving(reserve)
         };
-        // A part that is not smaller than the total limits nothing.
-        let part = |setting, what, key: Option<&str>, max| {
-            let key = key.filter(|_| max < self.overall);
-            key.map(|key| shared(setting, what, key, max))
-        };
         let (to, asker) = (&message.to, &message.asker);
-        let (network, country) = ("SMS_PER_IP_PER_HOUR", "SMS_PER_COUNTRY_PER_HOUR");
-        let range = shared(
-            "SMS_PER_RANGE_PER_HOUR",
-            "code-range",
-            to.range(),
-            self.per_range,
-        );
-        let parts = [
-            part(
-                network,
-                "code-ip",
-                asker.network.as_deref(),
-                self.per_network,
-            ),
-            part(country, "code-country", to.region(), self.per_country),
-            part(
-                country,
-                "code-from",
-                asker.region.as_deref(),
-                self.per_country,
-            ),
+        let (network, country) = (asker.network.as_deref(), asker.region.as_deref());
+        let range = "SMS_PER_RANGE_PER_HOUR";
+        let mut budgets = vec![
+            self.of_number(to),
+            shared(range, "code-range", to.range(), self.per_range),
+            shared(OVERALL, "code", "all", self.overall),
         ];
-        let all = shared(OVERALL, "code", "all", self.overall);
-        let mut budgets = vec![self.of_number(to), range, all];
-        budgets.extend(parts.into_iter().flatten());
+        let by_country = "SMS_PER_COUNTRY_PER_HOUR";
+        for (setting, what, key, max) in [
+            ("SMS_PER_IP_PER_HOUR", "code-ip", network, self.per_network),
+            (by_country, "code-country", to.region(), self.per_country),
+            (by_country, "code-from", country, self.per_country),
+        ] {
+            // A part that is not smaller than the total limits nothing.
+            if let Some(key) = key.filter(|_| max < self.overall) {
+                budgets.push(shared(setting, what, key, max));
+            }
+        }
         budgets
     }
 }

@@ -1,0 +1,222 @@
+//! Tries the providers of a route until one has accepted the text, or may have accepted it.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant, SystemTime};
+
+use shared::platform::reply::Reply;
+use shared::rules::sms::{Name, Outbound, Receipt, SendError};
+use shared::services::providers::Provider;
+
+use super::Gateway;
+use super::health::{Health, PATIENCE, Trial};
+use super::message::Message;
+use super::outcome::Outcome;
+
+/// With less time than this our own timeout could cut off an accepted request, and its outcome
+/// would be unknown.
+const SHORTEST_ATTEMPT: Duration = Duration::from_secs(1);
+/// How inaccurate a timer may be.
+const TICK: Duration = Duration::from_millis(50);
+
+/// The results of all attempts for one message.
+#[derive(Default)]
+pub(super) struct Attempts {
+    tried: Vec<Name>,
+    /// Whether a provider works, for its health.
+    pub(super) verdicts: Vec<(Name, bool)>,
+    /// Broken providers, which are tried last for now.
+    broken: Vec<Name>,
+    errors: Vec<String>,
+    pub(super) receipt: Option<(Name, Receipt)>,
+    recipient_refused: bool,
+    unknown: bool,
+    without_secret: usize,
+}
+
+impl Attempts {
+    pub(super) fn outcome(&self) -> Outcome {
+        match &self.receipt {
+            Some((name, receipt)) => Outcome::Sent {
+                provider: Some(name.to_string()),
+                receipt: receipt.id.clone(),
+                duplicate: false,
+            },
+            // After an unknown outcome a later rejection proves nothing: the SMS may have been
+            // sent.
+            None if self.unknown => Outcome::Unknown { cause: None },
+            None if self.recipient_refused => Outcome::RecipientRefused,
+            None if self.without_secret == self.tried.len() && !self.tried.is_empty() => {
+                Outcome::NoCredentials
+            }
+            None => Outcome::AllRefused,
+        }
+    }
+
+    pub(super) fn log(&self, mut reply: Reply) -> Reply {
+        let broken: Vec<&str> = self.broken.iter().map(|name| name.word()).collect();
+        if !broken.is_empty() {
+            reply = reply
+                .field("broken", broken.join(","))
+                .metric("ProviderBroken", broken.len() as u64);
+        }
+        if self.tried.len() > 1 {
+            reply = reply.metric("ProviderFailover", self.tried.len() as u64 - 1);
+        }
+        if !self.errors.is_empty() {
+            reply = reply.field("error", self.errors.join("; "));
+        }
+        reply
+    }
+}
+
+/// What one provider answered.
+enum Answer {
+    Accepted(Receipt),
+    /// The number cannot receive texts.
+    RecipientRefused,
+    /// The provider does not take this text, which says nothing of the provider.
+    TextRefused,
+    Unknown,
+    /// The provider did not accept the text, and would not accept another one now.
+    Failing,
+    NoCredentials,
+}
+
+impl Answer {
+    fn of(error: SendError) -> Self {
+        match error {
+            SendError::Refused {
+                recipient: true, ..
+            } => Self::RecipientRefused,
+            SendError::Refused { .. } => Self::TextRefused,
+            SendError::Unknown => Self::Unknown,
+            _ => Self::Failing,
+        }
+    }
+
+    /// Whether the provider works; `None` if the answer does not say that. `was_cut_short`: the
+    /// attempt had less time than usual.
+    fn verdict(&self, was_cut_short: bool) -> Option<bool> {
+        match self {
+            Self::Accepted(_) => Some(true),
+            Self::RecipientRefused | Self::TextRefused | Self::NoCredentials => None,
+            Self::Unknown if was_cut_short => None,
+            Self::Unknown | Self::Failing => Some(false),
+        }
+    }
+}
+
+/// Asks one provider. Returns its answer, and the error for the log.
+async fn ask(
+    provider: &Provider,
+    sms: &Outbound<'_>,
+    now: SystemTime,
+    within: Duration,
+) -> (Answer, Option<String>) {
+    match provider.send(sms, now, within).await {
+        Ok(Ok(receipt)) => (Answer::Accepted(receipt), None),
+        Ok(Err(error)) => (Answer::of(error), Some(error.to_string())),
+        Err(error) => (Answer::NoCredentials, Some(error.to_string())),
+    }
+}
+
+impl Gateway {
+    /// Tries the providers in order. The next one is tried only if the answer proves that no SMS
+    /// was accepted.
+    pub(super) async fn attempt(
+        &self,
+        message: &Message,
+        health: &Health,
+        route: &[Name],
+        deadline: Instant,
+        now: SystemTime,
+    ) -> Attempts {
+        let mut attempts = Attempts::default();
+        let begun = Instant::now();
+        let mut order = VecDeque::from(health.order(route, now));
+        let last = order.iter().filter(|(_, trial)| *trial == Trial::Last);
+        attempts.broken = last.map(|(name, _)| *name).collect();
+        while let Some((name, trial)) = order.pop_front() {
+            let Some(provider) = self.providers.get(&name) else {
+                continue;
+            };
+            if trial == Trial::Probe && !health.probe(name, &self.table, now).await {
+                attempts.broken.push(name);
+                order.push_back((name, Trial::Last));
+                continue;
+            }
+            let asked = Instant::now();
+            let within = trial
+                .patience()
+                .min(deadline.saturating_duration_since(asked));
+            if within < SHORTEST_ATTEMPT {
+                break;
+            }
+            // In whole seconds. Earlier attempts have used some of the code's life.
+            let used = Duration::from_secs(begun.elapsed().as_secs());
+            let sms = Outbound {
+                to: &message.to,
+                from: self.rules.senders.find(name).or(message.from.as_deref()),
+                body: &message.body,
+                life: Some(message.life.saturating_sub(used)),
+                holds_code: true,
+            };
+            let (answer, error) = ask(provider, &sms, now, within).await;
+            let was_cut_short = within < PATIENCE && asked.elapsed() + TICK >= within;
+            attempts.tried.push(name);
+            let verdict = answer.verdict(was_cut_short);
+            attempts.verdicts.extend(verdict.map(|works| (name, works)));
+            let error = error.map(|error| format!("{name}: {error}"));
+            attempts.errors.extend(error);
+            match answer {
+                Answer::Accepted(receipt) => {
+                    attempts.receipt = Some((name, receipt));
+                    break;
+                }
+                Answer::RecipientRefused => {
+                    attempts.recipient_refused = true;
+                    break;
+                }
+                Answer::Unknown => {
+                    attempts.unknown = true;
+                    if !self.rules.go_on_after_unknown {
+                        break;
+                    }
+                }
+                Answer::NoCredentials => attempts.without_secret += 1,
+                Answer::TextRefused | Answer::Failing => {}
+            }
+        }
+        attempts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_text_says_nothing_of_its_provider() {
+        for recipient in [true, false] {
+            let refused = SendError::Refused {
+                recipient,
+                code: None,
+            };
+            assert_eq!(Answer::of(refused).verdict(false), None);
+        }
+        for error in [
+            SendError::Unknown,
+            SendError::Unavailable,
+            SendError::Unauthorized,
+            SendError::RateLimited { after: None },
+        ] {
+            assert_eq!(Answer::of(error).verdict(false), Some(false), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_attempt_that_was_cut_short_says_nothing_by_its_time() {
+        assert_eq!(Answer::Unknown.verdict(true), None);
+        assert_eq!(Answer::Failing.verdict(true), Some(false));
+    }
+}

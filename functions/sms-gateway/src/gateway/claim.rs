@@ -1,0 +1,128 @@
+//! Claims a text for this instance, so that no copy of it is sent twice, and counts it.
+
+use std::time::{Instant, SystemTime};
+
+use shared::platform::table::{Item, Write, epoch};
+use shared::rules::journal::{Entry, Stage};
+use shared::rules::limits::Counted;
+
+use super::message::Message;
+use super::outcome::Outcome;
+use super::{Gateway, closing_time};
+
+/// Whether this instance sends a text.
+pub(super) enum Claim {
+    /// It does. Holds the counts.
+    Ours(Counted),
+    /// It does not, and this is the outcome.
+    Ended(Outcome),
+}
+
+impl Gateway {
+    /// Claims the text for this instance and counts it. Claim and counts are written at the same
+    /// time; if one is rejected, the other is taken back.
+    pub(super) async fn claim(
+        &self,
+        message: &Message,
+        entry: &Entry,
+        deadline: Instant,
+        now: SystemTime,
+    ) -> Claim {
+        let started = Instant::now();
+        let mut again: Option<Item> = None;
+        let mut is_another_sending = false;
+        loop {
+            let now = now + started.elapsed();
+            // Within one cooldown all copies of a text count once. After it the same text counts
+            // again.
+            let cooldowns = epoch(now) / self.rules.cooldown % 256;
+            let name = format!("{cooldowns:02x}{}", message.id);
+            let entry = entry.counted_as(&name);
+            let claim = again
+                .as_ref()
+                .map_or_else(|| entry.claim(now), |seen| entry.claim_again(seen));
+            let (claim, counted) = tokio::join!(
+                self.table.update(claim),
+                self.rules.limits.count(message, &name, &self.table, now)
+            );
+            let seen = match claim {
+                Ok(Write::Done(_)) => return self.admit(counted, &entry).await,
+                Ok(Write::Refused(seen)) => seen,
+                Err(error) => {
+                    let undo = self.undo(&entry, &name, &counted, now);
+                    let undo = tokio::time::timeout(closing_time(deadline), undo);
+                    if undo.await.is_err() {
+                        tracing::warn!("a claim that failed may have been left; it ends by itself");
+                    }
+                    let cause = error.to_string();
+                    return Claim::Ended(if is_another_sending {
+                        Outcome::Unknown { cause: Some(cause) }
+                    } else {
+                        Outcome::Unavailable { cause }
+                    });
+                }
+            };
+            let Some(stage) = entry.stage(&seen, now) else {
+                return self.admit(counted, &entry).await;
+            };
+            counted
+                .give_back_copy(&self.table, seen.text("counted_as") == Some(&name))
+                .await;
+            is_another_sending = stage == Stage::Sending;
+            if is_another_sending {
+                let left = deadline.saturating_duration_since(Instant::now());
+                if let Err(error) = entry.wait_while_sending(&self.table, left, now).await {
+                    let cause = Some(error.to_string());
+                    return Claim::Ended(Outcome::Unknown { cause });
+                }
+            } else if stage != Stage::Failed {
+                return Claim::Ended(Outcome::of_copy(stage));
+            }
+            if Instant::now() >= deadline {
+                return Claim::Ended(Outcome::of_copy(stage));
+            }
+            again = (!is_another_sending).then_some(seen);
+        }
+    }
+
+    /// Takes back a claim whose write had no answer; it may have been written or not. If that
+    /// cannot be read, the counts under `name` stay: they may belong to a copy that another
+    /// instance is sending.
+    async fn undo(&self, entry: &Entry, name: &str, counted: &Counted, now: SystemTime) {
+        let seen = entry.read(&self.table, now).await.ok().flatten();
+        let is_ours = seen
+            .as_ref()
+            .is_some_and(|seen| entry.stage(seen, now).is_none());
+        if is_ours {
+            counted.give_back(&self.table).await;
+            self.free(entry).await;
+        } else {
+            let theirs = seen.as_ref().map(|seen| seen.text("counted_as"));
+            let same_name = theirs.is_none_or(|theirs| theirs == Some(name));
+            counted.give_back_copy(&self.table, same_name).await;
+        }
+    }
+
+    async fn free(&self, entry: &Entry) {
+        if let Err(error) = entry.settle(&self.table, &Stage::Failed).await {
+            tracing::warn!(%error, "a claim that was refused could not be freed; it ends by itself");
+        }
+    }
+
+    /// The claim is ours. If the budgets do not allow the text, the claim is freed.
+    async fn admit(&self, counted: Counted, entry: &Entry) -> Claim {
+        if counted.full.is_empty() && counted.error.is_none() {
+            return Claim::Ours(counted);
+        }
+        counted.give_back(&self.table).await;
+        self.free(entry).await;
+        Claim::Ended(match &counted.error {
+            Some(error) => Outcome::Unavailable {
+                cause: error.to_string(),
+            },
+            None => Outcome::Limited {
+                which: counted.refused().unwrap_or_default(),
+            },
+        })
+    }
+}

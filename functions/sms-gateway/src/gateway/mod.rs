@@ -1,0 +1,201 @@
+//! The core: delivers a text by a deadline, at most once. It knows no entrance.
+//!
+//! 1. Check the number, and find its route of providers.
+//! 2. Claim the text and count it against the budgets (`claim`, `budgets`).
+//! 3. Try the providers in order, broken ones last (`attempts`, `health`).
+//! 4. Write the outcome, give back or keep the counts, record the providers' health.
+//!
+//! The next provider is tried only if the answer proves that no SMS was accepted. An unknown
+//! outcome ends the attempts: a code that arrives twice confuses, and for a late code the user asks
+//! again.
+
+mod attempts;
+mod budgets;
+mod claim;
+mod health;
+mod message;
+mod outcome;
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant, SystemTime};
+
+use futures_util::future::join_all;
+use shared::platform::Platform;
+use shared::platform::config::Source;
+use shared::platform::table::{Table, epoch, owner_id};
+use shared::rules::journal::{Entry, Stage};
+use shared::rules::limits::Counted;
+use shared::rules::phone::{self, Countries, E164};
+use shared::rules::sms::{Name, Routes, Senders};
+use shared::services::providers::Provider;
+
+use attempts::Attempts;
+use budgets::Limits;
+use claim::Claim;
+use health::{Health, Untold};
+pub(crate) use message::{Asker, Message, hash};
+pub(crate) use outcome::{Delivery, Outcome};
+
+/// An entrance keeps this time free after the deadline, for the closing write and the answer.
+pub(crate) const RESERVE: Duration = Duration::from_secs(1);
+
+/// The settings and clients for deliveries.
+pub(crate) struct Gateway {
+    table: Table,
+    providers: HashMap<Name, Provider>,
+    untold: Untold,
+    rules: Rules,
+}
+
+struct Rules {
+    routes: Routes,
+    senders: Senders,
+    countries: Countries,
+    limits: Limits,
+    cooldown: u64,
+    go_on_after_unknown: bool,
+}
+
+impl Rules {
+    fn read(source: &mut Source<'_>) -> Self {
+        let senders = Senders::read(source);
+        let our_number = senders.find(Name::Twilio);
+        let our_number: Option<E164> = our_number.and_then(|from| from.parse().ok());
+        let countries = phone::allowed_countries(source, our_number.as_ref());
+        Self {
+            routes: Routes::read(source),
+            senders,
+            limits: Limits::read(source, countries.are_several()),
+            countries,
+            cooldown: source.number("RESEND_COOLDOWN_SECONDS", 30, 1..=3_600),
+            go_on_after_unknown: source
+                .choice("ON_UNKNOWN", &[("stop", false), ("failover", true)]),
+        }
+    }
+}
+
+impl Gateway {
+    pub(crate) fn read(platform: &Platform, source: &mut Source<'_>) -> Self {
+        let rules = Rules::read(source);
+        let mut connect = |name| (name, Provider::read(name, platform, source));
+        Self {
+            providers: rules.routes.used().into_iter().map(&mut connect).collect(),
+            table: platform.table.clone(),
+            rules,
+            untold: Untold::default(),
+        }
+    }
+
+    pub(crate) async fn warm_up(&self, now: SystemTime) {
+        let providers = self.providers.values();
+        join_all(providers.map(|provider| provider.warm_up(now))).await;
+    }
+
+    /// Delivers a text. No attempt goes on after `deadline`.
+    pub(crate) async fn deliver(
+        &self,
+        message: &Message,
+        deadline: Instant,
+        now: SystemTime,
+    ) -> Delivery {
+        if !message.to.is_allowed(&self.rules.countries) {
+            return Outcome::CountryNotAllowed.into();
+        }
+        let route = self.rules.routes.find(&message.to);
+        if route.is_empty() {
+            return Outcome::NoRoute.into();
+        }
+        let started = Instant::now();
+        let lease = epoch(now) + deadline.saturating_duration_since(started).as_secs() + 2;
+        let entry = Entry::new(
+            &format!("code#{}", message.id),
+            owner_id(),
+            lease,
+            // The cooldown counts from the end of a send, also if the closing write fails.
+            lease + self.rules.cooldown,
+        );
+        // With one provider there is no order to choose.
+        let health = async {
+            if route.len() > 1 {
+                Health::read(&self.table, now).await
+            } else {
+                Health::default()
+            }
+        };
+        let (claim, health) = tokio::join!(self.claim(message, &entry, deadline, now), health);
+        let counted = match claim {
+            Claim::Ours(counted) => counted,
+            Claim::Ended(outcome) => return outcome.into(),
+        };
+        let attempts = self.attempt(message, &health, route, deadline, now).await;
+        let outcome = attempts.outcome();
+        let entry = entry.remembered_until(epoch(now + started.elapsed()) + self.rules.cooldown);
+        let closing = async {
+            let stage = outcome.stage();
+            let close = self.close(message, &entry, &stage, &counted, now);
+            let record = async {
+                if route.len() > 1 {
+                    let now = now + started.elapsed();
+                    self.record_health(&health, &attempts, now).await;
+                }
+            };
+            tokio::join!(close, record).0
+        };
+        let closed = tokio::time::timeout(closing_time(deadline), closing).await;
+        let error = closed.map_or(Some("no answer in time".to_owned()), Result::err);
+        if let Some(error) = error {
+            // Return the answer of the provider anyway. Until the cooldown ends the entry reads as
+            // unknown, and nothing is sent.
+            tracing::error!(error, "a closing write failed");
+        }
+        Delivery {
+            outcome,
+            attempts: Some(attempts),
+            is_half_of_budget_used: budgets::is_half_used(&counted),
+        }
+    }
+
+    /// Writes the outcome. Gives the counts back, or makes the number a known one.
+    async fn close(
+        &self,
+        message: &Message,
+        entry: &Entry,
+        stage: &Stage,
+        counted: &Counted,
+        now: SystemTime,
+    ) -> Result<(), String> {
+        let settle = entry.settle(&self.table, stage);
+        let settled = match stage {
+            Stage::Failed => {
+                // Give the counts back first: an instance that waits for a failure counts anew.
+                counted.give_back(&self.table).await;
+                settle.await
+            }
+            Stage::Sent { .. } => {
+                let limits = &self.rules.limits;
+                let remember = limits.remember(message, counted, &self.table, now);
+                // A failure only means that this number does not become a known number.
+                tokio::join!(settle, remember).0
+            }
+            // The SMS may have been sent, or the number cannot receive SMS. Such a code stays
+            // counted: each one harms our standing with the provider, so made-up numbers must reach
+            // a limit.
+            _ => settle.await,
+        };
+        settled.map_err(|error| error.to_string())
+    }
+
+    async fn record_health(&self, health: &Health, attempts: &Attempts, now: SystemTime) {
+        let verdicts = attempts.verdicts.iter();
+        let records = verdicts
+            .map(|(name, works)| health.record(*name, *works, &self.untold, &self.table, now));
+        if let Some(error) = join_all(records).await.into_iter().find_map(Result::err) {
+            tracing::warn!(%error, "a provider's health could not be noted");
+        }
+    }
+}
+
+/// The time for writes that must follow: half of the reserve after the deadline.
+fn closing_time(deadline: Instant) -> Duration {
+    (deadline + RESERVE / 2).saturating_duration_since(Instant::now())
+}
