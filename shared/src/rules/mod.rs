@@ -1,5 +1,6 @@
 //! Our own rules, which no vendor sets. A rule knows the platform and no vendor.
 
+pub mod delivery;
 pub mod html;
 pub mod journal;
 pub mod jwt;
@@ -7,5 +8,6 @@ pub mod limits;
 pub mod link;
 pub mod pending;
 pub mod phone;
+pub mod scoreboard;
 pub mod sms;
 pub mod verified;

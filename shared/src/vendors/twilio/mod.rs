@@ -7,6 +7,7 @@
 
 pub mod messages;
 pub mod numbers;
+pub mod receipt;
 pub mod signature;
 pub mod twiml;
 pub mod webhook;
