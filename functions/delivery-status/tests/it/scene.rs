@@ -6,7 +6,7 @@ use sandbox::wire::client;
 use sandbox::{Sandbox, auth0, clickatell, plivo, scene, vonage};
 use serde_json::{Value, json};
 
-pub(crate) use sandbox::scene::{Params, says};
+pub(crate) use sandbox::scene::Params;
 
 pub(crate) const FUNCTION: &str = "delivery-status";
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_delivery-status");
