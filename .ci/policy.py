@@ -11,23 +11,24 @@ import sys
 READ, CHANGE, DELETE = "dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"
 
 ITEMS = {
-    "SendVerificationSms": {"pending": {READ, CHANGE, DELETE}, "seen#mailgun": {CHANGE}, "sent#mail": {READ, CHANGE}, "rate#sms": {CHANGE}, "token#management": {READ, CHANGE}},
+    "SendVerificationSms": {"pending": {READ, CHANGE, DELETE}, "seen#mailgun": {CHANGE}, "sent#mail": {READ, CHANGE}, "rate#sms": {CHANGE}, "token#management": {READ, CHANGE}, "score": {CHANGE}},
     "ReceiveConfirmationSms": {"pending": {CHANGE, DELETE}, "seen#twilio-confirmation": {READ, CHANGE}, "seen#confirmed": {READ, CHANGE}, "rate#reply": {READ, CHANGE}},
-    "SmsGateway": {"sent#code": {READ, CHANGE}, "rate#code-provider": {READ, CHANGE}} | {f"rate#{what}": {CHANGE} for what in ("code", "code-range", "code-ip", "code-country", "code-from")},
-    "CallForward": {"directory": {READ, CHANGE}, "number": {READ}, "sent#voicemail": {CHANGE}, "seen#call": {CHANGE}, "rate#calls": {CHANGE}, "rate#voicemail": {CHANGE}},
+    "SmsGateway": {"sent#code": {READ, CHANGE}, "road": {CHANGE}, "score": {CHANGE}, "rate#code-provider": {READ, CHANGE}} | {f"rate#{what}": {CHANGE} for what in ("code", "code-range", "code-ip", "code-country", "code-from")},
+    "CallForward": {"directory": {READ, CHANGE}, "number": {READ}, "sent#voicemail": {CHANGE}, "seen#call": {CHANGE}, "rate#calls": {CHANGE}, "rate#voicemail": {CHANGE}, "score": {CHANGE}},
     "SmsForward": {"directory": {READ, CHANGE}, "number": {READ}, "thread": {READ, CHANGE}, "seen#twilio-forward": {READ, CHANGE}}
     | {f"rate#{what}": {CHANGE} for what in ("text", "text-pair", "text-reply")},
     "ProvisionNumbers": {"number": {READ, CHANGE}, "seen#okta": {CHANGE}},
     "IvrValidate": {"seen#ivr": {READ, CHANGE}, "call": {READ, CHANGE}, "lock": {READ, CHANGE}, "rate#pin": {CHANGE}, "rate#pin-failures": {READ, CHANGE}, "token#management": {READ, CHANGE}, "token#api": {READ, CHANGE}},
     "ApiCall": {"token#api": {READ, CHANGE}, "seen#studio": {CHANGE}},
+    "DeliveryStatus": {"sent#code": {CHANGE}, "sent#mail": {CHANGE}, "sent#voicemail": {CHANGE}, "road": {READ, CHANGE}, "score": {CHANGE}},
     "SecureApi": {"account": {READ}, "phone": {READ}},
 }
 # Several functions have items of these kinds: a right names the part that is its function's own.
 KINDS = {"rate", "seen", "sent", "token"}
 # What functions have in common on purpose; any other prefix is one function's.
-COMMON = {"pending", "directory", "number", "token#management", "token#api"}
+COMMON = {"pending", "directory", "number", "road", "score", "sent#code", "sent#mail", "sent#voicemail", "token#management", "token#api"}
 # Whom Twilio calls: its AuthToken signs webhooks, so who verifies none must not have it.
-VERIFIERS = {"ReceiveConfirmationSms", "CallForward", "SmsForward", "IvrValidate", "ApiCall"}
+VERIFIERS = {"ReceiveConfirmationSms", "CallForward", "SmsForward", "IvrValidate", "ApiCall", "DeliveryStatus"}
 # Where failed events go; only a function that events start has any.
 QUEUES = {"ProvisionNumbers": {"ProvisionFailures"}}
 

@@ -34,6 +34,8 @@ use crate::{
 
 /// The platform's first key. [`Clickatell::set_api_key`] replaces it.
 pub const API_KEY: &str = "sandbox-clickatell-api-key==";
+/// The end of the URL that the account calls with delivery receipts.
+pub const CALLBACK_TOKEN: &str = "sandbox-clickatell-callback-token";
 /// The user at Developers' Central.
 pub const USER: &str = "sandbox-clickatell-user";
 /// The user's password.

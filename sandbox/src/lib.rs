@@ -250,7 +250,7 @@ impl Sandbox {
         aws.set_secret(RECIPIENT_SECRET, &json!({ "recipient_key": RECIPIENT_KEY }));
         aws.set_secret(
             "switchboard/clickatell",
-            &json!({ "api_key": clickatell::API_KEY }),
+            &json!({ "api_key": clickatell::API_KEY, "callback_token": clickatell::CALLBACK_TOKEN }),
         );
         aws.set_secret(
             "switchboard/plivo",
@@ -258,7 +258,10 @@ impl Sandbox {
         );
         aws.set_secret(
             "switchboard/vonage",
-            &json!({ "api_key": vonage::API_KEY, "api_secret": vonage::API_SECRET }),
+            &json!({
+                "api_key": vonage::API_KEY, "api_secret": vonage::API_SECRET,
+                "signature_secret": vonage::SIGNATURE_SECRET, "signature_method": "sha256",
+            }),
         );
         aws.set_secret("switchboard/okta", &json!({ "api_token": okta::API_TOKEN }));
         aws.set_secret("switchboard/hook", &json!({ "bearer_token": HOOK_TOKEN }));
@@ -428,6 +431,8 @@ impl Sandbox {
             "VONAGE_URL" => Some(self.vonage.server().url()),
             "TWILIO_URL" => Some(self.twilio.server().url()),
             "PUBLIC_URL" => Some(self.door(function).url()),
+            // A test that is about receipts sets it to the function's door.
+            "DELIVERY_URL" => Some(String::new()),
             "CALL_FORWARD_URL" => Some(self.door("call-forward").url() + "/"),
             "SMS_FORWARD_URL" => Some(self.door("sms-forward").url() + "/"),
             "API_URL" => Some(self.door("secure-api").url() + "/"),

@@ -25,7 +25,7 @@ pub type Setting<'a> = (&'a str, Option<&'a str>);
 pub type Params = Vec<(String, String)>;
 
 /// Texts that no function may write.
-const NEVER_WRITTEN: [&str; 17] = [
+const NEVER_WRITTEN: [&str; 19] = [
     "ticket=",
     crate::HOOK_TOKEN,
     crate::IVR_TOKEN,
@@ -36,6 +36,7 @@ const NEVER_WRITTEN: [&str; 17] = [
     auth0::GATEWAY_SECRET,
     auth0::LOGIN_CLIENT_SECRET,
     clickatell::API_KEY,
+    clickatell::CALLBACK_TOKEN,
     mailgun::SIGNING_KEY,
     okta::API_TOKEN,
     plivo::AUTH_TOKEN,
@@ -43,6 +44,7 @@ const NEVER_WRITTEN: [&str; 17] = [
     twilio::AUTH_TOKEN,
     vonage::API_KEY,
     vonage::API_SECRET,
+    vonage::SIGNATURE_SECRET,
 ];
 
 /// Minimum length of a marker. An id may contain a shorter text by chance.

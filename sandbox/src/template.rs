@@ -87,7 +87,8 @@ impl Template {
                         .into_iter()
                         .flatten()
                     {
-                        let secret = referred(value, "Ref").and_then(|id| secrets.get(id));
+                        let secret =
+                            referred(known.chosen(value), "Ref").and_then(|id| secrets.get(id));
                         function.secrets.extend(
                             name.as_str()
                                 .zip(secret)
@@ -174,6 +175,15 @@ fn function(id: &str, globals: &Value, properties: &Value) -> Result<Function, S
     })
 }
 
+/// The parameters that switch an integration on if they are not empty.
+const SWITCHES: [&str; 5] = [
+    "MailSenders",
+    "SmsRoutes",
+    "OktaUrl",
+    "AreaPrefixes",
+    "ApiAudience",
+];
+
 struct Known<'a> {
     parameters: &'a Yaml,
     conditions: &'a Yaml,
@@ -195,16 +205,25 @@ impl Known<'_> {
             Yaml::Tagged(tagged) if tagged.tag == "Ref" => {
                 self.value(&self.parameters[&tagged.value]["Default"])
             }
-            Yaml::Tagged(tagged) if tagged.tag == "If" => {
-                let branch = if self.holds(&self.conditions[&tagged.value[0]]) {
-                    1
-                } else {
-                    2
-                };
-                self.value(&tagged.value[branch])
-            }
+            Yaml::Tagged(tagged) if tagged.tag == "If" => self.value(self.chosen(yaml)),
             Yaml::Null | Yaml::Tagged(_) => Value::Null,
         }
+    }
+
+    /// The branch of an `If`; any other node as it is.
+    fn chosen<'b>(&self, yaml: &'b Yaml) -> &'b Yaml {
+        match yaml {
+            Yaml::Tagged(tagged) if tagged.tag == "If" => {
+                let holds = self.holds(&self.conditions[&tagged.value[0]]);
+                self.chosen(&tagged.value[if holds { 1 } else { 2 }])
+            }
+            _ => yaml,
+        }
+    }
+
+    /// Whether a node is a parameter that switches an integration on. A sandbox has them all.
+    fn is_switch(node: &Yaml) -> bool {
+        referred(node, "Ref").is_some_and(|parameter| SWITCHES.contains(&parameter))
     }
 
     fn holds(&self, condition: &Yaml) -> bool {
@@ -214,6 +233,7 @@ impl Known<'_> {
         let mut operands = tagged.value.as_sequence().into_iter().flatten();
         match tagged.tag.to_string().trim_start_matches('!') {
             // `CloudFormation` treats "-1" and -1 as equal.
+            "Equals" if Self::is_switch(&tagged.value[0]) => false,
             "Equals" => text(&self.value(&tagged.value[0])) == text(&self.value(&tagged.value[1])),
             "Not" => !self.holds(&tagged.value[0]),
             "And" => operands.all(|operand| self.holds(operand)),

@@ -22,6 +22,17 @@ impl Content for Token {
     }
 }
 
+/// A secret that may have the key `bearer_token` beside others: `gateway`.
+pub struct OptionalToken(Option<SecretString>);
+
+impl Content for OptionalToken {
+    const NAME: &'static str = "gateway";
+
+    fn take(keys: &mut Keys) -> Option<Self> {
+        Some(Self(keys.optional("bearer_token")))
+    }
+}
+
 /// The token that the caller presents; `None` if the request has none.
 pub fn presented(request: &Request) -> Option<SecretString> {
     let token = match request.bearer() {
@@ -49,14 +60,37 @@ pub async fn check(
     secret: &Secret<Token>,
     now: SystemTime,
 ) -> Result<(), Reply> {
-    let refused = |outcome| {
-        Reply::refused(401, outcome)
-            .header("www-authenticate", r#"Basic realm="switchboard", Bearer"#)
-    };
     let Some(given) = given else {
         return Err(refused("credential_missing"));
     };
     let fits = |token: &Token| secrets::same(token.0.expose_secret(), given.expose_secret());
     let fitting = secret.fitting(now, fits).await.map_err(Failure::from)?;
     fitting.map(drop).ok_or_else(|| refused("bad_credential"))
+}
+
+/// As [`check`], for a secret that may be left out or may lack the key. Then no token is right.
+///
+/// # Errors
+/// As [`check`].
+pub async fn check_optional(
+    given: Option<&SecretString>,
+    secret: Option<&Secret<OptionalToken>>,
+    now: SystemTime,
+) -> Result<(), Reply> {
+    let Some(given) = given else {
+        return Err(refused("credential_missing"));
+    };
+    let Some(secret) = secret else {
+        return Err(refused("bad_credential"));
+    };
+    let fits = |token: &OptionalToken| {
+        let known = token.0.as_ref();
+        known.is_some_and(|known| secrets::same(known.expose_secret(), given.expose_secret()))
+    };
+    let fitting = secret.fitting(now, fits).await.map_err(Failure::from)?;
+    fitting.map(drop).ok_or_else(|| refused("bad_credential"))
+}
+
+fn refused(outcome: &'static str) -> Reply {
+    Reply::refused(401, outcome).header("www-authenticate", r#"Basic realm="switchboard", Bearer"#)
 }

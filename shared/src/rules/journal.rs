@@ -9,6 +9,9 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
+use super::delivery::{self, Reference, WAIT_FOR_RECEIPTS};
+use super::phone::E164;
+use super::sms::Name;
 use crate::platform::random::random_below;
 use crate::platform::table::{Item, Key, Table, Unavailable, Update};
 use crate::platform::time::epoch;
@@ -42,6 +45,15 @@ pub struct Entry {
     lease_until: u64,
     expires_at: u64,
     counted_as: Option<String>,
+    awaits: Option<Awaits>,
+}
+
+/// What an entry stores for the receipts of its text.
+#[derive(Debug, Clone)]
+struct Awaits {
+    number: String,
+    region: String,
+    sent_at: u64,
 }
 
 impl Entry {
@@ -55,6 +67,40 @@ impl Entry {
             lease_until,
             expires_at,
             counted_as: None,
+            awaits: None,
+        }
+    }
+
+    /// The same entry, for a text to `to` that asks its provider for a receipt
+    /// ([`delivery`]). The entry then stays two days for the receipts. As before, it answers for
+    /// the message only until its `expires_at` (attribute `forgotten_at`).
+    #[must_use]
+    pub fn awaiting_receipts(self, to: &E164, now: SystemTime) -> Self {
+        let awaits = Awaits {
+            number: delivery::number_hash(to),
+            region: to.region().unwrap_or("-").to_owned(),
+            sent_at: epoch(now),
+        };
+        Self {
+            awaits: Some(awaits),
+            ..self
+        }
+    }
+
+    /// The reference of this text, for its provider; `None` unless it awaits receipts.
+    pub fn reference(&self) -> Option<Reference> {
+        self.awaits.as_ref()?;
+        Some(Reference::of(self.key.pk.trim_start_matches("sent#")))
+    }
+
+    /// Writes how long the entry answers for the message, and how long it stays.
+    fn lasting(&self, update: Update) -> Update {
+        match &self.awaits {
+            None => update.set("expires_at", self.expires_at),
+            Some(awaits) => update.set("forgotten_at", self.expires_at).set(
+                "expires_at",
+                self.expires_at.max(awaits.sent_at + WAIT_FOR_RECEIPTS),
+            ),
         }
     }
 
@@ -80,7 +126,7 @@ impl Entry {
     pub fn claim(&self, now: SystemTime) -> Update {
         self.sending()
             .set("first_at", epoch(now))
-            .only_if("attribute_not_exists(pk) OR expires_at <= :now")
+            .only_if("attribute_not_exists(pk) OR expires_at <= :now OR forgotten_at <= :now")
             .bind(":now", epoch(now))
     }
 
@@ -100,13 +146,25 @@ impl Entry {
             Some(name) => update.set("counted_as", name.as_str()),
             None => update,
         };
-        update
+        let update = self
+            .lasting(update)
             .set("stage", "sending")
             .set("owner_id", self.owner.as_str())
             .set("lease_until", self.lease_until)
-            .set("expires_at", self.expires_at)
             .remove("sid")
-            .remove("provider")
+            .remove("provider");
+        let Some(awaits) = &self.awaits else {
+            return update;
+        };
+        // The receipts of an earlier send of the same text say nothing about this one.
+        let fresh = Name::ALL.into_iter().fold(update, |update, name| {
+            let receipt = delivery::attribute(name);
+            update.remove(format!("{receipt}_at")).remove(receipt)
+        });
+        fresh
+            .set("number", awaits.number.as_str())
+            .set("region", awaits.region.as_str())
+            .set("sent_at", awaits.sent_at)
     }
 
     /// The current entry, if there is one.
@@ -114,7 +172,12 @@ impl Entry {
     /// # Errors
     /// [`Unavailable`].
     pub async fn read(&self, table: &Table, now: SystemTime) -> Result<Option<Item>, Unavailable> {
-        table.get(self.key.clone(), now).await
+        let item = table.get(self.key.clone(), now).await?;
+        let is_forgotten = |item: &Item| {
+            item.number("forgotten_at")
+                .is_some_and(|at| at <= epoch(now))
+        };
+        Ok(item.filter(|item| !is_forgotten(item)))
     }
 
     /// The stage in `seen`, the item that refused a claim. `None` if `seen` is our own claim, made
@@ -197,9 +260,9 @@ impl Entry {
             Stage::Failed => ("failed", [("sid", None), ("provider", None)]),
             Stage::Unknown => ("unknown", [("sid", None), ("provider", None)]),
         };
-        let update = Update::new(self.key.clone())
-            .set("stage", word)
-            .set("expires_at", self.expires_at);
+        let update = self
+            .lasting(Update::new(self.key.clone()))
+            .set("stage", word);
         let known = details
             .into_iter()
             .filter_map(|(name, value)| Some((name, value?)));

@@ -1,6 +1,7 @@
 //! Our own rules, which no vendor sets. A rule knows the platform and no vendor.
 
 pub mod account;
+pub mod delivery;
 pub mod html;
 pub mod journal;
 pub mod jwt;
@@ -8,5 +9,6 @@ pub mod limits;
 pub mod link;
 pub mod pending;
 pub mod phone;
+pub mod scoreboard;
 pub mod sms;
 pub mod verified;

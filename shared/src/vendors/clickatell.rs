@@ -7,6 +7,8 @@
 //! Only the legacy API can be told how long a text may wait
 //! (<https://docs.clickatell.com/archive/channels/advanced-message-send-archived/validity-period/>).
 
+pub mod receipt;
+
 use std::ops::RangeInclusive;
 use std::time::{Duration, SystemTime};
 

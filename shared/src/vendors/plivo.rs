@@ -7,6 +7,8 @@
 //! How long a text may wait:
 //! <https://support.plivo.com/hc/en-us/articles/14814454609561-Message-Expiry>.
 
+pub mod receipt;
+
 use std::ops::RangeInclusive;
 use std::time::{Duration, SystemTime};
 

@@ -3,6 +3,8 @@
 //! The status is 200 in any case. Each element of `messages`, one for each part of the text, has
 //! its own status. Without a readable body the outcome is unknown.
 
+pub mod receipt;
+
 use std::ops::RangeInclusive;
 use std::time::{Duration, SystemTime};
 

@@ -8,6 +8,7 @@
 pub mod messages;
 pub mod number;
 pub mod numbers;
+pub mod receipt;
 pub mod signature;
 pub mod twiml;
 pub mod webhook;

@@ -1,0 +1,8 @@
+//! Starts the function.
+
+use std::process::ExitCode;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    shared::platform::runtime::serve::<delivery_status::App>(env!("CARGO_PKG_NAME")).await
+}

@@ -1,0 +1,169 @@
+//! The receipts: whose they are, and their effect.
+
+use std::time::{Duration, SystemTime};
+
+use shared::platform::base_url::BaseUrl;
+use shared::platform::reply::{Failure, Reply};
+use shared::platform::request::Request;
+use shared::platform::secrets::Secret;
+use shared::platform::time::epoch;
+use shared::rules::delivery::{self, DeliveryReceipt, Reason, Recorded, Reference, Sent, State};
+use shared::rules::scoreboard::{self, Event, Line};
+use shared::vendors::twilio::webhook;
+use shared::vendors::{clickatell, plivo, twilio, vonage};
+
+use crate::{App, BODY_LIMIT};
+
+const FORM: [&str; 1] = ["application/x-www-form-urlencoded"];
+const JSON: [&str; 1] = ["application/json"];
+const FORM_OR_JSON: [&str; 2] = [FORM[0], JSON[0]];
+
+impl App {
+    /// The receipts of a request, once it is certain who sent them.
+    ///
+    /// # Errors
+    /// The reply: 403 for what is not authentic, 404, 405, 413, 415; 503 if a secret cannot be
+    /// fetched.
+    pub(crate) async fn authentic_receipts(
+        &self,
+        request: &Request,
+        now: SystemTime,
+    ) -> Result<Vec<DeliveryReceipt>, Reply> {
+        let (provider, rest) = split(request.path());
+        let reference = || Reference::parse(rest.unwrap_or_default());
+        match provider {
+            "twilio" => {
+                request.expect_post(request.path(), &FORM, BODY_LIMIT)?;
+                let secret = configured(self.twilio.as_ref())?;
+                let form =
+                    webhook::authenticate(request, self.public_url.as_ref(), secret, now).await?;
+                Ok(vec![twilio::receipt::parse(&form, reference())?])
+            }
+            "plivo" => {
+                request.expect_post(request.path(), &FORM, BODY_LIMIT)?;
+                let secret = configured(self.plivo.as_ref())?;
+                let own: Option<BaseUrl> = format!("https://{}", request.domain()).parse().ok();
+                let base = self.public_url.as_ref().or(own.as_ref());
+                let base = base.ok_or_else(|| Reply::refused(403, "bad_signature"))?;
+                let report = plivo::receipt::authenticate(request, base, secret, now).await?;
+                Ok(vec![plivo::receipt::parse(&report, reference())?])
+            }
+            "vonage" if rest.is_none() => {
+                if request.method() != "GET" {
+                    request.expect_post(request.path(), &FORM_OR_JSON, BODY_LIMIT)?;
+                }
+                let secret = configured(self.vonage.as_ref())?;
+                let dlr = vonage::receipt::authenticate(request, secret, now).await?;
+                Ok(vec![vonage::receipt::parse(&dlr)?])
+            }
+            "clickatell" => {
+                request.expect_post(request.path(), &JSON, BODY_LIMIT)?;
+                let secret = configured(self.clickatell.as_ref())?;
+                let token = rest.unwrap_or_default();
+                let updates =
+                    clickatell::receipt::authenticate(token, request.body(), secret, now).await?;
+                Ok(clickatell::receipt::parse(&updates))
+            }
+            _ => Err(Reply::refused(404, "unknown_path")),
+        }
+    }
+
+    /// Records the receipts, one after the other.
+    ///
+    /// # Errors
+    /// 503 if the table is unavailable; the provider then sends the receipts again.
+    pub(crate) async fn record_all(
+        &self,
+        receipts: &[DeliveryReceipt],
+        now: SystemTime,
+    ) -> Result<Reply, Reply> {
+        let mut replies = Vec::new();
+        for receipt in receipts {
+            replies.push(self.record(receipt, now).await?);
+        }
+        Ok(match replies.pop() {
+            None => Reply::empty(204, "no_receipt"),
+            Some(last) => last.field("receipts", replies.len() as u64 + 1),
+        })
+    }
+
+    async fn record(&self, receipt: &DeliveryReceipt, now: SystemTime) -> Result<Reply, Reply> {
+        let recorded = delivery::record(receipt, &self.table, now)
+            .await
+            .map_err(Failure::from)?;
+        let reply = match &recorded {
+            Recorded::First(sent) => {
+                self.act(receipt, sent, now).await?;
+                let waited = epoch(now).saturating_sub(sent.at);
+                let reply = Reply::empty(204, "recorded")
+                    .field("region", sent.region.as_str())
+                    .field("seconds", waited);
+                match receipt.state {
+                    State::Delivered => reply.metric("Delivered", 1),
+                    _ => reply.metric("Undelivered", 1),
+                }
+            }
+            Recorded::Known => Reply::empty(204, "known"),
+            Recorded::Passing => Reply::empty(204, "passing"),
+            Recorded::Foreign => Reply::empty(204, "unknown_text").metric("UnknownReceipts", 1),
+        };
+        Ok(reply
+            .field("provider", receipt.provider.word())
+            .field("state", receipt.state.word())
+            .field("code", receipt.code))
+    }
+
+    /// The effects of a text's first final state.
+    async fn act(
+        &self,
+        receipt: &DeliveryReceipt,
+        sent: &Sent,
+        now: SystemTime,
+    ) -> Result<(), Reply> {
+        // A text that is not in the journal cannot be `First`.
+        let Some(reference) = &receipt.reference else {
+            return Ok(());
+        };
+        let (event, avoids) = match receipt.state {
+            State::OnItsWay => return Ok(()),
+            State::Delivered => {
+                let waited = Duration::from_secs(epoch(now).saturating_sub(sent.at));
+                (Event::Delivered(waited), false)
+            }
+            // Another provider must not get around an opt-out.
+            State::Undelivered(reason) => (Event::Undelivered(reason), reason != Reason::OptedOut),
+        };
+        let line = Line {
+            provider: receipt.provider,
+            region: sent.region.clone(),
+            sender: sent.sender.clone(),
+        };
+        let count = scoreboard::count(&line, reference, event, &self.table, now);
+        let avoid = async {
+            if avoids && reference.kind() == "code" {
+                let number = &sent.number;
+                return delivery::avoid(number, receipt.provider, &self.table, now).await;
+            }
+            Ok(())
+        };
+        let (counted, avoided) = tokio::join!(count, avoid);
+        // The state is stored, so the provider's repetition would change nothing.
+        for error in [counted.err(), avoided.err()].into_iter().flatten() {
+            tracing::warn!(%error, "an effect of a receipt could not be stored");
+        }
+        Ok(())
+    }
+}
+
+/// The provider's name in a path, and what follows it.
+fn split(path: &str) -> (&str, Option<&str>) {
+    let path = path.strip_prefix('/').unwrap_or(path);
+    match path.split_once('/') {
+        None => (path, None),
+        Some((provider, rest)) => (provider, Some(rest).filter(|rest| !rest.is_empty())),
+    }
+}
+
+fn configured<T>(secret: Option<&Secret<T>>) -> Result<&Secret<T>, Reply> {
+    secret.ok_or_else(|| Reply::refused(403, "provider_not_configured"))
+}

@@ -1,0 +1,8 @@
+//! The built binary against the sandbox: what a provider's receipt changes, and what changes nothing.
+
+#![expect(clippy::unwrap_used, reason = "in a test, a panic is the report")]
+
+mod effects;
+mod forged;
+mod scene;
+mod used;

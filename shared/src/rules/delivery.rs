@@ -1,0 +1,390 @@
+//! What became of a text after a provider accepted it.
+//!
+//! Every text asks its provider for a delivery receipt, and carries a [`Reference`] that the
+//! provider hands back. The reference names the text's entry in the [`journal`](super::journal), so
+//! no look-up by the provider's own id is needed.
+//!
+//! A receipt of a final state is stored once for each provider, as attribute `receipt_<provider>`
+//! of the entry. The first final state counts: a copy, a late "sent" or a contradiction changes
+//! nothing. A receipt for another message of the same provider changes nothing either. Nothing
+//! personal is stored.
+//!
+//! A bad receipt has a consequence. The item `road#<hash of the number>` remembers for ten minutes
+//! which providers failed this number. The number's next code starts at another provider.
+
+use std::fmt;
+use std::time::SystemTime;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use ring::digest;
+
+use super::phone::E164;
+use super::sms::Name;
+use crate::platform::table::{Item, Key, Table, Unavailable, Update, Write};
+use crate::platform::time::epoch;
+
+/// How long an entry waits for receipts, in seconds. The providers give a text up after 48 hours at
+/// most.
+pub const WAIT_FOR_RECEIPTS: u64 = 2 * 86_400;
+/// How long a number's next code avoids a provider that failed it, in seconds.
+const AVOID_SECONDS: u64 = 600;
+/// How long a number's newest code is known, in seconds.
+const NEWEST_SECONDS: u64 = 86_400;
+
+/// The name of a text that a provider hands back: `<kind>-<hash>`, at most 40 characters, which is
+/// Vonage's limit for `client-ref`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reference(String);
+
+impl Reference {
+    /// The reference of the journal's entry `id` (`<kind>#<hash>`).
+    pub fn of(id: &str) -> Self {
+        Self(id.replacen('#', "-", 1))
+    }
+
+    /// Reads what a provider handed back. `None` if it is not a reference.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (kind, hash) = text.split_once('-')?;
+        let is_kind =
+            (1..=12).contains(&kind.len()) && kind.bytes().all(|b| b.is_ascii_lowercase());
+        let is_hash = (8..=64).contains(&hash.len())
+            && hash
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+        (is_kind && is_hash).then(|| Self(text.to_owned()))
+    }
+
+    /// As the provider gets it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The kind of text, such as `code` or `mail`.
+    pub fn kind(&self) -> &str {
+        self.0.split_once('-').map_or("", |(kind, _)| kind)
+    }
+
+    /// The journal's entry.
+    pub fn key(&self) -> Key {
+        Key::new(format!("sent#{}", self.0.replacen('-', "#", 1)), "send")
+    }
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Why a text did not arrive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// The phone was off, or its network did not find it.
+    Unreachable,
+    /// The network or the provider blocked the text.
+    Blocked,
+    /// The number cannot receive texts.
+    Landline,
+    /// The person opted out of our texts.
+    OptedOut,
+    /// A filter took the text for spam.
+    Filtered,
+    /// The text waited longer than its life.
+    Expired,
+    /// The provider does not say.
+    Unknown,
+}
+
+impl Reason {
+    /// All reasons.
+    pub const ALL: [Self; 7] = [
+        Self::Unreachable,
+        Self::Blocked,
+        Self::Landline,
+        Self::OptedOut,
+        Self::Filtered,
+        Self::Expired,
+        Self::Unknown,
+    ];
+
+    /// The word in logs and in the table.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Unreachable => "unreachable",
+            Self::Blocked => "blocked",
+            Self::Landline => "landline",
+            Self::OptedOut => "opted_out",
+            Self::Filtered => "filtered",
+            Self::Expired => "expired",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// What a receipt says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// On its way: accepted, queued, sent to the network. A text may stay so for ever, if a network
+    /// sends no receipts.
+    OnItsWay,
+    /// The phone has it.
+    Delivered,
+    /// It did not arrive, and will not.
+    Undelivered(Reason),
+}
+
+impl State {
+    /// The word in logs and in the table.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::OnItsWay => "on_its_way",
+            Self::Delivered => "delivered",
+            Self::Undelivered(reason) => reason.word(),
+        }
+    }
+}
+
+/// An authentic delivery receipt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeliveryReceipt {
+    /// Who sent it.
+    pub provider: Name,
+    /// The text's reference, if the provider handed back a valid one.
+    pub reference: Option<Reference>,
+    /// The provider's id of the message.
+    pub id: Option<String>,
+    /// What it says.
+    pub state: State,
+    /// The provider's error code.
+    pub code: Option<u32>,
+}
+
+/// What the journal knows of a text, for those who act on its receipt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sent {
+    /// A hash of the number.
+    pub number: String,
+    /// The number's ISO 3166 region, or `-`.
+    pub region: String,
+    /// The sender of the text, or `-`.
+    pub sender: String,
+    /// When the attempt began, in epoch seconds.
+    pub at: u64,
+}
+
+impl Sent {
+    fn from_item(item: &Item, provider: Name) -> Self {
+        let text = |name: &str| item.text(name).unwrap_or("-").to_owned();
+        Self {
+            number: text("number"),
+            region: text("region"),
+            sender: if item.text("provider") == Some(provider.word()) {
+                text("sender")
+            } else {
+                "-".to_owned()
+            },
+            at: item.number("sent_at").unwrap_or_default(),
+        }
+    }
+}
+
+/// The effect of a receipt on the journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Recorded {
+    /// The text's first final state from this provider.
+    First(Sent),
+    /// This provider's final state of the text is known already.
+    Known,
+    /// No text of ours waits for this receipt: an unknown or expired reference, or the receipt of
+    /// another message.
+    Foreign,
+    /// Not a final state: nothing to store.
+    Passing,
+}
+
+/// The attribute of an entry that holds the final state that a provider reported.
+pub(super) fn attribute(provider: Name) -> String {
+    format!("receipt_{provider}")
+}
+
+/// Stores a receipt's final state in the journal.
+///
+/// # Errors
+/// [`Unavailable`]; the provider should send the receipt again.
+pub async fn record(
+    receipt: &DeliveryReceipt,
+    table: &Table,
+    now: SystemTime,
+) -> Result<Recorded, Unavailable> {
+    let Some(reference) = &receipt.reference else {
+        return Ok(Recorded::Foreign);
+    };
+    if receipt.state == State::OnItsWay {
+        return Ok(Recorded::Passing);
+    }
+    let attribute = attribute(receipt.provider);
+    // A receipt may arrive before the closing write of the send: then the entry names no message
+    // yet. Afterwards it names the message, so a late receipt of an earlier one is recognised.
+    let condition = format!(
+        "attribute_exists(pk) AND expires_at > :now AND attribute_not_exists({attribute}) \
+         AND (attribute_not_exists(sid) OR provider <> :provider OR sid = :id)"
+    );
+    let update = Update::new(reference.key())
+        .set(attribute.as_str(), receipt.state.word())
+        .set(format!("{attribute}_at"), epoch(now))
+        .only_if(condition)
+        .bind(":now", epoch(now))
+        .bind(":provider", receipt.provider.word())
+        .bind(":id", receipt.id.as_deref().unwrap_or_default());
+    Ok(match table.update(update).await? {
+        Write::Done(item) => Recorded::First(Sent::from_item(&item, receipt.provider)),
+        Write::Refused(item) if item.text(&attribute).is_some() => Recorded::Known,
+        Write::Refused(_) => Recorded::Foreign,
+    })
+}
+
+/// A hash of a number. A receipt's consequences are kept under it.
+pub fn number_hash(number: &E164) -> String {
+    let hash = digest::digest(&digest::SHA256, number.reveal().as_bytes());
+    BASE64_URL_SAFE_NO_PAD.encode(&hash.as_ref()[..16])
+}
+
+fn road(number: &str) -> Key {
+    Key::new(format!("road#{number}"), "road")
+}
+
+/// What is known of a number's earlier codes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Road {
+    /// The providers that failed this number within the last ten minutes.
+    pub avoid: Vec<Name>,
+}
+
+/// Notes a number's newest code, and reads which providers failed the earlier ones. One write; it
+/// needs no other request to have ended.
+///
+/// # Errors
+/// [`Unavailable`].
+pub async fn take_road(
+    number: &str,
+    newest: &Reference,
+    table: &Table,
+    now: SystemTime,
+) -> Result<Road, Unavailable> {
+    let update = Update::new(road(number))
+        .set("newest", newest.as_str())
+        .set("expires_at", epoch(now) + NEWEST_SECONDS);
+    let (Write::Done(item) | Write::Refused(item)) = table.update(update).await?;
+    let failed = |name: &Name| {
+        item.number(&format!("failed_{name}"))
+            .is_some_and(|until| until > epoch(now))
+    };
+    Ok(Road {
+        avoid: Name::ALL.into_iter().filter(failed).collect(),
+    })
+}
+
+/// The reference of a number's newest code, if there was one within a day.
+///
+/// # Errors
+/// [`Unavailable`].
+pub async fn newest(
+    number: &str,
+    table: &Table,
+    now: SystemTime,
+) -> Result<Option<Reference>, Unavailable> {
+    let item = table.get(road(number), now).await?;
+    Ok(item.and_then(|item| Reference::parse(item.text("newest")?)))
+}
+
+/// The effect of the news that a number's newest code was used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Used {
+    /// The first news.
+    First {
+        /// The code's reference.
+        reference: Reference,
+        /// The provider that sent it.
+        provider: Name,
+        /// What the journal knows of it.
+        sent: Sent,
+    },
+    /// This is known already.
+    Known,
+    /// No provider accepted a code for this number within a day.
+    NoCode,
+}
+
+/// Marks the newest code of a number (its [`number_hash`]) as used.
+///
+/// # Errors
+/// [`Unavailable`].
+pub async fn mark_used(number: &str, table: &Table, now: SystemTime) -> Result<Used, Unavailable> {
+    let Some(reference) = newest(number, table, now).await? else {
+        return Ok(Used::NoCode);
+    };
+    let update = Update::new(reference.key())
+        .set("used_at", epoch(now))
+        .only_if("stage = :sent AND expires_at > :now AND attribute_not_exists(used_at)")
+        .bind(":sent", "sent")
+        .bind(":now", epoch(now));
+    Ok(match table.update(update).await? {
+        Write::Done(item) => match item.text("provider").and_then(|name| name.parse().ok()) {
+            Some(provider) => Used::First {
+                sent: Sent::from_item(&item, provider),
+                reference,
+                provider,
+            },
+            None => Used::NoCode,
+        },
+        Write::Refused(item) if item.number("used_at").is_some() => Used::Known,
+        Write::Refused(_) => Used::NoCode,
+    })
+}
+
+/// The number's codes avoid this provider for ten minutes.
+///
+/// # Errors
+/// [`Unavailable`].
+pub async fn avoid(
+    number: &str,
+    provider: Name,
+    table: &Table,
+    now: SystemTime,
+) -> Result<(), Unavailable> {
+    let update = Update::new(road(number))
+        .set(format!("failed_{provider}"), epoch(now) + AVOID_SECONDS)
+        .set("expires_at", epoch(now) + NEWEST_SECONDS);
+    table.update(update).await.map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reference_is_read_back_and_nothing_else_is_one() {
+        let reference = Reference::of("code#AbC_-123456789012345678");
+        assert_eq!(reference.as_str(), "code-AbC_-123456789012345678");
+        assert_eq!(
+            Reference::parse(reference.as_str()),
+            Some(reference.clone())
+        );
+        assert_eq!(reference.kind(), "code");
+        for text in [
+            "",
+            "code",
+            "code-",
+            "-AbC12345678",
+            "code#AbC12345678",
+            "Code-AbC12345678",
+            "code-short",
+            "code-Ab C12345678",
+            &format!("code-{}", "a".repeat(65)),
+        ] {
+            let parsed = Reference::parse(text);
+            assert!(parsed.is_none(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! How well each provider delivers: counters per provider, country and sender.
+//!
+//! The counters of an hour are items `score#<hour>#<shard>`, one for each provider, country and
+//! sender. A text's reference chooses the shard, so no item is written by all requests. A text
+//! counts once as sent, at most once as delivered or failed, and at most once as used. The time to
+//! delivery is counted in [`SECONDS`], from which median and 95th percentile are read.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+use super::delivery::{Reason, Reference};
+use super::sms::Name;
+use crate::platform::table::{Item, Key, Table, Unavailable, Update};
+use crate::platform::time::epoch;
+
+const HOUR: u64 = 3_600;
+/// Counters are kept three days: the last whole day can always be read.
+const KEPT: u64 = 3 * 86_400;
+/// One hour's counters of a provider lie in this many partitions.
+pub const SHARDS: u64 = 8;
+/// The upper bounds of the counted times to delivery, in seconds. A longer time counts beyond the
+/// last.
+pub const SECONDS: [u64; 9] = [2, 5, 10, 20, 30, 60, 120, 300, 600];
+/// A comparison needs this many results of each provider.
+const FEWEST: u64 = 50;
+/// A provider that delivers less than one in this many is broken.
+const BROKEN_SHARE: u64 = 10;
+/// The quantile of the normal distribution for a two-sided confidence of 95 %.
+const Z: f64 = 1.96;
+
+/// What is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    /// A provider accepted a text.
+    Sent,
+    /// A phone received it, this long after the attempt began.
+    Delivered(Duration),
+    /// It did not arrive.
+    Undelivered(Reason),
+    /// The person used the code.
+    Used,
+}
+
+/// Whose counters: provider, ISO 3166 region of the number (or `-`), sender (or `-`).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Line {
+    /// The provider.
+    pub provider: Name,
+    /// The region.
+    pub region: String,
+    /// The sender of the text.
+    pub sender: String,
+}
+
+impl Line {
+    fn sort_key(&self) -> String {
+        format!("{}#{}#{}", self.provider, self.region, self.sender)
+    }
+
+    fn parse(sort_key: &str) -> Option<Self> {
+        let mut parts = sort_key.splitn(3, '#');
+        Some(Self {
+            provider: parts.next()?.parse().ok()?,
+            region: parts.next()?.to_owned(),
+            sender: parts.next()?.to_owned(),
+        })
+    }
+}
+
+/// Counts an event of a text.
+///
+/// # Errors
+/// [`Unavailable`]; a count more or less does no harm, so it is not tried again.
+pub async fn count(
+    line: &Line,
+    reference: &Reference,
+    event: Event,
+    table: &Table,
+    now: SystemTime,
+) -> Result<(), Unavailable> {
+    let hash = reference.as_str().bytes();
+    let shard = hash.fold(0_u64, |sum, byte| sum + u64::from(byte)) % SHARDS;
+    let update = Update::new(Key::new(
+        partition(epoch(now) / HOUR, shard),
+        line.sort_key(),
+    ))
+    .once()
+    .set("expires_at", epoch(now) + KEPT);
+    let update = match event {
+        Event::Sent => update.add("sent", 1),
+        Event::Delivered(after) => update.add("delivered", 1).add(bucket(after.as_secs()), 1),
+        Event::Undelivered(reason) => update.add(format!("failed_{}", reason.word()), 1),
+        Event::Used => update.add("used", 1),
+    };
+    table.update(update).await.map(drop)
+}
+
+fn bucket(seconds: u64) -> String {
+    let bound = SECONDS.into_iter().find(|bound| seconds <= *bound);
+    bound.map_or("within_more".to_owned(), |bound| format!("within_{bound}"))
+}
+
+/// The partition of an hour (whole hours since 1970) and a shard.
+pub fn partition(hour: u64, shard: u64) -> String {
+    format!("score#{hour}#{shard}")
+}
+
+/// Counted events.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Texts that the provider accepted.
+    pub sent: u64,
+    /// Texts that a phone received.
+    pub delivered: u64,
+    /// Texts that did not arrive, by reason, in the order of [`Reason::ALL`].
+    pub failed: [u64; Reason::ALL.len()],
+    /// Codes that were used.
+    pub used: u64,
+    /// Delivered texts by time: one for each of [`SECONDS`], and one beyond.
+    times: [u64; SECONDS.len() + 1],
+}
+
+impl Tally {
+    fn add_item(&mut self, item: &Item) {
+        let count = |name: &str| item.number(name).unwrap_or_default();
+        self.sent += count("sent");
+        self.delivered += count("delivered");
+        self.used += count("used");
+        for (sum, reason) in self.failed.iter_mut().zip(Reason::ALL) {
+            *sum += count(&format!("failed_{}", reason.word()));
+        }
+        let names = SECONDS.into_iter().chain([u64::MAX]).map(bucket);
+        for (sum, name) in self.times.iter_mut().zip(names) {
+            *sum += count(&name);
+        }
+    }
+
+    /// The sum of both.
+    pub fn add(&mut self, other: &Self) {
+        self.sent += other.sent;
+        self.delivered += other.delivered;
+        self.used += other.used;
+        for (sum, more) in self.failed.iter_mut().zip(other.failed) {
+            *sum += more;
+        }
+        for (sum, more) in self.times.iter_mut().zip(other.times) {
+            *sum += more;
+        }
+    }
+
+    /// Texts with a final state.
+    pub fn known(&self) -> u64 {
+        self.delivered + self.failed.iter().sum::<u64>()
+    }
+
+    /// The percentage of texts with a final state that were delivered; `None` without any.
+    pub fn delivery_rate(&self) -> Option<u64> {
+        (100 * self.delivered).checked_div(self.known())
+    }
+
+    /// The percentage of delivered codes that were used; `None` without any.
+    pub fn conversion_rate(&self) -> Option<u64> {
+        (100 * self.used.min(self.delivered)).checked_div(self.delivered)
+    }
+
+    /// The time to delivery, in seconds, that this percentage of the delivered texts kept to. It is
+    /// the upper bound of a class in [`SECONDS`]; `None` beyond the last, and without any text.
+    pub fn seconds_within(&self, percentage: u64) -> Option<u64> {
+        let total: u64 = self.times.iter().sum();
+        let wanted = (total * percentage).div_ceil(100).max(1);
+        let mut sum = 0;
+        let mut classes = self.times.iter().zip(SECONDS);
+        classes.find_map(|(count, bound)| {
+            sum += count;
+            (sum >= wanted).then_some(bound)
+        })
+    }
+
+    /// Whether the provider takes texts and delivers none, or nearly none.
+    pub fn is_broken(&self) -> bool {
+        self.known() >= FEWEST && self.delivered * BROKEN_SHARE < self.known()
+    }
+
+    /// Whether this provider delivers significantly better than another: each has at least 50
+    /// results, and the 95 % confidence intervals (Wilson's) of their delivery rates do not meet.
+    pub fn is_better_than(&self, other: &Self) -> bool {
+        if self.known().min(other.known()) < FEWEST {
+            return false;
+        }
+        self.interval().0 > other.interval().1
+    }
+
+    /// Wilson's score interval of the delivery rate
+    /// (E. B. Wilson, Journal of the American Statistical Association 22, 1927, page 209).
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "counts of texts are far below 2^52"
+    )]
+    fn interval(&self) -> (f64, f64) {
+        let n = self.known() as f64;
+        let share = self.delivered as f64 / n;
+        let denominator = 1.0 + Z * Z / n;
+        let centre = share + Z * Z / (2.0 * n);
+        let spread = Z * (share * (1.0 - share) / n + Z * Z / (4.0 * n * n)).sqrt();
+        (
+            (centre - spread) / denominator,
+            (centre + spread) / denominator,
+        )
+    }
+}
+
+/// Adds the items of some partitions to tallies.
+pub fn tally(items: &[Item], tallies: &mut BTreeMap<Line, Tally>) {
+    for item in items {
+        if let Some(line) = item.text("sk").and_then(Line::parse) {
+            tallies.entry(line).or_default().add_item(item);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn results(delivered: u64, failed: u64) -> Tally {
+        let mut tally = Tally {
+            delivered,
+            ..Tally::default()
+        };
+        tally.failed[0] = failed;
+        tally
+    }
+
+    #[test]
+    fn a_provider_is_better_only_if_the_difference_is_significant() {
+        for (mine, other, better) in [
+            ((50, 0), (25, 25), true),
+            ((49, 0), (25, 25), false),
+            ((50, 0), (24, 25), false),
+            ((48, 2), (45, 5), false),
+            ((480, 20), (450, 50), true),
+            ((25, 25), (50, 0), false),
+        ] {
+            let (mine, other) = (results(mine.0, mine.1), results(other.0, other.1));
+            assert_eq!(mine.is_better_than(&other), better, "{mine:?} {other:?}");
+        }
+    }
+
+    #[test]
+    fn a_provider_that_delivers_nothing_is_broken_and_one_with_few_results_is_not() {
+        for (delivered, failed, broken) in
+            [(0, 50, true), (0, 49, false), (4, 46, true), (5, 45, false)]
+        {
+            assert_eq!(
+                results(delivered, failed).is_broken(),
+                broken,
+                "{delivered} {failed}"
+            );
+        }
+    }
+
+    #[test]
+    fn percentiles_are_upper_bounds_of_the_classes() {
+        let mut tally = Tally::default();
+        assert_eq!(tally.seconds_within(50), None);
+        tally.times[1] = 50;
+        tally.times[3] = 45;
+        tally.times[9] = 5;
+        assert_eq!(tally.seconds_within(50), Some(5));
+        assert_eq!(tally.seconds_within(95), Some(20));
+        assert_eq!(tally.seconds_within(96), None);
+    }
+
+    #[test]
+    fn a_line_is_read_back_from_its_key() {
+        let line = Line {
+            provider: Name::Vonage,
+            region: "DK".to_owned(),
+            sender: "ACME #1".to_owned(),
+        };
+        assert_eq!(Line::parse(&line.sort_key()), Some(line));
+        assert_eq!(Line::parse("sms77#DK#x"), None);
+    }
+}
