@@ -30,7 +30,7 @@ mod random;
 pub mod record;
 pub mod rights;
 pub mod scene;
-mod segments;
+pub mod segments;
 pub mod sms;
 pub mod template;
 mod trace;

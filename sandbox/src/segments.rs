@@ -13,7 +13,7 @@ pub(crate) fn septets(c: char) -> Option<usize> {
 
 /// The number of SMS segments of a text. A text in GSM 03.38 has 160 septets in one segment or 153
 /// in each of several. Another text has 70 (67) UTF-16 units; a surrogate pair is never split.
-pub(crate) fn segments(text: &str) -> usize {
+pub fn segments(text: &str) -> usize {
     match text.chars().map(septets).collect::<Option<Vec<_>>>() {
         Some(widths) => parts(widths, 160, 153),
         None => ucs2_segments(text),
@@ -21,7 +21,7 @@ pub(crate) fn segments(text: &str) -> usize {
 }
 
 /// The number of SMS segments of a text in UCS-2, even if GSM 03.38 has all its characters.
-pub(crate) fn ucs2_segments(text: &str) -> usize {
+pub fn ucs2_segments(text: &str) -> usize {
     parts(text.chars().map(char::len_utf16).collect(), 70, 67)
 }
 

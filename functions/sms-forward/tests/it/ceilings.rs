@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use sandbox::Sandbox;
-use sandbox::twilio::{Message, segments};
+use sandbox::segments::segments;
+use sandbox::twilio::Message;
 use serde_json::json;
 
 use crate::scene::{COMPANY, EMPTY, MOBILE, MORE, OTHER, STRANGER, Scene, forwarded, together};
