@@ -6,7 +6,6 @@ use serde_json::Value;
 
 use crate::sms::Sent;
 use crate::wire::Server;
-use crate::{clickatell, plivo, vonage};
 
 /// Makes [`Providers`] from the list of simulators.
 macro_rules! providers {
@@ -51,9 +50,9 @@ macro_rules! providers {
 }
 
 providers! {
-    clickatell: clickatell::Clickatell,
-    plivo: plivo::Plivo,
-    vonage: vonage::Vonage,
+    clickatell: crate::clickatell::Clickatell,
+    plivo: crate::plivo::Plivo,
+    vonage: crate::vonage::Vonage,
 }
 
 /// What a sandbox has to know of a simulator.

@@ -181,7 +181,56 @@ pub(crate) fn fault(kind: Kind, value: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+    use std::fs;
+    use std::path::Path;
+
+    use regex::Regex;
+
     use super::*;
+
+    /// The keys that the sources below a folder read.
+    fn read_below(folder: &Path) -> BTreeSet<String> {
+        let reads = Regex::new(r#"keys\s*\.(?:required|optional|flag)\("([a-z_0-9]+)"\)"#).unwrap();
+        let mut found = BTreeSet::new();
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                found.extend(read_below(&path));
+            } else {
+                let text = fs::read_to_string(path).unwrap();
+                found.extend(reads.captures_iter(&text).map(|key| key[1].to_owned()));
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn a_person_is_asked_for_the_keys_that_a_function_reads() {
+        let functions = Path::new(env!("CARGO_MANIFEST_DIR")).join("../functions");
+        for (function, layout) in [
+            ("send-verification-sms", RECIPIENT),
+            ("sms-gateway", GATEWAY),
+        ] {
+            let asked: BTreeSet<_> = layout.keys.iter().map(|key| key.name.to_owned()).collect();
+            assert_eq!(read_below(&functions.join(function).join("src")), asked);
+        }
+    }
+
+    #[test]
+    fn every_key_of_every_secret_is_documented() {
+        let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/configuration.md");
+        let page = fs::read_to_string(page).unwrap();
+        let (_, table) = page.split_once("\n| secret | keys |\n").unwrap();
+        for Spec { name, layout } in SECRETS.iter() {
+            let mut rows = table.lines();
+            let row = rows.find(|line| line.starts_with(&format!("| {name} |")));
+            for key in layout.keys {
+                let is_named = row.is_some_and(|row| row.contains(&format!("`{}`", key.name)));
+                assert!(is_named, "docs/configuration.md: {} of {name}", key.name);
+            }
+        }
+    }
 
     #[test]
     fn what_is_missing_is_named() {

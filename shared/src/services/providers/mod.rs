@@ -11,7 +11,7 @@ use crate::platform::config::Source;
 use crate::platform::layout::{Described as _, Layout};
 use crate::platform::secrets::Content as _;
 use crate::rules::sms::{Account, Outbound, Receipt, SendError, Vendor, segments};
-use crate::vendors::{clickatell, plivo, twilio, vonage};
+use crate::vendors;
 
 pub use routes::{Routes, Senders};
 
@@ -87,11 +87,11 @@ macro_rules! providers {
         }
 
         #[cfg(test)]
-        mod layouts {
+        mod tests {
             use super::*;
 
             #[test]
-            fn a_person_is_asked_for_the_keys_that_are_read() {
+            fn every_provider_has_an_address_and_asks_for_the_keys_that_it_reads() {
                 $(<$entry as Entry>::check();)*
             }
         }
@@ -99,10 +99,10 @@ macro_rules! providers {
 }
 
 providers! {
-    Twilio: Account<twilio::messages::Messages>,
-    Clickatell: Account<clickatell::Clickatell>,
-    Plivo: Account<plivo::Plivo>,
-    Vonage: Account<vonage::Vonage>,
+    Twilio: Account<vendors::twilio::messages::Messages>,
+    Clickatell: Account<vendors::clickatell::Clickatell>,
+    Plivo: Account<vendors::plivo::Plivo>,
+    Vonage: Account<vendors::vonage::Vonage>,
     Log: Log,
 }
 
@@ -129,7 +129,7 @@ trait Entry: Sized {
     const LAYOUT: Option<Layout>;
     fn read(platform: &Platform, source: &mut Source<'_>) -> Self;
 
-    /// Panics if the layout is not what is read.
+    /// Panics if the entry's constants cannot be right.
     #[cfg(test)]
     fn check() {}
 }
@@ -144,6 +144,8 @@ impl<V: Vendor> Entry for Account<V> {
 
     #[cfg(test)]
     fn check() {
+        use crate::platform::http::BaseUrl;
+        assert!(V::HOME.parse::<BaseUrl>().is_ok(), "{}", V::HOME);
         crate::platform::layout::check::<V::Credentials>();
     }
 }

@@ -119,7 +119,7 @@ impl<C: Described + AsRef<RestCredentials>> Vendor for Messages<C> {
     type Credentials = C;
     const SECRET: &'static str = "TWILIO_SECRET";
     const URL: &'static str = "TWILIO_URL";
-    const HOME: &'static str = "https://api.twilio.com";
+    const HOME: &'static str = super::HOME;
     const TIME: Duration = Duration::from_secs(10);
 
     /// Reads `TWILIO_RETENTION`. Every text names its sender.

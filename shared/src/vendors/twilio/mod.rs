@@ -161,9 +161,11 @@ fn api_key(keys: &mut Keys) -> Option<(SecretString, SecretString)> {
     sid.zip(secret)
 }
 
+const HOME: &str = "https://api.twilio.com";
+
 /// Reads `TWILIO_URL`.
 pub fn api(source: &mut Source<'_>) -> BaseUrl {
-    source.base_url("TWILIO_URL", Some("https://api.twilio.com"))
+    source.base_url("TWILIO_URL", Some(HOME))
 }
 
 /// Whether `text` is a SID: one of `prefixes`, then 32 hexadecimal digits
