@@ -169,6 +169,11 @@ mod tests {
 
     #[test]
     fn every_mistake_is_listed() {
+        let all = Name::ALL.map(Name::word).join(", ");
+        assert!(
+            all.starts_with("twilio, clickatell, plivo, vonage"),
+            "{all}"
+        );
         assert_eq!(
             routes("+57=plivo,plivo;twilio;57=twilio;+57=sms77,;*=log;+0=twilio").unwrap_err(),
             [
@@ -176,8 +181,8 @@ mod tests {
                 "SMS_ROUTES: twilio is not prefix=provider,provider",
                 "SMS_ROUTES: 57 is neither * nor a prefix such as +57",
                 "SMS_ROUTES: +57 is routed twice",
-                "SMS_ROUTES: +57 names sms77, which is none of twilio, clickatell, plivo, vonage, log",
-                "SMS_ROUTES: +57 names nothing, which is none of twilio, clickatell, plivo, vonage, log",
+                &format!("SMS_ROUTES: +57 names sms77, which is none of {all}"),
+                &format!("SMS_ROUTES: +57 names nothing, which is none of {all}"),
                 "SMS_ROUTES: log sends nothing; set ALLOW_LOG_PROVIDER=true if that is meant",
                 "SMS_ROUTES: +0 is neither * nor a prefix such as +57",
             ]
