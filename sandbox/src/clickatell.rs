@@ -27,6 +27,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::{
+    providers::Simulator,
     random, segments,
     sms::{self, Account, Sent, Shared},
     wire::{Complaints, Server, lock},
@@ -49,6 +50,16 @@ pub struct Clickatell {
     account: Shared,
 }
 
+impl Simulator for Clickatell {
+    const NAME: &'static str = "Clickatell";
+    const PORT: u16 = 13;
+    const NEVER_WRITTEN: &'static [&'static str] = &[API_KEY, CALLBACK_TOKEN];
+
+    fn secret() -> Value {
+        json!({ "api_key": API_KEY, "callback_token": CALLBACK_TOKEN })
+    }
+}
+
 impl Clickatell {
     /// Serves `https://platform.clickatell.com` and `https://api.clickatell.com` on this port or on
     /// a free one.
@@ -58,9 +69,9 @@ impl Clickatell {
             .route("/v1/message", post(message))
             .route("/http/sendmsg", post(sendmsg));
         let server = Server::start_on(
-            "Clickatell",
+            Self::NAME,
             port.unwrap_or(0),
-            sms::router("Clickatell", routes, &account, not_found),
+            sms::router(Self::NAME, routes, &account, not_found),
         )
         .await?;
         Ok(Self { server, account })

@@ -22,7 +22,9 @@ use serde_json::{Map, Value, json};
 use sha2::Sha256;
 
 use crate::{
-    moment, random, segments,
+    moment,
+    providers::Simulator,
+    random, segments,
     sms::{self, Account, Sent, Shared},
     wire::{Complaints, Server, lock},
 };
@@ -40,6 +42,16 @@ pub struct Plivo {
     account: Shared,
 }
 
+impl Simulator for Plivo {
+    const NAME: &'static str = "Plivo";
+    const PORT: u16 = 14;
+    const NEVER_WRITTEN: &'static [&'static str] = &[AUTH_TOKEN];
+
+    fn secret() -> Value {
+        json!({ "auth_id": AUTH_ID, "auth_token": AUTH_TOKEN })
+    }
+}
+
 impl Plivo {
     /// Serves `https://api.plivo.com` on this port or on a free one.
     pub async fn start(port: Option<u16>) -> io::Result<Self> {
@@ -48,9 +60,9 @@ impl Plivo {
             .route("/v1/Account/{auth_id}/Message/", post(create).get(list))
             .route("/v1/Account/{auth_id}/Message/{id}/", get(read));
         let server = Server::start_on(
-            "Plivo",
+            Self::NAME,
             port.unwrap_or(0),
-            sms::router("Plivo", routes, &account, problem),
+            sms::router(Self::NAME, routes, &account, problem),
         )
         .await?;
         Ok(Self { server, account })

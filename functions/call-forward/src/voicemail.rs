@@ -139,22 +139,23 @@ impl App {
 
     async fn send(&self, sms: &Outbound<'_>, started: Instant, now: SystemTime) -> Sent {
         let within = time_left(started);
-        let sent = self.messages.send(sms, &self.twilio, now, within).await;
+        let sent = self.messages.send(sms, now, within).await;
         let (stage, again_after, error) = match sent {
-            Ok(Ok(Receipt { id: sid, .. })) => {
+            Ok(Receipt { id: sid, .. }) => {
                 let provider = None;
                 (Stage::Sent { sid, provider }, None, None)
             }
-            Ok(Err(error)) => {
+            Err(error) => {
                 let (stage, again_after) = match error {
                     SendError::Unknown => (Stage::Unknown, None),
                     SendError::RateLimited { after } => (Stage::Failed, after.or(Some(PAUSE))),
                     SendError::Unavailable => (Stage::Failed, Some(PAUSE)),
-                    _ => (Stage::Failed, None),
+                    SendError::Refused { .. }
+                    | SendError::Unauthorized
+                    | SendError::NoCredentials(_) => (Stage::Failed, None),
                 };
                 (stage, again_after, Some(error.to_string()))
             }
-            Err(error) => (Stage::Failed, None, Some(error.to_string())),
         };
         Sent {
             stage,

@@ -85,7 +85,7 @@ impl Function for App {
         if request.path() == "/used" {
             return self.mark_used(request, now).await;
         }
-        let receipts = self.authentic_receipts(request, now).await?;
-        self.record_all(&receipts, now).await
+        let (provider, receipts) = self.authentic_receipts(request, now).await?;
+        self.record_all(provider, &receipts, now).await
     }
 }

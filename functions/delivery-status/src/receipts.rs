@@ -9,6 +9,7 @@ use shared::platform::secrets::Secret;
 use shared::platform::time::epoch;
 use shared::rules::delivery::{self, DeliveryReceipt, Reason, Recorded, Reference, Sent, State};
 use shared::rules::scoreboard::{self, Event, Line};
+use shared::services::providers::Name;
 use shared::vendors::twilio::webhook;
 use shared::vendors::{clickatell, plivo, twilio, vonage};
 
@@ -28,7 +29,7 @@ impl App {
         &self,
         request: &Request,
         now: SystemTime,
-    ) -> Result<Vec<DeliveryReceipt>, Reply> {
+    ) -> Result<(Name, Vec<DeliveryReceipt>), Reply> {
         let (provider, rest) = split(request.path());
         let reference = || Reference::parse(rest.unwrap_or_default());
         match provider {
@@ -37,7 +38,10 @@ impl App {
                 let secret = configured(self.twilio.as_ref())?;
                 let form =
                     webhook::authenticate(request, self.public_url.as_ref(), secret, now).await?;
-                Ok(vec![twilio::receipt::parse(&form, reference())?])
+                Ok((
+                    Name::Twilio,
+                    vec![twilio::receipt::parse(&form, reference())?],
+                ))
             }
             "plivo" => {
                 request.expect_post(request.path(), &FORM, BODY_LIMIT)?;
@@ -46,7 +50,10 @@ impl App {
                 let base = self.public_url.as_ref().or(own.as_ref());
                 let base = base.ok_or_else(|| Reply::refused(403, "bad_signature"))?;
                 let report = plivo::receipt::authenticate(request, base, secret, now).await?;
-                Ok(vec![plivo::receipt::parse(&report, reference())?])
+                Ok((
+                    Name::Plivo,
+                    vec![plivo::receipt::parse(&report, reference())?],
+                ))
             }
             "vonage" if rest.is_none() => {
                 if request.method() != "GET" {
@@ -54,7 +61,7 @@ impl App {
                 }
                 let secret = configured(self.vonage.as_ref())?;
                 let dlr = vonage::receipt::authenticate(request, secret, now).await?;
-                Ok(vec![vonage::receipt::parse(&dlr)?])
+                Ok((Name::Vonage, vec![vonage::receipt::parse(&dlr)?]))
             }
             "clickatell" => {
                 request.expect_post(request.path(), &JSON, BODY_LIMIT)?;
@@ -62,7 +69,7 @@ impl App {
                 let token = rest.unwrap_or_default();
                 let updates =
                     clickatell::receipt::authenticate(token, request.body(), secret, now).await?;
-                Ok(clickatell::receipt::parse(&updates))
+                Ok((Name::Clickatell, clickatell::receipt::parse(&updates)))
             }
             _ => Err(Reply::refused(404, "unknown_path")),
         }
@@ -74,12 +81,13 @@ impl App {
     /// 503 if the table is unavailable; the provider then sends the receipts again.
     pub(crate) async fn record_all(
         &self,
+        provider: Name,
         receipts: &[DeliveryReceipt],
         now: SystemTime,
     ) -> Result<Reply, Reply> {
         let mut replies = Vec::new();
         for receipt in receipts {
-            replies.push(self.record(receipt, now).await?);
+            replies.push(self.record(provider, receipt, now).await?);
         }
         Ok(match replies.pop() {
             None => Reply::empty(204, "no_receipt"),
@@ -87,13 +95,18 @@ impl App {
         })
     }
 
-    async fn record(&self, receipt: &DeliveryReceipt, now: SystemTime) -> Result<Reply, Reply> {
-        let recorded = delivery::record(receipt, &self.table, now)
+    async fn record(
+        &self,
+        provider: Name,
+        receipt: &DeliveryReceipt,
+        now: SystemTime,
+    ) -> Result<Reply, Reply> {
+        let recorded = delivery::record(receipt, provider.word(), &self.table, now)
             .await
             .map_err(Failure::from)?;
         let reply = match &recorded {
             Recorded::First(sent) => {
-                self.act(receipt, sent, now).await?;
+                self.act(provider, receipt, sent, now).await?;
                 let waited = epoch(now).saturating_sub(sent.at);
                 let reply = Reply::empty(204, "recorded")
                     .field("region", sent.region.as_str())
@@ -108,7 +121,7 @@ impl App {
             Recorded::Foreign => Reply::empty(204, "unknown_text").metric("UnknownReceipts", 1),
         };
         Ok(reply
-            .field("provider", receipt.provider.word())
+            .field("provider", provider.word())
             .field("state", receipt.state.word())
             .field("code", receipt.code))
     }
@@ -116,6 +129,7 @@ impl App {
     /// The effects of a text's first final state.
     async fn act(
         &self,
+        provider: Name,
         receipt: &DeliveryReceipt,
         sent: &Sent,
         now: SystemTime,
@@ -134,7 +148,7 @@ impl App {
             State::Undelivered(reason) => (Event::Undelivered(reason), reason != Reason::OptedOut),
         };
         let line = Line {
-            provider: receipt.provider,
+            provider: provider.word().to_owned(),
             region: sent.region.clone(),
             sender: sent.sender.clone(),
         };
@@ -142,7 +156,7 @@ impl App {
         let avoid = async {
             if avoids && reference.kind() == "code" {
                 let number = &sent.number;
-                return delivery::avoid(number, receipt.provider, &self.table, now).await;
+                return delivery::avoid(number, provider.word(), &self.table, now).await;
             }
             Ok(())
         };

@@ -50,7 +50,7 @@ impl App {
             Used::NoCode => return Ok(Reply::empty(204, "unknown_text")),
         };
         let line = Line {
-            provider,
+            provider: provider.clone(),
             region: sent.region.clone(),
             sender: sent.sender,
         };
@@ -60,7 +60,7 @@ impl App {
             tracing::warn!(%error, "a used code could not be counted");
         }
         Ok(Reply::empty(204, "used")
-            .field("provider", provider.word())
+            .field("provider", provider)
             .field("region", sent.region)
             .metric("CodesUsed", 1))
     }

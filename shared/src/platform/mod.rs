@@ -8,6 +8,7 @@ mod body;
 pub mod config;
 mod event;
 pub mod http;
+pub mod layout;
 pub mod random;
 pub mod reply;
 pub mod request;

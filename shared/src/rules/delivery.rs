@@ -4,8 +4,7 @@
 //! provider hands back. The reference names the text's entry in the [`journal`](super::journal), so
 //! no look-up by the provider's own id is needed.
 //!
-//! A receipt of a final state is stored once for each provider, as attribute `receipt_<provider>`
-//! of the entry. The first final state counts: a copy, a late "sent" or a contradiction changes
+//! A receipt of a final state is stored once for each provider, in the map `receipts` of the entry. The first final state counts: a copy, a late "sent" or a contradiction changes
 //! nothing. A receipt for another message of the same provider changes nothing either. Nothing
 //! personal is stored.
 //!
@@ -20,7 +19,6 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use ring::digest;
 
 use super::phone::E164;
-use super::sms::Name;
 use crate::platform::table::{Item, Key, Table, Unavailable, Update, Write};
 use crate::platform::time::epoch;
 
@@ -148,8 +146,6 @@ impl State {
 /// An authentic delivery receipt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeliveryReceipt {
-    /// Who sent it.
-    pub provider: Name,
     /// The text's reference, if the provider handed back a valid one.
     pub reference: Option<Reference>,
     /// The provider's id of the message.
@@ -174,12 +170,12 @@ pub struct Sent {
 }
 
 impl Sent {
-    fn from_item(item: &Item, provider: Name) -> Self {
+    fn from_item(item: &Item, provider: &str) -> Self {
         let text = |name: &str| item.text(name).unwrap_or("-").to_owned();
         Self {
             number: text("number"),
             region: text("region"),
-            sender: if item.text("provider") == Some(provider.word()) {
+            sender: if item.text("provider") == Some(provider) {
                 text("sender")
             } else {
                 "-".to_owned()
@@ -203,17 +199,16 @@ pub enum Recorded {
     Passing,
 }
 
-/// The attribute of an entry that holds the final state that a provider reported.
-pub(super) fn attribute(provider: Name) -> String {
-    format!("receipt_{provider}")
-}
+/// The map of an entry in which the receipts are stored.
+pub(super) const RECEIPTS: &str = "receipts";
 
-/// Stores a receipt's final state in the journal.
+/// Stores the final state that `provider` reports, in the journal.
 ///
 /// # Errors
 /// [`Unavailable`]; the provider should send the receipt again.
 pub async fn record(
     receipt: &DeliveryReceipt,
+    provider: &str,
     table: &Table,
     now: SystemTime,
 ) -> Result<Recorded, Unavailable> {
@@ -223,25 +218,30 @@ pub async fn record(
     if receipt.state == State::OnItsWay {
         return Ok(Recorded::Passing);
     }
-    let attribute = attribute(receipt.provider);
     // A receipt may arrive before the closing write of the send: then the entry names no message
     // yet. Afterwards it names the message, so a late receipt of an earlier one is recognised.
     let condition = format!(
-        "attribute_exists(pk) AND expires_at > :now AND attribute_not_exists({attribute}) \
+        "attribute_exists({RECEIPTS}) AND expires_at > :now \
+         AND attribute_not_exists({RECEIPTS}.{provider}) \
          AND (attribute_not_exists(sid) OR provider <> :provider OR sid = :id)"
     );
     let update = Update::new(reference.key())
-        .set(attribute.as_str(), receipt.state.word())
-        .set(format!("{attribute}_at"), epoch(now))
+        .set(format!("{RECEIPTS}.{provider}"), receipt.state.word())
+        .set("reported_at", epoch(now))
         .only_if(condition)
         .bind(":now", epoch(now))
-        .bind(":provider", receipt.provider.word())
+        .bind(":provider", provider)
         .bind(":id", receipt.id.as_deref().unwrap_or_default());
     Ok(match table.update(update).await? {
-        Write::Done(item) => Recorded::First(Sent::from_item(&item, receipt.provider)),
-        Write::Refused(item) if item.text(&attribute).is_some() => Recorded::Known,
+        Write::Done(item) => Recorded::First(Sent::from_item(&item, provider)),
+        Write::Refused(item) if reported(&item, provider).is_some() => Recorded::Known,
         Write::Refused(_) => Recorded::Foreign,
     })
+}
+
+/// The final state that a provider reported of the text of a journal's item, as its word.
+pub fn reported(item: &Item, provider: &str) -> Option<String> {
+    Some(item.map(RECEIPTS)?.text(provider)?.to_owned())
 }
 
 /// A hash of a number. A receipt's consequences are kept under it.
@@ -257,8 +257,8 @@ fn road(number: &str) -> Key {
 /// What is known of a number's earlier codes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Road {
-    /// The providers that failed this number within the last ten minutes.
-    pub avoid: Vec<Name>,
+    /// The names of the providers that failed this number within the last ten minutes.
+    pub avoid: Vec<String>,
 }
 
 /// Notes a number's newest code, and reads which providers failed the earlier ones. One write; it
@@ -276,12 +276,13 @@ pub async fn take_road(
         .set("newest", newest.as_str())
         .set("expires_at", epoch(now) + NEWEST_SECONDS);
     let (Write::Done(item) | Write::Refused(item)) = table.update(update).await?;
-    let failed = |name: &Name| {
-        item.number(&format!("failed_{name}"))
-            .is_some_and(|until| until > epoch(now))
-    };
+    let failed = item.names().filter_map(|name| {
+        let until = item.number(name)?;
+        let provider = name.strip_prefix("failed_")?;
+        (until > epoch(now)).then(|| provider.to_owned())
+    });
     Ok(Road {
-        avoid: Name::ALL.into_iter().filter(failed).collect(),
+        avoid: failed.collect(),
     })
 }
 
@@ -305,8 +306,8 @@ pub enum Used {
     First {
         /// The code's reference.
         reference: Reference,
-        /// The provider that sent it.
-        provider: Name,
+        /// The name of the provider that sent it.
+        provider: String,
         /// What the journal knows of it.
         sent: Sent,
     },
@@ -330,11 +331,11 @@ pub async fn mark_used(number: &str, table: &Table, now: SystemTime) -> Result<U
         .bind(":sent", "sent")
         .bind(":now", epoch(now));
     Ok(match table.update(update).await? {
-        Write::Done(item) => match item.text("provider").and_then(|name| name.parse().ok()) {
+        Write::Done(item) => match item.text("provider") {
             Some(provider) => Used::First {
                 sent: Sent::from_item(&item, provider),
                 reference,
-                provider,
+                provider: provider.to_owned(),
             },
             None => Used::NoCode,
         },
@@ -349,7 +350,7 @@ pub async fn mark_used(number: &str, table: &Table, now: SystemTime) -> Result<U
 /// [`Unavailable`].
 pub async fn avoid(
     number: &str,
-    provider: Name,
+    provider: &str,
     table: &Table,
     now: SystemTime,
 ) -> Result<(), Unavailable> {

@@ -11,9 +11,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::delivery::{self, Reference, WAIT_FOR_RECEIPTS};
 use super::phone::E164;
-use super::sms::Name;
 use crate::platform::random::random_below;
-use crate::platform::table::{Item, Key, Table, Unavailable, Update};
+use crate::platform::table::{Item, Key, Table, Unavailable, Update, Value};
 use crate::platform::time::epoch;
 
 /// The known state of a message.
@@ -156,12 +155,9 @@ impl Entry {
         let Some(awaits) = &self.awaits else {
             return update;
         };
-        // The receipts of an earlier send of the same text say nothing about this one.
-        let fresh = Name::ALL.into_iter().fold(update, |update, name| {
-            let receipt = delivery::attribute(name);
-            update.remove(format!("{receipt}_at")).remove(receipt)
-        });
-        fresh
+        update
+            // The receipts of an earlier send of the same text say nothing about this one.
+            .set(delivery::RECEIPTS, Value::M(Vec::new()))
             .set("number", awaits.number.as_str())
             .set("region", awaits.region.as_str())
             .set("sent_at", awaits.sent_at)

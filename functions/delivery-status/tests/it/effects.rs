@@ -11,10 +11,7 @@ async fn a_delivered_text_is_stored_and_counted_once_for_each_provider() {
     let scene = Scene::start().await;
     scene.sent("twilio", SID).await;
     assert_eq!(scene.twilio("delivered", &[]).await, 204);
-    assert_eq!(
-        scene.stored("receipt_twilio").await.as_deref(),
-        Some("delivered")
-    );
+    assert_eq!(scene.reported("twilio").await.as_deref(), Some("delivered"));
     assert_eq!(scene.twilio("delivered", &[]).await, 204);
     assert_eq!(scene.counted("delivered").await, 1);
     assert_eq!(
@@ -78,7 +75,7 @@ async fn every_provider_is_understood() {
             }
         };
         assert_eq!(status, 204, "{provider}");
-        let stored = scene.stored(&format!("receipt_{name}")).await;
+        let stored = scene.reported(name).await;
         assert_eq!(stored.as_deref(), Some("delivered"), "{provider}");
     }
 }
@@ -104,7 +101,7 @@ async fn the_state_only_moves_forward_whatever_the_order() {
             assert_eq!(scene.twilio(status, code).await, 204);
         }
         assert_eq!(
-            scene.stored("receipt_twilio").await.as_deref(),
+            scene.reported("twilio").await.as_deref(),
             Some(expected),
             "{order:?}"
         );
@@ -136,10 +133,7 @@ async fn an_opt_out_makes_no_code_take_another_road() {
     let scene = Scene::start().await;
     scene.sent("twilio", SID).await;
     assert_eq!(scene.twilio("failed", &[("ErrorCode", "21610")]).await, 204);
-    assert_eq!(
-        scene.stored("receipt_twilio").await.as_deref(),
-        Some("opted_out")
-    );
+    assert_eq!(scene.reported("twilio").await.as_deref(), Some("opted_out"));
     let road = scene.items("road#").await.remove(0);
     assert!(road["failed_twilio"].is_null());
 }
@@ -164,7 +158,7 @@ async fn a_receipt_of_another_message_or_of_none_of_ours_changes_nothing() {
             "{path}"
         );
     }
-    assert_eq!(scene.stored("receipt_twilio").await, None);
+    assert_eq!(scene.reported("twilio").await, None);
     assert_eq!(scene.items("score#").await.len(), 0);
     let journal = scene.items("sent#").await;
     assert_eq!(journal.len(), 1);
@@ -177,12 +171,9 @@ async fn while_the_table_is_unavailable_the_provider_is_asked_to_come_again() {
     scene.sent("twilio", SID).await;
     scene
         .dynamodb()
-        .always_with("receipt_twilio", sandbox::scene::status(500));
+        .always_with("reported_at", sandbox::scene::status(500));
     assert_eq!(scene.twilio("delivered", &[]).await, 503);
     scene.dynamodb().clear();
     assert_eq!(scene.twilio("delivered", &[]).await, 204);
-    assert_eq!(
-        scene.stored("receipt_twilio").await.as_deref(),
-        Some("delivered")
-    );
+    assert_eq!(scene.reported("twilio").await.as_deref(), Some("delivered"));
 }

@@ -8,7 +8,7 @@ use crate::scene::{PHONE, REFERENCE, SID, Scene, pairs};
 
 async fn assert_untouched(scene: &Scene) {
     for provider in ["twilio", "plivo", "vonage", "clickatell"] {
-        assert_eq!(scene.stored(&format!("receipt_{provider}")).await, None);
+        assert_eq!(scene.reported(provider).await, None);
     }
     assert_eq!(scene.items("score#").await.len(), 0);
 }

@@ -49,7 +49,9 @@ impl Scene {
             ("forgotten_at", now + 20),
             ("expires_at", now + 1000),
         ];
-        self.sandbox.aws.put(item(&texts, &numbers)).await;
+        let mut journal = item(&texts, &numbers);
+        journal["receipts"] = json!({ "M": {} });
+        self.sandbox.aws.put(journal).await;
         let texts = [
             ("pk", format!("road#{NUMBER}")),
             ("sk", "road".to_owned()),
@@ -69,10 +71,11 @@ impl Scene {
         format!("{}{path}", self.lambda.url().trim_end_matches('/'))
     }
 
-    /// The attribute of the journal's entry.
-    pub(crate) async fn stored(&self, name: &str) -> Option<String> {
+    /// The final state that the journal's entry has from a provider.
+    pub(crate) async fn reported(&self, provider: &str) -> Option<String> {
         let items = self.items("sent#").await;
-        Some(items.first()?[name]["S"].as_str()?.to_owned())
+        let receipts = &items.first()?["receipts"]["M"];
+        Some(receipts[provider]["S"].as_str()?.to_owned())
     }
 
     /// The sum of a counter over the scoreboard.

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant, SystemTime};
 
 use shared::platform::reply::Reply;
-use shared::rules::sms::{Name, Outbound, Receipt, SendError};
-use shared::services::providers::Provider;
+use shared::rules::sms::{Outbound, Receipt, SendError};
+use shared::services::providers::{Name, Provider};
 
 use super::Gateway;
 use super::health::{Health, PATIENCE, Trial};
@@ -83,14 +83,17 @@ enum Answer {
 }
 
 impl Answer {
-    fn of(error: SendError) -> Self {
+    fn of(error: &SendError) -> Self {
         match error {
             SendError::Refused {
                 recipient: true, ..
             } => Self::RecipientRefused,
             SendError::Refused { .. } => Self::TextRefused,
             SendError::Unknown => Self::Unknown,
-            _ => Self::Failing,
+            SendError::NoCredentials(_) => Self::NoCredentials,
+            SendError::RateLimited { .. } | SendError::Unauthorized | SendError::Unavailable => {
+                Self::Failing
+            }
         }
     }
 
@@ -114,9 +117,8 @@ async fn ask(
     within: Duration,
 ) -> (Answer, Option<String>) {
     match provider.send(sms, now, within).await {
-        Ok(Ok(receipt)) => (Answer::Accepted(receipt), None),
-        Ok(Err(error)) => (Answer::of(error), Some(error.to_string())),
-        Err(error) => (Answer::NoCredentials, Some(error.to_string())),
+        Ok(receipt) => (Answer::Accepted(receipt), None),
+        Err(error) => (Answer::of(&error), Some(error.to_string())),
     }
 }
 
@@ -202,7 +204,7 @@ mod tests {
                 recipient,
                 code: None,
             };
-            assert_eq!(Answer::of(refused).verdict(false), None);
+            assert_eq!(Answer::of(&refused).verdict(false), None);
         }
         for error in [
             SendError::Unknown,
@@ -210,7 +212,7 @@ mod tests {
             SendError::Unauthorized,
             SendError::RateLimited { after: None },
         ] {
-            assert_eq!(Answer::of(error).verdict(false), Some(false), "{error}");
+            assert_eq!(Answer::of(&error).verdict(false), Some(false), "{error}");
         }
     }
 

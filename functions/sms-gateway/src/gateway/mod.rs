@@ -26,8 +26,8 @@ use shared::platform::table::{Table, epoch, owner_id};
 use shared::rules::journal::{Entry, Stage};
 use shared::rules::limits::Counted;
 use shared::rules::phone::{self, Countries, E164};
-use shared::rules::sms::{Name, Routes, Senders};
-use shared::services::providers::Provider;
+
+use shared::services::providers::{Name, Provider, Routes, Senders};
 
 use attempts::Attempts;
 use budgets::Limits;

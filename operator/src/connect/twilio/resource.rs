@@ -3,8 +3,7 @@
 use serde_json::Value;
 use url::Url;
 
-/// The prefix of the friendly names of numbers that provision-numbers bought.
-pub(crate) const BOUGHT: &str = "switchboard:";
+pub(crate) use shared::vendors::twilio::numbers::BOUGHT;
 
 /// A new number has the webhook `https://demo.twilio.com/welcome/...`, which serves no one.
 const DEMO: &str = "demo.twilio.com";

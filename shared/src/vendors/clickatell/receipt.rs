@@ -13,7 +13,7 @@ use serde::Deserialize;
 use crate::platform::reply::{Failure, Reply};
 use crate::platform::secrets::{self, Content, Keys, Secret};
 use crate::rules::delivery::{DeliveryReceipt, Reason, Reference, State};
-use crate::rules::sms::{self, Name};
+use crate::rules::sms;
 use crate::rules::verified::Verified;
 
 /// One callback may report several messages.
@@ -100,7 +100,6 @@ pub fn parse(updates: &Verified<Vec<Update>>) -> Vec<DeliveryReceipt> {
             });
             let code = update.status_code.or(written)?;
             Some(DeliveryReceipt {
-                provider: Name::Clickatell,
                 reference: update
                     .client_message_id
                     .as_deref()

@@ -20,7 +20,6 @@ use crate::platform::reply::{Failure, Reply};
 use crate::platform::request::Request;
 use crate::platform::secrets::Secret;
 use crate::rules::delivery::{DeliveryReceipt, Reason, Reference, State};
-use crate::rules::sms::Name;
 use crate::rules::verified::Verified;
 
 /// Plivo sends some twenty parameters.
@@ -144,7 +143,6 @@ pub fn parse(
         _ => State::OnItsWay,
     };
     Ok(DeliveryReceipt {
-        provider: Name::Plivo,
         reference,
         id: Some(id.to_owned()),
         state,

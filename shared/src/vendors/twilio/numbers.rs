@@ -24,6 +24,8 @@ use crate::rules::phone::E164;
 
 pub use super::number::{Available, Owned, Wiring};
 
+/// The prefix of the friendly names of the numbers that we buy. The user's id follows.
+pub const BOUGHT: &str = "switchboard:";
 /// Enough for a page of a thousand numbers.
 const ANSWER_LIMIT: usize = 8 * 1024 * 1024;
 const TIMEOUT: Duration = Duration::from_secs(10);

@@ -6,7 +6,6 @@ use super::is_sid;
 use super::webhook::Form;
 use crate::platform::reply::Reply;
 use crate::rules::delivery::{DeliveryReceipt, Reason, Reference, State};
-use crate::rules::sms::Name;
 use crate::rules::verified::Verified;
 
 /// Reads a verified callback.
@@ -27,7 +26,6 @@ pub fn parse(
     };
     let code: Option<u32> = form.get("ErrorCode").and_then(|code| code.parse().ok());
     Ok(DeliveryReceipt {
-        provider: Name::Twilio,
         reference,
         id: Some(sid.to_owned()),
         state: state(status, code),

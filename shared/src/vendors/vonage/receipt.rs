@@ -21,7 +21,6 @@ use crate::platform::request::Request;
 use crate::platform::secrets::{self, Content, Keys, Secret};
 use crate::platform::time::epoch;
 use crate::rules::delivery::{DeliveryReceipt, Reason, Reference, State};
-use crate::rules::sms::Name;
 use crate::rules::verified::Verified;
 
 const PARAMETER_LIMIT: usize = 100;
@@ -210,7 +209,6 @@ pub fn parse(dlr: &Verified<Dlr>) -> Result<DeliveryReceipt, Reply> {
         _ => State::OnItsWay,
     };
     Ok(DeliveryReceipt {
-        provider: Name::Vonage,
         reference: dlr.get("client-ref").and_then(Reference::parse),
         id: Some(id.to_owned()),
         state,

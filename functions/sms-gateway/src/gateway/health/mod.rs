@@ -26,7 +26,7 @@ mod state;
 use std::time::{Duration, SystemTime};
 
 use shared::platform::table::{Item, Key, Table, Unavailable, Update, Write, epoch};
-use shared::rules::sms::Name;
+use shared::services::providers::Name;
 
 pub(crate) use recent::Untold;
 use state::State;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use shared::rules::sms::Name;
+use shared::services::providers::Name;
 
 /// A failing provider fails at least one in this many attempts.
 const SHARE: u64 = 3;

@@ -3,6 +3,7 @@
 use super::Name;
 use crate::platform::config::Source;
 use crate::rules::phone::E164;
+use crate::rules::sms::is_sender;
 
 /// `SMS_ROUTES`: providers by number prefix, in failover order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -128,24 +129,6 @@ impl Senders {
     }
 }
 
-/// Whether `text` is a number, a short code, a SID, or an alphanumeric sender of at most 11
-/// characters.
-pub fn is_sender(text: &str) -> bool {
-    let named = (1..=11).contains(&text.len())
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b' ');
-    text.parse::<E164>().is_ok() || named || is_messaging_service(text)
-}
-
-/// Twilio's Messaging Service may stand for a number
-/// (<https://www.twilio.com/docs/glossary/what-is-a-sid>).
-fn is_messaging_service(text: &str) -> bool {
-    let is_hexadecimal = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-    text.strip_prefix("MG")
-        .is_some_and(|rest| rest.len() == 32 && rest.bytes().all(is_hexadecimal))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -186,6 +169,11 @@ mod tests {
 
     #[test]
     fn every_mistake_is_listed() {
+        let all = Name::ALL.map(Name::word).join(", ");
+        assert!(
+            all.starts_with("twilio, clickatell, plivo, vonage"),
+            "{all}"
+        );
         assert_eq!(
             routes("+57=plivo,plivo;twilio;57=twilio;+57=sms77,;*=log;+0=twilio").unwrap_err(),
             [
@@ -193,8 +181,8 @@ mod tests {
                 "SMS_ROUTES: twilio is not prefix=provider,provider",
                 "SMS_ROUTES: 57 is neither * nor a prefix such as +57",
                 "SMS_ROUTES: +57 is routed twice",
-                "SMS_ROUTES: +57 names sms77, which is none of twilio, clickatell, plivo, vonage, log",
-                "SMS_ROUTES: +57 names nothing, which is none of twilio, clickatell, plivo, vonage, log",
+                &format!("SMS_ROUTES: +57 names sms77, which is none of {all}"),
+                &format!("SMS_ROUTES: +57 names nothing, which is none of {all}"),
                 "SMS_ROUTES: log sends nothing; set ALLOW_LOG_PROVIDER=true if that is meant",
                 "SMS_ROUTES: +0 is neither * nor a prefix such as +57",
             ]
