@@ -30,6 +30,7 @@ pub mod record;
 pub mod rights;
 pub mod scene;
 pub mod sms;
+pub mod sms_webhook;
 pub mod template;
 mod trace;
 pub mod twilio;
