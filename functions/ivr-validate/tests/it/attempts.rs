@@ -368,7 +368,7 @@ async fn only_wrong_pins_begin_a_lock() {
 /// while it fails, the right PIN is refused as well, and that must lock nobody out.
 async fn a_pin_at_which_auth0_failed_stays_counted_and_begins_no_lock() {
     let scene = Scene::with(4, &[("PIN_ATTEMPTS_CALLER", Some("100"))]).await;
-    let outage = || (0..30).for_each(|_| scene.auth0().next_for("POST /oauth/token", status(503)));
+    let outage = || scene.auth0().always_with("password-realm", status(503));
     outage();
     wrong(&scene, 5, CALLER).await;
     assert_eq!(scene.wrong().await, 5, "Auth0's count may be as high");
