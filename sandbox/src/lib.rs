@@ -33,6 +33,7 @@ pub mod rights;
 pub mod scene;
 pub mod segments;
 pub mod sms;
+pub mod sms_webhook;
 pub mod template;
 mod trace;
 pub mod twilio;

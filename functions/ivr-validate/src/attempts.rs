@@ -14,10 +14,12 @@
 //! before. After a lock they have one attempt, as far as Auth0's count allows. A right PIN gives
 //! strangers all their attempts again, but ends no lock.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+mod settle;
+
+use std::time::SystemTime;
 
 use ring::digest;
-use shared::platform::table::{Item, Key, Table, Unavailable, Update, Write, epoch};
+use shared::platform::table::{Item, Key, Table, Unavailable, Update, epoch};
 use shared::rules::limits::{Budget, Taken, Window};
 use shared::vendors::auth0::users::AccountNumber;
 
@@ -28,9 +30,6 @@ const WITHHELD: u64 = 10;
 /// How long a caller is known after the last right PIN. The account's counter is kept for the same
 /// time.
 const KNOWN: u64 = 180 * DAY;
-/// True if no caller had the right PIN since this attempt began.
-const NOT_OPENED: &str = "attribute_not_exists(opened_at) OR opened_at < :begun";
-
 /// Who tries a PIN.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Caller<'a> {
@@ -80,18 +79,14 @@ impl Attempt {
         caller: Caller<'_>,
         now: SystemTime,
     ) -> Counted {
-        let who = match caller {
-            Caller::Named(caller) => hex::encode(
-                &digest::digest(&digest::SHA256, normal(caller).as_bytes()).as_ref()[..8],
-            ),
-            Caller::Withheld => "withheld".to_owned(),
-            Caller::NotGiven => "untold".to_owned(),
-        };
-        let hourly = match caller {
-            Caller::Named(_) => Some(limits.caller),
-            Caller::Withheld => Some(limits.caller * WITHHELD),
+        let (who, hourly) = match caller {
+            Caller::Named(caller) => {
+                let hash = digest::digest(&digest::SHA256, normal(caller).as_bytes());
+                (hex::encode(&hash.as_ref()[..8]), Some(limits.caller))
+            }
+            Caller::Withheld => ("withheld".to_owned(), Some(limits.caller * WITHHELD)),
             // An IVR that names no callers must not lock all of them out.
-            Caller::NotGiven => None,
+            Caller::NotGiven => ("untold".to_owned(), None),
         };
         let hourly = hourly.map(|max| Budget::new("pin", &who, max, Window::Hour));
         let pk = format!("lock#{}", account.as_str());
@@ -136,47 +131,38 @@ impl Attempt {
             Err(error) => Err(error),
         };
         let failed_today = failures.as_ref().ok().copied();
-        let refused = match (first, is_known, spent, failures) {
+        let heard = match (first, is_known, spent, failures) {
             (Ok(_), Ok(false), Ok(_), Ok(failures)) if failures >= limits.per_day => {
-                Some(Unheard::Spent("too_many_failures"))
+                Err(Unheard::Spent("too_many_failures"))
             }
-            (Ok(_), Ok(_), Ok(true), Ok(_)) => Some(Unheard::Spent("locked")),
-            (Ok(None), Ok(_), Ok(_), Ok(_)) => None,
+            (Ok(_), Ok(_), Ok(true), Ok(_)) => Err(Unheard::Spent("locked")),
+            (Ok(None), Ok(_), Ok(_), Ok(_)) => Ok(()),
             (Ok(Some(refusals)), Ok(is_known), Ok(_), Ok(_)) => {
                 match attempt.insist(table, limits, refusals, is_known).await {
                     Ok(true) => {
                         counted = true;
-                        None
+                        Ok(())
                     }
-                    Ok(false) => Some(Unheard::Spent("locked")),
-                    Err(error) => Some(Unheard::Unavailable(error)),
+                    Ok(false) => Err(Unheard::Spent("locked")),
+                    Err(error) => Err(Unheard::Unavailable(error)),
                 }
             }
             (Err(error), ..) | (_, Err(error), ..) | (_, _, Err(error), _) | (.., Err(error)) => {
-                Some(Unheard::Unavailable(error))
+                Err(Unheard::Unavailable(error))
             }
         };
-        let Some(refused) = refused else {
-            return Counted {
-                attempt: Ok(attempt),
-                failures: failed_today,
+        if heard.is_err() {
+            let undone = if counted {
+                attempt.void(table).await
+            } else {
+                attempt.give_back(table).await
             };
-        };
-        let gave_back = tokio::join!(
-            async {
-                if counted {
-                    attempt.uncount(table).await
-                } else {
-                    Ok(())
-                }
-            },
-            attempt.give_back(table),
-        );
-        if let (Err(error), _) | (_, Err(error)) = gave_back {
-            tracing::warn!(%error, "an attempt that nobody heard stays counted");
+            if let Err(error) = undone {
+                tracing::warn!(%error, "an attempt that nobody heard stays counted");
+            }
         }
         Counted {
-            attempt: Err(refused),
+            attempt: heard.map(|()| attempt),
             failures: failed_today,
         }
     }
@@ -193,18 +179,17 @@ impl Attempt {
         let now = epoch(self.begun);
         // A rejection returns the current counters. Another caller may change them once more.
         for _ in 0..5 {
-            if let Some(Some(seen)) = refusals.first() {
+            // In the order of the updates.
+            let [pair, account]: [Option<Item>; 2] = refusals.try_into().unwrap_or_default();
+            if let Some(seen) = pair {
                 self.pair_anew = seen.number("expires_at").is_some_and(|end| end <= now);
-                if !self.pair_anew
-                    && seen
-                        .number("wrong")
-                        .is_some_and(|wrong| wrong >= limits.pair)
-                {
+                let wrong = seen.number("wrong").unwrap_or_default();
+                if !self.pair_anew && wrong >= limits.pair {
                     return Ok(false);
                 }
             }
-            if let Some(Some(seen)) = refusals.get(1) {
-                let Some(way) = Way::of(seen, limits, is_known, now) else {
+            if let Some(seen) = account {
+                let Some(way) = Way::of(&seen, limits, is_known, now) else {
                     return Ok(false);
                 };
                 self.way = way;
@@ -275,109 +260,12 @@ impl Attempt {
         vec![pair, account]
     }
 
-    /// The PIN was wrong: count it for the day. If another caller had the right PIN meanwhile, the
-    /// account's counter was reset, so count this attempt there again.
-    pub(crate) async fn wrong(
-        &self,
-        table: &Table,
-        limits: &Limits,
-        now: SystemTime,
-    ) -> Result<(), Unavailable> {
-        let note = async {
-            let update = Update::new(self.account.clone()).set("counted", epoch(now));
-            let unless_opened = update
-                .clone()
-                .only_if(NOT_OPENED)
-                .bind(":begun", millis(self.begun));
-            match table.update(unless_opened).await? {
-                Write::Done(_) => Ok(()),
-                Write::Refused(_) => table.update(update.add("wrong", 1)).await.map(drop),
-            }
-        };
-        let day = limits.failures();
-        let (noted, counted) = tokio::join!(note, day.take(table, now));
-        // A rejection means that the day's budget is full already.
-        let _ = counted?;
-        noted
-    }
-
-    /// The PIN was right: reset the counters, take this attempt off the caller's hour, and remember
-    /// the caller as known.
-    pub(crate) async fn right(&self, table: &Table, now: SystemTime) -> Result<(), Unavailable> {
-        let until = epoch(now) + KNOWN;
-        let pair = Update::new(self.pair.clone())
-            .set("wrong", 0)
-            .set("expires_at", until);
-        let mut account = Update::new(self.account.clone())
-            .set("wrong", 0)
-            .set("opened_at", millis(now))
-            .set("expires_at", until);
-        if self.known.is_some() {
-            account = account.set("known_until", until);
-        }
-        if let Way::Known {
-            lock: Some((end, locks)),
-        } = self.way
-        {
-            account = account
-                .set("locked_until", end)
-                .set("locks", locks)
-                .set("grown_until", end + DAY);
-        }
-        let note = async {
-            match &self.known {
-                Some(key) => table
-                    .update(Update::new(key.clone()).set("expires_at", until))
-                    .await
-                    .map(drop),
-                None => Ok(()),
-            }
-        };
-        let (pair, account, noted, gave_back) = tokio::join!(
-            table.update(pair),
-            table.update(account),
-            note,
-            self.give_back(table)
-        );
-        pair.and(account).map(drop).and(noted).and(gave_back)
-    }
-
-    /// The PIN was not judged: take the attempt off all counters.
-    pub(crate) async fn void(&self, table: &Table) -> Result<(), Unavailable> {
-        let (uncounted, gave_back) = tokio::join!(self.uncount(table), self.give_back(table));
-        uncounted.and(gave_back)
-    }
-
-    async fn uncount(&self, table: &Table) -> Result<(), Unavailable> {
-        let less = |key: &Key| Update::new(key.clone()).add("wrong", -1).bind(":none", 0);
-        let account = match self.way {
-            // This attempt has also begun a lock.
-            Way::AfterLock { tried, locks, .. } => less(&self.account)
-                .set("tried", tried)
-                .set("locks", locks)
-                .only_if("wrong > :none AND tried = :mine")
-                .bind(":mine", epoch(self.begun)),
-            _ => less(&self.account)
-                .only_if(format!("wrong > :none AND ({NOT_OPENED})"))
-                .bind(":begun", millis(self.begun)),
-        };
-        let pair = less(&self.pair).only_if("wrong > :none");
-        let (pair, account) = tokio::join!(table.update(pair), table.update(account));
-        pair.and(account).map(drop)
-    }
-
     async fn give_back(&self, table: &Table) -> Result<(), Unavailable> {
         match &self.hourly {
             Some(taken) => taken.give_back(table).await,
             None => Ok(()),
         }
     }
-}
-
-fn millis(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH).map_or(0, |since| {
-        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-    })
 }
 
 /// One form for all spellings of a number. In a form post a plus sign becomes a blank.

@@ -16,6 +16,7 @@ use shared::platform::table::{Item, Key, Table, Unavailable, Update, Write, epoc
 use shared::vendors::auth0::users::AccountNumber;
 use shared::vendors::twilio::webhook::Form;
 
+use crate::Arrival;
 use crate::step::{Phase, Said, Step};
 
 /// The longest dialogue, and the longest menu after it, in seconds. A call is open for at most both
@@ -41,7 +42,7 @@ const TURNS: u64 = 50;
 pub(crate) enum Follows {
     /// The request has no number. It may fit the state, if no request of this call had a number
     /// before.
-    Untold,
+    Unnumbered,
     /// It follows the answer with this number.
     Answer(u64),
     /// It has a number that is not one of ours.
@@ -60,7 +61,7 @@ impl Follows {
                 .filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()))
         };
         match form.get("step") {
-            None => Self::Untold,
+            None => Self::Unnumbered,
             Some(_) if form.repeats() => Self::Nothing,
             Some(text) => number(text).map_or(Self::Nothing, Self::Answer),
         }
@@ -72,8 +73,7 @@ pub(crate) struct Dialogue<'a> {
     table: &'a Table,
     key: Key,
     follows: Follows,
-    started: Instant,
-    now: SystemTime,
+    arrival: Arrival,
 }
 
 /// The result of a request.
@@ -120,38 +120,36 @@ impl Place {
 }
 
 impl<'a> Dialogue<'a> {
-    /// The state of the call `sid` for a request that came in at `now`.
-    pub(crate) fn new(
-        table: &'a Table,
-        sid: &str,
-        follows: Follows,
-        (started, now): (Instant, SystemTime),
-    ) -> Self {
+    /// The state of the call `sid` for a request.
+    pub(crate) fn new(table: &'a Table, sid: &str, follows: Follows, arrival: Arrival) -> Self {
         Self {
             table,
             key: Key::new(format!("call#{sid}"), "state"),
             follows,
-            started,
-            now,
+            arrival,
         }
     }
 
     /// A call came in. If Twilio repeats the request before a number was entered, ask again; the
     /// time limit keeps running.
     pub(crate) async fn begin(&self) -> Result<Move, Unavailable> {
+        let now = epoch(self.arrival.time);
         let update = self
-            .update(Phase::Asked(Step::Account), &Said::Welcome, self.time())
+            .update(
+                Phase::Asked(Step::Account),
+                &Said::Welcome,
+                self.arrival.now(),
+            )
             .set("tries", 0)
             .set("pairs", 0)
-            .set("turns", 0);
-        let update = update
-            .set("answers", epoch(self.now) / 86_400 * NUMBERS + 1)
-            .set("open_until", epoch(self.now) + LIFE)
-            .set("expires_at", epoch(self.now) + REMEMBERED)
+            .set("turns", 0)
+            .set("answers", now / 86_400 * NUMBERS + 1)
+            .set("open_until", now + LIFE)
+            .set("expires_at", now + REMEMBERED)
             .remove("account")
             .remove("numbered")
             .only_if("attribute_not_exists(pk) OR expires_at <= :now")
-            .bind(":now", epoch(self.now));
+            .bind(":now", now);
         Ok(match self.table.update(update).await? {
             Write::Done(item) => Move::Made(Place(item)),
             Write::Refused(seen)
@@ -171,9 +169,7 @@ impl<'a> Dialogue<'a> {
             .answer(Phase::Asked(Step::Pin), &Said::AskedPin)
             .set("tries", 0)
             .set("account", account.as_str());
-        self.write(Phase::Asked(Step::Account), update, "")
-            .await
-            .map(|write| self.moved(write))
+        self.advance(Phase::Asked(Step::Account), update).await
     }
 
     /// The caller entered a PIN, which is being tried. [`Dialogue::right`] and [`Dialogue::wrong`]
@@ -192,10 +188,8 @@ impl<'a> Dialogue<'a> {
     pub(crate) async fn right(&self) -> Result<Move, Unavailable> {
         let update = self
             .answer(Phase::Asked(Step::Menu), &Said::Greeted)
-            .set("open_until", epoch(self.now) + LIFE);
-        self.write(Phase::Trying, update, "")
-            .await
-            .map(|write| self.moved(write))
+            .set("open_until", epoch(self.arrival.time) + LIFE);
+        self.advance(Phase::Trying, update).await
     }
 
     /// The PIN was wrong; the answer goes out at `then`. `is_last`: the call has no more tries.
@@ -205,15 +199,14 @@ impl<'a> Dialogue<'a> {
         } else {
             (Phase::Asked(Step::Account), Said::Refused)
         };
-        let then = self.now + then.saturating_duration_since(self.started);
+        let Arrival { instant, time } = self.arrival;
+        let then = time + then.saturating_duration_since(instant);
         let update = self
             .update(phase, &said, then)
             .add("answers", 1)
             .add("pairs", 1)
             .remove("account");
-        self.write(Phase::Trying, update, "")
-            .await
-            .map(|write| self.moved(write))
+        self.advance(Phase::Trying, update).await
     }
 
     /// The entry at `step` is not valid. After the last try the call is over.
@@ -236,17 +229,14 @@ impl<'a> Dialogue<'a> {
             .set("tries", 0)
             .add("turns", 1)
             .bind(":last", TURNS);
-        self.write(Phase::Asked(Step::Menu), update, " AND turns < :last")
-            .await
-            .map(|write| self.moved(write))
+        let moved = self.write(Phase::Asked(Step::Menu), update, " AND turns < :last");
+        Ok(self.moved(moved.await?))
     }
 
     /// The call is over.
     pub(crate) async fn end(&self, from: Step) -> Result<Move, Unavailable> {
         let update = self.answer(Phase::Over, &Said::Goodbye).remove("account");
-        self.write(Phase::Asked(from), update, "")
-            .await
-            .map(|write| self.moved(write))
+        self.advance(Phase::Asked(from), update).await
     }
 
     fn update(&self, phase: Phase, said: &Said, then: SystemTime) -> Update {
@@ -258,29 +248,31 @@ impl<'a> Dialogue<'a> {
 
     /// The update for the call's next answer.
     fn answer(&self, phase: Phase, said: &Said) -> Update {
-        self.update(phase, said, self.time()).add("answers", 1)
+        self.update(phase, said, self.arrival.now())
+            .add("answers", 1)
     }
 
     /// Moves the call on from `from`, if this request is the next.
+    async fn advance(&self, from: Phase, update: Update) -> Result<Move, Unavailable> {
+        Ok(self.moved(self.write(from, update, "").await?))
+    }
+
+    /// [`Dialogue::advance`] under one more condition.
     async fn write(&self, from: Phase, update: Update, also: &str) -> Result<Write, Unavailable> {
         let (update, order) = match self.follows {
             Follows::Answer(number) => (
                 update.set("numbered", 1).bind(":answers", number),
                 "answers = :answers",
             ),
-            Follows::Untold => (update, "attribute_not_exists(numbered)"),
+            Follows::Unnumbered => (update, "attribute_not_exists(numbered)"),
             Follows::Nothing => return Ok(Write::Refused(Item::default())),
         };
-        let update = update.only_if(format!(
-            "step = :from AND open_until > :now AND {order}{also}"
-        ));
-        self.table
-            .update(
-                update
-                    .bind(":from", from.word())
-                    .bind(":now", epoch(self.now)),
-            )
-            .await
+        let condition = format!("step = :from AND open_until > :now AND {order}{also}");
+        let update = update
+            .only_if(condition)
+            .bind(":from", from.word())
+            .bind(":now", epoch(self.arrival.time));
+        self.table.update(update).await
     }
 
     fn moved(&self, write: Write) -> Move {
@@ -297,7 +289,7 @@ impl<'a> Dialogue<'a> {
         let waiting = Instant::now();
         while waiting.elapsed() < PATIENCE {
             tokio::time::sleep(LOOK).await;
-            let Some(seen) = self.table.get(self.key.clone(), self.now).await? else {
+            let Some(seen) = self.table.get(self.key.clone(), self.arrival.time).await? else {
                 break;
             };
             if !self.is_being_tried(&seen) {
@@ -307,33 +299,28 @@ impl<'a> Dialogue<'a> {
         Ok(Move::OutOfOrder)
     }
 
+    /// True if this request, or a copy of it, has begun to try a PIN.
     fn is_being_tried(&self, seen: &Item) -> bool {
-        let Follows::Answer(number) = self.follows else {
-            return false;
-        };
-        stands(seen, Phase::Trying) && seen.number("answers") == Some(number) && self.is_open(seen)
+        matches!(self.follows, Follows::Answer(_)) && self.fits(seen, Phase::Trying)
     }
 
     /// True if the last answer was the answer to this request.
     fn is_repetition(&self, seen: &Item) -> bool {
-        let Follows::Answer(number) = self.follows else {
-            return false;
-        };
-        seen.number("answers")
-            .is_some_and(|answers| answers.checked_sub(1) == Some(number))
-            && self.is_recent(seen)
+        let before = seen.number("answers").and_then(|last| last.checked_sub(1));
+        let follows = before.map(Follows::Answer);
+        follows == Some(self.follows) && self.is_recent(seen)
     }
 
     fn is_recent(&self, seen: &Item) -> bool {
         seen.number("answered")
-            .is_some_and(|at| epoch(self.time()) <= at + RETRIED)
+            .is_some_and(|at| epoch(self.arrival.now()) <= at + RETRIED)
     }
 
     /// True if this request can be the next.
     fn fits(&self, seen: &Item, from: Phase) -> bool {
         let in_order = match self.follows {
             Follows::Answer(number) => seen.number("answers") == Some(number),
-            Follows::Untold => seen.number("numbered").is_none(),
+            Follows::Unnumbered => seen.number("numbered").is_none(),
             Follows::Nothing => false,
         };
         in_order && stands(seen, from) && self.is_open(seen)
@@ -341,11 +328,7 @@ impl<'a> Dialogue<'a> {
 
     fn is_open(&self, seen: &Item) -> bool {
         seen.number("open_until")
-            .is_some_and(|end| end > epoch(self.now))
-    }
-
-    fn time(&self) -> SystemTime {
-        self.now + self.started.elapsed()
+            .is_some_and(|end| end > epoch(self.arrival.time))
     }
 }
 
@@ -359,22 +342,26 @@ mod tests {
 
     #[test]
     fn a_query_names_one_answer_or_none() {
-        for (query, follows) in [
-            ("", Follows::Untold),
-            ("a=1", Follows::Untold),
-            ("step=4", Follows::Answer(4)),
-            ("a=1&step=18446744073709551615", Follows::Answer(u64::MAX)),
-            ("step=", Follows::Nothing),
-            ("step", Follows::Nothing),
-            ("step=+4", Follows::Nothing),
-            ("step=%2B4", Follows::Nothing),
-            ("step=-4", Follows::Nothing),
-            ("step=4x", Follows::Nothing),
-            ("step=%D9%A4", Follows::Nothing),
-            ("step=18446744073709551616", Follows::Nothing),
-            ("step=4&step=4", Follows::Nothing),
+        for (queries, follows) in [
+            (&["", "a=1"][..], Follows::Unnumbered),
+            (&["step=4"], Follows::Answer(4)),
+            (
+                &["a=1&step=18446744073709551615"],
+                Follows::Answer(u64::MAX),
+            ),
+            (
+                &["step=", "step", "step=+4", "step=%2B4", "step=-4"],
+                Follows::Nothing,
+            ),
+            (
+                &["step=4x", "step=%D9%A4", "step=4&step=4"],
+                Follows::Nothing,
+            ),
+            (&["step=18446744073709551616"], Follows::Nothing),
         ] {
-            assert_eq!(Follows::of(query), follows, "{query}");
+            for query in queries {
+                assert_eq!(Follows::of(query), follows, "{query}");
+            }
         }
     }
 }

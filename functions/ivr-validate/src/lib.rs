@@ -57,7 +57,7 @@ use shared::vendors::twilio::webhook;
 
 use lock::Limits;
 use menu::Menu;
-use step::Route;
+use step::Step;
 
 const BODY_LIMIT: usize = 1024 * 1024;
 /// Twilio waits 15 s, but callers do not listen to silence for so long.
@@ -65,6 +65,19 @@ const TIME_TO_ANSWER: Duration = Duration::from_secs(10);
 
 const APOLOGY: &str =
     "We are sorry, something went wrong on our side. Please call again in a few minutes. Goodbye.";
+
+/// When a request came in.
+#[derive(Clone, Copy)]
+struct Arrival {
+    instant: Instant,
+    time: SystemTime,
+}
+
+impl Arrival {
+    fn now(self) -> SystemTime {
+        self.time + self.instant.elapsed()
+    }
+}
 
 /// The function's settings and clients.
 pub struct App {
@@ -105,12 +118,8 @@ impl Rules {
             welcome: source.text("IVR_WELCOME", "Welcome."),
         };
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-        if !rules
-            .voice
-            .language
-            .iter()
-            .all(|name| name.bytes().all(plain))
-        {
+        let mut languages = rules.voice.language.iter();
+        if !languages.all(|name| name.bytes().all(plain)) {
             source.problem("IVR_LANGUAGE is not a language such as en-US");
         }
         if rules.welcome.chars().count() > 1_000 {
@@ -174,16 +183,17 @@ impl Function for App {
             .then(|| self.speak().say(APOLOGY).hangup().into_reply(""))
     }
 
-    async fn flow(&self, request: &Request, now: SystemTime) -> Result<Reply, Reply> {
-        let started = Instant::now();
-        let Some(route) = Route::of(request.path()) else {
-            return Err(Reply::refused(404, "not_found"));
+    async fn flow(&self, request: &Request, time: SystemTime) -> Result<Reply, Reply> {
+        let instant = Instant::now();
+        let arrival = Arrival { instant, time };
+        let step = match request.path() {
+            "/validate" | "/voice" => None,
+            path => Some(Step::at(path).ok_or_else(|| Reply::refused(404, "not_found"))?),
         };
         request.expect_post(request.path(), &webhook::FORMS, BODY_LIMIT)?;
-        match route {
-            Route::Validate => self.validate(request, (started, now)).await,
-            Route::Call => self.voice(request, None, (started, now)).await,
-            Route::Step(step) => self.voice(request, Some(step), (started, now)).await,
+        match request.path() {
+            "/validate" => self.validate(request, arrival).await,
+            _ => self.voice(request, step, arrival).await,
         }
     }
 }

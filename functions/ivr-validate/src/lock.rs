@@ -92,53 +92,6 @@ impl Limits {
     }
 }
 
-/// What an account's item says.
-struct AccountState {
-    wrong: u64,
-    /// The number of locks before the one that `wrong` belongs to.
-    locks: u64,
-    /// Strangers are locked out until then, in epoch seconds.
-    until: u64,
-    has_known: bool,
-    /// True if the item has expired or its counts are forgotten.
-    is_over: bool,
-}
-
-impl AccountState {
-    fn of(item: &Item, limits: &Limits, now: u64) -> Self {
-        let number = |name: &str| item.number(name).unwrap_or_default();
-        let (tried, expires_at) = (item.number("tried"), number("expires_at"));
-        let wrong = number("wrong");
-        let is_forgotten = wrong > 0
-            && item
-                .number("counted")
-                .is_some_and(|at| at + AUTH0_FORGETS <= now);
-        let has_known = number("known_until") > now;
-        let locks = if tried.unwrap_or_default() < number("grown_until") {
-            number("locks")
-        } else {
-            0
-        };
-        let mut until = number("locked_until");
-        if wrong >= limits.before_lock(has_known) {
-            // An item from before locks could grow has no `tried`: it expires at the end of its
-            // lock.
-            until = until.max(tried.map_or(expires_at, |tried| tried + limits.lock(locks)));
-        }
-        Self {
-            wrong,
-            locks,
-            until,
-            has_known,
-            is_over: expires_at <= now || is_forgotten,
-        }
-    }
-
-    fn is_used_up(&self, limits: &Limits) -> bool {
-        self.wrong >= limits.before_lock(self.has_known)
-    }
-}
-
 /// As what an attempt counts in its account's item.
 #[derive(Debug, Clone)]
 pub(crate) enum Way {
@@ -156,25 +109,37 @@ pub(crate) enum Way {
 impl Way {
     /// As what the attempt may count in the item that rejected it. `None`: not at all.
     pub(crate) fn of(seen: &Item, limits: &Limits, is_known: bool, now: u64) -> Option<Self> {
-        let state = AccountState::of(seen, limits, now);
-        if state.is_over {
+        let number = |name: &str| seen.number(name).unwrap_or_default();
+        let (wrong, tried, end) = (number("wrong"), seen.number("tried"), number("expires_at"));
+        let counted = seen.number("counted").filter(|_| wrong > 0);
+        if end <= now || counted.is_some_and(|at| at + AUTH0_FORGETS <= now) {
             return Some(Self::Anew);
         }
-        if is_known {
-            let lock = state
-                .is_used_up(limits)
-                .then_some((state.until, state.locks + 1));
-            return (state.wrong < limits.in_a_row()).then_some(Self::Known { lock });
+        let has_known = number("known_until") > now;
+        let is_used_up = wrong >= limits.before_lock(has_known);
+        let has_grown = tried.unwrap_or_default() < number("grown_until");
+        // The number of locks before the one that `wrong` belongs to.
+        let locks = if has_grown { number("locks") } else { 0 };
+        // Strangers are locked out until then, in epoch seconds.
+        let mut until = number("locked_until");
+        if is_used_up {
+            // An item from before locks could grow has no `tried`: it expires at the end of its
+            // lock.
+            until = until.max(tried.map_or(end, |tried| tried + limits.lock(locks)));
         }
-        if state.until > now {
+        if is_known {
+            let lock = is_used_up.then_some((until, locks + 1));
+            return (wrong < limits.in_a_row()).then_some(Self::Known { lock });
+        }
+        if until > now {
             return None;
         }
-        if !state.is_used_up(limits) {
+        if !is_used_up {
             return Some(Self::Anybody);
         }
-        let AccountState { wrong, locks, .. } = state;
-        let tried = seen.number("tried")?;
-        (wrong < limits.strangers_in_a_row(state.has_known)).then_some(Self::AfterLock {
+        let tried = tried?;
+        let has_room = wrong < limits.strangers_in_a_row(has_known);
+        has_room.then_some(Self::AfterLock {
             wrong,
             tried,
             locks,
@@ -196,30 +161,18 @@ mod tests {
         }
     }
 
-    /// Whatever is set, a stranger has an attempt, a known caller has one more than strangers can use up, and Auth0's tenth is not reached.
+    /// Whatever is set, a stranger has an attempt, a known caller has one more than strangers can
+    /// use up, and Auth0's tenth is not reached.
     #[test]
     fn budgets_leave_something_to_everybody() {
         for account in 1..=100 {
             let limits = limits(account);
+            let (few, all) = (limits.before_lock(true), limits.before_lock(false));
+            let (strangers, in_a_row) = (limits.strangers_in_a_row(true), limits.in_a_row());
+            assert!((1..=all).contains(&few) && few <= strangers, "{account}");
+            assert!(strangers < in_a_row && all <= in_a_row, "{account}");
             assert!(
-                limits.before_lock(true) >= 1
-                    && limits.before_lock(true) <= limits.before_lock(false),
-                "{account}"
-            );
-            assert!(
-                limits.strangers_in_a_row(true) < limits.in_a_row(),
-                "{account}"
-            );
-            assert!(
-                limits.before_lock(true) <= limits.strangers_in_a_row(true),
-                "{account}"
-            );
-            assert!(
-                limits.before_lock(false) <= limits.strangers_in_a_row(false),
-                "{account}"
-            );
-            assert!(
-                account >= AUTH0_BLOCKS || limits.in_a_row() < AUTH0_BLOCKS,
+                account >= AUTH0_BLOCKS || in_a_row < AUTH0_BLOCKS,
                 "{account}"
             );
         }

@@ -1,17 +1,17 @@
 //! Checks a PIN, counts the attempt, and sets how long a rejection takes.
 
-use std::fmt;
+use std::fmt::Display;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime};
 
 use secrecy::{ExposeSecret as _, SecretString};
 use shared::platform::reply::Reply;
 use shared::platform::table::{Table, Unavailable};
-use shared::vendors::auth0::login::{Untold, Verdict};
+use shared::vendors::auth0::login::{NoVerdict, Tried, Verdict};
 use shared::vendors::auth0::users::{AccountHolder, AccountNumber, Found};
 
-use crate::App;
 use crate::attempts::{Attempt, Caller, Counted, Unheard};
+use crate::{App, Arrival};
 
 /// A PIN that is not judged within this time is rejected.
 const TIME_TO_JUDGE: Duration = Duration::from_millis(6_500);
@@ -24,48 +24,11 @@ const TIME_TO_SETTLE: Duration = Duration::from_secs(1);
 const GREETING_LIMIT: usize = 100;
 
 /// The result of checking an account number and a PIN.
-enum Judgement {
-    /// The PIN is right. Holds the user.
-    Accepted(AccountHolder),
-    /// The pair is wrong, or Auth0 bars this user's login. Holds the outcome. It counts.
-    WrongPin(&'static str),
-    /// A failure of ours before the PIN was checked.
-    Failed {
-        /// The outcome.
-        outcome: &'static str,
-        /// The cause, for the log.
-        cause: String,
-    },
-    /// A failure of ours, but Auth0 may have judged the PIN. It counts.
-    Unknown {
-        /// The cause, for the log.
-        cause: String,
-    },
-    /// The PIN was not checked: no attempt was left, or it cannot be a PIN. Holds the outcome.
-    Unheard(&'static str),
-}
-
-impl Judgement {
-    fn failed(outcome: &'static str, error: &impl fmt::Display) -> Self {
-        Self::Failed {
-            outcome,
-            cause: error.to_string(),
-        }
-    }
-
-    /// True if the PIN was wrong or may have been.
-    fn counts(&self) -> bool {
-        matches!(self, Self::WrongPin(_) | Self::Unknown { .. })
-    }
-}
-
-/// A judgement, and the attempt that counts for it.
 pub(crate) struct Judged {
-    judgement: Judgement,
+    /// The user who is let in, or what to log about the rejection.
+    pub(crate) verdict: Result<AccountHolder, Refusal>,
     /// `None` if the PIN was not checked.
     attempt: Option<Attempt>,
-    /// True if, with this attempt, half of the day's limit is used.
-    is_half_used: bool,
 }
 
 /// What the log says about a rejection and the answer does not.
@@ -74,52 +37,80 @@ pub(crate) struct Refusal {
     pub(crate) outcome: &'static str,
     /// The cause, if the failure is ours.
     cause: Option<String>,
+    counts: Counts,
+    /// True if, with this attempt, half of the day's limit is used.
     is_half_used: bool,
 }
 
+/// How a rejected attempt counts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Counts {
+    /// The PIN was not checked.
+    NotAtAll,
+    /// Auth0 failed, and may have counted the PIN as wrong.
+    Perhaps,
+    /// The pair is wrong, or Auth0 bars this user's login, or its answer is not known.
+    Fully,
+}
+
+impl From<Tried> for Counts {
+    fn from(tried: Tried) -> Self {
+        match tried {
+            Tried::No => Self::NotAtAll,
+            Tried::Perhaps => Self::Perhaps,
+            Tried::Likely => Self::Fully,
+        }
+    }
+}
+
 impl Refusal {
+    fn new(outcome: &'static str, counts: Counts) -> Self {
+        Self {
+            outcome,
+            cause: None,
+            counts,
+            is_half_used: false,
+        }
+    }
+
+    fn wrong_pin(outcome: &'static str) -> Self {
+        Self::new(outcome, Counts::Fully)
+    }
+
+    fn failed(outcome: &'static str, counts: Counts, error: impl Display) -> Self {
+        Self {
+            cause: Some(error.to_string()),
+            ..Self::new(outcome, counts)
+        }
+    }
+
+    /// A rejection because the table is unavailable.
+    pub(crate) fn without_table(error: &Unavailable) -> Self {
+        Self::failed("table_unavailable", Counts::NotAtAll, error)
+    }
+
     /// Adds to the answer what is logged and counted.
-    pub(crate) fn log(self, answer: Reply) -> Reply {
+    pub(crate) fn log(&self, answer: Reply) -> Reply {
         let reply = answer.metric("LoginFailed", 1);
         let reply = if self.is_half_used {
             reply.metric("HalfOfBudgetUsed", 1)
         } else {
             reply
         };
-        match self.cause {
-            Some(cause) => reply.failed().field("error", cause),
+        match &self.cause {
+            Some(cause) => reply.failed().field("error", cause.as_str()),
             None => reply,
         }
     }
 }
 
-impl Judged {
-    fn without_attempt(judgement: Judgement, is_half_used: bool) -> Self {
+impl From<Refusal> for Judged {
+    /// A rejection without an attempt.
+    fn from(refusal: Refusal) -> Self {
         Self {
-            judgement,
+            verdict: Err(refusal),
             attempt: None,
-            is_half_used,
         }
-    }
-
-    /// A rejection because the table is unavailable.
-    pub(crate) fn without_table(error: &Unavailable) -> Self {
-        Self::without_attempt(Judgement::failed("table_unavailable", error), false)
-    }
-
-    /// The user who is let in, or what to log about the rejection.
-    pub(crate) fn verdict(&self) -> Result<&AccountHolder, Refusal> {
-        let (outcome, cause) = match &self.judgement {
-            Judgement::Accepted(holder) => return Ok(holder),
-            Judgement::WrongPin(outcome) | Judgement::Unheard(outcome) => (*outcome, None),
-            Judgement::Failed { outcome, cause } => (*outcome, Some(cause)),
-            Judgement::Unknown { cause } => ("login_unavailable", Some(cause)),
-        };
-        Err(Refusal {
-            outcome,
-            cause: cause.cloned(),
-            is_half_used: self.is_half_used,
-        })
     }
 }
 
@@ -130,61 +121,48 @@ impl App {
         account: Option<&AccountNumber>,
         pin: &SecretString,
         caller: Caller<'_>,
-        (started, now): (Instant, SystemTime),
+        arrival: Arrival,
     ) -> Judged {
         let Some(account) = account.filter(|_| self.is_pin(pin)) else {
-            return Judged::without_attempt(Judgement::Unheard("malformed"), false);
+            return Refusal::new("malformed", Counts::NotAtAll).into();
         };
-        let limits = &self.rules.limits;
-        let Counted { attempt, failures } = Attempt::count(
-            &self.table,
-            limits,
-            account,
-            caller,
-            now + started.elapsed(),
-        )
-        .await;
-        let is_half_used = failures.is_some_and(|failures| limits.is_half(failures));
+        let (table, limits) = (&self.table, &self.rules.limits);
+        let Counted { attempt, failures } =
+            Attempt::count(table, limits, account, caller, arrival.now()).await;
+        let is_half = |more| failures.is_some_and(|failures| limits.is_half(failures + more));
         if failures.is_some() {
-            self.is_slow.store(is_half_used, Ordering::Relaxed);
+            self.is_slow.store(is_half(0), Ordering::Relaxed);
         }
-        let attempt = match attempt {
-            Ok(attempt) => attempt,
-            Err(unheard) => {
-                let judgement = match unheard {
-                    Unheard::Spent(outcome) => Judgement::Unheard(outcome),
-                    Unheard::Unavailable(error) => Judgement::failed("table_unavailable", &error),
-                };
-                return Judged::without_attempt(judgement, is_half_used);
+        let (attempt, verdict) = match attempt {
+            Ok(attempt) => {
+                let within = TIME_TO_JUDGE.saturating_sub(arrival.instant.elapsed());
+                let verdict = self.log_in(account, pin, arrival.time);
+                let late = |_| Err(login_unavailable(Counts::Fully, "no answer in time"));
+                let verdict = tokio::time::timeout(within, verdict).await;
+                (Some(attempt), verdict.unwrap_or_else(late))
             }
+            Err(Unheard::Spent(outcome)) => (None, Err(Refusal::new(outcome, Counts::NotAtAll))),
+            Err(Unheard::Unavailable(error)) => (None, Err(Refusal::without_table(&error))),
         };
-        let within = TIME_TO_JUDGE.saturating_sub(started.elapsed());
-        let judged = tokio::time::timeout(within, self.log_in(account, pin, now)).await;
-        let judgement = judged.unwrap_or_else(|_| Judgement::Unknown {
-            cause: "no answer in time".to_owned(),
+        let verdict = verdict.map_err(|refusal| Refusal {
+            is_half_used: is_half(u64::from(refusal.counts == Counts::Fully)),
+            ..refusal
         });
-        let wrong = u64::from(judgement.counts());
-        let is_half_used = failures.is_some_and(|failures| limits.is_half(failures + wrong));
-        Judged {
-            judgement,
-            attempt: Some(attempt),
-            is_half_used,
-        }
+        Judged { verdict, attempt }
     }
 
     /// Counts the result of an attempt, or takes the attempt back.
-    pub(crate) async fn settle(&self, judged: &Judged, (started, now): (Instant, SystemTime)) {
+    pub(crate) async fn settle(&self, judged: &Judged, arrival: Arrival) {
         let Some(attempt) = &judged.attempt else {
             return;
         };
-        let now = now + started.elapsed();
+        let (table, limits, now) = (&self.table, &self.rules.limits, arrival.now());
         let settling = async {
-            match &judged.judgement {
-                Judgement::Accepted(_) => attempt.right(&self.table, now).await,
-                Judgement::Failed { .. } | Judgement::Unheard(_) => attempt.void(&self.table).await,
-                Judgement::WrongPin(_) | Judgement::Unknown { .. } => {
-                    attempt.wrong(&self.table, &self.rules.limits, now).await
-                }
+            match judged.verdict.as_ref().map_err(|refusal| refusal.counts) {
+                Ok(_) => attempt.right(table, now).await,
+                Err(Counts::NotAtAll) => attempt.void(table).await,
+                Err(Counts::Perhaps) => attempt.perhaps_wrong(table, limits).await,
+                Err(Counts::Fully) => attempt.wrong(table, limits, now).await,
             }
         };
         if let Err(error) = in_time(settling).await {
@@ -197,31 +175,22 @@ impl App {
         account: &AccountNumber,
         pin: &SecretString,
         now: SystemTime,
-    ) -> Judgement {
-        let holder = match self
-            .users
-            .by_account_number(account, &self.realm, now)
-            .await
-        {
+    ) -> Result<AccountHolder, Refusal> {
+        let found = self.users.by_account_number(account, &self.realm, now);
+        let holder = match found.await {
             Ok(Found::One(holder)) => holder,
-            Ok(Found::Nobody) => return Judgement::WrongPin("unknown_account"),
+            Ok(Found::Nobody) => return Err(Refusal::wrong_pin("unknown_account")),
             Ok(Found::Several) => {
                 tracing::error!("several users have the same account number; none is let in");
-                return Judgement::WrongPin("ambiguous_account");
+                return Err(Refusal::wrong_pin("ambiguous_account"));
             }
-            Err(error) => return Judgement::failed("login_unavailable", &error),
+            Err(error) => return Err(login_unavailable(Counts::NotAtAll, error)),
         };
         match self.login.check(&holder.email, pin, now).await {
-            Ok(Verdict::Accepted) => Judgement::Accepted(holder),
-            Ok(Verdict::WrongPassword) => Judgement::WrongPin("wrong_pin"),
-            Ok(Verdict::Barred(why)) => Judgement::WrongPin(why),
-            Err(Untold { error, tried: true }) => Judgement::Unknown {
-                cause: error.to_string(),
-            },
-            Err(Untold {
-                error,
-                tried: false,
-            }) => Judgement::failed("login_unavailable", &error),
+            Ok(Verdict::Accepted) => Ok(holder),
+            Ok(Verdict::WrongPassword) => Err(Refusal::wrong_pin("wrong_pin")),
+            Ok(Verdict::Blocked(why)) => Err(Refusal::wrong_pin(why)),
+            Err(NoVerdict { error, tried }) => Err(login_unavailable(tried.into(), error)),
         }
     }
 
@@ -237,11 +206,8 @@ impl App {
         account: Option<&AccountNumber>,
         now: SystemTime,
     ) -> Option<AccountHolder> {
-        let found = self
-            .users
-            .by_account_number(account?, &self.realm, now)
-            .await;
-        match found {
+        let found = self.users.by_account_number(account?, &self.realm, now);
+        match found.await {
             Ok(Found::One(holder)) => Some(holder),
             _ => None,
         }
@@ -264,15 +230,15 @@ impl App {
     }
 }
 
+fn login_unavailable(counts: Counts, error: impl Display) -> Refusal {
+    Refusal::failed("login_unavailable", counts, error)
+}
+
 /// The greeting from the user's record, shortened. `None` if there is none.
 pub(crate) fn greeting(holder: &AccountHolder) -> Option<String> {
-    let words = holder
-        .greeting
-        .as_deref()?
-        .split_whitespace()
-        .collect::<Vec<_>>()
-        .join(" ");
-    Some(words.chars().take(GREETING_LIMIT).collect::<String>()).filter(|words| !words.is_empty())
+    let words: Vec<&str> = holder.greeting.as_deref()?.split_whitespace().collect();
+    let words: String = words.join(" ").chars().take(GREETING_LIMIT).collect();
+    Some(words).filter(|words| !words.is_empty())
 }
 
 /// Limits the time for storing results after a PIN was judged.

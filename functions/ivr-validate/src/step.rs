@@ -1,28 +1,6 @@
-//! The words of the dialogue, each in one place: the routes, the phases of a call, and the answers.
+//! The words of the dialogue, each in one place: the steps, the phases of a call, and the answers.
 
-/// What the function serves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Route {
-    /// The check of an account number and a PIN, for any IVR.
-    Validate,
-    /// A call that comes in.
-    Call,
-    /// A step of the call.
-    Step(Step),
-}
-
-impl Route {
-    /// The route at this path, if there is one.
-    pub(crate) fn of(path: &str) -> Option<Self> {
-        match path {
-            "/validate" => Some(Self::Validate),
-            "/voice" => Some(Self::Call),
-            path => Step::of(path).map(Self::Step),
-        }
-    }
-}
-
-/// A step of the dialogue. Twilio posts the entry to its path.
+/// A step of the dialogue. Twilio posts the entry to `/voice/` and the step's word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
     /// The account number.
@@ -34,22 +12,15 @@ pub(crate) enum Step {
 }
 
 impl Step {
-    const ALL: [Self; 3] = [Self::Account, Self::Pin, Self::Menu];
-
-    fn of(path: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|step| step.path() == path)
+    /// The step whose path this is.
+    pub(crate) fn at(path: &str) -> Option<Self> {
+        let word = path.strip_prefix("/voice/")?;
+        let mut steps = [Self::Account, Self::Pin, Self::Menu].into_iter();
+        steps.find(|step| step.word() == word)
     }
 
-    /// The path to which Twilio posts the entry.
-    pub(crate) fn path(self) -> &'static str {
-        match self {
-            Self::Account => "/voice/account",
-            Self::Pin => "/voice/pin",
-            Self::Menu => "/voice/menu",
-        }
-    }
-
-    fn word(self) -> &'static str {
+    /// The word in the path and in the table.
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Account => "account",
             Self::Pin => "pin",
@@ -102,37 +73,39 @@ pub(crate) enum Said {
 }
 
 impl Said {
+    /// The words in the table. Calls go on while the function is replaced, so the words are fixed.
+    /// The word of [`Said::Told`] is `told_` and the digit.
+    const WORDS: [(Self, &str); 9] = [
+        (Self::Welcome, "welcome"),
+        (Self::AskedPin, "pin"),
+        (Self::AskedAgain(Step::Account), "again_account"),
+        (Self::AskedAgain(Step::Pin), "again_pin"),
+        (Self::AskedAgain(Step::Menu), "again_menu"),
+        (Self::Refused, "refused"),
+        (Self::RefusedLast, "refused_last"),
+        (Self::Greeted, "greeted"),
+        (Self::Goodbye, "goodbye"),
+    ];
+
     /// The word in the table.
     pub(crate) fn word(&self) -> String {
-        match self {
-            Self::Welcome => "welcome".to_owned(),
-            Self::AskedPin => "pin".to_owned(),
-            Self::AskedAgain(step) => format!("again_{}", step.word()),
-            Self::Refused => "refused".to_owned(),
-            Self::RefusedLast => "refused_last".to_owned(),
-            Self::Greeted => "greeted".to_owned(),
-            Self::Told(digit) => format!("told_{digit}"),
-            Self::Goodbye => "goodbye".to_owned(),
+        if let Self::Told(digit) = self {
+            return format!("told_{digit}");
         }
+        let mut words = Self::WORDS.iter();
+        let word = words.find(|(said, _)| said == self).map(|(_, word)| *word);
+        word.unwrap_or_default().to_owned()
     }
 
     /// The answer that a word in the table means.
     pub(crate) fn of(word: &str) -> Option<Self> {
-        Some(match word {
-            "welcome" => Self::Welcome,
-            "pin" => Self::AskedPin,
-            "refused" => Self::Refused,
-            "refused_last" => Self::RefusedLast,
-            "greeted" => Self::Greeted,
-            "goodbye" => Self::Goodbye,
-            word => match word.split_once('_')? {
-                ("told", digit) => Self::Told(digit.to_owned()),
-                ("again", step) => {
-                    Self::AskedAgain(Step::ALL.into_iter().find(|known| known.word() == step)?)
-                }
-                _ => return None,
-            },
-        })
+        if let Some(digit) = word.strip_prefix("told_") {
+            return Some(Self::Told(digit.to_owned()));
+        }
+        let mut words = Self::WORDS.into_iter();
+        words
+            .find(|(_, known)| *known == word)
+            .map(|(said, _)| said)
     }
 
     /// True for a rejection, which must take its time.
@@ -146,40 +119,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_path_is_one_step() {
-        for (path, route) in [
-            ("/validate", Some(Route::Validate)),
-            ("/voice", Some(Route::Call)),
-            ("/voice/account", Some(Route::Step(Step::Account))),
-            ("/voice/pin", Some(Route::Step(Step::Pin))),
-            ("/voice/menu", Some(Route::Step(Step::Menu))),
-            ("", None),
-            ("/", None),
-            ("/voice/", None),
-            ("/voice/trying", None),
-            ("voice", None),
-        ] {
-            assert_eq!(Route::of(path), route, "{path}");
-        }
-    }
-
-    /// Calls go on while the function is replaced: the words in the table are fixed.
-    #[test]
     fn what_was_said_is_read_as_it_was_written() {
-        for (said, word) in [
-            (Said::Welcome, "welcome"),
-            (Said::AskedPin, "pin"),
-            (Said::AskedAgain(Step::Account), "again_account"),
-            (Said::AskedAgain(Step::Pin), "again_pin"),
-            (Said::AskedAgain(Step::Menu), "again_menu"),
-            (Said::Refused, "refused"),
-            (Said::RefusedLast, "refused_last"),
-            (Said::Greeted, "greeted"),
-            (Said::Told("3".to_owned()), "told_3"),
-            (Said::Goodbye, "goodbye"),
-        ] {
-            assert_eq!(said.word(), word);
-            assert_eq!(Said::of(word), Some(said));
+        let fixed = Said::WORDS.map(|(said, _)| said);
+        for said in fixed.into_iter().chain([Said::Told("3".to_owned())]) {
+            assert_eq!(Said::of(&said.word()), Some(said));
         }
         for word in ["", "again", "again_trying", "menu", "Welcome"] {
             assert_eq!(Said::of(word), None, "{word}");

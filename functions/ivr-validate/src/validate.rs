@@ -1,7 +1,5 @@
 //! `/validate`: any IVR asks whether a PIN is an account's.
 
-use std::time::{Instant, SystemTime};
-
 use secrecy::SecretString;
 use shared::platform::bearer;
 use shared::platform::reply::Reply;
@@ -9,10 +7,10 @@ use shared::platform::request::Request;
 use shared::vendors::auth0::users::AccountHolder;
 use shared::vendors::twilio::webhook::{self, Form};
 
-use crate::App;
 use crate::attempts::Caller;
-use crate::pin::{Judged, greeting, in_time};
+use crate::pin::{Refusal, greeting, in_time};
 use crate::replay::{Earlier, SignedRequest};
+use crate::{App, Arrival};
 
 /// The answer to a rejected caller, whatever the reason.
 const REFUSED: &str = "error";
@@ -22,24 +20,23 @@ impl App {
     pub(crate) async fn validate(
         &self,
         request: &Request,
-        (started, now): (Instant, SystemTime),
+        arrival: Arrival,
     ) -> Result<Reply, Reply> {
-        let given = bearer::presented(request);
+        let now = arrival.time;
+        let presented = bearer::presented(request);
         let signature = request.header("x-twilio-signature");
-        let signed = if let Some(signature) = signature.filter(|_| given.is_none()) {
+        let signed = if let Some(signature) = signature.filter(|_| presented.is_none()) {
             webhook::authenticate(request, self.public_url.as_ref(), &self.twilio, now).await?;
             Some(signature)
         } else {
-            bearer::check(given.as_ref(), &self.ivr, now).await?;
+            bearer::check(presented.as_ref(), &self.ivr, now).await?;
             None
         };
         let form = Form::parse(request.body()).filter(|form| !form.repeats());
         let form = form.ok_or_else(|| Reply::refused(400, "bad_form"))?;
-        let caller = [form.get("caller"), form.get("From")]
-            .into_iter()
-            .flatten()
-            .map(str::trim)
-            .find(|caller| !caller.is_empty());
+        let callers = ["caller", "From"].into_iter();
+        let mut callers = callers.filter_map(|name| Some(form.get(name)?.trim()));
+        let caller = callers.find(|caller| !caller.is_empty());
         let caller = match caller {
             None => Caller::NotGiven,
             Some(caller) if webhook::is_withheld(caller) => Caller::Withheld,
@@ -59,7 +56,7 @@ impl App {
         let signed = signed.filter(|_| is_of_a_call);
         let judged = match earlier {
             Ok(Earlier::None) => {
-                self.check_pin(account.as_ref(), &pin, caller, (started, now))
+                self.check_pin(account.as_ref(), &pin, caller, arrival)
                     .await
             }
             // The log line of the first request says what was done.
@@ -68,28 +65,28 @@ impl App {
                 return Ok(plain("repeated", words(holder.as_ref())));
             }
             Ok(Earlier::Refused) => {
-                self.wait(started).await;
+                self.wait(arrival.instant).await;
                 return Ok(plain("repeated", REFUSED.to_owned()));
             }
             Ok(Earlier::Replayed) => {
-                self.wait(started).await;
+                self.wait(arrival.instant).await;
                 return Ok(plain("replayed", REFUSED.to_owned()).metric("Refused", 1));
             }
-            Err(error) => Judged::without_table(&error),
+            Err(error) => Refusal::without_table(&error).into(),
         };
-        let verdict = judged.verdict();
         let noting = async {
             if let Some(signed) = &signed
-                && let Err(error) = in_time(signed.settle(&self.table, verdict.is_ok())).await
+                && let Err(error) =
+                    in_time(signed.settle(&self.table, judged.verdict.is_ok())).await
             {
                 tracing::warn!(%error, "how a signed request ended could not be noted");
             }
         };
-        tokio::join!(self.settle(&judged, (started, now)), noting);
-        match verdict {
+        tokio::join!(self.settle(&judged, arrival), noting);
+        match &judged.verdict {
             Ok(holder) => Ok(plain("greeted", words(Some(holder)))),
             Err(refusal) => {
-                self.wait(started).await;
+                self.wait(arrival.instant).await;
                 let answer = plain(refusal.outcome, REFUSED.to_owned());
                 Ok(refusal.log(answer))
             }

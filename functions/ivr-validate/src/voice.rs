@@ -1,7 +1,7 @@
 //! The dialogue with Twilio: each step is authenticated, moves the call on in the table, and is
 //! answered with `TwiML`.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use secrecy::{ExposeSecret as _, SecretString};
 use shared::platform::reply::{Failure, Reply};
@@ -9,15 +9,16 @@ use shared::platform::request::Request;
 use shared::platform::table::Unavailable;
 use shared::rules::verified::Verified;
 use shared::services::protected::{Failed, Template};
+use shared::vendors::auth0::users::AccountHolder;
 use shared::vendors::twilio::twiml::{Gather, Response};
 use shared::vendors::twilio::webhook::{self, Form, InboundCall};
 
-use crate::App;
 use crate::attempts::Caller;
 use crate::dialogue::{Dialogue, Follows, Move, Place};
 use crate::menu::{self, Action, Entry};
 use crate::pin::{greeting, in_time};
 use crate::step::{Said, Step};
+use crate::{App, Arrival};
 
 const API_TIME: Duration = Duration::from_secs(6);
 
@@ -35,21 +36,17 @@ impl App {
         &self,
         request: &Request,
         step: Option<Step>,
-        clock: (Instant, SystemTime),
+        arrival: Arrival,
     ) -> Result<Reply, Reply> {
-        let form =
-            webhook::authenticate(request, self.public_url.as_ref(), &self.twilio, clock.1).await?;
+        let (url, now) = (self.public_url.as_ref(), arrival.time);
+        let form = webhook::authenticate(request, url, &self.twilio, now).await?;
         let call = InboundCall::parse(&form)?;
         let follows = Follows::of(request.query());
-        let dialogue = Dialogue::new(&self.table, &call.sid, follows, clock);
-        let reply = self
-            .step(step, &dialogue, &call, &form, clock)
-            .await
-            .map_err(Failure::from)?;
-        let from = call
-            .from
-            .as_ref()
-            .map_or_else(|| "withheld".to_owned(), ToString::to_string);
+        let dialogue = Dialogue::new(&self.table, &call.sid, follows, arrival);
+        let reply = self.step(step, &dialogue, &call, &form, arrival).await;
+        let reply = reply.map_err(Failure::from)?;
+        let from = call.from.as_ref().map(ToString::to_string);
+        let from = from.unwrap_or_else(|| "withheld".to_owned());
         Ok(reply.field("sid", call.sid).field("from", from))
     }
 
@@ -59,7 +56,7 @@ impl App {
         dialogue: &Dialogue<'_>,
         call: &InboundCall,
         form: &Verified<Form>,
-        (started, now): (Instant, SystemTime),
+        arrival: Arrival,
     ) -> Result<Reply, Unavailable> {
         let keys = webhook::keys(form);
         let keys = SecretString::from(keys.expose_secret().trim().trim_end_matches('#'));
@@ -71,9 +68,7 @@ impl App {
             },
             Some(Step::Pin) if self.is_pin(&keys) => match dialogue.pin().await? {
                 Move::Made(place) => {
-                    return self
-                        .try_pin(dialogue, &place, &keys, call, (started, now))
-                        .await;
+                    return self.try_pin(dialogue, &place, &keys, call, arrival).await;
                 }
                 moved => moved,
             },
@@ -91,13 +86,13 @@ impl App {
             },
         };
         match moved {
-            Move::Made(place) => Ok(self.say(&place, now).await),
+            Move::Made(place) => Ok(self.say(&place, arrival.time).await),
             Move::Repeated(place) => {
                 if place.said().is_some_and(|said| said.is_refusal()) {
-                    self.wait(started).await;
+                    self.wait(arrival.instant).await;
                 }
                 // The log line of the first request says what was done.
-                let answer = self.say(&place, now).await;
+                let answer = self.say(&place, arrival.time).await;
                 Ok(Reply::empty(answer.status, "repeated").answered_with(answer))
             }
             Move::OutOfOrder => Ok(self.over("out_of_order")),
@@ -106,24 +101,17 @@ impl App {
 
     /// The answer at a place. It is made from the call's item only, so that it can be given again.
     async fn say(&self, place: &Place, now: SystemTime) -> Reply {
-        let answer = place.answer();
         match place.said() {
-            Some(Said::Welcome) => self
-                .ask(&self.rules.welcome, Step::Account, answer)
-                .into_reply("asked_account"),
-            Some(Said::AskedPin) => self.ask("", Step::Pin, answer).into_reply("asked_pin"),
-            Some(Said::AskedAgain(step)) => self
-                .ask(NOT_UNDERSTOOD, step, answer)
-                .into_reply("asked_again"),
-            Some(Said::Refused) => self
-                .ask(REFUSED, Step::Account, answer)
-                .into_reply("wrong_pin"),
-            Some(Said::RefusedLast) => self.refuse().into_reply("wrong_pin"),
+            Some(Said::Welcome) => {
+                self.ask(&self.rules.welcome, Step::Account, place, "asked_account")
+            }
+            Some(Said::AskedPin) => self.ask("", Step::Pin, place, "asked_pin"),
+            Some(Said::AskedAgain(step)) => self.ask(NOT_UNDERSTOOD, step, place, "asked_again"),
+            Some(Said::Refused) => self.ask(REFUSED, Step::Account, place, "wrong_pin"),
+            Some(Said::RefusedLast) => self.refuse("wrong_pin"),
             Some(Said::Greeted) => {
                 let holder = self.holder(place.account().as_ref(), now).await;
-                let name = holder.as_ref().and_then(greeting);
-                self.ask(&welcome(name), Step::Menu, answer)
-                    .into_reply("greeted")
+                self.greet(holder.as_ref(), place)
             }
             Some(Said::Goodbye) => self.over("no_entry"),
             Some(Said::Told(digit)) => match self.rules.menu.find(&digit) {
@@ -144,41 +132,33 @@ impl App {
         place: &Place,
         pin: &SecretString,
         call: &InboundCall,
-        (started, now): (Instant, SystemTime),
+        arrival: Arrival,
     ) -> Result<Reply, Unavailable> {
-        let caller = call
-            .from
-            .as_ref()
-            .map_or(Caller::Withheld, |from| Caller::Named(from.reveal()));
+        let from = call.from.as_ref();
+        let caller = from.map_or(Caller::Withheld, |from| Caller::Named(from.reveal()));
         let account = place.account();
-        let judged = self
-            .check_pin(account.as_ref(), pin, caller, (started, now))
-            .await;
-        let settling = self.settle(&judged, (started, now));
-        let refusal = match judged.verdict() {
+        let judged = self.check_pin(account.as_ref(), pin, caller, arrival).await;
+        let settling = self.settle(&judged, arrival);
+        let refusal = match &judged.verdict {
             Ok(holder) => {
                 let (moved, ()) = tokio::join!(dialogue.right(), settling);
                 return Ok(match moved? {
-                    Move::Made(place) => self
-                        .ask(&welcome(greeting(holder)), Step::Menu, place.answer())
-                        .into_reply("greeted"),
+                    Move::Made(place) => self.greet(Some(holder), &place),
                     _ => self.over("out_of_order"),
                 });
             }
             Err(refusal) => refusal,
         };
-        let moving = dialogue.wrong(place.is_last_pair(), self.due(started));
+        let moving = dialogue.wrong(place.is_last_pair(), self.due(arrival.instant));
         let (moved, ()) = tokio::join!(in_time(moving), settling);
-        self.wait(started).await;
-        let words = match moved {
+        self.wait(arrival.instant).await;
+        Ok(refusal.log(match moved {
             Ok(Move::Made(place)) if !place.is_over() => {
-                self.ask(REFUSED, Step::Account, place.answer())
+                self.ask(REFUSED, Step::Account, &place, refusal.outcome)
             }
             // If the table is unavailable, the words are the same, but the call ends.
-            _ => self.refuse(),
-        };
-        let answer = words.into_reply(refusal.outcome);
-        Ok(refusal.log(answer))
+            _ => self.refuse(refusal.outcome),
+        }))
     }
 
     /// Tells what the API knows, and offers the menu again.
@@ -191,24 +171,25 @@ impl App {
             Some(path) => self.api.get(&path, API_TIME, now).await,
             None => Err(Failed::Unavailable("the call has no account".to_owned())),
         };
-        let answer = place.answer();
+        let ask = |words: &str, outcome| self.ask(words, Step::Menu, place, outcome);
         match found {
             Ok(Some((_, found))) => {
-                let told = serde_json::from_str(found.get())
-                    .ok()
-                    .and_then(|found| menu::tell(say, &found));
-                let told = told.as_deref().unwrap_or(NOTHING_TO_TELL);
-                self.ask(told, Step::Menu, answer).into_reply("told")
+                let found = serde_json::from_str(found.get()).ok();
+                let told = found.and_then(|found| menu::tell(say, &found));
+                ask(told.as_deref().unwrap_or(NOTHING_TO_TELL), "told")
             }
-            Ok(None) => self
-                .ask(NOTHING_TO_TELL, Step::Menu, answer)
-                .into_reply("nothing_to_tell"),
-            Err(failed) => self
-                .ask(NOT_NOW, Step::Menu, answer)
-                .into_reply("api_unavailable")
+            Ok(None) => ask(NOTHING_TO_TELL, "nothing_to_tell"),
+            Err(failed) => ask(NOT_NOW, "api_unavailable")
                 .failed()
                 .field("error", failed.to_string()),
         }
+    }
+
+    /// Welcomes the user by name, if it is known, and offers the menu.
+    fn greet(&self, holder: Option<&AccountHolder>, place: &Place) -> Reply {
+        let name = holder.and_then(greeting).map(|name| format!(" {name}"));
+        let welcome = format!("Welcome{}.", name.unwrap_or_default());
+        self.ask(&welcome, Step::Menu, place, "greeted")
     }
 
     /// An answer in the configured voice.
@@ -218,40 +199,32 @@ impl App {
 
     /// Asks for an entry. A key press interrupts the prompt. The next request brings the answer's
     /// number. If our answer to that request is lost, Twilio retries it.
-    fn ask(&self, first: &str, step: Step, answer: u64) -> Response {
-        let offer;
+    fn ask(&self, first: &str, step: Step, place: &Place, outcome: &'static str) -> Reply {
         let (question, digits) = match step {
-            Step::Account => (ASK_ACCOUNT, None),
-            Step::Pin => (ASK_PIN, Some(self.rules.pin_length)),
-            Step::Menu => {
-                offer = self.rules.menu.offer();
-                (offer.as_str(), Some(1))
-            }
+            Step::Account => (ASK_ACCOUNT.to_owned(), None),
+            Step::Pin => (ASK_PIN.to_owned(), Some(self.rules.pin_length)),
+            Step::Menu => (self.rules.menu.offer(), Some(1)),
         };
-        let prefix = self
-            .public_url
-            .as_ref()
-            .map_or("", |url| url.as_url().path().trim_end_matches('/'));
+        let prefix = self.public_url.as_ref().map(|url| url.as_url().path());
+        let prefix = prefix.unwrap_or_default().trim_end_matches('/');
         // Twilio documents connection overrides for the URLs of a number, not for an action. So
         // there are none here.
-        let action = format!("{prefix}{}?step={answer}", step.path());
+        let action = format!("{prefix}/voice/{}?step={}", step.word(), place.answer());
         let prompt = format!("{first} {question}");
-        self.speak().gather(&Gather {
+        let question = self.speak().gather(&Gather {
             action: &action,
             digits,
             prompt: prompt.trim(),
-        })
+        });
+        question.into_reply(outcome)
     }
 
-    fn refuse(&self) -> Response {
-        self.speak().say(REFUSED).say(GOODBYE).hangup()
+    fn refuse(&self, outcome: &'static str) -> Reply {
+        let response = self.speak().say(REFUSED).say(GOODBYE).hangup();
+        response.into_reply(outcome)
     }
 
     fn over(&self, outcome: &'static str) -> Reply {
         self.speak().say(GOODBYE).hangup().into_reply(outcome)
     }
-}
-
-fn welcome(name: Option<String>) -> String {
-    name.map_or_else(|| "Welcome.".to_owned(), |name| format!("Welcome {name}."))
 }

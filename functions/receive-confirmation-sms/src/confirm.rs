@@ -2,123 +2,95 @@
 
 use std::time::Instant;
 
-use shared::rules::link::{self, Confirmation, Kind};
-use shared::rules::pending::{self, Held};
+use shared::rules::link::{self, Confirmation, Kind, Link};
+use shared::rules::pending;
 use shared::vendors::auth0::users::{Users, Verification};
 
-use crate::message::Turn;
+use crate::App;
+use crate::message::Handling;
 use crate::outcome::Outcome;
-use crate::{App, Management};
 
 impl App {
-    /// Confirms a request, or sends its link to the phone. The request is then used, unless the
-    /// person may try again.
+    /// Confirms a request, or sends its link to the phone.
     pub(crate) async fn confirm(
         &self,
-        request: &pending::Request,
-        held: &mut Held,
-        turn: &Turn<'_>,
+        request: pending::Request,
+        handling: &Handling<'_>,
     ) -> Outcome {
         // The rules may have become stricter since the request was stored.
         let Some(link) = self.links.accept(&request.link, None) else {
-            held.remove(&request.id);
             return Outcome::LinkNoLongerAllowed;
         };
-        if request.kind == Kind::Password && !self.rules.open_password_links {
-            held.remove(&request.id);
-            return Outcome::PasswordLink { link };
-        }
-        let confirmation = match &self.management {
-            Some(Management { users, .. })
-                if self.rules.by_management && request.kind == Kind::Verification =>
-            {
-                by_management(users, &request.email, turn).await
-            }
-            management => {
-                self.by_link(&link, management.as_ref(), &request.email, turn)
-                    .await
-            }
+        let confirmation = match request.kind {
+            Kind::Password if !self.open_password_links => return Outcome::PasswordLink { link },
+            Kind::Password => self.open_password_link(&link, handling).await,
+            Kind::Verification => self.verify(&link, &request.email, handling).await,
         };
         match confirmation {
-            Confirmation::Confirmed => {
-                held.remove(&request.id);
-                Outcome::Confirmed {
-                    code: request.code.clone(),
-                }
-            }
-            Confirmation::Submitted => {
-                held.remove(&request.id);
-                Outcome::Submitted {
-                    code: request.code.clone(),
-                }
-            }
-            Confirmation::Refused => {
-                held.remove(&request.id);
-                Outcome::LinkRefused
-            }
+            Confirmation::Confirmed => Outcome::Confirmed { code: request.code },
+            Confirmation::Submitted => Outcome::Submitted { code: request.code },
+            Confirmation::Refused => Outcome::LinkRefused,
             Confirmation::Unclear(why) => Outcome::Unclear {
-                request: Some(request.id.clone()),
-                why: Some(why),
+                request: request.id,
+                why,
             },
         }
     }
 
-    /// Follows a link. Without a clear success, reads the user's record, if we have the keys. The
-    /// link may have been used by an earlier attempt whose answer was lost: the person should hear
-    /// the truth.
-    async fn by_link(
-        &self,
-        link: &link::Link,
-        management: Option<&Management>,
-        email: &str,
-        turn: &Turn<'_>,
-    ) -> Confirmation {
-        let followed = link::confirm(&self.http, link, Instant::now() + turn.left()).await;
-        let unsaid = |why: &str| Confirmation::Unclear(why.to_owned());
-        if link.kind == Kind::Password {
-            let submitted = followed == Confirmation::Submitted;
-            return if submitted {
-                unsaid("an answer that does not tell whether it succeeded")
-            } else {
-                followed
-            };
+    async fn open_password_link(&self, link: &Link, handling: &Handling<'_>) -> Confirmation {
+        match link::confirm(&self.http, link, Instant::now() + handling.left()).await {
+            Confirmation::Submitted => unclear("an answer that does not tell whether it succeeded"),
+            confirmation => confirmation,
         }
-        let Some(Management { application, users }) =
-            management.filter(|_| followed != Confirmation::Confirmed)
-        else {
+    }
+
+    /// Follows a verification link, or asks the Management API instead if the settings say so.
+    /// Without a clear success of the link, reads the user's record, if we have the keys. The link
+    /// may have been used by an earlier attempt whose answer was lost: the person should hear the
+    /// truth.
+    async fn verify(&self, link: &Link, email: &str, handling: &Handling<'_>) -> Confirmation {
+        if let (true, Some(management)) = (self.by_management, &self.management) {
+            return by_management(&management.users, email, handling).await;
+        }
+        let followed = link::confirm(&self.http, link, Instant::now() + handling.left()).await;
+        let Some(management) = &self.management else {
             return followed;
         };
-        let asked = async {
-            match application.get(turn.now).await {
+        if followed == Confirmation::Confirmed {
+            return followed;
+        }
+        let is_verified = async {
+            match management.application.get(handling.now).await {
                 Ok(application) if !application.is_given => None,
-                Ok(_) => Some(users.is_verified(email, turn.now).await.ok()),
+                Ok(_) => {
+                    let users = &management.users;
+                    Some(users.is_verified(email, handling.now).await.ok())
+                }
                 Err(_) => Some(None),
             }
         };
-        match (
-            tokio::time::timeout(turn.left(), asked)
-                .await
-                .unwrap_or(Some(None)),
-            followed,
-        ) {
+        let is_verified = tokio::time::timeout(handling.left(), is_verified).await;
+        match (is_verified.unwrap_or(Some(None)), followed) {
             (Some(Some(true)), _) => Confirmation::Confirmed,
             // With keys to ask, say "confirmed" only if the record says so.
             (Some(_), Confirmation::Submitted) => {
-                unsaid("the form was answered by a page, and the record does not say verified")
+                unclear("the form was answered by a page, and the record does not say verified")
             }
             (_, followed) => followed,
         }
     }
 }
 
-async fn by_management(users: &Users, email: &str, turn: &Turn<'_>) -> Confirmation {
-    match tokio::time::timeout(turn.left(), users.verify_email(email, turn.now)).await {
+async fn by_management(users: &Users, email: &str, handling: &Handling<'_>) -> Confirmation {
+    match tokio::time::timeout(handling.left(), users.verify_email(email, handling.now)).await {
         Ok(Ok(Verification::Verified)) => Confirmation::Confirmed,
         Ok(Ok(Verification::NoUser)) => Confirmation::Refused,
-        Ok(Ok(Verification::Several)) => {
-            Confirmation::Unclear("several users have this address".to_owned())
-        }
+        Ok(Ok(Verification::Several)) => unclear("several users have this address"),
         Ok(Err(error)) => Confirmation::Unclear(error.to_string()),
-        Err(_) => Confirmation::Unclear("no answer in time".to_owned()),
+        Err(_) => unclear("no answer in time"),
     }
+}
+
+fn unclear(why: &str) -> Confirmation {
+    Confirmation::Unclear(why.to_owned())
 }

@@ -22,6 +22,7 @@ mod decide;
 mod message;
 mod outcome;
 mod texts;
+mod words;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -33,26 +34,22 @@ use shared::platform::reply::Reply;
 use shared::platform::request::Request;
 use shared::platform::runtime::Function;
 use shared::platform::secrets::Secret;
-use shared::platform::table::{Key, Table, Unavailable, owner_id, random_below};
+use shared::platform::table::{Key, Table, Unavailable, random_below};
 use shared::rules::limits::{self, Window};
 use shared::rules::link;
-use shared::rules::pending::{self, Held, confirmed};
+use shared::rules::pending::{Held, confirmed};
 use shared::vendors::auth0::{self, tokens::Tokens, users::Users};
 use shared::vendors::twilio::webhook::{self, InboundSms};
 use shared::vendors::twilio::{self, twiml};
 
-use decide::{Decision, Known, Said, Words};
-use message::{Begun, Turn};
+use decide::{Decision, History, LastConfirmation, Requests};
+use message::{Handling, MessageClaim};
 use outcome::{Outcome, Silence};
 use texts::Texts;
+use words::{Intent, Words};
 
 const BODY_LIMIT: usize = 1024 * 1024;
 const DAY: u64 = 86_400;
-/// Twilio waits 15 s for an answer (<https://www.twilio.com/docs/api/errors/11205>). The link must
-/// have answered before that.
-const TIME_TO_ANSWER: Duration = Duration::from_secs(12);
-/// Time kept free for the closing writes and the answer.
-const RESERVE: Duration = Duration::from_millis(1_500);
 /// The longest list of requests. It fits into a few segments.
 const LISTED: usize = 8;
 
@@ -62,31 +59,14 @@ pub struct App {
     table: Table,
     twilio: Secret<twilio::Credentials>,
     public_url: Option<BaseUrl>,
-    rules: Rules,
-    messages: Texts,
-    links: link::Rules,
-    tenant: Option<BaseUrl>,
-    management: Option<Management>,
-}
-
-struct Rules {
     words: Words,
     valid_hours: u64,
     open_password_links: bool,
     by_management: bool,
-}
-
-impl Rules {
-    fn read(source: &mut Source<'_>) -> Self {
-        Self {
-            words: Words::read(source),
-            valid_hours: source.number("RESET_VALID_HOURS", 8, 0..=720),
-            open_password_links: source
-                .choice("PASSWORD_ACTION", &[("send-link", false), ("click", true)]),
-            by_management: source
-                .choice("CONFIRM_WITH", &[("link", false), ("management-api", true)]),
-        }
-    }
+    texts: Texts,
+    links: link::Rules,
+    tenant: Option<BaseUrl>,
+    management: Option<Management>,
 }
 
 /// The tenant's users, if the `auth0` secret names an application to ask with.
@@ -108,27 +88,32 @@ impl Management {
 }
 
 impl Function for App {
-    /// No fixed time: the deadline of a message's turn limits the time.
+    /// No fixed time: the deadline of a message limits the time.
     const TIME: Option<Duration> = None;
 
     fn read(platform: &Platform, source: &mut Source<'_>) -> Self {
-        let rules = Rules::read(source);
+        let by_management =
+            source.choice("CONFIRM_WITH", &[("link", false), ("management-api", true)]);
         let links = link::Rules::read(source);
         platform.http.public_only(links.public_hosts());
-        let tenant = if rules.by_management {
+        let tenant = if by_management {
             Some(source.base_url("AUTH0_URL", None))
         } else {
             source.optional_base_url("AUTH0_URL")
         };
-        let has_application = rules.by_management || source.optional("AUTH0_SECRET").is_some();
+        let has_application = by_management || source.optional("AUTH0_SECRET").is_some();
         let managed = tenant.clone().filter(|_| has_application);
         Self {
             http: platform.http.clone(),
             table: platform.table.clone(),
             twilio: platform.secret(source, "TWILIO_SECRET"),
             public_url: webhook::public_url(source),
-            rules,
-            messages: Texts::read(source),
+            words: Words::read(source),
+            valid_hours: source.number("RESET_VALID_HOURS", 8, 0..=720),
+            open_password_links: source
+                .choice("PASSWORD_ACTION", &[("send-link", false), ("click", true)]),
+            by_management,
+            texts: Texts::read(source),
             links,
             tenant,
             management: managed.map(|base| Management::read(platform, source, base)),
@@ -150,50 +135,29 @@ impl Function for App {
         let form =
             webhook::authenticate(request, self.public_url.as_ref(), &self.twilio, now).await?;
         let sms = InboundSms::parse(&form)?;
+        let silence = |outcome| twiml::Response::new().into_reply(outcome);
         // Do not answer short codes, alphanumeric senders, other channels or our own number: an
         // answer could start a loop.
         let Some(phone) = sms
             .from
-            .clone()
-            .filter(|from| sms.to.as_ref() != Some(from))
+            .as_ref()
+            .filter(|from| sms.to.as_ref() != Some(*from))
         else {
-            return Ok(twiml::Response::new()
-                .into_reply("sender_not_answered")
-                .field("sid", sms.sid));
+            return Ok(silence("sender_not_answered").field("sid", sms.sid));
         };
-        let said = match (
-            sms.opt_out_type.as_deref(),
-            decide::understand(&sms.body, &self.rules.words),
-        ) {
-            (None, said) | (Some("START"), said @ Said::Word { .. }) => said,
-            (Some("STOP"), _) => Said::Stop,
+        let intent = words::understand(&sms.body, &self.words);
+        let intent = match (sms.opt_out_type.as_deref(), intent) {
+            (None, intent) | (Some("START"), intent @ Intent::Confirm { .. }) => intent,
+            (Some("STOP"), _) => Intent::OptOut,
             // Twilio has answered this keyword. It cancels nothing.
-            _ => {
-                return Ok(twiml::Response::new()
-                    .into_reply("opt_out_keyword")
-                    .field("sid", sms.sid));
-            }
+            _ => return Ok(silence("opt_out_keyword").field("sid", sms.sid)),
         };
         // Fetching the token may have taken seconds, and Twilio is waiting. The deadline counts
         // from the arrival, leases from here.
-        let (started, now) = (Instant::now(), now + arrived.elapsed());
-        let deadline =
-            (arrived + TIME_TO_ANSWER).min(started + request.remaining(Duration::from_millis(500)));
-        let key = Key::new(
-            format!("seen#twilio-confirmation#{}", sms.sid),
-            sms.fingerprint(),
-        );
-        let turn = Turn {
-            key,
-            phone: &phone,
-            owner: owner_id(),
-            started,
-            deadline,
-            now,
-        };
-        let reply = match self.answer(&said, &turn).await {
-            Ok(reply) | Err(reply) => reply,
-        };
+        let now = now + arrived.elapsed();
+        let handling = Handling::new(&sms, phone, arrived, request, now);
+        let reply = self.answer(&intent, &handling).await;
+        let reply = reply.unwrap_or_else(|failure| failure);
         Ok(reply
             .field("phone", phone.to_string())
             .field("sid", sms.sid))
@@ -201,76 +165,97 @@ impl Function for App {
 }
 
 impl App {
-    /// Waits for this message's turn, acts, and stores the answer.
-    async fn answer(&self, said: &Said, turn: &Turn<'_>) -> Result<Reply, Reply> {
-        let (mut held, bound) = match self.begin(turn).await? {
-            Begun::Answered(text) => return Ok(outcome::reply(&text, "repeated")),
-            Begun::Ours { held, bound } => (held, bound),
+    /// Claims the message, acts, and stores the answer.
+    async fn answer(&self, intent: &Intent, handling: &Handling<'_>) -> Result<Reply, Reply> {
+        let (mut held, only_request) = match self.claim(handling).await? {
+            MessageClaim::AlreadyAnswered(text) => return Ok(outcome::reply(&text, "repeated")),
+            MessageClaim::Claimed {
+                requests,
+                only_request,
+            } => (requests, only_request),
         };
-        let past = match self.past(said, held.as_ref(), turn).await {
-            Ok(past) => past,
-            Err(error) => return Err(self.abandon(turn, held, error).await),
+        let outcome = self.act(intent, held.as_mut(), only_request.as_deref(), handling);
+        let outcome = match outcome.await {
+            Ok(outcome) => outcome,
+            Err(error) => return Err(self.abandon(handling, held, error).await),
         };
-        let mut outcome = self
-            .act(said, held.as_mut(), past, bound.as_deref(), turn)
-            .await;
-        if matches!(outcome, Outcome::Wrong) {
-            match self.count_wrong(said, turn).await {
-                Ok(true) => {}
-                Ok(false) => outcome = Outcome::Silent(Silence::WrongReplyIgnored),
-                Err(error) => return Err(self.abandon(turn, held, error).await),
-            }
-        }
-        let closing = self.close(held, turn, &outcome);
-        if let Err(error) = Table::within(turn.to_close(), closing).await {
+        let closing = self.close(held, handling, &outcome);
+        if let Err(error) = Table::within(handling.to_close(), closing).await {
             // If a request is confirmed, the person should know. In all other cases Twilio may
             // retry.
             if !outcome.is_confirmed() {
-                return Err(self.abandon(turn, None, error).await);
+                return Err(self.abandon(handling, None, error).await);
             }
             tracing::error!(%error, "confirmed, but a closing write failed");
         }
-        Ok(outcome.into_reply(&self.messages))
+        Ok(outcome.into_reply(&self.texts))
+    }
+
+    async fn act(
+        &self,
+        intent: &Intent,
+        held: Option<&mut Held>,
+        only_request: Option<&str>,
+        handling: &Handling<'_>,
+    ) -> Result<Outcome, Unavailable> {
+        let requests = Requests {
+            all: held.as_ref().map_or(&[], |held| &held.requests),
+            valid_hours: self.valid_hours,
+            now: handling.now,
+        };
+        let history = self.history(intent, requests, handling).await?;
+        let decision = decide::decide(intent, requests, &history);
+        let outcome = self.apply(decision, held, only_request, &history, handling);
+        match outcome.await {
+            Outcome::Wrong if !self.count_wrong(intent, handling).await? => {
+                Ok(Outcome::Silent(Silence::WrongReplyIgnored))
+            }
+            outcome => Ok(outcome),
+        }
     }
 
     /// Reads what else this reply depends on. Most replies need nothing.
-    async fn past(
+    async fn history(
         &self,
-        said: &Said,
-        held: Option<&Held>,
-        turn: &Turn<'_>,
-    ) -> Result<Past, Unavailable> {
-        let requests = held.map_or(&[][..], |held| &held.requests[..]);
-        let confirmed = async {
-            if !decide::needs_the_past(said, requests, self.rules.valid_hours, turn.now) {
-                return Ok(None);
+        intent: &Intent,
+        requests: Requests<'_>,
+        handling: &Handling<'_>,
+    ) -> Result<History, Unavailable> {
+        let has_code = matches!(intent, Intent::Confirm { code: Some(_) });
+        let needs_confirmed = decide::needs_last_confirmation(intent, requests);
+        let get = async |is_needed: bool, key: Key| {
+            if is_needed {
+                self.table.get(key, handling.now).await
+            } else {
+                Ok(None)
             }
-            self.table.get(confirmed::key(turn.phone), turn.now).await
         };
-        let wrong_codes = async {
-            if !matches!(said, Said::Word { code: Some(_) }) {
-                return Ok(None);
-            }
-            self.table.get(turn.budget("guess").item(), turn.now).await
+        let work = async {
+            let (confirmed, wrong_codes) = tokio::join!(
+                get(needs_confirmed, confirmed::key(handling.phone)),
+                get(has_code, handling.budget("guess").item()),
+            );
+            Ok((confirmed?, wrong_codes?))
         };
-        let work = async { Ok(tokio::join!(confirmed, wrong_codes)) };
-        let (confirmed, wrong_codes) = Table::within(turn.left(), work).await?;
-        Ok(Past {
-            submitted: confirmed
-                .as_ref()
-                .is_ok_and(|item| item.as_ref().is_some_and(confirmed::was_submitted)),
-            confirmed: confirmed?.as_ref().and_then(confirmed::read),
-            wrong_codes: wrong_codes?.map_or(0, |item| limits::used(&item, Window::Day, turn.now)),
+        let (confirmed, wrong_codes) = Table::within(handling.left(), work).await?;
+        let used = |item| limits::used(&item, Window::Day, handling.now);
+        Ok(History {
+            wrong_codes: wrong_codes.map_or(0, used),
+            confirmed: confirmed.as_ref().and_then(LastConfirmation::from_item),
         })
     }
 
     /// Counts a wrong reply. Returns false if the number has had too many in the last 24 hours:
     /// then it gets no answer.
-    async fn count_wrong(&self, said: &Said, turn: &Turn<'_>) -> Result<bool, Unavailable> {
-        let count = async |what| turn.budget(what).take(&self.table, turn.now).await;
+    async fn count_wrong(
+        &self,
+        intent: &Intent,
+        handling: &Handling<'_>,
+    ) -> Result<bool, Unavailable> {
+        let count = async |what| handling.budget(what).take(&self.table, handling.now).await;
         let code = async {
-            match said {
-                Said::Word { .. } => count("guess").await.map(drop),
+            match intent {
+                Intent::Confirm { .. } => count("guess").await.map(drop),
                 _ => Ok(()),
             }
         };
@@ -279,94 +264,66 @@ impl App {
         Ok(answered?.is_ok())
     }
 
-    async fn act(
+    async fn apply(
         &self,
-        said: &Said,
+        decision: Decision,
         held: Option<&mut Held>,
-        past: Past,
-        bound: Option<&str>,
-        turn: &Turn<'_>,
+        only_request: Option<&str>,
+        history: &History,
+        handling: &Handling<'_>,
     ) -> Outcome {
-        let requests = held.as_ref().map_or(&[][..], |held| &held.requests[..]);
-        let Past {
-            submitted,
-            confirmed,
-            wrong_codes,
-        } = past;
-        let known = Known {
-            requests,
-            wrong_codes,
-            confirmed,
-            valid_hours: self.rules.valid_hours,
-        };
-        let decision = match decide::decide(said, &known, turn.now) {
+        match (decision, held) {
+            (Decision::Silence(why), _) => Outcome::Silent(why),
+            (Decision::Repeat, _) => Outcome::ConfirmedBefore {
+                is_submitted: history.confirmed.iter().any(|last| last.is_submitted),
+            },
             // An earlier attempt of this message was for another request. It must not confirm
             // this one.
-            Decision::Act(id) if bound.is_some_and(|bound| bound != id) => {
-                Decision::Silence(Silence::Repeated)
+            (Decision::Act(id), _) if only_request.is_some_and(|only| only != id) => {
+                Outcome::Silent(Silence::Repeated)
             }
-            decision => decision,
-        };
-        let Some(held) = held else {
-            return match decision {
-                Decision::Repeat => Outcome::ConfirmedBefore { submitted },
-                Decision::Silence(why) => Outcome::Silent(why),
-                _ => Outcome::Silent(Silence::NothingPending),
-            };
-        };
-        match decision {
-            Decision::Silence(why) => Outcome::Silent(why),
-            Decision::Repeat => Outcome::ConfirmedBefore { submitted },
-            Decision::Cancel => {
+            (_, None) => Outcome::Silent(Silence::NothingPending),
+            (Decision::Wrong, _) => Outcome::Wrong,
+            (Decision::Cancel, Some(held)) => {
                 held.remove_all();
                 Outcome::Cancelled
             }
-            Decision::Wrong => Outcome::Wrong,
-            Decision::Expired(ids) => {
+            (Decision::Expired(ids), Some(held)) => {
                 for id in &ids {
                     held.remove(id);
                 }
                 Outcome::Expired
             }
-            Decision::List => {
-                let known = Known {
-                    requests: &held.requests,
-                    wrong_codes: 0,
-                    confirmed: None,
-                    valid_hours: self.rules.valid_hours,
+            (Decision::List, Some(held)) => self.list(held, handling.now),
+            (Decision::Act(id), Some(held)) => {
+                let Some(request) = held.requests.iter().find(|request| request.id == id) else {
+                    return Outcome::Silent(Silence::NothingPending);
                 };
-                let valid: Vec<&pending::Request> = known.valid(turn.now).collect();
-                // If there are too many for one list, show the newest: people mean the request that
-                // they made last.
-                let listed =
-                    decide::codes(&valid[valid.len().saturating_sub(LISTED)..], random_below);
-                let text = texts::list(&listed, &self.rules.words.shown, turn.now);
-                for request in listed {
-                    held.rewrite(request);
+                let outcome = self.confirm(request.clone(), handling).await;
+                // The request is used, unless the person may try again.
+                if !matches!(outcome, Outcome::Unclear { .. }) {
+                    held.remove(&id);
                 }
-                Outcome::Listed { text }
+                outcome
             }
-            Decision::Act(id) => match held
-                .requests
-                .iter()
-                .find(|request| request.id == id)
-                .cloned()
-            {
-                Some(request) => self.confirm(&request, held, turn).await,
-                None => Outcome::Unclear {
-                    request: None,
-                    why: None,
-                },
-            },
         }
     }
-}
 
-/// What the table says about the number, besides its requests.
-struct Past {
-    /// True if the last confirmed request was only submitted: Auth0's page did not say how it
-    /// ended.
-    submitted: bool,
-    confirmed: Option<(u64, Option<String>)>,
-    wrong_codes: u64,
+    /// Lists the valid requests, each with a code. If there are too many for one list, it shows the
+    /// newest: people mean the request that they made last.
+    fn list(&self, held: &mut Held, now: SystemTime) -> Outcome {
+        let requests = Requests {
+            all: &held.requests,
+            valid_hours: self.valid_hours,
+            now,
+        };
+        let valid = requests.valid();
+        let newest = &valid[valid.len().saturating_sub(LISTED)..];
+        let listed = decide::codes(newest, random_below);
+        let text = texts::list(&listed, &self.words.shown, now);
+        for request in listed {
+            held.rewrite(request);
+        }
+        Outcome::Listed { text }
+    }
 }

@@ -3,27 +3,61 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use shared::platform::reply::{Failure, Reply};
-use shared::platform::table::{Item, Key, Unavailable, Update, Write, epoch, random_below};
+use shared::platform::request::Request;
+use shared::platform::table::{
+    Item, Key, Unavailable, Update, Write, epoch, owner_id, random_below,
+};
 use shared::rules::limits::{Budget, Window};
 use shared::rules::pending::{self, Held, Hold, confirmed};
 use shared::rules::phone::E164;
+use shared::vendors::twilio::webhook::InboundSms;
 
 use crate::outcome::Outcome;
-use crate::{App, DAY, RESERVE, decide};
+use crate::{App, DAY, decide};
+
+/// Twilio waits 15 s for an answer (<https://www.twilio.com/docs/api/errors/11205>). The link must
+/// have answered before that.
+const TIME_TO_ANSWER: Duration = Duration::from_secs(12);
+/// Time kept free for the closing writes and the answer.
+const RESERVE: Duration = Duration::from_millis(1_500);
 
 /// One message that this instance answers.
-pub(crate) struct Turn<'a> {
-    pub(crate) key: Key,
+pub(crate) struct Handling<'a> {
+    key: Key,
     pub(crate) phone: &'a E164,
-    pub(crate) owner: String,
-    pub(crate) started: Instant,
-    pub(crate) deadline: Instant,
+    owner: String,
+    started: Instant,
+    deadline: Instant,
     pub(crate) now: SystemTime,
 }
 
-impl Turn<'_> {
+impl<'a> Handling<'a> {
+    /// The handling of a message that came in at `arrived`. Leases count from `now`, the time of
+    /// this call.
+    pub(crate) fn new(
+        sms: &InboundSms,
+        phone: &'a E164,
+        arrived: Instant,
+        request: &Request,
+        now: SystemTime,
+    ) -> Self {
+        let pk = format!("seen#twilio-confirmation#{}", sms.sid);
+        let (started, left) = (
+            Instant::now(),
+            request.remaining(Duration::from_millis(500)),
+        );
+        Self {
+            key: Key::new(pk, sms.fingerprint()),
+            phone,
+            owner: owner_id(),
+            started,
+            deadline: (arrived + TIME_TO_ANSWER).min(started + left),
+            now,
+        }
+    }
+
     /// Claims the message, unless it is answered or another instance is answering it.
-    fn claim(&self, lease_until: u64, clock: SystemTime) -> Update {
+    fn claiming(&self, lease_until: u64, clock: SystemTime) -> Update {
         Update::new(self.key.clone())
             .set("owner_id", self.owner.as_str())
             .set("lease_until", lease_until)
@@ -47,7 +81,7 @@ impl Turn<'_> {
     }
 
     /// The key of the item with an answer that contains a link.
-    pub(crate) fn kept_key(&self) -> Key {
+    fn kept_key(&self) -> Key {
         Key::new(self.key.pk.clone(), format!("{}#link", self.key.sk))
     }
 
@@ -66,84 +100,83 @@ impl Turn<'_> {
     }
 }
 
-/// The result of waiting for a message's turn.
-pub(crate) enum Begun {
-    /// This message was answered before, with this text.
-    Answered(String),
-    /// This instance answers the message.
-    Ours {
+/// Which instance answers a message.
+pub(crate) enum MessageClaim {
+    /// The message was answered before, with this text.
+    AlreadyAnswered(String),
+    /// This instance answers it.
+    Claimed {
         /// The number's requests, if it has any. This instance holds them.
-        held: Option<Held>,
+        requests: Option<Held>,
         /// The request that an earlier attempt for this message failed to confirm.
-        bound: Option<String>,
+        only_request: Option<String>,
     },
-}
-
-impl Begun {
-    fn ours(held: Option<Held>, message: &Item) -> Self {
-        Self::Ours {
-            held,
-            bound: message.text("request").map(str::to_owned),
-        }
-    }
 }
 
 impl App {
     /// Waits until no other instance answers this message or acts on a reply of this number.
-    pub(crate) async fn begin(&self, turn: &Turn<'_>) -> Result<Begun, Reply> {
+    pub(crate) async fn claim(&self, handling: &Handling<'_>) -> Result<MessageClaim, Reply> {
         loop {
-            let clock = turn.now + turn.started.elapsed();
+            let clock = handling.now + handling.started.elapsed();
             // Both terms are rounded down. The leases must not end before we do.
-            let lease_until = epoch(clock)
-                + turn
-                    .deadline
-                    .saturating_duration_since(Instant::now())
-                    .as_secs()
-                + 2;
+            let left = handling.deadline.saturating_duration_since(Instant::now());
+            let lease_until = epoch(clock) + left.as_secs() + 2;
+            let (phone, owner) = (handling.phone, &handling.owner);
             let (message, requests) = tokio::join!(
-                self.table.update(turn.claim(lease_until, clock)),
-                pending::hold(&self.table, turn.phone, &turn.owner, lease_until, clock),
+                self.table.update(handling.claiming(lease_until, clock)),
+                pending::hold(&self.table, phone, owner, lease_until, clock),
             );
-            let (message, requests) = match (message, requests) {
-                (Ok(message), Ok(requests)) => (message, requests),
-                (Err(error), Ok(Hold::Held(held))) => {
-                    return Err(self.abandon(turn, Some(held), error).await);
-                }
-                (Err(error), _) | (_, Err(error)) => {
-                    return Err(self.abandon(turn, None, error).await);
-                }
+            let requests = match requests {
+                Ok(Hold::Held(held)) => Ok(Some(held)),
+                Ok(Hold::Nothing) => Ok(None),
+                // Another instance acts on a reply of this number.
+                Ok(Hold::Busy) => Err(None),
+                Err(error) => Err(Some(error)),
             };
-            match (&message, requests) {
-                (Write::Done(item), Hold::Held(held)) => return Ok(Begun::ours(Some(held), item)),
-                (Write::Done(item), Hold::Nothing) => return Ok(Begun::ours(None, item)),
-                (Write::Refused(_), Hold::Held(held)) => {
-                    held.release(&self.table).await.map_err(Failure::from)?;
+            match (message, requests) {
+                (Err(error), requests) => {
+                    let held = requests.unwrap_or_default();
+                    return Err(self.abandon(handling, held, error).await);
                 }
-                (_, Hold::Busy) | (Write::Refused(_), Hold::Nothing) => {}
-            }
-            if let Write::Refused(item) = &message
-                && let Some(text) = item.text("answer")
-            {
-                if item.text("kept").is_none() {
-                    return Ok(Begun::Answered(text.to_owned()));
+                (_, Err(Some(error))) => return Err(self.abandon(handling, None, error).await),
+                (Ok(Write::Done(item)), Ok(requests)) => {
+                    let only_request = item.text("request").map(str::to_owned);
+                    return Ok(MessageClaim::Claimed {
+                        requests,
+                        only_request,
+                    });
                 }
-                let kept = self
-                    .table
-                    .get(turn.kept_key(), turn.now)
-                    .await
-                    .map_err(Failure::from)?;
-                return Ok(Begun::Answered(
-                    kept.as_ref()
-                        .and_then(|item| item.text("text"))
-                        .unwrap_or_default()
-                        .to_owned(),
-                ));
+                (Ok(Write::Refused(item)), requests) => {
+                    let held = requests.unwrap_or_default();
+                    let answer = self.earlier_answer(&item, held, handling).await;
+                    if let Some(text) = answer.map_err(Failure::from)? {
+                        return Ok(MessageClaim::AlreadyAnswered(text));
+                    }
+                }
+                (Ok(Write::Done(_)), Err(None)) => {}
             }
-            if turn.left().is_zero() {
+            if handling.left().is_zero() {
                 return Err(Reply::empty(503, "in_progress"));
             }
             tokio::time::sleep(Duration::from_millis(60 + random_below(60))).await;
         }
+    }
+
+    /// The answer that the message got before, if it has one. The requests are not needed for it,
+    /// so they are released.
+    async fn earlier_answer(
+        &self,
+        message: &Item,
+        held: Option<Held>,
+        handling: &Handling<'_>,
+    ) -> Result<Option<String>, Unavailable> {
+        self.release(held).await?;
+        if message.text("kept").is_none() {
+            return Ok(message.text("answer").map(str::to_owned));
+        }
+        let kept = self.table.get(handling.kept_key(), handling.now).await?;
+        let text = kept.as_ref().and_then(|item| item.text("text"));
+        Ok(Some(text.unwrap_or_default().to_owned()))
     }
 
     /// Saves the answer and the changed requests. The order matters if the process ends between the
@@ -152,12 +185,12 @@ impl App {
     pub(crate) async fn close(
         &self,
         mut held: Option<Held>,
-        turn: &Turn<'_>,
+        handling: &Handling<'_>,
         outcome: &Outcome,
     ) -> Result<(), Unavailable> {
         if matches!(outcome, Outcome::Listed { .. } | Outcome::Cancelled) {
             self.release(held).await?;
-            return self.finish(turn, outcome).await;
+            return self.finish(handling, outcome).await;
         }
         let remember = async {
             let (code, submitted) = match outcome {
@@ -165,10 +198,11 @@ impl App {
                 Outcome::Submitted { code } => (code, true),
                 _ => return Ok(()),
             };
-            let update = confirmed::remember(turn.phone, code.as_deref(), submitted, turn.now);
+            let update =
+                confirmed::remember(handling.phone, code.as_deref(), submitted, handling.now);
             self.table.update(update).await.map(drop)
         };
-        let (remembered, finished) = tokio::join!(remember, self.finish(turn, outcome));
+        let (remembered, finished) = tokio::join!(remember, self.finish(handling, outcome));
         let answered = remembered.and(finished);
         if let (Err(_), Some(held)) = (&answered, &mut held)
             && !outcome.is_confirmed()
@@ -190,14 +224,14 @@ impl App {
     /// retry can start at once and need not wait for the leases to end.
     pub(crate) async fn abandon(
         &self,
-        turn: &Turn<'_>,
+        handling: &Handling<'_>,
         held: Option<Held>,
         error: Unavailable,
     ) -> Reply {
-        let unclaim = Update::new(turn.key.clone())
+        let unclaim = Update::new(handling.key.clone())
             .set("lease_until", 0)
             .only_if("owner_id = :me AND attribute_not_exists(answer)")
-            .bind(":me", turn.owner.as_str());
+            .bind(":me", handling.owner.as_str());
         let work = async { tokio::join!(self.release(held), self.table.update(unclaim)) };
         // If this fails, the leases end by themselves.
         let _ = tokio::time::timeout(RESERVE, work).await;
@@ -205,24 +239,22 @@ impl App {
     }
 
     /// Stores the answer for Twilio's retry.
-    async fn finish(&self, turn: &Turn<'_>, outcome: &Outcome) -> Result<(), Unavailable> {
-        let update = Update::new(turn.key.clone())
+    async fn finish(&self, handling: &Handling<'_>, outcome: &Outcome) -> Result<(), Unavailable> {
+        let update = Update::new(handling.key.clone())
             .only_if("owner_id = :me")
-            .bind(":me", turn.owner.as_str());
-        let text = outcome.text(&self.messages);
+            .bind(":me", handling.owner.as_str());
+        let text = outcome.text(&self.texts);
         let update = match outcome {
             // The attempt failed. Twilio's retry may try again, but only for the same request.
-            Outcome::Unclear { request, .. } => request
-                .iter()
-                .fold(update.set("lease_until", 0), |update, request| {
-                    update.set("request", request.as_str())
-                }),
+            Outcome::Unclear { request, .. } => update
+                .set("lease_until", 0)
+                .set("request", request.as_str()),
             // An answer with a link is stored in its own item for one day; Twilio retries no later.
             // The item that says "answered" lives seven days, as usual.
             Outcome::PasswordLink { .. } => {
-                let kept = Update::new(turn.kept_key())
+                let kept = Update::new(handling.kept_key())
                     .set("text", &*text)
-                    .set("expires_at", epoch(turn.now) + DAY);
+                    .set("expires_at", epoch(handling.now) + DAY);
                 self.table.update(kept).await?;
                 update.set("answer", "").set("kept", "link")
             }

@@ -23,31 +23,16 @@ pub(crate) enum Silence {
 
 /// The outcome of a message, which decides its answer.
 pub(crate) enum Outcome {
-    /// Auth0 says that the confirmation succeeded.
-    Confirmed {
-        /// The code of the request, if it had one.
-        code: Option<String>,
-    },
+    /// Auth0 says that the confirmation succeeded. `code` is the request's, if it had one.
+    Confirmed { code: Option<String> },
     /// Auth0 accepted the form, but its page does not say how it ended.
-    Submitted {
-        /// The code of the request, if it had one.
-        code: Option<String>,
-    },
+    Submitted { code: Option<String> },
     /// The request was confirmed before: the same answer again.
-    ConfirmedBefore {
-        /// True if the request was only submitted.
-        submitted: bool,
-    },
-    /// The answer contains the password link.
-    PasswordLink {
-        /// The link, which is a credential.
-        link: Link,
-    },
-    /// Several requests wait: ask which one.
-    Listed {
-        /// The list of requests with their codes.
-        text: String,
-    },
+    ConfirmedBefore { is_submitted: bool },
+    /// The answer contains the password link, which is a credential.
+    PasswordLink { link: Link },
+    /// Several requests wait: ask which one, with a list of them and their codes.
+    Listed { text: String },
     /// All requests of the number are cancelled.
     Cancelled,
     /// The word is not one that confirms.
@@ -58,13 +43,9 @@ pub(crate) enum Outcome {
     LinkRefused,
     /// The link's host is no longer on the list.
     LinkNoLongerAllowed,
-    /// Auth0 gave no clear answer. The person may try again.
-    Unclear {
-        /// The request that could not be confirmed.
-        request: Option<String>,
-        /// The reason, for the log.
-        why: Option<String>,
-    },
+    /// Auth0 gave no clear answer about the request with this id. The person may try again. `why`
+    /// is for the log.
+    Unclear { request: String, why: String },
     /// No answer.
     Silent(Silence),
 }
@@ -93,24 +74,24 @@ impl Outcome {
 
     /// The text of the answer; empty for no answer.
     pub(crate) fn text<'a>(&'a self, texts: &'a Texts) -> Cow<'a, str> {
-        match self {
-            Self::Confirmed { .. } | Self::ConfirmedBefore { submitted: false } => {
-                texts.confirmed.as_str().into()
-            }
-            Self::Submitted { .. } | Self::ConfirmedBefore { submitted: true } => {
-                texts.submitted.as_str().into()
+        let text = match self {
+            Self::Confirmed { .. }
+            | Self::ConfirmedBefore {
+                is_submitted: false,
+            } => &texts.confirmed,
+            Self::Submitted { .. } | Self::ConfirmedBefore { is_submitted: true } => {
+                &texts.submitted
             }
             Self::PasswordLink { link } => {
-                texts.password_link.replace("{link}", link.reveal()).into()
+                return texts.password_link.replace("{link}", link.reveal()).into();
             }
-            Self::Listed { text } => text.as_str().into(),
-            Self::Wrong => texts.wrong.as_str().into(),
-            Self::Expired | Self::LinkRefused | Self::LinkNoLongerAllowed => {
-                texts.expired.as_str().into()
-            }
-            Self::Unclear { .. } => texts.retry.as_str().into(),
-            Self::Cancelled | Self::Silent(_) => "".into(),
-        }
+            Self::Listed { text } => text,
+            Self::Wrong => &texts.wrong,
+            Self::Expired | Self::LinkRefused | Self::LinkNoLongerAllowed => &texts.expired,
+            Self::Unclear { .. } => &texts.retry,
+            Self::Cancelled | Self::Silent(_) => return "".into(),
+        };
+        text.into()
     }
 
     /// True if a request has just been used for good.
@@ -123,7 +104,7 @@ impl Outcome {
         let reply = reply(&self.text(texts), self.word());
         match self {
             Self::Confirmed { .. } => reply.metric("Confirmed", 1),
-            Self::Unclear { why: Some(why), .. } => reply.field("error", why),
+            Self::Unclear { why, .. } => reply.field("error", why),
             _ => reply,
         }
     }
@@ -132,10 +113,8 @@ impl Outcome {
 /// The reply with this text; no answer if it is empty.
 pub(crate) fn reply(text: &str, outcome: &'static str) -> Reply {
     let response = twiml::Response::new();
-    let response = if text.is_empty() {
-        response
-    } else {
-        response.message(text)
-    };
-    response.into_reply(outcome)
+    match text {
+        "" => response.into_reply(outcome),
+        text => response.message(text).into_reply(outcome),
+    }
 }

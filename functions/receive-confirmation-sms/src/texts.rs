@@ -11,15 +11,11 @@ use shared::rules::pending::Request;
 /// The texts from the settings.
 #[derive(Debug)]
 pub(crate) struct Texts {
-    /// For a word that does not confirm.
     pub(crate) wrong: String,
-    /// For a success that Auth0 confirmed.
     pub(crate) confirmed: String,
     /// For a form that Auth0 accepted without saying how it ended.
     pub(crate) submitted: String,
-    /// For an attempt that the person may repeat.
     pub(crate) retry: String,
-    /// For a request that can no longer be confirmed.
     pub(crate) expired: String,
     /// For a password link; `{link}` marks its place.
     pub(crate) password_link: String,
@@ -61,10 +57,9 @@ impl Texts {
 pub(crate) fn list(requests: &[Request], word: &str, now: SystemTime) -> String {
     let mut text = "Several requests are waiting for you.".to_owned();
     for request in requests {
-        let kind = if request.kind == Kind::Password {
-            "password change"
-        } else {
-            "account verification"
+        let kind = match request.kind {
+            Kind::Password => "password change",
+            Kind::Verification => "account verification",
         };
         let code = request.code.as_deref().unwrap_or_default();
         let age = age(epoch(now).saturating_sub(request.created_at));

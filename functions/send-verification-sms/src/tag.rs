@@ -66,49 +66,27 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn keys(key: &str, previous: Option<&str>) -> RecipientKeys {
-        RecipientKeys {
-            recipient_key: key.into(),
-            previous_recipient_key: previous.map(Into::into),
-        }
-    }
-
     #[test]
     fn vectors() {
-        let file: serde_json::Value =
-            serde_json::from_str(include_str!("../tests/vectors/recipient_tag.json")).unwrap();
+        let file = include_str!("../tests/vectors/recipient_tag.json");
+        let file: serde_json::Value = serde_json::from_str(file).unwrap();
         let cases = file["cases"].as_array().unwrap();
         assert_eq!(cases.len(), 15);
         for case in cases {
             let text = |name: &str| case[name].as_str().unwrap();
-            assert_eq!(
-                tag(text("recipient_key"), text("digits")),
-                text("tag"),
-                "{case}"
-            );
-            let phone: E164 = format!("+{}", text("digits")).parse().unwrap();
-            assert!(keys(text("recipient_key"), None).fit(&phone, text("tag")));
-            assert!(
-                keys("another", Some(text("recipient_key")))
-                    .fit(&phone, &text("tag").to_ascii_uppercase())
-            );
+            let made = tag(text("recipient_key"), text("digits"));
+            assert_eq!(made, text("tag"), "{case}");
         }
     }
 
     proptest! {
         #[test]
         fn any_other_tag_is_wrong(given in "[0-9a-z]{0,20}") {
-            let phone: E164 = "+4512345678".parse().unwrap();
-            prop_assert!(!keys("example-recipient-key", None).fit(&phone, &given));
-        }
-
-        #[test]
-        fn any_flipped_character_is_refused(at in 0_usize..16, with in "[0-9a-z]") {
-            let phone: E164 = "+4512345678".parse().unwrap();
-            let mut given = "3d8mkh7t2b26mx1p".to_owned();
-            prop_assume!(given[at..=at] != with);
-            given.replace_range(at..=at, &with);
-            prop_assert!(!keys("example-recipient-key", None).fit(&phone, &given));
+            let keys = RecipientKeys {
+                recipient_key: "example-recipient-key".into(),
+                previous_recipient_key: None,
+            };
+            prop_assert!(!keys.fit(&"+4512345678".parse().unwrap(), &given));
         }
     }
 }

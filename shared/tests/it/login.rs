@@ -13,7 +13,7 @@ use shared::platform::base_url::BaseUrl;
 use shared::platform::runtime::now;
 use shared::platform::secrets::Secret;
 use shared::vendors::auth0::CallError;
-use shared::vendors::auth0::login::{Login, Untold, Verdict};
+use shared::vendors::auth0::login::{Login, NoVerdict, Tried, Verdict};
 
 const ID: &str = "switchboard/auth0";
 const EMAIL: &str = "ann@example.com";
@@ -46,13 +46,13 @@ fn login(sandbox: &Sandbox, realm: &str) -> Login {
     Login::new(http, base, realm.to_owned(), secret)
 }
 
-async fn check(login: &Login, pin: &str) -> Result<Verdict, Untold> {
+async fn check(login: &Login, pin: &str) -> Result<Verdict, NoVerdict> {
     login.check(EMAIL, &pin.into(), now()).await
 }
 
 /// Nobody said, and Auth0 may have looked at the password, or not.
-fn untold(tried: bool, text: &str) -> Result<Verdict, Untold> {
-    Err(Untold {
+fn no_verdict(tried: Tried, text: &str) -> Result<Verdict, NoVerdict> {
+    Err(NoVerdict {
         error: CallError::Unavailable(format!("login: {text}")),
         tried,
     })
@@ -102,23 +102,23 @@ async fn who_is_barred_hears_why_in_our_words() {
     auth0.require_mfa(&user, true);
     assert_eq!(
         check(&login, PIN).await,
-        Ok(Verdict::Barred("mfa_required"))
+        Ok(Verdict::Blocked("mfa_required"))
     );
     assert_eq!(check(&login, "0000").await, Ok(Verdict::WrongPassword));
     auth0.require_mfa(&user, false);
     auth0.leak_password(&user, true);
     assert_eq!(
         check(&login, PIN).await,
-        Ok(Verdict::Barred("password_leaked"))
+        Ok(Verdict::Blocked("password_leaked"))
     );
     auth0.leak_password(&user, false);
     auth0.block(&user, true);
-    assert_eq!(check(&login, PIN).await, Ok(Verdict::Barred("blocked")));
+    assert_eq!(check(&login, PIN).await, Ok(Verdict::Blocked("blocked")));
     auth0.block(&user, false);
     auth0.suspect_everybody(true);
     assert_eq!(
         check(&login, PIN).await,
-        Ok(Verdict::Barred("too_many_attempts"))
+        Ok(Verdict::Blocked("too_many_attempts"))
     );
     auth0.suspect_everybody(false);
     auth0.let_in(&user);
@@ -127,7 +127,7 @@ async fn who_is_barred_hears_why_in_our_words() {
     }
     assert_eq!(
         check(&login, PIN).await,
-        Ok(Verdict::Barred("too_many_attempts"))
+        Ok(Verdict::Blocked("too_many_attempts"))
     );
     auth0.let_in(&user);
     assert_eq!(check(&login, PIN).await, Ok(Verdict::Accepted));
@@ -136,10 +136,9 @@ async fn who_is_barred_hears_why_in_our_words() {
 #[tokio::test]
 async fn every_documented_answer_and_others() {
     let (sandbox, login, _) = setup().await;
-    let (tried, not_tried) = (
-        |text: &str| untold(true, text),
-        |text: &str| untold(false, text),
-    );
+    let tried = |text: &str| no_verdict(Tried::Likely, text);
+    let perhaps = |text: &str| no_verdict(Tried::Perhaps, text);
+    let not_tried = |text: &str| no_verdict(Tried::No, text);
     for (status, error, description, expected) in [
         (
             403,
@@ -170,37 +169,37 @@ async fn every_documented_answer_and_others() {
             403,
             "mfa_required",
             "Multifactor authentication required",
-            Ok(Verdict::Barred("mfa_required")),
+            Ok(Verdict::Blocked("mfa_required")),
         ),
         (
             401,
             "mfa_required",
             "Multifactor authentication required",
-            Ok(Verdict::Barred("mfa_required")),
+            Ok(Verdict::Blocked("mfa_required")),
         ),
         (
             403,
             "unauthorized",
             "user is blocked",
-            Ok(Verdict::Barred("blocked")),
+            Ok(Verdict::Blocked("blocked")),
         ),
         (
             401,
             "password_leaked",
             "",
-            Ok(Verdict::Barred("password_leaked")),
+            Ok(Verdict::Blocked("password_leaked")),
         ),
         (
             403,
             "password_leaked",
             "",
-            Ok(Verdict::Barred("password_leaked")),
+            Ok(Verdict::Blocked("password_leaked")),
         ),
         (
             429,
             "too_many_attempts",
             "",
-            Ok(Verdict::Barred("too_many_attempts")),
+            Ok(Verdict::Blocked("too_many_attempts")),
         ),
         (
             429,
@@ -250,17 +249,12 @@ async fn every_documented_answer_and_others() {
             "something new",
             tried("status 403 unauthorized"),
         ),
-        (
-            500,
-            "server_error",
-            "",
-            not_tried("status 500 server_error"),
-        ),
+        (500, "server_error", "", perhaps("status 500 server_error")),
         (
             500,
             "invalid_grant",
             "Wrong email or password.",
-            not_tried("status 500 invalid_grant"),
+            perhaps("status 500 invalid_grant"),
         ),
         (
             429,
@@ -296,7 +290,7 @@ async fn every_documented_answer_and_others() {
             503,
             "something_new",
             "Wrong email or password.",
-            not_tried("status 503 something_new"),
+            perhaps("status 503 something_new"),
         ),
         (403, "", "", tried("status 403")),
         (
@@ -375,7 +369,7 @@ async fn what_is_no_answer_of_auth0_is_no_verdict() {
         sandbox.auth0.server().clear_exchanges();
         sandbox.auth0.server().faults().next(fault.clone());
         let result = check(&login, PIN).await;
-        let Err(Untold {
+        let Err(NoVerdict {
             error: CallError::Unavailable(why),
             tried,
         }) = &result
@@ -385,7 +379,10 @@ async fn what_is_no_answer_of_auth0_is_no_verdict() {
         assert!(!why.contains(PIN) && !why.contains(EMAIL), "{why}");
         assert_eq!(
             *tried,
-            !matches!(fault, Fault::Answer { status: 500.., .. }),
+            match fault {
+                Fault::Answer { status: 500.., .. } => Tried::Perhaps,
+                _ => Tried::Likely,
+            },
             "{fault:?}: a lost answer may have been one"
         );
         assert_eq!(sandbox.auth0.token_requests(), 1, "{fault:?}");
@@ -395,9 +392,9 @@ async fn what_is_no_answer_of_auth0_is_no_verdict() {
     assert!(
         matches!(
             result,
-            Err(Untold {
+            Err(NoVerdict {
                 error: CallError::Unavailable(_),
-                tried: false
+                tried: Tried::No
             })
         ),
         "not sent: {result:?}"
@@ -416,7 +413,7 @@ async fn the_login_application_asks_where_there_is_one() {
     let without = login(&sandbox, REALM);
     assert_eq!(
         check(&without, PIN).await,
-        untold(false, "status 403 unauthorized_client"),
+        no_verdict(Tried::No, "status 403 unauthorized_client"),
         "its grant is not enabled"
     );
     sandbox
@@ -459,9 +456,9 @@ async fn half_a_login_application_is_named() {
         let mut content = json!({"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET});
         content[half] = json!("x");
         sandbox.aws.set_secret(ID, &content);
-        let Err(Untold {
+        let Err(NoVerdict {
             error,
-            tried: false,
+            tried: Tried::No,
         }) = check(&login(&sandbox, REALM), PIN).await
         else {
             panic!("{half}")
@@ -500,9 +497,9 @@ async fn a_rotated_secret_is_fetched_once() {
             401,
             &json!({"error": error, "error_description": "Unauthorized"}),
         ));
-        let expected = Err(Untold {
+        let expected = Err(NoVerdict {
             error: CallError::Unauthorized,
-            tried: false,
+            tried: Tried::No,
         });
         assert_eq!(check(&login, PIN).await, expected, "{error}");
     }

@@ -97,6 +97,7 @@ async fn attempts_are_counted() {
         a_caller_has_ten_attempts_an_hour_over_all_accounts(),
         untold_callers_share_only_the_attempts_at_an_account(),
         withheld_callers_are_one(),
+        a_pin_at_which_auth0_failed_stays_counted_and_begins_no_lock(),
         a_caller_is_one_however_the_number_is_written(),
         only_wrong_pins_begin_a_lock(),
         twenty_at_once_get_no_more_attempts_than_one_after_the_other(),
@@ -361,6 +362,41 @@ async fn only_wrong_pins_begin_a_lock() {
     scene.auth0().next_for("GET /api/v2/users?", status(500));
     assert!(!right(&scene, CALLER).await && scene.logins() == 8);
     assert!(right(&scene, CALLER).await);
+}
+
+/// Auth0 may have counted the PIN before it failed: our count must not be lower than its own. But
+/// while it fails, the right PIN is refused as well, and that must lock nobody out.
+async fn a_pin_at_which_auth0_failed_stays_counted_and_begins_no_lock() {
+    let scene = Scene::with(4, &[("PIN_ATTEMPTS_CALLER", Some("100"))]).await;
+    let outage = || scene.auth0().always_with("password-realm", status(503));
+    outage();
+    wrong(&scene, 5, CALLER).await;
+    assert_eq!(scene.wrong().await, 5, "Auth0's count may be as high");
+    wrong(&scene, 5, CALLER).await;
+    assert_eq!(scene.wrong().await, 7, "the last attempt is left");
+    scene.auth0().clear();
+    assert!(right(&scene, CALLER).await);
+    // With a known caller, strangers have five attempts.
+    outage();
+    guess(&scene, 1, 8).await;
+    assert_eq!(scene.wrong().await, 4);
+    scene.auth0().clear();
+    guess(&scene, 2, 2).await;
+    assert_eq!(scene.wrong().await, 5, "strangers are locked out");
+    outage();
+    wrong(&scene, 5, CALLER).await;
+    assert_eq!(scene.wrong().await, 8, "the known caller's last is left");
+    scene.auth0().clear();
+    assert!(right(&scene, CALLER).await);
+    // After a lock strangers have one attempt.
+    let_time_pass(&scene, HOUR).await;
+    guess(&scene, 3, 6).await;
+    let_time_pass(&scene, 2 * HOUR).await;
+    outage();
+    guess(&scene, 4, 1).await;
+    scene.auth0().clear();
+    assert_eq!(scene.wrong().await, 5);
+    assert!(heard(&scene, STRANGER).await && !heard(&scene, STRANGER).await);
 }
 
 async fn twenty_at_once_get_no_more_attempts_than_one_after_the_other() {

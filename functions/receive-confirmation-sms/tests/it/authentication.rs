@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use sandbox::Sandbox;
 use sandbox::auth0::LinkPage;
 use sandbox::twilio::{ACCOUNT_SID, AUTH_TOKEN};
 use sandbox::wire::client;
+use sandbox::{Sandbox, sms_webhook};
 use serde_json::json;
 
-use crate::scene::{CONFIRMED, PHONE, Scene, answer, form, replaced};
+use crate::scene::{CONFIRMED, PHONE, Scene, answer, form};
 
 type Params = Vec<(String, String)>;
 
@@ -32,98 +32,26 @@ fn secret_fetches(scene: &Scene) -> usize {
 }
 
 #[tokio::test]
-async fn a_wrong_signature_is_refused_and_nothing_happens() {
+async fn every_signature_parameter_and_byte_counts() {
     let scene = Scene::start().await;
     scene.verification(LinkPage::Form).await;
-    let (params, url) = (scene.inbound("YES"), scene.lambda.url());
-    let good = scene.sandbox.twilio.sign(url, &params);
-    let another_url = scene
-        .sandbox
-        .twilio
-        .sign("https://hooks.example.com/", &params);
-    let tampered = format!(
-        "{}{}",
-        if good.starts_with('A') { 'B' } else { 'A' },
-        &good[1..]
-    );
-    let truncated = &good[..good.len() - 4];
-    let quoted = format!("\"{good}\"");
-    let twice = format!("{good},{good}");
-    let unpadded = good.trim_end_matches('=');
-    for signature in [
-        "",
-        "x",
-        "!!!",
-        &good.to_lowercase(),
-        &another_url,
-        &tampered,
-        truncated,
-        &quoted,
-        &twice,
-        unpadded,
-        "AAAAAAAAAAAAAAAAAAAAAAAAAAA=",
-    ] {
-        refused(&scene, 403, &params, url, signature).await;
-    }
-    let missing = client()
-        .post(url)
-        .header("content-type", "application/x-www-form-urlencoded")
-        .body("Body=YES")
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(
-        (
-            missing.status().as_u16(),
-            missing.text().await.unwrap().as_str()
-        ),
-        (403, "")
-    );
-    scene.assert_untouched();
+    sms_webhook::refuses_wrong_signatures(&scene, &scene.inbound("NO")).await;
     assert_eq!(scene.waiting().await, 1);
-    assert_eq!(
-        scene.sandbox.twilio.deliver(params, url).await.messages,
-        [CONFIRMED]
-    );
 }
 
 #[tokio::test]
-async fn every_byte_and_parameter_counts_but_not_their_order() {
+async fn signed_requests_that_are_no_inbound_sms_are_refused() {
     let scene = Scene::start().await;
     scene.verification(LinkPage::Form).await;
-    let (params, url) = (scene.inbound("NO"), scene.lambda.url());
-    let good = scene.sandbox.twilio.sign(url, &params);
-    for name in [
-        "Body",
-        "From",
-        "To",
-        "MessageSid",
-        "AccountSid",
-        "NumSegments",
-    ] {
-        refused(&scene, 403, &replaced(&params, name, "YES"), url, &good).await;
-        let less: Params = params
-            .iter()
-            .filter(|(key, _)| key != name)
-            .cloned()
-            .collect();
-        refused(&scene, 403, &less, url, &good).await;
-    }
-    refused(&scene, 403, &replaced(&params, "Body", "NO "), url, &good).await;
-    refused(&scene, 403, &replaced(&params, "Body", "no"), url, &good).await;
-    let more: Params = [params.clone(), vec![("Extra".to_owned(), String::new())]].concat();
-    refused(&scene, 403, &more, url, &good).await;
-    refused(&scene, 403, &params, &format!("{url}?a=1"), &good).await;
-    let reversed: Params = params.iter().rev().cloned().collect();
-    assert_eq!(
-        scene
-            .sandbox
-            .twilio
-            .deliver_signed(reversed, url, &good)
-            .await
-            .status,
-        200
-    );
+    sms_webhook::refuses_what_is_no_text(&scene, &scene.inbound("YES")).await;
+}
+
+#[tokio::test]
+async fn the_url_counts_as_it_was_registered() {
+    let start = async |url| Scene::with(&[("PUBLIC_URL", Some(url))]).await;
+    let text = |scene: &Scene| scene.inbound("hello");
+    sms_webhook::counts_the_registered_url(start, text).await;
+    sms_webhook::serves_the_path_of_a_proxy(start, text).await;
 }
 
 #[tokio::test]
@@ -229,154 +157,6 @@ async fn a_signature_that_fits_a_request_cut_otherwise_does_not_help() {
             .messages,
         [CONFIRMED]
     );
-}
-
-#[tokio::test]
-async fn signed_requests_that_are_no_inbound_sms_are_refused() {
-    let scene = Scene::start().await;
-    scene.verification(LinkPage::Form).await;
-    let (params, url) = (scene.inbound("YES"), scene.lambda.url());
-    let other_account = format!("AC{}", "f".repeat(32));
-    for (name, value) in [
-        ("AccountSid", other_account.as_str()),
-        ("AccountSid", ""),
-        ("MessageSid", ""),
-        ("MessageSid", "SM1"),
-        ("MessageSid", &format!("CA{}", "0".repeat(32))),
-        ("MessageSid", &format!("SM{}", "g".repeat(32))),
-        ("MessageSid", &format!("SM{}#x", "0".repeat(30))),
-    ] {
-        let params = replaced(&params, name, value);
-        refused(
-            &scene,
-            403,
-            &params,
-            url,
-            &scene.sandbox.twilio.sign(url, &params),
-        )
-        .await;
-    }
-    for name in ["AccountSid", "MessageSid", "From", "To", "Body"] {
-        let params: Params = params
-            .iter()
-            .filter(|(key, _)| key != name)
-            .cloned()
-            .collect();
-        refused(
-            &scene,
-            403,
-            &params,
-            url,
-            &scene.sandbox.twilio.sign(url, &params),
-        )
-        .await;
-        let array: Params = [params, vec![(format!("{name}[]"), "YES".to_owned())]].concat();
-        refused(
-            &scene,
-            403,
-            &array,
-            url,
-            &scene.sandbox.twilio.sign(url, &array),
-        )
-        .await;
-    }
-}
-
-#[tokio::test]
-async fn the_url_counts_as_it_was_registered_with_or_without_port_and_slash() {
-    for (public_url, accepted, not) in [
-        (
-            "https://hooks.example.com",
-            vec![
-                "https://hooks.example.com/",
-                "https://hooks.example.com:443/",
-                "https://hooks.example.com",
-            ],
-            vec![
-                "http://hooks.example.com/",
-                "https://hooks.example.com:8443/",
-                "https://hooks.example.com/sms",
-                "https://example.com/",
-            ],
-        ),
-        (
-            "https://hooks.example.com:8443/",
-            vec![
-                "https://hooks.example.com:8443/",
-                "https://hooks.example.com/",
-            ],
-            vec!["https://hooks.example.com:443/"],
-        ),
-        (
-            "https://hooks.example.com/in/sms",
-            vec![
-                "https://hooks.example.com/in/sms/",
-                "https://hooks.example.com/in/sms",
-                "https://hooks.example.com:443/in/sms",
-            ],
-            vec![
-                "https://hooks.example.com/",
-                "https://hooks.example.com/in/",
-                "https://hooks.example.com/in/sms//",
-            ],
-        ),
-    ] {
-        let scene = Scene::with(&[("PUBLIC_URL", Some(public_url))]).await;
-        let local = scene.lambda.url().to_owned();
-        let mut not: Vec<&str> = not;
-        not.push(&local);
-        for (urls, status) in [(accepted, 200), (not, 403)] {
-            for url in urls {
-                let params = scene.inbound("hello");
-                let signature = scene.sandbox.twilio.sign(url, &params);
-                let reply = scene
-                    .sandbox
-                    .twilio
-                    .deliver_signed(params, &local, &signature)
-                    .await;
-                assert_eq!(reply.status, status, "{url} for {public_url}");
-            }
-        }
-    }
-}
-
-/// A behaviour of `CloudFront` for `/in/sms*` hands the path on whole, and the stage of an HTTP API stays in it.
-#[tokio::test]
-async fn a_path_that_a_proxy_leaves_there_is_served_as_the_one_below_it() {
-    let base = "https://hooks.example.com/in/sms";
-    let scene = Scene::with(&[("PUBLIC_URL", Some(base))]).await;
-    for (path, registered, status) in [
-        ("/in/sms", base.to_owned(), 200),
-        ("/in/sms", format!("{base}/"), 200),
-        ("/in/sms/", format!("{base}/"), 200),
-        (
-            "/in/sms/",
-            "https://hooks.example.com:443/in/sms/".to_owned(),
-            200,
-        ),
-        ("/in/sms?a=1", format!("{base}?a=1"), 200),
-        ("/in/sms/?a=1", format!("{base}/?a=1"), 200),
-        ("/", base.to_owned(), 200),
-        ("/", format!("{base}/"), 200),
-        ("/in/sms", "https://hooks.example.com/".to_owned(), 403),
-        ("/in/sms", format!("{base}/in/sms"), 403),
-        ("/in/sms", format!("{base}?a=1"), 403),
-        ("/in", base.to_owned(), 404),
-        ("/in/smsx", base.to_owned(), 404),
-        ("/in/sms//", base.to_owned(), 404),
-        ("/in/sms/x", format!("{base}/x"), 404),
-        ("/in/sms/in/sms", base.to_owned(), 404),
-    ] {
-        let params = scene.inbound("hello");
-        let signature = scene.sandbox.twilio.sign(&registered, &params);
-        let url = format!("{}{path}", scene.lambda.url().trim_end_matches('/'));
-        let reply = scene
-            .sandbox
-            .twilio
-            .deliver_signed(params, &url, &signature)
-            .await;
-        assert_eq!(reply.status, status, "{path}, registered as {registered}");
-    }
 }
 
 /// AWS escapes what Twilio signs as it was registered.

@@ -706,6 +706,10 @@ async fn a_mail_that_was_not_signed_for_its_recipient_where_that_is_demanded() {
     ] {
         assert_eq!(scene.post_mail(&mail).await.status, 200, "{mail:#?}");
     }
+    let mut without = scene.fields(&scene.mail());
+    without.retain(|(name, _)| !name.eq_ignore_ascii_case("to"));
+    set(&mut without, "message-headers", "[]");
+    assert_eq!(scene.post(&without).await.status, 200, "no To header");
 }
 
 #[tokio::test]

@@ -30,28 +30,39 @@ pub enum Verdict {
     WrongPassword,
     /// The user cannot log in this way, whether the password is right or wrong: `mfa_required`,
     /// `password_leaked`, `blocked`, `too_many_attempts`.
-    Barred(&'static str),
+    Blocked(&'static str),
 }
 
 /// Why Auth0 gave no verdict on a password.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Untold {
+pub struct NoVerdict {
     /// The error of the call.
     pub error: CallError,
     /// Whether Auth0 may have checked the password all the same, and counted a wrong one.
-    pub tried: bool,
+    pub tried: Tried,
 }
 
-impl From<SecretError> for Untold {
+/// Whether Auth0 checked a password and said nothing about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tried {
+    /// Certainly not.
+    No,
+    /// Auth0 failed (5xx), before or after it counted a wrong password.
+    Perhaps,
+    /// The answer was lost or is unknown.
+    Likely,
+}
+
+impl From<SecretError> for NoVerdict {
     fn from(error: SecretError) -> Self {
         untried(error.into())
     }
 }
 
-fn untried(error: CallError) -> Untold {
-    Untold {
+fn untried(error: CallError) -> NoVerdict {
+    NoVerdict {
         error,
-        tried: false,
+        tried: Tried::No,
     }
 }
 
@@ -87,14 +98,14 @@ impl Login {
     /// Tries a password, once.
     ///
     /// # Errors
-    /// [`Untold`].
+    /// [`NoVerdict`].
     pub async fn check(
         &self,
         username: &str,
         password: &SecretString,
         now: SystemTime,
-    ) -> Result<Verdict, Untold> {
-        let is_refused = |untold: &Untold| untold.error == CallError::Unauthorized;
+    ) -> Result<Verdict, NoVerdict> {
+        let is_refused = |no_verdict: &NoVerdict| no_verdict.error == CallError::Unauthorized;
         let attempt = |credentials: Arc<Credentials>| async move {
             self.attempt(&credentials, username, password).await
         };
@@ -106,7 +117,7 @@ impl Login {
         credentials: &Credentials,
         username: &str,
         password: &SecretString,
-    ) -> Result<Verdict, Untold> {
+    ) -> Result<Verdict, NoVerdict> {
         let own = (&credentials.client_id, &credentials.client_secret);
         let (id, secret) = credentials
             .login
@@ -127,8 +138,11 @@ impl Login {
             .header(CONTENT_TYPE, "application/json")
             .body(body.to_string());
         let answer = self.client.send(request, ANSWER_LIMIT, TIMEOUT).await;
-        verdict_of(&answer.map_err(|error| Untold {
-            tried: matches!(error, NoAnswer::Unknown(_)),
+        verdict_of(&answer.map_err(|error| NoVerdict {
+            tried: match error {
+                NoAnswer::Unknown(_) => Tried::Likely,
+                NoAnswer::NotSent(_) => Tried::No,
+            },
             error: CallError::Unavailable(format!("login: {error}")),
         })?)
     }
@@ -136,14 +150,14 @@ impl Login {
 
 /// The meaning of an answer. An unknown error does not count as a wrong password, although it may
 /// have been one.
-fn verdict_of(answer: &Answer) -> Result<Verdict, Untold> {
+fn verdict_of(answer: &Answer) -> Result<Verdict, NoVerdict> {
     #[derive(Deserialize)]
     struct Refusal {
         error: String,
         error_description: Option<String>,
     }
-    let untold = |tried, what: String| {
-        Err(Untold {
+    let no_verdict = |tried, what: String| {
+        Err(NoVerdict {
             tried,
             error: CallError::Unavailable(format!("login: {what}")),
         })
@@ -152,7 +166,7 @@ fn verdict_of(answer: &Answer) -> Result<Verdict, Untold> {
         // A proxy's page is not a login.
         return match answer.json::<serde_json::Map<String, serde_json::Value>>() {
             Some(granted) if granted.contains_key("access_token") => Ok(Verdict::Accepted),
-            _ => untold(true, "unreadable answer".to_owned()),
+            _ => no_verdict(Tried::Likely, "unreadable answer".to_owned()),
         };
     }
     let Some(Refusal {
@@ -160,8 +174,11 @@ fn verdict_of(answer: &Answer) -> Result<Verdict, Untold> {
         error_description,
     }) = answer.json()
     else {
-        // A server that fails has not checked the password.
-        return untold(answer.status < 500, format!("status {}", answer.status));
+        let tried = match answer.status {
+            500.. => Tried::Perhaps,
+            _ => Tried::Likely,
+        };
+        return no_verdict(tried, format!("status {}", answer.status));
     };
     let description = error_description.unwrap_or_default().to_lowercase();
     if (400..500).contains(&answer.status)
@@ -171,12 +188,12 @@ fn verdict_of(answer: &Answer) -> Result<Verdict, Untold> {
         return Ok(Verdict::WrongPassword);
     }
     match (answer.status, error.as_str()) {
-        (401 | 403, "mfa_required") => Ok(Verdict::Barred("mfa_required")),
-        (401 | 403, "password_leaked") => Ok(Verdict::Barred("password_leaked")),
+        (401 | 403, "mfa_required") => Ok(Verdict::Blocked("mfa_required")),
+        (401 | 403, "password_leaked") => Ok(Verdict::Blocked("password_leaked")),
         (401 | 403, "unauthorized") if description.contains("blocked") => {
-            Ok(Verdict::Barred("blocked"))
+            Ok(Verdict::Blocked("blocked"))
         }
-        (429, "too_many_attempts") => Ok(Verdict::Barred("too_many_attempts")),
+        (429, "too_many_attempts") => Ok(Verdict::Blocked("too_many_attempts")),
         (400 | 403, "invalid_grant" | "invalid_user_password") => Ok(Verdict::WrongPassword),
         (401, "invalid_client" | "access_denied" | "unauthorized_client") => {
             Err(untried(CallError::Unauthorized))
@@ -187,11 +204,13 @@ fn verdict_of(answer: &Answer) -> Result<Verdict, Untold> {
                 .filter(|c| c.is_ascii_lowercase() || *c == '_')
                 .take(40)
                 .collect();
-            let untried = status == 429 || status >= 500 || error == "unauthorized_client";
-            untold(
-                !untried,
-                format!("status {status} {word}").trim_end().to_owned(),
-            )
+            let tried = match (status, error) {
+                (429, _) | (_, "unauthorized_client") => Tried::No,
+                (500.., _) => Tried::Perhaps,
+                _ => Tried::Likely,
+            };
+            let what = format!("status {status} {word}");
+            no_verdict(tried, what.trim_end().to_owned())
         }
     }
 }

@@ -1,0 +1,168 @@
+//! Understands a message: the words that confirm, and the words that opt out.
+
+use shared::platform::config::Source;
+use shared::vendors::twilio::webhook::STOP_WORDS;
+use unicode_normalization::UnicodeNormalization as _;
+
+/// A confirmation is a word and a code. A longer message is not one.
+const MAX_REPLY_BYTES: usize = 200;
+
+/// The words that confirm.
+#[derive(Debug)]
+pub(crate) struct Words {
+    normal: Vec<String>,
+    /// The first word as configured, for texts that ask for it.
+    pub(crate) shown: String,
+}
+
+impl Words {
+    /// Reads `CORRECT_SMS_RESPONSE`: a comma list, `YES` by default.
+    pub(crate) fn read(source: &mut Source<'_>) -> Self {
+        let mut listed = source.list("CORRECT_SMS_RESPONSE");
+        if listed.is_empty() {
+            listed.push("YES".to_owned());
+        }
+        let normal: Vec<String> = listed.iter().map(|word| tokens(word).join(" ")).collect();
+        if normal.iter().any(String::is_empty) {
+            source.problem("CORRECT_SMS_RESPONSE holds an entry without a letter");
+        }
+        let mut words = normal.iter().map(String::as_str);
+        if words.any(|word| STOP_WORDS.contains(&word)) {
+            source.problem(
+                "CORRECT_SMS_RESPONSE holds a word that opts out of all texts, such as STOP or END",
+            );
+        }
+        Self {
+            normal,
+            shown: listed.swap_remove(0),
+        }
+    }
+}
+
+/// The meaning of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Intent {
+    /// The person wants no more SMS.
+    OptOut,
+    /// A word that confirms, perhaps with a request's code of four digits.
+    Confirm { code: Option<String> },
+    /// Anything else.
+    Other,
+}
+
+/// Understands a message. Only a configured word confirms, in any case, width and punctuation:
+/// `yes!`, `"ＹＥＳ"`, but not `yes please`.
+pub(crate) fn understand(text: &str, words: &Words) -> Intent {
+    if text.len() > MAX_REPLY_BYTES {
+        return Intent::Other;
+    }
+    let mut tokens = tokens(text);
+    let is_word = |tokens: &[String]| words.normal.contains(&tokens.join(" "));
+    let is_code = |code: &String| code.len() == 4 && code.bytes().all(|byte| byte.is_ascii_digit());
+    // "Yes ❤️": an emoji at the end counts as punctuation, unless the configured word ends with it.
+    while tokens.len() > 1
+        && !is_word(&tokens)
+        && tokens.last().is_some_and(|word| word.chars().all(is_emoji))
+    {
+        tokens.pop();
+    }
+    match tokens.as_slice() {
+        [word] if STOP_WORDS.contains(&word.as_str()) => Intent::OptOut,
+        all if is_word(all) => Intent::Confirm { code: None },
+        [word @ .., code] if is_word(word) && is_code(code) => Intent::Confirm {
+            code: Some(code.clone()),
+        },
+        _ => Intent::Other,
+    }
+}
+
+/// The words of a message, in one form: NFKC, no invisible characters, case folded, no punctuation
+/// around a word.
+fn tokens(text: &str) -> Vec<String> {
+    let unified: String = text
+        .nfkc()
+        .filter(|c| !is_invisible(*c))
+        .flat_map(char::to_lowercase)
+        .collect();
+    let words = unified.split_whitespace();
+    let words = words.map(|word| word.trim_matches(is_punctuation));
+    let words = words.filter(|word| !word.is_empty());
+    words.map(str::to_owned).collect()
+}
+
+/// True for zero-width characters, direction marks, variation selectors, skin tones, the byte order
+/// mark, and controls that are not blanks.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{1f3fb}'..='\u{1f3ff}')
+        || (c.is_control() && !c.is_whitespace())
+}
+
+/// True for pictures and symbols (<https://www.unicode.org/reports/tr51/>).
+fn is_emoji(c: char) -> bool {
+    matches!(c, '\u{203c}' | '\u{2049}' | '\u{20e3}' | '\u{2190}'..='\u{21ff}' | '\u{2300}'..='\u{23ff}' | '\u{2600}'..='\u{27bf}' | '\u{2b00}'..='\u{2bff}' | '\u{1f000}'..='\u{1faff}')
+}
+
+fn is_punctuation(c: char) -> bool {
+    c.is_ascii_punctuation()
+        || matches!(c, '\u{a1}' | '\u{ab}' | '\u{b4}' | '\u{b7}' | '\u{bb}' | '\u{bf}' | '\u{2010}'..='\u{2027}' | '\u{2030}'..='\u{205e}' | '\u{3000}'..='\u{3003}' | '\u{3008}'..='\u{3011}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use shared::platform::config::read;
+
+    fn words(list: &str) -> Words {
+        read(&|_: &str| Some(list.to_owned()), Words::read).unwrap()
+    }
+
+    #[test]
+    fn grammar() {
+        let words = words("YES, Sí, ja tak, 👍");
+        let confirm = |code: Option<&str>| Intent::Confirm {
+            code: code.map(str::to_owned),
+        };
+        let plain = "yes|YES |Yes.|\"yes\"|yes!!|YES\n|ＹＥＳ|\u{a0}yes\u{a0}|y\u{200d}es|\u{feff}yes|¡sí!|si\u{301}|\
+            Ja   tak|👍\u{fe0f}|«YES»|‘yes’|\u{202e}yes|👍🏽|Yes ❤️|yes! 🎉🎉 👍🏿";
+        let other = "| |yes please|yes no|no yes|yesterday|y e s|I said YES yesterday|oui|ja|YES 482|YES 48211|YES 48 21|\
+            4821|YES4821|stop it|yes\0no|YES ٤٨٢١|!!!|❤️|❤️ yes";
+        for (texts, intent) in [
+            (plain, confirm(None)),
+            (
+                "YES 4821|yes, 4821.|ja tak 4821|ＹＥＳ ４８２１",
+                confirm(Some("4821")),
+            ),
+            ("STOP|stop.| Unsubscribe|ＥＮＤ|Quit!|arret", Intent::OptOut),
+            (other, Intent::Other),
+            (&"yes ".repeat(500), Intent::Other),
+        ] {
+            for text in texts.split('|') {
+                assert_eq!(understand(text, &words), intent, "{text:?}");
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn only_the_words_confirm(text in "\\PC{0,40}") {
+            if let Intent::Confirm { .. } = understand(&text, &words("YES")) {
+                let letters: String = text.nfkc().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
+                prop_assert!(letters.strip_prefix("yes").is_some_and(|rest| rest.is_empty() || rest.len() == 4), "{text:?}");
+            }
+        }
+
+        #[test]
+        fn any_text_is_understood(text in any::<String>()) {
+            understand(&text, &words("YES"));
+        }
+    }
+
+    #[test]
+    fn words_that_opt_out_cannot_confirm() {
+        for list in ["END", "yes,!"] {
+            let problems = read(&|_: &str| Some(list.to_owned()), Words::read).unwrap_err();
+            assert_eq!(problems.0.len(), 1, "{list}");
+        }
+    }
+}
