@@ -82,7 +82,7 @@ impl From<NoAnswer> for CallError {
 /// may have Twilio's connection overrides after `#`
 /// (<https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides>).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wiring {
+pub struct Webhooks {
     /// For calls.
     pub voice_url: String,
     /// For the end of a call to the number
@@ -101,14 +101,14 @@ pub struct Owned {
     pub number: E164,
     /// `FriendlyName`: free text, up to 64 characters.
     pub name: String,
-    wiring: Option<Wiring>,
+    webhooks: Option<Webhooks>,
     diverted: bool,
 }
 
 impl Owned {
     /// Whether calls and texts to the number go to this webhook set.
-    pub fn is_wired(&self, wiring: &Wiring) -> bool {
-        !self.diverted && self.wiring.as_ref() == Some(wiring)
+    pub fn has_webhooks(&self, webhooks: &Webhooks) -> bool {
+        !self.diverted && self.webhooks.as_ref() == Some(webhooks)
     }
 }
 
@@ -154,7 +154,7 @@ impl Resource {
         let by_post = by_post(self.voice_method)
             && by_post(self.sms_method)
             && by_post(self.status_callback_method);
-        let wiring = self
+        let webhooks = self
             .voice_url
             .zip(self.status_callback)
             .zip(self.sms_url)
@@ -169,7 +169,7 @@ impl Resource {
             sid: Some(self.sid).filter(|sid| is_sid(sid, &["PN"]))?,
             number,
             name: self.friendly_name.unwrap_or_default(),
-            wiring: wiring.map(|((voice_url, status_url), sms_url)| Wiring {
+            webhooks: webhooks.map(|((voice_url, status_url), sms_url)| Webhooks {
                 voice_url,
                 status_url,
                 sms_url,
@@ -349,11 +349,11 @@ impl Numbers {
         &self,
         number: &E164,
         name: &str,
-        wiring: &Wiring,
+        webhooks: &Webhooks,
         now: SystemTime,
     ) -> Result<Owned, CallError> {
         let form = form(
-            wiring,
+            webhooks,
             &[("PhoneNumber", number.reveal()), ("FriendlyName", name)],
         );
         let call = Call {
@@ -373,10 +373,10 @@ impl Numbers {
     ///
     /// # Errors
     /// [`CallError`].
-    pub async fn wire(
+    pub async fn set_webhooks(
         &self,
         number: &Owned,
-        wiring: &Wiring,
+        webhooks: &Webhooks,
         now: SystemTime,
     ) -> Result<Owned, CallError> {
         let diversions = [
@@ -384,7 +384,7 @@ impl Numbers {
             ("SmsApplicationSid", ""),
             ("TrunkSid", ""),
         ];
-        let form = form(wiring, if number.diverted { &diversions } else { &[] });
+        let form = form(webhooks, if number.diverted { &diversions } else { &[] });
         let call = Call {
             method: Method::POST,
             resource: &resource(&number.sid)?,
@@ -458,14 +458,14 @@ impl Numbers {
     }
 }
 
-fn form(wiring: &Wiring, more: &[(&str, &str)]) -> String {
+fn form(webhooks: &Webhooks, more: &[(&str, &str)]) -> String {
     form_urlencoded::Serializer::new(String::new())
         .extend_pairs(more)
-        .append_pair("VoiceUrl", &wiring.voice_url)
+        .append_pair("VoiceUrl", &webhooks.voice_url)
         .append_pair("VoiceMethod", "POST")
-        .append_pair("StatusCallback", &wiring.status_url)
+        .append_pair("StatusCallback", &webhooks.status_url)
         .append_pair("StatusCallbackMethod", "POST")
-        .append_pair("SmsUrl", &wiring.sms_url)
+        .append_pair("SmsUrl", &webhooks.sms_url)
         .append_pair("SmsMethod", "POST")
         .finish()
 }
