@@ -80,14 +80,8 @@ mod tests {
     #[test]
     fn whose_number_it_is() {
         assert_eq!(owner(&name_of("00u1")), Some("00u1"));
-        for name in [
-            "",
-            "00u1",
-            NAME,
-            "switchboard:a b",
-            "switchboard:../x",
-            "Switchboard:00u1",
-        ] {
+        let names = "|00u1|switchboard:|switchboard:a b|switchboard:../x|Switchboard:00u1";
+        for name in names.split('|') {
             assert_eq!(owner(name), None, "{name}");
         }
         assert!(!is_id(&"x".repeat(41)) && is_id("00u1AbC") && !is_id("a#b"));

@@ -11,13 +11,14 @@
 //! A queued user comes first if the hook named the user or the user's number is unfinished. A user
 //! whom Okta rejected comes last.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use shared::platform::table::{Item, Key, Table, Unavailable, Update, Value, Write, epoch};
 use shared::rules::phone::E164;
 use shared::vendors::twilio::numbers::Owned;
 
 use crate::company_numbers::is_id;
+use crate::progress::Progress;
 
 const DAY: u64 = 86_400;
 /// Longer than any user is absent. For numbers that exist, Twilio and Okta hold the same facts.
@@ -25,11 +26,6 @@ const RETENTION_SECONDS: u64 = 5 * 365 * DAY;
 /// DynamoDB limits an item to 400 KB, and an entry takes 50 bytes. A user without room in the queue
 /// is found among Okta's users.
 pub(crate) const QUEUE: usize = 1_000;
-/// After this many seconds a run visits all users, whatever the last walk found: webhooks may have
-/// changed at Twilio, and a user may have been absent long enough.
-const WALK: u64 = 3_600;
-/// How many seconds Okta's lists may lag behind.
-const BEHIND: u64 = 120;
 
 /// The state of a user's number. A step is written before it is done, and its result after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,43 +89,6 @@ impl Entry {
     pub(crate) fn released(&self) -> Option<&E164> {
         let is_released = matches!(self.stage, Some(Stage::Releasing | Stage::Released));
         self.number.as_ref().filter(|_| is_released)
-    }
-}
-
-/// Where a run stopped.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Progress {
-    /// The next page of Okta's users; `None`: the next run begins with the first page.
-    pub(crate) next: Option<String>,
-    /// The last user who was checked for a departure. The next run continues after this one.
-    pub(crate) last_departed: Option<String>,
-    /// A hash of the skipped users and the reasons.
-    pub(crate) skipped: Option<String>,
-    /// Okta does not take (any more) numbers into profiles, as far as is known.
-    pub(crate) refused: bool,
-    /// The last walk through all users, if it found nothing to do.
-    pub(crate) quiet: Option<Quiet>,
-}
-
-/// A walk through all users that found nothing to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Quiet {
-    /// When the walk began (epoch seconds).
-    pub(crate) walked_at: u64,
-    /// When the last run began that has checked all changes since the walk (epoch seconds).
-    pub(crate) looked_at: u64,
-    /// A hash of the walk's settings.
-    pub(crate) settings: String,
-}
-
-impl Progress {
-    /// The time from which changes count, if only changed users need a visit.
-    pub(crate) fn quiet_since(&self, settings: &str, now: SystemTime) -> Option<SystemTime> {
-        let quiet = self.quiet.as_ref()?;
-        let age = epoch(now).checked_sub(quiet.walked_at)?;
-        let holds = age < WALK && quiet.settings == settings && self.next.is_none();
-        let since = Duration::from_secs(quiet.looked_at.saturating_sub(BEHIND));
-        holds.then(|| UNIX_EPOCH + since)
     }
 }
 
@@ -198,41 +157,13 @@ impl Ledger<'_> {
     /// Where the last run stopped, and which skipped users it has reported.
     pub(crate) async fn progress(&self) -> Result<Progress, Unavailable> {
         let item = self.table.get(cursor(), self.now).await?;
-        let item = item.unwrap_or_default();
-        let text = |name: &str| item.text(name).map(str::to_owned);
-        let quiet = || {
-            Some(Quiet {
-                walked_at: item.number("walked_at")?,
-                looked_at: item.number("looked_at")?,
-                settings: text("settings")?,
-            })
-        };
-        Ok(Progress {
-            next: text("next"),
-            last_departed: text("farewell"),
-            skipped: text("skipped"),
-            refused: item.number("refused").is_some(),
-            quiet: quiet(),
-        })
+        Ok(Progress::from_item(&item.unwrap_or_default()))
     }
 
     /// Remembers where this run stopped.
     pub(crate) async fn stop_at(&self, progress: Progress) -> Result<(), Unavailable> {
-        let quiet = progress.quiet.as_ref();
-        let attributes: [(&str, Option<Value>); 7] = [
-            ("next", progress.next.map(Value::from)),
-            ("farewell", progress.last_departed.map(Value::from)),
-            ("skipped", progress.skipped.map(Value::from)),
-            ("refused", progress.refused.then_some(Value::from(1))),
-            ("walked_at", quiet.map(|quiet| quiet.walked_at.into())),
-            ("looked_at", quiet.map(|quiet| quiet.looked_at.into())),
-            (
-                "settings",
-                quiet.map(|quiet| quiet.settings.as_str().into()),
-            ),
-        ];
         let update = Update::new(cursor()).set("expires_at", epoch(self.now) + DAY);
-        let attributes = attributes.into_iter();
+        let attributes = progress.into_attributes().into_iter();
         let update = attributes.fold(update, |update, (name, value)| match value {
             Some(value) => update.set(name, value),
             None => update.remove(name),
@@ -408,32 +339,5 @@ impl Ledger<'_> {
             return Ok(());
         }
         self.table.update_all(vec![one, other]).await.map(drop)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_walk_is_spared_for_an_hour_while_nothing_else_changed() {
-        let at = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);
-        let quiet = Quiet {
-            walked_at: 10_000,
-            looked_at: 11_000,
-            settings: "a".to_owned(),
-        };
-        let mut progress = Progress {
-            quiet: Some(quiet),
-            ..Progress::default()
-        };
-        assert_eq!(progress.quiet_since("a", at(13_599)), Some(at(10_880)));
-        assert_eq!(progress.quiet_since("a", at(13_600)), None);
-        let wrong_clock = at(9_999);
-        assert_eq!(progress.quiet_since("a", wrong_clock), None);
-        assert_eq!(progress.quiet_since("b", at(12_000)), None);
-        assert_eq!(Progress::default().quiet_since("a", at(12_000)), None);
-        progress.next = Some("page".to_owned());
-        assert_eq!(progress.quiet_since("a", at(12_000)), None);
     }
 }

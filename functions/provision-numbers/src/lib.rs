@@ -27,6 +27,7 @@ mod ledger;
 mod number;
 mod phone_reader;
 mod plan;
+mod progress;
 mod release;
 mod report;
 mod run;

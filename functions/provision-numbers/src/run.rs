@@ -9,8 +9,9 @@ use shared::vendors::okta::users::{NextPage, User, Users};
 
 use crate::App;
 use crate::company_numbers::CompanyNumbers;
-use crate::ledger::{Entry, Ledger, Progress, QUEUE};
+use crate::ledger::{Entry, Ledger, QUEUE};
 use crate::plan::{self, NumberState, Plan, Rules};
+use crate::progress::Progress;
 use crate::report::Report;
 use crate::settings::Settings;
 use crate::stock::Stock;

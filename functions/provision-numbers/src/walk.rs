@@ -24,8 +24,9 @@ use shared::vendors::okta::users::{NextPage, Page};
 
 use crate::App;
 use crate::company_numbers::{CompanyNumbers, is_id};
-use crate::ledger::{Entry, Progress, Quiet, Waiting};
+use crate::ledger::{Entry, Waiting};
 use crate::plan::Number;
+use crate::progress::{Progress, Quiet};
 use crate::report::{Report, Skipped};
 use crate::run::{Clock, Run, Scope, Stop, is_general, is_limit};
 
