@@ -56,7 +56,7 @@ impl Run<'_> {
         entry: &Entry,
     ) -> Result<bool, Stop> {
         let (webhooks, id) = (&self.settings.webhooks, user.id.as_str());
-        let Some((owned, new)) = self.acquire(user, entry).await? else {
+        let Some(owned) = self.acquire(user, entry).await? else {
             // A dry run buys nothing. In a real run the mobile number is rewritten now: it need not
             // wait for the purchase.
             self.clean(id, clean).await?;
@@ -77,22 +77,11 @@ impl Run<'_> {
             }
         }
         self.ledger().advance(id, Stage::Wired).await?;
-        if new {
-            // During the purchase an administrator may have given the user a number by hand.
-            let user = match self.user(id).await {
-                Ok(user) => user,
-                Err(error) => return self.okta_failed(id, "record", error).await,
-            };
-            if self.plan(&user, entry).number != Number::Needed {
-                let reason = "the user no longer needs the number just bought";
-                return Ok(self.report.fail(id, "record", reason));
-            }
-        }
-        self.record(id, &owned, clean).await
+        self.record(id, &owned.number, clean, entry).await
     }
 
-    /// The user's number, and true if it is new. `None` if there is none.
-    async fn acquire(&mut self, user: &User, entry: &Entry) -> Result<Option<(Owned, bool)>, Stop> {
+    /// The user's number. `None` if there is none.
+    async fn acquire(&mut self, user: &User, entry: &Entry) -> Result<Option<Owned>, Stop> {
         let id = user.id.as_str();
         let known = match (self.company_numbers.assigned.get(id), &entry.sid) {
             (Some(owned), _) => Some(owned.clone()),
@@ -108,16 +97,14 @@ impl Run<'_> {
             (None, None) => None,
         };
         let Some(owned) = known else {
-            let bought = self.buy(user, entry).await?;
-            return Ok(bought.map(|owned| (owned, true)));
+            return self.buy(user, entry).await;
         };
         // A purchase that had no answer is reported now.
         if entry.stage == Some(Stage::Planned) {
-            let owned = self.bought(id, owned).await?;
-            return Ok(Some((owned, false)));
+            return self.bought(id, owned).await.map(Some);
         }
         self.ledger().hold(id, &owned, Stage::Bought).await?;
-        Ok(Some((owned, false)))
+        Ok(Some(owned))
     }
 
     async fn bought(&mut self, id: &str, owned: Owned) -> Result<Owned, Stop> {
@@ -144,7 +131,7 @@ impl Run<'_> {
             self.report.remaining += 1;
             return Ok(None);
         }
-        if self.doubts() && !settings.dry_run && !self.okta_takes_numbers(user).await? {
+        if self.doubts() && !settings.dry_run && !self.okta_takes_numbers(id, entry).await? {
             return Ok(None);
         }
         // The first purchase may have succeeded although no answer came. Buying the same number
@@ -199,26 +186,13 @@ impl Run<'_> {
     /// After a number that could not be recorded: tries whether the next one could be, before it is
     /// paid for, by writing what stands there. Okta might refuse a change of nothing, whoever it is
     /// for.
-    async fn okta_takes_numbers(&mut self, user: &User) -> Result<bool, Stop> {
-        let id = user.id.as_str();
-        // The profile is read right before, and again after a wait for Okta's limit: a number that
-        // somebody enters by hand meanwhile must stay.
-        let tried = self.okta(async |users, now| {
-            let current = users.get(id, now).await?;
-            let unchanged = current.primary_phone == user.primary_phone;
-            if unchanged {
-                let standing = primary_number(&current);
-                let same = [(Attribute::PrimaryPhone, standing.as_ref())];
-                users.update(id, &same, now).await?;
-            }
-            Ok(unchanged)
-        });
-        match tried.await {
-            Ok(true) => {
+    async fn okta_takes_numbers(&mut self, id: &str, entry: &Entry) -> Result<bool, Stop> {
+        match self.write_primary_phone(id, None, entry).await {
+            Ok(Some(_)) => {
                 self.succeeded("record");
                 Ok(true)
             }
-            Ok(false) => Ok(false),
+            Ok(None) => Ok(false),
             Err(error) => self.okta_failed(id, "record", error).await,
         }
     }
@@ -306,22 +280,50 @@ impl Run<'_> {
     async fn record(
         &mut self,
         id: &str,
-        owned: &Owned,
+        number: &E164,
         clean: Option<&E164>,
+        entry: &Entry,
     ) -> Result<bool, Stop> {
         // In its own call: a mobile number from another directory cannot be written, and must not
         // prevent this change.
-        let changed = self.change(id, Attribute::PrimaryPhone, &owned.number);
-        let user = match changed.await {
-            Ok(user) => user,
-            Err(error) => return self.okta_failed(id, "record", error).await,
+        let written = self.write_primary_phone(id, Some(number), entry).await;
+        let Some(written) = written.transpose() else {
+            let reason = "the user no longer needs the number just bought";
+            return Ok(self.report.fail(id, "record", reason));
         };
-        self.succeeded("record");
-        if !is_written(&user, Attribute::PrimaryPhone, &owned.number) {
-            return Ok(self.report.fail(id, "record", "Okta keeps another number"));
+        let attribute = Attribute::PrimaryPhone;
+        match self.confirmed(id, attribute, number, written).await {
+            Err(error) => self.okta_failed(id, "record", error).await,
+            Ok(user) => {
+                self.succeeded("record");
+                if !is_written(&user, attribute, number) {
+                    return Ok(self.report.fail(id, "record", "Okta keeps another number"));
+                }
+                self.ledger().advance(id, Stage::Recorded).await?;
+                self.clean(id, clean).await
+            }
         }
-        self.ledger().advance(id, Stage::Recorded).await?;
-        self.clean(id, clean).await
+    }
+
+    /// Writes a number (`None`: what stands there) into the profile of a user who still needs one.
+    /// The profile is read right before, and again after a wait for Okta's limit: an administrator
+    /// may enter a number by hand meanwhile. Returns `None` if nothing was written.
+    async fn write_primary_phone(
+        &self,
+        id: &str,
+        number: Option<&E164>,
+        entry: &Entry,
+    ) -> Result<Option<User>, Okta> {
+        let write = self.okta(async |users, now| {
+            let current = users.get(id, now).await?;
+            if self.plan(&current, entry).number != Number::Needed {
+                return Ok(None);
+            }
+            let standing = primary_number(&current);
+            let change = [(Attribute::PrimaryPhone, number.or(standing.as_ref()))];
+            users.update(id, &change, now).await.map(Some)
+        });
+        write.await
     }
 
     /// Rewrites a mobile number in E.164. Returns true if nothing is left to do.
@@ -330,8 +332,11 @@ impl Run<'_> {
             return Ok(true);
         };
         if !self.settings.dry_run {
-            match self.change(id, Attribute::MobilePhone, mobile).await {
-                Ok(user) if is_written(&user, Attribute::MobilePhone, mobile) => {
+            let attribute = Attribute::MobilePhone;
+            let change = [(attribute, Some(mobile))];
+            let changed = self.okta(async |users, now| users.update(id, &change, now).await);
+            match self.confirmed(id, attribute, mobile, changed.await).await {
+                Ok(user) if is_written(&user, attribute, mobile) => {
                     self.succeeded("clean");
                     tracing::info!(
                         "Cleaned up the formatting of a phone number ({mobile}) for {id}."
@@ -353,36 +358,22 @@ impl Run<'_> {
         Ok(true)
     }
 
-    /// Changes a profile. If no answer comes, reads the profile to see whether the change was made.
-    async fn change(&self, id: &str, attribute: Attribute, number: &E164) -> Result<User, Okta> {
-        let changes = [(attribute, Some(number))];
-        let change = self.okta(async |users, now| users.update(id, &changes, now).await);
-        match change.await {
+    /// The result of a change. If no answer came, reads the profile to see whether the change was
+    /// made.
+    async fn confirmed(
+        &self,
+        id: &str,
+        attribute: Attribute,
+        number: &E164,
+        result: Result<User, Okta>,
+    ) -> Result<User, Okta> {
+        match result {
             Err(error @ Okta::Unavailable(_)) => match self.user(id).await {
                 Ok(user) if is_written(&user, attribute, number) => Ok(user),
                 _ => Err(error),
             },
             result => result,
         }
-    }
-
-    /// Corrects the record of a user who needs nothing: an earlier run ended too soon, or the user
-    /// came back in time.
-    pub(crate) async fn settle(&mut self, user: &User, entry: &Entry) -> Result<(), Stop> {
-        let Some(owned) = self.company_numbers.assigned.get(&user.id) else {
-            return Ok(());
-        };
-        let recorded = is_written(user, Attribute::PrimaryPhone, &owned.number);
-        let stage = if recorded {
-            Stage::Recorded
-        } else {
-            Stage::Wired
-        };
-        let open = entry.stage.is_some_and(|known| known != stage) || entry.gone_since.is_some();
-        if open {
-            self.ledger().hold(&user.id, owned, stage).await?;
-        }
-        Ok(())
     }
 }
 

@@ -3,7 +3,7 @@
 use shared::vendors::okta::CallError;
 use shared::vendors::okta::users::{Status, User};
 
-use crate::ledger::Entry;
+use crate::ledger::{Entry, Stage};
 use crate::plan::{self, Number, Plan};
 use crate::run::{Run, Stop};
 
@@ -78,6 +78,25 @@ impl Run<'_> {
         }
         self.settle(user, entry).await?;
         Ok(self.clean(id, plan.clean.as_ref()).await? && !deferred)
+    }
+
+    /// Corrects the record of a user who needs nothing: an earlier run ended too soon, or the user
+    /// came back in time.
+    async fn settle(&mut self, user: &User, entry: &Entry) -> Result<(), Stop> {
+        let Some(owned) = self.company_numbers.assigned.get(&user.id) else {
+            return Ok(());
+        };
+        let recorded = user.primary_phone.as_deref() == Some(owned.number.reveal());
+        let stage = if recorded {
+            Stage::Recorded
+        } else {
+            Stage::Wired
+        };
+        let open = entry.stage.is_some_and(|known| known != stage) || entry.gone_since.is_some();
+        if open {
+            self.ledger().hold(&user.id, owned, stage).await?;
+        }
+        Ok(())
     }
 
     /// True if a user who needs a number must wait for another run: no number waits for this user,

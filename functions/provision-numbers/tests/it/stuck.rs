@@ -190,31 +190,39 @@ async fn whether_okta_takes_a_number_is_tried_with_what_stands_there() {
     );
 }
 
-/// Somebody enters a number after the run has read the profile and before it tries.
+/// By an administrator, after the run has read the profile: before it tries whether Okta takes
+/// numbers, and before it records a number that an earlier run bought.
 #[tokio::test]
-async fn what_is_tried_overwrites_no_number_entered_meanwhile() {
-    let scene = Scene::new().await;
-    let (okta, twilio) = (&scene.sandbox.okta, &scene.sandbox.twilio);
-    okta.hire("Boss", CLEAN_MOBILE, "");
-    let faults = okta.server().faults();
-    faults.next_with("profile", answer(403, REFUSED));
-    scene.run().await;
-    let ann = okta.hire("Ann", CLEAN_MOBILE, "");
-    let read = format!("GET /api/v1/users/{ann}");
-    faults.next_for(&read, Fault::Trickle(Duration::from_millis(1)));
-    let by_hand = async {
-        let is_read =
-            |exchange: &Exchange| exchange.target.contains(&ann) && exchange.took > Duration::ZERO;
-        wait_until(|| okta.server().exchanges().iter().any(is_read)).await;
-        okta.set_profile(&ann, "primaryPhone", json!("+13024820000"));
-    };
-    let (report, ()) = tokio::join!(scene.run(), by_hand);
-    assert_eq!(scene.profile(&ann, "primaryPhone"), "+13024820000");
-    assert_eq!(
-        (&report["failed"], twilio.purchases()),
-        (&json!([]), 1),
-        "{report}"
-    );
+async fn a_number_entered_meanwhile_is_not_overwritten() {
+    for bought_before in [false, true] {
+        let scene = Scene::new().await;
+        let (okta, twilio) = (&scene.sandbox.okta, &scene.sandbox.twilio);
+        let boss = okta.hire("Boss", CLEAN_MOBILE, "");
+        let faults = okta.server().faults();
+        faults.next_with("profile", answer(403, REFUSED));
+        scene.run().await;
+        okta.server().clear_exchanges();
+        let id = if bought_before {
+            boss
+        } else {
+            okta.hire("Ann", CLEAN_MOBILE, "")
+        };
+        let slowly = Fault::Trickle(Duration::from_millis(1));
+        faults.next_for(&format!("GET /api/v1/users/{id}"), slowly);
+        let by_hand = async {
+            let is_read = |exchange: &Exchange| {
+                exchange.target.contains(&id) && exchange.took > Duration::ZERO
+            };
+            wait_until(|| okta.server().exchanges().iter().any(is_read)).await;
+            okta.set_profile(&id, "primaryPhone", json!("+13024820000"));
+        };
+        let (report, ()) = tokio::join!(scene.run(), by_hand);
+        assert_eq!(scene.profile(&id, "primaryPhone"), "+13024820000");
+        let reason = &report["failed"][0]["reason"];
+        let expected = "the user no longer needs the number just bought";
+        assert_eq!(reason == expected, bought_before, "{report}");
+        assert_eq!(twilio.purchases(), 1, "{report}");
+    }
 }
 
 #[tokio::test]
