@@ -14,7 +14,7 @@ use shared::platform::reply::{Failure, Reply};
 use shared::platform::request::Request;
 use shared::platform::secrets::{self, Content, Keys, Secret};
 
-use crate::decide::is_id;
+use crate::company_numbers::is_id;
 use crate::ledger::Ledger;
 
 /// Okta waits 3 s.
@@ -69,14 +69,13 @@ struct Target {
 pub(crate) async fn answer(
     request: &Request,
     secret: &Secret<Credentials>,
-    ledger: &Ledger,
-    now: SystemTime,
+    ledger: &Ledger<'_>,
 ) -> Reply {
     match (request.path(), request.method()) {
         ("/okta", "GET") => verification(request),
         ("/okta", "POST") => {
             let within = TIME.min(request.remaining(Duration::from_millis(200)));
-            let taken = tokio::time::timeout(within, take(request, secret, ledger, now)).await;
+            let taken = tokio::time::timeout(within, take(request, secret, ledger)).await;
             taken
                 .unwrap_or_else(|_| Err(Reply::empty(503, "late")))
                 .unwrap_or_else(|refusal| refusal)
@@ -105,11 +104,10 @@ fn verification(request: &Request) -> Reply {
 async fn take(
     request: &Request,
     secret: &Secret<Credentials>,
-    ledger: &Ledger,
-    now: SystemTime,
+    ledger: &Ledger<'_>,
 ) -> Result<Reply, Reply> {
     request.expect_post("/okta", &["application/json"], BODY_LIMIT)?;
-    authenticate(request, secret, now).await?;
+    authenticate(request, secret, ledger.now).await?;
     let malformed = || Reply::refused(400, "malformed_body");
     let delivery: Delivery = serde_json::from_slice(request.body()).map_err(|_| malformed())?;
     let plain = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_');
@@ -121,7 +119,7 @@ async fn take(
         return Ok(Reply::empty(200, "ignored"));
     }
     let new = ledger
-        .announce(&delivery.event_id, &users, now)
+        .announce(&delivery.event_id, &users)
         .await
         .map_err(Failure::from)?;
     Ok(Reply::empty(200, if new { "noted" } else { "duplicate" }).field("users", users.len()))
@@ -136,10 +134,8 @@ async fn authenticate(
     let given = request
         .header("authorization")
         .map(str::trim)
-        .filter(|given| !given.is_empty());
-    let Some(given) = given else {
-        return Err(Reply::refused(401, "credential_missing"));
-    };
+        .filter(|given| !given.is_empty())
+        .ok_or_else(|| Reply::refused(401, "credential_missing"))?;
     let bare = request.bearer().unwrap_or(given);
     let fits = |Credentials(known): &Credentials| {
         let known = known.expose_secret().trim();

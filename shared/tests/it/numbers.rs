@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use shared::platform::runtime::now;
 use shared::platform::secrets::Secret;
 use shared::rules::phone::E164;
-use shared::vendors::twilio::numbers::{Available, CallError, Numbers, Wiring};
+use shared::vendors::twilio::numbers::{Available, CallError, Numbers, Webhooks};
 
 const NAME: &str = "switchboard:00u1";
 
@@ -27,8 +27,8 @@ fn numbers(sandbox: &Sandbox) -> Numbers {
     Numbers::new(http, sandbox.twilio.server().url().parse().unwrap(), secret)
 }
 
-fn wiring() -> Wiring {
-    Wiring {
+fn webhooks() -> Webhooks {
+    Webhooks {
         voice_url: "https://x.on.aws/#rc=3&rp=5xx,ct,rt".to_owned(),
         status_url: "https://x.on.aws/status#rc=3&rp=5xx,ct,rt".to_owned(),
         sms_url: "https://y.on.aws/".to_owned(),
@@ -41,7 +41,7 @@ fn number(text: &str) -> E164 {
 
 async fn buy(numbers: &Numbers) -> Result<E164, CallError> {
     numbers
-        .buy(&number("+14155550101"), NAME, &wiring(), now())
+        .buy(&number("+14155550101"), NAME, &webhooks(), now())
         .await
         .map(|owned| owned.number)
 }
@@ -61,10 +61,10 @@ async fn a_number_is_found_bought_found_again_and_released() {
         )
     );
     let bought = numbers
-        .buy(&found[0].number, NAME, &wiring(), now())
+        .buy(&found[0].number, NAME, &webhooks(), now())
         .await
         .unwrap();
-    assert!(bought.is_wired(&wiring()) && bought.name == NAME);
+    assert!(bought.has_webhooks(&webhooks()) && bought.name == NAME);
     assert_eq!(
         numbers.list(Some(NAME), now()).await.unwrap().as_slice(),
         std::slice::from_ref(&bought)
@@ -93,13 +93,13 @@ async fn what_stands_in_the_way_of_the_webhooks_is_taken_away() {
     ] {
         let sid = sandbox.twilio.own("+14155550100", &[fields]);
         let owned = numbers.get(&sid, now()).await.unwrap();
-        assert!(!owned.is_wired(&wiring()), "{fields:?}");
+        assert!(!owned.has_webhooks(&webhooks()), "{fields:?}");
         assert!(
             numbers
-                .wire(&owned, &wiring(), now())
+                .set_webhooks(&owned, &webhooks(), now())
                 .await
                 .unwrap()
-                .is_wired(&wiring()),
+                .has_webhooks(&webhooks()),
             "{fields:?}"
         );
     }

@@ -5,6 +5,7 @@
 mod crashes;
 mod hook;
 mod leavers;
+mod order;
 mod refusals;
 mod runs;
 mod scale;

@@ -5,13 +5,9 @@ use std::time::Duration;
 use sandbox::wire::Exchange;
 use serde_json::{Value, json};
 
-use crate::scene::{CLEAN_MOBILE, Scene, answer, did};
-
-const REFUSED: &str = r#"{"errorCode":"E0000006"}"#;
-
-fn len(list: &Value) -> usize {
-    list.as_array().unwrap().len()
-}
+use crate::scene::{
+    CLEAN_MOBILE, REFUSED, Scene, answer, did, hire_a_settled_thousand, len, queue,
+};
 
 /// Employees with numbers that lead elsewhere.
 fn moved(scene: &Scene, n: usize) -> Vec<String> {
@@ -314,15 +310,7 @@ async fn remaining_is_true() {
 async fn where_nobody_changed_among_many_okta_is_asked_one_question() {
     let scene = Scene::new().await;
     let (okta, twilio) = (&scene.sandbox.okta, &scene.sandbox.twilio);
-    for n in 0..1_000 {
-        let id = okta.hire(
-            &format!("User{n}"),
-            &format!("+4520{n:06}"),
-            &format!("+4530{n:06}"),
-        );
-        // Long ago.
-        okta.set_last_updated(&id, Duration::ZERO);
-    }
+    hire_a_settled_thousand(&scene);
     let asked = async || {
         okta.server().clear_exchanges();
         twilio.server().clear_exchanges();
@@ -355,8 +343,7 @@ async fn where_nobody_changed_among_many_okta_is_asked_one_question() {
     // The hook's users do not wait for a walk.
     let bob = okta.hire("Bob", CLEAN_MOBILE, "");
     okta.set_last_updated(&bob, Duration::ZERO);
-    let queue = json!({ "pk": { "S": "number#new" }, "sk": { "S": "queue" }, format!("u_{bob}"): { "M": { "queued_at": { "N": "1" } } } });
-    scene.sandbox.aws.put(queue).await;
+    queue(&scene, std::slice::from_ref(&bob)).await;
     let (report, ..) = asked().await;
     assert_eq!(report["purchased"][0]["user"], json!(bob), "{report}");
     // All users are walked through again after an hour.

@@ -191,3 +191,49 @@ pub(crate) fn did(report: &Value) -> usize {
 pub(crate) fn days_ago(days: u64) -> Duration {
     sandbox::now().saturating_sub(Duration::from_hours(24 * days))
 }
+
+/// Okta does not permit it with this user.
+pub(crate) const REFUSED: &str = r#"{"errorCode":"E0000006"}"#;
+
+/// How many there are.
+pub(crate) fn len(list: &Value) -> usize {
+    list.as_array().unwrap().len()
+}
+
+/// Whoever failed, in the order of their turns.
+pub(crate) fn failed(report: &Value) -> Vec<&str> {
+    let failed = report["failed"].as_array().unwrap();
+    failed
+        .iter()
+        .map(|failed| failed["user"].as_str().unwrap())
+        .collect()
+}
+
+/// The next run gets this answer to its question for each of these users.
+pub(crate) fn answer_for(scene: &Scene, ids: &[String], status: u16, body: &str) {
+    let faults = scene.sandbox.okta.server().faults();
+    faults.clear();
+    for id in ids {
+        faults.next_for(&format!("GET /api/v1/users/{id}"), answer(status, body));
+    }
+}
+
+/// Queues users, as the hook does it.
+pub(crate) async fn queue(scene: &Scene, ids: &[String]) {
+    let mut item = json!({ "pk": { "S": "number#new" }, "sk": { "S": "queue" } });
+    for (n, id) in ids.iter().enumerate() {
+        item[format!("u_{id}")] = json!({ "M": { "queued_at": { "N": (n + 1).to_string() } } });
+    }
+    scene.sandbox.aws.put(item).await;
+}
+
+/// A thousand employees who need nothing and have not changed for long. Between two walks, runs ask
+/// Okta only for those who have.
+pub(crate) fn hire_a_settled_thousand(scene: &Scene) {
+    let okta = &scene.sandbox.okta;
+    for n in 0..1_000 {
+        let [mobile, number] = ["20", "30"].map(|kind| format!("+45{kind}{n:06}"));
+        let id = okta.hire(&format!("User{n}"), &mobile, &number);
+        okta.set_last_updated(&id, Duration::ZERO);
+    }
+}

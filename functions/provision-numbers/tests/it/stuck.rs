@@ -3,43 +3,13 @@
 use std::time::Duration;
 
 use sandbox::twilio::Stock;
-use sandbox::wire::Fault;
+use sandbox::wire::{Exchange, Fault};
 use serde_json::{Value, json};
 
-use crate::scene::{CLEAN_MOBILE, MOBILE, Scene, answer, days_ago, did};
-
-const REFUSED: &str = r#"{"errorCode":"E0000006"}"#;
-
-fn len(list: &Value) -> usize {
-    list.as_array().unwrap().len()
-}
-
-/// Whoever failed, in the order of their turns.
-fn failed(report: &Value) -> Vec<&str> {
-    let failed = report["failed"].as_array().unwrap();
-    failed
-        .iter()
-        .map(|failed| failed["user"].as_str().unwrap())
-        .collect()
-}
-
-/// The next run gets this answer to its question for each of these users.
-fn answer_for(scene: &Scene, ids: &[String], status: u16, body: &str) {
-    let faults = scene.sandbox.okta.server().faults();
-    faults.clear();
-    for id in ids {
-        faults.next_for(&format!("GET /api/v1/users/{id}"), answer(status, body));
-    }
-}
-
-/// As the hook does it.
-async fn queue(scene: &Scene, ids: &[String]) {
-    let mut item = json!({ "pk": { "S": "number#new" }, "sk": { "S": "queue" } });
-    for (n, id) in ids.iter().enumerate() {
-        item[format!("u_{id}")] = json!({ "M": { "queued_at": { "N": (n + 1).to_string() } } });
-    }
-    scene.sandbox.aws.put(item).await;
-}
+use crate::scene::{
+    CLEAN_MOBILE, MOBILE, REFUSED, Scene, answer, answer_for, days_ago, did, failed,
+    hire_a_settled_thousand, wait_until,
+};
 
 #[tokio::test]
 async fn six_whom_okta_always_refuses_keep_no_run_from_its_end() {
@@ -50,11 +20,7 @@ async fn six_whom_okta_always_refuses_keep_no_run_from_its_end() {
     let number = scene.profile(&gone, "primaryPhone");
     okta.set_status(&gone, "DEPROVISIONED");
     okta.set_status_changed(&gone, days_ago(31));
-    for n in 0..1_000 {
-        let [mobile, number] = ["20", "30"].map(|kind| format!("+45{kind}{n:06}"));
-        let id = okta.hire(&format!("User{n}"), &mobile, &number);
-        okta.set_last_updated(&id, Duration::ZERO);
-    }
+    hire_a_settled_thousand(&scene);
     let bosses: Vec<String> = (0..6)
         .map(|n| okta.hire(&format!("Boss{n}"), &format!("+1302555{n:04}"), ""))
         .collect();
@@ -86,106 +52,6 @@ async fn six_whom_okta_always_refuses_keep_no_run_from_its_end() {
     assert_eq!(run().await["complete"], json!(true));
     okta.server().clear_exchanges();
     assert_eq!((did(&run().await), okta.server().exchanges().len()), (0, 1));
-}
-
-#[tokio::test]
-async fn users_whom_okta_cannot_answer_for_come_after_all_others() {
-    for queued in [false, true] {
-        let scene = Scene::with(&[("MAX_PURCHASES_PER_RUN", Some("50"))]).await;
-        let okta = &scene.sandbox.okta;
-        let ids = okta.hire_many(13);
-        let (broken, fine) = ids.split_at(6);
-        if queued {
-            queue(&scene, &ids).await;
-        }
-        let run = async || {
-            answer_for(&scene, broken, 500, "");
-            scene.run().await
-        };
-        let report = run().await;
-        assert_eq!(failed(&report), broken[..5], "{report}");
-        assert_eq!(
-            (&report["complete"], &report["remaining"]),
-            (&json!(false), &json!(8)),
-            "{report}"
-        );
-        let report = run().await;
-        assert_eq!(len(&report["purchased"]), fine.len(), "{report}");
-        assert!(fine.iter().all(|id| scene.numbers_of(id).len() == 1));
-        assert_eq!(failed(&report).len(), 6, "{report}");
-        okta.server().faults().clear();
-        let report = scene.run().await;
-        assert_eq!(
-            (len(&report["purchased"]), &report["complete"]),
-            (6, &json!(true)),
-            "{report}"
-        );
-        assert!(scene.queue().await.is_empty());
-    }
-}
-
-#[tokio::test]
-async fn those_who_come_last_take_turns() {
-    let scene = Scene::with(&[("MAX_PURCHASES_PER_RUN", Some("50"))]).await;
-    let ids = scene.sandbox.okta.hire_many(12);
-    queue(&scene, &ids).await;
-    let mut item = scene.items("number#new").await.pop().unwrap();
-    for id in &ids {
-        item[format!("u_{id}")]["M"]["refused_at"] = json!({ "N": "1" });
-    }
-    scene.sandbox.aws.put(item).await;
-    let (broken, fine) = ids.split_at(6);
-    answer_for(&scene, broken, 500, "");
-    let report = scene.run().await;
-    assert_eq!(failed(&report), broken[..5], "{report}");
-    assert_eq!(
-        (&report["complete"], &report["remaining"]),
-        (&json!(false), &json!(7)),
-        "{report}"
-    );
-    answer_for(&scene, broken, 500, "");
-    let report = scene.run().await;
-    assert_eq!(
-        (failed(&report)[0], len(&report["purchased"])),
-        (broken[5].as_str(), fine.len()),
-        "{report}"
-    );
-}
-
-/// When Okta answers nothing, nobody in particular is the reason.
-#[tokio::test]
-async fn an_outage_does_not_change_whose_turn_it_is() {
-    let scene = Scene::new().await;
-    let okta = &scene.sandbox.okta;
-    let ids = okta.hire_many(6);
-    queue(&scene, &ids).await;
-    let before = scene.items("number#new").await;
-    okta.server().faults().always(Some(answer(500, "")));
-    let error = scene.try_run().await.unwrap_err();
-    assert!(error.to_string().starts_with("okta_unavailable"), "{error}");
-    assert_eq!(scene.items("number#new").await, before);
-}
-
-#[tokio::test]
-async fn the_queue_is_served_while_okta_has_no_list() {
-    let scene = Scene::new().await;
-    let okta = &scene.sandbox.okta;
-    let [ann, bob] = ["Ann", "Bob"].map(|name| okta.hire(name, CLEAN_MOBILE, ""));
-    queue(&scene, std::slice::from_ref(&ann)).await;
-    okta.server()
-        .faults()
-        .next_for("GET /api/v1/users?", answer(500, ""));
-    let report = scene.run().await;
-    assert_eq!(
-        (
-            &report["purchased"][0]["user"],
-            len(&report["purchased"]),
-            &report["complete"]
-        ),
-        (&json!(ann), 1, &json!(false)),
-        "{report}"
-    );
-    assert_eq!(scene.run().await["purchased"][0]["user"], json!(bob));
 }
 
 #[tokio::test]
@@ -254,11 +120,7 @@ async fn a_page_that_does_not_come_holds_up_only_those_behind_it() {
 async fn where_changes_cannot_be_asked_for_all_users_are_walked_through() {
     let scene = Scene::new().await;
     let okta = &scene.sandbox.okta;
-    for n in 0..1_000 {
-        let [mobile, number] = ["20", "30"].map(|kind| format!("+45{kind}{n:06}"));
-        let id = okta.hire(&format!("User{n}"), &mobile, &number);
-        okta.set_last_updated(&id, Duration::ZERO);
-    }
+    hire_a_settled_thousand(&scene);
     scene.run().await;
     okta.server()
         .faults()
@@ -326,6 +188,41 @@ async fn whether_okta_takes_a_number_is_tried_with_what_stands_there() {
         Value::from(updates[0].profile.clone()),
         json!({ "primaryPhone": null })
     );
+}
+
+/// By an administrator, after the run has read the profile: before it tries whether Okta takes
+/// numbers, and before it records a number that an earlier run bought.
+#[tokio::test]
+async fn a_number_entered_meanwhile_is_not_overwritten() {
+    for bought_before in [false, true] {
+        let scene = Scene::new().await;
+        let (okta, twilio) = (&scene.sandbox.okta, &scene.sandbox.twilio);
+        let boss = okta.hire("Boss", CLEAN_MOBILE, "");
+        let faults = okta.server().faults();
+        faults.next_with("profile", answer(403, REFUSED));
+        scene.run().await;
+        okta.server().clear_exchanges();
+        let id = if bought_before {
+            boss
+        } else {
+            okta.hire("Ann", CLEAN_MOBILE, "")
+        };
+        let slowly = Fault::Trickle(Duration::from_millis(1));
+        faults.next_for(&format!("GET /api/v1/users/{id}"), slowly);
+        let by_hand = async {
+            let is_read = |exchange: &Exchange| {
+                exchange.target.contains(&id) && exchange.took > Duration::ZERO
+            };
+            wait_until(|| okta.server().exchanges().iter().any(is_read)).await;
+            okta.set_profile(&id, "primaryPhone", json!("+13024820000"));
+        };
+        let (report, ()) = tokio::join!(scene.run(), by_hand);
+        assert_eq!(scene.profile(&id, "primaryPhone"), "+13024820000");
+        let reason = &report["failed"][0]["reason"];
+        let expected = "the user no longer needs the number just bought";
+        assert_eq!(reason == expected, bought_before, "{report}");
+        assert_eq!(twilio.purchases(), 1, "{report}");
+    }
 }
 
 #[tokio::test]

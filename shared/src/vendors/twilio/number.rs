@@ -9,7 +9,7 @@ use crate::rules::phone::E164;
 /// may have Twilio's connection overrides after `#`
 /// (<https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides>).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wiring {
+pub struct Webhooks {
     /// For calls.
     pub voice_url: String,
     /// For the end of a call to the number
@@ -28,14 +28,14 @@ pub struct Owned {
     pub number: E164,
     /// `FriendlyName`: free text, up to 64 characters.
     pub name: String,
-    wiring: Option<Wiring>,
+    webhooks: Option<Webhooks>,
     pub(super) diverted: bool,
 }
 
 impl Owned {
     /// Whether calls and texts to the number go to this webhook set.
-    pub fn is_wired(&self, wiring: &Wiring) -> bool {
-        !self.diverted && self.wiring.as_ref() == Some(wiring)
+    pub fn has_webhooks(&self, webhooks: &Webhooks) -> bool {
+        !self.diverted && self.webhooks.as_ref() == Some(webhooks)
     }
 }
 
@@ -74,7 +74,7 @@ impl Resource {
         let by_post = by_post(self.voice_method)
             && by_post(self.sms_method)
             && by_post(self.status_callback_method);
-        let wiring = self
+        let webhooks = self
             .voice_url
             .zip(self.status_callback)
             .zip(self.sms_url)
@@ -89,7 +89,7 @@ impl Resource {
             sid: Some(self.sid).filter(|sid| is_sid(sid, &["PN"]))?,
             number,
             name: self.friendly_name.unwrap_or_default(),
-            wiring: wiring.map(|((voice_url, status_url), sms_url)| Wiring {
+            webhooks: webhooks.map(|((voice_url, status_url), sms_url)| Webhooks {
                 voice_url,
                 status_url,
                 sms_url,
@@ -100,14 +100,14 @@ impl Resource {
 }
 
 /// The form that buys a number, or points it at its webhook set.
-pub(super) fn form(wiring: &Wiring, more: &[(&str, &str)]) -> String {
+pub(super) fn form(webhooks: &Webhooks, more: &[(&str, &str)]) -> String {
     form_urlencoded::Serializer::new(String::new())
         .extend_pairs(more)
-        .append_pair("VoiceUrl", &wiring.voice_url)
+        .append_pair("VoiceUrl", &webhooks.voice_url)
         .append_pair("VoiceMethod", "POST")
-        .append_pair("StatusCallback", &wiring.status_url)
+        .append_pair("StatusCallback", &webhooks.status_url)
         .append_pair("StatusCallbackMethod", "POST")
-        .append_pair("SmsUrl", &wiring.sms_url)
+        .append_pair("SmsUrl", &webhooks.sms_url)
         .append_pair("SmsMethod", "POST")
         .finish()
 }

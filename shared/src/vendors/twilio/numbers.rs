@@ -22,7 +22,7 @@ use crate::platform::http::{Answer, Client, NoAnswer};
 use crate::platform::secrets::{Secret, SecretError};
 use crate::rules::phone::E164;
 
-pub use super::number::{Available, Owned, Wiring};
+pub use super::number::{Available, Owned, Webhooks};
 
 /// The prefix of the friendly names of the numbers that we buy. The user's id follows.
 pub const BOUGHT: &str = "switchboard:";
@@ -261,11 +261,11 @@ impl Numbers {
         &self,
         number: &E164,
         name: &str,
-        wiring: &Wiring,
+        webhooks: &Webhooks,
         now: SystemTime,
     ) -> Result<Owned, CallError> {
         let form = form(
-            wiring,
+            webhooks,
             &[("PhoneNumber", number.reveal()), ("FriendlyName", name)],
         );
         let call = Call {
@@ -285,10 +285,10 @@ impl Numbers {
     ///
     /// # Errors
     /// [`CallError`].
-    pub async fn wire(
+    pub async fn set_webhooks(
         &self,
         number: &Owned,
-        wiring: &Wiring,
+        webhooks: &Webhooks,
         now: SystemTime,
     ) -> Result<Owned, CallError> {
         let diversions = [
@@ -296,7 +296,7 @@ impl Numbers {
             ("SmsApplicationSid", ""),
             ("TrunkSid", ""),
         ];
-        let form = form(wiring, if number.diverted { &diversions } else { &[] });
+        let form = form(webhooks, if number.diverted { &diversions } else { &[] });
         let call = Call {
             method: Method::POST,
             resource: &resource(&number.sid)?,
