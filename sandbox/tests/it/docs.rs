@@ -6,7 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use sandbox::template::{Template, root};
+use sandbox::{
+    Sandbox,
+    template::{Template, root},
+};
 use serde_norway::Value as Yaml;
 
 /// What stands before an outcome in the functions' code.
@@ -108,15 +111,21 @@ fn told_default<'a>(sections: &'a [Section], function: &str, variable: &str) -> 
 }
 
 /// The variables that each function does not start without in the sandbox, by its name.
-pub(crate) fn required() -> BTreeMap<String, BTreeSet<String>> {
+pub(crate) fn required(sandbox: &Sandbox) -> BTreeMap<String, BTreeSet<String>> {
     let sections = configuration();
-    let functions = Template::read().unwrap().functions.into_iter();
+    let functions = sandbox.template().functions.iter();
     let required = functions.map(|function| {
+        let environment = sandbox.env_for(&function.name);
+        let routes = environment.get("SMS_ROUTES").map_or("", String::as_str);
         let is_required = |variable: &&String| {
             let told = told_default(&sections, &function.name, variable).unwrap_or_default();
-            // One that only another setting makes necessary has a default. The sandbox routes texts
-            // through every provider.
-            told.starts_with("required") && !told.starts_with("required with")
+            // One that only another setting makes necessary may be left out without that setting.
+            let provider = variable.trim_end_matches("_SECRET").to_lowercase();
+            let is_routed = told.starts_with("required of") && routes.contains(&provider);
+            let is_conditional = ["required of", "required with"]
+                .iter()
+                .any(|words| told.starts_with(words));
+            told.starts_with("required") && (is_routed || !is_conditional)
         };
         let variables = function.environment.keys().filter(is_required);
         (function.name.clone(), variables.cloned().collect())

@@ -62,7 +62,7 @@ const WRONG: [Setting<'static>; 48] = [
 #[tokio::test]
 async fn every_problem_is_named_in_one_line_and_the_process_ends() {
     let sandbox = Sandbox::start().await;
-    let (required, mut tried) = (required(), BTreeSet::new());
+    let (required, mut tried) = (required(&sandbox), BTreeSet::new());
     for function in &sandbox.template().functions {
         let is_read =
             |name: &str| name.starts_with("AWS_") || function.environment.contains_key(name);
@@ -91,7 +91,7 @@ async fn every_problem_is_named_in_one_line_and_the_process_ends() {
 async fn what_has_no_default_is_missed_by_its_name() {
     let sandbox = Sandbox::start().await;
     let mut tried = 0;
-    for (function, required) in &required() {
+    for (function, required) in &required(&sandbox) {
         for name in required {
             let told = problems(&sandbox, function, binary(function).await, &[(name, None)]).await;
             assert!(
@@ -109,7 +109,7 @@ async fn what_has_no_default_is_missed_by_its_name() {
 #[tokio::test]
 async fn what_has_a_default_may_be_left_out() {
     let sandbox = Sandbox::start().await;
-    let required = required();
+    let required = required(&sandbox);
     for function in &sandbox.template().functions {
         let required = &required[&function.name];
         let optional = function.environment.keys().filter(|name| {
