@@ -225,8 +225,7 @@ Examples:
   operator --stack switchboard secrets set okta < okta.json
   VONAGE_API_KEY=... VONAGE_API_SECRET=... operator --stack switchboard secrets set vonage --from-env")]
     Set {
-        /// twilio, mailgun, recipient, auth0, gateway, okta, hook, ivr, studio, clickatell, plivo or vonage
-        #[arg(value_name = "SECRET", value_parser = secret)]
+        #[arg(value_name = "SECRET", value_parser = secret, help = one_of(&secrets()))]
         name: String,
         /// Read environment variables, `SECRET_KEY` in capitals
         #[arg(long)]
@@ -269,12 +268,24 @@ fn account(text: &str) -> Result<String, String> {
         .ok_or_else(|| "an account number has digits only".to_owned())
 }
 
-fn secret(text: &str) -> Result<String, String> {
-    let names: Vec<&str> = crate::secrets::SECRETS
-        .iter()
-        .map(|spec| spec.name)
+/// The secrets that a person sets.
+fn secrets() -> Vec<&'static str> {
+    let names = crate::secrets::SECRETS.iter().map(|spec| spec.name);
+    names
         .filter(|name| *name != crate::secrets::SENDS)
-        .collect();
+        .collect()
+}
+
+/// `a, b or c`.
+fn one_of(names: &[&str]) -> String {
+    match names {
+        [others @ .., last] if !others.is_empty() => format!("{} or {last}", others.join(", ")),
+        _ => names.concat(),
+    }
+}
+
+fn secret(text: &str) -> Result<String, String> {
+    let names = secrets();
     names
         .contains(&text)
         .then(|| text.to_owned())

@@ -27,6 +27,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::{
+    providers::Simulator,
     random,
     sms::{self, Account, Sent, Shared},
     twilio,
@@ -48,6 +49,16 @@ pub struct Clickatell {
     account: Shared,
 }
 
+impl Simulator for Clickatell {
+    const NAME: &'static str = "Clickatell";
+    const PORT: u16 = 13;
+    const NEVER_WRITTEN: &'static [&'static str] = &[API_KEY];
+
+    fn secret() -> Value {
+        json!({ "api_key": API_KEY })
+    }
+}
+
 impl Clickatell {
     /// Serves `https://platform.clickatell.com` and `https://api.clickatell.com` on this port or on
     /// a free one.
@@ -57,9 +68,9 @@ impl Clickatell {
             .route("/v1/message", post(message))
             .route("/http/sendmsg", post(sendmsg));
         let server = Server::start_on(
-            "Clickatell",
+            Self::NAME,
             port.unwrap_or(0),
-            sms::router("Clickatell", routes, &account, not_found),
+            sms::router(Self::NAME, routes, &account, not_found),
         )
         .await?;
         Ok(Self { server, account })

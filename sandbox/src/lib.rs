@@ -25,6 +25,7 @@ pub mod mail;
 pub mod mailgun;
 pub mod okta;
 pub mod plivo;
+pub mod providers;
 mod random;
 pub mod record;
 pub mod rights;
@@ -37,7 +38,7 @@ pub mod twiml;
 pub mod vonage;
 pub mod wire;
 
-use std::{collections::BTreeMap, io, path::Path, time::Duration};
+use std::{collections::BTreeMap, io, ops::Deref, path::Path, time::Duration};
 
 use serde_json::json;
 
@@ -45,16 +46,14 @@ use crate::{
     accounts::Account,
     auth0::Auth0,
     aws::{Aws, TABLE_NAME},
-    clickatell::Clickatell,
     cloudformation::{CloudFormation, STACK_NAME, Stack},
     door::Door,
     lambda::{Lambda, Launch},
     mailgun::Mailgun,
     okta::Okta,
-    plivo::Plivo,
+    providers::Providers,
     template::{Function, Template},
     twilio::Twilio,
-    vonage::Vonage,
     wire::Server,
 };
 
@@ -111,8 +110,8 @@ const VALUES: [(&str, &str); 12] = [
 #[derive(Clone, Copy, Debug)]
 pub struct Ports {
     /// The port of the Invoke API. The Function URLs follow it (+1 to +9, and more from +30). Then come Twilio (+10), Mailgun
-    /// (+11), Auth0 (+12), Clickatell (+13), Plivo (+14), Vonage (+15), Okta (+16), `DynamoDB`
-    /// (+20), Secrets Manager (+21) and `CloudFormation` (+22).
+    /// (+11), Auth0 (+12), Okta (+16), `DynamoDB` (+20), Secrets Manager (+21), `CloudFormation`
+    /// (+22), and the simulators of [`providers`] (+13, +14 ...).
     pub base: u16,
 }
 
@@ -138,9 +137,6 @@ impl Ports {
     const TWILIO: u16 = 10;
     const MAILGUN: u16 = 11;
     const AUTH0: u16 = 12;
-    const CLICKATELL: u16 = 13;
-    const PLIVO: u16 = 14;
-    const VONAGE: u16 = 15;
     const OKTA: u16 = 16;
     const DYNAMODB: u16 = 20;
     const SECRETS: u16 = 21;
@@ -160,14 +156,9 @@ pub struct Sandbox {
     pub mailgun: Mailgun,
     /// Simulator of Auth0, the identity provider.
     pub auth0: Auth0,
-    /// Simulator of Clickatell, a texting provider.
-    pub clickatell: Clickatell,
-    /// Simulator of Plivo, a texting provider.
-    pub plivo: Plivo,
-    /// Simulator of Vonage, a texting provider.
-    pub vonage: Vonage,
     /// Simulator of Okta, the directory of employees.
     pub okta: Okta,
+    providers: Providers,
     template: Template,
     doors: BTreeMap<String, Door>,
     invoke_api: Server,
@@ -215,15 +206,9 @@ impl Sandbox {
         let invoke_api = invoke_api
             .await
             .map_err(|error| started("Invoke API", 0, error))?;
-        let clickatell = Clickatell::start(at(Ports::CLICKATELL))
+        let providers = Providers::start(at)
             .await
-            .map_err(|error| started("Clickatell", Ports::CLICKATELL, error))?;
-        let plivo = Plivo::start(at(Ports::PLIVO))
-            .await
-            .map_err(|error| started("Plivo", Ports::PLIVO, error))?;
-        let vonage = Vonage::start(at(Ports::VONAGE))
-            .await
-            .map_err(|error| started("Vonage", Ports::VONAGE, error))?;
+            .map_err(|(name, offset, error)| started(name, offset, error))?;
         let okta = Okta::start(at(Ports::OKTA))
             .await
             .map_err(|error| started("Okta", Ports::OKTA, error))?;
@@ -256,18 +241,10 @@ impl Sandbox {
             &json!({ "jwt_secret": auth0::GATEWAY_SECRET, "bearer_token": auth0::GATEWAY_BEARER_TOKEN }),
         );
         aws.set_secret(RECIPIENT_SECRET, &json!({ "recipient_key": RECIPIENT_KEY }));
-        aws.set_secret(
-            "switchboard/clickatell",
-            &json!({ "api_key": clickatell::API_KEY }),
-        );
-        aws.set_secret(
-            "switchboard/plivo",
-            &json!({ "auth_id": plivo::AUTH_ID, "auth_token": plivo::AUTH_TOKEN }),
-        );
-        aws.set_secret(
-            "switchboard/vonage",
-            &json!({ "api_key": vonage::API_KEY, "api_secret": vonage::API_SECRET }),
-        );
+        for provider in providers.providers() {
+            let id = format!("switchboard/{}", provider.name.to_ascii_lowercase());
+            aws.set_secret(&id, &provider.secret);
+        }
         aws.set_secret("switchboard/okta", &json!({ "api_token": okta::API_TOKEN }));
         aws.set_secret("switchboard/hook", &json!({ "bearer_token": HOOK_TOKEN }));
         aws.set_secret("switchboard/ivr", &json!({ "bearer_token": IVR_TOKEN }));
@@ -300,10 +277,8 @@ impl Sandbox {
             twilio,
             mailgun,
             auth0,
-            clickatell,
-            plivo,
-            vonage,
             okta,
+            providers,
             template,
             doors,
             invoke_api,
@@ -432,10 +407,7 @@ impl Sandbox {
     fn value(&self, function: &str, name: &str) -> Option<String> {
         match name {
             "AUTH0_URL" => Some(self.auth0.server().url()),
-            "CLICKATELL_URL" => Some(self.clickatell.server().url()),
-            "PLIVO_URL" => Some(self.plivo.server().url()),
             "OKTA_URL" => Some(self.okta.server().url()),
-            "VONAGE_URL" => Some(self.vonage.server().url()),
             "TWILIO_URL" => Some(self.twilio.server().url()),
             "PUBLIC_URL" => Some(self.door(function).url()),
             "AWS_ENDPOINT_URL_DYNAMODB" => Some(self.aws.dynamodb().url()),
@@ -447,13 +419,19 @@ impl Sandbox {
                     let called = functions.iter().find(|called| called.logical_id == *id)?;
                     Some(self.door(&called.name).url() + "/")
                 });
-                url.or_else(|| declared.secrets.get(name).cloned())
-                    .or_else(|| {
-                        VALUES
-                            .iter()
-                            .find(|(known, _)| *known == name)
-                            .map(|(_, value)| (*value).to_owned())
-                    })
+                let providers = self.providers.providers();
+                let mut providers = providers.iter();
+                url.or_else(|| {
+                    let provider = providers.find(|provider| provider.variable() == name)?;
+                    Some(provider.server.url())
+                })
+                .or_else(|| declared.secrets.get(name).cloned())
+                .or_else(|| {
+                    VALUES
+                        .iter()
+                        .find(|(known, _)| *known == name)
+                        .map(|(_, value)| (*value).to_owned())
+                })
             }
         }
     }
@@ -527,17 +505,16 @@ impl Sandbox {
             self.twilio.server(),
             self.mailgun.server(),
             self.auth0.server(),
-            self.clickatell.server(),
-            self.plivo.server(),
-            self.vonage.server(),
             self.okta.server(),
             self.aws.dynamodb(),
             self.aws.secrets(),
             self.cloudformation.server(),
             &self.invoke_api,
         ];
+        let providers = self.providers.providers();
         servers
             .into_iter()
+            .chain(providers.iter().map(|provider| provider.server))
             .chain(self.doors.values().map(Door::server))
             .flat_map(Server::complaints)
             .collect()
@@ -552,6 +529,15 @@ impl Sandbox {
 
     /// Ends the sandbox. Panics if a complaint is unread, as a drop does.
     pub fn finish(self) {}
+}
+
+/// A test writes `sandbox.plivo`, whatever list Plivo's simulator is in.
+impl Deref for Sandbox {
+    type Target = Providers;
+
+    fn deref(&self) -> &Providers {
+        &self.providers
+    }
 }
 
 impl Drop for Sandbox {

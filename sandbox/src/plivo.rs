@@ -19,7 +19,9 @@ use axum::{
 use serde_json::{Map, Value, json};
 
 use crate::{
-    okta, random,
+    okta,
+    providers::Simulator,
+    random,
     sms::{self, Account, Sent, Shared},
     twilio,
     wire::{Complaints, Server, lock},
@@ -38,6 +40,16 @@ pub struct Plivo {
     account: Shared,
 }
 
+impl Simulator for Plivo {
+    const NAME: &'static str = "Plivo";
+    const PORT: u16 = 14;
+    const NEVER_WRITTEN: &'static [&'static str] = &[AUTH_TOKEN];
+
+    fn secret() -> Value {
+        json!({ "auth_id": AUTH_ID, "auth_token": AUTH_TOKEN })
+    }
+}
+
 impl Plivo {
     /// Serves `https://api.plivo.com` on this port or on a free one.
     pub async fn start(port: Option<u16>) -> io::Result<Self> {
@@ -46,9 +58,9 @@ impl Plivo {
             .route("/v1/Account/{auth_id}/Message/", post(create).get(list))
             .route("/v1/Account/{auth_id}/Message/{id}/", get(read));
         let server = Server::start_on(
-            "Plivo",
+            Self::NAME,
             port.unwrap_or(0),
-            sms::router("Plivo", routes, &account, problem),
+            sms::router(Self::NAME, routes, &account, problem),
         )
         .await?;
         Ok(Self { server, account })

@@ -534,16 +534,19 @@ fn event(
 /// The file for `sam local invoke -n`. By logical id it has the variables of `template.yaml` that
 /// need a value, or another value, beside `cargo sandbox`.
 fn environment(sandbox: &Sandbox) -> Value {
-    let ports = [
+    let mut ports = vec![
         (sandbox.twilio.server(), Ports::TWILIO),
         (sandbox.auth0.server(), Ports::AUTH0),
-        (sandbox.clickatell.server(), Ports::CLICKATELL),
-        (sandbox.plivo.server(), Ports::PLIVO),
-        (sandbox.vonage.server(), Ports::VONAGE),
         (sandbox.okta.server(), Ports::OKTA),
         (sandbox.aws.dynamodb(), Ports::DYNAMODB),
         (sandbox.aws.secrets(), Ports::SECRETS),
     ];
+    let providers = sandbox.providers();
+    ports.extend(
+        providers
+            .iter()
+            .map(|provider| (provider.server, provider.port)),
+    );
     // A bought number gets this machine's URLs, because the sandbox's Twilio calls them. The
     // protected API gets the URL that a container can call.
     let doors = sandbox.template().functions.iter().enumerate();

@@ -19,6 +19,7 @@ use serde_json::{Map, Value, json};
 use sha2::Sha256;
 
 use crate::{
+    providers::Simulator,
     random,
     sms::{self, Account, Sent, Shared},
     twilio,
@@ -41,15 +42,25 @@ pub struct Vonage {
     account: Shared,
 }
 
+impl Simulator for Vonage {
+    const NAME: &'static str = "Vonage";
+    const PORT: u16 = 15;
+    const NEVER_WRITTEN: &'static [&'static str] = &[API_KEY, API_SECRET];
+
+    fn secret() -> Value {
+        json!({ "api_key": API_KEY, "api_secret": API_SECRET })
+    }
+}
+
 impl Vonage {
     /// Serves `https://rest.nexmo.com` on this port or on a free one.
     pub async fn start(port: Option<u16>) -> io::Result<Self> {
         let account = Account::open(API_SECRET);
         let routes = Router::new().route("/sms/json", post(send));
         let server = Server::start_on(
-            "Vonage",
+            Self::NAME,
             port.unwrap_or(0),
-            sms::router("Vonage", routes, &account, |what| problem(5, what)),
+            sms::router(Self::NAME, routes, &account, |what| problem(5, what)),
         )
         .await?;
         Ok(Self { server, account })

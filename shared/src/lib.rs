@@ -7,11 +7,11 @@
 //! | a Function URL event as a request, and the first refusals | [`platform::request`] |
 //! | an answer, a failure, and how they become HTTP and a log line | [`platform::reply`] |
 //! | environment variables, all problems at once | [`platform::config`] |
-//! | credentials from Secrets Manager | [`platform::secrets`] |
+//! | credentials from Secrets Manager; their keys, for the people who set them | [`platform::secrets`], [`platform::layout`] |
 //! | the one HTTP client, its limits, the AWS SDK on top of it | [`platform::http`], [`platform::aws`] |
 //! | the one table; the send journal; counters | [`platform::table`], [`rules::journal`], [`rules::limits`] |
 //! | E.164 numbers: countries, premium-rate ranges, masking | [`rules::phone`] |
-//! | sending a text: message, receipt, errors, routes, segments; the list of providers | [`rules::sms`], [`services::providers`] |
+//! | sending a text: message, receipt, errors, segments; the list of providers and the routes | [`rules::sms`], [`services::providers`] |
 //! | tokens that callers present: shared ones, signed ones | [`platform::bearer`], [`rules::jwt`], [`vendors::auth0::access`] |
 //! | a protected API and the token for it | [`services::protected`], [`vendors::auth0::tokens`] |
 //! | the employee with a company number; an org's users | [`services::directory`], [`vendors::okta::users`] |

@@ -25,6 +25,7 @@ mod decide;
 mod line;
 mod voicemail;
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use ring::digest;
@@ -37,6 +38,7 @@ use shared::platform::runtime::Function;
 use shared::platform::secrets::Secret;
 use shared::platform::table::{Table, epoch};
 use shared::rules::phone::{COUNTRIES, Countries, E164};
+use shared::rules::sms::Account;
 use shared::services::directory::Directory;
 use shared::vendors::twilio::messages::{Messages, Sender};
 use shared::vendors::twilio::twiml::{Dial, Response};
@@ -66,8 +68,8 @@ const GOODBYE: &str = "Goodbye.";
 pub struct App {
     table: Table,
     directory: Directory,
-    twilio: Secret<Credentials>,
-    messages: Messages,
+    twilio: Arc<Secret<Credentials>>,
+    messages: Account<Messages<Credentials>>,
     public_url: Option<BaseUrl>,
     rules: Rules,
 }
@@ -85,15 +87,17 @@ impl Function for App {
     const TIME: Option<Duration> = Some(TIME_TO_ANSWER);
 
     fn read(platform: &Platform, source: &mut Source<'_>) -> Self {
-        let nobody = Sender {
-            number: None,
-            service: None,
-        };
+        let twilio = Arc::new(platform.secret(source, "TWILIO_SECRET"));
         let app = Self {
             table: platform.table.clone(),
             directory: Directory::read(platform, source),
-            twilio: platform.secret(source, "TWILIO_SECRET"),
-            messages: Messages::new(platform.http.clone(), twilio::api(source), nobody),
+            twilio: Arc::clone(&twilio),
+            messages: Account::new(
+                Messages::new(Sender::default()),
+                platform.http.clone(),
+                twilio::api(source),
+                twilio,
+            ),
             public_url: webhook::public_url(source),
             rules: Rules {
                 greeting: source.text(

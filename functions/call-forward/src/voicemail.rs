@@ -93,16 +93,16 @@ impl App {
             holds_code: false,
         };
         let within = TIME_TO_ANSWER.saturating_sub(started.elapsed() + Duration::from_secs(1));
-        let sent = self.messages.send(&sms, &self.twilio, now, within).await;
+        let sent = self.messages.send(&sms, now, within).await;
         let (stage, reply) = match sent {
-            Ok(Ok(receipt)) => (
+            Ok(receipt) => (
                 Stage::Sent {
                     sid: receipt.id,
                     provider: None,
                 },
                 goodbye("voicemail").metric("SmsSent", 1),
             ),
-            Ok(Err(error)) => {
+            Err(error) => {
                 let stage = if error == SendError::Unknown {
                     Stage::Unknown
                 } else {
@@ -116,13 +116,6 @@ impl App {
                         .field("error", error.to_string()),
                 )
             }
-            Err(error) => (
-                Stage::Failed,
-                goodbye("voicemail_text_failed")
-                    .failed()
-                    .metric("SmsFailed", 1)
-                    .field("error", error.to_string()),
-            ),
         };
         self.settle(&entry, &stage).await;
         Ok(reply

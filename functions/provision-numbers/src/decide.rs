@@ -13,12 +13,11 @@ use shared::platform::http::BaseUrl;
 use shared::platform::table::epoch;
 use shared::rules::phone::{Countries, E164};
 use shared::vendors::okta::users::{Status, User};
+pub(crate) use shared::vendors::twilio::numbers::BOUGHT as NAME;
 
 use crate::ledger::Progress;
 use crate::{is_region, region};
 
-/// The prefix of our numbers' names at Twilio. The user's id follows.
-pub(crate) const NAME: &str = "switchboard:";
 const DAY: Duration = Duration::from_hours(24);
 /// Okta allows profile texts of up to 100 characters.
 const LONGEST: usize = 100;

@@ -36,7 +36,7 @@ use shared::rules::limits::Counted;
 use shared::rules::link::Kind;
 use shared::rules::pending;
 use shared::rules::phone::E164;
-use shared::rules::sms::{Outbound, Receipt, SendError};
+use shared::rules::sms::{Account, Outbound, Receipt, SendError};
 use shared::vendors::auth0::{self, tokens::Tokens, users::Standing, users::Users};
 use shared::vendors::mailgun::{self, mail::StoredMail};
 use shared::vendors::twilio::{self, messages};
@@ -62,11 +62,11 @@ const RESERVE: Duration = Duration::from_secs(2);
 /// The function's settings and clients.
 pub struct App {
     table: Table,
-    twilio: Secret<twilio::RestCredentials>,
+    twilio: Arc<Secret<twilio::RestCredentials>>,
     mailgun: Secret<mailgun::Credentials>,
     recipient: Option<Secret<RecipientKeys>>,
     directory: Option<Directory>,
-    messages: messages::Messages,
+    messages: Account<messages::Messages>,
     rules: Rules,
     limits: Limits,
     times: Times,
@@ -119,16 +119,22 @@ impl Function for App {
 
     fn read(platform: &Platform, source: &mut Source<'_>) -> Self {
         let sender = messages::Sender::read(source);
+        let twilio = Arc::new(platform.secret(source, "TWILIO_SECRET"));
         let recipient = platform.optional_secret(source, "RECIPIENT_KEY_SECRET");
         let has_application = source.optional("AUTH0_SECRET").is_some();
         Self {
             table: platform.table.clone(),
-            twilio: platform.secret(source, "TWILIO_SECRET"),
+            twilio: Arc::clone(&twilio),
             mailgun: platform.secret(source, "MAILGUN_SECRET"),
             directory: has_application.then(|| Directory::read(platform, source)),
             rules: Rules::read(source, sender.number.as_ref(), recipient.is_some()),
             recipient,
-            messages: messages::Messages::new(platform.http.clone(), twilio::api(source), sender),
+            messages: Account::new(
+                messages::Messages::new(sender),
+                platform.http.clone(),
+                twilio::api(source),
+                twilio,
+            ),
             limits: Limits::read(source),
             times: Times {
                 valid_hours: source.number("RESET_VALID_HOURS", 8, 0..=720),
@@ -154,11 +160,10 @@ impl Function for App {
         };
         // A failure shows again on the first request.
         let _ = tokio::join!(
-            self.twilio.get(now),
             self.mailgun.get(now),
             secrets::warm_up(self.recipient.as_ref(), now),
             table,
-            self.messages.warm_up()
+            self.messages.warm_up(now)
         );
     }
 
@@ -354,17 +359,10 @@ impl App {
         request: &Request,
         now: SystemTime,
     ) -> Result<Reply, Reply> {
-        let result = match self
+        let result = self
             .messages
-            .send(sms, &self.twilio, now, request.remaining(RESERVE))
-            .await
-        {
-            Ok(result) => result,
-            Err(error) => {
-                self.settle(work, failed, request).await;
-                return Err(Failure::from(error).into());
-            }
-        };
+            .send(sms, now, request.remaining(RESERVE))
+            .await;
         Ok(match result {
             Ok(receipt) => {
                 let settled = self
@@ -387,6 +385,10 @@ impl App {
                 Reply::refused(406, "recipient_refused")
                     .field("code", code)
                     .metric("SmsFailed", 1)
+            }
+            Err(SendError::NoCredentials(error)) => {
+                self.settle(work, failed, request).await;
+                return Err(Failure::from(error).into());
             }
             Err(SendError::Unknown) => {
                 self.settle(work, &Stage::Unknown, request).await;

@@ -25,7 +25,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use shared::platform::table::{Item, Key, Table, Unavailable, Update, Write, epoch};
-use shared::rules::sms::{Name, SendError};
+use shared::rules::sms::SendError;
+use shared::services::providers::Name;
 
 /// How long a broken provider is not tried. With the probe it recovers within a minute.
 const BROKEN_SECONDS: u64 = 30;
@@ -374,7 +375,7 @@ impl Attempt {
         match result {
             Ok(_) => Self::Judged { succeeded: true },
             Err(SendError::Unknown) if was_cut_short => Self::Silent,
-            Err(SendError::Refused { .. }) => Self::Silent,
+            Err(SendError::Refused { .. } | SendError::NoCredentials(_)) => Self::Silent,
             Err(_) => Self::Judged { succeeded: false },
         }
     }
@@ -523,7 +524,7 @@ mod tests {
             SendError::RateLimited { after: None },
         ] {
             assert_eq!(
-                Attempt::of::<()>(&Err(error), false),
+                Attempt::of::<()>(&Err(error.clone()), false),
                 Attempt::Judged { succeeded: false },
                 "{error}"
             );

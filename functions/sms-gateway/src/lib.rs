@@ -37,8 +37,8 @@ use shared::rules::journal::{Entry, Stage};
 use shared::rules::jwt::Expected;
 use shared::rules::limits::Counted;
 use shared::rules::phone::{self, Countries, E164};
-use shared::rules::sms::{Name, Outbound, Receipt, Routes, SendError, Senders, segments};
-use shared::services::providers::Provider;
+use shared::rules::sms::{Outbound, Receipt, SendError, segments};
+use shared::services::providers::{Name, Provider, Routes, Senders};
 
 use budgets::Limits;
 use credential::Credentials;
@@ -436,17 +436,16 @@ impl App {
             let asked = Instant::now();
             let result = provider.send(&sms, now, within).await;
             let was_cut_short = within < PATIENCE && asked.elapsed() + TICK >= within;
-            let judged = result
-                .as_ref()
-                .map_or(Attempt::Silent, |result| Attempt::of(result, was_cut_short));
-            attempts.judged.push((name, judged));
+            attempts
+                .judged
+                .push((name, Attempt::of(&result, was_cut_short)));
             attempts.tried.push(name);
             match result {
-                Ok(Ok(receipt)) => {
+                Ok(receipt) => {
                     attempts.receipt = Some((name, receipt));
                     break;
                 }
-                Ok(Err(error)) => {
+                Err(error) => {
                     attempts.errors.push(format!("{name}: {error}"));
                     match error {
                         SendError::Refused {
@@ -461,12 +460,9 @@ impl App {
                                 break;
                             }
                         }
+                        SendError::NoCredentials(_) => attempts.without_secret += 1,
                         _ => {}
                     }
-                }
-                Err(error) => {
-                    attempts.without_secret += 1;
-                    attempts.errors.push(format!("{name}: {error}"));
                 }
             }
         }

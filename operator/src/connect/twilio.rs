@@ -8,6 +8,7 @@ use reqwest::Method;
 use secrecy::ExposeSecret as _;
 use serde_json::Value;
 use shared::platform::http::BaseUrl;
+pub(crate) use shared::vendors::twilio::numbers::BOUGHT;
 use url::Url;
 
 use super::{Extras, Plan, Planned, Step};
@@ -18,8 +19,6 @@ use crate::secrets::SENDS;
 use crate::stack::{Stack, Webhook, status_of};
 use crate::table::{self, Items};
 
-/// The prefix of the friendly names of numbers that provision-numbers bought.
-pub(crate) const BOUGHT: &str = "switchboard:";
 const MOST_PAGES: usize = 50;
 /// A new number has the webhook `https://demo.twilio.com/welcome/...`, which serves no one.
 const DEMO: &str = "demo.twilio.com";

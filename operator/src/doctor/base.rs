@@ -21,7 +21,7 @@ pub(super) async fn examine(
     examination: &mut Examination,
 ) -> Result<Vec<&'static str>, Problem> {
     let mut usable = Vec::new();
-    for spec in SECRETS {
+    for spec in SECRETS.iter() {
         let (name, remedy) = (
             spec.name,
             format!("run `operator secrets set {}`", spec.dialogue()),

@@ -1,273 +1,98 @@
 //! The keys of each secret, and the checks of their values.
 
-use shared::vendors::twilio::is_sid;
+use std::sync::LazyLock;
+
+pub(crate) use shared::platform::layout::{Key, Kind};
+
+use shared::platform::bearer::Token;
+use shared::platform::layout::{Described as _, Layout};
+use shared::services::providers::Name;
+use shared::vendors::{auth0, mailgun, okta, twilio};
 
 /// A secret.
 pub(crate) struct Spec {
     pub(crate) name: &'static str,
-    pub(crate) keys: &'static [Key],
-    /// All keys of one of these groups must be set.
-    needed: &'static [&'static [&'static str]],
-    /// The keys of each of these groups are given together or not at all.
-    together: &'static [&'static [&'static str]],
+    pub(crate) layout: Layout,
 }
 
-/// A key of a secret.
-pub(crate) struct Key {
-    pub(crate) name: &'static str,
-    /// Where a person finds the value.
-    pub(crate) hint: &'static str,
-    pub(crate) kind: Kind,
+/// True if any random text will do. A previous value is not generated: a caller still uses it.
+pub(crate) fn is_generated(key: &Key) -> bool {
+    key.kind == Kind::Chosen && !key.name.starts_with("previous_")
 }
-
-/// The kind of a value.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// A text from the provider.
-    Given,
-    /// A SID with this prefix.
-    Sid(&'static str),
-    /// A text that we choose. It must not be short.
-    Chosen,
-    /// The text of a PEM file. Where a value is one line, it is given as `@path`.
-    Pem,
-    /// `true` or `false`.
-    Flag,
-}
-
-impl Key {
-    /// True if any random text will do. A previous value is not generated: a caller still uses it.
-    pub(crate) fn is_generated(&self) -> bool {
-        self.kind == Kind::Chosen && !self.name.starts_with("previous_")
-    }
-}
-
-const fn key(name: &'static str, kind: Kind, hint: &'static str) -> Key {
-    Key { name, hint, kind }
-}
-
-const TOKEN: &[Key] = &[key(
-    "bearer_token",
-    Kind::Chosen,
-    "any long random text, see --generate",
-)];
-const ONLY_TOKEN: &[&[&str]] = &[&["bearer_token"]];
 
 /// The secret of the functions that only call Twilio. It is made from the secret `twilio`, if the
 /// stack has that one.
 pub(crate) const SENDS: &str = "twilio-send";
 
-/// All secrets, in the order of the setup.
-pub(crate) const SECRETS: &[Spec] = &[
-    Spec {
-        name: "twilio",
-        keys: &[
-            key(
-                "account_sid",
-                Kind::Sid("AC"),
-                "Console, Account info: Account SID",
-            ),
-            key(
-                "auth_token",
-                Kind::Given,
-                "Console, Account info: the primary Auth Token, which signs webhooks",
-            ),
-            key(
-                "previous_auth_token",
-                Kind::Given,
-                "the token before, while it is being rotated",
-            ),
-            key(
-                "api_key_sid",
-                Kind::Sid("SK"),
-                "Console, API keys & tokens: a standard API key; whoever only sends then has no Auth Token",
-            ),
-            key("api_key_secret", Kind::Given, "the API key's secret"),
-        ],
-        needed: &[&["account_sid", "auth_token"]],
-        together: &[&["api_key_sid", "api_key_secret"]],
-    },
-    Spec {
-        name: SENDS,
-        keys: &[
-            key(
-                "account_sid",
-                Kind::Sid("AC"),
-                "Console, Account info: Account SID",
-            ),
-            key(
-                "api_key_sid",
-                Kind::Sid("SK"),
-                "Console, API keys & tokens: a standard API key",
-            ),
-            key("api_key_secret", Kind::Given, "the API key's secret"),
-            key(
-                "auth_token",
-                Kind::Given,
-                "only if there is no API key: Console, Account info: the primary Auth Token",
-            ),
-        ],
-        needed: &[
-            &["account_sid", "api_key_sid", "api_key_secret"],
-            &["account_sid", "auth_token"],
-        ],
-        together: &[&["api_key_sid", "api_key_secret"]],
-    },
-    Spec {
-        name: "mailgun",
-        keys: &[
-            key(
-                "signing_key",
-                Kind::Given,
-                "Control Panel, API security: the HTTP webhook signing key, not an API key",
-            ),
-            key(
-                "previous_signing_key",
-                Kind::Given,
-                "the key before, while it is being rotated",
-            ),
-        ],
-        needed: &[&["signing_key"]],
-        together: &[],
-    },
-    Spec {
-        name: "recipient",
-        keys: &[
-            key(
-                "recipient_key",
-                Kind::Chosen,
-                "what the application makes tags of addresses with: any long random text, see --generate",
-            ),
-            key(
-                "previous_recipient_key",
-                Kind::Chosen,
-                "the key before, while it is being rotated",
-            ),
-        ],
-        needed: &[&["recipient_key"]],
-        together: &[],
-    },
-    Spec {
-        name: "auth0",
-        keys: &[
-            key(
-                "client_id",
-                Kind::Given,
-                "Applications, the machine-to-machine application: Client ID",
-            ),
-            key("client_secret", Kind::Given, "the same: Client Secret"),
-            key(
-                "login_client_id",
-                Kind::Given,
-                "of the application that logs callers in, if it is another one",
-            ),
-            key(
-                "login_client_secret",
-                Kind::Given,
-                "the same: Client Secret",
-            ),
-        ],
-        needed: &[&["client_id", "client_secret"]],
-        together: &[&["login_client_id", "login_client_secret"]],
-    },
-    Spec {
-        name: "gateway",
-        keys: &[
-            key(
-                "jwt_secret",
-                Kind::Chosen,
-                "of a passwordless connection: any long random text, see --generate",
-            ),
-            key(
-                "previous_jwt_secret",
-                Kind::Chosen,
-                "the one before, while it is being rotated",
-            ),
-            key(
-                "jwt_secret_base64",
-                Kind::Flag,
-                "true: they are base64url, and decoded before use",
-            ),
-            key(
-                "bearer_token",
-                Kind::Chosen,
-                "of the Action: any long random text, see --generate",
-            ),
-        ],
-        needed: &[&["jwt_secret"], &["bearer_token"]],
-        together: &[],
-    },
-    Spec {
-        name: "okta",
-        keys: &[
-            key(
-                "api_token",
-                Kind::Given,
-                "Security, API, Tokens; or instead the three of a service app",
-            ),
-            key(
-                "client_id",
-                Kind::Given,
-                "Applications, the API Services app: Client ID",
-            ),
-            key(
-                "private_key",
-                Kind::Pem,
-                "the PEM file of its key (RSA), as @path",
-            ),
-            key("key_id", Kind::Given, "the key's id (kid)"),
-        ],
-        needed: &[&["api_token"], &["client_id", "private_key", "key_id"]],
-        together: &[&["client_id", "private_key", "key_id"]],
-    },
-    Spec {
-        name: "hook",
-        keys: TOKEN,
-        needed: ONLY_TOKEN,
-        together: &[],
-    },
-    Spec {
-        name: "ivr",
-        keys: TOKEN,
-        needed: ONLY_TOKEN,
-        together: &[],
-    },
-    Spec {
-        name: "studio",
-        keys: TOKEN,
-        needed: ONLY_TOKEN,
-        together: &[],
-    },
-    Spec {
-        name: "clickatell",
-        keys: &[
-            key("api_key", Kind::Given, "of the One API"),
-            key("user", Kind::Given, "of the legacy HTTP API"),
-            key("password", Kind::Given, "of the legacy HTTP API"),
-            key("api_id", Kind::Given, "of the legacy HTTP API"),
-        ],
-        needed: &[&["api_key"], &["user", "password", "api_id"]],
-        together: &[&["user", "password", "api_id"]],
-    },
-    Spec {
-        name: "plivo",
-        keys: &[
-            key("auth_id", Kind::Given, "Console, Overview: Auth ID"),
-            key("auth_token", Kind::Given, "the same: Auth Token"),
-        ],
-        needed: &[&["auth_id", "auth_token"]],
-        together: &[],
-    },
-    Spec {
-        name: "vonage",
-        keys: &[
-            key("api_key", Kind::Given, "Dashboard, API settings"),
-            key("api_secret", Kind::Given, "the same"),
-        ],
-        needed: &[&["api_key", "api_secret"]],
-        together: &[],
-    },
-];
+/// All secrets, in the order of the setup. The secrets of the providers that only send texts are
+/// the last.
+pub(crate) static SECRETS: LazyLock<Vec<Spec>> = LazyLock::new(|| {
+    let spec = |(name, layout)| Spec { name, layout };
+    let mut secrets: Vec<_> = [
+        ("twilio", twilio::Credentials::LAYOUT),
+        (SENDS, twilio::RestCredentials::LAYOUT),
+        ("mailgun", mailgun::Credentials::LAYOUT),
+        ("recipient", RECIPIENT),
+        ("auth0", auth0::Credentials::LAYOUT),
+        ("gateway", GATEWAY),
+        ("okta", okta::Credentials::LAYOUT),
+        ("hook", Token::LAYOUT),
+        ("ivr", Token::LAYOUT),
+        ("studio", Token::LAYOUT),
+    ]
+    .map(spec)
+    .into();
+    let providers = Name::ALL.into_iter().filter(|name| *name != Name::Twilio);
+    let providers = providers.filter_map(|name| Some((name.word(), name.layout()?)));
+    secrets.extend(providers.map(spec));
+    secrets
+});
+
+/// `send-verification-sms` reads it.
+const RECIPIENT: Layout = Layout {
+    keys: &[
+        Key::new(
+            "recipient_key",
+            Kind::Chosen,
+            "what the application makes tags of addresses with: any long random text, see --generate",
+        ),
+        Key::new(
+            "previous_recipient_key",
+            Kind::Chosen,
+            "the key before, while it is being rotated",
+        ),
+    ],
+    needed: &[&["recipient_key"]],
+    together: &[],
+};
+
+/// `sms-gateway` reads it.
+const GATEWAY: Layout = Layout {
+    keys: &[
+        Key::new(
+            "jwt_secret",
+            Kind::Chosen,
+            "of a passwordless connection: any long random text, see --generate",
+        ),
+        Key::new(
+            "previous_jwt_secret",
+            Kind::Chosen,
+            "the one before, while it is being rotated",
+        ),
+        Key::new(
+            "jwt_secret_base64",
+            Kind::Flag,
+            "true: they are base64url, and decoded before use",
+        ),
+        Key::new(
+            "bearer_token",
+            Kind::Chosen,
+            "of the Action: any long random text, see --generate",
+        ),
+    ],
+    needed: &[&["jwt_secret"], &["bearer_token"]],
+    together: &[],
+};
 
 impl Spec {
     /// The secret with this name. Panics if the name is not listed: names come only from this
@@ -289,7 +114,7 @@ impl Spec {
     }
 
     pub(crate) fn key(&self, name: &str) -> Option<&'static Key> {
-        self.keys.iter().find(|key| key.name == name)
+        self.layout.keys.iter().find(|key| key.name == name)
     }
 
     /// The problems with the values, in words that complete "the secret …".
@@ -302,17 +127,21 @@ impl Spec {
                 .collect()
         };
         let mut problems = Vec::new();
-        if self.needed.iter().all(|group| !lacks(group).is_empty()) {
-            let ways: Vec<String> = self
-                .needed
+        let Layout {
+            keys,
+            needed,
+            together,
+        } = self.layout;
+        if needed.iter().all(|group| !lacks(group).is_empty()) {
+            let ways: Vec<String> = needed
                 .iter()
                 .map(|group| lacks(group).join(" and "))
                 .collect();
             problems.push(format!("lacks {}", ways.join(", or ")));
         }
-        for group in self.together {
+        for group in together {
             let missing = lacks(group);
-            if !missing.is_empty() && missing.len() < group.len() && !self.needed.contains(group) {
+            if !missing.is_empty() && missing.len() < group.len() && !needed.contains(group) {
                 problems.push(format!(
                     "lacks {}, which goes with {}",
                     missing.join(" and "),
@@ -320,11 +149,11 @@ impl Spec {
                 ));
             }
         }
-        let faults = self.keys.iter().filter_map(|key| {
+        let faults = keys.iter().filter_map(|key| {
             Some(format!(
                 "has a {} that {}",
                 key.name,
-                key.kind.fault(&value(key.name)?)?
+                fault(key.kind, &value(key.name)?)?
             ))
         });
         problems.extend(faults);
@@ -332,29 +161,76 @@ impl Spec {
     }
 }
 
-impl Kind {
-    /// Why this cannot be a value, in words that complete "a value that …".
-    pub(crate) fn fault(self, value: &str) -> Option<String> {
-        if self != Self::Pem && (value.trim() != value || value.chars().any(char::is_control)) {
-            return Some("has blanks or line breaks around it".to_owned());
-        }
-        match self {
-            Self::Given => None,
-            Self::Sid(prefix) => (!is_sid(value, &[prefix]))
-                .then(|| format!("is not {prefix} and 32 digits from 0 to 9 and a to f")),
-            Self::Chosen => (value.len() < 16).then(|| "is shorter than 16 characters".to_owned()),
-            Self::Pem => (!value.contains("PRIVATE KEY-----"))
-                .then(|| "is no private key in PEM form".to_owned()),
-            Self::Flag => {
-                (!matches!(value, "true" | "false")).then(|| "is neither true nor false".to_owned())
-            }
+/// Why this cannot be a value, in words that complete "a value that …".
+pub(crate) fn fault(kind: Kind, value: &str) -> Option<String> {
+    if kind != Kind::Pem && (value.trim() != value || value.chars().any(char::is_control)) {
+        return Some("has blanks or line breaks around it".to_owned());
+    }
+    match kind {
+        Kind::Given => None,
+        Kind::Sid(prefix) => (!twilio::is_sid(value, &[prefix]))
+            .then(|| format!("is not {prefix} and 32 digits from 0 to 9 and a to f")),
+        Kind::Chosen => (value.len() < 16).then(|| "is shorter than 16 characters".to_owned()),
+        Kind::Pem => (!value.contains("PRIVATE KEY-----"))
+            .then(|| "is no private key in PEM form".to_owned()),
+        Kind::Flag => {
+            (!matches!(value, "true" | "false")).then(|| "is neither true nor false".to_owned())
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+    use std::fs;
+    use std::path::Path;
+
+    use regex::Regex;
+
     use super::*;
+
+    /// The keys that the sources below a folder read.
+    fn read_below(folder: &Path) -> BTreeSet<String> {
+        let reads = Regex::new(r#"keys\s*\.(?:required|optional|flag)\("([a-z_0-9]+)"\)"#).unwrap();
+        let mut found = BTreeSet::new();
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                found.extend(read_below(&path));
+            } else {
+                let text = fs::read_to_string(path).unwrap();
+                found.extend(reads.captures_iter(&text).map(|key| key[1].to_owned()));
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn a_person_is_asked_for_the_keys_that_a_function_reads() {
+        let functions = Path::new(env!("CARGO_MANIFEST_DIR")).join("../functions");
+        for (function, layout) in [
+            ("send-verification-sms", RECIPIENT),
+            ("sms-gateway", GATEWAY),
+        ] {
+            let asked: BTreeSet<_> = layout.keys.iter().map(|key| key.name.to_owned()).collect();
+            assert_eq!(read_below(&functions.join(function).join("src")), asked);
+        }
+    }
+
+    #[test]
+    fn every_key_of_every_secret_is_documented() {
+        let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/configuration.md");
+        let page = fs::read_to_string(page).unwrap();
+        let (_, table) = page.split_once("\n| secret | keys |\n").unwrap();
+        for Spec { name, layout } in SECRETS.iter() {
+            let mut rows = table.lines();
+            let row = rows.find(|line| line.starts_with(&format!("| {name} |")));
+            for key in layout.keys {
+                let is_named = row.is_some_and(|row| row.contains(&format!("`{}`", key.name)));
+                assert!(is_named, "docs/configuration.md: {} of {name}", key.name);
+            }
+        }
+    }
 
     #[test]
     fn what_is_missing_is_named() {

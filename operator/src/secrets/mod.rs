@@ -11,6 +11,7 @@ use secrecy::SecretString;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use shared::platform::aws::cause;
+use shared::services::providers::Name;
 
 pub(crate) use keys::{SECRETS, SENDS, Spec};
 pub(crate) use set::{Given, Wishes, set};
@@ -154,7 +155,6 @@ pub(crate) fn is_needed(stack: &Stack, secret: &str) -> bool {
         }
         "gateway" => stack.get("SmsGatewayUrl").is_some(),
         "hook" | "ivr" | "studio" => false,
-        "clickatell" | "plivo" | "vonage" => stack.routes_to(secret),
         "twilio" => stack.is_called_by_twilio(),
         SENDS => {
             let sends = ["SendVerificationSmsUrl", "ProvisionNumbersUrl"]
@@ -162,6 +162,7 @@ pub(crate) fn is_needed(stack: &Stack, secret: &str) -> bool {
                 .any(|url| stack.get(url).is_some());
             sends || stack.routes_to("twilio")
         }
+        provider if provider.parse::<Name>().is_ok() => stack.routes_to(provider),
         _ => true,
     }
 }
@@ -187,7 +188,7 @@ struct Entry {
 /// Lists names, keys and dates of the stack's secrets.
 pub(crate) async fn list(vault: &Vault<'_>) -> Result<Listing, Problem> {
     let mut secrets = Vec::new();
-    for spec in SECRETS {
+    for spec in SECRETS.iter() {
         let Some(found) = vault.find(spec.name).await? else {
             continue;
         };
@@ -196,6 +197,7 @@ pub(crate) async fn list(vault: &Vault<'_>) -> Result<Listing, Problem> {
         let (keys, problems) = match found {
             Found::Stored(stored) => {
                 let keys = spec
+                    .layout
                     .keys
                     .iter()
                     .filter(|key| stored.values.contains_key(key.name))

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use shared::platform::aws::cause;
 
-use super::keys::{Key, Kind};
+use super::keys::{Key, Kind, fault, is_generated};
 use super::{Found, SENDS, Spec, Vault};
 use crate::aws::failed;
 use crate::problem::Problem;
@@ -93,7 +93,7 @@ pub(crate) async fn set(
     if let Some(name) = wishes
         .generate
         .iter()
-        .find(|name| !spec.key(name).is_some_and(Key::is_generated))
+        .find(|name| !spec.key(name).is_some_and(is_generated))
     {
         let why = format!(
             "{name} of the secret {} cannot be made up: its value comes from elsewhere; give it",
@@ -241,7 +241,8 @@ async fn write(
 }
 
 fn names(spec: &Spec) -> String {
-    spec.keys
+    spec.layout
+        .keys
         .iter()
         .map(|key| key.name)
         .collect::<Vec<_>>()
@@ -262,7 +263,7 @@ fn collect(
         } else {
             value.trim().to_owned()
         };
-        if let Some(fault) = key.kind.fault(&value) {
+        if let Some(fault) = fault(key.kind, &value) {
             return Err(Problem::Failed(format!(
                 "nothing was written: {} {fault}",
                 key.name
@@ -273,7 +274,7 @@ fn collect(
     };
     match given {
         Given::Environment(lookup) => {
-            for key in spec.keys {
+            for key in spec.layout.keys {
                 let name = format!("{}_{}", spec.dialogue(), key.name).to_ascii_uppercase();
                 if let Some(value) = lookup(&name).filter(|value| !value.trim().is_empty()) {
                     take(key, value)?;
@@ -311,7 +312,7 @@ fn collect(
                     .chain(&wishes.remove)
                     .any(|name| name == key.name)
             };
-            for key in spec.keys.iter().filter(open) {
+            for key in spec.layout.keys.iter().filter(open) {
                 let state = if stored.contains_key(key.name) {
                     "set; Enter keeps it"
                 } else {

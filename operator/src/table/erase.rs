@@ -7,22 +7,33 @@ use std::io::{self, Write};
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Serialize;
 use shared::rules::phone::E164;
+use shared::services::providers::Name;
 
 use super::{Attributes, Items, hash, text};
 use crate::context::Context;
 use crate::problem::Problem;
 use crate::report::{DOUBTFUL, FAINT, GOOD, Report};
 
-/// What no command of this program can delete. Each text is a sentence for the person who answers a
+/// What no command of this program can delete, beside the logs of the SMS providers. Each text is a sentence for the person who answers a
 /// request for erasure.
-const OUT_OF_REACH: [&str; 6] = [
-    "Twilio, Plivo, Vonage, Clickatell: their logs of messages and calls, and recordings (voicemail), are deleted there",
+const OUT_OF_REACH: [&str; 5] = [
     "Mailgun: stored mails and events of the proxy e-mail address expire by its retention, three days for most plans",
     "Auth0, Okta: the user, its profile and the tenant's logs are deleted there",
     "CloudWatch: log lines hold masked numbers (two first and four last digits) until LogRetentionDays have passed",
     "DynamoDB: point-in-time recovery keeps what was deleted for up to 35 days",
     "items `sent#` and `seen#` hold hashes of number and text together, from which neither can be told; they end within 400 days",
 ];
+
+fn out_of_reach() -> Vec<String> {
+    let providers = Name::ALL.into_iter().filter(|name| *name != Name::Log);
+    let providers: Vec<_> = providers.map(Name::title).collect();
+    let logs = format!(
+        "{}: their logs of messages and calls, and recordings (voicemail), are deleted there",
+        providers.join(", ")
+    );
+    let others = OUT_OF_REACH.map(str::to_owned);
+    [logs].into_iter().chain(others).collect()
+}
 
 /// The result of `erase`.
 #[derive(Debug, Serialize)]
@@ -34,7 +45,7 @@ pub(crate) struct Erased {
     deleted: BTreeMap<&'static str, usize>,
     /// The items that also contain the number and were kept, with the reason.
     kept: Vec<String>,
-    out_of_reach: [&'static str; 6],
+    out_of_reach: Vec<String>,
 }
 
 /// The attributes with an address, where a number may occur without its plus sign.
@@ -64,7 +75,7 @@ pub(crate) async fn erase(context: &Context, number: &E164, yes: bool) -> Result
         dry_run: context.dry_run,
         deleted: BTreeMap::new(),
         kept: Vec::new(),
-        out_of_reach: OUT_OF_REACH,
+        out_of_reach: out_of_reach(),
     };
     let mut doomed = Vec::new();
     for item in items.scan(None).await? {

@@ -1,15 +1,15 @@
 //! `cargo sandbox`: all servers on fixed ports, commands to paste, and a running report of events.
 
-use std::{io, path::PathBuf, pin::pin, time::Duration};
+use std::{collections::BTreeMap, io, path::PathBuf, pin::pin, time::Duration};
 
 use futures_util::future::join_all;
 use sandbox::{
     COMPANY_NUMBER, EMPLOYEE_MOBILE, HOOK_TOKEN, IVR_NUMBER, IVR_TOKEN, Ports, STUDIO_TOKEN,
     Sandbox, accounts,
     auth0::{self, LinkPage, Signer},
-    binaries, clickatell,
+    binaries,
     lambda::Lambda,
-    mailgun, okta, plivo,
+    mailgun, okta,
     template::Template,
     twilio::{self, Owned},
     vonage,
@@ -102,16 +102,17 @@ fn print_table(sandbox: &Sandbox) {
         ("Twilio", sandbox.twilio.server()),
         ("Mailgun", sandbox.mailgun.server()),
         ("Auth0", sandbox.auth0.server()),
-        ("Clickatell", sandbox.clickatell.server()),
-        ("Plivo", sandbox.plivo.server()),
-        ("Vonage", sandbox.vonage.server()),
         ("Okta", sandbox.okta.server()),
         ("DynamoDB", sandbox.aws.dynamodb()),
         ("Secrets Manager", sandbox.aws.secrets()),
         ("Invoke API", sandbox.invoke_api()),
     ];
+    let providers = sandbox.providers();
+    let providers = providers
+        .iter()
+        .map(|provider| (provider.name, provider.server));
     println!();
-    for (name, server) in doors.chain(servers) {
+    for (name, server) in doors.chain(providers).chain(servers) {
         println!("  {name:<26}{}/", server.url());
     }
 }
@@ -138,14 +139,6 @@ fn print_credentials(sandbox: &Sandbox) {
             "AUTH0_LOGIN_CLIENT_SECRET",
             auth0::LOGIN_CLIENT_SECRET.to_owned(),
         ),
-        ("CLICKATELL_URL", url(sandbox.clickatell.server())),
-        ("CLICKATELL_API_KEY", clickatell::API_KEY.to_owned()),
-        ("PLIVO_URL", url(sandbox.plivo.server())),
-        ("PLIVO_AUTH_ID", plivo::AUTH_ID.to_owned()),
-        ("PLIVO_AUTH_TOKEN", plivo::AUTH_TOKEN.to_owned()),
-        ("VONAGE_URL", url(sandbox.vonage.server())),
-        ("VONAGE_API_KEY", vonage::API_KEY.to_owned()),
-        ("VONAGE_API_SECRET", vonage::API_SECRET.to_owned()),
         (
             "VONAGE_SIGNATURE_SECRET",
             vonage::SIGNATURE_SECRET.to_owned(),
@@ -165,6 +158,13 @@ fn print_credentials(sandbox: &Sandbox) {
     println!("\nFor code of your own:");
     for (name, value) in credentials {
         println!("  {name}={value}");
+    }
+    for provider in sandbox.providers() {
+        println!("  {}={}", provider.variable(), provider.server.url());
+        for (key, value) in provider.secret.as_object().into_iter().flatten() {
+            let name = format!("{}_{key}", provider.name).to_ascii_uppercase();
+            println!("  {name}={}", value.as_str().unwrap_or_default());
+        }
     }
 }
 
@@ -334,7 +334,7 @@ async fn follow(name: &str, lambda: &Lambda) {
 /// Prints sent texts, the verified address, bought numbers, and complaints.
 async fn watch(sandbox: &Sandbox) {
     let mut clock = tokio::time::interval(Duration::from_millis(200));
-    let (mut seen, mut verified, mut bought) = ([0; 4], false, 0);
+    let (mut seen, mut verified, mut bought) = (BTreeMap::new(), false, 0);
     loop {
         clock.tick().await;
         let twilio = sandbox
@@ -343,24 +343,16 @@ async fn watch(sandbox: &Sandbox) {
             .into_iter()
             .map(|message| (message.to, message.body))
             .collect();
-        let others = [
-            &sandbox.clickatell.messages(),
-            &sandbox.plivo.messages(),
-            &sandbox.vonage.messages(),
-        ];
-        let [clickatell, plivo, vonage] = others.map(|texts| {
-            texts
-                .iter()
-                .map(|sent| (sent.to.clone(), sent.text.clone()))
-                .collect()
-        });
-        let texts: [(_, Vec<_>); 4] = [
-            ("Twilio", twilio),
-            ("Clickatell", clickatell),
-            ("Plivo", plivo),
-            ("Vonage", vonage),
-        ];
-        for ((provider, texts), seen) in texts.iter().zip(&mut seen) {
+        let mut texts: Vec<(_, Vec<_>)> = vec![("Twilio", twilio)];
+        texts.extend(sandbox.providers().into_iter().map(|provider| {
+            let sent = provider.messages.into_iter();
+            (
+                provider.name,
+                sent.map(|sent| (sent.to, sent.text)).collect(),
+            )
+        }));
+        for (provider, texts) in &texts {
+            let seen = seen.entry(*provider).or_insert(0);
             for (to, text) in &texts[*seen..] {
                 println!("text to {to} through {provider}: {text}");
             }

@@ -100,16 +100,19 @@ async fn what_is_forged_is_refused_and_leaves_nothing_and_all_else_is_answered()
 /// From what a container sees to this sandbox.
 fn moved(text: &str, sandbox: &Sandbox) -> String {
     let base = Ports::USUAL.base;
-    let servers = [
+    let mut servers = vec![
         (10, sandbox.twilio.server()),
         (12, sandbox.auth0.server()),
-        (13, sandbox.clickatell.server()),
-        (14, sandbox.plivo.server()),
-        (15, sandbox.vonage.server()),
         (16, sandbox.okta.server()),
         (20, sandbox.aws.dynamodb()),
         (21, sandbox.aws.secrets()),
     ];
+    let providers = sandbox.providers();
+    servers.extend(
+        providers
+            .iter()
+            .map(|provider| (provider.port, provider.server)),
+    );
     let moved = servers
         .iter()
         .fold(text.to_owned(), |text, (offset, server)| {

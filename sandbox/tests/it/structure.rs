@@ -200,6 +200,9 @@ struct Reader {
     variables: Vec<String>,
 }
 
+/// The path of what reads the settings of all SMS providers.
+const PROVIDERS: &str = "Provider::read";
+
 /// The functions with a `Source` among their parameters.
 fn readers(folder: &Path, file: &Path, text: &str) -> Vec<Reader> {
     let module = file.strip_prefix(folder).unwrap().with_extension("");
@@ -207,23 +210,34 @@ fn readers(folder: &Path, file: &Path, text: &str) -> Vec<Reader> {
         .iter()
         .map(|part| part.to_str().unwrap())
         .filter(|part| !["mod", "lib", "main"].contains(part));
-    let mut found = Readers {
+    let mut found = FileVisitor {
         path: module.map(str::to_owned).collect(),
         readers: Vec::new(),
+        vendors: Vec::new(),
     };
     let parsed = syn::parse_file(text).unwrap_or_else(|why| panic!("{}: {why}", file.display()));
     found.visit_file(&parsed);
+    // A macro makes `Provider::read` from the list of providers.
+    if !found.vendors.is_empty() {
+        found.readers.push(Reader {
+            path: PROVIDERS.to_owned(),
+            calls: Vec::new(),
+            variables: found.vendors,
+        });
+    }
     found.readers
 }
 
 /// Collects the readers of a file.
-struct Readers {
+struct FileVisitor {
     /// The modules, and the type, around what is visited.
     path: Vec<String>,
     readers: Vec<Reader>,
+    /// The variables in what SMS providers say of themselves (`impl Vendor for ...`).
+    vendors: Vec<String>,
 }
 
-impl Readers {
+impl FileVisitor {
     fn function(&mut self, signature: &syn::Signature, body: &syn::Block) {
         let takes_a_source = signature.inputs.iter().any(|input| match input {
             syn::FnArg::Typed(argument) => names_source(&argument.ty),
@@ -250,7 +264,7 @@ impl Readers {
     }
 }
 
-impl<'ast> Visit<'ast> for Readers {
+impl<'ast> Visit<'ast> for FileVisitor {
     fn visit_item_mod(&mut self, module: &'ast syn::ItemMod) {
         let name = module.ident.to_string();
         if name != "tests" {
@@ -264,6 +278,15 @@ impl<'ast> Visit<'ast> for Readers {
             _ => None,
         };
         let owner = owner.map(|segment| segment.ident.to_string());
+        let of = item
+            .trait_
+            .as_ref()
+            .and_then(|(path, _)| path.segments.last());
+        if of.is_some_and(|segment| segment.ident == "Vendor") {
+            let mut reads = Reads::default();
+            reads.visit_item_impl(item);
+            self.vendors.extend(reads.variables);
+        }
         self.within(owner, |within| visit::visit_item_impl(within, item));
     }
 
@@ -324,6 +347,11 @@ impl<'ast> Visit<'ast> for Reads {
 fn read_by(path: &str, own: &[Reader], shared: &[Reader], found: &mut BTreeSet<String>) {
     let fits =
         |reader: &&Reader| reader.path == path || reader.path.ends_with(&format!("::{path}"));
+    if path == PROVIDERS {
+        let all = shared.iter().filter(fits);
+        found.extend(all.flat_map(|reader| reader.variables.iter().cloned()));
+        return;
+    }
     let reader = own
         .iter()
         .find(fits)

@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret as _, SecretString};
 
+use crate::platform::layout::{Described, Key, Kind, Layout};
 use crate::platform::reply::{Failure, Reply};
 use crate::platform::request::Request;
 use crate::platform::secrets::{self, Content, Keys, Secret};
@@ -20,6 +21,18 @@ impl Content for Token {
     fn take(keys: &mut Keys) -> Option<Self> {
         keys.required("bearer_token").map(Self)
     }
+}
+
+impl Described for Token {
+    const LAYOUT: Layout = Layout {
+        keys: &[Key::new(
+            "bearer_token",
+            Kind::Chosen,
+            "any long random text, see --generate",
+        )],
+        needed: &[&["bearer_token"]],
+        together: &[],
+    };
 }
 
 /// The token that the caller presents; `None` if the request has none.

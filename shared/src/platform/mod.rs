@@ -5,6 +5,7 @@ pub mod aws;
 pub mod bearer;
 pub mod config;
 pub mod http;
+pub mod layout;
 pub mod reply;
 pub mod request;
 pub mod runtime;

@@ -263,6 +263,19 @@ fn parse<T: Content>(id: &str, text: &str) -> Result<T, SecretError> {
     content.ok_or_else(|| SecretError(format!("secret {} ({id}) is incomplete", T::NAME)))
 }
 
+/// What a secret with this text lacks, and the keys of the text that nobody reads.
+#[cfg(test)]
+pub(crate) fn take<T: Content>(text: &str) -> (Vec<&'static str>, Vec<String>) {
+    let mut keys = Keys {
+        values: object(text).unwrap_or_default(),
+        missing: Vec::new(),
+    };
+    if T::take(&mut keys).is_none() && keys.missing.is_empty() {
+        keys.missing.push("something");
+    }
+    (keys.missing, keys.values.into_keys().collect())
+}
+
 /// Whether two secrets are equal. The time it takes reveals only whether their lengths are equal.
 pub fn same(known: &str, given: &str) -> bool {
     use subtle::ConstantTimeEq as _;

@@ -8,20 +8,19 @@
 //! (<https://docs.clickatell.com/archive/channels/advanced-message-send-archived/validity-period/>).
 
 use std::ops::RangeInclusive;
-use std::time::{Duration, SystemTime};
 
-use reqwest::Method;
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use reqwest::RequestBuilder;
+use reqwest::header::{ACCEPT, AUTHORIZATION};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::platform::config::Source;
-use crate::platform::http::{Answer, BaseUrl, Client};
-use crate::platform::secrets::{Content, Keys, Secret, SecretError};
-use crate::rules::sms::{self, Outbound, Receipt, SendError, segments};
+use crate::platform::http::Answer;
+use crate::platform::layout::{Described, Key, Kind, Layout};
+use crate::platform::secrets::{Content, Keys};
+use crate::rules::sms::{self, Attempt, Outbound, Receipt, SendError, Vendor, segments};
 
-const PLATFORM: &str = "https://platform.clickatell.com";
 /// The allowed minutes of `validity`.
 const VALIDITY: RangeInclusive<u64> = 1..=1_440;
 
@@ -62,12 +61,21 @@ impl Content for Credentials {
     }
 }
 
-/// Clickatell as an SMS provider.
-pub struct Clickatell {
-    client: Client,
-    base: Option<BaseUrl>,
-    secret: Secret<Credentials>,
+impl Described for Credentials {
+    const LAYOUT: Layout = Layout {
+        keys: &[
+            Key::new("api_key", Kind::Given, "of the One API"),
+            Key::new("user", Kind::Given, "of the legacy HTTP API"),
+            Key::new("password", Kind::Given, "of the legacy HTTP API"),
+            Key::new("api_id", Kind::Given, "of the legacy HTTP API"),
+        ],
+        needed: &[&["api_key"], &["user", "password", "api_id"]],
+        together: &[&["user", "password", "api_id"]],
+    };
 }
+
+/// Clickatell as an SMS provider.
+pub struct Clickatell;
 
 #[derive(Deserialize)]
 struct Accepted {
@@ -90,136 +98,110 @@ struct Refusal {
     code: Option<u32>,
 }
 
-impl Clickatell {
-    /// Reads `CLICKATELL_URL`; each of the two APIs has its own default.
-    pub fn base(source: &mut Source<'_>) -> Option<BaseUrl> {
-        source.optional_base_url("CLICKATELL_URL")
+impl Vendor for Clickatell {
+    type Credentials = Credentials;
+    const SECRET: &'static str = "CLICKATELL_SECRET";
+    const URL: &'static str = "CLICKATELL_URL";
+    const HOME: &'static str = "https://platform.clickatell.com";
+
+    fn read(_source: &mut Source<'_>) -> Self {
+        Self
     }
 
-    /// The provider at `base`, or at the default address of its API.
-    pub fn new(client: Client, base: Option<BaseUrl>, secret: Secret<Credentials>) -> Self {
-        Self {
-            client,
-            base,
-            secret,
+    /// Each of the two APIs has its own address.
+    fn home(credentials: &Credentials) -> &'static str {
+        match credentials {
+            Credentials::Platform { .. } => Self::HOME,
+            Credentials::Central { .. } => "https://api.clickatell.com",
         }
     }
 
-    /// Sends a text within `within`.
-    ///
-    /// # Errors
-    /// The outer error if the credentials cannot be fetched (nothing was sent), the inner one from
-    /// Clickatell's answer.
-    pub async fn send(
-        &self,
-        sms: &Outbound<'_>,
-        now: SystemTime,
-        within: Duration,
-    ) -> Result<Result<Receipt, SendError>, SecretError> {
-        sms::authorised(
-            &self.secret,
-            now,
-            within,
-            async |credentials, within| match credentials {
-                Credentials::Platform { api_key } => self.one_api(sms, api_key, within).await,
-                Credentials::Central {
-                    user,
-                    password,
-                    api_id,
-                } => self.central(sms, [user, password, api_id], within).await,
-            },
-        )
-        .await
+    fn request(&self, attempt: &Attempt<'_, Self>) -> Result<RequestBuilder, SendError> {
+        Ok(match attempt.credentials {
+            Credentials::Platform { api_key } => one_api(attempt, api_key),
+            Credentials::Central {
+                user,
+                password,
+                api_id,
+            } => central(attempt, [user, password, api_id]),
+        })
     }
 
-    /// Fetches the credentials and opens a connection, during INIT.
-    pub async fn warm_up(&self, now: SystemTime) {
-        let default = PLATFORM.parse().ok();
-        // A failure shows again on the first text.
-        let _ = tokio::join!(
-            self.secret.get(now),
-            self.client.warm_up(self.base.as_ref().or(default.as_ref()))
+    fn taken(attempt: &Attempt<'_, Self>, answer: &Answer) -> Result<Receipt, SendError> {
+        match attempt.credentials {
+            Credentials::Platform { .. } => judge(answer),
+            Credentials::Central { .. } => judge_line(answer).map(|receipt| Receipt {
+                segments: Some(parts(attempt.sms)),
+                ..receipt
+            }),
+        }
+    }
+
+    fn refused(attempt: &Attempt<'_, Self>, answer: &Answer) -> SendError {
+        match attempt.credentials {
+            Credentials::Platform { .. } => by_code(code(answer.json().as_ref())),
+            Credentials::Central { .. } => SendError::OURS,
+        }
+    }
+}
+
+fn one_api(attempt: &Attempt<'_, Clickatell>, key: &SecretString) -> RequestBuilder {
+    let sms = attempt.sms;
+    let mut message = json!({ "channel": "sms", "to": sms.to.digits(), "content": sms.body });
+    if let Some(from) = sms.from {
+        message["from"] = from.trim_start_matches('+').into();
+    }
+    attempt
+        .post_json("v1/message", &json!({ "messages": [message] }))
+        .header(AUTHORIZATION, key.expose_secret())
+        .header(ACCEPT, "application/json")
+}
+
+fn central(
+    attempt: &Attempt<'_, Clickatell>,
+    [user, password, api_id]: [&SecretString; 3],
+) -> RequestBuilder {
+    let sms = attempt.sms;
+    let mut form = form_urlencoded::Serializer::new(String::new());
+    form.append_pair("user", user.expose_secret());
+    form.append_pair("password", password.expose_secret());
+    form.append_pair("api_id", api_id.expose_secret());
+    form.append_pair("to", sms.to.digits());
+    if is_plain(sms.body) {
+        form.append_pair("text", sms.body);
+    } else {
+        let units: Vec<u8> = sms.body.encode_utf16().flat_map(u16::to_be_bytes).collect();
+        form.append_pair("unicode", "1")
+            .append_pair("text", &hex::encode(units));
+    }
+    form.append_pair("concat", &parts(sms).min(3).to_string());
+    if let Some(life) = sms.life {
+        form.append_pair(
+            "validity",
+            &(life.as_secs() / 60)
+                .clamp(*VALIDITY.start(), *VALIDITY.end())
+                .to_string(),
         );
     }
-
-    fn url(&self, default: &'static str, path: &str) -> Result<url::Url, SendError> {
-        let base = self.base.clone().or_else(|| default.parse().ok());
-        Ok(base.ok_or(SendError::Unavailable)?.join(path))
+    if let Some(from) = sms.from {
+        form.append_pair("from", from.trim_start_matches('+'))
+            .append_pair("mo", "1");
     }
+    attempt.post_form("http/sendmsg", form)
+}
 
-    async fn one_api(
-        &self,
-        sms: &Outbound<'_>,
-        key: &SecretString,
-        within: Duration,
-    ) -> Result<Receipt, SendError> {
-        let mut message = json!({ "channel": "sms", "to": sms.to.digits(), "content": sms.body });
-        if let Some(from) = sms.from {
-            message["from"] = from.trim_start_matches('+').into();
-        }
-        let request = self
-            .client
-            .request(Method::POST, self.url(PLATFORM, "v1/message")?)
-            .header(AUTHORIZATION, key.expose_secret())
-            .header(CONTENT_TYPE, "application/json")
-            .header(ACCEPT, "application/json")
-            .body(json!({ "messages": [message] }).to_string());
-        sms::ask(&self.client, request, within, judge, |answer| {
-            by_code(code(answer.json().as_ref()))
-        })
-        .await
-    }
+/// Whether the legacy API takes the text as it is. The API's character set is not documented beyond
+/// ASCII. As hexadecimal UCS-2 every text arrives.
+fn is_plain(text: &str) -> bool {
+    text.is_ascii() && segments::is_gsm(text)
+}
 
-    async fn central(
-        &self,
-        sms: &Outbound<'_>,
-        [user, password, api_id]: [&SecretString; 3],
-        within: Duration,
-    ) -> Result<Receipt, SendError> {
-        let mut form = form_urlencoded::Serializer::new(String::new());
-        form.append_pair("user", user.expose_secret());
-        form.append_pair("password", password.expose_secret());
-        form.append_pair("api_id", api_id.expose_secret());
-        form.append_pair("to", sms.to.digits());
-        // The API's character set is not documented beyond ASCII. As hexadecimal UCS-2 every text
-        // arrives.
-        let parts = if sms.body.is_ascii() && segments::is_gsm(sms.body) {
-            form.append_pair("text", sms.body);
-            segments::count(sms.body)
-        } else {
-            let units: Vec<u8> = sms.body.encode_utf16().flat_map(u16::to_be_bytes).collect();
-            form.append_pair("unicode", "1")
-                .append_pair("text", &hex::encode(units));
-            segments::count_ucs2(sms.body)
-        };
-        form.append_pair("concat", &parts.min(3).to_string());
-        if let Some(life) = sms.life {
-            form.append_pair(
-                "validity",
-                &(life.as_secs() / 60)
-                    .clamp(*VALIDITY.start(), *VALIDITY.end())
-                    .to_string(),
-            );
-        }
-        if let Some(from) = sms.from {
-            form.append_pair("from", from.trim_start_matches('+'))
-                .append_pair("mo", "1");
-        }
-        let request = self
-            .client
-            .request(
-                Method::POST,
-                self.url("https://api.clickatell.com", "http/sendmsg")?,
-            )
-            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .body(form.finish());
-        let taken = |answer: &Answer| {
-            judge_line(answer).map(|receipt| Receipt {
-                segments: Some(parts),
-                ..receipt
-            })
-        };
-        sms::ask(&self.client, request, within, taken, |_| SendError::OURS).await
+/// The parts of a text through the legacy API.
+fn parts(sms: &Outbound<'_>) -> u64 {
+    if is_plain(sms.body) {
+        segments::count(sms.body)
+    } else {
+        segments::count_ucs2(sms.body)
     }
 }
 

@@ -8,3 +8,18 @@ pub mod okta;
 pub mod plivo;
 pub mod twilio;
 pub mod vonage;
+
+#[cfg(test)]
+mod tests {
+    use crate::platform::bearer;
+    use crate::platform::layout::check;
+
+    #[test]
+    fn a_person_is_asked_for_the_keys_that_are_read() {
+        check::<super::auth0::Credentials>();
+        check::<super::mailgun::Credentials>();
+        check::<super::okta::Credentials>();
+        check::<super::twilio::Credentials>();
+        check::<bearer::Token>();
+    }
+}

@@ -4,17 +4,16 @@
 //! its own status. Without a readable body the outcome is unknown.
 
 use std::ops::RangeInclusive;
-use std::time::{Duration, SystemTime};
 
-use reqwest::Method;
-use reqwest::header::CONTENT_TYPE;
+use reqwest::RequestBuilder;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
 use crate::platform::config::Source;
-use crate::platform::http::{Answer, BaseUrl, Client};
-use crate::platform::secrets::{Content, Keys, Secret, SecretError};
-use crate::rules::sms::{self, Outbound, Receipt, SendError, segments};
+use crate::platform::http::Answer;
+use crate::platform::layout::{Described, Key, Kind, Layout};
+use crate::platform::secrets::{Content, Keys};
+use crate::rules::sms::{self, Attempt, Receipt, SendError, Vendor, segments};
 
 /// The allowed milliseconds of `ttl`.
 const TTL: RangeInclusive<u128> = 20_000..=604_800_000;
@@ -38,12 +37,19 @@ impl Content for Credentials {
     }
 }
 
-/// Vonage as an SMS provider.
-pub struct Vonage {
-    client: Client,
-    base: BaseUrl,
-    secret: Secret<Credentials>,
+impl Described for Credentials {
+    const LAYOUT: Layout = Layout {
+        keys: &[
+            Key::new("api_key", Kind::Given, "Dashboard, API settings"),
+            Key::new("api_secret", Kind::Given, "the same"),
+        ],
+        needed: &[&["api_key", "api_secret"]],
+        together: &[],
+    };
 }
+
+/// Vonage as an SMS provider.
+pub struct Vonage;
 
 #[derive(Deserialize)]
 struct Response {
@@ -58,50 +64,18 @@ struct Part {
     message_id: Option<String>,
 }
 
-impl Vonage {
-    /// Reads `VONAGE_URL`.
-    pub fn base(source: &mut Source<'_>) -> BaseUrl {
-        source.base_url("VONAGE_URL", Some("https://rest.nexmo.com"))
+impl Vendor for Vonage {
+    type Credentials = Credentials;
+    const SECRET: &'static str = "VONAGE_SECRET";
+    const URL: &'static str = "VONAGE_URL";
+    const HOME: &'static str = "https://rest.nexmo.com";
+
+    fn read(_source: &mut Source<'_>) -> Self {
+        Self
     }
 
-    /// The provider at `base`.
-    pub fn new(client: Client, base: BaseUrl, secret: Secret<Credentials>) -> Self {
-        Self {
-            client,
-            base,
-            secret,
-        }
-    }
-
-    /// Sends a text within `within`.
-    ///
-    /// # Errors
-    /// The outer error if the credentials cannot be fetched (nothing was sent), the inner one from
-    /// Vonage's answer.
-    pub async fn send(
-        &self,
-        sms: &Outbound<'_>,
-        now: SystemTime,
-        within: Duration,
-    ) -> Result<Result<Receipt, SendError>, SecretError> {
-        sms::authorised(&self.secret, now, within, async |credentials, within| {
-            self.create(sms, credentials, within).await
-        })
-        .await
-    }
-
-    /// Fetches the credentials and opens a connection, during INIT.
-    pub async fn warm_up(&self, now: SystemTime) {
-        // A failure shows again on the first text.
-        let _ = tokio::join!(self.secret.get(now), self.client.warm_up(Some(&self.base)));
-    }
-
-    async fn create(
-        &self,
-        sms: &Outbound<'_>,
-        credentials: &Credentials,
-        within: Duration,
-    ) -> Result<Receipt, SendError> {
+    fn request(&self, attempt: &Attempt<'_, Self>) -> Result<RequestBuilder, SendError> {
+        let (sms, credentials) = (attempt.sms, attempt.credentials);
         let Some(from) = sms.from else {
             return Err(SendError::OURS);
         };
@@ -120,16 +94,12 @@ impl Vonage {
                 &life.as_millis().clamp(*TTL.start(), *TTL.end()).to_string(),
             );
         }
-        let request = self
-            .client
-            .request(Method::POST, self.base.join("sms/json"))
-            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .body(form.finish());
-        let taken = |answer: &Answer| {
-            let read = answer.json::<Response>().ok_or(SendError::Unknown)?;
-            judge(&read.messages)
-        };
-        sms::ask(&self.client, request, within, taken, |_| SendError::OURS).await
+        Ok(attempt.post_form("sms/json", form))
+    }
+
+    fn taken(_: &Attempt<'_, Self>, answer: &Answer) -> Result<Receipt, SendError> {
+        let read = answer.json::<Response>().ok_or(SendError::Unknown)?;
+        judge(&read.messages)
     }
 }
 

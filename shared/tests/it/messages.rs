@@ -1,45 +1,53 @@
 //! Sending a text: each outcome that callers branch on, from Twilio's real answers and from a failing wire.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use sandbox::Sandbox;
 use sandbox::twilio::{ACCOUNT_SID, AUTH_TOKEN, MESSAGING_SERVICE, NUMBER};
 use sandbox::wire::Fault;
 use serde_json::json;
+use shared::platform::layout::Described;
 use shared::platform::runtime::now;
-use shared::platform::secrets::Secret;
+use shared::platform::secrets::{Content, Secret};
 use shared::rules::phone::E164;
-use shared::rules::sms::{Outbound, Receipt, SendError};
+use shared::rules::sms::{Account, Outbound, Receipt, SendError};
 use shared::vendors::twilio::messages::{Messages, Sender};
 use shared::vendors::twilio::{Credentials, RestCredentials};
 
 struct Setup {
     sandbox: Sandbox,
-    messages: Messages,
-    secret: Secret<Credentials>,
+    messages: Account<Messages<Credentials>>,
+    secret: Arc<Secret<Credentials>>,
 }
 
 async fn setup() -> Setup {
     let sandbox = Sandbox::start().await;
-    let http = crate::client();
     let sender = Sender {
         number: Some(NUMBER.parse().unwrap()),
         service: None,
     };
-    let messages = Messages::new(
-        http.clone(),
-        sandbox.twilio.server().url().parse().unwrap(),
-        sender,
-    );
-    let secret = Secret::new(
-        "switchboard/twilio".to_owned(),
-        crate::aws(&sandbox).secrets_manager(&http),
-    );
+    let secret = Arc::new(secret(&sandbox, "switchboard/twilio"));
+    let messages = account(&sandbox, Messages::new(sender), Arc::clone(&secret));
     Setup {
         sandbox,
         messages,
         secret,
     }
+}
+
+fn secret<C: Content>(sandbox: &Sandbox, id: &str) -> Secret<C> {
+    let client = crate::aws(sandbox).secrets_manager(&crate::client());
+    Secret::new(id.to_owned(), client)
+}
+
+fn account<C: Described + AsRef<RestCredentials>>(
+    sandbox: &Sandbox,
+    messages: Messages<C>,
+    secret: impl Into<Arc<Secret<C>>>,
+) -> Account<Messages<C>> {
+    let base = sandbox.twilio.server().url().parse().unwrap();
+    Account::new(messages, crate::client(), base, secret)
 }
 
 impl Setup {
@@ -52,10 +60,7 @@ impl Setup {
             life: None,
             holds_code: false,
         };
-        self.messages
-            .send(&sms, &self.secret, now(), within)
-            .await
-            .unwrap()
+        self.messages.send(&sms, now(), within).await
     }
 }
 
@@ -92,10 +97,10 @@ async fn through_a_messaging_service_with_an_api_key() {
         number: None,
         service: Some(MESSAGING_SERVICE.to_owned()),
     };
-    let messages = Messages::new(
-        crate::client(),
-        setup.sandbox.twilio.server().url().parse().unwrap(),
-        sender,
+    let messages = account(
+        &setup.sandbox,
+        Messages::new(sender),
+        Arc::clone(&setup.secret),
     );
     let setup = Setup { messages, ..setup };
     assert!(setup.send(TIME).await.is_ok());
@@ -107,7 +112,12 @@ async fn only_codes_are_discarded_and_only_if_told_so() {
     setup.sandbox.twilio.add_message_redaction();
     let to: E164 = "+4512345678".parse().unwrap();
     for (discards, holds_code) in [(false, false), (false, true), (true, false), (true, true)] {
-        let messages = setup.messages.clone().discarding_codes(discards);
+        let sender = Sender {
+            number: Some(NUMBER.parse().unwrap()),
+            service: None,
+        };
+        let messages = Messages::new(sender).discarding_codes(discards);
+        let messages = account(&setup.sandbox, messages, Arc::clone(&setup.secret));
         let sms = Outbound {
             to: &to,
             from: None,
@@ -115,11 +125,7 @@ async fn only_codes_are_discarded_and_only_if_told_so() {
             life: None,
             holds_code,
         };
-        messages
-            .send(&sms, &setup.secret, now(), TIME)
-            .await
-            .unwrap()
-            .unwrap();
+        messages.send(&sms, now(), TIME).await.unwrap();
         let sent = setup.sandbox.twilio.messages().pop().unwrap();
         let kept = !(discards && holds_code);
         assert_eq!(
@@ -133,10 +139,12 @@ async fn only_codes_are_discarded_and_only_if_told_so() {
 #[tokio::test]
 async fn who_only_sends_needs_no_auth_token() {
     let setup = setup().await;
-    let secret = Secret::<RestCredentials>::new(
-        "switchboard/sends".to_owned(),
-        crate::aws(&setup.sandbox).secrets_manager(&crate::client()),
-    );
+    let sender = Sender {
+        number: Some(NUMBER.parse().unwrap()),
+        service: None,
+    };
+    let secret = secret::<RestCredentials>(&setup.sandbox, "switchboard/sends");
+    let messages = account(&setup.sandbox, Messages::new(sender), secret);
     let to: E164 = "+4512345678".parse().unwrap();
     let sms = Outbound {
         to: &to,
@@ -145,7 +153,7 @@ async fn who_only_sends_needs_no_auth_token() {
         life: None,
         holds_code: false,
     };
-    let send = async || setup.messages.send(&sms, &secret, now(), TIME).await;
+    let send = async || messages.send(&sms, now(), TIME).await;
     let key = format!("SK{}", "a".repeat(32));
     setup.sandbox.twilio.add_api_key(&key, "key-secret");
     let lacks =
@@ -160,7 +168,7 @@ async fn who_only_sends_needs_no_auth_token() {
     let whole =
         json!({"account_sid": ACCOUNT_SID, "api_key_sid": key, "api_key_secret": "key-secret"});
     setup.sandbox.aws.set_secret("switchboard/sends", &whole);
-    assert!(send().await.unwrap().is_ok());
+    assert!(send().await.is_ok());
     setup.sandbox.aws.set_secret("switchboard/twilio", &whole);
     let verifies = setup.secret.get(now()).await.unwrap_err();
     assert_eq!(

@@ -3,15 +3,12 @@
 use std::time::Duration;
 
 use sandbox::{
-    Sandbox,
     auth0::{self, Answer, Credential},
     wire::Fault,
 };
 use serde_json::{Value, json};
 
 use super::{Checked, Failure, GATEWAY, Story, calls, heard, print_call, say};
-
-const PROVIDERS: [&str; 4] = ["Twilio", "Clickatell", "Plivo", "Vonage"];
 
 /// The texts of a number, with the provider of each.
 type Texts = Vec<(&'static str, String)>;
@@ -364,29 +361,21 @@ impl Story {
 
     /// The providers that the functions called since the last step, to send texts.
     fn asked(&self) -> Vec<&'static str> {
+        let providers = self.sandbox.providers();
+        let providers: Vec<_> = providers.iter().map(|provider| provider.name).collect();
         self.called
             .iter()
             .copied()
-            .filter(|name| PROVIDERS.contains(name))
+            .filter(|name| *name == "Twilio" || providers.contains(name))
             .collect()
     }
 
     fn texts(&self, phone: &str) -> Texts {
-        let Sandbox {
-            clickatell,
-            plivo,
-            vonage,
-            ..
-        } = &self.sandbox;
         let twilio = self.inbox(phone).into_iter().map(|text| ("Twilio", text));
-        let others = [
-            ("Clickatell", clickatell.messages()),
-            ("Plivo", plivo.messages()),
-            ("Vonage", vonage.messages()),
-        ];
-        let others = others
-            .into_iter()
-            .flat_map(|(provider, sent)| sent.into_iter().map(move |sent| (provider, sent)));
+        let others = self.sandbox.providers().into_iter().flat_map(|provider| {
+            let name = provider.name;
+            provider.messages.into_iter().map(move |sent| (name, sent))
+        });
         twilio
             .chain(
                 others
@@ -398,16 +387,8 @@ impl Story {
 
     /// The number of texts in the story, through all providers.
     pub(super) fn texts_sent(&self) -> usize {
-        let Sandbox {
-            twilio,
-            clickatell,
-            plivo,
-            vonage,
-            ..
-        } = &self.sandbox;
-        twilio.messages().len()
-            + clickatell.messages().len()
-            + plivo.messages().len()
-            + vonage.messages().len()
+        let others = self.sandbox.providers();
+        let others = others.iter().map(|provider| provider.messages.len());
+        self.sandbox.twilio.messages().len() + others.sum::<usize>()
     }
 }

@@ -1,23 +1,21 @@
-//! Sending a text: the message, the receipt, the errors and the providers.
-//!
-//! [`Name::ALL`] and [`Provider`](crate::services::providers::Provider) are the one list of SMS
-//! providers. A new provider needs its module (copy `vendors/plivo.rs`), its name, its variant and
-//! its simulator. The compiler asks for the variant wherever it matters.
+//! Sending a text: the message, the receipt, the errors, and what a provider's module says about
+//! itself ([`Vendor`]). The list of providers is [`services::providers`](crate::services::providers).
 
-mod attempt;
-mod name;
-mod routes;
+mod answer;
 pub mod segments;
+mod sender;
+mod vendor;
 
 use std::fmt;
 use std::time::Duration;
 
 use crate::platform::http::NoAnswer;
+use crate::platform::secrets::SecretError;
 use crate::rules::phone::E164;
 
-pub(crate) use attempt::{ask, authorised, number_or_digits, plain_id};
-pub use name::Name;
-pub use routes::{Routes, Senders, is_sender};
+pub(crate) use answer::{number_or_digits, plain_id};
+pub use sender::is_sender;
+pub use vendor::{Account, Attempt, Vendor};
 
 /// A text to send.
 #[derive(Debug)]
@@ -47,8 +45,10 @@ pub struct Receipt {
 }
 
 /// Why a message was not (certainly) accepted. `code` is the provider's own error code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SendError {
+    /// Our credentials cannot be fetched. Nothing was sent.
+    NoCredentials(SecretError),
     /// The provider rejected the message before acceptance. `recipient`: this number can never be
     /// reached (impossible, landline, opted out), so trying again or elsewhere is pointless.
     /// Otherwise something of ours is wrong (sender, permissions, account).
@@ -83,6 +83,7 @@ impl SendError {
 impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::NoCredentials(error) => error.fmt(f),
             Self::Refused {
                 recipient: true,
                 code,
@@ -96,6 +97,12 @@ impl fmt::Display for SendError {
             Self::Unavailable => f.write_str("not reached"),
             Self::Unknown => f.write_str("outcome unknown"),
         }
+    }
+}
+
+impl From<SecretError> for SendError {
+    fn from(error: SecretError) -> Self {
+        Self::NoCredentials(error)
     }
 }
 

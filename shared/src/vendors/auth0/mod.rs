@@ -14,6 +14,7 @@ use std::fmt;
 
 use secrecy::SecretString;
 
+use crate::platform::layout::{Described, Key, Kind, Layout};
 use crate::platform::secrets::{Content, Keys, SecretError};
 
 /// The `auth0` secret: a machine-to-machine application.
@@ -48,6 +49,31 @@ impl Content for Credentials {
             login,
         })
     }
+}
+
+impl Described for Credentials {
+    const LAYOUT: Layout = Layout {
+        keys: &[
+            Key::new(
+                "client_id",
+                Kind::Given,
+                "Applications, the machine-to-machine application: Client ID",
+            ),
+            Key::new("client_secret", Kind::Given, "the same: Client Secret"),
+            Key::new(
+                "login_client_id",
+                Kind::Given,
+                "of the application that logs callers in, if it is another one",
+            ),
+            Key::new(
+                "login_client_secret",
+                Kind::Given,
+                "the same: Client Secret",
+            ),
+        ],
+        needed: &[&["client_id", "client_secret"]],
+        together: &[&["login_client_id", "login_client_secret"]],
+    };
 }
 
 /// Whether the `auth0` secret names an application at all. A stack makes the secret empty, and some

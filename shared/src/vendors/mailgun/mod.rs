@@ -14,6 +14,7 @@ use futures_util::stream;
 use ring::hmac;
 use secrecy::{ExposeSecret as _, SecretString};
 
+use crate::platform::layout::{Described, Key, Kind, Layout};
 use crate::platform::reply::{Failure, Reply};
 use crate::platform::request::Request;
 use crate::platform::secrets::{Content, Keys, Secret};
@@ -42,6 +43,25 @@ impl Content for Credentials {
             previous_signing_key: keys.optional("previous_signing_key"),
         })
     }
+}
+
+impl Described for Credentials {
+    const LAYOUT: Layout = Layout {
+        keys: &[
+            Key::new(
+                "signing_key",
+                Kind::Given,
+                "Control Panel, API security: the HTTP webhook signing key, not an API key",
+            ),
+            Key::new(
+                "previous_signing_key",
+                Kind::Given,
+                "the key before, while it is being rotated",
+            ),
+        ],
+        needed: &[&["signing_key"]],
+        together: &[],
+    };
 }
 
 /// The decoded fields of a post, in the order sent. Names are case-sensitive, and some come twice

@@ -14,6 +14,7 @@ use std::time::{Duration, SystemTime};
 use reqwest::header::{DATE, HeaderMap};
 use secrecy::SecretString;
 
+use crate::platform::layout::{Described, Key, Kind, Layout};
 use crate::platform::secrets::{Content, Keys, SecretError};
 use crate::platform::table::epoch;
 
@@ -48,6 +49,31 @@ impl Content for Credentials {
             key_id: key_id?,
         })
     }
+}
+
+impl Described for Credentials {
+    const LAYOUT: Layout = Layout {
+        keys: &[
+            Key::new(
+                "api_token",
+                Kind::Given,
+                "Security, API, Tokens; or instead the three of a service app",
+            ),
+            Key::new(
+                "client_id",
+                Kind::Given,
+                "Applications, the API Services app: Client ID",
+            ),
+            Key::new(
+                "private_key",
+                Kind::Pem,
+                "the PEM file of its key (RSA), as @path",
+            ),
+            Key::new("key_id", Kind::Given, "the key's id (kid)"),
+        ],
+        needed: &[&["api_token"], &["client_id", "private_key", "key_id"]],
+        together: &[&["client_id", "private_key", "key_id"]],
+    };
 }
 
 /// What a function does in Okta. A service app requests tokens with no more scopes than this needs.

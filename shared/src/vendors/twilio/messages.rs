@@ -20,22 +20,21 @@
 //! | 30003 to 30008, 30450 | the network did not accept it: off, blocked, unknown, filtered, unnamed | perhaps: no code says never |
 //! | any other | unknown | yes |
 
+use std::marker::PhantomData;
 use std::ops::RangeInclusive;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use reqwest::Method;
-use reqwest::header::CONTENT_TYPE;
+use reqwest::RequestBuilder;
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 
 use super::{RestCredentials, is_sid};
 use crate::platform::config::Source;
-use crate::platform::http::{Answer, BaseUrl, Client};
-use crate::platform::secrets::{Content, Secret, SecretError};
+use crate::platform::http::Answer;
+use crate::platform::layout::Described;
 use crate::rules::phone::E164;
-use crate::rules::sms::{self, Outbound, Receipt, SendError};
+use crate::rules::sms::{self, Attempt, Receipt, SendError, Vendor};
 
-const TIMEOUT: Duration = Duration::from_secs(10);
 /// The allowed seconds of `ValidityPeriod`.
 const VALIDITY: RangeInclusive<u64> = 1..=36_000;
 /// With these codes no provider can ever text the number: impossible, opted out, not a mobile, a
@@ -45,7 +44,7 @@ const RECIPIENT_CODES: [u32; 5] = [21211, 21217, 21610, 21614, 21635];
 const FAILED: [&str; 3] = ["failed", "undelivered", "canceled"];
 
 /// The sender of texts.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Sender {
     /// One of our numbers.
     pub number: Option<E164>,
@@ -70,13 +69,13 @@ impl Sender {
     }
 }
 
-/// The Messages resource.
+/// The Messages resource. `C` is the secret of the function, which may hold more than these calls
+/// require.
 #[derive(Debug, Clone)]
-pub struct Messages {
-    client: Client,
-    base: BaseUrl,
+pub struct Messages<C = RestCredentials> {
     sender: Sender,
     discards_codes: bool,
+    credentials: PhantomData<fn() -> C>,
 }
 
 #[derive(Deserialize)]
@@ -93,14 +92,13 @@ struct Refusal {
     code: Option<u32>,
 }
 
-impl Messages {
-    /// The resource at `base` (`TWILIO_URL`).
-    pub fn new(client: Client, base: BaseUrl, sender: Sender) -> Self {
+impl<C> Messages<C> {
+    /// The resource, with the sender of the texts that name none.
+    pub fn new(sender: Sender) -> Self {
         Self {
-            client,
-            base,
             sender,
             discards_codes: false,
+            credentials: PhantomData,
         }
     }
 
@@ -115,40 +113,23 @@ impl Messages {
             ..self
         }
     }
+}
 
-    /// Sends a text, once, within `within`. If Twilio rejects the credentials, they are fetched
-    /// again and tried a second time.
-    ///
-    /// # Errors
-    /// The outer error if the credentials cannot be fetched (nothing was sent), the inner one from
-    /// Twilio's answer.
-    pub async fn send<C: Content + AsRef<RestCredentials>>(
-        &self,
-        sms: &Outbound<'_>,
-        secret: &Secret<C>,
-        now: SystemTime,
-        within: Duration,
-    ) -> Result<Result<Receipt, SendError>, SecretError> {
-        sms::authorised(
-            secret,
-            now,
-            TIMEOUT.min(within),
-            async |credentials, within| self.create(sms, credentials.as_ref(), within).await,
-        )
-        .await
+impl<C: Described + AsRef<RestCredentials>> Vendor for Messages<C> {
+    type Credentials = C;
+    const SECRET: &'static str = "TWILIO_SECRET";
+    const URL: &'static str = "TWILIO_URL";
+    const HOME: &'static str = super::HOME;
+    const TIME: Duration = Duration::from_secs(10);
+
+    /// Reads `TWILIO_RETENTION`. Every text names its sender.
+    fn read(source: &mut Source<'_>) -> Self {
+        let discards = source.choice("TWILIO_RETENTION", &[("keep", false), ("discard", true)]);
+        Self::new(Sender::default()).discarding_codes(discards)
     }
 
-    /// Opens a connection, during INIT.
-    pub async fn warm_up(&self) {
-        self.client.warm_up(Some(&self.base)).await;
-    }
-
-    async fn create(
-        &self,
-        sms: &Outbound<'_>,
-        credentials: &RestCredentials,
-        timeout: Duration,
-    ) -> Result<Receipt, SendError> {
+    fn request(&self, attempt: &Attempt<'_, Self>) -> Result<RequestBuilder, SendError> {
+        let (sms, credentials) = (attempt.sms, attempt.credentials.as_ref());
         let account = credentials.account_sid.expose_secret();
         if !is_sid(account, &["AC"]) {
             return Err(SendError::Unauthorized);
@@ -185,23 +166,19 @@ impl Messages {
             form.append_pair("ContentRetention", "discard")
                 .append_pair("AddressRetention", "obfuscate");
         }
-        let request = self
-            .client
-            .request(
-                Method::POST,
-                self.base
-                    .join(&format!("2010-04-01/Accounts/{account}/Messages.json")),
-            )
-            .basic_auth(
-                credentials.user.expose_secret(),
-                Some(credentials.password.expose_secret()),
-            )
-            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .body(form.finish());
-        sms::ask(&self.client, request, timeout, judge, |answer| {
-            by_code(answer.json::<Refusal>().and_then(|refusal| refusal.code))
-        })
-        .await
+        let path = format!("2010-04-01/Accounts/{account}/Messages.json");
+        Ok(attempt.post_form(&path, form).basic_auth(
+            credentials.user.expose_secret(),
+            Some(credentials.password.expose_secret()),
+        ))
+    }
+
+    fn taken(_: &Attempt<'_, Self>, answer: &Answer) -> Result<Receipt, SendError> {
+        judge(answer)
+    }
+
+    fn refused(_: &Attempt<'_, Self>, answer: &Answer) -> SendError {
+        by_code(answer.json::<Refusal>().and_then(|refusal| refusal.code))
     }
 }
 

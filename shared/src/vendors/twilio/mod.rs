@@ -15,6 +15,7 @@ use secrecy::SecretString;
 
 use crate::platform::config::Source;
 use crate::platform::http::BaseUrl;
+use crate::platform::layout::{Described, Key, Kind, Layout};
 use crate::platform::secrets::{Content, Keys};
 
 /// The `twilio` secret of a function that Twilio calls.
@@ -47,6 +48,39 @@ impl Content for Credentials {
         })
     }
 }
+
+impl Described for Credentials {
+    const LAYOUT: Layout = Layout {
+        keys: &[
+            ACCOUNT_SID,
+            Key::new(
+                "auth_token",
+                Kind::Given,
+                "Console, Account info: the primary Auth Token, which signs webhooks",
+            ),
+            Key::new(
+                "previous_auth_token",
+                Kind::Given,
+                "the token before, while it is being rotated",
+            ),
+            Key::new(
+                "api_key_sid",
+                Kind::Sid("SK"),
+                "Console, API keys & tokens: a standard API key; whoever only sends then has no Auth Token",
+            ),
+            API_KEY_SECRET,
+        ],
+        needed: &[&["account_sid", "auth_token"]],
+        together: &[&["api_key_sid", "api_key_secret"]],
+    };
+}
+
+const ACCOUNT_SID: Key = Key::new(
+    "account_sid",
+    Kind::Sid("AC"),
+    "Console, Account info: Account SID",
+);
+const API_KEY_SECRET: Key = Key::new("api_key_secret", Kind::Given, "the API key's secret");
 
 /// The `twilio` secret of a function that only calls Twilio: an API key, or the AuthToken if there
 /// is no key.
@@ -82,6 +116,30 @@ impl Content for RestCredentials {
     }
 }
 
+impl Described for RestCredentials {
+    const LAYOUT: Layout = Layout {
+        keys: &[
+            ACCOUNT_SID,
+            Key::new(
+                "api_key_sid",
+                Kind::Sid("SK"),
+                "Console, API keys & tokens: a standard API key",
+            ),
+            API_KEY_SECRET,
+            Key::new(
+                "auth_token",
+                Kind::Given,
+                "only if there is no API key: Console, Account info: the primary Auth Token",
+            ),
+        ],
+        needed: &[
+            &["account_sid", "api_key_sid", "api_key_secret"],
+            &["account_sid", "auth_token"],
+        ],
+        together: &[&["api_key_sid", "api_key_secret"]],
+    };
+}
+
 impl AsRef<RestCredentials> for RestCredentials {
     fn as_ref(&self) -> &RestCredentials {
         self
@@ -103,9 +161,11 @@ fn api_key(keys: &mut Keys) -> Option<(SecretString, SecretString)> {
     sid.zip(secret)
 }
 
+const HOME: &str = "https://api.twilio.com";
+
 /// Reads `TWILIO_URL`.
 pub fn api(source: &mut Source<'_>) -> BaseUrl {
-    source.base_url("TWILIO_URL", Some("https://api.twilio.com"))
+    source.base_url("TWILIO_URL", Some(HOME))
 }
 
 /// Whether `text` is a SID: one of `prefixes`, then 32 hexadecimal digits

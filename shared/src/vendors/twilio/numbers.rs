@@ -20,6 +20,8 @@ use crate::platform::http::{Answer, BaseUrl, Client, NoAnswer};
 use crate::platform::secrets::{Secret, SecretError};
 use crate::rules::phone::E164;
 
+/// The prefix of the friendly names of the numbers that we buy. The user's id follows.
+pub const BOUGHT: &str = "switchboard:";
 /// Enough for a page of a thousand numbers.
 const ANSWER_LIMIT: usize = 8 * 1024 * 1024;
 const TIMEOUT: Duration = Duration::from_secs(10);

@@ -3,6 +3,7 @@
 use super::Name;
 use crate::platform::config::Source;
 use crate::rules::phone::E164;
+use crate::rules::sms::is_sender;
 
 /// `SMS_ROUTES`: providers by number prefix, in failover order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,24 +127,6 @@ impl Senders {
             .find(|(other, _)| *other == name)
             .map(|(_, from)| from.as_str())
     }
-}
-
-/// Whether `text` is a number, a short code, a SID, or an alphanumeric sender of at most 11
-/// characters.
-pub fn is_sender(text: &str) -> bool {
-    let named = (1..=11).contains(&text.len())
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b' ');
-    text.parse::<E164>().is_ok() || named || is_messaging_service(text)
-}
-
-/// Twilio's Messaging Service may stand for a number
-/// (<https://www.twilio.com/docs/glossary/what-is-a-sid>).
-fn is_messaging_service(text: &str) -> bool {
-    let is_hexadecimal = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-    text.strip_prefix("MG")
-        .is_some_and(|rest| rest.len() == 32 && rest.bytes().all(is_hexadecimal))
 }
 
 #[cfg(test)]

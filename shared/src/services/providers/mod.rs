@@ -1,0 +1,187 @@
+//! The list of SMS providers, and the routes through them.
+
+mod routes;
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::{Duration, SystemTime};
+
+use crate::platform::Platform;
+use crate::platform::config::Source;
+use crate::platform::layout::{Described as _, Layout};
+use crate::platform::secrets::Content as _;
+use crate::rules::sms::{Account, Outbound, Receipt, SendError, Vendor, segments};
+use crate::vendors;
+
+pub use routes::{Routes, Senders};
+
+/// Makes [`Name`] and [`Provider`] from the list of providers.
+macro_rules! providers {
+    ($($provider:ident: $entry:ty,)*) => {
+        /// A provider's name in settings, answers and logs.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Name {
+            $(#[doc = stringify!($provider)] $provider,)*
+        }
+
+        impl Name {
+            /// All providers.
+            pub const ALL: [Self; [$(stringify!($provider)),*].len()] = [$(Self::$provider),*];
+
+            /// The name as written in settings.
+            pub fn word(self) -> &'static str {
+                match self {
+                    $(Self::$provider => <$entry as Entry>::WORD,)*
+                }
+            }
+
+            /// The name as people write it.
+            pub fn title(self) -> &'static str {
+                match self {
+                    $(Self::$provider => stringify!($provider),)*
+                }
+            }
+
+            /// The keys of the secret; `None` if the provider has none.
+            pub fn layout(self) -> Option<Layout> {
+                match self {
+                    $(Self::$provider => <$entry as Entry>::LAYOUT,)*
+                }
+            }
+        }
+
+        /// A provider that sends texts.
+        pub enum Provider {
+            $(#[doc = stringify!($provider)] $provider($entry),)*
+        }
+
+        impl Provider {
+            /// Reads the settings and the secret of the provider of this name.
+            pub fn read(name: Name, platform: &Platform, source: &mut Source<'_>) -> Self {
+                match name {
+                    $(Name::$provider => Self::$provider(Entry::read(platform, source)),)*
+                }
+            }
+
+            /// Sends once, within `within`.
+            ///
+            /// # Errors
+            /// Why the text was not, or not certainly, accepted.
+            pub async fn send(
+                &self,
+                sms: &Outbound<'_>,
+                now: SystemTime,
+                within: Duration,
+            ) -> Result<Receipt, SendError> {
+                match self {
+                    $(Self::$provider(provider) => provider.send(sms, now, within).await,)*
+                }
+            }
+
+            /// Fetches the credentials and opens a connection, during INIT.
+            pub async fn warm_up(&self, now: SystemTime) {
+                match self {
+                    $(Self::$provider(provider) => provider.warm_up(now).await,)*
+                }
+            }
+        }
+
+        #[cfg(test)]
+        mod tests {
+            use super::*;
+
+            #[test]
+            fn every_provider_has_an_address_and_asks_for_the_keys_that_it_reads() {
+                $(<$entry as Entry>::check();)*
+            }
+        }
+    };
+}
+
+providers! {
+    Twilio: Account<vendors::twilio::messages::Messages>,
+    Clickatell: Account<vendors::clickatell::Clickatell>,
+    Plivo: Account<vendors::plivo::Plivo>,
+    Vonage: Account<vendors::vonage::Vonage>,
+    Log: Log,
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+impl FromStr for Name {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        Self::ALL
+            .into_iter()
+            .find(|name| name.word() == text)
+            .ok_or(())
+    }
+}
+
+/// An entry of the list. Beside the accounts this is only the log.
+trait Entry: Sized {
+    const WORD: &'static str;
+    const LAYOUT: Option<Layout>;
+    fn read(platform: &Platform, source: &mut Source<'_>) -> Self;
+
+    /// Panics if the entry's constants cannot be right.
+    #[cfg(test)]
+    fn check() {}
+}
+
+impl<V: Vendor> Entry for Account<V> {
+    const WORD: &'static str = V::Credentials::NAME;
+    const LAYOUT: Option<Layout> = Some(V::Credentials::LAYOUT);
+
+    fn read(platform: &Platform, source: &mut Source<'_>) -> Self {
+        Self::read(platform, source)
+    }
+
+    #[cfg(test)]
+    fn check() {
+        use crate::platform::http::BaseUrl;
+        assert!(V::HOME.parse::<BaseUrl>().is_ok(), "{}", V::HOME);
+        crate::platform::layout::check::<V::Credentials>();
+    }
+}
+
+/// No provider: the masked text goes to the log, for trials.
+pub struct Log;
+
+impl Entry for Log {
+    const WORD: &'static str = "log";
+    const LAYOUT: Option<Layout> = None;
+
+    fn read(_platform: &Platform, _source: &mut Source<'_>) -> Self {
+        Self
+    }
+}
+
+impl Log {
+    #[expect(clippy::unused_async, reason = "it is called like an account")]
+    async fn send(
+        &self,
+        sms: &Outbound<'_>,
+        _now: SystemTime,
+        _within: Duration,
+    ) -> Result<Receipt, SendError> {
+        let masked: String = sms
+            .body
+            .chars()
+            .map(|c| if c.is_numeric() { '•' } else { c })
+            .collect();
+        tracing::info!(to = %sms.to, text = masked, "not sent: the provider is `log`");
+        Ok(Receipt {
+            id: None,
+            segments: Some(segments::count(sms.body)),
+        })
+    }
+
+    #[expect(clippy::unused_async, reason = "it is called like an account")]
+    async fn warm_up(&self, _now: SystemTime) {}
+}
