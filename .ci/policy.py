@@ -1,6 +1,6 @@
 """Check who may do what in the translated template: each function its own items, secrets and log, and nothing else.
 
-The table below is the one list of what a function needs of the table; the secrets are those that its environment names. More than
+What a function needs of the table stands in its Cargo.toml (functions.py); the secrets are those that its environment names. More than
 that is a finding, and so is less, which would show only when the function fails in AWS.
 """
 
@@ -8,29 +8,17 @@ import json
 import re
 import sys
 
-READ, CHANGE, DELETE = "dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"
+from functions import said
 
-ITEMS = {
-    "SendVerificationSms": {"pending": {READ, CHANGE, DELETE}, "seen#mailgun": {CHANGE}, "sent#mail": {READ, CHANGE}, "rate#sms": {CHANGE}, "token#management": {READ, CHANGE}, "score": {CHANGE}},
-    "ReceiveConfirmationSms": {"pending": {CHANGE, DELETE}, "seen#twilio-confirmation": {READ, CHANGE}, "seen#confirmed": {READ, CHANGE}, "rate#reply": {READ, CHANGE}},
-    "SmsGateway": {"sent#code": {READ, CHANGE}, "road": {CHANGE}, "score": {CHANGE}, "rate#code-provider": {READ, CHANGE}} | {f"rate#{what}": {CHANGE} for what in ("code", "code-range", "code-ip", "code-country", "code-from")},
-    "CallForward": {"directory": {READ, CHANGE}, "number": {READ}, "sent#voicemail": {CHANGE}, "seen#call": {CHANGE}, "rate#calls": {CHANGE}, "rate#voicemail": {CHANGE}, "score": {CHANGE}},
-    "SmsForward": {"directory": {READ, CHANGE}, "number": {READ}, "thread": {READ, CHANGE}, "seen#twilio-forward": {READ, CHANGE}}
-    | {f"rate#{what}": {CHANGE} for what in ("text", "text-pair", "text-reply")},
-    "ProvisionNumbers": {"number": {READ, CHANGE}, "seen#okta": {CHANGE}},
-    "IvrValidate": {"seen#ivr": {READ, CHANGE}, "call": {READ, CHANGE}, "lock": {READ, CHANGE}, "rate#pin": {CHANGE}, "rate#pin-failures": {READ, CHANGE}, "token#management": {READ, CHANGE}, "token#api": {READ, CHANGE}},
-    "ApiCall": {"token#api": {READ, CHANGE}, "seen#studio": {CHANGE}},
-    "DeliveryStatus": {"sent#code": {CHANGE}, "sent#mail": {CHANGE}, "sent#voicemail": {CHANGE}, "road": {READ, CHANGE}, "score": {CHANGE}},
-    "SecureApi": {"account": {READ}, "phone": {READ}},
-}
+ACTIONS = {"read": "dynamodb:GetItem", "change": "dynamodb:UpdateItem", "delete": "dynamodb:DeleteItem"}
 # Several functions have items of these kinds: a right names the part that is its function's own.
 KINDS = {"rate", "seen", "sent", "token"}
-# What functions have in common on purpose; any other prefix is one function's.
-COMMON = {"pending", "directory", "number", "road", "score", "sent#code", "sent#mail", "sent#voicemail", "token#management", "token#api"}
-# Whom Twilio calls: its AuthToken signs webhooks, so who verifies none must not have it.
-VERIFIERS = {"ReceiveConfirmationSms", "CallForward", "SmsForward", "IvrValidate", "ApiCall", "DeliveryStatus"}
-# Where failed events go; only a function that events start has any.
-QUEUES = {"ProvisionNumbers": {"ProvisionFailures"}}
+
+
+def needs(function):
+    """What a function needs, by prefix."""
+    tables = (function.get(table, {}) for table in ("items", "common-items"))
+    return {prefix: {ACTIONS[action] for action in actions} for table in tables for prefix, actions in table.items()}
 
 
 def listed(value):
@@ -76,7 +64,14 @@ def prefix_of(key):
     return key.removesuffix("#*") if found and (found[1] in KINDS) == bool(found[2]) else None
 
 
-def check_function(name, function, resources):
+def failures(name, resources):
+    """Where the failed events of a function go, if events start it."""
+    for resource in resources.values():
+        if resource["Type"] == "AWS::Lambda::EventInvokeConfig" and ref(resource["Properties"]["FunctionName"]) == name:
+            yield ref(resource["Properties"].get("DestinationConfig", {}).get("OnFailure", {}).get("Destination"))
+
+
+def check_function(name, function, needed, resources):
     role = resources[ref(function["Properties"]["Role"])]
     yield from check_role(role)
     items, secrets, queues, logs = {}, set(), set(), []
@@ -110,13 +105,12 @@ def check_function(name, function, resources):
             queues.update(ref(target) for target in targets)
         else:
             yield f"rights that no function needs: {', '.join(actions)}"
-    if items != ITEMS[name]:
-        for prefix in sorted(items.keys() | ITEMS[name].keys()):
-            has, needs = items.get(prefix, set()), ITEMS[name].get(prefix, set())
-            if has - needs:
-                yield f"too much on {prefix}#: {', '.join(sorted(has - needs))}"
-            if needs - has:
-                yield f"too little on {prefix}#: lacks {', '.join(sorted(needs - has))}"
+    for prefix in sorted(items.keys() | needed.keys()):
+        has, needs_of_it = items.get(prefix, set()), needed.get(prefix, set())
+        if has - needs_of_it:
+            yield f"too much on {prefix}#: {', '.join(sorted(has - needs_of_it))}"
+        if needs_of_it - has:
+            yield f"too little on {prefix}#: lacks {', '.join(sorted(needs_of_it - has))}"
     environment = function["Properties"]["Environment"]["Variables"]
     named = {ref(value) for variable, value in environment.items() if variable.endswith("_SECRET")}
     if named - secrets:
@@ -125,10 +119,12 @@ def check_function(name, function, resources):
         yield f"a right to read {', '.join(sorted(map(str, secrets - named)))}, which its environment does not name"
     if logs != [["logs:CreateLogStream", "logs:PutLogEvents"]]:
         yield f"rights to its log: {logs}"
-    if "TwilioSecret" in named and name not in VERIFIERS:
+    # Twilio's AuthToken signs webhooks. Who verifies one has to know the URL that was signed with it.
+    if "TwilioSecret" in named and "PUBLIC_URL" not in environment:
         yield "has Twilio's AuthToken, and verifies nothing with it"
-    if queues != QUEUES.get(name, set()):
-        yield f"sends to queues {sorted(map(str, queues))}, not {sorted(QUEUES.get(name, set()))}"
+    failed = set(failures(name, resources))
+    if queues != failed:
+        yield f"sends to queues {sorted(map(str, queues))}, not {sorted(map(str, failed))}"
     for condition in {resource.get("Condition") for resource in (function, role)} - {function.get("Condition")}:
         yield f"a role that exists on another condition ({condition})"
     url = [r for r in resources.values() if r["Type"] == "AWS::Lambda::Url" and ref(r["Properties"]["TargetFunctionArn"]) == name]
@@ -143,21 +139,33 @@ def check_function(name, function, resources):
         yield "no log group of its own with a retention"
 
 
+def check_prefixes(told):
+    """Whether an item is one function's own, or of several that all say so."""
+    for table, fits in (("items", lambda count: count == 1), ("common-items", lambda count: count > 1)):
+        owners = {}
+        for name, function in told.items():
+            for prefix in function.get(table, {}):
+                owners.setdefault(prefix, []).append(name)
+        for prefix, names in owners.items():
+            others = [name for name, function in told.items() if prefix in needs(function)]
+            if not fits(len(names)) or others != names:
+                yield f"{prefix}# is among the {table} of {', '.join(names)}, and {', '.join(others)} have it"
+
+
 def check(template):
     resources = template["Resources"]
-    prefixes = [prefix for items in ITEMS.values() for prefix in items]
-    for prefix in sorted({prefix for prefix in prefixes if prefixes.count(prefix) > 1} ^ COMMON):
-        yield ".ci/policy.py", f"{prefix}# is of several functions, or only of one, against COMMON"
-    functions = {name: r for name, r in resources.items() if r["Type"] == "AWS::Lambda::Function"}
-    for name in sorted(functions.keys() ^ ITEMS.keys()):
-        yield name, "is in only one of template and .ci/policy.py"
-    for name in sorted(functions.keys() & ITEMS.keys()):
-        for finding in check_function(name, functions[name], resources):
+    told = said()
+    yield from (("Cargo.toml", finding) for finding in check_prefixes(told))
+    deployed = {name: r for name, r in resources.items() if r["Type"] == "AWS::Lambda::Function"}
+    for name in sorted(deployed.keys() ^ told.keys()):
+        yield name, "is in only one of template.yaml and functions/"
+    for name in sorted(deployed.keys() & told.keys()):
+        for finding in check_function(name, deployed[name], needs(told[name]), resources):
             yield name, finding
     for name, resource in resources.items():
         if resource["Type"].startswith("AWS::IAM::") and resource["Type"] != "AWS::IAM::Role":
             yield name, f"rights outside a function's own role: {resource['Type']}"
-        if resource["Type"] == "AWS::IAM::Role" and not name.removesuffix("Role") in functions:
+        if resource["Type"] == "AWS::IAM::Role" and not name.removesuffix("Role") in deployed:
             for _, actions, targets in rights(resource):
                 if any(not ref(target) for target in targets):
                     yield name, f"{', '.join(actions)} on something that is no resource of this template"

@@ -12,21 +12,6 @@ use crate::problem::Problem;
 /// (<https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides>).
 pub(crate) const RETRIES: &str = "#rc=3&rp=5xx,ct,rt";
 
-/// The outputs that are URLs, and the public URLs that replace them.
-const URLS: [&str; 11] = [
-    "SendVerificationSmsUrl",
-    "ReceiveConfirmationSmsUrl",
-    "SmsGatewayUrl",
-    "CallForwardUrl",
-    "SmsForwardUrl",
-    "ProvisionNumbersUrl",
-    "IvrVoiceUrl",
-    "ReceivePublicUrl",
-    "CallForwardPublicUrl",
-    "SmsForwardPublicUrl",
-    "IvrPublicUrl",
-];
-
 /// Outputs and parameters by their names in `template.yaml`, and `StackName` if it is known. No
 /// name is both.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -96,10 +81,8 @@ impl Stack {
             Url::parse(text)
                 .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
         };
-        match URLS
-            .iter()
-            .find(|name| self.get(name).is_some_and(|text| !is_url(text)))
-        {
+        let mut urls = self.0.keys().filter(|name| name.ends_with("Url"));
+        match urls.find(|name| self.get(name).is_some_and(|text| !is_url(text))) {
             Some(name) => Err(Problem::Usage(format!(
                 "{name} is no URL, such as https://x.lambda-url.eu-west-1.on.aws/"
             ))),
@@ -165,14 +148,9 @@ impl Stack {
     /// True if Twilio calls a function of the stack. That function then verifies Twilio's
     /// signature.
     pub(crate) fn is_called_by_twilio(&self) -> bool {
-        [
-            Webhook::Receive,
-            Webhook::Call,
-            Webhook::Text,
-            Webhook::Menu,
-        ]
-        .into_iter()
-        .any(|webhook| self.webhook(webhook).is_some())
+        Webhook::ALL
+            .into_iter()
+            .any(|webhook| self.webhook(webhook).is_some())
     }
 
     /// True if proxy e-mail addresses must have the application's tag.
@@ -217,6 +195,10 @@ pub(crate) enum Webhook {
     Text,
     /// Handles calls to the phone menu.
     Menu,
+}
+
+impl Webhook {
+    const ALL: [Self; 4] = [Self::Receive, Self::Call, Self::Text, Self::Menu];
 }
 
 /// The URL to which Twilio reports the end of a call, for the function at this URL.

@@ -112,7 +112,7 @@ const VALUES: [(&str, &str); 12] = [
 /// The fixed ports of a sandbox.
 #[derive(Clone, Copy, Debug)]
 pub struct Ports {
-    /// The port of the Invoke API. The Function URLs follow it. Then come Twilio (+10), Mailgun
+    /// The port of the Invoke API. The Function URLs follow it (+1 to +9, and more from +30). Then come Twilio (+10), Mailgun
     /// (+11), Auth0 (+12), Okta (+16), `DynamoDB` (+20), Secrets Manager (+21), `CloudFormation`
     /// (+22), and the simulators of [`providers`] (+13, +14 ...).
     pub base: u16,
@@ -121,6 +121,16 @@ pub struct Ports {
 impl Ports {
     /// The default ports of `cargo sandbox`.
     pub const USUAL: Self = Self { base: 4700 };
+
+    /// The port of the Function URL of a function, by its place in `template.yaml`.
+    pub fn function(self, place: usize) -> u16 {
+        self.base + Self::door(place)
+    }
+
+    /// The first nine follow the Invoke API. The servers are behind them.
+    fn door(place: usize) -> u16 {
+        (1..10).chain(30..).nth(place).unwrap_or_default()
+    }
 
     /// The port of `DynamoDB`.
     pub fn dynamodb(self) -> u16 {
@@ -176,8 +186,8 @@ impl Sandbox {
         let template = Template::read().map_err(io::Error::other)?;
         let at = |offset: u16| base.map(|base| base + offset);
         let mut doors = BTreeMap::new();
-        for (offset, function) in (1..).zip(&template.functions) {
-            let port = at(offset).unwrap_or_default();
+        for (place, function) in template.functions.iter().enumerate() {
+            let port = at(Ports::door(place)).unwrap_or_default();
             let door = Door::open(port)
                 .await
                 .map_err(|error| busy(&function.name, port, &error))?;
@@ -248,6 +258,7 @@ impl Sandbox {
         for (name, door) in &doors {
             let url = format!("{}/", door.server().url());
             let retried = format!("{url}{RETRIED}");
+            // What calls each function. A function that no provider calls has no line here.
             match name.as_str() {
                 "send-verification-sms" => mailgun.set_route(&url),
                 "receive-confirmation-sms" => twilio.set_sms_url(twilio::NUMBER, &retried),
@@ -291,10 +302,11 @@ impl Sandbox {
                     .keys()
                     .map(move |name| (function, name))
             });
-            // The template's parameter is for another API. The built-in API is a resource of the
-            // stack.
-            let mut feeding =
-                variables.filter(|(_, name)| *name != "API_URL" && camel_case(name) == parameter);
+            // A parameter that feeds the same variable is for another URL than that of the stack's
+            // own function.
+            let mut feeding = variables.filter(|(function, name)| {
+                !function.urls.contains_key(*name) && camel_case(name) == parameter
+            });
             feeding
                 .next()
                 .and_then(|(function, name)| self.value(&function.name, name))
@@ -403,24 +415,29 @@ impl Sandbox {
             "PUBLIC_URL" => Some(self.door(function).url()),
             // A test that is about receipts sets it to the function's door.
             "DELIVERY_URL" => Some(String::new()),
-            "CALL_FORWARD_URL" => Some(self.door("call-forward").url() + "/"),
-            "SMS_FORWARD_URL" => Some(self.door("sms-forward").url() + "/"),
-            "API_URL" => Some(self.door("secure-api").url() + "/"),
             "AWS_ENDPOINT_URL_DYNAMODB" => Some(self.aws.dynamodb().url()),
             "AWS_ENDPOINT_URL_SECRETS_MANAGER" => Some(self.aws.secrets().url()),
-            _ => self
-                .providers
-                .providers()
-                .iter()
-                .find(|provider| provider.variable() == name)
-                .map(|provider| provider.server.url())
-                .or_else(|| self.declared(function).secrets.get(name).cloned())
+            _ => {
+                let declared = self.declared(function);
+                let functions = &self.template.functions;
+                let url = declared.urls.get(name).and_then(|id| {
+                    let called = functions.iter().find(|called| called.logical_id == *id)?;
+                    Some(self.door(&called.name).url() + "/")
+                });
+                let providers = self.providers.providers();
+                let mut providers = providers.iter();
+                url.or_else(|| {
+                    let provider = providers.find(|provider| provider.variable() == name)?;
+                    Some(provider.server.url())
+                })
+                .or_else(|| declared.secrets.get(name).cloned())
                 .or_else(|| {
                     VALUES
                         .iter()
                         .find(|(known, _)| *known == name)
                         .map(|(_, value)| (*value).to_owned())
-                }),
+                })
+            }
         }
     }
 
@@ -450,7 +467,12 @@ impl Sandbox {
     /// URL. The Invoke API now leads to this function; the Function URL does not.
     pub async fn run_recorded(&self, function: &str, binary: &Path) -> Lambda {
         let lambda = self
-            .launch(function, binary, 1, &record::settings(function))
+            .launch(
+                function,
+                binary,
+                1,
+                &record::settings(self.declared(function)),
+            )
             .await;
         if let Some(door) = self.doors.get(function) {
             door.attach_to_invoke_api(lambda.core());

@@ -17,7 +17,7 @@ use crate::{
     COMPANY_NUMBER, EMPLOYEE_MOBILE, HOOK_TOKEN, IVR_NUMBER, IVR_TOKEN, Ports, STUDIO_TOKEN,
     Sandbox,
     auth0::{self, Auth0, LinkPage, Signer, TicketMail},
-    template::root,
+    template::{Function, root},
     twilio,
 };
 
@@ -47,19 +47,19 @@ const SETTINGS: [(&str, &str); 3] = [
     ("MAX_MAIL_AGE_SECONDS", "3153600000"),
     ("PUBLIC_URL", ""),
 ];
-/// The functions that compare recorded links with the tenant. The others call the tenant, and they
-/// run here, not in a container.
-const LINKED: [&str; 2] = ["send-verification-sms", "receive-confirmation-sms"];
+/// The variable of the functions that compare recorded links with the tenant. The others call the
+/// tenant, and they run here, not in a container.
+const LINKED: &str = "LINK_HOSTS";
 /// The user of the recorded mails exists in no tenant. So this function gets no keys for questions
 /// to a tenant.
 const UNASKED: (&str, &str) = ("send-verification-sms", "AUTH0_SECRET");
 
 /// The part of [`SETTINGS`] that a function on this machine needs.
-pub(crate) fn settings(function: &str) -> Vec<(&'static str, Option<&'static str>)> {
+pub(crate) fn settings(function: &Function) -> Vec<(&'static str, Option<&'static str>)> {
     let needed = SETTINGS
         .into_iter()
-        .filter(|(name, _)| *name != "AUTH0_URL" || LINKED.contains(&function));
-    let unasked = (function == UNASKED.0).then_some((UNASKED.1, ""));
+        .filter(|(name, _)| *name != "AUTH0_URL" || function.environment.contains_key(LINKED));
+    let unasked = (function.name == UNASKED.0).then_some((UNASKED.1, ""));
     needed
         .chain(unasked)
         .map(|(name, value)| (name, (!value.is_empty()).then_some(value)))
@@ -549,12 +549,12 @@ fn environment(sandbox: &Sandbox) -> Value {
     );
     // A bought number gets this machine's URLs, because the sandbox's Twilio calls them. The
     // protected API gets the URL that a container can call.
-    let doors = (1..).zip(&sandbox.template().functions);
+    let doors = sandbox.template().functions.iter().enumerate();
     let doors: Vec<_> = doors
-        .map(|(offset, function)| {
+        .map(|(place, function)| {
             (
                 sandbox.door(&function.name).url() + "/",
-                format!("http://127.0.0.1:{}/", Ports::USUAL.base + offset),
+                format!("http://127.0.0.1:{}/", Ports::USUAL.function(place)),
             )
         })
         .collect();

@@ -39,6 +39,8 @@ pub struct Function {
     pub environment: BTreeMap<String, Option<String>>,
     /// The variables that name a secret of the template, with the secret's name in this stack.
     pub secrets: BTreeMap<String, String>,
+    /// The variables that hold a Function URL of the template, with the logical id of its function.
+    pub urls: BTreeMap<String, String>,
     /// The rights of its role.
     pub rights: Rights,
 }
@@ -87,6 +89,12 @@ impl Template {
                         .into_iter()
                         .flatten()
                     {
+                        let url = function_url(value);
+                        function.urls.extend(
+                            name.as_str()
+                                .zip(url)
+                                .map(|(name, id)| (name.to_owned(), id.to_owned())),
+                        );
                         let secret =
                             referred(known.chosen(value), "Ref").and_then(|id| secrets.get(id));
                         function.secrets.extend(
@@ -119,6 +127,17 @@ fn referred<'a>(yaml: &'a Yaml, tag: &str) -> Option<&'a str> {
     match yaml {
         Yaml::Tagged(tagged) if tagged.tag == tag => tagged.value.as_str(),
         _ => None,
+    }
+}
+
+/// The logical id of the function whose Function URL a value is, also if that depends on a
+/// condition.
+fn function_url(yaml: &Yaml) -> Option<&str> {
+    match yaml {
+        Yaml::Tagged(tagged) if tagged.tag == "If" => {
+            tagged.value.as_sequence()?.iter().find_map(function_url)
+        }
+        _ => referred(yaml, "GetAtt")?.strip_suffix("Url.FunctionUrl"),
     }
 }
 
@@ -171,6 +190,7 @@ fn function(id: &str, globals: &Value, properties: &Value) -> Result<Function, S
         memory: either("MemorySize").and_then(Value::as_u64).unwrap_or(128),
         environment,
         secrets: BTreeMap::new(),
+        urls: BTreeMap::new(),
         rights: Rights::default(),
     })
 }
@@ -288,6 +308,7 @@ Resources:
           HOURS: !Ref Hours
           SECRET: !Sub "${AWS::StackName}/it"
           KEY_SECRET: !Ref KeySecret
+          NEXT_URL: !If [Both, !Ref Url, !GetAtt SendItUrl.FunctionUrl]
   SendItRole:
     Type: AWS::IAM::Role
     Properties: { Policies: [{ PolicyDocument: { Statement: [{ Action: secretsmanager:GetSecretValue, Resource: !Ref KeySecret }] } }] }
@@ -314,6 +335,7 @@ Resources:
             ("HOURS", Some("8")),
             ("KEY_SECRET", None),
             ("LEVEL", Some("info")),
+            ("NEXT_URL", None),
             ("PREFIX", Some("acme")),
             ("SECRET", None),
             ("TABLE_NAME", None),
@@ -329,6 +351,10 @@ Resources:
         assert_eq!(
             function.secrets,
             BTreeMap::from([("KEY_SECRET".to_owned(), "switchboard/key".to_owned())])
+        );
+        assert_eq!(
+            function.urls,
+            BTreeMap::from([("NEXT_URL".to_owned(), "SendIt".to_owned())])
         );
         assert!(function.rights.may_read("switchboard/key"));
     }

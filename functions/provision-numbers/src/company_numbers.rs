@@ -3,10 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use shared::rules::phone::E164;
-use shared::vendors::twilio::numbers::Owned;
-
-/// The prefix of our numbers' names at Twilio. The user's id follows.
-use shared::vendors::twilio::numbers::BOUGHT as NAME;
+use shared::vendors::twilio::numbers::{BOUGHT as NAME, Owned};
 
 /// The name of a user's number.
 pub(crate) fn name_of(id: &str) -> String {

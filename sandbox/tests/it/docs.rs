@@ -6,7 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use sandbox::template::{Template, root};
+use sandbox::{
+    Sandbox,
+    template::{Template, root},
+};
 use serde_norway::Value as Yaml;
 
 /// What stands before an outcome in the functions' code.
@@ -86,6 +89,50 @@ struct Section {
     rows: Vec<[String; 3]>,
 }
 
+impl Section {
+    /// True if the variables of the section are a function's.
+    fn is_of(&self, function: &str) -> bool {
+        let mut functions = self.heading.split(" and ");
+        self.heading == "Every function" || functions.any(|name| name == function)
+    }
+}
+
+/// What the tables say of a function's variable in their last column. An empty cell means "as above".
+fn told_default<'a>(sections: &'a [Section], function: &str, variable: &str) -> Option<&'a str> {
+    let rows = sections.iter().flat_map(|section| {
+        let is_of = section.is_of(function);
+        section.rows.iter().map(move |row| (is_of, row))
+    });
+    let rows = rows.filter(|(_, row)| quoted(&row[0]).any(|name| name == variable));
+    let rows: Vec<_> = rows.collect();
+    let own = rows.iter().position(|(is_of, _)| *is_of)?;
+    let told = rows[..=own].iter().map(|(_, row)| row[2].as_str());
+    told.rev().find(|told| !told.is_empty())
+}
+
+/// The variables that each function does not start without in the sandbox, by its name.
+pub(crate) fn required(sandbox: &Sandbox) -> BTreeMap<String, BTreeSet<String>> {
+    let sections = configuration();
+    let functions = sandbox.template().functions.iter();
+    let required = functions.map(|function| {
+        let environment = sandbox.env_for(&function.name);
+        let routes = environment.get("SMS_ROUTES").map_or("", String::as_str);
+        let is_required = |variable: &&String| {
+            let told = told_default(&sections, &function.name, variable).unwrap_or_default();
+            // One that only another setting makes necessary may be left out without that setting.
+            let provider = variable.trim_end_matches("_SECRET").to_lowercase();
+            let is_routed = told.starts_with("required of") && routes.contains(&provider);
+            let is_conditional = ["required of", "required with"]
+                .iter()
+                .any(|words| told.starts_with(words));
+            told.starts_with("required") && (is_routed || !is_conditional)
+        };
+        let variables = function.environment.keys().filter(is_required);
+        (function.name.clone(), variables.cloned().collect())
+    });
+    required.collect()
+}
+
 /// The tables of docs/configuration.md.
 fn configuration() -> Vec<Section> {
     let mut sections: Vec<Section> = Vec::new();
@@ -119,43 +166,24 @@ fn every_variable_is_documented_with_its_default() {
     let (template, sections) = (Template::read().unwrap(), configuration());
     let mut documented = 0;
     for function in &template.functions {
-        let is_its = |section: &&Section| {
-            section.heading == "Every function"
-                || section
-                    .heading
-                    .split(" and ")
-                    .any(|name| name == function.name)
-        };
         let rows: Vec<_> = sections
             .iter()
-            .filter(is_its)
+            .filter(|section| section.is_of(&function.name))
             .flat_map(|section| &section.rows)
             .collect();
         for (variable, default) in &function.environment {
-            let names = |row: &&&[String; 3]| quoted(&row[0]).any(|name| name == variable);
-            let own = rows.iter().find(names);
-            let own = own.unwrap_or_else(|| {
+            let told = told_default(&sections, &function.name, variable);
+            let told = told.unwrap_or_else(|| {
                 panic!(
                     "docs/configuration.md, {}: {variable} is missing",
                     function.name
                 )
             });
-            // "As above": where it was explained first.
-            let row = if own[2].is_empty() {
-                sections
-                    .iter()
-                    .flat_map(|section| &section.rows)
-                    .find(|row| names(&row))
-                    .unwrap()
-            } else {
-                own
-            };
             let default = default.as_deref().unwrap_or_default();
-            let told = default.is_empty() || quoted(&row[2]).any(|value| value == default);
             assert!(
-                told,
-                "docs/configuration.md, {}: the default of {variable} is {default:?}, not {}",
-                function.name, row[2]
+                default.is_empty() || quoted(told).any(|value| value == default),
+                "docs/configuration.md, {}: the default of {variable} is {default:?}, not {told}",
+                function.name
             );
             documented += 1;
         }

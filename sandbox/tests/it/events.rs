@@ -30,15 +30,70 @@ async fn the_files_are_what_record_writes() {
     );
 }
 
-#[test]
-fn each_file_is_invoked_by_a_test() {
-    let tests = include_str!("events.rs");
+/// The files in `events/` that are requests, by function. What follows the function's name in that of
+/// the file says what is special about the request.
+fn requests(sandbox: &Sandbox) -> BTreeMap<String, Vec<String>> {
+    let mut requests = BTreeMap::<_, Vec<_>>::new();
     for entry in fs::read_dir(root().join("events")).unwrap() {
-        let name = entry.unwrap().file_name().into_string().unwrap();
+        let file = entry.unwrap().file_name().into_string().unwrap();
+        let names = sandbox.template().functions.iter().map(|found| &found.name);
+        let mut of = names.filter(|name| {
+            let rest = file.strip_prefix(name.as_str());
+            rest.is_some_and(|rest| rest.starts_with(['-', '.']))
+        });
+        match of.next() {
+            Some(function) => requests.entry(function.clone()).or_default().push(file),
+            None => assert_eq!(file, "env.json", "the name of no function"),
+        }
+    }
+    requests
+}
+
+/// Of every function, also of one that has no scene below.
+#[tokio::test]
+async fn what_is_forged_is_refused_and_leaves_nothing_and_all_else_is_answered() {
+    let sandbox = Sandbox::start().await;
+    sandbox.okta.hire("Ann", EMPLOYEE_MOBILE, COMPANY_NUMBER);
+    sandbox.load(&accounts::seed().unwrap()).await;
+    sandbox
+        .auth0
+        .sign_up_caller("10042", "2718", "Ann", "ann@acme.example");
+    let mut running = BTreeMap::new();
+    for function in &sandbox.template().functions {
+        let lambda = run(&sandbox, &function.name).await;
+        // Then it has also kept the access token that it asked for.
+        lambda.wait_ready().await.unwrap();
+        running.insert(&function.name, lambda);
+    }
+    let requests = requests(&sandbox);
+    assert!(requests.keys().eq(running.keys().copied()), "{requests:?}");
+    let requests = requests
+        .iter()
+        .flat_map(|(function, files)| files.iter().map(move |file| (function, file)));
+    let is_forged = |file: &&String| {
+        ["forged", "tampered"]
+            .iter()
+            .any(|word| file.contains(word))
+    };
+    let (forged, genuine): (Vec<_>, Vec<_>) = requests.partition(|(_, file)| is_forged(file));
+
+    let before = sandbox.aws.items().await;
+    for (function, file) in forged {
+        let (status, body) = invoke(&sandbox, &running[function], file).await;
         assert!(
-            tests.contains(&format!("\"{name}\"")),
-            "no test invokes events/{name}"
+            [401, 403].contains(&status) && body.is_empty(),
+            "{file}: {status} {body}"
         );
+    }
+    assert_eq!(sandbox.aws.items().await, before);
+    for (function, file) in genuine {
+        // What is no HTTP request has no status.
+        if read(file)["requestContext"].is_object() {
+            let (status, body) = invoke(&sandbox, &running[function], file).await;
+            assert!((200..300).contains(&status), "{file}: {status} {body}");
+        } else {
+            running[function].invoke(read(file)).await.unwrap();
+        }
     }
 }
 
@@ -66,13 +121,14 @@ fn moved(text: &str, sandbox: &Sandbox) -> String {
                 &server.url(),
             )
         });
-    let doors = (1..).zip(&sandbox.template().functions);
-    let moved = doors.fold(moved, |text, (offset, function)| {
+    let doors = sandbox.template().functions.iter().enumerate();
+    let moved = doors.fold(moved, |text, (place, function)| {
+        let port = Ports::USUAL.function(place);
         let door = format!("{}/", sandbox.door(&function.name).url());
         ["127.0.0.1", "host.docker.internal"]
             .iter()
             .fold(text, |text, host| {
-                text.replace(&format!("http://{host}:{}/", base + offset), &door)
+                text.replace(&format!("http://{host}:{port}/"), &door)
             })
     });
     assert!(!moved.contains("docker"), "{moved}");

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use sandbox::Sandbox;
 use sandbox::scene::{Setting, problems};
 
-use crate::{API, CALL, FLOW, FORWARD, GATEWAY, IVR, PROVISION, RECEIVE, SEND, binary};
+use crate::{FLOW, binary, docs::required};
 
 /// Values that are wrong in every function that reads the variable. `None` and blanks are values that are missing.
 const WRONG: [Setting<'static>; 48] = [
@@ -62,13 +62,13 @@ const WRONG: [Setting<'static>; 48] = [
 #[tokio::test]
 async fn every_problem_is_named_in_one_line_and_the_process_ends() {
     let sandbox = Sandbox::start().await;
-    let mut tried = BTreeSet::new();
+    let (required, mut tried) = (required(&sandbox), BTreeSet::new());
     for function in &sandbox.template().functions {
         let is_read =
             |name: &str| name.starts_with("AWS_") || function.environment.contains_key(name);
         let is_wrong = |(name, value): &Setting<'_>| {
             let is_missing = value.is_none_or(|value| value.trim().is_empty());
-            is_read(name) && (!is_missing || required(&function.name).contains(name))
+            is_read(name) && (!is_missing || required[&function.name].contains(*name))
         };
         let wrong: Vec<_> = WRONG.into_iter().filter(is_wrong).collect();
         let binary = binary(&function.name).await;
@@ -87,108 +87,34 @@ async fn every_problem_is_named_in_one_line_and_the_process_ends() {
     assert_eq!(tried.len(), WRONG.len());
 }
 
-/// What each function does not start without.
-const REQUIRED: [(&str, &[&str]); 9] = [
-    (API, &["API_AUDIENCE", "AUTH0_URL", "TABLE_NAME"]),
-    (
-        CALL,
-        &["OKTA_SECRET", "OKTA_URL", "TABLE_NAME", "TWILIO_SECRET"],
-    ),
-    (
-        FLOW,
-        &[
-            "API_AUDIENCE",
-            "API_URL",
-            "AUTH0_SECRET",
-            "AUTH0_URL",
-            "TABLE_NAME",
-        ],
-    ),
-    (
-        FORWARD,
-        &["OKTA_SECRET", "OKTA_URL", "TABLE_NAME", "TWILIO_SECRET"],
-    ),
-    (
-        GATEWAY,
-        // The sandbox routes through all four providers.
-        &[
-            "CLICKATELL_SECRET",
-            "GATEWAY_SECRET",
-            "PLIVO_SECRET",
-            "SMS_ROUTES",
-            "TABLE_NAME",
-            "TWILIO_SECRET",
-            "VONAGE_SECRET",
-        ],
-    ),
-    (
-        IVR,
-        &[
-            "API_AUDIENCE",
-            "API_URL",
-            "AUTH0_SECRET",
-            "AUTH0_URL",
-            "IVR_SECRET",
-            "TABLE_NAME",
-            "TWILIO_SECRET",
-        ],
-    ),
-    (
-        PROVISION,
-        &[
-            "AREA_PREFIXES",
-            "CALL_FORWARD_URL",
-            "HOOK_SECRET",
-            "OKTA_SECRET",
-            "OKTA_URL",
-            "SMS_FORWARD_URL",
-            "TABLE_NAME",
-            "TWILIO_SECRET",
-        ],
-    ),
-    (RECEIVE, &["AUTH0_URL", "TABLE_NAME", "TWILIO_SECRET"]),
-    (
-        SEND,
-        &[
-            "AUTH0_URL",
-            "MAILGUN_SECRET",
-            "MAIL_SENDERS",
-            "RECIPIENT_DOMAIN",
-            "RECIPIENT_PREFIX",
-            "TABLE_NAME",
-            "TWILIO_NUMBER",
-            "TWILIO_SECRET",
-        ],
-    ),
-];
-
-fn required(function: &str) -> &'static [&'static str] {
-    let found = REQUIRED.iter().find(|(name, _)| *name == function);
-    found.unwrap().1
-}
-
 #[tokio::test]
 async fn what_has_no_default_is_missed_by_its_name() {
     let sandbox = Sandbox::start().await;
-    for (function, required) in REQUIRED {
+    let mut tried = 0;
+    for (function, required) in &required(&sandbox) {
         for name in required {
             let told = problems(&sandbox, function, binary(function).await, &[(name, None)]).await;
             assert!(
-                told.len() == 1 && told[0].contains(name) && told[0].ends_with("is missing"),
+                told.len() == 1
+                    && told[0].contains(name.as_str())
+                    && told[0].ends_with("is missing"),
                 "{function}, {name}: {told:?}"
             );
+            tried += 1;
         }
     }
+    assert!(tried > 40, "{tried}");
 }
 
 #[tokio::test]
 async fn what_has_a_default_may_be_left_out() {
     let sandbox = Sandbox::start().await;
+    let required = required(&sandbox);
     for function in &sandbox.template().functions {
-        let required = required(&function.name);
+        let required = &required[&function.name];
         let optional = function.environment.keys().filter(|name| {
             let remaining_credential = function.name == FLOW && *name == "STUDIO_SECRET";
-            !(remaining_credential || required.contains(&name.as_str()))
+            !(remaining_credential || required.contains(*name))
         });
         let unset: Vec<Setting<'_>> = optional.map(|name| (name.as_str(), None)).collect();
         assert!(unset.len() > 3, "{}: {unset:?}", function.name);
