@@ -25,6 +25,7 @@ mod recipient;
 mod tag;
 mod user;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use shared::platform::Platform;

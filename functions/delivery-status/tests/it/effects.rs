@@ -42,15 +42,15 @@ async fn every_provider_is_understood() {
             }
             "vonage" => {
                 scene
-                    .post_form("/vonage", &scene.dlr("id-1", "delivered", "0"), &[])
+                    .post_form("/vonage", &Scene::dlr("id-1", "delivered", "0"), &[])
                     .await
             }
             "vonage-json" => {
-                let dlr: serde_json::Map<String, serde_json::Value> = scene
-                    .dlr("id-1", "delivered", "0")
-                    .into_iter()
-                    .map(|(name, value)| (name, value.into()))
-                    .collect();
+                let dlr: serde_json::Map<String, serde_json::Value> =
+                    Scene::dlr("id-1", "delivered", "0")
+                        .into_iter()
+                        .map(|(name, value)| (name, value.into()))
+                        .collect();
                 let request = client().post(scene.url("/vonage")).json(&dlr);
                 request.send().await.unwrap().status().as_u16()
             }
@@ -58,7 +58,7 @@ async fn every_provider_is_understood() {
                 let request =
                     client()
                         .get(scene.url("/vonage"))
-                        .query(&scene.dlr("id-1", "delivered", "0"));
+                        .query(&Scene::dlr("id-1", "delivered", "0"));
                 request.send().await.unwrap().status().as_u16()
             }
             "clickatell" => {

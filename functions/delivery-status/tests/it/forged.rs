@@ -4,7 +4,9 @@ use sandbox::wire::client;
 use sandbox::{plivo, vonage};
 use serde_json::json;
 
-use crate::scene::{PHONE, REFERENCE, SID, Scene, pairs};
+use crate::scene::{PHONE, Params, REFERENCE, SID, Scene, pairs};
+
+type Headers<'a> = &'a [(&'a str, &'a str)];
 
 async fn assert_untouched(scene: &Scene) {
     for provider in ["twilio", "plivo", "vonage", "clickatell"] {
@@ -41,7 +43,7 @@ async fn twilio() {
         ("MessageSid", &format!("{SID}MessageStatusdelivered")),
         ("To", PHONE),
     ]);
-    let cases: [(&str, &Vec<(String, String)>, Option<&str>); 6] = [
+    let cases: [(&str, &Params, Option<&str>); 6] = [
         (&path, &good, None),
         (&path, &good, Some("bm90IGEgc2lnbmF0dXJlIG9mIHR3aWxpbw==")),
         (&path, &changed, Some(&signature)),
@@ -90,7 +92,7 @@ async fn plivo() {
     let (nonce, signature) = plivo::sign(plivo::AUTH_TOKEN, &scene.url(&path), &good);
     let (twice_nonce, twice_signature) = plivo::sign(plivo::AUTH_TOKEN, &scene.url(&path), &twice);
     let (wrong_nonce, wrong) = plivo::sign("another-token", &scene.url(&path), &good);
-    let cases: [(&str, &Vec<(String, String)>, &[(&str, &str)]); 7] = [
+    let cases: [(&str, &Params, Headers<'_>); 7] = [
         (&path, &good, &[]),
         (&path, &good, &[("x-plivo-signature-v3", &signature)]),
         (
@@ -144,7 +146,7 @@ async fn plivo() {
 async fn vonage() {
     let scene = Scene::start().await;
     scene.sent("vonage", "id-1").await;
-    let good = scene.dlr("id-1", "delivered", "0");
+    let good = Scene::dlr("id-1", "delivered", "0");
     let without = good
         .iter()
         .filter(|(name, _)| name != "sig")

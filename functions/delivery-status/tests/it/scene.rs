@@ -152,7 +152,7 @@ impl Scene {
         self.post_form(path, &params, &headers).await
     }
 
-    pub(crate) fn dlr(&self, id: &str, status: &str, code: &str) -> Params {
+    pub(crate) fn dlr(id: &str, status: &str, code: &str) -> Params {
         let now = sandbox::now().as_secs().to_string();
         let mut params = pairs(&[
             ("msisdn", PHONE.trim_start_matches('+')),
