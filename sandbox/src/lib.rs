@@ -1,6 +1,6 @@
 //! The local cloud: every service that the functions call, on 127.0.0.1, in one process.
 //!
-//! A [`Sandbox`] has AWS (`DynamoDB`, Secrets Manager, Lambda) and simulators of the providers.
+//! A [`Sandbox`] has AWS (`DynamoDB`, Secrets Manager, KMS, Lambda) and simulators of the providers.
 //! Each simulator has its own state. The sandbox runs the real binaries with exactly the
 //! environment that `template.yaml` declares.
 //!
@@ -114,7 +114,7 @@ const VALUES: [(&str, &str); 12] = [
 pub struct Ports {
     /// The port of the Invoke API. The Function URLs follow it. Then come Twilio (+10), Mailgun
     /// (+11), Auth0 (+12), Clickatell (+13), Plivo (+14), Vonage (+15), Okta (+16), `DynamoDB`
-    /// (+20), Secrets Manager (+21) and `CloudFormation` (+22).
+    /// (+20), Secrets Manager (+21), `CloudFormation` (+22) and KMS (+23).
     pub base: u16,
 }
 
@@ -137,12 +137,13 @@ impl Ports {
     const DYNAMODB: u16 = 20;
     const SECRETS: u16 = 21;
     const CLOUDFORMATION: u16 = 22;
+    const KMS: u16 = 23;
 }
 
 /// The local cloud. Dropping it stops everything except a [`Lambda`], which stops when it is
 /// dropped itself.
 pub struct Sandbox {
-    /// `DynamoDB` and Secrets Manager.
+    /// `DynamoDB`, Secrets Manager and KMS.
     pub aws: Aws,
     /// `CloudFormation` with the stack [`STACK_NAME`], which lists the deployed resources.
     pub cloudformation: CloudFormation,
@@ -219,7 +220,9 @@ impl Sandbox {
         let okta = Okta::start(at(Ports::OKTA))
             .await
             .map_err(|error| started("Okta", Ports::OKTA, error))?;
-        let aws = Aws::start(&template, at(Ports::DYNAMODB).zip(at(Ports::SECRETS))).await?;
+        let ports = [Ports::DYNAMODB, Ports::SECRETS, Ports::KMS];
+        let ports = base.map(|base| ports.map(|offset| base + offset));
+        let aws = Aws::start(&template, ports).await?;
         aws.set_secret(
             "switchboard/twilio",
             &json!({ "account_sid": twilio::ACCOUNT_SID, "auth_token": twilio::AUTH_TOKEN }),
@@ -403,6 +406,7 @@ impl Sandbox {
         environment.extend(lambda.map(|(name, value)| (name.to_owned(), value.to_owned())));
         for name in [
             "AWS_ENDPOINT_URL_DYNAMODB",
+            "AWS_ENDPOINT_URL_KMS",
             "AWS_ENDPOINT_URL_SECRETS_MANAGER",
         ] {
             environment.extend(
@@ -432,11 +436,13 @@ impl Sandbox {
             "SMS_FORWARD_URL" => Some(self.door("sms-forward").url() + "/"),
             "API_URL" => Some(self.door("secure-api").url() + "/"),
             "AWS_ENDPOINT_URL_DYNAMODB" => Some(self.aws.dynamodb().url()),
+            "AWS_ENDPOINT_URL_KMS" => Some(self.aws.kms().url()),
             "AWS_ENDPOINT_URL_SECRETS_MANAGER" => Some(self.aws.secrets().url()),
             _ => self
                 .declared(function)
                 .secrets
                 .get(name)
+                .or_else(|| self.declared(function).keys.get(name))
                 .cloned()
                 .or_else(|| {
                     VALUES
@@ -517,6 +523,7 @@ impl Sandbox {
             self.okta.server(),
             self.aws.dynamodb(),
             self.aws.secrets(),
+            self.aws.kms(),
             self.cloudformation.server(),
             &self.invoke_api,
         ];

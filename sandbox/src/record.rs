@@ -543,6 +543,7 @@ fn environment(sandbox: &Sandbox) -> Value {
         (sandbox.okta.server(), Ports::OKTA),
         (sandbox.aws.dynamodb(), Ports::DYNAMODB),
         (sandbox.aws.secrets(), Ports::SECRETS),
+        (sandbox.aws.kms(), Ports::KMS),
     ];
     // A bought number gets this machine's URLs, because the sandbox's Twilio calls them. The
     // protected API gets the URL that a container can call.

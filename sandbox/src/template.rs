@@ -13,7 +13,11 @@ use std::{
 use serde_json::{Map, Value, json};
 use serde_norway::Value as Yaml;
 
-use crate::{cloudformation::STACK_NAME, rights::Rights};
+use crate::{
+    aws::{KEY_ARN, arn_of},
+    cloudformation::STACK_NAME,
+    rights::Rights,
+};
 
 /// The resources of the template.
 #[derive(Clone, Debug)]
@@ -22,6 +26,8 @@ pub struct Template {
     pub functions: Vec<Function>,
     /// The properties of the first `AWS::DynamoDB::Table`, as `CreateTable` takes them except `TimeToLiveSpecification`.
     pub table: Value,
+    /// The ARNs of KMS's keys, by the logical id or the parameter that means them.
+    pub(crate) keys: BTreeMap<String, String>,
 }
 
 /// One `AWS::Serverless::Function`, with `Globals` merged in.
@@ -39,6 +45,8 @@ pub struct Function {
     pub environment: BTreeMap<String, Option<String>>,
     /// The variables that name a secret of the template, with the secret's name in this stack.
     pub secrets: BTreeMap<String, String>,
+    /// The variables that name a key of KMS, with its ARN.
+    pub keys: BTreeMap<String, String>,
     /// The rights of its role.
     pub rights: Rights,
 }
@@ -76,6 +84,7 @@ impl Template {
         let resources = yaml["Resources"].as_mapping().ok_or("no Resources")?;
         let (secrets, mut functions, mut table) =
             (secrets(&yaml["Resources"]), Vec::new(), Value::Null);
+        let keys = keys(&yaml);
         for (id, resource) in resources {
             let id = id.as_str().unwrap_or_default();
             let properties = known.value(&resource["Properties"]);
@@ -94,17 +103,30 @@ impl Template {
                                 .map(|(name, secret)| (name.to_owned(), secret.clone())),
                         );
                     }
+                    let variables = &resource["Properties"]["Environment"]["Variables"];
+                    let variables = variables.as_mapping().into_iter().flatten();
+                    let named = variables.filter_map(|(name, value)| {
+                        Some((name.as_str()?.to_owned(), keys.get(key(value)?)?.clone()))
+                    });
+                    function.keys = named.collect();
                     let role = referred(&resource["Properties"]["Role"], "GetAtt")
                         .and_then(|role| role.strip_suffix(".Arn"));
-                    function.rights =
-                        Rights::of(&yaml["Resources"][role.unwrap_or_default()], &secrets);
+                    function.rights = Rights::of(
+                        &yaml["Resources"][role.unwrap_or_default()],
+                        &secrets,
+                        &keys,
+                    );
                     functions.push(function);
                 }
                 Some("AWS::DynamoDB::Table") if table.is_null() => table = properties,
                 _ => {}
             }
         }
-        Ok(Self { functions, table })
+        Ok(Self {
+            functions,
+            table,
+            keys,
+        })
     }
 
     /// The function of this name.
@@ -132,6 +154,27 @@ fn secrets(resources: &Yaml) -> BTreeMap<String, String> {
         Some((id.as_str()?.to_owned(), name))
     });
     named.collect()
+}
+
+/// The name of what may be a key: the parameter of a `!Ref`, the resource of a `!GetAtt`.
+fn key(yaml: &Yaml) -> Option<&str> {
+    referred(yaml, "Ref").or_else(|| referred(yaml, "GetAtt")?.strip_suffix(".Arn"))
+}
+
+/// The ARNs of the keys in this stack and of the one outside of it, by the names that mean them.
+fn keys(template: &Yaml) -> BTreeMap<String, String> {
+    let entries = |section: &str| {
+        let mapping = template[section].as_mapping().into_iter().flatten();
+        mapping.filter_map(|(name, entry)| Some((name.as_str()?.to_owned(), entry)))
+    };
+    let parameters = entries("Parameters").map(|(name, _)| name);
+    let outside = parameters.filter(|name| name.ends_with("KeyArn"));
+    let resources =
+        entries("Resources").filter(|(_, entry)| entry["Type"].as_str() == Some("AWS::KMS::Key"));
+    outside
+        .map(|name| (name, KEY_ARN.to_owned()))
+        .chain(resources.map(|(id, _)| (id.clone(), arn_of(&id))))
+        .collect()
 }
 
 fn function(id: &str, globals: &Value, properties: &Value) -> Result<Function, String> {
@@ -170,6 +213,7 @@ fn function(id: &str, globals: &Value, properties: &Value) -> Result<Function, S
         memory: either("MemorySize").and_then(Value::as_u64).unwrap_or(128),
         environment,
         secrets: BTreeMap::new(),
+        keys: BTreeMap::new(),
         rights: Rights::default(),
     })
 }
@@ -240,6 +284,7 @@ Parameters:
   Prefix: { Type: String, Default: acme }
   Pattern: { Type: String, Default: "" }
   Hours: { Type: Number, Default: 8 }
+  OuterKeyArn: { Type: String }
   Reserved: { Type: Number, Default: "-1" }
 Conditions:
   ByPattern: !Not [!Equals [!Ref Pattern, ""]]
@@ -268,9 +313,12 @@ Resources:
           HOURS: !Ref Hours
           SECRET: !Sub "${AWS::StackName}/it"
           KEY_SECRET: !Ref KeySecret
+          OUTER_KEY_ARN: !Ref OuterKeyArn
+          INNER_KEY_ARN: !GetAtt InnerKey.Arn
   SendItRole:
     Type: AWS::IAM::Role
     Properties: { Policies: [{ PolicyDocument: { Statement: [{ Action: secretsmanager:GetSecretValue, Resource: !Ref KeySecret }] } }] }
+  InnerKey: { Type: AWS::KMS::Key }
   KeySecret:
     Type: AWS::SecretsManager::Secret
     Properties: { Name: !Sub "${AWS::StackName}/key" }
@@ -292,8 +340,10 @@ Resources:
             ("BOTH", Some("no")),
             ("CLEAR", Some("")),
             ("HOURS", Some("8")),
+            ("INNER_KEY_ARN", None),
             ("KEY_SECRET", None),
             ("LEVEL", Some("info")),
+            ("OUTER_KEY_ARN", None),
             ("PREFIX", Some("acme")),
             ("SECRET", None),
             ("TABLE_NAME", None),
@@ -311,6 +361,12 @@ Resources:
             BTreeMap::from([("KEY_SECRET".to_owned(), "switchboard/key".to_owned())])
         );
         assert!(function.rights.may_read("switchboard/key"));
+        let (outer, inner) = (
+            &function.keys["OUTER_KEY_ARN"],
+            &function.keys["INNER_KEY_ARN"],
+        );
+        assert_eq!((outer.as_str(), function.keys.len()), (KEY_ARN, 2));
+        assert!(inner != outer && template.keys.values().any(|arn| arn == inner));
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //! | an answer, a failure, and how they become HTTP and a log line | [`platform::reply`] |
 //! | environment variables, all problems at once | [`platform::config`] |
 //! | credentials from Secrets Manager | [`platform::secrets`] |
+//! | encryption by AWS KMS | [`platform::kms`] |
 //! | the one HTTP client, its limits, the AWS SDK on top of it | [`platform::http`], [`platform::aws`] |
 //! | the one table; the send journal; counters | [`platform::table`], [`rules::journal`], [`rules::limits`] |
 //! | E.164 numbers: countries, premium-rate ranges, masking | [`rules::phone`] |

@@ -14,6 +14,7 @@ mod canary;
 mod cold;
 mod docs;
 mod events;
+mod kms;
 mod lambda;
 mod settings;
 mod structure;

@@ -5,6 +5,7 @@ pub mod aws;
 pub mod bearer;
 pub mod config;
 pub mod http;
+pub mod kms;
 pub mod reply;
 pub mod request;
 pub mod runtime;
@@ -13,15 +14,18 @@ pub mod table;
 
 use config::Source;
 use http::{BaseUrl, Client};
+use kms::Kms;
 use secrets::{Content, Secret};
 use table::Table;
 
-/// The HTTP client, the table, and the client of Secrets Manager.
+/// The HTTP client, the table, and the clients of KMS and Secrets Manager.
 pub struct Platform {
     /// The one HTTP client.
     pub http: Client,
     /// The one table.
     pub table: Table,
+    /// The client of KMS.
+    pub kms: Kms,
     secrets: aws_sdk_secretsmanager::Client,
     dynamodb: Option<BaseUrl>,
 }
@@ -37,6 +41,7 @@ impl Platform {
         });
         Self {
             table: Table::new(aws.dynamodb(&http), source.required("TABLE_NAME")),
+            kms: aws.kms(&http),
             secrets: aws.secrets_manager(&http),
             dynamodb: aws.dynamodb_url(),
             http,

@@ -8,6 +8,7 @@ mod bearer;
 mod directory;
 mod events;
 mod jwt;
+mod kms;
 mod limits;
 mod link;
 mod login;
