@@ -18,6 +18,7 @@ pub mod aws;
 pub mod binaries;
 pub mod clickatell;
 pub mod cloudformation;
+pub mod cognito;
 pub mod contention;
 mod door;
 pub mod lambda;
@@ -49,6 +50,7 @@ use crate::{
     aws::{Aws, TABLE_NAME},
     clickatell::Clickatell,
     cloudformation::{CloudFormation, STACK_NAME, Stack},
+    cognito::Cognito,
     door::Door,
     lambda::{Lambda, Launch},
     mailgun::Mailgun,
@@ -145,6 +147,8 @@ impl Ports {
 pub struct Sandbox {
     /// `DynamoDB`, Secrets Manager and KMS.
     pub aws: Aws,
+    /// Simulator of Cognito, whose user pool has its texts sent by a function.
+    pub cognito: Cognito,
     /// `CloudFormation` with the stack [`STACK_NAME`], which lists the deployed resources.
     pub cloudformation: CloudFormation,
     /// Simulator of Twilio, a texting provider.
@@ -289,6 +293,7 @@ impl Sandbox {
             .await
             .map_err(|error| started("CloudFormation", Ports::CLOUDFORMATION, error))?;
         let sandbox = Self {
+            cognito: Cognito::new(aws.keys.clone()),
             aws,
             cloudformation,
             twilio,

@@ -13,5 +13,5 @@ mod services;
 
 pub use database::TABLE_NAME;
 pub use keys::KEY_ARN;
-pub(crate) use keys::arn_of;
+pub(crate) use keys::{Context, Keys, arn_of};
 pub use services::Aws;
