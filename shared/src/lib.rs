@@ -18,7 +18,7 @@
 //! | the employee with a company number; an org's users | [`services::directory`], [`vendors::okta::users`] |
 //! | requests that wait for a reply from a phone | [`rules::pending`] |
 //! | links in mails: finding, judging, following | [`rules::html`], [`rules::link`] |
-//! | a vendor's wire format: signatures, fields, errors | [`vendors::twilio`], [`vendors::mailgun`], [`vendors::auth0`], [`vendors::okta`], [`vendors::clickatell`], [`vendors::plivo`], [`vendors::vonage`] |
+//! | a vendor's wire format: signatures, fields, errors | [`vendors::twilio`], [`vendors::mailgun`], [`vendors::auth0`], [`vendors::okta`], [`vendors::clickatell`], [`vendors::cognito`], [`vendors::plivo`], [`vendors::vonage`] |
 //!
 //! Four floors. Each uses only the floors below it: [`services`], [`vendors`], [`rules`],
 //! [`platform`]. The sandbox's structure test checks that.

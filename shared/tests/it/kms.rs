@@ -208,10 +208,11 @@ fn signature(exchange: &Exchange, secret: &str) -> String {
         rest.split(',').next().unwrap().to_owned()
     };
     let signed = part("SignedHeaders=");
-    let headers: String = signed
+    let headers: Vec<String> = signed
         .split(';')
         .map(|name| format!("{name}:{}\n", header(name)))
         .collect();
+    let headers = headers.concat();
     let hash = |bytes: &[u8]| hex::encode(digest::digest(&digest::SHA256, bytes));
     let canonical = format!(
         "{}\n{}\n\n{headers}\n{signed}\n{}",

@@ -5,6 +5,7 @@
 mod access;
 mod auth0;
 mod bearer;
+mod cognito;
 mod directory;
 mod events;
 mod jwt;
