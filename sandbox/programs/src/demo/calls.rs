@@ -37,7 +37,6 @@ pub(super) fn calls(sandbox: &Sandbox) -> Vec<Call> {
         ("", "Auth0", sandbox.auth0.server()),
         ("", "DynamoDB", sandbox.aws.dynamodb()),
         ("", "Secrets Manager", sandbox.aws.secrets()),
-        ("", "KMS", sandbox.aws.kms()),
     ];
     let mut calls = Vec::new();
     for (from, to, server) in servers {
