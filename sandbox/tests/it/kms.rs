@@ -133,7 +133,7 @@ async fn a_role_without_the_right_is_refused() {
 #[tokio::test]
 async fn a_role_may_do_what_its_statement_names_and_no_more() {
     let template = Template::parse(
-        r#"
+        r"
 Parameters: { OuterKeyArn: { Type: String } }
 Resources:
   Table:
@@ -157,7 +157,7 @@ Resources:
             Statement:
               - { Effect: Allow, Action: kms:Decrypt, Resource: !Ref OuterKeyArn }
               - { Effect: Allow, Action: [kms:Encrypt, kms:Decrypt], Resource: !GetAtt InnerKey.Arn }
-"#,
+",
     )
     .unwrap();
     let aws = Aws::start(&template, None).await.unwrap();
