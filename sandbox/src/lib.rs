@@ -1,6 +1,6 @@
 //! The local cloud: every service that the functions call, on 127.0.0.1, in one process.
 //!
-//! A [`Sandbox`] has AWS (`DynamoDB`, Secrets Manager, Lambda) and simulators of the providers.
+//! A [`Sandbox`] has AWS (`DynamoDB`, Secrets Manager, KMS, Lambda) and simulators of the providers.
 //! Each simulator has its own state. The sandbox runs the real binaries with exactly the
 //! environment that `template.yaml` declares.
 //!
@@ -18,6 +18,7 @@ pub mod aws;
 pub mod binaries;
 pub mod clickatell;
 pub mod cloudformation;
+pub mod cognito;
 pub mod contention;
 mod door;
 pub mod lambda;
@@ -50,6 +51,7 @@ use crate::{
     auth0::Auth0,
     aws::{Aws, TABLE_NAME},
     cloudformation::{CloudFormation, STACK_NAME, Stack},
+    cognito::Cognito,
     door::Door,
     lambda::{Lambda, Launch},
     mailgun::Mailgun,
@@ -112,9 +114,9 @@ const VALUES: [(&str, &str); 12] = [
 /// The fixed ports of a sandbox.
 #[derive(Clone, Copy, Debug)]
 pub struct Ports {
-    /// The port of the Invoke API. The Function URLs follow it (+1 to +9, and more from +30). Then come Twilio (+10), Mailgun
-    /// (+11), Auth0 (+12), Okta (+16), `DynamoDB` (+20), Secrets Manager (+21), `CloudFormation`
-    /// (+22), and the simulators of [`providers`] (+13, +14 ...).
+    /// The port of the Invoke API. The Function URLs follow it (+1 to +9, and more from +30). Then
+    /// come Twilio (+10), Mailgun (+11), Auth0 (+12), Okta (+16), `DynamoDB` (+20), Secrets Manager
+    /// (+21), `CloudFormation` (+22), KMS (+23), and the simulators of [`providers`] (+13, +14 ...).
     pub base: u16,
 }
 
@@ -144,13 +146,16 @@ impl Ports {
     const DYNAMODB: u16 = 20;
     const SECRETS: u16 = 21;
     const CLOUDFORMATION: u16 = 22;
+    const KMS: u16 = 23;
 }
 
 /// The local cloud. Dropping it stops everything except a [`Lambda`], which stops when it is
 /// dropped itself.
 pub struct Sandbox {
-    /// `DynamoDB` and Secrets Manager.
+    /// `DynamoDB`, Secrets Manager and KMS.
     pub aws: Aws,
+    /// Simulator of Cognito, whose user pool has its texts sent by a function.
+    pub cognito: Cognito,
     /// `CloudFormation` with the stack [`STACK_NAME`], which lists the deployed resources.
     pub cloudformation: CloudFormation,
     /// Simulator of Twilio, a texting provider.
@@ -215,7 +220,9 @@ impl Sandbox {
         let okta = Okta::start(at(Ports::OKTA))
             .await
             .map_err(|error| started("Okta", Ports::OKTA, error))?;
-        let aws = Aws::start(&template, at(Ports::DYNAMODB).zip(at(Ports::SECRETS))).await?;
+        let ports = [Ports::DYNAMODB, Ports::SECRETS, Ports::KMS];
+        let ports = base.map(|base| ports.map(|offset| base + offset));
+        let aws = Aws::start(&template, ports).await?;
         aws.set_secret(
             "switchboard/twilio",
             &json!({ "account_sid": twilio::ACCOUNT_SID, "auth_token": twilio::AUTH_TOKEN }),
@@ -275,6 +282,7 @@ impl Sandbox {
             .await
             .map_err(|error| started("CloudFormation", Ports::CLOUDFORMATION, error))?;
         let sandbox = Self {
+            cognito: Cognito::new(aws.keys.clone()),
             aws,
             cloudformation,
             twilio,
@@ -391,6 +399,7 @@ impl Sandbox {
         environment.extend(lambda.map(|(name, value)| (name.to_owned(), value.to_owned())));
         for name in [
             "AWS_ENDPOINT_URL_DYNAMODB",
+            "AWS_ENDPOINT_URL_KMS",
             "AWS_ENDPOINT_URL_SECRETS_MANAGER",
         ] {
             environment.extend(
@@ -416,6 +425,7 @@ impl Sandbox {
             // A test that is about receipts sets it to the function's door.
             "DELIVERY_URL" => Some(String::new()),
             "AWS_ENDPOINT_URL_DYNAMODB" => Some(self.aws.dynamodb().url()),
+            "AWS_ENDPOINT_URL_KMS" => Some(self.aws.kms().url()),
             "AWS_ENDPOINT_URL_SECRETS_MANAGER" => Some(self.aws.secrets().url()),
             _ => {
                 let declared = self.declared(function);
@@ -431,6 +441,7 @@ impl Sandbox {
                     Some(provider.server.url())
                 })
                 .or_else(|| declared.secrets.get(name).cloned())
+                .or_else(|| declared.keys.get(name).cloned())
                 .or_else(|| {
                     VALUES
                         .iter()
@@ -513,6 +524,7 @@ impl Sandbox {
             self.okta.server(),
             self.aws.dynamodb(),
             self.aws.secrets(),
+            self.aws.kms(),
             self.cloudformation.server(),
             &self.invoke_api,
         ];

@@ -540,6 +540,7 @@ fn environment(sandbox: &Sandbox) -> Value {
         (sandbox.okta.server(), Ports::OKTA),
         (sandbox.aws.dynamodb(), Ports::DYNAMODB),
         (sandbox.aws.secrets(), Ports::SECRETS),
+        (sandbox.aws.kms(), Ports::KMS),
     ];
     let providers = sandbox.providers();
     ports.extend(

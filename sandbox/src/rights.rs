@@ -1,4 +1,5 @@
-//! IAM for the functions' roles: the items of the table and the secrets that a call may use.
+//! IAM for the functions' roles: the items of the table, the secrets and the keys that a call may
+//! use.
 //!
 //! A role's statements are read from `template.yaml`. So every test of a function also shows that
 //! its role allows its calls. The access key in a request's signature identifies the function.
@@ -19,6 +20,8 @@ pub struct Rights {
     items: Vec<Items>,
     /// Names of the secrets whose value the role may read.
     secrets: Vec<String>,
+    /// Actions of KMS, each with the ARN of the key.
+    keys: Vec<(String, String)>,
 }
 
 /// One statement about the table.
@@ -34,13 +37,18 @@ struct Items {
 
 impl Rights {
     /// The rights of a role, which is a resource of the template. `secrets` maps logical ids to
-    /// names of secrets.
-    pub(crate) fn of(role: &Yaml, secrets: &BTreeMap<String, String>) -> Self {
+    /// names of secrets, `keys` maps logical ids and parameters to ARNs of keys.
+    pub(crate) fn of(
+        role: &Yaml,
+        secrets: &BTreeMap<String, String>,
+        keys: &BTreeMap<String, String>,
+    ) -> Self {
         let mut rights = Self::default();
         let policies = list(&role["Properties"]["Policies"]);
         for statement in policies
             .iter()
-            .flat_map(|policy| list(&policy["PolicyDocument"]["Statement"]))
+            .flat_map(|policy| list(&then(policy)["PolicyDocument"]["Statement"]))
+            .map(then)
         {
             let actions = texts(&statement["Action"]);
             if actions.iter().all(|action| action.starts_with("dynamodb:")) {
@@ -57,6 +65,17 @@ impl Rights {
                     .into_iter()
                     .filter_map(|resource| secrets.get(referred(resource)?));
                 rights.secrets.extend(named.cloned());
+            } else if actions.iter().all(|action| action.starts_with("kms:")) {
+                let named = list(&statement["Resource"])
+                    .into_iter()
+                    .filter_map(|resource| {
+                        let name = referred(resource)?;
+                        keys.get(name.strip_suffix(".Arn").unwrap_or(name))
+                    });
+                for arn in named {
+                    let all = actions.iter().map(|action| (action.clone(), arn.clone()));
+                    rights.keys.extend(all);
+                }
             }
         }
         rights
@@ -75,6 +94,12 @@ impl Rights {
     /// True if the role may read the value of this secret.
     pub(crate) fn may_read(&self, secret: &str) -> bool {
         self.secrets.iter().any(|allowed| allowed == secret)
+    }
+
+    /// True if the role may do this with the key: `kms:Decrypt`.
+    pub(crate) fn may_use(&self, action: &str, key: &str) -> bool {
+        let fits = |(may, arn): &(String, String)| may == action && arn == key;
+        self.keys.iter().any(fits)
     }
 }
 
@@ -156,9 +181,19 @@ pub(crate) fn access_key(function: &str) -> String {
 /// The resource to which the YAML refers, even inside a `!If`.
 fn referred(yaml: &Yaml) -> Option<&str> {
     match yaml {
-        Yaml::Tagged(tagged) if tagged.tag == "Ref" => tagged.value.as_str(),
+        Yaml::Tagged(tagged) if tagged.tag == "Ref" || tagged.tag == "GetAtt" => {
+            tagged.value.as_str()
+        }
         Yaml::Tagged(tagged) if tagged.tag == "If" => referred(&tagged.value[1]),
         _ => None,
+    }
+}
+
+/// What is there if the condition of a `!If` holds. Other YAML is itself.
+fn then(yaml: &Yaml) -> &Yaml {
+    match yaml {
+        Yaml::Tagged(tagged) if tagged.tag == "If" => &tagged.value[1],
+        other => other,
     }
 }
 
@@ -199,6 +234,8 @@ Properties:
           - Action: dynamodb:Scan
             Condition:
               ForAllValues:StringLike: {{ dynamodb:LeadingKeys: ["rate#a#*"] }}
+          - !If [Wanted, {{ Action: kms:Decrypt, Resource: [!Ref OuterKeyArn, !Ref NoKeyArn] }}, !Ref AWS::NoValue]
+          - {{ Action: [kms:Encrypt, kms:Decrypt], Resource: !GetAtt InnerKey.Arn }}
 "#
         );
         let secrets = ["One", "Other"]
@@ -209,7 +246,10 @@ Properties:
                 )
             })
             .into();
-        Rights::of(&serde_norway::from_str(&role).unwrap(), &secrets)
+        let keys = [("OuterKeyArn", "outer"), ("InnerKey", "inner")];
+        let keys = keys.map(|(name, arn)| (name.to_owned(), arn.to_owned()));
+        let role = serde_norway::from_str(&role).unwrap();
+        Rights::of(&role, &secrets, &keys.into())
     }
 
     #[test]
@@ -266,6 +306,16 @@ Properties:
                 && rights.may_read("stack/other")
                 && !rights.may_read("stack/two")
         );
+        for (action, key, may) in [
+            ("kms:Decrypt", "outer", true),
+            ("kms:Encrypt", "outer", false),
+            ("kms:Decrypt", "inner", true),
+            ("kms:Encrypt", "inner", true),
+            ("kms:GenerateDataKey", "inner", false),
+            ("kms:Decrypt", "other", false),
+        ] {
+            assert_eq!(rights.may_use(action, key), may, "{action} {key}");
+        }
     }
 
     #[test]

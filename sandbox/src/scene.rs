@@ -127,6 +127,11 @@ impl Scene {
         self.sandbox.aws.secrets().faults()
     }
 
+    /// The faults of KMS.
+    pub fn kms(&self) -> &Faults {
+        self.sandbox.aws.kms().faults()
+    }
+
     /// The faults of Auth0.
     pub fn auth0(&self) -> &Faults {
         self.sandbox.auth0.server().faults()

@@ -13,7 +13,11 @@ use std::{
 use serde_json::{Map, Value, json};
 use serde_norway::Value as Yaml;
 
-use crate::{cloudformation::STACK_NAME, rights::Rights};
+use crate::{
+    aws::{KEY_ARN, arn_of},
+    cloudformation::STACK_NAME,
+    rights::Rights,
+};
 
 /// The resources of the template.
 #[derive(Clone, Debug)]
@@ -22,6 +26,8 @@ pub struct Template {
     pub functions: Vec<Function>,
     /// The properties of the first `AWS::DynamoDB::Table`, as `CreateTable` takes them except `TimeToLiveSpecification`.
     pub table: Value,
+    /// The ARNs of KMS's keys, by the logical id or the parameter that means them.
+    pub(crate) keys: BTreeMap<String, String>,
 }
 
 /// One `AWS::Serverless::Function`, with `Globals` merged in.
@@ -41,6 +47,8 @@ pub struct Function {
     pub secrets: BTreeMap<String, String>,
     /// The variables that hold a Function URL of the template, with the logical id of its function.
     pub urls: BTreeMap<String, String>,
+    /// The variables that name a key of KMS, with its ARN.
+    pub keys: BTreeMap<String, String>,
     /// The rights of its role.
     pub rights: Rights,
 }
@@ -78,6 +86,7 @@ impl Template {
         let resources = yaml["Resources"].as_mapping().ok_or("no Resources")?;
         let (secrets, mut functions, mut table) =
             (secrets(&yaml["Resources"]), Vec::new(), Value::Null);
+        let keys = keys(&yaml);
         for (id, resource) in resources {
             let id = id.as_str().unwrap_or_default();
             let properties = known.value(&resource["Properties"]);
@@ -103,17 +112,30 @@ impl Template {
                                 .map(|(name, secret)| (name.to_owned(), secret.clone())),
                         );
                     }
+                    let variables = &resource["Properties"]["Environment"]["Variables"];
+                    let variables = variables.as_mapping().into_iter().flatten();
+                    let named = variables.filter_map(|(name, value)| {
+                        Some((name.as_str()?.to_owned(), keys.get(key(value)?)?.clone()))
+                    });
+                    function.keys = named.collect();
                     let role = referred(&resource["Properties"]["Role"], "GetAtt")
                         .and_then(|role| role.strip_suffix(".Arn"));
-                    function.rights =
-                        Rights::of(&yaml["Resources"][role.unwrap_or_default()], &secrets);
+                    function.rights = Rights::of(
+                        &yaml["Resources"][role.unwrap_or_default()],
+                        &secrets,
+                        &keys,
+                    );
                     functions.push(function);
                 }
                 Some("AWS::DynamoDB::Table") if table.is_null() => table = properties,
                 _ => {}
             }
         }
-        Ok(Self { functions, table })
+        Ok(Self {
+            functions,
+            table,
+            keys,
+        })
     }
 
     /// The function of this name.
@@ -154,6 +176,27 @@ fn secrets(resources: &Yaml) -> BTreeMap<String, String> {
     named.collect()
 }
 
+/// The name of what may be a key: the parameter of a `!Ref`, the resource of a `!GetAtt`.
+fn key(yaml: &Yaml) -> Option<&str> {
+    referred(yaml, "Ref").or_else(|| referred(yaml, "GetAtt")?.strip_suffix(".Arn"))
+}
+
+/// The ARNs of the keys in this stack and of the one outside of it, by the names that mean them.
+fn keys(template: &Yaml) -> BTreeMap<String, String> {
+    let entries = |section: &str| {
+        let mapping = template[section].as_mapping().into_iter().flatten();
+        mapping.filter_map(|(name, entry)| Some((name.as_str()?.to_owned(), entry)))
+    };
+    let parameters = entries("Parameters").map(|(name, _)| name);
+    let outside = parameters.filter(|name| name.ends_with("KeyArn"));
+    let resources =
+        entries("Resources").filter(|(_, entry)| entry["Type"].as_str() == Some("AWS::KMS::Key"));
+    outside
+        .map(|name| (name, KEY_ARN.to_owned()))
+        .chain(resources.map(|(id, _)| (id.clone(), arn_of(&id))))
+        .collect()
+}
+
 fn function(id: &str, globals: &Value, properties: &Value) -> Result<Function, String> {
     let either = |name: &str| {
         [&properties[name], &globals[name]]
@@ -191,6 +234,7 @@ fn function(id: &str, globals: &Value, properties: &Value) -> Result<Function, S
         environment,
         secrets: BTreeMap::new(),
         urls: BTreeMap::new(),
+        keys: BTreeMap::new(),
         rights: Rights::default(),
     })
 }
@@ -280,6 +324,7 @@ Parameters:
   Prefix: { Type: String, Default: acme }
   Pattern: { Type: String, Default: "" }
   Hours: { Type: Number, Default: 8 }
+  OuterKeyArn: { Type: String }
   Reserved: { Type: Number, Default: "-1" }
 Conditions:
   ByPattern: !Not [!Equals [!Ref Pattern, ""]]
@@ -309,9 +354,12 @@ Resources:
           SECRET: !Sub "${AWS::StackName}/it"
           KEY_SECRET: !Ref KeySecret
           NEXT_URL: !If [Both, !Ref Url, !GetAtt SendItUrl.FunctionUrl]
+          OUTER_KEY_ARN: !Ref OuterKeyArn
+          INNER_KEY_ARN: !GetAtt InnerKey.Arn
   SendItRole:
     Type: AWS::IAM::Role
     Properties: { Policies: [{ PolicyDocument: { Statement: [{ Action: secretsmanager:GetSecretValue, Resource: !Ref KeySecret }] } }] }
+  InnerKey: { Type: AWS::KMS::Key }
   KeySecret:
     Type: AWS::SecretsManager::Secret
     Properties: { Name: !Sub "${AWS::StackName}/key" }
@@ -333,9 +381,11 @@ Resources:
             ("BOTH", Some("no")),
             ("CLEAR", Some("")),
             ("HOURS", Some("8")),
+            ("INNER_KEY_ARN", None),
             ("KEY_SECRET", None),
             ("LEVEL", Some("info")),
             ("NEXT_URL", None),
+            ("OUTER_KEY_ARN", None),
             ("PREFIX", Some("acme")),
             ("SECRET", None),
             ("TABLE_NAME", None),
@@ -357,6 +407,12 @@ Resources:
             BTreeMap::from([("NEXT_URL".to_owned(), "SendIt".to_owned())])
         );
         assert!(function.rights.may_read("switchboard/key"));
+        let (outer, inner) = (
+            &function.keys["OUTER_KEY_ARN"],
+            &function.keys["INNER_KEY_ARN"],
+        );
+        assert_eq!((outer.as_str(), function.keys.len()), (KEY_ARN, 2));
+        assert!(inner != outer && template.keys.values().any(|arn| arn == inner));
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //! | an answer, a failure, and how they become HTTP and a log line | [`platform::reply`] |
 //! | environment variables, all problems at once | [`platform::config`], [`platform::base_url`] |
 //! | credentials from Secrets Manager; their keys, for the people who set them | [`platform::secrets`], [`platform::layout`] |
+//! | encryption by AWS KMS | [`platform::kms`] |
 //! | the one HTTP client, its limits, the AWS SDK on top of it | [`platform::http`], [`platform::aws`] |
 //! | times as the table stores them; random numbers and names | [`platform::time`], [`platform::random`] |
 //! | the one table; the send journal; counters | [`platform::table`], [`rules::journal`], [`rules::limits`] |
@@ -19,7 +20,7 @@
 //! | account numbers, by which callers name their account | [`rules::account`] |
 //! | requests that wait for a reply from a phone | [`rules::pending`] |
 //! | links in mails: finding, judging, following | [`rules::html`], [`rules::link`] |
-//! | a vendor's wire format: signatures, fields, errors | [`vendors::twilio`], [`vendors::mailgun`], [`vendors::auth0`], [`vendors::okta`], [`vendors::clickatell`], [`vendors::plivo`], [`vendors::vonage`] |
+//! | a vendor's wire format: signatures, fields, errors | [`vendors::twilio`], [`vendors::mailgun`], [`vendors::auth0`], [`vendors::okta`], [`vendors::clickatell`], [`vendors::cognito`], [`vendors::plivo`], [`vendors::vonage`] |
 //!
 //! Four floors. Each uses only the floors below it: [`services`], [`vendors`], [`rules`],
 //! [`platform`]. The sandbox's structure test checks that.

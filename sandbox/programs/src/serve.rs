@@ -104,6 +104,7 @@ fn print_table(sandbox: &Sandbox) {
         ("Okta", sandbox.okta.server()),
         ("DynamoDB", sandbox.aws.dynamodb()),
         ("Secrets Manager", sandbox.aws.secrets()),
+        ("KMS", sandbox.aws.kms()),
         ("Invoke API", sandbox.invoke_api()),
     ];
     let providers = sandbox.providers();
@@ -145,6 +146,7 @@ fn print_credentials(sandbox: &Sandbox) {
             "AWS_ENDPOINT_URL_SECRETS_MANAGER",
             url(sandbox.aws.secrets()),
         ),
+        ("AWS_ENDPOINT_URL_KMS", url(sandbox.aws.kms())),
         ("AWS_ENDPOINT_URL_LAMBDA", url(sandbox.invoke_api())),
         ("AWS_REGION", "eu-west-1".to_owned()),
         ("AWS_ACCESS_KEY_ID", "sandbox".to_owned()),

@@ -1,8 +1,10 @@
-//! `DynamoDB` (embedded, behind a recording proxy) and Secrets Manager.
+//! `DynamoDB` (embedded, behind a recording proxy), Secrets Manager and KMS.
 
 mod database;
 mod denied;
 mod items;
+mod keys;
+mod kms;
 mod proxy;
 mod secret;
 mod secrets;
@@ -10,4 +12,6 @@ mod secrets_manager;
 mod services;
 
 pub use database::TABLE_NAME;
+pub use keys::KEY_ARN;
+pub(crate) use keys::{Context, Keys, arn_of};
 pub use services::Aws;

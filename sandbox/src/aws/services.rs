@@ -1,4 +1,4 @@
-//! Both services: their start and their end.
+//! The services: their start and their end.
 
 use std::{io, sync::Arc};
 
@@ -8,6 +8,8 @@ use tokio::{net::TcpListener, task::JoinHandle};
 
 use super::{
     database,
+    keys::{KEY_ARN, Keys},
+    kms,
     proxy::{self, Upstream},
     secret::Secrets,
     secrets_manager,
@@ -19,25 +21,27 @@ use crate::{
     wire::{self, Server},
 };
 
-/// The two AWS services that the functions call. Dropping it stops them.
+/// The AWS services that the functions call. Dropping it stops them.
 pub struct Aws {
     pub(super) dynamodb: Server,
     pub(super) secrets: Server,
+    pub(super) kms: Server,
     pub(super) database: Database,
     pub(super) values: Secrets,
+    pub(crate) keys: Keys,
     pub(super) contention: Contention,
     pub(super) tasks: Vec<JoinHandle<()>>,
 }
 
 impl Aws {
-    /// Starts both services, on these ports or on free ones, with the template's table and no
-    /// secrets. A function has the rights of its role.
-    pub async fn start(template: &Template, ports: Option<(u16, u16)>) -> io::Result<Self> {
+    /// Starts the services, on these ports (`DynamoDB`, Secrets Manager, KMS) or on free ones, with
+    /// the template's table and keys and no secrets. A function has the rights of its role.
+    pub async fn start(template: &Template, ports: Option<[u16; 3]>) -> io::Result<Self> {
         let database = Database::memory().map_err(io::Error::other)?;
         database::create(&database, &template.table).map_err(io::Error::other)?;
         let inner = TcpListener::bind(("127.0.0.1", 0)).await?;
         let upstream = format!("http://{}/", inner.local_addr()?);
-        let (dynamodb_port, secrets_port) = ports.unwrap_or_default();
+        let [dynamodb_port, secrets_port, kms_port] = ports.unwrap_or_default();
         let functions = template
             .functions
             .iter()
@@ -57,16 +61,28 @@ impl Aws {
         let values = Secrets::default();
         let router = Router::new()
             .fallback(secrets_manager::secrets_manager)
-            .with_state((Arc::clone(&values), principals));
+            .with_state((Arc::clone(&values), Arc::clone(&principals)));
         let secrets = Server::start_on("secrets", secrets_port, router)
             .await
             .map_err(|error| crate::busy("Secrets Manager", secrets_port, &error))?;
+        let keys = Keys::default();
+        for arn in template.keys.values().map(String::as_str).chain([KEY_ARN]) {
+            keys.make(arn);
+        }
+        let router = Router::new()
+            .fallback(kms::kms)
+            .with_state((keys.clone(), principals));
+        let kms = Server::start_on("kms", kms_port, router)
+            .await
+            .map_err(|error| crate::busy("KMS", kms_port, &error))?;
         let serving = tokio::spawn(dynoxide::server::serve_on(inner, database.clone()));
         Ok(Self {
             dynamodb,
             secrets,
+            kms,
             database,
             values,
+            keys,
             contention,
             tasks: vec![serving],
         })
@@ -85,6 +101,11 @@ impl Aws {
     /// The server of the Secrets Manager endpoint.
     pub fn secrets(&self) -> &Server {
         &self.secrets
+    }
+
+    /// The server of the KMS endpoint.
+    pub fn kms(&self) -> &Server {
+        &self.kms
     }
 }
 

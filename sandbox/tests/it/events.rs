@@ -106,6 +106,7 @@ fn moved(text: &str, sandbox: &Sandbox) -> String {
         (16, sandbox.okta.server()),
         (20, sandbox.aws.dynamodb()),
         (21, sandbox.aws.secrets()),
+        (23, sandbox.aws.kms()),
     ];
     let providers = sandbox.providers();
     servers.extend(

@@ -15,6 +15,7 @@ mod circles;
 mod cold;
 mod docs;
 mod events;
+mod kms;
 mod lambda;
 mod settings;
 mod structure;

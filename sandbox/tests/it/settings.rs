@@ -8,7 +8,7 @@ use sandbox::scene::{Setting, problems};
 use crate::{FLOW, binary, docs::required};
 
 /// Values that are wrong in every function that reads the variable. `None` and blanks are values that are missing.
-const WRONG: [Setting<'static>; 48] = [
+const WRONG: [Setting<'static>; 49] = [
     ("ALLOWED_COUNTRIES", Some("Denmark")),
     ("API_AUDIENCE", Some(" ")),
     ("API_PATH", Some("accounts/{account_number}")),
@@ -17,6 +17,7 @@ const WRONG: [Setting<'static>; 48] = [
     ("AUTH0_SECRET", Some(" ")),
     ("AUTH0_URL", Some("http://acme.eu.auth0.com")),
     ("AWS_ENDPOINT_URL_DYNAMODB", Some("ftp://127.0.0.1")),
+    ("AWS_ENDPOINT_URL_KMS", Some("http://kms.acme.example")),
     ("CALL_FORWARD_URL", Some("http://calls.example.com/")),
     ("CLEAN_MOBILE", Some("1")),
     ("CODE_LIFE_SECONDS", Some("59")),

@@ -30,11 +30,12 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use crate::platform::base_url::BaseUrl;
 use crate::platform::config::Source;
 use crate::platform::http::{Client, NoAnswer};
+use crate::platform::kms::Kms;
 
 /// A page of DynamoDB results is at most 1 MB.
 const ANSWER_LIMIT: usize = 4 * 1024 * 1024;
-const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(2_500);
-const OPERATION_TIMEOUT: Duration = Duration::from_secs(6);
+pub(super) const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(2_500);
+pub(super) const OPERATION_TIMEOUT: Duration = Duration::from_secs(6);
 
 /// Region, credentials and endpoint overrides.
 #[derive(Debug, Clone)]
@@ -43,11 +44,12 @@ pub struct Settings {
     credentials: Credentials,
     dynamodb: Option<BaseUrl>,
     secrets_manager: Option<BaseUrl>,
+    kms: Option<BaseUrl>,
 }
 
 impl Settings {
     /// Reads Lambda's variables and the SDK's own `AWS_ENDPOINT_URL`, `AWS_ENDPOINT_URL_DYNAMODB`,
-    /// `AWS_ENDPOINT_URL_SECRETS_MANAGER`.
+    /// `AWS_ENDPOINT_URL_SECRETS_MANAGER`, `AWS_ENDPOINT_URL_KMS`.
     pub fn read(source: &mut Source<'_>) -> Self {
         let region = source
             .optional("AWS_REGION")
@@ -67,6 +69,7 @@ impl Settings {
         Self {
             dynamodb: endpoint("AWS_ENDPOINT_URL_DYNAMODB"),
             secrets_manager: endpoint("AWS_ENDPOINT_URL_SECRETS_MANAGER"),
+            kms: endpoint("AWS_ENDPOINT_URL_KMS"),
             region,
             credentials: Credentials::new(key, secret, session, None, "environment"),
         }
@@ -106,6 +109,12 @@ impl Settings {
             Some(url) => config.endpoint_url(url.to_string()).build(),
             None => config.build(),
         })
+    }
+
+    /// KMS's client.
+    pub fn kms(&self, http: &Client) -> Kms {
+        let endpoint = self.kms.as_ref().map(|base| base.as_url().clone());
+        Kms::new(http.clone(), self.credentials.clone(), endpoint)
     }
 
     /// DynamoDB's base URL, for the warm-up.
@@ -155,7 +164,7 @@ pub fn cause<E: ProvideErrorMetadata, R>(operation: &str, error: &SdkError<E, R>
 
 /// Whether `text` is an error code such as `ProvisionedThroughputExceededException`. Any other text
 /// stays out of the log.
-fn is_code(text: &str) -> bool {
+pub(super) fn is_code(text: &str) -> bool {
     text.len() <= 80
         && text
             .bytes()

@@ -8,6 +8,7 @@ mod body;
 pub mod config;
 mod event;
 pub mod http;
+pub mod kms;
 pub mod layout;
 pub mod random;
 pub mod reply;
@@ -22,15 +23,18 @@ mod tls;
 use base_url::BaseUrl;
 use config::Source;
 use http::Client;
+use kms::Kms;
 use secrets::{Content, Secret};
 use table::Table;
 
-/// The HTTP client, the table, and the client of Secrets Manager.
+/// The HTTP client, the table, and the clients of KMS and Secrets Manager.
 pub struct Platform {
     /// The one HTTP client.
     pub http: Client,
     /// The one table.
     pub table: Table,
+    /// The client of KMS.
+    pub kms: Kms,
     secrets: aws_sdk_secretsmanager::Client,
     dynamodb: Option<BaseUrl>,
 }
@@ -46,6 +50,7 @@ impl Platform {
         });
         Self {
             table: Table::new(aws.dynamodb(&http), source.required("TABLE_NAME")),
+            kms: aws.kms(&http),
             secrets: aws.secrets_manager(&http),
             dynamodb: aws.dynamodb_url(),
             http,

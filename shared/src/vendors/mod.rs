@@ -3,6 +3,7 @@
 
 pub mod auth0;
 pub mod clickatell;
+pub mod cognito;
 pub mod mailgun;
 pub mod okta;
 pub mod plivo;

@@ -5,9 +5,11 @@
 mod access;
 mod auth0;
 mod bearer;
+mod cognito;
 mod directory;
 mod events;
 mod jwt;
+mod kms;
 mod limits;
 mod link;
 mod login;
