@@ -117,6 +117,8 @@ struct Message {
     to: String,
     content: String,
     from: Option<String>,
+    #[serde(rename = "clientMessageId")]
+    client_message_id: Option<String>,
     /// Fields that our functions do not need.
     #[serde(flatten)]
     more: Map<String, Value>,
@@ -209,7 +211,11 @@ async fn message(
     }
     let mut answers = vec![];
     for Message {
-        to, content, from, ..
+        to,
+        content,
+        from,
+        client_message_id,
+        ..
     } in batch.messages
     {
         let from = from.unwrap_or_default();
@@ -225,7 +231,15 @@ async fn message(
             ),
             None => {
                 let id = random::hex(16);
-                account.take(&to, &from, &content, &id, None);
+                account.take(Sent {
+                    to: format!("+{to}"),
+                    from,
+                    text: content,
+                    id: id.clone(),
+                    validity: None,
+                    receipt_url: None,
+                    reference: client_message_id,
+                });
                 (Some(id), None)
             }
         };
@@ -327,7 +341,15 @@ async fn sendmsg(
         return format!("ERR: {code:03}, refused");
     }
     let id = random::hex(16);
-    account.take(to, from, &text, &id, validity);
+    account.take(Sent {
+        to: format!("+{to}"),
+        from: from.to_owned(),
+        text,
+        id: id.clone(),
+        validity,
+        receipt_url: None,
+        reference: None,
+    });
     format!("ID: {id}")
 }
 
@@ -373,6 +395,7 @@ mod tests {
             text,
             id,
             validity,
+            ..
         } = clickatell.messages().remove(0);
         assert_eq!(
             (to.as_str(), from.as_str(), text.as_str(), json!(id)),
@@ -439,7 +462,8 @@ mod tests {
             ),
             (202, 2, 3)
         );
-        assert_eq!(clickatell.server().complaints().len(), 3);
+        assert_eq!(clickatell.messages()[1].reference.as_deref(), Some("mine"));
+        assert_eq!(clickatell.server().complaints().len(), 1);
     }
 
     #[tokio::test]

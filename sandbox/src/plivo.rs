@@ -32,7 +32,16 @@ use crate::{
 /// The id of the account.
 pub const AUTH_ID: &str = "MASANDBOXSANDBOX0000";
 /// The fields that our functions send.
-const OURS: [&str; 6] = ["src", "dst", "text", "type", "log", "message_expiry"];
+const OURS: [&str; 8] = [
+    "src",
+    "dst",
+    "text",
+    "type",
+    "log",
+    "message_expiry",
+    "url",
+    "method",
+];
 /// The account's first token. [`Plivo::set_auth_token`] replaces it.
 pub const AUTH_TOKEN: &str = "sandbox-plivo-auth-token";
 
@@ -241,6 +250,8 @@ async fn create(
         {
             "message_expiry is 5 to 10799 seconds"
         }
+        () if !field("url").is_empty() && url::Url::parse(field("url")).is_err() => "url is a URL",
+        () if !["", "POST", "GET"].contains(&field("method")) => "method is POST or GET",
         () => "",
     };
     if !wrong.is_empty() {
@@ -264,13 +275,15 @@ async fn create(
             Some(status) => return refuse(u16::try_from(status).unwrap_or(400), "refused"),
             None => {
                 let id = random::uuid();
-                account.take(
-                    to,
-                    src,
-                    text,
-                    &id,
-                    expiry.flatten().map(Duration::from_secs),
-                );
+                account.take(Sent {
+                    to: format!("+{to}"),
+                    from: src.to_owned(),
+                    text: text.to_owned(),
+                    id: id.clone(),
+                    validity: expiry.flatten().map(Duration::from_secs),
+                    receipt_url: Some(field("url").to_owned()).filter(|url| !url.is_empty()),
+                    reference: None,
+                });
                 ids.push(id);
             }
         }
@@ -405,13 +418,19 @@ mod tests {
                 answer.json::<Value>().await.unwrap(),
             )
         };
-        let (status, answer) = post(AUTH_TOKEN, json!({"message_expiry": 10_799})).await;
+        let (status, answer) = post(
+            AUTH_TOKEN,
+            json!({"message_expiry": 10_799, "url": "https://acme.example/x", "method": "POST"}),
+        )
+        .await;
         let Sent {
             to,
             from,
             text,
             id,
             validity,
+            receipt_url,
+            ..
         } = plivo.messages().remove(0);
         assert_eq!((status, &answer["message_uuid"]), (202, &json!([id])));
         assert_eq!(
@@ -419,6 +438,7 @@ mod tests {
             ("+4512345678", "15005550006", "Hi")
         );
         assert_eq!(validity, Some(Duration::from_secs(10_799)));
+        assert_eq!(receipt_url.as_deref(), Some("https://acme.example/x"));
         plivo.reject("+4512345678", 202);
         let (status, answer) = post(AUTH_TOKEN, json!({})).await;
         assert_eq!(
@@ -438,6 +458,7 @@ mod tests {
             json!({"text": ""}),
             json!({"message_expiry": 4}),
             json!({"message_expiry": 10_800}),
+            json!({"url": "acme"}),
         ] {
             assert_eq!(
                 (
@@ -465,7 +486,7 @@ mod tests {
             json!({"media_urls": []}),
             json!({"message_expiry": "180"}),
             json!({"trackable": false}),
-            json!({"method": "POST", "url": "https://acme.example/"}),
+            json!({"trackable": true}),
         ];
         for unusual in unusual {
             assert_eq!(post("new", unusual.clone()).await.0, 202, "{unusual}");

@@ -31,6 +31,10 @@ pub struct Sent {
     pub id: String,
     /// Maximum time in the provider's queue, if the request set one.
     pub validity: Option<Duration>,
+    /// The URL that the request gives for delivery receipts. Clickatell's stands in its portal.
+    pub receipt_url: Option<String>,
+    /// The name of the text that a receipt hands back, if the request gave one.
+    pub reference: Option<String>,
 }
 
 /// The state of a simulator.
@@ -56,24 +60,10 @@ impl Account {
         }))
     }
 
-    /// Accepts a text to these digits.
-    pub(crate) fn take(
-        &mut self,
-        to: &str,
-        from: &str,
-        text: &str,
-        id: &str,
-        validity: Option<Duration>,
-    ) {
-        let (from, text, id) = (from.to_owned(), text.to_owned(), id.to_owned());
+    /// Accepts a text.
+    pub(crate) fn take(&mut self, sent: Sent) {
         self.taken.push(crate::now().as_secs());
-        self.sent.push(Sent {
-            to: format!("+{to}"),
-            from,
-            text,
-            id,
-            validity,
-        });
+        self.sent.push(sent);
     }
 
     /// The code with which texts to these digits are refused, if any.

@@ -33,7 +33,19 @@ pub const API_SECRET: &str = "sandbox-vonage-api-secret";
 /// The account's signature secret. Its signature method is HMAC with SHA-256.
 pub const SIGNATURE_SECRET: &str = "sandbox-vonage-signature-secret";
 /// The fields that our functions send.
-const OURS: [&str; 7] = ["api_key", "api_secret", "from", "to", "text", "type", "ttl"];
+const OURS: [&str; 9] = [
+    "api_key",
+    "api_secret",
+    "from",
+    "to",
+    "text",
+    "type",
+    "ttl",
+    "callback",
+    "client-ref",
+];
+/// The longest `client-ref`.
+const REFERENCE_LIMIT: usize = 40;
 
 /// Signs the parameters of a webhook as an account does whose method is HMAC with SHA-256.
 /// github Vonage/vonage-python-sdk@b308cb1e `http_client/src/vonage_http_client/auth.py`.
@@ -257,13 +269,35 @@ async fn send(
         Ok(ttl) => ttl.map(Duration::from_millis),
         Err(wrong) => return complain(3, &wrong),
     };
+    let given = |name: &str| fields.get(name).filter(|value| !value.is_empty()).cloned();
+    let (receipt_url, reference) = (given("callback"), given("client-ref"));
+    if receipt_url
+        .as_deref()
+        .is_some_and(|url| url::Url::parse(url).is_err())
+    {
+        return complain(23, "callback is a URL");
+    }
+    if reference
+        .as_ref()
+        .is_some_and(|reference| reference.len() > REFERENCE_LIMIT)
+    {
+        return complain(3, "client-ref has at most 40 characters");
+    }
     if let Some(status) = account.refusal(to) {
         return refuse(status, "refused");
     }
     let ids = (0..parts)
         .map(|_| random::hex(8).to_uppercase())
         .collect::<Vec<_>>();
-    account.take(to, from, &arriving, &ids[0], ttl);
+    account.take(Sent {
+        to: format!("+{to}"),
+        from: from.to_owned(),
+        text: arriving,
+        id: ids[0].clone(),
+        validity: ttl,
+        receipt_url,
+        reference,
+    });
     let part = |id| {
         let mut part = json!({"to": to, "message-id": id, "status": "0", "remaining-balance": "3.14", "message-price": "0.03", "network": "23801"});
         if let Some(reference) = fields.get("client-ref") {
@@ -300,13 +334,22 @@ mod tests {
             answer.json::<Value>().await.unwrap()
         };
         let long = "œ".repeat(71);
-        let answer = post(&[("text", &long), ("type", "unicode"), ("ttl", "20000")]).await;
+        let answer = post(&[
+            ("text", &long),
+            ("type", "unicode"),
+            ("ttl", "20000"),
+            ("callback", "https://acme.example/x"),
+            ("client-ref", "mine"),
+        ])
+        .await;
         let Sent {
             to,
             from,
             text,
             id,
             validity,
+            receipt_url,
+            reference,
         } = vonage.messages().remove(0);
         assert_eq!(
             (
@@ -327,6 +370,10 @@ mod tests {
             ("+4512345678", "ACME", long)
         );
         assert_eq!(validity, Some(Duration::from_secs(20)));
+        assert_eq!(
+            (receipt_url.as_deref(), reference.as_deref()),
+            (Some("https://acme.example/x"), Some("mine"))
+        );
         vonage.reject("+4512345678", 33);
         assert_eq!(post(&[]).await["messages"][0]["status"], "33");
         vonage.set_api_secret("new");
@@ -342,6 +389,8 @@ mod tests {
             (("ttl", "604800001"), "3"),
             (("ttl", "20s"), "3"),
             (("text", ""), "2"),
+            (("callback", "acme"), "23"),
+            (("client-ref", &"x".repeat(41)), "3"),
         ] {
             assert_eq!(
                 (
@@ -356,7 +405,7 @@ mod tests {
         for unusual in [
             ("text", "œ"),
             ("type", "unicode"),
-            ("client-ref", "x"),
+            ("protocol-id", "0"),
             ("status-report-req", "true"),
         ] {
             let answer = post(&[unusual]).await;

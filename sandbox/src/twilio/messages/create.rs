@@ -64,6 +64,7 @@ pub(in crate::twilio) async fn create(
             | "ContentRetention"
             | "AddressRetention"
             | "RiskCheck"
+            | "StatusCallback"
                 if !fields.contains_key(&name) =>
             {
                 fields.insert(name, value);
@@ -129,6 +130,16 @@ pub(in crate::twilio) async fn create(
         *kept = value == "retain";
     }
     let [keeps_body, keeps_to] = kept;
+    let receipt_url = fields
+        .get("StatusCallback")
+        .filter(|url| !url.is_empty())
+        .cloned();
+    if receipt_url
+        .as_deref()
+        .is_some_and(|url| url::Url::parse(url).is_err())
+    {
+        return complain(21609, "StatusCallback is a URL".to_owned());
+    }
     let (sid, body, direction) = (new_sid(), take("Body"), "outbound-api");
     let sent = state.send(Message {
         sid,
@@ -140,13 +151,14 @@ pub(in crate::twilio) async fn create(
         validity,
         keeps_body,
         keeps_to,
+        receipt_url: receipt_url.clone(),
     });
     if let Ok(message) = &sent {
         state
             .made
             .insert(message.sid.clone(), Made::now(service.cloned()));
-        if let Some(url) = fields.get("StatusCallback").filter(|url| !url.is_empty()) {
-            tell(url.clone(), state.auth_token.clone(), message.clone());
+        if let Some(url) = receipt_url {
+            tell(url, state.auth_token.clone(), message.clone());
         }
     }
     drop(state);

@@ -27,6 +27,8 @@ pub struct Message {
     pub keeps_body: bool,
     /// True if Twilio keeps the last digits of the recipient's number.
     pub keeps_to: bool,
+    /// The `StatusCallback`, if the request set one.
+    pub receipt_url: Option<String>,
 }
 
 pub(in crate::twilio) fn new_sid() -> String {

@@ -121,6 +121,7 @@ impl Twilio {
                         validity: None,
                         keeps_body: true,
                         keeps_to: true,
+                        receipt_url: None,
                     });
                     match sent {
                         Ok(message) => reply.messages.push(message.body),
