@@ -2,13 +2,14 @@
 //!
 //! [`gateway`] is the core: it delivers a text by a deadline and says how that ended. It knows no
 //! caller. Each entrance is a room of its own: it checks its caller's credential, reads the request,
-//! sets the deadline, and turns the outcome into an answer. Today there is one, [`auth0`].
+//! sets the deadline, and turns the outcome into an answer. [`auth0`] is at `/`, [`okta`] at `/okta`.
 //!
 //! Promises: no SMS without a valid credential. The same text is not sent twice within the
 //! cooldown. Neither the number nor the code appears in a log or an answer.
 
 mod auth0;
 mod gateway;
+mod okta;
 
 use std::time::{Duration, SystemTime};
 
@@ -20,11 +21,46 @@ use shared::platform::runtime::Function;
 
 use auth0::Auth0;
 use gateway::Gateway;
+use okta::Okta;
 
 /// The core and the entrances.
 pub struct App {
     gateway: Gateway,
-    auth0: Auth0,
+    entrances: Entrances,
+}
+
+/// The entrances, each switched on by its secret. The others answer 404.
+struct Entrances {
+    auth0: Option<Auth0>,
+    okta: Option<Okta>,
+}
+
+impl Entrances {
+    fn read(platform: &Platform, source: &mut Source<'_>) -> Self {
+        let okta = Okta::read(platform, source);
+        // Without any entrance the function would be of no use. So `GATEWAY_SECRET` may be left
+        // out only if there is another entrance.
+        let has_another = okta.is_some();
+        let is_for_auth0 = !has_another || source.optional("GATEWAY_SECRET").is_some();
+        Self {
+            auth0: is_for_auth0.then(|| Auth0::read(platform, source)),
+            okta,
+        }
+    }
+
+    async fn warm_up(&self, now: SystemTime) {
+        let auth0 = async {
+            if let Some(auth0) = &self.auth0 {
+                auth0.warm_up(now).await;
+            }
+        };
+        let okta = async {
+            if let Some(okta) = &self.okta {
+                okta.warm_up(now).await;
+            }
+        };
+        tokio::join!(auth0, okta);
+    }
 }
 
 impl Function for App {
@@ -34,20 +70,25 @@ impl Function for App {
     fn read(platform: &Platform, source: &mut Source<'_>) -> Self {
         Self {
             gateway: Gateway::read(platform, source),
-            auth0: Auth0::read(platform, source),
+            entrances: Entrances::read(platform, source),
         }
     }
 
     async fn warm_up(&self, platform: &Platform, now: SystemTime) {
         // A failure shows again on the first request.
         tokio::join!(
-            self.auth0.warm_up(now),
+            self.entrances.warm_up(now),
             platform.warm_up(1),
             self.gateway.warm_up(now)
         );
     }
 
     async fn flow(&self, request: &Request, now: SystemTime) -> Result<Reply, Reply> {
-        self.auth0.answer(request, &self.gateway, now).await
+        let Entrances { auth0, okta } = &self.entrances;
+        match (request.path(), auth0, okta) {
+            ("/", Some(auth0), _) => auth0.answer(request, &self.gateway, now).await,
+            ("/okta", _, Some(okta)) => okta.answer(request, &self.gateway, now).await,
+            _ => Err(Reply::refused(404, "not_found")),
+        }
     }
 }

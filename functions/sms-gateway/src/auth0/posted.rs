@@ -4,13 +4,9 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::Value;
-use shared::rules::phone::E164;
-use shared::rules::sms::{is_sender, segments};
+use shared::rules::sms::is_sender;
 
-use crate::gateway::{Asker, Message, hash};
-
-/// A longer text is not a one-time code, and each segment costs money.
-const MOST_SEGMENTS: u64 = 6;
+use crate::gateway::{Asker, Message, hash, number, unfit};
 
 /// Which caller posted the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,17 +77,8 @@ pub(crate) fn parse(body: &[u8], life: Duration) -> Result<(Shape, Message), Wro
         (Some(_), Some(_)) => return Err(malformed("body and text are the same thing; send one")),
         (None, None) => return Err(malformed("body (or text) is missing")),
     };
-    if text.trim().is_empty()
-        || text.contains(|c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
-    {
-        return Err(malformed(
-            "the text must have characters, and no control characters",
-        ));
-    }
-    if segments::count(&text) > MOST_SEGMENTS {
-        return Err(malformed(
-            "the text is longer than 6 segments, which no one-time code needs",
-        ));
+    if let Some(why) = unfit(&text) {
+        return Err(malformed(why));
     }
     let Some(recipient) = body.recipient else {
         return Err(malformed("recipient is missing"));
@@ -123,15 +110,6 @@ fn is_voice(method: &Value) -> bool {
             .iter()
             .any(|voice| word.trim().eq_ignore_ascii_case(voice))
     })
-}
-
-/// A number as people write it, on one line. Auth0's own examples contain blanks.
-fn number(text: &str) -> Option<E164> {
-    if text.contains(char::is_control) {
-        None
-    } else {
-        E164::from_written(text)
-    }
 }
 
 #[cfg(test)]
