@@ -194,6 +194,9 @@ fn no_vendor_knows_another() {
 /// A function that reads settings.
 struct Reader {
     path: String,
+    /// The path without the file's own module, if that is private: callers outside its folder name
+    /// the reader by the module around it.
+    outside: Option<String>,
     /// `a::b::c` of every call `a::b::c(source...)`.
     calls: Vec<String>,
     /// Literals that are names of variables: capitals.
@@ -206,27 +209,31 @@ const PROVIDERS: &str = "Provider::read";
 /// The functions with a `Source` among their parameters.
 fn readers(folder: &Path, file: &Path, text: &str) -> Vec<Reader> {
     let module = file.strip_prefix(folder).unwrap().with_extension("");
-    // Callers name what is in a private module by the module around it.
-    let module = if is_private(file) {
-        module.parent().unwrap()
-    } else {
-        &module
-    };
     let module = module
         .iter()
         .map(|part| part.to_str().unwrap())
         .filter(|part| !["mod", "lib", "main"].contains(part));
+    let module: Vec<String> = module.map(str::to_owned).collect();
+    let private = is_private(file).then_some(module.len());
     let mut found = FileVisitor {
-        path: module.map(str::to_owned).collect(),
+        path: module,
         readers: Vec::new(),
         vendors: Vec::new(),
     };
     let parsed = syn::parse_file(text).unwrap_or_else(|why| panic!("{}: {why}", file.display()));
     found.visit_file(&parsed);
+    if let Some(depth) = private {
+        for reader in &mut found.readers {
+            let mut parts: Vec<&str> = reader.path.split("::").collect();
+            parts.remove(depth - 1);
+            reader.outside = Some(parts.join("::"));
+        }
+    }
     // A macro makes `Provider::read` from the list of providers.
     if !found.vendors.is_empty() {
         found.readers.push(Reader {
             path: PROVIDERS.to_owned(),
+            outside: None,
             calls: Vec::new(),
             variables: found.vendors,
         });
@@ -264,6 +271,7 @@ impl FileVisitor {
             let path: Vec<String> = self.path.iter().cloned().chain([name]).collect();
             self.readers.push(Reader {
                 path: path.join("::"),
+                outside: None,
                 calls: reads.calls,
                 variables: reads.variables,
             });
@@ -359,8 +367,13 @@ impl<'ast> Visit<'ast> for Reads {
 
 /// Every variable that `path` reads, itself or through what it calls: in its own package, else in `shared`.
 fn read_by(path: &str, own: &[Reader], shared: &[Reader], found: &mut BTreeSet<String>) {
-    let fits =
-        |reader: &&Reader| reader.path == path || reader.path.ends_with(&format!("::{path}"));
+    let ends = format!("::{path}");
+    let fits = |reader: &&Reader| {
+        [Some(&reader.path), reader.outside.as_ref()]
+            .into_iter()
+            .flatten()
+            .any(|known| known == path || known.ends_with(&ends))
+    };
     if path == PROVIDERS {
         let all = shared.iter().filter(fits);
         found.extend(all.flat_map(|reader| reader.variables.iter().cloned()));

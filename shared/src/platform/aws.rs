@@ -30,7 +30,6 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use crate::platform::base_url::BaseUrl;
 use crate::platform::config::Source;
 use crate::platform::http::{Client, NoAnswer};
-use crate::platform::kms::Kms;
 
 /// A page of DynamoDB results is at most 1 MB.
 const ANSWER_LIMIT: usize = 4 * 1024 * 1024;
@@ -111,10 +110,9 @@ impl Settings {
         })
     }
 
-    /// KMS's client.
-    pub fn kms(&self, http: &Client) -> Kms {
-        let endpoint = self.kms.as_ref().map(|base| base.as_url().clone());
-        Kms::new(http.clone(), self.credentials.clone(), endpoint)
+    /// What KMS's client is made of: credentials, and the endpoint that the settings name.
+    pub(super) fn for_kms(&self) -> (Credentials, Option<BaseUrl>) {
+        (self.credentials.clone(), self.kms.clone())
     }
 
     /// DynamoDB's base URL, for the warm-up.

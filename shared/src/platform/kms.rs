@@ -26,7 +26,7 @@ use serde_json::json;
 use tokio::time::{sleep, timeout};
 use url::Url;
 
-use crate::platform::aws::{ATTEMPT_TIMEOUT, OPERATION_TIMEOUT, is_code};
+use crate::platform::aws::{ATTEMPT_TIMEOUT, OPERATION_TIMEOUT, Settings, is_code};
 use crate::platform::http::{Answer, Client};
 
 /// KMS takes at most 4 kB of plaintext and makes at most 6 kB of ciphertext.
@@ -145,12 +145,13 @@ struct Refusal {
 }
 
 impl Kms {
-    /// The client. Without an `endpoint` it calls KMS in the region of the key.
-    pub fn new(http: Client, credentials: Credentials, endpoint: Option<Url>) -> Self {
+    /// The client. Without an endpoint in the settings it calls KMS in the region of the key.
+    pub fn new(aws: &Settings, http: &Client) -> Self {
+        let (credentials, endpoint) = aws.for_kms();
         Self {
-            http,
+            http: http.clone(),
             credentials,
-            endpoint,
+            endpoint: endpoint.map(|base| base.as_url().clone()),
         }
     }
 

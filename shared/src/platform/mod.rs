@@ -50,7 +50,7 @@ impl Platform {
         });
         Self {
             table: Table::new(aws.dynamodb(&http), source.required("TABLE_NAME")),
-            kms: aws.kms(&http),
+            kms: Kms::new(&aws, &http),
             secrets: aws.secrets_manager(&http),
             dynamodb: aws.dynamodb_url(),
             http,

@@ -394,7 +394,7 @@ fn a_code_has_one_identity_however_often_it_is_delivered() {
 #[tokio::test]
 async fn a_code_of_a_user_pool_is_read_with_kms() {
     let sandbox = Sandbox::start().await;
-    let kms = crate::aws(&sandbox).kms(&crate::client());
+    let kms = shared::platform::kms::Kms::new(&crate::aws(&sandbox), &crate::client());
     let key: KeyArn = KEY_ARN.parse().unwrap();
     for (trigger, code) in [
         ("Authentication", "271828"),

@@ -21,7 +21,7 @@ struct Setup {
 
 async fn setup() -> Setup {
     let sandbox = Sandbox::start().await;
-    let kms = crate::aws(&sandbox).kms(&crate::client());
+    let kms = Kms::new(&crate::aws(&sandbox), &crate::client());
     let context = [("userpool-id".to_owned(), "eu-west-1_EXAMPLE".to_owned())].into();
     Setup {
         sandbox,
@@ -103,7 +103,7 @@ async fn what_cannot_succeed_is_refused_at_once() {
         .await;
     let variables = setup.sandbox.env_for("api-call");
     let role = config::read(&|name| variables.get(name).cloned(), aws::Settings::read).unwrap();
-    setup.kms = role.kms(&crate::client());
+    setup.kms = Kms::new(&role, &crate::client());
     setup
         .refused(&ciphertext, "Decrypt: AccessDeniedException")
         .await;

@@ -27,7 +27,8 @@ use shared::rules::journal::{Entry, Stage};
 use shared::rules::limits::Counted;
 use shared::rules::phone::{self, Countries, E164};
 
-use shared::services::providers::{Name, Provider, Routes, Senders};
+use shared::services::providers::{Name, Provider};
+use shared::services::routes::{Routes, Senders};
 
 use attempts::{Attempts, patience};
 use budgets::Limits;

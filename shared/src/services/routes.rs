@@ -1,6 +1,6 @@
 //! The providers for a number, and the sender of a text.
 
-use super::Name;
+use super::providers::Name;
 use crate::platform::config::Source;
 use crate::rules::phone::E164;
 use crate::rules::sms::is_sender;

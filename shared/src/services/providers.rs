@@ -1,6 +1,4 @@
-//! The list of SMS providers, and the routes through them.
-
-mod routes;
+//! The list of SMS providers.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,8 +10,6 @@ use crate::platform::layout::{Described as _, Layout};
 use crate::platform::secrets::Content as _;
 use crate::rules::sms::{Account, Outbound, Receipt, SendError, Vendor, segments};
 use crate::vendors;
-
-pub use routes::{Routes, Senders};
 
 /// Makes [`Name`] and [`Provider`] from the list of providers.
 macro_rules! providers {
