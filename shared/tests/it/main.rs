@@ -18,6 +18,7 @@ mod numbers;
 mod okta;
 mod protected;
 mod providers;
+mod receipts;
 mod secrets;
 mod signatures;
 mod table;
