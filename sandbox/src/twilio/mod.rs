@@ -43,6 +43,7 @@ use axum::{
 use tokio::sync::Notify;
 
 use crate::{
+    receipts::Receipts,
     sms,
     wire::{Complaints, Server, client},
 };
@@ -55,6 +56,7 @@ impl Twilio {
         let shared = Arc::new(Shared {
             state: Mutex::new(State::new()),
             arrived: Notify::new(),
+            receipts: Receipts::new(),
         });
         let server =
             Server::start_on("Twilio", port.unwrap_or(0), router(Arc::clone(&shared))).await?;
