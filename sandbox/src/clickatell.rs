@@ -13,7 +13,7 @@
 //! It is stricter than Clickatell: GET and credentials in a query get a complaint. Batches and
 //! fields that our functions do not need get one too, if our functions send them.
 
-mod receipt;
+pub(crate) mod receipt;
 
 use std::{io, time::Duration};
 

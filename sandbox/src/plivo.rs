@@ -6,7 +6,7 @@
 //! our functions than Plivo: fields that they do not need, several recipients, and texts that
 //! Plivo's log would keep get a complaint.
 
-mod receipt;
+pub(crate) mod receipt;
 
 pub use receipt::sign;
 

@@ -5,7 +5,7 @@
 //! they do not need, credentials outside the fields, and a `type` that does not fit the text's
 //! alphabet get a complaint.
 
-mod receipt;
+pub(crate) mod receipt;
 
 pub use receipt::{ReceiptsBy, sign};
 

@@ -2,7 +2,9 @@
 //!
 //! Imitates <https://www.clickatell.com/developers/api-documentation/one-api-message-status-codes-descriptions/>.
 
-use serde_json::json;
+use std::time::Duration;
+
+use serde_json::{Value, json};
 
 use super::Clickatell;
 use crate::{
@@ -24,12 +26,9 @@ impl Clickatell {
     }
 }
 
-/// The requests of a receipt: one, if the account has a URL. A stranger does not know its end.
-pub(super) fn requests(url: Option<&str>, sent: &Sent, post: Post) -> Vec<reqwest::Request> {
-    let Some(url) = url else {
-        return vec![];
-    };
-    let (status, code) = match post.state {
+/// The body of a callback.
+pub(crate) fn body(sent: &Sent, state: State, now: Duration) -> Value {
+    let (status, code) = match state {
         State::OnItsWay => ("SENT_TO_SUPPLIER", 4),
         State::Delivered => ("DEVICE_ACK", 5),
         State::Failed(code) => ("DELIVERY_FAILURE", code),
@@ -37,16 +36,24 @@ pub(super) fn requests(url: Option<&str>, sent: &Sent, post: Post) -> Vec<reqwes
     };
     let mut update = json!({
         "messageId": sent.id, "status": status, "statusCode": code, "channel": "sms",
-        "timestamp": u64::try_from(crate::now().as_millis()).unwrap_or_default(),
+        "timestamp": u64::try_from(now.as_millis()).unwrap_or_default(),
     });
     if let Some(reference) = &sent.reference {
         update["clientMessageId"] = reference.as_str().into();
     }
+    json!({ "event": { "messageStatusUpdate": [update] } })
+}
+
+/// The requests of a receipt: one, if the account has a URL. A stranger does not know its end.
+pub(super) fn requests(url: Option<&str>, sent: &Sent, post: Post) -> Vec<reqwest::Request> {
+    let Some(url) = url else {
+        return vec![];
+    };
     let stranger = url
         .rsplit_once('/')
         .map(|(start, _)| format!("{start}/guessed"));
     let url = stranger.as_deref().filter(|_| post.forged).unwrap_or(url);
-    let body = json!({ "event": { "messageStatusUpdate": [update] } });
+    let body = body(sent, post.state, crate::now());
     client().post(url).json(&body).build().into_iter().collect()
 }
 
@@ -55,7 +62,6 @@ mod tests {
     use super::*;
     use crate::{clickatell::API_KEY, receipts::Fate, wire::Server};
     use axum::Router;
-    use serde_json::Value;
 
     #[tokio::test]
     async fn the_accounts_url_hears_of_each_text() {

@@ -41,7 +41,12 @@ pub fn sign(token: &str, url: &str, params: &[(String, String)]) -> (String, Str
     (nonce, signature)
 }
 
-fn signature(token: &str, url: &str, params: &[(String, String)], nonce: &str) -> String {
+pub(crate) fn signature(
+    token: &str,
+    url: &str,
+    params: &[(String, String)],
+    nonce: &str,
+) -> String {
     let mut params = params.to_vec();
     params.sort();
     let mut text = url.to_owned();
@@ -58,13 +63,10 @@ fn signature(token: &str, url: &str, params: &[(String, String)], nonce: &str) -
     BASE64_STANDARD.encode(mac.chain_update(text).finalize().into_bytes())
 }
 
-/// The requests of a receipt: one, if the text asked for it.
-pub(super) fn requests(token: &str, sent: &Sent, post: Post) -> Vec<reqwest::Request> {
-    let Some(url) = &sent.receipt_url else {
-        return vec![];
-    };
+/// The parameters of a report.
+pub(crate) fn params(sent: &Sent, state: State) -> Vec<(String, String)> {
     // A report's number in the order of a text's reports.
-    let (status, sequence, code) = match post.state {
+    let (status, sequence, code) = match state {
         State::OnItsWay => ("sent", "2", None),
         State::Delivered => ("delivered", "3", None),
         State::Failed(code) => ("undelivered", "3", Some(code)),
@@ -93,6 +95,15 @@ pub(super) fn requests(token: &str, sent: &Sent, post: Post) -> Vec<reqwest::Req
     if sequence == "3" {
         params.push(("DeliveryReportTime".to_owned(), time));
     }
+    params
+}
+
+/// The requests of a receipt: one, if the text asked for it.
+pub(super) fn requests(token: &str, sent: &Sent, post: Post) -> Vec<reqwest::Request> {
+    let Some(url) = &sent.receipt_url else {
+        return vec![];
+    };
+    let params = params(sent, post.state);
     let token = if post.forged { "guessed" } else { token };
     let (nonce, signature) = sign(token, url, &params);
     let headers = [

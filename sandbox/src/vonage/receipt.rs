@@ -4,6 +4,7 @@
 //! and `DeliveryReceipt` of `sms.yml`.
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use serde_json::Value;
 use sha2::Sha256;
 
 use super::{API_KEY, SIGNATURE_SECRET, Vonage};
@@ -50,15 +51,9 @@ pub fn sign(key: &str, params: &[(String, String)]) -> String {
     hex::encode(mac.finalize().into_bytes())
 }
 
-/// The request of a receipt for the part with this id, if the text asked for receipts.
-pub(super) fn request(
-    by: ReceiptsBy,
-    sent: &Sent,
-    id: &str,
-    post: Post,
-) -> Option<reqwest::Request> {
-    let url = sent.receipt_url.as_ref()?;
-    let (status, code) = match post.state {
+/// The parameters of a receipt for the part with this id, without the signature.
+pub(crate) fn params(sent: &Sent, id: &str, state: State) -> Vec<(String, String)> {
+    let (status, code) = match state {
         State::OnItsWay => ("accepted", 0),
         State::Delivered => ("delivered", 0),
         State::Failed(code) => ("failed", code),
@@ -85,6 +80,25 @@ pub(super) fn request(
     ]);
     let reference = sent.reference.clone();
     params.extend(reference.map(|reference| ("client-ref".to_owned(), reference)));
+    params
+}
+
+/// The parameters as one JSON object.
+pub(crate) fn json(params: &[(String, String)]) -> Value {
+    let members = params.iter().cloned();
+    let members = members.map(|(name, value)| (name, value.into()));
+    Value::Object(members.collect())
+}
+
+/// The request of a receipt for the part with this id, if the text asked for receipts.
+pub(super) fn request(
+    by: ReceiptsBy,
+    sent: &Sent,
+    id: &str,
+    post: Post,
+) -> Option<reqwest::Request> {
+    let url = sent.receipt_url.as_ref()?;
+    let mut params = params(sent, id, post.state);
     let key = if post.forged {
         "guessed"
     } else {
@@ -95,12 +109,7 @@ pub(super) fn request(
     let request = match by {
         ReceiptsBy::Query => client().get(url).query(&params),
         ReceiptsBy::Form => client().post(url).form(&params),
-        ReceiptsBy::Json => {
-            let members = params.into_iter().map(|(name, value)| (name, value.into()));
-            client()
-                .post(url)
-                .json(&members.collect::<serde_json::Map<_, _>>())
-        }
+        ReceiptsBy::Json => client().post(url).json(&json(&params)),
     };
     request.build().ok()
 }
@@ -110,7 +119,7 @@ mod tests {
     use super::*;
     use crate::{vonage::API_SECRET, wire::Server};
     use axum::Router;
-    use serde_json::{Map, Value};
+    use serde_json::Map;
 
     #[tokio::test]
     async fn each_part_of_a_text_has_its_receipts_as_the_account_wants_them() {

@@ -16,6 +16,7 @@ mod cold;
 mod docs;
 mod events;
 mod lambda;
+mod receipts;
 mod settings;
 mod structure;
 mod wire;
@@ -29,6 +30,7 @@ const PROVISION: &str = "provision-numbers";
 const IVR: &str = "ivr-validate";
 const FLOW: &str = "api-call";
 const API: &str = "secure-api";
+const DELIVERY: &str = "delivery-status";
 
 /// A function's binary; all are built once, before the first.
 async fn binary(function: &str) -> &'static Path {

@@ -43,8 +43,9 @@ pub(super) fn tell(
     });
 }
 
-fn requests(token: &str, url: &str, message: &Message, post: Post) -> Vec<reqwest::Request> {
-    let (status, code) = match post.state {
+/// The parameters of a status callback.
+pub(crate) fn params(message: &Message, state: State) -> Vec<(String, String)> {
+    let (status, code) = match state {
         State::OnItsWay => ("sent", None),
         State::Delivered => ("delivered", None),
         // The carrier gave it up, or Twilio did.
@@ -66,6 +67,11 @@ fn requests(token: &str, url: &str, message: &Message, post: Post) -> Vec<reqwes
     if matches!(status, "delivered" | "undelivered") {
         params.push(("RawDlrDoneDate".to_owned(), moment::minute(crate::now())));
     }
+    params
+}
+
+fn requests(token: &str, url: &str, message: &Message, post: Post) -> Vec<reqwest::Request> {
+    let params = params(message, post.state);
     let token = if post.forged { "guessed" } else { token };
     let headers = [
         ("user-agent", "TwilioProxy/1.1"),
@@ -78,7 +84,6 @@ fn requests(token: &str, url: &str, message: &Message, post: Post) -> Vec<reqwes
 mod tests {
     use axum::{Router, http::Method};
 
-    use super::*;
     use crate::{
         twilio::{Twilio, records::api::Api},
         wire::Server,
