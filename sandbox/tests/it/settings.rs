@@ -113,7 +113,8 @@ async fn what_has_a_default_may_be_left_out() {
     for function in &sandbox.template().functions {
         let required = &required[&function.name];
         let optional = function.environment.keys().filter(|name| {
-            let remaining_credential = function.name == FLOW && *name == "STUDIO_SECRET";
+            let remaining_credential = [(FLOW, "STUDIO_SECRET"), (DELIVERY, "TWILIO_SECRET")]
+                .contains(&(function.name.as_str(), name.as_str()));
             !(remaining_credential || required.contains(*name))
         });
         let unset: Vec<Setting<'_>> = optional.map(|name| (name.as_str(), None)).collect();
