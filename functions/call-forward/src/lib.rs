@@ -73,6 +73,8 @@ pub struct App {
     twilio: Arc<Secret<Credentials>>,
     messages: Account<Messages<Credentials>>,
     public_url: Option<BaseUrl>,
+    /// Where delivery receipts go; `None` if no text asks for one.
+    delivery_url: Option<BaseUrl>,
     rules: Rules,
 }
 
@@ -101,6 +103,7 @@ impl Function for App {
                 twilio,
             ),
             public_url: webhook::public_url(source),
+            delivery_url: source.optional_base_url("DELIVERY_URL"),
             rules: Rules {
                 greeting: source.text(
                     "GREETING",

@@ -4,11 +4,12 @@ use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::future::join_all;
 use shared::platform::reply::{Failure, Reply};
-use shared::platform::table::{Unavailable, Write, epoch, owner_id};
+use shared::platform::table::{Table, Unavailable, Write, epoch, owner_id};
 use shared::rules::journal::{Entry, Stage};
 use shared::rules::limits::{Budget, Copies, Taken, Window};
 use shared::rules::phone::E164;
-use shared::rules::sms::{Outbound, Receipt, SendError};
+use shared::rules::sms::{Outbound, Receipt, ReceiptRequest, SendError};
+use shared::services::providers::Name;
 use shared::vendors::twilio::webhook::{InboundCall, Recording};
 
 use crate::{App, REMEMBERED, TIME_TO_ANSWER, connection, goodbye, hash, replayed};
@@ -21,6 +22,8 @@ const VOICEMAILS_OF_CALLER: u64 = 5;
 
 /// The pause before the second attempt, if Twilio does not say how long.
 const PAUSE: Duration = Duration::from_secs(1);
+/// The longest wait for the count of a sent text. Twilio waits for the answer.
+const COUNT_TIME: Duration = Duration::from_millis(500);
 /// A second attempt needs at least this long.
 const SHORTEST_SEND: Duration = Duration::from_secs(1);
 
@@ -75,6 +78,10 @@ impl App {
             epoch(now) + LEASE,
             epoch(now) + REMEMBERED,
         );
+        let entry = match &self.delivery_url {
+            Some(_) => entry.awaiting_receipts(mobile, now),
+            None => entry,
+        };
         match self.table.update(entry.claim(now)).await {
             Ok(Write::Refused(seen)) if entry.stage(&seen, now).is_some() => {
                 // Copies at the same moment count once, under the same name.
@@ -104,15 +111,20 @@ impl App {
             "Voicemail from {from} ({} s): {}.mp3",
             recording.seconds, recording.url
         );
+        let reference = entry.reference();
         let sms = Outbound {
             to: mobile,
             from: Some(to.reveal()),
             body: &text,
             life: None,
             holds_code: false,
+            receipt: ReceiptRequest::new(self.delivery_url.as_ref(), reference.as_ref()),
         };
         let sent = self.notify(&sms, started, now).await;
-        self.settle(&entry, &sent.stage).await;
+        tokio::join!(
+            self.settle(&entry, &sent.stage),
+            self.count_sent(&entry, &sent.stage, now)
+        );
         let reply = match sent.error {
             None => goodbye("voicemail").metric("SmsSent", 1),
             Some(error) => goodbye("voicemail_text_failed")
@@ -142,8 +154,12 @@ impl App {
         let sent = self.messages.send(sms, now, within).await;
         let (stage, again_after, error) = match sent {
             Ok(Receipt { id: sid, .. }) => {
-                let provider = None;
-                (Stage::Sent { sid, provider }, None, None)
+                let stage = Stage::Sent {
+                    sid,
+                    provider: sms.receipt.map(|_| Name::Twilio.to_string()),
+                    sender: sms.from.map(str::to_owned),
+                };
+                (stage, None, None)
             }
             Err(error) => {
                 let (stage, again_after) = match error {
@@ -204,6 +220,14 @@ impl App {
                 .map(async |taken| taken.give_back(&self.table).await),
         )
         .await;
+    }
+
+    /// Counts a sent text on the scoreboard. A failure does no harm.
+    async fn count_sent(&self, entry: &Entry, stage: &Stage, now: SystemTime) {
+        let count = entry.count_sent(&self.table, stage, now);
+        if let Err(error) = Table::within(COUNT_TIME, count).await {
+            tracing::warn!(%error, "a sent text was not counted");
+        }
     }
 
     async fn settle(&self, entry: &Entry, stage: &Stage) {

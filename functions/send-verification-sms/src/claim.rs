@@ -53,10 +53,15 @@ impl Work {
             .only_if("attribute_not_exists(pk) OR mail = :mail OR expires_at <= :now")
             .bind(":mail", id.as_str())
             .bind(":now", epoch);
+        let entry = Entry::new(&format!("mail#{id}"), owner_id(), lease_until, expires_at);
+        let entry = match &app.delivery_url {
+            Some(_) => entry.awaiting_receipts(&phone, now),
+            None => entry,
+        };
         Self {
             phone,
             request: pending::Request::new(id, link, email, mail.mailed_at, now, hours),
-            entry: Entry::new(&format!("mail#{id}"), owner_id(), lease_until, expires_at),
+            entry,
             token,
             // Within an hour a mail counts once, however often Mailgun posts it.
             name: format!("{:02x}{id}", epoch / 3600 % 256),

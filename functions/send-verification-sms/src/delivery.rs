@@ -8,7 +8,8 @@ use shared::platform::table::{Table, Unavailable};
 use shared::rules::journal::Stage;
 use shared::rules::link::Kind;
 use shared::rules::pending;
-use shared::rules::sms::{Outbound, Receipt, SendError};
+use shared::rules::sms::{Outbound, Receipt, ReceiptRequest, SendError};
+use shared::services::providers::Name;
 
 use crate::claim::{Claim, Work};
 use crate::{App, RESERVE, closing_writes};
@@ -43,6 +44,7 @@ impl App {
         request: &Request,
         now: SystemTime,
     ) -> Reply {
+        let reference = work.entry.reference();
         let sms = Outbound {
             to: &work.phone,
             from: None,
@@ -53,14 +55,22 @@ impl App {
             // A later reply is not valid.
             life: Some(Duration::from_secs(self.valid_hours * 3600)),
             holds_code: false,
+            receipt: ReceiptRequest::new(self.delivery_url.as_ref(), reference.as_ref()),
         };
         let left = request.remaining(RESERVE);
         let sent = self.messages.send(&sms, now, left).await;
         let (stage, reply) = match sent {
             Ok(receipt) => {
-                let (sid, provider) = (receipt.id.clone(), None);
-                let stage = Stage::Sent { sid, provider };
-                let is_stored = self.settle(work, &stage, request).await;
+                let provider = reference.map(|_| Name::Twilio.to_string());
+                let stage = Stage::Sent {
+                    sid: receipt.id.clone(),
+                    provider,
+                    sender: self.sender.clone(),
+                };
+                let (is_stored, ()) = tokio::join!(
+                    self.settle(work, &stage, request),
+                    self.count_sent(work, &stage, request, now)
+                );
                 return delivered(receipt, is_stored);
             }
             Err(SendError::Refused {
@@ -83,6 +93,15 @@ impl App {
         };
         self.settle(work, &stage, request).await;
         reply
+    }
+
+    /// Counts the SMS on the scoreboard. A failure does no harm.
+    async fn count_sent(&self, work: &Work, stage: &Stage, request: &Request, now: SystemTime) {
+        let count = work.entry.count_sent(&self.table, stage, now);
+        let left = request.remaining(Duration::from_millis(200));
+        if let Err(error) = Table::within(left, count).await {
+            tracing::warn!(%error, "a sent text was not counted");
+        }
     }
 
     /// Every eighth mail removes the old requests of its number, so that few are left. Ids are

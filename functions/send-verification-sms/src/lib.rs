@@ -29,6 +29,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use shared::platform::Platform;
+use shared::platform::base_url::BaseUrl;
 use shared::platform::config::Source;
 use shared::platform::reply::{Failure, Reply};
 use shared::platform::request::Request;
@@ -64,6 +65,10 @@ pub struct App {
     recipient: Option<Secret<RecipientKeys>>,
     directory: Option<Directory>,
     messages: Account<messages::Messages>,
+    /// The sender of each text, for the scoreboard.
+    sender: Option<String>,
+    /// Where delivery receipts go; `None` if no text asks for one.
+    delivery_url: Option<BaseUrl>,
     rules: Rules,
     limits: Limits,
     valid_hours: u64,
@@ -88,6 +93,8 @@ impl Function for App {
             directory: has_application.then(|| Directory::read(platform, source)),
             rules: Rules::read(source, sender.number.as_ref(), recipient.is_some()),
             recipient,
+            sender: sender.name().map(str::to_owned),
+            delivery_url: source.optional_base_url("DELIVERY_URL"),
             messages: Account::new(
                 messages::Messages::new(sender),
                 platform.http.clone(),

@@ -4,9 +4,10 @@
 //! provider hands back. The reference names the text's entry in the [`journal`](super::journal), so
 //! no look-up by the provider's own id is needed.
 //!
-//! A receipt of a final state is stored once for each provider, in the map `receipts` of the entry. The first final state counts: a copy, a late "sent" or a contradiction changes
-//! nothing. A receipt for another message of the same provider changes nothing either. Nothing
-//! personal is stored.
+//! A receipt of a final state is stored once for each provider, in the map `receipts` of the entry.
+//! The first final state counts: a copy, a late "sent" or a contradiction changes nothing. A receipt
+//! for another message of the same provider changes nothing either, nor does a late receipt of an
+//! earlier send of the same text. Nothing personal is stored.
 //!
 //! A bad receipt has a consequence. The item `road#<hash of the number>` remembers for ten minutes
 //! which providers failed this number. The number's next code starts at another provider.
@@ -201,6 +202,8 @@ pub enum Recorded {
 
 /// The map of an entry in which the receipts are stored.
 pub(super) const RECEIPTS: &str = "receipts";
+/// The attribute with the provider's id of the text's last send before the present one.
+pub(super) const EARLIER_SID: &str = "earlier_sid";
 
 /// Stores the final state that `provider` reports, in the journal.
 ///
@@ -219,11 +222,12 @@ pub async fn record(
         return Ok(Recorded::Passing);
     }
     // A receipt may arrive before the closing write of the send: then the entry names no message
-    // yet. Afterwards it names the message, so a late receipt of an earlier one is recognised.
+    // yet. Afterwards it names the message. It always names the message of the send before.
     let condition = format!(
         "attribute_exists({RECEIPTS}) AND expires_at > :now \
          AND attribute_not_exists({RECEIPTS}.{provider}) \
-         AND (attribute_not_exists(sid) OR provider <> :provider OR sid = :id)"
+         AND (attribute_not_exists(sid) OR provider <> :provider OR sid = :id) \
+         AND (attribute_not_exists({EARLIER_SID}) OR {EARLIER_SID} <> :id)"
     );
     let update = Update::new(reference.key())
         .set(format!("{RECEIPTS}.{provider}"), receipt.state.word())

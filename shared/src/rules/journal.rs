@@ -9,8 +9,9 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use super::delivery::{self, Reference, WAIT_FOR_RECEIPTS};
+use super::delivery::{self, EARLIER_SID, Reference, WAIT_FOR_RECEIPTS};
 use super::phone::E164;
+use super::scoreboard::{self, Event, Line};
 use crate::platform::random::random_below;
 use crate::platform::table::{Item, Key, Table, Unavailable, Update, Value};
 use crate::platform::time::epoch;
@@ -26,6 +27,8 @@ pub enum Stage {
         sid: Option<String>,
         /// The provider, where there are several.
         provider: Option<String>,
+        /// The sender of the text; stored if the text awaits receipts.
+        sender: Option<String>,
     },
     /// The provider rejected the recipient for good.
     Refused,
@@ -123,7 +126,12 @@ impl Entry {
     /// The update that claims the message if it has no entry: for the transaction of a first
     /// delivery. `first_at` stores the time of that delivery.
     pub fn claim(&self, now: SystemTime) -> Update {
-        self.sending()
+        let update = match &self.awaits {
+            None => self.sending(),
+            // Late receipts of the send before are told apart by its message.
+            Some(_) => self.sending().copy("sid", EARLIER_SID, "-"),
+        };
+        update
             .set("first_at", epoch(now))
             .only_if("attribute_not_exists(pk) OR expires_at <= :now OR forgotten_at <= :now")
             .bind(":now", epoch(now))
@@ -153,9 +161,11 @@ impl Entry {
             .remove("sid")
             .remove("provider");
         let Some(awaits) = &self.awaits else {
-            return update;
+            // An earlier send of the same text may have awaited receipts.
+            return update.remove("forgotten_at").remove(delivery::RECEIPTS);
         };
         update
+            .remove("sender")
             // The receipts of an earlier send of the same text say nothing about this one.
             .set(delivery::RECEIPTS, Value::M(Vec::new()))
             .set("number", awaits.number.as_str())
@@ -191,6 +201,7 @@ impl Entry {
             Some("sent") => Some(Stage::Sent {
                 sid: seen.text("sid").map(str::to_owned),
                 provider: seen.text("provider").map(str::to_owned),
+                sender: seen.text("sender").map(str::to_owned),
             }),
             Some("refused") => Some(Stage::Refused),
             Some("failed") => Some(Stage::Failed),
@@ -248,19 +259,24 @@ impl Entry {
     pub async fn settle(&self, table: &Table, stage: &Stage) -> Result<(), Unavailable> {
         let (word, details) = match stage {
             Stage::Sending => return Ok(()),
-            Stage::Sent { sid, provider } => (
-                "sent",
-                [("sid", sid.as_deref()), ("provider", provider.as_deref())],
-            ),
-            Stage::Refused => ("refused", [("sid", None), ("provider", None)]),
-            Stage::Failed => ("failed", [("sid", None), ("provider", None)]),
-            Stage::Unknown => ("unknown", [("sid", None), ("provider", None)]),
+            Stage::Sent {
+                sid,
+                provider,
+                sender,
+            } => {
+                let sender = sender.as_deref().filter(|_| self.awaits.is_some());
+                ("sent", [sid.as_deref(), provider.as_deref(), sender])
+            }
+            Stage::Refused => ("refused", [None; 3]),
+            Stage::Failed => ("failed", [None; 3]),
+            Stage::Unknown => ("unknown", [None; 3]),
         };
         let update = self
             .lasting(Update::new(self.key.clone()))
             .set("stage", word);
-        let known = details
+        let known = ["sid", "provider", "sender"]
             .into_iter()
+            .zip(details)
             .filter_map(|(name, value)| Some((name, value?)));
         let update = known.fold(update, |update, (name, value)| update.set(name, value));
         // If the update is refused, another invocation has taken the message over and stores the
@@ -273,6 +289,35 @@ impl Entry {
             )
             .await
             .map(drop)
+    }
+
+    /// Counts a text on the [`scoreboard`], if it was sent and awaits receipts.
+    ///
+    /// # Errors
+    /// [`Unavailable`]; the text is then not counted, which does no harm.
+    pub async fn count_sent(
+        &self,
+        table: &Table,
+        stage: &Stage,
+        now: SystemTime,
+    ) -> Result<(), Unavailable> {
+        let Stage::Sent {
+            provider: Some(provider),
+            sender,
+            ..
+        } = stage
+        else {
+            return Ok(());
+        };
+        let Some((awaits, reference)) = self.awaits.as_ref().zip(self.reference()) else {
+            return Ok(());
+        };
+        let line = Line {
+            provider: provider.clone(),
+            region: awaits.region.clone(),
+            sender: sender.clone().unwrap_or_else(|| "-".to_owned()),
+        };
+        scoreboard::count(&line, &reference, Event::Sent, table, now).await
     }
 }
 
@@ -302,6 +347,7 @@ mod tests {
                 Some(Stage::Sent {
                     sid: None,
                     provider: None,
+                    sender: None,
                 }),
             ),
             ("refused", "other", 50, Some(Stage::Refused)),

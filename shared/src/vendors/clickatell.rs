@@ -4,6 +4,10 @@
 //! The One API answers 202 even for messages that it does not accept. The legacy API answers 200 to
 //! everything. So the body decides, and without a readable body the outcome is unknown.
 //!
+//! The One API hands back the `clientMessageId` with a receipt. The URL for receipts stands in the
+//! account's settings. The legacy API's `climsgid` is too short for a reference, so its texts have
+//! no receipts.
+//!
 //! Only the legacy API can be told how long a text may wait
 //! (<https://docs.clickatell.com/archive/channels/advanced-message-send-archived/validity-period/>).
 
@@ -152,6 +156,9 @@ fn one_api(attempt: &Attempt<'_, Clickatell>, key: &SecretString) -> RequestBuil
     let mut message = json!({ "channel": "sms", "to": sms.to.digits(), "content": sms.body });
     if let Some(from) = sms.from {
         message["from"] = from.trim_start_matches('+').into();
+    }
+    if let Some(receipt) = &sms.receipt {
+        message["clientMessageId"] = receipt.reference.as_str().into();
     }
     attempt
         .post_json("v1/message", &json!({ "messages": [message] }))

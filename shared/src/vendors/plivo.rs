@@ -91,6 +91,10 @@ impl Vendor for Plivo {
         if let Some(life) = sms.life {
             body["message_expiry"] = life.as_secs().clamp(*EXPIRY.start(), *EXPIRY.end()).into();
         }
+        if let Some(receipt) = &sms.receipt {
+            body["url"] = receipt.url_of_text(Credentials::NAME).as_str().into();
+            body["method"] = "POST".into();
+        }
         Ok(attempt
             .post_json(&format!("v1/Account/{auth_id}/Message/"), &body)
             .basic_auth(auth_id, Some(credentials.auth_token.expose_secret())))

@@ -96,6 +96,11 @@ impl Vendor for Vonage {
                 &life.as_millis().clamp(*TTL.start(), *TTL.end()).to_string(),
             );
         }
+        // Vonage sends receipts unless `status-report-req` says no.
+        if let Some(receipt) = &sms.receipt {
+            form.append_pair("callback", receipt.url_of(Credentials::NAME).as_str())
+                .append_pair("client-ref", receipt.reference.as_str());
+        }
         Ok(attempt.post_form("sms/json", form))
     }
 

@@ -16,6 +16,7 @@ mod numbers;
 mod okta;
 mod protected;
 mod providers;
+mod receipts;
 mod secrets;
 mod signatures;
 mod table;

@@ -59,6 +59,7 @@ impl Setup {
             body: "Grüße",
             life: None,
             holds_code: false,
+            receipt: None,
         };
         self.messages.send(&sms, now(), within).await
     }
@@ -124,6 +125,7 @@ async fn only_codes_are_discarded_and_only_if_told_so() {
             body: "x",
             life: None,
             holds_code,
+            receipt: None,
         };
         messages.send(&sms, now(), TIME).await.unwrap();
         let sent = setup.sandbox.twilio.messages().pop().unwrap();
@@ -152,6 +154,7 @@ async fn who_only_sends_needs_no_auth_token() {
         body: "x",
         life: None,
         holds_code: false,
+        receipt: None,
     };
     let send = async || messages.send(&sms, now(), TIME).await;
     let key = format!("SK{}", "a".repeat(32));

@@ -8,9 +8,11 @@ use sandbox::{Sandbox, clickatell, plivo, twilio, vonage};
 use serde_json::{Value, json};
 use shared::platform::Platform;
 use shared::platform::config;
+use shared::platform::http::BaseUrl;
 use shared::platform::runtime::now;
+use shared::rules::delivery::Reference;
 use shared::rules::phone::E164;
-use shared::rules::sms::{Outbound, Receipt, SendError, segments};
+use shared::rules::sms::{Outbound, Receipt, ReceiptRequest, SendError, segments};
 use shared::services::providers::{Name, Provider};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -200,6 +202,7 @@ impl Setup {
             body,
             life: None,
             holds_code: true,
+            receipt: None,
         };
         self.provider.send(&sms, now, within).await
     }
@@ -320,6 +323,7 @@ async fn a_life_is_told_to_each_provider_within_its_bounds() {
             body: "x",
             life,
             holds_code: true,
+            receipt: None,
         };
         setup.provider.send(&sms(None), now(), TIME).await.unwrap();
         assert_eq!(validity(&setup), None, "{api:?}");
@@ -346,12 +350,65 @@ async fn a_life_is_told_to_each_provider_within_its_bounds() {
         body: "x",
         life: Some(Duration::from_mins(3)),
         holds_code: true,
+        receipt: None,
     };
     setup.provider.send(&sms, now(), TIME).await.unwrap();
     assert_eq!(
         (validity(&setup), setup.server().complaints()),
         (None, vec![])
     );
+}
+
+/// The URL for receipts and the reference that the provider was told with the last text.
+fn asked_for_receipt(setup: &Setup) -> (Option<String>, Option<String>) {
+    let sandbox = &setup.sandbox;
+    let sent = match setup.api {
+        Api::Twilio => return (sandbox.twilio.messages().pop().unwrap().receipt_url, None),
+        Api::Platform | Api::Central => sandbox.clickatell.messages().pop(),
+        Api::Plivo => sandbox.plivo.messages().pop(),
+        Api::Vonage => sandbox.vonage.messages().pop(),
+    };
+    let sent = sent.unwrap();
+    (sent.receipt_url, sent.reference)
+}
+
+#[tokio::test]
+async fn each_provider_is_asked_for_a_receipt_in_its_own_way() {
+    const REFERENCE: &str = "code-AbC_-12345678901234567";
+    let base: BaseUrl = "http://127.0.0.1:9/receipts".parse().unwrap();
+    let reference = Reference::parse(REFERENCE).unwrap();
+    let at = |path: &str| Some(format!("http://127.0.0.1:9/receipts/{path}"));
+    let name = || Some(REFERENCE.to_owned());
+    for (api, told) in [
+        (Api::Twilio, (at(&format!("twilio/{REFERENCE}")), None)),
+        (Api::Plivo, (at(&format!("plivo/{REFERENCE}")), None)),
+        (Api::Vonage, (at("vonage"), name())),
+        // Its URL for receipts stands in the account's settings.
+        (Api::Platform, (None, name())),
+        // Its receipts could name no text.
+        (Api::Central, (None, None)),
+    ] {
+        let setup = Setup::start(api).await;
+        let to: E164 = TO.parse().unwrap();
+        let sms = |receipt| Outbound {
+            to: &to,
+            from: Some("+15005550006"),
+            body: "x",
+            life: None,
+            holds_code: true,
+            receipt,
+        };
+        let asks = ReceiptRequest::new(Some(&base), Some(&reference));
+        for (receipt, told) in [(asks, told), (None, (None, None))] {
+            let sent = setup.provider.send(&sms(receipt), now(), TIME).await;
+            assert!(sent.is_ok(), "{api:?} {sent:?}");
+            assert_eq!(asked_for_receipt(&setup), told, "{api:?}");
+        }
+        assert_eq!(setup.server().complaints(), [""; 0], "{api:?}");
+    }
+    for (base, reference) in [(Some(&base), None), (None, Some(&reference)), (None, None)] {
+        assert!(ReceiptRequest::new(base, reference).is_none());
+    }
 }
 
 #[tokio::test]
@@ -555,6 +612,7 @@ async fn without_a_sender_nothing_is_asked() {
         body: "x",
         life: None,
         holds_code: true,
+        receipt: None,
     };
     for api in [Api::Plivo, Api::Vonage] {
         let setup = Setup::start(api).await;

@@ -230,6 +230,7 @@ async fn the_journal_through_its_stages() {
             &Stage::Sent {
                 sid: Some("SM1".to_owned()),
                 provider: None,
+                sender: None,
             },
         )
         .await
@@ -238,7 +239,8 @@ async fn the_journal_through_its_stages() {
         seen("third").await.1,
         Some(Stage::Sent {
             sid: Some("SM1".to_owned()),
-            provider: None
+            provider: None,
+            sender: None,
         })
     );
 }

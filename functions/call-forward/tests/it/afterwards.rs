@@ -521,3 +521,30 @@ async fn messages_for_nobody_and_odd_recordings_are_not_texted() {
     );
     assert_eq!((scene.texts_tried(), off.texts_tried()), (0, 0));
 }
+
+#[tokio::test]
+async fn the_text_about_a_message_asks_for_a_receipt_and_is_counted_as_sent() {
+    for url in [None, Some("http://127.0.0.1:9/receipts")] {
+        let scene = Scene::with(&[ON[0], ("DELIVERY_URL", url)]).await;
+        let call = scene.inbound(CALLER);
+        let told = recorded(&scene, &call, &self::url(1));
+        for _ in 0..2 {
+            assert_eq!(scene.post(&told, "after").await, last_words(GOODBYE));
+        }
+        let sid = &call.iter().find(|(name, _)| name == "CallSid").unwrap().1;
+        let texts = scene.sandbox.twilio.texts(MOBILE);
+        let asked = url.map(|url| format!("{url}/twilio/voicemail-{sid}"));
+        assert_eq!((texts.len(), &texts[0].receipt_url), (1, &asked));
+        let entry = scene.items("sent#voicemail#").await.remove(0);
+        let score = scene.items("score#").await;
+        if url.is_none() {
+            assert_eq!((&entry["sender"], score.len()), (&json!(null), 0));
+            continue;
+        }
+        assert_eq!(entry["sender"]["S"], COMPANY_NUMBER);
+        assert_eq!(entry["provider"]["S"], "twilio");
+        assert_eq!(score.len(), 1);
+        assert_eq!(score[0]["sk"]["S"], format!("twilio#US#{COMPANY_NUMBER}"));
+        assert_eq!(score[0]["sent"]["N"], "1");
+    }
+}

@@ -9,6 +9,7 @@ mod hostile;
 mod limits;
 mod newest;
 mod origin;
+mod receipts;
 mod refusals;
 mod scene;
 mod settings;

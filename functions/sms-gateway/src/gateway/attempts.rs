@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant, SystemTime};
 
 use shared::platform::reply::Reply;
-use shared::rules::sms::{Outbound, Receipt, SendError};
+use shared::rules::sms::{Outbound, Receipt, ReceiptRequest, SendError};
 use shared::services::providers::{Name, Provider};
 
 use super::Gateway;
@@ -26,8 +26,12 @@ pub(super) struct Attempts {
     pub(super) verdicts: Vec<(Name, bool)>,
     /// Broken providers, which are tried last for now.
     broken: Vec<Name>,
+    /// Providers that failed the number's earlier codes. They are tried after the others.
+    pub(super) avoided: Vec<Name>,
     errors: Vec<String>,
     pub(super) receipt: Option<(Name, Receipt)>,
+    /// The sender of the accepted text.
+    pub(super) sender: Option<String>,
     recipient_refused: bool,
     unknown: bool,
     without_secret: usize,
@@ -53,11 +57,16 @@ impl Attempts {
     }
 
     pub(super) fn log(&self, mut reply: Reply) -> Reply {
-        let broken: Vec<&str> = self.broken.iter().map(|name| name.word()).collect();
-        if !broken.is_empty() {
-            reply = reply
-                .field("broken", broken.join(","))
-                .metric("ProviderBroken", broken.len() as u64);
+        for (field, metric, names) in [
+            ("broken", "ProviderBroken", &self.broken),
+            ("avoided", "ProviderAvoided", &self.avoided),
+        ] {
+            if !names.is_empty() {
+                let words: Vec<&str> = names.iter().map(|name| name.word()).collect();
+                reply = reply
+                    .field(field, words.join(","))
+                    .metric(metric, names.len() as u64);
+            }
         }
         if self.tried.len() > 1 {
             reply = reply.metric("ProviderFailover", self.tried.len() as u64 - 1);
@@ -123,19 +132,20 @@ async fn ask(
 }
 
 impl Gateway {
-    /// Tries the providers in order. The next one is tried only if the answer proves that no SMS
+    /// Tries the providers in this order. The next one is tried only if the answer proves that no SMS
     /// was accepted.
     pub(super) async fn attempt(
         &self,
         message: &Message,
         health: &Health,
-        route: &[Name],
+        order: Vec<(Name, Trial)>,
+        receipt: Option<ReceiptRequest<'_>>,
         deadline: Instant,
         now: SystemTime,
     ) -> Attempts {
         let mut attempts = Attempts::default();
         let begun = Instant::now();
-        let mut order = VecDeque::from(health.order(route, now));
+        let mut order = VecDeque::from(order);
         let last = order.iter().filter(|(_, trial)| *trial == Trial::Last);
         attempts.broken = last.map(|(name, _)| *name).collect();
         while let Some((name, trial)) = order.pop_front() {
@@ -162,6 +172,7 @@ impl Gateway {
                 body: &message.body,
                 life: Some(message.life.saturating_sub(used)),
                 holds_code: true,
+                receipt,
             };
             let (answer, error) = ask(provider, &sms, now, within).await;
             let was_cut_short = within < PATIENCE && asked.elapsed() + TICK >= within;
@@ -173,6 +184,7 @@ impl Gateway {
             match answer {
                 Answer::Accepted(receipt) => {
                     attempts.receipt = Some((name, receipt));
+                    attempts.sender = sms.from.map(str::to_owned);
                     break;
                 }
                 Answer::RecipientRefused => {

@@ -1,8 +1,9 @@
 //! The core: delivers a text by a deadline, at most once. It knows no entrance.
 //!
 //! 1. Check the number, and find its route of providers.
-//! 2. Claim the text and count it against the budgets (`claim`, `budgets`).
-//! 3. Try the providers in order, broken ones last (`attempts`, `health`).
+//! 2. Claim the text and count it against the budgets (`claim`, `budgets`). At the same time, read
+//!    which providers are broken (`health`) and which failed the number's earlier codes (`road`).
+//! 3. Try the providers in order (`attempts`).
 //! 4. Write the outcome, give back or keep the counts, record the providers' health.
 //!
 //! The next provider is tried only if the answer proves that no SMS was accepted. An unknown
@@ -15,18 +16,20 @@ mod claim;
 mod health;
 mod message;
 mod outcome;
+mod road;
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::future::join_all;
 use shared::platform::Platform;
+use shared::platform::base_url::BaseUrl;
 use shared::platform::config::Source;
 use shared::platform::table::{Table, epoch, owner_id};
 use shared::rules::journal::{Entry, Stage};
 use shared::rules::limits::Counted;
 use shared::rules::phone::{self, Countries, E164};
-
+use shared::rules::sms::ReceiptRequest;
 use shared::services::providers::{Name, Provider, Routes, Senders};
 
 use attempts::Attempts;
@@ -42,6 +45,8 @@ pub(crate) const RESERVE: Duration = Duration::from_secs(1);
 /// The settings and clients for deliveries.
 pub(crate) struct Gateway {
     table: Table,
+    /// Where delivery receipts go; `None` if no text asks for one.
+    delivery_url: Option<BaseUrl>,
     providers: HashMap<Name, Provider>,
     untold: Untold,
     rules: Rules,
@@ -81,6 +86,7 @@ impl Gateway {
         Self {
             providers: rules.routes.used().into_iter().map(&mut connect).collect(),
             table: platform.table.clone(),
+            delivery_url: source.optional_base_url("DELIVERY_URL"),
             rules,
             untold: Untold::default(),
         }
@@ -114,6 +120,11 @@ impl Gateway {
             // The cooldown counts from the end of a send, also if the closing write fails.
             lease + self.rules.cooldown,
         );
+        let entry = match &self.delivery_url {
+            Some(_) => entry.awaiting_receipts(&message.to, now),
+            None => entry,
+        };
+        let reference = entry.reference();
         // With one provider there is no order to choose.
         let health = async {
             if route.len() > 1 {
@@ -122,16 +133,25 @@ impl Gateway {
                 Health::default()
             }
         };
-        let (claim, health) = tokio::join!(self.claim(message, &entry, deadline, now), health);
+        let (claim, health, road) = tokio::join!(
+            self.claim(message, &entry, deadline, now),
+            health,
+            self.take_road(message, reference.as_ref(), now)
+        );
         let counted = match claim {
             Claim::Ours(counted) => counted,
             Claim::Ended(outcome) => return outcome.into(),
         };
-        let attempts = self.attempt(message, &health, route, deadline, now).await;
+        let avoided = road::avoided(route, &road);
+        let order = health.order(route, &avoided, now);
+        let receipt = ReceiptRequest::new(self.delivery_url.as_ref(), reference.as_ref());
+        let attempts = self.attempt(message, &health, order, receipt, deadline, now);
+        let mut attempts = attempts.await;
+        attempts.avoided = avoided;
         let outcome = attempts.outcome();
         let entry = entry.remembered_until(epoch(now + started.elapsed()) + self.rules.cooldown);
         let closing = async {
-            let stage = outcome.stage();
+            let stage = outcome.stage(attempts.sender.as_deref());
             let close = self.close(message, &entry, &stage, &counted, now);
             let record = async {
                 if route.len() > 1 {
@@ -139,7 +159,8 @@ impl Gateway {
                     self.record_health(&health, &attempts, now).await;
                 }
             };
-            tokio::join!(close, record).0
+            let count = self.count_sent(&entry, &stage, now + started.elapsed());
+            tokio::join!(close, record, count).0
         };
         let closed = tokio::time::timeout(closing_time(deadline), closing).await;
         let error = closed.map_or(Some("no answer in time".to_owned()), Result::err);

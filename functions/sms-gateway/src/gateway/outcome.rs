@@ -62,14 +62,15 @@ impl Outcome {
         }
     }
 
-    /// What the table remembers of attempts that ended so.
-    pub(super) fn stage(&self) -> Stage {
+    /// What the table remembers of attempts that ended so. `sender`: of the accepted text.
+    pub(super) fn stage(&self, sender: Option<&str>) -> Stage {
         match self {
             Self::Sent {
                 provider, receipt, ..
             } => Stage::Sent {
                 sid: receipt.clone(),
                 provider: provider.clone(),
+                sender: sender.map(str::to_owned),
             },
             Self::Unknown { .. } => Stage::Unknown,
             Self::RecipientRefused => Stage::Refused,
@@ -80,7 +81,7 @@ impl Outcome {
     /// The outcome of a copy, for which the table remembers `stage`.
     pub(super) fn of_copy(stage: Stage) -> Self {
         match stage {
-            Stage::Sent { sid, provider } => Self::Sent {
+            Stage::Sent { sid, provider, .. } => Self::Sent {
                 provider,
                 receipt: sid,
                 duplicate: true,

@@ -11,6 +11,7 @@ mod health;
 mod life;
 mod limits;
 mod outages;
+mod roads;
 mod scene;
 mod settings;
 mod twice;

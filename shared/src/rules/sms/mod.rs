@@ -9,8 +9,12 @@ mod vendor;
 use std::fmt;
 use std::time::Duration;
 
+use url::Url;
+
+use crate::platform::base_url::BaseUrl;
 use crate::platform::http::NoAnswer;
 use crate::platform::secrets::SecretError;
+use crate::rules::delivery::Reference;
 use crate::rules::phone::E164;
 
 pub(crate) use answer::{number_or_digits, plain_id};
@@ -33,6 +37,35 @@ pub struct Outbound<'a> {
     /// Whether the text holds a one-time code. A provider that supports it is asked not to keep
     /// such a text.
     pub holds_code: bool,
+    /// `None`: no delivery receipt is asked for.
+    pub receipt: Option<ReceiptRequest<'a>>,
+}
+
+/// Asks the provider for a delivery receipt. Each provider's module says so in its own way.
+#[derive(Debug, Clone, Copy)]
+pub struct ReceiptRequest<'a> {
+    url: &'a BaseUrl,
+    /// The name of the text, for a provider that hands it back.
+    pub reference: &'a Reference,
+}
+
+impl<'a> ReceiptRequest<'a> {
+    /// A receipt for the text of this reference, at the base URL for receipts; `None` without one
+    /// of them.
+    pub fn new(url: Option<&'a BaseUrl>, reference: Option<&'a Reference>) -> Option<Self> {
+        let (url, reference) = url.zip(reference)?;
+        Some(Self { url, reference })
+    }
+
+    /// The URL for the receipts of a provider that hands back the reference.
+    pub fn url_of(&self, provider: &str) -> Url {
+        self.url.join(provider)
+    }
+
+    /// The URL for a provider that hands back nothing but the URL, which names the text.
+    pub fn url_of_text(&self, provider: &str) -> Url {
+        self.url.join(&format!("{provider}/{}", self.reference))
+    }
 }
 
 /// The provider accepted the message.

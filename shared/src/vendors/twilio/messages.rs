@@ -53,6 +53,12 @@ pub struct Sender {
 }
 
 impl Sender {
+    /// The sender that a phone sees, or the service that chooses it.
+    pub fn name(&self) -> Option<&str> {
+        let number = self.number.as_ref().map(E164::reveal);
+        number.or(self.service.as_deref())
+    }
+
     /// Reads `TWILIO_NUMBER` and `TWILIO_MESSAGING_SERVICE`, of which one is required.
     pub fn read(source: &mut Source<'_>) -> Self {
         let number = source.parsed("TWILIO_NUMBER", "an E.164 number such as +15005550006");
@@ -161,6 +167,9 @@ impl<C: Described + AsRef<RestCredentials>> Vendor for Messages<C> {
                     .clamp(*VALIDITY.start(), *VALIDITY.end())
                     .to_string(),
             );
+        }
+        if let Some(receipt) = &sms.receipt {
+            form.append_pair("StatusCallback", receipt.url_of_text(C::NAME).as_str());
         }
         if sms.holds_code && self.discards_codes {
             form.append_pair("ContentRetention", "discard")

@@ -84,8 +84,14 @@ impl Health {
             .unwrap_or_default()
     }
 
-    /// The route in the order to try it: broken providers come last.
-    pub(crate) fn order(&self, route: &[Name], now: SystemTime) -> Vec<(Name, Trial)> {
+    /// The route in the order to try it: broken providers come last, the `avoided` ones before
+    /// them.
+    pub(crate) fn order(
+        &self,
+        route: &[Name],
+        avoided: &[Name],
+        now: SystemTime,
+    ) -> Vec<(Name, Trial)> {
         let trial = |name: &Name| {
             let state = self.state(*name);
             let trial = match () {
@@ -96,7 +102,7 @@ impl Health {
             (*name, trial)
         };
         let mut order: Vec<_> = route.iter().map(trial).collect();
-        order.sort_by_key(|(_, trial)| *trial == Trial::Last);
+        order.sort_by_key(|(name, trial)| (*trial == Trial::Last, avoided.contains(name)));
         order
     }
 
