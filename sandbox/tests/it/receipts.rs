@@ -58,7 +58,7 @@ impl Circle {
         let answer = auth0
             .passwordless(self.gateway.url(), credential, phone, &text)
             .await;
-        assert_eq!(answer.status, 200, "{}", answer.body);
+        assert_eq!(answer.status, 200, "{:?}", self.gateway.log().last());
         let answer: Value = serde_json::from_str(&answer.body).unwrap();
         answer["provider"].as_str().unwrap().to_owned()
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use sandbox::Sandbox;
 use sandbox::scene::{Setting, problems};
 
-use crate::{FLOW, binary, docs::required};
+use crate::{DELIVERY, FLOW, binary, docs::required};
 
 /// Values that are wrong in every function that reads the variable. `None` and blanks are values that are missing.
 const WRONG: [Setting<'static>; 48] = [
