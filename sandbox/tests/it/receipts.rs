@@ -34,6 +34,7 @@ impl Circle {
             ("DELIVERY_URL", Some(url.as_str())),
             ("SMS_ROUTES", Some(routes)),
             ("SMS_PER_HOUR", MANY),
+            ("SMS_PER_IP_PER_HOUR", MANY),
             ("SMS_PER_COUNTRY_PER_HOUR", MANY),
             ("SMS_PER_RANGE_PER_HOUR", MANY),
         ];
