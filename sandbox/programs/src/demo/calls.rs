@@ -46,7 +46,7 @@ pub(super) fn calls(sandbox: &Sandbox) -> Vec<Call> {
     for (from, to, server) in servers {
         calls.extend(server.exchanges().into_iter().map(|exchange| Call {
             from: if to == DELIVERY {
-                reporter(&exchange.target)
+                reporter(&exchange)
             } else {
                 from
             },
@@ -59,10 +59,11 @@ pub(super) fn calls(sandbox: &Sandbox) -> Vec<Call> {
     calls
 }
 
-/// Who calls this path of `delivery-status`.
-fn reporter(path: &str) -> &'static str {
-    let first = path.split(['/', '?']).nth(1);
+/// Who made this request to `delivery-status`.
+fn reporter(exchange: &Exchange) -> &'static str {
+    let first = exchange.target.split(['/', '?']).nth(1);
     match first.unwrap_or_default() {
+        _ if exchange.status == Some(403) => "a stranger",
         "twilio" => "Twilio",
         "plivo" => "Plivo",
         "vonage" => "Vonage",

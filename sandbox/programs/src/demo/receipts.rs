@@ -29,26 +29,26 @@ impl Story {
         plivo.next(Fate::failed(UNREACHABLE).late());
         self.post_code(&token, phone, "Your code is 141592", "sent")
             .await?;
-        self.check("Plivo took it", self.asked(), vec!["Plivo"])?;
-        say("Plivo reports what became of it");
+        self.check("Plivo takes the code", self.asked(), vec!["Plivo"])?;
+        say("Plivo reports: the network has the code; later: the phone did not get it");
         plivo.release().await;
         self.tell(&["passing", "recorded"]).await?;
         self.show_log();
-        say("The person waits in vain, and asks for another code");
+        say("The person waits in vain, and presses resend: Auth0 makes another code");
         clickatell.next(Fate::delivered().late());
         let text = "Your code is 653589";
         let (status, answer) = self.post_code(&token, phone, text, "sent").await?;
         self.check(
-            "it takes another road: Plivo is not asked",
+            "the new code takes another road: Plivo is not asked",
             (status, answer["provider"].clone(), self.asked()),
             (200, json!("clickatell"), vec!["Clickatell"]),
         )?;
         heard(phone, text);
-        say("Clickatell reports what became of it");
+        say("Clickatell reports: the network has the code; later: the phone got it");
         clickatell.release().await;
         self.tell(&["passing", "recorded"]).await?;
         self.show_log();
-        say("The person enters it, and Auth0 tells so");
+        say("The person enters the code, and Auth0 tells delivery-status");
         let url = format!("{}used", self.url(DELIVERY));
         let request = client().post(url).bearer_auth(auth0::GATEWAY_BEARER_TOKEN);
         let answer = request.json(&json!({ "recipient": phone })).send().await;
@@ -64,7 +64,7 @@ impl Story {
         plivo.next(Fate::failed(UNREACHABLE).forged().late());
         self.post_code(&token, phone, "Your code is 979323", "sent")
             .await?;
-        say("Somebody else reports that the code did not arrive, without Plivo's key");
+        say("A stranger reports that the code did not arrive, without Plivo's key");
         plivo.release().await;
         self.tell(&["bad_signature", "bad_signature"]).await?;
         plivo.next(Fate::never());
