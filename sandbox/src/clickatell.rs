@@ -13,6 +13,8 @@
 //! It is stricter than Clickatell: GET and credentials in a query get a complaint. Batches and
 //! fields that our functions do not need get one too, if our functions send them.
 
+pub(crate) mod receipt;
+
 use std::{io, time::Duration};
 
 use axum::{
@@ -28,7 +30,9 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     providers::Simulator,
-    random, segments,
+    random,
+    receipts::{Receipts, Repeats},
+    segments,
     sms::{self, Account, Sent, Shared},
     wire::{Complaints, Server, lock},
 };
@@ -96,6 +100,16 @@ impl Clickatell {
     /// Cancels [`Clickatell::reject`].
     pub fn accept(&self, number: &str) {
         lock(&self.account).refusals.remove(number);
+    }
+
+    /// The delivery receipts of the platform's texts.
+    pub fn receipts(&self) -> Receipts {
+        lock(&self.account).receipts.clone()
+    }
+
+    /// Sets the URL for the receipts of all texts, as the portal does.
+    pub fn set_callback(&self, url: &str) {
+        lock(&self.account).receipt_url = Some(url.to_owned());
     }
 
     /// Replaces the platform's key.
@@ -231,7 +245,7 @@ async fn message(
             ),
             None => {
                 let id = random::hex(16);
-                account.take(Sent {
+                let sent = Sent {
                     to: format!("+{to}"),
                     from,
                     text: content,
@@ -239,7 +253,12 @@ async fn message(
                     validity: None,
                     receipt_url: None,
                     reference: client_message_id,
+                };
+                let url = account.receipt_url.as_deref();
+                account.receipts.tell(&sent.to, Repeats::USUAL, |post| {
+                    receipt::requests(url, &sent, post)
                 });
+                account.take(sent);
                 (Some(id), None)
             }
         };

@@ -29,6 +29,7 @@ pub mod okta;
 pub mod plivo;
 pub mod providers;
 mod random;
+pub mod receipts;
 pub mod record;
 pub mod rights;
 pub mod scene;
@@ -274,6 +275,11 @@ impl Sandbox {
                     twilio.set_status_callback(COMPANY_NUMBER, &format!("{url}status{RETRIED}"));
                 }
                 "sms-forward" => twilio.set_sms_url(COMPANY_NUMBER, &retried),
+                "delivery-status" => {
+                    let token = clickatell::CALLBACK_TOKEN;
+                    let url = format!("{url}clickatell/{token}");
+                    providers.clickatell.set_callback(&url);
+                }
                 "ivr-validate" => twilio.set_voice_url(IVR_NUMBER, &format!("{url}voice{RETRIED}")),
                 _ => {}
             }
@@ -534,6 +540,23 @@ impl Sandbox {
             .chain(providers.iter().map(|provider| provider.server))
             .chain(self.doors.values().map(Door::server))
             .flat_map(Server::complaints)
+            .collect()
+    }
+
+    /// Waits until all providers have posted their receipts, except the late ones.
+    pub async fn receipts_posted(&self) {
+        for receipts in self.receipts() {
+            receipts.posted().await;
+        }
+    }
+
+    /// The receipts of all providers, Twilio's first.
+    pub fn receipts(&self) -> Vec<receipts::Receipts> {
+        let others = self.providers.providers().into_iter();
+        let others = others.map(|provider| provider.receipts);
+        [self.twilio.receipts().clone()]
+            .into_iter()
+            .chain(others)
             .collect()
     }
 

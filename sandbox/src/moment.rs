@@ -26,6 +26,12 @@ pub(crate) fn iso(time: Duration) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z")
 }
 
+/// As `YYMMDDhhmm`, without a zone.
+pub(crate) fn minute(time: Duration) -> String {
+    let digits: String = iso(time).chars().filter(char::is_ascii_digit).collect();
+    digits[2..12].to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,6 +6,10 @@
 //! our functions than Plivo: fields that they do not need, several recipients, and texts that
 //! Plivo's log would keep get a complaint.
 
+pub(crate) mod receipt;
+
+pub use receipt::sign;
+
 use std::{collections::HashMap, io, sync::MutexGuard, time::Duration};
 
 use axum::{
@@ -16,15 +20,14 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::{get, post},
 };
-use base64::{Engine as _, prelude::BASE64_STANDARD};
-use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Map, Value, json};
-use sha2::Sha256;
 
 use crate::{
     moment,
     providers::Simulator,
-    random, segments,
+    random,
+    receipts::{Receipts, Repeats},
+    segments,
     sms::{self, Account, Sent, Shared},
     wire::{Complaints, Server, lock},
 };
@@ -100,31 +103,15 @@ impl Plivo {
         lock(&self.account).refusals.remove(number);
     }
 
+    /// The delivery receipts of the account's texts.
+    pub fn receipts(&self) -> Receipts {
+        lock(&self.account).receipts.clone()
+    }
+
     /// Replaces the account's token.
     pub fn set_auth_token(&self, token: &str) {
         token.clone_into(&mut lock(&self.account).secret);
     }
-}
-
-/// Signs a POST as Plivo does, version 3; returns the nonce and the signature.
-/// github plivo/plivo-python@a0cd3237 `plivo/utils/signature_v3.py`.
-pub fn sign(token: &str, url: &str, params: &[(String, String)]) -> (String, String) {
-    let nonce = random::uuid();
-    let mut params = params.to_vec();
-    params.sort();
-    let mut text = url.to_owned();
-    if !params.is_empty() {
-        text.push('?');
-    }
-    for (name, value) in &params {
-        text.push_str(name);
-        text.push_str(value);
-    }
-    text.push('.');
-    text.push_str(&nonce);
-    let mac = Hmac::<Sha256>::new_from_slice(token.as_bytes()).expect("HMAC takes any key");
-    let mac = mac.chain_update(text).finalize().into_bytes();
-    (nonce, BASE64_STANDARD.encode(mac))
 }
 
 fn refuse(status: u16, error: &str) -> Response {
@@ -252,6 +239,7 @@ async fn create(
         }
         () if !field("url").is_empty() && url::Url::parse(field("url")).is_err() => "url is a URL",
         () if !["", "POST", "GET"].contains(&field("method")) => "method is POST or GET",
+        () if field("method") == "GET" => "receipts by GET are not simulated by this sandbox",
         () => "",
     };
     if !wrong.is_empty() {
@@ -275,7 +263,7 @@ async fn create(
             Some(status) => return refuse(u16::try_from(status).unwrap_or(400), "refused"),
             None => {
                 let id = random::uuid();
-                account.take(Sent {
+                let sent = Sent {
                     to: format!("+{to}"),
                     from: src.to_owned(),
                     text: text.to_owned(),
@@ -283,7 +271,11 @@ async fn create(
                     validity: expiry.flatten().map(Duration::from_secs),
                     receipt_url: Some(field("url").to_owned()).filter(|url| !url.is_empty()),
                     reference: None,
+                };
+                account.receipts.tell(&sent.to, Repeats::USUAL, |post| {
+                    receipt::requests(&account.secret, &sent, post)
                 });
+                account.take(sent);
                 ids.push(id);
             }
         }

@@ -4,6 +4,7 @@ use std::io;
 
 use serde_json::Value;
 
+use crate::receipts::Receipts;
 use crate::sms::Sent;
 use crate::wire::Server;
 
@@ -43,6 +44,7 @@ macro_rules! providers {
                     secret: <$simulator>::secret(),
                     server: self.$field.server(),
                     messages: self.$field.messages(),
+                    receipts: self.$field.receipts(),
                 },)*]
             }
         }
@@ -80,6 +82,8 @@ pub struct Provider<'a> {
     pub server: &'a Server,
     /// All accepted texts, in order.
     pub messages: Vec<Sent>,
+    /// The delivery receipts of these texts.
+    pub receipts: Receipts,
 }
 
 impl Provider<'_> {

@@ -4,6 +4,8 @@
 //! replaced by fixed ones and signed again with the sandbox's fixed keys. Function URL payload 2.0,
 //! <https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html#urls-payloads>.
 
+mod receipts;
+
 use std::{collections::BTreeMap, io, path::PathBuf};
 
 use base64::{
@@ -87,12 +89,13 @@ impl Tokens {
         }
     }
 
-    /// Replaces the recorded token in an event, for a function that asks this tenant for its keys.
-    /// Other events do not change.
+    /// Replaces the recorded token in an event, for a function that asks this tenant for its keys,
+    /// and signs a receipt anew that counts for a day. Other events do not change.
     pub fn reissue(&self, event: Bytes) -> Bytes {
         match std::str::from_utf8(&event) {
-            Ok(text) if text.contains(&self.recorded) => {
-                text.replace(&self.recorded, &self.own).into()
+            Ok(text) => {
+                let text = text.replace(&self.recorded, &self.own);
+                receipts::renew(&text, crate::now()).into()
             }
             _ => event,
         }
@@ -133,11 +136,6 @@ pub async fn files() -> BTreeMap<&'static str, String> {
     set(&mut tampered, "Body", |body| body.replace_range(2.., "s"));
     let signature =
         |params: &[(String, String)]| sandbox.twilio.sign(&format!("https://{DOMAIN}/"), params);
-    let form = |fields: &[(String, String)]| {
-        form_urlencoded::Serializer::new(String::new())
-            .extend_pairs(fields)
-            .finish()
-    };
     let mailgun = |fields: &[(String, String)]| {
         event(
             "/",
@@ -203,7 +201,7 @@ pub async fn files() -> BTreeMap<&'static str, String> {
     let [hello, picture, reply] =
         [(hello, 3), (picture, 4), (reply, 5)].map(|(params, number)| numbered(params, number));
     let validate = |token: &str, pin: &str| {
-        let form = form(&pairs(&[
+        let body = form(&pairs(&[
             ("account_number", ACCOUNT),
             ("pin", pin),
             ("caller", PHONE),
@@ -214,7 +212,7 @@ pub async fn files() -> BTreeMap<&'static str, String> {
             "application/x-www-form-urlencoded",
             "example-ivr/1.0",
             &[credential],
-            &form,
+            &body,
         )
     };
     let voice = call_to(&sandbox, IVR_NUMBER, 3);
@@ -316,7 +314,11 @@ pub async fn files() -> BTreeMap<&'static str, String> {
         ),
         ("env.json", environment(&sandbox)),
     ];
-    files.map(|(name, value)| (name, pretty(value))).into()
+    files
+        .into_iter()
+        .chain(receipts::files(&sandbox))
+        .map(|(name, value)| (name, pretty(value)))
+        .collect()
 }
 
 /// The POST of a mail. Each `number` gives another mail.
@@ -448,6 +450,12 @@ fn unsigned(token: &str) -> String {
     let header = BASE64_URL_SAFE_NO_PAD.encode(r#"{"alg":"none","typ":"JWT"}"#);
     let claims = token.split('.').nth(1).unwrap_or_default();
     format!("{header}.{claims}.")
+}
+
+fn form(fields: &[(String, String)]) -> String {
+    form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(fields)
+        .finish()
 }
 
 fn pairs(fields: &[(&str, &str)]) -> Vec<(String, String)> {

@@ -16,7 +16,7 @@ use axum::{
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use serde_json::Value;
 
-use crate::wire::Complaints;
+use crate::{receipts::Receipts, wire::Complaints};
 
 /// A text that a provider accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +46,9 @@ pub(crate) struct Account {
     pub(crate) taken: Vec<u64>,
     /// The provider's code with which texts to a number (E.164) are refused.
     pub(crate) refusals: HashMap<String, u32>,
+    pub(crate) receipts: Receipts,
+    /// The URL for the receipts of all texts, if the account has one.
+    pub(crate) receipt_url: Option<String>,
 }
 
 pub(crate) type Shared = Arc<Mutex<Account>>;
@@ -57,6 +60,8 @@ impl Account {
             sent: vec![],
             taken: vec![],
             refusals: HashMap::new(),
+            receipts: Receipts::new(),
+            receipt_url: None,
         }))
     }
 

@@ -5,7 +5,16 @@
 //! they do not need, credentials outside the fields, and a `type` that does not fit the text's
 //! alphabet get a complaint.
 
-use std::{collections::HashMap, io, time::Duration};
+pub(crate) mod receipt;
+
+pub use receipt::{ReceiptsBy, sign};
+
+use std::{
+    collections::HashMap,
+    io,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use axum::{
     Extension, Json, Router,
@@ -20,7 +29,9 @@ use sha2::Sha256;
 
 use crate::{
     providers::Simulator,
-    random, segments,
+    random,
+    receipts::{Receipts, Repeats},
+    segments,
     sms::{self, Account, Sent, Shared},
     wire::{Complaints, Server, lock},
 };
@@ -47,23 +58,15 @@ const OURS: [&str; 9] = [
 /// The longest `client-ref`.
 const REFERENCE_LIMIT: usize = 40;
 
-/// Signs the parameters of a webhook as an account does whose method is HMAC with SHA-256.
-/// github Vonage/vonage-python-sdk@b308cb1e `http_client/src/vonage_http_client/auth.py`.
-pub fn sign(key: &str, params: &[(String, String)]) -> String {
-    let mut params = params.to_vec();
-    params.sort();
-    let mut mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).expect("HMAC takes any key");
-    for (name, value) in &params {
-        mac.update(format!("&{name}={}", value.replace(['&', '='], "_")).as_bytes());
-    }
-    hex::encode(mac.finalize().into_bytes())
-}
-
 /// The Vonage simulator. Numbers are E.164.
 pub struct Vonage {
     server: Server,
     account: Shared,
+    receipts_by: Setting,
 }
+
+/// How the account gets its receipts.
+type Setting = Arc<Mutex<ReceiptsBy>>;
 
 impl Simulator for Vonage {
     const NAME: &'static str = "Vonage";
@@ -82,14 +85,21 @@ impl Vonage {
     /// Serves `https://rest.nexmo.com` on this port or on a free one.
     pub async fn start(port: Option<u16>) -> io::Result<Self> {
         let account = Account::open(API_SECRET);
-        let routes = Router::new().route("/sms/json", post(send));
+        let receipts_by = Setting::default();
+        let routes = Router::new()
+            .route("/sms/json", post(send))
+            .layer(Extension(Arc::clone(&receipts_by)));
         let server = Server::start_on(
             Self::NAME,
             port.unwrap_or(0),
             sms::router(Self::NAME, routes, &account, |what| problem(5, what)),
         )
         .await?;
-        Ok(Self { server, account })
+        Ok(Self {
+            server,
+            account,
+            receipts_by,
+        })
     }
 
     /// The server, with its exchanges, faults and complaints.
@@ -112,6 +122,16 @@ impl Vonage {
     /// Cancels [`Vonage::reject`].
     pub fn accept(&self, number: &str) {
         lock(&self.account).refusals.remove(number);
+    }
+
+    /// The delivery receipts of the account's texts.
+    pub fn receipts(&self) -> Receipts {
+        lock(&self.account).receipts.clone()
+    }
+
+    /// Sets how the account gets its receipts.
+    pub fn set_receipts_by(&self, by: ReceiptsBy) {
+        *lock(&self.receipts_by) = by;
     }
 
     /// Replaces the account's secret.
@@ -186,6 +206,7 @@ fn is_signed(fields: &HashMap<String, String>) -> bool {
 async fn send(
     State(account): State<Shared>,
     Extension(complaints): Extension<Complaints>,
+    Extension(receipts_by): Extension<Setting>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Json<Value> {
@@ -289,7 +310,7 @@ async fn send(
     let ids = (0..parts)
         .map(|_| random::hex(8).to_uppercase())
         .collect::<Vec<_>>();
-    account.take(Sent {
+    let sent = Sent {
         to: format!("+{to}"),
         from: from.to_owned(),
         text: arriving,
@@ -297,7 +318,13 @@ async fn send(
         validity: ttl,
         receipt_url,
         reference,
+    };
+    let by = *lock(&receipts_by);
+    account.receipts.tell(&sent.to, Repeats::USUAL, |post| {
+        let parts = ids.iter().map(|id| receipt::request(by, &sent, id, post));
+        parts.flatten().collect()
     });
+    account.take(sent);
     let part = |id| {
         let mut part = json!({"to": to, "message-id": id, "status": "0", "remaining-balance": "3.14", "message-price": "0.03", "network": "23801"});
         if let Some(reference) = fields.get("client-ref") {

@@ -7,6 +7,7 @@ mod confirmations;
 mod looks;
 mod phone_menu;
 mod print;
+mod receipts;
 mod troubles;
 
 use std::{
@@ -22,6 +23,7 @@ use sandbox::{
     binaries,
     lambda::Lambda,
     mailgun::Delivery,
+    receipts::Fate,
     template::Template,
     twilio::{self, Reply},
 };
@@ -39,6 +41,7 @@ const PROVISION: &str = "provision-numbers";
 const IVR: &str = "ivr-validate";
 const FLOW: &str = "api-call";
 const API: &str = "secure-api";
+const DELIVERY: &str = "delivery-status";
 /// Settings that are off in the template and on in the story.
 const SWITCHED_ON: [(&str, Option<&str>); 1] = [("VOICEMAIL", Some("on"))];
 /// Maximum time that a log line takes from the function's process to this one.
@@ -91,6 +94,8 @@ type Checked = Result<(), Failure>;
 struct Function {
     lambda: Lambda,
     read: usize,
+    /// The last log line with an outcome.
+    last: Value,
 }
 
 struct Story {
@@ -116,8 +121,12 @@ impl Story {
             checks: 0,
             called: vec![],
         };
+        for receipts in story.sandbox.receipts() {
+            // Only the scenes about receipts have some.
+            receipts.usually(Fate::never());
+        }
         for name in [
-            SEND, RECEIVE, GATEWAY, CALL, FORWARD, PROVISION, API, IVR, FLOW,
+            SEND, RECEIVE, GATEWAY, CALL, FORWARD, PROVISION, API, IVR, FLOW, DELIVERY,
         ] {
             story.start(name, &SWITCHED_ON).await?;
         }
@@ -154,11 +163,21 @@ impl Story {
             .binaries
             .get(name)
             .ok_or_else(|| format!("template.yaml has no {name}"))?;
+        let delivery = self.sandbox.door(DELIVERY).url() + "/";
+        let delivery = [("DELIVERY_URL", Some(delivery.as_str()))];
+        let settings = [&delivery, settings].concat();
         let lambda = self
             .sandbox
-            .run_with(name, binary, instances, settings)
+            .run_with(name, binary, instances, &settings)
             .await;
-        if let Some(before) = self.functions.insert(name, Function { lambda, read: 0 }) {
+        if let Some(before) = self.functions.insert(
+            name,
+            Function {
+                lambda,
+                read: 0,
+                last: Value::Null,
+            },
+        ) {
             before.lambda.stop().await;
         }
         Ok(())
@@ -179,6 +198,7 @@ impl Story {
         self.outage_then_forgery().await?;
         self.forged_mail().await?;
         self.codes().await?;
+        self.receipts().await?;
         self.company_phone().await?;
         self.phone_menu().await?;
         self.check(
@@ -350,8 +370,9 @@ impl Function {
                 let line = self.lambda.follow(self.read).await.swap_remove(0);
                 self.read += 1;
                 let line: Value = serde_json::from_str(&line).unwrap_or_default();
-                if let Some(outcome) = line["outcome"].as_str() {
-                    return outcome.to_owned();
+                if let Some(outcome) = line["outcome"].as_str().map(str::to_owned) {
+                    self.last = line;
+                    return outcome;
                 }
             }
         };

@@ -78,7 +78,9 @@ async fn start(ports: Ports) -> Result<(Sandbox, Vec<(String, Lambda)>), String>
     sandbox.aws.sweep();
     let mut lambdas = Vec::new();
     for (name, binary) in binaries {
-        let lambda = sandbox.run(&name, &binary).await;
+        let delivery = sandbox.door("delivery-status").url() + "/";
+        let settings = [("DELIVERY_URL", Some(delivery.as_str()))];
+        let lambda = sandbox.run_with(&name, &binary, 1, &settings).await;
         let recorded = sandbox.run_recorded(&name, &binary).await;
         for lambda in [lambda, recorded] {
             lambda
@@ -190,14 +192,19 @@ The answer by text message, signed by Twilio (TwiML comes back, the account is v
 {yes}
 The same with one byte changed (403, no body):
 {tampered}
-A one-time code for a phone in Colombia, as a custom phone provider Action of Auth0 posts it (a text goes out through Plivo):
+A one-time code for a phone in Colombia, as a custom phone provider Action of Auth0 posts it (a text goes out through Plivo, whose receipts reach delivery-status):
   curl -i -H 'Authorization: Bearer {}' -H 'Content-Type: application/json' --data '{code}' {}/
+The person entered the code, as an Action of Auth0 tells it (the code is marked as used):
+  curl -i -H 'Authorization: Bearer {}' -H 'Content-Type: application/json' --data '{}' {}/used
 A recorded event (a text goes to another phone):
   cargo lambda invoke -A 127.0.0.1 -P {} send-verification-sms --data-file events/send-verification-sms.json",
         user.email,
         file.display(),
         auth0::GATEWAY_BEARER_TOKEN,
         sandbox.door("sms-gateway").url(),
+        auth0::GATEWAY_BEARER_TOKEN,
+        json!({ "recipient": "+573001234567" }),
+        sandbox.door("delivery-status").url(),
         sandbox.invoke_api().port(),
     );
     Ok(())

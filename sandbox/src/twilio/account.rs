@@ -15,6 +15,7 @@ use super::{
     voice::{Callee, Finished},
 };
 use crate::{
+    receipts::Receipts,
     twiml,
     wire::{Server, lock},
 };
@@ -62,6 +63,7 @@ impl State {
 pub(super) struct Shared {
     pub(super) state: Mutex<State>,
     pub(super) arrived: Notify,
+    pub(super) receipts: Receipts,
 }
 
 /// The Twilio simulator. All numbers are E.164.
@@ -75,6 +77,11 @@ impl Twilio {
     /// The server, with its exchanges, faults and complaints.
     pub fn server(&self) -> &Server {
         &self.server
+    }
+
+    /// The delivery receipts of the account's messages.
+    pub fn receipts(&self) -> &Receipts {
+        &self.shared.receipts
     }
 
     /// Promotes another token to primary. The old token no longer signs webhooks or authenticates

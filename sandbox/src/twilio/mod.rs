@@ -28,6 +28,7 @@ pub use account::Twilio;
 pub use admin::Service;
 pub use ids::{ACCOUNT_SID, API_KEY_SECRET, API_KEY_SID, AUTH_TOKEN, MESSAGING_SERVICE, NUMBER};
 pub use messages::Message;
+pub(crate) use messages::status_params;
 pub use numbers::{Owned, Stock};
 pub use voice::{APPLICATION_ERROR, Call, Caller, Dialled, Ended, Recording, Talk};
 pub use webhook::Reply;
@@ -43,6 +44,7 @@ use axum::{
 use tokio::sync::Notify;
 
 use crate::{
+    receipts::Receipts,
     sms,
     wire::{Complaints, Server, client},
 };
@@ -55,6 +57,7 @@ impl Twilio {
         let shared = Arc::new(Shared {
             state: Mutex::new(State::new()),
             arrived: Notify::new(),
+            receipts: Receipts::new(),
         });
         let server =
             Server::start_on("Twilio", port.unwrap_or(0), router(Arc::clone(&shared))).await?;

@@ -8,7 +8,7 @@ use std::{
 use axum::http::{Method, header};
 
 use super::{account::Twilio, signature::signature};
-use crate::{random, wire::lock};
+use crate::{random, receipts::Repeats, wire::lock};
 
 /// The result of a text to one of the account's numbers.
 #[derive(Clone, Debug, Default)]
@@ -69,7 +69,7 @@ impl Twilio {
         signature: &str,
         method: &Method,
     ) -> Option<Answer> {
-        let (plain, overrides) = self.overrides(url);
+        let (plain, overrides) = overrides(url, |what| self.server.complain(what));
         let form = form_urlencoded::Serializer::new(String::new())
             .extend_pairs(params)
             .finish();
@@ -179,38 +179,6 @@ impl Twilio {
             }
         }
     }
-
-    /// The URL without its fragment, and the overrides in the fragment. The defaults are those
-    /// documented for connection overrides.
-    fn overrides<'a>(&self, url: &'a str) -> (&'a str, Overrides) {
-        let (plain, fragment) = url.split_once('#').unwrap_or((url, ""));
-        let mut overrides = Overrides {
-            retries: 1,
-            policy: ["ct".to_owned()].into(),
-            read: Duration::from_secs(15),
-            total: Duration::from_secs(15),
-        };
-        for (key, value) in form_urlencoded::parse(fragment.as_bytes()) {
-            let number = value.parse::<u64>();
-            match (key.as_ref(), number) {
-                ("rc", Ok(n @ 0..=5)) => overrides.retries = n,
-                ("rt", Ok(n @ 100..=15_000)) => overrides.read = Duration::from_millis(n),
-                ("tt", Ok(n @ 100..=15_000)) => overrides.total = Duration::from_millis(n),
-                ("ct", Ok(100..=10_000)) => {} // a connection on loopback never takes so long
-                ("rp", _)
-                    if value
-                        .split(',')
-                        .all(|policy| ["4xx", "5xx", "ct", "rt", "all"].contains(&policy)) =>
-                {
-                    overrides.policy = value.split(',').map(str::to_owned).collect();
-                }
-                _ => self
-                    .server
-                    .complain(format!("connection override {key}={value}")),
-            }
-        }
-        (plain, overrides)
-    }
 }
 
 /// A successful answer to a webhook.
@@ -219,11 +187,53 @@ pub(super) struct Answer {
     pub(super) body: String,
 }
 
-struct Overrides {
+/// The URL without its fragment, and the overrides in the fragment. The defaults are those
+/// documented for connection overrides.
+pub(super) fn overrides(url: &str, complain: impl Fn(String)) -> (&str, Overrides) {
+    let (plain, fragment) = url.split_once('#').unwrap_or((url, ""));
+    let mut overrides = Overrides {
+        retries: 1,
+        policy: ["ct".to_owned()].into(),
+        read: Duration::from_secs(15),
+        total: Duration::from_secs(15),
+    };
+    for (key, value) in form_urlencoded::parse(fragment.as_bytes()) {
+        let number = value.parse::<u64>();
+        match (key.as_ref(), number) {
+            ("rc", Ok(n @ 0..=5)) => overrides.retries = n,
+            ("rt", Ok(n @ 100..=15_000)) => overrides.read = Duration::from_millis(n),
+            ("tt", Ok(n @ 100..=15_000)) => overrides.total = Duration::from_millis(n),
+            ("ct", Ok(100..=10_000)) => {} // a connection on loopback never takes so long
+            ("rp", _)
+                if value
+                    .split(',')
+                    .all(|policy| ["4xx", "5xx", "ct", "rt", "all"].contains(&policy)) =>
+            {
+                overrides.policy = value.split(',').map(str::to_owned).collect();
+            }
+            _ => complain(format!("connection override {key}={value}")),
+        }
+    }
+    (plain, overrides)
+}
+
+/// How an answer is waited for, and what is repeated.
+pub(super) struct Overrides {
     retries: u64,
     policy: BTreeSet<String>,
     read: Duration,
     total: Duration,
+}
+
+impl Overrides {
+    /// The repetitions of what is not answered.
+    pub(super) fn repeats(&self) -> Repeats {
+        let asked = |failure: &str| self.policy.contains(failure);
+        Repeats {
+            times: self.retries,
+            after_5xx: asked("5xx") || asked("all"),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use sandbox::{
 };
 use serde_json::{Value, json};
 
-use crate::{API, CALL, FLOW, FORWARD, GATEWAY, IVR, PROVISION, RECEIVE, SEND, binary};
+use crate::{API, CALL, DELIVERY, FLOW, FORWARD, GATEWAY, IVR, PROVISION, RECEIVE, SEND, binary};
 
 fn read(name: &str) -> Value {
     serde_json::from_str(&fs::read_to_string(root().join("events").join(name)).unwrap()).unwrap()
@@ -440,6 +440,41 @@ async fn each_request_of_the_phone_menu_is_answered_as_its_name_says() {
             "{event}"
         );
     }
+}
+
+#[tokio::test]
+async fn each_receipt_is_answered_as_its_name_says() {
+    let sandbox = Sandbox::start().await;
+    let lambda = run(&sandbox, DELIVERY).await;
+    let expiry = (sandbox::now().as_secs() + 1000).to_string();
+    let text = |text: &str| json!({ "S": text });
+    sandbox
+        .aws
+        .put(json!({
+            "pk": text("sent#code#AAAAAAAAAAAAAAAAAAAAAA"), "sk": text("send"), "stage": text("sent"), "provider": text("twilio"),
+            "sid": text("SM00000000000000000000000000000006"), "number": text("a-hash"), "region": text("DK"),
+            "sent_at": { "N": "1795176000" }, "expires_at": { "N": expiry }, "receipts": { "M": {} },
+        }))
+        .await;
+    let stored = async || {
+        let items = sandbox.aws.items().await.into_iter();
+        let mut items = items.filter(|item| item["sk"]["S"] == "send");
+        items.next().unwrap()["receipts"]["M"].clone()
+    };
+    let forged = invoke(&sandbox, &lambda, "delivery-status-forged.json").await;
+    assert_eq!((forged, stored().await), ((403, String::new()), json!({})));
+    for (event, provider) in [
+        ("delivery-status.json", "twilio"),
+        ("delivery-status-plivo.json", "plivo"),
+        ("delivery-status-vonage.json", "vonage"),
+        ("delivery-status-clickatell.json", "clickatell"),
+    ] {
+        let answer = invoke(&sandbox, &lambda, event).await;
+        assert_eq!(answer, (204, String::new()), "{event}");
+        assert_eq!(stored().await[provider], text("delivered"), "{event}");
+    }
+    let used = invoke(&sandbox, &lambda, "delivery-status-used.json").await;
+    assert_eq!(used, (204, String::new()), "of a number without a code");
 }
 
 #[tokio::test]

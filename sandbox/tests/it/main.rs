@@ -17,6 +17,7 @@ mod docs;
 mod events;
 mod kms;
 mod lambda;
+mod receipts;
 mod settings;
 mod structure;
 mod wire;
@@ -30,6 +31,7 @@ const PROVISION: &str = "provision-numbers";
 const IVR: &str = "ivr-validate";
 const FLOW: &str = "api-call";
 const API: &str = "secure-api";
+const DELIVERY: &str = "delivery-status";
 
 /// A function's binary; all are built once, before the first.
 async fn binary(function: &str) -> &'static Path {

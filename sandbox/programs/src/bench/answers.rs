@@ -57,6 +57,7 @@ pub(super) struct Answers {
     secrets: BTreeMap<String, String>,
     jwks: String,
     pending: String,
+    sent: String,
     account: String,
     account_item: String,
     employees: String,
@@ -102,6 +103,11 @@ impl Answers {
             secrets: secrets.iter().map(secret).collect(),
             jwks,
             pending: pending.to_string(),
+            sent: json!({ "Attributes": {
+                "provider": text("twilio"), "number": text("GjxR6o_lu6CEnFFAdbnRKA"), "region": text("DK"), "sender": text("ACME"),
+                "sent_at": number(now), "expires_at": number(now + 2 * day),
+            }})
+            .to_string(),
             account: json!({ "account_number": "10042", "name": "Ann", "balance": amount, "payments": [] }).to_string(),
             account_item: json!({ "Item": { "name": text("Ann"), "balance": amount_item, "payments": { "L": [] } } }).to_string(),
             employees: json!([employee]).to_string(),
@@ -170,6 +176,8 @@ impl Answers {
                 Some("UpdateItem") if body.contains("\"call#") => {
                     aws(br#"{"Attributes":{"said":{"S":"welcome"},"answers":{"N":"1"}}}"#)
                 }
+                // The journal's item of a code that waits for its receipt.
+                Some("UpdateItem") if body.contains("reported_at") => aws(self.sent.as_bytes()),
                 Some("GetItem") if body.contains("\"account#") => aws(self.account_item.as_bytes()),
                 Some("GetItem") if body.contains("\"token#") => aws(self.token_item.as_bytes()),
                 Some("GetItem") if body.contains(&self.listed) => aws(self.listing.as_bytes()),

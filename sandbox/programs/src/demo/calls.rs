@@ -6,7 +6,7 @@ use sandbox::{
 };
 
 use super::{
-    API, CALL, FLOW, FORWARD, GATEWAY, IVR, PROVISION, RECEIVE, SEND,
+    API, CALL, DELIVERY, FLOW, FORWARD, GATEWAY, IVR, PROVISION, RECEIVE, SEND,
     print::{masked, print_call},
 };
 
@@ -29,6 +29,7 @@ pub(super) fn calls(sandbox: &Sandbox) -> Vec<Call> {
         ("Twilio", IVR, sandbox.door(IVR)),
         ("Studio", FLOW, sandbox.door(FLOW)),
         ("", API, sandbox.door(API)),
+        ("", DELIVERY, sandbox.door(DELIVERY)),
         ("", "Okta", sandbox.okta.server()),
         ("", "Twilio", sandbox.twilio.server()),
         ("", "Auth0", sandbox.auth0.server()),
@@ -43,16 +44,32 @@ pub(super) fn calls(sandbox: &Sandbox) -> Vec<Call> {
     );
     let mut calls = Vec::new();
     for (from, to, server) in servers {
-        calls.extend(
-            server
-                .exchanges()
-                .into_iter()
-                .map(|exchange| Call { from, to, exchange }),
-        );
+        calls.extend(server.exchanges().into_iter().map(|exchange| Call {
+            from: if to == DELIVERY {
+                reporter(&exchange)
+            } else {
+                from
+            },
+            to,
+            exchange,
+        }));
         server.clear_exchanges();
     }
     calls.sort_by_key(|call| call.exchange.started);
     calls
+}
+
+/// Who made this request to `delivery-status`.
+fn reporter(exchange: &Exchange) -> &'static str {
+    let first = exchange.target.split(['/', '?']).nth(1);
+    match first.unwrap_or_default() {
+        _ if exchange.status == Some(403) => "a stranger",
+        "twilio" => "Twilio",
+        "plivo" => "Plivo",
+        "vonage" => "Vonage",
+        "clickatell" => "Clickatell",
+        _ => "Auth0",
+    }
 }
 
 impl Call {

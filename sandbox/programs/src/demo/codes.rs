@@ -15,10 +15,10 @@ use super::{
 };
 
 /// The texts of a number, with the provider of each.
-type Texts = Vec<(&'static str, String)>;
+pub(super) type Texts = Vec<(&'static str, String)>;
 
 /// The gateway's answer: status and JSON body.
-type Told = (u16, Value);
+pub(super) type Told = (u16, Value);
 
 impl Story {
     pub(super) async fn codes(&mut self) -> Checked {
@@ -294,9 +294,26 @@ impl Story {
         )
     }
 
+    /// Auth0 posts a code, and the phone receives it.
+    async fn code(
+        &mut self,
+        token: &str,
+        phone: &str,
+        text: &str,
+        outcome: &str,
+    ) -> Result<Told, Failure> {
+        let before = self.texts(phone).len();
+        let told = self.post_code(token, phone, text, outcome).await?;
+        self.texts(phone)
+            .iter()
+            .skip(before)
+            .for_each(|(_, text)| heard(phone, text));
+        Ok(told)
+    }
+
     /// Auth0 posts a code. An Action sends its static token; a passwordless connection signs a
     /// token.
-    async fn code(
+    pub(super) async fn post_code(
         &mut self,
         token: &str,
         phone: &str,
@@ -308,17 +325,12 @@ impl Story {
             _ => ("a passwordless connection", Credential::Jwt(token)),
         };
         say(&format!("Auth0 posts a code for {phone}, by {who}"));
-        let before = self.texts(phone).len();
         let Answer { status, body } = self
             .sandbox
             .auth0
             .passwordless(&self.url(GATEWAY), credential, phone, text)
             .await;
         self.tell(&[outcome]).await?;
-        self.texts(phone)
-            .iter()
-            .skip(before)
-            .for_each(|(_, text)| heard(phone, text));
         Ok((status, serde_json::from_str(&body).unwrap_or_default()))
     }
 
@@ -354,7 +366,7 @@ impl Story {
     }
 
     /// The token that a passwordless connection signs.
-    fn token(&self) -> String {
+    pub(super) fn token(&self) -> String {
         self.sandbox.auth0.gateway_token(
             auth0::GATEWAY_SECRET,
             auth0::GATEWAY_AUDIENCE,
@@ -364,7 +376,7 @@ impl Story {
     }
 
     /// The providers that the functions called since the last step, to send texts.
-    fn asked(&self) -> Vec<&'static str> {
+    pub(super) fn asked(&self) -> Vec<&'static str> {
         let providers = self.sandbox.providers();
         let providers: Vec<_> = providers.iter().map(|provider| provider.name).collect();
         self.called

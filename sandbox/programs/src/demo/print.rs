@@ -85,6 +85,10 @@ pub(super) fn masked(text: &str) -> String {
         } else if let Some(sid) = rest.strip_prefix("/Recordings/") {
             shown.extend(["/Recordings/", HIDDEN]);
             rest = sid.trim_start_matches(|c: char| c.is_ascii_alphanumeric());
+        } else if let Some(token) = rest.strip_prefix("/clickatell/") {
+            shown.extend(["/clickatell/", HIDDEN]);
+            rest =
+                token.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || "-_".contains(c));
         } else if let Some(number) = rest.strip_prefix("/accounts/") {
             shown.extend(["/accounts/", HIDDEN]);
             rest = number.trim_start_matches(|c: char| c.is_ascii_digit());
@@ -118,6 +122,7 @@ mod tests {
                 "https://x/AC1/Recordings/••••.mp3",
             ),
             ("GET /accounts/0010042", "GET /accounts/••••"),
+            ("POST /clickatell/a-token", "POST /clickatell/••••"),
             (
                 "Reply YES 4821 for ø, YES 48211",
                 "Reply YES •••• for ø, YES 48211",

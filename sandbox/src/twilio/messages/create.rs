@@ -158,7 +158,13 @@ pub(in crate::twilio) async fn create(
             .made
             .insert(message.sid.clone(), Made::now(service.cloned()));
         if let Some(url) = receipt_url {
-            tell(url, state.auth_token.clone(), message.clone());
+            tell(
+                &shared.receipts,
+                &complaints,
+                &state.auth_token,
+                &url,
+                message,
+            );
         }
     }
     drop(state);

@@ -9,3 +9,4 @@ mod status;
 pub(super) use create::create;
 pub use message::Message;
 pub(super) use message::{Made, new_sid, resource};
+pub(crate) use status::params as status_params;

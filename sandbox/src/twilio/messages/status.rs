@@ -2,49 +2,88 @@
 //!
 //! Imitates <https://www.twilio.com/docs/messaging/guides/track-outbound-message-status>.
 
-use std::time::Duration;
-
-use axum::http::header;
-
 use super::message::Message;
 use crate::{
-    twilio::{ids::ACCOUNT_SID, signature::signature},
-    wire::client,
+    moment,
+    receipts::{self, Post, Receipts, State},
+    twilio::{Twilio, ids::ACCOUNT_SID, signature::signature, webhook::overrides},
+    wire::{Complaints, lock},
 };
 
-/// Sends a message's delivery statuses to its `StatusCallback`, signed like every webhook.
-pub(super) fn tell(url: String, token: String, message: Message) {
-    tokio::spawn(async move {
-        for status in ["sent", "delivered"] {
-            let params = [
-                ("SmsSid", message.sid.as_str()),
-                ("SmsStatus", status),
-                ("MessageStatus", status),
-                ("To", &message.to),
-                ("MessageSid", &message.sid),
-                ("AccountSid", ACCOUNT_SID),
-                ("From", &message.from),
-                ("ApiVersion", "2010-04-01"),
-            ];
-            let params = params.map(|(name, value)| (name.to_owned(), value.to_owned()));
-            let request = client()
-                .post(&url)
-                .timeout(Duration::from_secs(15))
-                .header(header::USER_AGENT, "TwilioProxy/1.1");
-            let _ = request
-                .header("x-twilio-signature", signature(&token, &url, &params))
-                .form(&params)
-                .send()
-                .await;
+/// The error of a message that waited longer than its `ValidityPeriod`.
+const EXPIRED: u32 = 30_036;
+
+impl Twilio {
+    /// Posts a receipt of this message now, to the URL that it names. Returns the status of the
+    /// answer.
+    pub async fn report(&self, message: &Message, post: Post) -> u16 {
+        let token = lock(&self.shared.state).auth_token.clone();
+        let url = message.receipt_url.as_deref().unwrap_or_default();
+        let (plain, overrides) = overrides(url, |what| self.server.complain(what));
+        let mut status = 0;
+        for request in requests(&token, plain, message, post) {
+            let repeats = overrides.repeats();
+            status = self.shared.receipts.post(request, repeats).await;
         }
+        status
+    }
+}
+
+/// Sends a message's delivery statuses to its `StatusCallback`, signed like every webhook.
+pub(super) fn tell(
+    receipts: &Receipts,
+    complaints: &Complaints,
+    token: &str,
+    url: &str,
+    message: &Message,
+) {
+    let (plain, overrides) = overrides(url, |what| complaints.add(what));
+    receipts.tell(&message.to, overrides.repeats(), |post| {
+        requests(token, plain, message, post)
     });
+}
+
+/// The parameters of a status callback.
+pub(crate) fn params(message: &Message, state: State) -> Vec<(String, String)> {
+    let (status, code) = match state {
+        State::OnItsWay => ("sent", None),
+        State::Delivered => ("delivered", None),
+        // The carrier gave it up, or Twilio did.
+        State::Failed(code @ 30_003..=30_008) => ("undelivered", Some(code)),
+        State::Failed(code) => ("failed", Some(code)),
+        State::Expired => ("failed", Some(EXPIRED)),
+    };
+    let mut params = receipts::pairs(&[
+        ("SmsSid", &message.sid),
+        ("SmsStatus", status),
+        ("MessageStatus", status),
+        ("To", &message.to),
+        ("MessageSid", &message.sid),
+        ("AccountSid", ACCOUNT_SID),
+        ("From", &message.from),
+        ("ApiVersion", "2010-04-01"),
+    ]);
+    params.extend(code.map(|code| ("ErrorCode".to_owned(), code.to_string())));
+    if matches!(status, "delivered" | "undelivered") {
+        params.push(("RawDlrDoneDate".to_owned(), moment::minute(crate::now())));
+    }
+    params
+}
+
+fn requests(token: &str, url: &str, message: &Message, post: Post) -> Vec<reqwest::Request> {
+    let params = params(message, post.state);
+    let token = if post.forged { "guessed" } else { token };
+    let headers = [
+        ("user-agent", "TwilioProxy/1.1"),
+        ("x-twilio-signature", &signature(token, url, &params)),
+    ];
+    receipts::form(url, &params, &headers).into_iter().collect()
 }
 
 #[cfg(test)]
 mod tests {
     use axum::{Router, http::Method};
 
-    use super::*;
     use crate::{
         twilio::{Twilio, records::api::Api},
         wire::Server,
@@ -62,20 +101,8 @@ mod tests {
                 &[("StatusCallback", &hook.url()), ("SmartEncoded", "true")],
             )
             .await;
-        let heard = async {
-            while hook
-                .exchanges()
-                .iter()
-                .filter(|exchange| exchange.status.is_some())
-                .count()
-                < 2
-            {
-                tokio::task::yield_now().await;
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(20), heard)
-            .await
-            .unwrap();
+        api.0.receipts().posted().await;
+        assert_eq!(hook.exchanges().len(), 2);
         for (exchange, status) in hook.exchanges().iter().zip(["sent", "delivered"]) {
             let params = form_urlencoded::parse(&exchange.request)
                 .into_owned()
