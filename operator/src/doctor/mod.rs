@@ -201,6 +201,7 @@ pub(crate) async fn examine(context: &Context) -> Result<Examination, Problem> {
         context.console.progress("Okta");
         okta::examine(context, &mut examination, &usable).await?;
     }
+    okta::telephony(context, &mut examination, &usable).await?;
     base::clock(context, &mut examination);
     examination.findings.sort_by_key(|finding| finding.severity);
     Ok(examination)
