@@ -12,22 +12,27 @@ pub(super) async fn examine(
     examination: &mut Examination,
     usable: &[&str],
 ) -> Result<(), Problem> {
-    if credentials(context, examination).await? && usable.contains(&"hook") {
-        examination
-            .compare(
-                context,
-                "okta.event_hook",
-                Target::Okta,
-                &Extras::default(),
-                "okta",
-            )
-            .await?;
+    if usable.contains(&"okta") {
+        if !credentials(context, examination).await? {
+            return Ok(());
+        }
+        if usable.contains(&"hook") {
+            examination
+                .compare(
+                    context,
+                    "okta.event_hook",
+                    Target::Okta,
+                    &Extras::default(),
+                    "okta",
+                )
+                .await?;
+        }
     }
-    Ok(())
+    telephony(context, examination, usable).await
 }
 
 /// Checks the telephony inline hook. A stack for Okta's codes need not have Okta's URL and keys.
-pub(super) async fn telephony(
+async fn telephony(
     context: &Context,
     examination: &mut Examination,
     usable: &[&str],

@@ -107,8 +107,9 @@ async fn another_active_hook_is_named_and_nothing_is_changed() {
 #[tokio::test]
 async fn a_stack_without_an_org_is_connected_with_one_s_own_token() {
     let scene = Scene::new().await;
-    scene.deploy("OktaUrl", "");
-    scene.deploy("OktaSecretName", "");
+    for name in ["OktaUrl", "OktaSecretName", "ProvisionNumbersUrl"] {
+        scene.deploy(name, "");
+    }
     let output = scene.succeed(&["connect"]).await;
     let words = "okta-telephony: left alone, the stack does not say how to reach the org; to connect it, set OKTA_URL and OKTA_API_TOKEN";
     assert!(output.out.contains(words), "{}", output.out);

@@ -210,6 +210,9 @@ async fn okta_has_its_answer_in_time_although_a_provider_hangs() {
             ("ON_UNKNOWN", Some(on_unknown)),
         ];
         let scene = hook(Sandbox::start().await, 1, &settings).await;
+        // Its connections are open now, as those of an instance after INIT.
+        ask(&scene, &request(&scene)).await;
+        scene.server("twilio").clear_exchanges();
         scene.faults("twilio").always(Some(Fault::Hang));
         scene.faults("vonage").always(vonage);
         let code = ask(&scene, &request(&scene)).await;
@@ -288,11 +291,11 @@ async fn fifty_copies_of_an_event_at_once_are_one_text_with_one_answer() {
     });
     let answers = at_once(asking).await;
     assert_eq!(answers.len(), 50);
-    assert_eq!(
-        answers[0]["commands"][0]["value"][0]["status"],
-        "SUCCESSFUL"
-    );
-    assert!(answers.iter().all(|answer| *answer == answers[0]));
+    let first = &answers[0];
+    assert_eq!(first["commands"][0]["value"][0]["status"], "SUCCESSFUL");
+    for answer in &answers {
+        assert_eq!(answer, first);
+    }
     assert_eq!(scene.texts(), [1, 0, 0, 0]);
 }
 
