@@ -19,17 +19,19 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 VERIFICATION = {"Auth0Url": "https://acme.eu.auth0.com", "MailSenders": "@acme.example", "RecipientDomain": "sms.acme.example", "TwilioNumber": "+15005550006"}
 GATEWAY = {"SmsRoutes": "*=twilio,vonage"}
+OKTA_CODES = GATEWAY | {"OktaHook": "on"}
 COMPANY_PHONE = {"OktaUrl": "https://acme.okta.com"}
 PROVISIONING = {"OktaUrl": "https://acme.okta.com", "AreaPrefixes": "415,628"}
 PHONE_MENU = {"Auth0Url": "https://acme.eu.auth0.com", "ApiAudience": "https://api.acme.example/"}
 OWN_API = PHONE_MENU | {"ApiUrl": "https://api.acme.example/v1"}
-ALL = VERIFICATION | GATEWAY | PROVISIONING | PHONE_MENU | {"AlarmEmail": "on-call@acme.example"}
+ALL = VERIFICATION | OKTA_CODES | PROVISIONING | PHONE_MENU | {"AlarmEmail": "on-call@acme.example"}
 
 # Name, parameters, integrations.
 STACKS = [
     ("verification alone", VERIFICATION, {"verification", "receipts"}),
     ("verification with tags", VERIFICATION | {"RecipientTags": "true"}, {"verification", "receipts"}),
     ("gateway alone", GATEWAY, {"gateway", "receipts"}),
+    ("gateway for Okta's codes", OKTA_CODES, {"gateway", "receipts"}),
     ("company phone alone", COMPANY_PHONE, {"company phone", "receipts"}),
     ("company phone with provisioning", PROVISIONING, {"company phone", "provisioning", "receipts"}),
     ("phone menu alone", PHONE_MENU, {"phone menu", "built-in API"}),
@@ -41,6 +43,7 @@ STACKS = [
 LACKING = [
     *(("verification alone", VERIFICATION, name) for name in VERIFICATION),
     ("gateway alone", GATEWAY, "SmsRoutes"),
+    ("gateway for Okta's codes", OKTA_CODES, "SmsRoutes"),
     ("company phone alone", COMPANY_PHONE, "OktaUrl"),
     ("company phone with provisioning", PROVISIONING, "OktaUrl"),
     *(("phone menu alone", PHONE_MENU, name) for name in PHONE_MENU),

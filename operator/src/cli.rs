@@ -65,7 +65,7 @@ pub(crate) enum Command {
 Check everything that can be checked from outside, and name what to do.
 
 The command reads secrets (their keys, and whether providers accept them), the table (TTL), webhooks and methods, Mailgun's routes and MX \
-records, Auth0's grants and attack protection, Okta's scopes and event hook, Twilio's geo permissions and registrations, and the clock. It \
+records, Auth0's grants and attack protection, Okta's scopes and hooks, Twilio's geo permissions and registrations, and the clock. It \
 changes nothing and sends nothing.")]
     #[command(after_help = "\
 Severities:
@@ -155,12 +155,15 @@ named `switchboard:...`, of --company-number and of --menu-number.
 mailgun  reads routes. It creates or updates the route for the proxy e-mail addresses, with stop(), before any route that would stop the mail.
 auth0    reads Actions and the phone provider. It creates or updates, builds and deploys the Action with its secrets, and makes it the phone \
 provider. With --legacy-gateway, or if the secret gateway has only a jwt_secret, it sets the gateway of a passwordless connection instead.
-okta     reads event hooks. It creates or updates the hook for provision-numbers and lets Okta verify it.")]
+okta     reads event hooks. It creates or updates the hook for provision-numbers and lets Okta verify it.
+okta-telephony reads inline hooks. It creates or updates the telephony hook for sms-gateway and activates it. From then on Okta's codes go \
+through the gateway.")]
 #[command(after_help = "\
 The command also requires credentials that the stack's secrets do not have:
   mailgun  MAILGUN_API_KEY, or it asks
   auth0    AUTH0_MANAGEMENT_TOKEN, or an application with the scopes that operator/README.md lists
   okta     OKTA_API_TOKEN of a super admin, or a service app with the event hook scopes and that role
+  okta-telephony OKTA_API_TOKEN of a super admin, or a service app with the inline hook scopes; OKTA_URL, if the stack has no OktaUrl
 
 Examples:
   operator --stack switchboard connect --dry-run

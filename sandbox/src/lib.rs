@@ -73,6 +73,11 @@ pub const COMPANY_NUMBER: &str = "+15005550010";
 pub const EMPLOYEE_MOBILE: &str = "+4520304050";
 /// The `Authorization` header of Okta's event hook.
 pub const HOOK_TOKEN: &str = "example-hook-bearer-token";
+/// The `Authorization` header of Okta's telephony inline hook.
+pub const OKTA_HOOK_TOKEN: &str = "example-okta-hook-bearer-token";
+/// The name of the secret that holds [`OKTA_HOOK_TOKEN`]. `OKTA_HOOK_SECRET` names it where a test
+/// or a recorded request is about this entrance.
+pub const OKTA_HOOK_SECRET: &str = "switchboard/okta-hook";
 /// The number of the phone menu. Its calls go to `ivr-validate`.
 pub const IVR_NUMBER: &str = "+15005550020";
 /// The token that another IVR sends to `/validate`.
@@ -258,6 +263,10 @@ impl Sandbox {
         }
         aws.set_secret("switchboard/okta", &json!({ "api_token": okta::API_TOKEN }));
         aws.set_secret("switchboard/hook", &json!({ "bearer_token": HOOK_TOKEN }));
+        aws.set_secret(
+            OKTA_HOOK_SECRET,
+            &json!({ "bearer_token": OKTA_HOOK_TOKEN }),
+        );
         aws.set_secret("switchboard/ivr", &json!({ "bearer_token": IVR_TOKEN }));
         aws.set_secret(
             "switchboard/studio",
@@ -430,6 +439,8 @@ impl Sandbox {
             "PUBLIC_URL" => Some(self.door(function).url()),
             // A test that is about receipts sets it to the function's door.
             "DELIVERY_URL" => Some(String::new()),
+            // Without it the function requires `GATEWAY_SECRET`, as most stacks do.
+            "OKTA_HOOK_SECRET" => Some(String::new()),
             "AWS_ENDPOINT_URL_DYNAMODB" => Some(self.aws.dynamodb().url()),
             "AWS_ENDPOINT_URL_KMS" => Some(self.aws.kms().url()),
             "AWS_ENDPOINT_URL_SECRETS_MANAGER" => Some(self.aws.secrets().url()),

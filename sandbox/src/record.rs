@@ -16,8 +16,8 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::{
-    COMPANY_NUMBER, EMPLOYEE_MOBILE, HOOK_TOKEN, IVR_NUMBER, IVR_TOKEN, Ports, STUDIO_TOKEN,
-    Sandbox,
+    COMPANY_NUMBER, EMPLOYEE_MOBILE, HOOK_TOKEN, IVR_NUMBER, IVR_TOKEN, OKTA_HOOK_SECRET,
+    OKTA_HOOK_TOKEN, Ports, STUDIO_TOKEN, Sandbox,
     auth0::{self, Auth0, LinkPage, Signer, TicketMail},
     template::{Function, root},
     twilio,
@@ -43,10 +43,12 @@ const TENANT: &str = "http://host.docker.internal:4712";
 /// Expiry of the recorded token: in a century.
 const TOKEN_END: u64 = AT + 3_153_600_000;
 
-/// Settings that keep recorded requests valid for a century. An empty value means not set.
-const SETTINGS: [(&str, &str); 3] = [
+/// Settings that keep recorded requests valid for a century, and that switch on what they ask for.
+/// An empty value means not set.
+const SETTINGS: [(&str, &str); 4] = [
     ("AUTH0_URL", TENANT),
     ("MAX_MAIL_AGE_SECONDS", "3153600000"),
+    ("OKTA_HOOK_SECRET", OKTA_HOOK_SECRET),
     ("PUBLIC_URL", ""),
 ];
 /// The variable of the functions that compare recorded links with the tenant. The others call the
@@ -245,6 +247,15 @@ pub async fn files() -> BTreeMap<&'static str, String> {
             &hired(&sandbox).to_string(),
         )
     };
+    let code = |token: &str, id: &str| {
+        event(
+            "/okta",
+            "application/json",
+            "Okta-Inline-Hooks/1.0",
+            &[("authorization", token)],
+            &code_of_okta(&sandbox, id).to_string(),
+        )
+    };
     let files = [
         ("send-verification-sms.json", mailgun(&verification)),
         ("send-verification-sms-password.json", mailgun(&password)),
@@ -267,6 +278,12 @@ pub async fn files() -> BTreeMap<&'static str, String> {
             auth0(auth0::GATEWAY_BEARER_TOKEN, &action),
         ),
         ("sms-gateway-forged.json", auth0(&unsigned(&token), &legacy)),
+        ("sms-gateway-okta.json", code(OKTA_HOOK_TOKEN, "reqR")),
+        (
+            "sms-gateway-okta-duplicate.json",
+            code(OKTA_HOOK_TOKEN, "reqS"),
+        ),
+        ("sms-gateway-okta-forged.json", code("guessed", "reqR")),
         ("call-forward.json", signed("/", &call)),
         ("call-forward-after.json", signed("/after", &after)),
         ("call-forward-status.json", signed("/status", &over)),
@@ -375,6 +392,17 @@ fn call_to(sandbox: &Sandbox, to: &str, number: u8) -> Vec<(String, String)> {
         r#"{"parentCallInfoToken":"0","identityHeaderTokens":[]}"#.clone_into(token);
     });
     params
+}
+
+/// Okta's request for a code, as Okta's own example has it. Only the code's end is in a century. A
+/// duplicate has the same `eventId`.
+fn code_of_okta(sandbox: &Sandbox, request: &str) -> Value {
+    let mut hook = sandbox.okta.code_request("+4512345678", "271828");
+    hook["eventId"] = "uS5871kJThSsU8qlA1LTcg".into();
+    hook["eventTime"] = "2026-11-20T12:00:00.000Z".into();
+    hook["data"]["context"]["request"]["id"] = request.into();
+    hook["data"]["messageProfile"]["otpExpires"] = "2126-11-20T12:05:00.000Z".into();
+    hook
 }
 
 /// Okta's event for a new employee.

@@ -25,10 +25,11 @@ pub type Setting<'a> = (&'a str, Option<&'a str>);
 pub type Params = Vec<(String, String)>;
 
 /// Texts that no function may write, beside the credentials of the providers.
-const NEVER_WRITTEN: [&str; 13] = [
+const NEVER_WRITTEN: [&str; 14] = [
     "ticket=",
     crate::HOOK_TOKEN,
     crate::IVR_TOKEN,
+    crate::OKTA_HOOK_TOKEN,
     crate::RECIPIENT_KEY,
     crate::STUDIO_TOKEN,
     auth0::CLIENT_SECRET,

@@ -239,10 +239,12 @@ fn function(id: &str, globals: &Value, properties: &Value) -> Result<Function, S
     })
 }
 
-/// The parameters that switch an integration on if they are not empty.
-const SWITCHES: [&str; 5] = [
+/// The parameters that switch something on: an integration if they are not empty, an entrance of
+/// the gateway if they are not `off`.
+const SWITCHES: [&str; 6] = [
     "MailSenders",
     "SmsRoutes",
+    "OktaHook",
     "OktaUrl",
     "AreaPrefixes",
     "ApiAudience",
@@ -285,7 +287,7 @@ impl Known<'_> {
         }
     }
 
-    /// Whether a node is a parameter that switches an integration on. A sandbox has them all.
+    /// Whether a node is a parameter that switches something on. A sandbox has it all.
     fn is_switch(node: &Yaml) -> bool {
         referred(node, "Ref").is_some_and(|parameter| SWITCHES.contains(&parameter))
     }

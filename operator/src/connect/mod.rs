@@ -6,6 +6,7 @@
 pub(crate) mod auth0;
 pub(crate) mod mailgun;
 pub(crate) mod okta;
+pub(crate) mod okta_telephony;
 pub(crate) mod twilio;
 
 use std::io::{self, Write};
@@ -24,7 +25,7 @@ use crate::stack::{RETRIES, Stack};
 
 /// A provider to connect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Target {
     /// Webhooks of numbers and messaging services
     Twilio,
@@ -34,9 +35,17 @@ pub(crate) enum Target {
     Auth0,
     /// The event hook for new employees
     Okta,
+    /// The telephony inline hook for one-time codes
+    OktaTelephony,
 }
 
-const ALL: [Target; 4] = [Target::Twilio, Target::Mailgun, Target::Auth0, Target::Okta];
+const ALL: [Target; 5] = [
+    Target::Twilio,
+    Target::Mailgun,
+    Target::Auth0,
+    Target::Okta,
+    Target::OktaTelephony,
+];
 
 /// The options that add to the stack's values.
 #[derive(Debug, Clone, Default)]
@@ -184,6 +193,7 @@ pub(crate) async fn plan(
         Target::Mailgun => mailgun::examine(context).await,
         Target::Auth0 => auth0::examine(context, extras).await,
         Target::Okta => okta::examine(context, extras).await,
+        Target::OktaTelephony => okta_telephony::examine(context, extras).await,
     }
 }
 
@@ -233,9 +243,12 @@ pub(crate) async fn connect(
             problems: Vec::new(),
             skipped: None,
         };
-        if let Some(why) =
-            auth0::lacks(context).filter(|_| *target == Target::Auth0 && targets.is_empty())
-        {
+        let lacks = match target {
+            Target::Auth0 => auth0::lacks(context),
+            Target::OktaTelephony => okta_telephony::lacks(context),
+            _ => None,
+        };
+        if let Some(why) = lacks.filter(|_| targets.is_empty()) {
             connected.skipped = Some(why);
             done.push(connected);
             continue;

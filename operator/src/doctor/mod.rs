@@ -197,10 +197,8 @@ pub(crate) async fn examine(context: &Context) -> Result<Examination, Problem> {
     mailgun::examine(context, &mut examination).await?;
     context.console.progress("Auth0");
     auth0::examine(context, &mut examination, &usable).await?;
-    if usable.contains(&"okta") {
-        context.console.progress("Okta");
-        okta::examine(context, &mut examination, &usable).await?;
-    }
+    context.console.progress("Okta");
+    okta::examine(context, &mut examination, &usable).await?;
     base::clock(context, &mut examination);
     examination.findings.sort_by_key(|finding| finding.severity);
     Ok(examination)

@@ -1,4 +1,4 @@
-//! Okta: the token, its scopes, and the event hook.
+//! Okta: the token, its scopes, the event hook, and the telephony inline hook.
 
 use super::Examination;
 use crate::calls::Refusal;
@@ -12,18 +12,48 @@ pub(super) async fn examine(
     examination: &mut Examination,
     usable: &[&str],
 ) -> Result<(), Problem> {
-    if credentials(context, examination).await? && usable.contains(&"hook") {
-        examination
-            .compare(
-                context,
-                "okta.event_hook",
-                Target::Okta,
-                &Extras::default(),
-                "okta",
-            )
-            .await?;
+    if usable.contains(&"okta") {
+        if !credentials(context, examination).await? {
+            return Ok(());
+        }
+        if usable.contains(&"hook") {
+            examination
+                .compare(
+                    context,
+                    "okta.event_hook",
+                    Target::Okta,
+                    &Extras::default(),
+                    "okta",
+                )
+                .await?;
+        }
     }
-    Ok(())
+    telephony(context, examination, usable).await
+}
+
+/// Checks the telephony inline hook. A stack for Okta's codes need not have Okta's URL and keys.
+async fn telephony(
+    context: &Context,
+    examination: &mut Examination,
+    usable: &[&str],
+) -> Result<(), Problem> {
+    const CHECK: &str = "okta.telephony_hook";
+    if !usable.contains(&"okta-hook") {
+        return Ok(());
+    }
+    let has_keys = context.own.okta_api_token.is_some() || usable.contains(&"okta");
+    if context.okta_url().is_err() || !has_keys {
+        examination.unchecked(
+            CHECK,
+            "Okta was not asked: there is no OKTA_URL or no OKTA_API_TOKEN",
+            "set OKTA_URL and OKTA_API_TOKEN, and run this again",
+        );
+        return Ok(());
+    }
+    let (target, extras) = (Target::OktaTelephony, Extras::default());
+    examination
+        .compare(context, CHECK, target, &extras, "okta-telephony")
+        .await
 }
 
 /// Checks the credentials. True if further checks at Okta are possible.

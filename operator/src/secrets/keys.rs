@@ -35,6 +35,7 @@ pub(crate) static SECRETS: LazyLock<Vec<Spec>> = LazyLock::new(|| {
         ("recipient", RECIPIENT),
         ("auth0", auth0::Credentials::LAYOUT),
         ("gateway", GATEWAY),
+        ("okta-hook", Token::LAYOUT),
         ("okta", okta::Credentials::LAYOUT),
         ("hook", Token::LAYOUT),
         ("ivr", Token::LAYOUT),

@@ -153,7 +153,9 @@ pub(crate) fn is_needed(stack: &Stack, secret: &str) -> bool {
                 || stack.get("IvrVoiceUrl").is_some()
                 || stack.get("ApiCallUrl").is_some()
         }
-        "gateway" => stack.get("SmsGatewayUrl").is_some(),
+        // A gateway for Okta's codes may do without Auth0's.
+        "gateway" => stack.get("SmsGatewayUrl").is_some() && stack.get("OktaHookUrl").is_none(),
+        "okta-hook" => stack.get("OktaHookUrl").is_some(),
         "hook" | "ivr" | "studio" => false,
         "twilio" => stack.is_called_by_twilio(),
         SENDS => {

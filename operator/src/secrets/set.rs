@@ -275,7 +275,8 @@ fn collect(
     match given {
         Given::Environment(lookup) => {
             for key in spec.layout.keys {
-                let name = format!("{}_{}", spec.dialogue(), key.name).to_ascii_uppercase();
+                let name = format!("{}_{}", spec.dialogue(), key.name);
+                let name = name.replace('-', "_").to_ascii_uppercase();
                 if let Some(value) = lookup(&name).filter(|value| !value.trim().is_empty()) {
                     take(key, value)?;
                 }

@@ -88,7 +88,7 @@ async fn the_second_run_changes_nothing_and_says_so() {
     let second = scene.succeed(&["connect"]).await;
     assert_eq!(
         second.out,
-        "twilio: nothing to change\nmailgun: nothing to change\nauth0: nothing to change\nokta: nothing to change\n"
+        "twilio: nothing to change\nmailgun: nothing to change\nauth0: nothing to change\nokta: nothing to change\nokta-telephony: nothing to change\n"
     );
     let writes = servers.iter().flat_map(|server| server.exchanges());
     let writes: Vec<String> = writes
@@ -112,6 +112,7 @@ async fn a_dry_run_says_the_same_and_changes_nothing() {
         sandbox.mailgun.routes().is_empty()
             && sandbox.auth0.actions().is_empty()
             && sandbox.okta.event_hooks().is_empty()
+            && sandbox.okta.inline_hooks().is_empty()
     );
     assert_eq!(field(&sandbox.twilio, NUMBER, "SmsMethod"), "GET");
     let done = scene.succeed(&["--json", "connect"]).await.json();
@@ -551,7 +552,8 @@ async fn what_nobody_has_set_up_is_left_alone_unless_it_is_named() {
         .sandbox
         .aws
         .set_secret("switchboard/gateway", &json!({}));
-    let output = scene.run(&["connect"]).await;
+    scene.succeed(&["connect"]).await;
+    let output = scene.run(&["connect", "auth0"]).await;
     assert!(
         output.code == 1
             && output

@@ -60,6 +60,7 @@ async fn a_healthy_stack_is_fine() {
         "mailgun.mx",
         "auth0.brute_force",
         "okta.event_hook",
+        "okta.telephony_hook",
         "clock",
     ] {
         assert!(output.out.contains(check), "{check}: {}", output.out);

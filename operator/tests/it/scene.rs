@@ -8,8 +8,8 @@ use axum::routing::get;
 use sandbox::cloudformation::STACK_NAME;
 use sandbox::wire::Server;
 use sandbox::{
-    HOOK_TOKEN, IVR_TOKEN, RECIPIENT_KEY, STUDIO_TOKEN, Sandbox, auth0, clickatell, mailgun, okta,
-    plivo, twilio, vonage,
+    HOOK_TOKEN, IVR_TOKEN, OKTA_HOOK_TOKEN, RECIPIENT_KEY, STUDIO_TOKEN, Sandbox, auth0,
+    clickatell, mailgun, okta, plivo, twilio, vonage,
 };
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
@@ -21,7 +21,7 @@ pub(crate) const SCOPES: &str = "read:users update:users read:connections read:c
     update:actions read:clients read:client_grants read:resource_servers read:attack_protection";
 
 /// These are never printed.
-const SECRETS: [&str; 16] = [
+const SECRETS: [&str; 17] = [
     twilio::AUTH_TOKEN,
     twilio::API_KEY_SECRET,
     mailgun::SIGNING_KEY,
@@ -32,6 +32,7 @@ const SECRETS: [&str; 16] = [
     auth0::LOGIN_CLIENT_SECRET,
     okta::API_TOKEN,
     HOOK_TOKEN,
+    OKTA_HOOK_TOKEN,
     IVR_TOKEN,
     STUDIO_TOKEN,
     RECIPIENT_KEY,

@@ -20,8 +20,8 @@ use crate::{
 };
 
 /// The scope of the administrator who owns the API token.
-const ADMINISTRATOR: &str =
-    "okta.users.read okta.users.manage okta.eventHooks.read okta.eventHooks.manage";
+const ADMINISTRATOR: &str = "okta.users.read okta.users.manage okta.eventHooks.read okta.eventHooks.manage \
+    okta.inlineHooks.read okta.inlineHooks.manage";
 
 /// Calls a minute without [`Okta::limit`].
 const USUAL_LIMIT: u64 = 600;
@@ -97,15 +97,17 @@ pub(super) async fn authorize(
     {
         complaints.add_for_ours("Okta: Accept, Content-Type or User-Agent");
     }
-    let needed = match (
-        request.uri().path().starts_with("/api/v1/eventHooks"),
-        request.method() == Method::GET,
-    ) {
-        (true, true) => "okta.eventHooks.read",
-        (true, false) => "okta.eventHooks.manage",
-        (false, true) => "okta.users.read",
-        (false, false) => "okta.users.manage",
+    let path = request.uri().path();
+    let resource = ["eventHooks", "inlineHooks"]
+        .into_iter()
+        .find(|resource| path.starts_with(&format!("/api/v1/{resource}")))
+        .unwrap_or("users");
+    let right = if request.method() == Method::GET {
+        "read"
+    } else {
+        "manage"
     };
+    let needed = format!("okta.{resource}.{right}");
     let now = crate::now().as_secs();
     let (limits, refusal) = {
         let mut state = lock(&state);

@@ -17,7 +17,7 @@ use axum::{
 use super::{
     access,
     answers::error,
-    event_hooks, list,
+    event_hooks, inline_hooks, list,
     state::{Okta, Shared, State},
     token, users,
 };
@@ -49,6 +49,7 @@ fn router(state: &Shared) -> Router {
         .route("/api/v1/users", get(list::users).post(users::make))
         .route("/api/v1/users/{id}", get(users::read).post(users::update))
         .merge(event_hooks::routes())
+        .merge(inline_hooks::routes())
         .layer(middleware::from_fn_with_state(
             Arc::clone(state),
             access::authorize,

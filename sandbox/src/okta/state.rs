@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use super::{
     answers::THEN,
     event_hook::EventHook,
+    inline_hook::InlineHook,
     user::{Update, User},
 };
 use crate::{random, wire::Server};
@@ -55,6 +56,9 @@ pub(super) struct State {
     pub(super) limit: Option<Limit>,
     pub(super) updates: Vec<Update>,
     pub(super) event_hooks: Vec<EventHook>,
+    pub(super) inline_hooks: Vec<InlineHook>,
+    /// The codes that Okta's own provider sent: number and text.
+    pub(super) own_texts: Vec<(String, String)>,
 }
 
 impl State {
@@ -77,6 +81,8 @@ impl State {
             limit: None,
             updates: vec![],
             event_hooks: vec![],
+            inline_hooks: vec![],
+            own_texts: vec![],
         }
     }
 }

@@ -288,6 +288,30 @@ async fn each_request_of_auth0_is_answered_as_its_name_says() {
 }
 
 #[tokio::test]
+async fn each_request_of_okta_for_a_code_is_answered_as_its_name_says() {
+    let sandbox = Sandbox::start().await;
+    let gateway = run(&sandbox, GATEWAY).await;
+    let forged = invoke(&sandbox, &gateway, "sms-gateway-okta-forged.json").await;
+    assert_eq!(forged, (401, String::new()));
+    assert_eq!(sandbox.aws.items().await, [] as [Value; 0]);
+    let first = invoke(&sandbox, &gateway, "sms-gateway-okta.json").await;
+    let message = sandbox.vonage.messages().pop().unwrap();
+    assert_eq!(
+        (message.to.as_str(), message.text.as_str()),
+        ("+4512345678", "Your code is 271828")
+    );
+    let answer: Value = serde_json::from_str(&first.1).unwrap();
+    let value = &answer["commands"][0]["value"][0];
+    assert_eq!(
+        (&value["status"], &value["transactionId"]),
+        (&"SUCCESSFUL".into(), &message.id.as_str().into())
+    );
+    let again = invoke(&sandbox, &gateway, "sms-gateway-okta-duplicate.json").await;
+    assert_eq!(again, first);
+    assert_eq!(sandbox.vonage.messages().len(), 1, "once");
+}
+
+#[tokio::test]
 async fn each_call_and_text_of_an_employee_is_answered_as_its_name_says() {
     let sandbox = Sandbox::start().await;
     sandbox.okta.hire("Ann", EMPLOYEE_MOBILE, COMPANY_NUMBER);

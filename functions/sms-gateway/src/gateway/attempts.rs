@@ -14,7 +14,9 @@ use super::{Gateway, in_time};
 
 /// With less time than this our own timeout could cut off an accepted request, and its outcome
 /// would be unknown.
-const SHORTEST_ATTEMPT: Duration = Duration::from_secs(1);
+const SHORTEST_ATTEMPT: Duration = Duration::from_millis(900);
+/// The claim before the attempts usually takes less.
+const CLAIM_TIME: Duration = Duration::from_millis(200);
 /// How inaccurate a timer may be.
 const TICK: Duration = Duration::from_millis(50);
 
@@ -134,7 +136,8 @@ async fn ask(
 /// The time limit of an attempt for a caller who waits for this `time` in all. A provider that
 /// hangs leaves time for the next one.
 pub(super) fn patience(time: Duration) -> Duration {
-    PATIENCE.min(time / 2).max(SHORTEST_ATTEMPT)
+    let half = time.saturating_sub(CLAIM_TIME) / 2;
+    half.clamp(SHORTEST_ATTEMPT, PATIENCE)
 }
 
 impl Gateway {
@@ -240,12 +243,7 @@ mod tests {
 
     #[test]
     fn a_short_wait_has_time_for_two_attempts() {
-        for (waits, each) in [
-            (25_000, 8_000),
-            (17_000, 8_000),
-            (2_200, 1_100),
-            (500, 1_000),
-        ] {
+        for (waits, each) in [(25_000, 8_000), (17_000, 8_000), (2_200, 1_000), (500, 900)] {
             let [waits, each] = [waits, each].map(Duration::from_millis);
             assert_eq!(patience(waits), each, "{waits:?}");
         }

@@ -82,7 +82,8 @@ pub(super) fn parse(body: &[u8], life: Duration, now: SystemTime) -> Result<Aske
     let profile = data.message_profile;
     let to = match profile.phone_number {
         // A number has lost its plus.
-        Some(Value::Number(digits)) => number(&format!("+{digits}")),
+        Some(Value::Number(digits)) if digits.is_u64() => number(&format!("+{digits}")),
+        Some(Value::Number(_)) => None,
         Some(Value::String(written)) => number(&written),
         _ => return Err(malformed),
     };
@@ -289,7 +290,7 @@ mod tests {
         for kind in ["com.okta.user.telephony.x", "mfa-verification", ""] {
             assert_eq!(good(&[("requestType", json!(kind))]).kind, None, "{kind}");
         }
-        for locale in ["da DK", "+4512345678", "x\n", &"x".repeat(36)] {
+        for locale in ["da DK", "+4512345678", "da\nDK", &"x".repeat(36)] {
             let asked = good(&[("locale", json!(locale))]);
             assert_eq!(asked.locale, None, "{locale}");
         }

@@ -10,6 +10,7 @@ mod faults;
 mod health;
 mod life;
 mod limits;
+mod okta;
 mod outages;
 mod roads;
 mod scene;

@@ -1,0 +1,443 @@
+//! Okta's telephony inline hook: what Okta is told of each outcome, what it then does, and when.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sandbox::okta::{Code, CodeDelivery};
+use sandbox::scene::at_once;
+use sandbox::wire::Fault;
+use sandbox::{OKTA_HOOK_SECRET, OKTA_HOOK_TOKEN, Sandbox};
+use serde_json::{Value, json};
+
+use crate::scene::{Override, PHONE, Scene, TEXT, says, status, token};
+
+const CODE: &str = "27182818";
+/// The setting that switches the entrance on.
+const ON: Override<'static> = ("OKTA_HOOK_SECRET", Some(OKTA_HOOK_SECRET));
+/// Okta's own provider sends the code.
+const BY_OKTA: &str = "FAILED";
+
+/// The gateway as Okta's hook.
+async fn hook(sandbox: Sandbox, instances: usize, settings: &[Override<'_>]) -> Scene {
+    let scene = Scene::on(sandbox, instances, &[&[ON], settings].concat()).await;
+    let url = format!("{}okta", scene.lambda.url());
+    let okta = &scene.sandbox.okta;
+    okta.add_inline_hook("Codes", &url, OKTA_HOOK_TOKEN);
+    scene.mark(CODE);
+    scene.mark(PHONE);
+    scene
+}
+
+async fn through(route: &str) -> Scene {
+    let route = format!("*={route}");
+    hook(Sandbox::start().await, 1, &[("SMS_ROUTES", Some(&route))]).await
+}
+
+/// A new request for the code.
+fn request(scene: &Scene) -> Value {
+    scene.sandbox.okta.code_request(PHONE, CODE)
+}
+
+/// Okta asks for the code. The answer repeats neither number nor code.
+async fn ask(scene: &Scene, request: &Value) -> Code {
+    let code = scene.sandbox.okta.send_code(request).await;
+    scene.assert_unmarked(&code.body.to_string());
+    code
+}
+
+/// The single element of the single command.
+fn value(code: &Code) -> &Value {
+    let command = &code.body["commands"][0];
+    assert_eq!(code.body["commands"].as_array().unwrap().len(), 1);
+    assert_eq!(command["type"], "com.okta.telephony.action");
+    assert_eq!(command["value"].as_array().unwrap().len(), 1);
+    &command["value"][0]
+}
+
+/// What Okta is told if it is to send the code.
+fn refused(metadata: &str) -> Value {
+    json!({ "status": BY_OKTA, "transactionMetadata": metadata })
+}
+
+/// With this member of the message's profile.
+fn with(scene: &Scene, name: &str, value: Value) -> Value {
+    let mut request = request(scene);
+    request["data"]["messageProfile"][name] = value;
+    request
+}
+
+#[tokio::test]
+async fn an_accepted_code_is_successful() {
+    let scene = through("twilio").await;
+    let code = ask(&scene, &request(&scene)).await;
+    let sent = scene.sandbox.twilio.messages().pop().unwrap();
+    let expected = json!({
+        "status": "SUCCESSFUL", "provider": "TWILIO", "transactionId": sent.sid, "transactionMetadata": "segments=1",
+    });
+    assert_eq!((code.status, value(&code)), (200, &expected));
+    assert_eq!(code.delivery, CodeDelivery::Successful);
+    assert_eq!((&*sent.to, &*sent.body), (PHONE, "Your code is 27182818"));
+    assert_eq!(
+        sent.validity.unwrap().as_secs() / 10,
+        29,
+        "Okta's 5 minutes"
+    );
+    let line = scene.logged("sent").await;
+    assert_eq!(
+        (&line["kind"], &line["locale"]),
+        (&json!("mfa-verification"), &json!("EN-US"))
+    );
+    assert_eq!(scene.counted("rate#code-ip#").await, [1]);
+    assert!(scene.sandbox.okta.own_texts().is_empty());
+}
+
+/// Twilio and Vonage are the route. What a provider does, what Okta is told, whether Okta sends.
+#[tokio::test]
+async fn each_outcome_has_its_answer() {
+    let twilio_says = |code: u32| says(400, json!({ "code": code }).to_string());
+    let vonage_says = |status: u16| says(status, String::new());
+    let unknown = json!({ "status": "PENDING", "transactionMetadata": "outcome_unknown" });
+    for (twilio, vonage, expected, outcome) in [
+        (
+            twilio_says(21_606),
+            vonage_says(429),
+            refused("all_refused"),
+            "all_refused",
+        ),
+        (
+            status(503),
+            status(503),
+            refused("all_refused"),
+            "all_refused",
+        ),
+        (
+            twilio_says(21_614),
+            status(503),
+            refused("recipient_refused"),
+            "recipient_refused",
+        ),
+        (status(500), status(503), unknown.clone(), "outcome_unknown"),
+        (
+            Fault::ResetBefore,
+            status(503),
+            unknown.clone(),
+            "outcome_unknown",
+        ),
+        (Fault::ResetAfter, status(503), unknown, "outcome_unknown"),
+    ] {
+        let scene = through("twilio,vonage").await;
+        scene.faults("twilio").always(Some(twilio));
+        scene.faults("vonage").always(Some(vonage));
+        let code = ask(&scene, &request(&scene)).await;
+        assert_eq!((code.status, value(&code)), (200, &expected));
+        let own = scene.sandbox.okta.own_texts().len();
+        assert_eq!(own, usize::from(expected["status"] == BY_OKTA), "{outcome}");
+        let line = scene.logged(outcome).await;
+        let is_error = line["level"] == "ERROR";
+        assert_eq!(is_error, outcome != "recipient_refused", "{line}");
+    }
+}
+
+#[tokio::test]
+async fn all_providers_down_is_failed() {
+    let scene = through("twilio,vonage").await;
+    for provider in ["twilio", "vonage"] {
+        scene.faults(provider).refuse(true);
+    }
+    let code = ask(&scene, &request(&scene)).await;
+    assert_eq!(value(&code), &refused("all_refused"));
+    assert_eq!(scene.sandbox.okta.own_texts().len(), 1);
+}
+
+#[tokio::test]
+async fn what_the_settings_forbid_is_failed() {
+    for (setting, phone, codes, outcome) in [
+        (
+            ("SMS_PER_NUMBER_PER_HOUR", Some("1")),
+            PHONE,
+            2,
+            "rate_limited",
+        ),
+        (("SMS_PER_IP_PER_HOUR", Some("1")), PHONE, 2, "rate_limited"),
+        (
+            ("ALLOWED_COUNTRIES", Some("SE")),
+            PHONE,
+            1,
+            "country_not_allowed",
+        ),
+        (("SMS_ROUTES", Some("+1=twilio")), PHONE, 1, "no_route"),
+    ] {
+        let scene = hook(Sandbox::start().await, 1, &[setting]).await;
+        let okta = &scene.sandbox.okta;
+        let mut last = None;
+        for _ in 0..codes {
+            last = Some(ask(&scene, &okta.code_request(phone, CODE)).await);
+        }
+        let last = last.unwrap();
+        assert_eq!((last.status, value(&last)), (200, &refused(outcome)));
+        assert_eq!(okta.own_texts().len(), 1, "{outcome}");
+        assert_eq!(scene.logged(outcome).await["Refused"], 1);
+        assert_eq!(scene.texts().iter().sum::<usize>(), codes - 1, "{outcome}");
+    }
+}
+
+#[tokio::test]
+async fn an_expired_code_and_a_call_are_left_to_okta() {
+    let scene = through("twilio").await;
+    for (name, wish, outcome) in [
+        ("otpExpires", "2026-01-01T00:00:00.000Z", "code_expired"),
+        ("deliveryChannel", "VOICE CALL", "voice_not_supported"),
+    ] {
+        let code = ask(&scene, &with(&scene, name, json!(wish))).await;
+        assert_eq!((code.status, value(&code)), (200, &refused(outcome)));
+        assert_eq!(scene.logged(outcome).await["Refused"], 1);
+    }
+    scene.untouched();
+    assert_eq!(scene.sandbox.okta.own_texts().len(), 2);
+}
+
+/// The second provider, and the closing write, still fit into Okta's three seconds.
+#[tokio::test]
+async fn okta_has_its_answer_in_time_although_a_provider_hangs() {
+    let in_time = Duration::from_millis(2_700);
+    for (on_unknown, vonage, status, asked) in [
+        ("stop", None, "PENDING", [1, 0]),
+        ("failover", None, "SUCCESSFUL", [1, 1]),
+        ("failover", Some(Fault::Hang), "PENDING", [1, 1]),
+    ] {
+        let settings = [
+            ("SMS_ROUTES", Some("*=twilio,vonage")),
+            ("ON_UNKNOWN", Some(on_unknown)),
+        ];
+        let scene = hook(Sandbox::start().await, 1, &settings).await;
+        // Its connections are open now, as those of an instance after INIT.
+        ask(&scene, &request(&scene)).await;
+        scene.server("twilio").clear_exchanges();
+        scene.faults("twilio").always(Some(Fault::Hang));
+        scene.faults("vonage").always(vonage);
+        let code = ask(&scene, &request(&scene)).await;
+        assert_eq!(value(&code)["status"], status, "{on_unknown}");
+        assert!(code.took < in_time, "{:?}", code.took);
+        let [twilio, _, _, vonage] = scene.asked();
+        assert_eq!([twilio, vonage], asked, "{on_unknown}");
+        assert!(scene.sandbox.okta.own_texts().is_empty());
+    }
+}
+
+/// For a caller who waits for seconds only, a provider that hangs is out of order, not slow.
+#[tokio::test]
+async fn a_provider_that_hangs_is_tried_last_after_three_codes_of_okta() {
+    let scene = through("twilio,vonage").await;
+    scene.faults("twilio").always(Some(Fault::Hang));
+    for _ in 0..3 {
+        let code = ask(&scene, &request(&scene)).await;
+        assert_eq!(value(&code)["status"], "PENDING");
+    }
+    let code = ask(&scene, &request(&scene)).await;
+    assert_eq!(value(&code)["provider"], "VONAGE", "{:?}", code.body);
+    assert!(code.took < Duration::from_secs(1), "{:?}", code.took);
+}
+
+#[tokio::test]
+async fn without_the_table_nothing_is_sent_and_okta_sends_in_time() {
+    let scene = through("twilio,vonage").await;
+    for fault in [status(500), Fault::Hang] {
+        scene.dynamodb().always(Some(fault.clone()));
+        let code = ask(&scene, &request(&scene)).await;
+        assert_eq!((code.status, &code.body), (503, &Value::Null), "{fault:?}");
+        assert!(code.took < Duration::from_millis(2_900), "{:?}", code.took);
+        scene.logged("table_unavailable").await;
+    }
+    assert_eq!(scene.asked(), [0; 4]);
+    assert_eq!(scene.sandbox.okta.own_texts().len(), 2);
+}
+
+#[tokio::test]
+async fn without_the_secret_nothing_is_sent_and_okta_sends_in_time() {
+    for (fault, outcome) in [
+        (status(500), "secret_unavailable"),
+        (Fault::Hang, "too_slow"),
+    ] {
+        let sandbox = Sandbox::start().await;
+        sandbox.aws.secrets().faults().always(Some(fault));
+        let scene = hook(sandbox, 1, &[("SMS_ROUTES", Some("*=twilio"))]).await;
+        let code = ask(&scene, &request(&scene)).await;
+        assert_eq!((code.status, &code.body), (503, &Value::Null), "{outcome}");
+        assert!(code.took < Duration::from_millis(2_900), "{:?}", code.took);
+        scene.logged(outcome).await;
+        scene.untouched();
+        assert_eq!(scene.sandbox.okta.own_texts().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn without_the_secrets_of_all_providers_okta_sends() {
+    let sandbox = Sandbox::start().await;
+    sandbox.aws.remove_secret("switchboard/twilio-send");
+    let scene = hook(sandbox, 1, &[("SMS_ROUTES", Some("*=twilio"))]).await;
+    let code = ask(&scene, &request(&scene)).await;
+    assert_eq!((code.status, &code.body), (503, &Value::Null));
+    assert_eq!(scene.sandbox.okta.own_texts().len(), 1);
+}
+
+#[tokio::test]
+async fn fifty_copies_of_an_event_at_once_are_one_text_with_one_answer() {
+    let settings = [("SMS_ROUTES", Some("*=twilio"))];
+    let scene = Arc::new(hook(Sandbox::start().await, 8, &settings).await);
+    let same = request(&scene);
+    let asking = (0..50).map(|_| {
+        let (scene, same) = (Arc::clone(&scene), same.clone());
+        async move { ask(&scene, &same).await.body }
+    });
+    let answers = at_once(asking).await;
+    assert_eq!(answers.len(), 50);
+    let first = &answers[0];
+    assert_eq!(first["commands"][0]["value"][0]["status"], "SUCCESSFUL");
+    for answer in &answers {
+        assert_eq!(answer, first);
+    }
+    assert_eq!(scene.texts(), [1, 0, 0, 0]);
+}
+
+#[tokio::test]
+async fn a_late_copy_gets_the_first_answer_and_another_event_another_text() {
+    let scene = through("twilio").await;
+    let first = request(&scene);
+    let answer = ask(&scene, &first).await.body;
+    assert_eq!(ask(&scene, &first).await.body, answer);
+    scene.logged("duplicate").await;
+    assert_eq!(scene.texts(), [1, 0, 0, 0]);
+    // The same code to the same number.
+    assert_ne!(ask(&scene, &request(&scene)).await.body, answer);
+    assert_eq!(scene.texts(), [2, 0, 0, 0]);
+}
+
+#[tokio::test]
+async fn okta_s_code_is_not_sent_a_second_time_after_an_unknown_outcome() {
+    let scene = through("twilio").await;
+    scene.faults("twilio").next(status(500));
+    let first = request(&scene);
+    for _ in 0..2 {
+        let code = ask(&scene, &first).await;
+        assert_eq!(value(&code)["status"], "PENDING");
+    }
+    assert_eq!(scene.asked(), [1, 0, 0, 0]);
+}
+
+/// A bare header, as Okta registers it, or Bearer.
+#[tokio::test]
+async fn only_the_hook_s_own_token_is_accepted() {
+    let scene = through("twilio").await;
+    let bearer = |token: &str| format!("Bearer {token}");
+    let json = ("content-type", "application/json");
+    for (credential, expected) in [
+        (Some(OKTA_HOOK_TOKEN.to_owned()), 200),
+        (Some(bearer(OKTA_HOOK_TOKEN)), 200),
+        (None, 401),
+        (Some(String::new()), 401),
+        (Some("Bearer".to_owned()), 401),
+        (Some(OKTA_HOOK_TOKEN[1..].to_owned()), 401),
+        (Some(format!("{OKTA_HOOK_TOKEN}x")), 401),
+        (Some(format!("Basic {OKTA_HOOK_TOKEN}")), 401),
+        // Of the entrance for Auth0.
+        (Some(bearer(crate::scene::BEARER)), 401),
+        (Some(bearer(&token(&json!({})))), 401),
+    ] {
+        let before = scene.texts();
+        let header = credential.as_deref().map(|value| ("authorization", value));
+        let headers: Vec<_> = header.into_iter().chain([json]).collect();
+        let body = request(&scene).to_string();
+        let answer = scene.request("POST", "okta", &headers, body).await;
+        assert_eq!(answer.status, expected, "{credential:?}");
+        if expected == 401 {
+            assert_eq!((answer.body, scene.texts()), (Value::Null, before));
+        }
+    }
+    // And Okta's token opens no other entrance.
+    let body = json!({ "recipient": PHONE, "body": TEXT });
+    let other = scene.post_as(Some(&bearer(OKTA_HOOK_TOKEN)), &body).await;
+    assert_eq!(other.status, 401);
+}
+
+#[tokio::test]
+async fn hostile_bodies_are_refused_and_nothing_is_written() {
+    let scene = through("twilio").await;
+    let deep = "[".repeat(100_000);
+    let profile = |name: &str, value: Value| with(&scene, name, value).to_string();
+    let json = ("content-type", "application/json");
+    let good = [("authorization", OKTA_HOOK_TOKEN), json];
+    for (body, status) in [
+        (String::new(), 400),
+        ("null".to_owned(), 400),
+        ("[]".to_owned(), 400),
+        ("{}".to_owned(), 400),
+        ("{\"data\":{\"messageProfile\":{}}}".to_owned(), 400),
+        (format!("{{\"data\":{deep}"), 400),
+        ("{\"data\":\"\\ud800\"}".to_owned(), 400),
+        (" ".repeat(256 * 1024 + 1), 413),
+        (profile("phoneNumber", json!("20304050")), 400),
+        (profile("phoneNumber", json!(20_304_050)), 400),
+        (profile("phoneNumber", json!("+45 20304050\n")), 400),
+        (
+            profile("phoneNumber", json!("+4520304050,+4520304051")),
+            400,
+        ),
+        (profile("otpCode", Value::Null), 400),
+        (profile("otpCode", json!("27182818\u{0}")), 400),
+        (profile("otpCode", json!("x".repeat(1_000))), 400),
+        (profile("otpCode", json!({ "a": 1 })), 400),
+    ] {
+        let answer = scene.request("POST", "okta", &good, body.clone()).await;
+        let start: String = body.chars().take(60).collect();
+        assert_eq!(
+            (answer.status, answer.body),
+            (status, Value::Null),
+            "{start}"
+        );
+    }
+    for (method, headers, status) in [
+        ("GET", &good[..], 405),
+        ("POST", &good[..1], 415),
+        ("PUT", &good[..], 405),
+    ] {
+        let answer = scene.request(method, "okta", headers, String::new()).await;
+        assert_eq!(answer.status, status, "{method}");
+    }
+    scene.untouched();
+    assert_eq!(ask(&scene, &request(&scene)).await.status, 200);
+    assert!(scene.lambda.exits().is_empty());
+}
+
+#[tokio::test]
+async fn an_entrance_without_its_secret_is_404() {
+    let post = |scene: Arc<Scene>, path: &'static str| async move {
+        let json = [("content-type", "application/json")];
+        let answer = scene.request("POST", path, &json, "{}".to_owned());
+        answer.await.status
+    };
+    for (settings, statuses) in [
+        (vec![], [401, 404]),
+        (vec![ON], [401, 401]),
+        (vec![ON, ("GATEWAY_SECRET", None)], [404, 401]),
+    ] {
+        let scene = Arc::new(Scene::with(&settings).await);
+        let root = post(Arc::clone(&scene), "").await;
+        let okta = post(Arc::clone(&scene), "okta").await;
+        assert_eq!([root, okta], statuses, "{settings:?}");
+    }
+}
+
+/// Okta's example has numbers where its schema has texts.
+#[tokio::test]
+async fn numbers_that_lost_their_plus_are_sent_to() {
+    let scene = through("twilio").await;
+    let mut request = with(&scene, "phoneNumber", json!(4_520_304_050_u64));
+    request["data"]["messageProfile"]["otpCode"] = json!(27_182_818);
+    request["data"]["messageProfile"]["msgTemplate"] = json!("Hello");
+    assert_eq!(
+        ask(&scene, &request).await.delivery,
+        CodeDelivery::Successful
+    );
+    let sent = scene.sandbox.twilio.messages().pop().unwrap();
+    assert_eq!((&*sent.to, &*sent.body), (PHONE, "Your code is 27182818"));
+}
