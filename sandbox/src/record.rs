@@ -15,8 +15,9 @@ use serde_json::{Value, json};
 
 use crate::{
     COMPANY_NUMBER, EMPLOYEE_MOBILE, HOOK_TOKEN, IVR_NUMBER, IVR_TOKEN, Ports, STUDIO_TOKEN,
-    Sandbox,
+    GENERIC_SECRET, GENERIC_TOKEN, Sandbox, WEBHOOK_SECRET,
     auth0::{self, Auth0, LinkPage, Signer, TicketMail},
+    supabase::{self, Supabase},
     template::{Function, root},
     twilio,
 };
@@ -41,11 +42,15 @@ const TENANT: &str = "http://host.docker.internal:4712";
 /// Expiry of the recorded token: in a century.
 const TOKEN_END: u64 = AT + 3_153_600_000;
 
-/// Settings that keep recorded requests valid for a century. An empty value means not set.
-const SETTINGS: [(&str, &str); 3] = [
+/// Settings that keep recorded requests valid for a century, and that switch on what they ask for.
+/// An empty value means not set.
+const SETTINGS: [(&str, &str); 6] = [
     ("AUTH0_URL", TENANT),
+    ("GENERIC_SECRET", GENERIC_SECRET),
     ("MAX_MAIL_AGE_SECONDS", "3153600000"),
+    ("MAX_WEBHOOK_AGE_SECONDS", "3153600000"),
     ("PUBLIC_URL", ""),
+    ("WEBHOOK_SECRET", WEBHOOK_SECRET),
 ];
 /// The variable of the functions that compare recorded links with the tenant. The others call the
 /// tenant, and they run here, not in a container.
@@ -174,6 +179,35 @@ pub async fn files() -> BTreeMap<&'static str, String> {
             &body.to_string(),
         )
     };
+    let hook = asked_by_supabase();
+    let supabase = |signed: &str| {
+        let id = "00000000-0000-4000-8000-000000000004";
+        let headers = Supabase::new(&[supabase::SECRET]).headers(id, AT, signed);
+        let headers: Vec<_> = headers
+            .iter()
+            .filter(|(name, _)| name.starts_with("webhook-"))
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
+        event(
+            "/hooks/send-sms",
+            "application/json",
+            "Go-http-client/2.0",
+            &headers,
+            &hook,
+        )
+    };
+    let mut posted =
+        json!({ "to": PHONE, "type": "SignIn", "payload": { "code": "314159" }, "ip": "203.0.113.7" });
+    posted.sort_all_objects();
+    let generic = |token: &str| {
+        event(
+            "/generic",
+            "application/json",
+            "got (https://github.com/sindresorhus/got)",
+            &[("authorization", token)],
+            &posted.to_string(),
+        )
+    };
     let (call, mut after) = (call(&sandbox), call(&sandbox));
     set(&mut after, "CallStatus", |status| {
         "in-progress".clone_into(status);
@@ -269,6 +303,13 @@ pub async fn files() -> BTreeMap<&'static str, String> {
             auth0(auth0::GATEWAY_BEARER_TOKEN, &action),
         ),
         ("sms-gateway-forged.json", auth0(&unsigned(&token), &legacy)),
+        ("sms-gateway-webhook.json", supabase(&hook)),
+        (
+            "sms-gateway-webhook-forged.json",
+            supabase(&hook.replace("161803", "161804")),
+        ),
+        ("sms-gateway-generic.json", generic(GENERIC_TOKEN)),
+        ("sms-gateway-generic-forged.json", generic("guessed")),
         ("call-forward.json", signed("/", &call)),
         ("call-forward-after.json", signed("/after", &after)),
         ("call-forward-status.json", signed("/status", &over)),
@@ -373,6 +414,15 @@ fn call_to(sandbox: &Sandbox, to: &str, number: u8) -> Vec<(String, String)> {
         r#"{"parentCallInfoToken":"0","identityHeaderTokens":[]}"#.clone_into(token);
     });
     params
+}
+
+/// The body of Supabase's hook.
+fn asked_by_supabase() -> String {
+    let mut body = Supabase::body(PHONE, "161803");
+    body["metadata"]["uuid"] = "00000000-0000-4000-8000-000000000005".into();
+    body["metadata"]["time"] = "2026-11-20T12:00:00.000Z".into();
+    body.sort_all_objects();
+    body.to_string()
 }
 
 /// Okta's event for a new employee.

@@ -195,13 +195,16 @@ fn function(id: &str, globals: &Value, properties: &Value) -> Result<Function, S
     })
 }
 
-/// The parameters that switch an integration on if they are not empty.
-const SWITCHES: [&str; 5] = [
+/// The parameters that switch an integration on if they have another value than the one that means
+/// off.
+const SWITCHES: [&str; 7] = [
     "MailSenders",
     "SmsRoutes",
     "OktaUrl",
     "AreaPrefixes",
     "ApiAudience",
+    "GenericMapping",
+    "StandardWebhooks",
 ];
 
 struct Known<'a> {

@@ -2,13 +2,19 @@
 //!
 //! [`gateway`] is the core: it delivers a text by a deadline and says how that ended. It knows no
 //! caller. Each entrance is a room of its own: it checks its caller's credential, reads the request,
-//! sets the deadline, and turns the outcome into an answer. Today there is one, [`auth0`].
+//! sets the deadline, and turns the outcome into an answer. [`auth0`] is at `/`, [`webhook`] at
+//! `/hooks/send-sms`, [`generic`] at `/generic`.
 //!
 //! Promises: no SMS without a valid credential. The same text is not sent twice within the
 //! cooldown. Neither the number nor the code appears in a log or an answer.
 
+mod answers;
 mod auth0;
+mod code_text;
 mod gateway;
+mod generic;
+mod posted;
+mod webhook;
 
 use std::time::{Duration, SystemTime};
 
@@ -20,11 +26,55 @@ use shared::platform::runtime::Function;
 
 use auth0::Auth0;
 use gateway::Gateway;
+use generic::Generic;
+use webhook::Webhook;
 
 /// The core and the entrances.
 pub struct App {
     gateway: Gateway,
-    auth0: Auth0,
+    entrances: Entrances,
+}
+
+/// The entrances, each switched on by its secret. The others answer 404.
+struct Entrances {
+    auth0: Option<Auth0>,
+    webhook: Option<Webhook>,
+    generic: Option<Generic>,
+}
+
+impl Entrances {
+    fn read(platform: &Platform, source: &mut Source<'_>) -> Self {
+        let webhook = Webhook::read(platform, source);
+        let generic = Generic::read(platform, source);
+        // Without any entrance the function would be of no use. So `GATEWAY_SECRET` may be left
+        // out only if there is another entrance.
+        let has_another = webhook.is_some() || generic.is_some();
+        let is_for_auth0 = !has_another || source.optional("GATEWAY_SECRET").is_some();
+        Self {
+            auth0: is_for_auth0.then(|| Auth0::read(platform, source)),
+            webhook,
+            generic,
+        }
+    }
+
+    async fn warm_up(&self, now: SystemTime) {
+        let auth0 = async {
+            if let Some(auth0) = &self.auth0 {
+                auth0.warm_up(now).await;
+            }
+        };
+        let webhook = async {
+            if let Some(webhook) = &self.webhook {
+                webhook.warm_up(now).await;
+            }
+        };
+        let generic = async {
+            if let Some(generic) = &self.generic {
+                generic.warm_up(now).await;
+            }
+        };
+        tokio::join!(auth0, webhook, generic);
+    }
 }
 
 impl Function for App {
@@ -34,20 +84,32 @@ impl Function for App {
     fn read(platform: &Platform, source: &mut Source<'_>) -> Self {
         Self {
             gateway: Gateway::read(platform, source),
-            auth0: Auth0::read(platform, source),
+            entrances: Entrances::read(platform, source),
         }
     }
 
     async fn warm_up(&self, platform: &Platform, now: SystemTime) {
         // A failure shows again on the first request.
         tokio::join!(
-            self.auth0.warm_up(now),
+            self.entrances.warm_up(now),
             platform.warm_up(1),
             self.gateway.warm_up(now)
         );
     }
 
     async fn flow(&self, request: &Request, now: SystemTime) -> Result<Reply, Reply> {
-        self.auth0.answer(request, &self.gateway, now).await
+        let Entrances {
+            auth0,
+            webhook,
+            generic,
+        } = &self.entrances;
+        match (request.path(), auth0, webhook, generic) {
+            ("/", Some(auth0), ..) => auth0.answer(request, &self.gateway, now).await,
+            (webhook::PATH, _, Some(webhook), _) => {
+                webhook.answer(request, &self.gateway, now).await
+            }
+            (generic::PATH, .., Some(generic)) => generic.answer(request, &self.gateway, now).await,
+            _ => Err(Reply::refused(404, "not_found")),
+        }
     }
 }

@@ -7,6 +7,10 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use ring::digest;
 use shared::rules::phone::E164;
+use shared::rules::sms::segments;
+
+/// A longer text is not a one-time code, and each segment costs money.
+const MOST_SEGMENTS: u64 = 6;
 
 /// A text to deliver. No `Debug`: it holds a code.
 pub(crate) struct Message {
@@ -44,6 +48,28 @@ impl Asker {
             }),
             region: region.map(str::to_ascii_uppercase),
         }
+    }
+}
+
+/// A number as people write it, on one line. Auth0's own examples contain blanks.
+pub(crate) fn number(text: &str) -> Option<E164> {
+    if text.contains(char::is_control) {
+        None
+    } else {
+        E164::from_written(text)
+    }
+}
+
+/// Why this cannot be the text of a message.
+pub(crate) fn unfit(text: &str) -> Option<&'static str> {
+    if text.trim().is_empty()
+        || text.contains(|c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
+    {
+        Some("the text must have characters, and no control characters")
+    } else if segments::count(text) > MOST_SEGMENTS {
+        Some("the text is longer than 6 segments, which no one-time code needs")
+    } else {
+        None
     }
 }
 

@@ -33,7 +33,7 @@ use attempts::Attempts;
 use budgets::Limits;
 use claim::Claim;
 use health::{Health, Untold};
-pub(crate) use message::{Asker, Message, hash};
+pub(crate) use message::{Asker, Message, hash, number, unfit};
 pub(crate) use outcome::{Delivery, Outcome};
 
 /// An entrance keeps this time free after the deadline, for the closing write and the answer.
