@@ -2,8 +2,8 @@
 //!
 //! [`gateway`] is the core: it delivers a text by a deadline and says how that ended. It knows no
 //! caller. Each entrance is a room of its own: it checks its caller's credential, reads the request,
-//! sets the deadline, and turns the outcome into an answer. [`auth0`] is at `/`, [`webhook`] at
-//! `/hooks/send-sms`, [`generic`] at `/generic`.
+//! sets the deadline, and turns the outcome into an answer. [`auth0`] is at `/`, [`okta`] at `/okta`,
+//! [`webhook`] at `/hooks/send-sms`, [`generic`] at `/generic`.
 //!
 //! Promises: no SMS without a valid credential. The same text is not sent twice within the
 //! cooldown. Neither the number nor the code appears in a log or an answer.
@@ -13,6 +13,7 @@ mod auth0;
 mod code_text;
 mod gateway;
 mod generic;
+mod okta;
 mod posted;
 mod webhook;
 
@@ -27,6 +28,7 @@ use shared::platform::runtime::Function;
 use auth0::Auth0;
 use gateway::Gateway;
 use generic::Generic;
+use okta::Okta;
 use webhook::Webhook;
 
 /// The core and the entrances.
@@ -38,20 +40,23 @@ pub struct App {
 /// The entrances, each switched on by its secret. The others answer 404.
 struct Entrances {
     auth0: Option<Auth0>,
+    okta: Option<Okta>,
     webhook: Option<Webhook>,
     generic: Option<Generic>,
 }
 
 impl Entrances {
     fn read(platform: &Platform, source: &mut Source<'_>) -> Self {
+        let okta = Okta::read(platform, source);
         let webhook = Webhook::read(platform, source);
         let generic = Generic::read(platform, source);
         // Without any entrance the function would be of no use. So `GATEWAY_SECRET` may be left
         // out only if there is another entrance.
-        let has_another = webhook.is_some() || generic.is_some();
+        let has_another = okta.is_some() || webhook.is_some() || generic.is_some();
         let is_for_auth0 = !has_another || source.optional("GATEWAY_SECRET").is_some();
         Self {
             auth0: is_for_auth0.then(|| Auth0::read(platform, source)),
+            okta,
             webhook,
             generic,
         }
@@ -61,6 +66,11 @@ impl Entrances {
         let auth0 = async {
             if let Some(auth0) = &self.auth0 {
                 auth0.warm_up(now).await;
+            }
+        };
+        let okta = async {
+            if let Some(okta) = &self.okta {
+                okta.warm_up(now).await;
             }
         };
         let webhook = async {
@@ -73,7 +83,7 @@ impl Entrances {
                 generic.warm_up(now).await;
             }
         };
-        tokio::join!(auth0, webhook, generic);
+        tokio::join!(auth0, okta, webhook, generic);
     }
 }
 
@@ -100,12 +110,14 @@ impl Function for App {
     async fn flow(&self, request: &Request, now: SystemTime) -> Result<Reply, Reply> {
         let Entrances {
             auth0,
+            okta,
             webhook,
             generic,
         } = &self.entrances;
-        match (request.path(), auth0, webhook, generic) {
+        match (request.path(), auth0, okta, webhook, generic) {
             ("/", Some(auth0), ..) => auth0.answer(request, &self.gateway, now).await,
-            (webhook::PATH, _, Some(webhook), _) => {
+            ("/okta", _, Some(okta), ..) => okta.answer(request, &self.gateway, now).await,
+            (webhook::PATH, .., Some(webhook), _) => {
                 webhook.answer(request, &self.gateway, now).await
             }
             (generic::PATH, .., Some(generic)) => generic.answer(request, &self.gateway, now).await,

@@ -7,10 +7,10 @@ use shared::platform::reply::Reply;
 use shared::rules::sms::{Outbound, Receipt, SendError};
 use shared::services::providers::{Name, Provider};
 
-use super::Gateway;
 use super::health::{Health, PATIENCE, Trial};
 use super::message::Message;
 use super::outcome::Outcome;
+use super::{Gateway, in_time};
 
 /// With less time than this our own timeout could cut off an accepted request, and its outcome
 /// would be unknown.
@@ -122,6 +122,12 @@ async fn ask(
     }
 }
 
+/// The time limit of an attempt for a caller who waits for this `time` in all. A provider that
+/// hangs leaves time for the next one.
+pub(super) fn patience(time: Duration) -> Duration {
+    PATIENCE.min(time / 2).max(SHORTEST_ATTEMPT)
+}
+
 impl Gateway {
     /// Tries the providers in order. The next one is tried only if the answer proves that no SMS
     /// was accepted.
@@ -130,7 +136,7 @@ impl Gateway {
         message: &Message,
         health: &Health,
         route: &[Name],
-        deadline: Instant,
+        (deadline, patience): (Instant, Duration),
         now: SystemTime,
     ) -> Attempts {
         let mut attempts = Attempts::default();
@@ -142,7 +148,9 @@ impl Gateway {
             let Some(provider) = self.providers.get(&name) else {
                 continue;
             };
-            if trial == Trial::Probe && !health.probe(name, &self.table, now).await {
+            if trial == Trial::Probe
+                && in_time(deadline, health.probe(name, &self.table, now)).await != Some(true)
+            {
                 attempts.broken.push(name);
                 order.push_back((name, Trial::Last));
                 continue;
@@ -150,6 +158,7 @@ impl Gateway {
             let asked = Instant::now();
             let within = trial
                 .patience()
+                .min(patience)
                 .min(deadline.saturating_duration_since(asked));
             if within < SHORTEST_ATTEMPT {
                 break;
@@ -164,7 +173,8 @@ impl Gateway {
                 holds_code: true,
             };
             let (answer, error) = ask(provider, &sms, now, within).await;
-            let was_cut_short = within < PATIENCE && asked.elapsed() + TICK >= within;
+            let had_less_time = within < patience || trial == Trial::Last;
+            let was_cut_short = had_less_time && asked.elapsed() + TICK >= within;
             attempts.tried.push(name);
             let verdict = answer.verdict(was_cut_short);
             attempts.verdicts.extend(verdict.map(|works| (name, works)));
@@ -213,6 +223,19 @@ mod tests {
             SendError::RateLimited { after: None },
         ] {
             assert_eq!(Answer::of(&error).verdict(false), Some(false), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_short_wait_has_time_for_two_attempts() {
+        for (waits, each) in [
+            (25_000, 8_000),
+            (17_000, 8_000),
+            (2_200, 1_100),
+            (500, 1_000),
+        ] {
+            let [waits, each] = [waits, each].map(Duration::from_millis);
+            assert_eq!(patience(waits), each, "{waits:?}");
         }
     }
 

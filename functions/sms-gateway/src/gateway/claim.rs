@@ -8,7 +8,7 @@ use shared::rules::limits::Counted;
 
 use super::message::Message;
 use super::outcome::Outcome;
-use super::{Gateway, closing_time};
+use super::{Gateway, LATE, in_time};
 
 /// Whether this instance sends a text.
 pub(super) enum Claim {
@@ -41,17 +41,27 @@ impl Gateway {
             let claim = again
                 .as_ref()
                 .map_or_else(|| entry.claim(now), |seen| entry.claim_again(seen));
-            let (claim, counted) = tokio::join!(
-                self.table.update(claim),
-                self.rules.limits.count(message, &name, &self.table, now)
-            );
+            let writes = async {
+                tokio::join!(
+                    self.table.update(claim),
+                    self.rules.limits.count(message, &name, &self.table, now)
+                )
+            };
+            let Some((claim, counted)) = in_time(deadline, writes).await else {
+                // A claim that was written all the same ends by itself.
+                let cause = LATE.to_owned();
+                return Claim::Ended(if is_another_sending {
+                    Outcome::Unknown { cause: Some(cause) }
+                } else {
+                    Outcome::Unavailable { cause }
+                });
+            };
             let seen = match claim {
-                Ok(Write::Done(_)) => return self.admit(counted, &entry).await,
+                Ok(Write::Done(_)) => return self.admit(counted, &entry, deadline).await,
                 Ok(Write::Refused(seen)) => seen,
                 Err(error) => {
                     let undo = self.undo(&entry, &name, &counted, now);
-                    let undo = tokio::time::timeout(closing_time(deadline), undo);
-                    if undo.await.is_err() {
+                    if in_time(deadline, undo).await.is_none() {
                         tracing::warn!("a claim that failed may have been left; it ends by itself");
                     }
                     let cause = error.to_string();
@@ -63,11 +73,10 @@ impl Gateway {
                 }
             };
             let Some(stage) = entry.stage(&seen, now) else {
-                return self.admit(counted, &entry).await;
+                return self.admit(counted, &entry, deadline).await;
             };
-            counted
-                .give_back_copy(&self.table, seen.text("counted_as") == Some(&name))
-                .await;
+            let is_counted = seen.text("counted_as") == Some(&name);
+            in_time(deadline, counted.give_back_copy(&self.table, is_counted)).await;
             is_another_sending = stage == Stage::Sending;
             if is_another_sending {
                 let left = deadline.saturating_duration_since(Instant::now());
@@ -110,12 +119,15 @@ impl Gateway {
     }
 
     /// The claim is ours. If the budgets do not allow the text, the claim is freed.
-    async fn admit(&self, counted: Counted, entry: &Entry) -> Claim {
+    async fn admit(&self, counted: Counted, entry: &Entry, deadline: Instant) -> Claim {
         if counted.full.is_empty() && counted.error.is_none() {
             return Claim::Ours(counted);
         }
-        counted.give_back(&self.table).await;
-        self.free(entry).await;
+        let take_back = async {
+            counted.give_back(&self.table).await;
+            self.free(entry).await;
+        };
+        in_time(deadline, take_back).await;
         Claim::Ended(match &counted.error {
             Some(error) => Outcome::Unavailable {
                 cause: error.to_string(),

@@ -29,7 +29,7 @@ use shared::rules::phone::{self, Countries, E164};
 
 use shared::services::providers::{Name, Provider, Routes, Senders};
 
-use attempts::Attempts;
+use attempts::{Attempts, patience};
 use budgets::Limits;
 use claim::Claim;
 use health::{Health, Untold};
@@ -38,6 +38,8 @@ pub(crate) use outcome::{Delivery, Outcome};
 
 /// An entrance keeps this time free after the deadline, for the closing write and the answer.
 pub(crate) const RESERVE: Duration = Duration::from_secs(1);
+
+const LATE: &str = "no answer in time";
 
 /// The settings and clients for deliveries.
 pub(crate) struct Gateway {
@@ -117,7 +119,8 @@ impl Gateway {
         // With one provider there is no order to choose.
         let health = async {
             if route.len() > 1 {
-                Health::read(&self.table, now).await
+                let health = Health::read(&self.table, now);
+                in_time(deadline, health).await.unwrap_or_default()
             } else {
                 Health::default()
             }
@@ -127,7 +130,11 @@ impl Gateway {
             Claim::Ours(counted) => counted,
             Claim::Ended(outcome) => return outcome.into(),
         };
-        let attempts = self.attempt(message, &health, route, deadline, now).await;
+        let time = (
+            deadline,
+            patience(deadline.saturating_duration_since(started)),
+        );
+        let attempts = self.attempt(message, &health, route, time, now).await;
         let outcome = attempts.outcome();
         let entry = entry.remembered_until(epoch(now + started.elapsed()) + self.rules.cooldown);
         let closing = async {
@@ -141,8 +148,8 @@ impl Gateway {
             };
             tokio::join!(close, record).0
         };
-        let closed = tokio::time::timeout(closing_time(deadline), closing).await;
-        let error = closed.map_or(Some("no answer in time".to_owned()), Result::err);
+        let closed = in_time(deadline, closing).await;
+        let error = closed.map_or(Some(LATE.to_owned()), Result::err);
         if let Some(error) = error {
             // Return the answer of the provider anyway. Until the cooldown ends the entry reads as
             // unknown, and nothing is sent.
@@ -195,7 +202,9 @@ impl Gateway {
     }
 }
 
-/// The time for writes that must follow: half of the reserve after the deadline.
-fn closing_time(deadline: Instant) -> Duration {
-    (deadline + RESERVE / 2).saturating_duration_since(Instant::now())
+/// Does work with the table, which must end with the answer: half of the reserve after the
+/// deadline. `None`: it took longer.
+async fn in_time<T>(deadline: Instant, work: impl Future<Output = T>) -> Option<T> {
+    let left = (deadline + RESERVE / 2).saturating_duration_since(Instant::now());
+    tokio::time::timeout(left, work).await.ok()
 }

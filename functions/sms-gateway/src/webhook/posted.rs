@@ -1,11 +1,9 @@
 //! Reads Supabase's request: the number, the code, and who asked for it. It has no text.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use serde_json::Value;
-use shared::platform::table::epoch;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
+use shared::platform::time::{epoch, from_iso};
 
 use crate::code_text::CodeText;
 use crate::gateway::{Asker, Message, hash, number, unfit};
@@ -48,7 +46,7 @@ pub(super) fn parse(body: &[u8], text: &CodeText, life: Duration) -> Result<Hook
     if let Some(why) = unfit(&text) {
         return Err(Wrong::malformed(why));
     }
-    let begun = at("/metadata/time").and_then(|time| OffsetDateTime::parse(time, &Rfc3339).ok());
+    let begun = at("/metadata/time").and_then(from_iso).map(epoch);
     let message = Message {
         // Each attempt has a new `webhook-id`.
         id: hash(&format!("hook\n{}\n{code}", to.reveal())),
@@ -58,10 +56,7 @@ pub(super) fn parse(body: &[u8], text: &CodeText, life: Duration) -> Result<Hook
         body: text,
         life,
     };
-    Ok(Hook {
-        message,
-        begun: begun.map(|time| epoch(SystemTime::from(time))),
-    })
+    Ok(Hook { message, begun })
 }
 
 /// Parts of Supabase keep numbers without plus.

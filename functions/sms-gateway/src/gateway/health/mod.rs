@@ -17,7 +17,8 @@
 //! costs half a minute of another order. To wait for the counts would cost codes at a dead provider.
 //!
 //! An attempt with less time than usual is not judged when its time is over: a provider that takes
-//! four seconds works. So a hanging provider costs the usual time until the third failure. Then it
+//! four seconds works. What is usual depends on the caller. For Okta, which waits three seconds in
+//! all, a provider that takes four does not work. So a hanging provider costs the usual time until the third failure. Then it
 //! costs only a short time, and only for codes that all other providers rejected.
 
 mod recent;
@@ -35,7 +36,7 @@ const DAY: u64 = 86_400;
 /// How often to try a write: other instances may change the state between our read and our write.
 const ATTEMPTS: usize = 3;
 
-/// The usual time limit of an attempt.
+/// The usual time limit of an attempt, for a caller who waits long enough.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(8);
 /// The time limit of an attempt at a broken provider, for a code that all other providers rejected.
 const SHORT_PATIENCE: Duration = Duration::from_secs(3);

@@ -1,0 +1,319 @@
+//! Reads Okta's request: number, code, text, and who asked for the code.
+
+use std::time::{Duration, SystemTime};
+
+use serde::Deserialize;
+use serde_json::Value;
+use shared::platform::reply::Reply;
+use shared::platform::time::from_iso;
+
+use crate::gateway::{Asker, Message, hash, number, unfit};
+
+/// The kinds of request, by the end of `requestType`. The log names only these.
+const KINDS: [&str; 4] = [
+    "pre-enrollment",
+    "mfa-verification",
+    "account-unlock",
+    "password-reset",
+];
+const KIND_PREFIX: &str = "com.okta.user.telephony.";
+/// A longer locale is none (RFC 5646, section 4.4.1).
+const LONGEST_LOCALE: usize = 35;
+
+/// What Okta asks for. No `Debug`: it holds a code.
+pub(super) struct Asked {
+    pub(super) message: Message,
+    /// The person chose a call.
+    pub(super) by_voice: bool,
+    /// The language of the person, such as `EN-US`.
+    locale: Option<String>,
+    kind: Option<&'static str>,
+}
+
+impl Asked {
+    /// Adds the request to the log line of its answer.
+    pub(super) fn log(&self, reply: Reply) -> Reply {
+        reply
+            .field("phone", self.message.to.to_string())
+            .field("kind", self.kind)
+            .field("locale", self.locale.as_deref())
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Hook {
+    event_id: Option<Value>,
+    request_type: Option<Value>,
+    data: Data,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Data {
+    context: Option<Value>,
+    message_profile: Profile,
+}
+
+/// Okta's schema says that all of these are texts. Its example has numbers.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Profile {
+    phone_number: Option<Value>,
+    otp_code: Option<Value>,
+    msg_template: Option<Value>,
+    otp_expires: Option<Value>,
+    delivery_channel: Option<Value>,
+    locale: Option<Value>,
+}
+
+/// Reads a request body. The error is the outcome for the log.
+///
+/// `life` is how long a code is valid whose end Okta does not say.
+pub(super) fn parse(body: &[u8], life: Duration, now: SystemTime) -> Result<Asked, &'static str> {
+    let malformed = "malformed_body";
+    let object = body.trim_ascii_start().starts_with(b"{");
+    let hook = serde_json::from_slice::<Hook>(body);
+    let Hook {
+        event_id,
+        request_type,
+        data,
+    } = hook.ok().filter(|_| object).ok_or(malformed)?;
+    let profile = data.message_profile;
+    let to = match profile.phone_number {
+        // A number has lost its plus.
+        Some(Value::Number(digits)) => number(&format!("+{digits}")),
+        Some(Value::String(written)) => number(&written),
+        _ => return Err(malformed),
+    };
+    let to = to.ok_or("impossible_number")?;
+    let code = text(profile.otp_code).ok_or(malformed)?;
+    let body = match text(profile.msg_template) {
+        Some(template) if template.contains(&code) => template,
+        _ => format!("Your code is {code}"),
+    };
+    if unfit(&body).is_some() {
+        return Err(malformed);
+    }
+    let expires = text(profile.otp_expires).and_then(|time| from_iso(&time));
+    let left = |end: SystemTime| end.duration_since(now).unwrap_or_default();
+    let by_voice =
+        text(profile.delivery_channel).is_some_and(|channel| !channel.eq_ignore_ascii_case("sms"));
+    let ip = data.context.as_ref().map(|it| &it["request"]["ipAddress"]);
+    let what = match text(event_id) {
+        // The same code to the same number under another id is another text.
+        Some(id) => format!("okta\n{id}"),
+        None => format!("okta\n\n{}\n{body}", to.reveal()),
+    };
+    Ok(Asked {
+        by_voice,
+        locale: text(profile.locale).filter(|locale| is_locale(locale)),
+        kind: text(request_type).and_then(|kind| known_kind(&kind)),
+        message: Message {
+            id: hash(&what),
+            asker: Asker::new(ip.and_then(Value::as_str), None),
+            from: None,
+            to,
+            body,
+            life: expires.map_or(life, left),
+        },
+    })
+}
+
+/// A text or a number, without blanks around it. An empty one is none.
+fn text(value: Option<Value>) -> Option<String> {
+    let text = match value? {
+        Value::String(text) => text.trim().to_owned(),
+        Value::Number(number) => number.to_string(),
+        _ => return None,
+    };
+    (!text.is_empty()).then_some(text)
+}
+
+fn is_locale(text: &str) -> bool {
+    text.len() <= LONGEST_LOCALE
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+}
+
+fn known_kind(kind: &str) -> Option<&'static str> {
+    let kind = kind.strip_prefix(KIND_PREFIX)?;
+    KINDS.into_iter().find(|known| *known == kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use serde_json::json;
+
+    use super::*;
+
+    /// Noon of 27 November 2026.
+    const NOON: Duration = Duration::from_secs(1_795_780_800);
+    const LIFE: Duration = Duration::from_mins(3);
+
+    /// Okta's published example, with other values at these places.
+    fn asked(changes: &[(&str, Value)]) -> Result<Asked, &'static str> {
+        let mut hook = json!({
+            "eventId": "uS5871kJThSsU8qlA1LTcg",
+            "requestType": "com.okta.user.telephony.mfa-verification",
+            "data": {
+                "context": { "request": { "ipAddress": "203.0.113.7" } },
+                "messageProfile": {
+                    "msgTemplate": "Your code is 271828", "phoneNumber": "+4512345678",
+                    "otpExpires": "2026-11-27T12:05:00.000Z", "deliveryChannel": "SMS",
+                    "otpCode": "271828", "locale": "EN-US",
+                },
+            },
+        });
+        for (name, value) in changes {
+            let place = match *name {
+                "eventId" | "requestType" | "data" => &mut hook,
+                "context" => &mut hook["data"],
+                _ => &mut hook["data"]["messageProfile"],
+            };
+            place[*name] = value.clone();
+        }
+        parse(hook.to_string().as_bytes(), LIFE, UNIX_EPOCH + NOON)
+    }
+
+    fn good(changes: &[(&str, Value)]) -> Asked {
+        asked(changes).ok().unwrap()
+    }
+
+    #[test]
+    fn the_published_example_is_read() {
+        let asked = good(&[]);
+        let Message {
+            to,
+            body,
+            life,
+            from,
+            asker,
+            ..
+        } = asked.message;
+        assert_eq!(
+            (to.reveal(), &*body),
+            ("+4512345678", "Your code is 271828")
+        );
+        assert_eq!((life, from), (Duration::from_mins(5), None));
+        assert_eq!(asker, Asker::new(Some("203.0.113.7"), None));
+        assert!(!asked.by_voice);
+        assert_eq!(asked.kind, Some("mfa-verification"));
+        assert_eq!(asked.locale.as_deref(), Some("EN-US"));
+    }
+
+    #[test]
+    fn numbers_and_texts_are_both_read() {
+        let numbers = [
+            ("otpCode", json!(271_828)),
+            ("phoneNumber", json!(4_512_345_678_u64)),
+        ];
+        let message = good(&numbers).message;
+        assert_eq!(
+            (message.to.reveal(), &*message.body),
+            ("+4512345678", "Your code is 271828")
+        );
+        for phone in [
+            json!(-4_512_345_678_i64),
+            json!(45_123_456.78),
+            json!(12_345_678),
+            json!(1e300),
+            json!("4512345678"),
+        ] {
+            let outcome = asked(&[("phoneNumber", phone.clone())]).err();
+            assert_eq!(outcome, Some("impossible_number"), "{phone}");
+        }
+    }
+
+    #[test]
+    fn a_template_without_the_code_gives_way_to_words_with_it() {
+        for template in [
+            json!("Your code is below"),
+            json!(""),
+            json!(7),
+            Value::Null,
+        ] {
+            let message = good(&[("msgTemplate", template.clone())]).message;
+            assert_eq!(message.body, "Your code is 271828", "{template}");
+        }
+        let own = good(&[("msgTemplate", json!("271828: kode til ACME"))]);
+        assert_eq!(own.message.body, "271828: kode til ACME");
+    }
+
+    #[test]
+    fn only_sms_in_any_case_is_a_text() {
+        for (channel, by_voice) in [
+            (json!("SMS"), false),
+            (json!(" sms "), false),
+            (Value::Null, false),
+            (json!("VOICE"), true),
+            (json!("CALL"), true),
+            (json!("pigeon"), true),
+        ] {
+            let asked = good(&[("deliveryChannel", channel.clone())]);
+            assert_eq!(asked.by_voice, by_voice, "{channel}");
+        }
+    }
+
+    #[test]
+    fn a_code_lives_as_long_as_okta_says() {
+        for (expires, seconds) in [
+            (json!("2026-11-27T12:00:07Z"), 7),
+            (json!("2026-11-27T12:00:00Z"), 0),
+            (json!("2026-11-27T11:00:00Z"), 0),
+            (json!("soon"), 180),
+            (Value::Null, 180),
+        ] {
+            let message = good(&[("otpExpires", expires.clone())]).message;
+            assert_eq!(message.life.as_secs(), seconds, "{expires}");
+        }
+    }
+
+    #[test]
+    fn the_event_makes_two_requests_copies() {
+        let id = |changes: &[(&str, Value)]| good(changes).message.id;
+        let same = [("msgTemplate", json!("271828 is your code"))];
+        assert_eq!(id(&[]), id(&same));
+        assert_ne!(id(&[]), id(&[("eventId", json!("another"))]));
+        let nameless = ("eventId", Value::Null);
+        let other = ("otpCode", json!("314159"));
+        assert_eq!(id(&[nameless.clone()]), id(&[nameless.clone()]));
+        assert_ne!(id(&[nameless.clone()]), id(&[nameless, other]));
+    }
+
+    #[test]
+    fn only_known_words_are_for_the_log() {
+        for kind in ["com.okta.user.telephony.x", "mfa-verification", ""] {
+            assert_eq!(good(&[("requestType", json!(kind))]).kind, None, "{kind}");
+        }
+        for locale in ["da DK", "+4512345678", "x\n", &"x".repeat(36)] {
+            let asked = good(&[("locale", json!(locale))]);
+            assert_eq!(asked.locale, None, "{locale}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_sent_is_malformed() {
+        for (name, value) in [
+            ("otpCode", Value::Null),
+            ("otpCode", json!(" ")),
+            ("otpCode", json!("1\u{1b}[31m")),
+            ("otpCode", json!(["271828"])),
+            ("otpCode", json!("7".repeat(1000))),
+            ("phoneNumber", Value::Null),
+            ("phoneNumber", json!({ "number": "+4512345678" })),
+            ("data", Value::Null),
+            ("data", json!({ "messageProfile": [] })),
+        ] {
+            let outcome = asked(&[(name, value.clone())]).err();
+            assert_eq!(outcome, Some("malformed_body"), "{name} {value}");
+        }
+        for context in [json!(7), json!({ "request": [7] }), Value::Null] {
+            let asked = good(&[("context", context.clone())]);
+            assert_eq!(asked.message.asker, Asker::default(), "{context}");
+        }
+    }
+}
