@@ -257,10 +257,7 @@ impl Sandbox {
             "switchboard/gateway",
             &json!({ "jwt_secret": auth0::GATEWAY_SECRET, "bearer_token": auth0::GATEWAY_BEARER_TOKEN }),
         );
-        aws.set_secret(
-            WEBHOOK_SECRET,
-            &json!({ "secrets": supabase::SECRET }),
-        );
+        aws.set_secret(WEBHOOK_SECRET, &json!({ "secrets": supabase::SECRET }));
         aws.set_secret(
             GENERIC_SECRET,
             &json!({ "bearer_token": GENERIC_TOKEN, "hmac_secret": GENERIC_HMAC_SECRET }),

@@ -14,8 +14,8 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::{
-    COMPANY_NUMBER, EMPLOYEE_MOBILE, HOOK_TOKEN, IVR_NUMBER, IVR_TOKEN, Ports, STUDIO_TOKEN,
-    GENERIC_SECRET, GENERIC_TOKEN, Sandbox, WEBHOOK_SECRET,
+    COMPANY_NUMBER, EMPLOYEE_MOBILE, GENERIC_SECRET, GENERIC_TOKEN, HOOK_TOKEN, IVR_NUMBER,
+    IVR_TOKEN, Ports, STUDIO_TOKEN, Sandbox, WEBHOOK_SECRET,
     auth0::{self, Auth0, LinkPage, Signer, TicketMail},
     supabase::{self, Supabase},
     template::{Function, root},
@@ -196,8 +196,7 @@ pub async fn files() -> BTreeMap<&'static str, String> {
             &hook,
         )
     };
-    let mut posted =
-        json!({ "to": PHONE, "type": "SignIn", "payload": { "code": "314159" }, "ip": "203.0.113.7" });
+    let mut posted = json!({ "to": PHONE, "type": "SignIn", "payload": { "code": "314159" }, "ip": "203.0.113.7" });
     posted.sort_all_objects();
     let generic = |token: &str| {
         event(

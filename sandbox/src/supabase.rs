@@ -166,13 +166,18 @@ async fn meaning(answer: Response) -> Option<(u16, String)> {
         429 | 503 => fixed(500, "Service currently unavailable due to hook"),
         400 => fixed(500, "Invalid payload sent to hook"),
         401 => fixed(500, "Hook requires authorization token"),
-        status => fixed(500, &format!("Unexpected status code returned from hook: {status}")),
+        status => fixed(
+            500,
+            &format!("Unexpected status code returned from hook: {status}"),
+        ),
     }
 }
 
 /// A signature of the Standard Webhooks (<https://www.standardwebhooks.com>).
 pub fn sign(secret: &str, id: &str, timestamp: u64, body: &str) -> String {
-    let secret = secret.trim_start_matches("v1,").trim_start_matches("whsec_");
+    let secret = secret
+        .trim_start_matches("v1,")
+        .trim_start_matches("whsec_");
     let key = BASE64_STANDARD.decode(secret).expect("a secret in base64");
     let mut mac = Hmac::<Sha256>::new_from_slice(&key).expect("HMAC takes keys of any length");
     mac.update(format!("{id}.{timestamp}.{body}").as_bytes());

@@ -153,7 +153,12 @@ pub(crate) fn is_needed(stack: &Stack, secret: &str) -> bool {
                 || stack.get("IvrVoiceUrl").is_some()
                 || stack.get("ApiCallUrl").is_some()
         }
-        "gateway" => stack.get("SmsGatewayUrl").is_some(),
+        // With another entrance, the one for Auth0 may be unused.
+        "gateway" => {
+            let is_other = |name| stack.secret(name).is_some();
+            stack.get("SmsGatewayUrl").is_some()
+                && !["webhook", "generic"].into_iter().any(is_other)
+        }
         "hook" | "ivr" | "studio" => false,
         "twilio" => stack.is_called_by_twilio(),
         SENDS => {

@@ -113,7 +113,10 @@ mod tests {
 
     #[test]
     fn all_problems_of_a_mapping_are_named() {
-        assert_eq!(problems(r#"{"recipient":"/to","code":"/payload/code","id":"/a~1b/0"}"#), [""; 0]);
+        assert_eq!(
+            problems(r#"{"recipient":"/to","code":"/payload/code","id":"/a~1b/0"}"#),
+            [""; 0]
+        );
         assert_eq!(
             problems(r#"{"text":"text","code":7,"locale":"/~2","sender":"/from"}"#),
             [

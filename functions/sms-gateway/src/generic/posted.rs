@@ -72,7 +72,8 @@ mod tests {
             };
             Some(value.to_owned())
         };
-        let settings = |source: &mut config::Source<'_>| (Mapping::read(source), CodeText::read(source));
+        let settings =
+            |source: &mut config::Source<'_>| (Mapping::read(source), CodeText::read(source));
         let (mapping, text) = config::read(&lookup, settings).unwrap();
         let body = format!(r#"{{"to":"+45 2030 4050",{more}}}"#);
         parse(body.as_bytes(), &mapping, &text, Duration::ZERO)
@@ -93,7 +94,11 @@ mod tests {
             assert_eq!(read(more).body, text, "{more}");
         }
         for more in [r#""args":{"code":12}"#, r#""args":"2""#, r#""text":["x"]"#] {
-            assert_eq!(parsed(more).err().map(|wrong| wrong.outcome), Some("malformed_body"), "{more}");
+            assert_eq!(
+                parsed(more).err().map(|wrong| wrong.outcome),
+                Some("malformed_body"),
+                "{more}"
+            );
         }
     }
 
@@ -111,7 +116,11 @@ mod tests {
 
     #[test]
     fn voice_is_told_apart() {
-        let outcome = |via: &str| parsed(&format!(r#""text":"x","via":{via}"#)).err().map(|wrong| wrong.outcome);
+        let outcome = |via: &str| {
+            parsed(&format!(r#""text":"x","via":{via}"#))
+                .err()
+                .map(|wrong| wrong.outcome)
+        };
         for voice in [r#""voice""#, r#""Voice""#, r#""CALL""#] {
             assert_eq!(outcome(voice), Some("voice_not_supported"), "{voice}");
         }

@@ -47,7 +47,9 @@ pub(super) fn header(source: &mut Source<'_>) -> String {
     let name = name.trim().to_ascii_lowercase();
     let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     if !name.bytes().all(is_name) {
-        source.problem("GENERIC_SIGNATURE_HEADER must be the name of a header: letters, digits, - and _");
+        source.problem(
+            "GENERIC_SIGNATURE_HEADER must be the name of a header: letters, digits, - and _",
+        );
     }
     name
 }
@@ -108,8 +110,14 @@ mod tests {
             format!("sha256={base64}"),
         ] {
             let signature = read(&text).unwrap();
-            assert!(signature.is_by(&key, b"what do ya want for nothing?"), "{text}");
-            assert!(!signature.is_by(&key, b"what do ya want for nothing"), "{text}");
+            assert!(
+                signature.is_by(&key, b"what do ya want for nothing?"),
+                "{text}"
+            );
+            assert!(
+                !signature.is_by(&key, b"what do ya want for nothing"),
+                "{text}"
+            );
         }
     }
 
@@ -128,14 +136,32 @@ mod tests {
         for text in [format!("t=1795780801,v1={mac}"), mac.clone()] {
             assert!(!read(&text).unwrap().is_by(&key, b"{}"), "{text}");
         }
-        for stale in ["t=1795780499", "t=1795781101", "t=", "t=x", "t=1,t=1795780800"] {
-            assert_eq!(read(&format!("{stale},v1={mac}")), Err(Unusable::Stale), "{stale}");
+        for stale in [
+            "t=1795780499",
+            "t=1795781101",
+            "t=",
+            "t=x",
+            "t=1,t=1795780800",
+        ] {
+            assert_eq!(
+                read(&format!("{stale},v1={mac}")),
+                Err(Unusable::Stale),
+                "{stale}"
+            );
         }
     }
 
     #[test]
     fn what_is_no_signature() {
-        for text in ["", "sha256=", "t=1795780800", "t=1795780800,v1=", "AAAA", &HEX[2..], &"z".repeat(64)] {
+        for text in [
+            "",
+            "sha256=",
+            "t=1795780800",
+            "t=1795780800,v1=",
+            "AAAA",
+            &HEX[2..],
+            &"z".repeat(64),
+        ] {
             assert_eq!(read(text), Err(Unusable::Unreadable), "{text}");
         }
     }

@@ -39,7 +39,9 @@ pub(super) fn parse(body: &[u8], text: &CodeText, life: Duration) -> Result<Hook
     // The number of a second factor is not the user's own. Older servers send only the latter.
     let to = filled("/sms/phone")
         .or(filled("/user/phone"))
-        .ok_or(Wrong::malformed("neither sms.phone nor user.phone is there"))?;
+        .ok_or(Wrong::malformed(
+            "neither sms.phone nor user.phone is there",
+        ))?;
     let to = with_plus(to.trim());
     let to = number(&to).ok_or(IMPOSSIBLE_NUMBER)?;
     let text = text.with(code, None);
@@ -79,14 +81,29 @@ mod tests {
     #[test]
     fn the_factor_s_number_comes_before_the_user_s_and_gets_its_plus() {
         for (body, number) in [
-            (r#"{"user":{"phone":"4531415161"},"sms":{"otp":"012345","phone":"+4520304050"}}"#, "+4520304050"),
-            (r#"{"user":{"phone":"4531415161"},"sms":{"otp":"012345","phone":""}}"#, "+4531415161"),
-            (r#"{"user":{"phone":"4531415161"},"sms":{"otp":"012345"}}"#, "+4531415161"),
-            (r#"{"user":null,"sms":{"otp":"012345","phone":"4520304050"},"metadata":null}"#, "+4520304050"),
+            (
+                r#"{"user":{"phone":"4531415161"},"sms":{"otp":"012345","phone":"+4520304050"}}"#,
+                "+4520304050",
+            ),
+            (
+                r#"{"user":{"phone":"4531415161"},"sms":{"otp":"012345","phone":""}}"#,
+                "+4531415161",
+            ),
+            (
+                r#"{"user":{"phone":"4531415161"},"sms":{"otp":"012345"}}"#,
+                "+4531415161",
+            ),
+            (
+                r#"{"user":null,"sms":{"otp":"012345","phone":"4520304050"},"metadata":null}"#,
+                "+4520304050",
+            ),
         ] {
             let Hook { message, begun } = parsed(body).ok().unwrap();
             assert_eq!(message.to.reveal(), number, "{body}");
-            assert_eq!((message.body.as_str(), begun), ("Your code is 012345", None));
+            assert_eq!(
+                (message.body.as_str(), begun),
+                ("Your code is 012345", None)
+            );
         }
     }
 
@@ -102,7 +119,9 @@ mod tests {
             ("0000-01-01T00:00:00Z", 1_795_780_800, 0),
             ("yesterday", 1_795_780_800, 0),
         ] {
-            let body = format!(r#"{{"sms":{{"otp":"1","phone":"+4520304050"}},"metadata":{{"time":"{time}"}}}}"#);
+            let body = format!(
+                r#"{{"sms":{{"otp":"1","phone":"+4520304050"}},"metadata":{{"time":"{time}"}}}}"#
+            );
             let hook = parsed(&body).ok().unwrap();
             assert_eq!(hook.spent(signed_at), Duration::from_secs(spent), "{time}");
         }
@@ -111,7 +130,9 @@ mod tests {
     #[test]
     fn the_same_code_for_the_same_phone_is_the_same_message() {
         let id = |phone: &str, otp: &str, ip: &str| {
-            let body = format!(r#"{{"sms":{{"otp":"{otp}","phone":"{phone}"}},"metadata":{{"ip_address":"{ip}"}}}}"#);
+            let body = format!(
+                r#"{{"sms":{{"otp":"{otp}","phone":"{phone}"}},"metadata":{{"ip_address":"{ip}"}}}}"#
+            );
             parsed(&body).ok().unwrap().message.id
         };
         let one = id("+4520304050", "012345", "203.0.113.7");

@@ -132,7 +132,14 @@ mod tests {
         for secret in ["v1,whsec_AAAA", "whsec_AAAA", "v1,whsec_AAA=", "whsec_AAA"] {
             assert!(key(secret).is_some(), "{secret}");
         }
-        for secret in ["v1,whsec_", "whsec_", "AAAA", "v1,AAAA", "whsec_!", "v1a,whsec_AAAA"] {
+        for secret in [
+            "v1,whsec_",
+            "whsec_",
+            "AAAA",
+            "v1,AAAA",
+            "whsec_!",
+            "v1a,whsec_AAAA",
+        ] {
             assert!(key(secret).is_none(), "{secret}");
         }
     }
