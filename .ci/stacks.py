@@ -20,11 +20,13 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 VERIFICATION = {"Auth0Url": "https://acme.eu.auth0.com", "MailSenders": "@acme.example", "RecipientDomain": "sms.acme.example", "TwilioNumber": "+15005550006"}
 GATEWAY = {"SmsRoutes": "*=twilio,vonage"}
 OKTA_CODES = GATEWAY | {"OktaHook": "on"}
+SUPABASE = GATEWAY | {"StandardWebhooks": "on"}
+GENERIC = GATEWAY | {"GenericMapping": '{"recipient":"/to","code":"/payload/code"}'}
 COMPANY_PHONE = {"OktaUrl": "https://acme.okta.com"}
 PROVISIONING = {"OktaUrl": "https://acme.okta.com", "AreaPrefixes": "415,628"}
 PHONE_MENU = {"Auth0Url": "https://acme.eu.auth0.com", "ApiAudience": "https://api.acme.example/"}
 OWN_API = PHONE_MENU | {"ApiUrl": "https://api.acme.example/v1"}
-ALL = VERIFICATION | OKTA_CODES | PROVISIONING | PHONE_MENU | {"AlarmEmail": "on-call@acme.example"}
+ALL = VERIFICATION | OKTA_CODES | SUPABASE | GENERIC | PROVISIONING | PHONE_MENU | {"AlarmEmail": "on-call@acme.example"}
 
 # Name, parameters, integrations.
 STACKS = [
@@ -32,6 +34,8 @@ STACKS = [
     ("verification with tags", VERIFICATION | {"RecipientTags": "true"}, {"verification", "receipts"}),
     ("gateway alone", GATEWAY, {"gateway", "receipts"}),
     ("gateway for Okta's codes", OKTA_CODES, {"gateway", "receipts"}),
+    ("gateway for Supabase", SUPABASE, {"gateway", "receipts"}),
+    ("gateway for others", GENERIC, {"gateway", "receipts"}),
     ("company phone alone", COMPANY_PHONE, {"company phone", "receipts"}),
     ("company phone with provisioning", PROVISIONING, {"company phone", "provisioning", "receipts"}),
     ("phone menu alone", PHONE_MENU, {"phone menu", "built-in API"}),
@@ -44,6 +48,8 @@ LACKING = [
     *(("verification alone", VERIFICATION, name) for name in VERIFICATION),
     ("gateway alone", GATEWAY, "SmsRoutes"),
     ("gateway for Okta's codes", OKTA_CODES, "SmsRoutes"),
+    ("gateway for Supabase", SUPABASE, "SmsRoutes"),
+    ("gateway for others", GENERIC, "SmsRoutes"),
     ("company phone alone", COMPANY_PHONE, "OktaUrl"),
     ("company phone with provisioning", PROVISIONING, "OktaUrl"),
     *(("phone menu alone", PHONE_MENU, name) for name in PHONE_MENU),

@@ -36,6 +36,7 @@ pub mod scene;
 pub mod segments;
 pub mod sms;
 pub mod sms_webhook;
+pub mod supabase;
 pub mod template;
 mod trace;
 pub mod twilio;
@@ -82,6 +83,15 @@ pub const OKTA_HOOK_SECRET: &str = "switchboard/okta-hook";
 pub const IVR_NUMBER: &str = "+15005550020";
 /// The token that another IVR sends to `/validate`.
 pub const IVR_TOKEN: &str = "example-ivr-bearer-token";
+/// The token that a generic caller sends to `sms-gateway`.
+pub const GENERIC_TOKEN: &str = "example-generic-bearer-token";
+/// The name of the secret that holds [`GENERIC_TOKEN`] and [`GENERIC_HMAC_SECRET`].
+/// `GENERIC_SECRET` names it where a test or a recorded request is about this entrance.
+pub const GENERIC_SECRET: &str = "switchboard/generic";
+/// The name of the secret that holds [`supabase::SECRET`], for `WEBHOOK_SECRET` in the same way.
+pub const WEBHOOK_SECRET: &str = "switchboard/webhook";
+/// The key with which a generic caller signs.
+pub const GENERIC_HMAC_SECRET: &str = "example-generic-hmac-secret";
 /// The token that a Studio flow sends to `api-call`, if its author set one.
 pub const STUDIO_TOKEN: &str = "example-studio-bearer-token";
 
@@ -96,12 +106,16 @@ const RETRIED: &str = "#rc=3&rp=5xx,ct,rt";
 
 /// Values for variables of `template.yaml` that only this sandbox knows. The values of the
 /// simulators are added to these.
-const VALUES: [(&str, &str); 12] = [
+const VALUES: [(&str, &str); 13] = [
     ("ALLOWED_COUNTRIES", "DK,US,CO"),
     ("API_AUDIENCE", auth0::API_AUDIENCE),
     ("AREA_PREFIXES", "415,628"),
     ("GATEWAY_AUDIENCE", auth0::GATEWAY_AUDIENCE),
     ("GATEWAY_SUBJECT", auth0::GATEWAY_SUBJECT),
+    (
+        "GENERIC_MAPPING",
+        r#"{"recipient":"/to","text":"/text","code":"/payload/code","channel":"/channel","id":"/id","locale":"/locale","ip":"/ip"}"#,
+    ),
     ("MAIL_SENDERS", "no-reply@acme.example"),
     ("RECIPIENT_DOMAIN", "sms.example.com"),
     ("RECIPIENT_PREFIX", "acme"),
@@ -255,6 +269,11 @@ impl Sandbox {
         aws.set_secret(
             "switchboard/gateway",
             &json!({ "jwt_secret": auth0::GATEWAY_SECRET, "bearer_token": auth0::GATEWAY_BEARER_TOKEN }),
+        );
+        aws.set_secret(WEBHOOK_SECRET, &json!({ "secrets": supabase::SECRET }));
+        aws.set_secret(
+            GENERIC_SECRET,
+            &json!({ "bearer_token": GENERIC_TOKEN, "hmac_secret": GENERIC_HMAC_SECRET }),
         );
         aws.set_secret(RECIPIENT_SECRET, &json!({ "recipient_key": RECIPIENT_KEY }));
         for provider in providers.providers() {
@@ -439,8 +458,8 @@ impl Sandbox {
             "PUBLIC_URL" => Some(self.door(function).url()),
             // A test that is about receipts sets it to the function's door.
             "DELIVERY_URL" => Some(String::new()),
-            // Without it the function requires `GATEWAY_SECRET`, as most stacks do.
-            "OKTA_HOOK_SECRET" => Some(String::new()),
+            // Without them the function requires `GATEWAY_SECRET`, as most stacks do.
+            "OKTA_HOOK_SECRET" | "WEBHOOK_SECRET" | "GENERIC_SECRET" => Some(String::new()),
             "AWS_ENDPOINT_URL_DYNAMODB" => Some(self.aws.dynamodb().url()),
             "AWS_ENDPOINT_URL_KMS" => Some(self.aws.kms().url()),
             "AWS_ENDPOINT_URL_SECRETS_MANAGER" => Some(self.aws.secrets().url()),

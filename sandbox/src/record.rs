@@ -16,9 +16,10 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::{
-    COMPANY_NUMBER, EMPLOYEE_MOBILE, HOOK_TOKEN, IVR_NUMBER, IVR_TOKEN, OKTA_HOOK_SECRET,
-    OKTA_HOOK_TOKEN, Ports, STUDIO_TOKEN, Sandbox,
+    COMPANY_NUMBER, EMPLOYEE_MOBILE, GENERIC_SECRET, GENERIC_TOKEN, HOOK_TOKEN, IVR_NUMBER,
+    IVR_TOKEN, OKTA_HOOK_SECRET, OKTA_HOOK_TOKEN, Ports, STUDIO_TOKEN, Sandbox, WEBHOOK_SECRET,
     auth0::{self, Auth0, LinkPage, Signer, TicketMail},
+    supabase::{self, Supabase},
     template::{Function, root},
     twilio,
 };
@@ -45,11 +46,14 @@ const TOKEN_END: u64 = AT + 3_153_600_000;
 
 /// Settings that keep recorded requests valid for a century, and that switch on what they ask for.
 /// An empty value means not set.
-const SETTINGS: [(&str, &str); 4] = [
+const SETTINGS: [(&str, &str); 7] = [
     ("AUTH0_URL", TENANT),
+    ("GENERIC_SECRET", GENERIC_SECRET),
     ("MAX_MAIL_AGE_SECONDS", "3153600000"),
+    ("MAX_WEBHOOK_AGE_SECONDS", "3153600000"),
     ("OKTA_HOOK_SECRET", OKTA_HOOK_SECRET),
     ("PUBLIC_URL", ""),
+    ("WEBHOOK_SECRET", WEBHOOK_SECRET),
 ];
 /// The variable of the functions that compare recorded links with the tenant. The others call the
 /// tenant, and they run here, not in a container.
@@ -174,6 +178,34 @@ pub async fn files() -> BTreeMap<&'static str, String> {
             &body.to_string(),
         )
     };
+    let hook = asked_by_supabase();
+    let supabase = |signed: &str| {
+        let id = "00000000-0000-4000-8000-000000000004";
+        let headers = Supabase::new(&[supabase::SECRET]).headers(id, AT, signed);
+        let headers: Vec<_> = headers
+            .iter()
+            .filter(|(name, _)| name.starts_with("webhook-"))
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
+        event(
+            "/hooks/send-sms",
+            "application/json",
+            "Go-http-client/2.0",
+            &headers,
+            &hook,
+        )
+    };
+    let mut posted = json!({ "to": PHONE, "type": "SignIn", "payload": { "code": "314159" }, "ip": "203.0.113.7" });
+    posted.sort_all_objects();
+    let generic = |token: &str| {
+        event(
+            "/generic",
+            "application/json",
+            "got (https://github.com/sindresorhus/got)",
+            &[("authorization", token)],
+            &posted.to_string(),
+        )
+    };
     let (call, mut after) = (call(&sandbox), call(&sandbox));
     set(&mut after, "CallStatus", |status| {
         "in-progress".clone_into(status);
@@ -284,6 +316,13 @@ pub async fn files() -> BTreeMap<&'static str, String> {
             code(OKTA_HOOK_TOKEN, "reqS"),
         ),
         ("sms-gateway-okta-forged.json", code("guessed", "reqR")),
+        ("sms-gateway-webhook.json", supabase(&hook)),
+        (
+            "sms-gateway-webhook-forged.json",
+            supabase(&hook.replace("161803", "161804")),
+        ),
+        ("sms-gateway-generic.json", generic(GENERIC_TOKEN)),
+        ("sms-gateway-generic-forged.json", generic("guessed")),
         ("call-forward.json", signed("/", &call)),
         ("call-forward-after.json", signed("/after", &after)),
         ("call-forward-status.json", signed("/status", &over)),
@@ -403,6 +442,15 @@ fn code_of_okta(sandbox: &Sandbox, request: &str) -> Value {
     hook["data"]["context"]["request"]["id"] = request.into();
     hook["data"]["messageProfile"]["otpExpires"] = "2126-11-20T12:05:00.000Z".into();
     hook
+}
+
+/// The body of Supabase's hook.
+fn asked_by_supabase() -> String {
+    let mut body = Supabase::body(PHONE, "161803");
+    body["metadata"]["uuid"] = "00000000-0000-4000-8000-000000000005".into();
+    body["metadata"]["time"] = "2026-11-20T12:00:00.000Z".into();
+    body.sort_all_objects();
+    body.to_string()
 }
 
 /// Okta's event for a new employee.

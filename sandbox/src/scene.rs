@@ -16,7 +16,7 @@ use serde_json::Value;
 use crate::Sandbox;
 use crate::lambda::Lambda;
 use crate::wire::{Exchange, Fault, Faults, Server, lock};
-use crate::{auth0, mailgun, okta, providers, twilio};
+use crate::{auth0, mailgun, okta, providers, supabase, twilio};
 
 /// A variable and the value that replaces the template's; `None` removes the variable.
 pub type Setting<'a> = (&'a str, Option<&'a str>);
@@ -25,8 +25,10 @@ pub type Setting<'a> = (&'a str, Option<&'a str>);
 pub type Params = Vec<(String, String)>;
 
 /// Texts that no function may write, beside the credentials of the providers.
-const NEVER_WRITTEN: [&str; 14] = [
+const NEVER_WRITTEN: [&str; 17] = [
     "ticket=",
+    crate::GENERIC_HMAC_SECRET,
+    crate::GENERIC_TOKEN,
     crate::HOOK_TOKEN,
     crate::IVR_TOKEN,
     crate::OKTA_HOOK_TOKEN,
@@ -38,6 +40,7 @@ const NEVER_WRITTEN: [&str; 14] = [
     auth0::LOGIN_CLIENT_SECRET,
     mailgun::SIGNING_KEY,
     okta::API_TOKEN,
+    supabase::SECRET,
     twilio::API_KEY_SECRET,
     twilio::AUTH_TOKEN,
 ];

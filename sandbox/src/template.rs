@@ -239,15 +239,17 @@ fn function(id: &str, globals: &Value, properties: &Value) -> Result<Function, S
     })
 }
 
-/// The parameters that switch something on: an integration if they are not empty, an entrance of
-/// the gateway if they are not `off`.
-const SWITCHES: [&str; 6] = [
+/// The parameters that switch an integration on, or an entrance of the gateway, if they have another
+/// value than the one that means off.
+const SWITCHES: [&str; 8] = [
     "MailSenders",
     "SmsRoutes",
     "OktaHook",
     "OktaUrl",
     "AreaPrefixes",
     "ApiAudience",
+    "GenericMapping",
+    "StandardWebhooks",
 ];
 
 struct Known<'a> {

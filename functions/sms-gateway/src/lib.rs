@@ -2,14 +2,20 @@
 //!
 //! [`gateway`] is the core: it delivers a text by a deadline and says how that ended. It knows no
 //! caller. Each entrance is a room of its own: it checks its caller's credential, reads the request,
-//! sets the deadline, and turns the outcome into an answer. [`auth0`] is at `/`, [`okta`] at `/okta`.
+//! sets the deadline, and turns the outcome into an answer. [`auth0`] is at `/`, [`okta`] at `/okta`,
+//! [`webhook`] at `/hooks/send-sms`, [`generic`] at `/generic`.
 //!
 //! Promises: no SMS without a valid credential. The same text is not sent twice within the
 //! cooldown. Neither the number nor the code appears in a log or an answer.
 
+mod answers;
 mod auth0;
+mod code_text;
 mod gateway;
+mod generic;
 mod okta;
+mod posted;
+mod webhook;
 
 use std::time::{Duration, SystemTime};
 
@@ -21,7 +27,9 @@ use shared::platform::runtime::Function;
 
 use auth0::Auth0;
 use gateway::Gateway;
+use generic::Generic;
 use okta::Okta;
+use webhook::Webhook;
 
 /// The core and the entrances.
 pub struct App {
@@ -33,18 +41,24 @@ pub struct App {
 struct Entrances {
     auth0: Option<Auth0>,
     okta: Option<Okta>,
+    webhook: Option<Webhook>,
+    generic: Option<Generic>,
 }
 
 impl Entrances {
     fn read(platform: &Platform, source: &mut Source<'_>) -> Self {
         let okta = Okta::read(platform, source);
+        let webhook = Webhook::read(platform, source);
+        let generic = Generic::read(platform, source);
         // Without any entrance the function would be of no use. So `GATEWAY_SECRET` may be left
         // out only if there is another entrance.
-        let has_another = okta.is_some();
+        let has_another = okta.is_some() || webhook.is_some() || generic.is_some();
         let is_for_auth0 = !has_another || source.optional("GATEWAY_SECRET").is_some();
         Self {
             auth0: is_for_auth0.then(|| Auth0::read(platform, source)),
             okta,
+            webhook,
+            generic,
         }
     }
 
@@ -59,7 +73,17 @@ impl Entrances {
                 okta.warm_up(now).await;
             }
         };
-        tokio::join!(auth0, okta);
+        let webhook = async {
+            if let Some(webhook) = &self.webhook {
+                webhook.warm_up(now).await;
+            }
+        };
+        let generic = async {
+            if let Some(generic) = &self.generic {
+                generic.warm_up(now).await;
+            }
+        };
+        tokio::join!(auth0, okta, webhook, generic);
     }
 }
 
@@ -84,10 +108,19 @@ impl Function for App {
     }
 
     async fn flow(&self, request: &Request, now: SystemTime) -> Result<Reply, Reply> {
-        let Entrances { auth0, okta } = &self.entrances;
-        match (request.path(), auth0, okta) {
-            ("/", Some(auth0), _) => auth0.answer(request, &self.gateway, now).await,
-            ("/okta", _, Some(okta)) => okta.answer(request, &self.gateway, now).await,
+        let Entrances {
+            auth0,
+            okta,
+            webhook,
+            generic,
+        } = &self.entrances;
+        match (request.path(), auth0, okta, webhook, generic) {
+            ("/", Some(auth0), ..) => auth0.answer(request, &self.gateway, now).await,
+            ("/okta", _, Some(okta), ..) => okta.answer(request, &self.gateway, now).await,
+            (webhook::PATH, .., Some(webhook), _) => {
+                webhook.answer(request, &self.gateway, now).await
+            }
+            (generic::PATH, .., Some(generic)) => generic.answer(request, &self.gateway, now).await,
             _ => Err(Reply::refused(404, "not_found")),
         }
     }

@@ -36,6 +36,8 @@ pub(crate) static SECRETS: LazyLock<Vec<Spec>> = LazyLock::new(|| {
         ("auth0", auth0::Credentials::LAYOUT),
         ("gateway", GATEWAY),
         ("okta-hook", Token::LAYOUT),
+        ("webhook", WEBHOOK),
+        ("generic", GENERIC),
         ("okta", okta::Credentials::LAYOUT),
         ("hook", Token::LAYOUT),
         ("ivr", Token::LAYOUT),
@@ -92,6 +94,45 @@ const GATEWAY: Layout = Layout {
         ),
     ],
     needed: &[&["jwt_secret"], &["bearer_token"]],
+    together: &[],
+};
+
+/// `sms-gateway` reads it for Supabase's hook.
+const WEBHOOK: Layout = Layout {
+    keys: &[Key::new(
+        "secrets",
+        Kind::Given,
+        "of Supabase's Send SMS hook: v1,whsec_...; several with a blank or | between them",
+    )],
+    needed: &[&["secrets"]],
+    together: &[],
+};
+
+/// `sms-gateway` reads it for the other identity providers.
+const GENERIC: Layout = Layout {
+    keys: &[
+        Key::new(
+            "bearer_token",
+            Kind::Chosen,
+            "what the caller sends as Authorization: any long random text, see --generate",
+        ),
+        Key::new(
+            "previous_bearer_token",
+            Kind::Chosen,
+            "the one before, while it is being rotated",
+        ),
+        Key::new(
+            "hmac_secret",
+            Kind::Chosen,
+            "what the caller signs with: any long random text, or the caller's own key",
+        ),
+        Key::new(
+            "previous_hmac_secret",
+            Kind::Chosen,
+            "the one before, while it is being rotated",
+        ),
+    ],
+    needed: &[&["bearer_token"], &["hmac_secret"]],
     together: &[],
 };
 
@@ -210,11 +251,13 @@ mod tests {
     fn a_person_is_asked_for_the_keys_that_a_function_reads() {
         let functions = Path::new(env!("CARGO_MANIFEST_DIR")).join("../functions");
         for (function, layout) in [
-            ("send-verification-sms", RECIPIENT),
-            ("sms-gateway", GATEWAY),
+            ("send-verification-sms/src", RECIPIENT),
+            ("sms-gateway/src/auth0", GATEWAY),
+            ("sms-gateway/src/webhook", WEBHOOK),
+            ("sms-gateway/src/generic", GENERIC),
         ] {
             let asked: BTreeSet<_> = layout.keys.iter().map(|key| key.name.to_owned()).collect();
-            assert_eq!(read_below(&functions.join(function).join("src")), asked);
+            assert_eq!(read_below(&functions.join(function)), asked);
         }
     }
 

@@ -153,8 +153,14 @@ pub(crate) fn is_needed(stack: &Stack, secret: &str) -> bool {
                 || stack.get("IvrVoiceUrl").is_some()
                 || stack.get("ApiCallUrl").is_some()
         }
-        // A gateway for Okta's codes may do without Auth0's.
-        "gateway" => stack.get("SmsGatewayUrl").is_some() && stack.get("OktaHookUrl").is_none(),
+        // With another entrance, the one for Auth0 may be unused.
+        "gateway" => {
+            let is_other = |name| stack.secret(name).is_some();
+            stack.get("SmsGatewayUrl").is_some()
+                && !["okta-hook", "webhook", "generic"]
+                    .into_iter()
+                    .any(is_other)
+        }
         "okta-hook" => stack.get("OktaHookUrl").is_some(),
         "hook" | "ivr" | "studio" => false,
         "twilio" => stack.is_called_by_twilio(),

@@ -98,7 +98,7 @@ pub(crate) async fn check(
     let verify = |credentials: &Credentials| verify(token, credentials, expected, now);
     let signed = |credentials: &Credentials| verify(credentials) != Err(Invalid::Signature);
     let fitting = secret.fitting(now, signed).await;
-    let fitting = fitting.map_err(super::unavailable)?;
+    let fitting = fitting.map_err(crate::answers::unavailable)?;
     let verdict = fitting.map_or(Err(Invalid::Signature), |credentials| verify(&credentials));
     verdict.map_err(|invalid| {
         let outcome = if invalid == Invalid::Claims {

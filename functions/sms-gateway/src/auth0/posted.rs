@@ -7,6 +7,7 @@ use serde_json::Value;
 use shared::rules::sms::is_sender;
 
 use crate::gateway::{Asker, Message, hash, number, unfit};
+use crate::posted::{IMPOSSIBLE_NUMBER, VOICE, Wrong, is_voice};
 
 /// Which caller posted the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,14 +16,6 @@ pub(crate) enum Shape {
     Legacy,
     /// A custom phone provider Action: `{recipient, text, from, …}`.
     Action,
-}
-
-/// Why a request body is rejected: status, outcome for the log, text for the caller.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Wrong {
-    pub(crate) status: u16,
-    pub(crate) outcome: &'static str,
-    pub(crate) public: &'static str,
 }
 
 #[derive(Deserialize)]
@@ -43,11 +36,7 @@ struct Posted {
 
 /// Reads a request body of either shape.
 pub(crate) fn parse(body: &[u8], life: Duration) -> Result<(Shape, Message), Wrong> {
-    let malformed = |public| Wrong {
-        status: 400,
-        outcome: "malformed_body",
-        public,
-    };
+    let malformed = Wrong::malformed;
     let object = body.trim_ascii_start().starts_with(b"{");
     let Some(body) = serde_json::from_slice::<Posted>(body)
         .ok()
@@ -63,13 +52,7 @@ pub(crate) fn parse(body: &[u8], life: Duration) -> Result<(Shape, Message), Wro
         .flatten()
         .any(is_voice)
     {
-        let public =
-            "voice is not supported: this gateway sends texts; choose Text as the delivery method";
-        return Err(Wrong {
-            status: 422,
-            outcome: "voice_not_supported",
-            public,
-        });
+        return Err(VOICE);
     }
     let (shape, text, from) = match (body.body, body.text) {
         (Some(text), None) => (Shape::Legacy, text, body.sender),
@@ -83,11 +66,7 @@ pub(crate) fn parse(body: &[u8], life: Duration) -> Result<(Shape, Message), Wro
     let Some(recipient) = body.recipient else {
         return Err(malformed("recipient is missing"));
     };
-    let to = number(&recipient).ok_or(Wrong {
-        status: 400,
-        outcome: "impossible_number",
-        public: "recipient must be a possible number in E.164 form: a plus, its country code, and the number as dialled from abroad",
-    })?;
+    let to = number(&recipient).ok_or(IMPOSSIBLE_NUMBER)?;
     // A sender that no provider accepts is dropped: `SMS_FROM` or the provider's default applies.
     let from = from
         .map(|from| from.trim().to_owned())
@@ -102,14 +81,6 @@ pub(crate) fn parse(body: &[u8], life: Duration) -> Result<(Shape, Message), Wro
         life,
     };
     Ok((shape, message))
-}
-
-fn is_voice(method: &Value) -> bool {
-    method.as_str().is_some_and(|word| {
-        ["voice", "call"]
-            .iter()
-            .any(|voice| word.trim().eq_ignore_ascii_case(voice))
-    })
 }
 
 #[cfg(test)]

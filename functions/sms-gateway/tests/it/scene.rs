@@ -63,6 +63,36 @@ impl Answer {
     }
 }
 
+/// What came back at an entrance whose callers read more than status and body.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Told {
+    pub(crate) status: u16,
+    pub(crate) content_type: Option<String>,
+    pub(crate) retry_after: Option<String>,
+    pub(crate) body: String,
+}
+
+impl Told {
+    pub(crate) fn json(status: u16, body: &Value) -> Self {
+        Self {
+            status,
+            content_type: Some("application/json".to_owned()),
+            retry_after: None,
+            body: body.to_string(),
+        }
+    }
+
+    /// A refusal without a body.
+    pub(crate) fn refused(status: u16) -> Self {
+        Self {
+            status,
+            content_type: None,
+            retry_after: None,
+            body: String::new(),
+        }
+    }
+}
+
 /// When it ends, no number, text, token or secret of the test may be in anything that was written, at the most talkative level.
 pub(crate) struct Scene {
     scene: scene::Scene,
@@ -232,6 +262,36 @@ impl Scene {
             },
             allow,
         }
+    }
+
+    /// A POST of JSON to another entrance, `path` without its leading slash.
+    pub(crate) async fn post_to(
+        &self,
+        path: &str,
+        headers: &[(&str, String)],
+        body: impl Into<String>,
+    ) -> Told {
+        let url = format!("{}{path}", self.lambda.url());
+        let mut request = self.client.post(url).body(body.into());
+        if !headers.iter().any(|(name, _)| *name == "content-type") {
+            request = request.header("content-type", "application/json");
+        }
+        for (name, value) in headers {
+            request = request.header(*name, value);
+        }
+        let answer = request.send().await.unwrap();
+        let header = |name| {
+            let value: Option<&reqwest::header::HeaderValue> = answer.headers().get(name);
+            value.map(|value| value.to_str().unwrap().to_owned())
+        };
+        let told = Told {
+            status: answer.status().as_u16(),
+            content_type: header("content-type"),
+            retry_after: header("retry-after"),
+            body: answer.text().await.unwrap(),
+        };
+        self.assert_unmarked(&told.body);
+        told
     }
 
     /// The same code `n` times at once.

@@ -88,3 +88,43 @@ async fn the_log_provider_must_be_allowed() {
         );
     }
 }
+
+#[tokio::test]
+async fn every_mistake_in_the_settings_of_the_entrances_is_named() {
+    let found = problems(&[
+        ("WEBHOOK_SECRET", Some(sandbox::WEBHOOK_SECRET)),
+        ("GENERIC_SECRET", Some(sandbox::GENERIC_SECRET)),
+        (
+            "GENERIC_MAPPING",
+            Some(r#"{"recipient":"to","phone":"/to"}"#),
+        ),
+        ("GENERIC_SIGNATURE_HEADER", Some("x signature")),
+        ("CODE_TEXT", Some("Your code")),
+        ("MAX_WEBHOOK_AGE_SECONDS", Some("0")),
+    ])
+    .await;
+    for mistake in [
+        "GENERIC_MAPPING: recipient must be a JSON pointer, such as /payload/code",
+        "GENERIC_MAPPING: phone is not one of recipient, text, code, channel, id, locale, ip",
+        "GENERIC_MAPPING lacks text or code, the pointer to what is sent",
+        "GENERIC_SIGNATURE_HEADER must be the name of a header: letters, digits, - and _",
+        "CODE_TEXT must contain {code} in each text",
+        "MAX_WEBHOOK_AGE_SECONDS must be a whole number from 1 to 3153600000",
+    ] {
+        assert!(
+            found.iter().any(|problem| problem == mistake),
+            "{mistake} in {found:#?}"
+        );
+    }
+    assert_eq!(found.len(), 6, "{found:#?}");
+}
+
+#[tokio::test]
+async fn the_generic_entrance_needs_a_mapping() {
+    let found = problems(&[
+        ("GENERIC_SECRET", Some(sandbox::GENERIC_SECRET)),
+        ("GENERIC_MAPPING", None),
+    ])
+    .await;
+    assert_eq!(found, ["GENERIC_MAPPING is missing"]);
+}

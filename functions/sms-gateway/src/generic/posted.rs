@@ -1,0 +1,131 @@
+//! Reads a request by the mapping.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::mapping::Mapping;
+use crate::code_text::CodeText;
+use crate::gateway::{Asker, Message, hash, number, unfit};
+use crate::posted::{IMPOSSIBLE_NUMBER, VOICE, Wrong, is_voice};
+
+/// Reads a request body.
+pub(super) fn parse(
+    body: &[u8],
+    mapping: &Mapping,
+    code_text: &CodeText,
+    life: Duration,
+) -> Result<Message, Wrong> {
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    if !body.is_object() {
+        return Err(Wrong::malformed("the body must be a JSON object"));
+    }
+    if mapping.channel.find(&body).is_some_and(is_voice) {
+        return Err(VOICE);
+    }
+    let recipient = mapping.recipient.text(&body).ok_or(Wrong::malformed(
+        "the body has no text where GENERIC_MAPPING says the recipient is",
+    ))?;
+    let to = number(recipient).ok_or(IMPOSSIBLE_NUMBER)?;
+    let locale = mapping.locale.text(&body);
+    let composed = || Some(code_text.with(mapping.code.text(&body)?.trim(), locale));
+    let text = mapping.text.text(&body).map(str::to_owned);
+    let text = text.or_else(composed).ok_or(Wrong::malformed(
+        "the body has no text where GENERIC_MAPPING says the text or the code is",
+    ))?;
+    if let Some(why) = unfit(&text) {
+        return Err(Wrong::malformed(why));
+    }
+    let identity = match mapping.id.find(&body) {
+        Some(Value::String(id)) if !id.trim().is_empty() => Some(id.clone()),
+        Some(Value::Number(id)) => Some(id.to_string()),
+        _ => None,
+    };
+    let identity = identity.map_or_else(
+        || format!("{}\n{text}", to.reveal()),
+        // The same id for another phone is another message.
+        |id| format!("generic\n{}\n{id}", to.reveal()),
+    );
+    Ok(Message {
+        id: hash(&identity),
+        asker: Asker::new(mapping.ip.text(&body), None),
+        from: None,
+        to,
+        body: text,
+        life,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::platform::config;
+
+    use super::*;
+
+    const MAPPING: &str = r#"{"recipient":"/to","text":"/text","code":"/args/code","channel":"/via","id":"/id","locale":"/lang","ip":"/ip"}"#;
+
+    fn parsed(more: &str) -> Result<Message, Wrong> {
+        let lookup = |name: &str| {
+            let value = match name {
+                "GENERIC_MAPPING" => MAPPING,
+                _ => r#"{"*":"Code {code}","da":"Kode {code}"}"#,
+            };
+            Some(value.to_owned())
+        };
+        let settings =
+            |source: &mut config::Source<'_>| (Mapping::read(source), CodeText::read(source));
+        let (mapping, text) = config::read(&lookup, settings).unwrap();
+        let body = format!(r#"{{"to":"+45 2030 4050",{more}}}"#);
+        parse(body.as_bytes(), &mapping, &text, Duration::ZERO)
+    }
+
+    fn read(more: &str) -> Message {
+        parsed(more).ok().unwrap()
+    }
+
+    #[test]
+    fn a_text_comes_before_a_code() {
+        for (more, text) in [
+            (r#""text":"It is 1","args":{"code":"2"}"#, "It is 1"),
+            (r#""text":" ","args":{"code":"2"}"#, "Code 2"),
+            (r#""args":{"code":"012345"},"lang":"da-DK""#, "Kode 012345"),
+            (r#""text":null,"args":{"code":"2"},"lang":7"#, "Code 2"),
+        ] {
+            assert_eq!(read(more).body, text, "{more}");
+        }
+        for more in [r#""args":{"code":12}"#, r#""args":"2""#, r#""text":["x"]"#] {
+            assert_eq!(
+                parsed(more).err().map(|wrong| wrong.outcome),
+                Some("malformed_body"),
+                "{more}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_id_is_the_identity_if_it_is_there() {
+        let id = |more: &str| read(&format!(r#""text":"x",{more}"#)).id;
+        let one = id(r#""id":"m1""#);
+        assert_eq!(read(r#""text":"y","id":"m1""#).id, one);
+        assert_ne!(id(r#""id":"m2""#), one);
+        let by_text = id(r#""id":null"#);
+        assert_eq!(id(r#""id":{"a":1}"#), by_text);
+        assert_ne!(read(r#""text":"y""#).id, by_text);
+        assert_eq!(id(r#""id":7"#), id(r#""id":"7""#));
+    }
+
+    #[test]
+    fn voice_is_told_apart() {
+        let outcome = |via: &str| {
+            parsed(&format!(r#""text":"x","via":{via}"#))
+                .err()
+                .map(|wrong| wrong.outcome)
+        };
+        for voice in [r#""voice""#, r#""Voice""#, r#""CALL""#] {
+            assert_eq!(outcome(voice), Some("voice_not_supported"), "{voice}");
+        }
+        for sms in [r#""SMS""#, "null", r#"["voice"]"#] {
+            assert_eq!(outcome(sms), None, "{sms}");
+        }
+    }
+}

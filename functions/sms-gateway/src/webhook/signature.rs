@@ -1,0 +1,161 @@
+//! Checks a Standard Webhook's signature
+//! (<https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>).
+
+use std::time::SystemTime;
+
+use base64::Engine as _;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
+use base64::prelude::BASE64_STANDARD;
+use ring::hmac;
+use secrecy::ExposeSecret as _;
+use shared::platform::request::Request;
+use shared::platform::secrets::{Content, Keys, Secret, SecretError};
+
+use crate::posted::signed_at;
+
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &base64::alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// The `webhook` secret: the keys with which the sender may sign.
+pub(crate) struct Secrets(Vec<hmac::Key>);
+
+impl Content for Secrets {
+    const NAME: &'static str = "webhook";
+
+    fn take(keys: &mut Keys) -> Option<Self> {
+        let text = keys.required("secrets")?;
+        let secrets: Option<Vec<_>> = text
+            .expose_secret()
+            .split(|c: char| c.is_whitespace() || c == '|')
+            .filter(|secret| !secret.is_empty())
+            .map(key)
+            .collect();
+        let secrets = secrets.filter(|secrets| !secrets.is_empty());
+        if secrets.is_none() {
+            keys.reject("secrets of the form v1,whsec_ and base64, with blanks or | between them");
+        }
+        secrets.map(Self)
+    }
+}
+
+fn key(secret: &str) -> Option<hmac::Key> {
+    let secret = secret.strip_prefix("v1,").unwrap_or(secret);
+    let bytes = BASE64.decode(secret.strip_prefix("whsec_")?).ok()?;
+    // With an empty key everyone could sign.
+    (!bytes.is_empty()).then(|| hmac::Key::new(hmac::HMAC_SHA256, &bytes))
+}
+
+/// Why a request is not answered.
+pub(super) enum Refused {
+    /// It is not the sender's, or too old. Holds the outcome for the log.
+    Signature(&'static str),
+    /// The secret could not be fetched.
+    Unavailable(SecretError),
+    /// The secret was not there in time.
+    Late,
+}
+
+/// Checks the signature. If it does not match, the secret is fetched again once. Returns when the
+/// request was signed, in seconds.
+pub(super) async fn check(
+    request: &Request,
+    secrets: &Secret<Secrets>,
+    max_age: u64,
+    now: SystemTime,
+) -> Result<u64, Refused> {
+    let header = |name| request.header(name).filter(|value| !value.is_empty());
+    let headers = (
+        header("webhook-id"),
+        header("webhook-timestamp"),
+        header("webhook-signature"),
+    );
+    let (Some(id), Some(timestamp), Some(signatures)) = headers else {
+        return Err(Refused::Signature("signature_missing"));
+    };
+    let signed_at = signed_at(timestamp, max_age, now);
+    let signed_at = signed_at.ok_or(Refused::Signature("stale_signature"))?;
+    let content = [
+        id.as_bytes(),
+        b".",
+        timestamp.as_bytes(),
+        b".",
+        request.body(),
+    ]
+    .concat();
+    let macs: Vec<Vec<u8>> = macs(signatures).collect();
+    let fits = |Secrets(keys): &Secrets| {
+        keys.iter().any(|key| {
+            macs.iter()
+                .any(|mac| hmac::verify(key, &content, mac).is_ok())
+        })
+    };
+    let fitting = secrets.fitting(now, fits).await;
+    match fitting.map_err(Refused::Unavailable)? {
+        Some(_) => Ok(signed_at),
+        None => Err(Refused::Signature("bad_signature")),
+    }
+}
+
+/// The signatures of version 1. Supabase joins them with a comma and a blank instead of a blank.
+/// A sender signs with each secret that is in use, so there are few.
+fn macs(signatures: &str) -> impl Iterator<Item = Vec<u8>> {
+    signatures
+        .split_ascii_whitespace()
+        .filter_map(|signature| signature.trim_end_matches(',').strip_prefix("v1,"))
+        .filter_map(|mac| BASE64_STANDARD.decode(mac).ok())
+        .filter(|mac| mac.len() == 32)
+        .take(8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The vector in the test suites of the reference libraries, such as
+    /// `libraries/rust/src/lib.rs` of github.com/standard-webhooks/standard-webhooks (MIT).
+    #[test]
+    fn the_published_vector() {
+        let key = key("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
+        let content = br#"msg_p5jXN8AQM9LWM0D4loKWxJek.1614265330.{"test": 2432232314}"#;
+        let mac = macs("v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=")
+            .next()
+            .unwrap();
+        assert!(hmac::verify(&key, content, &mac).is_ok());
+        assert!(hmac::verify(&key, &content[1..], &mac).is_err());
+    }
+
+    #[test]
+    fn a_key_is_base64_behind_its_prefix() {
+        for secret in ["v1,whsec_AAAA", "whsec_AAAA", "v1,whsec_AAA=", "whsec_AAA"] {
+            assert!(key(secret).is_some(), "{secret}");
+        }
+        for secret in [
+            "v1,whsec_",
+            "whsec_",
+            "AAAA",
+            "v1,AAAA",
+            "whsec_!",
+            "v1a,whsec_AAAA",
+        ] {
+            assert!(key(secret).is_none(), "{secret}");
+        }
+    }
+
+    #[test]
+    fn signatures_with_blanks_and_commas_between_them() {
+        let mac = "g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=";
+        for (signatures, count) in [
+            (format!("v1,{mac}"), 1),
+            (format!("v1,{mac} v1,{mac}"), 2),
+            (format!("v1,{mac}, v1,{mac}"), 2),
+            (format!("v1a,{mac} v2,{mac} {mac} v1,AAAA v1,"), 0),
+            (format!("v1,{mac},v1,{mac}"), 0),
+            (format!("v1,{mac} ").repeat(1_000), 8),
+        ] {
+            assert_eq!(macs(&signatures).count(), count, "{signatures}");
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! Supabase Auth as the caller of its *Send SMS* hook.
+//!
+//! Source: github.com/supabase/auth (MIT), `internal/hooks/hookshttp/hookshttp.go` for the
+//! requests, the retries and the meaning of answers, `internal/hooks/v0hooks/v0hooks.go` for the
+//! body.
+
+use std::time::Duration;
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use reqwest::{Response, header};
+use serde_json::{Value, json};
+use sha2::Sha256;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use crate::{moment::iso, random, wire::client};
+
+/// The secret of the sandbox's hook, as the dashboard shows it.
+pub const SECRET: &str = "v1,whsec_ZXhhbXBsZS1zdXBhYmFzZS1ob29rLXNlY3JldC0zMi1i";
+
+/// The time for all attempts together.
+const LIMIT: Duration = Duration::from_secs(5);
+const ATTEMPTS: usize = 3;
+/// The pause after a connection error.
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// A server of Supabase Auth whose *Send SMS* hook is on.
+#[derive(Clone, Debug)]
+pub struct Supabase {
+    secrets: Vec<String>,
+    client: reqwest::Client,
+}
+
+/// What a person sees after the hook was called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// HTTP status of the sign-in request.
+    pub status: u16,
+    /// The message; empty on success.
+    pub message: String,
+    /// How often the hook was called.
+    pub attempts: usize,
+}
+
+impl Seen {
+    /// True if Supabase stored the code. It does so only after the hook accepted it.
+    pub fn is_code_valid(&self) -> bool {
+        self.status == 200
+    }
+}
+
+impl Supabase {
+    /// A server with these secrets (`v1,whsec_…`). Each signs every request.
+    pub fn new(secrets: &[&str]) -> Self {
+        Self {
+            secrets: secrets.iter().map(|secret| (*secret).to_owned()).collect(),
+            client: client(),
+        }
+    }
+
+    /// The body of a call for this phone, as the server keeps it (without plus), and this code.
+    pub fn body(phone: &str, otp: &str) -> Value {
+        let digits = phone.trim_start_matches('+');
+        json!({
+            "metadata": { "uuid": random::uuid(), "time": iso(crate::now()), "name": "send-sms", "ip_address": "203.0.113.7" },
+            "user": {
+                "id": "6481a5c1-3d37-4a56-9f6a-bee08c554965", "aud": "authenticated", "role": "authenticated", "email": "", "phone": digits,
+                "app_metadata": { "provider": "phone", "providers": ["phone"] }, "user_metadata": {}, "identities": [],
+                "created_at": "2026-11-20T12:00:00Z", "updated_at": "2026-11-20T12:00:00Z", "is_anonymous": false,
+            },
+            "sms": { "otp": otp, "phone": digits },
+        })
+    }
+
+    /// The headers of an attempt. The signatures of several secrets are joined by comma and blank,
+    /// where the standard wants a blank.
+    pub fn headers(&self, id: &str, timestamp: u64, body: &str) -> Vec<(&'static str, String)> {
+        let signatures: Vec<_> = self
+            .secrets
+            .iter()
+            .map(|secret| sign(secret, id, timestamp, body))
+            .collect();
+        vec![
+            ("accept-encoding", "identity".to_owned()),
+            ("content-type", "application/json".to_owned()),
+            ("webhook-id", id.to_owned()),
+            ("webhook-signature", signatures.join(", ")),
+            ("webhook-timestamp", timestamp.to_string()),
+        ]
+    }
+
+    /// A person asks for a code: calls the hook at `url` with this body.
+    pub async fn send_sms(&self, url: &str, body: &Value) -> Seen {
+        let (end, body) = (Instant::now() + LIMIT, body.to_string());
+        let late = |attempts| {
+            let message = "Failed to reach hook within maximum time of 5.000000 seconds";
+            seen(422, message, attempts)
+        };
+        for attempt in 1..=ATTEMPTS {
+            let mut request = self.client.post(url);
+            for (name, value) in self.headers(&random::uuid(), crate::now().as_secs(), &body) {
+                request = request.header(name, value);
+            }
+            let Ok(answer) = timeout_at(end, request.body(body.clone()).send()).await else {
+                return late(attempt);
+            };
+            let Ok(answer) = answer else {
+                if attempt == ATTEMPTS {
+                    return seen(422, "Failed to reach hook after maximum retries", attempt);
+                }
+                if timeout_at(end, sleep(PAUSE)).await.is_err() {
+                    return late(attempt);
+                }
+                continue;
+            };
+            match timeout_at(end, meaning(answer)).await {
+                Err(_) => return late(attempt),
+                Ok(Some((status, message))) => return seen(status, &message, attempt),
+                Ok(None) => {}
+            }
+        }
+        let message = "Service currently unavailable due to hook";
+        seen(500, message, ATTEMPTS)
+    }
+}
+
+fn seen(status: u16, message: &str, attempts: usize) -> Seen {
+    Seen {
+        status,
+        message: message.to_owned(),
+        attempts,
+    }
+}
+
+/// Status and message for the person; `None`: the server tries again at once.
+async fn meaning(answer: Response) -> Option<(u16, String)> {
+    let fixed = |status, message: &str| Some((status, message.to_owned()));
+    let text = |name| {
+        let value = answer.headers().get(name)?;
+        Some(value.to_str().unwrap_or_default().to_owned())
+    };
+    match answer.status().as_u16() {
+        status @ (200 | 202 | 204) => {
+            let media_type = text(header::CONTENT_TYPE).unwrap_or_default();
+            let media_type = media_type.split(';').next().unwrap_or_default().trim();
+            match media_type.to_ascii_lowercase().as_str() {
+                "" if status == 204 => return fixed(200, ""),
+                "application/json" => {}
+                "" => return fixed(400, "Invalid Content-Type: Missing Content-Type header"),
+                _ => return fixed(400, "Invalid JSON response"),
+            }
+            let body = answer.bytes().await.unwrap_or_default();
+            let Ok(body) = serde_json::from_slice::<Value>(&body) else {
+                return fixed(500, "Error unmarshaling JSON output.");
+            };
+            match body["error"]["message"].as_str() {
+                Some(message) if !message.is_empty() => {
+                    let status = body["error"]["http_code"].as_u64().unwrap_or_default();
+                    let status = u16::try_from(status).ok().filter(|status| *status > 0);
+                    fixed(status.unwrap_or(500), message)
+                }
+                _ => fixed(200, ""),
+            }
+        }
+        429 | 503 if text(header::RETRY_AFTER).is_some_and(|value| !value.is_empty()) => None,
+        429 | 503 => fixed(500, "Service currently unavailable due to hook"),
+        400 => fixed(500, "Invalid payload sent to hook"),
+        401 => fixed(500, "Hook requires authorization token"),
+        status => fixed(
+            500,
+            &format!("Unexpected status code returned from hook: {status}"),
+        ),
+    }
+}
+
+/// A signature of the Standard Webhooks (<https://www.standardwebhooks.com>).
+pub fn sign(secret: &str, id: &str, timestamp: u64, body: &str) -> String {
+    let secret = secret
+        .trim_start_matches("v1,")
+        .trim_start_matches("whsec_");
+    let key = BASE64_STANDARD.decode(secret).expect("a secret in base64");
+    let mut mac = Hmac::<Sha256>::new_from_slice(&key).expect("HMAC takes keys of any length");
+    mac.update(format!("{id}.{timestamp}.{body}").as_bytes());
+    format!("v1,{}", BASE64_STANDARD.encode(mac.finalize().into_bytes()))
+}
