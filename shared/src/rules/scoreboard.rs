@@ -4,6 +4,12 @@
 //! sender. A text's reference chooses the shard, so no item is written by all requests. A text
 //! counts once as sent, at most once as delivered or failed, and at most once as used. The time to
 //! delivery is counted in [`SECONDS`], from which median and 95th percentile are read.
+//!
+//! [`read`] adds up hours. A [`Summary`] of the last hour says how the providers stand; it is what
+//! the path of a text may read.
+
+mod reading;
+mod summary;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -11,6 +17,9 @@ use std::time::{Duration, SystemTime};
 use super::delivery::{Reason, Reference};
 use crate::platform::table::{Item, Key, Table, Unavailable, Update};
 use crate::platform::time::epoch;
+
+pub use reading::{DAY, LAST_HOUR, by_country, read};
+pub use summary::Summary;
 
 const HOUR: u64 = 3_600;
 /// Counters are kept three days: the last whole day can always be read.
@@ -87,7 +96,15 @@ pub async fn count(
     .set("expires_at", epoch(now) + KEPT);
     let update = match event {
         Event::Sent => update.add("sent", 1),
-        Event::Delivered(after) => update.add("delivered", 1).add(bucket(after.as_secs()), 1),
+        Event::Delivered(after) => {
+            let update = update.add("delivered", 1).add(bucket(after.as_secs()), 1);
+            // Only codes can be used.
+            if reference.kind() == "code" {
+                update.add("codes", 1)
+            } else {
+                update
+            }
+        }
         Event::Undelivered(reason) => update.add(format!("failed_{}", reason.word()), 1),
         Event::Used => update.add("used", 1),
     };
@@ -113,6 +130,8 @@ pub struct Tally {
     pub delivered: u64,
     /// Texts that did not arrive, by reason, in the order of [`Reason::ALL`].
     pub failed: [u64; Reason::ALL.len()],
+    /// Codes among the delivered texts.
+    pub codes: u64,
     /// Codes that were used.
     pub used: u64,
     /// Delivered texts by time: one for each of [`SECONDS`], and one beyond.
@@ -120,10 +139,21 @@ pub struct Tally {
 }
 
 impl Tally {
+    /// Only results, whatever the reasons of the failures.
+    fn of_results(delivered: u64, failed: u64) -> Self {
+        let mut tally = Self {
+            delivered,
+            ..Self::default()
+        };
+        tally.failed[Reason::Unknown as usize] = failed;
+        tally
+    }
+
     fn add_item(&mut self, item: &Item) {
         let count = |name: &str| item.number(name).unwrap_or_default();
         self.sent += count("sent");
         self.delivered += count("delivered");
+        self.codes += count("codes");
         self.used += count("used");
         for (sum, reason) in self.failed.iter_mut().zip(Reason::ALL) {
             *sum += count(&format!("failed_{}", reason.word()));
@@ -138,6 +168,7 @@ impl Tally {
     pub fn add(&mut self, other: &Self) {
         self.sent += other.sent;
         self.delivered += other.delivered;
+        self.codes += other.codes;
         self.used += other.used;
         for (sum, more) in self.failed.iter_mut().zip(other.failed) {
             *sum += more;
@@ -159,7 +190,7 @@ impl Tally {
 
     /// The percentage of delivered codes that were used; `None` without any.
     pub fn conversion_rate(&self) -> Option<u64> {
-        (100 * self.used.min(self.delivered)).checked_div(self.delivered)
+        (100 * self.used.min(self.codes)).checked_div(self.codes)
     }
 
     /// The time to delivery, in seconds, that this percentage of the delivered texts kept to. It is
@@ -175,15 +206,24 @@ impl Tally {
         })
     }
 
-    /// Whether the provider takes texts and delivers none, or nearly none.
+    /// Texts by which a provider is judged: those with a final state, without the failures that
+    /// the number itself causes. Otherwise a stranger could make a provider look bad with landlines.
+    pub fn judged(&self) -> u64 {
+        let caused =
+            [Reason::Landline, Reason::OptedOut].map(|reason| self.failed[reason as usize]);
+        self.known() - caused.iter().sum::<u64>()
+    }
+
+    /// Whether the provider takes texts and delivers none, or nearly none: less than one in ten of
+    /// at least 50.
     pub fn is_broken(&self) -> bool {
-        self.known() >= FEWEST && self.delivered * BROKEN_SHARE < self.known()
+        self.judged() >= FEWEST && self.delivered * BROKEN_SHARE < self.judged()
     }
 
     /// Whether this provider delivers significantly better than another: each has at least 50
     /// results, and the 95 % confidence intervals (Wilson's) of their delivery rates do not meet.
     pub fn is_better_than(&self, other: &Self) -> bool {
-        if self.known().min(other.known()) < FEWEST {
+        if self.judged().min(other.judged()) < FEWEST {
             return false;
         }
         self.interval().0 > other.interval().1
@@ -196,7 +236,7 @@ impl Tally {
         reason = "counts of texts are far below 2^52"
     )]
     fn interval(&self) -> (f64, f64) {
-        let n = self.known() as f64;
+        let n = self.judged() as f64;
         let share = self.delivered as f64 / n;
         let denominator = 1.0 + Z * Z / n;
         let centre = share + Z * Z / (2.0 * n);
@@ -209,7 +249,7 @@ impl Tally {
 }
 
 /// Adds the items of some partitions to tallies.
-pub fn tally(items: &[Item], tallies: &mut BTreeMap<Line, Tally>) {
+fn tally(items: &[Item], tallies: &mut BTreeMap<Line, Tally>) {
     for item in items {
         if let Some(line) = item.text("sk").and_then(Line::parse) {
             tallies.entry(line).or_default().add_item(item);
@@ -222,12 +262,7 @@ mod tests {
     use super::*;
 
     fn results(delivered: u64, failed: u64) -> Tally {
-        let mut tally = Tally {
-            delivered,
-            ..Tally::default()
-        };
-        tally.failed[0] = failed;
-        tally
+        Tally::of_results(delivered, failed)
     }
 
     #[test]
@@ -256,6 +291,24 @@ mod tests {
                 "{delivered} {failed}"
             );
         }
+    }
+
+    #[test]
+    fn landlines_and_opt_outs_say_nothing_of_a_provider() {
+        let mut tally = results(0, 49);
+        tally.failed[Reason::Landline as usize] = 1_000;
+        tally.failed[Reason::OptedOut as usize] = 1_000;
+        assert!(!tally.is_broken());
+        assert_eq!((tally.judged(), tally.known()), (49, 2_049));
+        assert!(!results(50, 0).is_better_than(&tally));
+    }
+
+    #[test]
+    fn only_codes_can_be_used() {
+        let mut tally = results(100, 0);
+        assert_eq!(tally.conversion_rate(), None);
+        (tally.codes, tally.used) = (40, 10);
+        assert_eq!(tally.conversion_rate(), Some(25));
     }
 
     #[test]

@@ -34,6 +34,12 @@ pub(super) struct Attempts {
 }
 
 impl Attempts {
+    fn note_broken(&mut self, name: Name) {
+        if !self.broken.contains(&name) {
+            self.broken.push(name);
+        }
+    }
+
     pub(super) fn outcome(&self) -> Outcome {
         match &self.receipt {
             Some((name, receipt)) => Outcome::Sent {
@@ -135,15 +141,19 @@ impl Gateway {
     ) -> Attempts {
         let mut attempts = Attempts::default();
         let begun = Instant::now();
-        let mut order = VecDeque::from(health.order(route, now));
+        let known = self.standing.of(&message.to, now);
+        let mut order = VecDeque::from(health.order(&known.order(route), now));
         let last = order.iter().filter(|(_, trial)| *trial == Trial::Last);
         attempts.broken = last.map(|(name, _)| *name).collect();
+        for name in known.put_broken_last(&mut order) {
+            attempts.note_broken(name);
+        }
         while let Some((name, trial)) = order.pop_front() {
             let Some(provider) = self.providers.get(&name) else {
                 continue;
             };
             if trial == Trial::Probe && !health.probe(name, &self.table, now).await {
-                attempts.broken.push(name);
+                attempts.note_broken(name);
                 order.push_back((name, Trial::Last));
                 continue;
             }

@@ -2,7 +2,7 @@
 //!
 //! 1. Check the number, and find its route of providers.
 //! 2. Claim the text and count it against the budgets (`claim`, `budgets`).
-//! 3. Try the providers in order, broken ones last (`attempts`, `health`).
+//! 3. Try the providers in order, broken ones last (`attempts`, `health`, `standing`).
 //! 4. Write the outcome, give back or keep the counts, record the providers' health.
 //!
 //! The next provider is tried only if the answer proves that no SMS was accepted. An unknown
@@ -15,6 +15,7 @@ mod claim;
 mod health;
 mod message;
 mod outcome;
+mod standing;
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant, SystemTime};
@@ -35,6 +36,7 @@ use claim::Claim;
 use health::{Health, Untold};
 pub(crate) use message::{Asker, Message, hash};
 pub(crate) use outcome::{Delivery, Outcome};
+use standing::Standing;
 
 /// An entrance keeps this time free after the deadline, for the closing write and the answer.
 pub(crate) const RESERVE: Duration = Duration::from_secs(1);
@@ -44,6 +46,7 @@ pub(crate) struct Gateway {
     table: Table,
     providers: HashMap<Name, Provider>,
     untold: Untold,
+    standing: Standing,
     rules: Rules,
 }
 
@@ -83,6 +86,7 @@ impl Gateway {
             table: platform.table.clone(),
             rules,
             untold: Untold::default(),
+            standing: Standing::read(source),
         }
     }
 
@@ -117,7 +121,8 @@ impl Gateway {
         // With one provider there is no order to choose.
         let health = async {
             if route.len() > 1 {
-                Health::read(&self.table, now).await
+                let refresh = self.standing.refresh(&self.table, now);
+                tokio::join!(Health::read(&self.table, now), refresh).0
             } else {
                 Health::default()
             }
