@@ -13,4 +13,5 @@ mod limits;
 mod outages;
 mod scene;
 mod settings;
+mod standing;
 mod twice;
