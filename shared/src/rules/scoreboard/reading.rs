@@ -5,8 +5,9 @@ use std::time::SystemTime;
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
-use super::{HOUR, Line, SHARDS, Tally, partition, tally};
-use crate::platform::table::{Table, Unavailable};
+use super::counters::{HOUR, Line, SHARDS, partition};
+use super::tally::Tally;
+use crate::platform::table::{Item, Table, Unavailable};
 use crate::platform::time::epoch;
 
 /// The last hour: the hour that has begun, and the one before it. So there are always results of
@@ -49,4 +50,13 @@ pub fn by_country(tallies: &BTreeMap<Line, Tally>) -> BTreeMap<(&str, &str), Tal
         sums.entry(key).or_default().add(tally);
     }
     sums
+}
+
+/// Adds the items of some partitions to tallies.
+fn tally(items: &[Item], tallies: &mut BTreeMap<Line, Tally>) {
+    for item in items {
+        if let Some(line) = item.text("sk").and_then(Line::parse) {
+            tallies.entry(line).or_default().add_item(item);
+        }
+    }
 }

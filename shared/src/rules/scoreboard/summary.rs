@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::SystemTime;
 
-use super::{FEWEST, Line, Tally, by_country};
+use super::counters::Line;
+use super::reading::by_country;
+use super::tally::{FEWEST, Tally};
 use crate::platform::table::{Key, Table, Unavailable, Update};
 use crate::platform::time::epoch;
 

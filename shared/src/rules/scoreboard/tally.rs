@@ -1,124 +1,22 @@
-//! How well each provider delivers: counters per provider, country and sender.
-//!
-//! The counters of an hour are items `score#<hour>#<shard>`, one for each provider, country and
-//! sender. A text's reference chooses the shard, so no item is written by all requests. A text
-//! counts once as sent, at most once as delivered or failed, and at most once as used. The time to
-//! delivery is counted in [`SECONDS`], from which median and 95th percentile are read.
-//!
-//! [`read`] adds up hours. A [`Summary`] of the last hour says how the providers stand; it is what
-//! the path of a text may read.
+//! Counted events, and what they say of a provider.
 
-mod reading;
-mod summary;
+use crate::platform::table::Item;
+use crate::rules::delivery::Reason;
 
-use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime};
-
-use super::delivery::{Reason, Reference};
-use crate::platform::table::{Item, Key, Table, Unavailable, Update};
-use crate::platform::time::epoch;
-
-pub use reading::{DAY, LAST_HOUR, by_country, read};
-pub use summary::Summary;
-
-const HOUR: u64 = 3_600;
-/// Counters are kept three days: the last whole day can always be read.
-const KEPT: u64 = 3 * 86_400;
-/// One hour's counters of a provider lie in this many partitions.
-pub const SHARDS: u64 = 8;
 /// The upper bounds of the counted times to delivery, in seconds. A longer time counts beyond the
 /// last.
 pub const SECONDS: [u64; 9] = [2, 5, 10, 20, 30, 60, 120, 300, 600];
 /// A comparison needs this many results of each provider.
-const FEWEST: u64 = 50;
+pub(super) const FEWEST: u64 = 50;
 /// A provider that delivers less than one in this many is broken.
 const BROKEN_SHARE: u64 = 10;
 /// The quantile of the normal distribution for a two-sided confidence of 95 %.
 const Z: f64 = 1.96;
 
-/// What is counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Event {
-    /// A provider accepted a text.
-    Sent,
-    /// A phone received it, this long after the attempt began.
-    Delivered(Duration),
-    /// It did not arrive.
-    Undelivered(Reason),
-    /// The person used the code.
-    Used,
-}
-
-/// Whose counters: provider, ISO 3166 region of the number (or `-`), sender (or `-`).
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Line {
-    /// The provider's name.
-    pub provider: String,
-    /// The region.
-    pub region: String,
-    /// The sender of the text.
-    pub sender: String,
-}
-
-impl Line {
-    fn sort_key(&self) -> String {
-        format!("{}#{}#{}", self.provider, self.region, self.sender)
-    }
-
-    fn parse(sort_key: &str) -> Option<Self> {
-        let mut parts = sort_key.splitn(3, '#');
-        Some(Self {
-            provider: parts.next()?.to_owned(),
-            region: parts.next()?.to_owned(),
-            sender: parts.next()?.to_owned(),
-        })
-    }
-}
-
-/// Counts an event of a text.
-///
-/// # Errors
-/// [`Unavailable`]; a count more or less does no harm, so it is not tried again.
-pub async fn count(
-    line: &Line,
-    reference: &Reference,
-    event: Event,
-    table: &Table,
-    now: SystemTime,
-) -> Result<(), Unavailable> {
-    let hash = reference.as_str().bytes();
-    let shard = hash.fold(0_u64, |sum, byte| sum + u64::from(byte)) % SHARDS;
-    let update = Update::new(Key::new(
-        partition(epoch(now) / HOUR, shard),
-        line.sort_key(),
-    ))
-    .once()
-    .set("expires_at", epoch(now) + KEPT);
-    let update = match event {
-        Event::Sent => update.add("sent", 1),
-        Event::Delivered(after) => {
-            let update = update.add("delivered", 1).add(bucket(after.as_secs()), 1);
-            // Only codes can be used.
-            if reference.kind() == "code" {
-                update.add("codes", 1)
-            } else {
-                update
-            }
-        }
-        Event::Undelivered(reason) => update.add(format!("failed_{}", reason.word()), 1),
-        Event::Used => update.add("used", 1),
-    };
-    table.update(update).await.map(drop)
-}
-
-fn bucket(seconds: u64) -> String {
+/// The name of the counter for a time to delivery.
+pub(super) fn bucket(seconds: u64) -> String {
     let bound = SECONDS.into_iter().find(|bound| seconds <= *bound);
     bound.map_or("within_more".to_owned(), |bound| format!("within_{bound}"))
-}
-
-/// The partition of an hour (whole hours since 1970) and a shard.
-pub fn partition(hour: u64, shard: u64) -> String {
-    format!("score#{hour}#{shard}")
 }
 
 /// Counted events.
@@ -140,7 +38,7 @@ pub struct Tally {
 
 impl Tally {
     /// Only results, whatever the reasons of the failures.
-    fn of_results(delivered: u64, failed: u64) -> Self {
+    pub(super) fn of_results(delivered: u64, failed: u64) -> Self {
         let mut tally = Self {
             delivered,
             ..Self::default()
@@ -149,7 +47,7 @@ impl Tally {
         tally
     }
 
-    fn add_item(&mut self, item: &Item) {
+    pub(super) fn add_item(&mut self, item: &Item) {
         let count = |name: &str| item.number(name).unwrap_or_default();
         self.sent += count("sent");
         self.delivered += count("delivered");
@@ -248,15 +146,6 @@ impl Tally {
     }
 }
 
-/// Adds the items of some partitions to tallies.
-fn tally(items: &[Item], tallies: &mut BTreeMap<Line, Tally>) {
-    for item in items {
-        if let Some(line) = item.text("sk").and_then(Line::parse) {
-            tallies.entry(line).or_default().add_item(item);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -321,16 +210,5 @@ mod tests {
         assert_eq!(tally.seconds_within(50), Some(5));
         assert_eq!(tally.seconds_within(95), Some(20));
         assert_eq!(tally.seconds_within(96), None);
-    }
-
-    #[test]
-    fn a_line_is_read_back_from_its_key() {
-        let line = Line {
-            provider: "vonage".to_owned(),
-            region: "DK".to_owned(),
-            sender: "ACME #1".to_owned(),
-        };
-        assert_eq!(Line::parse(&line.sort_key()), Some(line));
-        assert_eq!(Line::parse("vonage#DK"), None);
     }
 }
