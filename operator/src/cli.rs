@@ -143,6 +143,24 @@ The command reads Twilio (numbers, prices), Okta (owners, if the stack has a com
 Example:
   operator --stack switchboard numbers")]
     Numbers,
+    /// Show what became of the texts, by provider, country and sender
+    #[command(long_about = "\
+Show what became of the texts, by provider, country and sender: sent, delivered, failed by reason, time to delivery, used codes. One table is \
+for this hour and the one before, one for the last day.
+
+With --phone, show what became of the newest code of a number, masked, and which providers its next code avoids.
+
+The command reads the items `score#...`, or `road#...` and `sent#code#...`, of the table. It changes nothing.")]
+    #[command(after_help = "\
+Examples:
+  operator --stack switchboard deliveries
+  operator --stack switchboard --json deliveries
+  operator --stack switchboard deliveries --phone +4512345678")]
+    Deliveries {
+        /// Only the newest code of this number, in E.164
+        #[arg(long, value_name = "NUMBER", value_parser = e164)]
+        phone: Option<E164>,
+    },
 }
 
 /// Register the stack's URLs with the providers

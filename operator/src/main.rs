@@ -1,6 +1,6 @@
 //! The operator's CLI. It connects a deployed stack with its providers (`connect`), checks it
 //! (`doctor`), and manages its secrets (`secrets`) and its data (`pending`, `unlock`, `erase`,
-//! `numbers`).
+//! `numbers`, `deliveries`).
 //!
 //! It uses the functions' library for formats and protocols. The outputs and parameters of
 //! `template.yaml` say what is deployed. Each command runs once, for a person or a pipeline. The
@@ -11,6 +11,7 @@ mod calls;
 mod cli;
 mod connect;
 mod context;
+mod deliveries;
 mod doctor;
 mod numbers;
 mod problem;
@@ -137,6 +138,10 @@ async fn run(context: &Context, command: Command) -> Result<u8, Problem> {
             console.show(&table::unlock(context, &account, caller.as_ref()).await?)
         }
         Command::Erase { number, yes } => console.show(&table::erase(context, &number, yes).await?),
+        Command::Deliveries { phone: None } => console.show(&deliveries::list(context).await?),
+        Command::Deliveries { phone: Some(phone) } => {
+            console.show(&deliveries::of_number(context, &phone).await?)
+        }
         Command::Numbers => console.show(&numbers::list(context).await?),
     })
 }

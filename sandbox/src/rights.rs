@@ -124,6 +124,11 @@ fn needed<'a>(operation: &str, request: &'a Value) -> Vec<(String, Option<&'a st
         let key = [&request["Key"], &request["Item"]]
             .into_iter()
             .find_map(|attributes| attributes["pk"]["S"].as_str());
+        let key = if action == "Query" {
+            queried(request)
+        } else {
+            key
+        };
         (format!("dynamodb:{action}"), key)
     };
     let parts = request["TransactItems"]
@@ -145,6 +150,19 @@ fn needed<'a>(operation: &str, request: &'a Value) -> Vec<(String, Option<&'a st
             .collect(),
         operation => vec![one(operation, request)],
     }
+}
+
+/// The partition key of a query: the value that its key condition (`pk = :pk`, perhaps `AND` more)
+/// compares the partition key with.
+fn queried(request: &Value) -> Option<&str> {
+    let condition = request["KeyConditionExpression"].as_str()?;
+    let bound = condition.split(" AND ").find_map(|term| {
+        let (name, value) = term.split_once('=')?;
+        let name = name.trim();
+        let renamed = request["ExpressionAttributeNames"][name].as_str();
+        (renamed.unwrap_or(name) == "pk").then(|| value.trim())
+    })?;
+    request["ExpressionAttributeValues"][bound]["S"].as_str()
 }
 
 /// The functions' rights, by the access key of their processes.
@@ -263,10 +281,13 @@ Properties:
             ("GetItem", "rate#ab#1", "dynamodb:GetItem on rate#ab#1"),
             ("GetItem", "number#run2", "dynamodb:GetItem on number#run2"),
             ("DeleteItem", "rate#a#1", "dynamodb:DeleteItem on rate#a#1"),
-            ("Query", "rate#a#1", "dynamodb:Query on rate#a#1"),
         ] {
             assert_eq!(rights.excess(operation, &key(pk)).as_deref(), Some(excess));
         }
+        assert_eq!(
+            rights.excess("Query", &query("pk = :pk", "rate#a#1")),
+            Some("dynamodb:Query on rate#a#1".to_owned())
+        );
         let transaction =
             |last: Value| json!({ "TransactItems": [{ "Update": key("rate#a#1") }, last] });
         assert_eq!(
@@ -316,6 +337,47 @@ Properties:
         ] {
             assert_eq!(rights.may_use(action, key), may, "{action} {key}");
         }
+    }
+
+    fn query(condition: &str, pk: &str) -> Value {
+        json!({
+            "KeyConditionExpression": condition,
+            "ExpressionAttributeNames": { "#k": "pk", "#s": "sk" },
+            "ExpressionAttributeValues": { ":pk": { "S": pk }, ":sk": { "S": "score#2" } },
+        })
+    }
+
+    #[test]
+    fn a_query_is_bound_to_the_partition_that_it_reads() {
+        let role = r#"
+Properties:
+  Policies:
+    - PolicyName: Own
+      PolicyDocument:
+        Statement:
+          - Action: dynamodb:Query
+            Condition:
+              ForAllValues:StringLike: { dynamodb:LeadingKeys: ["score#*"] }
+              "Null": { dynamodb:LeadingKeys: "false" }
+"#;
+        let rights = Rights::of(&serde_norway::from_str(role).unwrap(), &BTreeMap::new());
+        for condition in ["pk = :pk", "#k=:pk", "sk = :sk AND pk = :pk"] {
+            let own = query(condition, "score#1#0");
+            assert_eq!(rights.excess("Query", &own), None, "{condition}");
+            let excess = rights.excess("Query", &query(condition, "pending#1"));
+            assert_eq!(
+                excess.as_deref(),
+                Some("dynamodb:Query on pending#1"),
+                "{condition}"
+            );
+        }
+        // A key beside the condition is no key of the query.
+        let mut forged = query("sk = :sk", "score#1#0");
+        forged["Key"] = json!({ "pk": { "S": "score#1#0" } });
+        assert_eq!(
+            rights.excess("Query", &forged).as_deref(),
+            Some("dynamodb:Query on any item")
+        );
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! | the base of every function: the HTTP client, the table, the secrets | [`platform`] |
 //! | a Function URL event as a request, and the first refusals | [`platform::request`] |
 //! | an answer, a failure, and how they become HTTP and a log line | [`platform::reply`] |
+//! | figures with dimensions of their own, for graphs | [`platform::figures`] |
 //! | environment variables, all problems at once | [`platform::config`], [`platform::base_url`] |
 //! | credentials from Secrets Manager; their keys, for the people who set them | [`platform::secrets`], [`platform::layout`] |
 //! | encryption by AWS KMS | [`platform::kms`] |
@@ -18,6 +19,7 @@
 //! | a protected API and the token for it | [`services::protected`], [`vendors::auth0::tokens`] |
 //! | the employee with a company number; an org's users | [`services::directory`], [`vendors::okta::users`] |
 //! | account numbers, by which callers name their account | [`rules::account`] |
+//! | what became of a text; how well providers deliver | [`rules::delivery`], [`rules::scoreboard`] |
 //! | requests that wait for a reply from a phone | [`rules::pending`] |
 //! | links in mails: finding, judging, following | [`rules::html`], [`rules::link`] |
 //! | a vendor's wire format: signatures, fields, errors | [`vendors::twilio`], [`vendors::mailgun`], [`vendors::auth0`], [`vendors::okta`], [`vendors::clickatell`], [`vendors::cognito`], [`vendors::plivo`], [`vendors::vonage`] |

@@ -8,6 +8,9 @@
 //! 3. Count it on the scoreboard.
 //! 4. After a bad receipt for a code: the number's next code avoids this provider for ten minutes.
 //!
+//! A schedule starts a run each minute (`run`). It sums the scoreboard up: for the order of the
+//! gateway's providers, for graphs and for alarms.
+//!
 //! `/used` is for the identity provider: it tells that a code was used. Delivered codes that nobody
 //! uses are the sign of SMS pumping.
 //!
@@ -16,6 +19,7 @@
 //! hash of the number, and nothing personal is logged.
 
 mod receipts;
+mod run;
 mod used;
 
 use std::time::{Duration, SystemTime};
@@ -31,6 +35,8 @@ use shared::platform::secrets::{self, Secret};
 use shared::platform::table::Table;
 use shared::vendors::{clickatell, plivo, twilio, vonage};
 
+use run::Floors;
+
 /// Receipts are small; Vonage's have some twenty parameters.
 const BODY_LIMIT: usize = 1024 * 1024;
 /// Twilio waits 15 seconds for an answer.
@@ -45,6 +51,7 @@ pub struct App {
     vonage: Option<Secret<vonage::receipt::SigningKey>>,
     clickatell: Option<Secret<clickatell::receipt::CallbackToken>>,
     gateway: Option<Secret<OptionalToken>>,
+    floors: Floors,
 }
 
 impl Function for App {
@@ -59,6 +66,7 @@ impl Function for App {
             vonage: platform.optional_secret(source, "VONAGE_SECRET"),
             clickatell: platform.optional_secret(source, "CLICKATELL_SECRET"),
             gateway: platform.optional_secret(source, "GATEWAY_SECRET"),
+            floors: Floors::read(source),
         };
         let has_provider = app.twilio.is_some()
             || app.plivo.is_some()

@@ -3,6 +3,7 @@
 
 mod connect;
 mod data;
+mod deliveries;
 mod doctor;
 mod numbers;
 mod okta_telephony;

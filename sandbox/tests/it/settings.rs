@@ -8,7 +8,7 @@ use sandbox::scene::{Setting, problems};
 use crate::{DELIVERY, FLOW, binary, docs::required};
 
 /// Values that are wrong in every function that reads the variable. `None` and blanks are values that are missing.
-const WRONG: [Setting<'static>; 49] = [
+const WRONG: [Setting<'static>; 52] = [
     ("ALLOWED_COUNTRIES", Some("Denmark")),
     ("API_AUDIENCE", Some(" ")),
     ("API_PATH", Some("accounts/{account_number}")),
@@ -21,7 +21,9 @@ const WRONG: [Setting<'static>; 49] = [
     ("CALL_FORWARD_URL", Some("http://calls.example.com/")),
     ("CLEAN_MOBILE", Some("1")),
     ("CODE_LIFE_SECONDS", Some("59")),
+    ("CONVERSION_FLOOR_PERCENT", Some("101")),
     ("DEFAULT_REGION", Some("Denmark")),
+    ("DELIVERY_FLOOR_PERCENT", Some("all")),
     ("DIAL_TIMEOUT_SECONDS", Some("4")),
     ("DRY_RUN", Some("yes")),
     ("FORWARD_SEGMENTS_PER_HOUR", Some("0")),
@@ -55,6 +57,7 @@ const WRONG: [Setting<'static>; 49] = [
     ("RELEASE_AFTER_DAYS", Some("-1")),
     ("RESEND_COOLDOWN_SECONDS", Some("30s")),
     ("SMS_FROM", Some("twilio=+15005550006")),
+    ("SMS_ORDER", Some("fastest")),
     ("TABLE_NAME", None),
     ("TWILIO_SECRET", None),
     ("VOICEMAIL", Some("yes")),

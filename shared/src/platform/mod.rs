@@ -7,6 +7,7 @@ pub mod bearer;
 mod body;
 pub mod config;
 mod event;
+pub mod figures;
 pub mod http;
 pub mod kms;
 pub mod layout;

@@ -8,6 +8,8 @@ use lambda_http::http::{HeaderMap, StatusCode};
 use lambda_http::{Body, Response};
 use serde_json::{Value, json};
 
+use crate::platform::figures::Figures;
+
 /// An answer to a webhook, with the content of its log line. `outcome` is a stable `snake_case`
 /// word: on-call engineers search for it, and alarms count it.
 #[derive(Debug)]
@@ -20,8 +22,26 @@ pub struct Reply {
     pub body: String,
     headers: Vec<(&'static str, String)>,
     fields: Vec<(&'static str, Value)>,
-    metrics: Vec<(&'static str, u64)>,
+    metrics: Vec<Metric>,
     failed: bool,
+}
+
+/// What an answer adds to the metrics.
+#[derive(Debug)]
+enum Metric {
+    /// A count of the function.
+    Count(&'static str, u64),
+    /// Figures with dimensions of their own.
+    Figures(Figures),
+}
+
+impl Metric {
+    fn count(&self) -> Option<(&'static str, u64)> {
+        match self {
+            Self::Count(name, count) => Some((name, *count)),
+            Self::Figures(_) => None,
+        }
+    }
 }
 
 impl Reply {
@@ -103,8 +123,24 @@ impl Reply {
     /// Adds to a metric of the namespace `Switchboard`.
     #[must_use]
     pub fn metric(mut self, name: &'static str, count: u64) -> Self {
-        self.metrics.push((name, count));
+        self.metrics.push(Metric::Count(name, count));
         self
+    }
+
+    /// Adds figures with dimensions of their own, as a log line behind the answer's own.
+    #[must_use]
+    pub fn figures(mut self, figures: Figures) -> Self {
+        self.metrics.push(Metric::Figures(figures));
+        self
+    }
+
+    /// The log lines of the figures.
+    pub(super) fn figure_lines(&self, function: &str, epoch_ms: u64) -> Vec<String> {
+        let line = |metric: &Metric| match metric {
+            Metric::Figures(figures) => figures.log_line(function, epoch_ms),
+            Metric::Count(..) => None,
+        };
+        self.metrics.iter().filter_map(line).collect()
     }
 
     /// Adds the time that this request waited for upstreams.
@@ -130,10 +166,10 @@ impl Reply {
     /// The request's log line, which also carries its metrics in CloudWatch embedded metric format
     /// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>).
     pub fn log_line(&self, function: &str, epoch_ms: u64, took: Duration, cold: bool) -> String {
-        let failed = self.failed.then_some(&("Failed", 1));
-        let counts = std::iter::once(&("Requests", 1))
+        let failed = self.failed.then_some(("Failed", 1));
+        let counts = std::iter::once(("Requests", 1))
             .chain(failed)
-            .chain(&self.metrics);
+            .chain(self.metrics.iter().filter_map(Metric::count));
         let metrics: Vec<Value> = counts
             .clone()
             .map(|(name, _)| json!({ "Name": name, "Unit": "Count" }))
@@ -155,7 +191,7 @@ impl Reply {
                 .iter()
                 .map(|(name, value)| (*name, value.clone())),
         );
-        line.extend(counts.map(|(name, count)| (*name, Value::from(*count))));
+        line.extend(counts.map(|(name, count)| (name, Value::from(count))));
         line.push(("Function", function.into()));
         line.push((
             "_aws",

@@ -273,6 +273,9 @@ async fn run<F: Function>(
                 cold.swap(false, Ordering::Relaxed),
             );
             print_line(&mut std::io::stdout().lock(), line);
+            for line in reply.figure_lines(function, millis(arrived)) {
+                print_line(&mut std::io::stdout().lock(), line);
+            }
             match result {
                 None => Ok(Output::Answer(Box::new(into_payload(
                     reply.into_response(),

@@ -5,4 +5,5 @@
 mod effects;
 mod forged;
 mod scene;
+mod schedule;
 mod used;

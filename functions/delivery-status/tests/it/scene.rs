@@ -25,10 +25,32 @@ pub(crate) struct Scene {
 
 impl Scene {
     pub(crate) async fn start() -> Self {
+        Self::on(1, &[]).await
+    }
+
+    pub(crate) async fn with(settings: &[scene::Setting<'_>]) -> Self {
+        Self::on(1, settings).await
+    }
+
+    /// In several processes.
+    pub(crate) async fn instances(n: usize) -> Self {
+        Self::on(n, &[]).await
+    }
+
+    async fn on(processes: usize, settings: &[scene::Setting<'_>]) -> Self {
         let sandbox = Sandbox::start().await;
-        let scene = scene::Scene::start(sandbox, FUNCTION, BINARY, 1, &[]).await;
+        let scene = scene::Scene::start(sandbox, FUNCTION, BINARY, processes, settings).await;
         scene.mark(PHONE);
         Self { scene }
+    }
+
+    /// Counters of a line of the scoreboard, so many hours ago.
+    pub(crate) async fn count(&self, ago: u64, line: &str, numbers: &[(&str, u64)]) {
+        let now = sandbox::now().as_secs();
+        let pk = format!("score#{}#{}", now / 3600 - ago, line.len() % 8);
+        let numbers = [numbers, &[("expires_at", now + 1000)]].concat();
+        let counters = item(&[("pk", &pk), ("sk", line)], &numbers);
+        self.sandbox.aws.put(counters).await;
     }
 
     /// A code that `provider` accepted under this id ten seconds ago.

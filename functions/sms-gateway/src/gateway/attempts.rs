@@ -40,6 +40,12 @@ pub(super) struct Attempts {
 }
 
 impl Attempts {
+    pub(super) fn note_broken(&mut self, name: Name) {
+        if !self.broken.contains(&name) {
+            self.broken.push(name);
+        }
+    }
+
     pub(super) fn outcome(&self) -> Outcome {
         match &self.receipt {
             Some((name, receipt)) => Outcome::Sent {
@@ -164,7 +170,7 @@ impl Gateway {
             if trial == Trial::Probe
                 && in_time(deadline, health.probe(name, &self.table, now)).await != Some(true)
             {
-                attempts.broken.push(name);
+                attempts.note_broken(name);
                 order.push_back((name, Trial::Last));
                 continue;
             }

@@ -2,7 +2,8 @@
 //!
 //! 1. Check the number, and find its route of providers.
 //! 2. Claim the text and count it against the budgets (`claim`, `budgets`). At the same time, read
-//!    which providers are broken (`health`) and which failed the number's earlier codes (`road`).
+//!    which providers are broken (`health`, `standing`) and which failed the number's earlier codes
+//!    (`road`).
 //! 3. Try the providers in order (`attempts`).
 //! 4. Write the outcome, give back or keep the counts, record the providers' health.
 //!
@@ -17,6 +18,7 @@ mod health;
 mod message;
 mod outcome;
 mod road;
+mod standing;
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant, SystemTime};
@@ -39,6 +41,7 @@ use claim::Claim;
 use health::{Health, Untold};
 pub(crate) use message::{Asker, Message, hash, number, unfit};
 pub(crate) use outcome::{Delivery, Outcome};
+use standing::Standing;
 
 /// An entrance keeps this time free after the deadline, for the closing write and the answer.
 pub(crate) const RESERVE: Duration = Duration::from_secs(1);
@@ -52,6 +55,7 @@ pub(crate) struct Gateway {
     delivery_url: Option<BaseUrl>,
     providers: HashMap<Name, Provider>,
     untold: Untold,
+    standing: Standing,
     rules: Rules,
 }
 
@@ -92,6 +96,7 @@ impl Gateway {
             delivery_url: source.optional_base_url("DELIVERY_URL"),
             rules,
             untold: Untold::default(),
+            standing: Standing::read(source),
         }
     }
 
@@ -131,8 +136,9 @@ impl Gateway {
         // With one provider there is no order to choose.
         let health = async {
             if route.len() > 1 {
-                let health = Health::read(&self.table, now);
-                in_time(deadline, health).await.unwrap_or_default()
+                let health = async { in_time(deadline, Health::read(&self.table, now)).await };
+                let refresh = self.standing.refresh(&self.table, now);
+                tokio::join!(health, refresh).0.unwrap_or_default()
             } else {
                 Health::default()
             }
@@ -147,7 +153,9 @@ impl Gateway {
             Claim::Ended(outcome) => return outcome.into(),
         };
         let avoided = road::avoided(route, &road);
-        let order = health.order(route, &avoided, now);
+        let known = self.standing.of(&message.to, now);
+        let mut order = health.order(&known.order(route), &avoided, now);
+        let broken = known.put_broken_last(&mut order);
         let receipt = ReceiptRequest::new(self.delivery_url.as_ref(), reference.as_ref());
         let time = (
             deadline,
@@ -156,6 +164,9 @@ impl Gateway {
         let attempts = self.attempt(message, &health, order, receipt, time, now);
         let mut attempts = attempts.await;
         attempts.avoided = avoided;
+        for name in broken {
+            attempts.note_broken(name);
+        }
         let outcome = attempts.outcome();
         let entry = entry.remembered_until(epoch(now + started.elapsed()) + self.rules.cooldown);
         let closing = async {

@@ -17,5 +17,6 @@ mod products;
 mod roads;
 mod scene;
 mod settings;
+mod standing;
 mod twice;
 mod webhook;

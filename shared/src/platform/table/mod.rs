@@ -7,6 +7,7 @@
 
 mod conflicts;
 mod item;
+mod query;
 mod unavailable;
 mod update;
 

@@ -1,107 +1,22 @@
-//! How well each provider delivers: counters per provider, country and sender.
-//!
-//! The counters of an hour are items `score#<hour>#<shard>`, one for each provider, country and
-//! sender. A text's reference chooses the shard, so no item is written by all requests. A text
-//! counts once as sent, at most once as delivered or failed, and at most once as used. The time to
-//! delivery is counted in [`SECONDS`], from which median and 95th percentile are read.
+//! Counted events, and what they say of a provider.
 
-use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime};
+use crate::platform::table::Item;
+use crate::rules::delivery::Reason;
 
-use super::delivery::{Reason, Reference};
-use crate::platform::table::{Item, Key, Table, Unavailable, Update};
-use crate::platform::time::epoch;
-
-const HOUR: u64 = 3_600;
-/// Counters are kept three days: the last whole day can always be read.
-const KEPT: u64 = 3 * 86_400;
-/// One hour's counters of a provider lie in this many partitions.
-pub const SHARDS: u64 = 8;
 /// The upper bounds of the counted times to delivery, in seconds. A longer time counts beyond the
 /// last.
 pub const SECONDS: [u64; 9] = [2, 5, 10, 20, 30, 60, 120, 300, 600];
 /// A comparison needs this many results of each provider.
-const FEWEST: u64 = 50;
+pub(super) const FEWEST: u64 = 50;
 /// A provider that delivers less than one in this many is broken.
 const BROKEN_SHARE: u64 = 10;
 /// The quantile of the normal distribution for a two-sided confidence of 95 %.
 const Z: f64 = 1.96;
 
-/// What is counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Event {
-    /// A provider accepted a text.
-    Sent,
-    /// A phone received it, this long after the attempt began.
-    Delivered(Duration),
-    /// It did not arrive.
-    Undelivered(Reason),
-    /// The person used the code.
-    Used,
-}
-
-/// Whose counters: provider, ISO 3166 region of the number (or `-`), sender (or `-`).
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Line {
-    /// The provider's name.
-    pub provider: String,
-    /// The region.
-    pub region: String,
-    /// The sender of the text.
-    pub sender: String,
-}
-
-impl Line {
-    fn sort_key(&self) -> String {
-        format!("{}#{}#{}", self.provider, self.region, self.sender)
-    }
-
-    fn parse(sort_key: &str) -> Option<Self> {
-        let mut parts = sort_key.splitn(3, '#');
-        Some(Self {
-            provider: parts.next()?.to_owned(),
-            region: parts.next()?.to_owned(),
-            sender: parts.next()?.to_owned(),
-        })
-    }
-}
-
-/// Counts an event of a text.
-///
-/// # Errors
-/// [`Unavailable`]; a count more or less does no harm, so it is not tried again.
-pub async fn count(
-    line: &Line,
-    reference: &Reference,
-    event: Event,
-    table: &Table,
-    now: SystemTime,
-) -> Result<(), Unavailable> {
-    let hash = reference.as_str().bytes();
-    let shard = hash.fold(0_u64, |sum, byte| sum + u64::from(byte)) % SHARDS;
-    let update = Update::new(Key::new(
-        partition(epoch(now) / HOUR, shard),
-        line.sort_key(),
-    ))
-    .once()
-    .set("expires_at", epoch(now) + KEPT);
-    let update = match event {
-        Event::Sent => update.add("sent", 1),
-        Event::Delivered(after) => update.add("delivered", 1).add(bucket(after.as_secs()), 1),
-        Event::Undelivered(reason) => update.add(format!("failed_{}", reason.word()), 1),
-        Event::Used => update.add("used", 1),
-    };
-    table.update(update).await.map(drop)
-}
-
-fn bucket(seconds: u64) -> String {
+/// The name of the counter for a time to delivery.
+pub(super) fn bucket(seconds: u64) -> String {
     let bound = SECONDS.into_iter().find(|bound| seconds <= *bound);
     bound.map_or("within_more".to_owned(), |bound| format!("within_{bound}"))
-}
-
-/// The partition of an hour (whole hours since 1970) and a shard.
-pub fn partition(hour: u64, shard: u64) -> String {
-    format!("score#{hour}#{shard}")
 }
 
 /// Counted events.
@@ -113,6 +28,8 @@ pub struct Tally {
     pub delivered: u64,
     /// Texts that did not arrive, by reason, in the order of [`Reason::ALL`].
     pub failed: [u64; Reason::ALL.len()],
+    /// Codes among the delivered texts.
+    pub codes: u64,
     /// Codes that were used.
     pub used: u64,
     /// Delivered texts by time: one for each of [`SECONDS`], and one beyond.
@@ -120,10 +37,21 @@ pub struct Tally {
 }
 
 impl Tally {
-    fn add_item(&mut self, item: &Item) {
+    /// Only results, whatever the reasons of the failures.
+    pub(super) fn of_results(delivered: u64, failed: u64) -> Self {
+        let mut tally = Self {
+            delivered,
+            ..Self::default()
+        };
+        tally.failed[Reason::Unknown as usize] = failed;
+        tally
+    }
+
+    pub(super) fn add_item(&mut self, item: &Item) {
         let count = |name: &str| item.number(name).unwrap_or_default();
         self.sent += count("sent");
         self.delivered += count("delivered");
+        self.codes += count("codes");
         self.used += count("used");
         for (sum, reason) in self.failed.iter_mut().zip(Reason::ALL) {
             *sum += count(&format!("failed_{}", reason.word()));
@@ -138,6 +66,7 @@ impl Tally {
     pub fn add(&mut self, other: &Self) {
         self.sent += other.sent;
         self.delivered += other.delivered;
+        self.codes += other.codes;
         self.used += other.used;
         for (sum, more) in self.failed.iter_mut().zip(other.failed) {
             *sum += more;
@@ -159,7 +88,7 @@ impl Tally {
 
     /// The percentage of delivered codes that were used; `None` without any.
     pub fn conversion_rate(&self) -> Option<u64> {
-        (100 * self.used.min(self.delivered)).checked_div(self.delivered)
+        (100 * self.used.min(self.codes)).checked_div(self.codes)
     }
 
     /// The time to delivery, in seconds, that this percentage of the delivered texts kept to. It is
@@ -175,15 +104,24 @@ impl Tally {
         })
     }
 
-    /// Whether the provider takes texts and delivers none, or nearly none.
+    /// Texts by which a provider is judged: those with a final state, without the failures that
+    /// the number itself causes. Otherwise a stranger could make a provider look bad with landlines.
+    pub fn judged(&self) -> u64 {
+        let caused =
+            [Reason::Landline, Reason::OptedOut].map(|reason| self.failed[reason as usize]);
+        self.known() - caused.iter().sum::<u64>()
+    }
+
+    /// Whether the provider takes texts and delivers none, or nearly none: less than one in ten of
+    /// at least 50.
     pub fn is_broken(&self) -> bool {
-        self.known() >= FEWEST && self.delivered * BROKEN_SHARE < self.known()
+        self.judged() >= FEWEST && self.delivered * BROKEN_SHARE < self.judged()
     }
 
     /// Whether this provider delivers significantly better than another: each has at least 50
     /// results, and the 95 % confidence intervals (Wilson's) of their delivery rates do not meet.
     pub fn is_better_than(&self, other: &Self) -> bool {
-        if self.known().min(other.known()) < FEWEST {
+        if self.judged().min(other.judged()) < FEWEST {
             return false;
         }
         self.interval().0 > other.interval().1
@@ -196,7 +134,7 @@ impl Tally {
         reason = "counts of texts are far below 2^52"
     )]
     fn interval(&self) -> (f64, f64) {
-        let n = self.known() as f64;
+        let n = self.judged() as f64;
         let share = self.delivered as f64 / n;
         let denominator = 1.0 + Z * Z / n;
         let centre = share + Z * Z / (2.0 * n);
@@ -208,26 +146,12 @@ impl Tally {
     }
 }
 
-/// Adds the items of some partitions to tallies.
-pub fn tally(items: &[Item], tallies: &mut BTreeMap<Line, Tally>) {
-    for item in items {
-        if let Some(line) = item.text("sk").and_then(Line::parse) {
-            tallies.entry(line).or_default().add_item(item);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn results(delivered: u64, failed: u64) -> Tally {
-        let mut tally = Tally {
-            delivered,
-            ..Tally::default()
-        };
-        tally.failed[0] = failed;
-        tally
+        Tally::of_results(delivered, failed)
     }
 
     #[test]
@@ -259,6 +183,24 @@ mod tests {
     }
 
     #[test]
+    fn landlines_and_opt_outs_say_nothing_of_a_provider() {
+        let mut tally = results(0, 49);
+        tally.failed[Reason::Landline as usize] = 1_000;
+        tally.failed[Reason::OptedOut as usize] = 1_000;
+        assert!(!tally.is_broken());
+        assert_eq!((tally.judged(), tally.known()), (49, 2_049));
+        assert!(!results(50, 0).is_better_than(&tally));
+    }
+
+    #[test]
+    fn only_codes_can_be_used() {
+        let mut tally = results(100, 0);
+        assert_eq!(tally.conversion_rate(), None);
+        (tally.codes, tally.used) = (40, 10);
+        assert_eq!(tally.conversion_rate(), Some(25));
+    }
+
+    #[test]
     fn percentiles_are_upper_bounds_of_the_classes() {
         let mut tally = Tally::default();
         assert_eq!(tally.seconds_within(50), None);
@@ -268,16 +210,5 @@ mod tests {
         assert_eq!(tally.seconds_within(50), Some(5));
         assert_eq!(tally.seconds_within(95), Some(20));
         assert_eq!(tally.seconds_within(96), None);
-    }
-
-    #[test]
-    fn a_line_is_read_back_from_its_key() {
-        let line = Line {
-            provider: "vonage".to_owned(),
-            region: "DK".to_owned(),
-            sender: "ACME #1".to_owned(),
-        };
-        assert_eq!(Line::parse(&line.sort_key()), Some(line));
-        assert_eq!(Line::parse("vonage#DK"), None);
     }
 }
