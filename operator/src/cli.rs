@@ -155,7 +155,9 @@ named `switchboard:...`, of --company-number and of --menu-number.
 mailgun  reads routes. It creates or updates the route for the proxy e-mail addresses, with stop(), before any route that would stop the mail.
 auth0    reads Actions and the phone provider. It creates or updates, builds and deploys the Action with its secrets, and makes it the phone \
 provider. With --legacy-gateway, or if the secret gateway has only a jwt_secret, it sets the gateway of a passwordless connection instead.
-okta     reads event hooks. It creates or updates the hook for provision-numbers and lets Okta verify it.")]
+okta     reads event hooks. It creates or updates the hook for provision-numbers and lets Okta verify it.
+clickatell, vonage   change nothing. The command says what to enter by hand for delivery receipts. With clickatell it shows the callback URL, \
+which contains a secret token.")]
 #[command(after_help = "\
 The command also requires credentials that the stack's secrets do not have:
   mailgun  MAILGUN_API_KEY, or it asks

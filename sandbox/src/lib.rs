@@ -413,6 +413,7 @@ impl Sandbox {
             "OKTA_URL" => Some(self.okta.server().url()),
             "TWILIO_URL" => Some(self.twilio.server().url()),
             "PUBLIC_URL" => Some(self.door(function).url()),
+            "VONAGE_API_URL" => Some(self.vonage.server().url()),
             // A test that is about receipts sets it to the function's door.
             "DELIVERY_URL" => Some(String::new()),
             "AWS_ENDPOINT_URL_DYNAMODB" => Some(self.aws.dynamodb().url()),

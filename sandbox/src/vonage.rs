@@ -1,9 +1,11 @@
-//! Vonage: the SMS API.
+//! Vonage: the SMS API, and the Conversion API (`conversions`).
 //!
 //! Imitates `sms.yml` 1.0.10 of github Nexmo/api-specification@ad042003. Every answer has status
 //! 200; the errors are in its elements. It is stricter with our functions than Vonage: fields that
 //! they do not need, credentials outside the fields, and a `type` that does not fit the text's
 //! alphabet get a complaint.
+
+mod conversions;
 
 use std::{collections::HashMap, io, time::Duration};
 
@@ -24,6 +26,8 @@ use crate::{
     sms::{self, Account, Sent, Shared},
     wire::{Complaints, Server, lock},
 };
+
+use conversions::Told;
 
 /// The key of the account.
 pub const API_KEY: &str = "abcd1234";
@@ -51,6 +55,7 @@ pub fn sign(key: &str, params: &[(String, String)]) -> String {
 pub struct Vonage {
     server: Server,
     account: Shared,
+    told: Told,
 }
 
 impl Simulator for Vonage {
@@ -67,17 +72,24 @@ impl Simulator for Vonage {
 }
 
 impl Vonage {
-    /// Serves `https://rest.nexmo.com` on this port or on a free one.
+    /// Serves `https://rest.nexmo.com` and `https://api.nexmo.com` on this port or on a free one.
     pub async fn start(port: Option<u16>) -> io::Result<Self> {
         let account = Account::open(API_SECRET);
-        let routes = Router::new().route("/sms/json", post(send));
+        let told = Told::default();
+        let routes = Router::new()
+            .route("/sms/json", post(send))
+            .route("/conversions/sms", conversions::route(&account, &told));
         let server = Server::start_on(
             Self::NAME,
             port.unwrap_or(0),
             sms::router(Self::NAME, routes, &account, |what| problem(5, what)),
         )
         .await?;
-        Ok(Self { server, account })
+        Ok(Self {
+            server,
+            account,
+            told,
+        })
     }
 
     /// The server, with its exchanges, faults and complaints.

@@ -9,12 +9,13 @@
 //! 4. After a bad receipt for a code: the number's next code avoids this provider for ten minutes.
 //!
 //! `/used` is for the identity provider: it tells that a code was used. Delivered codes that nobody
-//! uses are the sign of SMS pumping.
+//! uses are the sign of SMS pumping. With `CONVERSION_FEEDBACK=on` the code's provider is told, too.
 //!
 //! Promises: what is not authentic has no effect. A copy of a receipt, a receipt of a text that is
 //! not ours, and receipts in another order have no effect either. Nothing personal is stored but a
 //! hash of the number, and nothing personal is logged.
 
+mod feedback;
 mod receipts;
 mod used;
 
@@ -31,6 +32,8 @@ use shared::platform::secrets::{self, Secret};
 use shared::platform::table::Table;
 use shared::vendors::{clickatell, plivo, twilio, vonage};
 
+use feedback::Feedback;
+
 /// Receipts are small; Vonage's have some twenty parameters.
 const BODY_LIMIT: usize = 1024 * 1024;
 /// Twilio waits 15 seconds for an answer.
@@ -45,6 +48,7 @@ pub struct App {
     vonage: Option<Secret<vonage::receipt::SigningKey>>,
     clickatell: Option<Secret<clickatell::receipt::CallbackToken>>,
     gateway: Option<Secret<OptionalToken>>,
+    feedback: Feedback,
 }
 
 impl Function for App {
@@ -59,6 +63,7 @@ impl Function for App {
             vonage: platform.optional_secret(source, "VONAGE_SECRET"),
             clickatell: platform.optional_secret(source, "CLICKATELL_SECRET"),
             gateway: platform.optional_secret(source, "GATEWAY_SECRET"),
+            feedback: Feedback::read(platform, source),
         };
         let has_provider = app.twilio.is_some()
             || app.plivo.is_some()

@@ -5,6 +5,7 @@ mod connect;
 mod data;
 mod doctor;
 mod numbers;
+mod receipts;
 mod scene;
 mod secrets;
 mod usage;

@@ -25,8 +25,12 @@ pub(crate) struct Scene {
 
 impl Scene {
     pub(crate) async fn start() -> Self {
+        Self::with(&[]).await
+    }
+
+    pub(crate) async fn with(overrides: &[scene::Setting<'_>]) -> Self {
         let sandbox = Sandbox::start().await;
-        let scene = scene::Scene::start(sandbox, FUNCTION, BINARY, 1, &[]).await;
+        let scene = scene::Scene::start(sandbox, FUNCTION, BINARY, 1, overrides).await;
         scene.mark(PHONE);
         Self { scene }
     }

@@ -64,6 +64,7 @@ pub(in crate::twilio) async fn create(
             | "ContentRetention"
             | "AddressRetention"
             | "RiskCheck"
+            | "ProvideFeedback"
                 if !fields.contains_key(&name) =>
             {
                 fields.insert(name, value);
@@ -145,6 +146,12 @@ pub(in crate::twilio) async fn create(
         state
             .made
             .insert(message.sid.clone(), Made::now(service.cloned()));
+        if fields
+            .get("ProvideFeedback")
+            .is_some_and(|value| value == "true")
+        {
+            state.feedback.insert(message.sid.clone(), None);
+        }
         if let Some(url) = fields.get("StatusCallback").filter(|url| !url.is_empty()) {
             tell(url.clone(), state.auth_token.clone(), message.clone());
         }
