@@ -12,7 +12,7 @@ use crate::secrets::Found;
 /// The key of a provider's secret without which no receipt is authentic.
 pub(crate) struct Key {
     pub(crate) provider: &'static str,
-    pub(crate) key: &'static str,
+    pub(crate) name: &'static str,
     /// The arguments of `secrets set`.
     pub(crate) set: &'static str,
 }
@@ -21,12 +21,12 @@ pub(crate) struct Key {
 pub(crate) const KEYS: [Key; 2] = [
     Key {
         provider: "clickatell",
-        key: "callback_token",
+        name: "callback_token",
         set: "clickatell --generate callback_token",
     },
     Key {
         provider: "vonage",
-        key: "signature_secret",
+        name: "signature_secret",
         set: "vonage",
     },
 ];
@@ -54,7 +54,12 @@ pub(crate) async fn by_hand(context: &Context, targets: &[Target]) -> Result<Vec
         };
     };
     let mut found = Vec::new();
-    for Key { provider, key, set } in KEYS {
+    for Key {
+        provider,
+        name: key,
+        set,
+    } in KEYS
+    {
         let is_named = targets.iter().any(|target| target.word() == provider);
         if !is_named && (!targets.is_empty() || !context.stack.routes_to(provider)) {
             continue;

@@ -20,7 +20,12 @@ pub(super) async fn examine(
     let Some(url) = context.stack.receipts() else {
         return Ok(());
     };
-    for Key { provider, key, set } in KEYS {
+    for Key {
+        provider,
+        name: key,
+        set,
+    } in KEYS
+    {
         if !context.stack.routes_to(provider) {
             continue;
         }

@@ -31,7 +31,7 @@ mod tests {
 
     #[test]
     fn a_time_is_written_as_people_read_it() {
-        let time = UNIX_EPOCH + Duration::from_secs(1_795_176_000);
-        assert_eq!(utc(time), "2026-11-20 12:00:00");
+        let time = UNIX_EPOCH + Duration::from_secs(1_795_176_001);
+        assert_eq!(utc(time), "2026-11-20 12:00:01");
     }
 }
