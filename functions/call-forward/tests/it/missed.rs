@@ -66,15 +66,15 @@ async fn a_caller_who_hangs_up_before_anybody_answers_was_missed() {
     let caller = || twilio.caller(CALLER);
     scene.inbound(CALLER);
     caller()
-        .hangs_up_after_greeting()
-        .call(COMPANY_NUMBER)
-        .await;
-    assert_eq!(texts(&scene).len(), 1, "while it rang");
-    caller()
         .hangs_up_during_greeting()
         .call(COMPANY_NUMBER)
         .await;
-    assert_eq!(texts(&scene).len(), 2, "before it rang");
+    assert_eq!(texts(&scene).len(), 1, "before it rang");
+    caller()
+        .hangs_up_after_greeting()
+        .call(COMPANY_NUMBER)
+        .await;
+    assert_eq!(texts(&scene).len(), 2, "while it rang");
     assert_eq!(scene.logged("missed_call").await["MissedCalls"], 1);
 }
 
@@ -101,7 +101,7 @@ async fn an_answered_call_is_not_missed() {
 /// If the caller hangs up, Twilio makes both requests at once.
 #[tokio::test]
 async fn whichever_news_come_first_an_answered_call_is_not_missed() {
-    let scene = Scene::with(&ON).await;
+    let scene = Scene::in_two_processes(&ON).await;
     let call = scene.inbound(CALLER);
     scene.post(&call, "").await;
     let (over, answered) = (ended(&scene, &call), dialled(&call, "completed"));
@@ -117,7 +117,7 @@ async fn whichever_news_come_first_an_answered_call_is_not_missed() {
 
 #[tokio::test]
 async fn a_voicemail_is_told_instead_of_a_missed_call() {
-    let scene = Scene::with(&BOTH).await;
+    let scene = Scene::in_two_processes(&BOTH).await;
     let twilio = &scene.sandbox.twilio;
     twilio.phone_rings_out(MOBILE);
     let call = twilio.caller(CALLER).records(30).call(COMPANY_NUMBER).await;
