@@ -175,7 +175,9 @@ auth0    reads Actions and the phone provider. It creates or updates, builds and
 provider. With --legacy-gateway, or if the secret gateway has only a jwt_secret, it sets the gateway of a passwordless connection instead.
 okta     reads event hooks. It creates or updates the hook for provision-numbers and lets Okta verify it.
 okta-telephony reads inline hooks. It creates or updates the telephony hook for sms-gateway and activates it. From then on Okta's codes go \
-through the gateway.")]
+through the gateway.
+clickatell, vonage   change nothing. The command says what to enter by hand for delivery receipts. With clickatell it shows the callback URL, \
+which contains a secret token.")]
 #[command(after_help = "\
 The command also requires credentials that the stack's secrets do not have:
   mailgun  MAILGUN_API_KEY, or it asks

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
+use shared::platform::http::BaseUrl;
 use url::Url;
 
 use crate::problem::Problem;
@@ -164,6 +165,12 @@ impl Stack {
             .unwrap_or_default()
             .split(|c: char| !c.is_ascii_lowercase())
             .any(|word| word == provider)
+    }
+
+    /// Where providers send delivery receipts. `None`: no text asks for one.
+    pub(crate) fn receipts(&self) -> Option<BaseUrl> {
+        let own = self.get("DeliveryStatusUrl")?;
+        self.get("DeliveryPublicUrl").unwrap_or(own).parse().ok()
     }
 
     /// The URL of a function for Twilio, with the retries that Twilio should make. It is the public

@@ -456,6 +456,7 @@ impl Sandbox {
             "OKTA_URL" => Some(self.okta.server().url()),
             "TWILIO_URL" => Some(self.twilio.server().url()),
             "PUBLIC_URL" => Some(self.door(function).url()),
+            "VONAGE_API_URL" => Some(self.vonage.server().url()),
             // A test that is about receipts sets it to the function's door.
             "DELIVERY_URL" => Some(String::new()),
             // Without them the function requires `GATEWAY_SECRET`, as most stacks do.

@@ -1,10 +1,11 @@
-//! Vonage: the SMS API.
+//! Vonage: the SMS API, and the Conversion API (`conversions`).
 //!
 //! Imitates `sms.yml` 1.0.10 of github Nexmo/api-specification@ad042003. Every answer has status
 //! 200; the errors are in its elements. It is stricter with our functions than Vonage: fields that
 //! they do not need, credentials outside the fields, and a `type` that does not fit the text's
 //! alphabet get a complaint.
 
+mod conversions;
 pub(crate) mod receipt;
 
 pub use receipt::{ReceiptsBy, sign};
@@ -36,6 +37,8 @@ use crate::{
     wire::{Complaints, Server, lock},
 };
 
+use conversions::Told;
+
 /// The key of the account.
 pub const API_KEY: &str = "abcd1234";
 /// The account's first secret. [`Vonage::set_api_secret`] replaces it.
@@ -63,6 +66,7 @@ pub struct Vonage {
     server: Server,
     account: Shared,
     receipts_by: Setting,
+    told: Told,
 }
 
 /// How the account gets its receipts.
@@ -82,13 +86,14 @@ impl Simulator for Vonage {
 }
 
 impl Vonage {
-    /// Serves `https://rest.nexmo.com` on this port or on a free one.
+    /// Serves `https://rest.nexmo.com` and `https://api.nexmo.com` on this port or on a free one.
     pub async fn start(port: Option<u16>) -> io::Result<Self> {
         let account = Account::open(API_SECRET);
-        let receipts_by = Setting::default();
+        let (receipts_by, told) = (Setting::default(), Told::default());
         let routes = Router::new()
             .route("/sms/json", post(send))
-            .layer(Extension(Arc::clone(&receipts_by)));
+            .layer(Extension(Arc::clone(&receipts_by)))
+            .route("/conversions/sms", conversions::route(&account, &told));
         let server = Server::start_on(
             Self::NAME,
             port.unwrap_or(0),
@@ -99,6 +104,7 @@ impl Vonage {
             server,
             account,
             receipts_by,
+            told,
         })
     }
 

@@ -11,6 +11,7 @@
 //! When the dialled call is over, Twilio posts to `/after`. The caller may then leave a message,
 //! and the employee gets an SMS about it. When the whole call is over, Twilio posts to `/status`,
 //! also if the caller hangs up during the greeting. Then the call no longer counts for its number.
+//! If nobody answered the call, the employee gets an SMS about it (`missed`).
 //!
 //! Each step of a call has its effect once. Twilio retries within seconds and gets the same answer.
 //! A later request is a replay by an attacker, and its answer reveals nothing.
@@ -25,6 +26,7 @@ mod active;
 mod connection;
 mod greeting;
 mod line;
+mod missed;
 mod voicemail;
 
 use std::sync::Arc;
@@ -84,6 +86,7 @@ struct Rules {
     call_seconds: u64,
     countries: Option<Countries>,
     voicemail: bool,
+    missed_call_text: bool,
     limits: Limits,
 }
 
@@ -113,6 +116,8 @@ impl Function for App {
                 call_seconds: source.number("MAX_CALL_SECONDS", 7_200, 60..=14_400),
                 countries: source.parsed("ALLOWED_COUNTRIES", COUNTRIES),
                 voicemail: source.choice("VOICEMAIL", &[("off", false), ("on", true)]),
+                missed_call_text: source
+                    .choice("MISSED_CALL_TEXT", &[("off", false), ("on", true)]),
                 limits: Limits {
                     concurrent: usize::try_from(source.number("MAX_CONCURRENT_CALLS", 5, 1..=100))
                         .unwrap_or(usize::MAX),
@@ -152,7 +157,8 @@ impl Function for App {
         let call = InboundCall::parse(&form)?;
         let reply = match (&call.to, step) {
             (Some(to), "/status") if webhook::has_ended(&form) => {
-                self.end(&call.sid, to, now).await?
+                self.ended(&call, to, webhook::call_seconds(&form), now)
+                    .await?
             }
             (_, "/status") => Reply::empty(204, "still_on"),
             (None, _) => refused(Refusal::Nobody("unknown_number")),
@@ -294,7 +300,8 @@ impl App {
     ) -> Result<Reply, Reply> {
         if let Some(dialled) = dialled {
             let hung_up = self.hung_up(&call.sid, to, dialled.seconds, now);
-            let (is_replay, ()) = tokio::join!(self.is_replay(&call.sid, "dialled", now), hung_up);
+            let is_replay = self.is_replayed_end(&call.sid, dialled.answered, now);
+            let (is_replay, ()) = tokio::join!(is_replay, hung_up);
             if is_replay {
                 return Ok(replayed());
             }
@@ -305,8 +312,9 @@ impl App {
                     .record(&self.after_path(), RECORDING_SECONDS)
                     .say(GOODBYE)
                     .hangup()
-                    .into_reply("voicemail_offered"),
-                false => goodbye("not_answered"),
+                    .into_reply("voicemail_offered")
+                    .metric("MissedCalls", 1),
+                false => goodbye("not_answered").metric("MissedCalls", 1),
             });
         }
         match recording {

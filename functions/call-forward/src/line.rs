@@ -3,7 +3,6 @@
 
 use std::time::SystemTime;
 
-use shared::platform::reply::{Failure, Reply};
 use shared::platform::table::{Key, Table, Unavailable, Update, Value, Write, epoch};
 use shared::rules::phone::E164;
 
@@ -14,7 +13,21 @@ use crate::{App, DAY, REMEMBERED, TABLE_TIME};
 /// (<https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides>: 15 s in all).
 const RETRY_SECONDS: u64 = 60;
 /// Longer than Twilio needs to speak any greeting.
-const GREETING_SECONDS: u64 = 90;
+pub(crate) const GREETING_SECONDS: u64 = 90;
+
+/// The step in which Twilio reports the end of the dialled call.
+pub(crate) const DIALLED: &str = "dialled";
+
+/// What the report of a call's end met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The call's place. It is free now.
+    Freed,
+    /// The mark of an earlier report of the same end.
+    Repeated,
+    /// Nothing: the call was never connected, or `/after` has freed its place.
+    NoPlace,
+}
 
 impl App {
     /// Notes a call with the number's other calls. Returns those, and true if the call is new. A
@@ -78,8 +91,20 @@ impl App {
     /// True if this step was answered before, longer ago than Twilio retries. False if the table is
     /// unavailable.
     pub(crate) async fn is_replay(&self, sid: &str, step: &str, now: SystemTime) -> bool {
+        self.is_repeated(Update::new(step_key(sid, step)), now)
+            .await
+    }
+
+    /// As [`App::is_replay`], for the end of the dialled call. The status callback reads there
+    /// whether the call was answered.
+    pub(crate) async fn is_replayed_end(&self, sid: &str, answered: bool, now: SystemTime) -> bool {
+        let update = Update::new(step_key(sid, DIALLED)).set("answered", u64::from(answered));
+        self.is_repeated(update, now).await
+    }
+
+    async fn is_repeated(&self, update: Update, now: SystemTime) -> bool {
         let seconds = epoch(now);
-        let update = Update::new(Key::new(format!("seen#call#{sid}"), step))
+        let update = update
             .set("at", seconds)
             .set("expires_at", seconds + REMEMBERED)
             .only_if("attribute_not_exists(pk)");
@@ -97,8 +122,16 @@ impl App {
 
     /// Ends a call, so that it no longer counts as active. A mark stays in place of its entry: if
     /// the minutes are reported later, they are counted once.
-    pub(crate) async fn end(&self, sid: &str, to: &E164, now: SystemTime) -> Result<Reply, Reply> {
-        let (call, seconds) = (active::entry(sid), epoch(now));
+    ///
+    /// # Errors
+    /// [`Unavailable`]; Twilio then tells once more.
+    pub(crate) async fn end(
+        &self,
+        sid: &str,
+        to: &E164,
+        now: SystemTime,
+    ) -> Result<End, Unavailable> {
+        let (call, ending, seconds) = (active::entry(sid), active::ending(sid), epoch(now));
         let told = Update::new(line_key(to))
             .set(TOLD_AT, seconds)
             .set("expires_at", seconds + 2 * DAY);
@@ -106,19 +139,21 @@ impl App {
             .clone()
             .only_if(format!("attribute_exists({call})"))
             .remove(call)
-            .set(active::ending(sid), seconds);
-        let written = Table::within(TABLE_TIME, self.table.update(update)).await;
-        let Write::Refused(item) = written.map_err(Failure::from)? else {
-            return Ok(Reply::empty(204, "call_ended"));
+            .set(&ending, seconds);
+        let Write::Refused(item) = Table::within(TABLE_TIME, self.table.update(update)).await?
+        else {
+            return Ok(End::Freed);
         };
-        // The call was never connected, or `/after` has ended it. That its end is reported is noted
-        // once an hour.
+        // That the end of a call is reported is noted once an hour.
         if item.number(TOLD_AT).is_none_or(|at| at + 3_600 <= seconds) {
             let told = told.only_if("attribute_exists(pk)");
             // A failure only means that a later report is the first.
             let _ = Table::within(TABLE_TIME, self.table.update(told)).await;
         }
-        Ok(Reply::empty(204, "nothing_to_end"))
+        Ok(match item.number(&ending) {
+            Some(_) => End::Repeated,
+            None => End::NoPlace,
+        })
     }
 
     /// Removes a call from its number's active calls and counts the seconds talked, once.
@@ -138,6 +173,11 @@ impl App {
             tracing::warn!(%error, "the end of a call could not be noted; its entry ends by itself");
         }
     }
+}
+
+/// The item that says when a step of a call was answered.
+pub(crate) fn step_key(sid: &str, step: &str) -> Key {
+    Key::new(format!("seen#call#{sid}"), step)
 }
 
 fn line_key(company: &E164) -> Key {

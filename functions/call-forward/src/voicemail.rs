@@ -1,4 +1,5 @@
-//! Voicemail: the employee gets one SMS about each message.
+//! Voicemail: the employee gets one SMS about each message. [`App::tell`] is also what missed calls
+//! are told with.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -14,11 +15,11 @@ use shared::vendors::twilio::webhook::{InboundCall, Recording};
 
 use crate::{App, REMEMBERED, TIME_TO_ANSWER, connection, goodbye, hash, replayed};
 
-/// The lease of a message, in seconds.
+/// The lease of an SMS, in seconds.
 const LEASE: u64 = 15;
-/// The messages an hour for which an employee gets an SMS: in total, and from one caller.
-const VOICEMAILS: u64 = 30;
-const VOICEMAILS_OF_CALLER: u64 = 5;
+/// The SMS an hour of one kind that an employee gets: in total, and about one caller.
+const PER_NUMBER: u64 = 30;
+const PER_CALLER: u64 = 5;
 
 /// The pause before the second attempt, if Twilio does not say how long.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -26,6 +27,22 @@ const PAUSE: Duration = Duration::from_secs(1);
 const COUNT_TIME: Duration = Duration::from_millis(500);
 /// A second attempt needs at least this long.
 const SHORTEST_SEND: Duration = Duration::from_secs(1);
+
+/// What an employee is told about a call by SMS, once.
+pub(crate) struct News {
+    /// The kind of its entry in the journal and of its budgets.
+    pub(crate) kind: &'static str,
+    /// The step of the call that tells it. A replay is recognised by it.
+    pub(crate) step: &'static str,
+    /// The words of the SMS.
+    pub(crate) text: String,
+    /// The outcome if it is sent, if it is not accepted, and if a budget is full.
+    pub(crate) outcomes: [&'static str; 3],
+    /// The answer to Twilio with this outcome.
+    pub(crate) answer: fn(&'static str) -> Reply,
+    /// The answer to a replay.
+    pub(crate) replayed: fn() -> Reply,
+}
 
 /// How an attempt to send the SMS ended.
 struct Sent {
@@ -43,9 +60,6 @@ fn time_left(started: Instant) -> Duration {
 impl App {
     /// Tells the employee about a message, once. The caller may have hung up long ago, so this must
     /// not depend on TwiML.
-    ///
-    /// The claim comes last before the SMS. If an earlier step fails, no claim is left, and
-    /// Twilio's retry starts anew.
     pub(crate) async fn voicemail(
         &self,
         call: &InboundCall,
@@ -53,16 +67,44 @@ impl App {
         recording: &Recording,
         now: SystemTime,
     ) -> Result<Reply, Reply> {
-        let started = Instant::now();
+        let from = call.from.as_ref().map_or("a withheld number", E164::reveal);
+        let news = News {
+            kind: "voicemail",
+            step: "recorded",
+            text: format!(
+                "Voicemail from {from} ({} s): {}.mp3",
+                recording.seconds, recording.url
+            ),
+            outcomes: ["voicemail", "voicemail_text_failed", "voicemail_limit"],
+            answer: goodbye,
+            replayed,
+        };
+        let told = self.tell(call, to, &news, Instant::now(), now).await?;
+        Ok(told.field("seconds", recording.seconds))
+    }
+
+    /// Sends the employee an SMS about a call, once.
+    ///
+    /// The claim comes last before the SMS. If an earlier step fails, no claim is left, and
+    /// Twilio's retry starts anew.
+    pub(crate) async fn tell(
+        &self,
+        call: &InboundCall,
+        to: &E164,
+        news: &News,
+        started: Instant,
+        now: SystemTime,
+    ) -> Result<Reply, Reply> {
+        let (answer, [sent, not_accepted, over_limit]) = (news.answer, news.outcomes);
         let (listing, counted, is_replay) = tokio::join!(
             self.directory.find(to, now),
-            self.count_voicemail(call, to, now),
-            self.is_replay(&call.sid, "recorded", now)
+            self.count(news.kind, call, to, now),
+            self.is_replay(&call.sid, news.step, now)
         );
         if is_replay {
             // The number may belong to another employee by now.
             self.give_back_surplus(counted.unwrap_or_default().0).await;
-            return Ok(replayed());
+            return Ok((news.replayed)());
         }
         // The counts stay: the retry counts under the same name.
         let listing = listing?;
@@ -70,10 +112,10 @@ impl App {
         let (mobile, _) = match connection::destination(&listing, to, self.rules.countries.as_ref())
         {
             Ok(destination) => destination,
-            Err(refusal) => return Ok(goodbye(refusal.word())),
+            Err(refusal) => return Ok(answer(refusal.word())),
         };
         let entry = Entry::new(
-            &format!("voicemail#{}", call.sid),
+            &format!("{}#{}", news.kind, call.sid),
             owner_id(),
             epoch(now) + LEASE,
             epoch(now) + REMEMBERED,
@@ -91,7 +133,7 @@ impl App {
                 if is_long_ago {
                     self.give_back_surplus(taken).await;
                 }
-                return Ok(goodbye("duplicate"));
+                return Ok(answer("duplicate"));
             }
             Ok(_) => {}
             Err(error) => {
@@ -104,37 +146,30 @@ impl App {
         }
         if is_over_limit {
             tokio::join!(self.give_back(taken), self.settle(&entry, &Stage::Failed));
-            return Ok(goodbye("voicemail_limit").metric("Refused", 1));
+            return Ok(answer(over_limit).metric("Refused", 1));
         }
-        let from = call.from.as_ref().map_or("a withheld number", E164::reveal);
-        let text = format!(
-            "Voicemail from {from} ({} s): {}.mp3",
-            recording.seconds, recording.url
-        );
         let reference = entry.reference();
         let sms = Outbound {
             to: mobile,
             from: Some(to.reveal()),
-            body: &text,
+            body: &news.text,
             life: None,
             holds_code: false,
             receipt: ReceiptRequest::new(self.delivery_url.as_ref(), reference.as_ref()),
         };
-        let sent = self.notify(&sms, started, now).await;
+        let outcome = self.notify(&sms, started, now).await;
         tokio::join!(
-            self.settle(&entry, &sent.stage),
-            self.count_sent(&entry, &sent.stage, now)
+            self.settle(&entry, &outcome.stage),
+            self.count_sent(&entry, &outcome.stage, now)
         );
-        let reply = match sent.error {
-            None => goodbye("voicemail").metric("SmsSent", 1),
-            Some(error) => goodbye("voicemail_text_failed")
+        let reply = match outcome.error {
+            None => answer(sent).metric("SmsSent", 1),
+            Some(error) => answer(not_accepted)
                 .failed()
                 .metric("SmsFailed", 1)
                 .field("error", error),
         };
-        Ok(reply
-            .field("phone", mobile.to_string())
-            .field("seconds", recording.seconds))
+        Ok(reply.field("phone", mobile.to_string()))
     }
 
     /// Sends the SMS. If Twilio was too busy to take it, it is sent once more within the time.
@@ -180,21 +215,20 @@ impl App {
         }
     }
 
-    /// Counts a message for the number and for the caller. Returns the counts, and true if one of
+    /// Counts an SMS of a kind for the number and for the caller. Returns the counts, and true if one of
     /// the budgets is full.
-    async fn count_voicemail(
+    async fn count(
         &self,
+        kind: &str,
         call: &InboundCall,
         to: &E164,
         now: SystemTime,
     ) -> Result<(Vec<Taken>, bool), Unavailable> {
         let budget = |key: &str, max| {
-            Budget::new("voicemail", key, max, Window::Hour)
-                .once_for(call.sid.trim_start_matches("CA"))
+            Budget::new(kind, key, max, Window::Hour).once_for(call.sid.trim_start_matches("CA"))
         };
-        let mut budgets = vec![budget(to.reveal(), VOICEMAILS)];
-        let of_caller =
-            |caller: String| budget(&format!("{}#{caller}", to.reveal()), VOICEMAILS_OF_CALLER);
+        let mut budgets = vec![budget(to.reveal(), PER_NUMBER)];
+        let of_caller = |caller: String| budget(&format!("{}#{caller}", to.reveal()), PER_CALLER);
         budgets.extend(call.from.as_ref().map(hash).map(of_caller));
         let (mut taken, mut is_over_limit) = (Vec::new(), false);
         for result in join_all(budgets.iter().map(|budget| budget.take(&self.table, now))).await {

@@ -12,12 +12,13 @@
 //! gateway's providers, for graphs and for alarms.
 //!
 //! `/used` is for the identity provider: it tells that a code was used. Delivered codes that nobody
-//! uses are the sign of SMS pumping.
+//! uses are the sign of SMS pumping. With `CONVERSION_FEEDBACK=on` the code's provider is told, too.
 //!
 //! Promises: what is not authentic has no effect. A copy of a receipt, a receipt of a text that is
 //! not ours, and receipts in another order have no effect either. Nothing personal is stored but a
 //! hash of the number, and nothing personal is logged.
 
+mod feedback;
 mod receipts;
 mod run;
 mod used;
@@ -35,6 +36,7 @@ use shared::platform::secrets::{self, Secret};
 use shared::platform::table::Table;
 use shared::vendors::{clickatell, plivo, twilio, vonage};
 
+use feedback::Feedback;
 use run::Floors;
 
 /// Receipts are small; Vonage's have some twenty parameters.
@@ -52,6 +54,7 @@ pub struct App {
     clickatell: Option<Secret<clickatell::receipt::CallbackToken>>,
     gateway: Option<Secret<OptionalToken>>,
     floors: Floors,
+    feedback: Feedback,
 }
 
 impl Function for App {
@@ -67,6 +70,7 @@ impl Function for App {
             clickatell: platform.optional_secret(source, "CLICKATELL_SECRET"),
             gateway: platform.optional_secret(source, "GATEWAY_SECRET"),
             floors: Floors::read(source),
+            feedback: Feedback::read(platform, source),
         };
         let has_provider = app.twilio.is_some()
             || app.plivo.is_some()

@@ -160,7 +160,14 @@ impl App {
             }
             Ok(())
         };
-        let (counted, avoided) = tokio::join!(count, avoid);
+        let feedback = async {
+            if matches!(receipt.state, State::Undelivered(_)) && reference.kind() == "code" {
+                let (id, twilio) = (receipt.id.as_deref(), self.twilio.as_ref());
+                let feedback = &self.feedback;
+                feedback.tell(provider.word(), id, false, twilio, now).await;
+            }
+        };
+        let (counted, avoided, ()) = tokio::join!(count, avoid, feedback);
         // The state is stored, so the provider's repetition would change nothing.
         for error in [counted.err(), avoided.err()].into_iter().flatten() {
             tracing::warn!(%error, "an effect of a receipt could not be stored");

@@ -54,9 +54,11 @@ impl App {
             region: sent.region.clone(),
             sender: sent.sender,
         };
-        if let Err(error) =
-            scoreboard::count(&line, &reference, Event::Used, &self.table, now).await
-        {
+        let (id, twilio) = (sent.id.as_deref(), self.twilio.as_ref());
+        let count = scoreboard::count(&line, &reference, Event::Used, &self.table, now);
+        let feedback = self.feedback.tell(&provider, id, true, twilio, now);
+        let (counted, ()) = tokio::join!(count, feedback);
+        if let Err(error) = counted {
             tracing::warn!(%error, "a used code could not be counted");
         }
         Ok(Reply::empty(204, "used")

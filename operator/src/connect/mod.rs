@@ -7,6 +7,7 @@ pub(crate) mod auth0;
 pub(crate) mod mailgun;
 pub(crate) mod okta;
 pub(crate) mod okta_telephony;
+pub(crate) mod receipts;
 pub(crate) mod twilio;
 
 use std::io::{self, Write};
@@ -17,6 +18,7 @@ use serde::Serialize;
 use serde_json::Value;
 use url::Url;
 
+use self::receipts::ByHand;
 use crate::calls::{Body, Refusal, Session};
 use crate::context::Context;
 use crate::problem::Problem;
@@ -37,6 +39,30 @@ pub(crate) enum Target {
     Okta,
     /// The telephony inline hook for one-time codes
     OktaTelephony,
+    /// What to enter by hand for delivery receipts, with its secret token
+    Clickatell,
+    /// What to set by hand for delivery receipts
+    Vonage,
+}
+
+impl Target {
+    /// The name on the command line.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Twilio => "twilio",
+            Self::Mailgun => "mailgun",
+            Self::Auth0 => "auth0",
+            Self::Okta => "okta",
+            Self::OktaTelephony => "okta-telephony",
+            Self::Clickatell => "clickatell",
+            Self::Vonage => "vonage",
+        }
+    }
+
+    /// True if only a person can register what is needed.
+    fn is_by_hand(self) -> bool {
+        matches!(self, Self::Clickatell | Self::Vonage)
+    }
 }
 
 const ALL: [Target; 5] = [
@@ -194,6 +220,7 @@ pub(crate) async fn plan(
         Target::Auth0 => auth0::examine(context, extras).await,
         Target::Okta => okta::examine(context, extras).await,
         Target::OktaTelephony => okta_telephony::examine(context, extras).await,
+        Target::Clickatell | Target::Vonage => Ok(None),
     }
 }
 
@@ -211,6 +238,8 @@ async fn carry_out(session: &Session, step: Step) -> Result<(), Refusal> {
 pub(crate) struct Outcome {
     dry_run: bool,
     targets: Vec<Connected>,
+    /// What a person must do at a provider.
+    by_hand: Vec<ByHand>,
 }
 
 #[derive(Debug, Serialize)]
@@ -231,11 +260,12 @@ pub(crate) async fn connect(
     extras: &Extras,
 ) -> Result<Outcome, Problem> {
     let mut done = Vec::new();
+    let by_hand = receipts::by_hand(context, targets).await?;
     for target in if targets.is_empty() { &ALL } else { targets } {
-        let name = target
-            .to_possible_value()
-            .map(|value| value.get_name().to_owned())
-            .unwrap_or_default();
+        if target.is_by_hand() {
+            continue;
+        }
+        let name = target.word();
         context.console.progress(&format!("reading {name}"));
         let mut connected = Connected {
             target: *target,
@@ -281,6 +311,7 @@ pub(crate) async fn connect(
     Ok(Outcome {
         dry_run: context.dry_run,
         targets: done,
+        by_hand,
     })
 }
 
@@ -293,10 +324,7 @@ impl Report for Outcome {
             skipped,
         } in &self.targets
         {
-            let name = target
-                .to_possible_value()
-                .map(|value| value.get_name().to_owned())
-                .unwrap_or_default();
+            let name = target.word();
             for Change {
                 of,
                 field,
@@ -328,6 +356,9 @@ impl Report for Outcome {
                 None => {}
             }
         }
+        for ByHand { provider, what, .. } in &self.by_hand {
+            writeln!(out, "{DOUBTFUL}{provider}, by hand:{DOUBTFUL:#} {what}")?;
+        }
         Ok(())
     }
 
@@ -335,6 +366,7 @@ impl Report for Outcome {
         self.targets
             .iter()
             .all(|connected| connected.problems.is_empty())
+            && self.by_hand.iter().all(|by_hand| by_hand.is_ready)
     }
 }
 

@@ -8,6 +8,7 @@ mod auth0;
 mod base;
 mod mailgun;
 mod okta;
+mod receipts;
 mod twilio;
 
 use std::io::{self, Write};
@@ -199,6 +200,8 @@ pub(crate) async fn examine(context: &Context) -> Result<Examination, Problem> {
     auth0::examine(context, &mut examination, &usable).await?;
     context.console.progress("Okta");
     okta::examine(context, &mut examination, &usable).await?;
+    context.console.progress("delivery receipts");
+    receipts::examine(context, &mut examination).await?;
     base::clock(context, &mut examination);
     examination.findings.sort_by_key(|finding| finding.severity);
     Ok(examination)

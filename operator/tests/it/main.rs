@@ -7,6 +7,7 @@ mod deliveries;
 mod doctor;
 mod numbers;
 mod okta_telephony;
+mod receipts;
 mod scene;
 mod secrets;
 mod usage;

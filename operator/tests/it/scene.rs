@@ -3,8 +3,8 @@
 use std::process::Stdio;
 
 use axum::Router;
-use axum::http::HeaderMap;
-use axum::routing::get;
+use axum::http::{HeaderMap, StatusCode};
+use axum::routing::{get, post};
 use sandbox::cloudformation::STACK_NAME;
 use sandbox::wire::Server;
 use sandbox::{
@@ -39,6 +39,7 @@ const SECRETS: [&str; 17] = [
     clickatell::API_KEY,
     plivo::AUTH_TOKEN,
     vonage::API_SECRET,
+    vonage::SIGNATURE_SECRET,
 ];
 
 /// What a run printed, and how it ended.
@@ -58,7 +59,7 @@ impl Output {
 
 pub(crate) struct Scene {
     pub(crate) sandbox: Sandbox,
-    /// provision-numbers, as far as Okta asks it for an echo.
+    /// provision-numbers, as far as Okta asks it for an echo, and delivery-status.
     pub(crate) hook: Server,
 }
 
@@ -72,13 +73,16 @@ impl Scene {
                 .to_owned();
             axum::Json(json!({ "verification": challenge }))
         });
-        let hook = Server::start("hook", Router::new().route("/okta", echo))
-            .await
-            .unwrap();
+        // delivery-status, as far as it refuses what is not signed.
+        let refuse = post(async || StatusCode::FORBIDDEN);
+        let routes = Router::new().route("/okta", echo).route("/twilio", refuse);
+        let hook = Server::start("hook", routes).await.unwrap();
         let sandbox = Sandbox::start().await;
-        let url = hook.url() + "/okta";
+        let (url, receipts) = (hook.url() + "/okta", hook.url() + "/");
         sandbox.cloudformation.change_stack(STACK_NAME, |stack| {
             stack.outputs.insert("ProvisionNumbersUrl".to_owned(), url);
+            let name = "DeliveryStatusUrl".to_owned();
+            stack.outputs.insert(name, receipts);
         });
         sandbox.mailgun.clear_routes();
         sandbox.auth0.set_scope(SCOPES);

@@ -38,6 +38,8 @@ pub(super) struct State {
     pub(super) opted_out: HashSet<(String, String)>,
     pub(super) alerts: Vec<twiml::Error>,
     pub(super) redacts: bool,
+    /// The feedback about each message that asked for it, by its SID.
+    pub(super) feedback: HashMap<String, Option<String>>,
 }
 
 impl State {
@@ -56,6 +58,7 @@ impl State {
             opted_out: HashSet::new(),
             alerts: vec![],
             redacts: false,
+            feedback: HashMap::new(),
         }
     }
 }

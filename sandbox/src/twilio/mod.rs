@@ -75,6 +75,10 @@ fn router(shared: Arc<Shared>) -> Router {
             "/2010-04-01/Accounts/{account}/Messages.json",
             post(messages::create).get(records::list),
         )
+        .route(
+            "/2010-04-01/Accounts/{account}/Messages/{sid}/Feedback.json",
+            post(messages::give),
+        )
         .merge(records::routes())
         .merge(numbers::routes())
         .merge(admin::routes())

@@ -166,6 +166,8 @@ pub struct Sent {
     pub region: String,
     /// The sender of the text, or `-`.
     pub sender: String,
+    /// The provider's id of the message, if it is known.
+    pub id: Option<String>,
     /// When the attempt began, in epoch seconds.
     pub at: u64,
 }
@@ -173,10 +175,12 @@ pub struct Sent {
 impl Sent {
     fn from_item(item: &Item, provider: &str) -> Self {
         let text = |name: &str| item.text(name).unwrap_or("-").to_owned();
+        let is_accepted = item.text("provider") == Some(provider);
         Self {
             number: text("number"),
             region: text("region"),
-            sender: if item.text("provider") == Some(provider) {
+            id: item.text("sid").filter(|_| is_accepted).map(str::to_owned),
+            sender: if is_accepted {
                 text("sender")
             } else {
                 "-".to_owned()

@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod delivery;
+pub mod feedback;
 pub mod html;
 pub mod journal;
 pub mod jwt;

@@ -53,6 +53,8 @@ impl Content for Credentials {
     const NAME: &'static str = "clickatell";
 
     fn take(keys: &mut Keys) -> Option<Self> {
+        // It is for receipts: see `receipt::CallbackToken`.
+        let _ = keys.optional("callback_token");
         let Some(user) = keys.optional("user") else {
             return Some(Self::Platform {
                 api_key: keys.required("api_key")?,
@@ -74,6 +76,11 @@ impl Described for Credentials {
             Key::new("user", Kind::Given, "of the legacy HTTP API"),
             Key::new("password", Kind::Given, "of the legacy HTTP API"),
             Key::new("api_id", Kind::Given, "of the legacy HTTP API"),
+            Key::new(
+                "callback_token",
+                Kind::Chosen,
+                "for delivery receipts, the end of the callback URL: any long random text, see --generate",
+            ),
         ],
         needed: &[&["api_key"], &["user", "password", "api_id"]],
         together: &[&["user", "password", "api_id"]],

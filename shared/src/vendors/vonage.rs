@@ -3,6 +3,7 @@
 //! The status is 200 in any case. Each element of `messages`, one for each part of the text, has
 //! its own status. Without a readable body the outcome is unknown.
 
+pub mod conversion;
 pub mod receipt;
 
 use std::ops::RangeInclusive;
@@ -32,6 +33,11 @@ impl Content for Credentials {
 
     fn take(keys: &mut Keys) -> Option<Self> {
         let (api_key, api_secret) = (keys.required("api_key"), keys.required("api_secret"));
+        // They are for receipts: see `receipt::SigningKey`.
+        let _ = (
+            keys.optional("signature_secret"),
+            keys.optional("signature_method"),
+        );
         Some(Self {
             api_key: api_key?,
             api_secret: api_secret?,
@@ -44,6 +50,16 @@ impl Described for Credentials {
         keys: &[
             Key::new("api_key", Kind::Given, "Dashboard, API settings"),
             Key::new("api_secret", Kind::Given, "the same"),
+            Key::new(
+                "signature_secret",
+                Kind::Given,
+                "for delivery receipts: Dashboard, API settings, SMS settings, where webhooks are signed",
+            ),
+            Key::new(
+                "signature_method",
+                Kind::Given,
+                "the algorithm shown there: md5hash, md5, sha1, sha256 or sha512; any of them if left out",
+            ),
         ],
         needed: &[&["api_key", "api_secret"]],
         together: &[],

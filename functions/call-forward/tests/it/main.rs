@@ -7,6 +7,7 @@ mod authentication;
 mod calls;
 mod endings;
 mod guards;
+mod missed;
 mod outages;
 mod refusals;
 mod replays;

@@ -43,10 +43,21 @@ impl Scene {
         scene
     }
 
+    /// As [`Scene::with`], in two processes: two requests are handled at the same time.
+    pub(crate) async fn in_two_processes(overrides: &[Override<'_>]) -> Self {
+        let scene = Self::start_on(Sandbox::start().await, 2, overrides).await;
+        scene.hire(NAME, MOBILE, COMPANY_NUMBER);
+        scene
+    }
+
     /// Without employees.
     pub(crate) async fn on(sandbox: Sandbox, overrides: &[Override<'_>]) -> Self {
+        Self::start_on(sandbox, 1, overrides).await
+    }
+
+    async fn start_on(sandbox: Sandbox, processes: usize, overrides: &[Override<'_>]) -> Self {
         let binary = env!("CARGO_BIN_EXE_call-forward");
-        let scene = scene::Scene::start(sandbox, FUNCTION, binary, 1, overrides).await;
+        let scene = scene::Scene::start(sandbox, FUNCTION, binary, processes, overrides).await;
         scene.mark(COMPANY_NUMBER);
         Self { scene }
     }

@@ -64,6 +64,7 @@ pub(in crate::twilio) async fn create(
             | "ContentRetention"
             | "AddressRetention"
             | "RiskCheck"
+            | "ProvideFeedback"
             | "StatusCallback"
                 if !fields.contains_key(&name) =>
             {
@@ -157,6 +158,12 @@ pub(in crate::twilio) async fn create(
         state
             .made
             .insert(message.sid.clone(), Made::now(service.cloned()));
+        if fields
+            .get("ProvideFeedback")
+            .is_some_and(|value| value == "true")
+        {
+            state.feedback.insert(message.sid.clone(), None);
+        }
         if let Some(url) = receipt_url {
             tell(
                 &shared.receipts,

@@ -345,6 +345,12 @@ pub fn has_ended(form: &Verified<Form>) -> bool {
     })
 }
 
+/// The length of a call whose end is reported, in seconds, with the time before it was answered by a
+/// person (<https://www.twilio.com/docs/voice/api/call-resource#statuscallback>).
+pub fn call_seconds(form: &Verified<Form>) -> u64 {
+    number(form, "CallDuration")
+}
+
 /// How a `<Dial>` ended (<https://www.twilio.com/docs/voice/twiml/dial#dialcallstatus>).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Dialled {
