@@ -19,6 +19,8 @@ pub struct Rights {
     items: Vec<Items>,
     /// Names of the secrets whose value the role may read.
     secrets: Vec<String>,
+    /// Actions of the services for texts.
+    calls: Vec<String>,
 }
 
 /// One statement about the table.
@@ -41,6 +43,7 @@ impl Rights {
         for statement in policies
             .iter()
             .flat_map(|policy| list(&policy["PolicyDocument"]["Statement"]))
+            .map(then)
         {
             let actions = texts(&statement["Action"]);
             if actions.iter().all(|action| action.starts_with("dynamodb:")) {
@@ -57,6 +60,11 @@ impl Rights {
                     .into_iter()
                     .filter_map(|resource| secrets.get(referred(resource)?));
                 rights.secrets.extend(named.cloned());
+            } else if actions
+                .iter()
+                .all(|action| action.starts_with("sms-voice:"))
+            {
+                rights.calls.extend(actions);
             }
         }
         rights
@@ -70,6 +78,11 @@ impl Rights {
                 let allowed = self.items.iter().any(|items| items.allow(&action, key));
                 (!allowed).then(|| format!("{action} on {}", key.unwrap_or("any item")))
             })
+    }
+
+    /// True if the role may do this, if only for one sender: `sms-voice:SendTextMessage`.
+    pub(crate) fn may_call(&self, action: &str) -> bool {
+        self.calls.iter().any(|allowed| allowed == action)
     }
 
     /// True if the role may read the value of this secret.
@@ -162,6 +175,14 @@ fn referred(yaml: &Yaml) -> Option<&str> {
     }
 }
 
+/// What is there if the condition of a `!If` holds. Other YAML is itself.
+fn then(yaml: &Yaml) -> &Yaml {
+    match yaml {
+        Yaml::Tagged(tagged) if tagged.tag == "If" => &tagged.value[1],
+        other => other,
+    }
+}
+
 fn list(yaml: &Yaml) -> Vec<&Yaml> {
     match yaml {
         Yaml::Sequence(entries) => entries.iter().collect(),
@@ -199,6 +220,7 @@ Properties:
           - Action: dynamodb:Scan
             Condition:
               ForAllValues:StringLike: {{ dynamodb:LeadingKeys: ["rate#a#*"] }}
+          - !If [Wanted, {{ Action: "sms-voice:SendTextMessage", Resource: !Ref Pool }}, !Ref AWS::NoValue]
 "#
         );
         let secrets = ["One", "Other"]
@@ -265,6 +287,10 @@ Properties:
             rights.may_read("stack/one")
                 && rights.may_read("stack/other")
                 && !rights.may_read("stack/two")
+        );
+        assert!(
+            rights.may_call("sms-voice:SendTextMessage")
+                && !rights.may_call("sms-voice:SendVoiceMessage")
         );
     }
 

@@ -13,7 +13,10 @@ use std::{
 use serde_json::{Map, Value, json};
 use serde_norway::Value as Yaml;
 
-use crate::{cloudformation::STACK_NAME, rights::Rights};
+use crate::{
+    cloudformation::STACK_NAME,
+    rights::{Principals, Rights},
+};
 
 /// The resources of the template.
 #[derive(Clone, Debug)]
@@ -114,6 +117,12 @@ impl Template {
             }
         }
         Ok(Self { functions, table })
+    }
+
+    /// The functions, with the rights of their roles.
+    pub(crate) fn principals(&self) -> Principals {
+        let functions = self.functions.iter();
+        Principals::new(functions.map(|function| (function.name.clone(), function.rights.clone())))
     }
 
     /// The function of this name.

@@ -9,6 +9,7 @@
 //! | environment variables, all problems at once | [`platform::config`], [`platform::base_url`] |
 //! | credentials from Secrets Manager; their keys, for the people who set them | [`platform::secrets`], [`platform::layout`] |
 //! | the one HTTP client, its limits, the AWS SDK on top of it | [`platform::http`], [`platform::aws`] |
+//! | a signed request to a service of AWS that has no client here | [`platform::signed`] |
 //! | times as the table stores them; random numbers and names | [`platform::time`], [`platform::random`] |
 //! | the one table; the send journal; counters | [`platform::table`], [`rules::journal`], [`rules::limits`] |
 //! | E.164 numbers: countries, premium-rate ranges, masking | [`rules::phone`] |
@@ -19,7 +20,7 @@
 //! | account numbers, by which callers name their account | [`rules::account`] |
 //! | requests that wait for a reply from a phone | [`rules::pending`] |
 //! | links in mails: finding, judging, following | [`rules::html`], [`rules::link`] |
-//! | a vendor's wire format: signatures, fields, errors | [`vendors::twilio`], [`vendors::mailgun`], [`vendors::auth0`], [`vendors::okta`], [`vendors::clickatell`], [`vendors::plivo`], [`vendors::vonage`] |
+//! | a vendor's wire format: signatures, fields, errors | [`vendors::twilio`], [`vendors::mailgun`], [`vendors::auth0`], [`vendors::okta`], [`vendors::clickatell`], [`vendors::plivo`], [`vendors::vonage`], [`vendors::end_user_messaging`] |
 //!
 //! Four floors. Each uses only the floors below it: [`services`], [`vendors`], [`rules`],
 //! [`platform`]. The sandbox's structure test checks that.

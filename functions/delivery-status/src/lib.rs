@@ -1,7 +1,7 @@
 //! Learns whether texts arrived.
 //!
 //! The other functions ask the provider of each text for a delivery receipt. The providers post the
-//! receipts here, one path for each provider. The flow:
+//! receipts here, one path for each provider. AWS sends an event through `EventBridge` instead. The flow:
 //!
 //! 1. Check that the receipt is authentic, as its provider does it.
 //! 2. Store the text's final state in the journal. The first one counts.
@@ -15,18 +15,19 @@
 //! not ours, and receipts in another order have no effect either. Nothing personal is stored but a
 //! hash of the number, and nothing personal is logged.
 
+mod aws;
 mod receipts;
 mod used;
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use shared::platform::Platform;
 use shared::platform::base_url::BaseUrl;
 use shared::platform::bearer::OptionalToken;
 use shared::platform::config::Source;
-use shared::platform::reply::Reply;
+use shared::platform::reply::{Failure, Reply};
 use shared::platform::request::Request;
-use shared::platform::runtime::Function;
+use shared::platform::runtime::{Function, Scheduled};
 use shared::platform::secrets::{self, Secret};
 use shared::platform::table::Table;
 use shared::vendors::{clickatell, plivo, twilio, vonage};
@@ -87,5 +88,19 @@ impl Function for App {
         }
         let (provider, receipts) = self.authentic_receipts(request, now).await?;
         self.record_all(provider, &receipts, now).await
+    }
+}
+
+impl Scheduled for App {
+    async fn run(&self, _deadline: Instant, _now: SystemTime) -> Result<Reply, Failure> {
+        Err(Failure {
+            status: 500,
+            outcome: "unknown_event",
+            cause: "the event is neither a request nor a receipt of AWS".to_owned(),
+        })
+    }
+
+    async fn receive(&self, event: &str, now: SystemTime) -> Option<Result<Reply, Failure>> {
+        self.take_aws_event(event, now).await
     }
 }

@@ -4,5 +4,5 @@ use std::process::ExitCode;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    shared::platform::runtime::serve::<delivery_status::App>(env!("CARGO_PKG_NAME")).await
+    shared::platform::runtime::serve_scheduled::<delivery_status::App>(env!("CARGO_PKG_NAME")).await
 }

@@ -14,7 +14,6 @@ use super::{
 };
 use crate::{
     contention::Contention,
-    rights::Principals,
     template::Template,
     wire::{self, Server},
 };
@@ -38,11 +37,7 @@ impl Aws {
         let inner = TcpListener::bind(("127.0.0.1", 0)).await?;
         let upstream = format!("http://{}/", inner.local_addr()?);
         let (dynamodb_port, secrets_port) = ports.unwrap_or_default();
-        let functions = template
-            .functions
-            .iter()
-            .map(|function| (function.name.clone(), function.rights.clone()));
-        let principals = Arc::new(Principals::new(functions));
+        let principals = Arc::new(template.principals());
         let contention = Contention::default();
         let upstream = Upstream {
             client: wire::client(),
