@@ -38,6 +38,8 @@ def rights(role):
     """The statements of a role, with their actions and resources as lists."""
     for policy in role["Properties"].get("Policies", []):
         for statement in listed(policy["PolicyDocument"]["Statement"]):
+            if "Fn::If" in statement:  # one that a condition may leave out
+                statement = statement["Fn::If"][1]
             yield statement, listed(statement["Action"]), listed(statement.get("Resource", "*"))
 
 
@@ -101,6 +103,10 @@ def check_function(name, function, needed, resources):
             logs.append(sorted(actions))
             if targets != [{"Fn::GetAtt": [group, "Arn"]}]:
                 yield f"writes to another log group than its own: {targets}"
+        elif actions == ["sms-voice:SendTextMessage"]:
+            identity = function["Properties"]["Environment"]["Variables"].get("AWS_SMS_IDENTITY_ARN")
+            if [ref(target) for target in targets] != [ref(identity)]:
+                yield f"sends texts as others than its AWS_SMS_IDENTITY_ARN: {targets}"
         elif actions == ["sqs:SendMessage"]:
             queues.update(ref(target) for target in targets)
         else:
@@ -129,6 +135,9 @@ def check_function(name, function, needed, resources):
         yield f"a role that exists on another condition ({condition})"
     url = [r for r in resources.values() if r["Type"] == "AWS::Lambda::Url" and ref(r["Properties"]["TargetFunctionArn"]) == name]
     permissions = [r["Properties"] for r in resources.values() if r["Type"] == "AWS::Lambda::Permission" and ref(r["Properties"]["FunctionName"]) == name]
+    # A rule of this stack may hand over events. Nobody else can use that permission.
+    rules = {id for id, resource in resources.items() if resource["Type"] == "AWS::Events::Rule"}
+    permissions = [p for p in permissions if not (p["Principal"] == "events.amazonaws.com" and ref(p.get("SourceArn")) in rules)]
     granted = {(p["Action"], p.get("FunctionUrlAuthType"), p.get("InvokedViaFunctionUrl")) for p in permissions}
     # Both, since October 2025: https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html
     if url and granted != {("lambda:InvokeFunctionUrl", "NONE", None), ("lambda:InvokeFunction", None, True)}:

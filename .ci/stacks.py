@@ -41,6 +41,7 @@ STACKS = [
     ("phone menu alone", PHONE_MENU, {"phone menu", "built-in API"}),
     ("phone menu with an API of one's own", OWN_API, {"phone menu"}),
     ("everything", ALL, {"verification", "gateway", "company phone", "provisioning", "phone menu", "built-in API", "receipts"}),
+    ("gateway through AWS", GATEWAY | {"AwsSmsIdentityArn": "arn:aws:sms-voice:eu-west-1:000000000000:pool/pool-1"}, {"gateway", "receipts"}),
     ("gateway without receipts", GATEWAY | {"DeliveryReceipts": "off"}, {"gateway"}),
 ]
 # What cannot be deployed: these parameters without the one named.

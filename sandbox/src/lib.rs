@@ -21,6 +21,7 @@ pub mod cloudformation;
 pub mod cognito;
 pub mod contention;
 mod door;
+pub mod end_user_messaging;
 pub mod lambda;
 pub mod mail;
 pub mod mailgun;
@@ -66,6 +67,9 @@ use crate::{
 
 /// The AWS region of the sandbox.
 const REGION: &str = "eu-west-1";
+
+/// The secret key of the functions' roles.
+const SECRET_ACCESS_KEY: &str = "sandbox-secret-access-key";
 
 /// A company number. Its calls and texts go to `call-forward` and `sms-forward`.
 pub const COMPANY_NUMBER: &str = "+15005550010";
@@ -278,7 +282,9 @@ impl Sandbox {
         aws.set_secret(RECIPIENT_SECRET, &json!({ "recipient_key": RECIPIENT_KEY }));
         for provider in providers.providers() {
             let id = format!("switchboard/{}", provider.name.to_ascii_lowercase());
-            aws.set_secret(&id, &provider.secret);
+            if !provider.secret.is_null() {
+                aws.set_secret(&id, &provider.secret);
+            }
         }
         aws.set_secret("switchboard/okta", &json!({ "api_token": okta::API_TOKEN }));
         aws.set_secret("switchboard/hook", &json!({ "bearer_token": HOOK_TOKEN }));
@@ -291,6 +297,7 @@ impl Sandbox {
             "switchboard/studio",
             &json!({ "bearer_token": STUDIO_TOKEN }),
         );
+        providers.know(|| template.principals());
         for (name, door) in &doors {
             let url = format!("{}/", door.server().url());
             let retried = format!("{url}{RETRIED}");
@@ -422,7 +429,7 @@ impl Sandbox {
             ("AWS_LAMBDA_LOG_GROUP_NAME", function),
             ("AWS_LAMBDA_LOG_STREAM_NAME", "sandbox"),
             ("AWS_REGION", REGION),
-            ("AWS_SECRET_ACCESS_KEY", "sandbox-secret-access-key"),
+            ("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY),
             ("AWS_SESSION_TOKEN", "sandbox-session-token"),
             ("LANG", "en_US.UTF-8"),
             ("LAMBDA_RUNTIME_DIR", "/var/runtime"),

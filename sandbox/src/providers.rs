@@ -5,6 +5,7 @@ use std::io;
 use serde_json::Value;
 
 use crate::receipts::Receipts;
+use crate::rights::Principals;
 use crate::sms::Sent;
 use crate::wire::Server;
 
@@ -36,12 +37,18 @@ macro_rules! providers {
                 })
             }
 
+            /// Tells each simulator which functions there are, and what their roles allow.
+            pub(crate) fn know(&self, principals: impl Fn() -> Principals) {
+                $(self.$field.know(principals());)*
+            }
+
             /// The simulators one by one.
             pub fn providers(&self) -> Vec<Provider<'_>> {
                 vec![$(Provider {
                     name: <$simulator>::NAME,
                     port: <$simulator>::PORT,
                     secret: <$simulator>::secret(),
+                    own_variable: <$simulator>::VARIABLE,
                     server: self.$field.server(),
                     messages: self.$field.messages(),
                     receipts: self.$field.receipts(),
@@ -55,6 +62,7 @@ providers! {
     clickatell: crate::clickatell::Clickatell,
     plivo: crate::plivo::Plivo,
     vonage: crate::vonage::Vonage,
+    aws_sms: crate::end_user_messaging::EndUserMessaging,
 }
 
 /// What a sandbox has to know of a simulator.
@@ -66,8 +74,14 @@ pub(crate) trait Simulator {
     /// The credentials that no function may write to its log.
     const NEVER_WRITTEN: &'static [&'static str];
 
-    /// The content of the secret that opens the account.
+    /// The variable with the base URL, if it is not the provider's name with `_URL`.
+    const VARIABLE: Option<&'static str> = None;
+
+    /// The content of the secret that opens the account; null if the function's role opens it.
     fn secret() -> Value;
+
+    /// Gets the functions with their roles' rights, if roles open the account.
+    fn know(&self, _principals: Principals) {}
 }
 
 /// A simulator of the list.
@@ -76,8 +90,9 @@ pub struct Provider<'a> {
     pub name: &'static str,
     /// The port, counted from the sandbox's base.
     pub port: u16,
-    /// The content of the secret that opens the account.
+    /// The content of the secret that opens the account; null if there is none.
     pub secret: Value,
+    own_variable: Option<&'static str>,
     /// The server, with its exchanges, faults and complaints.
     pub server: &'a Server,
     /// All accepted texts, in order.
@@ -89,6 +104,7 @@ pub struct Provider<'a> {
 impl Provider<'_> {
     /// The variable with the base URL.
     pub fn variable(&self) -> String {
-        format!("{}_URL", self.name.to_ascii_uppercase())
+        let usual = || format!("{}_URL", self.name.to_ascii_uppercase());
+        self.own_variable.map_or_else(usual, str::to_owned)
     }
 }

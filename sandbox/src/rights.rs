@@ -22,6 +22,8 @@ pub struct Rights {
     secrets: Vec<String>,
     /// Actions of KMS, each with the ARN of the key.
     keys: Vec<(String, String)>,
+    /// Actions of the services for texts.
+    calls: Vec<String>,
 }
 
 /// One statement about the table.
@@ -76,6 +78,11 @@ impl Rights {
                     let all = actions.iter().map(|action| (action.clone(), arn.clone()));
                     rights.keys.extend(all);
                 }
+            } else if actions
+                .iter()
+                .all(|action| action.starts_with("sms-voice:"))
+            {
+                rights.calls.extend(actions);
             }
         }
         rights
@@ -89,6 +96,11 @@ impl Rights {
                 let allowed = self.items.iter().any(|items| items.allow(&action, key));
                 (!allowed).then(|| format!("{action} on {}", key.unwrap_or("any item")))
             })
+    }
+
+    /// True if the role may do this, if only for one sender: `sms-voice:SendTextMessage`.
+    pub(crate) fn may_call(&self, action: &str) -> bool {
+        self.calls.iter().any(|allowed| allowed == action)
     }
 
     /// True if the role may read the value of this secret.
@@ -254,6 +266,7 @@ Properties:
               ForAllValues:StringLike: {{ dynamodb:LeadingKeys: ["rate#a#*"] }}
           - !If [Wanted, {{ Action: kms:Decrypt, Resource: [!Ref OuterKeyArn, !Ref NoKeyArn] }}, !Ref AWS::NoValue]
           - {{ Action: [kms:Encrypt, kms:Decrypt], Resource: !GetAtt InnerKey.Arn }}
+          - !If [Wanted, {{ Action: "sms-voice:SendTextMessage", Resource: !Ref Pool }}, !Ref AWS::NoValue]
 "#
         );
         let secrets = ["One", "Other"]
@@ -337,6 +350,10 @@ Properties:
         ] {
             assert_eq!(rights.may_use(action, key), may, "{action} {key}");
         }
+        assert!(
+            rights.may_call("sms-voice:SendTextMessage")
+                && !rights.may_call("sms-voice:SendVoiceMessage")
+        );
     }
 
     fn query(condition: &str, pk: &str) -> Value {

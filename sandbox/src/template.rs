@@ -16,7 +16,7 @@ use serde_norway::Value as Yaml;
 use crate::{
     aws::{KEY_ARN, arn_of},
     cloudformation::STACK_NAME,
-    rights::Rights,
+    rights::{Principals, Rights},
 };
 
 /// The resources of the template.
@@ -136,6 +136,12 @@ impl Template {
             table,
             keys,
         })
+    }
+
+    /// The functions, with the rights of their roles.
+    pub(crate) fn principals(&self) -> Principals {
+        let functions = self.functions.iter();
+        Principals::new(functions.map(|function| (function.name.clone(), function.rights.clone())))
     }
 
     /// The function of this name.

@@ -11,6 +11,7 @@
 //! | credentials from Secrets Manager; their keys, for the people who set them | [`platform::secrets`], [`platform::layout`] |
 //! | encryption by AWS KMS | [`platform::kms`] |
 //! | the one HTTP client, its limits, the AWS SDK on top of it | [`platform::http`], [`platform::aws`] |
+//! | a signed request to a service of AWS that has no client here | [`platform::signed`] |
 //! | times as the table stores them; random numbers and names | [`platform::time`], [`platform::random`] |
 //! | the one table; the send journal; counters | [`platform::table`], [`rules::journal`], [`rules::limits`] |
 //! | E.164 numbers: countries, premium-rate ranges, masking | [`rules::phone`] |
@@ -22,7 +23,7 @@
 //! | what became of a text; how well providers deliver | [`rules::delivery`], [`rules::scoreboard`] |
 //! | requests that wait for a reply from a phone | [`rules::pending`] |
 //! | links in mails: finding, judging, following | [`rules::html`], [`rules::link`] |
-//! | a vendor's wire format: signatures, fields, errors | [`vendors::twilio`], [`vendors::mailgun`], [`vendors::auth0`], [`vendors::okta`], [`vendors::clickatell`], [`vendors::cognito`], [`vendors::plivo`], [`vendors::vonage`] |
+//! | a vendor's wire format: signatures, fields, errors | [`vendors::twilio`], [`vendors::mailgun`], [`vendors::auth0`], [`vendors::okta`], [`vendors::clickatell`], [`vendors::cognito`], [`vendors::plivo`], [`vendors::vonage`], [`vendors::end_user_messaging`] |
 //!
 //! Four floors. Each uses only the floors below it: [`services`], [`vendors`], [`rules`],
 //! [`platform`]. The sandbox's structure test checks that.

@@ -1,7 +1,7 @@
 //! Learns whether texts arrived.
 //!
 //! The other functions ask the provider of each text for a delivery receipt. The providers post the
-//! receipts here, one path for each provider. The flow:
+//! receipts here, one path for each provider. AWS sends an event through `EventBridge` instead. The flow:
 //!
 //! 1. Check that the receipt is authentic, as its provider does it.
 //! 2. Store the text's final state in the journal. The first one counts.
@@ -18,6 +18,7 @@
 //! not ours, and receipts in another order have no effect either. Nothing personal is stored but a
 //! hash of the number, and nothing personal is logged.
 
+mod aws;
 mod feedback;
 mod receipts;
 mod run;

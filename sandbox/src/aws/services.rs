@@ -16,7 +16,6 @@ use super::{
 };
 use crate::{
     contention::Contention,
-    rights::Principals,
     template::Template,
     wire::{self, Server},
 };
@@ -42,11 +41,7 @@ impl Aws {
         let inner = TcpListener::bind(("127.0.0.1", 0)).await?;
         let upstream = format!("http://{}/", inner.local_addr()?);
         let [dynamodb_port, secrets_port, kms_port] = ports.unwrap_or_default();
-        let functions = template
-            .functions
-            .iter()
-            .map(|function| (function.name.clone(), function.rights.clone()));
-        let principals = Arc::new(Principals::new(functions));
+        let principals = Arc::new(template.principals());
         let contention = Contention::default();
         let upstream = Upstream {
             client: wire::client(),

@@ -254,7 +254,7 @@ struct FileVisitor {
     /// The modules, and the type, around what is visited.
     path: Vec<String>,
     readers: Vec<Reader>,
-    /// The variables in what SMS providers say of themselves (`impl Vendor for ...`).
+    /// The variables in what SMS providers say of themselves (`impl Vendor for ...`, `impl Entry for ...`).
     vendors: Vec<String>,
 }
 
@@ -304,7 +304,7 @@ impl<'ast> Visit<'ast> for FileVisitor {
             .trait_
             .as_ref()
             .and_then(|(path, _)| path.segments.last());
-        if of.is_some_and(|segment| segment.ident == "Vendor") {
+        if of.is_some_and(|segment| segment.ident == "Vendor" || segment.ident == "Entry") {
             let mut reads = Reads::default();
             reads.visit_item_impl(item);
             self.vendors.extend(reads.variables);

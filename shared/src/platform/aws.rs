@@ -30,6 +30,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use crate::platform::base_url::BaseUrl;
 use crate::platform::config::Source;
 use crate::platform::http::{Client, NoAnswer};
+use crate::platform::signed::Service;
 
 /// A page of DynamoDB results is at most 1 MB.
 const ANSWER_LIMIT: usize = 4 * 1024 * 1024;
@@ -57,14 +58,7 @@ impl Settings {
         let key = source.required("AWS_ACCESS_KEY_ID");
         let secret = source.required("AWS_SECRET_ACCESS_KEY");
         let session = source.optional("AWS_SESSION_TOKEN");
-        let mut endpoint = |name: &str| {
-            let name = if source.optional(name).is_some() {
-                name
-            } else {
-                "AWS_ENDPOINT_URL"
-            };
-            source.optional_base_url(name)
-        };
+        let mut endpoint = |name: &str| endpoint(source, name);
         Self {
             dynamodb: endpoint("AWS_ENDPOINT_URL_DYNAMODB"),
             secrets_manager: endpoint("AWS_ENDPOINT_URL_SECRETS_MANAGER"),
@@ -115,6 +109,29 @@ impl Settings {
         (self.credentials.clone(), self.kms.clone())
     }
 
+    /// A service for which no client of the SDK is linked: `sms-voice`. `variable` is the SDK's own
+    /// for another endpoint.
+    pub fn service(
+        &self,
+        http: &Client,
+        source: &mut Source<'_>,
+        name: &'static str,
+        variable: &str,
+    ) -> Service {
+        let own = || {
+            format!("https://{name}.{}.amazonaws.com", self.region)
+                .parse()
+                .ok()
+        };
+        Service {
+            http: http.clone(),
+            credentials: self.credentials.clone(),
+            region: self.region.clone(),
+            name,
+            base: endpoint(source, variable).or_else(own),
+        }
+    }
+
     /// DynamoDB's base URL, for the warm-up.
     pub fn dynamodb_url(&self) -> Option<BaseUrl> {
         self.dynamodb.clone().or_else(|| {
@@ -123,6 +140,16 @@ impl Settings {
                 .ok()
         })
     }
+}
+
+/// Another endpoint of a service: the variable of its own, or the one for all services.
+fn endpoint(source: &mut Source<'_>, name: &str) -> Option<BaseUrl> {
+    let name = if source.optional(name).is_some() {
+        name
+    } else {
+        "AWS_ENDPOINT_URL"
+    };
+    source.optional_base_url(name)
 }
 
 fn retries() -> RetryConfig {

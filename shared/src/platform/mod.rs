@@ -17,6 +17,7 @@ pub mod request;
 mod resolver;
 pub mod runtime;
 pub mod secrets;
+pub mod signed;
 pub mod table;
 pub mod time;
 mod tls;
@@ -38,6 +39,7 @@ pub struct Platform {
     pub kms: Kms,
     secrets: aws_sdk_secretsmanager::Client,
     dynamodb: Option<BaseUrl>,
+    aws: aws::Settings,
 }
 
 impl Platform {
@@ -55,6 +57,7 @@ impl Platform {
             secrets: aws.secrets_manager(&http),
             dynamodb: aws.dynamodb_url(),
             http,
+            aws,
         }
     }
 
@@ -71,6 +74,17 @@ impl Platform {
     ) -> Option<Secret<T>> {
         source.optional(name)?;
         Some(self.secret(source, name))
+    }
+
+    /// A service of AWS that the function's role opens. `variable` is the SDK's own for another
+    /// endpoint.
+    pub fn service(
+        &self,
+        source: &mut Source<'_>,
+        name: &'static str,
+        variable: &str,
+    ) -> signed::Service {
+        self.aws.service(&self.http, source, name, variable)
     }
 
     /// Opens connections to the table, enough for `requests` requests at once.

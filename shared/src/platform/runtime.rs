@@ -73,6 +73,12 @@ pub trait Scheduled: Function {
     /// # Errors
     /// The error of the invocation.
     async fn run(&self, deadline: Instant, now: SystemTime) -> Result<Reply, Failure>;
+
+    /// Takes an event that another service of AWS sent, such as `EventBridge`. The same holds for its
+    /// result as for that of a run. `None`: the event has no content of its own and starts a run.
+    async fn receive(&self, _event: &str, _now: SystemTime) -> Option<Result<Reply, Failure>> {
+        None
+    }
 }
 
 /// A function and its platform, for the life of an instance.
@@ -100,8 +106,14 @@ pub async fn serve_scheduled<F: Scheduled>(name: &'static str) -> ExitCode {
         if !event::is_schedule(event.payload) {
             return answer(instance, &event).await;
         }
-        let ran = instance.function.run(event.deadline, event.arrived);
-        let ran = AssertUnwindSafe(ran).catch_unwind().await;
+        let work = async {
+            let function = &instance.function;
+            match function.receive(event.payload, event.arrived).await {
+                Some(taken) => taken,
+                None => function.run(event.deadline, event.arrived).await,
+            }
+        };
+        let ran = AssertUnwindSafe(work).catch_unwind().await;
         let panicked = || Failure {
             status: 500,
             outcome: "panic",

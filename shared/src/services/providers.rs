@@ -6,9 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use crate::platform::Platform;
 use crate::platform::config::Source;
-use crate::platform::layout::{Described as _, Layout};
-use crate::platform::secrets::Content as _;
-use crate::rules::sms::{Account, Outbound, Receipt, SendError, Vendor, segments};
+use crate::platform::layout::Layout;
+use crate::rules::sms::{Account, Entry, Outbound, Receipt, SendError, segments};
 use crate::vendors;
 
 /// Makes [`Name`] and [`Provider`] from the list of providers.
@@ -99,6 +98,7 @@ providers! {
     Clickatell: Account<vendors::clickatell::Clickatell>,
     Plivo: Account<vendors::plivo::Plivo>,
     Vonage: Account<vendors::vonage::Vonage>,
+    Aws: vendors::end_user_messaging::EndUserMessaging,
     Log: Log,
 }
 
@@ -119,33 +119,6 @@ impl FromStr for Name {
     }
 }
 
-/// An entry of the list. Beside the accounts this is only the log.
-trait Entry: Sized {
-    const WORD: &'static str;
-    const LAYOUT: Option<Layout>;
-    fn read(platform: &Platform, source: &mut Source<'_>) -> Self;
-
-    /// Panics if the entry's constants cannot be right.
-    #[cfg(test)]
-    fn check() {}
-}
-
-impl<V: Vendor> Entry for Account<V> {
-    const WORD: &'static str = V::Credentials::NAME;
-    const LAYOUT: Option<Layout> = Some(V::Credentials::LAYOUT);
-
-    fn read(platform: &Platform, source: &mut Source<'_>) -> Self {
-        Self::read(platform, source)
-    }
-
-    #[cfg(test)]
-    fn check() {
-        use crate::platform::http::BaseUrl;
-        assert!(V::HOME.parse::<BaseUrl>().is_ok(), "{}", V::HOME);
-        crate::platform::layout::check::<V::Credentials>();
-    }
-}
-
 /// No provider: the masked text goes to the log, for trials.
 pub struct Log;
 
@@ -156,10 +129,7 @@ impl Entry for Log {
     fn read(_platform: &Platform, _source: &mut Source<'_>) -> Self {
         Self
     }
-}
 
-impl Log {
-    #[expect(clippy::unused_async, reason = "it is called like an account")]
     async fn send(
         &self,
         sms: &Outbound<'_>,
@@ -178,6 +148,5 @@ impl Log {
         })
     }
 
-    #[expect(clippy::unused_async, reason = "it is called like an account")]
     async fn warm_up(&self, _now: SystemTime) {}
 }

@@ -4,6 +4,7 @@
 pub mod auth0;
 pub mod clickatell;
 pub mod cognito;
+pub mod end_user_messaging;
 pub mod mailgun;
 pub mod okta;
 pub mod plivo;

@@ -22,6 +22,7 @@ enum Api {
     Central,
     Plivo,
     Vonage,
+    Aws,
 }
 
 const TO: &str = "+4512345678";
@@ -33,7 +34,8 @@ const UNREADABLE: Receipt = Receipt {
 };
 
 impl Api {
-    const ALL: [Self; 5] = [
+    /// Those that a secret opens.
+    const KEYED: [Self; 5] = [
         Self::Twilio,
         Self::Platform,
         Self::Central,
@@ -47,6 +49,7 @@ impl Api {
             Self::Platform | Self::Central => Name::Clickatell,
             Self::Plivo => Name::Plivo,
             Self::Vonage => Name::Vonage,
+            Self::Aws => Name::Aws,
         }
     }
 
@@ -57,6 +60,7 @@ impl Api {
             Self::Platform | Self::Central => "CLICKATELL_URL",
             Self::Plivo => "PLIVO_URL",
             Self::Vonage => "VONAGE_URL",
+            Self::Aws => "AWS_ENDPOINT_URL_PINPOINT_SMS_VOICE_V2",
         }
     }
 
@@ -76,13 +80,14 @@ impl Api {
             Self::Vonage => {
                 json!({"api_key": vonage::API_KEY, "api_secret": other.unwrap_or(vonage::API_SECRET)})
             }
+            Self::Aws => Value::Null,
         }
     }
 
     /// What a 2xx with a body that cannot be read means: accepted, unless the status tells nothing.
     fn unreadable(self) -> Result<Receipt, SendError> {
         match self {
-            Self::Twilio | Self::Plivo => Ok(UNREADABLE),
+            Self::Twilio | Self::Plivo | Self::Aws => Ok(UNREADABLE),
             Self::Platform | Self::Central | Self::Vonage => Err(SendError::Unknown),
         }
     }
@@ -114,6 +119,7 @@ impl Api {
             Self::Vonage => {
                 json!({"message-count": "1", "messages": [{"status": "0", "message-id": id}]})
             }
+            Self::Aws => json!({"MessageId": id}),
         };
         (body.to_string(), id)
     }
@@ -139,7 +145,9 @@ impl Setup {
     }
 
     fn set_secret(&self, secret: &Value) {
-        self.sandbox.aws.set_secret(&self.api.secret_id(), secret);
+        if !secret.is_null() {
+            self.sandbox.aws.set_secret(&self.api.secret_id(), secret);
+        }
     }
 
     fn server(&self) -> &Server {
@@ -148,6 +156,7 @@ impl Setup {
             Api::Platform | Api::Central => self.sandbox.clickatell.server(),
             Api::Plivo => self.sandbox.plivo.server(),
             Api::Vonage => self.sandbox.vonage.server(),
+            Api::Aws => self.sandbox.aws_sms.server(),
         }
     }
 
@@ -165,6 +174,7 @@ impl Setup {
             Api::Platform | Api::Central => self.sandbox.clickatell.messages(),
             Api::Plivo => self.sandbox.plivo.messages(),
             Api::Vonage => self.sandbox.vonage.messages(),
+            Api::Aws => self.sandbox.aws_sms.messages(),
         };
         let last = sent.last()?.clone();
         assert_eq!(last.to, TO);
@@ -180,6 +190,7 @@ impl Setup {
             Api::Platform | Api::Central => self.sandbox.clickatell.messages().len(),
             Api::Plivo => self.sandbox.plivo.messages().len(),
             Api::Vonage => self.sandbox.vonage.messages().len(),
+            Api::Aws => self.sandbox.aws_sms.messages().len(),
         };
         (exchanges.len(), taken)
     }
@@ -258,7 +269,7 @@ const LIMITED: SendError = SendError::RateLimited { after: None };
 
 #[tokio::test]
 async fn texts_arrive_whole() {
-    for api in Api::ALL {
+    for api in Api::KEYED.into_iter().chain([Api::Aws]) {
         let setup = Setup::start(api).await;
         for text in [
             "Your code is 271828".to_owned(),
@@ -303,6 +314,7 @@ fn validity(setup: &Setup) -> Option<Duration> {
         Api::Platform | Api::Central => setup.sandbox.clickatell.messages().pop().unwrap().validity,
         Api::Plivo => setup.sandbox.plivo.messages().pop().unwrap().validity,
         Api::Vonage => setup.sandbox.vonage.messages().pop().unwrap().validity,
+        Api::Aws => setup.sandbox.aws_sms.messages().pop().unwrap().validity,
     }
 }
 
@@ -314,6 +326,7 @@ async fn a_life_is_told_to_each_provider_within_its_bounds() {
         (Api::Central, [60, 60, 180, 10_800, 86_400]),
         (Api::Plivo, [5, 119, 180, 10_799, 10_799]),
         (Api::Vonage, [20, 119, 180, 10_800, 604_800]),
+        (Api::Aws, [5, 119, 180, 10_800, 259_200]),
     ] {
         let setup = Setup::start(api).await;
         let to: E164 = TO.parse().unwrap();
@@ -604,6 +617,139 @@ async fn vonage_statuses() {
 }
 
 #[tokio::test]
+async fn aws_exceptions() {
+    let setup = Setup::start(Api::Aws).await;
+    let (own, recipient) = (refused(false, None), refused(true, None));
+    for (exception, reason, member, error) in [
+        (
+            "ConflictException",
+            "DESTINATION_PHONE_NUMBER_OPTED_OUT",
+            "",
+            &recipient,
+        ),
+        (
+            "ConflictException",
+            "DESTINATION_COUNTRY_BLOCKED_BY_PROTECT_CONFIGURATION",
+            "",
+            &recipient,
+        ),
+        (
+            "ConflictException",
+            "DESTINATION_PHONE_NUMBER_BLOCKED_BY_PROTECT_NUMBER_OVERRIDE",
+            "",
+            &recipient,
+        ),
+        (
+            "ConflictException",
+            "DESTINATION_PHONE_NUMBER_NOT_VERIFIED",
+            "",
+            &own,
+        ),
+        (
+            "ConflictException",
+            "NO_ORIGINATION_IDENTITIES_FOUND",
+            "",
+            &own,
+        ),
+        ("ConflictException", "RESOURCE_NOT_ACTIVE", "", &own),
+        ("ValidationException", "PRICE_OVER_THRESHOLD", "", &own),
+        (
+            "ValidationException",
+            "DESTINATION_COUNTRY_BLOCKED",
+            "DestinationPhoneNumber",
+            &own,
+        ),
+        (
+            "ValidationException",
+            "FIELD_VALIDATION_FAILED",
+            "DestinationPhoneNumber",
+            &recipient,
+        ),
+        (
+            "ValidationException",
+            "CANNOT_PARSE",
+            "DestinationPhoneNumber",
+            &recipient,
+        ),
+        (
+            "ValidationException",
+            "FIELD_VALIDATION_FAILED",
+            "MessageBody",
+            &own,
+        ),
+        ("ValidationException", "INVALID_PARAMETER", "", &own),
+        ("ResourceNotFoundException", "", "", &own),
+        (
+            "AccessDeniedException",
+            "ACCOUNT_DISABLED",
+            "",
+            &SendError::Unauthorized,
+        ),
+        ("AccessDeniedException", "", "", &SendError::Unauthorized),
+        ("ThrottlingException", "", "", &LIMITED),
+        (
+            "ServiceQuotaExceededException",
+            "MONTHLY_SPEND_LIMIT_REACHED_FOR_TEXT",
+            "",
+            &LIMITED,
+        ),
+        ("InternalServerException", "", "", &SendError::Unknown),
+        ("WhateverException", "NEW_REASON", "", &own),
+    ] {
+        let aws = &setup.sandbox.aws_sms;
+        aws.reject(TO, exception, reason, member);
+        let result = setup.send().await;
+        assert_eq!(result.as_ref(), Err(error), "{exception} {reason} {member}");
+        assert_eq!(setup.cost(), (1, 0), "{exception}: not asked again");
+    }
+    for (status, headers, body, result) in [
+        (
+            400,
+            &[("x-amzn-errortype", "ThrottlingException:http://x/")][..],
+            "{}",
+            Err(LIMITED),
+        ),
+        (
+            400,
+            &[],
+            r#"{"__type":"ThrottlingException"}"#,
+            Err(LIMITED),
+        ),
+        (400, &[], r#"{"__type":["x"]}"#, Err(own.clone())),
+        (
+            400,
+            &[],
+            r#"{"__type":"ValidationException","Reason":"INVALID_PARAMETER","Fields":[{"Name":"DestinationPhoneNumber"},{"Name":"MaxPrice"}]}"#,
+            Err(own.clone()),
+        ),
+        (403, &[], "", Err(SendError::Unauthorized)),
+        (200, &[], "{}", Ok(UNREADABLE)),
+    ] {
+        let fault = answer(status, headers, body);
+        setup.server().faults().next(fault);
+        assert_eq!(setup.send().await, result, "{status} {body}");
+    }
+    assert_eq!(setup.last(), None);
+}
+
+/// No secret is fetched, and every request has a fresh signature of the function's role. The
+/// simulator checks it.
+#[tokio::test]
+async fn aws_is_opened_by_the_role() {
+    let setup = Setup::start(Api::Aws).await;
+    setup.provider.warm_up(now()).await;
+    setup.server().clear_exchanges();
+    setup.send().await.unwrap();
+    assert_eq!(setup.sandbox.aws.secrets().exchanges().len(), 0);
+    let sent = setup.sandbox.aws_sms.requests().remove(0);
+    let expected = json!({
+        "DestinationPhoneNumber": TO, "OriginationIdentity": "+15005550006", "MessageBody": "Your code is 271828",
+        "MessageType": "TRANSACTIONAL",
+    });
+    assert_eq!(sent, expected);
+}
+
+#[tokio::test]
 async fn without_a_sender_nothing_is_asked() {
     let to: E164 = TO.parse().unwrap();
     let sms = Outbound {
@@ -623,7 +769,7 @@ async fn without_a_sender_nothing_is_asked() {
         );
         assert_eq!(setup.cost(), (0, 0), "{api:?}");
     }
-    for api in [Api::Platform, Api::Central] {
+    for api in [Api::Platform, Api::Central, Api::Aws] {
         let setup = Setup::start(api).await;
         assert!(
             setup.provider.send(&sms, now(), TIME).await.is_ok(),
@@ -787,8 +933,13 @@ async fn faults_of_vonage() {
 }
 
 #[tokio::test]
+async fn faults_of_aws() {
+    faults(Api::Aws).await;
+}
+
+#[tokio::test]
 async fn refused_credentials_are_fetched_again_once_a_minute() {
-    for api in Api::ALL {
+    for api in Api::KEYED {
         let setup = Setup::start(api).await;
         let fetches = || setup.sandbox.aws.secrets().exchanges().len();
         setup.set_secret(&api.secret(Some("old")));
@@ -822,7 +973,7 @@ async fn refused_credentials_are_fetched_again_once_a_minute() {
 
 #[tokio::test]
 async fn without_credentials_nothing_is_asked() {
-    for api in Api::ALL {
+    for api in Api::KEYED {
         let setup = Setup::start(api).await;
         setup.set_secret(&json!({"user": "only"}));
         let error = setup
@@ -835,6 +986,7 @@ async fn without_credentials_nothing_is_asked() {
             Api::Platform | Api::Central => "password, api_id",
             Api::Plivo => "auth_id, auth_token",
             Api::Vonage => "api_key, api_secret",
+            Api::Aws => unreachable!("it has no secret"),
         };
         assert_eq!(
             error,

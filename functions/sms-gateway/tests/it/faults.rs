@@ -34,6 +34,17 @@ enum Vendor {
     Central,
     Plivo,
     Vonage,
+    Aws,
+}
+
+/// Every provider, those of [`PROVIDERS`] first.
+fn asked(scene: &Scene) -> Vec<usize> {
+    let aws = scene.server("aws").exchanges().len();
+    scene.asked().into_iter().chain([aws]).collect()
+}
+
+fn taken(scene: &Scene) -> usize {
+    scene.texts().iter().sum::<usize>() + scene.sandbox.aws_sms.messages().len()
 }
 
 impl Vendor {
@@ -43,6 +54,7 @@ impl Vendor {
             Self::Clickatell | Self::Central => "clickatell",
             Self::Plivo => "plivo",
             Self::Vonage => "vonage",
+            Self::Aws => "aws",
         }
     }
 
@@ -59,7 +71,7 @@ impl Vendor {
         let id = match self {
             Self::Twilio => SID,
             Self::Central => "00000000000000000000000000000001",
-            Self::Clickatell | Self::Plivo | Self::Vonage => "an-id",
+            Self::Clickatell | Self::Plivo | Self::Vonage | Self::Aws => "an-id",
         };
         (id, self.accepts_as(id))
     }
@@ -80,12 +92,13 @@ impl Vendor {
                     .to_string()
             }
             Self::Vonage => parts(&[json!({ "status": "0", "message-id": id })]),
+            Self::Aws => json!({ "MessageId": id }).to_string(),
         }
     }
 
     /// What a 2xx means whose body cannot be read.
     fn unreadable(self) -> Outcome {
-        if matches!(self, Self::Twilio | Self::Plivo) {
+        if matches!(self, Self::Twilio | Self::Plivo | Self::Aws) {
             Taken(None)
         } else {
             Unknown
@@ -307,6 +320,55 @@ impl Vendor {
                     ("a status that is none", element(json!("zero")), Unknown),
                 ]
             }
+            Self::Aws => {
+                let refusal = |kind: &str, reason: &str| {
+                    let body = json!({ "__type": kind, "Reason": reason, "Message": "+4520304050 Your code is 27182818" });
+                    says(400, body.to_string())
+                };
+                vec![
+                    (
+                        "opted out",
+                        refusal("ConflictException", "DESTINATION_PHONE_NUMBER_OPTED_OUT"),
+                        Recipient,
+                    ),
+                    (
+                        "blocked by the account's own rule",
+                        refusal(
+                            "ConflictException",
+                            "DESTINATION_COUNTRY_BLOCKED_BY_PROTECT_CONFIGURATION",
+                        ),
+                        Recipient,
+                    ),
+                    (
+                        "too dear",
+                        refusal("ValidationException", "PRICE_OVER_THRESHOLD"),
+                        Next,
+                    ),
+                    (
+                        "no sender for the country",
+                        refusal("ConflictException", "NO_ORIGINATION_IDENTITIES_FOUND"),
+                        Next,
+                    ),
+                    ("throttled", refusal("ThrottlingException", ""), Next),
+                    (
+                        "the month's limit",
+                        refusal(
+                            "ServiceQuotaExceededException",
+                            "MONTHLY_SPEND_LIMIT_REACHED_FOR_TEXT",
+                        ),
+                        Next,
+                    ),
+                    ("no right", refusal("AccessDeniedException", ""), Next),
+                    (
+                        "its own fault",
+                        says(
+                            500,
+                            json!({ "__type": "InternalServerException" }).to_string(),
+                        ),
+                        Unknown,
+                    ),
+                ]
+            }
         }
     }
 
@@ -437,7 +499,7 @@ impl Table {
     async fn expect(&mut self, name: &str, outcome: Outcome, first_asked: usize) {
         let (vendor, name) = (self.vendor, format!("{:?}, {name}", self.vendor));
         self.row += 1;
-        let (asked, texts) = (self.scene.asked(), self.scene.texts().iter().sum::<usize>());
+        let (before, texts) = (asked(&self.scene), taken(&self.scene));
         let answer = self.send().await;
         let status = match outcome {
             Taken(_) | Next => 200,
@@ -461,18 +523,19 @@ impl Table {
         }
         let expected: Vec<usize> = PROVIDERS
             .iter()
-            .zip(asked)
+            .chain(&["aws"])
+            .zip(before)
             .map(|(provider, before)| match *provider {
                 provider if provider == vendor.name() => before + first_asked,
                 provider if provider == vendor.backup() && outcome == Next => before + 1,
                 _ => before,
             })
             .collect();
-        assert_eq!(self.scene.asked()[..], expected, "{name}");
+        assert_eq!(asked(&self.scene), expected, "{name}");
         assert_eq!(self.send().await, answer, "{name}, again");
-        assert_eq!(self.scene.asked()[..], expected, "{name}, again");
+        assert_eq!(asked(&self.scene), expected, "{name}, again");
         assert!(
-            self.scene.texts().iter().sum::<usize>() <= texts + 1,
+            taken(&self.scene) <= texts + 1,
             "{name}: more than one text"
         );
     }
@@ -555,8 +618,8 @@ async fn however_slow_it_is(vendor: Vendor) {
 /// All at once: most of it is waiting.
 #[tokio::test]
 async fn however_slow_they_are() {
-    use Vendor::{Central, Clickatell, Plivo, Twilio, Vonage};
-    let slow = [Twilio, Clickatell, Central, Plivo, Vonage]
+    use Vendor::{Aws, Central, Clickatell, Plivo, Twilio, Vonage};
+    let slow = [Twilio, Clickatell, Central, Plivo, Vonage, Aws]
         .map(|vendor| tokio::spawn(however_slow_it_is(vendor)));
     for vendor in slow {
         vendor.await.unwrap();
@@ -596,13 +659,17 @@ async fn whichever_credentials_it_refuses(vendor: Vendor) {
 
 /// No name, no TLS: nothing was sent.
 async fn wherever_it_is(vendor: Vendor) {
-    let variable = format!("{}_URL", vendor.name().to_uppercase());
+    let variable = match vendor {
+        Vendor::Aws => "AWS_ENDPOINT_URL_PINPOINT_SMS_VOICE_V2".to_owned(),
+        _ => format!("{}_URL", vendor.name().to_uppercase()),
+    };
     let sandbox = Sandbox::start().await;
     let without_tls = match vendor {
         Vendor::Twilio => sandbox.twilio.server(),
         Vendor::Clickatell | Vendor::Central => sandbox.clickatell.server(),
         Vendor::Plivo => sandbox.plivo.server(),
         Vendor::Vonage => sandbox.vonage.server(),
+        Vendor::Aws => sandbox.aws_sms.server(),
     }
     .url()
     .replace("http:", "https:");
@@ -660,4 +727,30 @@ every_vendor! {
     through_clickatell_central: Central;
     through_plivo: Plivo;
     through_vonage: Vonage;
+}
+
+/// A role is not fetched again.
+mod through_aws {
+    use sandbox::scene::status;
+
+    use super::Outcome::Next;
+    use super::Table;
+    use super::Vendor::Aws;
+
+    #[tokio::test]
+    async fn whatever_it_answers() {
+        super::whatever_it_answers(Aws).await;
+    }
+
+    #[tokio::test]
+    async fn a_refused_role_is_asked_once() {
+        let mut table = Table::of(Aws).await;
+        table.scene.faults("aws").always(Some(status(403)));
+        table.expect("role refused", Next, 1).await;
+    }
+
+    #[tokio::test]
+    async fn wherever_it_is() {
+        super::wherever_it_is(Aws).await;
+    }
 }

@@ -156,6 +156,7 @@ impl Scene {
             "clickatell" => self.sandbox.clickatell.server(),
             "plivo" => self.sandbox.plivo.server(),
             "vonage" => self.sandbox.vonage.server(),
+            "aws" => self.sandbox.aws_sms.server(),
             other => panic!("{other} is no provider"),
         }
     }

@@ -9,11 +9,11 @@ use super::SendError;
 use crate::platform::http::Answer;
 
 /// The longest answer that is read.
-pub(super) const LIMIT: usize = 256 * 1024;
+pub(crate) const LIMIT: usize = 256 * 1024;
 
 /// The meaning of an answer other than 2xx, the same for every provider. `refused` says what a 4xx
 /// means beyond its status.
-pub(super) fn by_status(answer: &Answer, refused: impl FnOnce() -> SendError) -> SendError {
+pub(crate) fn by_status(answer: &Answer, refused: impl FnOnce() -> SendError) -> SendError {
     match answer.status {
         401 | 403 => SendError::Unauthorized,
         429 => {

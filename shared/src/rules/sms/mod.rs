@@ -2,6 +2,7 @@
 //! itself ([`Vendor`]). The list of providers is [`services::providers`](crate::services::providers).
 
 mod answer;
+mod entry;
 pub mod segments;
 mod sender;
 mod vendor;
@@ -17,7 +18,8 @@ use crate::platform::secrets::SecretError;
 use crate::rules::delivery::Reference;
 use crate::rules::phone::E164;
 
-pub(crate) use answer::{number_or_digits, plain_id};
+pub(crate) use answer::{LIMIT, by_status, number_or_digits, plain_id};
+pub use entry::Entry;
 pub use sender::is_sender;
 pub use vendor::{Account, Attempt, Vendor};
 

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant, SystemTime};
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Method, RequestBuilder};
 
-use super::{Outbound, Receipt, SendError, answer};
+use super::{Entry, Outbound, Receipt, SendError, answer};
 use crate::platform::Platform;
 use crate::platform::config::Source;
 use crate::platform::http::{Answer, BaseUrl, Client};
-use crate::platform::layout::Described;
+use crate::platform::layout::{Described, Layout};
 use crate::platform::secrets::{Content as _, Secret, SecretError};
 
 /// With less time left than this we could cut off an accepted request, and its outcome would be
@@ -188,5 +188,33 @@ impl<V: Vendor> Account<V> {
             200..=299 => V::taken(&attempt, &answer),
             _ => Err(answer::by_status(&answer, || V::refused(&attempt, &answer))),
         }
+    }
+}
+
+impl<V: Vendor> Entry for Account<V> {
+    const WORD: &'static str = V::Credentials::NAME;
+    const LAYOUT: Option<Layout> = Some(V::Credentials::LAYOUT);
+
+    fn read(platform: &Platform, source: &mut Source<'_>) -> Self {
+        Self::read(platform, source)
+    }
+
+    async fn send(
+        &self,
+        sms: &Outbound<'_>,
+        now: SystemTime,
+        within: Duration,
+    ) -> Result<Receipt, SendError> {
+        self.send(sms, now, within).await
+    }
+
+    async fn warm_up(&self, now: SystemTime) {
+        self.warm_up(now).await;
+    }
+
+    #[cfg(test)]
+    fn check() {
+        assert!(V::HOME.parse::<BaseUrl>().is_ok(), "{}", V::HOME);
+        crate::platform::layout::check::<V::Credentials>();
     }
 }
