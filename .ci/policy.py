@@ -38,6 +38,8 @@ def rights(role):
     """The statements of a role, with their actions and resources as lists."""
     for policy in role["Properties"].get("Policies", []):
         for statement in listed(policy["PolicyDocument"]["Statement"]):
+            if "Fn::If" in statement:  # one that a condition may leave out
+                statement = statement["Fn::If"][1]
             yield statement, listed(statement["Action"]), listed(statement.get("Resource", "*"))
 
 
@@ -101,6 +103,13 @@ def check_function(name, function, needed, resources):
             logs.append(sorted(actions))
             if targets != [{"Fn::GetAtt": [group, "Arn"]}]:
                 yield f"writes to another log group than its own: {targets}"
+        elif actions == ["kms:Decrypt"]:
+            variables = function["Properties"]["Environment"]["Variables"]
+            key, pools = variables.get("COGNITO_KEY_ARN"), variables.get("COGNITO_POOLS")
+            if targets != [key]:
+                yield f"decrypts with another key than its COGNITO_KEY_ARN: {targets}"
+            if statement.get("Condition") != {"StringEquals": {"kms:EncryptionContext:userpool-id": {"Fn::Split": [",", pools]}}}:
+                yield "decrypts more than what its COGNITO_POOLS encrypted"
         elif actions == ["sqs:SendMessage"]:
             queues.update(ref(target) for target in targets)
         else:
@@ -122,13 +131,19 @@ def check_function(name, function, needed, resources):
     # Twilio's AuthToken signs webhooks. Who verifies one has to know the URL that was signed with it.
     if "TwilioSecret" in named and "PUBLIC_URL" not in environment:
         yield "has Twilio's AuthToken, and verifies nothing with it"
-    failed = set(failures(name, resources))
+    failed = set(failures(name, resources)) - {None}  # a code that is late helps nobody: it goes nowhere
     if queues != failed:
         yield f"sends to queues {sorted(map(str, queues))}, not {sorted(map(str, failed))}"
     for condition in {resource.get("Condition") for resource in (function, role)} - {function.get("Condition")}:
         yield f"a role that exists on another condition ({condition})"
     url = [r for r in resources.values() if r["Type"] == "AWS::Lambda::Url" and ref(r["Properties"]["TargetFunctionArn"]) == name]
     permissions = [r["Properties"] for r in resources.values() if r["Type"] == "AWS::Lambda::Permission" and ref(r["Properties"]["FunctionName"]) == name]
+    # Services of AWS are let in for what this account owns, and they need no URL.
+    services = [p for p in permissions if p["Principal"].endswith(".amazonaws.com")]
+    permissions = [p for p in permissions if p not in services]
+    for p in services:
+        if p["Action"] != "lambda:InvokeFunction" or p.get("SourceAccount") != {"Ref": "AWS::AccountId"} or "SourceArn" not in p:
+            yield f"lets in {p['Principal']} for anybody"
     granted = {(p["Action"], p.get("FunctionUrlAuthType"), p.get("InvokedViaFunctionUrl")) for p in permissions}
     # Both, since October 2025: https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html
     if url and granted != {("lambda:InvokeFunctionUrl", "NONE", None), ("lambda:InvokeFunction", None, True)}:

@@ -19,6 +19,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 VERIFICATION = {"Auth0Url": "https://acme.eu.auth0.com", "MailSenders": "@acme.example", "RecipientDomain": "sms.acme.example", "TwilioNumber": "+15005550006"}
 GATEWAY = {"SmsRoutes": "*=twilio,vonage"}
+COGNITO = GATEWAY | {"CognitoPools": "eu-west-1_EXAMPLE", "CognitoKeyArn": "arn:aws:kms:eu-west-1:123456789012:key/08303dfc-8073-4bbb-a8a9-fbf08657940e"}
 COMPANY_PHONE = {"OktaUrl": "https://acme.okta.com"}
 PROVISIONING = {"OktaUrl": "https://acme.okta.com", "AreaPrefixes": "415,628"}
 PHONE_MENU = {"Auth0Url": "https://acme.eu.auth0.com", "ApiAudience": "https://api.acme.example/"}
@@ -35,12 +36,14 @@ STACKS = [
     ("phone menu alone", PHONE_MENU, {"phone menu", "built-in API"}),
     ("phone menu with an API of one's own", OWN_API, {"phone menu"}),
     ("everything", ALL, {"verification", "gateway", "company phone", "provisioning", "phone menu", "built-in API", "receipts"}),
+    ("gateway for Cognito", COGNITO, {"gateway", "receipts"}),
     ("gateway without receipts", GATEWAY | {"DeliveryReceipts": "off"}, {"gateway"}),
 ]
 # What cannot be deployed: these parameters without the one named.
 LACKING = [
     *(("verification alone", VERIFICATION, name) for name in VERIFICATION),
     ("gateway alone", GATEWAY, "SmsRoutes"),
+    *(("gateway for Cognito", COGNITO, name) for name in COGNITO),
     ("company phone alone", COMPANY_PHONE, "OktaUrl"),
     ("company phone with provisioning", PROVISIONING, "OktaUrl"),
     *(("phone menu alone", PHONE_MENU, name) for name in PHONE_MENU),

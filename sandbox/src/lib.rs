@@ -90,10 +90,11 @@ const RETRIED: &str = "#rc=3&rp=5xx,ct,rt";
 
 /// Values for variables of `template.yaml` that only this sandbox knows. The values of the
 /// simulators are added to these.
-const VALUES: [(&str, &str); 12] = [
+const VALUES: [(&str, &str); 13] = [
     ("ALLOWED_COUNTRIES", "DK,US,CO"),
     ("API_AUDIENCE", auth0::API_AUDIENCE),
     ("AREA_PREFIXES", "415,628"),
+    ("COGNITO_POOLS", cognito::POOL),
     ("GATEWAY_AUDIENCE", auth0::GATEWAY_AUDIENCE),
     ("GATEWAY_SUBJECT", auth0::GATEWAY_SUBJECT),
     ("MAIL_SENDERS", "no-reply@acme.example"),

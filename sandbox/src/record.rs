@@ -17,6 +17,7 @@ use crate::{
     COMPANY_NUMBER, EMPLOYEE_MOBILE, HOOK_TOKEN, IVR_NUMBER, IVR_TOKEN, Ports, STUDIO_TOKEN,
     Sandbox,
     auth0::{self, Auth0, LinkPage, Signer, TicketMail},
+    cognito::RECORDED_CODE,
     template::{Function, root},
     twilio,
 };
@@ -268,6 +269,7 @@ pub async fn files() -> BTreeMap<&'static str, String> {
             "sms-gateway-action.json",
             auth0(auth0::GATEWAY_BEARER_TOKEN, &action),
         ),
+        ("sms-gateway-cognito.json", sign_in(&sandbox)),
         ("sms-gateway-forged.json", auth0(&unsigned(&token), &legacy)),
         ("call-forward.json", signed("/", &call)),
         ("call-forward-after.json", signed("/after", &after)),
@@ -317,6 +319,17 @@ pub async fn files() -> BTreeMap<&'static str, String> {
         ("env.json", environment(&sandbox)),
     ];
     files.map(|(name, value)| (name, pretty(value))).into()
+}
+
+/// Cognito's event for a person who signs in.
+fn sign_in(sandbox: &Sandbox) -> Value {
+    let mut event = sandbox
+        .cognito
+        .event("Authentication", PHONE, "271828", Some("en"));
+    event["userName"] = "00000000-0000-4000-8000-000000000004".into();
+    event["request"]["userAttributes"]["sub"] = event["userName"].clone();
+    event["request"]["code"] = RECORDED_CODE.into();
+    event
 }
 
 /// The POST of a mail. Each `number` gives another mail.

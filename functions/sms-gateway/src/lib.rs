@@ -3,15 +3,17 @@
 //! [`gateway`] is the core: it delivers a text by a deadline and says how that ended. It knows no
 //! caller. Each entrance is a room of its own: it checks its caller's credential, reads the request,
 //! sets the deadline, and turns the outcome into an answer. [`auth0`] is at `/`, [`okta`] at `/okta`.
+//! [`cognito`] has no path: Amazon Cognito invokes the function itself.
 //!
 //! Promises: no SMS without a valid credential. The same text is not sent twice within the
 //! cooldown. Neither the number nor the code appears in a log or an answer.
 
 mod auth0;
+mod cognito;
 mod gateway;
 mod okta;
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use shared::platform::Platform;
 use shared::platform::config::Source;
@@ -20,6 +22,7 @@ use shared::platform::request::Request;
 use shared::platform::runtime::Function;
 
 use auth0::Auth0;
+use cognito::Cognito;
 use gateway::Gateway;
 use okta::Okta;
 
@@ -29,22 +32,25 @@ pub struct App {
     entrances: Entrances,
 }
 
-/// The entrances, each switched on by its secret. The others answer 404.
+/// The entrances, each switched on by its secret, or by its pools. The others answer 404.
 struct Entrances {
     auth0: Option<Auth0>,
     okta: Option<Okta>,
+    cognito: Option<Cognito>,
 }
 
 impl Entrances {
     fn read(platform: &Platform, source: &mut Source<'_>) -> Self {
         let okta = Okta::read(platform, source);
+        let cognito = Cognito::read(platform, source);
         // Without any entrance the function would be of no use. So `GATEWAY_SECRET` may be left
         // out only if there is another entrance.
-        let has_another = okta.is_some();
+        let has_another = okta.is_some() || cognito.is_some();
         let is_for_auth0 = !has_another || source.optional("GATEWAY_SECRET").is_some();
         Self {
             auth0: is_for_auth0.then(|| Auth0::read(platform, source)),
             okta,
+            cognito,
         }
     }
 
@@ -84,11 +90,21 @@ impl Function for App {
     }
 
     async fn flow(&self, request: &Request, now: SystemTime) -> Result<Reply, Reply> {
-        let Entrances { auth0, okta } = &self.entrances;
+        let Entrances { auth0, okta, .. } = &self.entrances;
         match (request.path(), auth0, okta) {
             ("/", Some(auth0), _) => auth0.answer(request, &self.gateway, now).await,
             ("/okta", _, Some(okta)) => okta.answer(request, &self.gateway, now).await,
             _ => Err(Reply::refused(404, "not_found")),
         }
+    }
+
+    async fn direct(
+        &self,
+        event: &str,
+        deadline: Instant,
+        now: SystemTime,
+    ) -> Option<Result<Reply, Reply>> {
+        let cognito = self.entrances.cognito.as_ref()?;
+        cognito.answer(event, &self.gateway, deadline, now).await
     }
 }

@@ -3,6 +3,7 @@
 
 mod answers;
 mod canary;
+mod cognito;
 mod crashes;
 mod credentials;
 mod failover;
