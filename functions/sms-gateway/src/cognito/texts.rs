@@ -141,7 +141,7 @@ fn normal(locale: &str) -> Option<String> {
 fn built_in(trigger: Trigger) -> &'static str {
     match trigger {
         Trigger::SignUp | Trigger::ResendCode => "Your code to confirm your account is {code}",
-        Trigger::ForgotPassword => "Your code to reset your password is {code}",
+        Trigger::ForgotPassword => "Your password reset code is {code}",
         Trigger::VerifyUserAttribute | Trigger::UpdateUserAttribute => {
             "Your code to confirm your phone number is {code}"
         }
@@ -159,7 +159,7 @@ mod tests {
         for trigger in Trigger::ALL {
             let text = Texts::default().with("27182818", trigger, Some("da"));
             assert!(text.ends_with(" is 27182818"), "{text}");
-            assert_eq!(text.contains("password is"), trigger.is_password());
+            assert_eq!(text.contains(" password is "), trigger.is_password());
         }
     }
 

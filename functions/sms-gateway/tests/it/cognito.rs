@@ -82,7 +82,7 @@ async fn each_trigger_has_its_text_and_its_life() {
     let [minutes, hour, longest] = [180, 3_600, 36_000].map(|s| Some(Duration::from_secs(s)));
     let expected = [
         ("Your code to confirm your account is 27182818", longest),
-        ("Your code to reset your password is 27182818", hour),
+        ("Your password reset code is 27182818", hour),
         ("Your code to confirm your account is 27182818", longest),
         (
             "Your code to confirm your phone number is 27182818",
