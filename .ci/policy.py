@@ -107,6 +107,13 @@ def check_function(name, function, needed, resources):
             identity = function["Properties"]["Environment"]["Variables"].get("AWS_SMS_IDENTITY_ARN")
             if [ref(target) for target in targets] != [ref(identity)]:
                 yield f"sends texts as others than its AWS_SMS_IDENTITY_ARN: {targets}"
+        elif actions == ["kms:Decrypt"]:
+            variables = function["Properties"]["Environment"]["Variables"]
+            key, pools = variables.get("COGNITO_KEY_ARN"), variables.get("COGNITO_POOLS")
+            if targets != [key]:
+                yield f"decrypts with another key than its COGNITO_KEY_ARN: {targets}"
+            if statement.get("Condition") != {"StringEquals": {"kms:EncryptionContext:userpool-id": {"Fn::Split": [",", pools]}}}:
+                yield "decrypts more than what its COGNITO_POOLS encrypted"
         elif actions == ["sqs:SendMessage"]:
             queues.update(ref(target) for target in targets)
         else:
@@ -128,7 +135,7 @@ def check_function(name, function, needed, resources):
     # Twilio's AuthToken signs webhooks. Who verifies one has to know the URL that was signed with it.
     if "TwilioSecret" in named and "PUBLIC_URL" not in environment:
         yield "has Twilio's AuthToken, and verifies nothing with it"
-    failed = set(failures(name, resources)) - {None}  # a run that another one makes up for goes nowhere
+    failed = set(failures(name, resources)) - {None}  # a run that another one makes up for, and a code that is late, go nowhere
     if queues != failed:
         yield f"sends to queues {sorted(map(str, queues))}, not {sorted(map(str, failed))}"
     for condition in {resource.get("Condition") for resource in (function, role)} - {function.get("Condition")}:
@@ -138,6 +145,12 @@ def check_function(name, function, needed, resources):
     # A rule of this stack may hand over events. Nobody else can use that permission.
     rules = {id for id, resource in resources.items() if resource["Type"] == "AWS::Events::Rule"}
     permissions = [p for p in permissions if not (p["Principal"] == "events.amazonaws.com" and ref(p.get("SourceArn")) in rules)]
+    # Other services of AWS are let in for what this account owns, and they need no URL.
+    services = [p for p in permissions if p["Principal"].endswith(".amazonaws.com")]
+    permissions = [p for p in permissions if p not in services]
+    for p in services:
+        if p["Action"] != "lambda:InvokeFunction" or p.get("SourceAccount") != {"Ref": "AWS::AccountId"} or "SourceArn" not in p:
+            yield f"lets in {p['Principal']} for anybody"
     granted = {(p["Action"], p.get("FunctionUrlAuthType"), p.get("InvokedViaFunctionUrl")) for p in permissions}
     # Both, since October 2025: https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html
     if url and granted != {("lambda:InvokeFunctionUrl", "NONE", None), ("lambda:InvokeFunction", None, True)}:

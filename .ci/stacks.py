@@ -22,6 +22,7 @@ GATEWAY = {"SmsRoutes": "*=twilio,vonage"}
 OKTA_CODES = GATEWAY | {"OktaHook": "on"}
 SUPABASE = GATEWAY | {"StandardWebhooks": "on"}
 GENERIC = GATEWAY | {"GenericMapping": '{"recipient":"/to","code":"/payload/code"}'}
+COGNITO = GATEWAY | {"CognitoPools": "eu-west-1_EXAMPLE", "CognitoKeyArn": "arn:aws:kms:eu-west-1:123456789012:key/08303dfc-8073-4bbb-a8a9-fbf08657940e"}
 COMPANY_PHONE = {"OktaUrl": "https://acme.okta.com"}
 PROVISIONING = {"OktaUrl": "https://acme.okta.com", "AreaPrefixes": "415,628"}
 PHONE_MENU = {"Auth0Url": "https://acme.eu.auth0.com", "ApiAudience": "https://api.acme.example/"}
@@ -42,6 +43,7 @@ STACKS = [
     ("phone menu with an API of one's own", OWN_API, {"phone menu"}),
     ("everything", ALL, {"verification", "gateway", "company phone", "provisioning", "phone menu", "built-in API", "receipts"}),
     ("gateway through AWS", GATEWAY | {"AwsSmsIdentityArn": "arn:aws:sms-voice:eu-west-1:000000000000:pool/pool-1"}, {"gateway", "receipts"}),
+    ("gateway for Cognito", COGNITO, {"gateway", "receipts"}),
     ("gateway without receipts", GATEWAY | {"DeliveryReceipts": "off"}, {"gateway"}),
 ]
 # What cannot be deployed: these parameters without the one named.
@@ -51,6 +53,7 @@ LACKING = [
     ("gateway for Okta's codes", OKTA_CODES, "SmsRoutes"),
     ("gateway for Supabase", SUPABASE, "SmsRoutes"),
     ("gateway for others", GENERIC, "SmsRoutes"),
+    *(("gateway for Cognito", COGNITO, name) for name in COGNITO),
     ("company phone alone", COMPANY_PHONE, "OktaUrl"),
     ("company phone with provisioning", PROVISIONING, "OktaUrl"),
     *(("phone menu alone", PHONE_MENU, name) for name in PHONE_MENU),

@@ -114,6 +114,7 @@ const VALUES: [(&str, &str); 13] = [
     ("ALLOWED_COUNTRIES", "DK,US,CO"),
     ("API_AUDIENCE", auth0::API_AUDIENCE),
     ("AREA_PREFIXES", "415,628"),
+    ("COGNITO_POOLS", cognito::POOL),
     ("GATEWAY_AUDIENCE", auth0::GATEWAY_AUDIENCE),
     ("GATEWAY_SUBJECT", auth0::GATEWAY_SUBJECT),
     (

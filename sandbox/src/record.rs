@@ -19,6 +19,7 @@ use crate::{
     COMPANY_NUMBER, EMPLOYEE_MOBILE, GENERIC_SECRET, GENERIC_TOKEN, HOOK_TOKEN, IVR_NUMBER,
     IVR_TOKEN, OKTA_HOOK_SECRET, OKTA_HOOK_TOKEN, Ports, STUDIO_TOKEN, Sandbox, WEBHOOK_SECRET,
     auth0::{self, Auth0, LinkPage, Signer, TicketMail},
+    cognito::RECORDED_CODE,
     supabase::{self, Supabase},
     template::{Function, root},
     twilio,
@@ -309,6 +310,7 @@ pub async fn files() -> BTreeMap<&'static str, String> {
             "sms-gateway-action.json",
             auth0(auth0::GATEWAY_BEARER_TOKEN, &action),
         ),
+        ("sms-gateway-cognito.json", sign_in(&sandbox)),
         ("sms-gateway-forged.json", auth0(&unsigned(&token), &legacy)),
         ("sms-gateway-okta.json", code(OKTA_HOOK_TOKEN, "reqR")),
         (
@@ -375,6 +377,17 @@ pub async fn files() -> BTreeMap<&'static str, String> {
         .chain(receipts::files(&sandbox))
         .map(|(name, value)| (name, pretty(value)))
         .collect()
+}
+
+/// Cognito's event for a person who signs in.
+fn sign_in(sandbox: &Sandbox) -> Value {
+    let mut event = sandbox
+        .cognito
+        .event("Authentication", PHONE, "271828", Some("en"));
+    event["userName"] = "00000000-0000-4000-8000-000000000004".into();
+    event["request"]["userAttributes"]["sub"] = event["userName"].clone();
+    event["request"]["code"] = RECORDED_CODE.into();
+    event
 }
 
 /// The POST of a mail. Each `number` gives another mail.

@@ -24,7 +24,7 @@ mod receipts;
 mod run;
 mod used;
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use shared::platform::Platform;
 use shared::platform::base_url::BaseUrl;
@@ -100,5 +100,15 @@ impl Function for App {
         }
         let (provider, receipts) = self.authentic_receipts(request, now).await?;
         self.record_all(provider, &receipts, now).await
+    }
+
+    async fn direct(
+        &self,
+        event: &str,
+        _deadline: Instant,
+        now: SystemTime,
+    ) -> Option<Result<Reply, Reply>> {
+        let taken = self.take_aws_event(event, now).await?;
+        Some(taken.map_err(Reply::from))
     }
 }

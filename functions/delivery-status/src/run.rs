@@ -59,10 +59,6 @@ impl Scheduled for App {
                 })
             })
     }
-
-    async fn receive(&self, event: &str, now: SystemTime) -> Option<Result<Reply, Failure>> {
-        self.take_aws_event(event, now).await
-    }
 }
 
 impl App {

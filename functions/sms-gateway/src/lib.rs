@@ -3,7 +3,8 @@
 //! [`gateway`] is the core: it delivers a text by a deadline and says how that ended. It knows no
 //! caller. Each entrance is a room of its own: it checks its caller's credential, reads the request,
 //! sets the deadline, and turns the outcome into an answer. [`auth0`] is at `/`, [`okta`] at `/okta`,
-//! [`webhook`] at `/hooks/send-sms`, [`generic`] at `/generic`.
+//! [`webhook`] at `/hooks/send-sms`, [`generic`] at `/generic`. [`cognito`] has no path: Amazon
+//! Cognito invokes the function itself.
 //!
 //! Promises: no SMS without a valid credential. The same text is not sent twice within the
 //! cooldown. Neither the number nor the code appears in a log or an answer.
@@ -11,13 +12,14 @@
 mod answers;
 mod auth0;
 mod code_text;
+mod cognito;
 mod gateway;
 mod generic;
 mod okta;
 mod posted;
 mod webhook;
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use shared::platform::Platform;
 use shared::platform::config::Source;
@@ -26,6 +28,7 @@ use shared::platform::request::Request;
 use shared::platform::runtime::Function;
 
 use auth0::Auth0;
+use cognito::Cognito;
 use gateway::Gateway;
 use generic::Generic;
 use okta::Okta;
@@ -37,12 +40,13 @@ pub struct App {
     entrances: Entrances,
 }
 
-/// The entrances, each switched on by its secret. The others answer 404.
+/// The entrances, each switched on by its secret, or by its pools. The others answer 404.
 struct Entrances {
     auth0: Option<Auth0>,
     okta: Option<Okta>,
     webhook: Option<Webhook>,
     generic: Option<Generic>,
+    cognito: Option<Cognito>,
 }
 
 impl Entrances {
@@ -50,15 +54,18 @@ impl Entrances {
         let okta = Okta::read(platform, source);
         let webhook = Webhook::read(platform, source);
         let generic = Generic::read(platform, source);
+        let cognito = Cognito::read(platform, source);
         // Without any entrance the function would be of no use. So `GATEWAY_SECRET` may be left
         // out only if there is another entrance.
-        let has_another = okta.is_some() || webhook.is_some() || generic.is_some();
+        let has_another =
+            okta.is_some() || webhook.is_some() || generic.is_some() || cognito.is_some();
         let is_for_auth0 = !has_another || source.optional("GATEWAY_SECRET").is_some();
         Self {
             auth0: is_for_auth0.then(|| Auth0::read(platform, source)),
             okta,
             webhook,
             generic,
+            cognito,
         }
     }
 
@@ -113,6 +120,7 @@ impl Function for App {
             okta,
             webhook,
             generic,
+            cognito: _,
         } = &self.entrances;
         match (request.path(), auth0, okta, webhook, generic) {
             ("/", Some(auth0), ..) => auth0.answer(request, &self.gateway, now).await,
@@ -123,5 +131,15 @@ impl Function for App {
             (generic::PATH, .., Some(generic)) => generic.answer(request, &self.gateway, now).await,
             _ => Err(Reply::refused(404, "not_found")),
         }
+    }
+
+    async fn direct(
+        &self,
+        event: &str,
+        deadline: Instant,
+        now: SystemTime,
+    ) -> Option<Result<Reply, Reply>> {
+        let cognito = self.entrances.cognito.as_ref()?;
+        cognito.answer(event, &self.gateway, deadline, now).await
     }
 }

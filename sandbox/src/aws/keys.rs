@@ -35,10 +35,10 @@ pub(crate) type Refusal = (&'static str, String);
 const BLOB: &[u8] = &[1, 2, 2, 0];
 
 impl Keys {
-    /// Makes a key.
+    /// Makes a key. The same ARN is the same key in every sandbox. So a recorded ciphertext stays
+    /// readable.
     pub(crate) fn make(&self, arn: &str) {
-        let mut secret = [0; 32];
-        getrandom::fill(&mut secret).expect("the system's random numbers");
+        let secret = Sha256::digest(format!("the sandbox's key {arn}")).into();
         let enabled = true;
         lock(&self.0).insert(arn.to_owned(), Key { secret, enabled });
     }

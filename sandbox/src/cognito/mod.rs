@@ -20,6 +20,10 @@ pub const POOL: &str = "eu-west-1_SANDBOX1";
 /// The id of the app that the users use.
 pub const CLIENT_ID: &str = "3n4b5urk1ft4fl3mg5e62d9ado";
 
+/// A code, `271828`, that [`Cognito::encrypt`] made. Each has another ciphertext, and the recorded
+/// event must always be the same.
+pub(crate) const RECORDED_CODE: &str = include_str!("recorded-code.txt").trim_ascii();
+
 /// The user pool. Its KMS key is [`KEY_ARN`].
 pub struct Cognito {
     keys: Keys,

@@ -288,6 +288,22 @@ async fn each_request_of_auth0_is_answered_as_its_name_says() {
 }
 
 #[tokio::test]
+async fn the_event_of_cognito_sends_its_code_once() {
+    let sandbox = Sandbox::start().await;
+    let gateway = run(&sandbox, GATEWAY).await;
+    for _ in 0..2 {
+        let answer = gateway.invoke(read("sms-gateway-cognito.json")).await;
+        assert_eq!(answer, Ok(json!({})));
+    }
+    let messages = sandbox.vonage.messages();
+    let sent: Vec<_> = messages
+        .iter()
+        .map(|message| (message.to.as_str(), message.text.as_str()))
+        .collect();
+    assert_eq!(sent, [("+4520123456", "Your code to sign in is 271828")]);
+}
+
+#[tokio::test]
 async fn each_request_of_okta_for_a_code_is_answered_as_its_name_says() {
     let sandbox = Sandbox::start().await;
     let gateway = run(&sandbox, GATEWAY).await;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use sandbox::Sandbox;
 use sandbox::scene::{Setting, problems};
 
-use crate::{DELIVERY, FLOW, binary, docs::required};
+use crate::{DELIVERY, FLOW, GATEWAY, binary, docs::required};
 
 /// Values that are wrong in every function that reads the variable. `None` and blanks are values that are missing.
 const WRONG: [Setting<'static>; 52] = [
@@ -22,6 +22,7 @@ const WRONG: [Setting<'static>; 52] = [
     ("CLEAN_MOBILE", Some("1")),
     ("CODE_LIFE_SECONDS", Some("59")),
     ("CONVERSION_FLOOR_PERCENT", Some("101")),
+    ("COGNITO_TEXTS", Some("[]")),
     ("DEFAULT_REGION", Some("Denmark")),
     ("DELIVERY_FLOOR_PERCENT", Some("all")),
     ("DIAL_TIMEOUT_SECONDS", Some("4")),
@@ -29,7 +30,6 @@ const WRONG: [Setting<'static>; 52] = [
     ("FORWARD_SEGMENTS_PER_HOUR", Some("0")),
     ("FORWARD_SEGMENTS_PER_NUMBER_PER_DAY", Some("2501")),
     ("FORWARD_SEGMENTS_PER_NUMBER_PER_HOUR", Some("49")),
-    ("GATEWAY_SECRET", None),
     ("GATEWAY_TOKEN_LIFE_SECONDS", Some("1h")),
     ("GATEWAY_UNDATED_TOKENS", Some("no")),
     ("HOOK_SECRET", None),
@@ -117,8 +117,13 @@ async fn what_has_a_default_may_be_left_out() {
     for function in &sandbox.template().functions {
         let required = &required[&function.name];
         let optional = function.environment.keys().filter(|name| {
-            let remaining_credential = [(FLOW, "STUDIO_SECRET"), (DELIVERY, "TWILIO_SECRET")]
-                .contains(&(function.name.as_str(), name.as_str()));
+            let of_it = (function.name.as_str(), name.as_str());
+            let remaining_credential = [
+                (FLOW, "STUDIO_SECRET"),
+                (DELIVERY, "TWILIO_SECRET"),
+                (GATEWAY, "GATEWAY_SECRET"),
+            ]
+            .contains(&of_it);
             !(remaining_credential || required.contains(*name))
         });
         let unset: Vec<Setting<'_>> = optional.map(|name| (name.as_str(), None)).collect();

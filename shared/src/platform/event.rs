@@ -23,10 +23,10 @@ use super::body::Body;
 /// panics.
 const HEADER_LIMIT: usize = 1000;
 
-/// Whether an event comes from a schedule or a manual invocation: any JSON object without
-/// `requestContext`. AWS puts `requestContext` into every event of a Function URL, so a stranger
-/// cannot make such an event.
-pub(super) fn is_schedule(event: &str) -> bool {
+/// Whether an event invokes the function itself, as a schedule, another service of AWS or a person
+/// with the right to it does: any JSON object without `requestContext`. AWS puts `requestContext`
+/// into every event of a Function URL, so a stranger cannot make such an event.
+pub(super) fn is_direct(event: &str) -> bool {
     members(event).is_some_and(|event| !event.contains_key("requestContext"))
 }
 
@@ -291,17 +291,19 @@ mod tests {
     }
 
     #[test]
-    fn a_schedule_is_whatever_no_stranger_can_send() {
+    fn a_direct_event_is_whatever_no_stranger_can_send() {
         for event in [
             "{}",
             r#"{"source":"aws.scheduler","detail":{"requestContext":1}}"#,
             r#"{"rawPath":"/"}"#,
         ] {
-            assert!(is_schedule(event), "{event}");
+            assert!(is_direct(event), "{event}");
         }
         for event in [
             r#"{"requestContext":null}"#,
             r#"{"requestContext":{"http":7}}"#,
+            r#"{"triggerSource":"CustomSMSSender_SignUp","request\u0043ontext":{}}"#,
+            r#"{"requestContext":{},"source":"aws.events","requestContext":7}"#,
             "null",
             "[]",
             "7",
@@ -309,9 +311,9 @@ mod tests {
             "{",
             "",
         ] {
-            assert!(!is_schedule(event), "{event}");
+            assert!(!is_direct(event), "{event}");
         }
-        assert!(!is_schedule(&event().to_string()));
+        assert!(!is_direct(&event().to_string()));
     }
 
     #[test]

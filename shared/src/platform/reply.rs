@@ -98,6 +98,12 @@ impl Reply {
         self
     }
 
+    /// The text of the field `error`.
+    pub(super) fn error(&self) -> Option<&str> {
+        let field = self.fields.iter().find(|(name, _)| *name == "error");
+        field.and_then(|(_, value)| value.as_str())
+    }
+
     /// Logs and counts this answer as an error although its status is not one: the caller heard an
     /// error message.
     #[must_use]

@@ -50,6 +50,23 @@ pub trait Function: Sized {
     /// Answers one request. A refusal is an answer too.
     async fn flow(&self, request: &Request, now: SystemTime) -> Result<Reply, Reply>;
 
+    /// Does the work of an event that is not a request: a service of AWS, or somebody with the right
+    /// to, invoked the function itself. The event is a JSON object without `requestContext`, so it
+    /// never came through the Function URL. Lambda ends the work at `deadline`.
+    ///
+    /// The body of the reply is the invocation's result, as JSON. An error makes the invocation
+    /// fail, with the outcome as its type. Lambda then tries an asynchronous one again
+    /// (<https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html>).
+    /// `None`: the function does not know such an event.
+    async fn direct(
+        &self,
+        _event: &str,
+        _deadline: Instant,
+        _now: SystemTime,
+    ) -> Option<Result<Reply, Reply>> {
+        None
+    }
+
     /// The answer when [`Function::TIME`] is over.
     fn too_slow() -> Reply {
         Reply::empty(503, "too_slow")
@@ -73,12 +90,6 @@ pub trait Scheduled: Function {
     /// # Errors
     /// The error of the invocation.
     async fn run(&self, deadline: Instant, now: SystemTime) -> Result<Reply, Failure>;
-
-    /// Takes an event that another service of AWS sent, such as `EventBridge`. The same holds for its
-    /// result as for that of a run. `None`: the event has no content of its own and starts a run.
-    async fn receive(&self, _event: &str, _now: SystemTime) -> Option<Result<Reply, Failure>> {
-        None
-    }
 }
 
 /// A function and its platform, for the life of an instance.
@@ -92,44 +103,28 @@ struct Instance<F> {
 ///
 /// If the settings have any problem, all problems go to standard error as one line and to Lambda's
 /// `init/error`, and the exit code is not zero. A request never causes a function error, not even
-/// by a panic.
+/// by a panic. An event that is not a request may: [`Function::direct`].
 pub async fn serve<F: Function>(name: &'static str) -> ExitCode {
     let invoke = async |instance: &Instance<F>, event: Event<'_>| answer(instance, &event).await;
     run(name, invoke).await
 }
 
-/// As [`serve`], for a function that a schedule also starts: an event without `requestContext`
-/// starts a run. Only a run's failure or panic becomes a function error. Lambda then tries again
+/// As [`serve`], for a function that a schedule also starts: an event without `requestContext` that
+/// [`Function::direct`] does not know starts a run. A run's failure or panic becomes a function
+/// error. Lambda then tries again
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html>).
 pub async fn serve_scheduled<F: Scheduled>(name: &'static str) -> ExitCode {
     let invoke = async |instance: &Instance<F>, event: Event<'_>| {
-        if !event::is_schedule(event.payload) {
+        if !event::is_direct(event.payload) {
             return answer(instance, &event).await;
         }
-        let work = async {
-            let function = &instance.function;
-            match function.receive(event.payload, event.arrived).await {
-                Some(taken) => taken,
-                None => function.run(event.deadline, event.arrived).await,
-            }
-        };
-        let ran = AssertUnwindSafe(work).catch_unwind().await;
-        let panicked = || Failure {
-            status: 500,
-            outcome: "panic",
-            cause: "the run panicked".to_owned(),
-        };
-        let waited = instance.platform.http.take_upstream_time();
-        match ran.unwrap_or_else(|_| Err(panicked())) {
-            Ok(reply) => {
-                let result = serde_json::from_str(&reply.body).unwrap_or_default();
-                (reply.upstream(waited), Some(Ok(result)))
-            }
-            Err(failure) => {
-                let (reply, instead) = failed(failure);
-                (reply.upstream(waited), instead)
-            }
+        if let Some(ended) = direct(instance, &event).await {
+            return ended;
         }
+        let ran = instance.function.run(event.deadline, event.arrived);
+        let ran = AssertUnwindSafe(ran).catch_unwind().await;
+        let ran = ran.unwrap_or_else(|_| Err(panicked()));
+        ended(instance, ran.map_err(Reply::from))
     };
     run(name, invoke).await
 }
@@ -156,21 +151,63 @@ enum Output {
     Result(Value),
 }
 
-/// The reply and the invocation's error for a failure.
-fn failed(failure: Failure) -> (Reply, RawResult) {
-    let error = Diagnostic {
-        error_type: failure.outcome.to_owned(),
-        error_message: failure.cause.clone(),
-    };
-    (failure.into(), Some(Err(error)))
+/// The reply and the invocation's result, or its error.
+fn result(ended: Result<Reply, Reply>) -> (Reply, RawResult) {
+    match ended {
+        Ok(reply) => {
+            let result = serde_json::from_str(&reply.body).unwrap_or_default();
+            (reply, Some(Ok(result)))
+        }
+        Err(reply) => {
+            let error = Diagnostic {
+                error_type: reply.outcome.to_owned(),
+                error_message: reply.error().unwrap_or(reply.outcome).to_owned(),
+            };
+            (reply, Some(Err(error)))
+        }
+    }
 }
 
-/// Answers a request in any case. Only an event that is not a request fails.
+/// As [`result`], for work that may have waited for upstreams.
+fn ended<F>(instance: &Instance<F>, ended: Result<Reply, Reply>) -> (Reply, RawResult) {
+    let (reply, result) = result(ended);
+    let waited = instance.platform.http.take_upstream_time();
+    (reply.upstream(waited), result)
+}
+
+fn panicked() -> Failure {
+    Failure {
+        status: 500,
+        outcome: "panic",
+        cause: "the work panicked".to_owned(),
+    }
+}
+
+/// Does what [`Function::direct`] does with an event. `None`: it does not know the event.
+async fn direct<F: Function>(
+    instance: &Instance<F>,
+    event: &Event<'_>,
+) -> Option<(Reply, RawResult)> {
+    if !event::is_direct(event.payload) {
+        return None;
+    }
+    let work = instance
+        .function
+        .direct(event.payload, event.deadline, event.arrived);
+    let done = AssertUnwindSafe(erased(work)).catch_unwind().await;
+    let done = done.unwrap_or_else(|_| Some(Err(panicked().into())))?;
+    Some(ended(instance, done))
+}
+
+/// Answers a request in any case. Only an event that is not a request may fail.
 async fn answer<F: Function>(instance: &Instance<F>, event: &Event<'_>) -> (Reply, RawResult) {
     let request = match Request::from_event(event.payload, event.id, event.deadline) {
         Ok(request) => request,
         Err(NoRequest::Malformed(refusal)) => return (refusal, None),
-        Err(NoRequest::NotHttp(failure)) => return failed(failure),
+        Err(NoRequest::NotHttp(failure)) => {
+            let done = direct(instance, event).await;
+            return done.unwrap_or_else(|| result(Err(failure.into())));
+        }
     };
     let reply = instance.handle(&request, event.arrived).await;
     // A CloudFront behaviour for `/sms*` leaves its path in the request, an HTTP API its stage. The

@@ -105,9 +105,23 @@ impl Gateway {
         join_all(providers.map(|provider| provider.warm_up(now))).await;
     }
 
-    /// Delivers a text. No attempt goes on after `deadline`.
+    /// Delivers a text. No attempt goes on after `deadline`. A copy within the cooldown is not sent
+    /// again.
     pub(crate) async fn deliver(
         &self,
+        message: &Message,
+        deadline: Instant,
+        now: SystemTime,
+    ) -> Delivery {
+        self.deliver_once_in(Duration::ZERO, message, deadline, now)
+            .await
+    }
+
+    /// As [`Gateway::deliver`]. A copy within this time is not sent again either: for callers that
+    /// repeat a request after the cooldown.
+    pub(crate) async fn deliver_once_in(
+        &self,
+        time: Duration,
         message: &Message,
         deadline: Instant,
         now: SystemTime,
@@ -120,13 +134,14 @@ impl Gateway {
             return Outcome::NoRoute.into();
         }
         let started = Instant::now();
+        let remembered = time.as_secs().max(self.rules.cooldown);
         let lease = epoch(now) + deadline.saturating_duration_since(started).as_secs() + 2;
         let entry = Entry::new(
             &format!("code#{}", message.id),
             owner_id(),
             lease,
             // The cooldown counts from the end of a send, also if the closing write fails.
-            lease + self.rules.cooldown,
+            lease + remembered,
         );
         let entry = match &self.delivery_url {
             Some(_) => entry.awaiting_receipts(&message.to, now),
@@ -168,7 +183,7 @@ impl Gateway {
             attempts.note_broken(name);
         }
         let outcome = attempts.outcome();
-        let entry = entry.remembered_until(epoch(now + started.elapsed()) + self.rules.cooldown);
+        let entry = entry.remembered_until(epoch(now + started.elapsed()) + remembered);
         let closing = async {
             let stage = outcome.stage(attempts.sender.as_deref());
             let close = self.close(message, &entry, &stage, &counted, now);

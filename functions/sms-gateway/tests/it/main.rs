@@ -4,6 +4,7 @@
 mod answers;
 mod aws;
 mod canary;
+mod cognito;
 mod crashes;
 mod credentials;
 mod failover;

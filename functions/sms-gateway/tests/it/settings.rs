@@ -32,6 +32,41 @@ async fn numbers_choices_and_pairs_that_are_none_are_named() {
 }
 
 #[tokio::test]
+async fn every_mistake_about_cognito_is_named() {
+    let wrong = [
+        ("COGNITO_POOLS", Some("eu-west-1_EXAMPLE,my-pool")),
+        ("COGNITO_KEY_ARN", Some("alias/cognito")),
+        (
+            "COGNITO_TEXTS",
+            Some(r#"{"default":"no place","Login":"{code}"}"#),
+        ),
+    ];
+    let found = problems(&wrong).await;
+    for mistake in [
+        "my-pool is not the id of a user pool",
+        "COGNITO_KEY_ARN is not the ARN of a KMS key",
+        "COGNITO_TEXTS: default: the text has no {code}",
+        "COGNITO_TEXTS: Login: the name is none of",
+    ] {
+        assert!(
+            found.iter().any(|problem| problem.contains(mistake)),
+            "{mistake} in {found:#?}"
+        );
+    }
+    assert_eq!(found.len(), 4, "{found:#?}");
+    let no_entrance = ["GATEWAY_SECRET", "COGNITO_POOLS", "COGNITO_KEY_ARN"];
+    let found = problems(&no_entrance.map(|name| (name, None))).await;
+    assert_eq!(found, ["GATEWAY_SECRET is missing"]);
+    for alone in ["COGNITO_POOLS", "COGNITO_KEY_ARN"] {
+        let found = problems(&[(alone, None)]).await;
+        assert!(
+            found.len() == 1 && found[0].contains("go together"),
+            "{found:?}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn every_mistake_in_the_routes_is_named() {
     let problems = problems(&[(
         "SMS_ROUTES",
