@@ -158,11 +158,12 @@ impl Gateway {
                 Health::default()
             }
         };
-        let (claim, health, road) = tokio::join!(
-            self.claim(message, &entry, deadline, now),
-            health,
-            self.take_road(message, reference.as_ref(), now)
-        );
+        let claim = self.claim(message, &entry, deadline, now);
+        let ((claim, health), road) = road::together(
+            async { tokio::join!(claim, health) },
+            self.take_road(message, reference.as_ref(), now),
+        )
+        .await;
         let counted = match claim {
             Claim::Ours(counted) => counted,
             Claim::Ended(outcome) => return outcome.into(),

@@ -1,9 +1,10 @@
 //! Delivery receipts of earlier codes: the next code for a number starts at a provider that has not
 //! failed this number.
 
+use std::pin::pin;
 use std::time::{Duration, SystemTime};
 
-use shared::platform::table::Table;
+use futures_util::future::{Either, select};
 use shared::rules::delivery::{self, Reference, Road};
 use shared::rules::journal::{Entry, Stage};
 use shared::services::providers::Name;
@@ -11,8 +12,8 @@ use shared::services::providers::Name;
 use super::Gateway;
 use super::message::Message;
 
-/// A better order is not worth a longer wait.
-const ROAD_TIME: Duration = Duration::from_secs(2);
+/// A better order is not worth a longer wait after the claim.
+const GRACE: Duration = Duration::from_millis(250);
 
 impl Gateway {
     /// Notes this code as the number's newest one, and reads which providers failed the earlier
@@ -27,8 +28,7 @@ impl Gateway {
             return Road::default();
         };
         let number = delivery::number_hash(&message.to);
-        let taken = delivery::take_road(&number, reference, &self.table, now);
-        let taken = Table::within(ROAD_TIME, taken).await;
+        let taken = delivery::take_road(&number, reference, &self.table, now).await;
         taken.unwrap_or_else(|error| {
             tracing::warn!(%error, "the receipts of earlier codes could not be read");
             Road::default()
@@ -39,6 +39,24 @@ impl Gateway {
     pub(super) async fn count_sent(&self, entry: &Entry, stage: &Stage, now: SystemTime) {
         if let Err(error) = entry.count_sent(&self.table, stage, now).await {
             tracing::warn!(%error, "a sent text was not counted");
+        }
+    }
+}
+
+/// Does both at the same time. The road may come a moment later than the claim, no more.
+pub(super) async fn together<T>(
+    claim: impl Future<Output = T>,
+    road: impl Future<Output = Road>,
+) -> (T, Road) {
+    match select(pin!(claim), pin!(road)).await {
+        Either::Right((road, claim)) => (claim.await, road),
+        Either::Left((claim, road)) => {
+            let road = tokio::time::timeout(GRACE, road).await;
+            let road = road.unwrap_or_else(|_| {
+                tracing::warn!("the receipts of earlier codes were not read in time");
+                Road::default()
+            });
+            (claim, road)
         }
     }
 }
