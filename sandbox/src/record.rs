@@ -179,7 +179,7 @@ pub async fn files() -> BTreeMap<&'static str, String> {
             &body.to_string(),
         )
     };
-    let hook = asked_by_supabase();
+    let code_for_supabase = asked_by_supabase();
     let supabase = |signed: &str| {
         let id = "00000000-0000-4000-8000-000000000004";
         let headers = Supabase::new(&[supabase::SECRET]).headers(id, AT, signed);
@@ -193,7 +193,7 @@ pub async fn files() -> BTreeMap<&'static str, String> {
             "application/json",
             "Go-http-client/2.0",
             &headers,
-            &hook,
+            &code_for_supabase,
         )
     };
     let mut posted = json!({ "to": PHONE, "type": "SignIn", "payload": { "code": "314159" }, "ip": "203.0.113.7" });
@@ -318,10 +318,10 @@ pub async fn files() -> BTreeMap<&'static str, String> {
             code(OKTA_HOOK_TOKEN, "reqS"),
         ),
         ("sms-gateway-okta-forged.json", code("guessed", "reqR")),
-        ("sms-gateway-webhook.json", supabase(&hook)),
+        ("sms-gateway-webhook.json", supabase(&code_for_supabase)),
         (
             "sms-gateway-webhook-forged.json",
-            supabase(&hook.replace("161803", "161804")),
+            supabase(&code_for_supabase.replace("161803", "161804")),
         ),
         ("sms-gateway-generic.json", generic(GENERIC_TOKEN)),
         ("sms-gateway-generic-forged.json", generic("guessed")),

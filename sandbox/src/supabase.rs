@@ -183,3 +183,92 @@ pub fn sign(secret: &str, id: &str, timestamp: u64, body: &str) -> String {
     mac.update(format!("{id}.{timestamp}.{body}").as_bytes());
     format!("v1,{}", BASE64_STANDARD.encode(mac.finalize().into_bytes()))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    };
+
+    use axum::{Router, http::StatusCode};
+
+    use super::*;
+    use crate::wire::Server;
+
+    /// The vector in the test suites of the reference libraries
+    /// (github.com/standard-webhooks/standard-webhooks, MIT).
+    #[test]
+    fn the_published_vector() {
+        assert_eq!(
+            sign(
+                "v1,whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+                "msg_p5jXN8AQM9LWM0D4loKWxJek",
+                1_614_265_330,
+                r#"{"test": 2432232314}"#
+            ),
+            "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+        );
+    }
+
+    type Answer = (u16, Vec<(&'static str, &'static str)>, &'static str);
+
+    /// What a person sees if the hook always answers like that.
+    async fn seen_with(answer: Answer) -> (Seen, usize) {
+        let calls = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&calls);
+        let hook = Router::new().fallback(move || {
+            counted.fetch_add(1, Relaxed);
+            let (status, headers, body) = answer.clone();
+            async move {
+                let mut response = axum::response::Response::new(axum::body::Body::from(body));
+                *response.status_mut() = StatusCode::from_u16(status).unwrap();
+                for (name, value) in headers {
+                    response.headers_mut().insert(name, value.parse().unwrap());
+                }
+                response
+            }
+        });
+        let server = Server::start("hook", hook).await.unwrap();
+        let supabase = Supabase::new(&[SECRET]);
+        let body = Supabase::body("+4512345678", "271828");
+        let seen = supabase.send_sms(&server.url(), &body).await;
+        (seen, calls.load(Relaxed))
+    }
+
+    #[tokio::test]
+    async fn each_answer_means_what_hookshttp_makes_of_it() {
+        const JSON: (&str, &str) = ("content-type", "application/json");
+        let again = ("retry-after", "true");
+        for (answer, status, attempts) in [
+            ((204, vec![], ""), 200, 1),
+            ((200, vec![JSON], "{}"), 200, 1),
+            ((200, vec![], "{}"), 400, 1),
+            ((200, vec![("content-type", "text/plain")], "{}"), 400, 1),
+            ((200, vec![JSON], r#"{"error":{"message":"no"}}"#), 500, 1),
+            (
+                (
+                    200,
+                    vec![JSON],
+                    r#"{"error":{"http_code":429,"message":"no"}}"#,
+                ),
+                429,
+                1,
+            ),
+            ((503, vec![], ""), 500, 1),
+            ((503, vec![again], ""), 500, 3),
+            ((429, vec![again], ""), 500, 3),
+            ((502, vec![again], ""), 500, 1),
+            ((400, vec![JSON], "{}"), 500, 1),
+            ((401, vec![], ""), 500, 1),
+        ] {
+            let (seen, calls) = seen_with(answer.clone()).await;
+            assert_eq!(
+                (seen.status, seen.attempts),
+                (status, attempts),
+                "{answer:?}"
+            );
+            assert_eq!(calls, attempts, "{answer:?}");
+        }
+    }
+}
