@@ -422,10 +422,9 @@ impl Sandbox {
             "OKTA_URL" => Some(self.okta.server().url()),
             "TWILIO_URL" => Some(self.twilio.server().url()),
             "PUBLIC_URL" => Some(self.door(function).url()),
-            // A test that is about receipts sets it to the function's door.
-            "DELIVERY_URL" => Some(String::new()),
-            // Without it the function requires `GATEWAY_SECRET`, as most stacks do.
-            "OKTA_HOOK_SECRET" => Some(String::new()),
+            // A test that is about receipts sets it to the function's door. Without the other one
+            // the gateway requires `GATEWAY_SECRET`, as in most stacks.
+            "DELIVERY_URL" | "OKTA_HOOK_SECRET" => Some(String::new()),
             "AWS_ENDPOINT_URL_DYNAMODB" => Some(self.aws.dynamodb().url()),
             "AWS_ENDPOINT_URL_SECRETS_MANAGER" => Some(self.aws.secrets().url()),
             _ => {
