@@ -28,6 +28,7 @@ use crate::{
     SECRET_ACCESS_KEY,
     providers::Simulator,
     random,
+    receipts::Receipts,
     rights::Principals,
     sms::Sent,
     wire::{Complaints, Server, lock},
@@ -113,6 +114,11 @@ impl EndUserMessaging {
         let router = Router::new().fallback(answer).with_state(shared.clone());
         let server = Server::start_on(Self::NAME, port.unwrap_or(0), router).await?;
         Ok(Self { server, shared })
+    }
+
+    /// None: AWS tells what became of a text by events, which a test makes itself.
+    pub fn receipts(&self) -> Receipts {
+        Receipts::new()
     }
 
     /// The server, with its exchanges, faults and complaints.
@@ -260,12 +266,18 @@ fn take(messages: &mut Messages, request: Map<String, Value>) -> Response {
     let dry = request.get("DryRun").and_then(Value::as_bool);
     if dry != Some(true) {
         let life = request.get("TimeToLive").and_then(Value::as_u64);
+        let reference = request
+            .get("Context")
+            .and_then(|context| context["reference"].as_str());
+        let reference = reference.map(str::to_owned);
         messages.sent.push(Sent {
             to,
             from,
             text,
             id: id.clone(),
             validity: life.map(Duration::from_secs),
+            receipt_url: None,
+            reference,
         });
         messages.requests.push(request.into());
     }

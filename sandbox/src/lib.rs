@@ -110,7 +110,7 @@ const RETRIED: &str = "#rc=3&rp=5xx,ct,rt";
 
 /// Values for variables of `template.yaml` that only this sandbox knows. The values of the
 /// simulators are added to these.
-const VALUES: [(&str, &str); 13] = [
+const VALUES: [(&str, &str); 14] = [
     ("ALLOWED_COUNTRIES", "DK,US,CO"),
     ("API_AUDIENCE", auth0::API_AUDIENCE),
     ("AREA_PREFIXES", "415,628"),
