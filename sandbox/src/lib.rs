@@ -465,10 +465,11 @@ impl Sandbox {
             "TWILIO_URL" => Some(self.twilio.server().url()),
             "PUBLIC_URL" => Some(self.door(function).url()),
             "VONAGE_API_URL" => Some(self.vonage.server().url()),
-            // A test that is about receipts sets it to the function's door.
-            "DELIVERY_URL" => Some(String::new()),
-            // Without them the function requires `GATEWAY_SECRET`, as most stacks do.
-            "OKTA_HOOK_SECRET" | "WEBHOOK_SECRET" | "GENERIC_SECRET" => Some(String::new()),
+            // A test that is about receipts sets the first one to the function's door. Without the
+            // others the gateway requires `GATEWAY_SECRET`, as in most stacks.
+            "DELIVERY_URL" | "OKTA_HOOK_SECRET" | "WEBHOOK_SECRET" | "GENERIC_SECRET" => {
+                Some(String::new())
+            }
             "AWS_ENDPOINT_URL_DYNAMODB" => Some(self.aws.dynamodb().url()),
             "AWS_ENDPOINT_URL_KMS" => Some(self.aws.kms().url()),
             "AWS_ENDPOINT_URL_SECRETS_MANAGER" => Some(self.aws.secrets().url()),

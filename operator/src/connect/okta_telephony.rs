@@ -66,7 +66,7 @@ fn plan(
     let mut plan = Plan::default();
     let name = format!("{mark}one-time codes");
     let token = secret.text("bearer_token");
-    let token = token.as_ref().map(|token| token.expose_secret());
+    let token = token.as_ref().map(secrecy::ExposeSecret::expose_secret);
     let body = json!({
         "name": name,
         "type": TYPE,
