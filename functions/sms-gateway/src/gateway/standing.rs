@@ -27,7 +27,7 @@ use super::health::Trial;
 /// How often an instance reads the summary, in seconds.
 const EVERY_SECONDS: u64 = 60;
 /// The read must not hold a text up. The claim beside it takes about as long.
-const PATIENCE: Duration = Duration::from_millis(250);
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The summary as this instance has read it.
 #[derive(Debug)]
