@@ -2,7 +2,7 @@
 //! (<https://developer.okta.com/docs/api/openapi/okta-management/management/tag/InlineHook/>).
 
 use reqwest::Method;
-use secrecy::ExposeSecret as _;
+use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
 use super::{Extras, Plan, Planned, Step};
@@ -66,7 +66,7 @@ fn plan(
     let mut plan = Plan::default();
     let name = format!("{mark}one-time codes");
     let token = secret.text("bearer_token");
-    let token = token.as_ref().map(secrecy::ExposeSecret::expose_secret);
+    let token = token.as_ref().map(ExposeSecret::expose_secret);
     let body = json!({
         "name": name,
         "type": TYPE,
