@@ -432,10 +432,10 @@ impl Sandbox {
             "OKTA_URL" => Some(self.okta.server().url()),
             "TWILIO_URL" => Some(self.twilio.server().url()),
             "PUBLIC_URL" => Some(self.door(function).url()),
-            // A test that is about receipts sets it to the function's door.
-            "DELIVERY_URL" => Some(String::new()),
-            // Without them the function requires `GATEWAY_SECRET`, as most stacks do.
-            "WEBHOOK_SECRET" | "GENERIC_SECRET" => Some(String::new()),
+            // A test that is about receipts sets the first to the function's door. A test that is
+            // about an entrance of the gateway names its secret; without them the gateway requires
+            // `GATEWAY_SECRET`, as most stacks do.
+            "DELIVERY_URL" | "WEBHOOK_SECRET" | "GENERIC_SECRET" => Some(String::new()),
             "AWS_ENDPOINT_URL_DYNAMODB" => Some(self.aws.dynamodb().url()),
             "AWS_ENDPOINT_URL_SECRETS_MANAGER" => Some(self.aws.secrets().url()),
             _ => {

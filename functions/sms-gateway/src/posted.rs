@@ -10,7 +10,7 @@ pub(crate) const JSON: [&str; 1] = ["application/json"];
 pub(crate) const BODY_LIMIT: usize = 1024 * 1024;
 
 /// Why a request body is rejected: status, outcome for the log, text for the caller.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Wrong {
     pub(crate) status: u16,
     pub(crate) outcome: &'static str,
