@@ -21,7 +21,7 @@ pub(crate) const SCOPES: &str = "read:users update:users read:connections read:c
     update:actions read:clients read:client_grants read:resource_servers read:attack_protection";
 
 /// These are never printed.
-const SECRETS: [&str; 17] = [
+const SECRETS: [&str; 18] = [
     twilio::AUTH_TOKEN,
     twilio::API_KEY_SECRET,
     mailgun::SIGNING_KEY,

@@ -20,6 +20,7 @@ use crate::gateway::{Gateway, RESERVE};
 use crate::posted::{BODY_LIMIT, JSON, max_age};
 use credential::Credentials;
 use mapping::Mapping;
+use signature::signature_header;
 
 pub(crate) const PATH: &str = "/generic";
 
@@ -41,7 +42,7 @@ impl Generic {
     pub(crate) fn read(platform: &Platform, source: &mut Source<'_>) -> Option<Self> {
         Some(Self {
             credentials: platform.optional_secret(source, "GENERIC_SECRET")?,
-            signature_header: signature::header(source),
+            signature_header: signature_header(source),
             max_age: max_age(source),
             mapping: Mapping::read(source),
             text: CodeText::read(source),

@@ -42,7 +42,7 @@ impl Signature {
 }
 
 /// Reads `GENERIC_SIGNATURE_HEADER`.
-pub(super) fn header(source: &mut Source<'_>) -> String {
+pub(super) fn signature_header(source: &mut Source<'_>) -> String {
     let name = source.text("GENERIC_SIGNATURE_HEADER", "x-signature");
     let name = name.trim().to_ascii_lowercase();
     let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');

@@ -82,11 +82,11 @@ impl Told {
         }
     }
 
-    /// A refusal without a body.
+    /// A refusal without a body. Lambda adds the type that an answer lacks.
     pub(crate) fn refused(status: u16) -> Self {
         Self {
             status,
-            content_type: None,
+            content_type: Some("application/json".to_owned()),
             retry_after: None,
             body: String::new(),
         }
