@@ -55,7 +55,9 @@ pub(crate) fn mac(secret: &str, content: &str) -> Vec<u8> {
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes
+        .iter()
+        .fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 #[tokio::test]
@@ -455,7 +457,9 @@ async fn old_and_new_values_count_while_they_are_rotated() {
         "the-next-bearer-token-of-a-caller",
         "the-next-hmac-secret-of-a-caller",
     ];
-    new.into_iter().for_each(|text| scene.mark(text));
+    for text in new {
+        scene.mark(text);
+    }
     let secret = json!({
         "bearer_token": new[0], "previous_bearer_token": GENERIC_TOKEN,
         "hmac_secret": new[1], "previous_hmac_secret": GENERIC_HMAC_SECRET,

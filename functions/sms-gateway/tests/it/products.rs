@@ -74,7 +74,7 @@ async fn the_documented_mapping_of_each_product_reads_its_request() {
     }
 }
 
-/// FusionAuth has one URL for texts and calls. A call's text is in `message`.
+/// `FusionAuth` has one URL for texts and calls. A call's text is in `message`.
 #[tokio::test]
 async fn a_call_that_fusionauth_wants_is_no_text() {
     let mapping = mapping("FusionAuth");
