@@ -458,8 +458,9 @@ async fn forged_and_stale_requests_are_refused_without_effect() {
             ("webhook-timestamp", time.to_owned()),
             ("webhook-signature", signature.to_owned()),
         ];
-        let kept = all.into_iter().filter(|(_, value)| value != "-");
-        kept.collect::<Vec<_>>()
+        all.into_iter()
+            .filter(|(_, value)| value != "-")
+            .collect::<Vec<_>>()
     };
     let time = now.to_string();
     let other = supabase::sign(NEW_SECRET, "msg_1", now, &body);
