@@ -377,7 +377,8 @@ Properties:
               ForAllValues:StringLike: { dynamodb:LeadingKeys: ["score#*"] }
               "Null": { dynamodb:LeadingKeys: "false" }
 "#;
-        let rights = Rights::of(&serde_norway::from_str(role).unwrap(), &BTreeMap::new());
+        let nothing = BTreeMap::new();
+        let rights = Rights::of(&serde_norway::from_str(role).unwrap(), &nothing, &nothing);
         for condition in ["pk = :pk", "#k=:pk", "sk = :sk AND pk = :pk"] {
             let own = query(condition, "score#1#0");
             assert_eq!(rights.excess("Query", &own), None, "{condition}");

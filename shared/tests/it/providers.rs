@@ -380,6 +380,7 @@ fn asked_for_receipt(setup: &Setup) -> (Option<String>, Option<String>) {
         Api::Platform | Api::Central => sandbox.clickatell.messages().pop(),
         Api::Plivo => sandbox.plivo.messages().pop(),
         Api::Vonage => sandbox.vonage.messages().pop(),
+        Api::Aws => sandbox.aws_sms.messages().pop(),
     };
     let sent = sent.unwrap();
     (sent.receipt_url, sent.reference)
@@ -398,6 +399,8 @@ async fn each_provider_is_asked_for_a_receipt_in_its_own_way() {
         (Api::Vonage, (at("vonage"), name())),
         // Its URL for receipts stands in the account's settings.
         (Api::Platform, (None, name())),
+        // Its receipts are events.
+        (Api::Aws, (None, name())),
         // Its receipts could name no text.
         (Api::Central, (None, None)),
     ] {
