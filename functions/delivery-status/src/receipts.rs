@@ -6,9 +6,11 @@ use shared::platform::base_url::BaseUrl;
 use shared::platform::reply::{Failure, Reply};
 use shared::platform::request::Request;
 use shared::platform::secrets::Secret;
+use shared::platform::table::Unavailable;
 use shared::platform::time::epoch;
 use shared::rules::delivery::{self, DeliveryReceipt, Reason, Recorded, Reference, Sent, State};
 use shared::rules::scoreboard::{self, Event, Line};
+use shared::rules::sms;
 use shared::services::providers::Name;
 use shared::vendors::twilio::webhook;
 use shared::vendors::{clickatell, plivo, twilio, vonage};
@@ -31,6 +33,11 @@ impl App {
         now: SystemTime,
     ) -> Result<(Name, Vec<DeliveryReceipt>), Reply> {
         let (provider, rest) = split(request.path());
+        // PUBLIC_URL's own path may be the name of a provider: then the runtime tries again without
+        // it.
+        if rest.is_some_and(is_path_of_ours) {
+            return Err(Reply::refused(404, "not_found"));
+        }
         let reference = || Reference::parse(rest.unwrap_or_default());
         match provider {
             "twilio" => {
@@ -71,28 +78,34 @@ impl App {
                     clickatell::receipt::authenticate(token, request.body(), secret, now).await?;
                 Ok((Name::Clickatell, clickatell::receipt::parse(&updates)))
             }
-            _ => Err(Reply::refused(404, "unknown_path")),
+            _ => Err(Reply::refused(404, "not_found")),
         }
     }
 
-    /// Records the receipts, one after the other.
+    /// Records the receipts, one after the other. A failure ends none of the others.
     ///
     /// # Errors
-    /// 503 if the table is unavailable; the provider then sends the receipts again.
+    /// 503 if a receipt could not be stored; the provider then sends the receipts again.
     pub(crate) async fn record_all(
         &self,
         provider: Name,
         receipts: &[DeliveryReceipt],
         now: SystemTime,
     ) -> Result<Reply, Reply> {
-        let mut replies = Vec::new();
+        let mut last = None;
+        let mut failed = None;
         for receipt in receipts {
-            replies.push(self.record(provider, receipt, now).await?);
+            match self.record(provider, receipt, now).await {
+                Ok(reply) => last = Some(reply),
+                Err(reply) => failed = Some(reply),
+            }
         }
-        Ok(match replies.pop() {
-            None => Reply::empty(204, "no_receipt"),
-            Some(last) => last.field("receipts", replies.len() as u64 + 1),
-        })
+        let count = receipts.len() as u64;
+        match (failed, last) {
+            (Some(failed), _) => Err(failed.field("receipts", count)),
+            (None, Some(last)) => Ok(last.field("receipts", count)),
+            (None, None) => Ok(Reply::empty(204, "no_receipt")),
+        }
     }
 
     async fn record(
@@ -116,6 +129,13 @@ impl App {
                     _ => reply.metric("Undelivered", 1),
                 }
             }
+            Recorded::Again { sent, at } => {
+                // Its first effect may have been lost.
+                if let Err(error) = self.avoid(provider, receipt, sent, *at, now).await {
+                    tracing::warn!(%error, "an effect of a receipt could not be stored");
+                }
+                Reply::empty(204, "known")
+            }
             Recorded::Known => Reply::empty(204, "known"),
             Recorded::Passing => Reply::empty(204, "passing"),
             Recorded::Foreign => Reply::empty(204, "unknown_text").metric("UnknownReceipts", 1),
@@ -123,7 +143,32 @@ impl App {
         Ok(reply
             .field("provider", provider.word())
             .field("state", receipt.state.word())
-            .field("code", receipt.code))
+            .field("code", receipt.code)
+            .field("sid", sms::plain_id(receipt.id.clone())))
+    }
+
+    /// After a bad receipt, reported `at`, the number's next code avoids this provider.
+    async fn avoid(
+        &self,
+        provider: Name,
+        receipt: &DeliveryReceipt,
+        sent: &Sent,
+        at: u64,
+        now: SystemTime,
+    ) -> Result<(), Unavailable> {
+        let is_code = receipt
+            .reference
+            .as_ref()
+            .is_some_and(|r| r.kind() == "code");
+        // An erased number has no hash in the journal any more.
+        let is_known = sent.number != "-";
+        match receipt.state {
+            // Another provider must not get around an opt-out.
+            State::Undelivered(reason) if is_code && is_known && reason != Reason::OptedOut => {
+                delivery::avoid(&sent.number, provider.word(), at, &self.table, now).await
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The effects of a text's first final state.
@@ -138,14 +183,13 @@ impl App {
         let Some(reference) = &receipt.reference else {
             return Ok(());
         };
-        let (event, avoids) = match receipt.state {
+        let event = match receipt.state {
             State::OnItsWay => return Ok(()),
             State::Delivered => {
                 let waited = Duration::from_secs(epoch(now).saturating_sub(sent.at));
-                (Event::Delivered(waited), false)
+                Event::Delivered(waited)
             }
-            // Another provider must not get around an opt-out.
-            State::Undelivered(reason) => (Event::Undelivered(reason), reason != Reason::OptedOut),
+            State::Undelivered(reason) => Event::Undelivered(reason),
         };
         let line = Line {
             provider: provider.word().to_owned(),
@@ -153,13 +197,7 @@ impl App {
             sender: sent.sender.clone(),
         };
         let count = scoreboard::count(&line, reference, event, &self.table, now);
-        let avoid = async {
-            if avoids && reference.kind() == "code" {
-                let number = &sent.number;
-                return delivery::avoid(number, provider.word(), &self.table, now).await;
-            }
-            Ok(())
-        };
+        let avoid = self.avoid(provider, receipt, sent, epoch(now), now);
         let feedback = async {
             if matches!(receipt.state, State::Undelivered(_)) && reference.kind() == "code" {
                 let (id, twilio) = (receipt.id.as_deref(), self.twilio.as_ref());
@@ -168,7 +206,8 @@ impl App {
             }
         };
         let (counted, avoided, ()) = tokio::join!(count, avoid, feedback);
-        // The state is stored, so the provider's repetition would change nothing.
+        // The state is stored, so this receipt needs no repetition. If one comes, it repeats what
+        // the next code avoids.
         for error in [counted.err(), avoided.err()].into_iter().flatten() {
             tracing::warn!(%error, "an effect of a receipt could not be stored");
         }
@@ -183,6 +222,12 @@ fn split(path: &str) -> (&str, Option<&str>) {
         None => (path, None),
         Some((provider, rest)) => (provider, Some(rest).filter(|rest| !rest.is_empty())),
     }
+}
+
+/// True if what follows a provider's name is a path of this function itself.
+fn is_path_of_ours(rest: &str) -> bool {
+    let first = rest.split('/').next().unwrap_or_default();
+    ["twilio", "plivo", "vonage", "clickatell", "used"].contains(&first)
 }
 
 fn configured<T>(secret: Option<&Secret<T>>) -> Result<&Secret<T>, Reply> {

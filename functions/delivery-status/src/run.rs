@@ -112,11 +112,12 @@ fn report(countries: &Countries<'_>, judged: usize, floors: &Floors) -> Reply {
     reply
 }
 
-/// Which providers deliver too little where, as `provider country rate %`.
+/// Which providers deliver too little where, as `provider country rate %`. What the numbers
+/// themselves cause does not count.
 fn low_deliveries(known: &[(&(&str, &str), &Tally)], floor: u64) -> Vec<String> {
     let rated = known.iter().filter_map(|((country, provider), tally)| {
-        let rate = tally.delivery_rate()?;
-        (rate < floor).then(|| format!("{provider} {country} {rate} %"))
+        let rate = tally.judged_rate()?;
+        (tally.judged() >= FEWEST && rate < floor).then(|| format!("{provider} {country} {rate} %"))
     });
     rated.collect()
 }

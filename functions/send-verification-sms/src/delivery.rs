@@ -14,6 +14,9 @@ use shared::services::providers::Name;
 use crate::claim::{Claim, Work};
 use crate::{App, RESERVE, closing_writes};
 
+/// The longest wait for the count of a sent text.
+const COUNT_TIME: Duration = Duration::from_millis(500);
+
 impl App {
     /// Claims the mail and sends its SMS, unless it is handled already.
     pub(crate) async fn send_once(
@@ -95,11 +98,11 @@ impl App {
         reply
     }
 
-    /// Counts the SMS on the scoreboard. A failure does no harm.
+    /// Counts the SMS on the scoreboard. A failure does no harm, so nobody waits long for it.
     async fn count_sent(&self, work: &Work, stage: &Stage, request: &Request, now: SystemTime) {
         let count = work.entry.count_sent(&self.table, stage, now);
         let left = request.remaining(Duration::from_millis(200));
-        if let Err(error) = Table::within(left, count).await {
+        if let Err(error) = Table::within(left.min(COUNT_TIME), count).await {
             tracing::warn!(%error, "a sent text was not counted");
         }
     }

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Serialize;
+use shared::rules::delivery;
 use shared::rules::phone::E164;
 use shared::services::providers::Name;
 
@@ -21,7 +22,7 @@ const OUT_OF_REACH: [&str; 5] = [
     "Auth0, Okta: the user, its profile and the tenant's logs are deleted there",
     "CloudWatch: log lines hold masked numbers (two first and four last digits) until LogRetentionDays have passed",
     "DynamoDB: point-in-time recovery keeps what was deleted for up to 35 days",
-    "items `sent#` and `seen#` hold hashes of number and text together, from which neither can be told; they end within 400 days",
+    "items `sent#` and `seen#` hold hashes of number and text together, from which neither can be told; they end within 400 days. What `sent#` held of the number alone is deleted",
 ];
 
 fn out_of_reach() -> Vec<String> {
@@ -48,6 +49,9 @@ pub(crate) struct Erased {
     out_of_reach: Vec<String>,
 }
 
+/// The attribute of a text's record with a hash of its number, for delivery receipts.
+const NUMBER_HASH: &str = "number";
+
 /// The attributes with an address, where a number may occur without its plus sign.
 const ADDRESSES: [&str; 1] = ["email"];
 
@@ -61,6 +65,8 @@ enum Fate {
     Other,
     /// It is about this number and is deleted. Holds its kind.
     Delete(&'static str),
+    /// It is kept without the hash of this number. Holds what that was.
+    Strip(&'static str),
     /// It is about this number and is kept. Holds the reason.
     Keep(String),
 }
@@ -81,7 +87,7 @@ pub(crate) async fn erase(context: &Context, number: &E164, yes: bool) -> Result
     for item in items.scan(None).await? {
         match subject.judge(&item) {
             Fate::Other => {}
-            Fate::Delete(what) => {
+            Fate::Delete(what) | Fate::Strip(what) => {
                 *erased.deleted.entry(what).or_default() += 1;
                 doomed.push(item);
             }
@@ -94,7 +100,7 @@ pub(crate) async fn erase(context: &Context, number: &E164, yes: bool) -> Result
     }
     if !yes {
         match context.console.confirm(&format!(
-            "Delete {} items about {number}, for good?",
+            "Delete what {} items hold about {number}, for good?",
             doomed.len()
         )) {
             Some(true) => {}
@@ -125,10 +131,15 @@ async fn delete(
     mut item: Attributes,
 ) -> Result<Option<&'static str>, Problem> {
     for _ in 0..ROUNDS {
-        let Fate::Delete(what) = subject.judge(&item) else {
-            return Ok(None);
+        let (what, is_done) = match subject.judge(&item) {
+            Fate::Delete(what) => {
+                let unchanged = subject.evidence(&item);
+                (what, items.delete(&item, &unchanged).await?)
+            }
+            Fate::Strip(what) => (what, items.strip(&item, NUMBER_HASH).await?),
+            Fate::Other | Fate::Keep(_) => return Ok(None),
         };
-        if items.delete(&item, &subject.evidence(&item)).await? {
+        if is_done {
             return Ok(Some(what));
         }
         let now = items.query(text(&item, "pk")).await?;
@@ -149,20 +160,27 @@ async fn delete(
 struct Subject<'a> {
     number: &'a E164,
     /// The number's hashes. The company phone hashes the number with its plus sign, the phone menu
-    /// hashes the digits.
-    hashes: [String; 2],
+    /// hashes the digits, and delivery receipts have a longer hash.
+    hashes: [String; 3],
 }
 
 impl<'a> Subject<'a> {
     fn new(number: &'a E164) -> Self {
         Self {
             number,
-            hashes: [hash(number.reveal()), hash(number.digits())],
+            hashes: [
+                hash(number.reveal()),
+                hash(number.digits()),
+                delivery::number_hash(number),
+            ],
         }
     }
 
     fn judge(&self, item: &Attributes) -> Fate {
         let pk = text(item, "pk");
+        if pk.starts_with("sent#") && text(item, NUMBER_HASH) == self.hashes[2] {
+            return Fate::Strip("hashes in records of texts");
+        }
         if !self.is_key(item) && self.evidence(item).is_empty() {
             return Fate::Other;
         }
@@ -191,6 +209,7 @@ impl<'a> Subject<'a> {
             "seen" => Fate::Delete("confirmations and messages of the last days"),
             "rate" => Fate::Delete("counters"),
             "call" => Fate::Delete("calls"),
+            "road" => Fate::Delete("delivery receipts of the last codes"),
             "thread" => Fate::Delete("conversations"),
             "directory" => Fate::Delete("copies of the directory"),
             _ => Fate::Keep(format!(
@@ -289,7 +308,15 @@ mod tests {
         let judge = |pk: &str, sk: &str, more: (&str, &str)| {
             subject.judge(&item(&[("pk", pk), ("sk", sk), more]))
         };
-        let [hash, digits] = subject.hashes.clone();
+        let [hash, digits, receipts] = subject.hashes.clone();
+        assert_eq!(
+            judge(&format!("road#{receipts}"), "road", ("x", "")),
+            Fate::Delete("delivery receipts of the last codes")
+        );
+        assert_eq!(
+            judge("sent#code#AAAA", "send", ("number", &receipts)),
+            Fate::Strip("hashes in records of texts")
+        );
         assert_eq!(
             judge("pending#+4512345678", "pending", ("x", "")),
             Fate::Delete("open requests")

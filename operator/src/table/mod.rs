@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
 use ring::digest;
 use serde::Serialize;
@@ -79,6 +80,33 @@ impl<'a> Items<'a> {
             .await
             .map_err(|error| failed(&cause(&format!("Query {}", self.table), &error)))?;
         Ok(answer.items.unwrap_or_default())
+    }
+
+    /// Removes an attribute if it is unchanged since the item was read. `false`: it has changed.
+    async fn strip(&self, item: &Attributes, name: &str) -> Result<bool, Problem> {
+        let mut call = self.client.update_item().table_name(self.table);
+        for name in ["pk", "sk"] {
+            call = call.key(name, AttributeValue::S(text(item, name).to_owned()));
+        }
+        let call = call
+            .update_expression("REMOVE #name")
+            .condition_expression("#name = :value")
+            .expression_attribute_names("#name", name)
+            .expression_attribute_values(":value", AttributeValue::S(text(item, name).to_owned()));
+        match call.send().await {
+            Ok(_) => Ok(true),
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
+            {
+                Ok(false)
+            }
+            Err(error) => Err(failed(&cause(
+                &format!("UpdateItem {}", self.table),
+                &error,
+            ))),
+        }
     }
 
     /// Deletes an item if these attributes are unchanged since it was read. `false`: one has

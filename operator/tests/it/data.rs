@@ -9,7 +9,9 @@ use crate::scene::Scene;
 const NUMBER: &str = "+4512345678";
 /// The first eight bytes of its SHA-256.
 const HASH: &str = "7d5574e4ec1f7e9b";
-/// The same of the digits alone, as the phone menu has it.
+/// The hash by which delivery receipts know it.
+const RECEIPTS_HASH: &str = "fVV05Owffptgbq3Y126rFQ";
+/// The first eight bytes of the SHA-256 of the digits alone, as the phone menu has it.
 const HASH_OF_DIGITS: &str = "ba642551f3be61fa";
 
 fn now() -> u64 {
@@ -162,10 +164,16 @@ async fn everything_about_a_number_is_erased_and_nothing_else() {
             "entry",
             &json!({ "state": { "S": "employee" }, "mobile": { "S": NUMBER } }),
         ),
+        item(&format!("road#{RECEIPTS_HASH}"), "road", &none()),
     ] {
         aws.put(gone).await;
     }
     let kept = [
+        item(
+            "sent#code#AAAAAAAA",
+            "send",
+            &json!({ "number": { "S": RECEIPTS_HASH }, "stage": { "S": "sent" } }),
+        ),
         item("pending#+45123456789", "pending", &none()),
         item("rate#sms#all", "490000", &none()),
         item(
@@ -207,12 +215,13 @@ async fn everything_about_a_number_is_erased_and_nothing_else() {
         unasked.code == 2 && unasked.err.contains("--yes"),
         "{unasked:?}"
     );
-    assert_eq!(aws.items().await.len(), 15);
+    assert_eq!(aws.items().await.len(), 17);
 
     let output = scene.succeed(&["erase", "--number", NUMBER, "--yes"]).await;
     assert!(!output.out.contains("12345678"), "{}", output.out);
     for words in [
         "deleted 1 of +45••••5678: open requests",
+        "deleted 1 of +45••••5678: hashes in records of texts",
         "kept an account that has this phone",
         "number#00u1",
         "lock#10042",
@@ -239,9 +248,12 @@ async fn everything_about_a_number_is_erased_and_nothing_else() {
             "number#00u1",
             "pending#+45123456789",
             "rate#sms#all",
+            "sent#code#AAAAAAAA",
             "token#api#a"
         ]
     );
+    let text = serde_json::to_string(&aws.items().await).unwrap();
+    assert!(text.contains("\"sent\"") && !text.contains(RECEIPTS_HASH));
     let again = scene.succeed(&["erase", "--number", NUMBER]).await;
     assert!(again.out.contains("nothing to delete"), "{}", again.out);
 }

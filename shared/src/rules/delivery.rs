@@ -31,6 +31,10 @@ const AVOID_SECONDS: u64 = 600;
 /// How long a number's newest code is known, in seconds.
 const NEWEST_SECONDS: u64 = 86_400;
 
+/// The kinds of texts that ask for receipts. What another sender of the same account calls
+/// `order-12345678` is no reference.
+const KINDS: [&str; 4] = ["code", "mail", "voicemail", "missed"];
+
 /// The name of a text that a provider hands back: `<kind>-<hash>`, at most 40 characters, which is
 /// Vonage's limit for `client-ref`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,13 +49,11 @@ impl Reference {
     /// Reads what a provider handed back. `None` if it is not a reference.
     pub fn parse(text: &str) -> Option<Self> {
         let (kind, hash) = text.split_once('-')?;
-        let is_kind =
-            (1..=12).contains(&kind.len()) && kind.bytes().all(|b| b.is_ascii_lowercase());
         let is_hash = (8..=64).contains(&hash.len())
             && hash
                 .bytes()
                 .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
-        (is_kind && is_hash).then(|| Self(text.to_owned()))
+        (KINDS.contains(&kind) && is_hash).then(|| Self(text.to_owned()))
     }
 
     /// As the provider gets it.
@@ -83,7 +85,7 @@ pub enum Reason {
     Unreachable,
     /// The network or the provider blocked the text.
     Blocked,
-    /// The number cannot receive texts.
+    /// The number cannot receive texts, or nobody has it.
     Landline,
     /// The person opted out of our texts.
     OptedOut,
@@ -195,7 +197,14 @@ impl Sent {
 pub enum Recorded {
     /// The text's first final state from this provider.
     First(Sent),
-    /// This provider's final state of the text is known already.
+    /// This provider has reported the same final state of the text before.
+    Again {
+        /// What the journal knows of the text.
+        sent: Sent,
+        /// When a provider reported the text's state last, in epoch seconds.
+        at: u64,
+    },
+    /// This provider has reported another final state of the text before.
     Known,
     /// No text of ours waits for this receipt: an unknown or expired reference, or the receipt of
     /// another message.
@@ -242,8 +251,21 @@ pub async fn record(
         .bind(":id", receipt.id.as_deref().unwrap_or_default());
     Ok(match table.update(update).await? {
         Write::Done(item) => Recorded::First(Sent::from_item(&item, provider)),
-        Write::Refused(item) if reported(&item, provider).is_some() => Recorded::Known,
-        Write::Refused(_) => Recorded::Foreign,
+        Write::Refused(item) => match reported(&item, provider) {
+            None => Recorded::Foreign,
+            Some(word) => {
+                let sent = Sent::from_item(&item, provider);
+                let id = receipt.id.as_deref();
+                let is_same = sent.id.as_deref().is_none_or(|sid| Some(sid) == id)
+                    && item.text(EARLIER_SID).is_none_or(|sid| Some(sid) != id);
+                match item.number("reported_at") {
+                    Some(at) if is_same && word == receipt.state.word() => {
+                        Recorded::Again { sent, at }
+                    }
+                    _ => Recorded::Known,
+                }
+            }
+        },
     })
 }
 
@@ -269,8 +291,8 @@ pub struct Road {
     pub avoid: Vec<String>,
 }
 
-/// Notes a number's newest code, and reads which providers failed the earlier ones. One write; it
-/// needs no other request to have ended.
+/// Notes a number's newest code and the one before, and reads which providers failed the earlier
+/// ones. One write; it needs no other request to have ended.
 ///
 /// # Errors
 /// [`Unavailable`].
@@ -282,7 +304,12 @@ pub async fn take_road(
 ) -> Result<Road, Unavailable> {
     let update = Update::new(road(number))
         .set("newest", newest.as_str())
-        .set("expires_at", epoch(now) + NEWEST_SECONDS);
+        .copy("newest", "previous", "-")
+        .set("expires_at", epoch(now) + NEWEST_SECONDS)
+        // A copy of the newest code is no other code.
+        .only_if("attribute_not_exists(newest) OR newest <> :newest OR expires_at <= :now")
+        .bind(":newest", newest.as_str())
+        .bind(":now", epoch(now));
     let (Write::Done(item) | Write::Refused(item)) = table.update(update).await?;
     let failed = item.names().filter_map(|name| {
         let until = item.number(name)?;
@@ -325,46 +352,103 @@ pub enum Used {
     NoCode,
 }
 
-/// Marks the newest code of a number (its [`number_hash`]) as used.
+/// Marks the newest code of a number (its [`number_hash`]) as used. If the newest one was not sent,
+/// for instance because a budget was full, it is the one before.
 ///
 /// # Errors
 /// [`Unavailable`].
 pub async fn mark_used(number: &str, table: &Table, now: SystemTime) -> Result<Used, Unavailable> {
-    let Some(reference) = newest(number, table, now).await? else {
+    let Some(item) = table.get(road(number), now).await? else {
         return Ok(Used::NoCode);
     };
-    let update = Update::new(reference.key())
-        .set("used_at", epoch(now))
-        .only_if("stage = :sent AND expires_at > :now AND attribute_not_exists(used_at)")
-        .bind(":sent", "sent")
-        .bind(":now", epoch(now));
-    Ok(match table.update(update).await? {
-        Write::Done(item) => match item.text("provider") {
-            Some(provider) => Used::First {
-                sent: Sent::from_item(&item, provider),
-                reference,
-                provider: provider.to_owned(),
-            },
-            None => Used::NoCode,
+    for name in ["newest", "previous"] {
+        if let Some(reference) = item.text(name).and_then(Reference::parse) {
+            let used = mark_code_used(reference, table, now).await?;
+            if used != Used::NoCode {
+                return Ok(used);
+            }
+        }
+    }
+    Ok(Used::NoCode)
+}
+
+async fn mark_code_used(
+    reference: Reference,
+    table: &Table,
+    now: SystemTime,
+) -> Result<Used, Unavailable> {
+    let mark = |condition: &str| {
+        Update::new(reference.key())
+            .set("used_at", epoch(now))
+            .only_if(format!(
+                "{condition} AND expires_at > :now AND attribute_not_exists(used_at)"
+            ))
+            .bind(":now", epoch(now))
+    };
+    let is_sent = mark("stage = :sent").bind(":sent", "sent");
+    let (item, provider) = match table.update(is_sent).await? {
+        Write::Done(item) => {
+            let provider = item.text("provider").map(str::to_owned);
+            (item, provider)
+        }
+        Write::Refused(item) if item.number("used_at").is_some() => return Ok(Used::Known),
+        // The answer of a provider may be lost, and its receipt says that the text arrived.
+        Write::Refused(item) => {
+            let Some(provider) = delivered_by(&item) else {
+                return Ok(Used::NoCode);
+            };
+            let is_delivered = mark(&format!("{RECEIPTS}.{provider} = :delivered"))
+                .bind(":delivered", State::Delivered.word());
+            match table.update(is_delivered).await? {
+                Write::Done(item) => (item, Some(provider)),
+                Write::Refused(item) if item.number("used_at").is_some() => {
+                    return Ok(Used::Known);
+                }
+                Write::Refused(_) => return Ok(Used::NoCode),
+            }
+        }
+    };
+    Ok(match provider {
+        Some(provider) => Used::First {
+            sent: Sent::from_item(&item, &provider),
+            reference,
+            provider,
         },
-        Write::Refused(item) if item.number("used_at").is_some() => Used::Known,
-        Write::Refused(_) => Used::NoCode,
+        None => Used::NoCode,
     })
 }
 
-/// The number's codes avoid this provider for ten minutes.
+/// The provider that delivered the text of a journal's item, as receipts say.
+pub(super) fn delivered_by(item: &Item) -> Option<String> {
+    let receipts = item.map(RECEIPTS)?;
+    let mut names = receipts.names();
+    let name = names.find(|name| receipts.text(name) == Some(State::Delivered.word()))?;
+    Some(name.to_owned())
+}
+
+/// The number's codes avoid this provider for ten minutes from the bad receipt at `reported_at`
+/// (epoch seconds). A repetition changes nothing, and no later end becomes an earlier one.
 ///
 /// # Errors
 /// [`Unavailable`].
 pub async fn avoid(
     number: &str,
     provider: &str,
+    reported_at: u64,
     table: &Table,
     now: SystemTime,
 ) -> Result<(), Unavailable> {
+    let until = reported_at + AVOID_SECONDS;
+    if until <= epoch(now) {
+        return Ok(());
+    }
     let update = Update::new(road(number))
-        .set(format!("failed_{provider}"), epoch(now) + AVOID_SECONDS)
-        .set("expires_at", epoch(now) + NEWEST_SECONDS);
+        .set(format!("failed_{provider}"), until)
+        .set("expires_at", epoch(now) + NEWEST_SECONDS)
+        .only_if(format!(
+            "attribute_not_exists(failed_{provider}) OR failed_{provider} < :until"
+        ))
+        .bind(":until", until);
     table.update(update).await.map(drop)
 }
 
@@ -389,6 +473,7 @@ mod tests {
             "code#AbC12345678",
             "Code-AbC12345678",
             "code-short",
+            "order-12345678",
             "code-Ab C12345678",
             &format!("code-{}", "a".repeat(65)),
         ] {

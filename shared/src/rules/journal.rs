@@ -138,10 +138,17 @@ impl Entry {
     }
 
     /// The update that claims the message again after `seen` was read. It is refused if another
-    /// invocation has changed the entry since.
+    /// invocation or a receipt has changed the entry since.
     pub fn claim_again(&self, seen: &Item) -> Update {
-        self.sending()
-            .only_if("stage = :stage AND owner_id = :owner AND lease_until = :lease")
+        let update = self.sending();
+        let as_seen = "stage = :stage AND owner_id = :owner AND lease_until = :lease";
+        let update = match seen.number("reported_at") {
+            None => update.only_if(format!("{as_seen} AND attribute_not_exists(reported_at)")),
+            Some(at) => update
+                .only_if(format!("{as_seen} AND reported_at = :reported"))
+                .bind(":reported", at),
+        };
+        update
             .bind(":stage", seen.text("stage").unwrap_or_default())
             .bind(":owner", seen.text("owner_id").unwrap_or_default())
             .bind(":lease", seen.number("lease_until").unwrap_or_default())
@@ -159,14 +166,16 @@ impl Entry {
             .set("owner_id", self.owner.as_str())
             .set("lease_until", self.lease_until)
             .remove("sid")
-            .remove("provider");
+            .remove("provider")
+            // What became of an earlier send of the same text says nothing about this one.
+            .remove("reported_at")
+            .remove("used_at");
         let Some(awaits) = &self.awaits else {
             // An earlier send of the same text may have awaited receipts.
             return update.remove("forgotten_at").remove(delivery::RECEIPTS);
         };
         update
             .remove("sender")
-            // The receipts of an earlier send of the same text say nothing about this one.
             .set(delivery::RECEIPTS, Value::M(Vec::new()))
             .set("number", awaits.number.as_str())
             .set("region", awaits.region.as_str())
@@ -187,7 +196,8 @@ impl Entry {
     }
 
     /// The stage in `seen`, the item that refused a claim. `None` if `seen` is our own claim, made
-    /// by an attempt whose answer was lost.
+    /// by an attempt whose answer was lost. An unknown outcome is known once a receipt says
+    /// "delivered".
     pub fn stage(&self, seen: &Item, now: SystemTime) -> Option<Stage> {
         match seen.text("stage") {
             Some("sending") if seen.text("owner_id") == Some(&self.owner) => None,
@@ -205,7 +215,14 @@ impl Entry {
             }),
             Some("refused") => Some(Stage::Refused),
             Some("failed") => Some(Stage::Failed),
-            _ => Some(Stage::Unknown),
+            _ => Some(match delivery::delivered_by(seen) {
+                None => Stage::Unknown,
+                provider => Stage::Sent {
+                    sid: seen.text("sid").map(str::to_owned),
+                    provider,
+                    sender: None,
+                },
+            }),
         }
     }
 

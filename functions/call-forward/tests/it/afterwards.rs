@@ -533,7 +533,7 @@ async fn the_text_about_a_message_asks_for_a_receipt_and_is_counted_as_sent() {
         }
         let sid = &call.iter().find(|(name, _)| name == "CallSid").unwrap().1;
         let texts = scene.sandbox.twilio.texts(MOBILE);
-        let asked = url.map(|url| format!("{url}/twilio/voicemail-{sid}"));
+        let asked = url.map(|url| format!("{url}/twilio/voicemail-{sid}#rc=3&rp=5xx,ct,rt"));
         assert_eq!((texts.len(), &texts[0].receipt_url), (1, &asked));
         let entry = scene.items("sent#voicemail#").await.remove(0);
         let score = scene.items("score#").await;

@@ -1,6 +1,8 @@
 //! What authentic receipts change.
 
+use sandbox::scene::number;
 use sandbox::wire::client;
+use serde_json::json;
 
 use crate::scene::{JOURNAL, REFERENCE, SID, Scene};
 
@@ -176,4 +178,89 @@ async fn while_the_table_is_unavailable_the_provider_is_asked_to_come_again() {
     scene.dynamodb().clear();
     assert_eq!(scene.twilio("delivered", &[]).await, 204);
     assert_eq!(scene.reported("twilio").await.as_deref(), Some("delivered"));
+}
+
+/// The item of the number failed, so the repetition does it.
+#[tokio::test]
+async fn a_repeated_bad_receipt_repeats_that_the_next_code_takes_another_road() {
+    let scene = Scene::start().await;
+    scene.sent("twilio", SID).await;
+    let unreachable = [("ErrorCode", "30003")];
+    scene
+        .dynamodb()
+        .always_with("failed_twilio", sandbox::scene::status(500));
+    assert_eq!(scene.twilio("undelivered", &unreachable).await, 204);
+    scene.dynamodb().clear();
+    assert!(scene.items("road#").await[0]["failed_twilio"].is_null());
+    for (sid, status) in [(OTHER, "undelivered"), (SID, "delivered")] {
+        let path = format!("/twilio/{REFERENCE}");
+        let answer = scene.twilio_of(&path, sid, status, &unreachable).await;
+        assert_eq!(answer, 204);
+        assert!(scene.items("road#").await[0]["failed_twilio"].is_null());
+    }
+    for _ in 0..2 {
+        assert_eq!(scene.twilio("undelivered", &unreachable).await, 204);
+        let reported = number(&scene.items("sent#").await[0]["reported_at"]);
+        let road = scene.items("road#").await.remove(0);
+        assert_eq!(number(&road["failed_twilio"]), reported + 600);
+    }
+    assert_eq!(scene.counted("failed_unreachable").await, 1);
+    // An old repetition takes nothing back, and says nothing new.
+    let mut entry = scene.items("sent#").await.remove(0);
+    let before = number(&entry["reported_at"]) - 300;
+    entry["reported_at"] = json!({ "N": before.to_string() });
+    scene.sandbox.aws.put(entry).await;
+    assert_eq!(scene.twilio("undelivered", &unreachable).await, 204);
+    let road = scene.items("road#").await.remove(0);
+    assert_eq!(number(&road["failed_twilio"]), before + 900);
+}
+
+#[tokio::test]
+async fn the_reference_of_another_sender_s_text_touches_no_item() {
+    let scene = Scene::start().await;
+    scene
+        .dynamodb()
+        .always_with("order", sandbox::scene::status(400));
+    let path = "/twilio/order-12345678";
+    assert_eq!(scene.twilio_of(path, SID, "delivered", &[]).await, 204);
+    assert_eq!(scene.outcomes(), ["unknown_text"]);
+}
+
+#[tokio::test]
+async fn in_a_batch_no_update_takes_another_one_with_it() {
+    let scene = Scene::start().await;
+    scene.sent("clickatell", "id-1").await;
+    let good = Scene::update("id-1", 5)["event"]["messageStatusUpdate"][0].clone();
+    let mut odd = good.clone();
+    odd["messageId"] = json!(7);
+    let mut failing = good.clone();
+    failing["clientMessageId"] = json!("mail-AAAAAAAAAAAAAAAAAAAAAA");
+    scene
+        .dynamodb()
+        .always_with("sent#mail#", sandbox::scene::status(500));
+    let batch = json!({ "event": { "messageStatusUpdate": [odd, failing, 1, good] } });
+    assert_eq!(scene.clickatell(Scene::token(), &batch).await, 503);
+    let stored = scene.reported("clickatell").await;
+    assert_eq!(stored.as_deref(), Some("delivered"));
+    scene.dynamodb().clear();
+    assert_eq!(scene.clickatell(Scene::token(), &batch).await, 204);
+}
+
+#[tokio::test]
+async fn vonage_s_json_may_hold_null_and_truth_values() {
+    let scene = Scene::start().await;
+    scene.sent("vonage", "id-1").await;
+    let mut params = Scene::dlr("id-1", "delivered", "0");
+    params.retain(|(name, _)| name != "sig");
+    params.push(("flag".to_owned(), "true".to_owned()));
+    let sig = sandbox::vonage::sign(sandbox::vonage::SIGNATURE_SECRET, &params);
+    params.push(("sig".to_owned(), sig));
+    let members = params.into_iter().map(|(name, value)| (name, value.into()));
+    let mut dlr: serde_json::Map<String, serde_json::Value> = members.collect();
+    dlr.insert("flag".to_owned(), json!(true));
+    dlr.insert("nothing".to_owned(), json!(null));
+    let request = client().post(scene.url("/vonage")).json(&dlr);
+    assert_eq!(request.send().await.unwrap().status().as_u16(), 204);
+    assert_eq!(scene.reported("vonage").await.as_deref(), Some("delivered"));
+    assert_eq!(scene.logged("recorded").await["sid"], "id-1");
 }

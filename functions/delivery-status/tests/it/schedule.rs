@@ -192,3 +192,15 @@ async fn a_run_without_the_table_is_a_function_error() {
     assert!(scene.items("score#summary").await.is_empty());
     run(&scene).await;
 }
+
+#[tokio::test]
+async fn numbers_that_nobody_has_are_no_low_delivery() {
+    let scene = Scene::start().await;
+    let counters = [("delivered", 20), ("failed_landline", 100)];
+    scene.count(0, "vonage#DK#-", &counters).await;
+    run(&scene).await;
+    assert_eq!(
+        scene.logged("summarised").await["low_delivery"],
+        Value::Null
+    );
+}

@@ -185,8 +185,8 @@ impl Gateway {
         }
         let outcome = attempts.outcome();
         let entry = entry.remembered_until(epoch(now + started.elapsed()) + remembered);
+        let stage = outcome.stage(attempts.sender.as_deref());
         let closing = async {
-            let stage = outcome.stage(attempts.sender.as_deref());
             let close = self.close(message, &entry, &stage, &counted, now);
             let record = async {
                 if route.len() > 1 {
@@ -194,10 +194,10 @@ impl Gateway {
                     self.record_health(&health, &attempts, now).await;
                 }
             };
-            let count = self.count_sent(&entry, &stage, now + started.elapsed());
-            tokio::join!(close, record, count).0
+            tokio::join!(close, record).0
         };
-        let closed = in_time(deadline, closing).await;
+        let count = self.count_sent(&entry, &stage, now + started.elapsed());
+        let (closed, ()) = tokio::join!(in_time(deadline, closing), count);
         let error = closed.map_or(Some(LATE.to_owned()), Result::err);
         if let Some(error) = error {
             // Return the answer of the provider anyway. Until the cooldown ends the entry reads as

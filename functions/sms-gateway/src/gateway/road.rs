@@ -5,6 +5,7 @@ use std::pin::pin;
 use std::time::{Duration, SystemTime};
 
 use futures_util::future::{Either, select};
+use shared::platform::table::Table;
 use shared::rules::delivery::{self, Reference, Road};
 use shared::rules::journal::{Entry, Stage};
 use shared::services::providers::Name;
@@ -14,6 +15,8 @@ use super::message::Message;
 
 /// A better order is not worth a longer wait after the claim.
 const GRACE: Duration = Duration::from_millis(250);
+/// The longest wait for the count of a sent text.
+const COUNT_TIME: Duration = Duration::from_millis(500);
 
 impl Gateway {
     /// Notes this code as the number's newest one, and reads which providers failed the earlier
@@ -35,9 +38,10 @@ impl Gateway {
         })
     }
 
-    /// Counts a sent text on the scoreboard. A failure does no harm.
+    /// Counts a sent text on the scoreboard. A failure does no harm, so nobody waits long for it.
     pub(super) async fn count_sent(&self, entry: &Entry, stage: &Stage, now: SystemTime) {
-        if let Err(error) = entry.count_sent(&self.table, stage, now).await {
+        let count = entry.count_sent(&self.table, stage, now);
+        if let Err(error) = Table::within(COUNT_TIME, count).await {
             tracing::warn!(%error, "a sent text was not counted");
         }
     }

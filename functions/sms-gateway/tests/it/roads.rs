@@ -65,6 +65,11 @@ async fn a_text_asks_for_a_receipt_under_its_journal_s_name() {
                 (sent.receipt_url, sent.reference)
             }
         };
+        let of_text = match provider {
+            // Twilio's own overrides.
+            "twilio" => of_text.map(|url| url + "#rc=3&rp=5xx,ct,rt"),
+            _ => of_text,
+        };
         let expected = match provider {
             "clickatell" => (None, Some(reference)),
             "vonage" => (at("vonage"), Some(reference)),
@@ -223,11 +228,16 @@ async fn if_the_road_cannot_be_read_the_code_is_sent_in_the_usual_order() {
 
 #[tokio::test]
 async fn if_the_scoreboard_cannot_be_written_the_answer_is_the_same() {
-    let scene = through("twilio").await;
-    scene.dynamodb().always_with("\"score#", status(500));
-    assert_eq!(scene.send(PHONE, TEXT).await.status, 200);
-    assert_eq!(scene.stage().await, "sent");
-    assert_eq!(scene.items("score#").await.len(), 0);
+    for fault in [status(500), Fault::Hang] {
+        let scene = through("twilio").await;
+        scene.dynamodb().always_with("\"score#", fault);
+        let begun = std::time::Instant::now();
+        assert_eq!(scene.send(PHONE, TEXT).await.status, 200);
+        assert!(begun.elapsed() < Duration::from_secs(3));
+        assert_eq!(scene.stage().await, "sent");
+        assert_eq!(scene.items("score#").await.len(), 0);
+        scene.dynamodb().clear();
+    }
 }
 
 /// The entry is still there, because it waits for receipts.
@@ -237,6 +247,8 @@ async fn after_the_cooldown_the_same_code_is_a_new_text_with_receipts_of_its_own
     let first = scene.send(PHONE, TEXT).await;
     let mut entry = scene.items("sent#").await.remove(0);
     entry["receipts"]["M"]["twilio"] = json!({ "S": "unreachable" });
+    entry["reported_at"] = json!({ "N": "1" });
+    entry["used_at"] = json!({ "N": "1" });
     scene.sandbox.aws.put(entry).await;
     assert_eq!(scene.send(PHONE, TEXT).await, first, "within the cooldown");
     end_cooldown(&scene).await;
@@ -248,6 +260,7 @@ async fn after_the_cooldown_the_same_code_is_a_new_text_with_receipts_of_its_own
     );
     let entry = scene.items("sent#").await.remove(0);
     assert_eq!(entry["receipts"]["M"], json!({}));
+    assert!(entry["reported_at"].is_null() && entry["used_at"].is_null());
     assert_eq!(
         (
             json!(text(&entry, "earlier_sid")),
@@ -293,4 +306,32 @@ async fn the_road_is_read_together_with_the_claim() {
     let (answer, asked) = tokio::join!(scene.send(PHONE, TEXT), asked);
     assert_eq!(answer.status, 200);
     assert!(asked - begun < 2 * wait, "{:?}", asked - begun);
+}
+
+/// A copy of the newest code is no other code.
+#[tokio::test]
+async fn the_code_before_the_newest_one_is_known() {
+    let scene = through("twilio").await;
+    assert_eq!(scene.send(PHONE, TEXT).await.status, 200);
+    let first = text(&scene.items(ROAD).await[0], "newest").to_owned();
+    for _ in 0..2 {
+        assert_eq!(scene.send(PHONE, OTHER_TEXT).await.status, 200);
+        let road = scene.items(ROAD).await.remove(0);
+        assert_eq!(text(&road, "previous"), first);
+        assert_ne!(text(&road, "newest"), first);
+    }
+}
+
+#[tokio::test]
+async fn copies_of_a_code_whose_answer_was_lost_are_sent_once_it_is_delivered() {
+    let scene = through("twilio,vonage").await;
+    scene.faults("twilio").next(status(500));
+    assert_eq!(scene.send(PHONE, TEXT).await.status, 504);
+    assert_eq!(scene.send(PHONE, TEXT).await.status, 504);
+    let mut entry = scene.items("sent#").await.remove(0);
+    entry["receipts"]["M"]["twilio"] = json!({ "S": "delivered" });
+    scene.sandbox.aws.put(entry).await;
+    let copy = scene.send(PHONE, TEXT).await;
+    assert_eq!((copy.status, copy.provider()), (200, "twilio"));
+    assert_eq!(scene.texts(), [0; 4]);
 }

@@ -105,11 +105,17 @@ impl Tally {
     }
 
     /// Texts by which a provider is judged: those with a final state, without the failures that
-    /// the number itself causes. Otherwise a stranger could make a provider look bad with landlines.
+    /// the number itself causes. Otherwise a stranger could make a provider look bad with landlines
+    /// and numbers that nobody has.
     pub fn judged(&self) -> u64 {
         let caused =
             [Reason::Landline, Reason::OptedOut].map(|reason| self.failed[reason as usize]);
         self.known() - caused.iter().sum::<u64>()
+    }
+
+    /// The percentage of the texts of [`Tally::judged`] that were delivered; `None` without any.
+    pub fn judged_rate(&self) -> Option<u64> {
+        (100 * self.delivered).checked_div(self.judged())
     }
 
     /// Whether the provider takes texts and delivers none, or nearly none: less than one in ten of

@@ -34,7 +34,7 @@ pub(crate) fn by_status(answer: &Answer, refused: impl FnOnce() -> SendError) ->
 
 /// A provider's id of a message, if it may be logged and answered. An id with other characters
 /// could be an echo of the text.
-pub(crate) fn plain_id(id: Option<String>) -> Option<String> {
+pub fn plain_id(id: Option<String>) -> Option<String> {
     id.filter(|id| {
         (1..=64).contains(&id.len())
             && id

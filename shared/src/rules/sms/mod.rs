@@ -18,7 +18,8 @@ use crate::platform::secrets::SecretError;
 use crate::rules::delivery::Reference;
 use crate::rules::phone::E164;
 
-pub(crate) use answer::{LIMIT, by_status, number_or_digits, plain_id};
+pub use answer::plain_id;
+pub(crate) use answer::{LIMIT, by_status, number_or_digits};
 pub use entry::Entry;
 pub use sender::is_sender;
 pub use vendor::{Account, Attempt, Vendor};

@@ -9,6 +9,7 @@ use std::time::SystemTime;
 
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::platform::reply::{Failure, Reply};
 use crate::platform::secrets::{self, Content, Keys, Secret};
@@ -39,21 +40,7 @@ pub struct Update {
     client_message_id: Option<String>,
     #[serde(default, deserialize_with = "sms::number_or_digits")]
     status_code: Option<u32>,
-    status: Option<serde_json::Value>,
-}
-
-#[derive(Deserialize)]
-struct Posted {
-    event: Option<Event>,
-    #[serde(flatten)]
-    flat: Update,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Event {
-    #[serde(default)]
-    message_status_update: Vec<Update>,
+    status: Option<Value>,
 }
 
 /// Checks the token of the callback's path in constant time, and reads the body. If the token does
@@ -76,15 +63,24 @@ pub async fn authenticate(
     };
     let fitting = secret.fitting(now, fits).await.map_err(Failure::from)?;
     fitting.ok_or_else(|| Reply::refused(403, "bad_token"))?;
-    let updates = serde_json::from_slice::<Posted>(body)
-        .map(|posted| match posted.event {
-            Some(event) => event.message_status_update,
-            None => vec![posted.flat],
-        })
-        .unwrap_or_default();
-    Ok(Verified::new(
-        updates.into_iter().take(UPDATE_LIMIT).collect(),
-    ))
+    Ok(Verified::new(updates(body)))
+}
+
+/// The updates that can be read. One that cannot takes no other with it.
+fn updates(body: &[u8]) -> Vec<Update> {
+    let mut posted: Value = serde_json::from_slice(body).unwrap_or_default();
+    let updates = match posted.get_mut("event").map(Value::take) {
+        None => vec![posted],
+        Some(mut event) => match event.get_mut("messageStatusUpdate").map(Value::take) {
+            Some(Value::Array(updates)) => updates,
+            _ => Vec::new(),
+        },
+    };
+    updates
+        .into_iter()
+        .take(UPDATE_LIMIT)
+        .filter_map(|update| serde_json::from_value(update).ok())
+        .collect()
 }
 
 /// The receipts of a verified callback.
@@ -94,8 +90,8 @@ pub fn parse(updates: &Verified<Vec<Update>>) -> Vec<DeliveryReceipt> {
         .filter_map(|update| {
             let id = update.message_id.clone()?;
             let written = update.status.as_ref().and_then(|status| match status {
-                serde_json::Value::Number(code) => u32::try_from(code.as_u64()?).ok(),
-                serde_json::Value::String(text) => text.parse().ok(),
+                Value::Number(code) => u32::try_from(code.as_u64()?).ok(),
+                Value::String(text) => text.parse().ok(),
                 _ => None,
             });
             let code = update.status_code.or(written)?;
@@ -119,7 +115,8 @@ fn state(code: u32) -> State {
         20 => State::Undelivered(Reason::Expired),
         21 => State::Undelivered(Reason::OptedOut),
         22 | 25..=28 => State::Undelivered(Reason::Blocked),
-        29 | 100 => State::Undelivered(Reason::Unreachable),
+        29 => State::Undelivered(Reason::Landline),
+        100 => State::Undelivered(Reason::Unreachable),
         23 => State::Undelivered(Reason::Unknown),
         _ => State::OnItsWay,
     }

@@ -154,7 +154,8 @@ pub fn parse(
 /// (<https://www.plivo.com/docs/messaging/troubleshooting/error-codes>).
 fn reason(code: Option<u32>) -> Reason {
     match code {
-        Some(50 | 70 | 80 | 90) => Reason::Unreachable,
+        Some(80 | 90) => Reason::Unreachable,
+        Some(50 | 70) => Reason::Landline,
         Some(100 | 450) => Reason::Blocked,
         Some(30) => Reason::Filtered,
         Some(200) => Reason::OptedOut,

@@ -35,6 +35,9 @@ use crate::platform::layout::Described;
 use crate::rules::phone::E164;
 use crate::rules::sms::{self, Attempt, Receipt, SendError, Vendor};
 
+/// Connection overrides: Twilio posts a receipt again, as it does the webhooks of numbers. They are
+/// not sent, and not signed.
+const RETRIES: &str = "rc=3&rp=5xx,ct,rt";
 /// The allowed seconds of `ValidityPeriod`.
 const VALIDITY: RangeInclusive<u64> = 1..=36_000;
 /// With these codes no provider can ever text the number: impossible, opted out, not a mobile, a
@@ -169,7 +172,9 @@ impl<C: Described + AsRef<RestCredentials>> Vendor for Messages<C> {
             );
         }
         if let Some(receipt) = &sms.receipt {
-            form.append_pair("StatusCallback", receipt.url_of_text(C::NAME).as_str());
+            let mut url = receipt.url_of_text(C::NAME);
+            url.set_fragment(Some(RETRIES));
+            form.append_pair("StatusCallback", url.as_str());
         }
         if sms.holds_code && self.discards_codes {
             form.append_pair("ContentRetention", "discard")

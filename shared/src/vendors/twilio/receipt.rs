@@ -45,9 +45,9 @@ fn state(status: &str, code: Option<u32>) -> State {
 /// The error codes of a message that was not delivered (<https://www.twilio.com/docs/api/errors>).
 fn reason(code: Option<u32>) -> Reason {
     match code {
-        Some(30003 | 30005) => Reason::Unreachable,
+        Some(30003) => Reason::Unreachable,
         Some(30002 | 30004 | 30034) => Reason::Blocked,
-        Some(30006 | 21614 | 21635) => Reason::Landline,
+        Some(30005 | 30006 | 21614 | 21635) => Reason::Landline,
         Some(21610) => Reason::OptedOut,
         Some(30007) => Reason::Filtered,
         Some(30036) => Reason::Expired,
@@ -80,6 +80,11 @@ mod tests {
             ),
             ("failed", Some(21610), State::Undelivered(Reason::OptedOut)),
             ("failed", None, State::Undelivered(Reason::Unknown)),
+            (
+                "undelivered",
+                Some(30005),
+                State::Undelivered(Reason::Landline),
+            ),
         ] {
             assert_eq!(state(status, code), expected, "{status} {code:?}");
         }

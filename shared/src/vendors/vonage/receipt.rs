@@ -115,7 +115,8 @@ pub async fn authenticate(
     Ok(Verified::new(dlr))
 }
 
-/// The parameters, each once. `None` if they cannot be read, or one comes twice.
+/// The parameters, each once. `None` if they cannot be read, one comes twice, or a name holds a
+/// separator.
 fn parameters(request: &Request) -> Option<Dlr> {
     let mut pairs: Vec<(String, String)> = if request.method() == "GET" {
         read_form(request.query().as_bytes())
@@ -123,9 +124,12 @@ fn parameters(request: &Request) -> Option<Dlr> {
         let members: Map<String, Value> = serde_json::from_slice(request.body()).ok()?;
         let texts = members.into_iter().take(PARAMETER_LIMIT + 1);
         let pairs: Option<Vec<_>> = texts
+            // A form cannot hold `null`.
+            .filter(|(_, value)| !value.is_null())
             .map(|(name, value)| match value {
                 Value::String(text) => Some((name, text)),
                 Value::Number(number) => Some((name, number.to_string())),
+                Value::Bool(is_true) => Some((name, is_true.to_string())),
                 _ => None,
             })
             .collect();
@@ -138,7 +142,9 @@ fn parameters(request: &Request) -> Option<Dlr> {
     }
     pairs.sort();
     let repeats = pairs.windows(2).any(|pair| pair[0].0 == pair[1].0);
-    (!repeats).then_some(Dlr(pairs))
+    // Only values are signed without separators: such a name could hold another parameter.
+    let glued = pairs.iter().any(|(name, _)| name.contains(['&', '=']));
+    (!repeats && !glued).then_some(Dlr(pairs))
 }
 
 fn read_form(text: &[u8]) -> Vec<(String, String)> {
@@ -220,9 +226,9 @@ pub fn parse(dlr: &Verified<Dlr>) -> Result<DeliveryReceipt, Reply> {
 /// (<https://developer.vonage.com/en/messaging/sms/guides/delivery-receipts#dlr-error-codes>).
 fn reason(code: Option<u32>) -> Reason {
     match code {
-        Some(2 | 3 | 5 | 7 | 8 | 11 | 12) => Reason::Unreachable,
+        Some(2 | 5 | 7 | 8 | 11 | 12) => Reason::Unreachable,
         Some(4 | 13 | 14) => Reason::Blocked,
-        Some(9) => Reason::Landline,
+        Some(3 | 9) => Reason::Landline,
         Some(6 | 50) => Reason::Filtered,
         _ => Reason::Unknown,
     }
