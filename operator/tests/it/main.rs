@@ -1,6 +1,7 @@
 //! The built program as a black box, against a sandbox: what it prints, what it changes, and that it prints no secret.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod aws_sender;
 mod connect;
 mod data;
 mod deliveries;

@@ -83,6 +83,21 @@ async fn twilio_keeps_neither_code_nor_number_if_it_is_told_so() {
     }
 }
 
+#[tokio::test]
+async fn twilio_is_told_that_feedback_follows_if_the_stack_gives_any() {
+    for (setting, follows) in [(None, false), (Some("off"), false), (Some("on"), true)] {
+        let scene = Scene::with(&[
+            ("SMS_ROUTES", Some("*=twilio")),
+            ("CONVERSION_FEEDBACK", setting),
+        ])
+        .await;
+        assert_eq!(scene.send(PHONE, TEXT).await.status, 200);
+        let twilio = &scene.sandbox.twilio;
+        let sent = twilio.messages().pop().unwrap();
+        assert_eq!(twilio.takes_feedback(&sent.sid), follows, "{setting:?}");
+    }
+}
+
 /// An account without the feature takes no text that names it: so it is left to the operator, and the log says what is wrong.
 #[tokio::test]
 async fn an_account_without_message_redaction_sends_only_what_may_be_kept() {

@@ -19,6 +19,7 @@ async fn numbers_choices_and_pairs_that_are_none_are_named() {
         ("SMS_PER_HOUR", Some("many")),
         ("GATEWAY_SUBJECT", None), // it goes together with the audience
         ("TWILIO_RETENTION", Some("retain")),
+        ("CONVERSION_FEEDBACK", Some("yes")),
         ("ALLOW_LOG_PROVIDER", Some("yes")),
         ("PLIVO_URL", Some("http://api.plivo.com")),
     ];

@@ -30,6 +30,11 @@ impl Twilio {
             .insert(sid.to_owned(), None);
     }
 
+    /// True if the account may give feedback about this message.
+    pub fn takes_feedback(&self, sid: &str) -> bool {
+        lock(&self.shared.state).feedback.contains_key(sid)
+    }
+
     /// The feedback about a message: `confirmed` or `unconfirmed`.
     pub fn feedback(&self, sid: &str) -> Option<String> {
         lock(&self.shared.state)

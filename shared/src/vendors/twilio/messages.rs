@@ -84,6 +84,9 @@ impl Sender {
 pub struct Messages<C = RestCredentials> {
     sender: Sender,
     discards_codes: bool,
+    /// Twilio takes feedback only about a text that announced it
+    /// (<https://www.twilio.com/docs/messaging/api/message-feedback-resource>).
+    announces_feedback: bool,
     credentials: PhantomData<fn() -> C>,
 }
 
@@ -107,6 +110,7 @@ impl<C> Messages<C> {
         Self {
             sender,
             discards_codes: false,
+            announces_feedback: false,
             credentials: PhantomData,
         }
     }
@@ -131,10 +135,14 @@ impl<C: Described + AsRef<RestCredentials>> Vendor for Messages<C> {
     const HOME: &'static str = super::HOME;
     const TIME: Duration = Duration::from_secs(10);
 
-    /// Reads `TWILIO_RETENTION`. Every text names its sender.
+    /// Reads `TWILIO_RETENTION` and `CONVERSION_FEEDBACK`. Every text names its sender.
     fn read(source: &mut Source<'_>) -> Self {
         let discards = source.choice("TWILIO_RETENTION", &[("keep", false), ("discard", true)]);
-        Self::new(Sender::default()).discarding_codes(discards)
+        let announces = source.choice("CONVERSION_FEEDBACK", &[("off", false), ("on", true)]);
+        Self {
+            announces_feedback: announces,
+            ..Self::new(Sender::default()).discarding_codes(discards)
+        }
     }
 
     fn request(&self, attempt: &Attempt<'_, Self>) -> Result<RequestBuilder, SendError> {
@@ -179,6 +187,9 @@ impl<C: Described + AsRef<RestCredentials>> Vendor for Messages<C> {
         if sms.holds_code && self.discards_codes {
             form.append_pair("ContentRetention", "discard")
                 .append_pair("AddressRetention", "obfuscate");
+        }
+        if sms.holds_code && self.announces_feedback {
+            form.append_pair("ProvideFeedback", "true");
         }
         let path = format!("2010-04-01/Accounts/{account}/Messages.json");
         Ok(attempt.post_form(&path, form).basic_auth(
