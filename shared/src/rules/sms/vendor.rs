@@ -7,7 +7,9 @@ use std::time::{Duration, Instant, SystemTime};
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Method, RequestBuilder};
 
-use super::{Entry, Outbound, Receipt, SendError, answer};
+use super::answer;
+use super::entry::Entry;
+use super::message::{Outbound, Receipt, SendError};
 use crate::platform::Platform;
 use crate::platform::config::Source;
 use crate::platform::http::{Answer, BaseUrl, Client};
