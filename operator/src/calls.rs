@@ -11,7 +11,8 @@ use reqwest::Method;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
-use shared::platform::http::{BaseUrl, Client};
+use shared::platform::base_url::BaseUrl;
+use shared::platform::http::Client;
 use url::Url;
 
 use crate::report::plain;

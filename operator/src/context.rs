@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 
 use secrecy::SecretString;
-use shared::platform::http::BaseUrl;
+use shared::platform::base_url::BaseUrl;
 
 use crate::aws::Aws;
 use crate::calls::Calls;

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use serde::Serialize;
-use shared::platform::table::{Key, Table, Unavailable, epoch};
+use shared::platform::table::{Key, Table, Unavailable};
+use shared::platform::time::epoch;
 use shared::rules::delivery::{self, Reason, Reference};
 use shared::rules::phone::E164;
 use shared::rules::scoreboard::{self, DAY, LAST_HOUR, Line, SECONDS, Tally};

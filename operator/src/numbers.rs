@@ -189,7 +189,7 @@ async fn holders(context: &Context) -> Result<HashMap<String, Vec<Holder>>, Prob
             if !holders.iter().any(|holder| holder.id == user.id) {
                 holders.push(Holder {
                     id: user.id,
-                    active: user.status == shared::vendors::okta::users::Status::Active,
+                    active: user.status == shared::vendors::okta::user::Status::Active,
                 });
             }
         }

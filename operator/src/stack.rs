@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use shared::platform::http::BaseUrl;
+use shared::platform::base_url::BaseUrl;
 use url::Url;
 
 use crate::problem::Problem;

@@ -13,29 +13,24 @@
 //! It is stricter than Clickatell: GET and credentials in a query get a complaint. Batches and
 //! fields that our functions do not need get one too, if our functions send them.
 
+mod legacy;
+mod one_api;
 pub(crate) mod receipt;
 
-use std::{io, time::Duration};
+use std::io;
 
-use axum::{
-    Extension, Json, Router,
-    body::Bytes,
-    extract::{OriginalUri, State},
-    http::{HeaderMap, StatusCode, header},
-    response::{IntoResponse as _, Response},
-    routing::post,
-};
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use axum::{Router, routing::post};
+use serde_json::{Value, json};
 
 use crate::{
     providers::Simulator,
-    random,
-    receipts::{Receipts, Repeats},
-    segments,
+    receipts::Receipts,
     sms::{self, Account, Sent, Shared},
-    wire::{Complaints, Server, lock},
+    wire::{Server, lock},
 };
+
+use legacy::sendmsg;
+use one_api::message;
 
 /// The platform's first key. [`Clickatell::set_api_key`] replaces it.
 pub const API_KEY: &str = "sandbox-clickatell-api-key==";
@@ -118,273 +113,16 @@ impl Clickatell {
     }
 }
 
-#[derive(Deserialize)]
-struct Batch {
-    messages: Vec<Message>,
-    #[serde(flatten)]
-    more: Map<String, Value>,
-}
-
-#[derive(Deserialize)]
-struct Message {
-    channel: String,
-    to: String,
-    content: String,
-    from: Option<String>,
-    #[serde(rename = "clientMessageId")]
-    client_message_id: Option<String>,
-    /// Fields that our functions do not need.
-    #[serde(flatten)]
-    more: Map<String, Value>,
-}
-
-/// Refuses a whole request.
-fn refuse(code: u32, description: &str) -> Response {
-    let status = match code {
-        1 => 401,
-        7 => 403,
-        18 | 19 => 503,
-        20 => 402,
-        43 => 429,
-        _ => 400,
-    };
-    let body = json!({"messages": [], "error": {"code": code, "description": description}});
-    (StatusCode::from_u16(status).unwrap_or_default(), Json(body)).into_response()
-}
-
 /// The body of an answer to a request that is not simulated.
 fn not_found(what: &str) -> Value {
     json!({"messages": [], "error": {"code": 21, "description": what}})
-}
-
-/// Answers a request to the One API.
-async fn message(
-    State(account): State<Shared>,
-    Extension(complaints): Extension<Complaints>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    let complain = |code, what: &str| {
-        complaints.add(format!("Clickatell One API: {what}"));
-        refuse(code, what)
-    };
-    let header = |name| sms::header(&headers, name);
-    let key = header(header::AUTHORIZATION);
-    if key.is_empty() || key.contains(' ') {
-        return complain(1, "Authorization holds the bare key, without Bearer");
-    }
-    let mut account = lock(&account);
-    if key != account.secret {
-        return refuse(1, "Invalid or missing integration API Key");
-    }
-    if header(header::CONTENT_TYPE).split(';').next() != Some("application/json") {
-        return complain(21, "Content-Type is application/json");
-    }
-    if header(header::ACCEPT) != "application/json" {
-        complaints.add_for_ours("Clickatell One API: Accept is application/json");
-    }
-    let batch = match serde_json::from_slice::<Batch>(&body) {
-        Ok(batch) if !batch.messages.is_empty() => batch,
-        Ok(_) => return complain(21, "no messages"),
-        Err(error) => return complain(21, &error.to_string()),
-    };
-    if batch.messages.len() > 1 {
-        complaints.add_for_ours("Clickatell One API: several messages");
-    }
-    for name in batch.more.keys().chain(
-        batch
-            .messages
-            .iter()
-            .flat_map(|message| message.more.keys()),
-    ) {
-        complaints.add_for_ours(format!("Clickatell One API: field {name}"));
-    }
-    for Message {
-        channel,
-        to,
-        content,
-        from,
-        ..
-    } in &batch.messages
-    {
-        if channel != "sms" {
-            return complain(
-                23,
-                &format!("channel {channel} is not simulated by this sandbox"),
-            );
-        }
-        if content.is_empty() {
-            return complain(23, "content is empty");
-        }
-        if !sms::is_number(to) {
-            return complain(25, "to is digits with the country code");
-        }
-        if from.as_deref().is_some_and(|from| from.starts_with('+')) {
-            return complain(23, "from is digits");
-        }
-    }
-    let mut answers = vec![];
-    for Message {
-        to,
-        content,
-        from,
-        client_message_id,
-        ..
-    } in batch.messages
-    {
-        let from = from.unwrap_or_default();
-        let refusal = match account.refusal(&to) {
-            None if !from.is_empty() && !sms::is_number(&from) => Some(23), // only two-way numbers can be senders
-            refusal => refusal,
-        };
-        let (id, error) = match refusal {
-            Some(code @ (1 | 7 | 18..=22 | 43)) => return refuse(code, explain(code)),
-            Some(code) => (
-                None,
-                Some(json!({"code": code, "description": explain(code)})),
-            ),
-            None => {
-                let id = random::hex(16);
-                let sent = Sent {
-                    to: format!("+{to}"),
-                    from,
-                    text: content,
-                    id: id.clone(),
-                    validity: None,
-                    receipt_url: None,
-                    reference: client_message_id,
-                };
-                let url = account.receipt_url.as_deref();
-                account.receipts.tell(&sent.to, Repeats::USUAL, |post| {
-                    receipt::requests(url, &sent, post)
-                });
-                account.take(sent);
-                (Some(id), None)
-            }
-        };
-        answers
-            .push(json!({"apiMessageId": id, "accepted": id.is_some(), "to": to, "error": error}));
-    }
-    (
-        StatusCode::ACCEPTED,
-        Json(json!({"messages": answers, "error": null})),
-    )
-        .into_response()
-}
-
-fn explain(code: u32) -> &'static str {
-    match code {
-        7 => "IP address is not allowed",
-        18 | 19 => "Temporary error, try again",
-        20 => "Insufficient balance",
-        25 => "Invalid recipient",
-        26 => "Recipient has opted out",
-        43 => "Rate limit reached",
-        100 => "Too many message parts",
-        110 => "Texts to the USA need a two-way number",
-        _ => "Invalid request",
-    }
-}
-
-/// Answers a request to the legacy API. The status is always 200.
-async fn sendmsg(
-    State(account): State<Shared>,
-    Extension(complaints): Extension<Complaints>,
-    OriginalUri(uri): OriginalUri,
-    headers: HeaderMap,
-    body: Bytes,
-) -> String {
-    const KNOWN: [&str; 10] = [
-        "user", "password", "api_id", "to", "text", "from", "mo", "concat", "unicode", "validity",
-    ];
-    let complain = |code: u32, what: &str| {
-        complaints.add(format!("Clickatell sendmsg: {what}"));
-        format!("ERR: {code:03}, {what}")
-    };
-    if uri.query().is_some() {
-        return complain(101, "parameters in the query, where they are logged");
-    }
-    if sms::header(&headers, header::CONTENT_TYPE) != "application/x-www-form-urlencoded" {
-        return complain(101, "content type");
-    }
-    let fields = match sms::form(&body, &KNOWN) {
-        Ok(fields) => fields,
-        Err(wrong) => return complain(101, &wrong),
-    };
-    let field = |name: &str| fields.get(name).map_or("", String::as_str);
-    if ["user", "password", "api_id"]
-        .iter()
-        .any(|name| field(name).is_empty())
-    {
-        return complain(1, "no credentials");
-    }
-    if field("user") != USER || field("password") != PASSWORD {
-        return "ERR: 001, Authentication failed".to_owned();
-    }
-    if field("api_id") != API_ID {
-        return "ERR: 108, Invalid or missing API ID".to_owned();
-    }
-    let (to, from) = (field("to"), field("from"));
-    if !sms::is_number(to) {
-        return complain(105, "to is digits with the country code");
-    }
-    if !from.is_empty() && !sms::is_sender(from) {
-        return complain(106, "from is digits or a name");
-    }
-    let text = match field("unicode") {
-        "1" => hex_ucs2(field("text")).map(|text| (segments::ucs2_segments(&text), text)),
-        "" | "0" => Some(field("text"))
-            .filter(|text| text.is_ascii())
-            .map(|text| (segments::segments(text), text.to_owned())),
-        _ => None,
-    };
-    let Some((parts, text)) = text else {
-        return complain(116, "text is ASCII, or hexadecimal UCS-2 with unicode=1");
-    };
-    if text.is_empty() {
-        return complain(107, "text is empty");
-    }
-    let Some(allowed) = Some(field("concat")).filter(|concat| ["", "1", "2", "3"].contains(concat))
-    else {
-        return complain(101, "concat is 1 to 3");
-    };
-    let validity = match sms::number(&fields, "validity", 1..=1_440) {
-        Ok(minutes) => minutes.map(Duration::from_mins),
-        Err(wrong) => return complain(101, &wrong),
-    };
-    if parts > allowed.parse().unwrap_or(1) {
-        return "ERR: 113, Maximum message parts exceeded".to_owned();
-    }
-    let mut account = lock(&account);
-    if let Some(code) = account.refusal(to) {
-        return format!("ERR: {code:03}, refused");
-    }
-    let id = random::hex(16);
-    account.take(Sent {
-        to: format!("+{to}"),
-        from: from.to_owned(),
-        text,
-        id: id.clone(),
-        validity,
-        receipt_url: None,
-        reference: None,
-    });
-    format!("ID: {id}")
-}
-
-fn hex_ucs2(text: &str) -> Option<String> {
-    let bytes = hex::decode(text).ok()?;
-    let units: Vec<u16> = bytes
-        .chunks(2)
-        .map(|pair| pair.try_into().ok().map(u16::from_be_bytes))
-        .collect::<Option<_>>()?;
-    String::from_utf16(&units).ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::wire::client;
+    use std::time::Duration;
 
     async fn platform(clickatell: &Clickatell, key: &str, body: &Value) -> (u16, Value) {
         let url = format!("{}/v1/message", clickatell.server().url());

@@ -22,12 +22,14 @@ pub mod cognito;
 pub mod contention;
 mod door;
 pub mod end_user_messaging;
+mod environment;
 pub mod lambda;
 pub mod mail;
 pub mod mailgun;
 mod moment;
 pub mod okta;
 pub mod plivo;
+mod ports;
 pub mod providers;
 mod random;
 pub mod receipts;
@@ -37,6 +39,7 @@ pub mod scene;
 pub mod segments;
 pub mod sms;
 pub mod sms_webhook;
+mod start;
 pub mod supabase;
 pub mod template;
 mod trace;
@@ -45,15 +48,15 @@ pub mod twiml;
 pub mod vonage;
 pub mod wire;
 
-use std::{collections::BTreeMap, io, ops::Deref, path::Path, time::Duration};
+pub use ports::Ports;
 
-use serde_json::json;
+use std::{collections::BTreeMap, ops::Deref, path::Path, time::Duration};
 
 use crate::{
     accounts::Account,
     auth0::Auth0,
-    aws::{Aws, TABLE_NAME},
-    cloudformation::{CloudFormation, STACK_NAME, Stack},
+    aws::Aws,
+    cloudformation::CloudFormation,
     cognito::Cognito,
     door::Door,
     lambda::{Lambda, Launch},
@@ -105,75 +108,6 @@ pub const RECIPIENT_KEY: &str = "example-recipient-key";
 /// The name of the secret that holds [`RECIPIENT_KEY`].
 pub const RECIPIENT_SECRET: &str = "switchboard/recipient";
 
-/// The fragment of a webhook's URL. It tells Twilio which failures to retry.
-const RETRIED: &str = "#rc=3&rp=5xx,ct,rt";
-
-/// Values for variables of `template.yaml` that only this sandbox knows. The values of the
-/// simulators are added to these.
-const VALUES: [(&str, &str); 14] = [
-    ("ALLOWED_COUNTRIES", "DK,US,CO"),
-    ("API_AUDIENCE", auth0::API_AUDIENCE),
-    ("AREA_PREFIXES", "415,628"),
-    ("COGNITO_POOLS", cognito::POOL),
-    ("GATEWAY_AUDIENCE", auth0::GATEWAY_AUDIENCE),
-    ("GATEWAY_SUBJECT", auth0::GATEWAY_SUBJECT),
-    (
-        "GENERIC_MAPPING",
-        r#"{"recipient":"/to","text":"/text","code":"/payload/code","channel":"/channel","id":"/id","locale":"/locale","ip":"/ip"}"#,
-    ),
-    ("MAIL_SENDERS", "no-reply@acme.example"),
-    ("RECIPIENT_DOMAIN", "sms.example.com"),
-    ("RECIPIENT_PREFIX", "acme"),
-    (
-        "SMS_FROM",
-        "twilio:+15005550006,plivo:15005550006,vonage:ACME",
-    ),
-    (
-        "SMS_ROUTES",
-        "+57=plivo,clickatell;+1=twilio;*=vonage,twilio",
-    ),
-    ("TABLE_NAME", TABLE_NAME),
-    ("TWILIO_NUMBER", twilio::NUMBER),
-];
-
-/// The fixed ports of a sandbox.
-#[derive(Clone, Copy, Debug)]
-pub struct Ports {
-    /// The port of the Invoke API. The Function URLs follow it (+1 to +9, and more from +30). Then
-    /// come Twilio (+10), Mailgun (+11), Auth0 (+12), Okta (+16), `DynamoDB` (+20), Secrets Manager
-    /// (+21), `CloudFormation` (+22), KMS (+23), and the simulators of [`providers`] (+13, +14 ...).
-    pub base: u16,
-}
-
-impl Ports {
-    /// The default ports of `cargo sandbox`.
-    pub const USUAL: Self = Self { base: 4700 };
-
-    /// The port of the Function URL of a function, by its place in `template.yaml`.
-    pub fn function(self, place: usize) -> u16 {
-        self.base + Self::door(place)
-    }
-
-    /// The first nine follow the Invoke API. The servers are behind them.
-    fn door(place: usize) -> u16 {
-        (1..10).chain(30..).nth(place).unwrap_or_default()
-    }
-
-    /// The port of `DynamoDB`.
-    pub fn dynamodb(self) -> u16 {
-        self.base + Self::DYNAMODB
-    }
-
-    const TWILIO: u16 = 10;
-    const MAILGUN: u16 = 11;
-    const AUTH0: u16 = 12;
-    const OKTA: u16 = 16;
-    const DYNAMODB: u16 = 20;
-    const SECRETS: u16 = 21;
-    const CLOUDFORMATION: u16 = 22;
-    const KMS: u16 = 23;
-}
-
 /// The local cloud. Dropping it stops everything except a [`Lambda`], which stops when it is
 /// dropped itself.
 pub struct Sandbox {
@@ -181,7 +115,7 @@ pub struct Sandbox {
     pub aws: Aws,
     /// Simulator of Cognito, whose user pool has its texts sent by a function.
     pub cognito: Cognito,
-    /// `CloudFormation` with the stack [`STACK_NAME`], which lists the deployed resources.
+    /// `CloudFormation` with the stack [`cloudformation::STACK_NAME`], which lists the deployed resources.
     pub cloudformation: CloudFormation,
     /// Simulator of Twilio, a texting provider.
     pub twilio: Twilio,
@@ -198,178 +132,6 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// A new sandbox on free ports with empty state. The Mailgun route and the Twilio numbers are
-    /// set up as for a deployment. Panics if the sandbox cannot start.
-    pub async fn start() -> Self {
-        Self::open(None)
-            .await
-            .unwrap_or_else(|error| panic!("sandbox: {error}"))
-    }
-
-    /// A sandbox on fixed ports. If a port is taken, the error names the port and the server that
-    /// needs it.
-    pub async fn start_on(ports: Ports) -> io::Result<Self> {
-        Self::open(Some(ports.base)).await
-    }
-
-    async fn open(base: Option<u16>) -> io::Result<Self> {
-        let template = Template::read().map_err(io::Error::other)?;
-        let at = |offset: u16| base.map(|base| base + offset);
-        let mut doors = BTreeMap::new();
-        for (place, function) in template.functions.iter().enumerate() {
-            let port = at(Ports::door(place)).unwrap_or_default();
-            let door = Door::open(port)
-                .await
-                .map_err(|error| busy(&function.name, port, &error))?;
-            doors.insert(function.name.clone(), door);
-        }
-        let started =
-            |whose, offset, error: io::Error| busy(whose, at(offset).unwrap_or_default(), &error);
-        let twilio = Twilio::start(at(Ports::TWILIO))
-            .await
-            .map_err(|error| started("Twilio", Ports::TWILIO, error))?;
-        let mailgun = Mailgun::start(at(Ports::MAILGUN))
-            .await
-            .map_err(|error| started("Mailgun", Ports::MAILGUN, error))?;
-        let auth0 = Auth0::start(at(Ports::AUTH0))
-            .await
-            .map_err(|error| started("Auth0", Ports::AUTH0, error))?;
-        let tokens = record::Tokens::new(&auth0);
-        let invoke_api = door::invoke_api(at(0).unwrap_or_default(), &doors, tokens);
-        let invoke_api = invoke_api
-            .await
-            .map_err(|error| started("Invoke API", 0, error))?;
-        let providers = Providers::start(at)
-            .await
-            .map_err(|(name, offset, error)| started(name, offset, error))?;
-        let okta = Okta::start(at(Ports::OKTA))
-            .await
-            .map_err(|error| started("Okta", Ports::OKTA, error))?;
-        let ports = [Ports::DYNAMODB, Ports::SECRETS, Ports::KMS];
-        let ports = base.map(|base| ports.map(|offset| base + offset));
-        let aws = Aws::start(&template, ports).await?;
-        aws.set_secret(
-            "switchboard/twilio",
-            &json!({ "account_sid": twilio::ACCOUNT_SID, "auth_token": twilio::AUTH_TOKEN }),
-        );
-        aws.set_secret(
-            "switchboard/twilio-send",
-            &json!({
-                "account_sid": twilio::ACCOUNT_SID, "api_key_sid": twilio::API_KEY_SID, "api_key_secret": twilio::API_KEY_SECRET,
-            }),
-        );
-        aws.set_secret(
-            "switchboard/mailgun",
-            &json!({ "signing_key": mailgun::SIGNING_KEY }),
-        );
-        aws.set_secret(
-            "switchboard/auth0",
-            &json!({
-                "client_id": auth0::CLIENT_ID,
-                "client_secret": auth0::CLIENT_SECRET,
-                "login_client_id": auth0::LOGIN_CLIENT_ID,
-                "login_client_secret": auth0::LOGIN_CLIENT_SECRET,
-            }),
-        );
-        aws.set_secret(
-            "switchboard/gateway",
-            &json!({ "jwt_secret": auth0::GATEWAY_SECRET, "bearer_token": auth0::GATEWAY_BEARER_TOKEN }),
-        );
-        aws.set_secret(WEBHOOK_SECRET, &json!({ "secrets": supabase::SECRET }));
-        aws.set_secret(
-            GENERIC_SECRET,
-            &json!({ "bearer_token": GENERIC_TOKEN, "hmac_secret": GENERIC_HMAC_SECRET }),
-        );
-        aws.set_secret(RECIPIENT_SECRET, &json!({ "recipient_key": RECIPIENT_KEY }));
-        for provider in providers.providers() {
-            let id = format!("switchboard/{}", provider.name.to_ascii_lowercase());
-            if !provider.secret.is_null() {
-                aws.set_secret(&id, &provider.secret);
-            }
-        }
-        aws.set_secret("switchboard/okta", &json!({ "api_token": okta::API_TOKEN }));
-        aws.set_secret("switchboard/hook", &json!({ "bearer_token": HOOK_TOKEN }));
-        aws.set_secret(
-            OKTA_HOOK_SECRET,
-            &json!({ "bearer_token": OKTA_HOOK_TOKEN }),
-        );
-        aws.set_secret("switchboard/ivr", &json!({ "bearer_token": IVR_TOKEN }));
-        aws.set_secret(
-            "switchboard/studio",
-            &json!({ "bearer_token": STUDIO_TOKEN }),
-        );
-        providers.know(|| template.principals());
-        for (name, door) in &doors {
-            let url = format!("{}/", door.server().url());
-            let retried = format!("{url}{RETRIED}");
-            // What calls each function. A function that no provider calls has no line here.
-            match name.as_str() {
-                "send-verification-sms" => mailgun.set_route(&url),
-                "receive-confirmation-sms" => twilio.set_sms_url(twilio::NUMBER, &retried),
-                "call-forward" => {
-                    twilio.set_voice_url(COMPANY_NUMBER, &retried);
-                    twilio.set_status_callback(COMPANY_NUMBER, &format!("{url}status{RETRIED}"));
-                }
-                "sms-forward" => twilio.set_sms_url(COMPANY_NUMBER, &retried),
-                "delivery-status" => {
-                    let token = clickatell::CALLBACK_TOKEN;
-                    let url = format!("{url}clickatell/{token}");
-                    providers.clickatell.set_callback(&url);
-                }
-                "ivr-validate" => twilio.set_voice_url(IVR_NUMBER, &format!("{url}voice{RETRIED}")),
-                _ => {}
-            }
-        }
-        let cloudformation = CloudFormation::start(at(Ports::CLOUDFORMATION))
-            .await
-            .map_err(|error| started("CloudFormation", Ports::CLOUDFORMATION, error))?;
-        let sandbox = Self {
-            cognito: Cognito::new(aws.keys.clone()),
-            aws,
-            cloudformation,
-            twilio,
-            mailgun,
-            auth0,
-            okta,
-            providers,
-            template,
-            doors,
-            invoke_api,
-        };
-        sandbox
-            .cloudformation
-            .set_stack(STACK_NAME, sandbox.stack().map_err(io::Error::other)?);
-        Ok(sandbox)
-    }
-
-    /// The stack: the template with this sandbox's values.
-    fn stack(&self) -> Result<Stack, String> {
-        let functions = || self.template.functions.iter();
-        let parameter = |parameter: &str| {
-            let variables = functions().flat_map(|function| {
-                function
-                    .environment
-                    .keys()
-                    .map(move |name| (function, name))
-            });
-            // A parameter that feeds the same variable is for another URL than that of the stack's
-            // own function.
-            let mut feeding = variables.filter(|(function, name)| {
-                !function.urls.contains_key(*name) && camel_case(name) == parameter
-            });
-            feeding
-                .next()
-                .and_then(|(function, name)| self.value(&function.name, name))
-        };
-        let resource = |reference: &str| match reference.strip_suffix("Url.FunctionUrl") {
-            Some(id) => functions()
-                .find(|function| function.logical_id == id)
-                .map(|function| self.door(&function.name).url() + "/"),
-            None => (reference == "Table").then(|| TABLE_NAME.to_owned()),
-        };
-        Stack::of_template(parameter, resource)
-    }
-
     /// The template of the deployment, in the order of `template.yaml`.
     pub fn template(&self) -> &Template {
         &self.template
@@ -398,104 +160,10 @@ impl Sandbox {
             .server()
     }
 
-    /// The environment that Lambda gives this function: the variables of `template.yaml` without
-    /// the empty ones, and Lambda's own. Panics if the template declares a variable without a
-    /// default and the sandbox has no value for it.
-    pub fn env_for(&self, function: &str) -> BTreeMap<String, String> {
-        let declared = self.declared(function);
-        let mut environment: BTreeMap<String, String> = declared
-            .environment
-            .iter()
-            .map(|(name, default)| {
-                let value = self.value(function, name).or_else(|| default.clone());
-                (
-                    name.clone(),
-                    value.unwrap_or_else(|| {
-                        panic!(
-                            "{function}: {name} has no default in template.yaml and no value here"
-                        )
-                    }),
-                )
-            })
-            .filter(|(_, value)| !value.is_empty())
-            .collect();
-        let (memory, access_key) = (declared.memory.to_string(), rights::access_key(function));
-        let lambda = [
-            ("AWS_ACCESS_KEY_ID", access_key.as_str()),
-            ("AWS_DEFAULT_REGION", REGION),
-            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", &memory),
-            ("AWS_LAMBDA_FUNCTION_NAME", function),
-            ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
-            ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand"),
-            ("AWS_LAMBDA_LOG_GROUP_NAME", function),
-            ("AWS_LAMBDA_LOG_STREAM_NAME", "sandbox"),
-            ("AWS_REGION", REGION),
-            ("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY),
-            ("AWS_SESSION_TOKEN", "sandbox-session-token"),
-            ("LANG", "en_US.UTF-8"),
-            ("LAMBDA_RUNTIME_DIR", "/var/runtime"),
-            ("LAMBDA_TASK_ROOT", "/var/task"),
-            ("TZ", ":UTC"),
-            ("_HANDLER", "bootstrap"),
-        ];
-        environment.extend(lambda.map(|(name, value)| (name.to_owned(), value.to_owned())));
-        for name in [
-            "AWS_ENDPOINT_URL_DYNAMODB",
-            "AWS_ENDPOINT_URL_KMS",
-            "AWS_ENDPOINT_URL_SECRETS_MANAGER",
-        ] {
-            environment.extend(
-                self.value(function, name)
-                    .map(|value| (name.to_owned(), value)),
-            );
-        }
-        environment
-    }
-
     fn declared(&self, function: &str) -> &Function {
         self.template
             .function(function)
             .unwrap_or_else(|| panic!("template.yaml has no {function}"))
-    }
-
-    fn value(&self, function: &str, name: &str) -> Option<String> {
-        match name {
-            "AUTH0_URL" => Some(self.auth0.server().url()),
-            "OKTA_URL" => Some(self.okta.server().url()),
-            "TWILIO_URL" => Some(self.twilio.server().url()),
-            "PUBLIC_URL" => Some(self.door(function).url()),
-            "VONAGE_API_URL" => Some(self.vonage.server().url()),
-            // A test that is about receipts sets the first one to the function's door. Without the
-            // others the gateway requires `GATEWAY_SECRET`, as in most stacks.
-            "DELIVERY_URL" | "OKTA_HOOK_SECRET" | "WEBHOOK_SECRET" | "GENERIC_SECRET" => {
-                Some(String::new())
-            }
-            "AWS_ENDPOINT_URL_DYNAMODB" => Some(self.aws.dynamodb().url()),
-            "AWS_ENDPOINT_URL_KMS" => Some(self.aws.kms().url()),
-            "AWS_ENDPOINT_URL_SECRETS_MANAGER" => Some(self.aws.secrets().url()),
-            _ => {
-                let declared = self.declared(function);
-                let functions = &self.template.functions;
-                let url = declared.urls.get(name).and_then(|id| {
-                    let called = functions.iter().find(|called| called.logical_id == *id)?;
-                    Some(self.door(&called.name).url() + "/")
-                });
-                let providers = self.providers.providers();
-                let mut providers = providers.iter();
-                url.or_else(|| {
-                    let provider = providers.find(|provider| provider.variable() == name)?;
-                    Some(provider.server.url())
-                })
-                .or_else(|| declared.secrets.get(name).cloned())
-                .or_else(|| declared.keys.get(name).cloned())
-                .or_else(|| {
-                    VALUES
-                        .iter()
-                        .find(|(known, _)| *known == name)
-                        .map(|(_, value)| (*value).to_owned())
-                })
-            }
-        }
     }
 
     /// Starts a function of the template from this binary, in one process.
@@ -628,22 +296,6 @@ impl Drop for Sandbox {
             "the simulators complain: {complaints:#?}"
         );
     }
-}
-
-/// Turns `TWILIO_URL` into `TwilioUrl`.
-fn camel_case(name: &str) -> String {
-    let capitalised = |word: &str| {
-        word.chars()
-            .take(1)
-            .chain(word.to_ascii_lowercase().chars().skip(1))
-            .collect::<String>()
-    };
-    name.split('_').map(capitalised).collect()
-}
-
-/// Adds the port and its server to an error.
-fn busy(whose: &str, port: u16, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("port {port} ({whose}): {error}"))
 }
 
 /// Time since the epoch.

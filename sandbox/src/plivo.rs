@@ -6,45 +6,35 @@
 //! our functions than Plivo: fields that they do not need, several recipients, and texts that
 //! Plivo's log would keep get a complaint.
 
+mod create;
+mod list;
 pub(crate) mod receipt;
 
 pub use receipt::sign;
 
-use std::{collections::HashMap, io, sync::MutexGuard, time::Duration};
+use std::{io, sync::MutexGuard};
 
 use axum::{
-    Extension, Json, Router,
-    body::Bytes,
-    extract::{Path, Query, State},
-    http::{HeaderMap, StatusCode, header},
+    Json, Router,
+    http::{HeaderMap, StatusCode},
     response::{IntoResponse as _, Response},
     routing::{get, post},
 };
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::{
-    moment,
     providers::Simulator,
     random,
-    receipts::{Receipts, Repeats},
-    segments,
+    receipts::Receipts,
     sms::{self, Account, Sent, Shared},
     wire::{Complaints, Server, lock},
 };
 
+use create::create;
+use list::{list, read};
+
 /// The id of the account.
 pub const AUTH_ID: &str = "MASANDBOXSANDBOX0000";
-/// The fields that our functions send.
-const OURS: [&str; 8] = [
-    "src",
-    "dst",
-    "text",
-    "type",
-    "log",
-    "message_expiry",
-    "url",
-    "method",
-];
 /// The account's first token. [`Plivo::set_auth_token`] replaces it.
 pub const AUTH_TOKEN: &str = "sandbox-plivo-auth-token";
 
@@ -149,244 +139,11 @@ fn authenticate<'a>(
     Ok(account)
 }
 
-/// A boolean, as JSON or as a text.
-fn flag(value: &Value) -> Option<bool> {
-    value.as_bool().or_else(|| value.as_str()?.parse().ok())
-}
-
-async fn create(
-    State(account): State<Shared>,
-    Extension(complaints): Extension<Complaints>,
-    Path(auth_id): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    let mut account = match authenticate(&account, &complaints, &auth_id, &headers) {
-        Ok(account) => account,
-        Err(refusal) => return refusal,
-    };
-    let complain = |status, what: &str| {
-        complaints.add(format!("Plivo Message: {what}"));
-        refuse(status, what)
-    };
-    if sms::header(&headers, header::CONTENT_TYPE)
-        .split(';')
-        .next()
-        != Some("application/json")
-    {
-        return complain(400, "content type");
-    }
-    let mut message = match serde_json::from_slice::<Map<String, Value>>(&body) {
-        Ok(message) => message,
-        Err(error) => return complain(400, &error.to_string()),
-    };
-    message.retain(|_, value| !value.is_null());
-    for name in message.keys().filter(|name| !OURS.contains(&name.as_str())) {
-        complaints.add_for_ours(format!("Plivo Message: field {name}"));
-    }
-    if message.get("log").and_then(Value::as_str) != Some("false") {
-        complaints.add_for_ours("Plivo Message: log is \"false\": a one-time code stays out of it");
-    }
-    for name in [
-        "powerpack_uuid",
-        "media_urls",
-        "media_ids",
-        "template",
-        "interactive",
-        "location",
-    ] {
-        if message.get(name).is_some_and(|value| *value != json!([])) {
-            return complain(501, &format!("{name} is not simulated by this sandbox"));
-        }
-    }
-    let field = |name: &str| {
-        message
-            .get(name)
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-    };
-    let (src, text) = (field("src"), field("text"));
-    // Several recipients are joined by `<`.
-    let recipients = field("dst")
-        .split('<')
-        .map(|to| to.strip_prefix('+').unwrap_or(to))
-        .collect::<Vec<_>>();
-    let expiry = message
-        .get("message_expiry")
-        .map(|expiry| expiry.as_u64().or_else(|| expiry.as_str()?.parse().ok()));
-    let wrong = match () {
-        () if recipients.iter().any(|to| !sms::is_number(to)) => {
-            "dst is a number with the country code"
-        }
-        () if !sms::is_sender(src.strip_prefix('+').unwrap_or(src)) => "src is a number or a name",
-        () if text.is_empty() => "text is empty",
-        () if message.get("type").is_some_and(|kind| kind != "sms") => {
-            "a type other than sms is not simulated by this sandbox"
-        }
-        () if ["log", "trackable"].iter().any(|name| {
-            message
-                .get(*name)
-                .is_some_and(|value| flag(value).is_none())
-        }) =>
-        {
-            "log and trackable are true or false"
-        }
-        () if expiry.is_some_and(|expiry| {
-            !expiry.is_some_and(|seconds| (5..=10_799).contains(&seconds))
-        }) =>
-        {
-            "message_expiry is 5 to 10799 seconds"
-        }
-        () if !field("url").is_empty() && url::Url::parse(field("url")).is_err() => "url is a URL",
-        () if !["", "POST", "GET"].contains(&field("method")) => "method is POST or GET",
-        () if field("method") == "GET" => "receipts by GET are not simulated by this sandbox",
-        () => "",
-    };
-    if !wrong.is_empty() {
-        return complain(400, wrong);
-    }
-    if recipients.len() > 1 || message.get("message_expiry").is_some_and(Value::is_string) {
-        complaints
-            .add_for_ours("Plivo Message: several recipients, or a message_expiry that is a text");
-    }
-    if recipients
-        .iter()
-        .any(|to| src.trim_start_matches('+') == *to)
-    {
-        return refuse(400, "src and dst cannot be same");
-    }
-    let mut answer = json!({"api_id": random::uuid(), "message": "message(s) queued"});
-    let (mut ids, mut invalid) = (vec![], vec![]);
-    for to in recipients {
-        match account.refusal(to) {
-            Some(202) => invalid.push(to.to_owned()),
-            Some(status) => return refuse(u16::try_from(status).unwrap_or(400), "refused"),
-            None => {
-                let id = random::uuid();
-                let sent = Sent {
-                    to: format!("+{to}"),
-                    from: src.to_owned(),
-                    text: text.to_owned(),
-                    id: id.clone(),
-                    validity: expiry.flatten().map(Duration::from_secs),
-                    receipt_url: Some(field("url").to_owned()).filter(|url| !url.is_empty()),
-                    reference: None,
-                };
-                account.receipts.tell(&sent.to, Repeats::USUAL, |post| {
-                    receipt::requests(&account.secret, &sent, post)
-                });
-                account.take(sent);
-                ids.push(id);
-            }
-        }
-    }
-    answer["message_uuid"] = json!(ids);
-    if !invalid.is_empty() {
-        answer["invalid_number"] = json!(invalid);
-    }
-    (StatusCode::ACCEPTED, Json(answer)).into_response()
-}
-
-/// The Message resource. Texts arrive at once.
-fn resource(sent: &Sent, taken: u64) -> Value {
-    let time = moment::iso(Duration::from_secs(taken))
-        .replace('T', " ")
-        .replace(".000Z", "+00:00");
-    json!({
-        "error_code": "000", "from_number": sent.from, "message_direction": "outbound", "message_expiry": sent.validity.map(|time| time.as_secs()),
-        "message_state": "delivered", "message_time": time, "message_type": "sms", "message_uuid": sent.id, "powerpack_id": null,
-        "resource_uri": format!("/v1/Account/{AUTH_ID}/Message/{}/", sent.id), "to_number": sent.to.trim_start_matches('+'),
-        "total_amount": "0.00500", "total_rate": "0.00500", "units": segments::segments(&sent.text),
-    })
-}
-
-/// The list of messages, newest first.
-async fn list(
-    State(account): State<Shared>,
-    Extension(complaints): Extension<Complaints>,
-    Path(auth_id): Path<String>,
-    Query(query): Query<HashMap<String, String>>,
-    headers: HeaderMap,
-) -> Response {
-    let account = match authenticate(&account, &complaints, &auth_id, &headers) {
-        Ok(account) => account,
-        Err(refusal) => return refusal,
-    };
-    let known = ["limit", "offset", "message_direction", "message_state"];
-    if let Some(name) = query.keys().find(|name| !known.contains(&name.as_str())) {
-        complaints.add(format!("Plivo Message: the filter {name} is not simulated"));
-        return refuse(
-            501,
-            &format!("the filter {name} is not simulated by this sandbox"),
-        );
-    }
-    let number = |name: &str, usual: usize| {
-        query
-            .get(name)
-            .map_or(Some(usual), |text| text.parse().ok())
-    };
-    let (Some(limit), Some(offset)) = (
-        number("limit", 20).filter(|limit| (1..=20).contains(limit)),
-        number("offset", 0),
-    ) else {
-        return refuse(400, "limit is 1 to 20, offset a number");
-    };
-    let asked = |name: &str, value: &str| query.get(name).is_none_or(|asked| asked == value);
-    let fits = asked("message_direction", "outbound") && asked("message_state", "delivered");
-    let found = account
-        .sent
-        .iter()
-        .zip(&account.taken)
-        .rev()
-        .filter(|_| fits)
-        .collect::<Vec<_>>();
-    let page = found
-        .iter()
-        .skip(offset)
-        .take(limit)
-        .map(|(sent, taken)| resource(sent, **taken))
-        .collect::<Vec<_>>();
-    let address =
-        |offset: usize| format!("/v1/Account/{AUTH_ID}/Message/?limit={limit}&offset={offset}");
-    Json(json!({
-        "api_id": random::uuid(), "objects": page,
-        "meta": {
-            "limit": limit, "offset": offset, "total_count": found.len(), "next": (offset + limit < found.len()).then(|| address(offset + limit)),
-            "previous": (offset > 0).then(|| address(offset.saturating_sub(limit))),
-        },
-    }))
-    .into_response()
-}
-
-async fn read(
-    State(account): State<Shared>,
-    Extension(complaints): Extension<Complaints>,
-    Path((auth_id, id)): Path<(String, String)>,
-    headers: HeaderMap,
-) -> Response {
-    let account = match authenticate(&account, &complaints, &auth_id, &headers) {
-        Ok(account) => account,
-        Err(refusal) => return refusal,
-    };
-    let found = account
-        .sent
-        .iter()
-        .zip(&account.taken)
-        .find(|(sent, _)| sent.id == id);
-    found.map_or_else(
-        || refuse(404, "not found"),
-        |(sent, taken)| {
-            let mut message = resource(sent, *taken);
-            message["api_id"] = random::uuid().into();
-            Json(message).into_response()
-        },
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::wire::client;
+    use std::time::Duration;
 
     #[tokio::test]
     async fn queued_or_refused() {

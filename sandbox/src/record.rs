@@ -1,33 +1,38 @@
 //! `cargo record`: the recorded requests in `events/`, and their variables.
 //!
 //! The files are always the same. The simulators make the requests. Their random values are
-//! replaced by fixed ones and signed again with the sandbox's fixed keys. Function URL payload 2.0,
-//! <https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html#urls-payloads>.
+//! replaced by fixed ones and signed again with the sandbox's fixed keys.
 
+mod environment;
+mod payload;
 mod receipts;
+mod requests;
+mod tokens;
+
+pub(crate) use environment::settings;
+pub use tokens::Tokens;
 
 use std::{collections::BTreeMap, io, path::PathBuf};
 
-use base64::{
-    Engine as _,
-    prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD},
-};
-use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::{
-    COMPANY_NUMBER, EMPLOYEE_MOBILE, GENERIC_SECRET, GENERIC_TOKEN, HOOK_TOKEN, IVR_NUMBER,
-    IVR_TOKEN, OKTA_HOOK_SECRET, OKTA_HOOK_TOKEN, Ports, STUDIO_TOKEN, Sandbox, WEBHOOK_SECRET,
-    auth0::{self, Auth0, LinkPage, Signer, TicketMail},
-    cognito::RECORDED_CODE,
+    COMPANY_NUMBER, EMPLOYEE_MOBILE, GENERIC_TOKEN, HOOK_TOKEN, IVR_NUMBER, IVR_TOKEN,
+    OKTA_HOOK_TOKEN, STUDIO_TOKEN, Sandbox,
+    auth0::{self, LinkPage},
     supabase::{self, Supabase},
-    template::{Function, root},
+    template::root,
     twilio,
 };
 
-/// The domain of the requests. Twilio signs it.
-/// <https://docs.aws.amazon.com/lambda/latest/dg/urls-configuration.html>
-const DOMAIN: &str = "abcdefghij.lambda-url.eu-west-1.on.aws";
+use environment::environment;
+use payload::{DOMAIN, event, form, get, pairs, set, webhook};
+use requests::{
+    asked_by_supabase, call, call_to, challenge, code_of_okta, hired, mail, numbered, schedule,
+    sign_in, text,
+};
+use tokens::{gateway_token, unsigned};
+
 /// The time of the requests, epoch seconds: 20 November 2026, noon.
 const AT: u64 = 1_795_176_000;
 /// The phone of the person who signs up and replies, and who calls and texts an employee.
@@ -36,78 +41,9 @@ const PHONE: &str = "+4520123456";
 const ACCOUNT: &str = "10042";
 const ACCOUNT_PHONE: &str = "+4512345678";
 const PIN: &str = "2718";
-/// The name of this machine in a container (`sam local`) of Docker Desktop or Finch.
-const HOST: &str = "host.docker.internal";
 
 /// The tenant in the links of the recorded mails: the sandbox's, on its usual port.
 const TENANT: &str = "http://host.docker.internal:4712";
-
-/// Expiry of the recorded token: in a century.
-const TOKEN_END: u64 = AT + 3_153_600_000;
-
-/// Settings that keep recorded requests valid for a century, and that switch on what they ask for.
-/// An empty value means not set.
-const SETTINGS: [(&str, &str); 7] = [
-    ("AUTH0_URL", TENANT),
-    ("GENERIC_SECRET", GENERIC_SECRET),
-    ("MAX_MAIL_AGE_SECONDS", "3153600000"),
-    ("MAX_WEBHOOK_AGE_SECONDS", "3153600000"),
-    ("OKTA_HOOK_SECRET", OKTA_HOOK_SECRET),
-    ("PUBLIC_URL", ""),
-    ("WEBHOOK_SECRET", WEBHOOK_SECRET),
-];
-/// The variable of the functions that compare recorded links with the tenant. The others call the
-/// tenant, and they run here, not in a container.
-const LINKED: &str = "LINK_HOSTS";
-/// The user of the recorded mails exists in no tenant. So this function gets no keys for questions
-/// to a tenant.
-const UNASKED: (&str, &str) = ("send-verification-sms", "AUTH0_SECRET");
-
-/// The part of [`SETTINGS`] that a function on this machine needs.
-pub(crate) fn settings(function: &Function) -> Vec<(&'static str, Option<&'static str>)> {
-    let needed = SETTINGS
-        .into_iter()
-        .filter(|(name, _)| *name != "AUTH0_URL" || function.environment.contains_key(LINKED));
-    let unasked = (function.name == UNASKED.0).then_some((UNASKED.1, ""));
-    needed
-        .chain(unasked)
-        .map(|(name, value)| (name, (!value.is_empty()).then_some(value)))
-        .collect()
-}
-
-/// The access token in recorded requests, and one with the same claims for this tenant. The
-/// recorded issuer is the tenant as a container sees it.
-#[derive(Clone, Debug)]
-pub struct Tokens {
-    recorded: String,
-    own: String,
-}
-
-impl Tokens {
-    /// Both tokens, signed by this tenant.
-    pub fn new(auth0: &Auth0) -> Self {
-        let token = |issuer| {
-            let claims = json!({ "iss": issuer, "iat": AT, "exp": TOKEN_END });
-            auth0.mint(claims, json!({}), Signer::Current)
-        };
-        Self {
-            recorded: token(format!("{TENANT}/")),
-            own: token(auth0.server().url() + "/"),
-        }
-    }
-
-    /// Replaces the recorded token in an event, for a function that asks this tenant for its keys,
-    /// and signs a receipt anew that counts for a day. Other events do not change.
-    pub fn reissue(&self, event: Bytes) -> Bytes {
-        match std::str::from_utf8(&event) {
-            Ok(text) => {
-                let text = text.replace(&self.recorded, &self.own);
-                receipts::renew(&text, crate::now()).into()
-            }
-            _ => event,
-        }
-    }
-}
 
 /// Writes the files of [`files`] and returns their paths.
 pub async fn write() -> io::Result<Vec<PathBuf>> {
@@ -377,318 +313,6 @@ pub async fn files() -> BTreeMap<&'static str, String> {
         .chain(receipts::files(&sandbox))
         .map(|(name, value)| (name, pretty(value)))
         .collect()
-}
-
-/// Cognito's event for a person who signs in.
-fn sign_in(sandbox: &Sandbox) -> Value {
-    let mut event = sandbox
-        .cognito
-        .event("Authentication", PHONE, "271828", Some("en"));
-    event["userName"] = "00000000-0000-4000-8000-000000000004".into();
-    event["request"]["userAttributes"]["sub"] = event["userName"].clone();
-    event["request"]["code"] = RECORDED_CODE.into();
-    event
-}
-
-/// The POST of a mail. Each `number` gives another mail.
-fn mail(sandbox: &Sandbox, made: TicketMail, number: u8) -> Vec<(String, String)> {
-    let TicketMail {
-        mut mail, ticket, ..
-    } = made;
-    mail.message_id = format!("<20261120120000.{number}@mail.acme.example>");
-    mail.html = mail
-        .html
-        .replace(&sandbox.auth0.server().url(), TENANT)
-        .replace(&ticket, &format!("{number:032x}"));
-    let token = format!("{number:050x}");
-    let mut fields = sandbox.mailgun.fields(&mail, AT);
-    set(&mut fields, "message-url", |url| {
-        *url = format!(
-            "https://storage.eu.mailgun.net/v3/domains/sms.example.com/messages/{number:032x}"
-        );
-    });
-    set(&mut fields, "signature", |signature| {
-        *signature = sandbox.mailgun.sign(&AT.to_string(), &token);
-    });
-    set(&mut fields, "token", |old| *old = token);
-    fields
-}
-
-/// The parameters of a text. Each `number` gives another text.
-fn text(sandbox: &Sandbox, body: &str, number: u8) -> Vec<(String, String)> {
-    numbered(sandbox.twilio.inbound(PHONE, twilio::NUMBER, body), number)
-}
-
-/// Replaces the SID by a fixed one. The prefix `SM` or `MM` stays.
-fn numbered(mut params: Vec<(String, String)>, number: u8) -> Vec<(String, String)> {
-    for name in ["MessageSid", "SmsSid", "SmsMessageSid"] {
-        set(&mut params, name, |sid| {
-            sid.replace_range(2.., &format!("{number:032x}"));
-        });
-    }
-    params
-}
-
-/// The parameters of a call to the company number.
-fn call(sandbox: &Sandbox) -> Vec<(String, String)> {
-    call_to(sandbox, COMPANY_NUMBER, 1)
-}
-
-/// The parameters of a call. Each `number` gives another call.
-fn call_to(sandbox: &Sandbox, to: &str, number: u8) -> Vec<(String, String)> {
-    let mut params = sandbox.twilio.inbound_call(PHONE, to);
-    set(&mut params, "CallSid", |sid| {
-        *sid = format!("CA{number:032x}");
-    });
-    set(&mut params, "CallToken", |token| {
-        r#"{"parentCallInfoToken":"0","identityHeaderTokens":[]}"#.clone_into(token);
-    });
-    params
-}
-
-/// Okta's request for a code, as Okta's own example has it. Only the code's end is in a century. A
-/// duplicate has the same `eventId`.
-fn code_of_okta(sandbox: &Sandbox, request: &str) -> Value {
-    let mut hook = sandbox.okta.code_request("+4512345678", "271828");
-    hook["eventId"] = "uS5871kJThSsU8qlA1LTcg".into();
-    hook["eventTime"] = "2026-11-20T12:00:00.000Z".into();
-    hook["data"]["context"]["request"]["id"] = request.into();
-    hook["data"]["messageProfile"]["otpExpires"] = "2126-11-20T12:05:00.000Z".into();
-    hook
-}
-
-/// The body of Supabase's hook.
-fn asked_by_supabase() -> String {
-    let mut body = Supabase::body(PHONE, "161803");
-    body["metadata"]["uuid"] = "00000000-0000-4000-8000-000000000005".into();
-    body["metadata"]["time"] = "2026-11-20T12:00:00.000Z".into();
-    body.sort_all_objects();
-    body.to_string()
-}
-
-/// Okta's event for a new employee.
-fn hired(sandbox: &Sandbox) -> Value {
-    let mut event = sandbox
-        .okta
-        .event("user.lifecycle.activate", "00u00000000000000001");
-    event["eventId"] = "00000000-0000-4000-8000-000000000002".into();
-    event["eventTime"] = "2026-11-20T12:00:00.000Z".into();
-    event["data"]["events"][0]["uuid"] = "00000000-0000-4000-8000-000000000003".into();
-    event["data"]["events"][0]["published"] = "2026-11-20T11:59:58.000Z".into();
-    event["data"]["events"][0]["target"][0]["alternateId"] = "ann@acme.example".into();
-    event["data"]["events"][0]["target"][0]["displayName"] = "Ann Example".into();
-    event
-}
-
-/// The event of `EventBridge` Scheduler.
-/// <https://docs.aws.amazon.com/lambda/latest/dg/with-eventbridge-scheduler.html>
-fn schedule() -> Value {
-    json!({
-        "version": "0",
-        "id": "00000000-0000-4000-8000-000000000001",
-        "detail-type": "Scheduled Event",
-        "source": "aws.scheduler",
-        "account": "000000000000",
-        "time": "2026-11-20T12:00:00Z",
-        "region": "eu-west-1",
-        "resources": ["arn:aws:scheduler:eu-west-1:000000000000:schedule/default/switchboard-ProvisionNumbersRun-1ABCDEFGHIJKL"],
-        "detail": "{}",
-    })
-}
-
-/// Okta's challenge, with which it verifies the URL of its event hook.
-fn challenge() -> Value {
-    let headers = [(
-        "x-okta-verification-challenge",
-        "0123456789abcdef0123456789abcdef01234567",
-    )];
-    get("/okta", "", "Okta-Event-Hooks/1.0", &headers)
-}
-
-/// A GET without a body.
-fn get(path: &str, query: &str, user_agent: &str, headers: &[(&str, &str)]) -> Value {
-    let mut event = event(path, "application/json", user_agent, headers, "");
-    event["requestContext"]["http"]["method"] = "GET".into();
-    event["rawQueryString"] = query.into();
-    for (object, names) in [
-        ("", &["body"][..]),
-        ("/headers", &["content-length", "content-type"]),
-    ] {
-        let object = event
-            .pointer_mut(object)
-            .and_then(Value::as_object_mut)
-            .unwrap_or_else(|| panic!("an event has {object}"));
-        object.retain(|name, _| !names.contains(&name.as_str()));
-    }
-    event
-}
-
-/// The token of a passwordless connection.
-fn gateway_token(sandbox: &Sandbox) -> String {
-    let claims = json!({ "exp": TOKEN_END });
-    sandbox.auth0.gateway_token(
-        auth0::GATEWAY_SECRET,
-        auth0::GATEWAY_AUDIENCE,
-        auth0::GATEWAY_SUBJECT,
-        claims,
-    )
-}
-
-/// A token with the same claims and the algorithm that needs no key.
-fn unsigned(token: &str) -> String {
-    let header = BASE64_URL_SAFE_NO_PAD.encode(r#"{"alg":"none","typ":"JWT"}"#);
-    let claims = token.split('.').nth(1).unwrap_or_default();
-    format!("{header}.{claims}.")
-}
-
-fn form(fields: &[(String, String)]) -> String {
-    form_urlencoded::Serializer::new(String::new())
-        .extend_pairs(fields)
-        .finish()
-}
-
-fn pairs(fields: &[(&str, &str)]) -> Vec<(String, String)> {
-    fields
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-        .collect()
-}
-
-fn set(fields: &mut [(String, String)], name: &str, change: impl FnOnce(&mut String)) {
-    let (_, value) = fields
-        .iter_mut()
-        .find(|(key, _)| key == name)
-        .unwrap_or_else(|| panic!("the simulator sends {name}"));
-    change(value);
-}
-
-/// A POST from Twilio.
-fn webhook(path: &str, signature: &str, body: &str) -> Value {
-    let headers = [
-        (
-            "i-twilio-idempotency-token",
-            "00000000-0000-4000-8000-000000000001",
-        ),
-        ("x-twilio-signature", signature),
-    ];
-    event(
-        path,
-        "application/x-www-form-urlencoded; charset=UTF-8",
-        "TwilioProxy/1.1",
-        &headers,
-        body,
-    )
-}
-
-/// Lambda passes JSON unchanged and forms as base64.
-fn event(
-    path: &str,
-    content_type: &str,
-    user_agent: &str,
-    headers: &[(&str, &str)],
-    body: &str,
-) -> Value {
-    let plain = content_type == "application/json";
-    let mut event = json!({
-        "version": "2.0",
-        "routeKey": "$default",
-        "rawPath": path,
-        "rawQueryString": "",
-        "headers": {
-            "accept": "*/*",
-            "content-length": body.len().to_string(),
-            "content-type": content_type,
-            "host": DOMAIN,
-            "user-agent": user_agent,
-            "x-amzn-tls-cipher-suite": "TLS_AES_128_GCM_SHA256",
-            "x-amzn-tls-version": "TLSv1.3",
-            "x-amzn-trace-id": format!("Root=1-{AT:08x}-000000000000000000000000"),
-            "x-forwarded-for": "203.0.113.7",
-            "x-forwarded-port": "443",
-            "x-forwarded-proto": "https",
-        },
-        "requestContext": {
-            "accountId": "anonymous",
-            "apiId": "abcdefghij",
-            "domainName": DOMAIN,
-            "domainPrefix": "abcdefghij",
-            "http": { "method": "POST", "path": path, "protocol": "HTTP/1.1", "sourceIp": "203.0.113.7", "userAgent": user_agent },
-            "requestId": "00000000-0000-4000-8000-000000000001",
-            "routeKey": "$default",
-            "stage": "$default",
-            "time": "20/Nov/2026:12:00:00 +0000",
-            "timeEpoch": AT * 1000,
-        },
-        "body": if plain { body.to_owned() } else { BASE64_STANDARD.encode(body) },
-        "isBase64Encoded": !plain,
-    });
-    for (name, value) in headers {
-        event["headers"][name] = (*value).into();
-    }
-    event
-}
-
-/// The file for `sam local invoke -n`. By logical id it has the variables of `template.yaml` that
-/// need a value, or another value, beside `cargo sandbox`.
-fn environment(sandbox: &Sandbox) -> Value {
-    let mut ports = vec![
-        (sandbox.twilio.server(), Ports::TWILIO),
-        (sandbox.auth0.server(), Ports::AUTH0),
-        (sandbox.okta.server(), Ports::OKTA),
-        (sandbox.aws.dynamodb(), Ports::DYNAMODB),
-        (sandbox.aws.secrets(), Ports::SECRETS),
-        (sandbox.aws.kms(), Ports::KMS),
-    ];
-    let providers = sandbox.providers();
-    ports.extend(
-        providers
-            .iter()
-            .map(|provider| (provider.server, provider.port)),
-    );
-    // A bought number gets this machine's URLs, because the sandbox's Twilio calls them. The
-    // protected API gets the URL that a container can call.
-    let doors = sandbox.template().functions.iter().enumerate();
-    let doors: Vec<_> = doors
-        .map(|(place, function)| {
-            (
-                sandbox.door(&function.name).url() + "/",
-                format!("http://127.0.0.1:{}/", Ports::USUAL.function(place)),
-            )
-        })
-        .collect();
-    let outside = |name: &str, value: &str| {
-        let there = ports.iter().find(|(server, _)| server.url() == value);
-        let there =
-            there.map(|(_, offset)| format!("http://{HOST}:{}", Ports::USUAL.base + offset));
-        let door = doors
-            .iter()
-            .find(|(url, _)| url == value)
-            .map(|(_, usual)| match name {
-                "API_URL" => usual.replace("127.0.0.1", HOST),
-                _ => usual.clone(),
-            });
-        there.or(door).unwrap_or_else(|| value.to_owned())
-    };
-    let functions = sandbox.template().functions.iter().map(|function| {
-        let values = sandbox.env_for(&function.name);
-        let needed = function.environment.iter().filter_map(|(name, default)| {
-            // Without a value `sam local` would insert the reference.
-            if (function.name.as_str(), name.as_str()) == UNASKED {
-                return Some((name.clone(), "".into()));
-            }
-            let fixed = SETTINGS
-                .iter()
-                .find(|(setting, _)| setting == name)
-                .map(|(_, value)| (*value).to_owned());
-            let value = fixed
-                .or_else(|| values.get(name).map(|value| outside(name, value)))
-                .unwrap_or_default();
-            (!value.is_empty() && default.as_ref() != Some(&value))
-                .then(|| (name.clone(), Value::from(value)))
-        });
-        (function.logical_id.clone(), Value::Object(needed.collect()))
-    });
-    Value::Object(functions.collect())
 }
 
 /// Sorts the keys, so that the text does not depend on whether a build's `serde_json` keeps their

@@ -34,13 +34,14 @@ use std::time::{Duration, SystemTime};
 
 use ring::digest;
 use shared::platform::Platform;
+use shared::platform::base_url::BaseUrl;
 use shared::platform::config::Source;
-use shared::platform::http::BaseUrl;
 use shared::platform::reply::Reply;
 use shared::platform::request::Request;
 use shared::platform::runtime::Function;
 use shared::platform::secrets::Secret;
-use shared::platform::table::{Table, epoch};
+use shared::platform::table::Table;
+use shared::platform::time::epoch;
 use shared::rules::phone::{COUNTRIES, Countries, E164};
 use shared::rules::sms::Account;
 use shared::services::directory::Directory;

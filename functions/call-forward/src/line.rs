@@ -3,7 +3,8 @@
 
 use std::time::SystemTime;
 
-use shared::platform::table::{Key, Table, Unavailable, Update, Value, Write, epoch};
+use shared::platform::table::{Key, Table, Unavailable, Update, Value, Write};
+use shared::platform::time::epoch;
 use shared::rules::phone::E164;
 
 use crate::active::{self, ActiveCalls, TOLD_AT};

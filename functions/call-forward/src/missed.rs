@@ -8,7 +8,8 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use shared::platform::reply::{Failure, Reply};
-use shared::platform::table::{Table, Unavailable, epoch};
+use shared::platform::table::{Table, Unavailable};
+use shared::platform::time::epoch;
 use shared::rules::phone::E164;
 use shared::vendors::twilio::webhook::InboundCall;
 

@@ -4,8 +4,10 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::future::join_all;
+use shared::platform::random::owner_id;
 use shared::platform::reply::{Failure, Reply};
-use shared::platform::table::{Table, Unavailable, Write, epoch, owner_id};
+use shared::platform::table::{Table, Unavailable, Write};
+use shared::platform::time::epoch;
 use shared::rules::journal::{Entry, Stage};
 use shared::rules::limits::{Budget, Copies, Taken, Window};
 use shared::rules::phone::E164;

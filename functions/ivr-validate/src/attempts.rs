@@ -19,9 +19,10 @@ mod settle;
 use std::time::SystemTime;
 
 use ring::digest;
-use shared::platform::table::{Item, Key, Table, Unavailable, Update, epoch};
+use shared::platform::table::{Item, Key, Table, Unavailable, Update};
+use shared::platform::time::epoch;
+use shared::rules::account::AccountNumber;
 use shared::rules::limits::{Budget, Taken, Window};
-use shared::vendors::auth0::users::AccountNumber;
 
 use crate::lock::{AUTH0_FORGETS, DAY, Limits, Way};
 

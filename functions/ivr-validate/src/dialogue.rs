@@ -12,8 +12,9 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use shared::platform::table::{Item, Key, Table, Unavailable, Update, Write, epoch};
-use shared::vendors::auth0::users::AccountNumber;
+use shared::platform::table::{Item, Key, Table, Unavailable, Update, Write};
+use shared::platform::time::epoch;
+use shared::rules::account::AccountNumber;
 use shared::vendors::twilio::webhook::Form;
 
 use crate::Arrival;

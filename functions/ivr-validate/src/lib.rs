@@ -38,9 +38,9 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant, SystemTime};
 
 use shared::platform::Platform;
+use shared::platform::base_url::BaseUrl;
 use shared::platform::bearer::Token;
 use shared::platform::config::Source;
-use shared::platform::http::BaseUrl;
 use shared::platform::reply::Reply;
 use shared::platform::request::Request;
 use shared::platform::runtime::Function;

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant, SystemTime};
 use secrecy::{ExposeSecret as _, SecretString};
 use shared::platform::reply::Reply;
 use shared::platform::table::{Table, Unavailable};
+use shared::rules::account::AccountNumber;
 use shared::vendors::auth0::login::{NoVerdict, Tried, Verdict};
-use shared::vendors::auth0::users::{AccountHolder, AccountNumber, Found};
+use shared::vendors::auth0::users::{AccountHolder, Found};
 
 use crate::attempts::{Attempt, Caller, Counted, Unheard};
 use crate::{App, Arrival};

@@ -10,7 +10,9 @@
 use std::time::{Instant, SystemTime};
 
 use ring::digest;
-use shared::platform::table::{Item, Key, Table, Unavailable, Update, Write, epoch, owner_id};
+use shared::platform::random::owner_id;
+use shared::platform::table::{Item, Key, Table, Unavailable, Update, Write};
+use shared::platform::time::epoch;
 
 use crate::dialogue::{LOOK, PATIENCE};
 

@@ -3,7 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use shared::rules::phone::E164;
-use shared::vendors::twilio::numbers::{BOUGHT as NAME, Owned};
+use shared::vendors::twilio::number::Owned;
+use shared::vendors::twilio::numbers::BOUGHT as NAME;
 
 /// The name of a user's number.
 pub(crate) fn name_of(id: &str) -> String {

@@ -13,9 +13,10 @@
 
 use std::time::SystemTime;
 
-use shared::platform::table::{Item, Key, Table, Unavailable, Update, Value, Write, epoch};
+use shared::platform::table::{Item, Key, Table, Unavailable, Update, Value, Write};
+use shared::platform::time::epoch;
 use shared::rules::phone::E164;
-use shared::vendors::twilio::numbers::Owned;
+use shared::vendors::twilio::number::Owned;
 
 use crate::company_numbers::is_id;
 use crate::progress::Progress;

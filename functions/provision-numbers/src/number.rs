@@ -16,11 +16,12 @@
 
 use std::fmt::Display;
 
-use shared::platform::table::epoch;
+use shared::platform::time::epoch;
 use shared::rules::phone::E164;
 use shared::vendors::okta::CallError as Okta;
-use shared::vendors::okta::users::{Attribute, User};
-use shared::vendors::twilio::numbers::{CallError, Owned};
+use shared::vendors::okta::user::{Attribute, User};
+use shared::vendors::twilio::number::Owned;
+use shared::vendors::twilio::numbers::CallError;
 
 use crate::company_numbers::{name_of, owner};
 use crate::ledger::{Entry, Stage};

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use shared::rules::phone::{Countries, E164};
-use shared::vendors::okta::users::{Status, User};
+use shared::vendors::okta::user::{Status, User};
 
 use crate::phone_reader::NationalNumbers;
 

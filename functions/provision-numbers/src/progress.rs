@@ -2,7 +2,8 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use shared::platform::table::{Item, Value, epoch};
+use shared::platform::table::{Item, Value};
+use shared::platform::time::epoch;
 
 /// After this many seconds a run visits all users, whatever the last walk found: webhooks may have
 /// changed at Twilio, and a user may have been absent long enough.

@@ -5,9 +5,10 @@
 
 use std::time::SystemTime;
 
-use shared::platform::table::epoch;
+use shared::platform::time::epoch;
 use shared::vendors::okta::CallError as Okta;
-use shared::vendors::okta::users::{Attribute, Found, Status, User};
+use shared::vendors::okta::user::{Attribute, Status, User};
+use shared::vendors::okta::users::Found;
 use shared::vendors::twilio::numbers::CallError;
 
 use crate::company_numbers::owner;

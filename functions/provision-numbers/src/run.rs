@@ -3,9 +3,11 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant, SystemTime};
 
-use shared::platform::table::{Unavailable, epoch};
+use shared::platform::table::Unavailable;
+use shared::platform::time::epoch;
 use shared::vendors::okta::CallError;
-use shared::vendors::okta::users::{NextPage, User, Users};
+use shared::vendors::okta::user::User;
+use shared::vendors::okta::users::{NextPage, Users};
 
 use crate::App;
 use crate::company_numbers::CompanyNumbers;

@@ -2,10 +2,10 @@
 
 use std::str::FromStr;
 
+use shared::platform::base_url::BaseUrl;
 use shared::platform::config::Source;
-use shared::platform::http::BaseUrl;
 use shared::rules::phone::{COUNTRIES, Countries};
-use shared::vendors::twilio::numbers::Webhooks;
+use shared::vendors::twilio::number::Webhooks;
 
 /// Without overrides Twilio retries once, and only after a failed connection.
 const RETRIES: &str = "rc=3&rp=5xx,ct,rt";

@@ -1,7 +1,7 @@
 //! One user: read, and given what is missing.
 
 use shared::vendors::okta::CallError;
-use shared::vendors::okta::users::{Status, User};
+use shared::vendors::okta::user::{Status, User};
 
 use crate::ledger::{Entry, Stage};
 use crate::plan::{self, Number, Plan};

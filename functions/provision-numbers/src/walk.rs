@@ -17,8 +17,10 @@ use std::fmt::Display;
 use std::time::{Duration, Instant, SystemTime};
 
 use ring::digest;
+use shared::platform::random::owner_id;
 use shared::platform::reply::Failure;
-use shared::platform::table::{Table, epoch, owner_id};
+use shared::platform::table::Table;
+use shared::platform::time::epoch;
 use shared::vendors::okta::CallError;
 use shared::vendors::okta::users::{NextPage, Page};
 

@@ -1,7 +1,8 @@
 //! Points the numbers back to the other functions.
 
 use futures_util::future::join_all;
-use shared::vendors::twilio::numbers::{CallError, Owned};
+use shared::vendors::twilio::number::Owned;
+use shared::vendors::twilio::numbers::CallError;
 
 use crate::report::Assigned;
 use crate::run::{Run, Stop};

@@ -2,7 +2,8 @@
 
 use std::time::SystemTime;
 
-use shared::platform::table::{Item, epoch};
+use shared::platform::table::Item;
+use shared::platform::time::epoch;
 use shared::rules::pending::{Request, confirmed};
 
 use crate::DAY;

@@ -28,13 +28,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use shared::platform::Platform;
+use shared::platform::base_url::BaseUrl;
 use shared::platform::config::Source;
-use shared::platform::http::{BaseUrl, Client};
+use shared::platform::http::Client;
+use shared::platform::random::random_below;
 use shared::platform::reply::Reply;
 use shared::platform::request::Request;
 use shared::platform::runtime::Function;
 use shared::platform::secrets::Secret;
-use shared::platform::table::{Key, Table, Unavailable, random_below};
+use shared::platform::table::{Key, Table, Unavailable};
 use shared::rules::limits::{self, Window};
 use shared::rules::link;
 use shared::rules::pending::{Held, confirmed};

@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
+use shared::platform::random::{owner_id, random_below};
 use shared::platform::reply::{Failure, Reply};
 use shared::platform::request::Request;
-use shared::platform::table::{
-    Item, Key, Unavailable, Update, Write, epoch, owner_id, random_below,
-};
+use shared::platform::table::{Item, Key, Unavailable, Update, Write};
+use shared::platform::time::epoch;
 use shared::rules::limits::{Budget, Window};
 use shared::rules::pending::{self, Held, Hold, confirmed};
 use shared::rules::phone::E164;

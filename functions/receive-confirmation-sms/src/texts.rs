@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::SystemTime;
 
 use shared::platform::config::Source;
-use shared::platform::table::epoch;
+use shared::platform::time::epoch;
 use shared::rules::link::{self, Kind};
 use shared::rules::pending::Request;
 

@@ -17,9 +17,9 @@ use shared::platform::reply::{Failure, Reply};
 use shared::platform::request::Request;
 use shared::platform::runtime::Function;
 use shared::platform::table::{Item, Key, Table, Unavailable};
+use shared::rules::account::AccountNumber;
 use shared::rules::phone::E164;
 use shared::vendors::auth0::access::{Access, Refusal};
-use shared::vendors::auth0::users::AccountNumber;
 
 const SCOPE: &str = "read:accounts";
 const ACCOUNTS: &str = "/accounts";

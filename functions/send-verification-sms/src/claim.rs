@@ -3,9 +3,11 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
+use shared::platform::random::owner_id;
 use shared::platform::reply::{Failure, Reply};
 use shared::platform::request::Request;
-use shared::platform::table::{Item, Key, Unavailable, Update, epoch, owner_id};
+use shared::platform::table::{Item, Key, Unavailable, Update};
+use shared::platform::time::epoch;
 use shared::rules::journal::{Entry, Stage};
 use shared::rules::limits::Counted;
 use shared::rules::link::Link;

@@ -3,7 +3,8 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use shared::platform::reply::Reply;
-use shared::platform::table::{Key, Update, epoch};
+use shared::platform::table::{Key, Update};
+use shared::platform::time::epoch;
 use shared::rules::phone::E164;
 use shared::rules::sms::segments;
 use shared::vendors::twilio::twiml::Response;

@@ -3,8 +3,10 @@
 
 use std::time::{Duration, SystemTime};
 
+use shared::platform::random::owner_id;
 use shared::platform::reply::{Failure, Reply};
-use shared::platform::table::{Item, Unavailable, Write, epoch, owner_id};
+use shared::platform::table::{Item, Unavailable, Write};
+use shared::platform::time::epoch;
 use shared::rules::limits::{Copies, Counted, Full};
 use shared::rules::phone::E164;
 use shared::rules::sms::segments;

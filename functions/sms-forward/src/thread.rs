@@ -2,7 +2,8 @@
 
 use std::time::SystemTime;
 
-use shared::platform::table::{Key, Unavailable, Update, Write, epoch};
+use shared::platform::table::{Key, Unavailable, Update, Write};
+use shared::platform::time::epoch;
 use shared::rules::phone::E164;
 
 use crate::message::Message;

@@ -4,8 +4,8 @@
 use reqwest::Method;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
-use shared::platform::http::BaseUrl;
-use shared::platform::table::epoch;
+use shared::platform::base_url::BaseUrl;
+use shared::platform::time::epoch;
 use shared::rules::jwt;
 
 use super::{Extras, Plan, Planned, Step};
@@ -99,7 +99,7 @@ pub(crate) async fn grant(
         "aud": url.as_str(),
         "iat": now,
         "exp": now + ASSERTION_LIFE,
-        "jti": shared::platform::table::owner_id(),
+        "jti": shared::platform::random::owner_id(),
     });
     let assertion =
         jwt::sign_rs256(&claims, &plain("key_id"), &plain("private_key")).ok_or_else(|| {

@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::types::{TableStatus, TimeToLiveStatus};
 use shared::platform::aws::cause;
-use shared::platform::table::epoch;
+use shared::platform::time::epoch;
 
 use super::Examination;
 use crate::aws::failed;

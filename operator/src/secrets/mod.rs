@@ -1,7 +1,9 @@
 //! The stack's secrets: their keys, and reading and writing them. A value is never shown, and never
 //! in an argument.
 
+mod given;
 mod keys;
+mod outcome;
 mod set;
 
 use std::io::{self, Write};
@@ -13,8 +15,9 @@ use serde_json::{Map, Value};
 use shared::platform::aws::cause;
 use shared::services::providers::Name;
 
+pub(crate) use given::Given;
 pub(crate) use keys::{SECRETS, SENDS, Spec};
-pub(crate) use set::{Given, Wishes, set};
+pub(crate) use set::{Wishes, set};
 
 use crate::aws::failed;
 use crate::problem::Problem;

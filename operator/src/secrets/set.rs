@@ -1,31 +1,18 @@
-//! `secrets set`: reads values from prompts, the environment or standard input, and writes them
-//! over the stored ones. Keys that are not given keep their values.
+//! `secrets set`: writes given values over the stored ones. Keys that are not given keep their
+//! values.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
 
 use secrecy::{ExposeSecret as _, SecretString};
-use serde::Serialize;
 use serde_json::{Map, Value};
 use shared::platform::aws::cause;
 
-use super::keys::{Key, Kind, fault, is_generated};
+use super::given::{Given, collect};
+use super::keys::{Kind, is_generated};
+use super::outcome::{Change, Outcome};
 use super::{Found, SENDS, Spec, Vault};
 use crate::aws::failed;
 use crate::problem::Problem;
-use crate::report::{FAINT, GOOD, Report};
-
-/// The source of the values.
-pub(crate) enum Given<'a> {
-    /// Environment variables, such as `TWILIO_AUTH_TOKEN`.
-    Environment(&'a dyn Fn(&str) -> Option<String>),
-    /// A JSON object of keys and values.
-    Text(String),
-    /// Prompts on the terminal, without echo.
-    Terminal,
-    /// No source: the options say everything.
-    Nothing,
-}
 
 /// What to do with the keys.
 pub(crate) struct Wishes {
@@ -38,27 +25,6 @@ pub(crate) struct Wishes {
     /// Ignore the stored values, even if they cannot be read.
     pub(crate) replace: bool,
     pub(crate) dry_run: bool,
-}
-
-/// The changes.
-#[derive(Debug, Serialize)]
-pub(crate) struct Outcome {
-    #[serde(flatten)]
-    asked: Change,
-    /// The change of the secret that is made from this one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    also: Option<Change>,
-}
-
-/// The changes of one secret. Names only.
-#[derive(Debug, Serialize)]
-struct Change {
-    secret: &'static str,
-    id: String,
-    dry_run: bool,
-    changed: Vec<String>,
-    kept: Vec<String>,
-    removed: Vec<String>,
 }
 
 /// Sets keys of a secret, and updates the secret that is made from it.
@@ -240,108 +206,13 @@ async fn write(
     Ok(change)
 }
 
-fn names(spec: &Spec) -> String {
+pub(super) fn names(spec: &Spec) -> String {
     spec.layout
         .keys
         .iter()
         .map(|key| key.name)
         .collect::<Vec<_>>()
         .join(", ")
-}
-
-/// The given values, each checked for its form. A key without a value is left out.
-fn collect(
-    spec: &Spec,
-    given: Given<'_>,
-    stored: &Map<String, Value>,
-    wishes: &Wishes,
-) -> Result<BTreeMap<String, SecretString>, Problem> {
-    let mut values = BTreeMap::new();
-    let mut take = |key: &Key, value: String| {
-        let value = if key.kind == Kind::Pem {
-            pem(&value)?
-        } else {
-            value.trim().to_owned()
-        };
-        if let Some(fault) = fault(key.kind, &value) {
-            return Err(Problem::Failed(format!(
-                "nothing was written: {} {fault}",
-                key.name
-            )));
-        }
-        values.insert(key.name.to_owned(), SecretString::from(value));
-        Ok(())
-    };
-    match given {
-        Given::Environment(lookup) => {
-            for key in spec.layout.keys {
-                let name = format!("{}_{}", spec.dialogue(), key.name);
-                let name = name.replace('-', "_").to_ascii_uppercase();
-                if let Some(value) = lookup(&name).filter(|value| !value.trim().is_empty()) {
-                    take(key, value)?;
-                }
-            }
-        }
-        Given::Nothing => {}
-        Given::Text(text) if text.trim().is_empty() => {}
-        Given::Text(text) => {
-            let object: Map<String, Value> = serde_json::from_str(&text).map_err(|_| {
-                Problem::Usage("standard input is no JSON object of keys and values".to_owned())
-            })?;
-            for (name, value) in object {
-                let key = spec.key(&name).ok_or_else(|| {
-                    Problem::Usage(format!(
-                        "the secret {} has no key {}; it has {}",
-                        spec.name,
-                        crate::report::plain(&name),
-                        names(spec)
-                    ))
-                })?;
-                match value {
-                    Value::String(text) if text.trim().is_empty() => {}
-                    Value::String(text) => take(key, text)?,
-                    Value::Bool(set) if key.kind == Kind::Flag => take(key, set.to_string())?,
-                    _ => return Err(Problem::Usage(format!("{name} is not a text"))),
-                }
-            }
-        }
-        Given::Terminal => {
-            let open = |key: &&Key| {
-                !wishes
-                    .generate
-                    .iter()
-                    .chain(&wishes.remove)
-                    .any(|name| name == key.name)
-            };
-            for key in spec.layout.keys.iter().filter(open) {
-                let state = if stored.contains_key(key.name) {
-                    "set; Enter keeps it"
-                } else {
-                    "not set; Enter leaves it so"
-                };
-                let prompt = format!("{} ({}; {state}): ", key.name, key.hint);
-                let value = rpassword::prompt_password(prompt).map_err(|_| {
-                    Problem::Usage(
-                        "there is no terminal to ask on; use --from-env, or a JSON object on standard input".to_owned(),
-                    )
-                })?;
-                if !value.trim().is_empty() {
-                    take(key, value)?;
-                }
-            }
-        }
-    }
-    Ok(values)
-}
-
-/// A PEM text, or the content of the file `@path`.
-fn pem(value: &str) -> Result<String, Problem> {
-    match value.trim().strip_prefix('@') {
-        Some(path) => std::fs::read_to_string(path)
-            .map_err(|error| Problem::Usage(format!("{path}: {error}"))),
-        // An environment variable has one line, so `\n` stands for a line break.
-        None => Ok(value.replace("\\n", "\n")),
-    }
 }
 
 /// 256 random bits, as a token.
@@ -373,59 +244,6 @@ fn merge(
     }
     updated.retain(|name, _| !wishes.remove.contains(name));
     updated
-}
-
-impl Report for Outcome {
-    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        let changes = [Some(&self.asked), self.also.as_ref()];
-        changes
-            .iter()
-            .flatten()
-            .try_for_each(|change| change.write(out))?;
-        let written = changes
-            .iter()
-            .flatten()
-            .any(|change| !change.dry_run && !change.is_none());
-        if written {
-            writeln!(
-                out,
-                "Running functions read it within five minutes; `operator doctor` tries it."
-            )?;
-        }
-        Ok(())
-    }
-}
-
-impl Change {
-    fn is_none(&self) -> bool {
-        self.changed.is_empty() && self.removed.is_empty()
-    }
-
-    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        if self.is_none() {
-            return writeln!(out, "{}: nothing to change", self.id);
-        }
-        let verb = if self.dry_run { "would set" } else { "set" };
-        for name in &self.changed {
-            writeln!(out, "{GOOD}{verb}{GOOD:#} {name} of {}", self.id)?;
-        }
-        for name in &self.removed {
-            writeln!(
-                out,
-                "{GOOD}{}{GOOD:#} {name} of {}",
-                if self.dry_run {
-                    "would remove"
-                } else {
-                    "removed"
-                },
-                self.id
-            )?;
-        }
-        if !self.kept.is_empty() {
-            writeln!(out, "{FAINT}kept {}{FAINT:#}", self.kept.join(", "))?;
-        }
-        Ok(())
-    }
 }
 
 #[cfg(test)]

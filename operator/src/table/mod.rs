@@ -12,7 +12,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use ring::digest;
 use serde::Serialize;
 use shared::platform::aws::cause;
-use shared::platform::table::epoch;
+use shared::platform::time::epoch;
 use shared::rules::phone::E164;
 
 pub(crate) use erase::erase;

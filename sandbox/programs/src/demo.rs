@@ -1,5 +1,6 @@
 //! `cargo demo`: the whole story against the real functions, step by step. Every claim is checked.
 
+mod account_api;
 mod calls;
 mod codes;
 mod company_phone;

@@ -52,14 +52,14 @@ impl Aws {
         let proxy = Router::new().fallback(proxy::forward).with_state(upstream);
         let dynamodb = Server::start_on("dynamodb", dynamodb_port, proxy)
             .await
-            .map_err(|error| crate::busy("DynamoDB", dynamodb_port, &error))?;
+            .map_err(|error| crate::ports::busy("DynamoDB", dynamodb_port, &error))?;
         let values = Secrets::default();
         let router = Router::new()
             .fallback(secrets_manager::secrets_manager)
             .with_state((Arc::clone(&values), Arc::clone(&principals)));
         let secrets = Server::start_on("secrets", secrets_port, router)
             .await
-            .map_err(|error| crate::busy("Secrets Manager", secrets_port, &error))?;
+            .map_err(|error| crate::ports::busy("Secrets Manager", secrets_port, &error))?;
         let keys = Keys::default();
         for arn in template.keys.values().map(String::as_str).chain([KEY_ARN]) {
             keys.make(arn);
@@ -69,7 +69,7 @@ impl Aws {
             .with_state((keys.clone(), principals));
         let kms = Server::start_on("kms", kms_port, router)
             .await
-            .map_err(|error| crate::busy("KMS", kms_port, &error))?;
+            .map_err(|error| crate::ports::busy("KMS", kms_port, &error))?;
         let serving = tokio::spawn(dynoxide::server::serve_on(inner, database.clone()));
         Ok(Self {
             dynamodb,

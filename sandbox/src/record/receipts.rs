@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{AT, DOMAIN, PHONE, event, form, pairs, set, webhook};
+use super::{
+    AT, PHONE,
+    payload::{DOMAIN, event, form, pairs, set, webhook},
+};
 use crate::{
     Sandbox, auth0, clickatell, plivo,
     receipts::State,

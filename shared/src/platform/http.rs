@@ -15,12 +15,11 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use url::Url;
 
+use super::base_url::BaseUrl;
 use super::resolver::{GuardedResolver, Hosts};
 use super::tls;
 use crate::lock;
 use crate::platform::config::Source;
-
-pub use super::base_url::BaseUrl;
 
 /// Connecting (DNS, TCP and TLS) takes at most this long.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);

@@ -9,11 +9,10 @@ use serde_json::{Value, json};
 use shared::platform::base_url::BaseUrl;
 use shared::platform::runtime::now;
 use shared::platform::secrets::Secret;
+use shared::rules::account::{AccountNumber, NotAnAccountNumber};
 use shared::vendors::auth0::CallError;
 use shared::vendors::auth0::tokens::Tokens;
-use shared::vendors::auth0::users::{
-    AccountHolder, AccountNumber, Found, NotAnAccountNumber, Standing, Users, Verification,
-};
+use shared::vendors::auth0::users::{AccountHolder, Found, Standing, Users, Verification};
 
 const EMAIL: &str = "acme+4512345678@sms.example.com";
 

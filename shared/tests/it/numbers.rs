@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use shared::platform::runtime::now;
 use shared::platform::secrets::Secret;
 use shared::rules::phone::E164;
-use shared::vendors::twilio::numbers::{Available, CallError, Numbers, Webhooks};
+use shared::vendors::twilio::number::{Available, Webhooks};
+use shared::vendors::twilio::numbers::{CallError, Numbers};
 
 const NAME: &str = "switchboard:00u1";
 

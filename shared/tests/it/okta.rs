@@ -13,7 +13,8 @@ use shared::platform::runtime::now;
 use shared::platform::secrets::Secret;
 use shared::rules::jwt::sign_rs256;
 use shared::rules::phone::E164;
-use shared::vendors::okta::users::{Attribute, Found, Status, User, Users};
+use shared::vendors::okta::user::{Attribute, Status, User};
+use shared::vendors::okta::users::{Found, Users};
 use shared::vendors::okta::{Access, CallError};
 
 const MOBILE: &str = "+4512345678";

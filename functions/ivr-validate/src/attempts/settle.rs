@@ -2,7 +2,8 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use shared::platform::table::{Key, Table, Unavailable, Update, Write, epoch};
+use shared::platform::table::{Key, Table, Unavailable, Update, Write};
+use shared::platform::time::epoch;
 
 use super::{Attempt, KNOWN};
 use crate::lock::{DAY, Limits, Way};

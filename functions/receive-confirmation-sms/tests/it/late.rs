@@ -1,7 +1,7 @@
 //! Replies that come too late, and links that Auth0 refuses.
 
 use sandbox::auth0::LinkPage;
-use shared::platform::table::epoch;
+use shared::platform::time::epoch;
 use shared::rules::link::Kind;
 
 use crate::scene::{CONFIRMED, EXPIRED, PHONE, Scene, aged, answer};

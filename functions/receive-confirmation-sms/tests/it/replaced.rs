@@ -6,7 +6,7 @@ use std::time::Duration;
 use sandbox::auth0::LinkPage;
 use sandbox::wire::Fault;
 use serde_json::json;
-use shared::platform::table::epoch;
+use shared::platform::time::epoch;
 use shared::rules::link::Kind;
 use shared::rules::pending::Request;
 

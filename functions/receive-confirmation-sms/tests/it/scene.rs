@@ -9,7 +9,8 @@ use sandbox::scene::{self, Setting};
 use sandbox::twilio::{NUMBER, Reply};
 use sandbox::wire::{Exchange, Fault, Server};
 use serde_json::{Value, json};
-use shared::platform::table::{Table, Write, epoch};
+use shared::platform::table::{Table, Write};
+use shared::platform::time::epoch;
 use shared::rules::link::Kind;
 use shared::rules::pending::{self, Request};
 

@@ -8,7 +8,7 @@ use sandbox::auth0::LinkPage;
 use sandbox::twilio::Reply;
 use sandbox::wire::Fault;
 use serde_json::Value;
-use shared::platform::table::epoch;
+use shared::platform::time::epoch;
 use shared::rules::link::Kind;
 use tokio::task::JoinSet;
 

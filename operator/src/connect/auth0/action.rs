@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::Method;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
-use shared::platform::http::BaseUrl;
+use shared::platform::base_url::BaseUrl;
 
 use super::provider::provider;
 use crate::calls::{Body, Refusal, Session};

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use secrecy::ExposeSecret as _;
 use serde_json::{Map, Value, json};
-use shared::platform::http::BaseUrl;
+use shared::platform::base_url::BaseUrl;
 
 use crate::calls::Body;
 use crate::connect::{Plan, Step};

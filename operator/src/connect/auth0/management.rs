@@ -2,7 +2,7 @@
 
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
-use shared::platform::http::BaseUrl;
+use shared::platform::base_url::BaseUrl;
 
 use crate::calls::{Authorization, Body, Refusal, Session};
 use crate::context::Context;

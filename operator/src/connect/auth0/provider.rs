@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use shared::platform::http::BaseUrl;
+use shared::platform::base_url::BaseUrl;
 
 use crate::calls::Body;
 use crate::connect::{Plan, Step};

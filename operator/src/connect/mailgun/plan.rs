@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 use serde_json::Value;
-use shared::platform::http::BaseUrl;
+use shared::platform::base_url::BaseUrl;
 
 use super::route::{actions, before, ends_at, priority};
 use super::wanted::Wanted;

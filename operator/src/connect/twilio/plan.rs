@@ -1,7 +1,7 @@
 //! The plan: from the current state to the wanted state.
 
 use reqwest::Method;
-use shared::platform::http::BaseUrl;
+use shared::platform::base_url::BaseUrl;
 
 use super::account::Account;
 use super::held::{Held, Taker};

@@ -31,7 +31,7 @@ pub use update::Update;
 
 use crate::platform::aws::cause;
 
-pub use crate::platform::random::{owner_id, random_below};
+pub use crate::platform::random::owner_id;
 pub use crate::platform::time::epoch;
 
 /// The answer to a conditional write.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::header::RETRY_AFTER;
 use serde::{Deserialize, Deserializer};
 
-use super::SendError;
+use super::message::SendError;
 use crate::platform::http::Answer;
 
 /// The longest answer that is read.

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::{Outbound, Receipt, SendError};
+use super::message::{Outbound, Receipt, SendError};
 use crate::platform::Platform;
 use crate::platform::config::Source;
 use crate::platform::layout::Layout;

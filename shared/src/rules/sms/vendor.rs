@@ -7,10 +7,13 @@ use std::time::{Duration, Instant, SystemTime};
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Method, RequestBuilder};
 
-use super::{Entry, Outbound, Receipt, SendError, answer};
+use super::answer;
+use super::entry::Entry;
+use super::message::{Outbound, Receipt, SendError};
 use crate::platform::Platform;
+use crate::platform::base_url::BaseUrl;
 use crate::platform::config::Source;
-use crate::platform::http::{Answer, BaseUrl, Client};
+use crate::platform::http::{Answer, Client};
 use crate::platform::layout::{Described, Layout};
 use crate::platform::secrets::{Content as _, Secret, SecretError};
 

@@ -19,8 +19,7 @@ use super::{CallError, management_audience};
 use crate::platform::base_url::BaseUrl;
 use crate::platform::http::{Answer, Client};
 use crate::platform::random::random_below;
-
-pub use crate::rules::account::{AccountNumber, NotAnAccountNumber};
+use crate::rules::account::AccountNumber;
 
 const ANSWER_LIMIT: usize = 1024 * 1024;
 const TIMEOUT: Duration = Duration::from_secs(4);

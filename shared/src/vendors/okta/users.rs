@@ -18,6 +18,7 @@ use url::Url;
 use super::link_header::next_link;
 use super::rate_limit::{Pause, ends, pause};
 use super::tokens::{Authorization, Tokens};
+use super::user::{Attribute, Status, User};
 use super::{Access, CallError, Credentials};
 use crate::lock;
 use crate::platform::Platform;
@@ -26,8 +27,6 @@ use crate::platform::config::Source;
 use crate::platform::http::{Answer, Client};
 use crate::platform::secrets::Secret;
 use crate::rules::phone::E164;
-
-pub use super::user::{Attribute, Status, User};
 
 const ANSWER_LIMIT: usize = 4 * 1024 * 1024;
 /// A caller waits on the phone.

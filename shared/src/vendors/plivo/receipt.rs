@@ -5,7 +5,7 @@
 //! The signature, as Plivo's SDK checks it (github plivo/plivo-python@a0cd3237,
 //! `plivo/utils/signature_v3.py`): base64 of HMAC-SHA256 with the account's token over
 //! `<URL without query>?<sorted query>.<sorted names and values>.<nonce>`, with the odd rules for
-//! empty parts that [`signed_text`] follows.
+//! empty parts that `signed_text` follows.
 
 use std::time::SystemTime;
 

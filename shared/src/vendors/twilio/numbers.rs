@@ -15,14 +15,12 @@ use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 use url::Url;
 
-use super::number::{Resource, form};
+use super::number::{Available, Owned, Resource, Webhooks, form};
 use super::{RestCredentials, is_sid};
 use crate::platform::base_url::BaseUrl;
 use crate::platform::http::{Answer, Client, NoAnswer};
 use crate::platform::secrets::{Secret, SecretError};
 use crate::rules::phone::E164;
-
-pub use super::number::{Available, Owned, Webhooks};
 
 /// The prefix of the friendly names of the numbers that we buy. The user's id follows.
 pub const BOUGHT: &str = "switchboard:";

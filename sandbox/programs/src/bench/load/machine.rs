@@ -10,7 +10,7 @@ use std::{
 use tokio::task::JoinHandle;
 
 use super::report;
-use crate::bench::start;
+use crate::bench::process;
 
 /// Interval of the measurements of a timer's delay.
 const TICK: Duration = Duration::from_millis(5);
@@ -77,7 +77,7 @@ impl Watch {
             at: Instant::now(),
             cores: cores(),
             functions: all(pids),
-            bench: start::cpu(std::process::id()),
+            bench: process::cpu(std::process::id()),
         };
         self.late
             .lock()
@@ -100,7 +100,7 @@ impl Watch {
             });
         let (functions, bench) = (
             spent(all(pids), mark.functions),
-            spent(start::cpu(std::process::id()), mark.bench),
+            spent(process::cpu(std::process::id()), mark.bench),
         );
         let available = mark.at.elapsed().as_secs_f64()
             * thread::available_parallelism().map_or(1.0, |cores| report::float(cores.get()));
@@ -127,7 +127,7 @@ impl Drop for Watch {
 }
 
 fn all(pids: &[u32]) -> Option<Duration> {
-    pids.iter().map(|pid| start::cpu(*pid)).sum()
+    pids.iter().map(|pid| process::cpu(*pid)).sum()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "ticks of seconds")]

@@ -16,9 +16,8 @@ use serde_json::{Value, json};
 
 use super::{dynamodb::DynamoDb, options::Options, report::float};
 use crate::bench::{
-    plot,
+    plot, process,
     report::{machine, ms},
-    start,
 };
 
 const FUNCTION: &str = "provision-numbers";
@@ -218,7 +217,7 @@ impl Scene<'_> {
         twilio.clear_exchanges();
         let _of_before = self.dynamodb.traffic();
         let pid = self.lambda.pids().first().copied().unwrap_or_default();
-        let (cpu, begun) = (start::cpu(pid), Instant::now());
+        let (cpu, begun) = (process::cpu(pid), Instant::now());
         let event = json!({ "source": "aws.scheduler" });
         let report = self
             .lambda
@@ -226,7 +225,7 @@ impl Scene<'_> {
             .await
             .map_err(|error| error.to_string())?;
         let took = begun.elapsed();
-        let used = start::cpu(pid)
+        let used = process::cpu(pid)
             .zip(cpu)
             .map(|(now, then)| now.saturating_sub(then));
         let traffic = self.dynamodb.traffic();

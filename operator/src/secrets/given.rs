@@ -1,0 +1,118 @@
+//! The values that a person gives: from prompts, the environment or standard input.
+
+use std::collections::BTreeMap;
+
+use secrecy::SecretString;
+use serde_json::{Map, Value};
+
+use super::Spec;
+use super::keys::{Key, Kind, fault};
+use super::set::{Wishes, names};
+use crate::problem::Problem;
+
+/// The source of the values.
+pub(crate) enum Given<'a> {
+    /// Environment variables, such as `TWILIO_AUTH_TOKEN`.
+    Environment(&'a dyn Fn(&str) -> Option<String>),
+    /// A JSON object of keys and values.
+    Text(String),
+    /// Prompts on the terminal, without echo.
+    Terminal,
+    /// No source: the options say everything.
+    Nothing,
+}
+
+/// The given values, each checked for its form. A key without a value is left out.
+pub(super) fn collect(
+    spec: &Spec,
+    given: Given<'_>,
+    stored: &Map<String, Value>,
+    wishes: &Wishes,
+) -> Result<BTreeMap<String, SecretString>, Problem> {
+    let mut values = BTreeMap::new();
+    let mut take = |key: &Key, value: String| {
+        let value = if key.kind == Kind::Pem {
+            pem(&value)?
+        } else {
+            value.trim().to_owned()
+        };
+        if let Some(fault) = fault(key.kind, &value) {
+            return Err(Problem::Failed(format!(
+                "nothing was written: {} {fault}",
+                key.name
+            )));
+        }
+        values.insert(key.name.to_owned(), SecretString::from(value));
+        Ok(())
+    };
+    match given {
+        Given::Environment(lookup) => {
+            for key in spec.layout.keys {
+                let name = format!("{}_{}", spec.dialogue(), key.name);
+                let name = name.replace('-', "_").to_ascii_uppercase();
+                if let Some(value) = lookup(&name).filter(|value| !value.trim().is_empty()) {
+                    take(key, value)?;
+                }
+            }
+        }
+        Given::Nothing => {}
+        Given::Text(text) if text.trim().is_empty() => {}
+        Given::Text(text) => {
+            let object: Map<String, Value> = serde_json::from_str(&text).map_err(|_| {
+                Problem::Usage("standard input is no JSON object of keys and values".to_owned())
+            })?;
+            for (name, value) in object {
+                let key = spec.key(&name).ok_or_else(|| {
+                    Problem::Usage(format!(
+                        "the secret {} has no key {}; it has {}",
+                        spec.name,
+                        crate::report::plain(&name),
+                        names(spec)
+                    ))
+                })?;
+                match value {
+                    Value::String(text) if text.trim().is_empty() => {}
+                    Value::String(text) => take(key, text)?,
+                    Value::Bool(set) if key.kind == Kind::Flag => take(key, set.to_string())?,
+                    _ => return Err(Problem::Usage(format!("{name} is not a text"))),
+                }
+            }
+        }
+        Given::Terminal => {
+            let open = |key: &&Key| {
+                !wishes
+                    .generate
+                    .iter()
+                    .chain(&wishes.remove)
+                    .any(|name| name == key.name)
+            };
+            for key in spec.layout.keys.iter().filter(open) {
+                let state = if stored.contains_key(key.name) {
+                    "set; Enter keeps it"
+                } else {
+                    "not set; Enter leaves it so"
+                };
+                let prompt = format!("{} ({}; {state}): ", key.name, key.hint);
+                let value = rpassword::prompt_password(prompt).map_err(|_| {
+                    Problem::Usage(
+                        "there is no terminal to ask on; use --from-env, or a JSON object on standard input".to_owned(),
+                    )
+                })?;
+                if !value.trim().is_empty() {
+                    take(key, value)?;
+                }
+            }
+        }
+    }
+    Ok(values)
+}
+
+/// A PEM text, or the content of the file `@path`.
+fn pem(value: &str) -> Result<String, Problem> {
+    match value.trim().strip_prefix('@') {
+        Some(path) => std::fs::read_to_string(path)
+            .map_err(|error| Problem::Usage(format!("{path}: {error}"))),
+        // An environment variable has one line, so `\n` stands for a line break.
+        None => Ok(value.replace("\\n", "\n")),
+    }
+}
