@@ -170,6 +170,8 @@ pub struct Sent {
     pub id: Option<String>,
     /// When the attempt began, in epoch seconds.
     pub at: u64,
+    /// The name of the [kept](super::kept) text.
+    pub kept: Option<String>,
 }
 
 impl Sent {
@@ -185,7 +187,12 @@ impl Sent {
             } else {
                 "-".to_owned()
             },
-            at: item.number("sent_at").unwrap_or_default(),
+            at: item
+                .number("tried_at")
+                .filter(|_| is_accepted)
+                .or(item.number("sent_at"))
+                .unwrap_or_default(),
+            kept: item.text("kept").map(str::to_owned),
         }
     }
 }
