@@ -107,6 +107,10 @@ def check_function(name, function, needed, resources):
             identity = function["Properties"]["Environment"]["Variables"].get("AWS_SMS_IDENTITY_ARN")
             if [ref(target) for target in targets] != [ref(identity)]:
                 yield f"sends texts as others than its AWS_SMS_IDENTITY_ARN: {targets}"
+        elif targets == [function["Properties"]["Environment"]["Variables"].get("FAILOVER_KEY_ARN")]:
+            # Who keeps texts encrypts them, and who sends them on decrypts them.
+            if actions != (["kms:Encrypt"] if ACTIONS["change"] in needed.get("kept", ()) else ["kms:Decrypt"]):
+                yield f"does more with its FAILOVER_KEY_ARN than it must: {', '.join(actions)}"
         elif actions == ["kms:Decrypt"]:
             variables = function["Properties"]["Environment"]["Variables"]
             key, pools = variables.get("COGNITO_KEY_ARN"), variables.get("COGNITO_POOLS")

@@ -23,6 +23,7 @@ OKTA_CODES = GATEWAY | {"OktaHook": "on"}
 SUPABASE = GATEWAY | {"StandardWebhooks": "on"}
 GENERIC = GATEWAY | {"GenericMapping": '{"recipient":"/to","code":"/payload/code"}'}
 COGNITO = GATEWAY | {"CognitoPools": "eu-west-1_EXAMPLE", "CognitoKeyArn": "arn:aws:kms:eu-west-1:123456789012:key/08303dfc-8073-4bbb-a8a9-fbf08657940e"}
+KEEPING = GATEWAY | {"KeepForFailover": "true", "FailoverKeyArn": COGNITO["CognitoKeyArn"]}
 COMPANY_PHONE = {"OktaUrl": "https://acme.okta.com"}
 PROVISIONING = {"OktaUrl": "https://acme.okta.com", "AreaPrefixes": "415,628"}
 PHONE_MENU = {"Auth0Url": "https://acme.eu.auth0.com", "ApiAudience": "https://api.acme.example/"}
@@ -44,6 +45,7 @@ STACKS = [
     ("everything", ALL, {"verification", "gateway", "company phone", "provisioning", "phone menu", "built-in API", "receipts"}),
     ("gateway through AWS", GATEWAY | {"AwsSmsIdentityArn": "arn:aws:sms-voice:eu-west-1:000000000000:pool/pool-1"}, {"gateway", "receipts"}),
     ("gateway for Cognito", COGNITO, {"gateway", "receipts"}),
+    ("gateway that keeps texts", KEEPING, {"gateway", "receipts"}),
     ("gateway without receipts", GATEWAY | {"DeliveryReceipts": "off"}, {"gateway"}),
 ]
 # What cannot be deployed: these parameters without the one named.
@@ -54,6 +56,7 @@ LACKING = [
     ("gateway for Supabase", SUPABASE, "SmsRoutes"),
     ("gateway for others", GENERIC, "SmsRoutes"),
     *(("gateway for Cognito", COGNITO, name) for name in COGNITO),
+    ("gateway that keeps texts", KEEPING, "FailoverKeyArn"),
     ("company phone alone", COMPANY_PHONE, "OktaUrl"),
     ("company phone with provisioning", PROVISIONING, "OktaUrl"),
     *(("phone menu alone", PHONE_MENU, name) for name in PHONE_MENU),

@@ -8,6 +8,9 @@
 //! 3. Count it on the scoreboard.
 //! 4. After a bad receipt for a code: the number's next code avoids this provider for ten minutes.
 //!
+//! With `KEEP_FOR_FAILOVER=true` a code that did not arrive goes out once more through each further
+//! provider of its route (`failover`).
+//!
 //! A schedule starts a run each minute (`run`). It sums the scoreboard up: for the order of the
 //! gateway's providers, for graphs and for alarms.
 //!
@@ -19,6 +22,7 @@
 //! hash of the number, and nothing personal is logged.
 
 mod aws;
+mod failover;
 mod feedback;
 mod receipts;
 mod run;
@@ -37,6 +41,7 @@ use shared::platform::secrets::{self, Secret};
 use shared::platform::table::Table;
 use shared::vendors::{clickatell, plivo, twilio, vonage};
 
+use failover::Failover;
 use feedback::Feedback;
 use run::Floors;
 
@@ -56,6 +61,8 @@ pub struct App {
     gateway: Option<Secret<OptionalToken>>,
     floors: Floors,
     feedback: Feedback,
+    /// `None`: a code that did not arrive is not sent again.
+    failover: Option<Failover>,
 }
 
 impl Function for App {
@@ -72,6 +79,7 @@ impl Function for App {
             gateway: platform.optional_secret(source, "GATEWAY_SECRET"),
             floors: Floors::read(source),
             feedback: Feedback::read(platform, source),
+            failover: Failover::read(platform, source),
         };
         let has_provider = app.twilio.is_some()
             || app.plivo.is_some()
@@ -84,7 +92,13 @@ impl Function for App {
     }
 
     async fn warm_up(&self, platform: &Platform, now: SystemTime) {
+        let failover = async {
+            if let Some(failover) = &self.failover {
+                failover.warm_up(now).await;
+            }
+        };
         tokio::join!(
+            failover,
             secrets::warm_up(self.twilio.as_ref(), now),
             secrets::warm_up(self.plivo.as_ref(), now),
             secrets::warm_up(self.vonage.as_ref(), now),

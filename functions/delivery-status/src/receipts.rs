@@ -1,6 +1,6 @@
 //! The receipts: whose they are, and their effect.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use shared::platform::base_url::BaseUrl;
 use shared::platform::reply::{Failure, Reply};
@@ -17,6 +17,9 @@ use shared::vendors::{clickatell, plivo, twilio, vonage};
 
 use crate::{App, BODY_LIMIT};
 
+/// A receipt's provider waits for the answer. A code that cannot be sent on within this time is left
+/// to the next run.
+const TIME_TO_SEND: Duration = Duration::from_secs(8);
 const FORM: [&str; 1] = ["application/x-www-form-urlencoded"];
 const JSON: [&str; 1] = ["application/json"];
 const FORM_OR_JSON: [&str; 2] = [FORM[0], JSON[0]];
@@ -92,10 +95,11 @@ impl App {
         receipts: &[DeliveryReceipt],
         now: SystemTime,
     ) -> Result<Reply, Reply> {
+        let deadline = Instant::now() + TIME_TO_SEND;
         let mut last = None;
         let mut failed = None;
         for receipt in receipts {
-            match self.record(provider, receipt, now).await {
+            match self.record(provider, receipt, deadline, now).await {
                 Ok(reply) => last = Some(reply),
                 Err(reply) => failed = Some(reply),
             }
@@ -112,6 +116,7 @@ impl App {
         &self,
         provider: Name,
         receipt: &DeliveryReceipt,
+        deadline: Instant,
         now: SystemTime,
     ) -> Result<Reply, Reply> {
         let recorded = delivery::record(receipt, provider.word(), &self.table, now)
@@ -120,10 +125,15 @@ impl App {
         let reply = match &recorded {
             Recorded::First(sent) => {
                 self.act(provider, receipt, sent, now).await?;
+                let next = self.send_on(receipt, sent, deadline, now).await;
                 let waited = epoch(now).saturating_sub(sent.at);
                 let reply = Reply::empty(204, "recorded")
                     .field("region", sent.region.as_str())
                     .field("seconds", waited);
+                let reply = match next {
+                    Some(name) => reply.field("next", name.word()).metric("SentAgain", 1),
+                    None => reply,
+                };
                 match receipt.state {
                     State::Delivered => reply.metric("Delivered", 1),
                     _ => reply.metric("Undelivered", 1),
@@ -169,6 +179,28 @@ impl App {
             }
             _ => Ok(()),
         }
+    }
+
+    /// After a text's first final state: sends a kept code on, or deletes it. Returns the provider
+    /// that took it.
+    async fn send_on(
+        &self,
+        receipt: &DeliveryReceipt,
+        sent: &Sent,
+        deadline: Instant,
+        now: SystemTime,
+    ) -> Option<Name> {
+        let failover = self.failover.as_ref()?;
+        let (reference, kept) = receipt.reference.as_ref().zip(sent.kept.as_deref())?;
+        if receipt.state == State::Delivered {
+            failover.forget(reference, kept).await;
+            return None;
+        }
+        let next = failover.pursue(reference, deadline, now).await;
+        next.unwrap_or_else(|error| {
+            tracing::warn!(%error, "a code was not sent on; the next run tries again");
+            None
+        })
     }
 
     /// The effects of a text's first final state.

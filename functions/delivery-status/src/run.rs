@@ -1,8 +1,8 @@
 //! The run of the schedule: how well each provider delivers in each country.
 //!
 //! A run reads the scoreboard of the last hour. It writes the summary by which `sms-gateway` orders
-//! its providers, and the figures for graphs and alarms. A run changes nothing else, so a run that
-//! is lost or comes twice does no harm.
+//! its providers, and the figures for graphs and alarms. At the same time it sends kept codes on of
+//! which nothing is heard (`failover`). A run that is lost or comes twice does no harm.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -48,7 +48,14 @@ impl Scheduled for App {
     /// If the table is unavailable, or too slow. The next run comes by itself.
     async fn run(&self, deadline: Instant, now: SystemTime) -> Result<Reply, Failure> {
         let time = deadline.saturating_duration_since(Instant::now());
-        let work = self.summarise(now);
+        let work = async {
+            let (summary, again) =
+                tokio::join!(self.summarise(now), self.send_again(deadline, now));
+            summary.map(|reply| match again {
+                0 => reply,
+                _ => reply.field("sent_again", again).metric("SentAgain", again),
+            })
+        };
         tokio::time::timeout(time.saturating_sub(RESERVE), work)
             .await
             .unwrap_or_else(|_| {
@@ -62,6 +69,19 @@ impl Scheduled for App {
 }
 
 impl App {
+    /// Sends the codes again of which nothing is heard. A failure is left to the next run.
+    async fn send_again(&self, deadline: Instant, now: SystemTime) -> u64 {
+        let Some(failover) = &self.failover else {
+            return 0;
+        };
+        let deadline = deadline.checked_sub(RESERVE).unwrap_or(deadline);
+        let swept = failover.sweep(deadline, now).await;
+        swept.unwrap_or_else(|error| {
+            tracing::warn!(%error, "the kept texts were not all looked at");
+            0
+        })
+    }
+
     async fn summarise(&self, now: SystemTime) -> Result<Reply, Failure> {
         let tallies = scoreboard::read(LAST_HOUR, &self.table, now).await?;
         let summary = Summary::new(&tallies, now);

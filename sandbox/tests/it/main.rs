@@ -15,6 +15,7 @@ mod circles;
 mod cold;
 mod docs;
 mod events;
+mod failover;
 mod kms;
 mod lambda;
 mod receipts;

@@ -20,19 +20,25 @@ const UNREACHABLE: u32 = 80;
 const MANY: Option<&str> = Some("100000");
 
 /// Both functions, and a sandbox whose providers report to `delivery-status`.
-struct Circle {
-    gateway: Lambda,
-    delivery: Lambda,
-    sandbox: Sandbox,
+pub(crate) struct Circle {
+    pub(crate) gateway: Lambda,
+    pub(crate) delivery: Lambda,
+    pub(crate) sandbox: Sandbox,
 }
 
 impl Circle {
     async fn start(routes: &str) -> Self {
+        Self::keeping(routes, "false").await
+    }
+
+    /// `keeps`: whether texts are kept for another provider.
+    pub(crate) async fn keeping(routes: &str, keeps: &str) -> Self {
         let sandbox = Sandbox::start().await;
         let url = sandbox.door(DELIVERY).url() + "/";
         let settings = [
             ("DELIVERY_URL", Some(url.as_str())),
             ("SMS_ROUTES", Some(routes)),
+            ("KEEP_FOR_FAILOVER", Some(keeps)),
             ("SMS_PER_HOUR", MANY),
             ("SMS_PER_IP_PER_HOUR", MANY),
             ("SMS_PER_COUNTRY_PER_HOUR", MANY),
@@ -40,7 +46,10 @@ impl Circle {
         ];
         let gateway = binary(GATEWAY).await;
         let gateway = sandbox.run_with(GATEWAY, gateway, 1, &settings).await;
-        let delivery = sandbox.run(DELIVERY, binary(DELIVERY).await).await;
+        let delivery = binary(DELIVERY).await;
+        let delivery = sandbox
+            .run_with(DELIVERY, delivery, 1, &settings[1..3])
+            .await;
         for lambda in [&gateway, &delivery] {
             lambda.wait_ready().await.unwrap();
         }
@@ -52,7 +61,7 @@ impl Circle {
     }
 
     /// The gateway sends a code. Returns the name of the provider that took it.
-    async fn code(&self, phone: &str, code: u32) -> String {
+    pub(crate) async fn code(&self, phone: &str, code: u32) -> String {
         let credential = Credential::Bearer(auth0::GATEWAY_BEARER_TOKEN);
         let text = format!("Your code is {code}");
         let auth0 = &self.sandbox.auth0;
@@ -65,7 +74,7 @@ impl Circle {
     }
 
     /// The number of texts, through all providers.
-    fn texts(&self) -> usize {
+    pub(crate) fn texts(&self) -> usize {
         let others = self.sandbox.providers();
         let others = others.iter().map(|provider| provider.messages.len());
         self.sandbox.twilio.messages().len() + others.sum::<usize>()
@@ -216,7 +225,7 @@ async fn in_no_order_of_two_providers_receipts_is_there_a_second_text_or_a_step_
 }
 
 /// All orders of this many places.
-fn orders(places: usize) -> Vec<Vec<usize>> {
+pub(crate) fn orders(places: usize) -> Vec<Vec<usize>> {
     if places == 0 {
         return vec![vec![]];
     }

@@ -8,7 +8,7 @@ use sandbox::scene::{Setting, problems};
 use crate::{DELIVERY, FLOW, GATEWAY, binary, docs::required};
 
 /// Values that are wrong in every function that reads the variable. `None` and blanks are values that are missing.
-const WRONG: [Setting<'static>; 52] = [
+const WRONG: [Setting<'static>; 55] = [
     ("ALLOWED_COUNTRIES", Some("Denmark")),
     ("API_AUDIENCE", Some(" ")),
     ("API_PATH", Some("accounts/{account_number}")),
@@ -25,8 +25,10 @@ const WRONG: [Setting<'static>; 52] = [
     ("COGNITO_TEXTS", Some("[]")),
     ("DEFAULT_REGION", Some("Denmark")),
     ("DELIVERY_FLOOR_PERCENT", Some("all")),
+    ("DELIVERY_TIMEOUT_SECONDS", Some("4")),
     ("DIAL_TIMEOUT_SECONDS", Some("4")),
     ("DRY_RUN", Some("yes")),
+    ("FALLBACK_CHANNEL", Some("voice")),
     ("FORWARD_SEGMENTS_PER_HOUR", Some("0")),
     ("FORWARD_SEGMENTS_PER_NUMBER_PER_DAY", Some("2501")),
     ("FORWARD_SEGMENTS_PER_NUMBER_PER_HOUR", Some("49")),
@@ -36,6 +38,7 @@ const WRONG: [Setting<'static>; 52] = [
     ("IVR_LANGUAGE", Some("en\"US")),
     ("IVR_MENU", Some("[]")),
     ("IVR_SECRET", None),
+    ("KEEP_FOR_FAILOVER", Some("yes")),
     ("LOG_LEVEL", Some("loud")),
     ("MAIL_SENDERS", Some("acme.example")),
     ("MAX_CALL_SECONDS", Some("14401")),

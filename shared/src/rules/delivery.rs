@@ -172,6 +172,8 @@ pub struct Sent {
     pub id: Option<String>,
     /// When the attempt began, in epoch seconds.
     pub at: u64,
+    /// The name of the [kept](super::kept) text.
+    pub kept: Option<String>,
 }
 
 impl Sent {
@@ -187,7 +189,12 @@ impl Sent {
             } else {
                 "-".to_owned()
             },
-            at: item.number("sent_at").unwrap_or_default(),
+            at: item
+                .number("tried_at")
+                .filter(|_| is_accepted)
+                .or(item.number("sent_at"))
+                .unwrap_or_default(),
+            kept: item.text("kept").map(str::to_owned),
         }
     }
 }

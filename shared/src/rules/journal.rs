@@ -10,6 +10,7 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use super::delivery::{self, EARLIER_SID, Reference, WAIT_FOR_RECEIPTS};
+use super::kept::Sealed;
 use super::phone::E164;
 use super::scoreboard::{self, Event, Line};
 use crate::platform::random::random_below;
@@ -48,6 +49,15 @@ pub struct Entry {
     expires_at: u64,
     counted_as: Option<String>,
     awaits: Option<Awaits>,
+    kept: Option<Kept>,
+}
+
+/// What an entry stores of its [kept](super::kept) text.
+#[derive(Debug, Clone)]
+struct Kept {
+    name: String,
+    until: u64,
+    tried: Vec<String>,
 }
 
 /// What an entry stores for the receipts of its text.
@@ -70,6 +80,22 @@ impl Entry {
             expires_at,
             counted_as: None,
             awaits: None,
+            kept: None,
+        }
+    }
+
+    /// The same entry, whose [`Entry::settle`] stores where the text of an accepted send is kept, and
+    /// which providers have or may have it (at least one).
+    #[must_use]
+    pub fn keeping(self, sealed: &Sealed, tried: Vec<String>) -> Self {
+        let kept = Kept {
+            name: sealed.name().to_owned(),
+            until: sealed.ends_at(),
+            tried,
+        };
+        Self {
+            kept: Some(kept),
+            ..self
         }
     }
 
@@ -174,8 +200,18 @@ impl Entry {
             // An earlier send of the same text may have awaited receipts.
             return update.remove("forgotten_at").remove(delivery::RECEIPTS);
         };
-        update
-            .remove("sender")
+        let ended = [
+            "sender",
+            "kept",
+            "kept_until",
+            "tried",
+            "tried_at",
+            "trying",
+        ];
+        ended
+            .into_iter()
+            .fold(update, Update::remove)
+            // The receipts of an earlier send of the same text say nothing about this one.
             .set(delivery::RECEIPTS, Value::M(Vec::new()))
             .set("number", awaits.number.as_str())
             .set("region", awaits.region.as_str())
@@ -296,6 +332,13 @@ impl Entry {
             .zip(details)
             .filter_map(|(name, value)| Some((name, value?)));
         let update = known.fold(update, |update, (name, value)| update.set(name, value));
+        let update = match &self.kept {
+            Some(kept) => update
+                .set("kept", kept.name.as_str())
+                .set("kept_until", kept.until)
+                .set("tried", Value::Set(kept.tried.clone())),
+            None => update,
+        };
         // If the update is refused, another invocation has taken the message over and stores the
         // outcome.
         table

@@ -2,10 +2,12 @@
 
 pub mod account;
 pub mod delivery;
+pub mod failover;
 pub mod feedback;
 pub mod html;
 pub mod journal;
 pub mod jwt;
+pub mod kept;
 pub mod limits;
 pub mod link;
 pub mod pending;

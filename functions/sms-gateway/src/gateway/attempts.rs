@@ -36,6 +36,8 @@ pub(super) struct Attempts {
     pub(super) sender: Option<String>,
     recipient_refused: bool,
     unknown: bool,
+    /// Providers that have or may have the text.
+    have_it: Vec<Name>,
     without_secret: usize,
 }
 
@@ -44,6 +46,11 @@ impl Attempts {
         if !self.broken.contains(&name) {
             self.broken.push(name);
         }
+    }
+
+    /// The names of the providers that have or may have the text.
+    pub(super) fn have_it(&self) -> Vec<String> {
+        self.have_it.iter().map(ToString::to_string).collect()
     }
 
     pub(super) fn outcome(&self) -> Outcome {
@@ -202,6 +209,7 @@ impl Gateway {
             attempts.errors.extend(error);
             match answer {
                 Answer::Accepted(receipt) => {
+                    attempts.have_it.push(name);
                     attempts.receipt = Some((name, receipt));
                     attempts.sender = sms.from.map(str::to_owned);
                     break;
@@ -211,6 +219,7 @@ impl Gateway {
                     break;
                 }
                 Answer::Unknown => {
+                    attempts.have_it.push(name);
                     attempts.unknown = true;
                     if !self.rules.go_on_after_unknown {
                         break;

@@ -15,6 +15,7 @@ mod attempts;
 mod budgets;
 mod claim;
 mod health;
+mod keeping;
 mod message;
 mod outcome;
 mod road;
@@ -39,6 +40,7 @@ use attempts::{Attempts, patience};
 use budgets::Limits;
 use claim::Claim;
 use health::{Health, Untold};
+use keeping::{Keeping, Sealing, sealed, while_sealing};
 pub(crate) use message::{Asker, Message, hash, number, unfit};
 pub(crate) use outcome::{Delivery, Outcome};
 use standing::Standing;
@@ -53,6 +55,8 @@ pub(crate) struct Gateway {
     table: Table,
     /// Where delivery receipts go; `None` if no text asks for one.
     delivery_url: Option<BaseUrl>,
+    /// `None`: no text is kept for another provider.
+    keeping: Option<Keeping>,
     providers: HashMap<Name, Provider>,
     untold: Untold,
     standing: Standing,
@@ -90,10 +94,13 @@ impl Gateway {
     pub(crate) fn read(platform: &Platform, source: &mut Source<'_>) -> Self {
         let rules = Rules::read(source);
         let mut connect = |name| (name, Provider::read(name, platform, source));
+        let providers = rules.routes.used().into_iter().map(&mut connect).collect();
+        let delivery_url = source.optional_base_url("DELIVERY_URL");
         Self {
-            providers: rules.routes.used().into_iter().map(&mut connect).collect(),
+            providers,
             table: platform.table.clone(),
-            delivery_url: source.optional_base_url("DELIVERY_URL"),
+            keeping: Keeping::read(platform, source, delivery_url.as_ref()),
+            delivery_url,
             rules,
             untold: Untold::default(),
             standing: Standing::read(source),
@@ -133,9 +140,20 @@ impl Gateway {
         if route.is_empty() {
             return Outcome::NoRoute.into();
         }
-        let started = Instant::now();
         let remembered = time.as_secs().max(self.rules.cooldown);
-        let lease = epoch(now) + deadline.saturating_duration_since(started).as_secs() + 2;
+        // With one provider no other one could send the text.
+        let keeping = self.keeping.as_ref().filter(|_| route.len() > 1);
+        while_sealing(keeping, message, now, async |sealing| {
+            let sealing = keeping.map(|keeping| (keeping, sealing));
+            self.deliver_by(route, remembered, message, sealing, deadline, now)
+                .await
+        })
+        .await
+    }
+
+    /// The journal's entry of a message.
+    fn entry(&self, message: &Message, remembered: u64, time: Duration, now: SystemTime) -> Entry {
+        let lease = epoch(now) + time.as_secs() + 2;
         let entry = Entry::new(
             &format!("code#{}", message.id),
             owner_id(),
@@ -143,10 +161,24 @@ impl Gateway {
             // The cooldown counts from the end of a send, also if the closing write fails.
             lease + remembered,
         );
-        let entry = match &self.delivery_url {
+        match &self.delivery_url {
             Some(_) => entry.awaiting_receipts(&message.to, now),
             None => entry,
-        };
+        }
+    }
+
+    async fn deliver_by(
+        &self,
+        route: &[Name],
+        remembered: u64,
+        message: &Message,
+        sealing: Option<(&Keeping, Sealing)>,
+        deadline: Instant,
+        now: SystemTime,
+    ) -> Delivery {
+        let started = Instant::now();
+        let time = deadline.saturating_duration_since(started);
+        let entry = self.entry(message, remembered, time, now);
         let reference = entry.reference();
         // With one provider there is no order to choose.
         let health = async {
@@ -173,10 +205,7 @@ impl Gateway {
         let mut order = health.order(&known.order(route), &avoided, now);
         let broken = known.put_broken_last(&mut order);
         let receipt = ReceiptRequest::new(self.delivery_url.as_ref(), reference.as_ref());
-        let time = (
-            deadline,
-            patience(deadline.saturating_duration_since(started)),
-        );
+        let time = (deadline, patience(time));
         let attempts = self.attempt(message, &health, order, receipt, time, now);
         let mut attempts = attempts.await;
         attempts.avoided = avoided;
@@ -187,6 +216,7 @@ impl Gateway {
         let entry = entry.remembered_until(epoch(now + started.elapsed()) + remembered);
         let stage = outcome.stage(attempts.sender.as_deref());
         let closing = async {
+            let (entry, keep) = keep(entry.clone(), sealing, &stage, &attempts).await;
             let close = self.close(message, &entry, &stage, &counted, now);
             let record = async {
                 if route.len() > 1 {
@@ -194,7 +224,7 @@ impl Gateway {
                     self.record_health(&health, &attempts, now).await;
                 }
             };
-            tokio::join!(close, record).0
+            tokio::join!(close, record, keep).0
         };
         let count = self.count_sent(&entry, &stage, now + started.elapsed());
         let (closed, ()) = tokio::join!(in_time(deadline, closing), count);
@@ -249,6 +279,30 @@ impl Gateway {
             tracing::warn!(%error, "a provider's health could not be noted");
         }
     }
+}
+
+/// Has the entry say where the text of an accepted send is kept. Returns the write that keeps it.
+async fn keep(
+    entry: Entry,
+    sealing: Option<(&Keeping, Sealing)>,
+    stage: &Stage,
+    attempts: &Attempts,
+) -> (Entry, impl Future<Output = ()>) {
+    let is_sent = matches!(stage, Stage::Sent { .. });
+    let kept = match sealing.filter(|_| is_sent) {
+        Some((keeping, sealing)) => sealed(sealing).await.map(|sealed| (keeping, sealed)),
+        None => None,
+    };
+    let entry = match &kept {
+        Some((_, sealed)) => entry.keeping(sealed, attempts.have_it()),
+        None => entry,
+    };
+    let write = async move {
+        if let Some((keeping, sealed)) = kept {
+            keeping.keep(&sealed).await;
+        }
+    };
+    (entry, write)
 }
 
 /// Does work with the table, which must end with the answer: half of the reserve after the

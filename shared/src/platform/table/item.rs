@@ -40,8 +40,8 @@ pub enum Value {
     N(u64),
     /// A map.
     M(Vec<(&'static str, Value)>),
-    /// A set with one string. [`Update::add_to_set`](super::Update::add_to_set) adds more.
-    Set(String),
+    /// A set of strings, at least one. [`Update::add_to_set`](super::Update::add_to_set) adds more.
+    Set(Vec<String>),
 }
 
 impl From<Value> for AttributeValue {
@@ -49,7 +49,7 @@ impl From<Value> for AttributeValue {
         match value {
             Value::S(text) => Self::S(text),
             Value::N(number) => Self::N(number.to_string()),
-            Value::Set(text) => Self::Ss(vec![text]),
+            Value::Set(texts) => Self::Ss(texts),
             Value::M(entries) => Self::M(
                 entries
                     .into_iter()

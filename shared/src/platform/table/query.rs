@@ -47,4 +47,35 @@ impl Table {
         tracing::warn!("a partition has more items than are read");
         Ok(items)
     }
+
+    /// Reads the first items with this partition key, at most `most`, whose sort key is less than
+    /// `before`. Expired items are among them.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    pub async fn first(
+        &self,
+        partition: &str,
+        before: &str,
+        most: i32,
+    ) -> Result<Vec<Item>, Unavailable> {
+        let page = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .key_condition_expression("pk = :pk AND sk < :sk")
+            .expression_attribute_values(":pk", AttributeValue::S(partition.to_owned()))
+            .expression_attribute_values(":sk", AttributeValue::S(before.to_owned()))
+            .consistent_read(true)
+            .limit(most)
+            .send()
+            .await
+            .map_err(|error| Unavailable(cause("Query", &error)))?;
+        Ok(page
+            .items
+            .unwrap_or_default()
+            .into_iter()
+            .map(Item)
+            .collect())
+    }
 }

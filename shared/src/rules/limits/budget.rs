@@ -262,7 +262,7 @@ impl Budget {
             .bind(":hits", seen.number("hits").unwrap_or_default());
         let update = match self.name() {
             None => update.set(format!("s_{slice}"), self.weight),
-            Some(id) => update.set(format!("i_{slice}"), Value::Set(id)),
+            Some(id) => update.set(format!("i_{slice}"), Value::Set(vec![id])),
         };
         let gone = seen
             .names()
