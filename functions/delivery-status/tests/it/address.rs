@@ -12,8 +12,8 @@ async fn receipts_come_through_an_address_with_a_path() {
     for prefix in ["/in", "/twilio", "/vonage", "/used"] {
         let address = format!("https://receipts.acme.example{prefix}");
         let setting: Setting<'_> = ("PUBLIC_URL", Some(&address));
-        for provider in ["twilio", "plivo", "vonage", "clickatell"] {
-            let scene = Scene::with(&[setting]).await;
+        let scene = Scene::with(&[setting]).await;
+        for (nth, provider) in (1..).zip(["twilio", "plivo", "vonage", "clickatell"]) {
             let id = if provider == "twilio" { SID } else { "id-1" };
             scene.sent(provider, id).await;
             let path = format!("/{provider}/{REFERENCE}");
@@ -64,7 +64,11 @@ async fn receipts_come_through_an_address_with_a_path() {
                 .json(&json!({ "recipient": PHONE }))
                 .bearer_auth(auth0::GATEWAY_BEARER_TOKEN);
             let status = used.send().await.unwrap().status().as_u16();
-            assert_eq!((status, scene.counted("used").await), (204, 1), "{prefix}");
+            assert_eq!(
+                (status, scene.counted("used").await),
+                (204, nth),
+                "{prefix}"
+            );
         }
     }
 }
