@@ -21,6 +21,9 @@ use crate::rules::phone::E164;
 pub(crate) use answer::{LIMIT, by_status, number_or_digits, plain_id};
 pub use entry::Entry;
 pub use sender::is_sender;
+/// A provider that does not answer must not hold up a cold start, whose first caller waits.
+pub(crate) const WARM_UP: Duration = Duration::from_millis(500);
+
 pub use vendor::{Account, Attempt, Vendor};
 
 /// A text to send.
@@ -93,6 +96,9 @@ pub enum SendError {
         /// The provider's code.
         code: Option<u32>,
     },
+    /// A rule that we set in our account forbids texts to this number. Another provider must not get
+    /// around it.
+    NotAllowed,
     /// Too many requests. This one was not processed.
     RateLimited {
         /// How long to wait before the next attempt, if the provider says.
@@ -127,6 +133,7 @@ impl fmt::Display for SendError {
                 recipient: false,
                 code,
             } => write!(f, "message refused, code {}", code.unwrap_or_default()),
+            Self::NotAllowed => f.write_str("forbidden by a rule of the account"),
             Self::RateLimited { .. } => f.write_str("rate limited"),
             Self::Unauthorized => f.write_str("credentials refused"),
             Self::Unavailable => f.write_str("not reached"),

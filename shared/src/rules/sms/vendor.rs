@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Method, RequestBuilder};
 
-use super::{Entry, Outbound, Receipt, SendError, answer};
+use super::{Entry, Outbound, Receipt, SendError, WARM_UP, answer};
 use crate::platform::Platform;
 use crate::platform::config::Source;
 use crate::platform::http::{Answer, BaseUrl, Client};
@@ -159,10 +159,8 @@ impl<V: Vendor> Account<V> {
     pub async fn warm_up(&self, now: SystemTime) {
         let home = V::HOME.parse().ok();
         // A failure shows again on the first text.
-        let _ = tokio::join!(
-            self.secret.get(now),
-            self.client.warm_up(self.base.as_ref().or(home.as_ref()))
-        );
+        let connect = self.client.warm_up(self.base.as_ref().or(home.as_ref()));
+        let _ = tokio::join!(self.secret.get(now), tokio::time::timeout(WARM_UP, connect));
     }
 
     async fn ask(
