@@ -204,6 +204,7 @@ impl App {
                     SendError::RateLimited { after } => (Stage::Failed, after.or(Some(PAUSE))),
                     SendError::Unavailable => (Stage::Failed, Some(PAUSE)),
                     SendError::Refused { .. }
+                    | SendError::NotAllowed
                     | SendError::Unauthorized
                     | SendError::NoCredentials(_) => (Stage::Failed, None),
                 };

@@ -181,7 +181,7 @@ impl App {
                     let reply = Reply::empty(200, "duplicate").field("sid", sid);
                     return Ok(Claim::Answered(reply));
                 }
-                Stage::Refused => {
+                Stage::Refused | Stage::Forbidden => {
                     return Ok(Claim::Answered(Reply::refused(406, "recipient_refused")));
                 }
                 Stage::Sending => {

@@ -124,7 +124,7 @@ impl App {
     async fn settle(&self, work: &Work, stage: &Stage, request: &Request) -> bool {
         let withdrawn = async {
             match stage {
-                Stage::Failed | Stage::Refused => {
+                Stage::Failed | Stage::Refused | Stage::Forbidden => {
                     pending::withdraw(&self.table, &work.phone, &work.request).await
                 }
                 _ => Ok(()),

@@ -49,7 +49,10 @@ fn language(tag: &str) -> String {
 }
 
 fn parse(text: &str) -> Result<BTreeMap<String, String>, &'static str> {
-    let texts: BTreeMap<String, String> = if text.trim_start().starts_with("{\"") {
+    // A text may begin with `{code}`.
+    let object = text.trim_start().strip_prefix('{');
+    let is_object = object.is_some_and(|members| members.trim_start().starts_with('"'));
+    let texts: BTreeMap<String, String> = if is_object {
         let by_language: BTreeMap<String, String> = serde_json::from_str(text).map_err(|_| {
             r#"is no JSON object of texts by language, such as {"*":"Your code is {code}","da":"Din kode er {code}"}"#
         })?;
@@ -96,6 +99,11 @@ mod tests {
         ] {
             assert_eq!(texts.with("12", locale), text, "{locale:?}");
         }
+        let pretty = "\n{\n  \"*\": \"Code {code}\",\n  \"da\": \"Kode {code}\"\n}\n";
+        for pretty in [pretty, r#"{ "*": "Code {code}", "da": "Kode {code}" }"#] {
+            let texts = CodeText(parse(pretty).unwrap());
+            assert_eq!(texts.with("12", Some("da")), "Kode 12", "{pretty}");
+        }
         let one = CodeText(parse("{code} is your code").unwrap());
         assert_eq!(one.with("{code}", None), "{code} is your code");
     }
@@ -108,6 +116,7 @@ mod tests {
             r#"{"da":"Kode {code}"}"#,
             r#"{"*":"Your code is {code}""#,
             r#"{"*":7}"#,
+            r#"{ "da": "Kode {code}" }"#,
             "{code}\u{1b}",
         ] {
             assert!(parse(wrong).is_err(), "{wrong}");

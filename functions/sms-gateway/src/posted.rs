@@ -1,6 +1,6 @@
 //! What entrances share of reading a request.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 use shared::platform::config::Source;
@@ -55,6 +55,14 @@ pub(crate) fn max_age(source: &mut Source<'_>) -> u64 {
     source.number("MAX_WEBHOOK_AGE_SECONDS", 300, 1..=3_153_600_000)
 }
 
+/// How long a signed request could come again: a stranger who has seen it must not be able to send
+/// its text again. With a very long `MAX_WEBHOOK_AGE_SECONDS`, a day must do.
+pub(crate) fn replayable(signed_at: u64, max_age: u64, now: SystemTime) -> Duration {
+    let until = signed_at.saturating_add(max_age);
+    let left = Duration::from_secs(until.saturating_sub(epoch(now)));
+    left.min(Duration::from_hours(24)) + Duration::from_secs(5)
+}
+
 /// The time of a signature in seconds; `None` if it is no time, or too far from now.
 pub(crate) fn signed_at(text: &str, max_age: u64, now: SystemTime) -> Option<u64> {
     let is_digits = text.bytes().all(|byte| byte.is_ascii_digit());
@@ -64,9 +72,21 @@ pub(crate) fn signed_at(text: &str, max_age: u64, now: SystemTime) -> Option<u64
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
+
+    #[test]
+    fn a_signed_text_is_remembered_for_as_long_as_it_could_be_replayed() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);
+        for (signed_at, max_age, seconds) in [
+            (1_000_000, 300, 305),
+            (1_000_300, 300, 605),
+            (999_700, 300, 5),
+            (1_000_000, u64::MAX, 86_405),
+        ] {
+            let known = replayable(signed_at, max_age, now);
+            assert_eq!(known.as_secs(), seconds, "{signed_at} {max_age}");
+        }
+    }
 
     #[test]
     fn a_signature_is_good_for_some_minutes_before_and_after_its_time() {

@@ -14,6 +14,7 @@ use lambda_http::http::Uri;
 use lambda_http::http::header::{HOST, HeaderName, HeaderValue};
 use lambda_http::request::LambdaRequest;
 use serde::Deserialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
 use url::Url;
 
@@ -61,6 +62,8 @@ pub(super) struct Event {
 struct Context {
     domain_name: Option<String>,
     http: Http,
+    #[serde(default)]
+    time_epoch: Value,
 }
 
 #[derive(Deserialize)]
@@ -78,6 +81,8 @@ pub(super) fn convert(sent: Event) -> Result<(lambda_http::Request, Body), &'sta
     let method = sent.request_context.http.method.to_ascii_uppercase();
     event.request_context.http.method = method.parse().map_err(|_| "no method")?;
     event.request_context.domain_name = sent.request_context.domain_name;
+    let epoch = sent.request_context.time_epoch.as_i64();
+    event.request_context.time_epoch = epoch.unwrap_or_default();
     let headers = sent.headers.unwrap_or_default();
     if headers.len() > HEADER_LIMIT {
         return Err("too many headers");
@@ -133,7 +138,7 @@ fn is_uri_text(text: &str) -> bool {
 mod tests {
     use std::time::Instant;
 
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
     use crate::platform::request::{NoRequest, Request};

@@ -16,6 +16,7 @@ use rustls::pki_types::pem::PemObject as _;
 use url::Url;
 
 use super::base_url::BaseUrl;
+use super::connecting;
 use super::resolver::{GuardedResolver, Hosts};
 use super::tls;
 use crate::lock;
@@ -23,6 +24,9 @@ use crate::platform::config::Source;
 
 /// Connecting (DNS, TCP and TLS) takes at most this long.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
+/// The tenths of a request's time in which the connection must stand. So a host that does not
+/// connect is known not to have the request, however little time there is.
+const CONNECT_TENTHS: u32 = 7;
 /// Providers close idle connections after 30 s or more. Closing ours earlier avoids sending into a
 /// closing connection.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
@@ -132,6 +136,7 @@ impl Client {
             .retry(reqwest::retry::never())
             .referer(false)
             .connect_timeout(CONNECT_TIMEOUT)
+            .connector_layer(connecting::Limited)
             .pool_idle_timeout(IDLE_TIMEOUT)
             .user_agent(concat!("Switchboard/", env!("CARGO_PKG_VERSION")))
             .dns_resolver(GuardedResolver::new(Arc::clone(&public_only)))
@@ -166,7 +171,10 @@ impl Client {
         timeout: Duration,
     ) -> Result<Answer, NoAnswer> {
         let _waiting = Waiting::start(&self.meter);
-        let mut response = request.timeout(timeout).send().await.map_err(|error| {
+        let sent = request.timeout(timeout).send();
+        let to_connect = CONNECT_TIMEOUT.min(timeout / 10 * CONNECT_TENTHS);
+        let sent = connecting::within(to_connect, sent).await;
+        let mut response = sent.map_err(|error| {
             if error.is_connect() || error.is_builder() {
                 NoAnswer::NotSent(if error.is_timeout() {
                     "no connection in time"
@@ -280,5 +288,25 @@ mod tests {
         assert_eq!(answer.unwrap_err(), NoAnswer::NotSent("no connection"));
         listener.set_nonblocking(true).unwrap();
         assert!(listener.accept().is_err(), "a connection was made");
+    }
+
+    #[tokio::test]
+    async fn a_host_that_hangs_in_the_handshake_has_certainly_not_got_the_request() {
+        // The kernel accepts the connection. Nobody answers the handshake.
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let url: Url = format!("https://127.0.0.1:{port}/").parse().unwrap();
+        let client = Client::new(Settings::default()).unwrap();
+        for millis in [300, 1_000] {
+            let request = client.request(reqwest::Method::POST, url.clone());
+            let time = Duration::from_millis(millis);
+            let begun = Instant::now();
+            let answer = client.send(request, 1024, time).await;
+            assert_eq!(
+                answer.unwrap_err(),
+                NoAnswer::NotSent("no connection in time")
+            );
+            assert!(begun.elapsed() < time, "{:?}", begun.elapsed());
+        }
     }
 }

@@ -133,7 +133,7 @@ pub struct Kms {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Output {
-    key_id: String,
+    key_id: Option<String>,
     ciphertext_blob: Option<String>,
     plaintext: Option<SecretString>,
 }
@@ -238,7 +238,11 @@ impl Kms {
         let output = timeout(OPERATION_TIMEOUT, attempts)
             .await
             .map_err(|_| late())??;
-        if output.key_id != key.as_str() {
+        if output
+            .key_id
+            .as_deref()
+            .is_some_and(|id| id != key.as_str())
+        {
             let why = format!("{operation}: another key answered");
             return Err(KmsError::Refused(why));
         }

@@ -6,6 +6,7 @@ pub mod base_url;
 pub mod bearer;
 mod body;
 pub mod config;
+mod connecting;
 mod event;
 pub mod figures;
 pub mod http;

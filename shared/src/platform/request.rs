@@ -1,6 +1,6 @@
 //! A request as functions see it, and the first refusals.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use lambda_http::RequestExt as _;
@@ -9,6 +9,9 @@ use lambda_http::request::RequestContext;
 use super::body::Body;
 use super::event::{self, Event};
 use crate::platform::reply::{Failure, Reply};
+
+/// No request waits longer for an instance. A longer time is that of an event made by hand.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 /// A request as it reached the Function URL: the request of `lambda_http`, the id of its
 /// invocation, and the time left for it.
@@ -78,6 +81,20 @@ impl Request {
             }
             _ => "",
         }
+    }
+
+    /// How long the request had waited when it arrived here at `now`: a cold start takes some time.
+    /// Zero if AWS does not say it.
+    pub fn waited(&self, now: SystemTime) -> Duration {
+        let Some(RequestContext::ApiGatewayV2(context)) = self.http.request_context_ref() else {
+            return Duration::ZERO;
+        };
+        let sent = u64::try_from(context.time_epoch).ok();
+        let sent = sent.and_then(|ms| UNIX_EPOCH.checked_add(Duration::from_millis(ms)));
+        let waited = sent.and_then(|sent| now.duration_since(sent).ok());
+        waited
+            .filter(|waited| *waited <= LONGEST_WAIT)
+            .unwrap_or_default()
     }
 
     /// The decoded body; empty until [`Request::expect_post`] has checked its length.
@@ -190,6 +207,32 @@ mod tests {
         assert_eq!(&request.body()[..], b"", "nobody has measured it");
         assert!(request.expect_post("/", &["text/plain"], 3).is_ok());
         assert_eq!(&request.body()[..], b"YES");
+    }
+
+    #[test]
+    fn a_request_has_waited_since_aws_took_it_in() {
+        let now = UNIX_EPOCH + Duration::from_hours(498_828);
+        let at = |ms: i64| 1_795_780_800_000 - ms;
+        for (epoch, waited) in [
+            (json!(at(0)), 0),
+            (json!(at(1_900)), 1_900),
+            (json!(at(10_000)), 10_000),
+            (json!(at(10_001)), 0),
+            (json!(at(-1)), 0),
+            (json!(0), 0),
+            (json!(-1), 0),
+            (json!(i64::MIN), 0),
+            (json!(u64::MAX), 0),
+            (json!(1.5), 0),
+            (json!("1795780800000"), 0),
+            (Value::Null, 0),
+        ] {
+            let mut event = event();
+            event["requestContext"]["timeEpoch"] = epoch.clone();
+            let request = read(&event).unwrap();
+            assert_eq!(request.waited(now).as_millis(), waited, "{epoch}");
+        }
+        assert_eq!(read(&event()).unwrap().waited(now), Duration::ZERO);
     }
 
     /// What comes of a body with this limit: the body, or the status that refuses it.

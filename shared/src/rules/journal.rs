@@ -1,7 +1,7 @@
 //! The journal of a send: the state record of one logical message. Duplicates and crashes are
 //! judged by it.
 //!
-//! `sending(lease) -> sent(sid) | refused | failed | unknown`, item `sent#<kind>#<hash>`. `sending`
+//! `sending(lease) -> sent(sid) | refused | forbidden | failed | unknown`, item `sent#<kind>#<hash>`. `sending`
 //! is written before the provider is called, the outcome after it. A crash in between leaves
 //! `sending` with a lease that ends. This means *unknown*, never "failed". The caller decides what
 //! *unknown* allows: a verification text is sent again (losing one is worse than repeating it), a
@@ -33,6 +33,8 @@ pub enum Stage {
     },
     /// The provider rejected the recipient for good.
     Refused,
+    /// A rule of our own account forbids messages to the recipient.
+    Forbidden,
     /// The message was certainly not sent. It may be tried again.
     Failed,
     /// The message may have been sent.
@@ -250,6 +252,7 @@ impl Entry {
                 sender: seen.text("sender").map(str::to_owned),
             }),
             Some("refused") => Some(Stage::Refused),
+            Some("forbidden") => Some(Stage::Forbidden),
             Some("failed") => Some(Stage::Failed),
             _ => Some(match delivery::delivered_by(seen) {
                 None => Stage::Unknown,
@@ -321,6 +324,7 @@ impl Entry {
                 ("sent", [sid.as_deref(), provider.as_deref(), sender])
             }
             Stage::Refused => ("refused", [None; 3]),
+            Stage::Forbidden => ("forbidden", [None; 3]),
             Stage::Failed => ("failed", [None; 3]),
             Stage::Unknown => ("unknown", [None; 3]),
         };
@@ -411,6 +415,7 @@ mod tests {
                 }),
             ),
             ("refused", "other", 50, Some(Stage::Refused)),
+            ("forbidden", "other", 50, Some(Stage::Forbidden)),
             ("failed", "other", 50, Some(Stage::Failed)),
             ("unknown", "me", 50, Some(Stage::Unknown)),
         ] {

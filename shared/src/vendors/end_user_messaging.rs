@@ -46,8 +46,7 @@ struct Refusal {
     #[serde(rename = "__type")]
     kind: Option<String>,
     reason: Option<String>,
-    #[serde(default)]
-    fields: Vec<Field>,
+    fields: Option<Vec<Field>>,
 }
 
 #[derive(Deserialize)]
@@ -109,7 +108,8 @@ impl Entry for EndUserMessaging {
     }
 
     async fn warm_up(&self, _now: SystemTime) {
-        self.service.warm_up().await;
+        // A failure shows again on the first text.
+        let _ = tokio::time::timeout(sms::WARM_UP, self.service.warm_up()).await;
     }
 }
 
@@ -209,16 +209,17 @@ fn refused(answer: &Answer) -> SendError {
         ) => return SendError::Unauthorized,
         (
             "ConflictException",
-            "DESTINATION_PHONE_NUMBER_OPTED_OUT"
-            | "DESTINATION_COUNTRY_BLOCKED_BY_PROTECT_CONFIGURATION"
+            "DESTINATION_COUNTRY_BLOCKED_BY_PROTECT_CONFIGURATION"
             | "DESTINATION_PHONE_NUMBER_BLOCKED_BY_PROTECT_NUMBER_OVERRIDE",
-        ) => true,
+        ) => return SendError::NotAllowed,
+        ("ConflictException", "DESTINATION_PHONE_NUMBER_OPTED_OUT") => true,
         (
             "ValidationException",
             "CANNOT_PARSE" | "INVALID_PARAMETER" | "FIELD_VALIDATION_FAILED",
         ) => {
             let is_recipient = |field: &Field| field.name == "DestinationPhoneNumber";
-            !refusal.fields.is_empty() && refusal.fields.iter().all(is_recipient)
+            let fields = refusal.fields.unwrap_or_default();
+            !fields.is_empty() && fields.iter().all(is_recipient)
         }
         _ => false,
     };

@@ -195,6 +195,20 @@ async fn an_answer_of_another_key_is_refused() {
         .await;
 }
 
+#[tokio::test]
+async fn an_answer_may_leave_out_which_key_it_was() {
+    let setup = setup().await;
+    let ciphertext = setup.encrypt().await.unwrap();
+    for body in [
+        json!({ "Plaintext": "AAAA" }),
+        json!({ "Plaintext": "AAAA", "KeyId": null }),
+    ] {
+        let faults = setup.sandbox.aws.kms().faults();
+        faults.next(answer(200, &body.to_string()));
+        assert!(setup.decrypt(&ciphertext).await.is_ok(), "{body}");
+    }
+}
+
 /// Signs again what was received:
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>.
 fn signature(exchange: &Exchange, secret: &str) -> String {

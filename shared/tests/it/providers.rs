@@ -634,13 +634,13 @@ async fn aws_exceptions() {
             "ConflictException",
             "DESTINATION_COUNTRY_BLOCKED_BY_PROTECT_CONFIGURATION",
             "",
-            &recipient,
+            &SendError::NotAllowed,
         ),
         (
             "ConflictException",
             "DESTINATION_PHONE_NUMBER_BLOCKED_BY_PROTECT_NUMBER_OVERRIDE",
             "",
-            &recipient,
+            &SendError::NotAllowed,
         ),
         (
             "ConflictException",
@@ -724,6 +724,12 @@ async fn aws_exceptions() {
             &[],
             r#"{"__type":"ValidationException","Reason":"INVALID_PARAMETER","Fields":[{"Name":"DestinationPhoneNumber"},{"Name":"MaxPrice"}]}"#,
             Err(own.clone()),
+        ),
+        (
+            400,
+            &[],
+            r#"{"__type":"ConflictException","Reason":"DESTINATION_PHONE_NUMBER_OPTED_OUT","Fields":null}"#,
+            Err(recipient.clone()),
         ),
         (403, &[], "", Err(SendError::Unauthorized)),
         (200, &[], "{}", Ok(UNREADABLE)),

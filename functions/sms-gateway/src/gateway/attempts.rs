@@ -35,6 +35,7 @@ pub(super) struct Attempts {
     /// The sender of the accepted text.
     pub(super) sender: Option<String>,
     recipient_refused: bool,
+    not_allowed: bool,
     unknown: bool,
     /// Providers that have or may have the text.
     have_it: Vec<Name>,
@@ -63,6 +64,7 @@ impl Attempts {
             // After an unknown outcome a later rejection proves nothing: the SMS may have been
             // sent.
             None if self.unknown => Outcome::Unknown { cause: None },
+            None if self.not_allowed => Outcome::CountryNotAllowed,
             None if self.recipient_refused => Outcome::RecipientRefused,
             None if self.without_secret == self.tried.len() && !self.tried.is_empty() => {
                 Outcome::NoCredentials
@@ -98,6 +100,8 @@ enum Answer {
     Accepted(Receipt),
     /// The number cannot receive texts.
     RecipientRefused,
+    /// Our own rule at the provider forbids the text.
+    NotAllowed,
     /// The provider does not take this text, which says nothing of the provider.
     TextRefused,
     Unknown,
@@ -113,6 +117,7 @@ impl Answer {
                 recipient: true, ..
             } => Self::RecipientRefused,
             SendError::Refused { .. } => Self::TextRefused,
+            SendError::NotAllowed => Self::NotAllowed,
             SendError::Unknown => Self::Unknown,
             SendError::NoCredentials(_) => Self::NoCredentials,
             SendError::RateLimited { .. } | SendError::Unauthorized | SendError::Unavailable => {
@@ -126,7 +131,9 @@ impl Answer {
     fn verdict(&self, was_cut_short: bool) -> Option<bool> {
         match self {
             Self::Accepted(_) => Some(true),
-            Self::RecipientRefused | Self::TextRefused | Self::NoCredentials => None,
+            Self::RecipientRefused | Self::NotAllowed | Self::TextRefused | Self::NoCredentials => {
+                None
+            }
             Self::Unknown if was_cut_short => None,
             Self::Unknown | Self::Failing => Some(false),
         }
@@ -182,20 +189,24 @@ impl Gateway {
                 continue;
             }
             let asked = Instant::now();
-            let within = trial
-                .patience()
-                .min(patience)
-                .min(deadline.saturating_duration_since(asked));
+            let left = deadline.saturating_duration_since(asked);
+            // The last one need not leave time for another.
+            let share = if order.is_empty() { left } else { patience };
+            let within = trial.patience().min(share).min(left);
             if within < SHORTEST_ATTEMPT {
                 break;
             }
             // In whole seconds. Earlier attempts have used some of the code's life.
             let used = Duration::from_secs(begun.elapsed().as_secs());
+            let life = message.life.saturating_sub(used);
+            if life.is_zero() {
+                break;
+            }
             let sms = Outbound {
                 to: &message.to,
                 from: self.rules.senders.find(name).or(message.from.as_deref()),
                 body: &message.body,
-                life: Some(message.life.saturating_sub(used)),
+                life: Some(life),
                 holds_code: true,
                 receipt,
             };
@@ -216,6 +227,10 @@ impl Gateway {
                 }
                 Answer::RecipientRefused => {
                     attempts.recipient_refused = true;
+                    break;
+                }
+                Answer::NotAllowed => {
+                    attempts.not_allowed = true;
                     break;
                 }
                 Answer::Unknown => {

@@ -10,6 +10,15 @@ use super::message::Message;
 use super::outcome::Outcome;
 use super::{Gateway, LATE, in_time};
 
+/// What a copy of a text is for, if the text was certainly not sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AfterFailure {
+    /// Another attempt.
+    Again,
+    /// Nothing: the failure stays the outcome.
+    Final,
+}
+
 /// Whether this instance sends a text.
 pub(super) enum Claim {
     /// It does. Holds the counts.
@@ -25,6 +34,7 @@ impl Gateway {
         &self,
         message: &Message,
         entry: &Entry,
+        after_failure: AfterFailure,
         deadline: Instant,
         now: SystemTime,
     ) -> Claim {
@@ -80,11 +90,16 @@ impl Gateway {
             is_another_sending = stage == Stage::Sending;
             if is_another_sending {
                 let left = deadline.saturating_duration_since(Instant::now());
-                if let Err(error) = entry.wait_while_sending(&self.table, left, now).await {
-                    let cause = Some(error.to_string());
+                let wait = entry.wait_while_sending(&self.table, left, now);
+                let cause = match in_time(deadline, wait).await {
+                    Some(Ok(())) => None,
+                    Some(Err(error)) => Some(error.to_string()),
+                    None => Some(LATE.to_owned()),
+                };
+                if cause.is_some() {
                     return Claim::Ended(Outcome::Unknown { cause });
                 }
-            } else if stage != Stage::Failed {
+            } else if stage != Stage::Failed || after_failure == AfterFailure::Final {
                 return Claim::Ended(Outcome::of_copy(stage));
             }
             if Instant::now() >= deadline {

@@ -38,7 +38,7 @@ use shared::services::routes::{Routes, Senders};
 
 use attempts::{Attempts, patience};
 use budgets::Limits;
-use claim::Claim;
+use claim::{AfterFailure, Claim};
 use health::{Health, Untold};
 use keeping::{Keeping, Sealing, sealed, while_sealing};
 pub(crate) use message::{Asker, Message, hash, number, unfit};
@@ -133,6 +133,30 @@ impl Gateway {
         deadline: Instant,
         now: SystemTime,
     ) -> Delivery {
+        let copies = (time, AfterFailure::Again);
+        self.take(copies, message, deadline, now).await
+    }
+
+    /// As [`Gateway::deliver_once_in`]. A copy is not sent after a failure either: for callers that
+    /// then do without us.
+    pub(crate) async fn deliver_or_fail_once_in(
+        &self,
+        time: Duration,
+        message: &Message,
+        deadline: Instant,
+        now: SystemTime,
+    ) -> Delivery {
+        let copies = (time, AfterFailure::Final);
+        self.take(copies, message, deadline, now).await
+    }
+
+    async fn take(
+        &self,
+        (time, after_failure): (Duration, AfterFailure),
+        message: &Message,
+        deadline: Instant,
+        now: SystemTime,
+    ) -> Delivery {
         if !message.to.is_allowed(&self.rules.countries) {
             return Outcome::CountryNotAllowed.into();
         }
@@ -145,8 +169,15 @@ impl Gateway {
         let keeping = self.keeping.as_ref().filter(|_| route.len() > 1);
         while_sealing(keeping, message, now, async |sealing| {
             let sealing = keeping.map(|keeping| (keeping, sealing));
-            self.deliver_by(route, remembered, message, sealing, deadline, now)
-                .await
+            self.deliver_by(
+                route,
+                (remembered, after_failure),
+                message,
+                sealing,
+                deadline,
+                now,
+            )
+            .await
         })
         .await
     }
@@ -170,7 +201,7 @@ impl Gateway {
     async fn deliver_by(
         &self,
         route: &[Name],
-        remembered: u64,
+        (remembered, after_failure): (u64, AfterFailure),
         message: &Message,
         sealing: Option<(&Keeping, Sealing)>,
         deadline: Instant,
@@ -184,13 +215,14 @@ impl Gateway {
         let health = async {
             if route.len() > 1 {
                 let health = async { in_time(deadline, Health::read(&self.table, now)).await };
-                let refresh = self.standing.refresh(&self.table, now);
+                let left = deadline.saturating_duration_since(started);
+                let refresh = self.standing.refresh(&self.table, left, now);
                 tokio::join!(health, refresh).0.unwrap_or_default()
             } else {
                 Health::default()
             }
         };
-        let claim = self.claim(message, &entry, deadline, now);
+        let claim = self.claim(message, &entry, after_failure, deadline, now);
         let ((claim, health), road) = road::together(
             async { tokio::join!(claim, health) },
             self.take_road(message, reference.as_ref(), now),

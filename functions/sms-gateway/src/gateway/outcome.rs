@@ -28,7 +28,7 @@ pub(crate) enum Outcome {
     },
     /// The credentials of all providers are unavailable. Nothing was sent.
     NoCredentials,
-    /// The settings do not allow texts to this country or range.
+    /// The settings, or our own rules at a provider, do not allow texts to this country or range.
     CountryNotAllowed,
     /// No provider is configured for this number.
     NoRoute,
@@ -74,6 +74,8 @@ impl Outcome {
             },
             Self::Unknown { .. } => Stage::Unknown,
             Self::RecipientRefused => Stage::Refused,
+            // Of a provider. The settings forbid before the table is asked.
+            Self::CountryNotAllowed => Stage::Forbidden,
             _ => Stage::Failed,
         }
     }
@@ -87,6 +89,7 @@ impl Outcome {
                 duplicate: true,
             },
             Stage::Refused => Self::RecipientRefused,
+            Stage::Forbidden => Self::CountryNotAllowed,
             Stage::Failed => Self::AllRefused,
             Stage::Sending | Stage::Unknown => Self::Unknown { cause: None },
         }

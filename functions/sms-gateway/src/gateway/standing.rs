@@ -66,12 +66,13 @@ impl Standing {
     }
 
     /// Reads the summary if that is due. After a failure the old one counts, until it ends.
-    pub(crate) async fn refresh(&self, table: &Table, now: SystemTime) {
+    /// `left`: the time for the delivery, of which this may use a tenth.
+    pub(crate) async fn refresh(&self, table: &Table, left: Duration, now: SystemTime) {
         if !self.has_receipts || epoch(now) < self.cached().due {
             return;
         }
         self.cached().due = epoch(now) + EVERY_SECONDS;
-        match Table::within(PATIENCE, Summary::read(table, now)).await {
+        match Table::within(PATIENCE.min(left / 10), Summary::read(table, now)).await {
             Ok(summary) => self.cached().summary = Arc::new(summary),
             Err(error) => tracing::warn!(%error, "the providers' results could not be read"),
         }

@@ -17,7 +17,7 @@ use shared::platform::secrets::Secret;
 use crate::answers;
 use crate::code_text::{CodeText, code_life};
 use crate::gateway::{Gateway, RESERVE};
-use crate::posted::{BODY_LIMIT, JSON, max_age};
+use crate::posted::{BODY_LIMIT, JSON, max_age, replayable};
 use credential::Credentials;
 use mapping::Mapping;
 use signature::signature_header;
@@ -64,12 +64,19 @@ impl Generic {
         request.expect_post(PATH, &JSON, BODY_LIMIT)?;
         let signature = request.header(&self.signature_header);
         let signature = signature.map(|text| signature::read(text, self.max_age, now));
+        let signed_at = signature.as_ref().and_then(|it| it.as_ref().ok()?.at);
+        let once_in = signed_at.map(|at| replayable(at, self.max_age, now));
         credential::check(request, signature, &self.credentials, now).await?;
         let message = posted::parse(request.body(), &self.mapping, &self.text, self.life)
             .map_err(answers::wrong)?;
         let deadline = (arrived + TIME).min(Instant::now() + request.remaining(RESERVE));
         let delivery = gateway
-            .deliver(&message, deadline, now + arrived.elapsed())
+            .deliver_once_in(
+                once_in.unwrap_or_default(),
+                &message,
+                deadline,
+                now + arrived.elapsed(),
+            )
             .await;
         Ok(delivery.log(&message, answers::of(&delivery.outcome)))
     }

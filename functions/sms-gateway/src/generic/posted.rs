@@ -28,7 +28,7 @@ pub(super) fn parse(
     ))?;
     let to = number(recipient).ok_or(IMPOSSIBLE_NUMBER)?;
     let locale = mapping.locale.text(&body);
-    let composed = || Some(code_text.with(mapping.code.text(&body)?.trim(), locale));
+    let composed = || Some(code_text.with(&code(mapping.code.find(&body)?)?, locale));
     let text = mapping.text.text(&body).map(str::to_owned);
     let text = text.or_else(composed).ok_or(Wrong::malformed(
         "the body has no text where GENERIC_MAPPING says the text or the code is",
@@ -54,6 +54,15 @@ pub(super) fn parse(
         body: text,
         life,
     })
+}
+
+/// A code, which some callers post as a number.
+fn code(value: &Value) -> Option<String> {
+    let code = match value {
+        Value::Number(number) => number.as_u64()?.to_string(),
+        other => other.as_str()?.trim().to_owned(),
+    };
+    (!code.is_empty()).then_some(code)
 }
 
 #[cfg(test)]
@@ -90,10 +99,16 @@ mod tests {
             (r#""text":" ","args":{"code":"2"}"#, "Code 2"),
             (r#""args":{"code":"012345"},"lang":"da-DK""#, "Kode 012345"),
             (r#""text":null,"args":{"code":"2"},"lang":7"#, "Code 2"),
+            (r#""args":{"code":12}"#, "Code 12"),
         ] {
             assert_eq!(read(more).body, text, "{more}");
         }
-        for more in [r#""args":{"code":12}"#, r#""args":"2""#, r#""text":["x"]"#] {
+        for more in [
+            r#""args":{"code":1.5}"#,
+            r#""args":{"code":-12}"#,
+            r#""args":"2""#,
+            r#""text":["x"]"#,
+        ] {
             assert_eq!(
                 parsed(more).err().map(|wrong| wrong.outcome),
                 Some("malformed_body"),

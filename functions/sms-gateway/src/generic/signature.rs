@@ -19,6 +19,8 @@ use crate::posted::signed_at;
 pub(super) struct Signature {
     /// What is signed before the body.
     before: String,
+    /// When it was made, in seconds, if it says so.
+    pub(super) at: Option<u64>,
     /// A sender signs with each secret that is in use.
     macs: Vec<Vec<u8>>,
 }
@@ -57,21 +59,21 @@ pub(super) fn signature_header(source: &mut Source<'_>) -> String {
 /// Reads the header's value.
 pub(super) fn read(text: &str, max_age: u64, now: SystemTime) -> Result<Signature, Unusable> {
     let text = text.trim();
-    let (before, macs) = if text.starts_with("t=") {
+    let (before, at, macs) = if text.starts_with("t=") {
         let parts = || text.split(',').map(str::trim);
         let time = parts().find_map(|part| part.strip_prefix("t="));
         let time = time.unwrap_or_default();
-        signed_at(time, max_age, now).ok_or(Unusable::Stale)?;
+        let at = signed_at(time, max_age, now).ok_or(Unusable::Stale)?;
         let macs = parts().filter_map(|part| mac(part.strip_prefix("v1=")?));
-        (format!("{time}."), macs.take(8).collect())
+        (format!("{time}."), Some(at), macs.take(8).collect())
     } else {
         let text = text.strip_prefix("sha256=").unwrap_or(text);
-        (String::new(), Vec::from_iter(mac(text)))
+        (String::new(), None, Vec::from_iter(mac(text)))
     };
     if macs.is_empty() {
         return Err(Unusable::Unreadable);
     }
-    Ok(Signature { before, macs })
+    Ok(Signature { before, at, macs })
 }
 
 /// 32 bytes in hex or base64.

@@ -2,8 +2,8 @@
 //! (<https://developer.okta.com/docs/guides/telephony-inline-hook/main/>).
 //!
 //! Okta waits 3 s, and asks once. After any other status than 200, after `FAILED` and after no
-//! answer in time it sends the code itself. So an unknown outcome is answered `PENDING`: otherwise
-//! two texts could arrive.
+//! answer in time it sends the code itself. So a failure is final for its event, and an unknown
+//! outcome is answered `PENDING`: otherwise two texts could arrive.
 
 mod posted;
 
@@ -22,8 +22,12 @@ use crate::gateway::{Gateway, Message, Outcome, RESERVE};
 use posted::Asked;
 
 /// Half of [`RESERVE`] follows for the closing write. So the answer comes within 2.7 s. The rest of
-/// Okta's 3 s is for the way and for a cold start.
+/// Okta's 3 s is for the way.
 const TIME: Duration = Duration::from_millis(2_200);
+/// A code that ends sooner would come too late.
+const SHORTEST_LIFE: Duration = Duration::from_secs(5);
+/// A copy of an event is known for at least this long, and while its code is valid.
+const EVENT_LIFE: Duration = Duration::from_mins(10);
 const BODY_LIMIT: usize = 256 * 1024;
 
 /// The `okta-hook` secret.
@@ -64,7 +68,9 @@ impl Okta {
         now: SystemTime,
     ) -> Result<Reply, Reply> {
         let arrived = Instant::now();
-        let deadline = arrived + TIME.min(request.remaining(RESERVE));
+        // Okta has waited since before a cold start.
+        let time = TIME.saturating_sub(request.waited(now));
+        let deadline = arrived + time.min(request.remaining(RESERVE));
         request.expect_post("/okta", &["application/json"], BODY_LIMIT)?;
         let checked = self.authenticate(request, now);
         tokio::time::timeout_at(deadline.into(), checked)
@@ -88,10 +94,12 @@ impl Okta {
         if asked.by_voice {
             return command(Status::Failed, "voice_not_supported", None).metric("Refused", 1);
         }
-        if message.life.is_zero() {
+        if message.life < SHORTEST_LIFE {
             return command(Status::Failed, "code_expired", None).metric("Refused", 1);
         }
-        let delivery = gateway.deliver(message, deadline, now).await;
+        let delivery = gateway
+            .deliver_or_fail_once_in(message.life.max(EVENT_LIFE), message, deadline, now)
+            .await;
         delivery.log(message, answer(&delivery.outcome, message))
     }
 

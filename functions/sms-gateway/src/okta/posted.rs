@@ -103,7 +103,7 @@ pub(super) fn parse(body: &[u8], life: Duration, now: SystemTime) -> Result<Aske
     let ip = data.context.as_ref().map(|it| &it["request"]["ipAddress"]);
     let what = match text(event_id) {
         // The same code to the same number under another id is another text.
-        Some(id) => format!("okta\n{id}"),
+        Some(id) => format!("okta\n{}\n{id}", to.reveal()),
         None => format!("okta\n\n{}\n{body}", to.reveal()),
     };
     Ok(Asked {
@@ -279,6 +279,7 @@ mod tests {
         let same = [("msgTemplate", json!("271828 is your code"))];
         assert_eq!(id(&[]), id(&same));
         assert_ne!(id(&[]), id(&[("eventId", json!("another"))]));
+        assert_ne!(id(&[]), id(&[("phoneNumber", json!("+4512345679"))]));
         let nameless = [("eventId", Value::Null)];
         let other = [nameless[0].clone(), ("otpCode", json!("314159"))];
         assert_eq!(id(&nameless), id(&nameless));

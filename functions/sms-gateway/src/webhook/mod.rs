@@ -21,7 +21,7 @@ use shared::platform::secrets::Secret;
 use crate::answers::{self, json_reply};
 use crate::code_text::{CodeText, code_life};
 use crate::gateway::{Gateway, Outcome, RESERVE};
-use crate::posted::{BODY_LIMIT, JSON, Wrong, max_age};
+use crate::posted::{BODY_LIMIT, JSON, Wrong, max_age, replayable};
 use signature::Secrets;
 
 pub(crate) const PATH: &str = "/hooks/send-sms";
@@ -69,10 +69,16 @@ impl Webhook {
             .map_err(|refused| refused.reply(TIME.saturating_sub(arrived.elapsed())))?;
         let hook = posted::parse(request.body(), &self.text, self.life).map_err(wrong)?;
         // A retry has only what earlier attempts left of the time. Both times are Supabase's.
-        let time = TIME.saturating_sub(hook.spent(signed_at));
+        let spent = hook.spent(signed_at) + request.waited(now);
+        let time = TIME.saturating_sub(spent);
         let deadline = (arrived + time).min(Instant::now() + request.remaining(RESERVE));
         let delivery = gateway
-            .deliver(&hook.message, deadline, now + arrived.elapsed())
+            .deliver_once_in(
+                replayable(signed_at, self.max_age, now),
+                &hook.message,
+                deadline,
+                now + arrived.elapsed(),
+            )
             .await;
         let left = time.saturating_sub(arrived.elapsed());
         Ok(delivery.log(&hook.message, answer(&delivery.outcome, left)))

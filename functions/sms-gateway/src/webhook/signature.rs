@@ -66,15 +66,8 @@ pub(super) async fn check(
     max_age: u64,
     now: SystemTime,
 ) -> Result<u64, Refused> {
-    let header = |name| request.header(name).filter(|value| !value.is_empty());
-    let headers = (
-        header("webhook-id"),
-        header("webhook-timestamp"),
-        header("webhook-signature"),
-    );
-    let (Some(id), Some(timestamp), Some(signatures)) = headers else {
-        return Err(Refused::Signature("signature_missing"));
-    };
+    let [id, timestamp, signatures] =
+        signed_headers(request).ok_or(Refused::Signature("signature_missing"))?;
     let signed_at = signed_at(timestamp, max_age, now);
     let signed_at = signed_at.ok_or(Refused::Signature("stale_signature"))?;
     let content = [
@@ -97,6 +90,17 @@ pub(super) async fn check(
         Some(_) => Ok(signed_at),
         None => Err(Refused::Signature("bad_signature")),
     }
+}
+
+/// Id, time and signatures. Svix, from which the standard comes, has its own names for them.
+fn signed_headers(request: &Request) -> Option<[&str; 3]> {
+    let all = |names: [&str; 3]| {
+        let headers = names.map(|name| request.header(name).filter(|value| !value.is_empty()));
+        let [id, timestamp, signatures] = headers;
+        Some([id?, timestamp?, signatures?])
+    };
+    all(["webhook-id", "webhook-timestamp", "webhook-signature"])
+        .or_else(|| all(["svix-id", "svix-timestamp", "svix-signature"]))
 }
 
 /// The signatures of version 1. Supabase joins them with a comma and a blank instead of a blank.

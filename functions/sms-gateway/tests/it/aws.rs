@@ -65,6 +65,26 @@ async fn when_aws_rejects_a_code_the_next_provider_sends_it() {
     assert_eq!(scene.send(OTHER_PHONE, OTHER_TEXT).await.provider(), "aws");
 }
 
+/// The account's protect configuration limits what codes can cost. Another provider would get
+/// around it.
+#[tokio::test]
+async fn a_rule_of_the_account_at_aws_is_a_limit_and_no_other_provider_is_asked() {
+    let scene = Scene::through("aws,twilio").await;
+    let rule = "DESTINATION_COUNTRY_BLOCKED_BY_PROTECT_CONFIGURATION";
+    scene
+        .sandbox
+        .aws_sms
+        .reject(PHONE, "ConflictException", rule, "");
+    for _ in 0..2 {
+        let answer = scene.send(PHONE, TEXT).await;
+        let error = json!({ "error": "texts to this country or range are not allowed" });
+        assert_eq!((answer.status, answer.body), (429, error));
+    }
+    assert_eq!(scene.logged("country_not_allowed").await["Refused"], 1);
+    assert_eq!(scene.asked(), [0; 4]);
+    assert_eq!(scene.send(OTHER_PHONE, OTHER_TEXT).await.provider(), "aws");
+}
+
 #[tokio::test]
 async fn when_another_provider_fails_aws_sends_the_code() {
     let scene = Scene::through("twilio,aws").await;

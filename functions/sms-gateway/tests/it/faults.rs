@@ -17,10 +17,12 @@ enum Outcome {
     Next,
     /// 422, nobody else is asked.
     Recipient,
+    /// 429, nobody else is asked.
+    Forbidden,
     /// 504, nobody else is asked.
     Unknown,
 }
-use Outcome::{Next, Recipient, Taken, Unknown};
+use Outcome::{Forbidden, Next, Recipient, Taken, Unknown};
 
 type Row = (&'static str, Fault, Outcome);
 
@@ -337,7 +339,7 @@ impl Vendor {
                             "ConflictException",
                             "DESTINATION_COUNTRY_BLOCKED_BY_PROTECT_CONFIGURATION",
                         ),
-                        Recipient,
+                        Forbidden,
                     ),
                     (
                         "too dear",
@@ -504,6 +506,7 @@ impl Table {
         let status = match outcome {
             Taken(_) | Next => 200,
             Recipient => 422,
+            Forbidden => 429,
             Unknown => 504,
         };
         assert_eq!(answer.status, status, "{name}: {answer:?}");
@@ -519,7 +522,7 @@ impl Table {
                 "{name}"
             ),
             Next => assert_eq!(answer.provider(), vendor.backup(), "{name}"),
-            Recipient | Unknown => assert!(answer.body["error"].is_string(), "{name}"),
+            Recipient | Forbidden | Unknown => assert!(answer.body["error"].is_string(), "{name}"),
         }
         let expected: Vec<usize> = PROVIDERS
             .iter()

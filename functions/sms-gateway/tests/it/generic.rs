@@ -11,7 +11,7 @@ use sandbox::wire::Fault;
 use sandbox::{GENERIC_HMAC_SECRET, GENERIC_SECRET, GENERIC_TOKEN, Sandbox};
 use serde_json::{Value, json};
 
-use crate::scene::{OTHER_PHONE, Override, PHONE, Scene, Told, says, status};
+use crate::scene::{OTHER_PHONE, Override, PHONE, Scene, Told, number, says, status};
 
 const CODE: &str = "27182818";
 pub(crate) const ON: Override<'_> = ("GENERIC_SECRET", Some(GENERIC_SECRET));
@@ -200,7 +200,7 @@ async fn each_outcome_has_its_answer() {
             )
         },
         Case {
-            body: json!({ "to": PHONE, "payload": { "code": 27_182_818 } }),
+            body: json!({ "to": PHONE, "payload": { "code": 27_182.818 } }),
             ..case(
                 "malformed_body",
                 400,
@@ -558,4 +558,17 @@ async fn hostile_bodies_are_400_in_words_of_our_own() {
         (405, Some("POST"))
     );
     assert!(scene.lambda.exits().is_empty());
+}
+
+/// The cooldown is shorter than the age that such a signature may have.
+#[tokio::test]
+async fn a_signature_with_a_time_is_remembered_for_as_long_as_it_is_good() {
+    let scene = with(&[("RESEND_COOLDOWN_SECONDS", Some("1"))]).await;
+    let (body, now) = (request().to_string(), sandbox::now().as_secs());
+    let signed = hex(&mac(GENERIC_HMAC_SECRET, &format!("{now}.{body}")));
+    let headers = [(HEADER, format!("t={now},v1={signed}"))];
+    assert_eq!(scene.post_to("generic", &headers, body).await.status, 200);
+    let entry = scene.items("sent#").await.pop().unwrap();
+    let remembered = entry.get("forgotten_at").unwrap_or(&entry["expires_at"]);
+    assert!(number(remembered) > now + 300, "{entry}");
 }

@@ -9,7 +9,7 @@ use sandbox::supabase::{self, SECRET, Seen, Supabase};
 use sandbox::wire::Fault;
 use serde_json::{Value, json};
 
-use crate::scene::{OTHER_PHONE, Override, PHONE, Scene, Told, says, status};
+use crate::scene::{OTHER_PHONE, Override, PHONE, Scene, Told, number, says, status};
 
 const CODE: &str = "27182818";
 const OTHER_CODE: &str = "31415926";
@@ -595,4 +595,42 @@ async fn hostile_bodies_are_answered_in_words_of_our_own() {
         404
     );
     assert!(scene.lambda.exits().is_empty());
+}
+
+/// The cooldown is shorter than the age that a signature may have.
+#[tokio::test]
+async fn a_replayed_request_sends_nothing_for_as_long_as_its_signature_is_good() {
+    let cooldown = ("RESEND_COOLDOWN_SECONDS", Some("1"));
+    let scene = with(&[cooldown, ("MAX_WEBHOOK_AGE_SECONDS", Some("300"))]).await;
+    let now = sandbox::now().as_secs();
+    assert_eq!(post(&scene, &Supabase::body(PHONE, CODE)).await, accepted());
+    let entry = scene.items("sent#").await.pop().unwrap();
+    let remembered = entry.get("forgotten_at").unwrap_or(&entry["expires_at"]);
+    assert!(number(remembered) > now + 300, "{entry}");
+}
+
+/// Svix, from which the standard comes.
+#[tokio::test]
+async fn the_headers_may_have_svix_s_names() {
+    let scene = with(&[]).await;
+    let body = Supabase::body(PHONE, CODE).to_string();
+    let now = sandbox::now().as_secs();
+    let signature = supabase::sign(SECRET, "msg_1", now, &body);
+    let headers = |signature: &str| {
+        [
+            ("svix-id", "msg_1".to_owned()),
+            ("svix-timestamp", now.to_string()),
+            ("svix-signature", signature.to_owned()),
+        ]
+    };
+    let post = |headers: Vec<(&'static str, String)>| {
+        let (scene, body) = (&scene, body.clone());
+        async move { scene.post_to("hooks/send-sms", &headers, body).await }
+    };
+    let forged = supabase::sign(NEW_SECRET, "msg_1", now, &body);
+    assert_eq!(post(headers(&forged).into()).await, Told::refused(401));
+    let part = headers(&signature)[..2].to_vec();
+    assert_eq!(post(part).await, Told::refused(401));
+    assert_eq!(post(headers(&signature).into()).await, accepted());
+    assert_eq!(scene.texts(), [1, 0, 0, 0]);
 }

@@ -81,6 +81,9 @@ pub enum SendError {
         /// The provider's code.
         code: Option<u32>,
     },
+    /// A rule that we set in our account forbids texts to this number. Another provider must not get
+    /// around it.
+    NotAllowed,
     /// Too many requests. This one was not processed.
     RateLimited {
         /// How long to wait before the next attempt, if the provider says.
@@ -115,6 +118,7 @@ impl fmt::Display for SendError {
                 recipient: false,
                 code,
             } => write!(f, "message refused, code {}", code.unwrap_or_default()),
+            Self::NotAllowed => f.write_str("forbidden by a rule of the account"),
             Self::RateLimited { .. } => f.write_str("rate limited"),
             Self::Unauthorized => f.write_str("credentials refused"),
             Self::Unavailable => f.write_str("not reached"),

@@ -17,6 +17,9 @@ use crate::platform::http::{Answer, Client};
 use crate::platform::layout::{Described, Layout};
 use crate::platform::secrets::{Content as _, Secret, SecretError};
 
+/// A provider that does not answer must not hold up a cold start, whose first caller waits.
+pub(crate) const WARM_UP: Duration = Duration::from_millis(500);
+
 /// With less time left than this we could cut off an accepted request, and its outcome would be
 /// unknown.
 const SHORTEST: Duration = Duration::from_secs(1);
@@ -162,10 +165,8 @@ impl<V: Vendor> Account<V> {
     pub async fn warm_up(&self, now: SystemTime) {
         let home = V::HOME.parse().ok();
         // A failure shows again on the first text.
-        let _ = tokio::join!(
-            self.secret.get(now),
-            self.client.warm_up(self.base.as_ref().or(home.as_ref()))
-        );
+        let connect = self.client.warm_up(self.base.as_ref().or(home.as_ref()));
+        let _ = tokio::join!(self.secret.get(now), tokio::time::timeout(WARM_UP, connect));
     }
 
     async fn ask(
