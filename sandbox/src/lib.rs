@@ -141,7 +141,7 @@ const VALUES: [(&str, &str); 14] = [
 pub struct Ports {
     /// The port of the Invoke API. The Function URLs follow it (+1 to +9, and more from +30). Then
     /// come Twilio (+10), Mailgun (+11), Auth0 (+12), Okta (+16), `DynamoDB` (+20), Secrets Manager
-    /// (+21), `CloudFormation` (+22), KMS (+23), and the simulators of [`providers`] (+13, +14 ...).
+    /// (+21), `CloudFormation` (+22), KMS (+23), Cognito (+24), and the simulators of [`providers`] (+13, +14 ...).
     pub base: u16,
 }
 
@@ -172,6 +172,7 @@ impl Ports {
     const SECRETS: u16 = 21;
     const CLOUDFORMATION: u16 = 22;
     const KMS: u16 = 23;
+    const COGNITO: u16 = 24;
 }
 
 /// The local cloud. Dropping it stops everything except a [`Lambda`], which stops when it is
@@ -323,9 +324,12 @@ impl Sandbox {
         let cloudformation = CloudFormation::start(at(Ports::CLOUDFORMATION))
             .await
             .map_err(|error| started("CloudFormation", Ports::CLOUDFORMATION, error))?;
+        let cognito = Cognito::start(at(Ports::COGNITO), aws.keys.clone())
+            .await
+            .map_err(|error| started("Cognito", Ports::COGNITO, error))?;
         let sandbox = Self {
-            cognito: Cognito::new(aws.keys.clone()),
             aws,
+            cognito,
             cloudformation,
             twilio,
             mailgun,
@@ -365,6 +369,9 @@ impl Sandbox {
             Some(id) => functions()
                 .find(|function| function.logical_id == id)
                 .map(|function| self.door(&function.name).url() + "/"),
+            None if reference == "SmsGateway.Arn" => Some(format!(
+                "arn:aws:lambda:{REGION}:000000000000:function:{STACK_NAME}-sms-gateway"
+            )),
             None => (reference == "Table").then(|| TABLE_NAME.to_owned()),
         };
         Stack::of_template(parameter, resource)
