@@ -3,10 +3,13 @@
 
 use std::time::Duration;
 
-use aws_config::{BehaviorVersion, Region};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::ProvideCredentials as _;
 use shared::platform::aws::{cause, http_client};
 use shared::platform::http::Client;
 
+use crate::calls::{Authorization, Session};
+use crate::context::Context;
 use crate::problem::Problem;
 use crate::stack::Stack;
 
@@ -18,6 +21,7 @@ pub(crate) struct Aws {
     pub(crate) cloudformation: aws_sdk_cloudformation::Client,
     pub(crate) dynamodb: aws_sdk_dynamodb::Client,
     pub(crate) secrets: aws_sdk_secretsmanager::Client,
+    config: SdkConfig,
 }
 
 impl Aws {
@@ -40,7 +44,35 @@ impl Aws {
             cloudformation: aws_sdk_cloudformation::Client::new(&config),
             dynamodb: aws_sdk_dynamodb::Client::new(&config),
             secrets: aws_sdk_secretsmanager::Client::new(&config),
+            config,
         }
+    }
+
+    /// The API of Cognito's user pools. Its SDK would drop settings that it does not know.
+    pub(crate) async fn cognito(&self, context: &Context) -> Result<Session, Problem> {
+        let region = self.config.region().map(ToString::to_string);
+        let region = region.ok_or_else(|| failed("the request could not be made: no region"))?;
+        let base = match &context.urls.cognito_url {
+            Some(url) => url.clone(),
+            None => {
+                let china = if region.starts_with("cn-") { ".cn" } else { "" };
+                let url = format!("https://cognito-idp.{region}.amazonaws.com{china}");
+                url.parse()
+                    .map_err(|why| failed(&format!("the region {region}: {why}")))?
+            }
+        };
+        let provider = self.config.credentials_provider();
+        let provider =
+            provider.ok_or_else(|| failed("the request could not be made: no credentials"))?;
+        let credentials = provider.provide_credentials().await;
+        let credentials = credentials
+            .map_err(|error| failed(&format!("the request could not be made: {error}")))?;
+        let authorization = Authorization::Signed {
+            credentials,
+            region,
+            service: "cognito-idp",
+        };
+        Ok(context.calls.to(&base, authorization))
     }
 
     /// Reads the outputs and parameters of a stack.

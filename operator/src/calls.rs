@@ -4,15 +4,17 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+use aws_sdk_dynamodb::config::Credentials;
 use aws_sdk_dynamodb::primitives::{DateTime, DateTimeFormat};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::Method;
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderValue};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use shared::platform::base_url::BaseUrl;
 use shared::platform::http::Client;
+use shared::platform::signed::Signer;
 use url::Url;
 
 use crate::report::plain;
@@ -55,6 +57,8 @@ pub(crate) enum Body {
     None,
     Form(Vec<(String, String)>),
     Json(Value),
+    /// An operation of AWS, and its members.
+    Aws(&'static str, Value),
 }
 
 /// What all calls share.
@@ -117,9 +121,10 @@ impl Calls {
     ) -> Result<Value, Refusal> {
         let mut request = self
             .client
-            .request(method, url)
+            .request(method, url.clone())
             .header(ACCEPT, "application/json");
-        if let Some(Authorization(value)) = session.map(|session| &session.authorization) {
+        let authorization = session.map(|session| &session.authorization);
+        if let Some(Authorization::Header(value)) = authorization {
             request = request.header(AUTHORIZATION, value.clone());
         }
         request = match body {
@@ -129,6 +134,15 @@ impl Calls {
             Body::None => request,
             Body::Form(pairs) => request.form(pairs),
             Body::Json(value) => request.json(value),
+            Body::Aws(operation, members) => {
+                let body = members.to_string();
+                let headers = authorization
+                    .and_then(|with| with.sign(&url, operation, &body, self.now()))
+                    .ok_or_else(|| {
+                        Refusal::Unreachable("the request could not be signed".to_owned())
+                    })?;
+                request.headers(headers).body(body)
+            }
         };
         let answer = self.client.send(request, ANSWER_LIMIT, TIMEOUT).await;
         let answer = answer.map_err(|error| Refusal::Unreachable(error.to_string()))?;
@@ -168,19 +182,36 @@ impl Calls {
 
 /// The provider's message, from one of its usual fields.
 fn words(body: &Value) -> String {
-    let texts = ["message", "error_description", "errorSummary", "error"]
-        .iter()
-        .filter_map(|name| body[name].as_str());
+    let texts = [
+        "message",
+        "Message",
+        "error_description",
+        "errorSummary",
+        "error",
+    ]
+    .iter()
+    .filter_map(|name| body[name].as_str());
     let text = texts.map(plain).next().unwrap_or_default();
-    match body["code"].as_u64() {
-        Some(code) => format!("{code}: {text}"),
-        None => text,
+    match (body["code"].as_u64(), body["__type"].as_str()) {
+        (Some(code), _) => format!("{code}: {text}"),
+        // An exception of AWS, perhaps with its namespace before it.
+        (None, Some(kind)) => format!("{}: {text}", plain(kind.rsplit('#').next().unwrap_or(kind))),
+        (None, None) => text,
     }
 }
 
-/// The value of `Authorization`.
+/// How an API recognises the caller.
 #[derive(Clone)]
-pub(crate) struct Authorization(HeaderValue);
+pub(crate) enum Authorization {
+    /// The value of `Authorization`.
+    Header(HeaderValue),
+    /// AWS: each request is signed.
+    Signed {
+        credentials: Credentials,
+        region: String,
+        service: &'static str,
+    },
+}
 
 impl Authorization {
     /// `None`: the secret is not a single line of plain characters.
@@ -194,7 +225,29 @@ impl Authorization {
         let mut value =
             HeaderValue::try_from(format!("{scheme} {}", token.expose_secret())).ok()?;
         value.set_sensitive(true);
-        Some(Self(value))
+        Some(Self::Header(value))
+    }
+
+    /// The headers of an operation of AWS.
+    fn sign(&self, url: &Url, operation: &str, body: &str, now: SystemTime) -> Option<HeaderMap> {
+        let Self::Signed {
+            credentials,
+            region,
+            service,
+        } = self
+        else {
+            return None;
+        };
+        let own = [
+            ("content-type", "application/x-amz-json-1.1"),
+            ("x-amz-target", operation),
+        ];
+        let signer = Signer {
+            credentials,
+            region,
+            service,
+        };
+        signer.headers(url, &own, body, now)
     }
 }
 
@@ -274,6 +327,10 @@ mod tests {
             (
                 json!({ "errorCode": "E0000011", "errorSummary": "Invalid token provided" }),
                 "Invalid token provided",
+            ),
+            (
+                json!({ "__type": "x#AccessDeniedException", "Message": "not authorized" }),
+                "AccessDeniedException: not authorized",
             ),
             (json!([]), ""),
         ] {

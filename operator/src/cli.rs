@@ -176,6 +176,8 @@ provider. With --legacy-gateway, or if the secret gateway has only a jwt_secret,
 okta     reads event hooks. It creates or updates the hook for provision-numbers and lets Okta verify it.
 okta-telephony reads inline hooks. It creates or updates the telephony hook for sms-gateway and activates it. From then on Okta's codes go \
 through the gateway.
+cognito  reads the user pools of CognitoPools. It sets the gateway as their custom SMS sender, and its key. It sends all other settings of \
+a pool back as they are. From then on the pool's codes go through the gateway.
 clickatell, vonage   change nothing. The command says what to enter by hand for delivery receipts. With clickatell it shows the callback URL, \
 which contains a secret token.")]
 #[command(after_help = "\
@@ -184,6 +186,7 @@ The command also requires credentials that the stack's secrets do not have:
   auth0    AUTH0_MANAGEMENT_TOKEN, or an application with the scopes that operator/README.md lists
   okta     OKTA_API_TOKEN of a super admin, or a service app with the event hook scopes and that role
   okta-telephony OKTA_API_TOKEN of a super admin, or a service app with the inline hook scopes; OKTA_URL, if the stack has no OktaUrl
+  cognito  the rights cognito-idp:DescribeUserPool and UpdateUserPool on the pools, and kms:CreateGrant on the key
 
 Examples:
   operator --stack switchboard connect --dry-run
@@ -203,7 +206,7 @@ pub(crate) struct ConnectArgs {
     /// Name or id of the passwordless connection that will use this gateway (tenants created before March 2025)
     #[arg(long, value_name = "CONNECTION")]
     legacy_gateway: Option<String>,
-    /// Replace another phone provider, or an Action that this CLI did not write
+    /// Replace another phone provider, another custom SMS sender, or an Action that this CLI did not write
     #[arg(long)]
     replace_provider: bool,
 }

@@ -63,6 +63,9 @@ pub(crate) struct Urls {
     /// The Okta org; else the stack's `OktaUrl`
     #[arg(long, env = "OKTA_URL", value_name = "URL", value_parser = url, global = true, hide_short_help = true)]
     pub(crate) okta_url: Option<BaseUrl>,
+    /// Cognito's user pools; else AWS's in the region of the stack
+    #[arg(long, env = "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER", value_name = "URL", value_parser = url, global = true, hide_short_help = true)]
+    pub(crate) cognito_url: Option<BaseUrl>,
 }
 
 impl Context {

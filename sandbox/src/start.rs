@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::{
     COMPANY_NUMBER, GENERIC_HMAC_SECRET, GENERIC_SECRET, GENERIC_TOKEN, HOOK_TOKEN, IVR_NUMBER,
-    IVR_TOKEN, OKTA_HOOK_SECRET, OKTA_HOOK_TOKEN, Ports, RECIPIENT_KEY, RECIPIENT_SECRET,
+    IVR_TOKEN, OKTA_HOOK_SECRET, OKTA_HOOK_TOKEN, Ports, RECIPIENT_KEY, RECIPIENT_SECRET, REGION,
     STUDIO_TOKEN, Sandbox, WEBHOOK_SECRET,
     auth0::{self, Auth0},
     aws::{Aws, TABLE_NAME},
@@ -152,9 +152,12 @@ impl Sandbox {
         let cloudformation = CloudFormation::start(at(Ports::CLOUDFORMATION))
             .await
             .map_err(|error| started("CloudFormation", Ports::CLOUDFORMATION, error))?;
+        let cognito = Cognito::start(at(Ports::COGNITO), aws.keys.clone())
+            .await
+            .map_err(|error| started("Cognito", Ports::COGNITO, error))?;
         let sandbox = Self {
-            cognito: Cognito::new(aws.keys.clone()),
             aws,
+            cognito,
             cloudformation,
             twilio,
             mailgun,
@@ -194,6 +197,9 @@ impl Sandbox {
             Some(id) => functions()
                 .find(|function| function.logical_id == id)
                 .map(|function| self.door(&function.name).url() + "/"),
+            None if reference == "SmsGateway.Arn" => Some(format!(
+                "arn:aws:lambda:{REGION}:000000000000:function:{STACK_NAME}-sms-gateway"
+            )),
             None => (reference == "Table").then(|| TABLE_NAME.to_owned()),
         };
         Stack::of_template(parameter, resource)

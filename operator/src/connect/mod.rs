@@ -4,6 +4,7 @@
 //! The doctor reports the same plan as faults.
 
 pub(crate) mod auth0;
+pub(crate) mod cognito;
 pub(crate) mod mailgun;
 pub(crate) mod okta;
 pub(crate) mod okta_telephony;
@@ -39,6 +40,8 @@ pub(crate) enum Target {
     Okta,
     /// The telephony inline hook for one-time codes
     OktaTelephony,
+    /// The custom SMS sender of Amazon Cognito's user pools
+    Cognito,
     /// What to enter by hand for delivery receipts, with its secret token
     Clickatell,
     /// What to set by hand for delivery receipts
@@ -54,6 +57,7 @@ impl Target {
             Self::Auth0 => "auth0",
             Self::Okta => "okta",
             Self::OktaTelephony => "okta-telephony",
+            Self::Cognito => "cognito",
             Self::Clickatell => "clickatell",
             Self::Vonage => "vonage",
         }
@@ -65,12 +69,13 @@ impl Target {
     }
 }
 
-const ALL: [Target; 5] = [
+const ALL: [Target; 6] = [
     Target::Twilio,
     Target::Mailgun,
     Target::Auth0,
     Target::Okta,
     Target::OktaTelephony,
+    Target::Cognito,
 ];
 
 /// The options that add to the stack's values.
@@ -85,7 +90,8 @@ pub(crate) struct Extras {
     /// The provider was named on the command line, so it is not skipped because it is not set up
     /// yet.
     pub(crate) named: bool,
-    /// Another phone provider of the tenant may be replaced.
+    /// Another phone provider of the tenant, or another custom SMS sender of a user pool, may be
+    /// replaced.
     pub(crate) replace_provider: bool,
 }
 
@@ -220,6 +226,7 @@ pub(crate) async fn plan(
         Target::Auth0 => auth0::examine(context, extras).await,
         Target::Okta => okta::examine(context, extras).await,
         Target::OktaTelephony => okta_telephony::examine(context, extras).await,
+        Target::Cognito => cognito::examine(context, extras).await,
         Target::Clickatell | Target::Vonage => Ok(None),
     }
 }

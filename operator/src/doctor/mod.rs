@@ -200,6 +200,17 @@ pub(crate) async fn examine(context: &Context) -> Result<Examination, Problem> {
     auth0::examine(context, &mut examination, &usable).await?;
     context.console.progress("Okta");
     okta::examine(context, &mut examination, &usable).await?;
+    context.console.progress("Cognito");
+    let extras = Extras::default();
+    examination
+        .compare(
+            context,
+            "cognito.pools",
+            Target::Cognito,
+            &extras,
+            "cognito",
+        )
+        .await?;
     context.console.progress("delivery receipts");
     receipts::examine(context, &mut examination).await?;
     base::clock(context, &mut examination);

@@ -89,7 +89,7 @@ async fn the_second_run_changes_nothing_and_says_so() {
     assert_eq!(
         second.out,
         "twilio: nothing to change\nmailgun: nothing to change\nauth0: nothing to change\nokta: nothing to change\n\
-         okta-telephony: nothing to change\n\
+         okta-telephony: nothing to change\ncognito: nothing to change\n\
          clickatell, by hand: `operator connect clickatell` shows the callback URL for Clickatell's portal\n\
          vonage, by hand: in Vonage's dashboard, API settings, webhooks must be signed with the secret in signature_secret. \
          Each text names its callback\n"

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod aws_sender;
+mod cognito;
 mod connect;
 mod data;
 mod deliveries;

@@ -153,6 +153,10 @@ impl Scene {
             ),
             ("AWS_ENDPOINT_URL_DYNAMODB", aws.dynamodb().url()),
             ("AWS_ENDPOINT_URL_SECRETS_MANAGER", aws.secrets().url()),
+            (
+                "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER",
+                self.sandbox.cognito.server().url(),
+            ),
             ("TWILIO_MESSAGING_URL", twilio.clone()),
             ("TWILIO_VOICE_URL", twilio.clone()),
             ("TWILIO_ACCOUNTS_URL", twilio.clone()),

@@ -50,7 +50,7 @@ async fn a_file_in_place_of_cloudformation() {
         .await;
     assert_eq!(
         (output.code, output.out.matches("nothing to change").count()),
-        (0, 5),
+        (0, 6),
         "{output:?}"
     );
     assert!(scene.sandbox.cloudformation.server().exchanges().is_empty());

@@ -5,7 +5,11 @@
 //! <https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-lambda-custom-sms-sender.html>
 
 mod message;
+mod pools;
 
+use std::io;
+
+use axum::Router;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
@@ -13,6 +17,7 @@ use crate::{
     REGION,
     aws::{KEY_ARN, Keys},
     random,
+    wire::{Server, lock},
 };
 
 /// The id of the user pool.
@@ -24,14 +29,45 @@ pub const CLIENT_ID: &str = "3n4b5urk1ft4fl3mg5e62d9ado";
 /// event must always be the same.
 pub(crate) const RECORDED_CODE: &str = include_str!("recorded-code.txt").trim_ascii();
 
-/// The user pool. Its KMS key is [`KEY_ARN`].
+/// The user pool [`POOL`], and the API of pools. Its KMS key is [`KEY_ARN`].
 pub struct Cognito {
     keys: Keys,
+    pools: pools::Pools,
+    server: Server,
 }
 
 impl Cognito {
-    pub(crate) fn new(keys: Keys) -> Self {
-        Self { keys }
+    /// Serves `https://cognito-idp.eu-west-1.amazonaws.com` on this port or on a free one. No
+    /// function is the sender of [`POOL`] yet.
+    pub(crate) async fn start(port: Option<u16>, keys: Keys) -> io::Result<Self> {
+        let pools = pools::Pools::default();
+        lock(&pools).insert(POOL.to_owned(), pools::sample(POOL));
+        let router = Router::new()
+            .fallback(pools::answer)
+            .with_state(pools::Pools::clone(&pools));
+        let server = Server::start_on("Cognito", port.unwrap_or(0), router).await?;
+        Ok(Self {
+            keys,
+            pools,
+            server,
+        })
+    }
+
+    /// The server, with its exchanges, faults and complaints.
+    pub fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// [`POOL`] as `DescribeUserPool` shows it.
+    pub fn pool(&self) -> Value {
+        pools::described(&lock(&self.pools)[POOL])
+    }
+
+    /// Sets a setting of [`POOL`].
+    pub fn set(&self, setting: &str, value: Value) {
+        if let Some(pool) = lock(&self.pools).get_mut(POOL) {
+            pool[setting] = value;
+        }
     }
 
     /// The event that invokes the sender. `trigger` is the name after `CustomSMSSender_`, such as

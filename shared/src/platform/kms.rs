@@ -273,7 +273,9 @@ impl Kms {
             .build()
             .ok()?;
         let body = SignableBody::Bytes(body.as_bytes());
-        let request = SignableRequest::new("POST", url.as_str(), own.into_iter(), body).ok()?;
+        let request =
+            SignableRequest::new(Method::POST.as_str(), url.as_str(), own.into_iter(), body)
+                .ok()?;
         let (signed, _) = sign(request, &parameters.into()).ok()?.into_parts();
         let all = own.into_iter().chain(signed.headers());
         all.map(|(name, value)| {

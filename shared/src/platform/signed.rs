@@ -74,15 +74,20 @@ impl Service {
 }
 
 /// Who signs, and for which service.
-pub(super) struct Signer<'a> {
-    pub(super) credentials: &'a Credentials,
-    pub(super) region: &'a str,
-    pub(super) service: &'a str,
+#[derive(Debug)]
+pub struct Signer<'a> {
+    /// The keys; their `Debug` hides the secret one.
+    pub credentials: &'a Credentials,
+    /// The region of the service.
+    pub region: &'a str,
+    /// The name of the service in signatures.
+    pub service: &'a str,
 }
 
 impl Signer<'_> {
-    /// The headers of a signed POST: `own`, and those of the signature, which covers `own`.
-    pub(super) fn headers(
+    /// The headers of a signed POST: `own`, and those of the signature, which covers `own`. `None`:
+    /// no request can be made of this.
+    pub fn headers(
         &self,
         url: &Url,
         own: &[(&str, &str)],
@@ -99,7 +104,13 @@ impl Signer<'_> {
             .build()
             .ok()?;
         let body = SignableBody::Bytes(body.as_bytes());
-        let request = SignableRequest::new("POST", url.as_str(), own.iter().copied(), body).ok()?;
+        let request = SignableRequest::new(
+            Method::POST.as_str(),
+            url.as_str(),
+            own.iter().copied(),
+            body,
+        )
+        .ok()?;
         let (signed, _) = sign(request, &parameters.into()).ok()?.into_parts();
         let all = own.iter().copied().chain(signed.headers());
         all.map(|(name, value)| {

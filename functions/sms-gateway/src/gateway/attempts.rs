@@ -74,16 +74,15 @@ impl Attempts {
     }
 
     pub(super) fn log(&self, mut reply: Reply) -> Reply {
-        for (field, metric, names) in [
-            ("broken", "ProviderBroken", &self.broken),
-            ("avoided", "ProviderAvoided", &self.avoided),
-        ] {
-            if !names.is_empty() {
-                let words: Vec<&str> = names.iter().map(|name| name.word()).collect();
-                reply = reply
-                    .field(field, words.join(","))
-                    .metric(metric, names.len() as u64);
-            }
+        if !self.broken.is_empty() {
+            reply = reply
+                .field("broken", words(&self.broken))
+                .metric("ProviderBroken", self.broken.len() as u64);
+        }
+        if !self.avoided.is_empty() {
+            reply = reply
+                .field("avoided", words(&self.avoided))
+                .metric("ProviderAvoided", self.avoided.len() as u64);
         }
         if self.tried.len() > 1 {
             reply = reply.metric("ProviderFailover", self.tried.len() as u64 - 1);
@@ -93,6 +92,11 @@ impl Attempts {
         }
         reply
     }
+}
+
+fn words(names: &[Name]) -> String {
+    let words: Vec<&str> = names.iter().map(|name| name.word()).collect();
+    words.join(",")
 }
 
 /// What one provider answered.
