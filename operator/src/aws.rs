@@ -52,14 +52,13 @@ impl Aws {
     pub(crate) async fn cognito(&self, context: &Context) -> Result<Session, Problem> {
         let region = self.config.region().map(ToString::to_string);
         let region = region.ok_or_else(|| failed("the request could not be made: no region"))?;
-        let base = match &context.urls.cognito_url {
-            Some(url) => url.clone(),
-            None => {
-                let china = if region.starts_with("cn-") { ".cn" } else { "" };
-                let url = format!("https://cognito-idp.{region}.amazonaws.com{china}");
-                url.parse()
-                    .map_err(|why| failed(&format!("the region {region}: {why}")))?
-            }
+        let base = if let Some(url) = &context.urls.cognito_url {
+            url.clone()
+        } else {
+            let china = if region.starts_with("cn-") { ".cn" } else { "" };
+            let url = format!("https://cognito-idp.{region}.amazonaws.com{china}");
+            url.parse()
+                .map_err(|why| failed(&format!("the region {region}: {why}")))?
         };
         let provider = self.config.credentials_provider();
         let provider =

@@ -11,7 +11,7 @@ pub mod receipt;
 
 use std::ops::RangeInclusive;
 
-use reqwest::RequestBuilder;
+use reqwest::{Method, RequestBuilder};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde_json::json;
@@ -93,7 +93,7 @@ impl Vendor for Plivo {
         }
         if let Some(receipt) = &sms.receipt {
             body["url"] = receipt.url_of_text(Credentials::NAME).as_str().into();
-            body["method"] = "POST".into();
+            body["method"] = Method::POST.as_str().into();
         }
         Ok(attempt
             .post_json(&format!("v1/Account/{auth_id}/Message/"), &body)
