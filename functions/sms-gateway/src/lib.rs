@@ -1,9 +1,9 @@
 //! Delivers one-time codes by SMS. Uses the first SMS provider that works; never sends twice.
 //!
-//! [`gateway`] is the core: it delivers a text by a deadline and says how that ended. It knows no
+//! `gateway` is the core: it delivers a text by a deadline and says how that ended. It knows no
 //! caller. Each entrance is a room of its own: it checks its caller's credential, reads the request,
-//! sets the deadline, and turns the outcome into an answer. [`auth0`] is at `/`, [`okta`] at `/okta`,
-//! [`webhook`] at `/hooks/send-sms`, [`generic`] at `/generic`. [`cognito`] has no path: Amazon
+//! sets the deadline, and turns the outcome into an answer. `auth0` is at `/`, `okta` at `/okta`,
+//! `webhook` at `/hooks/send-sms`, `generic` at `/generic`. `cognito` has no path: Amazon
 //! Cognito invokes the function itself.
 //!
 //! Promises: no SMS without a valid credential. The same text is not sent twice within the
