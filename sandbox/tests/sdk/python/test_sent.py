@@ -17,7 +17,7 @@ import requests
 from auth0.authentication import GetToken
 from auth0.management.client import Auth0
 from okta.client import Client as Okta
-from okta.models import EventHook, UpdateUserRequest
+from okta.models import EventHook, InlineHookCreate, UpdateUserRequest
 from plivo.rest import client as rest
 from recorder import Recorder
 from sent import Request, differences, exchanges, shapes
@@ -170,6 +170,8 @@ CALLS = [
     ("Okta", "POST", r"/api/v1/eventHooks", lambda sdks, ours: sdks.okta(lambda client: client.create_event_hook(EventHook.from_dict(ours.json)))),
     ("Okta", "PUT", r"/api/v1/eventHooks/(?P<id>\w+)", lambda sdks, ours, id: sdks.okta(lambda client: client.replace_event_hook(id, EventHook.from_dict(ours.json)))),
     ("Okta", "POST", r"/api/v1/eventHooks/(?P<id>\w+)/lifecycle/verify", lambda sdks, ours, id: sdks.okta(lambda client: client.verify_event_hook(id))),
+    ("Okta", "GET", r"/api/v1/inlineHooks", lambda sdks, ours: sdks.okta(lambda client: client.list_inline_hooks(**ours.fields))),
+    ("Okta", "POST", r"/api/v1/inlineHooks", lambda sdks, ours: sdks.okta(lambda client: client.create_inline_hook(InlineHookCreate.from_dict(ours.json)))),
     ("Okta", "POST", r"/oauth2/v1/token", okta_token),
     ("Auth0", "POST", r"/oauth/token", token),
     ("Auth0", "GET", r"/api/v2/users", lambda sdks, ours: sdks.auth0.users.list(**converted(ours.fields))),
@@ -200,6 +202,8 @@ WITHOUT_SDK = [
     ("Auth0", "GET", r"(/u/email-verification|/lo/verify_email|/\.well-known/[\w.-]+)"),  # pages and keys, as a browser and any library get them
     ("Auth0", "POST", r"/u/email-verification"),  # the form of such a page
     ("Clickatell", "(GET|POST)", r"(/v1/message|/http/sendmsg)"),  # Clickatell has no SDK
+    ("Cognito", "POST", r"/"),  # signed calls of AWS; no SDK of Python is pinned for them
+    ("hook", "POST", r"/twilio"),  # doctor's unsigned probe of a function's own URL
     ("function url", "(GET|HEAD)", r"/.*"),  # secure-api and the functions' own URLs
 ]
 
@@ -220,7 +224,6 @@ DELIBERATE = {
     ("Twilio", "GET", r"/v1/Tollfree/Verifications"): NO_TYPE,
     ("Twilio", "GET", r"/v1/Messaging/GeoPermissions"): NO_TYPE,
     ("Plivo", "POST", r"/v1/Account/(?P<account>\w+)/Message/"): {
-        "only the SDK's in the body: method": "of the status callback, POST by default",
         "only the SDK's in the body: trackable": "false by default",
     },
     ("Vonage", "POST", r"/sms/json"): {
@@ -236,6 +239,10 @@ DELIBERATE = {
     ("Okta", "GET", r"/api/v1/eventHooks"): {**BLANK, **TYPED},
     ("Okta", "POST", r"/api/v1/eventHooks"): {**BLANK, **HOOK},
     ("Okta", "PUT", r"/api/v1/eventHooks/(?P<id>\w+)"): {**BLANK, **HOOK},
+    ("Okta", "GET", r"/api/v1/inlineHooks"): {**BLANK, **TYPED},
+    ("Okta", "POST", r"/api/v1/inlineHooks"): {
+        **BLANK, **{f"only ours in the body: channel.config.authScheme.{name}": "the SDK's model of a channel has no place for it; Okta's document has" for name in ("type", "key", "value")},
+    },
     ("Okta", "POST", r"/api/v1/eventHooks/(?P<id>\w+)/lifecycle/verify"): {
         **BLANK, "the SDK's content type: application/octet-stream": "its HTTP library's for a body of no bytes; Okta asks for JSON's",
     },
