@@ -7,6 +7,7 @@
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
+    sync::OnceLock,
     time::Duration,
 };
 
@@ -66,12 +67,17 @@ pub fn root() -> PathBuf {
 }
 
 impl Template {
-    /// Reads this repository's template from its file.
+    /// This repository's template. A process reads its file once: a test process starts many
+    /// sandboxes.
     pub fn read() -> Result<Self, String> {
-        let path = root().join("template.yaml");
-        let text = std::fs::read_to_string(&path)
-            .map_err(|error| format!("{}: {error}", path.display()))?;
-        Self::parse(&text).map_err(|error| format!("{}: {error}", path.display()))
+        static TEMPLATE: OnceLock<Result<Template, String>> = OnceLock::new();
+        let read = || {
+            let path = root().join("template.yaml");
+            let text = std::fs::read_to_string(&path)
+                .map_err(|error| format!("{}: {error}", path.display()))?;
+            Self::parse(&text).map_err(|error| format!("{}: {error}", path.display()))
+        };
+        TEMPLATE.get_or_init(read).clone()
     }
 
     /// Parses a template. It evaluates the intrinsic functions `Ref` and `If` with its conditions.
