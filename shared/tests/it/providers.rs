@@ -394,7 +394,11 @@ async fn each_provider_is_asked_for_a_receipt_in_its_own_way() {
     let at = |path: &str| Some(format!("http://127.0.0.1:9/receipts/{path}"));
     let name = || Some(REFERENCE.to_owned());
     for (api, told) in [
-        (Api::Twilio, (at(&format!("twilio/{REFERENCE}")), None)),
+        // Its fragment tells Twilio which failures to retry.
+        (
+            Api::Twilio,
+            (at(&format!("twilio/{REFERENCE}#rc=3&rp=5xx,ct,rt")), None),
+        ),
         (Api::Plivo, (at(&format!("plivo/{REFERENCE}")), None)),
         (Api::Vonage, (at("vonage"), name())),
         // Its URL for receipts stands in the account's settings.
