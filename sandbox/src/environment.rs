@@ -96,7 +96,8 @@ impl Sandbox {
             "VONAGE_API_URL" => Some(self.vonage.server().url()),
             // A test that is about receipts sets the first one to the function's door. Without the
             // others the gateway requires `GATEWAY_SECRET`, as in most stacks.
-            "DELIVERY_URL" | "OKTA_HOOK_SECRET" | "WEBHOOK_SECRET" | "GENERIC_SECRET" => {
+            // A test that is about languages sets `LANGUAGES`. The others compare English texts.
+            "DELIVERY_URL" | "LANGUAGES" | "OKTA_HOOK_SECRET" | "WEBHOOK_SECRET" | "GENERIC_SECRET" => {
                 Some(String::new())
             }
             "AWS_ENDPOINT_URL_DYNAMODB" => Some(self.aws.dynamodb().url()),
