@@ -111,8 +111,9 @@ fn dependencies_point_one_way() {
             let may = match name {
                 "sandbox" => false,
                 "sandbox-programs" => on == "sandbox",
-                "shared" => on == "sandbox" && dev,
-                _ => on == "shared" || on == "sandbox" && dev,
+                "words" => false,
+                "shared" => on == "words" || on == "sandbox" && dev,
+                _ => on == "shared" || on == "words" || on == "sandbox" && dev,
             };
             assert!(
                 may,
