@@ -105,6 +105,16 @@ impl Scene {
         scene
     }
 
+    /// Sets a key of a secret of the stack; gives the value before.
+    pub(crate) fn change_secret(&self, secret: &str, key: &str, value: &str) -> String {
+        let id = format!("{STACK_NAME}/{secret}");
+        let mut content = self.sandbox.aws.secret(&id).unwrap();
+        let before = content[key].as_str().unwrap_or_default().to_owned();
+        content[key] = json!(value);
+        self.sandbox.aws.set_secret(&id, &content);
+        before
+    }
+
     /// Sets a parameter or an output of the stack.
     pub(crate) fn deploy(&self, name: &str, value: &str) {
         self.sandbox

@@ -109,9 +109,8 @@ fn dependencies_point_one_way() {
                 dependency["kind"] == "dev",
             );
             let may = match name {
-                "sandbox" => false,
+                "sandbox" | "words" => false,
                 "sandbox-programs" => on == "sandbox",
-                "words" => false,
                 "shared" => on == "words" || on == "sandbox" && dev,
                 _ => on == "shared" || on == "words" || on == "sandbox" && dev,
             };
