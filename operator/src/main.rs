@@ -63,7 +63,7 @@ async fn open(cli: &Cli, console: Console) -> Result<Context, Problem> {
         ));
     }
     console.progress("reading the stack");
-    let aws = Aws::connect(cli.profile.as_deref(), cli.region.as_deref(), &http).await;
+    let aws = Aws::connect(cli.profile.as_deref(), cli.region.as_deref(), &http).await?;
     let mut stack = match (&outputs, &cli.stack) {
         (Some(text), _) => Stack::read(text)?,
         (None, Some(name)) => aws.stack(name).await?,
