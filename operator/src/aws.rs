@@ -116,11 +116,8 @@ impl Aws {
         let given = given
             .filter_map(|parameter| pair(parameter.parameter_key(), parameter.parameter_value()));
         let mut stack = Stack::default();
-        stack.extend(
-            given
-                .chain(outputs)
-                .chain(pair(Some("StackName"), found.stack_name())),
-        );
+        stack.extend(given.chain(pair(Some("StackName"), found.stack_name())));
+        stack.extend_outputs(outputs);
         Ok(stack)
     }
 }

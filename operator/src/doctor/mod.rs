@@ -6,6 +6,7 @@
 
 mod auth0;
 mod base;
+mod functions;
 mod mailgun;
 mod okta;
 mod receipts;
@@ -196,6 +197,8 @@ pub(crate) async fn examine(context: &Context) -> Result<Examination, Problem> {
     let mut examination = Examination::default();
     context.console.progress("secrets and table");
     let usable = base::examine(context, &mut examination).await?;
+    context.console.progress("functions");
+    functions::examine(context, &mut examination).await;
     context.console.progress("Twilio");
     twilio::examine(context, &mut examination, &usable).await?;
     context.console.progress("SMS providers");

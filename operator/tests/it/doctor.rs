@@ -690,6 +690,28 @@ async fn wrong_client_credentials() {
 }
 
 #[tokio::test]
+async fn a_function_that_does_not_start() {
+    let scene = Scene::healthy().await;
+    let door = scene.sandbox.door("ivr-validate");
+    // Without a function behind its URL, the sandbox answers as AWS does for one that ends at start.
+    door.faults().always(None);
+    only(&scene, "functions", "fault", "Ivr", "sam logs --stack-name").await;
+    for (status, body, severity, words) in [
+        (
+            403,
+            r#"{"Message":"Forbidden"}"#,
+            "fault",
+            "lets nobody call",
+        ),
+        (429, "", "risk", "too many requests"),
+    ] {
+        door.faults()
+            .always(Some(sandbox::scene::says(status, body)));
+        only(&scene, "functions", severity, words, "").await;
+    }
+}
+
+#[tokio::test]
 async fn a_wrong_secret_for_logins() {
     let scene = Scene::healthy().await;
     scene.change_secret("auth0", "login_client_secret", "mistyped-login-secret");
