@@ -197,12 +197,11 @@ impl<T: Content> Secret<T> {
         now: SystemTime,
         fits: impl Fn(&T) -> bool,
     ) -> Result<Option<Arc<T>>, SecretError> {
-        let cached = match self.cached(now) {
-            Some(value) => value,
-            None => {
-                self.expect_usable(now)?;
-                self.fetch(now).await?
-            }
+        let cached = if let Some(value) = self.cached(now) {
+            value
+        } else {
+            self.expect_usable(now)?;
+            self.fetch(now).await?
         };
         if fits(&cached) {
             return Ok(Some(cached));
