@@ -10,6 +10,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::ProvideCredentials as _;
 use aws_credential_types::provider::error::CredentialsError;
 use shared::platform::aws::{cause, http_client};
+use shared::platform::base_url::BaseUrl;
 use shared::platform::http::Client;
 
 use crate::calls::{Authorization, Session};
@@ -68,13 +69,31 @@ impl Aws {
 
     /// The API of Cognito's user pools. Its SDK would drop settings that it does not know.
     pub(crate) async fn cognito(&self, context: &Context) -> Result<Session, Problem> {
+        let url = context.urls.cognito_url.as_ref();
+        self.service(context, "cognito-idp", "1.1", url).await
+    }
+
+    /// The API of AWS End User Messaging, of which one operation is used.
+    pub(crate) async fn texts(&self, context: &Context) -> Result<Session, Problem> {
+        let url = context.urls.aws_sms_url.as_ref();
+        self.service(context, "sms-voice", "1.0", url).await
+    }
+
+    /// An API of AWS with a JSON protocol, at `url` or in the region.
+    async fn service(
+        &self,
+        context: &Context,
+        name: &'static str,
+        json: &'static str,
+        url: Option<&BaseUrl>,
+    ) -> Result<Session, Problem> {
         let region = self.config.region().map(ToString::to_string);
         let region = region.ok_or_else(|| failed("the request could not be made: no region"))?;
-        let base = if let Some(url) = &context.urls.cognito_url {
+        let base = if let Some(url) = url {
             url.clone()
         } else {
             let china = if region.starts_with("cn-") { ".cn" } else { "" };
-            let url = format!("https://cognito-idp.{region}.amazonaws.com{china}");
+            let url = format!("https://{name}.{region}.amazonaws.com{china}");
             url.parse()
                 .map_err(|why| failed(&format!("the region {region}: {why}")))?
         };
@@ -87,7 +106,8 @@ impl Aws {
         let authorization = Authorization::Signed {
             credentials,
             region,
-            service: "cognito-idp",
+            service: name,
+            json,
         };
         Ok(context.calls.to(&base, authorization))
     }

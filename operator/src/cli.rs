@@ -66,8 +66,8 @@ pub(crate) enum Command {
 Check everything that can be checked from outside, and name what to do.
 
 The command reads secrets (their keys, and whether providers accept them), the table (TTL), webhooks and methods, Mailgun's routes and MX \
-records, Auth0's grants and attack protection, Okta's scopes and hooks, Twilio's geo permissions and registrations, and the clock. It \
-changes nothing and sends nothing.")]
+records, Auth0's grants and attack protection, Okta's scopes and hooks, Twilio's geo permissions and registrations, AWS End User Messaging \
+by a dry run, and the clock. It changes nothing and sends nothing.")]
     #[command(after_help = "\
 Severities:
   fault      it does not work
@@ -77,8 +77,13 @@ Faults and risks give exit code 1.
 
 Examples:
   operator --stack switchboard doctor
-  MAILGUN_API_KEY=... operator --stack switchboard doctor     with the Mailgun route and MX records")]
-    Doctor,
+  MAILGUN_API_KEY=... operator --stack switchboard doctor     with the Mailgun route and MX records
+  operator --stack switchboard doctor --phone +4512345678     with a dry run of AWS to this phone")]
+    Doctor {
+        /// A phone for the dry run of AWS End User Messaging, which sends nothing to it; else a number of the stack
+        #[arg(long, value_name = "NUMBER", value_parser = e164)]
+        phone: Option<E164>,
+    },
     /// Read and write the stack's secrets
     #[command(subcommand)]
     Secrets(Secrets),

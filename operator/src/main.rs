@@ -97,7 +97,7 @@ async fn run(context: &Context, command: Command) -> Result<u8, Problem> {
         Command::Connect(args) => {
             console.show(&connect::connect(context, &args.targets, &args.extras()).await?)
         }
-        Command::Doctor => console.show(&doctor::examine(context).await?),
+        Command::Doctor { phone } => console.show(&doctor::examine(context, phone.as_ref()).await?),
         Command::Secrets(Secrets::List) => console.show(&secrets::list(&context.vault()).await?),
         Command::Secrets(Secrets::Set {
             name,

@@ -5,6 +5,7 @@
 //! one file for each provider.
 
 mod auth0;
+mod aws_sender;
 mod base;
 mod functions;
 mod mailgun;
@@ -16,6 +17,7 @@ mod twilio;
 use std::io::{self, Write};
 
 use serde::Serialize;
+use shared::rules::phone::E164;
 
 use crate::connect::{self, Change, Extras, Planned, Target};
 use crate::context::Context;
@@ -192,13 +194,18 @@ fn difference(
     )
 }
 
-/// Examines the stack and its providers.
-pub(crate) async fn examine(context: &Context) -> Result<Examination, Problem> {
+/// Examines the stack and its providers. `phone` is a number for AWS's dry run.
+pub(crate) async fn examine(
+    context: &Context,
+    phone: Option<&E164>,
+) -> Result<Examination, Problem> {
     let mut examination = Examination::default();
     context.console.progress("secrets and table");
     let usable = base::examine(context, &mut examination).await?;
     context.console.progress("functions");
     functions::examine(context, &mut examination).await;
+    context.console.progress("AWS End User Messaging");
+    aws_sender::examine(context, &mut examination, phone).await?;
     context.console.progress("Twilio");
     twilio::examine(context, &mut examination, &usable).await?;
     context.console.progress("SMS providers");

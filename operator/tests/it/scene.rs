@@ -172,6 +172,10 @@ impl Scene {
                 "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER",
                 self.sandbox.cognito.server().url(),
             ),
+            (
+                "AWS_ENDPOINT_URL_PINPOINT_SMS_VOICE_V2",
+                self.sandbox.aws_sms.server().url(),
+            ),
             ("TWILIO_MESSAGING_URL", twilio.clone()),
             ("TWILIO_VOICE_URL", twilio.clone()),
             ("TWILIO_ACCOUNTS_URL", twilio.clone()),
