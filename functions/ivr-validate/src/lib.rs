@@ -178,8 +178,10 @@ impl Function for App {
     }
 
     /// Without this, the caller hears Twilio's "application error".
-    fn apology(&self, path: &str) -> Option<Reply> {
-        path.starts_with("/voice")
+    fn apology(&self, request: &Request) -> Option<Reply> {
+        request
+            .path()
+            .starts_with("/voice")
             .then(|| self.speak().say(APOLOGY).hangup().into_reply(""))
     }
 

@@ -94,6 +94,7 @@ async fn a_number_finds_its_one_user_by_one_request() {
         primary_phone: Some(COMPANY.to_owned()),
         mobile_phone: Some("+45 12 34 56 78".to_owned()),
         login: Some("ann@acme.example".to_owned()),
+        locale: None,
         status_changed: Some(SystemTime::UNIX_EPOCH + Duration::from_hours(498_660)),
     };
     assert_eq!(search(&users, now()).await, Ok(Found::One(ann)));

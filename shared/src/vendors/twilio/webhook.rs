@@ -288,6 +288,12 @@ pub struct InboundCall {
     pub forwarded_from: Option<String>,
 }
 
+/// The caller that a request names, without a check of its signature. It may choose a language, no
+/// more.
+pub fn claimed_caller(request: &Request) -> Option<E164> {
+    Form::parse(request.body())?.get("From")?.parse().ok()
+}
+
 impl InboundCall {
     /// Reads a verified form.
     ///
