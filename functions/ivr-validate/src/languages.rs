@@ -107,14 +107,10 @@ impl Languages {
         if let Some((language, _)) = self.fixed {
             return language;
         }
-        let usual = self.words.language(None, from);
-        let is_offered = |language: &Language| self.offered.contains(language);
-        match self.offered.first() {
-            Some(first) if !is_offered(&usual) => {
-                let of_country = from.and_then(|from| Language::of_country(from.region()?));
-                of_country.filter(is_offered).unwrap_or(*first)
-            }
-            _ => usual,
+        if self.offered.is_empty() {
+            self.words.language(None, from)
+        } else {
+            self.words.language_among(&self.offered, None, from)
         }
     }
 
