@@ -1,10 +1,14 @@
 //! AWS as the AWS CLI uses it: profiles, regions, single sign-on. It uses the same HTTP client as
 //! the rest.
 
+use std::error::Error as _;
 use std::time::Duration;
 
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::ProvideCredentials as _;
+use aws_credential_types::provider::error::CredentialsError;
 use shared::platform::aws::{cause, http_client};
 use shared::platform::http::Client;
 
@@ -30,22 +34,36 @@ impl Aws {
         profile: Option<&str>,
         region: Option<&str>,
         http: &Client,
-    ) -> Self {
+    ) -> Result<Self, Problem> {
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .http_client(http_client(http, ATTEMPT_TIMEOUT));
         if let Some(profile) = profile {
-            loader = loader.profile_name(profile);
+            // As in the AWS CLI, a profile that is named beats keys in the environment. The SDK's own
+            // order would take those keys, and write to their account.
+            let own = ProviderConfig::default()
+                .with_http_client(http_client(http, ATTEMPT_TIMEOUT))
+                .with_region(region.map(|region| Region::new(region.to_owned())));
+            let credentials = ProfileFileCredentialsProvider::builder()
+                .configure(&own)
+                .profile_name(profile)
+                .build();
+            if let Err(error) = credentials.provide_credentials().await {
+                return Err(unusable(profile, &error));
+            }
+            loader = loader
+                .profile_name(profile)
+                .credentials_provider(credentials);
         }
         if let Some(region) = region {
             loader = loader.region(Region::new(region.to_owned()));
         }
         let config = loader.load().await;
-        Self {
+        Ok(Self {
             cloudformation: aws_sdk_cloudformation::Client::new(&config),
             dynamodb: aws_sdk_dynamodb::Client::new(&config),
             secrets: aws_sdk_secretsmanager::Client::new(&config),
             config,
-        }
+        })
     }
 
     /// The API of Cognito's user pools. Its SDK would drop settings that it does not know.
@@ -98,13 +116,20 @@ impl Aws {
         let given = given
             .filter_map(|parameter| pair(parameter.parameter_key(), parameter.parameter_value()));
         let mut stack = Stack::default();
-        stack.extend(
-            given
-                .chain(outputs)
-                .chain(pair(Some("StackName"), found.stack_name())),
-        );
+        stack.extend(given.chain(pair(Some("StackName"), found.stack_name())));
+        stack.extend_outputs(outputs);
         Ok(stack)
     }
+}
+
+/// Why a named profile gives no credentials.
+fn unusable(profile: &str, error: &CredentialsError) -> Problem {
+    let causes = std::iter::successors(error.source(), |&error| error.source());
+    let causes: Vec<String> = causes.map(ToString::to_string).collect();
+    Problem::Aws(format!(
+        "AWS: the profile {profile} gives no credentials ({}); `aws configure list-profiles` names those that there are, and `aws sso login --profile {profile}` logs in",
+        causes.join(": ")
+    ))
 }
 
 /// What AWS rejected, and what usually helps.

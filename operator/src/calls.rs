@@ -228,6 +228,13 @@ impl Authorization {
         Some(Self::Header(value))
     }
 
+    /// The secret alone. `None`: it is not a single line of plain characters.
+    pub(crate) fn bare(secret: &SecretString) -> Option<Self> {
+        let mut value = HeaderValue::try_from(secret.expose_secret()).ok()?;
+        value.set_sensitive(true);
+        Some(Self::Header(value))
+    }
+
     /// The headers of an operation of AWS.
     fn sign(&self, url: &Url, operation: &str, body: &str, now: SystemTime) -> Option<HeaderMap> {
         let Self::Signed {
