@@ -168,6 +168,7 @@ impl Languages {
             },
             tag,
             is_by_call: self.is_by_call,
+            is_plain: !self.is_by_call && self.fixed.is_none(),
         }
     }
 
@@ -189,6 +190,9 @@ pub(crate) struct Speaker {
     pub(crate) tag: &'static str,
     /// True if other calls may have another language.
     pub(crate) is_by_call: bool,
+    /// True if no language was ever set. Then the answers stay as they were before there were
+    /// languages: without markup.
+    pub(crate) is_plain: bool,
 }
 
 impl Speaker {

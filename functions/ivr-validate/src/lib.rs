@@ -23,6 +23,7 @@
 //! Promises: no PIN in a log, a URL or the table. No menu without a PIN. No outside text becomes
 //! markup.
 
+mod answer;
 mod attempts;
 mod dialogue;
 mod heard;
@@ -177,7 +178,7 @@ impl Function for App {
         let languages = &self.rules.languages;
         path.starts_with("/voice").then(|| {
             let speaker = languages.speaker(languages.of_anybody());
-            voice::last(&speaker, &words::APOLOGY, "")
+            answer::last(&speaker, &words::APOLOGY, "")
         })
     }
 

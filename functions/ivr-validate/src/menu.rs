@@ -170,7 +170,12 @@ impl Sentence {
             Self::Catalogue(message, places) => values.message(speaker, message, places),
             Self::Own(texts) => values.fill(texts.get(speaker.language())?),
         };
-        Some(told?.cut(TOLD_LIMIT))
+        let told = told?.cut(TOLD_LIMIT);
+        Some(if speaker.is_plain {
+            told.to_string().into()
+        } else {
+            told
+        })
     }
 }
 

@@ -48,7 +48,7 @@ pub(super) fn parse(text: &str, languages: &[Language]) -> Result<Menu, Vec<Stri
         match entry(given, languages) {
             Ok(entry) => entries.push(entry),
             Err(whys) => {
-                problems.extend(whys.into_iter().map(|why| format!("entry {digit}: {why}")))
+                problems.extend(whys.into_iter().map(|why| format!("entry {digit}: {why}")));
             }
         }
     }

@@ -265,16 +265,8 @@ async fn the_choice_of_a_language_is_a_step_as_any_other() {
 
 #[tokio::test]
 async fn one_language_for_everybody() {
-    for (tag, language, voice) in [
-        ("da-DK", danish(), None),
-        ("en-GB", Language::ENGLISH, None),
-    ] {
-        let settings = [
-            ("IVR_LANGUAGE", Some(tag)),
-            EVERY,
-            CHOICE,
-            ("IVR_VOICE", voice),
-        ];
+    for (tag, language) in [("da-DK", danish()), ("en-GB", Language::ENGLISH)] {
+        let settings = [("IVR_LANGUAGE", Some(tag)), EVERY, CHOICE];
         let scene = Scene::with(1, &settings).await;
         for caller in [CALLER, DANISH] {
             let call = scene.call(caller, &[ACCOUNT, PIN, "1", "9"]).await;
@@ -387,6 +379,18 @@ async fn texts_of_ones_own_are_read_from_the_table_and_a_dead_table_delays_nobod
     let call = scene.call(DANISH, &["1", ACCOUNT, PIN, "1", "9"]).await;
     assert_eq!(call.heard[6], format!("{BALANCE} {OFFER}"));
     assert_eq!(call.heard.last().unwrap(), "See you.");
+}
+
+/// A stack that never set a language keeps its answers, but for those that it sets now.
+#[tokio::test]
+async fn without_languages_a_voice_gets_no_markup() {
+    let scene = Scene::with(1, &[("IVR_VOICE", Some("Polly.Amy"))]).await;
+    let call = scene.call(DANISH, &[ACCOUNT, PIN, "2", "9"]).await;
+    let told = format!("Your last payment was 20 EUR on 2026-11-02. {OFFER}");
+    assert_eq!(
+        call.documents[3],
+        question(&told, "menu", Some(1)).replace("\"en-US\"", "\"en-US\" voice=\"Polly.Amy\"")
+    );
 }
 
 /// The time of a rejection says nothing, in no language.
