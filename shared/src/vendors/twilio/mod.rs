@@ -12,6 +12,7 @@ pub mod numbers;
 pub mod receipt;
 pub mod signature;
 pub mod twiml;
+pub mod voices;
 pub mod webhook;
 
 use secrecy::SecretString;
