@@ -179,7 +179,7 @@ impl Function for App {
         request.path().starts_with("/voice").then(|| {
             let from = webhook::claimed_caller(request);
             let speaker = languages.speaker(languages.of_caller(from.as_ref()));
-            voice::last(&speaker, &words::APOLOGY, "")
+            answer::last(&speaker, &words::APOLOGY, "")
         })
     }
 
