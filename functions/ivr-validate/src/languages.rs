@@ -120,11 +120,6 @@ impl Languages {
         stored.unwrap_or_else(|| self.of_caller(from))
     }
 
-    /// The language of a caller of whom nothing is known.
-    pub(crate) fn of_anybody(&self) -> Language {
-        self.of_caller(None)
-    }
-
     /// True if callers choose their language.
     pub(crate) fn offers(&self) -> bool {
         self.offered.len() > 1
