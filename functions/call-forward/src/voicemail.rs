@@ -157,6 +157,7 @@ impl App {
             body: &news.text,
             life: None,
             holds_code: false,
+            language: None,
             receipt: ReceiptRequest::new(self.delivery_url.as_ref(), reference.as_ref()),
         };
         let outcome = self.notify(&sms, started, now).await;

@@ -15,3 +15,4 @@ pub mod phone;
 pub mod scoreboard;
 pub mod sms;
 pub mod verified;
+pub mod voice;

@@ -5,6 +5,7 @@
 //! A 2xx means accepted, whatever its body. The API has no token against repetition, so a request
 //! is sent once.
 
+pub mod calls;
 pub mod receipt;
 
 use std::ops::RangeInclusive;
@@ -61,8 +62,7 @@ impl Entry for EndUserMessaging {
 
     fn read(platform: &Platform, source: &mut Source<'_>) -> Self {
         Self {
-            // The SDK's variable for another endpoint has the service's former name.
-            service: platform.service(source, SERVICE, "AWS_ENDPOINT_URL_PINPOINT_SMS_VOICE_V2"),
+            service: service(platform, source),
             identity: setting(
                 source,
                 "AWS_SMS_IDENTITY_ARN",
@@ -75,12 +75,7 @@ impl Entry for EndUserMessaging {
                 "US dollars with a point, such as 0.25",
                 is_price,
             ),
-            configuration_set: setting(
-                source,
-                "AWS_SMS_CONFIGURATION_SET",
-                "the name or ARN of a configuration set",
-                is_configuration_set,
-            ),
+            configuration_set: configuration_set(source),
         }
     }
 
@@ -96,13 +91,7 @@ impl Entry for EndUserMessaging {
         let request = request.ok_or(SendError::Unavailable)?;
         let answer = self.service.send(request, sms::LIMIT, within).await?;
         match answer.status {
-            200..=299 => {
-                let taken: Option<Taken> = answer.json();
-                Ok(Receipt {
-                    id: sms::plain_id(taken.and_then(|taken| taken.message_id)),
-                    segments: None,
-                })
-            }
+            200..=299 => Ok(taken(&answer)),
             _ => Err(sms::by_status(&answer, || refused(&answer))),
         }
     }
@@ -130,13 +119,40 @@ impl EndUserMessaging {
             }
         }
         if let Some(life) = sms.life {
-            let (least, most) = (*TIME_TO_LIVE.start(), *TIME_TO_LIVE.end());
-            body["TimeToLive"] = life.as_secs().clamp(least, most).into();
+            body["TimeToLive"] = time_to_live(life).into();
         }
         if let Some(asked) = &sms.receipt {
             body["Context"] = json!({ receipt::CONTEXT_KEY: asked.reference.as_str() });
         }
         body
+    }
+}
+
+fn service(platform: &Platform, source: &mut Source<'_>) -> Service {
+    // The SDK's variable for another endpoint has the service's former name.
+    platform.service(source, SERVICE, "AWS_ENDPOINT_URL_PINPOINT_SMS_VOICE_V2")
+}
+
+fn configuration_set(source: &mut Source<'_>) -> Option<String> {
+    setting(
+        source,
+        "AWS_SMS_CONFIGURATION_SET",
+        "the name or ARN of a configuration set",
+        is_configuration_set,
+    )
+}
+
+fn time_to_live(life: Duration) -> u64 {
+    let (least, most) = (*TIME_TO_LIVE.start(), *TIME_TO_LIVE.end());
+    life.as_secs().clamp(least, most)
+}
+
+/// A 2xx: accepted, whatever the body.
+fn taken(answer: &Answer) -> Receipt {
+    let taken: Option<Taken> = answer.json();
+    Receipt {
+        id: sms::plain_id(taken.and_then(|taken| taken.message_id)),
+        segments: None,
     }
 }
 
@@ -192,7 +208,7 @@ fn refused(answer: &Answer) -> SendError {
     let kind = kind.split(':').next().unwrap_or_default();
     let reason = refusal.reason.as_deref().unwrap_or_default();
     if is_word(kind) && (reason.is_empty() || is_word(reason)) {
-        tracing::warn!(kind, reason, "AWS rejected the text");
+        tracing::warn!(kind, reason, "AWS rejected the message");
     }
     let recipient = match (kind, reason) {
         (

@@ -109,6 +109,14 @@ impl Response {
         self.text("Say", &attributes, text, SAY_LIMIT)
     }
 
+    /// `<Pause>`: silence.
+    #[must_use]
+    pub fn pause(mut self, seconds: u64) -> Self {
+        self.open("Pause", &[("length", &seconds.to_string())]);
+        self.xml.push_str("</Pause>");
+        self
+    }
+
     /// `<Gather>` of keys.
     #[must_use]
     pub fn gather(mut self, gather: &Gather<'_>) -> Self {
