@@ -21,4 +21,5 @@ mod scene;
 mod settings;
 mod standing;
 mod twice;
+mod voice;
 mod webhook;
