@@ -142,10 +142,24 @@ async fn every_entrance_tells_every_outcome_as_of_a_text() {
         twilio.reject_calls("+4520304053", 21215);
         for (to, fault, status, text, okta, made) in [
             ("+4520304051", None, 200, "twilio_voice", "SUCCESSFUL", 1),
-            ("+4520304052", None, 422, "this number cannot receive texts", "FAILED", 0),
+            (
+                "+4520304052",
+                None,
+                422,
+                "this number cannot receive texts",
+                "FAILED",
+                0,
+            ),
             ("+4520304053", None, 502, refused, "FAILED", 0),
             ("+4520304054", Some(down.clone()), 502, refused, "FAILED", 0),
-            ("+4520304055", Some(Fault::ResetAfter), 504, doubt, "PENDING", 1),
+            (
+                "+4520304055",
+                Some(Fault::ResetAfter),
+                504,
+                doubt,
+                "PENDING",
+                1,
+            ),
             // The same again: no second attempt.
             ("+4520304055", None, 504, doubt, "PENDING", 0),
             (

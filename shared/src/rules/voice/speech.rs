@@ -99,8 +99,8 @@ fn one_by_one(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn words(text: &str, said: Said) -> String {
-        Speech::new(text, &said, "en-US").words
+    fn words(text: &str, said: &Said) -> String {
+        Speech::new(text, said, "en-US").words
     }
 
     #[test]
@@ -136,7 +136,7 @@ mod tests {
             ("Code a1b2c3d4", "Code a1b2c3d4"),
             ("Your password was changed", "Your password was changed"),
         ] {
-            assert_eq!(words(text, Said::default()), expected, "{text}");
+            assert_eq!(words(text, &Said::default()), expected, "{text}");
         }
     }
 
@@ -153,7 +153,7 @@ mod tests {
             ("a\u{1b}\nb", "a  b"),
             (" ", "Your code is: 1."),
         ] {
-            assert_eq!(words("text", said(ready)), expected, "{ready}");
+            assert_eq!(words("text", &said(ready)), expected, "{ready}");
         }
     }
 
@@ -163,6 +163,6 @@ mod tests {
             code: Some("<Say>1</Say>".to_owned()),
             ..Said::default()
         };
-        assert_eq!(words("Code 2718", said), "Your code is: 2. 7. 1. 8.");
+        assert_eq!(words("Code 2718", &said), "Your code is: 2. 7. 1. 8.");
     }
 }
