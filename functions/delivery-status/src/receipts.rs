@@ -76,8 +76,8 @@ impl App {
                 let dlr = vonage::receipt::authenticate(request, secret, now).await?;
                 Ok((Name::Vonage, vec![vonage::receipt::parse(&dlr)?]))
             }
-            // Only an event of a call has something behind the name.
-            "vonage" => {
+            // Only an event of a call has a reference in its address.
+            "vonage" if reference().is_some() => {
                 request.expect_post(request.path(), &JSON, BODY_LIMIT)?;
                 let secret = configured(self.vonage.as_ref())?;
                 let event = vonage::call_event::authenticate(request, secret, now).await?;

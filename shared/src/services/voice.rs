@@ -33,12 +33,15 @@ impl Voice {
         let order = order(source);
         let senders = senders(source);
         let per_number = source.number("VOICE_PER_NUMBER_PER_HOUR", 3, 1..=100);
-        let overall = source.number(OVERALL, 100, 1..=100_000);
+        let overall = source.number("VOICE_PER_HOUR", 100, 1..=100_000);
         let language = source.text("VOICE_LANGUAGE", "en-US");
         if !is_language(&language) {
             let known: Vec<_> = languages().collect();
             source.problem(format!("VOICE_LANGUAGE is none of {}", known.join(", ")));
         }
+        let our_number = senders.first().map(|(_, number)| number);
+        let countries: Option<Countries> = source.parsed("VOICE_COUNTRIES", phone::COUNTRIES);
+        let countries = countries.unwrap_or_else(|| phone::allowed_countries(source, our_number));
         if order.is_empty() {
             return None;
         }
@@ -50,10 +53,8 @@ impl Voice {
                 ));
             }
         }
-        let our_number = senders.first().map(|(_, number)| number);
-        let countries = source.parsed("VOICE_COUNTRIES", phone::COUNTRIES);
         Some(Self {
-            countries: countries.unwrap_or_else(|| phone::allowed_countries(source, our_number)),
+            countries,
             order,
             senders,
             language,

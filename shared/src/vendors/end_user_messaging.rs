@@ -25,6 +25,8 @@ use crate::rules::sms::{self, Entry, Outbound, Receipt, SendError};
 const TIME_TO_LIVE: RangeInclusive<u64> = 5..=259_200;
 /// The service's name in hosts, signatures and rights.
 const SERVICE: &str = "sms-voice";
+/// The form of `AWS_SMS_CONFIGURATION_SET`.
+const CONFIGURATION_SET: &str = "the name or ARN of a configuration set";
 
 /// AWS as an SMS provider.
 pub struct EndUserMessaging {
@@ -62,7 +64,8 @@ impl Entry for EndUserMessaging {
 
     fn read(platform: &Platform, source: &mut Source<'_>) -> Self {
         Self {
-            service: service(platform, source),
+            // The SDK's variable for another endpoint has the service's former name.
+            service: platform.service(source, SERVICE, "AWS_ENDPOINT_URL_PINPOINT_SMS_VOICE_V2"),
             identity: setting(
                 source,
                 "AWS_SMS_IDENTITY_ARN",
@@ -75,7 +78,12 @@ impl Entry for EndUserMessaging {
                 "US dollars with a point, such as 0.25",
                 is_price,
             ),
-            configuration_set: configuration_set(source),
+            configuration_set: setting(
+                source,
+                "AWS_SMS_CONFIGURATION_SET",
+                CONFIGURATION_SET,
+                is_configuration_set,
+            ),
         }
     }
 
@@ -126,20 +134,6 @@ impl EndUserMessaging {
         }
         body
     }
-}
-
-fn service(platform: &Platform, source: &mut Source<'_>) -> Service {
-    // The SDK's variable for another endpoint has the service's former name.
-    platform.service(source, SERVICE, "AWS_ENDPOINT_URL_PINPOINT_SMS_VOICE_V2")
-}
-
-fn configuration_set(source: &mut Source<'_>) -> Option<String> {
-    setting(
-        source,
-        "AWS_SMS_CONFIGURATION_SET",
-        "the name or ARN of a configuration set",
-        is_configuration_set,
-    )
 }
 
 fn time_to_live(life: Duration) -> u64 {

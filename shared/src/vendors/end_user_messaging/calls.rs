@@ -8,7 +8,10 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
-use super::{is_identity_arn, receipt, refused, service, setting, taken, time_to_live};
+use super::{
+    CONFIGURATION_SET, SERVICE, is_configuration_set, is_identity_arn, receipt, refused, setting,
+    taken, time_to_live,
+};
 use crate::platform::Platform;
 use crate::platform::config::Source;
 use crate::platform::layout::Layout;
@@ -61,9 +64,14 @@ impl Entry for Calls {
             );
         }
         Self {
-            service: service(platform, source),
+            service: platform.service(source, SERVICE, "AWS_ENDPOINT_URL_PINPOINT_SMS_VOICE_V2"),
             identity,
-            configuration_set: super::configuration_set(source),
+            configuration_set: setting(
+                source,
+                "AWS_SMS_CONFIGURATION_SET",
+                CONFIGURATION_SET,
+                is_configuration_set,
+            ),
         }
     }
 

@@ -113,7 +113,6 @@ impl Vendor for Calls {
         });
         if let Some(receipt) = &call.receipt {
             body["event_url"] = json!([receipt.url_of_text(Application::NAME).as_str()]);
-            body["event_method"] = "POST".into();
         }
         Ok(attempt.post_json("v1/calls", &body).bearer_auth(token))
     }
