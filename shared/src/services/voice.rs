@@ -54,9 +54,9 @@ impl Voice {
             }
         }
         Some(Self {
-            countries,
             order,
             senders,
+            countries,
             language,
             per_number,
             overall,
