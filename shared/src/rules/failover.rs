@@ -73,12 +73,13 @@ pub fn next<'a>(text: &Standing, roads: Roads<'a, '_>, timeout: u64, now: u64) -
     let is_over = now + SHORTEST_LIFE > text.ends_at;
     // After a call that was made there is nothing to come.
     let was_called = roads.calls.contains(&text.provider.as_str());
-    if is_over || !text.is_newest || was_called || is_any(&ends_it) {
-        return Action::Forget;
-    }
     // A landline cannot receive texts, but calls.
     let is_landline = is_any(&[State::Undelivered(Reason::Landline)]);
     let texts = if is_landline { &[] } else { roads.texts };
+    let has_no_road = texts.is_empty() && roads.calls.is_empty();
+    if is_over || !text.is_newest || was_called || has_no_road || is_any(&ends_it) {
+        return Action::Forget;
+    }
     if text.is_trying {
         let is_lost = text.at + ATTEMPT <= now;
         return if is_lost {
