@@ -177,6 +177,7 @@ impl App {
             body: &text,
             life: None,
             holds_code: false,
+            language: None,
             receipt: ReceiptRequest::new(self.delivery_url.as_ref(), reference.as_ref()),
         };
         let outcome = self.notify(&sms, started, now).await;

@@ -288,6 +288,21 @@ async fn each_request_of_auth0_is_answered_as_its_name_says() {
 }
 
 #[tokio::test]
+async fn the_request_for_a_call_makes_one_call() {
+    let sandbox = Sandbox::start().await;
+    let gateway = run(&sandbox, GATEWAY).await;
+    for _ in 0..2 {
+        let (status, body) = invoke(&sandbox, &gateway, "sms-gateway-voice.json").await;
+        assert!(status == 200 && body.contains("twilio_voice"), "{body}");
+    }
+    let [call] = &sandbox.twilio.made_calls()[..] else {
+        panic!("one call")
+    };
+    let words = "Your verification code is: 2. 7. 1. 8. 2. 8.";
+    assert_eq!(call.says, [words, words]);
+}
+
+#[tokio::test]
 async fn the_event_of_cognito_sends_its_code_once() {
     let sandbox = Sandbox::start().await;
     let gateway = run(&sandbox, GATEWAY).await;

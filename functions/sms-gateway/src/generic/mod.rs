@@ -67,8 +67,14 @@ impl Generic {
         let signed_at = signature.as_ref().and_then(|it| it.as_ref().ok()?.at);
         let once_in = signed_at.map(|at| replayable(at, self.max_age, now));
         credential::check(request, signature, &self.credentials, now).await?;
-        let message = posted::parse(request.body(), &self.mapping, &self.text, self.life)
-            .map_err(answers::wrong)?;
+        let message = posted::parse(
+            request.body(),
+            &self.mapping,
+            &self.text,
+            self.life,
+            gateway.can_call(),
+        )
+        .map_err(answers::wrong)?;
         let deadline = (arrived + TIME).min(Instant::now() + request.remaining(RESERVE));
         let delivery = gateway
             .deliver_once_in(

@@ -3,24 +3,27 @@
 use std::time::Duration;
 
 use serde_json::Value;
+use shared::rules::voice::Said;
 
 use super::mapping::Mapping;
 use crate::code_text::CodeText;
 use crate::gateway::{Asker, Message, hash, number, unfit};
 use crate::posted::{IMPOSSIBLE_NUMBER, VOICE, Wrong, is_voice};
 
-/// Reads a request body.
+/// Reads a request body. `can_call`: a call is possible.
 pub(super) fn parse(
     body: &[u8],
     mapping: &Mapping,
     code_text: &CodeText,
     life: Duration,
+    can_call: bool,
 ) -> Result<Message, Wrong> {
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
     if !body.is_object() {
         return Err(Wrong::malformed("the body must be a JSON object"));
     }
-    if mapping.channel.find(&body).is_some_and(is_voice) {
+    let by_voice = mapping.channel.find(&body).is_some_and(is_voice);
+    if by_voice && !can_call {
         return Err(VOICE);
     }
     let recipient = mapping.recipient.text(&body).ok_or(Wrong::malformed(
@@ -28,7 +31,8 @@ pub(super) fn parse(
     ))?;
     let to = number(recipient).ok_or(IMPOSSIBLE_NUMBER)?;
     let locale = mapping.locale.text(&body);
-    let composed = || Some(code_text.with(&code(mapping.code.find(&body)?)?, locale));
+    let code = mapping.code.find(&body).and_then(code);
+    let composed = || Some(code_text.with(code.as_deref()?, locale));
     let text = mapping.text.text(&body).map(str::to_owned);
     let text = text.or_else(composed).ok_or(Wrong::malformed(
         "the body has no text where GENERIC_MAPPING says the text or the code is",
@@ -46,13 +50,24 @@ pub(super) fn parse(
         // The same id for another phone is another message.
         |id| format!("generic\n{}\n{id}", to.reveal()),
     );
-    Ok(Message {
+    let message = Message {
+        by_voice: false,
+        said: Some(Said {
+            locale: locale.map(str::to_owned),
+            code,
+            words: None,
+        }),
         id: hash(&identity),
         asker: Asker::new(mapping.ip.text(&body), None),
         from: None,
         to,
         body: text,
         life,
+    };
+    Ok(if by_voice {
+        message.by_voice()
+    } else {
+        message
     })
 }
 
@@ -85,7 +100,7 @@ mod tests {
             |source: &mut config::Source<'_>| (Mapping::read(source), CodeText::read(source));
         let (mapping, text) = config::read(&lookup, settings).unwrap();
         let body = format!(r#"{{"to":"+45 2030 4050",{more}}}"#);
-        parse(body.as_bytes(), &mapping, &text, Duration::ZERO)
+        parse(body.as_bytes(), &mapping, &text, Duration::ZERO, false)
     }
 
     fn read(more: &str) -> Message {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use shared::platform::time::{epoch, from_iso};
+use shared::rules::voice::Said;
 
 use crate::code_text::CodeText;
 use crate::gateway::{Asker, Message, hash, number, unfit};
@@ -50,6 +51,11 @@ pub(super) fn parse(body: &[u8], text: &CodeText, life: Duration) -> Result<Hook
     }
     let begun = at("/metadata/time").and_then(from_iso).map(epoch);
     let message = Message {
+        by_voice: false,
+        said: Some(Said {
+            code: Some(code.to_owned()),
+            ..Said::default()
+        }),
         // Each attempt has a new `webhook-id`.
         id: hash(&format!("hook\n{}\n{code}", to.reveal())),
         asker: Asker::new(at("/metadata/ip_address"), None),

@@ -233,6 +233,14 @@ impl Response {
         self
     }
 
+    /// `<Pause>`: silence.
+    #[must_use]
+    pub fn pause(mut self, seconds: u64) -> Self {
+        self.open("Pause", &[("length", &seconds.to_string())]);
+        self.xml.push_str("</Pause>");
+        self
+    }
+
     /// `<Gather>` of keys, or of keys and speech.
     #[must_use]
     pub fn gather(mut self, gather: &Gather<'_>) -> Self {
