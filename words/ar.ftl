@@ -92,9 +92,6 @@ temporary-password = كلمة المرور المؤقتة هي { $code }
 # A call that reads a code aloud. $code is single digits with pauses between them.
 code-spoken = رمزك هو: { $code }
 
-# A call that reads a code aloud, the second time.
-code-spoken-again = مرة أخرى. رمزك هو: { $code }
-
 ## Calls to an employee's company number
 
 # Spoken to the caller before the employee's phone rings. $name is the employee's first name.

@@ -84,9 +84,6 @@ temporary-password = Ihr vorläufiges Passwort lautet { $code }
 # A call that reads a code aloud. $code is single digits with pauses between them.
 code-spoken = Ihr Code lautet: { $code }
 
-# A call that reads a code aloud, the second time.
-code-spoken-again = Noch einmal. Ihr Code lautet: { $code }
-
 ## Calls to an employee's company number
 
 # Spoken to the caller before the employee's phone rings. $name is the employee's first name.

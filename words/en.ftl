@@ -84,9 +84,6 @@ temporary-password = Your temporary password is { $code }
 # A call that reads a code aloud. $code is single digits with pauses between them.
 code-spoken = Your code is: { $code }
 
-# A call that reads a code aloud, the second time.
-code-spoken-again = Once more. Your code is: { $code }
-
 ## Calls to an employee's company number
 
 # Spoken to the caller before the employee's phone rings. $name is the employee's first name.

@@ -84,9 +84,6 @@ temporary-password = Su contraseña temporal es { $code }
 # A call that reads a code aloud. $code is single digits with pauses between them.
 code-spoken = Su código es: { $code }
 
-# A call that reads a code aloud, the second time.
-code-spoken-again = Una vez más. Su código es: { $code }
-
 ## Calls to an employee's company number
 
 # Spoken to the caller before the employee's phone rings. $name is the employee's first name.

@@ -84,9 +84,6 @@ temporary-password = Votre mot de passe provisoire est { $code }
 # A call that reads a code aloud. $code is single digits with pauses between them.
 code-spoken = Votre code est : { $code }
 
-# A call that reads a code aloud, the second time.
-code-spoken-again = Encore une fois. Votre code est : { $code }
-
 ## Calls to an employee's company number
 
 # Spoken to the caller before the employee's phone rings. $name is the employee's first name.

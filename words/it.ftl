@@ -84,9 +84,6 @@ temporary-password = La Sua password temporanea è { $code }
 # A call that reads a code aloud. $code is single digits with pauses between them.
 code-spoken = Il Suo codice è: { $code }
 
-# A call that reads a code aloud, the second time.
-code-spoken-again = Ancora una volta. Il Suo codice è: { $code }
-
 ## Calls to an employee's company number
 
 # Spoken to the caller before the employee's phone rings. $name is the employee's first name.

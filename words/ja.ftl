@@ -82,9 +82,6 @@ temporary-password = 仮パスワード: { $code }
 # A call that reads a code aloud. $code is single digits with pauses between them.
 code-spoken = 認証コードをお知らせします。{ $code }
 
-# A call that reads a code aloud, the second time.
-code-spoken-again = もう一度お知らせします。{ $code }
-
 ## Calls to an employee's company number
 
 # Spoken to the caller before the employee's phone rings. $name is the employee's first name.

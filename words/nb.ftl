@@ -84,9 +84,6 @@ temporary-password = Det midlertidige passordet ditt er { $code }
 # A call that reads a code aloud. $code is single digits with pauses between them.
 code-spoken = Koden din er: { $code }
 
-# A call that reads a code aloud, the second time.
-code-spoken-again = En gang til. Koden din er: { $code }
-
 ## Calls to an employee's company number
 
 # Spoken to the caller before the employee's phone rings. $name is the employee's first name.

@@ -88,9 +88,6 @@ temporary-password = Twoje hasło tymczasowe to { $code }
 # A call that reads a code aloud. $code is single digits with pauses between them.
 code-spoken = Twój kod to: { $code }
 
-# A call that reads a code aloud, the second time.
-code-spoken-again = Jeszcze raz. Twój kod to: { $code }
-
 ## Calls to an employee's company number
 
 # Spoken to the caller before the employee's phone rings. $name is the employee's first name.

@@ -84,9 +84,6 @@ temporary-password = A sua senha provisória é { $code }
 # A call that reads a code aloud. $code is single digits with pauses between them.
 code-spoken = O seu código é: { $code }
 
-# A call that reads a code aloud, the second time.
-code-spoken-again = Mais uma vez. O seu código é: { $code }
-
 ## Calls to an employee's company number
 
 # Spoken to the caller before the employee's phone rings. $name is the employee's first name.

@@ -84,9 +84,6 @@ temporary-password = Ditt tillfälliga lösenord är { $code }
 # A call that reads a code aloud. $code is single digits with pauses between them.
 code-spoken = Din kod är: { $code }
 
-# A call that reads a code aloud, the second time.
-code-spoken-again = En gång till. Din kod är: { $code }
-
 ## Calls to an employee's company number
 
 # Spoken to the caller before the employee's phone rings. $name is the employee's first name.

@@ -18,7 +18,7 @@ fn example(message: &Message, language: Language, name: &str) -> Value<'static> 
         "amount" => format!("1234{}50", language.decimal()).into(),
         "caller" | "example" | "sender" => "+4512345678".into(),
         "code" if message.id.starts_with("several") => "4821".into(),
-        "code" if message.id.starts_with("code-spoken") => "4. 8. 2. 1. 9. 3.".into(),
+        "code" if message.id == "code-spoken" => "4. 8. 2. 1. 9. 3.".into(),
         "code" => "482193".into(),
         "currency" => "EUR".into(),
         "date" => "2026-11-01".into(),

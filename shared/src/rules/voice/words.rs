@@ -1,31 +1,18 @@
-//! The sentences that people hear, by language. They are in this file only.
+//! The languages of calls that read out a code. The sentence is the catalogue's.
 //!
 //! A language is in the table if all providers of calls can speak it.
 
-/// The place of the code in a sentence.
-const PLACE: &str = "{code}";
+use ::words::{CODE_SPOKEN, Language};
 
-/// A language with its sentence. The first one of a language is for its other regions, too.
-const SENTENCES: [(&str, &str); 14] = [
-    ("en-US", "Your code is: {code}"),
-    ("en-GB", "Your code is: {code}"),
-    ("da-DK", "Din kode er: {code}"),
-    ("de-DE", "Ihr Code lautet: {code}"),
-    ("es-ES", "Su código es: {code}"),
-    ("es-MX", "Su código es: {code}"),
-    ("fr-FR", "Votre code est : {code}"),
-    ("fr-CA", "Votre code est : {code}"),
-    ("it-IT", "Il suo codice è: {code}"),
-    ("nl-NL", "Uw code is: {code}"),
-    ("pl-PL", "Twój kod to: {code}"),
-    ("pt-BR", "Seu código é: {code}"),
-    ("pt-PT", "O seu código é: {code}"),
-    ("sv-SE", "Din kod är: {code}"),
+/// The tags. The first one of a language is for its other regions, too.
+const TAGS: [&str; 14] = [
+    "en-US", "en-GB", "da-DK", "de-DE", "es-ES", "es-MX", "fr-FR", "fr-CA", "it-IT", "nl-NL",
+    "pl-PL", "pt-BR", "pt-PT", "sv-SE",
 ];
 
 /// The tags of all languages.
 pub fn languages() -> impl Iterator<Item = &'static str> {
-    SENTENCES.into_iter().map(|(tag, _)| tag)
+    TAGS.into_iter()
 }
 
 /// Whether this is the tag of a language in the table.
@@ -43,9 +30,8 @@ pub(super) fn language(locale: &str) -> Option<&'static str> {
 
 /// The sentence with a code, in the language of this tag.
 pub(super) fn sentence(tag: &str, code: &str) -> String {
-    let known = SENTENCES.into_iter().find(|(known, _)| *known == tag);
-    let (_, sentence) = known.unwrap_or(SENTENCES[0]);
-    sentence.replace(PLACE, code)
+    let language = Language::of_locale(tag).unwrap_or(Language::ENGLISH);
+    CODE_SPOKEN.text(language, &[("code", code.into())])
 }
 
 fn primary(tag: &str) -> &str {
@@ -70,8 +56,9 @@ mod tests {
         ] {
             assert_eq!(language(locale), tag, "{locale}");
         }
-        for (tag, sentence) in SENTENCES {
-            assert_eq!(sentence.matches(PLACE).count(), 1, "{tag}");
+        for tag in TAGS {
+            let language = Language::of_locale(tag).unwrap();
+            assert!(tag.starts_with(language.tag()), "{tag}");
         }
     }
 }
