@@ -30,7 +30,10 @@ pub use ids::{ACCOUNT_SID, API_KEY_SECRET, API_KEY_SID, AUTH_TOKEN, MESSAGING_SE
 pub use messages::Message;
 pub(crate) use messages::status_params;
 pub use numbers::{Owned, Stock};
-pub use voice::{APPLICATION_ERROR, Call, Caller, Dialled, Ended, Recording, Talk};
+pub use voice::{
+    APPLICATION_ERROR, Call, Caller, Dialled, Ended, Happening, HungUp, Moment, Party, Rang,
+    Recording, Talk,
+};
 pub use webhook::Reply;
 
 use std::{

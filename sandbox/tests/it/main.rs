@@ -18,6 +18,7 @@ mod events;
 mod failover;
 mod kms;
 mod lambda;
+mod page;
 mod receipts;
 mod settings;
 mod structure;
