@@ -1,0 +1,108 @@
+// The frame: which area is open, the colours, the shortcuts, the line to the sandbox.
+
+import "./phones.js";
+import "./calls.js";
+import "./mailbox.js";
+import "./people.js";
+import "./table.js";
+import "./faults.js";
+import "./numbers.js";
+import { answerFirst } from "./calls.js";
+import { byId, say } from "./elements.js";
+import { openExchange } from "./exchange.js";
+import { nextStep, showScene } from "./scenes.js";
+import { choose, chosen, connect, hear, live, paint, state, touch } from "./store.js";
+import { pauseWire } from "./wire.js";
+
+const areas = /** @type {HTMLAnchorElement[]} */ ([...byId("areas").querySelectorAll("a")]);
+const names = areas.map((link) => link.hash.slice(1));
+
+/** @param {string} name */
+function open(name) {
+  document.body.dataset.area = name;
+  choose("area", name);
+  for (const link of areas) {
+    if (link.hash === `#${name}`) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  const title = areas.find((link) => link.hash === `#${name}`)?.textContent;
+  document.title = `${title} · Switchboard sandbox`;
+  touch("area");
+}
+
+/** Opens what the address names: `#wire`, `#scene=sign-up` or `#wire=1234`. */
+function follow() {
+  const [name = "", what] = location.hash.slice(1).split("=");
+  if (name === "scene") {
+    open("scenes");
+    showScene(decodeURIComponent(what ?? ""));
+  } else if (name === "wire" && what) {
+    open("wire");
+    void openExchange(Number(what));
+  } else if (names.includes(name)) open(name);
+  else if (!name) open(names.includes(chosen("area", "")) ? chosen("area", "") : "scenes");
+}
+addEventListener("hashchange", follow);
+
+const theme = /** @type {HTMLSelectElement} */ (byId("theme"));
+theme.value = chosen("theme", "auto");
+const wear = () => (document.documentElement.dataset.theme = theme.value);
+theme.addEventListener("change", () => {
+  choose("theme", theme.value);
+  wear();
+});
+wear();
+
+for (const name of ["sound", "voice"]) {
+  const button = byId(name);
+  const show = () => button.setAttribute("aria-pressed", String(chosen(name, true)));
+  button.addEventListener("click", () => {
+    choose(name, !chosen(name, true));
+    if (!chosen("voice", true)) window.speechSynthesis?.cancel();
+    show();
+  });
+  show();
+}
+
+paint(["live"], () => {
+  say(byId("live"), live ? "Live" : "Not connected");
+  byId("live").dataset.on = String(live);
+});
+
+let title = 0;
+hear("text", (text) => {
+  if (document.hidden && text.direction === "out") document.title = `(${++title}) Switchboard sandbox`;
+});
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) return;
+  title = 0;
+  open(document.body.dataset.area ?? "scenes");
+});
+
+const shortcuts = /** @type {HTMLDialogElement} */ (byId("shortcuts"));
+byId("help").addEventListener("click", () => shortcuts.showModal());
+
+document.addEventListener("keydown", (event) => {
+  const target = /** @type {Element} */ (event.target);
+  if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+  if (target.closest("input, textarea, select, dialog, .keypad")) return;
+  const area = names[Number(event.key) - 1];
+  if (area) location.hash = area;
+  else if (event.key === "?") shortcuts.showModal();
+  else if (event.key === "p") pauseWire();
+  else if (event.key === "n") void nextStep();
+  else if (event.key === "a") answerFirst("answer");
+  else if (event.key === "r") answerFirst("reject");
+  else if (event.key === "/") {
+    if (!byId("wire").checkVisibility()) location.hash = "wire";
+    requestAnimationFrame(() => document.getElementById("wire-text")?.focus());
+  } else return;
+  event.preventDefault();
+});
+
+await connect();
+follow();
+// A permalink to a scene needs the list of scenes.
+paint(["scene"], () => {
+  if (state.scenes.length > 0 && location.hash.startsWith("#scene=")) showScene(decodeURIComponent(location.hash.slice(7)));
+});
