@@ -56,9 +56,10 @@ impl Instance {
     /// order of the invocations.
     fn tell_line(&self, error: bool, text: &str) {
         let outcome = text.starts_with('{') && text.contains("\"outcome\":");
-        let request = match outcome {
-            true => lock(&self.given).pop_front().flatten(),
-            false => None,
+        let request = if outcome {
+            lock(&self.given).pop_front().flatten()
+        } else {
+            None
         };
         self.core.tap.tell(&News::Line {
             function: &self.core.name,

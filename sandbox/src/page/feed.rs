@@ -8,7 +8,7 @@ use std::{
 };
 
 use axum::response::sse;
-use futures_util::{Stream, stream};
+use futures_util::{Stream, StreamExt as _, stream};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
@@ -86,7 +86,6 @@ impl Feed {
             ready: VecDeque::new(),
         };
         let retry = stream::once(async { Ok(sse::Event::default().retry(Duration::from_secs(1))) });
-        use futures_util::StreamExt as _;
         retry.chain(stream::unfold(start, |mut reader| async move {
             let event = reader.next().await?;
             Some((Ok(event), reader))
@@ -126,8 +125,6 @@ impl Reader {
 
 #[cfg(test)]
 mod tests {
-    use futures_util::StreamExt as _;
-
     use super::*;
 
     #[tokio::test]

@@ -17,7 +17,24 @@ macro_rules! files {
     };
 }
 
-const FILES: &[(&str, &[u8])] = files![];
+const FILES: &[(&str, &[u8])] = files![
+    "index.html"
+    "icon.svg"
+    "main.js"
+    "store.js"
+    "elements.js"
+    "phones.js"
+    "calls.js"
+    "speech.js"
+    "mailbox.js"
+    "people.js"
+    "wire.js"
+    "exchange.js"
+    "table.js"
+    "faults.js"
+    "scenes.js"
+    "numbers.js"
+];
 
 /// The file with this name; empty: the start.
 pub(super) fn file(folder: Option<&PathBuf>, name: &str) -> Result<Response, Problem> {

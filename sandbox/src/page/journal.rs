@@ -242,9 +242,11 @@ impl App {
         let (to, status, ms, at) = (record.to.clone(), record.status, record.ms, record.at);
         let operation = record.operation();
         let is_function = record.scheme.is_some();
-        let written = (to == "DynamoDB" && accepted)
-            .then(|| written(&record.request.body))
-            .unwrap_or_default();
+        let written = if to == "DynamoDB" && accepted {
+            written(&record.request.body)
+        } else {
+            vec![]
+        };
         journal.bytes += size;
         if is_function {
             journal.figures.request(&to, at, ms, status);

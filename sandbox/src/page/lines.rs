@@ -41,6 +41,10 @@ struct Line {
 }
 
 #[derive(Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is its own fact about the call"
+)]
 struct State {
     fast: bool,
     hung_up: bool,
@@ -48,6 +52,9 @@ struct State {
     speech: Option<(usize, Instant)>,
     keys: String,
     keyed: Option<Instant>,
+    /// True if the last `<Gather>` had enough keys without the key that ends the input. A person
+    /// may press that key nevertheless.
+    counted: bool,
     /// True while a message is awaited.
     beep: bool,
     message: Option<(String, Option<char>)>,
@@ -62,7 +69,7 @@ struct State {
 impl Lines {
     pub(super) fn new(app: &Weak<App>) -> Self {
         Self {
-            app: app.clone(),
+            app: Weak::clone(app),
             calls: Mutex::default(),
         }
     }
@@ -176,10 +183,11 @@ impl Lines {
             app.call_waits(call, waiting);
         }
     }
+}
 
-    fn until(&self, left: Duration) -> u64 {
-        moment() + u64::try_from(left.as_millis()).unwrap_or_default()
-    }
+/// The moment after this time, as the page gets it.
+fn after(left: Duration) -> u64 {
+    moment() + u64::try_from(left.as_millis()).unwrap_or_default()
 }
 
 /// What a person does.
@@ -203,6 +211,15 @@ impl State {
 
     /// The keys of a `<Gather>`, if they are complete.
     fn complete(&mut self, gather: &Gather) -> Option<String> {
+        if self.counted && !self.keys.is_empty() {
+            self.counted = false;
+            if gather
+                .finish_on_key
+                .is_some_and(|key| self.keys.starts_with(key))
+            {
+                self.keys.remove(0);
+            }
+        }
         let finish = gather.finish_on_key.and_then(|key| self.keys.find(key));
         let enough = gather
             .num_digits
@@ -213,6 +230,7 @@ impl State {
             (None, Some(digits)) => digits,
             (None, None) => return None,
         };
+        self.counted = finish.is_none_or(|at| at >= end);
         Some(self.keys.drain(..end).collect())
     }
 }
@@ -264,7 +282,7 @@ impl Party for Lines {
                     told = Some(end);
                     let waiting = json!({
                         "for": "keys", "step": state.speech.map(|(step, _)| step), "digits": gather.num_digits,
-                        "finish": gather.finish_on_key, "until": self.until(end - now),
+                        "finish": gather.finish_on_key, "until": after(end - now),
                     });
                     self.waiting(call, waiting);
                 }
@@ -289,7 +307,7 @@ impl Party for Lines {
                 call,
                 json!({
                     "for": "message", "step": null, "digits": null,
-                    "finish": record.finish_on_key.chars().next(), "until": self.until(TYPING),
+                    "finish": record.finish_on_key.chars().next(), "until": after(TYPING),
                 }),
             );
             let spoken = Self::wait(&line, |state, until| {
@@ -323,7 +341,7 @@ impl Party for Lines {
                 call,
                 json!({
                     "for": "answer", "step": null, "digits": null, "finish": null,
-                    "number": number, "until": self.until(patience),
+                    "number": number, "until": after(patience),
                 }),
             );
             let rang = |status, seconds, caller_gone| Rang {
@@ -366,5 +384,39 @@ impl Party for Lines {
             let seconds = u32::try_from(begun.elapsed().as_secs()).unwrap_or(u32::MAX);
             rang("completed", seconds.max(1), caller_gone)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::twiml::{VoiceVerb, voice};
+
+    fn gather(attributes: &str) -> Gather {
+        let document = format!("<Response><Gather {attributes}/></Response>");
+        match voice(&document).unwrap().remove(0) {
+            VoiceVerb::Gather(gather) => gather,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn keys_go_to_one_gather_each() {
+        let (account, pin) = (gather(""), gather("numDigits='4'"));
+        let mut state = State::default();
+        state.keys.push_str("100");
+        assert_eq!(state.complete(&account), None);
+        state.keys.push_str("42#27");
+        assert_eq!(state.complete(&account).as_deref(), Some("10042#"));
+        assert_eq!(state.complete(&pin), None);
+        state.keys.push_str("18#");
+        assert_eq!(state.complete(&pin).as_deref(), Some("2718"));
+        // The key after the PIN is not the answer to the next question.
+        let menu = gather("numDigits='1'");
+        assert_eq!(state.complete(&menu), None);
+        state.keys.push('1');
+        assert_eq!(state.complete(&menu).as_deref(), Some("1"));
+        state.keys.push_str("2#");
+        assert_eq!(state.complete(&menu).as_deref(), Some("2"));
     }
 }

@@ -74,9 +74,9 @@ impl Phone {
             Self::new(EMPLOYEE_MOBILE, "Ann's mobile"),
         ];
         if demo {
-            phones
-                .iter_mut()
-                .for_each(|phone| phone.behaviour = Behaviour::Answers);
+            for phone in &mut phones {
+                phone.behaviour = Behaviour::Answers;
+            }
         }
         phones
     }
@@ -127,7 +127,7 @@ pub(super) async fn add(
     let taken = |wanted: &str| phones.iter().any(|phone| phone.number == wanted);
     let wanted = match &new.number {
         Some(wanted) => number(wanted)?,
-        None => (1..)
+        None => (1..=MOST + 1)
             .map(|n| format!("+4520111{n:03}"))
             .find(|free| !taken(free))
             .unwrap_or_default(),

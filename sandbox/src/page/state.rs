@@ -25,8 +25,8 @@ fn numbers(app: &App) -> Vec<Value> {
                 .is_some_and(|rest| rest.starts_with('/'))
         };
         let functions = &app.sandbox.template().functions;
-        let mut names = functions.iter().map(|function| function.name.as_str());
-        names.find(named)
+        let mut known = functions.iter().map(|function| function.name.as_str());
+        known.find(named)
     };
     let owned = app.sandbox.twilio.owned();
     owned

@@ -91,7 +91,7 @@ pub(super) fn owners(sandbox: &Sandbox) -> BTreeMap<String, BTreeSet<String>> {
 pub(super) fn prefix<'a>(pk: &'a str, known: &BTreeMap<String, BTreeSet<String>>) -> &'a str {
     let fits = |end: usize| known.contains_key(&pk[..end]);
     let ends = pk.match_indices('#').map(|(at, _)| at).chain([pk.len()]);
-    let longest = ends.filter(|end| fits(*end)).last();
+    let longest = ends.filter(|end| fits(*end)).max();
     longest.map_or_else(
         || pk.split('#').next().unwrap_or_default(),
         |end| &pk[..end],

@@ -29,7 +29,7 @@ pub(super) struct Text {
     incoming: bool,
     from: String,
     to: String,
-    text: String,
+    words: String,
     media: Vec<String>,
     provider: String,
     pub(super) state: &'static str,
@@ -39,12 +39,12 @@ pub(super) struct Text {
 
 impl Text {
     pub(super) fn wire(&self) -> Value {
-        let count = segments(&self.text).max(1);
-        let plain = self.text.chars().all(|c| septets(c).is_some());
+        let count = segments(&self.words).max(1);
+        let plain = self.words.chars().all(|c| septets(c).is_some());
         json!({
             "id": self.id, "at": self.at, "world": self.world.name(), "direction": if self.incoming { "in" } else { "out" },
-            "from": self.from, "to": self.to, "text": self.text, "media": self.media, "provider": self.provider,
-            "segments": count, "encoding": if plain { "GSM-7" } else { "UCS-2" }, "characters": self.text.chars().count(),
+            "from": self.from, "to": self.to, "text": self.words, "media": self.media, "provider": self.provider,
+            "segments": count, "encoding": if plain { "GSM-7" } else { "UCS-2" }, "characters": self.words.chars().count(),
             "price": prices::texts(count), "currency": prices::CURRENCY, "state": self.state, "code": self.code, "function": self.function,
         })
     }
@@ -58,7 +58,7 @@ impl Text {
     }
 
     pub(super) fn segments(&self) -> usize {
-        segments(&self.text).max(1)
+        segments(&self.words).max(1)
     }
 }
 
@@ -71,7 +71,7 @@ pub(super) fn look(app: &App, watched: &Watched, sandbox: &Sandbox) {
         incoming: false,
         from: String::new(),
         to: String::new(),
-        text: String::new(),
+        words: String::new(),
         media: vec![],
         provider: provider.to_owned(),
         state: "accepted",
@@ -82,7 +82,7 @@ pub(super) fn look(app: &App, watched: &Watched, sandbox: &Sandbox) {
         id: message.sid,
         from: message.from,
         to: message.to,
-        text: message.body,
+        words: message.body,
         media: message.media,
         ..blank("Twilio")
     });
@@ -92,7 +92,7 @@ pub(super) fn look(app: &App, watched: &Watched, sandbox: &Sandbox) {
             id: message.id,
             from: message.from,
             to: message.to,
-            text: message.text,
+            words: message.text,
             ..blank(provider.name)
         });
         sent.push((provider.name, texts.collect()));
@@ -132,7 +132,7 @@ pub(super) fn incoming(record: &Record) -> Option<Text> {
         incoming: true,
         from: field("From")?,
         to: field("To")?,
-        text: field("Body")?,
+        words: field("Body")?,
         media: (0..10)
             .map_while(|n| field(&format!("MediaUrl{n}")))
             .collect(),
@@ -304,7 +304,7 @@ pub(super) async fn send(
             incoming: true,
             from,
             to,
-            text: text.text,
+            words: text.text,
             media: text.media,
             provider: "Twilio".to_owned(),
             state: "received",

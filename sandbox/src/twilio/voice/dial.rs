@@ -53,7 +53,7 @@ impl Line<'_> {
             );
             return Step::End(self.fail(false));
         }
-        self.happened(Happening::Dial {
+        self.happened(&Happening::Dial {
             number: dial.number.clone(),
             caller_id: caller_id.clone(),
             timeout: dial.timeout,
@@ -104,7 +104,7 @@ impl Line<'_> {
                     .then(|| ("RecordingUrl", recording(dialled.seconds).url)),
             );
         }
-        self.happened(Happening::Dialled {
+        self.happened(&Happening::Dialled {
             number: dialled.number.clone(),
             status: dialled.status,
             seconds: dialled.seconds,
@@ -163,7 +163,7 @@ impl Line<'_> {
             return outcome;
         }
         let callee = twilio.callee(&dialled.number);
-        self.happened(Happening::Ring {
+        self.happened(&Happening::Ring {
             number: dialled.number.clone(),
             caller_id: dialled.caller_id.clone(),
             held: matches!(callee, Callee::Held(_)),

@@ -94,8 +94,8 @@ impl Caller<'_> {
         line.call.took = started.elapsed();
         line.keep();
         match line.call.ended {
-            Ended::HungUpByUs => line.happened(Happening::Hangup { by: "us" }),
-            Ended::CallerHungUp => line.happened(Happening::Hangup { by: "caller" }),
+            Ended::HungUpByUs => line.happened(&Happening::Hangup { by: "us" }),
+            Ended::CallerHungUp => line.happened(&Happening::Hangup { by: "caller" }),
             Ended::Rejected | Ended::ApplicationError => {}
         }
         twilio.server.tell(&News::CallEnded { call: &line.call });
@@ -202,7 +202,7 @@ impl Line<'_> {
         self.call.status = reply.status;
         let answer = answer?;
         self.call.documents.push(answer.body.clone());
-        self.happened(Happening::Document {
+        self.happened(&Happening::Document {
             url: url.to_owned(),
             status: reply.status,
             twiml: answer.body.clone(),
@@ -223,10 +223,10 @@ impl Line<'_> {
             .last()
             .map(|alert| format!("{} {}", alert.code, alert.detail));
         drop(state);
-        self.happened(Happening::Error {
+        self.happened(&Happening::Error {
             text: self.call.refused.clone().unwrap_or_default(),
         });
-        self.happened(Happening::Say {
+        self.happened(&Happening::Say {
             text: APPLICATION_ERROR.to_owned(),
             language: None,
             voice: None,
@@ -236,11 +236,11 @@ impl Line<'_> {
     }
 
     /// Tells those who watch the call.
-    pub(super) fn happened(&self, step: Happening) {
+    pub(super) fn happened(&self, step: &Happening) {
         self.caller.twilio.server.tell(&News::CallStep {
             call: &self.call.sid,
             answered: self.call.answered,
-            step: &step,
+            step,
         });
     }
 }

@@ -12,7 +12,7 @@ use crate::{random, twilio::ids::ACCOUNT_SID, twiml};
 impl Line<'_> {
     pub(super) async fn record(&mut self, record: twiml::Record) -> Step {
         self.call.answered = true;
-        self.happened(Happening::Beep {
+        self.happened(&Happening::Beep {
             max: record.max_length,
             finish: record.finish_on_key.clone(),
         });
@@ -47,7 +47,7 @@ impl Line<'_> {
                 .then(|| ("Digits", key.to_string())),
             None => Some(("Digits", "hangup".to_owned())),
         });
-        self.happened(Happening::Message {
+        self.happened(&Happening::Message {
             seconds: left.seconds,
             url: left.url.clone(),
         });

@@ -20,7 +20,7 @@ impl Line<'_> {
                 VoiceVerb::Dial(dial) => self.dial(dial).await,
                 VoiceVerb::Record(record) => self.record(record).await,
                 VoiceVerb::Redirect { url, method } => {
-                    self.happened(Happening::Redirect { url: url.clone() });
+                    self.happened(&Happening::Redirect { url: url.clone() });
                     Step::Ask(Request {
                         url,
                         method,
@@ -30,7 +30,7 @@ impl Line<'_> {
                 }
                 VoiceVerb::Hangup => Step::End(Ended::HungUpByUs),
                 VoiceVerb::Reject { reason } => {
-                    self.happened(Happening::Reject {
+                    self.happened(&Happening::Reject {
                         reason: reason.clone(),
                     });
                     self.call.refused = Some(reason);
@@ -57,7 +57,7 @@ impl Line<'_> {
 
     async fn speak(&mut self, verb: VoiceVerb) -> Step {
         self.call.answered = true;
-        self.happened(spoken(&verb));
+        self.happened(&spoken(&verb));
         let step = self.wait_for_ears().await;
         if !matches!(step, Step::On) {
             return step;
@@ -77,7 +77,7 @@ impl Line<'_> {
 
     async fn gather(&mut self, gather: twiml::Gather) -> Step {
         self.call.answered = true;
-        self.happened(Happening::Gather {
+        self.happened(&Happening::Gather {
             digits: gather.num_digits,
             finish: gather.finish_on_key,
             timeout: gather.timeout,
@@ -88,7 +88,7 @@ impl Line<'_> {
                 (&verb, self.caller.hangs_up != HangsUp::DuringGreeting)
             {
                 self.call.heard.push(text.clone());
-                self.happened(spoken(&verb));
+                self.happened(&spoken(&verb));
             } else if let Step::End(ended) = self.speak(verb).await {
                 return Step::End(ended);
             }
@@ -120,7 +120,7 @@ impl Line<'_> {
                 break;
             }
         }
-        self.happened(Happening::Keys {
+        self.happened(&Happening::Keys {
             digits: digits.clone(),
         });
         if digits.is_empty() && !gather.action_on_empty_result {

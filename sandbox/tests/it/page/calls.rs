@@ -39,12 +39,13 @@ async fn a_caller_uses_the_phone_menu() {
     let stage = Stage::open(&[IVR, API]).await;
     let account = stage.open_accounts().await;
     let call = dial(&stage, IVR_NUMBER).await;
-    for keys in [format!("{account}#"), "2718#".to_owned()] {
+    for (n, keys) in [(1, format!("{account}#")), (2, "2718#".to_owned())] {
         waits_for(&stage, &call, "keys").await;
+        let typed = json!({ "digits": keys });
+        stage.post(&format!("{call}/keys"), typed).await;
         stage
-            .post(&format!("{call}/keys"), json!({ "digits": keys }))
+            .wait(&call, |call| steps(call, "keys", "digits").len() == n)
             .await;
-        stage.wait(&call, |call| call["waiting"].is_null()).await;
     }
     let menu = waits_for(&stage, &call, "keys").await;
     let said = steps(&menu, "say", "text");

@@ -97,10 +97,10 @@ impl Stage {
             }
         };
         let found = tokio::time::timeout(PATIENCE, found).await;
-        match found {
-            Ok(answer) => answer,
-            Err(_) => panic!("{path}: {:#}", self.get(path).await),
+        if let Ok(answer) = found {
+            return answer;
         }
+        panic!("{path}: {:#}", self.get(path).await)
     }
 
     /// Loads the accounts of the phone menu, and signs up the first holder.

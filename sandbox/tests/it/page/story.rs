@@ -67,7 +67,7 @@ async fn a_sign_up_ends_verified() {
     let child = stage.get(&format!("/api/wire/{first}")).await;
     assert_eq!(child["from"], RECEIVE);
     let table = stage.get("/api/table?prefix=rate%23sms").await;
-    assert_eq!(table["items"].as_array().unwrap().len(), 1, "{table}");
+    assert_eq!(table["items"].as_array().unwrap().len(), 2, "{table}");
     assert_eq!(stage.sandbox.complaints(), [""; 0]);
     stage.close().await;
 }
