@@ -246,7 +246,12 @@ export function indent(xml) {
 }
 
 /** Calls of one origin are together: a call that a call made is under it. @returns {Call[]} */
-const listed = () => [...state.calls].reverse();
+function listed() {
+  const known = new Set(state.calls.map((call) => call.id));
+  /** @type {(call: Call) => Call[]} */
+  const withChildren = (call) => [call, ...state.calls.filter((one) => one.parent === call.id).flatMap(withChildren)];
+  return state.calls.filter((call) => !call.parent || !known.has(call.parent)).reverse().flatMap(withChildren);
+}
 
 const form = /** @type {HTMLFormElement} */ (byId("dial"));
 const [from, to] = /** @type {HTMLSelectElement[]} */ ([...form.querySelectorAll("select")]);

@@ -165,7 +165,7 @@ export function tell(text, kind = "note") {
   const note = h("p", { class: `toast ${kind}` }, text);
   byId("toasts").append(note);
   while (byId("toasts").childElementCount > 4) byId("toasts").firstElementChild?.remove();
-  setTimeout(() => note.remove(), 4000 + text.length * 50);
+  setTimeout(() => note.remove(), Math.min(9000, 3000 + text.length * 40));
 }
 
 /** @param {string} text */

@@ -79,7 +79,10 @@ function bodyOf(body) {
   if (body.kind === "empty") return h("p", { class: "hint" }, "Empty.");
   const note = h("p", { class: "hint" }, `${body.kind}, ${body.bytes} bytes${body.cut ? ", shortened" : ""}`);
   if (body.kind === "form" && body.fields) {
-    return h("div", {}, h("dl", { class: "pairs" }, body.fields.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])), note);
+    const filled = body.fields.filter(([, value]) => value !== "");
+    const blank = body.fields.filter(([, value]) => value === "").map(([name]) => name);
+    if (blank.length > 0) note.append(`; empty fields: ${blank.join(", ")}`);
+    return h("div", {}, h("dl", { class: "pairs" }, filled.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])), note);
   }
   return h("div", {}, pre(body.kind === "xml" ? indent(body.text) : body.text), note);
 }
@@ -94,7 +97,7 @@ function again(full) {
     const shown = answer.results.map((/** @type {{ exchange: number, status: number, ms: number }} */ one) =>
       h("button", { type: "button", class: "link", onclick: () => void openExchange(one.exchange) }, `status ${one.status ?? "none"}, ${duration(one.ms)}`),
     );
-    result.replaceChildren(answer.message ?? "", " ", answer.changed ? `${answer.changed}. ` : "", ...shown);
+    result.replaceChildren(answer.message ?? "", " ", answer.changed ? `${answer.changed} ` : "", ...shown);
     return undefined;
   };
   const curl = h("button", { type: "button", onclick: async () => void copy(await ask("GET", `wire/${full.id}/curl`)) }, "Copy as curl");

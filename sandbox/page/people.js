@@ -116,7 +116,9 @@ byId("people").append(
 /** @param {string} name */
 async function run(name) {
   const answer = await act("POST", `schedules/${name}`);
-  if (answer) tell(`${name} answered: ${JSON.stringify(answer.answer)}`);
+  if (!answer) return;
+  const words = Object.entries(answer.answer ?? {}).map(([what, value]) => (Array.isArray(value) ? (value.length > 0 ? `${what} ${value.length}` : "") : value ? `${what}: ${value}` : ""));
+  tell(`${name} ran. ${words.filter(Boolean).join(", ")}`);
   void refresh();
 }
 

@@ -67,6 +67,12 @@ function peerName(number) {
   return known ? `${known.name} ${number}` : number;
 }
 
+/** The first phone starts with the first number of the company, the second with the second. @param {Card} card @param {string[]} peers */
+function firstPeer(card, peers) {
+  const index = card.phone ? state.phones.indexOf(card.phone) : 0;
+  return peers[Math.max(0, index) % Math.max(1, Math.min(2, peers.length))] ?? "";
+}
+
 /** @param {Card} card */
 function create(card) {
   const element = clone("phone-template");
@@ -145,7 +151,7 @@ function update(element, card) {
   }
   const peers = new Set(card.world === "main" ? state.numbers.map((one) => one.number) : []);
   for (const text of texts) peers.add(peerOf(text));
-  if (!peers.has(looking.peer)) looking.peer = (newest && peerOf(newest)) ?? [...peers][0] ?? "";
+  if (!peers.has(looking.peer)) looking.peer = (newest && peerOf(newest)) ?? firstPeer(card, [...peers]);
   const select = /** @type {HTMLSelectElement} */ (part(element, "peer"));
   keep(select, [...peers], String, (number) => h("option", { value: number }, peerName(number)));
   if (select.value !== looking.peer) select.value = looking.peer;

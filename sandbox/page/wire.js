@@ -9,7 +9,7 @@ import { choose, chosen, exchanges, get, inPath, paint, state, touch } from "./s
 
 const ROW = 46;
 /** A lane is at least so wide, or the lanes of a kind become one. */
-const LANE = 76;
+const LANE = 62;
 
 const groups = [
   { kind: "provider", name: "Providers" },
@@ -133,7 +133,7 @@ function follow() {
 
 /** The lanes, from left to right, for the rows that could be seen. @param {number} width @returns {Lane[]} */
 function lanesFor(width) {
-  const names = new Set(rows.slice(-1000).flatMap((one) => [one.from, one.to]));
+  const names = new Set(rows.slice(-300).flatMap((one) => [one.from, one.to]));
   const each = groups.map((group) => ({ name: group.name, members: new Set([...names].filter((name) => kindOf(name) === group.kind)) }));
   const used = each.filter((lane) => lane.members.size > 0);
   if (names.size * LANE > width) return used;
@@ -202,7 +202,7 @@ function update(row, one) {
   const facts = /** @type {HTMLElement[]} */ ([...(row.querySelector(".facts")?.children ?? [])]);
   if (facts[0]) say(facts[0], one.done ? String(one.status ?? "no answer") : "…");
   if (facts[1]) say(facts[1], one.done ? duration(one.ms) : "");
-  const signed = verdict === "accepted" ? "✓ " : verdict === "refused" ? "✗ signature " : "";
+  const signed = verdict === "accepted" ? "✓ " : verdict === "refused" ? "✗ " : "";
   const told = one.fault ? `⚡ ${one.fault}` : (one.outcome ?? "");
   if (facts[2]) say(facts[2], signed + told);
   dress(row, {
