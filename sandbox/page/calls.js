@@ -120,7 +120,7 @@ function build(call, role) {
       ),
     ];
   }
-  const subtitles = h("p", { class: "subtitles", "aria-live": "polite" });
+  const subtitles = h("p", { class: "subtitles", "aria-live": "polite", tabindex: 0 });
   const end = button("Hang up", "round danger", () => {
     hush();
     void act("POST", `${path}/hangup`, { by: role });

@@ -57,7 +57,7 @@ function content(full) {
     full.log && h("section", {}, h("h3", {}, "Log line"), pre(full.log.line ? JSON.stringify(full.log.line, null, 2) : full.log.text)),
     related(full),
   );
-  return [h("header", {}, h("h2", { id: "exchange-title" }, `${full.from} → ${full.to}`), close), body];
+  return [h("div", { class: "head" }, h("h2", { id: "exchange-title" }, `${full.from} → ${full.to}`), close), body];
 }
 
 /** @param {string} text */

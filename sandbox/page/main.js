@@ -25,8 +25,11 @@ function open(name) {
     if (link.hash === `#${name}`) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  const title = areas.find((link) => link.hash === `#${name}`)?.textContent;
-  document.title = `${title} · Switchboard sandbox`;
+  const link = areas.find((one) => one.hash === `#${name}`);
+  link?.scrollIntoView({ block: "nearest", inline: "center" });
+  document.title = `${link?.textContent} · Switchboard sandbox`;
+  // The browser went to the section, and past the header.
+  scrollTo(0, 0);
   touch("area");
 }
 
@@ -69,13 +72,20 @@ paint(["live"], () => {
   byId("live").dataset.on = String(live);
 });
 
-let title = 0;
+// On a narrow page the details are below their list.
+document.addEventListener("click", (event) => {
+  const two = /** @type {Element} */ (event.target).closest(".pick")?.closest(".two");
+  if (two && innerWidth < 800) requestAnimationFrame(() => two.lastElementChild?.scrollIntoView());
+});
+
+/** Texts that came while nobody looked. */
+let unseen = 0;
 hear("text", (text) => {
-  if (document.hidden && text.direction === "out") document.title = `(${++title}) Switchboard sandbox`;
+  if (document.hidden && text.direction === "out") document.title = `(${++unseen}) Switchboard sandbox`;
 });
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) return;
-  title = 0;
+  unseen = 0;
   open(document.body.dataset.area ?? "scenes");
 });
 

@@ -58,7 +58,7 @@ paint(["numbers"], () => {
 });
 
 /** @param {string} id @param {string} title */
-const chart = (id, title) => h("section", { class: "card chart", id: `chart-${id}` }, h("h3", {}, title), h("div", {}));
+const chart = (id, title) => h("section", { class: "card chart", id: `chart-${id}`, tabindex: 0, "aria-label": title }, h("h3", {}, title), h("div", {}));
 
 /** @param {string} id @param {string[]} head @param {{ key: string, cells: (string | Element)[] }[]} rows */
 function fill(id, head, rows) {
