@@ -1,8 +1,8 @@
 // The calls: the screen of a phone while it is on the line, and the list of all calls.
 
-import { byId, clock, dress, h, keep, money, say } from "./elements.js";
+import { byId, clock, dress, h, keep, money, rove, say, tell } from "./elements.js";
 import { hush, keyTone, speakCall } from "./speech.js";
-import { act, choose, chosen, inPath, paint, state, touch } from "./store.js";
+import { act, choose, chosen, hear, inPath, paint, state, touch } from "./store.js";
 
 /** @typedef {import("./contract.d.ts").Call} Call */
 /** @typedef {import("./contract.d.ts").Step} Step */
@@ -54,6 +54,10 @@ export function answerFirst(what) {
   const call = state.calls.findLast((one) => one.state !== "ended" && one.waiting?.for === "answer");
   if (call) void act("POST", `calls/${inPath(call.id)}/${what}`);
 }
+
+hear("step", ({ step, world }) => {
+  if (step.do === "ring" && step.held && world === "main") tell(`${nameOf(step.number)} rings. Press a to answer, r to reject.`);
+});
 
 /** Shows what a phone's screen shows during a call, or hides it. @param {HTMLElement} screen @param {string} number */
 export function callScreen(screen, number) {
@@ -138,6 +142,7 @@ function keypad(path) {
   };
   const pad = h("div", { class: "keypad", role: "group", "aria-label": "Keypad" });
   for (const key of "123456789*0#") pad.append(h("button", { type: "button", onclick: () => press(key) }, key));
+  rove(pad, "button");
   pad.addEventListener("keydown", (event) => {
     if (!/^[0-9*#]$/.test(event.key)) return;
     event.preventDefault();

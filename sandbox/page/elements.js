@@ -140,7 +140,7 @@ export function duration(ms) {
  * @param {string} [currency]
  */
 export function money(amount, currency = "USD") {
-  const digits = amount !== 0 && amount < 0.01 ? 4 : 2;
+  const digits = amount === 0 || amount >= 0.01 ? 2 : amount < 0.0001 ? 6 : 4;
   return new Intl.NumberFormat("en", {
     style: "currency",
     currency,

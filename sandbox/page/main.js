@@ -8,10 +8,10 @@ import "./table.js";
 import "./faults.js";
 import "./numbers.js";
 import { answerFirst } from "./calls.js";
-import { byId, say } from "./elements.js";
+import { byId, rove, say } from "./elements.js";
 import { openExchange } from "./exchange.js";
 import { nextStep, showScene } from "./scenes.js";
-import { choose, chosen, connect, hear, live, paint, state, touch } from "./store.js";
+import { choose, chosen, connect, hear, live, paint, touch } from "./store.js";
 import { pauseWire } from "./wire.js";
 
 const areas = /** @type {HTMLAnchorElement[]} */ ([...byId("areas").querySelectorAll("a")]);
@@ -110,9 +110,6 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
 });
 
-await connect();
+for (const list of document.querySelectorAll(".picks")) rove(/** @type {HTMLElement} */ (list), ".pick");
 follow();
-// A permalink to a scene needs the list of scenes.
-paint(["scene"], () => {
-  if (state.scenes.length > 0 && location.hash.startsWith("#scene=")) showScene(decodeURIComponent(location.hash.slice(7)));
-});
+void connect();

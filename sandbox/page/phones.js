@@ -29,6 +29,12 @@ function look(card) {
 /** @param {Text} text */
 const holder = (text) => (text.direction === "in" ? text.from : text.to);
 
+/** @param {string | null} number */
+function sceneName(number) {
+  const known = state.phones.find((phone) => phone.number === number);
+  return known ? `${known.name}, in the scene` : "In the scene";
+}
+
 /** All phones: the ones that a person added, numbers that got a text, and those of the scene. @returns {Card[]} */
 function cards() {
   /** @type {Map<string, Card>} */
@@ -40,8 +46,8 @@ function cards() {
   };
   const since = runSince();
   if (document.body.dataset.area === "scenes" && since !== null) {
-    for (const line of state.told) add("scene", line.phone, "In this scene");
-    for (const text of state.texts) if (text.world === "scene" && text.at >= since) add("scene", holder(text), "In this scene");
+    for (const line of state.told) add("scene", line.phone, sceneName(line.phone));
+    for (const text of state.texts) if (text.world === "scene" && text.at >= since) add("scene", holder(text), sceneName(holder(text)));
   }
   for (const phone of state.phones) all.set(`main ${phone.number}`, { number: phone.number, name: phone.name, world: "main", phone });
   const extra = new Set(state.texts.filter((text) => text.world === "main").map(holder));
@@ -279,5 +285,5 @@ byId("add-phone").addEventListener("submit", async (event) => {
 
 paint(["phone", "text", "call", "step", "told", "scene", "area"], () => {
   if (!byId("phones").checkVisibility()) return;
-  keep(byId("phone-list"), cards(), keyOf, create, update);
+  keep(byId("phone-list"), cards(), (card) => `${keyOf(card)} ${card.phone ? "added" : ""}`, create, update);
 });

@@ -24,17 +24,23 @@ const playing = () => state.run !== null && ["starting", "playing", "waiting"].i
 
 /** The scene that a permalink names. */
 let named = "";
+let scrollTo = false;
 
 /** @param {string} id */
 export function showScene(id) {
   if (!id || named === id) return;
   named = id;
+  scrollTo = true;
   touch("scene");
-  requestAnimationFrame(() => {
-    const card = document.querySelector(`[data-scene="${CSS.escape(id)}"]`);
-    card?.scrollIntoView({ block: "center" });
-    /** @type {HTMLElement | null | undefined} */ (card?.querySelector("button"))?.focus();
-  });
+}
+
+/** The sandbox may tell its scenes later than the permalink is followed. */
+function scrollToNamed() {
+  const found = document.querySelector(`[data-scene="${CSS.escape(named)}"]`);
+  if (!scrollTo || !found) return;
+  scrollTo = false;
+  found.scrollIntoView({ block: "center" });
+  /** @type {HTMLElement | null} */ (found.querySelector("button"))?.focus();
 }
 
 /** @param {Scene} scene */
@@ -161,7 +167,6 @@ function stage() {
       button("Next step", "primary", () => void nextStep()),
       button("Play on", "", () => void act("POST", "scenes/mode", { mode: "auto" })),
       button("Stop", "danger", () => void act("DELETE", "scenes/run")),
-      toggle("steps", "Step by step"),
       toggle("requests", "Show requests"),
     ),
   ];
@@ -177,8 +182,11 @@ function toggle(name, label) {
   return h("label", { class: "check" }, box, " ", label);
 }
 
+byId("scenes").querySelector("header")?.append(toggle("steps", "Step by step"));
+
 paint(["scene", "told", "function", "area"], () => {
   if (!byId("scenes").checkVisibility()) return;
   paintRun();
   paintList();
+  scrollToNamed();
 });

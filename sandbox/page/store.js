@@ -227,6 +227,8 @@ export async function connect() {
   try {
     const [snapshot, wire] = await Promise.all([get("state"), get("wire?limit=1000")]);
     fresh = snapshot;
+    exchanges.length = 0;
+    exchangeById.clear();
     for (const one of wire.exchanges.reverse()) putExchange(one);
   } catch {
     setLive(false);
@@ -251,11 +253,7 @@ function listen(since) {
     setLive(false);
     if (line?.readyState === EventSource.CLOSED) setTimeout(connect, 2000);
   };
-  line.addEventListener("reset", () => {
-    exchanges.length = 0;
-    exchangeById.clear();
-    void connect();
-  });
+  line.addEventListener("reset", () => void connect());
   for (const kind of Object.keys(take)) {
     line.addEventListener(kind, (event) => {
       const data = JSON.parse(/** @type {MessageEvent<string>} */ (event).data);

@@ -197,7 +197,7 @@ function update(row, one) {
   const [names, operation] = /** @type {HTMLElement[]} */ ([...what.children]);
   if (names) say(names, `${one.from} → ${one.to} `);
   names?.classList.toggle("hidden", !grouped);
-  if (operation) say(operation, one.operation);
+  if (operation) say(operation, one.operation.replace(/AC\w{32}/, "AC…"));
   const verdict = one.signature && one.signature.verdict !== "none" ? one.signature.verdict : "";
   const facts = /** @type {HTMLElement[]} */ ([...(row.querySelector(".facts")?.children ?? [])]);
   if (facts[0]) say(facts[0], one.done ? String(one.status ?? "no answer") : "…");
