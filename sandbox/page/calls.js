@@ -4,8 +4,8 @@ import { byId, clock, dress, h, keep, money, rove, say, tell } from "./elements.
 import { hush, keyTone, speakCall } from "./speech.js";
 import { act, choose, chosen, hear, inPath, paint, state, touch } from "./store.js";
 
-/** @typedef {import("./contract.d.ts").Call} Call */
-/** @typedef {import("./contract.d.ts").Step} Step */
+/** @typedef {import("./contract").Call} Call */
+/** @typedef {import("./contract").Step} Step */
 
 /** The call in the area "Calls". */
 let picked = chosen("call", "");

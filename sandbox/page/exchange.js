@@ -4,9 +4,9 @@ import { indent } from "./calls.js";
 import { byId, clock, copy, duration, h, say } from "./elements.js";
 import { act, ask, exchange, get, touch } from "./store.js";
 
-/** @typedef {import("./contract.d.ts").FullExchange} FullExchange */
-/** @typedef {import("./contract.d.ts").Body} Body */
-/** @typedef {import("./contract.d.ts").Message} Message */
+/** @typedef {import("./contract").FullExchange} FullExchange */
+/** @typedef {import("./contract").Body} Body */
+/** @typedef {import("./contract").Message} Message */
 
 const sheet = /** @type {HTMLDialogElement} */ (byId("exchange"));
 

@@ -3,8 +3,8 @@
 import { byId, counted, dress, h, keep, say } from "./elements.js";
 import { act, choose, chosen, hear, inPath, paint, state, touch } from "./store.js";
 
-/** @typedef {import("./contract.d.ts").Fault} Fault */
-/** @typedef {import("./contract.d.ts").FaultKind} FaultKind */
+/** @typedef {import("./contract").Fault} Fault */
+/** @typedef {import("./contract").FaultKind} FaultKind */
 /** @typedef {{ name: string, kind: string, menu: FaultKind[] }} Menu */
 
 /** @type {Menu[]} */

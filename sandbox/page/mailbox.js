@@ -3,7 +3,7 @@
 import { byId, clock, copy, dress, duration, h, keep, say } from "./elements.js";
 import { act, choose, chosen, get, inPath, paint, state, touch } from "./store.js";
 
-/** @typedef {import("./contract.d.ts").Mail} Mail */
+/** @typedef {import("./contract").Mail} Mail */
 
 let picked = chosen("mail", "");
 let tab = chosen("mail tab", "Mail");

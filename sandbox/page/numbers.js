@@ -3,8 +3,8 @@
 import { byId, clock, counted, duration, h, keep, money, say, svg } from "./elements.js";
 import { get, paint, touch } from "./store.js";
 
-/** @typedef {import("./contract.d.ts").Numbers} Numbers */
-/** @typedef {import("./contract.d.ts").FunctionNumbers} FunctionNumbers */
+/** @typedef {import("./contract").Numbers} Numbers */
+/** @typedef {import("./contract").FunctionNumbers} FunctionNumbers */
 
 /** @type {Numbers | undefined} */
 let numbers;

@@ -4,10 +4,10 @@ import { byId, clock, counted, h, keep, tell } from "./elements.js";
 import { act, hear, inPath, paint, state, touch } from "./store.js";
 import { searchWire } from "./wire.js";
 
-/** @typedef {import("./contract.d.ts").Identity} Identity */
-/** @typedef {import("./contract.d.ts").Auth0User} Auth0User */
-/** @typedef {import("./contract.d.ts").OktaUser} OktaUser */
-/** @typedef {import("./contract.d.ts").Answer} Answer */
+/** @typedef {import("./contract").Identity} Identity */
+/** @typedef {import("./contract").Auth0User} Auth0User */
+/** @typedef {import("./contract").OktaUser} OktaUser */
+/** @typedef {import("./contract").Answer} Answer */
 
 /** @type {Identity} */
 let known = { auth0: { users: [] }, okta: { users: [], texts: [] }, accounts: [] };

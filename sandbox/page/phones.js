@@ -5,10 +5,10 @@ import { byId, clock, clone, counted, dress, h, keep, money, part, say, svg } fr
 import { runSince } from "./scenes.js";
 import { act, chosen, choose, inPath, paint, state, touch } from "./store.js";
 
-/** @typedef {import("./contract.d.ts").Text} Text */
-/** @typedef {import("./contract.d.ts").Call} Call */
-/** @typedef {import("./contract.d.ts").World} World */
-/** @typedef {{ number: string, name: string, world: World, phone: import("./contract.d.ts").Phone | null }} Card */
+/** @typedef {import("./contract").Text} Text */
+/** @typedef {import("./contract").Call} Call */
+/** @typedef {import("./contract").World} World */
+/** @typedef {{ number: string, name: string, world: World, phone: import("./contract").Phone | null }} Card */
 
 const pictures = ["cat.png", "receipt.jpg", "map.png", "holiday.gif"];
 
@@ -175,7 +175,7 @@ function update(element, card) {
   }
 }
 
-/** @param {HTMLElement} element @param {import("./contract.d.ts").Phone} phone */
+/** @param {HTMLElement} element @param {import("./contract").Phone} phone */
 function settings(element, phone) {
   /** @type {HTMLInputElement} */ (part(element, "rename")).value = phone.name;
   /** @type {HTMLSelectElement} */ (part(element, "behaviour")).value = phone.behaviour;

@@ -3,8 +3,8 @@
 import { byId, copy, counted, h, keep, say } from "./elements.js";
 import { act, chosen, choose, inPath, paint, state, touch } from "./store.js";
 
-/** @typedef {import("./contract.d.ts").Scene} Scene */
-/** @typedef {import("./contract.d.ts").Told} Told */
+/** @typedef {import("./contract").Scene} Scene */
+/** @typedef {import("./contract").Told} Told */
 
 /** What the integrations are for, in the order of the README. @type {[string, string][]} */
 const integrations = [

@@ -2,7 +2,7 @@
 
 import { act, chosen, hear, inPath, state } from "./store.js";
 
-/** @typedef {import("./contract.d.ts").Step} Step */
+/** @typedef {import("./contract").Step} Step */
 
 /** Calls that were made in this window. Only this window speaks them. @type {Set<string>} */
 const mine = new Set();

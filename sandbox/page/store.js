@@ -1,11 +1,11 @@
 // Everything that the page knows: a snapshot of the sandbox, kept fresh by its events.
 
-/** @typedef {import("./contract.d.ts").State} State */
-/** @typedef {import("./contract.d.ts").Exchange} Exchange */
-/** @typedef {import("./contract.d.ts").Call} Call */
-/** @typedef {import("./contract.d.ts").Step} Step */
-/** @typedef {import("./contract.d.ts").Text} Text */
-/** @typedef {import("./contract.d.ts").Mail} Mail */
+/** @typedef {import("./contract").State} State */
+/** @typedef {import("./contract").Exchange} Exchange */
+/** @typedef {import("./contract").Call} Call */
+/** @typedef {import("./contract").Step} Step */
+/** @typedef {import("./contract").Text} Text */
+/** @typedef {import("./contract").Mail} Mail */
 
 import { tell } from "./elements.js";
 

@@ -3,8 +3,8 @@
 import { byId, counted, dress, h, keep, say } from "./elements.js";
 import { act, choose, chosen, get, hear, inPath, paint, touch } from "./store.js";
 
-/** @typedef {import("./contract.d.ts").Table} Table */
-/** @typedef {import("./contract.d.ts").Prefix} Prefix */
+/** @typedef {import("./contract").Table} Table */
+/** @typedef {import("./contract").Prefix} Prefix */
 
 /** @type {Table | undefined} */
 let table;

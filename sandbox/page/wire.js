@@ -4,7 +4,7 @@ import { byId, clock, dress, duration, h, keep, say } from "./elements.js";
 import { openExchange } from "./exchange.js";
 import { choose, chosen, exchanges, get, inPath, paint, state, touch } from "./store.js";
 
-/** @typedef {import("./contract.d.ts").Exchange} Exchange */
+/** @typedef {import("./contract").Exchange} Exchange */
 /** @typedef {{ name: string, members: Set<string> }} Lane */
 
 const ROW = 46;
