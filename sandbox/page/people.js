@@ -68,9 +68,9 @@ byId("people").append(
       form("Log in with a code", "Auth0 has sms-gateway send a code. The provider follows from the country.", [["phone", "Phone for the code", "+573001234567"]], "Send a code", logIn),
       form(
         "A caller of the phone menu",
-        "Account numbers and PINs live in Auth0. Then call the phone menu.",
+        "Account numbers and PINs live in Auth0. The accounts below have callers already, with the PIN 2718.",
         [
-          ["account", "Account", "10042"],
+          ["account", "Account", "10077"],
           ["pin", "PIN", "2718"],
           ["name", "Name of the caller", "Anna"],
         ],

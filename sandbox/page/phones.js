@@ -8,6 +8,7 @@ import { act, chosen, choose, inPath, paint, state, touch } from "./store.js";
 /** @typedef {import("./contract").Text} Text */
 /** @typedef {import("./contract").Call} Call */
 /** @typedef {import("./contract").World} World */
+/** @typedef {import("./contract").Told} Told */
 /** @typedef {{ number: string, name: string, world: World, phone: import("./contract").Phone | null }} Card */
 
 const pictures = ["cat.png", "receipt.jpg", "map.png", "holiday.gif"];
@@ -161,6 +162,7 @@ function update(element, card) {
   const select = /** @type {HTMLSelectElement} */ (part(element, "peer"));
   keep(select, [...peers], String, (number) => h("option", { value: number }, peerName(number)));
   if (select.value !== looking.peer) select.value = looking.peer;
+  /** @type {HTMLElement} */ (select.closest(".with")).hidden = peers.size === 0;
   const number = state.numbers.find((one) => one.number === looking.peer);
   const call = element.querySelector('[data-part="call"]');
   if (call) /** @type {HTMLButtonElement} */ (call).hidden = !number?.calls;
@@ -217,18 +219,24 @@ function thread(element, card, peer, texts) {
   dress(list, { "aria-label": `Conversation of ${card.number} with ${peer}` });
   const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 80;
   const before = list.childElementCount;
-  /** @type {(Text | Call)[]} */
+  /** @type {(Text | Call | Told)[]} */
   const entries = [
     ...texts.filter((text) => peerOf(text) === peer).slice(-150),
-    ...(card.world === "main" ? callsOf(card.number, peer) : []),
+    ...(card.world === "main" ? callsOf(card.number, peer) : state.told.filter((line) => line.kind === "hears" && line.phone === card.number)),
   ];
   entries.sort((one, other) => one.at - other.at);
   keep(
     list,
     entries,
-    (entry) => entry.id,
-    (entry) => ("steps" in entry ? h("li", { class: "event" }) : bubble(entry)),
-    (item, entry) => ("steps" in entry ? missed(item, entry, card.number) : meta(item, entry)),
+    (entry) => ("kind" in entry ? `hears ${entry.n}` : entry.id),
+    (entry) => {
+      if ("kind" in entry) return h("li", { class: "event hears" }, h("small", {}, "Hears on the phone"), entry.text);
+      return "steps" in entry ? h("li", { class: "event" }) : bubble(entry);
+    },
+    (item, entry) => {
+      if ("steps" in entry) missed(item, entry, card.number);
+      else if ("segments" in entry) meta(item, entry);
+    },
   );
   if (entries.length === 0 && !list.dataset.empty) list.dataset.empty = "No texts yet";
   if (atEnd && list.childElementCount !== before) list.scrollTop = list.scrollHeight;
