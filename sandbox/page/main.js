@@ -8,10 +8,10 @@ import "./table.js";
 import "./faults.js";
 import "./numbers.js";
 import { answerFirst } from "./calls.js";
-import { byId, rove, say } from "./elements.js";
+import { byId, rove, say, tell } from "./elements.js";
 import { openExchange } from "./exchange.js";
 import { nextStep, showScene } from "./scenes.js";
-import { choose, chosen, connect, hear, live, paint, touch } from "./store.js";
+import { choose, chosen, connect, hear, live, paint, state, touch } from "./store.js";
 import { pauseWire } from "./wire.js";
 
 const areas = /** @type {HTMLAnchorElement[]} */ ([...byId("areas").querySelectorAll("a")]);
@@ -67,10 +67,15 @@ for (const name of ["sound", "voice"]) {
   show();
 }
 
-paint(["live"], () => {
-  say(byId("live"), live ? "Live" : "Not connected");
+paint(["live", "function"], () => {
+  const functions = state.functions.filter((one) => one.world === "main");
+  const ready = functions.filter((one) => one.state === "ready").length;
+  const now = ready < functions.length ? `${ready} of ${functions.length} functions run` : "Live";
+  say(byId("live"), live ? now : "Not connected");
   byId("live").dataset.on = String(live);
 });
+
+hear("complaint", (complaint) => tell(`A simulator met something unexpected. ${complaint.text}`, "bad"));
 
 // On a narrow page the details are below their list.
 document.addEventListener("click", (event) => {

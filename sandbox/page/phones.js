@@ -65,8 +65,8 @@ function textsOf(card) {
   return state.texts.filter((text) => text.world === card.world && text.at >= since && holder(text) === card.number);
 }
 
-/** @param {Text} text */
-const peerOf = (text) => (text.direction === "in" ? text.to : text.from);
+/** With whom; some providers send without a number. @param {Text} text */
+const peerOf = (text) => (text.direction === "in" ? text.to : text.from || text.provider);
 
 /** @param {string} number */
 function peerName(number) {
@@ -151,11 +151,9 @@ function update(element, card) {
   say(part(element, "name"), card.name);
   say(part(element, "number"), card.number);
   const newest = texts.findLast((text) => text.direction === "out");
-  if (newest && newest.id !== looking.seen) {
-    const field = element.querySelector("textarea");
-    if (looking.seen !== "" || !looking.peer) if (!field?.value) looking.peer = peerOf(newest);
-    looking.seen = newest.id;
-  }
+  const seen = newest?.id ?? "none";
+  if (newest && looking.seen && seen !== looking.seen && !element.querySelector("textarea")?.value) looking.peer = peerOf(newest);
+  looking.seen = seen;
   const peers = new Set(card.world === "main" ? state.numbers.map((one) => one.number) : []);
   for (const text of texts) peers.add(peerOf(text));
   if (!peers.has(looking.peer)) looking.peer = (newest && peerOf(newest)) ?? firstPeer(card, [...peers]);
@@ -168,6 +166,8 @@ function update(element, card) {
   if (call) /** @type {HTMLButtonElement} */ (call).hidden = !number?.calls;
   thread(element, card, looking.peer, texts);
   if (card.world === "scene") return;
+  // A sender without a number cannot be answered.
+  part(element, "composer").hidden = !looking.peer.startsWith("+");
   chips(element, card, number?.texts ?? false);
   const screen = part(element, "on-call");
   callScreen(screen, card.number);

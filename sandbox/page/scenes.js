@@ -47,7 +47,8 @@ function scrollToNamed() {
 async function play(scene) {
   named = scene.id;
   history.replaceState(null, "", `#scene=${scene.id}`);
-  await act("POST", `scenes/${inPath(scene.id)}`, { mode: chosen("steps", false) ? "step" : "auto" });
+  const run = await act("POST", `scenes/${inPath(scene.id)}`, { mode: chosen("steps", false) ? "step" : "auto" });
+  if (run) byId("run").scrollIntoView({ block: "nearest" });
 }
 
 export async function nextStep() {
