@@ -19,6 +19,7 @@ macro_rules! files {
 
 const FILES: &[(&str, &[u8])] = files![
     "index.html"
+    "style.css"
     "icon.svg"
     "main.js"
     "store.js"
