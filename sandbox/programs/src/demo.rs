@@ -72,9 +72,11 @@ pub(crate) async fn run(page: Option<PageOptions>) -> Result<(), String> {
 
 async fn play(page: Option<PageOptions>) -> Result<(), String> {
     let begun = Instant::now();
-    println!("building the functions ...");
-    let binaries = binaries::build(&Template::read()?).await?;
+    let template = Template::read()?;
+    println!("{}", building(template.functions.len()));
+    let binaries = binaries::build(&template).await?;
     let built = begun.elapsed();
+    println!("Built in {:.1} s.", built.as_secs_f64());
     let sandbox = Arc::new(Sandbox::start().await);
     let (page, stage) = match page {
         Some(options) => {
@@ -146,6 +148,11 @@ async fn open_page(
         browser::open(&page.url());
     }
     Ok(page)
+}
+
+/// What is said before a build, whose progress cargo shows.
+pub(crate) fn building(functions: usize) -> String {
+    format!("Building {functions} functions: a few minutes the first time, seconds later.")
 }
 
 /// A claim that is not true.

@@ -1,6 +1,13 @@
 //! `cargo sandbox`: all servers on fixed ports, commands to paste, and a running report of events.
 
-use std::{collections::BTreeMap, io, path::PathBuf, pin::pin, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    io,
+    path::PathBuf,
+    pin::pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures_util::future::join_all;
 use sandbox::{
@@ -76,8 +83,10 @@ type Started = (Arc<Sandbox>, Page, Vec<(String, Lambda)>);
 
 async fn start(ports: Ports, options: PageOptions) -> Result<Started, String> {
     let template = Template::read()?;
-    println!("Building {} functions ...", template.functions.len());
+    println!("{}", demo::building(template.functions.len()));
+    let begun = Instant::now();
     let binaries = binaries::build(&template).await?;
+    println!("Built in {:.1} s.", begun.elapsed().as_secs_f64());
     let busy = |error: io::Error| match error.kind() {
         io::ErrorKind::AddrInUse => format!(
             "{error}\nIs another sandbox running? Stop it, or take other ports: cargo sandbox --port {}",
