@@ -86,6 +86,7 @@ struct Messages {
 struct Shared {
     messages: Arc<Mutex<Messages>>,
     principals: Arc<OnceLock<Principals>>,
+    receipts: Arc<OnceLock<Receipts>>,
 }
 
 /// The simulator. Numbers are E.164.
@@ -121,7 +122,8 @@ impl EndUserMessaging {
 
     /// None: AWS tells what became of a text by events, which a test makes itself.
     pub fn receipts(&self) -> Receipts {
-        Receipts::new()
+        let receipts = &self.shared.receipts; // a new one makes a client, which takes time
+        receipts.get_or_init(Receipts::new).clone()
     }
 
     /// The server, with its exchanges, faults and complaints.

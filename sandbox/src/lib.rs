@@ -29,6 +29,7 @@ pub mod mail;
 pub mod mailgun;
 mod moment;
 pub mod okta;
+pub mod page;
 pub mod plivo;
 mod ports;
 pub mod providers;
@@ -53,6 +54,8 @@ pub use ports::Ports;
 
 use std::{collections::BTreeMap, ops::Deref, path::Path, time::Duration};
 
+use serde_json::Value;
+
 use crate::{
     accounts::Account,
     auth0::Auth0,
@@ -60,13 +63,13 @@ use crate::{
     cloudformation::CloudFormation,
     cognito::Cognito,
     door::Door,
-    lambda::{Lambda, Launch},
+    lambda::{InvokeError, Lambda, Launch},
     mailgun::Mailgun,
     okta::Okta,
     providers::Providers,
     template::{Function, Template},
     twilio::Twilio,
-    wire::Server,
+    wire::{Server, Tap},
 };
 
 /// The AWS region of the sandbox.
@@ -130,6 +133,7 @@ pub struct Sandbox {
     template: Template,
     doors: BTreeMap<String, Door>,
     invoke_api: Server,
+    tap: Tap,
 }
 
 impl Sandbox {
@@ -182,7 +186,9 @@ impl Sandbox {
         instances: usize,
         overrides: &[(&str, Option<&str>)],
     ) -> Lambda {
-        let lambda = self.launch(function, binary, instances, overrides).await;
+        let lambda = self
+            .launch(function, binary, instances, overrides, self.tap.clone())
+            .await;
         if let Some(door) = self.doors.get(function) {
             door.attach(lambda.core());
         }
@@ -198,6 +204,7 @@ impl Sandbox {
                 binary,
                 1,
                 &record::settings(self.declared(function)),
+                Tap::default(), // it has the name of the function that the page shows
             )
             .await;
         if let Some(door) = self.doors.get(function) {
@@ -206,12 +213,21 @@ impl Sandbox {
         lambda
     }
 
+    /// Invokes the function behind the Function URL with this event, as a schedule does.
+    pub async fn invoke(&self, function: &str, event: Value) -> Result<Value, InvokeError> {
+        let door = self.doors.get(function);
+        let door = door.unwrap_or_else(|| panic!("template.yaml has no {function}"));
+        let answer = door.invoke(event.to_string().into()).await?;
+        serde_json::from_slice(&answer).map_err(|error| InvokeError::NotJson(error.to_string()))
+    }
+
     async fn launch(
         &self,
         function: &str,
         binary: &Path,
         instances: usize,
         overrides: &[(&str, Option<&str>)],
+        tap: Tap,
     ) -> Lambda {
         let mut environment = self.env_for(function);
         for (name, value) in overrides {
@@ -224,31 +240,41 @@ impl Sandbox {
             binary,
             instances,
             environment,
+            tap,
         };
         Lambda::start(launch, format!("{}/", self.door(function).url()))
             .await
             .unwrap_or_else(|error| panic!("{function}: {error}"))
     }
 
+    /// All servers with their names: the functions, the texting providers, and the others.
+    pub fn servers(&self) -> Vec<(&str, &Server)> {
+        let functions = self.template.functions.iter();
+        let doors = functions.map(|function| (function.name.as_str(), self.door(&function.name)));
+        let providers = self.providers.providers().into_iter();
+        let providers = providers.map(|provider| (provider.name, provider.server));
+        doors
+            .chain(providers)
+            .chain([
+                ("Twilio", self.twilio.server()),
+                ("Mailgun", self.mailgun.server()),
+                ("Auth0", self.auth0.server()),
+                ("Okta", self.okta.server()),
+                ("Cognito", self.cognito.server()),
+                ("DynamoDB", self.aws.dynamodb()),
+                ("Secrets Manager", self.aws.secrets()),
+                ("KMS", self.aws.kms()),
+                ("CloudFormation", self.cloudformation.server()),
+                ("Invoke API", &self.invoke_api),
+            ])
+            .collect()
+    }
+
     /// The complaints of all simulators. Reading removes them.
     pub fn complaints(&self) -> Vec<String> {
-        let servers = [
-            self.twilio.server(),
-            self.mailgun.server(),
-            self.auth0.server(),
-            self.okta.server(),
-            self.aws.dynamodb(),
-            self.aws.secrets(),
-            self.aws.kms(),
-            self.cloudformation.server(),
-            &self.invoke_api,
-        ];
-        let providers = self.providers.providers();
+        let servers = self.servers().into_iter();
         servers
-            .into_iter()
-            .chain(providers.iter().map(|provider| provider.server))
-            .chain(self.doors.values().map(Door::server))
-            .flat_map(Server::complaints)
+            .flat_map(|(_, server)| server.complaints())
             .collect()
     }
 

@@ -7,7 +7,7 @@ use std::io;
 pub struct Ports {
     /// The port of the Invoke API. The Function URLs follow it (+1 to +9, and more from +30). Then
     /// come Twilio (+10), Mailgun (+11), Auth0 (+12), Okta (+16), `DynamoDB` (+20), Secrets Manager
-    /// (+21), `CloudFormation` (+22), KMS (+23), Cognito (+24), and the
+    /// (+21), `CloudFormation` (+22), KMS (+23), Cognito (+24), the page (+25), and the
     /// simulators of [`providers`](crate::providers) (+13, +14 ...).
     pub base: u16,
 }
@@ -31,6 +31,12 @@ impl Ports {
         self.base + Self::DYNAMODB
     }
 
+    /// The port of the page.
+    pub fn page(self) -> u16 {
+        self.base + Self::PAGE
+    }
+
+    const PAGE: u16 = 25;
     pub(crate) const TWILIO: u16 = 10;
     pub(crate) const MAILGUN: u16 = 11;
     pub(crate) const AUTH0: u16 = 12;

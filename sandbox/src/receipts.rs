@@ -194,6 +194,11 @@ impl Receipts {
         lock(&self.0.plan).next.push_back(fate);
     }
 
+    /// Forgets what [`Receipts::next`] planned.
+    pub fn forget_next(&self) {
+        lock(&self.0.plan).next.clear();
+    }
+
     /// The fate of all later texts to this number (E.164).
     pub fn of(&self, number: &str, fate: Fate) {
         lock(&self.0.plan).numbers.insert(number.to_owned(), fate);

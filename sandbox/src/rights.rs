@@ -88,6 +88,12 @@ impl Rights {
         rights
     }
 
+    /// The patterns of the partition keys that the role may use.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &str> {
+        let items = self.items.iter().flat_map(|items| &items.keys);
+        items.map(String::as_str)
+    }
+
     /// The first action of an operation on the table that the role does not allow, if any.
     pub(crate) fn excess(&self, operation: &str, request: &Value) -> Option<String> {
         needed(operation, request)

@@ -21,6 +21,7 @@ use crate::{
     record, supabase,
     template::Template,
     twilio::{self, Twilio},
+    wire::Tap,
 };
 
 /// The fragment of a webhook's URL. It tells Twilio which failures to retry.
@@ -167,7 +168,11 @@ impl Sandbox {
             template,
             doors,
             invoke_api,
+            tap: Tap::default(),
         };
+        for (name, server) in sandbox.servers() {
+            server.connect(name, &sandbox.tap);
+        }
         sandbox
             .cloudformation
             .set_stack(STACK_NAME, sandbox.stack().map_err(io::Error::other)?);

@@ -9,30 +9,36 @@ mod looks;
 mod phone_menu;
 mod print;
 mod receipts;
+mod scenes;
 mod troubles;
 mod voice;
+
+pub(crate) use scenes::Stories;
 
 use std::{
     collections::BTreeMap,
     fmt::Debug,
     path::PathBuf,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use sandbox::{
-    Sandbox,
+    Ports, Sandbox,
     auth0::{TicketMail, User},
     binaries,
     lambda::Lambda,
     mailgun::Delivery,
+    page::{self, Line, Page},
     receipts::Fate,
     template::Template,
     twilio::{self, Reply},
 };
 use serde_json::Value;
 
+use crate::{PageOptions, browser};
 use calls::calls;
-use print::{heard, masked, paint, say};
+use print::{OnStage, STAGE, heard, masked, note, paint, pause, say, tell};
 
 const SEND: &str = "send-verification-sms";
 const RECEIVE: &str = "receive-confirmation-sms";
@@ -44,6 +50,9 @@ const IVR: &str = "ivr-validate";
 const FLOW: &str = "api-call";
 const API: &str = "secure-api";
 const DELIVERY: &str = "delivery-status";
+const ALL: [&str; 10] = [
+    SEND, RECEIVE, GATEWAY, CALL, FORWARD, PROVISION, API, IVR, FLOW, DELIVERY,
+];
 /// Settings that are off in the template and on in the story.
 const SWITCHED_ON: [(&str, Option<&str>); 3] = [
     ("VOICEMAIL", Some("on")),
@@ -57,25 +66,55 @@ const LAST_LINES: usize = 8;
 
 /// Builds the functions, plays the story and prints the totals. The error is the first failed
 /// check. Ctrl-C stops everything.
-pub(crate) async fn run() -> Result<(), String> {
+/// With `page`, a page shows the story.
+pub(crate) async fn run(page: Option<PageOptions>) -> Result<(), String> {
     tokio::select! {
         biased; // Ctrl-C also ends a build; this is not a failure of the build.
         _ = tokio::signal::ctrl_c() => Err("\nInterrupted; everything has been stopped.".to_owned()),
-        played = play() => played,
+        played = play(page) => played,
     }
 }
 
-async fn play() -> Result<(), String> {
+async fn play(page: Option<PageOptions>) -> Result<(), String> {
     let begun = Instant::now();
-    println!("building the functions ...");
-    let binaries = binaries::build(&Template::read()?).await?;
+    let template = Template::read()?;
+    println!("{}", building(template.functions.len()));
+    let binaries = binaries::build(&template).await?;
     let built = begun.elapsed();
-    let mut story = Story::open(binaries).await?;
-    let played = story.play().await;
-    let (checks, texts) = (story.checks, story.texts_sent());
-    let report = played.map_err(|failure| story.report(&failure));
-    story.close().await;
-    report?;
+    println!("Built in {:.1} s.", built.as_secs_f64());
+    let sandbox = Arc::new(Sandbox::start().await);
+    let (page, stage) = match page {
+        Some(options) => {
+            let page = open_page(&sandbox, options, &binaries).await?;
+            let stage = page.begin_demo();
+            (Some(page), Some(stage))
+        }
+        None => (None, None),
+    };
+    let told = async {
+        let mut story = Story::open(Arc::clone(&sandbox), binaries, &ALL).await?;
+        let played = story.play().await;
+        let totals = (story.checks, story.texts_sent());
+        let report = played.map_err(|failure| story.report(&failure));
+        Ok::<_, String>((report.map(|()| totals), story))
+    };
+    let (report, story) = match &stage {
+        Some(stage) => {
+            let on = OnStage {
+                stage: stage.clone(),
+                quiet: false,
+            };
+            STAGE.scope(on, told).await
+        }
+        None => told.await,
+    }?;
+    if let (Some(page), Some(stage)) = (&page, &stage) {
+        page.end_demo(stage, report.clone().map(drop));
+    }
+    if page.is_none() {
+        story.close().await;
+    }
+    let (checks, texts) = report?;
     let seconds = |duration: Duration| format!("{:.1} s", duration.as_secs_f64());
     println!(
         "\n{} {checks} checks, {texts} texts, {} (and {} to build)",
@@ -83,7 +122,42 @@ async fn play() -> Result<(), String> {
         seconds(begun.elapsed().saturating_sub(built)),
         seconds(built)
     );
+    if let Some(page) = page {
+        println!("\nThe page stays until Ctrl-C: {}", page.url());
+        std::future::pending::<()>().await;
+    }
     Ok(())
+}
+
+async fn open_page(
+    sandbox: &Arc<Sandbox>,
+    options: PageOptions,
+    binaries: &BTreeMap<String, PathBuf>,
+) -> Result<Page, String> {
+    let serving = |port| page::Options {
+        port,
+        files: options.page_files.clone(),
+        demo: true,
+    };
+    // The usual port, so that an open page comes back; or another one beside `cargo sandbox`.
+    let usual = Page::open(Arc::clone(sandbox), serving(Some(Ports::USUAL.page()))).await;
+    let page = match usual {
+        Ok(page) => page,
+        Err(_) => Page::open(Arc::clone(sandbox), serving(None))
+            .await
+            .map_err(|error| format!("the page: {error}"))?,
+    };
+    page.set_scenes(Arc::new(Stories::new(binaries.clone())));
+    println!("The page: {}", page.url());
+    if options.open {
+        browser::open(&page.url());
+    }
+    Ok(page)
+}
+
+/// What is said before a build, whose progress cargo shows.
+pub(crate) fn building(functions: usize) -> String {
+    format!("Building {functions} functions: a few minutes the first time, seconds later.")
 }
 
 /// A claim that is not true.
@@ -107,7 +181,7 @@ struct Function {
 struct Story {
     functions: BTreeMap<&'static str, Function>,
     binaries: BTreeMap<String, PathBuf>,
-    sandbox: Sandbox,
+    sandbox: Arc<Sandbox>,
     scene: String,
     scenes: u32,
     checks: u32,
@@ -116,8 +190,14 @@ struct Story {
 }
 
 impl Story {
-    async fn open(binaries: BTreeMap<String, PathBuf>) -> Result<Self, String> {
-        let (sandbox, functions) = (Sandbox::start().await, BTreeMap::new());
+    /// A story in this sandbox, with these functions.
+    async fn open(
+        sandbox: Arc<Sandbox>,
+        binaries: BTreeMap<String, PathBuf>,
+        functions: &[&'static str],
+    ) -> Result<Self, String> {
+        let started = functions;
+        let functions = BTreeMap::new();
         let mut story = Self {
             functions,
             binaries,
@@ -131,9 +211,7 @@ impl Story {
             // Only the scenes about receipts have some.
             receipts.usually(Fate::never());
         }
-        for name in [
-            SEND, RECEIVE, GATEWAY, CALL, FORWARD, PROVISION, API, IVR, FLOW, DELIVERY,
-        ] {
+        for name in started {
             story.start(name, &SWITCHED_ON).await?;
         }
         Ok(story)
@@ -149,12 +227,16 @@ impl Story {
         self.launch(name, 1, settings).await?;
         let ready = self.functions[name].lambda.wait_ready().await;
         ready.map_err(|reason| format!("{name} does not start: {reason}"))?;
-        println!(
+        note(&format!(
             "{}{name} is up, {} ms",
             if self.scenes == 0 { "" } else { "  " },
             begun.elapsed().as_millis()
-        );
-        self.print_calls().await;
+        ));
+        if print::is_quiet() {
+            calls(&self.sandbox); // a scene tells only of itself
+        } else {
+            self.print_calls().await;
+        }
         Ok(())
     }
 
@@ -207,6 +289,10 @@ impl Story {
         self.receipts().await?;
         self.company_phone().await?;
         self.phone_menu().await?;
+        self.nothing_unexpected()
+    }
+
+    fn nothing_unexpected(&mut self) -> Checked {
         self.check(
             "the simulators met nothing unexpected",
             self.sandbox.complaints(),
@@ -217,7 +303,8 @@ impl Story {
     fn title(&mut self, title: &str) {
         self.scenes += 1;
         self.scene = format!("{} {title}", self.scenes);
-        println!("\n{}", paint("1", &self.scene));
+        let printed = format!("\n{}", paint("1", &self.scene));
+        tell(Line::Title, title, None, &printed);
     }
 
     /// Signs up a user. The account's address is the phone's proxy e-mail address.
@@ -284,6 +371,7 @@ impl Story {
     /// Prints the requests since the last call, and checks their outcomes in the functions' logs.
     async fn tell(&mut self, expected: &[&str]) -> Checked {
         let outcomes = self.print_calls().await;
+        pause().await;
         if outcomes == expected {
             Ok(())
         } else {
@@ -317,12 +405,14 @@ impl Story {
             return self.fail(claim, &came, &expected);
         }
         self.checks += 1;
-        println!("  {} {claim}", paint("32", "✓"));
+        let printed = format!("  {} {claim}", paint("32", "✓"));
+        tell(Line::Check, claim, None, &printed);
         Ok(())
     }
 
     fn fail(&self, claim: &str, came: &dyn Debug, expected: &dyn Debug) -> Checked {
-        println!("  {} {claim}", paint("31", "✗"));
+        let printed = format!("  {} {claim}", paint("31", "✗"));
+        tell(Line::Fail, claim, None, &printed);
         let text = |value: &dyn Debug| masked(&format!("{value:?}"));
         Err(Failure {
             scene: self.scene.clone(),

@@ -7,6 +7,7 @@
 )]
 
 mod bench;
+mod browser;
 mod demo;
 mod refusals;
 mod serve;
@@ -37,8 +38,8 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// `cargo demo`: plays the whole story against the real functions and checks it, in seconds
-    Demo,
-    /// `cargo sandbox`: runs the local cloud on 22 fixed ports until Ctrl-C
+    Demo(Demo),
+    /// `cargo sandbox`: runs the local cloud and its page on 23 fixed ports until Ctrl-C
     Serve(Serve),
     /// `cargo load-accounts`: writes accounts into the table of `cargo sandbox`
     Load(Load),
@@ -63,6 +64,28 @@ struct Serve {
     /// result of a link
     #[arg(long)]
     no_redirect_to: bool,
+    #[command(flatten)]
+    page: PageOptions,
+}
+
+#[derive(Args)]
+struct Demo {
+    /// Play the story on a page in the browser, which stays until Ctrl-C
+    #[arg(long)]
+    page: bool,
+    #[command(flatten)]
+    options: PageOptions,
+}
+
+/// How the page is shown.
+#[derive(Args)]
+struct PageOptions {
+    /// Open the page in the browser
+    #[arg(long)]
+    open: bool,
+    /// Folder of the page's files, to work on them without compiling
+    #[arg(long, value_name = "DIR", hide = true)]
+    page_files: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -112,7 +135,7 @@ fn hush() {
 #[tokio::main]
 async fn run(command: Command) -> ExitCode {
     let done = match command {
-        Command::Demo => demo::run().await,
+        Command::Demo(demo) => demo::run(demo.page.then_some(demo.options)).await,
         Command::Record => match record::write().await {
             Ok(written) => {
                 for path in written {
@@ -124,7 +147,7 @@ async fn run(command: Command) -> ExitCode {
         },
         Command::Serve(options) => {
             let ports = Ports { base: options.port };
-            serve::run(ports, !options.no_redirect_to).await
+            serve::run(ports, !options.no_redirect_to, options.page).await
         }
         Command::Bench(options) => bench::run(*options).await,
         Command::BenchLoad(options) => bench::load::run(*options).await,

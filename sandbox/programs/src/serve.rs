@@ -1,21 +1,31 @@
 //! `cargo sandbox`: all servers on fixed ports, commands to paste, and a running report of events.
 
-use std::{collections::BTreeMap, io, path::PathBuf, pin::pin, time::Duration};
+use std::{
+    collections::BTreeMap,
+    io,
+    path::PathBuf,
+    pin::pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures_util::future::join_all;
 use sandbox::{
-    COMPANY_NUMBER, EMPLOYEE_MOBILE, HOOK_TOKEN, IVR_NUMBER, IVR_TOKEN, Ports, STUDIO_TOKEN,
-    Sandbox, accounts,
+    COMPANY_NUMBER, EMPLOYEE_MOBILE, HOOK_TOKEN, IVR_NUMBER, IVR_TOKEN, OKTA_HOOK_SECRET,
+    OKTA_HOOK_TOKEN, Ports, STUDIO_TOKEN, Sandbox, accounts,
     auth0::{self, LinkPage, Signer},
     binaries,
     lambda::Lambda,
     mailgun, okta,
+    page::{self, Page},
     template::Template,
     twilio::{self, Owned},
     wire::Server,
 };
 use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::{PageOptions, browser, demo};
 
 /// The phone of the person who signs up, and who calls and texts an employee.
 const PHONE: &str = "+4512345678";
@@ -28,7 +38,11 @@ fn address() -> String {
 }
 
 /// Serves until SIGINT or SIGTERM. The error says why it could not start.
-pub(crate) async fn run(ports: Ports, redirect_to: bool) -> Result<(), String> {
+pub(crate) async fn run(
+    ports: Ports,
+    redirect_to: bool,
+    options: PageOptions,
+) -> Result<(), String> {
     let (mut interrupt, mut terminate) = (
         listen(SignalKind::interrupt())?,
         listen(SignalKind::terminate())?,
@@ -36,8 +50,8 @@ pub(crate) async fn run(ports: Ports, redirect_to: bool) -> Result<(), String> {
     let mut stop = pin!(async {
         tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
     });
-    let (sandbox, lambdas) = tokio::select! {
-        started = start(ports) => started?,
+    let (sandbox, page, lambdas) = tokio::select! {
+        started = start(ports, options) => started?,
         () = &mut stop => return Ok(()),
     };
     sandbox.auth0.set_redirect_to(redirect_to);
@@ -56,6 +70,7 @@ pub(crate) async fn run(ports: Ports, redirect_to: bool) -> Result<(), String> {
         lambda.stop().await;
     }
     print_complaints(&sandbox);
+    drop(page);
     println!("\nStopped.");
     Ok(())
 }
@@ -64,22 +79,54 @@ fn listen(kind: SignalKind) -> Result<Signal, String> {
     signal(kind).map_err(|error| format!("no signal handler: {error}"))
 }
 
-async fn start(ports: Ports) -> Result<(Sandbox, Vec<(String, Lambda)>), String> {
+type Started = (Arc<Sandbox>, Page, Vec<(String, Lambda)>);
+
+async fn start(ports: Ports, options: PageOptions) -> Result<Started, String> {
     let template = Template::read()?;
-    println!("Building {} functions ...", template.functions.len());
+    println!("{}", demo::building(template.functions.len()));
+    let begun = Instant::now();
     let binaries = binaries::build(&template).await?;
-    let mut sandbox = Sandbox::start_on(ports).await.map_err(|error| match error.kind() {
+    println!("Built in {:.1} s.", begun.elapsed().as_secs_f64());
+    let busy = |error: io::Error| match error.kind() {
         io::ErrorKind::AddrInUse => format!(
             "{error}\nIs another sandbox running? Stop it, or take other ports: cargo sandbox --port {}",
             ports.base + 100
         ),
         _ => error.to_string(),
-    })?;
+    };
+    let mut sandbox = Sandbox::start_on(ports).await.map_err(busy)?;
     sandbox.aws.sweep();
+    let sandbox = Arc::new(sandbox);
+    // The page comes first, so that it sees the functions start.
+    let serving = page::Options {
+        port: Some(ports.page()),
+        files: options.page_files,
+        demo: false,
+    };
+    let page = Page::open(Arc::clone(&sandbox), serving)
+        .await
+        .map_err(|error| {
+            let port = ports.page();
+            busy(io::Error::new(
+                error.kind(),
+                format!("port {port} (page): {error}"),
+            ))
+        })?;
+    page.set_scenes(Arc::new(demo::Stories::new(binaries.clone())));
+    println!("\nThe page: {}", page.url());
+    if options.open {
+        browser::open(&page.url());
+    }
     let mut lambdas = Vec::new();
     for (name, binary) in binaries {
         let delivery = sandbox.door("delivery-status").url() + "/";
-        let settings = [("DELIVERY_URL", Some(delivery.as_str()))];
+        // Off in the template, and worth seeing on the page.
+        let switched_on = match name.as_str() {
+            "call-forward" => ("VOICEMAIL", Some("on")),
+            "sms-gateway" => ("OKTA_HOOK_SECRET", Some(OKTA_HOOK_SECRET)),
+            _ => ("DELIVERY_URL", Some(delivery.as_str())),
+        };
+        let settings = [("DELIVERY_URL", Some(delivery.as_str())), switched_on];
         let lambda = sandbox.run_with(&name, &binary, 1, &settings).await;
         let recorded = sandbox.run_recorded(&name, &binary).await;
         for lambda in [lambda, recorded] {
@@ -90,7 +137,11 @@ async fn start(ports: Ports) -> Result<(Sandbox, Vec<(String, Lambda)>), String>
             lambdas.push((name.clone(), lambda));
         }
     }
-    Ok((sandbox, lambdas))
+    let hook = sandbox.door("sms-gateway").url() + "/okta";
+    sandbox
+        .okta
+        .add_inline_hook("Codes", &hook, OKTA_HOOK_TOKEN);
+    Ok((sandbox, page, lambdas))
 }
 
 fn print_table(sandbox: &Sandbox) {

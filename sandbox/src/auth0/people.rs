@@ -40,6 +40,11 @@ impl Auth0 {
         self.set_app_metadata(&user, "ivr_greeting", json!(greeting))
     }
 
+    /// All users, in the order of their sign-ups.
+    pub fn users(&self) -> Vec<User> {
+        lock(&self.state).users.clone()
+    }
+
     /// The first user with this address.
     pub fn user(&self, email: &str) -> Option<User> {
         lock(&self.state)

@@ -36,6 +36,11 @@ impl Aws {
         Some(serde_json::from_str(&value).unwrap_or_else(|_| value.into()))
     }
 
+    /// The names of all secrets.
+    pub fn secret_names(&self) -> Vec<String> {
+        lock(&self.values).keys().cloned().collect()
+    }
+
     /// Removes a secret.
     pub fn remove_secret(&self, id: &str) {
         lock(&self.values).remove(id);

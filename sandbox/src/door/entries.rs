@@ -3,10 +3,11 @@
 use std::{io, sync::Arc};
 
 use axum::Router;
+use bytes::Bytes;
 
 use super::{function_url::function_url, slot::Slot};
 use crate::{
-    lambda::Core,
+    lambda::{Core, InvokeError},
     wire::{Server, lock},
 };
 
@@ -42,6 +43,13 @@ impl Door {
 
     pub(crate) fn attach_to_invoke_api(&self, core: &Arc<Core>) {
         *lock(&self.invoked) = Arc::downgrade(core);
+    }
+
+    /// Invokes the function behind the Function URL, as a schedule does.
+    pub(crate) async fn invoke(&self, event: Bytes) -> Result<Bytes, InvokeError> {
+        let core = lock(&self.slot).upgrade();
+        let gone = || InvokeError::Init("the function does not run".to_owned());
+        core.ok_or_else(gone)?.invoke(event, None).await
     }
 
     pub(crate) fn server(&self) -> &Server {

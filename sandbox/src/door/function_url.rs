@@ -10,7 +10,7 @@ use serde_json::json;
 use super::{event::event, response::response, slot::Slot};
 use crate::{
     lambda::{InvokeError, PAYLOAD_LIMIT},
-    wire::{BODY_LIMIT, lock},
+    wire::{BODY_LIMIT, RequestNumber, lock},
 };
 
 pub(super) async fn function_url(State(slot): State<Slot>, request: Request) -> Response {
@@ -19,6 +19,7 @@ pub(super) async fn function_url(State(slot): State<Slot>, request: Request) -> 
         return refusal(StatusCode::BAD_GATEWAY);
     };
     let (head, body) = request.into_parts();
+    let number = head.extensions.get::<RequestNumber>().copied();
     let Ok(body) = axum::body::to_bytes(body, BODY_LIMIT).await else {
         return refusal(StatusCode::BAD_REQUEST);
     };
@@ -26,7 +27,7 @@ pub(super) async fn function_url(State(slot): State<Slot>, request: Request) -> 
     if event.len() > PAYLOAD_LIMIT {
         return refusal(StatusCode::PAYLOAD_TOO_LARGE);
     }
-    match core.invoke(event.into()).await {
+    match core.invoke(event.into(), number).await {
         Ok(answer) => serde_json::from_slice(&answer)
             .ok()
             .and_then(|answer| response(&answer))

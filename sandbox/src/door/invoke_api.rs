@@ -18,7 +18,7 @@ use crate::{
     lambda::{InvokeError, PAYLOAD_LIMIT},
     record::Tokens,
     sms,
-    wire::{Complaints, Server, lock},
+    wire::{Complaints, RequestNumber, Server, lock},
 };
 
 /// Serves `POST /2015-03-31/functions/{name}/invocations`.
@@ -71,6 +71,7 @@ async fn invoke(
     State(state): State<Arc<(BTreeMap<String, Slot>, Tokens)>>,
     Path(name): Path<String>,
     Query(query): Query<BTreeMap<String, String>>,
+    Extension(number): Extension<RequestNumber>,
     headers: HeaderMap,
     event: Bytes,
 ) -> Response {
@@ -138,7 +139,7 @@ async fn invoke(
         "" | "RequestResponse" => {}
         "DryRun" => return StatusCode::NO_CONTENT.into_response(),
         "Event" => {
-            tokio::spawn(async move { core.invoke(event).await });
+            tokio::spawn(async move { core.invoke(event, Some(number)).await });
             return StatusCode::ACCEPTED.into_response();
         }
         _ => {
@@ -151,7 +152,7 @@ async fn invoke(
         }
     }
     let seen = core.lines();
-    let mut answer = match core.invoke(event).await {
+    let mut answer = match core.invoke(event, Some(number)).await {
         Ok(answer) => ([("content-type", "application/json")], answer).into_response(),
         Err(failure) => {
             let report = match &failure {

@@ -23,7 +23,7 @@ use super::{
     invocations::{Core, Observed},
     runtime_api::runtime_api,
 };
-use crate::wire::{Server, lock};
+use crate::wire::{Server, Tap, lock};
 
 /// Maximum time to wait for a condition. The wait then panics.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -35,6 +35,7 @@ pub(crate) struct Launch<'a> {
     pub(crate) binary: &'a Path,
     pub(crate) instances: usize,
     pub(crate) environment: BTreeMap<String, String>,
+    pub(crate) tap: Tap,
 }
 
 /// A running function. Its processes end when this is dropped.
@@ -56,6 +57,7 @@ impl Lambda {
         let core = Arc::new(Core {
             name: launch.name.to_owned(),
             timeout: launch.timeout,
+            tap: launch.tap.clone(),
             queue,
             waiting: tokio::sync::Mutex::new(waiting),
             observed: Mutex::new(Observed {
@@ -75,6 +77,8 @@ impl Lambda {
                 core: Arc::clone(&lambda.core),
                 index,
                 current: Mutex::default(),
+                given: Mutex::default(),
+                started: Mutex::default(),
                 kill: Notify::new(),
                 life: watch::Sender::default(),
             });
@@ -114,7 +118,7 @@ impl Lambda {
     /// Sends an event unchanged and waits for the answer. If all processes are busy, the call waits
     /// in a queue.
     pub async fn invoke(&self, event: Value) -> Result<Value, InvokeError> {
-        let answer = self.core.invoke(event.to_string().into()).await?;
+        let answer = self.core.invoke(event.to_string().into(), None).await?;
         serde_json::from_slice(&answer).map_err(|error| InvokeError::NotJson(error.to_string()))
     }
 

@@ -1,6 +1,10 @@
 //! One execution environment: its process is started, watched and started again.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use tokio::{
@@ -13,13 +17,17 @@ use super::{
     error::InvokeError,
     invocations::{Core, Line, Reply},
 };
-use crate::wire::lock;
+use crate::wire::{News, lock};
 
 /// One execution environment.
 pub(super) struct Instance {
     pub(super) core: Arc<Core>,
     pub(super) index: usize,
     pub(super) current: Mutex<Option<(String, Reply)>>,
+    /// The requests whose invocations have written no outcome yet, in order.
+    pub(super) given: Mutex<VecDeque<Option<u64>>>,
+    /// The start of the current process, until it is ready.
+    pub(super) started: Mutex<Option<Instant>>,
     pub(super) kill: Notify,
     /// Number of the current process. A wait for the next event ends when the process that asked
     /// has ended.
@@ -32,11 +40,41 @@ impl Instance {
         let current = lock(&self.current).take_if(|(current, _)| current == id);
         current.map(|(_, reply)| reply.send(answer)).is_some()
     }
+
+    /// Tells a change of the function's processes.
+    pub(super) fn tell_process(&self, started: bool, ready: Option<Duration>) {
+        let alive = lock(&self.core.observed).pids.len();
+        self.core.tap.tell(&News::Process {
+            function: &self.core.name,
+            alive,
+            started,
+            ready,
+        });
+    }
+
+    /// Tells a line. Each invocation writes one line with an outcome, so these lines are in the
+    /// order of the invocations.
+    fn tell_line(&self, error: bool, text: &str) {
+        let outcome = text.starts_with('{') && text.contains("\"outcome\":");
+        let request = if outcome {
+            lock(&self.given).pop_front().flatten()
+        } else {
+            None
+        };
+        self.core.tap.tell(&News::Line {
+            function: &self.core.name,
+            error,
+            text,
+            request,
+        });
+    }
 }
 
 pub(super) async fn supervise(instance: Arc<Instance>, mut command: Command) {
     let (core, index) = (&instance.core, instance.index);
     loop {
+        lock(&instance.given).clear();
+        *lock(&instance.started) = Some(Instant::now());
         let mut child = match command.spawn() {
             Ok(child) => child,
             Err(error) => {
@@ -50,8 +88,9 @@ pub(super) async fn supervise(instance: Arc<Instance>, mut command: Command) {
         if let Some(pid) = child.id() {
             core.observe(|observed| observed.pids.insert(index, pid));
         }
-        let output = tokio::spawn(copy(child.stdout.take(), Arc::clone(core), false));
-        let errors = tokio::spawn(copy(child.stderr.take(), Arc::clone(core), true));
+        instance.tell_process(true, None);
+        let output = tokio::spawn(copy(child.stdout.take(), Arc::clone(&instance), false));
+        let errors = tokio::spawn(copy(child.stderr.take(), Arc::clone(&instance), true));
         let ended = tokio::select! {
             ended = child.wait() => ended,
             () = instance.kill.notified() => {
@@ -82,17 +121,20 @@ pub(super) async fn supervise(instance: Arc<Instance>, mut command: Command) {
             }
             over
         });
+        instance.tell_process(false, None);
         if over {
             return;
         }
     }
 }
 
-async fn copy(stream: Option<impl AsyncRead + Unpin>, core: Arc<Core>, error: bool) {
+async fn copy(stream: Option<impl AsyncRead + Unpin>, instance: Arc<Instance>, error: bool) {
+    let core = &instance.core;
     let Some(stream) = stream else { return };
     let mut lines = BufReader::new(stream).split(b'\n');
     while let Ok(Some(line)) = lines.next_segment().await {
         let text = String::from_utf8_lossy(&line).into_owned();
+        instance.tell_line(error, &text);
         core.observe(|observed| observed.lines.push(Line { error, text }));
     }
 }

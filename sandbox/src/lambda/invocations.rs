@@ -14,7 +14,10 @@ use tokio::{
 };
 
 use super::error::{InvokeError, PAYLOAD_LIMIT};
-use crate::{random, wire::lock};
+use crate::{
+    random,
+    wire::{RequestNumber, Tap, lock},
+};
 
 /// Maximum time that a log line takes from the function's process to this one.
 const FLUSH: Duration = Duration::from_millis(200);
@@ -23,6 +26,7 @@ const FLUSH: Duration = Duration::from_millis(200);
 pub(crate) struct Core {
     pub(super) name: String,
     pub(super) timeout: Duration,
+    pub(super) tap: Tap,
     pub(super) queue: mpsc::UnboundedSender<Invocation>,
     pub(super) waiting: tokio::sync::Mutex<mpsc::UnboundedReceiver<Invocation>>,
     pub(super) observed: Mutex<Observed>,
@@ -36,6 +40,8 @@ pub(super) type Reply = oneshot::Sender<Result<Bytes, InvokeError>>;
 
 pub(super) struct Invocation {
     pub(super) id: String,
+    /// The request that the event is about.
+    pub(super) request: Option<u64>,
     pub(super) event: Bytes,
     pub(super) reply: Reply,
 }
@@ -58,14 +64,23 @@ pub(super) struct Line {
 }
 
 impl Core {
-    /// Like [`super::Lambda::invoke`], but with bytes.
-    pub(crate) async fn invoke(&self, event: Bytes) -> Result<Bytes, InvokeError> {
+    /// Like [`super::Lambda::invoke`], but with bytes. `request` is the one that the event is about.
+    pub(crate) async fn invoke(
+        &self,
+        event: Bytes,
+        request: Option<RequestNumber>,
+    ) -> Result<Bytes, InvokeError> {
         if event.len() > PAYLOAD_LIMIT {
             return Err(InvokeError::TooLarge);
         }
         let id = random::uuid();
         let (reply, answer) = oneshot::channel();
-        let _ = self.queue.send(Invocation { id, event, reply });
+        let _ = self.queue.send(Invocation {
+            id,
+            request: request.map(|RequestNumber(number)| number),
+            event,
+            reply,
+        });
         let mut gone = self.gone.subscribe();
         tokio::select! {
             biased;

@@ -33,15 +33,25 @@ pub(super) fn runtime_api(instance: Arc<Instance>) -> Router {
 
 async fn next(State(instance): State<Arc<Instance>>) -> Response {
     let (core, mut life) = (&instance.core, instance.life.subscribe());
-    core.observe(|observed| observed.ready.insert(instance.index));
+    if core.observe(|observed| observed.ready.insert(instance.index)) {
+        let started = lock(&instance.started).take();
+        instance.tell_process(false, started.map(|started| started.elapsed()));
+    }
     let invocation = tokio::select! {
         biased;
         _ = life.changed() => None,
         invocation = async { core.waiting.lock().await.recv().await } => invocation,
     };
-    let Some(Invocation { id, event, reply }) = invocation else {
+    let Some(Invocation {
+        id,
+        request,
+        event,
+        reply,
+    }) = invocation
+    else {
         return StatusCode::GONE.into_response();
     };
+    lock(&instance.given).push_back(request);
     *lock(&instance.current) = Some((id.clone(), reply));
     let (watched, guarded) = (id.clone(), Arc::clone(&instance));
     tokio::spawn(async move {

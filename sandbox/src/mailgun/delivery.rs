@@ -8,7 +8,7 @@ use super::state::Mailgun;
 use crate::{
     mail::{Attachment, Mail},
     random,
-    wire::lock,
+    wire::{News, lock, number},
 };
 
 /// Pauses between attempts, seconds: 10, 10, 15, 30 minutes, 1, 2, 4 hours (user manual; newer
@@ -54,19 +54,29 @@ impl Mailgun {
     /// or 406 or all retries have failed.
     pub async fn receive(&self, mail: &Mail) -> Delivery {
         let urls = lock(&self.settings).account.destinations(mail);
+        let id = number();
+        self.server.tell(&News::Mail {
+            id,
+            mail,
+            urls: &urls,
+        });
         let mut delivery = Delivery {
             attempts: vec![],
             done: !urls.is_empty(),
         };
         for url in urls {
-            let attempts = self.post_until_done(mail, &url).await;
+            let attempts = self.post_until_done(id, mail, &url).await;
             delivery.done &= attempts.last().is_some_and(|attempt| attempt.status == 200);
             delivery.attempts.extend(attempts);
         }
+        self.server.tell(&News::MailDone {
+            id,
+            done: delivery.done,
+        });
         delivery
     }
 
-    async fn post_until_done(&self, mail: &Mail, url: &str) -> Vec<Attempt> {
+    async fn post_until_done(&self, id: u64, mail: &Mail, url: &str) -> Vec<Attempt> {
         let (scale, sign_each) = {
             let settings = lock(&self.settings);
             (settings.retry_scale, settings.sign_each_attempt)
@@ -83,6 +93,11 @@ impl Mailgun {
                 self.post_multipart(url, &fields, &mail.attachments).await
             };
             let status = attempt.status;
+            self.server.tell(&News::MailPosted {
+                id,
+                status,
+                took: attempt.took,
+            });
             attempts.push(attempt);
             match pause {
                 Some(seconds) if !matches!(status, 200 | 406) => {

@@ -33,6 +33,23 @@ pub enum Fault {
     Trickle(Duration),
 }
 
+impl Fault {
+    /// The name of the kind, as the page shows it.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Answer { .. } => "answer",
+            Self::Delay(_) => "slow",
+            Self::ResetBefore => "reset",
+            Self::ResetAfter => "lost_answer",
+            Self::Hang => "hang",
+            Self::Truncate => "truncate",
+            Self::Garbage => "garbage",
+            Self::Oversize(_) => "oversize",
+            Self::Trickle(_) => "trickle",
+        }
+    }
+}
+
 /// The text that a request must contain to take a fault.
 #[derive(Clone, Default)]
 pub(super) struct Aim {

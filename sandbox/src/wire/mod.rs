@@ -11,6 +11,7 @@ mod locking;
 mod serve;
 mod server;
 mod shared;
+mod tap;
 
 pub use client::client;
 pub use complaints::Complaints;
@@ -20,3 +21,4 @@ pub use faults::Faults;
 pub(crate) use locking::lock;
 pub use serve::BODY_LIMIT;
 pub use server::Server;
+pub(crate) use tap::{News, RequestNumber, Tap, number};

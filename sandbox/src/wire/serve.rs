@@ -11,7 +11,7 @@ use std::{
 use axum::{
     Router,
     body::Body,
-    http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header},
 };
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
@@ -24,8 +24,13 @@ use hyper::{
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 
 use super::{
-    complaints::OUR_AGENT, exchange::Exchange, fault::Fault, faults::Faults, locking::lock,
+    complaints::OUR_AGENT,
+    exchange::Exchange,
+    fault::Fault,
+    faults::Faults,
+    locking::lock,
     shared::Shared,
+    tap::{News, RequestNumber, number},
 };
 use crate::trace;
 
@@ -103,6 +108,21 @@ async fn serve(
     };
     let fault = Faults(Arc::clone(&shared))
         .take(&format!("{} {}", exchange.method, exchange.target), &body);
+    let number = number();
+    let connected = shared.connected.clone();
+    connected.tell(&News::Request {
+        id: number,
+        server: connected.name(),
+        exchange: &exchange,
+        fault: fault.as_ref().map(Fault::name),
+    });
+    if matches!(fault, Some(Fault::ResetBefore | Fault::Hang)) {
+        connected.tell(&News::Answer {
+            id: number,
+            exchange: &exchange,
+            headers: &HeaderMap::new(),
+        });
+    }
     lock(&shared.exchanges).push(exchange);
     shared.arrivals.notify_waiters();
     let complaints = shared.complaints.clone();
@@ -128,6 +148,7 @@ async fn serve(
                 let mut request = Request::from_parts(head, Body::from(body));
                 let complaints = shared.complaints.about(request.headers());
                 request.extensions_mut().insert(complaints);
+                request.extensions_mut().insert(RequestNumber(number));
                 let Ok::<_, Infallible>(answer) =
                     TowerToHyperService::new(router).call(request).await;
                 answer
@@ -139,17 +160,26 @@ async fn serve(
             .await
             .map_err(|_| "the handler's body failed")?
             .to_bytes();
-        if let Some(exchange) = lock(&shared.exchanges)
+        let answered = lock(&shared.exchanges)
             .iter_mut()
             .rfind(|exchange| exchange.started == started)
-        {
-            exchange.took = started.elapsed();
-            exchange.response = body.clone();
-            exchange.status =
-                (!matches!(fault, Some(Fault::ResetAfter))).then_some(head.status.as_u16());
-            if ours && fault.is_none() {
-                trace::write(shared.name, exchange);
-            }
+            .map(|exchange| {
+                exchange.took = started.elapsed();
+                exchange.response = body.clone();
+                exchange.status =
+                    (!matches!(fault, Some(Fault::ResetAfter))).then_some(head.status.as_u16());
+                if ours && fault.is_none() {
+                    trace::write(shared.name, exchange);
+                }
+                connected.is_heard().then(|| exchange.clone())
+            });
+        let answered = answered.flatten();
+        if let Some(exchange) = answered {
+            connected.tell(&News::Answer {
+                id: number,
+                exchange: &exchange,
+                headers: &head.headers,
+            });
         }
         let body = match fault {
             Some(Fault::ResetAfter) => return Err("reset after"),

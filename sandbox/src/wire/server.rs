@@ -17,6 +17,7 @@ use super::{
     locking::lock,
     serve::accept,
     shared::Shared,
+    tap::{Connected, News, Tap},
 };
 
 /// A loopback HTTP/1.1 server. It records every exchange, produces faults on demand and stops when
@@ -50,6 +51,7 @@ impl Server {
 
     fn open(name: &'static str, port: u16, router: Router, warm_up: bool) -> io::Result<Self> {
         let listener = bind(port)?.listen(BACKLOG)?;
+        let connected = Connected::default();
         let shared = Arc::new(Shared {
             name,
             warm_up,
@@ -63,7 +65,8 @@ impl Server {
             connections: Mutex::default(),
             exchanges: Mutex::default(),
             arrivals: Notify::new(),
-            complaints: Complaints::default(),
+            complaints: Complaints::connected(&connected),
+            connected,
         });
         let router = router.layer(DefaultBodyLimit::disable());
         let accepting = tokio::spawn(accept(Arc::clone(&shared), router));
@@ -110,6 +113,16 @@ impl Server {
     /// Forgets the exchanges so far.
     pub fn clear_exchanges(&self) {
         lock(&self.shared.exchanges).clear();
+    }
+
+    /// Connects the server to its sandbox's tap, under this name.
+    pub(crate) fn connect(&self, name: &str, tap: &Tap) {
+        self.shared.connected.set(name, tap);
+    }
+
+    /// Tells the sandbox's tap.
+    pub(crate) fn tell(&self, news: &News<'_>) {
+        self.shared.connected.tell(news);
     }
 
     /// Notes an unexpected request; handlers use `Extension<Complaints>`.

@@ -4,7 +4,9 @@ use std::sync::Mutex;
 
 use tokio::{runtime::Handle, sync::Notify, task::JoinSet};
 
-use super::{complaints::Complaints, exchange::Exchange, fault::Plan, listener::Door};
+use super::{
+    complaints::Complaints, exchange::Exchange, fault::Plan, listener::Door, tap::Connected,
+};
 
 pub(super) struct Shared {
     pub(super) name: &'static str,
@@ -18,4 +20,5 @@ pub(super) struct Shared {
     pub(super) exchanges: Mutex<Vec<Exchange>>,
     pub(super) arrivals: Notify,
     pub(super) complaints: Complaints,
+    pub(super) connected: Connected,
 }

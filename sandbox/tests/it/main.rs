@@ -19,6 +19,7 @@ mod failover;
 mod fallback;
 mod kms;
 mod lambda;
+mod page;
 mod receipts;
 mod settings;
 mod structure;

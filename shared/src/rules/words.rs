@@ -308,7 +308,12 @@ mod tests {
 
     fn words(settings: &[(&str, &str)]) -> Result<Words, Problems> {
         let lookup = |name: &str| {
-            let fixed = [("TABLE_NAME", "table"), ("AWS_REGION", "eu-west-1")];
+            let fixed = [
+                ("TABLE_NAME", "table"),
+                ("AWS_REGION", "eu-west-1"),
+                ("AWS_ACCESS_KEY_ID", "AKIA"),
+                ("AWS_SECRET_ACCESS_KEY", "secret"),
+            ];
             let mut all = settings.iter().chain(&fixed);
             let found = all.find(|(key, _)| *key == name);
             found.map(|(_, value)| (*value).to_owned())

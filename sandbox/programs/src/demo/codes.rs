@@ -33,7 +33,7 @@ impl Story {
         self.forged_token().await
     }
 
-    async fn code_to_colombia(&mut self) -> Checked {
+    pub(super) async fn code_to_colombia(&mut self) -> Checked {
         self.title("A one-time code goes to Colombia, through Plivo");
         let (phone, text) = ("+573001234567", "Your code is 271828");
         let told = self.code(&self.token(), phone, text, "sent").await?;
@@ -50,7 +50,7 @@ impl Story {
         )
     }
 
-    async fn plivo_is_down(&mut self) -> Checked {
+    pub(super) async fn plivo_is_down(&mut self) -> Checked {
         self.title("Plivo is out of service, Clickatell delivers");
         let (phone, text) = ("+573002345678", "Your code is 314159");
         say("Plivo answers the next request with 503");
@@ -72,7 +72,7 @@ impl Story {
         )
     }
 
-    async fn unknown_outcome(&mut self) -> Checked {
+    pub(super) async fn unknown_outcome(&mut self) -> Checked {
         self.title("Plivo takes a code, and the connection breaks before it says so");
         let (phone, text) = ("+573003456789", "Your code is 161803");
         say("Plivo hangs up after the next request");
@@ -101,7 +101,7 @@ impl Story {
         )
     }
 
-    async fn vonage_is_broken(&mut self) -> Checked {
+    pub(super) async fn vonage_is_broken(&mut self) -> Checked {
         self.title("Vonage answers 500 to everything, and comes back");
         let failing = Fault::Answer {
             status: 500,
@@ -145,7 +145,7 @@ impl Story {
         )
     }
 
-    async fn same_request_twice(&mut self) -> Checked {
+    pub(super) async fn same_request_twice(&mut self) -> Checked {
         self.title("An Action of Auth0 posts the same code twice");
         let (phone, text) = ("+4560708090", "Your code is 141421");
         let first = self
@@ -162,7 +162,7 @@ impl Story {
         )
     }
 
-    async fn pumping(&mut self) -> Checked {
+    pub(super) async fn pumping(&mut self) -> Checked {
         self.title("Somebody pumps texts into a range of numbers");
         let limit: usize = self
             .setting(GATEWAY, "SMS_PER_RANGE_PER_HOUR")
@@ -217,7 +217,7 @@ impl Story {
         )
     }
 
-    async fn pumping_address(&mut self) -> Checked {
+    pub(super) async fn pumping_address(&mut self) -> Checked {
         self.title("One address asks for codes to numbers everywhere");
         let (token, url, asked) = (self.token(), self.url(GATEWAY), 30);
         let overall: usize = self
@@ -265,7 +265,7 @@ impl Story {
         )
     }
 
-    async fn forged_token(&mut self) -> Checked {
+    pub(super) async fn forged_token(&mut self) -> Checked {
         self.title("A forged token");
         let phone = "+573004567890";
         say(&format!(

@@ -20,7 +20,7 @@ const WRITTEN: &str = "(818) 217-9229";
 
 impl Story {
     pub(super) async fn company_phone(&mut self) -> Checked {
-        self.sandbox.okta.hire("Ann", MOBILE, COMPANY_NUMBER);
+        self.hire_ann();
         self.call_comes_in().await?;
         self.nobody_answers().await?;
         self.callers_hang_up().await?;
@@ -30,7 +30,11 @@ impl Story {
         self.new_employee().await
     }
 
-    async fn call_comes_in(&mut self) -> Checked {
+    pub(super) fn hire_ann(&self) {
+        self.sandbox.okta.hire("Ann", MOBILE, COMPANY_NUMBER);
+    }
+
+    pub(super) async fn call_comes_in(&mut self) -> Checked {
         self.title("Somebody calls Ann's company number");
         self.sandbox.twilio.phone_answers(MOBILE, 95);
         let call = self
@@ -53,7 +57,7 @@ impl Story {
         )
     }
 
-    async fn nobody_answers(&mut self) -> Checked {
+    pub(super) async fn nobody_answers(&mut self) -> Checked {
         self.title("Ann does not answer");
         self.sandbox.twilio.phone_rings_out(MOBILE);
         say("This caller leaves a message of 12 seconds");
@@ -90,7 +94,7 @@ impl Story {
         )
     }
 
-    async fn callers_hang_up(&mut self) -> Checked {
+    pub(super) async fn callers_hang_up(&mut self) -> Checked {
         self.title("Five callers without a number hang up in the greeting");
         self.sandbox.twilio.phone_answers(MOBILE, 20);
         for _ in 0..5 {
@@ -118,7 +122,7 @@ impl Story {
         )
     }
 
-    async fn call_goes_round(&mut self) -> Checked {
+    pub(super) async fn call_goes_round(&mut self) -> Checked {
         self.title("Ann's mobile passes all calls on to her company number");
         self.sandbox.twilio.phone_forwards(MOBILE, COMPANY_NUMBER);
         let call = self
@@ -153,7 +157,7 @@ impl Story {
         Ok(())
     }
 
-    async fn text_and_answer(&mut self) -> Checked {
+    pub(super) async fn text_and_answer(&mut self) -> Checked {
         self.title("Somebody texts Ann's company number, and she answers");
         let reply = self
             .text(CUSTOMER, "Are you in the office today?", "forwarded")
@@ -201,7 +205,7 @@ impl Story {
         )
     }
 
-    async fn okta_is_down(&mut self) -> Checked {
+    pub(super) async fn okta_is_down(&mut self) -> Checked {
         self.title("Okta is down");
         self.sandbox.okta.server().faults().refuse(true);
         say("A new instance of each function starts, which remembers nothing");
@@ -226,7 +230,7 @@ impl Story {
         Ok(())
     }
 
-    async fn new_employee(&mut self) -> Checked {
+    pub(super) async fn new_employee(&mut self) -> Checked {
         self.title("Ben is hired");
         let ben = self.sandbox.okta.hire("Ben", WRITTEN, "");
         let hook = self.url(PROVISION) + "okta";

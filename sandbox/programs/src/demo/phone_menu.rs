@@ -27,14 +27,7 @@ const REFUSED: &str = "We are sorry, this account number and PIN could not be ac
 
 impl Story {
     pub(super) async fn phone_menu(&mut self) -> Checked {
-        let seeded = match accounts::seed() {
-            Ok(accounts) => accounts,
-            Err(why) => return self.fail("accounts.json can be read", &why, &"accounts"),
-        };
-        self.sandbox.load(&seeded).await;
-        self.sandbox
-            .auth0
-            .sign_up_caller(ACCOUNT, PIN, "Ann", "ann@acme.example");
+        self.open_accounts().await?;
         self.balance().await?;
         self.locked_out().await?;
         self.beside_the_owner().await?;
@@ -43,7 +36,20 @@ impl Story {
         self.forged().await
     }
 
-    async fn balance(&mut self) -> Checked {
+    /// Loads the accounts, and signs up the first holder.
+    pub(super) async fn open_accounts(&mut self) -> Checked {
+        let seeded = match accounts::seed() {
+            Ok(accounts) => accounts,
+            Err(why) => return self.fail("accounts.json can be read", &why, &"accounts"),
+        };
+        self.sandbox.load(&seeded).await;
+        self.sandbox
+            .auth0
+            .sign_up_caller(ACCOUNT, PIN, "Ann", "ann@acme.example");
+        Ok(())
+    }
+
+    pub(super) async fn balance(&mut self) -> Checked {
         self.title("Somebody calls the phone menu");
         let call = self.menu(CALLER, &["10042#", PIN, "1", "2", "9"]).await;
         self.tell(&[
@@ -78,7 +84,7 @@ impl Story {
     }
 
     /// A refusal takes time on purpose, so the five calls come at once.
-    async fn locked_out(&mut self) -> Checked {
+    pub(super) async fn locked_out(&mut self) -> Checked {
         self.title("Somebody tries five PINs, and is locked out");
         self.begin(IVR, 6).await?;
         say(&format!(
@@ -147,7 +153,7 @@ impl Story {
     }
 
     /// If all callers shared one counter, eight wrong PINs would lock out everyone.
-    async fn beside_the_owner(&mut self) -> Checked {
+    pub(super) async fn beside_the_owner(&mut self) -> Checked {
         self.title("A guesser beside the owner");
         let [account, pin, owner] = BESIDE;
         self.sandbox

@@ -5,6 +5,51 @@ use std::{
     time::Duration,
 };
 
+use sandbox::page::{Line, Stage};
+
+tokio::task_local! {
+    /// The page on which the story is also told.
+    pub(super) static STAGE: OnStage;
+}
+
+/// A page that shows the story.
+#[derive(Clone)]
+pub(super) struct OnStage {
+    pub(super) stage: Stage,
+    /// True if nothing is printed.
+    pub(super) quiet: bool,
+}
+
+/// Tells a line on the page, if there is one. `printed` is for the terminal.
+pub(super) fn tell(line: Line, text: &str, phone: Option<&str>, printed: &str) {
+    let quiet = STAGE.try_with(|on| {
+        on.stage.tell(line, text, phone);
+        on.quiet
+    });
+    if !quiet.unwrap_or_default() {
+        println!("{printed}");
+    }
+}
+
+/// True if the story is told on a page only.
+pub(super) fn is_quiet() -> bool {
+    STAGE.try_with(|on| on.quiet).unwrap_or_default()
+}
+
+/// Prints a line that is not part of the story.
+pub(super) fn note(text: &str) {
+    if !is_quiet() {
+        println!("{text}");
+    }
+}
+
+/// Gives those who look at the page time to read.
+pub(super) async fn pause() {
+    if let Ok(on) = STAGE.try_with(Clone::clone) {
+        on.stage.pause().await;
+    }
+}
+
 pub(super) fn print_call(
     route: &str,
     what: &str,
@@ -14,36 +59,39 @@ pub(super) fn print_call(
 ) {
     let status = status.map_or("-".to_owned(), |status| status.to_string());
     let took = took.as_secs_f64() * 1000.0;
-    let line = paint(
-        "2",
-        &format!("{route:<35}{what:<42}{status:>3}{took:>7.1} ms"),
-    );
+    let told = format!("{} {what}: {status}", route.trim());
+    let line = format!("{route:<35}{what:<42}{status:>3}{took:>7.1} ms");
+    let line = paint("2", &line);
     match outcome {
-        Some(outcome) => println!("  {line}  {}", paint("33", outcome)),
-        None => println!("  {line}"),
+        Some(outcome) => {
+            let printed = format!("  {line}  {}", paint("33", outcome));
+            tell(Line::Call, &format!("{told}, {outcome}"), None, &printed);
+        }
+        None => tell(Line::Call, &told, None, &format!("  {line}")),
     }
 }
 
 pub(super) fn say(text: &str) {
-    println!("  {}", masked(text));
+    let text = masked(text);
+    tell(Line::Say, &text, None, &format!("  {text}"));
 }
 
 /// Prints a text that a caller hears.
 pub(super) fn hears(who: &str, text: &str) {
-    println!(
-        "  {} hears {}",
-        masked(who),
-        paint("36", &format!("\"{text}\""))
-    );
+    let quoted = paint("36", &format!("\"{text}\""));
+    let printed = format!("  {} hears {quoted}", masked(who));
+    tell(Line::Hears, text, Some(who), &printed);
 }
 
 /// Prints a text that a phone received.
 pub(super) fn heard(phone: &str, text: &str) {
     let who = masked(phone) + " receives ";
     let margin = format!("\n{}", " ".repeat(2 + who.chars().count()));
-    let text = format!("\"{}\"", masked(text));
-    let lines: Vec<_> = text.lines().map(|line| paint("36", line)).collect();
-    println!("  {who}{}", lines.join(&margin));
+    let text = masked(text);
+    let quoted = format!("\"{text}\"");
+    let lines: Vec<_> = quoted.lines().map(|line| paint("36", line)).collect();
+    let printed = format!("  {who}{}", lines.join(&margin));
+    tell(Line::Heard, &text, Some(phone), &printed);
 }
 
 /// Adds colour on a terminal, unless the user asked for none (<https://no-color.org>).

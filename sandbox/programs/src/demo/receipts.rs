@@ -19,7 +19,7 @@ impl Story {
         self.forged_receipt().await
     }
 
-    async fn lost_at_plivo(&mut self) -> Checked {
+    pub(super) async fn lost_at_plivo(&mut self) -> Checked {
         self.title("A code that Plivo takes and never delivers, and Clickatell's that arrives");
         let (phone, token) = ("+573006543210", self.token());
         let (plivo, clickatell) = (
@@ -57,7 +57,7 @@ impl Story {
         self.check("Clickatell's code is marked as used", status, 204)
     }
 
-    async fn forged_receipt(&mut self) -> Checked {
+    pub(super) async fn forged_receipt(&mut self) -> Checked {
         self.title("A forged receipt");
         let (phone, token) = ("+573007654321", self.token());
         let plivo = self.sandbox.plivo.receipts();

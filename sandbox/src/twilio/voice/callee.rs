@@ -1,12 +1,16 @@
 //! What a phone does when it is called.
 
+use std::sync::Arc;
+
 use tokio::sync::watch::Sender;
+
+use super::party::Party;
 
 /// Seconds of talk, unless a test sets another value.
 pub(super) const TALK: u32 = 42;
 
 /// What a phone does when it is called.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(in crate::twilio) enum Callee {
     /// Talks for this many seconds, then hangs up.
     Answers(u32),
@@ -15,6 +19,8 @@ pub(in crate::twilio) enum Callee {
     Busy,
     RingsOut,
     Unreachable,
+    /// A person decides.
+    Held(Arc<dyn Party>),
     /// Forwards every call to this number.
     Forwards(String),
 }

@@ -1,8 +1,8 @@
 //! A person who is about to call, and what that person does in the call.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
 
-use super::parameters::call_sid;
+use super::{parameters::call_sid, party::Party};
 use crate::twilio::account::Twilio;
 
 /// When a caller hangs up.
@@ -51,6 +51,10 @@ pub struct Caller<'a> {
     pub(super) hangs_up: HangsUp,
     /// How often the call was already forwarded.
     pub(super) hops: usize,
+    /// The call whose `<Dial>` made this one.
+    pub(super) parent: Option<String>,
+    /// The person who decides during the call.
+    pub(super) party: Option<Arc<dyn Party>>,
 }
 
 impl Caller<'_> {
@@ -87,6 +91,13 @@ impl Caller<'_> {
     #[must_use]
     pub fn sid(mut self, sid: &str) -> Self {
         sid.clone_into(&mut self.sid);
+        self
+    }
+
+    /// Lets a person decide during the call what the caller does.
+    #[must_use]
+    pub fn led_by(mut self, party: Arc<dyn Party>) -> Self {
+        self.party = Some(party);
         self
     }
 
@@ -140,6 +151,8 @@ impl Twilio {
             forwarded_from: None,
             hangs_up: HangsUp::Never,
             hops: 0,
+            parent: None,
+            party: None,
         }
     }
 }

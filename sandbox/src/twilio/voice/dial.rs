@@ -6,8 +6,10 @@ use super::{
     call::{Call, Dialled, Ended},
     callee::{Callee, TALK},
     caller::{Caller, HangsUp},
+    happening::Happening,
     line::{Line, Request, Step},
     parameters::call_sid,
+    party::Rang,
     phones::MAX_HOPS,
     record::recording,
 };
@@ -51,6 +53,12 @@ impl Line<'_> {
             );
             return Step::End(self.fail(false));
         }
+        self.happened(&Happening::Dial {
+            number: dial.number.clone(),
+            caller_id: caller_id.clone(),
+            timeout: dial.timeout,
+            ring_tone: dial.ring_tone.clone(),
+        });
         let mut dialled = Dialled {
             number: dial.number.clone(),
             caller_id,
@@ -61,12 +69,15 @@ impl Line<'_> {
             answer_on_bridge: dial.answer_on_bridge,
             onward: None,
         };
+        let mut left = false;
         if self.caller.hangs_up != HangsUp::AfterGreeting {
-            (dialled.status, dialled.seconds) = self.ring(&mut dialled).await;
+            let rang = self.ring(&mut dialled).await;
+            (dialled.status, dialled.seconds) = (rang.status, rang.seconds);
+            left = rang.caller_gone;
         }
         let talked = dialled.status == "completed";
         self.call.answered |= talked;
-        let mut gone = dialled.status == "canceled";
+        let mut gone = left || dialled.status == "canceled";
         if talked {
             dialled.seconds = dialled.seconds.min(dial.time_limit);
             if let HangsUp::Talking(seconds) = self.caller.hangs_up
@@ -93,6 +104,11 @@ impl Line<'_> {
                     .then(|| ("RecordingUrl", recording(dialled.seconds).url)),
             );
         }
+        self.happened(&Happening::Dialled {
+            number: dialled.number.clone(),
+            status: dialled.status,
+            seconds: dialled.seconds,
+        });
         self.call.dialled.push(dialled);
         match dial.action {
             Some(url) => Step::Ask(Request {
@@ -106,11 +122,16 @@ impl Line<'_> {
         }
     }
 
-    /// Calls the phone. Returns `DialCallStatus` and the seconds of talk.
-    async fn ring(&mut self, dialled: &mut Dialled) -> (&'static str, u32) {
+    /// Calls the phone.
+    async fn ring(&mut self, dialled: &mut Dialled) -> Rang {
         let twilio = self.caller.twilio;
+        let rang = |status, seconds| Rang {
+            status,
+            seconds,
+            caller_gone: false,
+        };
         if !e164(&dialled.caller_id) || WITHHELD.contains(&dialled.caller_id.as_str()) {
-            return ("failed", 0);
+            return rang("failed", 0);
         }
         let mut hops = self.caller.hops;
         if let Some((number, forwarder)) = twilio.arrives_at(&dialled.number, &mut hops) {
@@ -121,27 +142,39 @@ impl Line<'_> {
                 twilio
                     .server
                     .complain(format!("a call goes round in circles, at last to {number}"));
-                return ("busy", 0);
+                return rang("busy", 0);
             }
             let caller = Caller {
                 hops,
+                parent: Some(self.call.sid.clone()),
                 forwarded_from: forwarder,
                 ..twilio.caller(&dialled.caller_id)
             };
             let onward = pass_on(caller, number).await;
             let outcome = match onward.ended {
-                Ended::Rejected => ("busy", 0),
-                _ if onward.answered => (
+                Ended::Rejected => rang("busy", 0),
+                _ if onward.answered => rang(
                     "completed",
                     onward.dialled.iter().map(|dialled| dialled.seconds).sum(),
                 ),
-                _ => ("no-answer", 0),
+                _ => rang("no-answer", 0),
             };
             dialled.onward = Some(onward);
             return outcome;
         }
-        match twilio.callee(&dialled.number) {
-            Callee::Answers(seconds) => ("completed", seconds),
+        let callee = twilio.callee(&dialled.number);
+        self.happened(&Happening::Ring {
+            number: dialled.number.clone(),
+            caller_id: dialled.caller_id.clone(),
+            held: matches!(callee, Callee::Held(_)),
+        });
+        match callee {
+            Callee::Answers(seconds) => rang("completed", seconds),
+            Callee::Held(party) => {
+                party
+                    .rings(&self.call.sid, &dialled.number, dialled.timeout)
+                    .await
+            }
             Callee::Talks(conversations) => {
                 conversations.send_modify(|(begun, _)| *begun += 1);
                 let ended = conversations
@@ -150,11 +183,11 @@ impl Line<'_> {
                     .await
                     .ok()
                     .and_then(|talk| talk.1);
-                ("completed", ended.unwrap_or(TALK))
+                rang("completed", ended.unwrap_or(TALK))
             }
-            Callee::Busy | Callee::Forwards(_) => ("busy", 0),
-            Callee::RingsOut => ("no-answer", 0),
-            Callee::Unreachable => ("failed", 0),
+            Callee::Busy | Callee::Forwards(_) => rang("busy", 0),
+            Callee::RingsOut => rang("no-answer", 0),
+            Callee::Unreachable => rang("failed", 0),
         }
     }
 }

@@ -7,12 +7,13 @@ use axum::http::Method;
 use super::{
     call::{APPLICATION_ERROR, Call, Ended},
     caller::Caller,
+    happening::Happening,
     parameters::inbound,
 };
 use crate::{
     twilio::{account::Twilio, webhook::Reply},
     twiml,
-    wire::lock,
+    wire::{News, lock},
 };
 
 /// The caller hangs up after this many documents in one call.
@@ -54,6 +55,16 @@ impl Caller<'_> {
             self.forwarded_from = forwarder.or(self.forwarded_from.take());
             number
         });
+        let twilio = self.twilio;
+        twilio.server.tell(&News::CallBegan {
+            call: &self.sid,
+            from: &self.from,
+            to: number.as_deref().unwrap_or(to),
+            forwarded_from: self.forwarded_from.as_deref(),
+            parent: self.parent.as_deref(),
+            hops: self.hops,
+            live: self.party.is_some(),
+        });
         let mut line = Line {
             call: Call {
                 sid: self.sid.clone(),
@@ -82,6 +93,12 @@ impl Caller<'_> {
         }
         line.call.took = started.elapsed();
         line.keep();
+        match line.call.ended {
+            Ended::HungUpByUs => line.happened(&Happening::Hangup { by: "us" }),
+            Ended::CallerHungUp => line.happened(&Happening::Hangup { by: "caller" }),
+            Ended::Rejected | Ended::ApplicationError => {}
+        }
+        twilio.server.tell(&News::CallEnded { call: &line.call });
         line.call
     }
 }
@@ -185,6 +202,11 @@ impl Line<'_> {
         self.call.status = reply.status;
         let answer = answer?;
         self.call.documents.push(answer.body.clone());
+        self.happened(&Happening::Document {
+            url: url.to_owned(),
+            status: reply.status,
+            twiml: answer.body.clone(),
+        });
         twilio.document(&answer, |text| format!("<Say>{text}</Say>"))
     }
 
@@ -200,7 +222,26 @@ impl Line<'_> {
             .alerts
             .last()
             .map(|alert| format!("{} {}", alert.code, alert.detail));
+        drop(state);
+        self.happened(&Happening::Error {
+            text: self.call.refused.clone().unwrap_or_default(),
+        });
+        self.happened(&Happening::Say {
+            text: APPLICATION_ERROR.to_owned(),
+            language: None,
+            voice: None,
+            times: 1,
+        });
         Ended::ApplicationError
+    }
+
+    /// Tells those who watch the call.
+    pub(super) fn happened(&self, step: &Happening) {
+        self.caller.twilio.server.tell(&News::CallStep {
+            call: &self.call.sid,
+            answered: self.call.answered,
+            step,
+        });
     }
 }
 

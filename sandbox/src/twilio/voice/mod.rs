@@ -10,10 +10,12 @@ mod callee;
 mod caller;
 mod dial;
 mod ending;
+mod happening;
 #[cfg(test)]
 mod hook;
 mod line;
 mod parameters;
+mod party;
 mod phones;
 mod record;
 mod verbs;
@@ -23,3 +25,5 @@ pub use call::{APPLICATION_ERROR, Call, Dialled, Ended, Recording};
 pub(super) use callee::Callee;
 pub use callee::Talk;
 pub use caller::{Caller, Entry};
+pub use happening::Happening;
+pub use party::{HungUp, Moment, Party, Rang};

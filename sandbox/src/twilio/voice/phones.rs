@@ -1,8 +1,13 @@
 //! The phones' settings, and where a call to a number arrives.
 
+use std::sync::Arc;
+
 use tokio::sync::watch;
 
-use super::callee::{Callee, TALK, Talk};
+use super::{
+    callee::{Callee, TALK, Talk},
+    party::Party,
+};
 use crate::{twilio::account::Twilio, wire::lock};
 
 /// How often a call may be forwarded before carriers end it.
@@ -22,6 +27,11 @@ impl Twilio {
         let (conversations, _) = watch::channel((0, None));
         self.set_callee(number, Callee::Talks(conversations.clone()));
         Talk(conversations)
+    }
+
+    /// A person decides from now on what happens when this phone rings.
+    pub fn phone_held(&self, number: &str, party: Arc<dyn Party>) {
+        self.set_callee(number, Callee::Held(party));
     }
 
     /// This phone is busy from now on.

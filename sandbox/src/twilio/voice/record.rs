@@ -3,13 +3,25 @@
 use super::{
     call::{Ended, Recording},
     caller::HangsUp,
+    happening::Happening,
     line::{Line, Request, Step},
+    party::HungUp,
 };
 use crate::{random, twilio::ids::ACCOUNT_SID, twiml};
 
 impl Line<'_> {
-    pub(super) fn record(&mut self, record: twiml::Record) -> Step {
+    pub(super) async fn record(&mut self, record: twiml::Record) -> Step {
         self.call.answered = true;
+        self.happened(&Happening::Beep {
+            max: record.max_length,
+            finish: record.finish_on_key.clone(),
+        });
+        if let Some(party) = self.caller.party.clone() {
+            match party.speaks(&self.call.sid, &record).await {
+                Ok(message) => self.caller.message = Some(message),
+                Err(HungUp) => return Step::End(Ended::CallerHungUp),
+            }
+        }
         if matches!(
             self.caller.hangs_up,
             HangsUp::AfterGreeting | HangsUp::AtTheBeep
@@ -34,6 +46,10 @@ impl Line<'_> {
                 .contains(key)
                 .then(|| ("Digits", key.to_string())),
             None => Some(("Digits", "hangup".to_owned())),
+        });
+        self.happened(&Happening::Message {
+            seconds: left.seconds,
+            url: left.url.clone(),
         });
         self.call.recordings.push(left);
         Step::Ask(Request {

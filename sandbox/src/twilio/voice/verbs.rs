@@ -3,7 +3,9 @@
 use super::{
     call::Ended,
     caller::{Entry, HangsUp},
+    happening::Happening,
     line::{Line, Request, Step},
+    party::HungUp,
 };
 use crate::twiml::{self, VoiceVerb};
 
@@ -12,19 +14,25 @@ impl Line<'_> {
         for verb in verbs {
             let step = match verb {
                 VoiceVerb::Say { .. } | VoiceVerb::Play { .. } | VoiceVerb::Pause(_) => {
-                    self.speak(verb)
+                    self.speak(verb).await
                 }
-                VoiceVerb::Gather(gather) => self.gather(gather),
+                VoiceVerb::Gather(gather) => self.gather(gather).await,
                 VoiceVerb::Dial(dial) => self.dial(dial).await,
-                VoiceVerb::Record(record) => self.record(record),
-                VoiceVerb::Redirect { url, method } => Step::Ask(Request {
-                    url,
-                    method,
-                    params: vec![],
-                    last: false,
-                }),
+                VoiceVerb::Record(record) => self.record(record).await,
+                VoiceVerb::Redirect { url, method } => {
+                    self.happened(&Happening::Redirect { url: url.clone() });
+                    Step::Ask(Request {
+                        url,
+                        method,
+                        params: vec![],
+                        last: false,
+                    })
+                }
                 VoiceVerb::Hangup => Step::End(Ended::HungUpByUs),
                 VoiceVerb::Reject { reason } => {
+                    self.happened(&Happening::Reject {
+                        reason: reason.clone(),
+                    });
                     self.call.refused = Some(reason);
                     Step::End(Ended::Rejected)
                 }
@@ -36,8 +44,24 @@ impl Line<'_> {
         Step::On
     }
 
-    fn speak(&mut self, verb: VoiceVerb) -> Step {
+    /// Waits until a person on the line has heard everything.
+    async fn wait_for_ears(&self) -> Step {
+        let Some(party) = &self.caller.party else {
+            return Step::On;
+        };
+        match party.hears(&self.call.sid).await {
+            Ok(()) => Step::On,
+            Err(HungUp) => Step::End(Ended::CallerHungUp),
+        }
+    }
+
+    async fn speak(&mut self, verb: VoiceVerb) -> Step {
         self.call.answered = true;
+        self.happened(&spoken(&verb));
+        let step = self.wait_for_ears().await;
+        if !matches!(step, Step::On) {
+            return step;
+        }
         match verb {
             VoiceVerb::Say { text, times, .. } => {
                 self.call.heard.push(text);
@@ -51,15 +75,21 @@ impl Line<'_> {
         }
     }
 
-    fn gather(&mut self, gather: twiml::Gather) -> Step {
+    async fn gather(&mut self, gather: twiml::Gather) -> Step {
         self.call.answered = true;
-        for verb in gather.verbs {
+        self.happened(&Happening::Gather {
+            digits: gather.num_digits,
+            finish: gather.finish_on_key,
+            timeout: gather.timeout,
+        });
+        for verb in gather.verbs.clone() {
             // An endless prompt is ended by a key.
             if let (VoiceVerb::Say { text, .. }, true) =
                 (&verb, self.caller.hangs_up != HangsUp::DuringGreeting)
             {
                 self.call.heard.push(text.clone());
-            } else if let Step::End(ended) = self.speak(verb) {
+                self.happened(&spoken(&verb));
+            } else if let Step::End(ended) = self.speak(verb).await {
                 return Step::End(ended);
             }
         }
@@ -67,6 +97,12 @@ impl Line<'_> {
             || self.caller.hangs_up == HangsUp::AfterKeys && self.caller.entries.is_empty()
         {
             return Step::End(Ended::CallerHungUp);
+        }
+        if let Some(party) = self.caller.party.clone() {
+            match party.presses(&self.call.sid, &gather).await {
+                Ok(keys) => self.caller.entries.push_front(Entry::Keys(keys)),
+                Err(HungUp) => return Step::End(Ended::CallerHungUp),
+            }
         }
         let pressed = match (self.caller.entries.pop_front(), gather.listens) {
             (Some(Entry::Keys(keys)), _) if gather.keys => keys,
@@ -97,6 +133,9 @@ impl Line<'_> {
                 break;
             }
         }
+        self.happened(&Happening::Keys {
+            digits: digits.clone(),
+        });
         if digits.is_empty() && !gather.action_on_empty_result {
             return Step::On;
         }
@@ -111,6 +150,29 @@ impl Line<'_> {
             params,
             last: false,
         })
+    }
+}
+
+/// What a caller hears.
+fn spoken(verb: &VoiceVerb) -> Happening {
+    match verb {
+        VoiceVerb::Say {
+            text,
+            voice,
+            language,
+            times,
+        } => Happening::Say {
+            text: text.clone(),
+            language: language.clone(),
+            voice: voice.clone(),
+            times: *times,
+        },
+        VoiceVerb::Play { url, times } => Happening::Play {
+            url: url.clone(),
+            times: *times,
+        },
+        VoiceVerb::Pause(seconds) => Happening::Pause { seconds: *seconds },
+        _ => Happening::Pause { seconds: 0 },
     }
 }
 
