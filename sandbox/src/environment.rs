@@ -97,9 +97,8 @@ impl Sandbox {
             // A test that is about receipts sets the first one to the function's door. Without the
             // others the gateway requires `GATEWAY_SECRET`, as in most stacks.
             // A test that is about languages sets `LANGUAGES`. The others compare English texts.
-            "DELIVERY_URL" | "LANGUAGES" | "OKTA_HOOK_SECRET" | "WEBHOOK_SECRET" | "GENERIC_SECRET" => {
-                Some(String::new())
-            }
+            "DELIVERY_URL" | "LANGUAGES" | "OKTA_HOOK_SECRET" | "WEBHOOK_SECRET"
+            | "GENERIC_SECRET" => Some(String::new()),
             "AWS_ENDPOINT_URL_DYNAMODB" => Some(self.aws.dynamodb().url()),
             "AWS_ENDPOINT_URL_KMS" => Some(self.aws.kms().url()),
             "AWS_ENDPOINT_URL_SECRETS_MANAGER" => Some(self.aws.secrets().url()),
