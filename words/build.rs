@@ -265,8 +265,9 @@ fn rust(english: &Language, languages: &[Language]) -> String {
             .collect();
         let _ = writeln!(
             rust,
-            "pub static {}: Message = Message {{ id: {id:?}, variables: &{variables:?}, sources: &{sources:?} }};\n",
+            "pub static {}: Message = Message {{ id: {id:?}, is_sms: {}, variables: &{variables:?}, sources: &{sources:?} }};\n",
             name(id),
+            text.comment.contains("SMS"),
         );
     }
     let names = english.order.iter().map(|id| format!("&{}", name(id)));

@@ -46,16 +46,16 @@ several-verification = Reply { $word } { $code } for account verification ({ $ag
 # SMS: a line of the list, as above.
 several-password = Reply { $word } { $code } for password change ({ $age })
 
-# The age of a request: less than a minute.
+# The age of a request in an SMS: less than a minute.
 age-now = just now
 
-# The age of a request in minutes: 1 to 59.
+# The age of a request in an SMS, in minutes: 1 to 59.
 age-minutes = { $minutes ->
     [one] { $minutes } minute ago
    *[other] { $minutes } minutes ago
 }
 
-# The age of a request in hours: 1 or more.
+# The age of a request in an SMS, in hours: 1 or more.
 age-hours = { $hours ->
     [one] { $hours } hour ago
    *[other] { $hours } hours ago
@@ -116,18 +116,18 @@ goodbye = Goodbye.
 # SMS to the employee. $caller is a phone number, $recording a link.
 voicemail = Voicemail from { $caller } ({ $seconds } s): { $recording }
 
-# As above. The caller's number is withheld.
+# SMS, as above. The caller's number is withheld.
 voicemail-withheld = Voicemail from a withheld number ({ $seconds } s): { $recording }
 
 # SMS to the employee. $caller is a phone number.
 missed-call = Missed call from { $caller }
 
-# As above. The caller's number is withheld.
+# SMS, as above. The caller's number is withheld.
 missed-call-withheld = Missed call from a hidden number
 
 ## Texts to an employee's company number
 
-# First line of a forwarded text. $sender is a phone number. An empty line and the text follow.
+# First line of a forwarded SMS. $sender is a phone number. An empty line and the text follow.
 forwarded-from = From: { $sender }
 
 # SMS to the employee: the employee's text does not say to whom it goes.
@@ -142,19 +142,19 @@ too-many-sent = Not sent: more texts left your company number than are allowed. 
 # SMS to the employee: too many texts came to the company number. $again is as above.
 too-many-received = More texts came to your company number than are forwarded. It goes on { $again }. Those in between are in Twilio's log.
 
-# When it goes on: in 1 to 119 minutes.
+# In an SMS: it goes on in 1 to 119 minutes.
 again-minutes = { $minutes ->
     [one] in about { $minutes } min
    *[other] in about { $minutes } min
 }
 
-# When it goes on: in 2 hours or more.
+# In an SMS: it goes on in 2 hours or more.
 again-hours = { $hours ->
     [one] in about { $hours } hour
    *[other] in about { $hours } hours
 }
 
-# When it goes on: an administrator must change a setting.
+# In an SMS: it goes on when an administrator must change a setting.
 again-raised = when the limit is raised
 
 ## The phone menu

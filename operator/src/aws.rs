@@ -1,11 +1,16 @@
 //! AWS as the AWS CLI uses it: profiles, regions, single sign-on. It uses the same HTTP client as
 //! the rest.
 
+use std::error::Error as _;
 use std::time::Duration;
 
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::ProvideCredentials as _;
+use aws_credential_types::provider::error::CredentialsError;
 use shared::platform::aws::{cause, http_client};
+use shared::platform::base_url::BaseUrl;
 use shared::platform::http::Client;
 
 use crate::calls::{Authorization, Session};
@@ -30,33 +35,65 @@ impl Aws {
         profile: Option<&str>,
         region: Option<&str>,
         http: &Client,
-    ) -> Self {
+    ) -> Result<Self, Problem> {
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .http_client(http_client(http, ATTEMPT_TIMEOUT));
         if let Some(profile) = profile {
-            loader = loader.profile_name(profile);
+            // As in the AWS CLI, a profile that is named beats keys in the environment. The SDK's own
+            // order would take those keys, and write to their account.
+            let own = ProviderConfig::default()
+                .with_http_client(http_client(http, ATTEMPT_TIMEOUT))
+                .with_region(region.map(|region| Region::new(region.to_owned())));
+            let credentials = ProfileFileCredentialsProvider::builder()
+                .configure(&own)
+                .profile_name(profile)
+                .build();
+            if let Err(error) = credentials.provide_credentials().await {
+                return Err(unusable(profile, &error));
+            }
+            loader = loader
+                .profile_name(profile)
+                .credentials_provider(credentials);
         }
         if let Some(region) = region {
             loader = loader.region(Region::new(region.to_owned()));
         }
         let config = loader.load().await;
-        Self {
+        Ok(Self {
             cloudformation: aws_sdk_cloudformation::Client::new(&config),
             dynamodb: aws_sdk_dynamodb::Client::new(&config),
             secrets: aws_sdk_secretsmanager::Client::new(&config),
             config,
-        }
+        })
     }
 
     /// The API of Cognito's user pools. Its SDK would drop settings that it does not know.
     pub(crate) async fn cognito(&self, context: &Context) -> Result<Session, Problem> {
+        let url = context.urls.cognito_url.as_ref();
+        self.service(context, "cognito-idp", "1.1", url).await
+    }
+
+    /// The API of AWS End User Messaging, of which one operation is used.
+    pub(crate) async fn texts(&self, context: &Context) -> Result<Session, Problem> {
+        let url = context.urls.aws_sms_url.as_ref();
+        self.service(context, "sms-voice", "1.0", url).await
+    }
+
+    /// An API of AWS with a JSON protocol, at `url` or in the region.
+    async fn service(
+        &self,
+        context: &Context,
+        name: &'static str,
+        json: &'static str,
+        url: Option<&BaseUrl>,
+    ) -> Result<Session, Problem> {
         let region = self.config.region().map(ToString::to_string);
         let region = region.ok_or_else(|| failed("the request could not be made: no region"))?;
-        let base = if let Some(url) = &context.urls.cognito_url {
+        let base = if let Some(url) = url {
             url.clone()
         } else {
             let china = if region.starts_with("cn-") { ".cn" } else { "" };
-            let url = format!("https://cognito-idp.{region}.amazonaws.com{china}");
+            let url = format!("https://{name}.{region}.amazonaws.com{china}");
             url.parse()
                 .map_err(|why| failed(&format!("the region {region}: {why}")))?
         };
@@ -69,7 +106,8 @@ impl Aws {
         let authorization = Authorization::Signed {
             credentials,
             region,
-            service: "cognito-idp",
+            service: name,
+            json,
         };
         Ok(context.calls.to(&base, authorization))
     }
@@ -98,13 +136,20 @@ impl Aws {
         let given = given
             .filter_map(|parameter| pair(parameter.parameter_key(), parameter.parameter_value()));
         let mut stack = Stack::default();
-        stack.extend(
-            given
-                .chain(outputs)
-                .chain(pair(Some("StackName"), found.stack_name())),
-        );
+        stack.extend(given.chain(pair(Some("StackName"), found.stack_name())));
+        stack.extend_outputs(outputs);
         Ok(stack)
     }
+}
+
+/// Why a named profile gives no credentials.
+fn unusable(profile: &str, error: &CredentialsError) -> Problem {
+    let causes = std::iter::successors(error.source(), |&error| error.source());
+    let causes: Vec<String> = causes.map(ToString::to_string).collect();
+    Problem::Aws(format!(
+        "AWS: the profile {profile} gives no credentials ({}); `aws configure list-profiles` names those that there are, and `aws sso login --profile {profile}` logs in",
+        causes.join(": ")
+    ))
 }
 
 /// What AWS rejected, and what usually helps.

@@ -194,8 +194,14 @@ fn words(body: &Value) -> String {
     let text = texts.map(plain).next().unwrap_or_default();
     match (body["code"].as_u64(), body["__type"].as_str()) {
         (Some(code), _) => format!("{code}: {text}"),
-        // An exception of AWS, perhaps with its namespace before it.
-        (None, Some(kind)) => format!("{}: {text}", plain(kind.rsplit('#').next().unwrap_or(kind))),
+        // An exception of AWS, perhaps with its namespace before it and its reason behind it.
+        (None, Some(kind)) => {
+            let kind = plain(kind.rsplit('#').next().unwrap_or(kind));
+            match body["Reason"].as_str() {
+                Some(reason) => format!("{kind} {}: {text}", plain(reason)),
+                None => format!("{kind}: {text}"),
+            }
+        }
         (None, None) => text,
     }
 }
@@ -210,6 +216,8 @@ pub(crate) enum Authorization {
         credentials: Credentials,
         region: String,
         service: &'static str,
+        /// The version of the service's JSON protocol.
+        json: &'static str,
     },
 }
 
@@ -228,18 +236,27 @@ impl Authorization {
         Some(Self::Header(value))
     }
 
+    /// The secret alone. `None`: it is not a single line of plain characters.
+    pub(crate) fn bare(secret: &SecretString) -> Option<Self> {
+        let mut value = HeaderValue::try_from(secret.expose_secret()).ok()?;
+        value.set_sensitive(true);
+        Some(Self::Header(value))
+    }
+
     /// The headers of an operation of AWS.
     fn sign(&self, url: &Url, operation: &str, body: &str, now: SystemTime) -> Option<HeaderMap> {
         let Self::Signed {
             credentials,
             region,
             service,
+            json,
         } = self
         else {
             return None;
         };
+        let content_type = format!("application/x-amz-json-{json}");
         let own = [
-            ("content-type", "application/x-amz-json-1.1"),
+            ("content-type", content_type.as_str()),
             ("x-amz-target", operation),
         ];
         let signer = Signer {
@@ -331,6 +348,10 @@ mod tests {
             (
                 json!({ "__type": "x#AccessDeniedException", "Message": "not authorized" }),
                 "AccessDeniedException: not authorized",
+            ),
+            (
+                json!({ "__type": "x#ConflictException", "Reason": "OPTED_OUT", "Message": "no" }),
+                "ConflictException OPTED_OUT: no",
             ),
             (json!([]), ""),
         ] {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use shared::rules::phone::E164;
+use words::Language;
 
 use crate::connect::{Extras, Target};
 use crate::context::Urls;
@@ -65,8 +66,8 @@ pub(crate) enum Command {
 Check everything that can be checked from outside, and name what to do.
 
 The command reads secrets (their keys, and whether providers accept them), the table (TTL), webhooks and methods, Mailgun's routes and MX \
-records, Auth0's grants and attack protection, Okta's scopes and hooks, Twilio's geo permissions and registrations, and the clock. It \
-changes nothing and sends nothing.")]
+records, Auth0's grants and attack protection, Okta's scopes and hooks, Twilio's geo permissions and registrations, AWS End User Messaging \
+by a dry run, and the clock. It changes nothing and sends nothing.")]
     #[command(after_help = "\
 Severities:
   fault      it does not work
@@ -76,8 +77,13 @@ Faults and risks give exit code 1.
 
 Examples:
   operator --stack switchboard doctor
-  MAILGUN_API_KEY=... operator --stack switchboard doctor     with the Mailgun route and MX records")]
-    Doctor,
+  MAILGUN_API_KEY=... operator --stack switchboard doctor     with the Mailgun route and MX records
+  operator --stack switchboard doctor --phone +4512345678     with a dry run of AWS to this phone")]
+    Doctor {
+        /// A phone for the dry run of AWS End User Messaging, which sends nothing to it; else a number of the stack
+        #[arg(long, value_name = "NUMBER", value_parser = e164)]
+        phone: Option<E164>,
+    },
     /// Read and write the stack's secrets
     #[command(subcommand)]
     Secrets(Secrets),
@@ -161,6 +167,9 @@ Examples:
         #[arg(long, value_name = "NUMBER", value_parser = e164)]
         phone: Option<E164>,
     },
+    /// Show the texts that people get, and store texts of your own
+    #[command(subcommand)]
+    Words(Words),
 }
 
 /// Register the stack's URLs with the providers
@@ -231,6 +240,46 @@ impl ConnectArgs {
 }
 
 #[derive(Subcommand)]
+pub(crate) enum Words {
+    /// List all texts as people get them, with usual values, their segments, and which are your own
+    #[command(after_help = "\
+Examples:
+  operator --stack switchboard words list
+  operator --stack switchboard words list da")]
+    List {
+        /// Only this language; else all languages of the stack
+        #[arg(value_name = "LANGUAGE", value_parser = language)]
+        language: Option<Language>,
+    },
+    /// Check a file of texts and store it in the table, in place of earlier texts of this language
+    #[command(long_about = "\
+Check a file of texts and store it in the table, in place of earlier texts of this language.
+
+The file has the form of the files in the folder `words` (Project Fluent), with only the texts that you replace. The command checks each name, \
+its variables and its syntax before it writes anything. The functions read the table if the parameter Words is `table`.")]
+    #[command(after_help = "\
+Example:
+  operator --stack switchboard words set da my-danish.ftl")]
+    Set {
+        /// Tag of the language
+        #[arg(value_name = "LANGUAGE", value_parser = language)]
+        language: Language,
+        /// File with texts
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Remove the texts of your own in this language from the table
+    #[command(after_help = "\
+Example:
+  operator --stack switchboard words clear da")]
+    Clear {
+        /// Tag of the language
+        #[arg(value_name = "LANGUAGE", value_parser = language)]
+        language: Language,
+    },
+}
+
+#[derive(Subcommand)]
 pub(crate) enum Secrets {
     /// Set keys of a secret: from a prompt without echo, the environment or standard input
     #[command(long_about = "\
@@ -279,6 +328,13 @@ Examples:
 fn pair(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("is not NAME=VALUE")?;
     Ok((name.to_owned(), value.to_owned()))
+}
+
+fn language(text: &str) -> Result<Language, String> {
+    text.parse().map_err(|_| {
+        let tags: Vec<&str> = Language::all().map(Language::tag).collect();
+        format!("is not one of {}", tags.join(", "))
+    })
 }
 
 fn e164(text: &str) -> Result<E164, String> {

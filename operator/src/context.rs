@@ -66,6 +66,9 @@ pub(crate) struct Urls {
     /// Cognito's user pools; else AWS's in the region of the stack
     #[arg(long, env = "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER", value_name = "URL", value_parser = url, global = true, hide_short_help = true)]
     pub(crate) cognito_url: Option<BaseUrl>,
+    /// AWS End User Messaging; else AWS's in the region of the stack
+    #[arg(long, env = "AWS_ENDPOINT_URL_PINPOINT_SMS_VOICE_V2", value_name = "URL", value_parser = url, global = true, hide_short_help = true)]
+    pub(crate) aws_sms_url: Option<BaseUrl>,
 }
 
 impl Context {

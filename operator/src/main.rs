@@ -1,6 +1,6 @@
 //! The operator's CLI. It connects a deployed stack with its providers (`connect`), checks it
 //! (`doctor`), and manages its secrets (`secrets`) and its data (`pending`, `unlock`, `erase`,
-//! `numbers`, `deliveries`).
+//! `numbers`, `deliveries`), and a company's own texts (`words`).
 //!
 //! It uses the functions' library for formats and protocols. The outputs and parameters of
 //! `template.yaml` say what is deployed. Each command runs once, for a person or a pipeline. The
@@ -19,6 +19,7 @@ mod report;
 mod secrets;
 mod stack;
 mod table;
+mod words;
 
 use std::cell::OnceCell;
 use std::io::IsTerminal as _;
@@ -31,7 +32,7 @@ use shared::platform::http;
 
 use crate::aws::Aws;
 use crate::calls::Calls;
-use crate::cli::{Cli, Command, Secrets};
+use crate::cli::{Cli, Command, Secrets, Words};
 use crate::context::{Context, OwnCredentials};
 use crate::problem::Problem;
 use crate::report::Console;
@@ -62,7 +63,7 @@ async fn open(cli: &Cli, console: Console) -> Result<Context, Problem> {
         ));
     }
     console.progress("reading the stack");
-    let aws = Aws::connect(cli.profile.as_deref(), cli.region.as_deref(), &http).await;
+    let aws = Aws::connect(cli.profile.as_deref(), cli.region.as_deref(), &http).await?;
     let mut stack = match (&outputs, &cli.stack) {
         (Some(text), _) => Stack::read(text)?,
         (None, Some(name)) => aws.stack(name).await?,
@@ -96,7 +97,7 @@ async fn run(context: &Context, command: Command) -> Result<u8, Problem> {
         Command::Connect(args) => {
             console.show(&connect::connect(context, &args.targets, &args.extras()).await?)
         }
-        Command::Doctor => console.show(&doctor::examine(context).await?),
+        Command::Doctor { phone } => console.show(&doctor::examine(context, phone.as_ref()).await?),
         Command::Secrets(Secrets::List) => console.show(&secrets::list(&context.vault()).await?),
         Command::Secrets(Secrets::Set {
             name,
@@ -141,6 +142,15 @@ async fn run(context: &Context, command: Command) -> Result<u8, Problem> {
         Command::Deliveries { phone: None } => console.show(&deliveries::list(context).await?),
         Command::Deliveries { phone: Some(phone) } => {
             console.show(&deliveries::of_number(context, &phone).await?)
+        }
+        Command::Words(Words::List { language }) => {
+            console.show(&words::list(context, language).await?)
+        }
+        Command::Words(Words::Set { language, file }) => {
+            console.show(&words::set(context, language, &file).await?)
+        }
+        Command::Words(Words::Clear { language }) => {
+            console.show(&words::clear(context, language).await?)
         }
         Command::Numbers => console.show(&numbers::list(context).await?),
     })

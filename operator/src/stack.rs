@@ -16,7 +16,11 @@ pub(crate) const RETRIES: &str = "#rc=3&rp=5xx,ct,rt";
 /// Outputs and parameters by their names in `template.yaml`, and `StackName` if it is known. No
 /// name is both.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Stack(BTreeMap<String, String>);
+pub(crate) struct Stack {
+    values: BTreeMap<String, String>,
+    /// The names of the outputs, as far as outputs are told from parameters.
+    outputs: Vec<String>,
+}
 
 impl Stack {
     /// Reads the output of `aws cloudformation describe-stacks` or of `sam list stack-outputs
@@ -72,7 +76,11 @@ impl Stack {
             }
             _ => pairs(&value, "OutputKey", "OutputValue").ok_or_else(unreadable)?,
         };
-        Ok(Self(found.into_iter().collect()))
+        let found: Vec<(String, String)> = found;
+        Ok(Self {
+            values: found.into_iter().collect(),
+            outputs: outputs(&value),
+        })
     }
 
     /// Checks that this is a stack of this project and that its URLs can be registered.
@@ -82,7 +90,7 @@ impl Stack {
             Url::parse(text)
                 .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
         };
-        let mut urls = self.0.keys().filter(|name| name.ends_with("Url"));
+        let mut urls = self.values.keys().filter(|name| name.ends_with("Url"));
         match urls.find(|name| self.get(name).is_some_and(|text| !is_url(text))) {
             Some(name) => Err(Problem::Usage(format!(
                 "{name} is no URL, such as https://x.lambda-url.eu-west-1.on.aws/"
@@ -104,14 +112,28 @@ impl Stack {
         }
     }
 
+    /// Adds outputs; they replace existing values.
+    pub(crate) fn extend_outputs(&mut self, outputs: impl IntoIterator<Item = (String, String)>) {
+        for (name, value) in outputs {
+            self.outputs.push(name.clone());
+            self.values.insert(name, value);
+        }
+    }
+
+    /// The outputs that are URLs of functions, with their names.
+    pub(crate) fn urls(&self) -> impl Iterator<Item = (&str, Url)> {
+        let names = self.outputs.iter().filter(|name| name.ends_with("Url"));
+        names.filter_map(|name| Some((name.as_str(), Url::parse(self.get(name)?).ok()?)))
+    }
+
     /// Adds values; they replace existing ones.
     pub(crate) fn extend(&mut self, values: impl IntoIterator<Item = (String, String)>) {
-        self.0.extend(values);
+        self.values.extend(values);
     }
 
     /// An output or parameter. A blank value counts as missing.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.0
+        self.values
             .get(name)
             .map(|value| value.trim())
             .filter(|value| !value.is_empty())
@@ -189,6 +211,17 @@ impl Stack {
         );
         Some(format!("{}{RETRIES}", Url::parse(&url).ok()?))
     }
+}
+
+/// The names of the outputs in what CloudFormation or SAM tells. Of a plain object, nobody knows.
+fn outputs(told: &Value) -> Vec<String> {
+    let list = match told {
+        Value::Object(_) => &told["Stacks"][0]["Outputs"],
+        list => list,
+    };
+    let outputs = list.as_array().into_iter().flatten();
+    let names = outputs.filter_map(|output| output["OutputKey"].as_str());
+    names.map(str::to_owned).collect()
 }
 
 /// A function that Twilio calls.

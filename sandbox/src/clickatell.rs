@@ -19,7 +19,10 @@ pub(crate) mod receipt;
 
 use std::io;
 
-use axum::{Router, routing::post};
+use axum::{
+    Router,
+    routing::{get, post},
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -30,7 +33,7 @@ use crate::{
 };
 
 use legacy::sendmsg;
-use one_api::message;
+use one_api::{balance, message};
 
 /// The platform's first key. [`Clickatell::set_api_key`] replaces it.
 pub const API_KEY: &str = "sandbox-clickatell-api-key==";
@@ -66,6 +69,7 @@ impl Clickatell {
         let account = Account::open(API_KEY);
         let routes = Router::new()
             .route("/v1/message", post(message))
+            .route("/v1/balance", get(balance))
             .route("/http/sendmsg", post(sendmsg));
         let server = Server::start_on(
             Self::NAME,

@@ -15,7 +15,8 @@ pub use receipt::sign;
 use std::{io, sync::MutexGuard};
 
 use axum::{
-    Json, Router,
+    Extension, Json, Router,
+    extract::{Path, State},
     http::{HeaderMap, StatusCode},
     response::{IntoResponse as _, Response},
     routing::{get, post},
@@ -60,7 +61,8 @@ impl Plivo {
         let account = Account::open(AUTH_TOKEN);
         let routes = Router::new()
             .route("/v1/Account/{auth_id}/Message/", post(create).get(list))
-            .route("/v1/Account/{auth_id}/Message/{id}/", get(read));
+            .route("/v1/Account/{auth_id}/Message/{id}/", get(read))
+            .route("/v1/Account/{auth_id}/", get(details));
         let server = Server::start_on(
             Self::NAME,
             port.unwrap_or(0),
@@ -101,6 +103,23 @@ impl Plivo {
     /// Replaces the account's token.
     pub fn set_auth_token(&self, token: &str) {
         token.clone_into(&mut lock(&self.account).secret);
+    }
+}
+
+/// The account itself (`plivo/resources/accounts.py`).
+async fn details(
+    State(account): State<Shared>,
+    Extension(complaints): Extension<Complaints>,
+    Path(auth_id): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    match authenticate(&account, &complaints, &auth_id, &headers) {
+        Ok(_) => Json(json!({
+            "account_type": "standard", "api_id": random::uuid(), "auth_id": AUTH_ID, "auto_recharge": false, "billing_mode": "prepaid",
+            "cash_credits": "10.00000", "name": "Acme", "resource_uri": format!("/v1/Account/{AUTH_ID}/"), "timezone": "UTC",
+        }))
+        .into_response(),
+        Err(refusal) => refusal,
     }
 }
 

@@ -211,6 +211,22 @@ mod tests {
         );
     }
 
+    /// Two secrets and a comma between their signatures, made by running Supabase's Go code:
+    /// `generateSignatures` and the header of `internal/hooks/hookshttp/hookshttp.go` in
+    /// github.com/supabase/auth@bc32168 (MIT), with the library of its `go.mod`, `libraries/go` in
+    /// github.com/standard-webhooks/standard-webhooks@e0e82ad (MIT).
+    #[test]
+    fn the_headers_of_supabase_s_go_code() {
+        let supabase = Supabase::new(&[
+            "v1,whsec_b2xkLXN1cGFiYXNlLWhvb2stc2VjcmV0LTMyLWJ5dGVz",
+            "v1,whsec_bmV3LXN1cGFiYXNlLWhvb2stc2VjcmV0LTMyLWJ5dGVz",
+        ]);
+        let body = r#"{"metadata":{"uuid":"8a2f4d6e-0b1c-4d3e-9f5a-6b7c8d9e0f1a","time":"2026-11-27T12:00:00Z","name":"send-sms","ip_address":"203.0.113.7"},"user":{"id":"6481a5c1-3d37-4a56-9f6a-bee08c554965","phone":"4520304050"},"sms":{"otp":"271828","phone":"+4520304050"}}"#;
+        let headers = supabase.headers("0b5d7c2e-58a4-4a53-8a0b-2f3f4c1d9e77", 1_795_780_800, body);
+        let signature = "v1,R5aQ+NcbK1CzAy7onHsuFkIGjUeQQHofDlawremS6ws=, v1,DcvLbwhIPNatxZ3BuX9U4NgsJxxnX7p88DAaa5KHOlI=";
+        assert!(headers.contains(&("webhook-signature", signature.to_owned())));
+    }
+
     type Answer = (u16, Vec<(&'static str, &'static str)>, &'static str);
 
     /// What a person sees if the hook always answers like that.

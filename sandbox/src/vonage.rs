@@ -16,7 +16,13 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use axum::{Extension, Router, routing::post};
+use axum::{
+    Extension, Json, Router,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse as _, Response},
+    routing::{get, post},
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -48,6 +54,17 @@ pub struct Vonage {
 /// How the account gets its receipts.
 type Setting = Arc<Mutex<ReceiptsBy>>;
 
+/// The balance, by the Account API 1.0.4.
+async fn balance(State(account): State<Shared>, headers: HeaderMap) -> Response {
+    let secret = lock(&account).secret.clone();
+    if sms::basic(&headers) == Some((API_KEY.to_owned(), secret)) {
+        Json(json!({ "value": 10.28, "autoReload": false })).into_response()
+    } else {
+        let words = json!({ "error-code": "401", "error-code-label": "authentication failed" });
+        (StatusCode::UNAUTHORIZED, Json(words)).into_response()
+    }
+}
+
 impl Simulator for Vonage {
     const NAME: &'static str = "Vonage";
     const PORT: u16 = 15;
@@ -69,6 +86,7 @@ impl Vonage {
         let routes = Router::new()
             .route("/sms/json", post(send))
             .layer(Extension(Arc::clone(&receipts_by)))
+            .route("/account/get-balance", get(balance))
             .route("/conversions/sms", conversions::route(&account, &told));
         let server = Server::start_on(
             Self::NAME,

@@ -52,6 +52,11 @@ impl Language {
         Self::all().find(|one| one.about().countries.contains(&country))
     }
 
+    /// The countries whose phone numbers get this language (ISO 3166).
+    pub fn countries(self) -> &'static [&'static str] {
+        self.about().countries
+    }
+
     /// The language's tag, `da`.
     pub fn tag(self) -> &'static str {
         self.about().tag

@@ -10,6 +10,8 @@
 //!
 //! This crate knows languages and texts. `shared::rules::words` says which language a person gets.
 
+mod example;
+mod file;
 mod language;
 mod overrides;
 mod pattern;
@@ -23,6 +25,7 @@ use fluent_syntax::parser;
 use intl_pluralrules::{PluralCategory, PluralRuleType, PluralRules};
 use unic_langid::LanguageIdentifier;
 
+pub use file::texts;
 use language::About;
 pub use language::{Language, NoLanguage};
 pub use overrides::{Overrides, check};
@@ -34,6 +37,8 @@ include!(concat!(env!("OUT_DIR"), "/catalogue.rs"));
 pub struct Message {
     /// Its name in the files.
     pub id: &'static str,
+    /// Whether it is sent as an SMS, or as a part of one: its comment says so.
+    pub is_sms: bool,
     /// The names of its variables.
     pub variables: &'static [&'static str],
     /// The texts, by language.

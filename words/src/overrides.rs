@@ -59,9 +59,9 @@ pub fn check(id: &str, text: &str) -> Result<(&'static str, String), String> {
         source.push_str("\n    ");
         // At the beginning of a line, these mean something else.
         let special = ['.', '*', '['].into_iter();
-        let special =
+        let mut special =
             special.filter_map(|first| Some((first, line.trim_start().strip_prefix(first)?)));
-        match special.last() {
+        match special.next() {
             Some((first, rest)) if !text.contains("->") => {
                 // Writing to a String cannot fail.
                 let _ = write!(source, "{{ \"{first}\" }}{rest}");

@@ -124,7 +124,7 @@ impl App {
             .map_err(Failure::from)?;
         let reply = match &recorded {
             Recorded::First(sent) => {
-                self.act(provider, receipt, sent, now).await?;
+                self.act(provider, receipt, sent, now).await;
                 let next = self.send_on(receipt, sent, deadline, now).await;
                 let waited = epoch(now).saturating_sub(sent.at);
                 let reply = Reply::empty(204, "recorded")
@@ -204,19 +204,13 @@ impl App {
     }
 
     /// The effects of a text's first final state.
-    async fn act(
-        &self,
-        provider: Name,
-        receipt: &DeliveryReceipt,
-        sent: &Sent,
-        now: SystemTime,
-    ) -> Result<(), Reply> {
+    async fn act(&self, provider: Name, receipt: &DeliveryReceipt, sent: &Sent, now: SystemTime) {
         // A text that is not in the journal cannot be `First`.
         let Some(reference) = &receipt.reference else {
-            return Ok(());
+            return;
         };
         let event = match receipt.state {
-            State::OnItsWay => return Ok(()),
+            State::OnItsWay => return,
             State::Delivered => {
                 let waited = Duration::from_secs(epoch(now).saturating_sub(sent.at));
                 Event::Delivered(waited)
@@ -243,7 +237,6 @@ impl App {
         for error in [counted.err(), avoided.err()].into_iter().flatten() {
             tracing::warn!(%error, "an effect of a receipt could not be stored");
         }
-        Ok(())
     }
 }
 

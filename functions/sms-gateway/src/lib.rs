@@ -73,27 +73,22 @@ impl Entrances {
     }
 
     async fn warm_up(&self, now: SystemTime) {
-        let auth0 = async {
-            if let Some(auth0) = &self.auth0 {
-                auth0.warm_up(now).await;
-            }
-        };
-        let okta = async {
-            if let Some(okta) = &self.okta {
-                okta.warm_up(now).await;
-            }
-        };
-        let webhook = async {
-            if let Some(webhook) = &self.webhook {
-                webhook.warm_up(now).await;
-            }
-        };
-        let generic = async {
-            if let Some(generic) = &self.generic {
-                generic.warm_up(now).await;
-            }
-        };
-        tokio::join!(auth0, okta, webhook, generic);
+        tokio::join!(
+            each(self.auth0.as_ref(), |entrance| entrance.warm_up(now)),
+            each(self.okta.as_ref(), |entrance| entrance.warm_up(now)),
+            each(self.webhook.as_ref(), |entrance| entrance.warm_up(now)),
+            each(self.generic.as_ref(), |entrance| entrance.warm_up(now)),
+        );
+    }
+}
+
+/// Warms an entrance up if it is switched on.
+async fn each<'a, E, F: Future<Output = ()>>(
+    entrance: Option<&'a E>,
+    warm_up: impl FnOnce(&'a E) -> F,
+) {
+    if let Some(entrance) = entrance {
+        warm_up(entrance).await;
     }
 }
 

@@ -1,7 +1,12 @@
 //! Auth0: the application's token and scopes, the end of its mail links, the gateway, the login of
 //! the phone menu, and brute-force protection.
 
-use secrecy::ExposeSecret;
+use std::sync::Arc;
+
+use secrecy::{ExposeSecret, SecretString};
+use shared::platform::secrets::Secret;
+use shared::vendors::auth0::CallError;
+use shared::vendors::auth0::login::{Login, NoVerdict};
 
 use super::Examination;
 use crate::calls::{Authorization, Refusal, Session};
@@ -259,8 +264,47 @@ async fn application(context: &Context, examination: &mut Examination) -> Result
             login.as_ref().map_or("", ExposeSecret::expose_secret),
         )
         .await;
+        login_secret(context, examination).await?;
         brute_force(context, examination, &session).await;
     }
+    Ok(())
+}
+
+/// Tries a login as the phone menu does, with a user that nobody has. Auth0 rejects it, and says
+/// first whether it accepts the application. The tenant's log shows the failed login.
+async fn login_secret(context: &Context, examination: &mut Examination) -> Result<(), Problem> {
+    const CHECK: &str = "auth0.login_secret";
+    const NOBODY: &str = "switchboard-doctor@example.com";
+    let Some(id) = context.stack.secret("auth0") else {
+        return Ok(());
+    };
+    let realm = context.stack.get("LoginRealm");
+    let realm = realm.unwrap_or("Username-Password-Authentication");
+    let secret = Secret::new(id, context.aws.secrets.clone());
+    let (client, base) = (context.calls.client.clone(), context.auth0_url()?);
+    let login = Login::new(client, base, realm.to_owned(), Arc::new(secret));
+    let password = SecretString::from("no user has this password");
+    match login.check(NOBODY, &password, context.calls.now()).await {
+        Ok(_) => {}
+        Err(NoVerdict {
+            error: CallError::Unauthorized,
+            ..
+        }) => examination.fault(
+            CHECK,
+            "Auth0 rejects the application that logs callers in",
+            "every PIN is rejected",
+            "run `operator secrets set auth0` with the right login_client_id and login_client_secret, or without both",
+        ),
+        // The check before has told that the application may not log users in.
+        Err(_) if examination.has_found("auth0.login") => return Ok(()),
+        Err(NoVerdict { error, .. }) => examination.risk(
+            CHECK,
+            format!("a trial login at the connection {realm}: {error}"),
+            "PINs may be rejected",
+            "check LoginRealm, the name of the database connection, and that the application may use it (Authentication, Database, Applications)",
+        ),
+    }
+    examination.checked(CHECK);
     Ok(())
 }
 

@@ -80,7 +80,6 @@ pub(super) async fn examine(
         }
     }
     examination.checked("secrets");
-    aws_sender(context, examination);
     table(context, examination).await?;
     providers(context, examination).await?;
     Ok(usable)
@@ -92,22 +91,6 @@ fn needed_keys(context: &Context, secret: &str) -> Vec<&'static str> {
     } else {
         Vec::new()
     }
-}
-
-/// The stack lets the gateway send through AWS only with the ARN of a sender.
-fn aws_sender(context: &Context, examination: &mut Examination) {
-    if !context.stack.routes_to("aws") {
-        return;
-    }
-    if context.stack.get("AwsSmsIdentityArn").is_none() {
-        examination.risk(
-            "gateway.aws_sender",
-            "SmsRoutes names aws, and AwsSmsIdentityArn is empty",
-            "sms-gateway has no right to send through AWS, so AWS rejects each code",
-            "deploy with AwsSmsIdentityArn, the ARN of a pool, a phone number or a sender id; or remove aws from SmsRoutes",
-        );
-    }
-    examination.checked("gateway.aws_sender");
 }
 
 async fn table(context: &Context, examination: &mut Examination) -> Result<(), Problem> {

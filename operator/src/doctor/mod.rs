@@ -5,15 +5,19 @@
 //! one file for each provider.
 
 mod auth0;
+mod aws_sender;
 mod base;
+mod functions;
 mod mailgun;
 mod okta;
 mod receipts;
+mod senders;
 mod twilio;
 
 use std::io::{self, Write};
 
 use serde::Serialize;
+use shared::rules::phone::E164;
 
 use crate::connect::{self, Change, Extras, Planned, Target};
 use crate::context::Context;
@@ -114,11 +118,14 @@ impl Examination {
         self.risk(check, what, "the state at the provider is unknown", remedy);
     }
 
+    /// True if a check has a finding.
+    fn has_found(&self, check: &'static str) -> bool {
+        self.findings.iter().any(|finding| finding.check == check)
+    }
+
     /// Notes that a check was made. It is fine if it has no finding.
     fn checked(&mut self, check: &'static str) {
-        if !self.findings.iter().any(|finding| finding.check == check)
-            && !self.fine.contains(&check)
-        {
+        if !self.has_found(check) && !self.fine.contains(&check) {
             self.fine.push(check);
         }
     }
@@ -187,13 +194,22 @@ fn difference(
     )
 }
 
-/// Examines the stack and its providers.
-pub(crate) async fn examine(context: &Context) -> Result<Examination, Problem> {
+/// Examines the stack and its providers. `phone` is a number for AWS's dry run.
+pub(crate) async fn examine(
+    context: &Context,
+    phone: Option<&E164>,
+) -> Result<Examination, Problem> {
     let mut examination = Examination::default();
     context.console.progress("secrets and table");
     let usable = base::examine(context, &mut examination).await?;
+    context.console.progress("functions");
+    functions::examine(context, &mut examination).await;
+    context.console.progress("AWS End User Messaging");
+    aws_sender::examine(context, &mut examination, phone).await?;
     context.console.progress("Twilio");
     twilio::examine(context, &mut examination, &usable).await?;
+    context.console.progress("SMS providers");
+    senders::examine(context, &mut examination, &usable).await?;
     context.console.progress("Mailgun");
     mailgun::examine(context, &mut examination).await?;
     context.console.progress("Auth0");

@@ -89,7 +89,10 @@ pub(crate) async fn set(
             )));
         }
     };
+    // A person who leaves all as it is means it. A pipeline that gives nothing is mistaken.
+    let is_person = matches!(given, Given::Terminal);
     let mut values = collect(spec, given, &stored, wishes)?;
+    let is_idle = values.is_empty() && wishes.generate.is_empty() && wishes.remove.is_empty();
     for name in &wishes.generate {
         if !wishes.rotate && stored.contains_key(name) {
             return Err(Problem::Usage(format!(
@@ -145,10 +148,17 @@ pub(crate) async fn set(
         ),
         None => None,
     };
-    Ok(Outcome {
-        asked: write(vault, spec, id, &stored, updated, wishes.dry_run).await?,
-        also,
-    })
+    let asked = write(vault, spec, id, &stored, updated, wishes.dry_run).await?;
+    if is_idle && !is_person && also.as_ref().is_none_or(Change::is_none) {
+        return Err(Problem::Usage(format!(
+            "nothing was given for the secret {}; its keys are {}. With --from-env, the variable of the first is {}_{}",
+            spec.name,
+            names(spec),
+            spec.dialogue().to_uppercase().replace('-', "_"),
+            spec.layout.keys[0].name.to_uppercase()
+        )));
+    }
+    Ok(Outcome { asked, also })
 }
 
 /// The part of the secret `twilio` that calls to Twilio require. It contains the Auth Token only if

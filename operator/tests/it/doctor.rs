@@ -690,6 +690,80 @@ async fn wrong_client_credentials() {
 }
 
 #[tokio::test]
+async fn a_function_that_does_not_start() {
+    let scene = Scene::healthy().await;
+    let door = scene.sandbox.door("ivr-validate");
+    // Without a function behind its URL, the sandbox answers as AWS does for one that ends at start.
+    door.faults().always(None);
+    only(&scene, "functions", "fault", "Ivr", "sam logs --stack-name").await;
+    for (status, body, severity, words) in [
+        (
+            403,
+            r#"{"Message":"Forbidden"}"#,
+            "fault",
+            "lets nobody call",
+        ),
+        (429, "", "risk", "too many requests"),
+    ] {
+        door.faults()
+            .always(Some(sandbox::scene::says(status, body)));
+        only(&scene, "functions", severity, words, "").await;
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_secret_for_logins() {
+    let scene = Scene::healthy().await;
+    scene.change_secret("auth0", "login_client_secret", "mistyped-login-secret");
+    only(
+        &scene,
+        "auth0.login_secret",
+        "fault",
+        "rejects the application that logs callers in",
+        "secrets set auth0",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn keys_that_an_sms_provider_rejects() {
+    let scene = Scene::healthy().await;
+    scene.deploy("SmsRoutes", "*=plivo,vonage,clickatell,twilio");
+    for (secret, key, check) in [
+        ("plivo", "auth_token", "plivo.keys"),
+        ("vonage", "api_secret", "vonage.keys"),
+        ("clickatell", "api_key", "clickatell.keys"),
+    ] {
+        let before = scene.change_secret(secret, key, "mistyped-key-of-a-provider");
+        only(
+            &scene,
+            check,
+            "fault",
+            "rejects the keys",
+            &format!("secrets set {secret}"),
+        )
+        .await;
+        scene.change_secret(secret, key, &before);
+    }
+    let output = scene.succeed(&["doctor"]).await;
+    for check in [
+        "plivo.keys",
+        "vonage.keys",
+        "clickatell.keys",
+        "auth0.login_secret",
+    ] {
+        assert!(output.out.contains(check), "{}", output.out);
+    }
+    scene
+        .sandbox
+        .vonage
+        .server()
+        .faults()
+        .always(Some(sandbox::scene::status(503)));
+    only(&scene, "vonage.keys", "risk", "503", "status page").await;
+}
+
+#[tokio::test]
 async fn no_such_api() {
     let scene = Scene::healthy().await;
     let other = format!("{API_AUDIENCE}v2");
@@ -892,7 +966,9 @@ async fn a_stack_with_the_gateway_alone_needs_its_own_secrets_only() {
             stack
                 .outputs
                 .retain(|name, _| kept.contains(&name.as_str()));
-            stack.parameters = [("SmsRoutes".to_owned(), "*=vonage".to_owned())].into();
+            stack.parameters.retain(|name, _| name == "VonageUrl");
+            let routes = ("SmsRoutes".to_owned(), "*=vonage".to_owned());
+            stack.parameters.extend([routes]);
         });
     for secret in ["switchboard/twilio-send", "switchboard/plivo"] {
         scene.sandbox.aws.set_secret(secret, &json!({}));

@@ -13,3 +13,4 @@ mod receipts;
 mod scene;
 mod secrets;
 mod usage;
+mod words;

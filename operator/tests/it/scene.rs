@@ -84,6 +84,11 @@ impl Scene {
             let name = "DeliveryStatusUrl".to_owned();
             stack.outputs.insert(name, receipts);
         });
+        // The functions are not there. Each answers a GET as it would.
+        for function in &sandbox.template().functions {
+            let door = sandbox.door(&function.name);
+            door.faults().always(Some(sandbox::scene::status(405)));
+        }
         sandbox.mailgun.clear_routes();
         sandbox.auth0.set_scope(SCOPES);
         Self { sandbox, hook }
@@ -103,6 +108,16 @@ impl Scene {
             .succeed(&["connect", "auth0", "--legacy-gateway", "sms"])
             .await;
         scene
+    }
+
+    /// Sets a key of a secret of the stack; gives the value before.
+    pub(crate) fn change_secret(&self, secret: &str, key: &str, value: &str) -> String {
+        let id = format!("{STACK_NAME}/{secret}");
+        let mut content = self.sandbox.aws.secret(&id).unwrap();
+        let before = content[key].as_str().unwrap_or_default().to_owned();
+        content[key] = json!(value);
+        self.sandbox.aws.set_secret(&id, &content);
+        before
     }
 
     /// Sets a parameter or an output of the stack.
@@ -156,6 +171,10 @@ impl Scene {
             (
                 "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER",
                 self.sandbox.cognito.server().url(),
+            ),
+            (
+                "AWS_ENDPOINT_URL_PINPOINT_SMS_VOICE_V2",
+                self.sandbox.aws_sms.server().url(),
             ),
             ("TWILIO_MESSAGING_URL", twilio.clone()),
             ("TWILIO_VOICE_URL", twilio.clone()),

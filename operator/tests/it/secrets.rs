@@ -368,3 +368,23 @@ async fn the_list_has_names_and_what_is_missing() {
     }
     assert!(!output.out.contains(twilio::ACCOUNT_SID));
 }
+
+#[tokio::test]
+async fn a_pipeline_that_gives_nothing_is_told_so() {
+    let scene = Scene::new().await;
+    for (arguments, input) in [
+        (&["secrets", "set", "mailgun", "--from-env"][..], ""),
+        (&["secrets", "set", "mailgun"], "{}"),
+    ] {
+        let arguments = [&["--stack", STACK_NAME], arguments].concat();
+        let output = scene.run_with(&arguments, &[], input).await;
+        assert_eq!(output.code, 2, "{output:?}");
+        assert!(
+            output
+                .err
+                .contains("nothing was given for the secret mailgun"),
+            "{output:?}"
+        );
+        assert!(output.err.contains("MAILGUN_SIGNING_KEY"), "{output:?}");
+    }
+}

@@ -120,3 +120,32 @@ async fn help_teaches() {
         assert!(help.out.contains(words), "{words}: {}", help.out);
     }
 }
+
+#[tokio::test]
+async fn a_named_profile_beats_the_keys_of_the_environment() {
+    let scene = Scene::new().await;
+    let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let file = path.join(format!("credentials-{}", std::process::id()));
+    let keys =
+        "aws_access_key_id = AKIAPRODUCTION\naws_secret_access_key = sandbox-secret-access-key\n";
+    std::fs::write(&file, format!("[prod]\n{keys}")).unwrap();
+    let variables = [("AWS_SHARED_CREDENTIALS_FILE", file.to_str().unwrap())];
+    let signed_by = || {
+        let asked = scene.sandbox.cloudformation.server().exchanges();
+        let headers = &asked.last().unwrap().headers;
+        let found = headers.iter().find(|(name, _)| name == "authorization");
+        found.unwrap().1.clone()
+    };
+    let run = async |profile: &[&str]| {
+        let arguments = [profile, &["--stack", STACK_NAME, "pending"]].concat();
+        scene.run_with(&arguments, &variables, "").await
+    };
+    assert_eq!(run(&[]).await.code, 0);
+    assert!(signed_by().contains("AKIASANDBOX"), "{}", signed_by());
+    let output = run(&["--profile", "prod"]).await;
+    assert_eq!(output.code, 0, "{output:?}");
+    assert!(signed_by().contains("AKIAPRODUCTION"), "{}", signed_by());
+    let missing = run(&["--profile", "prd"]).await;
+    assert_eq!(missing.code, 3, "{missing:?}");
+    assert!(missing.err.contains("prd"), "{missing:?}");
+}

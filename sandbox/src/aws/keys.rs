@@ -8,7 +8,7 @@ use std::{
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use sha2::{Digest as _, Sha256};
 
-use super::services::Aws;
+use super::{json::Refusal, services::Aws};
 use crate::{REGION, random, wire::lock};
 
 /// The ARN of the key that exists outside of the stack. A parameter of the template whose name ends
@@ -27,9 +27,6 @@ struct Key {
     secret: [u8; 32],
     enabled: bool,
 }
-
-/// An error's type and message, as KMS words it.
-pub(crate) type Refusal = (&'static str, String);
 
 /// A part of the blob that says what it is: KMS's own begin in the same way.
 const BLOB: &[u8] = &[1, 2, 2, 0];

@@ -2,11 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use axum::{
-    Extension,
-    extract::State,
-    http::{HeaderMap, StatusCode},
-};
+use axum::{Extension, extract::State, http::HeaderMap};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use serde::{Deserialize, Deserializer, de::Error as _};
@@ -14,9 +10,10 @@ use serde_json::{Value, json};
 
 use super::{
     denied::denied,
-    keys::{self, Context, Keys, Refusal},
+    json::{Answer, Refusal, Service, parse},
+    keys::{self, Context, Keys},
 };
-use crate::{rights::Principals, sms, wire::Complaints};
+use crate::{rights::Principals, wire::Complaints};
 
 /// <https://docs.aws.amazon.com/kms/latest/APIReference/API_Encrypt.html>
 #[derive(Deserialize)]
@@ -60,23 +57,19 @@ struct DescribeKey {
 
 const ALGORITHM: &str = "SYMMETRIC_DEFAULT";
 
+const SERVICE: Service = Service {
+    title: "KMS",
+    name: "kms",
+    target: "TrentService.",
+};
+
 pub(super) async fn kms(
     State((keys, principals)): State<(Keys, Arc<Principals>)>,
     Extension(complaints): Extension<Complaints>,
     headers: HeaderMap,
     body: Bytes,
-) -> (StatusCode, [(&'static str, &'static str); 1], String) {
-    let complain = |kind: &'static str, what: &str| {
-        complaints.add(format!("KMS: {what}"));
-        Err((kind, what.to_owned()))
-    };
-    let authorization = sms::header(&headers, axum::http::header::AUTHORIZATION);
-    let signed = authorization.starts_with("AWS4-HMAC-SHA256 ")
-        && authorization.contains("/kms/aws4_request");
-    let operation = headers
-        .get("x-amz-target")
-        .and_then(|target| target.to_str().ok()?.strip_prefix("TrentService."))
-        .unwrap_or_default();
+) -> Answer {
+    let operation = SERVICE.operation(&headers);
     let named = serde_json::from_slice::<BTreeMap<String, Value>>(&body)
         .ok()
         .and_then(|request| Some(request.get("KeyId")?.as_str()?.to_owned()));
@@ -86,15 +79,8 @@ pub(super) async fn kms(
         let action = format!("kms:{operation}");
         (!rights.may_use(&action, &arn)).then(|| denied(function, &format!("{action} on {arn}")))
     });
-    let answer = match operation {
-        _ if !signed => complain(
-            "MissingAuthenticationTokenException",
-            "a request without a signature",
-        ),
-        _ if excess.is_some() => complain(
-            "AccessDeniedException",
-            excess.as_deref().unwrap_or_default(),
-        ),
+    let answer = SERVICE.check(&headers, excess, &complaints);
+    let answer = answer.and_then(|()| match operation {
         "Encrypt" => encrypt(&keys, &body),
         "Decrypt" => {
             if named.is_none() {
@@ -105,29 +91,9 @@ pub(super) async fn kms(
         }
         "GenerateDataKey" => generate_data_key(&keys, &body),
         "DescribeKey" => describe_key(&keys, &body),
-        _ => complain(
-            "UnknownOperationException",
-            &format!("{operation} is not simulated by this sandbox"),
-        ),
-    };
-    let json_1_1 = [("content-type", "application/x-amz-json-1.1")];
-    match answer {
-        Ok(answer) => (StatusCode::OK, json_1_1, answer.to_string()),
-        Err((kind, message)) => {
-            if kind == "ValidationException" {
-                complaints.add(format!("KMS: {message}"));
-            }
-            let mut error = json!({ "__type": kind });
-            if !message.is_empty() {
-                error["message"] = message.into();
-            }
-            (StatusCode::BAD_REQUEST, json_1_1, error.to_string())
-        }
-    }
-}
-
-fn parse<T: for<'de> Deserialize<'de>>(body: &[u8]) -> Result<T, Refusal> {
-    serde_json::from_slice(body).map_err(|error| ("ValidationException", error.to_string()))
+        _ => Err(SERVICE.unknown(operation, &complaints)),
+    });
+    SERVICE.answer(answer, &complaints)
 }
 
 fn blob<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {

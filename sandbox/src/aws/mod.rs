@@ -3,6 +3,7 @@
 mod database;
 mod denied;
 mod items;
+mod json;
 mod keys;
 mod kms;
 mod proxy;

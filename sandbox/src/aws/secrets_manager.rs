@@ -2,17 +2,14 @@
 
 use std::{collections::BTreeMap, ops::RangeInclusive, sync::Arc};
 
-use axum::{
-    Extension,
-    extract::State,
-    http::{HeaderMap, StatusCode},
-};
+use axum::{Extension, extract::State, http::HeaderMap};
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
     denied::denied,
+    json::{Answer, Refusal, Service, parse},
     secret::{CURRENT, Secret, Secrets, Version},
 };
 use crate::{
@@ -59,73 +56,35 @@ struct DescribeSecret {
     secret_id: String,
 }
 
-/// An error's type and message.
-type Refusal = (&'static str, String);
+const SERVICE: Service = Service {
+    title: "Secrets Manager",
+    name: "secretsmanager",
+    target: "secretsmanager.",
+};
 
 pub(super) async fn secrets_manager(
     State((values, principals)): State<(Secrets, Arc<Principals>)>,
     Extension(complaints): Extension<Complaints>,
     headers: HeaderMap,
     body: Bytes,
-) -> (StatusCode, [(&'static str, &'static str); 1], String) {
-    let text = |name: &str| {
-        headers
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default()
-    };
-    let complain = |kind: &'static str, what: &str| {
-        complaints.add(format!("Secrets Manager: {what}"));
-        Err((kind, what.to_owned()))
-    };
-    let signed = text("authorization").starts_with("AWS4-HMAC-SHA256 ")
-        && text("authorization").contains("/secretsmanager/aws4_request");
-    let operation = text("x-amz-target")
-        .strip_prefix("secretsmanager.")
-        .unwrap_or_default();
+) -> Answer {
+    let operation = SERVICE.operation(&headers);
     let excess = principals.of(&headers).and_then(|(function, rights)| {
         let asked: GetSecretValue = parse(&body).ok()?;
         let secret = name(&asked.secret_id);
         let allowed = operation == "GetSecretValue" && rights.may_read(secret);
         (!allowed).then(|| denied(function, &format!("secretsmanager:{operation} on {secret}")))
     });
-    let answer = match operation {
-        _ if !signed => complain(
-            "MissingAuthenticationTokenException",
-            "a request without a signature",
-        ),
-        _ if excess.is_some() => complain(
-            "AccessDeniedException",
-            excess.as_deref().unwrap_or_default(),
-        ),
+    let answer = SERVICE.check(&headers, excess, &complaints);
+    let answer = answer.and_then(|()| match operation {
         "GetSecretValue" => get_secret_value(&lock(&values), &body),
         "PutSecretValue" => put_secret_value(&mut lock(&values), &body),
         "DescribeSecret" => describe_secret(&lock(&values), &body),
         "CreateSecret" => create_secret(&mut lock(&values), &body),
         "ListSecretVersionIds" => list_versions(&lock(&values), &body),
-        _ => complain(
-            "UnknownOperationException",
-            &format!("{operation} is not simulated by this sandbox"),
-        ),
-    };
-    let json_1_1 = [("content-type", "application/x-amz-json-1.1")];
-    match answer {
-        Ok(answer) => (StatusCode::OK, json_1_1, answer.to_string()),
-        Err((kind, message)) => {
-            if kind == "ValidationException" {
-                complaints.add(format!("Secrets Manager: {message}"));
-            }
-            (
-                StatusCode::BAD_REQUEST,
-                json_1_1,
-                json!({ "__type": kind, "message": message }).to_string(),
-            )
-        }
-    }
-}
-
-fn parse<T: for<'de> Deserialize<'de>>(body: &[u8]) -> Result<T, Refusal> {
-    serde_json::from_slice(body).map_err(|error| ("ValidationException", error.to_string()))
+        _ => Err(SERVICE.unknown(operation, &complaints)),
+    });
+    SERVICE.answer(answer, &complaints)
 }
 
 /// The name of a secret. `id` is a name or an ARN; an ARN ends with a dash and six random

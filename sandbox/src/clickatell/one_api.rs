@@ -52,6 +52,15 @@ fn refuse(code: u32, description: &str) -> Response {
     (StatusCode::from_u16(status).unwrap_or_default(), Json(body)).into_response()
 }
 
+/// The balance (the crate clickatell-api 0.3.0, `one_api/client.rs`).
+pub(super) async fn balance(State(account): State<Shared>, headers: HeaderMap) -> Response {
+    if sms::header(&headers, header::AUTHORIZATION) == lock(&account).secret {
+        Json(json!({ "balance": 10.5, "currency": "EUR" })).into_response()
+    } else {
+        refuse(1, "the API key is not valid")
+    }
+}
+
 /// Answers a request to the One API.
 pub(super) async fn message(
     State(account): State<Shared>,

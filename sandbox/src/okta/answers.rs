@@ -25,11 +25,22 @@ pub(super) fn error(status: StatusCode, code: &str, summary: &str, causes: &[&st
     (status, Json(body)).into_response()
 }
 
-pub(super) fn not_found(id: &str) -> Response {
+/// `kind` is the type of the resource: `User`.
+pub(super) fn not_found(id: &str, kind: &str) -> Response {
     error(
         StatusCode::NOT_FOUND,
         "E0000007",
-        &format!("Not found: Resource not found: {id} (User)"),
+        &format!("Not found: Resource not found: {id} ({kind})"),
         &[],
+    )
+}
+
+/// The refusal of a body or of parameters.
+pub(super) fn invalid(resource: &str, cause: &str) -> Response {
+    error(
+        StatusCode::BAD_REQUEST,
+        "E0000001",
+        &format!("Api validation failed: {resource}"),
+        &[cause],
     )
 }

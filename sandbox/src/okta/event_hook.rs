@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::answers::THEN;
+use super::{answers::THEN, hook_body::HookBody};
 use crate::{moment::iso, random};
 
 /// Members of Okta's answers that Okta ignores in requests. A client may send them back without a
@@ -63,60 +63,27 @@ impl EventHook {
     /// Parses the body into a hook with a new id. The error names a member that is missing, unknown
     /// or wrong.
     pub(super) fn parse(body: &[u8]) -> Result<Self, String> {
-        let mut body = serde_json::from_slice::<Value>(body).map_err(|error| error.to_string())?;
-        if let Some(hook) = body.as_object_mut() {
-            hook.retain(|name, _| !READ_ONLY.contains(&name.as_str()));
-        }
-        for (pointer, known) in [
-            ("", &["name", "description", "events", "channel"][..]),
+        let known: [(&str, &[&str]); 2] = [
+            ("", &["name", "description", "events", "channel"]),
             ("/events", &["type", "items", "filter"]),
-            ("/channel", &["type", "version", "config"]),
-            (
-                "/channel/config",
-                &["uri", "headers", "method", "authScheme"],
-            ),
-            ("/channel/config/authScheme", &["type", "key", "value"]),
-        ] {
-            let members = body
-                .pointer(pointer)
-                .and_then(Value::as_object)
-                .ok_or_else(|| format!("{pointer}: not an object"))?;
-            if let Some(stray) = members.keys().find(|name| !known.contains(&name.as_str())) {
-                return Err(format!("{pointer}/{stray}: unknown"));
-            }
-        }
-        let text = |pointer: &str| {
-            let text = body
-                .pointer(pointer)
-                .and_then(Value::as_str)
-                .filter(|text| (1..=1024).contains(&text.len()));
-            text.map(str::to_owned)
-                .ok_or_else(|| format!("{pointer}: missing"))
-        };
-        for (pointer, only) in [
-            ("/events/type", "EVENT_TYPE"),
-            ("/channel/type", "HTTP"),
-            ("/channel/version", "1.0.0"),
-            ("/channel/config/authScheme/type", "HEADER"),
-        ] {
-            if text(pointer)? != only {
-                return Err(format!("{pointer}: not {only}"));
-            }
-        }
+        ];
+        let body = HookBody::parse(body, &READ_ONLY, &known)?;
+        body.expect(&[("/events/type", "EVENT_TYPE")])?;
         for (pointer, only) in [
             ("/channel/config/method", json!("POST")),
             ("/channel/config/headers", json!([])),
             ("/events/filter", Value::Null),
         ] {
             if body
-                .pointer(pointer)
+                .value(pointer)
                 .is_some_and(|value| !value.is_null() && *value != only)
             {
                 return Err(format!("{pointer}: only {only} is simulated"));
             }
         }
-        let items = body["events"]["items"]
-            .as_array()
+        let items = body
+            .value("/events/items")
+            .and_then(Value::as_array)
             .filter(|items| !items.is_empty())
             .ok_or("/events/items: none")?;
         let event = |item: &Value| {
@@ -124,20 +91,16 @@ impl EventHook {
                 .filter(|name| name.contains('.'))
                 .map(str::to_owned)
         };
-        let uri = text("/channel/config/uri")?;
-        let allowed = |url: &url::Url| {
-            url.scheme() == "https" || url.scheme() == "http" && url.host_str() == Some("127.0.0.1")
-        };
-        if !url::Url::parse(&uri).is_ok_and(|url| allowed(&url)) {
-            return Err("/channel/config/uri: not https".to_owned());
-        }
         Ok(Self {
             id: format!("who{}", &random::hex(9)[..17]),
-            name: text("/name")?,
-            description: body["description"].as_str().map(str::to_owned),
-            uri,
-            header: text("/channel/config/authScheme/key")?,
-            secret: text("/channel/config/authScheme/value")?,
+            name: body.text("/name")?.to_owned(),
+            description: body
+                .value("/description")
+                .and_then(Value::as_str)
+                .map(str::to_owned),
+            uri: body.uri()?.to_owned(),
+            header: body.text("/channel/config/authScheme/key")?.to_owned(),
+            secret: body.text("/channel/config/authScheme/value")?.to_owned(),
             events: items
                 .iter()
                 .map(event)

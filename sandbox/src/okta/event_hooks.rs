@@ -10,13 +10,12 @@ use axum::{
     Extension, Json, Router,
     body::Bytes,
     extract::{Path, RawQuery, State as Axum},
-    http::StatusCode,
     response::{IntoResponse as _, Response},
     routing::{get, post, put},
 };
 
 use super::{
-    answers::error,
+    answers,
     delivery::{self, Delivery},
     event_hook::EventHook,
     state::{Okta, Shared},
@@ -90,22 +89,14 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/api/v1/eventHooks/{id}/lifecycle/verify", post(verify))
 }
 
-fn invalid(cause: &str) -> Response {
-    error(
-        StatusCode::BAD_REQUEST,
-        "E0000001",
-        "Api validation failed: eventHook",
-        &[cause],
-    )
+fn not_found(id: &str) -> Response {
+    answers::not_found(id, "EventHook")
 }
 
-fn not_found(id: &str) -> Response {
-    error(
-        StatusCode::NOT_FOUND,
-        "E0000007",
-        &format!("Not found: Resource not found: {id} (EventHook)"),
-        &[],
-    )
+/// A request that Okta refuses and our functions must not send.
+fn invalid(complaints: &Complaints, what: &str) -> Response {
+    complaints.add(format!("Okta event hooks: {what}"));
+    answers::invalid("eventHook", what)
 }
 
 async fn list(
@@ -114,8 +105,7 @@ async fn list(
     RawQuery(query): RawQuery,
 ) -> Response {
     if let Some(query) = query.filter(|query| !query.is_empty()) {
-        complaints.add(format!("Okta event hooks: parameters {query}"));
-        return invalid("no parameters");
+        return invalid(&complaints, &format!("parameters {query}"));
     }
     Json(
         lock(&state)
@@ -138,10 +128,7 @@ async fn create(
             lock(&state).event_hooks.push(hook);
             answer
         }
-        Err(what) => {
-            complaints.add(format!("Okta event hooks: {what}"));
-            invalid(&what)
-        }
+        Err(what) => invalid(&complaints, &what),
     }
 }
 
@@ -166,10 +153,7 @@ async fn replace(
             };
             Json(hook.wire()).into_response()
         }
-        Err(what) => {
-            complaints.add(format!("Okta event hooks: {what}"));
-            invalid(&what)
-        }
+        Err(what) => invalid(&complaints, &what),
     }
 }
 
@@ -185,7 +169,8 @@ async fn verify(Axum(state): Axum<Shared>, Path(id): Path<String>) -> Response {
         return not_found(&id);
     };
     if let Err(what) = delivery::challenge(&uri).await {
-        return invalid(&format!("the endpoint could not be verified: {what}"));
+        let cause = format!("the endpoint could not be verified: {what}");
+        return answers::invalid("eventHook", &cause);
     }
     let mut state = lock(&state);
     let Some(hook) = state

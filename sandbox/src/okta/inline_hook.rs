@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::answers::THEN;
+use super::{answers::THEN, hook_body::HookBody};
 use crate::{moment::iso, random};
 
 /// The type of the hook that delivers codes.
@@ -78,64 +78,26 @@ impl InlineHook {
     /// Parses the body into a hook with a new id. The error names a member that is missing, unknown
     /// or wrong.
     pub(super) fn parse(body: &[u8]) -> Result<Self, String> {
-        let mut body = serde_json::from_slice::<Value>(body).map_err(|error| error.to_string())?;
-        if let Some(hook) = body.as_object_mut() {
-            hook.retain(|name, _| !READ_ONLY.contains(&name.as_str()));
-        }
-        for (pointer, known) in [
-            ("", &["name", "type", "version", "channel"][..]),
-            ("/channel", &["type", "version", "config"]),
-            (
-                "/channel/config",
-                &["uri", "headers", "method", "authScheme"],
-            ),
-            ("/channel/config/authScheme", &["type", "key", "value"]),
-        ] {
-            let members = body
-                .pointer(pointer)
-                .and_then(Value::as_object)
-                .ok_or_else(|| format!("{pointer}: not an object"))?;
-            if let Some(stray) = members.keys().find(|name| !known.contains(&name.as_str())) {
-                return Err(format!("{pointer}/{stray}: unknown"));
-            }
-        }
-        let text = |pointer: &str| {
-            let text = body
-                .pointer(pointer)
-                .and_then(Value::as_str)
-                .filter(|text| (1..=1024).contains(&text.len()));
-            text.ok_or_else(|| format!("{pointer}: missing"))
-        };
-        for (pointer, only) in [
+        let known: [(&str, &[&str]); 1] = [("", &["name", "type", "version", "channel"])];
+        let body = HookBody::parse(body, &READ_ONLY, &known)?;
+        body.expect(&[
             ("/type", TELEPHONY),
             ("/version", "1.0.0"),
-            ("/channel/type", "HTTP"),
-            ("/channel/version", "1.0.0"),
             ("/channel/config/method", "POST"),
-            ("/channel/config/authScheme/type", "HEADER"),
-        ] {
-            if text(pointer)? != only {
-                return Err(format!("{pointer}: not {only}"));
-            }
-        }
-        let uri = text("/channel/config/uri")?;
-        let allowed = |url: &url::Url| {
-            url.scheme() == "https" || url.scheme() == "http" && url.host_str() == Some("127.0.0.1")
-        };
-        if uri.contains(' ') || !url::Url::parse(uri).is_ok_and(|url| allowed(&url)) {
-            return Err("/channel/config/uri: not https".to_owned());
-        }
+        ])?;
         let header = |entry: &Value| {
             let [key, value] = ["key", "value"].map(|name| entry[name].as_str());
             Some((key?.to_owned(), value?.to_owned()))
         };
-        let headers = body["channel"]["config"]["headers"].as_array();
+        let headers = body
+            .value("/channel/config/headers")
+            .and_then(Value::as_array);
         let headers: Option<_> = headers.into_iter().flatten().map(header).collect();
-        let secret = text("/channel/config/authScheme/value")?;
+        let secret = body.text("/channel/config/authScheme/value")?;
         Ok(Self {
-            header: text("/channel/config/authScheme/key")?.to_owned(),
+            header: body.text("/channel/config/authScheme/key")?.to_owned(),
             headers: headers.ok_or("/channel/config/headers: not pairs of key and value")?,
-            ..Self::new(text("/name")?, uri, secret)
+            ..Self::new(body.text("/name")?, body.uri()?, secret)
         })
     }
 }

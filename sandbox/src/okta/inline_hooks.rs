@@ -10,13 +10,12 @@ use axum::{
     Extension, Json, Router,
     body::Bytes,
     extract::{Path, RawQuery, State as Axum},
-    http::StatusCode,
     response::{IntoResponse as _, Response},
     routing::{get, post, put},
 };
 
 use super::{
-    answers::error,
+    answers,
     inline_hook::{InlineHook, TELEPHONY},
     state::{Okta, Shared},
 };
@@ -60,22 +59,14 @@ pub(super) fn routes() -> Router<Shared> {
         )
 }
 
-fn invalid(cause: &str) -> Response {
-    error(
-        StatusCode::BAD_REQUEST,
-        "E0000001",
-        "Api validation failed: inlineHook",
-        &[cause],
-    )
+fn not_found(id: &str) -> Response {
+    answers::not_found(id, "InlineHook")
 }
 
-fn not_found(id: &str) -> Response {
-    error(
-        StatusCode::NOT_FOUND,
-        "E0000007",
-        &format!("Not found: Resource not found: {id} (InlineHook)"),
-        &[],
-    )
+/// A request that Okta refuses and our functions must not send.
+fn invalid(complaints: &Complaints, what: &str) -> Response {
+    complaints.add(format!("Okta inline hooks: {what}"));
+    answers::invalid("inlineHook", what)
 }
 
 async fn list(
@@ -86,8 +77,7 @@ async fn list(
     let all = [String::new(), format!("type={TELEPHONY}")];
     let query = query.unwrap_or_default();
     if !all.contains(&query) {
-        complaints.add(format!("Okta inline hooks: parameters {query}"));
-        return invalid("other parameters than a type that is simulated");
+        return invalid(&complaints, &format!("parameters {query}"));
     }
     let hooks: Vec<_> = lock(&state)
         .inline_hooks
@@ -108,10 +98,7 @@ async fn create(
             lock(&state).inline_hooks.push(hook);
             answer
         }
-        Err(what) => {
-            complaints.add(format!("Okta inline hooks: {what}"));
-            invalid(&what)
-        }
+        Err(what) => invalid(&complaints, &what),
     }
 }
 
@@ -131,10 +118,7 @@ async fn replace(
             };
             Json(hook.wire()).into_response()
         }
-        Err(what) => {
-            complaints.add(format!("Okta inline hooks: {what}"));
-            invalid(&what)
-        }
+        Err(what) => invalid(&complaints, &what),
     })
 }
 

@@ -15,6 +15,7 @@ mod caller;
 mod delivery;
 mod event_hook;
 mod event_hooks;
+mod hook_body;
 mod inline_hook;
 mod inline_hooks;
 mod list;

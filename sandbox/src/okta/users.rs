@@ -52,7 +52,7 @@ pub(super) async fn read(
     Path(id): Path<String>,
 ) -> Response {
     let found = lock(&state).named(&id, &complaints).map(|user| user.wire());
-    found.map_or_else(|| not_found(&id), |user| Json(user).into_response())
+    found.map_or_else(|| not_found(&id, "User"), |user| Json(user).into_response())
 }
 
 /// `createUser`. The user is active at once, as with `activate=true` and a password.
@@ -98,7 +98,7 @@ pub(super) async fn make(
     }
     let id = state.hire(profile);
     let Some(user) = state.by_id(&id) else {
-        return not_found(&id);
+        return not_found(&id, "User");
     };
     if query
         .get("activate")
@@ -167,7 +167,7 @@ pub(super) async fn update(
     }
     let mut state = lock(&state);
     let Some(user) = state.named(&id, &complaints) else {
-        return not_found(&id);
+        return not_found(&id, "User");
     };
     if user.status == "DEPROVISIONED" {
         let summary = "This operation is not allowed in the user's current status.";

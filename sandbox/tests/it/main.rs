@@ -22,6 +22,7 @@ mod receipts;
 mod settings;
 mod structure;
 mod wire;
+mod words;
 
 const SEND: &str = "send-verification-sms";
 const RECEIVE: &str = "receive-confirmation-sms";

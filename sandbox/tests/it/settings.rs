@@ -8,7 +8,7 @@ use sandbox::scene::{Setting, problems};
 use crate::{DELIVERY, FLOW, GATEWAY, binary, docs::required};
 
 /// Values that are wrong in every function that reads the variable. `None` and blanks are values that are missing.
-const WRONG: [Setting<'static>; 55] = [
+const WRONG: [Setting<'static>; 59] = [
     ("ALLOWED_COUNTRIES", Some("Denmark")),
     ("API_AUDIENCE", Some(" ")),
     ("API_PATH", Some("accounts/{account_number}")),
@@ -23,6 +23,8 @@ const WRONG: [Setting<'static>; 55] = [
     ("CODE_LIFE_SECONDS", Some("59")),
     ("CONVERSION_FLOOR_PERCENT", Some("101")),
     ("COGNITO_TEXTS", Some("[]")),
+    ("COUNTRY_LANGUAGES", Some("Switzerland=fr")),
+    ("DEFAULT_LANGUAGE", Some("klingon")),
     ("DEFAULT_REGION", Some("Denmark")),
     ("DELIVERY_FLOOR_PERCENT", Some("all")),
     ("DELIVERY_TIMEOUT_SECONDS", Some("4")),
@@ -39,6 +41,7 @@ const WRONG: [Setting<'static>; 55] = [
     ("IVR_MENU", Some("[]")),
     ("IVR_SECRET", None),
     ("KEEP_FOR_FAILOVER", Some("yes")),
+    ("LANGUAGES", Some("klingon")),
     ("LOG_LEVEL", Some("loud")),
     ("MAIL_SENDERS", Some("acme.example")),
     ("MAX_CALL_SECONDS", Some("14401")),
@@ -64,6 +67,7 @@ const WRONG: [Setting<'static>; 55] = [
     ("TABLE_NAME", None),
     ("TWILIO_SECRET", None),
     ("VOICEMAIL", Some("yes")),
+    ("WORDS", Some("[]")),
 ];
 
 #[tokio::test]

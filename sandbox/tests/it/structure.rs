@@ -109,10 +109,10 @@ fn dependencies_point_one_way() {
                 dependency["kind"] == "dev",
             );
             let may = match name {
-                "sandbox" => false,
+                "sandbox" | "words" => false,
                 "sandbox-programs" => on == "sandbox",
-                "shared" => on == "sandbox" && dev,
-                _ => on == "shared" || on == "sandbox" && dev,
+                "shared" => on == "words" || on == "sandbox" && dev,
+                _ => on == "shared" || on == "words" || on == "sandbox" && dev,
             };
             assert!(
                 may,

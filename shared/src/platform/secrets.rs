@@ -23,6 +23,10 @@ const RETRY_INTERVAL: Duration = Duration::from_secs(5);
 /// After a mismatch the secret is fetched at most this often, so that a stranger's bad signatures
 /// cannot cause many fetches.
 const REFRESH_INTERVAL: Duration = Duration::from_mins(1);
+/// For this long a secret without usable content counts as such where a credential is checked.
+/// Else each made-up credential would cause a fetch. A new secret has the content `{}` until
+/// somebody fills it.
+const UNUSABLE_INTERVAL: Duration = Duration::from_secs(30);
 
 /// The content of a secret: a JSON object of strings.
 pub trait Content: Sized {
@@ -125,6 +129,8 @@ pub struct Secret<T> {
 struct Cache<T> {
     value: Option<(Arc<T>, SystemTime)>,
     refreshed: Option<(SystemTime, Result<(), SecretError>)>,
+    /// What the content lacked when it was fetched last.
+    unusable: Option<(SystemTime, SecretError)>,
 }
 
 impl<T: Content> Secret<T> {
@@ -136,6 +142,7 @@ impl<T: Content> Secret<T> {
             cache: Mutex::new(Cache {
                 value: None,
                 refreshed: None,
+                unusable: None,
             }),
             content: PhantomData,
         }
@@ -146,12 +153,17 @@ impl<T: Content> Secret<T> {
     /// # Errors
     /// If Secrets Manager does not answer, or the value lacks a key.
     pub async fn get(&self, now: SystemTime) -> Result<Arc<T>, SecretError> {
-        if let Some((value, fetched)) = &lock(&self.cache).value
-            && now.duration_since(*fetched).is_ok_and(|age| age < LIFE)
-        {
-            return Ok(Arc::clone(value));
+        match self.cached(now) {
+            Some(value) => Ok(value),
+            None => self.fetch(now).await,
         }
-        self.fetch(now).await
+    }
+
+    fn cached(&self, now: SystemTime) -> Option<Arc<T>> {
+        let cache = lock(&self.cache);
+        let (value, fetched) = cache.value.as_ref()?;
+        let age = now.duration_since(*fetched).ok()?;
+        (age < LIFE).then(|| Arc::clone(value))
     }
 
     /// The value, fetched again because the cached one did not match; `None` if the last such fetch
@@ -178,18 +190,38 @@ impl<T: Content> Secret<T> {
     /// The cached value if it `fits`, else a fresh value that fits; `None`: neither does.
     ///
     /// # Errors
-    /// As [`Secret::refresh`].
+    /// As [`Secret::refresh`]. For half a minute after a fetch of unusable content, the same error
+    /// again.
     pub async fn fitting(
         &self,
         now: SystemTime,
         fits: impl Fn(&T) -> bool,
     ) -> Result<Option<Arc<T>>, SecretError> {
-        let cached = self.get(now).await?;
+        let cached = if let Some(value) = self.cached(now) {
+            value
+        } else {
+            self.expect_usable(now)?;
+            self.fetch(now).await?
+        };
         if fits(&cached) {
             return Ok(Some(cached));
         }
         let fresh = self.refresh(now).await?;
         Ok(fresh.filter(|fresh| fits(fresh)))
+    }
+
+    /// An error if the content was unusable a moment ago.
+    fn expect_usable(&self, now: SystemTime) -> Result<(), SecretError> {
+        match &lock(&self.cache).unusable {
+            Some((since, error))
+                if now
+                    .duration_since(*since)
+                    .is_ok_and(|age| age < UNUSABLE_INTERVAL) =>
+            {
+                Err(error.clone())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The result of an attempt with the cached value. If its error `is_refused`, the attempt is
@@ -228,11 +260,11 @@ impl<T: Content> Secret<T> {
                     crate::platform::aws::cause("GetSecretValue", &error)
                 ))
             })?;
-        let value = Arc::new(parse::<T>(
-            &self.id,
-            output.secret_string().unwrap_or_default(),
-        )?);
-        lock(&self.cache).value = Some((Arc::clone(&value), now));
+        let parsed = parse::<T>(&self.id, output.secret_string().unwrap_or_default());
+        let mut cache = lock(&self.cache);
+        cache.unusable = parsed.as_ref().err().map(|error| (now, error.clone()));
+        let value = Arc::new(parsed?);
+        cache.value = Some((Arc::clone(&value), now));
         Ok(value)
     }
 }

@@ -222,8 +222,14 @@ pub enum Recorded {
 
 /// The map of an entry in which the receipts are stored.
 pub(super) const RECEIPTS: &str = "receipts";
-/// The attribute with the provider's id of the text's last send before the present one.
-pub(super) const EARLIER_SID: &str = "earlier_sid";
+/// The attributes with the providers' ids of the text's sends before the present one, the last one
+/// first. A number gets at most five texts an hour by default, and no code is valid for longer.
+pub(super) const EARLIER_SIDS: [&str; 4] = [
+    "earlier_sid",
+    "earlier_sid_2",
+    "earlier_sid_3",
+    "earlier_sid_4",
+];
 
 /// Stores the final state that `provider` reports, in the journal.
 ///
@@ -242,12 +248,14 @@ pub async fn record(
         return Ok(Recorded::Passing);
     }
     // A receipt may arrive before the closing write of the send: then the entry names no message
-    // yet. Afterwards it names the message. It always names the message of the send before.
+    // yet. Afterwards it names the message. It always names the messages of the sends before.
+    let is_not_earlier =
+        EARLIER_SIDS.map(|sid| format!(" AND (attribute_not_exists({sid}) OR {sid} <> :id)"));
     let condition = format!(
         "attribute_exists({RECEIPTS}) AND expires_at > :now \
          AND attribute_not_exists({RECEIPTS}.{provider}) \
-         AND (attribute_not_exists(sid) OR provider <> :provider OR sid = :id) \
-         AND (attribute_not_exists({EARLIER_SID}) OR {EARLIER_SID} <> :id)"
+         AND (attribute_not_exists(sid) OR provider <> :provider OR sid = :id){}",
+        is_not_earlier.concat()
     );
     let update = Update::new(reference.key())
         .set(format!("{RECEIPTS}.{provider}"), receipt.state.word())
@@ -263,8 +271,9 @@ pub async fn record(
             Some(word) => {
                 let sent = Sent::from_item(&item, provider);
                 let id = receipt.id.as_deref();
+                let is_earlier = |name| id.is_some() && item.text(name) == id;
                 let is_same = sent.id.as_deref().is_none_or(|sid| Some(sid) == id)
-                    && item.text(EARLIER_SID).is_none_or(|sid| Some(sid) != id);
+                    && !EARLIER_SIDS.into_iter().any(is_earlier);
                 match item.number("reported_at") {
                     Some(at) if is_same && word == receipt.state.word() => {
                         Recorded::Again { sent, at }

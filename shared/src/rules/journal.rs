@@ -9,7 +9,7 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use super::delivery::{self, EARLIER_SID, Reference, WAIT_FOR_RECEIPTS};
+use super::delivery::{self, EARLIER_SIDS, Reference, WAIT_FOR_RECEIPTS};
 use super::kept::Sealed;
 use super::phone::E164;
 use super::scoreboard::{self, Event, Line};
@@ -156,8 +156,14 @@ impl Entry {
     pub fn claim(&self, now: SystemTime) -> Update {
         let update = match &self.awaits {
             None => self.sending(),
-            // Late receipts of the send before are told apart by its message.
-            Some(_) => self.sending().copy("sid", EARLIER_SID, "-"),
+            // Late receipts of the sends before are told apart by their messages.
+            Some(_) => ["sid"]
+                .into_iter()
+                .chain(EARLIER_SIDS)
+                .zip(EARLIER_SIDS)
+                .fold(self.sending(), |update, (from, to)| {
+                    update.copy(from, to, "-")
+                }),
         };
         update
             .set("first_at", epoch(now))

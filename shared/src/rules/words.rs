@@ -304,8 +304,12 @@ fn own(source: &mut Source<'_>, text: Option<&str>) -> Overrides {
     own
 }
 
-/// Adds texts by name; gives the problems.
-fn add(own: &mut Overrides, language: Language, texts: BTreeMap<String, String>) -> Vec<String> {
+/// Adds texts by name. Gives what is wrong with those that cannot be used.
+pub fn add(
+    own: &mut Overrides,
+    language: Language,
+    texts: BTreeMap<String, String>,
+) -> Vec<String> {
     let added = texts.into_iter().map(|(id, text)| {
         let added = own.add(language, &id, &text);
         added.map_err(|why| format!("{language}: {id} {why}"))

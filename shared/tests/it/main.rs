@@ -25,6 +25,7 @@ mod table;
 mod tls;
 mod tokens;
 mod twiml;
+mod words;
 
 use sandbox::Sandbox;
 use shared::platform::http::{Client, Settings};

@@ -110,6 +110,35 @@ async fn a_late_receipt_of_the_first_send_does_not_count_for_the_second() {
     assert_eq!(delivery::reported(&journal.item().await, "twilio"), None);
 }
 
+/// A number may get five texts an hour, and a code may be valid that long.
+#[tokio::test]
+async fn a_late_receipt_of_none_of_five_sends_counts_for_another() {
+    let journal = Journal::start().await;
+    let sids = ["SM1", "SM2", "SM3", "SM4", "SM5"];
+    for (at, sid) in sids.iter().enumerate() {
+        let ago = (sids.len() - at) as u64 * (COOLDOWN + 1);
+        let begun = now() - Duration::from_secs(ago);
+        let send = awaiting(sid, begun);
+        assert!(journal.claim(&send, begun).await, "{sid}");
+        // Before the closing write, no message is known.
+        for earlier in &sids[..at] {
+            let late = journal.receive("twilio", earlier, State::Delivered).await;
+            assert_eq!(late, Recorded::Foreign, "{earlier} before {sid}");
+        }
+        journal.settle(&send, sid, "twilio").await;
+        for earlier in &sids[..at] {
+            let late = journal.receive("twilio", earlier, FAILED).await;
+            assert_eq!(late, Recorded::Foreign, "{earlier} after {sid}");
+        }
+        let own = journal.receive("twilio", sid, State::Delivered).await;
+        assert!(matches!(own, Recorded::First(_)), "{sid}");
+        for earlier in &sids[..at] {
+            let late = journal.receive("twilio", earlier, State::Delivered).await;
+            assert_eq!(late, Recorded::Known, "{earlier} after {sid}'s receipt");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_text_that_awaits_receipts_is_sent_once_within_the_cooldown() {
     let journal = Journal::start().await;

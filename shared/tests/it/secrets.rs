@@ -132,3 +132,46 @@ async fn an_outage_is_an_error_that_names_the_secret() {
         "secret auth0 (switchboard/auth0) lacks client_secret"
     );
 }
+
+/// A stranger's made-up credentials cost one fetch in half a minute, not one each.
+#[tokio::test]
+async fn a_secret_without_content_is_fetched_twice_a_minute_and_counts_once_it_is_filled() {
+    for content in [json!({}), json!("text"), json!({"client_id": "x"})] {
+        let (sandbox, secret) = setup().await;
+        sandbox.aws.set_secret(ID, &content);
+        let start = now();
+        let at = async |second| {
+            let now = start + Duration::from_secs(second);
+            let fitting = secret.fitting(now, |_| true).await;
+            fitting.map(|found| found.is_some())
+        };
+        let error = at(0).await.unwrap_err();
+        for second in [1, 15, 29] {
+            assert_eq!(at(second).await.as_ref(), Err(&error), "{content}");
+        }
+        assert_eq!(fetches(&sandbox), 1, "{content}");
+        assert_eq!(at(30).await.as_ref(), Err(&error), "{content}");
+        let whole = json!({"client_id": "x", "client_secret": "s"});
+        sandbox.aws.set_secret(ID, &whole);
+        assert_eq!(at(59).await.as_ref(), Err(&error), "{content}");
+        assert_eq!(fetches(&sandbox), 2, "{content}");
+        assert_eq!(at(60).await, Ok(true), "{content}");
+    }
+}
+
+/// A secret that somebody empties by mistake is no reason to forget the value that was good.
+#[tokio::test]
+async fn content_that_becomes_unusable_does_not_shorten_the_life_of_the_value() {
+    let (sandbox, secret) = setup().await;
+    let start = now();
+    secret.get(start).await.unwrap();
+    sandbox.aws.set_secret(ID, &json!({}));
+    let after = |second| start + Duration::from_secs(second);
+    assert!(secret.fitting(after(1), |_| false).await.is_err());
+    assert!(secret.fitting(after(2), |_| true).await.unwrap().is_some());
+    sandbox
+        .aws
+        .set_secret(ID, &json!({"client_id": "new", "client_secret": "s"}));
+    let is_new = |keys: &Credentials| keys.client_id.expose_secret() == "new";
+    assert!(secret.fitting(after(6), is_new).await.unwrap().is_some());
+}

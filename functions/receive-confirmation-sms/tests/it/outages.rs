@@ -267,6 +267,8 @@ async fn without_the_secret_nothing_is_believed() {
         json!({ "auth_token": "" }),
     ] {
         scene.sandbox.aws.set_secret("switchboard/twilio", &broken);
+        // A running process remembers for half a minute what the secret lacks.
+        scene.restart().await;
         assert_eq!(
             scene
                 .sandbox
@@ -281,6 +283,7 @@ async fn without_the_secret_nothing_is_believed() {
     scene.assert_untouched();
     let whole = json!({ "account_sid": sandbox::twilio::ACCOUNT_SID, "auth_token": sandbox::twilio::AUTH_TOKEN });
     scene.sandbox.aws.set_secret("switchboard/twilio", &whole);
+    scene.restart().await;
     assert_eq!(
         scene
             .sandbox

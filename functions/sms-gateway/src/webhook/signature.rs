@@ -131,6 +131,30 @@ mod tests {
         assert!(hmac::verify(&key, &content[1..], &mac).is_err());
     }
 
+    /// Two secrets and a comma between their signatures, made by running Supabase's Go code:
+    /// `generateSignatures` and the header of `internal/hooks/hookshttp/hookshttp.go` in
+    /// github.com/supabase/auth@bc32168 (MIT), with the library of its `go.mod`, `libraries/go` in
+    /// github.com/standard-webhooks/standard-webhooks@e0e82ad (MIT).
+    #[test]
+    fn the_signatures_of_supabase_s_go_code() {
+        let body = r#"{"metadata":{"uuid":"8a2f4d6e-0b1c-4d3e-9f5a-6b7c8d9e0f1a","time":"2026-11-27T12:00:00Z","name":"send-sms","ip_address":"203.0.113.7"},"user":{"id":"6481a5c1-3d37-4a56-9f6a-bee08c554965","phone":"4520304050"},"sms":{"otp":"271828","phone":"+4520304050"}}"#;
+        let content = format!("0b5d7c2e-58a4-4a53-8a0b-2f3f4c1d9e77.1795780800.{body}");
+        let header = "v1,R5aQ+NcbK1CzAy7onHsuFkIGjUeQQHofDlawremS6ws=, v1,DcvLbwhIPNatxZ3BuX9U4NgsJxxnX7p88DAaa5KHOlI=";
+        let secrets = [
+            "v1,whsec_b2xkLXN1cGFiYXNlLWhvb2stc2VjcmV0LTMyLWJ5dGVz",
+            "v1,whsec_bmV3LXN1cGFiYXNlLWhvb2stc2VjcmV0LTMyLWJ5dGVz",
+        ];
+        let macs: Vec<_> = macs(header).collect();
+        assert_eq!(macs.len(), secrets.len());
+        for (secret, mac) in secrets.into_iter().zip(macs) {
+            let key = key(secret).unwrap();
+            assert!(
+                hmac::verify(&key, content.as_bytes(), &mac).is_ok(),
+                "{secret}"
+            );
+        }
+    }
+
     #[test]
     fn a_key_is_base64_behind_its_prefix() {
         for secret in ["v1,whsec_AAAA", "whsec_AAAA", "v1,whsec_AAA=", "whsec_AAA"] {

@@ -39,7 +39,7 @@ impl Scene {
     }
 
     /// The error type of a failed invocation.
-    async fn take(&self, event: &Value) -> Result<(), String> {
+    pub(crate) async fn take(&self, event: &Value) -> Result<(), String> {
         match self.lambda.invoke(event.clone()).await {
             Ok(answer) => {
                 assert_eq!(answer, json!({}));

@@ -7,6 +7,7 @@ mod canary;
 mod cognito;
 mod crashes;
 mod credentials;
+mod entrances;
 mod failover;
 mod faults;
 mod generic;

@@ -383,49 +383,43 @@ async fn numbers_that_lost_their_plus_are_sent_to() {
     assert_eq!((&*sent.to, &*sent.body), (PHONE, "Your code is 27182818"));
 }
 
-/// Okta's published sample with the numbers of its schema's other form. Only the times, and the
-/// number, which is in no country's plan, are others.
+/// The sample is of a number that is in no country's plan, and of a code that expired in 2022. It is
+/// read as it is. A phone number makes it a request, and a later end makes it one that is sent.
 #[tokio::test]
-async fn okta_s_published_sample_is_taken() {
+async fn okta_s_published_sample_is_taken_as_it_is() {
     let scene = through("twilio").await;
-    let now = request(&scene);
-    let sample = json!({
-        "eventId": "uS5871kJThSsU8qlA1LTcg",
-        "eventTime": now["eventTime"],
-        "eventType": "com.okta.telephony.provider",
-        "eventTypeVersion": "1.0",
-        "contentType": "application/json",
-        "cloudEventVersion": "0.1",
-        "source": "https://${yourOktaDomain}/api/v1/inlineHooks/calz6lVQA77AwFeEe0g3",
-        "requestType": "com.okta.user.telephony.pre-enrollment",
-        "data": {
-            "context": {
-                "request": {
-                    "id": "reqRgSk8IBBRhuo0YdlEDTmUw",
-                    "method": "POST",
-                    "url": { "value": "/api/internal/v1/inlineHooks/com.okta.telephony.provider/generatePreview" },
-                    "ipAddress": "127.0.0.1",
-                },
-            },
-            "userProfile": {
-                "firstName": "test", "lastName": "user", "login": "test.user@okta.com", "userId": "00uyxxSknGtK8022w0g3",
-            },
-            "messageProfile": {
-                "msgTemplate": "(HOOK)Your code is 11111",
-                "phoneNumber": 4_520_304_050_u64,
-                "otpExpires": now["data"]["messageProfile"]["otpExpires"],
-                "deliveryChannel": "SMS",
-                "otpCode": 11_111,
-                "locale": "EN-US",
-            },
-        },
-    });
-    let code = ask(&scene, &sample).await;
+    let sample: Value = serde_json::from_str(include_str!("sample.json")).unwrap();
+    let mut body = sample["body"].clone();
+    let code = ask(&scene, &body).await;
+    assert_eq!((code.status, &code.body), (400, &Value::Null));
+    scene.logged("impossible_number").await;
+    body["data"]["messageProfile"]["phoneNumber"] = json!(4_520_304_050_u64);
+    let code = ask(&scene, &body).await;
+    assert_eq!((code.status, value(&code)), (200, &refused("code_expired")));
+    assert_eq!(scene.sandbox.okta.own_texts().len(), 2);
+    scene.untouched();
+    let later = iso(sandbox::now() + Duration::from_mins(5));
+    body["data"]["messageProfile"]["otpExpires"] = json!(later);
+    let code = ask(&scene, &body).await;
     assert_eq!(code.delivery, CodeDelivery::Successful);
     let sent = scene.sandbox.twilio.messages().pop().unwrap();
-    assert_eq!(
-        (&*sent.to, &*sent.body),
-        (PHONE, "(HOOK)Your code is 11111")
-    );
-    assert_eq!(scene.logged("sent").await["kind"], "pre-enrollment");
+    let text = "(HOOK)Your code is 11111";
+    assert_eq!((&*sent.to, &*sent.body), (PHONE, text));
+}
+
+#[tokio::test]
+async fn the_kind_of_a_request_is_logged() {
+    let scene = through("twilio").await;
+    for kind in ["pre-enrollment", "account-unlock", "password-reset"] {
+        let mut request = request(&scene);
+        request["requestType"] = json!(format!("com.okta.user.telephony.{kind}"));
+        assert_eq!(
+            ask(&scene, &request).await.delivery,
+            CodeDelivery::Successful
+        );
+        scene
+            .lambda
+            .wait_log(|line| line.contains("\"sent\"") && line.contains(kind))
+            .await;
+    }
 }
