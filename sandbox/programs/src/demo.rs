@@ -43,6 +43,8 @@ const IVR: &str = "ivr-validate";
 const FLOW: &str = "api-call";
 const API: &str = "secure-api";
 const DELIVERY: &str = "delivery-status";
+/// Functions whose texts are in the person's language, as in a stack.
+const IN_EVERY_LANGUAGE: [&str; 2] = [SEND, RECEIVE];
 /// Settings that are off in the template and on in the story.
 const SWITCHED_ON: [(&str, Option<&str>); 1] = [("VOICEMAIL", Some("on"))];
 /// Maximum time that a log line takes from the function's process to this one.
@@ -165,8 +167,12 @@ impl Story {
             .get(name)
             .ok_or_else(|| format!("template.yaml has no {name}"))?;
         let delivery = self.sandbox.door(DELIVERY).url() + "/";
-        let delivery = [("DELIVERY_URL", Some(delivery.as_str()))];
-        let settings = [&delivery, settings].concat();
+        let languages = IN_EVERY_LANGUAGE.contains(&name).then_some("all");
+        let usual = [
+            ("DELIVERY_URL", Some(delivery.as_str())),
+            ("LANGUAGES", languages),
+        ];
+        let settings = [&usual, settings].concat();
         let lambda = self
             .sandbox
             .run_with(name, binary, instances, &settings)

@@ -79,7 +79,10 @@ async fn start(ports: Ports) -> Result<(Sandbox, Vec<(String, Lambda)>), String>
     let mut lambdas = Vec::new();
     for (name, binary) in binaries {
         let delivery = sandbox.door("delivery-status").url() + "/";
-        let settings = [("DELIVERY_URL", Some(delivery.as_str()))];
+        let settings = [
+            ("DELIVERY_URL", Some(delivery.as_str())),
+            ("LANGUAGES", Some("all")),
+        ];
         let lambda = sandbox.run_with(&name, &binary, 1, &settings).await;
         let recorded = sandbox.run_recorded(&name, &binary).await;
         for lambda in [lambda, recorded] {

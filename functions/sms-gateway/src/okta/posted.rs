@@ -105,12 +105,11 @@ pub(super) async fn parse(
         Some(id) => format!("okta\n{}\n{id}", to.reveal()),
         None => format!("okta\n\n{}\n{content}", to.reveal()),
     };
-    let body = match template {
-        Some(template) => template,
-        None => {
-            let texts = words.for_person(locale.as_deref(), Some(&to), now).await;
-            with_code(&texts, &words::CODE_TEXT, &code)
-        }
+    let body = if let Some(template) = template {
+        template
+    } else {
+        let texts = words.for_person(locale.as_deref(), Some(&to), now).await;
+        with_code(&texts, &words::CODE_TEXT, &code)
     };
     if unfit(&body).is_some() {
         return Err(malformed);
