@@ -12,6 +12,7 @@ from functions import said
 
 ACTIONS = {"read": "dynamodb:GetItem", "query": "dynamodb:Query", "change": "dynamodb:UpdateItem", "delete": "dynamodb:DeleteItem"}
 # Several functions have items of these kinds: a right names the part that is its function's own.
+IDENTITIES = {"sms-voice:SendTextMessage": "AWS_SMS_IDENTITY_ARN", "sms-voice:SendVoiceMessage": "AWS_VOICE_IDENTITY_ARN"}
 KINDS = {"rate", "seen", "sent", "token"}
 
 
@@ -103,10 +104,11 @@ def check_function(name, function, needed, resources):
             logs.append(sorted(actions))
             if targets != [{"Fn::GetAtt": [group, "Arn"]}]:
                 yield f"writes to another log group than its own: {targets}"
-        elif actions == ["sms-voice:SendTextMessage"]:
-            identity = function["Properties"]["Environment"]["Variables"].get("AWS_SMS_IDENTITY_ARN")
+        elif len(actions) == 1 and actions[0] in IDENTITIES:
+            variable = IDENTITIES[actions[0]]
+            identity = function["Properties"]["Environment"]["Variables"].get(variable)
             if [ref(target) for target in targets] != [ref(identity)]:
-                yield f"sends texts as others than its AWS_SMS_IDENTITY_ARN: {targets}"
+                yield f"sends or calls as others than its {variable}: {targets}"
         elif targets == [function["Properties"]["Environment"]["Variables"].get("FAILOVER_KEY_ARN")]:
             # Who keeps texts encrypts them, and who sends them on decrypts them.
             if actions != (["kms:Encrypt"] if ACTIONS["change"] in needed.get("kept", ()) else ["kms:Decrypt"]):

@@ -1,10 +1,11 @@
-//! AWS End User Messaging: `SendTextMessage`.
+//! AWS End User Messaging: `SendTextMessage` and `SendVoiceMessage`.
 //!
 //! Imitates the model `pinpoint-sms-voice-v2/2022-03-31` of botocore 1.44.8 and
 //! <https://docs.aws.amazon.com/pinpoint/latest/apireference_smsvoicev2/API_SendTextMessage.html>.
 //! A function has the rights of its role, and its signature is checked. It is stricter with our
 //! functions than AWS: members that they do not need get a complaint.
 
+mod calls;
 mod model;
 mod signature;
 
@@ -19,18 +20,19 @@ use axum::{
     Extension, Router,
     body::Bytes,
     extract::State,
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, HeaderName, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
 use serde_json::{Map, Value, json};
 
 use crate::{
     SECRET_ACCESS_KEY,
+    calls::Called,
     providers::Simulator,
     random,
     receipts::Receipts,
     rights::Principals,
-    sms::Sent,
+    sms::{self, Sent},
     wire::{Complaints, Server, lock},
 };
 
@@ -46,8 +48,6 @@ pub const IDENTITIES: [&str; 4] = [
 ];
 /// The configuration set of the account.
 pub const CONFIGURATION_SET: &str = "codes";
-/// The right that the operation needs.
-const ACTION: &str = "sms-voice:SendTextMessage";
 /// The members that our functions send.
 const OURS: [&str; 8] = [
     "DestinationPhoneNumber",
@@ -79,6 +79,7 @@ struct Messages {
     /// The members of each request that was only tried, accepted or not.
     tried: Vec<Value>,
     refusals: HashMap<String, Refusal>,
+    calls: Vec<Called>,
 }
 
 #[derive(Clone, Default)]
@@ -143,7 +144,12 @@ impl EndUserMessaging {
         lock(&self.shared.messages).tried.clone()
     }
 
-    /// Refuses every later text to this number with this exception and reason. `member` is the
+    /// All accepted calls, in order.
+    pub fn made_calls(&self) -> Vec<Called> {
+        lock(&self.shared.messages).calls.clone()
+    }
+
+    /// Refuses every later text and call to this number with this exception and reason. `member` is the
     /// member that the exception names, or empty.
     pub fn reject(
         &self,
@@ -192,8 +198,10 @@ async fn answer(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
+    let target = sms::header(&headers, HeaderName::from_static("x-amz-target")).to_owned();
+    let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
     let complain = |exception: &'static str, reason, member, what: &str| {
-        complaints.add(format!("AWS SendTextMessage: {what}"));
+        complaints.add(format!("AWS {operation}: {what}"));
         refuse((exception, reason, member), what)
     };
     let text = |name: &str| {
@@ -215,13 +223,14 @@ async fn answer(
         return complain("InvalidSignatureException", "", "", "a wrong signature");
     }
     if let Some((function, rights)) = principal
-        && !rights.may_call(ACTION)
+        && !rights.may_call(&format!("sms-voice:{operation}"))
     {
-        let what = format!("the role of {function} does not allow {ACTION}");
+        let what = format!("the role of {function} does not allow {operation}");
         return complain("AccessDeniedException", "", "", &what);
     }
-    if text("x-amz-target") != "PinpointSMSVoiceV2.SendTextMessage" {
-        let what = format!("{} is not simulated by this sandbox", text("x-amz-target"));
+    let is_call = target == "PinpointSMSVoiceV2.SendVoiceMessage";
+    if !is_call && target != "PinpointSMSVoiceV2.SendTextMessage" {
+        let what = format!("{target} is not simulated by this sandbox");
         return complain("UnknownOperationException", "", "", &what);
     }
     if text("content-type") != "application/x-amz-json-1.0" {
@@ -231,6 +240,9 @@ async fn answer(
         Ok(request) => request,
         Err(error) => return complain("SerializationException", "", "", &error.to_string()),
     };
+    if is_call {
+        return calls::take(&shared, &complaints, &request);
+    }
     for name in request.keys().map(String::as_str) {
         // The CLI tries a text. A function sends it.
         if OTHERS.contains(&name) && (name != "DryRun" || principal.is_some()) {

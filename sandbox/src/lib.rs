@@ -16,6 +16,7 @@ pub mod accounts;
 pub mod auth0;
 pub mod aws;
 pub mod binaries;
+pub mod calls;
 pub mod clickatell;
 pub mod cloudformation;
 pub mod cognito;

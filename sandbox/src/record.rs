@@ -106,6 +106,13 @@ pub async fn files() -> BTreeMap<&'static str, String> {
         "recipient": PHONE, "text": code, "from": twilio::NUMBER, "code": "271828", "message_type": "otp_verify", "language": "en",
         "req": { "ip": "203.0.113.7", "country": "DK" },
     });
+    let mut voice_action = action.clone();
+    for (name, value) in [
+        ("delivery_method", "voice"),
+        ("as_voice", "Your verification code is: 2. 7. 1. 8. 2. 8."),
+    ] {
+        voice_action[name] = value.into();
+    }
     let auth0 = |token: &str, body: &Value| {
         event(
             "/",
@@ -254,6 +261,10 @@ pub async fn files() -> BTreeMap<&'static str, String> {
             code(OKTA_HOOK_TOKEN, "reqS"),
         ),
         ("sms-gateway-okta-forged.json", code("guessed", "reqR")),
+        (
+            "sms-gateway-voice.json",
+            auth0(auth0::GATEWAY_BEARER_TOKEN, &voice_action),
+        ),
         ("sms-gateway-webhook.json", supabase(&code_for_supabase)),
         (
             "sms-gateway-webhook-forged.json",

@@ -1,14 +1,16 @@
-//! Vonage: the SMS API (`send`) and the Conversion API (`conversions`).
+//! Vonage: the SMS API (`send`), the Voice API (`calls`) and the Conversion API (`conversions`).
 //!
 //! Imitates `sms.yml` 1.0.10 of github Nexmo/api-specification@ad042003. Every answer has status
 //! 200; the errors are in its elements. It is stricter with our functions than Vonage: fields that
 //! they do not need, credentials outside the fields, and a `type` that does not fit the text's
 //! alphabet get a complaint.
 
+mod calls;
 mod conversions;
 pub(crate) mod receipt;
 mod send;
 
+pub use calls::{APPLICATION_ID, BUSY, MACHINE, PRIVATE_KEY, event_body, webhook_token};
 pub use receipt::{ReceiptsBy, sign};
 
 use std::{
@@ -32,6 +34,7 @@ use crate::{
     wire::{Server, lock},
 };
 
+use calls::Made;
 use conversions::Told;
 use send::send;
 
@@ -49,6 +52,7 @@ pub struct Vonage {
     account: Shared,
     receipts_by: Setting,
     told: Told,
+    made: Made,
 }
 
 /// How the account gets its receipts.
@@ -74,6 +78,7 @@ impl Simulator for Vonage {
         json!({
             "api_key": API_KEY, "api_secret": API_SECRET,
             "signature_secret": SIGNATURE_SECRET, "signature_method": "sha256",
+            "application_id": APPLICATION_ID, "private_key": PRIVATE_KEY,
         })
     }
 }
@@ -82,10 +87,12 @@ impl Vonage {
     /// Serves `https://rest.nexmo.com` and `https://api.nexmo.com` on this port or on a free one.
     pub async fn start(port: Option<u16>) -> io::Result<Self> {
         let account = Account::open(API_SECRET);
-        let (receipts_by, told) = (Setting::default(), Told::default());
+        let (receipts_by, told, made) = (Setting::default(), Told::default(), Made::default());
         let routes = Router::new()
             .route("/sms/json", post(send))
             .layer(Extension(Arc::clone(&receipts_by)))
+            .route("/v1/calls", post(calls::create))
+            .layer(Extension(Arc::clone(&made)))
             .route("/account/get-balance", get(balance))
             .route("/conversions/sms", conversions::route(&account, &told));
         let server = Server::start_on(
@@ -99,6 +106,7 @@ impl Vonage {
             account,
             receipts_by,
             told,
+            made,
         })
     }
 

@@ -171,6 +171,7 @@ mod tests {
             id: "00u1".to_owned(),
             first_name: Some("Ann".to_owned()),
             mobile: mobile.map(number),
+            locale: None,
             mobile_is_ours,
         })
     }

@@ -27,6 +27,7 @@ mod connection;
 mod greeting;
 mod line;
 mod missed;
+mod speech;
 mod voicemail;
 
 use std::sync::Arc;
@@ -51,6 +52,7 @@ use shared::vendors::twilio::webhook::{self, Dialled, InboundCall, Recording};
 use shared::vendors::twilio::{self, Credentials};
 
 use connection::{Call, Connection, Limits, Refusal};
+use speech::{Speaker, Speech};
 
 const BODY_LIMIT: usize = 1024 * 1024;
 const DAY: u64 = 86_400;
@@ -62,13 +64,6 @@ const RECORDING_SECONDS: u64 = 180;
 /// How long the table remembers that a step of a call was answered, in seconds.
 const REMEMBERED: u64 = 400 * DAY;
 
-const REGRET: &str = "We are sorry, this number cannot be reached. Goodbye.";
-const BUSY: &str = "We are sorry, this number is busy. Please try again later. Goodbye.";
-const APOLOGY: &str =
-    "We are sorry, something went wrong on our side. Please call again in a few minutes. Goodbye.";
-const VOICEMAIL: &str = "Nobody can take your call right now. Please leave a message after the tone, and press the pound key when you are done.";
-const GOODBYE: &str = "Goodbye.";
-
 /// The function's settings and clients.
 pub struct App {
     table: Table,
@@ -78,11 +73,13 @@ pub struct App {
     public_url: Option<BaseUrl>,
     /// Where delivery receipts go; `None` if no text asks for one.
     delivery_url: Option<BaseUrl>,
+    speech: Speech,
     rules: Rules,
 }
 
 struct Rules {
-    greeting: String,
+    /// `GREETING`, in place of the catalogue's.
+    greeting: Option<String>,
     ring_seconds: u64,
     call_seconds: u64,
     countries: Option<Countries>,
@@ -108,11 +105,9 @@ impl Function for App {
             ),
             public_url: webhook::public_url(source),
             delivery_url: source.optional_base_url("DELIVERY_URL"),
+            speech: Speech::read(platform, source),
             rules: Rules {
-                greeting: source.text(
-                    "GREETING",
-                    "Please wait. You are being connected to {firstName}.",
-                ),
+                greeting: source.optional("GREETING"),
                 ring_seconds: source.number("DIAL_TIMEOUT_SECONDS", 25, 5..=600),
                 call_seconds: source.number("MAX_CALL_SECONDS", 7_200, 60..=14_400),
                 countries: source.parsed("ALLOWED_COUNTRIES", COUNTRIES),
@@ -126,7 +121,8 @@ impl Function for App {
                 },
             },
         };
-        if app.rules.greeting.chars().count() > 1_000 {
+        let greeting = app.rules.greeting.as_deref().unwrap_or_default();
+        if greeting.chars().count() > 1_000 {
             source.problem("GREETING is longer than 1000 characters, which nobody listens to");
         }
         app
@@ -143,8 +139,12 @@ impl Function for App {
 
     /// The caller must not hear Twilio's "application error". No person hears the answer to a
     /// status callback, and Twilio retries it.
-    fn apology(&self, path: &str) -> Option<Reply> {
-        (path != "/status").then(|| last_words(APOLOGY).into_reply(""))
+    fn apology(&self, request: &Request) -> Option<Reply> {
+        let speaker = || {
+            let from = webhook::claimed_caller(request);
+            self.speech.speaker(from.as_ref())
+        };
+        (request.path() != "/status").then(|| speaker().last(&words::APOLOGY).into_reply(""))
     }
 
     async fn flow(&self, request: &Request, now: SystemTime) -> Result<Reply, Reply> {
@@ -162,7 +162,14 @@ impl Function for App {
                     .await?
             }
             (_, "/status") => Reply::empty(204, "still_on"),
-            (None, _) => refused(Refusal::Nobody("unknown_number")),
+            (None, _) => {
+                let from = call.from.as_ref();
+                self.speech.fetch(from, now).await;
+                refused(
+                    &self.speech.speaker(from),
+                    Refusal::Nobody("unknown_number"),
+                )
+            }
             (Some(to), "/after") => {
                 self.after(
                     &call,
@@ -222,8 +229,14 @@ impl App {
             Table::within(TABLE_TIME, guards).await
         };
         let is_replay = self.is_replay(&call.sid, "call", now);
-        let (listing, guards, is_replay) =
-            tokio::join!(self.directory.find(to, now), guards, is_replay);
+        let from = call.from.as_ref();
+        let (listing, guards, is_replay, ()) = tokio::join!(
+            self.directory.find(to, now),
+            guards,
+            is_replay,
+            self.speech.fetch(from, now)
+        );
+        let speaker = self.speech.speaker(from);
         let (from_is_ours, (active, is_noted)) = guards.unwrap_or_else(|error| {
             tracing::error!(%error, "the call is not guarded against loops and limits");
             Default::default()
@@ -259,13 +272,13 @@ impl App {
             self.forget(to, dropped, seconds, now)
         );
         Ok(match decision? {
-            Decision::Connect(connection) => self.dial(&connection),
-            Decision::Refuse(refusal) => refused(refusal),
+            Decision::Connect(connection) => self.dial(&speaker, &connection),
+            Decision::Refuse(refusal) => refused(&speaker, refusal),
             Decision::Replayed => replayed(),
         })
     }
 
-    fn dial(&self, connection: &Connection) -> Reply {
+    fn dial(&self, speaker: &Speaker, connection: &Connection) -> Reply {
         let dial = Dial {
             number: &connection.mobile,
             caller_id: &connection.caller_id,
@@ -273,8 +286,10 @@ impl App {
             time_limit: self.rules.call_seconds,
             action: &self.after_path(),
         };
-        let greeting = greeting::fill(&self.rules.greeting, connection.first_name.as_deref());
-        Response::new()
+        let own = self.rules.greeting.as_deref();
+        let greeting = greeting::greeting(own, connection.first_name.as_deref(), speaker);
+        speaker
+            .response()
             .say(&greeting)
             .dial(&dial)
             .into_reply("connected")
@@ -302,27 +317,36 @@ impl App {
         if let Some(dialled) = dialled {
             let hung_up = self.hung_up(&call.sid, to, dialled.seconds, now);
             let is_replay = self.is_replayed_end(&call.sid, dialled.answered, now);
-            let (is_replay, ()) = tokio::join!(is_replay, hung_up);
+            let fetch = self.speech.fetch(call.from.as_ref(), now);
+            let (is_replay, (), ()) = tokio::join!(is_replay, hung_up, fetch);
             if is_replay {
                 return Ok(replayed());
             }
+            let speaker = self.speech.speaker(call.from.as_ref());
             return Ok(match dialled.answered {
-                true => goodbye("completed").field("seconds", dialled.seconds),
-                false if self.rules.voicemail => Response::new()
-                    .say(VOICEMAIL)
+                true => speaker
+                    .goodbye("completed")
+                    .field("seconds", dialled.seconds),
+                false if self.rules.voicemail => speaker
+                    .response()
+                    .say(&speaker.text(&words::LEAVE_MESSAGE))
                     .record(&self.after_path(), RECORDING_SECONDS)
-                    .say(GOODBYE)
+                    .say(&speaker.text(&words::GOODBYE))
                     .hangup()
                     .into_reply("voicemail_offered")
                     .metric("MissedCalls", 1),
-                false => goodbye("not_answered").metric("MissedCalls", 1),
+                false => speaker.goodbye("not_answered").metric("MissedCalls", 1),
             });
         }
         match recording {
             Some(recording) if self.rules.voicemail && recording.seconds > 0 => {
                 self.voicemail(call, to, &recording, now).await
             }
-            _ => Ok(goodbye("ended")),
+            _ => {
+                let from = call.from.as_ref();
+                self.speech.fetch(from, now).await;
+                Ok(self.speech.speaker(from).goodbye("ended"))
+            }
         }
     }
 }
@@ -330,14 +354,6 @@ impl App {
 /// The hash that the table holds instead of a caller's number.
 fn hash(number: &E164) -> String {
     hex::encode(&digest::digest(&digest::SHA256, number.reveal().as_bytes()).as_ref()[..8])
-}
-
-fn last_words(words: &str) -> Response {
-    Response::new().say(words).hangup()
-}
-
-fn goodbye(outcome: &'static str) -> Reply {
-    last_words(GOODBYE).into_reply(outcome)
 }
 
 /// The answer to a replay: an attacker learns nothing.
@@ -348,9 +364,14 @@ fn replayed() -> Reply {
         .metric("Refused", 1)
 }
 
-fn refused(refusal: Refusal) -> Reply {
-    let words = if refusal.is_busy() { BUSY } else { REGRET };
-    last_words(words)
+fn refused(speaker: &Speaker, refusal: Refusal) -> Reply {
+    let words = if refusal.is_busy() {
+        &words::NUMBER_BUSY
+    } else {
+        &words::NUMBER_NOT_REACHED
+    };
+    speaker
+        .last(words)
         .into_reply(refusal.word())
         .metric("Refused", 1)
 }

@@ -11,6 +11,7 @@ use shared::platform::reply::{Failure, Reply};
 use shared::platform::table::{Table, Unavailable};
 use shared::platform::time::epoch;
 use shared::rules::phone::E164;
+use shared::rules::words::Localizer;
 use shared::vendors::twilio::webhook::InboundCall;
 
 use crate::line::{DIALLED, End, GREETING_SECONDS, step_key};
@@ -61,17 +62,20 @@ impl App {
             };
             return Ok(answer(outcome));
         }
-        let from = call.from.as_ref().map_or("a hidden number", E164::reveal);
+        let text = |texts: &Localizer| match &call.from {
+            Some(from) => texts.with(&words::MISSED_CALL, &[("caller", from.reveal().into())]),
+            None => texts.text(&words::MISSED_CALL_WITHHELD),
+        };
         let news = News {
             kind: "missed",
             step: "missed",
-            text: format!("Missed call from {from}"),
+            text: &text,
             outcomes: [
                 "missed_call",
                 "missed_call_text_failed",
                 "missed_call_limit",
             ],
-            answer,
+            answer: &answer,
             replayed,
         };
         let told = self.tell(call, to, &news, started, now).await?;

@@ -12,10 +12,11 @@ use shared::rules::journal::{Entry, Stage};
 use shared::rules::limits::{Budget, Copies, Taken, Window};
 use shared::rules::phone::E164;
 use shared::rules::sms::{Outbound, Receipt, ReceiptRequest, SendError};
+use shared::rules::words::Localizer;
 use shared::services::providers::Name;
 use shared::vendors::twilio::webhook::{InboundCall, Recording};
 
-use crate::{App, REMEMBERED, TIME_TO_ANSWER, connection, goodbye, hash, replayed};
+use crate::{App, REMEMBERED, TIME_TO_ANSWER, connection, hash, replayed};
 
 /// The lease of an SMS, in seconds.
 const LEASE: u64 = 15;
@@ -31,17 +32,17 @@ const COUNT_TIME: Duration = Duration::from_millis(500);
 const SHORTEST_SEND: Duration = Duration::from_secs(1);
 
 /// What an employee is told about a call by SMS, once.
-pub(crate) struct News {
+pub(crate) struct News<'a> {
     /// The kind of its entry in the journal and of its budgets.
     pub(crate) kind: &'static str,
     /// The step of the call that tells it. A replay is recognised by it.
     pub(crate) step: &'static str,
-    /// The words of the SMS.
-    pub(crate) text: String,
+    /// The words of the SMS, in the employee's language.
+    pub(crate) text: &'a dyn Fn(&Localizer) -> String,
     /// The outcome if it is sent, if it is not accepted, and if a budget is full.
     pub(crate) outcomes: [&'static str; 3],
     /// The answer to Twilio with this outcome.
-    pub(crate) answer: fn(&'static str) -> Reply,
+    pub(crate) answer: &'a dyn Fn(&'static str) -> Reply,
     /// The answer to a replay.
     pub(crate) replayed: fn() -> Reply,
 }
@@ -69,16 +70,28 @@ impl App {
         recording: &Recording,
         now: SystemTime,
     ) -> Result<Reply, Reply> {
-        let from = call.from.as_ref().map_or("a withheld number", E164::reveal);
+        self.speech.fetch(call.from.as_ref(), now).await;
+        let speaker = self.speech.speaker(call.from.as_ref());
+        let text = |texts: &Localizer| {
+            let recording = [
+                ("seconds", recording.seconds.to_string().into()),
+                ("recording", format!("{}.mp3", recording.url).into()),
+            ];
+            match &call.from {
+                Some(from) => {
+                    let [seconds, link] = recording;
+                    let from = ("caller", from.reveal().into());
+                    texts.with(&words::VOICEMAIL, &[from, seconds, link])
+                }
+                None => texts.with(&words::VOICEMAIL_WITHHELD, &recording),
+            }
+        };
         let news = News {
             kind: "voicemail",
             step: "recorded",
-            text: format!(
-                "Voicemail from {from} ({} s): {}.mp3",
-                recording.seconds, recording.url
-            ),
+            text: &text,
             outcomes: ["voicemail", "voicemail_text_failed", "voicemail_limit"],
-            answer: goodbye,
+            answer: &|outcome| speaker.goodbye(outcome),
             replayed,
         };
         let told = self.tell(call, to, &news, Instant::now(), now).await?;
@@ -93,7 +106,7 @@ impl App {
         &self,
         call: &InboundCall,
         to: &E164,
-        news: &News,
+        news: &News<'_>,
         started: Instant,
         now: SystemTime,
     ) -> Result<Reply, Reply> {
@@ -150,13 +163,21 @@ impl App {
             tokio::join!(self.give_back(taken), self.settle(&entry, &Stage::Failed));
             return Ok(answer(over_limit).metric("Refused", 1));
         }
+        let locale = listing.locale();
+        let texts = self
+            .speech
+            .words
+            .for_person(locale, Some(mobile), now)
+            .await;
+        let text = (news.text)(&texts);
         let reference = entry.reference();
         let sms = Outbound {
             to: mobile,
             from: Some(to.reveal()),
-            body: &news.text,
+            body: &text,
             life: None,
             holds_code: false,
+            language: None,
             receipt: ReceiptRequest::new(self.delivery_url.as_ref(), reference.as_ref()),
         };
         let outcome = self.notify(&sms, started, now).await;

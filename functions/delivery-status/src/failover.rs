@@ -1,4 +1,5 @@
-//! Sends a code that did not arrive through the next provider of its route.
+//! Sends a code that did not arrive through the next provider of its route. With
+//! `FALLBACK_CHANNEL=voice` a call reads it out after the last one.
 //!
 //! [`rules::failover`](shared::rules::failover) decides, and claims the one attempt at each provider.
 //! A receipt starts this, and the run of the schedule, which also finds the codes of which nothing
@@ -13,13 +14,16 @@ use shared::platform::base_url::BaseUrl;
 use shared::platform::config::Source;
 use shared::platform::table::{Table, Unavailable, epoch, owner_id};
 use shared::rules::delivery::Reference;
-use shared::rules::failover::{self, Accepted, Action, Standing};
+use shared::rules::failover::{self, Accepted, Action, Roads, Standing};
 use shared::rules::kept::{self, Found, Text, Vault};
+use shared::rules::limits::Counted;
 use shared::rules::phone::E164;
 use shared::rules::scoreboard::{self, Event, Line};
 use shared::rules::sms::{Outbound, ReceiptRequest, SendError};
+use shared::rules::voice::{Channel, Speech};
 use shared::services::providers::{Name, Provider};
 use shared::services::routes::{Routes, Senders};
+use shared::services::voice::Voice;
 
 /// The longest attempt.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -34,6 +38,8 @@ pub(crate) struct Failover {
     vault: Vault,
     routes: Routes,
     senders: Senders,
+    /// `None`: no code goes out by a call.
+    voice: Option<Voice>,
     providers: HashMap<Name, Provider>,
     /// How long a receipt may take, in seconds.
     timeout: u64,
@@ -45,21 +51,20 @@ impl Failover {
         let vault = Vault::read(platform, source);
         let senders = Senders::read(source);
         let timeout = source.number("DELIVERY_TIMEOUT_SECONDS", 20, 5..=300);
-        match source.optional("FALLBACK_CHANNEL").as_deref() {
-            None => {}
-            Some("voice") => source.problem(
-                "FALLBACK_CHANNEL: voice is not available yet; leave FALLBACK_CHANNEL empty",
-            ),
-            Some(_) => source.problem("FALLBACK_CHANNEL must be empty"),
-        }
+        let voice = Voice::read(source);
+        let is_fallback = Voice::is_fallback(voice.as_ref(), vault.is_some(), source);
+        let voice = voice.filter(|_| is_fallback);
         let vault = vault?;
         let routes = Routes::read(source);
-        let mut connect = |name| (name, Provider::read(name, platform, source));
+        let calls = voice.iter().flat_map(Voice::order).copied();
+        let used = routes.used().into_iter().chain(calls);
+        let connect = |name| (name, Provider::read(name, platform, source));
         Some(Self {
             table: platform.table.clone(),
             vault,
-            providers: routes.used().into_iter().map(&mut connect).collect(),
+            providers: used.map(connect).collect(),
             routes,
+            voice,
             senders,
             timeout,
         })
@@ -92,8 +97,7 @@ impl Failover {
             let Some(code) = failover::read(reference, &self.table, now).await? else {
                 return Ok(took_it);
             };
-            let number = opened.as_ref().map(|(_, number)| number);
-            match self.next(&code, number, now) {
+            match self.next(&code, opened.as_ref(), now) {
                 Action::Wait => return Ok(took_it),
                 Action::Forget => {
                     self.forget(reference, &code.kept).await;
@@ -108,7 +112,7 @@ impl Failover {
                 return Ok(took_it);
             };
             // Only the number tells the route.
-            let Action::Send(word) = self.next(&code, Some(number), now) else {
+            let Action::Send(word) = self.next(&code, opened.as_ref(), now) else {
                 continue;
             };
             let Some((name, provider)) = self.find(word) else {
@@ -137,18 +141,27 @@ impl Failover {
         }
     }
 
-    /// What follows. While the number is not known, every provider counts as one of its route.
-    fn next(&self, code: &Standing, number: Option<&E164>, now: SystemTime) -> Action<'static> {
-        let route: Vec<&'static str> = match number {
-            None => Name::ALL.iter().map(|name| name.word()).collect(),
-            Some(number) => self
-                .routes
-                .find(number)
-                .iter()
-                .map(|name| name.word())
-                .collect(),
+    /// What follows. While the text is not opened, every provider counts as one of its route.
+    fn next(
+        &self,
+        code: &Standing,
+        opened: Option<&(Text, E164)>,
+        now: SystemTime,
+    ) -> Action<'static> {
+        let texts: Vec<Name> = match opened {
+            None => Name::of(Channel::Sms).collect(),
+            Some((_, number)) => self.routes.find(number).to_vec(),
         };
-        failover::next(code, &route, self.timeout, epoch(now))
+        let may_call = |voice: &&Voice| {
+            opened.is_none_or(|(text, number)| text.speech.is_some() && voice.allows(number))
+        };
+        let calls = self.voice.as_ref().filter(may_call);
+        let calls = calls.map_or(&[][..], Voice::order);
+        let roads = Roads {
+            texts: &words(&texts),
+            calls: &words(calls),
+        };
+        failover::next(code, roads, self.timeout, epoch(now))
     }
 
     fn find(&self, word: &str) -> Option<(Name, &Provider)> {
@@ -186,14 +199,40 @@ impl Failover {
         if !failover::claim(reference, code, name.word(), &owner, &names, table).await? {
             return Ok(Outcome::Elsewhere);
         }
+        let speech = text.speech.as_ref();
+        let speech = speech.filter(|_| name.channel() == Channel::Voice);
+        let call = match self.voice.as_ref().zip(speech) {
+            Some((voice, speech)) => {
+                let counted = voice
+                    .count(number, reference.as_str(), &self.table, now)
+                    .await;
+                if counted.error.is_some() || !counted.full.is_empty() {
+                    tracing::warn!(limit = counted.refused(), "a code did not go out by a call");
+                    counted.give_back(&self.table).await;
+                    failover::settle(reference, &owner, None, &self.table).await?;
+                    return Ok(Outcome::Over);
+                }
+                Some(Call {
+                    speech,
+                    sender: voice.sender(name),
+                    counted,
+                })
+            }
+            None => None,
+        };
         let url: Option<BaseUrl> = text.receipts.parse().ok();
-        let sender = self.senders.find(name).or(text.from.as_deref());
+        let sender = match &call {
+            Some(call) => call.sender,
+            None => self.senders.find(name).or(text.from.as_deref()),
+        };
+        let speech = call.as_ref().map(|call| call.speech);
         let sms = Outbound {
             to: number,
             from: sender,
-            body: &text.body,
+            body: speech.map_or(&text.body, |speech| &speech.words),
             life: Some(Duration::from_secs(text.ends_at.saturating_sub(epoch(now)))),
             holds_code: true,
+            language: speech.map(|speech| speech.language.as_str()),
             receipt: ReceiptRequest::new(url.as_ref(), Some(reference)),
         };
         let left = deadline.saturating_duration_since(Instant::now());
@@ -209,6 +248,9 @@ impl Failover {
             }
             Err(error) => {
                 tracing::warn!(provider = name.word(), %error, "a second attempt was refused");
+                if let Some(call) = &call {
+                    call.counted.give_back(&self.table).await;
+                }
                 failover::settle(reference, &owner, None, &self.table).await?;
                 let is_final = matches!(
                     error,
@@ -286,6 +328,17 @@ impl Failover {
         }
         Ok(self.pursue(reference, deadline, now).await?.is_some())
     }
+}
+
+/// A call that reads a code out.
+struct Call<'a> {
+    speech: &'a Speech,
+    sender: Option<&'a str>,
+    counted: Counted,
+}
+
+fn words(names: &[Name]) -> Vec<&'static str> {
+    names.iter().map(|name| name.word()).collect()
 }
 
 /// How an attempt ended.

@@ -48,10 +48,13 @@ impl App {
                 let secret = configured(self.twilio.as_ref())?;
                 let form =
                     webhook::authenticate(request, self.public_url.as_ref(), secret, now).await?;
-                Ok((
-                    Name::Twilio,
-                    vec![twilio::receipt::parse(&form, reference())?],
-                ))
+                let (name, receipt) = if twilio::call_receipt::is_call(&form) {
+                    let receipt = twilio::call_receipt::parse(&form, reference())?;
+                    (Name::TwilioVoice, receipt)
+                } else {
+                    (Name::Twilio, twilio::receipt::parse(&form, reference())?)
+                };
+                Ok((name, vec![receipt]))
             }
             "plivo" => {
                 request.expect_post(request.path(), &FORM, BODY_LIMIT)?;
@@ -72,6 +75,14 @@ impl App {
                 let secret = configured(self.vonage.as_ref())?;
                 let dlr = vonage::receipt::authenticate(request, secret, now).await?;
                 Ok((Name::Vonage, vec![vonage::receipt::parse(&dlr)?]))
+            }
+            // Only an event of a call has a reference in its address.
+            "vonage" if reference().is_some() => {
+                request.expect_post(request.path(), &JSON, BODY_LIMIT)?;
+                let secret = configured(self.vonage.as_ref())?;
+                let event = vonage::call_event::authenticate(request, secret, now).await?;
+                let receipt = vonage::call_event::parse(&event, reference())?;
+                Ok((Name::VonageVoice, vec![receipt]))
             }
             "clickatell" => {
                 request.expect_post(request.path(), &JSON, BODY_LIMIT)?;
@@ -173,8 +184,9 @@ impl App {
         // An erased number has no hash in the journal any more.
         let is_known = sent.number != "-";
         match receipt.state {
-            // Another provider must not get around an opt-out.
-            State::Undelivered(reason) if is_code && is_known && reason != Reason::OptedOut => {
+            // Another provider must not get around an opt-out, and none makes people take a call.
+            State::Undelivered(Reason::OptedOut | Reason::NotAnswered) => Ok(()),
+            State::Undelivered(_) if is_code && is_known => {
                 delivery::avoid(&sent.number, provider.word(), at, &self.table, now).await
             }
             _ => Ok(()),

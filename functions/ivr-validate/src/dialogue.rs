@@ -16,6 +16,7 @@ use shared::platform::table::{Item, Key, Table, Unavailable, Update, Write};
 use shared::platform::time::epoch;
 use shared::rules::account::AccountNumber;
 use shared::vendors::twilio::webhook::Form;
+use words::Language;
 
 use crate::Arrival;
 use crate::step::{Phase, Said, Step};
@@ -97,6 +98,11 @@ impl Place {
         self.0.text("account")?.parse().ok()
     }
 
+    /// The call's language, if it is still one of the catalogue's.
+    pub(crate) fn language(&self) -> Option<Language> {
+        self.0.text("language")?.parse().ok()
+    }
+
     /// The number of the last answer.
     pub(crate) fn answer(&self) -> u64 {
         self.0.number("answers").unwrap_or_default()
@@ -131,16 +137,22 @@ impl<'a> Dialogue<'a> {
         }
     }
 
-    /// A call came in. If Twilio repeats the request before a number was entered, ask again; the
-    /// time limit keeps running.
-    pub(crate) async fn begin(&self) -> Result<Move, Unavailable> {
+    /// A call came in. `offers`: the caller may choose another language than this. If Twilio repeats
+    /// the request before something was entered, ask again; the time limit keeps running.
+    pub(crate) async fn begin(
+        &self,
+        language: Language,
+        offers: bool,
+    ) -> Result<Move, Unavailable> {
         let now = epoch(self.arrival.time);
+        let (step, said) = if offers {
+            (Step::Language, Said::Languages)
+        } else {
+            (Step::Account, Said::Welcome)
+        };
         let update = self
-            .update(
-                Phase::Asked(Step::Account),
-                &Said::Welcome,
-                self.arrival.now(),
-            )
+            .update(Phase::Asked(step), &said, self.arrival.now())
+            .set("language", language.tag())
             .set("tries", 0)
             .set("pairs", 0)
             .set("turns", 0)
@@ -154,14 +166,34 @@ impl<'a> Dialogue<'a> {
         Ok(match self.table.update(update).await? {
             Write::Done(item) => Move::Made(Place(item)),
             Write::Refused(seen)
-                if seen.text("said").and_then(Said::of) == Some(Said::Welcome)
-                    && self.is_open(&seen)
+                if matches!(
+                    seen.text("said").and_then(Said::of),
+                    Some(Said::Welcome | Said::Languages)
+                ) && self.is_open(&seen)
                     && self.is_recent(&seen) =>
             {
                 Move::Repeated(Place(seen))
             }
             Write::Refused(_) => Move::OutOfOrder,
         })
+    }
+
+    /// The caller chose a language, or presses no key. Then the call's language stays.
+    pub(crate) async fn language(&self, chosen: Option<Language>) -> Result<Move, Unavailable> {
+        let update = self
+            .answer(Phase::Asked(Step::Account), &Said::AskedAccount)
+            .set("tries", 0);
+        let update = match chosen {
+            Some(language) => update.set("language", language.tag()),
+            None => update,
+        };
+        self.advance(Phase::Asked(Step::Language), update).await
+    }
+
+    /// The language of the call as the table has it, before this request moves the call.
+    pub(crate) async fn spoken(&self) -> Result<Option<Language>, Unavailable> {
+        let seen = self.table.get(self.key.clone(), self.arrival.time).await?;
+        Ok(seen.and_then(|seen| Place(seen).language()))
     }
 
     /// The caller entered an account number.

@@ -23,8 +23,11 @@
 //! Promises: no PIN in a log, a URL or the table. No menu without a PIN. No outside text becomes
 //! markup.
 
+mod answer;
 mod attempts;
 mod dialogue;
+mod heard;
+mod languages;
 mod lock;
 mod menu;
 mod pin;
@@ -52,9 +55,11 @@ use shared::vendors::auth0::login::Login;
 use shared::vendors::auth0::tokens::Tokens;
 use shared::vendors::auth0::users::Users;
 use shared::vendors::twilio::Credentials;
-use shared::vendors::twilio::twiml::Voice;
 use shared::vendors::twilio::webhook;
 
+use words::Language;
+
+use languages::Languages;
 use lock::Limits;
 use menu::Menu;
 use step::Step;
@@ -62,9 +67,6 @@ use step::Step;
 const BODY_LIMIT: usize = 1024 * 1024;
 /// Twilio waits 15 s, but callers do not listen to silence for so long.
 const TIME_TO_ANSWER: Duration = Duration::from_secs(10);
-
-const APOLOGY: &str =
-    "We are sorry, something went wrong on our side. Please call again in a few minutes. Goodbye.";
 
 /// When a request came in.
 #[derive(Clone, Copy)]
@@ -99,30 +101,24 @@ struct Rules {
     limits: Limits,
     pin_length: u64,
     menu: Menu,
-    voice: Voice,
-    welcome: String,
+    languages: Languages,
+    /// `IVR_WELCOME`, in place of the catalogue's welcome.
+    welcome: Option<String>,
 }
 
 impl Rules {
-    fn read(source: &mut Source<'_>) -> Self {
+    fn read(platform: &Platform, source: &mut Source<'_>) -> Self {
+        let languages = Languages::read(platform, source);
+        let possible: Vec<Language> = languages.all().collect();
         let rules = Self {
             limits: Limits::read(source),
             pin_length: source.number("PIN_LENGTH", 4, 4..=32),
-            menu: Menu::read(source),
-            voice: Voice {
-                language: Some(source.text("IVR_LANGUAGE", "en-US").trim().to_owned()),
-                name: source
-                    .optional("IVR_VOICE")
-                    .map(|name| name.trim().to_owned()),
-            },
-            welcome: source.text("IVR_WELCOME", "Welcome."),
+            menu: Menu::read(source, &possible),
+            languages,
+            welcome: source.optional("IVR_WELCOME"),
         };
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-        let mut languages = rules.voice.language.iter();
-        if !languages.all(|name| name.bytes().all(plain)) {
-            source.problem("IVR_LANGUAGE is not a language such as en-US");
-        }
-        if rules.welcome.chars().count() > 1_000 {
+        let welcome = rules.welcome.as_deref().unwrap_or_default();
+        if welcome.chars().count() > 1_000 {
             source.problem("IVR_WELCOME is longer than 1000 characters, which nobody listens to");
         }
         rules
@@ -154,7 +150,7 @@ impl Function for App {
             auth0,
             realm,
             public_url: webhook::public_url(source),
-            rules: Rules::read(source),
+            rules: Rules::read(platform, source),
             is_slow: AtomicBool::new(false),
         }
     }
@@ -178,9 +174,13 @@ impl Function for App {
     }
 
     /// Without this, the caller hears Twilio's "application error".
-    fn apology(&self, path: &str) -> Option<Reply> {
-        path.starts_with("/voice")
-            .then(|| self.speak().say(APOLOGY).hangup().into_reply(""))
+    fn apology(&self, request: &Request) -> Option<Reply> {
+        let languages = &self.rules.languages;
+        request.path().starts_with("/voice").then(|| {
+            let from = webhook::claimed_caller(request);
+            let speaker = languages.speaker(languages.of_caller(from.as_ref()));
+            answer::last(&speaker, &words::APOLOGY, "")
+        })
     }
 
     async fn flow(&self, request: &Request, time: SystemTime) -> Result<Reply, Reply> {

@@ -1,19 +1,19 @@
-//! The menu after the PIN, from `IVR_MENU`: what it offers, and what it tells of the API's answer.
+//! The menu after the PIN: what its keys do, and what it says.
 
-use std::collections::HashSet;
-use std::mem;
+mod given;
+mod told;
 
-use serde::Deserialize;
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 use shared::platform::config::Source;
+use shared::rules::account::AccountNumber;
 use shared::services::protected::Template;
+use shared::vendors::twilio::twiml::Utterance;
+use words::{Language, Message};
 
-const DEFAULT: &str = r#"[
-    {"digit":"1","label":"account balance","path":"/accounts/{account}","say":"Your balance is {balance.amount} {balance.currency}."},
-    {"digit":"2","label":"payments","path":"/accounts/{account}","say":"Your last payment was {payments.0.amount} {payments.0.currency} on {payments.0.date}."},
-    {"digit":"9","label":"exit","exit":true}
-]"#;
-const LABEL_LIMIT: usize = 100;
+use crate::languages::Speaker;
+
 /// Callers do not listen to more characters.
 const TOLD_LIMIT: usize = 1_000;
 
@@ -21,11 +21,12 @@ const TOLD_LIMIT: usize = 1_000;
 #[derive(Debug)]
 pub(crate) struct Menu(Vec<Entry>);
 
-/// What a key does.
+/// An entry of the menu.
 #[derive(Debug)]
 pub(crate) struct Entry {
+    /// Its key.
     pub(crate) digit: String,
-    label: String,
+    label: Text,
     pub(crate) action: Action,
 }
 
@@ -35,27 +36,88 @@ pub(crate) enum Action {
     /// Ends the call.
     Exit,
     /// Tells what the API has at this path.
-    Tell { path: Template, say: String },
+    Tell { path: Template, say: Sentence },
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Given {
-    digit: String,
-    label: String,
-    path: Option<String>,
-    say: Option<String>,
-    #[serde(default)]
-    exit: bool,
+/// A text of the catalogue, or one from `IVR_MENU`.
+#[derive(Debug)]
+enum Text {
+    Catalogue(&'static Message),
+    Own(ByLanguage),
+}
+
+/// A sentence with values of the API's answer.
+#[derive(Debug)]
+pub(crate) enum Sentence {
+    /// A message, and for each of its variables the place of the value in the answer.
+    Catalogue(&'static Message, &'static [(&'static str, &'static str)]),
+    /// A text with the places in braces.
+    Own(ByLanguage),
+}
+
+/// A text by language.
+#[derive(Debug, Default)]
+pub(crate) struct ByLanguage {
+    texts: BTreeMap<Language, String>,
+    /// For all other languages.
+    others: Option<String>,
+}
+
+impl ByLanguage {
+    /// The text for a language. `None`: there is none.
+    fn get(&self, language: Language) -> Option<&str> {
+        let own = self.texts.get(&language);
+        own.or(self.others.as_ref()).map(String::as_str)
+    }
 }
 
 impl Menu {
-    /// Reads `IVR_MENU` and reports problems to `source`.
-    pub(crate) fn read(source: &mut Source<'_>) -> Self {
-        parse(&source.text("IVR_MENU", DEFAULT)).unwrap_or_else(|why| {
-            source.problem(format!("IVR_MENU {why}"));
+    /// Reads `IVR_MENU` and reports problems to `source`. Each text must be there in all
+    /// `languages`.
+    pub(crate) fn read(source: &mut Source<'_>, languages: &[Language]) -> Self {
+        let Some(text) = source.optional("IVR_MENU") else {
+            return Self::usual();
+        };
+        given::parse(&text, languages).unwrap_or_else(|problems| {
+            for why in problems {
+                source.problem(format!("IVR_MENU {why}"));
+            }
             Self(Vec::new())
         })
+    }
+
+    /// Balance, payments and exit, in the words of the catalogue.
+    fn usual() -> Self {
+        const BALANCE: [(&str, &str); 2] = [
+            ("amount", "balance.amount"),
+            ("currency", "balance.currency"),
+        ];
+        const PAYMENT: [(&str, &str); 3] = [
+            ("amount", "payments.0.amount"),
+            ("currency", "payments.0.currency"),
+            ("date", "payments.0.date"),
+        ];
+        let entry = |digit: &str, label, action| Entry {
+            digit: digit.to_owned(),
+            label: Text::Catalogue(label),
+            action,
+        };
+        let tell = |say| {
+            "/accounts/{account}"
+                .parse()
+                .map(|path| Action::Tell { path, say })
+        };
+        let balance = tell(Sentence::Catalogue(&words::BALANCE, &BALANCE));
+        let payment = tell(Sentence::Catalogue(&words::LAST_PAYMENT, &PAYMENT));
+        let (Ok(balance), Ok(payment)) = (balance, payment) else {
+            // A test reads the menu.
+            return Self(Vec::new());
+        };
+        Self(vec![
+            entry("1", &words::LABEL_BALANCE, balance),
+            entry("2", &words::LABEL_PAYMENTS, payment),
+            entry("9", &words::LABEL_EXIT, Action::Exit),
+        ])
     }
 
     /// The entry for the pressed key.
@@ -63,156 +125,70 @@ impl Menu {
         self.0.iter().find(|entry| entry.digit == digit)
     }
 
+    /// Keys and labels, in the speaker's language.
+    pub(crate) fn labels(&self, speaker: &Speaker) -> Vec<(&str, String)> {
+        let entries = self.0.iter();
+        entries
+            .map(|entry| (entry.digit.as_str(), entry.label.said_by(speaker)))
+            .collect()
+    }
+
     /// The menu as spoken text.
-    pub(crate) fn offer(&self) -> String {
-        self.0
-            .iter()
-            .map(|entry| format!("Press {} for {}.", entry.digit, entry.label))
-            .collect::<Vec<_>>()
-            .join(" ")
+    pub(crate) fn offer(&self, speaker: &Speaker) -> String {
+        let labels = self.labels(speaker).into_iter();
+        let offers = labels.map(|(digit, label)| {
+            let values = [("digit", digit.into()), ("label", label.into())];
+            speaker.with(&words::PRESS_FOR, &values)
+        });
+        offers.collect::<Vec<_>>().join(" ")
     }
 }
 
-fn parse(text: &str) -> Result<Menu, String> {
-    const SHAPE: &str = r#"is not a JSON list such as [{"digit":"1","label":"account balance","path":"/accounts/{account}","say":"Your balance is {balance.amount}."},{"digit":"9","label":"exit","exit":true}]"#;
-    let given: Vec<Given> = serde_json::from_str(text).map_err(|_| SHAPE.to_owned())?;
-    let mut digits = HashSet::new();
-    let mut entries = Vec::new();
-    for Given {
-        digit,
-        label,
-        path,
-        say,
-        exit,
-    } in given
-    {
-        if digit.len() != 1
-            || !digit.bytes().all(|byte| byte.is_ascii_digit())
-            || !digits.insert(digit.clone())
-        {
-            return Err("must give each entry one digit of its own".to_owned());
+impl Text {
+    fn said_by(&self, speaker: &Speaker) -> String {
+        match self {
+            Self::Catalogue(message) => speaker.text(message),
+            Self::Own(texts) => texts.get(speaker.language()).unwrap_or_default().to_owned(),
         }
-        let action = match (path, say, exit) {
-            (None, None, true) => Action::Exit,
-            (Some(path), Some(say), false) => {
-                let path: Template = path
-                    .parse()
-                    .map_err(|why| format!("entry {digit}: path {why}"))?;
-                if path.names().any(|name| name != "account") {
-                    return Err(format!("entry {digit}: path may hold {{account}} only"));
-                }
-                Action::Tell { path, say }
-            }
-            _ => return Err(format!("entry {digit}: either path and say, or exit")),
+    }
+}
+
+impl Sentence {
+    /// The sentence with the values of the API's answer. `None` if a value is missing.
+    pub(crate) fn said_by(
+        &self,
+        speaker: &Speaker,
+        found: &Value,
+        account: Option<&AccountNumber>,
+    ) -> Option<Utterance> {
+        let values = told::Values {
+            found,
+            decimal: speaker.language().decimal(),
+            account,
         };
-        let wrong = |what: &str| Err(format!("entry {digit}: {what}"));
-        if matches!(&action, Action::Tell { say, .. } if !are_paired(say)) {
-            return wrong("say has a brace without its other half");
-        }
-        if label.chars().count() > LABEL_LIMIT {
-            return wrong(&format!("label is longer than {LABEL_LIMIT} characters"));
-        }
-        entries.push(Entry {
-            digit,
-            label,
-            action,
-        });
+        let told = match self {
+            Self::Catalogue(message, places) => values.message(speaker, message, places),
+            Self::Own(texts) => values.fill(texts.get(speaker.language())?),
+        };
+        let told = told?.cut(TOLD_LIMIT);
+        Some(if speaker.is_plain {
+            told.to_string().into()
+        } else {
+            told
+        })
     }
-    if entries.is_empty() {
-        Err("is empty".to_owned())
-    } else {
-        Ok(Menu(entries))
-    }
-}
-
-/// True if every brace has its partner and no pair is inside another.
-fn are_paired(say: &str) -> bool {
-    let mut is_open = false;
-    let fits = |c| match c {
-        '{' => !mem::replace(&mut is_open, true),
-        '}' => mem::replace(&mut is_open, false),
-        _ => true,
-    };
-    say.chars().all(fits) && !is_open
-}
-
-/// Fills the braces of a sentence from `found` (`{balance.amount}`, `{payments.0.date}`). `None` if
-/// a value is missing. Braces in a filled-in value stay as they are.
-pub(crate) fn tell(say: &str, found: &Value) -> Option<String> {
-    let mut told = String::new();
-    let mut rest = say;
-    while let Some((before, after)) = rest.split_once('{') {
-        let (name, after) = after.split_once('}')?;
-        let value = name.split('.').try_fold(found, |value, step| match value {
-            Value::Array(list) => list.get(step.parse::<usize>().ok()?),
-            value => value.get(step),
-        });
-        told.push_str(before);
-        match value? {
-            Value::String(text) => told.push_str(text),
-            Value::Number(number) => told.push_str(&number.to_string()),
-            _ => return None,
-        }
-        rest = after;
-    }
-    told.push_str(rest);
-    Some(told.chars().take(TOLD_LIMIT).collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
-    fn the_default_menu() {
-        let menu = parse(DEFAULT).unwrap();
-        assert_eq!(
-            menu.offer(),
-            "Press 1 for account balance. Press 2 for payments. Press 9 for exit."
-        );
+    fn the_usual_menu_has_balance_payments_and_exit() {
+        let menu = Menu::usual();
+        let keys: Vec<&str> = menu.0.iter().map(|entry| entry.digit.as_str()).collect();
+        assert_eq!(keys, ["1", "2", "9"]);
         assert!(matches!(menu.find("9").unwrap().action, Action::Exit));
         assert!(menu.find("3").is_none() && menu.find("").is_none() && menu.find("19").is_none());
-    }
-
-    #[test]
-    fn bad_menus_are_told() {
-        for (fields, part) in [
-            ("", "either"),
-            (r#","path":"/a","exit":true"#, "either"),
-            (r#","path":"/a""#, "either"),
-            (r#","path":"a","say":"y""#, "path"),
-            (r#","path":"/{pin}","say":"y""#, "{account}"),
-            (r#","path":"/a","say":"{y""#, "brace"),
-            (r#","path":"/a","say":"y}""#, "brace"),
-            (r#","path":"/a","say":"}y{""#, "brace"),
-            (r#","path":"/a","say":"{{y}}""#, "brace"),
-        ] {
-            let why = parse(&format!(r#"[{{"digit":"1","label":"x"{fields}}}]"#)).unwrap_err();
-            assert!(why.contains(part), "{fields}: {why}");
-        }
-        assert_eq!(parse("[]").unwrap_err(), "is empty");
-    }
-
-    #[test]
-    fn a_sentence_is_filled_once() {
-        let found = json!({"balance": {"amount": "12.50", "currency": "EUR"}, "payments": [{"amount": 3, "date": "{balance.amount}"}]});
-        for (say, told) in [
-            (
-                "It is {balance.amount} {balance.currency}.",
-                Some("It is 12.50 EUR."),
-            ),
-            (
-                "{payments.0.amount} on {payments.0.date}",
-                Some("3 on {balance.amount}"),
-            ),
-            ("nothing to fill", Some("nothing to fill")),
-            ("{payments.1.amount}", None),
-            ("{balance}", None),
-            ("{nothing.there}", None),
-            ("{balance.amount", None),
-        ] {
-            assert_eq!(tell(say, &found).as_deref(), told, "{say}");
-        }
     }
 }

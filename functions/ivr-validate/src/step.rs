@@ -3,6 +3,8 @@
 /// A step of the dialogue. Twilio posts the entry to `/voice/` and the step's word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
+    /// The key of a language.
+    Language,
     /// The account number.
     Account,
     /// The PIN.
@@ -15,13 +17,14 @@ impl Step {
     /// The step whose path this is.
     pub(crate) fn at(path: &str) -> Option<Self> {
         let word = path.strip_prefix("/voice/")?;
-        let mut steps = [Self::Account, Self::Pin, Self::Menu].into_iter();
+        let mut steps = [Self::Language, Self::Account, Self::Pin, Self::Menu].into_iter();
         steps.find(|step| step.word() == word)
     }
 
     /// The word in the path and in the table.
     pub(crate) fn word(self) -> &'static str {
         match self {
+            Self::Language => "language",
             Self::Account => "account",
             Self::Pin => "pin",
             Self::Menu => "menu",
@@ -54,6 +57,10 @@ impl Phase {
 /// What an answer says. Stored in the table, so that the same answer can be given again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Said {
+    /// The welcome, and the languages to choose among.
+    Languages,
+    /// The question for the account number, after the caller chose a language.
+    AskedAccount,
     /// The welcome, and the question for the account number.
     Welcome,
     /// The question for the PIN.
@@ -75,9 +82,12 @@ pub(crate) enum Said {
 impl Said {
     /// The words in the table. Calls go on while the function is replaced, so the words are fixed.
     /// The word of [`Said::Told`] is `told_` and the digit.
-    const WORDS: [(Self, &str); 9] = [
+    const WORDS: [(Self, &str); 12] = [
+        (Self::Languages, "languages"),
+        (Self::AskedAccount, "account"),
         (Self::Welcome, "welcome"),
         (Self::AskedPin, "pin"),
+        (Self::AskedAgain(Step::Language), "again_language"),
         (Self::AskedAgain(Step::Account), "again_account"),
         (Self::AskedAgain(Step::Pin), "again_pin"),
         (Self::AskedAgain(Step::Menu), "again_menu"),

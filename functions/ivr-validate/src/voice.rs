@@ -1,34 +1,48 @@
 //! The dialogue with Twilio: each step is authenticated, moves the call on in the table, and is
 //! answered with `TwiML`.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use secrecy::{ExposeSecret as _, SecretString};
 use shared::platform::reply::{Failure, Reply};
 use shared::platform::request::Request;
 use shared::platform::table::Unavailable;
 use shared::rules::verified::Verified;
-use shared::services::protected::{Failed, Template};
 use shared::vendors::auth0::users::AccountHolder;
-use shared::vendors::twilio::twiml::{Gather, Response};
 use shared::vendors::twilio::webhook::{self, Form, InboundCall};
 
+use crate::answer::{over, refuse};
 use crate::attempts::Caller;
 use crate::dialogue::{Dialogue, Follows, Move, Place};
-use crate::menu::{self, Action, Entry};
-use crate::pin::{greeting, in_time};
-use crate::step::{Said, Step};
-use crate::{App, Arrival};
+use crate::heard::{self, DigitWords};
+use crate::languages::Speaker;
+use crate::menu::{Action, Entry};
+use crate::pin::{Refusal, in_time};
+use crate::step::Step;
+use crate::{App, Arrival, Rules};
 
-const API_TIME: Duration = Duration::from_secs(6);
+/// What a caller entered.
+struct Input {
+    keys: SecretString,
+    /// What Twilio understood, if the question allows speech and no key was pressed.
+    speech: Option<SecretString>,
+}
 
-const REFUSED: &str = "We are sorry, this account number and PIN could not be accepted.";
-const GOODBYE: &str = "Goodbye.";
-const ASK_ACCOUNT: &str = "Please enter your account number, followed by the pound key.";
-const ASK_PIN: &str = "Please enter your PIN, followed by the pound key.";
-const NOT_UNDERSTOOD: &str = "We did not get that.";
-const NOTHING_TO_TELL: &str = "There is nothing to tell about this.";
-const NOT_NOW: &str = "We are sorry, this is not available right now.";
+/// What a request led to. The answer is made from it.
+enum Act {
+    /// The call is at this place.
+    At(Place),
+    /// The call was at this place before, by the same request.
+    Repeated(Place),
+    /// The PIN was right.
+    Greeted(Place, AccountHolder),
+    /// The PIN was wrong. Without a place, the call ends.
+    Refused(Option<Place>, Refusal),
+    /// The caller chose the exit.
+    Exit(Place),
+    /// The request does not fit.
+    OutOfOrder,
+}
 
 impl App {
     /// Answers a request from Twilio: an incoming call or a step.
@@ -43,86 +57,153 @@ impl App {
         let call = InboundCall::parse(&form)?;
         let follows = Follows::of(request.query());
         let dialogue = Dialogue::new(&self.table, &call.sid, follows, arrival);
-        let reply = self.step(step, &dialogue, &call, &form, arrival).await;
-        let reply = reply.map_err(Failure::from)?;
+        let input = self.input(step, &form);
+        let language = self.rules.languages.of_caller(call.from.as_ref());
+        let acting = self.act(step, &dialogue, &call, &input, arrival);
+        let texts = self.rules.languages.fetch(language, now);
+        // A slow table delays the call only once.
+        let (act, ()) = tokio::join!(acting, texts);
+        let act = act.map_err(Failure::from)?;
+        let reply = self.answer(act, &call, arrival).await;
         let from = call.from.as_ref().map(ToString::to_string);
         let from = from.unwrap_or_else(|| "withheld".to_owned());
         Ok(reply.field("sid", call.sid).field("from", from))
     }
 
-    async fn step(
+    fn input(&self, step: Option<Step>, form: &Verified<Form>) -> Input {
+        let keys = webhook::keys(form);
+        let keys = SecretString::from(keys.expose_secret().trim().trim_end_matches('#'));
+        let may_speak = keys.expose_secret().is_empty() && self.listens(step);
+        let speech = may_speak.then(|| webhook::speech(form));
+        let speech = speech.filter(|speech| !speech.expose_secret().is_empty());
+        Input { keys, speech }
+    }
+
+    /// True if the answer to this question may be spoken. A PIN may not: it would be heard.
+    pub(crate) fn listens(&self, step: Option<Step>) -> bool {
+        self.rules.languages.listens && matches!(step, Some(Step::Account | Step::Menu))
+    }
+
+    async fn act(
         &self,
         step: Option<Step>,
         dialogue: &Dialogue<'_>,
         call: &InboundCall,
-        form: &Verified<Form>,
+        input: &Input,
         arrival: Arrival,
-    ) -> Result<Reply, Unavailable> {
-        let keys = webhook::keys(form);
-        let keys = SecretString::from(keys.expose_secret().trim().trim_end_matches('#'));
+    ) -> Result<Act, Unavailable> {
+        let Rules {
+            languages, menu, ..
+        } = &self.rules;
+        let keys = &input.keys;
         let moved = match step {
-            None => dialogue.begin().await?,
-            Some(Step::Account) => match keys.expose_secret().parse() {
-                Ok(account) => dialogue.account(&account).await?,
-                Err(_) => dialogue.again(Step::Account).await?,
+            None => {
+                let language = languages.of_caller(call.from.as_ref());
+                dialogue.begin(language, languages.offers()).await?
+            }
+            Some(Step::Language) => match languages.at(keys.expose_secret()) {
+                None if !keys.expose_secret().is_empty() => dialogue.again(Step::Language).await?,
+                chosen => dialogue.language(chosen).await?,
             },
-            Some(Step::Pin) if self.is_pin(&keys) => match dialogue.pin().await? {
+            Some(Step::Account) => {
+                let account = match &input.speech {
+                    Some(speech) => {
+                        let speaker = self.listener(dialogue, call, arrival.time).await?;
+                        let digits = DigitWords::of(&speaker).digits(speech.expose_secret());
+                        digits.and_then(|digits| digits.parse().ok())
+                    }
+                    None => keys.expose_secret().parse().ok(),
+                };
+                match account {
+                    Some(account) => dialogue.account(&account).await?,
+                    None => dialogue.again(Step::Account).await?,
+                }
+            }
+            Some(Step::Pin) if self.is_pin(keys) => match dialogue.pin().await? {
                 Move::Made(place) => {
-                    return self.try_pin(dialogue, &place, &keys, call, arrival).await;
+                    return self.try_pin(dialogue, &place, keys, call, arrival).await;
                 }
                 moved => moved,
             },
             Some(Step::Pin) => dialogue.again(Step::Pin).await?,
-            Some(Step::Menu) => match self.rules.menu.find(keys.expose_secret()) {
-                None => dialogue.again(Step::Menu).await?,
-                Some(Entry {
-                    action: Action::Exit,
-                    ..
-                }) => match dialogue.end(Step::Menu).await? {
-                    Move::Made(_) => return Ok(self.over("exit")),
-                    moved => moved,
-                },
-                Some(Entry { digit, .. }) => dialogue.turn(digit).await?,
-            },
+            Some(Step::Menu) => {
+                let key = match &input.speech {
+                    Some(speech) => {
+                        let speaker = self.listener(dialogue, call, arrival.time).await?;
+                        heard::key(menu, &speaker, speech.expose_secret())
+                    }
+                    None => Some(keys.expose_secret().to_owned()),
+                };
+                match key.and_then(|key| menu.find(&key)) {
+                    None => dialogue.again(Step::Menu).await?,
+                    Some(Entry {
+                        action: Action::Exit,
+                        ..
+                    }) => match dialogue.end(Step::Menu).await? {
+                        Move::Made(place) => return Ok(Act::Exit(place)),
+                        moved => moved,
+                    },
+                    Some(Entry { digit, .. }) => dialogue.turn(digit).await?,
+                }
+            }
         };
-        match moved {
-            Move::Made(place) => Ok(self.say(&place, arrival.time).await),
-            Move::Repeated(place) => {
+        Ok(match moved {
+            Move::Made(place) => Act::At(place),
+            Move::Repeated(place) => Act::Repeated(place),
+            Move::OutOfOrder => Act::OutOfOrder,
+        })
+    }
+
+    /// Whose words a caller used. Only the table knows which language a caller chose.
+    async fn listener(
+        &self,
+        dialogue: &Dialogue<'_>,
+        call: &InboundCall,
+        now: SystemTime,
+    ) -> Result<Speaker, Unavailable> {
+        let languages = &self.rules.languages;
+        let stored = if languages.offers() {
+            dialogue.spoken().await?
+        } else {
+            None
+        };
+        let language = languages.now(stored, call.from.as_ref());
+        languages.fetch(language, now).await;
+        Ok(languages.speaker(language))
+    }
+
+    /// The answer to a request.
+    async fn answer(&self, act: Act, call: &InboundCall, arrival: Arrival) -> Reply {
+        let languages = &self.rules.languages;
+        let speaker = |place: Option<&Place>| {
+            let stored = place.and_then(Place::language);
+            languages.speaker(languages.now(stored, call.from.as_ref()))
+        };
+        match act {
+            Act::At(place) => self.say(&speaker(Some(&place)), &place, arrival.time).await,
+            Act::Repeated(place) => {
                 if place.said().is_some_and(|said| said.is_refusal()) {
                     self.wait(arrival.instant).await;
                 }
                 // The log line of the first request says what was done.
-                let answer = self.say(&place, arrival.time).await;
-                Ok(Reply::empty(answer.status, "repeated").answered_with(answer))
+                let answer = self.say(&speaker(Some(&place)), &place, arrival.time).await;
+                Reply::empty(answer.status, "repeated").answered_with(answer)
             }
-            Move::OutOfOrder => Ok(self.over("out_of_order")),
-        }
-    }
-
-    /// The answer at a place. It is made from the call's item only, so that it can be given again.
-    async fn say(&self, place: &Place, now: SystemTime) -> Reply {
-        match place.said() {
-            Some(Said::Welcome) => {
-                self.ask(&self.rules.welcome, Step::Account, place, "asked_account")
+            Act::Greeted(place, holder) => {
+                self.greet(&speaker(Some(&place)), Some(&holder), &place)
             }
-            Some(Said::AskedPin) => self.ask("", Step::Pin, place, "asked_pin"),
-            Some(Said::AskedAgain(step)) => self.ask(NOT_UNDERSTOOD, step, place, "asked_again"),
-            Some(Said::Refused) => self.ask(REFUSED, Step::Account, place, "wrong_pin"),
-            Some(Said::RefusedLast) => self.refuse("wrong_pin"),
-            Some(Said::Greeted) => {
-                let holder = self.holder(place.account().as_ref(), now).await;
-                self.greet(holder.as_ref(), place)
+            Act::Refused(place, refusal) => {
+                let speaker = speaker(place.as_ref());
+                refusal.log(match place.filter(|place| !place.is_over()) {
+                    Some(place) => {
+                        let refused = speaker.say(&words::NOT_ACCEPTED);
+                        self.ask(&speaker, refused, Step::Account, &place, refusal.outcome)
+                    }
+                    None => refuse(&speaker, refusal.outcome),
+                })
             }
-            Some(Said::Goodbye) => self.over("no_entry"),
-            Some(Said::Told(digit)) => match self.rules.menu.find(&digit) {
-                Some(Entry {
-                    action: Action::Tell { path, say },
-                    ..
-                }) => self.tell(place, path, say, now).await,
-                // The menu was changed meanwhile.
-                _ => self.over("out_of_order"),
-            },
-            None => self.over("out_of_order"),
+            Act::Exit(place) => over(&speaker(Some(&place)), "exit"),
+            Act::OutOfOrder => over(&speaker(None), "out_of_order"),
         }
     }
 
@@ -133,98 +214,27 @@ impl App {
         pin: &SecretString,
         call: &InboundCall,
         arrival: Arrival,
-    ) -> Result<Reply, Unavailable> {
+    ) -> Result<Act, Unavailable> {
         let from = call.from.as_ref();
         let caller = from.map_or(Caller::Withheld, |from| Caller::Named(from.reveal()));
         let account = place.account();
         let judged = self.check_pin(account.as_ref(), pin, caller, arrival).await;
         let settling = self.settle(&judged, arrival);
-        let refusal = match &judged.verdict {
-            Ok(holder) => {
-                let (moved, ()) = tokio::join!(dialogue.right(), settling);
-                return Ok(match moved? {
-                    Move::Made(place) => self.greet(Some(holder), &place),
-                    _ => self.over("out_of_order"),
-                });
-            }
-            Err(refusal) => refusal,
-        };
+        if judged.verdict.is_ok() {
+            let (moved, ()) = tokio::join!(dialogue.right(), settling);
+            return Ok(match (moved?, judged.verdict) {
+                (Move::Made(place), Ok(holder)) => Act::Greeted(place, holder),
+                _ => Act::OutOfOrder,
+            });
+        }
         let moving = dialogue.wrong(place.is_last_pair(), self.due(arrival.instant));
         let (moved, ()) = tokio::join!(in_time(moving), settling);
         self.wait(arrival.instant).await;
-        Ok(refusal.log(match moved {
-            Ok(Move::Made(place)) if !place.is_over() => {
-                self.ask(REFUSED, Step::Account, &place, refusal.outcome)
-            }
+        Ok(match (moved, judged.verdict) {
+            (Ok(Move::Made(place)), Err(refusal)) => Act::Refused(Some(place), refusal),
             // If the table is unavailable, the words are the same, but the call ends.
-            _ => self.refuse(refusal.outcome),
-        }))
-    }
-
-    /// Tells what the API knows, and offers the menu again.
-    async fn tell(&self, place: &Place, path: &Template, say: &str, now: SystemTime) -> Reply {
-        let account = place.account();
-        let path = account
-            .as_ref()
-            .and_then(|account| path.fill(|_| Some(account.as_str())));
-        let found = match path {
-            Some(path) => self.api.get(&path, API_TIME, now).await,
-            None => Err(Failed::Unavailable("the call has no account".to_owned())),
-        };
-        let ask = |words: &str, outcome| self.ask(words, Step::Menu, place, outcome);
-        match found {
-            Ok(Some((_, found))) => {
-                let found = serde_json::from_str(found.get()).ok();
-                let told = found.and_then(|found| menu::tell(say, &found));
-                ask(told.as_deref().unwrap_or(NOTHING_TO_TELL), "told")
-            }
-            Ok(None) => ask(NOTHING_TO_TELL, "nothing_to_tell"),
-            Err(failed) => ask(NOT_NOW, "api_unavailable")
-                .failed()
-                .field("error", failed.to_string()),
-        }
-    }
-
-    /// Welcomes the user by name, if it is known, and offers the menu.
-    fn greet(&self, holder: Option<&AccountHolder>, place: &Place) -> Reply {
-        let name = holder.and_then(greeting).map(|name| format!(" {name}"));
-        let welcome = format!("Welcome{}.", name.unwrap_or_default());
-        self.ask(&welcome, Step::Menu, place, "greeted")
-    }
-
-    /// An answer in the configured voice.
-    pub(crate) fn speak(&self) -> Response {
-        Response::new().voice(&self.rules.voice)
-    }
-
-    /// Asks for an entry. A key press interrupts the prompt. The next request brings the answer's
-    /// number. If our answer to that request is lost, Twilio retries it.
-    fn ask(&self, first: &str, step: Step, place: &Place, outcome: &'static str) -> Reply {
-        let (question, digits) = match step {
-            Step::Account => (ASK_ACCOUNT.to_owned(), None),
-            Step::Pin => (ASK_PIN.to_owned(), Some(self.rules.pin_length)),
-            Step::Menu => (self.rules.menu.offer(), Some(1)),
-        };
-        let prefix = self.public_url.as_ref().map(|url| url.as_url().path());
-        let prefix = prefix.unwrap_or_default().trim_end_matches('/');
-        // Twilio documents connection overrides for the URLs of a number, not for an action. So
-        // there are none here.
-        let action = format!("{prefix}/voice/{}?step={}", step.word(), place.answer());
-        let prompt = format!("{first} {question}");
-        let question = self.speak().gather(&Gather {
-            action: &action,
-            digits,
-            prompt: prompt.trim(),
-        });
-        question.into_reply(outcome)
-    }
-
-    fn refuse(&self, outcome: &'static str) -> Reply {
-        let response = self.speak().say(REFUSED).say(GOODBYE).hangup();
-        response.into_reply(outcome)
-    }
-
-    fn over(&self, outcome: &'static str) -> Reply {
-        self.speak().say(GOODBYE).hangup().into_reply(outcome)
+            (_, Err(refusal)) => Act::Refused(None, refusal),
+            (_, Ok(_)) => Act::OutOfOrder,
+        })
     }
 }

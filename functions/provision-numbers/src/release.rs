@@ -186,6 +186,7 @@ mod tests {
                 primary_phone: None,
                 mobile_phone: None,
                 login: None,
+                locale: None,
                 status_changed: since.map(day),
             })
         };

@@ -91,7 +91,7 @@ impl Function for App {
     }
 
     /// Who calls always gets JSON to branch on, also if the table or a secret is unavailable.
-    fn apology(&self, _path: &str) -> Option<Reply> {
+    fn apology(&self, _request: &Request) -> Option<Reply> {
         let public = "this is not available right now, please try again";
         Some(error(503, "", public))
     }

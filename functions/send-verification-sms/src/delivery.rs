@@ -54,6 +54,7 @@ impl App {
             // A later reply is not valid.
             life: Some(Duration::from_secs(self.valid_hours * 3600)),
             holds_code: false,
+            language: None,
             receipt: ReceiptRequest::new(self.delivery_url.as_ref(), reference.as_ref()),
         };
         let left = request.remaining(RESERVE);

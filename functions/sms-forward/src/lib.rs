@@ -46,6 +46,7 @@ use shared::platform::runtime::Function;
 use shared::platform::secrets::Secret;
 use shared::platform::table::{Item, Table};
 use shared::rules::phone::{COUNTRIES, Countries, E164};
+use shared::rules::words::Words;
 use shared::services::directory::Directory;
 use shared::vendors::twilio::twiml::Response;
 use shared::vendors::twilio::webhook::InboundSms;
@@ -67,6 +68,7 @@ pub struct App {
     directory: Directory,
     twilio: Secret<twilio::Credentials>,
     public_url: Option<BaseUrl>,
+    words: Words,
     rules: Rules,
 }
 
@@ -84,6 +86,7 @@ impl Function for App {
             directory: Directory::read(platform, source),
             twilio: platform.secret(source, "TWILIO_SECRET"),
             public_url: webhook::public_url(source),
+            words: Words::read(platform, source),
             rules: Rules {
                 countries: source.parsed("ALLOWED_COUNTRIES", COUNTRIES),
                 limits: Limits::read(source),
@@ -150,11 +153,14 @@ impl App {
             Route::ToNumber(number, _) => Some(number),
             _ => last.as_ref(),
         };
+        let texts = self.words.for_person(listing.locale(), Some(mobile), now);
+        let texts = texts.await;
         let message = Message {
             sms,
             company,
             mobile,
             route: &route,
+            texts: &texts,
         };
         self.answer_once(&message, to, now).await
     }

@@ -7,6 +7,7 @@ use shared::platform::table::{Key, Update};
 use shared::platform::time::epoch;
 use shared::rules::phone::E164;
 use shared::rules::sms::segments;
+use shared::rules::words::Localizer;
 use shared::vendors::twilio::twiml::Response;
 use shared::vendors::twilio::webhook::InboundSms;
 
@@ -23,6 +24,8 @@ pub(crate) struct Message<'a> {
     pub(crate) company: &'a E164,
     pub(crate) mobile: &'a E164,
     pub(crate) route: &'a Route<'a>,
+    /// The texts in the employee's language.
+    pub(crate) texts: &'a Localizer,
 }
 
 impl<'a> Message<'a> {
@@ -64,18 +67,20 @@ impl<'a> Message<'a> {
 
     /// The SMS to send. An employee's message goes `to` this number, if it is known.
     fn outgoing<'b>(&'b self, to: Option<&'b E164>) -> Outgoing<'b> {
-        let notice = |outcome, notice: &str| (outcome, self.mobile, notice.to_owned(), &[][..]);
+        let notice = |outcome, notice| (outcome, self.mobile, notice, &[][..]);
         let media = &self.sms.media[..];
         let (outcome, to, text, media) = match (self.route, to) {
             (Route::ToEmployee, _) => {
-                let headed = format!("From: {}\n\n{}", self.sms.sender, self.sms.body);
+                let sender = [("sender", self.sms.sender.as_str().into())];
+                let head = self.texts.with(&words::FORWARDED_FROM, &sender);
+                let headed = format!("{head}\n\n{}", self.sms.body);
                 ("forwarded", self.mobile, headed, media)
             }
             (Route::ToLastCorrespondent(text) | Route::ToNumber(_, text), Some(to)) => {
                 ("replied", to, (*text).to_owned(), media)
             }
-            (Route::NotAllowed, _) => notice("not_allowed", notices::NOT_ALLOWED),
-            _ => notice("no_correspondent", notices::NO_ADDRESSEE),
+            (Route::NotAllowed, _) => notice("not_allowed", self.texts.text(&words::NOT_ALLOWED)),
+            _ => notice("no_correspondent", notices::no_addressee(self.texts)),
         };
         Outgoing {
             outcome,

@@ -1,31 +1,38 @@
 //! The notices to employees, and the division of long texts.
 
+use shared::rules::words::Localizer;
 use shared::vendors::twilio::twiml::MESSAGE_LIMIT;
+use words::Value;
 
 use crate::route::is_blank;
 
-/// The notice to an employee whose message names no recipient.
-pub(crate) const NO_ADDRESSEE: &str = "Not sent, because it is not clear to whom. Begin your text with a number, like this: +4512345678: Hello";
+/// An example of a recipient's number, for the employee who has left it out.
+const EXAMPLE: &str = "+4512345678";
 
-/// The notice to an employee whose message must not go to its recipient.
-pub(crate) const NOT_ALLOWED: &str = "Not sent: texts to this number are not allowed.";
+/// The notice to an employee whose message names no recipient.
+pub(crate) fn no_addressee(texts: &Localizer) -> String {
+    texts.with(&words::NO_ADDRESSEE, &[("example", EXAMPLE.into())])
+}
 
 /// The notice that a ceiling is reached. `is_reply`: the employee's own message was not sent;
-/// otherwise a message to the company number was not forwarded.
-pub(crate) fn over_limit(is_reply: bool, again_in: Option<u64>) -> String {
+/// otherwise a message to the company number was not forwarded. `again_in`: minutes.
+pub(crate) fn over_limit(texts: &Localizer, is_reply: bool, again_in: Option<u64>) -> String {
     let again = match again_in {
-        Some(minutes @ ..120) => format!("in about {minutes} min"),
-        Some(minutes) => format!("in about {} hours", minutes.div_ceil(60)),
-        None => "when the limit is raised".to_owned(),
+        Some(minutes @ ..120) => {
+            texts.with(&words::AGAIN_MINUTES, &[("minutes", Value::count(minutes))])
+        }
+        Some(minutes) => {
+            let hours = Value::count(minutes.div_ceil(60));
+            texts.with(&words::AGAIN_HOURS, &[("hours", hours)])
+        }
+        None => texts.text(&words::AGAIN_RAISED),
     };
-    if is_reply {
-        return format!(
-            "Not sent: more texts left your company number than are allowed. Try again {again}."
-        );
-    }
-    format!(
-        "More texts came to your company number than are forwarded. It goes on {again}. Those in between are in Twilio's log."
-    )
+    let notice = if is_reply {
+        &words::TOO_MANY_SENT
+    } else {
+        &words::TOO_MANY_RECEIVED
+    };
+    texts.with(notice, &[("again", again.into())])
 }
 
 /// Splits a text into at most two messages. Twilio delivers up to [`MESSAGE_LIMIT`] characters in
@@ -51,6 +58,8 @@ fn split(text: &str) -> (&str, &str) {
 mod tests {
     use super::*;
 
+    use words::Language;
+
     #[test]
     fn the_employee_is_told_in_one_segment_when_it_goes_on() {
         for (again_in, words) in [
@@ -61,7 +70,8 @@ mod tests {
             (None, "when the limit is raised."),
         ] {
             for is_reply in [true, false] {
-                let told = over_limit(is_reply, again_in);
+                let texts = Localizer::new(Language::ENGLISH);
+                let told = over_limit(&texts, is_reply, again_in);
                 assert!(
                     told.contains(words) && shared::rules::sms::segments::count(&told) == 1,
                     "{told}"

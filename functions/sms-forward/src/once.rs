@@ -148,7 +148,7 @@ impl App {
         let notice = told.as_ref().map_or_else(String::new, |_| {
             let seconds = full.opens_at.map(|at| at.saturating_sub(epoch(now)));
             let minutes = seconds.map(|seconds| seconds.div_ceil(60).max(1));
-            notices::over_limit(text.is_reply, minutes)
+            notices::over_limit(message.texts, text.is_reply, minutes)
         });
         let me = owner_id();
         let mut update = message.remember(&me, now).set("refused", outcome);

@@ -170,6 +170,7 @@ mod tests {
             id: "00u1".to_owned(),
             first_name: None,
             mobile: mobile.map(number),
+            locale: None,
             mobile_is_ours: false,
         }
     }

@@ -1,6 +1,6 @@
 "use strict";
 
-// Auth0 Action, trigger custom-phone-provider: hands Auth0's text messages to the sms-gateway function.
+// Auth0 Action, trigger custom-phone-provider: hands Auth0's text and voice messages to the sms-gateway function.
 // One file without dependencies, to be pasted into Auth0. It prints nothing: the logs of Actions are kept, codes and numbers must not be.
 
 // Auth0 ends an Action after 20 s; the gateway answers within 17 s.
@@ -11,7 +11,7 @@ const TIME_LIMIT_MS = 18_000;
 const ANSWERS = {
   400: ["drop", "the gateway found the message malformed or the number impossible"],
   401: ["drop", "the gateway refused the credential; check GATEWAY_TOKEN"],
-  422: ["drop", "the recipient cannot receive texts, or voice was asked for"],
+  422: ["drop", "the recipient cannot receive it, or the gateway makes no calls: choose Text as the delivery method"],
   429: ["drop", "the country is not allowed or the rate limit is reached"],
   502: ["retry", "no SMS provider took the text"],
   503: ["retry", "the gateway is temporarily unavailable; nothing was sent"],
@@ -27,9 +27,6 @@ const ANSWERS = {
  */
 exports.onExecuteCustomPhoneProvider = async (event, api) => {
   const { notification } = event;
-  if (notification.delivery_method === "voice") {
-    return conclude(api, "drop", "voice messages are not supported; choose Text as the delivery method");
-  }
   const { url, token, timeout, problem } = configuration(event.secrets ?? {});
   if (problem) return conclude(api, "drop", problem);
 
@@ -43,6 +40,8 @@ exports.onExecuteCustomPhoneProvider = async (event, api) => {
       body: JSON.stringify({
         recipient: notification.recipient,
         text: notification.as_text,
+        // Of a call. The gateway answers 422 if it makes none.
+        as_voice: notification.delivery_method === "voice" ? notification.as_voice : undefined,
         from: notification.from,
         code: notification.code,
         message_type: notification.message_type,

@@ -239,12 +239,14 @@ test("redirects are not followed", async (t) => {
   assert.equal(elsewhere.requests.length, 0);
 });
 
-test("voice is dropped unsent", async (t) => {
-  const { url, requests } = await gateway(t, 200);
+test("the words of a call are handed on, and no calls is drop", async (t) => {
+  const { url, requests } = await gateway(t, 422);
   const result = await verdict(event(url, { delivery_method: "voice" }));
   assert.equal(result.verdict, "drop");
-  assert.match(result.reason, /voice/);
-  assert.equal(requests.length, 0);
+  assert.match(result.reason, /makes no calls/);
+  assert.equal(requests.length, 1);
+  const { as_voice, delivery_method, text } = JSON.parse(requests[0].body);
+  assert.deepEqual([as_voice, delivery_method, text], ["Your code is 2. 7. 1. 8. 2. 8.", "voice", TEXT]);
 });
 
 for (const [name, secrets, reason] of [

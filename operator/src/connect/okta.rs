@@ -101,8 +101,8 @@ pub(crate) async fn grant(
         "exp": now + ASSERTION_LIFE,
         "jti": shared::platform::random::owner_id(),
     });
-    let assertion =
-        jwt::sign_rs256(&claims, &plain("key_id"), &plain("private_key")).ok_or_else(|| {
+    let assertion = jwt::sign_rs256(&claims, Some(&plain("key_id")), &plain("private_key"))
+        .ok_or_else(|| {
             Refusal::Unreachable("private_key is not an RSA key in PEM form".to_owned())
         })?;
     let form = [

@@ -6,6 +6,7 @@ pub(crate) use shared::platform::layout::{Key, Kind};
 
 use shared::platform::bearer::Token;
 use shared::platform::layout::{Described as _, Layout};
+use shared::rules::voice::Channel;
 use shared::services::providers::Name;
 use shared::vendors::{auth0, mailgun, okta, twilio};
 
@@ -45,7 +46,8 @@ pub(crate) static SECRETS: LazyLock<Vec<Spec>> = LazyLock::new(|| {
     ]
     .map(spec)
     .into();
-    let providers = Name::ALL.into_iter().filter(|name| *name != Name::Twilio);
+    // A provider of calls has the secret of its texts.
+    let providers = Name::of(Channel::Sms).filter(|name| *name != Name::Twilio);
     let providers = providers.filter_map(|name| Some((name.word(), name.layout()?)));
     secrets.extend(providers.map(spec));
     secrets

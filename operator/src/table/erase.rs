@@ -8,6 +8,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Serialize;
 use shared::rules::delivery;
 use shared::rules::phone::E164;
+use shared::rules::voice::Channel;
 use shared::services::providers::Name;
 
 use super::{Attributes, Items, hash, text};
@@ -26,7 +27,7 @@ const OUT_OF_REACH: [&str; 5] = [
 ];
 
 fn out_of_reach() -> Vec<String> {
-    let providers = Name::ALL.into_iter().filter(|name| *name != Name::Log);
+    let providers = Name::of(Channel::Sms).filter(|name| *name != Name::Log);
     let providers: Vec<_> = providers.map(Name::title).collect();
     let logs = format!(
         "{}: their logs of messages and calls, and recordings (voicemail), are deleted there",

@@ -10,6 +10,7 @@ mod phone_menu;
 mod print;
 mod receipts;
 mod troubles;
+mod voice;
 
 use std::{
     collections::BTreeMap,
@@ -46,7 +47,11 @@ const DELIVERY: &str = "delivery-status";
 /// Functions whose texts are in the person's language, as in a stack.
 const IN_EVERY_LANGUAGE: [&str; 2] = [SEND, RECEIVE];
 /// Settings that are off in the template and on in the story.
-const SWITCHED_ON: [(&str, Option<&str>); 1] = [("VOICEMAIL", Some("on"))];
+const SWITCHED_ON: [(&str, Option<&str>); 3] = [
+    ("VOICEMAIL", Some("on")),
+    ("VOICE_FROM", Some("twilio:+15005550006")),
+    ("VOICE_PROVIDERS", Some("twilio")),
+];
 /// Maximum time that a log line takes from the function's process to this one.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Number of log lines that are shown after a failure.

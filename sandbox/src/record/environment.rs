@@ -10,13 +10,15 @@ const HOST: &str = "host.docker.internal";
 
 /// Settings that keep recorded requests valid for a century, and that switch on what they ask for.
 /// An empty value means not set.
-const SETTINGS: [(&str, &str); 7] = [
+const SETTINGS: [(&str, &str); 9] = [
     ("AUTH0_URL", TENANT),
     ("GENERIC_SECRET", GENERIC_SECRET),
     ("MAX_MAIL_AGE_SECONDS", "3153600000"),
     ("MAX_WEBHOOK_AGE_SECONDS", "3153600000"),
     ("OKTA_HOOK_SECRET", OKTA_HOOK_SECRET),
     ("PUBLIC_URL", ""),
+    ("VOICE_FROM", "twilio:+15005550006"),
+    ("VOICE_PROVIDERS", "twilio"),
     ("WEBHOOK_SECRET", WEBHOOK_SECRET),
 ];
 /// The variable of the functions that compare recorded links with the tenant. The others call the

@@ -9,7 +9,9 @@ use super::{
     payload::{DOMAIN, event, form, pairs, set, webhook},
 };
 use crate::{
-    Sandbox, auth0, clickatell, plivo,
+    Sandbox, auth0,
+    calls::Called,
+    clickatell, plivo,
     receipts::State,
     sms::Sent,
     twilio::{self, Message},
@@ -22,7 +24,7 @@ const REFERENCE: &str = "code-AAAAAAAAAAAAAAAAAAAAAA";
 const NONCE: &str = "00000000-0000-4000-8000-000000000001";
 
 /// The files, by name.
-pub(super) fn files(sandbox: &Sandbox) -> [(&'static str, Value); 6] {
+pub(super) fn files(sandbox: &Sandbox) -> [(&'static str, Value); 7] {
     let sent = sent();
     let path = format!("/twilio/{REFERENCE}");
     let params = of_twilio(State::Delivered);
@@ -63,6 +65,7 @@ pub(super) fn files(sandbox: &Sandbox) -> [(&'static str, Value); 6] {
         ("delivery-status-plivo.json", of_plivo(&sent)),
         ("delivery-status-vonage.json", vonage),
         ("delivery-status-clickatell.json", clickatell),
+        ("delivery-status-call.json", of_call(sandbox)),
         ("delivery-status-used.json", used),
     ]
 }
@@ -97,6 +100,27 @@ fn of_twilio(state: State) -> Vec<(String, String)> {
         "2611201200".clone_into(date);
     });
     params
+}
+
+/// Twilio's status callback of a call that somebody listened to.
+fn of_call(sandbox: &Sandbox) -> Value {
+    let call = Called {
+        to: PHONE.to_owned(),
+        from: twilio::NUMBER.to_owned(),
+        says: vec![],
+        language: String::new(),
+        id: format!("CA{:032x}", 7),
+        rings: 20,
+        longest: 90,
+        receipt_url: None,
+        reference: None,
+    };
+    let path = format!("/twilio/{REFERENCE}");
+    let params = twilio::call_status_params(&call, State::Delivered).unwrap_or_default();
+    let signature = sandbox
+        .twilio
+        .sign(&format!("https://{DOMAIN}{path}"), &params);
+    webhook(&path, &signature, &form(&params))
 }
 
 fn of_plivo(sent: &Sent) -> Value {

@@ -15,6 +15,7 @@ use super::{
     voice::{Callee, Finished},
 };
 use crate::{
+    calls::Called,
     receipts::Receipts,
     twiml,
     wire::{Server, lock},
@@ -32,6 +33,9 @@ pub(super) struct State {
     pub(super) made: HashMap<String, Made>,
     /// The calls that have ended.
     pub(super) calls: Vec<Finished>,
+    /// The calls that the account has made.
+    pub(super) made_calls: Vec<Called>,
+    pub(super) refused_calls: HashMap<String, u32>,
     pub(super) inboxes: HashMap<String, Vec<String>>,
     pub(super) refusals: HashMap<String, u32>,
     /// Pairs of phone and account number.
@@ -53,6 +57,8 @@ impl State {
             messages: vec![],
             made: HashMap::new(),
             calls: vec![],
+            made_calls: vec![],
+            refused_calls: HashMap::new(),
             inboxes: HashMap::new(),
             refusals: HashMap::new(),
             opted_out: HashSet::new(),

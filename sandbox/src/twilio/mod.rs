@@ -18,6 +18,7 @@ mod ids;
 mod messages;
 mod numbers;
 mod parameters;
+mod placing;
 mod records;
 mod signature;
 mod texts;
@@ -30,7 +31,9 @@ pub use ids::{ACCOUNT_SID, API_KEY_SECRET, API_KEY_SID, AUTH_TOKEN, MESSAGING_SE
 pub use messages::Message;
 pub(crate) use messages::status_params;
 pub use numbers::{Owned, Stock};
-pub use voice::{APPLICATION_ERROR, Call, Caller, Dialled, Ended, Recording, Talk};
+
+pub use placing::{BUSY, HUNG_UP, NO_ANSWER, call_status_params};
+pub use voice::{APPLICATION_ERROR, Call, Caller, Dialled, Ended, Entry, Recording, Talk};
 pub use webhook::Reply;
 
 use std::{

@@ -106,15 +106,6 @@ pub(super) fn method(element: &Element, code: u32) -> Result<String, Error> {
         .to_owned())
 }
 
-/// True for a language tag such as `en-US`, `cmn-Hans-CN` or `es-419`.
-pub(super) fn language(tag: &str) -> bool {
-    let mut parts = tag.split('-');
-    parts.next().is_some_and(|first| {
-        matches!(first.len(), 2 | 3) && first.bytes().all(|b| b.is_ascii_lowercase())
-    }) && parts
-        .all(|part| matches!(part.len(), 2..=8) && part.bytes().all(|b| b.is_ascii_alphanumeric()))
-}
-
 pub(super) fn owned(value: Option<&str>) -> Option<String> {
     value.map(str::to_owned)
 }

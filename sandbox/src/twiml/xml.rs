@@ -19,6 +19,8 @@ pub struct Element {
     pub attributes: Vec<(String, String)>,
     /// The element's own unescaped text, without the text of its children.
     pub text: String,
+    /// The unescaped text with that of the children, in document order.
+    pub whole: String,
     /// In document order.
     pub children: Vec<Element>,
 }
@@ -30,6 +32,11 @@ impl Element {
             .iter()
             .find(|(key, _)| key == name)
             .map(|(_, value)| value.as_str())
+    }
+
+    fn push(&mut self, text: &str) {
+        self.text.push_str(text);
+        self.whole.push_str(text);
     }
 }
 
@@ -80,21 +87,23 @@ pub fn parse(document: &str) -> Result<Element, Error> {
             Event::Empty(tag) => last.children.push(element(&tag).map_err(unreadable)?),
             Event::End(_) => {
                 let closed = open.pop().expect("see above");
-                open.last_mut().expect("see above").children.push(closed);
+                let parent = open.last_mut().expect("see above");
+                parent.whole.push_str(&closed.whole);
+                parent.children.push(closed);
             }
             Event::Text(text) if text.contains("]]>") => {
                 return Err(unreadable("]]> in text".to_owned()));
             }
-            Event::Text(text) => last.text.push_str(&text.xml10_content()),
-            Event::CData(text) => last.text.push_str(&text.xml10_content()),
+            Event::Text(text) => last.push(&text.xml10_content()),
+            Event::CData(text) => last.push(&text.xml10_content()),
             Event::GeneralRef(name) => match name
                 .resolve_char_ref()
                 .map_err(|e| unreadable(e.to_string()))?
             {
-                Some(c) if legal(c) => last.text.push(c),
+                Some(c) if legal(c) => last.push(c.encode_utf8(&mut [0; 4])),
                 Some(c) => return Err(unreadable(format!("reference to {c:?}"))),
                 None => match quick_xml::escape::resolve_predefined_entity(&name) {
-                    Some(text) => last.text.push_str(text),
+                    Some(text) => last.push(text),
                     None => return Err(unreadable(format!("entity &{};", &*name))),
                 },
             },

@@ -15,9 +15,9 @@ use crate::{
     receipts::{Circle, orders},
 };
 
-const PHONE: &str = "+4520304050";
+pub(crate) const PHONE: &str = "+4520304050";
 const UNREACHABLE: u32 = 80;
-const FAILED: Post = Post {
+pub(crate) const FAILED: Post = Post {
     state: State::Failed(UNREACHABLE),
     forged: false,
 };
@@ -32,13 +32,13 @@ async fn keeping(routes: &str) -> Circle {
 }
 
 /// Sends a code, which Plivo takes.
-async fn sent(circle: &Circle, phone: &str, code: u32) -> Sent {
+pub(crate) async fn sent(circle: &Circle, phone: &str, code: u32) -> Sent {
     assert_eq!(circle.code(phone, code).await, "plivo");
     circle.sandbox.plivo.messages().pop().unwrap()
 }
 
 /// The kept texts whose life has not ended.
-async fn kept(circle: &Circle) -> Vec<Value> {
+pub(crate) async fn kept(circle: &Circle) -> Vec<Value> {
     let mut items = circle.sandbox.aws.items().await;
     items.retain(|item| {
         item["pk"]["S"].as_str().unwrap().starts_with("kept#")
@@ -48,7 +48,7 @@ async fn kept(circle: &Circle) -> Vec<Value> {
 }
 
 /// Lets time pass for all codes.
-async fn age(circle: &Circle, seconds: u64) {
+pub(crate) async fn age(circle: &Circle, seconds: u64) {
     let aws = &circle.sandbox.aws;
     let earlier = |value: &Value| json!({ "N": (number(value) - seconds).to_string() });
     for mut item in kept(circle).await {
@@ -74,7 +74,7 @@ async fn age(circle: &Circle, seconds: u64) {
 }
 
 /// The run of the schedule.
-async fn run(circle: &Circle) {
+pub(crate) async fn run(circle: &Circle) {
     let event = json!({ "source": "aws.scheduler" });
     circle.delivery.invoke(event).await.unwrap();
 }
@@ -346,15 +346,18 @@ async fn what_keeping_needs_is_said_at_start() {
     let sandbox = Sandbox::start().await;
     let on = ("KEEP_FOR_FAILOVER", Some("true"));
     let no_key = ("FAILOVER_KEY_ARN", None);
+    let call = ("FALLBACK_CHANNEL", Some("voice"));
     for (function, settings, named) in [
         (GATEWAY, vec![on], "DELIVERY_URL"),
         (GATEWAY, vec![on, no_key], "FAILOVER_KEY_ARN"),
         (DELIVERY, vec![on, no_key], "FAILOVER_KEY_ARN"),
         (DELIVERY, vec![on, ("SMS_ROUTES", None)], "SMS_ROUTES"),
+        (GATEWAY, vec![call], "needs KEEP_FOR_FAILOVER=true"),
+        (DELIVERY, vec![call], "needs KEEP_FOR_FAILOVER=true"),
         (
             DELIVERY,
-            vec![("FALLBACK_CHANNEL", Some("voice"))],
-            "voice is not available yet; leave FALLBACK_CHANNEL empty",
+            vec![on, call],
+            "FALLBACK_CHANNEL=voice needs VOICE_PROVIDERS",
         ),
         (
             DELIVERY,

@@ -16,6 +16,7 @@ mod cold;
 mod docs;
 mod events;
 mod failover;
+mod fallback;
 mod kms;
 mod lambda;
 mod receipts;

@@ -33,6 +33,11 @@ impl Circle {
 
     /// `keeps`: whether texts are kept for another provider.
     pub(crate) async fn keeping(routes: &str, keeps: &str) -> Self {
+        Self::with(routes, keeps, &[]).await
+    }
+
+    /// `more`: further settings of both functions.
+    pub(crate) async fn with(routes: &str, keeps: &str, more: &[(&str, Option<&str>)]) -> Self {
         let sandbox = Sandbox::start().await;
         let url = sandbox.door(DELIVERY).url() + "/";
         let settings = [
@@ -45,10 +50,11 @@ impl Circle {
             ("SMS_PER_RANGE_PER_HOUR", MANY),
         ];
         let gateway = binary(GATEWAY).await;
-        let gateway = sandbox.run_with(GATEWAY, gateway, 1, &settings).await;
+        let of_gateway = [&settings, more].concat();
+        let gateway = sandbox.run_with(GATEWAY, gateway, 1, &of_gateway).await;
         let delivery = binary(DELIVERY).await;
         let delivery = sandbox
-            .run_with(DELIVERY, delivery, 1, &settings[1..3])
+            .run_with(DELIVERY, delivery, 1, &[&settings[1..3], more].concat())
             .await;
         for lambda in [&gateway, &delivery] {
             lambda.wait_ready().await.unwrap();

@@ -73,8 +73,9 @@ pub trait Function: Sized {
         Reply::empty(503, "too_slow")
     }
 
-    /// The answer that a caller of `path` gets instead of a bare 503.
-    fn apology(&self, _path: &str) -> Option<Reply> {
+    /// The answer that a caller gets instead of a bare 503. Nothing in the request is verified: it may
+    /// choose words, no more.
+    fn apology(&self, _request: &Request) -> Option<Reply> {
         None
     }
 }
@@ -238,7 +239,7 @@ impl<F: Function> Instance<F> {
                 None => flow.await,
             };
             let apology = if reply.status == 503 {
-                self.function.apology(request.path())
+                self.function.apology(request)
             } else {
                 None
             };

@@ -93,19 +93,22 @@ pub enum Reason {
     Filtered,
     /// The text waited longer than its life.
     Expired,
+    /// Nobody took the call, or nobody listened to it.
+    NotAnswered,
     /// The provider does not say.
     Unknown,
 }
 
 impl Reason {
     /// All reasons.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Unreachable,
         Self::Blocked,
         Self::Landline,
         Self::OptedOut,
         Self::Filtered,
         Self::Expired,
+        Self::NotAnswered,
         Self::Unknown,
     ];
 
@@ -118,6 +121,7 @@ impl Reason {
             Self::OptedOut => "opted_out",
             Self::Filtered => "filtered",
             Self::Expired => "expired",
+            Self::NotAnswered => "not_answered",
             Self::Unknown => "unknown",
         }
     }

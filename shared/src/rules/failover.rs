@@ -1,9 +1,9 @@
 //! The next provider for a code that did not arrive.
 //!
 //! A code whose text is [kept](super::kept) goes on to the next provider of its route after a bad
-//! receipt, or if nothing is heard of it for some time. Promises: no second text after "delivered"
-//! is known, none if the number has a newer code, at most one through each provider, one attempt at
-//! a time. An attempt with an unknown outcome is the last one: it leaves `trying` in the journal's
+//! receipt, or if nothing is heard of it for some time. After the last one it may go out by a call.
+//! Promises: no second text after "delivered" is known, none if the number has a newer code, at most
+//! one through each provider, one call in all, one attempt at a time. An attempt with an unknown outcome is the last one: it leaves `trying` in the journal's
 //! entry.
 //!
 //! Attributes of the entry: `kept` (the kept item's sort key), `kept_until`, `tried` (the providers
@@ -54,19 +54,30 @@ pub enum Action<'a> {
     Send(&'a str),
 }
 
+/// The providers that may send a code.
+#[derive(Debug, Clone, Copy)]
+pub struct Roads<'a, 'b> {
+    /// Of texts, in order.
+    pub texts: &'b [&'a str],
+    /// Of calls, in order; none if the code may not go out by a call.
+    pub calls: &'b [&'a str],
+}
+
 /// Decides what follows. `timeout`: how long a receipt may take, in seconds.
-pub fn next<'a>(text: &Standing, route: &[&'a str], timeout: u64, now: u64) -> Action<'a> {
-    let ends_it = |(_, state): &(String, String)| {
-        [
-            State::Delivered,
-            State::Undelivered(Reason::OptedOut),
-            State::Undelivered(Reason::Landline),
-        ]
-        .iter()
-        .any(|end| end.word() == state)
+pub fn next<'a>(text: &Standing, roads: Roads<'a, '_>, timeout: u64, now: u64) -> Action<'a> {
+    let is_any = |ends: &[State]| {
+        let mut states = text.receipts.iter().map(|(_, state)| state);
+        states.any(|state| ends.iter().any(|end| end.word() == state))
     };
+    let ends_it = [State::Delivered, State::Undelivered(Reason::OptedOut)];
     let is_over = now + SHORTEST_LIFE > text.ends_at;
-    if is_over || !text.is_newest || text.receipts.iter().any(ends_it) {
+    // After a call that was made there is nothing to come.
+    let was_called = roads.calls.contains(&text.provider.as_str());
+    // A landline cannot receive texts, but calls.
+    let is_landline = is_any(&[State::Undelivered(Reason::Landline)]);
+    let texts = if is_landline { &[] } else { roads.texts };
+    let has_no_road = texts.is_empty() && roads.calls.is_empty();
+    if is_over || !text.is_newest || was_called || has_no_road || is_any(&ends_it) {
         return Action::Forget;
     }
     if text.is_trying {
@@ -81,7 +92,8 @@ pub fn next<'a>(text: &Standing, route: &[&'a str], timeout: u64, now: u64) -> A
     let has_had_it = |name: &str| {
         name == text.provider || reported(name) || text.tried.iter().any(|tried| tried == name)
     };
-    match route.iter().find(|name| !has_had_it(name)) {
+    let mut route = texts.iter().chain(roads.calls);
+    match route.find(|name| !has_had_it(name)) {
         None => Action::Forget,
         Some(name) if reported(&text.provider) || text.at + timeout <= now => Action::Send(name),
         Some(_) => Action::Wait,
@@ -206,6 +218,10 @@ mod tests {
 
     const ROUTE: [&str; 3] = ["twilio", "vonage", "plivo"];
     const NOW: u64 = 1_000;
+    const TEXTS: Roads<'static, 'static> = Roads {
+        texts: &ROUTE,
+        calls: &[],
+    };
 
     fn sent(provider: &str, tried: &[&str]) -> Standing {
         Standing {
@@ -260,7 +276,7 @@ mod tests {
                             is_newest,
                             ..sent(tried[tried.len() - 1], tried)
                         };
-                        let action = next(&text, &ROUTE, 20, NOW);
+                        let action = next(&text, TEXTS, 20, NOW);
                         let ended = [first, second].into_iter().flatten().any(|state| {
                             matches!(
                                 state,
@@ -288,7 +304,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!(seen, 81 * 3 * 16);
+        assert_eq!(seen, 100 * 3 * 16);
     }
 
     #[test]
@@ -301,15 +317,81 @@ mod tests {
                 sent("twilio", &["twilio", "vonage"]),
             )
         };
-        assert_eq!(next(&lost, &ROUTE, 20, NOW), Action::Forget);
+        assert_eq!(next(&lost, TEXTS, 20, NOW), Action::Forget);
     }
 
     #[test]
     fn a_bad_receipt_of_an_earlier_provider_does_not_hurry_the_present_one() {
         let text = sent("vonage", &["twilio", "vonage"]);
         let text = after(&[("twilio", "blocked")], text);
-        assert_eq!(next(&text, &ROUTE, 20, NOW), Action::Wait);
+        assert_eq!(next(&text, TEXTS, 20, NOW), Action::Wait);
         let text = after(&[("twilio", "blocked"), ("vonage", "expired")], text);
-        assert_eq!(next(&text, &ROUTE, 20, NOW), Action::Send("plivo"));
+        assert_eq!(next(&text, TEXTS, 20, NOW), Action::Send("plivo"));
+    }
+
+    #[test]
+    fn after_the_last_text_a_code_goes_out_by_one_call() {
+        let roads = Roads {
+            texts: &["twilio", "vonage"],
+            calls: &["twilio_voice", "aws_voice"],
+        };
+        let next = |receipts: &[(&str, &str)], provider, tried: &[&str]| {
+            next(&after(receipts, sent(provider, tried)), roads, 20, NOW)
+        };
+        let both = ["twilio", "vonage"];
+        for (receipts, provider, tried, action) in [
+            (
+                &[("twilio", "blocked")][..],
+                "twilio",
+                &both[..1],
+                Action::Send("vonage"),
+            ),
+            (
+                &[("vonage", "blocked")],
+                "vonage",
+                &both,
+                Action::Send("twilio_voice"),
+            ),
+            (&[], "vonage", &both, Action::Wait),
+            // A landline can be called at once.
+            (
+                &[("twilio", "landline")],
+                "twilio",
+                &both[..1],
+                Action::Send("twilio_voice"),
+            ),
+            (
+                &[("twilio", "opted_out")],
+                "twilio",
+                &both[..1],
+                Action::Forget,
+            ),
+            (
+                &[("twilio", "blocked"), ("vonage", "delivered")],
+                "twilio",
+                &both,
+                Action::Forget,
+            ),
+            // The first refused to call.
+            (
+                &[("vonage", "blocked")],
+                "vonage",
+                &["twilio", "vonage", "twilio_voice"],
+                Action::Send("aws_voice"),
+            ),
+            // Nobody took the call.
+            (
+                &[("vonage", "blocked"), ("twilio_voice", "not_answered")],
+                "twilio_voice",
+                &["twilio", "vonage", "twilio_voice"],
+                Action::Forget,
+            ),
+        ] {
+            assert_eq!(
+                next(receipts, provider, tried),
+                action,
+                "{receipts:?} {tried:?}"
+            );
+        }
     }
 }

@@ -10,7 +10,7 @@ use jsonwebtoken::errors::{Error, ErrorKind};
 use jsonwebtoken::signature::{self, Verifier};
 use jsonwebtoken::{Algorithm, DecodingKey, DecodingKeyKind, EncodingKey, Validation};
 use ring::rand::SystemRandom;
-use ring::{hmac, signature as algorithms};
+use ring::{digest, hmac, signature as algorithms};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject as _;
 use serde::Deserialize;
@@ -100,6 +100,40 @@ pub fn check_hs256(
     validation.sub = Some(expected.subject.clone());
     let times: Times = decode(token, &DecodingKey::from_secret(key), validation)?;
     if times.are_current(now) && times.lasts(expected, now) {
+        Ok(())
+    } else {
+        Err(Invalid::Claims)
+    }
+}
+
+/// Checks the HS256 token of a webhook, which holds the SHA-256 hash of the `body` as `payload_hash`.
+/// `iat` is at most `max_age` seconds ago.
+///
+/// # Errors
+/// [`Invalid`].
+pub fn check_webhook(
+    token: &str,
+    key: &[u8],
+    body: &[u8],
+    max_age: u64,
+    now: SystemTime,
+) -> Result<(), Invalid> {
+    #[derive(Deserialize)]
+    struct Hook {
+        payload_hash: Option<String>,
+        iat: Option<u64>,
+        #[serde(flatten)]
+        times: Times,
+    }
+    let mut validation = Validation::new(Algorithm::HS256);
+    validation.set_required_spec_claims::<&str>(&[]);
+    validation.validate_aud = false;
+    let hook: Hook = decode(token, &DecodingKey::from_secret(key), validation)?;
+    let hash = hex::encode(digest::digest(&digest::SHA256, body));
+    let is_fresh = hook
+        .iat
+        .is_some_and(|iat| iat.saturating_add(max_age) > epoch(now));
+    if is_fresh && hook.times.are_current(now) && hook.payload_hash == Some(hash) {
         Ok(())
     } else {
         Err(Invalid::Claims)
@@ -232,9 +266,9 @@ pub fn check_rs256(
 }
 
 /// Signs `claims` as an RS256 token (RFC 7518, section 3.3) with the RSA key in `pem` (PKCS#8 or
-/// PKCS#1, 2048 bits and more). The other side knows the key as `key_id`. `None` if `pem` is not
-/// such a key.
-pub fn sign_rs256(claims: &Value, key_id: &str, pem: &str) -> Option<String> {
+/// PKCS#1, 2048 bits and more). The other side knows the key as `key_id`, if it knows several.
+/// `None` if `pem` is not such a key.
+pub fn sign_rs256(claims: &Value, key_id: Option<&str>, pem: &str) -> Option<String> {
     let key = match PrivateKeyDer::from_pem_slice(pem.as_bytes()).ok()? {
         PrivateKeyDer::Pkcs8(key) => algorithms::RsaKeyPair::from_pkcs8(key.secret_pkcs8_der()),
         PrivateKeyDer::Pkcs1(key) => algorithms::RsaKeyPair::from_der(key.secret_pkcs1_der()),
@@ -242,11 +276,11 @@ pub fn sign_rs256(claims: &Value, key_id: &str, pem: &str) -> Option<String> {
     };
     let key = key.ok()?;
     let encode = |part: &Value| URL_SAFE_NO_PAD.encode(part.to_string());
-    let signed = format!(
-        "{}.{}",
-        encode(&json!({ "alg": "RS256", "typ": "JWT", "kid": key_id })),
-        encode(claims)
-    );
+    let mut header = json!({ "alg": "RS256", "typ": "JWT" });
+    if let Some(key_id) = key_id {
+        header["kid"] = key_id.into();
+    }
+    let signed = format!("{}.{}", encode(&header), encode(claims));
     let mut signature = vec![0; key.public().modulus_len()];
     key.sign(
         &algorithms::RSA_PKCS1_SHA256,

@@ -13,6 +13,7 @@ use secrecy::ExposeSecret as _;
 use serde::{Deserialize, Serialize};
 
 use super::delivery::Reference;
+use super::voice::Speech;
 use crate::platform::Platform;
 use crate::platform::config::Source;
 use crate::platform::kms::{Context, KeyArn, Kms, KmsError};
@@ -28,6 +29,9 @@ pub struct Text {
     pub to: String,
     /// The text.
     pub body: String,
+    /// What a call says; `None` if the code may not go out by a call.
+    #[serde(default)]
+    pub speech: Option<Speech>,
     /// The sender that the request named.
     pub from: Option<String>,
     /// The base URL for receipts.

@@ -15,4 +15,5 @@ pub mod phone;
 pub mod scoreboard;
 pub mod sms;
 pub mod verified;
+pub mod voice;
 pub mod words;

@@ -128,7 +128,18 @@ impl Words {
 
     /// The language of a person with this locale and this phone number.
     pub fn language(&self, locale: Option<&str>, number: Option<&E164>) -> Language {
-        let is_used = |one: &Language| self.languages.contains(one);
+        self.language_among(&self.languages, locale, number)
+    }
+
+    /// As [`Words::language`], among these instead of `LANGUAGES`. If the default is not one of them,
+    /// the first is in its place.
+    pub fn language_among(
+        &self,
+        languages: &[Language],
+        locale: Option<&str>,
+        number: Option<&E164>,
+    ) -> Language {
+        let is_used = |one: &Language| languages.contains(one);
         let of_number = || {
             let country = number?.region()?;
             let chosen = self.countries.get(country).copied();
@@ -136,6 +147,8 @@ impl Words {
         };
         let of_locale = locale.and_then(Language::of_locale).filter(is_used);
         let language = of_locale.or_else(|| of_number().filter(is_used));
+        let others = Some(self.default).filter(is_used);
+        let language = language.or(others).or_else(|| languages.first().copied());
         language.unwrap_or(self.default)
     }
 

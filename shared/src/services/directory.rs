@@ -47,6 +47,16 @@ pub enum Listing {
     Nobody(&'static str),
 }
 
+impl Listing {
+    /// The locale of the employee's language, if the directory knows it.
+    pub fn locale(&self) -> Option<&str> {
+        match self {
+            Self::Employee(employee) => employee.locale.as_deref(),
+            Self::Nobody(_) => None,
+        }
+    }
+}
+
 /// An employee with a company number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Employee {
@@ -56,6 +66,8 @@ pub struct Employee {
     pub first_name: Option<String>,
     /// The employee's own phone, if the profile has it in international form.
     pub mobile: Option<E164>,
+    /// The locale of the employee's language, such as `da-DK`. Untrusted text.
+    pub locale: Option<String>,
     /// Whether `mobile` is a company number itself, as far as the table knows.
     pub mobile_is_ours: bool,
 }
@@ -302,6 +314,7 @@ fn listing_of(found: Found) -> Listing {
             status,
             first_name,
             mobile_phone,
+            locale,
             ..
         }) if status.is_served() => {
             let mobile = mobile_phone.as_deref().and_then(E164::from_written);
@@ -309,6 +322,8 @@ fn listing_of(found: Found) -> Listing {
                 id,
                 first_name,
                 mobile,
+                // A longer one is none (RFC 5646, section 4.4.1).
+                locale: locale.filter(|locale| locale.len() <= 35),
                 mobile_is_ours: false,
             })
         }
@@ -337,6 +352,7 @@ fn read(item: &Item) -> Option<Listing> {
             id: item.text("user")?.to_owned(),
             first_name: item.text("first_name").map(str::to_owned),
             mobile: item.text("mobile").and_then(|mobile| mobile.parse().ok()),
+            locale: item.text("locale").map(str::to_owned),
             mobile_is_ours: item.number("mobile_is_ours") == Some(1),
         }))
     })?
@@ -351,7 +367,7 @@ fn write(number: &E164, listing: &Listing, now: SystemTime) -> Update {
     match listing {
         Listing::Nobody(word) => {
             let update = update.set("state", *word);
-            ["user", "first_name", "mobile", "mobile_is_ours"]
+            ["user", "first_name", "mobile", "mobile_is_ours", "locale"]
                 .into_iter()
                 .fold(update, Update::remove)
         }
@@ -361,6 +377,7 @@ fn write(number: &E164, listing: &Listing, now: SystemTime) -> Update {
                 .set("user", employee.id.as_str())
                 .set("mobile_is_ours", u64::from(employee.mobile_is_ours));
             let update = optional(update, "first_name", employee.first_name.as_deref());
+            let update = optional(update, "locale", employee.locale.as_deref());
             optional(update, "mobile", employee.mobile.as_ref().map(E164::reveal))
         }
     }

@@ -4,3 +4,4 @@ pub mod directory;
 pub mod protected;
 pub mod providers;
 pub mod routes;
+pub mod voice;

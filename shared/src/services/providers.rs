@@ -1,4 +1,4 @@
-//! The list of SMS providers.
+//! The list of providers: of texts, and of calls.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,6 +8,7 @@ use crate::platform::Platform;
 use crate::platform::config::Source;
 use crate::platform::layout::Layout;
 use crate::rules::sms::{Account, Entry, Outbound, Receipt, SendError, segments};
+use crate::rules::voice::Channel;
 use crate::vendors;
 
 /// Makes [`Name`] and [`Provider`] from the list of providers.
@@ -37,6 +38,13 @@ macro_rules! providers {
                 }
             }
 
+            /// How the provider reaches a person.
+            pub fn channel(self) -> Channel {
+                match self {
+                    $(Self::$provider => <$entry as Entry>::CHANNEL,)*
+                }
+            }
+
             /// The keys of the secret; `None` if the provider has none.
             pub fn layout(self) -> Option<Layout> {
                 match self {
@@ -45,7 +53,7 @@ macro_rules! providers {
             }
         }
 
-        /// A provider that sends texts.
+        /// A provider that sends texts or makes calls.
         pub enum Provider {
             $(#[doc = stringify!($provider)] $provider($entry),)*
         }
@@ -100,6 +108,35 @@ providers! {
     Vonage: Account<vendors::vonage::Vonage>,
     Aws: vendors::end_user_messaging::EndUserMessaging,
     Log: Log,
+    TwilioVoice: Account<vendors::twilio::calls::Calls>,
+    VonageVoice: Account<vendors::vonage::calls::Calls>,
+    AwsVoice: vendors::end_user_messaging::calls::Calls,
+}
+
+impl Name {
+    /// The providers of this channel.
+    pub fn of(channel: Channel) -> impl Iterator<Item = Self> {
+        Self::ALL
+            .into_iter()
+            .filter(move |name| name.channel() == channel)
+    }
+
+    /// The provider of texts with this name in settings.
+    pub fn texting(word: &str) -> Option<Self> {
+        Self::of(Channel::Sms).find(|name| name.word() == word)
+    }
+
+    /// The provider of calls with this name in settings, where it is named as the provider of texts
+    /// is.
+    pub fn calling(word: &str) -> Option<Self> {
+        Self::of(Channel::Voice).find(|name| name.setting() == word)
+    }
+
+    /// The name in settings that are about one channel only.
+    pub fn setting(self) -> &'static str {
+        let word = self.word();
+        word.strip_suffix("_voice").unwrap_or(word)
+    }
 }
 
 impl fmt::Display for Name {

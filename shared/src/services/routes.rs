@@ -4,6 +4,7 @@ use super::providers::Name;
 use crate::platform::config::Source;
 use crate::rules::phone::E164;
 use crate::rules::sms::is_sender;
+use crate::rules::voice::Channel;
 
 /// `SMS_ROUTES`: providers by number prefix, in failover order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,18 +49,18 @@ impl Routes {
             }
             let mut names = Vec::new();
             for word in list.split(',').map(str::trim) {
-                match word.parse::<Name>() {
-                    Ok(Name::Log) if !log_allowed => {
+                match Name::texting(word) {
+                    Some(Name::Log) if !log_allowed => {
                         source.problem("SMS_ROUTES: log sends nothing; set ALLOW_LOG_PROVIDER=true if that is meant");
                     }
-                    Ok(name) if names.contains(&name) => {
+                    Some(name) if names.contains(&name) => {
                         source.problem(format!("SMS_ROUTES: {prefix} names {name} twice"));
                     }
-                    Ok(name) => names.push(name),
-                    Err(()) => source.problem(format!(
+                    Some(name) => names.push(name),
+                    None => source.problem(format!(
                         "SMS_ROUTES: {prefix} names {}, which is none of {}",
                         if word.is_empty() { "nothing" } else { word },
-                        Name::ALL.map(Name::word).join(", ")
+                        texting()
                     )),
                 }
             }
@@ -105,7 +106,7 @@ impl Senders {
         let mut senders = Vec::new();
         for entry in source.list("SMS_FROM") {
             let parsed = entry.split_once(':').and_then(|(name, from)| {
-                let name: Name = name.trim().parse().ok()?;
+                let name = Name::texting(name.trim())?;
                 is_sender(from.trim()).then(|| (name, from.trim().to_owned()))
             });
             match parsed {
@@ -127,6 +128,12 @@ impl Senders {
             .find(|(other, _)| *other == name)
             .map(|(_, from)| from.as_str())
     }
+}
+
+/// The providers of texts, for a person.
+fn texting() -> String {
+    let words: Vec<_> = Name::of(Channel::Sms).map(Name::word).collect();
+    words.join(", ")
 }
 
 #[cfg(test)]
@@ -169,7 +176,7 @@ mod tests {
 
     #[test]
     fn every_mistake_is_listed() {
-        let all = Name::ALL.map(Name::word).join(", ");
+        let all = texting();
         assert!(
             all.starts_with("twilio, clickatell, plivo, vonage"),
             "{all}"

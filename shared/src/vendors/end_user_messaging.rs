@@ -5,6 +5,7 @@
 //! A 2xx means accepted, whatever its body. The API has no token against repetition, so a request
 //! is sent once.
 
+pub mod calls;
 pub mod receipt;
 
 use std::ops::RangeInclusive;
@@ -24,6 +25,8 @@ use crate::rules::sms::{self, Entry, Outbound, Receipt, SendError};
 const TIME_TO_LIVE: RangeInclusive<u64> = 5..=259_200;
 /// The service's name in hosts, signatures and rights.
 const SERVICE: &str = "sms-voice";
+/// The form of `AWS_SMS_CONFIGURATION_SET`.
+const CONFIGURATION_SET: &str = "the name or ARN of a configuration set";
 
 /// AWS as an SMS provider.
 pub struct EndUserMessaging {
@@ -78,7 +81,7 @@ impl Entry for EndUserMessaging {
             configuration_set: setting(
                 source,
                 "AWS_SMS_CONFIGURATION_SET",
-                "the name or ARN of a configuration set",
+                CONFIGURATION_SET,
                 is_configuration_set,
             ),
         }
@@ -96,13 +99,7 @@ impl Entry for EndUserMessaging {
         let request = request.ok_or(SendError::Unavailable)?;
         let answer = self.service.send(request, sms::LIMIT, within).await?;
         match answer.status {
-            200..=299 => {
-                let taken: Option<Taken> = answer.json();
-                Ok(Receipt {
-                    id: sms::plain_id(taken.and_then(|taken| taken.message_id)),
-                    segments: None,
-                })
-            }
+            200..=299 => Ok(taken(&answer)),
             _ => Err(sms::by_status(&answer, || refused(&answer))),
         }
     }
@@ -130,13 +127,26 @@ impl EndUserMessaging {
             }
         }
         if let Some(life) = sms.life {
-            let (least, most) = (*TIME_TO_LIVE.start(), *TIME_TO_LIVE.end());
-            body["TimeToLive"] = life.as_secs().clamp(least, most).into();
+            body["TimeToLive"] = time_to_live(life).into();
         }
         if let Some(asked) = &sms.receipt {
             body["Context"] = json!({ receipt::CONTEXT_KEY: asked.reference.as_str() });
         }
         body
+    }
+}
+
+fn time_to_live(life: Duration) -> u64 {
+    let (least, most) = (*TIME_TO_LIVE.start(), *TIME_TO_LIVE.end());
+    life.as_secs().clamp(least, most)
+}
+
+/// A 2xx: accepted, whatever the body.
+fn taken(answer: &Answer) -> Receipt {
+    let taken: Option<Taken> = answer.json();
+    Receipt {
+        id: sms::plain_id(taken.and_then(|taken| taken.message_id)),
+        segments: None,
     }
 }
 
@@ -192,7 +202,7 @@ fn refused(answer: &Answer) -> SendError {
     let kind = kind.split(':').next().unwrap_or_default();
     let reason = refusal.reason.as_deref().unwrap_or_default();
     if is_word(kind) && (reason.is_empty() || is_word(reason)) {
-        tracing::warn!(kind, reason, "AWS rejected the text");
+        tracing::warn!(kind, reason, "AWS rejected the message");
     }
     let recipient = match (kind, reason) {
         (

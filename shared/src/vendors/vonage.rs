@@ -3,6 +3,8 @@
 //! The status is 200 in any case. Each element of `messages`, one for each part of the text, has
 //! its own status. Without a readable body the outcome is unknown.
 
+pub mod call_event;
+pub mod calls;
 pub mod conversion;
 pub mod receipt;
 
@@ -38,6 +40,11 @@ impl Content for Credentials {
             keys.optional("signature_secret"),
             keys.optional("signature_method"),
         );
+        // They are for calls: see `calls::Application`.
+        let _ = (
+            keys.optional(calls::APPLICATION_ID.name),
+            keys.optional(calls::PRIVATE_KEY.name),
+        );
         Some(Self {
             api_key: api_key?,
             api_secret: api_secret?,
@@ -60,9 +67,11 @@ impl Described for Credentials {
                 Kind::Given,
                 "the algorithm shown there: md5hash, md5, sha1, sha256 or sha512; any of them if left out",
             ),
+            calls::APPLICATION_ID,
+            calls::PRIVATE_KEY,
         ],
         needed: &[&["api_key", "api_secret"]],
-        together: &[],
+        together: &[&[calls::APPLICATION_ID.name, calls::PRIVATE_KEY.name]],
     };
 }
 

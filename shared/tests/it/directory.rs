@@ -55,6 +55,7 @@ fn employee(id: &str, mobile: &str, mobile_is_ours: bool) -> Listing {
         id: id.to_owned(),
         first_name: Some("Ann".to_owned()),
         mobile,
+        locale: None,
         mobile_is_ours,
     })
 }

@@ -59,6 +59,7 @@ impl Setup {
             body: "Grüße",
             life: None,
             holds_code: false,
+            language: None,
             receipt: None,
         };
         self.messages.send(&sms, now(), within).await
@@ -125,6 +126,7 @@ async fn only_codes_are_discarded_and_only_if_told_so() {
             body: "x",
             life: None,
             holds_code,
+            language: None,
             receipt: None,
         };
         messages.send(&sms, now(), TIME).await.unwrap();
@@ -154,6 +156,7 @@ async fn who_only_sends_needs_no_auth_token() {
         body: "x",
         life: None,
         holds_code: false,
+        language: None,
         receipt: None,
     };
     let send = async || messages.send(&sms, now(), TIME).await;

@@ -94,6 +94,7 @@ async fn a_number_finds_its_one_user_by_one_request() {
         primary_phone: Some(COMPANY.to_owned()),
         mobile_phone: Some("+45 12 34 56 78".to_owned()),
         login: Some("ann@acme.example".to_owned()),
+        locale: None,
         status_changed: Some(SystemTime::UNIX_EPOCH + Duration::from_hours(498_660)),
     };
     assert_eq!(search(&users, now()).await, Ok(Found::One(ann)));
@@ -621,7 +622,7 @@ fn both_forms_of_an_rsa_key_sign_alike_and_others_do_not() {
         .join("\n");
     let pkcs1 =
         format!("-----BEGIN RSA PRIVATE KEY-----\n{lines}\n-----END RSA PRIVATE KEY-----\n");
-    let sign = |pem: &str| sign_rs256(&json!({ "iss": "me" }), "key", pem);
+    let sign = |pem: &str| sign_rs256(&json!({ "iss": "me" }), Some("key"), pem);
     assert!(sign(okta::PRIVATE_KEY).is_some_and(|token| token.split('.').count() == 3));
     assert_eq!(sign(&pkcs1), sign(okta::PRIVATE_KEY));
     for other in [

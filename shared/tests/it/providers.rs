@@ -213,6 +213,7 @@ impl Setup {
             body,
             life: None,
             holds_code: true,
+            language: None,
             receipt: None,
         };
         self.provider.send(&sms, now, within).await
@@ -336,6 +337,7 @@ async fn a_life_is_told_to_each_provider_within_its_bounds() {
             body: "x",
             life,
             holds_code: true,
+            language: None,
             receipt: None,
         };
         setup.provider.send(&sms(None), now(), TIME).await.unwrap();
@@ -363,6 +365,7 @@ async fn a_life_is_told_to_each_provider_within_its_bounds() {
         body: "x",
         life: Some(Duration::from_mins(3)),
         holds_code: true,
+        language: None,
         receipt: None,
     };
     setup.provider.send(&sms, now(), TIME).await.unwrap();
@@ -416,6 +419,7 @@ async fn each_provider_is_asked_for_a_receipt_in_its_own_way() {
             body: "x",
             life: None,
             holds_code: true,
+            language: None,
             receipt,
         };
         let asks = ReceiptRequest::new(Some(&base), Some(&reference));
@@ -771,6 +775,7 @@ async fn without_a_sender_nothing_is_asked() {
         body: "x",
         life: None,
         holds_code: true,
+        language: None,
         receipt: None,
     };
     for api in [Api::Plivo, Api::Vonage] {

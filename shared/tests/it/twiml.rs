@@ -5,7 +5,7 @@ use quick_xml::Reader;
 use quick_xml::events::Event;
 use sandbox::twiml::{Element, parse};
 use shared::rules::phone::E164;
-use shared::vendors::twilio::twiml::{Dial, Response};
+use shared::vendors::twilio::twiml::{Dial, Gather, Listen, ReadAs, Response, Utterance, Voice};
 
 /// Names of all elements in order, and the text of the last one with text.
 fn read(xml: &str) -> (Vec<String>, String) {
@@ -46,10 +46,12 @@ fn element(name: &str, attributes: &[(&str, &str)], text: &str, children: Vec<El
         .iter()
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
         .collect();
+    let whole: Vec<String> = children.iter().map(|child| child.whole.clone()).collect();
     Element {
         name: name.to_owned(),
         attributes,
         text: text.to_owned(),
+        whole: text.to_owned() + &whole.concat(),
         children,
     }
 }
@@ -67,6 +69,23 @@ fn check_every_verb(text: &str) {
         time_limit: 7_200,
         action: text,
     };
+    let voice = Voice {
+        language: Some("da-DK".to_owned()),
+        name: Some("Polly.Naja".to_owned()),
+    };
+    let utterance = Utterance::default()
+        .text(text)
+        .value(text, ReadAs::Digits)
+        .value("2026-11-02", ReadAs::Date);
+    let gather = Gather {
+        action: text,
+        digits: Some(1),
+        prompts: &[(voice.clone(), text.to_owned().into())],
+        listen: Some(Listen {
+            language: "da-DK",
+            hints: text,
+        }),
+    };
     let document = Response::new()
         .message(text)
         .message_to(&to, &from, text, &[])
@@ -77,6 +96,8 @@ fn check_every_verb(text: &str) {
             &[text.to_owned(), "https://example.com/a?b&c".to_owned()],
         )
         .say(text)
+        .speak(&voice, utterance.clone())
+        .gather(&gather)
         .dial(&dial)
         .record(text, 180)
         .hangup();
@@ -106,6 +127,27 @@ fn check_every_verb(text: &str) {
         ("finishOnKey", "#"),
         ("playBeep", "true"),
     ];
+    let of_voice = [("language", "da-DK"), ("voice", "Polly.Naja")];
+    let prompt = element("Say", &of_voice, &cut(4_096), vec![]);
+    let digits = [("interpret-as", "digits")];
+    let date = [("interpret-as", "date"), ("format", "ymd")];
+    let values = vec![
+        element("say-as", &digits, &kept, vec![]),
+        element("say-as", &date, "2026-11-02", vec![]),
+    ];
+    let spoken = element("Say", &of_voice, &kept, values);
+    let gathering = [
+        ("input", "dtmf speech"),
+        ("action", &action),
+        ("method", "POST"),
+        ("finishOnKey", "#"),
+        ("timeout", "8"),
+        ("actionOnEmptyResult", "true"),
+        ("numDigits", "1"),
+        ("language", "da-DK"),
+        ("hints", &action),
+        ("speechTimeout", "2"),
+    ];
     let parts = vec![
         element("Body", &[], &message, vec![]),
         element("Media", &[], &kept, vec![]),
@@ -116,6 +158,8 @@ fn check_every_verb(text: &str) {
         element("Message", &pair, &message, vec![]),
         element("Message", &pair, "", parts),
         element("Say", &[], &cut(4_096), vec![]),
+        spoken,
+        element("Gather", &gathering, "", vec![prompt]),
         element("Dial", &dialling, "+12025550123", vec![]),
         element("Record", &recording, "", vec![]),
         element("Hangup", &[], "", vec![]),

@@ -7,6 +7,7 @@ mod authentication;
 mod calls;
 mod endings;
 mod guards;
+mod languages;
 mod missed;
 mod outages;
 mod refusals;

@@ -4,6 +4,7 @@
 
 mod address;
 mod aws;
+mod calls;
 mod effects;
 mod feedback;
 mod forged;

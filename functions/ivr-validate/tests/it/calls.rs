@@ -249,8 +249,14 @@ async fn in_another_language_and_voice() {
     let scene = Scene::with(1, &overrides).await;
     scene.sandbox.auth0.set_password(&scene.holder(), "271828");
     let call = scene.call(CALLER, &[ACCOUNT, "271828", "9"]).await;
-    let welcome = format!("{words} Please enter your account number, followed by the pound key.");
-    heard(&call, &[&welcome, ASK_PIN, GREETED, GOODBYE]);
+    let danish: words::Language = "da".parse().unwrap();
+    let text = |message: &words::Message| message.text(danish, &[]);
+    assert_eq!(
+        call.heard[0],
+        format!("{words} {}", text(&words::ASK_ACCOUNT))
+    );
+    assert_eq!(call.heard[1], text(&words::ASK_PIN));
+    assert_eq!(call.heard.last(), Some(&text(&words::GOODBYE)));
     let spoken = r#"<Say language="da-DK" voice="Polly.Naja">"#;
     assert!(
         call.documents

@@ -71,3 +71,66 @@ async fn bounds_that_contradict_each_other_and_texts_and_menus_that_are_none() {
         );
     }
 }
+
+#[tokio::test]
+async fn languages_and_voices_that_do_not_exist_or_do_not_fit() {
+    let sandbox = Sandbox::start().await;
+    for (settings, part) in [
+        (
+            &[("IVR_LANGUAGE", Some("en"))][..],
+            "IVR_LANGUAGE is not a language of Twilio's voices",
+        ),
+        (
+            &[("IVR_LANGUAGES", Some("en,klingon"))],
+            "IVR_LANGUAGES: klingon is not one of en, ",
+        ),
+        (
+            &[("IVR_LANGUAGES", Some("en,da,en"))],
+            "IVR_LANGUAGES has en twice",
+        ),
+        (
+            &[("IVR_VOICE", Some("Polly.Naja"))],
+            "IVR_VOICE Polly.Naja does not speak en-US, but da",
+        ),
+        (
+            &[("IVR_VOICE", Some("Joanna"))],
+            "IVR_VOICE Joanna is not the name of a voice",
+        ),
+        (
+            &[
+                ("IVR_LANGUAGE", Some("cy-GB")),
+                ("IVR_SPEECH", Some("true")),
+            ],
+            "IVR_SPEECH: Twilio does not understand cy-GB",
+        ),
+        (
+            &[("IVR_SPEECH", Some("yes"))],
+            "IVR_SPEECH must be true or false",
+        ),
+        (
+            &[
+                ("IVR_LANGUAGES", Some("en,da")),
+                (
+                    "IVR_MENU",
+                    Some(r#"[{"digit":"1","label":{"en":"x"},"exit":true}]"#),
+                ),
+            ],
+            "IVR_MENU entry 1: label has no text for da",
+        ),
+    ] {
+        let told = problems(&sandbox, settings).await;
+        assert!(
+            told.len() == 1 && told[0].starts_with(part),
+            "{settings:?}: {told:?}"
+        );
+    }
+    let wrong = [
+        ("IVR_LANGUAGE", Some("klingon")),
+        ("IVR_LANGUAGES", Some("klingon")),
+        ("IVR_VOICE", Some("Joanna")),
+        ("IVR_SPEECH", Some("on")),
+        ("IVR_MENU", Some(r#"[{"digit":"x","label":"x"}]"#)),
+    ];
+    let told = problems(&sandbox, &wrong).await;
+    assert_eq!(told.len(), 6, "all at once: {told:?}");
+}

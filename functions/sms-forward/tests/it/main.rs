@@ -5,6 +5,7 @@ mod authentication;
 mod ceilings;
 mod forwarding;
 mod hostile;
+mod languages;
 mod outages;
 mod refusals;
 mod replies;

@@ -50,8 +50,8 @@ impl Auth0 {
         let arrived = Instant::now();
         request.expect_post("/", &JSON, BODY_LIMIT)?;
         credential::check(request, &self.credentials, self.token.as_ref(), now).await?;
-        let (shape, message) =
-            posted::parse(request.body(), self.code_life).map_err(answers::wrong)?;
+        let (shape, message) = posted::parse(request.body(), self.code_life, gateway.can_call())
+            .map_err(answers::wrong)?;
         // The deadline counts from the arrival: the credential check used some of the caller's
         // waiting time.
         let deadline = (arrived + shape.time()).min(Instant::now() + request.remaining(RESERVE));

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::Value;
 use shared::rules::sms::is_sender;
+use shared::rules::voice::Said;
 
 use crate::gateway::{Asker, Message, hash, number, unfit};
 use crate::posted::{IMPOSSIBLE_NUMBER, VOICE, Wrong, is_voice};
@@ -25,6 +26,10 @@ struct Posted {
     text: Option<String>,
     sender: Option<String>,
     from: Option<String>,
+    // For a call. A value of any other type is ignored.
+    code: Option<Value>,
+    as_voice: Option<Value>,
+    language: Option<Value>,
     // How the person wants the code. An Action may pass Auth0's `delivery_method` or its own words.
     delivery_method: Option<Value>,
     message_type: Option<Value>,
@@ -34,8 +39,12 @@ struct Posted {
     req: Option<Value>,
 }
 
-/// Reads a request body of either shape.
-pub(crate) fn parse(body: &[u8], life: Duration) -> Result<(Shape, Message), Wrong> {
+/// Reads a request body of either shape. `can_call`: a call is possible.
+pub(crate) fn parse(
+    body: &[u8],
+    life: Duration,
+    can_call: bool,
+) -> Result<(Shape, Message), Wrong> {
     let malformed = Wrong::malformed;
     let object = body.trim_ascii_start().starts_with(b"{");
     let Some(body) = serde_json::from_slice::<Posted>(body)
@@ -47,11 +56,9 @@ pub(crate) fn parse(body: &[u8], life: Duration) -> Result<(Shape, Message), Wro
         ));
     };
     // A person who chose a call does not look for an SMS, and may have a phone that shows none.
-    if [&body.delivery_method, &body.message_type, &body.channel]
-        .into_iter()
-        .flatten()
-        .any(is_voice)
-    {
+    let methods = [&body.delivery_method, &body.message_type, &body.channel];
+    let by_voice = methods.into_iter().flatten().any(is_voice);
+    if by_voice && !can_call {
         return Err(VOICE);
     }
     let (shape, text, from) = match (body.body, body.text) {
@@ -72,13 +79,25 @@ pub(crate) fn parse(body: &[u8], life: Duration) -> Result<(Shape, Message), Wro
         .map(|from| from.trim().to_owned())
         .map(|from| number(&from).map_or(from, |number| number.reveal().to_owned()));
     let asked = |name: &str| body.req.as_ref().and_then(|req| req[name].as_str());
+    let said = |value: Option<Value>| value.as_ref().and_then(Value::as_str).map(str::to_owned);
     let message = Message {
+        by_voice: false,
+        said: Some(Said {
+            code: said(body.code),
+            words: said(body.as_voice),
+            locale: said(body.language),
+        }),
         id: hash(&format!("{}\n{text}", to.reveal())),
         asker: Asker::new(asked("ip"), asked("country")),
         from: from.filter(|from| is_sender(from)),
         to,
         body: text,
         life,
+    };
+    let message = if by_voice {
+        message.by_voice()
+    } else {
+        message
     };
     Ok((shape, message))
 }
@@ -90,7 +109,7 @@ mod tests {
     /// A request to a fixed number with these further fields.
     fn request(more: &str) -> Result<(Shape, Message), Wrong> {
         let body = format!(r#"{{"recipient":"+4512345678",{more}}}"#);
-        parse(body.as_bytes(), Duration::ZERO)
+        parse(body.as_bytes(), Duration::ZERO, false)
     }
 
     fn parsed(more: &str) -> (Shape, Message) {

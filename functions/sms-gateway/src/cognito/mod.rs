@@ -22,6 +22,7 @@ use shared::platform::Platform;
 use shared::platform::config::Source;
 use shared::platform::kms::{KeyArn, Kms, KmsError};
 use shared::platform::reply::Reply;
+use shared::rules::voice::Said;
 use shared::rules::words::Words;
 use shared::vendors::cognito::event::{self, Event, EventError, Trigger};
 use shared::vendors::cognito::message;
@@ -166,6 +167,13 @@ impl Cognito {
             return Err(error(400, "unreadable_code", why));
         }
         Ok(Message {
+            by_voice: false,
+            // Nobody can write a password down that is read out.
+            said: (!event.trigger.is_password()).then(|| Said {
+                code: Some(secret.clone()),
+                words: None,
+                locale: event.locale.clone(),
+            }),
             to: event.number.clone(),
             body,
             from: None,

@@ -177,6 +177,10 @@ impl Gateway {
         now: SystemTime,
     ) -> Attempts {
         let mut attempts = Attempts::default();
+        let speech = message
+            .by_voice
+            .then(|| self.calls.speech(message))
+            .flatten();
         let begun = Instant::now();
         let mut order = VecDeque::from(order);
         let last = order.iter().filter(|(_, trial)| *trial == Trial::Last);
@@ -208,10 +212,13 @@ impl Gateway {
             }
             let sms = Outbound {
                 to: &message.to,
-                from: self.rules.senders.find(name).or(message.from.as_deref()),
-                body: &message.body,
+                from: self.sender(message, name),
+                body: speech
+                    .as_ref()
+                    .map_or(&message.body, |speech| &speech.words),
                 life: Some(life),
                 holds_code: true,
+                language: speech.as_ref().map(|speech| speech.language.as_str()),
                 receipt,
             };
             let (answer, error) = ask(provider, &sms, now, within).await;

@@ -13,6 +13,7 @@ use shared::platform::config::Source;
 use shared::platform::table::{Item, Table, Unavailable, Update, epoch};
 use shared::rules::limits::{self, Budget, Counted, Reserve, Window};
 use shared::rules::phone::E164;
+use shared::services::voice;
 
 use super::message::Message;
 
@@ -55,23 +56,6 @@ impl Limits {
         }
     }
 
-    /// Counts a message under `name` against all its budgets at once. A known number may use the
-    /// reserves.
-    pub(crate) async fn count(
-        &self,
-        message: &Message,
-        name: &str,
-        table: &Table,
-        now: SystemTime,
-    ) -> Counted {
-        let budgets = self.of(message).into_iter();
-        let budgets: Vec<_> = budgets.map(|budget| budget.once_for(name)).collect();
-        limits::take_all(&budgets, table, now, async |number| {
-            Ok(standing(number, now))
-        })
-        .await
-    }
-
     /// Makes the number known: a provider accepted the counted code.
     pub(crate) async fn remember(
         &self,
@@ -96,7 +80,7 @@ impl Limits {
     }
 
     /// The budgets of a message. The number's own budget is the first.
-    fn of(&self, message: &Message) -> Vec<Budget> {
+    pub(crate) fn of(&self, message: &Message) -> Vec<Budget> {
         let shared = |setting, what, key: &str, max| {
             let reserve = if max >= SMALLEST_SHARED { max / 5 } else { 0 };
             Budget::new(what, key, max, Window::Hour)
@@ -126,9 +110,25 @@ impl Limits {
     }
 }
 
+/// Counts a message under `name` against all its budgets at once. A known number may use the
+/// reserves.
+pub(crate) async fn count(
+    budgets: Vec<Budget>,
+    name: &str,
+    table: &Table,
+    now: SystemTime,
+) -> Counted {
+    let budgets = budgets.into_iter();
+    let budgets: Vec<_> = budgets.map(|budget| budget.once_for(name)).collect();
+    limits::take_all(&budgets, table, now, async |number| {
+        Ok(standing(number, now))
+    })
+    .await
+}
+
 /// True if half of the total is used.
 pub(crate) fn is_half_used(counted: &Counted) -> bool {
-    counted.is_half_used(OVERALL)
+    counted.is_half_used(OVERALL) || counted.is_half_used(voice::OVERALL)
 }
 
 /// How much of the reserves a number may use, according to its budget's item. Nothing until a

@@ -6,6 +6,7 @@ use shared::platform::table::{Item, Write, epoch};
 use shared::rules::journal::{Entry, Stage};
 use shared::rules::limits::Counted;
 
+use super::budgets;
 use super::message::Message;
 use super::outcome::Outcome;
 use super::{Gateway, LATE, in_time};
@@ -54,7 +55,7 @@ impl Gateway {
             let writes = async {
                 tokio::join!(
                     self.table.update(claim),
-                    self.rules.limits.count(message, &name, &self.table, now)
+                    budgets::count(self.budgets(message), &name, &self.table, now)
                 )
             };
             let Some((claim, counted)) = in_time(deadline, writes).await else {

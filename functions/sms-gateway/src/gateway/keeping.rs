@@ -15,6 +15,7 @@ use shared::platform::config::Source;
 use shared::platform::table::epoch;
 use shared::rules::delivery::Reference;
 use shared::rules::kept::{Sealed, Text, Vault};
+use shared::rules::voice::Speech;
 use tokio::sync::oneshot;
 
 use super::message::Message;
@@ -48,10 +49,16 @@ impl Keeping {
         })
     }
 
-    async fn seal(&self, message: &Message, now: SystemTime) -> Option<Sealed> {
+    async fn seal(
+        &self,
+        message: &Message,
+        speech: Option<Speech>,
+        now: SystemTime,
+    ) -> Option<Sealed> {
         let text = Text {
             to: message.to.reveal().to_owned(),
             body: message.body.clone(),
+            speech,
             from: message.from.clone(),
             receipts: self.receipts.to_string(),
             ends_at: epoch(now) + message.life.as_secs(),
@@ -71,10 +78,11 @@ impl Keeping {
     }
 }
 
-/// Does the work, and encrypts the message at the same time. The work gets the result when it asks.
+/// Does the work, and encrypts the message and its speech at the same time. The work gets the result when it asks.
 pub(super) async fn while_sealing<T>(
     keeping: Option<&Keeping>,
     message: &Message,
+    speech: Option<Speech>,
     now: SystemTime,
     work: impl AsyncFnOnce(Sealing) -> T,
 ) -> T {
@@ -82,7 +90,7 @@ pub(super) async fn while_sealing<T>(
     let seal = async {
         if let Some(keeping) = keeping {
             // The work may have ended without asking.
-            let _ = sealed.send(keeping.seal(message, now).await);
+            let _ = sealed.send(keeping.seal(message, speech, now).await);
         }
         pending::<Infallible>().await
     };

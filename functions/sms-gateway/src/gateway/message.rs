@@ -8,6 +8,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use ring::digest;
 use shared::rules::phone::E164;
 use shared::rules::sms::segments;
+use shared::rules::voice::Said;
 
 /// A longer text is not a one-time code, and each segment costs money.
 const MOST_SEGMENTS: u64 = 6;
@@ -16,6 +17,10 @@ const MOST_SEGMENTS: u64 = 6;
 pub(crate) struct Message {
     pub(crate) to: E164,
     pub(crate) body: String,
+    /// The person wants a call that reads the code out.
+    pub(crate) by_voice: bool,
+    /// What the request says for a call; `None`: the text must not be read out.
+    pub(crate) said: Option<Said>,
     /// The sender that the request names, unless `SMS_FROM` has one for the provider.
     pub(crate) from: Option<String>,
     /// What makes two requests copies of each other: a [`hash`], of what the entrance decides.
@@ -23,6 +28,18 @@ pub(crate) struct Message {
     /// How long the code is valid.
     pub(crate) life: Duration,
     pub(crate) asker: Asker,
+}
+
+impl Message {
+    /// The same code by a call. A text with it is another message.
+    #[must_use]
+    pub(crate) fn by_voice(self) -> Self {
+        Self {
+            id: hash(&format!("voice\n{}", self.id)),
+            by_voice: true,
+            ..self
+        }
+    }
 }
 
 /// Who asked for the code, as far as the entrance's caller says. It limits what one person can cost.

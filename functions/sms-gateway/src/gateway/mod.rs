@@ -1,4 +1,5 @@
-//! The core: delivers a text by a deadline, at most once. It knows no entrance.
+//! The core: delivers a text by a deadline, at most once. It knows no entrance. A call that reads a
+//! code out goes the same way (`voice`).
 //!
 //! 1. Check the number, and find its route of providers.
 //! 2. Claim the text and count it against the budgets (`claim`, `budgets`). At the same time, read
@@ -20,6 +21,7 @@ mod message;
 mod outcome;
 mod road;
 mod standing;
+mod voice;
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant, SystemTime};
@@ -44,6 +46,7 @@ use keeping::{Keeping, Sealing, sealed, while_sealing};
 pub(crate) use message::{Asker, Message, hash, number, unfit};
 pub(crate) use outcome::{Delivery, Outcome};
 use standing::Standing;
+use voice::Calls;
 
 /// An entrance keeps this time free after the deadline, for the closing write and the answer.
 pub(crate) const RESERVE: Duration = Duration::from_secs(1);
@@ -57,6 +60,7 @@ pub(crate) struct Gateway {
     delivery_url: Option<BaseUrl>,
     /// `None`: no text is kept for another provider.
     keeping: Option<Keeping>,
+    calls: Calls,
     providers: HashMap<Name, Provider>,
     untold: Untold,
     standing: Standing,
@@ -93,13 +97,16 @@ impl Rules {
 impl Gateway {
     pub(crate) fn read(platform: &Platform, source: &mut Source<'_>) -> Self {
         let rules = Rules::read(source);
-        let mut connect = |name| (name, Provider::read(name, platform, source));
-        let providers = rules.routes.used().into_iter().map(&mut connect).collect();
         let delivery_url = source.optional_base_url("DELIVERY_URL");
+        let keeping = Keeping::read(platform, source, delivery_url.as_ref());
+        let calls = Calls::read(source, keeping.is_some());
+        let used = rules.routes.used().into_iter().chain(calls.used());
+        let connect = |name| (name, Provider::read(name, platform, source));
         Self {
-            providers,
+            providers: used.map(connect).collect(),
             table: platform.table.clone(),
-            keeping: Keeping::read(platform, source, delivery_url.as_ref()),
+            keeping,
+            calls,
             delivery_url,
             rules,
             untold: Untold::default(),
@@ -157,17 +164,16 @@ impl Gateway {
         deadline: Instant,
         now: SystemTime,
     ) -> Delivery {
-        if !message.to.is_allowed(&self.rules.countries) {
-            return Outcome::CountryNotAllowed.into();
-        }
-        let route = self.rules.routes.find(&message.to);
-        if route.is_empty() {
-            return Outcome::NoRoute.into();
-        }
+        let route = match self.route(message) {
+            Ok(route) => route,
+            Err(outcome) => return outcome.into(),
+        };
         let remembered = time.as_secs().max(self.rules.cooldown);
-        // With one provider no other one could send the text.
-        let keeping = self.keeping.as_ref().filter(|_| route.len() > 1);
-        while_sealing(keeping, message, now, async |sealing| {
+        let fallback = self.calls.fallback(message);
+        // With one provider no other one could send the text. Nothing follows a call.
+        let is_kept = !message.by_voice && (route.len() > 1 || fallback.is_some());
+        let keeping = self.keeping.as_ref().filter(|_| is_kept);
+        while_sealing(keeping, message, fallback, now, async |sealing| {
             let sealing = keeping.map(|keeping| (keeping, sealing));
             self.deliver_by(
                 route,
@@ -289,7 +295,7 @@ impl Gateway {
                 counted.give_back(&self.table).await;
                 settle.await
             }
-            Stage::Sent { .. } => {
+            Stage::Sent { .. } if !message.by_voice => {
                 let limits = &self.rules.limits;
                 let remember = limits.remember(message, counted, &self.table, now);
                 // A failure only means that this number does not become a known number.

@@ -132,7 +132,10 @@ impl Delivery {
         };
         let in_message = segments::count(&message.body);
         if let Some(attempts) = &self.attempts {
-            reply = if let Some((_, receipt)) = &attempts.receipt {
+            reply = if message.by_voice {
+                let is_made = attempts.receipt.is_some();
+                reply.metric(if is_made { "CallsMade" } else { "CallsFailed" }, 1)
+            } else if let Some((_, receipt)) = &attempts.receipt {
                 reply
                     .metric("SmsSent", 1)
                     .metric("SmsSegments", receipt.segments.unwrap_or(in_message))
@@ -144,8 +147,11 @@ impl Delivery {
         if self.is_half_of_budget_used {
             reply = reply.metric("HalfOfBudgetUsed", 1);
         }
-        reply
-            .field("phone", message.to.to_string())
-            .field("segments", in_message)
+        let reply = reply.field("phone", message.to.to_string());
+        if message.by_voice {
+            reply.field("channel", "voice")
+        } else {
+            reply.field("segments", in_message)
+        }
     }
 }

@@ -79,6 +79,7 @@ impl Generic {
             &self.mapping,
             &self.text,
             self.life,
+            gateway.can_call(),
             read_at,
         )
         .await

@@ -3,25 +3,28 @@
 use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
+use shared::rules::voice::Said;
 
 use super::mapping::Mapping;
 use crate::code_text::CodeText;
 use crate::gateway::{Asker, Message, hash, number, unfit};
 use crate::posted::{IMPOSSIBLE_NUMBER, VOICE, Wrong, is_voice};
 
-/// Reads a request body.
+/// Reads a request body. `can_call`: a call is possible.
 pub(super) async fn parse(
     body: &[u8],
     mapping: &Mapping,
     code_text: &CodeText,
     life: Duration,
+    can_call: bool,
     now: SystemTime,
 ) -> Result<Message, Wrong> {
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
     if !body.is_object() {
         return Err(Wrong::malformed("the body must be a JSON object"));
     }
-    if mapping.channel.find(&body).is_some_and(is_voice) {
+    let by_voice = mapping.channel.find(&body).is_some_and(is_voice);
+    if by_voice && !can_call {
         return Err(VOICE);
     }
     let recipient = mapping.recipient.text(&body).ok_or(Wrong::malformed(
@@ -29,15 +32,18 @@ pub(super) async fn parse(
     ))?;
     let to = number(recipient).ok_or(IMPOSSIBLE_NUMBER)?;
     let locale = mapping.locale.text(&body);
+    let code = mapping.code.find(&body).and_then(code);
     // The same code is the same message in any language.
-    let (text, content) = match (mapping.text.text(&body), mapping.code.find(&body)) {
+    let (text, content) = match (mapping.text.text(&body), &code) {
         (Some(text), _) => (text.to_owned(), text.to_owned()),
-        (None, found) => {
-            let code = found.and_then(code).ok_or(Wrong::malformed(
-                "the body has no text where GENERIC_MAPPING says the text or the code is",
-            ))?;
-            let text = code_text.with(&code, locale, &to, now).await;
+        (None, Some(code)) => {
+            let text = code_text.with(code, locale, &to, now).await;
             (text, format!("code\n{code}"))
+        }
+        (None, None) => {
+            return Err(Wrong::malformed(
+                "the body has no text where GENERIC_MAPPING says the text or the code is",
+            ));
         }
     };
     if let Some(why) = unfit(&text) {
@@ -53,13 +59,24 @@ pub(super) async fn parse(
         // The same id for another phone is another message.
         |id| format!("generic\n{}\n{id}", to.reveal()),
     );
-    Ok(Message {
+    let message = Message {
+        by_voice: false,
+        said: Some(Said {
+            locale: locale.map(str::to_owned),
+            code,
+            words: None,
+        }),
         id: hash(&identity),
         asker: Asker::new(mapping.ip.text(&body), None),
         from: None,
         to,
         body: text,
         life,
+    };
+    Ok(if by_voice {
+        message.by_voice()
+    } else {
+        message
     })
 }
 
@@ -100,9 +117,9 @@ mod tests {
             (Mapping::read(source), CodeText::read(source, &words))
         };
         let (mapping, text) = config::read(&lookup, settings).unwrap();
-        let now = SystemTime::now();
+        let now = SystemTime::UNIX_EPOCH;
         let body = format!(r#"{{"to":"+45 2030 4050",{more}}}"#);
-        parse(body.as_bytes(), &mapping, &text, Duration::ZERO, now).await
+        parse(body.as_bytes(), &mapping, &text, Duration::ZERO, false, now).await
     }
 
     async fn read(more: &str) -> Message {

@@ -100,8 +100,9 @@ impl Okta {
         now: SystemTime,
     ) -> Reply {
         let message = &asked.message;
-        // A person who chose a call does not look for a text. Okta's own provider can call.
-        if asked.by_voice {
+        // A person who chose a call does not look for a text. Okta's own provider can call, too.
+        let is_possible = !asked.by_voice || message.by_voice && gateway.can_call();
+        if !is_possible {
             return command(Status::Failed, "voice_not_supported", None).metric("Refused", 1);
         }
         if message.life < SHORTEST_LIFE {
@@ -150,10 +151,12 @@ fn answer(outcome: &Outcome, message: &Message) -> Reply {
         Outcome::Sent {
             provider, receipt, ..
         } => {
+            let is_text = !message.by_voice;
+            let segments = || format!("segments={}", segments::count(&message.body));
             let sent = json!({
                 "provider": provider.as_ref().map(|name| name.to_ascii_uppercase()),
                 "transactionId": receipt,
-                "transactionMetadata": format!("segments={}", segments::count(&message.body)),
+                "transactionMetadata": is_text.then(segments),
             });
             command(Status::Successful, word, Some(sent))
         }

@@ -6,10 +6,12 @@ use serde::Deserialize;
 use serde_json::Value;
 use shared::platform::reply::Reply;
 use shared::platform::time::from_iso;
+use shared::rules::voice::Said;
 use shared::rules::words::Words;
 
 use crate::code_text::with_code;
 use crate::gateway::{Asker, Message, hash, number, unfit};
+use crate::posted::is_voice;
 
 /// The kinds of request, by the end of `requestType`. The log names only these.
 const KINDS: [&str; 4] = [
@@ -25,7 +27,7 @@ const LONGEST_LOCALE: usize = 35;
 /// What Okta asks for. No `Debug`: it holds a code.
 pub(super) struct Asked {
     pub(super) message: Message,
-    /// The person chose a call.
+    /// The person chose another way than a text. If it is a call, the message says so.
     pub(super) by_voice: bool,
     /// The language of the person, such as `EN-US`.
     locale: Option<String>,
@@ -116,21 +118,29 @@ pub(super) async fn parse(
     }
     let expires = text(profile.otp_expires).and_then(|time| from_iso(&time));
     let left = |end: SystemTime| end.duration_since(now).unwrap_or_default();
-    let by_voice =
-        text(profile.delivery_channel).is_some_and(|channel| !channel.eq_ignore_ascii_case("sms"));
+    let channel = text(profile.delivery_channel).unwrap_or_default();
+    let by_voice = !channel.is_empty() && !channel.eq_ignore_ascii_case("sms");
+    let is_call = is_voice(&channel.into());
     let ip = data.context.as_ref().map(|it| &it["request"]["ipAddress"]);
+    let message = Message {
+        id: hash(&what),
+        asker: Asker::new(ip.and_then(Value::as_str), None),
+        by_voice: false,
+        said: Some(Said {
+            code: Some(code),
+            words: None,
+            locale: locale.clone(),
+        }),
+        from: None,
+        to,
+        body,
+        life: expires.map_or(life, left),
+    };
     Ok(Asked {
         by_voice,
         locale,
         kind: text(request_type).and_then(|kind| known_kind(&kind)),
-        message: Message {
-            id: hash(&what),
-            asker: Asker::new(ip.and_then(Value::as_str), None),
-            from: None,
-            to,
-            body,
-            life: expires.map_or(life, left),
-        },
+        message: if is_call { message.by_voice() } else { message },
     })
 }
 

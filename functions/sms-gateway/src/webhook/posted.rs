@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 use shared::platform::time::{epoch, from_iso};
+use shared::rules::voice::Said;
 
 use crate::code_text::CodeText;
 use crate::gateway::{Asker, Message, hash, number, unfit};
@@ -57,6 +58,11 @@ pub(super) async fn parse(
     }
     let begun = at("/metadata/time").and_then(from_iso).map(epoch);
     let message = Message {
+        by_voice: false,
+        said: Some(Said {
+            code: Some(code.to_owned()),
+            ..Said::default()
+        }),
         // Each attempt has a new `webhook-id`.
         id: hash(&format!("hook\n{}\n{code}", to.reveal())),
         asker: Asker::new(at("/metadata/ip_address"), None),
@@ -94,7 +100,7 @@ mod tests {
             let words = Arc::new(Words::read(&platform, source));
             CodeText::read(source, &words)
         });
-        let now = SystemTime::now();
+        let now = SystemTime::UNIX_EPOCH;
         parse(body.as_bytes(), &text.unwrap(), Duration::ZERO, now).await
     }
 

@@ -22,4 +22,5 @@ mod scene;
 mod settings;
 mod standing;
 mod twice;
+mod voice;
 mod webhook;

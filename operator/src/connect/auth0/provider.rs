@@ -10,14 +10,17 @@ use crate::connect::{Plan, Step};
 /// Plans the phone provider. A tenant has only one.
 pub(super) fn provider(base: &BaseUrl, providers: &Value, replace: bool, plan: &mut Plan) {
     let of = "Auth0 phone provider";
-    let configuration = json!({ "delivery_methods": ["text"] });
-    let wanted = json!({ "name": "custom", "disabled": false, "configuration": configuration, "credentials": {} });
+    let wanted = |methods: &Value| {
+        let configuration = json!({ "delivery_methods": methods });
+        json!({ "name": "custom", "disabled": false, "configuration": configuration, "credentials": {} })
+    };
+    let text = json!(["text"]);
     let Some(held) = providers.as_array().and_then(|list| list.first()) else {
         plan.set(of, "name", None, "custom");
         plan.steps.push(Step::Send(
             Method::POST,
             base.join("api/v2/branding/phone/providers"),
-            Body::Json(wanted),
+            Body::Json(wanted(&text)),
         ));
         return;
     };
@@ -41,7 +44,8 @@ pub(super) fn provider(base: &BaseUrl, providers: &Value, replace: bool, plan: &
             "false",
         ),
     ];
-    let texts = held["configuration"]["delivery_methods"]
+    let methods = &held["configuration"]["delivery_methods"];
+    let texts = methods
         .as_array()
         .is_some_and(|methods| methods.contains(&json!("text")));
     if !texts {
@@ -52,7 +56,8 @@ pub(super) fn provider(base: &BaseUrl, providers: &Value, replace: bool, plan: &
         plan.steps.push(Step::Send(
             Method::PATCH,
             base.join(&format!("api/v2/branding/phone/providers/{id}")),
-            Body::Json(wanted),
+            // Voice, if somebody has switched it on, stays.
+            Body::Json(wanted(if texts { methods } else { &text })),
         ));
     }
 }

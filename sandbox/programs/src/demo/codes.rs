@@ -29,6 +29,7 @@ impl Story {
         self.vonage_is_broken().await?;
         self.pumping().await?;
         self.pumping_address().await?;
+        self.code_by_phone().await?;
         self.forged_token().await
     }
 
@@ -386,7 +387,7 @@ impl Story {
             .collect()
     }
 
-    fn texts(&self, phone: &str) -> Texts {
+    pub(super) fn texts(&self, phone: &str) -> Texts {
         let twilio = self.inbox(phone).into_iter().map(|text| ("Twilio", text));
         let others = self.sandbox.providers().into_iter().flat_map(|provider| {
             let name = provider.name;

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use axum::{Router, routing::get};
 
-use super::account::Shared;
+use super::{account::Shared, placing};
 
 pub(super) fn routes() -> Router<Arc<Shared>> {
     const ACCOUNT: &str = "/2010-04-01/Accounts/{account}";
@@ -27,6 +27,9 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
                 .post(messages::redact)
                 .delete(messages::delete),
         )
-        .route(&format!("{ACCOUNT}/Calls.json"), get(calls::list))
+        .route(
+            &format!("{ACCOUNT}/Calls.json"),
+            get(calls::list).post(placing::create),
+        )
         .route(&format!("{ACCOUNT}/Calls/{{sid}}"), get(calls::read))
 }

@@ -17,6 +17,27 @@ pub(super) enum HangsUp {
     Talking(u32),
 }
 
+/// What a caller enters at a `<Gather>`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// Pressed keys. Keys that a `<Gather>` does not take are lost.
+    Keys(String),
+    /// Spoken words, as Twilio understands them. They are lost if the `<Gather>` does not listen.
+    Speech(String),
+}
+
+impl From<&str> for Entry {
+    fn from(keys: &str) -> Self {
+        Self::Keys(keys.to_owned())
+    }
+}
+
+impl From<String> for Entry {
+    fn from(keys: String) -> Self {
+        Self::Keys(keys)
+    }
+}
+
 /// A person who is about to call. By default the caller is patient, says nothing and presses no
 /// keys.
 #[derive(Clone)]
@@ -24,7 +45,7 @@ pub struct Caller<'a> {
     pub(super) twilio: &'a Twilio,
     pub(super) from: String,
     pub(super) sid: String,
-    pub(super) keys: VecDeque<String>,
+    pub(super) entries: VecDeque<Entry>,
     pub(super) message: Option<(u32, Option<char>)>,
     pub(super) forwarded_from: Option<String>,
     pub(super) hangs_up: HangsUp,
@@ -33,11 +54,11 @@ pub struct Caller<'a> {
 }
 
 impl Caller<'_> {
-    /// Sets the pressed keys, one text for each `<Gather>`. An empty text presses nothing. Keys
-    /// that a `<Gather>` does not take are lost.
+    /// Sets the entries, one for each `<Gather>`: pressed keys, or [`Entry::Speech`]. An empty text
+    /// presses nothing.
     #[must_use]
-    pub fn keys<K: Into<String>>(mut self, keys: impl IntoIterator<Item = K>) -> Self {
-        self.keys = keys.into_iter().map(Into::into).collect();
+    pub fn keys<K: Into<Entry>>(mut self, entries: impl IntoIterator<Item = K>) -> Self {
+        self.entries = entries.into_iter().map(Into::into).collect();
         self
     }
 
@@ -114,7 +135,7 @@ impl Twilio {
             twilio: self,
             from: from.to_owned(),
             sid: call_sid(),
-            keys: VecDeque::new(),
+            entries: VecDeque::new(),
             message: None,
             forwarded_from: None,
             hangs_up: HangsUp::Never,

@@ -22,4 +22,4 @@ pub(super) use call::Finished;
 pub use call::{APPLICATION_ERROR, Call, Dialled, Ended, Recording};
 pub(super) use callee::Callee;
 pub use callee::Talk;
-pub use caller::Caller;
+pub use caller::{Caller, Entry};

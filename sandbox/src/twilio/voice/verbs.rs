@@ -2,7 +2,7 @@
 
 use super::{
     call::Ended,
-    caller::HangsUp,
+    caller::{Entry, HangsUp},
     line::{Line, Request, Step},
 };
 use crate::twiml::{self, VoiceVerb};
@@ -64,14 +64,27 @@ impl Line<'_> {
             }
         }
         if self.caller.hangs_up == HangsUp::AfterGreeting
-            || self.caller.hangs_up == HangsUp::AfterKeys && self.caller.keys.is_empty()
+            || self.caller.hangs_up == HangsUp::AfterKeys && self.caller.entries.is_empty()
         {
             return Step::End(Ended::CallerHungUp);
         }
-        let pressed = if gather.keys {
-            self.caller.keys.pop_front().unwrap_or_default()
-        } else {
-            String::new()
+        let pressed = match (self.caller.entries.pop_front(), gather.listens) {
+            (Some(Entry::Keys(keys)), _) if gather.keys => keys,
+            (Some(Entry::Speech(speech)), Some(language)) => {
+                let params = vec![
+                    ("SpeechResult", speech),
+                    ("Confidence", "0.9128386".to_owned()),
+                    ("Language", language),
+                    ("msg", "Gather End".to_owned()),
+                ];
+                return Step::Ask(Request {
+                    url: gather.action,
+                    method: gather.method,
+                    params,
+                    last: false,
+                });
+            }
+            _ => String::new(),
         };
         let (mut digits, mut finished) = (String::new(), String::new());
         for key in pressed.chars() {
@@ -168,5 +181,30 @@ mod tests {
             "Account? PIN? Account? PIN? Account? Nothing heard.",
             "an empty text skips a prompt"
         );
+    }
+    #[tokio::test]
+    async fn a_prompt_that_listens_takes_keys_or_speech() {
+        let asks = [
+            (
+                "/",
+                "<Gather input='dtmf speech' language='da-DK' hints='en, to' action='/pin'/>",
+            ),
+            ("/pin", "<Gather action='/end' actionOnEmptyResult='true'/>"),
+            ("/end", "<Reject/>"),
+        ];
+        let (twilio, hook) = line(&asks).await;
+        let speech = |words: &str| Entry::Speech(words.to_owned());
+        for first in [speech("en to"), "12#".into()] {
+            let caller = twilio.caller(CALLER).keys([first, speech("tre fire")]);
+            caller.call(NUMBER).await;
+        }
+        let nothing = "-".to_owned();
+        assert_eq!(each(&hook, "SpeechResult")[1], "en to");
+        assert_eq!(each(&hook, "Language")[1], "da-DK");
+        assert_eq!(each(&hook, "Digits")[1], nothing);
+        assert_eq!(each(&hook, "Digits")[2], "", "keys only: nothing is heard");
+        assert_eq!(each(&hook, "SpeechResult")[2], nothing);
+        assert_eq!(each(&hook, "Digits")[4], "12");
+        assert_eq!(each(&hook, "SpeechResult")[4], nothing);
     }
 }

@@ -5,25 +5,27 @@
 mod dial;
 mod gather;
 mod record;
+mod say;
 
 pub use dial::Dial;
 pub use gather::Gather;
 pub use record::Record;
 
 use super::{
-    schema::{KEYS, check, language, method, no_text, number, one_of, owned, response, value},
+    schema::{KEYS, check, method, no_text, number, one_of, response, value},
     xml::{Element, Error, error},
 };
 use dial::dial;
 use gather::gather;
 use record::record;
+use say::say;
 
 /// A verb of a voice document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum VoiceVerb {
     /// `<Say>`: a spoken text.
     Say {
-        /// Up to 4,096 characters.
+        /// Up to 4,096 characters, without markup.
         text: String,
         /// `alice`, `Polly.Amy`...; `None`: Twilio's default.
         voice: Option<String>,
@@ -84,30 +86,7 @@ pub fn voice(document: &str) -> Result<Vec<VoiceVerb>, Error> {
 fn verb(element: &Element) -> Result<VoiceVerb, Error> {
     let text = element.text.trim();
     match element.name.as_str() {
-        "Say" => {
-            check(element, &["voice", "language", "loop"], &[])?;
-            let voice = value(element, "voice", 13511, |voice| {
-                let vendors = ["Polly.", "Google."];
-                ["man", "woman", "alice"].contains(&voice)
-                    || vendors.iter().any(|vendor| {
-                        voice
-                            .strip_prefix(vendor)
-                            .is_some_and(|name| !name.is_empty())
-                    })
-            })?;
-            let language = value(element, "language", 13512, language)?;
-            let times = number(element, "loop", 13510, 0..=1000)?.unwrap_or(1);
-            match text.chars().count() {
-                0 => error(13520, "Say: Invalid text"),
-                4097.. => error(13521, "Say: character limit exceeded"),
-                _ => Ok(VoiceVerb::Say {
-                    text: text.to_owned(),
-                    voice: owned(voice),
-                    language: owned(language),
-                    times,
-                }),
-            }
-        }
+        "Say" => say(element),
         "Play" => {
             check(element, &["loop", "digits"], &[])?;
             let digits = value(element, "digits", 13430, |keys| {
@@ -199,6 +178,7 @@ mod tests {
             action: String::new(),
             method: "POST".to_owned(),
             keys: true,
+            listens: None,
             num_digits: None,
             finish_on_key: Some('#'),
             timeout: 5,
@@ -214,6 +194,15 @@ mod tests {
         };
         for (text, verb) in [
             ("<Say> Æ &amp; b </Say>", say("Æ & b")),
+            (
+                "<Say voice='Polly.Naja' language='da-DK'>Den <say-as interpret-as='date' format='ymd'>2026-11-02</say-as>, <say-as interpret-as='digits'>0010</say-as>.</Say>",
+                VoiceVerb::Say {
+                    text: "Den 2026-11-02, 0010.".to_owned(),
+                    voice: Some("Polly.Naja".to_owned()),
+                    language: Some("da-DK".to_owned()),
+                    times: 1,
+                },
+            ),
             ("<Pause/>", VoiceVerb::Pause(1)),
             ("<Hangup/>", VoiceVerb::Hangup),
             (
@@ -262,6 +251,7 @@ mod tests {
                 "<Gather input='dtmf speech' numDigits='4' finishOnKey='' timeout='6' action='pin?try=1' actionOnEmptyResult='true' speechTimeout='auto' language='en-US'><Say>PIN?</Say><Pause length='2'/></Gather>",
                 VoiceVerb::Gather(Gather {
                     verbs: vec![say("PIN?"), VoiceVerb::Pause(2)],
+                    listens: Some("en-US".to_owned()),
                     action: "pin?try=1".to_owned(),
                     num_digits: Some(4),
                     finish_on_key: None,
@@ -297,6 +287,25 @@ mod tests {
             ("<Say voice='bob'>x</Say>", 13511),
             ("<Say voice='Polly.'>x</Say>", 13511),
             ("<Say language='english'>x</Say>", 13512),
+            ("<Say language='da'>x</Say>", 13512),
+            ("<Say><say-as interpret-as='digits'>1</say-as></Say>", 13520),
+            ("<Say voice='Polly.Naja'><say-as>1</say-as></Say>", 13520),
+            (
+                "<Say voice='Polly.Naja'><say-as interpret-as='date'>1</say-as></Say>",
+                13520,
+            ),
+            (
+                "<Say voice='Polly.Naja'><say-as interpret-as='digits'>1x</say-as></Say>",
+                13520,
+            ),
+            (
+                "<Say voice='Polly.Naja'><say-as interpret-as='digit'>1</say-as></Say>",
+                13520,
+            ),
+            (
+                "<Say voice='Google.da-DK-Chirp3-HD-Kore'><say-as interpret-as='ordinal'>1</say-as></Say>",
+                13520,
+            ),
             ("<Say loop='-1'>x</Say>", 13510),
             ("<Say speed='2'>x</Say>", 12200),
             ("<Say><b>x</b></Say>", 12200),
@@ -310,6 +319,9 @@ mod tests {
             ("<Gather finishOnKey='##'/>", 13310),
             ("<Gather method='PUT'/>", 13312),
             ("<Gather input='voice'/>", 13326),
+            ("<Gather input='dtmf speech' language='da'/>", 13331),
+            ("<Gather hints='x'/>", 13330),
+            ("<Gather input='dtmf speech' hints='x,,y'/>", 13330),
             ("<Gather actionOnEmptyResult='yes'/>", 13338),
             ("<Gather numdigits='4'/>", 12200),
             ("<Gather>x</Gather>", 12200),

@@ -105,11 +105,11 @@ impl Tally {
     }
 
     /// Texts by which a provider is judged: those with a final state, without the failures that
-    /// the number itself causes. Otherwise a stranger could make a provider look bad with landlines
-    /// and numbers that nobody has.
+    /// the number itself causes. Otherwise a stranger could make a provider look bad with landlines,
+    /// numbers that nobody has and calls that nobody takes.
     pub fn judged(&self) -> u64 {
-        let caused =
-            [Reason::Landline, Reason::OptedOut].map(|reason| self.failed[reason as usize]);
+        let caused = [Reason::Landline, Reason::OptedOut, Reason::NotAnswered]
+            .map(|reason| self.failed[reason as usize]);
         self.known() - caused.iter().sum::<u64>()
     }
 

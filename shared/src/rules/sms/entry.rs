@@ -7,6 +7,7 @@ use super::message::{Outbound, Receipt, SendError};
 use crate::platform::Platform;
 use crate::platform::config::Source;
 use crate::platform::layout::Layout;
+use crate::rules::voice::Channel;
 
 /// An entry of the list: an [`Account`](super::Account), which a secret opens, or a type that does
 /// without a secret.
@@ -17,6 +18,8 @@ use crate::platform::layout::Layout;
 pub trait Entry: Sized {
     /// The name in settings, answers and logs.
     const WORD: &'static str;
+    /// How the provider reaches a person.
+    const CHANNEL: Channel = Channel::Sms;
     /// The keys of the secret; `None` if the provider has none.
     const LAYOUT: Option<Layout>;
 

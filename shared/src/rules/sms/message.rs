@@ -19,7 +19,7 @@ pub struct Outbound<'a> {
     /// The sender: a number, a name, or a Messaging Service of Twilio; `None` for the provider's
     /// own default.
     pub from: Option<&'a str>,
-    /// The text, at most 1,600 characters.
+    /// The text, at most 1,600 characters. A call says it twice.
     pub body: &'a str,
     /// How long the text is of use. If the provider has not passed it on by then, the provider
     /// drops it, unbilled. `None`: as long as the provider tries.
@@ -27,6 +27,8 @@ pub struct Outbound<'a> {
     /// Whether the text holds a one-time code. A provider that supports it is asked not to keep
     /// such a text.
     pub holds_code: bool,
+    /// The tag of the language, such as `da-DK`, if the text is read out.
+    pub language: Option<&'a str>,
     /// `None`: no delivery receipt is asked for.
     pub receipt: Option<ReceiptRequest<'a>>,
 }

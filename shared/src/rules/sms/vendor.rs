@@ -15,7 +15,8 @@ use crate::platform::base_url::BaseUrl;
 use crate::platform::config::Source;
 use crate::platform::http::{Answer, Client};
 use crate::platform::layout::{Described, Layout};
-use crate::platform::secrets::{Content as _, Secret, SecretError};
+use crate::platform::secrets::{Content, Secret, SecretError};
+use crate::rules::voice::Channel;
 
 /// A provider that does not answer must not hold up a cold start, whose first caller waits.
 pub(crate) const WARM_UP: Duration = Duration::from_millis(500);
@@ -26,9 +27,12 @@ const SHORTEST: Duration = Duration::from_secs(1);
 
 /// An API that sends texts: its keys, its request, its answers.
 pub trait Vendor: Sized {
-    /// The content of the secret. Its name is also the provider's name in settings, answers and
-    /// logs.
+    /// The content of the secret.
     type Credentials: Described;
+    /// The provider's name in settings, answers and logs.
+    const WORD: &'static str = <Self::Credentials as Content>::NAME;
+    /// How the provider reaches a person.
+    const CHANNEL: Channel = Channel::Sms;
     /// The variable with the secret's id or ARN.
     const SECRET: &'static str;
     /// The variable with the API's base URL.
@@ -71,6 +75,8 @@ pub struct Attempt<'a, V: Vendor> {
     pub sms: &'a Outbound<'a>,
     /// The credentials.
     pub credentials: &'a V::Credentials,
+    /// The time, for credentials that are signed.
+    pub now: SystemTime,
     client: &'a Client,
     base: BaseUrl,
 }
@@ -149,13 +155,16 @@ impl<V: Vendor> Account<V> {
         let credentials = tokio::time::timeout(within, self.secret.get(now))
             .await
             .unwrap_or_else(|_| Err(SecretError::late(V::Credentials::NAME)))?;
-        let first = self.ask(sms, &credentials, left()).await;
+        let first = self.ask(sms, &credentials, now, left()).await;
         if first != Err(SendError::Unauthorized) {
             return first;
         }
         let fresh = tokio::time::timeout(left(), self.secret.refresh(now)).await;
         match fresh.unwrap_or(Ok(None))? {
-            Some(fresh) if left() > SHORTEST => self.ask(sms, &fresh, left()).await,
+            Some(fresh) if left() > SHORTEST => {
+                let now = now + started.elapsed();
+                self.ask(sms, &fresh, now, left()).await
+            }
             // So far it is certain that nothing was sent.
             _ => first,
         }
@@ -173,12 +182,14 @@ impl<V: Vendor> Account<V> {
         &self,
         sms: &Outbound<'_>,
         credentials: &V::Credentials,
+        now: SystemTime,
         within: Duration,
     ) -> Result<Receipt, SendError> {
         let home = || V::home(credentials).parse().ok();
         let attempt = Attempt {
             sms,
             credentials,
+            now,
             client: &self.client,
             base: self
                 .base
@@ -196,7 +207,8 @@ impl<V: Vendor> Account<V> {
 }
 
 impl<V: Vendor> Entry for Account<V> {
-    const WORD: &'static str = V::Credentials::NAME;
+    const WORD: &'static str = V::WORD;
+    const CHANNEL: Channel = V::CHANNEL;
     const LAYOUT: Option<Layout> = Some(V::Credentials::LAYOUT);
 
     fn read(platform: &Platform, source: &mut Source<'_>) -> Self {

@@ -7,6 +7,7 @@
 use serde::Deserialize;
 
 use crate::rules::delivery::{DeliveryReceipt, Reason, Reference, State};
+use crate::rules::voice::Channel;
 
 /// The key of the reference in `Context`.
 pub const CONTEXT_KEY: &str = "reference";
@@ -32,16 +33,21 @@ struct Context {
     reference: Option<String>,
 }
 
-/// Reads an event. `None`: it is not about a text.
-pub fn parse(event: &str) -> Option<DeliveryReceipt> {
+/// Reads an event, of a text or of a call. `None`: it is about neither.
+pub fn parse(event: &str) -> Option<(Channel, DeliveryReceipt)> {
     let Event { source, detail } = serde_json::from_str(event).ok()?;
-    // A pool may send the text by RCS.
-    let (channel, word) = detail.event_type.split_once('_')?;
-    if source != SOURCE || !matches!(channel, "TEXT" | "RCS") {
+    let (kind, word) = detail.event_type.split_once('_')?;
+    let channel = match kind {
+        // A pool may send the text by RCS.
+        "TEXT" | "RCS" => Channel::Sms,
+        "VOICE" => Channel::Voice,
+        _ => return None,
+    };
+    if source != SOURCE {
         return None;
     }
     let reference = detail.context.and_then(|context| context.reference);
-    Some(DeliveryReceipt {
+    let receipt = DeliveryReceipt {
         reference: reference.and_then(|text| Reference::parse(&text)),
         id: detail.message_id,
         state: match state(word) {
@@ -49,7 +55,8 @@ pub fn parse(event: &str) -> Option<DeliveryReceipt> {
             state => state,
         },
         code: None,
-    })
+    };
+    Some((channel, receipt))
 }
 
 /// The meaning of the type after its channel
@@ -57,7 +64,8 @@ pub fn parse(event: &str) -> Option<DeliveryReceipt> {
 /// `SUCCESSFUL` is the carrier's word, not the phone's.
 fn state(word: &str) -> State {
     match word {
-        "DELIVERED" | "READ" => State::Delivered,
+        "DELIVERED" | "READ" | "COMPLETED" => State::Delivered,
+        "BUSY" | "NO_ANSWER" => State::Undelivered(Reason::NotAnswered),
         "INVALID" => State::Undelivered(Reason::Landline),
         "UNREACHABLE" | "CARRIER_UNREACHABLE" => State::Undelivered(Reason::Unreachable),
         "BLOCKED" | "CARRIER_BLOCKED" | "PROTECT_BLOCKED" => State::Undelivered(Reason::Blocked),
@@ -90,12 +98,12 @@ mod tests {
     }
 
     fn read(event: &Value) -> Option<DeliveryReceipt> {
-        parse(&event.to_string())
+        parse(&event.to_string()).map(|(_, receipt)| receipt)
     }
 
     #[test]
     fn every_type_has_its_meaning() {
-        use Reason::{Blocked, Expired, Filtered, Landline, Unknown, Unreachable};
+        use Reason::{Blocked, Expired, Filtered, Landline, NotAnswered, Unknown, Unreachable};
         use State::{Delivered, OnItsWay, Undelivered};
         for (kind, state) in [
             ("TEXT_QUEUED", OnItsWay),
@@ -119,6 +127,13 @@ mod tests {
             ("RCS_DELIVERED", Delivered),
             ("RCS_READ", Delivered),
             ("RCS_FAILED", Undelivered(Unknown)),
+            ("VOICE_RINGING", OnItsWay),
+            ("VOICE_ANSWERED", OnItsWay),
+            ("VOICE_COMPLETED", Delivered),
+            ("VOICE_BUSY", Undelivered(NotAnswered)),
+            ("VOICE_NO_ANSWER", Undelivered(NotAnswered)),
+            ("VOICE_FAILED", Undelivered(Unknown)),
+            ("VOICE_TTL_EXPIRED", Undelivered(Expired)),
         ] {
             let receipt = read(&event(kind, true)).unwrap();
             let expected = DeliveryReceipt {
@@ -149,15 +164,16 @@ mod tests {
 
     #[test]
     fn other_events_are_not_receipts() {
-        let mut calls = event("VOICE_COMPLETED", true);
-        assert_eq!(read(&calls), None);
-        calls["detail"] = json!({ "registrationStatus": "COMPLETE" });
-        assert_eq!(read(&calls), None);
+        let mut other = event("VOICE_COMPLETED", true);
+        let channel = parse(&other.to_string()).map(|(channel, _)| channel);
+        assert_eq!(channel, Some(Channel::Voice));
+        other["detail"] = json!({ "registrationStatus": "COMPLETE" });
+        assert_eq!(read(&other), None);
         let mut foreign = event("TEXT_DELIVERED", true);
         foreign["source"] = json!("acme.shop");
         assert_eq!(read(&foreign), None);
         for text in ["", "{}", "[]", "null", "{\"source\":\"aws.sms-voice\"}"] {
-            assert_eq!(parse(text), None, "{text}");
+            assert!(parse(text).is_none(), "{text}");
         }
     }
 }

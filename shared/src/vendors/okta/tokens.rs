@@ -157,13 +157,16 @@ impl Tokens {
             // Two instances may ask within the same second.
             "jti": hex::encode(nonce),
         });
-        let assertion =
-            jwt::sign_rs256(&claims, key_id.expose_secret(), private_key.expose_secret())
-                .ok_or_else(|| {
-                    CallError::Unavailable(
-                        "secret okta: private_key is not an RSA key in PEM form".to_owned(),
-                    )
-                })?;
+        let assertion = jwt::sign_rs256(
+            &claims,
+            Some(key_id.expose_secret()),
+            private_key.expose_secret(),
+        )
+        .ok_or_else(|| {
+            CallError::Unavailable(
+                "secret okta: private_key is not an RSA key in PEM form".to_owned(),
+            )
+        })?;
         let body = form_urlencoded::Serializer::new(String::new())
             .append_pair("grant_type", "client_credentials")
             .append_pair("scope", self.access.scope())

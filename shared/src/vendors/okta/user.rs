@@ -61,6 +61,8 @@ pub struct User {
     pub mobile_phone: Option<String>,
     /// The name that the user signs in with.
     pub login: Option<String>,
+    /// The language that the user prefers, such as `da`; else the user's locale, such as `da-DK`.
+    pub locale: Option<String>,
     /// Since when the user has this status, if Okta says.
     pub status_changed: Option<SystemTime>,
 }
@@ -91,6 +93,8 @@ impl<'de> Deserialize<'de> for User {
             primary_phone: Option<String>,
             mobile_phone: Option<String>,
             login: Option<String>,
+            preferred_language: Option<String>,
+            locale: Option<String>,
         }
         let Wire {
             id,
@@ -102,6 +106,8 @@ impl<'de> Deserialize<'de> for User {
                     primary_phone,
                     mobile_phone,
                     login,
+                    preferred_language,
+                    locale,
                 },
         } = Wire::deserialize(deserializer)?;
         let status_changed = status_changed
@@ -116,6 +122,7 @@ impl<'de> Deserialize<'de> for User {
             primary_phone,
             mobile_phone: text(mobile_phone),
             login: text(login),
+            locale: text(preferred_language).or_else(|| text(locale)),
             status_changed,
         })
     }
@@ -164,6 +171,7 @@ mod tests {
             primary_phone: None,
             mobile_phone: None,
             login: None,
+            locale: None,
             status_changed: None,
         };
         assert_eq!(user, expected);

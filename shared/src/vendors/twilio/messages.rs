@@ -37,7 +37,7 @@ use crate::rules::sms::{self, Attempt, Receipt, SendError, Vendor};
 
 /// Connection overrides: Twilio posts a receipt again, as it does the webhooks of numbers. They are
 /// not sent, and not signed.
-const RETRIES: &str = "rc=3&rp=5xx,ct,rt";
+pub(super) const RETRIES: &str = "rc=3&rp=5xx,ct,rt";
 /// The allowed seconds of `ValidityPeriod`.
 const VALIDITY: RangeInclusive<u64> = 1..=36_000;
 /// With these codes no provider can ever text the number: impossible, opted out, not a mobile, a

@@ -5,6 +5,8 @@
 //! use an API key, or the account SID and AuthToken. A function that only calls Twilio reads the
 //! secret as [`RestCredentials`] and needs no AuthToken, because the AuthToken can sign webhooks.
 
+pub mod call_receipt;
+pub mod calls;
 pub mod feedback;
 pub mod messages;
 pub mod number;
@@ -12,6 +14,7 @@ pub mod numbers;
 pub mod receipt;
 pub mod signature;
 pub mod twiml;
+pub mod voices;
 pub mod webhook;
 
 use secrecy::SecretString;

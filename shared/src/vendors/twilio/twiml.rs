@@ -2,6 +2,9 @@
 //! <https://www.twilio.com/docs/voice/twiml>). Text never becomes markup: everything is escaped,
 //! and characters that XML 1.0 forbids are dropped.
 
+use std::fmt;
+
+use super::voices::{self, Ssml};
 use crate::platform::reply::Reply;
 use crate::rules::phone::E164;
 
@@ -9,6 +12,8 @@ use crate::rules::phone::E164;
 pub const MESSAGE_LIMIT: usize = 1600;
 /// Twilio's limit for a spoken text, in characters.
 const SAY_LIMIT: usize = 4096;
+/// After so many seconds of silence, what a caller said is complete. Digits are said with pauses.
+const SPEECH_PAUSE: &str = "2";
 
 /// A `<Response>` while it is written.
 #[derive(Debug, Clone, Default)]
@@ -19,12 +24,102 @@ pub struct Response {
 
 /// The voice of spoken texts. A missing field means Twilio's default
 /// (<https://www.twilio.com/docs/voice/twiml/say>).
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Voice {
     /// `en-US`, `da-DK`.
     pub language: Option<String>,
     /// `Polly.Joanna`, `woman`.
     pub name: Option<String>,
+}
+
+/// How a value inside a spoken text is read
+/// (<https://www.twilio.com/docs/voice/twiml/say/text-speech#say-as>).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReadAs {
+    /// A day, as `2026-11-02`.
+    Date,
+    /// One digit after the other.
+    Digits,
+}
+
+impl ReadAs {
+    /// The attributes of `<say-as>`.
+    fn attributes(self, ssml: Ssml) -> &'static [(&'static str, &'static str)] {
+        match (self, ssml) {
+            (Self::Date, _) => &[("interpret-as", "date"), ("format", "ymd")],
+            (Self::Digits, Ssml::Amazon) => &[("interpret-as", "digits")],
+            // Google does not document `digits`.
+            (Self::Digits, Ssml::Google) => &[("interpret-as", "characters")],
+        }
+    }
+}
+
+/// A text to speak. Some of its parts are values with a way to read them. A voice that does not know
+/// the markup for it gets plain text.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Utterance(Vec<(String, Option<ReadAs>)>);
+
+impl Utterance {
+    /// Adds a text.
+    #[must_use]
+    pub fn text(mut self, text: impl Into<String>) -> Self {
+        self.0.push((text.into(), None));
+        self
+    }
+
+    /// Adds a value.
+    #[must_use]
+    pub fn value(mut self, value: impl Into<String>, read_as: ReadAs) -> Self {
+        self.0.push((value.into(), Some(read_as)));
+        self
+    }
+
+    /// Adds another text after a blank, if neither is empty.
+    #[must_use]
+    pub fn then(mut self, other: Self) -> Self {
+        if !self.is_empty() && !other.is_empty() {
+            self = self.text(" ");
+        }
+        self.0.extend(other.0);
+        self
+    }
+
+    /// True if there is nothing to speak.
+    pub fn is_empty(&self) -> bool {
+        self.0.iter().all(|(part, _)| part.is_empty())
+    }
+
+    /// At most so many characters. A value is never cut in two.
+    #[must_use]
+    pub fn cut(self, limit: usize) -> Self {
+        let mut rest = limit;
+        let mut kept = Vec::new();
+        for (part, read_as) in self.0 {
+            let length = part.chars().count();
+            if length > rest {
+                if read_as.is_none() {
+                    kept.push((part.chars().take(rest).collect(), None));
+                }
+                break;
+            }
+            rest -= length;
+            kept.push((part, read_as));
+        }
+        Self(kept)
+    }
+}
+
+impl fmt::Display for Utterance {
+    /// The text without markup.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|(part, _)| f.write_str(part))
+    }
+}
+
+impl From<String> for Utterance {
+    fn from(text: String) -> Self {
+        Self::default().text(text)
+    }
 }
 
 /// Asks for keys (<https://www.twilio.com/docs/voice/twiml/gather>). The caller can press keys
@@ -35,8 +130,19 @@ pub struct Gather<'a> {
     pub action: &'a str,
     /// The number of keys after which Twilio does not wait for `#`.
     pub digits: Option<u64>,
-    /// The text that is spoken meanwhile.
-    pub prompt: &'a str,
+    /// The texts that are spoken meanwhile, each by its voice.
+    pub prompts: &'a [(Voice, Utterance)],
+    /// Set if the caller may also speak. Twilio posts what it has understood as `SpeechResult`.
+    pub listen: Option<Listen<'a>>,
+}
+
+/// How Twilio listens to a caller.
+#[derive(Debug, Clone, Copy)]
+pub struct Listen<'a> {
+    /// The language that the caller speaks, such as `da-DK`.
+    pub language: &'a str,
+    /// Words that the caller may say, separated by commas.
+    pub hints: &'a str,
 }
 
 /// Calls a number and connects the caller (<https://www.twilio.com/docs/voice/twiml/dial>). The
@@ -97,24 +203,51 @@ impl Response {
     /// `<Say>`: speaks a text of at most 4,096 characters. A longer text is cut.
     #[must_use]
     pub fn say(self, text: &str) -> Self {
-        let Voice { language, name } = self.voice.clone();
+        let utterance = Utterance::default().text(text);
+        let voice = self.voice.clone();
+        self.speak(&voice, utterance)
+    }
+
+    /// As [`Response::say`], by this voice. Only the markup around values is markup.
+    #[must_use]
+    pub fn speak(mut self, voice: &Voice, utterance: Utterance) -> Self {
+        let ssml = voice.name.as_deref().and_then(voices::ssml);
         let attributes = [
-            ("language", language.as_deref()),
-            ("voice", name.as_deref()),
+            ("language", voice.language.as_deref()),
+            ("voice", voice.name.as_deref()),
         ];
         let attributes: Vec<(&str, &str)> = attributes
             .into_iter()
             .filter_map(|(name, value)| Some((name, value?)))
             .collect();
-        self.text("Say", &attributes, text, SAY_LIMIT)
+        self.open("Say", &attributes);
+        for (part, read_as) in utterance.cut(SAY_LIMIT).0 {
+            match read_as.zip(ssml) {
+                Some((read_as, ssml)) => {
+                    self = self.text("say-as", read_as.attributes(ssml), &part, SAY_LIMIT);
+                }
+                None => escape_into(&mut self.xml, part.chars()),
+            }
+        }
+        self.xml.push_str("</Say>");
+        self
     }
 
-    /// `<Gather>` of keys.
+    /// `<Pause>`: silence.
+    #[must_use]
+    pub fn pause(mut self, seconds: u64) -> Self {
+        self.open("Pause", &[("length", &seconds.to_string())]);
+        self.xml.push_str("</Pause>");
+        self
+    }
+
+    /// `<Gather>` of keys, or of keys and speech.
     #[must_use]
     pub fn gather(mut self, gather: &Gather<'_>) -> Self {
         let digits = gather.digits.map(|digits| digits.to_string());
+        let input = gather.listen.map_or("dtmf", |_| "dtmf speech");
         let mut attributes = vec![
-            ("input", "dtmf"),
+            ("input", input),
             ("action", gather.action),
             ("method", "POST"),
             ("finishOnKey", "#"),
@@ -122,8 +255,17 @@ impl Response {
             ("actionOnEmptyResult", "true"),
         ];
         attributes.extend(digits.as_deref().map(|digits| ("numDigits", digits)));
+        if let Some(listen) = gather.listen {
+            attributes.extend([
+                ("language", listen.language),
+                ("hints", listen.hints),
+                ("speechTimeout", SPEECH_PAUSE),
+            ]);
+        }
         self.open("Gather", &attributes);
-        self = self.say(gather.prompt);
+        for (voice, utterance) in gather.prompts {
+            self = self.speak(voice, utterance.clone());
+        }
         self.xml.push_str("</Gather>");
         self
     }

@@ -22,6 +22,8 @@ const PARAMETER_LIMIT: usize = 500;
 /// Twilio's limit for the media of a message.
 const MEDIA_LIMIT: usize = 10;
 const URL_LIMIT: usize = 2000;
+/// A longer speech is no answer to a question, in bytes.
+const SPEECH_LIMIT: usize = 500;
 /// The numbers that Twilio sends instead of a withheld caller id: ANONYMOUS, RESTRICTED, BLOCKED,
 /// UNKNOWN and UNAVAILABLE on a keypad (<https://help.twilio.com/articles/223179988>).
 const WITHHELD: [&str; 5] = [
@@ -288,6 +290,12 @@ pub struct InboundCall {
     pub forwarded_from: Option<String>,
 }
 
+/// The caller that a request names, without a check of its signature. It may choose a language, no
+/// more.
+pub fn claimed_caller(request: &Request) -> Option<E164> {
+    Form::parse(request.body())?.get("From")?.parse().ok()
+}
+
 impl InboundCall {
     /// Reads a verified form.
     ///
@@ -319,6 +327,15 @@ impl InboundCall {
 /// (<https://www.twilio.com/docs/voice/twiml/gather#twilios-request-to-the-action-url>).
 pub fn keys(form: &Verified<Form>) -> SecretString {
     form.get("Digits").unwrap_or_default().to_owned().into()
+}
+
+/// What Twilio understood of a caller's speech, empty if nothing. It may be an account number. A text
+/// that is longer than any answer to our questions counts as nothing
+/// (<https://www.twilio.com/docs/voice/twiml/gather#twilios-request-to-the-action-url>).
+pub fn speech(form: &Verified<Form>) -> SecretString {
+    let text = form.get("SpeechResult").unwrap_or_default();
+    let fits = text.len() <= SPEECH_LIMIT;
+    (if fits { text } else { "" }).to_owned().into()
 }
 
 /// Whether a caller's number is one that Twilio sends instead of a withheld one (a form may have

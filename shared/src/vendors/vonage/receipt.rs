@@ -31,7 +31,7 @@ const MAX_AGE: u64 = 25 * 3_600;
 #[derive(Debug)]
 pub struct SigningKey {
     /// Without it no receipt is authentic.
-    signature_secret: Option<SecretString>,
+    pub(super) signature_secret: Option<SecretString>,
     /// `md5hash`, `md5`, `sha1`, `sha256` or `sha512`; any of them if the secret does not say.
     signature_method: Option<SecretString>,
 }
