@@ -18,6 +18,7 @@ mod pattern;
 mod write;
 
 use std::borrow::Cow;
+use std::fmt;
 
 use fluent_syntax::ast::{Entry, Pattern};
 use fluent_syntax::parser;
@@ -62,6 +63,15 @@ impl Value<'_> {
     }
 }
 
+impl fmt::Display for Value<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => f.write_str(text),
+            Self::Count(number, _) => number.fmt(f),
+        }
+    }
+}
+
 impl<'a> From<&'a str> for Value<'a> {
     fn from(text: &'a str) -> Self {
         Self::Text(text.into())
@@ -90,10 +100,10 @@ impl Message {
 /// Writes the one message of a source. `None` if there is none.
 fn render(source: &str, language: Language, values: &[(&str, Value<'_>)]) -> Option<String> {
     let find = |name: &str| values.iter().find(|(known, _)| *known == name);
-    let value = |name: &str| match find(name) {
-        Some((_, Value::Text(text))) => text.clone().into_owned(),
-        Some((_, Value::Count(number, _))) => number.to_string(),
-        None => String::new(),
+    let value = |name: &str| {
+        find(name)
+            .map(|(_, value)| value.to_string())
+            .unwrap_or_default()
     };
     let fits = |name: &str, key: &str| match find(name) {
         Some((_, Value::Text(text))) => text == key,

@@ -7,8 +7,8 @@ use shared::platform::time::epoch;
 use shared::rules::pending::{Request, confirmed};
 
 use crate::DAY;
+use crate::intent::Intent;
 use crate::outcome::Silence;
-use crate::words::Intent;
 
 /// In 24 hours a number gets this many answers to wrong replies. After this many wrong codes no
 /// code counts.
@@ -28,6 +28,8 @@ pub(crate) struct LastConfirmation {
     pub(crate) code: Option<String>,
     /// True if Auth0's page did not say how it ended.
     pub(crate) is_submitted: bool,
+    /// The language of the answer.
+    pub(crate) language: Option<String>,
 }
 
 /// The number's requests.
@@ -66,6 +68,7 @@ impl LastConfirmation {
             at,
             code,
             is_submitted: confirmed::was_submitted(item),
+            language: item.text("language").map(str::to_owned),
         })
     }
 }
@@ -188,6 +191,7 @@ mod tests {
             created_at,
             expires_at: created_at + 8 * HOUR,
             code: code.map(str::to_owned),
+            language: None,
             added_by: String::new(),
         }
     }
@@ -210,6 +214,7 @@ mod tests {
             at: NOW - age,
             code: Some(code.to_owned()).filter(|code| !code.is_empty()),
             is_submitted: false,
+            language: None,
         });
         let history = History {
             wrong_codes,

@@ -19,10 +19,10 @@
 
 mod confirm;
 mod decide;
+mod intent;
 mod message;
 mod outcome;
 mod texts;
-mod words;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -40,15 +40,15 @@ use shared::platform::table::{Key, Table, Unavailable};
 use shared::rules::limits::{self, Window};
 use shared::rules::link;
 use shared::rules::pending::{Held, confirmed};
+use shared::rules::words::Words;
 use shared::vendors::auth0::{self, tokens::Tokens, users::Users};
 use shared::vendors::twilio::webhook::{self, InboundSms};
 use shared::vendors::twilio::{self, twiml};
 
 use decide::{Decision, History, LastConfirmation, Requests};
+use intent::{Confirming, Intent};
 use message::{Handling, MessageClaim};
 use outcome::{Outcome, Silence};
-use texts::Texts;
-use words::{Intent, Words};
 
 const BODY_LIMIT: usize = 1024 * 1024;
 const DAY: u64 = 86_400;
@@ -65,7 +65,6 @@ pub struct App {
     valid_hours: u64,
     open_password_links: bool,
     by_management: bool,
-    texts: Texts,
     links: link::Rules,
     tenant: Option<BaseUrl>,
     management: Option<Management>,
@@ -110,12 +109,11 @@ impl Function for App {
             table: platform.table.clone(),
             twilio: platform.secret(source, "TWILIO_SECRET"),
             public_url: webhook::public_url(source),
-            words: Words::read(source),
+            words: texts::read(platform, source),
             valid_hours: source.number("RESET_VALID_HOURS", 8, 0..=720),
             open_password_links: source
                 .choice("PASSWORD_ACTION", &[("send-link", false), ("click", true)]),
             by_management,
-            texts: Texts::read(source),
             links,
             tenant,
             management: managed.map(|base| Management::read(platform, source, base)),
@@ -127,7 +125,8 @@ impl Function for App {
         let _ = tokio::join!(
             self.twilio.get(now),
             platform.warm_up(1),
-            platform.http.warm_up(self.tenant.as_ref())
+            platform.http.warm_up(self.tenant.as_ref()),
+            self.words.confirming(now)
         );
     }
 
@@ -147,7 +146,8 @@ impl Function for App {
         else {
             return Ok(silence("sender_not_answered").field("sid", sms.sid));
         };
-        let intent = words::understand(&sms.body, &self.words);
+        let confirming = self.words.confirming(now + arrived.elapsed()).await;
+        let intent = intent::understand(&sms.body, &Confirming::new(&confirming));
         let intent = match (sms.opt_out_type.as_deref(), intent) {
             (None, intent) | (Some("START"), intent @ Intent::Confirm { .. }) => intent,
             (Some("STOP"), _) => Intent::OptOut,
@@ -176,12 +176,19 @@ impl App {
                 only_request,
             } => (requests, only_request),
         };
+        let newest = held.as_ref().and_then(|held| held.requests.last());
+        let language = newest.and_then(|request| request.language.clone());
         let outcome = self.act(intent, held.as_mut(), only_request.as_deref(), handling);
         let outcome = match outcome.await {
             Ok(outcome) => outcome,
             Err(error) => return Err(self.abandon(handling, held, error).await),
         };
-        let closing = self.close(held, handling, &outcome);
+        let language = outcome.language().or(language.as_deref());
+        let texts = self
+            .words
+            .for_person(language, Some(handling.phone), handling.now);
+        let answer = outcome.answer(&texts.await, handling.now);
+        let closing = self.close(held, handling, &outcome, &answer);
         if let Err(error) = Table::within(handling.to_close(), closing).await {
             // If a request is confirmed, the person should know. In all other cases Twilio may
             // retry.
@@ -190,7 +197,7 @@ impl App {
             }
             tracing::error!(%error, "confirmed, but a closing write failed");
         }
-        Ok(outcome.into_reply(&self.texts))
+        Ok(outcome.into_reply(&answer))
     }
 
     async fn act(
@@ -278,6 +285,10 @@ impl App {
             (Decision::Silence(why), _) => Outcome::Silent(why),
             (Decision::Repeat, _) => Outcome::ConfirmedBefore {
                 is_submitted: history.confirmed.iter().any(|last| last.is_submitted),
+                language: history
+                    .confirmed
+                    .as_ref()
+                    .and_then(|last| last.language.clone()),
             },
             // An earlier attempt of this message was for another request. It must not confirm
             // this one.
@@ -321,11 +332,10 @@ impl App {
         };
         let valid = requests.valid();
         let newest = &valid[valid.len().saturating_sub(LISTED)..];
-        let listed = decide::codes(newest, random_below);
-        let text = texts::list(&listed, &self.words.shown, now);
-        for request in listed {
+        let requests = decide::codes(newest, random_below);
+        for request in requests.clone() {
             held.rewrite(request);
         }
-        Outcome::Listed { text }
+        Outcome::Listed { requests }
     }
 }

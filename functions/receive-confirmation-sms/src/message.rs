@@ -12,7 +12,7 @@ use shared::rules::pending::{self, Held, Hold, confirmed};
 use shared::rules::phone::E164;
 use shared::vendors::twilio::webhook::InboundSms;
 
-use crate::outcome::Outcome;
+use crate::outcome::{Answer, Outcome};
 use crate::{App, DAY, decide};
 
 /// Twilio waits 15 s for an answer (<https://www.twilio.com/docs/api/errors/11205>). The link must
@@ -187,10 +187,11 @@ impl App {
         mut held: Option<Held>,
         handling: &Handling<'_>,
         outcome: &Outcome,
+        answer: &Answer,
     ) -> Result<(), Unavailable> {
         if matches!(outcome, Outcome::Listed { .. } | Outcome::Cancelled) {
             self.release(held).await?;
-            return self.finish(handling, outcome).await;
+            return self.finish(handling, outcome, &answer.text).await;
         }
         let remember = async {
             let (code, submitted) = match outcome {
@@ -198,11 +199,17 @@ impl App {
                 Outcome::Submitted { code } => (code, true),
                 _ => return Ok(()),
             };
-            let update =
-                confirmed::remember(handling.phone, code.as_deref(), submitted, handling.now);
+            let update = confirmed::remember(
+                handling.phone,
+                code.as_deref(),
+                submitted,
+                answer.language,
+                handling.now,
+            );
             self.table.update(update).await.map(drop)
         };
-        let (remembered, finished) = tokio::join!(remember, self.finish(handling, outcome));
+        let (remembered, finished) =
+            tokio::join!(remember, self.finish(handling, outcome, &answer.text));
         let answered = remembered.and(finished);
         if let (Err(_), Some(held)) = (&answered, &mut held)
             && !outcome.is_confirmed()
@@ -239,11 +246,15 @@ impl App {
     }
 
     /// Stores the answer for Twilio's retry.
-    async fn finish(&self, handling: &Handling<'_>, outcome: &Outcome) -> Result<(), Unavailable> {
+    async fn finish(
+        &self,
+        handling: &Handling<'_>,
+        outcome: &Outcome,
+        text: &str,
+    ) -> Result<(), Unavailable> {
         let update = Update::new(handling.key.clone())
             .only_if("owner_id = :me")
             .bind(":me", handling.owner.as_str());
-        let text = outcome.text(&self.texts);
         let update = match outcome {
             // The attempt failed. Twilio's retry may try again, but only for the same request.
             Outcome::Unclear { request, .. } => update
@@ -253,12 +264,12 @@ impl App {
             // The item that says "answered" lives seven days, as usual.
             Outcome::PasswordLink { .. } => {
                 let kept = Update::new(handling.kept_key())
-                    .set("text", &*text)
+                    .set("text", text)
                     .set("expires_at", epoch(handling.now) + DAY);
                 self.table.update(kept).await?;
                 update.set("answer", "").set("kept", "link")
             }
-            _ => update.set("answer", &*text),
+            _ => update.set("answer", text),
         };
         self.table.update(update).await.map(drop)
     }

@@ -1,12 +1,16 @@
 //! The outcome of a message, and its answer.
 
-use std::borrow::Cow;
+use std::time::SystemTime;
 
 use shared::platform::reply::Reply;
 use shared::rules::link::Link;
+use shared::rules::pending::Request;
+use shared::rules::words::Localizer;
 use shared::vendors::twilio::twiml;
 
-use crate::texts::Texts;
+use words::Language;
+
+use crate::texts;
 
 /// Why a message gets no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,11 +32,14 @@ pub(crate) enum Outcome {
     /// Auth0 accepted the form, but its page does not say how it ended.
     Submitted { code: Option<String> },
     /// The request was confirmed before: the same answer again.
-    ConfirmedBefore { is_submitted: bool },
+    ConfirmedBefore {
+        is_submitted: bool,
+        language: Option<String>,
+    },
     /// The answer contains the password link, which is a credential.
     PasswordLink { link: Link },
     /// Several requests wait: ask which one, with a list of them and their codes.
-    Listed { text: String },
+    Listed { requests: Vec<Request> },
     /// All requests of the number are cancelled.
     Cancelled,
     /// The word is not one that confirms.
@@ -72,26 +79,38 @@ impl Outcome {
         }
     }
 
-    /// The text of the answer; empty for no answer.
-    pub(crate) fn text<'a>(&'a self, texts: &'a Texts) -> Cow<'a, str> {
+    /// The answer, in the language of `texts`.
+    pub(crate) fn answer(&self, texts: &Localizer, now: SystemTime) -> Answer {
         let text = match self {
             Self::Confirmed { .. }
             | Self::ConfirmedBefore {
                 is_submitted: false,
-            } => &texts.confirmed,
-            Self::Submitted { .. } | Self::ConfirmedBefore { is_submitted: true } => {
-                &texts.submitted
-            }
+                ..
+            } => texts.text(&words::CONFIRMED),
+            Self::Submitted { .. } | Self::ConfirmedBefore { .. } => texts.text(&words::SUBMITTED),
             Self::PasswordLink { link } => {
-                return texts.password_link.replace("{link}", link.reveal()).into();
+                texts.with(&words::PASSWORD_LINK, &[("link", link.reveal().into())])
             }
-            Self::Listed { text } => text,
-            Self::Wrong => &texts.wrong,
-            Self::Expired | Self::LinkRefused | Self::LinkNoLongerAllowed => &texts.expired,
-            Self::Unclear { .. } => &texts.retry,
-            Self::Cancelled | Self::Silent(_) => return "".into(),
+            Self::Listed { requests } => texts::list(requests, texts, now),
+            Self::Wrong => texts.asking(&words::WRONG_REPLY, &[]),
+            Self::Expired | Self::LinkRefused | Self::LinkNoLongerAllowed => {
+                texts.text(&words::EXPIRED_REPLY)
+            }
+            Self::Unclear { .. } => texts.asking(&words::RETRY_REPLY, &[]),
+            Self::Cancelled | Self::Silent(_) => String::new(),
         };
-        text.into()
+        Answer {
+            text,
+            language: texts.language(),
+        }
+    }
+
+    /// The language of an earlier answer that is given again.
+    pub(crate) fn language(&self) -> Option<&str> {
+        match self {
+            Self::ConfirmedBefore { language, .. } => language.as_deref(),
+            _ => None,
+        }
     }
 
     /// True if a request has just been used for good.
@@ -100,14 +119,21 @@ impl Outcome {
     }
 
     /// The reply to Twilio.
-    pub(crate) fn into_reply(self, texts: &Texts) -> Reply {
-        let reply = reply(&self.text(texts), self.word());
+    pub(crate) fn into_reply(self, answer: &Answer) -> Reply {
+        let reply = reply(&answer.text, self.word());
         match self {
             Self::Confirmed { .. } => reply.metric("Confirmed", 1),
             Self::Unclear { why, .. } => reply.field("error", why),
             _ => reply,
         }
     }
+}
+
+/// The answer to a phone.
+pub(crate) struct Answer {
+    /// Empty for no answer.
+    pub(crate) text: String,
+    pub(crate) language: Language,
 }
 
 /// The reply with this text; no answer if it is empty.

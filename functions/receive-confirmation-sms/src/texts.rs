@@ -1,81 +1,67 @@
 //! The texts that answer a phone.
 
-use std::fmt::Write as _;
 use std::time::SystemTime;
 
+use shared::platform::Platform;
 use shared::platform::config::Source;
 use shared::platform::time::epoch;
 use shared::rules::link::{self, Kind};
 use shared::rules::pending::Request;
+use shared::rules::words::{Localizer, Words};
+use words::Value;
 
-/// The texts from the settings.
-#[derive(Debug)]
-pub(crate) struct Texts {
-    pub(crate) wrong: String,
-    pub(crate) confirmed: String,
-    /// For a form that Auth0 accepted without saying how it ended.
-    pub(crate) submitted: String,
-    pub(crate) retry: String,
-    pub(crate) expired: String,
-    /// For a password link; `{link}` marks its place.
-    pub(crate) password_link: String,
-}
+use crate::intent::Confirming;
 
-impl Texts {
-    /// Reads the settings.
-    pub(crate) fn read(source: &mut Source<'_>) -> Self {
-        let texts = Self {
-            wrong: source.message("WRONG_SMS_MESSAGE", "Try again. Reply YES or don't reply"),
-            confirmed: source.message(
-                "CONFIRMED_SMS_MESSAGE",
-                "Thank you. Your account is verified.",
-            ),
-            submitted: source.message("SUBMITTED_SMS_MESSAGE", "Thank you. You can sign in now."),
-            retry: source.message(
-                "RETRY_SMS_MESSAGE",
-                "Something went wrong on our side. Please reply YES again in a few minutes.",
-            ),
-            expired: source.message(
-                "EXPIRED_SMS_MESSAGE",
-                "This request is no longer valid. Please start again.",
-            ),
-            password_link: source.message(
-                "PASSWORD_LINK_MESSAGE",
-                "Open this link to choose your password: {link}",
-            ),
-        };
-        if !texts.password_link.contains("{link}")
-            || texts.password_link.chars().count() > 1600 - link::MAX_LINK_BYTES
-        {
-            source.problem("PASSWORD_LINK_MESSAGE must contain {link}, where the link goes, and at most 600 characters");
-        }
-        texts
+/// Reads the settings.
+pub(crate) fn read(platform: &Platform, source: &mut Source<'_>) -> Words {
+    let mut words = Words::read(platform, source);
+    for (setting, message) in [
+        ("CORRECT_SMS_RESPONSE", &words::CONFIRM_WORDS),
+        ("WRONG_SMS_MESSAGE", &words::WRONG_REPLY),
+        ("CONFIRMED_SMS_MESSAGE", &words::CONFIRMED),
+        ("SUBMITTED_SMS_MESSAGE", &words::SUBMITTED),
+        ("RETRY_SMS_MESSAGE", &words::RETRY_REPLY),
+        ("EXPIRED_SMS_MESSAGE", &words::EXPIRED_REPLY),
+        ("PASSWORD_LINK_MESSAGE", &words::PASSWORD_LINK),
+    ] {
+        words.fix(source, setting, message);
     }
+    Confirming::check(&words, source);
+    let is_unfit = |text: String| {
+        !text.contains("{link}") || text.chars().count() > 1600 - link::MAX_LINK_BYTES
+    };
+    if source
+        .optional("PASSWORD_LINK_MESSAGE")
+        .is_some_and(is_unfit)
+    {
+        source.problem("PASSWORD_LINK_MESSAGE must contain {link}, where the link goes, and at most 600 characters");
+    }
+    words
 }
 
 /// The question which of several requests is meant. Each has a code, to be sent after the word.
-pub(crate) fn list(requests: &[Request], word: &str, now: SystemTime) -> String {
-    let mut text = "Several requests are waiting for you.".to_owned();
-    for request in requests {
-        let kind = match request.kind {
-            Kind::Password => "password change",
-            Kind::Verification => "account verification",
+pub(crate) fn list(requests: &[Request], texts: &Localizer, now: SystemTime) -> String {
+    let lines = requests.iter().map(|request| {
+        let line = match request.kind {
+            Kind::Password => &words::SEVERAL_PASSWORD,
+            Kind::Verification => &words::SEVERAL_VERIFICATION,
         };
         let code = request.code.as_deref().unwrap_or_default();
-        let age = age(epoch(now).saturating_sub(request.created_at));
-        // Writing to a String cannot fail.
-        let _ = write!(text, "\nReply {word} {code} for {kind} ({age})");
-    }
-    text
+        let age = age(epoch(now).saturating_sub(request.created_at), texts);
+        texts.asking(line, &[("code", code.into()), ("age", age.into())])
+    });
+    let first = texts.text(&words::SEVERAL_REQUESTS);
+    std::iter::once(first)
+        .chain(lines)
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
-fn age(seconds: u64) -> String {
-    let counted = |number: u64, unit: &str| {
-        format!("{number} {unit}{} ago", if number == 1 { "" } else { "s" })
+fn age(seconds: u64, texts: &Localizer) -> String {
+    let (message, name, number) = match seconds {
+        0..60 => return texts.text(&words::AGE_NOW),
+        60..3600 => (&words::AGE_MINUTES, "minutes", seconds / 60),
+        _ => (&words::AGE_HOURS, "hours", seconds / 3600),
     };
-    match seconds {
-        0..60 => "just now".to_owned(),
-        60..3600 => counted(seconds / 60, "minute"),
-        _ => counted(seconds / 3600, "hour"),
-    }
+    texts.with(message, &[(name, Value::count(number))])
 }

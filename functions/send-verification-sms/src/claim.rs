@@ -10,9 +10,10 @@ use shared::platform::table::{Item, Key, Unavailable, Update};
 use shared::platform::time::epoch;
 use shared::rules::journal::{Entry, Stage};
 use shared::rules::limits::Counted;
-use shared::rules::link::Link;
+use shared::rules::link::{Kind, Link};
 use shared::rules::pending;
 use shared::rules::phone::E164;
+use shared::rules::words::Localizer;
 use shared::vendors::mailgun::mail::StoredMail;
 
 use crate::{App, RESERVE, closing_writes};
@@ -26,6 +27,8 @@ pub(crate) struct Work {
     pub(crate) phone: E164,
     pub(crate) request: pending::Request,
     pub(crate) entry: Entry,
+    /// The SMS.
+    pub(crate) text: String,
     token: Update,
     /// The name under which the mail is counted.
     name: String,
@@ -36,6 +39,7 @@ impl Work {
         app: &App,
         (mail, token): (&StoredMail<'_>, &str),
         (phone, link): (E164, &Link),
+        texts: &Localizer,
         request: &Request,
         now: SystemTime,
     ) -> Self {
@@ -62,8 +66,20 @@ impl Work {
         };
         Self {
             phone,
-            request: pending::Request::new(id, link, email, mail.mailed_at, now, hours),
+            request: pending::Request::new(
+                id,
+                link,
+                email,
+                mail.mailed_at,
+                now,
+                hours,
+                texts.language(),
+            ),
             entry,
+            text: match link.kind {
+                Kind::Password => texts.asking(&words::PASSWORD_TEXT, &[]),
+                Kind::Verification => texts.asking(&words::VERIFICATION_TEXT, &[]),
+            },
             token,
             // Within an hour a mail counts once, however often Mailgun posts it.
             name: format!("{:02x}{id}", epoch / 3600 % 256),

@@ -1,6 +1,7 @@
 //! Decides which mails become an SMS, to which phone, and with which link.
 
 use shared::platform::config::Source;
+use shared::rules::html;
 use shared::rules::link::{self, Link, NoLink};
 use shared::rules::phone::{self, Countries, E164};
 use shared::vendors::mailgun::dkim::{Signature, is_aligned};
@@ -26,6 +27,8 @@ pub(crate) enum Decision<'a> {
         /// The text in the place of the tag, if a tag is required. Not checked yet.
         tag: Option<&'a str>,
         link: Link,
+        /// The language that the mail names.
+        language: Option<String>,
     },
     /// Reject the mail for good. `reason` is the outcome in the log.
     Refuse {
@@ -127,8 +130,17 @@ pub(crate) fn decide<'a>(mail: &StoredMail<'a>, rules: &Rules) -> Decision<'a> {
     } else if !phone.is_allowed(&rules.countries) {
         "country_not_allowed"
     } else {
-        match rules.links.find(mail.html, mail.plain) {
-            Ok(link) => return Decision::Text { phone, tag, link },
+        let document = html::read(mail.html).unwrap_or_default();
+        match rules.links.find(&document, mail.plain) {
+            Ok(link) => {
+                return Decision::Text {
+                    phone,
+                    tag,
+                    link,
+                    // Some mail systems add a header that says their own language.
+                    language: document.language.or_else(|| mail.language.clone()),
+                };
+            }
             Err(NoLink::None) => "no_link",
             Err(NoLink::Several) => "several_links",
         }

@@ -6,7 +6,6 @@ use shared::platform::reply::{Failure, Reply};
 use shared::platform::request::Request;
 use shared::platform::table::{Table, Unavailable};
 use shared::rules::journal::Stage;
-use shared::rules::link::Kind;
 use shared::rules::pending;
 use shared::rules::sms::{Outbound, Receipt, ReceiptRequest, SendError};
 use shared::services::providers::Name;
@@ -51,10 +50,7 @@ impl App {
         let sms = Outbound {
             to: &work.phone,
             from: None,
-            body: match work.request.kind {
-                Kind::Password => &self.password_text,
-                Kind::Verification => &self.verification_text,
-            },
+            body: &work.text,
             // A later reply is not valid.
             life: Some(Duration::from_secs(self.valid_hours * 3600)),
             holds_code: false,

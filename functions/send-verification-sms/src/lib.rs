@@ -39,6 +39,7 @@ use shared::platform::table::{Table, Unavailable};
 use shared::rules::link::Kind;
 use shared::rules::phone::E164;
 use shared::rules::sms::Account;
+use shared::rules::words::Words;
 use shared::vendors::mailgun::{self, mail::StoredMail};
 use shared::vendors::twilio::{self, messages};
 
@@ -73,8 +74,7 @@ pub struct App {
     limits: Limits,
     valid_hours: u64,
     max_age: u64,
-    verification_text: String,
-    password_text: String,
+    words: Words,
 }
 
 impl Function for App {
@@ -86,6 +86,10 @@ impl Function for App {
         let twilio = Arc::new(platform.secret(source, "TWILIO_SECRET"));
         let recipient = platform.optional_secret(source, "RECIPIENT_KEY_SECRET");
         let has_application = source.optional("AUTH0_SECRET").is_some();
+        let mut words = Words::read(platform, source);
+        words.fix(source, "REG_SMS_BODY", &words::VERIFICATION_TEXT);
+        words.fix(source, "PWD_SMS_BODY", &words::PASSWORD_TEXT);
+        words.fix(source, "CORRECT_SMS_RESPONSE", &words::CONFIRM_WORDS);
         Self {
             table: platform.table.clone(),
             twilio: Arc::clone(&twilio),
@@ -104,14 +108,7 @@ impl Function for App {
             limits: Limits::read(source),
             valid_hours: source.number("RESET_VALID_HOURS", 8, 0..=720),
             max_age: source.number("MAX_MAIL_AGE_SECONDS", 32_400, 1..=3_153_600_000),
-            verification_text: source.message(
-                "REG_SMS_BODY",
-                "You have registered for an account. Reply YES to verify",
-            ),
-            password_text: source.message(
-                "PWD_SMS_BODY",
-                "Someone asked to change your password. If it was you, reply YES",
-            ),
+            words,
         }
     }
 
@@ -127,7 +124,8 @@ impl Function for App {
             self.mailgun.get(now),
             secrets::warm_up(self.recipient.as_ref(), now),
             table,
-            self.messages.warm_up(now)
+            self.messages.warm_up(now),
+            self.words.for_person(None, None, now)
         );
     }
 
@@ -141,8 +139,13 @@ impl Function for App {
             return Err(Reply::refused(406, "mime_route"));
         }
         let mail = StoredMail::parse(&form);
-        let (phone, tag, link) = match decide::decide(&mail, &self.rules) {
-            Decision::Text { phone, tag, link } => (phone, tag, link),
+        let (phone, tag, link, language) = match decide::decide(&mail, &self.rules) {
+            Decision::Text {
+                phone,
+                tag,
+                link,
+                language,
+            } => (phone, tag, link, language),
             Decision::Refuse { reason, phone } => {
                 let reply = Reply::refused(406, reason);
                 return Ok(phone.into_iter().fold(reply, |reply, phone| {
@@ -154,11 +157,17 @@ impl Function for App {
         let handle = async {
             self.check_tag(&phone, tag, now + arrived.elapsed()).await?;
             let email = mail.recipient.unwrap_or_default();
-            self.check_upstreams(email, kind, request, now + arrived.elapsed())
-                .await?;
+            let asked_at = now + arrived.elapsed();
+            let (checked, texts) = tokio::join!(
+                self.check_upstreams(email, kind, request, asked_at),
+                self.words
+                    .for_person(language.as_deref(), Some(&phone), asked_at)
+            );
+            checked?;
             // These checks may have taken seconds. Leases count from here.
             let now = now + arrived.elapsed();
-            let work = Work::new(self, (&mail, form.token()), (phone, &link), request, now);
+            let mail = (&mail, form.token());
+            let work = Work::new(self, mail, (phone, &link), &texts, request, now);
             let reply = self.send_once(&work, request, now).await;
             reply.map_err(|error| Failure::from(error).into())
         };

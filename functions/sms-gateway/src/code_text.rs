@@ -1,13 +1,17 @@
-//! The text around a code, for callers that post only the code, and how long a code is valid.
+//! The text around a code, for callers that post only the code, and how long a code is valid: that
+//! of the settings, else that of the catalogue in the person's language.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use shared::platform::config::Source;
+use shared::rules::phone::E164;
+use shared::rules::words::{Localizer, Words};
+use words::Message;
 
 use crate::gateway::unfit;
 
-const USUAL: &str = "Your code is {code}";
 const PLACE: &str = "{code}";
 /// The language of the text for all other languages.
 const ANY: &str = "*";
@@ -17,29 +21,61 @@ pub(crate) fn code_life(source: &mut Source<'_>) -> Duration {
     Duration::from_secs(source.number("CODE_LIFE_SECONDS", 180, 60..=36_000))
 }
 
-/// The texts by language.
+/// A text of the catalogue with a code. If a company's own text does not fit a message, the code
+/// still goes out, in the catalogue's.
+pub(crate) fn with_code(texts: &Localizer, message: &Message, code: &str) -> String {
+    let values = [("code", code.into())];
+    let text = texts.with(message, &values);
+    match unfit(&text) {
+        None => text,
+        Some(_) => message.text(texts.language(), &values),
+    }
+}
+
+/// The texts of the settings, by language, and the catalogue's.
 #[derive(Debug)]
-pub(crate) struct CodeText(BTreeMap<String, String>);
+pub(crate) struct CodeText {
+    own: BTreeMap<String, String>,
+    words: Arc<Words>,
+}
 
 impl CodeText {
     /// Reads `CODE_TEXT`: a text, or a JSON object of texts by language.
-    pub(crate) fn read(source: &mut Source<'_>) -> Self {
-        let texts = parse(&source.text("CODE_TEXT", USUAL));
-        Self(texts.unwrap_or_else(|why| {
-            source.problem(format!("CODE_TEXT {why}"));
-            BTreeMap::new()
-        }))
+    pub(crate) fn read(source: &mut Source<'_>, words: &Arc<Words>) -> Self {
+        let own = source
+            .optional("CODE_TEXT")
+            .map_or(Ok(BTreeMap::new()), |text| parse(&text));
+        Self {
+            own: own.unwrap_or_else(|why| {
+                source.problem(format!("CODE_TEXT {why}"));
+                BTreeMap::new()
+            }),
+            words: Arc::clone(words),
+        }
     }
 
-    /// The text with a code. Of `da-DK`, the text of `da-DK` is taken, else that of `da`, else the
-    /// text for all other languages.
-    pub(crate) fn with(&self, code: &str, locale: Option<&str>) -> String {
+    /// The text with a code, for a person with this locale and this number.
+    pub(crate) async fn with(
+        &self,
+        code: &str,
+        locale: Option<&str>,
+        to: &E164,
+        now: SystemTime,
+    ) -> String {
+        if let Some(text) = self.own(locale) {
+            return text.replace(PLACE, code);
+        }
+        let texts = self.words.for_person(locale, Some(to), now).await;
+        with_code(&texts, &words::CODE_TEXT, code)
+    }
+
+    /// The text of the settings. Of `da-DK`, the text of `da-DK` is taken, else that of `da`, else
+    /// the text for all other languages.
+    fn own(&self, locale: Option<&str>) -> Option<&String> {
         let locale = locale.map(language).unwrap_or_default();
         let primary = locale.split('-').next().unwrap_or_default();
-        let text = [&locale, primary, ANY]
-            .into_iter()
-            .find_map(|language| self.0.get(language));
-        text.map_or(USUAL, String::as_str).replace(PLACE, code)
+        let mut languages = [&locale, primary, ANY].into_iter();
+        languages.find_map(|language| self.own.get(language))
     }
 }
 
@@ -82,12 +118,52 @@ fn parse(text: &str) -> Result<BTreeMap<String, String>, &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use shared::platform::Platform;
+    use shared::platform::config::read;
 
-    #[test]
-    fn the_language_chooses_the_text() {
+    /// The text with the code 12 for a phone in Denmark.
+    async fn text(settings: &[(&str, &str)], locale: Option<&str>) -> String {
+        let lookup = |name: &str| {
+            let fixed = [("TABLE_NAME", "table"), ("AWS_REGION", "eu-west-1")];
+            let mut all = settings.iter().chain(&fixed);
+            all.find(|(key, _)| *key == name)
+                .map(|(_, value)| (*value).to_owned())
+        };
+        let texts = read(&lookup, |source| {
+            let platform = Platform::read(source);
+            let words = Arc::new(Words::read(&platform, source));
+            CodeText::read(source, &words)
+        });
+        let to = "+4520304050".parse().unwrap();
+        texts
+            .unwrap()
+            .with("12", locale, &to, SystemTime::UNIX_EPOCH)
+            .await
+    }
+
+    #[tokio::test]
+    async fn without_a_setting_the_text_is_the_catalogue_s_in_the_person_s_language() {
+        let in_language =
+            |tag: &str| words::CODE_TEXT.text(tag.parse().unwrap(), &[("code", "12".into())]);
+        let every = ("LANGUAGES", "all");
+        assert_eq!(text(&[], Some("da")).await, "Your code is 12");
+        assert_eq!(text(&[every], None).await, in_language("da"));
+        assert_eq!(text(&[every], Some("en-GB")).await, in_language("en"));
+        assert_eq!(text(&[every, ("CODE_TEXT", "{code}")], None).await, "12");
+        let own = |text: &str| serde_json::json!({ "da": { "code-text": text } }).to_string();
+        let short = own("Kode { $code }");
+        assert_eq!(text(&[every, ("WORDS", &short)], None).await, "Kode 12");
+        let long = own(&format!("{{ $code }}{}", "x".repeat(1_000)));
+        assert_eq!(
+            text(&[every, ("WORDS", &long)], None).await,
+            in_language("da")
+        );
+    }
+
+    #[tokio::test]
+    async fn the_language_chooses_the_text() {
         let texts = r#"{"*":"Code {code}","da":"Kode {code}","pt-BR":"Código {code}"}"#;
-        let texts = CodeText(parse(texts).unwrap());
-        for (locale, text) in [
+        for (locale, expected) in [
             (None, "Code 12"),
             (Some("en"), "Code 12"),
             (Some("da"), "Kode 12"),
@@ -97,15 +173,16 @@ mod tests {
             (Some(""), "Code 12"),
             (Some("*"), "Code 12"),
         ] {
-            assert_eq!(texts.with("12", locale), text, "{locale:?}");
+            let text = text(&[("CODE_TEXT", texts)], locale).await;
+            assert_eq!(text, expected, "{locale:?}");
         }
         let pretty = "\n{\n  \"*\": \"Code {code}\",\n  \"da\": \"Kode {code}\"\n}\n";
         for pretty in [pretty, r#"{ "*": "Code {code}", "da": "Kode {code}" }"#] {
-            let texts = CodeText(parse(pretty).unwrap());
-            assert_eq!(texts.with("12", Some("da")), "Kode 12", "{pretty}");
+            let text = text(&[("CODE_TEXT", pretty)], Some("da")).await;
+            assert_eq!(text, "Kode 12", "{pretty}");
         }
-        let one = CodeText(parse("{code} is your code").unwrap());
-        assert_eq!(one.with("{code}", None), "{code} is your code");
+        let first = [("CODE_TEXT", "{code} is your code")];
+        assert_eq!(text(&first, None).await, "12 is your code");
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod okta;
 mod posted;
 mod webhook;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use shared::platform::Platform;
@@ -26,6 +27,7 @@ use shared::platform::config::Source;
 use shared::platform::reply::Reply;
 use shared::platform::request::Request;
 use shared::platform::runtime::Function;
+use shared::rules::words::Words;
 
 use auth0::Auth0;
 use cognito::Cognito;
@@ -51,10 +53,11 @@ struct Entrances {
 
 impl Entrances {
     fn read(platform: &Platform, source: &mut Source<'_>) -> Self {
-        let okta = Okta::read(platform, source);
-        let webhook = Webhook::read(platform, source);
-        let generic = Generic::read(platform, source);
-        let cognito = Cognito::read(platform, source);
+        let words = &Arc::new(Words::read(platform, source));
+        let okta = Okta::read(platform, words, source);
+        let webhook = Webhook::read(platform, words, source);
+        let generic = Generic::read(platform, words, source);
+        let cognito = Cognito::read(platform, words, source);
         // Without any entrance the function would be of no use. So `GATEWAY_SECRET` may be left
         // out only if there is another entrance.
         let has_another =

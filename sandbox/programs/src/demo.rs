@@ -53,6 +53,8 @@ const DELIVERY: &str = "delivery-status";
 const ALL: [&str; 10] = [
     SEND, RECEIVE, GATEWAY, CALL, FORWARD, PROVISION, API, IVR, FLOW, DELIVERY,
 ];
+/// Functions whose texts are in the person's language, as in a stack.
+const IN_EVERY_LANGUAGE: [&str; 2] = [SEND, RECEIVE];
 /// Settings that are off in the template and on in the story.
 const SWITCHED_ON: [(&str, Option<&str>); 3] = [
     ("VOICEMAIL", Some("on")),
@@ -252,8 +254,12 @@ impl Story {
             .get(name)
             .ok_or_else(|| format!("template.yaml has no {name}"))?;
         let delivery = self.sandbox.door(DELIVERY).url() + "/";
-        let delivery = [("DELIVERY_URL", Some(delivery.as_str()))];
-        let settings = [&delivery, settings].concat();
+        let languages = IN_EVERY_LANGUAGE.contains(&name).then_some("all");
+        let usual = [
+            ("DELIVERY_URL", Some(delivery.as_str())),
+            ("LANGUAGES", languages),
+        ];
+        let settings = [&usual, settings].concat();
         let lambda = self
             .sandbox
             .run_with(name, binary, instances, &settings)

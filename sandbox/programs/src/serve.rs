@@ -126,7 +126,11 @@ async fn start(ports: Ports, options: PageOptions) -> Result<Started, String> {
             "sms-gateway" => ("OKTA_HOOK_SECRET", Some(OKTA_HOOK_SECRET)),
             _ => ("DELIVERY_URL", Some(delivery.as_str())),
         };
-        let settings = [("DELIVERY_URL", Some(delivery.as_str())), switched_on];
+        let settings = [
+            ("DELIVERY_URL", Some(delivery.as_str())),
+            ("LANGUAGES", Some("all")),
+            switched_on,
+        ];
         let lambda = sandbox.run_with(&name, &binary, 1, &settings).await;
         let recorded = sandbox.run_recorded(&name, &binary).await;
         for lambda in [lambda, recorded] {

@@ -79,16 +79,15 @@ impl Source<'_> {
         self.optional(name).unwrap_or_else(|| default.to_owned())
     }
 
-    /// The text of an SMS: the value or a default, at most 1,600 characters (Twilio's limit for a
-    /// message body).
-    pub fn message(&mut self, name: &str, default: &str) -> String {
-        let text = self.text(name, default);
+    /// The text of an SMS, if set: at most 1,600 characters (Twilio's limit for a message body).
+    pub fn message(&mut self, name: &str) -> Option<String> {
+        let text = self.optional(name)?;
         if text.chars().count() > 1600 {
             self.problem(format!(
                 "{name} is longer than 1600 characters, the limit for a text message"
             ));
         }
-        text
+        Some(text)
     }
 
     /// A whole number within bounds, or a default.

@@ -1,4 +1,4 @@
-//! The parts of HTML that we read: the targets of links and the forms. A tokenizer only, no tree,
+//! The parts of HTML that we read: the targets of links, the forms, and the language. A tokenizer only, no tree,
 //! so nesting costs nothing (<https://html.spec.whatwg.org/multipage/parsing.html#tokenization>).
 //!
 //! The tokenizer hands over a tag only at its end, and compares each attribute with all earlier
@@ -27,7 +27,7 @@ const PIECE: usize = 1024;
 /// slash. A tag with so many attributes costs a hundred million comparisons, once: it has more than `ATTRIBUTE_LIMIT`.
 const DIVIDER_LIMIT: usize = 14_000;
 
-/// The links and forms of a document.
+/// The links, the forms and the language of a document.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Document {
     /// `href` of the first `<base>`.
@@ -36,6 +36,9 @@ pub struct Document {
     pub links: Vec<String>,
     /// Every `<form>`.
     pub forms: Vec<Form>,
+    /// `content` of the first `<meta name="language">` that has one. The attribute `lang` says less:
+    /// many templates have the one that they were copied with.
+    pub language: Option<String>,
 }
 
 /// A form with its hidden fields.
@@ -146,6 +149,12 @@ impl Reader {
         match &*tag.name {
             "a" | "area" => document.links.extend(value("href")),
             "base" if document.base.is_none() => document.base = value("href"),
+            "meta" if document.language.is_none() => {
+                let name = value("name").unwrap_or_default();
+                if name.trim().eq_ignore_ascii_case("language") {
+                    document.language = value("content").filter(|tag| !tag.trim().is_empty());
+                }
+            }
             "form" => {
                 self.in_form.set(true);
                 let method = value("method").unwrap_or_else(|| "get".to_owned());
@@ -281,6 +290,26 @@ mod tests {
                 links.len(),
                 "{document}"
             );
+        }
+    }
+
+    #[test]
+    fn the_first_filled_meta_names_the_language() {
+        for (document, language) in [
+            ("<html lang=en><meta name=language content=da>", Some("da")),
+            ("<META NAME=' Language ' CONTENT='pt-BR'/>", Some("pt-BR")),
+            (
+                "<meta name=language content=' '><meta name=language content=sv><meta name=language content=da>",
+                Some("sv"),
+            ),
+            ("<html lang=da><meta name=lang content=da>", None),
+            (
+                "<meta name=language><!-- <meta name=language content=da> -->",
+                None,
+            ),
+            ("<title><meta name=language content=da></title>", None),
+        ] {
+            assert_eq!(read(document).unwrap().language.as_deref(), language);
         }
     }
 

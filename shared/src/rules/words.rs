@@ -8,7 +8,9 @@
 //!
 //! Each counts only if it is among `LANGUAGES`.
 //!
-//! Texts of a company's own are in `WORDS`, as JSON. If `WORDS` is `table`, they are in the table:
+//! The text of a setting, such as `REG_SMS_BODY`, is for everybody, in every language.
+//!
+//! Other texts of a company's own are in `WORDS`, as JSON. If `WORDS` is `table`, they are in the table:
 //! an item for each language, which `operator words set` writes. A failure to read it costs nobody
 //! an answer: the catalogue's texts are used.
 
@@ -16,6 +18,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
+use futures_util::future::join_all;
 use words::{Language, Message, Overrides, Value};
 
 use crate::lock;
@@ -32,6 +35,8 @@ const TIME: Duration = Duration::from_millis(300);
 const IN_TABLE: &str = "table";
 /// The value of `LANGUAGES` for every language of the catalogue.
 const EVERY: &str = "all";
+/// The word that confirms in every language.
+const YES: &str = "YES";
 
 /// The languages and texts from the settings.
 #[derive(Debug)]
@@ -41,7 +46,11 @@ pub struct Words {
     /// Countries whose language differs from the catalogue's choice.
     countries: BTreeMap<String, Language>,
     own: Own,
+    fixed: Fixed,
 }
+
+/// The texts of settings, by the name of the message.
+type Fixed = Arc<BTreeMap<&'static str, String>>;
 
 /// A company's own texts.
 #[derive(Debug)]
@@ -62,6 +71,7 @@ struct Read {
 pub struct Localizer {
     language: Language,
     own: Arc<Overrides>,
+    fixed: Fixed,
 }
 
 impl Words {
@@ -80,7 +90,34 @@ impl Words {
                 }
                 text => Own::Settings(Arc::new(own(source, text.as_deref()))),
             },
+            fixed: Fixed::default(),
         }
+    }
+
+    /// Takes the text of a setting, if set, in place of a message. `{name}` in it is a variable.
+    pub fn fix(&mut self, source: &mut Source<'_>, setting: &str, message: &Message) {
+        if let Some(text) = source.message(setting) {
+            Arc::make_mut(&mut self.fixed).insert(message.id, text);
+        }
+    }
+
+    /// The words that confirm: of all languages, and `YES`. If the message of these words is
+    /// [fixed](Self::fix), only its words. Takes at most 300 ms.
+    pub async fn confirming(&self, now: SystemTime) -> Vec<String> {
+        let languages = self.languages().map(|one| self.in_language(one, now));
+        self.confirming_of(join_all(languages).await)
+    }
+
+    /// As [`Words::confirming`], without a look into the table.
+    pub fn confirming_at_once(&self) -> Vec<String> {
+        self.confirming_of(self.languages().map(|one| self.at_once(one)))
+    }
+
+    fn confirming_of(&self, texts: impl IntoIterator<Item = Localizer>) -> Vec<String> {
+        let is_fixed = self.fixed.contains_key(words::CONFIRM_WORDS.id);
+        let yes = (!is_fixed).then(|| YES.to_owned());
+        let words = texts.into_iter().flat_map(|texts| texts.confirming());
+        yes.into_iter().chain(words).collect()
     }
 
     /// The languages that people get, the default first.
@@ -148,7 +185,7 @@ impl Words {
                 }
             }
         };
-        Localizer { language, own }
+        self.localizer(language, own)
     }
 
     /// The texts in a language without a look into the table: as they were last read from there, or
@@ -161,15 +198,27 @@ impl Words {
                 read.map(|read| read.texts).unwrap_or_default()
             }
         };
-        Localizer { language, own }
+        self.localizer(language, own)
+    }
+
+    fn localizer(&self, language: Language, own: Arc<Overrides>) -> Localizer {
+        let fixed = Arc::clone(&self.fixed);
+        Localizer {
+            language,
+            own,
+            fixed,
+        }
     }
 }
 
 impl Localizer {
     /// The catalogue's texts in a language.
     pub fn new(language: Language) -> Self {
-        let own = Arc::default();
-        Self { language, own }
+        Self {
+            language,
+            own: Arc::default(),
+            fixed: Fixed::default(),
+        }
     }
 
     /// The language.
@@ -184,7 +233,32 @@ impl Localizer {
 
     /// A text with these values for its variables.
     pub fn with(&self, message: &Message, values: &[(&str, Value<'_>)]) -> String {
-        self.own.text(message, self.language, values)
+        match self.fixed.get(message.id) {
+            Some(text) => values.iter().fold(text.clone(), |text, (name, value)| {
+                text.replace(&format!("{{{name}}}"), &value.to_string())
+            }),
+            None => self.own.text(message, self.language, values),
+        }
+    }
+
+    /// The words that confirm in this language, never none. Texts ask for the first.
+    pub fn confirming(&self) -> Vec<String> {
+        let listed = self.text(&words::CONFIRM_WORDS);
+        let words = listed
+            .split(',')
+            .map(str::trim)
+            .filter(|word| !word.is_empty());
+        let words: Vec<String> = words.map(str::to_owned).collect();
+        if words.is_empty() {
+            return vec![YES.to_owned()];
+        }
+        words
+    }
+
+    /// A text with the word that confirms as `$word`, and these values for its other variables.
+    pub fn asking(&self, message: &Message, values: &[(&str, Value<'_>)]) -> String {
+        let word = self.confirming().swap_remove(0);
+        self.with(message, &[values, &[("word", word.into())]].concat())
     }
 }
 

@@ -37,6 +37,7 @@ fn request(id: &str, now: SystemTime) -> Request {
         created_at: epoch(now),
         expires_at: epoch(now) + 3600,
         code: None,
+        language: None,
         added_by: "me".to_owned(),
     }
 }

@@ -91,7 +91,8 @@ async fn words_and_texts_are_settings() {
     ];
     let scene = Scene::with(&settings).await;
     scene.verification(LinkPage::Form).await;
-    scene.text_answered("YES", crate::scene::WRONG).await;
+    let wrong = "Try again. Reply Ja or don't reply";
+    scene.text_answered("YES", wrong).await;
     scene.text_answered("¡SÍ!", "Færdig <3 & \"tak\"").await;
     assert!(scene.verified());
 }

@@ -5,6 +5,7 @@
 mod authentication;
 mod confirming;
 mod events;
+mod languages;
 mod late;
 mod links;
 mod management;

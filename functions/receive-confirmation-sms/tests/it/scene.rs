@@ -223,6 +223,7 @@ pub(crate) fn aged(id: &str, kind: Kind, link: &str, seconds: u64) -> Request {
         created_at,
         expires_at: created_at + 8 * 3600,
         code: None,
+        language: None,
         added_by: "the scene".to_owned(),
     }
 }

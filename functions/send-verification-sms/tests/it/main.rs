@@ -6,6 +6,7 @@ mod crashes;
 mod duplicates;
 mod good_mail;
 mod hostile;
+mod languages;
 mod limits;
 mod newest;
 mod origin;

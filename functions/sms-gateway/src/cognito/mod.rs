@@ -13,6 +13,7 @@
 mod texts;
 
 use std::fmt::Display;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use secrecy::{ExposeSecret as _, SecretString};
@@ -22,6 +23,7 @@ use shared::platform::config::Source;
 use shared::platform::kms::{KeyArn, Kms, KmsError};
 use shared::platform::reply::Reply;
 use shared::rules::voice::Said;
+use shared::rules::words::Words;
 use shared::vendors::cognito::event::{self, Event, EventError, Trigger};
 use shared::vendors::cognito::message;
 
@@ -43,13 +45,17 @@ pub(crate) struct Cognito {
 
 impl Cognito {
     /// `None`: the entrance is not switched on.
-    pub(crate) fn read(platform: &Platform, source: &mut Source<'_>) -> Option<Self> {
+    pub(crate) fn read(
+        platform: &Platform,
+        words: &Arc<Words>,
+        source: &mut Source<'_>,
+    ) -> Option<Self> {
         let pools = source.list("COGNITO_POOLS");
         let key = source.parsed(
             "COGNITO_KEY_ARN",
             "the ARN of a KMS key, such as arn:aws:kms:eu-west-1:123456789012:key/08303dfc-8073-4bbb-a8a9-fbf08657940e",
         );
-        let texts = Texts::read(source);
+        let texts = Texts::read(source, words);
         let code_life = Duration::from_secs(source.number("CODE_LIFE_SECONDS", 180, 60..=36_000));
         for pool in pools.iter().filter(|pool| !is_pool(pool)) {
             source.problem(format!(
@@ -116,7 +122,8 @@ impl Cognito {
             .await
             .unwrap_or_else(|_| Err(error(503, "kms_unavailable", "KMS: no answer in time")))
             .map_err(log)?;
-        let message = self.message(&event, &secret).map_err(log)?;
+        let read_at = now + arrived.elapsed();
+        let message = self.message(&event, &secret, read_at).await.map_err(log)?;
         let now = now + arrived.elapsed();
         let delivery = gateway
             .deliver_once_in(EVENT_LIFE, &message, deadline, now)
@@ -140,7 +147,12 @@ impl Cognito {
         message.open(data_key.expose_secret()).map_err(unreadable)
     }
 
-    fn message(&self, event: &Event, secret: &SecretString) -> Result<Message, Reply> {
+    async fn message(
+        &self,
+        event: &Event,
+        secret: &SecretString,
+        now: SystemTime,
+    ) -> Result<Message, Reply> {
         let secret = secret.expose_secret().trim();
         let secret = if event.trigger.is_password() {
             unescaped(secret)
@@ -150,8 +162,7 @@ impl Cognito {
         if secret.is_empty() {
             return Err(error(400, "unreadable_code", "the code is empty"));
         }
-        let locale = event.locale.as_deref();
-        let body = self.texts.with(&secret, event.trigger, locale);
+        let body = self.texts.with(&secret, event, now).await;
         if let Some(why) = unfit(&body) {
             return Err(error(400, "unreadable_code", why));
         }

@@ -1,11 +1,16 @@
 //! The text around a code: by the reason why the user gets the code, and by the user's language.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::SystemTime;
 
 use serde_json::Value;
 use shared::platform::config::Source;
-use shared::vendors::cognito::event::Trigger;
+use shared::rules::words::Words;
+use shared::vendors::cognito::event::{Event, Trigger};
+use words::Message;
 
+use crate::code_text::with_code;
 use crate::gateway::unfit;
 
 const PLACE: &str = "{code}";
@@ -18,28 +23,49 @@ const LONGEST_CODE: usize = 10;
 /// A longer locale is none (RFC 5646, section 4.4.1).
 const LONGEST_LOCALE: usize = 35;
 
+/// The texts of `COGNITO_TEXTS`, and the catalogue's.
+#[derive(Debug)]
+pub(super) struct Texts {
+    own: Own,
+    words: Arc<Words>,
+}
+
 /// The texts of `COGNITO_TEXTS`: by locale, then by the name of the trigger. The locale of a text
 /// that has none is empty.
 #[derive(Debug, Default)]
-pub(super) struct Texts(BTreeMap<String, BTreeMap<&'static str, String>>);
+struct Own(BTreeMap<String, BTreeMap<&'static str, String>>);
 
 impl Texts {
     /// Reads `COGNITO_TEXTS`; problems are noted in `source`.
-    pub(super) fn read(source: &mut Source<'_>) -> Self {
-        let Some(json) = source.optional("COGNITO_TEXTS") else {
-            return Self::default();
-        };
-        let (texts, problems) = parse(&json);
+    pub(super) fn read(source: &mut Source<'_>, words: &Arc<Words>) -> Self {
+        let json = source.optional("COGNITO_TEXTS");
+        let (own, problems) = json.map(|json| parse(&json)).unwrap_or_default();
         for problem in problems {
             source.problem(format!("COGNITO_TEXTS: {problem}"));
         }
-        texts
+        let words = Arc::clone(words);
+        Self { own, words }
     }
 
-    /// The text with the code. For `da-DK`, a text of `da-DK` is taken, then one of `da`, then one
-    /// without a locale, then the built-in one. Of each locale, the text for the trigger comes
-    /// before the default.
-    pub(super) fn with(&self, code: &str, trigger: Trigger, locale: Option<&str>) -> String {
+    /// The text with the code: that of the settings, else that of the catalogue in the user's
+    /// language.
+    pub(super) async fn with(&self, code: &str, event: &Event, now: SystemTime) -> String {
+        let locale = event.locale.as_deref();
+        if let Some(text) = self.own.find(event.trigger, locale) {
+            return text.replace(PLACE, code);
+        }
+        let texts = self
+            .words
+            .for_person(locale, Some(&event.number), now)
+            .await;
+        with_code(&texts, message(event.trigger), code)
+    }
+}
+
+impl Own {
+    /// For `da-DK`, a text of `da-DK` is taken, then one of `da`, then one without a locale. Of each
+    /// locale, the text for the trigger comes before the default.
+    fn find(&self, trigger: Trigger, locale: Option<&str>) -> Option<&String> {
         let locale = locale.and_then(normal).unwrap_or_default();
         let locales = std::iter::successors(Some(locale.as_str()), |locale| {
             let parent = locale.rsplit_once('-').map_or("", |(parent, _)| parent);
@@ -50,8 +76,7 @@ impl Texts {
             let default = || texts.get(DEFAULT).filter(|_| !trigger.is_password());
             texts.get(trigger.name()).or_else(default)
         });
-        let text = texts.next().map_or(built_in(trigger), String::as_str);
-        text.replace(PLACE, code)
+        texts.next()
     }
 
     /// Adds a text. The error is what is wrong with it.
@@ -94,8 +119,8 @@ impl Texts {
 }
 
 /// The texts, and all problems.
-fn parse(json: &str) -> (Texts, Vec<String>) {
-    let (mut texts, mut problems) = (Texts::default(), Vec::new());
+fn parse(json: &str) -> (Own, Vec<String>) {
+    let (mut texts, mut problems) = (Own::default(), Vec::new());
     let Ok(Value::Object(entries)) = serde_json::from_str(json) else {
         let what = r#"not a JSON object of texts, such as {"default":"Your code is {code}","da":{"default":"Din kode er {code}"}}"#;
         return (texts, vec![what.to_owned()]);
@@ -138,28 +163,27 @@ fn normal(locale: &str) -> Option<String> {
     is_one.then_some(locale)
 }
 
-fn built_in(trigger: Trigger) -> &'static str {
+fn message(trigger: Trigger) -> &'static Message {
     match trigger {
-        Trigger::SignUp | Trigger::ResendCode => "Your code to confirm your account is {code}",
-        Trigger::ForgotPassword => "Your password reset code is {code}",
-        Trigger::VerifyUserAttribute | Trigger::UpdateUserAttribute => {
-            "Your code to confirm your phone number is {code}"
-        }
-        Trigger::Authentication => "Your code to sign in is {code}",
-        Trigger::AdminCreateUser => "Your temporary password is {code}",
+        Trigger::SignUp | Trigger::ResendCode => &words::CODE_SIGN_UP,
+        Trigger::ForgotPassword => &words::CODE_PASSWORD_RESET,
+        Trigger::VerifyUserAttribute | Trigger::UpdateUserAttribute => &words::CODE_PHONE_NUMBER,
+        Trigger::Authentication => &words::CODE_SIGN_IN,
+        Trigger::AdminCreateUser => &words::TEMPORARY_PASSWORD,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use shared::rules::words::Localizer;
+    use words::Language;
 
     #[test]
-    fn each_built_in_text_has_the_code_and_a_password_is_called_one() {
+    fn a_password_is_called_one_and_nothing_else_is() {
         for trigger in Trigger::ALL {
-            let text = Texts::default().with("27182818", trigger, Some("da"));
-            assert!(text.ends_with(" is 27182818"), "{text}");
-            assert_eq!(text.contains(" password is "), trigger.is_password());
+            let is_it = message(trigger).id == words::TEMPORARY_PASSWORD.id;
+            assert_eq!(is_it, trigger.is_password(), "{trigger:?}");
         }
     }
 
@@ -185,20 +209,20 @@ mod tests {
             (Trigger::SignUp, Some("da\n"), "velkommen 1"),
             (Trigger::SignUp, Some("--"), "any 1"),
             (Trigger::SignUp, Some(&"da-".repeat(700)), "any 1"),
-            (
-                Trigger::AdminCreateUser,
-                Some("da"),
-                "Your temporary password is 1",
-            ),
+            (Trigger::AdminCreateUser, Some("da"), ""),
         ] {
-            assert_eq!(texts.with("1", trigger, locale), text, "{locale:?}");
+            let found = texts
+                .find(trigger, locale)
+                .map(|text| text.replace(PLACE, "1"));
+            assert_eq!(found.unwrap_or_default(), text, "{locale:?}");
         }
     }
 
     #[test]
     fn a_code_that_looks_like_a_place_is_written_as_it_is() {
-        let text = Texts::default().with("{code}", Trigger::AdminCreateUser, None);
-        assert_eq!(text, "Your temporary password is {code}");
+        let texts = Localizer::new(Language::ENGLISH);
+        let text = with_code(&texts, &words::TEMPORARY_PASSWORD, "{code}{ $code }");
+        assert_eq!(text, "Your temporary password is {code}{ $code }");
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod mapping;
 mod posted;
 mod signature;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use shared::platform::Platform;
@@ -13,6 +14,7 @@ use shared::platform::config::Source;
 use shared::platform::reply::Reply;
 use shared::platform::request::Request;
 use shared::platform::secrets::Secret;
+use shared::rules::words::Words;
 
 use crate::answers;
 use crate::code_text::{CodeText, code_life};
@@ -39,13 +41,17 @@ pub(crate) struct Generic {
 
 impl Generic {
     /// `None` if the entrance is not switched on.
-    pub(crate) fn read(platform: &Platform, source: &mut Source<'_>) -> Option<Self> {
+    pub(crate) fn read(
+        platform: &Platform,
+        words: &Arc<Words>,
+        source: &mut Source<'_>,
+    ) -> Option<Self> {
         Some(Self {
             credentials: platform.optional_secret(source, "GENERIC_SECRET")?,
             signature_header: signature_header(source),
             max_age: max_age(source),
             mapping: Mapping::read(source),
-            text: CodeText::read(source),
+            text: CodeText::read(source, words),
             life: code_life(source),
         })
     }
@@ -67,13 +73,16 @@ impl Generic {
         let signed_at = signature.as_ref().and_then(|it| it.as_ref().ok()?.at);
         let once_in = signed_at.map(|at| replayable(at, self.max_age, now));
         credential::check(request, signature, &self.credentials, now).await?;
+        let read_at = now + arrived.elapsed();
         let message = posted::parse(
             request.body(),
             &self.mapping,
             &self.text,
             self.life,
             gateway.can_call(),
+            read_at,
         )
+        .await
         .map_err(answers::wrong)?;
         let deadline = (arrived + TIME).min(Instant::now() + request.remaining(RESERVE));
         let delivery = gateway

@@ -1,6 +1,6 @@
 //! Reads a request by the mapping.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 use shared::rules::voice::Said;
@@ -11,12 +11,13 @@ use crate::gateway::{Asker, Message, hash, number, unfit};
 use crate::posted::{IMPOSSIBLE_NUMBER, VOICE, Wrong, is_voice};
 
 /// Reads a request body. `can_call`: a call is possible.
-pub(super) fn parse(
+pub(super) async fn parse(
     body: &[u8],
     mapping: &Mapping,
     code_text: &CodeText,
     life: Duration,
     can_call: bool,
+    now: SystemTime,
 ) -> Result<Message, Wrong> {
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
     if !body.is_object() {
@@ -32,11 +33,19 @@ pub(super) fn parse(
     let to = number(recipient).ok_or(IMPOSSIBLE_NUMBER)?;
     let locale = mapping.locale.text(&body);
     let code = mapping.code.find(&body).and_then(code);
-    let composed = || Some(code_text.with(code.as_deref()?, locale));
-    let text = mapping.text.text(&body).map(str::to_owned);
-    let text = text.or_else(composed).ok_or(Wrong::malformed(
-        "the body has no text where GENERIC_MAPPING says the text or the code is",
-    ))?;
+    // The same code is the same message in any language.
+    let (text, content) = match (mapping.text.text(&body), &code) {
+        (Some(text), _) => (text.to_owned(), text.to_owned()),
+        (None, Some(code)) => {
+            let text = code_text.with(code, locale, &to, now).await;
+            (text, format!("code\n{code}"))
+        }
+        (None, None) => {
+            return Err(Wrong::malformed(
+                "the body has no text where GENERIC_MAPPING says the text or the code is",
+            ));
+        }
+    };
     if let Some(why) = unfit(&text) {
         return Err(Wrong::malformed(why));
     }
@@ -46,7 +55,7 @@ pub(super) fn parse(
         _ => None,
     };
     let identity = identity.map_or_else(
-        || format!("{}\n{text}", to.reveal()),
+        || format!("{}\n{content}", to.reveal()),
         // The same id for another phone is another message.
         |id| format!("generic\n{}\n{id}", to.reveal()),
     );
@@ -82,33 +91,43 @@ fn code(value: &Value) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use shared::platform::config;
+    use std::sync::Arc;
+
+    use shared::platform::{Platform, config};
+    use shared::rules::words::Words;
 
     use super::*;
 
     const MAPPING: &str = r#"{"recipient":"/to","text":"/text","code":"/args/code","channel":"/via","id":"/id","locale":"/lang","ip":"/ip"}"#;
 
-    fn parsed(more: &str) -> Result<Message, Wrong> {
+    async fn parsed(more: &str) -> Result<Message, Wrong> {
         let lookup = |name: &str| {
             let value = match name {
                 "GENERIC_MAPPING" => MAPPING,
-                _ => r#"{"*":"Code {code}","da":"Kode {code}"}"#,
+                "CODE_TEXT" => r#"{"*":"Code {code}","da":"Kode {code}"}"#,
+                "TABLE_NAME" => "table",
+                "AWS_REGION" => "eu-west-1",
+                _ => return None,
             };
             Some(value.to_owned())
         };
-        let settings =
-            |source: &mut config::Source<'_>| (Mapping::read(source), CodeText::read(source));
+        let settings = |source: &mut config::Source<'_>| {
+            let platform = Platform::read(source);
+            let words = Arc::new(Words::read(&platform, source));
+            (Mapping::read(source), CodeText::read(source, &words))
+        };
         let (mapping, text) = config::read(&lookup, settings).unwrap();
+        let now = SystemTime::UNIX_EPOCH;
         let body = format!(r#"{{"to":"+45 2030 4050",{more}}}"#);
-        parse(body.as_bytes(), &mapping, &text, Duration::ZERO, false)
+        parse(body.as_bytes(), &mapping, &text, Duration::ZERO, false, now).await
     }
 
-    fn read(more: &str) -> Message {
-        parsed(more).ok().unwrap()
+    async fn read(more: &str) -> Message {
+        parsed(more).await.ok().unwrap()
     }
 
-    #[test]
-    fn a_text_comes_before_a_code() {
+    #[tokio::test]
+    async fn a_text_comes_before_a_code() {
         for (more, text) in [
             (r#""text":"It is 1","args":{"code":"2"}"#, "It is 1"),
             (r#""text":" ","args":{"code":"2"}"#, "Code 2"),
@@ -116,7 +135,7 @@ mod tests {
             (r#""text":null,"args":{"code":"2"},"lang":7"#, "Code 2"),
             (r#""args":{"code":12}"#, "Code 12"),
         ] {
-            assert_eq!(read(more).body, text, "{more}");
+            assert_eq!(read(more).await.body, text, "{more}");
         }
         for more in [
             r#""args":{"code":1.5}"#,
@@ -125,37 +144,47 @@ mod tests {
             r#""text":["x"]"#,
         ] {
             assert_eq!(
-                parsed(more).err().map(|wrong| wrong.outcome),
+                parsed(more).await.err().map(|wrong| wrong.outcome),
                 Some("malformed_body"),
                 "{more}"
             );
         }
     }
 
-    #[test]
-    fn the_id_is_the_identity_if_it_is_there() {
-        let id = |more: &str| read(&format!(r#""text":"x",{more}"#)).id;
-        let one = id(r#""id":"m1""#);
-        assert_eq!(read(r#""text":"y","id":"m1""#).id, one);
-        assert_ne!(id(r#""id":"m2""#), one);
-        let by_text = id(r#""id":null"#);
-        assert_eq!(id(r#""id":{"a":1}"#), by_text);
-        assert_ne!(read(r#""text":"y""#).id, by_text);
-        assert_eq!(id(r#""id":7"#), id(r#""id":"7""#));
+    #[tokio::test]
+    async fn the_id_is_the_identity_if_it_is_there() {
+        let id = async |more: &str| read(&format!(r#""text":"x",{more}"#)).await.id;
+        let one = id(r#""id":"m1""#).await;
+        assert_eq!(read(r#""text":"y","id":"m1""#).await.id, one);
+        assert_ne!(id(r#""id":"m2""#).await, one);
+        let by_text = id(r#""id":null"#).await;
+        assert_eq!(id(r#""id":{"a":1}"#).await, by_text);
+        assert_ne!(read(r#""text":"y""#).await.id, by_text);
+        assert_eq!(id(r#""id":7"#).await, id(r#""id":"7""#).await);
     }
 
-    #[test]
-    fn voice_is_told_apart() {
-        let outcome = |via: &str| {
+    #[tokio::test]
+    async fn the_same_code_is_the_same_message_in_any_language() {
+        let code = async |more: &str| read(&format!(r#""args":{{"code":"12"}}{more}"#)).await;
+        let (one, other) = (code("").await, code(r#","lang":"da""#).await);
+        assert_ne!(one.body, other.body);
+        assert_eq!(one.id, other.id);
+        assert_ne!(read(r#""args":{"code":"13"}"#).await.id, one.id);
+    }
+
+    #[tokio::test]
+    async fn voice_is_told_apart() {
+        let outcome = async |via: &str| {
             parsed(&format!(r#""text":"x","via":{via}"#))
+                .await
                 .err()
                 .map(|wrong| wrong.outcome)
         };
         for voice in [r#""voice""#, r#""Voice""#, r#""CALL""#] {
-            assert_eq!(outcome(voice), Some("voice_not_supported"), "{voice}");
+            assert_eq!(outcome(voice).await, Some("voice_not_supported"), "{voice}");
         }
         for sms in [r#""SMS""#, "null", r#"["voice"]"#] {
-            assert_eq!(outcome(sms), None, "{sms}");
+            assert_eq!(outcome(sms).await, None, "{sms}");
         }
     }
 }

@@ -7,6 +7,7 @@
 
 mod posted;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use secrecy::{ExposeSecret as _, SecretString};
@@ -17,6 +18,7 @@ use shared::platform::reply::{Failure, Reply};
 use shared::platform::request::Request;
 use shared::platform::secrets::{self, Content, Keys, Secret};
 use shared::rules::sms::segments;
+use shared::rules::words::Words;
 
 use crate::gateway::{Gateway, Message, Outcome, RESERVE};
 use posted::Asked;
@@ -46,14 +48,20 @@ pub(crate) struct Okta {
     credentials: Secret<Credentials>,
     /// How long a code is valid if Okta does not say it.
     code_life: Duration,
+    words: Arc<Words>,
 }
 
 impl Okta {
     /// `None`: the entrance is not switched on.
-    pub(crate) fn read(platform: &Platform, source: &mut Source<'_>) -> Option<Self> {
+    pub(crate) fn read(
+        platform: &Platform,
+        words: &Arc<Words>,
+        source: &mut Source<'_>,
+    ) -> Option<Self> {
         Some(Self {
             credentials: platform.optional_secret(source, "OKTA_HOOK_SECRET")?,
             code_life: Duration::from_secs(source.number("CODE_LIFE_SECONDS", 180, 60..=36_000)),
+            words: Arc::clone(words),
         })
     }
 
@@ -76,9 +84,11 @@ impl Okta {
         tokio::time::timeout_at(deadline.into(), checked)
             .await
             .unwrap_or_else(|_| Err(Reply::empty(503, "too_slow")))?;
-        let now = now + arrived.elapsed();
-        let asked = posted::parse(request.body(), self.code_life, now)
+        let read_at = now + arrived.elapsed();
+        let asked = posted::parse(request.body(), self.code_life, &self.words, read_at)
+            .await
             .map_err(|outcome| Reply::refused(400, outcome))?;
+        let now = now + arrived.elapsed();
         Ok(asked.log(self.deliver(&asked, gateway, deadline, now).await))
     }
 

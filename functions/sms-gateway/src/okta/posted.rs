@@ -7,7 +7,9 @@ use serde_json::Value;
 use shared::platform::reply::Reply;
 use shared::platform::time::from_iso;
 use shared::rules::voice::Said;
+use shared::rules::words::Words;
 
+use crate::code_text::with_code;
 use crate::gateway::{Asker, Message, hash, number, unfit};
 use crate::posted::is_voice;
 
@@ -72,7 +74,12 @@ struct Profile {
 /// Reads a request body. The error is the outcome for the log.
 ///
 /// `life` is how long a code is valid whose end Okta does not say.
-pub(super) fn parse(body: &[u8], life: Duration, now: SystemTime) -> Result<Asked, &'static str> {
+pub(super) async fn parse(
+    body: &[u8],
+    life: Duration,
+    words: &Words,
+    now: SystemTime,
+) -> Result<Asked, &'static str> {
     let malformed = "malformed_body";
     let object = body.trim_ascii_start().starts_with(b"{");
     let hook = serde_json::from_slice::<Hook>(body);
@@ -91,9 +98,20 @@ pub(super) fn parse(body: &[u8], life: Duration, now: SystemTime) -> Result<Aske
     };
     let to = to.ok_or("impossible_number")?;
     let code = text(profile.otp_code).ok_or(malformed)?;
-    let body = match text(profile.msg_template) {
-        Some(template) if template.contains(&code) => template,
-        _ => format!("Your code is {code}"),
+    let locale = text(profile.locale).filter(|locale| is_locale(locale));
+    let template = text(profile.msg_template).filter(|template| template.contains(&code));
+    // The same code is the same text in any language.
+    let content = template.as_ref().unwrap_or(&code);
+    let what = match text(event_id) {
+        // The same code to the same number under another id is another text.
+        Some(id) => format!("okta\n{}\n{id}", to.reveal()),
+        None => format!("okta\n\n{}\n{content}", to.reveal()),
+    };
+    let body = if let Some(template) = template {
+        template
+    } else {
+        let texts = words.for_person(locale.as_deref(), Some(&to), now).await;
+        with_code(&texts, &words::CODE_TEXT, &code)
     };
     if unfit(&body).is_some() {
         return Err(malformed);
@@ -104,12 +122,6 @@ pub(super) fn parse(body: &[u8], life: Duration, now: SystemTime) -> Result<Aske
     let by_voice = !channel.is_empty() && !channel.eq_ignore_ascii_case("sms");
     let is_call = is_voice(&channel.into());
     let ip = data.context.as_ref().map(|it| &it["request"]["ipAddress"]);
-    let what = match text(event_id) {
-        // The same code to the same number under another id is another text.
-        Some(id) => format!("okta\n{}\n{id}", to.reveal()),
-        None => format!("okta\n\n{}\n{body}", to.reveal()),
-    };
-    let locale = text(profile.locale).filter(|locale| is_locale(locale));
     let message = Message {
         id: hash(&what),
         asker: Asker::new(ip.and_then(Value::as_str), None),
@@ -159,6 +171,7 @@ mod tests {
     use std::time::UNIX_EPOCH;
 
     use serde_json::json;
+    use shared::platform::{Platform, config};
 
     use super::*;
 
@@ -167,7 +180,7 @@ mod tests {
     const LIFE: Duration = Duration::from_mins(3);
 
     /// Okta's published example, with other values at these places.
-    fn asked(changes: &[(&str, Value)]) -> Result<Asked, &'static str> {
+    async fn asked(changes: &[(&str, Value)]) -> Result<Asked, &'static str> {
         let mut hook = json!({
             "eventId": "uS5871kJThSsU8qlA1LTcg",
             "requestType": "com.okta.user.telephony.mfa-verification",
@@ -188,16 +201,27 @@ mod tests {
             };
             place[*name] = value.clone();
         }
-        parse(hook.to_string().as_bytes(), LIFE, UNIX_EPOCH + NOON)
+        let lookup = |name: &str| match name {
+            "TABLE_NAME" => Some("table".to_owned()),
+            "AWS_REGION" => Some("eu-west-1".to_owned()),
+            "LANGUAGES" => Some("all".to_owned()),
+            _ => None,
+        };
+        let words = config::read(&lookup, |source| {
+            let platform = Platform::read(source);
+            Words::read(&platform, source)
+        });
+        let (body, now) = (hook.to_string(), UNIX_EPOCH + NOON);
+        parse(body.as_bytes(), LIFE, &words.unwrap(), now).await
     }
 
-    fn good(changes: &[(&str, Value)]) -> Asked {
-        asked(changes).ok().unwrap()
+    async fn good(changes: &[(&str, Value)]) -> Asked {
+        asked(changes).await.ok().unwrap()
     }
 
-    #[test]
-    fn the_published_example_is_read() {
-        let asked = good(&[]);
+    #[tokio::test]
+    async fn the_published_example_is_read() {
+        let asked = good(&[]).await;
         let Message {
             to,
             body,
@@ -217,13 +241,13 @@ mod tests {
         assert_eq!(asked.locale.as_deref(), Some("EN-US"));
     }
 
-    #[test]
-    fn numbers_and_texts_are_both_read() {
+    #[tokio::test]
+    async fn numbers_and_texts_are_both_read() {
         let numbers = [
             ("otpCode", json!(271_828)),
             ("phoneNumber", json!(4_512_345_678_u64)),
         ];
-        let message = good(&numbers).message;
+        let message = good(&numbers).await.message;
         assert_eq!(
             (message.to.reveal(), &*message.body),
             ("+4512345678", "Your code is 271828")
@@ -235,28 +259,28 @@ mod tests {
             json!(1e300),
             json!("4512345678"),
         ] {
-            let outcome = asked(&[("phoneNumber", phone.clone())]).err();
+            let outcome = asked(&[("phoneNumber", phone.clone())]).await.err();
             assert_eq!(outcome, Some("impossible_number"), "{phone}");
         }
     }
 
-    #[test]
-    fn a_template_without_the_code_gives_way_to_words_with_it() {
+    #[tokio::test]
+    async fn a_template_without_the_code_gives_way_to_words_with_it() {
         for template in [
             json!("Your code is below"),
             json!(""),
             json!(7),
             Value::Null,
         ] {
-            let message = good(&[("msgTemplate", template.clone())]).message;
+            let message = good(&[("msgTemplate", template.clone())]).await.message;
             assert_eq!(message.body, "Your code is 271828", "{template}");
         }
-        let own = good(&[("msgTemplate", json!("271828: kode til ACME"))]);
+        let own = good(&[("msgTemplate", json!("271828: kode til ACME"))]).await;
         assert_eq!(own.message.body, "271828: kode til ACME");
     }
 
-    #[test]
-    fn only_sms_in_any_case_is_a_text() {
+    #[tokio::test]
+    async fn only_sms_in_any_case_is_a_text() {
         for (channel, by_voice) in [
             (json!("SMS"), false),
             (json!(" sms "), false),
@@ -265,13 +289,13 @@ mod tests {
             (json!("CALL"), true),
             (json!("pigeon"), true),
         ] {
-            let asked = good(&[("deliveryChannel", channel.clone())]);
+            let asked = good(&[("deliveryChannel", channel.clone())]).await;
             assert_eq!(asked.by_voice, by_voice, "{channel}");
         }
     }
 
-    #[test]
-    fn a_code_lives_as_long_as_okta_says() {
+    #[tokio::test]
+    async fn a_code_lives_as_long_as_okta_says() {
         for (expires, seconds) in [
             (json!("2026-11-27T12:00:07Z"), 7),
             (json!("2026-11-27T12:00:00Z"), 0),
@@ -279,37 +303,51 @@ mod tests {
             (json!("soon"), 180),
             (Value::Null, 180),
         ] {
-            let message = good(&[("otpExpires", expires.clone())]).message;
+            let message = good(&[("otpExpires", expires.clone())]).await.message;
             assert_eq!(message.life.as_secs(), seconds, "{expires}");
         }
     }
 
-    #[test]
-    fn the_event_makes_two_requests_copies() {
-        let id = |changes: &[(&str, Value)]| good(changes).message.id;
+    #[tokio::test]
+    async fn the_event_makes_two_requests_copies() {
+        let id = async |changes: &[(&str, Value)]| good(changes).await.message.id;
         let same = [("msgTemplate", json!("271828 is your code"))];
-        assert_eq!(id(&[]), id(&same));
-        assert_ne!(id(&[]), id(&[("eventId", json!("another"))]));
-        assert_ne!(id(&[]), id(&[("phoneNumber", json!("+4512345679"))]));
+        assert_eq!(id(&[]).await, id(&same).await);
+        assert_ne!(id(&[]).await, id(&[("eventId", json!("another"))]).await);
+        assert_ne!(
+            id(&[]).await,
+            id(&[("phoneNumber", json!("+4512345679"))]).await
+        );
         let nameless = [("eventId", Value::Null)];
         let other = [nameless[0].clone(), ("otpCode", json!("314159"))];
-        assert_eq!(id(&nameless), id(&nameless));
-        assert_ne!(id(&nameless), id(&other));
+        assert_eq!(id(&nameless).await, id(&nameless).await);
+        assert_ne!(id(&nameless).await, id(&other).await);
+        let composed = |locale: &str| {
+            let bare = ("msgTemplate", Value::Null);
+            [nameless[0].clone(), bare, ("locale", json!(locale))]
+        };
+        let (english, danish) = (good(&composed("en")).await, good(&composed("da")).await);
+        assert_ne!(english.message.body, danish.message.body);
+        assert_eq!(english.message.id, danish.message.id, "in any language");
     }
 
-    #[test]
-    fn only_known_words_are_for_the_log() {
+    #[tokio::test]
+    async fn only_known_words_are_for_the_log() {
         for kind in ["com.okta.user.telephony.x", "mfa-verification", ""] {
-            assert_eq!(good(&[("requestType", json!(kind))]).kind, None, "{kind}");
+            assert_eq!(
+                good(&[("requestType", json!(kind))]).await.kind,
+                None,
+                "{kind}"
+            );
         }
         for locale in ["da DK", "+4512345678", "da\nDK", &"x".repeat(36)] {
-            let asked = good(&[("locale", json!(locale))]);
+            let asked = good(&[("locale", json!(locale))]).await;
             assert_eq!(asked.locale, None, "{locale}");
         }
     }
 
-    #[test]
-    fn what_cannot_be_sent_is_malformed() {
+    #[tokio::test]
+    async fn what_cannot_be_sent_is_malformed() {
         for (name, value) in [
             ("otpCode", Value::Null),
             ("otpCode", json!(" ")),
@@ -321,11 +359,11 @@ mod tests {
             ("data", Value::Null),
             ("data", json!({ "messageProfile": [] })),
         ] {
-            let outcome = asked(&[(name, value.clone())]).err();
+            let outcome = asked(&[(name, value.clone())]).await.err();
             assert_eq!(outcome, Some("malformed_body"), "{name} {value}");
         }
         for context in [json!(7), json!({ "request": [7] }), Value::Null] {
-            let asked = good(&[("context", context.clone())]);
+            let asked = good(&[("context", context.clone())]).await;
             assert_eq!(asked.message.asker, Asker::default(), "{context}");
         }
     }

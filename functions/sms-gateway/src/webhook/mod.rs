@@ -9,6 +9,7 @@
 mod posted;
 mod signature;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::json;
@@ -17,6 +18,7 @@ use shared::platform::config::Source;
 use shared::platform::reply::{Failure, Reply};
 use shared::platform::request::Request;
 use shared::platform::secrets::Secret;
+use shared::rules::words::Words;
 
 use crate::answers::{self, json_reply};
 use crate::code_text::{CodeText, code_life};
@@ -41,11 +43,15 @@ pub(crate) struct Webhook {
 
 impl Webhook {
     /// `None` if the entrance is not switched on.
-    pub(crate) fn read(platform: &Platform, source: &mut Source<'_>) -> Option<Self> {
+    pub(crate) fn read(
+        platform: &Platform,
+        words: &Arc<Words>,
+        source: &mut Source<'_>,
+    ) -> Option<Self> {
         Some(Self {
             secrets: platform.optional_secret(source, "WEBHOOK_SECRET")?,
             max_age: max_age(source),
-            text: CodeText::read(source),
+            text: CodeText::read(source, words),
             life: code_life(source),
         })
     }
@@ -67,7 +73,9 @@ impl Webhook {
             .await
             .unwrap_or(Err(signature::Refused::Late))
             .map_err(|refused| refused.reply(TIME.saturating_sub(arrived.elapsed())))?;
-        let hook = posted::parse(request.body(), &self.text, self.life).map_err(wrong)?;
+        let read_at = now + arrived.elapsed();
+        let hook = posted::parse(request.body(), &self.text, self.life, read_at);
+        let hook = hook.await.map_err(wrong)?;
         // A retry has only what earlier attempts left of the time. Both times are Supabase's.
         let spent = hook.spent(signed_at) + request.waited(now);
         let time = TIME.saturating_sub(spent);

@@ -1,6 +1,6 @@
 //! Reads Supabase's request: the number, the code, and who asked for it. It has no text.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 use shared::platform::time::{epoch, from_iso};
@@ -30,7 +30,12 @@ impl Hook {
 }
 
 /// Reads a request body.
-pub(super) fn parse(body: &[u8], text: &CodeText, life: Duration) -> Result<Hook, Wrong> {
+pub(super) async fn parse(
+    body: &[u8],
+    text: &CodeText,
+    life: Duration,
+    now: SystemTime,
+) -> Result<Hook, Wrong> {
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
     let at = |pointer: &str| body.pointer(pointer).and_then(Value::as_str);
     let filled = |pointer| at(pointer).filter(|text| !text.trim().is_empty());
@@ -45,7 +50,9 @@ pub(super) fn parse(body: &[u8], text: &CodeText, life: Duration) -> Result<Hook
         ))?;
     let to = with_plus(to.trim());
     let to = number(&to).ok_or(IMPOSSIBLE_NUMBER)?;
-    let text = text.with(code, None);
+    // Supabase names no language unless the application keeps one in the user's data.
+    let locale = filled("/user/user_metadata/locale");
+    let text = text.with(code, locale, &to, now).await;
     if let Some(why) = unfit(&text) {
         return Err(Wrong::malformed(why));
     }
@@ -75,17 +82,30 @@ fn with_plus(number: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use shared::platform::config;
+    use std::sync::Arc;
+
+    use shared::platform::{Platform, config};
+    use shared::rules::words::Words;
 
     use super::*;
 
-    fn parsed(body: &str) -> Result<Hook, Wrong> {
-        let text = config::read(&|_| None, CodeText::read).unwrap();
-        parse(body.as_bytes(), &text, Duration::ZERO)
+    async fn parsed(body: &str) -> Result<Hook, Wrong> {
+        let lookup = |name: &str| match name {
+            "TABLE_NAME" => Some("table".to_owned()),
+            "AWS_REGION" => Some("eu-west-1".to_owned()),
+            _ => None,
+        };
+        let text = config::read(&lookup, |source| {
+            let platform = Platform::read(source);
+            let words = Arc::new(Words::read(&platform, source));
+            CodeText::read(source, &words)
+        });
+        let now = SystemTime::UNIX_EPOCH;
+        parse(body.as_bytes(), &text.unwrap(), Duration::ZERO, now).await
     }
 
-    #[test]
-    fn the_factor_s_number_comes_before_the_user_s_and_gets_its_plus() {
+    #[tokio::test]
+    async fn the_factor_s_number_comes_before_the_user_s_and_gets_its_plus() {
         for (body, number) in [
             (
                 r#"{"user":{"phone":"4531415161"},"sms":{"otp":"012345","phone":"+4520304050"}}"#,
@@ -104,7 +124,7 @@ mod tests {
                 "+4520304050",
             ),
         ] {
-            let Hook { message, begun } = parsed(body).ok().unwrap();
+            let Hook { message, begun } = parsed(body).await.ok().unwrap();
             assert_eq!(message.to.reveal(), number, "{body}");
             assert_eq!(
                 (message.body.as_str(), begun),
@@ -113,8 +133,8 @@ mod tests {
         }
     }
 
-    #[test]
-    fn the_time_of_earlier_attempts_counts() {
+    #[tokio::test]
+    async fn the_time_of_earlier_attempts_counts() {
         for (time, signed_at, spent) in [
             ("2026-11-27T12:00:00Z", 1_795_780_800, 0),
             ("2026-11-27T12:00:00.999999999Z", 1_795_780_800, 0),
@@ -128,22 +148,22 @@ mod tests {
             let body = format!(
                 r#"{{"sms":{{"otp":"1","phone":"+4520304050"}},"metadata":{{"time":"{time}"}}}}"#
             );
-            let hook = parsed(&body).ok().unwrap();
+            let hook = parsed(&body).await.ok().unwrap();
             assert_eq!(hook.spent(signed_at), Duration::from_secs(spent), "{time}");
         }
     }
 
-    #[test]
-    fn the_same_code_for_the_same_phone_is_the_same_message() {
-        let id = |phone: &str, otp: &str, ip: &str| {
+    #[tokio::test]
+    async fn the_same_code_for_the_same_phone_is_the_same_message() {
+        let id = async |phone: &str, otp: &str, ip: &str| {
             let body = format!(
                 r#"{{"sms":{{"otp":"{otp}","phone":"{phone}"}},"metadata":{{"ip_address":"{ip}"}}}}"#
             );
-            parsed(&body).ok().unwrap().message.id
+            parsed(&body).await.ok().unwrap().message.id
         };
-        let one = id("+4520304050", "012345", "203.0.113.7");
-        assert_eq!(id("4520304050", "012345", "203.0.113.8"), one);
-        assert_ne!(id("+4520304050", "012346", "203.0.113.7"), one);
-        assert_ne!(id("+4520304051", "012345", "203.0.113.7"), one);
+        let one = id("+4520304050", "012345", "203.0.113.7").await;
+        assert_eq!(id("4520304050", "012345", "203.0.113.8").await, one);
+        assert_ne!(id("+4520304050", "012346", "203.0.113.7").await, one);
+        assert_ne!(id("+4520304051", "012345", "203.0.113.7").await, one);
     }
 }

@@ -134,6 +134,28 @@ async fn a_user_is_texted_in_the_language_of_the_user() {
 }
 
 #[tokio::test]
+async fn without_texts_of_the_settings_the_catalogue_s_are_in_the_user_s_language() {
+    let settings = [("SMS_ROUTES", Some("*=twilio")), ("LANGUAGES", Some("all"))];
+    let scene = Scene::with(&settings).await;
+    for (trigger, locale) in [
+        ("Authentication", Some("fr-FR")),
+        ("Authentication", None),
+        ("SignUp", Some("tlh")),
+        ("ForgotPassword", Some("en_US")),
+    ] {
+        let event = scene.event(trigger, PHONE, locale);
+        assert_eq!(scene.take(&event).await, Ok(()));
+    }
+    let expected = [
+        "Votre code de connexion est 27182818",
+        "Din kode til at logge ind er 27182818",
+        "Din kode til at bekræfte din konto er 27182818",
+        "Your password reset code is 27182818",
+    ];
+    assert_eq!(scene.bodies(), expected);
+}
+
+#[tokio::test]
 async fn a_temporary_password_arrives_as_it_must_be_typed() {
     let scene = Scene::through("twilio").await;
     let escaped = "Tmp&lt;8&gt;&amp;xYz!27";

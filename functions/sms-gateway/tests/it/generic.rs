@@ -61,6 +61,48 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 }
 
 #[tokio::test]
+async fn a_code_is_sent_once_in_the_person_s_language() {
+    let scene = with(&[("LANGUAGES", Some("all")), ("WORDS", Some("table"))]).await;
+    let answer = post(&scene, &request()).await;
+    assert_eq!(
+        scene.sandbox.twilio.messages()[0].body,
+        format!("Din kode er {CODE}")
+    );
+    // A copy in another language, and after a change of the texts, is the same code.
+    let mut french = request();
+    french["locale"] = json!("fr");
+    let own = r#"{"code-text":"{ $code }, voilà"}"#;
+    let item = json!({
+        "pk": { "S": "words#fr" }, "sk": { "S": "texts" }, "texts": { "S": own },
+    });
+    scene.sandbox.aws.put(item).await;
+    assert_eq!(post(&scene, &french).await, answer);
+    assert_eq!(scene.sandbox.twilio.messages().len(), 1);
+    french["to"] = json!(OTHER_PHONE);
+    post(&scene, &french).await;
+    assert_eq!(
+        scene.sandbox.twilio.messages()[1].body,
+        format!("{CODE}, voilà")
+    );
+}
+
+#[tokio::test]
+async fn a_table_without_an_answer_costs_a_text_hardly_any_time() {
+    let sandbox = Sandbox::start().await;
+    let dynamodb = sandbox.aws.dynamodb().faults().clone();
+    dynamodb.always_with("words#", Fault::Hang);
+    let settings = [("LANGUAGES", Some("all")), ("WORDS", Some("table"))];
+    let scene = on(sandbox, 1, &settings).await;
+    let began = std::time::Instant::now();
+    assert_eq!(post(&scene, &request()).await.status, 200);
+    assert!(began.elapsed() < Duration::from_secs(3), "{began:?}");
+    assert_eq!(
+        scene.sandbox.twilio.messages()[0].body,
+        format!("Din kode er {CODE}")
+    );
+}
+
+#[tokio::test]
 async fn a_code_is_sent_in_its_text_and_answered_with_the_receipt() {
     let scene = with(&[]).await;
     let answer = post(&scene, &request()).await;

@@ -92,6 +92,18 @@ async fn the_text_around_the_code_is_a_setting() {
     assert_eq!(messages[0].body, "27182818 is your Acme code");
 }
 
+#[tokio::test]
+async fn without_that_setting_the_text_is_in_the_user_s_language() {
+    let scene = with(&[("LANGUAGES", Some("all"))]).await;
+    assert_eq!(post(&scene, &Supabase::body(PHONE, CODE)).await, accepted());
+    let mut french = Supabase::body(PHONE, OTHER_CODE);
+    french["user"]["user_metadata"]["locale"] = json!("fr");
+    assert_eq!(post(&scene, &french).await, accepted());
+    let messages = scene.sandbox.twilio.messages();
+    assert_eq!(messages[0].body, format!("Din kode er {CODE}"));
+    assert_eq!(messages[1].body, format!("Votre code est {OTHER_CODE}"));
+}
+
 /// A second factor may be another phone than the user's. Servers before v2.180.0 send no `sms.phone`.
 #[tokio::test]
 async fn the_number_of_the_factor_comes_before_that_of_the_user() {

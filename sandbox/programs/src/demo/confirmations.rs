@@ -2,18 +2,25 @@
 
 use sandbox::auth0::LinkPage;
 
-use super::{Checked, RECEIVE, SEND, Story};
+use super::{Checked, Story};
+
+// What people with a Danish number read.
+const ASKED: &str = "Du har oprettet en konto. Svar JA for at bekræfte den";
+const THANKED: &str = "Tak. Din konto er bekræftet.";
+const WRONG: &str = "Prøv igen. Svar JA, eller lad være med at svare";
+const PASSWORD: &str = "Nogen har bedt om at ændre din adgangskode. Hvis det var dig, så svar JA";
+const PASSWORD_LINK: &str = "Åbn linket for at vælge din adgangskode: ";
 
 impl Story {
     pub(super) async fn sign_up(&mut self) -> Checked {
-        self.title("Someone signs up with a phone number");
+        self.title("Someone in Denmark signs up with a phone number");
         let (phone, user) = self.person("+4512345678");
         let mail = self.sandbox.auth0.mail_verification(&user, LinkPage::Form);
         self.mail_arrives(&mail, &["sent"]).await?;
         self.check(
-            "one text is on the phone",
+            "one text is on the phone, in Danish",
             self.inbox(phone),
-            vec![self.setting(SEND, "REG_SMS_BODY")],
+            vec![ASKED.to_owned()],
         )?;
         self.check(
             "one request waits for an answer",
@@ -25,11 +32,11 @@ impl Story {
             (self.verified(&user), self.fetched(&mail)),
             (false, 0),
         )?;
-        let reply = self.phone_says(phone, "yes", "confirmed").await?;
+        let reply = self.phone_says(phone, "ja", "confirmed").await?;
         self.check(
             "the phone is thanked",
             reply.messages,
-            vec![self.setting(RECEIVE, "CONFIRMED_SMS_MESSAGE")],
+            vec![THANKED.to_owned()],
         )?;
         self.check("the account is verified", self.verified(&user), true)?;
         let traces = (
@@ -58,7 +65,7 @@ impl Story {
         self.check(
             "the phone is told what to reply",
             reply.messages,
-            vec![self.setting(RECEIVE, "WRONG_SMS_MESSAGE")],
+            vec![WRONG.to_owned()],
         )?;
         self.check(
             "nothing was opened, the request still waits",
@@ -80,7 +87,7 @@ impl Story {
                 .find(|word| word.len() == 4 && word.bytes().all(|byte| byte.is_ascii_digit()))
                 .map(str::to_owned)
         };
-        let (first, second) = (code("account verification"), code("password change"));
+        let (first, second) = (code("bekræfte"), code("adgangskode"));
         self.check(
             "both are listed, each with a code of its own",
             first.is_some() && second.is_some() && first != second,
@@ -101,7 +108,7 @@ impl Story {
         self.check(
             "the phone is thanked",
             reply.messages,
-            vec![self.setting(RECEIVE, "CONFIRMED_SMS_MESSAGE")],
+            vec![THANKED.to_owned()],
         )?;
         self.check("the account is verified", self.verified(&user), true)?;
         let left = (
@@ -124,13 +131,11 @@ impl Story {
         self.check(
             "the text asks about the password",
             self.inbox(phone),
-            vec![self.setting(SEND, "PWD_SMS_BODY")],
+            vec![PASSWORD.to_owned()],
         )?;
         let reply = self.phone_says(phone, "yes", "password_link").await?;
         let link = mail.link.trim_end_matches('#');
-        let expected = self
-            .setting(RECEIVE, "PASSWORD_LINK_MESSAGE")
-            .replace("{link}", link);
+        let expected = format!("{PASSWORD_LINK}{link}");
         self.check(
             "the phone gets the link of the mail",
             reply.messages,

@@ -121,8 +121,12 @@ pub(super) fn masked(text: &str) -> String {
         } else if let Some(value) = rest.strip_prefix("ticket=") {
             shown.extend(["ticket=", HIDDEN]);
             rest = value.trim_start_matches(|c: char| c.is_ascii_alphanumeric());
-        } else if let Some(code) = rest.strip_prefix("YES ").filter(|code| digits(code) == 4) {
-            shown.extend(["YES ", HIDDEN]);
+        } else if let Some((word, code)) = ["YES ", "JA "]
+            .into_iter()
+            .find_map(|word| Some((word, rest.strip_prefix(word)?)))
+            .filter(|(_, code)| digits(code) == 4)
+        {
+            shown.extend([word, HIDDEN]);
             rest = &code[4..];
         } else if let Some(code) = rest
             .strip_prefix("code is ")
@@ -171,6 +175,7 @@ mod tests {
             ),
             ("GET /accounts/0010042", "GET /accounts/••••"),
             ("POST /clickatell/a-token", "POST /clickatell/••••"),
+            ("Svar JA 4821 for at", "Svar JA •••• for at"),
             (
                 "Reply YES 4821 for ø, YES 48211",
                 "Reply YES •••• for ø, YES 48211",

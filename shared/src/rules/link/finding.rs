@@ -3,7 +3,7 @@
 use url::Url;
 
 use super::trust::{Link, Rules};
-use crate::rules::html;
+use crate::rules::html::Document;
 
 /// Why a mail has no usable link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,13 +19,9 @@ impl Rules {
     ///
     /// # Errors
     /// [`NoLink`] unless exactly one address remains.
-    pub fn find(&self, html: &str, plain: &str) -> Result<Link, NoLink> {
-        let document = html::read(html).unwrap_or_default();
-        let base = document
-            .base
-            .as_deref()
-            .and_then(|base| Url::parse(base).ok());
-        let in_html = document
+    pub fn find(&self, html: &Document, plain: &str) -> Result<Link, NoLink> {
+        let base = html.base.as_deref().and_then(|base| Url::parse(base).ok());
+        let in_html = html
             .links
             .iter()
             .filter_map(|link| self.accept(link, base.as_ref()));
@@ -62,6 +58,7 @@ fn only(links: impl Iterator<Item = Link>) -> Result<Link, NoLink> {
 mod tests {
     use super::*;
     use crate::platform::config;
+    use crate::rules::html;
 
     fn acme() -> Rules {
         let lookup = |name: &str| match name {
@@ -78,7 +75,7 @@ mod tests {
     fn finding_in_a_mail() {
         let find = |html: &str, plain: &str| {
             acme()
-                .find(html, plain)
+                .find(&html::read(html).unwrap_or_default(), plain)
                 .map(|link| link.reveal().to_owned())
         };
         let other = GOOD.replace("AbC", "xyz");

@@ -3,6 +3,8 @@
 
 use std::time::SystemTime;
 
+use words::Language;
+
 use crate::platform::table::{Item, Key, Update};
 use crate::platform::time::{DAY, epoch};
 use crate::rules::phone::E164;
@@ -12,10 +14,18 @@ pub fn key(phone: &E164) -> Key {
     Key::new(format!("seen#confirmed#{}", phone.reveal()), "confirmed")
 }
 
-/// The update that remembers a confirmation. `submitted`: no answer said that it succeeded.
-pub fn remember(phone: &E164, code: Option<&str>, submitted: bool, now: SystemTime) -> Update {
+/// The update that remembers a confirmation, and the language of its answer. `submitted`: no answer
+/// said that it succeeded.
+pub fn remember(
+    phone: &E164,
+    code: Option<&str>,
+    submitted: bool,
+    language: Language,
+    now: SystemTime,
+) -> Update {
     let update = Update::new(key(phone))
         .set("confirmed_at", epoch(now))
+        .set("language", language.tag())
         .set("expires_at", epoch(now) + DAY);
     let update = if submitted {
         update.set("submitted", 1)

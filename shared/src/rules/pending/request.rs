@@ -3,6 +3,7 @@
 use std::time::SystemTime;
 
 use ring::digest;
+use words::Language;
 
 use super::item::{attribute, mail};
 use crate::platform::random::owner_id;
@@ -31,6 +32,8 @@ pub struct Request {
     pub expires_at: u64,
     /// The four digits that tell it from other requests, once a reply has listed them.
     pub code: Option<String>,
+    /// The language of the text that asked for a reply. Requests of earlier versions have none.
+    pub language: Option<String>,
     /// The invocation that stored it (a [`crate::platform::random::owner_id`]). A later delivery of
     /// the mail may have stored it anew.
     pub added_by: String,
@@ -45,6 +48,7 @@ impl Request {
         mailed_at: u64,
         now: SystemTime,
         valid_hours: u64,
+        language: Language,
     ) -> Self {
         Self {
             id: id.to_owned(),
@@ -56,6 +60,7 @@ impl Request {
             created_at: epoch(now),
             expires_at: epoch(now) + valid_hours * 3600,
             code: None,
+            language: Some(language.to_string()),
             added_by: owner_id(),
         }
     }
@@ -78,6 +83,8 @@ impl Request {
             ("added_by", self.added_by.clone().into()),
         ];
         map.extend(self.code.clone().map(|code| ("code", code.into())));
+        let language = self.language.clone();
+        map.extend(language.map(|language| ("language", language.into())));
         Value::M(map)
     }
 
@@ -97,6 +104,7 @@ impl Request {
             created_at,
             expires_at: map.number("expires_at")?.min(item_end),
             code: map.text("code").map(str::to_owned),
+            language: map.text("language").map(str::to_owned),
             added_by: map.text("added_by").unwrap_or_default().to_owned(),
         })
     }

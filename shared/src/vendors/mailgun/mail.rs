@@ -27,6 +27,9 @@ pub struct StoredMail<'a> {
     pub dkim_passed: bool,
     /// Its DKIM signatures; `None` if there is none, or if one cannot be read with certainty.
     pub signatures: Option<Vec<Signature>>,
+    /// The first language of its `Content-Language`
+    /// (<https://www.rfc-editor.org/rfc/rfc3282>).
+    pub language: Option<String>,
     /// The HTML part, empty if none.
     pub html: &'a str,
     /// The text part, empty if none.
@@ -56,6 +59,11 @@ impl<'a> StoredMail<'a> {
                 addresses(to.iter().map(String::as_str))
             }
         });
+        let language = form.all_headers("Content-Language");
+        let language = language.iter().flatten().find_map(|header| {
+            let mut tags = header.split(',').map(str::trim);
+            tags.find(|tag| !tag.is_empty()).map(str::to_owned)
+        });
         let mut dkim = form.headers("X-Mailgun-Dkim-Check-Result").peekable();
         let dkim_passed =
             dkim.peek().is_some() && dkim.all(|result| result.eq_ignore_ascii_case("pass"));
@@ -74,6 +82,7 @@ impl<'a> StoredMail<'a> {
             to,
             dkim_passed,
             signatures: dkim::signatures(form),
+            language,
             html: one("body-html").unwrap_or_default(),
             plain: one("body-plain").unwrap_or_default(),
             mailed_at: form.timestamp(),

@@ -122,6 +122,20 @@ async fn an_accepted_code_is_successful() {
 
 /// Twilio and Vonage are the route. What a provider does, what Okta is told, whether Okta sends.
 #[tokio::test]
+async fn a_code_without_a_text_is_sent_in_the_person_s_language() {
+    let settings = [("SMS_ROUTES", Some("*=twilio")), ("LANGUAGES", Some("all"))];
+    let scene = hook(Sandbox::start().await, 1, &settings).await;
+    for locale in ["FR", "xx"] {
+        let mut request = with(&scene, "locale", json!(locale));
+        request["data"]["messageProfile"]["msgTemplate"] = json!("");
+        assert_eq!(value(&ask(&scene, &request).await)["status"], "SUCCESSFUL");
+    }
+    let messages = scene.sandbox.twilio.messages();
+    assert_eq!(messages[0].body, format!("Votre code est {CODE}"));
+    assert_eq!(messages[1].body, format!("Din kode er {CODE}"));
+}
+
+#[tokio::test]
 async fn each_outcome_has_its_answer() {
     let twilio_says = |code: u32| says(400, json!({ "code": code }).to_string());
     let vonage_says = |status: u16| says(status, String::new());

@@ -1,6 +1,7 @@
 //! Understands a message: the words that confirm, and the words that opt out.
 
 use shared::platform::config::Source;
+use shared::rules::words::Words;
 use shared::vendors::twilio::webhook::STOP_WORDS;
 use unicode_normalization::UnicodeNormalization as _;
 
@@ -9,34 +10,40 @@ const MAX_REPLY_BYTES: usize = 200;
 
 /// The words that confirm.
 #[derive(Debug)]
-pub(crate) struct Words {
-    normal: Vec<String>,
-    /// The first word as configured, for texts that ask for it.
-    pub(crate) shown: String,
-}
+pub(crate) struct Confirming(Vec<String>);
 
-impl Words {
-    /// Reads `CORRECT_SMS_RESPONSE`: a comma list, `YES` by default.
-    pub(crate) fn read(source: &mut Source<'_>) -> Self {
-        let mut listed = source.list("CORRECT_SMS_RESPONSE");
-        if listed.is_empty() {
-            listed.push("YES".to_owned());
-        }
-        let normal: Vec<String> = listed.iter().map(|word| tokens(word).join(" ")).collect();
-        if normal.iter().any(String::is_empty) {
-            source.problem("CORRECT_SMS_RESPONSE holds an entry without a letter");
-        }
-        let mut words = normal.iter().map(String::as_str);
-        if words.any(|word| STOP_WORDS.contains(&word)) {
-            source.problem(
-                "CORRECT_SMS_RESPONSE holds a word that opts out of all texts, such as STOP or END",
-            );
-        }
-        Self {
-            normal,
-            shown: listed.swap_remove(0),
+impl Confirming {
+    /// The words that a message can confirm with: neither an empty one nor one that opts out.
+    pub(crate) fn new(words: &[String]) -> Self {
+        let words = words.iter().map(|word| tokens(word).join(" "));
+        Self(
+            words
+                .filter(|word| !word.is_empty() && !opts_out(word))
+                .collect(),
+        )
+    }
+
+    /// Notes in `source` what is wrong with the words of the settings.
+    pub(crate) fn check(words: &Words, source: &mut Source<'_>) {
+        let of = match source.optional("CORRECT_SMS_RESPONSE") {
+            Some(_) => "CORRECT_SMS_RESPONSE",
+            None => "WORDS: confirm-words",
+        };
+        for word in words.confirming_at_once() {
+            let word = tokens(&word).join(" ");
+            if word.is_empty() {
+                source.problem(format!("{of} holds an entry without a letter"));
+            } else if opts_out(&word) {
+                source.problem(format!(
+                    "{of} holds a word that opts out of all texts, such as STOP or END"
+                ));
+            }
         }
     }
+}
+
+fn opts_out(word: &str) -> bool {
+    STOP_WORDS.contains(&word)
 }
 
 /// The meaning of a message.
@@ -50,14 +57,14 @@ pub(crate) enum Intent {
     Other,
 }
 
-/// Understands a message. Only a configured word confirms, in any case, width and punctuation:
+/// Understands a message. Only one of the words confirms, in any case, width and punctuation:
 /// `yes!`, `"ＹＥＳ"`, but not `yes please`.
-pub(crate) fn understand(text: &str, words: &Words) -> Intent {
+pub(crate) fn understand(text: &str, words: &Confirming) -> Intent {
     if text.len() > MAX_REPLY_BYTES {
         return Intent::Other;
     }
     let mut tokens = tokens(text);
-    let is_word = |tokens: &[String]| words.normal.contains(&tokens.join(" "));
+    let is_word = |tokens: &[String]| words.0.contains(&tokens.join(" "));
     let is_code = |code: &String| code.len() == 4 && code.bytes().all(|byte| byte.is_ascii_digit());
     // "Yes ❤️": an emoji at the end counts as punctuation, unless the configured word ends with it.
     while tokens.len() > 1
@@ -67,7 +74,7 @@ pub(crate) fn understand(text: &str, words: &Words) -> Intent {
         tokens.pop();
     }
     match tokens.as_slice() {
-        [word] if STOP_WORDS.contains(&word.as_str()) => Intent::OptOut,
+        [word] if opts_out(word) => Intent::OptOut,
         all if is_word(all) => Intent::Confirm { code: None },
         [word @ .., code] if is_word(word) && is_code(code) => Intent::Confirm {
             code: Some(code.clone()),
@@ -104,17 +111,19 @@ fn is_emoji(c: char) -> bool {
 
 fn is_punctuation(c: char) -> bool {
     c.is_ascii_punctuation()
-        || matches!(c, '\u{a1}' | '\u{ab}' | '\u{b4}' | '\u{b7}' | '\u{bb}' | '\u{bf}' | '\u{2010}'..='\u{2027}' | '\u{2030}'..='\u{205e}' | '\u{3000}'..='\u{3003}' | '\u{3008}'..='\u{3011}')
+        || matches!(c, '\u{a1}' | '\u{ab}' | '\u{b4}' | '\u{b7}' | '\u{bb}' | '\u{bf}' | '\u{60c}' | '\u{61b}' | '\u{61f}' | '\u{2010}'..='\u{2027}' | '\u{2030}'..='\u{205e}' | '\u{3000}'..='\u{3003}' | '\u{3008}'..='\u{3011}')
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ::words::Language;
     use proptest::prelude::*;
-    use shared::platform::config::read;
+    use shared::rules::words::Localizer;
 
-    fn words(list: &str) -> Words {
-        read(&|_: &str| Some(list.to_owned()), Words::read).unwrap()
+    fn words(list: &str) -> Confirming {
+        let words: Vec<String> = list.split(',').map(str::to_owned).collect();
+        Confirming::new(&words)
     }
 
     #[test]
@@ -159,10 +168,51 @@ mod tests {
     }
 
     #[test]
-    fn words_that_opt_out_cannot_confirm() {
-        for list in ["END", "yes,!"] {
-            let problems = read(&|_: &str| Some(list.to_owned()), Words::read).unwrap_err();
-            assert_eq!(problems.0.len(), 1, "{list}");
+    fn the_words_of_every_language_confirm_and_none_opts_out() {
+        for language in Language::all() {
+            let listed = Localizer::new(language).confirming();
+            let words = Confirming::new(&listed);
+            assert_eq!(words.0.len(), listed.len(), "{listed:?}");
+            for word in &listed {
+                for text in [
+                    word.to_lowercase(),
+                    format!("«{word}!»"),
+                    format!(" {word}. "),
+                ] {
+                    let intent = understand(&text, &words);
+                    assert_eq!(intent, Intent::Confirm { code: None }, "{text}");
+                }
+                let intent = understand(&format!("{word} 4821"), &words);
+                let code = Some("4821".to_owned());
+                assert_eq!(intent, Intent::Confirm { code }, "{word}");
+            }
+        }
+    }
+
+    #[test]
+    fn words_are_compared_in_every_script() {
+        let words = words("SÍ,SI,はい,نعم");
+        for text in
+            "sí|si|Si\u{301}|¡Sí!|はい|はい。|「はい」|はい！|نعم|\u{200f}نعم\u{200f}|نعم،|نعم؟"
+                .split('|')
+        {
+            assert_eq!(
+                understand(text, &words),
+                Intent::Confirm { code: None },
+                "{text}"
+            );
+        }
+        for text in "はいはい|いいえ|لا|نعم لا|s".split('|') {
+            assert_eq!(understand(text, &words), Intent::Other, "{text}");
+        }
+    }
+
+    #[test]
+    fn words_that_opt_out_or_are_none_cannot_confirm() {
+        let words = words("END,!, ,yes");
+        assert_eq!(understand("end", &words), Intent::OptOut);
+        for text in ["!", "", "end 4821", "..."] {
+            assert_eq!(understand(text, &words), Intent::Other, "{text}");
         }
     }
 }
