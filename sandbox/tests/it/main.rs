@@ -19,6 +19,7 @@ mod failover;
 mod kms;
 mod lambda;
 mod receipts;
+mod security;
 mod settings;
 mod structure;
 mod wire;
