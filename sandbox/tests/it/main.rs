@@ -21,6 +21,7 @@ mod kms;
 mod lambda;
 mod page;
 mod receipts;
+mod security;
 mod settings;
 mod structure;
 mod wire;
