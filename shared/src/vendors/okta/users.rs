@@ -37,7 +37,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const PAGE: &str = "200";
 /// Enough to show that several users have a number, although departed users still have it too.
 const MATCHES: &str = "10";
-const FIELDS: &str = "id,status,statusChanged,profile:(firstName,login,mobilePhone,primaryPhone)";
+const FIELDS: &str = "id,status,statusChanged,profile:(firstName,locale,login,mobilePhone,preferredLanguage,primaryPhone)";
 /// Leaves unread fields out of lists, which makes lists faster.
 const SPARSE: &str = r#"application/json; okta-response="omitCredentials,omitCredentialsLinks,omitTransitioningToStatus""#;
 
