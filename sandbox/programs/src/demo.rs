@@ -54,7 +54,7 @@ const ALL: [&str; 10] = [
     SEND, RECEIVE, GATEWAY, CALL, FORWARD, PROVISION, API, IVR, FLOW, DELIVERY,
 ];
 /// Functions whose texts are in the person's language, as in a stack.
-const IN_EVERY_LANGUAGE: [&str; 2] = [SEND, RECEIVE];
+const IN_EVERY_LANGUAGE: [&str; 3] = [SEND, RECEIVE, CALL];
 /// Settings that are off in the template and on in the story.
 const SWITCHED_ON: [(&str, Option<&str>); 3] = [
     ("VOICEMAIL", Some("on")),

@@ -188,6 +188,10 @@ impl Played {
         })
     }
 
+    pub(super) fn begins(&mut self) {
+        self.state = "playing";
+    }
+
     fn is_over(&self) -> bool {
         ["passed", "failed", "stopped"].contains(&self.state)
     }
@@ -295,7 +299,7 @@ pub(super) async fn play(
     let stage = Stage::new(&app, run);
     let playing = Arc::clone(&app);
     theatre.task = Some(tokio::spawn(async move {
-        playing.set_run(run, |played| played.state = "playing");
+        playing.set_run(run, Played::begins);
         let result = scenes.play(&id, stage).await;
         playing.run_ended(run, result);
     }));
