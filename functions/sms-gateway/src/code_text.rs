@@ -116,29 +116,40 @@ fn parse(text: &str) -> Result<BTreeMap<String, String>, &'static str> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use shared::platform::Platform;
     use shared::platform::config::read;
 
-    /// The text with the code 12 for a phone in Denmark.
-    async fn text(settings: &[(&str, &str)], locale: Option<&str>) -> String {
+    /// Reads settings beside those that every function has.
+    pub(crate) fn configured<T>(
+        settings: &[(&str, &str)],
+        entrance: impl FnOnce(&mut Source<'_>, &Arc<Words>) -> T,
+    ) -> T {
         let lookup = |name: &str| {
-            let fixed = [("TABLE_NAME", "table"), ("AWS_REGION", "eu-west-1")];
+            let fixed = [
+                ("TABLE_NAME", "table"),
+                ("AWS_REGION", "eu-west-1"),
+                ("AWS_ACCESS_KEY_ID", "AKIA"),
+                ("AWS_SECRET_ACCESS_KEY", "secret"),
+            ];
             let mut all = settings.iter().chain(&fixed);
-            all.find(|(key, _)| *key == name)
-                .map(|(_, value)| (*value).to_owned())
+            let found = all.find(|(key, _)| *key == name);
+            found.map(|(_, value)| (*value).to_owned())
         };
-        let texts = read(&lookup, |source| {
+        let all = read(&lookup, |source| {
             let platform = Platform::read(source);
             let words = Arc::new(Words::read(&platform, source));
-            CodeText::read(source, &words)
+            entrance(source, &words)
         });
+        all.unwrap()
+    }
+
+    /// The text with the code 12 for a phone in Denmark.
+    async fn text(settings: &[(&str, &str)], locale: Option<&str>) -> String {
+        let text = configured(settings, CodeText::read);
         let to = "+4520304050".parse().unwrap();
-        texts
-            .unwrap()
-            .with("12", locale, &to, SystemTime::UNIX_EPOCH)
-            .await
+        text.with("12", locale, &to, SystemTime::UNIX_EPOCH).await
     }
 
     #[tokio::test]

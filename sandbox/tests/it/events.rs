@@ -208,8 +208,9 @@ async fn each_request_is_answered_as_its_name_says() {
             .map(|message| message.body)
             .collect::<Vec<_>>()
     };
-    let sign_up = "You have registered for an account. Reply YES to verify";
-    let password = "Someone asked to change your password. If it was you, reply YES";
+    // As in a stack, a phone in Denmark reads Danish.
+    let sign_up = "Du har oprettet en konto. Svar JA for at bekræfte den";
+    let password = "Nogen har bedt om at ændre din adgangskode. Hvis det var dig, så svar JA";
     let empty = |answer: &(u64, String)| answer.0 == 200 && answer.1.ends_with("<Response/>");
 
     assert!(
@@ -245,7 +246,7 @@ async fn each_request_is_answered_as_its_name_says() {
         "receive-confirmation-sms-wrong-word.json",
     )
     .await;
-    assert!(status == 200 && twiml.contains("Try again."), "{twiml}");
+    assert!(status == 200 && twiml.contains("Prøv igen."), "{twiml}");
     assert_eq!(
         invoke(&sandbox, &send, "send-verification-sms-password.json").await,
         (200, String::new())

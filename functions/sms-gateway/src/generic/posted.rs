@@ -91,32 +91,19 @@ fn code(value: &Value) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use shared::platform::{Platform, config};
-    use shared::rules::words::Words;
-
     use super::*;
+    use crate::code_text::tests::configured;
 
     const MAPPING: &str = r#"{"recipient":"/to","text":"/text","code":"/args/code","channel":"/via","id":"/id","locale":"/lang","ip":"/ip"}"#;
 
     async fn parsed(more: &str) -> Result<Message, Wrong> {
-        let lookup = |name: &str| {
-            let value = match name {
-                "GENERIC_MAPPING" => MAPPING,
-                "CODE_TEXT" => r#"{"*":"Code {code}","da":"Kode {code}"}"#,
-                "TABLE_NAME" => "table",
-                "AWS_REGION" => "eu-west-1",
-                _ => return None,
-            };
-            Some(value.to_owned())
-        };
-        let settings = |source: &mut config::Source<'_>| {
-            let platform = Platform::read(source);
-            let words = Arc::new(Words::read(&platform, source));
-            (Mapping::read(source), CodeText::read(source, &words))
-        };
-        let (mapping, text) = config::read(&lookup, settings).unwrap();
+        let settings = [
+            ("GENERIC_MAPPING", MAPPING),
+            ("CODE_TEXT", r#"{"*":"Code {code}","da":"Kode {code}"}"#),
+        ];
+        let (mapping, text) = configured(&settings, |source, words| {
+            (Mapping::read(source), CodeText::read(source, words))
+        });
         let now = SystemTime::UNIX_EPOCH;
         let body = format!(r#"{{"to":"+45 2030 4050",{more}}}"#);
         parse(body.as_bytes(), &mapping, &text, Duration::ZERO, false, now).await

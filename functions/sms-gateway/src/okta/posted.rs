@@ -168,12 +168,13 @@ fn known_kind(kind: &str) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::time::UNIX_EPOCH;
 
     use serde_json::json;
-    use shared::platform::{Platform, config};
 
     use super::*;
+    use crate::code_text::tests::configured;
 
     /// Noon of 27 November 2026.
     const NOON: Duration = Duration::from_hours(498_828);
@@ -201,18 +202,10 @@ mod tests {
             };
             place[*name] = value.clone();
         }
-        let lookup = |name: &str| match name {
-            "TABLE_NAME" => Some("table".to_owned()),
-            "AWS_REGION" => Some("eu-west-1".to_owned()),
-            "LANGUAGES" => Some("all".to_owned()),
-            _ => None,
-        };
-        let words = config::read(&lookup, |source| {
-            let platform = Platform::read(source);
-            Words::read(&platform, source)
-        });
+        let every = [("LANGUAGES", "all")];
+        let words = configured(&every, |_, words| Arc::clone(words));
         let (body, now) = (hook.to_string(), UNIX_EPOCH + NOON);
-        parse(body.as_bytes(), LIFE, &words.unwrap(), now).await
+        parse(body.as_bytes(), LIFE, &words, now).await
     }
 
     async fn good(changes: &[(&str, Value)]) -> Asked {

@@ -82,26 +82,13 @@ fn with_plus(number: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use shared::platform::{Platform, config};
-    use shared::rules::words::Words;
-
     use super::*;
+    use crate::code_text::tests::configured;
 
     async fn parsed(body: &str) -> Result<Hook, Wrong> {
-        let lookup = |name: &str| match name {
-            "TABLE_NAME" => Some("table".to_owned()),
-            "AWS_REGION" => Some("eu-west-1".to_owned()),
-            _ => None,
-        };
-        let text = config::read(&lookup, |source| {
-            let platform = Platform::read(source);
-            let words = Arc::new(Words::read(&platform, source));
-            CodeText::read(source, &words)
-        });
+        let text = configured(&[], CodeText::read);
         let now = SystemTime::UNIX_EPOCH;
-        parse(body.as_bytes(), &text.unwrap(), Duration::ZERO, now).await
+        parse(body.as_bytes(), &text, Duration::ZERO, now).await
     }
 
     #[tokio::test]
