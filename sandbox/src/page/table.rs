@@ -13,7 +13,7 @@ use super::{Shared, body::Masks};
 use crate::{Sandbox, aws::TABLE_NAME};
 
 /// What the items of a prefix are. A test compares this list with the template.
-const MEANINGS: [(&str, &str); 30] = [
+const MEANINGS: [(&str, &str); 32] = [
     ("account", "An account of the protected API."),
     ("call", "How far a caller got in the phone menu."),
     (
@@ -30,6 +30,10 @@ const MEANINGS: [(&str, &str); 30] = [
     ("phone", "The account of a phone."),
     ("rate#calls", "How often a number was called lately."),
     ("rate#code", "How many codes went to a number lately."),
+    (
+        "rate#code-call",
+        "How many calls read a code to a number lately.",
+    ),
     (
         "rate#code-country",
         "How many codes went to a country lately.",
@@ -68,6 +72,7 @@ const MEANINGS: [(&str, &str); 30] = [
     ("sent", "A text that went out, for its receipts."),
     ("thread", "Who texts with whom through a company number."),
     ("token", "A token of another service, until it expires."),
+    ("words", "A company's own texts in a language."),
 ];
 
 /// Prefixes of items, each with the functions that may touch them.

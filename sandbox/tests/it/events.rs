@@ -355,7 +355,7 @@ async fn each_call_and_text_of_an_employee_is_answered_as_its_name_says() {
     assert_eq!(sandbox.aws.items().await, [] as [Value; 0]);
     let (status, twiml) = invoke(&sandbox, &calls, "call-forward.json").await;
     assert!(
-        status == 200 && twiml.contains("connected to Ann."),
+        status == 200 && twiml.contains("Du bliver stillet om til Ann."),
         "{twiml}"
     );
     assert_eq!(
@@ -367,17 +367,16 @@ async fn each_call_and_text_of_an_employee_is_answered_as_its_name_says() {
         (
             &calls,
             "call-forward.json",
-            &["connected to Ann.", &format!(">{EMPLOYEE_MOBILE}</")][..],
+            &[
+                "Du bliver stillet om til Ann.",
+                &format!(">{EMPLOYEE_MOBILE}</"),
+            ][..],
         ),
-        (
-            &calls,
-            "call-forward-after.json",
-            &["Goodbye.", "<Hangup/>"],
-        ),
+        (&calls, "call-forward-after.json", &["Farvel.", "<Hangup/>"]),
         (
             &texts,
             "sms-forward.json",
-            &["From: +4520123456", &format!("to=\"{EMPLOYEE_MOBILE}\"")],
+            &["Fra: +4520123456", &format!("to=\"{EMPLOYEE_MOBILE}\"")],
         ),
         (
             &texts,

@@ -4,18 +4,23 @@ use sandbox::template::root;
 
 use crate::structure::sources;
 
-/// Words in capitals with which texts for engineers begin: names, and the reports of provisioning.
-const FOR_ENGINEERS: [&str; 12] = [
+/// Words in capitals with which texts for engineers begin: names, the places in a provider's console,
+/// and the reports of provisioning.
+const FOR_ENGINEERS: [&str; 16] = [
+    "Applications",
     "Basic",
     "Bearer",
     "Cleaned",
+    "Console",
     "Control",
+    "Dashboard",
     "Management",
     "Okta",
     "Okta's",
     "Pointed",
     "Purchased",
     "Released",
+    "Security",
     "Twilio",
     "Twilio's",
 ];
@@ -42,8 +47,9 @@ fn is_for_people(text: &str) -> bool {
     let (Some(first), Some(second)) = (words.next(), words.next()) else {
         return false;
     };
+    let first = first.trim_end_matches([',', '.', ':', '!', '?']);
     let is_word = |word: &str| {
-        let mut letters = word.trim_end_matches([',', '.', ':', '!', '?']).chars();
+        let mut letters = word.chars();
         let first = letters.next();
         first.is_some_and(char::is_uppercase)
             && letters.all(|c| c.is_lowercase() || matches!(c, '\'' | '’'))
