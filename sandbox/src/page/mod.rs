@@ -139,7 +139,7 @@ impl Page {
     /// Begins a run of all scenes, for the demo.
     pub fn begin_demo(&self) -> Stage {
         let run = lock(&self.app.theatre).begin("demo", false);
-        self.app.set_run(run, |played| played.begins());
+        self.app.set_run(run, scenes::Played::begins);
         Stage::new(&self.app, run)
     }
 
