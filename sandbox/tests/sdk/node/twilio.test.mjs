@@ -34,7 +34,9 @@ test("numbers are bought and released", async () => {
     await client.incomingPhoneNumbers(bought.sid).remove();
 });
 
-test("calls are listed, and not made", async () => {
+test("calls are listed and made, and what is not simulated says so", async () => {
     assert.deepEqual(await client.calls.list({ from: PHONE, limit: 5 }), []);
-    await assert.rejects(client.calls.create({ to: PHONE, from: NUMBER, twiml: "<Response/>" }), /not simulated by this sandbox/);
+    const call = await client.calls.create({ to: PHONE, from: NUMBER, twiml: "<Response><Say>Your code is: 1. 2.</Say></Response>" });
+    assert.equal(call.status, "queued");
+    await assert.rejects(client.conferences.list({ limit: 1 }), /not simulated by this sandbox/);
 });

@@ -71,10 +71,10 @@ class Sdks:
         account = account["account"] if account else os.environ["TWILIO_ACCOUNT_SID"]
         return Twilio("SK" + "0" * 32, "secret", account, http_client=Redirected())
 
-    def plivo(self, **message):
+    def plivo_client(self, call):
         """The constant is read at every call."""
         with mock.patch.object(rest, "PLIVO_API_BASE_URI", self.url + "/v1/Account"):
-            return plivo.RestClient(os.environ["PLIVO_AUTH_ID"], os.environ["PLIVO_AUTH_TOKEN"]).messages.create(**message)
+            return call(plivo.RestClient(os.environ["PLIVO_AUTH_ID"], os.environ["PLIVO_AUTH_TOKEN"]))
 
     def vonage(self):
         auth = Auth(api_key=os.environ["VONAGE_API_KEY"], api_secret=os.environ["VONAGE_API_SECRET"])
@@ -136,7 +136,8 @@ def vonage_text(sdks, ours):
 
 
 def plivo_text(sdks, ours, account):
-    return sdks.plivo(**{{"type": "type_"}.get(name, name): value for name, value in ours.json.items()})
+    message = {{"type": "type_"}.get(name, name): value for name, value in ours.json.items()}
+    return sdks.plivo_client(lambda client: client.messages.create(**message))
 
 
 CALLS = [
@@ -161,7 +162,10 @@ CALLS = [
      lambda sdks, ours, country: sdks.twilio(ours).voice.v1.dialing_permissions.countries(country).fetch()),
     ("Twilio", "GET", r"/v1/Messaging/GeoPermissions", lambda sdks, ours: sdks.twilio(ours).accounts.v1.messaging_geopermissions.fetch(**arguments(ours))),
     ("Twilio", "GET", r"/v1/PhoneNumbers/Countries/(?P<country>\w+)", lambda sdks, ours, country: sdks.twilio(ours).pricing.v1.phone_numbers.countries(country).fetch()),
+    ("Twilio", "POST", ACCOUNT + r"/Calls\.json", lambda sdks, ours, **_: sdks.twilio(ours).calls.create(**arguments(ours))),
     ("Plivo", "POST", r"/v1/Account/(?P<account>\w+)/Message/", plivo_text),
+    ("Plivo", "GET", r"/v1/Account/(?P<account>\w+)/", lambda sdks, ours, account: sdks.plivo_client(lambda client: client.account.get())),
+    ("Vonage", "GET", r"/account/get-balance", lambda sdks, ours: sdks.vonage().account.get_balance()),
     ("Vonage", "POST", r"/sms/json", vonage_text),
     ("Okta", "GET", r"/api/v1/users", okta_users),
     ("Okta", "GET", r"/api/v1/users/(?P<id>\w+)", okta_user),
@@ -201,9 +205,9 @@ CALLS = [
 WITHOUT_SDK = [
     ("Auth0", "GET", r"(/u/email-verification|/lo/verify_email|/\.well-known/[\w.-]+)"),  # pages and keys, as a browser and any library get them
     ("Auth0", "POST", r"/u/email-verification"),  # the form of such a page
-    ("Clickatell", "(GET|POST)", r"(/v1/message|/http/sendmsg)"),  # Clickatell has no SDK
+    ("Clickatell", "(GET|POST)", r"(/v1/message|/v1/balance|/http/sendmsg)"),  # Clickatell has no SDK
     ("Cognito", "POST", r"/"),  # signed calls of AWS; no SDK of Python is pinned for them
-    ("hook", "POST", r"/twilio"),  # doctor's unsigned probe of a function's own URL
+    ("hook", "(GET|POST)", r"/(twilio)?"),  # doctor's unsigned probes of a function's own URL
     ("function url", "(GET|HEAD)", r"/.*"),  # secure-api and the functions' own URLs
 ]
 
@@ -226,6 +230,7 @@ DELIBERATE = {
     ("Plivo", "POST", r"/v1/Account/(?P<account>\w+)/Message/"): {
         "only the SDK's in the body: trackable": "false by default",
     },
+    ("Plivo", "GET", r"/v1/Account/(?P<account>\w+)/"): {"the SDK's content type: application/json": "what has no body needs no type"},
     ("Vonage", "POST", r"/sms/json"): {
         "the SDK's authorization: Basic": "key and secret are fields, as in the OpenAPI document; the API takes either",
         "only ours in the body: api_key": "as above",

@@ -61,9 +61,13 @@ class Twilio(unittest.TestCase):
             self.client.messages.create(to="+15005550009", from_=NUMBER, body="Hi")
         self.assertEqual((raised.exception.status, raised.exception.code), (400, 21614))
         with self.assertRaises(TwilioRestException) as raised:
-            self.client.calls.create(to=PHONE, from_=NUMBER, twiml="<Response/>")
+            self.client.queues.create(friendly_name="x")
         self.assertEqual(raised.exception.code, 20404)
-        self.assertIn("Calls.json is not simulated by this sandbox", raised.exception.msg)
+        self.assertIn("Queues.json is not simulated by this sandbox", raised.exception.msg)
+
+    def test_a_call_is_made(self):
+        call = self.client.calls.create(to=PHONE, from_=NUMBER, twiml="<Response><Say>Your code is: 1. 2.</Say></Response>")
+        self.assertEqual((call.status, call.sid[:2]), ("queued", "CA"))
 
     def test_calls_are_listed(self):
         self.assertEqual(self.client.calls.list(to=NUMBER, status="completed", limit=5), [])

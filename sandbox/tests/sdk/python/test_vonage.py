@@ -51,5 +51,5 @@ class Sms(unittest.TestCase):
         self.assertEqual(answer["messages"][0]["status"], "14")
 
     def test_what_is_not_simulated_says_so(self):
-        answer = requests.get(os.environ["VONAGE_URL"] + "/account/get-balance").json()
-        self.assertIn("/account/get-balance is not simulated by this sandbox", answer["messages"][0]["error-text"])
+        answer = requests.get(os.environ["VONAGE_URL"] + "/account/numbers").json()
+        self.assertIn("/account/numbers is not simulated by this sandbox", answer["messages"][0]["error-text"])
