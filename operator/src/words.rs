@@ -19,6 +19,9 @@ use crate::report::{DOUBTFUL, FAINT, GOOD, Report};
 /// The value of the parameter `Words` with which functions read the table.
 const IN_TABLE: &str = "table";
 
+/// Twilio's limit for a text message, in characters. Nobody listens to more.
+const LONGEST: usize = 1600;
+
 /// The result of `words list`.
 #[derive(Debug, Serialize)]
 pub(crate) struct Texts {
@@ -138,7 +141,10 @@ pub(crate) async fn set(
         ));
     }
     let texts: BTreeMap<String, String> = texts.into_iter().collect();
-    let problems = add(&mut Overrides::default(), language, texts.clone());
+    let mut problems = add(&mut Overrides::default(), language, texts.clone());
+    let is_long = |text: &String| text.chars().count() > LONGEST;
+    let long = texts.iter().filter(|(_, text)| is_long(text));
+    problems.extend(long.map(|(name, _)| format!("{name} is longer than {LONGEST} characters")));
     if !problems.is_empty() {
         return Err(told(problems.join("\n")));
     }

@@ -74,6 +74,10 @@ async fn a_file_that_is_no_fluent_is_named_with_its_line() {
         ("", "there is no text in it"),
         ("goodbye = a\ngoodbye = b\n", "goodbye is there twice"),
         ("-term = a\n", "-term is a term"),
+        (
+            &format!("goodbye = {}\n", "x".repeat(1_601)),
+            "goodbye is longer than 1600 characters",
+        ),
     ] {
         fs::write(&file, text).unwrap();
         let refused = scene

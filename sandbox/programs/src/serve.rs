@@ -27,6 +27,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{PageOptions, browser, demo};
 
+/// A country of each language, so that every language can be tried.
+const COUNTRIES: &str = "AE,AT,BE,BR,CA,CH,CO,DE,DK,ES,FR,GB,IT,JP,MX,NL,NO,PL,PT,SE,US";
 /// The phone of the person who signs up, and who calls and texts an employee.
 const PHONE: &str = "+4512345678";
 /// The PIN of all callers.
@@ -129,6 +131,7 @@ async fn start(ports: Ports, options: PageOptions) -> Result<Started, String> {
         let settings = [
             ("DELIVERY_URL", Some(delivery.as_str())),
             ("LANGUAGES", Some("all")),
+            ("ALLOWED_COUNTRIES", Some(COUNTRIES)),
             switched_on,
         ];
         let lambda = sandbox.run_with(&name, &binary, 1, &settings).await;

@@ -49,7 +49,7 @@ const SCENES: [Scene; 22] = [
         "password",
         "A forgotten password",
         "The link to a new password arrives as a text, because the account has no mailbox.",
-        &[SEND],
+        &[SEND, RECEIVE],
         3,
     ),
     scene(
@@ -70,7 +70,7 @@ const SCENES: [Scene; 22] = [
         "forged-mail",
         "A forged mail",
         "A stranger knows the address of an account, and mails a link of their own.",
-        &[SEND],
+        &[SEND, RECEIVE],
         4,
     ),
     scene(
@@ -168,7 +168,7 @@ const SCENES: [Scene; 22] = [
         "new-employee",
         "Somebody is hired",
         "Okta tells its hook, and the schedule buys a number.",
-        &[PROVISION],
+        &[PROVISION, CALL],
         8,
     ),
     scene(
