@@ -221,7 +221,8 @@ impl Report for Stored {
             (false, false) => "stored",
         };
         let names = self.texts.join(", ");
-        writeln!(out, "{}: {GOOD}{verb}{GOOD:#} {names}", self.language)?;
+        let blank = if names.is_empty() { "" } else { " " };
+        writeln!(out, "{}: {GOOD}{verb}{GOOD:#}{blank}{names}", self.language)?;
         if self.used {
             writeln!(out, "The functions read them within five minutes.")
         } else {

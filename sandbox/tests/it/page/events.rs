@@ -1,7 +1,5 @@
 //! The stream of events.
 
-use std::time::Duration;
-
 use sandbox::{twilio, wire::client};
 use serde_json::{Value, json};
 
@@ -91,7 +89,6 @@ async fn two_pages_see_the_same() {
     let since = format!("/api/events?since={start}");
     let end = |(_, kind, data): &Event| kind == "log" && data["outcome"].is_string();
     let sent = async {
-        tokio::time::sleep(Duration::from_millis(50)).await;
         let text = json!({ "from": "+4512345678", "to": twilio::NUMBER, "text": "Hi" });
         stage.post("/api/texts", text).await
     };
