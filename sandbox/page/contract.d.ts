@@ -183,7 +183,8 @@ export interface Server {
 
 export interface Func {
   name: string;
-  integration: string;
+  /** The condition of template.yaml under which a stack has it. */
+  condition: string;
   url: string;
   state: string;
   processes: number;
@@ -216,7 +217,7 @@ export interface SceneRun {
   scene: string;
   state: "starting" | "playing" | "waiting" | "passed" | "failed" | "stopped";
   step: number;
-  mode: "auto" | "step";
+  mode: "auto" | "step" | "fast";
   checks: number;
   error: string | null;
   ms: number | null;

@@ -6,12 +6,12 @@ import { act, chosen, choose, inPath, paint, state, touch } from "./store.js";
 /** @typedef {import("./contract").Scene} Scene */
 /** @typedef {import("./contract").Told} Told */
 
-/** What the integrations are for, in the order of the README. @type {[string, string][]} */
+/** What the integrations are for, in the order of the README, and the conditions of template.yaml that switch them on. @type {[string, string[]][]} */
 const integrations = [
-  ["verification", "Verify accounts by text"],
-  ["gateway", "Send one-time codes"],
-  ["company phone", "Company numbers for employees"],
-  ["phone menu", "A phone menu"],
+  ["Verify accounts by text", ["Verification"]],
+  ["Send one-time codes", ["Gateway", "Receipts"]],
+  ["Company numbers for employees", ["CompanyPhone", "Provision"]],
+  ["A phone menu", ["PhoneMenu", "BuiltInApi"]],
 ];
 
 /** When the run on the page began; null: none. */
@@ -56,9 +56,9 @@ export async function nextStep() {
 }
 
 /** @param {Scene} scene */
-function integrationOf(scene) {
+function conditionOf(scene) {
   const known = state.functions.find((one) => one.name === scene.shows[0]);
-  return known?.integration ?? "";
+  return known?.condition ?? "";
 }
 
 /** @param {Scene} scene */
@@ -79,13 +79,13 @@ function card(scene) {
 }
 
 function paintList() {
-  const groups = integrations.map(([id, title]) => ({ id, title, scenes: state.scenes.filter((scene) => integrationOf(scene) === id) }));
+  const groups = integrations.map(([title, conditions]) => ({ title, scenes: state.scenes.filter((scene) => conditions.includes(conditionOf(scene))) }));
   const known = new Set(groups.flatMap((group) => group.scenes));
-  groups.push({ id: "more", title: "More", scenes: state.scenes.filter((scene) => !known.has(scene)) });
+  groups.push({ title: "More", scenes: state.scenes.filter((scene) => !known.has(scene)) });
   keep(
     byId("scene-list"),
     groups.filter((group) => group.scenes.length > 0),
-    (group) => group.id,
+    (group) => group.title,
     (group) => h("section", {}, h("h3", {}, group.title), h("ul", {})),
     (section, group) => {
       keep(section.lastElementChild, group.scenes, (/** @type {Scene} */ scene) => scene.id, card, (item, scene) => {

@@ -249,23 +249,33 @@ impl Sandbox {
 
     /// All servers with their names: the functions, the texting providers, and the others.
     pub fn servers(&self) -> Vec<(&str, &Server)> {
+        let all = self.servers_by_kind().into_iter();
+        all.map(|(_, name, server)| (name, server)).collect()
+    }
+
+    /// All servers, with what they are: a function, a provider, an identity provider, a service of
+    /// AWS, or the edge that invokes functions.
+    pub(crate) fn servers_by_kind(&self) -> Vec<(&'static str, &str, &Server)> {
         let functions = self.template.functions.iter();
-        let doors = functions.map(|function| (function.name.as_str(), self.door(&function.name)));
+        let doors = functions.map(|function| {
+            let name = function.name.as_str();
+            ("function", name, self.door(name))
+        });
         let providers = self.providers.providers().into_iter();
-        let providers = providers.map(|provider| (provider.name, provider.server));
+        let providers = providers.map(|provider| ("provider", provider.name, provider.server));
         doors
             .chain(providers)
             .chain([
-                ("Twilio", self.twilio.server()),
-                ("Mailgun", self.mailgun.server()),
-                ("Auth0", self.auth0.server()),
-                ("Okta", self.okta.server()),
-                ("Cognito", self.cognito.server()),
-                ("DynamoDB", self.aws.dynamodb()),
-                ("Secrets Manager", self.aws.secrets()),
-                ("KMS", self.aws.kms()),
-                ("CloudFormation", self.cloudformation.server()),
-                ("Invoke API", &self.invoke_api),
+                ("provider", "Twilio", self.twilio.server()),
+                ("provider", "Mailgun", self.mailgun.server()),
+                ("identity", "Auth0", self.auth0.server()),
+                ("identity", "Okta", self.okta.server()),
+                ("identity", "Cognito", self.cognito.server()),
+                ("aws", "DynamoDB", self.aws.dynamodb()),
+                ("aws", "Secrets Manager", self.aws.secrets()),
+                ("aws", "KMS", self.aws.kms()),
+                ("aws", "CloudFormation", self.cloudformation.server()),
+                ("edge", "Invoke API", &self.invoke_api),
             ])
             .collect()
     }

@@ -38,6 +38,8 @@ pub struct Function {
     pub logical_id: String,
     /// Last part of `CodeUri`: package, binary and folder under `functions/`.
     pub name: String,
+    /// The condition under which a stack has it, such as `Gateway`.
+    pub condition: String,
     /// Lambda kills the process after this time.
     pub timeout: Duration,
     /// MB.
@@ -99,6 +101,10 @@ impl Template {
             match resource["Type"].as_str() {
                 Some("AWS::Serverless::Function") => {
                     let mut function = function(id, &globals, &properties)?;
+                    let condition = resource["Condition"].as_str();
+                    condition
+                        .unwrap_or_default()
+                        .clone_into(&mut function.condition);
                     for (name, value) in resource["Properties"]["Environment"]["Variables"]
                         .as_mapping()
                         .into_iter()
@@ -241,6 +247,7 @@ fn function(id: &str, globals: &Value, properties: &Value) -> Result<Function, S
             .next()
             .unwrap_or(code)
             .to_owned(),
+        condition: String::new(),
         timeout: Duration::from_secs(either("Timeout").and_then(Value::as_u64).unwrap_or(3)), // Lambda's default
         memory: either("MemorySize").and_then(Value::as_u64).unwrap_or(128),
         environment,

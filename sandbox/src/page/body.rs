@@ -10,13 +10,14 @@ use crate::Sandbox;
 const HIDDEN: &str = "••••";
 
 /// Fields whose value is a secret.
-const FIELDS: [&str; 18] = [
+const FIELDS: [&str; 19] = [
     "access_token",
     "api_key",
     "api_secret",
     "apikey",
     "auth_token",
     "bearer_token",
+    "calltoken", // with it a call can be forwarded in the caller's name
     "client_assertion",
     "client_secret",
     "id_token",

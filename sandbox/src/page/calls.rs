@@ -2,11 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::{
-    Json,
-    extract::{Path, State},
-    http::StatusCode,
-};
+use axum::{Json, extract::State, http::StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -14,7 +10,7 @@ use super::{
     App, Shared,
     lines::Deed,
     moment, prices,
-    problem::{Input, Problem, limited, number},
+    problem::{Input, Path, Problem, limited, number},
     world::World,
 };
 use crate::{
@@ -266,26 +262,98 @@ pub(super) async fn read(
         .ok_or_else(|| Problem::unknown("There is no such call, or it is too long ago."))
 }
 
+/// What a person does in a call.
+fn did(app: &App, call: &str, deed: Deed) -> Result<StatusCode, Problem> {
+    app.lines().act(call, deed).map_err(Problem::conflict)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn is_key(key: char) -> bool {
+    "0123456789*#".contains(key)
+}
+
+fn no_key() -> Problem {
+    Problem::bad("A phone has the keys 0 to 9, * and #.")
+}
+
 #[derive(Deserialize)]
-#[serde(tag = "do", rename_all = "lowercase", deny_unknown_fields)]
-enum Said {
-    Spoken {
-        step: usize,
-    },
-    Keys {
-        digits: String,
-    },
-    Message {
-        text: String,
-        #[serde(default)]
-        key: Option<char>,
-    },
-    Answer {},
-    Reject {},
-    Hangup {
-        #[serde(default)]
-        by: Side,
-    },
+#[serde(deny_unknown_fields)]
+pub(super) struct Spoken {
+    step: usize,
+}
+
+/// `POST /api/calls/{id}/spoken`: the caller has heard everything up to this step.
+pub(super) async fn spoken(
+    State(app): Shared,
+    Path(id): Path<String>,
+    Input(Spoken { step }): Input<Spoken>,
+) -> Result<StatusCode, Problem> {
+    did(&app, &id, Deed::Heard(step))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Keys {
+    digits: String,
+}
+
+/// `POST /api/calls/{id}/keys`: the caller presses keys.
+pub(super) async fn keys(
+    State(app): Shared,
+    Path(id): Path<String>,
+    Input(Keys { digits }): Input<Keys>,
+) -> Result<StatusCode, Problem> {
+    if digits.is_empty() || !digits.chars().all(is_key) {
+        return Err(no_key());
+    }
+    did(&app, &id, Deed::Keys(digits))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Message {
+    text: String,
+    #[serde(default)]
+    key: Option<char>,
+}
+
+/// `POST /api/calls/{id}/message`: what the caller says after the tone, and the key at its end.
+pub(super) async fn message(
+    State(app): Shared,
+    Path(id): Path<String>,
+    Input(Message { text, key }): Input<Message>,
+) -> Result<StatusCode, Problem> {
+    limited("The message", &text, 1_600)?;
+    if text.trim().is_empty() {
+        return Err(Problem::bad(
+            "A message needs words. To say nothing, hang up.",
+        ));
+    }
+    if key.is_some_and(|key| !is_key(key)) {
+        return Err(no_key());
+    }
+    let mut journal = lock(&app.journal);
+    if let Some(call) = journal.calls.iter_mut().rfind(|call| call.id == id) {
+        call.typed = Some(text.clone());
+    }
+    drop(journal);
+    did(&app, &id, Deed::Message(text, key))
+}
+
+/// `POST /api/calls/{id}/answer`: the phone that rings answers.
+pub(super) async fn answer(
+    State(app): Shared,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Problem> {
+    did(&app, &id, Deed::Answer(true))
+}
+
+/// `POST /api/calls/{id}/reject`: the phone that rings rejects the call.
+pub(super) async fn reject(
+    State(app): Shared,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Problem> {
+    did(&app, &id, Deed::Answer(false))
 }
 
 #[derive(Default, PartialEq, Eq, Deserialize)]
@@ -296,47 +364,25 @@ enum Side {
     Callee,
 }
 
-/// `POST /api/calls/{id}/{deed}`: what a person does in a call.
-pub(super) async fn act(
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HangUp {
+    #[serde(default)]
+    by: Side,
+}
+
+/// `POST /api/calls/{id}/hangup`: one side hangs up.
+pub(super) async fn hang_up(
     State(app): Shared,
-    Path((id, deed)): Path<(String, String)>,
-    Input(mut body): Input<Value>,
+    Path(id): Path<String>,
+    Input(HangUp { by }): Input<HangUp>,
 ) -> Result<StatusCode, Problem> {
-    let Some(members) = body.as_object_mut() else {
-        return Err(Problem::bad("The body must be an object."));
-    };
-    members.insert("do".to_owned(), json!(deed));
-    let said = serde_json::from_value(body)
-        .map_err(|error| Problem::bad(format!("The body does not fit: {error}.")))?;
-    let deed = match said {
-        Said::Spoken { step } => Deed::Heard(step),
-        Said::Keys { digits } => {
-            if digits.is_empty() || !digits.chars().all(|key| "0123456789*#".contains(key)) {
-                return Err(Problem::bad("A phone has the keys 0 to 9, * and #."));
-            }
-            Deed::Keys(digits)
-        }
-        Said::Message { text, key } => {
-            limited("The message", &text, 1_600)?;
-            if text.trim().is_empty() {
-                return Err(Problem::bad(
-                    "A message needs words. To say nothing, hang up.",
-                ));
-            }
-            if key.is_some_and(|key| !"0123456789*#".contains(key)) {
-                return Err(Problem::bad("A phone has the keys 0 to 9, * and #."));
-            }
-            let mut journal = lock(&app.journal);
-            if let Some(call) = journal.calls.iter_mut().rfind(|call| call.id == id) {
-                call.typed = Some(text.clone());
-            }
-            Deed::Message(text, key)
-        }
-        Said::Answer {} => Deed::Answer(true),
-        Said::Reject {} => Deed::Answer(false),
-        Said::Hangup { by: Side::Caller } => Deed::HangUp,
-        Said::Hangup { by: Side::Callee } => Deed::CalleeHangsUp,
-    };
-    app.lines().act(&id, deed).map_err(Problem::conflict)?;
-    Ok(StatusCode::NO_CONTENT)
+    did(
+        &app,
+        &id,
+        match by {
+            Side::Caller => Deed::HangUp,
+            Side::Callee => Deed::CalleeHangsUp,
+        },
+    )
 }

@@ -151,7 +151,9 @@ impl Record {
 
     /// How the request can be sent again.
     pub(super) fn replays(&self) -> Vec<&'static str> {
-        if self.scheme.is_none() || self.request.bytes > LONGEST {
+        // A scene's sandbox is gone when it ends.
+        let gone = self.world == World::Scene;
+        if gone || self.scheme.is_none() || self.request.bytes > LONGEST {
             return vec![];
         }
         let mut ways = vec!["same", "one_byte", "twice"];

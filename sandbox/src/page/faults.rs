@@ -2,11 +2,7 @@
 
 use std::{sync::Mutex, time::Duration};
 
-use axum::{
-    Json,
-    extract::{Path, State},
-    http::StatusCode,
-};
+use axum::{Json, extract::State, http::StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -14,8 +10,7 @@ use super::{
     App, Shared,
     feed::Feed,
     moment,
-    problem::{Input, Problem, number},
-    server_kind,
+    problem::{Input, Path, Problem, number},
 };
 use crate::{
     receipts::{Fate, Receipts},
@@ -351,6 +346,11 @@ fn wired(id: &str) -> Option<Fault> {
     })
 }
 
+/// True if a fault can end after a number of requests.
+fn counts(id: &str) -> bool {
+    id != "down" && !id.starts_with("refuse_")
+}
+
 fn fate(id: &str) -> Option<Fate> {
     Some(match id {
         "receipt_failed" => Fate::failed(30_003),
@@ -385,7 +385,8 @@ impl App {
 
     fn menu(&self, name: &str) -> Vec<(&'static str, &'static str, &'static str, &'static str)> {
         let mut menu: Vec<&Entry> = vec![];
-        if server_kind(name) != "function" {
+        let mut functions = self.sandbox.template().functions.iter();
+        if functions.all(|function| function.name != name) {
             menu.extend(&NETWORK);
         }
         if self.receipts_of(name).is_some() {
@@ -446,20 +447,19 @@ impl App {
 pub(super) async fn list(State(app): Shared) -> Json<Value> {
     let servers: Vec<_> = app
         .sandbox
-        .servers()
+        .servers_by_kind()
         .iter()
-        .filter_map(|(name, _)| {
+        .filter_map(|(kind, name, _)| {
             let menu: Vec<_> = app
                 .menu(name)
                 .into_iter()
                 .map(|(id, title, means, group)| {
                     json!({
                         "id": id, "title": title, "means": means, "group": group,
-                        "counts": id != "down" && !id.starts_with("refuse_"), "number": id.starts_with("refuse_"),
+                        "counts": counts(id), "number": id.starts_with("refuse_"),
                     })
                 })
                 .collect();
-            let kind = server_kind(name);
             (!menu.is_empty()).then(|| json!({ "name": name, "kind": kind, "menu": menu }))
         })
         .collect();
@@ -486,9 +486,10 @@ pub(super) async fn set(
             "This server has no such fault. GET /api/faults lists them.",
         ));
     };
-    let left = switch
-        .left
-        .filter(|_| id != "down" && !id.starts_with("refuse_"));
+    let left = switch.left;
+    if left.is_some() && !counts(id) {
+        return Err(Problem::bad("This fault is not counted. Leave `left` out."));
+    }
     if left.is_some_and(|left| left == 0 || left > MOST) {
         return Err(Problem::bad(format!("`left` is 1 to {MOST}, or null.")));
     }
@@ -496,7 +497,12 @@ pub(super) async fn set(
     let wanted = match (&switch.number, refused) {
         (Some(wanted), Some(_)) => Some(number(wanted)?),
         (None, Some(_)) => return Err(Problem::bad("This fault needs a `number`.")),
-        _ => None,
+        (Some(_), None) => {
+            return Err(Problem::bad(
+                "This fault has no `number`. It meets every request.",
+            ));
+        }
+        (None, None) => None,
     };
     // What it replaces: the same switch, or another one in the same place.
     let place = |id: &str| match id {

@@ -18,7 +18,10 @@ use super::{
     texts::{self, Text},
     world::{Watched, World},
 };
-use crate::wire::{Exchange, News, lock};
+use crate::{
+    template,
+    wire::{Exchange, News, lock},
+};
 
 /// The most exchanges, and the most bytes of their bodies, that are kept.
 const MOST: usize = 4_000;
@@ -52,14 +55,14 @@ pub(super) struct Function {
 }
 
 impl Function {
-    pub(super) fn wire(&self, world: &str, name: &str, url: &str) -> Value {
+    pub(super) fn wire(&self, world: &str, function: &template::Function, url: &str) -> Value {
         let state = match (self.ready, self.processes) {
             (_, 0) => "gone",
             (true, _) => "ready",
             (false, _) => "starting",
         };
         json!({
-            "name": name, "integration": super::integration(name), "url": url, "state": state, "processes": self.processes,
+            "name": function.name, "condition": function.condition, "url": url, "state": state, "processes": self.processes,
             "starts": self.starts, "started_ms": self.started_ms, "at": self.at, "world": world,
         })
     }
@@ -248,7 +251,10 @@ impl App {
             vec![]
         };
         journal.bytes += size;
-        if is_function {
+        // A 502 of a function that is not ready yet is the look whether it is.
+        let known = journal.functions.get(&(watched.world.name(), to.clone()));
+        let starting = status == Some(502) && known.is_none_or(|function| !function.ready);
+        if is_function && !starting {
             journal.figures.request(&to, at, ms, status);
         } else if to == "DynamoDB" {
             journal.figures.table(&operation);
@@ -318,18 +324,19 @@ impl App {
         function.ready = !started && (function.ready || ready.is_some());
         let ms = ready.map(|ready| ready.as_secs_f64() * 1_000.0);
         function.started_ms = ms.or(function.started_ms);
-        let url = watched
-            .sandbox
-            .upgrade()
-            .map_or_else(String::new, |sandbox| {
-                format!("{}/", sandbox.door(name).url())
-            });
-        let event = function.wire(watched.world.name(), name, &url);
+        let event = watched.sandbox.upgrade().and_then(|sandbox| {
+            let mut known = sandbox.template().functions.iter();
+            let known = known.find(|function| function.name == name)?;
+            let url = format!("{}/", sandbox.door(name).url());
+            Some(function.wire(watched.world.name(), known, &url))
+        });
         if let Some(ms) = ms {
             journal.figures.start(name, ms);
         }
         drop(journal);
-        self.feed.push("function", &event);
+        if let Some(event) = event {
+            self.feed.push("function", &event);
+        }
     }
 }
 

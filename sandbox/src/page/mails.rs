@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::State,
     http::{StatusCode, header},
     response::{IntoResponse as _, Response},
 };
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::{
     App, Shared, moment,
-    problem::{Input, Problem, limited},
+    problem::{Input, Path, Problem, limited},
     world::{Watched, World},
 };
 use crate::{

@@ -39,7 +39,6 @@ use std::{
 };
 
 use axum::extract::State;
-use serde_json::Value;
 use tokio::{net::TcpListener, task::JoinHandle};
 
 use crate::{Sandbox, wire::lock};
@@ -138,7 +137,7 @@ impl Page {
 
     /// Begins a run of all scenes, for the demo.
     pub fn begin_demo(&self) -> Stage {
-        let run = lock(&self.app.theatre).begin("demo", false);
+        let run = lock(&self.app.theatre).begin("demo", scenes::Mode::Auto);
         self.app.set_run(run, scenes::Played::begins);
         Stage::new(&self.app, run)
     }
@@ -180,28 +179,4 @@ impl App {
 /// Milliseconds since the epoch.
 fn moment() -> u64 {
     u64::try_from(crate::now().as_millis()).unwrap_or_default()
-}
-
-/// What a server is.
-fn server_kind(name: &str) -> &'static str {
-    match name {
-        "Auth0" | "Okta" | "Cognito" => "identity",
-        "DynamoDB" | "Secrets Manager" | "KMS" | "CloudFormation" => "aws",
-        "Invoke API" => "edge",
-        "AWS" => "provider",
-        _ if integration(name) != Value::Null => "function",
-        _ => "provider",
-    }
-}
-
-/// The integration of a function; null if the name is none of a function.
-fn integration(name: &str) -> Value {
-    let integration = match name {
-        "send-verification-sms" | "receive-confirmation-sms" => "verification",
-        "sms-gateway" | "delivery-status" => "gateway",
-        "call-forward" | "sms-forward" | "provision-numbers" => "company phone",
-        "ivr-validate" | "api-call" | "secure-api" => "phone menu",
-        _ => return Value::Null,
-    };
-    integration.into()
 }

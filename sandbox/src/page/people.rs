@@ -3,17 +3,13 @@
 
 use std::time::{Duration, Instant};
 
-use axum::{
-    Json,
-    extract::{Path, State},
-    http::StatusCode,
-};
+use axum::{Json, extract::State, http::StatusCode};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
 use super::{
     App, Shared, moment,
-    problem::{Input, Problem, limited, number},
+    problem::{Input, Path, Problem, limited, number},
 };
 use crate::{
     HOOK_TOKEN, accounts,
@@ -399,7 +395,11 @@ pub(super) async fn hire(State(app): Shared, Input(hired): Input<Hired>) -> Resu
     );
     let hook = app.tell_hook("user.lifecycle.activate", &id).await;
     let user = employee(&app.worker(&id)?);
-    let message = "Okta has told its event hook about the new employee.";
+    let mut message = "Okta has told its event hook about the new employee.".to_owned();
+    // Okta itself takes any text as a number, and so the functions meet such texts.
+    if !hired.mobile.trim().is_empty() && !crate::sms::e164(hired.mobile.trim()) {
+        message.push_str(" The mobile is not in the form +4512345678.");
+    }
     Ok((
         StatusCode::CREATED,
         Json(json!({ "ok": true, "message": message, "user": user, "hook": hook })),

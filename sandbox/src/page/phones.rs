@@ -1,16 +1,12 @@
 //! The phones of the page, and what they do when they are called.
 
-use axum::{
-    Json,
-    extract::{Path, State},
-    http::StatusCode,
-};
+use axum::{Json, extract::State, http::StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
     App, Shared, moment,
-    problem::{Input, Problem, limited, number},
+    problem::{Input, Path, Problem, limited, number},
 };
 use crate::{EMPLOYEE_MOBILE, wire::lock};
 

@@ -2,8 +2,8 @@
 
 use axum::{
     Json,
-    extract::{FromRequest, Request},
-    http::{HeaderMap, StatusCode, header},
+    extract::{self, FromRequest, FromRequestParts, Request},
+    http::{HeaderMap, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use serde::de::DeserializeOwned;
@@ -68,6 +68,34 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Input<T> {
         let read = serde_json::from_slice(&body);
         read.map(Self)
             .map_err(|error| Problem::bad(format!("The body does not fit: {error}.")))
+    }
+}
+
+/// The parts of a request's path. What does not fit is a [`Problem`], as everywhere in the API.
+pub(super) struct Path<T>(pub(super) T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let read = extract::Path::from_request_parts(parts, state).await;
+        read.map(|extract::Path(read)| Self(read))
+            .map_err(|error| Problem::bad(format!("The path does not fit: {}.", error.body_text())))
+    }
+}
+
+/// The query of a request. What does not fit is a [`Problem`].
+pub(super) struct Query<T>(pub(super) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let read = extract::Query::from_request_parts(parts, state).await;
+        read.map(|extract::Query(read)| Self(read))
+            .map_err(|error| {
+                Problem::bad(format!("The query does not fit: {}.", error.body_text()))
+            })
     }
 }
 

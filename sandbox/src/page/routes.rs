@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Json, Router,
-    extract::{Path, Query, State},
+    extract::State,
     http::{HeaderMap, StatusCode},
     middleware,
     response::{IntoResponse as _, Response, Sse, sse::KeepAlive},
@@ -13,8 +13,11 @@ use axum::{
 use serde::Deserialize;
 
 use super::{
-    App, Shared, calls, faults, feed::HEARTBEAT, files, guard, mails, numbers, openapi, people,
-    phones, prices, problem::Problem, scenes, state, table, texts, wire,
+    App, Shared, calls, faults,
+    feed::HEARTBEAT,
+    files, guard, mails, numbers, openapi, people, phones, prices,
+    problem::{Path, Problem, Query},
+    scenes, state, table, texts, wire,
 };
 
 /// The most streams of events at the same time.
@@ -131,10 +134,45 @@ pub(super) fn routes() -> Vec<Route> {
         ),
         route(
             "POST",
-            "/api/calls/{id}/{deed}",
-            "What a person does in a call: spoken, keys, message, answer, reject, hangup.",
-            ("Deed", 204, ""),
-            post(calls::act),
+            "/api/calls/{id}/spoken",
+            "The caller has heard everything up to this step.",
+            ("Spoken", 204, ""),
+            post(calls::spoken),
+        ),
+        route(
+            "POST",
+            "/api/calls/{id}/keys",
+            "The caller presses keys.",
+            ("Keys", 204, ""),
+            post(calls::keys),
+        ),
+        route(
+            "POST",
+            "/api/calls/{id}/message",
+            "What the caller says after the tone, and the key at its end.",
+            ("Message", 204, ""),
+            post(calls::message),
+        ),
+        route(
+            "POST",
+            "/api/calls/{id}/answer",
+            "The phone that rings answers.",
+            ("Nothing", 204, ""),
+            post(calls::answer),
+        ),
+        route(
+            "POST",
+            "/api/calls/{id}/reject",
+            "The phone that rings rejects the call.",
+            ("Nothing", 204, ""),
+            post(calls::reject),
+        ),
+        route(
+            "POST",
+            "/api/calls/{id}/hangup",
+            "One side hangs up.",
+            ("HangUp", 204, ""),
+            post(calls::hang_up),
         ),
         route(
             "POST",

@@ -6,18 +6,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use axum::{
-    Json,
-    extract::{Path, State},
-    http::StatusCode,
-};
+use axum::{Json, extract::State, http::StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::{sync::Notify, task::JoinHandle};
 
 use super::{
     App, Shared, moment,
-    problem::{Input, Problem},
+    problem::{Input, Path, Problem},
     world::{Watched, World},
 };
 use crate::{Sandbox, wire::lock};
@@ -137,13 +133,14 @@ impl Stage {
 
     /// Waits for a moment, or until somebody wants to go on.
     pub async fn pause(&self) {
-        let (step, next) = {
+        let (mode, next) = {
             let theatre = lock(&self.app.theatre);
-            (theatre.step_by_step, Arc::clone(&theatre.next))
+            (theatre.mode, Arc::clone(&theatre.next))
         };
-        if !step {
-            tokio::time::sleep(BREATH).await;
-            return;
+        match mode {
+            Mode::Fast => return,
+            Mode::Auto => return tokio::time::sleep(BREATH).await,
+            Mode::Step => {}
         }
         self.app.set_run(self.run, |played| {
             played.state = "waiting";
@@ -162,7 +159,7 @@ pub(super) struct Theatre {
     pub(super) played: Option<Played>,
     pub(super) told: Vec<Value>,
     task: Option<JoinHandle<()>>,
-    step_by_step: bool,
+    mode: Mode,
     next: Arc<Notify>,
     runs: u64,
 }
@@ -210,16 +207,16 @@ impl Theatre {
     }
 
     /// Begins a run. Returns its number.
-    pub(super) fn begin(&mut self, scene: &str, step_by_step: bool) -> u64 {
+    pub(super) fn begin(&mut self, scene: &str, mode: Mode) -> u64 {
         self.runs += 1;
         self.told.clear();
-        self.step_by_step = step_by_step;
+        self.mode = mode;
         self.next = Arc::default();
         self.played = Some(Played {
             run: self.runs,
             scene: scene.to_owned(),
             state: "starting",
-            mode: if step_by_step { "step" } else { "auto" },
+            mode: mode.name(),
             step: 0,
             checks: 0,
             error: None,
@@ -265,12 +262,25 @@ pub(super) struct How {
     mode: Mode,
 }
 
+/// How a run goes on after a step.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Mode {
+pub(super) enum Mode {
     #[default]
     Auto,
     Step,
+    /// Without pauses: nobody looks.
+    Fast,
+}
+
+impl Mode {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Step => "step",
+            Self::Fast => "fast",
+        }
+    }
 }
 
 /// `POST /api/scenes/{id}`: plays a scene.
@@ -290,7 +300,7 @@ pub(super) async fn play(
     let Some(scenes) = known else {
         return Err(Problem::unknown("There is no such scene."));
     };
-    let run = theatre.begin(&id, mode == Mode::Step);
+    let run = theatre.begin(&id, mode);
     let wire = theatre
         .played
         .as_ref()
@@ -308,32 +318,44 @@ pub(super) async fn play(
     Ok((StatusCode::ACCEPTED, Json(wire)))
 }
 
-/// `POST /api/scenes/next`: goes on.
-pub(super) async fn next(State(app): Shared) -> StatusCode {
-    lock(&app.theatre).next.notify_one();
-    StatusCode::NO_CONTENT
+/// What `next` and `stop` say if nothing is played.
+fn no_run() -> Problem {
+    Problem::conflict("No scene is being played. POST /api/scenes/{id} plays one.")
 }
 
-/// `POST /api/scenes/mode`: step by step, or by itself.
+/// `POST /api/scenes/next`: goes on.
+pub(super) async fn next(State(app): Shared) -> Result<StatusCode, Problem> {
+    let theatre = lock(&app.theatre);
+    if !theatre.is_busy() {
+        return Err(no_run());
+    }
+    theatre.next.notify_one();
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `POST /api/scenes/mode`: step by step, by itself, or without pauses.
 pub(super) async fn mode(State(app): Shared, Input(How { mode }): Input<How>) -> StatusCode {
     let mut theatre = lock(&app.theatre);
-    theatre.step_by_step = mode == Mode::Step;
+    theatre.mode = mode;
     let next = Arc::clone(&theatre.next);
     let run = theatre.runs;
     drop(theatre);
     app.set_run(run, |played| {
-        played.mode = if mode == Mode::Step { "step" } else { "auto" };
+        played.mode = mode.name();
     });
-    if mode == Mode::Auto {
+    if mode != Mode::Step {
         next.notify_waiters();
     }
     StatusCode::NO_CONTENT
 }
 
 /// `DELETE /api/scenes/run`: stops the scene.
-pub(super) async fn stop(State(app): Shared) -> StatusCode {
+pub(super) async fn stop(State(app): Shared) -> Result<StatusCode, Problem> {
     let (task, run) = {
         let mut theatre = lock(&app.theatre);
+        if !theatre.is_busy() {
+            return Err(no_run());
+        }
         (theatre.task.take(), theatre.runs)
     };
     if let Some(task) = task {
@@ -344,5 +366,5 @@ pub(super) async fn stop(State(app): Shared) -> StatusCode {
         played.ms = Some(played.begun.elapsed().as_secs_f64() * 1_000.0);
         played.state = "stopped";
     });
-    StatusCode::NO_CONTENT
+    Ok(StatusCode::NO_CONTENT)
 }

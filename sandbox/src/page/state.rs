@@ -3,7 +3,7 @@
 use axum::{Json, extract::State};
 use serde_json::{Value, json};
 
-use super::{App, Shared, calls, mails, scenes::Played, server_kind, texts::Text};
+use super::{App, Shared, calls, mails, scenes::Played, texts::Text};
 use crate::wire::lock;
 
 /// The last elements of a list.
@@ -54,10 +54,10 @@ pub(super) async fn read(State(app): Shared) -> Json<Value> {
     let event = app.feed.newest();
     let servers: Vec<_> = app
         .sandbox
-        .servers()
+        .servers_by_kind()
         .iter()
-        .map(|(name, server)| {
-            json!({ "name": name, "kind": server_kind(name), "url": server.url(), "port": server.port() })
+        .map(|(kind, name, server)| {
+            json!({ "name": name, "kind": kind, "url": server.url(), "port": server.port() })
         })
         .collect();
     let phones: Vec<_> = lock(&app.phones)
@@ -80,7 +80,7 @@ pub(super) async fn read(State(app): Shared) -> Json<Value> {
             let name = function.name.as_str();
             let known = journal.functions.get(&("main", name.to_owned())).cloned();
             let url = format!("{}/", app.sandbox.door(name).url());
-            known.unwrap_or_default().wire("main", name, &url)
+            known.unwrap_or_default().wire("main", function, &url)
         })
         .collect();
     Json(json!({

@@ -2,14 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use axum::{
-    Json,
-    extract::{Query, State},
-};
+use axum::{Json, extract::State};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Shared, body::Masks};
+use super::{Shared, body::Masks, problem::Query};
 use crate::{Sandbox, aws::TABLE_NAME};
 
 /// What the items of a prefix are. A test compares this list with the template.

@@ -1,9 +1,6 @@
 //! Texts: what phones sent and received, in segments and list prices.
 
-use axum::{
-    Json,
-    extract::{Query, State},
-};
+use axum::{Json, extract::State};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -12,7 +9,7 @@ use super::{
     exchange::Record,
     journal::Journal,
     moment, prices,
-    problem::{Input, Problem, limited, number},
+    problem::{Input, Problem, Query, limited, number},
     world::{Watched, World},
 };
 use crate::{

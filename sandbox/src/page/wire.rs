@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Json,
-    extract::{Path, Query, State},
+    extract::State,
     http::{Method, header},
     response::{IntoResponse as _, Response},
 };
@@ -15,7 +15,7 @@ use super::{
     App, Shared,
     body::Masks,
     exchange::{REPLAY, Record},
-    problem::{Input, Problem},
+    problem::{Input, Path, Problem, Query},
     world::World,
 };
 use crate::{
@@ -187,16 +187,16 @@ pub(super) async fn replay(
         let to = record.to.clone();
         (to, record.world, record.scheme, record.replays(), request)
     })?;
+    if world == World::Scene {
+        return Err(Problem::conflict(
+            "The sandbox of this scene is gone. Requests of the page's own sandbox can be sent again.",
+        ));
+    }
     if !ways.contains(&way.name()) {
         return Err(Problem::conflict(match way {
             Way::Stale => "This request has no timestamp that is signed.",
             _ => "Only requests to functions can be sent again.",
         }));
-    }
-    if world == World::Scene {
-        return Err(Problem::conflict(
-            "The sandbox of this scene is gone. Requests of the page's own sandbox can be sent again.",
-        ));
     }
     let mut changed = None;
     match way {

@@ -303,15 +303,17 @@ impl Tab<'_> {
         }
     }
 
+    /// A picture of the page, as PNG.
+    pub(crate) fn shot(&self) -> Vec<u8> {
+        let shot = self.call("Page.captureScreenshot", &json!({ "format": "png" }));
+        let data = shot["data"].as_str().unwrap();
+        BASE64_STANDARD.decode(data).unwrap()
+    }
+
     /// Writes a picture of the page to `target/browser`.
     pub(crate) fn picture(&self, name: &str) {
-        let shot = self.call("Page.captureScreenshot", &json!({ "format": "png" }));
-        let folder = super::pictures();
-        fs::create_dir_all(&folder).unwrap();
-        let bytes = BASE64_STANDARD
-            .decode(shot["data"].as_str().unwrap())
-            .unwrap();
-        fs::write(folder.join(format!("{name}.png")), bytes).unwrap();
+        let shot = self.shot();
+        fs::write(super::pictures().join(format!("{name}.png")), shot).unwrap();
     }
 
     /// Exceptions, errors of the console, and requests to other places.

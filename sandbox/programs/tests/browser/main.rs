@@ -7,6 +7,7 @@
 
 mod accessibility;
 mod chrome;
+mod film;
 mod program;
 mod story;
 
@@ -57,7 +58,18 @@ fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// The folder of the pictures.
+/// The folder of the pictures. `docs/page.png` and `docs/scene.png` are two of them, written with
+/// `WRITE_PICTURES=1`.
 fn pictures() -> PathBuf {
-    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("../browser")
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("../browser");
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+/// Copies a picture into the docs, if that is wanted.
+fn publish(name: &str) {
+    if std::env::var_os("WRITE_PICTURES").is_some() {
+        let name = format!("{name}.png");
+        std::fs::copy(pictures().join(&name), root().join("docs").join(&name)).unwrap();
+    }
 }

@@ -5,6 +5,7 @@ use serde_json::json;
 use super::{
     Stage,
     chrome::{Chrome, Tab},
+    film::Film,
 };
 
 /// What must never be taken for markup.
@@ -226,12 +227,28 @@ fn a_scene_plays_from_its_permalink() {
     let Some(stage) = Stage::open() else { return };
     let url = format!("{}#scene=sign-up", stage.program.page);
     let tab = open(&stage.chrome, &url);
+    let mut film = Film::default();
+    film.add(&tab.shot());
     tab.click_in("#scenes", "button", "Play Someone signs up");
-    tab.wait("document.querySelector('#run').dataset.state === 'passed'");
+    // One picture for each line of the story.
+    let lines = "document.querySelectorAll('#run .story > li').length";
+    for line in 1.. {
+        let over = "document.querySelector('#run').dataset.state === 'passed'";
+        tab.wait(&format!("{over} || {lines} >= {line}"));
+        film.add(&tab.shot());
+        if tab.eval(over) == true {
+            break;
+        }
+    }
     tab.reads("the account is verified");
+    film.add(&tab.shot());
+    assert!(film.len() >= 5, "{} pictures", film.len());
+    film.write(&super::pictures().join("scene.png"));
+    super::publish("scene");
     tab.resize(1440);
     tab.eval("new Promise((done) => setTimeout(done, 500))");
-    tab.picture("page"); // docs/page.png is this picture
+    tab.picture("page");
+    super::publish("page");
     tab.was_clean();
 }
 

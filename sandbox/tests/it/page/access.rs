@@ -247,7 +247,7 @@ async fn bad_input_is_named_and_harms_nothing() {
             json!({ "digits": "one" }),
             400,
         ),
-        ("POST", "/api/calls/CA1/dance", json!({}), 400),
+        ("POST", "/api/calls/CA1/dance", json!({}), 404),
         (
             "POST",
             "/api/mails",

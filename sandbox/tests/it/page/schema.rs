@@ -211,7 +211,6 @@ async fn answers_fit_their_description() {
     for path in [
         "/api/faults/Twilio/slow",
         "/api/faults",
-        "/api/scenes/run",
         &ben,
         "/api/phones/%2B4520111222",
     ] {
@@ -233,5 +232,70 @@ async fn the_description_names_every_schema_it_uses() {
             "{name}"
         );
     }
+    stage.close().await;
+}
+
+#[tokio::test]
+async fn whatever_does_not_fit_gets_the_described_problem() {
+    let stage = Stage::open(&[]).await;
+    let problem = stage.get("/api/openapi.json").await["components"]["schemas"]["Problem"].clone();
+    let document = json!({});
+    for (method, path, body, status) in [
+        ("GET", "/api/wire/abc", None, 400),
+        ("GET", "/api/wire/-1/curl", None, 400),
+        ("GET", "/api/wire?limit=-1", None, 400),
+        ("GET", "/api/events?since=x", None, 400),
+        ("GET", "/api/table?limit=many", None, 400),
+        ("GET", "/api/calls/none", None, 404),
+        ("GET", "/api/none", None, 404),
+        ("PUT", "/api/texts", Some(json!({})), 405),
+        ("POST", "/api/texts", Some(json!([])), 400),
+        ("POST", "/api/texts", None, 400),
+        (
+            "POST",
+            "/api/calls/x/keys",
+            Some(json!({ "digits": "12x" })),
+            400,
+        ),
+        (
+            "POST",
+            "/api/calls/x/keys",
+            Some(json!({ "text": "12" })),
+            400,
+        ),
+        ("POST", "/api/calls/x/hangup", Some(json!({})), 409),
+        ("POST", "/api/scenes/none", Some(json!({})), 404),
+        ("POST", "/api/scenes/next", Some(json!({})), 409),
+        ("DELETE", "/api/scenes/run", None, 409),
+        (
+            "PUT",
+            "/api/faults/Twilio/slow",
+            Some(json!({ "number": "+4512345678" })),
+            400,
+        ),
+        (
+            "PUT",
+            "/api/faults/Twilio/down",
+            Some(json!({ "left": 3 })),
+            400,
+        ),
+        (
+            "PUT",
+            "/api/faults/Twilio/slow",
+            Some(json!({ "left": 0 })),
+            400,
+        ),
+        (
+            "PUT",
+            "/api/faults/Twilio/refuse_21610",
+            Some(json!({})),
+            400,
+        ),
+    ] {
+        let (came, answer) = stage.ask(method, path, body).await;
+        assert_eq!(came, status, "{method} {path}: {answer}");
+        check(&document, &problem, &answer, path).unwrap();
+    }
+    assert_eq!(stage.get("/api/faults").await["active"], json!([]));
     stage.close().await;
 }
