@@ -35,6 +35,8 @@ pub(super) struct Journal {
     pub(super) records: VecDeque<Record>,
     bytes: usize,
     pub(super) texts: VecDeque<Text>,
+    /// The receipts of texts that the page has not seen yet: id, state, code.
+    pub(super) early: VecDeque<(String, &'static str, Option<u32>)>,
     pub(super) calls: VecDeque<calls::Shown>,
     pub(super) mails: VecDeque<mails::Shown>,
     pub(super) complaints: VecDeque<Value>,

@@ -1,5 +1,7 @@
 //! Texts: what phones sent and received, in segments and list prices.
 
+use std::collections::VecDeque;
+
 use axum::{Json, extract::State};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -17,6 +19,9 @@ use crate::{
     segments::{segments, septets},
     wire::lock,
 };
+
+/// The most receipts that wait for their texts.
+const MOST_EARLY: usize = 256;
 
 /// A text.
 pub(super) struct Text {
@@ -208,9 +213,10 @@ pub(super) fn receipt(record: &Record) -> Option<(String, &'static str, Option<u
 impl App {
     /// Adds a text, unless it is known.
     pub(super) fn add_text(&self, text: Text) {
-        let event = {
+        let id = text.id.clone();
+        let (event, early) = {
             let mut journal = lock(&self.journal);
-            if journal.texts.iter().any(|known| known.id == text.id) {
+            if journal.texts.iter().any(|known| known.id == id) {
                 return;
             }
             let mut text = text;
@@ -223,9 +229,15 @@ impl App {
             if journal.texts.len() > 2_000 {
                 journal.texts.pop_front();
             }
-            event
+            let (early, others): (VecDeque<_>, _) =
+                journal.early.drain(..).partition(|early| early.0 == id);
+            journal.early = others;
+            (event, early)
         };
         self.feed.push("text", &event);
+        for (id, state, code) in early {
+            self.receipt(&id, state, code);
+        }
     }
 
     /// A receipt arrived and was accepted.
@@ -233,6 +245,11 @@ impl App {
         let mut journal = lock(&self.journal);
         // A long text has one id for each part; the first is the text's.
         let Some(text) = journal.texts.iter_mut().find(|text| text.id == id) else {
+            // The page looks for new texts a moment later.
+            journal.early.push_back((id.to_owned(), state, code));
+            if journal.early.len() > MOST_EARLY {
+                journal.early.pop_front();
+            }
             return;
         };
         if !["accepted", "sent"].contains(&text.state) && state == "sent" {
