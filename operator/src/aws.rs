@@ -59,6 +59,17 @@ impl Aws {
             loader = loader.region(Region::new(region.to_owned()));
         }
         let config = loader.load().await;
+        if config.region().is_none() {
+            return Err(Problem::Aws(
+                "AWS: no region is chosen; give --region, or set AWS_REGION, or run `aws configure set region eu-west-1`"
+                    .to_owned(),
+            ));
+        }
+        if let Some(provider) = config.credentials_provider()
+            && let Err(error) = provider.provide_credentials().await
+        {
+            return Err(without_login(&error));
+        }
         Ok(Self {
             cloudformation: aws_sdk_cloudformation::Client::new(&config),
             dynamodb: aws_sdk_dynamodb::Client::new(&config),
@@ -77,6 +88,12 @@ impl Aws {
     pub(crate) async fn texts(&self, context: &Context) -> Result<Session, Problem> {
         let url = context.urls.aws_sms_url.as_ref();
         self.service(context, "sms-voice", "1.0", url).await
+    }
+
+    /// The API of `CloudWatch Logs`, of which one operation is used.
+    pub(crate) async fn logs(&self, context: &Context) -> Result<Session, Problem> {
+        let url = context.urls.logs_url.as_ref();
+        self.service(context, "logs", "1.1", url).await
     }
 
     /// An API of AWS with a JSON protocol, at `url` or in the region.
@@ -140,6 +157,19 @@ impl Aws {
         stack.extend_outputs(outputs);
         Ok(stack)
     }
+}
+
+/// Why nobody is logged in.
+fn without_login(error: &CredentialsError) -> Problem {
+    let causes = std::iter::successors(error.source(), |&error| error.source());
+    let causes: Vec<String> = causes.map(ToString::to_string).collect();
+    let why = match causes.join(": ") {
+        why if why.is_empty() => String::new(),
+        why => format!(" ({why})"),
+    };
+    Problem::Aws(format!(
+        "AWS: there are no credentials{why}; log in with `aws sso login` or `aws configure`, or give --profile NAME"
+    ))
 }
 
 /// Why a named profile gives no credentials.

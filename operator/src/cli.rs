@@ -8,7 +8,9 @@ use words::Language;
 
 use crate::connect::{Extras, Target};
 use crate::context::Urls;
+use crate::logs::LogsArgs;
 use crate::problem::Problem;
+use crate::trace::TraceArgs;
 
 const EXAMPLES: &str = "\
 The three commands after `sam deploy`:
@@ -31,26 +33,37 @@ Exit codes: 0 nothing is left to do, 1 something is left to do, 2 wrong usage, 3
 #[command(version, after_help = EXAMPLES, max_term_width = 110, propagate_version = true, subcommand_required = true, arg_required_else_help = true)]
 pub(crate) struct Cli {
     /// Name of the CloudFormation stack; the CLI reads its outputs and parameters
-    #[arg(long, env = "SWITCHBOARD_STACK", value_name = "NAME", global = true)]
+    #[arg(
+        long,
+        env = "SWITCHBOARD_STACK",
+        value_name = "NAME",
+        global = true,
+        help_heading = "Where the stack is"
+    )]
     pub(crate) stack: Option<String>,
     /// Read a file instead of asking CloudFormation: the output of `aws cloudformation describe-stacks`, of `sam list
     /// stack-outputs --output json`, or an object of names and values; `-` reads standard input
-    #[arg(long, value_name = "FILE", global = true)]
+    #[arg(
+        long,
+        value_name = "FILE",
+        global = true,
+        help_heading = "Where the stack is"
+    )]
     pub(crate) outputs: Option<PathBuf>,
     /// Set or replace one of the stack's outputs or parameters; may be repeated
-    #[arg(long, value_name = "NAME=VALUE", global = true, value_parser = pair)]
+    #[arg(long, value_name = "NAME=VALUE", global = true, help_heading = "Where the stack is", value_parser = pair)]
     pub(crate) parameter: Vec<(String, String)>,
     /// Profile of ~/.aws/config, as for the AWS CLI
-    #[arg(long, value_name = "NAME", global = true)]
+    #[arg(long, value_name = "NAME", global = true, help_heading = "AWS")]
     pub(crate) profile: Option<String>,
     /// AWS region, as for the AWS CLI
-    #[arg(long, value_name = "REGION", global = true)]
+    #[arg(long, value_name = "REGION", global = true, help_heading = "AWS")]
     pub(crate) region: Option<String>,
     /// Write one JSON document to standard output
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "Output")]
     pub(crate) json: bool,
     /// Show what would change, and change nothing
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "Output")]
     pub(crate) dry_run: bool,
     #[command(flatten)]
     pub(crate) urls: Urls,
@@ -167,6 +180,8 @@ Examples:
         #[arg(long, value_name = "NUMBER", value_parser = e164)]
         phone: Option<E164>,
     },
+    Logs(LogsArgs),
+    Trace(TraceArgs),
     /// Show the texts that people get, and store texts of your own
     #[command(subcommand)]
     Words(Words),
@@ -337,7 +352,7 @@ fn language(text: &str) -> Result<Language, String> {
     })
 }
 
-fn e164(text: &str) -> Result<E164, String> {
+pub(crate) fn e164(text: &str) -> Result<E164, String> {
     text.parse().map_err(|_| {
         "is not a possible number with its country code, such as +4512345678".to_owned()
     })

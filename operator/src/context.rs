@@ -43,16 +43,16 @@ pub(crate) struct Urls {
     #[arg(long, env = "TWILIO_URL", value_name = "URL", value_parser = url, global = true, hide_short_help = true)]
     pub(crate) twilio_url: Option<BaseUrl>,
     /// Twilio's messaging services
-    #[arg(long, env, value_name = "URL", value_parser = url, global = true, hide_short_help = true, default_value = "https://messaging.twilio.com")]
+    #[arg(long, env, value_name = "URL", value_parser = url, global = true, hide = true, default_value = "https://messaging.twilio.com")]
     pub(crate) twilio_messaging_url: BaseUrl,
     /// Twilio's permissions for calls
-    #[arg(long, env, value_name = "URL", value_parser = url, global = true, hide_short_help = true, default_value = "https://voice.twilio.com")]
+    #[arg(long, env, value_name = "URL", value_parser = url, global = true, hide = true, default_value = "https://voice.twilio.com")]
     pub(crate) twilio_voice_url: BaseUrl,
     /// Twilio's permissions for texts
-    #[arg(long, env, value_name = "URL", value_parser = url, global = true, hide_short_help = true, default_value = "https://accounts.twilio.com")]
+    #[arg(long, env, value_name = "URL", value_parser = url, global = true, hide = true, default_value = "https://accounts.twilio.com")]
     pub(crate) twilio_accounts_url: BaseUrl,
     /// Twilio's prices
-    #[arg(long, env, value_name = "URL", value_parser = url, global = true, hide_short_help = true, default_value = "https://pricing.twilio.com")]
+    #[arg(long, env, value_name = "URL", value_parser = url, global = true, hide = true, default_value = "https://pricing.twilio.com")]
     pub(crate) twilio_pricing_url: BaseUrl,
     /// Mailgun's API; `https://api.eu.mailgun.net` for domains in the EU
     #[arg(long, env, value_name = "URL", value_parser = url, global = true, hide_short_help = true, default_value = "https://api.mailgun.net")]
@@ -64,11 +64,14 @@ pub(crate) struct Urls {
     #[arg(long, env = "OKTA_URL", value_name = "URL", value_parser = url, global = true, hide_short_help = true)]
     pub(crate) okta_url: Option<BaseUrl>,
     /// Cognito's user pools; else AWS's in the region of the stack
-    #[arg(long, env = "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER", value_name = "URL", value_parser = url, global = true, hide_short_help = true)]
+    #[arg(long, env = "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER", value_name = "URL", value_parser = url, global = true, hide = true)]
     pub(crate) cognito_url: Option<BaseUrl>,
     /// AWS End User Messaging; else AWS's in the region of the stack
-    #[arg(long, env = "AWS_ENDPOINT_URL_PINPOINT_SMS_VOICE_V2", value_name = "URL", value_parser = url, global = true, hide_short_help = true)]
+    #[arg(long, env = "AWS_ENDPOINT_URL_PINPOINT_SMS_VOICE_V2", value_name = "URL", value_parser = url, global = true, hide = true)]
     pub(crate) aws_sms_url: Option<BaseUrl>,
+    /// `CloudWatch Logs`; else AWS's in the region of the stack
+    #[arg(long, env = "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS", value_name = "URL", value_parser = url, global = true, hide = true)]
+    pub(crate) logs_url: Option<BaseUrl>,
 }
 
 impl Context {

@@ -1,6 +1,6 @@
 //! The operator's CLI. It connects a deployed stack with its providers (`connect`), checks it
 //! (`doctor`), and manages its secrets (`secrets`) and its data (`pending`, `unlock`, `erase`,
-//! `numbers`, `deliveries`), and a company's own texts (`words`).
+//! `numbers`, `deliveries`, `trace`), its logs (`logs`), and a company's own texts (`words`).
 //!
 //! It uses the functions' library for formats and protocols. The outputs and parameters of
 //! `template.yaml` say what is deployed. Each command runs once, for a person or a pipeline. The
@@ -13,12 +13,14 @@ mod connect;
 mod context;
 mod deliveries;
 mod doctor;
+mod logs;
 mod numbers;
 mod problem;
 mod report;
 mod secrets;
 mod stack;
 mod table;
+mod trace;
 mod words;
 
 use std::cell::OnceCell;
@@ -152,6 +154,11 @@ async fn run(context: &Context, command: Command) -> Result<u8, Problem> {
         Command::Words(Words::Clear { language }) => {
             console.show(&words::clear(context, language).await?)
         }
+        Command::Logs(args) => match logs::logs(context, &args).await? {
+            Some(logged) => console.show(&logged),
+            None => 0,
+        },
+        Command::Trace(args) => console.show(&trace::trace(context, &args).await?),
         Command::Numbers => console.show(&numbers::list(context).await?),
     })
 }

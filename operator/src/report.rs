@@ -9,6 +9,7 @@ pub(crate) use anstyle::Style;
 use serde::Serialize;
 use serde_json::json;
 
+use crate::logs::Line;
 use crate::problem::Problem;
 
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
@@ -71,6 +72,18 @@ impl Console {
             report.write(&mut out)
         };
         u8::from(!report.is_fine())
+    }
+
+    /// Shows one line of a result that has no end.
+    pub(crate) fn line(&self, line: &Line) -> io::Result<()> {
+        let mut out = anstream::stdout();
+        if self.json {
+            serde_json::to_writer(&mut out, line)?;
+            writeln!(out)?;
+        } else {
+            line.write(&mut out)?;
+        }
+        out.flush()
     }
 
     /// Shows why there is no result, and gives the exit code.

@@ -241,6 +241,7 @@ impl Sandbox {
             instances,
             environment,
             tap,
+            logs: self.aws.logs().clone(),
         };
         Lambda::start(launch, format!("{}/", self.door(function).url()))
             .await
@@ -274,6 +275,7 @@ impl Sandbox {
                 ("aws", "DynamoDB", self.aws.dynamodb()),
                 ("aws", "Secrets Manager", self.aws.secrets()),
                 ("aws", "KMS", self.aws.kms()),
+                ("aws", "CloudWatch Logs", self.aws.log_server()),
                 ("aws", "CloudFormation", self.cloudformation.server()),
                 ("edge", "Invoke API", &self.invoke_api),
             ])

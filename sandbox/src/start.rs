@@ -75,7 +75,7 @@ impl Sandbox {
         let okta = Okta::start(at(Ports::OKTA))
             .await
             .map_err(|error| started("Okta", Ports::OKTA, error))?;
-        let ports = [Ports::DYNAMODB, Ports::SECRETS, Ports::KMS];
+        let ports = [Ports::DYNAMODB, Ports::SECRETS, Ports::KMS, Ports::LOGS];
         let ports = base.map(|base| ports.map(|offset| base + offset));
         let aws = Aws::start(&template, ports).await?;
         aws.set_secret(

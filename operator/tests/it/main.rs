@@ -7,6 +7,7 @@ mod connect;
 mod data;
 mod deliveries;
 mod doctor;
+mod logs;
 mod numbers;
 mod okta_telephony;
 mod receipts;

@@ -146,13 +146,8 @@ impl Scene {
         output
     }
 
-    /// With some variables more, and this on standard input.
-    pub(crate) async fn run_with(
-        &self,
-        arguments: &[&str],
-        variables: &[(&str, &str)],
-        input: &str,
-    ) -> Output {
+    /// The program in an environment of its own.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let (aws, twilio) = (&self.sandbox.aws, self.sandbox.twilio.server().url());
         let usual = [
             ("HOME", env!("CARGO_TARGET_TMPDIR").to_owned()),
@@ -168,6 +163,7 @@ impl Scene {
             ),
             ("AWS_ENDPOINT_URL_DYNAMODB", aws.dynamodb().url()),
             ("AWS_ENDPOINT_URL_SECRETS_MANAGER", aws.secrets().url()),
+            ("AWS_ENDPOINT_URL_CLOUDWATCH_LOGS", aws.log_server().url()),
             (
                 "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER",
                 self.sandbox.cognito.server().url(),
@@ -183,10 +179,24 @@ impl Scene {
             ("MAILGUN_URL", self.sandbox.mailgun.server().url()),
             ("MAILGUN_API_KEY", mailgun::API_KEY.to_owned()),
         ];
-        let mut child = Command::new(env!("CARGO_BIN_EXE_operator"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_operator"));
+        command
             .args(arguments)
             .env_clear()
             .envs(usual)
+            .kill_on_drop(true);
+        command
+    }
+
+    /// With some variables more, and this on standard input.
+    pub(crate) async fn run_with(
+        &self,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+        input: &str,
+    ) -> Output {
+        let mut child = self
+            .command(arguments)
             .envs(
                 variables
                     .iter()
@@ -196,7 +206,6 @@ impl Scene {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            .kill_on_drop(true)
             .spawn()
             .unwrap();
         // One that does not read it may be gone.

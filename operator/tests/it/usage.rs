@@ -149,3 +149,53 @@ async fn a_named_profile_beats_the_keys_of_the_environment() {
     assert_eq!(missing.code, 3, "{missing:?}");
     assert!(missing.err.contains("prd"), "{missing:?}");
 }
+
+#[tokio::test]
+async fn whatever_is_missing_to_reach_aws_is_named() {
+    let scene = Scene::new().await;
+    let arguments = ["--stack", STACK_NAME, "pending"];
+    for (variables, says) in [
+        (&["AWS_REGION"][..], "no region is chosen; give --region"),
+        (
+            &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"],
+            "there are no credentials",
+        ),
+    ] {
+        let mut command = scene.command(&arguments);
+        command.env("AWS_EC2_METADATA_DISABLED", "true");
+        for variable in variables {
+            command.env_remove(variable);
+        }
+        let output = command.output().await.unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            output.status.code() == Some(3) && said.contains(says),
+            "{said}"
+        );
+    }
+    scene.sandbox.cloudformation.server().faults().refuse(true);
+    let output = scene.run(&["pending"]).await;
+    assert!(
+        output.code == 3
+            && output.err.contains("no connection")
+            && output.err.contains("a network"),
+        "{output:?}"
+    );
+}
+
+#[tokio::test]
+async fn help_has_groups_and_no_addresses_for_tests() {
+    let scene = Scene::new().await;
+    let help = scene.succeed(&["--help"]).await.out;
+    for heading in ["Where the stack is:", "AWS:", "Output:"] {
+        assert!(help.contains(heading), "{heading}: {help}");
+    }
+    assert!(
+        !help.contains("--twilio-voice-url") && !help.contains("--cognito-url"),
+        "{help}"
+    );
+    assert!(
+        help.contains("--mailgun-url"),
+        "domains in the EU need it: {help}"
+    );
+}

@@ -1,4 +1,4 @@
-//! `DynamoDB` (embedded, behind a recording proxy), Secrets Manager and KMS.
+//! `DynamoDB` (embedded, behind a recording proxy), Secrets Manager, KMS and `CloudWatch Logs`.
 
 mod database;
 mod denied;
@@ -6,6 +6,7 @@ mod items;
 mod json;
 mod keys;
 mod kms;
+mod logs;
 mod proxy;
 mod secret;
 mod secrets;
@@ -15,4 +16,5 @@ mod services;
 pub use database::TABLE_NAME;
 pub use keys::KEY_ARN;
 pub(crate) use keys::{Context, Keys, arn_of};
+pub use logs::Logs;
 pub use services::Aws;

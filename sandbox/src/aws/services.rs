@@ -10,6 +10,7 @@ use super::{
     database,
     keys::{KEY_ARN, Keys},
     kms,
+    logs::{self, Logs},
     proxy::{self, Upstream},
     secret::Secrets,
     secrets_manager,
@@ -25,6 +26,8 @@ pub struct Aws {
     pub(super) dynamodb: Server,
     pub(super) secrets: Server,
     pub(super) kms: Server,
+    pub(super) log_server: Server,
+    pub(super) logs: Logs,
     pub(super) database: Database,
     pub(super) values: Secrets,
     pub(crate) keys: Keys,
@@ -33,14 +36,14 @@ pub struct Aws {
 }
 
 impl Aws {
-    /// Starts the services, on these ports (`DynamoDB`, Secrets Manager, KMS) or on free ones, with
+    /// Starts the services, on these ports (`DynamoDB`, Secrets Manager, KMS, `CloudWatch Logs`) or on free ones, with
     /// the template's table and keys and no secrets. A function has the rights of its role.
-    pub async fn start(template: &Template, ports: Option<[u16; 3]>) -> io::Result<Self> {
+    pub async fn start(template: &Template, ports: Option<[u16; 4]>) -> io::Result<Self> {
         let database = Database::memory().map_err(io::Error::other)?;
         database::create(&database, &template.table).map_err(io::Error::other)?;
         let inner = TcpListener::bind(("127.0.0.1", 0)).await?;
         let upstream = format!("http://{}/", inner.local_addr()?);
-        let [dynamodb_port, secrets_port, kms_port] = ports.unwrap_or_default();
+        let [dynamodb_port, secrets_port, kms_port, logs_port] = ports.unwrap_or_default();
         let principals = Arc::new(template.principals());
         let contention = Contention::default();
         let upstream = Upstream {
@@ -70,11 +73,18 @@ impl Aws {
         let kms = Server::start_on("kms", kms_port, router)
             .await
             .map_err(|error| crate::ports::busy("KMS", kms_port, &error))?;
+        let logs = Logs::default();
+        let router = Router::new().fallback(logs::logs).with_state(logs.clone());
+        let log_server = Server::start_on("logs", logs_port, router)
+            .await
+            .map_err(|error| crate::ports::busy("CloudWatch Logs", logs_port, &error))?;
         let serving = tokio::spawn(dynoxide::server::serve_on(inner, database.clone()));
         Ok(Self {
             dynamodb,
             secrets,
             kms,
+            log_server,
+            logs,
             database,
             values,
             keys,
@@ -101,6 +111,16 @@ impl Aws {
     /// The server of the KMS endpoint.
     pub fn kms(&self) -> &Server {
         &self.kms
+    }
+
+    /// The server of the `CloudWatch Logs` endpoint.
+    pub fn log_server(&self) -> &Server {
+        &self.log_server
+    }
+
+    /// What the functions have written.
+    pub fn logs(&self) -> &Logs {
+        &self.logs
     }
 }
 

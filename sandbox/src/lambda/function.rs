@@ -23,7 +23,10 @@ use super::{
     invocations::{Core, Observed},
     runtime_api::runtime_api,
 };
-use crate::wire::{Server, Tap, lock};
+use crate::{
+    aws::Logs,
+    wire::{Server, Tap, lock},
+};
 
 /// Maximum time to wait for a condition. The wait then panics.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -36,6 +39,7 @@ pub(crate) struct Launch<'a> {
     pub(crate) instances: usize,
     pub(crate) environment: BTreeMap<String, String>,
     pub(crate) tap: Tap,
+    pub(crate) logs: Logs,
 }
 
 /// A running function. Its processes end when this is dropped.
@@ -58,6 +62,7 @@ impl Lambda {
             name: launch.name.to_owned(),
             timeout: launch.timeout,
             tap: launch.tap.clone(),
+            logs: launch.logs.clone(),
             queue,
             waiting: tokio::sync::Mutex::new(waiting),
             observed: Mutex::new(Observed {

@@ -134,6 +134,9 @@ async fn copy(stream: Option<impl AsyncRead + Unpin>, instance: Arc<Instance>, e
     let mut lines = BufReader::new(stream).split(b'\n');
     while let Ok(Some(line)) = lines.next_segment().await {
         let text = String::from_utf8_lossy(&line).into_owned();
+        let at = crate::now().as_millis();
+        core.logs
+            .write(&core.name, u64::try_from(at).unwrap_or_default(), &text);
         instance.tell_line(error, &text);
         core.observe(|observed| observed.lines.push(Line { error, text }));
     }

@@ -15,6 +15,7 @@ use tokio::{
 
 use super::error::{InvokeError, PAYLOAD_LIMIT};
 use crate::{
+    aws::Logs,
     random,
     wire::{RequestNumber, Tap, lock},
 };
@@ -27,6 +28,7 @@ pub(crate) struct Core {
     pub(super) name: String,
     pub(super) timeout: Duration,
     pub(super) tap: Tap,
+    pub(super) logs: Logs,
     pub(super) queue: mpsc::UnboundedSender<Invocation>,
     pub(super) waiting: tokio::sync::Mutex<mpsc::UnboundedReceiver<Invocation>>,
     pub(super) observed: Mutex<Observed>,
