@@ -11,6 +11,7 @@ mod browser;
 mod demo;
 mod refusals;
 mod serve;
+mod soak;
 
 use std::{
     any::Any,
@@ -51,6 +52,8 @@ enum Command {
     /// `cargo bench-load`: measures how many requests at once the functions serve, how fast, and
     /// what limits them first, in a release build
     BenchLoad(Box<bench::load::Options>),
+    /// `cargo soak`: plays every flow with faults, crashes and duplicates, and checks the promises
+    Soak(soak::Options),
     /// Writes the files events/*.json again
     Record,
 }
@@ -136,6 +139,7 @@ fn hush() {
 async fn run(command: Command) -> ExitCode {
     let done = match command {
         Command::Demo(demo) => demo::run(demo.page.then_some(demo.options)).await,
+        Command::Soak(options) => soak::run(options).await,
         Command::Record => match record::write().await {
             Ok(written) => {
                 for path in written {
