@@ -208,6 +208,11 @@ impl Lambda {
         signal(pid, "KILL").await;
     }
 
+    /// Kills one process, unless it has ended meanwhile. Returns whether it killed it.
+    pub async fn try_kill(&self, pid: u32) -> bool {
+        try_signal(pid, "KILL").await
+    }
+
     /// Freezes a process (SIGSTOP), as Lambda does between invocations.
     pub async fn pause(&self, pid: u32) {
         signal(pid, "STOP").await;
@@ -253,12 +258,14 @@ impl Drop for Lambda {
 
 /// Uses the shell's own `kill`: small images lack the command.
 async fn signal(pid: u32, name: &str) {
+    assert!(try_signal(pid, name).await, "kill -{name} {pid}");
+}
+
+async fn try_signal(pid: u32, name: &str) -> bool {
     let sent = Command::new("/bin/sh")
-        .args(["-c", &format!("kill -{name} {pid}")])
+        .args(["-c", &format!("kill -{name} {pid} 2>&1")])
+        .stdout(Stdio::null())
         .status()
         .await;
-    assert!(
-        sent.is_ok_and(|status| status.success()),
-        "kill -{name} {pid}"
-    );
+    sent.is_ok_and(|status| status.success())
 }

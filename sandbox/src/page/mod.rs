@@ -6,7 +6,9 @@
 
 mod body;
 mod calls;
+mod employees;
 mod exchange;
+mod fault_menu;
 mod faults;
 mod feed;
 mod files;

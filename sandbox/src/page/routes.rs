@@ -13,7 +13,7 @@ use axum::{
 use serde::Deserialize;
 
 use super::{
-    App, Shared, calls, faults,
+    App, Shared, calls, employees, faults,
     feed::HEARTBEAT,
     files, guard, mails, numbers, openapi, people, phones, prices,
     problem::{Path, Problem, Query},
@@ -263,35 +263,35 @@ pub(super) fn routes() -> Vec<Route> {
             "/api/okta/users",
             "Somebody is hired.",
             ("Hired", 201, "Done"),
-            post(people::hire),
+            post(employees::hire),
         ),
         route(
             "PATCH",
             "/api/okta/users/{id}",
             "An administrator changes an employee.",
             ("EmployeeChange", 200, "Done"),
-            patch(people::change_employee),
+            patch(employees::change_employee),
         ),
         route(
             "DELETE",
             "/api/okta/users/{id}",
             "Deletes an employee.",
             ("", 204, ""),
-            delete(people::delete_employee),
+            delete(employees::delete_employee),
         ),
         route(
             "POST",
             "/api/okta/users/{id}/code",
             "An employee signs in; a code is sent.",
             ("Nothing", 200, "Done"),
-            post(people::okta_code),
+            post(employees::okta_code),
         ),
         route(
             "POST",
             "/api/schedules/{function}",
             "A schedule runs now.",
             ("Nothing", 200, "Done"),
-            post(people::schedule),
+            post(employees::schedule),
         ),
         route(
             "GET",

@@ -172,9 +172,12 @@ impl World {
             }
             Step::Kill { function } => {
                 let lambda = &self.functions[function];
-                if let Some(pid) = lambda.pids().first() {
+                let pid = lambda.pids().first().copied();
+                // Another kill may have ended it already.
+                if let Some(pid) = pid
+                    && lambda.try_kill(pid).await
+                {
                     self.note(|asked| asked.kills.push((function, Instant::now())));
-                    lambda.kill(*pid).await;
                 }
             }
         }
