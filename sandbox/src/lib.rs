@@ -59,7 +59,7 @@ use serde_json::Value;
 use crate::{
     accounts::Account,
     auth0::Auth0,
-    aws::Aws,
+    aws::{Aws, S3},
     cloudformation::CloudFormation,
     cognito::Cognito,
     door::Door,
@@ -121,6 +121,8 @@ pub struct Sandbox {
     pub cognito: Cognito,
     /// `CloudFormation` with the stack [`cloudformation::STACK_NAME`], which lists the deployed resources.
     pub cloudformation: CloudFormation,
+    /// S3, where `sam deploy` puts its packages.
+    pub s3: S3,
     /// Simulator of Twilio, a texting provider.
     pub twilio: Twilio,
     /// Simulator of Mailgun, the provider that receives mail.
@@ -265,6 +267,7 @@ impl Sandbox {
                 ("Secrets Manager", self.aws.secrets()),
                 ("KMS", self.aws.kms()),
                 ("CloudFormation", self.cloudformation.server()),
+                ("S3", self.s3.server()),
                 ("Invoke API", &self.invoke_api),
             ])
             .collect()

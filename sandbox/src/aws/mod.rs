@@ -1,4 +1,4 @@
-//! `DynamoDB` (embedded, behind a recording proxy), Secrets Manager and KMS.
+//! `DynamoDB` (embedded, behind a recording proxy), Secrets Manager, KMS and S3.
 
 mod database;
 mod denied;
@@ -7,6 +7,7 @@ mod json;
 mod keys;
 mod kms;
 mod proxy;
+mod s3;
 mod secret;
 mod secrets;
 mod secrets_manager;
@@ -15,4 +16,7 @@ mod services;
 pub use database::TABLE_NAME;
 pub use keys::KEY_ARN;
 pub(crate) use keys::{Context, Keys, arn_of};
+pub(crate) use s3::Buckets;
+pub use s3::S3;
+pub(crate) use secrets::Vault;
 pub use services::Aws;

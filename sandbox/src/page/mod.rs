@@ -186,7 +186,7 @@ fn moment() -> u64 {
 fn server_kind(name: &str) -> &'static str {
     match name {
         "Auth0" | "Okta" | "Cognito" => "identity",
-        "DynamoDB" | "Secrets Manager" | "KMS" | "CloudFormation" => "aws",
+        "DynamoDB" | "Secrets Manager" | "KMS" | "CloudFormation" | "S3" => "aws",
         "Invoke API" => "edge",
         "AWS" => "provider",
         _ if integration(name) != Value::Null => "function",
