@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use secrecy::SecretString;
 use serde_json::{Map, Value};
+use shared::platform::layout::Layout;
 
 use super::Spec;
 use super::keys::{Key, Kind, fault};
@@ -16,8 +17,10 @@ pub(crate) enum Given<'a> {
     Environment(&'a dyn Fn(&str) -> Option<String>),
     /// A JSON object of keys and values.
     Text(String),
-    /// Prompts on the terminal, without echo.
+    /// Prompts on the terminal for every key, without echo.
     Terminal,
+    /// Prompts for the keys that the secret lacks, and for those that go together.
+    Lacking,
     /// No source: the options say everything.
     Nothing,
 }
@@ -48,9 +51,7 @@ pub(super) fn collect(
     match given {
         Given::Environment(lookup) => {
             for key in spec.layout.keys {
-                let name = format!("{}_{}", spec.dialogue(), key.name);
-                let name = name.replace('-', "_").to_ascii_uppercase();
-                if let Some(value) = lookup(&name).filter(|value| !value.trim().is_empty()) {
+                if let Some(value) = variable(spec, key.name, lookup) {
                     take(key, value)?;
                 }
             }
@@ -87,24 +88,71 @@ pub(super) fn collect(
                     .any(|name| name == key.name)
             };
             for key in spec.layout.keys.iter().filter(open) {
-                let state = if stored.contains_key(key.name) {
-                    "set; Enter keeps it"
-                } else {
-                    "not set; Enter leaves it so"
-                };
-                let prompt = format!("{} ({}; {state}): ", key.name, key.hint);
-                let value = rpassword::prompt_password(prompt).map_err(|_| {
-                    Problem::Usage(
-                        "there is no terminal to ask on; use --from-env, or a JSON object on standard input".to_owned(),
-                    )
-                })?;
-                if !value.trim().is_empty() {
+                if let Some(value) = ask(key, stored.contains_key(key.name))? {
                     take(key, value)?;
+                }
+            }
+        }
+        Given::Lacking => {
+            let mut has: Vec<&str> = stored.keys().map(String::as_str).collect();
+            let Layout {
+                needed, together, ..
+            } = spec.layout;
+            let mut asked: Vec<&str> = Vec::new();
+            let optional = together.iter().filter(|group| !needed.contains(group));
+            let optional = optional.map(|group| (group, false));
+            for (group, is_needed) in (needed.iter().map(|group| (group, true))).chain(optional) {
+                let is_complete =
+                    |group: &[&str], has: &[&str]| group.iter().all(|key| has.contains(key));
+                if is_needed && needed.iter().any(|group| is_complete(group, &has)) {
+                    continue;
+                }
+                let open = |name: &&str| !has.contains(name) && !asked.contains(name);
+                let keys: Vec<&str> = group.iter().copied().filter(open).collect();
+                for key in keys.iter().filter_map(|name| spec.key(name)) {
+                    asked.push(key.name);
+                    let value = ask(key, false)?;
+                    // Who has none of the first has none of the others.
+                    let Some(value) = value else { break };
+                    take(key, value)?;
+                    has.push(key.name);
                 }
             }
         }
     }
     Ok(values)
+}
+
+/// Asks for a key without echo. `None`: the person only pressed Enter.
+fn ask(key: &Key, is_set: bool) -> Result<Option<String>, Problem> {
+    let state = if is_set {
+        "set; Enter keeps it"
+    } else {
+        "not set; Enter leaves it so"
+    };
+    let prompt = format!("{} ({}; {state}): ", key.name, key.hint);
+    let value = rpassword::prompt_password(prompt).map_err(|_| {
+        Problem::Usage(
+            "there is no terminal to ask on; use --from-env, or a JSON object on standard input"
+                .to_owned(),
+        )
+    })?;
+    Ok(Some(value).filter(|value| !value.trim().is_empty()))
+}
+
+/// The name of the environment variable for a key.
+pub(crate) fn variable_name(spec: &Spec, key: &str) -> String {
+    let name = format!("{}_{key}", spec.dialogue());
+    name.replace('-', "_").to_ascii_uppercase()
+}
+
+/// The value of the environment variable for a key, if it is set.
+pub(crate) fn variable(
+    spec: &Spec,
+    key: &str,
+    lookup: &dyn Fn(&str) -> Option<String>,
+) -> Option<String> {
+    lookup(&variable_name(spec, key)).filter(|value| !value.trim().is_empty())
 }
 
 /// A PEM text, or the content of the file `@path`.

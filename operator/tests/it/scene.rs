@@ -1,5 +1,6 @@
 //! A sandbox with a deployed stack, and the program run as a person or a pipeline would.
 
+use std::path::Path;
 use std::process::Stdio;
 
 use axum::Router;
@@ -153,6 +154,18 @@ impl Scene {
         variables: &[(&str, &str)],
         input: &str,
     ) -> Output {
+        let here = Path::new(".");
+        self.run_in(here, arguments, variables, input).await
+    }
+
+    /// The same in a folder.
+    pub(crate) async fn run_in(
+        &self,
+        folder: &Path,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+        input: &str,
+    ) -> Output {
         let (aws, twilio) = (&self.sandbox.aws, self.sandbox.twilio.server().url());
         let usual = [
             ("HOME", env!("CARGO_TARGET_TMPDIR").to_owned()),
@@ -166,6 +179,7 @@ impl Scene {
                 "AWS_ENDPOINT_URL_CLOUDFORMATION",
                 self.sandbox.cloudformation.server().url(),
             ),
+            ("AWS_ENDPOINT_URL_S3", self.sandbox.s3.server().url()),
             ("AWS_ENDPOINT_URL_DYNAMODB", aws.dynamodb().url()),
             ("AWS_ENDPOINT_URL_SECRETS_MANAGER", aws.secrets().url()),
             (
@@ -185,6 +199,7 @@ impl Scene {
         ];
         let mut child = Command::new(env!("CARGO_BIN_EXE_operator"))
             .args(arguments)
+            .current_dir(folder)
             .env_clear()
             .envs(usual)
             .envs(

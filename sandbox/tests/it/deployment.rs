@@ -177,10 +177,7 @@ async fn an_update_keeps_the_secrets_values_and_deletes_those_of_what_is_switche
         .unwrap();
     let same = scene.describe("acme", "same").await;
     assert!(same.contains("<Status>FAILED</Status>"), "{same}");
-    assert!(
-        same.contains("contain changes. Submit different"),
-        "{same}"
-    );
+    assert!(same.contains("contain changes. Submit different"), "{same}");
     let refused = scene.execute("acme", "same").await.unwrap_err();
     assert!(refused.contains("InvalidChangeSetStatus"), "{refused}");
 
