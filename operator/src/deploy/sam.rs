@@ -17,7 +17,7 @@ const LINES: usize = 12;
 const TAIL: usize = 16 * 1024;
 
 /// What usually helps, by a part of the output.
-const HINTS: [(&str, &str); 5] = [
+const HINTS: [(&str, &str); 6] = [
     (
         "ExpiredToken",
         "The login has expired: log in again (`aws sso login`).",
@@ -33,6 +33,10 @@ const HINTS: [(&str, &str); 5] = [
     (
         "UnreservedConcurrentExecution",
         "The account's limit of concurrent executions is too small to reserve any: add \"ReservedConcurrency=-1\" to parameter_overrides.",
+    ),
+    (
+        "missing Tags and/or Outputs",
+        "sam was stopped while it made its own bucket: run `aws cloudformation delete-stack --stack-name aws-sam-cli-managed-default`.",
     ),
     (
         "Requires capabilities",

@@ -94,33 +94,45 @@ pub(super) fn collect(
             }
         }
         Given::Lacking => {
-            let mut has: Vec<&str> = stored.keys().map(String::as_str).collect();
-            let Layout {
-                needed, together, ..
-            } = spec.layout;
-            let mut asked: Vec<&str> = Vec::new();
-            let optional = together.iter().filter(|group| !needed.contains(group));
-            let optional = optional.map(|group| (group, false));
-            for (group, is_needed) in (needed.iter().map(|group| (group, true))).chain(optional) {
-                let is_complete =
-                    |group: &[&str], has: &[&str]| group.iter().all(|key| has.contains(key));
-                if is_needed && needed.iter().any(|group| is_complete(group, &has)) {
-                    continue;
-                }
-                let open = |name: &&str| !has.contains(name) && !asked.contains(name);
-                let keys: Vec<&str> = group.iter().copied().filter(open).collect();
-                for key in keys.iter().filter_map(|name| spec.key(name)) {
-                    asked.push(key.name);
-                    let value = ask(key, false)?;
-                    // Who has none of the first has none of the others.
-                    let Some(value) = value else { break };
-                    take(key, value)?;
-                    has.push(key.name);
-                }
+            for (key, value) in ask_lacking(spec, stored, |key| ask(key, false))? {
+                take(key, value)?;
             }
         }
     }
     Ok(values)
+}
+
+/// Asks for the keys that complete a secret, one group after the other until one is complete, and
+/// then for those that go together. A person who has no first key of a group has no other.
+fn ask_lacking(
+    spec: &Spec,
+    stored: &Map<String, Value>,
+    mut ask: impl FnMut(&Key) -> Result<Option<String>, Problem>,
+) -> Result<Vec<(&'static Key, String)>, Problem> {
+    let Layout {
+        needed, together, ..
+    } = spec.layout;
+    let mut has: Vec<&str> = stored.keys().map(String::as_str).collect();
+    let mut asked: Vec<&str> = Vec::new();
+    let mut answers = Vec::new();
+    let optional = together.iter().filter(|group| !needed.contains(group));
+    let groups = needed.iter().map(|group| (group, true));
+    for (group, is_needed) in groups.chain(optional.map(|group| (group, false))) {
+        let is_complete = |group: &&[&str]| group.iter().all(|key| has.contains(key));
+        if needed.iter().any(is_complete) == is_needed {
+            continue;
+        }
+        for key in group.iter().filter_map(|name| spec.key(name)) {
+            if has.contains(&key.name) || asked.contains(&key.name) {
+                continue;
+            }
+            asked.push(key.name);
+            let Some(value) = ask(key)? else { break };
+            has.push(key.name);
+            answers.push((key, value));
+        }
+    }
+    Ok(answers)
 }
 
 /// Asks for a key without echo. `None`: the person only pressed Enter.
@@ -162,5 +174,46 @@ fn pem(value: &str) -> Result<String, Problem> {
             .map_err(|error| Problem::Usage(format!("{path}: {error}"))),
         // An environment variable has one line, so `\n` stands for a line break.
         None => Ok(value.replace("\\n", "\n")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_person_is_asked_only_for_what_completes_a_secret() {
+        let asked = |secret: &str, stored: &[&str], given: &[&str]| {
+            let stored = stored.iter().map(|key| ((*key).to_owned(), "x".into()));
+            let mut asked = Vec::new();
+            let ask = |key: &Key| {
+                asked.push(key.name.to_owned());
+                Ok(given.contains(&key.name).then(|| "x".to_owned()))
+            };
+            let answers = ask_lacking(Spec::of(secret), &stored.collect(), ask).unwrap();
+            assert_eq!(answers.len(), given.len(), "{secret}");
+            asked.join(" ")
+        };
+        let both = ["account_sid", "auth_token"];
+        for (secret, stored, given, expected) in [
+            (
+                "twilio",
+                &[][..],
+                &both[..],
+                "account_sid auth_token api_key_sid",
+            ),
+            ("twilio", &both[..1], &both[1..], "auth_token api_key_sid"),
+            ("twilio", &[], &[], "account_sid"),
+            ("mailgun", &[], &["signing_key"], "signing_key"),
+            ("okta", &[], &["api_token"], "api_token"),
+            (
+                "okta",
+                &[],
+                &["client_id", "private_key", "key_id"],
+                "api_token client_id private_key key_id",
+            ),
+        ] {
+            assert_eq!(asked(secret, stored, given), expected, "{secret}");
+        }
     }
 }

@@ -14,7 +14,7 @@ use sandbox::{
 };
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 
 /// What `connect auth0` and the doctor read and change.
 pub(crate) const SCOPES: &str = "read:users update:users read:connections read:connections_options update:connections \
@@ -166,6 +166,24 @@ impl Scene {
         variables: &[(&str, &str)],
         input: &str,
     ) -> Output {
+        let mut child = self.start_in(folder, arguments, variables);
+        // One that does not read it may be gone.
+        let _unread = child
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(input.as_bytes())
+            .await;
+        finish(child).await
+    }
+
+    /// Starts the program in a folder, in a process group of its own, as a shell does.
+    pub(crate) fn start_in(
+        &self,
+        folder: &Path,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Child {
         let (aws, twilio) = (&self.sandbox.aws, self.sandbox.twilio.server().url());
         let usual = [
             ("HOME", env!("CARGO_TARGET_TMPDIR").to_owned()),
@@ -197,7 +215,7 @@ impl Scene {
             ("MAILGUN_URL", self.sandbox.mailgun.server().url()),
             ("MAILGUN_API_KEY", mailgun::API_KEY.to_owned()),
         ];
-        let mut child = Command::new(env!("CARGO_BIN_EXE_operator"))
+        Command::new(env!("CARGO_BIN_EXE_operator"))
             .args(arguments)
             .current_dir(folder)
             .env_clear()
@@ -212,28 +230,26 @@ impl Scene {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true)
+            .process_group(0)
             .spawn()
-            .unwrap();
-        // One that does not read it may be gone.
-        let _unread = child
-            .stdin
-            .take()
             .unwrap()
-            .write_all(input.as_bytes())
-            .await;
-        let output = child.wait_with_output().await.unwrap();
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        let output = Output {
-            code: output.status.code().unwrap(),
-            out: text(output.stdout),
-            err: text(output.stderr),
-        };
-        for secret in SECRETS {
-            assert!(
-                !output.out.contains(secret) && !output.err.contains(secret),
-                "a secret was printed: {output:?}"
-            );
-        }
-        output
     }
+}
+
+/// Waits for the end of a run. It has printed no secret.
+async fn finish(child: Child) -> Output {
+    let output = child.wait_with_output().await.unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    let output = Output {
+        code: output.status.code().unwrap(),
+        out: text(output.stdout),
+        err: text(output.stderr),
+    };
+    for secret in SECRETS {
+        assert!(
+            !output.out.contains(secret) && !output.err.contains(secret),
+            "a secret was printed: {output:?}"
+        );
+    }
+    output
 }

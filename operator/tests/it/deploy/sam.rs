@@ -3,6 +3,8 @@
 use std::path::Path;
 
 use sandbox::cloudformation::Stack;
+use sandbox::wire::{Exchange, Fault};
+use tokio::process::Command;
 
 use super::{Folder, GATEWAY, REPOSITORY, TWILIO, pairs, states};
 use crate::scene::Scene;
@@ -59,6 +61,8 @@ async fn sam_deploys_a_stack_that_is_filled_connected_and_checked() {
             .collect::<Vec<_>>(),
         ["connect", "doctor"]
     );
+    let found = output.json()["steps"][3]["result"].to_string();
+    assert!(!found.contains("Dashboard"), "it is no function: {found}");
     assert!(
         output.err.contains("CloudFormation stack changeset"),
         "sam's own output"
@@ -121,6 +125,32 @@ async fn a_deployment_that_fails_says_why_what_helps_and_what_continues() {
     assert_eq!(scene.sandbox.cloudformation.stack("acme"), None);
 
     folder.configure("acme", GATEWAY);
+    let half = Stack {
+        status: "REVIEW_IN_PROGRESS".to_owned(),
+        ..Stack::default()
+    };
+    let managed = "aws-sam-cli-managed-default";
+    scene.sandbox.cloudformation.set_stack(managed, half);
+    let unmade = folder.run(&scene, &arguments, &variables).await;
+    let delete = "aws cloudformation delete-stack --stack-name aws-sam-cli-managed-default";
+    assert!(unmade.err.contains(delete), "{unmade:?}");
+    scene.sandbox.cloudformation.remove_stack(managed);
+
+    let expired = Fault::Answer {
+        status: 403,
+        headers: vec![("content-type".to_owned(), "text/xml".to_owned())],
+        body: "<ErrorResponse><Error><Type>Sender</Type><Code>ExpiredToken</Code><Message>The security token included in the request is expired</Message></Error></ErrorResponse>".to_owned(),
+    };
+    let faults = scene.sandbox.cloudformation.server().faults();
+    faults.next_with("Action=CreateChangeSet&", expired);
+    let expired = folder.run(&scene, &arguments, &variables).await;
+    assert!(
+        expired
+            .err
+            .contains("The login has expired: log in again (`aws sso login`)."),
+        "{expired:?}"
+    );
+
     let why = "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its minimum value of [10].";
     scene
         .sandbox
@@ -138,6 +168,74 @@ async fn a_deployment_that_fails_says_why_what_helps_and_what_continues() {
         again.err.contains("Run `sam delete --stack-name acme`"),
         "{again:?}"
     );
+}
+
+#[tokio::test]
+async fn a_run_that_was_stopped_in_the_middle_is_continued_by_the_next() {
+    let Some(path) = path() else { return };
+    let scene = Scene::new().await;
+    let folder = Folder::new("acme", GATEWAY);
+    folder.build();
+    let fast = [
+        ("PATH", path.as_str()),
+        ("SAM_CLI_POLL_DELAY", "0.2"),
+        ("SAM_CLI_TELEMETRY", "0"),
+    ];
+    let variables = [&TWILIO[..], &fast].concat();
+    let arguments = [
+        "deploy",
+        "--config-env",
+        "prod",
+        "--from",
+        "deploy",
+        "--from-env",
+    ];
+    let cloudformation = &scene.sandbox.cloudformation;
+    // What `sam` asks when it has made the change set of the stack.
+    let part = "ChangeSetName=arn";
+    cloudformation
+        .server()
+        .faults()
+        .next_with(part, Fault::Hang);
+    let mut child = scene.start_in(&folder.0, &arguments, &variables);
+    let is_planned = |asked: &[Exchange]| {
+        let mut asked = asked.iter();
+        asked.any(|one| String::from_utf8_lossy(&one.request).contains(part))
+    };
+    cloudformation.server().wait(is_planned).await;
+    // Ctrl-C reaches everything that runs in the terminal.
+    let group = format!("-{}", child.id().unwrap());
+    let interrupt = Command::new("kill").args(["-INT", "--", &group]).status();
+    assert!(interrupt.await.unwrap().success());
+    assert!(!child.wait().await.unwrap().success());
+    let status = cloudformation.stack("acme").unwrap().status;
+    assert_eq!(status, "REVIEW_IN_PROGRESS");
+
+    let output = folder.json(&scene, &arguments[3..], &variables).await;
+    assert_eq!(
+        states(&output)[..2],
+        pairs([("deploy", "done"), ("secrets", "done")]),
+        "{output:?}"
+    );
+}
+
+#[tokio::test]
+async fn nobody_reading_the_output_stops_nothing() {
+    let Some(path) = path() else { return };
+    let scene = Scene::new().await;
+    let folder = Folder::new("acme", GATEWAY);
+    folder.build();
+    let fast = [
+        ("PATH", path.as_str()),
+        ("SAM_CLI_POLL_DELAY", "0.2"),
+        ("SAM_CLI_TELEMETRY", "0"),
+    ];
+    let arguments = ["deploy", "--config-env", "prod", "--only", "deploy"];
+    let mut child = scene.start_in(&folder.0, &arguments, &fast);
+    drop((child.stdin.take(), child.stdout.take(), child.stderr.take()));
+    assert!(child.wait().await.unwrap().success());
+    let stack = scene.sandbox.cloudformation.stack("acme").unwrap();
+    assert_eq!(stack.status, "CREATE_COMPLETE");
 }
 
 #[tokio::test]
