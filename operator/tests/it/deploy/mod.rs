@@ -319,3 +319,11 @@ async fn what_connect_leaves_does_not_stop_the_check_and_is_continued_from_there
         "{output:?}"
     );
 }
+
+#[test]
+fn the_guide_of_sam_asks_as_often_as_the_docs_say() {
+    let read = |name: &str| fs::read_to_string(Path::new(REPOSITORY).join(name)).unwrap();
+    let open = read("template.yaml").matches("AuthType: NONE").count();
+    assert_eq!(open, 10, "docs/deploy.md says ten times y");
+    assert!(read("docs/deploy.md").contains("Ten times `y`."));
+}
