@@ -1,6 +1,6 @@
 //! The local cloud: every service that the functions call, on 127.0.0.1, in one process.
 //!
-//! A [`Sandbox`] has AWS (`DynamoDB`, Secrets Manager, KMS, Lambda) and simulators of the providers.
+//! A [`Sandbox`] has AWS (`DynamoDB`, Secrets Manager, KMS, Lambda, `CloudFormation`, S3) and simulators of the providers.
 //! Each simulator has its own state. The sandbox runs the real binaries with exactly the
 //! environment that `template.yaml` declares.
 //!

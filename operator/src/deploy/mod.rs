@@ -234,7 +234,8 @@ impl<'a> Run<'a> {
             }
             Step::Secrets | Step::Connect | Step::Doctor => {
                 let (stack, word) = (&self.section.stack, step.word());
-                done.command = Some(format!("operator --stack {stack} {word}"));
+                let list = if step == Step::Secrets { " list" } else { "" };
+                done.command = Some(format!("operator --stack {stack} {word}{list}"));
             }
         }
         Ok(done)

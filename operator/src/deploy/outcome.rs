@@ -59,6 +59,12 @@ impl Outcome {
     }
 }
 
+impl Outcome {
+    fn is_checked(&self) -> bool {
+        self.steps.iter().any(|done| done.step == Step::Doctor)
+    }
+}
+
 impl Done {
     pub(super) fn of(step: Step, state: State) -> Self {
         Self {
@@ -90,7 +96,7 @@ impl Report for Outcome {
                 "{BAD}something is left to do{BAD:#} in the stack {}. Then run: {again}",
                 self.stack
             ),
-            None if self.dry_run => Ok(()),
+            None if self.dry_run || !self.is_checked() => Ok(()),
             None => writeln!(out, "{GOOD}the stack {} is ready{GOOD:#}", self.stack),
         }
     }

@@ -54,6 +54,17 @@ pub(super) async fn run(program: &Path, arguments: &[String]) -> Result<String, 
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .kill_on_drop(true);
+    // `cargo operator` sets variables about this program. Build scripts of the functions would take
+    // them for a change and run again.
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy();
+        if ["CARGO_PKG_", "CARGO_MANIFEST_"]
+            .iter()
+            .any(|prefix| name.starts_with(prefix))
+        {
+            command.env_remove(&*name);
+        }
+    }
     let shown = shown(arguments);
     let failed = |why: String| Problem::Failed(format!("`{shown}` {why}"));
     let mut child = command
