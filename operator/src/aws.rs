@@ -29,6 +29,14 @@ pub(crate) struct Aws {
     config: SdkConfig,
 }
 
+/// What a deployment asks about a stack.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct State {
+    pub(crate) status: String,
+    /// When it was created or updated last.
+    changed: Option<aws_sdk_cloudformation::primitives::DateTime>,
+}
+
 impl Aws {
     /// Connects with the profile and region that the AWS CLI would use, unless others are given.
     pub(crate) async fn connect(
@@ -127,6 +135,51 @@ impl Aws {
             json,
         };
         Ok(context.calls.to(&base, authorization))
+    }
+
+    /// The state of a stack. `None`: there is no stack of this name.
+    pub(crate) async fn state(&self, name: &str) -> Result<Option<State>, Problem> {
+        let request = self.cloudformation.describe_stacks().stack_name(name);
+        let answer = match request.send().await {
+            Ok(answer) => answer,
+            Err(error) => {
+                let said = error.as_service_error();
+                let said = said.and_then(|error| error.meta().message());
+                if said.is_some_and(|said| said.contains("does not exist")) {
+                    return Ok(None);
+                }
+                return Err(failed(&cause(&format!("DescribeStacks {name}"), &error)));
+            }
+        };
+        let found = answer.stacks().first();
+        Ok(found.map(|stack| State {
+            status: stack
+                .stack_status()
+                .map_or_else(String::new, |status| status.as_str().to_owned()),
+            changed: stack.last_updated_time().or(stack.creation_time()).copied(),
+        }))
+    }
+
+    /// What could not be made or changed in the last deployment of a stack, and why. It is for an
+    /// error message, so nothing is an answer too.
+    pub(crate) async fn failures(&self, stack: &str) -> Vec<String> {
+        let request = self.cloudformation.describe_stack_events();
+        let Ok(answer) = request.stack_name(stack).send().await else {
+            return Vec::new();
+        };
+        let of_last = answer
+            .stack_events()
+            .iter()
+            .take_while(|event| event.resource_status_reason() != Some("User Initiated"));
+        let failed = of_last.filter_map(|event| {
+            let is_failure = event.resource_status()?.as_str().ends_with("_FAILED");
+            let why = event.resource_status_reason()?;
+            // The others are cancelled because of the first.
+            let is_cause = is_failure && !why.contains("cancelled");
+            let resource = event.logical_resource_id()?;
+            is_cause.then(|| format!("{resource}: {why}"))
+        });
+        failed.collect()
     }
 
     /// Reads the outputs and parameters of a stack.

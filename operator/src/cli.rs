@@ -8,12 +8,16 @@ use words::Language;
 
 use crate::connect::{Extras, Target};
 use crate::context::Urls;
+use crate::deploy::DeployArgs;
 use crate::logs::LogsArgs;
 use crate::problem::Problem;
 use crate::trace::TraceArgs;
 
 const EXAMPLES: &str = "\
-The three commands after `sam deploy`:
+From a section of samconfig.toml to a checked stack:
+  operator deploy
+
+Its last steps, each alone:
   operator --stack switchboard secrets set twilio     (also mailgun, gateway, okta, if they are deployed)
   operator --stack switchboard connect
   operator --stack switchboard doctor
@@ -73,6 +77,7 @@ pub(crate) struct Cli {
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
+    Deploy(DeployArgs),
     Connect(ConnectArgs),
     /// Check everything that can be checked from outside, and name what to do
     #[command(long_about = "\

@@ -1,6 +1,7 @@
-//! The operator's CLI. It connects a deployed stack with its providers (`connect`), checks it
-//! (`doctor`), and manages its secrets (`secrets`) and its data (`pending`, `unlock`, `erase`,
-//! `numbers`, `deliveries`, `trace`), its logs (`logs`), and a company's own texts (`words`).
+//! The operator's CLI. It builds and deploys a stack (`deploy`), connects it with its providers
+//! (`connect`), checks it (`doctor`), and manages its secrets (`secrets`) and its data (`pending`,
+//! `unlock`, `erase`, `numbers`, `deliveries`, `trace`), its logs (`logs`), and a company's own
+//! texts (`words`).
 //!
 //! It uses the functions' library for formats and protocols. The outputs and parameters of
 //! `template.yaml` say what is deployed. Each command runs once, for a person or a pipeline. The
@@ -12,6 +13,7 @@ mod cli;
 mod connect;
 mod context;
 mod deliveries;
+mod deploy;
 mod doctor;
 mod logs;
 mod numbers;
@@ -45,6 +47,10 @@ use crate::stack::Stack;
 async fn main() -> ExitCode {
     let cli = Cli::parse();
     let console = Console::new(cli.json);
+    if let Command::Deploy(args) = &cli.command {
+        let args = args.clone();
+        return deploy::run(cli, &args, &console).await.into();
+    }
     match open(&cli, console).await {
         Ok(context) => match run(&context, cli.command).await {
             Ok(code) => code.into(),
@@ -55,9 +61,7 @@ async fn main() -> ExitCode {
 }
 
 async fn open(cli: &Cli, console: Console) -> Result<Context, Problem> {
-    let http = shared::platform::config::read(&environment, http::Settings::read);
-    let http = http.map_err(|problems| Problem::Usage(problems.to_string()))?;
-    let http = http::Client::new(http).map_err(Problem::Usage)?;
+    let http = client()?;
     let outputs = cli.read_outputs()?;
     if cli.stack.is_none() && outputs.is_none() {
         return Err(Problem::Usage(
@@ -93,9 +97,17 @@ async fn open(cli: &Cli, console: Console) -> Result<Context, Problem> {
     })
 }
 
+fn client() -> Result<http::Client, Problem> {
+    let http = shared::platform::config::read(&environment, http::Settings::read);
+    let http = http.map_err(|problems| Problem::Usage(problems.to_string()))?;
+    http::Client::new(http).map_err(Problem::Usage)
+}
+
 async fn run(context: &Context, command: Command) -> Result<u8, Problem> {
     let console = &context.console;
     Ok(match command {
+        // It has no stack yet: `main` runs it.
+        Command::Deploy(_) => 0,
         Command::Connect(args) => {
             console.show(&connect::connect(context, &args.targets, &args.extras()).await?)
         }

@@ -61,6 +61,17 @@ impl Console {
         }
     }
 
+    /// Shows a line that stays, on standard error.
+    pub(crate) fn line(&self, text: &str) {
+        self.end_progress();
+        let _unseen = writeln!(anstream::stderr(), "{text}");
+    }
+
+    /// True if the result is one JSON document.
+    pub(crate) fn is_json(&self) -> bool {
+        self.json
+    }
+
     /// Shows the result and gives the exit code.
     pub(crate) fn show<R: Report>(&self, report: &R) -> u8 {
         self.end_progress();

@@ -120,9 +120,12 @@ impl Stack {
         }
     }
 
-    /// The outputs that are URLs of functions, with their names.
+    /// The outputs that are URLs of functions, with their names. The dashboard is none.
     pub(crate) fn urls(&self) -> impl Iterator<Item = (&str, Url)> {
-        let names = self.outputs.iter().filter(|name| name.ends_with("Url"));
+        let names = self
+            .outputs
+            .iter()
+            .filter(|name| name.ends_with("Url") && *name != "DashboardUrl");
         names.filter_map(|name| Some((name.as_str(), Url::parse(self.get(name)?).ok()?)))
     }
 

@@ -1,6 +1,6 @@
 //! The local cloud: every service that the functions call, on 127.0.0.1, in one process.
 //!
-//! A [`Sandbox`] has AWS (`DynamoDB`, Secrets Manager, KMS, Lambda) and simulators of the providers.
+//! A [`Sandbox`] has AWS (`DynamoDB`, Secrets Manager, KMS, Lambda, `CloudFormation`, S3) and simulators of the providers.
 //! Each simulator has its own state. The sandbox runs the real binaries with exactly the
 //! environment that `template.yaml` declares.
 //!
@@ -59,7 +59,7 @@ use serde_json::Value;
 use crate::{
     accounts::Account,
     auth0::Auth0,
-    aws::Aws,
+    aws::{Aws, S3},
     cloudformation::CloudFormation,
     cognito::Cognito,
     door::Door,
@@ -121,6 +121,8 @@ pub struct Sandbox {
     pub cognito: Cognito,
     /// `CloudFormation` with the stack [`cloudformation::STACK_NAME`], which lists the deployed resources.
     pub cloudformation: CloudFormation,
+    /// S3, where `sam deploy` puts its packages.
+    pub s3: S3,
     /// Simulator of Twilio, a texting provider.
     pub twilio: Twilio,
     /// Simulator of Mailgun, the provider that receives mail.
@@ -277,6 +279,7 @@ impl Sandbox {
                 ("aws", "KMS", self.aws.kms()),
                 ("aws", "CloudWatch Logs", self.aws.log_server()),
                 ("aws", "CloudFormation", self.cloudformation.server()),
+                ("aws", "S3", self.s3.server()),
                 ("edge", "Invoke API", &self.invoke_api),
             ])
             .collect()

@@ -7,8 +7,8 @@ use std::io;
 pub struct Ports {
     /// The port of the Invoke API. The Function URLs follow it (+1 to +9, and more from +30). Then
     /// come Twilio (+10), Mailgun (+11), Auth0 (+12), Okta (+16), `DynamoDB` (+20), Secrets Manager
-    /// (+21), `CloudFormation` (+22), KMS (+23), Cognito (+24), the page (+25), `CloudWatch Logs` (+28), and the
-    /// simulators of [`providers`](crate::providers) (+13, +14 ...).
+    /// (+21), `CloudFormation` (+22), KMS (+23), Cognito (+24), the page (+25), S3 (+26),
+    /// `CloudWatch Logs` (+28), and the simulators of [`providers`](crate::providers) (+13, +14 ...).
     pub base: u16,
 }
 
@@ -46,6 +46,7 @@ impl Ports {
     pub(crate) const CLOUDFORMATION: u16 = 22;
     pub(crate) const KMS: u16 = 23;
     pub(crate) const COGNITO: u16 = 24;
+    pub(crate) const S3: u16 = 26;
     pub(crate) const LOGS: u16 = 28;
 }
 

@@ -9,9 +9,9 @@ use crate::{
     IVR_TOKEN, OKTA_HOOK_SECRET, OKTA_HOOK_TOKEN, Ports, RECIPIENT_KEY, RECIPIENT_SECRET, REGION,
     STUDIO_TOKEN, Sandbox, WEBHOOK_SECRET,
     auth0::{self, Auth0},
-    aws::{Aws, TABLE_NAME},
+    aws::{Aws, S3, TABLE_NAME},
     clickatell,
-    cloudformation::{CloudFormation, STACK_NAME, Stack},
+    cloudformation::{CloudFormation, STACK_NAME, Stack, Surroundings},
     cognito::Cognito,
     door::{self, Door},
     mailgun::{self, Mailgun},
@@ -150,7 +150,15 @@ impl Sandbox {
                 _ => {}
             }
         }
-        let cloudformation = CloudFormation::start(at(Ports::CLOUDFORMATION))
+        let s3 = S3::start(at(Ports::S3))
+            .await
+            .map_err(|error| started("S3", Ports::S3, error))?;
+        let surroundings = Surroundings {
+            resources: resources(&template, &doors),
+            buckets: s3.buckets(),
+            secrets: aws.vault(),
+        };
+        let cloudformation = CloudFormation::start(at(Ports::CLOUDFORMATION), surroundings)
             .await
             .map_err(|error| started("CloudFormation", Ports::CLOUDFORMATION, error))?;
         let cognito = Cognito::start(at(Ports::COGNITO), aws.keys.clone())
@@ -160,6 +168,7 @@ impl Sandbox {
             aws,
             cognito,
             cloudformation,
+            s3,
             twilio,
             mailgun,
             auth0,
@@ -198,17 +207,25 @@ impl Sandbox {
                 .next()
                 .and_then(|(function, name)| self.value(&function.name, name))
         };
-        let resource = |reference: &str| match reference.strip_suffix("Url.FunctionUrl") {
-            Some(id) => functions()
-                .find(|function| function.logical_id == id)
-                .map(|function| self.door(&function.name).url() + "/"),
-            None if reference == "SmsGateway.Arn" => Some(format!(
-                "arn:aws:lambda:{REGION}:000000000000:function:{STACK_NAME}-sms-gateway"
-            )),
-            None => (reference == "Table").then(|| TABLE_NAME.to_owned()),
-        };
+        let resources = resources(&self.template, &self.doors);
+        let resource = |reference: &str| resources.get(reference).cloned();
         Stack::of_template(parameter, resource)
     }
+}
+
+/// What the resources of a stack are called and where they are, by reference.
+fn resources(template: &Template, doors: &BTreeMap<String, Door>) -> BTreeMap<String, String> {
+    let urls = template.functions.iter().filter_map(|function| {
+        let reference = format!("{}Url.FunctionUrl", function.logical_id);
+        Some((reference, doors.get(&function.name)?.server().url() + "/"))
+    });
+    let function =
+        format!("arn:aws:lambda:{REGION}:000000000000:function:{STACK_NAME}-sms-gateway");
+    urls.chain([
+        ("SmsGateway.Arn".to_owned(), function),
+        ("Table".to_owned(), TABLE_NAME.to_owned()),
+    ])
+    .collect()
 }
 
 /// Turns `TWILIO_URL` into `TwilioUrl`.

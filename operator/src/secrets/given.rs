@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use secrecy::SecretString;
 use serde_json::{Map, Value};
+use shared::platform::layout::Layout;
 
 use super::Spec;
 use super::keys::{Key, Kind, fault};
@@ -16,8 +17,10 @@ pub(crate) enum Given<'a> {
     Environment(&'a dyn Fn(&str) -> Option<String>),
     /// A JSON object of keys and values.
     Text(String),
-    /// Prompts on the terminal, without echo.
+    /// Prompts on the terminal for every key, without echo.
     Terminal,
+    /// Prompts for the keys that the secret lacks, and for those that go together.
+    Lacking,
     /// No source: the options say everything.
     Nothing,
 }
@@ -48,9 +51,7 @@ pub(super) fn collect(
     match given {
         Given::Environment(lookup) => {
             for key in spec.layout.keys {
-                let name = format!("{}_{}", spec.dialogue(), key.name);
-                let name = name.replace('-', "_").to_ascii_uppercase();
-                if let Some(value) = lookup(&name).filter(|value| !value.trim().is_empty()) {
+                if let Some(value) = variable(spec, key.name, lookup) {
                     take(key, value)?;
                 }
             }
@@ -87,24 +88,83 @@ pub(super) fn collect(
                     .any(|name| name == key.name)
             };
             for key in spec.layout.keys.iter().filter(open) {
-                let state = if stored.contains_key(key.name) {
-                    "set; Enter keeps it"
-                } else {
-                    "not set; Enter leaves it so"
-                };
-                let prompt = format!("{} ({}; {state}): ", key.name, key.hint);
-                let value = rpassword::prompt_password(prompt).map_err(|_| {
-                    Problem::Usage(
-                        "there is no terminal to ask on; use --from-env, or a JSON object on standard input".to_owned(),
-                    )
-                })?;
-                if !value.trim().is_empty() {
+                if let Some(value) = ask(key, stored.contains_key(key.name))? {
                     take(key, value)?;
                 }
             }
         }
+        Given::Lacking => {
+            for (key, value) in ask_lacking(spec, stored, |key| ask(key, false))? {
+                take(key, value)?;
+            }
+        }
     }
     Ok(values)
+}
+
+/// Asks for the keys that complete a secret, one group after the other until one is complete, and
+/// then for those that go together. A person who has no first key of a group has no other.
+fn ask_lacking(
+    spec: &Spec,
+    stored: &Map<String, Value>,
+    mut ask: impl FnMut(&Key) -> Result<Option<String>, Problem>,
+) -> Result<Vec<(&'static Key, String)>, Problem> {
+    let Layout {
+        needed, together, ..
+    } = spec.layout;
+    let mut has: Vec<&str> = stored.keys().map(String::as_str).collect();
+    let mut asked: Vec<&str> = Vec::new();
+    let mut answers = Vec::new();
+    let optional = together.iter().filter(|group| !needed.contains(group));
+    let groups = needed.iter().map(|group| (group, true));
+    for (group, is_needed) in groups.chain(optional.map(|group| (group, false))) {
+        let is_complete = |group: &&[&str]| group.iter().all(|key| has.contains(key));
+        if needed.iter().any(is_complete) == is_needed {
+            continue;
+        }
+        for key in group.iter().filter_map(|name| spec.key(name)) {
+            if has.contains(&key.name) || asked.contains(&key.name) {
+                continue;
+            }
+            asked.push(key.name);
+            let Some(value) = ask(key)? else { break };
+            has.push(key.name);
+            answers.push((key, value));
+        }
+    }
+    Ok(answers)
+}
+
+/// Asks for a key without echo. `None`: the person only pressed Enter.
+fn ask(key: &Key, is_set: bool) -> Result<Option<String>, Problem> {
+    let state = if is_set {
+        "set; Enter keeps it"
+    } else {
+        "not set; Enter leaves it so"
+    };
+    let prompt = format!("{} ({}; {state}): ", key.name, key.hint);
+    let value = rpassword::prompt_password(prompt).map_err(|_| {
+        Problem::Usage(
+            "there is no terminal to ask on; use --from-env, or a JSON object on standard input"
+                .to_owned(),
+        )
+    })?;
+    Ok(Some(value).filter(|value| !value.trim().is_empty()))
+}
+
+/// The name of the environment variable for a key.
+pub(crate) fn variable_name(spec: &Spec, key: &str) -> String {
+    let name = format!("{}_{key}", spec.dialogue());
+    name.replace('-', "_").to_ascii_uppercase()
+}
+
+/// The value of the environment variable for a key, if it is set.
+pub(crate) fn variable(
+    spec: &Spec,
+    key: &str,
+    lookup: &dyn Fn(&str) -> Option<String>,
+) -> Option<String> {
+    lookup(&variable_name(spec, key)).filter(|value| !value.trim().is_empty())
 }
 
 /// A PEM text, or the content of the file `@path`.
@@ -114,5 +174,46 @@ fn pem(value: &str) -> Result<String, Problem> {
             .map_err(|error| Problem::Usage(format!("{path}: {error}"))),
         // An environment variable has one line, so `\n` stands for a line break.
         None => Ok(value.replace("\\n", "\n")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_person_is_asked_only_for_what_completes_a_secret() {
+        let asked = |secret: &str, stored: &[&str], given: &[&str]| {
+            let stored = stored.iter().map(|key| ((*key).to_owned(), "x".into()));
+            let mut asked = Vec::new();
+            let ask = |key: &Key| {
+                asked.push(key.name.to_owned());
+                Ok(given.contains(&key.name).then(|| "x".to_owned()))
+            };
+            let answers = ask_lacking(Spec::of(secret), &stored.collect(), ask).unwrap();
+            assert_eq!(answers.len(), given.len(), "{secret}");
+            asked.join(" ")
+        };
+        let both = ["account_sid", "auth_token"];
+        for (secret, stored, given, expected) in [
+            (
+                "twilio",
+                &[][..],
+                &both[..],
+                "account_sid auth_token api_key_sid",
+            ),
+            ("twilio", &both[..1], &both[1..], "auth_token api_key_sid"),
+            ("twilio", &[], &[], "account_sid"),
+            ("mailgun", &[], &["signing_key"], "signing_key"),
+            ("okta", &[], &["api_token"], "api_token"),
+            (
+                "okta",
+                &[],
+                &["client_id", "private_key", "key_id"],
+                "api_token client_id private_key key_id",
+            ),
+        ] {
+            assert_eq!(asked(secret, stored, given), expected, "{secret}");
+        }
     }
 }

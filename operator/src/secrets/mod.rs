@@ -15,8 +15,9 @@ use serde_json::{Map, Value};
 use shared::platform::aws::cause;
 use shared::services::providers::Name;
 
-pub(crate) use given::Given;
-pub(crate) use keys::{SECRETS, SENDS, Spec};
+pub(crate) use given::{Given, variable, variable_name};
+pub(crate) use keys::{SECRETS, SENDS, Spec, is_generated};
+pub(crate) use outcome::Outcome;
 pub(crate) use set::{Wishes, set};
 
 use crate::aws::failed;

@@ -27,6 +27,13 @@ pub(super) struct Change {
     pub(super) removed: Vec<String>,
 }
 
+impl Outcome {
+    /// True if nothing is different.
+    pub(crate) fn is_none(&self) -> bool {
+        self.asked.is_none() && self.also.as_ref().is_none_or(Change::is_none)
+    }
+}
+
 impl Report for Outcome {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         let changes = [Some(&self.asked), self.also.as_ref()];

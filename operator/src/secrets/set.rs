@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value};
 use shared::platform::aws::cause;
 
-use super::given::{Given, collect};
+use super::given::{Given, collect, variable_name};
 use super::keys::{Kind, is_generated};
 use super::outcome::{Change, Outcome};
 use super::{Found, SENDS, Spec, Vault};
@@ -90,7 +90,7 @@ pub(crate) async fn set(
         }
     };
     // A person who leaves all as it is means it. A pipeline that gives nothing is mistaken.
-    let is_person = matches!(given, Given::Terminal);
+    let is_person = matches!(given, Given::Terminal | Given::Lacking);
     let mut values = collect(spec, given, &stored, wishes)?;
     let is_idle = values.is_empty() && wishes.generate.is_empty() && wishes.remove.is_empty();
     for name in &wishes.generate {
@@ -151,11 +151,10 @@ pub(crate) async fn set(
     let asked = write(vault, spec, id, &stored, updated, wishes.dry_run).await?;
     if is_idle && !is_person && also.as_ref().is_none_or(Change::is_none) {
         return Err(Problem::Usage(format!(
-            "nothing was given for the secret {}; its keys are {}. With --from-env, the variable of the first is {}_{}",
+            "nothing was given for the secret {}; its keys are {}. With --from-env, the variable of the first is {}",
             spec.name,
             names(spec),
-            spec.dialogue().to_uppercase().replace('-', "_"),
-            spec.layout.keys[0].name.to_uppercase()
+            variable_name(spec, spec.layout.keys[0].name)
         )));
     }
     Ok(Outcome { asked, also })

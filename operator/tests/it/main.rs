@@ -6,6 +6,7 @@ mod cognito;
 mod connect;
 mod data;
 mod deliveries;
+mod deploy;
 mod doctor;
 mod logs;
 mod numbers;

@@ -1,5 +1,6 @@
 //! A sandbox with a deployed stack, and the program run as a person or a pipeline would.
 
+use std::path::Path;
 use std::process::Stdio;
 
 use axum::Router;
@@ -13,7 +14,7 @@ use sandbox::{
 };
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 
 /// What `connect auth0` and the doctor read and change.
 pub(crate) const SCOPES: &str = "read:users update:users read:connections read:connections_options update:connections \
@@ -146,6 +147,36 @@ impl Scene {
         output
     }
 
+    /// With some variables more, and this on standard input.
+    pub(crate) async fn run_with(
+        &self,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+        input: &str,
+    ) -> Output {
+        let here = Path::new(".");
+        self.run_in(here, arguments, variables, input).await
+    }
+
+    /// The same in a folder.
+    pub(crate) async fn run_in(
+        &self,
+        folder: &Path,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+        input: &str,
+    ) -> Output {
+        let mut child = self.start_in(folder, arguments, variables);
+        // One that does not read it may be gone.
+        let _unread = child
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(input.as_bytes())
+            .await;
+        finish(child).await
+    }
+
     /// The program in an environment of its own.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let (aws, twilio) = (&self.sandbox.aws, self.sandbox.twilio.server().url());
@@ -161,6 +192,7 @@ impl Scene {
                 "AWS_ENDPOINT_URL_CLOUDFORMATION",
                 self.sandbox.cloudformation.server().url(),
             ),
+            ("AWS_ENDPOINT_URL_S3", self.sandbox.s3.server().url()),
             ("AWS_ENDPOINT_URL_DYNAMODB", aws.dynamodb().url()),
             ("AWS_ENDPOINT_URL_SECRETS_MANAGER", aws.secrets().url()),
             ("AWS_ENDPOINT_URL_CLOUDWATCH_LOGS", aws.log_server().url()),
@@ -188,15 +220,15 @@ impl Scene {
         command
     }
 
-    /// With some variables more, and this on standard input.
-    pub(crate) async fn run_with(
+    /// Starts the program in a folder, in a process group of its own, as a shell does.
+    pub(crate) fn start_in(
         &self,
+        folder: &Path,
         arguments: &[&str],
         variables: &[(&str, &str)],
-        input: &str,
-    ) -> Output {
-        let mut child = self
-            .command(arguments)
+    ) -> Child {
+        self.command(arguments)
+            .current_dir(folder)
             .envs(
                 variables
                     .iter()
@@ -206,28 +238,26 @@ impl Scene {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
+            .process_group(0)
             .spawn()
-            .unwrap();
-        // One that does not read it may be gone.
-        let _unread = child
-            .stdin
-            .take()
             .unwrap()
-            .write_all(input.as_bytes())
-            .await;
-        let output = child.wait_with_output().await.unwrap();
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        let output = Output {
-            code: output.status.code().unwrap(),
-            out: text(output.stdout),
-            err: text(output.stderr),
-        };
-        for secret in SECRETS {
-            assert!(
-                !output.out.contains(secret) && !output.err.contains(secret),
-                "a secret was printed: {output:?}"
-            );
-        }
-        output
     }
+}
+
+/// Waits for the end of a run. It has printed no secret.
+async fn finish(child: Child) -> Output {
+    let output = child.wait_with_output().await.unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    let output = Output {
+        code: output.status.code().unwrap(),
+        out: text(output.stdout),
+        err: text(output.stderr),
+    };
+    for secret in SECRETS {
+        assert!(
+            !output.out.contains(secret) && !output.err.contains(secret),
+            "a secret was printed: {output:?}"
+        );
+    }
+    output
 }

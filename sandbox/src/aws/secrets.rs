@@ -1,14 +1,40 @@
 //! What a test does with secrets.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::{
-    secret::{CURRENT, Secret},
+    secret::{CURRENT, Secret, Secrets},
     services::Aws,
 };
 use crate::{random, wire::lock};
 
+/// The secrets, for a stack that creates its own. Cheap to clone.
+#[derive(Clone, Default)]
+pub(crate) struct Vault(Secrets);
+
+impl Vault {
+    /// Creates a secret with this value, or sets the value of the one that there is.
+    pub(crate) fn create(&self, id: &str, description: &str, value: &str) {
+        let mut secrets = lock(&self.0);
+        let secret = secrets.entry(id.to_owned()).or_default();
+        description.clone_into(&mut secret.description);
+        let stages = [CURRENT.to_owned()];
+        secret.put(&random::uuid(), "SecretString", value, &stages);
+    }
+
+    /// Deletes a secret.
+    pub(crate) fn remove(&self, id: &str) {
+        lock(&self.0).remove(id);
+    }
+}
+
 impl Aws {
+    pub(crate) fn vault(&self) -> Vault {
+        Vault(Arc::clone(&self.values))
+    }
+
     /// Stores a value of a secret, e.g. `switchboard/twilio`, as its current version.
     pub fn set_secret(&self, id: &str, value: &Value) {
         lock(&self.values).entry(id.to_owned()).or_default().put(

@@ -13,6 +13,7 @@ mod aws;
 mod canary;
 mod circles;
 mod cold;
+mod deployment;
 mod docs;
 mod events;
 mod failover;

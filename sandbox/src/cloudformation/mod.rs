@@ -1,30 +1,33 @@
-//! `CloudFormation`: the description of a deployed stack.
+//! `CloudFormation`: deployed stacks, and change sets that deploy them.
 //!
 //! Imitates
-//! <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStacks.html> in
-//! the query protocol: the request is a form, the answer XML. The list of stacks has only one page.
+//! <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_Operations.html> in the
+//! query protocol, as far as the CLI and `sam deploy` use it. Everything is complete at once, and
+//! each list has only one page. A change set checks parameters, rules and conditions and makes
+//! outputs, buckets and secrets. The functions of a deployed stack are those that run in the
+//! sandbox.
+
+mod api;
+mod deployment;
+mod document;
+mod parameters;
+mod query;
 
 use std::{
     collections::BTreeMap,
-    fmt::Write as _,
     io,
     sync::{Arc, Mutex},
 };
 
-use axum::{
-    Extension, Router,
-    body::Bytes,
-    extract::State,
-    http::{HeaderMap, Method, StatusCode, Uri, header},
-    response::{IntoResponse as _, Response},
-};
-use quick_xml::escape::escape;
+use axum::Router;
 use serde_norway::Value as Yaml;
 
+use self::deployment::Record;
 use crate::{
-    REGION, sms,
+    REGION,
+    aws::{Buckets, Vault},
     template::root,
-    wire::{Complaints, Server, lock},
+    wire::{Server, lock},
 };
 
 /// The stack of all resources in a sandbox.
@@ -41,25 +44,44 @@ pub struct Stack {
     pub parameters: BTreeMap<String, String>,
 }
 
-type Stacks = Arc<Mutex<BTreeMap<String, Stack>>>;
+/// What else is in the account, as far as a deployment needs it.
+pub(crate) struct Surroundings {
+    /// The names and addresses of resources, by reference (`Table`, `SmsGatewayUrl.FunctionUrl`).
+    pub(crate) resources: BTreeMap<String, String>,
+    /// Where templates and packages are.
+    pub(crate) buckets: Buckets,
+    /// Where a stack creates its secrets.
+    pub(crate) secrets: Vault,
+}
+
+struct Account {
+    stacks: Mutex<BTreeMap<String, Record>>,
+    surroundings: Surroundings,
+    /// A resource that cannot be made, and why.
+    broken: Mutex<Option<(String, String)>>,
+}
 
 /// The `CloudFormation` simulator.
 pub struct CloudFormation {
     server: Server,
-    stacks: Stacks,
+    account: Arc<Account>,
 }
 
 impl CloudFormation {
     /// Serves `https://cloudformation.REGION.amazonaws.com` on this port or on a free one, without
     /// any stack.
-    pub async fn start(port: Option<u16>) -> io::Result<Self> {
-        let stacks = Stacks::default();
+    pub(crate) async fn start(port: Option<u16>, surroundings: Surroundings) -> io::Result<Self> {
+        let account = Arc::new(Account {
+            stacks: Mutex::default(),
+            surroundings,
+            broken: Mutex::default(),
+        });
         let router = Router::new()
-            .fallback(answer)
-            .with_state(Arc::clone(&stacks));
+            .fallback(api::serve)
+            .with_state(Arc::clone(&account));
         Ok(Self {
             server: Server::start_on("CloudFormation", port.unwrap_or(0), router).await?,
-            stacks,
+            account,
         })
     }
 
@@ -70,26 +92,33 @@ impl CloudFormation {
 
     /// Deploys a stack. It replaces a stack of the same name.
     pub fn set_stack(&self, name: &str, stack: Stack) {
-        lock(&self.stacks).insert(name.to_owned(), stack);
+        lock(&self.account.stacks).insert(name.to_owned(), Record::of(stack));
     }
 
     /// Changes a deployed stack.
     pub fn change_stack(&self, name: &str, change: impl FnOnce(&mut Stack)) {
-        change(
-            lock(&self.stacks)
-                .get_mut(name)
-                .unwrap_or_else(|| panic!("no stack {name}")),
-        );
+        let mut stacks = lock(&self.account.stacks);
+        let record = stacks.get_mut(name);
+        change(&mut record.unwrap_or_else(|| panic!("no stack {name}")).stack);
     }
 
     /// A stack in its present state.
     pub fn stack(&self, name: &str) -> Option<Stack> {
-        lock(&self.stacks).get(name).cloned()
+        lock(&self.account.stacks)
+            .get(name)
+            .map(|record| record.stack.clone())
     }
 
     /// Deletes a stack.
     pub fn remove_stack(&self, name: &str) {
-        lock(&self.stacks).remove(name);
+        lock(&self.account.stacks).remove(name);
+    }
+
+    /// From now on, a deployment that makes or changes this resource fails for this reason, and is
+    /// rolled back. `None`: deployments succeed again.
+    pub fn break_resource(&self, broken: Option<(&str, &str)>) {
+        *lock(&self.account.broken) =
+            broken.map(|(resource, why)| (resource.to_owned(), why.to_owned()));
     }
 }
 
@@ -145,30 +174,6 @@ impl Stack {
             parameters,
         })
     }
-
-    fn xml(&self, name: &str) -> String {
-        let mut xml = format!(
-            "<member><StackName>{0}</StackName><StackId>{1}</StackId><CreationTime>2026-11-20T12:00:00.000Z</CreationTime><StackStatus>{2}</StackStatus>",
-            escape(name),
-            escape(id(name)),
-            escape(self.status.as_str()),
-        );
-        for (list, entry, pairs) in [
-            ("Parameters", "Parameter", &self.parameters),
-            ("Outputs", "Output", &self.outputs),
-        ] {
-            let _ = write!(xml, "<{list}>");
-            for (key, value) in pairs {
-                let (key, value) = (escape(key), escape(value));
-                let _ = write!(
-                    xml,
-                    "<member><{entry}Key>{key}</{entry}Key><{entry}Value>{value}</{entry}Value></member>"
-                );
-            }
-            let _ = write!(xml, "</{list}>");
-        }
-        xml + "<DisableRollback>false</DisableRollback><Tags/></member>"
-    }
 }
 
 /// Replaces each `${...}`; `None` if a value is unknown.
@@ -189,107 +194,22 @@ fn id(name: &str) -> String {
     )
 }
 
-fn respond(status: StatusCode, body: &str) -> Response {
-    (
-        status,
-        [(header::CONTENT_TYPE, "text/xml")],
-        body.to_owned(),
-    )
-        .into_response()
-}
-
-fn refuse(status: StatusCode, code: &str, message: &str) -> Response {
-    let error = format!(
-        "<Error><Type>Sender</Type><Code>{code}</Code><Message>{}</Message></Error>",
-        escape(message)
-    );
-    let namespace = "http://cloudformation.amazonaws.com/doc/2010-05-15/";
-    let request = "<RequestId>00000000-0000-4000-8000-000000000002</RequestId>";
-    respond(
-        status,
-        &format!("<ErrorResponse xmlns=\"{namespace}\">{error}{request}</ErrorResponse>"),
-    )
-}
-
-async fn answer(
-    State(stacks): State<Stacks>,
-    Extension(complaints): Extension<Complaints>,
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    let complain = |status, code, what: &str| {
-        complaints.add(format!("CloudFormation: {what}"));
-        refuse(status, code, what)
-    };
-    let authorization = sms::header(&headers, header::AUTHORIZATION);
-    if !(authorization.starts_with("AWS4-HMAC-SHA256 ")
-        && authorization.contains("/cloudformation/aws4_request"))
-    {
-        return complain(
-            StatusCode::FORBIDDEN,
-            "MissingAuthenticationToken",
-            "a request without a signature",
-        );
-    }
-    let content_type = sms::header(&headers, header::CONTENT_TYPE);
-    if method != Method::POST
-        || uri.path() != "/"
-        || !content_type.starts_with("application/x-www-form-urlencoded")
-    {
-        return complain(
-            StatusCode::BAD_REQUEST,
-            "InvalidAction",
-            &format!("{method} {} of {content_type:?}", uri.path()),
-        );
-    }
-    let fields = match sms::form(&body, &["Action", "Version", "StackName"]) {
-        Ok(fields) => fields,
-        Err(what) => return complain(StatusCode::BAD_REQUEST, "ValidationError", &what),
-    };
-    let field = |name: &str| fields.get(name).map(String::as_str);
-    if (field("Action"), field("Version")) != (Some("DescribeStacks"), Some("2010-05-15")) {
-        return complain(
-            StatusCode::BAD_REQUEST,
-            "InvalidAction",
-            &format!("action {:?}", field("Action")),
-        );
-    }
-    let stacks = lock(&stacks);
-    let wanted =
-        |name: &str| field("StackName").is_none_or(|asked| asked == name || asked == id(name));
-    let found = stacks
-        .iter()
-        .filter(|(name, _)| wanted(name))
-        .map(|(name, stack)| stack.xml(name))
-        .collect::<String>();
-    if let Some(name) = field("StackName").filter(|_| found.is_empty()) {
-        return refuse(
-            StatusCode::BAD_REQUEST,
-            "ValidationError",
-            &format!("Stack with id {name} does not exist"),
-        );
-    }
-    let result = format!("<DescribeStacksResult><Stacks>{found}</Stacks></DescribeStacksResult>");
-    let metadata = "<ResponseMetadata><RequestId>00000000-0000-4000-8000-000000000002</RequestId></ResponseMetadata>";
-    let namespace = "http://cloudformation.amazonaws.com/doc/2010-05-15/";
-    respond(
-        StatusCode::OK,
-        &format!(
-            "<DescribeStacksResponse xmlns=\"{namespace}\">{result}{metadata}</DescribeStacksResponse>"
-        ),
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::wire::client;
 
+    fn alone() -> Surroundings {
+        Surroundings {
+            resources: BTreeMap::new(),
+            buckets: Buckets::default(),
+            secrets: Vault::default(),
+        }
+    }
+
     #[tokio::test]
     async fn a_stack_is_described() {
-        let simulator = CloudFormation::start(None).await.unwrap();
+        let simulator = CloudFormation::start(None, alone()).await.unwrap();
         let pair = |key: &str, value: &str| [(key.to_owned(), value.to_owned())].into();
         let stack = Stack {
             status: "UPDATE_COMPLETE".to_owned(),

@@ -1,0 +1,67 @@
+//! The commands that the steps run, and the one that continues.
+
+use super::sam::quoted;
+use super::{Run, Step};
+
+impl Run<'_> {
+    /// The arguments of `sam build`.
+    pub(super) fn build(&self) -> Vec<String> {
+        let mut arguments = self.sam_command("build");
+        // Otherwise it would compile for the template's default.
+        if let Some(architecture) = &self.section.architecture {
+            let parameter = format!("Architecture={architecture}");
+            arguments.extend(["--parameter-overrides".to_owned(), parameter]);
+        }
+        arguments
+    }
+
+    /// The arguments of `sam deploy`.
+    pub(super) fn deploy(&self, more: &[&str]) -> Vec<String> {
+        let mut arguments = self.sam_command("deploy");
+        let own = [
+            "--no-confirm-changeset",
+            "--no-fail-on-empty-changeset",
+            "--no-progressbar",
+        ];
+        let own = own.iter().chain(more);
+        arguments.extend(own.map(|argument| (*argument).to_owned()));
+        arguments.extend(self.options.iter().cloned());
+        arguments
+    }
+
+    fn sam_command(&self, command: &str) -> Vec<String> {
+        let file = std::path::absolute(&self.args.samconfig);
+        let file = file.unwrap_or_else(|_| self.args.samconfig.clone());
+        [
+            command,
+            "--config-file",
+            &file.to_string_lossy(),
+            "--config-env",
+            &self.args.config_env,
+        ]
+        .map(str::to_owned)
+        .into()
+    }
+
+    /// The command that continues at a step.
+    pub(super) fn again(&self, step: Step) -> String {
+        // Cargo sets it for what it runs.
+        let cargo = crate::environment("CARGO").map_or("", |_| "cargo ");
+        let mut words = vec![format!("{cargo}operator deploy")];
+        let args = self.args;
+        if args.config_env != "default" {
+            words.push(format!("--config-env {}", quoted(&args.config_env)));
+        }
+        if args.samconfig.as_os_str() != "samconfig.toml" {
+            let file = args.samconfig.to_string_lossy();
+            words.push(format!("--samconfig {}", quoted(&file)));
+        }
+        words.extend(self.options.iter().map(|word| quoted(word)));
+        let flags = [(args.from_env, "--from-env"), (args.yes, "--yes")];
+        let flags = flags.iter().filter(|(is_set, _)| *is_set);
+        words.extend(flags.map(|(_, flag)| (*flag).to_owned()));
+        let kind = if args.only.is_some() { "only" } else { "from" };
+        words.push(format!("--{kind} {}", step.word()));
+        words.join(" ")
+    }
+}
