@@ -147,7 +147,8 @@ class Stack:
         used = {self.value(function["LoggingConfig"]["LogGroup"]) for function in functions.values() if "LoggingConfig" in function}
         secrets = self.of_type("AWS::SecretsManager::Secret").keys()
         read = set(itertools.chain.from_iterable(self.value(function["Environment"]["Variables"]).values() for function in functions.values()))
-        for what, unused in (("secrets that nobody reads", secrets - read), ("log groups that nobody writes to", groups - used)):
+        unread = {id for id, secret in self.of_type("AWS::SecretsManager::Secret").items() if self.value(secret["Name"]) not in read}
+        for what, unused in (("secrets that nobody reads", unread), ("log groups that nobody writes to", groups - used)):
             if unused:
                 yield f"has {what}: {', '.join(sorted(unused))}"
         wrong = {f"{secret}Name" for secret in secrets} ^ {name for name in outputs if name.endswith("SecretName")}
@@ -156,12 +157,19 @@ class Stack:
         alarmed = {alarm.removesuffix("Failing") for alarm in self.of_type("AWS::CloudWatch::Alarm") if alarm.endswith("Failing")}
         if functions.keys() - alarmed:
             yield f"no alarm for {', '.join(sorted(functions.keys() - alarmed))}"
+        for name, alarm in self.of_type("AWS::CloudWatch::Alarm").items():
+            watched = [alarm, *(metric["MetricStat"]["Metric"] for metric in self.value(alarm).get("Metrics", []) if "MetricStat" in metric)]
+            ours = (metric["Dimensions"] for metric in watched if metric.get("Namespace") == "Switchboard")
+            if any("Stack" not in (dimension["Name"] for dimension in dimensions) for dimensions in ours):
+                yield f"{name}: watches the metrics of all stacks"
         for name, dashboard in self.of_type("AWS::CloudWatch::Dashboard").items():
             try:
                 expressions = [metric[0]["expression"] for widget in json.loads(self.value(dashboard["DashboardBody"]))["widgets"] for metric in widget["properties"]["metrics"]]
             except ValueError as invalid:
                 yield f"{name} is not JSON: {invalid}"
                 continue
+            # Without it, a graph shows every stack of the account.
+            yield from (f"{name}: a graph of all stacks: {text}" for text in expressions if "{Switchboard," in text and ',Stack}' not in text)
             # A function's own name has at most 64 characters, an expression 1,024.
             yield from (f"{name}: too long a search: {text}" for text in expressions if len(text) + sum(64 - len(function) for function in functions) > 1024)
 
