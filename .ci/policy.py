@@ -8,7 +8,7 @@ import json
 import re
 import sys
 
-from functions import said
+from functions import ROOT, said
 
 ACTIONS = {"read": "dynamodb:GetItem", "query": "dynamodb:Query", "change": "dynamodb:UpdateItem", "delete": "dynamodb:DeleteItem"}
 # What a role may do with the stack's own key: what DynamoDB requires of those who use a table, and nothing outside of these services.
@@ -89,7 +89,13 @@ def failures(name, resources):
             yield ref(resource["Properties"].get("DestinationConfig", {}).get("OnFailure", {}).get("Destination"))
 
 
-def check_function(name, function, needed, resources):
+def verifies(folder):
+    """Whether the code of a function reads the URL that Twilio's signatures are made over."""
+    sources = (ROOT / "functions" / folder / "src").rglob("*.rs")
+    return any("webhook::public_url(" in source.read_text(encoding="utf-8") for source in sources)
+
+
+def check_function(name, folder, function, needed, resources):
     role = resources[ref(function["Properties"]["Role"])]
     yield from check_role(role)
     items, secrets, queues, logs, common = {}, set(), set(), [], set()
@@ -163,8 +169,8 @@ def check_function(name, function, needed, resources):
         yield "lacks UseKey or SendTraces, which every role has for KmsKeyArn and Tracing"
     if logs != [["logs:CreateLogStream", "logs:PutLogEvents"]]:
         yield f"rights to its log: {logs}"
-    # Twilio's AuthToken signs webhooks. Who verifies one has to know the URL that was signed with it.
-    if "TwilioSecret" in named and "PUBLIC_URL" not in environment:
+    # Twilio's AuthToken signs webhooks. Who verifies one asks for the URL that was signed with it.
+    if "TwilioSecret" in named and not verifies(folder):
         yield "has Twilio's AuthToken, and verifies nothing with it"
     failed = set(failures(name, resources)) - {None}  # a run that another one makes up for, and a code that is late, go nowhere
     if queues != failed:
@@ -205,15 +211,29 @@ def check_prefixes(told):
                 yield f"{prefix}# is among the {table} of {', '.join(names)}, and {', '.join(others)} have it"
 
 
+def check_boundary(resources):
+    """The permissions boundary of docs/deploying allows just what the roles allow."""
+    allowed = set()
+    for statement in json.loads((ROOT / "docs/deploying/boundary.json").read_text(encoding="utf-8"))["Statement"]:
+        allowed.update(listed(statement["Action"]))
+    needed = set()
+    for resource in resources.values():
+        if resource["Type"] == "AWS::IAM::Role":
+            needed.update(action for _, actions, _ in rights(resource) for action in actions)
+    for action in sorted(needed ^ allowed):
+        yield f"{action} is {'in no role' if action in allowed else 'missing'}"
+
+
 def check(template):
     resources = template["Resources"]
+    yield from (("docs/deploying/boundary.json", finding) for finding in check_boundary(resources))
     told = said()
     yield from (("Cargo.toml", finding) for finding in check_prefixes(told))
     deployed = {name: r for name, r in resources.items() if r["Type"] == "AWS::Lambda::Function"}
     for name in sorted(deployed.keys() ^ told.keys()):
         yield name, "is in only one of template.yaml and functions/"
     for name in sorted(deployed.keys() & told.keys()):
-        for finding in check_function(name, deployed[name], needs(told[name]), resources):
+        for finding in check_function(name, told[name]["name"], deployed[name], needs(told[name]), resources):
             yield name, finding
     for name, resource in resources.items():
         if resource["Type"].startswith("AWS::IAM::") and resource["Type"] != "AWS::IAM::Role":

@@ -41,11 +41,12 @@ pub struct Platform {
     secrets: aws_sdk_secretsmanager::Client,
     dynamodb: Option<BaseUrl>,
     stack: Option<String>,
+    public_url: Option<BaseUrl>,
     aws: aws::Settings,
 }
 
 impl Platform {
-    /// Reads `TABLE_NAME`, `STACK`, `EXTRA_CA_FILE` and Lambda's own variables; problems are noted in
+    /// Reads `TABLE_NAME`, `STACK`, `PUBLIC_URL`, `EXTRA_CA_FILE` and Lambda's own variables; problems are noted in
     /// `source`.
     pub fn read(source: &mut Source<'_>) -> Self {
         let aws = aws::Settings::read(source);
@@ -59,6 +60,7 @@ impl Platform {
             secrets: aws.secrets_manager(&http),
             dynamodb: aws.dynamodb_url(),
             stack: source.optional("STACK"),
+            public_url: source.optional_base_url("PUBLIC_URL"),
             http,
             aws,
         }

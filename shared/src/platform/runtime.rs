@@ -16,7 +16,6 @@ use serde_json::{Value, json};
 use tracing::level_filters::LevelFilter;
 
 use crate::platform::Platform;
-use crate::platform::base_url::BaseUrl;
 use crate::platform::config::{self, Problems, Source};
 use crate::platform::event;
 use crate::platform::figures::Origin;
@@ -301,8 +300,7 @@ async fn run<F: Function>(
     };
     instance.warm_up().await;
     let cold = AtomicBool::new(true);
-    // Functions that need `PUBLIC_URL` report a malformed one themselves.
-    let public_url = environment("PUBLIC_URL").and_then(|url| url.parse::<BaseUrl>().ok());
+    let public_url = instance.platform.public_url.clone();
     let prefix = public_url.as_ref().map_or("/", |url| url.as_url().path());
     let origin = Origin {
         function,
