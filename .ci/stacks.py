@@ -29,6 +29,14 @@ PROVISIONING = {"OktaUrl": "https://acme.okta.com", "AreaPrefixes": "415,628"}
 PHONE_MENU = {"Auth0Url": "https://acme.eu.auth0.com", "ApiAudience": "https://api.acme.example/"}
 OWN_API = PHONE_MENU | {"ApiUrl": "https://api.acme.example/v1"}
 ALL = VERIFICATION | OKTA_CODES | SUPABASE | GENERIC | PROVISIONING | PHONE_MENU | {"AlarmEmail": "on-call@acme.example"}
+CAREFUL = ALL | {
+    "Domain": "hooks.acme.example",
+    "KmsKeyArn": COGNITO["CognitoKeyArn"],
+    "PermissionsBoundary": "arn:aws:iam::123456789012:policy/switchboard-boundary",
+    "Tracing": "Active",
+    "DeletionProtection": "true",
+    "RollbackAlarm": "on",
+}
 
 # Name, parameters, integrations.
 STACKS = [
@@ -43,6 +51,7 @@ STACKS = [
     ("phone menu alone", PHONE_MENU, {"phone menu", "built-in API"}),
     ("phone menu with an API of one's own", OWN_API, {"phone menu"}),
     ("everything", ALL, {"verification", "gateway", "company phone", "provisioning", "phone menu", "built-in API", "receipts"}),
+    ("everything, with all care", CAREFUL, {"verification", "gateway", "company phone", "provisioning", "phone menu", "built-in API", "receipts"}),
     ("gateway through AWS", GATEWAY | {"AwsSmsIdentityArn": "arn:aws:sms-voice:eu-west-1:000000000000:pool/pool-1"}, {"gateway", "receipts"}),
     ("gateway for Cognito", COGNITO, {"gateway", "receipts"}),
     ("gateway that keeps texts", KEEPING, {"gateway", "receipts"}),
@@ -199,6 +208,8 @@ def check(template):
             yield f"{name}: may be deployed without {lacking}"
     for name, given in samconfig():
         yield from (f"samconfig.toml: {name}: {finding}" for finding in Stack(template, given).findings())
+    if not list(Stack(template, CAREFUL | {"CallForwardPublicUrl": "https://phone.acme.example"}).refusals()):
+        yield "a function may have two public URLs"
     if not list(Stack(template, {}).refusals()):
         yield "a stack of nothing may be deployed"
 
