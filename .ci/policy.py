@@ -8,9 +8,17 @@ import json
 import re
 import sys
 
-from functions import said
+from functions import ROOT, said
 
 ACTIONS = {"read": "dynamodb:GetItem", "query": "dynamodb:Query", "change": "dynamodb:UpdateItem", "delete": "dynamodb:DeleteItem"}
+# What a role may do with the stack's own key: what DynamoDB requires of those who use a table, and nothing outside of these services.
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
+KEY_ACTIONS = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey", "kms:ReEncryptFrom", "kms:ReEncryptTo"]
+KEY_SERVICES = [{"Fn::Sub": f"{service}.${{AWS::Region}}.amazonaws.com"} for service in ("dynamodb", "secretsmanager", "lambda")]
+# Where that key goes.
+KEYED = {"AWS::Lambda::Function": "KmsKeyArn", "AWS::Logs::LogGroup": "KmsKeyId", "AWS::SecretsManager::Secret": "KmsKeyId", "AWS::SNS::Topic": "KmsMasterKeyId"}
+# X-Ray has no resources: the one asterisk.
+TRACES = {"Sid": "SendTraces", "Effect": "Allow", "Action": ["xray:PutTraceSegments", "xray:PutTelemetryRecords"], "Resource": "*"}
 # Several functions have items of these kinds: a right names the part that is its function's own.
 IDENTITIES = {"sms-voice:SendTextMessage": "AWS_SMS_IDENTITY_ARN", "sms-voice:SendVoiceMessage": "AWS_VOICE_IDENTITY_ARN"}
 KINDS = {"rate", "seen", "sent", "token"}
@@ -33,6 +41,13 @@ def ref(value):
             return ref(value["Fn::If"][1])
         return value.get("Ref") or (value.get("Fn::GetAtt") or [None])[0]
     return None
+
+
+def secret_of(value, secrets):
+    """The logical id of the secret that a variable names, by reference or by the name that the template gives it."""
+    if isinstance(value, dict) and "Fn::If" in value:
+        return secret_of(value["Fn::If"][1], secrets)
+    return secrets.get(str(value)) or ref(value)
 
 
 def rights(role):
@@ -74,14 +89,27 @@ def failures(name, resources):
             yield ref(resource["Properties"].get("DestinationConfig", {}).get("OnFailure", {}).get("Destination"))
 
 
-def check_function(name, function, needed, resources):
+def verifies(folder):
+    """Whether the code of a function reads the URL that Twilio's signatures are made over."""
+    sources = (ROOT / "functions" / folder / "src").rglob("*.rs")
+    return any("webhook::public_url(" in source.read_text(encoding="utf-8") for source in sources)
+
+
+def check_function(name, folder, function, needed, resources):
     role = resources[ref(function["Properties"]["Role"])]
     yield from check_role(role)
-    items, secrets, queues, logs = {}, set(), set(), []
+    items, secrets, queues, logs, common = {}, set(), set(), [], set()
     group = ref(function["Properties"].get("LoggingConfig", {}).get("LogGroup"))
     for statement, actions, targets in rights(role):
         if statement["Effect"] != "Allow" or "NotAction" in statement or "NotResource" in statement:
             yield "a statement other than a plain Allow"
+        common.add(statement.get("Sid"))
+        if statement == TRACES:
+            continue
+        if targets == [{"Ref": "KmsKeyArn"}]:
+            if actions != KEY_ACTIONS or statement.get("Condition") != {"StringEquals": {"kms:ViaService": KEY_SERVICES}}:
+                yield "does more with KmsKeyArn than use it through DynamoDB, Secrets Manager and Lambda"
+            continue
         if any("*" in action for action in actions):
             yield f"a wildcard among its actions: {', '.join(actions)}"
         for target in targets:
@@ -131,15 +159,18 @@ def check_function(name, function, needed, resources):
         if needs_of_it - has:
             yield f"too little on {prefix}#: lacks {', '.join(sorted(needs_of_it - has))}"
     environment = function["Properties"]["Environment"]["Variables"]
-    named = {ref(value) for variable, value in environment.items() if variable.endswith("_SECRET")}
+    known = {str(resource["Properties"]["Name"]): id for id, resource in resources.items() if resource["Type"] == "AWS::SecretsManager::Secret"}
+    named = {secret_of(value, known) for variable, value in environment.items() if variable.endswith("_SECRET")}
     if named - secrets:
         yield f"no right to read {', '.join(sorted(map(str, named - secrets)))}, which its environment names"
     if secrets - named:
         yield f"a right to read {', '.join(sorted(map(str, secrets - named)))}, which its environment does not name"
+    if not {"UseKey", "SendTraces"} <= common:
+        yield "lacks UseKey or SendTraces, which every role has for KmsKeyArn and Tracing"
     if logs != [["logs:CreateLogStream", "logs:PutLogEvents"]]:
         yield f"rights to its log: {logs}"
-    # Twilio's AuthToken signs webhooks. Who verifies one has to know the URL that was signed with it.
-    if "TwilioSecret" in named and "PUBLIC_URL" not in environment:
+    # Twilio's AuthToken signs webhooks. Who verifies one asks for the URL that was signed with it.
+    if "TwilioSecret" in named and not verifies(folder):
         yield "has Twilio's AuthToken, and verifies nothing with it"
     failed = set(failures(name, resources)) - {None}  # a run that another one makes up for, and a code that is late, go nowhere
     if queues != failed:
@@ -180,19 +211,37 @@ def check_prefixes(told):
                 yield f"{prefix}# is among the {table} of {', '.join(names)}, and {', '.join(others)} have it"
 
 
+def check_boundary(resources):
+    """The permissions boundary of docs/deploying allows just what the roles allow."""
+    allowed = set()
+    for statement in json.loads((ROOT / "docs/deploying/boundary.json").read_text(encoding="utf-8"))["Statement"]:
+        allowed.update(listed(statement["Action"]))
+    needed = set()
+    for resource in resources.values():
+        if resource["Type"] == "AWS::IAM::Role":
+            needed.update(action for _, actions, _ in rights(resource) for action in actions)
+    for action in sorted(needed ^ allowed):
+        yield f"{action} is {'in no role' if action in allowed else 'missing'}"
+
+
 def check(template):
     resources = template["Resources"]
+    yield from (("docs/deploying/boundary.json", finding) for finding in check_boundary(resources))
     told = said()
     yield from (("Cargo.toml", finding) for finding in check_prefixes(told))
     deployed = {name: r for name, r in resources.items() if r["Type"] == "AWS::Lambda::Function"}
     for name in sorted(deployed.keys() ^ told.keys()):
         yield name, "is in only one of template.yaml and functions/"
     for name in sorted(deployed.keys() & told.keys()):
-        for finding in check_function(name, deployed[name], needs(told[name]), resources):
+        for finding in check_function(name, told[name]["name"], deployed[name], needs(told[name]), resources):
             yield name, finding
     for name, resource in resources.items():
         if resource["Type"].startswith("AWS::IAM::") and resource["Type"] != "AWS::IAM::Role":
             yield name, f"rights outside a function's own role: {resource['Type']}"
+        if resource["Type"] == "AWS::IAM::Role" and ref(resource["Properties"].get("PermissionsBoundary")) != "PermissionsBoundary":
+            yield name, "a role without the PermissionsBoundary"
+        if resource["Type"] in KEYED and ref(resource["Properties"].get(KEYED[resource["Type"]])) != "KmsKeyArn":
+            yield name, "is not encrypted with KmsKeyArn"
         if resource["Type"] == "AWS::IAM::Role" and not name.removesuffix("Role") in deployed:
             for _, actions, targets in rights(resource):
                 if any(not ref(target) for target in targets):

@@ -29,6 +29,14 @@ PROVISIONING = {"OktaUrl": "https://acme.okta.com", "AreaPrefixes": "415,628"}
 PHONE_MENU = {"Auth0Url": "https://acme.eu.auth0.com", "ApiAudience": "https://api.acme.example/"}
 OWN_API = PHONE_MENU | {"ApiUrl": "https://api.acme.example/v1"}
 ALL = VERIFICATION | OKTA_CODES | SUPABASE | GENERIC | PROVISIONING | PHONE_MENU | {"AlarmEmail": "on-call@acme.example"}
+CAREFUL = ALL | {
+    "Domain": "hooks.acme.example",
+    "KmsKeyArn": COGNITO["CognitoKeyArn"],
+    "PermissionsBoundary": "arn:aws:iam::123456789012:policy/switchboard-boundary",
+    "Tracing": "Active",
+    "DeletionProtection": "true",
+    "RollbackAlarm": "on",
+}
 
 # Name, parameters, integrations.
 STACKS = [
@@ -43,6 +51,7 @@ STACKS = [
     ("phone menu alone", PHONE_MENU, {"phone menu", "built-in API"}),
     ("phone menu with an API of one's own", OWN_API, {"phone menu"}),
     ("everything", ALL, {"verification", "gateway", "company phone", "provisioning", "phone menu", "built-in API", "receipts"}),
+    ("everything, with all care", CAREFUL, {"verification", "gateway", "company phone", "provisioning", "phone menu", "built-in API", "receipts"}),
     ("gateway through AWS", GATEWAY | {"AwsSmsIdentityArn": "arn:aws:sms-voice:eu-west-1:000000000000:pool/pool-1"}, {"gateway", "receipts"}),
     ("gateway for Cognito", COGNITO, {"gateway", "receipts"}),
     ("gateway that keeps texts", KEEPING, {"gateway", "receipts"}),
@@ -147,7 +156,8 @@ class Stack:
         used = {self.value(function["LoggingConfig"]["LogGroup"]) for function in functions.values() if "LoggingConfig" in function}
         secrets = self.of_type("AWS::SecretsManager::Secret").keys()
         read = set(itertools.chain.from_iterable(self.value(function["Environment"]["Variables"]).values() for function in functions.values()))
-        for what, unused in (("secrets that nobody reads", secrets - read), ("log groups that nobody writes to", groups - used)):
+        unread = {id for id, secret in self.of_type("AWS::SecretsManager::Secret").items() if self.value(secret["Name"]) not in read}
+        for what, unused in (("secrets that nobody reads", unread), ("log groups that nobody writes to", groups - used)):
             if unused:
                 yield f"has {what}: {', '.join(sorted(unused))}"
         wrong = {f"{secret}Name" for secret in secrets} ^ {name for name in outputs if name.endswith("SecretName")}
@@ -156,12 +166,19 @@ class Stack:
         alarmed = {alarm.removesuffix("Failing") for alarm in self.of_type("AWS::CloudWatch::Alarm") if alarm.endswith("Failing")}
         if functions.keys() - alarmed:
             yield f"no alarm for {', '.join(sorted(functions.keys() - alarmed))}"
+        for name, alarm in self.of_type("AWS::CloudWatch::Alarm").items():
+            watched = [alarm, *(metric["MetricStat"]["Metric"] for metric in self.value(alarm).get("Metrics", []) if "MetricStat" in metric)]
+            ours = (metric["Dimensions"] for metric in watched if metric.get("Namespace") == "Switchboard")
+            if any("Stack" not in (dimension["Name"] for dimension in dimensions) for dimensions in ours):
+                yield f"{name}: watches the metrics of all stacks"
         for name, dashboard in self.of_type("AWS::CloudWatch::Dashboard").items():
             try:
                 expressions = [metric[0]["expression"] for widget in json.loads(self.value(dashboard["DashboardBody"]))["widgets"] for metric in widget["properties"]["metrics"]]
             except ValueError as invalid:
                 yield f"{name} is not JSON: {invalid}"
                 continue
+            # Without it, a graph shows every stack of the account.
+            yield from (f"{name}: a graph of all stacks: {text}" for text in expressions if "{Switchboard," in text and ',Stack}' not in text)
             # A function's own name has at most 64 characters, an expression 1,024.
             yield from (f"{name}: too long a search: {text}" for text in expressions if len(text) + sum(64 - len(function) for function in functions) > 1024)
 
@@ -191,6 +208,8 @@ def check(template):
             yield f"{name}: may be deployed without {lacking}"
     for name, given in samconfig():
         yield from (f"samconfig.toml: {name}: {finding}" for finding in Stack(template, given).findings())
+    if not list(Stack(template, CAREFUL | {"CallForwardPublicUrl": "https://phone.acme.example"}).refusals()):
+        yield "a function may have two public URLs"
     if not list(Stack(template, {}).refusals()):
         yield "a stack of nothing may be deployed"
 

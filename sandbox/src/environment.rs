@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::cloudformation::STACK_NAME;
 use crate::{REGION, SECRET_ACCESS_KEY, Sandbox, auth0, aws::TABLE_NAME, cognito, rights, twilio};
 
 /// Values for variables of `template.yaml` that only this sandbox knows. The values of the
@@ -89,6 +90,7 @@ impl Sandbox {
 
     pub(super) fn value(&self, function: &str, name: &str) -> Option<String> {
         match name {
+            "STACK" => Some(STACK_NAME.to_owned()),
             "AUTH0_URL" => Some(self.auth0.server().url()),
             "OKTA_URL" => Some(self.okta.server().url()),
             "TWILIO_URL" => Some(self.twilio.server().url()),

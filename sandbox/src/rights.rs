@@ -67,7 +67,10 @@ impl Rights {
                     .into_iter()
                     .filter_map(|resource| secrets.get(referred(resource)?));
                 rights.secrets.extend(named.cloned());
-            } else if actions.iter().all(|action| action.starts_with("kms:")) {
+            } else if actions.iter().all(|action| action.starts_with("kms:"))
+                && statement["Condition"]["StringEquals"]["kms:ViaService"].is_null()
+            {
+                // A key that only services of AWS use for the role opens nothing to the function.
                 let named = list(&statement["Resource"])
                     .into_iter()
                     .filter_map(|resource| {

@@ -116,8 +116,7 @@ impl Template {
                                 .zip(url)
                                 .map(|(name, id)| (name.to_owned(), id.to_owned())),
                         );
-                        let secret =
-                            referred(known.chosen(value), "Ref").and_then(|id| secrets.get(id));
+                        let secret = secret(known.chosen(value), &secrets);
                         function.secrets.extend(
                             name.as_str()
                                 .zip(secret)
@@ -192,6 +191,16 @@ fn secrets(resources: &Yaml) -> BTreeMap<String, String> {
         Some((id.as_str()?.to_owned(), name))
     });
     named.collect()
+}
+
+/// The name of the secret that a variable names: by a reference, or by its name as the template
+/// gives it.
+fn secret<'a>(yaml: &Yaml, secrets: &'a BTreeMap<String, String>) -> Option<&'a String> {
+    let Some(name) = referred(yaml, "Sub") else {
+        return secrets.get(referred(yaml, "Ref")?);
+    };
+    let name = name.replace("${AWS::StackName}", STACK_NAME);
+    secrets.values().find(|known| **known == name)
 }
 
 /// The name of what may be a key: the parameter of a `!Ref`, the resource of a `!GetAtt`.
@@ -376,6 +385,7 @@ Resources:
           HOURS: !Ref Hours
           SECRET: !Sub "${AWS::StackName}/it"
           KEY_SECRET: !Ref KeySecret
+          SAME_SECRET: !Sub "${AWS::StackName}/key"
           NEXT_URL: !If [Both, !Ref Url, !GetAtt SendItUrl.FunctionUrl]
           OUTER_KEY_ARN: !Ref OuterKeyArn
           INNER_KEY_ARN: !GetAtt InnerKey.Arn
@@ -410,6 +420,7 @@ Resources:
             ("NEXT_URL", None),
             ("OUTER_KEY_ARN", None),
             ("PREFIX", Some("acme")),
+            ("SAME_SECRET", None),
             ("SECRET", None),
             ("TABLE_NAME", None),
             ("URL", None),
@@ -423,7 +434,10 @@ Resources:
         assert_eq!(template.table["KeySchema"][0]["AttributeName"], "pk");
         assert_eq!(
             function.secrets,
-            BTreeMap::from([("KEY_SECRET".to_owned(), "switchboard/key".to_owned())])
+            BTreeMap::from(
+                ["KEY_SECRET", "SAME_SECRET"]
+                    .map(|name| (name.to_owned(), "switchboard/key".to_owned()))
+            )
         );
         assert_eq!(
             function.urls,

@@ -157,7 +157,17 @@ impl Stack {
             "AWS::Region" => Some(REGION.to_owned()),
             _ => resource(name).or_else(|| parameters.get(name).cloned()),
         };
-        let resolve = |value: &Yaml| match value {
+        // Outputs depend on one condition only: whether the stack has a domain of its own.
+        let has_domain = parameters
+            .get("Domain")
+            .is_some_and(|name| !name.is_empty());
+        let chosen = |value: &Yaml| match value {
+            Yaml::Tagged(tagged) if tagged.tag == "If" => {
+                tagged.value[if has_domain { 1 } else { 2 }].clone()
+            }
+            other => other.clone(),
+        };
+        let resolve = |value: &Yaml| match &chosen(value) {
             Yaml::Tagged(tagged) => match (tagged.tag.to_string().as_str(), tagged.value.as_str()?)
             {
                 ("!Ref" | "!GetAtt", name) => lookup(name),
@@ -307,5 +317,19 @@ mod tests {
             ("+15005550006", "8")
         );
         assert_eq!(substitute("${a}-${b}", |_| None), None);
+        let of_a_domain = |name: &str| (name == "Domain").then(|| "hooks.example.com".to_owned());
+        let stack = Stack::of_template(of_a_domain, resource).unwrap();
+        for (key, value) in [
+            (
+                "SendVerificationSmsUrl",
+                "https://hooks.example.com/send-verification-sms",
+            ),
+            (
+                "IvrVoiceUrl",
+                "https://hooks.example.com/ivr-validate/voice",
+            ),
+        ] {
+            assert_eq!(stack.outputs.get(key).map(String::as_str), Some(value));
+        }
     }
 }

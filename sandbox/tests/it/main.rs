@@ -20,6 +20,7 @@ mod failover;
 mod fallback;
 mod kms;
 mod lambda;
+mod own_domain;
 mod page;
 mod receipts;
 mod security;

@@ -517,7 +517,7 @@ fn template_text() -> String {
 
 /// Of the namespace `Switchboard`: the metrics in a template's alarms and dashboard.
 fn watched(template: &str) -> BTreeSet<&str> {
-    let namespaces = ["Namespace: Switchboard", "{Switchboard,Function}"].into_iter();
+    let namespaces = ["Namespace: Switchboard", "{Switchboard,Function,Stack}"].into_iter();
     let after = namespaces.flat_map(|namespace| template.split(namespace).skip(1));
     let named = after.map(|rest| {
         rest.split_once("MetricName")

@@ -40,11 +40,13 @@ pub struct Platform {
     pub kms: Kms,
     secrets: aws_sdk_secretsmanager::Client,
     dynamodb: Option<BaseUrl>,
+    stack: Option<String>,
+    public_url: Option<BaseUrl>,
     aws: aws::Settings,
 }
 
 impl Platform {
-    /// Reads `TABLE_NAME`, `EXTRA_CA_FILE` and Lambda's own variables; problems are noted in
+    /// Reads `TABLE_NAME`, `STACK`, `PUBLIC_URL`, `EXTRA_CA_FILE` and Lambda's own variables; problems are noted in
     /// `source`.
     pub fn read(source: &mut Source<'_>) -> Self {
         let aws = aws::Settings::read(source);
@@ -57,6 +59,8 @@ impl Platform {
             kms: Kms::new(&aws, &http),
             secrets: aws.secrets_manager(&http),
             dynamodb: aws.dynamodb_url(),
+            stack: source.optional("STACK"),
+            public_url: source.optional_base_url("PUBLIC_URL"),
             http,
             aws,
         }

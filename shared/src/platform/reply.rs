@@ -8,7 +8,7 @@ use lambda_http::http::{HeaderMap, StatusCode};
 use lambda_http::{Body, Response};
 use serde_json::{Value, json};
 
-use crate::platform::figures::Figures;
+use crate::platform::figures::{Figures, Origin};
 
 /// An answer to a webhook, with the content of its log line. `outcome` is a stable `snake_case`
 /// word: on-call engineers search for it, and alarms count it.
@@ -141,9 +141,9 @@ impl Reply {
     }
 
     /// The log lines of the figures.
-    pub(super) fn figure_lines(&self, function: &str, epoch_ms: u64) -> Vec<String> {
+    pub(super) fn figure_lines(&self, origin: &Origin, epoch_ms: u64) -> Vec<String> {
         let line = |metric: &Metric| match metric {
-            Metric::Figures(figures) => figures.log_line(function, epoch_ms),
+            Metric::Figures(figures) => figures.log_line(origin, epoch_ms),
             Metric::Count(..) => None,
         };
         self.metrics.iter().filter_map(line).collect()
@@ -171,7 +171,11 @@ impl Reply {
 
     /// The request's log line, which also carries its metrics in CloudWatch embedded metric format
     /// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>).
-    pub fn log_line(&self, function: &str, epoch_ms: u64, took: Duration, cold: bool) -> String {
+    pub fn log_line(&self, origin: &Origin, epoch_ms: u64, took: Duration, cold: bool) -> String {
+        let dimensions: Vec<(&str, &str)> = std::iter::once(("Function", origin.function))
+            .chain(origin.stack_dimension())
+            .collect();
+        let names: Vec<&str> = dimensions.iter().map(|(name, _)| *name).collect();
         let failed = self.failed.then_some(("Failed", 1));
         let counts = std::iter::once(("Requests", 1))
             .chain(failed)
@@ -181,12 +185,12 @@ impl Reply {
             .map(|(name, _)| json!({ "Name": name, "Unit": "Count" }))
             .collect();
         let directive =
-            json!({ "Namespace": "Switchboard", "Dimensions": [["Function"]], "Metrics": metrics });
+            json!({ "Namespace": "Switchboard", "Dimensions": [names], "Metrics": metrics });
         let level = if self.failed { "ERROR" } else { "INFO" };
         // The fields that a person looks for come first.
         let mut line = vec![
             ("level", level.into()),
-            ("function", function.into()),
+            ("function", origin.function.into()),
             ("outcome", self.outcome.into()),
             ("status", self.status.into()),
             ("duration_ms", millis(took)),
@@ -198,7 +202,11 @@ impl Reply {
                 .map(|(name, value)| (*name, value.clone())),
         );
         line.extend(counts.map(|(name, count)| (name, Value::from(count))));
-        line.push(("Function", function.into()));
+        line.extend(
+            dimensions
+                .iter()
+                .map(|(name, value)| (*name, Value::from(*value))),
+        );
         line.push((
             "_aws",
             json!({ "Timestamp": epoch_ms, "CloudWatchMetrics": [directive] }),
@@ -255,7 +263,12 @@ mod tests {
         let reply = Reply::refused(405, "method_not_allowed")
             .header("allow", "POST")
             .field("phone", "+45••••5678");
-        let line = reply.log_line("f", 1_795_176_000_000, Duration::from_micros(1_240), true);
+        let mut origin = Origin {
+            function: "f",
+            stack: None,
+        };
+        let took = Duration::from_micros(1_240);
+        let line = reply.log_line(&origin, 1_795_176_000_000, took, true);
         assert!(line.starts_with(
             r#"{"level":"INFO","function":"f","outcome":"method_not_allowed","status":405,"duration_ms":1.2,"cold":true"#
         ));
@@ -270,6 +283,18 @@ mod tests {
             .as_array()
             .unwrap();
         assert_eq!(names.len(), 2);
+        let dimensions = |line: &Value| line["_aws"]["CloudWatchMetrics"][0]["Dimensions"].clone();
+        assert_eq!(
+            (dimensions(&line), &line["Stack"]),
+            (json!([["Function"]]), &Value::Null)
+        );
+        origin.stack = Some("switchboard".to_owned());
+        let of_stack = reply.log_line(&origin, 1_795_176_000_000, took, true);
+        let of_stack: Value = serde_json::from_str(&of_stack).unwrap();
+        assert_eq!(
+            (dimensions(&of_stack), &of_stack["Stack"]),
+            (json!([["Function", "Stack"]]), &json!("switchboard"))
+        );
         let payload = json!(into_payload(reply.into_response()));
         assert_eq!(payload["statusCode"], 405);
         assert_eq!(payload["headers"]["allow"], "POST");

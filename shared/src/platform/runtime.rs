@@ -16,9 +16,9 @@ use serde_json::{Value, json};
 use tracing::level_filters::LevelFilter;
 
 use crate::platform::Platform;
-use crate::platform::base_url::BaseUrl;
 use crate::platform::config::{self, Problems, Source};
 use crate::platform::event;
+use crate::platform::figures::Origin;
 use crate::platform::http;
 use crate::platform::reply::{Failure, Reply, into_payload};
 use crate::platform::request::{NoRequest, Request};
@@ -300,10 +300,13 @@ async fn run<F: Function>(
     };
     instance.warm_up().await;
     let cold = AtomicBool::new(true);
-    // Functions that need `PUBLIC_URL` report a malformed one themselves.
-    let public_url = environment("PUBLIC_URL").and_then(|url| url.parse::<BaseUrl>().ok());
+    let public_url = instance.platform.public_url.clone();
     let prefix = public_url.as_ref().map_or("/", |url| url.as_url().path());
-    let (instance, invoke, cold) = (&instance, &invoke, &cold);
+    let origin = Origin {
+        function,
+        stack: instance.platform.stack.clone(),
+    };
+    let (instance, invoke, cold, origin) = (&instance, &invoke, &cold, &origin);
     let service = service_fn(|event: LambdaEvent<Box<RawValue>>| {
         erased(async move {
             let started = Instant::now();
@@ -318,13 +321,13 @@ async fn run<F: Function>(
             };
             let (reply, result) = invoke(instance, event).await;
             let line = reply.log_line(
-                function,
+                origin,
                 millis(arrived),
                 started.elapsed(),
                 cold.swap(false, Ordering::Relaxed),
             );
             print_line(&mut std::io::stdout().lock(), line);
-            for line in reply.figure_lines(function, millis(arrived)) {
+            for line in reply.figure_lines(origin, millis(arrived)) {
                 print_line(&mut std::io::stdout().lock(), line);
             }
             match result {

@@ -141,7 +141,7 @@ async fn a_run_shows_each_provider_in_each_country_and_counts_low_rates() {
     );
     assert_eq!(
         twilio["_aws"]["CloudWatchMetrics"][0]["Dimensions"],
-        json!([["Provider", "Country"]])
+        json!([["Provider", "Country", "Stack"]])
     );
     assert_eq!(figures(&scene, "vonage", "SE"), None, "too few results");
     assert_eq!(figures(&scene, "vonage", "NO"), None, "two hours ago");
