@@ -10,6 +10,7 @@ mod doctor;
 mod numbers;
 mod okta_telephony;
 mod receipts;
+mod remedies;
 mod scene;
 mod secrets;
 mod usage;

@@ -89,6 +89,10 @@ impl Scene {
             let door = sandbox.door(&function.name);
             door.faults().always(Some(sandbox::scene::status(405)));
         }
+        // Each is probed with this answer, unless one really runs.
+        let probed = json!({ "version": env!("CARGO_PKG_VERSION"), "secrets": [], "table": {}, "upstreams": [] });
+        let probed = sandbox::scene::says(200, &probed.to_string());
+        sandbox.invoke_api().faults().always(Some(probed));
         sandbox.mailgun.clear_routes();
         sandbox.auth0.set_scope(SCOPES);
         Self { sandbox, hook }
@@ -153,6 +157,22 @@ impl Scene {
         variables: &[(&str, &str)],
         input: &str,
     ) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_operator"));
+        command.args(arguments);
+        self.end(command, variables, input).await
+    }
+
+    /// Runs a command as it was printed, with this on standard input.
+    pub(crate) async fn shell(&self, printed: &str, input: &str) -> Output {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", printed]);
+        let program = std::path::Path::new(env!("CARGO_BIN_EXE_operator"));
+        let folder = program.parent().unwrap().to_str().unwrap();
+        self.end(command, &[("PATH", folder)], input).await
+    }
+
+    /// Runs a command in an environment of its own and gives what it printed.
+    async fn end(&self, mut command: Command, variables: &[(&str, &str)], input: &str) -> Output {
         let (aws, twilio) = (&self.sandbox.aws, self.sandbox.twilio.server().url());
         let usual = [
             ("HOME", env!("CARGO_TARGET_TMPDIR").to_owned()),
@@ -180,11 +200,12 @@ impl Scene {
             ("TWILIO_VOICE_URL", twilio.clone()),
             ("TWILIO_ACCOUNTS_URL", twilio.clone()),
             ("TWILIO_PRICING_URL", twilio.clone()),
+            ("TWILIO_TLS_URL", self.hook.url()),
+            ("AWS_ENDPOINT_URL_LAMBDA", self.sandbox.invoke_api().url()),
             ("MAILGUN_URL", self.sandbox.mailgun.server().url()),
             ("MAILGUN_API_KEY", mailgun::API_KEY.to_owned()),
         ];
-        let mut child = Command::new(env!("CARGO_BIN_EXE_operator"))
-            .args(arguments)
+        let mut child = command
             .env_clear()
             .envs(usual)
             .envs(

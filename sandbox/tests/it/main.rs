@@ -20,6 +20,7 @@ mod fallback;
 mod kms;
 mod lambda;
 mod page;
+mod probe;
 mod receipts;
 mod security;
 mod settings;
