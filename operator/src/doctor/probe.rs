@@ -42,7 +42,7 @@ pub(super) async fn examine(
     for (name, answer) in join_all(asked).await {
         match answer {
             Ok(answer) if answer["version"].is_string() => {
-                judge(context, examination, name, &answer)
+                judge(context, examination, name, &answer);
             }
             Ok(failed) => failure(examination, name, &failed),
             Err(Refusal::Status(401 | 403, words)) => refused.push((name, words)),

@@ -35,7 +35,7 @@ impl Remedy {
                 ("aws" | "sam", Some(_)) => format!("{part}{aws_options}"),
                 _ => part.to_owned(),
             };
-            shown.push_str(&format!("`{part}`"));
+            shown.extend(["`", &part, "`"]);
             if PROGRAMS.contains(&name) && part.contains(' ') {
                 commands.push(part);
             }
